@@ -1,0 +1,3 @@
+//! softndk.sys.
+#![cfg(windows)]
+#![no_std]

@@ -1,0 +1,2 @@
+//! The RDMA provider.
+#![no_std]

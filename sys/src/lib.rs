@@ -1,0 +1,2 @@
+//! Windows kernel interfaces.
+#![no_std]

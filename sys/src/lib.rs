@@ -1,2 +1,38 @@
-//! Windows kernel interfaces.
+//! The Windows kernel interfaces that this project is built on: types, constants and function
+//! signatures, and nothing else.
+//!
+//! Both ends of every test use these declarations: the driver that is built for Windows and the
+//! simulator that plays Windows. A mistake here would be invisible to both, so each structure states its
+//! size and the offset of every member ([`layout!`]) and a wrong one does not compile. The
+//! figures come from published symbol files and documentation; each module's head says which.
+//!
+//! Names stand as Microsoft spells them, so that they can be searched in its pages. Conventions:
+//!
+//! - every function type uses the Microsoft x64 convention (`extern "win64"`), on any host, so that code
+//!   built for Windows can be called from a Linux process;
+//! - every function pointer that crosses the interface is an [`Option`]: a null there is the other side's
+//!   mistake to detect, not undefined behaviour;
+//! - an enumeration is a transparent integer with named constants: the other side may send any number;
+//! - pointers are `*const` where the interface only reads through them, also where the C declaration
+//!   forgot to say so.
+//!
+//! What is left out: everything that neither the driver, nor the simulator, nor the test consumers use.
+
 #![no_std]
+#![allow(
+    non_camel_case_types,
+    non_snake_case,
+    non_upper_case_globals,
+    reason = "the names are those of the interface"
+)]
+
+#[macro_use]
+mod imports;
+#[macro_use]
+mod layout;
+
+pub mod ndk;
+pub mod netioapi;
+pub mod sockaddr;
+pub mod status;
+pub mod wdm;

@@ -1,0 +1,59 @@
+//! The control codes, built as `CTL_CODE` builds them.
+//!
+//! Page: "Defining I/O Control Codes" (windows-driver-docs, kernel/defining-i-o-control-codes.md).
+
+/// A device type of our own; values from 0x8000 are free for vendors.
+const DEVICE_TYPE: u32 = 0x8000;
+/// The first function number that is free for vendors.
+const FIRST_FUNCTION: u32 = 0x800;
+const READ_AND_WRITE_ACCESS: u32 = 0x3;
+
+#[derive(Clone, Copy)]
+#[repr(u32)]
+enum Method {
+    Buffered = 0,
+    InDirect = 1,
+    OutDirect = 2,
+}
+
+const fn code(function: u32, method: Method) -> u32 {
+    (DEVICE_TYPE << 16) | (READ_AND_WRITE_ACCESS << 14) | ((FIRST_FUNCTION | function) << 2) | method as u32
+}
+
+/// [`SessionRequest`](crate::SessionRequest) in, [`SessionReport`](crate::SessionReport) out: opens both
+/// adapters and connects them.
+pub const OPEN_SESSION: u32 = code(0, Method::Buffered);
+
+/// [`ChunkRequest`](crate::ChunkRequest) in, the bytes to move in the buffer that is described by an MDL:
+/// gives one chunk to the near adapter. `Information` is the number of bytes that the far side has.
+pub const TRANSMIT: u32 = code(1, Method::InDirect);
+
+/// [`ChunkRequest`](crate::ChunkRequest) in, room for the bytes in the buffer that is described by an MDL:
+/// takes one chunk from the far adapter. `Information` is the number of bytes that arrived.
+pub const COLLECT: u32 = code(2, Method::OutDirect);
+
+/// Nothing in, [`SessionCounters`](crate::SessionCounters) out.
+pub const QUERY_SESSION: u32 = code(3, Method::Buffered);
+
+/// [`CloseRequest`](crate::CloseRequest) in, [`Outcome`](crate::Outcome) out: closes every object of the
+/// session in the hardest order, then both adapters.
+pub const CLOSE_SESSION: u32 = code(4, Method::Buffered);
+
+/// [`ScenarioRequest`](crate::ScenarioRequest) in, [`ScenarioReport`](crate::ScenarioReport) out.
+pub const RUN_SCENARIO: u32 = code(5, Method::Buffered);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_transfer_method_stands_in_the_low_two_bits() {
+        let methods = [OPEN_SESSION, TRANSMIT, COLLECT, RUN_SCENARIO].map(|code| code & 3);
+        assert_eq!(methods, [0, 1, 2, 0]);
+    }
+
+    #[test]
+    fn a_code_carries_device_type_access_and_function_where_ctl_code_puts_them() {
+        assert_eq!(COLLECT, 0x8000_E00A);
+    }
+}

@@ -1,0 +1,33 @@
+//! What a runner in user mode and the harness driver `ndkhlk.sys` say to each other.
+//!
+//! The driver makes one device, [`DEVICE_NAME`], reachable as [`LINK_NAME`]. Each handle to it may hold
+//! one transfer session ([`control::OPEN_SESSION`] … [`control::CLOSE_SESSION`]) and may run scenarios
+//! ([`control::RUN_SCENARIO`]). All requests block until they are done; a runner that wants a transmit
+//! and a collect at the same time uses two threads.
+//!
+//! A control request that reaches NDK succeeds as a request whatever NDK says: the report carries the
+//! status, because the I/O manager would not copy a report back beside an error.
+#![no_std]
+
+pub mod control;
+mod finding;
+mod scenario;
+mod session;
+mod text;
+
+pub use finding::{Finding, Kind, Outcome, Violation};
+pub use scenario::{Level, Scenario, ScenarioReport, ScenarioRequest};
+pub use session::{
+    AdapterLimits, ChunkRequest, CloseRequest, Endpoint, Operation, SessionCounters, SessionReport,
+    SessionRequest, Tally,
+};
+pub use text::Text;
+
+/// The version both sides must agree on; changed whenever a structure or a code changes.
+pub const VERSION: u32 = 1;
+
+/// The device, as the kernel names it.
+pub const DEVICE_NAME: &str = r"\Device\NdkHlk";
+
+/// The symbolic link by which user mode reaches [`DEVICE_NAME`], as `\\.\NdkHlk`.
+pub const LINK_NAME: &str = r"\DosDevices\NdkHlk";

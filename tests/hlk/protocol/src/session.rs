@@ -1,0 +1,218 @@
+//! The transfer session: two adapters, a connection between them, and chunks that cross it.
+
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+
+/// One end: an adapter and a socket address on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct Endpoint {
+    /// The interface index by which `WskOpenNdkAdapter` finds the adapter.
+    pub if_index: u32,
+    /// How many bytes of `address` count: 16 for IPv4, 28 for IPv6.
+    pub address_length: u32,
+    /// A `SOCKADDR_IN` or a `SOCKADDR_IN6`.
+    pub address: [u8; 28],
+}
+
+impl Endpoint {
+    /// `address` and `port` on the adapter with interface index `if_index`.
+    ///
+    /// The layouts are those of `SOCKADDR_IN` (family, port, address, padding) and `SOCKADDR_IN6`
+    /// (family, port, flow, address, scope); the family is in the machine's order, the port in the
+    /// network's (windows-driver-docs-ddi, ws2def and ws2ipdef).
+    #[must_use]
+    pub fn new(if_index: u32, address: core::net::IpAddr, port: u16) -> Self {
+        const AF_INET: u16 = 2;
+        const AF_INET6: u16 = 23;
+        let mut bytes = [0_u8; 28];
+        let (family, address_length) = match address {
+            core::net::IpAddr::V4(v4) => {
+                fill(&mut bytes, 4, &v4.octets());
+                (AF_INET, 16)
+            }
+            core::net::IpAddr::V6(v6) => {
+                fill(&mut bytes, 8, &v6.octets());
+                (AF_INET6, 28)
+            }
+        };
+        fill(&mut bytes, 0, &family.to_le_bytes());
+        fill(&mut bytes, 2, &port.to_be_bytes());
+        Self { if_index, address_length, address: bytes }
+    }
+
+    /// The same end with another port.
+    #[must_use]
+    pub fn with_port(mut self, port: u16) -> Self {
+        fill(&mut self.address, 2, &port.to_be_bytes());
+        self
+    }
+
+    /// The port.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        let [_, _, high, low, ..] = self.address;
+        u16::from_be_bytes([high, low])
+    }
+}
+
+fn fill(bytes: &mut [u8], skip: usize, with: &[u8]) {
+    for (to, from) in bytes.iter_mut().skip(skip).zip(with) {
+        *to = *from;
+    }
+}
+
+/// Opens a session.
+#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct SessionRequest {
+    /// [`VERSION`](crate::VERSION).
+    pub version: u32,
+    /// The longest chunk, in bytes, that the runner would like to move at once.
+    pub chunk_length: u32,
+    /// The end that connects and transmits.
+    pub near: Endpoint,
+    /// The end that listens and collects.
+    pub far: Endpoint,
+}
+
+/// What one adapter said of itself.
+#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct AdapterLimits {
+    /// The NDK version, major in the high half, minor in the low half.
+    pub version: u32,
+    /// Bytes that one work request may move.
+    pub max_transfer_length: u32,
+    /// Bytes that one memory region may cover.
+    pub max_registration_size: u64,
+    /// Bytes of private data a connector may send.
+    pub max_caller_data: u32,
+    /// Bytes of private data an acceptor may send.
+    pub max_callee_data: u32,
+    /// Work requests that an initiator queue may hold.
+    pub max_initiator_queue_depth: u32,
+    /// Work requests that a receive queue may hold.
+    pub max_receive_queue_depth: u32,
+}
+
+/// How opening a session went.
+#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct SessionReport {
+    /// `STATUS_SUCCESS`, or the NTSTATUS that ended the attempt (then everything is closed again).
+    pub status: i32,
+    /// The longest chunk, in bytes, that this session moves.
+    pub chunk_length: u32,
+    /// The near adapter.
+    pub near: AdapterLimits,
+    /// The far adapter.
+    pub far: AdapterLimits,
+    /// What was seen while a failed attempt was taken down; of no meaning after success.
+    pub outcome: crate::Outcome,
+}
+
+/// How a chunk is to cross.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub enum Operation {
+    /// By a Send into a posted Receive.
+    Send = 1,
+    /// By an RDMA Write into memory that the far side advertised.
+    Write = 2,
+    /// By an RDMA Read from memory that the near side advertised.
+    Read = 3,
+    /// By a plain copy on the processor, without NDK: what the other three are measured against.
+    Copy = 4,
+}
+
+impl TryFrom<u32> for Operation {
+    type Error = u32;
+
+    fn try_from(value: u32) -> Result<Self, u32> {
+        match value {
+            1 => Ok(Self::Send),
+            2 => Ok(Self::Write),
+            3 => Ok(Self::Read),
+            4 => Ok(Self::Copy),
+            other => Err(other),
+        }
+    }
+}
+
+/// One chunk. Both sides name the same operation and length.
+#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct ChunkRequest {
+    /// An [`Operation`].
+    pub operation: u32,
+    /// Bytes, at most the session's chunk length and at most what the MDL covers.
+    pub length: u32,
+}
+
+/// What one operation has moved in a session.
+#[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct Tally {
+    /// Chunks that arrived.
+    pub chunks: u64,
+    /// Bytes in them.
+    pub bytes: u64,
+    /// Ticks of the performance counter from posting the operation that moves the bytes to having its
+    /// completion.
+    pub ticks: u64,
+}
+
+/// What a session has done so far.
+#[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct SessionCounters {
+    /// Ticks of the performance counter in a second.
+    pub frequency: u64,
+    /// CQ notification callbacks, both sides.
+    pub notifications: u64,
+    /// Memory registrations, both sides.
+    pub registrations: u64,
+    /// [`Operation::Send`].
+    pub send: Tally,
+    /// [`Operation::Write`].
+    pub write: Tally,
+    /// [`Operation::Read`].
+    pub read: Tally,
+    /// [`Operation::Copy`].
+    pub copy: Tally,
+}
+
+/// Closes a session.
+#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct CloseRequest {
+    /// A [`Level`](crate::Level): where the closes are called from.
+    pub level: u32,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_ipv4_end_is_laid_out_as_sockaddr_in() {
+        let end = Endpoint::new(12, "10.0.0.1".parse().unwrap(), 0x1234);
+        assert_eq!(end.address_length, 16);
+        assert_eq!(end.address[..8], [2, 0, 0x12, 0x34, 10, 0, 0, 1]);
+    }
+
+    #[test]
+    fn an_ipv6_end_is_laid_out_as_sockaddr_in6() {
+        let end = Endpoint::new(15, "fd00::2".parse().unwrap(), 5445);
+        assert_eq!(end.address_length, 28);
+        assert_eq!(end.address[..10], [23, 0, 0x15, 0x45, 0, 0, 0, 0, 0xfd, 0]);
+        assert_eq!(end.address[23], 2);
+    }
+
+    #[test]
+    fn changing_the_port_changes_nothing_else() {
+        let end = Endpoint::new(12, "10.0.0.1".parse().unwrap(), 1);
+        assert_eq!(end.with_port(5445).port(), 5445);
+        assert_eq!(end.with_port(5445).with_port(1), end);
+    }
+}

@@ -1,1 +1,39 @@
-//! An NT kernel in a Linux process.
+//! An NT kernel in a Linux process: it loads Windows drivers, runs them at native speed and checks the
+//! rules that a driver must keep.
+//!
+//! The map is NT's own: one folder per prefix, and what is behind them:
+//!
+//! - [`sched`](sched): processors, levels, threads, time; the one place in which anything blocks;
+//! - [`verifier`](verifier): findings;
+//! - [`machine`](machine): booting, per-machine state, shutdown;
+//! - [`export`](export): how an emulated function is declared.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unreachable,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    clippy::cast_possible_truncation,
+    clippy::cast_lossless,
+    clippy::std_instead_of_alloc,
+    reason = "a tool that runs in user mode: a broken invariant of its own stops it loudly"
+)]
+#![cfg_attr(
+    test,
+    allow(
+        clippy::multiple_unsafe_ops_per_block,
+        reason = "a test plays a driver, whose calls belong together"
+    )
+)]
+
+pub mod export;
+mod ke;
+pub mod machine;
+mod report;
+pub mod sched;
+pub mod verifier;
+
+pub use machine::Machine;
+pub use report::Report;

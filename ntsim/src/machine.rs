@@ -1,0 +1,165 @@
+//! One simulated machine: booting it, its state, shutting it down.
+
+use core::any::{Any, TypeId};
+use core::fmt;
+use core::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
+use std::collections::HashMap;
+
+use parking_lot::{Mutex, MutexGuard, RwLock};
+
+use crate::report::Report;
+use crate::sched::processor::{self, Processor};
+use crate::sched::time::Clock;
+use crate::sched::{self, Attached, Threads};
+use crate::verifier::Findings;
+
+/// State of one part of the simulator, kept per machine; see [`State::part`].
+pub trait Part: Default + Send + Sync + 'static {
+    /// Reports, as findings, what drivers left behind in this part; called once, after the last unload.
+    fn inspect(&self) {}
+}
+
+/// Everything that a running machine consists of.
+///
+/// It is never freed: a thread of a driver may outlive its machine, and what an emulated function works
+/// on must not need a reference count. What it holds is released at shutdown; the rest is small.
+pub struct State {
+    pub(crate) processors: Box<[Processor]>,
+    pub(crate) clock: Clock,
+    pub(crate) threads: Threads,
+    pub(crate) findings: Findings,
+    stopping: AtomicBool,
+    parts: RwLock<HashMap<TypeId, Held>>,
+}
+
+#[derive(Clone, Copy)]
+struct Held {
+    part: &'static (dyn Any + Send + Sync),
+    inspect: fn(&(dyn Any + Send + Sync)),
+}
+
+impl State {
+    /// The state of one part of the simulator, made on first use.
+    pub fn part<P: Part>(&self) -> &'static P {
+        if let Some(held) = self.parts.read().get(&TypeId::of::<P>()) {
+            return cast(held.part);
+        }
+        let mut parts = self.parts.write();
+        let held = parts.entry(TypeId::of::<P>()).or_insert_with(|| Held {
+            part: Box::leak(Box::<P>::default()),
+            inspect: |part| cast_short::<P>(part).inspect(),
+        });
+        cast(held.part)
+    }
+
+    /// Whether the machine is shutting down: threads that serve it end.
+    pub fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Acquire)
+    }
+}
+
+fn cast<P: Part>(part: &'static (dyn Any + Send + Sync)) -> &'static P {
+    part.downcast_ref().expect("a part is kept under its own type")
+}
+
+fn cast_short<P: Part>(part: &(dyn Any + Send + Sync)) -> &P {
+    part.downcast_ref().expect("a part is kept under its own type")
+}
+
+/// Held while a machine exists: there is one at a time in a process.
+static ONE: Mutex<()> = Mutex::new(());
+
+static CURRENT: AtomicPtr<State> = AtomicPtr::new(core::ptr::null_mut());
+
+/// The machine that is running.
+///
+/// # Panics
+/// If none is.
+#[inline]
+pub fn current() -> &'static State {
+    let state = CURRENT.load(Ordering::Acquire);
+    // SAFETY: the pointer is null or that of a state, which is never freed.
+    unsafe { state.as_ref() }.expect("a machine is running")
+}
+
+/// How a machine is to be.
+#[derive(Clone, Debug)]
+pub struct Builder {
+    processors: u32,
+}
+
+impl Builder {
+    /// With this many virtual processors, 1 to 64.
+    #[must_use]
+    pub fn processors(mut self, count: u32) -> Self {
+        self.processors = count.clamp(1, 64);
+        self
+    }
+
+    /// Starts the machine. Waits while another one is running in this process.
+    ///
+    /// The calling thread becomes a thread of the machine.
+    pub fn boot(self) -> Machine {
+        let one = ONE.lock();
+        let state: &'static State = Box::leak(Box::new(State {
+            processors: (0..self.processors).map(|_| Processor::new()).collect(),
+            clock: Clock::new(),
+            threads: Threads::default(),
+            findings: Findings::default(),
+            stopping: AtomicBool::new(false),
+            parts: RwLock::default(),
+        }));
+        CURRENT.store(core::ptr::from_ref(state).cast_mut(), Ordering::Release);
+        let attached = sched::attach("boot");
+        for number in 0..self.processors {
+            sched::spawn(format!("processor {number}"), move || {
+                processor::serve(number, &|| state.is_stopping());
+            })
+            .expect("the host has threads for the machine's processors");
+        }
+        Machine { state, attached: Some(attached), _one: one }
+    }
+}
+
+/// The running machine. Dropping it shuts it down; [`Machine::shutdown`] also says what was found.
+pub struct Machine {
+    state: &'static State,
+    attached: Option<Attached>,
+    _one: MutexGuard<'static, ()>,
+}
+
+impl fmt::Debug for Machine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Machine").field("processors", &self.state.processors.len()).finish_non_exhaustive()
+    }
+}
+
+impl Machine {
+    /// A machine with two processors, to be changed and booted.
+    pub fn builder() -> Builder {
+        Builder { processors: 2 }
+    }
+
+    /// Shuts the machine down and says what was found since it was booted.
+    pub fn shutdown(mut self) -> Report {
+        self.stop();
+        Report { findings: self.state.findings.all() }
+    }
+
+    fn stop(&mut self) {
+        let Some(attached) = self.attached.take() else { return };
+        let parts: Vec<_> = self.state.parts.read().values().copied().collect();
+        parts.iter().for_each(|held| (held.inspect)(held.part));
+        self.state.stopping.store(true, Ordering::Release);
+        self.state.processors.iter().for_each(Processor::ring);
+        self.state.threads.join();
+        drop(attached);
+        CURRENT.store(core::ptr::null_mut(), Ordering::Release);
+    }
+}
+
+impl Drop for Machine {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}

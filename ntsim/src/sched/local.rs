@@ -1,0 +1,152 @@
+//! What a thread knows about itself: its level, processor, locks, and how it came into the kernel.
+//!
+//! Everything here is touched by its own thread only, so it is plain cells in thread-local storage, and
+//! reaching it costs no atomic operation. The same block is what the `gs` register points to while the
+//! thread runs driver code, as it points to the processor control region on Windows.
+
+use core::cell::Cell;
+use core::mem::offset_of;
+use core::ptr;
+
+use super::{Irql, Thread};
+use crate::export::Export;
+
+/// Most spin locks that a thread may hold at a time.
+const LOCKS: usize = 32;
+
+/// Bytes at `gs:0` that Windows defines and a driver might read; they read as zero.
+const CONTROL_REGION: usize = 0x400;
+
+/// Offset from `gs` at which an entry point stores the driver's stack pointer.
+pub(crate) const CALLER_SP: usize = offset_of!(Local, caller_sp);
+
+/// Offset from `gs` at which an entry point stores the driver's frame pointer.
+pub(crate) const CALLER_BP: usize = offset_of!(Local, caller_bp);
+
+/// The calling thread's own state.
+#[repr(C, align(64))]
+pub(crate) struct Local {
+    control_region: [u8; CONTROL_REGION],
+    caller_sp: Cell<u64>,
+    caller_bp: Cell<u64>,
+    /// Present level.
+    pub(crate) irql: Cell<Irql>,
+    /// Set while the thread drains a DPC queue.
+    pub(crate) in_dpc: Cell<bool>,
+    /// The processor it runs on; meaningful while it is attached.
+    pub(crate) processor: Cell<u32>,
+    /// The thread object; `None` while the thread is no part of a machine.
+    pub(crate) thread: Cell<Option<&'static Thread>>,
+    /// How the innermost call into the kernel left driver code; null outside.
+    entry: Cell<*const Entry>,
+    held: [Cell<usize>; LOCKS],
+    held_count: Cell<usize>,
+}
+
+/// A call of a driver into the kernel that has not returned yet.
+pub(crate) struct Entry {
+    /// What was called.
+    pub(crate) export: &'static Export,
+    /// Address of the return address.
+    pub(crate) sp: u64,
+    /// The driver's frame pointer.
+    pub(crate) bp: u64,
+    outer: *const Entry,
+}
+
+thread_local! {
+    static LOCAL: Local = const {
+        Local {
+            control_region: [0; CONTROL_REGION],
+            caller_sp: Cell::new(0),
+            caller_bp: Cell::new(0),
+            irql: Cell::new(Irql::PASSIVE),
+            in_dpc: Cell::new(false),
+            processor: Cell::new(0),
+            thread: Cell::new(None),
+            entry: Cell::new(ptr::null()),
+            held: [const { Cell::new(0) }; LOCKS],
+            held_count: Cell::new(0),
+        }
+    };
+}
+
+/// Runs `f` with the calling thread's state.
+#[inline]
+pub(crate) fn with<R>(f: impl FnOnce(&Local) -> R) -> R {
+    LOCAL.with(f)
+}
+
+/// Runs the body of `export`, noting meanwhile where the driver is.
+#[inline]
+pub(crate) fn entered<R>(export: &'static Export, body: impl FnOnce() -> R) -> R {
+    let (entry, outer) = with(|local| {
+        let outer = local.entry.get();
+        (Entry { export, sp: local.caller_sp.get(), bp: local.caller_bp.get(), outer }, outer)
+    });
+    with(|local| local.entry.set(&raw const entry));
+    let result = body();
+    with(|local| local.entry.set(outer));
+    result
+}
+
+/// The calls into the kernel that the calling thread is inside of, innermost first.
+pub(crate) fn entries() -> Vec<(&'static Export, u64, u64)> {
+    let mut next = with(|local| local.entry.get());
+    core::iter::from_fn(|| {
+        // SAFETY: an entry lives on this thread's stack until the call that made it returns, and that
+        // call takes it off this list first.
+        let entry = unsafe { next.as_ref() }?;
+        next = entry.outer;
+        Some((entry.export, entry.sp, entry.bp))
+    })
+    .collect()
+}
+
+/// Makes `gs` point to the calling thread's state, so that it may enter driver code.
+pub(super) fn set_gs() {
+    const ARCH_SET_GS: libc::c_int = 0x1001;
+    with(|local| {
+        // SAFETY: the call changes only the base of `gs`, which nothing else in a Linux process uses,
+        // and the block stays where it is for as long as the thread lives.
+        let done = unsafe { libc::syscall(libc::SYS_arch_prctl, ARCH_SET_GS, ptr::from_ref(local)) };
+        assert_eq!(done, 0, "arch_prctl(ARCH_SET_GS) failed");
+    });
+}
+
+impl Local {
+    /// Notes that the thread holds the lock at `address`; `false` if there is no room for one more.
+    pub(crate) fn hold(&self, address: usize) -> bool {
+        let count = self.held_count.get();
+        let Some(slot) = self.held.get(count) else { return false };
+        slot.set(address);
+        self.held_count.set(count + 1);
+        true
+    }
+
+    /// Forgets the lock at `address`; `false` if the thread did not hold it.
+    pub(crate) fn release(&self, address: usize) -> bool {
+        let count = self.held_count.get();
+        let held = &self.held[..count];
+        let Some(at) = held.iter().rposition(|slot| slot.get() == address) else { return false };
+        held[at].set(held[count - 1].get());
+        self.held_count.set(count - 1);
+        true
+    }
+
+    /// Whether the thread holds the lock at `address`.
+    pub(crate) fn holds(&self, address: usize) -> bool {
+        self.held[..self.held_count.get()].iter().any(|slot| slot.get() == address)
+    }
+
+    /// How many locks the thread holds.
+    pub(crate) fn held(&self) -> usize {
+        self.held_count.get()
+    }
+
+    /// The lock taken last.
+    pub(crate) fn last_held(&self) -> Option<usize> {
+        let last = self.held_count.get().checked_sub(1)?;
+        Some(self.held[last].get())
+    }
+}

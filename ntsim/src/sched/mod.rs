@@ -1,0 +1,37 @@
+//! Processors, levels, threads, time.
+//!
+//! Everything that may switch threads goes through here, so that a scheduler which chooses the next
+//! thread itself needs one seam: [`point`], passed at every entry into the kernel, and [`block`] and
+//! [`wake`], through which every wait goes.
+//!
+//! For the rest of the simulator:
+//!
+//! - [`irql`], [`raise`], [`lower`]: the calling thread's level;
+//! - [`call_driver`]: around every call from the simulator into driver code;
+//! - [`spawn`]: a thread of the machine, at PASSIVE_LEVEL;
+//! - [`attach`]: makes a host thread one of the machine's;
+//! - [`block`], [`wake`]: waiting (dispatcher objects are built on these; see `ke`);
+//! - [`now`], [`system_time`]: simulated time in units of 100 ns.
+
+mod call;
+mod irql;
+pub(crate) mod local;
+pub(crate) mod processor;
+mod thread;
+pub(crate) mod time;
+
+pub use call::call_driver;
+pub use irql::{Irql, irql, lower, raise};
+pub(crate) use thread::Threads;
+pub use thread::{Attached, Thread, attach, block, current, spawn, wake};
+pub use time::{duration, elapsed, now, system_time};
+
+/// The number of the processor that the calling thread runs on.
+#[inline]
+pub fn processor() -> u32 {
+    local::with(|local| local.processor.get())
+}
+
+/// Passed at every entry into the kernel: the place where a scheduler may switch threads.
+#[inline]
+pub fn point() {}

@@ -1,0 +1,169 @@
+//! Virtual processors: at most one thread at a time runs on each at DISPATCH_LEVEL.
+//!
+//! A thread below that level runs freely; its processor is only a number. Raising takes the processor's
+//! lock, lowering gives it back, so what Windows achieves by not switching threads holds here too:
+//! code at DISPATCH_LEVEL on one processor never overlaps, DPCs included.
+
+use core::ffi::c_void;
+use core::sync::atomic::{AtomicUsize, Ordering};
+use std::collections::VecDeque;
+use std::sync::{Condvar, Mutex, PoisonError};
+
+use parking_lot::lock_api::RawMutex as _;
+
+use super::local::Local;
+use super::{Irql, local};
+use crate::machine;
+
+/// A call deferred to DISPATCH_LEVEL on one processor.
+#[derive(Clone, Copy)]
+pub(crate) struct Deferred {
+    /// What to call.
+    pub(crate) routine: unsafe fn(*mut c_void),
+    /// With what.
+    pub(crate) context: *mut c_void,
+}
+
+// SAFETY: whoever defers a call vouches that its context may be used on another thread.
+unsafe impl Send for Deferred {}
+
+/// One virtual processor.
+pub(crate) struct Processor {
+    owner: parking_lot::RawMutex,
+    queue: Mutex<VecDeque<Deferred>>,
+    queued: AtomicUsize,
+    /// Tells the service thread that the queue is not empty or that the machine stops.
+    bell: Condvar,
+}
+
+impl Processor {
+    /// An idle processor.
+    pub(crate) fn new() -> Self {
+        Self {
+            owner: parking_lot::RawMutex::INIT,
+            queue: Mutex::default(),
+            queued: AtomicUsize::new(0),
+            bell: Condvar::new(),
+        }
+    }
+
+    fn queue(&self) -> std::sync::MutexGuard<'_, VecDeque<Deferred>> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn push(&self, deferred: Deferred, first: bool) {
+        let mut queue = self.queue();
+        if first {
+            queue.push_front(deferred);
+        } else {
+            queue.push_back(deferred);
+        }
+        self.queued.store(queue.len(), Ordering::Release);
+    }
+
+    fn pop(&self) -> Option<Deferred> {
+        if self.queued.load(Ordering::Acquire) == 0 {
+            return None;
+        }
+        let mut queue = self.queue();
+        let next = queue.pop_front();
+        self.queued.store(queue.len(), Ordering::Release);
+        next
+    }
+
+    /// Takes back the calls with this context; returns how many there were.
+    pub(crate) fn cancel(&self, context: *mut c_void) -> usize {
+        let mut queue = self.queue();
+        let before = queue.len();
+        queue.retain(|deferred| deferred.context != context);
+        self.queued.store(queue.len(), Ordering::Release);
+        before - queue.len()
+    }
+
+    /// Whether a call is queued.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.queued.load(Ordering::Acquire) == 0
+    }
+
+    /// Wakes the service thread.
+    pub(crate) fn ring(&self) {
+        let _queue = self.queue();
+        self.bell.notify_all();
+    }
+}
+
+/// Queues `deferred` for processor `target`, or the caller's own.
+///
+/// On the caller's own processor it runs before this returns if the caller is below DISPATCH_LEVEL, and
+/// when the level is lowered if not; on another one, that processor's service thread runs it.
+pub(crate) fn defer(target: Option<u32>, deferred: Deferred, first: bool) {
+    let old = super::raise(Irql::DISPATCH);
+    let own = super::processor();
+    let number = target.unwrap_or(own);
+    let processor = &machine::current().processors[number as usize];
+    processor.push(deferred, first);
+    if number != own {
+        processor.ring();
+    }
+    super::lower(old);
+}
+
+/// Takes the processor of the calling thread, or another that is free, and notes it as the thread's.
+#[inline]
+pub(super) fn occupy(local: &Local) {
+    let processors = &machine::current().processors;
+    let own = local.processor.get() as usize;
+    if processors[own].owner.try_lock() {
+        return;
+    }
+    for (number, processor) in (0..).zip(processors) {
+        if local.thread.get().is_some_and(|thread| thread.may_run_on(number)) && processor.owner.try_lock() {
+            local.processor.set(number);
+            return;
+        }
+    }
+    processors[own].owner.lock();
+}
+
+/// Runs what was deferred to the thread's processor, then gives the processor back and lowers to `to`.
+#[inline]
+pub(super) fn vacate(local: &Local, to: Irql) {
+    let processor = &machine::current().processors[local.processor.get() as usize];
+    loop {
+        if !local.in_dpc.get() {
+            local.in_dpc.set(true);
+            while let Some(deferred) = processor.pop() {
+                // SAFETY: whoever deferred the call vouched for it, and this thread owns the processor.
+                unsafe { (deferred.routine)(deferred.context) };
+            }
+            local.in_dpc.set(false);
+        }
+        local.irql.set(to);
+        // SAFETY: this thread took the lock in `occupy` when it came to DISPATCH_LEVEL.
+        unsafe { processor.owner.unlock() };
+        // A call that was queued by another thread after the last look must not wait for the next raise.
+        if processor.is_idle() || local.in_dpc.get() || !processor.owner.try_lock() {
+            return;
+        }
+        local.irql.set(Irql::DISPATCH);
+    }
+}
+
+/// Body of a processor's service thread: runs what other threads and timers defer to it.
+pub(crate) fn serve(number: u32, stopping: &dyn Fn() -> bool) {
+    local::with(|local| local.processor.set(number));
+    let processor = &machine::current().processors[number as usize];
+    loop {
+        let mut queue = processor.queue();
+        while queue.is_empty() && !stopping() {
+            queue = processor.bell.wait(queue).unwrap_or_else(PoisonError::into_inner);
+        }
+        let done = queue.is_empty();
+        drop(queue);
+        if done {
+            return;
+        }
+        let old = super::raise(Irql::DISPATCH);
+        super::lower(old);
+    }
+}

@@ -1,0 +1,159 @@
+//! Threads, and the one place in which anything blocks.
+
+use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use core::time::Duration;
+use std::sync::{Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Instant;
+
+use super::local;
+use crate::machine;
+
+/// A thread of the machine.
+///
+/// Its address is its identity (`PKTHREAD`). Thread objects are never freed, so that a stale pointer in a
+/// driver can be told from a live one; they are small.
+#[derive(Debug)]
+pub struct Thread {
+    /// Number of the thread, from 1; never reused within a process.
+    pub id: u64,
+    /// What it is for, in reports.
+    pub name: String,
+    affinity: AtomicU64,
+    woken: AtomicBool,
+    ended: AtomicBool,
+    host: std::thread::Thread,
+}
+
+static NEXT_ID: AtomicU64 = AtomicU64::new(1);
+
+impl Thread {
+    fn new(name: String) -> &'static Self {
+        Box::leak(Box::new(Self {
+            id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
+            name,
+            affinity: AtomicU64::new(u64::MAX),
+            woken: AtomicBool::new(false),
+            ended: AtomicBool::new(false),
+            host: std::thread::current(),
+        }))
+    }
+
+    /// Whether the thread's affinity includes processor `number`.
+    pub fn may_run_on(&self, number: u32) -> bool {
+        self.affinity.load(Ordering::Relaxed) >> (number & 63) & 1 == 1
+    }
+
+    /// Sets the processors that the thread may run on, one bit each, and returns the ones before.
+    pub fn set_affinity(&self, mask: u64) -> u64 {
+        self.affinity.swap(mask, Ordering::Relaxed)
+    }
+
+    /// Whether the thread's routine has returned.
+    pub fn ended(&self) -> bool {
+        self.ended.load(Ordering::Acquire)
+    }
+}
+
+/// The calling thread, if it is part of the machine.
+#[inline]
+pub fn current() -> Option<&'static Thread> {
+    local::with(|local| local.thread.get())
+}
+
+/// Membership of a host thread in the machine; ends when dropped.
+#[must_use]
+#[derive(Debug)]
+pub struct Attached {
+    _own_thread_only: core::marker::PhantomData<*const ()>,
+}
+
+/// Makes the calling host thread a thread of the machine, as which it may call into drivers.
+pub fn attach(name: impl Into<String>) -> Attached {
+    local::set_gs();
+    let thread = Thread::new(name.into());
+    let processors = machine::current().processors.len() as u64;
+    local::with(|local| {
+        assert!(local.thread.get().is_none(), "the thread is attached already");
+        local.processor.set((thread.id % processors) as u32);
+        local.thread.set(Some(thread));
+    });
+    Attached { _own_thread_only: core::marker::PhantomData }
+}
+
+impl Drop for Attached {
+    fn drop(&mut self) {
+        local::with(|local| {
+            if let Some(thread) = local.thread.take() {
+                thread.ended.store(true, Ordering::Release);
+            }
+        });
+    }
+}
+
+/// The threads that a machine started and has to wait for.
+#[derive(Default)]
+pub(crate) struct Threads {
+    running: Mutex<Vec<JoinHandle<()>>>,
+}
+
+impl Threads {
+    /// Waits until every thread that was started has ended.
+    pub(crate) fn join(&self) {
+        loop {
+            let next = self.running.lock().unwrap_or_else(PoisonError::into_inner).pop();
+            let Some(thread) = next else { return };
+            let _ = thread.join();
+        }
+    }
+}
+
+/// Starts a thread of the machine at PASSIVE_LEVEL; `ended` runs on it last.
+///
+/// # Errors
+/// The host's, if it has no more threads.
+pub fn spawn(
+    name: impl Into<String>,
+    body: impl FnOnce() + Send + 'static,
+) -> std::io::Result<&'static Thread> {
+    let name = name.into();
+    let (sender, receiver) = std::sync::mpsc::sync_channel(1);
+    let handle = std::thread::Builder::new().name(name.clone()).spawn(move || {
+        let _attached = attach(name);
+        let _ = sender.send(current());
+        body();
+    })?;
+    machine::current().threads.running.lock().unwrap_or_else(PoisonError::into_inner).push(handle);
+    receiver.recv().ok().flatten().ok_or_else(|| std::io::Error::other("the thread ended before it began"))
+}
+
+/// Blocks the calling thread until [`wake`] is called for it or the time is over; `false` if it is.
+///
+/// A wake that came first is not lost. The only place in which a thread of the machine waits.
+pub fn block(limit: Option<Duration>) -> bool {
+    let Some(thread) = current() else {
+        panic!("only a thread of the machine can block");
+    };
+    let deadline = limit.map(|limit| Instant::now() + limit);
+    loop {
+        if thread.woken.swap(false, Ordering::Acquire) {
+            return true;
+        }
+        match deadline {
+            None => std::thread::park(),
+            Some(deadline) => {
+                let left = deadline.saturating_duration_since(Instant::now());
+                if left.is_zero() {
+                    return thread.woken.swap(false, Ordering::Acquire);
+                }
+                std::thread::park_timeout(left);
+            }
+        }
+    }
+}
+
+/// Lets `thread` go on from [`block`].
+pub fn wake(thread: &Thread) {
+    thread.woken.store(true, Ordering::Release);
+    thread.host.unpark();
+}

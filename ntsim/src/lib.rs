@@ -32,6 +32,7 @@ pub mod export;
 mod ke;
 pub mod machine;
 mod report;
+mod rtl;
 pub mod sched;
 pub mod verifier;
 

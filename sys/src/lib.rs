@@ -31,6 +31,7 @@ mod imports;
 #[macro_use]
 mod layout;
 
+pub mod ip2string;
 pub mod ndk;
 pub mod netioapi;
 pub mod sockaddr;

@@ -128,7 +128,7 @@ exports! {
 
 /// An address type of the interface and the one of the standard library that it stands for.
 trait Address {
-    type Rust;
+    type Rust: std::fmt::Display;
     fn to_rust(&self) -> Self::Rust;
     fn from_rust(address: Self::Rust) -> Self;
 }
@@ -146,11 +146,10 @@ impl Address for IN_ADDR {
 impl Address for IN6_ADDR {
     type Rust = Ipv6Addr;
     fn to_rust(&self) -> Ipv6Addr {
-        // SAFETY: every member of the union covers all sixteen bytes, and any bytes are an address.
-        Ipv6Addr::from(unsafe { self.Byte })
+        Ipv6Addr::from(self.Byte)
     }
     fn from_rust(address: Ipv6Addr) -> Self {
-        Self::new(address.octets())
+        Self { Byte: address.octets() }
     }
 }
 
@@ -181,7 +180,12 @@ unsafe fn read<C: Character, A: Address>(
 
 /// # Safety
 /// `text` is NUL-terminated; `out` and `port` may be written.
-unsafe fn read_endpoint4<C: Character>(text: *const C, strict: u8, out: *mut IN_ADDR, port: *mut u16) -> NTSTATUS {
+unsafe fn read_endpoint4<C: Character>(
+    text: *const C,
+    strict: u8,
+    out: *mut IN_ADDR,
+    port: *mut u16,
+) -> NTSTATUS {
     // SAFETY: the caller's contract.
     let bytes = unsafe { read_text(text) };
     let Ok((address, number)) = address::parse_v4_endpoint(&bytes, strict != 0) else {
@@ -292,10 +296,9 @@ mod tests {
         assert_eq!((status, length), (STATUS_SUCCESS, 16));
         assert_eq!(String::from_utf16_lossy(&text[..15]), "[fe80::5%7]:445");
 
-        let (mut address, mut scope, mut port) = (IN6_ADDR::new([0; 16]), 0, 0);
+        let (mut address, mut scope, mut port) = (IN6_ADDR { Byte: [0; 16] }, 0, 0);
         // SAFETY: the text is NUL-terminated and the results have room.
-        let status =
-            unsafe { RtlIpv6StringToAddressExW(text.as_ptr(), &mut address, &mut scope, &mut port) };
+        let status = unsafe { RtlIpv6StringToAddressExW(text.as_ptr(), &mut address, &mut scope, &mut port) };
         assert_eq!((status, scope, port), (STATUS_SUCCESS, 7, 445u16.to_be()));
         assert_eq!(address.to_rust(), from.to_rust());
         assert!(machine.shutdown().is_clean());

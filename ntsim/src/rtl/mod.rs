@@ -1,0 +1,17 @@
+//! The run-time library: strings, memory, addresses as text, singly linked lists.
+
+mod address;
+mod address_exports;
+mod character;
+mod list;
+mod memory;
+mod string;
+mod version;
+
+use crate::export::Export;
+
+pub(crate) use string::from_counted;
+
+/// The functions of this folder.
+pub(crate) const EXPORTS: &[&[Export]] =
+    &[address_exports::EXPORTS, list::EXPORTS, memory::EXPORTS, string::EXPORTS, version::EXPORTS];

@@ -8,12 +8,23 @@
 macro_rules! imports {
     (
         $module:literal, $library:literal;
-        $( $(#[$note:meta])* fn $name:ident($($argument:ident: $type:ty),* $(,)?) $(-> $result:ty)?; )*
+        $(
+            $(#[$note:meta])*
+            fn $name:ident($($argument:ident: $type:ty),* $(,)?) $(-> $result:ty)?;
+        )*
+        $(variadic {$(
+            $(#[$open_note:meta])*
+            fn $open_name:ident($($open_argument:ident: $open_type:ty),*) -> $open_result:ty;
+        )*})?
     ) => {
         #[cfg(windows)]
         #[link(name = $library)]
         unsafe extern "win64" {
             $( $(#[$note])* pub fn $name($($argument: $type),*) $(-> $result)?; )*
+            $($(
+                $(#[$open_note])*
+                pub fn $open_name($($open_argument: $open_type),*, ...) -> $open_result;
+            )*)?
         }
 
         #[doc = concat!("The types of what `", $module, "` exports.")]
@@ -23,6 +34,11 @@ macro_rules! imports {
                 $(#[$note])*
                 pub type $name = unsafe extern "win64" fn($($argument: $type),*) $(-> $result)?;
             )*
+            $($(
+                $(#[$open_note])*
+                pub type $open_name =
+                    unsafe extern "win64" fn($($open_argument: $open_type),*, ...) -> $open_result;
+            )*)?
         }
     };
 }

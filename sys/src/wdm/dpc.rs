@@ -1,0 +1,51 @@
+//! Deferred procedure calls.
+
+use super::{KAFFINITY, PVOID, SINGLE_LIST_ENTRY, UCHAR, USHORT};
+
+/// A deferred routine; runs at DISPATCH_LEVEL.
+pub type PKDEFERRED_ROUTINE = unsafe extern "win64" fn(
+    Dpc: *mut KDPC,
+    DeferredContext: PVOID,
+    SystemArgument1: PVOID,
+    SystemArgument2: PVOID,
+);
+
+layout! {
+    /// A deferred procedure call, or its wish to be one.
+    struct KDPC: 0x40 {
+        /// Which kind of object, `KOBJECTS`.
+        0x00 => Type: UCHAR,
+        /// `KDPC_IMPORTANCE`.
+        0x01 => Importance: UCHAR,
+        /// The processor it is bound to, plus a bias; below the bias, none.
+        0x02 => Number: USHORT,
+        /// Links the queued ones.
+        0x08 => DpcListEntry: SINGLE_LIST_ENTRY,
+        /// Where it has run.
+        0x10 => ProcessorHistory: KAFFINITY,
+        /// The routine.
+        0x18 => DeferredRoutine: Option<PKDEFERRED_ROUTINE>,
+        /// The context it was initialised with.
+        0x20 => DeferredContext: PVOID,
+        /// The first argument it was queued with.
+        0x28 => SystemArgument1: PVOID,
+        /// The second argument it was queued with.
+        0x30 => SystemArgument2: PVOID,
+        /// The queue that it is in; null if it is not queued.
+        0x38 => DpcData: PVOID,
+    }
+}
+
+open_enum! {
+    /// Where in the queue a deferred procedure call goes, and how soon the queue is drained.
+    enum KDPC_IMPORTANCE: i32 {
+        /// At the end, and not at once.
+        LowImportance = 0,
+        /// At the end.
+        MediumImportance = 1,
+        /// At the front.
+        HighImportance = 2,
+        /// At the end, and also for another processor at once.
+        MediumHighImportance = 3,
+    }
+}

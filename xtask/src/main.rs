@@ -1,3 +1,53 @@
-//! The commands of the README.
+//! The commands of the README: `cargo xtask build`, `cargo xtask run` and `cargo xtask test`.
+//!
+//! Each is a sequence of steps that show what they do and how long it took. What can go wrong is told in
+//! one line on standard error; the exit code is 2 where the caller has to act (arguments, packages that
+//! only root can install) and 1 where the work itself failed.
 
-fn main() {}
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    clippy::std_instead_of_core,
+    clippy::std_instead_of_alloc,
+    clippy::cast_possible_truncation,
+    reason = "a tool in user mode: a panic ends the tool and nothing else"
+)]
+
+mod build;
+mod failure;
+mod image;
+mod packages;
+mod run;
+mod step;
+mod test;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+/// Build, run and test softndk on Linux.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", version)]
+enum Command {
+    /// Build softndk.sys and ndkhlk.sys with their PDBs and map files under target/softndk.
+    Build,
+    /// Build the drivers, boot them in the simulator and move a file through them.
+    Run(run::Options),
+    /// Check formatting and lints, run every test, build the drivers and boot them.
+    Test,
+}
+
+fn main() -> ExitCode {
+    let outcome = match Command::parse() {
+        Command::Build => build::build().map(|images| build::report(&images)),
+        Command::Run(options) => run::run(&options),
+        Command::Test => test::test(),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("{failure}");
+            failure.exit_code()
+        }
+    }
+}

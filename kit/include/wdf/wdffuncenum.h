@@ -1,0 +1,24 @@
+/* Where a function stands in the table that the framework hands out at bind. */
+#pragma once
+
+typedef VOID (*WDFFUNC)(VOID);
+
+typedef enum _WDFFUNCENUM {
+    WdfDriverCreateTableIndex = 116,
+    WdfDeviceMiniportCreateTableIndex = 200,
+    WdfDriverMiniportUnloadTableIndex = 201,
+    WdfObjectGetTypedContextWorkerTableIndex = 202,
+    WdfObjectDeleteTableIndex = 208,
+    WdfSpinLockCreateTableIndex = 315,
+    WdfSpinLockAcquireTableIndex = 316,
+    WdfSpinLockReleaseTableIndex = 317,
+    WdfTimerCreateTableIndex = 318,
+    WdfTimerStartTableIndex = 319,
+    WdfTimerStopTableIndex = 320,
+    WdfTimerGetParentObjectTableIndex = 321,
+    WdfFunctionTableNumEntries = 458,
+} WDFFUNCENUM;
+
+/* These are variables of the entry stub, which fills them when it binds. */
+extern const WDFFUNC *WdfFunctions_01033;
+extern ULONG WdfFunctionCount;

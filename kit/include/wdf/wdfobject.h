@@ -1,0 +1,65 @@
+/* Framework objects: attributes, contexts, deletion. */
+#pragma once
+
+typedef enum _WDF_EXECUTION_LEVEL {
+    WdfExecutionLevelInvalid = 0,
+    WdfExecutionLevelInheritFromParent,
+    WdfExecutionLevelPassive,
+    WdfExecutionLevelDispatch,
+} WDF_EXECUTION_LEVEL;
+
+typedef enum _WDF_SYNCHRONIZATION_SCOPE {
+    WdfSynchronizationScopeInvalid = 0,
+    WdfSynchronizationScopeInheritFromParent,
+    WdfSynchronizationScopeDevice,
+    WdfSynchronizationScopeQueue,
+    WdfSynchronizationScopeNone,
+} WDF_SYNCHRONIZATION_SCOPE;
+
+typedef VOID EVT_WDF_OBJECT_CONTEXT_CLEANUP(WDFOBJECT Object);
+typedef EVT_WDF_OBJECT_CONTEXT_CLEANUP *PFN_WDF_OBJECT_CONTEXT_CLEANUP;
+
+typedef VOID EVT_WDF_OBJECT_CONTEXT_DESTROY(WDFOBJECT Object);
+typedef EVT_WDF_OBJECT_CONTEXT_DESTROY *PFN_WDF_OBJECT_CONTEXT_DESTROY;
+
+typedef const struct _WDF_OBJECT_CONTEXT_TYPE_INFO *PCWDF_OBJECT_CONTEXT_TYPE_INFO;
+typedef PCWDF_OBJECT_CONTEXT_TYPE_INFO(__cdecl *PFN_GET_UNIQUE_CONTEXT_TYPE)(VOID);
+
+typedef struct _WDF_OBJECT_CONTEXT_TYPE_INFO {
+    ULONG Size;
+    LPCSTR ContextName;
+    size_t ContextSize;
+    PCWDF_OBJECT_CONTEXT_TYPE_INFO UniqueType;
+    PFN_GET_UNIQUE_CONTEXT_TYPE EvtDriverGetUniqueContextType;
+} WDF_OBJECT_CONTEXT_TYPE_INFO, *PWDF_OBJECT_CONTEXT_TYPE_INFO;
+
+WDF_LAYOUT_SIZE(WDF_OBJECT_CONTEXT_TYPE_INFO, 40);
+WDF_LAYOUT_FIELD(WDF_OBJECT_CONTEXT_TYPE_INFO, ContextName, 8);
+WDF_LAYOUT_FIELD(WDF_OBJECT_CONTEXT_TYPE_INFO, ContextSize, 16);
+WDF_LAYOUT_FIELD(WDF_OBJECT_CONTEXT_TYPE_INFO, UniqueType, 24);
+WDF_LAYOUT_FIELD(WDF_OBJECT_CONTEXT_TYPE_INFO, EvtDriverGetUniqueContextType, 32);
+
+typedef struct _WDF_OBJECT_ATTRIBUTES {
+    ULONG Size;
+    PFN_WDF_OBJECT_CONTEXT_CLEANUP EvtCleanupCallback;
+    PFN_WDF_OBJECT_CONTEXT_DESTROY EvtDestroyCallback;
+    WDF_EXECUTION_LEVEL ExecutionLevel;
+    WDF_SYNCHRONIZATION_SCOPE SynchronizationScope;
+    WDFOBJECT ParentObject;
+    size_t ContextSizeOverride;
+    PCWDF_OBJECT_CONTEXT_TYPE_INFO ContextTypeInfo;
+} WDF_OBJECT_ATTRIBUTES, *PWDF_OBJECT_ATTRIBUTES;
+
+WDF_LAYOUT_SIZE(WDF_OBJECT_ATTRIBUTES, 56);
+WDF_LAYOUT_FIELD(WDF_OBJECT_ATTRIBUTES, EvtCleanupCallback, 8);
+WDF_LAYOUT_FIELD(WDF_OBJECT_ATTRIBUTES, EvtDestroyCallback, 16);
+WDF_LAYOUT_FIELD(WDF_OBJECT_ATTRIBUTES, ExecutionLevel, 24);
+WDF_LAYOUT_FIELD(WDF_OBJECT_ATTRIBUTES, SynchronizationScope, 28);
+WDF_LAYOUT_FIELD(WDF_OBJECT_ATTRIBUTES, ParentObject, 32);
+WDF_LAYOUT_FIELD(WDF_OBJECT_ATTRIBUTES, ContextSizeOverride, 40);
+WDF_LAYOUT_FIELD(WDF_OBJECT_ATTRIBUTES, ContextTypeInfo, 48);
+
+typedef PVOID(NTAPI *PFN_WDFOBJECTGETTYPEDCONTEXTWORKER)(PWDF_DRIVER_GLOBALS DriverGlobals, WDFOBJECT Handle,
+                                                         PCWDF_OBJECT_CONTEXT_TYPE_INFO TypeInfo);
+
+typedef VOID(NTAPI *PFN_WDFOBJECTDELETE)(PWDF_DRIVER_GLOBALS DriverGlobals, WDFOBJECT Object);

@@ -1,0 +1,76 @@
+//! How bindgen reads the headers.
+
+use std::borrow::Borrow;
+
+use bindgen::{
+    Builder, EnumVariation, Formatter, RustEdition,
+    callbacks::{ItemInfo, ItemKind, ParseCallbacks},
+};
+
+use crate::{Config, ConfigError};
+
+/// The target whose C dialect mingw-w64's headers are written in. Its layouts are those of the MSVC target.
+pub(crate) const CLANG_TARGET: &str = "--target=x86_64-pc-windows-gnu";
+
+/// Functions that the original leaves out of the bindings because Windows deprecates them.
+const DEPRECATED: &[&str] = &[
+    "ExAllocatePool",
+    "ExAllocatePoolWithTag",
+    "ExAllocatePoolWithQuotaTag",
+    "ExAllocatePoolWithTagPriority",
+];
+
+/// AMX tile types in clang's intrinsics, wider than bindgen can lay out.
+const TOO_WIDE: &str = "_.*tile1024i.*";
+
+/// Makes a [`Builder`] that is set for the DDK headers.
+pub trait BuilderExt {
+    /// A builder with the settings of the original, but for what only Microsoft's headers need.
+    ///
+    /// # Errors
+    ///
+    /// clang cannot be asked for its own headers.
+    fn wdk_default(config: impl Borrow<Config>) -> Result<Builder, ConfigError>;
+}
+
+impl BuilderExt for Builder {
+    fn wdk_default(config: impl Borrow<Config>) -> Result<Builder, ConfigError> {
+        let config = config.borrow();
+        let includes = config.include_paths()?.map(|path| format!("-I{}", path.display()));
+        let definitions = config.preprocessor_definitions().map(|(name, value)| match value {
+            Some(value) => format!("-D{name}={value}"),
+            None => format!("-D{name}"),
+        });
+        let builder = DEPRECATED
+            .iter()
+            .fold(Builder::default(), |builder, function| builder.blocklist_item(*function))
+            .blocklist_item(TOO_WIDE)
+            .use_core()
+            .derive_default(true)
+            .generate_cstr(true)
+            .detect_include_paths(false)
+            .clang_args([CLANG_TARGET, "-fms-extensions", "-fno-builtin", "-w"])
+            .clang_args(includes)
+            .clang_args(definitions)
+            .must_use_type("NTSTATUS")
+            .must_use_type("HRESULT")
+            .default_enum_style(EnumVariation::ModuleConsts)
+            .parse_callbacks(Box::new(bindgen::CargoCallbacks::new()))
+            .parse_callbacks(Box::new(FunctionTable(config.compute_wdffunctions_symbol_name())))
+            .formatter(Formatter::Prettyplease)
+            .rust_edition(RustEdition::Edition2024);
+        Ok(builder)
+    }
+}
+
+/// Gives KMDF's function table, whose symbol carries the version, the name that wdk-sys uses.
+#[derive(Debug)]
+struct FunctionTable(Option<String>);
+
+impl ParseCallbacks for FunctionTable {
+    fn generated_name_override(&self, item: ItemInfo<'_>) -> Option<String> {
+        let is_table =
+            matches!(item.kind, ItemKind::Var) && self.0.as_deref().is_some_and(|name| name == item.name);
+        is_table.then(|| "WdfFunctions".to_owned())
+    }
+}

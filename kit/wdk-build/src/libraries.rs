@@ -1,0 +1,108 @@
+//! The libraries that a driver links: import libraries from `kit/lib` and the framework's entry stub.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use crate::{Config, ConfigError, IoError, bindings::CLANG_TARGET, config::kit};
+
+/// The linker's arguments of a KMDF driver, those of the original and `/RELEASE`, which writes the checksum
+/// that the signing tools write on Windows.
+pub(crate) const LINKER_ARGUMENTS: &[&str] = &[
+    "/DRIVER",
+    "/NODEFAULTLIB",
+    "/SUBSYSTEM:NATIVE",
+    "/KERNEL",
+    "/ENTRY:FxDriverEntry",
+    "/NXCOMPAT",
+    "/DYNAMICBASE",
+    "/MAP",
+    "/OPT:REF,ICF",
+    "/INTEGRITYCHECK",
+    "/MANIFEST:NO",
+    "/RELEASE",
+];
+
+/// The libraries that every KMDF driver links, in the order in which wdk-build has them, less those that
+/// hold only compiler support for C.
+const BASE: &[&str] = &["ntoskrnl", "hal", "WdfLdr", "WdfDriverEntry"];
+
+/// The blocks that link [`BASE`], as they stand in the bindings.
+pub(crate) fn link_blocks() -> String {
+    BASE.iter()
+        .map(|name| {
+            format!(
+                "#[cfg(not(any(test, feature = \"suppress-wdk-linking\")))]\n\
+                 #[link(name = \"{name}\", kind = \"static\", modifiers = \"-bundle\")]\n\
+                 unsafe extern \"C\" {{}}\n"
+            )
+        })
+        .collect()
+}
+
+/// Makes an import library in `out` of every definition file, and the framework's entry stub.
+pub(crate) fn make(config: &Config, out: &Path) -> Result<(), ConfigError> {
+    let definitions = kit().join("lib");
+    println!("cargo::rerun-if-changed={}", definitions.display());
+    let entries = fs::read_dir(&definitions).map_err(|source| IoError::with_path(&definitions, source))?;
+    for entry in entries {
+        let path = entry.map_err(|source| IoError::with_path(&definitions, source))?.path();
+        if path.extension().is_some_and(|extension| extension == "def") {
+            import_library(&path, out)?;
+        }
+    }
+    entry_stub(config, out)
+}
+
+/// Turns one definition file into the import library of the same name.
+fn import_library(definition: &Path, out: &Path) -> Result<(), ConfigError> {
+    let name = definition.with_extension("lib");
+    let library = out.join(name.file_name().unwrap_or_default());
+    let mut command = Command::new("llvm-dlltool-22");
+    command.args(["-m", "i386:x86-64", "-d"]).arg(definition).arg("-l").arg(library);
+    run(&mut command, "llvm-dlltool-22").map(drop)
+}
+
+/// Compiles `kit/entry` to `WdfDriverEntry.lib`.
+fn entry_stub(config: &Config, out: &Path) -> Result<(), ConfigError> {
+    let sources = kit().join("entry");
+    println!("cargo::rerun-if-changed={}", sources.display());
+    let entries = fs::read_dir(&sources).map_err(|source| IoError::with_path(&sources, source))?;
+    let mut objects = Vec::new();
+    for entry in entries {
+        let source = entry.map_err(|source| IoError::with_path(&sources, source))?.path();
+        objects.push(compile(config, &source, out)?);
+    }
+    let mut command = Command::new("llvm-lib-22");
+    command.arg(format!("/out:{}", out.join("WdfDriverEntry.lib").display())).args(objects);
+    run(&mut command, "llvm-lib-22").map(drop)
+}
+
+/// Compiles one source file and returns the object file.
+fn compile(config: &Config, source: &Path, out: &Path) -> Result<PathBuf, ConfigError> {
+    let object = out.join(source.with_extension("obj").file_name().unwrap_or_default());
+    let mut command = Command::new("clang-22");
+    command.args([CLANG_TARGET, "-c", "-O2", "-gcodeview", "-fms-extensions", "-ffreestanding", "-mno-sse"]);
+    command.args(["-Wall", "-Werror", "-Wno-#warnings"]);
+    for path in config.include_paths()? {
+        command.arg("-isystem").arg(path);
+    }
+    for (name, value) in config.preprocessor_definitions() {
+        command.arg(value.map_or_else(|| format!("-D{name}"), |value| format!("-D{name}={value}")));
+    }
+    command.arg(source).arg("-o").arg(&object);
+    run(&mut command, "clang-22")?;
+    Ok(object)
+}
+
+/// Runs a tool and returns what it prints.
+pub(crate) fn run(command: &mut Command, tool: &'static str) -> Result<String, ConfigError> {
+    let output = command.output().map_err(|source| ConfigError::Tool { tool, reason: source.to_string() })?;
+    if output.status.success() {
+        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+    } else {
+        Err(ConfigError::Tool { tool, reason: String::from_utf8_lossy(&output.stderr).into_owned() })
+    }
+}

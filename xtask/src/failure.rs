@@ -1,0 +1,36 @@
+//! What ends a command early.
+
+use std::{io, path::Path, process::ExitCode};
+
+use thiserror::Error;
+
+/// What ends a command early, in words for the person who started it.
+#[derive(Debug, Error)]
+pub(crate) enum Failure {
+    /// The caller has to act: other arguments, or rights that this process does not have.
+    #[error("{0}")]
+    Usage(String),
+    /// The work failed.
+    #[error("{0}")]
+    Work(String),
+}
+
+impl Failure {
+    /// The work failed.
+    pub(crate) fn work(message: impl Into<String>) -> Self {
+        Self::Work(message.into())
+    }
+
+    /// A file cannot be read or written.
+    pub(crate) fn file(path: &Path, error: &io::Error) -> Self {
+        Self::Work(format!("{}: {error}", path.display()))
+    }
+
+    /// The exit code that says which it was.
+    pub(crate) fn exit_code(&self) -> ExitCode {
+        match self {
+            Self::Usage(_) => ExitCode::from(2),
+            Self::Work(_) => ExitCode::FAILURE,
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! One step of a command: a line that shows what is being done, and in the end how long it took.
+
+use std::{
+    io::{BufRead, BufReader},
+    process::{Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::failure::Failure;
+
+/// How often the spinner of a running step moves.
+const TICK: Duration = Duration::from_millis(120);
+
+/// A step in progress. On a terminal a spinner shows it; elsewhere only its end is printed.
+pub(crate) struct Step {
+    name: String,
+    started: Instant,
+    spinner: ProgressBar,
+}
+
+impl Step {
+    /// Starts to show the step `name`.
+    pub(crate) fn start(name: impl Into<String>) -> Self {
+        let name = name.into();
+        let spinner = ProgressBar::new_spinner();
+        if let Ok(style) = ProgressStyle::with_template("{spinner} {prefix} {elapsed:.dim} {wide_msg:.dim}") {
+            spinner.set_style(style);
+        }
+        spinner.set_prefix(name.clone());
+        spinner.enable_steady_tick(TICK);
+        Self { name, started: Instant::now(), spinner }
+    }
+
+    /// Ends the step: prints its name and time, and returns the time.
+    pub(crate) fn done(self) -> Duration {
+        let took = self.started.elapsed();
+        self.spinner.finish_and_clear();
+        println!("  {:<44} {:>8.1} s", self.name, took.as_secs_f64());
+        took
+    }
+
+    /// Runs `command` as this step and shows the last line that it writes. Returns its standard output.
+    ///
+    /// Its output is printed only when it fails.
+    pub(crate) fn run(&self, command: &mut Command) -> Result<String, Failure> {
+        self.attempt(command).map_err(|output| {
+            self.spinner.finish_and_clear();
+            eprintln!("{}", output.trim_end());
+            Failure::work(format!("{}: failed, see above", self.name))
+        })
+    }
+
+    /// As [`Step::run`], for a command that may fail: what it wrote is the error.
+    pub(crate) fn attempt(&self, command: &mut Command) -> Result<String, String> {
+        let program = command.get_program().to_string_lossy().into_owned();
+        let mut child = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .map_err(|error| format!("{program}: {error}"))?;
+        let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
+        let (output, errors) = std::thread::scope(|scope| {
+            let output = scope.spawn(|| self.follow(stdout));
+            let errors = self.follow(stderr);
+            (output.join().unwrap_or_default(), errors)
+        });
+        let status = child.wait().map_err(|error| format!("{program}: {error}"))?;
+        if status.success() { Ok(output) } else { Err(format!("{output}{errors}{program}: {status}")) }
+    }
+
+    /// Reads a stream to its end, showing each line as it comes.
+    fn follow(&self, stream: Option<impl std::io::Read>) -> String {
+        let mut text = String::new();
+        let Some(stream) = stream else { return text };
+        let mut reader = BufReader::new(stream);
+        let mut line = Vec::new();
+        while reader.read_until(b'\n', &mut line).is_ok_and(|read| read > 0) {
+            let shown = String::from_utf8_lossy(&line);
+            self.spinner.set_message(shown.trim().to_owned());
+            text.push_str(&shown);
+            line.clear();
+        }
+        text
+    }
+}
+
+impl Drop for Step {
+    fn drop(&mut self) {
+        self.spinner.finish_and_clear();
+    }
+}

@@ -37,3 +37,4 @@ pub mod netioapi;
 pub mod sockaddr;
 pub mod status;
 pub mod wdm;
+pub mod wsk;

@@ -36,5 +36,6 @@ pub mod ndk;
 pub mod netioapi;
 pub mod sockaddr;
 pub mod status;
+pub mod wdf;
 pub mod wdm;
 pub mod wsk;

@@ -1,0 +1,78 @@
+//! Binding to the framework.
+//!
+//! Structures: `fxldr.h` of the framework's sources. What a stub passes as the component's name comes from
+//! ReactOS; the source of Microsoft's own stub (`WdfDriverEntry.lib`) is not public.
+
+use super::{WDF_DRIVER_GLOBALS, WDFFUNC};
+use crate::status::NTSTATUS;
+use crate::wdm::{BOOLEAN, DRIVER_OBJECT, PUNICODE_STRING, PVOID, ULONG, WCHAR};
+
+layout! {
+    /// A version of the framework.
+    #[derive(Debug, Eq, PartialEq)]
+    struct WDF_VERSION: 0xC {
+        /// The major version.
+        0x0 => Major: ULONG,
+        /// The minor version.
+        0x4 => Minor: ULONG,
+        /// The build.
+        0x8 => Build: ULONG,
+    }
+
+    /// What a driver asks of the framework, and where it gets it.
+    struct WDF_BIND_INFO: 0x30 {
+        /// Size of this structure, or of [`WDF_BIND_INFO2`] if it is the head of one, in bytes.
+        0x00 => Size: ULONG,
+        /// `KmdfLibrary`, terminated.
+        0x08 => Component: *const WCHAR,
+        /// The version that the driver is built for.
+        0x10 => Version: WDF_VERSION,
+        /// How many functions the driver knows; must be a released table's size.
+        0x1C => FuncCount: ULONG,
+        /// From 1.15 on, where to store the address of the table.
+        0x20 => FuncTable: *mut *const WDFFUNC,
+        /// The loader's.
+        0x28 => Module: PVOID,
+    }
+
+    /// What a driver asks that also runs on older frameworks (from 1.25 on; offsets computed).
+    struct WDF_BIND_INFO2: 0x58 {
+        /// The head.
+        0x00 => V1: WDF_BIND_INFO,
+        /// The oldest minor version that will do.
+        0x30 => MinimumVersionRequired: *const ULONG,
+        /// Where to store whether the framework is older than the driver.
+        0x38 => ClientVersionHigherThanFramework: *mut BOOLEAN,
+        /// Where to store how many functions there are.
+        0x40 => FuncCountPtr: *mut ULONG,
+        /// Where to store how many structures there are.
+        0x48 => StructCountPtr: *mut ULONG,
+        /// Where to store the sizes of the structures.
+        0x50 => StructTable: PVOID,
+    }
+}
+
+constants! { ULONG:
+    /// How many functions KMDF 1.15 has.
+    WDF_FUNCTION_COUNT_1_15 = 444;
+    /// How many functions KMDF 1.33 has.
+    WDF_FUNCTION_COUNT_1_33 = 458;
+}
+
+imports! {
+    "wdfldr.sys", "wdfldr";
+
+    /// Binds a driver to the framework, which is loaded if need be. PASSIVE_LEVEL.
+    fn WdfVersionBind(
+        DriverObject: *mut DRIVER_OBJECT,
+        RegistryPath: PUNICODE_STRING,
+        BindInfo: *mut WDF_BIND_INFO,
+        ComponentGlobals: *mut *mut WDF_DRIVER_GLOBALS,
+    ) -> NTSTATUS;
+    /// Ends the binding. PASSIVE_LEVEL.
+    fn WdfVersionUnbind(
+        RegistryPath: PUNICODE_STRING,
+        BindInfo: *mut WDF_BIND_INFO,
+        ComponentGlobals: *mut WDF_DRIVER_GLOBALS,
+    ) -> NTSTATUS;
+}

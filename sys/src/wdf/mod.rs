@@ -1,0 +1,33 @@
+//! The Kernel-Mode Driver Framework, as a driver in miniport mode or a small driver meets it.
+//!
+//! A driver's entry stub binds to the framework through the loader, `wdfldr.sys`, and gets the address of
+//! a table of functions; each call goes through the table by index. Indices, prototypes and layouts: the
+//! public headers of KMDF 1.15 to 1.33 (microsoft/Windows-Driver-Frameworks, MIT), compiled for x64.
+//! Indices do not move between these versions.
+
+#[macro_use]
+mod function;
+mod config;
+mod loader;
+mod object;
+mod sync;
+
+pub use config::*;
+pub use loader::*;
+pub use object::*;
+pub use sync::*;
+
+/// The types of the framework's functions and of what the loader exports.
+pub mod signature {
+    pub use super::config::signature::*;
+    pub use super::loader::signature::*;
+    pub use super::object::signature::*;
+    pub use super::sync::signature::*;
+}
+
+/// Where in the table each function is.
+pub mod index {
+    pub use super::config::index::*;
+    pub use super::object::index::*;
+    pub use super::sync::index::*;
+}

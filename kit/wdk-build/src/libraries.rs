@@ -84,7 +84,16 @@ fn entry_stub(config: &Config, out: &Path) -> Result<(), ConfigError> {
 fn compile(config: &Config, source: &Path, out: &Path) -> Result<PathBuf, ConfigError> {
     let object = out.join(source.with_extension("obj").file_name().unwrap_or_default());
     let mut command = Command::new("clang-22");
-    command.args([CLANG_TARGET, "-c", "-O2", "-gcodeview", "-fms-extensions", "-ffreestanding", "-mno-sse"]);
+    command.args([
+        CLANG_TARGET,
+        "-c",
+        "-O2",
+        "-gcodeview",
+        "-fms-extensions",
+        "-ffreestanding",
+        "-mno-sse",
+        "-mguard=cf",
+    ]);
     command.args(["-Wall", "-Werror", "-Wno-#warnings"]);
     for path in config.include_paths()? {
         command.arg("-isystem").arg(path);

@@ -58,7 +58,11 @@ unsafe impl Sync for Export {}
 
 /// Every emulated function.
 pub fn all() -> impl Iterator<Item = &'static Export> {
-    [crate::ke::EXPORTS, crate::rtl::EXPORTS].into_iter().flatten().copied().flatten()
+    [crate::ex::EXPORTS, crate::ke::EXPORTS, crate::mm::EXPORTS, crate::rtl::EXPORTS]
+        .into_iter()
+        .flatten()
+        .copied()
+        .flatten()
 }
 
 /// Runs the body of an emulated function for a driver that just entered it.

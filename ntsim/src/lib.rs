@@ -28,9 +28,12 @@
     )
 )]
 
+pub mod ex;
 pub mod export;
 mod ke;
+pub mod loader;
 pub mod machine;
+mod mm;
 mod report;
 mod rtl;
 pub mod sched;

@@ -4,9 +4,13 @@ use core::any::{Any, TypeId};
 use core::fmt;
 use core::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
 use std::collections::HashMap;
+use std::path::Path;
 
 use parking_lot::{Mutex, MutexGuard, RwLock};
 
+use crate::ex::fault::Injector;
+use crate::ex::pool::{self, Pool};
+use crate::loader::{self, Driver, Images, LoadError};
 use crate::report::Report;
 use crate::sched::processor::{self, Processor};
 use crate::sched::time::Clock;
@@ -28,6 +32,9 @@ pub struct State {
     pub(crate) clock: Clock,
     pub(crate) threads: Threads,
     pub(crate) findings: Findings,
+    pub(crate) images: Images,
+    pub(crate) pool: Pool,
+    pub(crate) injector: Injector,
     stopping: AtomicBool,
     parts: RwLock<HashMap<TypeId, Held>>,
 }
@@ -86,6 +93,7 @@ pub fn current() -> &'static State {
 #[derive(Clone, Debug)]
 pub struct Builder {
     processors: u32,
+    special_pool: usize,
 }
 
 impl Builder {
@@ -96,16 +104,28 @@ impl Builder {
         self
     }
 
+    /// With this many live pool blocks in pages of their own (see [`ex::pool`](crate::ex::pool)); the rest
+    /// comes from the heap, which is faster.
+    #[must_use]
+    pub fn special_pool(mut self, blocks: usize) -> Self {
+        self.special_pool = blocks;
+        self
+    }
+
     /// Starts the machine. Waits while another one is running in this process.
     ///
     /// The calling thread becomes a thread of the machine.
     pub fn boot(self) -> Machine {
         let one = ONE.lock();
+        loader::install_crash_handler();
         let state: &'static State = Box::leak(Box::new(State {
             processors: (0..self.processors).map(|_| Processor::new()).collect(),
             clock: Clock::new(),
             threads: Threads::default(),
             findings: Findings::default(),
+            images: Images::default(),
+            pool: Pool::new(self.special_pool),
+            injector: Injector::default(),
             stopping: AtomicBool::new(false),
             parts: RwLock::default(),
         }));
@@ -137,24 +157,37 @@ impl fmt::Debug for Machine {
 impl Machine {
     /// A machine with two processors, to be changed and booted.
     pub fn builder() -> Builder {
-        Builder { processors: 2 }
+        Builder { processors: 2, special_pool: pool::SPECIAL_LIMIT }
+    }
+
+    /// Loads the driver image at `path` and calls its entry point.
+    ///
+    /// # Errors
+    /// Where the file is no x64 driver image, imports what the simulator does not have, or its entry
+    /// point fails.
+    pub fn load(&self, path: impl AsRef<Path>) -> Result<Driver, LoadError> {
+        Driver::load(path.as_ref())
     }
 
     /// Shuts the machine down and says what was found since it was booted.
     pub fn shutdown(mut self) -> Report {
-        self.stop();
-        Report { findings: self.state.findings.all() }
+        self.stop()
     }
 
-    fn stop(&mut self) {
-        let Some(attached) = self.attached.take() else { return };
+    fn stop(&mut self) -> Report {
+        let Some(attached) = self.attached.take() else { return Report::default() };
         let parts: Vec<_> = self.state.parts.read().values().copied().collect();
         parts.iter().for_each(|held| (held.inspect)(held.part));
         self.state.stopping.store(true, Ordering::Release);
         self.state.processors.iter().for_each(Processor::ring);
         self.state.threads.join();
+        let pool = pool::leaks(None);
+        // SAFETY: every thread of the machine has ended, and its drivers are unloaded.
+        unsafe { self.state.pool.clear() };
+        let report = Report { findings: self.state.findings.all(), pool };
         drop(attached);
         CURRENT.store(core::ptr::null_mut(), Ordering::Release);
+        report
     }
 }
 

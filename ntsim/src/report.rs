@@ -2,19 +2,22 @@
 
 use core::fmt;
 
+use crate::ex::pool::Leak;
 use crate::verifier::Finding;
 
 /// What was found while a machine ran.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Report {
     /// The rules that drivers broke, in the order in which they were first broken.
     pub findings: Vec<Finding>,
+    /// Pool memory that nobody freed before the machine was shut down, by tag.
+    pub pool: Vec<Leak>,
 }
 
 impl Report {
-    /// Whether nothing was found.
+    /// Whether nothing was found and nothing is left.
     pub fn is_clean(&self) -> bool {
-        self.findings.is_empty()
+        self.findings.is_empty() && self.pool.is_empty()
     }
 }
 
@@ -23,6 +26,7 @@ impl fmt::Display for Report {
         if self.is_clean() {
             return write!(f, "nothing found");
         }
-        self.findings.iter().try_for_each(|finding| writeln!(f, "{finding}"))
+        self.findings.iter().try_for_each(|finding| writeln!(f, "{finding}"))?;
+        self.pool.iter().try_for_each(|leak| writeln!(f, "left in pool: {leak}"))
     }
 }

@@ -49,6 +49,7 @@ fn wrong_direction(code: u64, function: &str, old: Irql, new: Irql) {
 mod tests {
     use super::*;
     use crate::Machine;
+    use crate::loader::Frame;
 
     #[test]
     fn raising_and_lowering_returns_the_levels_in_between() {
@@ -71,6 +72,6 @@ mod tests {
         unsafe { KeLowerIrql(2) };
         let report = machine.shutdown();
         assert_eq!(report.findings[0].rule, "IrqlKeRaiseLower");
-        assert_eq!(report.findings[0].stack, ["KeLowerIrql"]);
+        assert_eq!(report.findings[0].stack, [Frame::Kernel("KeLowerIrql")]);
     }
 }

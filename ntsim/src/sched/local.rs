@@ -39,11 +39,14 @@ pub(crate) struct Local {
     pub(crate) thread: Cell<Option<&'static Thread>>,
     /// How the innermost call into the kernel left driver code; null outside.
     entry: Cell<*const Entry>,
+    /// Where the thread's stack begins and ends.
+    stack: Cell<(u64, u64)>,
     held: [Cell<usize>; LOCKS],
     held_count: Cell<usize>,
 }
 
 /// A call of a driver into the kernel that has not returned yet.
+#[derive(Clone, Copy)]
 pub(crate) struct Entry {
     /// What was called.
     pub(crate) export: &'static Export,
@@ -52,6 +55,15 @@ pub(crate) struct Entry {
     /// The driver's frame pointer.
     pub(crate) bp: u64,
     outer: *const Entry,
+}
+
+impl Entry {
+    /// Where the driver goes on after the call.
+    pub(crate) fn return_address(&self) -> u64 {
+        // SAFETY: the entry point stored its own stack pointer, at which the call had just put the return
+        // address; the call has not returned, so the slot is still that.
+        unsafe { (self.sp as *const u64).read_volatile() }
+    }
 }
 
 thread_local! {
@@ -65,6 +77,7 @@ thread_local! {
             processor: Cell::new(0),
             thread: Cell::new(None),
             entry: Cell::new(ptr::null()),
+            stack: Cell::new((0, 0)),
             held: [const { Cell::new(0) }; LOCKS],
             held_count: Cell::new(0),
         }
@@ -90,23 +103,56 @@ pub(crate) fn entered<R>(export: &'static Export, body: impl FnOnce() -> R) -> R
     result
 }
 
+/// The innermost call into the kernel that the calling thread is inside of.
+#[inline]
+pub(crate) fn innermost() -> Option<Entry> {
+    // SAFETY: an entry lives on this thread's stack until the call that made it returns, and that call
+    // takes it off the list first.
+    unsafe { with(|local| local.entry.get()).as_ref() }.copied()
+}
+
 /// The calls into the kernel that the calling thread is inside of, innermost first.
-pub(crate) fn entries() -> Vec<(&'static Export, u64, u64)> {
-    let mut next = with(|local| local.entry.get());
-    core::iter::from_fn(|| {
-        // SAFETY: an entry lives on this thread's stack until the call that made it returns, and that
-        // call takes it off this list first.
-        let entry = unsafe { next.as_ref() }?;
-        next = entry.outer;
-        Some((entry.export, entry.sp, entry.bp))
+pub(crate) fn entries() -> Vec<Entry> {
+    core::iter::successors(innermost(), |entry| {
+        // SAFETY: as above; an outer entry lives longer than an inner one.
+        unsafe { entry.outer.as_ref() }.copied()
     })
     .collect()
 }
 
-/// Makes `gs` point to the calling thread's state, so that it may enter driver code.
-pub(super) fn set_gs() {
+/// The eight bytes at `address`, if they lie on the calling thread's stack.
+pub(crate) fn read_stack(address: u64) -> Option<u64> {
+    let stack = with(|local| local.stack.get());
+    if address % 8 != 0 || address < stack.0 || address.checked_add(8)? > stack.1 {
+        return None;
+    }
+    // SAFETY: the address is aligned and lies on this thread's own stack, which is mapped and readable.
+    Some(unsafe { (address as *const u64).read_volatile() })
+}
+
+/// Where the calling thread's stack begins and ends.
+fn stack_bounds() -> (u64, u64) {
+    let mut attributes = core::mem::MaybeUninit::<libc::pthread_attr_t>::uninit();
+    // SAFETY: the call has no preconditions.
+    let thread = unsafe { libc::pthread_self() };
+    // SAFETY: the call initialises the attributes of a thread that exists, namely this one.
+    if unsafe { libc::pthread_getattr_np(thread, attributes.as_mut_ptr()) } != 0 {
+        return (0, 0);
+    }
+    let (mut low, mut size) = (ptr::null_mut(), 0);
+    // SAFETY: the attributes were initialised above.
+    unsafe { libc::pthread_attr_getstack(attributes.as_ptr(), &raw mut low, &raw mut size) };
+    // SAFETY: the attributes were initialised above and are not used after this.
+    unsafe { libc::pthread_attr_destroy(attributes.as_mut_ptr()) };
+    (low as u64, low as u64 + size as u64)
+}
+
+/// Makes the calling thread ready to enter driver code: `gs` points to its state from now on.
+pub(super) fn prepare() {
     const ARCH_SET_GS: libc::c_int = 0x1001;
+    let stack = stack_bounds();
     with(|local| {
+        local.stack.set(stack);
         // SAFETY: the call changes only the base of `gs`, which nothing else in a Linux process uses,
         // and the block stays where it is for as long as the thread lives.
         let done = unsafe { libc::syscall(libc::SYS_arch_prctl, ARCH_SET_GS, ptr::from_ref(local)) };

@@ -7,6 +7,7 @@ use std::thread::JoinHandle;
 use std::time::Instant;
 
 use super::local;
+use crate::loader::AlternateStack;
 use crate::machine;
 
 /// A thread of the machine.
@@ -65,12 +66,12 @@ pub fn current() -> Option<&'static Thread> {
 #[must_use]
 #[derive(Debug)]
 pub struct Attached {
-    _own_thread_only: core::marker::PhantomData<*const ()>,
+    _stack: AlternateStack,
 }
 
 /// Makes the calling host thread a thread of the machine, as which it may call into drivers.
 pub fn attach(name: impl Into<String>) -> Attached {
-    local::set_gs();
+    local::prepare();
     let thread = Thread::new(name.into());
     let processors = machine::current().processors.len() as u64;
     local::with(|local| {
@@ -78,7 +79,7 @@ pub fn attach(name: impl Into<String>) -> Attached {
         local.processor.set((thread.id % processors) as u32);
         local.thread.set(Some(thread));
     });
-    Attached { _own_thread_only: core::marker::PhantomData }
+    Attached { _stack: AlternateStack::new() }
 }
 
 impl Drop for Attached {

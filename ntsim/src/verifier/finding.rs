@@ -2,23 +2,9 @@
 
 use core::fmt;
 
-use crate::sched::{self, Irql, local};
-
-/// A bug check code with its parameters, as Windows defines them.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Bugcheck {
-    /// The code, such as 0xC4 (DRIVER_VERIFIER_DETECTED_VIOLATION).
-    pub code: u32,
-    /// The four parameters.
-    pub parameters: [u64; 4],
-}
-
-impl fmt::Display for Bugcheck {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let [a, b, c, d] = self.parameters;
-        write!(f, "{:#X} ({a:#x}, {b:#x}, {c:#x}, {d:#x})", self.code)
-    }
-}
+use super::Bugcheck;
+use crate::loader::{self, Frame};
+use crate::sched::{self, Irql};
 
 /// A rule that a driver broke.
 #[derive(Clone, Debug)]
@@ -36,7 +22,7 @@ pub struct Finding {
     /// The thread that did it, by name.
     pub thread: String,
     /// The calls into the kernel that it was inside of, innermost first, and how the driver got there.
-    pub stack: Vec<String>,
+    pub stack: Vec<Frame>,
     /// How often it happened at this place.
     pub times: u64,
 }
@@ -75,7 +61,7 @@ impl Finding {
         self.irql = sched::irql();
         self.processor = sched::processor();
         self.thread = sched::current().map_or_else(|| "(host)".into(), |thread| thread.name.clone());
-        self.stack = local::entries().iter().map(|(export, ..)| export.name.to_owned()).collect();
+        self.stack = loader::stack();
         self
     }
 
@@ -94,6 +80,8 @@ impl fmt::Display for Finding {
         if self.times > 1 {
             write!(f, ", {} times", self.times)?;
         }
-        self.stack.iter().try_for_each(|frame| write!(f, "\n    {frame}"))
+        self.stack
+            .iter()
+            .try_for_each(|frame| frame.to_string().lines().try_for_each(|line| write!(f, "\n    {line}")))
     }
 }

@@ -4,11 +4,13 @@
 //! [`Report`](crate::Report). Where Windows has a bug check for the mistake, the finding carries its code
 //! and parameters, so that it reads the same on both sides.
 
+mod bugcheck;
 mod finding;
 
 use std::sync::{Mutex, PoisonError};
 
-pub use finding::{Bugcheck, Finding};
+pub use bugcheck::Bugcheck;
+pub use finding::Finding;
 
 use crate::machine;
 

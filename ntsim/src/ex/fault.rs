@@ -1,0 +1,81 @@
+//! Fault injection: allocations that fail on purpose.
+
+use parking_lot::Mutex;
+
+use crate::loader;
+use crate::machine;
+
+/// Which allocations of drivers fail.
+///
+/// An allocation is anything that may fail for want of memory: pool, MDLs, work items, framework objects.
+#[derive(Clone, Debug, Default)]
+pub enum Faults {
+    /// None.
+    #[default]
+    None,
+    /// The n-th from now on, counted from 0, and no other.
+    Nth(u64),
+    /// Each with this probability, drawn from a generator that starts from this seed.
+    Random {
+        /// From 0 (never) to 1 (always).
+        probability: f64,
+        /// The seed.
+        seed: u64,
+    },
+}
+
+/// Decides over the allocations of one machine.
+#[derive(Default)]
+pub(crate) struct Injector {
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    faults: Faults,
+    image: Option<String>,
+    random: fastrand::Rng,
+    counted: u64,
+    failed: u64,
+}
+
+/// Lets allocations fail from now on as `faults` says, and counts from 0 again. With an image's file
+/// name, only allocations that this image asks for are counted and fail.
+pub fn inject(faults: Faults, image: Option<&str>) {
+    let mut state = machine::current().injector.state.lock();
+    state.random = fastrand::Rng::with_seed(match faults {
+        Faults::Random { seed, .. } => seed,
+        _ => 0,
+    });
+    state.faults = faults;
+    state.image = image.map(str::to_ascii_lowercase);
+    (state.counted, state.failed) = (0, 0);
+}
+
+/// How many allocations were asked for since [`inject`], and how many of these were made to fail.
+pub fn injected() -> (u64, u64) {
+    let state = machine::current().injector.state.lock();
+    (state.counted, state.failed)
+}
+
+/// Whether the allocation that a driver asks for right now is to fail.
+///
+/// Called once by each emulated function that may fail for want of memory.
+pub(crate) fn strikes() -> bool {
+    let mut state = machine::current().injector.state.lock();
+    if let Some(wanted) = &state.image {
+        let caller = loader::caller();
+        if caller.is_none_or(|image| !image.name.eq_ignore_ascii_case(wanted)) {
+            return false;
+        }
+    }
+    let number = state.counted;
+    state.counted += 1;
+    let strikes = match state.faults {
+        Faults::None => false,
+        Faults::Nth(nth) => nth == number,
+        Faults::Random { probability, .. } => state.random.f64() < probability,
+    };
+    state.failed += u64::from(strikes);
+    strikes
+}

@@ -1,0 +1,97 @@
+//! Address space for blocks in pages of their own.
+
+use core::ffi::c_void;
+use core::ptr;
+use std::collections::{HashMap, VecDeque};
+
+/// Size of a page.
+pub(super) const PAGE: usize = 0x1000;
+
+/// Address space that is reserved; memory is only used for what is live.
+const SPAN: usize = 1 << 40;
+
+/// Freed places of one size that stay inaccessible before the oldest is used again.
+const REST: usize = 4096;
+
+/// Pages for one block; an inaccessible page follows.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub(super) struct Place {
+    pub(super) start: usize,
+    pub(super) pages: usize,
+}
+
+impl Place {
+    pub(super) fn end(self) -> usize {
+        self.start + self.pages * PAGE
+    }
+}
+
+/// Hands out places.
+#[derive(Default)]
+pub(super) struct Arena {
+    start: usize,
+    used: usize,
+    resting: HashMap<usize, VecDeque<Place>>,
+}
+
+impl Arena {
+    /// A place of `pages` accessible, zeroed pages; `None` where the host refuses.
+    pub(super) fn take(&mut self, pages: usize) -> Option<Place> {
+        let rested = self.resting.get_mut(&pages).filter(|places| places.len() > REST);
+        let place = match rested.and_then(VecDeque::pop_front) {
+            Some(place) => place,
+            None => self.extend(pages)?,
+        };
+        // SAFETY: the place lies in this arena's reservation and belongs to no live block.
+        let done = unsafe {
+            libc::mprotect(place.start as *mut c_void, pages * PAGE, libc::PROT_READ | libc::PROT_WRITE)
+        };
+        if done != 0 {
+            self.resting.entry(pages).or_default().push_front(place);
+            return None;
+        }
+        Some(place)
+    }
+
+    fn extend(&mut self, pages: usize) -> Option<Place> {
+        if self.start == 0 {
+            let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
+            // SAFETY: a new reservation, wherever the host has room, touches no existing memory.
+            let start = unsafe { libc::mmap(ptr::null_mut(), SPAN, libc::PROT_NONE, flags, -1, 0) };
+            if start == libc::MAP_FAILED {
+                return None;
+            }
+            // The first page guards the first block's front.
+            (self.start, self.used) = (start as usize, PAGE);
+        }
+        let length = pages.checked_add(1)?.checked_mul(PAGE)?;
+        if length > SPAN - self.used {
+            return None;
+        }
+        let place = Place { start: self.start + self.used, pages };
+        self.used += length;
+        Some(place)
+    }
+
+    /// Makes a place inaccessible and gives its memory back to the host.
+    ///
+    /// # Safety
+    /// Nobody uses the memory any more.
+    pub(super) unsafe fn rest(&mut self, place: Place) {
+        let (start, length) = (place.start as *mut c_void, place.pages * PAGE);
+        // SAFETY: the place lies in this arena's reservation, and the caller vouches that it is unused.
+        unsafe { libc::madvise(start, length, libc::MADV_DONTNEED) };
+        // SAFETY: as above.
+        unsafe { libc::mprotect(start, length, libc::PROT_NONE) };
+        self.resting.entry(place.pages).or_default().push_back(place);
+    }
+}
+
+impl Drop for Arena {
+    fn drop(&mut self) {
+        if self.start != 0 {
+            // SAFETY: this is the reservation that `extend` made; its owner vouches that it is unused.
+            unsafe { libc::munmap(self.start as *mut c_void, SPAN) };
+        }
+    }
+}

@@ -1,0 +1,61 @@
+//! What can be said about pool memory afterwards.
+
+use core::fmt;
+
+use super::check::describe;
+use super::{Kind, Tag};
+use crate::loader::Image;
+use crate::machine;
+
+/// What a fault at an address has to do with a block.
+pub(crate) struct Explanation {
+    /// Whether the block had been freed.
+    pub(crate) freed: bool,
+    /// In words.
+    pub(crate) text: String,
+}
+
+/// The block that an access to `address` was probably meant for.
+pub(crate) fn explain(address: u64) -> Option<Explanation> {
+    let block = machine::current().pool.find(address as usize)?;
+    let freed = block.freed.is_some();
+    let offset = (address as i64).wrapping_sub(block.address as i64);
+    let what = if freed { "use after free" } else { "out of bounds" };
+    Some(Explanation { freed, text: format!("{what}, offset {offset:#x} of {}", describe(&block)) })
+}
+
+/// A block that was never freed.
+#[derive(Clone, Debug)]
+pub struct Leak {
+    /// Its tag.
+    pub tag: Tag,
+    /// Its length, in bytes.
+    pub size: usize,
+    /// Whether it is in paged pool.
+    pub paged: bool,
+    /// The block with the stack that allocated it, in words.
+    pub text: String,
+}
+
+impl fmt::Display for Leak {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+/// The live blocks, all or those that `image` allocated, by tag.
+pub(crate) fn leaks(image: Option<&Image>) -> Vec<Leak> {
+    let mut live = machine::current().pool.live();
+    live.retain(|block| {
+        image.is_none_or(|image| block.allocated.image().is_some_and(|owner| owner.base == image.base))
+    });
+    live.sort_by_key(|block| block.tag);
+    live.iter()
+        .map(|block| Leak {
+            tag: block.tag,
+            size: block.size,
+            paged: block.kind == Kind::Paged,
+            text: describe(block),
+        })
+        .collect()
+}

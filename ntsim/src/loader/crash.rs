@@ -1,0 +1,247 @@
+//! What happens when a driver crashes: a report in Windows' terms, and the end of the process.
+//!
+//! A fault in an image's code, or in an emulated function that was given bad memory, is what a bug check
+//! is on Windows: nothing can go on. The handler runs on a stack of its own and may do what it likes,
+//! locks aside: code of an image holds none of the host's.
+
+use core::ffi::c_void;
+use core::mem::MaybeUninit;
+use core::ptr;
+use std::sync::Once;
+
+use libc::{SIGBUS, SIGFPE, SIGILL, SIGSEGV, SIGTRAP, c_int, siginfo_t, ucontext_t};
+
+use super::{Frame, stack};
+use crate::machine;
+use crate::sched::{self, Irql, local};
+use crate::verifier::Bugcheck;
+
+/// What `si_code` says of a fault that is none of a page (`asm-generic/siginfo.h`).
+const SI_KERNEL: c_int = 0x80;
+
+/// Exit code of a process whose driver crashed.
+const EXIT_CODE: c_int = 3;
+
+/// Bytes of the stack on which a crash is reported; symbols of a large PDB are read on it.
+const STACK_SIZE: usize = 1 << 20;
+
+const STATUS_ACCESS_VIOLATION: u64 = 0xC000_0005;
+const STATUS_ILLEGAL_INSTRUCTION: u64 = 0xC000_001D;
+const STATUS_INTEGER_DIVIDE_BY_ZERO: u64 = 0xC000_0094;
+const STATUS_BREAKPOINT: u64 = 0x8000_0003;
+
+/// Numbers of the general registers in a host context, in the order in which instructions number them.
+const REGISTERS: [c_int; 16] = [
+    libc::REG_RAX,
+    libc::REG_RCX,
+    libc::REG_RDX,
+    libc::REG_RBX,
+    libc::REG_RSP,
+    libc::REG_RBP,
+    libc::REG_RSI,
+    libc::REG_RDI,
+    libc::REG_R8,
+    libc::REG_R9,
+    libc::REG_R10,
+    libc::REG_R11,
+    libc::REG_R12,
+    libc::REG_R13,
+    libc::REG_R14,
+    libc::REG_R15,
+];
+
+/// Ends the process as a bug check ends Windows: with a report on standard error and exit code 3.
+pub(crate) fn stop(bugcheck: Bugcheck, text: &str) -> ! {
+    finish(bugcheck, text, &super::stack())
+}
+
+fn finish(bugcheck: Bugcheck, text: &str, stack: &[Frame]) -> ! {
+    let thread = sched::current().map_or("(host)", |thread| &thread.name);
+    eprintln!("\n*** STOP: {bugcheck}");
+    if !text.is_empty() {
+        eprintln!("{text}");
+    }
+    eprintln!("at {} on processor {}, thread {thread}", sched::irql(), sched::processor());
+    for frame in stack {
+        frame.to_string().lines().for_each(|line| eprintln!("    {line}"));
+    }
+    let findings = crate::verifier::findings();
+    if !findings.is_empty() {
+        eprintln!("found before:");
+        findings.iter().for_each(|finding| eprintln!("{finding}"));
+    }
+    // SAFETY: ending the process at once is the purpose; no destructor may run after a crash.
+    unsafe { libc::_exit(EXIT_CODE) }
+}
+
+/// Takes over the host's fault signals, once per process.
+pub(crate) fn install() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        for signal in [SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP] {
+            // SAFETY: all-zero is a valid value of this structure of integers and a nullable pointer.
+            let mut action: libc::sigaction = unsafe { MaybeUninit::zeroed().assume_init() };
+            let handler: extern "C" fn(c_int, *mut siginfo_t, *mut c_void) = handle;
+            action.sa_sigaction = handler as usize;
+            action.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK | libc::SA_NODEFER;
+            // SAFETY: the handler has the signature that SA_SIGINFO asks for and lives forever.
+            unsafe { libc::sigaction(signal, &raw const action, ptr::null_mut()) };
+        }
+    });
+}
+
+extern "C" fn handle(signal: c_int, info: *mut siginfo_t, context: *mut c_void) {
+    // SAFETY: with SA_SIGINFO the kernel passes a valid, aligned machine context.
+    let context = unsafe { &*context.cast::<ucontext_t>() };
+    let read = |register: c_int| context.uc_mcontext.gregs[register as usize] as u64;
+    let fault = Fault {
+        signal,
+        // SAFETY: with SA_SIGINFO the kernel passes a valid description.
+        code: unsafe { (*info).si_code },
+        // SAFETY: the signals that this is installed for carry an address.
+        address: unsafe { (*info).si_addr() } as u64,
+        error: read(libc::REG_ERR),
+        ip: read(libc::REG_RIP),
+        registers: REGISTERS.map(read),
+    };
+    if local::innermost().is_none() && fault.frames().is_empty() {
+        // Not a driver's doing. The default action names the signal when the instruction runs again.
+        // SAFETY: restoring the default action has no preconditions.
+        unsafe { libc::signal(signal, libc::SIG_DFL) };
+        return;
+    }
+    let (bugcheck, text) = fault.explain();
+    finish(bugcheck, &text, &fault.frames());
+}
+
+/// A fault of the processor.
+struct Fault {
+    signal: c_int,
+    code: c_int,
+    address: u64,
+    error: u64,
+    ip: u64,
+    registers: [u64; 16],
+}
+
+impl Fault {
+    /// The driver's stack.
+    fn frames(&self) -> Vec<Frame> {
+        let images = &machine::current().images;
+        let (mut ip, mut registers) = (self.ip, self.registers);
+        if images.at(ip).is_none() {
+            // A call to nowhere: the caller's address lies on top of the stack.
+            let sp = registers[4];
+            if let Some(caller) = local::read_stack(sp).filter(|&address| images.at(address).is_some()) {
+                registers[4] = sp + 8;
+                ip = caller - 1;
+            }
+        }
+        stack::from_registers(ip, registers)
+    }
+
+    /// What Windows would stop with, and a sentence. Parameters: the pages of the bug check reference.
+    fn explain(&self) -> (Bugcheck, String) {
+        let exception = |status| Bugcheck { code: 0x7E, parameters: [status, self.ip, 0, 0] };
+        match self.signal {
+            SIGILL => (
+                exception(STATUS_ILLEGAL_INSTRUCTION),
+                "illegal instruction (a panic or abort of the driver)".into(),
+            ),
+            SIGTRAP => (exception(STATUS_BREAKPOINT), "breakpoint".into()),
+            SIGFPE => (exception(STATUS_INTEGER_DIVIDE_BY_ZERO), "division by zero".into()),
+            // The kernel reports a privileged instruction or interrupt without an address.
+            SIGSEGV if self.code == SI_KERNEL => self.explain_protection(),
+            _ => self.explain_page_fault(),
+        }
+    }
+
+    fn explain_protection(&self) -> (Bugcheck, String) {
+        let code = self.registers[1];
+        if self.is_fast_fail() {
+            let text = format!("__fastfail({code})");
+            return (Bugcheck { code: 0x139, parameters: [code, 0, 0, 0] }, text);
+        }
+        let bugcheck = Bugcheck { code: 0x7E, parameters: [STATUS_ACCESS_VIOLATION, self.ip, 0, 0] };
+        (bugcheck, "a privileged instruction, or an address that is not canonical".into())
+    }
+
+    /// Whether the instruction is `int 0x29`.
+    fn is_fast_fail(&self) -> bool {
+        let Some(image) = machine::current().images.at(self.ip) else { return false };
+        image.memory((self.ip - image.base as u64) as u32).starts_with(&[0xCD, 0x29])
+    }
+
+    fn explain_page_fault(&self) -> (Bugcheck, String) {
+        // Bits of the processor's error code: the page was present; a write; an instruction fetch.
+        let (present, write, execute) = (self.error & 1 != 0, self.error & 2 != 0, self.error & 16 != 0);
+        let operation = if execute {
+            "execution"
+        } else if write {
+            "write"
+        } else {
+            "read"
+        };
+        let irql = sched::irql();
+        let at = self.address;
+        let stopped = |code, parameters, text| (Bugcheck { code, parameters }, text);
+
+        if let Some(image) = machine::current().images.at(at).filter(|image| !image.is_loaded()) {
+            let text = format!("{operation} of {at:#x} in {}, which has been unloaded", image.name);
+            return stopped(0xCE, [at, u64::from(write), self.ip, 0], text);
+        }
+        if let Some(block) = crate::ex::pool::explain(at) {
+            let code = if block.freed { 0xD5 } else { 0xD6 };
+            let text = format!("{operation} of {at:#x}: {}", block.text);
+            return stopped(code, [at, u64::from(write), self.ip, 0], text);
+        }
+        let text = format!("{operation} of {at:#x}");
+        if execute && present {
+            return stopped(0xFC, [at, 0, 0, 0], text);
+        }
+        if write && present {
+            return stopped(0xBE, [at, 0, 0, 0], text);
+        }
+        if irql >= Irql::DISPATCH {
+            let operation = if execute { 8 } else { u64::from(write) };
+            return stopped(0xD1, [at, u64::from(irql.0), operation, self.ip], text);
+        }
+        if at < 0x1_0000 {
+            return stopped(0x7E, [STATUS_ACCESS_VIOLATION, self.ip, 0, 0], text);
+        }
+        let operation = if execute { 0x10 } else { u64::from(write) * 2 };
+        stopped(0x50, [at, operation, self.ip, 0], text)
+    }
+}
+
+/// The stack on which the calling thread handles a crash; the one before comes back when it is dropped.
+#[derive(Debug)]
+pub(crate) struct AlternateStack {
+    memory: *mut c_void,
+    before: libc::stack_t,
+}
+
+impl AlternateStack {
+    /// A stack for the calling thread.
+    pub(crate) fn new() -> Self {
+        let (protection, flags) =
+            (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
+        // SAFETY: a new anonymous mapping, wherever the host has room, touches no existing memory.
+        let memory = unsafe { libc::mmap(ptr::null_mut(), STACK_SIZE, protection, flags, -1, 0) };
+        assert_ne!(memory, libc::MAP_FAILED, "no memory for a crash stack");
+        let new = libc::stack_t { ss_sp: memory, ss_flags: 0, ss_size: STACK_SIZE };
+        let mut before = libc::stack_t { ss_sp: ptr::null_mut(), ss_flags: libc::SS_DISABLE, ss_size: 0 };
+        // SAFETY: the memory stays mapped until `drop` has put the former stack back.
+        unsafe { libc::sigaltstack(&raw const new, &raw mut before) };
+        Self { memory, before }
+    }
+}
+
+impl Drop for AlternateStack {
+    fn drop(&mut self) {
+        // SAFETY: the former stack is the thread's own, from before this one.
+        unsafe { libc::sigaltstack(&raw const self.before, ptr::null_mut()) };
+        // SAFETY: this is the mapping that `new` made, and it is out of use now.
+        unsafe { libc::munmap(self.memory, STACK_SIZE) };
+    }
+}

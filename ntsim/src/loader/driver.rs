@@ -1,0 +1,153 @@
+//! A loaded driver: its object, its entry point, its unloading.
+
+use core::fmt;
+use core::mem::MaybeUninit;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use sys::status::NTSTATUS;
+use sys::wdm::{DRIVER_EXTENSION, DRIVER_OBJECT, PDRIVER_INITIALIZE, UNICODE_STRING};
+
+use super::{Image, LoadError, map};
+use crate::ex::pool;
+use crate::sched;
+use crate::verifier::{self, Bugcheck, Finding};
+
+/// `Type` of a driver object.
+const IO_TYPE_DRIVER: i16 = 4;
+
+/// A driver that has been loaded and whose entry point succeeded.
+///
+/// Dropping it unloads it.
+pub struct Driver {
+    image: Arc<Image>,
+    object: Box<Object>,
+    unloaded: bool,
+}
+
+/// The driver object, and what it points to.
+struct Object {
+    driver: DRIVER_OBJECT,
+    extension: DRIVER_EXTENSION,
+    name: Vec<u16>,
+    registry_path: Vec<u16>,
+    service: Vec<u16>,
+}
+
+impl fmt::Debug for Driver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Driver").field("image", &self.image).finish_non_exhaustive()
+    }
+}
+
+impl Driver {
+    /// Loads the image at `path` and calls its entry point, at PASSIVE_LEVEL.
+    pub(crate) fn load(path: &Path) -> Result<Self, LoadError> {
+        let image = super::load(path)?;
+        let mut object = Object::new(&image);
+        let entry = (image.base + image.entry as usize) as *const ();
+        // SAFETY: the image's header says that its entry point is here; that of a driver has this type.
+        let entry: PDRIVER_INITIALIZE = unsafe { core::mem::transmute(entry) };
+        object.driver.DriverInit = Some(entry);
+        let driver: *mut DRIVER_OBJECT = &raw mut object.driver;
+        let mut registry_path = string(&mut object.registry_path);
+        let path_argument = &raw mut registry_path;
+        // SAFETY: both arguments are valid for as long as the driver may use them: the object until it is
+        // unloaded, the path during the call.
+        let status: NTSTATUS = sched::call_driver("DriverEntry", || unsafe { entry(driver, path_argument) });
+        let mut loaded = Self { image, object, unloaded: false };
+        if status < 0 {
+            loaded.remove();
+            return Err(LoadError::Entry { path: path.into(), status: status as u32 });
+        }
+        Ok(loaded)
+    }
+
+    /// The driver's image.
+    pub fn image(&self) -> &Arc<Image> {
+        &self.image
+    }
+
+    /// The driver's object, as its devices and other drivers see it.
+    pub fn object(&mut self) -> *mut DRIVER_OBJECT {
+        &raw mut self.object.driver
+    }
+
+    /// Calls the driver's unload routine, at PASSIVE_LEVEL, and removes its image. What the driver leaves
+    /// behind is a finding.
+    pub fn unload(mut self) {
+        self.finish();
+    }
+
+    fn finish(&mut self) {
+        if self.unloaded {
+            return;
+        }
+        let driver: *mut DRIVER_OBJECT = &raw mut self.object.driver;
+        match self.object.driver.DriverUnload {
+            // SAFETY: the routine is the driver's own, called once with its own object.
+            Some(unload) => sched::call_driver("DriverUnload", || unsafe { unload(driver) }),
+            None => verifier::report(
+                Finding::new("DriverUnload").text(format!("{} has no unload routine", self.image.name)),
+            ),
+        }
+        self.remove();
+    }
+
+    /// Checks what the driver left behind and removes its image.
+    fn remove(&mut self) {
+        self.unloaded = true;
+        let leaks = pool::leaks(Some(&self.image));
+        if !leaks.is_empty() {
+            let count = leaks.len() as u64;
+            let bytes: usize = leaks.iter().map(|leak| leak.size).sum();
+            let mut text = format!("{} left {count} pool allocations, {bytes} bytes:", self.image.name);
+            leaks.iter().for_each(|leak| text.push_str(&format!("\n    {leak}")));
+            let bugcheck = Bugcheck { code: 0xC4, parameters: [0x62, 0, 0, count] };
+            verifier::report(Finding::new("PoolLeak").bugcheck(bugcheck).text(text));
+        }
+        self.image.loaded.store(false, Ordering::Release);
+        // SAFETY: the driver has said, by returning from its unload routine or failing to start, that
+        // nothing of it runs any more. If that is not true, what still does faults in reserved addresses.
+        unsafe { map::unmap(&self.image) };
+    }
+}
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        self.finish();
+    }
+}
+
+impl Object {
+    fn new(image: &Image) -> Box<Self> {
+        let wide = |text: String| -> Vec<u16> { text.encode_utf16().chain([0]).collect() };
+        let service = image.module().to_owned();
+        let mut object = Box::new(Self {
+            // SAFETY: all-zero is a valid value: integers, null pointers and no callbacks.
+            driver: unsafe { MaybeUninit::zeroed().assume_init() },
+            // SAFETY: as above.
+            extension: unsafe { MaybeUninit::zeroed().assume_init() },
+            name: wide(format!(r"\Driver\{service}")),
+            registry_path: wide(format!(r"\Registry\Machine\System\CurrentControlSet\Services\{service}")),
+            service: wide(service),
+        });
+        let extension: *mut DRIVER_EXTENSION = &raw mut object.extension;
+        object.driver.Type = IO_TYPE_DRIVER;
+        object.driver.Size = size_of::<DRIVER_OBJECT>() as i16;
+        object.driver.DriverStart = image.base as *mut _;
+        object.driver.DriverSize = image.size as u32;
+        object.driver.DriverExtension = extension;
+        object.driver.DriverName = string(&mut object.name);
+        object.extension.DriverObject = &raw mut object.driver;
+        object.extension.ServiceKeyName = string(&mut object.service);
+        object
+    }
+}
+
+/// A counted string over a terminated one, which it must not outlive.
+fn string(text: &mut [u16]) -> UNICODE_STRING {
+    let size = size_of_val(text) as u16;
+    UNICODE_STRING { Length: size - 2, MaximumLength: size, Buffer: text.as_mut_ptr() }
+}

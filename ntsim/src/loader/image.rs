@@ -1,0 +1,64 @@
+//! An image in memory.
+
+use core::fmt;
+use core::ops::Range;
+use core::slice;
+use core::sync::atomic::{AtomicBool, Ordering};
+use std::path::PathBuf;
+
+use super::symbols::Symbols;
+
+/// A loaded driver image.
+pub struct Image {
+    /// Its file name.
+    pub name: String,
+    /// Where it was loaded from.
+    pub path: PathBuf,
+    /// Where it is.
+    pub base: usize,
+    /// How many bytes of address space it takes.
+    pub size: usize,
+    pub(super) entry: u32,
+    /// The table of functions, as an address range relative to the base.
+    pub(super) functions: Range<u32>,
+    pub(super) symbols: Option<&'static Symbols>,
+    pub(super) loaded: AtomicBool,
+}
+
+impl fmt::Debug for Image {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} at {:#x}..{:#x}", self.name, self.base, self.base + self.size)
+    }
+}
+
+impl Image {
+    /// Whether `address` lies within the image.
+    pub fn contains(&self, address: u64) -> bool {
+        address.checked_sub(self.base as u64).is_some_and(|offset| offset < self.size as u64)
+    }
+
+    /// Whether the image has not been unloaded.
+    pub fn is_loaded(&self) -> bool {
+        self.loaded.load(Ordering::Acquire)
+    }
+
+    /// The name without its extension, as debuggers write it in front of a function.
+    pub fn module(&self) -> &str {
+        self.name.rsplit_once('.').map_or(&self.name, |(stem, _)| stem)
+    }
+
+    /// The image's memory from `rva` on; empty if it has been unloaded or `rva` lies outside.
+    pub(super) fn memory(&self, rva: u32) -> &[u8] {
+        if !self.is_loaded() || rva as usize >= self.size {
+            return &[];
+        }
+        // SAFETY: a loaded image is mapped readable from its base for its whole size. What is read here
+        // (headers, unwind tables, code) nobody writes to after it has been bound.
+        unsafe { slice::from_raw_parts((self.base + rva as usize) as *const u8, self.size - rva as usize) }
+    }
+
+    /// The table of functions from which stacks are unwound.
+    pub(super) fn function_table(&self) -> &[u8] {
+        self.memory(self.functions.start).get(..self.functions.len()).unwrap_or_default()
+    }
+}

@@ -1,0 +1,249 @@
+//! From a file to a mapped, relocated, bound and protected image.
+//!
+//! The format is Microsoft's "PE Format" page; the cookie's default is in the pages on `/GS`.
+
+use core::ptr;
+use core::sync::atomic::AtomicBool;
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::OnceLock;
+
+use object::LittleEndian as LE;
+use object::pe::{self, ImageNtHeaders64};
+use object::read::pe::{Import, PeFile64};
+
+use super::{Image, LoadError, symbols};
+use crate::export::{self, Export};
+
+/// Size of a page: what sections have to be aligned to.
+const PAGE: usize = 0x1000;
+
+/// The cookie that a compiler leaves in an x64 image for the loader to replace.
+const DEFAULT_COOKIE: u64 = 0x0000_2B99_2DDF_A232;
+
+/// Maps and binds the image at `path`.
+pub(super) fn map(path: &Path) -> Result<Image, LoadError> {
+    let data = std::fs::read(path).map_err(|source| LoadError::Read { path: path.into(), source })?;
+    let bad = |reason: String| LoadError::Format { path: path.into(), reason };
+    let file = PeFile64::parse(&*data).map_err(|error| bad(error.to_string()))?;
+    let header = &file.nt_headers().file_header;
+    if header.machine.get(LE) != pe::IMAGE_FILE_MACHINE_AMD64 {
+        return Err(bad(format!("it is for machine {:#x}", header.machine.get(LE).0)));
+    }
+    let optional = &file.nt_headers().optional_header;
+    if optional.section_alignment.get(LE) as usize % PAGE != 0 {
+        return Err(bad("its sections are not page aligned".into()));
+    }
+    let size = (optional.size_of_image.get(LE) as usize).next_multiple_of(PAGE);
+    let mapping = Mapping::new(size).map_err(|source| LoadError::Memory { path: path.into(), source })?;
+
+    mapping.write(0, data.get(..optional.size_of_headers.get(LE) as usize).unwrap_or(&data)).map_err(&bad)?;
+    for section in file.section_table().iter() {
+        let content = section.pe_data(&*data).map_err(|error| bad(error.to_string()))?;
+        let limit = section.virtual_size.get(LE) as usize;
+        mapping.write(section.virtual_address.get(LE), &content[..content.len().min(limit)]).map_err(&bad)?;
+    }
+    relocate(&file, &data, &mapping).map_err(&bad)?;
+    let missing = bind(&file, &mapping).map_err(&bad)?;
+    if !missing.is_empty() {
+        return Err(LoadError::Imports { path: path.into(), names: missing });
+    }
+    randomise_cookie(&file, &data, &mapping).map_err(&bad)?;
+    protect(&file, &mapping).map_err(&bad)?;
+
+    let functions = file.data_directory(pe::IMAGE_DIRECTORY_ENTRY_EXCEPTION).map_or(0..0, |directory| {
+        let (start, length) = directory.address_range();
+        start..start.saturating_add(length)
+    });
+    let name = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+    Ok(Image {
+        name,
+        path: path.into(),
+        base: mapping.keep(),
+        size,
+        entry: optional.address_of_entry_point.get(LE),
+        functions,
+        symbols: symbols::of(path, &file),
+        loaded: AtomicBool::new(true),
+    })
+}
+
+/// Applies the base relocations for where the image came to lie.
+fn relocate(file: &PeFile64<'_>, data: &[u8], mapping: &Mapping) -> Result<(), String> {
+    let delta = (mapping.base as u64).wrapping_sub(file.nt_headers().optional_header.image_base.get(LE));
+    let Some(mut blocks) = file
+        .data_directories()
+        .relocation_blocks(data, &file.section_table())
+        .map_err(|error| error.to_string())?
+    else {
+        return Err("it has no relocations".into());
+    };
+    while let Some(block) = blocks.next().map_err(|error| error.to_string())? {
+        for relocation in block {
+            match relocation.typ {
+                pe::IMAGE_REL_BASED_ABSOLUTE => {}
+                pe::IMAGE_REL_BASED_DIR64 => {
+                    let value = mapping.read(relocation.virtual_address)?.wrapping_add(delta);
+                    mapping.write(relocation.virtual_address, &value.to_le_bytes())?;
+                }
+                other => return Err(format!("it has a relocation of type {}", other.0)),
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Writes the addresses of the simulator's functions into the import table; returns the names it lacks.
+fn bind(file: &PeFile64<'_>, mapping: &Mapping) -> Result<Vec<String>, String> {
+    let mut missing = Vec::new();
+    let text = |error: object::Error| error.to_string();
+    let Some(table) = file.import_table().map_err(text)? else { return Ok(missing) };
+    let mut descriptors = table.descriptors().map_err(text)?;
+    while let Some(descriptor) = descriptors.next().map_err(text)? {
+        let module = table.name(descriptor.name.get(LE)).map_err(text)?;
+        let module = String::from_utf8_lossy(module).to_ascii_lowercase();
+        let lookup = match descriptor.original_first_thunk.get(LE) {
+            0 => descriptor.first_thunk.get(LE),
+            names => names,
+        };
+        let mut thunks = table.thunks(lookup).map_err(text)?;
+        let mut slot = descriptor.first_thunk.get(LE);
+        while let Some(thunk) = thunks.next::<ImageNtHeaders64>().map_err(text)? {
+            match table.import::<ImageNtHeaders64>(thunk).map_err(text)? {
+                Import::Name(_, name) => {
+                    let name = String::from_utf8_lossy(name);
+                    match resolve(&module, &name) {
+                        Some(export) => mapping.write(slot, &(export.address as u64).to_le_bytes())?,
+                        None => missing.push(format!("{module}!{name}")),
+                    }
+                }
+                Import::Ordinal(ordinal) => missing.push(format!("{module}!#{ordinal}")),
+            }
+            slot += 8;
+        }
+    }
+    Ok(missing)
+}
+
+fn resolve(module: &str, name: &str) -> Option<&'static Export> {
+    static TABLE: OnceLock<HashMap<(&'static str, &'static str), &'static Export>> = OnceLock::new();
+    let table =
+        TABLE.get_or_init(|| export::all().map(|export| ((export.module, export.name), export)).collect());
+    // The kernel and the HAL are one module since Windows 10 version 2004; import libraries name either.
+    let other = match module {
+        "hal.dll" => "ntoskrnl.exe",
+        "ntoskrnl.exe" => "hal.dll",
+        _ => module,
+    };
+    table.get(&(module, name)).or_else(|| table.get(&(other, name))).copied()
+}
+
+/// Gives the image a stack cookie of its own, as the loader of Windows does.
+fn randomise_cookie(file: &PeFile64<'_>, data: &[u8], mapping: &Mapping) -> Result<(), String> {
+    let Some(directory) = file.data_directory(pe::IMAGE_DIRECTORY_ENTRY_LOAD_CONFIG) else { return Ok(()) };
+    let config = directory.data(data, &file.section_table()).map_err(|error| error.to_string())?;
+    let at = core::mem::offset_of!(pe::ImageLoadConfigDirectory64, security_cookie);
+    let Some(address) = config.get(at..at + 8) else { return Ok(()) };
+    let address = u64::from_le_bytes(address.try_into().expect("eight bytes"));
+    let image_base = file.nt_headers().optional_header.image_base.get(LE);
+    let Some(rva) = address.checked_sub(image_base).and_then(|rva| u32::try_from(rva).ok()) else {
+        return Ok(());
+    };
+    if mapping.read(rva)? != DEFAULT_COOKIE {
+        return Ok(());
+    }
+    // The upper 16 bits stay clear, and the default must not come out.
+    let cookie = fastrand::u64(..) >> 16;
+    mapping.write(rva, &(if cookie == DEFAULT_COOKIE { cookie + 1 } else { cookie }).to_le_bytes())
+}
+
+fn protect(file: &PeFile64<'_>, mapping: &Mapping) -> Result<(), String> {
+    mapping.protect(0, PAGE, libc::PROT_READ)?;
+    for section in file.section_table().iter() {
+        let flags = section.characteristics.get(LE);
+        let mut protection = libc::PROT_READ;
+        if flags.contains(pe::IMAGE_SCN_MEM_WRITE) {
+            protection |= libc::PROT_WRITE;
+        }
+        if flags.contains(pe::IMAGE_SCN_MEM_EXECUTE) {
+            protection |= libc::PROT_EXEC;
+        }
+        let size = section.virtual_size.get(LE).max(section.size_of_raw_data.get(LE)) as usize;
+        mapping.protect(section.virtual_address.get(LE), size, protection)?;
+    }
+    Ok(())
+}
+
+/// Address space for one image; given back when dropped.
+struct Mapping {
+    base: usize,
+    size: usize,
+}
+
+impl Mapping {
+    fn new(size: usize) -> std::io::Result<Self> {
+        let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
+        // SAFETY: a new anonymous mapping, wherever the host has room, touches no existing memory.
+        let base =
+            unsafe { libc::mmap(ptr::null_mut(), size, libc::PROT_READ | libc::PROT_WRITE, flags, -1, 0) };
+        if base == libc::MAP_FAILED {
+            return Err(std::io::Error::last_os_error());
+        }
+        Ok(Self { base: base as usize, size })
+    }
+
+    fn check(&self, rva: u32, length: usize) -> Result<usize, String> {
+        let end = (rva as usize).checked_add(length);
+        if end.is_none_or(|end| end > self.size) {
+            return Err(format!("{length} bytes at {rva:#x} lie outside of the image"));
+        }
+        Ok(self.base + rva as usize)
+    }
+
+    fn write(&self, rva: u32, content: &[u8]) -> Result<(), String> {
+        let address = self.check(rva, content.len())?;
+        // SAFETY: the range was checked to lie within this mapping, which is writable until `protect`,
+        // known to nobody else, and no part of `content`.
+        unsafe { ptr::copy_nonoverlapping(content.as_ptr(), address as *mut u8, content.len()) };
+        Ok(())
+    }
+
+    fn read(&self, rva: u32) -> Result<u64, String> {
+        let address = self.check(rva, 8)?;
+        // SAFETY: the range was checked to lie within this mapping, which is readable.
+        Ok(unsafe { ptr::read_unaligned(address as *const u64) })
+    }
+
+    fn protect(&self, rva: u32, size: usize, protection: libc::c_int) -> Result<(), String> {
+        let size = size.next_multiple_of(PAGE);
+        let address = self.check(rva, size)?;
+        // SAFETY: the range lies within this mapping, and what is at it now is not in use yet.
+        match unsafe { libc::mprotect(address as *mut libc::c_void, size, protection) } {
+            0 => Ok(()),
+            _ => Err(format!("mprotect: {}", std::io::Error::last_os_error())),
+        }
+    }
+
+    fn keep(self) -> usize {
+        let base = self.base;
+        core::mem::forget(self);
+        base
+    }
+}
+
+impl Drop for Mapping {
+    fn drop(&mut self) {
+        // SAFETY: this is the mapping that `new` made; an image that is in use was kept instead.
+        unsafe { libc::munmap(self.base as *mut libc::c_void, self.size) };
+    }
+}
+
+/// Makes the address range of an image inaccessible, and keeps it reserved.
+///
+/// # Safety
+/// Nobody runs or uses the image any more.
+pub(super) unsafe fn unmap(image: &Image) {
+    let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_FIXED | libc::MAP_NORESERVE;
+    // SAFETY: the range is the image's own mapping, and the caller vouches that it is out of use.
+    unsafe { libc::mmap(image.base as *mut libc::c_void, image.size, libc::PROT_NONE, flags, -1, 0) };
+}

@@ -1,0 +1,62 @@
+//! Loading `.sys` images: mapping, relocating, binding imports, protecting sections; and what can be
+//! said about an address in one: function, file, line, and who called.
+//!
+//! Several images may be loaded at a time. An unloaded image's addresses stay reserved and inaccessible,
+//! so that a late call into it stops there and can be named.
+
+mod crash;
+mod driver;
+mod error;
+mod image;
+mod map;
+mod stack;
+mod symbols;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use parking_lot::RwLock;
+
+pub(crate) use crash::{AlternateStack, install as install_crash_handler, stop};
+pub use driver::Driver;
+pub use error::LoadError;
+pub use image::Image;
+pub(crate) use stack::of_this_thread as stack;
+pub use stack::{Frame, Trace};
+
+use crate::machine;
+
+/// The images of one machine, unloaded ones included.
+#[derive(Default)]
+pub(crate) struct Images {
+    all: RwLock<Vec<Arc<Image>>>,
+}
+
+impl Images {
+    /// The image that `address` lies in, loaded or not.
+    pub(crate) fn at(&self, address: u64) -> Option<Arc<Image>> {
+        // A crash may happen while the list is being changed; then it does without.
+        let all = self.all.try_read_for(core::time::Duration::from_secs(1))?;
+        all.iter().find(|image| image.contains(address)).cloned()
+    }
+
+    fn add(&self, image: Arc<Image>) {
+        self.all.write().push(image);
+    }
+}
+
+/// Maps the image at `path`, binds its imports to the simulator's functions and protects its sections.
+///
+/// # Errors
+/// Where the file is no x64 driver image, or imports what the simulator does not have.
+pub(crate) fn load(path: &Path) -> Result<Arc<Image>, LoadError> {
+    let image = Arc::new(map::map(path)?);
+    machine::current().images.add(Arc::clone(&image));
+    Ok(image)
+}
+
+/// The image whose code called the emulated function that the calling thread is in.
+pub(crate) fn caller() -> Option<Arc<Image>> {
+    let entry = crate::sched::local::innermost()?;
+    machine::current().images.at(entry.return_address())
+}

@@ -1,0 +1,180 @@
+//! Stacks of drivers, unwound by the tables in their images.
+
+use core::fmt;
+use std::sync::Arc;
+
+use pe_unwind_info::x86_64::{FunctionTableEntries, Register, UnwindState, XmmRegister};
+
+use super::Image;
+use crate::machine;
+use crate::sched::local;
+
+/// Most frames of one trace.
+const DEPTH: usize = 12;
+
+/// Most frames of one stack.
+const LIMIT: usize = 64;
+
+/// Where a driver was when it called: the return addresses, innermost first. Cheap to take and to keep.
+#[derive(Clone, Copy, Default)]
+pub struct Trace {
+    addresses: [u64; DEPTH],
+}
+
+impl Trace {
+    /// Of the driver code that called the emulated function that the calling thread is in.
+    pub(crate) fn of_caller() -> Self {
+        let mut addresses = [0; DEPTH];
+        if let Some(entry) = local::innermost() {
+            let mut registers = Registers::at_entry(&entry);
+            let slots = addresses.iter_mut();
+            for (slot, (_, address)) in slots.zip(registers.frames(entry.return_address())) {
+                *slot = address;
+            }
+        }
+        Self { addresses }
+    }
+
+    /// The frames, innermost first.
+    pub fn frames(&self) -> Vec<Frame> {
+        let images = &machine::current().images;
+        self.addresses
+            .iter()
+            .take_while(|&&address| address != 0)
+            .filter_map(|&address| Some(Frame::Driver { image: images.at(address)?, address }))
+            .collect()
+    }
+
+    /// The image that called, if the call came from one.
+    pub(crate) fn image(&self) -> Option<Arc<Image>> {
+        machine::current().images.at(self.addresses[0])
+    }
+}
+
+impl fmt::Debug for Trace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.frames().iter().map(ToString::to_string)).finish()
+    }
+}
+
+/// One frame of a stack.
+#[derive(Clone, Debug)]
+pub enum Frame {
+    /// An emulated function that the driver called.
+    Kernel(&'static str),
+    /// A place in a driver: the address of an instruction, or behind a call.
+    Driver {
+        /// The image.
+        image: Arc<Image>,
+        /// The address.
+        address: u64,
+    },
+}
+
+impl PartialEq for Frame {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Kernel(a), Self::Kernel(b)) => a == b,
+            (Self::Driver { address: a, .. }, Self::Driver { address: b, .. }) => a == b,
+            _ => false,
+        }
+    }
+}
+
+impl fmt::Display for Frame {
+    /// One line per function at the address (several where calls were inlined), without a final newline.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (image, address) = match self {
+            Self::Kernel(name) => return write!(f, "nt!{name}"),
+            Self::Driver { image, address } => (image, address),
+        };
+        // A return address may already belong to the line, or even the function, behind the call.
+        let rva = (address - image.base as u64) as u32;
+        let places = image.symbols.map(|symbols| symbols.places(rva.saturating_sub(1))).unwrap_or_default();
+        if places.is_empty() {
+            return write!(f, "{}+{rva:#x}", image.module());
+        }
+        for (index, place) in places.iter().enumerate() {
+            if index > 0 {
+                f.write_str("\n")?;
+            }
+            write!(f, "{}!{}", image.module(), place.function)?;
+            if let Some((file, line)) = &place.line {
+                write!(f, " ({file}:{line})")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The stack of the calling thread: each call into the kernel that it is inside of, innermost first, and
+/// how the driver got there.
+pub(crate) fn of_this_thread() -> Vec<Frame> {
+    let mut stack = Vec::new();
+    for entry in local::entries() {
+        stack.push(Frame::Kernel(entry.export.name));
+        let mut registers = Registers::at_entry(&entry);
+        stack.extend(
+            registers.frames(entry.return_address()).map(|(image, address)| Frame::Driver { image, address }),
+        );
+    }
+    stack.truncate(LIMIT);
+    stack
+}
+
+/// The stack of a driver from an instruction and its registers on, then that of [`of_this_thread`].
+pub(super) fn from_registers(ip: u64, registers: [u64; 16]) -> Vec<Frame> {
+    let mut registers = Registers { values: registers };
+    // The first address is that of an instruction and not one behind a call.
+    let mut stack: Vec<_> =
+        registers.frames(ip).map(|(image, address)| Frame::Driver { image, address }).take(LIMIT).collect();
+    if let Some(Frame::Driver { address, .. }) = stack.first_mut() {
+        *address += 1;
+    }
+    stack.extend(of_this_thread());
+    stack
+}
+
+/// The general registers, in the order in which instructions number them.
+struct Registers {
+    values: [u64; 16],
+}
+
+impl Registers {
+    /// As they were when the driver had called the kernel, as far as unwinding needs them.
+    fn at_entry(entry: &local::Entry) -> Self {
+        let mut values = [0; 16];
+        values[Register::RSP as usize] = entry.sp + 8;
+        values[Register::RBP as usize] = entry.bp;
+        Self { values }
+    }
+
+    /// The frames from `address` outwards, for as long as they lie in images.
+    fn frames(&mut self, address: u64) -> impl Iterator<Item = (Arc<Image>, u64)> {
+        let mut next = Some(address);
+        core::iter::from_fn(move || {
+            let address = next?;
+            let image = machine::current().images.at(address)?;
+            let table = FunctionTableEntries::parse(image.function_table());
+            let rva = (address - image.base as u64) as u32;
+            next = table.unwind_frame(self, |rva| Some(image.memory(rva)).filter(|m| !m.is_empty()), rva);
+            Some((image, address))
+        })
+    }
+}
+
+impl UnwindState for Registers {
+    fn read_register(&mut self, register: Register) -> u64 {
+        self.values[register as usize]
+    }
+
+    fn read_stack(&mut self, address: u64) -> Option<u64> {
+        local::read_stack(address)
+    }
+
+    fn write_register(&mut self, register: Register, value: u64) {
+        self.values[register as usize] = value;
+    }
+
+    fn write_xmm_register(&mut self, _: XmmRegister, _: u128) {}
+}

@@ -34,6 +34,7 @@ mod ke;
 pub mod loader;
 pub mod machine;
 mod mm;
+pub mod ndk;
 mod report;
 mod rtl;
 pub mod sched;

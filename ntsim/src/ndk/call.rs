@@ -1,0 +1,95 @@
+//! One call of a consumer's into the provider.
+
+use core::marker::PhantomData;
+use std::sync::Arc;
+
+use super::kind::Object;
+use super::shadow::{Shadow, Stage};
+use super::{bracket, found, layer, rules};
+
+/// A call of the function called `name` on an open object.
+pub(super) struct Call<T: Object> {
+    pub(super) shadow: Arc<Shadow>,
+    pub(super) name: &'static str,
+    object: PhantomData<*mut T>,
+}
+
+impl<T: Object> Call<T> {
+    /// A call that may go on to the provider; `None`, with a finding, if it must not.
+    pub(super) fn begin(object: *mut T, name: &'static str) -> Option<Self> {
+        bracket::entered_by_consumer(name);
+        let shadow = open(object, name)?;
+        shadow.check_header();
+        Some(Self { shadow, name, object: PhantomData })
+    }
+
+    /// The provider's table.
+    pub(super) fn dispatch(&self) -> *const T::Dispatch {
+        self.shadow.dispatch::<T>()
+    }
+
+    /// Whether the object's version has the function, which came with `major`.`minor`; a finding if not.
+    pub(super) fn since(&self, major: u16, minor: u16) -> bool {
+        let has = (self.shadow.version.Major, self.shadow.version.Minor) >= (major, minor);
+        if !has {
+            found(
+                rules::FUNCTION_NOT_IN_VERSION,
+                format!("{} of {}: the function came with version {major}.{minor}", self.name, self.shadow),
+            );
+        }
+        has
+    }
+
+    /// Reports that the consumer passed no callback where one must be.
+    #[cold]
+    pub(super) fn misses_callback(&self) {
+        found(rules::CALLBACK_MISSING, format!("{} of {} got no callback", self.name, self.shadow));
+    }
+
+    /// Goes to the provider and back.
+    pub(super) fn run<R>(&self, provider: impl FnOnce() -> R) -> R {
+        layer().statistics.call(self.name);
+        bracket::into_provider(self.name, provider)
+    }
+}
+
+/// The open object that a consumer means by `object`; `None`, with a finding, if there is none.
+pub(super) fn open<T: Object>(object: *mut T, name: &'static str) -> Option<Arc<Shadow>> {
+    let Some(shadow) = layer().objects.find(object.addr()) else {
+        found(rules::HANDLE_INVALID, format!("{name} was given {object:p}, which is no object"));
+        return None;
+    };
+    if shadow.kind != T::KIND {
+        found(rules::HANDLE_INVALID, format!("{name} was given {shadow} in place of a {}", T::KIND));
+        return None;
+    }
+    if shadow.stage() != Stage::Open {
+        found(rules::USE_AFTER_CLOSE, format!("{name} was given {shadow}, which the consumer has closed"));
+        return None;
+    }
+    Some(shadow)
+}
+
+/// As [`open`], for an argument; a null one is the provider's to refuse.
+pub(super) fn argument<T: Object>(object: *mut T, name: &'static str) -> Result<Option<Arc<Shadow>>, ()> {
+    if object.is_null() { Ok(None) } else { open(object, name).map(Some).ok_or(()) }
+}
+
+/// The provider's function in a slot, or a return from the calling function if the slot is empty.
+macro_rules! slot {
+    ($call:expr, $name:ident) => {
+        // SAFETY: the layer's table for this version has the slot, so the provider's has it as well.
+        match unsafe { (*$call.dispatch()).$name } {
+            Some(function) => function,
+            None => return sys::status::STATUS_NOT_SUPPORTED,
+        }
+    };
+    ($call:expr, $name:ident, $otherwise:expr) => {
+        // SAFETY: the layer's table for this version has the slot, so the provider's has it as well.
+        match unsafe { (*$call.dispatch()).$name } {
+            Some(function) => function,
+            None => return $otherwise,
+        }
+    };
+}
+pub(super) use slot;

@@ -1,0 +1,264 @@
+//! The callbacks that the provider gets in place of the consumer's.
+//!
+//! Each finds its [`Context`], checks that it may come now, counts as in progress while the consumer's
+//! own runs, and is entered like a function of the kernel, so that the finding has the provider's stack.
+
+use core::sync::atomic::Ordering;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use sys::ndk::*;
+use sys::status::NTSTATUS;
+use sys::wdm::{PVOID, ULONG};
+
+use super::context::Context;
+use super::part::Part;
+use super::request::{self, Adopt};
+use super::shadow::{Prospect, Shadow};
+use super::{bracket, close, connection, found, layer, rules};
+use crate::export::exports;
+
+/// What the consumer passed.
+pub(super) enum Consumer {
+    /// To a create.
+    Create {
+        callback: Option<NDK_FN_CREATE_COMPLETION>,
+        context: Address,
+        adopt: Adopt,
+        prospect: Mutex<Option<Prospect>>,
+        /// What the provider gets as out-parameter.
+        out: request::Out,
+    },
+    /// To a request.
+    Request {
+        callback: Option<NDK_FN_REQUEST_COMPLETION>,
+        context: Address,
+        /// What follows from its final status.
+        then: Mutex<Option<Then>>,
+    },
+    /// To a close.
+    Close { callback: Option<NDK_FN_CLOSE_COMPLETION>, context: Address },
+    /// To the create of a CQ.
+    CqNotification { callback: Option<NDK_FN_CQ_NOTIFICATION_CALLBACK>, context: Address },
+    /// To the create of an SRQ.
+    SrqNotification { callback: Option<NDK_FN_SRQ_NOTIFICATION_CALLBACK>, context: Address },
+    /// To the create of a listener.
+    ConnectEvent { callback: Option<NDK_FN_CONNECT_EVENT_CALLBACK>, context: Address },
+    /// To accept or complete-connect.
+    DisconnectEvent { callback: Option<NDK_FN_DISCONNECT_EVENT_CALLBACK>, context: Address },
+    /// To the extended forms of these.
+    DisconnectEventEx { callback: Option<NDK_FN_DISCONNECT_EVENT_CALLBACK_EX>, context: Address },
+}
+
+/// What the layer does with a request's final status before the consumer learns it.
+pub(super) type Then = Box<dyn FnOnce(NTSTATUS) + Send>;
+
+/// The rules that a completion breaks which must not come.
+pub(super) struct Broken {
+    /// It came before.
+    pub(super) twice: &'static str,
+    /// The function did not return STATUS_PENDING.
+    pub(super) after_final: &'static str,
+}
+
+impl Consumer {
+    /// What a superfluous completion breaks.
+    pub(super) fn broken_by_completion(&self) -> Broken {
+        if let Self::Close { .. } = self {
+            Broken { twice: rules::CLOSE_COMPLETED_TWICE, after_final: rules::CLOSE_COMPLETION_AFTER_SUCCESS }
+        } else {
+            Broken { twice: rules::COMPLETION_TWICE, after_final: rules::COMPLETION_AFTER_INLINE }
+        }
+    }
+}
+
+/// A context of the consumer's, which the layer hands back and never looks into.
+#[derive(Clone, Copy)]
+pub(super) struct Address(PVOID);
+
+// SAFETY: the pointer is only handed back to whoever passed it; the interface lets any thread do that.
+unsafe impl Send for Address {}
+// SAFETY: as above.
+unsafe impl Sync for Address {}
+
+impl From<PVOID> for Address {
+    fn from(pointer: PVOID) -> Self {
+        Self(pointer)
+    }
+}
+
+impl Address {
+    pub(super) fn pointer(self) -> PVOID {
+        self.0
+    }
+}
+
+/// Runs a callback of the consumer's for `subject`, counting it as in progress meanwhile.
+fn deliver(subject: &Arc<Shadow>, name: &'static str, call: impl FnOnce()) {
+    layer().statistics.callback(name);
+    let Part::Adapter(adapter) = &subject.adapter().part else { return };
+    adapter.callbacks.fetch_add(1, Ordering::AcqRel);
+    bracket::into_consumer(name, call);
+    adapter.callbacks.fetch_sub(1, Ordering::AcqRel);
+}
+
+/// As [`deliver`], for the callbacks that an object's close has to wait for.
+fn deliver_before_close(subject: &Arc<Shadow>, name: &'static str, call: impl FnOnce()) {
+    subject.callbacks.fetch_add(1, Ordering::AcqRel);
+    deliver(subject, name, call);
+    subject.callbacks.fetch_sub(1, Ordering::AcqRel);
+}
+
+/// An event's context and the object that it is for.
+fn event(context: PVOID, name: &'static str) -> Option<(Arc<Context>, Arc<Shadow>)> {
+    let context = layer().contexts.find(context, name)?;
+    let Some(subject) = context.subject().cloned() else {
+        found(rules::CALLBACK_CONTEXT, format!("{name} came before the object that it is for"));
+        return None;
+    };
+    Some((context, subject))
+}
+
+fn wrong_callback(name: &'static str, context: &Context) {
+    found(
+        rules::CALLBACK_CONTEXT,
+        format!("{name} was called with the context of {}'s callback", context.function),
+    );
+}
+
+exports! {
+    "(ndk)";
+
+    /// Completes a create.
+    #[irql(PASSIVE..=DISPATCH)]
+    fn NdkCreateCompletion(context: PVOID, status: NTSTATUS, object: *mut NDK_OBJECT_HEADER) {
+        const NAME: &str = "NdkCreateCompletion";
+        let Some((request, subject)) = event(context, NAME) else { return };
+        let Consumer::Create { callback, context, .. } = &request.consumer else {
+            return wrong_callback(NAME, &request);
+        };
+        if !request.called(NAME) {
+            return;
+        }
+        let status = request::final_status(NAME, &request, status);
+        request::create_completed(&request, status, object);
+        if let Some(callback) = *callback {
+            // SAFETY: the consumer passed the callback for this, with this context.
+            deliver_before_close(&subject, NAME, || unsafe { callback(context.pointer(), status, object) });
+        }
+        subject.requests.fetch_sub(1, Ordering::AcqRel);
+    }
+
+    /// Completes a request.
+    #[irql(PASSIVE..=DISPATCH)]
+    fn NdkRequestCompletion(context: PVOID, status: NTSTATUS) {
+        const NAME: &str = "NdkRequestCompletion";
+        let Some((request, subject)) = event(context, NAME) else { return };
+        let Consumer::Request { callback, context, then } = &request.consumer else {
+            return wrong_callback(NAME, &request);
+        };
+        if !request.called(NAME) {
+            return;
+        }
+        let status = request::final_status(NAME, &request, status);
+        let then = then.lock().take();
+        if let Some(then) = then {
+            then(status);
+        }
+        if let Some(callback) = *callback {
+            // SAFETY: the consumer passed the callback for this, with this context.
+            deliver_before_close(&subject, NAME, || unsafe { callback(context.pointer(), status) });
+        }
+        subject.requests.fetch_sub(1, Ordering::AcqRel);
+    }
+
+    /// Completes a close.
+    #[irql(PASSIVE..=DISPATCH)]
+    fn NdkCloseCompletion(context: PVOID) {
+        const NAME: &str = "NdkCloseCompletion";
+        let Some((request, subject)) = event(context, NAME) else { return };
+        let Consumer::Close { callback, context } = &request.consumer else {
+            return wrong_callback(NAME, &request);
+        };
+        if !request.called(NAME) {
+            return;
+        }
+        close::completing(&subject);
+        if let Some(callback) = *callback {
+            // SAFETY: the consumer passed the callback for this, with this context.
+            deliver(&subject, NAME, || unsafe { callback(context.pointer()) });
+        }
+        close::completed(&subject);
+    }
+
+    /// A CQ has results, or has failed.
+    #[irql(PASSIVE..=DISPATCH)]
+    fn NdkCqNotificationCallback(context: PVOID, status: NTSTATUS) {
+        const NAME: &str = "NdkCqNotificationCallback";
+        let Some((event, subject)) = event(context, NAME) else { return };
+        let Consumer::CqNotification { callback, context } = &event.consumer else {
+            return wrong_callback(NAME, &event);
+        };
+        if let Some(callback) = *callback {
+            // SAFETY: the consumer passed the callback for this, with this context.
+            deliver_before_close(&subject, NAME, || unsafe { callback(context.pointer(), status) });
+        }
+    }
+
+    /// An SRQ has run low, or has failed.
+    #[irql(PASSIVE..=DISPATCH)]
+    fn NdkSrqNotificationCallback(context: PVOID, status: NTSTATUS) {
+        const NAME: &str = "NdkSrqNotificationCallback";
+        let Some((event, subject)) = event(context, NAME) else { return };
+        let Consumer::SrqNotification { callback, context } = &event.consumer else {
+            return wrong_callback(NAME, &event);
+        };
+        if let Some(callback) = *callback {
+            // SAFETY: the consumer passed the callback for this, with this context.
+            deliver_before_close(&subject, NAME, || unsafe { callback(context.pointer(), status) });
+        }
+    }
+
+    /// A listener has a connection to offer.
+    #[irql(PASSIVE..=DISPATCH)]
+    fn NdkConnectEventCallback(context: PVOID, connector: *mut NDK_CONNECTOR) {
+        const NAME: &str = "NdkConnectEventCallback";
+        let Some((event, listener)) = event(context, NAME) else { return };
+        let Consumer::ConnectEvent { callback, context } = &event.consumer else {
+            return wrong_callback(NAME, &event);
+        };
+        connection::offered(&listener, connector);
+        if let Some(callback) = *callback {
+            // SAFETY: the consumer passed the callback for this, with this context.
+            deliver_before_close(&listener, NAME, || unsafe { callback(context.pointer(), connector) });
+        }
+    }
+
+    /// The peer has ended the connection.
+    #[irql(PASSIVE..=DISPATCH)]
+    fn NdkDisconnectEventCallback(context: PVOID) {
+        const NAME: &str = "NdkDisconnectEventCallback";
+        let Some((event, connector)) = event(context, NAME) else { return };
+        let Consumer::DisconnectEvent { callback, context } = &event.consumer else {
+            return wrong_callback(NAME, &event);
+        };
+        if let Some(callback) = *callback {
+            // SAFETY: the consumer passed the callback for this, with this context.
+            deliver_before_close(&connector, NAME, || unsafe { callback(context.pointer()) });
+        }
+    }
+
+    /// The connection has ended, for a reason.
+    #[irql(PASSIVE..=DISPATCH)]
+    fn NdkDisconnectEventCallbackEx(context: PVOID, reason: ULONG) {
+        const NAME: &str = "NdkDisconnectEventCallbackEx";
+        let Some((event, connector)) = event(context, NAME) else { return };
+        let Consumer::DisconnectEventEx { callback, context } = &event.consumer else {
+            return wrong_callback(NAME, &event);
+        };
+        if let Some(callback) = *callback {
+            // SAFETY: the consumer passed the callback for this, with this context.
+            deliver_before_close(&connector, NAME, || unsafe { callback(context.pointer(), reason) });
+        }
+    }
+}

@@ -1,0 +1,244 @@
+//! What the layer passes to the provider in place of the consumer's callback and context.
+//!
+//! The context that the provider sees is a number, not an address: a callback that comes after its object
+//! has gone, or with a context that nobody passed, finds nothing, and the finding can say what the number
+//! once stood for.
+
+use core::ptr;
+use core::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, OnceLock};
+
+use parking_lot::Mutex;
+use sys::wdm::PVOID;
+
+use super::callback::{Broken, Consumer};
+use super::shadow::{Shadow, Stage};
+use super::{found, layer, rules};
+
+/// Contexts are numbered from here: no address on x86-64, so that using one as such faults.
+const FIRST: u64 = 0x4E44_4B00_0000_0000;
+
+/// How many ended contexts are remembered for reports.
+const REMEMBERED: usize = 1 << 16;
+
+const RETURNED_PENDING: u8 = 1;
+const RETURNED_FINAL: u8 = 2;
+const CALLED: u8 = 4;
+
+/// A callback that the provider may make.
+pub(super) struct Context {
+    id: u64,
+    /// The interface's name of the function that was given the callback.
+    pub(super) function: &'static str,
+    pub(super) consumer: Consumer,
+    subject: OnceLock<Arc<Shadow>>,
+    answer: AtomicU8,
+}
+
+/// What remains to be said about a context that has ended.
+struct Ended {
+    rule: &'static str,
+    text: String,
+    adapter: Arc<Shadow>,
+}
+
+/// Every context of a machine.
+#[derive(Default)]
+pub(super) struct Contexts {
+    last: AtomicU64,
+    live: [Mutex<HashMap<u64, Arc<Context>>>; 16],
+    ended: Mutex<(VecDeque<u64>, HashMap<u64, Ended>)>,
+}
+
+impl Contexts {
+    fn shard(&self, id: u64) -> &Mutex<HashMap<u64, Arc<Context>>> {
+        &self.live[(id % 16) as usize]
+    }
+
+    /// A context for a callback of `subject`, or of an object that does not exist yet.
+    pub(super) fn make(
+        &self,
+        function: &'static str,
+        subject: Option<&Arc<Shadow>>,
+        consumer: Consumer,
+    ) -> Arc<Context> {
+        let id = FIRST + self.last.fetch_add(1, Ordering::Relaxed);
+        let context = Arc::new(Context {
+            id,
+            function,
+            consumer,
+            subject: subject.map_or_else(OnceLock::new, |subject| OnceLock::from(Arc::clone(subject))),
+            answer: AtomicU8::new(0),
+        });
+        self.shard(id).lock().insert(id, Arc::clone(&context));
+        context
+    }
+
+    /// The context that the provider handed back to the callback called `callback`.
+    ///
+    /// `None`, with a finding, if there is none: the callback must not reach the consumer.
+    pub(super) fn find(&self, context: PVOID, callback: &'static str) -> Option<Arc<Context>> {
+        let id = context.addr() as u64;
+        let live = self.shard(id).lock().get(&id).cloned();
+        let Some(live) = live else {
+            self.report_ended(id, callback);
+            return None;
+        };
+        live.may_call(callback).then_some(live)
+    }
+
+    #[cold]
+    fn report_ended(&self, id: u64, callback: &'static str) {
+        let ended = self.ended.lock();
+        match ended.1.get(&id) {
+            Some(Ended { adapter, text, .. }) if adapter.stage() == Stage::Closed => {
+                found(
+                    rules::CALLBACK_AFTER_ADAPTER_CLOSE,
+                    format!("{callback} for {text}, after {adapter} was closed"),
+                );
+            }
+            Some(Ended { rule, text, .. }) => found(rule, format!("{callback} for {text}")),
+            None => found(
+                rules::CALLBACK_CONTEXT,
+                format!("{callback} was called with the context {id:#x}, which stands for nothing"),
+            ),
+        }
+    }
+
+    /// Ends a context: another callback with it breaks `rule`.
+    pub(super) fn end(&self, context: &Context, rule: &'static str) {
+        if self.shard(context.id).lock().remove(&context.id).is_none() {
+            return;
+        }
+        let Some(subject) = context.subject.get() else { return };
+        let ended = Ended {
+            rule,
+            text: format!("{} of {subject}", context.function),
+            adapter: Arc::clone(subject.adapter()),
+        };
+        let (order, known) = &mut *self.ended.lock();
+        order.push_back(context.id);
+        known.insert(context.id, ended);
+        if order.len() > REMEMBERED
+            && let Some(oldest) = order.pop_front()
+        {
+            known.remove(&oldest);
+        }
+    }
+
+    /// Ends the event contexts of an object that is closed.
+    pub(super) fn end_events(&self, subject: &Shadow) {
+        let events = core::mem::take(&mut *subject.events.lock());
+        for id in events {
+            let context = self.shard(id).lock().get(&id).cloned();
+            if let Some(context) = context {
+                self.end(&context, rules::CALLBACK_AFTER_CLOSE);
+            }
+        }
+    }
+
+    /// Forgets everything; nothing calls back any more.
+    pub(super) fn clear(&self) {
+        self.live.iter().for_each(|shard| shard.lock().clear());
+        *self.ended.lock() = Default::default();
+    }
+}
+
+impl Context {
+    /// What the provider gets in place of the consumer's context.
+    pub(super) fn pointer(&self) -> PVOID {
+        ptr::without_provenance_mut(self.id as usize)
+    }
+
+    /// The object whose callback it is. For an event that is registered by a create: once that is done.
+    pub(super) fn subject(&self) -> Option<&Arc<Shadow>> {
+        self.subject.get()
+    }
+
+    /// Whether the object can still get this callback; a finding if it is closed.
+    fn may_call(&self, callback: &'static str) -> bool {
+        let Some(subject) = self.subject.get() else { return true };
+        let adapter = subject.adapter();
+        if adapter.stage() == Stage::Closed {
+            found(
+                rules::CALLBACK_AFTER_ADAPTER_CLOSE,
+                format!("{callback} for {} of {subject}, after {adapter} was closed", self.function),
+            );
+            return false;
+        }
+        let late = subject.stage() >= Stage::Completing && !matches!(self.consumer, Consumer::Close { .. });
+        if late {
+            found(rules::CALLBACK_AFTER_CLOSE, format!("{callback} for {} of {subject}", self.function));
+        }
+        !late
+    }
+
+    /// Ties an event to the object that it was registered for: it ends with it.
+    pub(super) fn belongs_to(&self, subject: &Arc<Shadow>) {
+        let _ = self.subject.set(Arc::clone(subject));
+        subject.events.lock().push(self.id);
+    }
+
+    /// Notes whether the function returned STATUS_PENDING; says what that means for its request.
+    pub(super) fn returned(&self, pending: bool) -> Returned {
+        let Broken { twice, after_final } = self.consumer.broken_by_completion();
+        let bit = if pending { RETURNED_PENDING } else { RETURNED_FINAL };
+        let called = self.answer.fetch_or(bit, Ordering::AcqRel) & CALLED != 0;
+        match (pending, called) {
+            (true, false) => Returned::CompletionFollows,
+            (true, true) => {
+                layer().contexts.end(self, twice);
+                Returned::CompletionCame
+            }
+            (false, false) => {
+                layer().contexts.end(self, after_final);
+                Returned::Final
+            }
+            (false, true) => {
+                layer().contexts.end(self, after_final);
+                if let Some(subject) = self.subject.get() {
+                    found(
+                        after_final,
+                        format!(
+                            "{} of {subject} called the completion and did not return STATUS_PENDING",
+                            self.function
+                        ),
+                    );
+                }
+                Returned::CompletionCame
+            }
+        }
+    }
+
+    /// Notes that the completion is called; `false`, with a finding, if it must not have been.
+    pub(super) fn called(&self, callback: &'static str) -> bool {
+        let Broken { twice, after_final } = self.consumer.broken_by_completion();
+        let before = self.answer.fetch_or(CALLED, Ordering::AcqRel);
+        let subject = self.subject.get().map_or_else(String::new, ToString::to_string);
+        if before & CALLED != 0 {
+            found(twice, format!("{callback} for {} of {subject}", self.function));
+            return false;
+        }
+        if before & RETURNED_FINAL != 0 {
+            found(after_final, format!("{callback} for {} of {subject}", self.function));
+            return false;
+        }
+        if before & RETURNED_PENDING != 0 {
+            layer().contexts.end(self, twice);
+        }
+        true
+    }
+}
+
+/// What a function's return means for its request.
+#[must_use]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Returned {
+    /// The request is over; there was and will be no completion.
+    Final,
+    /// The completion has been called already.
+    CompletionCame,
+    /// The completion is still to be called.
+    CompletionFollows,
+}

@@ -1,0 +1,141 @@
+//! The NDK layer: what Windows has between an NDK consumer and an NDK provider, and the place from which
+//! the rules of the interface are watched for any consumer and any provider.
+//!
+//! A consumer opens an adapter through [`wsk_dispatch`], as it does on Windows. The objects it gets are
+//! the provider's own, but their dispatch pointers lead to the layer's [tables](tables): each function
+//! checks what the consumer passes, calls the provider's with the layer's own completion and events in
+//! place of the consumer's, and checks what comes back, then and whenever it comes.
+//!
+//! ```text
+//! consumer ─▶ layer's table ─▶ call ─▶ provider
+//!                               │          │
+//!                    shadow ◀───┤          ▼
+//!                               └── layer's callback ─▶ consumer
+//! ```
+//!
+//! - [`shadow`]: what is known about one object; [`ties`]: which must outlive which;
+//! - [`context`], [`callback`], [`request`], [`close`]: what goes to the provider in place of the
+//!   consumer's callbacks, and what may come back;
+//! - [`bracket`]: which side a thread is on;
+//! - the rest: one file per object;
+//! - [`rules`]: what is watched.
+//!
+//! A mistake of the provider's is a finding, and the consumer does not get what should not have come. A
+//! mistake of the consumer's is a finding too, and does not reach the provider.
+
+mod adapter;
+mod bracket;
+mod call;
+mod callback;
+mod close;
+mod connection;
+mod context;
+mod cq;
+mod direct;
+mod extension;
+mod kind;
+mod listener;
+mod memory;
+mod objects;
+mod part;
+mod pd;
+mod qp;
+mod request;
+pub mod rules;
+mod shadow;
+mod srq;
+mod statistics;
+mod tables;
+mod ties;
+
+#[cfg(test)]
+mod tests;
+
+use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+
+pub use adapter::{Opened, close_adapter, open_adapter};
+pub use kind::Kind;
+pub use statistics::{Closes, Statistics};
+
+use sys::ndk::NDK_VERSION;
+
+use crate::export::Export;
+use crate::machine;
+use crate::verifier::{self, Finding};
+
+/// The functions of this folder; consumers and providers reach them through tables.
+pub(crate) const EXPORTS: &[&[Export]] = &[
+    adapter::EXPORTS,
+    callback::EXPORTS,
+    close::EXPORTS,
+    connection::EXPORTS,
+    cq::EXPORTS,
+    extension::EXPORTS,
+    listener::EXPORTS,
+    memory::EXPORTS,
+    pd::EXPORTS,
+    qp::EXPORTS,
+    srq::EXPORTS,
+];
+
+/// How much the layer checks.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Checks {
+    /// Everything.
+    #[default]
+    Full,
+    /// Everything but the data path: posts and polls go straight to the provider, so that a run can
+    /// measure the provider.
+    Lifetimes,
+}
+
+/// The state of the layer.
+#[derive(Default)]
+struct Layer {
+    objects: objects::Objects,
+    contexts: context::Contexts,
+    statistics: statistics::Counters,
+    serial: AtomicU32,
+    lifetimes_only: AtomicBool,
+}
+
+impl machine::Part for Layer {
+    fn inspect(&self) {
+        self.objects.all().iter().for_each(close::abandoned);
+        self.contexts.clear();
+    }
+}
+
+impl Layer {
+    fn next_serial(&self) -> u32 {
+        self.serial.fetch_add(1, Ordering::Relaxed) + 1
+    }
+}
+
+impl Layer {
+    /// What to check on an adapter that is opened now. Tables older than 1.2 lack functions of the data
+    /// path that the direct tables have, so such adapters get the others.
+    fn checks_for(&self, version: NDK_VERSION) -> Checks {
+        let has_all = (version.Major, version.Minor) >= (1, 2);
+        if has_all && self.lifetimes_only.load(Ordering::Relaxed) { Checks::Lifetimes } else { Checks::Full }
+    }
+}
+
+/// Sets how much is checked on adapters that are opened from now on.
+pub fn set_checks(checks: Checks) {
+    layer().lifetimes_only.store(checks == Checks::Lifetimes, Ordering::Relaxed);
+}
+
+fn layer() -> &'static Layer {
+    machine::current().part()
+}
+
+/// What went through the layer since the machine was booted.
+pub fn statistics() -> Statistics {
+    layer().statistics.snapshot()
+}
+
+#[cold]
+fn found(rule: &'static str, text: String) {
+    verifier::report(Finding::new(rule).text(text));
+}

@@ -1,0 +1,176 @@
+//! The protection domain.
+
+use std::sync::Arc;
+
+use sys::ndk::*;
+use sys::status::{NTSTATUS, STATUS_INVALID_HANDLE};
+use sys::wdm::{BOOLEAN, GROUP_AFFINITY, PVOID, UINT32, ULONG};
+
+use super::call::{Call, argument, slot};
+use super::callback::{Consumer, NdkSrqNotificationCallback};
+use super::layer;
+use super::part::Part;
+use super::request::{self, CreateArguments};
+use super::shadow::Prospect;
+use crate::export::exports;
+
+exports! {
+    "(ndk)";
+
+    /// Creates a memory region.
+    #[irql(PASSIVE..=DISPATCH)]
+    fn NdkCreateMr(
+        pd: *mut NDK_PD,
+        fast: BOOLEAN,
+        completion: Option<NDK_FN_CREATE_COMPLETION>,
+        context: PVOID,
+        out: *mut *mut NDK_MR,
+    ) -> NTSTATUS {
+        let Some(call) = Call::begin(pd, "NdkCreateMr") else { return STATUS_INVALID_HANDLE };
+        let create = slot!(call, NdkCreateMr);
+        let antecedents = vec![Arc::clone(&call.shadow)];
+        let prospect = Prospect { part: Part::Plain, antecedents, event: None };
+        let provider = |CreateArguments { completion, context, out }| {
+            // SAFETY: the consumer's arguments, and the layer's completion and out-parameter.
+            unsafe { create(pd, fast, completion, context, out) }
+        };
+        // SAFETY: the out-parameter is the consumer's.
+        unsafe { request::create(&call, prospect, completion, context, out, provider) }
+    }
+
+    /// Creates a memory window.
+    #[irql(PASSIVE..=DISPATCH)]
+    fn NdkCreateMw(
+        pd: *mut NDK_PD,
+        completion: Option<NDK_FN_CREATE_COMPLETION>,
+        context: PVOID,
+        out: *mut *mut NDK_MW,
+    ) -> NTSTATUS {
+        let Some(call) = Call::begin(pd, "NdkCreateMw") else { return STATUS_INVALID_HANDLE };
+        let create = slot!(call, NdkCreateMw);
+        let antecedents = vec![Arc::clone(&call.shadow)];
+        let prospect = Prospect { part: Part::Plain, antecedents, event: None };
+        let provider = |CreateArguments { completion, context, out }| {
+            // SAFETY: the consumer's arguments, and the layer's completion and out-parameter.
+            unsafe { create(pd, completion, context, out) }
+        };
+        // SAFETY: the out-parameter is the consumer's.
+        unsafe { request::create(&call, prospect, completion, context, out, provider) }
+    }
+
+    /// Creates a shared receive queue.
+    #[irql(PASSIVE..=DISPATCH)]
+    fn NdkCreateSrq(
+        pd: *mut NDK_PD,
+        depth: ULONG,
+        max_sge: ULONG,
+        threshold: ULONG,
+        notification: Option<NDK_FN_SRQ_NOTIFICATION_CALLBACK>,
+        notification_context: PVOID,
+        affinity: *mut GROUP_AFFINITY,
+        completion: Option<NDK_FN_CREATE_COMPLETION>,
+        context: PVOID,
+        out: *mut *mut NDK_SRQ,
+    ) -> NTSTATUS {
+        let Some(call) = Call::begin(pd, "NdkCreateSrq") else { return STATUS_INVALID_HANDLE };
+        let create = slot!(call, NdkCreateSrq);
+        let event = layer().contexts.make(call.name, None, Consumer::SrqNotification {
+            callback: notification,
+            context: notification_context.into(),
+        });
+        let event_pointer = event.pointer();
+        let callback = notification.map(|_| NdkSrqNotificationCallback as NDK_FN_SRQ_NOTIFICATION_CALLBACK);
+        let antecedents = vec![Arc::clone(&call.shadow)];
+        let prospect = Prospect { part: Part::Plain, antecedents, event: Some(event) };
+        let provider = |CreateArguments { completion, context, out }| {
+            // SAFETY: the consumer's arguments, and the layer's event, completion and out-parameter.
+            unsafe {
+                create(
+                    pd, depth, max_sge, threshold, callback, event_pointer, affinity, completion, context, out,
+                )
+            }
+        };
+        // SAFETY: the out-parameter is the consumer's.
+        unsafe { request::create(&call, prospect, completion, context, out, provider) }
+    }
+
+    /// Creates a queue pair.
+    #[irql(PASSIVE..=DISPATCH)]
+    fn NdkCreateQp(
+        pd: *mut NDK_PD,
+        receive_cq: *mut NDK_CQ,
+        initiator_cq: *mut NDK_CQ,
+        qp_context: PVOID,
+        receive_depth: ULONG,
+        initiator_depth: ULONG,
+        max_receive_sge: ULONG,
+        max_initiator_sge: ULONG,
+        inline_size: ULONG,
+        completion: Option<NDK_FN_CREATE_COMPLETION>,
+        context: PVOID,
+        out: *mut *mut NDK_QP,
+    ) -> NTSTATUS {
+        let Some(call) = Call::begin(pd, "NdkCreateQp") else { return STATUS_INVALID_HANDLE };
+        let create = slot!(call, NdkCreateQp);
+        let Ok(receive) = argument(receive_cq, call.name) else { return STATUS_INVALID_HANDLE };
+        let Ok(initiator) = argument(initiator_cq, call.name) else { return STATUS_INVALID_HANDLE };
+        let antecedents = [Some(Arc::clone(&call.shadow)), receive, initiator].into_iter().flatten().collect();
+        let prospect = Prospect { part: Part::Plain, antecedents, event: None };
+        let provider = |CreateArguments { completion, context, out }| {
+            // SAFETY: the consumer's arguments, and the layer's completion and out-parameter.
+            unsafe {
+                create(
+                    pd, receive_cq, initiator_cq, qp_context, receive_depth, initiator_depth, max_receive_sge,
+                    max_initiator_sge, inline_size, completion, context, out,
+                )
+            }
+        };
+        // SAFETY: the out-parameter is the consumer's.
+        unsafe { request::create(&call, prospect, completion, context, out, provider) }
+    }
+
+    /// Creates a queue pair that receives through a shared receive queue.
+    #[irql(PASSIVE..=DISPATCH)]
+    fn NdkCreateQpWithSrq(
+        pd: *mut NDK_PD,
+        receive_cq: *mut NDK_CQ,
+        initiator_cq: *mut NDK_CQ,
+        srq: *mut NDK_SRQ,
+        qp_context: PVOID,
+        initiator_depth: ULONG,
+        max_initiator_sge: ULONG,
+        inline_size: ULONG,
+        completion: Option<NDK_FN_CREATE_COMPLETION>,
+        context: PVOID,
+        out: *mut *mut NDK_QP,
+    ) -> NTSTATUS {
+        let Some(call) = Call::begin(pd, "NdkCreateQpWithSrq") else { return STATUS_INVALID_HANDLE };
+        let create = slot!(call, NdkCreateQpWithSrq);
+        let Ok(receive) = argument(receive_cq, call.name) else { return STATUS_INVALID_HANDLE };
+        let Ok(initiator) = argument(initiator_cq, call.name) else { return STATUS_INVALID_HANDLE };
+        let Ok(shared) = argument(srq, call.name) else { return STATUS_INVALID_HANDLE };
+        let antecedents =
+            [Some(Arc::clone(&call.shadow)), receive, initiator, shared].into_iter().flatten().collect();
+        let prospect = Prospect { part: Part::Plain, antecedents, event: None };
+        let provider = |CreateArguments { completion, context, out }| {
+            // SAFETY: the consumer's arguments, and the layer's completion and out-parameter.
+            unsafe {
+                create(
+                    pd, receive_cq, initiator_cq, srq, qp_context, initiator_depth, max_initiator_sge,
+                    inline_size, completion, context, out,
+                )
+            }
+        };
+        // SAFETY: the out-parameter is the consumer's.
+        unsafe { request::create(&call, prospect, completion, context, out, provider) }
+    }
+
+    /// The token that admits local requests to memory by its logical address.
+    #[irql(PASSIVE..=DISPATCH)]
+    fn NdkGetPrivilegedMemoryRegionToken(pd: *mut NDK_PD, token: *mut UINT32) {
+        let Some(call) = Call::begin(pd, "NdkGetPrivilegedMemoryRegionToken") else { return };
+        let privileged = slot!(call, NdkGetPrivilegedMemoryRegionToken, ());
+        // SAFETY: the consumer's arguments.
+        call.run(|| unsafe { privileged(pd, token) });
+    }
+}

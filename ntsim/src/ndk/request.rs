@@ -1,0 +1,186 @@
+//! Functions that take a completion: creates and requests.
+//!
+//! The provider gets the layer's completion and, for a create, the layer's own out-parameter, so that
+//! whatever it writes there, whenever, is seen and harms nobody. The consumer's is written only when the
+//! object is there.
+
+use core::ptr;
+use core::sync::atomic::{AtomicPtr, Ordering};
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use sys::ndk::{NDK_FN_CREATE_COMPLETION, NDK_FN_REQUEST_COMPLETION, NDK_OBJECT_HEADER};
+use sys::status::{NT_SUCCESS, NTSTATUS, STATUS_INTERNAL_ERROR, STATUS_PENDING};
+use sys::wdm::PVOID;
+
+use super::call::Call;
+use super::callback::{Consumer, NdkCreateCompletion, NdkRequestCompletion, Then};
+use super::context::{Context, Returned};
+use super::kind::Object;
+use super::shadow::{Prospect, Shadow};
+use super::{found, layer, rules};
+
+/// [`Shadow::adopt`] for the type that a create makes.
+pub(super) type Adopt = fn(PVOID, Prospect, &Arc<Shadow>) -> Option<Arc<Shadow>>;
+
+fn adopt<T: Object>(object: PVOID, prospect: Prospect, parent: &Arc<Shadow>) -> Option<Arc<Shadow>> {
+    Shadow::adopt(object.cast::<T>(), prospect, Some(parent.adapter()), parent.checks)
+}
+
+/// The out-parameter that the provider gets from a create; holds its own address until it is written.
+pub(super) struct Out(Box<AtomicPtr<()>>);
+
+impl Out {
+    fn new() -> Self {
+        let place = Box::new(AtomicPtr::new(ptr::null_mut()));
+        place.store(ptr::from_ref(&*place).cast_mut().cast(), Ordering::Relaxed);
+        Self(place)
+    }
+
+    fn place<T>(&self) -> *mut *mut T {
+        self.0.as_ptr().cast()
+    }
+
+    /// What has been written, if anything was.
+    fn written(&self) -> Option<*mut ()> {
+        let value = self.0.load(Ordering::Acquire);
+        (!ptr::addr_eq(value, ptr::from_ref(&*self.0))).then_some(value)
+    }
+}
+
+/// What the provider gets from the layer in a create.
+pub(super) struct CreateArguments<T> {
+    pub(super) completion: Option<NDK_FN_CREATE_COMPLETION>,
+    pub(super) context: PVOID,
+    pub(super) out: *mut *mut T,
+}
+
+/// Calls a create function of the provider's.
+///
+/// # Safety
+/// `out` is what the consumer passed as out-parameter.
+pub(super) unsafe fn create<P: Object, T: Object>(
+    call: &Call<P>,
+    prospect: Prospect,
+    callback: Option<NDK_FN_CREATE_COMPLETION>,
+    context: PVOID,
+    out: *mut *mut T,
+    provider: impl FnOnce(CreateArguments<T>) -> NTSTATUS,
+) -> NTSTATUS {
+    let parent = &call.shadow;
+    if callback.is_none() {
+        call.misses_callback();
+    }
+    let request = layer().contexts.make(
+        call.name,
+        Some(parent),
+        Consumer::Create {
+            callback,
+            context: context.into(),
+            adopt: adopt::<T>,
+            prospect: Mutex::new(Some(prospect)),
+            out: Out::new(),
+        },
+    );
+    let Consumer::Create { out: slot, prospect, .. } = &request.consumer else {
+        return STATUS_INTERNAL_ERROR;
+    };
+    parent.requests.fetch_add(1, Ordering::AcqRel);
+    let arguments = CreateArguments {
+        completion: Some(NdkCreateCompletion),
+        context: request.pointer(),
+        out: slot.place::<T>(),
+    };
+    let status = call.run(|| provider(arguments));
+    if request.returned(status == STATUS_PENDING) != Returned::Final {
+        check_out_untouched(&request, slot);
+        return status;
+    }
+    let prospect = prospect.lock().take();
+    if !NT_SUCCESS(status) {
+        check_out_untouched(&request, slot);
+        prospect.map(Prospect::abandon);
+    } else if let Some(object) = slot.written() {
+        prospect.map(|prospect| adopt::<T>(object.cast(), prospect, parent));
+        // SAFETY: the caller vouches for it.
+        unsafe { out.write(object.cast()) };
+    } else {
+        found(
+            rules::OUT_PARAMETER,
+            format!("{} of {parent} returned success and did not write its out-parameter", call.name),
+        );
+    }
+    parent.requests.fetch_sub(1, Ordering::AcqRel);
+    status
+}
+
+fn check_out_untouched(request: &Context, slot: &Out) {
+    if let Some(value) = slot.written() {
+        let subject = request.subject().map_or_else(String::new, ToString::to_string);
+        found(
+            rules::OUT_PARAMETER,
+            format!(
+                "{} of {subject} wrote {value:p} to its out-parameter and did not return success",
+                request.function
+            ),
+        );
+    }
+}
+
+/// Takes over the object of a create that completed.
+pub(super) fn create_completed(request: &Context, status: NTSTATUS, object: *mut NDK_OBJECT_HEADER) {
+    let Consumer::Create { adopt, prospect, out, .. } = &request.consumer else { return };
+    check_out_untouched(request, out);
+    let prospect = prospect.lock().take();
+    match (prospect, request.subject()) {
+        (Some(prospect), Some(parent)) if NT_SUCCESS(status) => {
+            adopt(object.cast(), prospect, parent);
+        }
+        (Some(prospect), _) => prospect.abandon(),
+        (None, _) => {}
+    }
+}
+
+/// Calls a function of the provider's that takes a request completion.
+///
+/// `then` gets the final status before the consumer does: inline, or when the completion comes.
+pub(super) fn run<T: Object>(
+    call: &Call<T>,
+    callback: Option<NDK_FN_REQUEST_COMPLETION>,
+    context: PVOID,
+    provider: impl FnOnce(Option<NDK_FN_REQUEST_COMPLETION>, PVOID) -> NTSTATUS,
+    then: Option<Then>,
+) -> NTSTATUS {
+    let subject = &call.shadow;
+    if callback.is_none() {
+        call.misses_callback();
+    }
+    let request = layer().contexts.make(
+        call.name,
+        Some(subject),
+        Consumer::Request { callback, context: context.into(), then: Mutex::new(then) },
+    );
+    subject.requests.fetch_add(1, Ordering::AcqRel);
+    let status = call.run(|| provider(Some(NdkRequestCompletion), request.pointer()));
+    if request.returned(status == STATUS_PENDING) == Returned::Final {
+        if let Consumer::Request { then, .. } = &request.consumer {
+            let then = then.lock().take();
+            if let Some(then) = then {
+                then(status);
+            }
+        }
+        subject.requests.fetch_sub(1, Ordering::AcqRel);
+    }
+    status
+}
+
+/// Checks the status that a completion carries.
+pub(super) fn final_status(callback: &'static str, request: &Context, status: NTSTATUS) -> NTSTATUS {
+    if status == STATUS_PENDING {
+        found(
+            rules::COMPLETION_STATUS,
+            format!("{callback} for {} carries STATUS_PENDING", request.function),
+        );
+    }
+    status
+}

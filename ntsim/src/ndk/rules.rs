@@ -1,0 +1,83 @@
+//! The rules of the NDKPI that the layer watches, by the name that a finding carries.
+//!
+//! No public tool has rules for this interface, so the names are ours. Sources are the pages
+//! "NDKPI Object Lifetime Requirements", "NDKPI Completion Handling Requirements", "NDKPI Work Request
+//! Posting Requirements", "NDKPI Listeners, Connectors, and Endpoints" and "NDKPI Deferred Processing
+//! Scheme", and the pages of the functions.
+
+macro_rules! rules {
+    ($( $(#[doc = $doc:literal])* $name:ident = $text:literal; )*) => {
+        $( $(#[doc = $doc])* pub const $name: &str = $text; )*
+
+        /// Every rule, with what it says.
+        pub const ALL: &[(&str, &str)] = &[$( ($text, concat!($($doc),*)) ),*];
+    };
+}
+
+rules! {
+    // Closing.
+    /// A close returns STATUS_SUCCESS or STATUS_PENDING, nothing else.
+    CLOSE_STATUS = "NdkCloseStatus";
+    /// The completion of a close that returned STATUS_SUCCESS is never called.
+    CLOSE_COMPLETION_AFTER_SUCCESS = "NdkCloseCompletionAfterSuccess";
+    /// The completion of a pending close is called once, not twice.
+    CLOSE_COMPLETED_TWICE = "NdkCloseCompletedTwice";
+    /// The completion of a pending close is called, at the latest before the adapter's close returns.
+    CLOSE_NOT_COMPLETED = "NdkCloseNotCompleted";
+    /// A close completes only when every request on the object has completed.
+    CLOSE_BEFORE_REQUEST = "NdkCloseBeforeRequest";
+    /// A close completes only when every callback of the object has returned.
+    CLOSE_BEFORE_CALLBACK = "NdkCloseBeforeCallback";
+    /// An antecedent's close completes only when the close completions of its successors have returned.
+    CLOSE_BEFORE_SUCCESSOR = "NdkCloseBeforeSuccessor";
+    /// An object gets no callback after its close has completed.
+    CALLBACK_AFTER_CLOSE = "NdkCallbackAfterClose";
+    /// Nothing that descends from an adapter gets a callback after the adapter's close has returned.
+    CALLBACK_AFTER_ADAPTER_CLOSE = "NdkCallbackAfterAdapterClose";
+    /// The adapter's close returns only when every callback of every descendant has returned.
+    ADAPTER_CLOSE_BEFORE_CALLBACK = "NdkAdapterCloseBeforeCallback";
+    /// The adapter's close returns only when every descendant is closed.
+    ADAPTER_CLOSE_BEFORE_OBJECT = "NdkAdapterCloseBeforeObject";
+
+    // Objects.
+    /// An object's type, version and handle are what the create that made it promises.
+    OBJECT_HEADER = "NdkObjectHeader";
+    /// The header's reserved words are zero when an object is handed out.
+    RESERVED_NOT_ZERO = "NdkReservedNotZero";
+    /// The provider leaves the header's reserved words and the dispatch pointer alone until close.
+    HEADER_CHANGED = "NdkHeaderChanged";
+    /// Every slot of every dispatch table holds a function.
+    DISPATCH_INCOMPLETE = "NdkDispatchIncomplete";
+    /// The provider does not call through the dispatch pointer of its objects.
+    DISPATCH_READ_BACK = "NdkDispatchReadBack";
+    /// An extension query for an identifier that nobody defined is refused.
+    EXTENSION_UNKNOWN = "NdkExtensionUnknown";
+
+    // Requests.
+    /// A completion is called only for a function that returned STATUS_PENDING.
+    COMPLETION_AFTER_INLINE = "NdkCompletionAfterInline";
+    /// A completion is called once, not twice.
+    COMPLETION_TWICE = "NdkCompletionTwice";
+    /// A completion carries a final status.
+    COMPLETION_STATUS = "NdkCompletionStatus";
+    /// A create's out-parameter is written on inline success, and then only.
+    OUT_PARAMETER = "NdkOutParameter";
+    /// A callback gets the context that was passed with it.
+    CALLBACK_CONTEXT = "NdkCallbackContext";
+    /// The provider holds no spin lock while it calls back.
+    CALLBACK_UNDER_LOCK = "NdkCallbackUnderLock";
+
+    // The consumer's side.
+    /// A function is called with a handle of the right kind that a create returned.
+    HANDLE_INVALID = "NdkHandleInvalid";
+    /// An object is not used once its close has been called.
+    USE_AFTER_CLOSE = "NdkUseAfterClose";
+    /// A function is called only where the object's version has it.
+    FUNCTION_NOT_IN_VERSION = "NdkFunctionNotInVersion";
+    /// A required callback is passed: every completion, a CQ's notification, a listener's connect event.
+    CALLBACK_MISSING = "NdkCallbackMissing";
+    /// The adapter is not closed from inside a callback.
+    ADAPTER_CLOSE_IN_CALLBACK = "NdkAdapterCloseInCallback";
+    /// Every object is closed, and every logical address mapping released, before the adapter is.
+    OBJECT_LEAKED = "NdkObjectLeaked";
+}

@@ -1,0 +1,281 @@
+//! What the layer knows about one object.
+//!
+//! The object itself is the provider's, and so is its address, which consumers use as they got it. The
+//! layer takes two things in it: the dispatch pointer, which it points to a table of its own, and the
+//! header's four reserved words, in which it notes which shadow belongs to the object and where the
+//! provider's table is, each with its complement, so that a change shows.
+//!
+//! A shadow lives from the moment the object is handed to the consumer until its close has completed and
+//! the completion has returned. Nothing in the object is touched once the provider's close was called.
+
+use core::ptr;
+use core::sync::atomic::{AtomicU8, AtomicU32, Ordering};
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use sys::ndk::{NDK_FN_QUERY_EXTENSION_INTERFACE, NDK_OBJECT_HEADER, NDK_VERSION};
+use sys::wdm::PVOID;
+
+use super::kind::{Kind, Object};
+use super::part::Part;
+use super::ties::Ties;
+use super::{Checks, found, layer, rules, tables};
+
+/// Which of the header's reserved words holds the address of the provider's table.
+pub(super) const TABLE_WORD: usize = 2;
+
+/// How far an object's life has got. It only moves on.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(super) enum Stage {
+    /// The consumer may use it.
+    Open,
+    /// The consumer's call of the close function has not returned.
+    CloseCalled,
+    /// The close function has returned STATUS_PENDING.
+    ClosePending,
+    /// The consumer's close completion is running.
+    Completing,
+    /// Nothing of it is left.
+    Closed,
+}
+
+impl Stage {
+    fn of(number: u8) -> Self {
+        [Self::Open, Self::CloseCalled, Self::ClosePending, Self::Completing][..]
+            .get(usize::from(number))
+            .copied()
+            .unwrap_or(Self::Closed)
+    }
+}
+
+/// One object.
+pub(super) struct Shadow {
+    pub(super) kind: Kind,
+    /// Number of the object, from 1; never reused.
+    pub(super) serial: u32,
+    /// The consumer's handle: the address of the provider's object.
+    pub(super) handle: usize,
+    /// The version that the object's header states.
+    pub(super) version: NDK_VERSION,
+    pub(super) checks: Checks,
+    /// The provider's table.
+    dispatch: usize,
+    /// The layer's table.
+    table: usize,
+    /// The adapter that it descends from; the adapter has none.
+    adapter: Option<Arc<Self>>,
+    stage: AtomicU8,
+    /// Requests whose completion has not returned.
+    pub(super) requests: AtomicU32,
+    /// Callbacks that have not returned.
+    pub(super) callbacks: AtomicU32,
+    pub(super) ties: Ties,
+    /// Events that were registered for it and end with it.
+    pub(super) events: Mutex<Vec<u64>>,
+    pub(super) part: Part,
+}
+
+/// What a create is going to make.
+pub(super) struct Prospect {
+    pub(super) part: Part,
+    /// What it depends on from its creation.
+    pub(super) antecedents: Vec<Arc<Shadow>>,
+    /// The event that the create registers.
+    pub(super) event: Option<Arc<super::context::Context>>,
+}
+
+impl Prospect {
+    /// Nothing is made after all.
+    pub(super) fn abandon(self) {
+        if let Some(event) = self.event {
+            layer().contexts.end(&event, rules::CALLBACK_CONTEXT);
+        }
+    }
+}
+
+impl Shadow {
+    /// Puts the layer between the consumer and an object that the provider has just made.
+    ///
+    /// `None` if what the provider handed out can't be used as an object.
+    pub(super) fn adopt<T: Object>(
+        object: *mut T,
+        prospect: Prospect,
+        adapter: Option<&Arc<Self>>,
+        checks: Checks,
+    ) -> Option<Arc<Self>> {
+        let header = object.cast::<NDK_OBJECT_HEADER>();
+        if object.is_null() || !header.is_aligned() {
+            found(rules::OBJECT_HEADER, format!("a new {} has the handle {object:p}", T::KIND));
+            return None;
+        }
+        if layer().objects.is_open(object.addr()) {
+            found(
+                rules::OBJECT_HEADER,
+                format!("a new {} has the handle {object:p} of one still open", T::KIND),
+            );
+            return None;
+        }
+        // SAFETY: the provider says that this is an object of the type, whose first member is its header.
+        let head = unsafe { header.read() };
+        let dispatch = dispatch_of(object);
+        check_new::<T>(&head, object.addr(), adapter, dispatch)?;
+
+        let shadow = Arc::new(Self {
+            kind: T::KIND,
+            serial: layer().next_serial(),
+            handle: object.addr(),
+            version: head.Version,
+            checks,
+            dispatch,
+            table: tables::of(T::KIND, checks).addr(),
+            adapter: adapter.cloned(),
+            stage: AtomicU8::new(0),
+            requests: AtomicU32::new(0),
+            callbacks: AtomicU32::new(0),
+            ties: Ties::default(),
+            events: Mutex::default(),
+            part: prospect.part,
+        });
+        for antecedent in &prospect.antecedents {
+            Ties::tie(antecedent, &shadow);
+        }
+        if let Some(event) = prospect.event {
+            event.belongs_to(&shadow);
+        }
+        layer().objects.insert(&shadow);
+        // SAFETY: the words are the layer's, and the consumer does not have the object yet.
+        unsafe { (&raw mut (*header).NdkReserved.rf).write(shadow.words()) };
+        set_dispatch(object, shadow.table);
+        Some(shadow)
+    }
+
+    /// The provider's table for this object.
+    pub(super) fn dispatch<T: Object>(&self) -> *const T::Dispatch {
+        assert_eq!(self.kind, T::KIND, "a shadow's kind is that of its handle's type");
+        ptr::with_exposed_provenance(self.dispatch)
+    }
+
+    /// The provider's extension query: the first function of an adapter, the second of everything else.
+    pub(super) fn extension_query(&self) -> Option<NDK_FN_QUERY_EXTENSION_INTERFACE> {
+        let slot = usize::from(self.kind != Kind::Adapter);
+        let table = ptr::with_exposed_provenance::<Option<NDK_FN_QUERY_EXTENSION_INTERFACE>>(self.dispatch);
+        // SAFETY: every table has at least these two, and an extension query in this one.
+        unsafe { table.add(slot).read() }
+    }
+
+    /// The adapter that it descends from, or is.
+    pub(super) fn adapter(self: &Arc<Self>) -> &Arc<Self> {
+        self.adapter.as_ref().unwrap_or(self)
+    }
+
+    pub(super) fn stage(&self) -> Stage {
+        Stage::of(self.stage.load(Ordering::Acquire))
+    }
+
+    /// Moves from `from` to `to`; `false` if it was elsewhere already.
+    pub(super) fn advance(&self, from: Stage, to: Stage) -> bool {
+        self.stage.compare_exchange(from as u8, to as u8, Ordering::AcqRel, Ordering::Acquire).is_ok()
+    }
+
+    /// Moves on to `to` from wherever it is.
+    pub(super) fn become_stage(&self, to: Stage) {
+        self.stage.store(to as u8, Ordering::Release);
+    }
+
+    /// What the header's reserved words hold while the object is open.
+    fn words(&self) -> [PVOID; 4] {
+        let serial = self.serial as usize;
+        [serial, !serial, self.dispatch, !self.dispatch].map(ptr::with_exposed_provenance_mut)
+    }
+
+    /// Checks that the provider left the layer's part of the object alone. The object must be open.
+    pub(super) fn check_header(&self) {
+        let object = ptr::with_exposed_provenance_mut::<sys::ndk::NDK_MR>(self.handle);
+        // SAFETY: the object is open, so its memory is the provider's to keep; all types begin alike.
+        let words = unsafe { (&raw const (*object).Header.NdkReserved.rf).read() };
+        if words != self.words() || dispatch_of(object) != self.table {
+            header_changed(self, object, words);
+        }
+    }
+}
+
+#[cold]
+fn header_changed(shadow: &Shadow, object: *mut sys::ndk::NDK_MR, words: [PVOID; 4]) {
+    found(
+        rules::HEADER_CHANGED,
+        format!("{shadow}: reserved words are {words:?}, the dispatch pointer is {:#x}", dispatch_of(object)),
+    );
+    // So that the same change is not found again at each call.
+    // SAFETY: as in `check_header`; the words are the layer's.
+    unsafe { (&raw mut (*object).Header.NdkReserved.rf).write(shadow.words()) };
+    set_dispatch(object, shadow.table);
+}
+
+impl core::fmt::Display for Shadow {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "{} {:#x}", self.kind, self.handle)
+    }
+}
+
+/// Checks what a create promises of its object; `None` if the object can't be worked with.
+fn check_new<T: Object>(
+    head: &NDK_OBJECT_HEADER,
+    handle: usize,
+    adapter: Option<&Arc<Shadow>>,
+    dispatch: usize,
+) -> Option<()> {
+    let kind = T::KIND;
+    if head.ObjectType != kind.object_type() {
+        found(
+            rules::OBJECT_HEADER,
+            format!("new {kind} {handle:#x}: its header says object type {}", head.ObjectType.0),
+        );
+    }
+    if let Some(adapter) = adapter
+        && head.Version != adapter.version
+    {
+        let NDK_VERSION { Major, Minor } = head.Version;
+        found(
+            rules::OBJECT_HEADER,
+            format!("new {kind} {handle:#x}: its header says version {Major}.{Minor}, its adapter's another"),
+        );
+    }
+    if head.NdkReserved.rf.iter().any(|word| !word.is_null()) {
+        found(
+            rules::RESERVED_NOT_ZERO,
+            format!("new {kind} {handle:#x}: reserved words are {:?}", head.NdkReserved.rf),
+        );
+    }
+    let slots = kind.slots(head.Version);
+    let table = ptr::with_exposed_provenance::<usize>(dispatch);
+    if table.is_null() || !table.is_aligned() {
+        found(
+            rules::DISPATCH_INCOMPLETE,
+            format!("new {kind} {handle:#x}: the dispatch pointer is {table:p}"),
+        );
+        return None;
+    }
+    // SAFETY: a table of this kind and version holds so many pointers; any bits are a valid integer.
+    let table = unsafe { core::slice::from_raw_parts(table, slots) };
+    if let Some(slot) = table.iter().position(|&function| function == 0) {
+        found(
+            rules::DISPATCH_INCOMPLETE,
+            format!("new {kind} {handle:#x}: slot {slot} of its dispatch table is null"),
+        );
+    }
+    Some(())
+}
+
+fn dispatch_of<T: Object>(object: *mut T) -> usize {
+    // SAFETY: the caller has a live object; by the contract of `Object` the pointer follows the header.
+    let at = unsafe { object.byte_add(size_of::<NDK_OBJECT_HEADER>()) };
+    // SAFETY: as above.
+    unsafe { at.cast::<usize>().read() }
+}
+
+fn set_dispatch<T: Object>(object: *mut T, table: usize) {
+    // SAFETY: the caller has a live object; by the contract of `Object` the pointer follows the header.
+    let at = unsafe { object.byte_add(size_of::<NDK_OBJECT_HEADER>()) };
+    // SAFETY: as above; the interface lets the layer set the pointer.
+    unsafe { at.cast::<usize>().write(table) };
+}

@@ -1,0 +1,39 @@
+//! The shared receive queue.
+
+use sys::ndk::*;
+use sys::status::{NTSTATUS, STATUS_INVALID_HANDLE};
+use sys::wdm::{PVOID, ULONG};
+
+use super::call::{Call, slot};
+use super::request;
+use crate::export::exports;
+
+exports! {
+    "(ndk)";
+
+    /// Changes depth or threshold.
+    #[irql(PASSIVE..=DISPATCH)]
+    fn NdkModifySrq(
+        srq: *mut NDK_SRQ,
+        depth: ULONG,
+        threshold: ULONG,
+        completion: Option<NDK_FN_REQUEST_COMPLETION>,
+        context: PVOID,
+    ) -> NTSTATUS {
+        let Some(call) = Call::begin(srq, "NdkModifySrq") else { return STATUS_INVALID_HANDLE };
+        let modify = slot!(call, NdkModifySrq);
+        // SAFETY: the consumer's arguments, and the layer's completion.
+        request::run(&call, completion, context, |completion, context| unsafe {
+            modify(srq, depth, threshold, completion, context)
+        }, None)
+    }
+
+    /// Posts a receive buffer.
+    #[irql(PASSIVE..=DISPATCH)]
+    fn NdkSrqReceive(srq: *mut NDK_SRQ, context: PVOID, sgl: *const NDK_SGE, count: ULONG) -> NTSTATUS {
+        let Some(call) = Call::begin(srq, "NdkSrqReceive") else { return STATUS_INVALID_HANDLE };
+        let receive = slot!(call, NdkSrqReceive);
+        // SAFETY: the consumer's arguments.
+        call.run(|| unsafe { receive(srq, context, sgl, count) })
+    }
+}

@@ -1,0 +1,87 @@
+//! What went through the layer, for people.
+
+use core::sync::atomic::{AtomicU64, Ordering};
+use std::collections::BTreeMap;
+
+use parking_lot::RwLock;
+
+use super::kind::Kind;
+
+/// How the closes of one kind of object went.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Closes {
+    /// Over when the close function returned.
+    pub inline: u64,
+    /// Over when the completion returned.
+    pub pending: u64,
+}
+
+/// What went through the layer since the machine was booted.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Statistics {
+    /// Closes, by kind of object.
+    pub closes: BTreeMap<Kind, Closes>,
+    /// Callbacks to consumers, by the interface's name.
+    pub callbacks: BTreeMap<&'static str, u64>,
+    /// Calls of consumers, by the interface's name; without those that [`Checks`](super::Checks) leaves
+    /// alone.
+    pub calls: BTreeMap<&'static str, u64>,
+}
+
+/// Counters that stay out of each other's way.
+#[derive(Default)]
+pub(super) struct Counters {
+    inline: [AtomicU64; Kind::ALL.len()],
+    pending: [AtomicU64; Kind::ALL.len()],
+    callbacks: Named,
+    calls: Named,
+}
+
+/// Counters by name; names are few, and soon all known.
+#[derive(Default)]
+struct Named(RwLock<BTreeMap<&'static str, AtomicU64>>);
+
+impl Named {
+    fn count(&self, name: &'static str) {
+        if let Some(counter) = self.0.read().get(name) {
+            counter.fetch_add(1, Ordering::Relaxed);
+            return;
+        }
+        self.0.write().entry(name).or_default().fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn snapshot(&self) -> BTreeMap<&'static str, u64> {
+        self.0.read().iter().map(|(&name, counter)| (name, counter.load(Ordering::Relaxed))).collect()
+    }
+}
+
+impl Counters {
+    /// Counts a close function's return.
+    pub(super) fn closed(&self, kind: Kind, pending: bool) {
+        let counters = if pending { &self.pending } else { &self.inline };
+        counters[kind as usize].fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Counts a callback.
+    pub(super) fn callback(&self, name: &'static str) {
+        self.callbacks.count(name);
+    }
+
+    /// Counts a call.
+    pub(super) fn call(&self, name: &'static str) {
+        self.calls.count(name);
+    }
+
+    /// The counts so far.
+    pub(super) fn snapshot(&self) -> Statistics {
+        let closes = Kind::ALL.into_iter().map(|kind| {
+            let read = |counters: &[AtomicU64]| counters[kind as usize].load(Ordering::Relaxed);
+            (kind, Closes { inline: read(&self.inline), pending: read(&self.pending) })
+        });
+        Statistics {
+            closes: closes.filter(|(_, closes)| *closes != Closes::default()).collect(),
+            callbacks: self.callbacks.snapshot(),
+            calls: self.calls.snapshot(),
+        }
+    }
+}

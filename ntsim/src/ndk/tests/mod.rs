@@ -1,0 +1,1 @@
+//! The layer between a provider written for it and the tests.

@@ -1,0 +1,82 @@
+//! Which object must outlive which: antecedents and successors.
+//!
+//! From creation: adapter → CQ, PD, connector, listener, shared endpoint; PD → MR, MW, SRQ, QP; CQ → QP;
+//! SRQ → QP; listener → the connector of a connect event. From a later call: QP → connector (connect or
+//! accept), shared endpoint → connector (connect), MR → MW (bind).
+
+use std::collections::HashMap;
+use std::sync::{Arc, Weak};
+
+use parking_lot::Mutex;
+
+use super::shadow::{Shadow, Stage};
+use super::{found, rules};
+
+/// One object's ties, both ways.
+#[derive(Default)]
+pub(super) struct Ties {
+    antecedents: Mutex<Vec<Arc<Shadow>>>,
+    successors: Mutex<HashMap<u32, Weak<Shadow>>>,
+    /// Antecedents whose close completed while this one's close function had not yet returned. That is
+    /// right if it then returns STATUS_SUCCESS, for there is no completion to wait for, else wrong.
+    overtaken_by: Mutex<Vec<String>>,
+}
+
+impl Ties {
+    /// From now on `antecedent` must outlive `successor`.
+    pub(super) fn tie(antecedent: &Arc<Shadow>, successor: &Arc<Shadow>) {
+        successor.ties.antecedents.lock().push(Arc::clone(antecedent));
+        antecedent.ties.successors.lock().insert(successor.serial, Arc::downgrade(successor));
+    }
+
+    /// `antecedent` need no longer outlive `successor`.
+    pub(super) fn untie(antecedent: &Arc<Shadow>, successor: &Arc<Shadow>) {
+        let mut antecedents = successor.ties.antecedents.lock();
+        if let Some(at) = antecedents.iter().position(|one| Arc::ptr_eq(one, antecedent)) {
+            antecedents.swap_remove(at);
+        }
+        if !antecedents.iter().any(|one| Arc::ptr_eq(one, antecedent)) {
+            antecedent.ties.successors.lock().remove(&successor.serial);
+        }
+    }
+
+    /// The successors that are not closed.
+    pub(super) fn live_successors(&self) -> Vec<Arc<Shadow>> {
+        self.successors
+            .lock()
+            .values()
+            .filter_map(Weak::upgrade)
+            .filter(|one| one.stage() != Stage::Closed)
+            .collect()
+    }
+
+    /// Checks, as `antecedent`'s close completes, that no successor is left.
+    pub(super) fn check_no_successor(antecedent: &Shadow) {
+        for successor in antecedent.ties.live_successors() {
+            let text = format!("the close of {antecedent} completed before that of {successor} had");
+            let mut overtaken = successor.ties.overtaken_by.lock();
+            if successor.stage() == Stage::CloseCalled {
+                overtaken.push(text);
+            } else {
+                drop(overtaken);
+                found(rules::CLOSE_BEFORE_SUCCESSOR, text);
+            }
+        }
+    }
+
+    /// Reports the antecedents that should have waited for this object, as its close turns out pending.
+    pub(super) fn report_overtaken(&self) {
+        let overtaken = core::mem::take(&mut *self.overtaken_by.lock());
+        for text in overtaken {
+            found(rules::CLOSE_BEFORE_SUCCESSOR, text);
+        }
+    }
+
+    /// Releases the antecedents of an object that is closed.
+    pub(super) fn release(successor: &Shadow) {
+        let antecedents = core::mem::take(&mut *successor.ties.antecedents.lock());
+        for antecedent in antecedents {
+            antecedent.ties.successors.lock().remove(&successor.serial);
+        }
+    }
+}

@@ -80,8 +80,9 @@ pub(crate) fn enter<R>(export: &'static Export, body: impl FnOnce() -> R) -> R {
 
 #[cold]
 fn wrong_irql(export: &'static Export, irql: Irql) {
-    let bugcheck = Bugcheck { code: 0xA, parameters: [0, u64::from(irql.0), 0, export.address as u64] };
-    verifier::report(Finding::new("IrqlExApi").bugcheck(bugcheck).text(format!(
+    // 0xE5: a kernel function called at the wrong level; the level.
+    let bugcheck = Bugcheck { code: 0xC4, parameters: [0xE5, u64::from(irql.0), 0, 0] };
+    verifier::report(Finding::new("Irql").bugcheck(bugcheck).text(format!(
         "{} called at {irql}; it may be called from {} to {}",
         export.name, export.lowest, export.highest
     )));

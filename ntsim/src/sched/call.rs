@@ -12,12 +12,12 @@ use crate::verifier::{self, Bugcheck, Finding};
 pub fn call_driver<R>(name: &'static str, call: impl FnOnce() -> R) -> R {
     let (before, locks) = local::with(|local| (local.irql.get(), local.held()));
     let result = call();
-    let (after, held, last) = local::with(|local| (local.irql.get(), local.held(), local.last_held()));
+    let (after, held) = local::with(|local| (local.irql.get(), local.held()));
     if after != before {
         irql_changed(name, before, after);
     }
     if held > locks {
-        lock_held(name, last);
+        lock_held(name);
     }
     result
 }
@@ -39,9 +39,10 @@ fn irql_changed(name: &'static str, before: Irql, after: Irql) {
 }
 
 #[cold]
-fn lock_held(name: &'static str, lock: Option<usize>) {
+fn lock_held(name: &'static str) {
+    let lock = local::with(local::Local::last_held).unwrap_or(0);
     verifier::report(
         Finding::new("SpinLock")
-            .text(format!("{name} returned with the spin lock at {:#x} held", lock.unwrap_or(0))),
+            .text(format!("{name} returned with the spin lock at {lock:#x} held")),
     );
 }

@@ -11,9 +11,6 @@ use core::ptr;
 use super::{Irql, Thread};
 use crate::export::Export;
 
-/// Most spin locks that a thread may hold at a time.
-const LOCKS: usize = 32;
-
 /// Bytes at `gs:0` that Windows defines and a driver might read; they read as zero.
 const CONTROL_REGION: usize = 0x400;
 
@@ -41,8 +38,6 @@ pub(crate) struct Local {
     entry: Cell<*const Entry>,
     /// Where the thread's stack begins and ends.
     stack: Cell<(u64, u64)>,
-    held: [Cell<usize>; LOCKS],
-    held_count: Cell<usize>,
 }
 
 /// A call of a driver into the kernel that has not returned yet.
@@ -78,8 +73,6 @@ thread_local! {
             thread: Cell::new(None),
             entry: Cell::new(ptr::null()),
             stack: Cell::new((0, 0)),
-            held: [const { Cell::new(0) }; LOCKS],
-            held_count: Cell::new(0),
         }
     };
 }
@@ -161,38 +154,13 @@ pub(super) fn prepare() {
 }
 
 impl Local {
-    /// Notes that the thread holds the lock at `address`; `false` if there is no room for one more.
-    pub(crate) fn hold(&self, address: usize) -> bool {
-        let count = self.held_count.get();
-        let Some(slot) = self.held.get(count) else { return false };
-        slot.set(address);
-        self.held_count.set(count + 1);
-        true
-    }
-
-    /// Forgets the lock at `address`; `false` if the thread did not hold it.
-    pub(crate) fn release(&self, address: usize) -> bool {
-        let count = self.held_count.get();
-        let held = &self.held[..count];
-        let Some(at) = held.iter().rposition(|slot| slot.get() == address) else { return false };
-        held[at].set(held[count - 1].get());
-        self.held_count.set(count - 1);
-        true
-    }
-
-    /// Whether the thread holds the lock at `address`.
-    pub(crate) fn holds(&self, address: usize) -> bool {
-        self.held[..self.held_count.get()].iter().any(|slot| slot.get() == address)
-    }
-
-    /// How many locks the thread holds.
+    /// How many spin locks the thread holds.
     pub(crate) fn held(&self) -> usize {
-        self.held_count.get()
+        self.thread.get().map_or(0, |thread| thread.held.count())
     }
 
-    /// The lock taken last.
+    /// The spin lock that it took last.
     pub(crate) fn last_held(&self) -> Option<usize> {
-        let last = self.held_count.get().checked_sub(1)?;
-        Some(self.held[last].get())
+        self.thread.get()?.held.addresses().last()
     }
 }

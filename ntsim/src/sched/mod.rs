@@ -14,6 +14,7 @@
 //! - [`now`], [`system_time`]: simulated time in units of 100 ns.
 
 mod call;
+mod held;
 mod irql;
 pub(crate) mod local;
 pub(crate) mod processor;
@@ -22,6 +23,7 @@ pub(crate) mod time;
 
 pub use call::call_driver;
 pub use irql::{Irql, irql, lower, raise};
+pub(crate) use held::HeldLocks;
 pub(crate) use thread::Threads;
 pub use thread::{Attached, Thread, attach, block, current, spawn, wake};
 pub use time::{duration, elapsed, now, system_time};
@@ -35,3 +37,8 @@ pub fn processor() -> u32 {
 /// Passed at every entry into the kernel: the place where a scheduler may switch threads.
 #[inline]
 pub fn point() {}
+
+/// Passed again and again by a thread that spins for what another one has: lets that one run.
+pub(crate) fn contended() {
+    std::thread::yield_now();
+}

@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Instant;
 
-use super::local;
+use super::{HeldLocks, local};
 use crate::loader::AlternateStack;
 use crate::machine;
 
@@ -20,6 +20,8 @@ pub struct Thread {
     pub id: u64,
     /// What it is for, in reports.
     pub name: String,
+    /// The spin locks that it holds.
+    pub(crate) held: HeldLocks,
     affinity: AtomicU64,
     woken: AtomicBool,
     ended: AtomicBool,
@@ -33,11 +35,17 @@ impl Thread {
         Box::leak(Box::new(Self {
             id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
             name,
+            held: HeldLocks::default(),
             affinity: AtomicU64::new(u64::MAX),
             woken: AtomicBool::new(false),
             ended: AtomicBool::new(false),
             host: std::thread::current(),
         }))
+    }
+
+    /// Whether a thread has, or had, this number.
+    pub fn exists(id: u64) -> bool {
+        (1..NEXT_ID.load(Ordering::Relaxed)).contains(&id)
     }
 
     /// Whether the thread's affinity includes processor `number`.
@@ -73,7 +81,9 @@ pub struct Attached {
 pub fn attach(name: impl Into<String>) -> Attached {
     local::prepare();
     let thread = Thread::new(name.into());
-    let processors = machine::current().processors.len() as u64;
+    let machine = machine::current();
+    machine.threads.all.lock().unwrap_or_else(PoisonError::into_inner).push(thread);
+    let processors = machine.processors.len() as u64;
     local::with(|local| {
         assert!(local.thread.get().is_none(), "the thread is attached already");
         local.processor.set((thread.id % processors) as u32);
@@ -95,10 +105,16 @@ impl Drop for Attached {
 /// The threads that a machine started and has to wait for.
 #[derive(Default)]
 pub(crate) struct Threads {
+    all: Mutex<Vec<&'static Thread>>,
     running: Mutex<Vec<JoinHandle<()>>>,
 }
 
 impl Threads {
+    /// Every thread that is or was part of the machine.
+    pub(crate) fn all(&self) -> Vec<&'static Thread> {
+        self.all.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// Waits until every thread that was started has ended.
     pub(crate) fn join(&self) {
         loop {

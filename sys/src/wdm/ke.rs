@@ -22,6 +22,8 @@ imports! {
     /// Raises to DISPATCH_LEVEL and returns the old level. ≤ DISPATCH_LEVEL.
     fn KeRaiseIrqlToDpcLevel() -> KIRQL;
 
+    /// Makes a spin lock free. Any level.
+    fn KeInitializeSpinLock(SpinLock: *mut KSPIN_LOCK);
     /// Takes a spin lock, raises to DISPATCH_LEVEL and returns the old level. ≤ DISPATCH_LEVEL.
     fn KeAcquireSpinLockRaiseToDpc(SpinLock: *mut KSPIN_LOCK) -> KIRQL;
     /// Frees a spin lock and goes back to the old level. DISPATCH_LEVEL.

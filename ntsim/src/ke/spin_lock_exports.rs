@@ -1,0 +1,305 @@
+//! Spin locks as drivers call them.
+
+use sys::wdm::{BOOLEAN, KIRQL, KLOCK_QUEUE_HANDLE, KSPIN_LOCK, signature};
+
+use super::spin_lock::{acquire, check_restored, release, try_acquire, word, wrong_irql};
+use crate::export::exports;
+use crate::sched::{self, Irql};
+
+exports! {
+    "ntoskrnl.exe", signature;
+
+    /// Makes a lock free.
+    #[irql(PASSIVE..=HIGH)]
+    fn KeInitializeSpinLock(lock: *mut KSPIN_LOCK) {
+        // SAFETY: the caller passes a lock of its own that is not in use.
+        unsafe { lock.write(0) };
+    }
+
+    /// Raises to DISPATCH_LEVEL and takes the lock; the level before.
+    #[irql(PASSIVE..=HIGH)]
+    fn KeAcquireSpinLockRaiseToDpc(lock: *mut KSPIN_LOCK) -> KIRQL {
+        // SAFETY: the caller passes a spin lock.
+        raise_and_acquire("KeAcquireSpinLock", lock, unsafe { word(lock) }).0
+    }
+
+    /// Gives the lock back and lowers.
+    #[irql(PASSIVE..=HIGH)]
+    fn KeReleaseSpinLock(lock: *mut KSPIN_LOCK, to: KIRQL) {
+        // SAFETY: the caller passes a spin lock.
+        release_and_lower("KeReleaseSpinLock", lock, unsafe { word(lock) }, Irql(to));
+    }
+
+    /// Takes the lock at DISPATCH_LEVEL.
+    #[irql(PASSIVE..=HIGH)]
+    fn KeAcquireSpinLockAtDpcLevel(lock: *mut KSPIN_LOCK) {
+        // SAFETY: the caller passes a spin lock.
+        acquire_at_dispatch("KeAcquireSpinLockAtDpcLevel", lock, unsafe { word(lock) });
+    }
+
+    /// Gives the lock back at DISPATCH_LEVEL.
+    #[irql(PASSIVE..=HIGH)]
+    fn KeReleaseSpinLockFromDpcLevel(lock: *mut KSPIN_LOCK) {
+        // SAFETY: the caller passes a spin lock.
+        release_at_dispatch("KeReleaseSpinLockFromDpcLevel", lock, unsafe { word(lock) });
+    }
+
+    /// Takes the lock at DISPATCH_LEVEL if it is free.
+    #[irql(PASSIVE..=HIGH)]
+    fn KeTryToAcquireSpinLockAtDpcLevel(lock: *mut KSPIN_LOCK) -> BOOLEAN {
+        if sched::irql() < Irql::DISPATCH {
+            wrong_irql(0x40, "KeTryToAcquireSpinLockAtDpcLevel", lock);
+        }
+        // SAFETY: the caller passes a spin lock.
+        try_acquire(unsafe { word(lock) }).into()
+    }
+
+    /// As [`KeAcquireSpinLockRaiseToDpc`], for callers that may run in a threaded DPC.
+    #[irql(PASSIVE..=HIGH)]
+    fn KeAcquireSpinLockForDpc(lock: *mut KSPIN_LOCK) -> KIRQL {
+        // SAFETY: the caller passes a spin lock.
+        raise_and_acquire("KeAcquireSpinLockForDpc", lock, unsafe { word(lock) }).0
+    }
+
+    /// As [`KeReleaseSpinLock`], for callers that may run in a threaded DPC.
+    #[irql(PASSIVE..=HIGH)]
+    fn KeReleaseSpinLockForDpc(lock: *mut KSPIN_LOCK, to: KIRQL) {
+        // SAFETY: the caller passes a spin lock.
+        release_and_lower("KeReleaseSpinLockForDpc", lock, unsafe { word(lock) }, Irql(to));
+    }
+
+    /// Whether the lock is free.
+    #[irql(PASSIVE..=HIGH)]
+    fn KeTestSpinLock(lock: *const KSPIN_LOCK) -> BOOLEAN {
+        // SAFETY: the caller passes a spin lock.
+        let word = unsafe { word(lock.cast_mut()) };
+        (word.load(core::sync::atomic::Ordering::Relaxed) == 0).into()
+    }
+
+    /// Raises to DISPATCH_LEVEL and takes the lock, in the order in which callers came.
+    #[irql(PASSIVE..=HIGH)]
+    fn KeAcquireInStackQueuedSpinLock(lock: *mut KSPIN_LOCK, handle: *mut KLOCK_QUEUE_HANDLE) {
+        // SAFETY: the caller passes a spin lock.
+        let before = raise_and_acquire("KeAcquireInStackQueuedSpinLock", lock, unsafe { word(lock) });
+        // SAFETY: the caller passes a handle of its own.
+        unsafe { fill(handle, lock, before) };
+    }
+
+    /// Gives the handle's lock back and lowers to the level from before.
+    #[irql(PASSIVE..=HIGH)]
+    fn KeReleaseInStackQueuedSpinLock(handle: *mut KLOCK_QUEUE_HANDLE) {
+        // SAFETY: the caller passes the handle with which it took the lock.
+        let (lock, before) = unsafe { ((*handle).LockQueue.Lock, Irql((*handle).OldIrql)) };
+        // SAFETY: the handle names the lock.
+        release_and_lower("KeReleaseInStackQueuedSpinLock", lock, unsafe { word(lock) }, before);
+    }
+
+    /// Takes the lock at DISPATCH_LEVEL, in the order in which callers came.
+    #[irql(PASSIVE..=HIGH)]
+    fn KeAcquireInStackQueuedSpinLockAtDpcLevel(lock: *mut KSPIN_LOCK, handle: *mut KLOCK_QUEUE_HANDLE) {
+        // SAFETY: the caller passes a spin lock.
+        acquire_at_dispatch("KeAcquireInStackQueuedSpinLockAtDpcLevel", lock, unsafe { word(lock) });
+        // SAFETY: the caller passes a handle of its own.
+        unsafe { fill(handle, lock, sched::irql()) };
+    }
+
+    /// Gives the handle's lock back at DISPATCH_LEVEL.
+    #[irql(PASSIVE..=HIGH)]
+    fn KeReleaseInStackQueuedSpinLockFromDpcLevel(handle: *mut KLOCK_QUEUE_HANDLE) {
+        // SAFETY: the caller passes the handle with which it took the lock.
+        let lock = unsafe { (*handle).LockQueue.Lock };
+        // SAFETY: the handle names the lock.
+        release_at_dispatch("KeReleaseInStackQueuedSpinLockFromDpcLevel", lock, unsafe { word(lock) });
+    }
+
+    /// As [`KeAcquireInStackQueuedSpinLock`], for callers that may run in a threaded DPC.
+    #[irql(PASSIVE..=HIGH)]
+    fn KeAcquireInStackQueuedSpinLockForDpc(lock: *mut KSPIN_LOCK, handle: *mut KLOCK_QUEUE_HANDLE) {
+        // SAFETY: the caller passes a spin lock.
+        let before = raise_and_acquire("KeAcquireInStackQueuedSpinLockForDpc", lock, unsafe { word(lock) });
+        // SAFETY: the caller passes a handle of its own.
+        unsafe { fill(handle, lock, before) };
+    }
+
+    /// As [`KeReleaseInStackQueuedSpinLock`], for callers that may run in a threaded DPC.
+    #[irql(PASSIVE..=HIGH)]
+    fn KeReleaseInStackQueuedSpinLockForDpc(handle: *mut KLOCK_QUEUE_HANDLE) {
+        // SAFETY: the caller passes the handle with which it took the lock.
+        let (lock, before) = unsafe { ((*handle).LockQueue.Lock, Irql((*handle).OldIrql)) };
+        // SAFETY: the handle names the lock.
+        release_and_lower("KeReleaseInStackQueuedSpinLockForDpc", lock, unsafe { word(lock) }, before);
+    }
+}
+
+type Word<'a> = &'a core::sync::atomic::AtomicUsize;
+
+#[inline]
+fn raise_and_acquire(function: &str, lock: *const usize, word: Word<'_>) -> Irql {
+    if sched::irql() > Irql::DISPATCH {
+        wrong_irql(0x42, function, lock);
+    }
+    let before = sched::raise(Irql::DISPATCH);
+    acquire(word, Some(before));
+    before
+}
+
+#[inline]
+fn release_and_lower(function: &str, lock: *const usize, word: Word<'_>, to: Irql) {
+    if sched::irql() != Irql::DISPATCH {
+        wrong_irql(0x32, function, lock);
+    }
+    check_restored(release(word), to, lock);
+    sched::lower(to);
+}
+
+#[inline]
+fn acquire_at_dispatch(function: &str, lock: *const usize, word: Word<'_>) {
+    if sched::irql() < Irql::DISPATCH {
+        wrong_irql(0x40, function, lock);
+    }
+    acquire(word, None);
+}
+
+#[inline]
+fn release_at_dispatch(function: &str, lock: *const usize, word: Word<'_>) {
+    if sched::irql() < Irql::DISPATCH {
+        wrong_irql(0x41, function, lock);
+    }
+    release(word);
+}
+
+/// # Safety
+/// `handle` is writable.
+unsafe fn fill(handle: *mut KLOCK_QUEUE_HANDLE, lock: *mut KSPIN_LOCK, before: Irql) {
+    // SAFETY: the caller's promise.
+    let handle = unsafe { &mut *handle };
+    handle.LockQueue.Next = core::ptr::null_mut();
+    handle.LockQueue.Lock = lock;
+    handle.OldIrql = before.0;
+}
+
+#[cfg(test)]
+mod tests {
+    use core::mem::MaybeUninit;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    use super::*;
+    use crate::Machine;
+
+    fn codes(machine: Machine) -> Vec<u64> {
+        machine.shutdown().findings.iter().map(|f| f.bugcheck.unwrap().parameters[0]).collect()
+    }
+
+    #[test]
+    fn a_lock_excludes_other_threads() {
+        let machine = Machine::builder().boot();
+        let mut lock: KSPIN_LOCK = 0;
+        let (address, mut counter) = (&raw mut lock as usize, 0_u64);
+        let count = &raw mut counter as usize;
+        let done = Arc::new(AtomicU64::new(0));
+        for _ in 0..4 {
+            let done = Arc::clone(&done);
+            sched::spawn("counter", move || {
+                for _ in 0..10_000 {
+                    unsafe {
+                        let old = KeAcquireSpinLockRaiseToDpc(address as *mut usize);
+                        *(count as *mut u64) += 1;
+                        KeReleaseSpinLock(address as *mut usize, old);
+                    }
+                }
+                done.fetch_add(1, Ordering::Release);
+            })
+            .unwrap();
+        }
+        while done.load(Ordering::Acquire) < 4 {
+            std::thread::yield_now();
+        }
+        assert_eq!(counter, 40_000);
+        assert_eq!(codes(machine), []);
+    }
+
+    #[test]
+    fn queued_locks_nest_and_restore_the_level() {
+        let machine = Machine::builder().boot();
+        let mut locks: [KSPIN_LOCK; 2] = [0; 2];
+        let mut handles = [MaybeUninit::<KLOCK_QUEUE_HANDLE>::uninit(); 2];
+        unsafe {
+            KeAcquireInStackQueuedSpinLock(&mut locks[0], handles[0].as_mut_ptr());
+            KeAcquireInStackQueuedSpinLockAtDpcLevel(&mut locks[1], handles[1].as_mut_ptr());
+            assert_eq!((KeTestSpinLock(&locks[0]), sched::irql()), (0, Irql::DISPATCH));
+            KeReleaseInStackQueuedSpinLockFromDpcLevel(handles[1].as_mut_ptr());
+            KeReleaseInStackQueuedSpinLock(handles[0].as_mut_ptr());
+            assert_eq!((KeTestSpinLock(&locks[0]), sched::irql()), (1, Irql::PASSIVE));
+        }
+        assert_eq!(codes(machine), []);
+    }
+
+    #[test]
+    fn calls_at_the_wrong_level_are_found() {
+        let machine = Machine::builder().boot();
+        let mut lock: KSPIN_LOCK = 0;
+        unsafe {
+            KeAcquireSpinLockAtDpcLevel(&mut lock);
+            KeReleaseSpinLockFromDpcLevel(&mut lock);
+            let old = sched::raise(Irql(5));
+            let before = KeAcquireSpinLockRaiseToDpc(&mut lock);
+            sched::lower(Irql::DISPATCH);
+            KeReleaseSpinLock(&mut lock, 2);
+            sched::lower(old);
+            assert_eq!(before, 5);
+        }
+        assert_eq!(codes(machine), [0x40, 0x41, 0x42, 0x35]);
+    }
+
+    #[test]
+    fn taking_a_lock_twice_is_found() {
+        let machine = Machine::builder().boot();
+        let mut lock: KSPIN_LOCK = 0;
+        unsafe {
+            let old = KeAcquireSpinLockRaiseToDpc(&mut lock);
+            KeAcquireSpinLockAtDpcLevel(&mut lock);
+            KeReleaseSpinLockFromDpcLevel(&mut lock);
+            assert_eq!(KeTestSpinLock(&lock), 0);
+            KeReleaseSpinLock(&mut lock, old);
+        }
+        assert_eq!((codes(machine), lock), (vec![0x1000], 0));
+    }
+
+    #[test]
+    fn taking_what_is_no_lock_is_found() {
+        let machine = Machine::builder().boot();
+        let mut lock: KSPIN_LOCK = 0xA5A5_A5A5_A5A5_A5A5;
+        unsafe {
+            let old = KeAcquireSpinLockRaiseToDpc(&mut lock);
+            KeReleaseSpinLock(&mut lock, old);
+        }
+        assert_eq!(codes(machine), [0x1002]);
+    }
+
+    #[test]
+    fn releasing_what_is_not_held_is_found() {
+        let machine = Machine::builder().boot();
+        let (mut free, mut other): (KSPIN_LOCK, KSPIN_LOCK) = (0, 1);
+        let old = sched::raise(Irql::DISPATCH);
+        unsafe {
+            KeReleaseSpinLockFromDpcLevel(&mut free);
+            KeReleaseSpinLockFromDpcLevel(&mut other);
+        }
+        sched::lower(old);
+        assert_eq!(codes(machine), [0x1007, 0x1004]);
+    }
+
+    #[test]
+    fn returning_with_a_lock_held_is_found() {
+        let machine = Machine::builder().boot();
+        let mut lock: KSPIN_LOCK = 0;
+        let old = sched::raise(Irql::DISPATCH);
+        sched::call_driver("Callback", || unsafe { KeAcquireSpinLockAtDpcLevel(&mut lock) });
+        unsafe { KeReleaseSpinLockFromDpcLevel(&mut lock) };
+        sched::lower(old);
+        let report = machine.shutdown();
+        assert_eq!(report.findings[0].rule, "SpinLock");
+        assert!(report.findings[0].text.starts_with("Callback returned"));
+    }
+}

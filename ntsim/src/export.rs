@@ -58,7 +58,15 @@ unsafe impl Sync for Export {}
 
 /// Every emulated function.
 pub fn all() -> impl Iterator<Item = &'static Export> {
-    [crate::ex::EXPORTS, crate::ke::EXPORTS, crate::mm::EXPORTS, crate::ndk::EXPORTS, crate::rtl::EXPORTS]
+    [
+        crate::ex::EXPORTS,
+        crate::io::EXPORTS,
+        crate::ke::EXPORTS,
+        crate::mm::EXPORTS,
+        crate::ndk::EXPORTS,
+        crate::ob::EXPORTS,
+        crate::rtl::EXPORTS,
+    ]
         .into_iter()
         .flatten()
         .copied()

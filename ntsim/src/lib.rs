@@ -30,11 +30,13 @@
 
 pub mod ex;
 pub mod export;
+pub mod io;
 mod ke;
 pub mod loader;
 pub mod machine;
 mod mm;
 pub mod ndk;
+mod ob;
 mod report;
 mod rtl;
 pub mod sched;

@@ -8,22 +8,10 @@ use core::ptr;
 
 use parking_lot::{Mutex, MutexGuard};
 
+use sys::wdm::{SLIST_ENTRY, SLIST_HEADER, signature};
+
 use crate::export::exports;
 use crate::verifier::{self, Finding};
-
-/// The header of a list, `SLIST_HEADER`.
-#[repr(C, align(16))]
-struct Header {
-    /// Depth in the low 16 bits, above it a number that every change increments.
-    count: u64,
-    first: *mut Entry,
-}
-
-/// An entry of a list, `SLIST_ENTRY`.
-#[repr(C, align(16))]
-struct Entry {
-    next: *mut Entry,
-}
 
 static LOCKS: [Mutex<()>; 16] = [const { Mutex::new(()) }; 16];
 
@@ -31,74 +19,76 @@ static LOCKS: [Mutex<()>; 16] = [const { Mutex::new(()) }; 16];
 ///
 /// # Safety
 /// `head` is an initialised header that lives as long as the result.
-unsafe fn locked<'a>(head: *mut u8) -> (&'a mut Header, MutexGuard<'static, ()>) {
+unsafe fn locked<'a>(head: *mut SLIST_HEADER) -> (&'a mut SLIST_HEADER, MutexGuard<'static, ()>) {
     let guard = LOCKS[head as usize >> 4 & 15].lock();
     // SAFETY: the caller's contract; every access to it goes through the lock.
-    (unsafe { &mut *head.cast::<Header>() }, guard)
+    (unsafe { &mut *head }, guard)
 }
 
-impl Header {
-    fn change(&mut self, depth: u16) {
-        self.count = (self.count & !0xFFFF).wrapping_add(0x1_0000) | u64::from(depth);
-    }
+/// The number of entries.
+fn depth(header: &SLIST_HEADER) -> u16 {
+    header.Alignment as u16
+}
 
-    fn depth(&self) -> u16 {
-        self.count as u16
-    }
+/// Replaces the first entry, and returns the one before.
+fn replace(header: &mut SLIST_HEADER, depth: u16, first: *mut SLIST_ENTRY) -> *mut SLIST_ENTRY {
+    header.Alignment = (header.Alignment & !0xFFFF).wrapping_add(0x1_0000) | u64::from(depth);
+    core::mem::replace(&mut header.Region, first as u64) as *mut SLIST_ENTRY
 }
 
 exports! {
-    "ntoskrnl.exe";
+    "ntoskrnl.exe", signature;
 
     /// Makes a list empty.
     #[irql(PASSIVE..=HIGH)]
-    fn InitializeSListHead(head: *mut u8) {
+    fn InitializeSListHead(head: *mut SLIST_HEADER) {
         // SAFETY: the driver passes room for a header.
-        unsafe { head.cast::<Header>().write(Header { count: 0, first: ptr::null_mut() }) };
+        unsafe { head.write(SLIST_HEADER { Alignment: 0, Region: 0 }) };
     }
 
     /// Adds an entry in front and returns the one that was first.
     #[irql(PASSIVE..=HIGH)]
-    fn ExpInterlockedPushEntrySList(head: *mut u8, entry: *mut u8) -> *mut u8 {
+    fn ExpInterlockedPushEntrySList(head: *mut SLIST_HEADER, entry: *mut SLIST_ENTRY) -> *mut SLIST_ENTRY {
         if !(entry as usize).is_multiple_of(16) {
             verifier::report(
                 Finding::new("SListAlignment").text(format!("the list entry at {entry:p} is not 16-byte aligned")),
             );
         }
-        let entry = entry.cast::<Entry>();
         // SAFETY: the driver passes an initialised header.
         let (header, _guard) = unsafe { locked(head) };
+        let depth = depth(header).wrapping_add(1);
+        let next = replace(header, depth, entry);
         // SAFETY: the driver passes an entry that it owns.
-        unsafe { entry.write_unaligned(Entry { next: header.first }) };
-        header.change(header.depth().wrapping_add(1));
-        core::mem::replace(&mut header.first, entry).cast()
+        unsafe { (&raw mut (*entry).Next).write(next) };
+        next
     }
 
     /// Takes the first entry, or returns null.
     #[irql(PASSIVE..=HIGH)]
-    fn ExpInterlockedPopEntrySList(head: *mut u8) -> *mut u8 {
+    fn ExpInterlockedPopEntrySList(head: *mut SLIST_HEADER) -> *mut SLIST_ENTRY {
         // SAFETY: the driver passes an initialised header.
         let (header, _guard) = unsafe { locked(head) };
         // SAFETY: an entry on a list is valid until it is taken off.
-        let Some(first) = (unsafe { header.first.as_ref() }) else { return ptr::null_mut() };
-        header.change(header.depth().wrapping_sub(1));
-        core::mem::replace(&mut header.first, first.next).cast()
+        let Some(first) = (unsafe { (header.Region as *const SLIST_ENTRY).as_ref() }) else {
+            return ptr::null_mut();
+        };
+        let depth = depth(header).wrapping_sub(1);
+        replace(header, depth, first.Next)
     }
 
     /// Takes all entries, as a chain.
     #[irql(PASSIVE..=HIGH)]
-    fn ExpInterlockedFlushSList(head: *mut u8) -> *mut u8 {
+    fn ExpInterlockedFlushSList(head: *mut SLIST_HEADER) -> *mut SLIST_ENTRY {
         // SAFETY: the driver passes an initialised header.
         let (header, _guard) = unsafe { locked(head) };
-        header.change(0);
-        core::mem::replace(&mut header.first, ptr::null_mut()).cast()
+        replace(header, 0, ptr::null_mut())
     }
 
     /// The number of entries.
     #[irql(PASSIVE..=HIGH)]
-    fn ExQueryDepthSList(head: *mut u8) -> u16 {
+    fn ExQueryDepthSList(head: *mut SLIST_HEADER) -> u16 {
         // SAFETY: the driver passes an initialised header.
-        unsafe { locked(head) }.0.depth()
+        depth(unsafe { locked(head) }.0)
     }
 }
 
@@ -110,10 +100,10 @@ mod tests {
     #[test]
     fn entries_come_back_last_in_first_out() {
         let machine = Machine::builder().boot();
-        let mut header = Header { count: 7, first: ptr::null_mut() };
-        let mut entries = [const { Entry { next: ptr::null_mut() } }; 3];
-        let head = (&raw mut header).cast::<u8>();
-        let [a, b, c] = entries.each_mut().map(|entry| ptr::from_mut(entry).cast::<u8>());
+        let mut header = SLIST_HEADER { Alignment: 7, Region: 0 };
+        let mut entries = [SLIST_ENTRY { Next: ptr::null_mut() }; 3];
+        let head = &raw mut header;
+        let [a, b, c] = entries.each_mut().map(ptr::from_mut);
         // SAFETY: header and entries outlive the calls.
         unsafe { InitializeSListHead(head) };
         for (entry, before) in [(a, ptr::null_mut()), (b, a), (c, b)] {

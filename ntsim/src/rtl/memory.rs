@@ -2,11 +2,13 @@
 
 use core::ffi::c_void;
 
+use sys::wdm::signature;
+
 use crate::export::exports;
 use crate::verifier::{self, Bugcheck, Finding};
 
 exports! {
-    "ntoskrnl.exe";
+    "ntoskrnl.exe", signature;
 
     /// Copies between ranges that must not overlap.
     #[irql(PASSIVE..=HIGH)]

@@ -1,12 +1,12 @@
 //! Counted strings: making, copying, comparing.
 
 use sys::status::{NTSTATUS, STATUS_BUFFER_TOO_SMALL, STATUS_SUCCESS};
-use sys::wdm::{ANSI_STRING, UNICODE_STRING};
+use sys::wdm::{ANSI_STRING, UNICODE_STRING, signature};
 
 use crate::export::exports;
 
 exports! {
-    "ntoskrnl.exe";
+    "ntoskrnl.exe", signature;
 
     /// Makes a counted string over a NUL-terminated one.
     #[irql(PASSIVE..=DISPATCH)]
@@ -78,22 +78,6 @@ exports! {
     fn RtlEqualUnicodeString(a: *const UNICODE_STRING, b: *const UNICODE_STRING, fold: u8) -> u8 {
         // SAFETY: the driver passes valid strings.
         u8::from(unsafe { compare(a, b, fold != 0) } == 0)
-    }
-
-    /// Whether a string begins with another.
-    #[irql(PASSIVE..=DISPATCH)]
-    fn RtlPrefixUnicodeString(prefix: *const UNICODE_STRING, of: *const UNICODE_STRING, fold: u8) -> u8 {
-        // SAFETY: the driver passes a valid string.
-        let prefix = folded(unsafe { counted(prefix) }, fold != 0);
-        // SAFETY: the driver passes a valid string.
-        let of = folded(unsafe { counted(of) }, fold != 0);
-        u8::from(of.starts_with(&prefix))
-    }
-
-    /// The upper-case form of a unit.
-    #[irql(PASSIVE..=DISPATCH)]
-    fn RtlUpcaseUnicodeChar(unit: u16) -> u16 {
-        upper(unit)
     }
 }
 
@@ -233,8 +217,6 @@ mod tests {
         assert_eq!(unsafe { RtlEqualUnicodeString(&a, &b, 1) }, 1);
         // SAFETY: both strings are valid.
         assert!(unsafe { RtlCompareUnicodeString(&a, &b, 0) } > 0);
-        // SAFETY: both strings are valid.
-        assert_eq!(unsafe { RtlPrefixUnicodeString(&a, &b, 0) }, 0);
         assert!(machine.shutdown().is_clean());
     }
 }

@@ -4,6 +4,8 @@ use core::mem::size_of;
 
 use sys::status::{NTSTATUS, STATUS_INVALID_PARAMETER, STATUS_SUCCESS};
 
+use sys::wdm::{OSVERSIONINFOW, signature};
+
 use crate::export::exports;
 
 /// What the simulator says it is: Windows Server 2022, whose build number is 20348.
@@ -12,17 +14,6 @@ const VERSION: (u32, u32, u32) = (10, 0, 20348);
 /// `VER_PLATFORM_WIN32_NT`.
 const PLATFORM_NT: u32 = 2;
 
-/// The leading members of `OSVERSIONINFOW`; in the longer `OSVERSIONINFOEXW` others follow.
-#[repr(C)]
-struct Version {
-    size: u32,
-    major: u32,
-    minor: u32,
-    build: u32,
-    platform: u32,
-    service_pack: [u16; 128],
-}
-
 /// Size of `OSVERSIONINFOEXW`.
 const EXTENDED: usize = 284;
 
@@ -30,24 +21,31 @@ const EXTENDED: usize = 284;
 const PRODUCT_TYPE: (usize, u8) = (282, 3);
 
 exports! {
-    "ntoskrnl.exe";
+    "ntoskrnl.exe", signature;
 
     /// Says which version of Windows this is; the driver sets the structure's size first.
     #[irql(PASSIVE..=PASSIVE)]
-    fn RtlGetVersion(to: *mut u8) -> NTSTATUS {
+    fn RtlGetVersion(to: *mut OSVERSIONINFOW) -> NTSTATUS {
         // SAFETY: the structure begins with its size, which the driver has set.
-        let size = unsafe { to.cast::<u32>().read() };
-        if size as usize != size_of::<Version>() && size as usize != EXTENDED {
+        let size = unsafe { (&raw const (*to).dwOSVersionInfoSize).read() };
+        if size as usize != size_of::<OSVERSIONINFOW>() && size as usize != EXTENDED {
             return STATUS_INVALID_PARAMETER;
         }
         let (major, minor, build) = VERSION;
-        let version = Version { size, major, minor, build, platform: PLATFORM_NT, service_pack: [0; 128] };
+        let version = OSVERSIONINFOW {
+            dwOSVersionInfoSize: size,
+            dwMajorVersion: major,
+            dwMinorVersion: minor,
+            dwBuildNumber: build,
+            dwPlatformId: PLATFORM_NT,
+            szCSDVersion: [0; 128],
+        };
         // SAFETY: both sizes have room for these members.
-        unsafe { to.cast::<Version>().write(version) };
+        unsafe { to.write(version) };
         if size as usize == EXTENDED {
             let (offset, server) = PRODUCT_TYPE;
             // SAFETY: the offset is within the size.
-            unsafe { to.add(offset).write(server) };
+            unsafe { to.byte_add(offset).cast::<u8>().write(server) };
         }
         STATUS_SUCCESS
     }

@@ -1,0 +1,113 @@
+//! Cancelling requests.
+
+use core::ptr;
+use core::sync::atomic::{AtomicPtr, AtomicU8, AtomicUsize, Ordering};
+
+use sys::wdm::{IRP, KIRQL, PDRIVER_CANCEL, signature};
+
+use super::irp::violation;
+use crate::export::exports;
+use crate::ke::spin_lock;
+use crate::machine::{self, Part};
+use crate::sched::{self, Irql};
+
+/// The cancel spin lock of one machine.
+#[derive(Default)]
+struct CancelLock(AtomicUsize);
+
+impl Part for CancelLock {}
+
+impl CancelLock {
+    fn acquire(&self) -> Irql {
+        let old = sched::raise(Irql::DISPATCH);
+        spin_lock::acquire(&self.0, Some(old));
+        old
+    }
+
+    fn release(&self, to: Irql) {
+        spin_lock::release(&self.0);
+        sched::lower(to);
+    }
+
+    /// Whether the calling thread has it.
+    fn is_held(&self) -> bool {
+        let address = ptr::from_ref(&self.0) as usize;
+        sched::current().is_some_and(|thread| thread.held.contains(address))
+    }
+}
+
+fn cancel_lock() -> &'static CancelLock {
+    machine::current().part()
+}
+
+exports! {
+    "ntoskrnl.exe", signature;
+
+    /// Takes the cancel spin lock.
+    #[irql(PASSIVE..=DISPATCH)]
+    fn IoAcquireCancelSpinLock(irql: *mut KIRQL) {
+        // SAFETY: the driver passes room for the level.
+        unsafe { irql.write(cancel_lock().acquire().0) };
+    }
+
+    /// Frees the cancel spin lock.
+    #[irql(DISPATCH..=DISPATCH)]
+    fn IoReleaseCancelSpinLock(irql: KIRQL) {
+        cancel_lock().release(Irql(irql));
+    }
+
+    /// Cancels a request; says whether it had a cancel routine.
+    #[irql(PASSIVE..=DISPATCH)]
+    fn IoCancelIrp(irp: *mut IRP) -> u8 {
+        u8::from(cancel(|| Some(irp)))
+    }
+}
+
+/// Cancels the request that `irp` yields under the cancel spin lock; `false` if that is none or has no
+/// cancel routine.
+///
+/// Until `irp` has returned and the cancel routine was taken from the request, the request must not be
+/// freed; once the routine was taken, the driver has to wait for it.
+pub(super) fn cancel(irp: impl FnOnce() -> Option<*mut IRP>) -> bool {
+    let lock = cancel_lock();
+    let before = lock.acquire();
+    let Some((irp, routine)) = irp().and_then(mark) else {
+        lock.release(before);
+        return false;
+    };
+    // SAFETY: a driver that has the request and gave it a cancel routine keeps it until that has run.
+    let device = unsafe {
+        (&raw mut (*irp).CancelIrql).write(before.0);
+        (*(*irp).Tail.Overlay.CurrentStackLocation).DeviceObject
+    };
+    // SAFETY: the routine is the driver's for this request, and gets its own device.
+    unsafe { routine(device, irp) };
+    if lock.is_held() {
+        violation(
+            "CancelSpinLock",
+            0,
+            irp,
+            "a cancel routine returned without freeing the cancel spin lock".into(),
+        );
+        lock.release(before);
+    } else if sched::irql() != before {
+        let text =
+            format!("a cancel routine freed the cancel spin lock to {} instead of {before}", sched::irql());
+        violation("CancelSpinLockRelease", 0, irp, text);
+        sched::lower(before);
+    }
+    true
+}
+
+/// Marks a request as cancelled and takes its cancel routine, if it has one.
+fn mark(irp: *mut IRP) -> Option<(*mut IRP, PDRIVER_CANCEL)> {
+    // SAFETY: the request is there; drivers access the member in just this way.
+    let cancelled = unsafe { AtomicU8::from_ptr(&raw mut (*irp).Cancel) };
+    cancelled.store(1, Ordering::SeqCst);
+    // SAFETY: as above: IoSetCancelRoutine is an atomic exchange of this pointer.
+    let slot = unsafe { AtomicPtr::from_ptr((&raw mut (*irp).CancelRoutine).cast::<*mut ()>()) };
+    let routine = slot.swap(ptr::null_mut(), Ordering::SeqCst);
+    // SAFETY: what is not null was put there by the driver as a routine of this type.
+    let routine: Option<PDRIVER_CANCEL> = unsafe { core::mem::transmute(routine) };
+    Some((irp, routine?))
+}

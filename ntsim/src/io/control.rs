@@ -1,0 +1,123 @@
+//! Device controls: from user mode through [`File`], and from drivers.
+
+use core::ptr;
+use std::sync::Arc;
+
+use sys::status::{NTSTATUS, STATUS_ACCESS_VIOLATION, STATUS_INSUFFICIENT_RESOURCES};
+use sys::wdm::{
+    IO_STACK_DEVICE_CONTROL, IRP_MJ_DEVICE_CONTROL, IRP_MJ_INTERNAL_DEVICE_CONTROL, MDL, METHOD_BUFFERED,
+    METHOD_FROM_CTL_CODE, METHOD_NEITHER, METHOD_OUT_DIRECT,
+};
+
+use super::file::{File, as_thread, start};
+use super::request::{Buffers, Outcome, Output, Request, Transfer};
+use crate::mm::{self, Block, Range};
+
+/// A device control: its code and the user's two buffers.
+#[derive(Clone, Copy)]
+struct Control {
+    major: u8,
+    code: u32,
+    input: Range,
+    output: Range,
+}
+
+impl File {
+    /// Sends a device control and waits for its outcome. How the buffers reach the driver follows from
+    /// the method in `code`, as `DeviceIoControl` has it.
+    pub fn ioctl(&self, code: u32, input: &[u8], output: &mut [u8]) -> Outcome {
+        self.control(IRP_MJ_DEVICE_CONTROL, code, input, output)
+    }
+
+    /// Sends an internal device control, as another driver would, and waits for its outcome.
+    pub fn internal_ioctl(&self, code: u32, input: &[u8], output: &mut [u8]) -> Outcome {
+        self.control(IRP_MJ_INTERNAL_DEVICE_CONTROL, code, input, output)
+    }
+
+    fn control(&self, major: u8, code: u32, input: &[u8], output: &mut [u8]) -> Outcome {
+        let control = Control { major, code, input: range(input), output: range(output) };
+        as_thread(|| {
+            // The buffers are borrowed until this returns, and it returns after the request is over.
+            match self.send(control, None) {
+                Err(status) => Outcome { status, information: 0 },
+                Ok(transfer) => transfer.wait(None).expect("a wait without a limit ends with an outcome"),
+            }
+        })
+    }
+
+    /// Sends a device control and returns at once; the request owns its buffers until it is over.
+    pub fn start_ioctl(&self, code: u32, input: Vec<u8>, output: Vec<u8>) -> Result<Request, super::Status> {
+        let major = IRP_MJ_DEVICE_CONTROL;
+        let control = Control { major, code, input: range(&input), output: range(&output) };
+        as_thread(|| self.send(control, Some((input, output))))
+            .map(|transfer| Request::new(transfer, Arc::clone(&self.handle)))
+            .map_err(super::Status)
+    }
+
+    fn send(&self, control: Control, owned: Option<(Vec<u8>, Vec<u8>)>) -> Result<Arc<Transfer>, NTSTATUS> {
+        let Control { major, code, input, output } = control;
+        let mut buffers = control.buffers()?;
+        buffers.owned = owned;
+        let system = buffers.system.as_ref().map_or(ptr::null_mut(), Block::as_ptr);
+        let list = buffers.list.as_ref().map_or(ptr::null_mut(), Block::as_ptr::<MDL>);
+        let transfer = Transfer::new(self.object(), buffers);
+        start(&transfer, self.object(), |irp, location| {
+            irp.AssociatedIrp.SystemBuffer = system;
+            irp.MdlAddress = list;
+            irp.UserBuffer = output.start as *mut _;
+            location.MajorFunction = major;
+            location.Parameters.DeviceIoControl = IO_STACK_DEVICE_CONTROL {
+                OutputBufferLength: output.length as u32,
+                Padding0: 0,
+                InputBufferLength: input.length as u32,
+                Padding1: 0,
+                IoControlCode: code,
+                Padding2: 0,
+                Type3InputBuffer: match METHOD_FROM_CTL_CODE(code) {
+                    METHOD_NEITHER => input.start as *mut _,
+                    _ => ptr::null_mut(),
+                },
+            };
+        })?;
+        Ok(transfer)
+    }
+}
+
+fn range(bytes: &[u8]) -> Range {
+    Range { start: bytes.as_ptr() as usize, length: bytes.len() }
+}
+
+impl Control {
+    /// Prepares the buffers as the method says.
+    fn buffers(self) -> Result<Buffers, NTSTATUS> {
+        let Self { code, input, output, .. } = self;
+        let method = METHOD_FROM_CTL_CODE(code);
+        let system_length = match method {
+            METHOD_NEITHER => 0,
+            METHOD_BUFFERED => input.length.max(output.length),
+            _ => input.length,
+        };
+        let mut buffers = Buffers::default();
+        if system_length > 0 {
+            let system = Block::new(system_length).ok_or(STATUS_INSUFFICIENT_RESOURCES)?;
+            // SAFETY: the user's input is there, and the new system buffer is at least as long.
+            unsafe { ptr::copy_nonoverlapping(input.start as *const u8, system.as_ptr(), input.length) };
+            buffers.system = Some(system);
+        }
+        let copied = method == METHOD_BUFFERED;
+        buffers.output = Output { start: output.start, length: output.length, copied };
+        if method != METHOD_BUFFERED && method != METHOD_NEITHER && output.length > 0 {
+            buffers.list = Some(locked(output, method == METHOD_OUT_DIRECT)?);
+        }
+        Ok(buffers)
+    }
+}
+
+/// A list over a user's buffer, with its pages locked.
+fn locked(range: Range, write: bool) -> Result<Block, NTSTATUS> {
+    let list = Block::new(range.list_size()).ok_or(STATUS_INSUFFICIENT_RESOURCES)?;
+    // SAFETY: the block has the size that the list needs.
+    unsafe { mm::describe(list.as_ptr(), range) };
+    // SAFETY: the list is new, and nobody else has it.
+    if unsafe { mm::lock_for_kernel(list.as_ptr(), write) } { Ok(list) } else { Err(STATUS_ACCESS_VIOLATION) }
+}

@@ -1,0 +1,217 @@
+//! Devices: making, deleting, and what a driver may not leave behind.
+
+use core::mem::size_of;
+use core::ptr;
+use std::collections::HashMap;
+
+use parking_lot::Mutex;
+use sys::status::{NTSTATUS, STATUS_INSUFFICIENT_RESOURCES, STATUS_OBJECT_NAME_COLLISION, STATUS_SUCCESS};
+use sys::wdm::{
+    DEVICE_OBJECT, DEVICE_TYPE, DO_DEVICE_HAS_NAME, DO_DEVICE_INITIALIZING, DO_EXCLUSIVE, DRIVER_OBJECT,
+    FILE_OBJECT, UNICODE_STRING, signature,
+};
+
+use super::namespace::namespace;
+use crate::ex::fault;
+use crate::export::exports;
+use crate::machine::{self, Part};
+use crate::mm::Block;
+use crate::ob::{self, Kind};
+use crate::rtl;
+use crate::verifier::{self, Bugcheck, Finding};
+
+/// `Type` of a device object.
+const TYPE: i16 = 3;
+
+/// The devices of one machine, by address.
+#[derive(Default)]
+pub(super) struct Devices {
+    live: Mutex<HashMap<usize, Device>>,
+}
+
+struct Device {
+    _block: Block,
+    deleted: bool,
+}
+
+impl Part for Devices {}
+
+fn devices() -> &'static Devices {
+    machine::current().part()
+}
+
+/// A device keeps one reference for itself until it is deleted, and one for each open file.
+static KIND: Kind = Kind {
+    name: "device",
+    last_handle: |_| (),
+    last_reference: |device| {
+        devices().live.lock().remove(&(device as usize));
+    },
+};
+
+/// Whether `device` is a device that exists.
+pub(super) fn is_device(device: *mut DEVICE_OBJECT) -> bool {
+    devices().live.lock().contains_key(&(device as usize))
+}
+
+/// Marks the devices that a driver made in its entry routine as ready, as the I/O manager does.
+///
+/// # Safety
+/// `driver` is a live driver object.
+pub(crate) unsafe fn driver_is_ready(driver: *mut DRIVER_OBJECT) {
+    // SAFETY: the caller's contract.
+    let mut next = unsafe { (*driver).DeviceObject };
+    // SAFETY: the list that begins at the driver object holds its live devices.
+    while let Some(device) = unsafe { next.as_mut() } {
+        device.Flags &= !DO_DEVICE_INITIALIZING;
+        next = device.NextDevice;
+    }
+}
+
+/// Reports the devices that a driver still has when its unload routine has returned.
+///
+/// # Safety
+/// `driver` is a live driver object.
+pub(crate) unsafe fn driver_is_unloaded(driver: *mut DRIVER_OBJECT) {
+    // SAFETY: the caller's contract.
+    let mut next = unsafe { (*driver).DeviceObject };
+    // SAFETY: the list that begins at the driver object holds its live devices.
+    while let Some(device) = unsafe { next.as_ref() } {
+        let bugcheck = Bugcheck { code: 0xCE, parameters: [ptr::from_ref(device) as u64, 0, 0, 0] };
+        verifier::report(
+            Finding::new("DeleteDevice")
+                .bugcheck(bugcheck)
+                .text(format!("the device at {device:p} was not deleted before the driver was unloaded")),
+        );
+        next = device.NextDevice;
+    }
+}
+
+exports! {
+    "ntoskrnl.exe", signature;
+
+    /// Makes a device.
+    #[irql(PASSIVE..=APC)]
+    fn IoCreateDevice(
+        driver: *mut DRIVER_OBJECT,
+        extension: u32,
+        name: *const UNICODE_STRING,
+        kind: DEVICE_TYPE,
+        characteristics: u32,
+        exclusive: u8,
+        out: *mut *mut DEVICE_OBJECT,
+    ) -> NTSTATUS {
+        // SAFETY: the driver passes a valid string or null.
+        let name = unsafe { rtl::from_counted(name) };
+        let made = Made { driver, extension, name, kind, characteristics, exclusive: exclusive != 0 };
+        // SAFETY: the driver passes its driver object.
+        match unsafe { create(made) } {
+            Ok(device) => {
+                // SAFETY: the driver passes room for the pointer.
+                unsafe { out.write(device) };
+                STATUS_SUCCESS
+            }
+            Err(status) => status,
+        }
+    }
+
+    /// Deletes a device; its memory goes with the last open file.
+    #[irql(PASSIVE..=APC)]
+    fn IoDeleteDevice(device: *mut DEVICE_OBJECT) {
+        if !devices().live.lock().get_mut(&(device as usize)).is_some_and(|known| {
+            !core::mem::replace(&mut known.deleted, true)
+        }) {
+            deleted_twice(device);
+            return;
+        }
+        namespace().forget(device as usize);
+        // SAFETY: the device exists.
+        unsafe { unlink(device) };
+        ob::dereference(device.cast());
+    }
+
+    /// The top device of a file's stack.
+    #[irql(PASSIVE..=DISPATCH)]
+    fn IoGetRelatedDeviceObject(file: *mut FILE_OBJECT) -> *mut DEVICE_OBJECT {
+        // SAFETY: the driver passes a live file object.
+        unsafe { (*file).DeviceObject }
+    }
+}
+
+/// What a driver asks of a new device.
+pub(crate) struct Made {
+    pub(crate) driver: *mut DRIVER_OBJECT,
+    pub(crate) extension: u32,
+    pub(crate) name: String,
+    pub(crate) kind: DEVICE_TYPE,
+    pub(crate) characteristics: u32,
+    pub(crate) exclusive: bool,
+}
+
+/// Makes a device.
+///
+/// # Safety
+/// `driver` is a live driver object.
+///
+/// # Errors
+/// The status for the driver.
+pub(crate) unsafe fn create(made: Made) -> Result<*mut DEVICE_OBJECT, NTSTATUS> {
+    let size = size_of::<DEVICE_OBJECT>() + made.extension as usize;
+    if fault::strikes() {
+        return Err(STATUS_INSUFFICIENT_RESOURCES);
+    }
+    let block = Block::new(size).ok_or(STATUS_INSUFFICIENT_RESOURCES)?;
+    let device = block.as_ptr::<DEVICE_OBJECT>();
+    if !made.name.is_empty() && !namespace().name(&made.name, device as usize) {
+        return Err(STATUS_OBJECT_NAME_COLLISION);
+    }
+    // SAFETY: the block is zeroed, which is a valid device object, and has its size.
+    let object = unsafe { &mut *device };
+    object.Type = TYPE;
+    object.Size = size as u16;
+    object.DriverObject = made.driver;
+    object.Flags = DO_DEVICE_INITIALIZING
+        | if made.exclusive { DO_EXCLUSIVE } else { 0 }
+        | if made.name.is_empty() { 0 } else { DO_DEVICE_HAS_NAME };
+    object.Characteristics = made.characteristics;
+    object.DeviceType = made.kind;
+    object.StackSize = 1;
+    if made.extension > 0 {
+        object.DeviceExtension = device.wrapping_add(1).cast();
+    }
+    // SAFETY: the caller's contract.
+    object.NextDevice = unsafe { (&raw mut (*made.driver).DeviceObject).replace(device) };
+    devices().live.lock().insert(device as usize, Device { _block: block, deleted: false });
+    ob::create(device.cast(), &KIND);
+    Ok(device)
+}
+
+/// Takes a device off its driver's list.
+///
+/// # Safety
+/// `device` is a live device whose driver object is live.
+unsafe fn unlink(device: *mut DEVICE_OBJECT) {
+    // SAFETY: the caller's contract.
+    let (driver, after) = unsafe { ((*device).DriverObject, (*device).NextDevice) };
+    // SAFETY: the caller's contract.
+    let mut link = unsafe { &raw mut (*driver).DeviceObject };
+    // SAFETY: the link is that of the driver object or of a live device on its list.
+    while let Some(next) = unsafe { (*link).as_mut() } {
+        if ptr::eq(next, device) {
+            // SAFETY: as above.
+            unsafe { link.write(after) };
+            return;
+        }
+        link = &raw mut next.NextDevice;
+    }
+}
+
+/// Bug check 0xC9, code 0x240.
+#[cold]
+fn deleted_twice(device: *mut DEVICE_OBJECT) {
+    verifier::report(
+        Finding::new("DeleteDevice")
+            .bugcheck(Bugcheck { code: 0xC9, parameters: [0x240, device as u64, 0, 0] })
+            .text(format!("IoDeleteDevice got {device:p}, which is no device or was deleted before")),
+    );
+}

@@ -1,0 +1,46 @@
+//! The I/O manager: devices and their names, open files, requests on their way through drivers.
+//!
+//! The user-mode side is [`File`]: what a program on Windows does with CreateFile, DeviceIoControl and
+//! CloseHandle, a test does with [`Machine::open`](crate::Machine::open) and the methods of the handle.
+//! Inside, everything is a request packet ([`irp`]) that is sent ([`dispatch`]), completed
+//! ([`complete`]) and perhaps cancelled ([`cancel`]); the rules that drivers must keep are checked at
+//! these three places.
+
+mod cancel;
+mod complete;
+mod control;
+mod device;
+mod dispatch;
+mod file;
+mod irp;
+mod mdl;
+mod namespace;
+mod request;
+mod work_item;
+mod worker;
+
+use sys::status::NTSTATUS;
+
+use crate::export::Export;
+
+pub(crate) use device::{driver_is_ready, driver_is_unloaded};
+pub use file::File;
+pub use request::{Outcome, Request};
+pub(crate) use worker::queue_work;
+
+/// The functions of this folder.
+pub(crate) const EXPORTS: &[&[Export]] = &[
+    cancel::EXPORTS,
+    complete::EXPORTS,
+    device::EXPORTS,
+    dispatch::EXPORTS,
+    irp::EXPORTS,
+    mdl::EXPORTS,
+    namespace::EXPORTS,
+    work_item::EXPORTS,
+];
+
+/// A status with which an operation failed.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("status {0:#010X}")]
+pub struct Status(pub NTSTATUS);

@@ -1,0 +1,240 @@
+//! A request that the I/O manager sends for a user: the packet, its buffers, its outcome.
+
+use core::time::Duration;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use sys::status::{NT_ERROR, NTSTATUS};
+use sys::wdm::{FILE_OBJECT, IRP, MDL};
+
+use super::irp::violation;
+use super::{cancel, irp};
+use crate::mm::{self, Block};
+use crate::sched::{self, Thread};
+use crate::verifier::{self, Bugcheck, Finding};
+
+/// How a request ended.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Outcome {
+    /// Its final status.
+    pub status: NTSTATUS,
+    /// What the driver says beyond it; for a device control, the bytes of output.
+    pub information: usize,
+}
+
+/// What the I/O manager does with a request that has come back.
+pub(super) trait Job: Send + Sync {
+    /// Takes what the request yields. Called once, before the packet is freed.
+    fn complete(&self, irp: &mut IRP);
+    /// Tells whoever waits. Called once, after the packet was freed.
+    fn delivered(&self);
+    /// The file that the request is for.
+    fn file(&self) -> *mut FILE_OBJECT;
+}
+
+/// The buffers of a request, alive until it has come back.
+#[derive(Default)]
+pub(super) struct Buffers {
+    /// The system buffer of buffered I/O, and of the input of direct I/O.
+    pub(super) system: Option<Block>,
+    /// The locked list over the user's buffer in direct I/O.
+    pub(super) list: Option<Block>,
+    /// Where the user wants the output of buffered I/O.
+    pub(super) output: Output,
+    /// Buffers that the request owns, so that they live as long as it does.
+    pub(super) owned: Option<(Vec<u8>, Vec<u8>)>,
+}
+
+/// Where output goes.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Output {
+    pub(super) start: usize,
+    pub(super) length: usize,
+    /// Whether the I/O manager copies it there from the system buffer.
+    pub(super) copied: bool,
+}
+
+/// One request of a user.
+pub(super) struct Transfer {
+    file: usize,
+    state: Mutex<State>,
+}
+
+struct State {
+    /// The packet, while there is one.
+    irp: Option<usize>,
+    buffers: Buffers,
+    outcome: Option<Outcome>,
+    delivered: bool,
+    waiter: Option<&'static Thread>,
+}
+
+impl Transfer {
+    pub(super) fn new(file: *mut FILE_OBJECT, buffers: Buffers) -> Arc<Self> {
+        let state = State { irp: None, buffers, outcome: None, delivered: false, waiter: None };
+        Arc::new(Self { file: file as usize, state: Mutex::new(state) })
+    }
+
+    /// Notes which packet carries the request.
+    pub(super) fn carried_by(&self, irp: *mut IRP) {
+        self.state.lock().irp = Some(irp as usize);
+    }
+
+    /// Cancels the request, unless it is over.
+    pub(super) fn cancel(&self) {
+        cancel::cancel(|| self.state.lock().irp.map(|irp| irp as *mut IRP));
+    }
+
+    /// Waits for the outcome, at most so long.
+    pub(super) fn wait(&self, limit: Option<Duration>) -> Option<Outcome> {
+        let start = sched::elapsed();
+        loop {
+            {
+                let mut state = self.state.lock();
+                if state.delivered {
+                    return state.outcome;
+                }
+                state.waiter = sched::current();
+            }
+            let left = limit.map(|limit| limit.saturating_sub(sched::elapsed().saturating_sub(start)));
+            if left.is_some_and(|left| left.is_zero()) {
+                return None;
+            }
+            sched::block(left);
+        }
+    }
+
+    /// The buffers that the request owned, once it is over.
+    pub(super) fn take_owned(&self) -> Option<(Vec<u8>, Vec<u8>)> {
+        self.state.lock().buffers.owned.take()
+    }
+}
+
+impl Job for Transfer {
+    fn complete(&self, irp: &mut IRP) {
+        let mut state = self.state.lock();
+        let outcome = Outcome { status: irp.IoStatus.Status, information: irp.IoStatus.Information };
+        let output = state.buffers.output;
+        if output.copied && !NT_ERROR(outcome.status) {
+            if outcome.information > output.length {
+                let text = format!(
+                    "{} bytes of output are claimed for a buffer of {}",
+                    outcome.information, output.length
+                );
+                violation("SuspiciousInformation", 0x312, irp, text);
+            }
+            let length = outcome.information.min(output.length);
+            if let Some(system) = &state.buffers.system {
+                // SAFETY: the system buffer has room for the output, and the user's buffer lives until
+                // the request is over.
+                unsafe { core::ptr::copy(system.as_ptr::<u8>(), output.start as *mut u8, length) };
+            }
+        }
+        if let Some(list) = state.buffers.list.take() {
+            release_lists(irp, &list);
+        }
+        state.buffers.system = None;
+        state.irp = None;
+        state.outcome = Some(outcome);
+    }
+
+    fn delivered(&self) {
+        let mut state = self.state.lock();
+        state.delivered = true;
+        if let Some(waiter) = state.waiter.take() {
+            sched::wake(waiter);
+        }
+    }
+
+    fn file(&self) -> *mut FILE_OBJECT {
+        self.file as *mut FILE_OBJECT
+    }
+}
+
+/// Unlocks the list that the request was sent with.
+fn release_lists(irp: &IRP, list: &Block) {
+    let own = list.as_ptr::<MDL>();
+    if irp.MdlAddress != own {
+        let text = format!("the request came back with the list {:p} in place of {own:p}", irp.MdlAddress);
+        violation("IrpMdlAddress", 0, irp, text);
+    }
+    // SAFETY: the list is the I/O manager's own, which it locked.
+    unsafe { mm::unlock_for_kernel(own) };
+}
+
+/// A device control that is under way, with the buffers that it uses.
+///
+/// Dropping it cancels it and waits until the driver has let go of it.
+#[must_use]
+pub struct Request {
+    transfer: Arc<Transfer>,
+    /// Keeps the file open until the request is over.
+    _file: Arc<super::file::Handle>,
+}
+
+impl core::fmt::Debug for Request {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Request").field("outcome", &self.outcome()).finish_non_exhaustive()
+    }
+}
+
+impl Request {
+    pub(super) fn new(transfer: Arc<Transfer>, file: Arc<super::file::Handle>) -> Self {
+        Self { transfer, _file: file }
+    }
+
+    /// How it ended, if it has.
+    pub fn outcome(&self) -> Option<Outcome> {
+        let state = self.transfer.state.lock();
+        state.outcome.filter(|_| state.delivered)
+    }
+
+    /// Asks the driver to give it up; [`wait`](Self::wait) tells whether it did.
+    pub fn cancel(&self) {
+        self.transfer.cancel();
+    }
+
+    /// Waits at most `limit` for the outcome.
+    pub fn wait_for(&self, limit: Duration) -> Option<Outcome> {
+        self.transfer.wait(Some(limit))
+    }
+
+    /// Waits until it is over; returns the outcome and the input and output buffers.
+    ///
+    /// # Panics
+    /// Never: a wait without a limit ends with an outcome.
+    pub fn wait(self) -> (Outcome, Vec<u8>, Vec<u8>) {
+        let outcome = self.transfer.wait(None).expect("a wait without a limit ends with an outcome");
+        let (input, output) = self.transfer.take_owned().unwrap_or_default();
+        (outcome, input, output)
+    }
+}
+
+/// Time that a driver has to complete a request after it was cancelled, as Driver Verifier gives it.
+const CANCEL_LIMIT: Duration = Duration::from_secs(5 * 60);
+
+impl Drop for Request {
+    fn drop(&mut self) {
+        if self.outcome().is_some() {
+            return;
+        }
+        self.transfer.cancel();
+        if self.transfer.wait(Some(CANCEL_LIMIT)).is_none() {
+            let irp = self.transfer.state.lock().irp.unwrap_or(0);
+            verifier::report(
+                Finding::new("IrpCancelTimeout")
+                    .bugcheck(Bugcheck {
+                        code: 0xC9,
+                        parameters: [0x135, irp as u64, CANCEL_LIMIT.as_millis() as u64, 0],
+                    })
+                    .text(format!("the cancelled request {irp:#x} was not completed in {CANCEL_LIMIT:?}")),
+            );
+            self.transfer.wait(None);
+        }
+    }
+}
+
+/// The requests for a file that drivers still have.
+pub(super) fn outstanding(file: *mut FILE_OBJECT) -> usize {
+    irp::count(|job| job.file() == file)
+}

@@ -1,0 +1,141 @@
+//! References and handles as drivers use them.
+
+use core::ffi::c_void;
+
+use sys::status::{NTSTATUS, STATUS_INVALID_HANDLE, STATUS_SUCCESS};
+use sys::wdm::{ACCESS_MASK, HANDLE, KPROCESSOR_MODE, signature};
+
+use crate::export::exports;
+use crate::ob;
+use crate::verifier::{self, Bugcheck, Finding};
+
+exports! {
+    "ntoskrnl.exe", signature;
+
+    /// The object behind a handle, with a reference that the caller drops.
+    #[irql(PASSIVE..=PASSIVE)]
+    fn ObReferenceObjectByHandle(
+        handle: HANDLE,
+        _access: ACCESS_MASK,
+        _kind: *mut c_void,
+        _mode: KPROCESSOR_MODE,
+        object: *mut *mut c_void,
+        _information: *mut c_void,
+    ) -> NTSTATUS {
+        let Some(found) = ob::by_handle(handle as usize) else {
+            wrong("ObReferenceObjectByHandle", [0x3C, handle as u64, 0, 0], "got a handle that is not open");
+            return STATUS_INVALID_HANDLE;
+        };
+        ob::reference(found);
+        // SAFETY: the driver passes room for the pointer.
+        unsafe { object.write(found) };
+        STATUS_SUCCESS
+    }
+
+    /// Adds a reference; returns how many there are.
+    #[irql(PASSIVE..=DISPATCH)]
+    fn ObfReferenceObject(object: *mut c_void) -> isize {
+        ob::reference(object).unwrap_or_else(|| {
+            wrong("ObfReferenceObject", [0x3F, object as u64, 1, 0], "got an object without references");
+            0
+        })
+    }
+
+    /// Drops a reference; returns how many are left.
+    #[irql(PASSIVE..=DISPATCH)]
+    fn ObfDereferenceObject(object: *mut c_void) -> isize {
+        ob::dereference(object).unwrap_or_else(|| {
+            wrong("ObfDereferenceObject", [0x3F, object as u64, u64::MAX, 0], "got an object without references");
+            0
+        })
+    }
+
+    /// Closes a handle.
+    #[irql(PASSIVE..=PASSIVE)]
+    fn ZwClose(handle: HANDLE) -> NTSTATUS {
+        if ob::close(handle as usize) {
+            return STATUS_SUCCESS;
+        }
+        wrong("ZwClose", [0x3C, handle as u64, 0, 0], "got a handle that is not open");
+        STATUS_INVALID_HANDLE
+    }
+}
+
+/// Bug check 0xC4, codes 0x3C (bad handle) and 0x3F (bad reference).
+#[cold]
+fn wrong(function: &'static str, parameters: [u64; 4], what: &str) {
+    verifier::report(
+        Finding::new("ObjectReference")
+            .bugcheck(Bugcheck { code: 0xC4, parameters })
+            .text(format!("{function} {what}: {:#x}", parameters[1])),
+    );
+}
+
+#[cfg(test)]
+mod tests {
+    use core::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+    use crate::Machine;
+    use crate::ob::Kind;
+
+    static CLEANED: AtomicUsize = AtomicUsize::new(0);
+    static CLOSED: AtomicUsize = AtomicUsize::new(0);
+    static KIND: Kind = Kind {
+        name: "test object",
+        last_handle: |_| {
+            CLEANED.fetch_add(1, Ordering::Relaxed);
+        },
+        last_reference: |_| {
+            CLOSED.fetch_add(1, Ordering::Relaxed);
+        },
+    };
+
+    fn counts() -> (usize, usize) {
+        (CLEANED.load(Ordering::Relaxed), CLOSED.load(Ordering::Relaxed))
+    }
+
+    #[test]
+    fn the_last_handle_comes_before_the_last_reference() {
+        let machine = Machine::builder().boot();
+        let object = 0x1000 as *mut c_void;
+        ob::create(object, &KIND);
+        let handles = [ob::open(object).unwrap(), ob::open(object).unwrap()];
+        let before = counts();
+        let mut found = core::ptr::null_mut();
+        unsafe {
+            assert_eq!(ObfDereferenceObject(object), 2);
+            let handle = handles[0] as HANDLE;
+            let kind = core::ptr::null_mut();
+            assert_eq!(ObReferenceObjectByHandle(handle, 0, kind, 0, &mut found, kind), STATUS_SUCCESS);
+            assert_eq!(found, object);
+            assert_eq!(ZwClose(handle), STATUS_SUCCESS);
+            assert_eq!(counts(), before);
+            assert_eq!(ZwClose(handles[1] as HANDLE), STATUS_SUCCESS);
+            assert_eq!(counts(), (before.0 + 1, before.1));
+            assert_eq!(ObfDereferenceObject(object), 0);
+            assert_eq!(counts(), (before.0 + 1, before.1 + 1));
+        }
+        assert!(machine.shutdown().is_clean());
+    }
+
+    #[test]
+    fn references_to_what_is_gone_are_found() {
+        let machine = Machine::builder().boot();
+        unsafe {
+            ObfReferenceObject(0x2000 as *mut c_void);
+            ObfDereferenceObject(0x2000 as *mut c_void);
+            assert_eq!(ZwClose(0x44 as HANDLE), STATUS_INVALID_HANDLE);
+        }
+        let codes: Vec<_> =
+            machine.shutdown().findings.iter().map(|f| f.bugcheck.unwrap().parameters[0]).collect();
+        assert_eq!(codes, [0x3F, 0x3F, 0x3C]);
+    }
+
+    #[test]
+    fn an_object_that_keeps_a_reference_is_a_leak() {
+        let machine = Machine::builder().boot();
+        ob::create(0x3000 as *mut c_void, &KIND);
+        assert_eq!(machine.shutdown().findings[0].rule, "ObjectLeak");
+    }
+}

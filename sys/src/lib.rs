@@ -32,6 +32,7 @@ mod imports;
 mod layout;
 
 pub mod ip2string;
+pub mod ndis;
 pub mod ndk;
 pub mod netioapi;
 pub mod sockaddr;

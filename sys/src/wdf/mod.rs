@@ -7,10 +7,10 @@
 
 #[macro_use]
 mod function;
-mod config;
-mod loader;
-mod object;
-mod sync;
+pub mod config;
+pub mod loader;
+pub mod object;
+pub mod sync;
 
 pub use config::*;
 pub use loader::*;

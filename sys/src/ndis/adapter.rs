@@ -1,0 +1,331 @@
+//! An adapter: how it is initialised, what it says about itself, how it is paused and restarted.
+//!
+//! Size constants end at the last member of a revision; `…_REGISTRATION_ATTRIBUTES_REVISION_2` is 0x1C though
+//! the structure is padded to 0x20.
+
+use super::{
+    NDIS_HANDLE, NDIS_MINIPORT_ADAPTER_NDK_ATTRIBUTES, NDIS_OBJECT_HEADER, NDIS_OID,
+    NET_IF_MEDIA_CONNECT_STATE, NET_IF_MEDIA_DUPLEX_STATE,
+};
+use crate::netioapi::{NET_IFINDEX, NET_LUID};
+use crate::wdm::{BOOLEAN, PVOID, UCHAR, UINT, ULONG, ULONG64, USHORT};
+
+layout! {
+    /// What NDIS tells about an adapter that is to be initialised.
+    struct NDIS_MINIPORT_INIT_PARAMETERS: 0x40 {
+        /// The head.
+        0x00 => Header: NDIS_OBJECT_HEADER,
+        /// `NDIS_MINIPORT_INIT_…`.
+        0x04 => Flags: ULONG,
+        /// Hardware resources, or null.
+        0x08 => AllocatedResources: PVOID,
+        /// For intermediate drivers.
+        0x10 => IMDeviceInstanceContext: NDIS_HANDLE,
+        /// What the driver said when the device was added.
+        0x18 => MiniportAddDeviceContext: NDIS_HANDLE,
+        /// The interface's index.
+        0x20 => IfIndex: NET_IFINDEX,
+        /// The interface's identity.
+        0x28 => NetLuid: NET_LUID,
+        /// The state of the default port.
+        0x30 => DefaultPortAuthStates: PVOID,
+        /// Properties of a PCI device, or null.
+        0x38 => PciDeviceCustomProperties: PVOID,
+    }
+
+    /// The attributes that an adapter must set first.
+    struct NDIS_MINIPORT_ADAPTER_REGISTRATION_ATTRIBUTES: 0x20 {
+        /// The head.
+        0x00 => Header: NDIS_OBJECT_HEADER,
+        /// The driver's context, handed to its handlers.
+        0x08 => MiniportAdapterContext: NDIS_HANDLE,
+        /// `NDIS_MINIPORT_ATTRIBUTES_…`.
+        0x10 => AttributeFlags: ULONG,
+        /// How often to ask whether the hardware hangs; zero for the default.
+        0x14 => CheckForHangTimeInSeconds: UINT,
+        /// The bus.
+        0x18 => InterfaceType: NDIS_INTERFACE_TYPE,
+    }
+
+    /// What an adapter is.
+    struct NDIS_MINIPORT_ADAPTER_GENERAL_ATTRIBUTES: 0xE0 {
+        /// The head.
+        0x00 => Header: NDIS_OBJECT_HEADER,
+        /// Zero.
+        0x04 => Flags: ULONG,
+        /// The medium.
+        0x08 => MediaType: NDIS_MEDIUM,
+        /// The physical medium.
+        0x0C => PhysicalMediumType: NDIS_PHYSICAL_MEDIUM,
+        /// The most payload of a frame, in bytes.
+        0x10 => MtuSize: ULONG,
+        /// The fastest it can send, in bits per second.
+        0x18 => MaxXmitLinkSpeed: ULONG64,
+        /// How fast it sends now, in bits per second.
+        0x20 => XmitLinkSpeed: ULONG64,
+        /// The fastest it can receive, in bits per second.
+        0x28 => MaxRcvLinkSpeed: ULONG64,
+        /// How fast it receives now, in bits per second.
+        0x30 => RcvLinkSpeed: ULONG64,
+        /// Whether it is connected.
+        0x38 => MediaConnectState: NET_IF_MEDIA_CONNECT_STATE,
+        /// Whether it sends and receives at once.
+        0x3C => MediaDuplexState: NET_IF_MEDIA_DUPLEX_STATE,
+        /// Bytes of a frame that are at once accessible.
+        0x40 => LookaheadSize: ULONG,
+        /// Null from NDIS 6.20 on.
+        0x48 => PowerManagementCapabilities: PVOID,
+        /// `NDIS_MAC_OPTION_…`.
+        0x50 => MacOptions: ULONG,
+        /// `NDIS_PACKET_TYPE_…`.
+        0x54 => SupportedPacketFilters: ULONG,
+        /// How many multicast addresses it can filter.
+        0x58 => MaxMulticastListSize: ULONG,
+        /// Length of its address, in bytes.
+        0x5C => MacAddressLength: USHORT,
+        /// The address it was made with.
+        0x5E => PermanentMacAddress: [UCHAR; 32],
+        /// The address it has.
+        0x7E => CurrentMacAddress: [UCHAR; 32],
+        /// Receive side scaling, or null.
+        0xA0 => RecvScaleCapabilities: PVOID,
+        /// How the medium is shared.
+        0xA8 => AccessType: NET_IF_ACCESS_TYPE,
+        /// Whether it sends, receives or both.
+        0xAC => DirectionType: NET_IF_DIRECTION_TYPE,
+        /// How it is connected.
+        0xB0 => ConnectionType: NET_IF_CONNECTION_TYPE,
+        /// The IANA type of the interface.
+        0xB4 => IfType: USHORT,
+        /// Whether there is a physical connector.
+        0xB6 => IfConnectorPresent: BOOLEAN,
+        /// `NDIS_STATISTICS_…` that it keeps.
+        0xB8 => SupportedStatistics: ULONG,
+        /// `NDIS_SUPPORTED_PAUSE_FUNCTIONS`.
+        0xBC => SupportedPauseFunctions: ULONG,
+        /// Room that it wants before the data, in bytes.
+        0xC0 => DataBackFillSize: ULONG,
+        /// Room that it wants before the context, in bytes.
+        0xC4 => ContextBackFillSize: ULONG,
+        /// The object identifiers it knows.
+        0xC8 => SupportedOidList: *const NDIS_OID,
+        /// Length of that list, in bytes.
+        0xD0 => SupportedOidListLength: ULONG,
+        /// `NDIS_LINK_STATE_…` that were negotiated.
+        0xD4 => AutoNegotiationFlags: ULONG,
+        /// Power management, or null.
+        0xD8 => PowerManagementCapabilitiesEx: *const NDIS_PM_CAPABILITIES,
+    }
+
+    /// Attributes of an adapter: any structure of them, by its head.
+    union NDIS_MINIPORT_ADAPTER_ATTRIBUTES: 0xE0 {
+        /// The common head.
+        0x00 => Header: NDIS_OBJECT_HEADER,
+        /// The first to be set.
+        0x00 => RegistrationAttributes: NDIS_MINIPORT_ADAPTER_REGISTRATION_ATTRIBUTES,
+        /// What the adapter is.
+        0x00 => GeneralAttributes: NDIS_MINIPORT_ADAPTER_GENERAL_ATTRIBUTES,
+        /// Its RDMA side.
+        0x00 => NDKAttributes: NDIS_MINIPORT_ADAPTER_NDK_ATTRIBUTES,
+    }
+
+    /// How to pause.
+    struct NDIS_MINIPORT_PAUSE_PARAMETERS: 0xC {
+        /// The head.
+        0x0 => Header: NDIS_OBJECT_HEADER,
+        /// Zero.
+        0x4 => Flags: ULONG,
+        /// `NDIS_PAUSE_…`.
+        0x8 => PauseReason: ULONG,
+    }
+
+    /// How to restart.
+    struct NDIS_MINIPORT_RESTART_PARAMETERS: 0x18 {
+        /// The head.
+        0x00 => Header: NDIS_OBJECT_HEADER,
+        /// What is new, or null.
+        0x08 => RestartAttributes: PVOID,
+        /// Zero.
+        0x10 => Flags: ULONG,
+    }
+
+    /// What an adapter can do about power (revision 2; compiled from mingw-w64).
+    struct NDIS_PM_CAPABILITIES: 0x3C {
+        /// The head.
+        0x00 => Header: NDIS_OBJECT_HEADER,
+        /// `NDIS_PM_…`.
+        0x04 => Flags: ULONG,
+        /// Packets that can wake.
+        0x08 => SupportedWoLPacketPatterns: ULONG,
+        /// How many patterns it can hold.
+        0x0C => NumTotalWoLPatterns: ULONG,
+        /// Length of a pattern, in bytes.
+        0x10 => MaxWoLPatternSize: ULONG,
+        /// Where in a packet a pattern can begin, in bytes.
+        0x14 => MaxWoLPatternOffset: ULONG,
+        /// How much of a waking packet it can save, in bytes.
+        0x18 => MaxWoLPacketSaveBuffer: ULONG,
+        /// Protocols that it can answer for.
+        0x1C => SupportedProtocolOffloads: ULONG,
+        /// Addresses that it can answer ARP for.
+        0x20 => NumArpOffloadIPv4Addresses: ULONG,
+        /// Addresses that it can answer neighbour solicitation for.
+        0x24 => NumNSOffloadIPv6Addresses: ULONG,
+        /// The deepest sleep that a magic packet can end.
+        0x28 => MinMagicPacketWakeUp: i32,
+        /// The deepest sleep that a pattern can end.
+        0x2C => MinPatternWakeUp: i32,
+        /// The deepest sleep that a change of the link can end.
+        0x30 => MinLinkChangeWakeUp: i32,
+        /// Other events that can wake.
+        0x34 => SupportedWakeUpEvents: ULONG,
+        /// Events of the medium that can wake.
+        0x38 => MediaSpecificWakeUpEvents: ULONG,
+    }
+}
+
+constants! { UCHAR:
+    /// NDIS 6.0.
+    NDIS_MINIPORT_INIT_PARAMETERS_REVISION_1 = 1;
+    /// NDIS 6.0.
+    NDIS_MINIPORT_ADAPTER_REGISTRATION_ATTRIBUTES_REVISION_1 = 1;
+    /// NDIS 6.30.
+    NDIS_MINIPORT_ADAPTER_REGISTRATION_ATTRIBUTES_REVISION_2 = 2;
+    /// NDIS 6.0.
+    NDIS_MINIPORT_ADAPTER_GENERAL_ATTRIBUTES_REVISION_1 = 1;
+    /// NDIS 6.20: power management.
+    NDIS_MINIPORT_ADAPTER_GENERAL_ATTRIBUTES_REVISION_2 = 2;
+    /// NDIS 6.0.
+    NDIS_MINIPORT_PAUSE_PARAMETERS_REVISION_1 = 1;
+    /// NDIS 6.0.
+    NDIS_MINIPORT_RESTART_PARAMETERS_REVISION_1 = 1;
+}
+
+constants! { USHORT:
+    /// Size of revision 2, in bytes.
+    NDIS_SIZEOF_MINIPORT_ADAPTER_REGISTRATION_ATTRIBUTES_REVISION_2 = 0x1C;
+    /// Size of revision 1, in bytes.
+    NDIS_SIZEOF_MINIPORT_ADAPTER_GENERAL_ATTRIBUTES_REVISION_1 = 0xD8;
+    /// Size of revision 2, in bytes.
+    NDIS_SIZEOF_MINIPORT_ADAPTER_GENERAL_ATTRIBUTES_REVISION_2 = 0xE0;
+}
+
+constants! { ULONG:
+    /// There is hardware.
+    NDIS_MINIPORT_ATTRIBUTES_HARDWARE_DEVICE = 0x1;
+    /// There is another driver interface below.
+    NDIS_MINIPORT_ATTRIBUTES_NDIS_WDM = 0x2;
+    /// The device may go at any time.
+    NDIS_MINIPORT_ATTRIBUTES_SURPRISE_REMOVE_OK = 0x4;
+    /// The adapter is not halted when the machine goes to sleep.
+    NDIS_MINIPORT_ATTRIBUTES_NO_HALT_ON_SUSPEND = 0x20;
+    /// The adapter is not paused when the machine goes to sleep.
+    NDIS_MINIPORT_ATTRIBUTES_NO_PAUSE_ON_SUSPEND = 0x100;
+}
+
+constants! { ULONG:
+    /// Lookahead data may be copied by any means.
+    NDIS_MAC_OPTION_COPY_LOOKAHEAD_DATA = 0x1;
+    /// Receives are indicated one after the other.
+    NDIS_MAC_OPTION_RECEIVE_SERIALIZED = 0x2;
+    /// Transfers never pend.
+    NDIS_MAC_OPTION_TRANSFERS_NOT_PEND = 0x4;
+    /// The adapter does not loop frames back.
+    NDIS_MAC_OPTION_NO_LOOPBACK = 0x8;
+    /// The adapter sends and receives at once.
+    NDIS_MAC_OPTION_FULL_DUPLEX = 0x10;
+}
+
+constants! { ULONG:
+    /// Frames to the adapter's address.
+    NDIS_PACKET_TYPE_DIRECTED = 0x1;
+    /// Frames to addresses of the multicast list.
+    NDIS_PACKET_TYPE_MULTICAST = 0x2;
+    /// Frames to any multicast address.
+    NDIS_PACKET_TYPE_ALL_MULTICAST = 0x4;
+    /// Frames to all.
+    NDIS_PACKET_TYPE_BROADCAST = 0x8;
+    /// All frames.
+    NDIS_PACKET_TYPE_PROMISCUOUS = 0x20;
+}
+
+constants! { ULONG:
+    /// Why: something of NDIS.
+    NDIS_PAUSE_NDIS_INTERNAL = 0x1;
+    /// Why: the device is removed; there will be no restart.
+    NDIS_PAUSE_MINIPORT_DEVICE_REMOVE = 0x80;
+}
+
+constants! { USHORT:
+    /// Ethernet.
+    IF_TYPE_ETHERNET_CSMACD = 0x6;
+}
+
+constants! { USHORT:
+    /// Room for the address of an adapter, in bytes.
+    NDIS_MAX_PHYS_ADDRESS_LENGTH = 0x20;
+}
+
+open_enum! {
+    /// A medium, as seen from above.
+    enum NDIS_MEDIUM: i32 {
+        /// Ethernet.
+        NdisMedium802_3 = 0,
+        /// Loopback.
+        NdisMediumLoopback = 17,
+        /// IP.
+        NdisMediumIP = 19,
+    }
+
+    /// A physical medium.
+    enum NDIS_PHYSICAL_MEDIUM: i32 {
+        /// None.
+        NdisPhysicalMediumUnspecified = 0,
+        /// InfiniBand.
+        NdisPhysicalMediumInfiniband = 11,
+        /// Ethernet.
+        NdisPhysicalMedium802_3 = 14,
+    }
+
+    /// A bus.
+    enum NDIS_INTERFACE_TYPE: i32 {
+        /// None: a software device.
+        NdisInterfaceInternal = 0,
+        /// PCI.
+        NdisInterfacePci = 5,
+        /// The plug-and-play bus.
+        NdisInterfacePNPBus = 15,
+    }
+
+    /// How a medium is shared.
+    enum NET_IF_ACCESS_TYPE: i32 {
+        /// Not at all: it leads back.
+        NET_IF_ACCESS_LOOPBACK = 1,
+        /// By all.
+        NET_IF_ACCESS_BROADCAST = 2,
+        /// By two.
+        NET_IF_ACCESS_POINT_TO_POINT = 3,
+        /// By one and several.
+        NET_IF_ACCESS_POINT_TO_MULTI_POINT = 4,
+    }
+
+    /// Which way data goes.
+    enum NET_IF_DIRECTION_TYPE: i32 {
+        /// Both ways.
+        NET_IF_DIRECTION_SENDRECEIVE = 0,
+        /// Out only.
+        NET_IF_DIRECTION_SENDONLY = 1,
+        /// In only.
+        NET_IF_DIRECTION_RECEIVEONLY = 2,
+    }
+
+    /// How an interface is connected.
+    enum NET_IF_CONNECTION_TYPE: i32 {
+        /// Always.
+        NET_IF_CONNECTION_DEDICATED = 1,
+        /// By others.
+        NET_IF_CONNECTION_PASSIVE = 2,
+        /// When needed.
+        NET_IF_CONNECTION_DEMAND = 3,
+    }
+}

@@ -1,0 +1,106 @@
+//! Link state and status indications.
+
+use super::{NDIS_HANDLE, NDIS_OBJECT_HEADER, NDIS_PORT_NUMBER};
+use crate::status::NDIS_STATUS;
+use crate::wdm::{GUID, PVOID, UCHAR, ULONG, ULONG64, USHORT};
+
+layout! {
+    /// The state of the link; goes with `NDIS_STATUS_LINK_STATE`.
+    struct NDIS_LINK_STATE: 0x28 {
+        /// The head.
+        0x00 => Header: NDIS_OBJECT_HEADER,
+        /// Whether it is connected.
+        0x04 => MediaConnectState: NET_IF_MEDIA_CONNECT_STATE,
+        /// Whether it sends and receives at once.
+        0x08 => MediaDuplexState: NET_IF_MEDIA_DUPLEX_STATE,
+        /// How fast it sends, in bits per second.
+        0x10 => XmitLinkSpeed: ULONG64,
+        /// How fast it receives, in bits per second.
+        0x18 => RcvLinkSpeed: ULONG64,
+        /// How it can be made to pause.
+        0x20 => PauseFunctions: NDIS_SUPPORTED_PAUSE_FUNCTIONS,
+        /// `NDIS_LINK_STATE_…` that were negotiated.
+        0x24 => AutoNegotiationFlags: ULONG,
+    }
+
+    /// A status that a miniport indicates.
+    struct NDIS_STATUS_INDICATION: 0x70 {
+        /// The head.
+        0x00 => Header: NDIS_OBJECT_HEADER,
+        /// The adapter.
+        0x08 => SourceHandle: NDIS_HANDLE,
+        /// The port.
+        0x10 => PortNumber: NDIS_PORT_NUMBER,
+        /// What is indicated, `NDIS_STATUS_…`.
+        0x14 => StatusCode: NDIS_STATUS,
+        /// Zero.
+        0x18 => Flags: ULONG,
+        /// For whom; null for all.
+        0x20 => DestinationHandle: NDIS_HANDLE,
+        /// The request that it belongs to, or null.
+        0x28 => RequestId: PVOID,
+        /// What goes with it.
+        0x30 => StatusBuffer: PVOID,
+        /// Length of that, in bytes.
+        0x38 => StatusBufferSize: ULONG,
+        /// For a private status.
+        0x3C => Guid: GUID,
+        /// Reserved.
+        0x50 => NdisReserved: [PVOID; 4],
+    }
+}
+
+constants! { UCHAR:
+    /// NDIS 6.0.
+    NDIS_LINK_STATE_REVISION_1 = 1;
+    /// NDIS 6.0.
+    NDIS_STATUS_INDICATION_REVISION_1 = 1;
+}
+
+constants! { USHORT:
+    /// Size of revision 1, in bytes.
+    NDIS_SIZEOF_LINK_STATE_REVISION_1 = 0x28;
+    /// Size of revision 1, in bytes.
+    NDIS_SIZEOF_STATUS_INDICATION_REVISION_1 = 0x70;
+}
+
+constants! { ULONG64:
+    /// The speed is not known.
+    NDIS_LINK_SPEED_UNKNOWN = u64::MAX;
+}
+
+open_enum! {
+    /// Whether the medium is connected.
+    enum NET_IF_MEDIA_CONNECT_STATE: i32 {
+        /// Not known.
+        MediaConnectStateUnknown = 0,
+        /// It is.
+        MediaConnectStateConnected = 1,
+        /// It is not.
+        MediaConnectStateDisconnected = 2,
+    }
+
+    /// Whether data goes both ways at once.
+    enum NET_IF_MEDIA_DUPLEX_STATE: i32 {
+        /// Not known.
+        MediaDuplexStateUnknown = 0,
+        /// One way at a time.
+        MediaDuplexStateHalf = 1,
+        /// Both ways at once.
+        MediaDuplexStateFull = 2,
+    }
+
+    /// How the link can be made to pause.
+    enum NDIS_SUPPORTED_PAUSE_FUNCTIONS: i32 {
+        /// Not at all.
+        NdisPauseFunctionsUnsupported = 0,
+        /// It sends pause frames.
+        NdisPauseFunctionsSendOnly = 1,
+        /// It obeys pause frames.
+        NdisPauseFunctionsReceiveOnly = 2,
+        /// It does both.
+        NdisPauseFunctionsSendAndReceive = 3,
+        /// Not known.
+        NdisPauseFunctionsUnknown = 4,
+    }
+}

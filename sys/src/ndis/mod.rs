@@ -1,0 +1,38 @@
+//! NDIS 6: what a miniport driver and NDIS are to each other.
+//!
+//! Layouts come from published symbol files of `ndis.sys` (Windows 10 1909, where nothing else is said), values
+//! from windows-sys, mingw-w64 and the Windows 8.1 kit. Only what an Ethernet miniport with RDMA meets is
+//! here, at the level of NDIS 6.50 and later.
+
+mod adapter;
+mod base;
+mod buffer;
+mod configuration;
+mod driver;
+pub mod functions;
+mod link;
+mod ndk;
+mod oid;
+mod pnp;
+mod statistics;
+
+pub use adapter::*;
+pub use base::*;
+pub use buffer::*;
+pub use configuration::*;
+pub use driver::*;
+pub use link::*;
+pub use ndk::*;
+pub use oid::*;
+pub use pnp::*;
+pub use statistics::*;
+
+pub use functions::NDIS_IO_WORKITEM_ROUTINE;
+// The functions themselves exist nowhere else.
+#[cfg(windows)]
+pub use functions::*;
+
+/// The types of the functions that miniport drivers import.
+pub mod signature {
+    pub use super::functions::signature::*;
+}

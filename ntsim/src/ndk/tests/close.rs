@@ -1,0 +1,290 @@
+//! Closing: what a close may return, when it may complete, and what may come after.
+
+use core::ptr;
+
+use sys::ndk::*;
+use sys::status::{NTSTATUS, STATUS_PENDING, STATUS_SUCCESS, STATUS_UNSUCCESSFUL};
+use sys::wdm::PVOID;
+
+use super::bench::{Bench, Got, call, context, on_close, on_create, on_request};
+use super::provider::{self, At, fake};
+use crate::ndk::rules;
+
+#[test]
+fn objects_that_are_closed_successors_first_close_inline_and_nothing_is_found() {
+    let bench = Bench::new();
+    let (cq, pd) = (bench.cq(), bench.pd());
+    let (mr, qp) = (bench.mr(pd), bench.qp(pd, cq));
+    assert_eq!(call!(qp, NdkCloseQp, Some(on_close), context(1)), STATUS_SUCCESS);
+    assert_eq!(call!(mr, NdkCloseMr, Some(on_close), context(2)), STATUS_SUCCESS);
+    assert_eq!(call!(pd, NdkClosePd, Some(on_close), context(3)), STATUS_SUCCESS);
+    assert_eq!(call!(cq, NdkCloseCq, Some(on_close), context(4)), STATUS_SUCCESS);
+    assert!(bench.log().is_empty());
+    assert!(bench.finish().is_empty());
+}
+
+#[test]
+fn objects_that_are_closed_antecedents_first_complete_when_the_last_successor_has() {
+    let bench = Bench::new();
+    let (cq, pd) = (bench.cq(), bench.pd());
+    let qp = bench.qp(pd, cq);
+    assert_eq!(call!(cq, NdkCloseCq, Some(on_close), context(1)), STATUS_PENDING);
+    assert_eq!(call!(pd, NdkClosePd, Some(on_close), context(2)), STATUS_PENDING);
+    assert!(bench.log().is_empty());
+    assert_eq!(call!(qp, NdkCloseQp, Some(on_close), context(3)), STATUS_SUCCESS);
+    let closed: Vec<_> = bench.log().iter().map(|got| got.1).collect();
+    assert_eq!(closed, [2, 1, 1][..2]);
+    assert!(bench.finish().is_empty());
+}
+
+#[test]
+fn asynchronous_creates_requests_and_closes_are_forwarded_and_nothing_is_found() {
+    let bench = Bench::with(|provider| {
+        provider.asynchronous = true.into();
+        provider.pd.NdkClosePd = Some(provider::close_later);
+    });
+    let mut unwritten = ptr::null_mut::<NDK_PD>();
+    let status = call!(bench.adapter, NdkCreatePd, Some(on_create), context(5), &raw mut unwritten);
+    assert_eq!(status, STATUS_PENDING);
+    bench.provider.run();
+    assert!(unwritten.is_null());
+    let pd = bench.created::<NDK_PD>();
+    assert_eq!(call!(pd, NdkClosePd, Some(on_close), context(6)), STATUS_PENDING);
+    bench.provider.run();
+    assert_eq!(bench.log(), [Got("create", 5, STATUS_SUCCESS), Got("close", 6, STATUS_SUCCESS)]);
+    assert!(bench.finish().is_empty());
+}
+
+#[test]
+fn an_object_closed_inside_its_own_callback_closes_after_it_has_returned() {
+    let bench = Bench::with(|provider| provider.asynchronous = true.into());
+    bench.provider.asynchronous.store(false, core::sync::atomic::Ordering::Relaxed);
+    let cq = bench.cq();
+    bench.provider.asynchronous.store(true, core::sync::atomic::Ordering::Relaxed);
+    assert_eq!(call!(cq, NdkResizeCq, 32, Some(on_request), context(1)), STATUS_PENDING);
+    let at = At::of(cq);
+    bench.during_next_callback(move || {
+        let cq = at.pointer::<NDK_CQ>();
+        assert_eq!(call!(cq, NdkCloseCq, Some(on_close), context(2)), STATUS_PENDING);
+    });
+    bench.provider.run();
+    assert_eq!(bench.log(), [Got("request", 1, STATUS_SUCCESS), Got("close", 2, STATUS_SUCCESS)]);
+    assert!(bench.finish().is_empty());
+}
+
+#[test]
+fn a_close_that_fails_is_found() {
+    extern "win64" fn fails(
+        _object: *mut NDK_OBJECT_HEADER,
+        _completion: Option<NDK_FN_CLOSE_COMPLETION>,
+        _context: PVOID,
+    ) -> NTSTATUS {
+        STATUS_UNSUCCESSFUL
+    }
+    let bench = Bench::with(|provider| provider.cq.NdkCloseCq = Some(fails));
+    call!(bench.cq(), NdkCloseCq, Some(on_close), context(1));
+    assert_eq!(bench.finish(), [rules::CLOSE_STATUS]);
+}
+
+#[test]
+fn a_completion_of_a_close_that_succeeded_is_found_and_kept_from_the_consumer() {
+    extern "win64" fn both(
+        object: *mut NDK_OBJECT_HEADER,
+        completion: Option<NDK_FN_CLOSE_COMPLETION>,
+        context: PVOID,
+    ) -> NTSTATUS {
+        let context = At::of(context);
+        // SAFETY: the completion takes this context.
+        fake(object).provider().defer(move || unsafe { completion.unwrap()(context.pointer()) });
+        provider::close(object, completion, context.pointer())
+    }
+    let bench = Bench::with(|provider| provider.cq.NdkCloseCq = Some(both));
+    call!(bench.cq(), NdkCloseCq, Some(on_close), context(1));
+    bench.provider.run();
+    assert!(bench.log().is_empty());
+    assert_eq!(bench.finish(), [rules::CLOSE_COMPLETION_AFTER_SUCCESS]);
+}
+
+#[test]
+fn a_completion_inside_a_close_that_then_succeeds_is_found() {
+    extern "win64" fn inside(
+        object: *mut NDK_OBJECT_HEADER,
+        completion: Option<NDK_FN_CLOSE_COMPLETION>,
+        context: PVOID,
+    ) -> NTSTATUS {
+        // SAFETY: the completion takes this context.
+        unsafe { completion.unwrap()(context) };
+        provider::close(object, completion, context)
+    }
+    let bench = Bench::with(|provider| provider.cq.NdkCloseCq = Some(inside));
+    call!(bench.cq(), NdkCloseCq, Some(on_close), context(1));
+    assert_eq!(bench.finish(), [rules::CLOSE_COMPLETION_AFTER_SUCCESS]);
+}
+
+#[test]
+fn a_close_that_completes_twice_is_found_and_the_consumer_sees_one() {
+    extern "win64" fn twice(
+        object: *mut NDK_OBJECT_HEADER,
+        completion: Option<NDK_FN_CLOSE_COMPLETION>,
+        context: PVOID,
+    ) -> NTSTATUS {
+        let context = At::of(context);
+        for _ in 0..2 {
+            // SAFETY: the completion takes this context.
+            fake(object).provider().defer(move || unsafe { completion.unwrap()(context.pointer()) });
+        }
+        fake(object).release_parents();
+        STATUS_PENDING
+    }
+    let bench = Bench::with(|provider| provider.cq.NdkCloseCq = Some(twice));
+    call!(bench.cq(), NdkCloseCq, Some(on_close), context(1));
+    bench.provider.run();
+    assert_eq!(bench.log().len(), 1);
+    assert_eq!(bench.finish(), [rules::CLOSE_COMPLETED_TWICE]);
+}
+
+/// A close that does not look what else holds the object.
+extern "win64" fn careless(
+    object: *mut NDK_OBJECT_HEADER,
+    _completion: Option<NDK_FN_CLOSE_COMPLETION>,
+    _context: PVOID,
+) -> NTSTATUS {
+    fake(object).release_parents();
+    STATUS_SUCCESS
+}
+
+#[test]
+fn a_close_that_never_completes_is_found() {
+    extern "win64" fn never(
+        _object: *mut NDK_OBJECT_HEADER,
+        _completion: Option<NDK_FN_CLOSE_COMPLETION>,
+        _context: PVOID,
+    ) -> NTSTATUS {
+        STATUS_PENDING
+    }
+    let bench = Bench::with(|provider| provider.cq.NdkCloseCq = Some(never));
+    call!(bench.cq(), NdkCloseCq, Some(on_close), context(1));
+    assert_eq!(bench.finish(), [rules::CLOSE_NOT_COMPLETED]);
+}
+
+#[test]
+fn a_close_that_completes_before_a_request_has_is_found_and_the_request_is_kept_from_the_consumer() {
+    let bench = Bench::with(|provider| provider.cq.NdkCloseCq = Some(careless));
+    let cq = bench.cq();
+    bench.provider.asynchronous.store(true, core::sync::atomic::Ordering::Relaxed);
+    call!(cq, NdkResizeCq, 32, Some(on_request), context(1));
+    call!(cq, NdkCloseCq, Some(on_close), context(2));
+    bench.provider.run();
+    assert!(bench.log().is_empty());
+    assert_eq!(bench.finish(), [rules::CLOSE_BEFORE_REQUEST, rules::CALLBACK_AFTER_CLOSE]);
+}
+
+#[test]
+fn a_close_that_completes_inside_the_object_s_callback_is_found() {
+    let bench = Bench::with(|provider| provider.listener.NdkCloseListener = Some(careless));
+    let listener = bench.listener();
+    let at = At::of(listener);
+    bench.during_next_callback(move || {
+        call!(at.pointer::<NDK_LISTENER>(), NdkCloseListener, Some(on_close), context(1));
+    });
+    provider::offer(listener);
+    call!(bench.created::<NDK_CONNECTOR>(), NdkCloseConnector, Some(on_close), context(2));
+    let found = bench.finish();
+    assert!(found.contains(&rules::CLOSE_BEFORE_CALLBACK), "{found:?}");
+}
+
+#[test]
+fn an_antecedent_that_closes_before_its_successor_is_found() {
+    let bench = Bench::with(|provider| provider.pd.NdkClosePd = Some(careless));
+    let pd = bench.pd();
+    let mr = bench.mr(pd);
+    call!(pd, NdkClosePd, Some(on_close), context(1));
+    call!(mr, NdkCloseMr, Some(on_close), context(2));
+    assert_eq!(bench.finish(), [rules::CLOSE_BEFORE_SUCCESSOR]);
+}
+
+#[test]
+fn an_antecedent_that_closes_while_its_successor_s_completion_runs_is_found() {
+    /// Lets go of the antecedents before the completion has returned.
+    extern "win64" fn early(
+        object: *mut NDK_OBJECT_HEADER,
+        completion: Option<NDK_FN_CLOSE_COMPLETION>,
+        context: PVOID,
+    ) -> NTSTATUS {
+        let (at, context) = (At::of(object), At::of(context));
+        at.fake().provider().defer(move || {
+            at.fake().release_parents();
+            // SAFETY: the completion takes this context.
+            unsafe { completion.unwrap()(context.pointer()) };
+        });
+        STATUS_PENDING
+    }
+    let bench = Bench::with(|provider| provider.mr.NdkCloseMr = Some(early));
+    let pd = bench.pd();
+    let mr = bench.mr(pd);
+    call!(pd, NdkClosePd, Some(on_close), context(1));
+    call!(mr, NdkCloseMr, Some(on_close), context(2));
+    bench.provider.run();
+    assert_eq!(bench.finish(), [rules::CLOSE_BEFORE_SUCCESSOR]);
+}
+
+#[test]
+fn an_antecedent_may_complete_inside_the_close_of_its_last_successor_if_that_succeeds_inline() {
+    let bench = Bench::new();
+    let pd = bench.pd();
+    let mr = bench.mr(pd);
+    call!(pd, NdkClosePd, Some(on_close), context(1));
+    assert_eq!(call!(mr, NdkCloseMr, Some(on_close), context(2)), STATUS_SUCCESS);
+    assert_eq!(bench.log().len(), 1);
+    assert!(bench.finish().is_empty());
+}
+
+#[test]
+fn an_antecedent_that_completes_inside_a_close_which_then_pends_is_found() {
+    extern "win64" fn early(
+        object: *mut NDK_OBJECT_HEADER,
+        completion: Option<NDK_FN_CLOSE_COMPLETION>,
+        context: PVOID,
+    ) -> NTSTATUS {
+        fake(object).release_parents();
+        provider::close_later(object, completion, context)
+    }
+    let bench = Bench::with(|provider| provider.mr.NdkCloseMr = Some(early));
+    let pd = bench.pd();
+    let mr = bench.mr(pd);
+    call!(pd, NdkClosePd, Some(on_close), context(1));
+    call!(mr, NdkCloseMr, Some(on_close), context(2));
+    bench.provider.run();
+    assert_eq!(bench.finish(), [rules::CLOSE_BEFORE_SUCCESSOR]);
+}
+
+#[test]
+fn a_callback_after_the_close_is_found_and_kept_from_the_consumer() {
+    let bench = Bench::new();
+    let listener = bench.listener();
+    call!(listener, NdkCloseListener, Some(on_close), context(1));
+    fake(listener).hold();
+    provider::offer(listener);
+    assert!(bench.log().is_empty());
+    assert_eq!(bench.finish(), [rules::CALLBACK_AFTER_CLOSE]);
+}
+
+#[test]
+fn a_callback_after_the_adapter_s_close_is_found_and_kept_from_the_consumer() {
+    let mut bench = Bench::new();
+    let listener = bench.listener();
+    call!(listener, NdkCloseListener, Some(on_close), context(1));
+    crate::ndk::close_adapter(bench.adapter);
+    bench.adapter = ptr::null_mut();
+    fake(listener).hold();
+    provider::offer(listener);
+    assert!(bench.log().is_empty());
+    assert_eq!(bench.finish(), [rules::CALLBACK_AFTER_ADAPTER_CLOSE]);
+}
+
+#[test]
+fn an_adapter_close_that_returns_before_an_object_is_closed_is_found_with_the_leak() {
+    let bench = Bench::new();
+    bench.pd();
+    assert_eq!(bench.finish(), [rules::OBJECT_LEAKED, rules::ADAPTER_CLOSE_BEFORE_OBJECT]);
+}

@@ -1,0 +1,485 @@
+//! Creates and requests.
+
+use super::*;
+
+extern "win64" fn query_info(
+    adapter: *mut NDK_ADAPTER,
+    info: *mut NDK_ADAPTER_INFO,
+    size: *mut ULONG,
+) -> NTSTATUS {
+    // SAFETY: zero is a valid value of every member.
+    let mut answer: NDK_ADAPTER_INFO = unsafe { core::mem::zeroed() };
+    answer.Version = fake(adapter).provider.version;
+    // SAFETY: the caller passed room for both.
+    unsafe {
+        info.write(answer);
+        size.write(size_of::<NDK_ADAPTER_INFO>() as u32);
+    }
+    STATUS_SUCCESS
+}
+
+pub(crate) extern "win64" fn create_cq(
+    adapter: *mut NDK_ADAPTER,
+    _depth: ULONG,
+    notification: Option<NDK_FN_CQ_NOTIFICATION_CALLBACK>,
+    notification_context: PVOID,
+    _affinity: *mut GROUP_AFFINITY,
+    completion: Option<NDK_FN_CREATE_COMPLETION>,
+    context: PVOID,
+    out: *mut *mut NDK_CQ,
+) -> NTSTATUS {
+    let parent = fake(adapter);
+    let cq = make::<NDK_CQ>(parent.provider, &parent.provider.cq, vec![parent.at()]);
+    fake(cq).state().event =
+        (notification.map_or(0, |f| f as usize), notification_context.expose_provenance());
+    answer_create(parent, cq, completion, context, out)
+}
+
+pub(crate) extern "win64" fn create_pd(
+    adapter: *mut NDK_ADAPTER,
+    completion: Option<NDK_FN_CREATE_COMPLETION>,
+    context: PVOID,
+    out: *mut *mut NDK_PD,
+) -> NTSTATUS {
+    let parent = fake(adapter);
+    let pd = make::<NDK_PD>(parent.provider, &parent.provider.pd, vec![parent.at()]);
+    answer_create(parent, pd, completion, context, out)
+}
+
+extern "win64" fn create_shared_endpoint(
+    adapter: *mut NDK_ADAPTER,
+    _address: *const SOCKADDR,
+    _length: ULONG,
+    completion: Option<NDK_FN_CREATE_COMPLETION>,
+    context: PVOID,
+    out: *mut *mut NDK_SHARED_ENDPOINT,
+) -> NTSTATUS {
+    let parent = fake(adapter);
+    let endpoint =
+        make::<NDK_SHARED_ENDPOINT>(parent.provider, &parent.provider.shared_endpoint, vec![parent.at()]);
+    answer_create(parent, endpoint, completion, context, out)
+}
+
+extern "win64" fn create_connector(
+    adapter: *mut NDK_ADAPTER,
+    completion: Option<NDK_FN_CREATE_COMPLETION>,
+    context: PVOID,
+    out: *mut *mut NDK_CONNECTOR,
+) -> NTSTATUS {
+    let parent = fake(adapter);
+    let connector = make::<NDK_CONNECTOR>(parent.provider, &parent.provider.connector, vec![parent.at()]);
+    answer_create(parent, connector, completion, context, out)
+}
+
+extern "win64" fn create_listener(
+    adapter: *mut NDK_ADAPTER,
+    event: Option<NDK_FN_CONNECT_EVENT_CALLBACK>,
+    event_context: PVOID,
+    completion: Option<NDK_FN_CREATE_COMPLETION>,
+    context: PVOID,
+    out: *mut *mut NDK_LISTENER,
+) -> NTSTATUS {
+    let parent = fake(adapter);
+    let listener = make::<NDK_LISTENER>(parent.provider, &parent.provider.listener, vec![parent.at()]);
+    fake(listener).state().event = (event.map_or(0, |f| f as usize), event_context.expose_provenance());
+    answer_create(parent, listener, completion, context, out)
+}
+
+extern "win64" fn build_lam(
+    adapter: *mut NDK_ADAPTER,
+    _mdl: *mut MDL,
+    _length: SIZE_T,
+    completion: Option<NDK_FN_REQUEST_COMPLETION>,
+    context: PVOID,
+    _mapping: *mut NDK_LOGICAL_ADDRESS_MAPPING,
+    _size: *mut ULONG,
+    _offset: *mut ULONG,
+) -> NTSTATUS {
+    answer(fake(adapter), completion, context)
+}
+
+extern "win64" fn release_lam(_adapter: *mut NDK_ADAPTER, _mapping: *mut NDK_LOGICAL_ADDRESS_MAPPING) {}
+
+pub(crate) const ADAPTER: NDK_ADAPTER_DISPATCH = NDK_ADAPTER_DISPATCH {
+    NdkQueryExtension: Some(query_extension),
+    NdkQueryAdapterInfo: Some(query_info),
+    NdkCreateCq: Some(create_cq),
+    NdkCreatePd: Some(create_pd),
+    NdkCreateSharedEndpoint: Some(create_shared_endpoint),
+    NdkCreateConnector: Some(create_connector),
+    NdkCreateListener: Some(create_listener),
+    NdkBuildLAM: Some(build_lam),
+    NdkReleaseLAM: Some(release_lam),
+};
+
+pub(crate) extern "win64" fn create_mr(
+    pd: *mut NDK_PD,
+    _fast: BOOLEAN,
+    completion: Option<NDK_FN_CREATE_COMPLETION>,
+    context: PVOID,
+    out: *mut *mut NDK_MR,
+) -> NTSTATUS {
+    let parent = fake(pd);
+    let mr = make::<NDK_MR>(parent.provider, &parent.provider.mr, vec![parent.at()]);
+    answer_create(parent, mr, completion, context, out)
+}
+
+extern "win64" fn create_mw(
+    pd: *mut NDK_PD,
+    completion: Option<NDK_FN_CREATE_COMPLETION>,
+    context: PVOID,
+    out: *mut *mut NDK_MW,
+) -> NTSTATUS {
+    let parent = fake(pd);
+    let mw = make::<NDK_MW>(parent.provider, &parent.provider.mw, vec![parent.at()]);
+    answer_create(parent, mw, completion, context, out)
+}
+
+extern "win64" fn create_srq(
+    pd: *mut NDK_PD,
+    _depth: ULONG,
+    _max_sge: ULONG,
+    _threshold: ULONG,
+    notification: Option<NDK_FN_SRQ_NOTIFICATION_CALLBACK>,
+    notification_context: PVOID,
+    _affinity: *mut GROUP_AFFINITY,
+    completion: Option<NDK_FN_CREATE_COMPLETION>,
+    context: PVOID,
+    out: *mut *mut NDK_SRQ,
+) -> NTSTATUS {
+    let parent = fake(pd);
+    let srq = make::<NDK_SRQ>(parent.provider, &parent.provider.srq, vec![parent.at()]);
+    fake(srq).state().event =
+        (notification.map_or(0, |f| f as usize), notification_context.expose_provenance());
+    answer_create(parent, srq, completion, context, out)
+}
+
+pub(crate) extern "win64" fn create_qp(
+    pd: *mut NDK_PD,
+    receive_cq: *mut NDK_CQ,
+    initiator_cq: *mut NDK_CQ,
+    qp_context: PVOID,
+    _receive_depth: ULONG,
+    _initiator_depth: ULONG,
+    _max_receive_sge: ULONG,
+    _max_initiator_sge: ULONG,
+    _inline_size: ULONG,
+    completion: Option<NDK_FN_CREATE_COMPLETION>,
+    context: PVOID,
+    out: *mut *mut NDK_QP,
+) -> NTSTATUS {
+    let parent = fake(pd);
+    let parents = vec![parent.at(), At::of(receive_cq), At::of(initiator_cq)];
+    let qp = make::<NDK_QP>(parent.provider, &parent.provider.qp, parents);
+    {
+        let mut state = fake(qp).state();
+        state.qp_context = qp_context.expose_provenance();
+        state.receive_cq = Some(At::of(receive_cq));
+        state.initiator_cq = Some(At::of(initiator_cq));
+    }
+    answer_create(parent, qp, completion, context, out)
+}
+
+extern "win64" fn create_qp_with_srq(
+    pd: *mut NDK_PD,
+    receive_cq: *mut NDK_CQ,
+    initiator_cq: *mut NDK_CQ,
+    srq: *mut NDK_SRQ,
+    qp_context: PVOID,
+    _initiator_depth: ULONG,
+    _max_initiator_sge: ULONG,
+    _inline_size: ULONG,
+    completion: Option<NDK_FN_CREATE_COMPLETION>,
+    context: PVOID,
+    out: *mut *mut NDK_QP,
+) -> NTSTATUS {
+    let mut qp = ptr::null_mut();
+    let made =
+        create_qp(pd, receive_cq, initiator_cq, qp_context, 0, 0, 0, 0, 0, completion, context, &raw mut qp);
+    if made == STATUS_SUCCESS {
+        fake(qp).depend_on(At::of(srq));
+        // SAFETY: the caller passed the out-parameter for this.
+        unsafe { out.write(qp) };
+    }
+    made
+}
+
+extern "win64" fn privileged_token(_pd: *mut NDK_PD, token: *mut UINT32) {
+    // SAFETY: the caller passed room for it.
+    unsafe { token.write(7) };
+}
+
+pub(crate) const PD: NDK_PD_DISPATCH = NDK_PD_DISPATCH {
+    NdkClosePd: Some(close),
+    NdkQueryExtension: Some(query_extension),
+    NdkCreateMr: Some(create_mr),
+    NdkCreateMw: Some(create_mw),
+    NdkCreateSrq: Some(create_srq),
+    NdkCreateQp: Some(create_qp),
+    NdkCreateQpWithSrq: Some(create_qp_with_srq),
+    NdkGetPrivilegedMemoryRegionToken: Some(privileged_token),
+};
+
+pub(crate) extern "win64" fn register(
+    mr: *mut NDK_MR,
+    _mdl: *mut MDL,
+    _length: SIZE_T,
+    _flags: ULONG,
+    completion: Option<NDK_FN_REQUEST_COMPLETION>,
+    context: PVOID,
+) -> NTSTATUS {
+    let fake = fake(mr);
+    fake.state().token = fake.provider.tokens.fetch_add(1, Ordering::Relaxed);
+    answer(fake, completion, context)
+}
+
+extern "win64" fn deregister(
+    mr: *mut NDK_MR,
+    completion: Option<NDK_FN_REQUEST_COMPLETION>,
+    context: PVOID,
+) -> NTSTATUS {
+    answer(fake(mr), completion, context)
+}
+
+extern "win64" fn initialize_fast_register(
+    mr: *mut NDK_MR,
+    _pages: ULONG,
+    _remote: BOOLEAN,
+    completion: Option<NDK_FN_REQUEST_COMPLETION>,
+    context: PVOID,
+) -> NTSTATUS {
+    register(mr, ptr::null_mut(), 0, 0, completion, context)
+}
+
+pub(crate) extern "win64" fn region_token(mr: *mut NDK_MR) -> UINT32 {
+    fake(mr).state().token
+}
+
+pub(crate) const MR: NDK_MR_DISPATCH = NDK_MR_DISPATCH {
+    NdkCloseMr: Some(close),
+    NdkQueryExtension: Some(query_extension),
+    NdkRegisterMr: Some(register),
+    NdkDeregisterMr: Some(deregister),
+    NdkInitializeFastRegisterMr: Some(initialize_fast_register),
+    NdkGetRemoteTokenFromMr: Some(region_token),
+    NdkGetLocalTokenFromMr: Some(region_token),
+};
+
+extern "win64" fn window_token(mw: *mut NDK_MW) -> UINT32 {
+    fake(mw).state().token
+}
+
+pub(crate) const MW: NDK_MW_DISPATCH = NDK_MW_DISPATCH {
+    NdkCloseMw: Some(close),
+    NdkQueryExtension: Some(query_extension),
+    NdkGetRemoteTokenFromMw: Some(window_token),
+};
+
+extern "win64" fn shared_endpoint_address(
+    _endpoint: *mut NDK_SHARED_ENDPOINT,
+    _address: *mut SOCKADDR,
+    _length: *mut ULONG,
+) -> NTSTATUS {
+    STATUS_BUFFER_TOO_SMALL
+}
+
+pub(crate) const SHARED_ENDPOINT: NDK_SHARED_ENDPOINT_DISPATCH = NDK_SHARED_ENDPOINT_DISPATCH {
+    NdkCloseSharedEndpoint: Some(close),
+    NdkQueryExtension: Some(query_extension),
+    NdkGetLocalAddress: Some(shared_endpoint_address),
+};
+
+extern "win64" fn listen(
+    listener: *mut NDK_LISTENER,
+    _address: *const SOCKADDR,
+    _length: ULONG,
+    completion: Option<NDK_FN_REQUEST_COMPLETION>,
+    context: PVOID,
+) -> NTSTATUS {
+    answer(fake(listener), completion, context)
+}
+
+extern "win64" fn listener_address(
+    _listener: *mut NDK_LISTENER,
+    _address: *mut SOCKADDR,
+    _length: *mut ULONG,
+) -> NTSTATUS {
+    STATUS_BUFFER_TOO_SMALL
+}
+
+extern "win64" fn control_connect_events(_listener: *mut NDK_LISTENER, _pause: BOOLEAN) {}
+
+pub(crate) const LISTENER: NDK_LISTENER_DISPATCH = NDK_LISTENER_DISPATCH {
+    NdkCloseListener: Some(close),
+    NdkQueryExtension: Some(query_extension),
+    NdkListen: Some(listen),
+    NdkGetLocalAddress: Some(listener_address),
+    NdkControlConnectEvents: Some(control_connect_events),
+};
+
+/// Offers a connection to a listener's consumer.
+pub(crate) fn offer(listener: *mut NDK_LISTENER) {
+    let fake = fake(listener);
+    let adapter = fake.parents.lock().first().copied();
+    let parents = adapter.into_iter().chain([fake.at()]).collect();
+    let connector = make::<NDK_CONNECTOR>(fake.provider, &fake.provider.connector, parents);
+    let (event, context) = fake.state().event;
+    fake.hold();
+    // SAFETY: the number is the address of the callback that was passed for this, with this context.
+    unsafe {
+        let event = core::mem::transmute::<usize, NDK_FN_CONNECT_EVENT_CALLBACK>(event);
+        event(ptr::with_exposed_provenance_mut(context), connector);
+    }
+    fake.release();
+}
+
+extern "win64" fn connect(
+    connector: *mut NDK_CONNECTOR,
+    qp: *mut NDK_QP,
+    _source: *const SOCKADDR,
+    _source_length: ULONG,
+    _destination: *const SOCKADDR,
+    _destination_length: ULONG,
+    _inbound: ULONG,
+    _outbound: ULONG,
+    _data: *const VOID,
+    _data_length: ULONG,
+    completion: Option<NDK_FN_REQUEST_COMPLETION>,
+    context: PVOID,
+) -> NTSTATUS {
+    fake(connector).depend_on(At::of(qp));
+    answer(fake(connector), completion, context)
+}
+
+extern "win64" fn connect_shared(
+    connector: *mut NDK_CONNECTOR,
+    qp: *mut NDK_QP,
+    endpoint: *mut NDK_SHARED_ENDPOINT,
+    _destination: *const SOCKADDR,
+    _destination_length: ULONG,
+    _inbound: ULONG,
+    _outbound: ULONG,
+    _data: *const VOID,
+    _data_length: ULONG,
+    completion: Option<NDK_FN_REQUEST_COMPLETION>,
+    context: PVOID,
+) -> NTSTATUS {
+    fake(connector).depend_on(At::of(qp));
+    fake(connector).depend_on(At::of(endpoint));
+    answer(fake(connector), completion, context)
+}
+
+extern "win64" fn complete_connect(
+    connector: *mut NDK_CONNECTOR,
+    event: Option<NDK_FN_DISCONNECT_EVENT_CALLBACK>,
+    event_context: PVOID,
+    completion: Option<NDK_FN_REQUEST_COMPLETION>,
+    context: PVOID,
+) -> NTSTATUS {
+    let fake = fake(connector);
+    fake.state().event = (event.map_or(0, |f| f as usize), event_context.expose_provenance());
+    answer(fake, completion, context)
+}
+
+extern "win64" fn complete_connect_ex(
+    connector: *mut NDK_CONNECTOR,
+    event: Option<NDK_FN_DISCONNECT_EVENT_CALLBACK_EX>,
+    event_context: PVOID,
+    completion: Option<NDK_FN_REQUEST_COMPLETION>,
+    context: PVOID,
+) -> NTSTATUS {
+    let fake = fake(connector);
+    fake.state().event = (event.map_or(0, |f| f as usize), event_context.expose_provenance());
+    answer(fake, completion, context)
+}
+
+extern "win64" fn accept(
+    connector: *mut NDK_CONNECTOR,
+    qp: *mut NDK_QP,
+    _inbound: ULONG,
+    _outbound: ULONG,
+    _data: *const VOID,
+    _data_length: ULONG,
+    event: Option<NDK_FN_DISCONNECT_EVENT_CALLBACK>,
+    event_context: PVOID,
+    completion: Option<NDK_FN_REQUEST_COMPLETION>,
+    context: PVOID,
+) -> NTSTATUS {
+    fake(connector).depend_on(At::of(qp));
+    complete_connect(connector, event, event_context, completion, context)
+}
+
+extern "win64" fn accept_ex(
+    connector: *mut NDK_CONNECTOR,
+    qp: *mut NDK_QP,
+    _inbound: ULONG,
+    _outbound: ULONG,
+    _data: *const VOID,
+    _data_length: ULONG,
+    event: Option<NDK_FN_DISCONNECT_EVENT_CALLBACK_EX>,
+    event_context: PVOID,
+    completion: Option<NDK_FN_REQUEST_COMPLETION>,
+    context: PVOID,
+) -> NTSTATUS {
+    fake(connector).depend_on(At::of(qp));
+    complete_connect_ex(connector, event, event_context, completion, context)
+}
+
+extern "win64" fn reject(_connector: *mut NDK_CONNECTOR, _data: *const VOID, _length: ULONG) -> NTSTATUS {
+    STATUS_SUCCESS
+}
+
+extern "win64" fn connection_data(
+    _connector: *mut NDK_CONNECTOR,
+    _inbound: *mut ULONG,
+    _outbound: *mut ULONG,
+    _data: PVOID,
+    _length: *mut ULONG,
+) -> NTSTATUS {
+    STATUS_SUCCESS
+}
+
+extern "win64" fn connector_address(
+    _connector: *mut NDK_CONNECTOR,
+    _address: *mut SOCKADDR,
+    _length: *mut ULONG,
+) -> NTSTATUS {
+    STATUS_BUFFER_TOO_SMALL
+}
+
+extern "win64" fn disconnect(
+    connector: *mut NDK_CONNECTOR,
+    completion: Option<NDK_FN_REQUEST_COMPLETION>,
+    context: PVOID,
+) -> NTSTATUS {
+    answer(fake(connector), completion, context)
+}
+
+/// Tells a connector's consumer that the peer has gone.
+pub(crate) fn peer_disconnects(connector: *mut NDK_CONNECTOR) {
+    let fake = fake(connector);
+    let (event, context) = fake.state().event;
+    fake.hold();
+    // SAFETY: the number is the address of the callback that was passed for this, with this context.
+    unsafe {
+        let event = core::mem::transmute::<usize, NDK_FN_DISCONNECT_EVENT_CALLBACK>(event);
+        event(ptr::with_exposed_provenance_mut(context));
+    }
+    fake.release();
+}
+
+pub(crate) const CONNECTOR: NDK_CONNECTOR_DISPATCH = NDK_CONNECTOR_DISPATCH {
+    NdkCloseConnector: Some(close),
+    NdkQueryExtension: Some(query_extension),
+    NdkConnect: Some(connect),
+    NdkConnectWithSharedEndpoint: Some(connect_shared),
+    NdkCompleteConnect: Some(complete_connect),
+    NdkAccept: Some(accept),
+    NdkReject: Some(reject),
+    NdkGetConnectionData: Some(connection_data),
+    NdkGetLocalAddress: Some(connector_address),
+    NdkGetPeerAddress: Some(connector_address),
+    NdkDisconnect: Some(disconnect),
+    NdkCompleteConnectEx: Some(complete_connect_ex),
+    NdkAcceptEx: Some(accept_ex),
+};

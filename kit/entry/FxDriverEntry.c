@@ -2,9 +2,9 @@
  * The entry point of a KMDF driver: binds the framework, calls DriverEntry, unbinds when that fails and
  * when the driver unloads.
  *
- * The framework's own stub is not published. This one keeps to the loader's interface
- * (fxldr.h in https://github.com/microsoft/Windows-Driver-Frameworks) and to what the headers say of the
- * variables that it owns.
+ * The framework's own stub is not published. This one keeps to the loader's interface and to what the
+ * headers say of the variables that it owns. In https://github.com/microsoft/Windows-Driver-Frameworks
+ * these are src/framework/shared/inc/private/common/fxldr.h and src/publicinc/wdf/kmdf/1.33.
  */
 #include <ntddk.h>
 #include <wdf.h>
@@ -70,7 +70,8 @@ NTSTATUS NTAPI FxDriverEntry(PDRIVER_OBJECT DriverObject, PUNICODE_STRING Path)
     if (!NT_SUCCESS(Status)) {
         return Status;
     }
-    WdfDriverMiniportUnloadOverride = (WDFFUNC)MiniportUnload;
+    /* Until DriverEntry has succeeded, unbinding is this function's task alone. */
+    WdfDriverMiniportUnloadOverride = WdfFunctions_01033[WdfDriverMiniportUnloadTableIndex];
 
     Status = DriverEntry(DriverObject, Path);
     if (!NT_SUCCESS(Status)) {
@@ -81,6 +82,8 @@ NTSTATUS NTAPI FxDriverEntry(PDRIVER_OBJECT DriverObject, PUNICODE_STRING Path)
     if (WdfDriverGlobals->DisplaceDriverUnload) {
         DisplacedUnload = DriverObject->DriverUnload;
         DriverObject->DriverUnload = Unload;
+    } else {
+        WdfDriverMiniportUnloadOverride = (WDFFUNC)MiniportUnload;
     }
     return Status;
 }

@@ -9,7 +9,13 @@ use std::{
     process::Command,
 };
 
-use crate::{build::toolchain::Toolchain, failure::Failure, image, packages, step::Step};
+use self::toolchain::Toolchain;
+use crate::{
+    failure::Failure,
+    image::{self, Exports},
+    packages,
+    step::Step,
+};
 
 /// The drivers: the names of their packages in the kit's workspace.
 const DRIVERS: &[&str] = &["softndk"];
@@ -44,8 +50,9 @@ pub(crate) fn build() -> Result<Images, Failure> {
     let step = Step::start("check images");
     let images = root().join("target/softndk");
     fs::create_dir_all(&images).map_err(|error| Failure::file(&images, &error))?;
+    let exports = Exports::read(&root().join("kit/lib"))?;
     for driver in DRIVERS {
-        deliver(driver, &target.join(TARGET).join("release"), &images)?;
+        deliver(driver, &target.join(TARGET).join("release"), &images, &exports)?;
     }
     step.done();
     Ok(Images { softndk: images.join("softndk.sys") })
@@ -67,9 +74,9 @@ fn cargo(toolchain: &Toolchain, target: &Path) -> Command {
 }
 
 /// Checks one image and puts it beside its PDB and map file, under the names that they have on Windows.
-fn deliver(driver: &str, from: &Path, to: &Path) -> Result<(), Failure> {
+fn deliver(driver: &str, from: &Path, to: &Path, exports: &Exports) -> Result<(), Failure> {
     let image = from.join(format!("{driver}.dll"));
-    image::check(&image)?;
+    image::check(&image, exports)?;
     for (source, name) in [
         (image, format!("{driver}.sys")),
         (from.join(format!("{driver}.pdb")), format!("{driver}.pdb")),

@@ -3,7 +3,7 @@
 //!
 //! Both ends of every test use these declarations: the driver that is built for Windows and the
 //! simulator that plays Windows. A mistake here would be invisible to both, so each structure states its
-//! size and the offset of every member ([`layout!`]) and a wrong one does not compile. The
+//! size and the offset of every member and a wrong one does not compile. The
 //! figures come from published symbol files and documentation; each module's head says which.
 //!
 //! Names stand as Microsoft spells them, so that they can be searched in its pages. Conventions:
@@ -37,6 +37,7 @@ pub mod ndk;
 pub mod netioapi;
 pub mod sockaddr;
 pub mod status;
+pub mod tdi;
 pub mod wdf;
 pub mod wdm;
 pub mod wsk;

@@ -224,6 +224,8 @@ statuses! { NDIS_STATUS:
     NDIS_STATUS_BUFFER_OVERFLOW = 0x8000_0005;
     /// The adapter cannot be reset.
     NDIS_STATUS_NOT_RESETTABLE = 0x8001_0001;
+    /// The operation failed for no particular reason.
+    NDIS_STATUS_FAILURE = 0xC000_0001;
     /// A parameter has no legal value.
     NDIS_STATUS_INVALID_PARAMETER = 0xC000_000D;
     /// The device does not know this request.

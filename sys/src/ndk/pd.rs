@@ -37,7 +37,7 @@ layout! {
     }
 }
 
-/// Creates a memory region, for fast registration or for [`NDK_FN_REGISTER_MR`].
+/// Creates a memory region, for fast registration or for `NdkRegisterMr`.
 ///
 /// Documented statuses: `STATUS_SUCCESS`, `STATUS_PENDING`, `STATUS_INSUFFICIENT_RESOURCES`; others are
 /// possible.

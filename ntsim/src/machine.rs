@@ -10,6 +10,7 @@ use parking_lot::{Mutex, MutexGuard, RwLock};
 
 use crate::ex::fault::Injector;
 use crate::ex::pool::{self, Pool};
+use crate::ke::dispatcher::Dispatcher;
 use crate::loader::{self, Driver, Images, LoadError};
 use crate::report::Report;
 use crate::sched::processor::{self, Processor};
@@ -30,6 +31,7 @@ pub trait Part: Default + Send + Sync + 'static {
 pub struct State {
     pub(crate) processors: Box<[Processor]>,
     pub(crate) clock: Clock,
+    pub(crate) dispatcher: Dispatcher,
     pub(crate) threads: Threads,
     pub(crate) findings: Findings,
     pub(crate) images: Images,
@@ -121,6 +123,7 @@ impl Builder {
         let state: &'static State = Box::leak(Box::new(State {
             processors: (0..self.processors).map(|_| Processor::new()).collect(),
             clock: Clock::new(),
+            dispatcher: Dispatcher::default(),
             threads: Threads::default(),
             findings: Findings::default(),
             images: Images::default(),

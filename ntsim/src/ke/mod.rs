@@ -1,13 +1,23 @@
 //! The kernel core: levels, locks, DPCs, dispatcher objects.
 
+pub(crate) mod dispatcher;
+mod dpc;
 mod irql;
 mod live;
+pub(crate) mod object_exports;
 pub(crate) mod spin_lock;
 mod spin_lock_exports;
+mod wait_exports;
 
 use crate::export::Export;
 
 pub(crate) use live::objects as live_objects;
 
 /// The functions of this folder.
-pub(crate) const EXPORTS: &[&[Export]] = &[irql::EXPORTS, spin_lock_exports::EXPORTS];
+pub(crate) const EXPORTS: &[&[Export]] = &[
+    dpc::EXPORTS,
+    irql::EXPORTS,
+    object_exports::EXPORTS,
+    spin_lock_exports::EXPORTS,
+    wait_exports::EXPORTS,
+];

@@ -108,6 +108,28 @@ pub(crate) fn defer(target: Option<u32>, deferred: Deferred, first: bool) {
     super::lower(old);
 }
 
+/// As [`defer`], but the service thread of the processor runs it in any case.
+pub(crate) fn post(target: Option<u32>, deferred: Deferred, first: bool) {
+    let number = target.unwrap_or_else(super::processor);
+    let processor = &machine::current().processors[number as usize];
+    processor.push(deferred, first);
+    processor.ring();
+}
+
+/// Waits until what is queued on every processor has run. The caller is below DISPATCH_LEVEL.
+pub(crate) fn flush() {
+    let own = super::processor();
+    for (number, processor) in (0..).zip(&machine::current().processors) {
+        processor.owner.lock();
+        local::with(|local| {
+            local.processor.set(number);
+            let old = local.irql.replace(Irql::DISPATCH);
+            vacate(local, old);
+        });
+    }
+    local::with(|local| local.processor.set(own));
+}
+
 /// Takes the processor of the calling thread, or another that is free, and notes it as the thread's.
 #[inline]
 pub(super) fn occupy(local: &Local) {

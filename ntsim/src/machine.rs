@@ -11,6 +11,7 @@ use parking_lot::{Mutex, MutexGuard, RwLock};
 use crate::ex::fault::Injector;
 use crate::ex::pool::{self, Pool};
 use crate::ke::dispatcher::Dispatcher;
+use crate::ke::timer::{self, Timers};
 use crate::loader::{self, Driver, Images, LoadError};
 use crate::report::Report;
 use crate::sched::processor::{self, Processor};
@@ -32,6 +33,7 @@ pub struct State {
     pub(crate) processors: Box<[Processor]>,
     pub(crate) clock: Clock,
     pub(crate) dispatcher: Dispatcher,
+    pub(crate) timers: Timers,
     pub(crate) threads: Threads,
     pub(crate) findings: Findings,
     pub(crate) images: Images,
@@ -124,6 +126,7 @@ impl Builder {
             processors: (0..self.processors).map(|_| Processor::new()).collect(),
             clock: Clock::new(),
             dispatcher: Dispatcher::default(),
+            timers: Timers::default(),
             threads: Threads::default(),
             findings: Findings::default(),
             images: Images::default(),
@@ -140,6 +143,8 @@ impl Builder {
             })
             .expect("the host has threads for the machine's processors");
         }
+        sched::spawn("timers", move || timer::serve(&|| state.is_stopping()))
+            .expect("the host has a thread for the machine's timers");
         Machine { state, attached: Some(attached), _one: one }
     }
 }
@@ -183,6 +188,7 @@ impl Machine {
         parts.iter().for_each(|held| (held.inspect)(held.part));
         self.state.stopping.store(true, Ordering::Release);
         self.state.processors.iter().for_each(Processor::ring);
+        self.state.timers.ring();
         self.state.threads.join();
         let pool = pool::leaks(None);
         // SAFETY: every thread of the machine has ended, and its drivers are unloaded.

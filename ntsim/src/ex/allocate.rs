@@ -91,6 +91,9 @@ fn executable(pool: u64, tag: u32) {
 mod tests {
     use super::*;
     use crate::ex::{self, Faults};
+    use crate::ke::{
+        KeAcquireSpinLockAtDpcLevel, KeInitializeDpc, KeInitializeTimer, KeInsertQueueDpc, KeSetTimer,
+    };
     use crate::sched::{self, Irql};
     use crate::{Machine, Report};
 
@@ -252,5 +255,26 @@ mod tests {
         unsafe { ExFreePool(ExAllocatePool2(POOL_FLAG_NON_PAGED, 40, TAG)) };
         assert_eq!(ex::injected(), (0, 0));
         assert!(machine.shutdown().is_clean());
+    }
+
+    #[test]
+    fn freeing_a_timer_that_is_set_a_queued_dpc_or_a_held_lock_is_found() {
+        let machine = Machine::builder().boot();
+        unsafe {
+            let timer = ExAllocatePool2(POOL_FLAG_NON_PAGED, 64, TAG);
+            KeInitializeTimer(timer.cast());
+            KeSetTimer(timer.cast(), -100_000, ptr::null_mut());
+            ExFreePool(timer);
+            let old = sched::raise(Irql::DISPATCH);
+            let dpc = ExAllocatePool2(POOL_FLAG_NON_PAGED, 64, TAG);
+            KeInitializeDpc(dpc.cast(), None, ptr::null_mut());
+            KeInsertQueueDpc(dpc.cast(), ptr::null_mut(), ptr::null_mut());
+            ExFreePool(dpc);
+            let lock = ExAllocatePool2(POOL_FLAG_NON_PAGED, 8, TAG);
+            KeAcquireSpinLockAtDpcLevel(lock.cast());
+            ExFreePool(lock);
+            sched::lower(old);
+        }
+        assert_eq!(codes(&machine.shutdown()), [(0xC7, 0), (0xC7, 1), (0xC4, 0x100B)]);
     }
 }

@@ -152,7 +152,11 @@ impl Locked {
 ///
 /// # Safety
 /// The objects are dispatcher objects and stay so until this returns.
-pub(crate) unsafe fn wait(objects: &[*mut DISPATCHER_HEADER], all: bool, limit: Option<u64>) -> Option<usize> {
+pub(crate) unsafe fn wait(
+    objects: &[*mut DISPATCHER_HEADER],
+    all: bool,
+    limit: Option<u64>,
+) -> Option<usize> {
     let thread = sched::current().expect("a driver runs on a thread of the machine");
     let deadline = limit.map(|limit| sched::now() + limit);
     let objects = objects.iter().map(|object| Object(*object)).collect();

@@ -132,7 +132,7 @@ pub(super) unsafe fn insert(
     dpc: *mut KDPC,
     argument1: *mut c_void,
     argument2: *mut c_void,
-    defer: fn(Option<u32>, Deferred, bool),
+    defer: impl FnOnce(Option<u32>, Deferred, bool),
 ) -> bool {
     // SAFETY: the caller's promise.
     let claimed = unsafe { queued(dpc) };
@@ -163,7 +163,9 @@ unsafe fn run(context: *mut c_void) {
     unsafe { queued(dpc) }.store(ptr::null_mut(), Ordering::Release);
     match routine {
         // SAFETY: the driver named the routine for exactly this call.
-        Some(routine) => sched::call_driver("DeferredRoutine", || unsafe { routine(dpc, own, argument1, argument2) }),
+        Some(routine) => {
+            sched::call_driver("DeferredRoutine", || unsafe { routine(dpc, own, argument1, argument2) })
+        }
         None => verifier::report(Finding::new("DpcRoutine").text("a DPC without a routine was queued")),
     }
     debug_assert!(sched::irql() >= Irql::DISPATCH);

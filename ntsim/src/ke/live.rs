@@ -3,16 +3,18 @@
 use core::fmt;
 use core::ops::Range;
 
+use super::{dispatcher, timer};
+use crate::machine;
 use crate::verifier::Bugcheck;
 
 /// A kernel object that something still refers to.
 pub(crate) struct LiveObject {
     /// What it is.
-    pub(crate) what: &'static str,
+    what: &'static str,
     /// Where it is.
-    pub(crate) address: usize,
-    /// What Windows stops with if it finds such an object in the given range of freed memory.
-    pub(crate) bugcheck: fn(usize, Range<usize>) -> Option<Bugcheck>,
+    address: usize,
+    /// What Windows stops with when it finds it in freed memory.
+    pub(crate) bugcheck: Option<Bugcheck>,
 }
 
 impl fmt::Display for LiveObject {
@@ -21,8 +23,35 @@ impl fmt::Display for LiveObject {
     }
 }
 
-/// The objects in use within `range`.
-pub(crate) fn objects(range: &Range<usize>) -> Vec<LiveObject> {
-    let _ = range;
-    Vec::new()
+/// The objects in use within `range`, which is being freed. Timers and DPCs among them are taken out of
+/// their queues, so that the simulator does not touch them later.
+pub(crate) fn take_objects(range: &Range<usize>) -> Vec<LiveObject> {
+    let machine = machine::current();
+    let mut found = Vec::new();
+    let mut add = |what, address: usize, bugcheck| found.push(LiveObject { what, address, bugcheck });
+    // Bug check 0xC7: 0 for a timer, 1 for a DPC; its address; the range.
+    let invalid = |kind, address: usize| {
+        let parameters = [kind, address as u64, range.start as u64, range.end as u64];
+        Some(Bugcheck { code: 0xC7, parameters })
+    };
+    for address in machine.timers.armed().into_iter().filter(|address| range.contains(address)) {
+        if timer::forget(address) {
+            add("an active timer", address, invalid(0, address));
+        }
+    }
+    for processor in &machine.processors {
+        for address in processor.take(range) {
+            add("a queued DPC", address, invalid(1, address));
+        }
+    }
+    for thread in machine.threads.all() {
+        for address in thread.held.addresses().filter(|address| range.contains(address)) {
+            // Bug check 0xC4, code 0x100B: the lock, the thread that owns it.
+            let parameters = [0x100B, address as u64, core::ptr::from_ref(thread) as u64, 0];
+            add("a spin lock that is held", address, Some(Bugcheck { code: 0xC4, parameters }));
+        }
+    }
+    let awaited: Vec<_> = dispatcher::lock().awaited().filter(|address| range.contains(address)).collect();
+    awaited.into_iter().for_each(|address| add("an object that a thread waits for", address, None));
+    found
 }

@@ -4,8 +4,8 @@ use core::slice;
 
 use sys::status::{NTSTATUS, STATUS_INVALID_PARAMETER, STATUS_SUCCESS, STATUS_TIMEOUT, STATUS_WAIT_0};
 use sys::wdm::{
-    BOOLEAN, DISPATCHER_HEADER, KPROCESSOR_MODE, KWAIT_BLOCK, KWAIT_REASON, LARGE_INTEGER, MAXIMUM_WAIT_OBJECTS,
-    THREAD_WAIT_OBJECTS, UserMode, WAIT_TYPE, signature,
+    BOOLEAN, DISPATCHER_HEADER, KPROCESSOR_MODE, KWAIT_BLOCK, KWAIT_REASON, LARGE_INTEGER,
+    MAXIMUM_WAIT_OBJECTS, THREAD_WAIT_OBJECTS, UserMode, WAIT_TYPE, signature,
 };
 
 use super::dispatcher;
@@ -285,8 +285,9 @@ mod tests {
         let objects = [ptr::null_mut(); 4];
         let (kind, reason) = (WAIT_TYPE::WaitAny, KWAIT_REASON::Executive);
         let (none, blocks) = (ptr::null(), ptr::null_mut());
-        let status =
-            unsafe { KeWaitForMultipleObjects(4, objects.as_ptr(), kind, reason, KernelMode, 0, none, blocks) };
+        let status = unsafe {
+            KeWaitForMultipleObjects(4, objects.as_ptr(), kind, reason, KernelMode, 0, none, blocks)
+        };
         assert_eq!(status, STATUS_INVALID_PARAMETER);
         assert_eq!(machine.shutdown().findings[0].rule, "WaitObjects");
     }

@@ -42,7 +42,6 @@ fn irql_changed(name: &'static str, before: Irql, after: Irql) {
 fn lock_held(name: &'static str) {
     let lock = local::with(local::Local::last_held).unwrap_or(0);
     verifier::report(
-        Finding::new("SpinLock")
-            .text(format!("{name} returned with the spin lock at {lock:#x} held")),
+        Finding::new("SpinLock").text(format!("{name} returned with the spin lock at {lock:#x} held")),
     );
 }

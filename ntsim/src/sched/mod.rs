@@ -22,8 +22,8 @@ mod thread;
 pub(crate) mod time;
 
 pub use call::call_driver;
-pub use irql::{Irql, irql, lower, raise};
 pub(crate) use held::HeldLocks;
+pub use irql::{Irql, irql, lower, raise};
 pub(crate) use thread::Threads;
 pub use thread::{Attached, Thread, attach, block, current, spawn, wake};
 pub use time::{duration, elapsed, now, system_time};

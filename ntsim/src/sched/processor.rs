@@ -5,6 +5,7 @@
 //! code at DISPATCH_LEVEL on one processor never overlaps, DPCs included.
 
 use core::ffi::c_void;
+use core::ops::Range;
 use core::sync::atomic::{AtomicUsize, Ordering};
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, PoisonError};
@@ -80,7 +81,20 @@ impl Processor {
         before - queue.len()
     }
 
-    /// Whether a call is queued.
+    /// Takes back the calls whose contexts lie in `range`; returns these.
+    pub(crate) fn take(&self, range: &Range<usize>) -> Vec<usize> {
+        if self.is_idle() {
+            return Vec::new();
+        }
+        let mut queue = self.queue();
+        let inside = |deferred: &Deferred| range.contains(&(deferred.context as usize));
+        let taken = queue.iter().filter(|deferred| inside(deferred)).map(|d| d.context as usize).collect();
+        queue.retain(|deferred| !inside(deferred));
+        self.queued.store(queue.len(), Ordering::Release);
+        taken
+    }
+
+    /// Whether no call is queued.
     pub(crate) fn is_idle(&self) -> bool {
         self.queued.load(Ordering::Acquire) == 0
     }
@@ -108,9 +122,8 @@ pub(crate) fn defer(target: Option<u32>, deferred: Deferred, first: bool) {
     super::lower(old);
 }
 
-/// As [`defer`], but the service thread of the processor runs it in any case.
-pub(crate) fn post(target: Option<u32>, deferred: Deferred, first: bool) {
-    let number = target.unwrap_or_else(super::processor);
+/// Queues `deferred` for the service thread of processor `number`.
+pub(crate) fn post(number: u32, deferred: Deferred, first: bool) {
     let processor = &machine::current().processors[number as usize];
     processor.push(deferred, first);
     processor.ring();

@@ -17,6 +17,7 @@ impl Bugcheck {
     pub fn name(&self) -> &'static str {
         match self.code {
             0x0A => "IRQL_NOT_LESS_OR_EQUAL",
+            0x0C => "MAXIMUM_WAIT_OBJECTS_EXCEEDED",
             0x50 => "PAGE_FAULT_IN_NONPAGED_AREA",
             0x7C => "BUGCODE_NDIS_DRIVER",
             0x7E => "SYSTEM_THREAD_EXCEPTION_NOT_HANDLED",
@@ -25,6 +26,7 @@ impl Bugcheck {
             0xC1 => "SPECIAL_POOL_DETECTED_MEMORY_CORRUPTION",
             0xC2 => "BAD_POOL_CALLER",
             0xC4 => "DRIVER_VERIFIER_DETECTED_VIOLATION",
+            0xC7 => "TIMER_OR_DPC_INVALID",
             0xC9 => "DRIVER_VERIFIER_IOMANAGER_VIOLATION",
             0xCE => "DRIVER_UNLOADED_WITHOUT_CANCELLING_PENDING_OPERATIONS",
             0xD1 => "DRIVER_IRQL_NOT_LESS_OR_EQUAL",

@@ -57,9 +57,9 @@ pub(super) fn freeing(block: &Block, tag: Option<Tag>) {
         found("IrqlExFreePool", 0xC4, [code, level, block.kind.pool_type(), address], text);
     }
     let range = block.address..block.address + block.size;
-    for object in ke::live_objects(&range) {
+    for object in ke::take_live_objects(&range) {
         let mut finding = Finding::new("PoolLiveObject");
-        finding.bugcheck = (object.bugcheck)(object.address, range.clone());
+        finding.bugcheck = object.bugcheck;
         verifier::report(finding.text(format!("{}, freed with {object} inside", describe(block))));
     }
     for (start, end) in block.surroundings() {

@@ -1,10 +1,10 @@
-//! The Windows kernel interfaces that this project is built on: types, constants and function
-//! signatures, and nothing else.
+//! The Windows kernel interfaces that this project is built on: types, constants and function signatures,
+//! and nothing else.
 //!
-//! Both ends of every test use these declarations: the driver that is built for Windows and the
-//! simulator that plays Windows. A mistake here would be invisible to both, so each structure states its
-//! size and the offset of every member and a wrong one does not compile. The
-//! figures come from published symbol files and documentation; each module's head says which.
+//! Both ends of every test use these declarations: the driver that is built for Windows and the simulator
+//! that plays Windows. A mistake here would be invisible to both, so each structure states its size and
+//! the offset of every member, and a wrong one does not compile. The figures come from published symbol
+//! files and documentation; each module's head says which.
 //!
 //! Names stand as Microsoft spells them, so that they can be searched in its pages. Conventions:
 //!

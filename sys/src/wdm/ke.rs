@@ -1,11 +1,13 @@
 //! What `ntoskrnl.exe` exports under the prefix Ke: levels, locks, waits, timers, deferred calls.
 //!
-//! On x64, `KeRaiseIrql` is a macro over the export `KfRaiseIrql`; `KeLowerIrql`, `KeRaiseIrqlToDpcLevel` and
-//! (since Windows 10) `KeGetCurrentIrql` are exports, earlier an inline read of CR8
-//! (MicrosoftDocs/windows-driver-docs-ddi#1374). `KeInitializeSpinLock` is inline: a store of zero.
-//! `KeAcquireSpinLock` is a macro over `KeAcquireSpinLockRaiseToDpc`. `KeQueryInterruptTime` and
-//! `KeQuerySystemTime` are inline reads of the page that the kernel shares with everybody, at
-//! 0xFFFFF780_00000000.
+//! On x64, `KeRaiseIrql` is a macro over the export `KfRaiseIrql`, `KeAcquireSpinLock` one over
+//! `KeAcquireSpinLockRaiseToDpc`. Inline code once and exports now are `KeGetCurrentIrql` (a read of CR8
+//! before Windows 10, MicrosoftDocs/windows-driver-docs-ddi#1374) and `KeInitializeSpinLock` (a store of
+//! zero before Windows 8, as its page says). `KeQueryInterruptTime` and `KeQuerySystemTime` are inline
+//! reads of the page that the kernel shares with everybody, at 0xFFFFF780_00000000.
+//!
+//! Prototypes were compared with mingw-w64's headers, but for the two exact clocks, which those lack
+//! (pages `wdm/nf-wdm-kequeryinterrupttimeprecise` and `…-kequerysystemtimeprecise`).
 
 use super::*;
 use crate::status::NTSTATUS;

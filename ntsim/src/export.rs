@@ -66,11 +66,12 @@ pub fn all() -> impl Iterator<Item = &'static Export> {
         crate::ndk::EXPORTS,
         crate::ob::EXPORTS,
         crate::rtl::EXPORTS,
+        crate::wdf::EXPORTS,
     ]
-        .into_iter()
-        .flatten()
-        .copied()
-        .flatten()
+    .into_iter()
+    .flatten()
+    .copied()
+    .flatten()
 }
 
 /// Runs the body of an emulated function for a driver that just entered it.

@@ -41,6 +41,7 @@ mod report;
 mod rtl;
 pub mod sched;
 pub mod verifier;
+mod wdf;
 
 pub use machine::Machine;
 pub use report::Report;

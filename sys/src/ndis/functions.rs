@@ -50,7 +50,7 @@ imports! {
         AllocatedResources: *mut PVOID,
         AllocatedResourcesTranslated: *mut PVOID,
     );
-    /// The version of NDIS: major in the high word, minor in the low one. Any level.
+    /// The version of NDIS: major in the high word, minor in the low one. ≤ DISPATCH_LEVEL.
     fn NdisGetVersion() -> UINT;
 
     /// Opens a configuration. PASSIVE_LEVEL.
@@ -193,6 +193,6 @@ imports! {
     ) -> PVOID;
     /// Frees memory; the length may be zero. ≤ DISPATCH_LEVEL.
     fn NdisFreeMemory(VirtualAddress: PVOID, Length: UINT, MemoryFlags: UINT);
-    /// Sleeps for so many microseconds. PASSIVE_LEVEL.
+    /// Sleeps for so many microseconds. ≤ APC_LEVEL.
     fn NdisMSleep(MicrosecondsToSleep: ULONG);
 }

@@ -77,7 +77,7 @@ imports! {
     ) -> *mut SLIST_ENTRY;
     /// Takes all entries. Any level.
     fn ExpInterlockedFlushSList(ListHead: *mut SLIST_HEADER) -> *mut SLIST_ENTRY;
-    /// The number of entries. Any level.
+    /// The number of entries. ≤ DISPATCH_LEVEL.
     fn ExQueryDepthSList(SListHead: *mut SLIST_HEADER) -> USHORT;
     /// Puts an entry at the end of a list under a lock; returns the previous last. Any level.
     fn ExInterlockedInsertTailList(
@@ -94,9 +94,9 @@ imports! {
     /// Takes the first entry of a list under a lock, or null. Any level.
     fn ExInterlockedRemoveHeadList(ListHead: *mut LIST_ENTRY, Lock: *mut KSPIN_LOCK) -> *mut LIST_ENTRY;
 
-    /// Initialises rundown protection. ≤ DISPATCH_LEVEL.
+    /// Initialises rundown protection. ≤ APC_LEVEL.
     fn ExInitializeRundownProtection(RunRef: *mut EX_RUNDOWN_REF);
-    /// Makes it usable again after it ran down. ≤ DISPATCH_LEVEL.
+    /// Makes it usable again after it ran down. ≤ APC_LEVEL.
     fn ExReInitializeRundownProtection(RunRef: *mut EX_RUNDOWN_REF);
     /// Takes it, unless it has begun to run down. ≤ DISPATCH_LEVEL.
     fn ExAcquireRundownProtection(RunRef: *mut EX_RUNDOWN_REF) -> BOOLEAN;
@@ -108,7 +108,7 @@ imports! {
     fn ExReleaseRundownProtectionEx(RunRef: *mut EX_RUNDOWN_REF, Count: ULONG);
     /// Begins to run down and waits for the holders. ≤ APC_LEVEL.
     fn ExWaitForRundownProtectionRelease(RunRef: *mut EX_RUNDOWN_REF);
-    /// Marks it as run down. ≤ DISPATCH_LEVEL.
+    /// Marks it as run down. ≤ APC_LEVEL.
     fn ExRundownCompleted(RunRef: *mut EX_RUNDOWN_REF);
 
     /// Takes a fast mutex and raises to APC_LEVEL. ≤ APC_LEVEL.
@@ -117,9 +117,9 @@ imports! {
     fn ExTryToAcquireFastMutex(FastMutex: *mut FAST_MUTEX) -> BOOLEAN;
     /// Frees a fast mutex and goes back to the old level. APC_LEVEL.
     fn ExReleaseFastMutex(FastMutex: *mut FAST_MUTEX);
-    /// Takes a fast mutex within a critical region. ≤ APC_LEVEL.
+    /// Takes a fast mutex. APC_LEVEL, or within a critical region.
     fn ExAcquireFastMutexUnsafe(FastMutex: *mut FAST_MUTEX);
-    /// Frees a fast mutex within a critical region. ≤ APC_LEVEL.
+    /// Frees a fast mutex. APC_LEVEL, or within a critical region.
     fn ExReleaseFastMutexUnsafe(FastMutex: *mut FAST_MUTEX);
 
     /// Queues an executive work item. ≤ DISPATCH_LEVEL.

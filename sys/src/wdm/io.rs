@@ -37,7 +37,7 @@ imports! {
 
     /// Completes a request with a boost for its thread. ≤ DISPATCH_LEVEL.
     fn IofCompleteRequest(Irp: *mut IRP, PriorityBoost: CCHAR);
-    /// Sends a request to a device. Any level that the request admits.
+    /// Sends a request to a device. ≤ DISPATCH_LEVEL, and as the request admits.
     fn IofCallDriver(DeviceObject: *mut DEVICE_OBJECT, Irp: *mut IRP) -> NTSTATUS;
     /// Allocates a request. ≤ DISPATCH_LEVEL.
     fn IoAllocateIrp(StackSize: CCHAR, ChargeQuota: BOOLEAN) -> *mut IRP;
@@ -53,7 +53,7 @@ imports! {
     fn IoAcquireCancelSpinLock(Irql: *mut KIRQL);
     /// Frees the cancel spin lock. DISPATCH_LEVEL.
     fn IoReleaseCancelSpinLock(Irql: KIRQL);
-    /// Builds a device control request that completes with the caller's event. PASSIVE_LEVEL.
+    /// Builds a device control request that completes with the caller's event. ≤ APC_LEVEL.
     fn IoBuildDeviceIoControlRequest(
         IoControlCode: ULONG,
         DeviceObject: *mut DEVICE_OBJECT,
@@ -101,7 +101,7 @@ imports! {
     fn IoSizeofWorkItem() -> ULONG;
     /// Initialises a work item in the caller's own memory; the object is a driver or a device. Any level.
     fn IoInitializeWorkItem(IoObject: PVOID, IoWorkItem: *mut IO_WORKITEM);
-    /// Ends the use of an initialised work item. ≤ DISPATCH_LEVEL.
+    /// Ends the use of an initialised work item. Any level.
     fn IoUninitializeWorkItem(IoWorkItem: *mut IO_WORKITEM);
     /// The current process. Any level.
     fn IoGetCurrentProcess() -> PVOID;

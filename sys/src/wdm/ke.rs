@@ -73,7 +73,7 @@ imports! {
     fn KeResetEvent(Event: *mut KEVENT) -> LONG;
     /// Reads whether an event is signalled. ≤ DISPATCH_LEVEL.
     fn KeReadStateEvent(Event: *mut KEVENT) -> LONG;
-    /// Initialises a semaphore. Any level.
+    /// Initialises a semaphore. PASSIVE_LEVEL.
     fn KeInitializeSemaphore(Semaphore: *mut KSEMAPHORE, Count: LONG, Limit: LONG);
     /// Adds to a semaphore and returns its previous count. ≤ DISPATCH_LEVEL, PASSIVE_LEVEL to wait.
     fn KeReleaseSemaphore(

@@ -67,7 +67,7 @@ imports! {
     fn MmSizeOfMdl(Base: PVOID, Length: SIZE_T) -> SIZE_T;
     /// The physical address behind a nonpaged address. Any level.
     fn MmGetPhysicalAddress(BaseAddress: PVOID) -> PHYSICAL_ADDRESS;
-    /// Whether an address can be read without a page fault. Any level.
+    /// Whether an address can be read without a page fault. ≤ DISPATCH_LEVEL.
     fn MmIsAddressValid(VirtualAddress: PVOID) -> BOOLEAN;
     /// The address of an exported routine by its name. PASSIVE_LEVEL.
     fn MmGetSystemRoutineAddress(SystemRoutineName: PUNICODE_STRING) -> PVOID;

@@ -48,11 +48,11 @@ imports! {
     fn RtlInitAnsiString(DestinationString: *mut ANSI_STRING, SourceString: *const CHAR);
     /// Makes a counted string of a terminated one, which it does not copy. Any level.
     fn RtlInitString(DestinationString: *mut ANSI_STRING, SourceString: *const CHAR);
-    /// Copies as much as fits. ≤ APC_LEVEL; higher if both are resident.
+    /// Copies as much as fits. Any level if both are resident, else ≤ APC_LEVEL.
     fn RtlCopyUnicodeString(DestinationString: *mut UNICODE_STRING, SourceString: PCUNICODE_STRING);
-    /// Appends a terminated string. ≤ APC_LEVEL; higher if both are resident.
+    /// Appends a terminated string. Any level if both are resident, else ≤ APC_LEVEL.
     fn RtlAppendUnicodeToString(Destination: *mut UNICODE_STRING, Source: *const WCHAR) -> NTSTATUS;
-    /// Appends a counted string. ≤ APC_LEVEL; higher if both are resident.
+    /// Appends a counted string. Any level if both are resident, else ≤ APC_LEVEL.
     fn RtlAppendUnicodeStringToString(
         Destination: *mut UNICODE_STRING,
         Source: PCUNICODE_STRING,
@@ -85,9 +85,9 @@ imports! {
     fn RtlIntegerToUnicodeString(Value: ULONG, Base: ULONG, String: *mut UNICODE_STRING) -> NTSTATUS;
     /// Reads a number. PASSIVE_LEVEL.
     fn RtlUnicodeStringToInteger(String: PCUNICODE_STRING, Base: ULONG, Value: *mut ULONG) -> NTSTATUS;
-    /// Frees what a conversion allocated. PASSIVE_LEVEL.
+    /// Frees what a conversion allocated. ≤ APC_LEVEL.
     fn RtlFreeUnicodeString(UnicodeString: *mut UNICODE_STRING);
-    /// Frees what a conversion allocated. PASSIVE_LEVEL.
+    /// Frees what a conversion allocated. ≤ APC_LEVEL.
     fn RtlFreeAnsiString(AnsiString: *mut ANSI_STRING);
     /// How many leading bytes are equal. Any level.
     fn RtlCompareMemory(Source1: *const VOID, Source2: *const VOID, Length: SIZE_T) -> SIZE_T;

@@ -1,88 +1,90 @@
 //! `cargo xtask build`: the drivers' images from the kit's workspace, checked, under target/softndk.
 
 mod cache;
-mod toolchain;
 
 use std::{
     fs,
     path::{Path, PathBuf},
-    process::Command,
 };
 
-use self::toolchain::Toolchain;
 use crate::{
     failure::Failure,
     image::{self, Exports},
-    packages,
+    packages::{self, Use},
+    root,
     step::Step,
+    toolchain::{Compiler, TARGET, kit_target},
 };
 
 /// The drivers: the names of their packages in the kit's workspace.
-const DRIVERS: &[&str] = &["softndk"];
-
-/// What rustc calls the drivers' target.
-const TARGET: &str = "x86_64-pc-windows-msvc";
+pub(crate) const DRIVERS: &[&str] = &["softndk"];
 
 /// The built images.
 pub(crate) struct Images {
-    /// The provider.
-    pub(crate) softndk: PathBuf,
+    /// The folder that holds each driver's image, PDB and map file.
+    pub(crate) folder: PathBuf,
 }
 
-/// The root of the repository.
-pub(crate) fn root() -> &'static Path {
-    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    here.parent().unwrap_or(here)
+impl Images {
+    /// The image of one driver.
+    pub(crate) fn image(&self, driver: &str) -> PathBuf {
+        self.folder.join(format!("{driver}.sys"))
+    }
 }
 
 /// Installs what is missing, builds the drivers and checks their images.
 pub(crate) fn build() -> Result<Images, Failure> {
-    let toolchain = Toolchain::find();
-    packages::provide(toolchain.is_own())?;
-    let target = root().join("target/kit");
-    if !target.join(TARGET).exists() {
-        println!("The first build takes about five minutes on two cores; later ones take seconds.");
+    let compiler = Compiler::find();
+    packages::provide(|need| match need {
+        Use::Drivers => true,
+        Use::Compiler => compiler == Compiler::Debian,
+        Use::Lints => false,
+    })?;
+    images(compiler)
+}
+
+/// Builds the drivers and checks their images.
+pub(crate) fn images(compiler: Compiler) -> Result<Images, Failure> {
+    let built = kit_target().join(TARGET).join("release");
+    if !built.exists() {
+        println!("The first build of the drivers takes two to five minutes; later ones take seconds.");
     }
-    cache::refresh(&target)?;
+    cache::refresh(&kit_target())?;
     let step = Step::start("build drivers");
-    step.run(&mut cargo(&toolchain, &target))?;
+    let mut command = compiler.build();
+    for driver in DRIVERS {
+        command.args(["--package", driver]);
+    }
+    step.run(&mut command)?;
     step.done();
     let step = Step::start("check images");
-    let images = root().join("target/softndk");
-    fs::create_dir_all(&images).map_err(|error| Failure::file(&images, &error))?;
+    let images = Images { folder: root().join("target/softndk") };
+    fs::create_dir_all(&images.folder).map_err(|error| Failure::file(&images.folder, &error))?;
     let exports = Exports::read(&root().join("kit/lib"))?;
     for driver in DRIVERS {
-        deliver(driver, &target.join(TARGET).join("release"), &images, &exports)?;
+        deliver(driver, &built, &images, &exports)?;
     }
     step.done();
-    Ok(Images { softndk: images.join("softndk.sys") })
+    Ok(images)
 }
 
 /// Says where the images are.
 pub(crate) fn report(images: &Images) {
-    println!("{}", images.softndk.display());
-}
-
-/// The command that builds every driver.
-fn cargo(toolchain: &Toolchain, target: &Path) -> Command {
-    let mut command = toolchain.cargo(&root().join("kit"));
-    command.args(["build", "--release", "--target-dir"]).arg(target);
     for driver in DRIVERS {
-        command.args(["--package", driver]);
+        println!("{}", images.image(driver).display());
     }
-    command
 }
 
 /// Checks one image and puts it beside its PDB and map file, under the names that they have on Windows.
-fn deliver(driver: &str, from: &Path, to: &Path, exports: &Exports) -> Result<(), Failure> {
-    let image = from.join(format!("{driver}.dll"));
+fn deliver(driver: &str, built: &Path, images: &Images, exports: &Exports) -> Result<(), Failure> {
+    let image = built.join(format!("{driver}.dll"));
     image::check(&image, exports)?;
     for (source, name) in [
         (image, format!("{driver}.sys")),
-        (from.join(format!("{driver}.pdb")), format!("{driver}.pdb")),
-        (from.join(format!("deps/{driver}.map")), format!("{driver}.map")),
+        (built.join(format!("{driver}.pdb")), format!("{driver}.pdb")),
+        (built.join(format!("deps/{driver}.map")), format!("{driver}.map")),
     ] {
-        fs::copy(&source, to.join(name)).map_err(|error| Failure::file(&source, &error))?;
+        fs::copy(&source, images.folder.join(name)).map_err(|error| Failure::file(&source, &error))?;
     }
     Ok(())
 }

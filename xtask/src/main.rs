@@ -20,8 +20,9 @@ mod packages;
 mod run;
 mod step;
 mod test;
+mod toolchain;
 
-use std::process::ExitCode;
+use std::{path::Path, process::ExitCode};
 
 use clap::Parser;
 
@@ -50,4 +51,10 @@ fn main() -> ExitCode {
             failure.exit_code()
         }
     }
+}
+
+/// The root of the repository.
+fn root() -> &'static Path {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    here.parent().unwrap_or(here)
 }

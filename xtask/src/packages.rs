@@ -4,48 +4,74 @@ use std::process::Command;
 
 use crate::{failure::Failure, step::Step};
 
+/// What a package is needed for.
+#[derive(Clone, Copy)]
+pub(crate) enum Use {
+    /// Building drivers with any compiler.
+    Drivers,
+    /// Building drivers, where the active compiler lacks the Windows target.
+    Compiler,
+    /// Checking formatting and lints, with that compiler or where the active toolchain has no linters.
+    Lints,
+}
+
 /// A package and why it is needed.
 struct Package {
     name: &'static str,
+    used_for: Use,
     /// The oldest version that serves, where not every one does.
     at_least: Option<&'static str>,
     reason: &'static str,
 }
 
+impl Package {
+    const fn new(name: &'static str, used_for: Use, reason: &'static str) -> Self {
+        Self { name, used_for, at_least: None, reason }
+    }
+
+    const fn at_least(mut self, version: &'static str) -> Self {
+        self.at_least = Some(version);
+        self
+    }
+
+    /// Whether an installed `version` serves.
+    fn accepts(&self, version: &str) -> bool {
+        self.at_least.is_none_or(|at_least| {
+            Command::new("dpkg")
+                .args(["--compare-versions", version, "ge", at_least])
+                .status()
+                .is_ok_and(|status| status.success())
+        })
+    }
+}
+
+/// The release of Rust that the drivers have been built with. Debian 12 also has an older one, which has not
+/// been tried.
+const RUST: &str = "1.96";
+
 /// The list. There is no other one.
 const PACKAGES: &[Package] = &[
-    Package {
-        name: "rustc-web",
-        at_least: Some("1.96"),
-        reason: "a Rust compiler whose library sources Debian has too",
-    },
-    Package {
-        name: "rust-web-src",
-        at_least: Some("1.96"),
-        reason: "those sources, to build core and alloc for x86_64-pc-windows-msvc",
-    },
-    Package { name: "lld-22", at_least: None, reason: "lld-link, the linker for Windows images" },
-    Package { name: "llvm-22", at_least: None, reason: "llvm-dlltool and llvm-lib, for import libraries" },
-    Package { name: "clang-22", at_least: None, reason: "compiles the framework's entry stub" },
-    Package { name: "libclang1-22", at_least: None, reason: "bindgen reads the DDK headers with it" },
-    Package { name: "mingw-w64-common", at_least: None, reason: "the DDK headers" },
-    Package {
-        name: "mingw-w64-x86-64-dev",
-        at_least: None,
-        reason: "the export lists of the Windows kernel, to check imports against",
-    },
+    Package::new("rustc-web", Use::Compiler, "a compiler whose library sources Debian has too")
+        .at_least(RUST),
+    Package::new("rust-web-src", Use::Compiler, "those sources: core and alloc for the Windows target")
+        .at_least(RUST),
+    Package::new("rust-web-clippy", Use::Lints, "lints the drivers with that compiler").at_least(RUST),
+    Package::new("rustfmt-web", Use::Lints, "checks formatting").at_least(RUST),
+    Package::new("lld-22", Use::Drivers, "lld-link, the linker for Windows images"),
+    Package::new("llvm-22", Use::Drivers, "llvm-dlltool and llvm-lib, for import libraries"),
+    Package::new("clang-22", Use::Drivers, "compiles the framework's entry stub"),
+    Package::new("libclang1-22", Use::Drivers, "bindgen reads the DDK headers with it"),
+    Package::new("mingw-w64-common", Use::Drivers, "the DDK headers"),
+    Package::new("mingw-w64-x86-64-dev", Use::Drivers, "the kernel's export lists, to check imports against"),
 ];
 
-/// The packages that only a compiler without the Windows target needs.
-const COMPILER: &[&str] = &["rustc-web", "rust-web-src"];
-
-/// Installs what is missing. `own_compiler` says that the active toolchain has the Windows target.
+/// Installs what is missing of the packages that are `needed`.
 ///
 /// # Errors
 ///
 /// This process is not root, or the packages cannot be had.
-pub(crate) fn provide(own_compiler: bool) -> Result<(), Failure> {
-    let wanted = || PACKAGES.iter().filter(|package| !(own_compiler && COMPILER.contains(&package.name)));
+pub(crate) fn provide(needed: impl Fn(Use) -> bool) -> Result<(), Failure> {
+    let wanted = || PACKAGES.iter().filter(|package| needed(package.used_for));
     let absent = missing(wanted())?;
     if absent.is_empty() {
         return Ok(());
@@ -97,18 +123,6 @@ fn missing<'a>(packages: impl Iterator<Item = &'a Package>) -> Result<Vec<&'a Pa
         }
     }
     Ok(absent)
-}
-
-impl Package {
-    /// Whether an installed `version` serves.
-    fn accepts(&self, version: &str) -> bool {
-        self.at_least.is_none_or(|at_least| {
-            Command::new("dpkg")
-                .args(["--compare-versions", version, "ge", at_least])
-                .status()
-                .is_ok_and(|status| status.success())
-        })
-    }
 }
 
 /// The arguments that install `names` and nothing that they only recommend.

@@ -14,6 +14,6 @@ pub(crate) struct Options {
 /// Builds the drivers and moves the file.
 pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     let images = build::build()?;
-    let file = options.file.as_ref().unwrap_or(&images.softndk);
+    let file = options.file.clone().unwrap_or_else(|| images.image("softndk"));
     Err(Failure::work(format!("{}: nothing moves files yet", file.display())))
 }

@@ -1,6 +1,6 @@
 //! How bindgen reads the headers.
 
-use std::borrow::Borrow;
+use core::borrow::Borrow;
 
 use bindgen::{
     Builder, EnumVariation, Formatter, RustEdition,

@@ -10,8 +10,7 @@ use std::{
 
 use sha2::{Digest, Sha256};
 
-use super::root;
-use crate::failure::Failure;
+use crate::{failure::Failure, root};
 
 /// What the prototypes are made from: headers, how they are read, and the version of wdk-sys.
 const SOURCES: &[&str] = &["kit/include", "kit/wdk-build/src", "kit/Cargo.lock"];

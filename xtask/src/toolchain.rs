@@ -1,0 +1,124 @@
+//! The compilers: the active one, and Debian's for what the active one lacks.
+
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use crate::root;
+
+/// What rustc calls the drivers' target.
+pub(crate) const TARGET: &str = "x86_64-pc-windows-msvc";
+
+/// Where Debian puts the tools of its rustc-web.
+const DEBIAN: &str = "/usr/bin";
+
+/// The active cargo, run at the root of the repository.
+pub(crate) fn cargo() -> Command {
+    let mut command = Command::new(active());
+    command.current_dir(root());
+    command
+}
+
+/// The compiler that builds the drivers.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum Compiler {
+    /// The active one, which has the Windows target installed.
+    Active,
+    /// Debian's, which has the sources of core and alloc but not their build for that target.
+    Debian,
+}
+
+impl Compiler {
+    /// The active compiler where it has the target, else Debian's.
+    pub(crate) fn find() -> Self {
+        let libraries = Command::new("rustc")
+            .args(["--print", "target-libdir", "--target", TARGET])
+            .output()
+            .map(|output| PathBuf::from(String::from_utf8_lossy(&output.stdout).trim()));
+        if libraries.is_ok_and(|folder| has_core(&folder)) { Self::Active } else { Self::Debian }
+    }
+
+    /// `cargo build` of drivers, in the kit's workspace.
+    pub(crate) fn build(self) -> Command {
+        self.kit(Command::new(active()), "build")
+    }
+
+    /// `cargo clippy` of drivers, in the kit's workspace.
+    pub(crate) fn clippy(self) -> Command {
+        let command = match self {
+            Self::Active => Command::new(active()),
+            Self::Debian => debian("clippy"),
+        };
+        self.kit(command, "clippy")
+    }
+
+    /// A release build of some kind in the kit's workspace.
+    fn kit(self, mut command: Command, subcommand: &str) -> Command {
+        command.current_dir(root().join("kit")).arg(subcommand);
+        // Flags of the caller's would replace those of the workspace's configuration.
+        command.env_remove("RUSTFLAGS").env_remove("CARGO_ENCODED_RUSTFLAGS");
+        if self == Self::Debian {
+            // The sources serve this one compiler, which is a stable release like any other.
+            command.env("RUSTC", format!("{DEBIAN}/rustc")).env("RUSTC_BOOTSTRAP", "1");
+            command.arg("-Zbuild-std=core,alloc");
+        }
+        command.args(["--release", "--target-dir"]).arg(kit_target());
+        command
+    }
+}
+
+/// The linters for what runs on the host.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum Linters {
+    /// Those of the active toolchain.
+    Active,
+    /// Debian's, with Debian's compiler.
+    Debian,
+}
+
+impl Linters {
+    /// The active toolchain's where it has them, else Debian's.
+    pub(crate) fn find() -> Self {
+        let has = |tool| {
+            let version = cargo().args([tool, "--version"]).output();
+            version.is_ok_and(|output| output.status.success())
+        };
+        if has("clippy") && has("fmt") { Self::Active } else { Self::Debian }
+    }
+
+    /// `cargo <tool>`, run at the root of the repository.
+    pub(crate) fn cargo(self, tool: &str) -> Command {
+        let mut command = match self {
+            Self::Active => cargo(),
+            Self::Debian => debian(tool),
+        };
+        command.current_dir(root()).arg(tool);
+        command
+    }
+}
+
+/// Where the kit's workspace is built.
+pub(crate) fn kit_target() -> PathBuf {
+    root().join("target/kit")
+}
+
+/// The cargo that runs this program.
+fn active() -> PathBuf {
+    env::var_os("CARGO").map_or_else(|| "cargo".into(), PathBuf::from)
+}
+
+/// One of Debian's subcommands of cargo, with the compiler that it belongs to.
+fn debian(tool: &str) -> Command {
+    let mut command = Command::new(format!("{DEBIAN}/cargo-{tool}"));
+    command.env("CARGO", active()).env("RUSTC", format!("{DEBIAN}/rustc"));
+    command
+}
+
+/// Whether `folder` holds a built core.
+fn has_core(folder: &Path) -> bool {
+    fs::read_dir(folder).is_ok_and(|entries| {
+        entries.flatten().any(|entry| entry.file_name().to_string_lossy().starts_with("libcore-"))
+    })
+}

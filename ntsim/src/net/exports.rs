@@ -1,0 +1,266 @@
+//! The IP Helper functions of `netio.sys`.
+
+use core::ffi::c_void;
+use core::mem::{offset_of, size_of};
+use std::collections::HashMap;
+
+use parking_lot::Mutex;
+use sys::netioapi::{
+    MIB_UNICASTIPADDRESS_ROW, MIB_UNICASTIPADDRESS_TABLE, NET_LUID, UNICAST_IPADDRESS_CHANGE_CALLBACK,
+    signature,
+};
+use sys::sockaddr::{ADDRESS_FAMILY, AF_INET, AF_INET6, AF_UNSPEC};
+use sys::status::{
+    NTSTATUS, STATUS_INVALID_HANDLE, STATUS_INVALID_PARAMETER, STATUS_NO_MEMORY, STATUS_NOT_FOUND,
+    STATUS_SUCCESS,
+};
+use sys::wdm::HANDLE;
+
+use super::{Interface, notify, present};
+use crate::ex::fault;
+use crate::export::exports;
+use crate::machine::{self, Part};
+use crate::mm::Block;
+use crate::verifier::{self, Finding};
+
+/// The tables that were handed out and not returned, by address.
+#[derive(Default)]
+struct Tables {
+    live: Mutex<HashMap<usize, Block>>,
+}
+
+impl Part for Tables {
+    fn inspect(&self) {
+        let left = self.live.lock().len();
+        if left > 0 {
+            verifier::report(Finding::new("FreeMibTable").text(format!("{left} tables were never returned")));
+        }
+    }
+}
+
+fn tables() -> &'static Tables {
+    machine::current().part()
+}
+
+exports! {
+    "netio.sys", signature;
+
+    /// The identity of the interface with an index.
+    #[irql(PASSIVE..=DISPATCH)]
+    fn ConvertInterfaceIndexToLuid(index: u32, luid: *mut NET_LUID) -> NTSTATUS {
+        found(luid, |interface| interface.index == index, Interface::luid)
+    }
+
+    /// The index of the interface with an identity.
+    #[irql(PASSIVE..=DISPATCH)]
+    fn ConvertInterfaceLuidToIndex(luid: *const NET_LUID, index: *mut u32) -> NTSTATUS {
+        // SAFETY: the driver passes an identity or null.
+        let Some(luid) = (unsafe { luid.as_ref() }) else { return STATUS_INVALID_PARAMETER };
+        found(index, |interface| interface.luid() == *luid, |interface| interface.index)
+    }
+
+    /// The name that an administrator gave an interface; `length` is in characters.
+    #[irql(PASSIVE..=PASSIVE)]
+    fn ConvertInterfaceLuidToAlias(luid: *const NET_LUID, alias: *mut u16, length: usize) -> NTSTATUS {
+        // SAFETY: the driver passes an identity or null.
+        let Some(luid) = (unsafe { luid.as_ref() }) else { return STATUS_INVALID_PARAMETER };
+        let Some(interface) = present().into_iter().find(|interface| interface.luid() == *luid) else {
+            return STATUS_INVALID_PARAMETER;
+        };
+        let name: Vec<u16> = interface.alias.encode_utf16().chain([0]).collect();
+        if alias.is_null() || name.len() > length {
+            return STATUS_NO_MEMORY;
+        }
+        // SAFETY: the driver vouches for so many characters.
+        unsafe { core::ptr::copy_nonoverlapping(name.as_ptr(), alias, name.len()) };
+        STATUS_SUCCESS
+    }
+
+    /// The unicast addresses of a family.
+    #[irql(PASSIVE..=PASSIVE)]
+    fn GetUnicastIpAddressTable(
+        family: ADDRESS_FAMILY,
+        table: *mut *mut MIB_UNICASTIPADDRESS_TABLE,
+    ) -> NTSTATUS {
+        if table.is_null() || ![AF_UNSPEC, AF_INET, AF_INET6].contains(&family) {
+            return STATUS_INVALID_PARAMETER;
+        }
+        let interfaces = present();
+        let rows: Vec<_> = interfaces.iter().flat_map(Interface::rows).filter(|row| {
+            // SAFETY: the family is a member of every address.
+            family == AF_UNSPEC || unsafe { row.Address.si_family } == family
+        }).collect();
+        if rows.is_empty() {
+            return STATUS_NOT_FOUND;
+        }
+        if fault::strikes() {
+            return STATUS_NO_MEMORY;
+        }
+        let Some(made) = make_table(&rows) else { return STATUS_NO_MEMORY };
+        // SAFETY: the driver passes room for the pointer.
+        unsafe { table.write(made.cast()) };
+        STATUS_SUCCESS
+    }
+
+    /// Returns a table.
+    #[irql(PASSIVE..=DISPATCH)]
+    fn FreeMibTable(memory: *mut c_void) {
+        if tables().live.lock().remove(&(memory as usize)).is_none() && !memory.is_null() {
+            verifier::report(
+                Finding::new("FreeMibTable").text(format!("{memory:p} is no table, or was returned before")),
+            );
+        }
+    }
+
+    /// Asks to be told of changes to unicast addresses.
+    #[irql(PASSIVE..=PASSIVE)]
+    fn NotifyUnicastIpAddressChange(
+        family: ADDRESS_FAMILY,
+        callback: Option<UNICAST_IPADDRESS_CHANGE_CALLBACK>,
+        context: *mut c_void,
+        initial: u8,
+        handle: *mut HANDLE,
+    ) -> NTSTATUS {
+        let Some(callback) = callback.filter(|_| [AF_UNSPEC, AF_INET, AF_INET6].contains(&family)) else {
+            return STATUS_INVALID_PARAMETER;
+        };
+        if fault::strikes() {
+            return STATUS_NO_MEMORY;
+        }
+        let registered = notify::register(family, callback, context as usize, initial != 0);
+        // SAFETY: the driver passes room for the handle.
+        unsafe { handle.write(registered as HANDLE) };
+        STATUS_SUCCESS
+    }
+
+    /// Ends a registration, after waiting for a callback that runs.
+    #[irql(PASSIVE..=PASSIVE)]
+    fn CancelMibChangeNotify2(handle: HANDLE) -> NTSTATUS {
+        match notify::cancel(handle as usize) {
+            Some(true) => STATUS_SUCCESS,
+            Some(false) => {
+                verifier::report(
+                    Finding::new("CancelMibChangeNotify2")
+                        .text("a notification is cancelled from inside its own callback, which deadlocks"),
+                );
+                STATUS_INVALID_PARAMETER
+            }
+            None => STATUS_INVALID_HANDLE,
+        }
+    }
+}
+
+/// Writes what `what` yields of the interface for which `wanted` holds.
+fn found<T>(to: *mut T, wanted: impl Fn(&Interface) -> bool, what: impl FnOnce(&Interface) -> T) -> NTSTATUS {
+    let interfaces = present();
+    let Some(interface) = interfaces.iter().find(|interface| wanted(interface)) else {
+        return STATUS_INVALID_PARAMETER;
+    };
+    if to.is_null() {
+        return STATUS_INVALID_PARAMETER;
+    }
+    // SAFETY: the driver passes room for the result.
+    unsafe { to.write(what(interface)) };
+    STATUS_SUCCESS
+}
+
+/// A table of `rows`, in memory that the driver returns.
+fn make_table(rows: &[MIB_UNICASTIPADDRESS_ROW]) -> Option<*mut MIB_UNICASTIPADDRESS_TABLE> {
+    let start = offset_of!(MIB_UNICASTIPADDRESS_TABLE, Table);
+    let block = Block::new(start + size_of_val(rows).max(size_of::<MIB_UNICASTIPADDRESS_ROW>()))?;
+    let table = block.as_ptr::<MIB_UNICASTIPADDRESS_TABLE>();
+    // SAFETY: the block has room for the head and the rows.
+    unsafe { (&raw mut (*table).NumEntries).write(rows.len() as u32) };
+    // SAFETY: as above.
+    unsafe { core::ptr::copy_nonoverlapping(rows.as_ptr(), table.byte_add(start).cast(), rows.len()) };
+    tables().live.lock().insert(table as usize, block);
+    Some(table)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use super::*;
+    use crate::Machine;
+    use crate::net;
+    use sys::netioapi::MIB_NOTIFICATION_TYPE;
+
+    fn interface() -> Interface {
+        let addresses = vec![("10.0.0.1".parse().unwrap(), 24), ("fe80::1".parse().unwrap(), 64)];
+        Interface { index: 12, alias: "Ethernet 12".into(), addresses }
+    }
+
+    #[test]
+    fn index_identity_and_name_lead_to_each_other() {
+        let machine = Machine::builder().boot();
+        net::add(interface());
+        let (mut luid, mut index, mut alias) = (NET_LUID { Value: 0 }, 0, [0u16; 32]);
+        unsafe {
+            assert_eq!(ConvertInterfaceIndexToLuid(12, &mut luid), STATUS_SUCCESS);
+            assert_eq!(ConvertInterfaceLuidToIndex(&luid, &mut index), STATUS_SUCCESS);
+            assert_eq!(ConvertInterfaceLuidToAlias(&luid, alias.as_mut_ptr(), 32), STATUS_SUCCESS);
+            assert_eq!(ConvertInterfaceLuidToAlias(&luid, alias.as_mut_ptr(), 11), STATUS_NO_MEMORY);
+            assert_eq!(ConvertInterfaceIndexToLuid(13, &mut luid), STATUS_INVALID_PARAMETER);
+        }
+        assert_eq!(index, 12);
+        assert_eq!(String::from_utf16_lossy(&alias[..11]), "Ethernet 12");
+        assert!(machine.shutdown().is_clean());
+    }
+
+    #[test]
+    fn a_table_holds_the_addresses_of_its_family_and_must_be_returned() {
+        let machine = Machine::builder().boot();
+        net::add(interface());
+        let mut table = core::ptr::null_mut();
+        unsafe {
+            assert_eq!(GetUnicastIpAddressTable(AF_INET6, &mut table), STATUS_SUCCESS);
+            assert_eq!(((*table).NumEntries, (*table).Table[0].Address.si_family), (1, AF_INET6));
+            FreeMibTable(table.cast());
+            assert_eq!(GetUnicastIpAddressTable(AF_UNSPEC, &mut table), STATUS_SUCCESS);
+            assert_eq!((*table).NumEntries, 2);
+        }
+        assert_eq!(machine.shutdown().findings[0].rule, "FreeMibTable");
+    }
+
+    unsafe extern "win64" fn changed(
+        context: *mut c_void,
+        row: *const MIB_UNICASTIPADDRESS_ROW,
+        kind: MIB_NOTIFICATION_TYPE,
+    ) {
+        let told = unsafe { &*context.cast::<mpsc::Sender<(bool, i32)>>() };
+        told.send((row.is_null(), kind.0)).unwrap();
+    }
+
+    #[test]
+    fn a_driver_is_told_of_addresses_that_come_and_go() {
+        let machine = Machine::builder().boot();
+        let (send, told) = mpsc::channel::<(bool, i32)>();
+        let mut handle = core::ptr::null_mut();
+        unsafe {
+            let context = (&raw const send).cast_mut().cast();
+            let status = NotifyUnicastIpAddressChange(AF_INET, Some(changed), context, 1, &mut handle);
+            assert_eq!(status, STATUS_SUCCESS);
+        }
+        assert_eq!(told.recv().unwrap(), (true, 3));
+        net::add(interface());
+        assert_eq!(told.recv().unwrap(), (false, 1));
+        net::remove(12);
+        assert_eq!(told.recv().unwrap(), (false, 2));
+        unsafe {
+            assert_eq!(CancelMibChangeNotify2(handle), STATUS_SUCCESS);
+            assert_eq!(CancelMibChangeNotify2(handle), STATUS_INVALID_HANDLE);
+        }
+        assert!(machine.shutdown().is_clean());
+    }
+
+    #[test]
+    fn a_notification_that_is_never_cancelled_is_found() {
+        let machine = Machine::builder().boot();
+        let mut handle = core::ptr::null_mut();
+        unsafe {
+            NotifyUnicastIpAddressChange(AF_INET, Some(changed), core::ptr::null_mut(), 0, &mut handle)
+        };
+        assert_eq!(machine.shutdown().findings[0].rule, "MibChangeNotify");
+    }
+}

@@ -1,0 +1,82 @@
+//! Nonpaged memory with an MDL: what a consumer registers.
+
+use alloc::alloc::{Layout, alloc_zeroed, dealloc};
+use core::ptr::NonNull;
+
+use sys::status::{NTSTATUS, STATUS_INSUFFICIENT_RESOURCES, STATUS_INVALID_PARAMETER};
+use sys::wdm::MDL;
+
+use crate::kernel::PoolMdl;
+
+/// A buffer in nonpaged pool, zero at first.
+///
+/// A provider reads and writes the memory while it is registered or posted, so there are no references to
+/// it: bytes go in and out by copying.
+pub(crate) struct Buffer {
+    memory: NonNull<u8>,
+    layout: Layout,
+    length: u32,
+    // Dropped after `Drop::drop` has freed the memory, which it only describes.
+    mdl: PoolMdl,
+}
+
+// SAFETY: the memory is accessed through raw copies only.
+unsafe impl Send for Buffer {}
+// SAFETY: as above.
+unsafe impl Sync for Buffer {}
+
+impl Buffer {
+    /// A buffer of `length` bytes, at least one.
+    ///
+    /// # Errors
+    /// `STATUS_INSUFFICIENT_RESOURCES`.
+    pub(crate) fn new(length: u32) -> Result<Self, NTSTATUS> {
+        let layout =
+            Layout::from_size_align(length.max(1) as usize, 16).map_err(|_| STATUS_INVALID_PARAMETER)?;
+        // SAFETY: the layout's size is not zero.
+        let memory = NonNull::new(unsafe { alloc_zeroed(layout) }).ok_or(STATUS_INSUFFICIENT_RESOURCES)?;
+        // SAFETY: the memory is nonpaged and freed after the MDL is out of use.
+        match unsafe { PoolMdl::new(memory.as_ptr(), length.max(1)) } {
+            Ok(mdl) => Ok(Self { memory, layout, length: length.max(1), mdl }),
+            Err(status) => {
+                // SAFETY: the memory was just allocated with this layout.
+                unsafe { dealloc(memory.as_ptr(), layout) };
+                Err(status)
+            }
+        }
+    }
+
+    pub(crate) const fn mdl(&self) -> *mut MDL {
+        self.mdl.as_ptr()
+    }
+
+    pub(crate) const fn length(&self) -> u32 {
+        self.length
+    }
+
+    /// The address of the byte at `offset`, as SGEs name it.
+    pub(crate) fn address(&self, offset: u32) -> u64 {
+        (self.memory.as_ptr().wrapping_add(offset as usize) as usize) as u64
+    }
+
+    /// Copies `bytes` to the start of the buffer, as many as fit.
+    pub(crate) fn put(&self, bytes: &[u8]) {
+        let count = bytes.len().min(self.length as usize);
+        // SAFETY: both sides are at least `count` bytes, and a caller's slice is no part of the buffer.
+        unsafe { core::ptr::copy_nonoverlapping(bytes.as_ptr(), self.memory.as_ptr(), count) };
+    }
+
+    /// Copies the start of the buffer to `bytes`.
+    pub(crate) fn take(&self, bytes: &mut [u8]) {
+        let count = bytes.len().min(self.length as usize);
+        // SAFETY: both sides are at least `count` bytes, and a caller's slice is no part of the buffer.
+        unsafe { core::ptr::copy_nonoverlapping(self.memory.as_ptr(), bytes.as_mut_ptr(), count) };
+    }
+}
+
+impl Drop for Buffer {
+    fn drop(&mut self) {
+        // SAFETY: the memory was allocated with this layout, and its users are closed.
+        unsafe { dealloc(self.memory.as_ptr(), self.layout) };
+    }
+}

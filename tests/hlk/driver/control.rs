@@ -1,0 +1,103 @@
+//! The control codes, from raw buffers to calls and back.
+
+use protocol::control::{CLOSE_SESSION, COLLECT, OPEN_SESSION, QUERY_SESSION, RUN_SCENARIO, TRANSMIT};
+use protocol::{
+    ChunkRequest, CloseRequest, Level, Operation, ScenarioRequest, SessionRequest, VERSION,
+};
+use sys::status::{
+    NTSTATUS, STATUS_BUFFER_TOO_SMALL, STATUS_INVALID_DEVICE_REQUEST, STATUS_INVALID_PARAMETER,
+    STATUS_REVISION_MISMATCH, STATUS_SUCCESS,
+};
+use zerocopy::{FromBytes, Immutable, IntoBytes};
+
+use crate::device::Request;
+use crate::session::{Chunk, Side, Slot};
+use crate::{kernel, scenario};
+
+/// Serves a control request: its status and its information.
+///
+/// # Safety
+/// The request's buffer, lengths and MDL are those that the I/O manager made for its code.
+pub(crate) unsafe fn serve(slot: &Slot, request: &Request) -> (NTSTATUS, usize) {
+    // SAFETY: the caller's contract.
+    match unsafe { run(slot, request) } {
+        Ok(information) => (STATUS_SUCCESS, information),
+        Err(status) => (status, 0),
+    }
+}
+
+/// # Safety
+/// As [`serve`].
+unsafe fn run(slot: &Slot, request: &Request) -> Result<usize, NTSTATUS> {
+    match request.code {
+        OPEN_SESSION => {
+            // SAFETY: the code is buffered.
+            let input: SessionRequest = unsafe { input(request) }?;
+            check_version(input.version)?;
+            // SAFETY: the code is buffered.
+            unsafe { output(request, &*slot.open(&input)?) }
+        }
+        TRANSMIT | COLLECT => {
+            // SAFETY: the code is direct, with its small input in the system buffer.
+            let input: ChunkRequest = unsafe { input(request) }?;
+            let operation = Operation::try_from(input.operation).map_err(|_| STATUS_INVALID_PARAMETER)?;
+            if input.length as usize > request.output_length || input.length == 0 {
+                return Err(STATUS_INVALID_PARAMETER);
+            }
+            // SAFETY: the I/O manager has locked the pages for this request.
+            let memory = unsafe { kernel::system_address(request.mdl) }?;
+            let chunk = Chunk { operation, length: input.length, mdl: request.mdl, memory };
+            let side = if request.code == TRANSMIT { Side::Near } else { Side::Far };
+            slot.move_chunk(side, &chunk).map(|moved| moved as usize)
+        }
+        // SAFETY: the code is buffered.
+        QUERY_SESSION => unsafe { output(request, &slot.counters()?) },
+        CLOSE_SESSION => {
+            // SAFETY: the code is buffered.
+            let input: CloseRequest = unsafe { input(request) }?;
+            let level = Level::try_from(input.level).map_err(|_| STATUS_INVALID_PARAMETER)?;
+            // SAFETY: the code is buffered.
+            unsafe { output(request, &*slot.close(level)?) }
+        }
+        RUN_SCENARIO => {
+            // SAFETY: the code is buffered.
+            let input: ScenarioRequest = unsafe { input(request) }?;
+            check_version(input.version)?;
+            // SAFETY: the code is buffered.
+            unsafe { output(request, &*scenario::run(&input)?) }
+        }
+        _ => Err(STATUS_INVALID_DEVICE_REQUEST),
+    }
+}
+
+fn check_version(version: u32) -> Result<(), NTSTATUS> {
+    if version == VERSION { Ok(()) } else { Err(STATUS_REVISION_MISMATCH) }
+}
+
+/// The request's input.
+///
+/// # Safety
+/// The system buffer holds the input.
+unsafe fn input<T: FromBytes>(request: &Request) -> Result<T, NTSTATUS> {
+    if request.buffer.is_null() {
+        return Err(STATUS_INVALID_PARAMETER);
+    }
+    // SAFETY: the caller's contract; the I/O manager's buffer is private to the request.
+    let bytes = unsafe { core::slice::from_raw_parts(request.buffer, request.input_length) };
+    T::read_from_bytes(bytes).map_err(|_| STATUS_INVALID_PARAMETER)
+}
+
+/// Puts out `value`; returns its length.
+///
+/// # Safety
+/// The system buffer is that of a buffered code.
+unsafe fn output<T: IntoBytes + Immutable>(request: &Request, value: &T) -> Result<usize, NTSTATUS> {
+    if request.buffer.is_null() {
+        return Err(STATUS_BUFFER_TOO_SMALL);
+    }
+    // SAFETY: the caller's contract; the I/O manager's buffer is private to the request.
+    let bytes = unsafe { core::slice::from_raw_parts_mut(request.buffer, request.output_length) };
+    let value = value.as_bytes();
+    bytes.get_mut(..value.len()).ok_or(STATUS_BUFFER_TOO_SMALL)?.copy_from_slice(value);
+    Ok(value.len())
+}

@@ -1,0 +1,228 @@
+//! The kernel as the harness needs it: events, IRQL, time, IRPs and MDLs. The only module, with
+//! [`entry`](crate::entry), that calls what wdk-sys binds.
+
+use core::cell::UnsafeCell;
+use core::ffi::c_void;
+use core::mem::MaybeUninit;
+use core::ptr::null_mut;
+
+use protocol::Level;
+use sys::status::{NTSTATUS, STATUS_INSUFFICIENT_RESOURCES, STATUS_SUCCESS};
+use sys::wdm::{MDL, MDL_MAPPED_TO_SYSTEM_VA, MDL_SOURCE_IS_NONPAGED_POOL};
+use wdk_sys::{
+    KDPC, KEVENT, LARGE_INTEGER, PKDPC,
+    ntddk::{
+        IoAllocateMdl, IoFreeMdl, KeInitializeDpc, KeInitializeEvent, KeInsertQueueDpc,
+        KeQueryPerformanceCounter, KeSetEvent, KeWaitForSingleObject, MmBuildMdlForNonPagedPool,
+        MmMapLockedPagesSpecifyCache,
+    },
+};
+
+/// A kernel event. It may not move once it is initialised, so it is made in the place where it stays.
+pub(crate) struct Event(UnsafeCell<MaybeUninit<KEVENT>>);
+
+// SAFETY: the kernel's event functions synchronise.
+unsafe impl Sync for Event {}
+// SAFETY: an event belongs to no thread.
+unsafe impl Send for Event {}
+
+/// How an event forgets that it was signalled.
+#[derive(Clone, Copy)]
+pub(crate) enum Reset {
+    /// Never.
+    Never,
+    /// When it has let one waiter through.
+    ByWait,
+}
+
+impl Event {
+    /// An event that must be initialised, in its final place, before it is used.
+    pub(crate) const fn unplaced() -> Self {
+        Self(UnsafeCell::new(MaybeUninit::uninit()))
+    }
+
+    /// Initialises the event, not signalled. Nobody may be using it.
+    pub(crate) fn place(&self, reset: Reset) {
+        let kind = match reset {
+            Reset::Never => wdk_sys::_EVENT_TYPE::NotificationEvent,
+            Reset::ByWait => wdk_sys::_EVENT_TYPE::SynchronizationEvent,
+        };
+        // SAFETY: the event is in nonpaged memory, and nobody is using it.
+        unsafe { KeInitializeEvent(self.as_ptr(), kind, 0) };
+    }
+
+    /// Signals the event. IRQL <= DISPATCH_LEVEL.
+    pub(crate) fn set(&self) {
+        // SAFETY: the event is initialised; nothing waits in the same call.
+        unsafe { KeSetEvent(self.as_ptr(), 0, 0) };
+    }
+
+    /// Waits for the event; says whether it was signalled in time. IRQL = PASSIVE_LEVEL.
+    #[must_use]
+    pub(crate) fn wait(&self, milliseconds: u32) -> bool {
+        const UNITS_PER_MILLISECOND: i64 = 10_000;
+        // Negative: relative to now, in units of 100 ns.
+        let mut timeout =
+            LARGE_INTEGER { QuadPart: i64::from(milliseconds).saturating_mul(-UNITS_PER_MILLISECOND) };
+        // SAFETY: the event is initialised, the time-out lives through the call, the thread may wait.
+        let status = unsafe {
+            KeWaitForSingleObject(
+                self.as_ptr().cast(),
+                wdk_sys::_KWAIT_REASON::Executive,
+                0,
+                0,
+                &raw mut timeout,
+            )
+        };
+        status == STATUS_SUCCESS
+    }
+
+    fn as_ptr(&self) -> *mut KEVENT {
+        self.0.get().cast()
+    }
+}
+
+/// Runs `action` at `level`: at DISPATCH_LEVEL it runs in a DPC. IRQL = PASSIVE_LEVEL.
+pub(crate) fn at<R>(level: Level, action: impl FnOnce() -> R) -> R {
+    match level {
+        Level::Passive => action(),
+        Level::Dispatch => in_dpc(action),
+    }
+}
+
+struct Deferred<F, R> {
+    action: Option<F>,
+    result: MaybeUninit<R>,
+    done: Event,
+}
+
+fn in_dpc<F: FnOnce() -> R, R>(action: F) -> R {
+    let mut dpc = MaybeUninit::<KDPC>::uninit();
+    let mut deferred =
+        Deferred { action: Some(action), result: MaybeUninit::uninit(), done: Event::unplaced() };
+    deferred.done.place(Reset::Never);
+    let shared = &raw mut deferred;
+    // SAFETY: the DPC object is ours and not queued; its context lives until `done` is signalled.
+    unsafe { KeInitializeDpc(dpc.as_mut_ptr(), Some(run_deferred::<F, R>), shared.cast()) };
+    // SAFETY: the DPC object was just initialised.
+    unsafe { KeInsertQueueDpc(dpc.as_mut_ptr(), null_mut(), null_mut()) };
+    // SAFETY: the structure lives on this stack; the DPC and we share the event.
+    let done = unsafe { &(*shared).done };
+    // The stack must not go away under the DPC, however long that takes.
+    while !done.wait(60_000) {}
+    // SAFETY: the DPC wrote the result before it signalled, and is done with the structure.
+    unsafe { deferred.result.assume_init() }
+}
+
+unsafe extern "C" fn run_deferred<F: FnOnce() -> R, R>(
+    _dpc: PKDPC,
+    context: *mut c_void,
+    _first: *mut c_void,
+    _second: *mut c_void,
+) {
+    let shared = context.cast::<Deferred<F, R>>();
+    // SAFETY: `in_dpc` passed this structure and waits until `done` is signalled.
+    let action = unsafe { &mut (*shared).action };
+    if let Some(action) = action.take() {
+        let result = action();
+        // SAFETY: as above.
+        unsafe { (*shared).result = MaybeUninit::new(result) };
+    }
+    // SAFETY: as above; this is the last touch.
+    let done = unsafe { &(*shared).done };
+    done.set();
+}
+
+/// The performance counter, in ticks.
+pub(crate) fn ticks() -> u64 {
+    // SAFETY: the frequency is optional.
+    let now = unsafe { KeQueryPerformanceCounter(null_mut()) };
+    // SAFETY: every bit pattern of the union is an integer.
+    unsafe { now.QuadPart }.cast_unsigned()
+}
+
+/// Ticks of the performance counter in a second.
+pub(crate) fn frequency() -> u64 {
+    let mut frequency = LARGE_INTEGER { QuadPart: 0 };
+    // SAFETY: the out parameter lives through the call.
+    unsafe { KeQueryPerformanceCounter(&raw mut frequency) };
+    // SAFETY: every bit pattern of the union is an integer.
+    unsafe { frequency.QuadPart }.cast_unsigned()
+}
+
+/// An MDL over nonpaged memory.
+pub(crate) struct PoolMdl(*mut MDL);
+
+impl PoolMdl {
+    /// Describes `length` bytes at `address`.
+    ///
+    /// # Safety
+    /// They are nonpaged and stay allocated as long as the MDL.
+    ///
+    /// # Errors
+    /// `STATUS_INSUFFICIENT_RESOURCES`.
+    pub(crate) unsafe fn new(address: *mut u8, length: u32) -> Result<Self, NTSTATUS> {
+        // SAFETY: the function only computes from the address.
+        let mdl = unsafe { IoAllocateMdl(address.cast(), length, 0, 0, null_mut()) };
+        if mdl.is_null() {
+            return Err(STATUS_INSUFFICIENT_RESOURCES);
+        }
+        // SAFETY: the MDL was just allocated for this memory, which the caller says is nonpaged.
+        unsafe { MmBuildMdlForNonPagedPool(mdl) };
+        Ok(Self(mdl.cast()))
+    }
+
+    pub(crate) const fn as_ptr(&self) -> *mut MDL {
+        self.0
+    }
+}
+
+impl Drop for PoolMdl {
+    fn drop(&mut self) {
+        // SAFETY: the MDL came from IoAllocateMdl and was not locked.
+        unsafe { IoFreeMdl(self.0.cast()) };
+    }
+}
+
+/// The virtual address that an MDL's buffer begins with: what SGEs count from when they go through a
+/// region registered with it, whether or not it is mapped here (`MmGetMdlVirtualAddress`).
+///
+/// # Safety
+/// `mdl` is an MDL.
+pub(crate) unsafe fn mdl_address(mdl: *const MDL) -> u64 {
+    // SAFETY: the caller's contract.
+    let mdl = unsafe { &*mdl };
+    (mdl.StartVa as usize as u64).saturating_add(u64::from(mdl.ByteOffset))
+}
+
+/// The system address of an MDL's memory, as `MmGetSystemAddressForMdlSafe` finds it (an inline function,
+/// which wdk-sys does not bind).
+///
+/// # Safety
+/// `mdl` describes locked or nonpaged memory.
+///
+/// # Errors
+/// `STATUS_INSUFFICIENT_RESOURCES` when the memory can't be mapped.
+pub(crate) unsafe fn system_address(mdl: *mut MDL) -> Result<*mut u8, NTSTATUS> {
+    // From wdm.h: normal page priority, and no code in the mapping.
+    const NORMAL_PAGE_PRIORITY_NO_EXECUTE: u32 = 16 | 0x4000_0000;
+    // SAFETY: the caller passes an MDL.
+    let flags = unsafe { (*mdl).MdlFlags };
+    let address = if flags & (MDL_MAPPED_TO_SYSTEM_VA | MDL_SOURCE_IS_NONPAGED_POOL) == 0 {
+        // SAFETY: the MDL's pages are locked; a mapping in system space may fail with null only.
+        unsafe {
+            MmMapLockedPagesSpecifyCache(
+                mdl.cast(),
+                0,
+                wdk_sys::_MEMORY_CACHING_TYPE::MmCached,
+                null_mut(),
+                0,
+                NORMAL_PAGE_PRIORITY_NO_EXECUTE,
+            )
+        }
+    } else {
+        // SAFETY: the caller passes an MDL; the flags say that it has a system address.
+        unsafe { (*mdl).MappedSystemVa }
+    };
+    if address.is_null() { Err(STATUS_INSUFFICIENT_RESOURCES) } else { Ok(address.cast()) }
+}

@@ -1,0 +1,163 @@
+//! What the provider calls. Each callback stamps its begin and its end; what it does in between is what
+//! the test told it to do.
+
+use core::ffi::c_void;
+use core::sync::atomic::Ordering;
+
+use protocol::{Kind, Violation};
+use sys::ndk::{NDK_CONNECTOR, NDK_OBJECT_HEADER};
+use sys::status::{NTSTATUS, STATUS_SUCCESS};
+
+use super::{Call, Ledger, Object, stamp};
+use crate::kernel;
+
+/// How long, in microseconds, a callback stays before it returns, so that what must wait for its return
+/// has an opportunity not to.
+const DWELL: u64 = 20;
+
+/// A callback in progress.
+struct Inside<'o> {
+    object: &'o Object,
+}
+
+impl<'o> Inside<'o> {
+    fn enter(object: &'o Object) -> Self {
+        object.running.fetch_add(1, Ordering::AcqRel);
+        object.last_began.fetch_max(stamp(), Ordering::AcqRel);
+        Self { object }
+    }
+}
+
+impl Drop for Inside<'_> {
+    fn drop(&mut self) {
+        self.object.last_ended.fetch_max(stamp(), Ordering::AcqRel);
+        self.object.running.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+/// # Safety
+/// `context` is the address of a record in a ledger that lives.
+unsafe fn record<'r, R>(context: *mut c_void) -> &'r R {
+    // SAFETY: the caller's contract.
+    unsafe { &*context.cast_const().cast() }
+}
+
+/// `NDK_FN_CREATE_COMPLETION`
+pub(crate) unsafe extern "win64" fn created(
+    context: *mut c_void,
+    status: NTSTATUS,
+    object: *mut NDK_OBJECT_HEADER,
+) {
+    // SAFETY: the context of a create is its call.
+    let call: &Call = unsafe { record(context) };
+    // SAFETY: a create's subject is a record of the same ledger.
+    if status == STATUS_SUCCESS && let Some(subject) = unsafe { call.subject.as_ref() } {
+        subject.exists(object);
+    }
+    completed(call, status);
+}
+
+/// `NDK_FN_REQUEST_COMPLETION`
+pub(crate) unsafe extern "win64" fn request_completed(context: *mut c_void, status: NTSTATUS) {
+    // SAFETY: the context of a request is its call.
+    completed(unsafe { record(context) }, status);
+}
+
+fn completed(call: &Call, status: NTSTATUS) {
+    // SAFETY: a call's owner is a record of the same ledger.
+    let inside = Inside::enter(unsafe { &*call.owner });
+    // SAFETY: what is to be closed is a record of the same ledger.
+    if let Some(object) = unsafe { call.close_inside.as_ref() } {
+        object.close_here(true);
+    }
+    call.status.store(status, Ordering::Release);
+    call.completions.fetch_add(1, Ordering::AcqRel);
+    drop(inside);
+    call.done.set();
+}
+
+/// `NDK_FN_CLOSE_COMPLETION`
+pub(crate) unsafe extern "win64" fn close_completed(context: *mut c_void) {
+    // SAFETY: the context of a close is the object's record.
+    let object: &Object = unsafe { record(context) };
+    object.close.began.store(stamp(), Ordering::Release);
+    let running = object.running.load(Ordering::Acquire).cast_signed();
+    if running != 0 {
+        // SAFETY: the ledger owns the record.
+        let ledger: &Ledger = unsafe { &*object.ledger };
+        ledger.find(Violation::CallbackAfterClose, object.kind(), "close completion", running, 0);
+    }
+    object.close.completions.fetch_add(1, Ordering::AcqRel);
+    dwell();
+    object.close.ended.store(stamp(), Ordering::Release);
+    object.close.done.set();
+}
+
+fn dwell() {
+    let until = kernel::ticks().saturating_add(kernel::frequency().saturating_mul(DWELL) / 1_000_000);
+    while kernel::ticks() < until {
+        core::hint::spin_loop();
+    }
+}
+
+/// `NDK_FN_CQ_NOTIFICATION_CALLBACK`
+pub(crate) unsafe extern "win64" fn notified(context: *mut c_void, status: NTSTATUS) {
+    // SAFETY: the context of a CQ's notifications is its record.
+    let cq: &Object = unsafe { record(context) };
+    let inside = Inside::enter(cq);
+    // SAFETY: the ledger owns the record.
+    let ledger: &Ledger = unsafe { &*cq.ledger };
+    if cq.notifying.swap(true, Ordering::AcqRel) {
+        ledger.find(Violation::NotificationsOverlap, Kind::Cq, "notification", 2, 1);
+    }
+    let notifications = cq.events.fetch_add(1, Ordering::AcqRel).saturating_add(1);
+    let arms = cq.arms.load(Ordering::Acquire);
+    // A CQ that broke says so unasked.
+    if notifications > arms && status == STATUS_SUCCESS {
+        let (seen, expected) = (notifications.cast_signed(), arms.cast_signed());
+        ledger.find(Violation::NotifiedUnarmed, Kind::Cq, "notification", seen, expected);
+    }
+    if cq.closes_in_callback() {
+        cq.close_here(true);
+    }
+    cq.notifying.store(false, Ordering::Release);
+    drop(inside);
+    cq.signal();
+}
+
+/// `NDK_FN_CONNECT_EVENT_CALLBACK`
+pub(crate) unsafe extern "win64" fn connect_event(context: *mut c_void, connector: *mut NDK_CONNECTOR) {
+    // SAFETY: the context of a listener's events is its record.
+    let listener: &Object = unsafe { record(context) };
+    let inside = Inside::enter(listener);
+    // SAFETY: the ledger owns the record.
+    let ledger: &Ledger = unsafe { &*listener.ledger };
+    listener.events.fetch_add(1, Ordering::AcqRel);
+    match ledger.object(Kind::Connector, &[listener]) {
+        Ok(object) => {
+            object.exists(connector.cast());
+            if listener.closes_in_callback() {
+                object.close_here(true);
+            } else {
+                object.offer_from(listener);
+            }
+        }
+        // Without a record the connector could not be closed; the adapter's close would wait for ever.
+        Err(status) => ledger.find(Violation::TimedOut, Kind::Connector, "connect event", status, 0),
+    }
+    drop(inside);
+    listener.signal();
+}
+
+/// `NDK_FN_DISCONNECT_EVENT_CALLBACK`
+pub(crate) unsafe extern "win64" fn disconnected(context: *mut c_void) {
+    // SAFETY: the context of a connector's events is its record.
+    let connector: &Object = unsafe { record(context) };
+    let inside = Inside::enter(connector);
+    connector.events.fetch_add(1, Ordering::AcqRel);
+    if connector.closes_in_callback() {
+        connector.close_here(true);
+    }
+    drop(inside);
+    connector.signal();
+}

@@ -1,0 +1,137 @@
+//! The consumer's record of everything it asked for and everything that was called back.
+//!
+//! Every NDK object has an [`Object`], every create and request a [`Call`]; their addresses are the
+//! contexts that the provider gets. All they hold is atomic: callbacks come on any processor. Begin and
+//! end of each callback are stamped from one counter, so that, once the adapters are closed, the
+//! [`audit`](Ledger::audit) can say in which order things happened:
+//!
+//! - a call that returned a final status has no completion, one that returned STATUS_PENDING has one;
+//! - an object's close is complete after all its callbacks have returned, and no callback comes after it;
+//! - an antecedent's close is complete after its successors' close completions have returned.
+
+mod audit;
+mod call;
+mod callback;
+mod object;
+
+use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+
+use protocol::{Finding, Kind, Level, Text, Violation};
+use sys::status::{
+    NTSTATUS, STATUS_CONNECTION_INVALID, STATUS_INSUFFICIENT_RESOURCES, STATUS_IO_TIMEOUT, STATUS_PENDING,
+    STATUS_SUCCESS,
+};
+
+pub(crate) use self::call::{Call, Ticket};
+pub(crate) use self::callback::{
+    close_completed, connect_event, created, disconnected, notified, request_completed,
+};
+pub(crate) use self::object::{Object, Reaction};
+use crate::heap::List;
+
+/// How many milliseconds the harness gives the provider for anything.
+pub(crate) const PATIENCE: u32 = 10_000;
+
+/// A moment, on the clock that all callbacks share. Zero is before all.
+pub(crate) fn stamp() -> u64 {
+    static CLOCK: AtomicU64 = AtomicU64::new(1);
+    CLOCK.fetch_add(1, Ordering::AcqRel)
+}
+
+/// The record. It must outlive the adapters of the objects in it.
+pub(crate) struct Ledger {
+    /// The [`Level`] that NDK is called from.
+    level: AtomicU32,
+    objects: List<Object>,
+    calls: List<Call>,
+    findings: List<Finding>,
+    lost_findings: AtomicU32,
+}
+
+impl Ledger {
+    pub(crate) const fn new(level: Level) -> Self {
+        Self {
+            level: AtomicU32::new(level as u32),
+            objects: List::new(),
+            calls: List::new(),
+            findings: List::new(),
+            lost_findings: AtomicU32::new(0),
+        }
+    }
+
+    pub(crate) fn level(&self) -> Level {
+        Level::try_from(self.level.load(Ordering::Relaxed)).unwrap_or(Level::Passive)
+    }
+
+    /// From now on NDK is called from `level`.
+    pub(crate) fn call_from(&self, level: Level) {
+        self.level.store(level as u32, Ordering::Relaxed);
+    }
+
+    /// Adds an object that is about to be created, or was indicated.
+    pub(crate) fn object(&self, kind: Kind, antecedents: &[&Object]) -> Result<&Object, NTSTATUS> {
+        let object = self.objects.push(Object::new(self, kind))?;
+        object.place();
+        for antecedent in antecedents {
+            object.depend_on(antecedent)?;
+        }
+        Ok(object)
+    }
+
+    /// All objects, the newest first.
+    pub(crate) fn objects(&self) -> impl Iterator<Item = &Object> {
+        self.objects.iter()
+    }
+
+    /// Takes one connector that `listener` has offered, after waiting for it, but not longer than for the
+    /// `connect` that leads to it: its failure is the error.
+    pub(crate) fn take_offer(&self, listener: &Object, connect: Ticket<'_>) -> Result<&Object, NTSTATUS> {
+        const SLICE: u32 = 20;
+        for _ in 0..PATIENCE / SLICE {
+            if let Some(offer) = self.objects().find(|object| object.take_offer_of(listener)) {
+                return Ok(offer);
+            }
+            if connect.is_over() {
+                return Err(connect.wait().err().unwrap_or(STATUS_CONNECTION_INVALID));
+            }
+            let _ = listener.event_within(SLICE);
+        }
+        self.find(Violation::TimedOut, Kind::Listener, "connect event", STATUS_PENDING, STATUS_SUCCESS);
+        Err(STATUS_IO_TIMEOUT)
+    }
+
+    /// Records that the provider broke a rule.
+    pub(crate) fn find(&self, violation: Violation, kind: Kind, step: &str, seen: i32, expected: i32) {
+        let finding =
+            Finding { violation: violation as u32, kind: kind as u32, seen, expected, step: Text::new(step) };
+        if self.findings.push(finding).is_err() {
+            self.lost_findings.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Records a finding unless `seen` is `expected`.
+    pub(crate) fn expect(&self, step: &str, seen: i32, expected: i32) {
+        if seen != expected {
+            self.find(Violation::Unexpected, Kind::None, step, seen, expected);
+        }
+    }
+
+    /// Records a finding unless `seen` is one of `expected`. A failed allocation is always a good answer:
+    /// the tests provoke it, and the callers see it as the status it is.
+    pub(crate) fn expect_one_of(&self, step: &str, seen: i32, expected: &[i32]) {
+        if !expected.contains(&seen) && seen != STATUS_INSUFFICIENT_RESOURCES {
+            self.find(
+                Violation::Unexpected,
+                Kind::None,
+                step,
+                seen,
+                expected.first().copied().unwrap_or_default(),
+            );
+        }
+    }
+
+    /// Records a finding unless `holds`.
+    pub(crate) fn require(&self, step: &str, holds: bool) {
+        self.expect(step, i32::from(holds), 1);
+    }
+}

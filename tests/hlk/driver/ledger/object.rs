@@ -1,0 +1,265 @@
+//! One NDK object, its callbacks and its close.
+
+use core::ptr::{self, null_mut};
+use core::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, AtomicU32, AtomicU64, Ordering};
+
+use protocol::{Kind, Violation};
+use sys::ndk::{NDK_FN_CLOSE_OBJECT, NDK_OBJECT_HEADER};
+use sys::status::{STATUS_PENDING, STATUS_SUCCESS};
+
+use super::{Ledger, PATIENCE, close_completed, stamp};
+use crate::heap::List;
+use crate::kernel::{self, Event, Reset};
+use crate::ndk;
+
+/// What an event or notification callback of an object does, besides signalling the event.
+#[derive(Clone, Copy, PartialEq, Eq)]
+#[repr(u32)]
+pub(crate) enum Reaction {
+    /// Nothing.
+    Signal = 0,
+    /// Closes the object that the callback hands over or is about.
+    Close = 1,
+}
+
+/// The record of an object. Its address is the context of its events and of its close completion.
+pub(crate) struct Object {
+    pub(super) ledger: *const Ledger,
+    kind: Kind,
+    pointer: AtomicPtr<NDK_OBJECT_HEADER>,
+    pub(super) antecedents: List<Antecedent>,
+    /// The listener that offered this connector, until somebody takes it.
+    offered_by: AtomicPtr<Object>,
+
+    /// Callbacks that are running, the close completion not counted.
+    pub(super) running: AtomicU32,
+    pub(super) last_began: AtomicU64,
+    pub(super) last_ended: AtomicU64,
+    /// Event and notification callbacks so far.
+    pub(super) events: AtomicU32,
+    event: Event,
+    reaction: AtomicU32,
+    /// Of a CQ: how often it was armed.
+    pub(super) arms: AtomicU32,
+    /// Of a CQ: a notification is running.
+    pub(super) notifying: AtomicBool,
+
+    pub(super) close: Close,
+}
+
+/// An object that must outlive another one.
+pub(super) struct Antecedent(pub(super) *const Object);
+
+// SAFETY: the pointer is that of a record that lives as long as the ledger.
+unsafe impl Sync for Antecedent {}
+// SAFETY: as above.
+unsafe impl Send for Antecedent {}
+
+/// What is known of an object's close. Stamps are zero until the moment has come.
+pub(super) struct Close {
+    /// Whether it was asked for.
+    pub(super) requested: AtomicBool,
+    pub(super) inside: AtomicBool,
+    pub(super) called: AtomicU64,
+    pub(super) returned: AtomicU64,
+    pub(super) status: AtomicI32,
+    pub(super) began: AtomicU64,
+    pub(super) ended: AtomicU64,
+    pub(super) completions: AtomicU32,
+    pub(super) done: Event,
+}
+
+// SAFETY: the ledger pointer is only used while the ledger lives; the rest is atomic.
+unsafe impl Sync for Object {}
+// SAFETY: a record belongs to no thread.
+unsafe impl Send for Object {}
+
+impl Object {
+    pub(super) const fn new(ledger: &Ledger, kind: Kind) -> Self {
+        Self {
+            ledger: ptr::from_ref(ledger),
+            kind,
+            pointer: AtomicPtr::new(null_mut()),
+            antecedents: List::new(),
+            offered_by: AtomicPtr::new(null_mut()),
+            running: AtomicU32::new(0),
+            last_began: AtomicU64::new(0),
+            last_ended: AtomicU64::new(0),
+            events: AtomicU32::new(0),
+            event: Event::unplaced(),
+            reaction: AtomicU32::new(Reaction::Signal as u32),
+            arms: AtomicU32::new(0),
+            notifying: AtomicBool::new(false),
+            close: Close {
+                requested: AtomicBool::new(false),
+                inside: AtomicBool::new(false),
+                called: AtomicU64::new(0),
+                returned: AtomicU64::new(0),
+                status: AtomicI32::new(STATUS_PENDING),
+                began: AtomicU64::new(0),
+                ended: AtomicU64::new(0),
+                completions: AtomicU32::new(0),
+                done: Event::unplaced(),
+            },
+        }
+    }
+
+    pub(super) fn place(&self) {
+        self.event.place(Reset::ByWait);
+        self.close.done.place(Reset::Never);
+    }
+
+    pub(crate) const fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// The NDK object; null as long as there is none.
+    pub(crate) fn pointer(&self) -> *mut NDK_OBJECT_HEADER {
+        self.pointer.load(Ordering::Acquire)
+    }
+
+    fn ledger(&self) -> &Ledger {
+        // SAFETY: the ledger owns this record, so it outlives it.
+        unsafe { &*self.ledger }
+    }
+
+    /// The provider has made the object.
+    pub(crate) fn exists(&self, pointer: *mut NDK_OBJECT_HEADER) {
+        // SAFETY: the provider says that this is an object of its own.
+        let kind = unsafe { pointer.as_ref() }.map_or(0, |header| header.ObjectType.0);
+        let expected = (self.kind as u32).cast_signed();
+        if kind == expected {
+            self.pointer.store(pointer, Ordering::Release);
+        } else {
+            self.ledger().find(Violation::BadObject, self.kind, "create", kind, expected);
+        }
+    }
+
+    /// From now on `antecedent` must outlive this object.
+    pub(crate) fn depend_on(&self, antecedent: &Object) -> Result<(), i32> {
+        self.antecedents.push(Antecedent(ptr::from_ref(antecedent))).map(drop)
+    }
+
+    /// Whether the object was made and nobody has asked for its close.
+    pub(crate) fn is_open(&self) -> bool {
+        !self.pointer().is_null() && !self.close.requested.load(Ordering::Acquire)
+    }
+
+    /// What the object's next callbacks are to do.
+    pub(crate) fn react(&self, reaction: Reaction) {
+        self.reaction.store(reaction as u32, Ordering::Release);
+    }
+
+    pub(super) fn closes_in_callback(&self) -> bool {
+        self.reaction.load(Ordering::Acquire) == Reaction::Close as u32
+    }
+
+    pub(super) fn offer_from(&self, listener: &Object) {
+        self.offered_by.store(ptr::from_ref(listener).cast_mut(), Ordering::Release);
+    }
+
+    pub(super) fn take_offer_of(&self, listener: &Object) -> bool {
+        let listener = ptr::from_ref(listener).cast_mut();
+        self.offered_by
+            .compare_exchange(listener, null_mut(), Ordering::AcqRel, Ordering::Relaxed)
+            .is_ok()
+    }
+
+    pub(super) fn signal(&self) {
+        self.event.set();
+    }
+
+    /// Event and notification callbacks so far.
+    pub(crate) fn events(&self) -> u32 {
+        self.events.load(Ordering::Acquire)
+    }
+
+    /// Waits for the next event or notification of this object that nobody has waited for.
+    #[must_use]
+    pub(crate) fn wait_for_event(&self, step: &str) -> bool {
+        let came = self.event.wait(PATIENCE);
+        if !came {
+            self.ledger().find(Violation::TimedOut, self.kind, step, STATUS_PENDING, STATUS_SUCCESS);
+        }
+        came
+    }
+
+    /// Waits at most this many milliseconds for an event; says whether it came.
+    pub(crate) fn event_within(&self, milliseconds: u32) -> bool {
+        self.event.wait(milliseconds)
+    }
+
+    /// Counts that a CQ is armed; to be called before the provider is told.
+    pub(crate) fn arm(&self) {
+        self.arms.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// Closes the object, from the level that the ledger's calls come from. IRQL = PASSIVE_LEVEL.
+    pub(crate) fn close(&self) {
+        kernel::at(self.ledger().level(), || self.close_here(false));
+    }
+
+    /// Closes the object from where the caller is. A close that was asked for already is left alone.
+    pub(super) fn close_here(&self, inside: bool) {
+        let pointer = self.pointer();
+        if pointer.is_null() || self.close.requested.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        self.close.inside.store(inside, Ordering::Relaxed);
+        let function: Option<NDK_FN_CLOSE_OBJECT> = ndk::close_function(self.kind, pointer);
+        let Some(function) = function else {
+            self.ledger().find(Violation::BadObject, self.kind, "close slot", 0, 1);
+            return;
+        };
+        self.close.called.store(stamp(), Ordering::Release);
+        // SAFETY: the object is open, and this is its one close.
+        let status =
+            unsafe { function(pointer, Some(close_completed), ptr::from_ref(self).cast_mut().cast()) };
+        // The completion may have run, but the ledger lives on: its adapters are not closed yet.
+        self.close.status.store(status, Ordering::Release);
+        self.close.returned.store(stamp(), Ordering::Release);
+        match status {
+            STATUS_PENDING => {}
+            STATUS_SUCCESS => {
+                let running = self.running.load(Ordering::Acquire).cast_signed();
+                if running != 0 {
+                    self.ledger().find(Violation::CallbackAfterClose, self.kind, "close", running, 0);
+                }
+                self.close.done.set();
+            }
+            other => {
+                self.ledger().find(Violation::CloseFailed, self.kind, "close", other, STATUS_SUCCESS);
+                self.close.done.set();
+            }
+        }
+    }
+
+    /// Closes an adapter through `close`, which blocks until it is done. IRQL = PASSIVE_LEVEL.
+    pub(crate) fn closed_by(&self, close: impl FnOnce()) {
+        if self.pointer().is_null() || self.close.requested.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        self.close.called.store(stamp(), Ordering::Release);
+        close();
+        self.close.status.store(STATUS_SUCCESS, Ordering::Release);
+        self.close.returned.store(stamp(), Ordering::Release);
+    }
+
+    /// Waits until a close that was asked for is complete.
+    #[must_use]
+    pub(crate) fn wait_closed(&self) -> bool {
+        let closed = self.close.done.wait(PATIENCE);
+        if !closed {
+            self.ledger().find(Violation::TimedOut, self.kind, "close", STATUS_PENDING, STATUS_SUCCESS);
+        }
+        closed
+    }
+
+    /// Whether the close is complete.
+    pub(crate) fn is_closed(&self) -> bool {
+        match self.close.status.load(Ordering::Acquire) {
+            STATUS_PENDING => self.close.ended.load(Ordering::Acquire) != 0,
+            _ => true,
+        }
+    }
+}

@@ -1,0 +1,43 @@
+//! `ndkhlk.sys`: a kernel-mode NDK consumer that puts a provider to the test.
+//!
+//! A runner in user mode talks to it by the control codes of `protocol`. The layers, each using those
+//! below it:
+//!
+//! | module | knows |
+//! |---|---|
+//! | `entry`, `device`, `control` | the I/O manager: device, handles, control codes |
+//! | `session`, `scenario` | what the harness does to a provider |
+//! | `stage`, `pair`, `work` | open adapters, connected sides, work requests |
+//! | `ndk`, `wsk` | NDK and WSK functions, as methods |
+//! | `ledger` | everything that was asked for and everything that was called back |
+//! | `kernel`, `heap` | events, IRQL, time, memory |
+//!
+//! The harness itself keeps the rules of a consumer and verifies those of a provider (`ledger`). It blocks
+//! only in the threads of its callers, never in a callback.
+
+#![cfg(windows)]
+#![no_std]
+
+extern crate alloc;
+extern crate wdk_panic as _;
+
+mod buffer;
+mod control;
+mod device;
+mod entry;
+mod heap;
+mod kernel;
+mod ledger;
+mod ndk;
+mod pair;
+mod scenario;
+mod session;
+mod stage;
+mod work;
+mod wsk;
+
+use wdk_alloc::WdkAllocator;
+
+/// Rust's allocations come from nonpaged pool.
+#[global_allocator]
+static ALLOCATOR: WdkAllocator = WdkAllocator;

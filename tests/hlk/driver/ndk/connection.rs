@@ -1,0 +1,193 @@
+//! Listening, connecting, accepting, disconnecting.
+
+use protocol::Endpoint;
+use sys::ndk::{NDK_CONNECTOR, NDK_LISTENER, NDK_QP};
+use sys::sockaddr::SOCKADDR;
+use sys::status::NTSTATUS;
+
+use super::{Handle, call};
+use crate::kernel;
+use crate::ledger::{self, Call, Ticket};
+
+/// A socket address as NDK takes it.
+#[derive(Clone, Copy)]
+#[repr(C, align(8))]
+pub(crate) struct Address {
+    bytes: [u8; 28],
+    length: u32,
+}
+
+impl Address {
+    pub(crate) const fn of(end: &Endpoint) -> Self {
+        Self { bytes: end.address, length: end.address_length }
+    }
+
+    fn as_ptr(&self) -> *const SOCKADDR {
+        self.bytes.as_ptr().cast()
+    }
+}
+
+/// How many RDMA Reads may be in flight.
+#[derive(Clone, Copy)]
+pub(crate) struct ReadLimits {
+    pub(crate) inbound: u32,
+    pub(crate) outbound: u32,
+}
+
+fn length(data: &[u8]) -> u32 {
+    u32::try_from(data.len()).unwrap_or(u32::MAX)
+}
+
+/// The start of `data`, or null if there is none.
+fn start(data: &[u8]) -> *const core::ffi::c_void {
+    if data.is_empty() { core::ptr::null() } else { data.as_ptr().cast() }
+}
+
+/// What the completion of a request does besides completing it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Inside {
+    Nothing,
+    /// It closes the object that the request was made on.
+    Close,
+}
+
+impl<'l> Handle<'l, NDK_LISTENER> {
+    pub(crate) fn listen(self, address: &Address, inside: Inside) -> Result<Ticket<'l>, NTSTATUS> {
+        self.request("listen", inside, |context| {
+            call!(self.NdkListen(address.as_ptr(), address.length, Some(ledger::request_completed), context))
+        })
+    }
+
+    /// Pauses the listener's connect events or lets them run again.
+    pub(crate) fn control_connect_events(self, pause: bool) {
+        kernel::at(self.ledger.level(), || call!(self.NdkControlConnectEvents(u8::from(pause)) or ()));
+    }
+
+    /// The address that is listened on, and the status.
+    pub(crate) fn local_address(self) -> (NTSTATUS, Endpoint) {
+        fetch_address(|address, length| call!(self.NdkGetLocalAddress(address, length)))
+    }
+}
+
+impl<'l> Handle<'l, NDK_CONNECTOR> {
+    /// `NdkConnect`. The QP becomes an antecedent of the connector.
+    pub(crate) fn connect(
+        self,
+        qp: Handle<'l, NDK_QP>,
+        from: &Address,
+        to: &Address,
+        limits: ReadLimits,
+        private_data: &[u8],
+        inside: Inside,
+    ) -> Result<Ticket<'l>, NTSTATUS> {
+        self.object.depend_on(qp.object)?;
+        self.request("connect", inside, |context| {
+            call!(self.NdkConnect(
+                qp.as_ptr(),
+                from.as_ptr(),
+                from.length,
+                to.as_ptr(),
+                to.length,
+                limits.inbound,
+                limits.outbound,
+                start(private_data),
+                length(private_data),
+                Some(ledger::request_completed),
+                context
+            ))
+        })
+    }
+
+    pub(crate) fn complete_connect(self, inside: Inside) -> Result<Ticket<'l>, NTSTATUS> {
+        self.request("complete connect", inside, |context| {
+            call!(self.NdkCompleteConnect(
+                Some(ledger::disconnected),
+                core::ptr::from_ref(self.object).cast_mut().cast(),
+                Some(ledger::request_completed),
+                context
+            ))
+        })
+    }
+
+    /// `NdkAccept`. The QP becomes an antecedent of the connector.
+    pub(crate) fn accept(
+        self,
+        qp: Handle<'l, NDK_QP>,
+        limits: ReadLimits,
+        private_data: &[u8],
+        inside: Inside,
+    ) -> Result<Ticket<'l>, NTSTATUS> {
+        self.object.depend_on(qp.object)?;
+        self.request("accept", inside, |context| {
+            call!(self.NdkAccept(
+                qp.as_ptr(),
+                limits.inbound,
+                limits.outbound,
+                start(private_data),
+                length(private_data),
+                Some(ledger::disconnected),
+                core::ptr::from_ref(self.object).cast_mut().cast(),
+                Some(ledger::request_completed),
+                context
+            ))
+        })
+    }
+
+    pub(crate) fn reject(self, private_data: &[u8]) -> NTSTATUS {
+        kernel::at(self.ledger.level(), || {
+            call!(self.NdkReject(start(private_data), length(private_data)))
+        })
+    }
+
+    pub(crate) fn disconnect(self, inside: Inside) -> Result<Ticket<'l>, NTSTATUS> {
+        self.request("disconnect", inside, |context| {
+            call!(self.NdkDisconnect(Some(ledger::request_completed), context))
+        })
+    }
+
+    /// The peer's private data: the status, and the length that the provider put out.
+    pub(crate) fn connection_data(self, buffer: &mut [u8], limits: &mut ReadLimits) -> (NTSTATUS, u32) {
+        let mut used = length(buffer);
+        let place = if buffer.is_empty() { core::ptr::null_mut() } else { buffer.as_mut_ptr() };
+        let status = kernel::at(self.ledger.level(), || {
+            call!(self.NdkGetConnectionData(
+                &raw mut limits.inbound,
+                &raw mut limits.outbound,
+                place.cast(),
+                &raw mut used
+            ))
+        });
+        (status, used)
+    }
+
+    pub(crate) fn local_address(self) -> (NTSTATUS, Endpoint) {
+        fetch_address(|address, length| call!(self.NdkGetLocalAddress(address, length)))
+    }
+
+    pub(crate) fn peer_address(self) -> (NTSTATUS, Endpoint) {
+        fetch_address(|address, length| call!(self.NdkGetPeerAddress(address, length)))
+    }
+}
+
+fn fetch_address(fetch: impl FnOnce(*mut SOCKADDR, *mut u32) -> NTSTATUS) -> (NTSTATUS, Endpoint) {
+    #[repr(C, align(8))]
+    struct Place([u8; 28]);
+    let mut place = Place([0; 28]);
+    let mut used = 28;
+    let status = fetch(place.0.as_mut_ptr().cast(), &raw mut used);
+    (status, Endpoint { if_index: 0, address_length: used, address: place.0 })
+}
+
+impl<'l, T: super::Interface> Handle<'l, T> {
+    /// Makes a request on this object.
+    fn request(
+        self,
+        step: &'static str,
+        inside: Inside,
+        function: impl FnOnce(*mut core::ffi::c_void) -> NTSTATUS,
+    ) -> Result<Ticket<'l>, NTSTATUS> {
+        let call = Call::new(step, self.object);
+        let call = if inside == Inside::Close { call.closes_inside(self.object) } else { call };
+        self.ledger.start(call, function)
+    }
+}

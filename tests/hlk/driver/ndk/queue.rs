@@ -1,0 +1,92 @@
+//! Posting to a QP and polling a CQ.
+
+use core::ffi::c_void;
+
+use sys::ndk::{NDK_CQ, NDK_QP, NDK_RESULT, NDK_SGE, NDK_SGE_ADDRESS};
+use sys::status::NTSTATUS;
+
+use super::{Handle, call};
+
+/// How large a QP is to be.
+#[derive(Clone, Copy)]
+pub(crate) struct QpDepths {
+    pub(crate) receive: u32,
+    pub(crate) initiator: u32,
+    pub(crate) receive_sges: u32,
+    pub(crate) initiator_sges: u32,
+    /// Bytes of inline data.
+    pub(crate) inline: u32,
+}
+
+impl QpDepths {
+    /// What most tests need.
+    pub(crate) const SMALL: Self =
+        Self { receive: 8, initiator: 8, receive_sges: 1, initiator_sges: 1, inline: 0 };
+}
+
+/// `length` bytes at the virtual address `address`, reached by `token`.
+pub(crate) fn sge(address: u64, length: u32, token: u32) -> NDK_SGE {
+    NDK_SGE {
+        Address: NDK_SGE_ADDRESS { VirtualAddress: core::ptr::without_provenance_mut(address as usize) },
+        Length: length,
+        MemoryRegionToken: token,
+    }
+}
+
+/// Memory of the peer.
+#[derive(Clone, Copy)]
+pub(crate) struct Remote {
+    pub(crate) address: u64,
+    pub(crate) token: u32,
+}
+
+fn count(sges: &[NDK_SGE]) -> u32 {
+    u32::try_from(sges.len()).unwrap_or(u32::MAX)
+}
+
+impl Handle<'_, NDK_QP> {
+    pub(crate) fn receive(self, context: *mut c_void, sges: &[NDK_SGE]) -> NTSTATUS {
+        self.posted(|| call!(self.NdkReceive(context, sges.as_ptr(), count(sges))))
+    }
+
+    pub(crate) fn send(self, context: *mut c_void, sges: &[NDK_SGE], flags: u32) -> NTSTATUS {
+        self.posted(|| call!(self.NdkSend(context, sges.as_ptr(), count(sges), flags)))
+    }
+
+    pub(crate) fn write(self, context: *mut c_void, sges: &[NDK_SGE], to: Remote, flags: u32) -> NTSTATUS {
+        self.posted(|| {
+            call!(self.NdkWrite(context, sges.as_ptr(), count(sges), to.address, to.token, flags))
+        })
+    }
+
+    pub(crate) fn read(self, context: *mut c_void, sges: &[NDK_SGE], from: Remote, flags: u32) -> NTSTATUS {
+        self.posted(|| {
+            call!(self.NdkRead(context, sges.as_ptr(), count(sges), from.address, from.token, flags))
+        })
+    }
+
+    pub(crate) fn flush(self) {
+        self.posted(|| call!(self.NdkFlush() or ()));
+    }
+
+    fn posted<R>(self, post: impl FnOnce() -> R) -> R {
+        crate::kernel::at(self.ledger.level(), post)
+    }
+}
+
+impl Handle<'_, NDK_CQ> {
+    /// Arms the CQ: `NDK_CQ_NOTIFY_…`.
+    pub(crate) fn arm(self, what: u32) {
+        self.object.arm();
+        crate::kernel::at(self.ledger.level(), || call!(self.NdkArmCq(what) or ()));
+    }
+
+    /// Takes results; says how many.
+    pub(crate) fn poll(self, results: &mut [NDK_RESULT]) -> usize {
+        let room = u32::try_from(results.len()).unwrap_or(u32::MAX);
+        let taken = crate::kernel::at(self.ledger.level(), || {
+            call!(self.NdkGetCqResults(results.as_mut_ptr(), room) or 0)
+        });
+        (taken as usize).min(results.len())
+    }
+}

@@ -1,0 +1,102 @@
+//! Two sides and the way from nothing to a connection.
+
+use sys::ndk::{NDK_ADAPTER, NDK_CONNECTOR, NDK_CQ, NDK_LISTENER, NDK_MR, NDK_PD, NDK_QP};
+use sys::status::{NTSTATUS, STATUS_SUCCESS};
+
+use crate::ledger::Ticket;
+use crate::ndk::{Address, CqDepth, Handle, Inside, QpDepths, ReadLimits};
+use crate::stage::Stage;
+
+/// What one side needs before it can connect.
+#[derive(Clone, Copy)]
+pub(crate) struct Party<'l> {
+    pub(crate) cq: Handle<'l, NDK_CQ>,
+    pub(crate) pd: Handle<'l, NDK_PD>,
+    pub(crate) qp: Handle<'l, NDK_QP>,
+    pub(crate) mr: Handle<'l, NDK_MR>,
+}
+
+impl<'l> Party<'l> {
+    /// Makes CQ, PD, QP and MR on `adapter`.
+    pub(crate) fn on(adapter: Handle<'l, NDK_ADAPTER>, depths: QpDepths) -> Result<Self, NTSTATUS> {
+        let cq = adapter.create_cq(CqDepth(depths.receive.saturating_add(depths.initiator)))?;
+        let pd = adapter.create_pd()?;
+        let qp = pd.create_qp(cq, depths)?;
+        let mr = pd.create_mr()?;
+        Ok(Self { cq, pd, qp, mr })
+    }
+}
+
+/// A connection, from both sides.
+#[derive(Clone, Copy)]
+pub(crate) struct Connection<'l> {
+    pub(crate) listener: Handle<'l, NDK_LISTENER>,
+    pub(crate) near: Handle<'l, NDK_CONNECTOR>,
+    pub(crate) far: Handle<'l, NDK_CONNECTOR>,
+}
+
+/// How many reads each side allows and asks for.
+pub(crate) const READS: ReadLimits = ReadLimits { inbound: 4, outbound: 4 };
+
+/// Listens at the far end.
+pub(crate) fn listen<'l>(stage: &Stage<'l>) -> Result<Handle<'l, NDK_LISTENER>, NTSTATUS> {
+    let listener = stage.far.create_listener()?;
+    listener.listen(&Address::of(&stage.far_end), Inside::Nothing)?.wait()?;
+    Ok(listener)
+}
+
+/// Begins to connect from the near end to the far end.
+pub(crate) fn start_connect<'l>(
+    stage: &Stage<'l>,
+    qp: Handle<'l, NDK_QP>,
+    data: &[u8],
+) -> Result<(Handle<'l, NDK_CONNECTOR>, Ticket<'l>), NTSTATUS> {
+    let connector = stage.near.create_connector()?;
+    let (from, to) = (Address::of(&stage.near_end), Address::of(&stage.far_end));
+    let ticket = connector.connect(qp, &from, &to, READS, data, Inside::Nothing)?;
+    Ok((connector, ticket))
+}
+
+/// Connects `near_qp` and `far_qp`, with private data both ways, which is checked.
+pub(crate) fn connect<'l>(
+    stage: &Stage<'l>,
+    near_qp: Handle<'l, NDK_QP>,
+    far_qp: Handle<'l, NDK_QP>,
+    near_data: &[u8],
+    far_data: &[u8],
+) -> Result<Connection<'l>, NTSTATUS> {
+    let listener = listen(stage)?;
+    let (near, far) = connect_to(stage, listener, (near_qp, near_data), (far_qp, far_data))?;
+    Ok(Connection { listener, near, far })
+}
+
+/// The same, over a listener that is there already.
+pub(crate) fn connect_to<'l>(
+    stage: &Stage<'l>,
+    listener: Handle<'l, NDK_LISTENER>,
+    (near_qp, near_data): (Handle<'l, NDK_QP>, &[u8]),
+    (far_qp, far_data): (Handle<'l, NDK_QP>, &[u8]),
+) -> Result<(Handle<'l, NDK_CONNECTOR>, Handle<'l, NDK_CONNECTOR>), NTSTATUS> {
+    let (near, connecting) = start_connect(stage, near_qp, near_data)?;
+    let offer = stage.ledger().take_offer(listener.object(), connecting)?;
+    let far = Handle::new(stage.ledger(), offer);
+    expect_data(far, near_data, "private data of the connector");
+    let accepting = far.accept(far_qp, READS, far_data, Inside::Nothing)?;
+    connecting.wait()?;
+    expect_data(near, far_data, "private data of the acceptor");
+    near.complete_connect(Inside::Nothing)?.wait()?;
+    accepting.wait()?;
+    Ok((near, far))
+}
+
+/// CM-7: the peer's private data comes as it was sent, also into a buffer that is larger.
+pub(crate) fn expect_data(connector: Handle<'_, NDK_CONNECTOR>, expected: &[u8], step: &str) {
+    let mut buffer = [0_u8; 128];
+    let mut limits = ReadLimits { inbound: 0, outbound: 0 };
+    let (status, length) = connector.connection_data(&mut buffer, &mut limits);
+    let ledger = connector.ledger();
+    ledger.expect(step, status, STATUS_SUCCESS);
+    ledger.require(step, buffer.starts_with(expected));
+    // The length that comes back is what a buffer needs, which may be more than what was sent.
+    ledger.require(step, length as usize >= expected.len());
+}

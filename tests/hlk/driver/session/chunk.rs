@@ -1,0 +1,171 @@
+//! Moving one chunk, seen from either side.
+
+use core::sync::atomic::Ordering;
+
+use protocol::Operation;
+use sys::ndk::{
+    NDK_MR_FLAG_ALLOW_LOCAL_READ, NDK_MR_FLAG_ALLOW_LOCAL_WRITE, NDK_MR_FLAG_ALLOW_REMOTE_READ,
+    NDK_MR_FLAG_ALLOW_REMOTE_WRITE, NDK_MR_FLAG_RDMA_READ_SINK,
+};
+use sys::status::{NTSTATUS, STATUS_INVALID_PARAMETER};
+use sys::wdm::MDL;
+
+use super::Session;
+use super::end::{Control, Registered, check};
+use crate::kernel;
+use crate::ndk::Remote;
+
+/// The side that a chunk is given to or taken from.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Side {
+    Near,
+    Far,
+}
+
+/// A chunk, as a request of the runner brings it.
+pub(crate) struct Chunk {
+    pub(crate) operation: Operation,
+    pub(crate) length: u32,
+    /// The request's MDL, locked until the request completes.
+    pub(crate) mdl: *mut MDL,
+    /// Where it is mapped.
+    pub(crate) memory: *mut u8,
+}
+
+impl Session {
+    /// Moves a chunk; returns when this side is done with its memory.
+    pub(super) fn move_chunk(&self, side: Side, chunk: &Chunk) -> Result<u32, NTSTATUS> {
+        if chunk.length > self.chunk_length {
+            return Err(STATUS_INVALID_PARAMETER);
+        }
+        let moved = match (side, chunk.operation) {
+            (Side::Near, Operation::Copy) => self.rendezvous.offer(chunk.memory),
+            (Side::Far, Operation::Copy) => self.copy(chunk),
+            (Side::Near, _) => self.transmit(chunk),
+            (Side::Far, _) => self.collect(chunk),
+        };
+        if moved.is_err() {
+            // Whatever the other side waits for does not come any more.
+            self.near.qp.flush();
+            self.far.qp.flush();
+        }
+        moved.map(|()| chunk.length)
+    }
+
+    fn transmit(&self, chunk: &Chunk) -> Result<(), NTSTATUS> {
+        let near = &self.near;
+        let asked = near.take_control()?;
+        near.expect_control()?;
+        if (asked.operation, asked.length) != (chunk.operation as u32, chunk.length) {
+            return Err(STATUS_INVALID_PARAMETER);
+        }
+        let flags = match chunk.operation {
+            Operation::Read => NDK_MR_FLAG_ALLOW_REMOTE_READ,
+            _ => NDK_MR_FLAG_ALLOW_LOCAL_READ,
+        };
+        let memory = self.register(Side::Near, chunk, flags)?;
+        near.data.reset();
+        let began = kernel::ticks();
+        match chunk.operation {
+            Operation::Send => {
+                check(near.qp.send(near.data.context(), &[memory.sge()], 0))?;
+                near.cq.wait_success(near.data)?;
+                self.tally(chunk, began);
+            }
+            Operation::Write => {
+                let to = Remote { address: asked.address, token: asked.token };
+                check(near.qp.write(near.data.context(), &[memory.sge()], to, 0))?;
+                near.cq.wait_success(near.data)?;
+                self.tally(chunk, began);
+                near.post_control(message(chunk, None))?;
+                near.control_sent()?;
+            }
+            Operation::Read | Operation::Copy => {
+                near.post_control(message(chunk, Some(&memory)))?;
+                near.control_sent()?;
+                near.take_control()?;
+                near.expect_control()?;
+            }
+        }
+        Ok(())
+    }
+
+    fn collect(&self, chunk: &Chunk) -> Result<(), NTSTATUS> {
+        let far = &self.far;
+        let flags = match chunk.operation {
+            Operation::Send => NDK_MR_FLAG_ALLOW_LOCAL_WRITE,
+            Operation::Write => NDK_MR_FLAG_ALLOW_REMOTE_WRITE,
+            Operation::Read | Operation::Copy => NDK_MR_FLAG_ALLOW_LOCAL_WRITE | NDK_MR_FLAG_RDMA_READ_SINK,
+        };
+        let memory = self.register(Side::Far, chunk, flags)?;
+        far.data.reset();
+        match chunk.operation {
+            Operation::Send => check(far.qp.receive(far.data.context(), &[memory.sge()]))?,
+            _ => far.expect_control()?,
+        }
+        far.post_control(message(chunk, Some(&memory)))?;
+        far.control_sent()?;
+        match chunk.operation {
+            Operation::Send => {
+                far.cq.wait_success(far.data)?;
+                check_length(far.data.bytes(), chunk)?;
+            }
+            Operation::Write => {
+                far.take_control()?;
+            }
+            Operation::Read | Operation::Copy => {
+                let offered = far.take_control()?;
+                let from = Remote { address: offered.address, token: offered.token };
+                let began = kernel::ticks();
+                check(far.qp.read(far.data.context(), &[memory.sge()], from, 0))?;
+                far.cq.wait_success(far.data)?;
+                self.tally(chunk, began);
+                far.post_control(message(chunk, None))?;
+                far.control_sent()?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What the other operations are measured against.
+    fn copy(&self, chunk: &Chunk) -> Result<(), NTSTATUS> {
+        self.rendezvous.take(|from| {
+            let began = kernel::ticks();
+            // SAFETY: both requests' buffers are mapped until their requests complete, which they do after
+            // this; both are as long as the chunk, and the runner does not give the same one twice.
+            unsafe { core::ptr::copy_nonoverlapping(from, chunk.memory, chunk.length as usize) };
+            self.tally(chunk, began);
+        })
+    }
+
+    fn register(&self, side: Side, chunk: &Chunk, flags: u32) -> Result<Registered<'_, 'static>, NTSTATUS> {
+        self.registrations.fetch_add(1, Ordering::Relaxed);
+        match side {
+            Side::Near => self.near.register(chunk, flags),
+            Side::Far => self.far.register(chunk, flags),
+        }
+    }
+
+    fn tally(&self, chunk: &Chunk, began: u64) {
+        let ticks = kernel::ticks().saturating_sub(began);
+        if let Some(count) = self.count(chunk.operation) {
+            count.chunks.fetch_add(1, Ordering::Relaxed);
+            count.bytes.fetch_add(u64::from(chunk.length), Ordering::Relaxed);
+            count.ticks.fetch_add(ticks, Ordering::Relaxed);
+        }
+    }
+}
+
+fn message(chunk: &Chunk, memory: Option<&Registered<'_, '_>>) -> Control {
+    Control {
+        operation: chunk.operation as u32,
+        length: chunk.length,
+        address: memory.map_or(0, |memory| memory.address),
+        token: memory.map_or(0, Registered::remote_token),
+        reserved: 0,
+    }
+}
+
+fn check_length(bytes: u32, chunk: &Chunk) -> Result<(), NTSTATUS> {
+    if bytes == chunk.length { Ok(()) } else { Err(STATUS_INVALID_PARAMETER) }
+}

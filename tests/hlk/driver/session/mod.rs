@@ -1,0 +1,208 @@
+//! The transfer session: a connection between two adapters, and the chunks that cross it.
+//!
+//! For each chunk the far side asks and the near side answers, by small control messages over the same
+//! connection:
+//!
+//! ```text
+//!          near (TRANSMIT)                           far (COLLECT)
+//!              │ ◀───────── request: how, how long, where ──── │  after posting its receive
+//!   Send       │ ───────── Send of the chunk ────────────────▶ │
+//!   Write      │ ───────── RDMA Write, then Send: done ──────▶ │
+//!   Read       │ ───────── Send: where ──────────────────────▶ │
+//!              │ ◀──────── RDMA Read, then Send: done ──────── │
+//! ```
+//!
+//! The near side always has one receive posted for a control message, and posts the next one before it
+//! answers; the far side posts what it expects before it asks. So no send ever meets an empty queue.
+
+mod chunk;
+mod end;
+mod rendezvous;
+mod slot;
+
+use alloc::boxed::Box;
+use core::sync::atomic::{AtomicU64, Ordering};
+
+use protocol::{
+    AdapterLimits, Level, Operation, Outcome, SessionCounters, SessionReport, SessionRequest, Tally,
+};
+use sys::ndk::{NDK_CONNECTOR, NDK_LISTENER};
+use sys::status::{NTSTATUS, STATUS_SUCCESS};
+
+pub(crate) use self::chunk::{Chunk, Side};
+pub(crate) use self::slot::Slot;
+use self::end::End;
+use self::rendezvous::Rendezvous;
+use crate::heap::try_box;
+use crate::kernel;
+use crate::ledger::Reaction;
+use crate::ndk::{Handle, Inside, limits};
+use crate::pair::{self, Connection};
+use crate::stage::{Backstage, Stage};
+
+/// What the near side tells the far side when it connects, and the other way round.
+const NEAR_DATA: &[u8] = b"ndkhlk: near";
+const FAR_DATA: &[u8] = b"ndkhlk: far, nice to meet you";
+
+/// An open session.
+pub(crate) struct Session {
+    /// What the handles below borrow from. Taken back and freed by [`Session::close`].
+    backstage: &'static Backstage,
+    near: End<'static>,
+    far: End<'static>,
+    near_connector: Handle<'static, NDK_CONNECTOR>,
+    far_connector: Handle<'static, NDK_CONNECTOR>,
+    listener: Handle<'static, NDK_LISTENER>,
+    chunk_length: u32,
+    limits: (AdapterLimits, AdapterLimits),
+    rendezvous: Rendezvous,
+    registrations: AtomicU64,
+    tallies: [Count; 4],
+}
+
+#[derive(Default)]
+struct Count {
+    chunks: AtomicU64,
+    bytes: AtomicU64,
+    ticks: AtomicU64,
+}
+
+impl Count {
+    fn tally(&self) -> Tally {
+        Tally {
+            chunks: self.chunks.load(Ordering::Relaxed),
+            bytes: self.bytes.load(Ordering::Relaxed),
+            ticks: self.ticks.load(Ordering::Relaxed),
+        }
+    }
+}
+
+impl Session {
+    /// Opens both adapters and connects them. The report says how it went; there is a session only after
+    /// success.
+    pub(crate) fn open(
+        request: &SessionRequest,
+    ) -> Result<(Option<Box<Self>>, Box<SessionReport>), NTSTATUS> {
+        let mut report = try_box(failure(STATUS_SUCCESS, &Outcome::NONE))?;
+        let backstage: *mut Backstage = Box::into_raw(Backstage::set_up(Level::Passive)?);
+        // SAFETY: the box was just leaked, and is only taken back when nothing borrows from it any more.
+        let stage: &'static Backstage = unsafe { &*backstage };
+        match Self::connect(stage, request) {
+            Ok(session) => {
+                *report = session.report();
+                Ok((Some(session), report))
+            }
+            Err(status) => {
+                // SAFETY: the box was leaked above, and the failed attempt has dropped its handles.
+                let outcome = unsafe { Box::from_raw(backstage) }.take_down()?;
+                *report = failure(status, &outcome);
+                Ok((None, report))
+            }
+        }
+    }
+
+    fn connect(backstage: &'static Backstage, request: &SessionRequest) -> Result<Box<Self>, NTSTATUS> {
+        let stage = Stage::open(backstage, request.near, request.far)?;
+        let (near_info, far_info) = (stage.near.info()?, stage.far.info()?);
+        let near = End::open(&stage, stage.near)?;
+        let far = End::open(&stage, stage.far)?;
+        near.expect_control()?;
+        let Connection { listener, near: near_connector, far: far_connector } =
+            pair::connect(&stage, near.qp, far.qp, NEAR_DATA, FAR_DATA)?;
+        let chunk_length = [near_info, far_info]
+            .iter()
+            .map(|info| {
+                info.MaxTransferLength.min(u32::try_from(info.MaxRegistrationSize).unwrap_or(u32::MAX))
+            })
+            .fold(request.chunk_length, u32::min);
+        let session = try_box(Self {
+            backstage,
+            near,
+            far,
+            near_connector,
+            far_connector,
+            listener,
+            chunk_length,
+            limits: (limits(&near_info), limits(&far_info)),
+            rendezvous: Rendezvous::unplaced(),
+            registrations: AtomicU64::new(0),
+            tallies: Default::default(),
+        })?;
+        session.rendezvous.place();
+        Ok(session)
+    }
+
+    fn report(&self) -> SessionReport {
+        SessionReport {
+            status: STATUS_SUCCESS,
+            chunk_length: self.chunk_length,
+            near: self.limits.0,
+            far: self.limits.1,
+            outcome: Outcome::NONE,
+        }
+    }
+
+    /// What has happened so far.
+    pub(crate) fn counters(&self) -> SessionCounters {
+        let tally = |operation| self.count(operation).map(Count::tally).unwrap_or_default();
+        let notifications = [&self.near, &self.far].map(|end| u64::from(end.cq.object().events()));
+        SessionCounters {
+            frequency: kernel::frequency(),
+            notifications: notifications.iter().fold(0, |sum, count| sum.saturating_add(*count)),
+            registrations: self.registrations.load(Ordering::Relaxed),
+            send: tally(Operation::Send),
+            write: tally(Operation::Write),
+            read: tally(Operation::Read),
+            copy: tally(Operation::Copy),
+        }
+    }
+
+    fn count(&self, operation: Operation) -> Option<&Count> {
+        let index = match operation {
+            Operation::Send => 0,
+            Operation::Write => 1,
+            Operation::Read => 2,
+            Operation::Copy => 3,
+        };
+        self.tallies.get(index)
+    }
+
+    /// Closes everything in the hardest order: antecedents first, connectors from inside the disconnect
+    /// completion and the disconnect event, with receives outstanding, from `level`.
+    pub(crate) fn close(self: Box<Self>, level: Level) -> Result<Box<Outcome>, NTSTATUS> {
+        let backstage: *const Backstage = self.backstage;
+        self.backstage.ledger.call_from(level);
+        // What is still posted is cancelled by the closes; whether it can be posted does not matter here.
+        let _ = self.far.expect_control();
+        self.far_connector.object().react(Reaction::Close);
+        for object in [
+            self.near.cq.object(),
+            self.far.cq.object(),
+            self.near.pd.object(),
+            self.far.pd.object(),
+            self.listener.object(),
+        ] {
+            object.close();
+        }
+        if let Ok(disconnect) = self.near_connector.disconnect(Inside::Close) {
+            // A session that failed has nothing to disconnect; the closes below end it all the same.
+            let _ = disconnect.status();
+        }
+        drop(self);
+        // SAFETY: the box was leaked by `open`, and the session that borrowed from it is dropped.
+        unsafe { Box::from_raw(backstage.cast_mut()) }.take_down()
+    }
+}
+
+fn failure(status: NTSTATUS, outcome: &Outcome) -> SessionReport {
+    const NONE: AdapterLimits = AdapterLimits {
+        version: 0,
+        max_transfer_length: 0,
+        max_registration_size: 0,
+        max_caller_data: 0,
+        max_callee_data: 0,
+        max_initiator_queue_depth: 0,
+        max_receive_queue_depth: 0,
+    };
+    SessionReport { status, chunk_length: 0, near: NONE, far: NONE, outcome: *outcome }
+}

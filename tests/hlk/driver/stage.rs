@@ -1,0 +1,110 @@
+//! Where a test takes place: two open adapters, the memory and the work requests of the test, and how all
+//! of it is taken down, whatever state the test left it in.
+
+use alloc::boxed::Box;
+
+use protocol::{Endpoint, Kind, Level, Outcome};
+use sys::ndk::NDK_ADAPTER;
+use sys::status::NTSTATUS;
+
+use crate::buffer::Buffer;
+use crate::heap::{List, try_box};
+use crate::ledger::Ledger;
+use crate::ndk::Handle;
+use crate::work::Work;
+use crate::wsk::Provider;
+
+/// What outlives the adapters, because the provider may use it until they are closed.
+pub(crate) struct Backstage {
+    pub(crate) ledger: Ledger,
+    pub(crate) provider: Provider,
+    buffers: List<Buffer>,
+    works: List<Work>,
+}
+
+/// In which order what a test left open is closed.
+const HARDEST_FIRST: [Kind; 6] =
+    [Kind::Cq, Kind::Pd, Kind::Listener, Kind::Qp, Kind::Mr, Kind::Connector];
+
+impl Backstage {
+    /// Captures WSK for a test whose NDK calls come from `level`.
+    pub(crate) fn set_up(level: Level) -> Result<Box<Self>, NTSTATUS> {
+        try_box(Self {
+            ledger: Ledger::new(level),
+            provider: Provider::capture()?,
+            buffers: List::new(),
+            works: List::new(),
+        })
+    }
+
+    /// Closes what is open, antecedents first, then the adapters, and sums up.
+    ///
+    /// When a close does not complete, the adapters stay open, since closing them would wait for ever, and
+    /// the memory that the provider may still use stays allocated: both are findings elsewhere too.
+    pub(crate) fn take_down(self: Box<Self>) -> Result<Box<Outcome>, NTSTATUS> {
+        let closed = self.close_objects();
+        if closed {
+            for adapter in self.ledger.objects().filter(|object| object.kind() == Kind::Adapter) {
+                self.provider.close(adapter);
+            }
+        }
+        let outcome =
+            if closed { self.ledger.audit() } else { self.ledger.sum_up(Outcome::NONE) };
+        if !closed {
+            Box::leak(self);
+        }
+        try_box(outcome)
+    }
+
+    fn close_objects(&self) -> bool {
+        // A listener may offer a connector until it is closed.
+        while self.ledger.objects().any(|object| object.kind() != Kind::Adapter && object.is_open()) {
+            for kind in HARDEST_FIRST {
+                self.ledger.objects().filter(|object| object.kind() == kind).for_each(|object| object.close());
+            }
+        }
+        self.ledger
+            .objects()
+            .filter(|object| object.kind() != Kind::Adapter && !object.pointer().is_null())
+            .all(|object| object.wait_closed())
+    }
+}
+
+/// Two open adapters.
+pub(crate) struct Stage<'l> {
+    backstage: &'l Backstage,
+    pub(crate) near: Handle<'l, NDK_ADAPTER>,
+    pub(crate) far: Handle<'l, NDK_ADAPTER>,
+    /// The address that connects.
+    pub(crate) near_end: Endpoint,
+    /// The address and port that is listened on.
+    pub(crate) far_end: Endpoint,
+}
+
+impl<'l> Stage<'l> {
+    /// Opens both adapters.
+    pub(crate) fn open(
+        backstage: &'l Backstage,
+        near_end: Endpoint,
+        far_end: Endpoint,
+    ) -> Result<Self, NTSTATUS> {
+        let (ledger, provider) = (&backstage.ledger, &backstage.provider);
+        let near = provider.open(ledger, near_end.if_index)?;
+        let far = provider.open(ledger, far_end.if_index)?;
+        Ok(Self { backstage, near, far, near_end, far_end })
+    }
+
+    pub(crate) fn ledger(&self) -> &'l Ledger {
+        &self.backstage.ledger
+    }
+
+    /// Memory that stays until the adapters are closed.
+    pub(crate) fn buffer(&self, length: u32) -> Result<&'l Buffer, NTSTATUS> {
+        self.backstage.buffers.push(Buffer::new(length)?)
+    }
+
+    /// A work request's record, which stays until the adapters are closed.
+    pub(crate) fn work(&self, step: &'static str) -> Result<&'l Work, NTSTATUS> {
+        self.backstage.works.push(Work::new(step))
+    }
+}

@@ -10,6 +10,7 @@ use parking_lot::{Mutex, MutexGuard, RwLock};
 
 use crate::ex::fault::Injector;
 use crate::ex::pool::{self, Pool};
+use crate::ke::debug::Log;
 use crate::ke::dispatcher::Dispatcher;
 use crate::ke::timer::{self, Timers};
 use crate::loader::{self, Driver, Images, LoadError};
@@ -33,6 +34,7 @@ pub struct State {
     pub(crate) processors: Box<[Processor]>,
     pub(crate) clock: Clock,
     pub(crate) dispatcher: Dispatcher,
+    pub(crate) log: Log,
     pub(crate) timers: Timers,
     pub(crate) threads: Threads,
     pub(crate) findings: Findings,
@@ -98,6 +100,7 @@ pub fn current() -> &'static State {
 pub struct Builder {
     processors: u32,
     special_pool: usize,
+    echo: bool,
 }
 
 impl Builder {
@@ -116,6 +119,13 @@ impl Builder {
         self
     }
 
+    /// With what drivers print for the debugger also going to standard error.
+    #[must_use]
+    pub fn echo(mut self) -> Self {
+        self.echo = true;
+        self
+    }
+
     /// Starts the machine. Waits while another one is running in this process.
     ///
     /// The calling thread becomes a thread of the machine.
@@ -126,6 +136,7 @@ impl Builder {
             processors: (0..self.processors).map(|_| Processor::new()).collect(),
             clock: Clock::new(),
             dispatcher: Dispatcher::default(),
+            log: Log::new(self.echo),
             timers: Timers::default(),
             threads: Threads::default(),
             findings: Findings::default(),
@@ -165,7 +176,7 @@ impl fmt::Debug for Machine {
 impl Machine {
     /// A machine with two processors, to be changed and booted.
     pub fn builder() -> Builder {
-        Builder { processors: 2, special_pool: pool::SPECIAL_LIMIT }
+        Builder { processors: 2, special_pool: pool::SPECIAL_LIMIT, echo: false }
     }
 
     /// Loads the driver image at `path` and calls its entry point.
@@ -175,6 +186,11 @@ impl Machine {
     /// point fails.
     pub fn load(&self, path: impl AsRef<Path>) -> Result<Driver, LoadError> {
         Driver::load(path.as_ref())
+    }
+
+    /// What drivers have printed for the debugger, one entry per call.
+    pub fn log(&self) -> Vec<String> {
+        self.state.log.lines()
     }
 
     /// Shuts the machine down and says what was found since it was booted.

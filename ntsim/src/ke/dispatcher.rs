@@ -15,7 +15,7 @@ use crate::machine;
 use crate::sched::{self, Thread};
 
 /// Kinds of dispatcher objects, as `KOBJECTS` in the public symbol files numbers them.
-pub(super) mod kind {
+pub(crate) mod kind {
     pub(in crate::ke) const NOTIFICATION_EVENT: u8 = 0;
     pub(in crate::ke) const SYNCHRONIZATION_EVENT: u8 = 1;
     pub(in crate::ke) const MUTANT: u8 = 2;

@@ -1,11 +1,13 @@
 //! The calling thread's level.
 
+use sys::wdm::signature;
+
 use crate::export::exports;
 use crate::sched::{self, Irql};
 use crate::verifier::{self, Bugcheck, Finding};
 
 exports! {
-    "ntoskrnl.exe";
+    "ntoskrnl.exe", signature;
 
     /// The present level.
     #[irql(PASSIVE..=HIGH)]
@@ -21,6 +23,12 @@ exports! {
             wrong_direction(0x30, "KfRaiseIrql", old, Irql(new));
         }
         sched::raise(Irql(new)).0
+    }
+
+    /// Raises to DISPATCH_LEVEL and returns the level before.
+    #[irql(PASSIVE..=DISPATCH)]
+    fn KeRaiseIrqlToDpcLevel() -> u8 {
+        sched::raise(Irql::DISPATCH).0
     }
 
     /// Lowers to a level that an earlier raise returned.

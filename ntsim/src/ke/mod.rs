@@ -1,5 +1,6 @@
 //! The kernel core: levels, locks, DPCs, dispatcher objects.
 
+pub(crate) mod debug;
 pub(crate) mod dispatcher;
 mod dpc;
 mod irql;
@@ -7,6 +8,7 @@ mod live;
 pub(crate) mod object_exports;
 pub(crate) mod spin_lock;
 mod spin_lock_exports;
+mod system;
 pub(crate) mod timer;
 mod wait_exports;
 
@@ -18,14 +20,18 @@ pub(crate) use {
     dpc::{KeInitializeDpc, KeInsertQueueDpc},
     spin_lock_exports::KeAcquireSpinLockAtDpcLevel,
     timer::{KeInitializeTimer, KeSetTimer},
+    wait_exports::KeWaitForSingleObject,
 };
 
 /// The functions of this folder.
 pub(crate) const EXPORTS: &[&[Export]] = &[
+    debug::VARIADIC,
+    debug::EXPORTS,
     dpc::EXPORTS,
     irql::EXPORTS,
     object_exports::EXPORTS,
     spin_lock_exports::EXPORTS,
+    system::EXPORTS,
     timer::EXPORTS,
     wait_exports::EXPORTS,
 ];

@@ -13,6 +13,7 @@ use super::{Image, LoadError, map};
 use crate::ex::pool;
 use crate::sched;
 use crate::verifier::{self, Bugcheck, Finding};
+use crate::{io, ps};
 
 /// `Type` of a driver object.
 const IO_TYPE_DRIVER: i16 = 4;
@@ -61,6 +62,8 @@ impl Driver {
             loaded.remove();
             return Err(LoadError::Entry { path: path.into(), status: status as u32 });
         }
+        // SAFETY: the object is that of the driver that has just been loaded.
+        unsafe { io::driver_is_ready(loaded.object()) };
         Ok(loaded)
     }
 
@@ -92,6 +95,8 @@ impl Driver {
                 Finding::new("DriverUnload").text(format!("{} has no unload routine", self.image.name)),
             ),
         }
+        // SAFETY: the object is the driver's own, which is being unloaded.
+        unsafe { io::driver_is_unloaded(driver) };
         self.remove();
     }
 
@@ -106,6 +111,12 @@ impl Driver {
             leaks.iter().for_each(|leak| text.push_str(&format!("\n    {leak}")));
             let bugcheck = Bugcheck { code: 0xC4, parameters: [0x62, 0, 0, count] };
             verifier::report(Finding::new("PoolLeak").bugcheck(bugcheck).text(text));
+        }
+        let threads = ps::running_in(&self.image);
+        if threads > 0 {
+            let bugcheck = Bugcheck { code: 0xCE, parameters: [self.image.base as u64, 0, 0, 0] };
+            let text = format!("{} was unloaded while {threads} of its threads ran", self.image.name);
+            verifier::report(Finding::new("ThreadAtUnload").bugcheck(bugcheck).text(text));
         }
         self.image.loaded.store(false, Ordering::Release);
         // SAFETY: the driver has said, by returning from its unload routine or failing to start, that

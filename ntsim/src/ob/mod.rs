@@ -3,7 +3,7 @@
 //! An object is whatever a driver knows by a pointer and may reference: a file, a device, a thread. The
 //! folder of its prefix makes it and registers it here with its [`Kind`].
 
-mod exports;
+pub(crate) mod exports;
 
 use core::ffi::c_void;
 use std::collections::HashMap;

@@ -104,6 +104,11 @@ pub(crate) fn innermost() -> Option<Entry> {
     unsafe { with(|local| local.entry.get()).as_ref() }.copied()
 }
 
+/// Forgets the calls into the kernel that the calling thread was inside of, after it left them all.
+pub(crate) fn leave_all() {
+    with(|local| local.entry.set(ptr::null()));
+}
+
 /// The calls into the kernel that the calling thread is inside of, innermost first.
 pub(crate) fn entries() -> Vec<Entry> {
     core::iter::successors(innermost(), |entry| {

@@ -1,12 +1,18 @@
 //! Threads, and the one place in which anything blocks.
 
+use core::cell::UnsafeCell;
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use core::time::Duration;
+use core::{fmt, ptr};
 use std::sync::{Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Instant;
 
+use sys::wdm::{DISPATCHER_HEADER, LIST_ENTRY};
+
 use super::{HeldLocks, local};
+use crate::ke::dispatcher::kind;
+use crate::ke::object_exports;
 use crate::loader::AlternateStack;
 use crate::machine;
 
@@ -14,8 +20,10 @@ use crate::machine;
 ///
 /// Its address is its identity (`PKTHREAD`). Thread objects are never freed, so that a stale pointer in a
 /// driver can be told from a live one; they are small.
-#[derive(Debug)]
+#[repr(C)]
 pub struct Thread {
+    /// What other threads wait for: signaled when the thread has ended. It comes first, as in NT's.
+    header: UnsafeCell<DISPATCHER_HEADER>,
     /// Number of the thread, from 1; never reused within a process.
     pub id: u64,
     /// What it is for, in reports.
@@ -28,11 +36,30 @@ pub struct Thread {
     host: std::thread::Thread,
 }
 
+// SAFETY: the header is only accessed under the dispatcher's lock; all else is atomic or never changes.
+unsafe impl Sync for Thread {}
+
+impl fmt::Debug for Thread {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "thread {} ({})", self.id, self.name)
+    }
+}
+
 static NEXT_ID: AtomicU64 = AtomicU64::new(1);
 
 impl Thread {
     fn new(name: String) -> &'static Self {
+        let none = ptr::null_mut();
+        let header = DISPATCHER_HEADER {
+            Type: kind::THREAD,
+            Signalling: 0,
+            Size: 0,
+            Reserved1: 0,
+            SignalState: 0,
+            WaitListHead: LIST_ENTRY { Flink: none, Blink: none },
+        };
         Box::leak(Box::new(Self {
+            header: UnsafeCell::new(header),
             id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
             name,
             held: HeldLocks::default(),
@@ -56,6 +83,12 @@ impl Thread {
     /// Sets the processors that the thread may run on, one bit each, and returns the ones before.
     pub fn set_affinity(&self, mask: u64) -> u64 {
         self.affinity.swap(mask, Ordering::Relaxed)
+    }
+
+    /// Lets go on who waits for the thread's end.
+    pub(crate) fn signal_end(&self) {
+        // SAFETY: the header is a dispatcher object's, and lives as long as the process.
+        unsafe { object_exports::set(self.header.get(), 1) };
     }
 
     /// Whether the thread's routine has returned.
@@ -140,7 +173,11 @@ pub fn spawn(
         let _ = sender.send(current());
         body();
     })?;
-    machine::current().threads.running.lock().unwrap_or_else(PoisonError::into_inner).push(handle);
+    let mut running = machine::current().threads.running.lock().unwrap_or_else(PoisonError::into_inner);
+    // Those that have ended hold memory of the host until their handles are gone.
+    running.retain(|thread| !thread.is_finished());
+    running.push(handle);
+    drop(running);
     receiver.recv().ok().flatten().ok_or_else(|| std::io::Error::other("the thread ended before it began"))
 }
 

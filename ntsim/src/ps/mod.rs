@@ -1,0 +1,11 @@
+//! Threads that drivers start.
+
+mod entry;
+mod thread;
+
+use crate::export::Export;
+
+pub(crate) use thread::running_in;
+
+/// The functions of this folder.
+pub(crate) const EXPORTS: &[&[Export]] = &[thread::EXPORTS];

@@ -1,0 +1,244 @@
+//! System threads.
+
+use core::cell::Cell;
+use core::ffi::c_void;
+use core::ptr;
+use core::time::Duration;
+
+use parking_lot::Mutex;
+use sys::status::{NTSTATUS, STATUS_INSUFFICIENT_RESOURCES, STATUS_SUCCESS};
+use sys::wdm::{CLIENT_ID, HANDLE, OBJECT_ATTRIBUTES, PKSTART_ROUTINE, signature};
+
+use super::entry;
+use crate::ex::fault;
+use crate::export::exports;
+use crate::loader::Image;
+use crate::machine::{self, Part};
+use crate::ob;
+use crate::sched::{self, Irql, Thread, local};
+use crate::verifier::{self, Bugcheck, Finding};
+
+/// The identity of the process in which drivers run.
+const SYSTEM_PROCESS: usize = 4;
+
+/// Bug check 0xC4: code for a thread that ends with a lock.
+const LOCK_AT_END: u64 = 0x100A;
+
+/// How long an unloading driver's threads may take to run their last instructions.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// Threads are never freed, so nothing is to do when the last reference goes.
+static KIND: ob::Kind = ob::Kind { name: "thread", last_handle: |_| {}, last_reference: |_| {} };
+
+/// The threads that drivers started on one machine.
+#[derive(Default)]
+struct SystemThreads {
+    started: Mutex<Vec<(usize, &'static Thread)>>,
+}
+
+impl Part for SystemThreads {}
+
+thread_local! {
+    /// Where to go on when the thread is terminated; 0 in a thread that no driver started.
+    static PLACE: Cell<usize> = const { Cell::new(0) };
+}
+
+exports! {
+    "ntoskrnl.exe", signature;
+
+    /// Starts a thread.
+    #[irql(PASSIVE..=PASSIVE)]
+    fn PsCreateSystemThread(
+        handle: *mut HANDLE,
+        _access: u32,
+        _attributes: *mut OBJECT_ATTRIBUTES,
+        _process: HANDLE,
+        client: *mut CLIENT_ID,
+        routine: Option<PKSTART_ROUTINE>,
+        context: *mut c_void,
+    ) -> NTSTATUS {
+        let Some(routine) = routine else {
+            verifier::report(Finding::new("ThreadRoutine").text("a thread without a routine was started"));
+            return STATUS_INSUFFICIENT_RESOURCES;
+        };
+        if fault::strikes() {
+            return STATUS_INSUFFICIENT_RESOURCES;
+        }
+        let context = context as usize;
+        // The thread begins only when its handle exists, so that it can't end before.
+        let (go, wait) = std::sync::mpsc::sync_channel(1);
+        let spawned = sched::spawn("system thread", move || {
+            let _ = wait.recv();
+            // SAFETY: the driver asked for this call.
+            unsafe { run(routine, context as *mut c_void) };
+        });
+        let Ok(thread) = spawned else { return STATUS_INSUFFICIENT_RESOURCES };
+        let object = address(thread);
+        ob::create(object, &KIND);
+        machine::current().part::<SystemThreads>().started.lock().push((routine as usize, thread));
+        // SAFETY: the caller passes room for the handle.
+        unsafe { handle.write(ob::open(object).unwrap_or_default() as HANDLE) };
+        // SAFETY: the caller passes null or room for the identity.
+        if let Some(client) = unsafe { client.as_mut() } {
+            client.UniqueProcess = SYSTEM_PROCESS as HANDLE;
+            client.UniqueThread = thread.id as HANDLE;
+        }
+        let _ = go.send(());
+        STATUS_SUCCESS
+    }
+
+    /// Ends the calling thread, which a driver started.
+    #[irql(PASSIVE..=APC)]
+    fn PsTerminateSystemThread(_status: NTSTATUS) -> NTSTATUS {
+        let place = PLACE.get();
+        if place == 0 {
+            let text = "PsTerminateSystemThread called in a thread that PsCreateSystemThread did not start";
+            verifier::report(Finding::new("TerminateThread").text(text));
+            return sys::status::STATUS_INVALID_PARAMETER;
+        }
+        // SAFETY: the thread is inside of the call of `entry::run` that wrote the place, and what lies in
+        // between is the driver's frames, which have nothing to clean up by the interface, and the entry
+        // to this function, whose note is taken back in `run`.
+        unsafe { entry::leave(place) }
+    }
+
+    /// The identity of the calling thread.
+    #[irql(PASSIVE..=HIGH)]
+    fn PsGetCurrentThreadId() -> HANDLE {
+        sched::current().map_or(0, |thread| thread.id) as HANDLE
+    }
+
+    /// The identity of the process that drivers run in.
+    #[irql(PASSIVE..=HIGH)]
+    fn PsGetCurrentProcessId() -> HANDLE {
+        SYSTEM_PROCESS as HANDLE
+    }
+}
+
+fn address(thread: &'static Thread) -> *mut c_void {
+    ptr::from_ref(thread).cast_mut().cast()
+}
+
+/// Body of a driver's thread.
+///
+/// # Safety
+/// The routine may be called with this argument.
+unsafe fn run(routine: PKSTART_ROUTINE, context: *mut c_void) {
+    let Some(thread) = sched::current() else { return };
+    // SAFETY: the caller's promise; the place is this thread's own.
+    PLACE.with(|place| unsafe { entry::run(routine, context, place.as_ptr()) });
+    PLACE.set(0);
+    local::leave_all();
+    if sched::irql() != Irql::PASSIVE {
+        let text = format!("a system thread ended at {}", sched::irql());
+        verifier::report(Finding::new("IrqlReturn").text(text));
+        sched::lower(Irql::PASSIVE);
+    }
+    if let Some(lock) = thread.held.addresses().last() {
+        let parameters = [LOCK_AT_END, address(thread) as u64, lock as u64, 0];
+        let text = format!("a system thread ended with the spin lock at {lock:#x} held");
+        verifier::report(Finding::new("SpinLock").bugcheck(Bugcheck { code: 0xC4, parameters }).text(text));
+    }
+    thread.signal_end();
+    ob::dereference(address(thread));
+}
+
+/// The threads that run from routines of `image`, after giving them time for their last instructions.
+pub(crate) fn running_in(image: &Image) -> usize {
+    let threads: Vec<_> = machine::current().part::<SystemThreads>().started.lock().clone();
+    threads
+        .into_iter()
+        .filter(|(routine, _)| image.contains(*routine as u64))
+        .filter(|(_, thread)| !ends(thread))
+        .count()
+}
+
+/// Waits a while for a thread to end; whether it has.
+fn ends(thread: &Thread) -> bool {
+    let step = Duration::from_millis(1);
+    let mut waited = Duration::ZERO;
+    while !thread.ended() && waited < GRACE {
+        std::thread::sleep(step);
+        waited += step;
+    }
+    thread.ended()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use sys::wdm::{KWAIT_REASON, KernelMode};
+
+    use super::*;
+    use crate::Machine;
+    use crate::ke::KeWaitForSingleObject;
+    use crate::ob::exports::{ObReferenceObjectByHandle, ObfDereferenceObject, ZwClose};
+
+    static STEPS: AtomicUsize = AtomicUsize::new(0);
+
+    unsafe extern "win64" fn terminate(context: *mut c_void) {
+        STEPS.store(context as usize, Ordering::Relaxed);
+        unsafe { PsTerminateSystemThread(STATUS_SUCCESS) };
+        STEPS.store(0, Ordering::Relaxed);
+    }
+
+    unsafe extern "win64" fn fall_off(context: *mut c_void) {
+        STEPS.store(context as usize, Ordering::Relaxed);
+    }
+
+    fn start(routine: PKSTART_ROUTINE, context: usize) -> HANDLE {
+        let mut handle = ptr::null_mut();
+        let none = ptr::null_mut;
+        let status = unsafe {
+            PsCreateSystemThread(
+                &mut handle,
+                0,
+                ptr::null_mut(),
+                none(),
+                ptr::null_mut(),
+                Some(routine),
+                context as *mut c_void,
+            )
+        };
+        assert_eq!(status, STATUS_SUCCESS);
+        handle
+    }
+
+    /// Waits for the thread behind the handle, as drivers do before they unload.
+    fn join(handle: HANDLE) {
+        let mut object = ptr::null_mut();
+        unsafe {
+            ObReferenceObjectByHandle(handle, 0, ptr::null_mut(), KernelMode, &mut object, ptr::null_mut());
+            ZwClose(handle);
+            let reason = KWAIT_REASON::Executive;
+            assert_eq!(KeWaitForSingleObject(object, reason, KernelMode, 0, ptr::null()), STATUS_SUCCESS);
+            ObfDereferenceObject(object);
+        }
+    }
+
+    #[test]
+    fn a_thread_is_signaled_when_it_terminates_itself_or_returns() {
+        for routine in [terminate, fall_off] {
+            let machine = Machine::builder().boot();
+            join(start(routine, 7));
+            assert_eq!(STEPS.load(Ordering::Relaxed), 7);
+            let report = machine.shutdown();
+            assert!(report.is_clean(), "{report}");
+        }
+    }
+
+    #[test]
+    fn terminating_a_thread_of_the_kernel_is_found() {
+        let machine = Machine::builder().boot();
+        unsafe { PsTerminateSystemThread(STATUS_SUCCESS) };
+        assert_eq!(machine.shutdown().findings[0].rule, "TerminateThread");
+    }
+
+    #[test]
+    fn a_handle_that_is_not_closed_is_found() {
+        let machine = Machine::builder().boot();
+        start(fall_off, 1);
+        assert!(!machine.shutdown().is_clean());
+    }
+}

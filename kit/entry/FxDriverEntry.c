@@ -10,6 +10,9 @@
 #include <wdf.h>
 #include "wdfldr.h"
 
+/* https://learn.microsoft.com/windows-hardware/drivers/ddi/wdfminiport/nf-wdfminiport-wdfdriverminiportunload */
+typedef VOID(NTAPI *PFN_WDFDRIVERMINIPORTUNLOAD)(PWDF_DRIVER_GLOBALS DriverGlobals, WDFDRIVER Driver);
+
 #define FUNCTION_COUNT 458 /* of KMDF 1.33 */
 
 const WDFFUNC *WdfFunctions_01033;

@@ -18,7 +18,6 @@ extern "C" {
 #include "wdfglobals.h"
 #include "wdfobject.h"
 #include "wdfdriver.h"
-#include "wdfminiport.h"
 #include "wdfsync.h"
 #include "wdftimer.h"
 

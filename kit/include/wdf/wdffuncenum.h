@@ -22,3 +22,10 @@ typedef enum _WDFFUNCENUM {
 /* These are variables of the entry stub, which fills them when it binds. */
 extern const WDFFUNC *WdfFunctions_01033;
 extern ULONG WdfFunctionCount;
+
+/*
+ * What a driver in miniport mode calls to unload, in place of the table's entry, so that the stub can unbind
+ * it from the framework afterwards. The functions of that mode are declared in wdfminiport.h, which wdf.h
+ * does not include and wdk-sys therefore does not bind.
+ */
+extern WDFFUNC WdfDriverMiniportUnloadOverride;

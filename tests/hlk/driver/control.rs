@@ -1,9 +1,7 @@
 //! The control codes, from raw buffers to calls and back.
 
 use protocol::control::{CLOSE_SESSION, COLLECT, OPEN_SESSION, QUERY_SESSION, RUN_SCENARIO, TRANSMIT};
-use protocol::{
-    ChunkRequest, CloseRequest, Level, Operation, ScenarioRequest, SessionRequest, VERSION,
-};
+use protocol::{ChunkRequest, CloseRequest, Level, Operation, ScenarioRequest, SessionRequest, VERSION};
 use sys::status::{
     NTSTATUS, STATUS_BUFFER_TOO_SMALL, STATUS_INVALID_DEVICE_REQUEST, STATUS_INVALID_PARAMETER,
     STATUS_REVISION_MISMATCH, STATUS_SUCCESS,

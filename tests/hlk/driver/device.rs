@@ -134,7 +134,8 @@ unsafe fn serve(irp: *mut IRP) -> (NTSTATUS, usize) {
     // SAFETY: the current stack location is that of our device.
     let location = unsafe { &*location };
     // SAFETY: requests to our device come with the file object that they were opened with.
-    let context: *mut *mut c_void = unsafe { &raw mut (*(location.FileObject.cast::<FILE_OBJECT>())).FsContext };
+    let context: *mut *mut c_void =
+        unsafe { &raw mut (*(location.FileObject.cast::<FILE_OBJECT>())).FsContext };
     match location.MajorFunction {
         IRP_MJ_CREATE => match try_box(Slot::new()) {
             Ok(slot) => {

@@ -18,7 +18,10 @@ use crate::{device, wsk};
 /// The arguments are those that the system passes to a driver's entry point.
 // SAFETY: the framework's stub names this symbol, and no other crate defines it.
 #[unsafe(export_name = "DriverEntry")]
-pub(crate) unsafe extern "system" fn driver_entry(driver: &mut DRIVER_OBJECT, path: PCUNICODE_STRING) -> NTSTATUS {
+pub(crate) unsafe extern "system" fn driver_entry(
+    driver: &mut DRIVER_OBJECT,
+    path: PCUNICODE_STRING,
+) -> NTSTATUS {
     let driver: PDRIVER_OBJECT = driver;
     // SAFETY: the system's arguments are handed on.
     let status = unsafe { create_framework_driver(driver, path) };

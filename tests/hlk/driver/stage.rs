@@ -23,8 +23,7 @@ pub(crate) struct Backstage {
 }
 
 /// In which order what a test left open is closed.
-const HARDEST_FIRST: [Kind; 6] =
-    [Kind::Cq, Kind::Pd, Kind::Listener, Kind::Qp, Kind::Mr, Kind::Connector];
+const HARDEST_FIRST: [Kind; 6] = [Kind::Cq, Kind::Pd, Kind::Listener, Kind::Qp, Kind::Mr, Kind::Connector];
 
 impl Backstage {
     /// Captures WSK for a test whose NDK calls come from `level`.
@@ -48,8 +47,7 @@ impl Backstage {
                 self.provider.close(adapter);
             }
         }
-        let outcome =
-            if closed { self.ledger.audit() } else { self.ledger.sum_up(Outcome::NONE) };
+        let outcome = if closed { self.ledger.audit() } else { self.ledger.sum_up(Outcome::NONE) };
         if !closed {
             Box::leak(self);
         }
@@ -60,7 +58,10 @@ impl Backstage {
         // A listener may offer a connector until it is closed.
         while self.ledger.objects().any(|object| object.kind() != Kind::Adapter && object.is_open()) {
             for kind in HARDEST_FIRST {
-                self.ledger.objects().filter(|object| object.kind() == kind).for_each(|object| object.close());
+                self.ledger
+                    .objects()
+                    .filter(|object| object.kind() == kind)
+                    .for_each(|object| object.close());
             }
         }
         self.ledger
@@ -71,6 +72,7 @@ impl Backstage {
 }
 
 /// Two open adapters.
+#[derive(Clone, Copy)]
 pub(crate) struct Stage<'l> {
     backstage: &'l Backstage,
     pub(crate) near: Handle<'l, NDK_ADAPTER>,

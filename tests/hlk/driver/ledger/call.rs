@@ -99,7 +99,9 @@ impl Ledger {
             let call = unsafe { &*context.cast::<Call>() };
             let returned = function(context, call.out.as_ptr().cast());
             // SAFETY: a create's subject is a record of the same ledger.
-            if returned == STATUS_SUCCESS && let Some(subject) = unsafe { call.subject.as_ref() } {
+            if returned == STATUS_SUCCESS
+                && let Some(subject) = unsafe { call.subject.as_ref() }
+            {
                 subject.exists(call.out.load(Ordering::Acquire));
             }
             returned

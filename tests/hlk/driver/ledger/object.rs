@@ -160,9 +160,7 @@ impl Object {
 
     pub(super) fn take_offer_of(&self, listener: &Object) -> bool {
         let listener = ptr::from_ref(listener).cast_mut();
-        self.offered_by
-            .compare_exchange(listener, null_mut(), Ordering::AcqRel, Ordering::Relaxed)
-            .is_ok()
+        self.offered_by.compare_exchange(listener, null_mut(), Ordering::AcqRel, Ordering::Relaxed).is_ok()
     }
 
     pub(super) fn signal(&self) {

@@ -2,11 +2,11 @@
 
 use core::ptr::null_mut;
 
-use protocol::AdapterLimits;
+use protocol::{AdapterLimits, Endpoint};
 use sys::ndk::{NDK_ADAPTER, NDK_ADAPTER_INFO, NDK_CONNECTOR, NDK_CQ, NDK_LISTENER, NDK_MR, NDK_PD, NDK_QP};
 use sys::status::{NTSTATUS, STATUS_SUCCESS};
 
-use super::{Handle, QpDepths, call};
+use super::{Address, Handle, QpDepths, call};
 use crate::ledger::{self, Call, Object, Ticket};
 
 /// How many results a CQ holds.
@@ -55,8 +55,7 @@ impl<'l, P: super::Interface> Handle<'l, P> {
         object.depend_on(self.object)?;
         let call: Call = Call::new(step, self.object).creates(object);
         let call = if then == Then::CloseInside { call.closes_inside(object) } else { call };
-        let ticket =
-            self.ledger.start_create(call, |context, place| function(object, context, place))?;
+        let ticket = self.ledger.start_create(call, |context, place| function(object, context, place))?;
         Ok(Creation { handle: Handle::new(self.ledger, object), ticket })
     }
 }
@@ -172,6 +171,54 @@ impl<'l> Handle<'l, NDK_PD> {
     }
 }
 
+/// Creates of objects that no scenario works with yet: what the create comes to.
+impl<P: super::Interface> Handle<'_, P> {
+    fn try_create<T>(
+        self,
+        step: &'static str,
+        function: impl FnOnce(*mut core::ffi::c_void, *mut *mut T) -> NTSTATUS,
+    ) -> Result<NTSTATUS, NTSTATUS> {
+        self.ledger.start_create(Call::new(step, self.object), function).map(Ticket::status)
+    }
+}
+
+impl Handle<'_, NDK_ADAPTER> {
+    /// `NdkCreateSharedEndpoint`.
+    pub(crate) fn try_shared_endpoint(self, end: &Endpoint) -> Result<NTSTATUS, NTSTATUS> {
+        let address = Address::of(end);
+        self.try_create("create shared endpoint", |context, place| {
+            let (start, length) = address.parts();
+            call!(self.NdkCreateSharedEndpoint(start, length, Some(ledger::created), context, place))
+        })
+    }
+}
+
+impl Handle<'_, NDK_PD> {
+    /// `NdkCreateMw`.
+    pub(crate) fn try_memory_window(self) -> Result<NTSTATUS, NTSTATUS> {
+        self.try_create("create MW", |context, place| {
+            call!(self.NdkCreateMw(Some(ledger::created), context, place))
+        })
+    }
+
+    /// `NdkCreateSrq`, one result deep.
+    pub(crate) fn try_shared_receive_queue(self) -> Result<NTSTATUS, NTSTATUS> {
+        self.try_create("create SRQ", |context, place| {
+            call!(self.NdkCreateSrq(
+                1,
+                1,
+                0,
+                None,
+                null_mut(),
+                null_mut(),
+                Some(ledger::created),
+                context,
+                place
+            ))
+        })
+    }
+}
+
 /// What the report to the runner tells of an adapter.
 pub(crate) fn limits(info: &NDK_ADAPTER_INFO) -> AdapterLimits {
     AdapterLimits {
@@ -184,4 +231,3 @@ pub(crate) fn limits(info: &NDK_ADAPTER_INFO) -> AdapterLimits {
         max_receive_queue_depth: info.MaxReceiveQueueDepth,
     }
 }
-

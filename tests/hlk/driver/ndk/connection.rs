@@ -22,8 +22,9 @@ impl Address {
         Self { bytes: end.address, length: end.address_length }
     }
 
-    fn as_ptr(&self) -> *const SOCKADDR {
-        self.bytes.as_ptr().cast()
+    /// Where the address begins and how long it is.
+    pub(super) const fn parts(&self) -> (*const SOCKADDR, u32) {
+        (self.bytes.as_ptr().cast(), self.length)
     }
 }
 
@@ -53,8 +54,9 @@ pub(crate) enum Inside {
 
 impl<'l> Handle<'l, NDK_LISTENER> {
     pub(crate) fn listen(self, address: &Address, inside: Inside) -> Result<Ticket<'l>, NTSTATUS> {
+        let (start, length) = address.parts();
         self.request("listen", inside, |context| {
-            call!(self.NdkListen(address.as_ptr(), address.length, Some(ledger::request_completed), context))
+            call!(self.NdkListen(start, length, Some(ledger::request_completed), context))
         })
     }
 
@@ -81,13 +83,14 @@ impl<'l> Handle<'l, NDK_CONNECTOR> {
         inside: Inside,
     ) -> Result<Ticket<'l>, NTSTATUS> {
         self.object.depend_on(qp.object)?;
+        let ((from, from_length), (to, to_length)) = (from.parts(), to.parts());
         self.request("connect", inside, |context| {
             call!(self.NdkConnect(
                 qp.as_ptr(),
-                from.as_ptr(),
-                from.length,
-                to.as_ptr(),
-                to.length,
+                from,
+                from_length,
+                to,
+                to_length,
                 limits.inbound,
                 limits.outbound,
                 start(private_data),
@@ -134,9 +137,7 @@ impl<'l> Handle<'l, NDK_CONNECTOR> {
     }
 
     pub(crate) fn reject(self, private_data: &[u8]) -> NTSTATUS {
-        kernel::at(self.ledger.level(), || {
-            call!(self.NdkReject(start(private_data), length(private_data)))
-        })
+        kernel::at(self.ledger.level(), || call!(self.NdkReject(start(private_data), length(private_data))))
     }
 
     pub(crate) fn disconnect(self, inside: Inside) -> Result<Ticket<'l>, NTSTATUS> {
@@ -180,7 +181,7 @@ fn fetch_address(fetch: impl FnOnce(*mut SOCKADDR, *mut u32) -> NTSTATUS) -> (NT
 
 impl<'l, T: super::Interface> Handle<'l, T> {
     /// Makes a request on this object.
-    fn request(
+    pub(super) fn request(
         self,
         step: &'static str,
         inside: Inside,

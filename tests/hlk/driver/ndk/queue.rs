@@ -54,9 +54,7 @@ impl Handle<'_, NDK_QP> {
     }
 
     pub(crate) fn write(self, context: *mut c_void, sges: &[NDK_SGE], to: Remote, flags: u32) -> NTSTATUS {
-        self.posted(|| {
-            call!(self.NdkWrite(context, sges.as_ptr(), count(sges), to.address, to.token, flags))
-        })
+        self.posted(|| call!(self.NdkWrite(context, sges.as_ptr(), count(sges), to.address, to.token, flags)))
     }
 
     pub(crate) fn read(self, context: *mut c_void, sges: &[NDK_SGE], from: Remote, flags: u32) -> NTSTATUS {
@@ -84,9 +82,10 @@ impl Handle<'_, NDK_CQ> {
     /// Takes results; says how many.
     pub(crate) fn poll(self, results: &mut [NDK_RESULT]) -> usize {
         let room = u32::try_from(results.len()).unwrap_or(u32::MAX);
-        let taken = crate::kernel::at(self.ledger.level(), || {
-            call!(self.NdkGetCqResults(results.as_mut_ptr(), room) or 0)
-        });
+        let taken = crate::kernel::at(
+            self.ledger.level(),
+            || call!(self.NdkGetCqResults(results.as_mut_ptr(), room) or 0),
+        );
         (taken as usize).min(results.len())
     }
 }

@@ -4,43 +4,37 @@ use sys::ndk::NDK_MR;
 use sys::status::NTSTATUS;
 use sys::wdm::MDL;
 
-use super::{Handle, call};
-use crate::ledger::{self, Call, Ticket};
+use super::{Handle, Inside, call};
+use crate::ledger::{self, Ticket};
 
 impl<'l> Handle<'l, NDK_MR> {
     /// `NdkRegisterMr` over the first `length` bytes of `mdl`, which must stay locked until the
     /// deregistration.
-    pub(crate) fn register(self, mdl: *mut MDL, length: u32, flags: u32) -> Result<Ticket<'l>, NTSTATUS> {
-        let call = Call::new("register MR", self.object);
-        self.ledger.start(call, |context| {
-            call!(self.NdkRegisterMr(mdl, length as usize, flags, Some(ledger::request_completed), context))
-        })
-    }
-
-    /// The same, with the MR closed from inside the completion.
-    pub(crate) fn register_then_close(
+    pub(crate) fn register(
         self,
         mdl: *mut MDL,
         length: u32,
         flags: u32,
+        inside: Inside,
     ) -> Result<Ticket<'l>, NTSTATUS> {
-        let call = Call::new("register MR", self.object).closes_inside(self.object);
-        self.ledger.start(call, |context| {
+        self.request("register MR", inside, |context| {
             call!(self.NdkRegisterMr(mdl, length as usize, flags, Some(ledger::request_completed), context))
         })
     }
 
-    pub(crate) fn deregister(self) -> Result<Ticket<'l>, NTSTATUS> {
-        let call = Call::new("deregister MR", self.object);
-        self.ledger.start(call, |context| {
+    /// `NdkDeregisterMr`.
+    pub(crate) fn deregister(self, inside: Inside) -> Result<Ticket<'l>, NTSTATUS> {
+        self.request("deregister MR", inside, |context| {
             call!(self.NdkDeregisterMr(Some(ledger::request_completed), context))
         })
     }
 
+    /// The token that a peer needs.
     pub(crate) fn remote_token(self) -> u32 {
         call!(self.NdkGetRemoteTokenFromMr() or 0)
     }
 
+    /// The token that SGEs need.
     pub(crate) fn local_token(self) -> u32 {
         call!(self.NdkGetLocalTokenFromMr() or 0)
     }

@@ -7,7 +7,7 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 use super::Chunk;
 use crate::buffer::Buffer;
 use crate::kernel;
-use crate::ndk::{Handle, QpDepths, sge};
+use crate::ndk::{Handle, Inside, QpDepths, sge};
 use crate::pair::Party;
 use crate::stage::Stage;
 use crate::work::Work;
@@ -53,7 +53,7 @@ impl<'l> Letter<'l> {
     fn new(stage: &Stage<'l>, pd: Handle<'l, NDK_PD>, step: &'static str) -> Result<Self, NTSTATUS> {
         let buffer = stage.buffer(CONTROL)?;
         let region = pd.create_mr()?;
-        region.register(buffer.mdl(), CONTROL, NDK_MR_FLAG_ALLOW_LOCAL_WRITE)?.wait()?;
+        region.register(buffer.mdl(), CONTROL, NDK_MR_FLAG_ALLOW_LOCAL_WRITE, Inside::Nothing)?.wait()?;
         Ok(Self { buffer, token: region.local_token(), work: stage.work(step)? })
     }
 
@@ -102,7 +102,7 @@ impl<'l> End<'l> {
 
     /// Registers the chunk's memory: `NDK_MR_FLAG_…`.
     pub(super) fn register(&self, chunk: &Chunk, flags: u32) -> Result<Registered<'_, 'l>, NTSTATUS> {
-        self.region.register(chunk.mdl, chunk.length, flags)?.wait()?;
+        self.region.register(chunk.mdl, chunk.length, flags, Inside::Nothing)?.wait()?;
         Ok(Registered { end: self, address: mdl_address(chunk), length: chunk.length })
     }
 }
@@ -137,7 +137,7 @@ impl Registered<'_, '_> {
 impl Drop for Registered<'_, '_> {
     fn drop(&mut self) {
         // A deregistration that fails leaves a finding in the ledger.
-        match self.end.region.deregister() {
+        match self.end.region.deregister(Inside::Nothing) {
             Ok(ticket) => ticket.expect_one_of(&[STATUS_SUCCESS]),
             Err(status) => self.end.region.ledger().expect("deregister the chunk", status, STATUS_SUCCESS),
         }

@@ -30,9 +30,9 @@ use sys::ndk::{NDK_CONNECTOR, NDK_LISTENER};
 use sys::status::{NTSTATUS, STATUS_SUCCESS};
 
 pub(crate) use self::chunk::{Chunk, Side};
-pub(crate) use self::slot::Slot;
 use self::end::End;
 use self::rendezvous::Rendezvous;
+pub(crate) use self::slot::Slot;
 use crate::heap::try_box;
 use crate::kernel;
 use crate::ledger::Reaction;

@@ -5,9 +5,7 @@ use core::ptr::null_mut;
 use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, Ordering};
 
 use protocol::{Level, Outcome, SessionCounters, SessionReport, SessionRequest};
-use sys::status::{
-    NTSTATUS, STATUS_DEVICE_BUSY, STATUS_INVALID_DEVICE_STATE,
-};
+use sys::status::{NTSTATUS, STATUS_DEVICE_BUSY, STATUS_INVALID_DEVICE_STATE};
 
 use super::{Chunk, Session, Side};
 

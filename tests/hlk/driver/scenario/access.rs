@@ -1,0 +1,122 @@
+//! Tokens and ranges that grant no access.
+
+use sys::ndk::{
+    NDK_MR_FLAG_ALLOW_LOCAL_READ, NDK_MR_FLAG_ALLOW_LOCAL_WRITE, NDK_MR_FLAG_ALLOW_REMOTE_READ,
+    NDK_MR_FLAG_ALLOW_REMOTE_WRITE, NDK_SGE,
+};
+use sys::status::{NTSTATUS, STATUS_ACCESS_VIOLATION, STATUS_CANCELLED, STATUS_SUCCESS};
+
+use super::scene::{MEMORY, Memory, Scene, close_and_wait, post_receives};
+use crate::ndk::{Inside, Remote, sge};
+use crate::pair::{self, Party};
+use crate::stage::Stage;
+use crate::work::Work;
+
+/// An RDMA operation of the near side.
+#[derive(Clone, Copy)]
+enum Rdma {
+    Read,
+    Write,
+}
+
+impl Rdma {
+    /// Posts it and says how it ended.
+    fn run(self, scene: &Scene<'_>, sges: &[NDK_SGE], remote: Remote) -> Result<NTSTATUS, NTSTATUS> {
+        let work = scene.stage.work("RDMA")?;
+        let posted = match self {
+            Self::Read => scene.near.qp.read(work.context(), sges, remote, 0),
+            Self::Write => scene.near.qp.write(work.context(), sges, remote, 0),
+        };
+        Ok(if posted == STATUS_SUCCESS { scene.near.cq.wait_for(work) } else { posted })
+    }
+}
+
+/// WR-7, WR-8: what the far side did not grant is an access violation at the initiator, and ends the
+/// connection; what it granted, up to the last byte, works.
+pub(super) fn remote(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
+    const READ: u32 = NDK_MR_FLAG_ALLOW_REMOTE_READ;
+    const WRITE: u32 = NDK_MR_FLAG_ALLOW_REMOTE_WRITE;
+    let ledger = stage.ledger();
+    let listener = pair::listen(stage)?;
+    let granted = Scene::over(stage, listener, READ | WRITE)?;
+    let last = [granted.near_memory.sge(16)];
+    let end = granted.far_memory.remote(MEMORY.saturating_sub(16));
+    ledger.expect("write the last bytes", Rdma::Write.run(&granted, &last, end)?, STATUS_SUCCESS);
+    ledger.expect("read the last bytes", Rdma::Read.run(&granted, &last, end)?, STATUS_SUCCESS);
+
+    let cases: [(&str, Rdma, u32, fn(&Scene<'_>) -> Remote); 6] = [
+        ("write with a token that never was", Rdma::Write, READ | WRITE, |scene| {
+            let good = scene.far_memory.remote(0);
+            Remote { token: good.token ^ 0x00ff_ff00, ..good }
+        }),
+        ("write one byte too far", Rdma::Write, READ | WRITE, |scene| {
+            scene.far_memory.remote(MEMORY.saturating_sub(15))
+        }),
+        ("write near the end of the address space", Rdma::Write, READ | WRITE, |scene| Remote {
+            address: u64::MAX.saturating_sub(7),
+            ..scene.far_memory.remote(0)
+        }),
+        ("write what is to be read only", Rdma::Write, READ, |scene| scene.far_memory.remote(0)),
+        ("read what is to be written only", Rdma::Read, WRITE, |scene| scene.far_memory.remote(0)),
+        ("read what is local", Rdma::Read, NDK_MR_FLAG_ALLOW_LOCAL_WRITE, |scene| scene.far_memory.remote(0)),
+    ];
+    for (step, rdma, access, place) in cases {
+        let scene = Scene::over(stage, listener, access)?;
+        let receive = posted_receive(&scene)?;
+        let status = rdma.run(&scene, &[scene.near_memory.sge(16)], place(&scene))?;
+        ledger.expect(step, status, STATUS_ACCESS_VIOLATION);
+        ledger.expect(step, scene.far.cq.wait_for(receive), STATUS_CANCELLED);
+        close_and_wait(&[scene.near_connector.object(), scene.far_connector.object()]);
+    }
+
+    let scene = Scene::over(stage, listener, READ | WRITE)?;
+    let stale = scene.far_memory.remote(0);
+    scene.far.mr.deregister(Inside::Nothing)?.wait()?;
+    let status = Rdma::Write.run(&scene, &[scene.near_memory.sge(16)], stale)?;
+    ledger.expect("write to what was deregistered", status, STATUS_ACCESS_VIOLATION);
+    Ok(())
+}
+
+/// A receive of the far side, into memory of another region than the one under test.
+fn posted_receive<'l>(scene: &Scene<'l>) -> Result<&'l Work, NTSTATUS> {
+    let spare = Party { mr: scene.far.pd.create_mr()?, ..scene.far };
+    let memory = Memory::of(&scene.stage, spare, NDK_MR_FLAG_ALLOW_LOCAL_WRITE)?;
+    post_receives::<1>(&scene.stage, spare, memory).map(|[receive]| receive)
+}
+
+/// WR-4, WR-7: a local token and range are checked too, at the post or in the result.
+pub(super) fn local(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
+    const ALL: u32 = NDK_MR_FLAG_ALLOW_REMOTE_READ | NDK_MR_FLAG_ALLOW_REMOTE_WRITE;
+    let ledger = stage.ledger();
+    let listener = pair::listen(stage)?;
+    let cases: [(&str, fn(&Scene<'_>) -> NDK_SGE); 2] = [
+        ("write from a token that never was", |scene| {
+            let good = scene.near_memory;
+            sge(good.buffer.address(0), 16, good.local_token ^ 0x00ff_ff00)
+        }),
+        ("write from beyond the region", |scene| {
+            let good = scene.near_memory;
+            sge(good.buffer.address(MEMORY.saturating_sub(15)), 16, good.local_token)
+        }),
+    ];
+    for (step, place) in cases {
+        let scene = Scene::over(stage, listener, ALL)?;
+        let status = Rdma::Write.run(&scene, &[place(&scene)], scene.far_memory.remote(0))?;
+        ledger.expect(step, status, STATUS_ACCESS_VIOLATION);
+        close_and_wait(&[scene.near_connector.object(), scene.far_connector.object()]);
+    }
+
+    // A receive into memory that may only be read fails when it is posted or when the bytes come.
+    let scene = Scene::over(stage, listener, NDK_MR_FLAG_ALLOW_LOCAL_READ)?;
+    let receive = stage.work("receive into read-only memory")?;
+    let mut received = scene.far.qp.receive(receive.context(), &[scene.far_memory.sge(16)]);
+    if received == STATUS_SUCCESS {
+        let send = stage.work("send")?;
+        let posted = scene.near.qp.send(send.context(), &[scene.near_memory.sge(16)], 0);
+        ledger.expect("post a send", posted, STATUS_SUCCESS);
+        received = scene.far.cq.wait_for(receive);
+        let _ = scene.near.cq.wait_for(send);
+    }
+    ledger.expect("receive into read-only memory", received, STATUS_ACCESS_VIOLATION);
+    Ok(())
+}

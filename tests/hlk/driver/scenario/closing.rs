@@ -1,0 +1,85 @@
+//! Antecedents closed before their successors, and what becomes of the address.
+
+use sys::status::{
+    NTSTATUS, STATUS_ADDRESS_ALREADY_EXISTS, STATUS_CONNECTION_ABORTED, STATUS_CONNECTION_REFUSED,
+    STATUS_SHARING_VIOLATION, STATUS_SUCCESS,
+};
+
+use super::scene::{Scene, close_and_wait, expect_refused};
+use crate::ndk::{Address, Inside, QpDepths};
+use crate::pair::{self, Party};
+use crate::stage::Stage;
+
+/// CL-5, CL-6: each antecedent's close pends while a successor lives.
+pub(super) fn antecedents_first(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
+    let scene = Scene::connected(stage)?;
+    let ledger = stage.ledger();
+    scene.far_receives::<2>()?;
+    let antecedents = [
+        scene.near.cq.object(),
+        scene.far.cq.object(),
+        scene.near.pd.object(),
+        scene.far.pd.object(),
+        scene.listener.object(),
+        scene.near.qp.object(),
+        scene.far.qp.object(),
+    ];
+    for object in antecedents {
+        object.close();
+        ledger.require("an antecedent's close pends", !object.is_closed());
+    }
+    close_and_wait(&[scene.near_connector.object(), scene.far_connector.object()]);
+    for object in [scene.near.pd.object(), scene.far.pd.object()] {
+        ledger.require("a PD's close pends while its MR lives", !object.is_closed());
+    }
+    close_and_wait(&[scene.near.mr.object(), scene.far.mr.object()]);
+    for object in antecedents {
+        ledger.require("an antecedent's close completes after the last successor's", object.wait_closed());
+    }
+    Ok(())
+}
+
+/// CL-5, CL-7: an offered connector is a successor of the listener, and nobody else is let in.
+pub(super) fn listener_with_offers(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
+    let ledger = stage.ledger();
+    let listener = pair::listen(stage)?;
+    let near = Party::on(stage.near, QpDepths::SMALL)?;
+    let (_, connecting) = pair::start_connect(stage, near.qp, b"near")?;
+    let offer = ledger.take_offer(listener.object(), connecting)?;
+    listener.object().close();
+    ledger.require("the listener's close pends while its offer lives", !listener.object().is_closed());
+    expect_refused(stage, "connect to a listener that is closing")?;
+    close_and_wait(&[offer]);
+    connecting.expect_one_of(&[STATUS_CONNECTION_REFUSED, STATUS_CONNECTION_ABORTED]);
+    ledger.require("the listener's close completes after its offer's", listener.object().wait_closed());
+    Ok(())
+}
+
+/// CL-7, CL-5: a connection outlives its closing listener, which lets nobody else in.
+pub(super) fn listener_before_connection(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
+    let scene = Scene::connected(stage)?;
+    let ledger = stage.ledger();
+    scene.listener.object().close();
+    ledger.require("the listener's close pends", !scene.listener.object().is_closed());
+    expect_refused(stage, "connect to a listener that is closing")?;
+    scene.exchange(b"still here")?;
+    close_and_wait(&[scene.far_connector.object()]);
+    ledger.require("the listener's close completes", scene.listener.object().wait_closed());
+    Ok(())
+}
+
+/// CL-12: an address is taken until the listener and every connector accepted over it are closed.
+pub(super) fn address_reuse(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
+    const TAKEN: [NTSTATUS; 2] = [STATUS_SHARING_VIOLATION, STATUS_ADDRESS_ALREADY_EXISTS];
+    let scene = Scene::connected(stage)?;
+    let address = Address::of(&stage.far_end);
+    let second = stage.far.create_listener()?;
+    second.listen(&address, Inside::Nothing)?.expect_one_of(&TAKEN);
+    scene.listener.object().close();
+    let third = stage.far.create_listener()?;
+    third.listen(&address, Inside::Nothing)?.expect_one_of(&TAKEN);
+    close_and_wait(&[scene.far_connector.object(), scene.listener.object()]);
+    let fourth = stage.far.create_listener()?;
+    fourth.listen(&address, Inside::Nothing)?.expect_one_of(&[STATUS_SUCCESS]);
+    Ok(())
+}

@@ -1,0 +1,63 @@
+//! Sizes at and over an adapter's limits, and what is not there yet.
+
+use sys::status::{NTSTATUS, STATUS_INVALID_PARAMETER, STATUS_NOT_SUPPORTED};
+
+use crate::ndk::{CqDepth, QpDepths, Then};
+use crate::pair::{self, Party};
+use crate::stage::Stage;
+
+/// OBJ-5, OBJ-6: slots of later versions of the provider validate and refuse; an extension that nobody
+/// knows is refused by every object.
+pub(super) fn not_supported(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
+    let ledger = stage.ledger();
+    let party = Party::on(stage.near, QpDepths::SMALL)?;
+    let connector = stage.near.create_connector()?;
+    let listener = stage.near.create_listener()?;
+    let refusals = [
+        ("create a memory window", party.pd.try_memory_window()?),
+        ("create a shared receive queue", party.pd.try_shared_receive_queue()?),
+        ("create a shared endpoint", stage.near.try_shared_endpoint(&stage.near_end)?),
+        ("extension of an adapter", stage.near.query_unknown_extension()),
+        ("extension of a CQ", party.cq.query_unknown_extension()),
+        ("extension of a PD", party.pd.query_unknown_extension()),
+        ("extension of a QP", party.qp.query_unknown_extension()),
+        ("extension of an MR", party.mr.query_unknown_extension()),
+        ("extension of a connector", connector.query_unknown_extension()),
+        ("extension of a listener", listener.query_unknown_extension()),
+    ];
+    for (step, status) in refusals {
+        ledger.expect(step, status, STATUS_NOT_SUPPORTED);
+    }
+    Ok(())
+}
+
+/// CQ-7: at a limit it works, over it the parameter is invalid.
+pub(super) fn limits(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
+    let ledger = stage.ledger();
+    let info = stage.near.info()?;
+    let pd = stage.near.create_pd()?;
+    let cq = stage.near.create_cq(CqDepth(info.MaxCqDepth))?;
+    let too_deep = stage.near.start_cq(CqDepth(info.MaxCqDepth.saturating_add(1)), Then::Keep)?;
+    ledger.expect("a CQ that is too deep", too_deep.ticket().status(), STATUS_INVALID_PARAMETER);
+
+    let most = QpDepths {
+        receive: info.MaxReceiveQueueDepth,
+        initiator: info.MaxInitiatorQueueDepth,
+        receive_sges: info.MaxReceiveRequestSge,
+        initiator_sges: info.MaxInitiatorRequestSge,
+        inline: info.MaxInlineDataSize,
+    };
+    pd.create_qp(cq, most)?;
+    let over = [
+        ("too deep a receive queue", QpDepths { receive: most.receive.saturating_add(1), ..most }),
+        ("too deep an initiator queue", QpDepths { initiator: most.initiator.saturating_add(1), ..most }),
+        ("too many SGEs to receive", QpDepths { receive_sges: most.receive_sges.saturating_add(1), ..most }),
+        ("too many SGEs to send", QpDepths { initiator_sges: most.initiator_sges.saturating_add(1), ..most }),
+        ("too much inline data", QpDepths { inline: most.inline.saturating_add(1), ..most }),
+    ];
+    for (step, depths) in over {
+        let creation = pd.start_qp(cq, depths, Then::Keep)?;
+        ledger.expect(step, creation.ticket().status(), STATUS_INVALID_PARAMETER);
+    }
+    pair::listen(stage).map(drop)
+}

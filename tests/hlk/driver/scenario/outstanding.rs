@@ -1,0 +1,69 @@
+//! Closes with requests outstanding: the close ends them, the consumer need not.
+
+use sys::status::{
+    NTSTATUS, STATUS_CANCELLED, STATUS_CONNECTION_ABORTED, STATUS_CONNECTION_INVALID,
+    STATUS_CONNECTION_REFUSED, STATUS_IO_TIMEOUT, STATUS_SUCCESS,
+};
+
+use super::scene::{Scene, close_and_wait, expect_results};
+use crate::ndk::{Handle, Inside, QpDepths};
+use crate::pair::{self, Party, READS};
+use crate::stage::Stage;
+
+/// CL-4, WR-2: each posted receive is cancelled, with one result.
+pub(super) fn receives(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
+    let scene = Scene::connected(stage)?;
+    let works = scene.far_receives::<4>()?;
+    close_and_wait(&[scene.far_connector.object(), scene.far.qp.object()]);
+    expect_results(stage, scene.far, "a receive of a closed QP", &works, &[STATUS_CANCELLED]);
+    Ok(())
+}
+
+/// CL-4, WR-2: each send that no receive awaits ends, with one result.
+pub(super) fn sends(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
+    let scene = Scene::connected(stage)?;
+    let ledger = stage.ledger();
+    let works = [stage.work("send")?, stage.work("send")?, stage.work("send")?];
+    for work in works {
+        let posted = scene.near.qp.send(work.context(), &[scene.near_memory.sge(16)], 0);
+        ledger.expect("post a send", posted, STATUS_SUCCESS);
+    }
+    close_and_wait(&[scene.near_connector.object(), scene.near.qp.object()]);
+    // On iWARP a send is a success once its bytes are on their way.
+    let statuses = [STATUS_CANCELLED, STATUS_IO_TIMEOUT, STATUS_CONNECTION_ABORTED, STATUS_SUCCESS];
+    expect_results(stage, scene.near, "a send of a closed QP", &works, &statuses);
+    Ok(())
+}
+
+/// CL-4: a connector is closed while its connect waits for an answer.
+pub(super) fn connect(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
+    let ledger = stage.ledger();
+    let listener = pair::listen(stage)?;
+    let near = Party::on(stage.near, QpDepths::SMALL)?;
+    let far = Party::on(stage.far, QpDepths::SMALL)?;
+    let (connector, connecting) = pair::start_connect(stage, near.qp, b"near")?;
+    let offer = ledger.take_offer(listener.object(), connecting)?;
+    close_and_wait(&[connector.object()]);
+    connecting.expect_one_of(&[STATUS_CANCELLED, STATUS_CONNECTION_ABORTED]);
+    let accepted = Handle::new(ledger, offer).accept(far.qp, READS, b"far", Inside::Nothing)?;
+    accepted.expect_one_of(&[STATUS_CONNECTION_ABORTED, STATUS_CONNECTION_REFUSED, STATUS_IO_TIMEOUT]);
+    close_and_wait(&[offer]);
+    Ok(())
+}
+
+/// CL-4: a connector is closed while its accept waits for the peer to complete.
+pub(super) fn accept(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
+    let ledger = stage.ledger();
+    let listener = pair::listen(stage)?;
+    let near = Party::on(stage.near, QpDepths::SMALL)?;
+    let far = Party::on(stage.far, QpDepths::SMALL)?;
+    let (connector, connecting) = pair::start_connect(stage, near.qp, b"near")?;
+    let offer = ledger.take_offer(listener.object(), connecting)?;
+    let accepted = Handle::new(ledger, offer).accept(far.qp, READS, b"far", Inside::Nothing)?;
+    connecting.wait()?;
+    close_and_wait(&[offer]);
+    accepted.expect_one_of(&[STATUS_CANCELLED, STATUS_CONNECTION_ABORTED]);
+    let completed = connector.complete_connect(Inside::Nothing)?;
+    completed.expect_one_of(&[STATUS_CONNECTION_ABORTED, STATUS_CONNECTION_INVALID, STATUS_IO_TIMEOUT]);
+    Ok(())
+}

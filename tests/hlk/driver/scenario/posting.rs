@@ -1,0 +1,153 @@
+//! Work requests: how many, in what shape, and who is told of their results.
+
+use sys::ndk::{
+    NDK_CQ_NOTIFY_ANY, NDK_CQ_NOTIFY_ERRORS, NDK_CQ_NOTIFY_SOLICITED, NDK_MR_FLAG_ALLOW_LOCAL_WRITE,
+    NDK_OP_FLAG_INLINE, NDK_OP_FLAG_SEND_AND_SOLICIT_EVENT, NDK_OP_FLAG_SILENT_SUCCESS,
+};
+use sys::status::{
+    NTSTATUS, STATUS_BUFFER_OVERFLOW, STATUS_CANCELLED, STATUS_CONNECTION_INVALID, STATUS_SUCCESS,
+};
+
+use super::scene::{MEMORY, Memory, Scene, expect_results, post_receives};
+use crate::ndk::{QpDepths, sge};
+use crate::pair::Party;
+use crate::stage::Stage;
+
+/// How long, in milliseconds, to wait for a notification that must not come.
+const QUIET: u32 = 50;
+
+/// WR-2, WR-7: flush cancels what is posted, before and during a connection.
+pub(super) fn flush(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
+    let party = Party::on(stage.near, QpDepths::SMALL)?;
+    let memory = Memory::of(stage, party, NDK_MR_FLAG_ALLOW_LOCAL_WRITE)?;
+    let works = post_receives::<3>(stage, party, memory)?;
+    party.qp.flush();
+    expect_results(stage, party, "a receive flushed unconnected", &works, &[STATUS_CANCELLED]);
+
+    let scene = Scene::connected(stage)?;
+    let works = scene.far_receives::<3>()?;
+    scene.far.qp.flush();
+    expect_results(stage, scene.far, "a receive flushed connected", &works, &[STATUS_CANCELLED]);
+    Ok(())
+}
+
+/// WR-2: what does not fit into a queue fails at once, without a result; the rest is not harmed.
+pub(super) fn over_posting(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
+    let ledger = stage.ledger();
+    let scene = Scene::connected(stage)?;
+    let works = scene.far_receives::<8>()?;
+    let extra = stage.work("a receive too many")?;
+    let posted = scene.far.qp.receive(extra.context(), &[scene.far_memory.sge(MEMORY)]);
+    ledger.require("a receive too many fails", posted != STATUS_SUCCESS);
+    scene.far.qp.flush();
+    expect_results(stage, scene.far, "a receive that fitted", &works, &[STATUS_CANCELLED]);
+    ledger.require("no result for the receive too many", !extra.is_done());
+    Ok(())
+}
+
+/// WR-7: only receives may be posted before there is a connection.
+pub(super) fn unconnected(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
+    let ledger = stage.ledger();
+    let party = Party::on(stage.near, QpDepths::SMALL)?;
+    let memory = Memory::of(stage, party, NDK_MR_FLAG_ALLOW_LOCAL_WRITE)?;
+    let work = stage.work("unconnected")?;
+    let sges = [memory.sge(16)];
+    let to = memory.remote(0);
+    let sent = party.qp.send(work.context(), &sges, 0);
+    ledger.expect("send unconnected", sent, STATUS_CONNECTION_INVALID);
+    let written = party.qp.write(work.context(), &sges, to, 0);
+    ledger.expect("write unconnected", written, STATUS_CONNECTION_INVALID);
+    let read = party.qp.read(work.context(), &sges, to, 0);
+    ledger.expect("read unconnected", read, STATUS_CONNECTION_INVALID);
+    ledger.require("no result for what was not accepted", party.cq.harvest() == 0);
+    post_receives::<1>(stage, party, memory).map(drop)
+}
+
+/// CQ-2, CQ-3, CQ-4: one notification per satisfied arm, at once if it is late, and none otherwise.
+pub(super) fn arming(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
+    let scene = Scene::connected(stage)?;
+    let ledger = stage.ledger();
+    let cq = scene.far.cq;
+    let send = |flags: u32| {
+        let [receive] = scene.far_receives::<1>()?;
+        let work = stage.work("send")?;
+        let posted = scene.near.qp.send(work.context(), &[scene.near_memory.sge(8)], flags);
+        ledger.expect("post a send", posted, STATUS_SUCCESS);
+        ledger.expect("send", scene.near.cq.wait_for(work), STATUS_SUCCESS);
+        Ok::<_, NTSTATUS>(receive)
+    };
+
+    cq.arm(NDK_CQ_NOTIFY_ANY);
+    ledger.require("no notification without a result", !cq.object().event_within(QUIET));
+    send(0)?;
+    ledger.require("a notification for an arm", cq.object().wait_for_event("notification"));
+    send(0)?;
+    ledger.require("no notification unarmed", !cq.object().event_within(QUIET));
+    cq.arm(NDK_CQ_NOTIFY_ANY);
+    ledger.require("a late arm fires", cq.object().wait_for_event("late notification"));
+    ledger.require("one notification for each arm", cq.object().events() == 2);
+    while cq.harvest() != 0 {}
+
+    cq.arm(NDK_CQ_NOTIFY_ERRORS);
+    cq.arm(NDK_CQ_NOTIFY_SOLICITED);
+    send(0)?;
+    ledger.require("no notification unsolicited", !cq.object().event_within(QUIET));
+    send(NDK_OP_FLAG_SEND_AND_SOLICIT_EVENT)?;
+    ledger.require("a notification solicited", cq.object().wait_for_event("solicited notification"));
+    ledger.require("merged arms notify once", cq.object().events() == 3);
+    while cq.harvest() != 0 {}
+    Ok(())
+}
+
+/// WR-2, WR-3, WR-5: sends of no and one byte, inline, silent, and too long for the receive.
+pub(super) fn send_shapes(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
+    let ledger = stage.ledger();
+    let scene = Scene::connected(stage)?;
+    scene.exchange(b"")?;
+    scene.exchange(b"1")?;
+    inline(&scene)?;
+
+    let [receive] = scene.far_receives::<1>()?;
+    let silent = stage.work("send silently")?;
+    let sges = [scene.near_memory.sge(8)];
+    let posted = scene.near.qp.send(silent.context(), &sges, NDK_OP_FLAG_SILENT_SUCCESS);
+    ledger.expect("post a silent send", posted, STATUS_SUCCESS);
+    ledger.expect("receive a silent send", scene.far.cq.wait_for(receive), STATUS_SUCCESS);
+    scene.exchange(b"after it")?;
+    ledger.require("a silent success has no result", !silent.is_done());
+
+    let short = stage.work("receive too little")?;
+    let posted = scene.far.qp.receive(short.context(), &[scene.far_memory.sge(4)]);
+    ledger.expect("post a short receive", posted, STATUS_SUCCESS);
+    let long = stage.work("send too much")?;
+    let posted = scene.near.qp.send(long.context(), &sges, 0);
+    ledger.expect("post a long send", posted, STATUS_SUCCESS);
+    let received = scene.far.cq.wait_for(short);
+    ledger.expect("a receive that is too short", received, STATUS_BUFFER_OVERFLOW);
+    // The sender learns of it or not; it gets a result either way.
+    let _ = scene.near.cq.wait_for(long);
+    ledger.require("a result for the long send", long.results() == 1);
+    Ok(())
+}
+
+/// WR-5: inline data needs no token and may change when the post has returned.
+fn inline(scene: &Scene<'_>) -> Result<(), NTSTATUS> {
+    let (stage, ledger) = (&scene.stage, scene.stage.ledger());
+    let most = stage.near.info()?.MaxInlineDataSize;
+    if most == 0 {
+        return Ok(());
+    }
+    let [receive] = scene.far_receives::<1>()?;
+    let work = stage.work("send inline")?;
+    let mut data = [0x5a_u8];
+    let address = (data.as_mut_ptr() as usize) as u64;
+    let posted = scene.near.qp.send(work.context(), &[sge(address, 1, 0)], NDK_OP_FLAG_INLINE);
+    data = [0];
+    ledger.expect("post an inline send", posted, STATUS_SUCCESS);
+    ledger.expect("send inline", scene.near.cq.wait_for(work), STATUS_SUCCESS);
+    ledger.expect("receive inline data", scene.far.cq.wait_for(receive), STATUS_SUCCESS);
+    let mut arrived = [0];
+    scene.far_memory.buffer.take(&mut arrived);
+    ledger.require("the inline data of the post", arrived == [0x5a] && data == [0]);
+    Ok(())
+}

@@ -1,0 +1,90 @@
+//! Connections that do not come about.
+
+use protocol::Endpoint;
+use sys::ndk::NDK_CONNECTOR;
+use sys::status::{
+    NTSTATUS, STATUS_CONNECTION_REFUSED, STATUS_HOST_UNREACHABLE, STATUS_INVALID_ADDRESS, STATUS_IO_TIMEOUT,
+    STATUS_NETWORK_UNREACHABLE, STATUS_SUCCESS,
+};
+
+use super::scene::{close_and_wait, expect_refused};
+use crate::ndk::{Address, Handle, Inside, QpDepths};
+use crate::pair::{self, Party, READS};
+use crate::stage::Stage;
+
+/// CM-4: a rejected connect is refused, and the rejecting side's private data comes with it.
+pub(super) fn reject(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
+    let ledger = stage.ledger();
+    let listener = pair::listen(stage)?;
+    let near = Party::on(stage.near, QpDepths::SMALL)?;
+    let (connector, connecting) = pair::start_connect(stage, near.qp, b"near")?;
+    let offer = Handle::<NDK_CONNECTOR>::new(ledger, ledger.take_offer(listener.object(), connecting)?);
+    pair::expect_data(offer, b"near", "private data of the connector");
+    ledger.expect("reject", offer.reject(b"not today"), STATUS_SUCCESS);
+    ledger.expect("connect, and be rejected", connecting.status(), STATUS_CONNECTION_REFUSED);
+    pair::expect_data(connector, b"not today", "private data of the rejection");
+    close_and_wait(&[connector.object(), offer.object()]);
+    // One rejection is not the end of the listener.
+    let (_, connecting) = pair::start_connect(stage, near.qp, b"again")?;
+    let offer = Handle::<NDK_CONNECTOR>::new(ledger, ledger.take_offer(listener.object(), connecting)?);
+    ledger.expect("reject without data", offer.reject(b""), STATUS_SUCCESS);
+    ledger.expect("connect again, and be rejected", connecting.status(), STATUS_CONNECTION_REFUSED);
+    Ok(())
+}
+
+/// CM-4: statuses of addresses that can't be listened on or connected to.
+pub(super) fn bad_address(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
+    let ledger = stage.ledger();
+    let near = Party::on(stage.near, QpDepths::SMALL)?;
+    let foreign = foreign(&stage.near_end);
+
+    let listener = stage.far.create_listener()?;
+    let listening = listener.listen(&Address::of(&foreign), Inside::Nothing)?;
+    ledger.expect("listen on a foreign address", listening.status(), STATUS_INVALID_ADDRESS);
+
+    let (from, to) = (Address::of(&stage.near_end), Address::of(&stage.far_end));
+    let connect = |from: &Address, to: &Address| {
+        let connector = stage.near.create_connector()?;
+        let status = connector.connect(near.qp, from, to, READS, b"", Inside::Nothing)?.status();
+        close_and_wait(&[connector.object()]);
+        Ok::<_, NTSTATUS>(status)
+    };
+    let status = connect(&Address::of(&foreign), &to)?;
+    ledger.expect("connect from a foreign address", status, STATUS_INVALID_ADDRESS);
+    let unreachable =
+        [STATUS_HOST_UNREACHABLE, STATUS_NETWORK_UNREACHABLE, STATUS_IO_TIMEOUT, STATUS_CONNECTION_REFUSED];
+    let status = connect(&from, &Address::of(&foreign.with_port(445)))?;
+    ledger.expect_one_of("connect to an address that is not there", status, &unreachable);
+    let status = connect(&from, &to)?;
+    ledger.expect("connect where nobody listens", status, STATUS_CONNECTION_REFUSED);
+
+    // Port 0 asks for one of the dynamic range.
+    let any = stage.far.create_listener()?;
+    any.listen(&Address::of(&stage.far_end.with_port(0)), Inside::Nothing)?.wait()?;
+    let (status, chosen) = any.local_address();
+    ledger.expect("ask for the chosen port", status, STATUS_SUCCESS);
+    ledger.require("the port is of the dynamic range", chosen.port() >= 49152);
+    Ok(())
+}
+
+/// An address of the same family that no adapter has: of a network reserved for documentation
+/// (RFC 5737, RFC 3849).
+fn foreign(end: &Endpoint) -> Endpoint {
+    const IPV4: core::net::Ipv4Addr = core::net::Ipv4Addr::new(192, 0, 2, 77);
+    const IPV6: core::net::Ipv6Addr = core::net::Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 0x77);
+    let address = if end.address_length == 16 { IPV4.into() } else { IPV6.into() };
+    Endpoint::new(end.if_index, address, 0)
+}
+
+/// CM-5: while its connect events are paused, a listener looks as though nobody listened.
+pub(super) fn paused_listener(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
+    let ledger = stage.ledger();
+    let listener = pair::listen(stage)?;
+    listener.control_connect_events(true);
+    expect_refused(stage, "connect to a paused listener")?;
+    ledger.require("no connect event while paused", listener.object().events() == 0);
+    listener.control_connect_events(false);
+    let near = Party::on(stage.near, QpDepths::SMALL)?;
+    let far = Party::on(stage.far, QpDepths::SMALL)?;
+    pair::connect_to(stage, listener, (near.qp, b"near"), (far.qp, b"far")).map(drop)
+}

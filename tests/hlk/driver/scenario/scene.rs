@@ -1,0 +1,170 @@
+//! What most scenarios begin with: two connected parties with some registered memory.
+
+use sys::ndk::{
+    NDK_CONNECTOR, NDK_LISTENER, NDK_MR_FLAG_ALLOW_LOCAL_WRITE, NDK_MR_FLAG_ALLOW_REMOTE_READ,
+    NDK_MR_FLAG_ALLOW_REMOTE_WRITE, NDK_SGE,
+};
+use sys::status::{NTSTATUS, STATUS_SUCCESS};
+
+use crate::buffer::Buffer;
+use crate::ledger::{Object, Ticket};
+use crate::ndk::{Handle, Inside, QpDepths, Remote, sge};
+use crate::pair::{self, Party};
+use crate::stage::Stage;
+use crate::work::Work;
+
+/// Bytes of memory on each side.
+pub(super) const MEMORY: u32 = 4096;
+
+/// Local and remote access of every kind.
+const ALL_ACCESS: u32 =
+    NDK_MR_FLAG_ALLOW_LOCAL_WRITE | NDK_MR_FLAG_ALLOW_REMOTE_READ | NDK_MR_FLAG_ALLOW_REMOTE_WRITE;
+
+/// Registered memory of one party.
+#[derive(Clone, Copy)]
+pub(super) struct Memory<'l> {
+    pub(super) buffer: &'l Buffer,
+    pub(super) local_token: u32,
+    pub(super) remote_token: u32,
+}
+
+impl<'l> Memory<'l> {
+    /// Registers [`MEMORY`] bytes in the party's region with these access rights: `NDK_MR_FLAG_…`.
+    pub(super) fn of(stage: &Stage<'l>, party: Party<'l>, flags: u32) -> Result<Self, NTSTATUS> {
+        let buffer = stage.buffer(MEMORY)?;
+        party.mr.register(buffer.mdl(), MEMORY, flags, Inside::Nothing)?.wait()?;
+        Ok(Self { buffer, local_token: party.mr.local_token(), remote_token: party.mr.remote_token() })
+    }
+
+    /// The first `length` bytes, for use on this side.
+    pub(super) fn sge(self, length: u32) -> NDK_SGE {
+        sge(self.buffer.address(0), length, self.local_token)
+    }
+
+    /// The byte at `offset`, for use on the other side.
+    pub(super) fn remote(self, offset: u32) -> Remote {
+        Remote { address: self.buffer.address(offset), token: self.remote_token }
+    }
+}
+
+/// Two connected parties.
+pub(super) struct Scene<'l> {
+    pub(super) stage: Stage<'l>,
+    pub(super) near: Party<'l>,
+    pub(super) far: Party<'l>,
+    pub(super) listener: Handle<'l, NDK_LISTENER>,
+    pub(super) near_connector: Handle<'l, NDK_CONNECTOR>,
+    pub(super) far_connector: Handle<'l, NDK_CONNECTOR>,
+    pub(super) near_memory: Memory<'l>,
+    pub(super) far_memory: Memory<'l>,
+}
+
+impl<'l> Scene<'l> {
+    /// Connects two parties over a listener of their own.
+    pub(super) fn connected(stage: &Stage<'l>) -> Result<Self, NTSTATUS> {
+        Self::over(stage, pair::listen(stage)?, ALL_ACCESS)
+    }
+
+    /// Connects two new parties over `listener`; the far side's memory has the access rights
+    /// `far_access`.
+    pub(super) fn over(
+        stage: &Stage<'l>,
+        listener: Handle<'l, NDK_LISTENER>,
+        far_access: u32,
+    ) -> Result<Self, NTSTATUS> {
+        let near = Party::on(stage.near, QpDepths::SMALL)?;
+        let far = Party::on(stage.far, QpDepths::SMALL)?;
+        let (near_connector, far_connector) =
+            pair::connect_to(stage, listener, (near.qp, b"near"), (far.qp, b"far"))?;
+        Ok(Self {
+            near_memory: Memory::of(stage, near, ALL_ACCESS)?,
+            far_memory: Memory::of(stage, far, far_access)?,
+            stage: *stage,
+            near,
+            far,
+            listener,
+            near_connector,
+            far_connector,
+        })
+    }
+
+    /// Posts `count` receives of [`MEMORY`] bytes on the far side.
+    pub(super) fn far_receives<const N: usize>(&self) -> Result<[&'l Work; N], NTSTATUS> {
+        post_receives(&self.stage, self.far, self.far_memory)
+    }
+
+    /// Moves `bytes` from near to far and checks that they arrive.
+    pub(super) fn exchange(&self, bytes: &[u8]) -> Result<(), NTSTATUS> {
+        let ledger = self.stage.ledger();
+        let length = u32::try_from(bytes.len()).unwrap_or(MEMORY);
+        self.near_memory.buffer.put(bytes);
+        let [receive] = self.far_receives::<1>()?;
+        let send = self.stage.work("send")?;
+        let posted = self.near.qp.send(send.context(), &[self.near_memory.sge(length)], 0);
+        ledger.expect("post a send", posted, STATUS_SUCCESS);
+        ledger.expect("send", self.near.cq.wait_for(send), STATUS_SUCCESS);
+        ledger.expect("receive", self.far.cq.wait_for(receive), STATUS_SUCCESS);
+        ledger.require("as many bytes as were sent", receive.bytes() == length);
+        let mut arrived = [0_u8; 64];
+        self.far_memory.buffer.take(&mut arrived);
+        ledger.require("the bytes that were sent", arrived.starts_with(bytes));
+        Ok(())
+    }
+}
+
+/// Posts receives of [`MEMORY`] bytes.
+pub(super) fn post_receives<'l, const N: usize>(
+    stage: &Stage<'l>,
+    party: Party<'l>,
+    memory: Memory<'l>,
+) -> Result<[&'l Work; N], NTSTATUS> {
+    let first = stage.work("receive")?;
+    let mut works = [first; N];
+    for (index, slot) in works.iter_mut().enumerate() {
+        if index != 0 {
+            *slot = stage.work("receive")?;
+        }
+        let posted = party.qp.receive(slot.context(), &[memory.sge(MEMORY)]);
+        stage.ledger().expect("post a receive", posted, STATUS_SUCCESS);
+    }
+    Ok(works)
+}
+
+/// Checks that each work request has one result by now, with one of these statuses.
+pub(super) fn expect_results(
+    stage: &Stage<'_>,
+    party: Party<'_>,
+    step: &str,
+    works: &[&Work],
+    statuses: &[NTSTATUS],
+) {
+    while party.cq.harvest() != 0 {}
+    for work in works {
+        stage.ledger().expect(step, work.results().cast_signed(), 1);
+        stage.ledger().expect_one_of(step, work.status(), statuses);
+    }
+}
+
+/// Waits for the event of a connector or CQ.
+pub(super) fn wait_event(stage: &Stage<'_>, object: &Object, step: &str) {
+    let came = object.wait_for_event(step);
+    stage.ledger().require(step, came);
+}
+
+/// Closes objects and waits until their closes are complete.
+pub(super) fn close_and_wait(objects: &[&Object]) {
+    objects.iter().for_each(|object| object.close());
+    // What does not complete is a finding of the ledger.
+    objects.iter().for_each(|object| {
+        let _ = object.wait_closed();
+    });
+}
+
+/// Connects from a party of its own to the far end, which must be refused.
+pub(super) fn expect_refused<'l>(stage: &Stage<'l>, step: &str) -> Result<(), NTSTATUS> {
+    let party = Party::on(stage.near, QpDepths::SMALL)?;
+    let (connector, connecting): (_, Ticket<'l>) = pair::start_connect(stage, party.qp, b"")?;
+    stage.ledger().expect(step, connecting.status(), sys::status::STATUS_CONNECTION_REFUSED);
+    close_and_wait(&[connector.object()]);
+    Ok(())
+}

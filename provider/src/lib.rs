@@ -1,2 +1,66 @@
-//! The RDMA provider.
-#![no_std]
+//! An RDMA provider behind NDKPI: object lifetimes, completion queues, queue pairs, memory, connections.
+//!
+//! # Layers, each using only those below it
+//!
+//! | module | knows |
+//! |---|---|
+//! | [`ndkpi`] | C: the dispatch tables; raw arguments in, references out, results into NTSTATUS |
+//! | [`port`] | one network adapter of the machine: what it offers, who has it open |
+//! | `adapter`, `connection`, `queue_pair`, `memory`, `completion` | the objects |
+//! | [`object`] | what all objects share: memory, antecedents, deferred calls, close |
+//! | [`lifetime`] | when an object may go: one atomic word |
+//! | [`kernel`] | what is needed of a kernel: one trait |
+//!
+//! The crate is portable: no Windows call is made here, and the tests run it on the host.
+//!
+//! # Who holds whom
+//!
+//! | object | is held by (antecedent ◁ successor) |
+//! |---|---|
+//! | adapter | every CQ, PD, connector and listener |
+//! | PD | its MRs and QPs |
+//! | CQ | the QPs that complete into it |
+//! | QP | the connector that was connected or accepted with it; its connection, until that is drained |
+//! | MR | its registration, until no transfer uses it |
+//! | listener | the connectors that it indicated |
+//!
+//! # Locks
+//!
+//! | lock | guards | taken while holding |
+//! |---|---|---|
+//! | `Segment::endpoints` | addresses and ports in use, who listens | nothing |
+//! | `Session::state` | both ends of one connection | nothing |
+//! | `Table::free` | unused memory tokens | nothing |
+//! | `Core::close` | the completion of a pending close | nothing |
+//! | state of one connector, listener or region | its pending request | nothing |
+//!
+//! No lock is taken while another is held, and no consumer is called with one held. The data path (post,
+//! transfer, complete, poll) takes none: see [`ring`](crate::ring) and [`combiner`](crate::combiner).
+
+#![cfg_attr(not(any(test, loom)), no_std)]
+
+extern crate alloc;
+
+mod adapter;
+mod combiner;
+mod completion;
+mod connection;
+mod consumer;
+mod heap;
+pub mod kernel;
+pub mod lifetime;
+mod memory;
+pub mod ndkpi;
+pub mod object;
+pub mod port;
+mod queue_pair;
+mod ring;
+mod rundown;
+mod status;
+mod sync;
+#[cfg(all(test, not(loom)))]
+mod tests;
+
+pub use heap::NoMemory;
+pub use kernel::Kernel;
+pub use port::Port;

@@ -1,0 +1,82 @@
+//! An open adapter, the root of all other objects, and its protection domains.
+
+use sys::ndk::NDK_OBJECT_TYPE;
+
+use crate::heap::{NoMemory, Shared};
+use crate::kernel::Kernel;
+use crate::memory::Table;
+use crate::object::{Body, Hold, Object};
+use crate::port::PortState;
+
+/// One opening of a port. Several may exist at a time (VER-2); each has a token table of its own.
+pub(crate) struct Adapter<K: Kernel> {
+    port: Shared<PortState<K>>,
+    table: Table<K>,
+}
+
+impl<K: Kernel> Adapter<K> {
+    /// An opening of `port`.
+    ///
+    /// # Errors
+    ///
+    /// [`NoMemory`].
+    pub(crate) fn new(port: Shared<PortState<K>>) -> Result<Self, NoMemory> {
+        Ok(Self { port, table: Table::new()? })
+    }
+
+    /// The port below.
+    pub(crate) fn port(&self) -> &Shared<PortState<K>> {
+        &self.port
+    }
+
+    /// The tokens of this opening.
+    pub(crate) fn table(&self) -> &Table<K> {
+        &self.table
+    }
+}
+
+impl<K: Kernel> Body<K> for Adapter<K> {
+    const TYPE: NDK_OBJECT_TYPE = NDK_OBJECT_TYPE::NdkObjectTypeAdapter;
+
+    type Ties = ();
+
+    /// A mere dereference: closing waits for the descendants (CL-5).
+    fn start_close(_: &Object<K, Self>) {}
+
+    fn dismantle(self) -> Self::Ties {}
+
+    /// An adapter has no callbacks.
+    fn deliver(_: &Object<K, Self>, _: u32) {}
+}
+
+/// A protection domain: what may be used together.
+pub(crate) struct Pd<K: Kernel> {
+    adapter: Hold<K, Adapter<K>>,
+}
+
+impl<K: Kernel> Pd<K> {
+    pub(crate) fn new(adapter: Hold<K, Adapter<K>>) -> Self {
+        Self { adapter }
+    }
+
+    /// The adapter that it belongs to.
+    pub(crate) fn adapter(&self) -> &Object<K, Adapter<K>> {
+        &self.adapter
+    }
+}
+
+impl<K: Kernel> Body<K> for Pd<K> {
+    const TYPE: NDK_OBJECT_TYPE = NDK_OBJECT_TYPE::NdkObjectTypePd;
+
+    type Ties = Hold<K, Adapter<K>>;
+
+    /// A mere dereference: closing waits for the regions and queue pairs (CL-5).
+    fn start_close(_: &Object<K, Self>) {}
+
+    fn dismantle(self) -> Self::Ties {
+        self.adapter
+    }
+
+    /// A protection domain has no callbacks.
+    fn deliver(_: &Object<K, Self>, _: u32) {}
+}

@@ -1,0 +1,191 @@
+//! Arming a completion queue: one notification for each arm that is satisfied (CQ-2 to CQ-4).
+//!
+//! The word is zero when unarmed; otherwise it holds what satisfies the arm, and the position up to which
+//! the consumer had taken results when it armed: a result before that position can't satisfy it.
+//!
+//! Whether an arm is satisfied is asked by both sides, in an order that can't miss: the pusher publishes
+//! its result, then looks at the word; the consumer writes the word, then looks at the results. Whoever
+//! finds both there takes the arm out of the word, which only one of them can.
+
+use sys::ndk::{NDK_CQ_NOTIFY_ERRORS, NDK_CQ_NOTIFY_SOLICITED};
+use sys::wdm::ULONG;
+
+use crate::sync::{AtomicU64, Ordering, fence};
+
+/// What a result is to the notification. A class satisfies its own arm and every arm below it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Class {
+    /// A success that nobody asked to be told of.
+    Plain,
+    /// A receive whose sender asked for a solicited event.
+    Solicited,
+    /// A failure.
+    Error,
+}
+
+/// What the consumer waits for. Merging two arms takes the greater: ANY over SOLICITED over ERRORS (CQ-4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Arm {
+    Errors,
+    Solicited,
+    Any,
+}
+
+impl Arm {
+    /// What NdkArmCq was given; ANY, and an unknown value too, arms for anything, so that no wake-up is lost.
+    pub(crate) fn from_ndk(kind: ULONG) -> Self {
+        match kind {
+            NDK_CQ_NOTIFY_ERRORS => Self::Errors,
+            NDK_CQ_NOTIFY_SOLICITED => Self::Solicited,
+            _ => Self::Any,
+        }
+    }
+
+    /// The least class that satisfies the arm. Errors satisfy every arm.
+    pub(crate) fn needs(self) -> Class {
+        match self {
+            Self::Errors => Class::Error,
+            Self::Solicited => Class::Solicited,
+            Self::Any => Class::Plain,
+        }
+    }
+
+    fn code(self) -> u64 {
+        match self {
+            Self::Errors => 1,
+            Self::Solicited => 2,
+            Self::Any => 3,
+        }
+    }
+
+    fn from_code(code: u64) -> Option<Self> {
+        match code {
+            1 => Some(Self::Errors),
+            2 => Some(Self::Solicited),
+            3 => Some(Self::Any),
+            _ => None,
+        }
+    }
+}
+
+/// See the module's head.
+pub(crate) struct ArmWord(AtomicU64);
+
+impl ArmWord {
+    pub(crate) fn new() -> Self {
+        Self(AtomicU64::new(0))
+    }
+
+    /// Arms; `taken` is the position up to which results were taken. Arms and polls of one queue are
+    /// serialised by the consumer (CQ-1). The caller then asks [`ArmWord::satisfy`] for what is present.
+    pub(crate) fn arm(&self, arm: Arm, taken: u64) {
+        let mut word = self.0.load(Ordering::Relaxed);
+        loop {
+            let merged = Arm::from_code(word & 3).map_or(arm, |earlier| earlier.max(arm));
+            let next = (taken << 2) | merged.code();
+            match self.0.compare_exchange_weak(word, next, Ordering::SeqCst, Ordering::Relaxed) {
+                Ok(_) => break,
+                Err(now) => word = now,
+            }
+        }
+        fence(Ordering::SeqCst);
+    }
+
+    /// Whether a result of `class`, published at `position` before this call, satisfies the arm; if so it
+    /// is taken out, and the caller owes one notification.
+    #[must_use]
+    pub(crate) fn satisfy(&self, class: Class, position: u64) -> bool {
+        fence(Ordering::SeqCst);
+        let mut word = self.0.load(Ordering::SeqCst);
+        while let Some(arm) = Arm::from_code(word & 3) {
+            if class < arm.needs() || position < word >> 2 {
+                return false;
+            }
+            match self.0.compare_exchange_weak(word, 0, Ordering::SeqCst, Ordering::SeqCst) {
+                Ok(_) => return true,
+                Err(now) => word = now,
+            }
+        }
+        false
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    const ARMS: [Arm; 3] = [Arm::Any, Arm::Errors, Arm::Solicited];
+
+    #[test]
+    fn a_second_arm_merges_as_the_documentation_tables() {
+        use Arm::{Any, Errors, Solicited};
+        let table = [[Any, Any, Any], [Any, Errors, Solicited], [Any, Solicited, Solicited]];
+        for (row, first) in table.iter().zip(ARMS) {
+            for (merged, second) in row.iter().zip(ARMS) {
+                let word = ArmWord::new();
+                word.arm(first, 0);
+                word.arm(second, 0);
+                for class in [Class::Plain, Class::Solicited, Class::Error] {
+                    let probe = ArmWord::new();
+                    probe.0.store(word.0.load(Ordering::SeqCst), Ordering::SeqCst);
+                    assert_eq!(
+                        probe.satisfy(class, 0),
+                        class >= merged.needs(),
+                        "{first:?} {second:?} {class:?}"
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn an_arm_is_satisfied_once() {
+        let word = ArmWord::new();
+        word.arm(Arm::Any, 0);
+        assert!(word.satisfy(Class::Plain, 0));
+        assert!(!word.satisfy(Class::Error, 1));
+    }
+
+    #[test]
+    fn an_unarmed_queue_is_never_satisfied() {
+        assert!(!ArmWord::new().satisfy(Class::Error, 9));
+    }
+
+    #[test]
+    fn a_result_that_was_taken_before_the_arm_does_not_satisfy_it() {
+        let word = ArmWord::new();
+        word.arm(Arm::Any, 5);
+        assert!(!word.satisfy(Class::Error, 4));
+        assert!(word.satisfy(Class::Plain, 5));
+    }
+}
+
+#[cfg(all(test, loom))]
+mod model {
+    use super::*;
+    use loom::sync::Arc;
+    use loom::sync::atomic::AtomicUsize;
+    use loom::thread;
+
+    #[test]
+    fn a_result_and_an_arm_that_race_give_exactly_one_notification() {
+        loom::model(|| {
+            let shared = Arc::new((ArmWord::new(), crate::ring::Ring::new(2).unwrap(), AtomicUsize::new(0)));
+            let pusher = {
+                let shared = shared.clone();
+                thread::spawn(move || {
+                    let position = shared.1.push(()).unwrap();
+                    if shared.0.satisfy(Class::Plain, position) {
+                        shared.2.fetch_add(1, Ordering::SeqCst);
+                    }
+                })
+            };
+            shared.0.arm(Arm::Any, shared.1.head());
+            if shared.1.published(0) && shared.0.satisfy(Class::Plain, 0) {
+                shared.2.fetch_add(1, Ordering::SeqCst);
+            }
+            pusher.join().unwrap();
+            assert_eq!(shared.2.load(Ordering::SeqCst), 1);
+        });
+    }
+}

@@ -1,0 +1,181 @@
+//! Completion queues: results in, notifications out.
+//!
+//! A queue pair pushes results from any processor; the consumer takes them out, one thread at a time
+//! (CQ-1). Notifications are made from the queue's deferred call, one after another. Neither side takes a
+//! lock.
+
+mod arm;
+
+pub(crate) use arm::{Arm, Class};
+
+use sys::ndk::{NDK_FN_CQ_NOTIFICATION_CALLBACK, NDK_OBJECT_TYPE, NDK_OPERATION_TYPE};
+use sys::status::{NTSTATUS, STATUS_BUFFER_OVERFLOW, STATUS_SUCCESS};
+
+use crate::adapter::Adapter;
+use crate::consumer::Opaque;
+use crate::heap::NoMemory;
+use crate::kernel::Kernel;
+use crate::object::{Body, Hold, Object};
+use crate::ring::Ring;
+use crate::sync::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use arm::ArmWord;
+
+/// Event bit: notifications are owed.
+const NOTIFY: u32 = 1;
+
+/// One entry of a completion queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Completed {
+    pub(crate) status: NTSTATUS,
+    pub(crate) bytes: u32,
+    pub(crate) qp_context: Opaque,
+    pub(crate) request_context: Opaque,
+    pub(crate) operation: NDK_OPERATION_TYPE,
+}
+
+/// What a completion queue is beyond an object.
+pub(crate) struct Cq<K: Kernel> {
+    adapter: Hold<K, Adapter<K>>,
+    results: Ring<Completed>,
+    /// One past the position of the newest result that was solicited, or failed.
+    newest_solicited: AtomicU64,
+    newest_error: AtomicU64,
+    arm: ArmWord,
+    /// Notifications not yet made.
+    owed: AtomicU32,
+    /// A result found no room; the queue and its queue pairs are dead (CQ-6).
+    overflown: AtomicBool,
+    callback: Option<NDK_FN_CQ_NOTIFICATION_CALLBACK>,
+    context: Opaque,
+}
+
+/// A result found no room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Overflow;
+
+impl<K: Kernel> Cq<K> {
+    /// A queue for at least `depth` results.
+    ///
+    /// # Errors
+    ///
+    /// [`NoMemory`].
+    pub(crate) fn new(
+        adapter: Hold<K, Adapter<K>>,
+        depth: u32,
+        callback: Option<NDK_FN_CQ_NOTIFICATION_CALLBACK>,
+        context: Opaque,
+    ) -> Result<Self, NoMemory> {
+        Ok(Self {
+            adapter,
+            results: Ring::new(depth)?,
+            newest_solicited: AtomicU64::new(0),
+            newest_error: AtomicU64::new(0),
+            arm: ArmWord::new(),
+            owed: AtomicU32::new(0),
+            overflown: AtomicBool::new(false),
+            callback,
+            context,
+        })
+    }
+
+    /// The oldest result.
+    pub(crate) fn poll(&self) -> Option<Completed> {
+        self.results.pop()
+    }
+
+    /// Whether a result of at least `class` is in the queue, and where; the newest of errors and
+    /// solicited ones, the oldest of all.
+    fn present(&self, class: Class) -> Option<u64> {
+        let head = self.results.head();
+        let newest = match class {
+            Class::Plain => return self.results.published(head).then_some(head),
+            Class::Solicited => &self.newest_solicited,
+            Class::Error => &self.newest_error,
+        };
+        newest.load(Ordering::SeqCst).checked_sub(1).filter(|position| *position >= head)
+    }
+}
+
+impl<K: Kernel> Object<K, Cq<K>> {
+    /// Appends a result and makes the notification that it satisfies. Any processor, up to
+    /// DISPATCH_LEVEL; the caller holds the queue.
+    ///
+    /// # Errors
+    ///
+    /// [`Overflow`]: the queue is full, and dead from now on.
+    pub(crate) fn push(&self, result: Completed, solicited: bool) -> Result<(), Overflow> {
+        let class = match (result.status, solicited) {
+            (STATUS_SUCCESS, false) => Class::Plain,
+            (STATUS_SUCCESS, true) => Class::Solicited,
+            _ => Class::Error,
+        };
+        match self.results.push(result) {
+            Ok(position) => {
+                let past = position.wrapping_add(1);
+                if class >= Class::Solicited {
+                    self.newest_solicited.fetch_max(past, Ordering::SeqCst);
+                }
+                if class == Class::Error {
+                    self.newest_error.fetch_max(past, Ordering::SeqCst);
+                }
+                self.settle(class, position);
+                Ok(())
+            }
+            Err(_) => {
+                self.overflown.store(true, Ordering::SeqCst);
+                self.settle(Class::Error, self.results.tail());
+                Err(Overflow)
+            }
+        }
+    }
+
+    /// Asks for a notification (CQ-2, CQ-3). What is in the queue already satisfies the arm too, also
+    /// what was there at the last notification, which the interface leaves open.
+    pub(crate) fn arm(&self, arm: Arm) {
+        self.arm.arm(arm, self.results.head());
+        if self.overflown.load(Ordering::SeqCst) {
+            self.settle(Class::Error, self.results.tail());
+        }
+        for class in [Class::Error, Class::Solicited, Class::Plain] {
+            if let Some(position) = self.present(class) {
+                self.settle(class, position);
+            }
+        }
+    }
+
+    fn settle(&self, class: Class, position: u64) {
+        if self.arm.satisfy(class, position) {
+            self.owed.fetch_add(1, Ordering::AcqRel);
+            self.post(NOTIFY);
+        }
+    }
+}
+
+impl<K: Kernel> Body<K> for Cq<K> {
+    const TYPE: NDK_OBJECT_TYPE = NDK_OBJECT_TYPE::NdkObjectTypeCq;
+
+    type Ties = Hold<K, Adapter<K>>;
+
+    /// Nothing to cancel: a notification that has not begun is dropped in [`Body::deliver`].
+    fn start_close(_: &Object<K, Self>) {}
+
+    fn dismantle(self) -> Self::Ties {
+        self.adapter
+    }
+
+    fn deliver(object: &Object<K, Self>, _: u32) {
+        let owed = object.owed.swap(0, Ordering::AcqRel);
+        for _ in 0..owed {
+            if object.holds().closing {
+                return;
+            }
+            let overflown = object.overflown.load(Ordering::SeqCst);
+            let status = if overflown { STATUS_BUFFER_OVERFLOW } else { STATUS_SUCCESS };
+            if let Some(callback) = object.callback {
+                // SAFETY: the consumer gave this function and context at creation; the deferred call
+                // holds the queue, so its close has not completed.
+                unsafe { callback(object.context.0, status) }
+            }
+        }
+    }
+}

@@ -1,0 +1,373 @@
+//! Connectors: one end of a connection, as the consumer holds it.
+
+use core::net::SocketAddr;
+use core::ptr::NonNull;
+
+use sys::ndk::NDK_OBJECT_TYPE;
+use sys::status::{
+    NTSTATUS, STATUS_CONNECTION_ABORTED, STATUS_CONNECTION_ACTIVE, STATUS_CONNECTION_INVALID,
+    STATUS_CONNECTION_REFUSED, STATUS_DELETE_PENDING, STATUS_HOST_UNREACHABLE, STATUS_INSUFFICIENT_RESOURCES,
+    STATUS_INVALID_ADDRESS, STATUS_INVALID_PARAMETER, STATUS_SHARING_VIOLATION, STATUS_TOO_MANY_ADDRESSES,
+};
+
+use super::endpoint::{BindError, Endpoint, Found};
+use super::listener::Listener;
+use super::private_data::PrivateData;
+use super::session::{Disconnected, Session};
+use super::state::{DisconnectEvent, Limits, Side};
+use crate::adapter::Adapter;
+use crate::consumer::Request;
+use crate::heap::{NoMemory, Shared};
+use crate::kernel::{Kernel, Lock};
+use crate::lifetime::{Kind, Refused};
+use crate::object::{Body, Hold, Object};
+use crate::port::LIMITS;
+use crate::queue_pair::Qp;
+
+/// Event bit: the session owes callbacks.
+const SESSION: u32 = 1;
+
+/// Why a request on a connector failed: the status that the documentation gives for it (CM-4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ConnectError(pub(crate) NTSTATUS);
+
+impl From<NoMemory> for ConnectError {
+    fn from(_: NoMemory) -> Self {
+        Self(STATUS_INSUFFICIENT_RESOURCES)
+    }
+}
+
+impl From<Refused> for ConnectError {
+    fn from(refused: Refused) -> Self {
+        match refused {
+            Refused::Closing => Self(STATUS_DELETE_PENDING),
+            Refused::Full => Self(STATUS_INSUFFICIENT_RESOURCES),
+        }
+    }
+}
+
+impl From<BindError> for ConnectError {
+    fn from(error: BindError) -> Self {
+        match error {
+            BindError::InUse => Self(STATUS_SHARING_VIOLATION),
+            BindError::NoPort => Self(STATUS_TOO_MANY_ADDRESSES),
+            BindError::NoMemory => Self(STATUS_INSUFFICIENT_RESOURCES),
+        }
+    }
+}
+
+/// From where, and where to.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Destination {
+    pub(crate) local: SocketAddr,
+    pub(crate) remote: SocketAddr,
+}
+
+/// What a connector has of its connection.
+struct Link<K: Kernel> {
+    session: Option<(Shared<Session<K>>, Side)>,
+    endpoint: Option<Shared<Endpoint<K>>>,
+    peer: Option<SocketAddr>,
+    /// The antecedent queue pair, from connect or accept on (OBJ-2).
+    qp: Option<Hold<K, Qp<K>>>,
+}
+
+/// What a connector is beyond an object.
+pub(crate) struct Connector<K: Kernel> {
+    adapter: Hold<K, Adapter<K>>,
+    /// The listener that indicated it.
+    listener: Option<Hold<K, Listener<K>>>,
+    link: Lock<K, Link<K>>,
+}
+
+impl<K: Kernel> Connector<K> {
+    /// A connector that can connect.
+    pub(crate) fn new(adapter: Hold<K, Adapter<K>>) -> Self {
+        let link = Link { session: None, endpoint: None, peer: None, qp: None };
+        Self { adapter, listener: None, link: Lock::<K, _>::new(link) }
+    }
+
+    /// The connector that a listener indicates for a session.
+    fn offered(
+        adapter: Hold<K, Adapter<K>>,
+        listener: Hold<K, Listener<K>>,
+        session: Shared<Session<K>>,
+        peer: SocketAddr,
+    ) -> Self {
+        let endpoint = listener.endpoint();
+        let link = Link { session: Some((session, Side::Passive)), endpoint, peer: Some(peer), qp: None };
+        Self { adapter, listener: Some(listener), link: Lock::<K, _>::new(link) }
+    }
+
+    fn session(&self) -> Option<(Shared<Session<K>>, Side)> {
+        self.link.lock().session.clone()
+    }
+
+    /// The local address, once it has one.
+    pub(crate) fn local_address(&self) -> Option<SocketAddr> {
+        self.link.lock().endpoint.as_ref().map(|endpoint| endpoint.address())
+    }
+
+    /// The peer's address, once it has one.
+    pub(crate) fn peer_address(&self) -> Option<SocketAddr> {
+        self.link.lock().peer
+    }
+
+    /// Read limits as they hold, and the peer's private data.
+    pub(crate) fn peer_data(&self) -> Option<(Limits, PrivateData)> {
+        self.session().map(|(session, side)| session.peer_data(side, LIMITS))
+    }
+
+    fn same_adapter(&self, qp: &Object<K, Qp<K>>) -> bool {
+        self.adapter.same(qp.pd().adapter())
+    }
+}
+
+/// A queue pair that a connector has taken: the tie of the connector, and the hold of the session.
+struct Claimed<K: Kernel> {
+    tie: Hold<K, Qp<K>>,
+    used: Hold<K, Qp<K>>,
+}
+
+impl<K: Kernel> Object<K, Connector<K>> {
+    /// Something is to be delivered.
+    pub(super) fn wake(&self) {
+        self.post(SESSION);
+    }
+
+    fn claim(&self, qp: &Object<K, Qp<K>>) -> Result<Claimed<K>, ConnectError> {
+        if !self.same_adapter(qp) {
+            return Err(ConnectError(STATUS_INVALID_PARAMETER));
+        }
+        let claimed = Claimed { tie: qp.hold(Kind::Successor)?, used: qp.hold(Kind::Request)? };
+        if qp.claim() { Ok(claimed) } else { Err(ConnectError(STATUS_CONNECTION_ACTIVE)) }
+    }
+
+    /// NdkConnect. On success the request is pending: it completes when the peer accepts, rejects or goes,
+    /// possibly before this returns.
+    ///
+    /// # Errors
+    ///
+    /// The request is answered inline with this status.
+    pub(crate) fn connect(
+        &self,
+        qp: &Object<K, Qp<K>>,
+        way: Destination,
+        limits: Limits,
+        data: PrivateData,
+        request: Request<K, Connector<K>>,
+    ) -> Result<(), ConnectError> {
+        let outcome = self.offer(qp, way, limits, data, request);
+        if let Err((request, error)) = outcome {
+            self.adapter.port().counters().connect_failure();
+            request.answered_inline();
+            return Err(error);
+        }
+        Ok(())
+    }
+
+    fn offer(
+        &self,
+        qp: &Object<K, Qp<K>>,
+        way: Destination,
+        limits: Limits,
+        data: PrivateData,
+        request: Request<K, Connector<K>>,
+    ) -> Result<(), (Request<K, Connector<K>>, ConnectError)> {
+        let prepared = self.prepare(qp, way, limits, data);
+        let (session, listener, connector) = match prepared {
+            Ok(prepared) => prepared,
+            Err(error) => return Err((request, error)),
+        };
+        session.expect(Side::Active, request);
+        match listener.offer(connector) {
+            Ok(()) => Ok(()),
+            Err(connector) => {
+                // Nobody has seen the offer, so nobody else completes the request.
+                let request = session.take_request(Side::Active);
+                Connector::destroy(connector);
+                self.forget();
+                match request {
+                    Some(request) => Err((request, ConnectError(STATUS_CONNECTION_REFUSED))),
+                    None => Ok(()),
+                }
+            }
+        }
+    }
+
+    /// All that can fail in a connect, undone by dropping if it does: endpoint, listener, session, and the
+    /// connector for the other side.
+    fn prepare(
+        &self,
+        qp: &Object<K, Qp<K>>,
+        way: Destination,
+        limits: Limits,
+        data: PrivateData,
+    ) -> Result<Prepared<K>, ConnectError> {
+        let port = self.adapter.port();
+        if way.local.is_ipv4() != way.remote.is_ipv4() || !port.is_local(way.local.ip()) {
+            return Err(ConnectError(STATUS_INVALID_ADDRESS));
+        }
+        if self.session().is_some_and(|(session, _)| !session.never_came_about()) {
+            return Err(ConnectError(STATUS_CONNECTION_ACTIVE));
+        }
+        let listener = match port.segment().find(&way.remote) {
+            Found::Listener(listener) => listener,
+            Found::Nobody => return Err(ConnectError(STATUS_CONNECTION_REFUSED)),
+            Found::NoHost => return Err(ConnectError(STATUS_HOST_UNREACHABLE)),
+        };
+        let endpoint = Endpoint::bind(port.segment(), way.local)?;
+        let active = self.hold(Kind::Request)?;
+        let claimed = self.claim(qp)?;
+        let local = endpoint.address();
+        let made = Session::new(active, claimed.used, limits, data).map_err(ConnectError::from).and_then(
+            |session| {
+                let adapter = listener.adapter().hold(Kind::Successor)?;
+                let tie = listener.keep(Kind::Successor)?;
+                let body = Connector::offered(adapter, tie, session.clone(), local);
+                let connector = crate::ndkpi::offered_connector(listener.version(), body)?;
+                // SAFETY: created just now, and nobody else knows it.
+                session.attach(unsafe { connector.as_ref() }.hold(Kind::Request)?);
+                Ok((session, connector))
+            },
+        );
+        let (session, connector) = made.inspect_err(|_| qp.unclaim())?;
+        let link = Link {
+            session: Some((session.clone(), Side::Active)),
+            endpoint: Some(endpoint),
+            peer: Some(way.remote),
+            qp: Some(claimed.tie),
+        };
+        let earlier = core::mem::replace(&mut *self.link.lock(), link);
+        drop(earlier);
+        Ok((session, listener, connector))
+    }
+
+    /// Lets go of a connection that did not come about: its endpoint is free, and connect may be tried
+    /// again.
+    fn forget(&self) {
+        let endpoint = self.link.lock().endpoint.take();
+        drop(endpoint);
+    }
+
+    /// NdkAccept. On success the request is pending until the peer completes its connect, or goes.
+    ///
+    /// # Errors
+    ///
+    /// The request is answered inline with this status.
+    pub(crate) fn accept(
+        &self,
+        qp: &Object<K, Qp<K>>,
+        limits: Limits,
+        data: PrivateData,
+        event: Option<DisconnectEvent>,
+        request: Request<K, Connector<K>>,
+    ) -> Result<(), ConnectError> {
+        let claimed =
+            self.session().ok_or(ConnectError(STATUS_CONNECTION_INVALID)).and_then(|(session, side)| {
+                match side {
+                    Side::Passive => Ok((session, self.claim(qp)?)),
+                    Side::Active => Err(ConnectError(STATUS_CONNECTION_INVALID)),
+                }
+            });
+        let (session, claimed) = match claimed {
+            Ok(claimed) => claimed,
+            Err(error) => {
+                request.answered_inline();
+                return Err(error);
+            }
+        };
+        let earlier = self.link.lock().qp.replace(claimed.tie);
+        drop(earlier);
+        session
+            .accept(claimed.used, limits, data, event, request)
+            .map_err(|_| ConnectError(STATUS_CONNECTION_ABORTED))
+    }
+
+    /// NdkReject.
+    ///
+    /// # Errors
+    ///
+    /// STATUS_CONNECTION_ABORTED if the peer has gone, or there is nothing to reject.
+    pub(crate) fn reject(&self, data: PrivateData) -> Result<(), ConnectError> {
+        let (session, side) = self.session().ok_or(ConnectError(STATUS_CONNECTION_INVALID))?;
+        session.reject(side, data).map_err(|_| ConnectError(STATUS_CONNECTION_ABORTED))
+    }
+
+    /// NdkCompleteConnect, always inline.
+    ///
+    /// # Errors
+    ///
+    /// STATUS_CONNECTION_INVALID before the peer accepted; STATUS_CONNECTION_ABORTED if it has gone.
+    pub(crate) fn complete_connect(&self, event: Option<DisconnectEvent>) -> Result<(), ConnectError> {
+        match self.session() {
+            Some((session, Side::Active)) => Session::complete_connect(&session, event).map_err(ConnectError),
+            Some((_, Side::Passive)) | None => Err(ConnectError(STATUS_CONNECTION_INVALID)),
+        }
+    }
+
+    /// NdkDisconnect: pending while transfers drain.
+    ///
+    /// # Errors
+    ///
+    /// STATUS_CONNECTION_INVALID if the connection was never established; answered inline.
+    pub(crate) fn disconnect(&self, request: Request<K, Connector<K>>) -> Result<Disconnected, ConnectError> {
+        let Some((session, side)) = self.session() else {
+            request.answered_inline();
+            return Err(ConnectError(STATUS_CONNECTION_INVALID));
+        };
+        let outcome = session.disconnect(side, request);
+        if let Ok(Disconnected::Done) = outcome {
+            self.flush();
+        }
+        outcome.map_err(|_| ConnectError(STATUS_CONNECTION_INVALID))
+    }
+
+    /// The implicit flush at the end of a disconnect, when the connection had ended before.
+    fn flush(&self) {
+        let qp = self.link.lock().qp.as_ref().and_then(|qp| qp.keep(Kind::Request).ok());
+        if let Some(qp) = qp {
+            qp.disconnected(true);
+        }
+    }
+}
+
+/// A session, the listener that is to indicate it, and the connector that it indicates.
+type Prepared<K> = (Shared<Session<K>>, Hold<K, Listener<K>>, NonNull<Object<K, Connector<K>>>);
+
+impl<K: Kernel> Connector<K> {
+    /// Ends a connector that no consumer has seen; the peer finds its connect refused.
+    pub(super) fn destroy(connector: NonNull<Object<K, Self>>) {
+        // SAFETY: it was created for an offer that nobody took, so it is ours to close.
+        unsafe { Object::close(connector, None, core::ptr::null_mut()) };
+    }
+}
+
+impl<K: Kernel> Body<K> for Connector<K> {
+    const TYPE: NDK_OBJECT_TYPE = NDK_OBJECT_TYPE::NdkObjectTypeConnector;
+
+    type Ties = (Option<Hold<K, Listener<K>>>, Option<Hold<K, Qp<K>>>, Hold<K, Adapter<K>>);
+
+    /// A pending request is cancelled; a connection ends, without waiting for the peer's consumer.
+    fn start_close(object: &Object<K, Self>) {
+        if let Some((session, side)) = object.session() {
+            session.leave(side);
+        }
+    }
+
+    /// The endpoint is let go here, before the completion: its port is free by then (CL-12).
+    fn dismantle(self) -> Self::Ties {
+        let Link { session, endpoint, peer: _, qp } = self.link.into_inner();
+        drop(endpoint);
+        drop(session);
+        (self.listener, qp, self.adapter)
+    }
+
+    fn deliver(object: &Object<K, Self>, _: u32) {
+        let Some((session, side)) = object.session() else { return };
+        if side == Side::Active && session.never_came_about() {
+            object.forget();
+        }
+        session.deliver(side);
+    }
+}

@@ -1,0 +1,219 @@
+//! Addresses and ports in use, and who listens on them.
+//!
+//! An endpoint has owners apart from NDK objects: a listener and each connector accepted over it share
+//! one, a connector that connected has its own. When the last owner lets go, address and port are free
+//! (CL-12).
+
+use alloc::vec::Vec;
+use core::net::{IpAddr, SocketAddr};
+use core::ptr::NonNull;
+
+use super::listener::Listener;
+use crate::heap::{NoMemory, Shared};
+use crate::kernel::{Kernel, Lock};
+use crate::lifetime::Kind;
+use crate::object::{Hold, Object};
+
+/// Ports for those who ask for none (CM-4).
+const FIRST_DYNAMIC: u16 = 49152;
+
+struct Entry<K: Kernel> {
+    address: SocketAddr,
+    /// The listener, while it takes connections.
+    listener: Option<NonNull<Object<K, Listener<K>>>>,
+}
+
+// SAFETY: the pointer is used under the table's lock only, and is taken out before its object goes.
+unsafe impl<K: Kernel> Send for Entry<K> {}
+
+struct Endpoints<K: Kernel> {
+    /// Sorted by address.
+    entries: Vec<Entry<K>>,
+    /// Addresses of the machine's ports, with the port's number.
+    hosts: Vec<(IpAddr, u64)>,
+    /// Where the search for a dynamic port goes on.
+    next_dynamic: u16,
+    /// Numbers the next port.
+    next_host: u64,
+}
+
+/// All ports of the driver: who is where, who listens. Two of its ports reach each other.
+pub(crate) struct SegmentState<K: Kernel> {
+    endpoints: Lock<K, Endpoints<K>>,
+}
+
+/// Why no endpoint could be had.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum BindError {
+    /// The address and port are in use.
+    InUse,
+    /// All dynamic ports of the address are in use.
+    NoPort,
+    /// Out of memory.
+    NoMemory,
+}
+
+impl From<NoMemory> for BindError {
+    fn from(_: NoMemory) -> Self {
+        Self::NoMemory
+    }
+}
+
+/// What is at a destination.
+pub(crate) enum Found<K: Kernel> {
+    /// A listener.
+    Listener(Hold<K, Listener<K>>),
+    /// One of our ports, on which nobody listens.
+    Nobody,
+    /// No port of ours.
+    NoHost,
+}
+
+/// An address and port that is in use until the last owner drops it.
+pub(crate) struct Endpoint<K: Kernel> {
+    segment: Shared<SegmentState<K>>,
+    address: SocketAddr,
+}
+
+impl<K: Kernel> Endpoint<K> {
+    /// The address and port.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+}
+
+impl<K: Kernel> Drop for Endpoint<K> {
+    fn drop(&mut self) {
+        let mut endpoints = self.segment.endpoints.lock();
+        if let Ok(place) = endpoints.find(&self.address) {
+            endpoints.entries.remove(place);
+        }
+    }
+}
+
+impl<K: Kernel> Endpoints<K> {
+    fn find(&self, address: &SocketAddr) -> Result<usize, usize> {
+        self.entries.binary_search_by(|entry| entry.address.cmp(address))
+    }
+
+    fn insert(&mut self, address: SocketAddr) -> Result<(), BindError> {
+        let Err(place) = self.find(&address) else { return Err(BindError::InUse) };
+        self.entries.try_reserve(1).map_err(|_| BindError::NoMemory)?;
+        self.entries.insert(place, Entry { address, listener: None });
+        Ok(())
+    }
+
+    fn insert_dynamic(&mut self, mut address: SocketAddr) -> Result<SocketAddr, BindError> {
+        for _ in FIRST_DYNAMIC..=u16::MAX {
+            address.set_port(self.next_dynamic);
+            self.next_dynamic = self.next_dynamic.checked_add(1).unwrap_or(FIRST_DYNAMIC);
+            match self.insert(address) {
+                Ok(()) => return Ok(address),
+                Err(BindError::InUse) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Err(BindError::NoPort)
+    }
+}
+
+impl<K: Kernel> SegmentState<K> {
+    pub(crate) fn new() -> Self {
+        Self {
+            endpoints: Lock::<K, _>::new(Endpoints {
+                entries: Vec::new(),
+                hosts: Vec::new(),
+                next_dynamic: FIRST_DYNAMIC,
+                next_host: 0,
+            }),
+        }
+    }
+
+    /// A number for a new port.
+    pub(crate) fn number(&self) -> u64 {
+        let mut endpoints = self.endpoints.lock();
+        let number = endpoints.next_host;
+        endpoints.next_host = number.wrapping_add(1);
+        number
+    }
+
+    /// Replaces the addresses of a port.
+    ///
+    /// # Errors
+    ///
+    /// [`NoMemory`], and nothing has changed.
+    pub(crate) fn set_hosts(&self, number: u64, addresses: &[IpAddr]) -> Result<(), NoMemory> {
+        let mut endpoints = self.endpoints.lock();
+        endpoints.hosts.try_reserve(addresses.len()).map_err(|_| NoMemory)?;
+        endpoints.hosts.retain(|(_, owner)| *owner != number);
+        endpoints.hosts.extend(addresses.iter().map(|address| (*address, number)));
+        Ok(())
+    }
+
+    /// Whether `address` is one of the port's.
+    pub(crate) fn is_local(&self, number: u64, address: IpAddr) -> bool {
+        self.endpoints.lock().hosts.contains(&(address, number))
+    }
+
+    /// What a connect to `address` meets.
+    pub(crate) fn find(&self, address: &SocketAddr) -> Found<K> {
+        let endpoints = self.endpoints.lock();
+        let listener = endpoints
+            .find(address)
+            .ok()
+            .and_then(|place| endpoints.entries.get(place))
+            .and_then(|entry| entry.listener);
+        if let Some(listener) = listener {
+            // SAFETY: a listener is taken out of the table under this lock before its close is decided.
+            let held = unsafe { listener.as_ref() }.hold(Kind::Successor);
+            return held.map_or(Found::Nobody, Found::Listener);
+        }
+        if endpoints.hosts.iter().any(|(host, _)| *host == address.ip()) {
+            Found::Nobody
+        } else {
+            Found::NoHost
+        }
+    }
+}
+
+impl<K: Kernel> Endpoint<K> {
+    /// Takes `address`; port 0 takes a dynamic one.
+    ///
+    /// # Errors
+    ///
+    /// See [`BindError`].
+    pub(crate) fn bind(
+        segment: &Shared<SegmentState<K>>,
+        address: SocketAddr,
+    ) -> Result<Shared<Self>, BindError> {
+        let bound = {
+            let mut endpoints = segment.endpoints.lock();
+            if address.port() == 0 {
+                endpoints.insert_dynamic(address)?
+            } else {
+                endpoints.insert(address)?;
+                address
+            }
+        };
+        Ok(Shared::new(Self { segment: segment.clone(), address: bound })?)
+    }
+
+    /// From now on connections to this endpoint meet `listener`.
+    pub(crate) fn set_listener(&self, listener: &Object<K, Listener<K>>) {
+        self.replace_listener(Some(NonNull::from(listener)));
+    }
+
+    /// From now on nobody listens here; nobody is in the middle of finding the listener either.
+    pub(crate) fn clear_listener(&self) {
+        self.replace_listener(None);
+    }
+
+    fn replace_listener(&self, listener: Option<NonNull<Object<K, Listener<K>>>>) {
+        let mut endpoints = self.segment.endpoints.lock();
+        if let Ok(place) = endpoints.find(&self.address)
+            && let Some(entry) = endpoints.entries.get_mut(place)
+        {
+            entry.listener = listener;
+        }
+    }
+}

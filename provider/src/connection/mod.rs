@@ -1,0 +1,19 @@
+//! Connections: endpoints, listeners, connectors, and the session between two queue pairs.
+//!
+//! A connection is a [`Session`] with two sides. The active side connected; the passive side's connector
+//! was made here and indicated by a listener. Both sides live in this machine, so what would be messages
+//! are transitions of one state machine, made under one lock.
+
+mod connector;
+mod endpoint;
+mod listener;
+mod private_data;
+mod session;
+mod state;
+
+pub(crate) use connector::{ConnectError, Connector, Destination};
+pub(crate) use endpoint::{BindError, SegmentState};
+pub(crate) use listener::{ListenError, Listener};
+pub(crate) use private_data::{MAX_PRIVATE_DATA, PrivateData};
+pub(crate) use session::{Disconnected, Session};
+pub(crate) use state::{DisconnectEvent, Limits};

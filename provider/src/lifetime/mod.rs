@@ -1,0 +1,252 @@
+//! When an object may go: one atomic word per object, and the only code that decides on it.
+//!
+//! # The word
+//!
+//! ```text
+//!  63       62          61 ...... 44   43 ...... 24   23 ....... 0
+//! CLOSING  CLOSE CALL   callbacks      requests       successors
+//! ```
+//!
+//! | part | held by | let go when |
+//! |---|---|---|
+//! | successors | an object that was created from, or tied to, this one | its close completion has *returned* (CL-5, CL-6) |
+//! | requests | an asynchronous request, a call in progress, an open connection | the request's completion has *returned*, the call ends, the connection is drained (CL-3) |
+//! | callbacks | a deferred call that is queued or running | it has returned (CL-3) |
+//! | CLOSE CALL | the close call itself | it has started what closing needs and asks for the verdict |
+//! | CLOSING | set once, by close; never cleared | - |
+//!
+//! # The transitions, and what the caller owes after each
+//!
+//! | transition | outcome | the caller now |
+//! |---|---|---|
+//! | [`Lifetime::hold`] | `Ok` | owns one hold and must [`Lifetime::release`] it |
+//! | | `Err(Closing)` | may not begin anything: closing has begun |
+//! | [`Lifetime::keep`] | `Ok` | owns one more hold; it already owned one, so closing does not matter |
+//! | [`Lifetime::release`] | `Held` | may not touch the object again |
+//! | | `Last` | owns the object alone: completes the pending close, once |
+//! | [`Lifetime::close`] | `Ok` | starts flush and cancellation, then asks [`Lifetime::decide`] |
+//! | | `Err(AlreadyClosing)` | does nothing: the object belongs to the earlier close |
+//! | [`Lifetime::decide`] | `Closed` | owns the object alone: frees it and answers STATUS_SUCCESS |
+//! | | `Pending` | answers STATUS_PENDING and may not touch the object again |
+//!
+//! # Why no interleaving is wrong
+//!
+//! "All counts zero and CLOSING set and CLOSE CALL clear" is one value of one word: [`FREE`]. Every
+//! transition is one read-modify-write, so in the total order of the word's modifications the value
+//! appears at most once: it has no hold left to release, `hold` refuses under CLOSING, `keep` needs a
+//! hold, and `close` refuses under CLOSING. Exactly one call brings it about, and that call alone is
+//! told so:
+//!
+//! - *close against the last release*: if the release comes first, `decide` makes the word free and
+//!   the close is inline; if `decide` comes first, the release makes it free and completes the close.
+//! - *close inside a callback*: the callback's own hold is still there when `decide` runs, so the
+//!   verdict is `Pending` and the return of the callback is the `Last` one.
+//! - *create against the parent's close*: `hold` for the successor either comes before CLOSING, and
+//!   then the parent waits for it, or is refused.
+//! - *the consumer acts inside the completion*: the completion is called by whoever was told `Last`,
+//!   after `decide` has returned `Pending`, or while it is about to; neither touches the object again.
+//!
+//! Release is a release operation and the outcome that owns the object alone acquires, so all that was
+//! done under any hold happens before the object is freed.
+//!
+//! An overflow of one count into its neighbour is impossible: a full count refuses (`Full`).
+
+#[cfg(test)]
+mod tests;
+
+use crate::sync::{AtomicU64, Ordering};
+
+const CLOSING: u64 = 1 << 63;
+const CLOSE_CALL: u64 = 1 << 62;
+
+/// The value at which an object may go.
+const FREE: u64 = CLOSING;
+
+/// Why an object must stay.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// An object that was created from this one or tied to it by use (OBJ-2).
+    Successor,
+    /// A request that is not completed, a call in progress, a connection that is not drained.
+    Request,
+    /// A deferred call that is queued or running.
+    Callback,
+}
+
+impl Kind {
+    const fn shift(self) -> u32 {
+        match self {
+            Self::Successor => 0,
+            Self::Request => 24,
+            Self::Callback => 44,
+        }
+    }
+
+    const fn width(self) -> u32 {
+        match self {
+            Self::Successor => 24,
+            Self::Request => 20,
+            Self::Callback => 18,
+        }
+    }
+
+    const fn one(self) -> u64 {
+        1 << self.shift()
+    }
+
+    const fn limit(self) -> u64 {
+        (1_u64 << self.width()).wrapping_sub(1)
+    }
+
+    const fn count(self, word: u64) -> u64 {
+        (word >> self.shift()) & self.limit()
+    }
+}
+
+/// A hold was not given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refused {
+    /// Closing has begun: nothing new may start on the object.
+    Closing,
+    /// As many holds of this kind exist as the word can count.
+    Full,
+}
+
+/// What the caller of [`Lifetime::release`] owes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum Released {
+    /// Nothing; it may not touch the object again.
+    Held,
+    /// The completion of the pending close, exactly once; the object is its own alone.
+    Last,
+}
+
+/// What [`Lifetime::decide`] found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum Verdict {
+    /// Nothing holds the object: free it and answer STATUS_SUCCESS; the completion is never called.
+    Closed,
+    /// Something does: answer STATUS_PENDING; whoever releases the last hold calls the completion.
+    Pending,
+}
+
+/// The object is being closed already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AlreadyClosing;
+
+/// What holds an object at one moment: the answer to "why is this close pending?".
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Holds {
+    /// Close was called.
+    pub closing: bool,
+    /// The close call has not asked for its verdict yet.
+    pub close_call: bool,
+    /// Successors whose close completion has not returned.
+    pub successors: u32,
+    /// Requests, calls and connections in progress.
+    pub requests: u32,
+    /// Deferred calls queued or running.
+    pub callbacks: u32,
+}
+
+/// The word. See the module's head for its states.
+#[derive(Debug)]
+pub struct Lifetime(AtomicU64);
+
+impl Default for Lifetime {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Lifetime {
+    /// An open object that nothing holds.
+    #[must_use]
+    pub fn new() -> Self {
+        Self(AtomicU64::new(0))
+    }
+
+    /// Takes a hold on an object that is not being closed.
+    ///
+    /// # Errors
+    ///
+    /// [`Refused::Closing`] once [`Lifetime::close`] was called; [`Refused::Full`] at the count's limit.
+    pub fn hold(&self, kind: Kind) -> Result<(), Refused> {
+        self.add(kind, CLOSING)
+    }
+
+    /// Takes a further hold for a caller that already owns one; closing does not matter to it.
+    ///
+    /// # Errors
+    ///
+    /// [`Refused::Full`] at the count's limit.
+    pub fn keep(&self, kind: Kind) -> Result<(), Refused> {
+        self.add(kind, 0)
+    }
+
+    fn add(&self, kind: Kind, refuse: u64) -> Result<(), Refused> {
+        let mut word = self.0.load(Ordering::Relaxed);
+        loop {
+            if word & refuse != 0 {
+                return Err(Refused::Closing);
+            }
+            if kind.count(word) == kind.limit() {
+                return Err(Refused::Full);
+            }
+            let held = word.wrapping_add(kind.one());
+            match self.0.compare_exchange_weak(word, held, Ordering::AcqRel, Ordering::Relaxed) {
+                Ok(_) => return Ok(()),
+                Err(now) => word = now,
+            }
+        }
+    }
+
+    /// Gives a hold back. The caller must own one of this kind.
+    pub fn release(&self, kind: Kind) -> Released {
+        let word = self.0.fetch_sub(kind.one(), Ordering::AcqRel);
+        debug_assert!(kind.count(word) > 0, "a hold was released that nobody owned");
+        if word.wrapping_sub(kind.one()) == FREE { Released::Last } else { Released::Held }
+    }
+
+    /// Begins to close. From here on [`Lifetime::hold`] refuses; the close call itself holds the object
+    /// until [`Lifetime::decide`].
+    ///
+    /// # Errors
+    ///
+    /// [`AlreadyClosing`] if close was called before.
+    pub fn close(&self) -> Result<(), AlreadyClosing> {
+        let mut word = self.0.load(Ordering::Relaxed);
+        loop {
+            if word & CLOSING != 0 {
+                return Err(AlreadyClosing);
+            }
+            let closing = word | CLOSING | CLOSE_CALL;
+            match self.0.compare_exchange_weak(word, closing, Ordering::AcqRel, Ordering::Relaxed) {
+                Ok(_) => return Ok(()),
+                Err(now) => word = now,
+            }
+        }
+    }
+
+    /// Ends the close call: inline or pending.
+    pub fn decide(&self) -> Verdict {
+        let word = self.0.fetch_and(!CLOSE_CALL, Ordering::AcqRel);
+        if word & !CLOSE_CALL == FREE { Verdict::Closed } else { Verdict::Pending }
+    }
+
+    /// What holds the object now; another processor may change it at once.
+    #[must_use]
+    pub fn holds(&self) -> Holds {
+        let word = self.0.load(Ordering::Acquire);
+        let count = |kind: Kind| u32::try_from(kind.count(word)).unwrap_or(u32::MAX);
+        Holds {
+            closing: word & CLOSING != 0,
+            close_call: word & CLOSE_CALL != 0,
+            successors: count(Kind::Successor),
+            requests: count(Kind::Request),
+            callbacks: count(Kind::Callback),
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! Memory that transfers may touch: tokens, who may use them, and the copy itself.
+//!
+//! A token (STag) is an index and a key. One function, [`Table::admit`], decides every access, local or
+//! remote; what it admits is pinned, so that a deregistration waits for the transfer (WR-7).
+
+mod region;
+mod rights;
+mod slot;
+mod table;
+mod transfer;
+
+pub(crate) use region::{Deregistered, Mr, RegisterError};
+pub(crate) use rights::Rights;
+pub(crate) use table::Table;
+pub(crate) use transfer::{Gathered, Sge, copy};
+
+/// The most scatter/gather entries of one request.
+pub(crate) const MAX_SGE: usize = 16;
+
+/// Names a protection domain: its address, which is its own while any region or queue pair of it lives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Domain(pub(crate) usize);
+
+/// What a consumer or a peer names memory by.
+///
+/// ```text
+///  31 ......... 8   7 ... 0
+///      index          key
+/// ```
+///
+/// The key changes with each registration, so that a stale token is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Token(pub(crate) u32);
+
+impl Token {
+    /// Admits any locally addressed system memory; never valid remotely (WR-8). Its index is never given
+    /// to a region.
+    pub(crate) const PRIVILEGED: Self = Self(0x01);
+
+    pub(crate) fn new(index: u32, key: u8) -> Self {
+        Self((index << 8) | u32::from(key))
+    }
+
+    pub(crate) fn index(self) -> u32 {
+        self.0 >> 8
+    }
+
+    pub(crate) fn key(self) -> u8 {
+        self.0.to_le_bytes()[0]
+    }
+}
+
+/// Why an access may not happen. In the order in which it is checked; each becomes
+/// STATUS_ACCESS_VIOLATION for the consumer (WR-7).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    /// No region has this token (any more).
+    Token,
+    /// The region belongs to another protection domain.
+    Domain,
+    /// The region was not registered for this kind of access.
+    Rights,
+    /// The range is not within the region.
+    Bounds,
+}

@@ -1,0 +1,163 @@
+//! The token table of an open adapter: from a token to what it admits.
+//!
+//! Looking up takes no lock: slots stay where they are while the adapter is open, in chunks that are
+//! allocated as regions are created.
+
+use core::ptr::NonNull;
+use core::sync::atomic::AtomicPtr;
+
+use super::slot::{Registration, Slot};
+use super::{Domain, Refusal, Rights, Token};
+use crate::heap::{self, NoMemory};
+use crate::kernel::{Kernel, Lock};
+use crate::rundown::Pin;
+use crate::sync::Ordering;
+
+const CHUNK: u32 = 256;
+const CHUNKS: u32 = 1024;
+/// Ends the list of free slots. Slot 0 is never given out: its index marks the privileged token.
+const NONE: u32 = 0;
+
+type Chunk<K> = [Slot<K>; CHUNK as usize];
+
+struct Free {
+    first: u32,
+    chunks: u32,
+}
+
+/// See the module's head.
+pub(crate) struct Table<K: Kernel> {
+    chunks: alloc::vec::Vec<AtomicPtr<Chunk<K>>>,
+    free: Lock<K, Free>,
+}
+
+impl<K: Kernel> Table<K> {
+    /// An empty table.
+    ///
+    /// # Errors
+    ///
+    /// [`NoMemory`].
+    pub(crate) fn new() -> Result<Self, NoMemory> {
+        let chunks = heap::vector(CHUNKS as usize, |_| AtomicPtr::new(core::ptr::null_mut()))?;
+        Ok(Self { chunks, free: Lock::<K, _>::new(Free { first: NONE, chunks: 0 }) })
+    }
+
+    /// A slot for a new region, or `None` at the limit of regions.
+    ///
+    /// # Errors
+    ///
+    /// [`NoMemory`].
+    pub(crate) fn allocate(&self) -> Result<Option<u32>, NoMemory> {
+        loop {
+            let full = {
+                let mut free = self.free.lock();
+                if free.first != NONE {
+                    let index = free.first;
+                    let next = self.slot(index).map_or(NONE, |slot| slot.next_free.load(Ordering::Relaxed));
+                    free.first = next;
+                    return Ok(Some(index));
+                }
+                free.chunks
+            };
+            if full == CHUNKS {
+                return Ok(None);
+            }
+            self.grow(full)?;
+        }
+    }
+
+    /// Adds chunk number `expected`, unless another thread was faster.
+    fn grow(&self, expected: u32) -> Result<(), NoMemory> {
+        let base = expected.saturating_mul(CHUNK);
+        let chunk: NonNull<Chunk<K>> = heap::place(core::array::from_fn(|_| Slot::new()))?;
+        // SAFETY: placed just now, and nobody else knows it.
+        for (slot, index) in unsafe { chunk.as_ref() }.iter().zip(base..) {
+            let last = index.wrapping_add(1) == base.saturating_add(CHUNK);
+            let next = if last { NONE } else { index.wrapping_add(1) };
+            slot.next_free.store(next, Ordering::Relaxed);
+        }
+        {
+            let mut free = self.free.lock();
+            if free.chunks == expected
+                && free.first == NONE
+                && let Some(place) = self.chunks.get(expected as usize)
+            {
+                place.store(chunk.as_ptr(), core::sync::atomic::Ordering::Release);
+                free.chunks = expected.wrapping_add(1);
+                free.first = base.max(1);
+                return Ok(());
+            }
+        }
+        // SAFETY: it was not published, so it is ours alone.
+        unsafe { release(chunk) };
+        Ok(())
+    }
+
+    /// Takes a slot back. Its registration has drained.
+    pub(crate) fn give_back(&self, index: u32) {
+        let Some(slot) = self.slot(index) else { return };
+        let mut free = self.free.lock();
+        slot.next_free.store(free.first, Ordering::Relaxed);
+        free.first = index;
+    }
+
+    /// The slot with this index, which may come from a peer.
+    pub(super) fn slot(&self, index: u32) -> Option<&Slot<K>> {
+        let chunk = self.chunks.get((index / CHUNK) as usize)?.load(core::sync::atomic::Ordering::Acquire);
+        // SAFETY: null, or a chunk that was published whole and stays as long as the table.
+        let chunk = unsafe { chunk.as_ref() }?;
+        chunk.get((index % CHUNK) as usize)
+    }
+
+    /// Decides whether an access may happen: token, protection domain, rights, bounds, in this order. What
+    /// it admits stays registered until the result is dropped. In constant time and space, whatever
+    /// `token`, `address` and `length` a peer sends.
+    ///
+    /// # Errors
+    ///
+    /// A [`Refusal`] that says which check failed.
+    pub(crate) fn admit(
+        &self,
+        token: Token,
+        domain: Domain,
+        needed: Rights,
+        address: usize,
+        length: usize,
+    ) -> Result<Pin<'_, Registration<K>>, Refusal> {
+        let slot = self.slot(token.index()).ok_or(Refusal::Token)?;
+        let registration = slot.pin(token.key()).ok_or(Refusal::Token)?;
+        if registration.domain != domain {
+            return Err(Refusal::Domain);
+        }
+        if !registration.rights.contains(needed) {
+            return Err(Refusal::Rights);
+        }
+        let offset = address.checked_sub(registration.base).ok_or(Refusal::Bounds)?;
+        let end = offset.checked_add(length).ok_or(Refusal::Bounds)?;
+        if end > registration.length {
+            return Err(Refusal::Bounds);
+        }
+        Ok(registration)
+    }
+}
+
+/// # Safety
+///
+/// `chunk` came from `heap::place` and is the caller's alone.
+unsafe fn release<K: Kernel>(chunk: NonNull<Chunk<K>>) {
+    // SAFETY: as the caller promises.
+    unsafe { chunk.drop_in_place() };
+    // SAFETY: dropped in place just now.
+    unsafe { heap::free(chunk) };
+}
+
+impl<K: Kernel> Drop for Table<K> {
+    fn drop(&mut self) {
+        for chunk in &mut self.chunks {
+            if let Some(chunk) = NonNull::new(*chunk.get_mut()) {
+                // SAFETY: published chunks came from `place`; the table has no user left.
+                unsafe { release(chunk) };
+            }
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! The copy: from the memory that one list names to the memory that another names, once.
+
+use core::ops::ControlFlow;
+
+use super::slot::{Registration, Segment};
+use super::table::Table;
+use super::{Domain, MAX_SGE, Refusal, Rights, Token};
+use crate::kernel::Kernel;
+use crate::rundown::Pin;
+
+/// One scatter/gather entry, copied from the consumer's list.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Sge {
+    /// The virtual address by which the region knows the memory, or the logical (here: system) address.
+    pub(crate) address: usize,
+    /// In bytes.
+    pub(crate) length: u32,
+    pub(crate) token: u32,
+}
+
+enum Part<'t, K: Kernel> {
+    Registered(Pin<'t, Registration<K>>),
+    /// System memory that the privileged token admits.
+    Direct,
+}
+
+/// A list whose every entry was admitted; its memory stays registered until this is dropped.
+pub(crate) struct Gathered<'t, K: Kernel> {
+    parts: [Option<(Sge, Part<'t, K>)>; MAX_SGE],
+    length: usize,
+}
+
+impl<'t, K: Kernel> Gathered<'t, K> {
+    /// Admits a consumer's own list, so far as it goes in `limit` bytes.
+    ///
+    /// # Errors
+    ///
+    /// The first [`Refusal`].
+    pub(crate) fn local(
+        table: &'t Table<K>,
+        domain: Domain,
+        needed: Rights,
+        list: &[Sge],
+    ) -> Result<Self, Refusal> {
+        Self::new(list, |sge| {
+            if Token(sge.token) == Token::PRIVILEGED {
+                return Ok(Part::Direct);
+            }
+            table
+                .admit(Token(sge.token), domain, needed, sge.address, sge.length as usize)
+                .map(Part::Registered)
+        })
+    }
+
+    /// Admits what a peer names. The privileged token is refused like any that does not exist (WR-8).
+    ///
+    /// # Errors
+    ///
+    /// The [`Refusal`].
+    pub(crate) fn remote(
+        table: &'t Table<K>,
+        domain: Domain,
+        needed: Rights,
+        sge: Sge,
+    ) -> Result<Self, Refusal> {
+        Self::new(&[sge], |sge| {
+            table
+                .admit(Token(sge.token), domain, needed, sge.address, sge.length as usize)
+                .map(Part::Registered)
+        })
+    }
+
+    fn new(list: &[Sge], admit: impl Fn(&Sge) -> Result<Part<'t, K>, Refusal>) -> Result<Self, Refusal> {
+        let mut gathered = Self { parts: [const { None }; MAX_SGE], length: 0 };
+        // An entry of no bytes touches nothing, so its token does not matter (RFC 5040, section 5.4).
+        let entries = list.iter().filter(|sge| sge.length != 0);
+        for (place, sge) in gathered.parts.iter_mut().zip(entries) {
+            *place = Some((*sge, admit(sge)?));
+            gathered.length = gathered.length.saturating_add(sge.length as usize);
+        }
+        Ok(gathered)
+    }
+
+    /// Bytes in the whole list.
+    pub(crate) fn length(&self) -> usize {
+        self.length
+    }
+
+    /// The runs of system memory from byte `skip` of the list on, in order.
+    fn run_at(&self, mut skip: usize) -> Option<Run> {
+        for (sge, part) in self.parts.iter().flatten() {
+            let length = sge.length as usize;
+            if skip >= length {
+                skip = skip.saturating_sub(length);
+                continue;
+            }
+            let left = length.saturating_sub(skip);
+            return match part {
+                Part::Direct => Some(Run {
+                    start: core::ptr::with_exposed_provenance_mut::<u8>(sge.address).wrapping_add(skip),
+                    length: left,
+                }),
+                Part::Registered(registration) => {
+                    let offset = sge.address.saturating_sub(registration.base).saturating_add(skip);
+                    run_in(&registration.segments, offset, left)
+                }
+            };
+        }
+        None
+    }
+}
+
+/// Contiguous system memory.
+struct Run {
+    start: *mut u8,
+    length: usize,
+}
+
+/// The run at `offset` of a region, at most `left` bytes.
+fn run_in(segments: &[Segment], offset: usize, left: usize) -> Option<Run> {
+    let found = segments.iter().try_for_each(|segment| {
+        let within = offset.checked_sub(segment.offset).filter(|within| *within < segment.length);
+        match within {
+            Some(within) => ControlFlow::Break(Run {
+                start: segment.system.wrapping_add(within),
+                length: left.min(segment.length.saturating_sub(within)),
+            }),
+            None => ControlFlow::Continue(()),
+        }
+    });
+    match found {
+        ControlFlow::Break(run) => Some(run),
+        ControlFlow::Continue(()) => None,
+    }
+}
+
+/// Copies `length` bytes (at most what each list has). The consumers on both sides may touch the memory
+/// meanwhile, and the two ranges may overlap; so no reference to it is ever made.
+pub(crate) fn copy<K: Kernel>(from: &Gathered<'_, K>, to: &Gathered<'_, K>, length: usize) {
+    let mut done = 0_usize;
+    while done < length {
+        let (Some(source), Some(sink)) = (from.run_at(done), to.run_at(done)) else { return };
+        let run = source.length.min(sink.length).min(length.saturating_sub(done));
+        // SAFETY: both runs lie within memory that `admit` found registered and mapped, and the pins keep
+        // it so; with the privileged token the consumer vouches for its own address. `copy` permits overlap.
+        unsafe { core::ptr::copy(source.start, sink.start, run) };
+        done = done.saturating_add(run);
+    }
+}

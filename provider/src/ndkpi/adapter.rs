@@ -1,0 +1,179 @@
+//! The adapter's table.
+
+use sys::ndk::{
+    NDK_ADAPTER, NDK_ADAPTER_DISPATCH, NDK_ADAPTER_INFO, NDK_CONNECTOR, NDK_CQ,
+    NDK_FN_CONNECT_EVENT_CALLBACK, NDK_FN_CQ_NOTIFICATION_CALLBACK, NDK_FN_CREATE_COMPLETION,
+    NDK_FN_REQUEST_COMPLETION, NDK_LISTENER, NDK_LOGICAL_ADDRESS_MAPPING, NDK_PD, NDK_SHARED_ENDPOINT,
+};
+use sys::sockaddr::SOCKADDR;
+use sys::status::{
+    NTSTATUS, STATUS_BUFFER_TOO_SMALL, STATUS_INVALID_PARAMETER, STATUS_NOT_SUPPORTED, STATUS_SUCCESS,
+};
+use sys::wdm::{GROUP_AFFINITY, MDL, PVOID, SIZE_T, ULONG};
+
+use super::{connector, cq, create, hand_out, listener, object, pd, query_extension, status, ulong};
+use crate::adapter::{Adapter, Pd};
+use crate::completion::Cq;
+use crate::connection::{Connector, Listener};
+use crate::consumer::Opaque;
+use crate::kernel::Kernel;
+use crate::lifetime::Kind;
+use crate::port::{MAX_CQ_DEPTH, adapter_info};
+use crate::status::Failure;
+
+/// The functions of an adapter.
+pub(crate) fn table<K: Kernel>() -> &'static NDK_ADAPTER_DISPATCH {
+    const {
+        &NDK_ADAPTER_DISPATCH {
+            NdkQueryExtension: Some(query_extension),
+            NdkQueryAdapterInfo: Some(query_info::<K>),
+            NdkCreateCq: Some(create_cq::<K>),
+            NdkCreatePd: Some(create_pd::<K>),
+            NdkCreateSharedEndpoint: Some(create_shared_endpoint),
+            NdkCreateConnector: Some(create_connector::<K>),
+            NdkCreateListener: Some(create_listener::<K>),
+            NdkBuildLAM: Some(build_lam),
+            NdkReleaseLAM: Some(release_lam),
+        }
+    }
+}
+
+/// NdkQueryAdapterInfo: PASSIVE_LEVEL. The size is in and out.
+unsafe extern "win64" fn query_info<K: Kernel>(
+    adapter: *mut NDK_ADAPTER,
+    info: *mut NDK_ADAPTER_INFO,
+    size: *mut ULONG,
+) -> NTSTATUS {
+    // SAFETY: the consumer passes an adapter that it has open.
+    let adapter = match unsafe { object::<K, Adapter<K>, _>(adapter) } {
+        Ok(adapter) => adapter,
+        Err(Failure(status)) => return status,
+    };
+    if size.is_null() {
+        return STATUS_INVALID_PARAMETER;
+    }
+    let needed = ulong(size_of::<NDK_ADAPTER_INFO>());
+    // SAFETY: not null; the consumer passes a place for a size.
+    let room = unsafe { size.replace(needed) };
+    if info.is_null() || room < needed {
+        return STATUS_BUFFER_TOO_SMALL;
+    }
+    // SAFETY: the consumer passes a buffer of `room` bytes, which is enough.
+    unsafe { info.write(adapter_info(adapter.version())) };
+    STATUS_SUCCESS
+}
+
+/// NdkCreateCq. The affinity is a hint that is not followed: a notification runs where the result came from.
+unsafe extern "win64" fn create_cq<K: Kernel>(
+    adapter: *mut NDK_ADAPTER,
+    depth: ULONG,
+    notification: Option<NDK_FN_CQ_NOTIFICATION_CALLBACK>,
+    notification_context: PVOID,
+    _affinity: *mut GROUP_AFFINITY,
+    _completion: Option<NDK_FN_CREATE_COMPLETION>,
+    _context: PVOID,
+    out: *mut *mut NDK_CQ,
+) -> NTSTATUS {
+    let made = || {
+        // SAFETY: the consumer passes an adapter that it has open.
+        let adapter = unsafe { object::<K, Adapter<K>, _>(adapter) }?;
+        if depth == 0 || depth > MAX_CQ_DEPTH {
+            return Err(Failure::PARAMETER);
+        }
+        let tie = adapter.hold(Kind::Successor)?;
+        let cq = Cq::new(tie, depth, notification, Opaque(notification_context));
+        create(adapter.version(), cq::table::<K>(), cq)
+    };
+    // SAFETY: the consumer passes a place for the pointer.
+    unsafe { hand_out(made, out) }
+}
+
+/// NdkCreatePd.
+unsafe extern "win64" fn create_pd<K: Kernel>(
+    adapter: *mut NDK_ADAPTER,
+    _completion: Option<NDK_FN_CREATE_COMPLETION>,
+    _context: PVOID,
+    out: *mut *mut NDK_PD,
+) -> NTSTATUS {
+    let made = || {
+        // SAFETY: the consumer passes an adapter that it has open.
+        let adapter = unsafe { object::<K, Adapter<K>, _>(adapter) }?;
+        let tie = adapter.hold(Kind::Successor)?;
+        create(adapter.version(), pd::table::<K>(), Ok(Pd::new(tie)))
+    };
+    // SAFETY: the consumer passes a place for the pointer.
+    unsafe { hand_out(made, out) }
+}
+
+/// NdkCreateConnector.
+unsafe extern "win64" fn create_connector<K: Kernel>(
+    adapter: *mut NDK_ADAPTER,
+    _completion: Option<NDK_FN_CREATE_COMPLETION>,
+    _context: PVOID,
+    out: *mut *mut NDK_CONNECTOR,
+) -> NTSTATUS {
+    let made = || {
+        // SAFETY: the consumer passes an adapter that it has open.
+        let adapter = unsafe { object::<K, Adapter<K>, _>(adapter) }?;
+        let tie = adapter.hold(Kind::Successor)?;
+        create(adapter.version(), connector::table::<K>(), Ok(Connector::new(tie)))
+    };
+    // SAFETY: the consumer passes a place for the pointer.
+    unsafe { hand_out(made, out) }
+}
+
+/// NdkCreateListener.
+unsafe extern "win64" fn create_listener<K: Kernel>(
+    adapter: *mut NDK_ADAPTER,
+    event: Option<NDK_FN_CONNECT_EVENT_CALLBACK>,
+    event_context: PVOID,
+    _completion: Option<NDK_FN_CREATE_COMPLETION>,
+    _context: PVOID,
+    out: *mut *mut NDK_LISTENER,
+) -> NTSTATUS {
+    let made = || {
+        // SAFETY: the consumer passes an adapter that it has open.
+        let adapter = unsafe { object::<K, Adapter<K>, _>(adapter) }?;
+        let tie = adapter.hold(Kind::Successor)?;
+        let listener = Listener::new(tie, event, Opaque(event_context));
+        create(adapter.version(), listener::table::<K>(), listener)
+    };
+    // SAFETY: the consumer passes a place for the pointer.
+    unsafe { hand_out(made, out) }
+}
+
+/// NdkCreateSharedEndpoint: not yet; the address is validated.
+unsafe extern "win64" fn create_shared_endpoint(
+    _adapter: *mut NDK_ADAPTER,
+    address: *const SOCKADDR,
+    length: ULONG,
+    _completion: Option<NDK_FN_CREATE_COMPLETION>,
+    _context: PVOID,
+    _out: *mut *mut NDK_SHARED_ENDPOINT,
+) -> NTSTATUS {
+    // SAFETY: the consumer passes as many bytes as it says.
+    let address = unsafe { super::address::read(address, length) };
+    status(address.map(|_| STATUS_NOT_SUPPORTED))
+}
+
+/// NdkBuildLAM: not yet; the list is validated.
+unsafe extern "win64" fn build_lam(
+    _adapter: *mut NDK_ADAPTER,
+    mdl: *mut MDL,
+    length: SIZE_T,
+    _completion: Option<NDK_FN_REQUEST_COMPLETION>,
+    _context: PVOID,
+    _mapping: *mut NDK_LOGICAL_ADDRESS_MAPPING,
+    size: *mut ULONG,
+    _fbo: *mut ULONG,
+) -> NTSTATUS {
+    if mdl.is_null() || length == 0 || size.is_null() {
+        STATUS_INVALID_PARAMETER
+    } else {
+        STATUS_NOT_SUPPORTED
+    }
+}
+
+/// NdkReleaseLAM: there is no mapping that could be released.
+unsafe extern "win64" fn release_lam(_adapter: *mut NDK_ADAPTER, _mapping: *mut NDK_LOGICAL_ADDRESS_MAPPING) {
+}

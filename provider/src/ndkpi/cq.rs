@@ -1,0 +1,101 @@
+//! The completion queue's table.
+
+use sys::ndk::{NDK_CQ, NDK_CQ_DISPATCH, NDK_FN_REQUEST_COMPLETION, NDK_RESULT, NDK_RESULT_EX};
+use sys::status::{NTSTATUS, STATUS_INVALID_PARAMETER, STATUS_NOT_SUPPORTED};
+use sys::wdm::{PVOID, ULONG};
+
+use super::{close, object, query_extension};
+use crate::completion::{Arm, Completed, Cq};
+use crate::kernel::Kernel;
+use crate::port::MAX_CQ_DEPTH;
+
+/// The functions of a completion queue.
+pub(super) fn table<K: Kernel>() -> &'static NDK_CQ_DISPATCH {
+    const {
+        &NDK_CQ_DISPATCH {
+            NdkCloseCq: Some(close::<K, Cq<K>>),
+            NdkQueryExtension: Some(query_extension),
+            NdkResizeCq: Some(resize),
+            NdkArmCq: Some(arm::<K>),
+            NdkGetCqResults: Some(results::<K>),
+            NdkControlCqInterruptModeration: Some(moderate),
+            NdkGetCqResultsEx: Some(results_ex::<K>),
+        }
+    }
+}
+
+/// NdkArmCq.
+unsafe extern "win64" fn arm<K: Kernel>(cq: *mut NDK_CQ, kind: ULONG) {
+    // SAFETY: the consumer passes a queue that it has not closed.
+    if let Ok(cq) = unsafe { object::<K, Cq<K>, _>(cq) } {
+        cq.arm(Arm::from_ndk(kind));
+    }
+}
+
+/// Takes up to `count` results and writes each as an `R`.
+///
+/// # Safety
+///
+/// `cq` is a queue that the consumer has not closed; `out` has room for `count`.
+unsafe fn take<K: Kernel, R>(cq: *mut NDK_CQ, out: *mut R, count: ULONG, form: fn(Completed) -> R) -> ULONG {
+    // SAFETY: as the caller promises.
+    let Ok(cq) = (unsafe { object::<K, Cq<K>, _>(cq) }) else { return 0 };
+    if out.is_null() {
+        return 0;
+    }
+    let mut taken = 0;
+    while taken < count {
+        let Some(result) = cq.poll() else { break };
+        let place = out.wrapping_add(taken as usize);
+        // SAFETY: fewer than `count` were written, so there is room for one more.
+        unsafe { place.write(form(result)) };
+        taken = taken.saturating_add(1);
+    }
+    taken
+}
+
+/// NdkGetCqResults.
+unsafe extern "win64" fn results<K: Kernel>(cq: *mut NDK_CQ, out: *mut NDK_RESULT, count: ULONG) -> ULONG {
+    let form = |result: Completed| NDK_RESULT {
+        Status: result.status,
+        BytesTransferred: result.bytes,
+        QPContext: result.qp_context.0,
+        RequestContext: result.request_context.0,
+    };
+    // SAFETY: the consumer passes its queue, and room for as many results as it says.
+    unsafe { take::<K, _>(cq, out, count, form) }
+}
+
+/// NdkGetCqResultsEx. The provider has no error codes of its own (CM-8).
+unsafe extern "win64" fn results_ex<K: Kernel>(
+    cq: *mut NDK_CQ,
+    out: *mut NDK_RESULT_EX,
+    count: ULONG,
+) -> ULONG {
+    let form = |result: Completed| NDK_RESULT_EX {
+        Status: result.status,
+        BytesTransferred: result.bytes,
+        QPContext: result.qp_context.0,
+        RequestContext: result.request_context.0,
+        Type: result.operation,
+        ProviderErrorCode: 0,
+        TypeSpecificCompletionOutput: 0,
+    };
+    // SAFETY: the consumer passes its queue, and room for as many results as it says.
+    unsafe { take::<K, _>(cq, out, count, form) }
+}
+
+/// NdkResizeCq: not yet, and the adapter's flags say so (CQ-7).
+unsafe extern "win64" fn resize(
+    _cq: *mut NDK_CQ,
+    depth: ULONG,
+    _completion: Option<NDK_FN_REQUEST_COMPLETION>,
+    _context: PVOID,
+) -> NTSTATUS {
+    if depth == 0 || depth > MAX_CQ_DEPTH { STATUS_INVALID_PARAMETER } else { STATUS_NOT_SUPPORTED }
+}
+
+/// NdkControlCqInterruptModeration: not supported, as the adapter's flags say (CQ-7).
+unsafe extern "win64" fn moderate(_cq: *mut NDK_CQ, _interval: ULONG, _count: ULONG) -> NTSTATUS {
+    STATUS_NOT_SUPPORTED
+}

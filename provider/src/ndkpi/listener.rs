@@ -1,0 +1,66 @@
+//! The listener's table.
+
+use sys::ndk::{NDK_FN_REQUEST_COMPLETION, NDK_LISTENER, NDK_LISTENER_DISPATCH};
+use sys::sockaddr::{PSOCKADDR, SOCKADDR};
+use sys::status::{NTSTATUS, STATUS_INVALID_DEVICE_STATE, STATUS_SUCCESS};
+use sys::wdm::{BOOLEAN, PVOID, ULONG};
+
+use super::{address, close, object, query_extension, status};
+use crate::connection::Listener;
+use crate::kernel::Kernel;
+use crate::status::Failure;
+
+/// The functions of a listener.
+pub(super) fn table<K: Kernel>() -> &'static NDK_LISTENER_DISPATCH {
+    const {
+        &NDK_LISTENER_DISPATCH {
+            NdkCloseListener: Some(close::<K, Listener<K>>),
+            NdkQueryExtension: Some(query_extension),
+            NdkListen: Some(listen::<K>),
+            NdkGetLocalAddress: Some(local_address::<K>),
+            NdkControlConnectEvents: Some(control_connect_events::<K>),
+        }
+    }
+}
+
+/// NdkListen, always inline.
+unsafe extern "win64" fn listen<K: Kernel>(
+    listener: *mut NDK_LISTENER,
+    at: *const SOCKADDR,
+    length: ULONG,
+    _completion: Option<NDK_FN_REQUEST_COMPLETION>,
+    _context: PVOID,
+) -> NTSTATUS {
+    let listening = || {
+        // SAFETY: the consumer passes a listener that it has not closed.
+        let listener = unsafe { object::<K, Listener<K>, _>(listener) }?;
+        // SAFETY: the consumer passes as many bytes as it says.
+        listener.listen(unsafe { address::read(at, length) }?)?;
+        Ok(STATUS_SUCCESS)
+    };
+    status(listening())
+}
+
+/// NdkGetLocalAddress of a listener.
+unsafe extern "win64" fn local_address<K: Kernel>(
+    listener: *mut NDK_LISTENER,
+    buffer: PSOCKADDR,
+    length: *mut ULONG,
+) -> NTSTATUS {
+    let written = || {
+        // SAFETY: the consumer passes a listener that it has not closed.
+        let listener = unsafe { object::<K, Listener<K>, _>(listener) }?;
+        let local = listener.local_address().ok_or(Failure(STATUS_INVALID_DEVICE_STATE))?;
+        // SAFETY: the consumer passes a length, and a buffer of that length.
+        Ok(unsafe { address::write(local, buffer, length) })
+    };
+    status(written())
+}
+
+/// NdkControlConnectEvents.
+unsafe extern "win64" fn control_connect_events<K: Kernel>(listener: *mut NDK_LISTENER, pause: BOOLEAN) {
+    // SAFETY: the consumer passes a listener that it has not closed.
+    if let Ok(listener) = unsafe { object::<K, Listener<K>, _>(listener) } {
+        listener.pause(pause != 0);
+    }
+}

@@ -1,0 +1,94 @@
+//! The memory region's table.
+
+use core::ptr::NonNull;
+
+use sys::ndk::{NDK_FN_REQUEST_COMPLETION, NDK_MR, NDK_MR_DISPATCH};
+use sys::status::{
+    NTSTATUS, STATUS_INVALID_DEVICE_STATE, STATUS_NOT_SUPPORTED, STATUS_PENDING, STATUS_SUCCESS,
+};
+use sys::wdm::{BOOLEAN, MDL, PVOID, SIZE_T, UINT32, ULONG};
+
+use super::{close, object, query_extension, request, status};
+use crate::kernel::Kernel;
+use crate::memory::{Deregistered, Mr, Rights};
+use crate::port::MAX_REGISTRATION;
+use crate::status::Failure;
+
+/// The functions of a memory region.
+pub(super) fn table<K: Kernel>() -> &'static NDK_MR_DISPATCH {
+    const {
+        &NDK_MR_DISPATCH {
+            NdkCloseMr: Some(close::<K, Mr<K>>),
+            NdkQueryExtension: Some(query_extension),
+            NdkRegisterMr: Some(register::<K>),
+            NdkDeregisterMr: Some(deregister::<K>),
+            NdkInitializeFastRegisterMr: Some(initialize_fast_register::<K>),
+            NdkGetRemoteTokenFromMr: Some(token::<K>),
+            NdkGetLocalTokenFromMr: Some(token::<K>),
+        }
+    }
+}
+
+/// NdkRegisterMr, always inline.
+unsafe extern "win64" fn register<K: Kernel>(
+    mr: *mut NDK_MR,
+    mdl: *mut MDL,
+    length: SIZE_T,
+    flags: ULONG,
+    _completion: Option<NDK_FN_REQUEST_COMPLETION>,
+    _context: PVOID,
+) -> NTSTATUS {
+    let registered = || {
+        // SAFETY: the consumer passes a region that it has not closed.
+        let mr = unsafe { object::<K, Mr<K>, _>(mr) }?;
+        let mdl = NonNull::new(mdl).ok_or(Failure::PARAMETER)?;
+        let rights = Rights::from_ndk(flags).ok_or(Failure::PARAMETER)?;
+        if length == 0 || length > MAX_REGISTRATION {
+            return Err(Failure::PARAMETER);
+        }
+        // SAFETY: the consumer passes a chain of locked lists that stays until it has deregistered.
+        unsafe { mr.register(mdl, length, rights) }?;
+        Ok(STATUS_SUCCESS)
+    };
+    status(registered())
+}
+
+/// NdkDeregisterMr: inline, unless a transfer uses the memory just then.
+unsafe extern "win64" fn deregister<K: Kernel>(
+    mr: *mut NDK_MR,
+    completion: Option<NDK_FN_REQUEST_COMPLETION>,
+    context: PVOID,
+) -> NTSTATUS {
+    let deregistered = || {
+        // SAFETY: the consumer passes a region that it has not closed.
+        let mr = unsafe { object::<K, Mr<K>, _>(mr) }?;
+        Ok(match mr.deregister(request(mr, completion, context)?) {
+            Deregistered::Done => STATUS_SUCCESS,
+            Deregistered::Pending => STATUS_PENDING,
+            Deregistered::NotRegistered => STATUS_INVALID_DEVICE_STATE,
+        })
+    };
+    status(deregistered())
+}
+
+/// NdkInitializeFastRegisterMr: not yet, and the adapter's information says so by a page count of 0.
+unsafe extern "win64" fn initialize_fast_register<K: Kernel>(
+    mr: *mut NDK_MR,
+    _pages: ULONG,
+    _remote: BOOLEAN,
+    _completion: Option<NDK_FN_REQUEST_COMPLETION>,
+    _context: PVOID,
+) -> NTSTATUS {
+    // SAFETY: the consumer passes a region that it has not closed.
+    match unsafe { object::<K, Mr<K>, _>(mr) } {
+        Ok(mr) if mr.is_fast() => STATUS_NOT_SUPPORTED,
+        Ok(_) => STATUS_INVALID_DEVICE_STATE,
+        Err(Failure(status)) => status,
+    }
+}
+
+/// NdkGetRemoteTokenFromMr and NdkGetLocalTokenFromMr: one token serves both.
+unsafe extern "win64" fn token<K: Kernel>(mr: *mut NDK_MR) -> UINT32 {
+    // SAFETY: the consumer passes a region that it has not closed.
+    unsafe { object::<K, Mr<K>, _>(mr) }.map_or(0, |mr| mr.token())
+}

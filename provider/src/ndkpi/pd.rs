@@ -1,0 +1,147 @@
+//! The protection domain's table.
+
+use sys::ndk::{
+    NDK_CQ, NDK_FN_CREATE_COMPLETION, NDK_FN_SRQ_NOTIFICATION_CALLBACK, NDK_MR, NDK_MW, NDK_PD,
+    NDK_PD_DISPATCH, NDK_QP, NDK_SRQ,
+};
+use sys::status::{NTSTATUS, STATUS_INSUFFICIENT_RESOURCES, STATUS_NOT_SUPPORTED};
+use sys::wdm::{BOOLEAN, GROUP_AFFINITY, PVOID, UINT32, ULONG};
+
+use super::{close, create, hand_out, mr, object, qp, query_extension};
+use crate::adapter::Pd;
+use crate::completion::Cq;
+use crate::consumer::Opaque;
+use crate::kernel::Kernel;
+use crate::lifetime::Kind;
+use crate::memory::{MAX_SGE, Mr, Token};
+use crate::port::MAX_QUEUE_DEPTH;
+use crate::queue_pair::{Depths, Qp};
+use crate::status::Failure;
+
+/// The functions of a protection domain.
+pub(super) fn table<K: Kernel>() -> &'static NDK_PD_DISPATCH {
+    const {
+        &NDK_PD_DISPATCH {
+            NdkClosePd: Some(close::<K, Pd<K>>),
+            NdkQueryExtension: Some(query_extension),
+            NdkCreateMr: Some(create_mr::<K>),
+            NdkCreateMw: Some(create_mw),
+            NdkCreateSrq: Some(create_srq),
+            NdkCreateQp: Some(create_qp::<K>),
+            NdkCreateQpWithSrq: Some(create_qp_with_srq),
+            NdkGetPrivilegedMemoryRegionToken: Some(privileged_token),
+        }
+    }
+}
+
+/// NdkCreateMr.
+unsafe extern "win64" fn create_mr<K: Kernel>(
+    pd: *mut NDK_PD,
+    fast: BOOLEAN,
+    _completion: Option<NDK_FN_CREATE_COMPLETION>,
+    _context: PVOID,
+    out: *mut *mut NDK_MR,
+) -> NTSTATUS {
+    let made = || {
+        // SAFETY: the consumer passes a domain that it has not closed.
+        let pd = unsafe { object::<K, Pd<K>, _>(pd) }?;
+        let tie = pd.hold(Kind::Successor)?;
+        let table = pd.adapter().table();
+        let slot = table.allocate()?.ok_or(Failure(STATUS_INSUFFICIENT_RESOURCES))?;
+        create(pd.version(), mr::table::<K>(), Ok(Mr::new(tie, slot, fast != 0)))
+            .inspect_err(|_| table.give_back(slot))
+    };
+    // SAFETY: the consumer passes a place for the pointer.
+    unsafe { hand_out(made, out) }
+}
+
+/// NdkCreateQp.
+unsafe extern "win64" fn create_qp<K: Kernel>(
+    pd: *mut NDK_PD,
+    receive_cq: *mut NDK_CQ,
+    initiator_cq: *mut NDK_CQ,
+    qp_context: PVOID,
+    receive_depth: ULONG,
+    initiator_depth: ULONG,
+    receive_sge: ULONG,
+    initiator_sge: ULONG,
+    inline_size: ULONG,
+    _completion: Option<NDK_FN_CREATE_COMPLETION>,
+    _context: PVOID,
+    out: *mut *mut NDK_QP,
+) -> NTSTATUS {
+    let made = || {
+        // SAFETY: the consumer passes a domain that it has not closed.
+        let pd = unsafe { object::<K, Pd<K>, _>(pd) }?;
+        // SAFETY: the consumer passes a queue that it has not closed.
+        let receive_cq = unsafe { object::<K, Cq<K>, _>(receive_cq) }?;
+        // SAFETY: as above.
+        let initiator_cq = unsafe { object::<K, Cq<K>, _>(initiator_cq) }?;
+        let depths =
+            Depths { receive: receive_depth, initiator: initiator_depth, receive_sge, initiator_sge };
+        let within = depths.receive.max(depths.initiator) <= MAX_QUEUE_DEPTH
+            && depths.receive_sge.max(depths.initiator_sge) as usize <= MAX_SGE
+            && inline_size == 0;
+        if !within {
+            return Err(Failure::PARAMETER);
+        }
+        let tie = pd.hold(Kind::Successor)?;
+        let receive_tie = receive_cq.hold(Kind::Successor)?;
+        let initiator_tie = initiator_cq.hold(Kind::Successor)?;
+        let qp = Qp::new(tie, receive_tie, initiator_tie, Opaque(qp_context), depths);
+        create(pd.version(), qp::table::<K>(), qp)
+    };
+    // SAFETY: the consumer passes a place for the pointer.
+    unsafe { hand_out(made, out) }
+}
+
+/// NdkCreateMw: not yet.
+unsafe extern "win64" fn create_mw(
+    _pd: *mut NDK_PD,
+    _completion: Option<NDK_FN_CREATE_COMPLETION>,
+    _context: PVOID,
+    _out: *mut *mut NDK_MW,
+) -> NTSTATUS {
+    STATUS_NOT_SUPPORTED
+}
+
+/// NdkCreateSrq: not yet, and the adapter's information says so by a depth of 0.
+unsafe extern "win64" fn create_srq(
+    _pd: *mut NDK_PD,
+    _depth: ULONG,
+    _sge: ULONG,
+    _threshold: ULONG,
+    _notification: Option<NDK_FN_SRQ_NOTIFICATION_CALLBACK>,
+    _notification_context: PVOID,
+    _affinity: *mut GROUP_AFFINITY,
+    _completion: Option<NDK_FN_CREATE_COMPLETION>,
+    _context: PVOID,
+    _out: *mut *mut NDK_SRQ,
+) -> NTSTATUS {
+    STATUS_NOT_SUPPORTED
+}
+
+/// NdkCreateQpWithSrq: not yet.
+unsafe extern "win64" fn create_qp_with_srq(
+    _pd: *mut NDK_PD,
+    _receive_cq: *mut NDK_CQ,
+    _initiator_cq: *mut NDK_CQ,
+    _srq: *mut NDK_SRQ,
+    _qp_context: PVOID,
+    _initiator_depth: ULONG,
+    _initiator_sge: ULONG,
+    _inline_size: ULONG,
+    _completion: Option<NDK_FN_CREATE_COMPLETION>,
+    _context: PVOID,
+    _out: *mut *mut NDK_QP,
+) -> NTSTATUS {
+    STATUS_NOT_SUPPORTED
+}
+
+/// NdkGetPrivilegedMemoryRegionToken.
+unsafe extern "win64" fn privileged_token(_pd: *mut NDK_PD, out: *mut UINT32) {
+    if !out.is_null() {
+        // SAFETY: not null; the consumer passes a place for a token.
+        unsafe { out.write(Token::PRIVILEGED.0) };
+    }
+}

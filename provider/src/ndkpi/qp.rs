@@ -1,0 +1,244 @@
+//! The queue pair's table.
+
+use sys::ndk::{
+    NDK_FN_BIND, NDK_LOGICAL_ADDRESS, NDK_MR, NDK_MW, NDK_OBJECT_HEADER, NDK_OP_FLAG_DEFER,
+    NDK_OP_FLAG_READ_FENCE, NDK_OP_FLAG_SEND_AND_SOLICIT_EVENT, NDK_OP_FLAG_SILENT_SUCCESS, NDK_QP,
+    NDK_QP_DISPATCH, NDK_SGE,
+};
+use sys::status::{NTSTATUS, STATUS_NOT_SUPPORTED, STATUS_SUCCESS};
+use sys::wdm::{PVOID, SIZE_T, UINT32, UINT64, ULONG};
+
+use super::{close, object, query_extension, status};
+use crate::consumer::Opaque;
+use crate::kernel::Kernel;
+use crate::lifetime::Kind;
+use crate::memory::Sge;
+use crate::queue_pair::{Flags, Initiated, Operation, Qp, Receive, Sgl};
+use crate::status::Failure;
+
+/// The functions of a queue pair.
+pub(super) fn table<K: Kernel>() -> &'static NDK_QP_DISPATCH {
+    const {
+        &NDK_QP_DISPATCH {
+            NdkCloseQp: Some(close::<K, Qp<K>>),
+            NdkQueryExtension: Some(query_extension),
+            NdkFlush: Some(flush::<K>),
+            NdkSend: Some(send::<K>),
+            NdkReceive: Some(receive::<K>),
+            NdkBind: Some(bind::<K> as NDK_FN_BIND),
+            NdkFastRegister: Some(fast_register::<K>),
+            NdkInvalidate: Some(invalidate::<K>),
+            NdkRead: Some(read::<K>),
+            NdkWrite: Some(write::<K>),
+            NdkSendAndInvalidate: Some(send_and_invalidate::<K>),
+        }
+    }
+}
+
+/// Copies a consumer's list.
+///
+/// # Safety
+///
+/// `list` is null or has `count` entries.
+unsafe fn list(list: *const NDK_SGE, count: ULONG) -> Result<Sgl, Failure> {
+    if list.is_null() && count != 0 {
+        return Err(Failure::PARAMETER);
+    }
+    let entries = (0..count as usize).map(|index| {
+        // SAFETY: the caller promises so many entries.
+        let entry = unsafe { list.wrapping_add(index).read() };
+        // SAFETY: both members are eight bytes of any value.
+        let address = unsafe { entry.Address.VirtualAddress }.addr();
+        Sge { address, length: entry.Length, token: entry.MemoryRegionToken }
+    });
+    Sgl::new(entries).ok_or(Failure::PARAMETER)
+}
+
+/// Accepts the flags that `allowed` lists, and the fence, which needs nothing.
+fn flags(given: ULONG, allowed: ULONG) -> Result<Flags, Failure> {
+    if given & !(allowed | NDK_OP_FLAG_READ_FENCE) != 0 {
+        return Err(Failure::PARAMETER);
+    }
+    Ok(Flags::from_bits_truncate(given))
+}
+
+/// A peer's address as an address of ours: a region's addresses are those of this machine.
+fn wide(address: UINT64) -> usize {
+    usize::try_from(address).unwrap_or(usize::MAX)
+}
+
+const TRANSFER: ULONG = NDK_OP_FLAG_SILENT_SUCCESS | NDK_OP_FLAG_DEFER;
+const SEND: ULONG = TRANSFER | NDK_OP_FLAG_SEND_AND_SOLICIT_EVENT;
+
+/// Posts an initiator request. If it is refused, whatever the reason, deferred ones are started (WR-6).
+///
+/// # Safety
+///
+/// `qp` is a queue pair that the consumer has not closed; `sgl` has `count` entries.
+unsafe fn post<K: Kernel>(
+    qp: *mut NDK_QP,
+    context: PVOID,
+    (sgl, count): (*const NDK_SGE, ULONG),
+    flags: Result<Flags, Failure>,
+    operation: Operation,
+) -> NTSTATUS {
+    let posted = || {
+        // SAFETY: as the caller promises.
+        let qp = unsafe { object::<K, Qp<K>, _>(qp) }?;
+        // The result may reach the consumer, and make it close the queue pair, before this returns.
+        let qp = qp.hold(Kind::Request)?;
+        let work = || {
+            // SAFETY: as the caller promises.
+            let local = unsafe { list(sgl, count) }?;
+            Ok(Initiated { operation, flags: flags?, context: Opaque(context), local })
+        };
+        match work() {
+            Ok(work) => qp.post_initiator(work).map_err(Failure::from)?,
+            Err(failure) => {
+                qp.start_deferred();
+                return Err(failure);
+            }
+        }
+        Ok(STATUS_SUCCESS)
+    };
+    status(posted())
+}
+
+/// NdkFlush.
+unsafe extern "win64" fn flush<K: Kernel>(qp: *mut NDK_QP) {
+    // SAFETY: the consumer passes a queue pair that it has not closed.
+    let Ok(qp) = (unsafe { object::<K, Qp<K>, _>(qp) }) else { return };
+    if let Ok(qp) = qp.hold(Kind::Request) {
+        qp.flush();
+    }
+}
+
+/// NdkSend.
+unsafe extern "win64" fn send<K: Kernel>(
+    qp: *mut NDK_QP,
+    context: PVOID,
+    sgl: *const NDK_SGE,
+    count: ULONG,
+    given: ULONG,
+) -> NTSTATUS {
+    // SAFETY: the consumer passes its queue pair, and a list of so many entries.
+    unsafe { post::<K>(qp, context, (sgl, count), flags(given, SEND), Operation::Send) }
+}
+
+/// NdkWrite.
+unsafe extern "win64" fn write<K: Kernel>(
+    qp: *mut NDK_QP,
+    context: PVOID,
+    sgl: *const NDK_SGE,
+    count: ULONG,
+    address: UINT64,
+    token: UINT32,
+    given: ULONG,
+) -> NTSTATUS {
+    let operation = Operation::Write { address: wide(address), token };
+    // SAFETY: the consumer passes its queue pair, and a list of so many entries.
+    unsafe { post::<K>(qp, context, (sgl, count), flags(given, TRANSFER), operation) }
+}
+
+/// NdkRead.
+unsafe extern "win64" fn read<K: Kernel>(
+    qp: *mut NDK_QP,
+    context: PVOID,
+    sgl: *const NDK_SGE,
+    count: ULONG,
+    address: UINT64,
+    token: UINT32,
+    given: ULONG,
+) -> NTSTATUS {
+    let operation = Operation::Read { address: wide(address), token };
+    // SAFETY: the consumer passes its queue pair, and a list of so many entries.
+    unsafe { post::<K>(qp, context, (sgl, count), flags(given, TRANSFER), operation) }
+}
+
+/// NdkReceive.
+unsafe extern "win64" fn receive<K: Kernel>(
+    qp: *mut NDK_QP,
+    context: PVOID,
+    sgl: *const NDK_SGE,
+    count: ULONG,
+) -> NTSTATUS {
+    let posted = || {
+        // SAFETY: the consumer passes a queue pair that it has not closed.
+        let qp = unsafe { object::<K, Qp<K>, _>(qp) }?;
+        let qp = qp.hold(Kind::Request)?;
+        // SAFETY: the consumer passes a list of so many entries.
+        let sink = unsafe { list(sgl, count) }?;
+        qp.post_receive(Receive { context: Opaque(context), sink })?;
+        Ok(STATUS_SUCCESS)
+    };
+    status(posted())
+}
+
+/// What is not there yet is refused like any request: with no result, and deferred ones are started.
+///
+/// # Safety
+///
+/// `qp` is a queue pair that the consumer has not closed.
+unsafe fn refuse<K: Kernel>(qp: *mut NDK_QP) -> NTSTATUS {
+    let refused = || {
+        // SAFETY: as the caller promises.
+        let qp = unsafe { object::<K, Qp<K>, _>(qp) }?;
+        qp.hold(Kind::Request)?.start_deferred();
+        Ok(STATUS_NOT_SUPPORTED)
+    };
+    status(refused())
+}
+
+/// NdkBind: not yet.
+unsafe extern "win64" fn bind<K: Kernel>(
+    qp: *mut NDK_QP,
+    _context: PVOID,
+    _mr: *mut NDK_MR,
+    _mw: *mut NDK_MW,
+    _address: PVOID,
+    _length: SIZE_T,
+    _flags: ULONG,
+) -> NTSTATUS {
+    // SAFETY: the consumer passes a queue pair that it has not closed.
+    unsafe { refuse::<K>(qp) }
+}
+
+/// NdkFastRegister: not yet.
+unsafe extern "win64" fn fast_register<K: Kernel>(
+    qp: *mut NDK_QP,
+    _context: PVOID,
+    _mr: *mut NDK_MR,
+    _count: ULONG,
+    _pages: *const NDK_LOGICAL_ADDRESS,
+    _fbo: ULONG,
+    _length: SIZE_T,
+    _base: PVOID,
+    _flags: ULONG,
+) -> NTSTATUS {
+    // SAFETY: the consumer passes a queue pair that it has not closed.
+    unsafe { refuse::<K>(qp) }
+}
+
+/// NdkInvalidate: not yet.
+unsafe extern "win64" fn invalidate<K: Kernel>(
+    qp: *mut NDK_QP,
+    _context: PVOID,
+    _memory: *mut NDK_OBJECT_HEADER,
+    _flags: ULONG,
+) -> NTSTATUS {
+    // SAFETY: the consumer passes a queue pair that it has not closed.
+    unsafe { refuse::<K>(qp) }
+}
+
+/// NdkSendAndInvalidate: not yet.
+unsafe extern "win64" fn send_and_invalidate<K: Kernel>(
+    qp: *mut NDK_QP,
+    _context: PVOID,
+    _sgl: *const NDK_SGE,
+    _count: ULONG,
+    _flags: ULONG,
+    _token: UINT32,
+) -> NTSTATUS {
+    // SAFETY: the consumer passes a queue pair that it has not closed.
+    unsafe { refuse::<K>(qp) }
+}

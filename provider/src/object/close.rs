@@ -1,0 +1,157 @@
+//! Closing: the verdict, and the end.
+
+use core::ptr::NonNull;
+
+use sys::ndk::NDK_FN_CLOSE_COMPLETION;
+use sys::status::{NTSTATUS, STATUS_PENDING, STATUS_SUCCESS};
+use sys::wdm::PVOID;
+
+use super::{Body, Core, Object, deferred};
+use crate::heap;
+use crate::kernel::{Event as _, Kernel};
+use crate::lifetime::Verdict;
+use crate::sync::Ordering;
+
+/// How the consumer learns that a pending close is complete.
+pub(crate) enum CloseRecord<K: Kernel> {
+    /// By its callback. A null pointer is refused nowhere in the documentation and crashed a provider in
+    /// the field; here the close then completes without a word (CL-2 calls the parameter required).
+    Call(Option<NDK_FN_CLOSE_COMPLETION>, PVOID),
+    /// By waking the thread that waits: an adapter's close blocks (CL-10).
+    Wake(Waiter<K>),
+}
+
+// SAFETY: the context is the consumer's; we only hand it back.
+unsafe impl<K: Kernel> Send for CloseRecord<K> {}
+
+/// A pointer to the event that a blocked close waits on; it lives on the waiter's stack.
+pub struct Waiter<K: Kernel>(NonNull<K::Event>);
+
+impl<K: Kernel> CloseRecord<K> {
+    fn complete(self) {
+        match self {
+            Self::Call(Some(completion), context) => {
+                // SAFETY: the consumer passed this function and context for exactly this call, and the
+                // word admits it once.
+                unsafe { completion(context) }
+            }
+            Self::Call(None, _) => {}
+            Self::Wake(Waiter(event)) => {
+                // SAFETY: the waiter does not leave `close_and_wait` before the signal.
+                unsafe { event.as_ref() }.signal();
+            }
+        }
+    }
+}
+
+impl<K: Kernel, B: Body<K>> Object<K, B> {
+    /// Closes the object for the consumer (CL-1). STATUS_SUCCESS: the object is gone and `completion` is
+    /// never called. STATUS_PENDING: it is called exactly once, possibly before this returns.
+    ///
+    /// Up to DISPATCH_LEVEL, also inside a callback of the object. Never blocks, allocates or fails; a
+    /// second close of one object, which the interface forbids, answers STATUS_PENDING and does nothing.
+    ///
+    /// # Safety
+    ///
+    /// The consumer hands the object over: it makes no further call with it.
+    pub(crate) unsafe fn close(
+        object: NonNull<Self>,
+        completion: Option<NDK_FN_CLOSE_COMPLETION>,
+        context: PVOID,
+    ) -> NTSTATUS {
+        // SAFETY: the consumer still owns the object, as the caller promises.
+        match unsafe { Self::begin(object, CloseRecord::Call(completion, context)) } {
+            Some(Verdict::Closed) => STATUS_SUCCESS,
+            Some(Verdict::Pending) | None => STATUS_PENDING,
+        }
+    }
+
+    /// Closes the object and waits until it and everything that descends from it has gone, and every
+    /// callback has returned (CL-10). PASSIVE_LEVEL, not inside a callback.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Object::close`].
+    pub(crate) unsafe fn close_and_wait(object: NonNull<Self>) {
+        let event = K::Event::new();
+        event.initialise();
+        let waiter = Waiter(NonNull::from(&event));
+        // SAFETY: as the caller promises.
+        match unsafe { Self::begin(object, CloseRecord::Wake(waiter)) } {
+            Some(Verdict::Closed) | None => {}
+            Some(Verdict::Pending) => event.wait(),
+        }
+    }
+
+    /// # Safety
+    ///
+    /// As for [`Object::close`].
+    unsafe fn begin(object: NonNull<Self>, record: CloseRecord<K>) -> Option<Verdict> {
+        // SAFETY: the consumer owns the object until it closes it, and CLOSE CALL keeps it from then on.
+        let this = unsafe { object.as_ref() };
+        this.core.lifetime.close().ok()?;
+        *this.core.close.lock() = Some(record);
+        B::start_close(this);
+        let verdict = this.core.lifetime.decide();
+        if verdict == Verdict::Closed {
+            // SAFETY: the verdict left the object to this call alone.
+            drop(unsafe { demolish(object) });
+        }
+        Some(verdict)
+    }
+}
+
+/// Has the object ended by its deferred call.
+///
+/// # Safety
+///
+/// The caller was told `Last` for this object.
+pub(super) unsafe fn end_later<K: Kernel>(core: NonNull<Core<K>>) {
+    // SAFETY: the object is the caller's alone.
+    let object = unsafe { core.as_ref() };
+    object.events.store(deferred::END, Ordering::Release);
+    deferred::queue(object);
+}
+
+/// Ends the object at once.
+///
+/// # Safety
+///
+/// As for [`end_later`]; the caller is a deferred call.
+pub(super) unsafe fn end_now<K: Kernel>(core: NonNull<Core<K>>) {
+    // SAFETY: the object is the caller's alone.
+    let end = unsafe { core.as_ref() }.end;
+    // SAFETY: `end` was made for this object's kind, and the object is the caller's alone.
+    unsafe { end(core) }
+}
+
+/// What [`Core::end`] points to: frees the object, completes its close, and only then lets go of its
+/// antecedents (CL-6).
+///
+/// # Safety
+///
+/// `core` is the head of an object of kind `B` that is the caller's alone.
+pub(super) unsafe fn end<K: Kernel, B: Body<K>>(core: NonNull<Core<K>>) {
+    // SAFETY: as the caller promises.
+    let record = unsafe { core.as_ref() }.close.lock().take();
+    // SAFETY: as the caller promises.
+    let ties = unsafe { demolish(core.cast::<Object<K, B>>()) };
+    if let Some(record) = record {
+        record.complete();
+    }
+    drop(ties);
+}
+
+/// Takes the object apart and frees its memory.
+///
+/// # Safety
+///
+/// The object is the caller's alone.
+unsafe fn demolish<K: Kernel, B: Body<K>>(object: NonNull<Object<K, B>>) -> B::Ties {
+    // SAFETY: the value is moved out once, and the block is not read again.
+    let Object { core, body } = unsafe { object.read() };
+    // SAFETY: `create` placed the object, and its value was moved out just now.
+    unsafe { heap::free(object) };
+    drop(core);
+    body.dismantle()
+}

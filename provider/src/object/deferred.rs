@@ -1,0 +1,86 @@
+//! The deferred call of an object: all of its callbacks to the consumer are made from here.
+//!
+//! The word holds the events to deliver and two bits of state:
+//!
+//! | SCHEDULED | END | |
+//! |---|---|---|
+//! | 0 | 0 | idle |
+//! | 1 | 0 | the call is queued or running; it owns a callback hold, and takes further events along |
+//! | 0 | 1 | queued to end the object, which nothing holds any more |
+//!
+//! One call at a time per object: so callbacks of one object never overlap (CQ-1), and the deferred call
+//! is never queued twice.
+
+use core::ffi::c_void;
+use core::ptr::NonNull;
+
+use super::{Body, Core, Object, close};
+use crate::kernel::{Deferred as _, Kernel};
+use crate::lifetime::{Kind, Released};
+use crate::sync::Ordering;
+
+const SCHEDULED: u32 = 1 << 31;
+pub(super) const END: u32 = 1 << 30;
+
+/// Makes the deferred call ready. The object was just created and has its place.
+pub(super) fn initialise<K: Kernel>(core: NonNull<Core<K>>) {
+    // SAFETY: the object is alive and nobody else knows it yet.
+    let deferred = NonNull::from(unsafe { &core.as_ref().deferred });
+    // SAFETY: an object never moves, and this is the only initialisation.
+    unsafe { K::Deferred::initialise(deferred, run::<K>, core.as_ptr().cast()) }
+}
+
+/// See [`Object::post`].
+pub(super) fn post<K: Kernel>(core: &Core<K>, events: u32) {
+    if core.events.fetch_or(events | SCHEDULED, Ordering::AcqRel) & SCHEDULED == 0 {
+        // The caller keeps the object alive up to here; from here on the call's own hold does. The count
+        // of callbacks can't be full, as there is one call per object.
+        let kept = core.lifetime.keep(Kind::Callback);
+        debug_assert!(kept.is_ok(), "one deferred call per object");
+        queue(core);
+    }
+}
+
+/// Queues the call. The caller has made sure that it is not queued and that the object stays.
+pub(super) fn queue<K: Kernel>(core: &Core<K>) {
+    // SAFETY: `create` initialised it; SCHEDULED or END is set by one caller at a time, so it is not
+    // queued; the callback hold, or sole ownership at the end, keeps the object until the call begins.
+    unsafe { K::Deferred::queue(NonNull::from(&core.deferred)) }
+}
+
+/// Dispatches to the kind's own [`Body::deliver`].
+///
+/// # Safety
+///
+/// `core` is the head of a live object of kind `B`.
+pub(super) unsafe fn deliver<K: Kernel, B: Body<K>>(core: NonNull<Core<K>>, events: u32) {
+    // SAFETY: as the caller promises.
+    let object = unsafe { core.cast::<Object<K, B>>().as_ref() };
+    B::deliver(object, events);
+}
+
+unsafe extern "win64" fn run<K: Kernel>(context: *mut c_void) {
+    let Some(core) = NonNull::new(context.cast::<Core<K>>()) else { return };
+    // SAFETY: `context` is the object that owns this deferred call, kept alive by a callback hold or by
+    // the bit END, whose setter left the object to this call.
+    let object = unsafe { core.as_ref() };
+    if object.events.load(Ordering::Acquire) & END != 0 {
+        // SAFETY: END is set by whoever was told `Last`, and nobody else owns the object.
+        unsafe { close::end_now(core) };
+        return;
+    }
+    loop {
+        let events = object.events.swap(SCHEDULED, Ordering::AcqRel) & !SCHEDULED;
+        // SAFETY: `core` is the head of a live object, and `deliver` was made for its kind.
+        unsafe { (object.deliver)(core, events) };
+        let idle = object.events.compare_exchange(SCHEDULED, 0, Ordering::AcqRel, Ordering::Acquire);
+        if idle.is_ok() {
+            break;
+        }
+    }
+    match object.lifetime.release(Kind::Callback) {
+        Released::Held => {}
+        // SAFETY: this call was told `Last`, so the object is its own alone.
+        Released::Last => unsafe { close::end_now(core) },
+    }
+}

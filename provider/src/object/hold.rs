@@ -1,0 +1,68 @@
+//! A hold on an object, released when it is dropped.
+
+use core::ops::Deref;
+use core::ptr::NonNull;
+
+use super::{Body, Core, Object, close};
+use crate::kernel::Kernel;
+use crate::lifetime::{Kind, Refused, Released};
+
+/// Keeps an object alive. Dropping the last one completes a pending close, from a deferred call; so a
+/// hold may be dropped anywhere up to DISPATCH_LEVEL, but not with a lock held.
+pub struct Hold<K: Kernel, B: Body<K>> {
+    object: NonNull<Object<K, B>>,
+    kind: Kind,
+}
+
+// SAFETY: a hold is a counted reference to an object that is itself Send and Sync.
+unsafe impl<K: Kernel, B: Body<K>> Send for Hold<K, B> {}
+// SAFETY: as above.
+unsafe impl<K: Kernel, B: Body<K>> Sync for Hold<K, B> {}
+
+impl<K: Kernel, B: Body<K>> Hold<K, B> {
+    /// Makes a value of a hold that was taken on the word.
+    ///
+    /// # Safety
+    ///
+    /// One hold of `kind` on `object` exists that no other value owns.
+    pub(super) unsafe fn adopt(object: NonNull<Object<K, B>>, kind: Kind) -> Self {
+        Self { object, kind }
+    }
+
+    /// One more hold on the same object, possible also while it is being closed.
+    ///
+    /// # Errors
+    ///
+    /// [`Refused::Full`] only.
+    pub fn keep(&self, kind: Kind) -> Result<Self, Refused> {
+        self.core.lifetime.keep(kind)?;
+        Ok(Self { object: self.object, kind })
+    }
+
+    /// Whether both hold the same object.
+    pub fn same(&self, other: &Object<K, B>) -> bool {
+        core::ptr::eq(self.object.as_ptr(), other)
+    }
+}
+
+impl<K: Kernel, B: Body<K>> Deref for Hold<K, B> {
+    type Target = Object<K, B>;
+
+    fn deref(&self) -> &Object<K, B> {
+        // SAFETY: the object lives as long as any hold on it, and `self` is one.
+        unsafe { self.object.as_ref() }
+    }
+}
+
+impl<K: Kernel, B: Body<K>> Drop for Hold<K, B> {
+    fn drop(&mut self) {
+        match self.core.lifetime.release(self.kind) {
+            Released::Held => {}
+            Released::Last => {
+                let core = self.object.cast::<Core<K>>();
+                // SAFETY: this call was told `Last`, so the object is its own alone.
+                unsafe { close::end_later(core) }
+            }
+        }
+    }
+}

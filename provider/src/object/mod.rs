@@ -1,0 +1,158 @@
+//! What all objects share: their memory, what they hold, their deferred calls, and how they are closed.
+//!
+//! # The life of an object
+//!
+//! [`Object::create`] allocates. While the consumer uses the object, everything of ours that needs it
+//! owns a [`Hold`]; dropping the last one after close has been decided is what ends it. The end has one
+//! form, in this order:
+//!
+//! 1. the object's memory is freed;
+//! 2. its body is dismantled: endpoints, queues and tables go, what must outlive it ([`Body::Ties`]) stays;
+//! 3. the consumer's close completion is called, if the close was pending;
+//! 4. the ties are dropped, which lets the antecedents go in their turn (CL-5, CL-6).
+//!
+//! A pending close is always completed from a deferred call, never inside another call of the consumer:
+//! a hold may be dropped anywhere up to DISPATCH_LEVEL, and the stack stays shallow however many
+//! antecedents follow.
+
+mod close;
+mod deferred;
+mod hold;
+
+pub use close::Waiter;
+pub use hold::Hold;
+
+pub(crate) use close::CloseRecord;
+
+use core::cell::UnsafeCell;
+use core::ffi::c_void;
+use core::ptr::NonNull;
+
+use sys::ndk::{NDK_OBJECT_HEADER, NDK_OBJECT_HEADER_RESERVED_BLOCK, NDK_OBJECT_TYPE, NDK_VERSION};
+
+use crate::heap::{self, NoMemory};
+use crate::kernel::{Deferred, Kernel, Lock};
+use crate::lifetime::{Holds, Kind, Lifetime, Refused};
+use crate::sync::AtomicU32;
+
+/// What one kind of object adds.
+pub trait Body<K: Kernel>: Sized + Send + Sync + 'static {
+    /// The number that names the kind (OBJ-1).
+    const TYPE: NDK_OBJECT_TYPE;
+
+    /// What must stay until the close completion has returned: the holds on antecedents.
+    type Ties: Send;
+
+    /// Begins what closing needs: refuse what is new, cancel what is pending. The object stays alive
+    /// during the call. Up to DISPATCH_LEVEL.
+    fn start_close(object: &Object<K, Self>);
+
+    /// Takes the object apart: drops everything but the ties.
+    fn dismantle(self) -> Self::Ties;
+
+    /// Makes the consumer's callbacks for `events`, the bits that [`Object::post`] was given since the
+    /// last call. At DISPATCH_LEVEL, never on two processors at once for one object.
+    fn deliver(object: &Object<K, Self>, events: u32);
+}
+
+/// The part that the consumer sees: all ten objects of NDKPI begin with it.
+#[repr(C)]
+struct Public {
+    header: NDK_OBJECT_HEADER,
+    /// Set once and never read back: the NDK layer may swap it (OBJ-4).
+    dispatch: *const c_void,
+}
+
+/// What the object modules need of an object without knowing its kind.
+#[repr(C)]
+pub(crate) struct Core<K: Kernel> {
+    /// The NDK layer writes to it at any time.
+    public: UnsafeCell<Public>,
+    version: NDK_VERSION,
+    lifetime: Lifetime,
+    /// Events to deliver and the state of the deferred call, see [`deferred`].
+    events: AtomicU32,
+    deferred: K::Deferred,
+    close: Lock<K, Option<CloseRecord<K>>>,
+    /// Ends the object, see [`close`]; knows its kind.
+    end: unsafe fn(NonNull<Core<K>>),
+    /// Delivers events; knows the object's kind.
+    deliver: unsafe fn(NonNull<Core<K>>, u32),
+}
+
+/// An NDK object of kind `B`. The consumer holds it as a pointer to its public part.
+#[repr(C)]
+pub struct Object<K: Kernel, B: Body<K>> {
+    core: Core<K>,
+    body: B,
+}
+
+// SAFETY: the public part is written at creation only; the raw pointers in it belong to the NDK layer.
+unsafe impl<K: Kernel, B: Body<K>> Send for Object<K, B> {}
+// SAFETY: as above; everything else in an object is Sync.
+unsafe impl<K: Kernel, B: Body<K>> Sync for Object<K, B> {}
+
+impl<K: Kernel, B: Body<K>> core::ops::Deref for Object<K, B> {
+    type Target = B;
+
+    fn deref(&self) -> &B {
+        &self.body
+    }
+}
+
+impl<K: Kernel, B: Body<K>> Object<K, B> {
+    /// Allocates an object of interface `version` around `body`. The caller owns it until it hands the
+    /// pointer to the consumer, whose close ends it.
+    ///
+    /// # Errors
+    ///
+    /// [`NoMemory`]; the body, and with it what it holds, is dropped.
+    pub fn create<D>(version: NDK_VERSION, dispatch: &'static D, body: B) -> Result<NonNull<Self>, NoMemory> {
+        let header = NDK_OBJECT_HEADER {
+            Version: version,
+            ObjectType: B::TYPE,
+            NdkReserved: NDK_OBJECT_HEADER_RESERVED_BLOCK { rf: [core::ptr::null_mut(); 4] },
+        };
+        let core = Core {
+            public: UnsafeCell::new(Public { header, dispatch: core::ptr::from_ref(dispatch).cast() }),
+            version,
+            lifetime: Lifetime::new(),
+            events: AtomicU32::new(0),
+            deferred: K::Deferred::new(),
+            close: Lock::<K, _>::new(None),
+            end: close::end::<K, B>,
+            deliver: deferred::deliver::<K, B>,
+        };
+        let object = heap::place(Self { core, body })?;
+        deferred::initialise(object.cast::<Core<K>>());
+        Ok(object)
+    }
+
+    /// The version of the interface that the object keeps to.
+    pub fn version(&self) -> NDK_VERSION {
+        self.core.version
+    }
+
+    /// What holds the object now: the answer to "why is this close pending?".
+    pub fn holds(&self) -> Holds {
+        self.core.lifetime.holds()
+    }
+
+    /// Takes a hold.
+    ///
+    /// # Errors
+    ///
+    /// [`Refused::Closing`] once the consumer has closed the object.
+    pub fn hold(&self, kind: Kind) -> Result<Hold<K, B>, Refused> {
+        self.core.lifetime.hold(kind)?;
+        // SAFETY: the hold was taken just now and is given to the value alone.
+        Ok(unsafe { Hold::adopt(NonNull::from(self), kind) })
+    }
+
+    /// Has `events` delivered by [`Body::deliver`] in a deferred call. Up to DISPATCH_LEVEL, with no lock
+    /// held. The call may be made before this returns, and whatever the consumer does in it may end the
+    /// object, unless the caller owns a hold.
+    pub(crate) fn post(&self, events: u32) {
+        deferred::post(&self.core, events);
+    }
+}

@@ -1,0 +1,216 @@
+//! A port: what one network adapter of the machine offers to NDK consumers.
+
+mod counters;
+
+pub(crate) use counters::Counters;
+pub use counters::Statistics;
+
+use core::net::IpAddr;
+use core::ptr::NonNull;
+
+use sys::ndk::{
+    NDK_ADAPTER, NDK_ADAPTER_FLAG_IN_ORDER_DMA_SUPPORTED, NDK_ADAPTER_FLAG_LOOPBACK_CONNECTIONS_SUPPORTED,
+    NDK_ADAPTER_FLAG_RDMA_READ_SINK_NOT_REQUIRED, NDK_ADAPTER_INFO, NDK_RDMA_TECHNOLOGY, NDK_VERSION,
+};
+
+use crate::adapter::Adapter;
+use crate::connection::{Limits, MAX_PRIVATE_DATA, SegmentState};
+use crate::heap::{NoMemory, Shared};
+use crate::kernel::Kernel;
+use crate::memory::MAX_SGE;
+use crate::ndkpi::{self, ulong};
+use crate::object::Object;
+use crate::sync::{AtomicBool, Ordering};
+
+/// The most bytes of one request. A copy runs at the poster's level, which may be DISPATCH_LEVEL, so it is
+/// bounded by what can be copied in about a millisecond.
+pub(crate) const MAX_TRANSFER_LENGTH: u32 = 8 << 20;
+/// The most requests of one queue of a queue pair.
+pub(crate) const MAX_QUEUE_DEPTH: u32 = 16 << 10;
+/// The most results of one completion queue.
+pub(crate) const MAX_CQ_DEPTH: u32 = 256 << 10;
+/// The most RDMA Reads in progress. They are done one by one, so the number is a promise to the peer.
+pub(crate) const LIMITS: Limits = Limits { inbound: 128, outbound: 128 };
+/// The most memory of one region, in bytes: what one MDL can describe, and more in a chain.
+pub(crate) const MAX_REGISTRATION: usize = 1 << 40;
+
+/// The newest minor version of each major version that is spoken (VER-1, VER-2).
+const VERSIONS: [NDK_VERSION; 2] = [sys::ndk::NDK_VERSION_1_2, sys::ndk::NDK_VERSION_2_1];
+
+/// All ports of a driver. Two ports of one segment reach each other.
+pub struct Segment<K: Kernel>(Shared<SegmentState<K>>);
+
+impl<K: Kernel> Clone for Segment<K> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl<K: Kernel> Segment<K> {
+    /// A segment without ports. Up to DISPATCH_LEVEL.
+    ///
+    /// # Errors
+    ///
+    /// [`NoMemory`].
+    pub fn new() -> Result<Self, NoMemory> {
+        Ok(Self(Shared::new(SegmentState::new())?))
+    }
+}
+
+/// What the objects of a port share.
+pub struct PortState<K: Kernel> {
+    segment: Shared<SegmentState<K>>,
+    number: u64,
+    enabled: AtomicBool,
+    counters: Counters,
+}
+
+impl<K: Kernel> PortState<K> {
+    pub(crate) fn segment(&self) -> &Shared<SegmentState<K>> {
+        &self.segment
+    }
+
+    pub(crate) fn is_local(&self, address: IpAddr) -> bool {
+        self.segment.is_local(self.number, address)
+    }
+
+    pub(crate) fn counters(&self) -> &Counters {
+        &self.counters
+    }
+}
+
+/// Why a port could not be opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OpenError {
+    /// The version is not spoken; becomes NDIS_STATUS_BAD_VERSION.
+    Version,
+    /// NDK is disabled; becomes NDIS_STATUS_ADAPTER_NOT_READY.
+    NotReady,
+    /// Becomes NDIS_STATUS_RESOURCES.
+    NoMemory,
+}
+
+impl From<NoMemory> for OpenError {
+    fn from(_: NoMemory) -> Self {
+        Self::NoMemory
+    }
+}
+
+/// A port. Opened adapters keep what they need of it, so it may be dropped before them.
+pub struct Port<K: Kernel>(Shared<PortState<K>>);
+
+impl<K: Kernel> Port<K> {
+    /// A port without addresses, disabled. Up to DISPATCH_LEVEL.
+    ///
+    /// # Errors
+    ///
+    /// [`NoMemory`].
+    pub fn new(segment: &Segment<K>) -> Result<Self, NoMemory> {
+        let segment = segment.0.clone();
+        let number = segment.number();
+        let (enabled, counters) = (AtomicBool::new(false), Counters::default());
+        Ok(Self(Shared::new(PortState { segment, number, enabled, counters })?))
+    }
+
+    /// Replaces the port's addresses: those that consumers may listen on and connect from. Endpoints in
+    /// use stay. Up to DISPATCH_LEVEL.
+    ///
+    /// # Errors
+    ///
+    /// [`NoMemory`], and the addresses are as before.
+    pub fn set_addresses(&self, addresses: &[IpAddr]) -> Result<(), NoMemory> {
+        self.0.segment.set_hosts(self.0.number, addresses)
+    }
+
+    /// Enables or disables NDK. What is open stays open: it is for NDIS to have it closed (NDIS-2).
+    pub fn set_enabled(&self, enabled: bool) {
+        self.0.enabled.store(enabled, Ordering::Release);
+    }
+
+    /// Whether NDK is enabled.
+    #[must_use]
+    pub fn enabled(&self) -> bool {
+        self.0.enabled.load(Ordering::Acquire)
+    }
+
+    /// Opens the port for a consumer that asks for `version` (VER-2). The caller owns the adapter until
+    /// [`Port::close`].
+    ///
+    /// # Errors
+    ///
+    /// See [`OpenError`].
+    pub fn open(&self, version: NDK_VERSION) -> Result<NonNull<NDK_ADAPTER>, OpenError> {
+        let spoken = VERSIONS
+            .into_iter()
+            .find(|spoken| spoken.Major == version.Major && version.Minor <= spoken.Minor)
+            .ok_or(OpenError::Version)?;
+        if !self.enabled() {
+            return Err(OpenError::NotReady);
+        }
+        let adapter = Object::create(spoken, ndkpi::adapter_table::<K>(), Adapter::new(self.0.clone())?)?;
+        Ok(adapter.cast())
+    }
+
+    /// Closes an opened adapter and waits until all of its descendants have gone and every callback on
+    /// them has returned (CL-10). PASSIVE_LEVEL, not inside a callback.
+    ///
+    /// # Safety
+    ///
+    /// `adapter` came from [`Port::open`] and is not used any more.
+    pub unsafe fn close(adapter: NonNull<NDK_ADAPTER>) {
+        // SAFETY: as the caller promises.
+        unsafe { Object::close_and_wait(adapter.cast::<Object<K, Adapter<K>>>()) }
+    }
+
+    /// What the port has counted so far.
+    #[must_use]
+    pub fn statistics(&self) -> Statistics {
+        self.0.counters.read()
+    }
+
+    /// What an adapter of this version says about itself.
+    #[must_use]
+    pub fn adapter_info(version: NDK_VERSION) -> NDK_ADAPTER_INFO {
+        adapter_info(version)
+    }
+}
+
+impl<K: Kernel> Drop for Port<K> {
+    fn drop(&mut self) {
+        // Without addresses nothing new can begin here; removing them needs no memory.
+        let removed = self.0.segment.set_hosts(self.0.number, &[]);
+        debug_assert!(removed.is_ok(), "an empty list fits");
+    }
+}
+
+/// See [`Port::adapter_info`].
+pub(crate) fn adapter_info(version: NDK_VERSION) -> NDK_ADAPTER_INFO {
+    let sge = ulong(MAX_SGE);
+    NDK_ADAPTER_INFO {
+        Version: version,
+        // Neither the vendor nor the device is a PCI one.
+        VendorId: 0,
+        DeviceId: 0,
+        MaxRegistrationSize: MAX_REGISTRATION,
+        MaxWindowSize: 0,
+        FRMRPageCount: 0,
+        MaxInitiatorRequestSge: sge,
+        MaxReceiveRequestSge: sge,
+        MaxReadRequestSge: sge,
+        MaxTransferLength: MAX_TRANSFER_LENGTH,
+        MaxInlineDataSize: 0,
+        MaxInboundReadLimit: LIMITS.inbound,
+        MaxOutboundReadLimit: LIMITS.outbound,
+        MaxReceiveQueueDepth: MAX_QUEUE_DEPTH,
+        MaxInitiatorQueueDepth: MAX_QUEUE_DEPTH,
+        MaxSrqDepth: 0,
+        MaxCqDepth: MAX_CQ_DEPTH,
+        LargeRequestThreshold: MAX_TRANSFER_LENGTH,
+        MaxCallerData: ulong(MAX_PRIVATE_DATA),
+        MaxCalleeData: ulong(MAX_PRIVATE_DATA),
+        AdapterFlags: NDK_ADAPTER_FLAG_IN_ORDER_DMA_SUPPORTED
+            | NDK_ADAPTER_FLAG_RDMA_READ_SINK_NOT_REQUIRED
+            | NDK_ADAPTER_FLAG_LOOPBACK_CONNECTIONS_SUPPORTED,
+        RdmaTechnology: NDK_RDMA_TECHNOLOGY::NdkiWarp,
+    }
+}

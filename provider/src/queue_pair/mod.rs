@@ -1,0 +1,233 @@
+//! Queue pairs: posting, flushing, and the life of a queue pair.
+//!
+//! | a queue pair is | initiator posts | receive posts | leaves it by |
+//! |---|---|---|---|
+//! | not connected | refused (WR-7) | accepted | complete connect |
+//! | connected | accepted | accepted | disconnect on either side, an error |
+//! | disconnected by the peer | refused | accepted; what was accepted waits | disconnect here, close |
+//! | dead | refused | accepted and flushed at once | - |
+//!
+//! Dead is what disconnect here, a broken connection and close lead to: every accepted request has
+//! exactly one result, cancelled if nothing else (WR-2).
+
+mod engine;
+mod work;
+
+pub(crate) use work::{Flags, Initiated, Operation, QueueFull, Receive, Sgl};
+
+use sys::ndk::NDK_OBJECT_TYPE;
+
+use crate::adapter::Pd;
+use crate::combiner::Combiner;
+use crate::completion::Cq;
+use crate::connection::Session;
+use crate::consumer::Opaque;
+use crate::heap::{NoMemory, Once, Shared};
+use crate::kernel::Kernel;
+use crate::memory::Domain;
+use crate::object::{Body, Hold, Object};
+use crate::port::MAX_TRANSFER_LENGTH;
+use crate::sync::{AtomicBool, AtomicU32, Ordering};
+use work::WorkQueue;
+
+/// What a consumer asks of a new queue pair; checked against the limits of the adapter.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Depths {
+    pub(crate) receive: u32,
+    pub(crate) initiator: u32,
+    pub(crate) receive_sge: u32,
+    pub(crate) initiator_sge: u32,
+}
+
+/// Flush once: cancel what is queued now.
+const FLUSH: u32 = 1;
+/// Dead: cancel what is queued, and whatever comes.
+const DEAD: u32 = 2;
+
+/// What a queue pair is beyond an object.
+pub(crate) struct Qp<K: Kernel> {
+    pd: Hold<K, Pd<K>>,
+    receive_cq: Hold<K, Cq<K>>,
+    initiator_cq: Hold<K, Cq<K>>,
+    context: Opaque,
+    depths: Depths,
+    initiator: WorkQueue<Initiated>,
+    receive: WorkQueue<Receive>,
+    /// The request that was taken off the initiator queue and can't go on yet.
+    engine: Combiner<Option<Initiated>>,
+    cancel: AtomicU32,
+    /// A connector has it.
+    claimed: AtomicBool,
+    session: Once<Session<K>>,
+}
+
+/// Why a post was refused inline; there is no result for it (WR-2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum PostError {
+    /// Not connected, or no longer (WR-7).
+    NotConnected,
+    /// Too many scatter/gather entries, or bytes.
+    TooLarge,
+    /// As many requests as the depth are outstanding.
+    QueueFull,
+}
+
+impl From<QueueFull> for PostError {
+    fn from(_: QueueFull) -> Self {
+        Self::QueueFull
+    }
+}
+
+impl<K: Kernel> Qp<K> {
+    /// A queue pair that is not connected.
+    ///
+    /// # Errors
+    ///
+    /// [`NoMemory`].
+    pub(crate) fn new(
+        pd: Hold<K, Pd<K>>,
+        receive_cq: Hold<K, Cq<K>>,
+        initiator_cq: Hold<K, Cq<K>>,
+        context: Opaque,
+        depths: Depths,
+    ) -> Result<Self, NoMemory> {
+        Ok(Self {
+            initiator: WorkQueue::new(depths.initiator)?,
+            receive: WorkQueue::new(depths.receive)?,
+            pd,
+            receive_cq,
+            initiator_cq,
+            context,
+            depths,
+            engine: Combiner::new(None),
+            cancel: AtomicU32::new(0),
+            claimed: AtomicBool::new(false),
+            session: Once::new(),
+        })
+    }
+
+    /// The protection domain.
+    pub(crate) fn pd(&self) -> &Object<K, Pd<K>> {
+        &self.pd
+    }
+
+    fn domain(&self) -> Domain {
+        Domain::of(&self.pd)
+    }
+
+    /// Takes the queue pair for a connector. A queue pair connects once (CM-3).
+    #[must_use]
+    pub(crate) fn claim(&self) -> bool {
+        !self.claimed.swap(true, Ordering::AcqRel)
+    }
+
+    /// Gives it back, as the connection did not come about.
+    pub(crate) fn unclaim(&self) {
+        self.claimed.store(false, Ordering::Release);
+    }
+
+    /// The connection is established: transfers go by this session.
+    pub(crate) fn join(&self, session: Shared<Session<K>>) {
+        self.session.set(session);
+    }
+
+    /// Whether everything posted is flushed.
+    pub(crate) fn is_dead(&self) -> bool {
+        self.cancel.load(Ordering::SeqCst) & DEAD != 0
+    }
+}
+
+impl<K: Kernel> Object<K, Qp<K>> {
+    /// Accepts an initiator request and starts it, with all deferred ones before it. If it is refused,
+    /// the deferred ones are started all the same (WR-6).
+    ///
+    /// Up to DISPATCH_LEVEL. The caller holds the queue pair, as the result may make the consumer close it
+    /// before this returns.
+    ///
+    /// # Errors
+    ///
+    /// See [`PostError`].
+    pub(crate) fn post_initiator(&self, work: Initiated) -> Result<(), PostError> {
+        let accepted = self.accept(work);
+        if accepted.is_err() || !work.flags.contains(Flags::DEFER) {
+            self.progress();
+        }
+        accepted
+    }
+
+    fn accept(&self, work: Initiated) -> Result<(), PostError> {
+        if work.local.entries().len() > self.depths.initiator_sge as usize {
+            return Err(PostError::TooLarge);
+        }
+        if work.local.length() > MAX_TRANSFER_LENGTH as usize {
+            return Err(PostError::TooLarge);
+        }
+        if self.is_dead() || !self.session.value().is_some_and(Session::is_established) {
+            return Err(PostError::NotConnected);
+        }
+        Ok(self.initiator.post(work)?)
+    }
+
+    /// Starts what was deferred, as a later request was refused (WR-6).
+    pub(crate) fn start_deferred(&self) {
+        self.progress();
+    }
+
+    /// Accepts a receive, and lets the peer's sends that waited for it go on. As [`Object::post_initiator`].
+    ///
+    /// # Errors
+    ///
+    /// [`PostError::TooLarge`] or [`PostError::QueueFull`].
+    pub(crate) fn post_receive(&self, work: Receive) -> Result<(), PostError> {
+        if work.sink.entries().len() > self.depths.receive_sge as usize {
+            return Err(PostError::TooLarge);
+        }
+        self.receive.post(work)?;
+        if self.is_dead() {
+            self.progress();
+        } else if let Some(transfers) = self.session.value().and_then(Session::transfer) {
+            transfers.peer_of(self).progress();
+        }
+        Ok(())
+    }
+
+    /// NdkFlush: what is queued on both queues is cancelled. May run concurrently with posts (WR-1).
+    pub(crate) fn flush(&self) {
+        self.cancel.fetch_or(FLUSH, Ordering::SeqCst);
+        self.progress();
+    }
+
+    /// Flushes for good.
+    fn kill(&self) {
+        self.cancel.fetch_or(DEAD, Ordering::SeqCst);
+        self.progress();
+    }
+
+    /// The last transfer of its connection has ended.
+    pub(crate) fn disconnected(&self, flush: bool) {
+        if flush {
+            self.kill();
+        }
+    }
+}
+
+impl<K: Kernel> Body<K> for Qp<K> {
+    const TYPE: NDK_OBJECT_TYPE = NDK_OBJECT_TYPE::NdkObjectTypeQp;
+
+    type Ties = (Hold<K, Pd<K>>, Hold<K, Cq<K>>, Hold<K, Cq<K>>);
+
+    /// What is outstanding is flushed, and the connection ends (CL-4).
+    fn start_close(object: &Object<K, Self>) {
+        object.kill();
+        if let Some(session) = object.session.value() {
+            session.fail();
+        }
+    }
+
+    fn dismantle(self) -> Self::Ties {
+        (self.pd, self.receive_cq, self.initiator_cq)
+    }
+
+    /// A queue pair has no callbacks of its own.
+    fn deliver(_: &Object<K, Self>, _: u32) {}
+}

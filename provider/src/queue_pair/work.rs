@@ -1,0 +1,162 @@
+//! Work requests, and the queues that hold them.
+
+use sys::ndk::{NDK_OP_FLAG_DEFER, NDK_OP_FLAG_SEND_AND_SOLICIT_EVENT, NDK_OP_FLAG_SILENT_SUCCESS};
+
+use crate::consumer::Opaque;
+use crate::heap::NoMemory;
+use crate::memory::{MAX_SGE, Sge};
+use crate::ring::Ring;
+use crate::sync::{AtomicU32, Ordering};
+
+bitflags::bitflags! {
+    /// How a work request is to be done (WR-3). A read fence needs nothing: requests are done one by one.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub(crate) struct Flags: u32 {
+        /// No result if it succeeds.
+        const SILENT = NDK_OP_FLAG_SILENT_SUCCESS;
+        /// The peer's receive counts as solicited.
+        const SOLICIT = NDK_OP_FLAG_SEND_AND_SOLICIT_EVENT;
+        /// More follows; it may wait (WR-6).
+        const DEFER = NDK_OP_FLAG_DEFER;
+    }
+}
+
+/// A scatter/gather list of at most [`MAX_SGE`] entries.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Sgl {
+    entries: [Sge; MAX_SGE],
+    count: usize,
+}
+
+impl Sgl {
+    /// A copy of `entries`, or `None` if there are too many.
+    pub(crate) fn new(entries: impl ExactSizeIterator<Item = Sge>) -> Option<Self> {
+        let count = entries.len();
+        let mut list = Self { entries: [Sge::default(); MAX_SGE], count };
+        for (place, entry) in list.entries.get_mut(..count)?.iter_mut().zip(entries) {
+            *place = entry;
+        }
+        Some(list)
+    }
+
+    /// The entries.
+    pub(crate) fn entries(&self) -> &[Sge] {
+        self.entries.get(..self.count).unwrap_or_default()
+    }
+
+    /// Bytes in all entries.
+    pub(crate) fn length(&self) -> usize {
+        self.entries().iter().fold(0, |sum, sge| sum.saturating_add(sge.length as usize))
+    }
+}
+
+/// What an initiator request does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Operation {
+    Send,
+    /// RDMA Write to this address and token of the peer's.
+    Write {
+        address: usize,
+        token: u32,
+    },
+    /// RDMA Read from this address and token of the peer's.
+    Read {
+        address: usize,
+        token: u32,
+    },
+}
+
+/// A request on the initiator queue.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Initiated {
+    pub(crate) operation: Operation,
+    pub(crate) flags: Flags,
+    pub(crate) context: Opaque,
+    pub(crate) local: Sgl,
+}
+
+/// A request on the receive queue.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Receive {
+    pub(crate) context: Opaque,
+    pub(crate) sink: Sgl,
+}
+
+/// A queue that accepts as many requests as are not completed yet, up to its depth.
+pub(crate) struct WorkQueue<W> {
+    ring: Ring<W>,
+    depth: u32,
+    /// Accepted and not completed; also counts the one that is being done.
+    outstanding: AtomicU32,
+}
+
+/// The queue holds as many requests as its depth.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct QueueFull;
+
+impl<W> WorkQueue<W> {
+    /// A queue for `depth` outstanding requests.
+    ///
+    /// # Errors
+    ///
+    /// [`NoMemory`].
+    pub(crate) fn new(depth: u32) -> Result<Self, NoMemory> {
+        Ok(Self { ring: Ring::new(depth)?, depth, outstanding: AtomicU32::new(0) })
+    }
+
+    /// Accepts a request. The consumer serialises posts to one queue (WR-1).
+    ///
+    /// # Errors
+    ///
+    /// [`QueueFull`], and there will be no result for the request (WR-2).
+    pub(crate) fn post(&self, work: W) -> Result<(), QueueFull> {
+        if self.outstanding.fetch_add(1, Ordering::AcqRel) >= self.depth {
+            self.outstanding.fetch_sub(1, Ordering::AcqRel);
+            return Err(QueueFull);
+        }
+        // The ring has room: it holds no more than the outstanding ones.
+        self.ring.push(work).map(drop).map_err(|_| QueueFull)
+    }
+
+    /// The oldest request that nobody has begun.
+    pub(crate) fn take(&self) -> Option<W> {
+        self.ring.pop()
+    }
+
+    /// A request that was taken has its result, or goes without one. Called before the result is visible,
+    /// so that the consumer may post the next one in answer to it.
+    pub(crate) fn completed(&self) {
+        self.outstanding.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_queue_takes_its_depth_and_not_one_more() {
+        let queue = WorkQueue::new(3).unwrap();
+        for work in 0..3 {
+            assert_eq!(queue.post(work), Ok(()));
+        }
+        assert_eq!(queue.post(3), Err(QueueFull));
+    }
+
+    #[test]
+    fn a_request_counts_until_it_is_completed() {
+        let queue = WorkQueue::new(1).unwrap();
+        queue.post('a').unwrap();
+        assert_eq!(queue.take(), Some('a'));
+        assert_eq!(queue.post('b'), Err(QueueFull));
+        queue.completed();
+        assert_eq!(queue.post('b'), Ok(()));
+    }
+
+    #[test]
+    fn a_list_has_at_most_the_advertised_entries() {
+        let sge = |length| Sge { address: 0, length, token: 0 };
+        assert_eq!(Sgl::new((0..16).map(sge)).unwrap().length(), 120);
+        assert!(Sgl::new((0..17).map(sge)).is_none());
+    }
+}

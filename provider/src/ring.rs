@@ -1,0 +1,264 @@
+//! A bounded queue without a lock: the work queues of a QP and the results of a CQ.
+//!
+//! Any number of threads may push and pop. Every slot carries a sequence number that says whose turn
+//! it is, so a slot is only ever touched by the one thread that its number admits:
+//!
+//! | sequence of slot `p % capacity` | meaning |
+//! |---|---|
+//! | `p` | free: the push for position `p` may write |
+//! | `p + 1` | full: the pop for position `p` may read |
+//!
+//! A thread that is preempted between claiming a position and publishing it delays what comes after
+//! it in this queue, and nothing else; no thread ever waits here. (The scheme is D. Vyukov's bounded
+//! MPMC queue.)
+
+use alloc::vec::Vec;
+
+use crate::heap::{NoMemory, vector};
+use crate::sync::{AtomicU64, Ordering, UnsafeCell};
+
+struct Slot<T> {
+    sequence: AtomicU64,
+    value: UnsafeCell<Option<T>>,
+}
+
+/// The queue is full; the value comes back.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Full<T>(pub(crate) T);
+
+/// See the module's head.
+pub(crate) struct Ring<T> {
+    slots: Vec<Slot<T>>,
+    mask: u64,
+    tail: AtomicU64,
+    head: AtomicU64,
+}
+
+// SAFETY: a slot's value is touched only by the thread that its sequence number admits; the number is
+// released after the access and acquired before the next.
+unsafe impl<T: Send> Send for Ring<T> {}
+// SAFETY: as above.
+unsafe impl<T: Send> Sync for Ring<T> {}
+
+impl<T> Ring<T> {
+    /// A queue for at least `depth` values (at most 2^31); its capacity is the next power of two, and at
+    /// least two: with one slot, "full" for a position and "free" for the next would be the same number.
+    ///
+    /// # Errors
+    ///
+    /// [`NoMemory`].
+    pub(crate) fn new(depth: u32) -> Result<Self, NoMemory> {
+        let capacity = u64::from(depth.max(2)).checked_next_power_of_two().ok_or(NoMemory)?;
+        let length = usize::try_from(capacity).map_err(|_| NoMemory)?;
+        let slots = vector(length, |index| Slot {
+            sequence: AtomicU64::new(index as u64),
+            value: UnsafeCell::new(None),
+        })?;
+        Ok(Self { slots, mask: capacity.wrapping_sub(1), tail: AtomicU64::new(0), head: AtomicU64::new(0) })
+    }
+
+    fn slot(&self, position: u64) -> Option<&Slot<T>> {
+        self.slots.get(usize::try_from(position & self.mask).ok()?)
+    }
+
+    /// Appends a value and returns its position (0, 1, 2, … in the order of the queue).
+    ///
+    /// # Errors
+    ///
+    /// [`Full`] gives the value back.
+    pub(crate) fn push(&self, value: T) -> Result<u64, Full<T>> {
+        let mut position = self.tail.load(Ordering::Relaxed);
+        loop {
+            let Some(slot) = self.slot(position) else { return Err(Full(value)) };
+            let sequence = slot.sequence.load(Ordering::Acquire);
+            if sequence == position {
+                let next = position.wrapping_add(1);
+                match self.tail.compare_exchange_weak(position, next, Ordering::Relaxed, Ordering::Relaxed) {
+                    Ok(_) => {
+                        slot.value.with_mut(|cell| {
+                            // SAFETY: the sequence number was ours, and the claim of `tail` took it: no
+                            // other thread touches the slot until the store below.
+                            unsafe { *cell = Some(value) };
+                        });
+                        slot.sequence.store(next, Ordering::Release);
+                        return Ok(position);
+                    }
+                    Err(now) => position = now,
+                }
+            } else if sequence < position {
+                return Err(Full(value));
+            } else {
+                position = self.tail.load(Ordering::Relaxed);
+            }
+        }
+    }
+
+    /// Removes the oldest published value.
+    pub(crate) fn pop(&self) -> Option<T> {
+        let mut position = self.head.load(Ordering::Relaxed);
+        loop {
+            let slot = self.slot(position)?;
+            let sequence = slot.sequence.load(Ordering::Acquire);
+            let next = position.wrapping_add(1);
+            if sequence == next {
+                match self.head.compare_exchange_weak(position, next, Ordering::Relaxed, Ordering::Relaxed) {
+                    Ok(_) => {
+                        let value = slot.value.with_mut(|cell| {
+                            // SAFETY: the sequence number was ours, and the claim of `head` took it: no
+                            // other thread touches the slot until the store below.
+                            unsafe { (*cell).take() }
+                        });
+                        slot.sequence.store(next.wrapping_add(self.mask), Ordering::Release);
+                        return value;
+                    }
+                    Err(now) => position = now,
+                }
+            } else if sequence < next {
+                return None;
+            } else {
+                position = self.head.load(Ordering::Relaxed);
+            }
+        }
+    }
+
+    /// The position that the next pop takes.
+    pub(crate) fn head(&self) -> u64 {
+        self.head.load(Ordering::SeqCst)
+    }
+
+    /// Whether the value for `position`, which no pop has taken yet, is published.
+    pub(crate) fn published(&self, position: u64) -> bool {
+        let next = position.wrapping_add(1);
+        self.slot(position).is_some_and(|slot| slot.sequence.load(Ordering::SeqCst) == next)
+    }
+
+    /// The position that the next push takes; values before it may not be published yet.
+    pub(crate) fn tail(&self) -> u64 {
+        self.tail.load(Ordering::SeqCst)
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::collections::VecDeque;
+    use std::sync::atomic::{AtomicU64 as Sum, Ordering as O};
+
+    #[test]
+    fn a_ring_is_never_smaller_than_its_depth() {
+        for depth in [0, 1, 2, 3, 5, 64, 100] {
+            let ring = Ring::new(depth).unwrap();
+            for value in 0..depth.max(1) {
+                assert_eq!(ring.push(value), Ok(u64::from(value)));
+            }
+        }
+    }
+
+    #[test]
+    fn a_full_ring_gives_the_value_back() {
+        let ring = Ring::new(2).unwrap();
+        ring.push('a').unwrap();
+        ring.push('b').unwrap();
+        assert_eq!(ring.push('c'), Err(Full('c')));
+        assert_eq!(ring.pop(), Some('a'));
+        assert_eq!(ring.push('c'), Ok(2));
+    }
+
+    proptest! {
+        #[test]
+        fn a_ring_is_a_bounded_queue(depth in 1_u32..9, steps in prop::collection::vec(any::<Option<u8>>(), 0..200)) {
+            let ring = Ring::new(depth).unwrap();
+            let capacity = depth.max(2).next_power_of_two() as usize;
+            let mut model = VecDeque::new();
+            for step in steps {
+                match step {
+                    Some(value) if model.len() < capacity => {
+                        prop_assert!(ring.push(value).is_ok());
+                        model.push_back(value);
+                    }
+                    Some(value) => prop_assert_eq!(ring.push(value), Err(Full(value))),
+                    None => prop_assert_eq!(ring.pop(), model.pop_front()),
+                }
+                prop_assert_eq!((ring.tail() - ring.head()) as usize, model.len());
+            }
+        }
+    }
+
+    #[test]
+    fn what_many_threads_push_many_threads_pop_once() {
+        let ring = Ring::new(8).unwrap();
+        let (sum, left) = (Sum::new(0), Sum::new(4000));
+        std::thread::scope(|scope| {
+            for thread in 0..4_u64 {
+                let ring = &ring;
+                scope.spawn(move || {
+                    for value in 0..1000 {
+                        while ring.push(thread * 1000 + value).is_err() {
+                            std::thread::yield_now();
+                        }
+                    }
+                });
+            }
+            for _ in 0..2 {
+                scope.spawn(|| {
+                    while left.load(O::Relaxed) > 0 {
+                        match ring.pop() {
+                            Some(value) => {
+                                sum.fetch_add(value, O::Relaxed);
+                                left.fetch_sub(1, O::Relaxed);
+                            }
+                            None => std::thread::yield_now(),
+                        }
+                    }
+                });
+            }
+        });
+        assert_eq!(sum.into_inner(), (0..4000).sum());
+    }
+}
+
+#[cfg(all(test, loom))]
+mod model {
+    use super::*;
+    use loom::sync::Arc;
+    use loom::thread;
+
+    #[test]
+    fn two_pushes_and_a_pop_lose_nothing() {
+        loom::model(|| {
+            let ring = Arc::new(Ring::new(2).unwrap());
+            let pushers: Vec<_> = [1_u32, 2]
+                .into_iter()
+                .map(|value| {
+                    let ring = ring.clone();
+                    thread::spawn(move || ring.push(value).is_ok())
+                })
+                .collect();
+            let mut seen: Vec<_> = ring.pop().into_iter().collect();
+            for pusher in pushers {
+                assert!(pusher.join().unwrap());
+            }
+            while let Some(value) = ring.pop() {
+                seen.push(value);
+            }
+            seen.sort_unstable();
+            assert_eq!(seen, [1, 2]);
+        });
+    }
+
+    #[test]
+    fn two_pops_never_take_one_value_twice() {
+        loom::model(|| {
+            let ring = Arc::new(Ring::new(2).unwrap());
+            ring.push(7_u32).unwrap();
+            let other = {
+                let ring = ring.clone();
+                thread::spawn(move || ring.pop())
+            };
+            let mine = ring.pop();
+            let theirs = other.join().unwrap();
+            assert_eq!(mine.into_iter().chain(theirs).collect::<Vec<_>>(), [7]);
+        });
+    }
+}

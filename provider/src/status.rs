@@ -1,0 +1,75 @@
+//! From what went wrong to the NTSTATUS that the documentation has for it, in one place.
+
+use sys::status::{
+    NTSTATUS, STATUS_ADDRESS_ALREADY_ASSOCIATED, STATUS_CONNECTION_INVALID, STATUS_DELETE_PENDING,
+    STATUS_INSUFFICIENT_RESOURCES, STATUS_INVALID_ADDRESS, STATUS_INVALID_DEVICE_STATE,
+    STATUS_INVALID_PARAMETER, STATUS_SHARING_VIOLATION, STATUS_TOO_MANY_ADDRESSES,
+};
+
+use crate::connection::{BindError, ConnectError, ListenError};
+use crate::heap::NoMemory;
+use crate::lifetime::Refused;
+use crate::memory::RegisterError;
+use crate::queue_pair::PostError;
+
+/// An NTSTATUS that is not a success.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Failure(pub(crate) NTSTATUS);
+
+impl Failure {
+    /// A pointer, length, address, depth or flag is not what the documentation admits.
+    pub(crate) const PARAMETER: Self = Self(STATUS_INVALID_PARAMETER);
+}
+
+impl From<NoMemory> for Failure {
+    fn from(_: NoMemory) -> Self {
+        Self(STATUS_INSUFFICIENT_RESOURCES)
+    }
+}
+
+impl From<Refused> for Failure {
+    fn from(refused: Refused) -> Self {
+        match refused {
+            Refused::Closing => Self(STATUS_DELETE_PENDING),
+            Refused::Full => Self(STATUS_INSUFFICIENT_RESOURCES),
+        }
+    }
+}
+
+impl From<ConnectError> for Failure {
+    fn from(ConnectError(status): ConnectError) -> Self {
+        Self(status)
+    }
+}
+
+impl From<ListenError> for Failure {
+    fn from(error: ListenError) -> Self {
+        Self(match error {
+            ListenError::Listening => STATUS_ADDRESS_ALREADY_ASSOCIATED,
+            ListenError::NotLocal => STATUS_INVALID_ADDRESS,
+            ListenError::Bind(BindError::InUse) => STATUS_SHARING_VIOLATION,
+            ListenError::Bind(BindError::NoPort) => STATUS_TOO_MANY_ADDRESSES,
+            ListenError::Bind(BindError::NoMemory) => STATUS_INSUFFICIENT_RESOURCES,
+        })
+    }
+}
+
+impl From<RegisterError> for Failure {
+    fn from(error: RegisterError) -> Self {
+        Self(match error {
+            RegisterError::State => STATUS_INVALID_DEVICE_STATE,
+            RegisterError::Memory => STATUS_INVALID_PARAMETER,
+            RegisterError::Resources => STATUS_INSUFFICIENT_RESOURCES,
+        })
+    }
+}
+
+impl From<PostError> for Failure {
+    fn from(error: PostError) -> Self {
+        Self(match error {
+            PostError::NotConnected => STATUS_CONNECTION_INVALID,
+            PostError::TooLarge => STATUS_INVALID_PARAMETER,
+            PostError::QueueFull => STATUS_INSUFFICIENT_RESOURCES,
+        })
+    }
+}

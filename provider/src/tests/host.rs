@@ -1,0 +1,83 @@
+//! A kernel for tests: deferred calls wait in the thread that queued them until it calls [`pump`].
+
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::ffi::c_void;
+use std::ptr::NonNull;
+use std::sync::{Condvar, Mutex};
+
+use sys::wdm::MDL;
+
+use crate::kernel::{Deferred, Event, Kernel, Routine};
+
+pub(crate) struct Host;
+
+type Call = (Routine, *mut c_void);
+
+thread_local! {
+    static QUEUE: RefCell<VecDeque<Call>> = const { RefCell::new(VecDeque::new()) };
+}
+
+/// Makes the deferred calls that wait, and those that they queue. Returns how many.
+pub(crate) fn pump() -> usize {
+    let mut calls = 0;
+    while let Some((routine, context)) = QUEUE.with_borrow_mut(VecDeque::pop_front) {
+        // SAFETY: queued with this context by `queue`, whose caller keeps the object.
+        unsafe { routine(context) };
+        calls += 1;
+    }
+    calls
+}
+
+pub(crate) struct HostDeferred(Mutex<Option<(Routine, usize)>>);
+
+// SAFETY: each queueing leads to one call in `pump`, which does not touch the object.
+unsafe impl Deferred for HostDeferred {
+    fn new() -> Self {
+        Self(Mutex::new(None))
+    }
+
+    unsafe fn initialise(this: NonNull<Self>, routine: Routine, context: *mut c_void) {
+        // SAFETY: the caller passes a live object.
+        *unsafe { this.as_ref() }.0.lock().unwrap() = Some((routine, context as usize));
+    }
+
+    unsafe fn queue(this: NonNull<Self>) {
+        // SAFETY: the caller passes a live object.
+        let (routine, context) = unsafe { this.as_ref() }.0.lock().unwrap().expect("initialised");
+        QUEUE.with_borrow_mut(|queue| queue.push_back((routine, context as *mut c_void)));
+    }
+}
+
+pub(crate) struct HostEvent(Mutex<bool>, Condvar);
+
+impl Event for HostEvent {
+    fn new() -> Self {
+        Self(Mutex::new(false), Condvar::new())
+    }
+
+    fn initialise(&self) {}
+
+    fn signal(&self) {
+        *self.0.lock().unwrap() = true;
+        self.1.notify_all();
+    }
+
+    /// The calls that will signal may wait in this very thread.
+    fn wait(&self) {
+        pump();
+        assert!(*self.0.lock().unwrap(), "the adapter's close would wait for ever");
+    }
+}
+
+// SAFETY: the locks are parking_lot's; a list's address is what `MappedSystemVa` says.
+unsafe impl Kernel for Host {
+    type Lock = parking_lot::RawMutex;
+    type Deferred = HostDeferred;
+    type Event = HostEvent;
+
+    unsafe fn system_address(mdl: NonNull<MDL>) -> *mut u8 {
+        // SAFETY: the caller passes a live list.
+        unsafe { mdl.as_ref() }.MappedSystemVa.cast()
+    }
+}

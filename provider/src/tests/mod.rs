@@ -1,0 +1,8 @@
+//! The provider as a consumer meets it: through its dispatch tables, on the host.
+
+mod close;
+mod connect;
+mod consumer;
+mod host;
+mod memory;
+mod transfer;

@@ -64,7 +64,9 @@ pub fn all() -> impl Iterator<Item = &'static Export> {
         crate::ke::EXPORTS,
         crate::mm::EXPORTS,
         crate::ndk::EXPORTS,
+        crate::net::EXPORTS,
         crate::ob::EXPORTS,
+        crate::ps::EXPORTS,
         crate::rtl::EXPORTS,
         crate::wdf::EXPORTS,
     ]

@@ -38,6 +38,22 @@
 //! transfer, complete, poll) takes none: see [`ring`](crate::ring) and [`combiner`](crate::combiner).
 
 #![cfg_attr(not(any(test, loom)), no_std)]
+#![cfg_attr(
+    test,
+    allow(
+        clippy::arithmetic_side_effects,
+        clippy::cast_possible_truncation,
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        clippy::multiple_unsafe_ops_per_block,
+        clippy::panic,
+        clippy::std_instead_of_alloc,
+        clippy::std_instead_of_core,
+        clippy::unreachable,
+        clippy::unwrap_used,
+        reason = "tests run on the host, where a panic is a failed test"
+    )
+)]
 
 extern crate alloc;
 

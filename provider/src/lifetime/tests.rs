@@ -1,12 +1,13 @@
 //! The word alone: in sequence here, in every interleaving under loom (`--cfg loom`).
 
-use super::{Kind, Lifetime, Refused, Released, Verdict};
-
-const KINDS: [Kind; 3] = [Kind::Successor, Kind::Request, Kind::Callback];
+use super::{Kind, Lifetime, Released, Verdict};
 
 #[cfg(not(loom))]
 mod sequence {
     use super::*;
+    use crate::lifetime::Refused;
+
+    const KINDS: [Kind; 3] = [Kind::Successor, Kind::Request, Kind::Callback];
 
     #[test]
     fn an_object_without_holds_closes_inline() {

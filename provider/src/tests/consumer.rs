@@ -31,17 +31,23 @@ struct Context {
     log: Log,
 }
 
+#[derive(Default)]
+struct Record {
+    seen: RefCell<Vec<Seen>>,
+    action: RefCell<Option<Action>>,
+}
+
 /// The record, and what to do inside each callback.
 #[derive(Clone)]
-pub(crate) struct Log(Rc<(RefCell<Vec<Seen>>, RefCell<Option<Action>>)>);
+pub(crate) struct Log(Rc<Record>);
 
 impl Log {
     fn record(&self, seen: Seen) {
-        self.0.0.borrow_mut().push(seen.clone());
-        let action = self.0.1.borrow_mut().take();
+        self.0.seen.borrow_mut().push(seen.clone());
+        let action = self.0.action.borrow_mut().take();
         if let Some(mut action) = action {
             action(&seen);
-            self.0.1.borrow_mut().get_or_insert(action);
+            self.0.action.borrow_mut().get_or_insert(action);
         }
     }
 
@@ -53,12 +59,12 @@ impl Log {
     /// Makes the deferred calls, and returns the callbacks since the last time.
     pub(crate) fn pump(&self) -> Vec<Seen> {
         pump();
-        self.0.0.take()
+        self.0.seen.take()
     }
 
     /// Has `action` run inside every callback from now on.
     pub(crate) fn inside(&self, action: impl FnMut(&Seen) + 'static) {
-        *self.0.1.borrow_mut() = Some(Box::new(action));
+        *self.0.action.borrow_mut() = Some(Box::new(action));
     }
 }
 

@@ -10,8 +10,12 @@ use sys::sockaddr::SOCKADDR;
 use sys::status::{NT_SUCCESS, NTSTATUS, STATUS_INVALID_HANDLE};
 use sys::wdm::{GROUP_AFFINITY, MDL, PVOID, SIZE_T, ULONG};
 
+use super::address::Address;
 use super::call::{self, Call, slot};
 use super::callback::{Consumer, NdkConnectEventCallback, NdkCqNotificationCallback};
+use super::connection::Connector;
+use super::cq::Cq;
+use super::listener::Listener;
 use super::part::Part;
 use super::request::{self, CreateArguments};
 use super::shadow::{Prospect, Shadow, Stage};
@@ -30,6 +34,8 @@ pub struct Opened {
 pub(super) struct Adapter {
     /// Callbacks of every descendant that have not returned.
     pub(super) callbacks: AtomicU32,
+    /// Kinds of descendants whose extension query has been tried, one bit each.
+    pub(super) queried: AtomicU32,
     /// Logical address mappings that are not released, by address.
     mappings: Mutex<HashSet<usize>>,
     close: Mutex<Option<Box<dyn FnOnce(*mut NDK_ADAPTER) + Send>>>,
@@ -43,10 +49,11 @@ pub fn open_adapter(requested: NDK_VERSION, opened: Opened) -> Option<*mut NDK_A
     let checks = layer().checks_for(requested);
     let part = Part::Adapter(Adapter {
         callbacks: AtomicU32::new(0),
+        queried: AtomicU32::new(0),
         mappings: Mutex::default(),
         close: Mutex::new(Some(close)),
     });
-    let prospect = Prospect { part, antecedents: Vec::new(), event: None };
+    let prospect = Prospect::new(part, Vec::new());
     let shadow = Shadow::adopt(adapter, prospect, None, checks)?;
     let NDK_VERSION { Major, Minor } = shadow.version;
     if Major != requested.Major || Minor < requested.Minor {
@@ -115,10 +122,13 @@ fn check_closed(shadow: &Arc<Shadow>, part: &Adapter) {
     }
 }
 
-fn prospect(call: &Call<NDK_ADAPTER>, event: Option<Consumer>) -> (Prospect, PVOID) {
-    let event = event.map(|consumer| layer().contexts.make(call.name, None, consumer));
-    let pointer = event.as_ref().map_or_else(core::ptr::null_mut, |event| event.pointer());
-    (Prospect { part: Part::Plain, antecedents: vec![Arc::clone(&call.shadow)], event }, pointer)
+/// What a create makes that registers an event, and the context that the provider gets for the event.
+fn with_event(call: &Call<NDK_ADAPTER>, part: Part, event: Consumer) -> (Prospect, PVOID) {
+    let event = layer().contexts.make(call.name, None, event);
+    let pointer = event.pointer();
+    let mut prospect = Prospect::new(part, vec![Arc::clone(&call.shadow)]);
+    prospect.event = Some(event);
+    (prospect, pointer)
 }
 
 exports! {
@@ -155,7 +165,7 @@ exports! {
             call.misses_callback();
         }
         let event = Consumer::CqNotification { callback: notification, context: notification_context.into() };
-        let (prospect, event) = prospect(&call, Some(event));
+        let (prospect, event) = with_event(&call, Part::Cq(Cq::default()), event);
         let provider = |CreateArguments { completion, context, out }| {
             // SAFETY: the consumer's arguments, and the layer's event, completion and out-parameter.
             unsafe {
@@ -178,7 +188,7 @@ exports! {
     ) -> NTSTATUS {
         let Some(call) = Call::begin(adapter, "NdkCreatePd") else { return STATUS_INVALID_HANDLE };
         let create = slot!(call, NdkCreatePd);
-        let (prospect, _) = prospect(&call, None);
+        let prospect = Prospect::new(Part::Plain, vec![Arc::clone(&call.shadow)]);
         let provider = |CreateArguments { completion, context, out }| {
             // SAFETY: the consumer's arguments, and the layer's completion and out-parameter.
             unsafe { create(adapter, completion, context, out) }
@@ -199,11 +209,14 @@ exports! {
     ) -> NTSTATUS {
         let Some(call) = Call::begin(adapter, "NdkCreateSharedEndpoint") else { return STATUS_INVALID_HANDLE };
         let create = slot!(call, NdkCreateSharedEndpoint);
-        let (prospect, _) = prospect(&call, None);
+        let prospect = Prospect::new(Part::Plain, vec![Arc::clone(&call.shadow)]);
         let provider = |CreateArguments { completion, context, out }| {
             // SAFETY: the consumer's arguments, and the layer's completion and out-parameter.
             unsafe { create(adapter, address, length, completion, context, out) }
         };
+        // SAFETY: the address is the consumer's.
+        let taken = unsafe { Address::read(&call.shadow, address, length) };
+        let prospect = Prospect { takes: taken, ..prospect };
         // SAFETY: the out-parameter is the consumer's.
         unsafe { request::create(&call, prospect, completion, context, out, provider) }
     }
@@ -218,7 +231,7 @@ exports! {
     ) -> NTSTATUS {
         let Some(call) = Call::begin(adapter, "NdkCreateConnector") else { return STATUS_INVALID_HANDLE };
         let create = slot!(call, NdkCreateConnector);
-        let (prospect, _) = prospect(&call, None);
+        let prospect = Prospect::new(Part::Connector(Connector::default()), vec![Arc::clone(&call.shadow)]);
         let provider = |CreateArguments { completion, context, out }| {
             // SAFETY: the consumer's arguments, and the layer's completion and out-parameter.
             unsafe { create(adapter, completion, context, out) }
@@ -243,7 +256,7 @@ exports! {
             call.misses_callback();
         }
         let event = Consumer::ConnectEvent { callback: event, context: event_context.into() };
-        let (prospect, event) = prospect(&call, Some(event));
+        let (prospect, event) = with_event(&call, Part::Listener(Listener::default()), event);
         let provider = |CreateArguments { completion, context, out }| {
             // SAFETY: the consumer's arguments, and the layer's event, completion and out-parameter.
             unsafe { create(adapter, Some(NdkConnectEventCallback), event, completion, context, out) }

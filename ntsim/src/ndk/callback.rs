@@ -199,10 +199,15 @@ exports! {
         let Consumer::CqNotification { callback, context } = &event.consumer else {
             return wrong_callback(NAME, &event);
         };
+        let Part::Cq(cq) = &subject.part else { return };
+        for rule in cq.arm.notified(status) {
+            found(rule, format!("{NAME} of {subject} with status {status:#010x}"));
+        }
         if let Some(callback) = *callback {
             // SAFETY: the consumer passed the callback for this, with this context.
             deliver_before_close(&subject, NAME, || unsafe { callback(context.pointer(), status) });
         }
+        cq.arm.returned();
     }
 
     /// An SRQ has run low, or has failed.
@@ -242,6 +247,7 @@ exports! {
         let Consumer::DisconnectEvent { callback, context } = &event.consumer else {
             return wrong_callback(NAME, &event);
         };
+        connection::disconnected(&connector);
         if let Some(callback) = *callback {
             // SAFETY: the consumer passed the callback for this, with this context.
             deliver_before_close(&connector, NAME, || unsafe { callback(context.pointer()) });
@@ -256,6 +262,7 @@ exports! {
         let Consumer::DisconnectEventEx { callback, context } = &event.consumer else {
             return wrong_callback(NAME, &event);
         };
+        connection::disconnected(&connector);
         if let Some(callback) = *callback {
             // SAFETY: the consumer passed the callback for this, with this context.
             deliver_before_close(&connector, NAME, || unsafe { callback(context.pointer(), reason) });

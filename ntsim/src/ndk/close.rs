@@ -15,6 +15,7 @@ use super::call::Call;
 use super::callback::{Consumer, NdkCloseCompletion};
 use super::context::Returned;
 use super::kind::Object;
+use super::part::Part;
 use super::shadow::{Shadow, Stage};
 use super::ties::Ties;
 use super::{found, layer, rules};
@@ -71,7 +72,7 @@ fn close_object<T: Object>(
         found(rules::USE_AFTER_CLOSE, format!("{} of {shadow} on two threads at once", call.name));
         return STATUS_INVALID_HANDLE;
     }
-    shadow.part.closing();
+    Part::closing(shadow);
     let request =
         layer().contexts.make(call.name, Some(shadow), Consumer::Close { callback, context: context.into() });
     let status = call.run(|| provider(Some(NdkCloseCompletion), request.pointer()));
@@ -87,6 +88,9 @@ fn close_object<T: Object>(
         Returned::CompletionCame => shadow.ties.report_overtaken(),
         Returned::CompletionFollows => {
             shadow.advance(Stage::CloseCalled, Stage::ClosePending);
+            if let Part::Listener(listener) = &shadow.part {
+                listener.refuses_from_now();
+            }
             shadow.ties.report_overtaken();
         }
     }
@@ -113,7 +117,7 @@ pub(super) fn completing(shadow: &Arc<Shadow>) {
     layer().contexts.end_events(shadow);
     layer().objects.remove(shadow);
     shadow.become_stage(Stage::Completing);
-    shadow.part.closed(shadow);
+    Part::closed(shadow);
 }
 
 /// Notes that a close is over: its completion, if it had one, has returned.
@@ -131,4 +135,5 @@ pub(super) fn abandoned(shadow: &Arc<Shadow>) {
     }
     layer().contexts.end_events(shadow);
     layer().objects.remove(shadow);
+    Part::closed(shadow);
 }

@@ -1,6 +1,7 @@
 //! The connector.
 
 use core::ptr;
+use core::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Arc;
 
 use sys::ndk::*;
@@ -8,6 +9,7 @@ use sys::sockaddr::SOCKADDR;
 use sys::status::{NT_SUCCESS, NTSTATUS, STATUS_INVALID_HANDLE, STATUS_NOT_SUPPORTED};
 use sys::wdm::{PVOID, ULONG, VOID};
 
+use super::address::Address;
 use super::call::{Call, argument, slot};
 use super::callback::{Consumer, NdkDisconnectEventCallback, NdkDisconnectEventCallbackEx, Then};
 use super::context::Context;
@@ -15,14 +17,44 @@ use super::part::Part;
 use super::request;
 use super::shadow::{Prospect, Shadow};
 use super::ties::Ties;
-use super::{layer, rules};
+use super::{found, layer, rules};
 use crate::export::exports;
+
+/// The part of a connector's shadow.
+#[derive(Default)]
+pub(super) struct Connector {
+    disconnected: AtomicBool,
+}
+
+impl Connector {
+    /// Whether the peer's disconnect has been told before; it is being told now.
+    fn tells_again(&self) -> bool {
+        self.disconnected.swap(true, Ordering::Relaxed)
+    }
+}
 
 /// Takes over the connector of a connect event, before the consumer gets it.
 pub(super) fn offered(listener: &Arc<Shadow>, connector: *mut NDK_CONNECTOR) {
+    if let Part::Listener(part) = &listener.part
+        && let Some(rule) = part.broken_by_event()
+    {
+        found(rule, format!("{listener} offers {connector:p}"));
+    }
     let antecedents = vec![Arc::clone(listener.adapter()), Arc::clone(listener)];
-    let prospect = Prospect { part: Part::Plain, antecedents, event: None };
-    Shadow::adopt(connector, prospect, Some(listener.adapter()), listener.checks);
+    let prospect = Prospect::new(Part::Connector(Connector::default()), antecedents);
+    let offered = Shadow::adopt(connector, prospect, Some(listener.adapter()), listener.checks);
+    if let Some(connector) = offered {
+        layer().endpoints.inherited(&connector, listener);
+    }
+}
+
+/// Checks a disconnect event that begins.
+pub(super) fn disconnected(connector: &Shadow) {
+    if let Part::Connector(part) = &connector.part
+        && part.tells_again()
+    {
+        found(rules::DISCONNECT_EVENT_TWICE, format!("{connector} tells again that the peer has gone"));
+    }
 }
 
 /// Ties a connector to what it connects with, for as long as the request may still succeed or has.
@@ -39,6 +71,19 @@ fn tied(connector: &Arc<Shadow>, antecedents: Vec<Arc<Shadow>>, event: Option<Ar
             if let Some(event) = event {
                 layer().contexts.end(&event, rules::CALLBACK_CONTEXT);
             }
+        }
+    }))
+}
+
+/// As `then`; and a connector that connects from a port of its own choice holds it.
+fn taking(connector: &Arc<Shadow>, address: Option<Address>, then: Option<Then>) -> Option<Then> {
+    let connector = Arc::clone(connector);
+    Some(Box::new(move |status| {
+        if let (true, Some(address)) = (NT_SUCCESS(status), address) {
+            layer().endpoints.taken(&connector, address);
+        }
+        if let Some(then) = then {
+            then(status);
         }
     }))
 }
@@ -83,7 +128,10 @@ exports! {
         let Some(call) = Call::begin(connector, "NdkConnect") else { return STATUS_INVALID_HANDLE };
         let connect = slot!(call, NdkConnect);
         let Ok(used) = argument(qp, call.name) else { return STATUS_INVALID_HANDLE };
-        let then = tied(&call.shadow, Vec::from_iter(used), None);
+        // SAFETY: the address is the consumer's.
+        let taken = unsafe { Address::read(&call.shadow, source, source_length) };
+        let tied = tied(&call.shadow, Vec::from_iter(used), None);
+        let then = taking(&call.shadow, taken, tied);
         // SAFETY: the consumer's arguments, and the layer's completion.
         request::run(&call, completion, context, |completion, context| unsafe {
             connect(

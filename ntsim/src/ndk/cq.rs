@@ -1,12 +1,232 @@
 //! The completion queue.
 
+use core::ptr;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
 use sys::ndk::*;
 use sys::status::{NTSTATUS, STATUS_INVALID_HANDLE};
 use sys::wdm::{PVOID, ULONG};
 
+use super::arm::{Arm, Notify};
 use super::call::{Call, slot};
+use super::memory::Effect;
+use super::part::Part;
 use super::request;
+use super::shadow::{Shadow, Stage};
+use super::turn::{Caller, Turn};
+use super::work::{Outcome, Side, Ticket};
+use super::{found, layer, rules};
 use crate::export::exports;
+use crate::sched;
+
+/// The part of a CQ's shadow.
+#[derive(Default)]
+pub(super) struct Cq {
+    pub(super) arm: Arm,
+    turn: Turn,
+    /// The QPs and SRQs whose requests complete here, by serial number. A QP stays when it is closed,
+    /// until the queue has been found empty: its results may still be in it.
+    sources: Mutex<HashMap<u32, Arc<Shadow>>>,
+}
+
+impl Cq {
+    /// Requests of `source` complete here.
+    pub(super) fn serves(&self, source: &Arc<Shadow>) {
+        self.sources.lock().insert(source.serial, Arc::clone(source));
+    }
+
+    /// The queue is closed.
+    pub(super) fn closed(&self) {
+        self.sources.lock().clear();
+    }
+
+    fn source(&self, serial: u32) -> Option<Arc<Shadow>> {
+        self.sources.lock().get(&serial).cloned()
+    }
+
+    fn closed_sources(&self) -> Vec<Arc<Shadow>> {
+        self.sources.lock().values().filter(|source| source.stage() == Stage::Closed).cloned().collect()
+    }
+}
+
+/// Reports a notification that has been owed for too long.
+pub(super) fn check_overdue(shadow: &Shadow, cq: &Cq) {
+    if cq.arm.overdue(sched::now(), layer().notification_limit()) {
+        found(
+            rules::CQ_NOTIFICATION_MISSING,
+            format!("{shadow} was armed, a result came, and no notification did"),
+        );
+    }
+}
+
+/// A result in either form.
+trait Entry {
+    fn status(&self) -> NTSTATUS;
+    fn qp_context(&mut self) -> &mut PVOID;
+    fn request_context(&mut self) -> &mut PVOID;
+    fn operation(&self) -> Option<NDK_OPERATION_TYPE>;
+    /// The token that the message of a receive invalidated.
+    fn invalidated(&self) -> Option<u32>;
+}
+
+impl Entry for NDK_RESULT {
+    fn status(&self) -> NTSTATUS {
+        self.Status
+    }
+
+    fn qp_context(&mut self) -> &mut PVOID {
+        &mut self.QPContext
+    }
+
+    fn request_context(&mut self) -> &mut PVOID {
+        &mut self.RequestContext
+    }
+
+    fn operation(&self) -> Option<NDK_OPERATION_TYPE> {
+        None
+    }
+
+    fn invalidated(&self) -> Option<u32> {
+        None
+    }
+}
+
+impl Entry for NDK_RESULT_EX {
+    fn status(&self) -> NTSTATUS {
+        self.Status
+    }
+
+    fn qp_context(&mut self) -> &mut PVOID {
+        &mut self.QPContext
+    }
+
+    fn request_context(&mut self) -> &mut PVOID {
+        &mut self.RequestContext
+    }
+
+    fn operation(&self) -> Option<NDK_OPERATION_TYPE> {
+        Some(self.Type)
+    }
+
+    fn invalidated(&self) -> Option<u32> {
+        let invalidates = self.Type == NDK_OPERATION_TYPE::NdkOperationTypeReceiveAndInvalidate;
+        invalidates.then_some(self.TypeSpecificCompletionOutput as u32)
+    }
+}
+
+/// Polls, checks what comes and gives it the consumer's contexts.
+///
+/// # Safety
+/// `results` has room for `count`, of which the provider fills as many as it returns.
+unsafe fn poll<R: Entry>(
+    call: &Call<NDK_CQ>,
+    results: *mut R,
+    count: ULONG,
+    provider: impl FnOnce() -> ULONG,
+) -> ULONG {
+    let Part::Cq(cq) = &call.shadow.part else { return 0 };
+    let inside = serialized(call, cq);
+    check_overdue(&call.shadow, cq);
+    let closed = cq.closed_sources();
+    let taken = call.run(provider);
+    if taken > count {
+        found(rules::RESULT_COUNT, format!("{} of {} returned {taken} of {count}", call.name, call.shadow));
+        return 0;
+    }
+    if taken == 0 && count != 0 {
+        found_empty(&call.shadow, cq, &closed);
+    } else if taken != 0 {
+        // SAFETY: the provider says that it filled so many, and there is room for them.
+        let results = unsafe { core::slice::from_raw_parts_mut(results, taken as usize) };
+        cq.arm.took(results.iter().map(Entry::status), sched::now());
+        results.iter_mut().for_each(|result| take(&call.shadow, cq, result));
+    }
+    drop(inside);
+    taken
+}
+
+fn serialized<'a>(call: &Call<NDK_CQ>, cq: &'a Cq) -> Option<super::turn::Inside<'a>> {
+    let inside = cq.turn.enter(Caller::Thread);
+    if inside.is_none() {
+        found(rules::CQ_NOT_SERIALIZED, format!("{} of {} on two threads at once", call.name, call.shadow));
+    }
+    inside
+}
+
+fn found_empty(shadow: &Shadow, cq: &Cq, closed: &[Arc<Shadow>]) {
+    if cq.arm.found_empty() {
+        found(
+            rules::CQ_NOTIFICATION_SPURIOUS,
+            format!("{shadow} gave a notification and then no result for it"),
+        );
+    }
+    for source in closed {
+        cq.sources.lock().remove(&source.serial);
+        let Part::Qp(qp) = &source.part else { continue };
+        let missing = qp.outstanding(shadow.serial);
+        if missing != 0 {
+            found(
+                rules::RESULT_MISSING,
+                format!("{source} is closed, {shadow} is empty, and {missing} requests had no result"),
+            );
+        }
+    }
+}
+
+fn take<R: Entry>(shadow: &Shadow, cq: &Cq, result: &mut R) {
+    let ticket = Ticket::of(*result.request_context());
+    let Some(source) = cq.source(ticket.object) else {
+        let context = *result.request_context();
+        return found(
+            rules::RESULT_UNKNOWN,
+            format!("a result of {shadow} has the request context {context:p}"),
+        );
+    };
+    let (status, operation) = (result.status(), result.operation());
+    let Outcome { context, broken, effects } = match &source.part {
+        Part::Qp(qp) => qp.queue(ticket.side).completed(ticket.number, status, operation),
+        Part::Srq(srq) => srq.queue.completed(ticket.number, status, operation),
+        _ => return,
+    };
+    let number = ticket.number;
+    for rule in broken {
+        found(
+            rule,
+            format!("{shadow} has a result with status {status:#010x} of request {number} of {source}"),
+        );
+    }
+    if let Some(context) = context {
+        *result.request_context() = ptr::with_exposed_provenance_mut(context);
+    }
+    take_qp(shadow, cq, &source, ticket.side, result);
+    effects.into_iter().for_each(Effect::apply);
+    let adapter = shadow.adapter_serial();
+    let invalidated = result.invalidated().map(|token| layer().tokens.owners(Some(adapter), token));
+    for memory in invalidated.into_iter().flatten() {
+        if let Some(effect) = Effect::invalidate(&memory) {
+            effect.apply();
+        }
+    }
+}
+
+/// Checks which QP a result names, and gives it the consumer's context.
+fn take_qp<R: Entry>(shadow: &Shadow, cq: &Cq, source: &Arc<Shadow>, side: Side, result: &mut R) {
+    let context = *result.qp_context();
+    let named = u32::try_from(context.addr()).ok().and_then(|serial| cq.source(serial));
+    let named = named.as_ref().map(|named| (named, &named.part));
+    let Some((named, Part::Qp(qp))) = named else {
+        return found(rules::RESULT_QP, format!("a result of {shadow} has the QP context {context:p}"));
+    };
+    *result.qp_context() = ptr::with_exposed_provenance_mut(qp.context);
+    if !qp.receives_through(source, side) && !Arc::ptr_eq(named, source) {
+        found(rules::RESULT_QP, format!("{shadow} has a result of {source} that names {named}"));
+    }
+    if !qp.completes_in(side, shadow.serial) {
+        found(rules::RESULT_QP, format!("{shadow} has a result of {named} that belongs in another CQ"));
+    }
+}
 
 exports! {
     "(ndk)";
@@ -32,17 +252,22 @@ exports! {
     fn NdkArmCq(cq: *mut NDK_CQ, notify: ULONG) {
         let Some(call) = Call::begin(cq, "NdkArmCq") else { return };
         let arm = slot!(call, NdkArmCq, ());
+        let Part::Cq(part) = &call.shadow.part else { return };
+        let inside = serialized(&call, part);
+        check_overdue(&call.shadow, part);
+        part.arm.armed(Notify::of(notify));
         // SAFETY: the consumer's arguments.
         call.run(|| unsafe { arm(cq, notify) });
+        drop(inside);
     }
 
     /// Takes results.
     #[irql(PASSIVE..=DISPATCH)]
     fn NdkGetCqResults(cq: *mut NDK_CQ, results: *mut NDK_RESULT, count: ULONG) -> ULONG {
         let Some(call) = Call::begin(cq, "NdkGetCqResults") else { return 0 };
-        let poll = slot!(call, NdkGetCqResults, 0);
-        // SAFETY: the consumer's arguments.
-        call.run(|| unsafe { poll(cq, results, count) })
+        let provider = slot!(call, NdkGetCqResults, 0);
+        // SAFETY: the consumer's arguments: it has room for `count` results.
+        unsafe { poll(&call, results, count, || provider(cq, results, count)) }
     }
 
     /// Takes results in their extended form.
@@ -52,9 +277,9 @@ exports! {
         if !call.since(1, 2) {
             return 0;
         }
-        let poll = slot!(call, NdkGetCqResultsEx, 0);
-        // SAFETY: the consumer's arguments.
-        call.run(|| unsafe { poll(cq, results, count) })
+        let provider = slot!(call, NdkGetCqResultsEx, 0);
+        // SAFETY: the consumer's arguments: it has room for `count` results.
+        unsafe { poll(&call, results, count, || provider(cq, results, count)) }
     }
 
     /// Sets when notifications are held back.

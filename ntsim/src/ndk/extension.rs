@@ -1,12 +1,48 @@
 //! The extension query, which all objects have.
 
+use core::ptr;
+use core::sync::atomic::Ordering;
+use std::sync::Arc;
+
 use sys::ndk::{NDK_EXTENSION_INTERFACE, NDK_OBJECT_HEADER, NDK_VERSION};
-use sys::status::{NTSTATUS, STATUS_INVALID_HANDLE, STATUS_NOT_SUPPORTED};
+use sys::status::{NT_SUCCESS, NTSTATUS, STATUS_INVALID_HANDLE, STATUS_NOT_SUPPORTED};
 use sys::wdm::GUID;
 
-use super::shadow::Stage;
-use super::{bracket, found, layer, rules};
+use super::part::Part;
+use super::shadow::{Shadow, Stage};
+use super::{Checks, bracket, found, layer, rules};
 use crate::export::exports;
+
+/// An identifier that stands for nothing.
+static UNKNOWN: GUID = GUID {
+    Data1: 0x6E9C_5A31,
+    Data2: 0x8D04,
+    Data3: 0x4F7B,
+    Data4: [0xB2, 0x1E, 0x93, 0x5C, 0x0A, 0xD7, 0x48, 0x66],
+};
+
+/// Asks an object for an extension that there is not, once per adapter and kind of object.
+pub(super) fn probe(shadow: &Arc<Shadow>) {
+    let Part::Adapter(adapter) = &shadow.adapter().part else { return };
+    let bit = 1 << shadow.kind as u32;
+    let (Some(query), true) = (shadow.extension_query(), shadow.checks == Checks::Full) else { return };
+    if adapter.queried.fetch_or(bit, Ordering::Relaxed) & bit != 0 {
+        return;
+    }
+    let object = ptr::with_exposed_provenance_mut(shadow.handle);
+    let mut interface = NDK_EXTENSION_INTERFACE { Dispatch: ptr::null() };
+    let interface = &raw mut interface;
+    // SAFETY: the object is open; the identifier and the interface live during the call.
+    let status = bracket::into_provider("NdkQueryExtension", || unsafe {
+        query(object, &raw const UNKNOWN, shadow.version, interface)
+    });
+    if NT_SUCCESS(status) {
+        found(
+            rules::EXTENSION_UNKNOWN,
+            format!("the extension query of {shadow} for an unknown identifier returned {status:#010x}"),
+        );
+    }
+}
 
 exports! {
     "(ndk)";

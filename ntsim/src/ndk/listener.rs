@@ -1,13 +1,66 @@
 //! The listener and the shared endpoint: objects that hold a local address.
 
+use core::sync::atomic::{AtomicU64, Ordering};
+use std::sync::Arc;
+
 use sys::ndk::*;
 use sys::sockaddr::SOCKADDR;
-use sys::status::{NTSTATUS, STATUS_INVALID_HANDLE};
-use sys::wdm::{BOOLEAN, PVOID, ULONG};
+use sys::status::{NT_SUCCESS, NTSTATUS, STATUS_INVALID_HANDLE};
+use sys::wdm::{BOOLEAN, FALSE, PVOID, ULONG};
 
+use super::address::Address;
 use super::call::{Call, slot};
-use super::request;
+use super::part::Part;
+use super::shadow::Shadow;
+use super::{layer, request, rules};
 use crate::export::exports;
+use crate::sched;
+
+/// The part of a listener's shadow.
+///
+/// An event that is already on its way on another processor may arrive a little after the call that
+/// forbids it, and is no mistake. One that begins later on the very thread that made the call is.
+#[derive(Default)]
+pub(super) struct Listener {
+    closed_by: AtomicU64,
+    paused_by: AtomicU64,
+}
+
+fn thread() -> u64 {
+    sched::current().map_or(0, |thread| thread.id)
+}
+
+impl Listener {
+    /// The listener's close has returned STATUS_PENDING.
+    pub(super) fn refuses_from_now(&self) {
+        self.closed_by.store(thread(), Ordering::Relaxed);
+    }
+
+    /// The rule that an event breaks which begins now.
+    pub(super) fn broken_by_event(&self) -> Option<&'static str> {
+        let by_this_thread = |by: &AtomicU64| by.load(Ordering::Relaxed) == thread() && thread() != 0;
+        if by_this_thread(&self.closed_by) {
+            return Some(rules::CONNECT_EVENT_AFTER_CLOSE);
+        }
+        by_this_thread(&self.paused_by).then_some(rules::CONNECT_EVENT_PAUSED)
+    }
+}
+
+/// Notes the address that a call of the provider's gave.
+///
+/// # Safety
+/// `address` and `length` are the out-parameters of that call, which succeeded.
+unsafe fn learn(shadow: &Arc<Shadow>, address: *const SOCKADDR, length: *const ULONG) {
+    if length.is_null() {
+        return;
+    }
+    // SAFETY: the caller vouches for it.
+    let length = unsafe { length.read() };
+    // SAFETY: as above; the provider wrote that many bytes.
+    if let Some(address) = unsafe { Address::read(shadow, address, length) } {
+        layer().endpoints.taken(shadow, address);
+    }
+}
 
 exports! {
     "(ndk)";
@@ -23,10 +76,18 @@ exports! {
     ) -> NTSTATUS {
         let Some(call) = Call::begin(listener, "NdkListen") else { return STATUS_INVALID_HANDLE };
         let listen = slot!(call, NdkListen);
+        let shadow = Arc::clone(&call.shadow);
+        // SAFETY: the address is the consumer's.
+        let taken = unsafe { Address::read(&shadow, address, length) };
+        let then = Box::new(move |status| {
+            if let (true, Some(address)) = (NT_SUCCESS(status), taken) {
+                layer().endpoints.taken(&shadow, address);
+            }
+        });
         // SAFETY: the consumer's arguments, and the layer's completion.
         request::run(&call, completion, context, |completion, context| unsafe {
             listen(listener, address, length, completion, context)
-        }, None)
+        }, Some(then))
     }
 
     /// Pauses or resumes connect events.
@@ -34,8 +95,13 @@ exports! {
     fn NdkControlConnectEvents(listener: *mut NDK_LISTENER, pause: BOOLEAN) {
         let Some(call) = Call::begin(listener, "NdkControlConnectEvents") else { return };
         let control = slot!(call, NdkControlConnectEvents, ());
+        let Part::Listener(part) = &call.shadow.part else { return };
+        part.paused_by.store(0, Ordering::Relaxed);
         // SAFETY: the consumer's arguments.
         call.run(|| unsafe { control(listener, pause) });
+        if pause != FALSE {
+            part.paused_by.store(thread(), Ordering::Relaxed);
+        }
     }
 
     /// Reads the address that a listener listens on.
@@ -48,7 +114,12 @@ exports! {
         let Some(call) = Call::begin(listener, "NdkGetLocalAddress") else { return STATUS_INVALID_HANDLE };
         let local_address = slot!(call, NdkGetLocalAddress);
         // SAFETY: the consumer's arguments.
-        call.run(|| unsafe { local_address(listener, address, length) })
+        let status = call.run(|| unsafe { local_address(listener, address, length) });
+        if NT_SUCCESS(status) {
+            // SAFETY: the call succeeded with these.
+            unsafe { learn(&call.shadow, address, length) };
+        }
+        status
     }
 
     /// Reads the address of a shared endpoint.
@@ -61,6 +132,11 @@ exports! {
         let Some(call) = Call::begin(endpoint, "NdkGetLocalAddress") else { return STATUS_INVALID_HANDLE };
         let local_address = slot!(call, NdkGetLocalAddress);
         // SAFETY: the consumer's arguments.
-        call.run(|| unsafe { local_address(endpoint, address, length) })
+        let status = call.run(|| unsafe { local_address(endpoint, address, length) });
+        if NT_SUCCESS(status) {
+            // SAFETY: the call succeeded with these.
+            unsafe { learn(&call.shadow, address, length) };
+        }
+        status
     }
 }

@@ -1,12 +1,180 @@
 //! Memory regions and memory windows.
 
+use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::Arc;
+
+use parking_lot::Mutex;
 use sys::ndk::*;
-use sys::status::{NTSTATUS, STATUS_INVALID_HANDLE};
-use sys::wdm::{BOOLEAN, MDL, PVOID, SIZE_T, UINT32, ULONG};
+use sys::status::{NT_SUCCESS, NTSTATUS, STATUS_INVALID_HANDLE};
+use sys::wdm::{BOOLEAN, FALSE, MDL, PVOID, SIZE_T, UINT32, ULONG};
 
 use super::call::{Call, slot};
+use super::kind::Object;
+use super::part::Part;
 use super::request;
+use super::shadow::{Shadow, Stage};
+use super::ties::Ties;
+use super::{bracket, found, layer, rules};
 use crate::export::exports;
+
+/// The part of a region's or window's shadow.
+#[derive(Default)]
+pub(super) struct Memory {
+    /// Whether its tokens mean anything.
+    usable: AtomicBool,
+    tokens: Mutex<Vec<u32>>,
+    /// Counts what makes it valid again: posts of fast registrations and binds.
+    generation: AtomicU32,
+    /// The region that a window is bound to.
+    bound_to: Mutex<Option<Arc<Shadow>>>,
+}
+
+/// What the success of a work request does to memory.
+pub(super) enum Effect {
+    /// A window is bound to a region.
+    Bound { region: Arc<Shadow>, window: Arc<Shadow>, generation: u32 },
+    /// A region or window is invalidated, unless it was made valid again later.
+    Invalidated { memory: Arc<Shadow>, generation: u32 },
+}
+
+impl Effect {
+    /// The effect of binding `window` to `region` by a request that is being posted.
+    pub(super) fn bind(region: Option<Arc<Shadow>>, window: Option<Arc<Shadow>>) -> Option<Self> {
+        let (region, window) = (region?, window?);
+        unbind(&window);
+        let memory = part(&window)?;
+        layer().tokens.forgotten(window.serial, &core::mem::take(&mut *memory.tokens.lock()));
+        memory.usable.store(true, Ordering::Relaxed);
+        let generation = memory.generation.fetch_add(1, Ordering::Relaxed) + 1;
+        Some(Self::Bound { region, window, generation })
+    }
+
+    /// The effect of invalidating `memory` by a request that is being posted.
+    pub(super) fn invalidate(memory: &Arc<Shadow>) -> Option<Self> {
+        unbind(memory);
+        let generation = part(memory)?.generation.load(Ordering::Relaxed);
+        Some(Self::Invalidated { memory: Arc::clone(memory), generation })
+    }
+
+    /// The request has succeeded.
+    pub(super) fn apply(self) {
+        match self {
+            Self::Bound { region, window, generation } => {
+                let Some(memory) = part(&window) else { return };
+                let mut bound_to = memory.bound_to.lock();
+                let current = memory.generation.load(Ordering::Relaxed) == generation;
+                let open = region.stage() == Stage::Open && window.stage() == Stage::Open;
+                if current && open && bound_to.is_none() {
+                    Ties::tie(&region, &window);
+                    *bound_to = Some(region);
+                }
+            }
+            Self::Invalidated { memory, generation } => {
+                let Some(part) = part(&memory) else { return };
+                if part.generation.load(Ordering::Relaxed) == generation {
+                    layer().tokens.expired(memory.serial, &part.tokens.lock());
+                }
+            }
+        }
+    }
+}
+
+fn part(shadow: &Shadow) -> Option<&Memory> {
+    match &shadow.part {
+        Part::Memory(memory) => Some(memory),
+        _ => None,
+    }
+}
+
+/// Ends the tie of a window that may no longer be bound: the provider ends it when it gets to the request.
+pub(super) fn unbind(window: &Arc<Shadow>) {
+    let Some(memory) = part(window) else { return };
+    memory.generation.fetch_add(1, Ordering::Relaxed);
+    let region = memory.bound_to.lock().take();
+    if let Some(region) = region {
+        Ties::untie(&region, window);
+    }
+}
+
+/// A fast registration of `region` is being posted: its tokens become good.
+pub(super) fn fast_registering(region: &Shadow) {
+    let Some(memory) = part(region) else { return };
+    memory.generation.fetch_add(1, Ordering::Relaxed);
+    layer().tokens.revived(region.serial, &memory.tokens.lock());
+}
+
+/// A region or window is closed. Its tie to a region is not ended here but when its completion returns.
+pub(super) fn closed(shadow: &Shadow) {
+    expire(shadow);
+    if let Some(memory) = part(shadow) {
+        memory.bound_to.lock().take();
+    }
+}
+
+/// Nothing of a region or window is good any more.
+fn expire(shadow: &Shadow) {
+    let Some(memory) = part(shadow) else { return };
+    memory.usable.store(false, Ordering::Relaxed);
+    layer().tokens.expired(shadow.serial, &core::mem::take(&mut *memory.tokens.lock()));
+}
+
+/// Notes a token that the provider gave for an object.
+fn token_of(shadow: &Arc<Shadow>, token: UINT32) {
+    let Some(memory) = part(shadow) else { return };
+    let mut tokens = memory.tokens.lock();
+    if !memory.usable.load(Ordering::Relaxed) || tokens.contains(&token) {
+        return;
+    }
+    tokens.push(token);
+    if let Some(other) = layer().tokens.issued(shadow, token) {
+        found(rules::TOKEN_SHARED, format!("{shadow} and {other} both have the token {token:#x}"));
+    }
+}
+
+/// Makes a region usable, and learns its tokens: one of them may have been another's before.
+fn usable(call: &Call<NDK_MR>, region: *mut NDK_MR, remote: bool) -> Option<super::callback::Then> {
+    let shadow = Arc::clone(&call.shadow);
+    let table = At(call.dispatch().expose_provenance());
+    let region = At(region.expose_provenance());
+    Some(Box::new(move |status| {
+        let Some(memory) = part(&shadow) else { return };
+        if !NT_SUCCESS(status) {
+            return;
+        }
+        memory.usable.store(true, Ordering::Relaxed);
+        if shadow.stage() != Stage::Open {
+            return;
+        }
+        let region = region.pointer::<NDK_MR>();
+        // SAFETY: the provider's table, of which only the two slots are read.
+        let (local, other) = unsafe {
+            let table = table.pointer::<NDK_MR_DISPATCH>();
+            ((*table).NdkGetLocalTokenFromMr, (*table).NdkGetRemoteTokenFromMr)
+        };
+        for function in [local, other.filter(|_| remote)].into_iter().flatten() {
+            // SAFETY: the region is open, and its request is not over for the consumer yet.
+            let token = bracket::into_provider("NdkGetTokenFromMr", || unsafe { function(region) });
+            token_of(&shadow, token);
+        }
+    }))
+}
+
+/// An address that a closure carries to another thread.
+#[derive(Clone, Copy)]
+struct At(usize);
+
+impl At {
+    fn pointer<T>(self) -> *mut T {
+        core::ptr::with_exposed_provenance_mut(self.0)
+    }
+}
+
+/// Calls a function that returns a token, and notes the token.
+fn token<T: Object>(call: &Call<T>, provider: impl FnOnce() -> UINT32) -> UINT32 {
+    let token = call.run(provider);
+    token_of(&call.shadow, token);
+    token
+}
 
 exports! {
     "(ndk)";
@@ -23,10 +191,12 @@ exports! {
     ) -> NTSTATUS {
         let Some(call) = Call::begin(mr, "NdkRegisterMr") else { return STATUS_INVALID_HANDLE };
         let register = slot!(call, NdkRegisterMr);
+        let remote = flags & (NDK_MR_FLAG_ALLOW_REMOTE_READ | NDK_MR_FLAG_ALLOW_REMOTE_WRITE) > 1;
+        let then = usable(&call, mr, remote);
         // SAFETY: the consumer's arguments, and the layer's completion.
         request::run(&call, completion, context, |completion, context| unsafe {
             register(mr, mdl, length, flags, completion, context)
-        }, None)
+        }, then)
     }
 
     /// Ends a registration.
@@ -38,10 +208,12 @@ exports! {
     ) -> NTSTATUS {
         let Some(call) = Call::begin(mr, "NdkDeregisterMr") else { return STATUS_INVALID_HANDLE };
         let deregister = slot!(call, NdkDeregisterMr);
+        let shadow = Arc::clone(&call.shadow);
+        let then = Box::new(move |status| if NT_SUCCESS(status) { expire(&shadow) });
         // SAFETY: the consumer's arguments, and the layer's completion.
         request::run(&call, completion, context, |completion, context| unsafe {
             deregister(mr, completion, context)
-        }, None)
+        }, Some(then))
     }
 
     /// Prepares a region for fast registration.
@@ -55,36 +227,37 @@ exports! {
     ) -> NTSTATUS {
         let Some(call) = Call::begin(mr, "NdkInitializeFastRegisterMr") else { return STATUS_INVALID_HANDLE };
         let initialize = slot!(call, NdkInitializeFastRegisterMr);
+        let then = usable(&call, mr, remote != FALSE);
         // SAFETY: the consumer's arguments, and the layer's completion.
         request::run(&call, completion, context, |completion, context| unsafe {
             initialize(mr, pages, remote, completion, context)
-        }, None)
+        }, then)
     }
 
     /// The token by which peers reach a region.
     #[irql(PASSIVE..=DISPATCH)]
     fn NdkGetRemoteTokenFromMr(mr: *mut NDK_MR) -> UINT32 {
         let Some(call) = Call::begin(mr, "NdkGetRemoteTokenFromMr") else { return 0 };
-        let token = slot!(call, NdkGetRemoteTokenFromMr, 0);
+        let remote_token = slot!(call, NdkGetRemoteTokenFromMr, 0);
         // SAFETY: the consumer's argument.
-        call.run(|| unsafe { token(mr) })
+        token(&call, || unsafe { remote_token(mr) })
     }
 
     /// The token by which local requests reach a region.
     #[irql(PASSIVE..=DISPATCH)]
     fn NdkGetLocalTokenFromMr(mr: *mut NDK_MR) -> UINT32 {
         let Some(call) = Call::begin(mr, "NdkGetLocalTokenFromMr") else { return 0 };
-        let token = slot!(call, NdkGetLocalTokenFromMr, 0);
+        let local_token = slot!(call, NdkGetLocalTokenFromMr, 0);
         // SAFETY: the consumer's argument.
-        call.run(|| unsafe { token(mr) })
+        token(&call, || unsafe { local_token(mr) })
     }
 
     /// The token by which peers reach a window.
     #[irql(PASSIVE..=DISPATCH)]
     fn NdkGetRemoteTokenFromMw(mw: *mut NDK_MW) -> UINT32 {
         let Some(call) = Call::begin(mw, "NdkGetRemoteTokenFromMw") else { return 0 };
-        let token = slot!(call, NdkGetRemoteTokenFromMw, 0);
+        let remote_token = slot!(call, NdkGetRemoteTokenFromMw, 0);
         // SAFETY: the consumer's argument.
-        call.run(|| unsafe { token(mw) })
+        token(&call, || unsafe { remote_token(mw) })
     }
 }

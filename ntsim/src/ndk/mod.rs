@@ -24,6 +24,8 @@
 //! mistake of the consumer's is a finding too, and does not reach the provider.
 
 mod adapter;
+mod address;
+mod arm;
 mod bracket;
 mod call;
 mod callback;
@@ -47,11 +49,15 @@ mod srq;
 mod statistics;
 mod tables;
 mod ties;
+mod token;
+mod turn;
+mod work;
 
 #[cfg(test)]
 mod tests;
 
-use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use core::time::Duration;
 
 pub use adapter::{Opened, close_adapter, open_adapter};
 pub use kind::Kind;
@@ -97,6 +103,18 @@ struct Layer {
     statistics: statistics::Counters,
     serial: AtomicU32,
     lifetimes_only: AtomicBool,
+    tokens: token::Tokens,
+    endpoints: address::Endpoints,
+    notification_limit: NotificationLimit,
+}
+
+/// How long a CQ notification may be owed, in units of 100 ns.
+struct NotificationLimit(AtomicU64);
+
+impl Default for NotificationLimit {
+    fn default() -> Self {
+        Self(AtomicU64::new(10 * 10_000_000))
+    }
 }
 
 impl machine::Part for Layer {
@@ -107,6 +125,10 @@ impl machine::Part for Layer {
 }
 
 impl Layer {
+    fn notification_limit(&self) -> u64 {
+        self.notification_limit.0.load(Ordering::Relaxed)
+    }
+
     fn next_serial(&self) -> u32 {
         self.serial.fetch_add(1, Ordering::Relaxed) + 1
     }
@@ -119,6 +141,12 @@ impl Layer {
         let has_all = (version.Major, version.Minor) >= (1, 2);
         if has_all && self.lifetimes_only.load(Ordering::Relaxed) { Checks::Lifetimes } else { Checks::Full }
     }
+}
+
+/// Sets how long a CQ notification may be owed before that is a finding; 10 seconds unless it is set.
+pub fn set_notification_limit(limit: Duration) {
+    let units = u64::try_from(limit.as_nanos() / 100).unwrap_or(u64::MAX);
+    layer().notification_limit.0.store(units, Ordering::Relaxed);
 }
 
 /// Sets how much is checked on adapters that are opened from now on.

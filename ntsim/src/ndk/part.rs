@@ -3,20 +3,57 @@
 use std::sync::Arc;
 
 use super::adapter::Adapter;
+use super::connection::Connector;
+use super::cq::Cq;
+use super::listener::Listener;
+use super::memory::{self, Memory};
+use super::qp::Qp;
 use super::shadow::Shadow;
+use super::srq::Srq;
+use super::{address, cq};
 
 /// The part of a shadow that depends on its kind.
 pub(super) enum Part {
     /// An adapter's.
     Adapter(Adapter),
+    /// A CQ's.
+    Cq(Cq),
+    /// A QP's.
+    Qp(Qp),
+    /// An SRQ's.
+    Srq(Srq),
+    /// A region's or window's.
+    Memory(Memory),
+    /// A listener's.
+    Listener(Listener),
+    /// A connector's.
+    Connector(Connector),
     /// Nothing more.
     Plain,
 }
 
 impl Part {
+    /// The object has been handed out.
+    pub(super) fn adopted(shadow: &Arc<Shadow>) {
+        if let Self::Qp(qp) = &shadow.part {
+            qp.enter_queues(shadow);
+        }
+    }
+
     /// The consumer closes the object.
-    pub(super) fn closing(&self) {}
+    pub(super) fn closing(shadow: &Shadow) {
+        if let Self::Cq(cq) = &shadow.part {
+            cq::check_overdue(shadow, cq);
+        }
+    }
 
     /// The object's close is over but for the completion.
-    pub(super) fn closed(&self, _shadow: &Arc<Shadow>) {}
+    pub(super) fn closed(shadow: &Shadow) {
+        match &shadow.part {
+            Self::Cq(cq) => cq.closed(),
+            Self::Memory(_) => memory::closed(shadow),
+            Self::Listener(_) | Self::Connector(_) | Self::Plain => address::released(shadow),
+            Self::Adapter(_) | Self::Qp(_) | Self::Srq(_) => {}
+        }
+    }
 }

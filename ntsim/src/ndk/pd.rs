@@ -1,5 +1,6 @@
 //! The protection domain.
 
+use core::ptr;
 use std::sync::Arc;
 
 use sys::ndk::*;
@@ -8,11 +9,40 @@ use sys::wdm::{BOOLEAN, GROUP_AFFINITY, PVOID, UINT32, ULONG};
 
 use super::call::{Call, argument, slot};
 use super::callback::{Consumer, NdkSrqNotificationCallback};
-use super::layer;
+use super::memory::Memory;
 use super::part::Part;
+use super::qp::Qp;
 use super::request::{self, CreateArguments};
-use super::shadow::Prospect;
+use super::shadow::{Prospect, Shadow};
+use super::srq::Srq;
+use super::{Checks, layer};
 use crate::export::exports;
+
+/// What creating a QP makes, and the QP context that the provider gets: the QP's serial number, so that a
+/// result says which QP it is of. Where the data path goes straight to the provider, the consumer's own.
+fn qp_prospect(
+    call: &Call<NDK_PD>,
+    [receive_cq, initiator_cq, srq]: [Option<Arc<Shadow>>; 3],
+    context: PVOID,
+) -> (Prospect, PVOID) {
+    let pd = Some(&call.shadow);
+    let antecedents = [pd, receive_cq.as_ref(), initiator_cq.as_ref(), srq.as_ref()];
+    let antecedents = antecedents.into_iter().flatten().cloned().collect();
+    let part = Qp {
+        context: context.expose_provenance(),
+        receive_cq,
+        initiator_cq,
+        srq,
+        queues: Default::default(),
+        turns: Default::default(),
+    };
+    let prospect = Prospect::new(Part::Qp(part), antecedents);
+    let context = match call.shadow.checks {
+        Checks::Full => ptr::without_provenance_mut(prospect.serial as usize),
+        Checks::Lifetimes => context,
+    };
+    (prospect, context)
+}
 
 exports! {
     "(ndk)";
@@ -28,8 +58,7 @@ exports! {
     ) -> NTSTATUS {
         let Some(call) = Call::begin(pd, "NdkCreateMr") else { return STATUS_INVALID_HANDLE };
         let create = slot!(call, NdkCreateMr);
-        let antecedents = vec![Arc::clone(&call.shadow)];
-        let prospect = Prospect { part: Part::Plain, antecedents, event: None };
+        let prospect = Prospect::new(Part::Memory(Memory::default()), vec![Arc::clone(&call.shadow)]);
         let provider = |CreateArguments { completion, context, out }| {
             // SAFETY: the consumer's arguments, and the layer's completion and out-parameter.
             unsafe { create(pd, fast, completion, context, out) }
@@ -48,8 +77,7 @@ exports! {
     ) -> NTSTATUS {
         let Some(call) = Call::begin(pd, "NdkCreateMw") else { return STATUS_INVALID_HANDLE };
         let create = slot!(call, NdkCreateMw);
-        let antecedents = vec![Arc::clone(&call.shadow)];
-        let prospect = Prospect { part: Part::Plain, antecedents, event: None };
+        let prospect = Prospect::new(Part::Memory(Memory::default()), vec![Arc::clone(&call.shadow)]);
         let provider = |CreateArguments { completion, context, out }| {
             // SAFETY: the consumer's arguments, and the layer's completion and out-parameter.
             unsafe { create(pd, completion, context, out) }
@@ -80,8 +108,8 @@ exports! {
         });
         let event_pointer = event.pointer();
         let callback = notification.map(|_| NdkSrqNotificationCallback as NDK_FN_SRQ_NOTIFICATION_CALLBACK);
-        let antecedents = vec![Arc::clone(&call.shadow)];
-        let prospect = Prospect { part: Part::Plain, antecedents, event: Some(event) };
+        let mut prospect = Prospect::new(Part::Srq(Srq::new()), vec![Arc::clone(&call.shadow)]);
+        prospect.event = Some(event);
         let provider = |CreateArguments { completion, context, out }| {
             // SAFETY: the consumer's arguments, and the layer's event, completion and out-parameter.
             unsafe {
@@ -114,8 +142,7 @@ exports! {
         let create = slot!(call, NdkCreateQp);
         let Ok(receive) = argument(receive_cq, call.name) else { return STATUS_INVALID_HANDLE };
         let Ok(initiator) = argument(initiator_cq, call.name) else { return STATUS_INVALID_HANDLE };
-        let antecedents = [Some(Arc::clone(&call.shadow)), receive, initiator].into_iter().flatten().collect();
-        let prospect = Prospect { part: Part::Plain, antecedents, event: None };
+        let (prospect, qp_context) = qp_prospect(&call, [receive, initiator, None], qp_context);
         let provider = |CreateArguments { completion, context, out }| {
             // SAFETY: the consumer's arguments, and the layer's completion and out-parameter.
             unsafe {
@@ -149,9 +176,7 @@ exports! {
         let Ok(receive) = argument(receive_cq, call.name) else { return STATUS_INVALID_HANDLE };
         let Ok(initiator) = argument(initiator_cq, call.name) else { return STATUS_INVALID_HANDLE };
         let Ok(shared) = argument(srq, call.name) else { return STATUS_INVALID_HANDLE };
-        let antecedents =
-            [Some(Arc::clone(&call.shadow)), receive, initiator, shared].into_iter().flatten().collect();
-        let prospect = Prospect { part: Part::Plain, antecedents, event: None };
+        let (prospect, qp_context) = qp_prospect(&call, [receive, initiator, shared], qp_context);
         let provider = |CreateArguments { completion, context, out }| {
             // SAFETY: the consumer's arguments, and the layer's completion and out-parameter.
             unsafe {
@@ -172,5 +197,7 @@ exports! {
         let privileged = slot!(call, NdkGetPrivilegedMemoryRegionToken, ());
         // SAFETY: the consumer's arguments.
         call.run(|| unsafe { privileged(pd, token) });
+        // SAFETY: the provider has written it.
+        layer().tokens.privileged(&call.shadow, unsafe { token.read() });
     }
 }

@@ -1,11 +1,145 @@
 //! The queue pair.
 
+use std::sync::Arc;
+
 use sys::ndk::*;
-use sys::status::{NTSTATUS, STATUS_INVALID_HANDLE, STATUS_NOT_SUPPORTED};
+use sys::status::{NT_SUCCESS, NTSTATUS, STATUS_INVALID_HANDLE, STATUS_NOT_SUPPORTED, STATUS_PENDING};
 use sys::wdm::{PVOID, SIZE_T, UINT32, UINT64, ULONG};
 
 use super::call::{Call, argument, slot};
+use super::kind::Object;
+use super::memory::{self, Effect};
+use super::part::Part;
+use super::shadow::{Shadow, Stage};
+use super::turn::{Caller, Turn};
+use super::work::{Queue, Request, Side, Ticket};
+use super::{found, layer, rules};
 use crate::export::exports;
+
+/// The part of a QP's shadow.
+pub(super) struct Qp {
+    /// The consumer's QP context.
+    pub(super) context: usize,
+    pub(super) receive_cq: Option<Arc<Shadow>>,
+    pub(super) initiator_cq: Option<Arc<Shadow>>,
+    pub(super) srq: Option<Arc<Shadow>>,
+    pub(super) queues: [Queue; 2],
+    pub(super) turns: [Turn; 2],
+}
+
+impl Qp {
+    pub(super) fn queue(&self, side: Side) -> &Queue {
+        &self.queues[side as usize]
+    }
+
+    fn cq(&self, side: Side) -> Option<&Arc<Shadow>> {
+        match side {
+            Side::Initiator => self.initiator_cq.as_ref(),
+            Side::Receive => self.receive_cq.as_ref(),
+        }
+    }
+
+    /// Whether results of that queue belong in the CQ of that serial number.
+    pub(super) fn completes_in(&self, side: Side, cq: u32) -> bool {
+        self.cq(side).is_some_and(|one| one.serial == cq)
+    }
+
+    /// Whether `source`'s receives are this QP's.
+    pub(super) fn receives_through(&self, source: &Arc<Shadow>, side: Side) -> bool {
+        side == Side::Receive && self.srq.as_ref().is_some_and(|srq| Arc::ptr_eq(srq, source))
+    }
+
+    /// How many requests still need a result in the CQ of that serial number.
+    pub(super) fn outstanding(&self, cq: u32) -> usize {
+        let sides = [Side::Initiator, Side::Receive].into_iter().filter(|&side| self.completes_in(side, cq));
+        sides.map(|side| self.queue(side).outstanding()).sum()
+    }
+
+    /// Makes the QP known to the CQs that its requests complete in.
+    pub(super) fn enter_queues(&self, shadow: &Arc<Shadow>) {
+        for cq in [&self.receive_cq, &self.initiator_cq].into_iter().flatten() {
+            let Part::Cq(part) = &cq.part else { continue };
+            part.serves(shadow);
+            if let Some(srq) = &self.srq {
+                part.serves(srq);
+            }
+        }
+    }
+}
+
+/// A request whose success changes nothing.
+pub(super) fn request(context: PVOID, operation: NDK_OPERATION_TYPE, flags: ULONG) -> Request {
+    Request {
+        context: context.expose_provenance(),
+        operation,
+        silent: flags & NDK_OP_FLAG_SILENT_SUCCESS != 0,
+        effect: None,
+        hopeless: None,
+    }
+}
+
+/// The rule that success breaks of a request with these buffers.
+///
+/// # Safety
+/// `sgl` points to `count` entries.
+pub(super) unsafe fn hopeless(
+    shadow: &Shadow,
+    sgl: *const NDK_SGE,
+    count: ULONG,
+    flags: ULONG,
+) -> Option<&'static str> {
+    if sgl.is_null() || count == 0 || flags & NDK_OP_FLAG_INLINE != 0 {
+        return None;
+    }
+    // SAFETY: the caller vouches for it.
+    let sgl = unsafe { core::slice::from_raw_parts(sgl, count as usize) };
+    let adapter = shadow.adapter_serial();
+    sgl.iter()
+        .any(|entry| entry.Length != 0 && layer().tokens.is_stale(adapter, entry.MemoryRegionToken))
+        .then_some(rules::TOKEN_STALE)
+}
+
+/// Posts a request; `provider` gets the context to pass in place of the consumer's.
+pub(super) fn post<T: Object>(
+    call: &Call<T>,
+    (queue, turn, side): (&Queue, &Turn, Side),
+    request: Request,
+    provider: impl FnOnce(PVOID) -> NTSTATUS,
+) -> NTSTATUS {
+    let shadow = &call.shadow;
+    let inside = turn.enter(Caller::Context);
+    if inside.is_none() {
+        found(
+            rules::POST_NOT_SERIALIZED,
+            format!("{} of {shadow}, while another post to the queue runs", call.name),
+        );
+    }
+    let number = queue.post(request);
+    let ticket = Ticket { object: shadow.serial, side, number };
+    let status = call.run(|| provider(ticket.pointer()));
+    if status == STATUS_PENDING {
+        found(rules::POST_STATUS, format!("{} of {shadow} returned STATUS_PENDING", call.name));
+    }
+    if let Some(rule) = queue.answered(number, NT_SUCCESS(status)) {
+        found(
+            rule,
+            format!("{} of {shadow} returned {status:#010x}, and the request had a result", call.name),
+        );
+    }
+    drop(inside);
+    status
+}
+
+/// Posts to one of the queues of a QP.
+fn post_to(
+    call: &Call<NDK_QP>,
+    side: Side,
+    request: Request,
+    provider: impl FnOnce(PVOID) -> NTSTATUS,
+) -> NTSTATUS {
+    let Part::Qp(qp) = &call.shadow.part else { return STATUS_INVALID_HANDLE };
+    post(call, (qp.queue(side), &qp.turns[side as usize], side), request, provider)
+}
 
 exports! {
     "(ndk)";
@@ -30,8 +164,12 @@ exports! {
     ) -> NTSTATUS {
         let Some(call) = Call::begin(qp, "NdkSend") else { return STATUS_INVALID_HANDLE };
         let send = slot!(call, NdkSend);
-        // SAFETY: the consumer's arguments.
-        call.run(|| unsafe { send(qp, context, sgl, count, flags) })
+        // SAFETY: the consumer's list of buffers.
+        let hopeless = unsafe { hopeless(&call.shadow, sgl, count, flags) };
+        let request =
+            Request { hopeless, ..request(context, NDK_OPERATION_TYPE::NdkOperationTypeSend, flags) };
+        // SAFETY: the consumer's arguments, and the layer's context.
+        post_to(&call, Side::Initiator, request, |context| unsafe { send(qp, context, sgl, count, flags) })
     }
 
     /// Sends a message that invalidates a token at the peer.
@@ -49,8 +187,16 @@ exports! {
             return STATUS_NOT_SUPPORTED;
         }
         let send = slot!(call, NdkSendAndInvalidate);
-        // SAFETY: the consumer's arguments.
-        call.run(|| unsafe { send(qp, context, sgl, count, flags, token) })
+        // The peer's window may be unbound from now on, whenever the peer learns of it.
+        layer().tokens.owners(None, token).iter().for_each(memory::unbind);
+        // SAFETY: the consumer's list of buffers.
+        let hopeless = unsafe { hopeless(&call.shadow, sgl, count, flags) };
+        let request =
+            Request { hopeless, ..request(context, NDK_OPERATION_TYPE::NdkOperationTypeSend, flags) };
+        // SAFETY: the consumer's arguments, and the layer's context.
+        post_to(&call, Side::Initiator, request, |context| unsafe {
+            send(qp, context, sgl, count, flags, token)
+        })
     }
 
     /// Posts a receive buffer.
@@ -58,8 +204,9 @@ exports! {
     fn NdkReceive(qp: *mut NDK_QP, context: PVOID, sgl: *const NDK_SGE, count: ULONG) -> NTSTATUS {
         let Some(call) = Call::begin(qp, "NdkReceive") else { return STATUS_INVALID_HANDLE };
         let receive = slot!(call, NdkReceive);
-        // SAFETY: the consumer's arguments.
-        call.run(|| unsafe { receive(qp, context, sgl, count) })
+        let request = request(context, NDK_OPERATION_TYPE::NdkOperationTypeReceive, 0);
+        // SAFETY: the consumer's arguments, and the layer's context.
+        post_to(&call, Side::Receive, request, |context| unsafe { receive(qp, context, sgl, count) })
     }
 
     /// Binds a memory window.
@@ -75,10 +222,14 @@ exports! {
     ) -> NTSTATUS {
         let Some(call) = Call::begin(qp, "NdkBind") else { return STATUS_INVALID_HANDLE };
         let bind = slot!(call, NdkBind);
-        let Ok(_region) = argument(mr, call.name) else { return STATUS_INVALID_HANDLE };
-        let Ok(_window) = argument(mw, call.name) else { return STATUS_INVALID_HANDLE };
-        // SAFETY: the consumer's arguments.
-        call.run(|| unsafe { bind(qp, context, mr, mw, address, length, flags) })
+        let Ok(region) = argument(mr, call.name) else { return STATUS_INVALID_HANDLE };
+        let Ok(window) = argument(mw, call.name) else { return STATUS_INVALID_HANDLE };
+        let effect = Effect::bind(region, window);
+        let request = Request { effect, ..request(context, NDK_OPERATION_TYPE::NdkOperationTypeBind, flags) };
+        // SAFETY: the consumer's arguments, and the layer's context.
+        post_to(&call, Side::Initiator, request, |context| unsafe {
+            bind(qp, context, mr, mw, address, length, flags)
+        })
     }
 
     /// Registers logical pages.
@@ -96,9 +247,15 @@ exports! {
     ) -> NTSTATUS {
         let Some(call) = Call::begin(qp, "NdkFastRegister") else { return STATUS_INVALID_HANDLE };
         let register = slot!(call, NdkFastRegister);
-        let Ok(_region) = argument(mr, call.name) else { return STATUS_INVALID_HANDLE };
-        // SAFETY: the consumer's arguments.
-        call.run(|| unsafe { register(qp, context, mr, pages, page_array, offset, length, base, flags) })
+        let Ok(region) = argument(mr, call.name) else { return STATUS_INVALID_HANDLE };
+        if let Some(region) = region {
+            memory::fast_registering(&region);
+        }
+        let request = request(context, NDK_OPERATION_TYPE::NdkOperationTypeFastRegister, flags);
+        // SAFETY: the consumer's arguments, and the layer's context.
+        post_to(&call, Side::Initiator, request, |context| unsafe {
+            register(qp, context, mr, pages, page_array, offset, length, base, flags)
+        })
     }
 
     /// Invalidates a region or a window.
@@ -111,8 +268,16 @@ exports! {
     ) -> NTSTATUS {
         let Some(call) = Call::begin(qp, "NdkInvalidate") else { return STATUS_INVALID_HANDLE };
         let invalidate = slot!(call, NdkInvalidate);
-        // SAFETY: the consumer's arguments.
-        call.run(|| unsafe { invalidate(qp, context, memory, flags) })
+        let named = layer().objects.find(memory.addr()).filter(|one| one.stage() == Stage::Open);
+        let Some(named) = named else {
+            found(rules::HANDLE_INVALID, format!("{} was given {memory:p}, which is not open", call.name));
+            return STATUS_INVALID_HANDLE;
+        };
+        let effect = Effect::invalidate(&named);
+        let request =
+            Request { effect, ..request(context, NDK_OPERATION_TYPE::NdkOperationTypeInvalidate, flags) };
+        // SAFETY: the consumer's arguments, and the layer's context.
+        post_to(&call, Side::Initiator, request, |context| unsafe { invalidate(qp, context, memory, flags) })
     }
 
     /// Reads the peer's memory.
@@ -128,8 +293,16 @@ exports! {
     ) -> NTSTATUS {
         let Some(call) = Call::begin(qp, "NdkRead") else { return STATUS_INVALID_HANDLE };
         let read = slot!(call, NdkRead);
-        // SAFETY: the consumer's arguments.
-        call.run(|| unsafe { read(qp, context, sgl, count, address, token, flags) })
+        // SAFETY: the consumer's list of buffers.
+        let local = unsafe { hopeless(&call.shadow, sgl, count, flags) };
+        // A read needs the peer's answer, so its success means that the peer admitted the token.
+        let hopeless = local.or_else(|| layer().tokens.must_refuse(token));
+        let request =
+            Request { hopeless, ..request(context, NDK_OPERATION_TYPE::NdkOperationTypeRead, flags) };
+        // SAFETY: the consumer's arguments, and the layer's context.
+        post_to(&call, Side::Initiator, request, |context| unsafe {
+            read(qp, context, sgl, count, address, token, flags)
+        })
     }
 
     /// Writes the peer's memory.
@@ -145,7 +318,14 @@ exports! {
     ) -> NTSTATUS {
         let Some(call) = Call::begin(qp, "NdkWrite") else { return STATUS_INVALID_HANDLE };
         let write = slot!(call, NdkWrite);
-        // SAFETY: the consumer's arguments.
-        call.run(|| unsafe { write(qp, context, sgl, count, address, token, flags) })
+        // The peer's token is left out: over iWARP a write succeeds before the peer has looked at it.
+        // SAFETY: the consumer's list of buffers.
+        let hopeless = unsafe { hopeless(&call.shadow, sgl, count, flags) };
+        let request =
+            Request { hopeless, ..request(context, NDK_OPERATION_TYPE::NdkOperationTypeWrite, flags) };
+        // SAFETY: the consumer's arguments, and the layer's context.
+        post_to(&call, Side::Initiator, request, |context| unsafe {
+            write(qp, context, sgl, count, address, token, flags)
+        })
     }
 }

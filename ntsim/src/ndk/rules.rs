@@ -67,6 +67,56 @@ rules! {
     /// The provider holds no spin lock while it calls back.
     CALLBACK_UNDER_LOCK = "NdkCallbackUnderLock";
 
+    // Notifications.
+    /// A CQ notifies only when it is armed, once per arm.
+    CQ_NOTIFICATION_UNARMED = "NdkCqNotificationUnarmed";
+    /// A CQ's notifications come one after the other.
+    CQ_NOTIFICATION_CONCURRENT = "NdkCqNotificationConcurrent";
+    /// A CQ that is armed notifies when a result comes.
+    CQ_NOTIFICATION_MISSING = "NdkCqNotificationMissing";
+    /// A CQ notifies only when there is a result of the kind that was asked for.
+    CQ_NOTIFICATION_SPURIOUS = "NdkCqNotificationSpurious";
+
+    // Work requests.
+    /// A post succeeds or fails; it never pends.
+    POST_STATUS = "NdkPostStatus";
+    /// A poll returns no more results than it was asked for.
+    RESULT_COUNT = "NdkResultCount";
+    /// A result has the context of a request.
+    RESULT_UNKNOWN = "NdkResultUnknown";
+    /// A result names its QP, and is in that QP's CQ.
+    RESULT_QP = "NdkResultQp";
+    /// A result has its request's type.
+    RESULT_TYPE = "NdkResultType";
+    /// A request has one result, not two.
+    RESULT_TWICE = "NdkResultTwice";
+    /// A request that was refused has no result.
+    RESULT_OF_REFUSED = "NdkResultOfRefused";
+    /// A request with silent success has no result if it succeeds.
+    RESULT_SILENT = "NdkResultSilent";
+    /// The results of a queue come in the order of its requests.
+    RESULT_ORDER = "NdkResultOrder";
+    /// Every request that was accepted has a result, at the latest when its QP has closed.
+    RESULT_MISSING = "NdkResultMissing";
+
+    // Memory.
+    /// A token admits nothing once its memory is deregistered, invalidated or closed.
+    TOKEN_STALE = "NdkTokenStale";
+    /// Two regions or windows of an adapter don't have the same token.
+    TOKEN_SHARED = "NdkTokenShared";
+    /// The privileged token admits nothing from a peer.
+    TOKEN_PRIVILEGED_REMOTE = "NdkTokenPrivilegedRemote";
+
+    // Connections.
+    /// A local address and port are taken until their last holder is closed.
+    ENDPOINT_REUSED = "NdkEndpointReused";
+    /// A listener offers nothing once its close has been called.
+    CONNECT_EVENT_AFTER_CLOSE = "NdkConnectEventAfterClose";
+    /// A listener offers nothing while its events are paused.
+    CONNECT_EVENT_PAUSED = "NdkConnectEventPaused";
+    /// A connector tells once that the peer has disconnected.
+    DISCONNECT_EVENT_TWICE = "NdkDisconnectEventTwice";
+
     // The consumer's side.
     /// A function is called with a handle of the right kind that a create returned.
     HANDLE_INVALID = "NdkHandleInvalid";
@@ -76,6 +126,10 @@ rules! {
     FUNCTION_NOT_IN_VERSION = "NdkFunctionNotInVersion";
     /// A required callback is passed: every completion, a CQ's notification, a listener's connect event.
     CALLBACK_MISSING = "NdkCallbackMissing";
+    /// Polls and arms of one CQ are called one at a time.
+    CQ_NOT_SERIALIZED = "NdkCqNotSerialized";
+    /// Posts to one queue are called one at a time.
+    POST_NOT_SERIALIZED = "NdkPostNotSerialized";
     /// The adapter is not closed from inside a callback.
     ADAPTER_CLOSE_IN_CALLBACK = "NdkAdapterCloseInCallback";
     /// Every object is closed, and every logical address mapping released, before the adapter is.

@@ -16,10 +16,11 @@ use parking_lot::Mutex;
 use sys::ndk::{NDK_FN_QUERY_EXTENSION_INTERFACE, NDK_OBJECT_HEADER, NDK_VERSION};
 use sys::wdm::PVOID;
 
+use super::address::Address;
 use super::kind::{Kind, Object};
 use super::part::Part;
 use super::ties::Ties;
-use super::{Checks, found, layer, rules, tables};
+use super::{Checks, extension, found, layer, rules, tables};
 
 /// Which of the header's reserved words holds the address of the provider's table.
 pub(super) const TABLE_WORD: usize = 2;
@@ -77,14 +78,23 @@ pub(super) struct Shadow {
 
 /// What a create is going to make.
 pub(super) struct Prospect {
+    /// The serial number it will have.
+    pub(super) serial: u32,
     pub(super) part: Part,
     /// What it depends on from its creation.
     pub(super) antecedents: Vec<Arc<Shadow>>,
+    /// The local address that it holds from its creation.
+    pub(super) takes: Option<Address>,
     /// The event that the create registers.
     pub(super) event: Option<Arc<super::context::Context>>,
 }
 
 impl Prospect {
+    /// An object with these antecedents and no event.
+    pub(super) fn new(part: Part, antecedents: Vec<Arc<Shadow>>) -> Self {
+        Self { serial: layer().next_serial(), part, antecedents, takes: None, event: None }
+    }
+
     /// Nothing is made after all.
     pub(super) fn abandon(self) {
         if let Some(event) = self.event {
@@ -122,7 +132,7 @@ impl Shadow {
 
         let shadow = Arc::new(Self {
             kind: T::KIND,
-            serial: layer().next_serial(),
+            serial: prospect.serial,
             handle: object.addr(),
             version: head.Version,
             checks,
@@ -146,6 +156,11 @@ impl Shadow {
         // SAFETY: the words are the layer's, and the consumer does not have the object yet.
         unsafe { (&raw mut (*header).NdkReserved.rf).write(shadow.words()) };
         set_dispatch(object, shadow.table);
+        Part::adopted(&shadow);
+        if let Some(address) = prospect.takes {
+            layer().endpoints.taken(&shadow, address);
+        }
+        extension::probe(&shadow);
         Some(shadow)
     }
 
@@ -166,6 +181,11 @@ impl Shadow {
     /// The adapter that it descends from, or is.
     pub(super) fn adapter(self: &Arc<Self>) -> &Arc<Self> {
         self.adapter.as_ref().unwrap_or(self)
+    }
+
+    /// The serial number of the adapter that it descends from, or is.
+    pub(super) fn adapter_serial(&self) -> u32 {
+        self.adapter.as_ref().map_or(self.serial, |adapter| adapter.serial)
     }
 
     pub(super) fn stage(&self) -> Stage {

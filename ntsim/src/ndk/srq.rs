@@ -5,8 +5,24 @@ use sys::status::{NTSTATUS, STATUS_INVALID_HANDLE};
 use sys::wdm::{PVOID, ULONG};
 
 use super::call::{Call, slot};
-use super::request;
+use super::part::Part;
+use super::turn::Turn;
+use super::work::{Queue, Side};
+use super::{qp, request};
 use crate::export::exports;
+
+/// The part of an SRQ's shadow.
+pub(super) struct Srq {
+    pub(super) queue: Queue,
+    turn: Turn,
+}
+
+impl Srq {
+    /// An empty one.
+    pub(super) fn new() -> Self {
+        Self { queue: Queue::unordered(), turn: Turn::default() }
+    }
+}
 
 exports! {
     "(ndk)";
@@ -33,7 +49,10 @@ exports! {
     fn NdkSrqReceive(srq: *mut NDK_SRQ, context: PVOID, sgl: *const NDK_SGE, count: ULONG) -> NTSTATUS {
         let Some(call) = Call::begin(srq, "NdkSrqReceive") else { return STATUS_INVALID_HANDLE };
         let receive = slot!(call, NdkSrqReceive);
-        // SAFETY: the consumer's arguments.
-        call.run(|| unsafe { receive(srq, context, sgl, count) })
+        let Part::Srq(part) = &call.shadow.part else { return STATUS_INVALID_HANDLE };
+        let request = qp::request(context, NDK_OPERATION_TYPE::NdkOperationTypeReceive, 0);
+        let queue = (&part.queue, &part.turn, Side::Receive);
+        // SAFETY: the consumer's arguments, and the layer's context.
+        qp::post(&call, queue, request, |context| unsafe { receive(srq, context, sgl, count) })
     }
 }

@@ -1,0 +1,280 @@
+//! The model of a CQ's notification: one per arm that is satisfied, none without, never two at once.
+//!
+//! The model sees calls and callbacks, not when a result enters the queue, and a notification that is on
+//! its way on another processor can be overtaken by calls. So it keeps to what must be wrong whatever
+//! happened in between:
+//!
+//! - a notification needs an arm that no earlier one has answered;
+//! - a notification has a cause: until the queue has been found empty, a result turns up, and a failed
+//!   one if only errors were asked for;
+//! - an arm must be answered if a result turns up that came after it: the queue had been found empty
+//!   since the last notification. It must be so within a time limit, which allows for moderation and
+//!   for a busy host.
+//!
+//! Rules: "NDKPI Completion Handling Requirements", with its table of how two arms merge.
+
+use parking_lot::Mutex;
+use sys::ndk::{NDK_CQ_NOTIFY_ANY, NDK_CQ_NOTIFY_ERRORS, NDK_CQ_NOTIFY_SOLICITED};
+use sys::status::{NT_SUCCESS, NTSTATUS, STATUS_SUCCESS};
+use sys::wdm::ULONG;
+
+use super::rules;
+
+/// What an arm asks to be told about.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Notify {
+    Errors,
+    Solicited,
+    Any,
+}
+
+impl Notify {
+    /// The arm type of that number; unknown ones ask for everything.
+    pub(super) fn of(number: ULONG) -> Self {
+        match number {
+            NDK_CQ_NOTIFY_ERRORS => Self::Errors,
+            NDK_CQ_NOTIFY_SOLICITED => Self::Solicited,
+            NDK_CQ_NOTIFY_ANY | _ => Self::Any,
+        }
+    }
+
+    /// What two arms ask for together.
+    fn merged(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Any, _) | (_, Self::Any) => Self::Any,
+            (Self::Solicited, _) | (_, Self::Solicited) => Self::Solicited,
+            (Self::Errors, Self::Errors) => Self::Errors,
+        }
+    }
+
+    /// Whether a result with this status must be notified. Whether a success was solicited is not known.
+    fn must_follow(self, status: NTSTATUS) -> bool {
+        self == Self::Any || !NT_SUCCESS(status)
+    }
+}
+
+/// Results that turned up.
+#[derive(Clone, Copy, Default)]
+struct Seen {
+    any: bool,
+    error: bool,
+}
+
+/// A notification whose cause has not been seen yet.
+#[derive(Clone, Copy)]
+struct Unexplained {
+    errors_only: bool,
+    seen: Seen,
+}
+
+#[derive(Default)]
+struct State {
+    /// Arms that no notification has answered; of two that merged, one may never be.
+    arms: u32,
+    /// What the arms since the last notification ask for together.
+    wanted: Option<Notify>,
+    /// Every unanswered arm asked for errors only.
+    errors_only: bool,
+    /// What turned up since the first unanswered arm.
+    seen: Seen,
+    running: u32,
+    /// The queue was found empty since the last notification began.
+    found_empty: bool,
+    /// When a result turned up that must be notified.
+    owed_since: Option<u64>,
+    unexplained: Option<Unexplained>,
+    failed: bool,
+}
+
+/// The notification of one CQ.
+#[derive(Default)]
+pub(super) struct Arm(Mutex<State>);
+
+impl Arm {
+    /// The consumer arms.
+    pub(super) fn armed(&self, notify: Notify) {
+        let mut state = self.0.lock();
+        if state.arms == 0 {
+            state.seen = Seen::default();
+            state.errors_only = true;
+        }
+        state.errors_only &= notify == Notify::Errors;
+        state.arms += 1;
+        state.wanted = Some(state.wanted.map_or(notify, |wanted| wanted.merged(notify)));
+    }
+
+    /// A notification begins; the rules that it breaks.
+    pub(super) fn notified(&self, status: NTSTATUS) -> Vec<&'static str> {
+        let mut state = self.0.lock();
+        let mut broken = Vec::new();
+        if state.running != 0 {
+            broken.push(rules::CQ_NOTIFICATION_CONCURRENT);
+        }
+        state.running += 1;
+        if state.failed || (status == STATUS_SUCCESS && state.arms == 0) {
+            broken.push(rules::CQ_NOTIFICATION_UNARMED);
+        } else if status == STATUS_SUCCESS {
+            state.arms -= 1;
+            state.unexplained = Some(Unexplained { errors_only: state.errors_only, seen: state.seen });
+        }
+        state.failed |= status != STATUS_SUCCESS;
+        state.wanted = None;
+        state.found_empty = false;
+        state.owed_since = None;
+        broken
+    }
+
+    /// The notification has returned.
+    pub(super) fn returned(&self) {
+        self.0.lock().running -= 1;
+    }
+
+    /// Results were taken at time `now`, in units of 100 ns.
+    pub(super) fn took(&self, statuses: impl Iterator<Item = NTSTATUS>, now: u64) {
+        let mut state = self.0.lock();
+        for status in statuses {
+            let seen = |mut seen: Seen| {
+                seen.any = true;
+                seen.error |= !NT_SUCCESS(status);
+                seen
+            };
+            state.seen = seen(state.seen);
+            if let Some(unexplained) = &mut state.unexplained {
+                unexplained.seen = seen(unexplained.seen);
+            }
+            let owed = state.found_empty && state.wanted.is_some_and(|wanted| wanted.must_follow(status));
+            if owed && !state.failed {
+                state.owed_since.get_or_insert(now);
+            }
+        }
+    }
+
+    /// The queue was found empty; whether the last notification had no cause.
+    pub(super) fn found_empty(&self) -> bool {
+        let mut state = self.0.lock();
+        state.found_empty = true;
+        state.unexplained.take().is_some_and(
+            |Unexplained { errors_only, seen }| {
+                !if errors_only { seen.error } else { seen.any }
+            },
+        )
+    }
+
+    /// Whether a notification has been owed for longer than `limit`; said once.
+    pub(super) fn overdue(&self, now: u64, limit: u64) -> bool {
+        let mut state = self.0.lock();
+        let overdue = state.owed_since.is_some_and(|since| now.saturating_sub(since) > limit);
+        if overdue {
+            state.owed_since = None;
+        }
+        overdue
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sys::status::{STATUS_BUFFER_OVERFLOW, STATUS_CANCELLED};
+
+    #[test]
+    fn two_arms_merge_as_documented() {
+        use Notify::{Any, Errors, Solicited};
+        let table = [
+            (Any, [Any, Any, Any]),
+            (Errors, [Any, Errors, Solicited]),
+            (Solicited, [Any, Solicited, Solicited]),
+        ];
+        for (first, merged) in table {
+            assert_eq!([Any, Errors, Solicited].map(|second| first.merged(second)), merged);
+        }
+    }
+
+    #[test]
+    fn one_notification_for_one_arm_with_a_result_breaks_nothing() {
+        let arm = Arm::default();
+        arm.armed(Notify::Any);
+        assert!(arm.notified(STATUS_SUCCESS).is_empty());
+        arm.took([STATUS_SUCCESS].into_iter(), 0);
+        assert!(!arm.found_empty());
+        arm.returned();
+        assert!(!arm.overdue(100, 10));
+    }
+
+    #[test]
+    fn a_second_notification_needs_a_second_arm() {
+        let arm = Arm::default();
+        arm.armed(Notify::Any);
+        assert!(arm.notified(STATUS_SUCCESS).is_empty());
+        arm.returned();
+        assert_eq!(arm.notified(STATUS_SUCCESS), [rules::CQ_NOTIFICATION_UNARMED]);
+    }
+
+    #[test]
+    fn a_notification_inside_another_is_concurrent() {
+        let arm = Arm::default();
+        arm.armed(Notify::Any);
+        arm.notified(STATUS_SUCCESS);
+        arm.armed(Notify::Any);
+        assert_eq!(arm.notified(STATUS_SUCCESS), [rules::CQ_NOTIFICATION_CONCURRENT]);
+    }
+
+    #[test]
+    fn a_failure_needs_no_arm_and_is_the_last_notification() {
+        let arm = Arm::default();
+        assert!(arm.notified(STATUS_BUFFER_OVERFLOW).is_empty());
+        arm.returned();
+        arm.armed(Notify::Any);
+        assert_eq!(arm.notified(STATUS_SUCCESS), [rules::CQ_NOTIFICATION_UNARMED]);
+    }
+
+    #[test]
+    fn a_notification_after_which_the_queue_is_empty_had_no_cause() {
+        let arm = Arm::default();
+        arm.armed(Notify::Solicited);
+        arm.notified(STATUS_SUCCESS);
+        assert!(arm.found_empty());
+    }
+
+    #[test]
+    fn a_result_taken_before_the_notification_began_is_its_cause() {
+        let arm = Arm::default();
+        arm.armed(Notify::Any);
+        arm.took([STATUS_SUCCESS].into_iter(), 0);
+        arm.notified(STATUS_SUCCESS);
+        assert!(!arm.found_empty());
+    }
+
+    #[test]
+    fn a_success_is_no_cause_where_only_errors_were_asked_for() {
+        let arm = Arm::default();
+        arm.armed(Notify::Errors);
+        arm.notified(STATUS_SUCCESS);
+        arm.took([STATUS_SUCCESS].into_iter(), 0);
+        assert!(arm.found_empty());
+        arm.armed(Notify::Errors);
+        arm.notified(STATUS_SUCCESS);
+        arm.took([STATUS_CANCELLED].into_iter(), 0);
+        assert!(!arm.found_empty());
+    }
+
+    #[test]
+    fn a_result_that_came_after_the_arm_is_owed_a_notification_in_time() {
+        let arm = Arm::default();
+        arm.found_empty();
+        arm.armed(Notify::Any);
+        arm.took([STATUS_SUCCESS].into_iter(), 5);
+        assert!(!arm.overdue(10, 10));
+        assert!(arm.overdue(16, 10));
+    }
+
+    #[test]
+    fn a_leftover_owes_no_notification() {
+        let arm = Arm::default();
+        arm.armed(Notify::Any);
+        arm.notified(STATUS_SUCCESS);
+        arm.returned();
+        arm.armed(Notify::Any);
+        arm.took([STATUS_SUCCESS].into_iter(), 5);
+        assert!(!arm.overdue(1000, 10));
+    }
+}

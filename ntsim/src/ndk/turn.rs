@@ -1,0 +1,59 @@
+//! Calls that the consumer promises to serialize.
+
+use core::sync::atomic::{AtomicU64, Ordering};
+
+use crate::sched::{self, local};
+
+/// Who is in a function that has to be called by one at a time; 0 if nobody is.
+#[derive(Default)]
+pub(super) struct Turn(AtomicU64);
+
+/// What counts as the same caller, who may call again from inside the call.
+#[derive(Clone, Copy)]
+pub(super) enum Caller {
+    /// The thread, with the DPCs that happen to run on it: an arm may be answered, and the CQ polled in
+    /// the callback, before the arm has returned.
+    Thread,
+    /// The thread or a DPC: a DPC that interrupts a post must not post to the same queue.
+    Context,
+}
+
+/// Being in; ends when dropped.
+pub(super) struct Inside<'a>(Option<&'a AtomicU64>);
+
+impl Turn {
+    /// Enters; `None` if somebody else is in.
+    pub(super) fn enter(&self, caller: Caller) -> Option<Inside<'_>> {
+        let thread = sched::current().map_or(u64::MAX >> 1, |thread| thread.id);
+        let dpc = matches!(caller, Caller::Context) && local::with(|local| local.in_dpc.get());
+        let me = thread << 1 | u64::from(dpc);
+        match self.0.compare_exchange(0, me, Ordering::Acquire, Ordering::Relaxed) {
+            Ok(_) => Some(Inside(Some(&self.0))),
+            Err(other) => (other == me).then_some(Inside(None)),
+        }
+    }
+}
+
+impl Drop for Inside<'_> {
+    fn drop(&mut self) {
+        if let Some(turn) = self.0 {
+            turn.store(0, Ordering::Release);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_at_a_time_but_the_same_caller_again() {
+        let turn = Turn::default();
+        let first = turn.enter(Caller::Thread);
+        assert!(first.is_some() && turn.enter(Caller::Thread).is_some());
+        turn.0.store(1 << 20, Ordering::Relaxed);
+        assert!(turn.enter(Caller::Thread).is_none());
+        drop(first);
+        assert!(turn.enter(Caller::Thread).is_some());
+    }
+}

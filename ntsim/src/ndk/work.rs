@@ -1,0 +1,342 @@
+//! The model of a queue of work requests: each that was accepted has one result, in order, and each that
+//! was refused has none.
+//!
+//! The provider gets a [`Ticket`] as request context, so that a result says exactly which request it is
+//! for. A request with silent success is over when a later one of its queue has completed.
+
+use core::ptr;
+use std::collections::VecDeque;
+
+use parking_lot::Mutex;
+use sys::ndk::NDK_OPERATION_TYPE;
+use sys::status::{NT_SUCCESS, NTSTATUS};
+use sys::wdm::PVOID;
+
+use super::memory::Effect;
+use super::rules;
+
+/// The queue of a QP, or of an SRQ, that a request stands in.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Side {
+    Initiator,
+    Receive,
+}
+
+/// Names one request: the object that it was posted to, the queue, and its number there.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) struct Ticket {
+    /// The object's serial number.
+    pub(super) object: u32,
+    pub(super) side: Side,
+    /// 31 bits, going round.
+    pub(super) number: u32,
+}
+
+const NUMBERS: u32 = 1 << 31;
+
+impl Ticket {
+    /// The request context that the provider gets.
+    pub(super) fn pointer(self) -> PVOID {
+        let side = if self.side == Side::Receive { NUMBERS } else { 0 };
+        let low = u64::from(self.number % NUMBERS | side);
+        ptr::without_provenance_mut((u64::from(self.object) << 32 | low) as usize)
+    }
+
+    /// The ticket that a result's request context is, if it is one.
+    pub(super) fn of(context: PVOID) -> Self {
+        let bits = context.addr() as u64;
+        let side = if bits as u32 & NUMBERS == 0 { Side::Initiator } else { Side::Receive };
+        Self { object: (bits >> 32) as u32, side, number: bits as u32 % NUMBERS }
+    }
+}
+
+/// A request as the consumer posted it.
+pub(super) struct Request {
+    pub(super) context: usize,
+    pub(super) operation: NDK_OPERATION_TYPE,
+    /// Success makes no result.
+    pub(super) silent: bool,
+    /// What success changes.
+    pub(super) effect: Option<Effect>,
+    /// The rule that success breaks: it was posted with what must be refused.
+    pub(super) hopeless: Option<&'static str>,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Stage {
+    Posting,
+    /// Completed before the post has returned.
+    Early,
+    Accepted,
+    Refused,
+    Completed,
+}
+
+#[derive(Default)]
+struct State {
+    /// Number of the first entry.
+    first: u32,
+    entries: VecDeque<(Request, Stage)>,
+}
+
+/// A queue of work requests.
+#[derive(Default)]
+pub(super) struct Queue {
+    state: Mutex<State>,
+    /// Whether results may come in any order, as those of an SRQ do.
+    unordered: bool,
+}
+
+/// What a result means.
+#[derive(Default)]
+pub(super) struct Outcome {
+    /// The consumer's context.
+    pub(super) context: Option<usize>,
+    /// The rules that the result breaks.
+    pub(super) broken: Vec<&'static str>,
+    /// What follows from the requests that have succeeded.
+    pub(super) effects: Vec<Effect>,
+}
+
+impl Queue {
+    /// The queue of an SRQ.
+    pub(super) fn unordered() -> Self {
+        Self { unordered: true, ..Self::default() }
+    }
+
+    /// A request is posted; its number.
+    pub(super) fn post(&self, request: Request) -> u32 {
+        let mut state = self.state.lock();
+        state.entries.push_back((request, Stage::Posting));
+        state.first.wrapping_add(state.entries.len() as u32 - 1) % NUMBERS
+    }
+
+    /// The provider accepted or refused a request; the rule that broke.
+    pub(super) fn answered(&self, number: u32, accepted: bool) -> Option<&'static str> {
+        let mut state = self.state.lock();
+        let at = state.index(number)?;
+        let stage = &mut state.entries.get_mut(at)?.1;
+        let broken = (*stage == Stage::Early && !accepted).then_some(rules::RESULT_OF_REFUSED);
+        *stage = match (*stage, accepted) {
+            (Stage::Posting, true) => Stage::Accepted,
+            (Stage::Posting, false) => Stage::Refused,
+            (Stage::Early, _) => Stage::Completed,
+            // A silent request is over when a later one is, which may be before its post returns.
+            (over @ (Stage::Accepted | Stage::Refused | Stage::Completed), _) => over,
+        };
+        state.trim();
+        broken
+    }
+
+    /// A request has a result. `operation` is its type, if the result says one.
+    pub(super) fn completed(
+        &self,
+        number: u32,
+        status: NTSTATUS,
+        operation: Option<NDK_OPERATION_TYPE>,
+    ) -> Outcome {
+        let mut state = self.state.lock();
+        let mut outcome = Outcome::default();
+        let Some(at) = state.index(number) else {
+            outcome.broken.push(rules::RESULT_TWICE);
+            return outcome;
+        };
+        let (request, stage) = &mut state.entries[at];
+        outcome.context = Some(request.context);
+        match *stage {
+            Stage::Completed | Stage::Early => outcome.broken.push(rules::RESULT_TWICE),
+            Stage::Refused => outcome.broken.push(rules::RESULT_OF_REFUSED),
+            Stage::Posting => *stage = Stage::Early,
+            Stage::Accepted => *stage = Stage::Completed,
+        }
+        if !outcome.broken.is_empty() {
+            return outcome;
+        }
+        let same = |operation: NDK_OPERATION_TYPE| {
+            // A receive whose message invalidated a token says so by its type.
+            operation == request.operation
+                || (request.operation == NDK_OPERATION_TYPE::NdkOperationTypeReceive
+                    && operation == NDK_OPERATION_TYPE::NdkOperationTypeReceiveAndInvalidate)
+        };
+        if operation.is_some_and(|operation| !same(operation)) {
+            outcome.broken.push(rules::RESULT_TYPE);
+        }
+        if NT_SUCCESS(status) {
+            outcome.broken.extend(request.silent.then_some(rules::RESULT_SILENT));
+            outcome.broken.extend(request.hopeless);
+            outcome.effects.extend(request.effect.take());
+        }
+        if !self.unordered {
+            state.pass(at, &mut outcome);
+        }
+        state.trim();
+        outcome
+    }
+
+    /// How many accepted requests have no result, and need one.
+    pub(super) fn outstanding(&self) -> usize {
+        let state = self.state.lock();
+        state.entries.iter().filter(|(request, stage)| *stage == Stage::Accepted && !request.silent).count()
+    }
+}
+
+impl State {
+    /// Where the request of that number is, if it is not over yet.
+    fn index(&self, number: u32) -> Option<usize> {
+        let at = (number.wrapping_sub(self.first) % NUMBERS) as usize;
+        (at < self.entries.len()).then_some(at)
+    }
+
+    /// Everything before entry `at`, which has completed, must have completed or be silent.
+    fn pass(&mut self, at: usize, outcome: &mut Outcome) {
+        for (request, stage) in self.entries.iter_mut().take(at) {
+            match (*stage, request.silent) {
+                (Stage::Early | Stage::Completed | Stage::Refused, _) => {}
+                (Stage::Accepted | Stage::Posting, true) => {
+                    *stage = Stage::Completed;
+                    outcome.effects.extend(request.effect.take());
+                    outcome.broken.extend(request.hopeless);
+                }
+                (Stage::Accepted | Stage::Posting, false) => outcome.broken.push(rules::RESULT_ORDER),
+            }
+        }
+        outcome.broken.dedup();
+    }
+
+    /// Drops the entries at the front that are over. A refused one stays until something follows it, so
+    /// that a result for it can be told from a second one.
+    fn trim(&mut self) {
+        while let Some((_, Stage::Completed | Stage::Refused)) = self.entries.front() {
+            let refused_last = self.entries.len() == 1 && self.entries[0].1 == Stage::Refused;
+            if refused_last {
+                return;
+            }
+            self.entries.pop_front();
+            self.first = self.first.wrapping_add(1) % NUMBERS;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sys::status::{STATUS_CANCELLED, STATUS_SUCCESS};
+
+    fn send(context: usize) -> Request {
+        Request {
+            context,
+            operation: NDK_OPERATION_TYPE::NdkOperationTypeSend,
+            silent: false,
+            effect: None,
+            hopeless: None,
+        }
+    }
+
+    fn accepted(queue: &Queue, request: Request) -> u32 {
+        let number = queue.post(request);
+        assert_eq!(queue.answered(number, true), None);
+        number
+    }
+
+    #[test]
+    fn a_ticket_survives_the_way_through_the_provider() {
+        for side in [Side::Initiator, Side::Receive] {
+            let ticket = Ticket { object: 0x1234_5678, side, number: NUMBERS - 1 };
+            assert_eq!(Ticket::of(ticket.pointer()), ticket);
+        }
+    }
+
+    #[test]
+    fn results_in_order_break_nothing_and_give_back_the_contexts() {
+        let queue = Queue::default();
+        let numbers = [accepted(&queue, send(7)), accepted(&queue, send(8))];
+        for (number, context) in numbers.into_iter().zip([7, 8]) {
+            let outcome = queue.completed(number, STATUS_SUCCESS, None);
+            assert_eq!((outcome.context, outcome.broken), (Some(context), vec![]));
+        }
+        assert_eq!(queue.outstanding(), 0);
+    }
+
+    #[test]
+    fn a_result_before_the_post_has_returned_breaks_nothing() {
+        let queue = Queue::default();
+        let number = queue.post(send(7));
+        assert!(queue.completed(number, STATUS_SUCCESS, None).broken.is_empty());
+        assert_eq!(queue.answered(number, true), None);
+    }
+
+    #[test]
+    fn a_second_result_is_found() {
+        let queue = Queue::default();
+        let numbers = [accepted(&queue, send(7)), accepted(&queue, send(8))];
+        queue.completed(numbers[0], STATUS_SUCCESS, None);
+        assert_eq!(queue.completed(numbers[0], STATUS_SUCCESS, None).broken, [rules::RESULT_TWICE]);
+    }
+
+    #[test]
+    fn a_result_of_a_refused_request_is_found_whichever_comes_first() {
+        let queue = Queue::default();
+        let number = queue.post(send(7));
+        assert_eq!(queue.answered(number, false), None);
+        assert_eq!(queue.completed(number, STATUS_SUCCESS, None).broken, [rules::RESULT_OF_REFUSED]);
+        let queue = Queue::default();
+        let number = queue.post(send(7));
+        queue.completed(number, STATUS_SUCCESS, None);
+        assert_eq!(queue.answered(number, false), Some(rules::RESULT_OF_REFUSED));
+    }
+
+    #[test]
+    fn a_result_that_overtakes_another_is_found() {
+        let queue = Queue::default();
+        let numbers = [accepted(&queue, send(7)), accepted(&queue, send(8))];
+        assert_eq!(queue.completed(numbers[1], STATUS_SUCCESS, None).broken, [rules::RESULT_ORDER]);
+        assert!(queue.completed(numbers[0], STATUS_SUCCESS, None).broken.is_empty());
+    }
+
+    #[test]
+    fn an_unordered_queue_has_no_order() {
+        let queue = Queue::unordered();
+        let numbers = [accepted(&queue, send(7)), accepted(&queue, send(8))];
+        assert!(queue.completed(numbers[1], STATUS_SUCCESS, None).broken.is_empty());
+        assert!(queue.completed(numbers[0], STATUS_SUCCESS, None).broken.is_empty());
+    }
+
+    #[test]
+    fn silent_success_has_no_result_and_silent_failure_has_one() {
+        let queue = Queue::default();
+        let silent = || Request { silent: true, ..send(7) };
+        let numbers = [accepted(&queue, silent()), accepted(&queue, send(8)), accepted(&queue, silent())];
+        assert!(queue.completed(numbers[1], STATUS_SUCCESS, None).broken.is_empty());
+        assert!(queue.completed(numbers[2], STATUS_CANCELLED, None).broken.is_empty());
+        let loud = accepted(&queue, silent());
+        assert_eq!(queue.completed(loud, STATUS_SUCCESS, None).broken, [rules::RESULT_SILENT]);
+    }
+
+    #[test]
+    fn a_result_of_another_type_is_found() {
+        let queue = Queue::default();
+        let number = accepted(&queue, send(7));
+        let broken =
+            queue.completed(number, STATUS_SUCCESS, Some(NDK_OPERATION_TYPE::NdkOperationTypeRead)).broken;
+        assert_eq!(broken, [rules::RESULT_TYPE]);
+    }
+
+    #[test]
+    fn success_of_a_hopeless_request_is_found_and_failure_is_not() {
+        let queue = Queue::default();
+        let hopeless = || Request { hopeless: Some(rules::TOKEN_STALE), ..send(7) };
+        let numbers = [accepted(&queue, hopeless()), accepted(&queue, hopeless())];
+        assert_eq!(queue.completed(numbers[0], STATUS_SUCCESS, None).broken, [rules::TOKEN_STALE]);
+        assert!(queue.completed(numbers[1], STATUS_CANCELLED, None).broken.is_empty());
+    }
+
+    #[test]
+    fn numbers_go_round() {
+        let queue = Queue::default();
+        queue.state.lock().first = NUMBERS - 1;
+        let numbers = [accepted(&queue, send(7)), accepted(&queue, send(8))];
+        assert_eq!(numbers, [NUMBERS - 1, 0]);
+        assert_eq!(queue.completed(numbers[0], STATUS_SUCCESS, None).context, Some(7));
+        assert_eq!(queue.completed(numbers[1], STATUS_SUCCESS, None).context, Some(8));
+    }
+}

@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// The drivers: the names of their packages in the kit's workspace.
-pub(crate) const DRIVERS: &[&str] = &["softndk"];
+pub(crate) const DRIVERS: &[&str] = &["softndk", "ndkhlk"];
 
 /// The built images.
 pub(crate) struct Images {

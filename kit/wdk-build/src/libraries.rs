@@ -26,8 +26,9 @@ pub(crate) const LINKER_ARGUMENTS: &[&str] = &[
 ];
 
 /// The libraries that every KMDF driver links, in the order in which wdk-build has them, less those that
-/// hold only compiler support for C.
-const BASE: &[&str] = &["ntoskrnl", "hal", "WdfLdr", "WdfDriverEntry"];
+/// hold only compiler support for C. Import libraries have their module's name in lower case, because files
+/// here, other than on Windows, have one spelling.
+const BASE: &[&str] = &["ntoskrnl", "hal", "wdfldr", "WdfDriverEntry"];
 
 /// The blocks that link [`BASE`], as they stand in the bindings.
 pub(crate) fn link_blocks() -> String {

@@ -24,7 +24,8 @@
     test,
     allow(
         clippy::multiple_unsafe_ops_per_block,
-        reason = "a test plays a driver, whose calls belong together"
+        clippy::undocumented_unsafe_blocks,
+        reason = "a test plays a driver: its calls belong together, and break rules on purpose"
     )
 )]
 

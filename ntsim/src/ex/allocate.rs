@@ -68,7 +68,7 @@ exports! {
     }
 }
 
-fn allocate_typed(pool: POOL_TYPE, size: usize, tag: u32) -> *mut c_void {
+pub(super) fn allocate_typed(pool: POOL_TYPE, size: usize, tag: u32) -> *mut c_void {
     let kind = if pool.0 & PAGED != 0 { Kind::Paged } else { Kind::NonPaged };
     if kind == Kind::NonPaged && pool.0 & NO_EXECUTE == 0 {
         executable(pool.0 as u64, tag);

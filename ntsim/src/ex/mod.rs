@@ -1,12 +1,25 @@
 //! The executive: pool memory, rundown protection, lookaside lists, fault injection.
 
 mod allocate;
+mod fast_mutex;
 pub(crate) mod fault;
+mod list;
+pub(crate) mod lookaside;
 pub mod pool;
+mod rundown;
+mod work_item;
 
 use crate::export::Export;
 
 pub use fault::{Faults, inject, injected};
 
 /// The functions of this folder.
-pub(crate) const EXPORTS: &[&[Export]] = &[allocate::EXPORTS];
+pub(crate) const EXPORTS: &[&[Export]] = &[
+    allocate::EXPORTS,
+    fast_mutex::EXPORTS,
+    list::EXPORTS,
+    lookaside::EXPORTS,
+    lookaside::DEFAULT_FUNCTIONS,
+    rundown::EXPORTS,
+    work_item::EXPORTS,
+];

@@ -120,8 +120,10 @@ unsafe fn direct(dpc: *mut KDPC, number: u32) {
 /// # Safety
 /// `dpc` is an initialised DPC.
 unsafe fn queued<'a>(dpc: *mut KDPC) -> &'a AtomicPtr<c_void> {
-    // SAFETY: the caller's promise; from initialisation on the field is only accessed here.
-    unsafe { AtomicPtr::from_ptr(&raw mut (*dpc).DpcData) }
+    // SAFETY: the caller's promise.
+    let data = unsafe { &raw mut (*dpc).DpcData };
+    // SAFETY: from initialisation on the field is only accessed here.
+    unsafe { AtomicPtr::from_ptr(data) }
 }
 
 /// Queues a DPC by `defer`; false if it is queued already.
@@ -155,17 +157,15 @@ pub(super) unsafe fn insert(
 unsafe fn run(context: *mut c_void) {
     let dpc = context.cast::<KDPC>();
     // SAFETY: the caller's promise. What is needed is read before the DPC may be queued again.
-    let (routine, own, argument1, argument2) = unsafe {
-        let known = &*dpc;
-        (known.DeferredRoutine, known.DeferredContext, known.SystemArgument1, known.SystemArgument2)
-    };
+    let known = unsafe { *dpc };
+    let (argument1, argument2) = (known.SystemArgument1, known.SystemArgument2);
     // SAFETY: the caller's promise.
     unsafe { queued(dpc) }.store(ptr::null_mut(), Ordering::Release);
-    match routine {
+    match known.DeferredRoutine {
         // SAFETY: the driver named the routine for exactly this call.
-        Some(routine) => {
-            sched::call_driver("DeferredRoutine", || unsafe { routine(dpc, own, argument1, argument2) })
-        }
+        Some(routine) => sched::call_driver("DeferredRoutine", || unsafe {
+            routine(dpc, known.DeferredContext, argument1, argument2)
+        }),
         None => verifier::report(Finding::new("DpcRoutine").text("a DPC without a routine was queued")),
     }
     debug_assert!(sched::irql() >= Irql::DISPATCH);

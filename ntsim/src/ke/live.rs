@@ -4,6 +4,7 @@ use core::fmt;
 use core::ops::Range;
 
 use super::{dispatcher, timer};
+use crate::ex::lookaside;
 use crate::machine;
 use crate::verifier::Bugcheck;
 
@@ -50,6 +51,11 @@ pub(crate) fn take_objects(range: &Range<usize>) -> Vec<LiveObject> {
             let parameters = [0x100B, address as u64, core::ptr::from_ref(thread) as u64, 0];
             add("a spin lock that is held", address, Some(Bugcheck { code: 0xC4, parameters }));
         }
+    }
+    for address in lookaside::take_within(range) {
+        // Bug check 0xC4, code 0xCC: the list, the block, its size.
+        let parameters = [0xCC, address as u64, range.start as u64, range.len() as u64];
+        add("a lookaside list", address, Some(Bugcheck { code: 0xC4, parameters }));
     }
     let awaited: Vec<_> = dispatcher::lock().awaited().filter(|address| range.contains(address)).collect();
     awaited.into_iter().for_each(|address| add("an object that a thread waits for", address, None));

@@ -17,8 +17,12 @@ exports! {
     /// Initialises an event.
     #[irql(PASSIVE..=HIGH)]
     fn KeInitializeEvent(event: *mut KEVENT, kind: EVENT_TYPE, state: BOOLEAN) {
+        let kind = match kind {
+            EVENT_TYPE::SynchronizationEvent => kind::SYNCHRONIZATION_EVENT,
+            _ => kind::NOTIFICATION_EVENT,
+        };
         // SAFETY: the caller passes an event of its own.
-        unsafe { initialise(event.cast(), kind.0 as u8, size_of::<KEVENT>(), i32::from(state != 0)) };
+        unsafe { initialise(event.cast(), kind, size_of::<KEVENT>(), i32::from(state != 0)) };
     }
 
     /// Signals an event; its state before.

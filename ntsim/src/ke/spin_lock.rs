@@ -16,7 +16,7 @@ const SPINS: u32 = 100;
 ///
 /// # Safety
 /// `lock` is the address of a spin lock that stays where it is while it is in use.
-pub(super) unsafe fn word<'a>(lock: *mut usize) -> &'a AtomicUsize {
+pub(crate) unsafe fn word<'a>(lock: *mut usize) -> &'a AtomicUsize {
     // SAFETY: the caller's promise; a spin lock is accessed through this module only.
     unsafe { AtomicUsize::from_ptr(lock) }
 }

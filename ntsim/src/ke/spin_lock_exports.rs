@@ -89,7 +89,8 @@ exports! {
     #[irql(PASSIVE..=HIGH)]
     fn KeReleaseInStackQueuedSpinLock(handle: *mut KLOCK_QUEUE_HANDLE) {
         // SAFETY: the caller passes the handle with which it took the lock.
-        let (lock, before) = unsafe { ((*handle).LockQueue.Lock, Irql((*handle).OldIrql)) };
+        let KLOCK_QUEUE_HANDLE { LockQueue: queue, OldIrql: before } = unsafe { *handle };
+        let (lock, before) = (queue.Lock, Irql(before));
         // SAFETY: the handle names the lock.
         release_and_lower("KeReleaseInStackQueuedSpinLock", lock, unsafe { word(lock) }, before);
     }
@@ -125,7 +126,8 @@ exports! {
     #[irql(PASSIVE..=HIGH)]
     fn KeReleaseInStackQueuedSpinLockForDpc(handle: *mut KLOCK_QUEUE_HANDLE) {
         // SAFETY: the caller passes the handle with which it took the lock.
-        let (lock, before) = unsafe { ((*handle).LockQueue.Lock, Irql((*handle).OldIrql)) };
+        let KLOCK_QUEUE_HANDLE { LockQueue: queue, OldIrql: before } = unsafe { *handle };
+        let (lock, before) = (queue.Lock, Irql(before));
         // SAFETY: the handle names the lock.
         release_and_lower("KeReleaseInStackQueuedSpinLockForDpc", lock, unsafe { word(lock) }, before);
     }

@@ -91,15 +91,16 @@ pub(crate) fn install() {
 }
 
 extern "C" fn handle(signal: c_int, info: *mut siginfo_t, context: *mut c_void) {
+    // SAFETY: with SA_SIGINFO the kernel passes a valid description.
+    let info = unsafe { &*info };
     // SAFETY: with SA_SIGINFO the kernel passes a valid, aligned machine context.
     let context = unsafe { &*context.cast::<ucontext_t>() };
     let read = |register: c_int| context.uc_mcontext.gregs[register as usize] as u64;
     let fault = Fault {
         signal,
-        // SAFETY: with SA_SIGINFO the kernel passes a valid description.
-        code: unsafe { (*info).si_code },
+        code: info.si_code,
         // SAFETY: the signals that this is installed for carry an address.
-        address: unsafe { (*info).si_addr() } as u64,
+        address: unsafe { info.si_addr() } as u64,
         error: read(libc::REG_ERR),
         ip: read(libc::REG_RIP),
         registers: REGISTERS.map(read),

@@ -2,9 +2,9 @@
 
 use core::fmt;
 use core::mem::MaybeUninit;
+use core::sync::atomic::Ordering;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use sys::status::NTSTATUS;
 use sys::wdm::{DRIVER_EXTENSION, DRIVER_OBJECT, PDRIVER_INITIALIZE, UNICODE_STRING};

@@ -31,7 +31,7 @@ pub(super) fn map(path: &Path) -> Result<Image, LoadError> {
         return Err(bad(format!("it is for machine {:#x}", header.machine.get(LE).0)));
     }
     let optional = &file.nt_headers().optional_header;
-    if optional.section_alignment.get(LE) as usize % PAGE != 0 {
+    if !(optional.section_alignment.get(LE) as usize).is_multiple_of(PAGE) {
         return Err(bad("its sections are not page aligned".into()));
     }
     let size = (optional.size_of_image.get(LE) as usize).next_multiple_of(PAGE);

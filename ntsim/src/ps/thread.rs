@@ -139,8 +139,8 @@ unsafe fn run(routine: PKSTART_ROUTINE, context: *mut c_void) {
         let text = format!("a system thread ended with the spin lock at {lock:#x} held");
         verifier::report(Finding::new("SpinLock").bugcheck(Bugcheck { code: 0xC4, parameters }).text(text));
     }
-    thread.signal_end();
     ob::dereference(address(thread));
+    thread.signal_end();
 }
 
 /// The threads that run from routines of `image`, after giving them time for their last instructions.

@@ -180,12 +180,14 @@ impl Conversion {
         if wide {
             let first = address as *const u16;
             // SAFETY: the caller's promise; reading stops at the terminator or the limit.
-            let units = (0..limit).map(|at| unsafe { *first.add(at) }).take_while(|unit| *unit != 0);
+            let units =
+                (0..limit).map(|at| unsafe { first.wrapping_add(at).read() }).take_while(|unit| *unit != 0);
             return String::from_utf16_lossy(&units.collect::<Vec<_>>());
         }
         let first = address as *const u8;
         // SAFETY: the caller's promise; reading stops at the terminator or the limit.
-        let bytes = (0..limit).map(|at| unsafe { *first.add(at) }).take_while(|byte| *byte != 0);
+        let bytes =
+            (0..limit).map(|at| unsafe { first.wrapping_add(at).read() }).take_while(|byte| *byte != 0);
         String::from_utf8_lossy(&bytes.collect::<Vec<_>>()).into_owned()
     }
 }

@@ -6,7 +6,6 @@ use core::arch::naked_asm;
 use core::ffi::c_char;
 
 use parking_lot::Mutex;
-use sys::wdm::signature;
 
 use self::format::Arguments;
 use crate::export::{Export, exports};
@@ -59,7 +58,7 @@ exports! {
     #[irql(PASSIVE..=HIGH)]
     fn print_filtered(arguments: *const u64) -> u32 {
         // SAFETY: as above; the format is the third argument.
-        unsafe { log(arguments.add(2)) }
+        unsafe { log(arguments.wrapping_add(2)) }
     }
 }
 
@@ -68,8 +67,10 @@ exports! {
 unsafe fn log(arguments: *const u64) -> u32 {
     // SAFETY: the caller's promise.
     let format = unsafe { *arguments } as *const c_char;
+    // SAFETY: as above; the format says how many follow.
+    let arguments = unsafe { Arguments::new(arguments.wrapping_add(1)) };
     // SAFETY: as above.
-    let text = unsafe { format::format(format, Arguments::new(arguments.add(1))) };
+    let text = unsafe { format::format(format, arguments) };
     machine::current().log.add(text);
     0
 }
@@ -113,6 +114,8 @@ const fn entry(name: &'static str, function: unsafe extern "win64" fn() -> u32) 
 
 #[cfg(test)]
 mod tests {
+    use sys::wdm::signature;
+
     use super::*;
     use crate::Machine;
 

@@ -69,7 +69,9 @@ impl<K: Kernel> Table<K> {
     /// Adds chunk number `expected`, unless another thread was faster.
     fn grow(&self, expected: u32) -> Result<(), NoMemory> {
         let base = expected.saturating_mul(CHUNK);
-        let chunk: NonNull<Chunk<K>> = heap::place(core::array::from_fn(|_| Slot::new()))?;
+        // Made slot by slot in its place: a chunk is larger than a kernel stack should ever hold.
+        let slots = heap::vector(CHUNK as usize, |_| Slot::<K>::new())?;
+        let chunk: NonNull<Chunk<K>> = NonNull::from(slots.leak()).cast();
         // SAFETY: placed just now, and nobody else knows it.
         for (slot, index) in unsafe { chunk.as_ref() }.iter().zip(base..) {
             let last = index.wrapping_add(1) == base.saturating_add(CHUNK);
@@ -155,7 +157,7 @@ impl<K: Kernel> Drop for Table<K> {
     fn drop(&mut self) {
         for chunk in &mut self.chunks {
             if let Some(chunk) = NonNull::new(*chunk.get_mut()) {
-                // SAFETY: published chunks came from `place`; the table has no user left.
+                // SAFETY: published chunks came from `grow`; the table has no user left.
                 unsafe { release(chunk) };
             }
         }

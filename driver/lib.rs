@@ -1,18 +1,53 @@
-//! softndk.sys.
+//! softndk.sys: an NDIS miniport driver whose adapters offer RDMA (NDKPI).
+//!
+//! This crate is glue, and only that: it turns what NDIS, the framework and the kernel call or hand over
+//! into calls of the provider, and back. What RDMA is lives in `provider`.
+//!
+//! | module | is |
+//! |---|---|
+//! | [`driver`] | loading and unloading |
+//! | [`miniport`] | the entry points that NDIS calls: raw arguments in, a safe call, a status out |
+//! | [`adapter`] | one network adapter: how it comes, what it says about itself, how it goes |
+//! | [`oid`] | what NDIS asks of an adapter and tells it |
+//! | [`segment`] | the Ethernet that the driver's adapters share |
+//! | [`rdma`] | an adapter's RDMA side: enabled or not, opened and closed |
+//! | [`addresses`] | which IP addresses an adapter has |
+//! | [`kernel`] | the kernel that the provider asks for |
+//! | [`work`], [`framework`], [`heap`], [`nt`] | what the others use of NDIS, KMDF, the pool and the kernel |
+//!
+//! Locks: the segment's list of stations, then one station's state. Nothing is called out of the driver,
+//! and no other lock is taken, under either. All other locks are taken alone.
+
 #![cfg(windows)]
 #![no_std]
 
 extern crate alloc;
 extern crate wdk_panic as _;
 
+mod adapter;
+mod addresses;
+mod driver;
+mod framework;
+mod heap;
+mod kernel;
+mod miniport;
+mod nt;
+mod oid;
+mod rdma;
+mod segment;
+mod work;
+
+use sys::status::{NTSTATUS, STATUS_SUCCESS};
 use wdk_alloc::WdkAllocator;
-use wdk_sys::{DRIVER_OBJECT, NTSTATUS, PCUNICODE_STRING, STATUS_SUCCESS};
 
 /// Rust's allocations come from nonpaged pool.
 #[global_allocator]
 static ALLOCATOR: WdkAllocator = WdkAllocator;
 
-/// The entry point that the framework's stub calls.
+/// The tag of what NDIS and the framework allocate for the driver.
+const POOL_TAG: u32 = u32::from_ne_bytes(*b"sndk");
+
+/// The entry point that the framework's stub calls. PASSIVE_LEVEL.
 ///
 /// # Safety
 ///
@@ -20,9 +55,12 @@ static ALLOCATOR: WdkAllocator = WdkAllocator;
 // SAFETY: the framework's stub names this symbol, and no other crate defines it.
 #[unsafe(export_name = "DriverEntry")]
 pub unsafe extern "system" fn driver_entry(
-    _driver: &mut DRIVER_OBJECT,
-    _registry_path: PCUNICODE_STRING,
+    object: *mut nt::DRIVER_OBJECT,
+    registry_path: nt::PCUNICODE_STRING,
 ) -> NTSTATUS {
-    wdk::println!("softndk: loaded");
-    STATUS_SUCCESS
+    // SAFETY: these are the entry point's arguments.
+    match unsafe { driver::load(object, registry_path) } {
+        Ok(()) => STATUS_SUCCESS,
+        Err(status) => status,
+    }
 }

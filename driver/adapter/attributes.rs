@@ -1,0 +1,182 @@
+//! What an adapter tells NDIS about itself when it is initialised.
+
+use core::ptr::{null, null_mut};
+
+use provider::Port;
+use sys::ndis::{
+    self, NDIS_HANDLE, NDIS_INTERFACE_TYPE, NDIS_MEDIUM, NDIS_MINIPORT_ADAPTER_GENERAL_ATTRIBUTES,
+    NDIS_MINIPORT_ADAPTER_NDK_ATTRIBUTES, NDIS_MINIPORT_ADAPTER_REGISTRATION_ATTRIBUTES,
+    NDIS_NDK_CAPABILITIES, NDIS_PHYSICAL_MEDIUM, NDIS_SUPPORTED_PAUSE_FUNCTIONS, NET_IF_ACCESS_TYPE,
+    NET_IF_CONNECTION_TYPE, NET_IF_DIRECTION_TYPE, NET_IF_MEDIA_CONNECT_STATE, NET_IF_MEDIA_DUPLEX_STATE,
+};
+use sys::ndk::NDK_VERSION_2_1;
+use sys::status::{NDIS_STATUS, NDIS_STATUS_SUCCESS};
+use sys::wdm::{FALSE, ULONG};
+
+use super::Adapter;
+use crate::kernel::Windows;
+use crate::miniport::header;
+use crate::oid;
+use crate::segment::{Address, LONGEST, MTU, MULTICAST_ADDRESSES, SUPPORTED_FILTERS};
+
+/// The speed that the link claims, in bits per second: 10 Gbit/s. There is no link; but below this speed
+/// SMB does not take an interface for a fast one.
+const LINK_SPEED: u64 = 10_000_000_000;
+
+/// The most objects of a kind. There is no limit but memory, and the structure wants a number.
+const MANY: ULONG = 1 << 16;
+
+/// Sets all attributes, in the order that NDIS wants. PASSIVE_LEVEL.
+///
+/// # Errors
+///
+/// Those of NDIS.
+///
+/// # Safety
+///
+/// NDIS is initialising the adapter, which stays where it is until it is halted.
+pub(super) unsafe fn set(adapter: &Adapter) -> Result<(), NDIS_STATUS> {
+    // SAFETY: as the caller promises.
+    unsafe { registration(adapter) }?;
+    // SAFETY: as the caller promises.
+    unsafe { general(adapter) }?;
+    // SAFETY: as the caller promises.
+    unsafe { ndk(adapter) }
+}
+
+/// Sets one block of attributes.
+///
+/// # Safety
+///
+/// NDIS is initialising the adapter, and `T` is what the block's head says.
+unsafe fn set_block<T>(adapter: NDIS_HANDLE, block: &T) -> Result<(), NDIS_STATUS> {
+    // SAFETY: as the caller promises. NDIS reads as much as the head says and keeps a copy.
+    let status = unsafe { ndis::NdisMSetMiniportAttributes(adapter, (&raw const *block).cast()) };
+    if status == NDIS_STATUS_SUCCESS { Ok(()) } else { Err(status) }
+}
+
+/// Registers the adapter's context.
+///
+/// # Safety
+///
+/// As [`set`].
+unsafe fn registration(adapter: &Adapter) -> Result<(), NDIS_STATUS> {
+    let block = NDIS_MINIPORT_ADAPTER_REGISTRATION_ATTRIBUTES {
+        Header: header(
+            ndis::NDIS_OBJECT_TYPE_MINIPORT_ADAPTER_REGISTRATION_ATTRIBUTES,
+            ndis::NDIS_MINIPORT_ADAPTER_REGISTRATION_ATTRIBUTES_REVISION_2,
+            ndis::NDIS_SIZEOF_MINIPORT_ADAPTER_REGISTRATION_ATTRIBUTES_REVISION_2,
+        ),
+        MiniportAdapterContext: (&raw const *adapter).cast_mut().cast(),
+        AttributeFlags: ndis::NDIS_MINIPORT_ATTRIBUTES_NDIS_WDM
+            | ndis::NDIS_MINIPORT_ATTRIBUTES_SURPRISE_REMOVE_OK
+            | ndis::NDIS_MINIPORT_ATTRIBUTES_NO_PAUSE_ON_SUSPEND,
+        CheckForHangTimeInSeconds: 0,
+        InterfaceType: NDIS_INTERFACE_TYPE::NdisInterfaceInternal,
+    };
+    // SAFETY: as the caller promises; the block is what its head says.
+    unsafe { set_block(adapter.handle, &block) }
+}
+
+/// Says what kind of adapter it is.
+///
+/// # Safety
+///
+/// As [`set`].
+unsafe fn general(adapter: &Adapter) -> Result<(), NDIS_STATUS> {
+    let block = NDIS_MINIPORT_ADAPTER_GENERAL_ATTRIBUTES {
+        Header: header(
+            ndis::NDIS_OBJECT_TYPE_MINIPORT_ADAPTER_GENERAL_ATTRIBUTES,
+            ndis::NDIS_MINIPORT_ADAPTER_GENERAL_ATTRIBUTES_REVISION_2,
+            ndis::NDIS_SIZEOF_MINIPORT_ADAPTER_GENERAL_ATTRIBUTES_REVISION_2,
+        ),
+        Flags: 0,
+        MediaType: NDIS_MEDIUM::NdisMedium802_3,
+        PhysicalMediumType: NDIS_PHYSICAL_MEDIUM::NdisPhysicalMedium802_3,
+        MtuSize: const { MTU as ULONG },
+        MaxXmitLinkSpeed: LINK_SPEED,
+        XmitLinkSpeed: LINK_SPEED,
+        MaxRcvLinkSpeed: LINK_SPEED,
+        RcvLinkSpeed: LINK_SPEED,
+        MediaConnectState: NET_IF_MEDIA_CONNECT_STATE::MediaConnectStateConnected,
+        MediaDuplexState: NET_IF_MEDIA_DUPLEX_STATE::MediaDuplexStateFull,
+        LookaheadSize: const { LONGEST as ULONG },
+        PowerManagementCapabilities: null_mut(),
+        MacOptions: ndis::NDIS_MAC_OPTION_COPY_LOOKAHEAD_DATA
+            | ndis::NDIS_MAC_OPTION_TRANSFERS_NOT_PEND
+            | ndis::NDIS_MAC_OPTION_NO_LOOPBACK
+            | ndis::NDIS_MAC_OPTION_FULL_DUPLEX,
+        SupportedPacketFilters: SUPPORTED_FILTERS,
+        MaxMulticastListSize: const { MULTICAST_ADDRESSES as ULONG },
+        MacAddressLength: const { size_of::<Address>() as u16 },
+        PermanentMacAddress: padded(adapter.permanent),
+        CurrentMacAddress: padded(adapter.station.address()),
+        RecvScaleCapabilities: null_mut(),
+        AccessType: NET_IF_ACCESS_TYPE::NET_IF_ACCESS_BROADCAST,
+        DirectionType: NET_IF_DIRECTION_TYPE::NET_IF_DIRECTION_SENDRECEIVE,
+        ConnectionType: NET_IF_CONNECTION_TYPE::NET_IF_CONNECTION_DEDICATED,
+        IfType: ndis::IF_TYPE_ETHERNET_CSMACD,
+        IfConnectorPresent: FALSE,
+        SupportedStatistics: oid::SUPPORTED_STATISTICS,
+        SupportedPauseFunctions: NDIS_SUPPORTED_PAUSE_FUNCTIONS::NdisPauseFunctionsUnsupported
+            .0
+            .cast_unsigned(),
+        DataBackFillSize: 0,
+        ContextBackFillSize: 0,
+        SupportedOidList: oid::SUPPORTED.as_ptr(),
+        SupportedOidListLength: const { size_of_val(oid::SUPPORTED) as ULONG },
+        AutoNegotiationFlags: 0,
+        // The adapter cannot wake the machine; NDIS halts it when the machine goes to sleep.
+        PowerManagementCapabilitiesEx: null(),
+    };
+    // SAFETY: as the caller promises; the block is what its head says.
+    unsafe { set_block(adapter.handle, &block) }
+}
+
+/// Says what it can do by RDMA, also while that is disabled (NDIS-1).
+///
+/// # Safety
+///
+/// As [`set`].
+unsafe fn ndk(adapter: &Adapter) -> Result<(), NDIS_STATUS> {
+    let info = Port::<Windows>::adapter_info(NDK_VERSION_2_1);
+    let capabilities = NDIS_NDK_CAPABILITIES {
+        Header: header(
+            ndis::NDIS_OBJECT_TYPE_DEFAULT,
+            ndis::NDIS_NDK_CAPABILITIES_REVISION_1,
+            ndis::NDIS_SIZEOF_NDK_CAPABILITIES_REVISION_1,
+        ),
+        Flags: 0,
+        MaxQpCount: MANY,
+        MaxCqCount: MANY,
+        MaxMrCount: MANY,
+        MaxPdCount: MANY,
+        MaxInboundReadLimit: info.MaxInboundReadLimit,
+        MaxOutboundReadLimit: info.MaxOutboundReadLimit,
+        MaxMwCount: 0,
+        MaxSrqCount: 0,
+        // Every counter that is documented is kept (NDIS-4).
+        MissingCounterMask: 0,
+        NdkInfo: &raw const info,
+    };
+    let block = NDIS_MINIPORT_ADAPTER_NDK_ATTRIBUTES {
+        Header: header(
+            ndis::NDIS_OBJECT_TYPE_MINIPORT_ADAPTER_NDK_ATTRIBUTES,
+            ndis::NDIS_MINIPORT_ADAPTER_NDK_ATTRIBUTES_REVISION_1,
+            ndis::NDIS_SIZEOF_MINIPORT_ADAPTER_NDK_ATTRIBUTES_REVISION_1,
+        ),
+        Enabled: adapter.rdma.port().enabled().into(),
+        NdkCapabilities: &raw const capabilities,
+    };
+    // SAFETY: as the caller promises; the block is what its head says.
+    unsafe { set_block(adapter.handle, &block) }
+}
+
+/// An address in the room that NDIS has for one.
+fn padded(address: Address) -> [u8; ndis::NDIS_MAX_PHYS_ADDRESS_LENGTH as usize] {
+    let mut room = [0; ndis::NDIS_MAX_PHYS_ADDRESS_LENGTH as usize];
+    for (to, from) in room.iter_mut().zip(address.0) {
+        *to = from;
+    }
+    room
+}

@@ -1,0 +1,107 @@
+//! What the administrator has set for an adapter (NDIS-5).
+
+use core::ptr::{NonNull, null_mut};
+
+use sys::ndis::{self, NDIS_CONFIGURATION_OBJECT, NDIS_HANDLE, NDIS_PARAMETER_TYPE, NDIS_STRING};
+use sys::status::NDIS_STATUS_SUCCESS;
+
+use crate::miniport::header;
+use crate::segment::Address;
+
+/// The `*NetworkDirectTechnology` that the provider speaks: iWARP.
+const IWARP: u32 = 1;
+
+/// An adapter's settings.
+pub(crate) struct Configuration {
+    /// Whether RDMA may be enabled: `*NetworkDirect` is 1 and `*NetworkDirectTechnology`, if there is
+    /// one, iWARP.
+    pub(super) network_direct: bool,
+    /// The Ethernet address to use in place of the adapter's own, if it is a legal one.
+    pub(super) address: Option<Address>,
+}
+
+impl Configuration {
+    /// Reads the settings; what cannot be read is as the INF sets it. PASSIVE_LEVEL.
+    ///
+    /// # Safety
+    ///
+    /// NDIS is initialising the adapter with this handle.
+    pub(super) unsafe fn read(adapter: NDIS_HANDLE) -> Self {
+        // SAFETY: as the caller promises.
+        let Some(open) = (unsafe { Open::new(adapter) }) else {
+            return Self { network_direct: true, address: None };
+        };
+        let enabled = open.integer(b"*NetworkDirect").is_none_or(|value| value != 0);
+        let technology = open.integer(b"*NetworkDirectTechnology").is_none_or(|value| value == IWARP);
+        Self { network_direct: enabled && technology, address: open.network_address() }
+    }
+}
+
+/// An adapter's open configuration.
+struct Open(NDIS_HANDLE);
+
+impl Open {
+    /// Opens it; `None` if NDIS cannot.
+    ///
+    /// # Safety
+    ///
+    /// As [`Configuration::read`].
+    unsafe fn new(adapter: NDIS_HANDLE) -> Option<Self> {
+        let object = NDIS_CONFIGURATION_OBJECT {
+            Header: header(
+                ndis::NDIS_OBJECT_TYPE_CONFIGURATION_OBJECT,
+                ndis::NDIS_CONFIGURATION_OBJECT_REVISION_1,
+                ndis::NDIS_SIZEOF_CONFIGURATION_OBJECT_REVISION_1,
+            ),
+            NdisHandle: adapter,
+            Flags: 0,
+        };
+        let mut handle = null_mut();
+        // SAFETY: the handle is an adapter's, as the caller promises; the place for the result is a local.
+        let status = unsafe { ndis::NdisOpenConfigurationEx(&raw const object, &raw mut handle) };
+        (status == NDIS_STATUS_SUCCESS).then_some(Self(handle))
+    }
+
+    /// The value of a keyword, if it is there and an integer.
+    fn integer<const N: usize>(&self, keyword: &[u8; N]) -> Option<u32> {
+        let mut text = keyword.map(u16::from);
+        let length = u16::try_from(size_of_val(&text)).ok()?;
+        let keyword = NDIS_STRING { Length: length, MaximumLength: length, Buffer: text.as_mut_ptr() };
+        let (mut status, mut value) = (0, null_mut());
+        // SAFETY: the handle is open; the places for the results are locals.
+        unsafe {
+            ndis::NdisReadConfiguration(
+                &raw mut status,
+                &raw mut value,
+                self.0,
+                &raw const keyword,
+                NDIS_PARAMETER_TYPE::NdisParameterInteger,
+            );
+        }
+        let value = NonNull::new(value).filter(|_| status == NDIS_STATUS_SUCCESS)?;
+        // SAFETY: the value lives until the configuration is closed.
+        let value = unsafe { value.as_ref() };
+        // SAFETY: an integer was asked for.
+        Some(unsafe { value.ParameterData.IntegerData })
+    }
+
+    /// The Ethernet address that the administrator has set, if it is one that a station can have.
+    fn network_address(&self) -> Option<Address> {
+        let (mut status, mut bytes, mut length) = (0, null_mut(), 0);
+        // SAFETY: the handle is open; the places for the results are locals.
+        unsafe {
+            ndis::NdisReadNetworkAddress(&raw mut status, &raw mut bytes, &raw mut length, self.0);
+        }
+        let bytes = NonNull::new(bytes).filter(|_| status == NDIS_STATUS_SUCCESS && length == 6)?;
+        // SAFETY: the address has as many bytes as was said, and lives until the configuration is closed.
+        let address = Address(unsafe { bytes.cast().read() });
+        address.is_local_station().then_some(address)
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        // SAFETY: the handle is open, and no value that was read from it is used any more.
+        unsafe { ndis::NdisCloseConfiguration(self.0) };
+    }
+}

@@ -1,0 +1,189 @@
+//! One network adapter.
+
+mod attributes;
+mod configuration;
+
+use alloc::boxed::Box;
+use core::ptr::{NonNull, null_mut};
+
+use lock_api::RawMutex as _;
+use sys::ndis::{self, NDIS_HANDLE, NDIS_MINIPORT_INIT_PARAMETERS};
+use sys::netioapi::NET_LUID;
+use sys::status::{NDIS_STATUS, NDIS_STATUS_RESOURCES};
+
+use crate::addresses::{self, Watch};
+use crate::framework::{Device, Stack};
+use crate::heap::boxed;
+use crate::kernel::{Lock, SpinLock};
+use crate::rdma::Rdma;
+use crate::segment::{self, Address, Station};
+use crate::work::Work;
+use crate::{driver, nt};
+use configuration::Configuration;
+
+/// A network adapter: what lives from its initialisation to its halt.
+pub(crate) struct Adapter {
+    handle: NDIS_HANDLE,
+    interface: NET_LUID,
+    /// The Ethernet address that it was made with; the station has the one in use.
+    permanent: Address,
+    station: Station,
+    rdma: Rdma,
+    /// Tells the port which IP addresses the interface has now.
+    readdress: Work,
+    watch: Lock<Option<Watch>>,
+    /// The framework's view of the adapter, kept until the adapter goes.
+    _device: Device,
+}
+
+impl Adapter {
+    /// Initialises an adapter, which NDIS then knows by its address. PASSIVE_LEVEL.
+    ///
+    /// # Errors
+    ///
+    /// Those of NDIS and of the framework, and `NDIS_STATUS_RESOURCES`; everything is undone then.
+    ///
+    /// # Safety
+    ///
+    /// NDIS is initialising the adapter with this handle.
+    pub(crate) unsafe fn initialize(
+        handle: NDIS_HANDLE,
+        parameters: &NDIS_MINIPORT_INIT_PARAMETERS,
+    ) -> Result<(), NDIS_STATUS> {
+        // SAFETY: as the caller promises.
+        let adapter = unsafe { Self::new(handle, parameters) }?;
+        let place = NonNull::from(Box::leak(boxed(adapter).ok_or(NDIS_STATUS_RESOURCES)?));
+        // SAFETY: the adapter is in its place, and nobody knows it yet.
+        let started = unsafe { Self::start(place) };
+        if started.is_err() {
+            // SAFETY: the adapter is in a box, and NDIS does not use one whose initialisation fails.
+            unsafe { Self::halt(place) };
+        }
+        started
+    }
+
+    /// Gives an adapter up. PASSIVE_LEVEL.
+    ///
+    /// # Safety
+    ///
+    /// The adapter came from [`Adapter::initialize`], and NDIS does not use it any more.
+    pub(crate) unsafe fn halt(place: NonNull<Self>) {
+        // SAFETY: the adapter lives; those whom `stop` stops may still use it.
+        unsafe { place.as_ref() }.stop();
+        // SAFETY: the address is that of a box, and now nobody else has it.
+        drop(unsafe { Box::from_raw(place.as_ptr()) });
+    }
+
+    /// Makes the parts of an adapter.
+    ///
+    /// # Safety
+    ///
+    /// As [`Adapter::initialize`].
+    unsafe fn new(
+        handle: NDIS_HANDLE,
+        parameters: &NDIS_MINIPORT_INIT_PARAMETERS,
+    ) -> Result<Self, NDIS_STATUS> {
+        // SAFETY: as the caller promises.
+        let stack = unsafe { stack(handle) };
+        // SAFETY: as the caller promises.
+        let device = unsafe { driver::device(&stack) }?;
+        // SAFETY: as the caller promises.
+        let configuration = unsafe { Configuration::read(handle) };
+        let permanent = Address::local(index(parameters.NetLuid));
+        let current = configuration.address.unwrap_or(permanent);
+        let readdress = Work::new(handle, Self::readdress).ok_or(NDIS_STATUS_RESOURCES)?;
+        Ok(Self {
+            handle,
+            interface: parameters.NetLuid,
+            permanent,
+            station: Station::new(handle, current).ok_or(NDIS_STATUS_RESOURCES)?,
+            rdma: Rdma::new(handle, configuration.network_direct)?,
+            readdress,
+            watch: Lock::const_new(SpinLock::INIT, None),
+            _device: device,
+        })
+    }
+
+    /// Sets the adapter going, as far as it goes; [`Adapter::stop`] undoes it from any point on.
+    ///
+    /// # Safety
+    ///
+    /// The adapter is in the place where it stays until it is stopped.
+    unsafe fn start(place: NonNull<Self>) -> Result<(), NDIS_STATUS> {
+        // SAFETY: the adapter lives.
+        let adapter = unsafe { place.as_ref() };
+        adapter.readdress.initialise(place);
+        adapter.rdma.initialise(place);
+        adapter.station.initialise();
+        // SAFETY: NDIS is initialising the adapter.
+        unsafe { attributes::set(adapter) }?;
+        segment::join(&adapter.station)?;
+        // SAFETY: the work stays where it is until `stop` has dropped the watch.
+        let watch = unsafe { Watch::new(&adapter.readdress) }?;
+        *adapter.watch.lock() = Some(watch);
+        adapter.readdress();
+        Ok(())
+    }
+
+    /// Ends whatever uses the adapter beside NDIS. PASSIVE_LEVEL.
+    fn stop(&self) {
+        let watch = self.watch.lock().take();
+        drop(watch);
+        segment::leave(&self.station);
+        // A deferred call of the station may be queued, though there is nothing left for it to do.
+        // SAFETY: the level is PASSIVE_LEVEL.
+        unsafe { nt::KeFlushQueuedDpcs() };
+        self.readdress.finish();
+        self.rdma.finish();
+    }
+
+    /// Tells the port which IP addresses the interface has now. If that fails, the port keeps those that
+    /// it had; the next change tries again.
+    fn readdress(&self) {
+        if let Ok(addresses) = addresses::of(self.interface) {
+            let _kept_if_memory_ran_out = self.rdma.port().set_addresses(&addresses);
+        }
+    }
+
+    /// The Ethernet address that it was made with.
+    pub(crate) const fn permanent_address(&self) -> Address {
+        self.permanent
+    }
+
+    /// Its end of the Ethernet segment.
+    pub(crate) const fn station(&self) -> &Station {
+        &self.station
+    }
+
+    /// Its RDMA side.
+    pub(crate) const fn rdma(&self) -> &Rdma {
+        &self.rdma
+    }
+}
+
+/// The devices that make an adapter.
+///
+/// # Safety
+///
+/// NDIS is initialising the adapter with this handle.
+unsafe fn stack(handle: NDIS_HANDLE) -> Stack {
+    let (mut physical, mut functional, mut next) = (null_mut(), null_mut(), null_mut());
+    // SAFETY: the handle is an adapter's, as the caller promises; the places are locals.
+    unsafe {
+        ndis::NdisMGetDeviceProperty(
+            handle,
+            &raw mut physical,
+            &raw mut functional,
+            &raw mut next,
+            null_mut(),
+            null_mut(),
+        );
+    }
+    Stack { functional, next, physical }
+}
+
+/// The number of an interface among those of its type (the `NetLuidIndex` of `NET_LUID`: bits 24 to 47).
+const fn index(interface: NET_LUID) -> u32 {
+    let [_, _, _, a, b, c, _, _] = interface.Value.to_le_bytes();
+    u32::from_le_bytes([a, b, c, 0])
+}

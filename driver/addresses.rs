@@ -1,0 +1,136 @@
+//! Which IP addresses an adapter has, as TCP/IP sees it.
+
+use alloc::vec::Vec;
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use core::ptr::{NonNull, null_mut};
+
+use sys::netioapi::{
+    self, MIB_NOTIFICATION_TYPE, MIB_UNICASTIPADDRESS_ROW, MIB_UNICASTIPADDRESS_TABLE, NET_LUID, NL_DAD_STATE,
+};
+use sys::sockaddr::{AF_INET, AF_INET6, AF_UNSPEC, SOCKADDR_INET};
+use sys::status::{NT_SUCCESS, NTSTATUS, STATUS_INSUFFICIENT_RESOURCES};
+use sys::wdm::{FALSE, HANDLE, PVOID};
+
+use crate::work::Work;
+
+/// A registration for changes of the machine's addresses; each change requests the work.
+pub(crate) struct Watch(HANDLE);
+
+// SAFETY: the handle may be used on any thread.
+unsafe impl Send for Watch {}
+// SAFETY: the handle is only kept.
+unsafe impl Sync for Watch {}
+
+impl Watch {
+    /// Begins to watch. PASSIVE_LEVEL.
+    ///
+    /// # Errors
+    ///
+    /// Those of the address table.
+    ///
+    /// # Safety
+    ///
+    /// The work stays where it is until the watch is dropped.
+    pub(crate) unsafe fn new(work: &Work) -> Result<Self, NTSTATUS> {
+        let mut handle = null_mut();
+        // SAFETY: the callback gets the work, which outlives the registration, as the caller promises.
+        let status = unsafe {
+            netioapi::NotifyUnicastIpAddressChange(
+                AF_UNSPEC,
+                Some(changed),
+                (&raw const *work).cast_mut().cast(),
+                FALSE,
+                &raw mut handle,
+            )
+        };
+        if NT_SUCCESS(status) { Ok(Self(handle)) } else { Err(status) }
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        // This waits for a callback that is running. The callback itself waits for nothing.
+        // SAFETY: the handle is that of a registration, which ends here.
+        let _there_is_such_a_registration = unsafe { netioapi::CancelMibChangeNotify2(self.0) };
+    }
+}
+
+/// Some address has changed; which one, the work will see.
+unsafe extern "win64" fn changed(
+    context: PVOID,
+    _row: *const MIB_UNICASTIPADDRESS_ROW,
+    _kind: MIB_NOTIFICATION_TYPE,
+) {
+    // SAFETY: the context is the work that the registration was made with, which outlives it.
+    unsafe { &*context.cast::<Work>() }.request();
+}
+
+/// The addresses that an interface has and may use now. PASSIVE_LEVEL.
+///
+/// # Errors
+///
+/// Those of the address table, and `STATUS_INSUFFICIENT_RESOURCES`.
+pub(crate) fn of(interface: NET_LUID) -> Result<Vec<IpAddr>, NTSTATUS> {
+    let table = Table::read()?;
+    let mut addresses = Vec::new();
+    let own = table.rows().iter().filter(|row| row.InterfaceLuid == interface && usable(row));
+    for address in own.filter_map(|row| ip_address(&row.Address)) {
+        addresses.try_reserve(1).map_err(|_| STATUS_INSUFFICIENT_RESOURCES)?;
+        addresses.push(address);
+    }
+    Ok(addresses)
+}
+
+/// Whether the address is known to be nobody else's.
+fn usable(row: &MIB_UNICASTIPADDRESS_ROW) -> bool {
+    matches!(row.DadState, NL_DAD_STATE::IpDadStatePreferred | NL_DAD_STATE::IpDadStateDeprecated)
+}
+
+/// The address of a socket address; `None` for another family.
+fn ip_address(address: &SOCKADDR_INET) -> Option<IpAddr> {
+    // SAFETY: the family comes first in every member.
+    match unsafe { address.si_family } {
+        AF_INET => {
+            // SAFETY: the family says which member is meant.
+            let ipv4 = unsafe { address.Ipv4 };
+            Some(Ipv4Addr::from(ipv4.sin_addr.S_addr.to_ne_bytes()).into())
+        }
+        AF_INET6 => {
+            // SAFETY: the family says which member is meant.
+            let ipv6 = unsafe { address.Ipv6 };
+            Some(Ipv6Addr::from(ipv6.sin6_addr.Byte).into())
+        }
+        _ => None,
+    }
+}
+
+/// The machine's table of addresses.
+struct Table(NonNull<MIB_UNICASTIPADDRESS_TABLE>);
+
+impl Table {
+    fn read() -> Result<Self, NTSTATUS> {
+        let mut table = null_mut();
+        // SAFETY: the place for the result is a local's.
+        let status = unsafe { netioapi::GetUnicastIpAddressTable(AF_UNSPEC, &raw mut table) };
+        if !NT_SUCCESS(status) {
+            return Err(status);
+        }
+        NonNull::new(table).map(Self).ok_or(STATUS_INSUFFICIENT_RESOURCES)
+    }
+
+    fn rows(&self) -> &[MIB_UNICASTIPADDRESS_ROW] {
+        // SAFETY: the table is ours until it is freed. Its address keeps the provenance of all rows.
+        let count = unsafe { (&raw const (*self.0.as_ptr()).NumEntries).read() };
+        // SAFETY: as above.
+        let first = unsafe { &raw const (*self.0.as_ptr()).Table };
+        // SAFETY: as many rows as the table says follow each other from the first on.
+        unsafe { core::slice::from_raw_parts(first.cast(), count as usize) }
+    }
+}
+
+impl Drop for Table {
+    fn drop(&mut self) {
+        // SAFETY: the table came from the call that says to free it so, and is not used any more.
+        unsafe { netioapi::FreeMibTable(self.0.as_ptr().cast()) };
+    }
+}

@@ -1,0 +1,218 @@
+//! The entry points that NDIS calls.
+//!
+//! Each turns its raw arguments into references, calls a safe function and returns what that says.
+
+use core::ptr::NonNull;
+
+use sys::ndis::{
+    self, NDIS_DEVICE_PNP_EVENT, NDIS_HALT_ACTION, NDIS_HANDLE, NDIS_MINIPORT_DRIVER_CHARACTERISTICS,
+    NDIS_MINIPORT_INIT_PARAMETERS, NDIS_MINIPORT_PAUSE_PARAMETERS, NDIS_MINIPORT_RESTART_PARAMETERS,
+    NDIS_NDK_PROVIDER_CHARACTERISTICS, NDIS_OBJECT_HEADER, NDIS_OID_REQUEST,
+    NDIS_OPEN_NDK_ADAPTER_PARAMETERS, NDIS_PORT_NUMBER, NDIS_SHUTDOWN_ACTION, NET_BUFFER_LIST,
+    NET_DEVICE_PNP_EVENT,
+};
+use sys::ndk::NDK_ADAPTER;
+use sys::status::{NDIS_STATUS, NDIS_STATUS_INVALID_PARAMETER, NDIS_STATUS_SUCCESS};
+use sys::wdm::{DRIVER_OBJECT, PVOID, ULONG};
+
+use crate::adapter::Adapter;
+use crate::{driver, oid};
+
+/// The version of NDIS that the driver is written for: 6.50.
+pub(crate) const NDIS_VERSION: (u8, u8) = (6, 50);
+
+/// The driver's own version: that of its package.
+pub(crate) const DRIVER_VERSION: (u8, u8) = (0, 1);
+
+/// The head of a structure for NDIS.
+pub(crate) const fn header(kind: u8, revision: u8, size: u16) -> NDIS_OBJECT_HEADER {
+    NDIS_OBJECT_HEADER { Type: kind, Revision: revision, Size: size }
+}
+
+/// What the driver registers. Its hardware cannot hang, so nobody asks whether it does, and nobody resets it.
+pub(crate) const fn characteristics() -> NDIS_MINIPORT_DRIVER_CHARACTERISTICS {
+    NDIS_MINIPORT_DRIVER_CHARACTERISTICS {
+        Header: header(
+            ndis::NDIS_OBJECT_TYPE_MINIPORT_DRIVER_CHARACTERISTICS,
+            ndis::NDIS_MINIPORT_DRIVER_CHARACTERISTICS_REVISION_2,
+            ndis::NDIS_SIZEOF_MINIPORT_DRIVER_CHARACTERISTICS_REVISION_2,
+        ),
+        MajorNdisVersion: NDIS_VERSION.0,
+        MinorNdisVersion: NDIS_VERSION.1,
+        MajorDriverVersion: DRIVER_VERSION.0,
+        MinorDriverVersion: DRIVER_VERSION.1,
+        Flags: 0,
+        SetOptionsHandler: Some(set_options),
+        InitializeHandlerEx: Some(initialize),
+        HaltHandlerEx: Some(halt),
+        UnloadHandler: Some(unload),
+        PauseHandler: Some(pause),
+        RestartHandler: Some(restart),
+        OidRequestHandler: Some(oid_request),
+        SendNetBufferListsHandler: Some(send),
+        ReturnNetBufferListsHandler: Some(take_back),
+        CancelSendHandler: Some(cancel_send),
+        CheckForHangHandlerEx: None,
+        ResetHandlerEx: None,
+        DevicePnPEventNotifyHandler: Some(device_pnp_event),
+        ShutdownHandlerEx: Some(shutdown),
+        CancelOidRequestHandler: Some(cancel_oid_request),
+        DirectOidRequestHandler: Some(direct_oid_request),
+        CancelDirectOidRequestHandler: Some(cancel_oid_request),
+        SynchronousOidRequestHandler: None,
+    }
+}
+
+/// Registers the RDMA provider (NDIS-1).
+unsafe extern "win64" fn set_options(driver: NDIS_HANDLE, _context: NDIS_HANDLE) -> NDIS_STATUS {
+    let provider = NDIS_NDK_PROVIDER_CHARACTERISTICS {
+        Header: header(
+            ndis::NDIS_OBJECT_TYPE_NDK_PROVIDER_CHARACTERISTICS,
+            ndis::NDIS_NDK_PROVIDER_CHARACTERISTICS_REVISION_1,
+            ndis::NDIS_SIZEOF_NDK_PROVIDER_CHARACTERISTICS_REVISION_1,
+        ),
+        Flags: 0,
+        OpenNDKAdapterHandler: Some(open_ndk_adapter),
+        CloseNDKAdapterHandler: Some(close_ndk_adapter),
+    };
+    // SAFETY: the handle is what NDIS passed for this call, and the structure is what its head says.
+    unsafe { ndis::NdisSetOptionalHandlers(driver, (&raw const provider).cast()) }
+}
+
+/// The adapter behind a context that NDIS passes.
+///
+/// # Safety
+///
+/// `context` is the context of an adapter whose halt has not returned.
+unsafe fn adapter<'a>(context: NDIS_HANDLE) -> &'a Adapter {
+    // SAFETY: the context is the address of the box that `initialize` leaked and `halt` takes back.
+    unsafe { &*context.cast::<Adapter>() }
+}
+
+unsafe extern "win64" fn initialize(
+    handle: NDIS_HANDLE,
+    _driver: NDIS_HANDLE,
+    parameters: *mut NDIS_MINIPORT_INIT_PARAMETERS,
+) -> NDIS_STATUS {
+    // SAFETY: NDIS passes parameters that are valid during the call.
+    let Some(parameters) = (unsafe { parameters.as_ref() }) else { return NDIS_STATUS_INVALID_PARAMETER };
+    // SAFETY: the handle is that of an adapter that is being initialised.
+    match unsafe { Adapter::initialize(handle, parameters) } {
+        Ok(()) => NDIS_STATUS_SUCCESS,
+        Err(status) => status,
+    }
+}
+
+unsafe extern "win64" fn halt(context: NDIS_HANDLE, _why: NDIS_HALT_ACTION) {
+    let Some(context) = NonNull::new(context) else { return };
+    // SAFETY: NDIS halts an adapter once, when it is paused, and does not use its context any more.
+    unsafe { Adapter::halt(context.cast()) };
+}
+
+unsafe extern "win64" fn unload(_object: *mut DRIVER_OBJECT) {
+    // SAFETY: NDIS calls this when the driver's last adapter is gone.
+    unsafe { driver::unload() };
+}
+
+unsafe extern "win64" fn pause(
+    context: NDIS_HANDLE,
+    _parameters: *mut NDIS_MINIPORT_PAUSE_PARAMETERS,
+) -> NDIS_STATUS {
+    // SAFETY: NDIS passes an adapter's context.
+    unsafe { adapter(context) }.station().pause()
+}
+
+unsafe extern "win64" fn restart(
+    context: NDIS_HANDLE,
+    _parameters: *mut NDIS_MINIPORT_RESTART_PARAMETERS,
+) -> NDIS_STATUS {
+    // SAFETY: NDIS passes an adapter's context.
+    unsafe { adapter(context) }.station().restart();
+    NDIS_STATUS_SUCCESS
+}
+
+unsafe extern "win64" fn send(
+    context: NDIS_HANDLE,
+    lists: *mut NET_BUFFER_LIST,
+    _port: NDIS_PORT_NUMBER,
+    flags: ULONG,
+) {
+    // SAFETY: NDIS passes an adapter's context.
+    let station = unsafe { adapter(context) }.station();
+    // SAFETY: NDIS passes lists that are the driver's until it completes them.
+    unsafe { station.send(lists, flags) };
+}
+
+unsafe extern "win64" fn take_back(context: NDIS_HANDLE, lists: *mut NET_BUFFER_LIST, _flags: ULONG) {
+    // SAFETY: NDIS passes an adapter's context.
+    let station = unsafe { adapter(context) }.station();
+    // SAFETY: NDIS returns lists that the adapter indicated.
+    unsafe { station.take_back(lists) };
+}
+
+/// Sends are over when the call that began them returns, so there is none to cancel.
+unsafe extern "win64" fn cancel_send(_context: NDIS_HANDLE, _id: PVOID) {}
+
+/// No request is ever pending, so there is none to cancel.
+unsafe extern "win64" fn cancel_oid_request(_context: NDIS_HANDLE, _id: PVOID) {}
+
+unsafe extern "win64" fn oid_request(context: NDIS_HANDLE, request: *mut NDIS_OID_REQUEST) -> NDIS_STATUS {
+    // SAFETY: NDIS passes an adapter's context.
+    let adapter = unsafe { adapter(context) };
+    // SAFETY: NDIS passes a request that is the driver's until it answers.
+    let Some(request) = (unsafe { request.as_mut() }) else { return NDIS_STATUS_INVALID_PARAMETER };
+    // SAFETY: the request came from NDIS, so its buffers are as it says.
+    unsafe { oid::request(adapter, request) }
+}
+
+/// The direct path carries the statistics alone (NDIS-3); what answers them does not mind the level.
+unsafe extern "win64" fn direct_oid_request(
+    context: NDIS_HANDLE,
+    request: *mut NDIS_OID_REQUEST,
+) -> NDIS_STATUS {
+    // SAFETY: NDIS passes an adapter's context.
+    let adapter = unsafe { adapter(context) };
+    // SAFETY: NDIS passes a request that is the driver's until it answers.
+    let Some(request) = (unsafe { request.as_mut() }) else { return NDIS_STATUS_INVALID_PARAMETER };
+    // SAFETY: the request came from NDIS, so its buffers are as it says.
+    unsafe { oid::direct_request(adapter, request) }
+}
+
+unsafe extern "win64" fn device_pnp_event(context: NDIS_HANDLE, event: *mut NET_DEVICE_PNP_EVENT) {
+    // SAFETY: NDIS passes an adapter's context.
+    let adapter = unsafe { adapter(context) };
+    // SAFETY: NDIS passes an event that is valid during the call.
+    let Some(event) = (unsafe { event.as_ref() }) else { return };
+    if event.DevicePnPEvent == NDIS_DEVICE_PNP_EVENT::NdisDevicePnPEventSurpriseRemoved {
+        adapter.station().unplug();
+    }
+}
+
+/// There is no hardware to bring to rest.
+unsafe extern "win64" fn shutdown(_context: NDIS_HANDLE, _why: NDIS_SHUTDOWN_ACTION) {}
+
+unsafe extern "win64" fn open_ndk_adapter(
+    context: NDIS_HANDLE,
+    parameters: *const NDIS_OPEN_NDK_ADAPTER_PARAMETERS,
+    opened: *mut *mut NDK_ADAPTER,
+) -> NDIS_STATUS {
+    // SAFETY: NDIS passes an adapter's context.
+    let rdma = unsafe { adapter(context) }.rdma();
+    // SAFETY: NDIS passes parameters that are valid during the call.
+    let Some(parameters) = (unsafe { parameters.as_ref() }) else { return NDIS_STATUS_INVALID_PARAMETER };
+    // SAFETY: NDIS passes the place for the result.
+    let Some(opened) = (unsafe { opened.as_mut() }) else { return NDIS_STATUS_INVALID_PARAMETER };
+    match rdma.open(parameters.Version) {
+        Ok(adapter) => {
+            *opened = adapter.as_ptr();
+            NDIS_STATUS_SUCCESS
+        }
+        Err(status) => status,
+    }
+}
+
+unsafe extern "win64" fn close_ndk_adapter(_context: NDIS_HANDLE, opened: *mut NDK_ADAPTER) {
+    let Some(opened) = NonNull::new(opened) else { return };
+    // SAFETY: NDIS closes what `open_ndk_adapter` opened, once, at PASSIVE_LEVEL, and does not use it again.
+    unsafe { provider::Port::<crate::kernel::Windows>::close(opened) };
+}

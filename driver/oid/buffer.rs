@@ -1,0 +1,162 @@
+//! The buffers of requests.
+
+use core::ffi::c_void;
+
+use sys::status::{
+    NDIS_STATUS, NDIS_STATUS_BUFFER_TOO_SHORT, NDIS_STATUS_INVALID_DATA, NDIS_STATUS_INVALID_LENGTH,
+    NDIS_STATUS_MULTICAST_FULL, NDIS_STATUS_NOT_SUPPORTED,
+};
+
+/// Why a request is refused.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Refusal {
+    /// The identifier is not known, or what it asks for is not supported.
+    NotSupported,
+    /// The buffer cannot hold the answer.
+    TooShort,
+    /// The buffer's length does not fit the identifier.
+    Length,
+    /// The buffer's contents make no sense.
+    Data,
+    /// The multicast addresses are too many.
+    MulticastFull,
+}
+
+impl Refusal {
+    /// What NDIS is told.
+    pub(super) const fn into_status(self) -> NDIS_STATUS {
+        match self {
+            Self::NotSupported => NDIS_STATUS_NOT_SUPPORTED,
+            Self::TooShort => NDIS_STATUS_BUFFER_TOO_SHORT,
+            Self::Length => NDIS_STATUS_INVALID_LENGTH,
+            Self::Data => NDIS_STATUS_INVALID_DATA,
+            Self::MulticastFull => NDIS_STATUS_MULTICAST_FULL,
+        }
+    }
+}
+
+/// Where the answer to a query goes.
+///
+/// # Invariants
+///
+/// `length` bytes from `buffer` on may be written.
+pub(super) struct Answer {
+    buffer: *mut u8,
+    length: u32,
+    written: u32,
+    needed: u32,
+}
+
+impl Answer {
+    /// An answer into a buffer.
+    ///
+    /// # Safety
+    ///
+    /// The caller owns as many bytes from `buffer` on as `length` says, as long as the answer lives.
+    pub(super) const unsafe fn new(buffer: *mut c_void, length: u32) -> Self {
+        let length = if buffer.is_null() { 0 } else { length };
+        Self { buffer: buffer.cast(), length, written: 0, needed: 0 }
+    }
+
+    /// How much was written, in bytes.
+    pub(super) const fn written(&self) -> u32 {
+        self.written
+    }
+
+    /// How much would have been needed, in bytes; zero if there was enough.
+    pub(super) const fn needed(&self) -> u32 {
+        self.needed
+    }
+
+    /// Answers with one value.
+    pub(super) fn put<T: Copy>(&mut self, value: &T) -> Result<(), Refusal> {
+        self.put_all(core::slice::from_ref(value))
+    }
+
+    /// Answers with several values.
+    pub(super) fn put_all<T: Copy>(&mut self, values: &[T]) -> Result<(), Refusal> {
+        let size = size_of_val(values);
+        let wanted = u32::try_from(size).map_err(|_| Refusal::TooShort)?;
+        if wanted > self.length {
+            self.needed = wanted;
+            return Err(Refusal::TooShort);
+        }
+        // SAFETY: the buffer is long enough, as just compared. Bytes are copied one by one, so neither
+        // alignment nor padding matters.
+        unsafe {
+            values
+                .as_ptr()
+                .cast::<core::mem::MaybeUninit<u8>>()
+                .copy_to_nonoverlapping(self.buffer.cast(), size);
+        }
+        self.written = wanted;
+        Ok(())
+    }
+
+    /// Answers with a counter: 64 bits, or 32 if there is room for no more.
+    /// (<https://learn.microsoft.com/windows-hardware/drivers/network/oid-gen-xmit-ok>)
+    pub(super) fn put_counter(&mut self, value: u64) -> Result<(), Refusal> {
+        let whole = self.put(&value);
+        if whole.is_ok() {
+            return whole;
+        }
+        let [a, b, c, d, ..] = value.to_le_bytes();
+        self.put(&u32::from_le_bytes([a, b, c, d]))
+    }
+}
+
+/// What something is to be set to.
+///
+/// # Invariants
+///
+/// `length` bytes from `buffer` on may be read.
+pub(super) struct Value {
+    buffer: *const u8,
+    length: u32,
+    read: u32,
+    needed: u32,
+}
+
+impl Value {
+    /// A value in a buffer.
+    ///
+    /// # Safety
+    ///
+    /// As many bytes from `buffer` on as `length` says may be read as long as the value lives.
+    pub(super) const unsafe fn new(buffer: *const c_void, length: u32) -> Self {
+        let length = if buffer.is_null() { 0 } else { length };
+        Self { buffer: buffer.cast(), length, read: 0, needed: 0 }
+    }
+
+    /// How much was read, in bytes.
+    pub(super) const fn read(&self) -> u32 {
+        self.read
+    }
+
+    /// How much would have been needed, in bytes; zero if there was enough.
+    pub(super) const fn needed(&self) -> u32 {
+        self.needed
+    }
+
+    /// The first bytes.
+    pub(super) fn take<const N: usize>(&mut self) -> Result<[u8; N], Refusal> {
+        let wanted = u32::try_from(N).map_err(|_| Refusal::Length)?;
+        if self.length < wanted {
+            self.needed = wanted;
+            return Err(Refusal::Length);
+        }
+        self.read = wanted;
+        // SAFETY: the buffer is long enough, as just compared; an array of bytes needs no alignment.
+        Ok(unsafe { self.buffer.cast::<[u8; N]>().read() })
+    }
+
+    /// All bytes.
+    pub(super) fn bytes(&mut self) -> &[u8] {
+        self.read = self.length;
+        if self.length == 0 {
+            return &[];
+        }
+        // SAFETY: the buffer is not null, and may be read as far as its length says.
+        unsafe { core::slice::from_raw_parts(self.buffer, self.length as usize) }
+    }
+}

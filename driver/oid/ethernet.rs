@@ -1,0 +1,99 @@
+//! The adapter as a network adapter: general and Ethernet identifiers.
+
+use sys::ndis::{self, NDIS_INTERRUPT_MODERATION, NDIS_INTERRUPT_MODERATION_PARAMETERS, NDIS_OID};
+
+use super::buffer::{Answer, Refusal, Value};
+use crate::adapter::Adapter;
+use crate::miniport::{DRIVER_VERSION, header};
+use crate::segment::{Address, BUFFERS, LONGEST, MULTICAST_ADDRESSES};
+
+/// `NdisHardwareStatusReady`.
+const READY: i32 = 0;
+
+/// Nobody: a vendor without an IEEE code.
+const VENDOR: u32 = 0x00FF_FFFF;
+
+/// What the vendor calls the adapter, terminated.
+const DESCRIPTION: &[u8] = b"softndk software RDMA adapter\0";
+
+/// Room for one frame, in bytes.
+const FRAME: u32 = LONGEST as u32;
+
+/// Answers a query.
+pub(super) fn query(adapter: &Adapter, oid: NDIS_OID, answer: &mut Answer) -> Result<(), Refusal> {
+    let station = adapter.station();
+    match oid {
+        ndis::OID_GEN_HARDWARE_STATUS => answer.put(&READY),
+        ndis::OID_GEN_MAXIMUM_TOTAL_SIZE
+        | ndis::OID_GEN_TRANSMIT_BLOCK_SIZE
+        | ndis::OID_GEN_RECEIVE_BLOCK_SIZE
+        | ndis::OID_GEN_CURRENT_LOOKAHEAD
+        // A send is over at once, so it takes room for one frame.
+        | ndis::OID_GEN_TRANSMIT_BUFFER_SPACE => answer.put(&FRAME),
+        ndis::OID_GEN_RECEIVE_BUFFER_SPACE => answer.put(&const { FRAME.strict_mul(BUFFERS as u32) }),
+        ndis::OID_GEN_VENDOR_ID => answer.put(&VENDOR),
+        ndis::OID_GEN_VENDOR_DESCRIPTION => answer.put_all(DESCRIPTION),
+        ndis::OID_GEN_VENDOR_DRIVER_VERSION => {
+            let (major, minor) = DRIVER_VERSION;
+            answer.put(&u32::from_be_bytes([0, major, 0, minor]))
+        }
+        ndis::OID_GEN_CURRENT_PACKET_FILTER => answer.put(&station.filter(|filter| filter.types())),
+        ndis::OID_GEN_INTERRUPT_MODERATION => answer.put(&MODERATION),
+        ndis::OID_802_3_PERMANENT_ADDRESS => answer.put(&adapter.permanent_address().0),
+        ndis::OID_802_3_CURRENT_ADDRESS => answer.put(&station.address().0),
+        ndis::OID_802_3_MULTICAST_LIST => {
+            station.filter(|filter| answer.put_all(filter.groups()))
+        }
+        ndis::OID_802_3_MAXIMUM_LIST_SIZE => answer.put(&const { MULTICAST_ADDRESSES as u32 }),
+        // There is no wire on which frames could meet or break.
+        ndis::OID_802_3_RCV_ERROR_ALIGNMENT
+        | ndis::OID_802_3_XMIT_ONE_COLLISION
+        | ndis::OID_802_3_XMIT_MORE_COLLISIONS => answer.put(&0u32),
+        _ => Err(Refusal::NotSupported),
+    }
+}
+
+/// Obeys a set.
+pub(super) fn set(adapter: &Adapter, oid: NDIS_OID, value: &mut Value) -> Result<(), Refusal> {
+    match oid {
+        ndis::OID_GEN_CURRENT_PACKET_FILTER => {
+            let types = u32::from_ne_bytes(value.take()?);
+            let supported = adapter.station().filter(|filter| filter.set_types(types));
+            supported.then_some(()).ok_or(Refusal::NotSupported)
+        }
+        ndis::OID_802_3_MULTICAST_LIST => set_multicast_list(adapter, value),
+        // A wish that need not be granted: frames are always indicated whole.
+        ndis::OID_GEN_CURRENT_LOOKAHEAD => value.take::<4>().map(drop),
+        // There is no link whose speed or direction could be chosen, nor an interrupt to hold back.
+        ndis::OID_GEN_LINK_PARAMETERS | ndis::OID_GEN_INTERRUPT_MODERATION => Err(Refusal::NotSupported),
+        _ => Err(Refusal::NotSupported),
+    }
+}
+
+fn set_multicast_list(adapter: &Adapter, value: &mut Value) -> Result<(), Refusal> {
+    let (addresses, rest) = value.bytes().as_chunks();
+    if !rest.is_empty() {
+        return Err(Refusal::Length);
+    }
+    let mut groups = [Address([0; 6]); MULTICAST_ADDRESSES];
+    let groups = groups.get_mut(..addresses.len()).ok_or(Refusal::MulticastFull)?;
+    for (group, address) in groups.iter_mut().zip(addresses) {
+        *group = Address(*address);
+        if !group.is_group() {
+            return Err(Refusal::Data);
+        }
+    }
+    let listed = adapter.station().filter(|filter| filter.set_groups(groups));
+    listed.then_some(()).ok_or(Refusal::MulticastFull)
+}
+
+/// Interrupts cannot be moderated: there are none.
+const MODERATION: NDIS_INTERRUPT_MODERATION_PARAMETERS = NDIS_INTERRUPT_MODERATION_PARAMETERS {
+    Header: header(
+        ndis::NDIS_OBJECT_TYPE_DEFAULT,
+        ndis::NDIS_INTERRUPT_MODERATION_PARAMETERS_REVISION_1,
+        ndis::NDIS_SIZEOF_INTERRUPT_MODERATION_PARAMETERS_REVISION_1,
+    ),
+    Flags: 0,
+    InterruptModeration: NDIS_INTERRUPT_MODERATION::NdisInterruptModerationNotSupported,
+};

@@ -1,0 +1,70 @@
+//! The statistics of an adapter's Ethernet side.
+
+use sys::ndis::{self, NDIS_OID, NDIS_STATISTICS_INFO};
+
+use super::buffer::{Answer, Refusal};
+use crate::miniport::header;
+use crate::segment::Station;
+
+/// The members of `NDIS_STATISTICS_INFO` that are kept: all of them.
+pub(crate) const SUPPORTED: u32 = ndis::NDIS_STATISTICS_FLAGS_VALID_DIRECTED_FRAMES_RCV
+    | ndis::NDIS_STATISTICS_FLAGS_VALID_MULTICAST_FRAMES_RCV
+    | ndis::NDIS_STATISTICS_FLAGS_VALID_BROADCAST_FRAMES_RCV
+    | ndis::NDIS_STATISTICS_FLAGS_VALID_BYTES_RCV
+    | ndis::NDIS_STATISTICS_FLAGS_VALID_RCV_DISCARDS
+    | ndis::NDIS_STATISTICS_FLAGS_VALID_RCV_ERROR
+    | ndis::NDIS_STATISTICS_FLAGS_VALID_DIRECTED_FRAMES_XMIT
+    | ndis::NDIS_STATISTICS_FLAGS_VALID_MULTICAST_FRAMES_XMIT
+    | ndis::NDIS_STATISTICS_FLAGS_VALID_BROADCAST_FRAMES_XMIT
+    | ndis::NDIS_STATISTICS_FLAGS_VALID_BYTES_XMIT
+    | ndis::NDIS_STATISTICS_FLAGS_VALID_XMIT_ERROR
+    | ndis::NDIS_STATISTICS_FLAGS_VALID_XMIT_DISCARDS
+    | ndis::NDIS_STATISTICS_FLAGS_VALID_DIRECTED_BYTES_RCV
+    | ndis::NDIS_STATISTICS_FLAGS_VALID_MULTICAST_BYTES_RCV
+    | ndis::NDIS_STATISTICS_FLAGS_VALID_BROADCAST_BYTES_RCV
+    | ndis::NDIS_STATISTICS_FLAGS_VALID_DIRECTED_BYTES_XMIT
+    | ndis::NDIS_STATISTICS_FLAGS_VALID_MULTICAST_BYTES_XMIT
+    | ndis::NDIS_STATISTICS_FLAGS_VALID_BROADCAST_BYTES_XMIT;
+
+/// Answers a query of statistics.
+pub(super) fn query(station: &Station, oid: NDIS_OID, answer: &mut Answer) -> Result<(), Refusal> {
+    match oid {
+        ndis::OID_GEN_XMIT_OK => answer.put_counter(station.sent().frames()),
+        ndis::OID_GEN_RCV_OK => answer.put_counter(station.received().frames()),
+        ndis::OID_GEN_XMIT_ERROR => answer.put_counter(station.sent().errors()),
+        ndis::OID_GEN_RCV_ERROR => answer.put_counter(station.received().errors()),
+        ndis::OID_GEN_RCV_NO_BUFFER => answer.put_counter(station.received().discards()),
+        ndis::OID_GEN_STATISTICS => answer.put(&all(station)),
+        _ => Err(Refusal::NotSupported),
+    }
+}
+
+fn all(station: &Station) -> NDIS_STATISTICS_INFO {
+    let (sent, received) = (station.sent(), station.received());
+    NDIS_STATISTICS_INFO {
+        Header: header(
+            ndis::NDIS_OBJECT_TYPE_DEFAULT,
+            ndis::NDIS_STATISTICS_INFO_REVISION_1,
+            ndis::NDIS_SIZEOF_STATISTICS_INFO_REVISION_1,
+        ),
+        SupportedStatistics: SUPPORTED,
+        ifInDiscards: received.discards(),
+        ifInErrors: received.errors(),
+        ifHCInOctets: received.octets(),
+        ifHCInUcastPkts: received.unicast.frames(),
+        ifHCInMulticastPkts: received.multicast.frames(),
+        ifHCInBroadcastPkts: received.broadcast.frames(),
+        ifHCOutOctets: sent.octets(),
+        ifHCOutUcastPkts: sent.unicast.frames(),
+        ifHCOutMulticastPkts: sent.multicast.frames(),
+        ifHCOutBroadcastPkts: sent.broadcast.frames(),
+        ifOutErrors: sent.errors(),
+        ifOutDiscards: sent.discards(),
+        ifHCInUcastOctets: received.unicast.octets(),
+        ifHCInMulticastOctets: received.multicast.octets(),
+        ifHCInBroadcastOctets: received.broadcast.octets(),
+        ifHCOutUcastOctets: sent.unicast.octets(),
+        ifHCOutMulticastOctets: sent.multicast.octets(),
+        ifHCOutBroadcastOctets: sent.broadcast.octets(),
+    }
+}

@@ -42,15 +42,23 @@ impl From<ConnectError> for Failure {
     }
 }
 
+impl From<BindError> for Failure {
+    fn from(error: BindError) -> Self {
+        Self(match error {
+            BindError::InUse => STATUS_SHARING_VIOLATION,
+            BindError::NoPort => STATUS_TOO_MANY_ADDRESSES,
+            BindError::NoMemory => STATUS_INSUFFICIENT_RESOURCES,
+        })
+    }
+}
+
 impl From<ListenError> for Failure {
     fn from(error: ListenError) -> Self {
-        Self(match error {
-            ListenError::Listening => STATUS_ADDRESS_ALREADY_ASSOCIATED,
-            ListenError::NotLocal => STATUS_INVALID_ADDRESS,
-            ListenError::Bind(BindError::InUse) => STATUS_SHARING_VIOLATION,
-            ListenError::Bind(BindError::NoPort) => STATUS_TOO_MANY_ADDRESSES,
-            ListenError::Bind(BindError::NoMemory) => STATUS_INSUFFICIENT_RESOURCES,
-        })
+        match error {
+            ListenError::Listening => Self(STATUS_ADDRESS_ALREADY_ASSOCIATED),
+            ListenError::NotLocal => Self(STATUS_INVALID_ADDRESS),
+            ListenError::Bind(error) => error.into(),
+        }
     }
 }
 

@@ -14,6 +14,7 @@ use super::endpoint::{BindError, Endpoint, Found};
 use super::listener::Listener;
 use super::private_data::PrivateData;
 use super::session::{Disconnected, Session};
+use super::shared_endpoint::{Route, SharedEndpoint};
 use super::state::{DisconnectEvent, Limits, Side};
 use crate::adapter::Adapter;
 use crate::consumer::Request;
@@ -56,10 +57,28 @@ impl From<BindError> for ConnectError {
     }
 }
 
+/// From where to connect.
+#[derive(Clone, Copy)]
+pub(crate) enum Source<'a, K: Kernel> {
+    /// An address, and a port or 0.
+    Address(SocketAddr),
+    /// An endpoint that several connectors share.
+    Shared(&'a Object<K, SharedEndpoint<K>>),
+}
+
+impl<K: Kernel> Source<'_, K> {
+    fn address(&self) -> SocketAddr {
+        match self {
+            Self::Address(address) => *address,
+            Self::Shared(shared) => shared.endpoint().address(),
+        }
+    }
+}
+
 /// From where, and where to.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Destination {
-    pub(crate) local: SocketAddr,
+#[derive(Clone, Copy)]
+pub(crate) struct Way<'a, K: Kernel> {
+    pub(crate) source: Source<'a, K>,
     pub(crate) remote: SocketAddr,
 }
 
@@ -68,6 +87,8 @@ struct Link<K: Kernel> {
     session: Option<(Shared<Session<K>>, Side)>,
     endpoint: Option<Shared<Endpoint<K>>>,
     peer: Option<SocketAddr>,
+    /// The antecedent shared endpoint, from connect on.
+    route: Option<Route<K>>,
     /// The antecedent queue pair, from connect or accept on (OBJ-2).
     qp: Option<Hold<K, Qp<K>>>,
 }
@@ -83,7 +104,7 @@ pub(crate) struct Connector<K: Kernel> {
 impl<K: Kernel> Connector<K> {
     /// A connector that can connect.
     pub(crate) fn new(adapter: Hold<K, Adapter<K>>) -> Self {
-        let link = Link { session: None, endpoint: None, peer: None, qp: None };
+        let link = Link { session: None, endpoint: None, peer: None, route: None, qp: None };
         Self { adapter, listener: None, link: Lock::<K, _>::new(link) }
     }
 
@@ -95,7 +116,8 @@ impl<K: Kernel> Connector<K> {
         peer: SocketAddr,
     ) -> Self {
         let endpoint = listener.endpoint();
-        let link = Link { session: Some((session, Side::Passive)), endpoint, peer: Some(peer), qp: None };
+        let session = Some((session, Side::Passive));
+        let link = Link { session, endpoint, peer: Some(peer), route: None, qp: None };
         Self { adapter, listener: Some(listener), link: Lock::<K, _>::new(link) }
     }
 
@@ -152,7 +174,7 @@ impl<K: Kernel> Object<K, Connector<K>> {
     pub(crate) fn connect(
         &self,
         qp: &Object<K, Qp<K>>,
-        way: Destination,
+        way: Way<'_, K>,
         limits: Limits,
         data: PrivateData,
         request: Request<K, Connector<K>>,
@@ -169,7 +191,7 @@ impl<K: Kernel> Object<K, Connector<K>> {
     fn offer(
         &self,
         qp: &Object<K, Qp<K>>,
-        way: Destination,
+        way: Way<'_, K>,
         limits: Limits,
         data: PrivateData,
         request: Request<K, Connector<K>>,
@@ -200,12 +222,13 @@ impl<K: Kernel> Object<K, Connector<K>> {
     fn prepare(
         &self,
         qp: &Object<K, Qp<K>>,
-        way: Destination,
+        way: Way<'_, K>,
         limits: Limits,
         data: PrivateData,
     ) -> Result<Prepared<K>, ConnectError> {
         let port = self.adapter.port();
-        if way.local.is_ipv4() != way.remote.is_ipv4() || !port.is_local(way.local.ip()) {
+        let local = way.source.address();
+        if local.is_ipv4() != way.remote.is_ipv4() || !port.is_local(local.ip()) {
             return Err(ConnectError(STATUS_INVALID_ADDRESS));
         }
         if self.session().is_some_and(|(session, _)| !session.never_came_about()) {
@@ -216,7 +239,13 @@ impl<K: Kernel> Object<K, Connector<K>> {
             Found::Nobody => return Err(ConnectError(STATUS_CONNECTION_REFUSED)),
             Found::NoHost => return Err(ConnectError(STATUS_HOST_UNREACHABLE)),
         };
-        let endpoint = Endpoint::bind(port.segment(), way.local)?;
+        let (endpoint, route) = match way.source {
+            Source::Address(address) => (Endpoint::bind(port.segment(), address)?, None),
+            Source::Shared(shared) => {
+                let route = Route::take(shared, way.remote)?;
+                (shared.endpoint().clone(), Some(route))
+            }
+        };
         let active = self.hold(Kind::Request)?;
         let claimed = self.claim(qp)?;
         let local = endpoint.address();
@@ -236,6 +265,7 @@ impl<K: Kernel> Object<K, Connector<K>> {
             session: Some((session.clone(), Side::Active)),
             endpoint: Some(endpoint),
             peer: Some(way.remote),
+            route,
             qp: Some(claimed.tie),
         };
         let earlier = core::mem::replace(&mut *self.link.lock(), link);
@@ -246,8 +276,11 @@ impl<K: Kernel> Object<K, Connector<K>> {
     /// Lets go of a connection that did not come about: its endpoint is free, and connect may be tried
     /// again.
     fn forget(&self) {
-        let endpoint = self.link.lock().endpoint.take();
-        drop(endpoint);
+        let forgotten = {
+            let mut link = self.link.lock();
+            (link.endpoint.take(), link.route.take())
+        };
+        drop(forgotten);
     }
 
     /// NdkAccept. On success the request is pending until the peer completes its connect, or goes.
@@ -346,7 +379,12 @@ impl<K: Kernel> Connector<K> {
 impl<K: Kernel> Body<K> for Connector<K> {
     const TYPE: NDK_OBJECT_TYPE = NDK_OBJECT_TYPE::NdkObjectTypeConnector;
 
-    type Ties = (Option<Hold<K, Listener<K>>>, Option<Hold<K, Qp<K>>>, Hold<K, Adapter<K>>);
+    type Ties = (
+        Option<Hold<K, Listener<K>>>,
+        Option<Hold<K, SharedEndpoint<K>>>,
+        Option<Hold<K, Qp<K>>>,
+        Hold<K, Adapter<K>>,
+    );
 
     /// A pending request is cancelled; a connection ends, without waiting for the peer's consumer.
     fn start_close(object: &Object<K, Self>) {
@@ -357,10 +395,10 @@ impl<K: Kernel> Body<K> for Connector<K> {
 
     /// The endpoint is let go here, before the completion: its port is free by then (CL-12).
     fn dismantle(self) -> Self::Ties {
-        let Link { session, endpoint, peer: _, qp } = self.link.into_inner();
+        let Link { session, endpoint, peer: _, route, qp } = self.link.into_inner();
         drop(endpoint);
         drop(session);
-        (self.listener, qp, self.adapter)
+        (self.listener, route.and_then(Route::leave), qp, self.adapter)
     }
 
     fn deliver(object: &Object<K, Self>, _: u32) {

@@ -9,11 +9,13 @@ mod endpoint;
 mod listener;
 mod private_data;
 mod session;
+mod shared_endpoint;
 mod state;
 
-pub(crate) use connector::{ConnectError, Connector, Destination};
-pub(crate) use endpoint::{BindError, SegmentState};
+pub(crate) use connector::{ConnectError, Connector, Source, Way};
+pub(crate) use endpoint::{BindError, Endpoint, SegmentState};
 pub(crate) use listener::{ListenError, Listener};
 pub(crate) use private_data::{MAX_PRIVATE_DATA, PrivateData};
 pub(crate) use session::{Disconnected, Session};
+pub(crate) use shared_endpoint::SharedEndpoint;
 pub(crate) use state::{DisconnectEvent, Limits};

@@ -7,14 +7,17 @@ use sys::ndk::{
 };
 use sys::sockaddr::SOCKADDR;
 use sys::status::{
-    NTSTATUS, STATUS_BUFFER_TOO_SMALL, STATUS_INVALID_PARAMETER, STATUS_NOT_SUPPORTED, STATUS_SUCCESS,
+    NTSTATUS, STATUS_BUFFER_TOO_SMALL, STATUS_INVALID_ADDRESS, STATUS_INVALID_PARAMETER,
+    STATUS_NOT_SUPPORTED, STATUS_SUCCESS,
 };
 use sys::wdm::{GROUP_AFFINITY, MDL, PVOID, SIZE_T, ULONG};
 
-use super::{connector, cq, create, hand_out, listener, object, pd, query_extension, status, ulong};
+use super::{
+    address, connector, cq, create, hand_out, listener, object, pd, query_extension, shared_endpoint, ulong,
+};
 use crate::adapter::{Adapter, Pd};
 use crate::completion::Cq;
-use crate::connection::{Connector, Listener};
+use crate::connection::{Connector, Endpoint, Listener, SharedEndpoint};
 use crate::consumer::Opaque;
 use crate::kernel::Kernel;
 use crate::lifetime::Kind;
@@ -29,7 +32,7 @@ pub(crate) fn table<K: Kernel>() -> &'static NDK_ADAPTER_DISPATCH {
             NdkQueryAdapterInfo: Some(query_info::<K>),
             NdkCreateCq: Some(create_cq::<K>),
             NdkCreatePd: Some(create_pd::<K>),
-            NdkCreateSharedEndpoint: Some(create_shared_endpoint),
+            NdkCreateSharedEndpoint: Some(create_shared_endpoint::<K>),
             NdkCreateConnector: Some(create_connector::<K>),
             NdkCreateListener: Some(create_listener::<K>),
             NdkBuildLAM: Some(build_lam),
@@ -142,18 +145,29 @@ unsafe extern "win64" fn create_listener<K: Kernel>(
     unsafe { hand_out(made, out) }
 }
 
-/// NdkCreateSharedEndpoint: not yet; the address is validated.
-unsafe extern "win64" fn create_shared_endpoint(
-    _adapter: *mut NDK_ADAPTER,
-    address: *const SOCKADDR,
+/// NdkCreateSharedEndpoint: takes the address and port at once (CL-12).
+unsafe extern "win64" fn create_shared_endpoint<K: Kernel>(
+    adapter: *mut NDK_ADAPTER,
+    at: *const SOCKADDR,
     length: ULONG,
     _completion: Option<NDK_FN_CREATE_COMPLETION>,
     _context: PVOID,
-    _out: *mut *mut NDK_SHARED_ENDPOINT,
+    out: *mut *mut NDK_SHARED_ENDPOINT,
 ) -> NTSTATUS {
-    // SAFETY: the consumer passes as many bytes as it says.
-    let address = unsafe { super::address::read(address, length) };
-    status(address.map(|_| STATUS_NOT_SUPPORTED))
+    let made = || {
+        // SAFETY: the consumer passes an adapter that it has open.
+        let adapter = unsafe { object::<K, Adapter<K>, _>(adapter) }?;
+        // SAFETY: the consumer passes as many bytes as it says.
+        let local = unsafe { address::read(at, length) }?;
+        if !adapter.port().is_local(local.ip()) {
+            return Err(Failure(STATUS_INVALID_ADDRESS));
+        }
+        let tie = adapter.hold(Kind::Successor)?;
+        let endpoint = Endpoint::bind(adapter.port().segment(), local)?;
+        create(adapter.version(), shared_endpoint::table::<K>(), Ok(SharedEndpoint::new(tie, endpoint)))
+    };
+    // SAFETY: the consumer passes a place for the pointer.
+    unsafe { hand_out(made, out) }
 }
 
 /// NdkBuildLAM: not yet; the list is validated.

@@ -8,14 +8,14 @@ use sys::ndk::{
 };
 use sys::sockaddr::{PSOCKADDR, SOCKADDR};
 use sys::status::{
-    NTSTATUS, STATUS_BUFFER_TOO_SMALL, STATUS_CONNECTION_INVALID, STATUS_NOT_SUPPORTED, STATUS_PENDING,
-    STATUS_SUCCESS,
+    NTSTATUS, STATUS_BUFFER_TOO_SMALL, STATUS_CONNECTION_INVALID, STATUS_PENDING, STATUS_SUCCESS,
 };
 use sys::wdm::{PVOID, ULONG, VOID};
 
 use super::{address, close, object, query_extension, request, status, ulong};
 use crate::connection::{
-    Connector, Destination, DisconnectEvent, Disconnected, Limits, MAX_PRIVATE_DATA, PrivateData,
+    Connector, DisconnectEvent, Disconnected, Limits, MAX_PRIVATE_DATA, PrivateData, SharedEndpoint, Source,
+    Way,
 };
 use crate::consumer::Opaque;
 use crate::heap::NoMemory;
@@ -32,7 +32,7 @@ pub(super) fn table<K: Kernel>() -> &'static NDK_CONNECTOR_DISPATCH {
             NdkCloseConnector: Some(close::<K, Connector<K>>),
             NdkQueryExtension: Some(query_extension),
             NdkConnect: Some(connect::<K>),
-            NdkConnectWithSharedEndpoint: Some(connect_with_shared_endpoint),
+            NdkConnectWithSharedEndpoint: Some(connect_with_shared_endpoint::<K>),
             NdkCompleteConnect: Some(complete_connect::<K>),
             NdkAccept: Some(accept::<K>),
             NdkReject: Some(reject::<K>),
@@ -119,31 +119,44 @@ unsafe extern "win64" fn connect<K: Kernel>(
         // SAFETY: as above.
         let data = unsafe { private_data(data, data_length) }?;
         let request = request(connector, completion, context)?;
-        connector.connect(qp, Destination { local, remote }, limits(inbound, outbound), data, request)?;
+        let way = Way { source: Source::Address(local), remote };
+        connector.connect(qp, way, limits(inbound, outbound), data, request)?;
         Ok(STATUS_PENDING)
     };
     status(connecting())
 }
 
-/// NdkConnectWithSharedEndpoint: not yet; there is no shared endpoint that could be passed.
-unsafe extern "win64" fn connect_with_shared_endpoint(
-    _connector: *mut NDK_CONNECTOR,
-    _qp: *mut NDK_QP,
-    _endpoint: *mut NDK_SHARED_ENDPOINT,
+/// NdkConnectWithSharedEndpoint.
+unsafe extern "win64" fn connect_with_shared_endpoint<K: Kernel>(
+    connector: *mut NDK_CONNECTOR,
+    qp: *mut NDK_QP,
+    endpoint: *mut NDK_SHARED_ENDPOINT,
     destination: *const SOCKADDR,
     destination_length: ULONG,
-    _inbound: ULONG,
-    _outbound: ULONG,
+    inbound: ULONG,
+    outbound: ULONG,
     data: *const VOID,
     data_length: ULONG,
-    _completion: Option<NDK_FN_REQUEST_COMPLETION>,
-    _context: PVOID,
+    completion: Option<NDK_FN_REQUEST_COMPLETION>,
+    context: PVOID,
 ) -> NTSTATUS {
-    // SAFETY: the consumer passes as many bytes as it says.
-    let destination = unsafe { address::read(destination, destination_length) };
-    // SAFETY: as above.
-    let data = unsafe { private_data(data, data_length) };
-    status(destination.and(data.map(|_| STATUS_NOT_SUPPORTED)))
+    let connecting = || {
+        // SAFETY: the consumer passes a connector that it has not closed.
+        let connector = unsafe { object::<K, Connector<K>, _>(connector) }?;
+        // SAFETY: the consumer passes a queue pair that it has not closed.
+        let qp = unsafe { object::<K, Qp<K>, _>(qp) }?;
+        // SAFETY: the consumer passes an endpoint that it has not closed.
+        let endpoint = unsafe { object::<K, SharedEndpoint<K>, _>(endpoint) }?;
+        // SAFETY: the consumer passes as many bytes as it says.
+        let remote = unsafe { address::read(destination, destination_length) }?;
+        // SAFETY: as above.
+        let data = unsafe { private_data(data, data_length) }?;
+        let request = request(connector, completion, context)?;
+        let way = Way { source: Source::Shared(endpoint), remote };
+        connector.connect(qp, way, limits(inbound, outbound), data, request)?;
+        Ok(STATUS_PENDING)
+    };
+    status(connecting())
 }
 
 /// The common part of NdkAccept and NdkAcceptEx.

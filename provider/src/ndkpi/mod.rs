@@ -16,6 +16,7 @@ mod listener;
 mod mr;
 mod pd;
 mod qp;
+mod shared_endpoint;
 
 pub(crate) use adapter::table as adapter_table;
 #[cfg(all(test, not(loom)))]

@@ -108,9 +108,9 @@ impl<K: Kernel, B: Body<K>> Object<K, B> {
 /// The caller was told `Last` for this object.
 pub(super) unsafe fn end_later<K: Kernel>(core: NonNull<Core<K>>) {
     // SAFETY: the object is the caller's alone.
-    let object = unsafe { core.as_ref() };
-    object.events.store(deferred::END, Ordering::Release);
-    deferred::queue(object);
+    unsafe { core.as_ref() }.events.store(deferred::END, Ordering::Release);
+    // SAFETY: END was set just now; the object is nobody's but the call's.
+    unsafe { deferred::queue(core) }
 }
 
 /// Ends the object at once.

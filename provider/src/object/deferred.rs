@@ -37,15 +37,22 @@ pub(super) fn post<K: Kernel>(core: &Core<K>, events: u32) {
         // of callbacks can't be full, as there is one call per object.
         let kept = core.lifetime.keep(Kind::Callback);
         debug_assert!(kept.is_ok(), "one deferred call per object");
-        queue(core);
+        // SAFETY: SCHEDULED was set just now, by this call; the callback hold keeps the object.
+        unsafe { queue(NonNull::from(core)) }
     }
 }
 
-/// Queues the call. The caller has made sure that it is not queued and that the object stays.
-pub(super) fn queue<K: Kernel>(core: &Core<K>) {
-    // SAFETY: `create` initialised it; SCHEDULED or END is set by one caller at a time, so it is not
-    // queued; the callback hold, or sole ownership at the end, keeps the object until the call begins.
-    unsafe { K::Deferred::queue(NonNull::from(&core.deferred)) }
+/// Queues the call. It takes no reference, as the object may be gone when it returns.
+///
+/// # Safety
+///
+/// The caller set SCHEDULED, or END, and so is the only one to queue the call; the object stays until the
+/// call begins.
+pub(super) unsafe fn queue<K: Kernel>(core: NonNull<Core<K>>) {
+    // SAFETY: the member lies within the object.
+    let deferred = unsafe { core.byte_add(core::mem::offset_of!(Core<K>, deferred)) }.cast();
+    // SAFETY: `create` initialised it; the rest is as the caller promises.
+    unsafe { K::Deferred::queue(deferred) }
 }
 
 /// Dispatches to the kind's own [`Body::deliver`].

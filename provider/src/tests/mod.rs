@@ -5,4 +5,5 @@ mod connect;
 mod consumer;
 mod host;
 mod memory;
+mod shared_endpoint;
 mod transfer;

@@ -136,7 +136,7 @@ fn found(text: String) {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::AtomicBool;
+    use core::sync::atomic::AtomicBool;
 
     use super::*;
     use crate::Machine;

@@ -41,7 +41,7 @@ exports! {
 #[cfg(test)]
 mod tests {
     use core::ffi::c_void;
-    use std::sync::atomic::{AtomicUsize, Ordering};
+    use core::sync::atomic::{AtomicUsize, Ordering};
 
     use sys::wdm::LIST_ENTRY;
 

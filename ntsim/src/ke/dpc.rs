@@ -174,7 +174,7 @@ unsafe fn run(context: *mut c_void) {
 #[cfg(test)]
 mod tests {
     use core::mem::MaybeUninit;
-    use std::sync::atomic::{AtomicU32, AtomicUsize};
+    use core::sync::atomic::{AtomicU32, AtomicUsize};
 
     use super::*;
     use crate::Machine;

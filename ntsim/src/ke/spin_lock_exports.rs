@@ -183,8 +183,8 @@ unsafe fn fill(handle: *mut KLOCK_QUEUE_HANDLE, lock: *mut KSPIN_LOCK, before: I
 #[cfg(test)]
 mod tests {
     use core::mem::MaybeUninit;
+    use core::sync::atomic::{AtomicU64, Ordering};
     use std::sync::Arc;
-    use std::sync::atomic::{AtomicU64, Ordering};
 
     use super::*;
     use crate::Machine;

@@ -203,7 +203,7 @@ fn arm(timer: *mut KTIMER, due: LARGE_INTEGER, period: u32, dpc: *mut KDPC) -> B
 mod tests {
     use core::ffi::c_void;
     use core::mem::MaybeUninit;
-    use std::sync::atomic::{AtomicU32, Ordering};
+    use core::sync::atomic::{AtomicU32, Ordering};
 
     use sys::wdm::{KWAIT_REASON, KernelMode};
 

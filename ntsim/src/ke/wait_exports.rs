@@ -137,7 +137,7 @@ fn found(parameters: [u64; 4], text: String) {
 mod tests {
     use core::mem::MaybeUninit;
     use core::ptr;
-    use std::sync::atomic::{AtomicUsize, Ordering};
+    use core::sync::atomic::{AtomicUsize, Ordering};
 
     use sys::wdm::{EVENT_TYPE, KEVENT, KMUTANT, KSEMAPHORE, KernelMode};
 

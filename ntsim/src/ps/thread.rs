@@ -166,7 +166,7 @@ fn ends(thread: &Thread) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicUsize, Ordering};
+    use core::sync::atomic::{AtomicUsize, Ordering};
 
     use sys::wdm::{KWAIT_REASON, KernelMode};
 

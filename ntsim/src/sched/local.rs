@@ -121,7 +121,7 @@ pub(crate) fn entries() -> Vec<Entry> {
 /// The eight bytes at `address`, if they lie on the calling thread's stack.
 pub(crate) fn read_stack(address: u64) -> Option<u64> {
     let stack = with(|local| local.stack.get());
-    if address % 8 != 0 || address < stack.0 || address.checked_add(8)? > stack.1 {
+    if !address.is_multiple_of(8) || address < stack.0 || address.checked_add(8)? > stack.1 {
         return None;
     }
     // SAFETY: the address is aligned and lies on this thread's own stack, which is mapped and readable.

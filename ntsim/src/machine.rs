@@ -17,7 +17,7 @@ use crate::loader::{self, Driver, Images, LoadError};
 use crate::report::Report;
 use crate::sched::processor::{self, Processor};
 use crate::sched::time::Clock;
-use crate::sched::{self, Attached, Threads};
+use crate::sched::{self, Attached, Irql, Threads};
 use crate::verifier::Findings;
 
 /// State of one part of the simulator, kept per machine; see [`State::part`].
@@ -200,15 +200,21 @@ impl Machine {
 
     fn stop(&mut self) -> Report {
         let Some(attached) = self.attached.take() else { return Report::default() };
+        sched::lower(Irql::PASSIVE);
+        processor::flush();
         let parts: Vec<_> = self.state.parts.read().values().copied().collect();
         parts.iter().for_each(|held| (held.inspect)(held.part));
         self.state.stopping.store(true, Ordering::Release);
         self.state.processors.iter().for_each(Processor::ring);
         self.state.timers.ring();
-        self.state.threads.join();
+        let ended = self.state.threads.join();
         let pool = pool::leaks(None);
-        // SAFETY: every thread of the machine has ended, and its drivers are unloaded.
-        unsafe { self.state.pool.clear() };
+        if ended {
+            // SAFETY: every thread of the machine has ended, this one is outside of its drivers.
+            unsafe { self.state.pool.clear() };
+            // SAFETY: as above.
+            unsafe { self.state.images.clear() };
+        }
         let report = Report { findings: self.state.findings.all(), pool };
         drop(attached);
         CURRENT.store(core::ptr::null_mut(), Ordering::Release);

@@ -2,7 +2,6 @@
 
 use core::fmt;
 use core::mem::MaybeUninit;
-use core::sync::atomic::Ordering;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -20,11 +19,10 @@ const IO_TYPE_DRIVER: i16 = 4;
 
 /// A driver that has been loaded and whose entry point succeeded.
 ///
-/// Dropping it unloads it.
+/// Dropping it unloads it, unless its machine has been shut down before.
 pub struct Driver {
     image: Arc<Image>,
     object: Box<Object>,
-    unloaded: bool,
 }
 
 /// The driver object, and what it points to.
@@ -57,7 +55,7 @@ impl Driver {
         // SAFETY: both arguments are valid for as long as the driver may use them: the object until it is
         // unloaded, the path during the call.
         let status: NTSTATUS = sched::call_driver("DriverEntry", || unsafe { entry(driver, path_argument) });
-        let mut loaded = Self { image, object, unloaded: false };
+        let mut loaded = Self { image, object };
         if status < 0 {
             loaded.remove();
             return Err(LoadError::Entry { path: path.into(), status: status as u32 });
@@ -84,7 +82,7 @@ impl Driver {
     }
 
     fn finish(&mut self) {
-        if self.unloaded {
+        if !self.image.is_loaded() {
             return;
         }
         let driver: *mut DRIVER_OBJECT = &raw mut self.object.driver;
@@ -102,7 +100,6 @@ impl Driver {
 
     /// Checks what the driver left behind and removes its image.
     fn remove(&mut self) {
-        self.unloaded = true;
         let leaks = pool::leaks(Some(&self.image));
         if !leaks.is_empty() {
             let count = leaks.len() as u64;
@@ -118,10 +115,9 @@ impl Driver {
             let text = format!("{} was unloaded while {threads} of its threads ran", self.image.name);
             verifier::report(Finding::new("ThreadAtUnload").bugcheck(bugcheck).text(text));
         }
-        self.image.loaded.store(false, Ordering::Release);
         // SAFETY: the driver has said, by returning from its unload routine or failing to start, that
         // nothing of it runs any more. If that is not true, what still does faults in reserved addresses.
-        unsafe { map::unmap(&self.image) };
+        unsafe { map::unload(&self.image) };
     }
 }
 

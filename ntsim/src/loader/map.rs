@@ -3,7 +3,7 @@
 //! The format is Microsoft's "PE Format" page; the cookie's default is in the pages on `/GS`.
 
 use core::ptr;
-use core::sync::atomic::AtomicBool;
+use core::sync::atomic::{AtomicBool, Ordering};
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::OnceLock;
@@ -238,12 +238,23 @@ impl Drop for Mapping {
     }
 }
 
-/// Makes the address range of an image inaccessible, and keeps it reserved.
+/// Unloads an image: makes its addresses inaccessible, and keeps them reserved.
 ///
 /// # Safety
 /// Nobody runs or uses the image any more.
-pub(super) unsafe fn unmap(image: &Image) {
+pub(super) unsafe fn unload(image: &Image) {
+    image.loaded.store(false, Ordering::Release);
     let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_FIXED | libc::MAP_NORESERVE;
     // SAFETY: the range is the image's own mapping, and the caller vouches that it is out of use.
     unsafe { libc::mmap(image.base as *mut libc::c_void, image.size, libc::PROT_NONE, flags, -1, 0) };
+}
+
+/// Gives an image's addresses back to the host.
+///
+/// # Safety
+/// Nobody runs or uses the image any more.
+pub(super) unsafe fn release(image: &Image) {
+    image.loaded.store(false, Ordering::Release);
+    // SAFETY: the range is the image's own, mapped or reserved, and out of use.
+    unsafe { libc::munmap(image.base as *mut libc::c_void, image.size) };
 }

@@ -40,6 +40,15 @@ impl Images {
         all.iter().find(|image| image.contains(address)).cloned()
     }
 
+    /// Removes every image.
+    ///
+    /// # Safety
+    /// Nobody runs or uses any of them any more.
+    pub(crate) unsafe fn clear(&self) {
+        // SAFETY: the caller's promise; an image that is in no list any more is released once.
+        self.all.write().drain(..).for_each(|image| unsafe { map::release(&image) });
+    }
+
     fn add(&self, image: Arc<Image>) {
         self.all.write().push(image);
     }

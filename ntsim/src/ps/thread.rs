@@ -149,19 +149,8 @@ pub(crate) fn running_in(image: &Image) -> usize {
     threads
         .into_iter()
         .filter(|(routine, _)| image.contains(*routine as u64))
-        .filter(|(_, thread)| !ends(thread))
+        .filter(|(_, thread)| !thread.ends_within(GRACE))
         .count()
-}
-
-/// Waits a while for a thread to end; whether it has.
-fn ends(thread: &Thread) -> bool {
-    let step = Duration::from_millis(1);
-    let mut waited = Duration::ZERO;
-    while !thread.ended() && waited < GRACE {
-        std::thread::sleep(step);
-        waited += step;
-    }
-    thread.ended()
 }
 
 #[cfg(test)]

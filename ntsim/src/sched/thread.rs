@@ -15,6 +15,7 @@ use crate::ke::dispatcher::kind;
 use crate::ke::object_exports;
 use crate::loader::AlternateStack;
 use crate::machine;
+use crate::verifier::{self, Finding};
 
 /// A thread of the machine.
 ///
@@ -44,6 +45,9 @@ impl fmt::Debug for Thread {
         write!(f, "thread {} ({})", self.id, self.name)
     }
 }
+
+/// How long a machine that shuts down waits for each of its threads.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 static NEXT_ID: AtomicU64 = AtomicU64::new(1);
 
@@ -89,6 +93,18 @@ impl Thread {
     pub(crate) fn signal_end(&self) {
         // SAFETY: the header is a dispatcher object's, and lives as long as the process.
         unsafe { object_exports::set(self.header.get(), 1) };
+    }
+
+    /// Waits for the thread's end, but not longer than `limit`; whether it has come.
+    pub(crate) fn ends_within(&self, limit: Duration) -> bool {
+        let deadline = Instant::now() + limit;
+        let mut tries = 0;
+        while !self.ended() && Instant::now() < deadline {
+            tries += 1;
+            // Usually it is a matter of microseconds.
+            if tries < 1000 { std::thread::yield_now() } else { std::thread::sleep(Duration::from_millis(1)) }
+        }
+        self.ended()
     }
 
     /// Whether the thread's routine has returned.
@@ -139,7 +155,7 @@ impl Drop for Attached {
 #[derive(Default)]
 pub(crate) struct Threads {
     all: Mutex<Vec<&'static Thread>>,
-    running: Mutex<Vec<JoinHandle<()>>>,
+    running: Mutex<Vec<(&'static Thread, JoinHandle<()>)>>,
 }
 
 impl Threads {
@@ -148,12 +164,20 @@ impl Threads {
         self.all.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Waits until every thread that was started has ended.
-    pub(crate) fn join(&self) {
+    /// Waits until every thread that was started has ended; `false`, with a finding for each, if some do
+    /// not within a while.
+    pub(crate) fn join(&self) -> bool {
+        let mut all = true;
         loop {
             let next = self.running.lock().unwrap_or_else(PoisonError::into_inner).pop();
-            let Some(thread) = next else { return };
-            let _ = thread.join();
+            let Some((thread, handle)) = next else { return all };
+            if thread.ends_within(PATIENCE) {
+                let _ = handle.join();
+            } else {
+                all = false;
+                let text = format!("{thread:?} still ran when the machine was shut down");
+                verifier::report(Finding::new("ThreadAtShutdown").text(text));
+            }
         }
     }
 }
@@ -173,12 +197,13 @@ pub fn spawn(
         let _ = sender.send(current());
         body();
     })?;
+    let thread = receiver.recv().ok().flatten();
+    let thread = thread.ok_or_else(|| std::io::Error::other("the thread ended before it began"))?;
     let mut running = machine::current().threads.running.lock().unwrap_or_else(PoisonError::into_inner);
     // Those that have ended hold memory of the host until their handles are gone.
-    running.retain(|thread| !thread.is_finished());
-    running.push(handle);
-    drop(running);
-    receiver.recv().ok().flatten().ok_or_else(|| std::io::Error::other("the thread ended before it began"))
+    running.retain(|(_, handle)| !handle.is_finished());
+    running.push((thread, handle));
+    Ok(thread)
 }
 
 /// Blocks the calling thread until [`wake`] is called for it or the time is over; `false` if it is.

@@ -1,6 +1,7 @@
 //! Nonpaged memory with an MDL: what a consumer registers.
 
-use alloc::alloc::{Layout, alloc_zeroed, dealloc};
+use alloc::alloc::{alloc_zeroed, dealloc};
+use core::alloc::Layout;
 use core::ptr::NonNull;
 
 use sys::status::{NTSTATUS, STATUS_INSUFFICIENT_RESOURCES, STATUS_INVALID_PARAMETER};
@@ -51,8 +52,8 @@ impl Buffer {
     }
 
     /// The address of the byte at `offset`, as SGEs name it.
-    pub(crate) fn address(&self, offset: u32) -> u64 {
-        (self.memory.as_ptr().wrapping_add(offset as usize) as usize) as u64
+    pub(crate) fn address(&self, offset: u32) -> usize {
+        self.memory.as_ptr().wrapping_add(offset as usize) as usize
     }
 
     /// Copies `bytes` to the start of the buffer, as many as fit.

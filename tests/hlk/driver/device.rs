@@ -129,8 +129,10 @@ unsafe extern "C" fn dispatch(_device: PDEVICE_OBJECT, irp: PIRP) -> NTSTATUS {
 /// # Safety
 /// `irp` is a request to our device that is not completed yet.
 unsafe fn serve(irp: *mut IRP) -> (NTSTATUS, usize) {
-    // SAFETY: the caller's contract: a driver owns the overlay while it has the request.
-    let location: *const IO_STACK_LOCATION = unsafe { (*irp).Tail.Overlay.CurrentStackLocation };
+    // SAFETY: the caller's contract.
+    let tail = unsafe { &(*irp).Tail };
+    // SAFETY: the overlay is in use while a driver has the request.
+    let location: *const IO_STACK_LOCATION = unsafe { tail.Overlay.CurrentStackLocation };
     // SAFETY: the current stack location is that of our device.
     let location = unsafe { &*location };
     // SAFETY: requests to our device come with the file object that they were opened with.
@@ -172,9 +174,10 @@ unsafe fn serve(irp: *mut IRP) -> (NTSTATUS, usize) {
 unsafe fn describe(irp: *mut IRP, location: &IO_STACK_LOCATION) -> Request {
     // SAFETY: the request is a control request, so this is the member in use.
     let parameters = unsafe { location.Parameters.DeviceIoControl };
-    // SAFETY: neither code of the harness is of another kind than buffered or direct, and both use this
-    // member.
-    let buffer = unsafe { (*irp).AssociatedIrp.SystemBuffer };
+    // SAFETY: the caller's contract.
+    let associated = unsafe { &(*irp).AssociatedIrp };
+    // SAFETY: the harness's codes are buffered or direct, and both use this member.
+    let buffer = unsafe { associated.SystemBuffer };
     // SAFETY: the caller's contract.
     let mdl = unsafe { (*irp).MdlAddress };
     Request {

@@ -1,7 +1,8 @@
 //! Fallible allocation, and the list in which the harness keeps its records.
 
-use alloc::alloc::{Layout, alloc};
+use alloc::alloc::alloc;
 use alloc::boxed::Box;
+use core::alloc::Layout;
 use core::sync::atomic::{AtomicPtr, Ordering};
 
 use sys::status::{NTSTATUS, STATUS_INSUFFICIENT_RESOURCES};

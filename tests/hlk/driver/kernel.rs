@@ -189,10 +189,10 @@ impl Drop for PoolMdl {
 ///
 /// # Safety
 /// `mdl` is an MDL.
-pub(crate) unsafe fn mdl_address(mdl: *const MDL) -> u64 {
+pub(crate) unsafe fn mdl_address(mdl: *const MDL) -> usize {
     // SAFETY: the caller's contract.
     let mdl = unsafe { &*mdl };
-    (mdl.StartVa as usize as u64).saturating_add(u64::from(mdl.ByteOffset))
+    (mdl.StartVa as usize).saturating_add(mdl.ByteOffset as usize)
 }
 
 /// The system address of an MDL's memory, as `MmGetSystemAddressForMdlSafe` finds it (an inline function,

@@ -99,9 +99,8 @@ impl Ledger {
             let call = unsafe { &*context.cast::<Call>() };
             let returned = function(context, call.out.as_ptr().cast());
             // SAFETY: a create's subject is a record of the same ledger.
-            if returned == STATUS_SUCCESS
-                && let Some(subject) = unsafe { call.subject.as_ref() }
-            {
+            let subject = unsafe { call.subject.as_ref() };
+            if let Some(subject) = subject.filter(|_| returned == STATUS_SUCCESS) {
                 subject.exists(call.out.load(Ordering::Acquire));
             }
             returned

@@ -51,9 +51,8 @@ pub(crate) unsafe extern "win64" fn created(
     // SAFETY: the context of a create is its call.
     let call: &Call = unsafe { record(context) };
     // SAFETY: a create's subject is a record of the same ledger.
-    if status == STATUS_SUCCESS
-        && let Some(subject) = unsafe { call.subject.as_ref() }
-    {
+    let subject = unsafe { call.subject.as_ref() };
+    if let Some(subject) = subject.filter(|_| status == STATUS_SUCCESS) {
         subject.exists(object);
     }
     completed(call, status);

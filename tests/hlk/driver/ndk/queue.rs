@@ -25,9 +25,9 @@ impl QpDepths {
 }
 
 /// `length` bytes at the virtual address `address`, reached by `token`.
-pub(crate) fn sge(address: u64, length: u32, token: u32) -> NDK_SGE {
+pub(crate) fn sge(address: usize, length: u32, token: u32) -> NDK_SGE {
     NDK_SGE {
-        Address: NDK_SGE_ADDRESS { VirtualAddress: core::ptr::without_provenance_mut(address as usize) },
+        Address: NDK_SGE_ADDRESS { VirtualAddress: core::ptr::without_provenance_mut(address) },
         Length: length,
         MemoryRegionToken: token,
     }

@@ -44,7 +44,8 @@ pub(super) fn remote(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
     ledger.expect("write the last bytes", Rdma::Write.run(&granted, &last, end)?, STATUS_SUCCESS);
     ledger.expect("read the last bytes", Rdma::Read.run(&granted, &last, end)?, STATUS_SUCCESS);
 
-    let cases: [(&str, Rdma, u32, fn(&Scene<'_>) -> Remote); 6] = [
+    type Place = fn(&Scene<'_>) -> Remote;
+    let cases: [(&str, Rdma, u32, Place); 6] = [
         ("write with a token that never was", Rdma::Write, READ | WRITE, |scene| {
             let good = scene.far_memory.remote(0);
             Remote { token: good.token ^ 0x00ff_ff00, ..good }
@@ -89,7 +90,8 @@ pub(super) fn local(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
     const ALL: u32 = NDK_MR_FLAG_ALLOW_REMOTE_READ | NDK_MR_FLAG_ALLOW_REMOTE_WRITE;
     let ledger = stage.ledger();
     let listener = pair::listen(stage)?;
-    let cases: [(&str, fn(&Scene<'_>) -> NDK_SGE); 2] = [
+    type Place = fn(&Scene<'_>) -> NDK_SGE;
+    let cases: [(&str, Place); 2] = [
         ("write from a token that never was", |scene| {
             let good = scene.near_memory;
             sge(good.buffer.address(0), 16, good.local_token ^ 0x00ff_ff00)

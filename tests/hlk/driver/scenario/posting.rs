@@ -140,7 +140,7 @@ fn inline(scene: &Scene<'_>) -> Result<(), NTSTATUS> {
     let [receive] = scene.far_receives::<1>()?;
     let work = stage.work("send inline")?;
     let mut data = [0x5a_u8];
-    let address = (data.as_mut_ptr() as usize) as u64;
+    let address = data.as_mut_ptr() as usize;
     let posted = scene.near.qp.send(work.context(), &[sge(address, 1, 0)], NDK_OP_FLAG_INLINE);
     data = [0];
     ledger.expect("post an inline send", posted, STATUS_SUCCESS);

@@ -43,7 +43,7 @@ impl<'l> Memory<'l> {
 
     /// The byte at `offset`, for use on the other side.
     pub(super) fn remote(self, offset: u32) -> Remote {
-        Remote { address: self.buffer.address(offset), token: self.remote_token }
+        Remote { address: self.buffer.address(offset) as u64, token: self.remote_token }
     }
 }
 

@@ -160,7 +160,7 @@ fn message(chunk: &Chunk, memory: Option<&Registered<'_, '_>>) -> Control {
     Control {
         operation: chunk.operation as u32,
         length: chunk.length,
-        address: memory.map_or(0, |memory| memory.address),
+        address: memory.map_or(0, |memory| memory.address as u64),
         token: memory.map_or(0, Registered::remote_token),
         reserved: 0,
     }

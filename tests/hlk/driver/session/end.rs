@@ -107,7 +107,7 @@ impl<'l> End<'l> {
     }
 }
 
-fn mdl_address(chunk: &Chunk) -> u64 {
+fn mdl_address(chunk: &Chunk) -> usize {
     // SAFETY: a chunk's MDL is that of the request that is being served.
     unsafe { kernel::mdl_address(chunk.mdl) }
 }
@@ -120,7 +120,7 @@ pub(super) fn check(status: NTSTATUS) -> Result<(), NTSTATUS> {
 /// deregistered, which dropping does.
 pub(super) struct Registered<'e, 'l> {
     end: &'e End<'l>,
-    pub(super) address: u64,
+    pub(super) address: usize,
     length: u32,
 }
 

@@ -63,6 +63,7 @@ pub fn all() -> impl Iterator<Item = &'static Export> {
         crate::io::EXPORTS,
         crate::ke::EXPORTS,
         crate::mm::EXPORTS,
+        crate::ndis::EXPORTS,
         crate::ndk::EXPORTS,
         crate::net::EXPORTS,
         crate::ob::EXPORTS,

@@ -36,6 +36,7 @@ mod ke;
 pub mod loader;
 pub mod machine;
 mod mm;
+pub mod ndis;
 pub mod ndk;
 mod net;
 mod ob;

@@ -118,16 +118,7 @@ exports! {
     /// Deletes a device; its memory goes with the last open file.
     #[irql(PASSIVE..=APC)]
     fn IoDeleteDevice(device: *mut DEVICE_OBJECT) {
-        if !devices().live.lock().get_mut(&(device as usize)).is_some_and(|known| {
-            !core::mem::replace(&mut known.deleted, true)
-        }) {
-            deleted_twice(device);
-            return;
-        }
-        namespace().forget(device as usize);
-        // SAFETY: the device exists.
-        unsafe { unlink(device) };
-        ob::dereference(device.cast());
+        delete(device);
     }
 
     /// The top device of a file's stack.
@@ -184,6 +175,22 @@ pub(crate) unsafe fn create(made: Made) -> Result<*mut DEVICE_OBJECT, NTSTATUS> 
     devices().live.lock().insert(device as usize, Device { _block: block, deleted: false });
     ob::create(device.cast(), &KIND);
     Ok(device)
+}
+
+/// Deletes a device; its memory goes with the last open file.
+pub(crate) fn delete(device: *mut DEVICE_OBJECT) {
+    let mut live = devices().live.lock();
+    let exists =
+        live.get_mut(&(device as usize)).is_some_and(|known| !core::mem::replace(&mut known.deleted, true));
+    drop(live);
+    if !exists {
+        deleted_twice(device);
+        return;
+    }
+    namespace().forget(device as usize);
+    // SAFETY: the device exists.
+    unsafe { unlink(device) };
+    ob::dereference(device.cast());
 }
 
 /// Takes a device off its driver's list.

@@ -23,7 +23,9 @@ use sys::status::NTSTATUS;
 
 use crate::export::Export;
 
-pub(crate) use device::{driver_is_ready, driver_is_unloaded};
+pub(crate) use device::{
+    Made, create as create_device, delete as delete_device, driver_is_ready, driver_is_unloaded,
+};
 pub use file::File;
 pub use request::{Outcome, Request};
 pub(crate) use worker::queue_work;

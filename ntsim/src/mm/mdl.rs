@@ -93,6 +93,27 @@ pub(super) unsafe fn fill_frames(mdl: *mut MDL) {
     }
 }
 
+/// Fills in a list over nonpaged memory.
+///
+/// # Safety
+/// `mdl` is a list with room for its frames, which the caller owns.
+pub(crate) unsafe fn build_for_nonpaged(mdl: *mut MDL) {
+    // SAFETY: the caller's contract.
+    let list = unsafe { &mut *mdl };
+    let wrong = MDL_PAGES_LOCKED | MDL_MAPPED_TO_SYSTEM_VA | MDL_SOURCE_IS_NONPAGED_POOL | MDL_PARTIAL;
+    if list.MdlFlags & wrong != 0 {
+        misuse("MmMdl", 0xB0, mdl, list.MdlFlags, "MmBuildMdlForNonPagedPool on a list that is in use");
+    }
+    let range = described(list);
+    if !range.is_readable() {
+        misuse("MmMdl", 0x7F, mdl, list.MdlFlags, "MmBuildMdlForNonPagedPool over memory that is not there");
+    }
+    list.MdlFlags |= MDL_SOURCE_IS_NONPAGED_POOL;
+    list.MappedSystemVa = range.start as *mut _;
+    // SAFETY: the caller's contract.
+    unsafe { fill_frames(mdl) };
+}
+
 /// Reports a misuse of a list, bug check 0xC4.
 #[cold]
 pub(super) fn misuse(rule: &'static str, code: u64, mdl: *const MDL, flags: i16, text: &str) {
@@ -111,19 +132,7 @@ exports! {
     #[irql(PASSIVE..=DISPATCH)]
     fn MmBuildMdlForNonPagedPool(mdl: *mut MDL) {
         // SAFETY: the driver passes a list that it owns.
-        let list = unsafe { &mut *mdl };
-        let wrong = MDL_PAGES_LOCKED | MDL_MAPPED_TO_SYSTEM_VA | MDL_SOURCE_IS_NONPAGED_POOL | MDL_PARTIAL;
-        if list.MdlFlags & wrong != 0 {
-            misuse("MmMdl", 0xB0, mdl, list.MdlFlags, "MmBuildMdlForNonPagedPool on a list that is in use");
-        }
-        let range = described(list);
-        if !range.is_readable() {
-            misuse("MmMdl", 0x7F, mdl, list.MdlFlags, "MmBuildMdlForNonPagedPool over memory that is not there");
-        }
-        list.MdlFlags |= MDL_SOURCE_IS_NONPAGED_POOL;
-        list.MappedSystemVa = range.start as *mut _;
-        // SAFETY: the driver passes a list with room for its frames.
-        unsafe { fill_frames(mdl) };
+        unsafe { build_for_nonpaged(mdl) };
     }
 
     /// Bytes of a list that describes a range.

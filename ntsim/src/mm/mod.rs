@@ -13,7 +13,7 @@ use crate::export::Export;
 
 pub(crate) use block::Block;
 pub(crate) use lock::{lock_for_kernel, unlock_for_kernel};
-pub(crate) use mdl::{Range, describe};
+pub(crate) use mdl::{Range, build_for_nonpaged, describe};
 
 /// The functions of this folder.
 pub(crate) const EXPORTS: &[&[Export]] = &[lock::EXPORTS, map::EXPORTS, mdl::EXPORTS];

@@ -1,0 +1,182 @@
+//! What a miniport says about its adapter, and asks NDIS about it.
+
+use core::ffi::c_void;
+
+use sys::ndis::*;
+use sys::status::{
+    NDIS_STATUS, NDIS_STATUS_BAD_CHARACTERISTICS, NDIS_STATUS_INVALID_PARAMETER, NDIS_STATUS_INVALID_STATE,
+    NDIS_STATUS_NOT_SUPPORTED, NDIS_STATUS_SUCCESS,
+};
+use sys::wdm::DEVICE_OBJECT;
+
+use super::adapter::{self, Adapter, General, Ndk, State};
+use super::header::{self, Expected};
+use super::violation;
+use crate::export::exports;
+
+const REGISTRATION: Expected = Expected {
+    name: "NDIS_MINIPORT_ADAPTER_REGISTRATION_ATTRIBUTES",
+    kind: NDIS_OBJECT_TYPE_MINIPORT_ADAPTER_REGISTRATION_ATTRIBUTES,
+    revisions: &[
+        // Revision 2 added only constants.
+        (1, NDIS_SIZEOF_MINIPORT_ADAPTER_REGISTRATION_ATTRIBUTES_REVISION_2),
+        (2, NDIS_SIZEOF_MINIPORT_ADAPTER_REGISTRATION_ATTRIBUTES_REVISION_2),
+    ],
+};
+
+const GENERAL: Expected = Expected {
+    name: "NDIS_MINIPORT_ADAPTER_GENERAL_ATTRIBUTES",
+    kind: NDIS_OBJECT_TYPE_MINIPORT_ADAPTER_GENERAL_ATTRIBUTES,
+    revisions: &[
+        (1, NDIS_SIZEOF_MINIPORT_ADAPTER_GENERAL_ATTRIBUTES_REVISION_1),
+        (2, NDIS_SIZEOF_MINIPORT_ADAPTER_GENERAL_ATTRIBUTES_REVISION_2),
+    ],
+};
+
+const NDK: Expected = Expected {
+    name: "NDIS_MINIPORT_ADAPTER_NDK_ATTRIBUTES",
+    kind: NDIS_OBJECT_TYPE_MINIPORT_ADAPTER_NDK_ATTRIBUTES,
+    revisions: &[(1, NDIS_SIZEOF_MINIPORT_ADAPTER_NDK_ATTRIBUTES_REVISION_1)],
+};
+
+const CAPABILITIES: Expected = Expected {
+    name: "NDIS_NDK_CAPABILITIES",
+    kind: NDIS_OBJECT_TYPE_DEFAULT,
+    revisions: &[(1, NDIS_SIZEOF_NDK_CAPABILITIES_REVISION_1)],
+};
+
+exports! {
+    "ndis.sys", signature;
+
+    /// Says something about an adapter, from inside its initialise handler.
+    #[irql(PASSIVE..=PASSIVE)]
+    fn NdisMSetMiniportAttributes(
+        handle: NDIS_HANDLE,
+        attributes: *const NDIS_MINIPORT_ADAPTER_ATTRIBUTES,
+    ) -> NDIS_STATUS {
+        let Some(adapter) = adapter::of(handle, "NdisMSetMiniportAttributes") else {
+            return NDIS_STATUS_INVALID_PARAMETER;
+        };
+        if adapter.state() != State::Initializing {
+            let text = format!("attributes are set while the adapter is {:?}", adapter.state());
+            violation("NdisMSetMiniportAttributes", [0x1F, handle as u64, 0, 0], text);
+            return NDIS_STATUS_INVALID_STATE;
+        }
+        // SAFETY: the driver passes attributes, which begin with their head.
+        match unsafe { (*attributes).Header.Type } {
+            // SAFETY: the type says which member it is.
+            NDIS_OBJECT_TYPE_MINIPORT_ADAPTER_REGISTRATION_ATTRIBUTES => unsafe { registration(&adapter, attributes.cast()) },
+            // SAFETY: as above.
+            NDIS_OBJECT_TYPE_MINIPORT_ADAPTER_GENERAL_ATTRIBUTES => unsafe { general(&adapter, attributes.cast()) },
+            // SAFETY: as above.
+            NDIS_OBJECT_TYPE_MINIPORT_ADAPTER_NDK_ATTRIBUTES => unsafe { ndk(&adapter, attributes.cast()) },
+            _ => NDIS_STATUS_NOT_SUPPORTED,
+        }
+    }
+
+    /// The kernel's devices of an adapter.
+    #[irql(PASSIVE..=DISPATCH)]
+    fn NdisMGetDeviceProperty(
+        handle: NDIS_HANDLE,
+        physical: *mut *mut DEVICE_OBJECT,
+        functional: *mut *mut DEVICE_OBJECT,
+        next: *mut *mut DEVICE_OBJECT,
+        resources: *mut *mut c_void,
+        translated: *mut *mut c_void,
+    ) {
+        let Some(adapter) = adapter::of(handle, "NdisMGetDeviceProperty") else { return };
+        let devices = &adapter.devices;
+        // The bus driver's device is also the one right below NDIS's.
+        for (to, device) in [(physical, devices.physical), (functional, devices.functional), (next, devices.physical)] {
+            if !to.is_null() {
+                // SAFETY: the driver passes null or room for the pointer.
+                unsafe { to.write(device) };
+            }
+        }
+        for to in [resources, translated] {
+            if !to.is_null() {
+                // SAFETY: as above. An adapter of the root bus has no resources.
+                unsafe { to.write(core::ptr::null_mut()) };
+            }
+        }
+    }
+}
+
+/// # Safety
+/// `attributes` begins with its head.
+unsafe fn registration(
+    adapter: &Adapter,
+    attributes: *const NDIS_MINIPORT_ADAPTER_REGISTRATION_ATTRIBUTES,
+) -> NDIS_STATUS {
+    // SAFETY: the caller's contract.
+    if !unsafe { header::check(attributes.cast(), &REGISTRATION) } {
+        return NDIS_STATUS_BAD_CHARACTERISTICS;
+    }
+    // SAFETY: the head says that the structure has this size.
+    let context = unsafe { (*attributes).MiniportAdapterContext } as usize;
+    let mut state = adapter.state.lock();
+    state.context = context;
+    state.registered = true;
+    NDIS_STATUS_SUCCESS
+}
+
+/// # Safety
+/// `attributes` begins with its head.
+unsafe fn general(
+    adapter: &Adapter,
+    attributes: *const NDIS_MINIPORT_ADAPTER_GENERAL_ATTRIBUTES,
+) -> NDIS_STATUS {
+    // SAFETY: the caller's contract.
+    if !unsafe { header::check(attributes.cast(), &GENERAL) } {
+        return NDIS_STATUS_BAD_CHARACTERISTICS;
+    }
+    // SAFETY: the head says that there are all members but the last, which is not looked at.
+    let attributes = unsafe { &*attributes };
+    if !adapter.state.lock().registered {
+        let text = "general attributes come before the registration attributes".into();
+        violation("NdisMSetMiniportAttributes", [0, adapter.handle as u64, 0, 0], text);
+    }
+    let count = attributes.SupportedOidListLength as usize / size_of::<u32>();
+    if attributes.SupportedOidList.is_null()
+        || count == 0
+        || attributes.MacAddressLength != 6
+        || attributes.MtuSize == 0
+    {
+        let text =
+            "general attributes without OIDs, without an MTU, or with an address that is not 6 bytes long"
+                .into();
+        violation("NdisMSetMiniportAttributes", [0, adapter.handle as u64, 0, 0], text);
+        return NDIS_STATUS_INVALID_PARAMETER;
+    }
+    // SAFETY: the driver vouches for a list of this length.
+    let oids = unsafe { core::slice::from_raw_parts(attributes.SupportedOidList, count) }.to_vec();
+    let mut mac = [0; 6];
+    mac.copy_from_slice(&attributes.CurrentMacAddress[..6]);
+    adapter.state.lock().general = Some(General { mtu: attributes.MtuSize, mac, oids });
+    NDIS_STATUS_SUCCESS
+}
+
+/// # Safety
+/// `attributes` begins with its head.
+unsafe fn ndk(adapter: &Adapter, attributes: *const NDIS_MINIPORT_ADAPTER_NDK_ATTRIBUTES) -> NDIS_STATUS {
+    // SAFETY: the caller's contract.
+    if !unsafe { header::check(attributes.cast(), &NDK) } {
+        return NDIS_STATUS_BAD_CHARACTERISTICS;
+    }
+    // SAFETY: the head says that the structure has this size.
+    let attributes = unsafe { &*attributes };
+    // SAFETY: the driver passes capabilities, which begin with their head.
+    if !unsafe { header::check(attributes.NdkCapabilities.cast(), &CAPABILITIES) } {
+        return NDIS_STATUS_BAD_CHARACTERISTICS;
+    }
+    // SAFETY: the head says that the structure has this size.
+    let info = unsafe { (*attributes.NdkCapabilities).NdkInfo };
+    if info.is_null() || adapter.driver.ndk().is_none() {
+        let text =
+            "RDMA attributes without adapter information, or of a driver that is no RDMA provider".into();
+        violation("NdisMSetMiniportAttributes", [0, adapter.handle as u64, 0, 0], text);
+        return NDIS_STATUS_INVALID_PARAMETER;
+    }
+    adapter.state.lock().ndk = Some(Ndk { enabled: attributes.Enabled != 0 });
+    NDIS_STATUS_SUCCESS
+}

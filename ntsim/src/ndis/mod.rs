@@ -1,0 +1,98 @@
+//! NDIS: registers miniport drivers, runs their adapters through their states, and plays the protocol on
+//! top of them.
+//!
+//! The user's side is [`Adapter`], from [`Machine::adapter`](crate::Machine::adapter), and the functions
+//! of the machine that start and stop adapters. What a driver calls is in the files named for it. The
+//! rules are those of NDIS and of Driver Verifier's NDIS checks; codes of findings are those of bug
+//! check 0x7C (BUGCODE_NDIS_DRIVER).
+
+mod adapter;
+mod attributes;
+mod buffer;
+mod bus;
+mod config;
+mod configuration;
+mod data_path;
+mod driver;
+mod header;
+mod lifecycle;
+mod memory;
+mod ndk;
+mod oid;
+mod pnp;
+mod pool;
+mod wait;
+mod work_item;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+
+use crate::export::Export;
+use crate::machine::{self, Part};
+use crate::verifier::{self, Bugcheck, Finding};
+
+pub use adapter::{Adapter, State};
+pub use config::AdapterConfig;
+pub(crate) use ndk::open_ndk_adapter;
+
+use driver::MiniportDriver;
+
+/// The functions of this folder.
+pub(crate) const EXPORTS: &[&[Export]] = &[
+    attributes::EXPORTS,
+    buffer::EXPORTS,
+    configuration::EXPORTS,
+    data_path::EXPORTS,
+    driver::EXPORTS,
+    lifecycle::EXPORTS,
+    memory::EXPORTS,
+    oid::EXPORTS,
+    pnp::EXPORTS,
+    pool::EXPORTS,
+    work_item::EXPORTS,
+];
+
+/// NDIS in one machine.
+#[derive(Default)]
+struct Ndis {
+    /// By handle.
+    drivers: Mutex<HashMap<usize, Arc<MiniportDriver>>>,
+    /// By handle, from initialisation to the end of halting.
+    adapters: Mutex<HashMap<usize, Arc<Adapter>>>,
+    /// The adapters that the machine has, bound to a driver or not.
+    hardware: Mutex<Vec<AdapterConfig>>,
+    last_handle: Mutex<usize>,
+}
+
+impl Part for Ndis {
+    fn inspect(&self) {
+        for adapter in self.adapters.lock().values() {
+            let text = format!("adapter {} was never halted", adapter.index());
+            violation("NdisMiniportHalt", [0x0A, adapter.handle as u64, 0, 0], text);
+        }
+        for driver in self.drivers.lock().values() {
+            driver.never_deregistered();
+        }
+    }
+}
+
+fn ndis() -> &'static Ndis {
+    machine::current().part()
+}
+
+impl Ndis {
+    /// A new handle: the address of nothing, so that a driver that uses it as a pointer crashes.
+    fn new_handle(&self) -> usize {
+        let mut last = self.last_handle.lock();
+        *last += 0x10;
+        0x4E44_4953_0000_0000 + *last
+    }
+}
+
+/// Reports a broken rule of NDIS, bug check 0x7C.
+#[cold]
+fn violation(rule: &'static str, parameters: [u64; 4], text: String) {
+    verifier::report(Finding::new(rule).bugcheck(Bugcheck { code: 0x7C, parameters }).text(text));
+}

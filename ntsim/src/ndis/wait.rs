@@ -1,0 +1,57 @@
+//! Waiting for what a miniport answers later.
+
+use core::time::Duration;
+
+use parking_lot::Mutex;
+
+use crate::sched::{self, Thread};
+
+/// A value that one thread waits for and another one sets, once.
+pub(super) struct Answer<T> {
+    state: Mutex<(Option<T>, Option<&'static Thread>)>,
+}
+
+impl<T> Default for Answer<T> {
+    fn default() -> Self {
+        Self { state: Mutex::new((None, None)) }
+    }
+}
+
+impl<T: Clone> Answer<T> {
+    /// Sets the value; `false` if it was set before.
+    pub(super) fn set(&self, value: T) -> bool {
+        let mut state = self.state.lock();
+        if state.0.is_some() {
+            return false;
+        }
+        state.0 = Some(value);
+        if let Some(waiting) = state.1.take() {
+            sched::wake(waiting);
+        }
+        true
+    }
+
+    /// Waits for the value; `late` is called once if it takes longer than `limit`, and the wait goes on.
+    pub(super) fn wait(&self, limit: Duration, late: impl FnOnce()) -> T {
+        let start = sched::elapsed();
+        let mut late = Some(late);
+        loop {
+            {
+                let mut state = self.state.lock();
+                if let Some(value) = &state.0 {
+                    return value.clone();
+                }
+                state.1 = sched::current();
+            }
+            let left = limit.saturating_sub(sched::elapsed().saturating_sub(start));
+            if !left.is_zero() && late.is_some() {
+                sched::block(Some(left));
+                continue;
+            }
+            if let Some(late) = late.take() {
+                late();
+            }
+            sched::block(None);
+        }
+    }
+}

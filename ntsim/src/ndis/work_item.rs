@@ -1,0 +1,105 @@
+//! Work items of NDIS.
+
+use core::ffi::c_void;
+use core::ptr;
+use std::collections::HashMap;
+
+use parking_lot::Mutex;
+use sys::ndis::{NDIS_HANDLE, NDIS_IO_WORKITEM_ROUTINE, signature};
+
+use super::{ndis, violation};
+use crate::ex::fault;
+use crate::export::exports;
+use crate::io::queue_work;
+use crate::machine::{self, Part};
+use crate::sched;
+
+/// The work items of one machine, by handle.
+#[derive(Default)]
+struct Items {
+    live: Mutex<HashMap<usize, Item>>,
+}
+
+impl Part for Items {
+    fn inspect(&self) {
+        for (handle, item) in &*self.live.lock() {
+            let state = if item.queued { "still queued" } else { "never freed" };
+            violation(
+                "NdisIoWorkItem",
+                [0, *handle as u64, 0, 0],
+                format!("the work item {handle:#x} is {state}"),
+            );
+        }
+    }
+}
+
+struct Item {
+    /// The adapter or driver that it belongs to.
+    owner: usize,
+    queued: bool,
+}
+
+fn items() -> &'static Items {
+    machine::current().part()
+}
+
+/// Reports the work items of an adapter that are left when it is gone.
+pub(super) fn check_none_left(owner: usize, when: &str) {
+    let mut live = items().live.lock();
+    let left: Vec<_> =
+        live.iter().filter(|(_, item)| item.owner == owner).map(|(handle, _)| *handle).collect();
+    left.iter().for_each(|handle| drop(live.remove(handle)));
+    drop(live);
+    if !left.is_empty() {
+        let text = format!("{when} and left {} work items", left.len());
+        violation("NdisIoWorkItem", [0, owner as u64, 0, 0], text);
+    }
+}
+
+exports! {
+    "ndis.sys", signature;
+
+    /// Makes a work item.
+    #[irql(PASSIVE..=DISPATCH)]
+    fn NdisAllocateIoWorkItem(owner: NDIS_HANDLE) -> NDIS_HANDLE {
+        if fault::strikes() {
+            return ptr::null_mut();
+        }
+        let handle = ndis().new_handle();
+        items().live.lock().insert(handle, Item { owner: owner as usize, queued: false });
+        handle as NDIS_HANDLE
+    }
+
+    /// Queues a work item.
+    #[irql(PASSIVE..=DISPATCH)]
+    fn NdisQueueIoWorkItem(handle: NDIS_HANDLE, routine: Option<NDIS_IO_WORKITEM_ROUTINE>, context: *mut c_void) {
+        let queued = items().live.lock().get_mut(&(handle as usize)).map(|item| core::mem::replace(&mut item.queued, true));
+        let (Some(false), Some(routine)) = (queued, routine) else {
+            misuse(handle, "is no work item, is queued already, or has no routine");
+            return;
+        };
+        let (handle, context) = (handle as usize, context as usize);
+        queue_work(move || {
+            if let Some(item) = items().live.lock().get_mut(&handle) {
+                item.queued = false;
+            }
+            // SAFETY: the routine and its context are what the driver queued.
+            sched::call_driver("NdisIoWorkItem", || unsafe { routine(context as *mut c_void, handle as NDIS_HANDLE) });
+        });
+    }
+
+    /// Frees a work item that is not queued.
+    #[irql(PASSIVE..=DISPATCH)]
+    fn NdisFreeIoWorkItem(handle: NDIS_HANDLE) {
+        match items().live.lock().remove(&(handle as usize)) {
+            None => misuse(handle, "is no work item, or was freed before"),
+            Some(item) if item.queued => misuse(handle, "is freed while it is queued"),
+            Some(_) => {}
+        }
+    }
+}
+
+#[cold]
+fn misuse(handle: NDIS_HANDLE, what: &str) {
+    violation("NdisIoWorkItem", [0, handle as u64, 0, 0], format!("{handle:p} {what}"));
+}

@@ -119,9 +119,9 @@ impl Table {
     }
 
     fn rows(&self) -> &[MIB_UNICASTIPADDRESS_ROW] {
-        // SAFETY: the table is ours until it is freed. Its address keeps the provenance of all rows.
-        let count = unsafe { (&raw const (*self.0.as_ptr()).NumEntries).read() };
-        // SAFETY: as above.
+        // SAFETY: the table is ours until it is freed.
+        let count = unsafe { (*self.0.as_ptr()).NumEntries };
+        // SAFETY: as above. No reference is made: it would end with the one row that the type has.
         let first = unsafe { &raw const (*self.0.as_ptr()).Table };
         // SAFETY: as many rows as the table says follow each other from the first on.
         unsafe { core::slice::from_raw_parts(first.cast(), count as usize) }

@@ -20,6 +20,9 @@ use crate::nt;
 /// `WdfDriverInitNoDispatchOverride`: NDIS keeps the driver object's dispatch table.
 const NO_DISPATCH_OVERRIDE: ULONG = 2;
 
+#[expect(clippy::cast_possible_truncation, reason = "the structure has 32 bytes")]
+const CONFIG_SIZE: ULONG = size_of::<WDF_DRIVER_CONFIG>() as ULONG;
+
 /// The framework's driver object.
 pub(crate) struct Framework(WDFDRIVER);
 
@@ -42,7 +45,7 @@ impl Framework {
         registry_path: nt::PCUNICODE_STRING,
     ) -> Result<Self, NTSTATUS> {
         let mut config = WDF_DRIVER_CONFIG {
-            Size: const { size_of::<WDF_DRIVER_CONFIG>() as ULONG },
+            Size: CONFIG_SIZE,
             DriverInitFlags: NO_DISPATCH_OVERRIDE,
             DriverPoolTag: crate::POOL_TAG,
             ..WDF_DRIVER_CONFIG::default()
@@ -76,7 +79,7 @@ impl Framework {
         // The table's own entry would leave the driver bound: the entry stub puts a function of its own
         // into this variable, and so the header's inline `WdfDriverMiniportUnload` calls through it.
         // SAFETY: the stub set the variable before the entry point ran, and nobody writes it since.
-        let unload = unsafe { (&raw const WdfDriverMiniportUnloadOverride).read() };
+        let unload = unsafe { WdfDriverMiniportUnloadOverride };
         // SAFETY: this is the type of what the variable holds; both are optional pointers to functions.
         let unload = unsafe { transmute::<WDFFUNC, Option<signature::WdfDriverMiniportUnload>>(unload) };
         if let Some(unload) = unload {
@@ -89,7 +92,7 @@ impl Framework {
 /// What the framework keeps for the driver.
 fn globals() -> *mut sys::wdf::WDF_DRIVER_GLOBALS {
     // SAFETY: the stub set the variable when it bound the driver, and nobody writes it since.
-    unsafe { (&raw const WdfDriverGlobals).read() }.cast()
+    unsafe { WdfDriverGlobals }.cast()
 }
 
 /// A handle to the framework's driver object.
@@ -106,9 +109,12 @@ impl Handle {
     ///
     /// The driver is loaded, and `stack` is that of an adapter that is being initialised.
     pub(crate) unsafe fn device(&self, stack: &Stack) -> Result<Device, NTSTATUS> {
-        // SAFETY: the stub set the table when it bound the driver, and nobody writes it since; it has 458
-        // entries, of which this is one.
-        let create = unsafe { (&raw const WdfFunctions).read().add(index::WdfDeviceMiniportCreate).read() };
+        // SAFETY: the stub set the variable when it bound the driver, and nobody writes it since.
+        let table = unsafe { WdfFunctions };
+        // SAFETY: the table has 458 entries, of which this is one.
+        let create = unsafe { table.add(index::WdfDeviceMiniportCreate) };
+        // SAFETY: as above; the framework filled the table.
+        let create = unsafe { create.read() };
         // SAFETY: this is the type of that entry; both are optional pointers to functions.
         let create = unsafe { transmute::<WDFFUNC, Option<signature::WdfDeviceMiniportCreate>>(create) };
         let create = create.ok_or(STATUS_NOT_SUPPORTED)?;

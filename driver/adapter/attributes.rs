@@ -93,22 +93,22 @@ unsafe fn general(adapter: &Adapter) -> Result<(), NDIS_STATUS> {
         Flags: 0,
         MediaType: NDIS_MEDIUM::NdisMedium802_3,
         PhysicalMediumType: NDIS_PHYSICAL_MEDIUM::NdisPhysicalMedium802_3,
-        MtuSize: const { MTU as ULONG },
+        MtuSize: MTU,
         MaxXmitLinkSpeed: LINK_SPEED,
         XmitLinkSpeed: LINK_SPEED,
         MaxRcvLinkSpeed: LINK_SPEED,
         RcvLinkSpeed: LINK_SPEED,
         MediaConnectState: NET_IF_MEDIA_CONNECT_STATE::MediaConnectStateConnected,
         MediaDuplexState: NET_IF_MEDIA_DUPLEX_STATE::MediaDuplexStateFull,
-        LookaheadSize: const { LONGEST as ULONG },
+        LookaheadSize: LONGEST,
         PowerManagementCapabilities: null_mut(),
         MacOptions: ndis::NDIS_MAC_OPTION_COPY_LOOKAHEAD_DATA
             | ndis::NDIS_MAC_OPTION_TRANSFERS_NOT_PEND
             | ndis::NDIS_MAC_OPTION_NO_LOOPBACK
             | ndis::NDIS_MAC_OPTION_FULL_DUPLEX,
         SupportedPacketFilters: SUPPORTED_FILTERS,
-        MaxMulticastListSize: const { MULTICAST_ADDRESSES as ULONG },
-        MacAddressLength: const { size_of::<Address>() as u16 },
+        MaxMulticastListSize: MULTICAST_ADDRESSES,
+        MacAddressLength: 6,
         PermanentMacAddress: padded(adapter.permanent),
         CurrentMacAddress: padded(adapter.station.address()),
         RecvScaleCapabilities: null_mut(),
@@ -124,7 +124,7 @@ unsafe fn general(adapter: &Adapter) -> Result<(), NDIS_STATUS> {
         DataBackFillSize: 0,
         ContextBackFillSize: 0,
         SupportedOidList: oid::SUPPORTED.as_ptr(),
-        SupportedOidListLength: const { size_of_val(oid::SUPPORTED) as ULONG },
+        SupportedOidListLength: oid::SUPPORTED_LENGTH,
         AutoNegotiationFlags: 0,
         // The adapter cannot wake the machine; NDIS halts it when the machine goes to sleep.
         PowerManagementCapabilitiesEx: null(),
@@ -173,8 +173,8 @@ unsafe fn ndk(adapter: &Adapter) -> Result<(), NDIS_STATUS> {
 }
 
 /// An address in the room that NDIS has for one.
-fn padded(address: Address) -> [u8; ndis::NDIS_MAX_PHYS_ADDRESS_LENGTH as usize] {
-    let mut room = [0; ndis::NDIS_MAX_PHYS_ADDRESS_LENGTH as usize];
+fn padded(address: Address) -> [u8; ndis::NDIS_MAX_PHYS_ADDRESS_LENGTH] {
+    let mut room = [0; ndis::NDIS_MAX_PHYS_ADDRESS_LENGTH];
     for (to, from) in room.iter_mut().zip(address.0) {
         *to = from;
     }

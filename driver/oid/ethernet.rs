@@ -16,9 +16,6 @@ const VENDOR: u32 = 0x00FF_FFFF;
 /// What the vendor calls the adapter, terminated.
 const DESCRIPTION: &[u8] = b"softndk software RDMA adapter\0";
 
-/// Room for one frame, in bytes.
-const FRAME: u32 = LONGEST as u32;
-
 /// Answers a query.
 pub(super) fn query(adapter: &Adapter, oid: NDIS_OID, answer: &mut Answer) -> Result<(), Refusal> {
     let station = adapter.station();
@@ -29,8 +26,8 @@ pub(super) fn query(adapter: &Adapter, oid: NDIS_OID, answer: &mut Answer) -> Re
         | ndis::OID_GEN_RECEIVE_BLOCK_SIZE
         | ndis::OID_GEN_CURRENT_LOOKAHEAD
         // A send is over at once, so it takes room for one frame.
-        | ndis::OID_GEN_TRANSMIT_BUFFER_SPACE => answer.put(&FRAME),
-        ndis::OID_GEN_RECEIVE_BUFFER_SPACE => answer.put(&const { FRAME.strict_mul(BUFFERS as u32) }),
+        | ndis::OID_GEN_TRANSMIT_BUFFER_SPACE => answer.put(&LONGEST),
+        ndis::OID_GEN_RECEIVE_BUFFER_SPACE => answer.put(&const { LONGEST.strict_mul(BUFFERS) }),
         ndis::OID_GEN_VENDOR_ID => answer.put(&VENDOR),
         ndis::OID_GEN_VENDOR_DESCRIPTION => answer.put_all(DESCRIPTION),
         ndis::OID_GEN_VENDOR_DRIVER_VERSION => {
@@ -44,7 +41,7 @@ pub(super) fn query(adapter: &Adapter, oid: NDIS_OID, answer: &mut Answer) -> Re
         ndis::OID_802_3_MULTICAST_LIST => {
             station.filter(|filter| answer.put_all(filter.groups()))
         }
-        ndis::OID_802_3_MAXIMUM_LIST_SIZE => answer.put(&const { MULTICAST_ADDRESSES as u32 }),
+        ndis::OID_802_3_MAXIMUM_LIST_SIZE => answer.put(&MULTICAST_ADDRESSES),
         // There is no wire on which frames could meet or break.
         ndis::OID_802_3_RCV_ERROR_ALIGNMENT
         | ndis::OID_802_3_XMIT_ONE_COLLISION
@@ -75,7 +72,7 @@ fn set_multicast_list(adapter: &Adapter, value: &mut Value) -> Result<(), Refusa
     if !rest.is_empty() {
         return Err(Refusal::Length);
     }
-    let mut groups = [Address([0; 6]); MULTICAST_ADDRESSES];
+    let mut groups = [Address([0; 6]); MULTICAST_ADDRESSES as usize];
     let groups = groups.get_mut(..addresses.len()).ok_or(Refusal::MulticastFull)?;
     for (group, address) in groups.iter_mut().zip(addresses) {
         *group = Address(*address);

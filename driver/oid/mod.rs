@@ -59,6 +59,10 @@ pub(crate) const SUPPORTED: &[NDIS_OID] = &[
     OID_NDK_STATISTICS,
 ];
 
+/// Length of that list, in bytes.
+#[expect(clippy::cast_possible_truncation, reason = "the list is short")]
+pub(crate) const SUPPORTED_LENGTH: u32 = size_of_val(SUPPORTED) as u32;
+
 /// Answers or obeys a request. PASSIVE_LEVEL.
 ///
 /// # Safety

@@ -26,14 +26,14 @@ pub(crate) struct Tally {
 
 impl Traffic {
     /// Counts one frame.
-    pub(crate) fn count(&self, reach: Reach, octets: usize) {
+    pub(crate) fn count(&self, reach: Reach, octets: u32) {
         let tally = match reach {
             Reach::Unicast => &self.unicast,
             Reach::Multicast => &self.multicast,
             Reach::Broadcast => &self.broadcast,
         };
         tally.frames.fetch_add(1, Relaxed);
-        tally.octets.fetch_add(octets as u64, Relaxed);
+        tally.octets.fetch_add(octets.into(), Relaxed);
     }
 
     /// Counts a frame that is lost for want of a buffer.

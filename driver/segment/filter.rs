@@ -5,7 +5,7 @@ use sys::ndis;
 use super::address::{Address, Reach};
 
 /// How many multicast addresses a station can list.
-pub(crate) const MULTICAST_ADDRESSES: usize = 32;
+pub(crate) const MULTICAST_ADDRESSES: u32 = 32;
 
 /// What a station may ask for, `NDIS_PACKET_TYPE_…`.
 pub(crate) const SUPPORTED: u32 = ndis::NDIS_PACKET_TYPE_DIRECTED
@@ -20,14 +20,14 @@ pub(crate) struct Filter {
     address: Address,
     /// `NDIS_PACKET_TYPE_…`.
     types: u32,
-    groups: [Address; MULTICAST_ADDRESSES],
+    groups: [Address; MULTICAST_ADDRESSES as usize],
     group_count: usize,
 }
 
 impl Filter {
     /// A filter that lets nothing through.
     pub(crate) const fn closed(address: Address) -> Self {
-        Self { address, types: 0, groups: [Address([0; 6]); MULTICAST_ADDRESSES], group_count: 0 }
+        Self { address, types: 0, groups: [Address([0; 6]); MULTICAST_ADDRESSES as usize], group_count: 0 }
     }
 
     /// What the station asked for.

@@ -11,13 +11,13 @@ use super::address::{Address, LENGTH};
 use crate::kernel::Windows;
 
 /// Destination, source and type.
-pub(crate) const HEADER: usize = 14;
+const HEADER: u32 = 14;
 
 /// The most data that a frame carries.
-pub(crate) const MTU: usize = 1500;
+pub(crate) const MTU: u32 = 1500;
 
 /// The longest frame. (Without the check sequence, which nobody would check here.)
-pub(crate) const LONGEST: usize = HEADER + MTU;
+pub(crate) const LONGEST: u32 = HEADER + MTU;
 
 /// The bits of `NET_BUFFER::DataLength` that count: in C it is also a 32-bit number in the same place.
 const DATA_LENGTH: usize = 0xFFFF_FFFF;
@@ -32,7 +32,7 @@ pub(crate) struct Frame {
     mdl: *mut MDL,
     /// Where in the first list the frame begins.
     offset: usize,
-    length: usize,
+    length: u32,
     destination: Address,
 }
 
@@ -46,7 +46,7 @@ impl Frame {
         let mut frame = Self {
             mdl: buffer.CurrentMdl,
             offset: usize::try_from(buffer.CurrentMdlOffset).ok()?,
-            length: buffer.DataLength & DATA_LENGTH,
+            length: u32::try_from(buffer.DataLength & DATA_LENGTH).ok()?,
             destination: Address([0; LENGTH]),
         };
         if !(HEADER..=LONGEST).contains(&frame.length) {
@@ -59,7 +59,7 @@ impl Frame {
     }
 
     /// Length with the header, in bytes.
-    pub(crate) const fn length(&self) -> usize {
+    pub(crate) const fn length(&self) -> u32 {
         self.length
     }
 

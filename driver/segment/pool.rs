@@ -13,10 +13,10 @@ use crate::miniport::header;
 use crate::nt;
 
 /// How many frames a station can hold until the protocols above have dealt with them.
-pub(crate) const BUFFERS: usize = 128;
+pub(crate) const BUFFERS: u32 = 128;
 
 /// Room for one frame, rounded up so that each buffer begins on a cache line.
-const ROOM: usize = LONGEST.next_multiple_of(64);
+const ROOM: usize = (LONGEST as usize).next_multiple_of(64);
 
 /// Buffers with their net buffer lists, which are all made in advance: receiving allocates nothing.
 ///
@@ -37,7 +37,7 @@ impl Pool {
     /// A pool for an adapter. PASSIVE_LEVEL. `None` if there is not enough memory.
     pub(crate) fn new(adapter: NDIS_HANDLE) -> Option<Self> {
         let mut memory = Vec::new();
-        memory.try_reserve_exact(const { BUFFERS.strict_mul(ROOM) }).ok()?;
+        memory.try_reserve_exact(const { ROOM.strict_mul(BUFFERS as usize) }).ok()?;
         memory.resize(memory.capacity(), 0);
         let parameters = ndis::NET_BUFFER_LIST_POOL_PARAMETERS {
             Header: header(
@@ -131,15 +131,15 @@ unsafe fn fill(list: NonNull<NET_BUFFER_LIST>, frame: &Frame) -> Option<()> {
     // SAFETY: the net buffer has one memory list, over a buffer of the pool.
     let memory = unsafe { buffer.MdlChain.as_mut() }?;
     let address = NonNull::new(memory.MappedSystemVa.cast::<u8>())?;
-    let room = NonNull::slice_from_raw_parts(address, frame.length());
+    let room = NonNull::slice_from_raw_parts(address, frame.length() as usize);
     // SAFETY: the buffer has room for the longest frame, is initialised, and is not in use.
     frame.copy(unsafe { { room }.as_mut() })?;
     // A protocol above may have advanced over what it had read.
     buffer.CurrentMdl = buffer.MdlChain;
     buffer.CurrentMdlOffset = 0;
     buffer.DataOffset = 0;
-    buffer.DataLength = frame.length();
-    memory.ByteCount = u32::try_from(frame.length()).ok()?;
+    buffer.DataLength = frame.length() as usize;
+    memory.ByteCount = frame.length();
     Some(())
 }
 
@@ -147,13 +147,7 @@ unsafe fn fill(list: NonNull<NET_BUFFER_LIST>, frame: &Frame) -> Option<()> {
 fn describe(buffer: &mut [u8]) -> Option<NonNull<MDL>> {
     // SAFETY: the list is not part of a request, and its length that of the longest frame.
     let mdl = unsafe {
-        nt::IoAllocateMdl(
-            buffer.as_mut_ptr().cast(),
-            const { LONGEST as u32 },
-            nt::FALSE,
-            nt::FALSE,
-            core::ptr::null_mut(),
-        )
+        nt::IoAllocateMdl(buffer.as_mut_ptr().cast(), LONGEST, nt::FALSE, nt::FALSE, core::ptr::null_mut())
     };
     let mdl = NonNull::new(mdl)?;
     // SAFETY: the buffer is nonpaged, as everything that the driver allocates, and stays where it is.

@@ -146,7 +146,7 @@ impl Station {
                 Mode::Paused | Mode::Pausing => NDIS_STATUS_PAUSED,
             };
             // SAFETY: the list is the driver's.
-            unsafe { (&raw mut (*list.as_ptr()).Status).write(status) };
+            unsafe { (*list.as_ptr()).Status = status };
         }
         let flags = if flags & ndis::NDIS_SEND_FLAGS_DISPATCH_LEVEL != 0 {
             ndis::NDIS_SEND_COMPLETE_FLAGS_DISPATCH_LEVEL
@@ -166,7 +166,7 @@ impl Station {
     unsafe fn transmit(&self, list: NonNull<NET_BUFFER_LIST>) -> NDIS_STATUS {
         let mut status = NDIS_STATUS_SUCCESS;
         // SAFETY: the list is the driver's.
-        let mut next = unsafe { (&raw const (*list.as_ptr()).FirstNetBuffer).read() };
+        let mut next = unsafe { (*list.as_ptr()).FirstNetBuffer };
         // SAFETY: the net buffers of a list are whose the list is.
         while let Some(buffer) = unsafe { next.as_ref() } {
             // SAFETY: the net buffer is the driver's until its list is completed.

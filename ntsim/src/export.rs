@@ -70,6 +70,7 @@ pub fn all() -> impl Iterator<Item = &'static Export> {
         crate::ps::EXPORTS,
         crate::rtl::EXPORTS,
         crate::wdf::EXPORTS,
+        crate::wsk::EXPORTS,
     ]
     .into_iter()
     .flatten()

@@ -46,6 +46,7 @@ mod rtl;
 pub mod sched;
 pub mod verifier;
 mod wdf;
+mod wsk;
 
 pub use machine::Machine;
 pub use report::Report;

@@ -1,0 +1,303 @@
+//! Clients: registration, and holding on to the provider.
+
+use core::time::Duration;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use sys::status::{
+    NTSTATUS, STATUS_DEVICE_NOT_READY, STATUS_INSUFFICIENT_RESOURCES, STATUS_INVALID_PARAMETER,
+    STATUS_NOINTERFACE, STATUS_SUCCESS,
+};
+use sys::wsk::registration::signature;
+use sys::wsk::*;
+
+use super::provider;
+use crate::ex::fault;
+use crate::export::exports;
+use crate::machine::{self, Part};
+use crate::sched::{self, Irql, Thread};
+use crate::verifier::{self, Finding};
+
+/// The version that the provider has, lowest and highest.
+const VERSION: u16 = MAKE_WSK_VERSION(1, 0);
+
+/// How long a deregistration may wait for the client before it counts as hung.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The registered clients of one machine, by the address of their registration.
+#[derive(Default)]
+struct Clients {
+    live: Mutex<HashMap<usize, Arc<Client>>>,
+    last: Mutex<usize>,
+}
+
+impl Part for Clients {
+    fn inspect(&self) {
+        for (registration, client) in &*self.live.lock() {
+            let held = client.state.lock().captured;
+            found(
+                "WskDeregister",
+                format!(
+                    "the registration {registration:#x} is left, with the provider captured {held} times"
+                ),
+            );
+        }
+    }
+}
+
+/// A registered client.
+pub(super) struct Client {
+    /// What stands for it in the provider's functions.
+    handle: usize,
+    version: u16,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    /// How often it holds the provider.
+    captured: usize,
+    /// RDMA adapters that it has open.
+    adapters: usize,
+    deregistering: bool,
+    waiting: Option<&'static Thread>,
+}
+
+fn clients() -> &'static Clients {
+    machine::current().part()
+}
+
+/// Reports a misuse of Winsock Kernel.
+#[cold]
+pub(super) fn found(rule: &'static str, text: String) {
+    verifier::report(Finding::new(rule).text(text));
+}
+
+impl Client {
+    /// The client of a registration; a registration of none is a finding.
+    fn of(registration: *mut WSK_REGISTRATION, function: &'static str) -> Option<Arc<Self>> {
+        let client = clients().live.lock().get(&(registration as usize)).cloned();
+        if client.is_none() {
+            found(function, format!("{function} got {registration:p}, which is no registration"));
+        }
+        client
+    }
+
+    /// The client that calls a function of the provider; one that does not hold the provider is a finding.
+    pub(super) fn calling(handle: *mut WSK_CLIENT, function: &'static str) -> Option<Arc<Self>> {
+        let client = clients().live.lock().values().find(|client| client.handle == handle as usize).cloned();
+        match client {
+            Some(client) if client.state.lock().captured > 0 => Some(client),
+            _ => {
+                found(
+                    "WskProviderNpi",
+                    format!("{function} is called by {handle:p}, who does not hold the provider"),
+                );
+                None
+            }
+        }
+    }
+
+    /// Counts an RDMA adapter that the client opened, or closed.
+    pub(super) fn count_adapter(&self, opened: bool) {
+        let mut state = self.state.lock();
+        state.adapters = if opened { state.adapters + 1 } else { state.adapters.saturating_sub(1) };
+    }
+
+    /// Waits until the client has let go of the provider.
+    fn wait_until_released(&self) {
+        let mut patience = Some(PATIENCE);
+        loop {
+            {
+                let mut state = self.state.lock();
+                state.deregistering = true;
+                if state.captured == 0 {
+                    return;
+                }
+                state.waiting = sched::current();
+            }
+            if !sched::block(patience) && patience.take().is_some() {
+                let held = self.state.lock().captured;
+                let text =
+                    format!("WskDeregister waits for {held} calls of WskReleaseProviderNPI that do not come");
+                found("WskDeregisterHang", text);
+            }
+        }
+    }
+}
+
+exports! {
+    "netio.sys", signature;
+
+    /// Registers a client.
+    #[irql(PASSIVE..=PASSIVE)]
+    fn WskRegister(npi: *const WSK_CLIENT_NPI, registration: *mut WSK_REGISTRATION) -> NTSTATUS {
+        // SAFETY: the driver passes its NPI or null.
+        let dispatch = unsafe { npi.as_ref() }.map_or(core::ptr::null(), |npi| npi.Dispatch);
+        // SAFETY: the dispatch table is the driver's, or null.
+        let Some(dispatch) = (unsafe { dispatch.as_ref() }) else { return STATUS_INVALID_PARAMETER };
+        if registration.is_null() || dispatch.Reserved != 0 {
+            return STATUS_INVALID_PARAMETER;
+        }
+        if fault::strikes() {
+            return STATUS_INSUFFICIENT_RESOURCES;
+        }
+        let handle = {
+            let mut last = clients().last.lock();
+            *last += 0x10;
+            0x5753_4B00_0000_0000 + *last
+        };
+        let client = Arc::new(Client { handle, version: dispatch.Version, state: Mutex::default() });
+        if clients().live.lock().insert(registration as usize, client).is_some() {
+            found("WskRegister", format!("the registration {registration:p} is used a second time"));
+        }
+        STATUS_SUCCESS
+    }
+
+    /// Deregisters a client, after waiting until it has let go of the provider.
+    #[irql(PASSIVE..=PASSIVE)]
+    fn WskDeregister(registration: *mut WSK_REGISTRATION) {
+        let Some(client) = Client::of(registration, "WskDeregister") else { return };
+        client.wait_until_released();
+        let adapters = client.state.lock().adapters;
+        if adapters > 0 {
+            found("WskDeregister", format!("a client is deregistered with {adapters} RDMA adapters open"));
+        }
+        clients().live.lock().remove(&(registration as usize));
+    }
+
+    /// Takes hold of the provider.
+    #[irql(PASSIVE..=DISPATCH)]
+    fn WskCaptureProviderNPI(
+        registration: *mut WSK_REGISTRATION,
+        timeout: u32,
+        npi: *mut WSK_PROVIDER_NPI,
+    ) -> NTSTATUS {
+        let Some(client) = Client::of(registration, "WskCaptureProviderNPI") else { return STATUS_INVALID_PARAMETER };
+        if timeout != WSK_NO_WAIT && sched::irql() > Irql::PASSIVE {
+            found("WskCaptureProviderNPI", format!("the provider is waited for at {}", sched::irql()));
+        }
+        if client.version != VERSION {
+            return STATUS_NOINTERFACE;
+        }
+        let mut state = client.state.lock();
+        if state.deregistering {
+            return STATUS_DEVICE_NOT_READY;
+        }
+        state.captured += 1;
+        let held = WSK_PROVIDER_NPI { Client: client.handle as *mut WSK_CLIENT, Dispatch: provider::dispatch() };
+        // SAFETY: the driver passes room for the NPI.
+        unsafe { npi.write(held) };
+        STATUS_SUCCESS
+    }
+
+    /// Lets go of the provider.
+    #[irql(PASSIVE..=DISPATCH)]
+    fn WskReleaseProviderNPI(registration: *mut WSK_REGISTRATION) {
+        let Some(client) = Client::of(registration, "WskReleaseProviderNPI") else { return };
+        let mut state = client.state.lock();
+        if state.captured == 0 {
+            drop(state);
+            found("WskReleaseProviderNPI", "the provider is released more often than it was captured".into());
+            return;
+        }
+        state.captured -= 1;
+        if state.captured == 0 && let Some(waiting) = state.waiting.take() {
+            sched::wake(waiting);
+        }
+    }
+
+    /// The versions that the provider has.
+    #[irql(PASSIVE..=DISPATCH)]
+    fn WskQueryProviderCharacteristics(
+        registration: *mut WSK_REGISTRATION,
+        characteristics: *mut WSK_PROVIDER_CHARACTERISTICS,
+    ) -> NTSTATUS {
+        if Client::of(registration, "WskQueryProviderCharacteristics").is_none() {
+            return STATUS_INVALID_PARAMETER;
+        }
+        let versions = WSK_PROVIDER_CHARACTERISTICS { HighestVersion: VERSION, LowestVersion: VERSION };
+        // SAFETY: the driver passes room for the versions.
+        unsafe { characteristics.write(versions) };
+        STATUS_SUCCESS
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Machine;
+
+    const DISPATCH: WSK_CLIENT_DISPATCH =
+        WSK_CLIENT_DISPATCH { Version: VERSION, Reserved: 0, WskClientEvent: None };
+
+    fn register(registration: &mut WSK_REGISTRATION, dispatch: &WSK_CLIENT_DISPATCH) {
+        let npi = WSK_CLIENT_NPI { ClientContext: core::ptr::null_mut(), Dispatch: dispatch };
+        assert_eq!(unsafe { WskRegister(&npi, registration) }, STATUS_SUCCESS);
+    }
+
+    fn registration() -> WSK_REGISTRATION {
+        unsafe { core::mem::MaybeUninit::zeroed().assume_init() }
+    }
+
+    fn capture(registration: &mut WSK_REGISTRATION) -> (NTSTATUS, WSK_PROVIDER_NPI) {
+        let mut npi = WSK_PROVIDER_NPI { Client: core::ptr::null_mut(), Dispatch: core::ptr::null() };
+        (unsafe { WskCaptureProviderNPI(registration, WSK_INFINITE_WAIT, &mut npi) }, npi)
+    }
+
+    #[test]
+    fn a_client_gets_the_provider_and_gives_it_back() {
+        let machine = Machine::builder().boot();
+        let mut own = registration();
+        register(&mut own, &DISPATCH);
+        let (status, npi) = capture(&mut own);
+        assert_eq!(status, STATUS_SUCCESS);
+        unsafe {
+            assert_eq!((*npi.Dispatch).Version, VERSION);
+            WskReleaseProviderNPI(&mut own);
+            WskDeregister(&mut own);
+        }
+        assert!(machine.shutdown().is_clean());
+    }
+
+    #[test]
+    fn deregistering_waits_for_the_release() {
+        let machine = Machine::builder().boot();
+        let mut own = registration();
+        register(&mut own, &DISPATCH);
+        assert_eq!(capture(&mut own).0, STATUS_SUCCESS);
+        let at = (&raw mut own) as usize;
+        let waiter = sched::spawn("waiter", move || unsafe { WskDeregister(at as *mut _) }).unwrap();
+        while !clients().live.lock().values().all(|client| client.state.lock().deregistering) {
+            std::thread::yield_now();
+        }
+        assert!(!waiter.ended());
+        assert_eq!(capture(&mut own).0, STATUS_DEVICE_NOT_READY);
+        unsafe { WskReleaseProviderNPI(&mut own) };
+        while !waiter.ended() {
+            std::thread::yield_now();
+        }
+        assert!(machine.shutdown().is_clean());
+    }
+
+    #[test]
+    fn a_client_of_another_version_gets_no_provider() {
+        let machine = Machine::builder().boot();
+        let mut own = registration();
+        register(&mut own, &WSK_CLIENT_DISPATCH { Version: 0x0200, ..DISPATCH });
+        assert_eq!(capture(&mut own).0, STATUS_NOINTERFACE);
+        unsafe { WskDeregister(&mut own) };
+        assert!(machine.shutdown().is_clean());
+    }
+
+    #[test]
+    fn releasing_too_often_and_never_deregistering_are_found() {
+        let machine = Machine::builder().boot();
+        let mut own = registration();
+        register(&mut own, &DISPATCH);
+        unsafe { WskReleaseProviderNPI(&mut own) };
+        let rules: Vec<_> = machine.shutdown().findings.iter().map(|finding| finding.rule).collect();
+        assert_eq!(rules, ["WskReleaseProviderNPI", "WskDeregister"]);
+    }
+}

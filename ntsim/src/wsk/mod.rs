@@ -1,0 +1,15 @@
+//! Winsock Kernel: how a driver registers as a client, obtains the provider, and through it the RDMA side
+//! of an adapter.
+//!
+//! There are no sockets: the functions that would make one answer STATUS_NOT_SUPPORTED. Everything around
+//! them is there, as a consumer of RDMA adapters needs it: registration, waiting for the provider,
+//! releasing it, and the client control code that leads to `WskOpenNdkAdapter`.
+
+mod client;
+mod ndk;
+mod provider;
+
+use crate::export::Export;
+
+/// The functions of this folder: those that `netio.sys` exports, and those of the provider's tables.
+pub(crate) const EXPORTS: &[&[Export]] = &[client::EXPORTS, ndk::EXPORTS, provider::EXPORTS];

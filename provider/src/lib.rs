@@ -17,12 +17,14 @@
 //!
 //! | object | is held by (antecedent ◁ successor) |
 //! |---|---|
-//! | adapter | every CQ, PD, connector and listener |
-//! | PD | its MRs and QPs |
+//! | adapter | every CQ, PD, connector, listener and shared endpoint |
+//! | PD | its MRs, SRQs and QPs |
 //! | CQ | the QPs that complete into it |
+//! | SRQ | the QPs that take their receives from it |
 //! | QP | the connector that was connected or accepted with it; its connection, until that is drained |
 //! | MR | its registration, until no transfer uses it |
 //! | listener | the connectors that it indicated |
+//! | shared endpoint | the connectors connected from it |
 //!
 //! # Locks
 //!
@@ -32,7 +34,7 @@
 //! | `Session::state` | both ends of one connection | nothing |
 //! | `Table::free` | unused memory tokens | nothing |
 //! | `Core::close` | the completion of a pending close | nothing |
-//! | state of one connector, listener or region | its pending request | nothing |
+//! | state of one connector, listener, shared endpoint, region or SRQ | its pending requests, what it queues | nothing |
 //!
 //! No lock is taken while another is held, and no consumer is called with one held. The data path (post,
 //! transfer, complete, poll) takes none: see [`ring`](crate::ring) and [`combiner`](crate::combiner).

@@ -25,7 +25,7 @@ use crate::sync::{AtomicBool, Ordering};
 /// The most bytes of one request. A copy runs at the poster's level, which may be DISPATCH_LEVEL, so it is
 /// bounded by what can be copied in about a millisecond.
 pub(crate) const MAX_TRANSFER_LENGTH: u32 = 8 << 20;
-/// The most requests of one queue of a queue pair.
+/// The most requests of one queue of a queue pair, and of a shared receive queue.
 pub(crate) const MAX_QUEUE_DEPTH: u32 = 16 << 10;
 /// The most results of one completion queue.
 pub(crate) const MAX_CQ_DEPTH: u32 = 256 << 10;
@@ -203,7 +203,7 @@ pub(crate) fn adapter_info(version: NDK_VERSION) -> NDK_ADAPTER_INFO {
         MaxOutboundReadLimit: LIMITS.outbound,
         MaxReceiveQueueDepth: MAX_QUEUE_DEPTH,
         MaxInitiatorQueueDepth: MAX_QUEUE_DEPTH,
-        MaxSrqDepth: 0,
+        MaxSrqDepth: MAX_QUEUE_DEPTH,
         MaxCqDepth: MAX_CQ_DEPTH,
         LargeRequestThreshold: MAX_TRANSFER_LENGTH,
         MaxCallerData: ulong(MAX_PRIVATE_DATA),

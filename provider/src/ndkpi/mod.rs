@@ -17,6 +17,7 @@ mod mr;
 mod pd;
 mod qp;
 mod shared_endpoint;
+mod srq;
 
 pub(crate) use adapter::table as adapter_table;
 #[cfg(all(test, not(loom)))]

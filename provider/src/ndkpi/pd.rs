@@ -7,7 +7,7 @@ use sys::ndk::{
 use sys::status::{NTSTATUS, STATUS_INSUFFICIENT_RESOURCES, STATUS_NOT_SUPPORTED};
 use sys::wdm::{BOOLEAN, GROUP_AFFINITY, PVOID, UINT32, ULONG};
 
-use super::{close, create, hand_out, mr, object, qp, query_extension};
+use super::{close, create, hand_out, mr, object, qp, query_extension, srq};
 use crate::adapter::Pd;
 use crate::completion::Cq;
 use crate::consumer::Opaque;
@@ -15,7 +15,7 @@ use crate::kernel::Kernel;
 use crate::lifetime::Kind;
 use crate::memory::{MAX_SGE, Mr, Token};
 use crate::port::MAX_QUEUE_DEPTH;
-use crate::queue_pair::{Depths, Qp};
+use crate::queue_pair::{Depths, Qp, Srq};
 use crate::status::Failure;
 
 /// The functions of a protection domain.
@@ -26,9 +26,9 @@ pub(super) fn table<K: Kernel>() -> &'static NDK_PD_DISPATCH {
             NdkQueryExtension: Some(query_extension),
             NdkCreateMr: Some(create_mr::<K>),
             NdkCreateMw: Some(create_mw),
-            NdkCreateSrq: Some(create_srq),
+            NdkCreateSrq: Some(create_srq::<K>),
             NdkCreateQp: Some(create_qp::<K>),
-            NdkCreateQpWithSrq: Some(create_qp_with_srq),
+            NdkCreateQpWithSrq: Some(create_qp_with_srq::<K>),
             NdkGetPrivilegedMemoryRegionToken: Some(privileged_token),
         }
     }
@@ -55,14 +55,58 @@ unsafe extern "win64" fn create_mr<K: Kernel>(
     unsafe { hand_out(made, out) }
 }
 
+/// What both forms of creating a queue pair have in common.
+struct NewQp {
+    pd: *mut NDK_PD,
+    receive_cq: *mut NDK_CQ,
+    initiator_cq: *mut NDK_CQ,
+    context: PVOID,
+    depths: Depths,
+    inline_size: ULONG,
+}
+
+impl NewQp {
+    /// # Safety
+    ///
+    /// The objects are the consumer's, and not closed; `out` is a place for the pointer.
+    unsafe fn create<K: Kernel>(self, srq: Option<*mut NDK_SRQ>, out: *mut *mut NDK_QP) -> NTSTATUS {
+        let made = || {
+            // SAFETY: the consumer passes a domain that it has not closed.
+            let pd = unsafe { object::<K, Pd<K>, _>(self.pd) }?;
+            // SAFETY: the consumer passes a queue that it has not closed.
+            let receive_cq = unsafe { object::<K, Cq<K>, _>(self.receive_cq) }?;
+            // SAFETY: as above.
+            let initiator_cq = unsafe { object::<K, Cq<K>, _>(self.initiator_cq) }?;
+            // SAFETY: as above.
+            let srq = srq.map(|srq| unsafe { object::<K, Srq<K>, _>(srq) }).transpose()?;
+            let depths = self.depths;
+            let within = depths.receive.max(depths.initiator) <= MAX_QUEUE_DEPTH
+                && depths.receive_sge.max(depths.initiator_sge) as usize <= MAX_SGE
+                && self.inline_size == 0
+                && srq.is_none_or(|srq| core::ptr::eq(srq.pd(), pd));
+            if !within {
+                return Err(Failure::PARAMETER);
+            }
+            let tie = pd.hold(Kind::Successor)?;
+            let receive_tie = receive_cq.hold(Kind::Successor)?;
+            let initiator_tie = initiator_cq.hold(Kind::Successor)?;
+            let srq_tie = srq.map(|srq| srq.hold(Kind::Successor)).transpose()?;
+            let qp = Qp::new(tie, receive_tie, initiator_tie, srq_tie, Opaque(self.context), depths);
+            create(pd.version(), qp::table::<K>(), qp)
+        };
+        // SAFETY: the consumer passes a place for the pointer.
+        unsafe { hand_out(made, out) }
+    }
+}
+
 /// NdkCreateQp.
 unsafe extern "win64" fn create_qp<K: Kernel>(
     pd: *mut NDK_PD,
     receive_cq: *mut NDK_CQ,
     initiator_cq: *mut NDK_CQ,
     qp_context: PVOID,
-    receive_depth: ULONG,
-    initiator_depth: ULONG,
+    receive: ULONG,
+    initiator: ULONG,
     receive_sge: ULONG,
     initiator_sge: ULONG,
     inline_size: ULONG,
@@ -70,26 +114,55 @@ unsafe extern "win64" fn create_qp<K: Kernel>(
     _context: PVOID,
     out: *mut *mut NDK_QP,
 ) -> NTSTATUS {
+    let depths = Depths { receive, initiator, receive_sge, initiator_sge };
+    let qp = NewQp { pd, receive_cq, initiator_cq, context: qp_context, depths, inline_size };
+    // SAFETY: the arguments go on as they came.
+    unsafe { qp.create::<K>(None, out) }
+}
+
+/// NdkCreateQpWithSrq.
+unsafe extern "win64" fn create_qp_with_srq<K: Kernel>(
+    pd: *mut NDK_PD,
+    receive_cq: *mut NDK_CQ,
+    initiator_cq: *mut NDK_CQ,
+    srq: *mut NDK_SRQ,
+    qp_context: PVOID,
+    initiator: ULONG,
+    initiator_sge: ULONG,
+    inline_size: ULONG,
+    _completion: Option<NDK_FN_CREATE_COMPLETION>,
+    _context: PVOID,
+    out: *mut *mut NDK_QP,
+) -> NTSTATUS {
+    let depths = Depths { receive: 0, initiator, receive_sge: 0, initiator_sge };
+    let qp = NewQp { pd, receive_cq, initiator_cq, context: qp_context, depths, inline_size };
+    // SAFETY: the arguments go on as they came.
+    unsafe { qp.create::<K>(Some(srq), out) }
+}
+
+/// NdkCreateSrq. The affinity is a hint that is not followed.
+unsafe extern "win64" fn create_srq<K: Kernel>(
+    pd: *mut NDK_PD,
+    depth: ULONG,
+    sge: ULONG,
+    threshold: ULONG,
+    notification: Option<NDK_FN_SRQ_NOTIFICATION_CALLBACK>,
+    notification_context: PVOID,
+    _affinity: *mut GROUP_AFFINITY,
+    _completion: Option<NDK_FN_CREATE_COMPLETION>,
+    _context: PVOID,
+    out: *mut *mut NDK_SRQ,
+) -> NTSTATUS {
     let made = || {
         // SAFETY: the consumer passes a domain that it has not closed.
         let pd = unsafe { object::<K, Pd<K>, _>(pd) }?;
-        // SAFETY: the consumer passes a queue that it has not closed.
-        let receive_cq = unsafe { object::<K, Cq<K>, _>(receive_cq) }?;
-        // SAFETY: as above.
-        let initiator_cq = unsafe { object::<K, Cq<K>, _>(initiator_cq) }?;
-        let depths =
-            Depths { receive: receive_depth, initiator: initiator_depth, receive_sge, initiator_sge };
-        let within = depths.receive.max(depths.initiator) <= MAX_QUEUE_DEPTH
-            && depths.receive_sge.max(depths.initiator_sge) as usize <= MAX_SGE
-            && inline_size == 0;
-        if !within {
+        if depth == 0 || depth > MAX_QUEUE_DEPTH || sge as usize > MAX_SGE {
             return Err(Failure::PARAMETER);
         }
         let tie = pd.hold(Kind::Successor)?;
-        let receive_tie = receive_cq.hold(Kind::Successor)?;
-        let initiator_tie = initiator_cq.hold(Kind::Successor)?;
-        let qp = Qp::new(tie, receive_tie, initiator_tie, Opaque(qp_context), depths);
-        create(pd.version(), qp::table::<K>(), qp)
+        let sizes = (depth as usize, sge as usize, threshold as usize);
+        let srq = Srq::new(tie, sizes, notification, Opaque(notification_context));
+        create(pd.version(), srq::table::<K>(), srq)
     };
     // SAFETY: the consumer passes a place for the pointer.
     unsafe { hand_out(made, out) }
@@ -101,39 +174,6 @@ unsafe extern "win64" fn create_mw(
     _completion: Option<NDK_FN_CREATE_COMPLETION>,
     _context: PVOID,
     _out: *mut *mut NDK_MW,
-) -> NTSTATUS {
-    STATUS_NOT_SUPPORTED
-}
-
-/// NdkCreateSrq: not yet, and the adapter's information says so by a depth of 0.
-unsafe extern "win64" fn create_srq(
-    _pd: *mut NDK_PD,
-    _depth: ULONG,
-    _sge: ULONG,
-    _threshold: ULONG,
-    _notification: Option<NDK_FN_SRQ_NOTIFICATION_CALLBACK>,
-    _notification_context: PVOID,
-    _affinity: *mut GROUP_AFFINITY,
-    _completion: Option<NDK_FN_CREATE_COMPLETION>,
-    _context: PVOID,
-    _out: *mut *mut NDK_SRQ,
-) -> NTSTATUS {
-    STATUS_NOT_SUPPORTED
-}
-
-/// NdkCreateQpWithSrq: not yet.
-unsafe extern "win64" fn create_qp_with_srq(
-    _pd: *mut NDK_PD,
-    _receive_cq: *mut NDK_CQ,
-    _initiator_cq: *mut NDK_CQ,
-    _srq: *mut NDK_SRQ,
-    _qp_context: PVOID,
-    _initiator_depth: ULONG,
-    _initiator_sge: ULONG,
-    _inline_size: ULONG,
-    _completion: Option<NDK_FN_CREATE_COMPLETION>,
-    _context: PVOID,
-    _out: *mut *mut NDK_QP,
 ) -> NTSTATUS {
     STATUS_NOT_SUPPORTED
 }

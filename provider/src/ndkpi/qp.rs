@@ -40,7 +40,7 @@ pub(super) fn table<K: Kernel>() -> &'static NDK_QP_DISPATCH {
 /// # Safety
 ///
 /// `list` is null or has `count` entries.
-unsafe fn list(list: *const NDK_SGE, count: ULONG) -> Result<Sgl, Failure> {
+pub(super) unsafe fn list(list: *const NDK_SGE, count: ULONG) -> Result<Sgl, Failure> {
     if list.is_null() && count != 0 {
         return Err(Failure::PARAMETER);
     }

@@ -10,7 +10,7 @@ use sys::status::{
 };
 
 use super::work::{Flags, Initiated, Operation, Receive};
-use super::{DEAD, FLUSH, Qp};
+use super::{DEAD, FLUSH, Qp, Receives};
 use crate::completion::Completed;
 use crate::connection::Session;
 use crate::kernel::Kernel;
@@ -84,7 +84,7 @@ impl<K: Kernel> Object<K, Qp<K>> {
 
     fn send(&self, work: &Initiated, peer: &Self) -> Result<Attempt, Refusal> {
         let source = self.local(work, Rights::empty())?;
-        let Some(receive) = peer.receive.take() else { return Ok(Attempt::Waits) };
+        let Some(receive) = peer.take_receive() else { return Ok(Attempt::Waits) };
         let solicited = work.flags.contains(Flags::SOLICIT);
         let table = peer.pd.adapter().table();
         let sink = Gathered::local(table, peer.domain(), Rights::LOCAL_WRITE, receive.sink.entries());
@@ -161,7 +161,9 @@ impl<K: Kernel> Object<K, Qp<K>> {
     }
 
     fn received(&self, work: &Receive, status: NTSTATUS, bytes: u32, solicited: bool) {
-        self.receive.completed();
+        if let Receives::Own(queue) = &self.receive {
+            queue.completed();
+        }
         let result = Completed {
             status,
             bytes,
@@ -179,7 +181,9 @@ impl<K: Kernel> Object<K, Qp<K>> {
         while let Some(work) = waiting.take().or_else(|| self.initiator.take()) {
             self.finish(&work, STATUS_CANCELLED);
         }
-        while let Some(receive) = self.receive.take() {
+        // The receives of a shared queue are not this queue pair's to cancel.
+        let Receives::Own(queue) = &self.receive else { return };
+        while let Some(receive) = queue.take() {
             self.received(&receive, STATUS_CANCELLED, 0, false);
         }
     }

@@ -11,8 +11,10 @@
 //! exactly one result, cancelled if nothing else (WR-2).
 
 mod engine;
+mod srq;
 mod work;
 
+pub(crate) use srq::Srq;
 pub(crate) use work::{Flags, Initiated, Operation, QueueFull, Receive, Sgl};
 
 use sys::ndk::NDK_OBJECT_TYPE;
@@ -44,6 +46,14 @@ const FLUSH: u32 = 1;
 /// Dead: cancel what is queued, and whatever comes.
 const DEAD: u32 = 2;
 
+/// Where receives come from.
+enum Receives<K: Kernel> {
+    /// A queue of its own.
+    Own(WorkQueue<Receive>),
+    /// A shared one.
+    Shared(Hold<K, Srq<K>>),
+}
+
 /// What a queue pair is beyond an object.
 pub(crate) struct Qp<K: Kernel> {
     pd: Hold<K, Pd<K>>,
@@ -52,7 +62,7 @@ pub(crate) struct Qp<K: Kernel> {
     context: Opaque,
     depths: Depths,
     initiator: WorkQueue<Initiated>,
-    receive: WorkQueue<Receive>,
+    receive: Receives<K>,
     /// The request that was taken off the initiator queue and can't go on yet.
     engine: Combiner<Option<Initiated>>,
     cancel: AtomicU32,
@@ -70,6 +80,8 @@ pub(crate) enum PostError {
     TooLarge,
     /// As many requests as the depth are outstanding.
     QueueFull,
+    /// Receives are to be posted on the shared queue.
+    SharedReceives,
 }
 
 impl From<QueueFull> for PostError {
@@ -79,7 +91,7 @@ impl From<QueueFull> for PostError {
 }
 
 impl<K: Kernel> Qp<K> {
-    /// A queue pair that is not connected.
+    /// A queue pair that is not connected, with a receive queue of its own unless `srq` is given.
     ///
     /// # Errors
     ///
@@ -88,12 +100,21 @@ impl<K: Kernel> Qp<K> {
         pd: Hold<K, Pd<K>>,
         receive_cq: Hold<K, Cq<K>>,
         initiator_cq: Hold<K, Cq<K>>,
+        srq: Option<Hold<K, Srq<K>>>,
         context: Opaque,
         depths: Depths,
     ) -> Result<Self, NoMemory> {
+        let initiator = WorkQueue::new(depths.initiator)?;
+        let receive = match srq {
+            None => Receives::Own(WorkQueue::new(depths.receive)?),
+            Some(srq) => {
+                srq.attach()?;
+                Receives::Shared(srq)
+            }
+        };
         Ok(Self {
-            initiator: WorkQueue::new(depths.initiator)?,
-            receive: WorkQueue::new(depths.receive)?,
+            initiator,
+            receive,
             pd,
             receive_cq,
             initiator_cq,
@@ -177,18 +198,34 @@ impl<K: Kernel> Object<K, Qp<K>> {
     ///
     /// # Errors
     ///
-    /// [`PostError::TooLarge`] or [`PostError::QueueFull`].
+    /// [`PostError::TooLarge`], [`PostError::QueueFull`] or [`PostError::SharedReceives`].
     pub(crate) fn post_receive(&self, work: Receive) -> Result<(), PostError> {
+        let Receives::Own(queue) = &self.receive else { return Err(PostError::SharedReceives) };
         if work.sink.entries().len() > self.depths.receive_sge as usize {
             return Err(PostError::TooLarge);
         }
-        self.receive.post(work)?;
+        queue.post(work)?;
         if self.is_dead() {
             self.progress();
-        } else if let Some(transfers) = self.session.value().and_then(Session::transfer) {
-            transfers.peer_of(self).progress();
+        } else {
+            self.peer_progress();
         }
         Ok(())
+    }
+
+    /// There is a receive: a message of the peer's that waited for one goes on.
+    fn peer_progress(&self) {
+        if let Some(transfers) = self.session.value().and_then(Session::transfer) {
+            transfers.peer_of(self).progress();
+        }
+    }
+
+    /// The next receive for a message that has arrived.
+    fn take_receive(&self) -> Option<Receive> {
+        match &self.receive {
+            Receives::Own(queue) => queue.take(),
+            Receives::Shared(srq) => srq.take(self),
+        }
     }
 
     /// NdkFlush: what is queued on both queues is cancelled. May run concurrently with posts (WR-1).
@@ -214,7 +251,7 @@ impl<K: Kernel> Object<K, Qp<K>> {
 impl<K: Kernel> Body<K> for Qp<K> {
     const TYPE: NDK_OBJECT_TYPE = NDK_OBJECT_TYPE::NdkObjectTypeQp;
 
-    type Ties = (Hold<K, Pd<K>>, Hold<K, Cq<K>>, Hold<K, Cq<K>>);
+    type Ties = (Hold<K, Pd<K>>, Hold<K, Cq<K>>, Hold<K, Cq<K>>, Option<Hold<K, Srq<K>>>);
 
     /// What is outstanding is flushed, and the connection ends (CL-4).
     fn start_close(object: &Object<K, Self>) {
@@ -222,10 +259,20 @@ impl<K: Kernel> Body<K> for Qp<K> {
         if let Some(session) = object.session.value() {
             session.fail();
         }
+        if let Receives::Shared(srq) = &object.receive {
+            srq.forget(object);
+        }
     }
 
     fn dismantle(self) -> Self::Ties {
-        (self.pd, self.receive_cq, self.initiator_cq)
+        let srq = match self.receive {
+            Receives::Own(_) => None,
+            Receives::Shared(srq) => {
+                srq.detach();
+                Some(srq)
+            }
+        };
+        (self.pd, self.receive_cq, self.initiator_cq, srq)
     }
 
     /// A queue pair has no callbacks of its own.

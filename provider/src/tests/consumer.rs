@@ -90,7 +90,7 @@ pub(crate) unsafe extern "win64" fn disconnected(context: PVOID) {
     seen(context, Seen::Disconnected);
 }
 
-unsafe extern "win64" fn notified(context: PVOID, status: NTSTATUS) {
+pub(crate) unsafe extern "win64" fn notified(context: PVOID, status: NTSTATUS) {
     seen(context, |name| Seen::Notified(name, status));
 }
 

@@ -6,4 +6,5 @@ mod consumer;
 mod host;
 mod memory;
 mod shared_endpoint;
+mod srq;
 mod transfer;

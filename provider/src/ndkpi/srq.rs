@@ -1,0 +1,66 @@
+//! The shared receive queue's table.
+
+use sys::ndk::{NDK_FN_REQUEST_COMPLETION, NDK_SGE, NDK_SRQ, NDK_SRQ_DISPATCH};
+use sys::status::{NTSTATUS, STATUS_SUCCESS};
+use sys::wdm::{PVOID, ULONG};
+
+use super::qp::list;
+use super::{close, object, query_extension, status};
+use crate::consumer::Opaque;
+use crate::kernel::Kernel;
+use crate::lifetime::Kind;
+use crate::port::MAX_QUEUE_DEPTH;
+use crate::queue_pair::{Receive, Srq};
+use crate::status::Failure;
+
+/// The functions of a shared receive queue.
+pub(super) fn table<K: Kernel>() -> &'static NDK_SRQ_DISPATCH {
+    const {
+        &NDK_SRQ_DISPATCH {
+            NdkCloseSrq: Some(close::<K, Srq<K>>),
+            NdkQueryExtension: Some(query_extension),
+            NdkModifySrq: Some(modify::<K>),
+            NdkSrqReceive: Some(receive::<K>),
+        }
+    }
+}
+
+/// NdkModifySrq, always inline.
+unsafe extern "win64" fn modify<K: Kernel>(
+    srq: *mut NDK_SRQ,
+    depth: ULONG,
+    threshold: ULONG,
+    _completion: Option<NDK_FN_REQUEST_COMPLETION>,
+    _context: PVOID,
+) -> NTSTATUS {
+    let modified = || {
+        // SAFETY: the consumer passes a queue that it has not closed.
+        let srq = unsafe { object::<K, Srq<K>, _>(srq) }?;
+        if depth > MAX_QUEUE_DEPTH {
+            return Err(Failure::PARAMETER);
+        }
+        // The notification may make the consumer close the queue before this returns.
+        srq.hold(Kind::Request)?.modify(depth as usize, threshold as usize)?;
+        Ok(STATUS_SUCCESS)
+    };
+    status(modified())
+}
+
+/// NdkSrqReceive.
+unsafe extern "win64" fn receive<K: Kernel>(
+    srq: *mut NDK_SRQ,
+    context: PVOID,
+    sgl: *const NDK_SGE,
+    count: ULONG,
+) -> NTSTATUS {
+    let posted = || {
+        // SAFETY: the consumer passes a queue that it has not closed.
+        let srq = unsafe { object::<K, Srq<K>, _>(srq) }?;
+        let srq = srq.hold(Kind::Request)?;
+        // SAFETY: the consumer passes a list of so many entries.
+        let sink = unsafe { list(sgl, count) }?;
+        srq.post_receive(Receive { context: Opaque(context), sink })?;
+        Ok(STATUS_SUCCESS)
+    };
+    status(posted())
+}

@@ -1,0 +1,222 @@
+//! Shared receive queues: receives that several queue pairs take from (WR-9).
+//!
+//! Unlike the queues of a queue pair this one has a lock: its takers are not serialised by the consumer.
+//! Under it a queue pair either gets a receive or joins those that wait, so no wake-up is lost.
+
+use alloc::collections::VecDeque;
+
+use sys::ndk::{NDK_FN_SRQ_NOTIFICATION_CALLBACK, NDK_OBJECT_TYPE};
+use sys::status::STATUS_SUCCESS;
+
+use super::work::Receive;
+use super::{PostError, Qp};
+use crate::adapter::Pd;
+use crate::consumer::Opaque;
+use crate::heap::NoMemory;
+use crate::kernel::{Kernel, Lock};
+use crate::lifetime::Kind;
+use crate::object::{Body, Hold, Object};
+
+/// Event bit: the number of receives fell below the threshold.
+const BELOW: u32 = 1;
+
+struct State<K: Kernel> {
+    receives: VecDeque<Receive>,
+    depth: usize,
+    threshold: usize,
+    /// A notification is owed when the receives fall below the threshold.
+    armed: bool,
+    /// Queue pairs whose peer has a message but found no receive, each once, the longest first.
+    waiting: VecDeque<Hold<K, Qp<K>>>,
+    /// Queue pairs that take from here; there is room for so many to wait.
+    users: usize,
+}
+
+impl<K: Kernel> State<K> {
+    /// Whether a notification is to be made now; if so, it is not owed any more.
+    fn below(&mut self) -> bool {
+        let below = self.armed && self.receives.len() < self.threshold;
+        self.armed &= !below;
+        below
+    }
+}
+
+/// What a shared receive queue is beyond an object.
+pub(crate) struct Srq<K: Kernel> {
+    pd: Hold<K, Pd<K>>,
+    max_sge: usize,
+    state: Lock<K, State<K>>,
+    callback: Option<NDK_FN_SRQ_NOTIFICATION_CALLBACK>,
+    context: Opaque,
+}
+
+fn room<T>(count: usize) -> Result<VecDeque<T>, NoMemory> {
+    let mut queue = VecDeque::new();
+    queue.try_reserve_exact(count).map_err(|_| NoMemory)?;
+    Ok(queue)
+}
+
+impl<K: Kernel> Srq<K> {
+    /// A queue for `depth` receives of at most `max_sge` entries, armed if there is a threshold.
+    ///
+    /// # Errors
+    ///
+    /// [`NoMemory`].
+    pub(crate) fn new(
+        pd: Hold<K, Pd<K>>,
+        (depth, max_sge, threshold): (usize, usize, usize),
+        callback: Option<NDK_FN_SRQ_NOTIFICATION_CALLBACK>,
+        context: Opaque,
+    ) -> Result<Self, NoMemory> {
+        let receives = room(depth)?;
+        let (armed, waiting) = (threshold > 0, VecDeque::new());
+        let state = State { receives, depth, threshold, armed, waiting, users: 0 };
+        Ok(Self { pd, max_sge, state: Lock::<K, _>::new(state), callback, context })
+    }
+
+    /// The protection domain.
+    pub(crate) fn pd(&self) -> &Object<K, Pd<K>> {
+        &self.pd
+    }
+
+    /// Makes room for one more queue pair to wait.
+    ///
+    /// # Errors
+    ///
+    /// [`NoMemory`].
+    pub(super) fn attach(&self) -> Result<(), NoMemory> {
+        loop {
+            let users = self.state.lock().users;
+            let mut larger = room(users.saturating_add(1))?;
+            {
+                let mut state = self.state.lock();
+                if state.users == users {
+                    larger.append(&mut state.waiting);
+                    core::mem::swap(&mut larger, &mut state.waiting);
+                    state.users = users.saturating_add(1);
+                    return Ok(());
+                }
+            }
+        }
+    }
+
+    /// A queue pair that was attached goes.
+    pub(super) fn detach(&self) {
+        let mut state = self.state.lock();
+        state.users = state.users.saturating_sub(1);
+    }
+
+    /// A queue pair no longer waits.
+    pub(super) fn forget(&self, qp: &Object<K, Qp<K>>) {
+        let forgotten = {
+            let mut state = self.state.lock();
+            let place = state.waiting.iter().position(|waiting| waiting.same(qp));
+            place.and_then(|place| state.waiting.remove(place))
+        };
+        drop(forgotten);
+    }
+}
+
+impl<K: Kernel> Object<K, Srq<K>> {
+    /// NdkSrqReceive: accepts a receive and gives it to a queue pair that waits, if one does.
+    ///
+    /// # Errors
+    ///
+    /// [`PostError::TooLarge`] or [`PostError::QueueFull`].
+    pub(crate) fn post_receive(&self, work: Receive) -> Result<(), PostError> {
+        if work.sink.entries().len() > self.max_sge {
+            return Err(PostError::TooLarge);
+        }
+        {
+            let mut state = self.state.lock();
+            if state.receives.len() >= state.depth {
+                return Err(PostError::QueueFull);
+            }
+            // There is room: the queue was made for its depth.
+            state.receives.push_back(work);
+        }
+        while let Some(qp) = self.next_waiting() {
+            qp.peer_progress();
+        }
+        Ok(())
+    }
+
+    fn next_waiting(&self) -> Option<Hold<K, Qp<K>>> {
+        let mut state = self.state.lock();
+        if state.receives.is_empty() { None } else { state.waiting.pop_front() }
+    }
+
+    /// The oldest receive for `qp`; if there is none, it waits for one.
+    pub(super) fn take(&self, qp: &Object<K, Qp<K>>) -> Option<Receive> {
+        let (taken, below) = {
+            let mut state = self.state.lock();
+            let taken = state.receives.pop_front();
+            let waits = taken.is_none() && !state.waiting.iter().any(|waiting| waiting.same(qp));
+            let hold = if waits { qp.hold(Kind::Request).ok() } else { None };
+            if let Some(hold) = hold {
+                // There is room for every queue pair that takes from here.
+                state.waiting.push_back(hold);
+            }
+            (taken, state.below())
+        };
+        if below {
+            self.post(BELOW);
+        }
+        taken
+    }
+
+    /// NdkModifySrq: zero keeps what is (WR-9). A threshold arms, and is notified at once if the queue is
+    /// below it already.
+    ///
+    /// # Errors
+    ///
+    /// [`NoMemory`], and nothing has changed.
+    pub(crate) fn modify(&self, depth: usize, threshold: usize) -> Result<(), NoMemory> {
+        // What is queued beyond a smaller depth stays, so there must be room for that too.
+        let mut larger = room(depth.max(self.state.lock().receives.len()))?;
+        let below = {
+            let mut state = self.state.lock();
+            if depth > state.depth {
+                larger.append(&mut state.receives);
+                core::mem::swap(&mut larger, &mut state.receives);
+            }
+            if depth > 0 {
+                state.depth = depth;
+            }
+            if threshold > 0 {
+                state.threshold = threshold;
+                state.armed = true;
+            }
+            state.below()
+        };
+        if below {
+            self.post(BELOW);
+        }
+        Ok(())
+    }
+}
+
+impl<K: Kernel> Body<K> for Srq<K> {
+    const TYPE: NDK_OBJECT_TYPE = NDK_OBJECT_TYPE::NdkObjectTypeSrq;
+
+    type Ties = Hold<K, Pd<K>>;
+
+    /// A mere dereference: closing waits for the queue pairs (CL-5). Receives that none of them took have
+    /// no result: a result belongs to a queue pair.
+    fn start_close(_: &Object<K, Self>) {}
+
+    fn dismantle(self) -> Self::Ties {
+        self.pd
+    }
+
+    fn deliver(object: &Object<K, Self>, _: u32) {
+        if object.holds().closing {
+            return;
+        }
+        if let Some(callback) = object.callback {
+            // SAFETY: the consumer gave this function and context at creation; the deferred call holds
+            // the queue, so its close has not completed.
+            unsafe { callback(object.context.0, STATUS_SUCCESS) }
+        }
+    }
+}

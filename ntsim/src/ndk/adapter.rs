@@ -22,12 +22,15 @@ use super::shadow::{Prospect, Shadow, Stage};
 use super::{bracket, close, found, layer, rules};
 use crate::export::exports;
 
+/// Calls a provider's close handler.
+type CloseHandler = Box<dyn FnOnce(*mut NDK_ADAPTER) + Send>;
+
 /// An adapter that a provider has opened.
 pub struct Opened {
     /// The provider's object.
     pub adapter: *mut NDK_ADAPTER,
     /// Calls the provider's close handler; it blocks until the adapter is closed. PASSIVE_LEVEL.
-    pub close: Box<dyn FnOnce(*mut NDK_ADAPTER) + Send>,
+    pub close: CloseHandler,
 }
 
 /// The part of an adapter's shadow.
@@ -38,7 +41,7 @@ pub(super) struct Adapter {
     pub(super) queried: AtomicU32,
     /// Logical address mappings that are not released, by address.
     mappings: Mutex<HashSet<usize>>,
-    close: Mutex<Option<Box<dyn FnOnce(*mut NDK_ADAPTER) + Send>>>,
+    close: Mutex<Option<CloseHandler>>,
 }
 
 /// Hands a consumer the adapter that a provider opened for it, as the version that it asked for.
@@ -295,7 +298,7 @@ exports! {
     #[irql(PASSIVE..=DISPATCH)]
     fn NdkReleaseLAM(adapter: *mut NDK_ADAPTER, mapping: *mut NDK_LOGICAL_ADDRESS_MAPPING) {
         let Some(call) = Call::begin(adapter, "NdkReleaseLAM") else { return };
-        let release = slot!(call, NdkReleaseLAM, ());
+        let release = slot!(call, NdkReleaseLAM, else return);
         let Part::Adapter(part) = &call.shadow.part else { return };
         if !part.mappings.lock().remove(&mapping.addr()) {
             found(rules::HANDLE_INVALID, format!("{} was given {mapping:p}, which is no mapping", call.name));

@@ -10,7 +10,7 @@
 use std::sync::{Arc, Weak};
 
 use parking_lot::Mutex;
-use sys::sockaddr::{AF_INET, AF_INET6, SOCKADDR, SOCKADDR_IN, SOCKADDR_IN6};
+use sys::sockaddr::{ADDRESS_FAMILY, AF_INET, AF_INET6, SOCKADDR, SOCKADDR_IN, SOCKADDR_IN6};
 use sys::wdm::ULONG;
 
 use super::kind::Kind;
@@ -37,7 +37,7 @@ impl Address {
             return None;
         }
         // SAFETY: there are enough bytes; any are a valid family.
-        let family = unsafe { (&raw const (*at).sa_family).read_unaligned() };
+        let family = unsafe { at.cast::<ADDRESS_FAMILY>().read_unaligned() };
         let mut address = [0; 16];
         let port = match family {
             AF_INET => {

@@ -14,7 +14,7 @@
 //! Rules: "NDKPI Completion Handling Requirements", with its table of how two arms merge.
 
 use parking_lot::Mutex;
-use sys::ndk::{NDK_CQ_NOTIFY_ANY, NDK_CQ_NOTIFY_ERRORS, NDK_CQ_NOTIFY_SOLICITED};
+use sys::ndk::{NDK_CQ_NOTIFY_ERRORS, NDK_CQ_NOTIFY_SOLICITED};
 use sys::status::{NT_SUCCESS, NTSTATUS, STATUS_SUCCESS};
 use sys::wdm::ULONG;
 
@@ -29,12 +29,12 @@ pub(super) enum Notify {
 }
 
 impl Notify {
-    /// The arm type of that number; unknown ones ask for everything.
+    /// The arm type of that number; other than those it is `NDK_CQ_NOTIFY_ANY`.
     pub(super) fn of(number: ULONG) -> Self {
         match number {
             NDK_CQ_NOTIFY_ERRORS => Self::Errors,
             NDK_CQ_NOTIFY_SOLICITED => Self::Solicited,
-            NDK_CQ_NOTIFY_ANY | _ => Self::Any,
+            _ => Self::Any,
         }
     }
 

@@ -84,6 +84,13 @@ macro_rules! slot {
             None => return sys::status::STATUS_NOT_SUPPORTED,
         }
     };
+    ($call:expr, $name:ident, else return) => {
+        // SAFETY: the layer's table for this version has the slot, so the provider's has it as well.
+        match unsafe { (*$call.dispatch()).$name } {
+            Some(function) => function,
+            None => return,
+        }
+    };
     ($call:expr, $name:ident, $otherwise:expr) => {
         // SAFETY: the layer's table for this version has the slot, so the provider's has it as well.
         match unsafe { (*$call.dispatch()).$name } {

@@ -25,7 +25,7 @@ pub(super) enum Consumer {
         callback: Option<NDK_FN_CREATE_COMPLETION>,
         context: Address,
         adopt: Adopt,
-        prospect: Mutex<Option<Prospect>>,
+        prospect: Mutex<Option<Box<Prospect>>>,
         /// What the provider gets as out-parameter.
         out: request::Out,
     },

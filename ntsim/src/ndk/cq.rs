@@ -251,7 +251,7 @@ exports! {
     #[irql(PASSIVE..=DISPATCH)]
     fn NdkArmCq(cq: *mut NDK_CQ, notify: ULONG) {
         let Some(call) = Call::begin(cq, "NdkArmCq") else { return };
-        let arm = slot!(call, NdkArmCq, ());
+        let arm = slot!(call, NdkArmCq, else return);
         let Part::Cq(part) = &call.shadow.part else { return };
         let inside = serialized(&call, part);
         check_overdue(&call.shadow, part);
@@ -266,8 +266,10 @@ exports! {
     fn NdkGetCqResults(cq: *mut NDK_CQ, results: *mut NDK_RESULT, count: ULONG) -> ULONG {
         let Some(call) = Call::begin(cq, "NdkGetCqResults") else { return 0 };
         let provider = slot!(call, NdkGetCqResults, 0);
-        // SAFETY: the consumer's arguments: it has room for `count` results.
-        unsafe { poll(&call, results, count, || provider(cq, results, count)) }
+        // SAFETY: the consumer's arguments.
+        let provider = || unsafe { provider(cq, results, count) };
+        // SAFETY: the consumer has room for `count` results.
+        unsafe { poll(&call, results, count, provider) }
     }
 
     /// Takes results in their extended form.
@@ -278,8 +280,10 @@ exports! {
             return 0;
         }
         let provider = slot!(call, NdkGetCqResultsEx, 0);
-        // SAFETY: the consumer's arguments: it has room for `count` results.
-        unsafe { poll(&call, results, count, || provider(cq, results, count)) }
+        // SAFETY: the consumer's arguments.
+        let provider = || unsafe { provider(cq, results, count) };
+        // SAFETY: the consumer has room for `count` results.
+        unsafe { poll(&call, results, count, provider) }
     }
 
     /// Sets when notifications are held back.

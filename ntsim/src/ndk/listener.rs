@@ -94,7 +94,7 @@ exports! {
     #[irql(PASSIVE..=DISPATCH)]
     fn NdkControlConnectEvents(listener: *mut NDK_LISTENER, pause: BOOLEAN) {
         let Some(call) = Call::begin(listener, "NdkControlConnectEvents") else { return };
-        let control = slot!(call, NdkControlConnectEvents, ());
+        let control = slot!(call, NdkControlConnectEvents, else return);
         let Part::Listener(part) = &call.shadow.part else { return };
         part.paused_by.store(0, Ordering::Relaxed);
         // SAFETY: the consumer's arguments.

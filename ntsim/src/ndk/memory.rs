@@ -146,11 +146,11 @@ fn usable(call: &Call<NDK_MR>, region: *mut NDK_MR, remote: bool) -> Option<supe
             return;
         }
         let region = region.pointer::<NDK_MR>();
-        // SAFETY: the provider's table, of which only the two slots are read.
-        let (local, other) = unsafe {
-            let table = table.pointer::<NDK_MR_DISPATCH>();
-            ((*table).NdkGetLocalTokenFromMr, (*table).NdkGetRemoteTokenFromMr)
-        };
+        let table = table.pointer::<NDK_MR_DISPATCH>();
+        // SAFETY: the provider's table; only the slot is read.
+        let local = unsafe { (*table).NdkGetLocalTokenFromMr };
+        // SAFETY: as above.
+        let other = unsafe { (*table).NdkGetRemoteTokenFromMr };
         for function in [local, other.filter(|_| remote)].into_iter().flatten() {
             // SAFETY: the region is open, and its request is not over for the consumer yet.
             let token = bracket::into_provider("NdkGetTokenFromMr", || unsafe { function(region) });

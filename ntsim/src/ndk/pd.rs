@@ -194,7 +194,7 @@ exports! {
     #[irql(PASSIVE..=DISPATCH)]
     fn NdkGetPrivilegedMemoryRegionToken(pd: *mut NDK_PD, token: *mut UINT32) {
         let Some(call) = Call::begin(pd, "NdkGetPrivilegedMemoryRegionToken") else { return };
-        let privileged = slot!(call, NdkGetPrivilegedMemoryRegionToken, ());
+        let privileged = slot!(call, NdkGetPrivilegedMemoryRegionToken, else return);
         // SAFETY: the consumer's arguments.
         call.run(|| unsafe { privileged(pd, token) });
         // SAFETY: the provider has written it.

@@ -148,7 +148,7 @@ exports! {
     #[irql(PASSIVE..=DISPATCH)]
     fn NdkFlush(qp: *mut NDK_QP) {
         let Some(call) = Call::begin(qp, "NdkFlush") else { return };
-        let flush = slot!(call, NdkFlush, ());
+        let flush = slot!(call, NdkFlush, else return);
         // SAFETY: the consumer's argument.
         call.run(|| unsafe { flush(qp) });
     }

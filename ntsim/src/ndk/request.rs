@@ -78,7 +78,7 @@ pub(super) unsafe fn create<P: Object, T: Object>(
             callback,
             context: context.into(),
             adopt: adopt::<T>,
-            prospect: Mutex::new(Some(prospect)),
+            prospect: Mutex::new(Some(Box::new(prospect))),
             out: Out::new(),
         },
     );
@@ -99,9 +99,13 @@ pub(super) unsafe fn create<P: Object, T: Object>(
     let prospect = prospect.lock().take();
     if !NT_SUCCESS(status) {
         check_out_untouched(&request, slot);
-        prospect.map(Prospect::abandon);
+        if let Some(prospect) = prospect {
+            prospect.abandon();
+        }
     } else if let Some(object) = slot.written() {
-        prospect.map(|prospect| adopt::<T>(object.cast(), prospect, parent));
+        if let Some(prospect) = prospect {
+            adopt::<T>(object.cast(), *prospect, parent);
+        }
         // SAFETY: the caller vouches for it.
         unsafe { out.write(object.cast()) };
     } else {
@@ -134,7 +138,7 @@ pub(super) fn create_completed(request: &Context, status: NTSTATUS, object: *mut
     let prospect = prospect.lock().take();
     match (prospect, request.subject()) {
         (Some(prospect), Some(parent)) if NT_SUCCESS(status) => {
-            adopt(object.cast(), prospect, parent);
+            adopt(object.cast(), *prospect, parent);
         }
         (Some(prospect), _) => prospect.abandon(),
         (None, _) => {}

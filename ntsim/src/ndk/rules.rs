@@ -9,8 +9,11 @@ macro_rules! rules {
     ($( $(#[doc = $doc:literal])* $name:ident = $text:literal; )*) => {
         $( $(#[doc = $doc])* pub const $name: &str = $text; )*
 
-        /// Every rule, with what it says.
+        /// Every rule: the name that a finding carries, and what the rule says.
         pub const ALL: &[(&str, &str)] = &[$( ($text, concat!($($doc),*)) ),*];
+
+        #[cfg(test)]
+        const CONSTANTS: &[&str] = &[$( stringify!($name) ),*];
     };
 }
 
@@ -134,4 +137,32 @@ rules! {
     ADAPTER_CLOSE_IN_CALLBACK = "NdkAdapterCloseInCallback";
     /// Every object is closed, and every logical address mapping released, before the adapter is.
     OBJECT_LEAKED = "NdkObjectLeaked";
+}
+
+#[cfg(test)]
+mod tests {
+    /// The tests of the layer, in which each rule is broken and found.
+    const TESTS: &[&str] = &[
+        include_str!("tests/close.rs"),
+        include_str!("tests/connection.rs"),
+        include_str!("tests/memory.rs"),
+        include_str!("tests/object.rs"),
+        include_str!("tests/queue.rs"),
+        include_str!("tests/request.rs"),
+    ];
+
+    #[test]
+    fn every_rule_is_broken_by_a_test() {
+        let broken = |rule: &str| TESTS.iter().any(|tests| tests.contains(&format!("rules::{rule}")));
+        let unbroken: Vec<_> = super::CONSTANTS.iter().filter(|rule| !broken(rule)).collect();
+        assert!(unbroken.is_empty(), "{unbroken:?}");
+    }
+
+    #[test]
+    fn rules_have_different_names() {
+        let mut names: Vec<_> = super::ALL.iter().map(|(name, _)| name).collect();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), super::ALL.len());
+    }
 }

@@ -8,6 +8,7 @@
 //! A shadow lives from the moment the object is handed to the consumer until its close has completed and
 //! the completion has returned. Nothing in the object is touched once the provider's close was called.
 
+use core::mem::offset_of;
 use core::ptr;
 use core::sync::atomic::{AtomicU8, AtomicU32, Ordering};
 use std::sync::Arc;
@@ -154,7 +155,7 @@ impl Shadow {
         }
         layer().objects.insert(&shadow);
         // SAFETY: the words are the layer's, and the consumer does not have the object yet.
-        unsafe { (&raw mut (*header).NdkReserved.rf).write(shadow.words()) };
+        unsafe { words_at(object).write(shadow.words()) };
         set_dispatch(object, shadow.table);
         Part::adopted(&shadow);
         if let Some(address) = prospect.takes {
@@ -175,7 +176,7 @@ impl Shadow {
         let slot = usize::from(self.kind != Kind::Adapter);
         let table = ptr::with_exposed_provenance::<Option<NDK_FN_QUERY_EXTENSION_INTERFACE>>(self.dispatch);
         // SAFETY: every table has at least these two, and an extension query in this one.
-        unsafe { table.add(slot).read() }
+        unsafe { table.wrapping_add(slot).read() }
     }
 
     /// The adapter that it descends from, or is.
@@ -212,7 +213,7 @@ impl Shadow {
     pub(super) fn check_header(&self) {
         let object = ptr::with_exposed_provenance_mut::<sys::ndk::NDK_MR>(self.handle);
         // SAFETY: the object is open, so its memory is the provider's to keep; all types begin alike.
-        let words = unsafe { (&raw const (*object).Header.NdkReserved.rf).read() };
+        let words = unsafe { words_at(object).read() };
         if words != self.words() || dispatch_of(object) != self.table {
             header_changed(self, object, words);
         }
@@ -227,7 +228,7 @@ fn header_changed(shadow: &Shadow, object: *mut sys::ndk::NDK_MR, words: [PVOID;
     );
     // So that the same change is not found again at each call.
     // SAFETY: as in `check_header`; the words are the layer's.
-    unsafe { (&raw mut (*object).Header.NdkReserved.rf).write(shadow.words()) };
+    unsafe { words_at(object).write(shadow.words()) };
     set_dispatch(object, shadow.table);
 }
 
@@ -286,16 +287,20 @@ fn check_new<T: Object>(
     Some(())
 }
 
+/// Where an object's reserved words are.
+fn words_at<T: Object>(object: *mut T) -> *mut [PVOID; 4] {
+    object.wrapping_byte_add(offset_of!(NDK_OBJECT_HEADER, NdkReserved)).cast()
+}
+
 fn dispatch_of<T: Object>(object: *mut T) -> usize {
+    let at = object.wrapping_byte_add(size_of::<NDK_OBJECT_HEADER>());
     // SAFETY: the caller has a live object; by the contract of `Object` the pointer follows the header.
-    let at = unsafe { object.byte_add(size_of::<NDK_OBJECT_HEADER>()) };
-    // SAFETY: as above.
     unsafe { at.cast::<usize>().read() }
 }
 
 fn set_dispatch<T: Object>(object: *mut T, table: usize) {
-    // SAFETY: the caller has a live object; by the contract of `Object` the pointer follows the header.
-    let at = unsafe { object.byte_add(size_of::<NDK_OBJECT_HEADER>()) };
-    // SAFETY: as above; the interface lets the layer set the pointer.
+    let at = object.wrapping_byte_add(size_of::<NDK_OBJECT_HEADER>());
+    // SAFETY: the caller has a live object; by the contract of `Object` the pointer follows the header,
+    // and the interface lets the layer set it.
     unsafe { at.cast::<usize>().write(table) };
 }

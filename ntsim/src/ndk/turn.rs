@@ -26,7 +26,7 @@ impl Turn {
     pub(super) fn enter(&self, caller: Caller) -> Option<Inside<'_>> {
         let thread = sched::current().map_or(u64::MAX >> 1, |thread| thread.id);
         let dpc = matches!(caller, Caller::Context) && local::with(|local| local.in_dpc.get());
-        let me = thread << 1 | u64::from(dpc);
+        let me = (thread << 1) | u64::from(dpc);
         match self.0.compare_exchange(0, me, Ordering::Acquire, Ordering::Relaxed) {
             Ok(_) => Some(Inside(Some(&self.0))),
             Err(other) => (other == me).then_some(Inside(None)),

@@ -38,8 +38,8 @@ impl Ticket {
     /// The request context that the provider gets.
     pub(super) fn pointer(self) -> PVOID {
         let side = if self.side == Side::Receive { NUMBERS } else { 0 };
-        let low = u64::from(self.number % NUMBERS | side);
-        ptr::without_provenance_mut((u64::from(self.object) << 32 | low) as usize)
+        let low = u64::from((self.number % NUMBERS) | side);
+        ptr::without_provenance_mut(((u64::from(self.object) << 32) | low) as usize)
     }
 
     /// The ticket that a result's request context is, if it is one.

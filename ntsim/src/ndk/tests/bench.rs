@@ -4,12 +4,13 @@ use core::ptr;
 
 use parking_lot::Mutex;
 use sys::ndk::*;
+use sys::sockaddr::SOCKADDR_IN;
 use sys::status::{NTSTATUS, STATUS_SUCCESS};
 use sys::wdm::{PVOID, ULONG};
 
 use super::provider::Provider;
 use crate::Machine;
-use crate::ndk::{Opened, close_adapter, open_adapter};
+use crate::ndk::{Checks, Opened, close_adapter, open_adapter, set_checks};
 
 /// Calls a function through an object's dispatch pointer, as a consumer does.
 macro_rules! call {
@@ -81,14 +82,29 @@ impl Bench {
         Self::with(|_| {})
     }
 
+    /// With a provider that keeps the rules and an adapter of which only so much is checked.
+    pub(super) fn with_checks(checks: Checks) -> Self {
+        Self::opened(checks, None, |_| {})
+    }
+
+    /// With a provider that keeps the rules and an adapter that was asked for in another version.
+    pub(super) fn opened_as(version: NDK_VERSION) -> Self {
+        Self::opened(Checks::Full, Some(version), |_| {})
+    }
+
     /// With a provider that `change` has changed.
     pub(super) fn with(change: impl FnOnce(&mut Provider)) -> Self {
+        Self::opened(Checks::Full, None, change)
+    }
+
+    fn opened(checks: Checks, version: Option<NDK_VERSION>, change: impl FnOnce(&mut Provider)) -> Self {
         let machine = Machine::builder().boot();
+        set_checks(checks);
         LOG.lock().clear();
         *DURING.lock() = None;
         let mut provider = Provider::new();
         change(&mut provider);
-        let version = provider.version;
+        let version = version.unwrap_or(provider.version);
         let provider: &'static Provider = Box::leak(Box::new(provider));
         let opened = Opened { adapter: provider.open(), close: Box::new(|_| provider.run()) };
         let adapter = open_adapter(version, opened).expect("the provider's adapter can be used");
@@ -179,6 +195,34 @@ impl Bench {
         );
         assert_eq!(status, STATUS_SUCCESS);
         qp
+    }
+
+    pub(super) fn srq(&self, pd: *mut NDK_PD) -> *mut NDK_SRQ {
+        let (mut srq, none) = (ptr::null_mut(), ptr::null_mut());
+        let notify = Some(on_notification as NDK_FN_SRQ_NOTIFICATION_CALLBACK);
+        let context = ptr::without_provenance_mut(0x52);
+        let done = Some(on_create as NDK_FN_CREATE_COMPLETION);
+        let status =
+            call!(pd, NdkCreateSrq, 8, 1, 0, notify, context, none, done, ptr::null_mut(), &raw mut srq);
+        assert_eq!(status, STATUS_SUCCESS);
+        srq
+    }
+
+    pub(super) fn shared_endpoint(&self, address: &SOCKADDR_IN) -> *mut NDK_SHARED_ENDPOINT {
+        let mut endpoint = ptr::null_mut();
+        let address = ptr::from_ref(address).cast();
+        let none = ptr::null_mut();
+        let status = call!(
+            self.adapter,
+            NdkCreateSharedEndpoint,
+            address,
+            16,
+            Some(on_create),
+            none,
+            &raw mut endpoint
+        );
+        assert_eq!(status, STATUS_SUCCESS);
+        endpoint
     }
 
     pub(super) fn listener(&self) -> *mut NDK_LISTENER {

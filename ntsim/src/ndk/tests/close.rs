@@ -288,3 +288,26 @@ fn an_adapter_close_that_returns_before_an_object_is_closed_is_found_with_the_le
     bench.pd();
     assert_eq!(bench.finish(), [rules::OBJECT_LEAKED, rules::ADAPTER_CLOSE_BEFORE_OBJECT]);
 }
+
+#[test]
+fn an_adapter_close_that_returns_during_a_callback_is_found() {
+    let mut bench = Bench::with(|provider| provider.cq.NdkCloseCq = Some(provider::close_later));
+    call!(bench.cq(), NdkCloseCq, Some(on_close), context(1));
+    let (entered, wait_for_entry) = std::sync::mpsc::channel();
+    let (leave, wait_to_leave) = std::sync::mpsc::channel();
+    bench.during_next_callback(move || {
+        entered.send(()).unwrap();
+        wait_to_leave.recv().unwrap();
+    });
+    let provider = bench.provider;
+    let thread = std::thread::spawn(|| {
+        let _attached = crate::sched::attach("completions");
+        provider.run();
+    });
+    wait_for_entry.recv().unwrap();
+    crate::ndk::close_adapter(bench.adapter);
+    bench.adapter = ptr::null_mut();
+    leave.send(()).unwrap();
+    thread.join().unwrap();
+    assert_eq!(bench.finish(), [rules::ADAPTER_CLOSE_BEFORE_CALLBACK]);
+}

@@ -5,4 +5,9 @@
 
 mod bench;
 mod close;
+mod connection;
+mod memory;
+mod object;
 mod provider;
+mod queue;
+mod request;

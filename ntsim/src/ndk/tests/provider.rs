@@ -71,6 +71,11 @@ impl Provider {
         }
     }
 
+    /// The token that the next registration gets.
+    pub(crate) fn next_token(&self, token: u32) {
+        self.tokens.store(token, Ordering::Relaxed);
+    }
+
     fn take(&self) -> Option<Deferred> {
         self.deferred.lock().pop_front()
     }
@@ -186,6 +191,12 @@ impl Fake {
     pub(crate) fn depend_on(&self, parent: At) {
         parent.fake().holds.fetch_add(1, Ordering::Relaxed);
         self.parents.lock().push(parent);
+    }
+
+    /// Makes an antecedent one no longer.
+    pub(crate) fn forget_parent(&self, parent: At) {
+        self.parents.lock().retain(|one| one.0 != parent.0);
+        parent.fake().release();
     }
 
     pub(crate) fn hold(&self) {

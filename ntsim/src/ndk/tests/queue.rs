@@ -1,0 +1,376 @@
+//! Work requests, results and notifications.
+
+use core::ptr;
+use core::time::Duration;
+
+use sys::ndk::*;
+use sys::status::{NTSTATUS, STATUS_CANCELLED, STATUS_CONNECTION_INVALID, STATUS_PENDING, STATUS_SUCCESS};
+use sys::wdm::{PVOID, ULONG};
+
+use super::bench::{Bench, Got, call, context, on_close};
+use super::provider::{self, complete, deliver, fake, notify};
+use crate::ndk::{Checks, rules};
+use crate::sched;
+
+/// A QP with its PD and its CQ.
+struct Pair {
+    bench: Bench,
+    cq: *mut NDK_CQ,
+    pd: *mut NDK_PD,
+    qp: *mut NDK_QP,
+}
+
+impl Pair {
+    fn with(change: impl FnOnce(&mut provider::Provider)) -> Self {
+        let bench = Bench::with(change);
+        let (cq, pd) = (bench.cq(), bench.pd());
+        let qp = bench.qp(pd, cq);
+        Self { bench, cq, pd, qp }
+    }
+
+    fn send(&self, number: usize, flags: ULONG) -> NTSTATUS {
+        call!(self.qp, NdkSend, context(number), ptr::null(), 0, flags)
+    }
+
+    fn receive(&self, number: usize) {
+        assert_eq!(call!(self.qp, NdkReceive, context(number), ptr::null(), 0), STATUS_SUCCESS);
+    }
+
+    fn arm(&self) {
+        call!(self.cq, NdkArmCq, NDK_CQ_NOTIFY_ANY);
+    }
+
+    /// Takes up to eight results: contexts of QP and request, and status.
+    fn poll(&self) -> Vec<(usize, usize, NTSTATUS)> {
+        // SAFETY: zero is a valid value of every member.
+        let mut results: [NDK_RESULT_EX; 8] = unsafe { core::mem::zeroed() };
+        let taken = call!(self.cq, NdkGetCqResultsEx, results.as_mut_ptr(), 8);
+        let taken = results.iter().take(taken as usize);
+        taken.map(|one| (one.QPContext.addr(), one.RequestContext.addr(), one.Status)).collect()
+    }
+
+    fn finish(self) -> Vec<&'static str> {
+        call!(self.qp, NdkCloseQp, Some(on_close), context(1));
+        call!(self.pd, NdkClosePd, Some(on_close), context(1));
+        while !self.poll().is_empty() {}
+        call!(self.cq, NdkCloseCq, Some(on_close), context(1));
+        self.bench.finish()
+    }
+}
+
+#[test]
+fn results_carry_the_consumer_s_contexts_and_notifications_its_own() {
+    let pair = Pair::with(|_| {});
+    assert!(pair.poll().is_empty());
+    pair.arm();
+    pair.receive(7);
+    assert_eq!(pair.send(8, 0), STATUS_SUCCESS);
+    deliver(pair.qp, STATUS_SUCCESS);
+    pair.bench.provider.run();
+    assert_eq!(pair.bench.log(), [Got("notification", 0xC0, STATUS_SUCCESS)]);
+    assert_eq!(pair.poll(), [(0x99, 8, STATUS_SUCCESS), (0x99, 7, STATUS_SUCCESS)]);
+    pair.receive(9);
+    call!(pair.qp, NdkFlush);
+    assert_eq!(pair.poll(), [(0x99, 9, STATUS_CANCELLED)]);
+    assert!(pair.finish().is_empty());
+}
+
+#[test]
+fn the_plain_poll_takes_results_as_well() {
+    let pair = Pair::with(|_| {});
+    pair.send(8, 0);
+    // SAFETY: zero is a valid value of every member.
+    let mut results: [NDK_RESULT; 2] = unsafe { core::mem::zeroed() };
+    assert_eq!(call!(pair.cq, NdkGetCqResults, results.as_mut_ptr(), 2), 1);
+    assert_eq!((results[0].QPContext.addr(), results[0].RequestContext.addr()), (0x99, 8));
+    assert!(pair.finish().is_empty());
+}
+
+#[test]
+fn where_only_lifetimes_are_checked_the_data_path_is_the_provider_s() {
+    let bench = Bench::with_checks(Checks::Lifetimes);
+    let (cq, pd) = (bench.cq(), bench.pd());
+    let qp = bench.qp(pd, cq);
+    let pair = Pair { bench, cq, pd, qp };
+    pair.send(8, 0);
+    let raw = fake(cq).state().results.front().copied().unwrap();
+    assert_eq!((raw.QPContext.addr(), raw.RequestContext.addr()), (0x99, 8));
+    assert_eq!(pair.poll(), [(0x99, 8, STATUS_SUCCESS)]);
+    assert!(pair.finish().is_empty());
+}
+
+#[test]
+fn a_notification_without_an_arm_is_found() {
+    let pair = Pair::with(|_| {});
+    notify(fake(pair.cq), STATUS_SUCCESS);
+    assert_eq!(pair.finish(), [rules::CQ_NOTIFICATION_UNARMED]);
+}
+
+#[test]
+fn a_notification_inside_another_is_found() {
+    let pair = Pair::with(|_| {});
+    pair.arm();
+    pair.arm();
+    let at = provider::At::of(pair.cq);
+    pair.bench.during_next_callback(move || notify(at.fake(), STATUS_SUCCESS));
+    pair.send(1, 0);
+    pair.bench.provider.run();
+    assert_eq!(pair.finish(), [rules::CQ_NOTIFICATION_CONCURRENT]);
+}
+
+#[test]
+fn a_notification_for_nothing_is_found() {
+    let pair = Pair::with(|_| {});
+    pair.arm();
+    notify(fake(pair.cq), STATUS_SUCCESS);
+    assert!(pair.poll().is_empty());
+    assert_eq!(pair.finish(), [rules::CQ_NOTIFICATION_SPURIOUS]);
+}
+
+#[test]
+fn an_arm_that_is_never_answered_is_found() {
+    extern "win64" fn arm(_: *mut NDK_CQ, _: ULONG) {}
+    let pair = Pair::with(|provider| provider.cq.NdkArmCq = Some(arm));
+    crate::ndk::set_notification_limit(Duration::ZERO);
+    assert!(pair.poll().is_empty());
+    pair.arm();
+    pair.send(1, 0);
+    assert_eq!(pair.poll().len(), 1);
+    std::thread::sleep(Duration::from_millis(1));
+    assert_eq!(pair.finish(), [rules::CQ_NOTIFICATION_MISSING]);
+}
+
+#[test]
+fn a_post_that_pends_is_found() {
+    extern "win64" fn send(
+        qp: *mut NDK_QP,
+        context: PVOID,
+        _: *const NDK_SGE,
+        _: ULONG,
+        _: ULONG,
+    ) -> NTSTATUS {
+        complete(qp, context, STATUS_SUCCESS, NDK_OPERATION_TYPE::NdkOperationTypeSend);
+        STATUS_PENDING
+    }
+    let pair = Pair::with(|provider| provider.qp.NdkSend = Some(send));
+    pair.send(1, 0);
+    assert_eq!(pair.finish(), [rules::POST_STATUS]);
+}
+
+#[test]
+fn more_results_than_were_asked_for_are_found() {
+    extern "win64" fn poll(_: *mut NDK_CQ, _: *mut NDK_RESULT_EX, count: ULONG) -> ULONG {
+        if count == 8 { 0 } else { count + 1 }
+    }
+    let pair = Pair::with(|provider| provider.cq.NdkGetCqResultsEx = Some(poll));
+    assert_eq!(call!(pair.cq, NdkGetCqResultsEx, ptr::null_mut(), 0), 0);
+    assert_eq!(pair.finish(), [rules::RESULT_COUNT]);
+}
+
+#[test]
+fn a_result_with_another_context_is_found() {
+    extern "win64" fn send(qp: *mut NDK_QP, _: PVOID, _: *const NDK_SGE, _: ULONG, _: ULONG) -> NTSTATUS {
+        let operation = NDK_OPERATION_TYPE::NdkOperationTypeSend;
+        complete(qp, context(0x1234), STATUS_SUCCESS, operation);
+        STATUS_CONNECTION_INVALID
+    }
+    let pair = Pair::with(|provider| provider.qp.NdkSend = Some(send));
+    pair.send(1, 0);
+    assert_eq!(pair.poll().len(), 1);
+    assert_eq!(pair.finish(), [rules::RESULT_UNKNOWN]);
+}
+
+#[test]
+fn a_result_that_names_another_qp_is_found() {
+    let pair = Pair::with(|_| {});
+    fake(pair.qp).state().qp_context = 0x1234;
+    pair.send(1, 0);
+    assert_eq!(pair.poll().len(), 1);
+    assert_eq!(pair.finish(), [rules::RESULT_QP]);
+}
+
+#[test]
+fn a_result_in_another_cq_is_found() {
+    let pair = Pair::with(|_| {});
+    let cq = pair.bench.cq();
+    let other = pair.bench.qp(pair.pd, cq);
+    let wrong = fake(pair.qp).state().initiator_cq;
+    // A QP of both CQs, so that both know it.
+    call!(other, NdkCloseQp, Some(on_close), context(1));
+    let mut both = ptr::null_mut();
+    let none = ptr::null_mut();
+    let create = Some(super::bench::on_create as NDK_FN_CREATE_COMPLETION);
+    call!(pair.pd, NdkCreateQp, pair.cq, cq, none, 1, 1, 1, 1, 0, create, none, &raw mut both);
+    fake::<NDK_QP>(both).state().initiator_cq = wrong;
+    call!(both, NdkSend, context(1), ptr::null(), 0, 0);
+    assert_eq!(pair.poll().len(), 1);
+    call!(both, NdkCloseQp, Some(on_close), context(1));
+    call!(cq, NdkCloseCq, Some(on_close), context(1));
+    assert_eq!(pair.finish(), [rules::RESULT_QP]);
+}
+
+#[test]
+fn a_result_of_another_type_is_found() {
+    extern "win64" fn send(
+        qp: *mut NDK_QP,
+        context: PVOID,
+        _: *const NDK_SGE,
+        _: ULONG,
+        _: ULONG,
+    ) -> NTSTATUS {
+        complete(qp, context, STATUS_SUCCESS, NDK_OPERATION_TYPE::NdkOperationTypeWrite)
+    }
+    let pair = Pair::with(|provider| provider.qp.NdkSend = Some(send));
+    pair.send(1, 0);
+    assert_eq!(pair.finish(), [rules::RESULT_TYPE]);
+}
+
+#[test]
+fn two_results_for_one_request_are_found() {
+    extern "win64" fn send(
+        qp: *mut NDK_QP,
+        context: PVOID,
+        _: *const NDK_SGE,
+        _: ULONG,
+        _: ULONG,
+    ) -> NTSTATUS {
+        complete(qp, context, STATUS_SUCCESS, NDK_OPERATION_TYPE::NdkOperationTypeSend);
+        complete(qp, context, STATUS_SUCCESS, NDK_OPERATION_TYPE::NdkOperationTypeSend)
+    }
+    let pair = Pair::with(|provider| provider.qp.NdkSend = Some(send));
+    pair.send(1, 0);
+    assert_eq!(pair.finish(), [rules::RESULT_TWICE]);
+}
+
+#[test]
+fn a_result_for_a_refused_request_is_found() {
+    extern "win64" fn send(
+        qp: *mut NDK_QP,
+        context: PVOID,
+        _: *const NDK_SGE,
+        _: ULONG,
+        _: ULONG,
+    ) -> NTSTATUS {
+        complete(qp, context, STATUS_SUCCESS, NDK_OPERATION_TYPE::NdkOperationTypeSend);
+        STATUS_CONNECTION_INVALID
+    }
+    let pair = Pair::with(|provider| provider.qp.NdkSend = Some(send));
+    pair.send(1, 0);
+    assert_eq!(pair.finish(), [rules::RESULT_OF_REFUSED]);
+}
+
+#[test]
+fn a_result_for_silent_success_is_found() {
+    extern "win64" fn send(
+        qp: *mut NDK_QP,
+        context: PVOID,
+        _: *const NDK_SGE,
+        _: ULONG,
+        _: ULONG,
+    ) -> NTSTATUS {
+        complete(qp, context, STATUS_SUCCESS, NDK_OPERATION_TYPE::NdkOperationTypeSend)
+    }
+    let pair = Pair::with(|provider| provider.qp.NdkSend = Some(send));
+    pair.send(1, NDK_OP_FLAG_SILENT_SUCCESS);
+    assert_eq!(pair.finish(), [rules::RESULT_SILENT]);
+}
+
+#[test]
+fn results_out_of_order_are_found() {
+    let pair = Pair::with(|_| {});
+    pair.receive(1);
+    pair.receive(2);
+    fake(pair.qp).state().receives.swap(0, 1);
+    deliver(pair.qp, STATUS_SUCCESS);
+    assert_eq!(pair.poll(), [(0x99, 2, STATUS_SUCCESS)]);
+    assert_eq!(pair.finish(), [rules::RESULT_ORDER]);
+}
+
+#[test]
+fn a_request_without_a_result_is_found_when_its_qp_is_closed_and_the_cq_empty() {
+    let pair = Pair::with(|_| {});
+    pair.receive(1);
+    fake(pair.qp).state().receives.clear();
+    assert_eq!(pair.finish(), [rules::RESULT_MISSING]);
+}
+
+#[test]
+fn a_deferred_request_that_is_not_started_when_a_later_one_is_refused_is_found() {
+    /// Keeps deferred requests back, and refuses the others.
+    extern "win64" fn send(_: *mut NDK_QP, _: PVOID, _: *const NDK_SGE, _: ULONG, flags: ULONG) -> NTSTATUS {
+        if flags & NDK_OP_FLAG_DEFER == 0 { STATUS_CONNECTION_INVALID } else { STATUS_SUCCESS }
+    }
+    let pair = Pair::with(|provider| provider.qp.NdkSend = Some(send));
+    assert_eq!(pair.send(1, NDK_OP_FLAG_DEFER), STATUS_SUCCESS);
+    assert_eq!(pair.send(2, 0), STATUS_CONNECTION_INVALID);
+    assert_eq!(pair.finish(), [rules::RESULT_MISSING]);
+}
+
+#[test]
+fn receives_of_an_srq_complete_through_its_qps_in_any_order() {
+    let bench = Bench::new();
+    let (cq, pd) = (bench.cq(), bench.pd());
+    let srq = bench.srq(pd);
+    let mut qp = ptr::null_mut();
+    let create = Some(super::bench::on_create as NDK_FN_CREATE_COMPLETION);
+    let status =
+        call!(pd, NdkCreateQpWithSrq, cq, cq, srq, context(0x99), 8, 1, 0, create, context(1), &raw mut qp);
+    assert_eq!(status, STATUS_SUCCESS);
+    for number in [1, 2] {
+        assert_eq!(call!(srq, NdkSrqReceive, context(number), ptr::null(), 0), STATUS_SUCCESS);
+    }
+    let pair = Pair { bench, cq, pd, qp };
+    let receives: Vec<_> = fake(srq).state().receives.iter().copied().collect();
+    fake(qp).state().receives.extend(receives.into_iter().rev());
+    deliver(qp, STATUS_SUCCESS);
+    deliver(qp, STATUS_SUCCESS);
+    assert_eq!(pair.poll(), [(0x99, 2, STATUS_SUCCESS), (0x99, 1, STATUS_SUCCESS)]);
+    assert_eq!(call!(srq, NdkCloseSrq, Some(on_close), context(1)), STATUS_PENDING);
+    assert!(pair.finish().is_empty());
+}
+
+/// Lets another thread post, or poll, while `function` of the provider is running.
+fn from_another_thread(call: impl FnOnce() + Send + 'static) {
+    let thread = std::thread::spawn(move || {
+        let _attached = sched::attach("other");
+        call();
+    });
+    thread.join().unwrap();
+}
+
+#[test]
+fn two_posts_to_one_queue_at_once_are_found() {
+    extern "win64" fn send(
+        qp: *mut NDK_QP,
+        context: PVOID,
+        _: *const NDK_SGE,
+        _: ULONG,
+        flags: ULONG,
+    ) -> NTSTATUS {
+        let at = provider::At::of(qp);
+        if flags == 0 {
+            from_another_thread(move || {
+                let context = super::bench::context(2);
+                call!(at.pointer::<NDK_QP>(), NdkSend, context, ptr::null(), 0, NDK_OP_FLAG_INLINE);
+            });
+        }
+        complete(qp, context, STATUS_CANCELLED, NDK_OPERATION_TYPE::NdkOperationTypeSend)
+    }
+    let pair = Pair::with(|provider| provider.qp.NdkSend = Some(send));
+    pair.send(1, 0);
+    let found = pair.finish();
+    assert_eq!(found[0], rules::POST_NOT_SERIALIZED);
+}
+
+#[test]
+fn two_polls_of_one_cq_at_once_are_found() {
+    extern "win64" fn arm(cq: *mut NDK_CQ, _: ULONG) {
+        let at = provider::At::of(cq);
+        from_another_thread(move || {
+            call!(at.pointer::<NDK_CQ>(), NdkGetCqResults, ptr::null_mut(), 0);
+        });
+    }
+    let pair = Pair::with(|provider| provider.cq.NdkArmCq = Some(arm));
+    pair.arm();
+    assert_eq!(pair.finish(), [rules::CQ_NOT_SERIALIZED]);
+}

@@ -14,6 +14,7 @@ use crate::ke::debug::Log;
 use crate::ke::dispatcher::Dispatcher;
 use crate::ke::timer::{self, Timers};
 use crate::loader::{self, Driver, Images, LoadError};
+use crate::ndk;
 use crate::report::Report;
 use crate::sched::processor::{self, Processor};
 use crate::sched::time::Clock;
@@ -202,6 +203,7 @@ impl Machine {
         let Some(attached) = self.attached.take() else { return Report::default() };
         sched::lower(Irql::PASSIVE);
         processor::flush();
+        let ndk = ndk::summary();
         let parts: Vec<_> = self.state.parts.read().values().copied().collect();
         parts.iter().for_each(|held| (held.inspect)(held.part));
         self.state.stopping.store(true, Ordering::Release);
@@ -215,7 +217,7 @@ impl Machine {
             // SAFETY: as above.
             unsafe { self.state.images.clear() };
         }
-        let report = Report { findings: self.state.findings.all(), pool };
+        let report = Report { findings: self.state.findings.all(), pool, ndk };
         drop(attached);
         CURRENT.store(core::ptr::null_mut(), Ordering::Release);
         report

@@ -3,6 +3,7 @@
 use core::fmt;
 
 use crate::ex::pool::Leak;
+use crate::ndk;
 use crate::verifier::Finding;
 
 /// What was found while a machine ran.
@@ -12,6 +13,8 @@ pub struct Report {
     pub findings: Vec<Finding>,
     /// Pool memory that nobody freed before the machine was shut down, by tag.
     pub pool: Vec<Leak>,
+    /// What went through the NDK layer.
+    pub ndk: ndk::Summary,
 }
 
 impl Report {
@@ -27,6 +30,7 @@ impl fmt::Display for Report {
             return write!(f, "nothing found");
         }
         self.findings.iter().try_for_each(|finding| writeln!(f, "{finding}"))?;
+        self.ndk.pending.iter().try_for_each(|close| writeln!(f, "at the end {close}"))?;
         self.pool.iter().try_for_each(|leak| writeln!(f, "left in pool: {leak}"))
     }
 }

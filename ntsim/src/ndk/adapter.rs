@@ -22,6 +22,9 @@ use super::shadow::{Prospect, Shadow, Stage};
 use super::{bracket, close, found, layer, rules};
 use crate::export::exports;
 
+/// The interface's name of the function that closes an adapter.
+const CLOSE: &str = "CloseNDKAdapterHandler";
+
 /// Calls a provider's close handler.
 type CloseHandler = Box<dyn FnOnce(*mut NDK_ADAPTER) + Send>;
 
@@ -54,10 +57,16 @@ pub fn open_adapter(requested: NDK_VERSION, opened: Opened) -> Option<*mut NDK_A
         callbacks: AtomicU32::new(0),
         queried: AtomicU32::new(0),
         mappings: Mutex::default(),
-        close: Mutex::new(Some(close)),
+        close: Mutex::new(None),
     });
     let prospect = Prospect::new(part, Vec::new());
-    let shadow = Shadow::adopt(adapter, prospect, None, checks)?;
+    let Some(shadow) = Shadow::adopt(adapter, prospect, None, checks) else {
+        bracket::into_provider(CLOSE, || close(adapter));
+        return None;
+    };
+    if let Part::Adapter(part) = &shadow.part {
+        *part.close.lock() = Some(close);
+    }
     let NDK_VERSION { Major, Minor } = shadow.version;
     if Major != requested.Major || Minor < requested.Minor {
         found(
@@ -73,8 +82,7 @@ pub fn open_adapter(requested: NDK_VERSION, opened: Opened) -> Option<*mut NDK_A
 
 /// Closes an adapter for its consumer; returns when the provider's handler has. PASSIVE_LEVEL.
 pub fn close_adapter(adapter: *mut NDK_ADAPTER) {
-    const NAME: &str = "CloseNDKAdapterHandler";
-    let Some(shadow) = call::open(adapter, NAME) else { return };
+    let Some(shadow) = call::open(adapter, CLOSE) else { return };
     if bracket::in_callback() {
         found(rules::ADAPTER_CLOSE_IN_CALLBACK, format!("{shadow} was closed from inside a callback"));
         return;
@@ -82,8 +90,8 @@ pub fn close_adapter(adapter: *mut NDK_ADAPTER) {
     shadow.check_header();
     let Part::Adapter(part) = &shadow.part else { return };
     let close = part.close.lock().take();
-    let (Some(close), true) = (close, shadow.advance(Stage::Open, Stage::CloseCalled)) else { return };
-    bracket::into_provider(NAME, || close(adapter));
+    let (Some(close), true) = (close, shadow.begin_close()) else { return };
+    bracket::into_provider(CLOSE, || close(adapter));
     layer().statistics.closed(shadow.kind, false);
     check_closed(&shadow, part);
     close::completed(&shadow);

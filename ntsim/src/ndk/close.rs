@@ -68,7 +68,7 @@ fn close_object<T: Object>(
     if callback.is_none() {
         call.misses_callback();
     }
-    if !shadow.advance(Stage::Open, Stage::CloseCalled) {
+    if !shadow.begin_close() {
         found(rules::USE_AFTER_CLOSE, format!("{} of {shadow} on two threads at once", call.name));
         return STATUS_INVALID_HANDLE;
     }

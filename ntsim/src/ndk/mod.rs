@@ -16,6 +16,7 @@
 //! - [`shadow`]: what is known about one object; [`ties`]: which must outlive which;
 //! - [`context`], [`callback`], [`request`], [`close`]: what goes to the provider in place of the
 //!   consumer's callbacks, and what may come back;
+//! - [`explain`]: what still holds a close;
 //! - [`bracket`]: which side a thread is on;
 //! - the rest: one file per object;
 //! - [`rules`]: what is watched.
@@ -34,6 +35,7 @@ mod connection;
 mod context;
 mod cq;
 mod direct;
+mod explain;
 mod extension;
 mod kind;
 mod listener;
@@ -60,6 +62,8 @@ use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use core::time::Duration;
 
 pub use adapter::{Opened, close_adapter, open_adapter};
+pub(crate) use explain::summary;
+pub use explain::{PendingClose, Successor, Summary, pending_closes};
 pub use kind::Kind;
 pub use statistics::{Closes, Statistics};
 

@@ -10,7 +10,7 @@
 
 use core::mem::offset_of;
 use core::ptr;
-use core::sync::atomic::{AtomicU8, AtomicU32, Ordering};
+use core::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
 use std::sync::Arc;
 
 use parking_lot::Mutex;
@@ -22,6 +22,7 @@ use super::kind::{Kind, Object};
 use super::part::Part;
 use super::ties::Ties;
 use super::{Checks, extension, found, layer, rules, tables};
+use crate::sched;
 
 /// Which of the header's reserved words holds the address of the provider's table.
 pub(super) const TABLE_WORD: usize = 2;
@@ -67,6 +68,8 @@ pub(super) struct Shadow {
     /// The adapter that it descends from; the adapter has none.
     adapter: Option<Arc<Self>>,
     stage: AtomicU8,
+    /// When its close was called.
+    pub(super) closing_since: AtomicU64,
     /// Requests whose completion has not returned.
     pub(super) requests: AtomicU32,
     /// Callbacks that have not returned.
@@ -141,6 +144,7 @@ impl Shadow {
             table: tables::of(T::KIND, checks).addr(),
             adapter: adapter.cloned(),
             stage: AtomicU8::new(0),
+            closing_since: AtomicU64::new(0),
             requests: AtomicU32::new(0),
             callbacks: AtomicU32::new(0),
             ties: Ties::default(),
@@ -196,6 +200,15 @@ impl Shadow {
     /// Moves from `from` to `to`; `false` if it was elsewhere already.
     pub(super) fn advance(&self, from: Stage, to: Stage) -> bool {
         self.stage.compare_exchange(from as u8, to as u8, Ordering::AcqRel, Ordering::Acquire).is_ok()
+    }
+
+    /// The consumer's close begins; `false` if it did before.
+    pub(super) fn begin_close(&self) -> bool {
+        let first = self.advance(Stage::Open, Stage::CloseCalled);
+        if first {
+            self.closing_since.store(sched::now(), Ordering::Relaxed);
+        }
+        first
     }
 
     /// Moves on to `to` from wherever it is.

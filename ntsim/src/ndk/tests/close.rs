@@ -8,7 +8,7 @@ use sys::wdm::PVOID;
 
 use super::bench::{Bench, Got, call, context, on_close, on_create, on_request};
 use super::provider::{self, At, fake};
-use crate::ndk::rules;
+use crate::ndk::{Closes, Kind, pending_closes, rules};
 
 #[test]
 fn objects_that_are_closed_successors_first_close_inline_and_nothing_is_found() {
@@ -310,4 +310,31 @@ fn an_adapter_close_that_returns_during_a_callback_is_found() {
     leave.send(()).unwrap();
     thread.join().unwrap();
     assert_eq!(bench.finish(), [rules::ADAPTER_CLOSE_BEFORE_CALLBACK]);
+}
+
+#[test]
+fn a_pending_close_says_what_holds_it() {
+    let bench = Bench::new();
+    let pd = bench.pd();
+    let (mr, mw) = (bench.mr(pd), bench.mw(pd));
+    call!(pd, NdkClosePd, Some(on_close), context(1));
+    let pending = pending_closes();
+    assert_eq!((pending.len(), pending[0].kind, pending[0].handle), (1, Kind::Pd, pd.addr()));
+    let holders: Vec<_> =
+        pending[0].successors.iter().map(|one| (one.kind, one.handle, one.closing)).collect();
+    assert_eq!(holders, [(Kind::Mr, mr.addr(), false), (Kind::Mw, mw.addr(), false)]);
+    let said = pending[0].to_string();
+    assert!(
+        said.contains(&format!("held by MR {:#x} (open), MW {:#x} (open)", mr.addr(), mw.addr())),
+        "{said}"
+    );
+    call!(mr, NdkCloseMr, Some(on_close), context(2));
+    call!(mw, NdkCloseMw, Some(on_close), context(2));
+    assert!(pending_closes().is_empty());
+    let statistics = crate::ndk::statistics();
+    assert_eq!(statistics.closes[&Kind::Pd], Closes { inline: 0, pending: 1 });
+    assert_eq!(statistics.closes[&Kind::Mr], Closes { inline: 1, pending: 0 });
+    assert_eq!(statistics.callbacks["NdkCloseCompletion"], 1);
+    assert_eq!(statistics.calls["NdkClosePd"], 1);
+    assert!(bench.finish().is_empty());
 }

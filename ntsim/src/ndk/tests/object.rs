@@ -282,6 +282,21 @@ fn an_adapter_opened_as_an_older_version_than_asked_for_is_found() {
 }
 
 #[test]
+fn an_adapter_without_a_table_is_found_and_closed_again() {
+    let machine = crate::Machine::builder().boot();
+    let provider: &'static provider::Provider = Box::leak(Box::new(provider::Provider::new()));
+    let adapter = provider.open();
+    // SAFETY: the object is the test provider's.
+    unsafe { (*adapter).Dispatch = ptr::null() };
+    let (closed, was_closed) = std::sync::mpsc::channel();
+    let close = Box::new(move |_| closed.send(()).unwrap());
+    assert!(crate::ndk::open_adapter(NDK_VERSION_2_1, crate::ndk::Opened { adapter, close }).is_none());
+    was_closed.recv().unwrap();
+    let findings = machine.shutdown().findings;
+    assert_eq!(findings.iter().map(|finding| finding.rule).collect::<Vec<_>>(), [rules::DISPATCH_INCOMPLETE]);
+}
+
+#[test]
 fn the_adapter_s_properties_reach_the_consumer() {
     let bench = Bench::new();
     // SAFETY: zero is a valid value of every member.

@@ -1,0 +1,105 @@
+//! Why is this close pending?
+
+use core::fmt;
+use core::sync::atomic::Ordering;
+use core::time::Duration;
+
+use super::kind::Kind;
+use super::shadow::{Shadow, Stage};
+use super::statistics::Statistics;
+use super::{layer, statistics};
+use crate::sched;
+
+/// An object whose close has been called and is not over, and what still holds it.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct PendingClose {
+    /// What it is.
+    pub kind: Kind,
+    /// The consumer's handle.
+    pub handle: usize,
+    /// How long ago the close was called.
+    pub since: Duration,
+    /// The objects that it has to outlive, and that are not closed.
+    pub successors: Vec<Successor>,
+    /// Requests that have not completed.
+    pub requests: u32,
+    /// Callbacks that have not returned.
+    pub callbacks: u32,
+}
+
+/// An object that holds another one's close.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Successor {
+    /// What it is.
+    pub kind: Kind,
+    /// The consumer's handle.
+    pub handle: usize,
+    /// Whether its own close has been called, and is pending too.
+    pub closing: bool,
+}
+
+/// What went through the NDK layer, and what of it was stuck at the end.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Summary {
+    /// Counts of closes, callbacks and calls.
+    pub statistics: Statistics,
+    /// Closes that were not over.
+    pub pending: Vec<PendingClose>,
+}
+
+/// Every close that is pending now, in the order in which the objects were made.
+pub fn pending_closes() -> Vec<PendingClose> {
+    let objects = layer().objects.all();
+    objects.iter().filter(|shadow| shadow.stage() != Stage::Open).map(|shadow| explain(shadow)).collect()
+}
+
+/// The layer's part of the machine's report.
+pub(crate) fn summary() -> Summary {
+    Summary { statistics: statistics(), pending: pending_closes() }
+}
+
+fn explain(shadow: &Shadow) -> PendingClose {
+    let mut successors = shadow.ties.live_successors();
+    successors.sort_by_key(|successor| successor.serial);
+    let successors = successors.iter().map(|successor| Successor {
+        kind: successor.kind,
+        handle: successor.handle,
+        closing: successor.stage() != Stage::Open,
+    });
+    let since = shadow.closing_since.load(Ordering::Relaxed);
+    PendingClose {
+        kind: shadow.kind,
+        handle: shadow.handle,
+        since: sched::duration(sched::now().saturating_sub(since)),
+        successors: successors.collect(),
+        requests: shadow.requests.load(Ordering::Relaxed),
+        callbacks: shadow.callbacks.load(Ordering::Relaxed),
+    }
+}
+
+impl fmt::Display for PendingClose {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { kind, handle, since, successors, requests, callbacks } = self;
+        write!(f, "the close of {kind} {handle:#x} is pending for {since:.1?}, held by ")?;
+        let mut holders: Vec<_> = successors.iter().map(ToString::to_string).collect();
+        let mut count = |count: u32, what| {
+            if count != 0 {
+                holders.push(format!("{count} {what}"));
+            }
+        };
+        count(*requests, "requests outstanding");
+        count(*callbacks, "callbacks in progress");
+        if holders.is_empty() {
+            f.write_str("nothing but its provider")
+        } else {
+            f.write_str(&holders.join(", "))
+        }
+    }
+}
+
+impl fmt::Display for Successor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = if self.closing { "closing" } else { "open" };
+        write!(f, "{} {:#x} ({state})", self.kind, self.handle)
+    }
+}

@@ -19,6 +19,9 @@ mod request;
 mod work_item;
 mod worker;
 
+#[cfg(test)]
+mod tests;
+
 use sys::status::NTSTATUS;
 
 use crate::export::Export;

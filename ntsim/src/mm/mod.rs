@@ -13,6 +13,8 @@ use crate::export::Export;
 
 pub(crate) use block::Block;
 pub(crate) use lock::{lock_for_kernel, unlock_for_kernel};
+#[cfg(test)]
+pub(crate) use map::MmMapLockedPagesSpecifyCache;
 pub(crate) use mdl::{Range, build_for_nonpaged, describe};
 
 /// The functions of this folder.

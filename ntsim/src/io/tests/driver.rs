@@ -1,0 +1,338 @@
+//! The pretended driver.
+
+use core::ffi::c_void;
+use core::mem::MaybeUninit;
+use core::ptr;
+use std::sync::atomic::{AtomicI32, AtomicPtr, Ordering};
+
+use parking_lot::Mutex;
+use sys::status::*;
+use sys::wdm::*;
+
+use crate::io::device::{IoCreateDevice, IoDeleteDevice};
+use crate::io::dispatch::IofCallDriver;
+use crate::io::irp::{IoAllocateIrp, IoFreeIrp};
+use crate::io::namespace::{IoCreateSymbolicLink, IoDeleteSymbolicLink};
+use crate::io::{File, cancel, complete, driver_is_ready, driver_is_unloaded};
+use crate::mm::MmMapLockedPagesSpecifyCache;
+use crate::{Machine, Report, rtl};
+
+/// What a device control makes the driver do.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Way {
+    /// Write the input backwards.
+    Reverse,
+    /// Say how long the direct buffer is.
+    Length,
+    /// Pend until cancelled or completed.
+    Pend,
+    /// Pend without marking.
+    PendUnmarked,
+    /// Mark, complete and return success.
+    MarkOnly,
+    /// Complete with one status and return another.
+    Mismatch,
+    /// Neither complete nor pend.
+    Forget,
+    /// Complete twice.
+    Twice,
+    /// Claim more output than there is room for.
+    Overclaim,
+    /// Complete with a cancel routine set.
+    CancelSet,
+    /// Complete as pending.
+    AsPending,
+    /// Return 0xFFFFFFFF.
+    MinusOne,
+    /// Complete with a spin lock held.
+    UnderLock,
+    /// Return at DISPATCH_LEVEL.
+    Raised,
+}
+
+const WAYS: [Way; 14] = [
+    Way::Reverse,
+    Way::Length,
+    Way::Pend,
+    Way::PendUnmarked,
+    Way::MarkOnly,
+    Way::Mismatch,
+    Way::Forget,
+    Way::Twice,
+    Way::Overclaim,
+    Way::CancelSet,
+    Way::AsPending,
+    Way::MinusOne,
+    Way::UnderLock,
+    Way::Raised,
+];
+
+/// The device control code of a way.
+pub(super) fn code(way: Way, method: u32) -> u32 {
+    CTL_CODE(FILE_DEVICE_UNKNOWN, 0x800 + way as u32, method, FILE_ANY_ACCESS)
+}
+
+/// What the driver remembers. There is one, as there is one machine at a time.
+pub(super) struct Control {
+    majors: Mutex<Vec<u8>>,
+    attributes: Mutex<Vec<u8>>,
+    name: Mutex<String>,
+    create_status: AtomicI32,
+    pending: AtomicPtr<IRP>,
+}
+
+pub(super) static CONTROL: Control = Control {
+    majors: Mutex::new(Vec::new()),
+    attributes: Mutex::new(Vec::new()),
+    name: Mutex::new(String::new()),
+    create_status: AtomicI32::new(0),
+    pending: AtomicPtr::new(ptr::null_mut()),
+};
+
+impl Control {
+    pub(super) fn take_majors(&self) -> Vec<u8> {
+        core::mem::take(&mut self.majors.lock())
+    }
+
+    pub(super) fn take_attributes(&self) -> Vec<u8> {
+        core::mem::take(&mut self.attributes.lock())
+    }
+
+    pub(super) fn take_name(&self) -> String {
+        core::mem::take(&mut self.name.lock())
+    }
+
+    pub(super) fn fail_creates(&self, status: NTSTATUS) {
+        self.create_status.store(status, Ordering::SeqCst);
+    }
+
+    /// Completes the request that pends; takes its cancel routine off first, as a driver must.
+    pub(super) fn complete_pending(&self, status: NTSTATUS) {
+        let irp = self.pending.swap(ptr::null_mut(), Ordering::SeqCst);
+        assert!(!irp.is_null());
+        set_cancel(irp, None);
+        finish(irp, status, 0);
+    }
+}
+
+/// A machine with the driver's device.
+pub(super) struct Bench {
+    machine: Machine,
+    driver: Box<DRIVER_OBJECT>,
+    device: *mut DEVICE_OBJECT,
+}
+
+impl Bench {
+    pub(super) fn boot() -> Self {
+        let machine = Machine::builder().boot();
+        CONTROL.take_majors();
+        CONTROL.fail_creates(STATUS_SUCCESS);
+        let mut driver: Box<DRIVER_OBJECT> = unsafe { Box::new(MaybeUninit::zeroed().assume_init()) };
+        driver.MajorFunction = [Some(dispatch as PDRIVER_DISPATCH); 28];
+        let mut device = ptr::null_mut();
+        with_name("\\Device\\Test", |name| unsafe {
+            let kind = FILE_DEVICE_UNKNOWN;
+            assert_eq!(IoCreateDevice(&mut *driver, 32, name, kind, 0, 0, &mut device), STATUS_SUCCESS);
+            with_name("\\DosDevices\\Test", |link| {
+                assert_eq!(IoCreateSymbolicLink(link, name), STATUS_SUCCESS);
+            });
+            driver_is_ready(&mut *driver);
+        });
+        Self { machine, driver, device }
+    }
+
+    pub(super) fn machine(&self) -> &Machine {
+        &self.machine
+    }
+
+    pub(super) fn open(&self) -> File {
+        self.machine.open("\\\\.\\Test", &[]).unwrap()
+    }
+
+    /// Sends a request of the driver's own to its own device, with a completion routine that takes it back.
+    pub(super) fn forward_and_take_back(&self) -> NTSTATUS {
+        unsafe {
+            let irp = IoAllocateIrp(1, 0);
+            let next = (*irp).Tail.Overlay.CurrentStackLocation.wrapping_sub(1);
+            (*next).MajorFunction = IRP_MJ_CREATE;
+            (*next).CompletionRoutine = Some(take_back);
+            (*next).Control = SL_INVOKE_ON_SUCCESS | SL_INVOKE_ON_ERROR;
+            let status = IofCallDriver(self.device, irp);
+            IoFreeIrp(irp);
+            status
+        }
+    }
+
+    pub(super) fn device(&self) -> *mut DEVICE_OBJECT {
+        self.device
+    }
+
+    pub(super) fn finish(self) -> Report {
+        self.finish_after(|| ())
+    }
+
+    /// As a driver without an unload routine: the device stays.
+    pub(super) fn abandon(mut self) -> Report {
+        unsafe { driver_is_unloaded(&mut *self.driver) };
+        self.machine.shutdown()
+    }
+
+    /// Finishes after `last`, which runs when the device is deleted.
+    pub(super) fn finish_after(mut self, last: impl FnOnce()) -> Report {
+        with_name("\\DosDevices\\Test", |link| unsafe {
+            assert_eq!(IoDeleteSymbolicLink(link), STATUS_SUCCESS);
+        });
+        unsafe {
+            IoDeleteDevice(self.device);
+            driver_is_unloaded(&mut *self.driver);
+        }
+        last();
+        self.machine.shutdown()
+    }
+}
+
+/// Calls `f` with a counted string.
+pub(super) fn with_name(name: &str, f: impl FnOnce(*const UNICODE_STRING)) {
+    let mut units: Vec<u16> = name.encode_utf16().collect();
+    let bytes = (units.len() * 2) as u16;
+    f(&UNICODE_STRING { Length: bytes, MaximumLength: bytes, Buffer: units.as_mut_ptr() });
+}
+
+unsafe extern "win64" fn take_back(_: *mut DEVICE_OBJECT, _: *mut IRP, _: *mut c_void) -> NTSTATUS {
+    STATUS_MORE_PROCESSING_REQUIRED
+}
+
+unsafe extern "win64" fn dispatch(_device: *mut DEVICE_OBJECT, irp: *mut IRP) -> NTSTATUS {
+    let location = unsafe { &*(*irp).Tail.Overlay.CurrentStackLocation };
+    CONTROL.majors.lock().push(location.MajorFunction);
+    match location.MajorFunction {
+        IRP_MJ_CREATE => create(irp, location),
+        IRP_MJ_DEVICE_CONTROL => {
+            let code = unsafe { location.Parameters.DeviceIoControl.IoControlCode };
+            CONTROL.majors.lock().clear();
+            control(WAYS[(code >> 2 & 0xFF) as usize], irp, location)
+        }
+        _ => finish(irp, STATUS_SUCCESS, 0),
+    }
+}
+
+fn create(irp: *mut IRP, location: &IO_STACK_LOCATION) -> NTSTATUS {
+    unsafe {
+        let length = location.Parameters.Create.EaLength as usize;
+        if length > 0 {
+            let buffer = (*irp).AssociatedIrp.SystemBuffer.cast::<u8>();
+            *CONTROL.attributes.lock() = core::slice::from_raw_parts(buffer, length).to_vec();
+        }
+        if let Some(file) = location.FileObject.as_ref() {
+            *CONTROL.name.lock() = rtl::from_counted(&file.FileName);
+        }
+    }
+    finish(irp, CONTROL.create_status.load(Ordering::SeqCst), 0)
+}
+
+fn control(way: Way, irp: *mut IRP, location: &IO_STACK_LOCATION) -> NTSTATUS {
+    match way {
+        Way::Reverse => reverse(irp, location),
+        Way::Length => finish(irp, STATUS_SUCCESS, unsafe { (*(*irp).MdlAddress).ByteCount as usize }),
+        Way::Pend => {
+            mark(irp);
+            CONTROL.pending.store(irp, Ordering::SeqCst);
+            set_cancel(irp, Some(cancelled));
+            STATUS_PENDING
+        }
+        Way::PendUnmarked | Way::Forget => {
+            CONTROL.pending.store(irp, Ordering::SeqCst);
+            if way == Way::Forget { STATUS_SUCCESS } else { STATUS_PENDING }
+        }
+        Way::MarkOnly => {
+            mark(irp);
+            finish(irp, STATUS_SUCCESS, 0)
+        }
+        Way::Mismatch => {
+            finish(irp, STATUS_INVALID_PARAMETER, 0);
+            STATUS_SUCCESS
+        }
+        Way::Twice => {
+            finish(irp, STATUS_SUCCESS, 0);
+            unsafe { complete::IofCompleteRequest(irp, 0) };
+            STATUS_SUCCESS
+        }
+        Way::Overclaim => finish(irp, STATUS_SUCCESS, 1000),
+        Way::CancelSet => {
+            set_cancel(irp, Some(cancelled));
+            finish(irp, STATUS_SUCCESS, 0)
+        }
+        Way::AsPending => {
+            mark(irp);
+            finish(irp, STATUS_PENDING, 0)
+        }
+        Way::MinusOne => {
+            finish(irp, STATUS_SUCCESS, 0);
+            -1
+        }
+        Way::UnderLock => under_lock(irp),
+        Way::Raised => {
+            crate::sched::raise(crate::sched::Irql::DISPATCH);
+            finish(irp, STATUS_SUCCESS, 0)
+        }
+    }
+}
+
+fn under_lock(irp: *mut IRP) -> NTSTATUS {
+    let mut irql = 0;
+    unsafe { cancel::IoAcquireCancelSpinLock(&mut irql) };
+    let status = finish(irp, STATUS_SUCCESS, 0);
+    unsafe { cancel::IoReleaseCancelSpinLock(irql) };
+    status
+}
+
+/// Writes the input backwards to where the method says.
+fn reverse(irp: *mut IRP, location: &IO_STACK_LOCATION) -> NTSTATUS {
+    unsafe {
+        let control = location.Parameters.DeviceIoControl;
+        let length = control.InputBufferLength as usize;
+        let (from, to) = match METHOD_FROM_CTL_CODE(control.IoControlCode) {
+            METHOD_BUFFERED => ((*irp).AssociatedIrp.SystemBuffer, (*irp).AssociatedIrp.SystemBuffer),
+            METHOD_NEITHER => (control.Type3InputBuffer, (*irp).UserBuffer),
+            _ => {
+                let cached = MEMORY_CACHING_TYPE::MmCached;
+                let list = (*irp).MdlAddress;
+                let to = MmMapLockedPagesSpecifyCache(list, KernelMode, cached, ptr::null_mut(), 0, 16);
+                ((*irp).AssociatedIrp.SystemBuffer, to)
+            }
+        };
+        let mut bytes = core::slice::from_raw_parts(from.cast::<u8>(), length).to_vec();
+        bytes.reverse();
+        ptr::copy(bytes.as_ptr(), to.cast(), length);
+        finish(irp, STATUS_SUCCESS, length)
+    }
+}
+
+/// The cancel routine: completes the request, once the cancel spin lock is free.
+unsafe extern "win64" fn cancelled(_device: *mut DEVICE_OBJECT, irp: *mut IRP) {
+    CONTROL.pending.store(ptr::null_mut(), Ordering::SeqCst);
+    unsafe { cancel::IoReleaseCancelSpinLock((*irp).CancelIrql) };
+    finish(irp, STATUS_CANCELLED, 0);
+}
+
+/// `IoMarkIrpPending`.
+fn mark(irp: *mut IRP) {
+    unsafe { (*(*irp).Tail.Overlay.CurrentStackLocation).Control |= SL_PENDING_RETURNED };
+}
+
+/// `IoSetCancelRoutine`.
+fn set_cancel(irp: *mut IRP, routine: Option<PDRIVER_CANCEL>) {
+    unsafe {
+        let slot = AtomicPtr::from_ptr((&raw mut (*irp).CancelRoutine).cast::<*mut ()>());
+        slot.swap(routine.map_or(ptr::null_mut(), |routine| routine as *mut ()), Ordering::SeqCst);
+    }
+}
+
+/// `IoCompleteRequest` with a status.
+pub(super) fn finish(irp: *mut IRP, status: NTSTATUS, information: usize) -> NTSTATUS {
+    unsafe {
+        (*irp).IoStatus = IO_STATUS_BLOCK { Status: status, Information: information };
+        complete::IofCompleteRequest(irp, 0);
+    }
+    status
+}

@@ -1,0 +1,135 @@
+//! Each rule of the I/O manager, broken once.
+
+use sys::status::STATUS_SUCCESS;
+use sys::wdm::METHOD_BUFFERED;
+
+use super::driver::{Bench, CONTROL, Way, code, with_name};
+use crate::Report;
+use crate::io::device::IoDeleteDevice;
+use crate::io::irp::{IoAllocateIrp, IoFreeIrp};
+use crate::io::namespace::IoDeleteSymbolicLink;
+
+/// Rule and first parameter of each finding.
+fn found(report: &Report) -> Vec<(&'static str, u64)> {
+    let parameter = |bugcheck: crate::verifier::Bugcheck| bugcheck.parameters[0];
+    report.findings.iter().map(|finding| (finding.rule, finding.bugcheck.map_or(0, parameter))).collect()
+}
+
+/// What is found when the driver goes a way and completes the request at once.
+fn completed_at_once(way: Way) -> Vec<(&'static str, u64)> {
+    let bench = Bench::boot();
+    let file = bench.open();
+    file.ioctl(code(way, METHOD_BUFFERED), b"", &mut [0; 4]);
+    drop(file);
+    found(&bench.finish())
+}
+
+/// What is found when the driver goes a way and the request is completed later.
+fn completed_later(way: Way) -> Vec<(&'static str, u64)> {
+    let bench = Bench::boot();
+    let file = bench.open();
+    let request = file.start_ioctl(code(way, METHOD_BUFFERED), vec![], vec![]).unwrap();
+    CONTROL.complete_pending(STATUS_SUCCESS);
+    drop(request);
+    drop(file);
+    found(&bench.finish())
+}
+
+#[test]
+fn pending_without_a_mark_is_found() {
+    assert_eq!(completed_later(Way::PendUnmarked), [("MarkIrpPending", 0x23D)]);
+}
+
+#[test]
+fn a_mark_without_pending_is_found() {
+    assert_eq!(completed_at_once(Way::MarkOnly), [("MarkIrpPending", 0x23E)]);
+}
+
+#[test]
+fn another_status_than_the_requests_is_found() {
+    assert_eq!(completed_at_once(Way::Mismatch), [("CompleteRequest", 0x224)]);
+}
+
+#[test]
+fn returning_without_completing_is_found() {
+    assert_eq!(completed_later(Way::Forget), [("CompleteRequest", 0x226)]);
+}
+
+#[test]
+fn completing_twice_is_found() {
+    let found = completed_at_once(Way::Twice);
+    assert_eq!(found.iter().map(|(rule, _)| *rule).collect::<Vec<_>>(), ["DoubleCompletion"]);
+}
+
+#[test]
+fn more_output_than_there_is_room_for_is_found() {
+    assert_eq!(completed_at_once(Way::Overclaim), [("SuspiciousInformation", 0x312)]);
+}
+
+#[test]
+fn completing_with_a_cancel_routine_is_found() {
+    assert_eq!(completed_at_once(Way::CancelSet), [("IrpCancelField", 0x7)]);
+}
+
+#[test]
+fn completing_as_pending_is_found() {
+    assert_eq!(completed_at_once(Way::AsPending), [("CompleteRequest", 0x6)]);
+}
+
+#[test]
+fn returning_minus_one_is_found() {
+    assert_eq!(completed_at_once(Way::MinusOne), [("CompleteRequest", 0x225)]);
+}
+
+#[test]
+fn completing_under_a_spin_lock_is_found() {
+    assert_eq!(completed_at_once(Way::UnderLock), [("SpinLock", 0)]);
+}
+
+#[test]
+fn returning_at_another_level_is_found() {
+    assert_eq!(completed_at_once(Way::Raised), [("IrqlReturn", 0x5)]);
+}
+
+#[test]
+fn a_request_that_outlives_the_cleanup_is_found() {
+    let bench = Bench::boot();
+    let file = bench.open();
+    let request = file.start_ioctl(code(Way::Pend, METHOD_BUFFERED), vec![], vec![]).unwrap();
+    // The program's last handle goes while its request is with the driver.
+    crate::ob::close(file.raw());
+    CONTROL.complete_pending(STATUS_SUCCESS);
+    drop(request);
+    core::mem::forget(file);
+    assert_eq!(found(&bench.finish())[0].0, "CleanupPostcondition");
+}
+
+#[test]
+fn a_request_that_is_never_freed_and_one_that_is_freed_twice_are_found() {
+    let bench = Bench::boot();
+    unsafe {
+        IoAllocateIrp(1, 0);
+        let irp = IoAllocateIrp(1, 0);
+        IoFreeIrp(irp);
+        IoFreeIrp(irp);
+    }
+    assert_eq!(found(&bench.finish()), [("IoFreeIrp", 0x1), ("IrpLeak", 0)]);
+}
+
+#[test]
+fn a_device_that_is_deleted_twice_is_found() {
+    let bench = Bench::boot();
+    let device = bench.device();
+    let report = bench.finish_after(|| unsafe { IoDeleteDevice(device) });
+    assert_eq!(found(&report), [("DeleteDevice", 0x240)]);
+}
+
+#[test]
+fn a_device_that_is_left_at_unload_is_found() {
+    let bench = Bench::boot();
+    with_name("\\DosDevices\\Test", |link| unsafe {
+        IoDeleteSymbolicLink(link);
+    });
+    let rules: Vec<_> = found(&bench.abandon()).iter().map(|(rule, _)| *rule).collect();
+    assert_eq!(rules, ["DeleteDevice", "ObjectLeak"]);
+}

@@ -11,6 +11,8 @@ mod image;
 mod map;
 mod stack;
 mod symbols;
+#[cfg(test)]
+mod tests;
 
 use std::path::Path;
 use std::sync::Arc;

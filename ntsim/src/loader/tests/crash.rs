@@ -1,0 +1,166 @@
+//! Crashes: each in a process of its own, whose report and exit code are looked at.
+
+use std::process::Command;
+
+use super::SUCCEED;
+use super::program::{DATA, Function, Imports, STRIDE, write};
+use crate::Machine;
+use crate::sched::{self, Irql};
+
+/// Set in the process that is to crash, to a folder for the image.
+const CHILD: &str = "NTSIM_TEST_CRASH";
+
+/// `mov rcx, rax`.
+const RAX_TO_RCX: &[u8] = &[0x48, 0x89, 0xC1];
+/// `mov byte [rax], 1`.
+const WRITE_RAX: &[u8] = &[0xC6, 0x00, 0x01];
+
+/// Runs a driver of these functions in a process of its own, at the level, and returns what it reports.
+fn crash(test: &str, irql: Irql, imports: Imports<'_>, functions: &[&dyn Fn(&mut Function)]) -> String {
+    if let Some(folder) = std::env::var_os(CHILD) {
+        let path = write(folder.as_ref(), "crash.sys", imports, functions);
+        let machine = Machine::builder().boot();
+        let old = sched::raise(irql);
+        let driver = machine.load(path);
+        sched::lower(old);
+        drop(driver);
+        machine.shutdown();
+        std::process::exit(0);
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let child = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "--nocapture", &format!("loader::tests::crash::{test}")])
+        .env(CHILD, folder.path())
+        .output()
+        .unwrap();
+    let report = String::from_utf8_lossy(&child.stderr).into_owned();
+    assert_eq!(child.status.code(), Some(3), "{report}");
+    report
+}
+
+#[test]
+fn a_touch_of_freed_pool_names_who_allocated_and_who_freed() {
+    let imports = [("ntoskrnl.exe", "ExAllocatePool2"), ("ntoskrnl.exe", "ExFreePool")];
+    let entry = |f: &mut Function| {
+        // The block's address survives the call in rbx.
+        f.raw(&[0x53])
+            .ecx(0x40)
+            .edx(100)
+            .r8d(u32::from_le_bytes(*b"Gone"))
+            .raw(&[0x48, 0x83, 0xEC, 8])
+            .call(0);
+        f.raw(RAX_TO_RCX).raw(&[0x48, 0x89, 0xC3]).call_function(1).raw(&[0x48, 0x89, 0xD8]).raw(WRITE_RAX);
+    };
+    let report = crash(
+        "a_touch_of_freed_pool_names_who_allocated_and_who_freed",
+        Irql::PASSIVE,
+        &imports,
+        &[&entry, &|f| _ = f.call(1)],
+    );
+    assert!(report.contains("STOP: 0xD5 DRIVER_PAGE_FAULT_IN_FREED_SPECIAL_POOL"), "{report}");
+    assert!(report.contains("use after free, offset 0x0 of a block tagged 'Gone' of 100 bytes"), "{report}");
+    assert!(report.contains("allocated at crash+0x10") && report.contains("freed at crash+0x11"), "{report}");
+}
+
+#[test]
+fn a_touch_beyond_a_block_names_it() {
+    let imports = [("ntoskrnl.exe", "ExAllocatePool2")];
+    let entry = |f: &mut Function| {
+        f.ecx(0x40).edx(64).r8d(u32::from_le_bytes(*b"Over")).call(0);
+        f.raw(&[0xC6, 0x40, 0x40, 0x01]);
+    };
+    let report = crash("a_touch_beyond_a_block_names_it", Irql::PASSIVE, &imports, &[&entry]);
+    assert!(report.contains("STOP: 0xD6 DRIVER_PAGE_FAULT_BEYOND_END_OF_ALLOCATION"), "{report}");
+    assert!(report.contains("out of bounds, offset 0x40 of a block tagged 'Over' of 64 bytes"), "{report}");
+}
+
+#[test]
+fn a_null_pointer_stops_as_on_windows() {
+    let functions: [&dyn Fn(&mut Function); 2] =
+        [&|f| _ = f.call_function(1), &|f| _ = f.raw(&[0x31, 0xC0]).raw(WRITE_RAX)];
+    let report = crash("a_null_pointer_stops_as_on_windows", Irql::PASSIVE, &[], &functions);
+    assert!(report.contains("STOP: 0x7E SYSTEM_THREAD_EXCEPTION_NOT_HANDLED (0xc0000005"), "{report}");
+    let frames: Vec<_> = report.lines().filter_map(|line| line.trim().strip_prefix("crash+")).collect();
+    assert_eq!(frames.iter().map(|frame| &frame[..4]).collect::<Vec<_>>(), ["0x11", "0x10"], "{report}");
+}
+
+#[test]
+fn a_wild_pointer_at_dispatch_level_stops_with_its_level() {
+    let wild = |f: &mut Function| _ = f.raw(&[0xB8, 0, 0, 0x0D, 0]).raw(WRITE_RAX);
+    let report =
+        crash("a_wild_pointer_at_dispatch_level_stops_with_its_level", Irql::DISPATCH, &[], &[&wild]);
+    assert!(report.contains("STOP: 0xD1 DRIVER_IRQL_NOT_LESS_OR_EQUAL (0xd0000, 0x2, 0x1,"), "{report}");
+    assert!(report.contains("at DISPATCH_LEVEL"), "{report}");
+}
+
+#[test]
+fn writing_to_a_read_only_section_stops() {
+    let write_code = |f: &mut Function| _ = f.address(0x1000).raw(WRITE_RAX);
+    let report = crash("writing_to_a_read_only_section_stops", Irql::PASSIVE, &[], &[&write_code]);
+    assert!(report.contains("STOP: 0xBE ATTEMPTED_WRITE_TO_READONLY_MEMORY"), "{report}");
+}
+
+#[test]
+fn running_data_stops() {
+    let jump = |f: &mut Function| _ = f.address(DATA).raw(&[0xFF, 0xD0]);
+    let report = crash("running_data_stops", Irql::PASSIVE, &[], &[&jump]);
+    assert!(report.contains("STOP: 0xFC ATTEMPTED_EXECUTE_OF_NOEXECUTE_MEMORY"), "{report}");
+}
+
+#[test]
+fn a_fast_fail_stops_with_its_code() {
+    let fail = |f: &mut Function| _ = f.ecx(5).raw(&[0xCD, 0x29]);
+    let report = crash("a_fast_fail_stops_with_its_code", Irql::PASSIVE, &[], &[&fail]);
+    assert!(report.contains("STOP: 0x139 KERNEL_SECURITY_CHECK_FAILURE (0x5,"), "{report}");
+}
+
+#[test]
+fn an_illegal_instruction_stops() {
+    let abort = |f: &mut Function| _ = f.raw(&[0x0F, 0x0B]);
+    let report = crash("an_illegal_instruction_stops", Irql::PASSIVE, &[], &[&abort]);
+    assert!(report.contains("STOP: 0x7E SYSTEM_THREAD_EXCEPTION_NOT_HANDLED (0xc000001d"), "{report}");
+}
+
+#[test]
+fn the_driver_may_stop_the_machine_itself() {
+    let imports = [("ntoskrnl.exe", "KeBugCheckEx")];
+    let stop = |f: &mut Function| _ = f.ecx(0xE2).edx(7).call(0);
+    let report = crash("the_driver_may_stop_the_machine_itself", Irql::PASSIVE, &imports, &[&stop]);
+    assert!(report.contains("STOP: 0xE2") && report.contains("(0x7,"), "{report}");
+    assert!(report.contains("nt!KeBugCheckEx") && report.contains("crash+0x10"), "{report}");
+}
+
+#[test]
+fn bad_memory_given_to_the_kernel_is_the_drivers_crash() {
+    let imports = [("ntoskrnl.exe", "KeSetEvent")];
+    let call = |f: &mut Function| _ = f.ecx(0x10).call(0);
+    let report =
+        crash("bad_memory_given_to_the_kernel_is_the_drivers_crash", Irql::PASSIVE, &imports, &[&call]);
+    assert!(report.contains("STOP: 0x7E") && report.contains("nt!KeSetEvent"), "{report}");
+}
+
+#[test]
+fn a_call_into_an_unloaded_driver_names_it() {
+    let imports = [("ntoskrnl.exe", "PsCreateSystemThread"), ("ntoskrnl.exe", "KeDelayExecutionThread")];
+    // The entry point starts function 2 as a thread, which sleeps for 3 s while the driver is unloaded.
+    let entry = |f: &mut Function| {
+        f.set_unload(1).raw(&[0x48, 0x83, 0xEC, 0x20]);
+        f.address(DATA + 0x100).raw(RAX_TO_RCX).edx(0).r8d(0).raw(&[0x45, 0x31, 0xC9]);
+        f.raw(&[0x48, 0x31, 0xC0, 0x48, 0x89, 0x44, 0x24, 0x20]);
+        f.address(0x1000 + 2 * STRIDE).raw(&[0x48, 0x89, 0x44, 0x24, 0x28]).call(0);
+        f.raw(&[0x48, 0x83, 0xC4, 0x20]).raw(SUCCEED);
+    };
+    let sleep = |f: &mut Function| {
+        // An interval of -30,000,000 in data: stored, then passed in r8.
+        f.address(DATA + 0x180).raw(&[0x48, 0xC7, 0x00, 0x80, 0x3C, 0x36, 0xFE]);
+        f.raw(&[0x49, 0x89, 0xC0]).ecx(0).edx(0).call(1);
+    };
+    let report =
+        crash("a_call_into_an_unloaded_driver_names_it", Irql::PASSIVE, &imports, &[&entry, &|_| {}, &sleep]);
+    assert!(report.contains("STOP: 0xCE"), "{report}");
+    assert!(
+        report.contains("execution of") && report.contains("crash.sys, which has been unloaded"),
+        "{report}"
+    );
+    assert!(report.contains("was unloaded while 1 of its threads ran"), "{report}");
+}

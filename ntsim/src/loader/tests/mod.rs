@@ -1,0 +1,156 @@
+//! The loader, on images made for the purpose.
+
+mod crash;
+mod program;
+
+use core::ptr;
+
+use self::program::{DATA, STRING, TEXT_OF_STRING, write};
+use super::{Frame, LoadError};
+use crate::Machine;
+
+/// Code that returns STATUS_SUCCESS.
+const SUCCEED: &[u8] = &[0x31, 0xC0];
+
+/// The permissions of the page at `address`, as the host lists them.
+fn permissions(address: usize) -> String {
+    let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
+    let line = maps.lines().find(|line| {
+        let (start, end) = line.split_once(' ').unwrap().0.split_once('-').unwrap();
+        (usize::from_str_radix(start, 16).unwrap()..usize::from_str_radix(end, 16).unwrap())
+            .contains(&address)
+    });
+    line.unwrap().split(' ').nth(1).unwrap()[..3].into()
+}
+
+#[test]
+fn an_image_is_relocated_bound_protected_and_entered() {
+    let folder = tempfile::tempdir().unwrap();
+    let imports = [("ntoskrnl.exe", "DbgPrint")];
+    let entry = |f: &mut program::Function| {
+        f.set_unload(1).address(STRING).raw(&[0x48, 0x89, 0xC1, 0x48, 0x89, 0xC2]).call(0).raw(SUCCEED);
+    };
+    let path = write(folder.path(), "entry.sys", &imports, &[&entry, &|f| _ = f.call_function(0)]);
+    let machine = Machine::builder().boot();
+    let driver = machine.load(&path).unwrap();
+    assert_eq!(machine.log(), [TEXT_OF_STRING.replace("%s", TEXT_OF_STRING)]);
+    let base = driver.image().base;
+    let data = (base + DATA as usize) as *const usize;
+    let (cookie, pointer) = unsafe { (*data, *data.add(1)) };
+    assert_eq!(pointer, base + DATA as usize);
+    assert!(cookie != 0x2B99_2DDF_A232 && cookie >> 48 == 0);
+    let sections = [0, 0x1000, 0x2000, 0x3000, 0x4000].map(|rva| permissions(base + rva));
+    assert_eq!(sections, ["r--", "r-x", "r--", "rw-", "r--"]);
+    driver.unload();
+    assert_eq!(machine.log().len(), 2);
+    assert_eq!(permissions(base), "---");
+    assert!(machine.shutdown().is_clean());
+}
+
+#[test]
+fn two_images_are_loaded_beside_each_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let paths = ["one.sys", "two.sys"]
+        .map(|name| write(folder.path(), name, &[], &[&|f| _ = f.set_unload(1).raw(SUCCEED), &|_| {}]));
+    let machine = Machine::builder().boot();
+    let drivers = paths.map(|path| machine.load(path).unwrap());
+    assert!(!drivers[0].image().contains(drivers[1].image().base as u64));
+    drop(drivers);
+    assert!(machine.shutdown().is_clean());
+}
+
+#[test]
+fn every_import_that_is_missing_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let imports = [("ntoskrnl.exe", "NtFly"), ("HAL.dll", "KeGetCurrentIrql"), ("fantasy.sys", "Dream")];
+    let path = write(folder.path(), "imports.sys", &imports, &[&|f| _ = f.raw(SUCCEED)]);
+    let machine = Machine::builder().boot();
+    let Err(LoadError::Imports { names, .. }) = machine.load(&path) else { panic!("it loaded") };
+    assert_eq!(names, ["ntoskrnl.exe!NtFly", "fantasy.sys!Dream"]);
+    assert!(machine.shutdown().is_clean());
+}
+
+#[test]
+fn what_is_no_image_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let machine = Machine::builder().boot();
+    let path = write(folder.path(), "short.sys", &[], &[&|f| _ = f.raw(SUCCEED)]);
+    let whole = std::fs::read(&path).unwrap();
+    for length in [0, 100, 600] {
+        std::fs::write(&path, &whole[..length]).unwrap();
+        assert!(matches!(machine.load(&path), Err(LoadError::Format { .. })), "{length}");
+    }
+    let mut other = whole;
+    other[0x44] = 0x4C;
+    other[0x45] = 0x01;
+    std::fs::write(&path, &other).unwrap();
+    assert!(matches!(machine.load(&path), Err(LoadError::Format { .. })));
+    assert!(matches!(machine.load("/nowhere/none.sys"), Err(LoadError::Read { .. })));
+    assert!(machine.shutdown().is_clean());
+}
+
+#[test]
+fn a_driver_whose_entry_point_fails_is_not_loaded() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = write(folder.path(), "fails.sys", &[], &[&|f| _ = f.raw(&[0xB8, 0x01, 0x00, 0x00, 0xC0])]);
+    let machine = Machine::builder().boot();
+    assert!(matches!(machine.load(&path), Err(LoadError::Entry { status: 0xC000_0001, .. })));
+    assert!(machine.shutdown().is_clean());
+}
+
+#[test]
+fn a_finding_has_the_stack_of_the_driver() {
+    let imports = [("ntoskrnl.exe", "KeLowerIrql")];
+    let folder = tempfile::tempdir().unwrap();
+    let path = write(
+        folder.path(),
+        "stack.sys",
+        &imports,
+        &[&|f| _ = f.set_unload(1).call_function(2).raw(SUCCEED), &|_| {}, &|f| _ = f.ecx(2).call(0)],
+    );
+    let machine = Machine::builder().boot();
+    let driver = machine.load(&path).unwrap();
+    let base = driver.image().base as u64;
+    driver.unload();
+    let finding = machine.shutdown().findings.remove(0);
+    let addresses: Vec<_> = finding
+        .stack
+        .iter()
+        .map(|frame| match frame {
+            Frame::Kernel(_) => 0,
+            Frame::Driver { address, .. } => (address - base) / u64::from(program::STRIDE) - 0x10,
+        })
+        .collect();
+    assert_eq!(finding.stack[0], Frame::Kernel("KeLowerIrql"));
+    assert_eq!(addresses, [0, 2, 0], "{finding}");
+}
+
+#[test]
+fn what_a_driver_leaves_in_pool_is_found_when_it_is_unloaded() {
+    let folder = tempfile::tempdir().unwrap();
+    let imports = [("ntoskrnl.exe", "ExAllocatePool2")];
+    let entry = |f: &mut program::Function| {
+        f.set_unload(1).ecx(0x40).edx(100).r8d(u32::from_le_bytes(*b"Lost")).call(0).raw(SUCCEED);
+    };
+    let path = write(folder.path(), "leak.sys", &imports, &[&entry, &|_| {}]);
+    let machine = Machine::builder().boot();
+    machine.load(&path).unwrap().unload();
+    let report = machine.shutdown();
+    let finding = &report.findings[0];
+    assert_eq!((finding.rule, finding.bugcheck.unwrap().parameters), ("PoolLeak", [0x62, 0, 0, 1]));
+    assert!(
+        finding.text.contains("tagged 'Lost' of 100 bytes") && finding.text.contains("leak+0x10"),
+        "{finding}"
+    );
+}
+
+#[test]
+fn a_driver_outlives_its_machine_harmlessly() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = write(folder.path(), "late.sys", &[], &[&|f| _ = f.set_unload(1).raw(SUCCEED), &|_| {}]);
+    let machine = Machine::builder().boot();
+    let driver = machine.load(&path).unwrap();
+    assert!(machine.shutdown().is_clean());
+    assert!(!driver.image().is_loaded());
+    assert_eq!(driver.image().memory(0).as_ptr(), ptr::dangling());
+}

@@ -5,6 +5,7 @@
 use alloc::alloc::{alloc, dealloc};
 use alloc::vec::Vec;
 use core::alloc::Layout;
+use core::ffi::c_void;
 use core::mem::ManuallyDrop;
 use core::ops::Deref;
 use core::ptr::NonNull;
@@ -59,7 +60,7 @@ struct Counted<T> {
 }
 
 /// A reference-counted pointer whose making can fail.
-pub(crate) struct Shared<T>(NonNull<Counted<T>>);
+pub struct Shared<T>(NonNull<Counted<T>>);
 
 // SAFETY: as for `alloc::sync::Arc`: the value is reached from several threads and dropped on any.
 unsafe impl<T: Send + Sync> Send for Shared<T> {}
@@ -72,8 +73,34 @@ impl<T> Shared<T> {
     /// # Errors
     ///
     /// [`NoMemory`], and `value` is dropped.
-    pub(crate) fn new(value: T) -> Result<Self, NoMemory> {
+    pub fn new(value: T) -> Result<Self, NoMemory> {
         place(Counted { owners: AtomicU32::new(1), value }).map(Self)
+    }
+
+    /// Gives the ownership to a pointer, which a callback of C can carry as its context.
+    #[must_use]
+    pub fn into_raw(self) -> NonNull<c_void> {
+        ManuallyDrop::new(self).0.cast()
+    }
+
+    /// Takes the ownership back.
+    ///
+    /// # Safety
+    ///
+    /// `raw` came from [`Shared::into_raw`] of the same `T`, and its ownership was not taken back yet.
+    #[must_use]
+    pub unsafe fn from_raw(raw: NonNull<c_void>) -> Self {
+        Self(raw.cast())
+    }
+
+    /// One more owner of what a pointer owns, which keeps its own.
+    ///
+    /// # Safety
+    ///
+    /// `raw` came from [`Shared::into_raw`] of the same `T`, and its ownership was not taken back yet.
+    #[must_use]
+    pub unsafe fn from_borrowed(raw: NonNull<c_void>) -> Self {
+        Self::clone(&ManuallyDrop::new(Self(raw.cast())))
     }
 
     fn counted(&self) -> &Counted<T> {

@@ -79,6 +79,6 @@ mod sync;
 #[cfg(all(test, not(loom)))]
 mod tests;
 
-pub use heap::NoMemory;
+pub use heap::{NoMemory, Shared};
 pub use kernel::Kernel;
 pub use port::Port;

@@ -119,8 +119,12 @@ statuses! { NTSTATUS:
     STATUS_FILE_FORCED_CLOSED = 0xC000_00B6;
     /// The request is not supported.
     STATUS_NOT_SUPPORTED = 0xC000_00BB;
+    /// Nobody listens at the other side.
+    STATUS_REMOTE_NOT_LISTENING = 0xC000_00BC;
     /// The name is taken on the network.
     STATUS_DUPLICATE_NAME = 0xC000_00BD;
+    /// There is no way to the address.
+    STATUS_BAD_NETWORK_PATH = 0xC000_00BE;
     /// The request was not accepted by the other side.
     STATUS_REQUEST_NOT_ACCEPTED = 0xC000_00D0;
     /// The objects do not belong to the same device.
@@ -129,6 +133,8 @@ statuses! { NTSTATUS:
     STATUS_INTERNAL_ERROR = 0xC000_00E5;
     /// The operation was cancelled or flushed.
     STATUS_CANCELLED = 0xC000_0120;
+    /// The file was closed.
+    STATUS_FILE_CLOSED = 0xC000_0128;
     /// The image lacks an entry point that it should export.
     STATUS_ENTRYPOINT_NOT_FOUND = 0xC000_0139;
     /// This side ended the connection.
@@ -137,6 +143,8 @@ statuses! { NTSTATUS:
     STATUS_REMOTE_DISCONNECT = 0xC000_013C;
     /// The other side lacks the resources for the request.
     STATUS_REMOTE_RESOURCES = 0xC000_013D;
+    /// The connection is not in a state for this.
+    STATUS_INVALID_CONNECTION = 0xC000_0140;
     /// The address cannot be used here.
     STATUS_INVALID_ADDRESS = 0xC000_0141;
     /// The device is in a state in which it cannot do this.

@@ -3,7 +3,7 @@
 use core::ptr::{NonNull, null_mut};
 
 use sys::ndis::{self, NDIS_CONFIGURATION_OBJECT, NDIS_HANDLE, NDIS_PARAMETER_TYPE, NDIS_STRING};
-use sys::status::NDIS_STATUS_SUCCESS;
+use sys::status::{NDIS_STATUS, NDIS_STATUS_SUCCESS};
 
 use crate::miniport::header;
 use crate::segment::Address;
@@ -21,19 +21,21 @@ pub(crate) struct Configuration {
 }
 
 impl Configuration {
-    /// Reads the settings; what cannot be read is as the INF sets it. PASSIVE_LEVEL.
+    /// Reads the settings; what is not there is as the INF sets it. PASSIVE_LEVEL.
+    ///
+    /// # Errors
+    ///
+    /// Those of NDIS.
     ///
     /// # Safety
     ///
     /// NDIS is initialising the adapter with this handle.
-    pub(super) unsafe fn read(adapter: NDIS_HANDLE) -> Self {
+    pub(super) unsafe fn read(adapter: NDIS_HANDLE) -> Result<Self, NDIS_STATUS> {
         // SAFETY: as the caller promises.
-        let Some(open) = (unsafe { Open::new(adapter) }) else {
-            return Self { network_direct: true, address: None };
-        };
+        let open = unsafe { Open::new(adapter) }?;
         let enabled = open.integer(b"*NetworkDirect").is_none_or(|value| value != 0);
         let technology = open.integer(b"*NetworkDirectTechnology").is_none_or(|value| value == IWARP);
-        Self { network_direct: enabled && technology, address: open.network_address() }
+        Ok(Self { network_direct: enabled && technology, address: open.network_address() })
     }
 }
 
@@ -41,12 +43,16 @@ impl Configuration {
 struct Open(NDIS_HANDLE);
 
 impl Open {
-    /// Opens it; `None` if NDIS cannot.
+    /// Opens it.
+    ///
+    /// # Errors
+    ///
+    /// Those of NDIS.
     ///
     /// # Safety
     ///
     /// As [`Configuration::read`].
-    unsafe fn new(adapter: NDIS_HANDLE) -> Option<Self> {
+    unsafe fn new(adapter: NDIS_HANDLE) -> Result<Self, NDIS_STATUS> {
         let object = NDIS_CONFIGURATION_OBJECT {
             Header: header(
                 ndis::NDIS_OBJECT_TYPE_CONFIGURATION_OBJECT,
@@ -59,7 +65,7 @@ impl Open {
         let mut handle = null_mut();
         // SAFETY: the handle is an adapter's, as the caller promises; the place for the result is a local.
         let status = unsafe { ndis::NdisOpenConfigurationEx(&raw const object, &raw mut handle) };
-        (status == NDIS_STATUS_SUCCESS).then_some(Self(handle))
+        if status == NDIS_STATUS_SUCCESS { Ok(Self(handle)) } else { Err(status) }
     }
 
     /// The value of a keyword, if it is there and an integer.

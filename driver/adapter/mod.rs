@@ -9,7 +9,7 @@ use core::ptr::{NonNull, null_mut};
 use lock_api::RawMutex as _;
 use sys::ndis::{self, NDIS_HANDLE, NDIS_MINIPORT_INIT_PARAMETERS};
 use sys::netioapi::NET_LUID;
-use sys::status::{NDIS_STATUS, NDIS_STATUS_RESOURCES};
+use sys::status::{NDIS_STATUS, NDIS_STATUS_RESOURCES, NTSTATUS};
 
 use crate::addresses::{self, Watch};
 use crate::framework::{Device, Stack};
@@ -88,7 +88,7 @@ impl Adapter {
         // SAFETY: as the caller promises.
         let device = unsafe { driver::device(&stack) }?;
         // SAFETY: as the caller promises.
-        let configuration = unsafe { Configuration::read(handle) };
+        let configuration = unsafe { Configuration::read(handle) }?;
         let permanent = Address::local(index(parameters.NetLuid));
         let current = configuration.address.unwrap_or(permanent);
         let readdress = Work::new(handle, Self::readdress).ok_or(NDIS_STATUS_RESOURCES)?;
@@ -121,8 +121,7 @@ impl Adapter {
         // SAFETY: the work stays where it is until `stop` has dropped the watch.
         let watch = unsafe { Watch::new(&adapter.readdress) }?;
         *adapter.watch.lock() = Some(watch);
-        adapter.readdress();
-        Ok(())
+        adapter.read_addresses()
     }
 
     /// Ends whatever uses the adapter beside NDIS. PASSIVE_LEVEL.
@@ -137,12 +136,16 @@ impl Adapter {
         self.rdma.finish();
     }
 
-    /// Tells the port which IP addresses the interface has now. If that fails, the port keeps those that
-    /// it had; the next change tries again.
+    /// Follows a change of addresses. If that fails, the port keeps those that it had; the next change
+    /// tries again.
     fn readdress(&self) {
-        if let Ok(addresses) = addresses::of(self.interface) {
-            let _kept_if_memory_ran_out = self.rdma.port().set_addresses(&addresses);
-        }
+        let _of_no_use_to_anybody = self.read_addresses();
+    }
+
+    /// Tells the port which IP addresses the interface has now. PASSIVE_LEVEL.
+    fn read_addresses(&self) -> Result<(), NTSTATUS> {
+        let addresses = addresses::of(self.interface)?;
+        self.rdma.port().set_addresses(&addresses).map_err(|_| NDIS_STATUS_RESOURCES)
     }
 
     /// The Ethernet address that it was made with.

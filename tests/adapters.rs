@@ -1,0 +1,316 @@
+//! The built driver as a network adapter: its Ethernet segment, what NDIS asks it, how it comes and goes.
+
+#![cfg(not(windows))]
+#![allow(clippy::expect_used, reason = "a test ends when what it needs is not there")]
+
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use ntsim::loader::Driver;
+use ntsim::ndis::{Adapter, AdapterConfig};
+use ntsim::{Machine, Report};
+use runner::Images;
+use sys::ndis::{
+    NDIS_NDK_STATISTICS_INFO, NDIS_OID, NDIS_PACKET_TYPE_DIRECTED, NDIS_STATISTICS_INFO,
+    OID_802_3_CURRENT_ADDRESS, OID_802_3_MAXIMUM_LIST_SIZE, OID_802_3_MULTICAST_LIST,
+    OID_802_3_PERMANENT_ADDRESS, OID_GEN_CURRENT_PACKET_FILTER, OID_GEN_LINK_PARAMETERS, OID_GEN_RCV_OK,
+    OID_GEN_STATISTICS, OID_GEN_VENDOR_DESCRIPTION, OID_GEN_XMIT_ERROR, OID_GEN_XMIT_OK, OID_NDK_CONNECTIONS,
+    OID_NDK_SET_STATE, OID_NDK_STATISTICS,
+};
+use sys::status::{NDIS_STATUS_INVALID_DATA, NDIS_STATUS_MULTICAST_FULL, NDIS_STATUS_NOT_SUPPORTED};
+
+const BROADCAST: [u8; 6] = [0xFF; 6];
+
+/// A machine with the provider alone, and its adapters.
+struct Network {
+    driver: Driver,
+    adapters: Vec<Arc<Adapter>>,
+    machine: Machine,
+}
+
+impl Network {
+    /// Starts an adapter per configuration.
+    fn with(configurations: Vec<AdapterConfig>) -> Self {
+        let machine = Machine::builder().boot();
+        let indices: Vec<u32> = configurations.iter().map(|one| one.if_index).collect();
+        machine.add_adapters(configurations);
+        let mut driver = machine.load(image()).expect("the driver loads");
+        machine.start_adapters(&mut driver).expect("its adapters start");
+        let adapters = indices.iter().filter_map(|index| machine.adapter(*index)).collect();
+        Self { driver, adapters, machine }
+    }
+
+    /// Starts three adapters.
+    fn new() -> Self {
+        Self::with((12..15).map(configuration).collect())
+    }
+
+    /// Stops everything.
+    fn end(self) -> Report {
+        for adapter in &self.adapters {
+            // One that cannot be halted is a finding.
+            let _ = adapter.halt();
+        }
+        self.driver.unload();
+        self.machine.shutdown()
+    }
+
+    /// Stops everything, which must leave nothing behind.
+    #[track_caller]
+    fn end_clean(self) {
+        let found = self.end();
+        assert!(found.is_clean(), "{found}");
+    }
+}
+
+/// The built driver.
+fn image() -> PathBuf {
+    Images::built(Path::new(env!("CARGO_MANIFEST_DIR"))).expect("the images are built").softndk
+}
+
+fn configuration(if_index: u32) -> AdapterConfig {
+    AdapterConfig::new(if_index, [IpAddr::from([10, 0, 0, u8::try_from(if_index).expect("small")])])
+}
+
+fn address(adapter: &Adapter) -> [u8; 6] {
+    adapter.query(OID_802_3_CURRENT_ADDRESS, 6).expect("it has one").try_into().expect("of six bytes")
+}
+
+fn frame(to: [u8; 6], from: [u8; 6], length: usize) -> Vec<u8> {
+    let payload = (0..length).map(|i| i.to_le_bytes()[0]);
+    to.into_iter().chain(from).chain([0x88, 0xB5]).chain(payload).collect()
+}
+
+fn counter(adapter: &Adapter, oid: NDIS_OID) -> u64 {
+    let bytes = adapter.query(oid, 8).expect("the counter is kept");
+    u64::from_le_bytes(bytes.try_into().expect("a counter has 64 bits"))
+}
+
+/// What has come in, when as much has come in as is expected; frames are indicated by a deferred call.
+fn received(adapter: &Adapter, expected: usize) -> Vec<Vec<u8>> {
+    let mut frames = Vec::new();
+    let begin = Instant::now();
+    while frames.len() < expected && begin.elapsed() < Duration::from_secs(10) {
+        frames.extend(adapter.take_received());
+        thread::yield_now();
+    }
+    frames.extend(adapter.take_received());
+    frames
+}
+
+#[test]
+fn a_frame_reaches_the_station_that_it_is_for_and_no_other() {
+    let network = Network::new();
+    let [a, b, c] = &*network.adapters else { panic!("there are three adapters") };
+    let sent = frame(address(b), address(a), 1500);
+    a.send(&sent).expect("it is sent");
+    assert_eq!(received(b, 1), [sent]);
+    assert!(c.take_received().is_empty());
+    assert!(a.take_received().is_empty());
+    network.end_clean();
+}
+
+#[test]
+fn a_broadcast_reaches_everybody_but_its_sender() {
+    let network = Network::new();
+    let [a, b, c] = &*network.adapters else { panic!("there are three adapters") };
+    let sent = frame(BROADCAST, address(b), 46);
+    b.send(&sent).expect("it is sent");
+    assert_eq!(received(a, 1), [sent.clone()]);
+    assert_eq!(received(c, 1), [sent]);
+    assert!(b.take_received().is_empty());
+    network.end_clean();
+}
+
+#[test]
+fn a_station_receives_only_what_its_filter_lets_through() {
+    let network = Network::new();
+    let [a, b, _] = &*network.adapters else { panic!("there are three adapters") };
+    let group = [0x01, 0x00, 0x5E, 0, 0, 1];
+    a.send(&frame(group, address(a), 46)).expect("it is sent");
+    b.set(OID_802_3_MULTICAST_LIST, &group).expect("the list has room");
+    let listed = frame(group, address(a), 47);
+    a.send(&listed).expect("it is sent");
+    assert_eq!(received(b, 1), [listed]);
+    b.set(OID_GEN_CURRENT_PACKET_FILTER, &NDIS_PACKET_TYPE_DIRECTED.to_le_bytes()).expect("it is supported");
+    a.send(&frame(group, address(a), 48)).expect("it is sent");
+    a.send(&frame(BROADCAST, address(a), 49)).expect("it is sent");
+    let directed = frame(address(b), address(a), 50);
+    a.send(&directed).expect("it is sent");
+    assert_eq!(received(b, 1), [directed]);
+    network.end_clean();
+}
+
+#[test]
+fn a_frame_that_ethernet_cannot_carry_is_an_error_of_its_sender() {
+    let network = Network::new();
+    let [a, b, _] = &*network.adapters else { panic!("there are three adapters") };
+    a.send(&frame(address(b), address(a), 1501)).expect_err("it is too long");
+    a.send(&[0xFF; 13]).expect_err("it has no whole header");
+    assert_eq!(counter(a, OID_GEN_XMIT_ERROR), 2);
+    assert_eq!(counter(a, OID_GEN_XMIT_OK), 0);
+    assert!(b.take_received().is_empty());
+    network.end_clean();
+}
+
+#[test]
+fn what_is_sent_and_received_is_counted() {
+    let network = Network::new();
+    let [a, b, _] = &*network.adapters else { panic!("there are three adapters") };
+    for _ in 0..3 {
+        a.send(&frame(address(b), address(a), 86)).expect("it is sent");
+    }
+    a.send(&frame(BROADCAST, address(a), 46)).expect("it is sent");
+    assert_eq!(received(b, 4).len(), 4);
+    assert_eq!((counter(a, OID_GEN_XMIT_OK), counter(b, OID_GEN_RCV_OK)), (4, 4));
+    let answer = b.query(OID_GEN_STATISTICS, size_of::<NDIS_STATISTICS_INFO>()).expect("they are kept");
+    let words: Vec<u64> =
+        answer[8..].chunks_exact(8).map(|word| u64::from_le_bytes(word.try_into().expect("eight"))).collect();
+    // ifInDiscards, ifInErrors, ifHCInOctets, and frames in: unicast, multicast, broadcast.
+    assert_eq!(words[..6], [0, 0, 360, 3, 0, 1]);
+    network.end_clean();
+}
+
+#[test]
+fn frames_that_nobody_can_take_any_more_are_discarded_and_not_leaked() {
+    let network = Network::new();
+    let [a, b, _] = &*network.adapters else { panic!("there are three adapters") };
+    let sent = frame(address(b), address(a), 100);
+    for _ in 0..2000 {
+        a.send(&sent).expect("a send never fails for want of a receiver");
+    }
+    let discarded = b.query(OID_GEN_STATISTICS, size_of::<NDIS_STATISTICS_INFO>()).expect("they are kept");
+    let discarded = u64::from_le_bytes(discarded[8..16].try_into().expect("eight"));
+    let arrived = received(b, usize::try_from(2000 - discarded).expect("small")).len();
+    assert_eq!(u64::try_from(arrived).expect("small") + discarded, 2000);
+    network.end_clean();
+}
+
+#[test]
+fn adapters_may_be_paused_and_halted_while_frames_fly() {
+    let network = Network::new();
+    let [a, b, c] = &*network.adapters else { panic!("there are three adapters") };
+    let to_all = frame(BROADCAST, address(a), 200);
+    thread::scope(|scope| {
+        let sender = scope.spawn(|| {
+            let _attached = ntsim::sched::attach("sender");
+            for _ in 0..5000 {
+                a.send(&to_all).expect("its adapter runs");
+            }
+        });
+        for _ in 0..20 {
+            b.pause().expect("it runs");
+            b.restart().expect("it is paused");
+        }
+        c.halt().expect("it can be halted at any time");
+        sender.join().expect("the sender does not fail");
+    });
+    assert!(b.take_received().iter().all(|frame| *frame == to_all));
+    network.end_clean();
+}
+
+#[test]
+fn addresses_are_locally_administered_and_differ() {
+    let mut chosen = configuration(15);
+    chosen.network_address = Some([0x02, 1, 2, 3, 4, 5]);
+    let mut unfit = configuration(16);
+    unfit.network_address = Some([0x03, 1, 2, 3, 4, 5]);
+    let network = Network::with(vec![configuration(12), configuration(13), chosen, unfit]);
+    let own: Vec<[u8; 6]> = network.adapters.iter().map(|adapter| address(adapter)).collect();
+    assert_eq!(own[2], [0x02, 1, 2, 3, 4, 5]);
+    for (i, one) in own.iter().enumerate() {
+        assert_eq!(one[0] & 0b11, 0b10, "{one:x?} is a station's own");
+        assert!(!own[..i].contains(one), "{one:x?} is another station's too");
+    }
+    let permanent = network.adapters[2].query(OID_802_3_PERMANENT_ADDRESS, 6).expect("it has one");
+    assert_ne!(permanent, own[2]);
+    network.end_clean();
+}
+
+#[test]
+fn every_identifier_that_is_listed_is_known() {
+    let network = Network::new();
+    let [a, ..] = &*network.adapters else { panic!("there are three adapters") };
+    let only_set = [OID_GEN_LINK_PARAMETERS, OID_NDK_SET_STATE];
+    for oid in a.supported_oids().into_iter().filter(|oid| !only_set.contains(oid)) {
+        a.query(oid, 4096).unwrap_or_else(|status| panic!("{oid:#010x}: {status}"));
+    }
+    a.query(0x0001_0FFF, 64).expect_err("there is no such identifier");
+    a.query(OID_NDK_CONNECTIONS, 64).expect_err("connections are not listed");
+    a.query(OID_GEN_VENDOR_DESCRIPTION, 4).expect_err("the description is longer");
+    network.end_clean();
+}
+
+#[test]
+fn a_multicast_list_of_nonsense_is_refused() {
+    let network = Network::new();
+    let [a, ..] = &*network.adapters else { panic!("there are three adapters") };
+    let room = a.query(OID_802_3_MAXIMUM_LIST_SIZE, 4).expect("it says how many it takes");
+    let room = u32::from_le_bytes(room.try_into().expect("four bytes"));
+    let group = [0x01, 0x00, 0x5E, 0, 0, 1];
+    let many = group.repeat(usize::try_from(room).expect("small") + 1);
+    let status = a.set(OID_802_3_MULTICAST_LIST, &many).expect_err("they are too many");
+    assert_eq!(status.0, NDIS_STATUS_MULTICAST_FULL);
+    let status = a.set(OID_802_3_MULTICAST_LIST, &[0x02, 0, 0, 0, 0, 1]).expect_err("it is no group");
+    assert_eq!(status.0, NDIS_STATUS_INVALID_DATA);
+    a.set(OID_802_3_MULTICAST_LIST, &group[..5]).expect_err("it is no whole address");
+    a.set(OID_802_3_MULTICAST_LIST, &group).expect("the list has room");
+    assert_eq!(a.query(OID_802_3_MULTICAST_LIST, 64).expect("it can be read back"), group);
+    network.end_clean();
+}
+
+#[test]
+fn rdma_is_enabled_and_disabled_by_ndis_outside_of_its_request() {
+    let network = Network::new();
+    let [a, ..] = &*network.adapters else { panic!("there are three adapters") };
+    assert!(a.is_ndk_enabled());
+    for enabled in [false, true, false] {
+        a.set(OID_NDK_SET_STATE, &[enabled.into()]).expect("the configuration allows it");
+        let begin = Instant::now();
+        while a.is_ndk_enabled() != enabled && begin.elapsed() < Duration::from_secs(10) {
+            thread::yield_now();
+        }
+        assert_eq!(a.is_ndk_enabled(), enabled);
+    }
+    network.end_clean();
+}
+
+#[test]
+fn rdma_that_the_configuration_forbids_cannot_be_enabled() {
+    let mut off = configuration(12);
+    off.network_direct = false;
+    let mut other = configuration(13);
+    other.technology = 3;
+    let network = Network::with(vec![off, other]);
+    for adapter in &network.adapters {
+        assert!(!adapter.is_ndk_enabled());
+        let status = adapter.set(OID_NDK_SET_STATE, &[1]).expect_err("it is forbidden");
+        assert_eq!(status.0, NDIS_STATUS_NOT_SUPPORTED);
+    }
+    network.end_clean();
+}
+
+#[test]
+fn rdma_statistics_are_answered_on_both_paths() {
+    let network = Network::new();
+    let [a, ..] = &*network.adapters else { panic!("there are three adapters") };
+    let room = size_of::<NDIS_NDK_STATISTICS_INFO>();
+    let serial = a.query(OID_NDK_STATISTICS, room).expect("they are kept");
+    assert_eq!(a.query_direct(OID_NDK_STATISTICS, room).expect("they are kept"), serial);
+    assert_eq!(serial.len(), room);
+    a.query_direct(OID_GEN_STATISTICS, 4096).expect_err("this is not for the direct path");
+    network.end_clean();
+}
+
+#[test]
+fn a_device_that_vanishes_is_let_go() {
+    let network = Network::new();
+    let [a, b, _] = &*network.adapters else { panic!("there are three adapters") };
+    a.send(&frame(BROADCAST, address(a), 60)).expect("it is sent");
+    b.surprise_remove().expect("it can go at any time");
+    a.send(&frame(BROADCAST, address(a), 60)).expect("it is sent");
+    network.end_clean();
+}

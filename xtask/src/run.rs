@@ -1,19 +1,106 @@
-//! `cargo xtask run`: boots the drivers in the simulator and moves a file through them.
+//! `cargo xtask run`: boots the drivers in the simulator and moves a file through them, three ways.
 
-use std::path::PathBuf;
+mod memory;
+mod options;
+mod progress;
+mod report;
 
+use std::fs::File;
+use std::io::{BufReader, Read};
+use std::path::Path;
+use std::time::Instant;
+
+use protocol::{Level, Operation, Outcome, SessionCounters, Tally};
+use runner::transfer::{self, Transfer};
+use runner::{Bench, Client, Error, Images, Place, Session};
+
+pub(crate) use self::options::Options;
+use self::options::Source;
+use self::report::{Crossing, Report};
 use crate::{build, failure::Failure};
 
-/// What to move.
-#[derive(clap::Args)]
-pub(crate) struct Options {
-    /// The file to move; without one, softndk.sys itself.
-    file: Option<PathBuf>,
-}
+/// The interface indices of the two adapters.
+const NEAR_INDEX: u32 = 12;
+const FAR_INDEX: u32 = 15;
+
+/// The longest chunk that is moved at once. Larger ones gain nothing, and two are in memory at a time.
+const CHUNK: u32 = 4 << 20;
+
+/// The ways across, the first of which is what the others are measured against.
+const WAYS: [Operation; 4] = [Operation::Copy, Operation::Send, Operation::Write, Operation::Read];
 
 /// Builds the drivers and moves the file.
 pub(crate) fn run(options: &Options) -> Result<(), Failure> {
+    let route = options.route()?;
+    let given = options.file.as_deref().map(Source::open).transpose()?;
     let images = build::build()?;
-    let file = options.file.clone().unwrap_or_else(|| images.image("softndk"));
-    Err(Failure::work(format!("{}: nothing moves files yet", file.display())))
+    let source = match given {
+        Some(source) => source,
+        None => Source::open(&images.image("softndk"))?,
+    };
+
+    let mut report = Report::new(&source, route);
+    let booted = Instant::now();
+    let places = [Place::new(NEAR_INDEX, route.near), Place::new(FAR_INDEX, route.far)];
+    let images = Images { softndk: images.image("softndk"), ndkhlk: images.image("ndkhlk") };
+    let bench = Bench::boot(&images, &places).map_err(|error| Failure::work(error.to_string()))?;
+    report.phase("boot", booted.elapsed(), options.json);
+
+    let outcome = cross(&bench, options, &source, &mut report);
+
+    let stopping = Instant::now();
+    let found = bench.shut_down();
+    report.phase("halt, unload", stopping.elapsed(), options.json);
+    report.found(&found);
+    report.peak_resident_bytes = memory::peak();
+    if let Err(error) = outcome {
+        report.failed(&error);
+    }
+    report.print(options.json)?;
+    if report.passed() { Ok(()) } else { Err(Failure::work("the run failed")) }
+}
+
+/// Opens a session, moves the file across in every way, and closes the session.
+fn cross(bench: &Bench, options: &Options, source: &Source, report: &mut Report) -> Result<(), Error> {
+    let opening = Instant::now();
+    let client = Client::open(bench.machine())?;
+    let [near, far] = options.route_ends(NEAR_INDEX, FAR_INDEX);
+    let session = client.open_session(near, far, CHUNK)?;
+    report.opened(session.report());
+    report.phase("open, connect", opening.elapsed(), options.json);
+    for way in WAYS {
+        let bar = progress::bar(report::name(way), source.length);
+        let moved = move_file(&session, way, source, &bar)?;
+        bar.finish_and_clear();
+        let counters = session.counters()?;
+        report.crossed(Crossing::new(way, &moved, tally(&counters, way), counters.frequency), options.json);
+    }
+    let closing = Instant::now();
+    let outcome: Outcome = session.close(Level::Dispatch)?;
+    report.closed(&outcome);
+    report.phase("close", closing.elapsed(), options.json);
+    Ok(())
+}
+
+fn move_file(
+    session: &Session,
+    way: Operation,
+    source: &Source,
+    bar: &indicatif::ProgressBar,
+) -> Result<Transfer, Error> {
+    let file = reopen(&source.path)?;
+    transfer::run(session, way, file, source.length, |bytes| bar.inc(bytes))
+}
+
+fn reopen(path: &Path) -> Result<impl Read + Send, std::io::Error> {
+    File::open(path).map(BufReader::new)
+}
+
+fn tally(counters: &SessionCounters, way: Operation) -> Tally {
+    match way {
+        Operation::Send => counters.send,
+        Operation::Write => counters.write,
+        Operation::Read => counters.read,
+        Operation::Copy => counters.copy,
+    }
 }

@@ -1,0 +1,128 @@
+//! A simulated machine with both drivers and two adapters.
+
+use std::env;
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+
+use ntsim::io::Status;
+use ntsim::loader::Driver;
+use ntsim::ndis::AdapterConfig;
+use ntsim::{Machine, Report};
+
+use crate::Error;
+
+/// Where the images are.
+#[derive(Clone, Debug)]
+pub struct Images {
+    /// The provider, the driver under test.
+    pub softndk: PathBuf,
+    /// The consumer.
+    pub ndkhlk: PathBuf,
+}
+
+impl Images {
+    /// The images that `cargo xtask build` leaves under `target/softndk` in the repository at `root`, or
+    /// those in the folder that the environment names in `SOFTNDK_IMAGES`.
+    ///
+    /// # Errors
+    /// If there are none.
+    pub fn built(root: &Path) -> Result<Self, Error> {
+        let folder = env::var_os("SOFTNDK_IMAGES").map_or_else(|| root.join("target/softndk"), PathBuf::from);
+        let image = |name| {
+            let path = folder.join(name);
+            if path.is_file() { Ok(path) } else { Err(Error::NotBuilt(path)) }
+        };
+        Ok(Self { softndk: image("softndk.sys")?, ndkhlk: image("ndkhlk.sys")? })
+    }
+}
+
+/// An adapter: its interface index and its address.
+#[derive(Clone, Copy, Debug)]
+pub struct Place {
+    if_index: u32,
+    address: IpAddr,
+}
+
+impl Place {
+    /// An adapter with this interface index and this address.
+    pub const fn new(if_index: u32, address: IpAddr) -> Self {
+        Self { if_index, address }
+    }
+}
+
+/// A machine with both drivers loaded and the adapters running.
+#[derive(Debug)]
+pub struct Bench {
+    softndk: Driver,
+    ndkhlk: Driver,
+    adapters: Vec<u32>,
+    // Last: what is above must be gone when the machine is shut down.
+    machine: Machine,
+}
+
+impl Bench {
+    /// Boots a machine with two processors, loads both drivers and starts the adapters.
+    ///
+    /// # Errors
+    /// If an image can't be loaded or an adapter can't be started.
+    pub fn boot(images: &Images, places: &[Place]) -> Result<Self, Error> {
+        Self::on(Machine::builder().boot(), images, places).map_err(|(error, _)| error)
+    }
+
+    /// Loads both drivers on `machine` and starts the adapters.
+    ///
+    /// # Errors
+    /// As [`boot`](Self::boot); then whatever was loaded is unloaded, and the machine comes back.
+    pub fn on(machine: Machine, images: &Images, places: &[Place]) -> Result<Self, (Error, Machine)> {
+        let adapters: Vec<u32> = places.iter().map(|place| place.if_index).collect();
+        let mut softndk = match machine.load(&images.softndk) {
+            Ok(driver) => driver,
+            Err(error) => return Err((error.into(), machine)),
+        };
+        machine.add_adapters(places.iter().map(|place| AdapterConfig::new(place.if_index, [place.address])));
+        let started = machine.start_adapters(&mut softndk).map_err(cannot_start);
+        match started.and_then(|()| machine.load(&images.ndkhlk).map_err(Error::from)) {
+            Ok(ndkhlk) => Ok(Self { softndk, ndkhlk, adapters, machine }),
+            Err(error) => {
+                halt(&machine, &adapters);
+                softndk.unload();
+                Err((error, machine))
+            }
+        }
+    }
+
+    /// Halts the adapters and starts them again, the drivers staying loaded.
+    ///
+    /// # Errors
+    /// If an adapter can't be started.
+    pub fn restart_adapters(&mut self) -> Result<(), Error> {
+        halt(&self.machine, &self.adapters);
+        self.machine.start_adapters(&mut self.softndk).map_err(cannot_start)
+    }
+
+    /// The machine.
+    pub fn machine(&self) -> &Machine {
+        &self.machine
+    }
+
+    /// Unloads the consumer, halts the adapters, unloads the provider, and says what was found from boot
+    /// to here. All clients must be gone.
+    pub fn shut_down(self) -> Report {
+        let Self { softndk, ndkhlk, adapters, machine } = self;
+        ndkhlk.unload();
+        halt(&machine, &adapters);
+        softndk.unload();
+        machine.shutdown()
+    }
+}
+
+fn halt(machine: &Machine, adapters: &[u32]) {
+    for adapter in adapters.iter().filter_map(|index| machine.adapter(*index)) {
+        // An adapter that can't be halted is a finding of the simulator.
+        let _ = adapter.halt();
+    }
+}
+
+fn cannot_start(status: Status) -> Error {
+    Error::Status { what: "start the adapters", status: status.0, outcome: None }
+}

@@ -1,0 +1,147 @@
+//! A handle to the harness driver.
+
+use ntsim::Machine;
+use ntsim::io::File;
+use protocol::{
+    ChunkRequest, CloseRequest, Endpoint, Level, Operation, Outcome, Scenario, ScenarioReport,
+    ScenarioRequest, SessionCounters, SessionReport, SessionRequest, VERSION, control,
+};
+use sys::status::STATUS_SUCCESS;
+use zerocopy::{FromBytes, Immutable, IntoBytes};
+
+use crate::Error;
+
+/// An open handle to ndkhlk.sys.
+#[derive(Clone, Debug)]
+pub struct Client {
+    file: File,
+}
+
+impl Client {
+    /// Opens the harness driver's device.
+    ///
+    /// # Errors
+    /// The status of the open.
+    pub fn open(machine: &Machine) -> Result<Self, Error> {
+        let file = machine.open(protocol::LINK_NAME, &[]).map_err(|status| Error::Status {
+            what: "open the harness driver",
+            status: status.0,
+            outcome: None,
+        })?;
+        Ok(Self { file })
+    }
+
+    /// Opens both adapters and connects them.
+    ///
+    /// # Errors
+    /// The status with which it failed, and what was seen until everything was closed again.
+    pub fn open_session(self, near: Endpoint, far: Endpoint, chunk_length: u32) -> Result<Session, Error> {
+        let request = SessionRequest { version: VERSION, chunk_length, near, far };
+        let report: SessionReport = self.call("open a session", control::OPEN_SESSION, &request)?;
+        if report.status != STATUS_SUCCESS {
+            return Err(Error::Status {
+                what: "open a session",
+                status: report.status,
+                outcome: Some(Box::new(report.outcome)),
+            });
+        }
+        Ok(Session { client: self, report })
+    }
+
+    /// Runs a scenario.
+    ///
+    /// # Errors
+    /// The status of the request; that of the scenario is in the report.
+    pub fn run_scenario(
+        &self,
+        scenario: Scenario,
+        level: Level,
+        near: Endpoint,
+        far: Endpoint,
+    ) -> Result<ScenarioReport, Error> {
+        let request =
+            ScenarioRequest { version: VERSION, scenario: scenario as u32, level: level as u32, near, far };
+        self.call("run a scenario", control::RUN_SCENARIO, &request)
+    }
+
+    fn call<T: FromBytes + IntoBytes>(
+        &self,
+        what: &'static str,
+        code: u32,
+        request: &(impl IntoBytes + Immutable),
+    ) -> Result<T, Error> {
+        let mut reply = T::new_zeroed();
+        let outcome = self.file.ioctl(code, request.as_bytes(), reply.as_mut_bytes());
+        let size = size_of::<T>();
+        match (outcome.status, outcome.information) {
+            (STATUS_SUCCESS, information) if information == size => Ok(reply),
+            (STATUS_SUCCESS, arrived) => Err(Error::Short { what, arrived, sent: size }),
+            (status, _) => Err(Error::Status { what, status, outcome: None }),
+        }
+    }
+}
+
+/// An open session.
+#[derive(Clone, Debug)]
+pub struct Session {
+    client: Client,
+    report: SessionReport,
+}
+
+impl Session {
+    /// What the adapters said of themselves, and the longest chunk.
+    pub fn report(&self) -> &SessionReport {
+        &self.report
+    }
+
+    /// Gives a chunk to the near adapter; returns when it has left.
+    ///
+    /// # Errors
+    /// The status with which it failed.
+    pub fn transmit(&self, operation: Operation, chunk: &mut [u8]) -> Result<(), Error> {
+        self.move_chunk("transmit", control::TRANSMIT, operation, chunk)
+    }
+
+    /// Takes a chunk from the far adapter; returns when it has arrived.
+    ///
+    /// # Errors
+    /// The status with which it failed.
+    pub fn collect(&self, operation: Operation, chunk: &mut [u8]) -> Result<(), Error> {
+        self.move_chunk("collect", control::COLLECT, operation, chunk)
+    }
+
+    fn move_chunk(
+        &self,
+        what: &'static str,
+        code: u32,
+        operation: Operation,
+        chunk: &mut [u8],
+    ) -> Result<(), Error> {
+        let request = ChunkRequest { operation: operation as u32, length: chunk.len() as u32 };
+        let outcome = self.client.file.ioctl(code, request.as_bytes(), chunk);
+        if outcome.status != STATUS_SUCCESS {
+            return Err(Error::Status { what, status: outcome.status, outcome: None });
+        }
+        if outcome.information != chunk.len() {
+            return Err(Error::Short { what, arrived: outcome.information, sent: chunk.len() });
+        }
+        Ok(())
+    }
+
+    /// What the session has done so far.
+    ///
+    /// # Errors
+    /// The status of the request.
+    pub fn counters(&self) -> Result<SessionCounters, Error> {
+        self.client.call("query the session", control::QUERY_SESSION, &[0_u8; 0])
+    }
+
+    /// Closes every object in the hardest order, from `level`, then both adapters.
+    ///
+    /// # Errors
+    /// The status of the request; what the closes came to is in the outcome.
+    pub fn close(self, level: Level) -> Result<Outcome, Error> {
+        let request = CloseRequest { level: level as u32 };
+        self.client.call("close the session", control::CLOSE_SESSION, &request)
+    }
+}

@@ -1,0 +1,42 @@
+//! What can go wrong between a runner and the drivers.
+
+use std::io;
+use std::path::PathBuf;
+
+use ntsim::loader::LoadError;
+use protocol::Outcome;
+use thiserror::Error;
+
+/// What can go wrong between a runner and the drivers.
+#[derive(Debug, Error)]
+pub enum Error {
+    /// The images have not been built.
+    #[error("{0}: no such image; run `cargo xtask build` first")]
+    NotBuilt(PathBuf),
+    /// An image could not be loaded.
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    /// A request to the harness driver, or what it did on its behalf, failed.
+    #[error("{what}: status {status:#010x}")]
+    Status {
+        /// What was asked for.
+        what: &'static str,
+        /// The NTSTATUS.
+        status: i32,
+        /// What was seen until then, if the driver got that far.
+        outcome: Option<Box<Outcome>>,
+    },
+    /// The data could not be read.
+    #[error("reading: {0}")]
+    Read(#[from] io::Error),
+    /// Fewer bytes arrived than were sent.
+    #[error("{what}: {arrived} of {sent} bytes arrived")]
+    Short {
+        /// What was asked for.
+        what: &'static str,
+        /// Bytes that arrived.
+        arrived: usize,
+        /// Bytes that were sent.
+        sent: usize,
+    },
+}

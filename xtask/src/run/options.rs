@@ -1,0 +1,111 @@
+//! What to move, and between which addresses.
+
+use std::fs::{self, File};
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+
+use protocol::Endpoint;
+
+use crate::failure::Failure;
+
+/// What to move, and between which addresses.
+#[derive(clap::Args)]
+pub(crate) struct Options {
+    /// The file to move; without one, softndk.sys itself.
+    pub(super) file: Option<PathBuf>,
+    /// The address of the adapter that the file leaves from (interface 12).
+    #[arg(long, value_name = "ADDRESS", default_value = "10.0.0.1")]
+    near: IpAddr,
+    /// The address of the adapter that the file goes to (interface 15).
+    #[arg(long, value_name = "ADDRESS", default_value = "10.0.0.2")]
+    far: IpAddr,
+    /// The port that is listened on.
+    #[arg(long, default_value_t = 5445, value_parser = clap::value_parser!(u16).range(1..))]
+    port: u16,
+    /// Print the report as JSON on standard output.
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+/// From where to where.
+#[derive(Clone, Copy)]
+pub(super) struct Route {
+    pub(super) near: IpAddr,
+    pub(super) far: IpAddr,
+    pub(super) port: u16,
+}
+
+impl Options {
+    /// The route, if there can be a connection over it.
+    pub(super) fn route(&self) -> Result<Route, Failure> {
+        let Self { near, far, port, .. } = *self;
+        for address in [near, far] {
+            if address.is_unspecified() || address.is_multicast() || address.is_loopback() {
+                return Err(Failure::Usage(format!("{address}: not an address that an adapter can have")));
+            }
+        }
+        if near.is_ipv4() != far.is_ipv4() {
+            return Err(Failure::Usage(format!("{near} and {far}: one is IPv4, the other IPv6")));
+        }
+        if near == far {
+            return Err(Failure::Usage(format!("{near}: the two adapters need different addresses")));
+        }
+        Ok(Route { near, far, port })
+    }
+
+    /// The ends of the connection, on adapters with these interface indices.
+    pub(super) fn route_ends(&self, near: u32, far: u32) -> [Endpoint; 2] {
+        [Endpoint::new(near, self.near, 0), Endpoint::new(far, self.far, self.port)]
+    }
+}
+
+/// A regular file that can be read.
+pub(super) struct Source {
+    pub(super) path: PathBuf,
+    pub(super) length: u64,
+}
+
+impl Source {
+    /// Checks that `path` names such a file.
+    pub(super) fn open(path: &Path) -> Result<Self, Failure> {
+        let usage = |error: &dyn core::fmt::Display| Failure::Usage(format!("{}: {error}", path.display()));
+        // Asked before it is opened: opening a pipe would wait for a writer.
+        let metadata = fs::metadata(path).map_err(|error| usage(&error))?;
+        if !metadata.is_file() {
+            return Err(usage(&"not a regular file"));
+        }
+        File::open(path).map_err(|error| usage(&error))?;
+        Ok(Self { path: path.to_owned(), length: metadata.len() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn options(near: &str, far: &str) -> Options {
+        let [near, far] = [near, far].map(|text| text.parse().unwrap());
+        Options { file: None, near, far, port: 5445, json: false }
+    }
+
+    #[test]
+    fn two_addresses_of_one_family_are_a_route() {
+        assert!(options("10.0.0.1", "10.0.0.2").route().is_ok());
+        assert!(options("fd00::1", "fd00::2").route().is_ok());
+    }
+
+    #[test]
+    fn no_connection_is_possible_between_families_or_from_an_address_to_itself() {
+        assert!(matches!(options("10.0.0.1", "fd00::2").route(), Err(Failure::Usage(_))));
+        assert!(matches!(options("10.0.0.1", "10.0.0.1").route(), Err(Failure::Usage(_))));
+        assert!(matches!(options("0.0.0.0", "10.0.0.1").route(), Err(Failure::Usage(_))));
+    }
+
+    #[test]
+    fn only_a_regular_file_that_is_there_can_be_moved() {
+        assert!(matches!(Source::open(Path::new("/nonexistent")), Err(Failure::Usage(_))));
+        assert!(matches!(Source::open(Path::new("/dev/null")), Err(Failure::Usage(_))));
+        assert!(matches!(Source::open(Path::new("/")), Err(Failure::Usage(_))));
+        assert!(Source::open(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"))).is_ok());
+    }
+}

@@ -11,9 +11,9 @@ use sys::sockaddr::{AF_INET, AF_INET6, AF_UNSPEC, SOCKADDR_INET};
 use sys::status::{NT_SUCCESS, NTSTATUS, STATUS_INSUFFICIENT_RESOURCES};
 use sys::wdm::{FALSE, HANDLE, PVOID};
 
-use crate::work::Work;
+use crate::adapter::Adapter;
 
-/// A registration for changes of the machine's addresses; each change requests the work.
+/// A registration for changes of the machine's addresses; the adapter is told of those of its interface.
 pub(crate) struct Watch(HANDLE);
 
 // SAFETY: the handle may be used on any thread.
@@ -30,15 +30,15 @@ impl Watch {
     ///
     /// # Safety
     ///
-    /// The work stays where it is until the watch is dropped.
-    pub(crate) unsafe fn new(work: &Work) -> Result<Self, NTSTATUS> {
+    /// The adapter stays where it is until the watch is dropped.
+    pub(crate) unsafe fn new(adapter: NonNull<Adapter>) -> Result<Self, NTSTATUS> {
         let mut handle = null_mut();
-        // SAFETY: the callback gets the work, which outlives the registration, as the caller promises.
+        // SAFETY: the callback gets the adapter, which outlives the registration, as the caller promises.
         let status = unsafe {
             netioapi::NotifyUnicastIpAddressChange(
                 AF_UNSPEC,
                 Some(changed),
-                (&raw const *work).cast_mut().cast(),
+                adapter.as_ptr().cast(),
                 FALSE,
                 &raw mut handle,
             )
@@ -55,14 +55,19 @@ impl Drop for Watch {
     }
 }
 
-/// Some address has changed; which one, the work will see.
+/// Some interface's address has come, gone or changed.
 unsafe extern "win64" fn changed(
     context: PVOID,
-    _row: *const MIB_UNICASTIPADDRESS_ROW,
+    row: *const MIB_UNICASTIPADDRESS_ROW,
     _kind: MIB_NOTIFICATION_TYPE,
 ) {
-    // SAFETY: the context is the work that the registration was made with, which outlives it.
-    unsafe { &*context.cast::<Work>() }.request();
+    // SAFETY: the context is the adapter that the registration was made for, which outlives it.
+    let adapter = unsafe { &*context.cast::<Adapter>() };
+    // SAFETY: the row is null or valid during the call.
+    let interface = unsafe { row.as_ref() }.map(|row| row.InterfaceLuid);
+    if interface.is_none_or(|interface| interface == adapter.interface()) {
+        adapter.addresses_changed();
+    }
 }
 
 /// The addresses that an interface has and may use now. PASSIVE_LEVEL.

@@ -43,9 +43,11 @@ impl Work {
     pub(crate) fn new(adapter: NDIS_HANDLE, run: fn(&Adapter)) -> Option<Self> {
         // SAFETY: the handle is an adapter's.
         let item = unsafe { ndis::NdisAllocateIoWorkItem(adapter) };
+        if item.is_null() {
+            return None;
+        }
         let (phase, rest) = (Lock::const_new(SpinLock::INIT, Phase::Rest), Event::new());
-        let adapter = AtomicPtr::new(null_mut());
-        (!item.is_null()).then_some(Self { item, run, adapter, phase, rest })
+        Some(Self { item, run, adapter: AtomicPtr::new(null_mut()), phase, rest })
     }
 
     /// Makes the work ready, in the place where it stays, which is in `adapter`.

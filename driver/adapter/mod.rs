@@ -118,8 +118,8 @@ impl Adapter {
         // SAFETY: NDIS is initialising the adapter.
         unsafe { attributes::set(adapter) }?;
         segment::join(&adapter.station)?;
-        // SAFETY: the work stays where it is until `stop` has dropped the watch.
-        let watch = unsafe { Watch::new(&adapter.readdress) }?;
+        // SAFETY: the adapter stays where it is until `stop` has dropped the watch.
+        let watch = unsafe { Watch::new(place) }?;
         *adapter.watch.lock() = Some(watch);
         adapter.read_addresses()
     }
@@ -146,6 +146,16 @@ impl Adapter {
     fn read_addresses(&self) -> Result<(), NTSTATUS> {
         let addresses = addresses::of(self.interface)?;
         self.rdma.port().set_addresses(&addresses).map_err(|_| NDIS_STATUS_RESOURCES)
+    }
+
+    /// Takes note that the interface's addresses have changed. Up to DISPATCH_LEVEL.
+    pub(crate) fn addresses_changed(&self) {
+        self.readdress.request();
+    }
+
+    /// The interface that TCP/IP knows it by.
+    pub(crate) const fn interface(&self) -> NET_LUID {
+        self.interface
     }
 
     /// The Ethernet address that it was made with.

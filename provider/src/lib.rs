@@ -17,7 +17,7 @@
 //!
 //! | object | is held by (antecedent ◁ successor) |
 //! |---|---|
-//! | adapter | every CQ, PD, connector, listener and shared endpoint |
+//! | adapter | every CQ, PD, connector, listener, shared endpoint and logical address mapping |
 //! | PD | its MRs, SRQs and QPs |
 //! | CQ | the QPs that complete into it |
 //! | SRQ | the QPs that take their receives from it |

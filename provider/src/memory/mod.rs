@@ -3,12 +3,15 @@
 //! A token (STag) is an index and a key. One function, [`Table::admit`], decides every access, local or
 //! remote; what it admits is pinned, so that a deregistration waits for the transfer (WR-7).
 
+mod chain;
+mod mapping;
 mod region;
 mod rights;
 mod slot;
 mod table;
 mod transfer;
 
+pub(crate) use mapping::{extent, pages};
 pub(crate) use region::{Deregistered, Mr, RegisterError};
 pub(crate) use rights::Rights;
 pub(crate) use table::Table;

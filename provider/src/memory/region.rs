@@ -8,7 +8,7 @@ use sys::status::STATUS_SUCCESS;
 use sys::wdm::MDL;
 
 use super::slot::{Registration, Segment};
-use super::{Domain, Rights, Token};
+use super::{Domain, Rights, Token, chain};
 use crate::adapter::Pd;
 use crate::consumer::Request;
 use crate::heap::NoMemory;
@@ -112,7 +112,9 @@ impl<K: Kernel> Object<K, Mr<K>> {
             return Err(RegisterError::State);
         }
         // SAFETY: as the caller promises.
-        let (base, segments) = unsafe { segments_of::<K>(mdl, length) }?;
+        let segments = unsafe { segments_of::<K>(mdl, length) }?;
+        // SAFETY: as above.
+        let base = unsafe { chain::base(mdl) };
         let region = self.hold(Kind::Request).map_err(|_| RegisterError::State)?;
         let domain = Domain::of(&self.pd);
         let registration = Registration { key: 0, domain, base, length, rights, segments, region };
@@ -232,40 +234,20 @@ impl<K: Kernel> Body<K> for Mr<K> {
     }
 }
 
-/// The virtual address at which a chain begins, and the system memory behind its first `length` bytes.
+/// The system memory behind the first `length` bytes of a chain.
 ///
 /// # Safety
 ///
 /// As for [`Object::register`].
-unsafe fn segments_of<K: Kernel>(
-    mdl: NonNull<MDL>,
-    length: usize,
-) -> Result<(usize, Vec<Segment>), RegisterError> {
-    let start = |list: &MDL| (list.StartVa as usize).wrapping_add(list.ByteOffset as usize);
-    // SAFETY: the caller passes a live chain.
-    let base = start(unsafe { mdl.as_ref() });
-    let mut segments: Vec<Segment> = Vec::new();
-    let (mut next, mut offset) = (Some(mdl), 0_usize);
-    while offset < length {
-        let mdl = next.ok_or(RegisterError::Memory)?;
-        // SAFETY: the caller passes a live chain.
-        let list = unsafe { mdl.as_ref() };
-        if start(list) != base.wrapping_add(offset) {
-            return Err(RegisterError::Memory);
-        }
-        next = NonNull::new(list.Next);
-        let bytes = (list.ByteCount as usize).min(length.saturating_sub(offset));
-        if bytes == 0 {
-            continue;
-        }
-        // SAFETY: the caller passes lists whose pages are locked.
-        let system = unsafe { K::system_address(mdl) };
-        if system.is_null() {
-            return Err(RegisterError::Resources);
-        }
-        segments.try_reserve(1).map_err(|_| RegisterError::Resources)?;
-        segments.push(Segment { offset, length: bytes, system });
-        offset = offset.saturating_add(bytes);
-    }
-    Ok((base, segments))
+unsafe fn segments_of<K: Kernel>(mdl: NonNull<MDL>, length: usize) -> Result<Vec<Segment>, RegisterError> {
+    let mut segments = Vec::new();
+    // SAFETY: as the caller promises.
+    unsafe {
+        chain::walk::<K>(mdl, length, |segment| {
+            segments.try_reserve(1).map_err(|_| RegisterError::Resources)?;
+            segments.push(segment);
+            Ok(())
+        })
+    }?;
+    Ok(segments)
 }

@@ -2,18 +2,18 @@
 
 use sys::ndk::{
     NDK_ADAPTER, NDK_ADAPTER_DISPATCH, NDK_ADAPTER_INFO, NDK_CONNECTOR, NDK_CQ,
-    NDK_FN_CONNECT_EVENT_CALLBACK, NDK_FN_CQ_NOTIFICATION_CALLBACK, NDK_FN_CREATE_COMPLETION,
-    NDK_FN_REQUEST_COMPLETION, NDK_LISTENER, NDK_LOGICAL_ADDRESS_MAPPING, NDK_PD, NDK_SHARED_ENDPOINT,
+    NDK_FN_CONNECT_EVENT_CALLBACK, NDK_FN_CQ_NOTIFICATION_CALLBACK, NDK_FN_CREATE_COMPLETION, NDK_LISTENER,
+    NDK_PD, NDK_SHARED_ENDPOINT,
 };
 use sys::sockaddr::SOCKADDR;
 use sys::status::{
-    NTSTATUS, STATUS_BUFFER_TOO_SMALL, STATUS_INVALID_ADDRESS, STATUS_INVALID_PARAMETER,
-    STATUS_NOT_SUPPORTED, STATUS_SUCCESS,
+    NTSTATUS, STATUS_BUFFER_TOO_SMALL, STATUS_INVALID_ADDRESS, STATUS_INVALID_PARAMETER, STATUS_SUCCESS,
 };
-use sys::wdm::{GROUP_AFFINITY, MDL, PVOID, SIZE_T, ULONG};
+use sys::wdm::{GROUP_AFFINITY, PVOID, ULONG};
 
 use super::{
-    address, connector, cq, create, hand_out, listener, object, pd, query_extension, shared_endpoint, ulong,
+    address, connector, cq, create, hand_out, listener, mapping, object, pd, query_extension,
+    shared_endpoint, ulong,
 };
 use crate::adapter::{Adapter, Pd};
 use crate::completion::Cq;
@@ -35,8 +35,8 @@ pub(crate) fn table<K: Kernel>() -> &'static NDK_ADAPTER_DISPATCH {
             NdkCreateSharedEndpoint: Some(create_shared_endpoint::<K>),
             NdkCreateConnector: Some(create_connector::<K>),
             NdkCreateListener: Some(create_listener::<K>),
-            NdkBuildLAM: Some(build_lam),
-            NdkReleaseLAM: Some(release_lam),
+            NdkBuildLAM: Some(mapping::build::<K>),
+            NdkReleaseLAM: Some(mapping::release::<K>),
         }
     }
 }
@@ -168,26 +168,4 @@ unsafe extern "win64" fn create_shared_endpoint<K: Kernel>(
     };
     // SAFETY: the consumer passes a place for the pointer.
     unsafe { hand_out(made, out) }
-}
-
-/// NdkBuildLAM: not yet; the list is validated.
-unsafe extern "win64" fn build_lam(
-    _adapter: *mut NDK_ADAPTER,
-    mdl: *mut MDL,
-    length: SIZE_T,
-    _completion: Option<NDK_FN_REQUEST_COMPLETION>,
-    _context: PVOID,
-    _mapping: *mut NDK_LOGICAL_ADDRESS_MAPPING,
-    size: *mut ULONG,
-    _fbo: *mut ULONG,
-) -> NTSTATUS {
-    if mdl.is_null() || length == 0 || size.is_null() {
-        STATUS_INVALID_PARAMETER
-    } else {
-        STATUS_NOT_SUPPORTED
-    }
-}
-
-/// NdkReleaseLAM: there is no mapping that could be released.
-unsafe extern "win64" fn release_lam(_adapter: *mut NDK_ADAPTER, _mapping: *mut NDK_LOGICAL_ADDRESS_MAPPING) {
 }

@@ -13,6 +13,7 @@ mod address;
 mod connector;
 mod cq;
 mod listener;
+mod mapping;
 mod mr;
 mod pd;
 mod qp;

@@ -39,6 +39,21 @@ impl<K: Kernel, B: Body<K>> Hold<K, B> {
         Ok(Self { object: self.object, kind })
     }
 
+    /// Gives the hold to the holder of the pointer, to be made a value again by [`Hold::reclaim`].
+    pub(crate) fn leak(self) -> NonNull<Object<K, B>> {
+        core::mem::ManuallyDrop::new(self).object
+    }
+
+    /// Takes back a hold that was leaked.
+    ///
+    /// # Safety
+    ///
+    /// `object` came from [`Hold::leak`] of a hold of this kind that was not reclaimed yet.
+    pub(crate) unsafe fn reclaim(object: NonNull<Object<K, B>>, kind: Kind) -> Self {
+        // SAFETY: as the caller promises, the hold exists and no value owns it.
+        unsafe { Self::adopt(object, kind) }
+    }
+
     /// Whether both hold the same object.
     pub fn same(&self, other: &Object<K, B>) -> bool {
         core::ptr::eq(self.object.as_ptr(), other)

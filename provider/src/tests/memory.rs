@@ -1,5 +1,7 @@
 //! Registering memory (WR-4, WR-8).
 
+mod mapping;
+
 use std::ptr::{from_mut, null_mut};
 
 use sys::status::*;

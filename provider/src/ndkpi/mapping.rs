@@ -1,0 +1,88 @@
+//! Logical address mappings: NdkBuildLAM and NdkReleaseLAM of the adapter's table.
+
+use core::mem::offset_of;
+use core::ptr::NonNull;
+
+use sys::ndk::{NDK_ADAPTER, NDK_FN_REQUEST_COMPLETION, NDK_LOGICAL_ADDRESS, NDK_LOGICAL_ADDRESS_MAPPING};
+use sys::status::{NTSTATUS, STATUS_BUFFER_TOO_SMALL, STATUS_SUCCESS};
+use sys::wdm::{MDL, PVOID, SIZE_T, ULONG};
+
+use super::{object, status, ulong};
+use crate::adapter::Adapter;
+use crate::kernel::Kernel;
+use crate::lifetime::Kind;
+use crate::memory;
+use crate::object::{Hold, Object};
+use crate::status::Failure;
+
+/// NdkBuildLAM, always inline. The mapping holds the adapter until it is released (OBJ-2).
+pub(super) unsafe extern "win64" fn build<K: Kernel>(
+    adapter: *mut NDK_ADAPTER,
+    mdl: *mut MDL,
+    length: SIZE_T,
+    _completion: Option<NDK_FN_REQUEST_COMPLETION>,
+    _context: PVOID,
+    mapping: *mut NDK_LOGICAL_ADDRESS_MAPPING,
+    size: *mut ULONG,
+    fbo: *mut ULONG,
+) -> NTSTATUS {
+    let built = || {
+        // SAFETY: the consumer passes an adapter that it has open.
+        let adapter = unsafe { object::<K, Adapter<K>, _>(adapter) }?;
+        let mdl = NonNull::new(mdl).ok_or(Failure::PARAMETER)?;
+        if length == 0 || size.is_null() || fbo.is_null() {
+            return Err(Failure::PARAMETER);
+        }
+        // SAFETY: the consumer passes a live chain.
+        let (offset, pages) = unsafe { memory::extent(mdl, length) };
+        let count = ULONG::try_from(pages).map_err(|_| Failure::PARAMETER)?;
+        let needed = pages
+            .checked_mul(size_of::<NDK_LOGICAL_ADDRESS>())
+            .and_then(|bytes| bytes.checked_add(offset_of!(NDK_LOGICAL_ADDRESS_MAPPING, AdapterPageArray)))
+            .and_then(|bytes| ULONG::try_from(bytes).ok())
+            .ok_or(Failure::PARAMETER)?;
+        // SAFETY: not null; the consumer passes a place for a size.
+        let room = unsafe { size.replace(needed) };
+        if mapping.is_null() || room < needed {
+            return Err(Failure(STATUS_BUFFER_TOO_SMALL));
+        }
+        let mut place = mapping
+            .wrapping_byte_add(offset_of!(NDK_LOGICAL_ADDRESS_MAPPING, AdapterPageArray))
+            .cast::<NDK_LOGICAL_ADDRESS>();
+        let write = |page: usize| {
+            // SAFETY: a chain of this extent has as many pages as there is room for.
+            unsafe { place.write(page.cast_signed() as NDK_LOGICAL_ADDRESS) };
+            place = place.wrapping_add(1);
+        };
+        // SAFETY: the consumer passes a chain of locked lists that stays until the mapping is released.
+        unsafe { memory::pages::<K>(mdl, length, write) }?;
+        let context = adapter.hold(Kind::Successor)?.leak();
+        // SAFETY: the consumer passes a buffer with room for the structure.
+        unsafe { (*mapping).AdapterContext = context.as_ptr().cast() };
+        // SAFETY: as above.
+        unsafe { (*mapping).AdapterPageCount = count };
+        // SAFETY: not null; the consumer passes a place for the offset.
+        unsafe { fbo.write(ulong(offset)) };
+        Ok(STATUS_SUCCESS)
+    };
+    status(built())
+}
+
+/// NdkReleaseLAM. A mapping that is not one of this adapter's, or was released, is left alone.
+pub(super) unsafe extern "win64" fn release<K: Kernel>(
+    adapter: *mut NDK_ADAPTER,
+    mapping: *mut NDK_LOGICAL_ADDRESS_MAPPING,
+) {
+    if mapping.is_null() {
+        return;
+    }
+    // SAFETY: the consumer passes a mapping that NdkBuildLAM filled in.
+    let place = unsafe { &mut (*mapping).AdapterContext };
+    let context = core::mem::replace(place, core::ptr::null_mut());
+    if let Some(held) = NonNull::new(context.cast::<Object<K, Adapter<K>>>())
+        && core::ptr::addr_eq(context, adapter)
+    {
+        // SAFETY: the context is the hold that NdkBuildLAM leaked, and was taken out of the mapping.
+        drop(unsafe { Hold::reclaim(held, Kind::Successor) });
+    }
+}

@@ -129,8 +129,8 @@ impl Arm {
         self.0.lock().running -= 1;
     }
 
-    /// Results were taken at time `now`, in units of 100 ns.
-    pub(super) fn took(&self, statuses: impl Iterator<Item = NTSTATUS>, now: u64) {
+    /// Results were taken. `now` reads the time, in units of 100 ns; it is not cheap.
+    pub(super) fn took(&self, statuses: impl Iterator<Item = NTSTATUS>, now: impl Fn() -> u64) {
         let mut state = self.0.lock();
         for status in statuses {
             let seen = |mut seen: Seen| {
@@ -144,7 +144,7 @@ impl Arm {
             }
             let owed = state.found_empty && state.wanted.is_some_and(|wanted| wanted.must_follow(status));
             if owed && !state.failed {
-                state.owed_since.get_or_insert(now);
+                state.owed_since.get_or_insert_with(&now);
             }
         }
     }
@@ -161,9 +161,9 @@ impl Arm {
     }
 
     /// Whether a notification has been owed for longer than `limit`; said once.
-    pub(super) fn overdue(&self, now: u64, limit: u64) -> bool {
+    pub(super) fn overdue(&self, now: impl Fn() -> u64, limit: u64) -> bool {
         let mut state = self.0.lock();
-        let overdue = state.owed_since.is_some_and(|since| now.saturating_sub(since) > limit);
+        let overdue = state.owed_since.is_some_and(|since| now().saturating_sub(since) > limit);
         if overdue {
             state.owed_since = None;
         }
@@ -194,10 +194,10 @@ mod tests {
         let arm = Arm::default();
         arm.armed(Notify::Any);
         assert!(arm.notified(STATUS_SUCCESS).is_empty());
-        arm.took([STATUS_SUCCESS].into_iter(), 0);
+        arm.took([STATUS_SUCCESS].into_iter(), || 0);
         assert!(!arm.found_empty());
         arm.returned();
-        assert!(!arm.overdue(100, 10));
+        assert!(!arm.overdue(|| 100, 10));
     }
 
     #[test]
@@ -239,7 +239,7 @@ mod tests {
     fn a_result_taken_before_the_notification_began_is_its_cause() {
         let arm = Arm::default();
         arm.armed(Notify::Any);
-        arm.took([STATUS_SUCCESS].into_iter(), 0);
+        arm.took([STATUS_SUCCESS].into_iter(), || 0);
         arm.notified(STATUS_SUCCESS);
         assert!(!arm.found_empty());
     }
@@ -249,11 +249,11 @@ mod tests {
         let arm = Arm::default();
         arm.armed(Notify::Errors);
         arm.notified(STATUS_SUCCESS);
-        arm.took([STATUS_SUCCESS].into_iter(), 0);
+        arm.took([STATUS_SUCCESS].into_iter(), || 0);
         assert!(arm.found_empty());
         arm.armed(Notify::Errors);
         arm.notified(STATUS_SUCCESS);
-        arm.took([STATUS_CANCELLED].into_iter(), 0);
+        arm.took([STATUS_CANCELLED].into_iter(), || 0);
         assert!(!arm.found_empty());
     }
 
@@ -262,9 +262,9 @@ mod tests {
         let arm = Arm::default();
         arm.found_empty();
         arm.armed(Notify::Any);
-        arm.took([STATUS_SUCCESS].into_iter(), 5);
-        assert!(!arm.overdue(10, 10));
-        assert!(arm.overdue(16, 10));
+        arm.took([STATUS_SUCCESS].into_iter(), || 5);
+        assert!(!arm.overdue(|| 10, 10));
+        assert!(arm.overdue(|| 16, 10));
     }
 
     #[test]
@@ -274,7 +274,7 @@ mod tests {
         arm.notified(STATUS_SUCCESS);
         arm.returned();
         arm.armed(Notify::Any);
-        arm.took([STATUS_SUCCESS].into_iter(), 5);
-        assert!(!arm.overdue(1000, 10));
+        arm.took([STATUS_SUCCESS].into_iter(), || 5);
+        assert!(!arm.overdue(|| 1000, 10));
     }
 }

@@ -53,7 +53,7 @@ impl Cq {
 
 /// Reports a notification that has been owed for too long.
 pub(super) fn check_overdue(shadow: &Shadow, cq: &Cq) {
-    if cq.arm.overdue(sched::now(), layer().notification_limit()) {
+    if cq.arm.overdue(sched::now, layer().notification_limit()) {
         found(
             rules::CQ_NOTIFICATION_MISSING,
             format!("{shadow} was armed, a result came, and no notification did"),
@@ -140,7 +140,7 @@ unsafe fn poll<R: Entry>(
     } else if taken != 0 {
         // SAFETY: the provider says that it filled so many, and there is room for them.
         let results = unsafe { core::slice::from_raw_parts_mut(results, taken as usize) };
-        cq.arm.took(results.iter().map(Entry::status), sched::now());
+        cq.arm.took(results.iter().map(Entry::status), sched::now);
         results.iter_mut().for_each(|result| take(&call.shadow, cq, result));
     }
     drop(inside);

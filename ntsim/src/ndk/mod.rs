@@ -58,6 +58,8 @@ mod work;
 #[cfg(test)]
 mod tests;
 
+use core::cell::Cell;
+use core::ptr;
 use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use core::time::Duration;
 
@@ -158,8 +160,22 @@ pub fn set_checks(checks: Checks) {
     layer().lifetimes_only.store(checks == Checks::Lifetimes, Ordering::Relaxed);
 }
 
+thread_local! {
+    /// The layer that the thread met last, and its machine's state, which is never freed.
+    static MET: Cell<(*const machine::State, Option<&'static Layer>)> = const { Cell::new((ptr::null(), None)) };
+}
+
+/// The running machine's layer.
 fn layer() -> &'static Layer {
-    machine::current().part()
+    let state = machine::current();
+    match MET.get() {
+        (of, Some(layer)) if ptr::eq(of, state) => layer,
+        _ => {
+            let layer = state.part();
+            MET.set((state, Some(layer)));
+            layer
+        }
+    }
 }
 
 /// What went through the layer since the machine was booted.

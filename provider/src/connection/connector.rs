@@ -231,7 +231,8 @@ impl<K: Kernel> Object<K, Connector<K>> {
         if local.is_ipv4() != way.remote.is_ipv4() || !port.is_local(local.ip()) {
             return Err(ConnectError(STATUS_INVALID_ADDRESS));
         }
-        if self.session().is_some_and(|(session, _)| !session.never_came_about()) {
+        // A connect may be tried again, also inside the completion of the one that was refused.
+        if self.session().is_some_and(|(session, side)| !session.is_refused(side)) {
             return Err(ConnectError(STATUS_CONNECTION_ACTIVE));
         }
         let listener = match port.segment().find(&way.remote) {
@@ -269,6 +270,9 @@ impl<K: Kernel> Object<K, Connector<K>> {
             qp: Some(claimed.tie),
         };
         let earlier = core::mem::replace(&mut *self.link.lock(), link);
+        if let Some((refused, side)) = &earlier.session {
+            refused.let_go(*side);
+        }
         drop(earlier);
         Ok((session, listener, connector))
     }

@@ -123,6 +123,18 @@ impl<K: Kernel> Session<K> {
         self.step(|state, _| state.end(side).request.take())
     }
 
+    /// Whether it ended before it was established, and `side` has been told.
+    pub(crate) fn is_refused(&self, side: Side) -> bool {
+        self.step(|state, _| {
+            state.phase == Phase::Ended && !state.was_established && !state.end(side).owes_completion()
+        })
+    }
+
+    /// The connector of `side` turns to another connection: this one, which is refused, lets it go.
+    pub(crate) fn let_go(&self, side: Side) {
+        drop(self.step(|state, _| state.end(side).connector.take()));
+    }
+
     /// Whether it ended before it was established.
     pub(crate) fn never_came_about(&self) -> bool {
         self.step(|state, _| state.phase == Phase::Ended && !state.was_established)

@@ -133,6 +133,11 @@ impl<K: Kernel> End<K> {
         }
     }
 
+    /// Whether a request is pending, or its completion owed.
+    pub(crate) fn owes_completion(&self) -> bool {
+        self.request.is_some() || self.done.iter().any(Option::is_some)
+    }
+
     /// The oldest request whose completion is owed.
     pub(crate) fn take_done(&mut self) -> Option<Done<K>> {
         let [first, second] = &mut self.done;

@@ -100,7 +100,7 @@ fn an_offered_connector_can_be_closed_inside_the_connect_event() {
     pair.listen();
     let log = pair.log.clone();
     pair.log.inside(move |seen| {
-        if let Seen::Offered(connector) = seen {
+        if let Seen::Offered(_, connector) = seen {
             let connector = *connector as *mut NDK_CONNECTOR;
             assert_eq!(close!(log, connector, NdkCloseConnector, "offered"), STATUS_PENDING);
         }

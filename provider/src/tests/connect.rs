@@ -105,6 +105,31 @@ fn a_refused_connect_can_be_tried_again() {
 }
 
 #[test]
+fn a_connect_is_not_tried_again_before_the_consumer_was_told_of_its_refusal() {
+    let mut pair = Pair::new();
+    pair.listen();
+    pair.connect(b"");
+    pair.take_offer();
+    assert_eq!(call!(pair.far.connector, NdkReject, std::ptr::null(), 0), STATUS_SUCCESS);
+    assert_eq!(pair.connect_again(b""), STATUS_CONNECTION_ACTIVE);
+    assert_eq!(pair.log.pump(), [Seen::Completed("connect", STATUS_CONNECTION_REFUSED)]);
+    pair.tear_down();
+}
+
+#[test]
+fn a_connector_closes_after_a_refusal_and_a_second_try() {
+    let mut pair = Pair::new();
+    pair.listen();
+    call!(pair.listener, NdkControlConnectEvents, 1);
+    assert_eq!(pair.connect(b""), STATUS_CONNECTION_REFUSED);
+    assert_eq!(pair.connect_again(b""), STATUS_CONNECTION_REFUSED);
+    pair.log.pump();
+    assert_eq!(close!(pair.log, pair.near.connector, NdkCloseConnector, "near"), STATUS_SUCCESS);
+    pair.near.connector = null_mut();
+    pair.tear_down();
+}
+
+#[test]
 fn closing_an_offered_connector_in_place_of_an_answer_refuses_the_connect() {
     let mut pair = Pair::new();
     pair.listen();

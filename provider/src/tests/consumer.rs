@@ -18,7 +18,7 @@ use crate::port::{Port, Segment};
 pub(crate) enum Seen {
     Completed(&'static str, NTSTATUS),
     Closed(&'static str),
-    Offered(usize),
+    Offered(&'static str, usize),
     Disconnected(&'static str),
     Notified(&'static str, NTSTATUS),
 }
@@ -82,8 +82,8 @@ pub(crate) unsafe extern "win64" fn closed(context: PVOID) {
     seen(context, Seen::Closed);
 }
 
-unsafe extern "win64" fn offered(context: PVOID, connector: *mut NDK_CONNECTOR) {
-    seen(context, |_| Seen::Offered(connector as usize));
+pub(crate) unsafe extern "win64" fn offered(context: PVOID, connector: *mut NDK_CONNECTOR) {
+    seen(context, |name| Seen::Offered(name, connector as usize));
 }
 
 pub(crate) unsafe extern "win64" fn disconnected(context: PVOID) {
@@ -354,7 +354,7 @@ impl Pair {
     /// Takes the connector that the listener indicates.
     pub(crate) fn take_offer(&mut self) {
         let seen = self.log.pump();
-        let [Seen::Offered(connector)] = seen[..] else { panic!("no single offer: {seen:?}") };
+        let [Seen::Offered(_, connector)] = seen[..] else { panic!("no single offer: {seen:?}") };
         self.far.connector = connector as *mut NDK_CONNECTOR;
     }
 

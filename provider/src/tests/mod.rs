@@ -5,6 +5,7 @@ mod connect;
 mod consumer;
 mod host;
 mod memory;
+mod model;
 mod shared_endpoint;
 mod srq;
 mod transfer;

@@ -59,27 +59,29 @@ exports! {
     /// Cancels a request; says whether it had a cancel routine.
     #[irql(PASSIVE..=DISPATCH)]
     fn IoCancelIrp(irp: *mut IRP) -> u8 {
-        u8::from(cancel(|| Some(irp)))
+        // SAFETY: as the driver promises.
+        u8::from(cancel(|| unsafe { mark(irp) }))
     }
 }
 
-/// Cancels the request that `irp` yields under the cancel spin lock; `false` if that is none or has no
-/// cancel routine.
+/// Cancels a request: under the cancel spin lock, `take` marks it and takes its cancel routine, which is
+/// then called; `false` if it has none.
 ///
-/// Until `irp` has returned and the cancel routine was taken from the request, the request must not be
-/// freed; once the routine was taken, the driver has to wait for it.
-pub(super) fn cancel(irp: impl FnOnce() -> Option<*mut IRP>) -> bool {
+/// The request must not go while `take` runs; once the routine was taken, the driver has to wait for it.
+pub(super) fn cancel(take: impl FnOnce() -> Option<(*mut IRP, PDRIVER_CANCEL)>) -> bool {
     let lock = cancel_lock();
     let before = lock.acquire();
-    let Some((irp, routine)) = irp().and_then(mark) else {
+    let Some((irp, routine)) = take() else {
         lock.release(before);
         return false;
     };
     // SAFETY: a driver that has the request and gave it a cancel routine keeps it until that has run.
-    let device = unsafe {
-        (&raw mut (*irp).CancelIrql).write(before.0);
-        (*(*irp).Tail.Overlay.CurrentStackLocation).DeviceObject
-    };
+    let request = unsafe { &mut *irp };
+    request.CancelIrql = before.0;
+    // SAFETY: while a driver owns the request, this member of the union is in use.
+    let location = unsafe { request.Tail.Overlay.CurrentStackLocation };
+    // SAFETY: the location is one of the packet's own.
+    let device = unsafe { (*location).DeviceObject };
     // SAFETY: the routine is the driver's for this request, and gets its own device.
     unsafe { routine(device, irp) };
     if lock.is_held() {
@@ -100,12 +102,18 @@ pub(super) fn cancel(irp: impl FnOnce() -> Option<*mut IRP>) -> bool {
 }
 
 /// Marks a request as cancelled and takes its cancel routine, if it has one.
-fn mark(irp: *mut IRP) -> Option<(*mut IRP, PDRIVER_CANCEL)> {
-    // SAFETY: the request is there; drivers access the member in just this way.
-    let cancelled = unsafe { AtomicU8::from_ptr(&raw mut (*irp).Cancel) };
-    cancelled.store(1, Ordering::SeqCst);
-    // SAFETY: as above: IoSetCancelRoutine is an atomic exchange of this pointer.
-    let slot = unsafe { AtomicPtr::from_ptr((&raw mut (*irp).CancelRoutine).cast::<*mut ()>()) };
+///
+/// # Safety
+/// The request is there until this returns.
+pub(super) unsafe fn mark(irp: *mut IRP) -> Option<(*mut IRP, PDRIVER_CANCEL)> {
+    // SAFETY: the caller's contract.
+    let cancelled = unsafe { &raw mut (*irp).Cancel };
+    // SAFETY: the byte is there, and other processors only read it.
+    unsafe { AtomicU8::from_ptr(cancelled) }.store(1, Ordering::SeqCst);
+    // SAFETY: the caller's contract.
+    let routine = unsafe { &raw mut (*irp).CancelRoutine };
+    // SAFETY: drivers access the member in just this way: IoSetCancelRoutine is an atomic exchange.
+    let slot = unsafe { AtomicPtr::from_ptr(routine.cast::<*mut ()>()) };
     let routine = slot.swap(ptr::null_mut(), Ordering::SeqCst);
     // SAFETY: what is not null was put there by the driver as a routine of this type.
     let routine: Option<PDRIVER_CANCEL> = unsafe { core::mem::transmute(routine) };

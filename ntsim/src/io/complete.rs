@@ -124,11 +124,12 @@ unsafe fn leave_location(request: &mut IRP, packet: &Packet) -> *mut IO_STACK_LO
 /// `left` is the location of `irp` just below its current one.
 unsafe fn call_routine(irp: *mut IRP, left: *mut IO_STACK_LOCATION) -> NTSTATUS {
     // SAFETY: the caller's contract.
-    let (request, location) = unsafe { (&mut *irp, left.read()) };
-    let above = (request.CurrentLocation <= request.StackCount).then(|| {
-        // SAFETY: the request has a current location, and while a driver owns it, this member is in use.
-        unsafe { request.Tail.Overlay.CurrentStackLocation }
-    });
+    let request = unsafe { &*irp };
+    // SAFETY: the caller's contract.
+    let location = unsafe { left.read() };
+    // SAFETY: while a driver owns the request, this member of the union is in use.
+    let current = unsafe { request.Tail.Overlay.CurrentStackLocation };
+    let above = (request.CurrentLocation <= request.StackCount).then_some(current);
     let wanted = if NT_SUCCESS(request.IoStatus.Status) { SL_INVOKE_ON_SUCCESS } else { SL_INVOKE_ON_ERROR };
     let wanted = wanted | if request.Cancel != 0 { SL_INVOKE_ON_CANCEL } else { 0 };
     let Some(routine) = location.CompletionRoutine.filter(|_| location.Control & wanted != 0) else {

@@ -171,7 +171,8 @@ pub(crate) unsafe fn create(made: Made) -> Result<*mut DEVICE_OBJECT, NTSTATUS> 
         object.DeviceExtension = device.wrapping_add(1).cast();
     }
     // SAFETY: the caller's contract.
-    object.NextDevice = unsafe { (&raw mut (*made.driver).DeviceObject).replace(device) };
+    let first = unsafe { &mut (*made.driver).DeviceObject };
+    object.NextDevice = core::mem::replace(first, device);
     devices().live.lock().insert(device as usize, Device { _block: block, deleted: false });
     ob::create(device.cast(), &KIND);
     Ok(device)
@@ -199,17 +200,15 @@ pub(crate) fn delete(device: *mut DEVICE_OBJECT) {
 /// `device` is a live device whose driver object is live.
 unsafe fn unlink(device: *mut DEVICE_OBJECT) {
     // SAFETY: the caller's contract.
-    let (driver, after) = unsafe { ((*device).DriverObject, (*device).NextDevice) };
+    let &DEVICE_OBJECT { DriverObject: driver, NextDevice: after, .. } = unsafe { &*device };
     // SAFETY: the caller's contract.
-    let mut link = unsafe { &raw mut (*driver).DeviceObject };
-    // SAFETY: the link is that of the driver object or of a live device on its list.
-    while let Some(next) = unsafe { (*link).as_mut() } {
-        if ptr::eq(next, device) {
-            // SAFETY: as above.
-            unsafe { link.write(after) };
-            return;
-        }
-        link = &raw mut next.NextDevice;
+    let mut link = unsafe { &mut (*driver).DeviceObject };
+    while !link.is_null() && !ptr::eq(*link, device) {
+        // SAFETY: what is on a driver's list is a live device.
+        link = unsafe { &mut (**link).NextDevice };
+    }
+    if !link.is_null() {
+        *link = after;
     }
 }
 

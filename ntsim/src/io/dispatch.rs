@@ -41,8 +41,10 @@ pub(super) unsafe fn send(device: *mut DEVICE_OBJECT, irp: *mut IRP) -> NTSTATUS
     // SAFETY: the caller's contract.
     let (location, index) = unsafe { advance(device, irp) };
     let major = usize::from(location.MajorFunction);
-    // SAFETY: a live device has a live driver object.
-    let routine = unsafe { (*(*device).DriverObject).MajorFunction.get(major).copied() }.flatten();
+    // SAFETY: the device exists.
+    let driver = unsafe { (*device).DriverObject };
+    // SAFETY: a device that exists has a driver object that does.
+    let routine = unsafe { &(*driver).MajorFunction }.get(major).copied().flatten();
     let Some(routine) = routine else {
         // Windows fills every empty slot with a routine that does this.
         // SAFETY: the request is at this device now, so it is its to complete.

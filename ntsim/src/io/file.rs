@@ -279,8 +279,10 @@ pub(super) fn start(
     packet.Tail.Overlay.OriginalFileObject = file;
     packet.Tail.Overlay.Thread =
         sched::current().map_or(ptr::null_mut(), |t| ptr::from_ref(t).cast_mut().cast());
+    // SAFETY: a new packet's member of the union is this one.
+    let top = unsafe { packet.Tail.Overlay.CurrentStackLocation };
     // SAFETY: a new packet has at least one location, the one before where its pointer stands.
-    let location = unsafe { &mut *packet.Tail.Overlay.CurrentStackLocation.wrapping_sub(1) };
+    let location = unsafe { &mut *top.wrapping_sub(1) };
     location.FileObject = file;
     fill(packet, location);
     transfer.carried_by(irp);

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 use sys::status::NTSTATUS;
-use sys::wdm::{IO_STACK_LOCATION, IO_STATUS_BLOCK, IRP, signature};
+use sys::wdm::{IO_STACK_LOCATION, IRP, signature};
 
 use super::request::Job;
 use crate::ex::fault;
@@ -208,11 +208,11 @@ exports! {
             return;
         }
         // SAFETY: the packet is the driver's.
-        let (size, stack) = unsafe { ((*irp).Size, (*irp).StackCount) };
+        let &IRP { Size: size, StackCount: stack, .. } = unsafe { &*irp };
         // SAFETY: the packet has that size, as it was made with it.
         unsafe { initialise(irp, size, stack) };
         // SAFETY: as above.
-        unsafe { (*irp).IoStatus = IO_STATUS_BLOCK { Status: status, Information: 0 } };
+        unsafe { (*irp).IoStatus.Status = status };
     }
 }
 

@@ -80,13 +80,12 @@ exports! {
 /// The request and the lists of its chain are there.
 unsafe fn hang(irp: *mut IRP, mdl: *mut MDL, secondary: bool) {
     // SAFETY: the caller's contract.
-    let mut link = unsafe { &raw mut (*irp).MdlAddress };
-    // SAFETY: the link is the request's or that of a list of its chain.
-    while let Some(list) = unsafe { (*link).as_mut() }.filter(|_| secondary) {
-        link = &raw mut list.Next;
+    let mut link = unsafe { &mut (*irp).MdlAddress };
+    while secondary && !link.is_null() {
+        // SAFETY: the list is one of the request's chain.
+        link = unsafe { &mut (**link).Next };
     }
-    // SAFETY: as above.
-    unsafe { link.write(mdl) };
+    *link = mdl;
 }
 
 #[cold]

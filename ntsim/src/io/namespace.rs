@@ -107,8 +107,10 @@ exports! {
     /// Gives a device a second name.
     #[irql(PASSIVE..=PASSIVE)]
     fn IoCreateSymbolicLink(link: *const UNICODE_STRING, target: *const UNICODE_STRING) -> NTSTATUS {
-        // SAFETY: the driver passes valid strings.
-        let (link, target) = unsafe { (rtl::from_counted(link), rtl::from_counted(target)) };
+        // SAFETY: the driver passes a valid string.
+        let link = unsafe { rtl::from_counted(link) };
+        // SAFETY: the driver passes a valid string.
+        let target = unsafe { rtl::from_counted(target) };
         namespace().add(&link, Named::Link(target))
     }
 

@@ -82,7 +82,11 @@ impl Transfer {
 
     /// Cancels the request, unless it is over.
     pub(super) fn cancel(&self) {
-        cancel::cancel(|| self.state.lock().irp.map(|irp| irp as *mut IRP));
+        cancel::cancel(|| {
+            let state = self.state.lock();
+            // SAFETY: the packet is freed only after `complete`, which needs the lock, has forgotten it.
+            state.irp.and_then(|irp| unsafe { cancel::mark(irp as *mut IRP) })
+        });
     }
 
     /// Waits for the outcome, at most so long.

@@ -59,7 +59,8 @@ exports! {
     #[irql(PASSIVE..=DISPATCH)]
     fn IoBuildPartialMdl(source: *mut MDL, target: *mut MDL, address: *mut c_void, length: u32) {
         // SAFETY: the driver passes a list that it owns.
-        let (from, whole) = unsafe { (*source, described(&*source)) };
+        let from = unsafe { source.read() };
+        let whole = described(&from);
         let offset = (address as usize).wrapping_sub(whole.start);
         let length = if length == 0 { whole.length.saturating_sub(offset) } else { length as usize };
         let part = Range { start: address as usize, length };

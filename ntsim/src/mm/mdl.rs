@@ -46,9 +46,9 @@ fn bytes_readable(addresses: &[usize]) -> bool {
     let local = libc::iovec { iov_base: read.as_mut_ptr().cast(), iov_len: read.len() };
     let remote: Vec<_> =
         addresses.iter().map(|at| libc::iovec { iov_base: *at as *mut _, iov_len: 1 }).collect();
+    let own = std::process::id() as libc::pid_t;
     // SAFETY: the host copies into `read` only, and reports addresses that it cannot read from.
-    let done =
-        unsafe { libc::process_vm_readv(libc::getpid(), &local, 1, remote.as_ptr(), remote.len() as u64, 0) };
+    let done = unsafe { libc::process_vm_readv(own, &local, 1, remote.as_ptr(), remote.len() as u64, 0) };
     usize::try_from(done) == Ok(read.len())
 }
 
@@ -85,11 +85,11 @@ pub(crate) unsafe fn describe(mdl: *mut MDL, range: Range) {
 pub(super) unsafe fn fill_frames(mdl: *mut MDL) {
     // SAFETY: the caller's contract.
     let range = described(unsafe { &*mdl });
-    // SAFETY: the frames follow the list in its own allocation.
-    let frames = unsafe { mdl.add(1) }.cast::<usize>();
+    // The frames follow the list in its own allocation.
+    let frames = mdl.wrapping_add(1).cast::<usize>();
     for page in 0..range.pages() {
         // SAFETY: `page` is below the number of frames that the list has room for.
-        unsafe { frames.add(page).write(range.start / PAGE_SIZE + page) };
+        unsafe { frames.wrapping_add(page).write(range.start / PAGE_SIZE + page) };
     }
 }
 

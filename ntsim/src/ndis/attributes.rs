@@ -63,7 +63,8 @@ exports! {
             return NDIS_STATUS_INVALID_STATE;
         }
         // SAFETY: the driver passes attributes, which begin with their head.
-        match unsafe { (*attributes).Header.Type } {
+        let header = unsafe { attributes.cast::<NDIS_OBJECT_HEADER>().read() };
+        match header.Type {
             // SAFETY: the type says which member it is.
             NDIS_OBJECT_TYPE_MINIPORT_ADAPTER_REGISTRATION_ATTRIBUTES => unsafe { registration(&adapter, attributes.cast()) },
             // SAFETY: as above.

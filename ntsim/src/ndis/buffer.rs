@@ -87,7 +87,9 @@ exports! {
         // SAFETY: as above.
         let mut pieces = unsafe { pieces(buffer, 0) }.peekable();
         if let Some(first) = pieces.peek() {
-            let aligned = (first.start as usize).wrapping_sub(align_offset as usize) % (align.max(1) as usize) == 0;
+            let aligned = (first.start as usize)
+                .wrapping_sub(align_offset as usize)
+                .is_multiple_of(align.max(1) as usize);
             if first.length >= needed && aligned {
                 return first.start.cast();
             }
@@ -99,7 +101,7 @@ exports! {
         for piece in pieces {
             let length = piece.length.min(needed - done);
             // SAFETY: the piece is memory of the buffer, and the driver's storage has room for all of it.
-            unsafe { ptr::copy_nonoverlapping(piece.start, storage.cast::<u8>().add(done), length) };
+            unsafe { ptr::copy_nonoverlapping(piece.start, storage.cast::<u8>().wrapping_add(done), length) };
             done += length;
         }
         storage

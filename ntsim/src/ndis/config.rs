@@ -1,6 +1,6 @@
 //! How an adapter of the machine is to be.
 
-use std::net::IpAddr;
+use core::net::IpAddr;
 
 /// An adapter that the machine has, for a miniport driver to run.
 #[derive(Clone, Debug)]

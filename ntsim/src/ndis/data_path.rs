@@ -107,7 +107,9 @@ impl Adapter {
     fn give_back(&self, lists: *mut NET_BUFFER_LIST, count: usize) {
         let handler = self.driver.handlers.ReturnNetBufferListsHandler.expect("registration checks for it");
         let context = self.context();
-        each(lists, |list| drop(pool::take_back(list, PROTOCOL)));
+        each(lists, |list| {
+            pool::take_back(list, PROTOCOL);
+        });
         // SAFETY: the handler is the driver's own, and the lists are the ones that it indicated.
         sched::call_driver("MiniportReturnNetBufferLists", || unsafe { handler(context, lists, 0) });
         self.protocol.received.fetch_sub(count, Ordering::AcqRel);
@@ -175,7 +177,9 @@ exports! {
         }
         if flags & NDIS_RECEIVE_FLAGS_RESOURCES != 0 {
             // The miniport has its lists back as soon as this returns.
-            each(lists, |list| drop(pool::take_back(list, PROTOCOL)));
+            each(lists, |list| {
+            pool::take_back(list, PROTOCOL);
+        });
             return;
         }
         adapter.protocol.received.fetch_add(passed, Ordering::AcqRel);

@@ -48,7 +48,7 @@ pub(super) fn check_none_left(owner: usize, when: &str) {
     let mut live = items().live.lock();
     let left: Vec<_> =
         live.iter().filter(|(_, item)| item.owner == owner).map(|(handle, _)| *handle).collect();
-    left.iter().for_each(|handle| drop(live.remove(handle)));
+    live.retain(|_, item| item.owner != owner);
     drop(live);
     if !left.is_empty() {
         let text = format!("{when} and left {} work items", left.len());

@@ -170,9 +170,10 @@ fn make_table(rows: &[MIB_UNICASTIPADDRESS_ROW]) -> Option<*mut MIB_UNICASTIPADD
     let block = Block::new(start + size_of_val(rows).max(size_of::<MIB_UNICASTIPADDRESS_ROW>()))?;
     let table = block.as_ptr::<MIB_UNICASTIPADDRESS_TABLE>();
     // SAFETY: the block has room for the head and the rows.
-    unsafe { (&raw mut (*table).NumEntries).write(rows.len() as u32) };
+    unsafe { (*table).NumEntries = rows.len() as u32 };
+    let first = table.wrapping_byte_add(start).cast();
     // SAFETY: as above.
-    unsafe { core::ptr::copy_nonoverlapping(rows.as_ptr(), table.byte_add(start).cast(), rows.len()) };
+    unsafe { core::ptr::copy_nonoverlapping(rows.as_ptr(), first, rows.len()) };
     tables().live.lock().insert(table as usize, block);
     Some(table)
 }

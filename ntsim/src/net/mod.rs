@@ -6,7 +6,7 @@
 mod exports;
 mod notify;
 
-use std::net::IpAddr;
+use core::net::IpAddr;
 
 use parking_lot::Mutex;
 use sys::netioapi::{MIB_NOTIFICATION_TYPE, MIB_UNICASTIPADDRESS_ROW, NET_LUID, NL_DAD_STATE};

@@ -91,11 +91,6 @@ pub(crate) fn dereference(object: *mut c_void) -> Option<isize> {
     Some(0)
 }
 
-/// How many references an object has; `None` if there is no such object.
-pub(crate) fn references(object: *mut c_void) -> Option<isize> {
-    objects().live.lock().get(&(object as usize)).map(|known| known.references)
-}
-
 /// A new handle to an object, which holds a reference; `None` if there is no such object.
 pub(crate) fn open(object: *mut c_void) -> Option<usize> {
     {

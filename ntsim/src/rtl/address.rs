@@ -4,7 +4,7 @@
 //! alike; `address_exports` turns its positions back into pointers.
 //! <https://learn.microsoft.com/windows-hardware/drivers/ddi/ip2string/>
 
-use std::net::{Ipv4Addr, Ipv6Addr};
+use core::net::{Ipv4Addr, Ipv6Addr};
 
 /// An address found at the start of a text, and the number of characters it took.
 #[derive(Debug, PartialEq, Eq)]
@@ -107,7 +107,7 @@ pub(super) fn format_v6_endpoint(endpoint: &Endpoint6) -> String {
 }
 
 /// The longest start of `text` that is an address, out of the characters an address may have.
-fn longest_prefix<A: std::str::FromStr>(
+fn longest_prefix<A: core::str::FromStr>(
     text: &[u8],
     allowed: impl Fn(u8) -> bool,
 ) -> Result<Parsed<A>, Malformed> {
@@ -115,7 +115,7 @@ fn longest_prefix<A: std::str::FromStr>(
     (1..=end)
         .rev()
         .find_map(|length| {
-            let address = std::str::from_utf8(&text[..length]).ok()?.parse().ok()?;
+            let address = core::str::from_utf8(&text[..length]).ok()?.parse().ok()?;
             Some(Parsed { address, length })
         })
         .ok_or(Malformed(end))
@@ -129,7 +129,7 @@ fn c_number(text: &[u8]) -> Option<(u32, usize)> {
         _ => (10, 0),
     };
     let digits = text[skip..].iter().take_while(|c| char::from(**c).is_digit(radix)).count();
-    let number = std::str::from_utf8(&text[skip..skip + digits]).ok()?;
+    let number = core::str::from_utf8(&text[skip..skip + digits]).ok()?;
     Some((u32::from_str_radix(number, radix).ok()?, skip + digits))
 }
 
@@ -141,7 +141,7 @@ fn decimal(digits: &[u8]) -> Option<u32> {
     if !digits.iter().all(u8::is_ascii_digit) {
         return None;
     }
-    std::str::from_utf8(digits).ok()?.parse().ok()
+    core::str::from_utf8(digits).ok()?.parse().ok()
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! `RtlIpv4…` and `RtlIpv6…`: addresses from text and back, in both character widths.
 
-use std::net::{Ipv4Addr, Ipv6Addr};
+use core::net::{Ipv4Addr, Ipv6Addr};
 
 use sys::ip2string::signature;
 use sys::sockaddr::{IN_ADDR, IN6_ADDR};
@@ -128,7 +128,7 @@ exports! {
 
 /// An address type of the interface and the one of the standard library that it stands for.
 trait Address {
-    type Rust: std::fmt::Display;
+    type Rust: core::fmt::Display;
     fn to_rust(&self) -> Self::Rust;
     fn from_rust(address: Self::Rust) -> Self;
 }
@@ -174,7 +174,7 @@ unsafe fn read<C: Character, A: Address>(
         Err(Malformed(length)) => (STATUS_INVALID_PARAMETER, length),
     };
     // SAFETY: the parser looked at no more than the text, so this is within it or at its NUL.
-    unsafe { end.write_unaligned(text.add(length)) };
+    unsafe { end.write_unaligned(text.wrapping_add(length)) };
     status
 }
 

@@ -34,7 +34,7 @@ pub(super) unsafe fn read_text<C: Character>(text: *const C) -> Vec<u8> {
     let mut bytes = Vec::new();
     loop {
         // SAFETY: everything up to the NUL may be read, and no NUL was met yet.
-        let byte = unsafe { text.add(bytes.len()).read_unaligned() }.to_ascii();
+        let byte = unsafe { text.wrapping_add(bytes.len()).read_unaligned() }.to_ascii();
         if byte == 0 {
             return bytes;
         }
@@ -49,6 +49,6 @@ pub(super) unsafe fn read_text<C: Character>(text: *const C) -> Vec<u8> {
 pub(super) unsafe fn write_text<C: Character>(text: &[u8], to: *mut C) {
     for (at, byte) in text.iter().chain([&0]).enumerate() {
         // SAFETY: the caller's contract covers every unit of the text and the NUL.
-        unsafe { to.add(at).write_unaligned(C::from_ascii(*byte)) };
+        unsafe { to.wrapping_add(at).write_unaligned(C::from_ascii(*byte)) };
     }
 }

@@ -59,7 +59,7 @@ exports! {
         let depth = depth(header).wrapping_add(1);
         let next = replace(header, depth, entry);
         // SAFETY: the driver passes an entry that it owns.
-        unsafe { (&raw mut (*entry).Next).write(next) };
+        unsafe { (*entry).Next = next };
         next
     }
 

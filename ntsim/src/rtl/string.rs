@@ -88,7 +88,7 @@ exports! {
 unsafe fn terminated<C: Copy>(from: *const C, ends: impl Fn(C) -> bool) -> usize {
     let mut length = 0;
     // SAFETY: no unit up to this one was the terminator.
-    while !from.is_null() && !ends(unsafe { from.add(length).read_unaligned() }) {
+    while !from.is_null() && !ends(unsafe { from.wrapping_add(length).read_unaligned() }) {
         length += 1;
     }
     length
@@ -125,13 +125,13 @@ fn append(to: &mut UNICODE_STRING, units: &[u16]) -> NTSTATUS {
     }
     for (unit, at) in units.iter().zip(used..) {
         // SAFETY: `at` is below the room that the string says it has.
-        unsafe { to.Buffer.add(at).write_unaligned(*unit) };
+        unsafe { to.Buffer.wrapping_add(at).write_unaligned(*unit) };
     }
     let length = used + units.len();
     to.Length = (length * 2) as u16;
     if length < room {
         // SAFETY: the buffer has room for one unit more.
-        unsafe { to.Buffer.add(length).write_unaligned(0) };
+        unsafe { to.Buffer.wrapping_add(length).write_unaligned(0) };
     }
     STATUS_SUCCESS
 }

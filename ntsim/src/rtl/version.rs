@@ -27,7 +27,7 @@ exports! {
     #[irql(PASSIVE..=PASSIVE)]
     fn RtlGetVersion(to: *mut OSVERSIONINFOW) -> NTSTATUS {
         // SAFETY: the structure begins with its size, which the driver has set.
-        let size = unsafe { (&raw const (*to).dwOSVersionInfoSize).read() };
+        let size = unsafe { (*to).dwOSVersionInfoSize };
         if size as usize != size_of::<OSVERSIONINFOW>() && size as usize != EXTENDED {
             return STATUS_INVALID_PARAMETER;
         }
@@ -45,7 +45,7 @@ exports! {
         if size as usize == EXTENDED {
             let (offset, server) = PRODUCT_TYPE;
             // SAFETY: the offset is within the size.
-            unsafe { to.byte_add(offset).cast::<u8>().write(server) };
+            unsafe { to.wrapping_byte_add(offset).cast::<u8>().write(server) };
         }
         STATUS_SUCCESS
     }

@@ -39,7 +39,7 @@ exports! {
         unsafe { asked.FuncTable.write(client.table.as_ptr()) };
         if asked.Size as usize == size_of::<WDF_BIND_INFO2>() {
             // SAFETY: the size says that the information is of this kind.
-            unsafe { describe_version(&*info.cast::<WDF_BIND_INFO2>()) };
+            unsafe { describe_version(info.cast()) };
         }
         // SAFETY: the driver passes room for the pointer.
         unsafe { globals.write(client.globals) };
@@ -55,10 +55,8 @@ exports! {
     ) -> NTSTATUS {
         let Some(client) = Client::of(globals) else { return STATUS_INVALID_PARAMETER };
         let driver = client.driver();
-        if driver != 0 && framework().objects.read().contains_key(&driver) {
-            if let Some(driver) = Object::of(driver as _) {
-                driver.delete();
-            }
+        if let Some(driver) = Object::known(driver) {
+            driver.delete();
         }
         object::forget(&client);
         framework().clients.lock().remove(&(globals as usize));
@@ -92,8 +90,10 @@ fn check(asked: &WDF_BIND_INFO, component: &str) -> Result<(), NTSTATUS> {
 /// Fills in what a driver learns that also runs on older frameworks.
 ///
 /// # Safety
-/// The pointers are null or may be written.
-unsafe fn describe_version(asked: &WDF_BIND_INFO2) {
+/// `asked` is valid, and its pointers are null or may be written.
+unsafe fn describe_version(asked: *const WDF_BIND_INFO2) {
+    // SAFETY: the caller's contract.
+    let asked = unsafe { &*asked };
     for (to, value) in [(asked.FuncCountPtr, table::COUNT as u32), (asked.StructCountPtr, 0)] {
         if !to.is_null() {
             // SAFETY: the caller's contract.
@@ -110,10 +110,12 @@ unsafe fn describe_version(asked: &WDF_BIND_INFO2) {
 /// `text` is null or terminated.
 unsafe fn terminated(text: *const u16) -> String {
     let mut units = Vec::new();
-    // SAFETY: no unit up to this one was the terminator.
-    while !text.is_null() && unsafe { text.add(units.len()).read() } != 0 {
-        // SAFETY: as above.
-        units.push(unsafe { text.add(units.len()).read() });
+    while !text.is_null() {
+        // SAFETY: no unit up to this one was the terminator.
+        match unsafe { text.wrapping_add(units.len()).read() } {
+            0 => break,
+            unit => units.push(unit),
+        }
     }
     String::from_utf16_lossy(&units)
 }

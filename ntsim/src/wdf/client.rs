@@ -64,7 +64,6 @@ impl Client {
             DriverTag: 0,
             DriverName: [0; 32],
             DisplaceDriverUnload: 0,
-            ..zeroed_globals()
         };
         for (to, from) in globals.DriverName[..31].iter_mut().zip(name.bytes()) {
             *to = from.cast_signed();
@@ -104,9 +103,4 @@ impl Client {
         // SAFETY: the globals are never freed.
         unsafe { (*self.globals).Driver as usize }
     }
-}
-
-fn zeroed_globals() -> WDF_DRIVER_GLOBALS {
-    // SAFETY: all zero is a valid value: integers and a null handle.
-    unsafe { core::mem::MaybeUninit::zeroed().assume_init() }
 }

@@ -159,7 +159,9 @@ impl Object {
         self.run_callbacks(|context| context.destroy.take(), "EvtDestroyCallback");
         let contexts = core::mem::take(&mut self.state.lock().contexts);
         let mut owners = framework().contexts.write();
-        contexts.iter().for_each(|context| drop(owners.remove(&context.address())));
+        for context in &contexts {
+            owners.remove(&context.address());
+        }
         drop(owners);
         framework().objects.write().remove(&self.handle);
     }
@@ -176,7 +178,8 @@ impl Object {
         }
     }
 
-    fn known(handle: usize) -> Option<Arc<Self>> {
+    /// The object behind a handle, if there is one.
+    pub(super) fn known(handle: usize) -> Option<Arc<Self>> {
         framework().objects.read().get(&handle).cloned()
     }
 }

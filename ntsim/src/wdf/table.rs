@@ -60,7 +60,7 @@ macro_rules! fill {
         $($(
             // SAFETY: the framework's table has one type for all functions, which callers change back to
             // each function's own; the function was checked against that one where it is declared.
-            $table[index::$name] = Some(unsafe { transmute::<*const (), _>($module::$name as *const ()) });
+            $table[index::$name] = Some(unsafe { transmute::<*const (), unsafe extern "win64" fn()>($module::$name as *const ()) });
         )*)*
     };
 }

@@ -91,9 +91,15 @@ static CURRENT: AtomicPtr<State> = AtomicPtr::new(core::ptr::null_mut());
 /// If none is.
 #[inline]
 pub fn current() -> &'static State {
+    running().expect("a machine is running")
+}
+
+/// The machine that is running, if one is.
+#[inline]
+pub(crate) fn running() -> Option<&'static State> {
     let state = CURRENT.load(Ordering::Acquire);
     // SAFETY: the pointer is null or that of a state, which is never freed.
-    unsafe { state.as_ref() }.expect("a machine is running")
+    unsafe { state.as_ref() }
 }
 
 /// How a machine is to be.

@@ -35,7 +35,7 @@ pub(crate) fn take_objects(range: &Range<usize>) -> Vec<LiveObject> {
         let parameters = [kind, address as u64, range.start as u64, range.end as u64];
         Some(Bugcheck { code: 0xC7, parameters })
     };
-    for address in machine.timers.armed().into_iter().filter(|address| range.contains(address)) {
+    for address in machine.timers.within(range) {
         if timer::forget(address) {
             add("an active timer", address, invalid(0, address));
         }
@@ -45,13 +45,13 @@ pub(crate) fn take_objects(range: &Range<usize>) -> Vec<LiveObject> {
             add("a queued DPC", address, invalid(1, address));
         }
     }
-    for thread in machine.threads.all() {
+    machine.threads.for_each(|thread| {
         for address in thread.held.addresses().filter(|address| range.contains(address)) {
             // Bug check 0xC4, code 0x100B: the lock, the thread that owns it.
-            let parameters = [0x100B, address as u64, core::ptr::from_ref(thread) as u64, 0];
+            let parameters = [0x100B, address as u64, core::ptr::from_ref(*thread) as u64, 0];
             add("a spin lock that is held", address, Some(Bugcheck { code: 0xC4, parameters }));
         }
-    }
+    });
     for address in lookaside::take_within(range) {
         // Bug check 0xC4, code 0xCC: the list, the block, its size.
         let parameters = [0xCC, address as u64, range.start as u64, range.len() as u64];

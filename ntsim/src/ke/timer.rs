@@ -3,6 +3,7 @@
 //! One thread of the simulator waits for the next one to become due; it signals timers and hands their
 //! DPCs to the service thread of a processor, and runs no driver code itself.
 
+use core::ops::Range;
 use core::ptr;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -50,9 +51,9 @@ impl Timers {
         self.set.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The addresses of the timers that are set.
-    pub(super) fn armed(&self) -> Vec<usize> {
-        self.set().by_address.keys().copied().collect()
+    /// The addresses within `range` of timers that are set.
+    pub(super) fn within(&self, range: &Range<usize>) -> Vec<usize> {
+        self.set().by_address.keys().copied().filter(|address| range.contains(address)).collect()
     }
 
     /// Lets the timer's thread look again.

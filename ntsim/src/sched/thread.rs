@@ -145,6 +145,11 @@ impl Drop for Attached {
     fn drop(&mut self) {
         local::with(|local| {
             if let Some(thread) = local.thread.take() {
+                // A thread that never ended while its machine ran may do so later.
+                if let Some(machine) = machine::running() {
+                    let mut all = machine.threads.all.lock().unwrap_or_else(PoisonError::into_inner);
+                    all.retain(|other| other.id != thread.id);
+                }
                 thread.ended.store(true, Ordering::Release);
             }
         });
@@ -154,14 +159,15 @@ impl Drop for Attached {
 /// The threads that a machine started and has to wait for.
 #[derive(Default)]
 pub(crate) struct Threads {
+    /// Those that have not ended.
     all: Mutex<Vec<&'static Thread>>,
     running: Mutex<Vec<(&'static Thread, JoinHandle<()>)>>,
 }
 
 impl Threads {
-    /// Every thread that is or was part of the machine.
-    pub(crate) fn all(&self) -> Vec<&'static Thread> {
-        self.all.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    /// Calls `f` with every thread of the machine that has not ended.
+    pub(crate) fn for_each(&self, f: impl FnMut(&&'static Thread)) {
+        self.all.lock().unwrap_or_else(PoisonError::into_inner).iter().for_each(f);
     }
 
     /// Waits until every thread that was started has ended; `false`, with a finding for each, if some do

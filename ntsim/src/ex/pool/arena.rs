@@ -11,16 +11,26 @@ pub(super) const PAGE: usize = 0x1000;
 const SPAN: usize = 1 << 40;
 
 /// Freed places of one size that stay inaccessible before the oldest is used again.
-const REST: usize = 4096;
+const REST: usize = 1024;
+
+/// Pages of the largest place whose memory is kept while it rests: to give it back costs the host more.
+const KEPT: usize = 4;
 
 /// Pages for one block; an inaccessible page follows.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Place {
     pub(super) start: usize,
     pub(super) pages: usize,
+    /// Address of the block that lay here before; 0 if none did.
+    pub(super) former: usize,
 }
 
 impl Place {
+    /// Whether the memory is zero when the place is taken.
+    pub(super) fn is_zero(self) -> bool {
+        self.former == 0 || self.pages > KEPT
+    }
+
     pub(super) fn end(self) -> usize {
         self.start + self.pages * PAGE
     }
@@ -35,7 +45,7 @@ pub(super) struct Arena {
 }
 
 impl Arena {
-    /// A place of `pages` accessible, zeroed pages; `None` where the host refuses.
+    /// A place of `pages` accessible pages; `None` where the host refuses.
     pub(super) fn take(&mut self, pages: usize) -> Option<Place> {
         let rested = self.resting.get_mut(&pages).filter(|places| places.len() > REST);
         let place = match rested.and_then(VecDeque::pop_front) {
@@ -68,22 +78,24 @@ impl Arena {
         if length > SPAN - self.used {
             return None;
         }
-        let place = Place { start: self.start + self.used, pages };
+        let place = Place { start: self.start + self.used, pages, former: 0 };
         self.used += length;
         Some(place)
     }
 
-    /// Makes a place inaccessible and gives its memory back to the host.
+    /// Makes a place inaccessible, in which a block lay at `former`.
     ///
     /// # Safety
     /// Nobody uses the memory any more.
-    pub(super) unsafe fn rest(&mut self, place: Place) {
+    pub(super) unsafe fn rest(&mut self, place: Place, former: usize) {
         let (start, length) = (place.start as *mut c_void, place.pages * PAGE);
+        if place.pages > KEPT {
+            // SAFETY: the place lies in this arena's reservation, and the caller vouches that it is unused.
+            unsafe { libc::madvise(start, length, libc::MADV_DONTNEED) };
+        }
         // SAFETY: the place lies in this arena's reservation, and the caller vouches that it is unused.
-        unsafe { libc::madvise(start, length, libc::MADV_DONTNEED) };
-        // SAFETY: as above.
         unsafe { libc::mprotect(start, length, libc::PROT_NONE) };
-        self.resting.entry(place.pages).or_default().push_back(place);
+        self.resting.entry(place.pages).or_default().push_back(Place { former, ..place });
     }
 }
 

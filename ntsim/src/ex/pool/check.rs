@@ -65,13 +65,23 @@ pub(super) fn freeing(block: &Block, tag: Option<Tag>) {
     for (start, end) in block.surroundings() {
         // SAFETY: the surroundings of a block that has not been released are readable memory.
         let around = unsafe { slice::from_raw_parts(start as *const u8, end - start) };
-        if let Some(at) = around.iter().position(|&byte| byte != AROUND) {
+        if let Some(at) = first_other(around, AROUND) {
             let corrupt = start + at;
             let (code, side) = if corrupt < block.address { (0x23, "before") } else { (0x24, "behind") };
             let text = format!("{}, with bytes {side} it overwritten at {corrupt:#x}", describe(block));
             found("SpecialPool", 0xC1, [address, corrupt as u64, 0, code], text);
         }
     }
+}
+
+/// Where the first byte lies that is not `value`.
+fn first_other(bytes: &[u8], value: u8) -> Option<usize> {
+    // Whole chunks first, which the compiler turns into wide instructions.
+    const CHUNK: usize = 256;
+    let differs = |chunk: &[u8]| chunk.iter().fold(0, |all, byte| all | (byte ^ value)) != 0;
+    let chunk = bytes.chunks(CHUNK).position(differs)?;
+    let start = chunk * CHUNK;
+    bytes[start..].iter().position(|&byte| byte != value).map(|at| start + at)
 }
 
 /// An address that is to be freed and at which no live block begins.

@@ -4,7 +4,7 @@ use core::alloc::Layout;
 use core::ffi::c_void;
 use core::ptr;
 use core::slice;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{HashMap, VecDeque};
 
 use parking_lot::Mutex;
 
@@ -68,9 +68,9 @@ impl Block {
 
 #[derive(Default)]
 struct Blocks {
-    live: BTreeMap<usize, Block>,
-    /// Freed blocks whose address is not in use again, by address.
-    dead: BTreeMap<usize, Block>,
+    live: HashMap<usize, Block>,
+    /// Freed blocks whose place is not in use again, by address.
+    dead: HashMap<usize, Block>,
     quarantine: VecDeque<Block>,
     arena: Arena,
     special: usize,
@@ -104,8 +104,8 @@ impl Pool {
             unsafe { ptr::write_bytes(start as *mut u8, AROUND, end - start) };
         }
         let (value, length) = match (zeroed, home) {
-            (true, Home::Special(_)) => (0, 0),
-            (true, Home::Heap) => (0, size),
+            (true, Home::Special(place)) if place.is_zero() => (0, 0),
+            (true, _) => (0, size),
             (false, _) => (FRESH, size.min(FILL_LIMIT)),
         };
         // SAFETY: the block is new, writable and at least this long.
@@ -129,7 +129,7 @@ impl Pool {
         if let Home::Special(place) = block.home {
             blocks.special -= 1;
             // SAFETY: the block's owner vouches that nobody uses it.
-            unsafe { blocks.arena.rest(place) };
+            unsafe { blocks.arena.rest(place, block.address) };
             return;
         }
         // SAFETY: the block's memory is still allocated and, so its owner vouches, out of use.
@@ -148,11 +148,7 @@ impl Pool {
     /// The live block that `address` lies in or just behind or before, in the pages of the same place.
     pub(super) fn find(&self, address: usize) -> Option<Block> {
         let blocks = self.blocks.try_lock_for(core::time::Duration::from_secs(1))?;
-        let near = |map: &BTreeMap<usize, Block>| {
-            let below = map.range(..=address).next_back();
-            let above = map.range(address..).next();
-            [below, above].into_iter().flatten().map(|(_, block)| *block).find(|block| block.is_near(address))
-        };
+        let near = |map: &HashMap<usize, Block>| map.values().find(|block| block.is_near(address)).copied();
         near(&blocks.live).or_else(|| near(&blocks.dead))
     }
 
@@ -193,10 +189,7 @@ impl Blocks {
     fn special(&mut self, size: usize) -> Option<(usize, Home)> {
         let place = self.arena.take(size.div_ceil(PAGE).max(1))?;
         let address = if size >= PAGE { place.start } else { place.end() - size.next_multiple_of(ALIGNMENT) };
-        self.dead.remove(&address);
-        // What lay here before may have begun elsewhere in the same pages.
-        let stale: Vec<usize> = self.dead.range(place.start..place.end()).map(|(&start, _)| start).collect();
-        stale.iter().for_each(|start| _ = self.dead.remove(start));
+        self.dead.remove(&place.former);
         // A block of no bytes still has an address of its own.
         Some((address.min(place.end() - ALIGNMENT), Home::Special(place)))
     }

@@ -25,6 +25,8 @@ use crate::sync::{AtomicBool, Ordering};
 /// The most bytes of one request. A copy runs at the poster's level, which may be DISPATCH_LEVEL, so it is
 /// bounded by what can be copied in about a millisecond.
 pub(crate) const MAX_TRANSFER_LENGTH: u32 = 8 << 20;
+/// The most inline data of one request, in bytes; a queue pair has so much room for each one of its depth.
+pub(crate) const MAX_INLINE_DATA: u32 = 256;
 /// The most requests of one queue of a queue pair, and of a shared receive queue.
 pub(crate) const MAX_QUEUE_DEPTH: u32 = 16 << 10;
 /// The most results of one completion queue.
@@ -198,7 +200,7 @@ pub(crate) fn adapter_info(version: NDK_VERSION) -> NDK_ADAPTER_INFO {
         MaxReceiveRequestSge: sge,
         MaxReadRequestSge: sge,
         MaxTransferLength: MAX_TRANSFER_LENGTH,
-        MaxInlineDataSize: 0,
+        MaxInlineDataSize: MAX_INLINE_DATA,
         MaxInboundReadLimit: LIMITS.inbound,
         MaxOutboundReadLimit: LIMITS.outbound,
         MaxReceiveQueueDepth: MAX_QUEUE_DEPTH,

@@ -14,7 +14,7 @@ use crate::consumer::Opaque;
 use crate::kernel::Kernel;
 use crate::lifetime::Kind;
 use crate::memory::{MAX_SGE, Mr, Token};
-use crate::port::MAX_QUEUE_DEPTH;
+use crate::port::{MAX_INLINE_DATA, MAX_QUEUE_DEPTH};
 use crate::queue_pair::{Depths, Qp, Srq};
 use crate::status::Failure;
 
@@ -62,7 +62,6 @@ struct NewQp {
     initiator_cq: *mut NDK_CQ,
     context: PVOID,
     depths: Depths,
-    inline_size: ULONG,
 }
 
 impl NewQp {
@@ -82,7 +81,7 @@ impl NewQp {
             let depths = self.depths;
             let within = depths.receive.max(depths.initiator) <= MAX_QUEUE_DEPTH
                 && depths.receive_sge.max(depths.initiator_sge) as usize <= MAX_SGE
-                && self.inline_size == 0
+                && depths.inline <= MAX_INLINE_DATA
                 && srq.is_none_or(|srq| core::ptr::eq(srq.pd(), pd));
             if !within {
                 return Err(Failure::PARAMETER);
@@ -114,8 +113,8 @@ unsafe extern "win64" fn create_qp<K: Kernel>(
     _context: PVOID,
     out: *mut *mut NDK_QP,
 ) -> NTSTATUS {
-    let depths = Depths { receive, initiator, receive_sge, initiator_sge };
-    let qp = NewQp { pd, receive_cq, initiator_cq, context: qp_context, depths, inline_size };
+    let depths = Depths { receive, initiator, receive_sge, initiator_sge, inline: inline_size };
+    let qp = NewQp { pd, receive_cq, initiator_cq, context: qp_context, depths };
     // SAFETY: the arguments go on as they came.
     unsafe { qp.create::<K>(None, out) }
 }
@@ -134,8 +133,8 @@ unsafe extern "win64" fn create_qp_with_srq<K: Kernel>(
     _context: PVOID,
     out: *mut *mut NDK_QP,
 ) -> NTSTATUS {
-    let depths = Depths { receive: 0, initiator, receive_sge: 0, initiator_sge };
-    let qp = NewQp { pd, receive_cq, initiator_cq, context: qp_context, depths, inline_size };
+    let depths = Depths { receive: 0, initiator, receive_sge: 0, initiator_sge, inline: inline_size };
+    let qp = NewQp { pd, receive_cq, initiator_cq, context: qp_context, depths };
     // SAFETY: the arguments go on as they came.
     unsafe { qp.create::<K>(Some(srq), out) }
 }

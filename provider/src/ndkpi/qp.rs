@@ -2,8 +2,8 @@
 
 use sys::ndk::{
     NDK_FN_BIND, NDK_LOGICAL_ADDRESS, NDK_MR, NDK_MW, NDK_OBJECT_HEADER, NDK_OP_FLAG_DEFER,
-    NDK_OP_FLAG_READ_FENCE, NDK_OP_FLAG_SEND_AND_SOLICIT_EVENT, NDK_OP_FLAG_SILENT_SUCCESS, NDK_QP,
-    NDK_QP_DISPATCH, NDK_SGE,
+    NDK_OP_FLAG_INLINE, NDK_OP_FLAG_READ_FENCE, NDK_OP_FLAG_SEND_AND_SOLICIT_EVENT,
+    NDK_OP_FLAG_SILENT_SUCCESS, NDK_QP, NDK_QP_DISPATCH, NDK_SGE,
 };
 use sys::status::{NTSTATUS, STATUS_NOT_SUPPORTED, STATUS_SUCCESS};
 use sys::wdm::{PVOID, SIZE_T, UINT32, UINT64, ULONG};
@@ -13,6 +13,7 @@ use crate::consumer::Opaque;
 use crate::kernel::Kernel;
 use crate::lifetime::Kind;
 use crate::memory::Sge;
+use crate::object::Object;
 use crate::queue_pair::{Flags, Initiated, Operation, Qp, Receive, Sgl};
 use crate::status::Failure;
 
@@ -35,23 +36,35 @@ pub(super) fn table<K: Kernel>() -> &'static NDK_QP_DISPATCH {
     }
 }
 
+/// The entries of a consumer's list.
+///
+/// # Safety
+///
+/// `list` is null or has `count` entries, for as long as the result is used.
+unsafe fn entries(
+    list: *const NDK_SGE,
+    count: ULONG,
+) -> Result<impl ExactSizeIterator<Item = Sge> + Clone, Failure> {
+    if list.is_null() && count != 0 {
+        return Err(Failure::PARAMETER);
+    }
+    Ok((0..count as usize).map(move |index| {
+        // SAFETY: the caller promises so many entries.
+        let entry = unsafe { list.wrapping_add(index).read() };
+        // SAFETY: both members are eight bytes of any value.
+        let address = unsafe { entry.Address.VirtualAddress }.addr();
+        Sge { address, length: entry.Length, token: entry.MemoryRegionToken }
+    }))
+}
+
 /// Copies a consumer's list.
 ///
 /// # Safety
 ///
 /// `list` is null or has `count` entries.
 pub(super) unsafe fn list(list: *const NDK_SGE, count: ULONG) -> Result<Sgl, Failure> {
-    if list.is_null() && count != 0 {
-        return Err(Failure::PARAMETER);
-    }
-    let entries = (0..count as usize).map(|index| {
-        // SAFETY: the caller promises so many entries.
-        let entry = unsafe { list.wrapping_add(index).read() };
-        // SAFETY: both members are eight bytes of any value.
-        let address = unsafe { entry.Address.VirtualAddress }.addr();
-        Sge { address, length: entry.Length, token: entry.MemoryRegionToken }
-    });
-    Sgl::new(entries).ok_or(Failure::PARAMETER)
+    // SAFETY: as the caller promises.
+    Sgl::new(unsafe { entries(list, count) }?).ok_or(Failure::PARAMETER)
 }
 
 /// Accepts the flags that `allowed` lists, and the fence, which needs nothing.
@@ -68,40 +81,57 @@ fn wide(address: UINT64) -> usize {
 }
 
 const TRANSFER: ULONG = NDK_OP_FLAG_SILENT_SUCCESS | NDK_OP_FLAG_DEFER;
-const SEND: ULONG = TRANSFER | NDK_OP_FLAG_SEND_AND_SOLICIT_EVENT;
+const SEND: ULONG = TRANSFER | NDK_OP_FLAG_SEND_AND_SOLICIT_EVENT | NDK_OP_FLAG_INLINE;
 
-/// Posts an initiator request. If it is refused, whatever the reason, deferred ones are started (WR-6).
+/// Has `accept` post an initiator request. If it is refused, whatever the reason, deferred ones are
+/// started (WR-6).
 ///
 /// # Safety
 ///
-/// `qp` is a queue pair that the consumer has not closed; `sgl` has `count` entries.
+/// `qp` is a queue pair that the consumer has not closed.
 unsafe fn post<K: Kernel>(
     qp: *mut NDK_QP,
-    context: PVOID,
-    (sgl, count): (*const NDK_SGE, ULONG),
-    flags: Result<Flags, Failure>,
-    operation: Operation,
+    accept: impl FnOnce(&Object<K, Qp<K>>) -> Result<(), Failure>,
 ) -> NTSTATUS {
     let posted = || {
         // SAFETY: as the caller promises.
         let qp = unsafe { object::<K, Qp<K>, _>(qp) }?;
         // The result may reach the consumer, and make it close the queue pair, before this returns.
         let qp = qp.hold(Kind::Request)?;
-        let work = || {
-            // SAFETY: as the caller promises.
-            let local = unsafe { list(sgl, count) }?;
-            Ok(Initiated { operation, flags: flags?, context: Opaque(context), local })
-        };
-        match work() {
-            Ok(work) => qp.post_initiator(work).map_err(Failure::from)?,
-            Err(failure) => {
-                qp.start_deferred();
-                return Err(failure);
-            }
-        }
+        accept(&qp).inspect_err(|_| qp.start_deferred())?;
         Ok(STATUS_SUCCESS)
     };
     status(posted())
+}
+
+/// Posts a request that moves the data of a list.
+///
+/// # Safety
+///
+/// `qp` is a queue pair that the consumer has not closed; `sgl` has `count` entries.
+unsafe fn transfer<K: Kernel>(
+    qp: *mut NDK_QP,
+    context: PVOID,
+    (sgl, count): (*const NDK_SGE, ULONG),
+    (given, allowed): (ULONG, ULONG),
+    operation: Operation,
+) -> NTSTATUS {
+    let accept = |qp: &Object<K, Qp<K>>| {
+        let (flags, context) = (flags(given, allowed)?, Opaque(context));
+        if given & NDK_OP_FLAG_INLINE != 0 {
+            // SAFETY: as the caller promises.
+            let entries = unsafe { entries(sgl, count) }?;
+            // SAFETY: the consumer's memory is resident for as long as the call lasts (WR-5).
+            unsafe { qp.post_inline(operation, (flags, context), entries) }?;
+        } else {
+            // SAFETY: as the caller promises.
+            let local = unsafe { list(sgl, count) }?;
+            qp.post_initiator(Initiated { operation, flags, context, local })?;
+        }
+        Ok(())
+    };
+    // SAFETY: as the caller promises.
+    unsafe { post::<K>(qp, accept) }
 }
 
 /// NdkFlush.
@@ -122,7 +152,7 @@ unsafe extern "win64" fn send<K: Kernel>(
     given: ULONG,
 ) -> NTSTATUS {
     // SAFETY: the consumer passes its queue pair, and a list of so many entries.
-    unsafe { post::<K>(qp, context, (sgl, count), flags(given, SEND), Operation::Send) }
+    unsafe { transfer::<K>(qp, context, (sgl, count), (given, SEND), Operation::Send) }
 }
 
 /// NdkWrite.
@@ -137,7 +167,7 @@ unsafe extern "win64" fn write<K: Kernel>(
 ) -> NTSTATUS {
     let operation = Operation::Write { address: wide(address), token };
     // SAFETY: the consumer passes its queue pair, and a list of so many entries.
-    unsafe { post::<K>(qp, context, (sgl, count), flags(given, TRANSFER), operation) }
+    unsafe { transfer::<K>(qp, context, (sgl, count), (given, TRANSFER), operation) }
 }
 
 /// NdkRead.
@@ -152,7 +182,7 @@ unsafe extern "win64" fn read<K: Kernel>(
 ) -> NTSTATUS {
     let operation = Operation::Read { address: wide(address), token };
     // SAFETY: the consumer passes its queue pair, and a list of so many entries.
-    unsafe { post::<K>(qp, context, (sgl, count), flags(given, TRANSFER), operation) }
+    unsafe { transfer::<K>(qp, context, (sgl, count), (given, TRANSFER), operation) }
 }
 
 /// NdkReceive.

@@ -11,6 +11,7 @@
 //! exactly one result, cancelled if nothing else (WR-2).
 
 mod engine;
+mod inline;
 mod srq;
 mod work;
 
@@ -26,10 +27,11 @@ use crate::connection::Session;
 use crate::consumer::Opaque;
 use crate::heap::{NoMemory, Once, Shared};
 use crate::kernel::Kernel;
-use crate::memory::Domain;
+use crate::memory::{Domain, Sge};
 use crate::object::{Body, Hold, Object};
 use crate::port::MAX_TRANSFER_LENGTH;
 use crate::sync::{AtomicBool, AtomicU32, Ordering};
+use inline::InlineData;
 use work::WorkQueue;
 
 /// What a consumer asks of a new queue pair; checked against the limits of the adapter.
@@ -39,6 +41,8 @@ pub(crate) struct Depths {
     pub(crate) initiator: u32,
     pub(crate) receive_sge: u32,
     pub(crate) initiator_sge: u32,
+    /// Bytes of inline data in one request.
+    pub(crate) inline: u32,
 }
 
 /// Flush once: cancel what is queued now.
@@ -62,6 +66,7 @@ pub(crate) struct Qp<K: Kernel> {
     context: Opaque,
     depths: Depths,
     initiator: WorkQueue<Initiated>,
+    inline: InlineData,
     receive: Receives<K>,
     /// The request that was taken off the initiator queue and can't go on yet.
     engine: Combiner<Option<Initiated>>,
@@ -76,7 +81,7 @@ pub(crate) struct Qp<K: Kernel> {
 pub(crate) enum PostError {
     /// Not connected, or no longer (WR-7).
     NotConnected,
-    /// Too many scatter/gather entries, or bytes.
+    /// Too many scatter/gather entries, or bytes, or bytes inline.
     TooLarge,
     /// As many requests as the depth are outstanding.
     QueueFull,
@@ -105,6 +110,7 @@ impl<K: Kernel> Qp<K> {
         depths: Depths,
     ) -> Result<Self, NoMemory> {
         let initiator = WorkQueue::new(depths.initiator)?;
+        let inline = InlineData::new(depths.initiator, depths.inline as usize)?;
         let receive = match srq {
             None => Receives::Own(WorkQueue::new(depths.receive)?),
             Some(srq) => {
@@ -114,6 +120,7 @@ impl<K: Kernel> Qp<K> {
         };
         Ok(Self {
             initiator,
+            inline,
             receive,
             pd,
             receive_cq,
@@ -160,7 +167,7 @@ impl<K: Kernel> Qp<K> {
 
 impl<K: Kernel> Object<K, Qp<K>> {
     /// Accepts an initiator request and starts it, with all deferred ones before it. If it is refused,
-    /// the deferred ones are started all the same (WR-6).
+    /// the deferred ones are for the caller to start (WR-6), see [`Object::start_deferred`].
     ///
     /// Up to DISPATCH_LEVEL. The caller holds the queue pair, as the result may make the consumer close it
     /// before this returns.
@@ -169,24 +176,51 @@ impl<K: Kernel> Object<K, Qp<K>> {
     ///
     /// See [`PostError`].
     pub(crate) fn post_initiator(&self, work: Initiated) -> Result<(), PostError> {
-        let accepted = self.accept(work);
-        if accepted.is_err() || !work.flags.contains(Flags::DEFER) {
-            self.progress();
-        }
-        accepted
-    }
-
-    fn accept(&self, work: Initiated) -> Result<(), PostError> {
         if work.local.entries().len() > self.depths.initiator_sge as usize {
             return Err(PostError::TooLarge);
         }
         if work.local.length() > MAX_TRANSFER_LENGTH as usize {
             return Err(PostError::TooLarge);
         }
+        self.accept(work.flags, |_| work)
+    }
+
+    /// As [`Object::post_initiator`], with the data of `entries` taken at once. Neither the tokens nor the
+    /// number of the entries matter (WR-5).
+    ///
+    /// # Errors
+    ///
+    /// See [`PostError`].
+    ///
+    /// # Safety
+    ///
+    /// The entries name memory that can be read at the caller's level.
+    pub(crate) unsafe fn post_inline(
+        &self,
+        operation: Operation,
+        (flags, context): (Flags, Opaque),
+        entries: impl Iterator<Item = Sge> + Clone,
+    ) -> Result<(), PostError> {
+        let length = entries.clone().fold(0_usize, |sum, sge| sum.saturating_add(sge.length as usize));
+        if length > self.inline.size() {
+            return Err(PostError::TooLarge);
+        }
+        self.accept(flags, |position| {
+            // SAFETY: as the caller promises.
+            let copy = unsafe { self.inline.fill(position, entries) };
+            Initiated { operation, flags, context, local: Sgl::single(copy) }
+        })
+    }
+
+    fn accept(&self, flags: Flags, make: impl FnOnce(u64) -> Initiated) -> Result<(), PostError> {
         if self.is_dead() || !self.session.value().is_some_and(Session::is_established) {
             return Err(PostError::NotConnected);
         }
-        Ok(self.initiator.post(work)?)
+        self.initiator.post(make)?;
+        if !flags.contains(Flags::DEFER) {
+            self.progress();
+        }
+        Ok(())
     }
 
     /// Starts what was deferred, as a later request was refused (WR-6).
@@ -204,7 +238,7 @@ impl<K: Kernel> Object<K, Qp<K>> {
         if work.sink.entries().len() > self.depths.receive_sge as usize {
             return Err(PostError::TooLarge);
         }
-        queue.post(work)?;
+        queue.post(|_| work)?;
         if self.is_dead() {
             self.progress();
         } else {

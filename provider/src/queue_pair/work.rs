@@ -39,6 +39,15 @@ impl Sgl {
         Some(list)
     }
 
+    /// A list of one entry.
+    pub(crate) fn single(entry: Sge) -> Self {
+        let mut list = Self { entries: [Sge::default(); MAX_SGE], count: 1 };
+        if let Some(first) = list.entries.first_mut() {
+            *first = entry;
+        }
+        list
+    }
+
     /// The entries.
     pub(crate) fn entries(&self) -> &[Sge] {
         self.entries.get(..self.count).unwrap_or_default()
@@ -104,18 +113,19 @@ impl<W> WorkQueue<W> {
         Ok(Self { ring: Ring::new(depth)?, depth, outstanding: AtomicU32::new(0) })
     }
 
-    /// Accepts a request. The consumer serialises posts to one queue (WR-1).
+    /// Accepts the request that `make` makes for its position in the queue. The consumer serialises posts
+    /// to one queue (WR-1).
     ///
     /// # Errors
     ///
     /// [`QueueFull`], and there will be no result for the request (WR-2).
-    pub(crate) fn post(&self, work: W) -> Result<(), QueueFull> {
+    pub(crate) fn post(&self, make: impl FnOnce(u64) -> W) -> Result<(), QueueFull> {
         if self.outstanding.fetch_add(1, Ordering::AcqRel) >= self.depth {
             self.outstanding.fetch_sub(1, Ordering::AcqRel);
             return Err(QueueFull);
         }
         // The ring has room: it holds no more than the outstanding ones.
-        self.ring.push(work).map(drop).map_err(|_| QueueFull)
+        self.ring.push(make(self.ring.tail())).map(drop).map_err(|_| QueueFull)
     }
 
     /// The oldest request that nobody has begun.
@@ -138,19 +148,19 @@ mod tests {
     fn a_queue_takes_its_depth_and_not_one_more() {
         let queue = WorkQueue::new(3).unwrap();
         for work in 0..3 {
-            assert_eq!(queue.post(work), Ok(()));
+            assert_eq!(queue.post(|_| work), Ok(()));
         }
-        assert_eq!(queue.post(3), Err(QueueFull));
+        assert_eq!(queue.post(|_| 3), Err(QueueFull));
     }
 
     #[test]
     fn a_request_counts_until_it_is_completed() {
         let queue = WorkQueue::new(1).unwrap();
-        queue.post('a').unwrap();
+        queue.post(|_| 'a').unwrap();
         assert_eq!(queue.take(), Some('a'));
-        assert_eq!(queue.post('b'), Err(QueueFull));
+        assert_eq!(queue.post(|_| 'b'), Err(QueueFull));
         queue.completed();
-        assert_eq!(queue.post('b'), Ok(()));
+        assert_eq!(queue.post(|_| 'b'), Ok(()));
     }
 
     #[test]

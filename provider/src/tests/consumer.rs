@@ -143,6 +143,8 @@ pub(crate) struct Side {
 }
 
 pub(crate) const DEPTH: u32 = 4;
+/// The most inline data of a request, in bytes.
+pub(crate) const INLINE: u32 = 16;
 
 impl Side {
     fn new(segment: &Segment<Host>, address: &str, log: &Log) -> Self {
@@ -188,7 +190,7 @@ impl Side {
                 DEPTH,
                 2,
                 2,
-                0,
+                INLINE,
                 Some(never_created),
                 null_mut(),
                 out

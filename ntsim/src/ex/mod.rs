@@ -7,6 +7,7 @@ mod list;
 pub(crate) mod lookaside;
 pub mod pool;
 mod rundown;
+mod uuid;
 mod work_item;
 
 use crate::export::Export;
@@ -21,5 +22,6 @@ pub(crate) const EXPORTS: &[&[Export]] = &[
     lookaside::EXPORTS,
     lookaside::DEFAULT_FUNCTIONS,
     rundown::EXPORTS,
+    uuid::EXPORTS,
     work_item::EXPORTS,
 ];

@@ -1,5 +1,6 @@
 //! The kernel core: levels, locks, DPCs, dispatcher objects.
 
+mod critical_region;
 pub(crate) mod debug;
 pub(crate) mod dispatcher;
 mod dpc;
@@ -25,6 +26,7 @@ pub(crate) use {
 
 /// The functions of this folder.
 pub(crate) const EXPORTS: &[&[Export]] = &[
+    critical_region::EXPORTS,
     debug::VARIADIC,
     debug::EXPORTS,
     dpc::EXPORTS,

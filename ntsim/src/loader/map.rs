@@ -125,7 +125,7 @@ fn bind(file: &PeFile64<'_>, mapping: &Mapping) -> Result<Vec<String>, String> {
     Ok(missing)
 }
 
-fn resolve(module: &str, name: &str) -> Option<&'static Export> {
+pub(super) fn resolve(module: &str, name: &str) -> Option<&'static Export> {
     static TABLE: OnceLock<HashMap<(&'static str, &'static str), &'static Export>> = OnceLock::new();
     let table =
         TABLE.get_or_init(|| export::all().map(|export| ((export.module, export.name), export)).collect());

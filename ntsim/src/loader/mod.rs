@@ -66,6 +66,11 @@ pub(crate) fn load(path: &Path) -> Result<Arc<Image>, LoadError> {
     Ok(image)
 }
 
+/// The address of a function of the simulator, as an image that imports it by these names gets it.
+pub(crate) fn routine(module: &str, name: &str) -> Option<*const ()> {
+    map::resolve(module, name).map(|export| export.address)
+}
+
 /// The image whose code called the emulated function that the calling thread is in.
 pub(crate) fn caller() -> Option<Arc<Image>> {
     let entry = crate::sched::local::innermost()?;

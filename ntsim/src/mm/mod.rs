@@ -8,6 +8,7 @@ mod block;
 mod lock;
 mod map;
 mod mdl;
+mod routine;
 
 use crate::export::Export;
 
@@ -18,4 +19,4 @@ pub(crate) use map::MmMapLockedPagesSpecifyCache;
 pub(crate) use mdl::{Range, build_for_nonpaged, describe};
 
 /// The functions of this folder.
-pub(crate) const EXPORTS: &[&[Export]] = &[lock::EXPORTS, map::EXPORTS, mdl::EXPORTS];
+pub(crate) const EXPORTS: &[&[Export]] = &[lock::EXPORTS, map::EXPORTS, mdl::EXPORTS, routine::EXPORTS];

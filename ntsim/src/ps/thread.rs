@@ -108,6 +108,12 @@ exports! {
         sched::current().map_or(0, |thread| thread.id) as HANDLE
     }
 
+    /// The process that drivers run in, which is only ever compared.
+    #[irql(PASSIVE..=HIGH)]
+    fn IoGetCurrentProcess() -> *mut c_void {
+        ptr::from_ref(&KIND).cast_mut().cast()
+    }
+
     /// The identity of the process that drivers run in.
     #[irql(PASSIVE..=HIGH)]
     fn PsGetCurrentProcessId() -> HANDLE {

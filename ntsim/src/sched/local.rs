@@ -28,6 +28,8 @@ pub(crate) struct Local {
     caller_bp: Cell<u64>,
     /// Present level.
     pub(crate) irql: Cell<Irql>,
+    /// Critical regions that it is in.
+    pub(crate) critical_regions: Cell<u32>,
     /// Set while the thread drains a DPC queue.
     pub(crate) in_dpc: Cell<bool>,
     /// The processor it runs on; meaningful while it is attached.
@@ -68,6 +70,7 @@ thread_local! {
             caller_sp: Cell::new(0),
             caller_bp: Cell::new(0),
             irql: Cell::new(Irql::PASSIVE),
+            critical_regions: Cell::new(0),
             in_dpc: Cell::new(false),
             processor: Cell::new(0),
             thread: Cell::new(None),

@@ -202,3 +202,83 @@ pub(crate) fn serve(number: u32, stopping: &dyn Fn() -> bool) {
         super::lower(old);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use core::sync::atomic::{AtomicBool, AtomicU32};
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::Machine;
+    use crate::sched;
+
+    #[test]
+    fn a_processor_has_one_thread_at_dispatch_level_at_a_time() {
+        let machine = Machine::builder().processors(2).boot();
+        let inside: Arc<[AtomicU32; 2]> = Arc::default();
+        let work = {
+            let inside = Arc::clone(&inside);
+            move || {
+                for _ in 0..2000 {
+                    let old = sched::raise(Irql::DISPATCH);
+                    let count = &inside[sched::processor() as usize];
+                    assert_eq!(count.fetch_add(1, Ordering::AcqRel), 0);
+                    count.fetch_sub(1, Ordering::AcqRel);
+                    sched::lower(old);
+                }
+            }
+        };
+        let threads: Vec<_> = (0..4).map(|_| sched::spawn("worker", work.clone()).unwrap()).collect();
+        while !threads.iter().all(|thread| thread.ended()) {
+            std::thread::yield_now();
+        }
+        assert!(machine.shutdown().is_clean());
+    }
+
+    #[test]
+    fn a_thread_whose_processor_is_taken_moves_to_a_free_one_unless_it_must_not() {
+        static GO: AtomicBool = AtomicBool::new(false);
+        static PLACE: AtomicU32 = AtomicU32::new(u32::MAX);
+        let machine = Machine::builder().processors(2).boot();
+        for (mask, expected) in [(u64::MAX, true), (0, false)] {
+            GO.store(false, Ordering::Release);
+            PLACE.store(u32::MAX, Ordering::Release);
+            let old = sched::raise(Irql::DISPATCH);
+            let own = sched::processor();
+            sched::spawn("other", move || {
+                local::with(|local| local.processor.set(own));
+                sched::current().unwrap().set_affinity(if mask == 0 { 1 << own } else { mask });
+                let old = sched::raise(Irql::DISPATCH);
+                PLACE.store(sched::processor(), Ordering::Release);
+                sched::lower(old);
+                GO.store(true, Ordering::Release);
+            })
+            .unwrap();
+            if expected {
+                while !GO.load(Ordering::Acquire) {
+                    std::thread::yield_now();
+                }
+                assert_eq!(PLACE.load(Ordering::Acquire), 1 - own);
+            }
+            sched::lower(old);
+            while !GO.load(Ordering::Acquire) {
+                std::thread::yield_now();
+            }
+            assert_eq!(PLACE.load(Ordering::Acquire) == own, !expected);
+        }
+        assert!(machine.shutdown().is_clean());
+    }
+
+    #[test]
+    fn a_deferred_call_below_dispatch_level_runs_at_once_in_the_callers_thread() {
+        unsafe fn note(context: *mut c_void) {
+            let noted = context.cast::<(Irql, u64)>();
+            unsafe { noted.write((sched::irql(), sched::current().unwrap().id)) };
+        }
+        let machine = Machine::builder().boot();
+        let mut noted = (Irql::PASSIVE, 0);
+        defer(None, Deferred { routine: note, context: (&raw mut noted).cast() }, false);
+        assert_eq!(noted, (Irql::DISPATCH, sched::current().unwrap().id));
+        assert!(machine.shutdown().is_clean());
+    }
+}

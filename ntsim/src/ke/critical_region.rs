@@ -1,0 +1,86 @@
+//! Critical regions: normal kernel APCs, of which the simulator has none, are held off; what remains is
+//! that regions are entered and left in pairs.
+
+use sys::wdm::signature;
+
+use crate::export::exports;
+use crate::sched::{self, Irql, local};
+use crate::verifier::{self, Bugcheck, Finding};
+
+exports! {
+    "ntoskrnl.exe", signature;
+
+    /// Enters a critical region.
+    #[irql(PASSIVE..=HIGH)]
+    fn KeEnterCriticalRegion() {
+        if sched::irql() > Irql::APC {
+            found([0x11A, u64::from(sched::irql().0), 0, 0], "entered above APC_LEVEL");
+        }
+        local::with(|local| local.critical_regions.set(local.critical_regions.get() + 1));
+    }
+
+    /// Leaves a critical region.
+    #[irql(PASSIVE..=HIGH)]
+    fn KeLeaveCriticalRegion() {
+        if sched::irql() > Irql::APC {
+            found([0x11B, u64::from(sched::irql().0), 0, 0], "left above APC_LEVEL");
+        }
+        let depth = local::with(|local| local.critical_regions.get());
+        if depth == 0 {
+            found([0x3E, 0, 0, 0], "left that the thread is not in");
+            return;
+        }
+        local::with(|local| local.critical_regions.set(depth - 1));
+    }
+}
+
+#[cold]
+fn found(parameters: [u64; 4], what: &str) {
+    verifier::report(
+        Finding::new("CriticalRegions")
+            .bugcheck(Bugcheck { code: 0xC4, parameters })
+            .text(format!("a critical region {what}")),
+    );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Machine;
+
+    fn codes(machine: Machine) -> Vec<u64> {
+        machine.shutdown().findings.iter().map(|f| f.bugcheck.unwrap().parameters[0]).collect()
+    }
+
+    #[test]
+    fn regions_nest() {
+        let machine = Machine::builder().boot();
+        unsafe {
+            KeEnterCriticalRegion();
+            KeEnterCriticalRegion();
+            KeLeaveCriticalRegion();
+            KeLeaveCriticalRegion();
+        }
+        assert_eq!(codes(machine), []);
+    }
+
+    #[test]
+    fn leaving_without_entering_and_high_levels_are_found() {
+        let machine = Machine::builder().boot();
+        unsafe {
+            KeLeaveCriticalRegion();
+            let old = sched::raise(Irql::DISPATCH);
+            KeEnterCriticalRegion();
+            KeLeaveCriticalRegion();
+            sched::lower(old);
+        }
+        assert_eq!(codes(machine), [0x3E, 0x11A, 0x11B]);
+    }
+
+    #[test]
+    fn returning_inside_a_region_is_found() {
+        let machine = Machine::builder().boot();
+        sched::call_driver("Callback", || unsafe { KeEnterCriticalRegion() });
+        assert_eq!(codes(machine), [0xC5]);
+    }
+}

@@ -39,15 +39,7 @@ impl Machine {
     /// started before stay so.
     pub fn start_adapters(&self, driver: &mut Driver) -> Result<(), Status> {
         let driver = driver::of_object(driver.object()).ok_or(Status(STATUS_NO_SUCH_DEVICE))?;
-        let running: Vec<_> = ndis().adapters.lock().values().map(|adapter| adapter.index()).collect();
-        let idle: Vec<_> =
-            ndis().hardware.lock().iter().filter(|one| !running.contains(&one.if_index)).cloned().collect();
-        for config in idle {
-            let adapter = initialise(config, &driver).map_err(Status)?;
-            adapter.restart()?;
-            adapter.bind_protocol();
-        }
-        Ok(())
+        start(&driver)
     }
 
     /// The adapter with an interface index, if a driver runs it.
@@ -70,6 +62,19 @@ impl Machine {
             }
         }
     }
+}
+
+/// Lets a driver initialise every adapter that no driver runs, and starts them.
+pub(super) fn start(driver: &Arc<MiniportDriver>) -> Result<(), Status> {
+    let running: Vec<_> = ndis().adapters.lock().values().map(|adapter| adapter.index()).collect();
+    let mut idle = ndis().hardware.lock().clone();
+    idle.retain(|config| !running.contains(&config.if_index));
+    for config in idle {
+        let adapter = initialise(config, driver).map_err(Status)?;
+        adapter.restart()?;
+        adapter.bind_protocol();
+    }
+    Ok(())
 }
 
 /// Lets a driver initialise an adapter, which is paused afterwards.

@@ -24,6 +24,9 @@ mod pool;
 mod wait;
 mod work_item;
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 

@@ -1,6 +1,8 @@
 //! `cargo xtask build`: the drivers' images from the kit's workspace, checked, under target/softndk.
 
 mod cache;
+#[cfg(test)]
+mod manifests;
 
 use std::{
     fs,

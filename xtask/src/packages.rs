@@ -34,6 +34,11 @@ impl Package {
         self
     }
 
+    /// Whether the package is installed, and new enough. `answer` is dpkg-query's: status and version.
+    fn is_met_by(&self, answer: &str) -> bool {
+        answer.strip_prefix("installed ").is_some_and(|version| self.accepts(version))
+    }
+
     /// Whether an installed `version` serves.
     fn accepts(&self, version: &str) -> bool {
         self.at_least.is_none_or(|at_least| {
@@ -117,8 +122,7 @@ fn missing<'a>(packages: impl Iterator<Item = &'a Package>) -> Result<Vec<&'a Pa
             .output()
             .map_err(|error| Failure::Usage(format!("dpkg-query: {error}; this needs Debian 12")))?;
         let answer = String::from_utf8_lossy(&query.stdout).into_owned();
-        let version = answer.strip_prefix("installed ");
-        if !version.is_some_and(|version| package.accepts(version)) {
+        if !package.is_met_by(&answer) {
             absent.push(package);
         }
     }
@@ -142,4 +146,35 @@ fn apt_get(step: &Step, arguments: &[&str]) -> Result<(), String> {
 /// Whether this process may install packages.
 fn is_root() -> bool {
     Command::new("id").arg("-u").output().is_ok_and(|output| output.stdout.trim_ascii() == b"0")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ANY: Package = Package::new("any", Use::Drivers, "");
+    const RECENT: Package = Package::new("recent", Use::Drivers, "").at_least("1.96");
+
+    #[test]
+    fn an_installed_package_is_not_missing() {
+        assert!(ANY.is_met_by("installed 1.0-1"));
+    }
+
+    #[test]
+    fn a_package_that_was_removed_is_missing() {
+        assert!(!ANY.is_met_by("config-files 1.0-1"));
+        assert!(!ANY.is_met_by(""));
+    }
+
+    #[test]
+    fn a_package_that_is_too_old_is_missing() {
+        assert!(!RECENT.is_met_by("installed 1.85.0+dfsg3-1~deb12u3"));
+        assert!(RECENT.is_met_by("installed 1.96.0+dfsg1-1~deb12u2"));
+    }
+
+    #[test]
+    fn no_package_is_listed_twice() {
+        let names: std::collections::BTreeSet<&str> = PACKAGES.iter().map(|package| package.name).collect();
+        assert_eq!(names.len(), PACKAGES.len());
+    }
 }

@@ -92,3 +92,31 @@ impl Drop for Step {
         self.spinner.finish_and_clear();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shell(script: &str) -> Command {
+        let mut command = Command::new("sh");
+        command.args(["-c", script]);
+        command
+    }
+
+    #[test]
+    fn a_command_returns_what_it_prints() {
+        assert_eq!(Step::start("test").attempt(&mut shell("echo out; echo err >&2")).unwrap(), "out\n");
+    }
+
+    #[test]
+    fn a_command_that_fails_yields_all_that_it_wrote() {
+        let output = Step::start("test").attempt(&mut shell("echo out; echo err >&2; exit 3")).unwrap_err();
+        assert!(output.starts_with("out\nerr\n"), "{output}");
+    }
+
+    #[test]
+    fn a_program_that_does_not_exist_is_named() {
+        let error = Step::start("test").attempt(&mut Command::new("/no/such/program")).unwrap_err();
+        assert!(error.contains("/no/such/program"), "{error}");
+    }
+}

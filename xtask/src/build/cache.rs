@@ -17,9 +17,14 @@ const SOURCES: &[&str] = &["kit/include", "kit/wdk-build/src", "kit/Cargo.lock"]
 
 /// Removes the cache in `target` where it was made from other sources than the present ones.
 pub(crate) fn refresh(target: &Path) -> Result<(), Failure> {
+    refresh_from(target, root())
+}
+
+/// As [`refresh`], with the sources of the repository at `root`.
+fn refresh_from(target: &Path, root: &Path) -> Result<(), Failure> {
     let mut digest = Sha256::new();
     for source in SOURCES {
-        let path = root().join(source);
+        let path = root.join(source);
         add(&mut digest, &path).map_err(|error| Failure::file(&path, &error))?;
     }
     let present = format!("{:x}", digest.finalize());
@@ -59,4 +64,53 @@ fn caches(target: &Path) -> Vec<PathBuf> {
         .map(|entry| entry.path())
         .filter(|path| path.is_dir())
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A repository with the sources and a target folder with a cache in it.
+    fn repository() -> (tempfile::TempDir, PathBuf) {
+        let root = tempfile::tempdir().unwrap();
+        for source in SOURCES {
+            let path = root.path().join(source);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            if source.ends_with(".lock") {
+                fs::write(path, "").unwrap();
+            } else {
+                fs::create_dir_all(&path).unwrap();
+                fs::write(path.join("a.h"), "1").unwrap();
+            }
+        }
+        let cache = root.path().join("release/build/scratch-1/out/wdk_macros");
+        fs::create_dir_all(&cache).unwrap();
+        (root, cache)
+    }
+
+    #[test]
+    fn the_cache_stays_while_the_headers_do() {
+        let (root, cache) = repository();
+        refresh_from(root.path(), root.path()).unwrap();
+        fs::create_dir_all(&cache).unwrap();
+        refresh_from(root.path(), root.path()).unwrap();
+        assert!(cache.exists());
+    }
+
+    #[test]
+    fn the_cache_goes_when_a_header_changes() {
+        let (root, cache) = repository();
+        refresh_from(root.path(), root.path()).unwrap();
+        fs::create_dir_all(&cache).unwrap();
+        fs::write(root.path().join("kit/include/a.h"), "2").unwrap();
+        refresh_from(root.path(), root.path()).unwrap();
+        assert!(!cache.exists());
+    }
+
+    #[test]
+    fn a_cache_of_unknown_origin_goes() {
+        let (root, cache) = repository();
+        refresh_from(root.path(), root.path()).unwrap();
+        assert!(!cache.exists());
+    }
 }

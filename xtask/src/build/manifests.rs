@@ -1,16 +1,14 @@
 //! The kit's workspace repeats what the root workspace says of the drivers, because cargo has no way to share
 //! it between workspaces. Here is what must not drift apart.
 
-use std::path::Path;
+use std::path::PathBuf;
 
 use toml::{Table, Value};
 
+use crate::root;
+
 /// Each driver's package, and the kit's package of the same sources.
 const DRIVERS: &[(&str, &str)] = &[("", "kit/softndk"), ("tests/hlk/driver", "kit/ndkhlk")];
-
-fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
-}
 
 fn manifest(folder: &str) -> Table {
     let path = root().join(folder).join("Cargo.toml");
@@ -40,7 +38,7 @@ fn dependencies(folder: &str) -> Table {
 }
 
 /// The file that a package's key names, made absolute.
-fn file(folder: &str, key: &[&str]) -> std::path::PathBuf {
+fn file(folder: &str, key: &[&str]) -> PathBuf {
     let manifest = manifest(folder);
     let name = at(&manifest, key).and_then(Value::as_str).unwrap();
     root().join(folder).join(name).canonicalize().unwrap()

@@ -76,7 +76,9 @@ fn relocate(file: &PeFile64<'_>, data: &[u8], mapping: &Mapping) -> Result<(), S
         .relocation_blocks(data, &file.section_table())
         .map_err(|error| error.to_string())?
     else {
-        return Err("it has no relocations".into());
+        let stripped =
+            file.nt_headers().file_header.characteristics.get(LE).contains(pe::IMAGE_FILE_RELOCS_STRIPPED);
+        return if stripped { Err("its relocations were stripped".into()) } else { Ok(()) };
     };
     while let Some(block) = blocks.next().map_err(|error| error.to_string())? {
         for relocation in block {

@@ -1,0 +1,64 @@
+//! Drivers in C, built with clang and mingw-w64's headers: the simulator serves more than its own project.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops loudly where the machine lacks something")]
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use ntsim::Machine;
+
+const HEADERS: &str = "/usr/share/mingw-w64/include";
+const IMPORTS: &str = "/usr/x86_64-w64-mingw32/lib/libntoskrnl.a";
+
+/// Builds the driver at `source`, a path in this crate, into `folder`.
+fn build(source: &str, folder: &Path) -> PathBuf {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join(source);
+    let object = folder.join("driver.obj");
+    let image = folder.join(source.file_name().unwrap()).with_extension("sys");
+    run(Command::new("clang-22")
+        .args(["--target=x86_64-pc-windows-gnu", "-w", "-g", "-gcodeview", "-O1", "-c"])
+        .args(["-isystem", &format!("{HEADERS}/ddk"), "-isystem", HEADERS])
+        .args([&source, Path::new("-o"), &object]));
+    run(Command::new("lld-link-22")
+        .args([
+            "/driver",
+            "/subsystem:native",
+            "/entry:DriverEntry",
+            "/nodefaultlib",
+            "/dynamicbase",
+            "/debug",
+        ])
+        .arg(format!("/out:{}", image.display()))
+        .args([&object, Path::new(IMPORTS)]));
+    image
+}
+
+fn run(command: &mut Command) {
+    let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+}
+
+#[test]
+fn the_ten_line_driver_of_the_example_loads_speaks_and_unloads() {
+    let folder = tempfile::tempdir().unwrap();
+    let machine = Machine::builder().boot();
+    machine.load(build("examples/hello.c", folder.path())).unwrap().unload();
+    let log = machine.log();
+    assert_eq!(log[0], "hello from \\Registry\\Machine\\System\\CurrentControlSet\\Services\\hello\n");
+    assert!(log[1].starts_with("goodbye from "));
+    assert!(machine.shutdown().is_clean());
+}
+
+#[test]
+fn findings_name_the_functions_and_lines_of_the_driver() {
+    let folder = tempfile::tempdir().unwrap();
+    let machine = Machine::builder().boot();
+    machine.load(build("tests/drivers/mistakes.c", folder.path())).unwrap().unload();
+    let report = machine.shutdown().to_string();
+    assert!(report.contains("bug check 0xC4 DRIVER_VERIFIER_DETECTED_VIOLATION (0x1000,"), "{report}");
+    for line in ["TakeTwice", "mistakes.c:10)", "DriverEntry", "mistakes.c:24)"] {
+        assert!(report.contains(line), "{line} is not in:\n{report}");
+    }
+    let leak = report.lines().find(|line| line.contains("a block tagged 'Leak' of 32 bytes")).unwrap();
+    assert!(leak.contains("DriverEntry") && leak.contains("mistakes.c:25)"), "{report}");
+}

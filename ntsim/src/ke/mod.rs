@@ -16,12 +16,13 @@ mod wait_exports;
 use crate::export::Export;
 
 pub(crate) use live::take_objects as take_live_objects;
+pub(crate) use {
+    dpc::{KeFlushQueuedDpcs, KeInitializeDpc, KeInsertQueueDpc, KeRemoveQueueDpc},
+    timer::{KeCancelTimer, KeInitializeTimer, KeSetTimerEx},
+};
 #[cfg(test)]
 pub(crate) use {
-    dpc::{KeInitializeDpc, KeInsertQueueDpc},
-    spin_lock_exports::KeAcquireSpinLockAtDpcLevel,
-    timer::{KeInitializeTimer, KeSetTimer},
-    wait_exports::KeWaitForSingleObject,
+    spin_lock_exports::KeAcquireSpinLockAtDpcLevel, timer::KeSetTimer, wait_exports::KeWaitForSingleObject,
 };
 
 /// The functions of this folder.

@@ -9,6 +9,7 @@ mod bind;
 mod client;
 mod context;
 mod device;
+mod dpc;
 mod driver;
 mod lock;
 mod memory;
@@ -16,7 +17,11 @@ mod names;
 mod object;
 mod object_exports;
 mod table;
+mod timer;
 mod work_item;
+
+#[cfg(test)]
+mod tests;
 
 use crate::export::Export;
 use crate::verifier::{self, Bugcheck, Finding};
@@ -25,10 +30,12 @@ use crate::verifier::{self, Bugcheck, Finding};
 pub(crate) const EXPORTS: &[&[Export]] = &[
     bind::EXPORTS,
     device::EXPORTS,
+    dpc::EXPORTS,
     driver::EXPORTS,
     lock::EXPORTS,
     memory::EXPORTS,
     object_exports::EXPORTS,
+    timer::EXPORTS,
     work_item::EXPORTS,
 ];
 

@@ -32,6 +32,10 @@ pub(super) enum Body {
     SpinLock(super::lock::SpinLock),
     /// A lock that threads wait for.
     WaitLock(super::lock::WaitLock),
+    /// A call put off to DISPATCH_LEVEL.
+    Dpc(super::dpc::Dpc),
+    /// A timer.
+    Timer(super::timer::Timer),
     /// A call put off to a worker thread.
     WorkItem(super::work_item::WorkItem),
 }
@@ -45,6 +49,8 @@ impl Body {
             Self::Memory { .. } => "WDFMEMORY",
             Self::SpinLock(_) => "WDFSPINLOCK",
             Self::WaitLock(_) => "WDFWAITLOCK",
+            Self::Dpc(_) => "WDFDPC",
+            Self::Timer(_) => "WDFTIMER",
             Self::WorkItem(_) => "WDFWORKITEM",
         }
     }
@@ -133,6 +139,15 @@ impl Object {
             if let Some(child) = Self::known(child) {
                 child.delete();
             }
+        }
+        match &self.body {
+            Body::Dpc(dpc) => {
+                dpc.cancel();
+            }
+            Body::Timer(timer) => {
+                timer.cancel();
+            }
+            _ => {}
         }
         self.run_callbacks(|context| context.cleanup.take(), "EvtCleanupCallback");
         self.detach();

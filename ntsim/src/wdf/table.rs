@@ -4,7 +4,7 @@ use core::mem::transmute;
 
 use sys::wdf::{WDF_FUNCTION_COUNT_1_33, WDFFUNC, index};
 
-use super::{device, driver, lock, memory, names, object_exports, work_item};
+use super::{device, dpc, driver, lock, memory, names, object_exports, timer, work_item};
 use crate::loader;
 use crate::verifier::Bugcheck;
 
@@ -79,6 +79,8 @@ pub(super) fn filled() -> Box<[WDFFUNC; COUNT]> {
         memory: WdfMemoryCreate WdfMemoryGetBuffer;
         lock: WdfSpinLockCreate WdfSpinLockAcquire WdfSpinLockRelease WdfWaitLockCreate WdfWaitLockAcquire
             WdfWaitLockRelease;
+        dpc: WdfDpcCreate WdfDpcEnqueue WdfDpcCancel WdfDpcGetParentObject WdfDpcWdmGetDpc;
+        timer: WdfTimerCreate WdfTimerStart WdfTimerStop WdfTimerGetParentObject;
         work_item: WdfWorkItemCreate WdfWorkItemEnqueue WdfWorkItemGetParentObject WdfWorkItemFlush;
     }
     table

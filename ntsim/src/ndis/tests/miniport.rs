@@ -1,7 +1,7 @@
 //! A pretended miniport driver, which keeps the rules unless it is told to break one.
 
 use core::ffi::c_void;
-use core::mem::{MaybeUninit, size_of};
+use core::mem::MaybeUninit;
 use core::net::IpAddr;
 use core::ptr;
 use core::sync::atomic::{AtomicPtr, AtomicU8, AtomicUsize, Ordering};
@@ -184,7 +184,6 @@ pub(super) fn set_attributes(handle: NDIS_HANDLE) {
         Header: head(NDIS_OBJECT_TYPE_MINIPORT_ADAPTER_NDK_ATTRIBUTES, 1, 0x10),
         Enabled: 1,
         NdkCapabilities: &capabilities,
-        ..zeroed()
     };
     unsafe {
         NdisMSetMiniportAttributes(handle, (&raw const registration).cast());

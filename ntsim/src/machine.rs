@@ -2,7 +2,7 @@
 
 use core::any::{Any, TypeId};
 use core::fmt;
-use core::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, Ordering};
 use std::collections::HashMap;
 use std::path::Path;
 
@@ -42,6 +42,8 @@ pub struct State {
     pub(crate) images: Images,
     pub(crate) pool: Pool,
     pub(crate) injector: Injector,
+    /// Bytes of stack that drivers used at most.
+    pub(crate) deepest_stack: AtomicU64,
     stopping: AtomicBool,
     parts: RwLock<HashMap<TypeId, Held>>,
 }
@@ -150,6 +152,7 @@ impl Builder {
             images: Images::default(),
             pool: Pool::new(self.special_pool),
             injector: Injector::default(),
+            deepest_stack: AtomicU64::new(0),
             stopping: AtomicBool::new(false),
             parts: RwLock::default(),
         }));
@@ -223,7 +226,8 @@ impl Machine {
             // SAFETY: as above.
             unsafe { self.state.images.clear() };
         }
-        let report = Report { findings: self.state.findings.all(), pool, ndk };
+        let deepest_stack = self.state.deepest_stack.load(Ordering::Relaxed);
+        let report = Report { findings: self.state.findings.all(), pool, deepest_stack, ndk };
         drop(attached);
         CURRENT.store(core::ptr::null_mut(), Ordering::Release);
         report

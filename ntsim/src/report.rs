@@ -13,6 +13,8 @@ pub struct Report {
     pub findings: Vec<Finding>,
     /// Pool memory that nobody freed before the machine was shut down, by tag.
     pub pool: Vec<Leak>,
+    /// Bytes of kernel stack that drivers used at most, as far as they called the kernel from there.
+    pub deepest_stack: u64,
     /// What went through the NDK layer.
     pub ndk: ndk::Summary,
 }

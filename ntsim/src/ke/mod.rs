@@ -22,7 +22,8 @@ pub(crate) use {
 };
 #[cfg(test)]
 pub(crate) use {
-    spin_lock_exports::KeAcquireSpinLockAtDpcLevel, timer::KeSetTimer, wait_exports::KeWaitForSingleObject,
+    irql::KeGetCurrentIrql, spin_lock_exports::KeAcquireSpinLockAtDpcLevel, timer::KeSetTimer,
+    wait_exports::KeWaitForSingleObject,
 };
 
 /// The functions of this folder.

@@ -12,7 +12,7 @@ use super::{Image, LoadError, map};
 use crate::ex::pool;
 use crate::sched;
 use crate::verifier::{self, Bugcheck, Finding};
-use crate::{io, ps};
+use crate::{io, ke, ps};
 
 /// `Type` of a driver object.
 const IO_TYPE_DRIVER: i16 = 4;
@@ -108,6 +108,11 @@ impl Driver {
             leaks.iter().for_each(|leak| text.push_str(&format!("\n    {leak}")));
             let bugcheck = Bugcheck { code: 0xC4, parameters: [0x62, 0, 0, count] };
             verifier::report(Finding::new("PoolLeak").bugcheck(bugcheck).text(text));
+        }
+        for object in ke::take_live_objects(&(self.image.base..self.image.base + self.image.size)) {
+            let bugcheck = Bugcheck { code: 0xCE, parameters: [self.image.base as u64, 0, 0, 0] };
+            let text = format!("{} was unloaded with {object} in its image", self.image.name);
+            verifier::report(Finding::new("ObjectAtUnload").bugcheck(bugcheck).text(text));
         }
         let threads = ps::running_in(&self.image);
         if threads > 0 {

@@ -1,7 +1,7 @@
 //! Calls from the kernel into driver code.
 
 use super::local::{self, Local};
-use super::{Irql, irql, lower, raise};
+use super::{Irql, depth, irql, lower, raise};
 use crate::verifier::{self, Bugcheck, Finding};
 
 /// Calls driver code by `call` and checks that it comes back as it was entered: at the same level, with
@@ -13,7 +13,7 @@ use crate::verifier::{self, Bugcheck, Finding};
 pub fn call_driver<R>(name: &'static str, call: impl FnOnce() -> R) -> R {
     let state = |local: &Local| (local.irql.get(), local.held(), local.critical_regions.get());
     let (before, locks, regions) = local::with(state);
-    let result = call();
+    let result = depth::within(call);
     let (after, held, now) = local::with(state);
     if after != before {
         irql_changed(name, before, after);

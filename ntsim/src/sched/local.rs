@@ -8,7 +8,7 @@ use core::cell::Cell;
 use core::mem::offset_of;
 use core::ptr;
 
-use super::{Irql, Thread};
+use super::{Depth, Irql, Thread};
 use crate::export::Export;
 
 /// Bytes at `gs:0` that Windows defines and a driver might read; they read as zero.
@@ -38,6 +38,8 @@ pub(crate) struct Local {
     pub(crate) thread: Cell<Option<&'static Thread>>,
     /// How the innermost call into the kernel left driver code; null outside.
     entry: Cell<*const Entry>,
+    /// How deep its drivers are in its stack.
+    pub(crate) depth: Depth,
     /// Where the thread's stack begins and ends.
     stack: Cell<(u64, u64)>,
 }
@@ -75,6 +77,7 @@ thread_local! {
             processor: Cell::new(0),
             thread: Cell::new(None),
             entry: Cell::new(ptr::null()),
+            depth: Depth::new(),
             stack: Cell::new((0, 0)),
         }
     };
@@ -91,6 +94,7 @@ pub(crate) fn with<R>(f: impl FnOnce(&Local) -> R) -> R {
 pub(crate) fn entered<R>(export: &'static Export, body: impl FnOnce() -> R) -> R {
     let (entry, outer) = with(|local| {
         let outer = local.entry.get();
+        local.depth.entered(local.caller_sp.get());
         (Entry { export, sp: local.caller_sp.get(), bp: local.caller_bp.get(), outer }, outer)
     });
     with(|local| local.entry.set(&raw const entry));

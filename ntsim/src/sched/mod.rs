@@ -14,6 +14,7 @@
 //! - [`now`], [`system_time`]: simulated time in units of 100 ns.
 
 mod call;
+mod depth;
 mod held;
 mod irql;
 pub(crate) mod local;
@@ -22,6 +23,7 @@ mod thread;
 pub(crate) mod time;
 
 pub use call::call_driver;
+pub(crate) use depth::Depth;
 pub(crate) use held::HeldLocks;
 pub use irql::{Irql, irql, lower, raise};
 pub(crate) use thread::Threads;

@@ -8,4 +8,5 @@ mod memory;
 mod model;
 mod shared_endpoint;
 mod srq;
+mod storm;
 mod transfer;

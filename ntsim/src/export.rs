@@ -28,7 +28,7 @@
 //! # What happens on entry
 //!
 //! The entry point is two stores and a jump: it notes the driver's stack and frame pointers, from which a
-//! finding unwinds the driver's stack, and goes on to [`enter`], which passes the scheduling point,
+//! finding unwinds the driver's stack, and goes on to `enter`, which passes the scheduling point,
 //! checks the IRQL against the declared range (a violation is a finding, and the call continues as far as
 //! the simulator can) and runs the body.
 //!

@@ -1,6 +1,10 @@
 //! Drivers in C, built with clang and mingw-w64's headers: the simulator serves more than its own project.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops loudly where the machine lacks something")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test stops loudly where the machine lacks something"
+)]
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -61,4 +65,19 @@ fn findings_name_the_functions_and_lines_of_the_driver() {
     }
     let leak = report.lines().find(|line| line.contains("a block tagged 'Leak' of 32 bytes")).unwrap();
     assert!(leak.contains("DriverEntry") && leak.contains("mistakes.c:25)"), "{report}");
+}
+
+#[test]
+fn what_is_inline_in_c_works_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let machine = Machine::builder().boot();
+    assert!(machine.load(build("tests/drivers/inline.c", folder.path())).is_err());
+    let log = machine.log().remove(0);
+    let words: Vec<_> = log.split(' ').collect();
+    assert_eq!((words[0], words[1], words[2]), ("0", "2", "0"), "{log}");
+    assert!(words[3].parse::<u64>().unwrap().abs_diff(ntsim::sched::system_time()) < 100_000_000, "{log}");
+    assert!(words[4].parse::<u64>().unwrap() <= 1, "{log}");
+    let thread = ntsim::sched::current().unwrap();
+    assert_eq!(u64::from_str_radix(words[5], 16).unwrap(), core::ptr::from_ref(thread) as u64);
+    assert!(machine.shutdown().is_clean());
 }

@@ -12,9 +12,6 @@ use crate::machine;
 use crate::sched;
 use crate::verifier::{self, Bugcheck, Finding};
 
-/// Length of a clock tick, in units of 100 ns: 1/64 of a second, Windows' usual one.
-const TICK: u32 = 156_250;
-
 /// Every processor there may be is in one group of this many.
 const GROUP: u32 = 64;
 
@@ -94,7 +91,7 @@ exports! {
     /// Length of a clock tick.
     #[irql(PASSIVE..=HIGH)]
     fn KeQueryTimeIncrement() -> u32 {
-        TICK
+        sched::time::TICK as u32
     }
 
     /// Time since boot, also as a count of the performance counter.

@@ -11,7 +11,7 @@ use std::sync::Once;
 
 use libc::{SIGBUS, SIGFPE, SIGILL, SIGSEGV, SIGTRAP, c_int, siginfo_t, ucontext_t};
 
-use super::{Frame, stack};
+use super::{Frame, emulate, stack};
 use crate::machine;
 use crate::sched::{self, Irql, local};
 use crate::verifier::Bugcheck;
@@ -93,19 +93,30 @@ pub(crate) fn install() {
 extern "C" fn handle(signal: c_int, info: *mut siginfo_t, context: *mut c_void) {
     // SAFETY: with SA_SIGINFO the kernel passes a valid description.
     let info = unsafe { &*info };
-    // SAFETY: with SA_SIGINFO the kernel passes a valid, aligned machine context.
-    let context = unsafe { &*context.cast::<ucontext_t>() };
+    // SAFETY: with SA_SIGINFO the kernel passes a valid, aligned machine context, which is the handler's.
+    let context = unsafe { &mut *context.cast::<ucontext_t>() };
+    let ip = context.uc_mcontext.gregs[libc::REG_RIP as usize] as u64;
+    if signal == SIGTRAP && emulate::stepped(context) {
+        return;
+    }
+    // SAFETY: the signals that this is installed for carry an address.
+    let address = unsafe { info.si_addr() } as u64;
+    if let Some(image) = machine::running().and_then(|machine| machine.images.at(ip))
+        && signal == SIGSEGV
+        && emulate::instruction(context, &image, address)
+    {
+        return;
+    }
     let read = |register: c_int| context.uc_mcontext.gregs[register as usize] as u64;
     let fault = Fault {
         signal,
         code: info.si_code,
-        // SAFETY: the signals that this is installed for carry an address.
-        address: unsafe { info.si_addr() } as u64,
+        address,
         error: read(libc::REG_ERR),
-        ip: read(libc::REG_RIP),
+        ip,
         registers: REGISTERS.map(read),
     };
-    if local::innermost().is_none() && fault.frames().is_empty() {
+    if machine::running().is_none() || local::innermost().is_none() && fault.frames().is_empty() {
         // Not a driver's doing. The default action names the signal when the instruction runs again.
         // SAFETY: restoring the default action has no preconditions.
         unsafe { libc::signal(signal, libc::SIG_DFL) };

@@ -6,6 +6,7 @@
 
 mod crash;
 mod driver;
+mod emulate;
 mod error;
 mod image;
 mod map;

@@ -11,8 +11,11 @@ use core::ptr;
 use super::{Depth, Irql, Thread};
 use crate::export::Export;
 
-/// Bytes at `gs:0` that Windows defines and a driver might read; they read as zero.
-const CONTROL_REGION: usize = 0x400;
+/// Eight-byte words at `gs:0` that Windows defines and a driver might read; most read as zero.
+const CONTROL_REGION: usize = 0x80;
+
+/// Where among them the current thread is (the inline KeGetCurrentThread in the x64 part of `wdm.h`).
+const CURRENT_THREAD: usize = 0x188 / 8;
 
 /// Offset from `gs` at which an entry point stores the driver's stack pointer.
 pub(crate) const CALLER_SP: usize = offset_of!(Local, caller_sp);
@@ -23,7 +26,7 @@ pub(crate) const CALLER_BP: usize = offset_of!(Local, caller_bp);
 /// The calling thread's own state.
 #[repr(C, align(64))]
 pub(crate) struct Local {
-    control_region: [u8; CONTROL_REGION],
+    control_region: [Cell<u64>; CONTROL_REGION],
     caller_sp: Cell<u64>,
     caller_bp: Cell<u64>,
     /// Present level.
@@ -68,7 +71,7 @@ impl Entry {
 thread_local! {
     static LOCAL: Local = const {
         Local {
-            control_region: [0; CONTROL_REGION],
+            control_region: [const { Cell::new(0) }; CONTROL_REGION],
             caller_sp: Cell::new(0),
             caller_bp: Cell::new(0),
             irql: Cell::new(Irql::PASSIVE),
@@ -153,11 +156,12 @@ fn stack_bounds() -> (u64, u64) {
 }
 
 /// Makes the calling thread ready to enter driver code: `gs` points to its state from now on.
-pub(super) fn prepare() {
+pub(super) fn prepare(thread: &'static Thread) {
     const ARCH_SET_GS: libc::c_int = 0x1001;
     let stack = stack_bounds();
     with(|local| {
         local.stack.set(stack);
+        local.control_region[CURRENT_THREAD].set(ptr::from_ref(thread) as u64);
         // SAFETY: the call changes only the base of `gs`, which nothing else in a Linux process uses,
         // and the block stays where it is for as long as the thread lives.
         let done = unsafe { libc::syscall(libc::SYS_arch_prctl, ARCH_SET_GS, ptr::from_ref(local)) };

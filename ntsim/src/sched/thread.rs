@@ -128,8 +128,8 @@ pub struct Attached {
 
 /// Makes the calling host thread a thread of the machine, as which it may call into drivers.
 pub fn attach(name: impl Into<String>) -> Attached {
-    local::prepare();
     let thread = Thread::new(name.into());
+    local::prepare(thread);
     let machine = machine::current();
     machine.threads.all.lock().unwrap_or_else(PoisonError::into_inner).push(thread);
     let processors = machine.processors.len() as u64;

@@ -7,6 +7,9 @@ use std::time::Instant;
 
 use crate::machine;
 
+/// Length of a clock tick, in units of 100 ns: 1/64 of a second, Windows' usual one.
+pub(crate) const TICK: u64 = 156_250;
+
 /// Units of 100 ns in a second.
 pub(crate) const PER_SECOND: u64 = 10_000_000;
 

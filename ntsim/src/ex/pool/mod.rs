@@ -8,7 +8,7 @@
 //!
 //! Every block knows who allocated it; freed ones also who freed them.
 //!
-//! For the rest of the simulator: [`allocate`] and [`free`] are what the `Ex` functions call; whatever
+//! For the rest of the simulator: `allocate` and `free` are what the `Ex` functions call; whatever
 //! hands memory to a driver (MDLs, work items) may take it from here, and is then checked the same way.
 
 mod arena;

@@ -91,7 +91,7 @@ impl<K: Kernel> Srq<K> {
             {
                 let mut state = self.state.lock();
                 if state.users == users {
-                    larger.append(&mut state.waiting);
+                    larger.extend(state.waiting.drain(..));
                     core::mem::swap(&mut larger, &mut state.waiting);
                     state.users = users.saturating_add(1);
                     return Ok(());
@@ -177,7 +177,7 @@ impl<K: Kernel> Object<K, Srq<K>> {
         let below = {
             let mut state = self.state.lock();
             if depth > state.depth {
-                larger.append(&mut state.receives);
+                larger.extend(state.receives.drain(..));
                 core::mem::swap(&mut larger, &mut state.receives);
             }
             if depth > 0 {

@@ -1,0 +1,200 @@
+//! What the pumper does next for each state.
+
+use alloc::collections::VecDeque;
+use core::net::SocketAddr;
+
+use sys::status::{
+    NTSTATUS, STATUS_ADDRESS_CLOSED, STATUS_CANCELLED, STATUS_CONNECTION_ABORTED, STATUS_INVALID_CONNECTION,
+    STATUS_IO_TIMEOUT, STATUS_SUCCESS,
+};
+
+use super::begin::complete;
+use super::{DataOf, Effect, Endpoint, LinkOf, News, Progress, State, Stream, View, Why};
+use crate::network::{Link as _, Network, System};
+use crate::queue::{self, Waiting};
+use crate::request::Request as _;
+
+/// How long a client may take to accept what completed its listen: 1 s in units of 100 ns, as the text has
+/// "under a second".
+const ACCEPT_LIMIT: u64 = 10_000_000;
+
+impl<S: System> Endpoint<S> {
+    pub(super) fn advance(&mut self, now: u64, view: Option<&View>) -> Progress<S> {
+        if !matches!(self.state, State::Listening { .. })
+            && let Some(offer) = self.offer.take()
+        {
+            return Progress::Do(Effect::PassOn(offer));
+        }
+        match &self.state {
+            State::Idle => self.idle(),
+            State::Connecting { to } => {
+                let to = *to;
+                match view {
+                    Some(view) => Progress::Do(Effect::Connect { from: view.local, to }),
+                    None => self.failed(STATUS_INVALID_CONNECTION),
+                }
+            }
+            State::Listening { query } => {
+                let query = *query;
+                self.listening(query, now, view)
+            }
+            State::Offered { .. } => {
+                if self.news.take(News::LATE) {
+                    return self.failed(STATUS_IO_TIMEOUT);
+                }
+                Progress::Rest
+            }
+            State::Accepting { .. } => match core::mem::replace(&mut self.state, State::Idle) {
+                State::Accepting { offer } => Progress::Do(Effect::Accept(offer)),
+                other => {
+                    self.state = other;
+                    Progress::Again
+                }
+            },
+            State::Linking { .. } => self.linking(),
+            State::Connected(_) => self.transfer(view),
+            State::Ending(_) => self.ending(view),
+        }
+    }
+
+    fn idle(&mut self) -> Progress<S> {
+        if self.listed {
+            return Progress::Do(Effect::Unlist);
+        }
+        Progress::Rest
+    }
+
+    /// What would have become a connection ends with `status`.
+    fn failed(&mut self, status: NTSTATUS) -> Progress<S> {
+        self.end(Why::all(status));
+        Progress::Again
+    }
+
+    fn listening(&mut self, query: bool, now: u64, view: Option<&View>) -> Progress<S> {
+        if !view.is_some_and(|view| view.open) {
+            return self.failed(STATUS_ADDRESS_CLOSED);
+        }
+        let Some(offer) = self.offer.take() else { return Progress::Rest };
+        if !query {
+            self.state = State::Accepting { offer };
+            return Progress::Again;
+        }
+        match queue::claim(&mut self.control) {
+            None => Progress::Do(Effect::PassOn(offer)),
+            Some(Waiting { mut request, .. }) => {
+                request.return_peer(<S::Network as Network<S>>::peer(&offer));
+                self.state = State::Offered { offer };
+                self.deadline = Some(now.saturating_add(ACCEPT_LIMIT));
+                Progress::Do(complete(request, STATUS_SUCCESS))
+            }
+        }
+    }
+
+    fn linking(&mut self) -> Progress<S> {
+        let State::Linking { link } = &self.state else { return Progress::Rest };
+        if self.news.take(News::LOST) {
+            return self.failed(self.lost);
+        }
+        if self.news.take(News::FORCED) {
+            return self.failed(STATUS_CONNECTION_ABORTED);
+        }
+        if self.news.take(News::CONNECTED) {
+            return Progress::Do(Effect::Open(link.clone()));
+        }
+        if self.news.take(News::LATE) {
+            return self.failed(STATUS_IO_TIMEOUT);
+        }
+        Progress::Rest
+    }
+
+    /// [`Effect::Connect`] or [`Effect::Accept`] was done.
+    pub(crate) fn linked(&mut self, link: Result<LinkOf<S>, NTSTATUS>) {
+        match link {
+            Ok(link) => self.state = State::Linking { link },
+            Err(status) => {
+                // The state that the accept left behind has nothing to end; what waits for it has.
+                self.state =
+                    State::Ending(super::Ending { close: None, awaited: false, why: Why::all(status) });
+            }
+        }
+    }
+
+    /// [`Effect::Open`] was done: data flows, and the request that made the connection completes.
+    pub(crate) fn opened(
+        &mut self,
+        link: LinkOf<S>,
+        room: Result<VecDeque<DataOf<S>>, NTSTATUS>,
+    ) -> Option<Effect<S>> {
+        let chunks = match room {
+            Ok(chunks) => chunks,
+            Err(status) => {
+                self.end(Why::all(status));
+                return None;
+            }
+        };
+        self.deadline = None;
+        let claimed = queue::claim(&mut self.control);
+        let Some(Waiting { mut request, cancelled: false, .. }) = claimed else {
+            // Its cancel routine is on its way, or has come.
+            self.end(Why::all(STATUS_CONNECTION_ABORTED));
+            return claimed.map(|waiting| complete(waiting.request, STATUS_CANCELLED));
+        };
+        request.return_peer(link.peer());
+        self.state = State::Connected(Stream::new(link, chunks));
+        self.news.add(News::PASSED);
+        Some(complete(request, STATUS_SUCCESS))
+    }
+
+    /// The way out, see the head of [`endpoint`](super).
+    fn ending(&mut self, view: Option<&View>) -> Progress<S> {
+        let State::Ending(ending) = &mut self.state else { return Progress::Rest };
+        if let Some((link, chunks)) = ending.close.take() {
+            ending.awaited = true;
+            return Progress::Do(Effect::Close { link, chunks });
+        }
+        if ending.awaited {
+            if !self.news.take(News::GONE) {
+                return Progress::Rest;
+            }
+            ending.awaited = false;
+        }
+        let why = ending.why;
+        if let Some(waiting) = queue::claim(&mut self.control) {
+            return Progress::Do(ended(waiting, why.control));
+        }
+        if let Some(waiting) = self.sends.claim_first() {
+            return Progress::Do(ended(waiting, why.transfers));
+        }
+        if let Some(waiting) = self.receives.claim_first() {
+            return Progress::Do(ended(waiting, why.transfers));
+        }
+        if let Some(waiting) = queue::claim(&mut self.release) {
+            return Progress::Do(ended(waiting, why.release));
+        }
+        let waits = self.control.is_some() || self.release.is_some();
+        if waits || !self.sends.is_empty() || !self.receives.is_empty() {
+            // Those are left to their cancel routines.
+            return Progress::Rest;
+        }
+        // The link is gone, so what news there are belong to the past.
+        self.state = State::Idle;
+        self.news = News::default();
+        if let Some(request) = self.abort.take() {
+            return Progress::Do(complete(request, STATUS_SUCCESS));
+        }
+        let told = view.and_then(|view| Some((view, view.handlers.disconnect()?, why.indicate?)));
+        match told.filter(|_| !self.closing) {
+            Some((view, handler, flags)) => Progress::Do(Effect::Tell { address: view.id, handler, flags }),
+            None => Progress::Again,
+        }
+    }
+
+    /// From where the connection is, for a query.
+    pub(crate) fn local(&self) -> Option<SocketAddr> {
+        self.link().map(crate::network::Link::local)
+    }
+}
+
+fn ended<S: System, T>(waiting: Waiting<S::Request, T>, status: NTSTATUS) -> Effect<S> {
+    complete(waiting.request, if waiting.cancelled { STATUS_CANCELLED } else { status })
+}

@@ -1,0 +1,265 @@
+//! What a request finds when the pumper looks at it, and what a cancel does.
+
+use core::net::SocketAddr;
+
+use sys::status::{
+    NTSTATUS, STATUS_ADDRESS_CLOSED, STATUS_CANCELLED, STATUS_CONNECTION_ABORTED, STATUS_DEVICE_NOT_READY,
+    STATUS_GRACEFUL_DISCONNECT, STATUS_INVALID_ADDRESS_COMPONENT, STATUS_INVALID_CONNECTION,
+    STATUS_INVALID_PARAMETER, STATUS_SUCCESS,
+};
+use sys::tdi::{
+    TDI_DISCONNECT_ABORT, TDI_DISCONNECT_RELEASE, TDI_RECEIVE_NORMAL, TDI_RECEIVE_PARTIAL, TDI_RECEIVE_PEEK,
+    TDI_SEND_NO_RESPONSE_EXPECTED, TDI_SEND_NON_BLOCKING, TDI_SEND_PARTIAL,
+};
+
+use super::stream::Outgoing;
+use super::{Arrived, Effect, Endpoint, Incoming, State, View, Why};
+use crate::network::System;
+use crate::queue::Waiting;
+use crate::request::{Command, Request};
+use crate::slab::Id;
+
+/// How a client aborts: by no flag, or by this one.
+const NO_FLAGS: u32 = 0;
+/// What a send may ask for. The stream has no message bounds, so "partial" says nothing.
+const SEND_FLAGS: u32 = TDI_SEND_PARTIAL | TDI_SEND_NO_RESPONSE_EXPECTED | TDI_SEND_NON_BLOCKING;
+/// What a receive may ask for.
+const RECEIVE_FLAGS: u32 = TDI_RECEIVE_PARTIAL | TDI_RECEIVE_NORMAL | TDI_RECEIVE_PEEK;
+
+impl<S: System> Endpoint<S> {
+    /// Begins a request; what is left to do for it at once, if anything is.
+    pub(super) fn begin(
+        &mut self,
+        id: Id,
+        now: u64,
+        view: Option<&View>,
+        arrived: Arrived<S>,
+    ) -> Option<Effect<S>> {
+        let Arrived { command, request, offer } = arrived;
+        if self.closing {
+            self.refuse = offer;
+            return Some(complete(request, STATUS_CANCELLED));
+        }
+        match command {
+            Command::Connect { to, limit } => {
+                self.connect(id, view, to, limit.map(|limit| now.saturating_add(limit)), request)
+            }
+            Command::Listen { query } => self.listen(id, view, query, request),
+            Command::Accept => self.accept(id, view, offer, request),
+            Command::Disconnect { flags: NO_FLAGS | TDI_DISCONNECT_ABORT, .. } => self.abort(request),
+            Command::Disconnect { flags: TDI_DISCONNECT_RELEASE, limit } => {
+                self.release(id, limit.map(|limit| now.saturating_add(limit)), request)
+            }
+            Command::Disconnect { .. } => Some(complete(request, STATUS_INVALID_PARAMETER)),
+            Command::Send { length, flags } => self.send(id, length, flags, request),
+            Command::Receive { length, flags } => self.receive(id, length, flags, request),
+        }
+    }
+
+    /// Whether a connection may begin.
+    fn ready(&self, view: Option<&View>) -> Result<(), NTSTATUS> {
+        let left_over = !self.sends.is_empty() || !self.receives.is_empty() || self.release.is_some();
+        match view {
+            None => Err(STATUS_INVALID_CONNECTION),
+            Some(_) if !matches!(self.state, State::Idle) || self.control.is_some() || left_over => {
+                Err(STATUS_INVALID_CONNECTION)
+            }
+            Some(view) if !view.open => Err(STATUS_ADDRESS_CLOSED),
+            Some(_) => Ok(()),
+        }
+    }
+
+    /// The request waits as the one that makes a connection, and the endpoint is in `state`.
+    fn wait(&mut self, id: Id, request: S::Request, state: State<S>) -> Option<Effect<S>> {
+        match Waiting::arm(request, self.ticket(id), ()) {
+            Ok(waiting) => {
+                self.control = Some(waiting);
+                self.state = state;
+                None
+            }
+            Err(request) => {
+                if let State::Accepting { offer } = state {
+                    self.refuse = Some(offer);
+                }
+                Some(complete(request, STATUS_CANCELLED))
+            }
+        }
+    }
+
+    fn connect(
+        &mut self,
+        id: Id,
+        view: Option<&View>,
+        to: Option<SocketAddr>,
+        deadline: Option<u64>,
+        request: S::Request,
+    ) -> Option<Effect<S>> {
+        let to = to.ok_or(STATUS_INVALID_ADDRESS_COMPONENT);
+        match self.ready(view).and(to) {
+            Err(status) => Some(complete(request, status)),
+            Ok(to) => {
+                self.deadline = deadline;
+                self.wait(id, request, State::Connecting { to })
+            }
+        }
+    }
+
+    fn listen(&mut self, id: Id, view: Option<&View>, query: bool, request: S::Request) -> Option<Effect<S>> {
+        if let Err(status) = self.ready(view) {
+            return Some(complete(request, status));
+        }
+        let cancelled = self.wait(id, request, State::Listening { query });
+        cancelled.or(Some(Effect::List))
+    }
+
+    /// Accepts the offer that completed a listen, or the one that the client's connect handler was asked
+    /// about.
+    fn accept(
+        &mut self,
+        id: Id,
+        view: Option<&View>,
+        offer: Option<super::OfferOf<S>>,
+        request: S::Request,
+    ) -> Option<Effect<S>> {
+        if let Some(offer) = offer {
+            return match self.ready(view) {
+                Ok(()) => self.wait(id, request, State::Accepting { offer }),
+                Err(status) => {
+                    self.refuse = Some(offer);
+                    Some(complete(request, status))
+                }
+            };
+        }
+        match core::mem::replace(&mut self.state, State::Idle) {
+            State::Offered { offer } => {
+                self.deadline = None;
+                self.wait(id, request, State::Accepting { offer })
+            }
+            other => {
+                self.state = other;
+                Some(complete(request, STATUS_INVALID_CONNECTION))
+            }
+        }
+    }
+
+    /// Ends the connection, or what would become one, at once; overtakes a release that waits.
+    fn abort(&mut self, request: S::Request) -> Option<Effect<S>> {
+        if matches!(self.state, State::Idle) || self.abort.is_some() {
+            return Some(complete(request, STATUS_INVALID_CONNECTION));
+        }
+        self.abort = Some(request);
+        self.end(Why::all(STATUS_CONNECTION_ABORTED));
+        None
+    }
+
+    /// Ends the stream to the peer after what was sent; completes with the peer's own end.
+    fn release(&mut self, id: Id, deadline: Option<u64>, request: S::Request) -> Option<Effect<S>> {
+        if matches!(self.state, State::Offered { .. }) {
+            return self.abort(request);
+        }
+        let ticket = self.ticket(id);
+        let State::Connected(stream) = &mut self.state else {
+            return Some(complete(request, STATUS_INVALID_CONNECTION));
+        };
+        if self.release.is_some() || !stream.is_sending() {
+            return Some(complete(request, STATUS_INVALID_CONNECTION));
+        }
+        match Waiting::arm(request, ticket, ()) {
+            Ok(waiting) => {
+                stream.finish();
+                self.release = Some(waiting);
+                self.deadline = deadline;
+                None
+            }
+            Err(request) => Some(complete(request, STATUS_CANCELLED)),
+        }
+    }
+
+    fn send(&mut self, id: Id, length: usize, flags: u32, request: S::Request) -> Option<Effect<S>> {
+        let ticket = self.ticket(id);
+        let sending = matches!(&self.state, State::Connected(stream) if stream.is_sending());
+        let refused = if !sending {
+            Some(STATUS_INVALID_CONNECTION)
+        } else if flags & !SEND_FLAGS != 0 || length > request.length() {
+            Some(STATUS_INVALID_PARAMETER)
+        } else if flags & TDI_SEND_NON_BLOCKING != 0 && !self.sends.is_empty() {
+            Some(STATUS_DEVICE_NOT_READY)
+        } else {
+            None
+        };
+        if let Some(status) = refused {
+            return Some(complete(request, status));
+        }
+        match Waiting::arm(request, ticket, Outgoing::new(length)) {
+            Ok(waiting) => {
+                self.sends.push(waiting);
+                None
+            }
+            Err(request) => Some(complete(request, STATUS_CANCELLED)),
+        }
+    }
+
+    fn receive(&mut self, id: Id, length: usize, flags: u32, request: S::Request) -> Option<Effect<S>> {
+        let ticket = self.ticket(id);
+        let refused = match &self.state {
+            State::Connected(_) if flags & !RECEIVE_FLAGS != 0 || length > request.length() => {
+                Some(STATUS_INVALID_PARAMETER)
+            }
+            State::Connected(stream) if stream.is_over() => Some(STATUS_GRACEFUL_DISCONNECT),
+            State::Connected(_) if length == 0 => Some(STATUS_SUCCESS),
+            State::Connected(_) => None,
+            _ => Some(STATUS_INVALID_CONNECTION),
+        };
+        if let Some(status) = refused {
+            return Some(complete(request, status));
+        }
+        let incoming = Incoming { length, peek: flags & TDI_RECEIVE_PEEK != 0 };
+        match Waiting::arm(request, ticket, incoming) {
+            Ok(waiting) => {
+                self.receives.push(waiting);
+                None
+            }
+            Err(request) => Some(complete(request, STATUS_CANCELLED)),
+        }
+    }
+
+    /// Completes a request whose cancel routine has come; what depends on it ends.
+    pub(super) fn take_cancelled(&mut self) -> Option<Effect<S>> {
+        if !core::mem::take(&mut self.cancels) {
+            return None;
+        }
+        if let Some(waiting) = take(&mut self.control) {
+            self.end(Why::all(STATUS_CONNECTION_ABORTED));
+            return Some(self.cancelled(waiting.request));
+        }
+        if let Some(waiting) = self.receives.take_cancelled(|_| true) {
+            return Some(self.cancelled(waiting.request));
+        }
+        if let Some(waiting) = self.sends.take_cancelled(Outgoing::is_untouched) {
+            return Some(self.cancelled(waiting.request));
+        }
+        // Without the rest of a send that has begun, the stream makes no sense.
+        let torn = self.sends.iter_mut().any(|send| send.cancelled && !send.what.is_done());
+        if torn && self.is_connected() {
+            self.end(Why { indicate: Some(TDI_DISCONNECT_ABORT), ..Why::all(STATUS_CONNECTION_ABORTED) });
+        }
+        // The release itself goes on; only nobody waits for it.
+        take(&mut self.release).map(|waiting| self.cancelled(waiting.request))
+    }
+
+    /// More may have been cancelled.
+    fn cancelled(&mut self, request: S::Request) -> Effect<S> {
+        self.cancels = true;
+        complete(request, STATUS_CANCELLED)
+    }
+}
+
+/// Takes a request out of its place if it was cancelled.
+fn take<R>(place: &mut Option<Waiting<R>>) -> Option<Waiting<R>> {
+    place.take_if(|waiting| waiting.cancelled)
+}
+
+/// Completes a request that moved no data.
+pub(super) fn complete<S: System>(request: S::Request, status: NTSTATUS) -> Effect<S> {
+    Effect::Complete { request, status, information: 0 }
+}

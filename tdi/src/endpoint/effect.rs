@@ -1,0 +1,66 @@
+//! What the pumper does for an endpoint, without the lock.
+
+use alloc::collections::VecDeque;
+use core::net::SocketAddr;
+use core::ptr::NonNull;
+
+use sys::status::NTSTATUS;
+
+use super::{DataOf, LinkOf, OfferOf};
+use crate::event;
+use crate::network::{Kind, System};
+use crate::slab::Id;
+
+/// One thing to do.
+pub(crate) enum Effect<S: System> {
+    /// Complete a request.
+    Complete { request: S::Request, status: NTSTATUS, information: usize },
+    /// Put the endpoint at the end of its address's list of listens.
+    List,
+    /// Take it off that list.
+    Unlist,
+    /// Make a link.
+    Connect { from: SocketAddr, to: SocketAddr },
+    /// Make a link from an offer.
+    Accept(OfferOf<S>),
+    /// Let somebody else have an offer.
+    PassOn(OfferOf<S>),
+    /// Refuse an offer.
+    Refuse(OfferOf<S>),
+    /// Make a connected link ready to receive.
+    Open(LinkOf<S>),
+    /// Ask what has happened on the link.
+    Next(LinkOf<S>),
+    /// Copy data to a receive, and complete it.
+    Fill(Fill<S>),
+    /// Show the client data.
+    Show {
+        address: Id,
+        handler: event::Receive,
+        link: LinkOf<S>,
+        chunks: VecDeque<DataOf<S>>,
+        consumed: usize,
+    },
+    /// Send a message. Its bytes are those of a send request that stays in its queue until the message has
+    /// passed or the link is gone.
+    Send { link: LinkOf<S>, number: u64, kind: Kind, place: NonNull<u8>, length: usize },
+    /// Tell the client of a disconnect.
+    Tell { address: Id, handler: event::Disconnect, flags: u32 },
+    /// Close the link.
+    Close { link: LinkOf<S>, chunks: VecDeque<DataOf<S>> },
+}
+
+// SAFETY: all parts are Send but the pointer, which leads to a request's memory, of which the endpoint has
+// charge.
+unsafe impl<S: System> Send for Effect<S> {}
+
+/// See [`Effect::Fill`].
+pub(crate) struct Fill<S: System> {
+    pub(crate) request: S::Request,
+    pub(crate) length: usize,
+    pub(crate) peek: bool,
+    pub(crate) link: LinkOf<S>,
+    pub(crate) chunks: VecDeque<DataOf<S>>,
+    /// Bytes of the first chunk that were taken before.
+    pub(crate) consumed: usize,
+}

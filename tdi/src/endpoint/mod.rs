@@ -1,0 +1,329 @@
+//! Connection endpoints: the state machine.
+//!
+//! ```text
+//!            listen             offer            offer, query-accept
+//!        ┌───────────▶ Listening ───▶ Accepting ◀──── Offered ◀─ Listening
+//!        │                               │    accept
+//!      Idle ──────────▶ Connecting ──▶ Linking ──▶ Connected
+//!        ▲   connect                     │             │
+//!        └───────────────────────────  Ending  ◀───────┘   (from every state but Idle)
+//! ```
+//!
+//! One thread at a time, the *pumper*, works for an endpoint: it asks [`Endpoint::step`] under the
+//! transport's lock what to do next, does it without the lock, and brings the result back. All others only
+//! leave something for it: requests in the inbox, marks on cancelled requests, [`News`] of the link, the
+//! wish to close. So no state changes while something is being done for it, requests complete in their
+//! order, and no handler of one connection runs twice at a time.
+//!
+//! Whatever ends a connection goes through [`Endpoint::end`], and the way out of `Ending` is one: the link
+//! is closed and gone, so that nothing refers to a request's memory any more; then the requests that
+//! wait are completed in their order; then the client is told.
+
+mod advance;
+mod begin;
+mod effect;
+mod stream;
+
+use alloc::collections::VecDeque;
+use core::net::SocketAddr;
+
+pub(crate) use effect::{Effect, Fill};
+use stream::Outgoing;
+pub(crate) use stream::{Stream, fill, show};
+
+use provider::NoMemory;
+use sys::status::{NTSTATUS, STATUS_CANCELLED};
+
+use crate::ea::ConnectionContext;
+use crate::event::Handlers;
+use crate::network::{Link, Network, System};
+use crate::queue::{Queue, Waiting};
+use crate::request::{Command, Ticket};
+use crate::slab::Id;
+
+pub(crate) type LinkOf<S> = <<S as System>::Network as Network<S>>::Link;
+pub(crate) type DataOf<S> = <LinkOf<S> as Link>::Data;
+pub(crate) type OfferOf<S> = <<S as System>::Network as Network<S>>::Offer;
+
+/// What a link has to say, as bits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct News(u8);
+
+impl News {
+    /// The connection is established.
+    pub const CONNECTED: Self = Self(1);
+    /// [`Link::next`] has something.
+    pub const PASSED: Self = Self(2);
+    /// The link is closed, and uses no memory of a request any more.
+    pub const GONE: Self = Self(4);
+    /// The connection did not come about, or has broken.
+    pub(crate) const LOST: Self = Self(8);
+    /// The deadline has passed.
+    pub(crate) const LATE: Self = Self(16);
+    /// The link has to go, as its port does.
+    pub(crate) const FORCED: Self = Self(32);
+
+    pub(crate) fn add(&mut self, news: Self) {
+        self.0 |= news.0;
+    }
+
+    /// Whether `news` was there; it is not any more.
+    fn take(&mut self, news: Self) -> bool {
+        let had = self.0 & news.0 != 0;
+        self.0 &= !news.0;
+        had
+    }
+}
+
+/// Where an endpoint is.
+enum State<S: System> {
+    /// No connection.
+    Idle,
+    /// The link is to be made.
+    Connecting { to: SocketAddr },
+    /// A listen waits for an offer.
+    Listening { query: bool },
+    /// A listen was completed by an offer, which the client is to accept.
+    Offered { offer: OfferOf<S> },
+    /// The offer is to be accepted.
+    Accepting { offer: OfferOf<S> },
+    /// The link is made; the other side has not answered.
+    Linking { link: LinkOf<S> },
+    /// Data flows.
+    Connected(Stream<LinkOf<S>>),
+    /// See the module's head.
+    Ending(Ending<S>),
+}
+
+/// A connection on its way out.
+struct Ending<S: System> {
+    /// To be closed, with data that nobody takes any more.
+    close: Option<(LinkOf<S>, VecDeque<DataOf<S>>)>,
+    /// Closed and not gone yet.
+    awaited: bool,
+    why: Why,
+}
+
+/// Why a connection ends.
+#[derive(Clone, Copy)]
+struct Why {
+    /// For the connect, listen or accept that waits.
+    control: NTSTATUS,
+    /// For sends and receives that wait.
+    transfers: NTSTATUS,
+    /// For a release that waits.
+    release: NTSTATUS,
+    /// What the client's disconnect handler is told.
+    indicate: Option<u32>,
+}
+
+impl Why {
+    /// Everything that waits has this outcome.
+    const fn all(status: NTSTATUS) -> Self {
+        Self { control: status, transfers: status, release: status, indicate: None }
+    }
+}
+
+/// A request that was not looked at yet.
+struct Arrived<S: System> {
+    command: Command,
+    request: S::Request,
+    /// For an accept that the client's connect handler made: what it accepts.
+    offer: Option<OfferOf<S>>,
+}
+
+/// What an endpoint gets to know of the address with which it is associated.
+#[derive(Clone, Copy)]
+pub(crate) struct View {
+    pub(crate) id: Id,
+    pub(crate) local: SocketAddr,
+    /// The address object was not cleaned up.
+    pub(crate) open: bool,
+    pub(crate) handlers: Handlers,
+}
+
+/// A connection endpoint.
+pub(crate) struct Endpoint<S: System> {
+    pub(crate) context: ConnectionContext,
+    /// The address object with which it is associated.
+    pub(crate) address: Option<Id>,
+    /// Somebody is the pumper.
+    pub(crate) pumping: bool,
+    /// It was cleaned up.
+    pub(crate) closing: bool,
+    /// It waits in its address's list of listens.
+    pub(crate) listed: bool,
+    /// A connection that is offered to the listen.
+    pub(crate) offer: Option<OfferOf<S>>,
+    /// When [`News::LATE`] is due.
+    pub(crate) deadline: Option<u64>,
+    pub(crate) news: News,
+    /// Why [`News::LOST`].
+    pub(crate) lost: NTSTATUS,
+    state: State<S>,
+    inbox: VecDeque<Arrived<S>>,
+    /// The connect, listen or accept that waits.
+    control: Option<Waiting<S::Request>>,
+    sends: Queue<S::Request, Outgoing>,
+    receives: Queue<S::Request, Incoming>,
+    /// The disconnect that waits for the other side's.
+    release: Option<Waiting<S::Request>>,
+    /// The disconnect that waits for the end, not cancellable, as the end is near.
+    abort: Option<S::Request>,
+    /// An offer that nobody wants.
+    refuse: Option<OfferOf<S>>,
+    /// Requests were cancelled since the last look.
+    cancels: bool,
+    next_number: u64,
+}
+
+/// What a receive wants.
+struct Incoming {
+    length: usize,
+    peek: bool,
+}
+
+impl<S: System> Endpoint<S> {
+    pub(crate) fn new(context: ConnectionContext) -> Self {
+        Self {
+            context,
+            address: None,
+            pumping: false,
+            closing: false,
+            listed: false,
+            offer: None,
+            deadline: None,
+            news: News::default(),
+            lost: STATUS_CANCELLED,
+            state: State::Idle,
+            inbox: VecDeque::new(),
+            control: None,
+            sends: Queue::new(),
+            receives: Queue::new(),
+            release: None,
+            abort: None,
+            refuse: None,
+            cancels: false,
+            next_number: 1,
+        }
+    }
+
+    /// Sees to it that one more request finds room wherever it goes. `outstanding` are there already.
+    pub(crate) fn reserve(&mut self, outstanding: u32) -> Result<(), NoMemory> {
+        let count = (outstanding as usize).saturating_add(1);
+        self.inbox.try_reserve(count.saturating_sub(self.inbox.len())).map_err(|_| NoMemory)?;
+        self.sends.reserve(count)?;
+        self.receives.reserve(count)
+    }
+
+    /// Leaves a request for the pumper; there is room for it.
+    pub(crate) fn put(&mut self, command: Command, request: S::Request, offer: Option<OfferOf<S>>) {
+        self.inbox.push_back(Arrived { command, request, offer });
+    }
+
+    /// Whether nothing is going on.
+    pub(crate) fn is_idle(&self) -> bool {
+        matches!(self.state, State::Idle)
+            && self.inbox.is_empty()
+            && self.control.is_none()
+            && self.abort.is_none()
+            && self.refuse.is_none()
+            && !self.pumping
+    }
+
+    /// Whether a listen waits here.
+    pub(crate) fn is_listening(&self) -> bool {
+        matches!(self.state, State::Listening { .. }) && self.offer.is_none() && !self.closing
+    }
+
+    /// Whether data flows.
+    pub(crate) fn is_connected(&self) -> bool {
+        matches!(self.state, State::Connected(_))
+    }
+
+    /// The link, while it is in use.
+    pub(crate) fn link(&self) -> Option<&LinkOf<S>> {
+        match &self.state {
+            State::Linking { link } => Some(link),
+            State::Connected(stream) => Some(&stream.link),
+            State::Idle
+            | State::Connecting { .. }
+            | State::Listening { .. }
+            | State::Offered { .. }
+            | State::Accepting { .. }
+            | State::Ending(_) => None,
+        }
+    }
+
+    /// A cancel routine has come for a request.
+    pub(crate) fn cancel(&mut self, number: u64) {
+        let single = [&mut self.control, &mut self.release].into_iter().flatten();
+        let found = single.into_iter().any(|waiting| waiting.cancel(number))
+            || self.sends.cancel(number)
+            || self.receives.cancel(number);
+        self.cancels |= found;
+    }
+
+    /// What the pumper does next; `None` if there is nothing for now.
+    pub(crate) fn step(&mut self, id: Id, now: u64, view: Option<&View>) -> Option<Effect<S>> {
+        loop {
+            if self.closing && !matches!(self.state, State::Idle | State::Ending(_)) {
+                self.end(Why::all(STATUS_CANCELLED));
+            }
+            if let Some(offer) = self.refuse.take() {
+                return Some(Effect::Refuse(offer));
+            }
+            if let Some(effect) = self.take_cancelled() {
+                return Some(effect);
+            }
+            if let Some(arrived) = self.inbox.pop_front() {
+                match self.begin(id, now, view, arrived) {
+                    Some(effect) => return Some(effect),
+                    None => continue,
+                }
+            }
+            match self.advance(now, view) {
+                Progress::Do(effect) => return Some(effect),
+                Progress::Again => {}
+                Progress::Rest => return None,
+            }
+        }
+    }
+
+    /// A ticket for a request that is about to wait.
+    fn ticket(&mut self, file: Id) -> Ticket {
+        let number = self.next_number;
+        self.next_number = number.wrapping_add(1);
+        Ticket { file, number }
+    }
+
+    /// Ends whatever is there. See the module's head.
+    fn end(&mut self, why: Why) {
+        self.deadline = None;
+        let close = match core::mem::replace(&mut self.state, State::Idle) {
+            State::Idle => return,
+            State::Ending(ending) => {
+                self.state = State::Ending(ending);
+                return;
+            }
+            State::Connecting { .. } | State::Listening { .. } => None,
+            State::Offered { offer } | State::Accepting { offer } => {
+                self.refuse = Some(offer);
+                None
+            }
+            State::Linking { link } => Some((link, VecDeque::new())),
+            State::Connected(Stream { link, chunks, .. }) => Some((link, chunks)),
+        };
+        self.state = State::Ending(Ending { close, awaited: false, why });
+    }
+}
+
+/// What came of a look at the state.
+enum Progress<S: System> {
+    /// This is to be done.
+    Do(Effect<S>),
+    /// The state has changed.
+    Again,
+    /// Nothing can be done now.
+    Rest,
+}

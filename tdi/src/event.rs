@@ -1,0 +1,202 @@
+//! A client's event handlers: what it registered on an address, and the calls.
+//!
+//! This is the one place that calls a client. The transport holds the address while a handler runs, so
+//! that the address's cleanup waits for it.
+
+use core::ffi::c_void;
+use core::mem::transmute;
+use core::net::SocketAddr;
+use core::ptr::{NonNull, null, null_mut};
+
+use sys::status::{NTSTATUS, STATUS_INVALID_PARAMETER, STATUS_MORE_PROCESSING_REQUIRED, STATUS_SUCCESS};
+use sys::tdi::{
+    PTDI_IND_CONNECT, PTDI_IND_DISCONNECT, PTDI_IND_RECEIVE, TDI_EVENT_CONNECT, TDI_EVENT_DISCONNECT,
+    TDI_EVENT_ERROR_EX, TDI_EVENT_RECEIVE, TDI_RECEIVE_COPY_LOOKAHEAD, TDI_RECEIVE_NORMAL,
+};
+use sys::wdm::IRP;
+
+use crate::address::TransportAddress;
+use crate::ea::ConnectionContext;
+
+/// A client's function and its context, as `TDI_SET_EVENT_HANDLER` gave them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Handler {
+    function: NonNull<c_void>,
+    context: *mut c_void,
+}
+
+// SAFETY: both are handed back to the client, on any thread, as the interface has it.
+unsafe impl Send for Handler {}
+// SAFETY: as above.
+unsafe impl Sync for Handler {}
+
+/// Event types from `TDI_EVENT_CONNECT` to `TDI_EVENT_ERROR_EX`.
+const TYPES: usize = 11;
+
+/// The handlers of an address. Of a type that this transport never indicates (datagrams, expedited and
+/// chained data, errors), a handler is kept and not called.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Handlers([Option<Handler>; TYPES]);
+
+impl Handlers {
+    /// None.
+    pub(crate) const fn new() -> Self {
+        Self([None; TYPES])
+    }
+
+    /// Registers a handler, or takes it back if `function` is null.
+    ///
+    /// # Errors
+    ///
+    /// `STATUS_INVALID_PARAMETER` for a type that there is not.
+    pub(crate) fn set(
+        &mut self,
+        event: i32,
+        function: *mut c_void,
+        context: *mut c_void,
+    ) -> Result<(), NTSTATUS> {
+        const { assert!(TDI_EVENT_ERROR_EX as usize + 1 == TYPES, "one place for each type") };
+        let place = usize::try_from(event).ok().and_then(|event| self.0.get_mut(event));
+        *place.ok_or(STATUS_INVALID_PARAMETER)? =
+            NonNull::new(function).map(|function| Handler { function, context });
+        Ok(())
+    }
+
+    fn of(&self, event: i32) -> Option<Handler> {
+        self.0.get(usize::try_from(event).ok()?).copied().flatten()
+    }
+
+    /// The handler that is asked about connections.
+    pub(crate) fn connect(&self) -> Option<Connect> {
+        self.of(TDI_EVENT_CONNECT).map(Connect)
+    }
+
+    /// The handler that is told of disconnects.
+    pub(crate) fn disconnect(&self) -> Option<Disconnect> {
+        self.of(TDI_EVENT_DISCONNECT).map(Disconnect)
+    }
+
+    /// The handler that is shown data.
+    pub(crate) fn receive(&self) -> Option<Receive> {
+        self.of(TDI_EVENT_RECEIVE).map(Receive)
+    }
+}
+
+/// See [`Handlers::connect`].
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Connect(Handler);
+
+impl Connect {
+    /// Asks the client; `Some` is the accept request that it made.
+    pub(crate) fn call(self, peer: SocketAddr) -> Option<NonNull<IRP>> {
+        // SAFETY: the client registered the function for this event, so it has this type.
+        let function: PTDI_IND_CONNECT = unsafe { transmute(self.0.function.as_ptr()) };
+        let address = TransportAddress::new(peer);
+        let (mut context, mut irp) = (null_mut(), null_mut());
+        // SAFETY: the client's function with its context; all pointers are to locals or null with length 0.
+        let status = unsafe {
+            function(
+                self.0.context,
+                i32::try_from(address.bytes().len()).unwrap_or(0),
+                address.bytes().as_ptr().cast(),
+                0,
+                null(),
+                0,
+                null(),
+                &raw mut context,
+                &raw mut irp,
+            )
+        };
+        if status == STATUS_MORE_PROCESSING_REQUIRED { NonNull::new(irp) } else { None }
+    }
+}
+
+/// See [`Handlers::disconnect`].
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Disconnect(Handler);
+
+impl Disconnect {
+    /// Tells the client; `flags` is `TDI_DISCONNECT_ABORT` or `TDI_DISCONNECT_RELEASE`.
+    pub(crate) fn call(self, connection: ConnectionContext, flags: u32) {
+        // SAFETY: the client registered the function for this event, so it has this type.
+        let function: PTDI_IND_DISCONNECT = unsafe { transmute(self.0.function.as_ptr()) };
+        let connection = core::ptr::with_exposed_provenance_mut(connection.0);
+        // SAFETY: the client's function with its contexts; there is no data and no information. What it
+        // returns has no meaning for a disconnect.
+        let _ignored = unsafe { function(self.0.context, connection, 0, null(), 0, null(), flags) };
+    }
+}
+
+/// See [`Handlers::receive`].
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Receive(Handler);
+
+/// What a client did with the data that it was shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Taken {
+    /// Bytes that it took.
+    pub(crate) bytes: usize,
+    /// A receive request for more.
+    pub(crate) irp: Option<NonNull<IRP>>,
+}
+
+// SAFETY: the pointer is a request that the client gave away.
+unsafe impl Send for Taken {}
+
+impl Receive {
+    /// Shows the client data; `available` counts what follows `data` too.
+    pub(crate) fn call(self, connection: ConnectionContext, data: &[u8], available: usize) -> Taken {
+        // SAFETY: the client registered the function for this event, so it has this type.
+        let function: PTDI_IND_RECEIVE = unsafe { transmute(self.0.function.as_ptr()) };
+        let connection = core::ptr::with_exposed_provenance_mut(connection.0);
+        let (mut taken, mut irp) = (0, null_mut());
+        let count = |bytes: usize| u32::try_from(bytes).unwrap_or(u32::MAX);
+        // SAFETY: the client's function with its contexts; the data is readable during the call, and the
+        // other pointers are to locals.
+        let status = unsafe {
+            function(
+                self.0.context,
+                connection,
+                TDI_RECEIVE_NORMAL | TDI_RECEIVE_COPY_LOOKAHEAD,
+                count(data.len()),
+                count(available),
+                &raw mut taken,
+                data.as_ptr().cast(),
+                &raw mut irp,
+            )
+        };
+        let bytes = match status {
+            STATUS_SUCCESS | STATUS_MORE_PROCESSING_REQUIRED => (taken as usize).min(data.len()),
+            _ => 0,
+        };
+        let irp = NonNull::new(irp).filter(|_| status == STATUS_MORE_PROCESSING_REQUIRED);
+        Taken { bytes, irp }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_null_handler_takes_the_registration_back() {
+        let mut handlers = Handlers::new();
+        let function = NonNull::<c_void>::dangling().as_ptr();
+        assert_eq!(handlers.set(TDI_EVENT_RECEIVE, function, null_mut()), Ok(()));
+        assert!(handlers.receive().is_some() && handlers.connect().is_none());
+        assert_eq!(handlers.set(TDI_EVENT_RECEIVE, null_mut(), null_mut()), Ok(()));
+        assert!(handlers.receive().is_none());
+    }
+
+    #[test]
+    fn every_type_of_event_has_a_place_and_no_other_number_has() {
+        for event in -1..=TDI_EVENT_ERROR_EX + 1 {
+            let expected = if (0..=TDI_EVENT_ERROR_EX).contains(&event) {
+                Ok(())
+            } else {
+                Err(STATUS_INVALID_PARAMETER)
+            };
+            assert_eq!(Handlers::new().set(event, null_mut(), null_mut()), expected);
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! The network over the provider: a consumer of NDK like any other.
+//!
+//! A connection is a queue pair with a completion queue of its own. Its messages are sends of one kind byte
+//! and up to [`link::PIECE`] bytes, straight from the client's memory; the other side has
+//! [`link::WINDOW`] buffers posted, and a send waits in the provider until there is one. Memory is named by
+//! the privileged token, as it is the kernel's own.
+//!
+//! # Names
+//!
+//! An address object has its port by a listener, so it conflicts with NDK consumers as they do with each
+//! other. A connection that goes out has a port of its own below; which address object it comes from stands
+//! in its private data, of which the peer believes the port and not the host:
+//!
+//! ```text
+//! 0 1 2 3  4        5 6
+//! T D I    version  port, in network byte order
+//! ```
+//!
+//! A peer without that is no transport, and is refused.
+//!
+//! # Who holds whom
+//!
+//! | holder | holds |
+//! |---|---|
+//! | each NDK object of a link, until its close has completed | the link's state, as the context of its callbacks |
+//! | a link's state, a listener's, an offer | its port's use |
+//! | the use of a port | that the port's removal waits |
+
+mod call;
+pub(crate) mod link;
+mod passive;
+mod port;
+mod sockaddr;
+
+use core::net::{IpAddr, SocketAddr};
+
+use sys::status::{
+    NTSTATUS, STATUS_BAD_NETWORK_PATH, STATUS_CONNECTION_REFUSED, STATUS_HOST_UNREACHABLE,
+    STATUS_INVALID_ADDRESS, STATUS_NETWORK_UNREACHABLE, STATUS_REMOTE_NOT_LISTENING,
+};
+
+pub use link::{Data, NdkLink};
+pub use passive::{Listener, Offer};
+pub use port::{Ndk, PortId};
+
+use crate::network::{BindError, Network, System};
+use crate::slab::Id;
+use crate::transport::Transport;
+
+/// The status for a client's connect, from the one that NDK has for it.
+pub(crate) const fn connect_status(status: NTSTATUS) -> NTSTATUS {
+    match status {
+        STATUS_CONNECTION_REFUSED => STATUS_REMOTE_NOT_LISTENING,
+        STATUS_HOST_UNREACHABLE | STATUS_NETWORK_UNREACHABLE => STATUS_BAD_NETWORK_PATH,
+        other => other,
+    }
+}
+
+impl<S: System<Network = Self>> Network<S> for Ndk<S> {
+    type Listener = Listener<S>;
+    type Offer = Offer<S>;
+    type Link = NdkLink<S>;
+
+    fn listen(
+        &self,
+        transport: &Transport<S>,
+        at: SocketAddr,
+    ) -> Result<(Listener<S>, SocketAddr), BindError> {
+        let port = self.port_of(at.ip()).ok_or(BindError::NotLocal)?;
+        Listener::new(transport.clone(), port, at)
+    }
+
+    fn connect(
+        &self,
+        transport: &Transport<S>,
+        endpoint: Id,
+        from: SocketAddr,
+        to: SocketAddr,
+    ) -> Result<NdkLink<S>, NTSTATUS> {
+        let port = self.port_of(from.ip()).ok_or(STATUS_INVALID_ADDRESS)?;
+        NdkLink::connect(transport.clone(), endpoint, port, from, to).map_err(connect_status)
+    }
+
+    fn accept(
+        &self,
+        transport: &Transport<S>,
+        endpoint: Id,
+        offer: Offer<S>,
+    ) -> Result<NdkLink<S>, NTSTATUS> {
+        NdkLink::accept(transport.clone(), endpoint, offer)
+    }
+
+    fn serves(&self, address: IpAddr) -> bool {
+        self.port_of(address).is_some()
+    }
+
+    fn peer(offer: &Offer<S>) -> SocketAddr {
+        offer.peer()
+    }
+}

@@ -1,0 +1,186 @@
+//! The ports over which the transport runs: each opened as NDK consumers open them.
+
+use alloc::vec::Vec;
+use core::ffi::c_void;
+use core::net::{IpAddr, SocketAddr};
+use core::ptr::{NonNull, null_mut};
+
+use provider::kernel::{Event as _, Kernel};
+use provider::port::{OpenError, Port};
+use provider::{NoMemory, Shared};
+use sys::ndk::{NDK_ADAPTER, NDK_PD, NDK_VERSION_2_1};
+
+use super::call::{call, close, create, slot};
+use crate::network::System;
+use crate::transport::Transport;
+use crate::world::EventOf;
+
+/// Names a port of the network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PortId(u64);
+
+/// A port that links, listeners and offers use.
+pub(super) struct Use<S: System> {
+    pub(super) adapter: NonNull<NDK_ADAPTER>,
+    pub(super) pd: NonNull<NDK_PD>,
+    /// Names all memory of the kernel.
+    pub(super) token: u32,
+    unused: Shared<EventOf<S>>,
+}
+
+// SAFETY: NDK objects may be used on any thread.
+unsafe impl<S: System> Send for Use<S> {}
+// SAFETY: as above.
+unsafe impl<S: System> Sync for Use<S> {}
+
+impl<S: System> Drop for Use<S> {
+    fn drop(&mut self) {
+        self.unused.signal();
+    }
+}
+
+struct Entry<S: System> {
+    id: PortId,
+    addresses: Vec<IpAddr>,
+    port: Shared<Use<S>>,
+}
+
+struct Ports<S: System> {
+    entries: Vec<Entry<S>>,
+    next: u64,
+}
+
+/// The network over the provider. See the head of [`ndk`](super).
+pub struct Ndk<S: System> {
+    ports: lock_api::Mutex<<S::Kernel as Kernel>::Lock, Ports<S>>,
+}
+
+impl<S: System> Default for Ndk<S> {
+    fn default() -> Self {
+        Self { ports: lock_api::Mutex::new(Ports { entries: Vec::new(), next: 0 }) }
+    }
+}
+
+impl<S: System> Ndk<S> {
+    /// Adds a port, without addresses; it is opened until [`Ndk::remove`]. PASSIVE_LEVEL.
+    ///
+    /// # Errors
+    ///
+    /// See [`OpenError`].
+    pub fn add(&self, port: &Port<S::Kernel>) -> Result<PortId, OpenError> {
+        let unused = Shared::new(EventOf::<S>::new())?;
+        unused.initialise();
+        let adapter = port.open(NDK_VERSION_2_1)?;
+        let opened = Self::pd(adapter).and_then(|pd| {
+            let token = token(pd);
+            Shared::new(Use { adapter, pd, token, unused })
+                .inspect_err(|_| {
+                    // SAFETY: nobody else knows the domain.
+                    unsafe { close_pd::<S>(pd) };
+                })
+                .map_err(|NoMemory| OpenError::NoMemory)
+        });
+        let opened = opened.and_then(|port| self.enter(port));
+        opened.inspect_err(|_| {
+            // SAFETY: the adapter was opened just now, and nothing is left of what was made of it.
+            unsafe { Port::<S::Kernel>::close(adapter) };
+        })
+    }
+
+    fn pd(adapter: NonNull<NDK_ADAPTER>) -> Result<NonNull<NDK_PD>, OpenError> {
+        create(|out| {
+            // SAFETY: the adapter is open, and `out` a place for the pointer.
+            unsafe { call!(adapter.as_ptr(), NdkCreatePd, None, null_mut(), out) }
+        })
+        .map_err(|_| OpenError::NoMemory)
+    }
+
+    fn enter(&self, port: Shared<Use<S>>) -> Result<PortId, OpenError> {
+        let pd = port.pd;
+        let mut ports = self.ports.lock();
+        if ports.entries.try_reserve(1).is_err() {
+            drop(ports);
+            drop(port);
+            // SAFETY: nobody else knows the domain.
+            unsafe { close_pd::<S>(pd) };
+            return Err(OpenError::NoMemory);
+        }
+        let id = PortId(ports.next);
+        ports.next = ports.next.wrapping_add(1);
+        ports.entries.push(Entry { id, addresses: Vec::new(), port });
+        Ok(id)
+    }
+
+    /// Replaces the addresses of a port.
+    ///
+    /// # Errors
+    ///
+    /// [`NoMemory`], and they are as before.
+    pub fn set_addresses(&self, id: PortId, addresses: &[IpAddr]) -> Result<(), NoMemory> {
+        let mut copy = Vec::new();
+        copy.try_reserve_exact(addresses.len()).map_err(|_| NoMemory)?;
+        copy.extend_from_slice(addresses);
+        let mut ports = self.ports.lock();
+        if let Some(entry) = ports.entries.iter_mut().find(|entry| entry.id == id) {
+            core::mem::swap(&mut entry.addresses, &mut copy);
+        }
+        drop(ports);
+        Ok(())
+    }
+
+    /// The port that has an address.
+    pub(super) fn port_of(&self, address: IpAddr) -> Option<Shared<Use<S>>> {
+        let ports = self.ports.lock();
+        ports.entries.iter().find(|entry| entry.addresses.contains(&address)).map(|entry| entry.port.clone())
+    }
+
+    /// Removes a port: what runs over it ends, and when this returns, nothing of it is left. PASSIVE_LEVEL.
+    pub fn remove(transport: &Transport<S>, id: PortId)
+    where
+        S: System<Network = Self>,
+    {
+        let removed = {
+            let mut ports = transport.network().ports.lock();
+            let place = ports.entries.iter().position(|entry| entry.id == id);
+            place.map(|place| ports.entries.swap_remove(place))
+        };
+        let Some(Entry { addresses, port, .. }) = removed else { return };
+        transport.abandon(|local: SocketAddr| addresses.contains(&local.ip()));
+        let (adapter, pd, unused) = (port.adapter, port.pd, port.unused.clone());
+        drop(port);
+        unused.wait();
+        // SAFETY: no use of the port is left, so nobody calls with the domain.
+        unsafe { close_pd::<S>(pd) };
+        // SAFETY: as above, with the adapter.
+        unsafe { Port::<S::Kernel>::close(adapter) };
+    }
+}
+
+fn token(pd: NonNull<NDK_PD>) -> u32 {
+    let mut token = 0;
+    // SAFETY: the domain is not closed, and the place is a local.
+    unsafe { call!(pd.as_ptr(), NdkGetPrivilegedMemoryRegionToken, &raw mut token) };
+    token
+}
+
+/// Closes a domain and waits for it. PASSIVE_LEVEL.
+///
+/// # Safety
+///
+/// The domain is not closed, and nobody calls with it any more.
+unsafe fn close_pd<S: System>(pd: NonNull<NDK_PD>) {
+    let event = EventOf::<S>::new();
+    event.initialise();
+    // SAFETY: as the caller promises.
+    let function = unsafe { slot!(pd.as_ptr(), NdkClosePd) };
+    let context: *const EventOf<S> = &raw const event;
+    // SAFETY: as the caller promises; the event outlives the callback, which is awaited below.
+    unsafe { close(pd.as_ptr(), function, signal::<S>, context.cast_mut().cast::<c_void>()) };
+    event.wait();
+}
+
+/// The callback of [`close_pd`].
+unsafe extern "win64" fn signal<S: System>(context: *mut c_void) {
+    // SAFETY: the context is the event that `close_pd` waits on.
+    unsafe { &*context.cast::<EventOf<S>>() }.signal();
+}

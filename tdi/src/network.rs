@@ -1,0 +1,199 @@
+//! What the transport needs of the network below: listeners and links.
+//!
+//! A link carries one connection as a sequence of messages. What happens on it is noted by
+//! [`Transport::note`](crate::Transport::note) and then asked for, so that one thread at a time works for
+//! an endpoint. [`ndk`](crate::ndk) is the network over the provider's queue pairs.
+
+use core::net::{IpAddr, SocketAddr};
+use core::ops::Deref;
+
+use provider::NoMemory;
+use sys::status::NTSTATUS;
+
+use crate::slab::Id;
+use crate::transport::Transport;
+
+/// What the transport runs on.
+pub trait System: Sized + Send + Sync + 'static {
+    /// Locks and events.
+    type Kernel: provider::Kernel;
+    /// Requests.
+    type Request: crate::Request;
+    /// The network below.
+    type Network: Network<Self>;
+
+    /// Units of 100 ns since some moment; never goes back. Up to DISPATCH_LEVEL.
+    fn now() -> u64;
+
+    /// Takes over a request that a client's handler gave: it passed to this device as if the client had
+    /// sent it. With the file that it is for, if that is one of this transport's. Up to DISPATCH_LEVEL.
+    ///
+    /// # Safety
+    ///
+    /// `irp` is what a handler of the client returned with `STATUS_MORE_PROCESSING_REQUIRED`.
+    unsafe fn adopt(irp: core::ptr::NonNull<sys::wdm::IRP>) -> Option<Adopted<Self::Request>>;
+}
+
+/// A request that a client's handler gave.
+pub struct Adopted<R> {
+    /// The request.
+    pub request: R,
+    /// The file that it is for.
+    pub file: Option<Id>,
+    /// What it asks.
+    pub command: crate::Command,
+}
+
+/// Why an address can't be had.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BindError {
+    /// No port of the network has the address.
+    NotLocal,
+    /// Somebody has it.
+    InUse,
+    /// All ports for those who name none are in use.
+    NoPort,
+    /// Out of memory.
+    NoMemory,
+}
+
+impl From<NoMemory> for BindError {
+    fn from(_: NoMemory) -> Self {
+        Self::NoMemory
+    }
+}
+
+/// See the module's head. All functions are called with no lock held, up to DISPATCH_LEVEL.
+pub trait Network<S: System>: Send + Sync + 'static {
+    /// Takes connections at an address; dropping it ends that.
+    type Listener: Send;
+    /// A connection that somebody asks for; dropping it refuses it.
+    type Offer: Send;
+    /// See [`Link`].
+    type Link: Link;
+
+    /// Listens. Offers come by [`Transport::offered`](crate::Transport::offered). Port 0 picks one.
+    /// PASSIVE_LEVEL.
+    ///
+    /// # Errors
+    ///
+    /// See [`BindError`].
+    fn listen(
+        &self,
+        transport: &Transport<S>,
+        at: SocketAddr,
+    ) -> Result<(Self::Listener, SocketAddr), BindError>;
+
+    /// Begins to connect for an endpoint: [`News::CONNECTED`](crate::News) or
+    /// [`News::LOST`](crate::News) follows.
+    ///
+    /// # Errors
+    ///
+    /// The status for the client.
+    fn connect(
+        &self,
+        transport: &Transport<S>,
+        endpoint: Id,
+        from: SocketAddr,
+        to: SocketAddr,
+    ) -> Result<Self::Link, NTSTATUS>;
+
+    /// Accepts for an endpoint; the same news follow.
+    ///
+    /// # Errors
+    ///
+    /// The status for the client.
+    fn accept(
+        &self,
+        transport: &Transport<S>,
+        endpoint: Id,
+        offer: Self::Offer,
+    ) -> Result<Self::Link, NTSTATUS>;
+
+    /// Whether a port of the network has the address; it may go at any time.
+    fn serves(&self, address: IpAddr) -> bool;
+
+    /// Who asks.
+    fn peer(offer: &Self::Offer) -> SocketAddr;
+}
+
+/// What a message is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Bytes of the stream.
+    Data,
+    /// The sender's stream ends.
+    End,
+}
+
+/// What has happened to a message.
+#[derive(Debug)]
+pub enum Passed<D> {
+    /// The message with this number has reached the peer, or was lost.
+    Sent {
+        /// As given to [`Link::send`].
+        number: u64,
+        /// Whether it has reached the peer.
+        arrived: bool,
+    },
+    /// A message has come.
+    Came(Kind, D),
+    /// Something came that is no message.
+    Nonsense,
+}
+
+/// One connection. It is closed by [`Link::close`] once, after which [`News::GONE`](crate::News) follows
+/// and nothing else does.
+pub trait Link: Clone + Send + Sync + 'static {
+    /// The bytes of a message that has come; they stay until it is given back.
+    type Data: Deref<Target = [u8]> + Send;
+
+    /// How many messages may be under way from here at a time, besides the end of the stream.
+    const DEPTH: usize;
+    /// Messages that may come before one is given back.
+    const WINDOW: usize;
+    /// The most bytes of one message.
+    const PIECE: usize;
+
+    /// Makes ready to receive, once connected.
+    ///
+    /// # Errors
+    ///
+    /// [`Broken`].
+    fn open(&self) -> Result<(), Broken>;
+
+    /// Sends a message of the bytes at a place.
+    ///
+    /// # Errors
+    ///
+    /// [`Broken`]; nothing is sent.
+    ///
+    /// # Safety
+    ///
+    /// The bytes stay readable until the message has passed, or the link is gone.
+    unsafe fn send(&self, number: u64, kind: Kind, place: *const u8, length: usize) -> Result<(), Broken>;
+
+    /// The next thing that has happened; `None` if that was all, and more will be noted as
+    /// [`News::PASSED`](crate::News). One thread at a time.
+    fn next(&self) -> Option<Passed<Self::Data>>;
+
+    /// Makes room for one more message.
+    ///
+    /// # Errors
+    ///
+    /// [`Broken`].
+    fn give_back(&self, data: Self::Data) -> Result<(), Broken>;
+
+    /// Ends the connection at once and tells the peer.
+    fn close(&self);
+
+    /// Who is at the other end.
+    fn peer(&self) -> SocketAddr;
+
+    /// The local address.
+    fn local(&self) -> SocketAddr;
+}
+
+/// The connection is broken; [`News::LOST`](crate::News) has come or will.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Broken;

@@ -1,0 +1,204 @@
+//! The pumper: does for an endpoint what its state machine asks for, one thing after another.
+
+use provider::kernel::Event as _;
+use sys::status::{
+    NTSTATUS, STATUS_CONNECTION_ABORTED, STATUS_INSUFFICIENT_RESOURCES, STATUS_INVALID_CONNECTION,
+    STATUS_SUCCESS,
+};
+
+use crate::endpoint::{self, Effect, LinkOf, News, OfferOf, Stream};
+use crate::event::Connect;
+use crate::network::{Adopted, Broken, Link, Network, System};
+use crate::request::{Command, Request};
+use crate::slab::Id;
+use crate::transport::Transport;
+use crate::world::Taker;
+
+impl<S: System> Transport<S> {
+    /// Works for an endpoint until there is nothing more to do, unless somebody does already: then that
+    /// thread sees what the caller has left. Up to DISPATCH_LEVEL, with no lock held.
+    pub(crate) fn pump(&self, id: Id) {
+        match self.world().endpoint(id) {
+            Some(endpoint) if !endpoint.pumping => endpoint.pumping = true,
+            _ => return,
+        }
+        loop {
+            let over = {
+                let mut world = self.world();
+                match world.step(id) {
+                    Some(effect) => {
+                        drop(world);
+                        self.perform(id, effect);
+                        continue;
+                    }
+                    None => world.rest(id),
+                }
+            };
+            drop(over);
+            return;
+        }
+    }
+
+    fn perform(&self, id: Id, effect: Effect<S>) {
+        match effect {
+            Effect::Complete { request, status, information } => {
+                request.complete(status, information);
+                self.release(id);
+            }
+            Effect::List => self.world().list(id),
+            Effect::Unlist => {
+                let mut world = self.world();
+                if let Some(address) = world.endpoint(id).and_then(|endpoint| endpoint.address) {
+                    world.unlist(id, address);
+                }
+            }
+            Effect::Connect { from, to } => {
+                let link = self.network().connect(self, id, from, to);
+                self.linked(id, link);
+            }
+            Effect::Accept(offer) => {
+                let link = self.network().accept(self, id, offer);
+                self.linked(id, link);
+            }
+            Effect::PassOn(offer) => self.pass_on(id, offer),
+            Effect::Refuse(offer) => drop(offer),
+            Effect::Open(link) => self.open(id, link),
+            Effect::Next(link) => {
+                let passed = link.next();
+                self.with_endpoint(id, |endpoint| endpoint.passed(passed));
+            }
+            Effect::Fill(fill) => self.fill(id, fill),
+            Effect::Show { address, handler, link, mut chunks, mut consumed } => {
+                let context = self.with_endpoint(id, |endpoint| endpoint.context);
+                let Some(context) = context else { return };
+                let taken = endpoint::show(handler, context, &link, &mut chunks, &mut consumed);
+                let unwanted = taken.bytes == 0;
+                self.with_endpoint(id, |endpoint| endpoint.took(chunks, consumed, unwanted));
+                if let Some(irp) = taken.irp {
+                    // SAFETY: the client's handler returned it as a request that it gives away.
+                    let adopted = unsafe { S::adopt(irp) };
+                    self.put_adopted(adopted, None, |file, command| {
+                        file == id && matches!(command, Command::Receive { .. })
+                    });
+                }
+                self.release(address);
+            }
+            Effect::Send { link, number, kind, place, length } => {
+                // SAFETY: the bytes are those of a send request, which stays in its queue until the message
+                // has passed or the link is gone; the end of a stream has none.
+                let sent = unsafe { link.send(number, kind, place.as_ptr(), length) };
+                if sent.is_err() {
+                    self.with_endpoint(id, endpoint::Endpoint::unsent);
+                }
+            }
+            Effect::Tell { address, handler, flags } => {
+                if let Some(context) = self.with_endpoint(id, |endpoint| endpoint.context) {
+                    handler.call(context, flags);
+                }
+                self.release(address);
+            }
+            Effect::Close { link, chunks } => {
+                link.close();
+                drop(chunks);
+            }
+        }
+    }
+
+    fn linked(&self, id: Id, link: Result<LinkOf<S>, NTSTATUS>) {
+        let local = link.as_ref().ok().map(Link::local);
+        self.with_endpoint(id, |endpoint| endpoint.linked(link));
+        // Whoever removed the port meanwhile has not seen the link.
+        if local.is_some_and(|local| !self.network().serves(local.ip())) {
+            self.with_endpoint(id, |endpoint| endpoint.news.add(News::FORCED));
+        }
+    }
+
+    fn open(&self, id: Id, link: LinkOf<S>) {
+        let room = match link.open() {
+            Ok(()) => Stream::<LinkOf<S>>::room().map_err(|_| STATUS_INSUFFICIENT_RESOURCES),
+            Err(Broken) => Err(STATUS_CONNECTION_ABORTED),
+        };
+        if let Some(Some(effect)) = self.with_endpoint(id, |endpoint| endpoint.opened(link, room)) {
+            self.perform(id, effect);
+        }
+    }
+
+    fn fill(&self, id: Id, mut fill: endpoint::Fill<S>) {
+        let filled = endpoint::fill(&mut fill);
+        let endpoint::Fill { request, chunks, consumed, .. } = fill;
+        // The receive has room for at least one byte, so that none went in means that it can't be reached.
+        let status = if filled == 0 { STATUS_INSUFFICIENT_RESOURCES } else { STATUS_SUCCESS };
+        self.with_endpoint(id, |endpoint| endpoint.took(chunks, consumed, false));
+        request.complete(status, filled);
+        self.release(id);
+    }
+
+    fn pass_on(&self, id: Id, offer: OfferOf<S>) {
+        let local = {
+            let mut world = self.world();
+            let address = world.endpoint(id).and_then(|endpoint| endpoint.address);
+            address.and_then(|address| world.address(address)).map(|address| address.local)
+        };
+        if let Some(local) = local {
+            self.offered(local, offer);
+        }
+    }
+
+    /// Somebody connects to `local`. Up to DISPATCH_LEVEL, with no lock held.
+    pub fn offered(&self, local: core::net::SocketAddr, offer: OfferOf<S>) {
+        let taker = self.world().taker(local, offer);
+        match taker {
+            Taker::Endpoint(id) => self.pump(id),
+            Taker::Client { address, handler, offer } => {
+                self.ask(address, handler, offer);
+                self.release(address);
+            }
+            Taker::Nobody(offer) => drop(offer),
+        }
+    }
+
+    /// Asks a client whether it accepts. Its address is held.
+    fn ask(&self, address: Id, handler: Connect, offer: OfferOf<S>) {
+        let peer = <S::Network as Network<S>>::peer(&offer);
+        let Some(irp) = handler.call(peer) else { return };
+        // SAFETY: the client's handler returned it as a request that it gives away.
+        let adopted = unsafe { S::adopt(irp) };
+        let file = adopted.as_ref().and_then(|adopted| adopted.file);
+        let associated = file.and_then(|file| self.with_endpoint(file, |endpoint| endpoint.address));
+        let right = associated == Some(Some(address));
+        self.put_adopted(adopted, Some(offer), |_, command| right && *command == Command::Accept);
+    }
+
+    /// Begins a request that a client's handler made, if it is one that it may make there.
+    fn put_adopted(
+        &self,
+        adopted: Option<Adopted<S::Request>>,
+        offer: Option<OfferOf<S>>,
+        admits: impl FnOnce(Id, &Command) -> bool,
+    ) {
+        let Some(Adopted { request, file, command }) = adopted else { return };
+        let unwanted = match file.filter(|file| admits(*file, &command)) {
+            None => Err((request, offer, STATUS_INVALID_CONNECTION)),
+            Some(file) => self.world().put(file, command, request, offer).map(|()| file),
+        };
+        match unwanted {
+            Ok(file) => self.pump(file),
+            Err((request, offer, status)) => {
+                drop(offer);
+                request.complete(status, 0);
+            }
+        }
+    }
+
+    fn with_endpoint<R>(&self, id: Id, with: impl FnOnce(&mut endpoint::Endpoint<S>) -> R) -> Option<R> {
+        self.world().endpoint(id).map(with)
+    }
+
+    /// Something that referred to a file is over.
+    pub(crate) fn release(&self, id: Id) {
+        let gate = self.world().release(id);
+        if let Some(gate) = gate {
+            gate.signal();
+        }
+    }
+}

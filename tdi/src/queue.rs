@@ -1,0 +1,110 @@
+//! Requests that wait, and who may complete them.
+
+use alloc::collections::VecDeque;
+
+use provider::NoMemory;
+
+use crate::request::{Request, Ticket};
+
+/// A request that waits.
+pub(crate) struct Waiting<R, T = ()> {
+    number: u64,
+    pub(crate) request: R,
+    /// Its cancel routine has come: it is ours to complete, as cancelled.
+    pub(crate) cancelled: bool,
+    /// What is known of it.
+    pub(crate) what: T,
+}
+
+impl<R: Request, T> Waiting<R, T> {
+    /// Arms a request.
+    ///
+    /// # Errors
+    ///
+    /// The request is given back if it was cancelled before.
+    pub(crate) fn arm(mut request: R, ticket: Ticket, what: T) -> Result<Self, R> {
+        if request.arm(ticket) {
+            Ok(Self { number: ticket.number, request, cancelled: false, what })
+        } else {
+            Err(request)
+        }
+    }
+
+    /// Whether the caller may take it out and complete it. If not, its cancel routine is on its way.
+    pub(crate) fn claim(&mut self) -> bool {
+        self.cancelled || self.request.disarm()
+    }
+
+    /// The number of its ticket.
+    pub(crate) fn number(&self) -> u64 {
+        self.number
+    }
+
+    /// Its cancel routine has come, if this is the request that it came for.
+    pub(crate) fn cancel(&mut self, number: u64) -> bool {
+        let found = self.number == number;
+        self.cancelled |= found;
+        found
+    }
+}
+
+/// Takes a single request out of its place, if it may be completed.
+pub(crate) fn claim<R: Request, T>(place: &mut Option<Waiting<R, T>>) -> Option<Waiting<R, T>> {
+    if place.as_mut()?.claim() { place.take() } else { None }
+}
+
+/// Requests that wait in the order in which they came.
+pub(crate) struct Queue<R, T = ()>(VecDeque<Waiting<R, T>>);
+
+impl<R: Request, T> Queue<R, T> {
+    pub(crate) const fn new() -> Self {
+        Self(VecDeque::new())
+    }
+
+    /// Sees to it that the queue can hold `count` requests, so that [`Queue::push`] does not allocate.
+    ///
+    /// # Errors
+    ///
+    /// [`NoMemory`].
+    pub(crate) fn reserve(&mut self, count: usize) -> Result<(), NoMemory> {
+        self.0.try_reserve(count.saturating_sub(self.0.len())).map_err(|_| NoMemory)
+    }
+
+    pub(crate) fn push(&mut self, waiting: Waiting<R, T>) {
+        self.0.push_back(waiting);
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub(crate) fn front(&self) -> Option<&Waiting<R, T>> {
+        self.0.front()
+    }
+
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Waiting<R, T>> {
+        self.0.iter_mut()
+    }
+
+    /// Takes the front, if it may be completed.
+    pub(crate) fn claim_front(&mut self) -> Option<Waiting<R, T>> {
+        if self.0.front_mut()?.claim() { self.0.pop_front() } else { None }
+    }
+
+    /// Takes the first that may be completed; those before it are left to their cancel routines.
+    pub(crate) fn claim_first(&mut self) -> Option<Waiting<R, T>> {
+        let place = self.0.iter_mut().position(Waiting::claim)?;
+        self.0.remove(place)
+    }
+
+    /// Takes the first cancelled one for which `wanted` holds.
+    pub(crate) fn take_cancelled(&mut self, wanted: impl Fn(&T) -> bool) -> Option<Waiting<R, T>> {
+        let place = self.0.iter().position(|waiting| waiting.cancelled && wanted(&waiting.what))?;
+        self.0.remove(place)
+    }
+
+    /// See [`Waiting::cancel`].
+    pub(crate) fn cancel(&mut self, number: u64) -> bool {
+        self.0.iter_mut().any(|waiting| waiting.cancel(number))
+    }
+}

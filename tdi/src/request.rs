@@ -1,0 +1,96 @@
+//! A request, whatever carries it: in the driver an IRP, in tests a record.
+
+use core::net::SocketAddr;
+use core::ptr::NonNull;
+
+use sys::status::NTSTATUS;
+
+use crate::slab::Id;
+
+/// Names a request that waits, for the routine that cancels it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ticket {
+    /// The file that it is for.
+    pub file: Id,
+    /// Its number on that file.
+    pub number: u64,
+}
+
+/// A request that this transport owns until it completes it.
+///
+/// # Cancelling
+///
+/// A request that waits is *armed*: its cancel routine may run at any moment and call
+/// [`Transport::cancel`](crate::Transport::cancel) with the ticket. Whoever wants to complete the request
+/// has to disarm it first. If that fails, the cancel routine is on its way and the request stays in its
+/// queue until the routine has come; so of the two exactly one completes it, and never with a cancel
+/// routine set.
+///
+/// # Safety
+///
+/// - [`Request::disarm`] returns `true` only if the cancel routine will not run for the preceding
+///   [`Request::arm`]; [`Request::arm`] returns `false` only under the same condition.
+/// - What [`Request::run`] yields stays readable until the request is completed.
+pub unsafe trait Request: Send + Sized + 'static {
+    /// Makes the request cancellable. `false` if it was cancelled before, and the caller still owns it.
+    fn arm(&mut self, ticket: Ticket) -> bool;
+
+    /// Makes it uncancellable again. `false` if its cancel routine runs or is about to.
+    fn disarm(&mut self) -> bool;
+
+    /// Bytes in its data buffer.
+    fn length(&self) -> usize;
+
+    /// The memory of its data buffer from `offset` on, as far as it is contiguous; `None` at its end, or if
+    /// it can't be mapped.
+    fn run(&self, offset: usize) -> Option<(NonNull<u8>, usize)>;
+
+    /// Copies `bytes` to its data buffer at `offset`; returns how many there was room for.
+    fn fill(&mut self, offset: usize, bytes: &[u8]) -> usize;
+
+    /// Tells the client who is at the other end, where it asked for that.
+    fn return_peer(&mut self, peer: SocketAddr);
+
+    /// Completes it. Up to DISPATCH_LEVEL, with no lock held, disarmed.
+    fn complete(self, status: NTSTATUS, information: usize);
+}
+
+/// What a request asks of a connection endpoint. All of these complete by [`Request::complete`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// `TDI_CONNECT`.
+    Connect {
+        /// Where to; `None` if the client named no address that is one.
+        to: Option<SocketAddr>,
+        /// How long it may take, in units of 100 ns.
+        limit: Option<u64>,
+    },
+    /// `TDI_LISTEN`.
+    Listen {
+        /// The client accepts each connection by a request of its own.
+        query: bool,
+    },
+    /// `TDI_ACCEPT`.
+    Accept,
+    /// `TDI_DISCONNECT`.
+    Disconnect {
+        /// `TDI_DISCONNECT_…`.
+        flags: u32,
+        /// How long a release may take, in units of 100 ns.
+        limit: Option<u64>,
+    },
+    /// `TDI_SEND`.
+    Send {
+        /// Bytes.
+        length: usize,
+        /// `TDI_SEND_…`.
+        flags: u32,
+    },
+    /// `TDI_RECEIVE`.
+    Receive {
+        /// Bytes at most.
+        length: usize,
+        /// `TDI_RECEIVE_…`.
+        flags: u32,
+    },
+}

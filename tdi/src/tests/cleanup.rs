@@ -1,0 +1,190 @@
+//! Cleanup and close.
+
+use sys::status::*;
+use sys::tdi::{TDI_DISCONNECT_RELEASE, TDI_EVENT_RECEIVE};
+
+use super::client::{Client, FAR, NEAR, Pair, done, failed};
+use super::host::pump;
+use crate::Command;
+use crate::ea::Opening;
+use crate::ndk::link::{PIECE, WINDOW};
+
+#[test]
+fn cleanup_completes_all_that_waits_in_its_order_before_it_returns() {
+    let pair = Pair::connected();
+    let long = vec![7; PIECE * (WINDOW + 3)];
+    let sends = [0, 1, 2].map(|_| pair.client.send(pair.near, &long));
+    let receives = [0, 1, 2].map(|_| pair.client.receive(pair.near, 5));
+    let release = pair.client.disconnect(pair.near, TDI_DISCONNECT_RELEASE);
+    pump();
+    pair.client.log.take();
+    pair.client.transport.cleanup(pair.near);
+    let all: Vec<_> = sends.into_iter().chain(receives).chain([release]).collect();
+    for request in &all {
+        assert_eq!(request.outcome(), failed(STATUS_CANCELLED));
+    }
+    let order: Vec<_> = all.iter().map(|request| request.serial).collect();
+    assert_eq!(pair.client.log.take(), order);
+    pair.tear_down();
+}
+
+#[test]
+fn cleanup_ends_a_connect_and_a_listen_that_wait() {
+    let pair = Pair::new();
+    let listen = pair.client.submit(pair.far, Command::Listen { query: true }, Vec::new());
+    let connect = pair.client.connect(pair.near, FAR);
+    pump();
+    assert_eq!((listen.outcome(), connect.outcome()), (done(0), None));
+    pair.client.close(pair.near);
+    assert_eq!(connect.outcome(), failed(STATUS_CANCELLED));
+    pair.client.close(pair.far);
+    let other = pair.client.associated(pair.far_address);
+    let listen = pair.client.listen(other);
+    pair.client.close(other);
+    assert_eq!(listen.outcome(), failed(STATUS_CANCELLED));
+    for file in [pair.near_address, pair.far_address] {
+        pair.client.close(file);
+    }
+    pair.client.tear_down();
+}
+
+#[test]
+fn cleanup_waits_for_a_request_whose_cancel_routine_is_on_its_way() {
+    let pair = Pair::connected();
+    let receive = pair.client.receive(pair.near, 5);
+    let send = pair.client.send(pair.near, &vec![7; PIECE * (WINDOW + 3)]);
+    pump();
+    receive.cancel(&pair.client.transport);
+    send.cancel(&pair.client.transport);
+    // Both routines run inside the cleanup's wait at the earliest.
+    pair.client.transport.cleanup(pair.near);
+    assert_eq!((receive.outcome(), send.outcome()), (failed(STATUS_CANCELLED), failed(STATUS_CANCELLED)));
+    pair.tear_down();
+}
+
+#[test]
+fn the_peer_learns_of_a_cleanup_without_a_disconnect() {
+    let pair = Pair::connected();
+    let receive = pair.client.receive(pair.far, 5);
+    pair.client.close(pair.near);
+    pump();
+    assert_eq!(receive.outcome(), failed(STATUS_CONNECTION_RESET));
+    assert_eq!(pair.client.transport.world().address(pair.near_address).unwrap().associations, 0);
+    assert_eq!(pair.client.send(pair.far, b"x").outcome(), failed(STATUS_INVALID_CONNECTION));
+    for file in [pair.far, pair.near_address, pair.far_address] {
+        pair.client.close(file);
+    }
+    pair.client.tear_down();
+}
+
+#[test]
+fn requests_between_cleanup_and_close_and_after_it_fail() {
+    let pair = Pair::connected();
+    let transport = &pair.client.transport;
+    transport.cleanup(pair.near);
+    transport.cleanup(pair.near_address);
+    for closed in [false, true] {
+        if closed {
+            transport.close(pair.near);
+            transport.close(pair.near_address);
+        }
+        for command in [
+            Command::Send { length: 1, flags: 0 },
+            Command::Receive { length: 1, flags: 0 },
+            Command::Accept,
+            Command::Listen { query: false },
+            Command::Disconnect { flags: 0, limit: None },
+            Command::Connect { to: None, limit: None },
+        ] {
+            let late = pair.client.submit(pair.near, command, vec![0]);
+            assert_eq!(late.outcome(), failed(STATUS_FILE_CLOSED));
+        }
+        assert!(transport.enter(pair.near).is_err_and(|status| status == STATUS_FILE_CLOSED));
+        assert_eq!(transport.associate(pair.near, pair.far_address), Err(STATUS_FILE_CLOSED));
+        let handler = std::ptr::null_mut();
+        let set = transport.set_event(pair.near_address, TDI_EVENT_RECEIVE, handler, handler);
+        assert_eq!(set, Err(STATUS_FILE_CLOSED));
+    }
+    for file in [pair.far, pair.far_address] {
+        pair.client.close(file);
+    }
+    pair.client.tear_down();
+}
+
+#[test]
+fn close_returns_while_the_link_is_still_on_its_way_out() {
+    let pair = Pair::connected();
+    // No request waits, so the cleanup has nothing to wait for.
+    pair.client.transport.cleanup(pair.near);
+    pair.client.transport.close(pair.near);
+    assert!(pair.client.transport.world().endpoint(pair.near).is_some(), "the link still goes");
+    pump();
+    assert!(pair.client.transport.world().endpoint(pair.near).is_none());
+    pair.client.close(pair.far);
+    for file in [pair.near_address, pair.far_address] {
+        pair.client.close(file);
+    }
+    pair.client.tear_down();
+}
+
+#[test]
+fn a_cleanup_of_an_address_ends_its_listens_and_leaves_its_connections() {
+    let pair = Pair::connected();
+    let listening = pair.client.associated(pair.far_address);
+    let listen = pair.client.listen(listening);
+    pair.client.close(pair.far_address);
+    assert_eq!(listen.outcome(), failed(STATUS_ADDRESS_CLOSED));
+    let receive = pair.client.receive(pair.far, 2);
+    pair.client.send(pair.near, b"ok");
+    pump();
+    assert_eq!(receive.outcome(), done(2));
+    // The connection has the port until it goes.
+    assert_eq!(pair.client.address(FAR), Err(STATUS_SHARING_VIOLATION));
+    for file in [pair.far, listening, pair.near] {
+        pair.client.close(file);
+    }
+    pump();
+    let again = pair.client.address(FAR).unwrap();
+    for file in [again, pair.near_address] {
+        pair.client.close(file);
+    }
+    pair.client.tear_down();
+}
+
+#[test]
+fn a_control_channel_goes_alone() {
+    let pair = Pair::connected();
+    let control = pair.client.transport.create(&Opening::ControlChannel, false).unwrap();
+    pair.client.close(control);
+    pair.client.send(pair.near, b"ok");
+    pump();
+    assert_eq!(pair.client.receive(pair.far, 2).outcome(), done(2));
+    pair.tear_down();
+}
+
+#[test]
+fn the_last_ports_removal_ends_connections_and_leaves_files_to_their_owners() {
+    let mut pair = Pair::connected();
+    let receives = [pair.client.receive(pair.near, 3), pair.client.receive(pair.far, 3)];
+    pair.client.remove_port(1);
+    assert_eq!(receives[1].outcome(), failed(STATUS_CONNECTION_ABORTED));
+    assert_eq!(receives[0].outcome(), failed(STATUS_CONNECTION_RESET));
+    pair.client.remove_port(0);
+    let (near, far) = (pair.client.connect(pair.near, FAR), pair.client.listen(pair.far));
+    pump();
+    assert_eq!(near.outcome(), failed(STATUS_INVALID_ADDRESS));
+    assert_eq!(far.outcome(), None);
+    assert_eq!(pair.client.address(NEAR), Err(STATUS_INVALID_ADDRESS));
+    pair.tear_down();
+    assert!(far.outcome().is_some());
+}
+
+#[test]
+fn a_failed_create_leaves_nothing() {
+    let client = Client::new();
+    for _ in 0..3 {
+        assert!(client.address("10.0.0.7:1").is_err());
+        assert!(client.transport.create(&Opening::Address(b"rubbish"), true).is_err());
+    }
+    client.tear_down();
+}

@@ -1,0 +1,156 @@
+//! A client: files on two ports, and requests with the least ceremony.
+
+use std::cell::Cell;
+use std::net::SocketAddr;
+
+use provider::port::{Port, Segment};
+use sys::status::{NTSTATUS, STATUS_SUCCESS};
+
+use super::host::{Host, Log, Outcome, Pending, close, pump};
+use crate::address::TransportAddress;
+use crate::ea::{ConnectionContext, Opening};
+use crate::ndk::{Ndk, PortId};
+use crate::{Command, Id, Transport};
+
+pub(crate) const NEAR: &str = "10.0.0.1:0";
+pub(crate) const FAR: &str = "10.0.0.2:139";
+
+pub(crate) struct Client {
+    pub(crate) transport: Transport<Host>,
+    pub(crate) log: Log,
+    ports: Vec<(Port<Host>, PortId)>,
+    serial: Cell<u32>,
+}
+
+impl Client {
+    pub(crate) fn new() -> Self {
+        let transport: Transport<Host> = Transport::new(Ndk::default()).unwrap();
+        let segment = Segment::new().unwrap();
+        let ports = [NEAR, FAR].map(|address| {
+            let ip = address.parse::<SocketAddr>().unwrap().ip();
+            let port = Port::new(&segment).unwrap();
+            port.set_addresses(&[ip]).unwrap();
+            port.set_enabled(true);
+            let id = transport.network().add(&port).unwrap();
+            transport.network().set_addresses(id, &[ip]).unwrap();
+            (port, id)
+        });
+        Self { transport, log: Log::default(), ports: ports.into(), serial: Cell::new(0) }
+    }
+
+    pub(crate) fn address(&self, at: &str) -> Result<Id, NTSTATUS> {
+        self.open_address(at, false)
+    }
+
+    pub(crate) fn open_address(&self, at: &str, shared: bool) -> Result<Id, NTSTATUS> {
+        let address = TransportAddress::new(at.parse().unwrap());
+        self.transport.create(&Opening::Address(address.bytes()), shared)
+    }
+
+    pub(crate) fn endpoint(&self, context: usize) -> Id {
+        self.transport.create(&Opening::Endpoint(ConnectionContext(context)), false).unwrap()
+    }
+
+    /// An endpoint that is associated.
+    pub(crate) fn associated(&self, address: Id) -> Id {
+        let endpoint = self.endpoint(0xC0);
+        assert_eq!(self.transport.associate(endpoint, address), Ok(()));
+        endpoint
+    }
+
+    /// Sends a request with a buffer, which is in runs of 1000 bytes.
+    pub(crate) fn submit(&self, file: Id, command: Command, data: Vec<u8>) -> Pending {
+        let serial = self.serial.get();
+        self.serial.set(serial + 1);
+        let (record, pending) = self.log.request(serial, data, 1000);
+        self.transport.submit(file, command, record);
+        pending
+    }
+
+    pub(crate) fn connect(&self, file: Id, to: &str) -> Pending {
+        self.submit(file, Command::Connect { to: to.parse().ok(), limit: None }, Vec::new())
+    }
+
+    pub(crate) fn listen(&self, file: Id) -> Pending {
+        self.submit(file, Command::Listen { query: false }, Vec::new())
+    }
+
+    pub(crate) fn send(&self, file: Id, data: &[u8]) -> Pending {
+        self.submit(file, Command::Send { length: data.len(), flags: 0 }, data.to_vec())
+    }
+
+    pub(crate) fn receive(&self, file: Id, length: usize) -> Pending {
+        self.submit(file, Command::Receive { length, flags: 0 }, vec![0; length])
+    }
+
+    pub(crate) fn disconnect(&self, file: Id, flags: u32) -> Pending {
+        self.submit(file, Command::Disconnect { flags, limit: None }, Vec::new())
+    }
+
+    pub(crate) fn close(&self, file: Id) {
+        close(&self.transport, file);
+    }
+
+    /// Removes the ports: what would be left of anything makes that wait for ever, which is a failure.
+    pub(crate) fn tear_down(self) {
+        pump();
+        for (_, id) in &self.ports {
+            Ndk::remove(&self.transport, *id);
+        }
+        pump();
+        assert_eq!(self.transport.world().files.iter().count(), 0, "a file is left");
+    }
+
+    /// Removes one port.
+    pub(crate) fn remove_port(&mut self, index: usize) {
+        let (_, id) = self.ports.remove(index);
+        Ndk::remove(&self.transport, id);
+    }
+}
+
+pub(crate) const fn done(information: usize) -> Option<Outcome> {
+    Some(Outcome { status: STATUS_SUCCESS, information })
+}
+
+pub(crate) const fn failed(status: NTSTATUS) -> Option<Outcome> {
+    Some(Outcome { status, information: 0 })
+}
+
+/// Two endpoints with a connection.
+pub(crate) struct Pair {
+    pub(crate) client: Client,
+    pub(crate) near_address: Id,
+    pub(crate) far_address: Id,
+    pub(crate) near: Id,
+    pub(crate) far: Id,
+}
+
+impl Pair {
+    pub(crate) fn new() -> Self {
+        let client = Client::new();
+        let (near_address, far_address) = (client.address(NEAR).unwrap(), client.address(FAR).unwrap());
+        let (near, far) = (client.associated(near_address), client.associated(far_address));
+        Self { client, near_address, far_address, near, far }
+    }
+
+    pub(crate) fn connected() -> Self {
+        let pair = Self::new();
+        pair.establish();
+        pair.client.log.take();
+        pair
+    }
+
+    pub(crate) fn establish(&self) {
+        let (listen, connect) = (self.client.listen(self.far), self.client.connect(self.near, FAR));
+        pump();
+        assert_eq!((listen.outcome(), connect.outcome()), (done(0), done(0)));
+    }
+
+    /// Closes all four files and removes the ports.
+    pub(crate) fn tear_down(self) {
+        for file in [self.near, self.far, self.near_address, self.far_address] {
+            self.client.close(file);
+        }
+        self.client.tear_down();
+    }
+}

@@ -1,0 +1,324 @@
+//! Opening, associating, connecting.
+
+use std::ffi::c_void;
+use std::ptr::null_mut;
+
+use sys::status::*;
+use sys::tdi::{TDI_DISCONNECT_ABORT, TDI_DISCONNECT_RELEASE, TDI_EVENT_CONNECT};
+
+use super::client::{Client, FAR, NEAR, Pair, done, failed};
+use super::host::{Log, give, pass, pump};
+use crate::ea::Opening;
+use crate::{Adopted, Command, Id};
+
+#[test]
+fn a_connect_meets_a_listen_and_each_learns_of_the_other() {
+    let pair = Pair::new();
+    let (listen, connect) = (pair.client.listen(pair.far), pair.client.connect(pair.near, FAR));
+    assert_eq!((listen.outcome(), connect.outcome()), (None, None));
+    pump();
+    assert_eq!((listen.outcome(), connect.outcome()), (done(0), done(0)));
+    assert_eq!(connect.peer(), Some(FAR.parse().unwrap()));
+    let near = pair.client.transport.world().address(pair.near_address).unwrap().local;
+    assert_eq!(listen.peer(), Some(near));
+    pair.tear_down();
+}
+
+#[test]
+fn listens_are_served_in_their_order() {
+    let pair = Pair::new();
+    let listens: Vec<_> = (0..3)
+        .map(|_| {
+            let endpoint = pair.client.associated(pair.far_address);
+            (endpoint, pair.client.listen(endpoint))
+        })
+        .collect();
+    for served in 1..=3 {
+        let near = pair.client.associated(pair.near_address);
+        let connect = pair.client.connect(near, FAR);
+        pump();
+        assert_eq!(connect.outcome(), done(0));
+        let done_now = listens.iter().take_while(|(_, listen)| listen.outcome().is_some()).count();
+        assert_eq!(done_now, served);
+        pair.client.close(near);
+    }
+    for (endpoint, _) in listens {
+        pair.client.close(endpoint);
+    }
+    pair.tear_down();
+}
+
+#[test]
+fn a_connect_to_nobody_fails_and_may_be_tried_again() {
+    let pair = Pair::new();
+    for (to, status) in [
+        (FAR, STATUS_REMOTE_NOT_LISTENING),
+        ("10.0.0.2:140", STATUS_REMOTE_NOT_LISTENING),
+        ("10.0.0.9:139", STATUS_BAD_NETWORK_PATH),
+        ("nowhere", STATUS_INVALID_ADDRESS_COMPONENT),
+    ] {
+        let connect = pair.client.connect(pair.near, to);
+        pump();
+        assert_eq!(connect.outcome(), failed(status), "{to}");
+    }
+    pair.establish();
+    pair.tear_down();
+}
+
+#[test]
+fn a_query_accept_listen_completes_on_the_offer_and_accept_makes_the_connection() {
+    let pair = Pair::new();
+    let accept = pair.client.submit(pair.far, Command::Accept, Vec::new());
+    assert_eq!(accept.outcome(), failed(STATUS_INVALID_CONNECTION));
+    let listen = pair.client.submit(pair.far, Command::Listen { query: true }, Vec::new());
+    let connect = pair.client.connect(pair.near, FAR);
+    pump();
+    assert_eq!((listen.outcome(), connect.outcome()), (done(0), None));
+    let accept = pair.client.submit(pair.far, Command::Accept, Vec::new());
+    pump();
+    assert_eq!((accept.outcome(), connect.outcome()), (done(0), done(0)));
+    pair.tear_down();
+}
+
+#[test]
+fn an_offer_that_is_not_accepted_in_a_second_is_refused() {
+    let pair = Pair::new();
+    let listen = pair.client.submit(pair.far, Command::Listen { query: true }, Vec::new());
+    let connect = pair.client.connect(pair.near, FAR);
+    pump();
+    assert_eq!(listen.outcome(), done(0));
+    pass(9_999_999);
+    pair.client.transport.tick();
+    pump();
+    assert_eq!(connect.outcome(), None);
+    pass(1);
+    pair.client.transport.tick();
+    pump();
+    assert_eq!(connect.outcome(), failed(STATUS_REMOTE_NOT_LISTENING));
+    let accept = pair.client.submit(pair.far, Command::Accept, Vec::new());
+    assert_eq!(accept.outcome(), failed(STATUS_INVALID_CONNECTION));
+    pair.tear_down();
+}
+
+#[test]
+fn an_offer_is_refused_by_a_disconnect() {
+    for flags in [0, TDI_DISCONNECT_ABORT, TDI_DISCONNECT_RELEASE] {
+        let pair = Pair::new();
+        pair.client.submit(pair.far, Command::Listen { query: true }, Vec::new());
+        let connect = pair.client.connect(pair.near, FAR);
+        pump();
+        let disconnect = pair.client.disconnect(pair.far, flags);
+        pump();
+        assert_eq!(disconnect.outcome(), done(0));
+        assert_eq!(connect.outcome(), failed(STATUS_REMOTE_NOT_LISTENING));
+        pair.tear_down();
+    }
+}
+
+#[test]
+fn a_connect_that_takes_too_long_times_out() {
+    let pair = Pair::new();
+    pair.client.submit(pair.far, Command::Listen { query: true }, Vec::new());
+    let to = Some(FAR.parse().unwrap());
+    let connect = pair.client.submit(pair.near, Command::Connect { to, limit: Some(50) }, Vec::new());
+    pump();
+    pass(50);
+    pair.client.transport.tick();
+    pump();
+    assert_eq!(connect.outcome(), failed(STATUS_IO_TIMEOUT));
+    pair.tear_down();
+}
+
+#[test]
+fn a_pending_connect_or_listen_is_ended_by_abort_and_by_cancel() {
+    let pair = Pair::new();
+    let listen = pair.client.listen(pair.far);
+    let abort = pair.client.disconnect(pair.far, 0);
+    pump();
+    assert_eq!((listen.outcome(), abort.outcome()), (failed(STATUS_CONNECTION_ABORTED), done(0)));
+    let listen = pair.client.listen(pair.far);
+    listen.cancel(&pair.client.transport);
+    pump();
+    assert_eq!(listen.outcome(), failed(STATUS_CANCELLED));
+    pair.client.submit(pair.far, Command::Listen { query: true }, Vec::new());
+    let connect = pair.client.connect(pair.near, FAR);
+    pump();
+    connect.cancel(&pair.client.transport);
+    pump();
+    assert_eq!(connect.outcome(), failed(STATUS_CANCELLED));
+    // The offer's peer has gone, so it can't be accepted any more.
+    let accept = pair.client.submit(pair.far, Command::Accept, Vec::new());
+    pump();
+    assert_eq!(accept.outcome().unwrap().status, STATUS_CONNECTION_ABORTED);
+    pair.establish();
+    pair.tear_down();
+}
+
+#[test]
+fn a_request_that_was_cancelled_before_it_waits_completes_as_cancelled() {
+    let pair = Pair::connected();
+    let (record, pending) = pair.client.log.request(99, vec![0; 4], 4);
+    pending.cancel(&pair.client.transport);
+    pair.client.transport.submit(pair.near, Command::Receive { length: 4, flags: 0 }, record);
+    assert_eq!(pending.outcome(), failed(STATUS_CANCELLED));
+    pair.tear_down();
+}
+
+#[test]
+fn an_endpoint_is_associated_with_one_address_at_a_time() {
+    let pair = Pair::new();
+    let transport = &pair.client.transport;
+    assert_eq!(transport.associate(pair.near, pair.far_address), Err(STATUS_INVALID_CONNECTION));
+    assert_eq!(transport.disassociate(pair.near), Ok(()));
+    assert_eq!(transport.disassociate(pair.near), Err(STATUS_INVALID_CONNECTION));
+    let connect = pair.client.connect(pair.near, FAR);
+    assert_eq!(connect.outcome(), failed(STATUS_INVALID_CONNECTION));
+    assert_eq!(transport.associate(pair.near, pair.far), Err(STATUS_INVALID_HANDLE));
+    assert_eq!(transport.associate(pair.near_address, pair.far_address), Err(STATUS_INVALID_DEVICE_REQUEST));
+    assert_eq!(transport.associate(pair.near, pair.near_address), Ok(()));
+    pair.establish();
+    assert_eq!(transport.disassociate(pair.near), Err(STATUS_INVALID_CONNECTION));
+    assert_eq!(transport.associate(pair.near, pair.near_address), Err(STATUS_CONNECTION_ACTIVE));
+    pair.tear_down();
+}
+
+#[test]
+fn a_connection_is_made_once_at_a_time() {
+    let pair = Pair::connected();
+    for again in [pair.client.connect(pair.near, FAR), pair.client.listen(pair.near)] {
+        assert_eq!(again.outcome(), failed(STATUS_INVALID_CONNECTION));
+    }
+    pair.tear_down();
+}
+
+#[test]
+fn an_exclusive_address_is_open_once_and_a_shared_one_as_often_as_wanted() {
+    let client = Client::new();
+    let alone = client.address(FAR).unwrap();
+    for shared in [false, true] {
+        assert_eq!(client.open_address(FAR, shared), Err(STATUS_SHARING_VIOLATION));
+    }
+    client.close(alone);
+    let all: Vec<_> = (0..3).map(|_| client.open_address(FAR, true).unwrap()).collect();
+    assert_eq!(client.address(FAR), Err(STATUS_SHARING_VIOLATION));
+    // The first one's listener serves the others, also after it has gone.
+    client.close(all[0]);
+    let near = client.address(NEAR).unwrap();
+    let (active, passive) = (client.associated(near), client.associated(all[2]));
+    let (listen, connect) = (client.listen(passive), client.connect(active, FAR));
+    pump();
+    assert_eq!((listen.outcome(), connect.outcome()), (done(0), done(0)));
+    for file in [active, passive, near, all[1], all[2]] {
+        client.close(file);
+    }
+    client.tear_down();
+}
+
+#[test]
+fn an_address_that_is_not_local_or_none_is_refused_and_the_first_local_one_is_taken() {
+    let client = Client::new();
+    assert_eq!(client.address("10.0.0.3:7"), Err(STATUS_INVALID_ADDRESS));
+    assert_eq!(client.address("0.0.0.0:7"), Err(STATUS_INVALID_ADDRESS));
+    for list in [&[][..], &[1, 0, 0, 0], &[0xFF; 40]] {
+        let refused = client.transport.create(&Opening::Address(list), false);
+        assert_eq!(refused, Err(STATUS_INVALID_PARAMETER));
+    }
+    let mut list = vec![2, 0, 0, 0];
+    for address in ["10.0.0.3:7", "10.0.0.1:8"] {
+        list.extend(&crate::address::TransportAddress::new(address.parse().unwrap()).bytes()[4..]);
+    }
+    let second = client.transport.create(&Opening::Address(&list), false).unwrap();
+    assert_eq!(client.transport.world().address(second).unwrap().local, "10.0.0.1:8".parse().unwrap());
+    client.close(second);
+    client.tear_down();
+}
+
+/// What the connect handler of a test does.
+struct Acceptor {
+    log: Log,
+    file: Option<Id>,
+    command: Command,
+}
+
+unsafe extern "win64" fn connect_handler(
+    context: *mut c_void,
+    length: i32,
+    address: *const c_void,
+    _: i32,
+    _: *const c_void,
+    _: i32,
+    _: *const c_void,
+    connection: *mut *mut c_void,
+    irp: *mut *mut sys::wdm::IRP,
+) -> NTSTATUS {
+    // SAFETY: the tests register it with this context.
+    let acceptor = unsafe { &*context.cast::<Acceptor>() };
+    // SAFETY: the transport passes so many bytes.
+    let address = unsafe { std::slice::from_raw_parts(address.cast::<u8>(), length as usize) };
+    assert!(crate::address::TransportAddresses::parse(address).unwrap().next().is_some());
+    let Some(file) = acceptor.file else { return STATUS_CONNECTION_REFUSED };
+    let (request, pending) = acceptor.log.request(77, Vec::new(), 1);
+    drop(pending);
+    // SAFETY: the transport passes places for both.
+    unsafe {
+        connection.write(0xC0 as *mut c_void);
+        irp.write(give(Adopted { request, file: Some(file), command: acceptor.command }));
+    }
+    STATUS_MORE_PROCESSING_REQUIRED
+}
+
+fn asked(pair: &Pair, file: Option<Id>, command: Command) -> Box<Acceptor> {
+    let acceptor = Box::new(Acceptor { log: pair.client.log.clone(), file, command });
+    let context = (&raw const *acceptor).cast_mut().cast();
+    let handler = connect_handler as *const () as *mut c_void;
+    let set = pair.client.transport.set_event(pair.far_address, TDI_EVENT_CONNECT, handler, context);
+    assert_eq!(set, Ok(()));
+    acceptor
+}
+
+#[test]
+fn a_client_accepts_from_its_connect_handler() {
+    let pair = Pair::new();
+    let acceptor = asked(&pair, Some(pair.far), Command::Accept);
+    let connect = pair.client.connect(pair.near, FAR);
+    pump();
+    assert_eq!(connect.outcome(), done(0));
+    assert_eq!(pair.client.log.take(), [0, 77]);
+    let received = pair.client.receive(pair.far, 5);
+    pair.client.send(pair.near, b"hello");
+    pump();
+    assert_eq!((received.outcome(), &received.data()[..]), (done(5), &b"hello"[..]));
+    pair.tear_down();
+    drop(acceptor);
+}
+
+#[test]
+fn a_pending_listen_goes_before_the_connect_handler() {
+    let pair = Pair::new();
+    let acceptor = asked(&pair, None, Command::Accept);
+    let refused = pair.client.connect(pair.near, FAR);
+    pump();
+    assert_eq!(refused.outcome(), failed(STATUS_REMOTE_NOT_LISTENING));
+    pair.establish();
+    pair.tear_down();
+    drop(acceptor);
+}
+
+#[test]
+fn a_handler_can_accept_only_for_an_idle_endpoint_of_its_address() {
+    let pair = Pair::new();
+    for (file, command) in [
+        (pair.near, Command::Accept),
+        (pair.far_address, Command::Accept),
+        (pair.far, Command::Listen { query: false }),
+    ] {
+        let acceptor = asked(&pair, Some(file), command);
+        let connect = pair.client.connect(pair.near, FAR);
+        pump();
+        assert_eq!(connect.outcome(), failed(STATUS_REMOTE_NOT_LISTENING));
+        drop(acceptor);
+    }
+    let unset = pair.client.transport.set_event(pair.far_address, TDI_EVENT_CONNECT, null_mut(), null_mut());
+    assert_eq!(unset, Ok(()));
+    pair.tear_down();
+}

@@ -1,0 +1,254 @@
+//! A kernel for tests: deferred calls, and cancel routines on their way, wait until [`pump`].
+
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::ffi::c_void;
+use std::net::SocketAddr;
+use std::ptr::NonNull;
+use std::rc::Rc;
+use std::sync::Mutex;
+
+use provider::kernel::{Deferred, Event, Kernel, Routine};
+use sys::status::NTSTATUS;
+use sys::wdm::{IRP, MDL};
+
+use crate::ndk::Ndk;
+use crate::{Adopted, Id, Request, System, Ticket, Transport};
+
+type Call = Box<dyn FnOnce()>;
+
+thread_local! {
+    static QUEUE: RefCell<VecDeque<Call>> = const { RefCell::new(VecDeque::new()) };
+    static NOW: Cell<u64> = const { Cell::new(0) };
+}
+
+fn queue(call: Call) {
+    QUEUE.with_borrow_mut(|queue| queue.push_back(call));
+}
+
+/// Makes one of the calls that wait, if there is one.
+pub(crate) fn pump_once() -> bool {
+    let call = QUEUE.with_borrow_mut(VecDeque::pop_front);
+    call.map(|call| call()).is_some()
+}
+
+/// Makes the calls that wait, and those that they queue.
+pub(crate) fn pump() {
+    while pump_once() {}
+}
+
+/// Lets so much time pass, in units of 100 ns.
+pub(crate) fn pass(time: u64) {
+    NOW.set(NOW.get() + time);
+}
+
+pub(crate) struct Host;
+
+pub(crate) struct HostDeferred(Mutex<Option<(Routine, usize)>>);
+
+// SAFETY: each queueing leads to one call in `pump`, which does not touch the object.
+unsafe impl Deferred for HostDeferred {
+    fn new() -> Self {
+        Self(Mutex::new(None))
+    }
+
+    unsafe fn initialise(this: NonNull<Self>, routine: Routine, context: *mut c_void) {
+        // SAFETY: the caller passes a live object.
+        *unsafe { this.as_ref() }.0.lock().unwrap() = Some((routine, context as usize));
+    }
+
+    unsafe fn queue(this: NonNull<Self>) {
+        // SAFETY: the caller passes a live object.
+        let (routine, context) = unsafe { this.as_ref() }.0.lock().unwrap().expect("initialised");
+        // SAFETY: queued with this context by the caller, who keeps the object.
+        queue(Box::new(move || unsafe { routine(context as *mut c_void) }));
+    }
+}
+
+pub(crate) struct HostEvent(Mutex<bool>);
+
+impl Event for HostEvent {
+    fn new() -> Self {
+        Self(Mutex::new(false))
+    }
+
+    fn initialise(&self) {}
+
+    fn signal(&self) {
+        *self.0.lock().unwrap() = true;
+    }
+
+    /// The calls that will signal wait in this very thread.
+    fn wait(&self) {
+        pump();
+        assert!(*self.0.lock().unwrap(), "this would wait for ever");
+    }
+}
+
+// SAFETY: the locks are parking_lot's; a list's address is what `MappedSystemVa` says.
+unsafe impl Kernel for Host {
+    type Lock = parking_lot::RawMutex;
+    type Deferred = HostDeferred;
+    type Event = HostEvent;
+
+    unsafe fn system_address(mdl: NonNull<MDL>) -> *mut u8 {
+        // SAFETY: the caller passes a live list.
+        unsafe { mdl.as_ref() }.MappedSystemVa.cast()
+    }
+}
+
+impl System for Host {
+    type Kernel = Self;
+    type Request = Record;
+    type Network = Ndk<Self>;
+
+    fn now() -> u64 {
+        NOW.get()
+    }
+
+    unsafe fn adopt(irp: NonNull<IRP>) -> Option<Adopted<Record>> {
+        // SAFETY: the handlers of the tests return what `give` made.
+        Some(*unsafe { Box::from_raw(irp.as_ptr().cast::<Adopted<Record>>()) })
+    }
+}
+
+/// What a handler returns as a request that it gives away.
+pub(crate) fn give(adopted: Adopted<Record>) -> *mut IRP {
+    Box::into_raw(Box::new(adopted)).cast()
+}
+
+/// How a request ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Outcome {
+    pub(crate) status: NTSTATUS,
+    pub(crate) information: usize,
+}
+
+#[derive(Default)]
+struct State {
+    armed: Option<Ticket>,
+    cancelled: bool,
+    outcome: Option<Outcome>,
+    peer: Option<SocketAddr>,
+    data: Vec<u8>,
+    /// Bytes that are contiguous.
+    run: usize,
+}
+
+/// The test's side of a request.
+#[derive(Clone)]
+pub(crate) struct Pending {
+    state: Rc<RefCell<State>>,
+    log: Rc<RefCell<Vec<u32>>>,
+    pub(crate) serial: u32,
+}
+
+/// The transport's side of it.
+pub(crate) struct Record(Pending);
+
+// SAFETY: all of a test runs in one thread.
+unsafe impl Send for Record {}
+
+/// The order in which requests completed.
+#[derive(Clone, Default)]
+pub(crate) struct Log(Rc<RefCell<Vec<u32>>>);
+
+impl Log {
+    /// Makes a request whose buffer is contiguous for `run` bytes at a time.
+    pub(crate) fn request(&self, serial: u32, data: Vec<u8>, run: usize) -> (Record, Pending) {
+        let state = State { data, run, ..State::default() };
+        let pending = Pending { state: Rc::new(RefCell::new(state)), log: Rc::clone(&self.0), serial };
+        (Record(pending.clone()), pending)
+    }
+
+    /// The serial numbers of the requests that completed since the last look, in their order.
+    pub(crate) fn take(&self) -> Vec<u32> {
+        self.0.take()
+    }
+}
+
+impl Pending {
+    pub(crate) fn outcome(&self) -> Option<Outcome> {
+        self.state.borrow().outcome
+    }
+
+    pub(crate) fn peer(&self) -> Option<SocketAddr> {
+        self.state.borrow().peer
+    }
+
+    pub(crate) fn data(&self) -> Vec<u8> {
+        self.state.borrow().data.clone()
+    }
+
+    /// Cancels the request: its cancel routine, if it has one, is on its way until [`pump`].
+    pub(crate) fn cancel(&self, transport: &Transport<Host>) {
+        let mut state = self.state.borrow_mut();
+        state.cancelled = true;
+        if let Some(ticket) = state.armed.take() {
+            let transport = transport.clone();
+            queue(Box::new(move || transport.cancel(ticket)));
+        }
+    }
+}
+
+// SAFETY: the cancel routine is called once per `arm`, unless `disarm` took the ticket back first; the buffer
+// is neither moved nor changed but by `fill`.
+unsafe impl Request for Record {
+    fn arm(&mut self, ticket: Ticket) -> bool {
+        let mut state = self.0.state.borrow_mut();
+        assert!(state.armed.is_none(), "armed twice");
+        if !state.cancelled {
+            state.armed = Some(ticket);
+        }
+        !state.cancelled
+    }
+
+    fn disarm(&mut self) -> bool {
+        self.0.state.borrow_mut().armed.take().is_some()
+    }
+
+    fn length(&self) -> usize {
+        self.0.state.borrow().data.len()
+    }
+
+    fn run(&self, offset: usize) -> Option<(NonNull<u8>, usize)> {
+        let state = self.0.state.borrow();
+        let rest = state.data.get(offset..).filter(|rest| !rest.is_empty())?;
+        let run = state.run - offset % state.run;
+        Some((NonNull::from(rest).cast(), run.min(rest.len())))
+    }
+
+    fn fill(&mut self, offset: usize, bytes: &[u8]) -> usize {
+        let mut state = self.0.state.borrow_mut();
+        let Some(room) = state.data.get_mut(offset..) else { return 0 };
+        let count = room.len().min(bytes.len());
+        room[..count].copy_from_slice(&bytes[..count]);
+        count
+    }
+
+    fn return_peer(&mut self, peer: SocketAddr) {
+        self.0.state.borrow_mut().peer = Some(peer);
+    }
+
+    fn complete(self, status: NTSTATUS, information: usize) {
+        let mut state = self.0.state.borrow_mut();
+        assert!(state.armed.is_none(), "completed with a cancel routine set");
+        assert!(state.outcome.is_none(), "completed twice");
+        state.outcome = Some(Outcome { status, information });
+        self.0.log.borrow_mut().push(self.0.serial);
+    }
+}
+
+impl Drop for Record {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            assert!(self.0.outcome().is_some(), "request {} was dropped and not completed", self.0.serial);
+        }
+    }
+}
+
+/// A file that is closed whole.
+pub(crate) fn close(transport: &Transport<Host>, file: Id) {
+    transport.cleanup(file);
+    transport.close(file);
+}

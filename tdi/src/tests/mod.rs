@@ -1,0 +1,8 @@
+//! The transport over the real provider, on the host: each test is a client with two ports.
+
+mod cleanup;
+mod client;
+mod connect;
+mod host;
+mod random;
+mod transfer;

@@ -1,0 +1,225 @@
+//! Random sequences of requests, cancels and closes, against what must hold of any of them.
+
+use std::collections::HashMap;
+
+use proptest::prelude::*;
+use sys::status::{STATUS_CANCELLED, STATUS_SUCCESS};
+
+use super::client::{Client, FAR, NEAR};
+use super::host::{Pending, pass, pump, pump_once};
+use crate::{Command, Id};
+
+#[derive(Clone, Debug)]
+enum Step {
+    Listen { query: bool },
+    Connect,
+    Accept,
+    Disconnect { flags: u32 },
+    Send { length: usize },
+    Receive { length: usize },
+    Associate,
+    Disassociate,
+    Cancel { back: usize },
+    Replace,
+    Deferred { calls: usize },
+    Tick,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        3 => any::<bool>().prop_map(|query| Step::Listen { query }),
+        4 => Just(Step::Connect),
+        2 => Just(Step::Accept),
+        2 => prop::sample::select(vec![0, 2, 4, 4, 6]).prop_map(|flags| Step::Disconnect { flags }),
+        6 => (0_usize..60_000).prop_map(|length| Step::Send { length }),
+        8 => (0_usize..60_000).prop_map(|length| Step::Receive { length }),
+        1 => Just(Step::Associate),
+        1 => Just(Step::Disassociate),
+        4 => (0_usize..20).prop_map(|back| Step::Cancel { back }),
+        1 => Just(Step::Replace),
+        12 => (1_usize..8).prop_map(|calls| Step::Deferred { calls }),
+        1 => Just(Step::Tick),
+    ]
+}
+
+/// One request, and what is known of it.
+struct Sent {
+    file: Id,
+    command: Command,
+    pending: Pending,
+}
+
+struct Run {
+    client: Client,
+    addresses: [Id; 2],
+    /// The first half on the near side.
+    files: Vec<Id>,
+    sent: Vec<Sent>,
+    /// Bytes that each file has asked to send so far, which number its bytes.
+    position: HashMap<u64, u32>,
+}
+
+impl Run {
+    fn new() -> Self {
+        let client = Client::new();
+        let addresses = [client.address(NEAR).unwrap(), client.address(FAR).unwrap()];
+        let files = (0..6).map(|index| client.associated(addresses[index / 3])).collect();
+        Self { client, addresses, files, sent: Vec::new(), position: HashMap::new() }
+    }
+
+    fn submit(&mut self, file: Id, command: Command, data: Vec<u8>) {
+        let pending = self.client.submit(file, command, data);
+        self.sent.push(Sent { file, command, pending });
+    }
+
+    fn step(&mut self, who: usize, step: &Step) {
+        let file = self.files[who];
+        match *step {
+            Step::Listen { query } => self.submit(file, Command::Listen { query }, Vec::new()),
+            Step::Connect => {
+                let to = Some(FAR.parse().unwrap());
+                self.submit(file, Command::Connect { to, limit: Some(1000) }, Vec::new());
+            }
+            Step::Accept => self.submit(file, Command::Accept, Vec::new()),
+            Step::Disconnect { flags } => {
+                self.submit(file, Command::Disconnect { flags, limit: Some(1000) }, Vec::new());
+            }
+            Step::Send { length } => {
+                let length = length / 8 * 8;
+                let data = self.words(file, length);
+                self.submit(file, Command::Send { length, flags: 0 }, data);
+            }
+            Step::Receive { length } => {
+                self.submit(file, Command::Receive { length, flags: 0 }, vec![0; length]);
+            }
+            Step::Associate => drop(self.client.transport.associate(file, self.addresses[who / 3])),
+            Step::Disassociate => {
+                if self.client.transport.disassociate(file).is_ok() {
+                    assert_eq!(self.client.transport.associate(file, self.addresses[who / 3]), Ok(()));
+                }
+            }
+            Step::Cancel { back } => {
+                if let Some(sent) = self.sent.iter().rev().nth(back) {
+                    sent.pending.cancel(&self.client.transport);
+                }
+            }
+            Step::Replace => {
+                self.close(file);
+                self.files[who] = self.client.associated(self.addresses[who / 3]);
+            }
+            Step::Deferred { calls } => {
+                for _ in 0..calls {
+                    pump_once();
+                }
+            }
+            Step::Tick => {
+                pass(700);
+                self.client.transport.tick();
+            }
+        }
+    }
+
+    /// Words that name their sender and their number.
+    fn words(&mut self, file: Id, length: usize) -> Vec<u8> {
+        let position = self.position.entry(file.to_raw()).or_default();
+        (0..length / 8)
+            .flat_map(|_| {
+                *position += 1;
+                let [a, b, ..] = file.to_raw().to_le_bytes();
+                let [_, _, _, _, c, ..] = file.to_raw().to_le_bytes();
+                let [p, q, r, s] = position.to_le_bytes();
+                [a, b, c, 0xA5, p, q, r, s]
+            })
+            .collect()
+    }
+
+    /// What must hold when a file's cleanup has returned: every request of it is complete, and those of
+    /// one kind that were not cancelled completed in their order (the log is in the order of completion).
+    fn close(&mut self, file: Id) {
+        self.client.close(file);
+        for sent in self.sent.iter().filter(|sent| sent.file == file) {
+            assert!(sent.pending.outcome().is_some(), "{:?} is outstanding after cleanup", sent.command);
+        }
+    }
+
+    fn finish(mut self) {
+        for file in core::mem::take(&mut self.files) {
+            self.close(file);
+        }
+        for address in self.addresses {
+            self.close(address);
+        }
+        self.check_order();
+        self.check_bytes();
+        self.client.tear_down();
+    }
+
+    /// Of one file's sends, and of its receives, those that were not cancelled completed in their order.
+    fn check_order(&self) {
+        let log = self.client.log.take();
+        let place: HashMap<_, _> = log.iter().enumerate().map(|(place, serial)| (*serial, place)).collect();
+        assert_eq!(place.len(), self.sent.len(), "each request completes once");
+        let mut last: HashMap<(u64, bool), usize> = HashMap::new();
+        for sent in &self.sent {
+            let outcome = sent.pending.outcome().unwrap();
+            let sends = match sent.command {
+                Command::Send { .. } => true,
+                Command::Receive { .. } => false,
+                _ => continue,
+            };
+            if outcome.status == STATUS_CANCELLED || outcome.status < 0 || outcome.information == 0 {
+                continue;
+            }
+            let place = place[&sent.pending.serial];
+            let before = last.insert((sent.file.to_raw(), sends), place);
+            assert!(before.is_none_or(|before| before < place), "requests of one kind are in order");
+        }
+    }
+
+    /// What was received is what was sent: words of one sender in a row, without a hole, until the next
+    /// connection.
+    fn check_bytes(&self) {
+        let mut streams: HashMap<u64, Vec<u8>> = HashMap::new();
+        for sent in &self.sent {
+            let outcome = sent.pending.outcome().unwrap();
+            if outcome.status != STATUS_SUCCESS {
+                continue;
+            }
+            let stream = streams.entry(sent.file.to_raw()).or_default();
+            match sent.command {
+                Command::Receive { .. } => stream.extend(&sent.pending.data()[..outcome.information]),
+                // A new connection begins a new stream; a request is submitted before what it makes
+                // possible.
+                Command::Connect { .. } | Command::Listen { .. } | Command::Accept => check(stream),
+                _ => {}
+            }
+        }
+        streams.values_mut().for_each(check);
+    }
+}
+
+fn check(stream: &mut Vec<u8>) {
+    let words: Vec<_> = stream.chunks_exact(8).map(|word| word.split_at(4)).collect();
+    for pair in words.windows(2) {
+        let number = |word: &[u8]| u32::from_le_bytes(word.try_into().unwrap());
+        assert_eq!(pair[0].0, pair[1].0, "all words of a stream have one sender");
+        assert_eq!(number(pair[0].1) + 1, number(pair[1].1), "no word is missing");
+    }
+    stream.clear();
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, max_shrink_iters: 4000, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_sequence_completes_each_request_once_and_leaves_nothing(
+        steps in prop::collection::vec((0_usize..6, step()), 1..120)
+    ) {
+        let mut run = Run::new();
+        for (who, step) in &steps {
+            run.step(*who, step);
+        }
+        run.finish();
+        pump();
+    }
+}

@@ -1,0 +1,372 @@
+//! The transport: its files, and what clients and the network do with them.
+
+use core::net::SocketAddr;
+
+use lock_api::MutexGuard;
+use provider::kernel::{Event as _, Kernel};
+use provider::{NoMemory, Shared};
+use sys::status::{
+    NTSTATUS, STATUS_CONNECTION_ABORTED, STATUS_INSUFFICIENT_RESOURCES, STATUS_INVALID_ADDRESS,
+    STATUS_INVALID_DEVICE_REQUEST, STATUS_INVALID_PARAMETER, STATUS_SHARING_VIOLATION,
+    STATUS_TOO_MANY_ADDRESSES,
+};
+
+use crate::address::TransportAddresses;
+use crate::ea::{ConnectionContext, Opening};
+use crate::endpoint::{Endpoint, News};
+use crate::event::Handlers;
+use crate::network::{BindError, Network, System};
+use crate::request::{Command, Request as _, Ticket};
+use crate::slab::{Id, Slab};
+use crate::world::{Address, EventOf, File, ListenerOf, Object, Phase, World};
+
+type Lock<S, T> = lock_api::Mutex<<<S as System>::Kernel as Kernel>::Lock, T>;
+type Guard<'a, S> = MutexGuard<'a, <<S as System>::Kernel as Kernel>::Lock, World<S>>;
+
+struct Inner<S: System> {
+    world: Lock<S, World<S>>,
+    network: S::Network,
+}
+
+/// A transport; clones are the same one.
+pub struct Transport<S: System>(Shared<Inner<S>>);
+
+impl<S: System> Clone for Transport<S> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl From<BindError> for Refusal {
+    fn from(error: BindError) -> Self {
+        match error {
+            BindError::NotLocal => Self::NotLocal,
+            BindError::InUse => Self::Final(STATUS_SHARING_VIOLATION),
+            BindError::NoPort => Self::Final(STATUS_TOO_MANY_ADDRESSES),
+            BindError::NoMemory => Self::Final(STATUS_INSUFFICIENT_RESOURCES),
+        }
+    }
+}
+
+/// Why an address of a list can't be opened.
+enum Refusal {
+    /// The next one may do.
+    NotLocal,
+    Final(NTSTATUS),
+}
+
+/// A request for a file is being looked at: the file's cleanup waits until this is dropped, without a lock
+/// held.
+pub struct Entered<S: System> {
+    transport: Transport<S>,
+    file: Id,
+}
+
+impl<S: System> Drop for Entered<S> {
+    fn drop(&mut self) {
+        self.transport.release(self.file);
+    }
+}
+
+impl<S: System> Transport<S> {
+    /// A transport without files.
+    ///
+    /// # Errors
+    ///
+    /// [`NoMemory`].
+    pub fn new(network: S::Network) -> Result<Self, NoMemory> {
+        let world = lock_api::Mutex::new(World { files: Slab::new() });
+        Ok(Self(Shared::new(Inner { world, network })?))
+    }
+
+    pub(crate) fn world(&self) -> Guard<'_, S> {
+        self.0.world.lock()
+    }
+
+    /// The network below.
+    #[must_use]
+    pub fn network(&self) -> &S::Network {
+        &self.0.network
+    }
+
+    /// Opens a file; PASSIVE_LEVEL. `shared` is whether others may open the same address.
+    ///
+    /// # Errors
+    ///
+    /// The status for the create, after which nothing is left behind.
+    pub fn create(&self, opening: &Opening<'_>, shared: bool) -> Result<Id, NTSTATUS> {
+        match opening {
+            Opening::ControlChannel => self.insert(Object::ControlChannel),
+            Opening::Endpoint(context) => self.insert(Object::Endpoint(Endpoint::new(*context))),
+            Opening::Address(list) => {
+                let list = TransportAddresses::parse(list).ok_or(STATUS_INVALID_PARAMETER)?;
+                let mut outcome = Err(STATUS_INVALID_PARAMETER);
+                for local in list {
+                    match self.open_address(local, shared) {
+                        Ok(id) => return Ok(id),
+                        Err(Refusal::Final(status)) => return Err(status),
+                        Err(Refusal::NotLocal) => outcome = Err(STATUS_INVALID_ADDRESS),
+                    }
+                }
+                outcome
+            }
+        }
+    }
+
+    fn open_address(&self, local: SocketAddr, shared: bool) -> Result<Id, Refusal> {
+        let (listener, local) = match self.sharers(local) {
+            Some(shares) if shares && shared => (None, local),
+            Some(_) => return Err(Refusal::Final(STATUS_SHARING_VIOLATION)),
+            None => {
+                let (listener, local) = self.network().listen(self, local)?;
+                (Some(listener), local)
+            }
+        };
+        let (handlers, listens) = (Handlers::new(), alloc::collections::VecDeque::new());
+        let address = Address { local, shared, listener, handlers, associations: 0, listens };
+        let id = self.insert(Object::Address(address)).map_err(Refusal::Final)?;
+        // Whoever removed the port meanwhile has not seen the address.
+        if !self.network().serves(local.ip()) {
+            self.abandon(|other| other == local);
+        }
+        Ok(id)
+    }
+
+    /// Whether those who have an address open share it; `None` if nobody has.
+    fn sharers(&self, local: SocketAddr) -> Option<bool> {
+        self.world().files.iter().find_map(|(_, file)| match &file.object {
+            Object::Address(address) if file.phase == Phase::Open && address.local == local => {
+                Some(address.shared)
+            }
+            _ => None,
+        })
+    }
+
+    fn insert(&self, object: Object<S>) -> Result<Id, NTSTATUS> {
+        let failed = |_| STATUS_INSUFFICIENT_RESOURCES;
+        let gate = Shared::new(EventOf::<S>::new()).map_err(failed)?;
+        gate.initialise();
+        let file = File { phase: Phase::Open, outstanding: 0, awaited: false, gate, object };
+        let inserted = self.world().files.insert(file);
+        inserted.map_err(|(no_memory, file)| {
+            drop(file);
+            failed(no_memory)
+        })
+    }
+
+    /// A request for a file has come.
+    ///
+    /// # Errors
+    ///
+    /// `STATUS_FILE_CLOSED` once the file was cleaned up.
+    pub fn enter(&self, file: Id) -> Result<Entered<S>, NTSTATUS> {
+        let mut world = self.world();
+        let opened = world.open_file(file)?;
+        opened.outstanding = opened.outstanding.checked_add(1).ok_or(STATUS_INSUFFICIENT_RESOURCES)?;
+        drop(world);
+        Ok(Entered { transport: self.clone(), file })
+    }
+
+    /// Begins a request for a connection endpoint; it is completed in any case, perhaps before this
+    /// returns. Up to DISPATCH_LEVEL.
+    pub fn submit(&self, file: Id, command: Command, request: S::Request) {
+        let put = self.world().put(file, command, request, None);
+        match put {
+            Ok(()) => self.pump(file),
+            Err((request, _, status)) => request.complete(status, 0),
+        }
+    }
+
+    /// The cancel routine of a request that was armed with this ticket. Up to DISPATCH_LEVEL.
+    pub fn cancel(&self, ticket: Ticket) {
+        if let Some(endpoint) = self.world().endpoint(ticket.file) {
+            endpoint.cancel(ticket.number);
+        }
+        self.pump(ticket.file);
+    }
+
+    /// Associates an endpoint with an address object.
+    ///
+    /// # Errors
+    ///
+    /// `STATUS_INVALID_HANDLE` if `address` is none; `STATUS_CONNECTION_ACTIVE` or `STATUS_INVALID_CONNECTION` if
+    /// the endpoint is associated already, connected or not.
+    pub fn associate(&self, endpoint: Id, address: Id) -> Result<(), NTSTATUS> {
+        self.world().associate(endpoint, address)
+    }
+
+    /// Takes the association of an endpoint back.
+    ///
+    /// # Errors
+    ///
+    /// `STATUS_INVALID_CONNECTION` if there is none, or the endpoint is active.
+    pub fn disassociate(&self, endpoint: Id) -> Result<(), NTSTATUS> {
+        let parted = self.world().disassociate(endpoint);
+        parted.map(drop)
+    }
+
+    /// Registers an event handler of an address object, or takes it back if `function` is null.
+    ///
+    /// # Errors
+    ///
+    /// `STATUS_INVALID_PARAMETER` for an unknown event, or a file that is no address.
+    pub fn set_event(
+        &self,
+        file: Id,
+        event: i32,
+        function: *mut core::ffi::c_void,
+        context: *mut core::ffi::c_void,
+    ) -> Result<(), NTSTATUS> {
+        let mut world = self.world();
+        let address = world.open_file(file)?.address_mut().ok_or(STATUS_INVALID_PARAMETER)?;
+        address.handlers.set(event, function, context)
+    }
+
+    /// `IRP_MJ_CLEANUP`: ends everything in flight on the file, and returns when no request refers to it
+    /// any more and no handler runs. PASSIVE_LEVEL, outside any callback of ours.
+    pub fn cleanup(&self, id: Id) {
+        let Some(begun) = self.begin_cleanup(id) else { return };
+        drop(begun);
+        self.pump(id);
+        while let Some(listening) = self.next_orphan(id) {
+            self.pump(listening);
+        }
+        let gate = {
+            let mut world = self.world();
+            world.files.get_mut(id).filter(|file| file.outstanding > 0).map(|file| {
+                file.awaited = true;
+                file.gate.clone()
+            })
+        };
+        if let Some(gate) = gate {
+            gate.wait();
+        }
+    }
+
+    /// From here on requests are refused. Of an address, the handlers go and the listener, unless another
+    /// file shares the address; what is to be dropped without the lock is given back. `None` if there is
+    /// no such file, or it was cleaned up before.
+    fn begin_cleanup(&self, id: Id) -> Option<Option<ListenerOf<S>>> {
+        let mut world = self.world();
+        let file = world.open_file(id).ok()?;
+        file.phase = Phase::CleanedUp;
+        if let Some(endpoint) = file.endpoint_mut() {
+            endpoint.closing = true;
+        }
+        let Some(address) = file.address_mut() else { return Some(None) };
+        address.handlers = Handlers::new();
+        let (local, listener) = (address.local, address.listener.take());
+        let heir = world.files.iter_mut().find_map(|(_, file)| {
+            let open = file.phase == Phase::Open;
+            file.address_mut().filter(|other| open && other.local == local)
+        });
+        match heir {
+            Some(heir) if listener.is_some() => {
+                heir.listener = listener;
+                Some(None)
+            }
+            _ => Some(listener),
+        }
+    }
+
+    /// The next endpoint that listens at an address which was cleaned up: nobody will ever connect.
+    fn next_orphan(&self, address: Id) -> Option<Id> {
+        let mut world = self.world();
+        let orphan = world.address(address)?.listens.pop_front()?;
+        if let Some(endpoint) = world.endpoint(orphan) {
+            endpoint.listed = false;
+        }
+        Some(orphan)
+    }
+
+    /// `IRP_MJ_CLOSE`: forgets the file. Does not wait; what the network still has to do for a connection it
+    /// does without the file.
+    pub fn close(&self, id: Id) {
+        let over = {
+            let mut world = self.world();
+            if let Some(file) = world.files.get_mut(id) {
+                file.phase = Phase::Closed;
+            }
+            world.bury(id)
+        };
+        drop(over);
+    }
+
+    /// The network has news for an endpoint. Up to DISPATCH_LEVEL, with no lock held.
+    pub fn note(&self, endpoint: Id, news: News) {
+        if let Some(endpoint) = self.world().endpoint(endpoint) {
+            endpoint.news.add(news);
+        }
+        self.pump(endpoint);
+    }
+
+    /// The connection of an endpoint did not come about, or has broken. As [`Transport::note`].
+    pub fn lost(&self, endpoint: Id, status: NTSTATUS) {
+        if let Some(endpoint) = self.world().endpoint(endpoint) {
+            endpoint.lost = status;
+            endpoint.news.add(News::LOST);
+        }
+        self.pump(endpoint);
+    }
+
+    /// Ends what took too long. Called a few times a second. Up to DISPATCH_LEVEL, with no lock held.
+    pub fn tick(&self) {
+        let now = S::now();
+        self.pump_all(|endpoint| {
+            let late = endpoint.deadline.take_if(|deadline| *deadline <= now).is_some();
+            if late {
+                endpoint.news.add(News::LATE);
+            }
+            late
+        });
+    }
+
+    /// A port goes: everything that runs over its addresses ends. PASSIVE_LEVEL.
+    pub fn abandon(&self, goes: impl Fn(SocketAddr) -> bool) {
+        loop {
+            let listener = self.world().files.iter_mut().find_map(|(_, file)| {
+                let address = file.address_mut().filter(|address| goes(address.local))?;
+                address.listener.take()
+            });
+            match listener {
+                Some(listener) => drop(listener),
+                None => break,
+            }
+        }
+        self.pump_all(|endpoint| {
+            let affected = endpoint.local().is_some_and(&goes);
+            if affected {
+                endpoint.news.add(News::FORCED);
+                endpoint.lost = STATUS_CONNECTION_ABORTED;
+            }
+            affected
+        });
+    }
+
+    /// Pumps each endpoint for which `wanted` holds.
+    fn pump_all(&self, wanted: impl Fn(&mut Endpoint<S>) -> bool) {
+        let mut after = None;
+        while let Some(id) = self.next_endpoint(after, &wanted) {
+            self.pump(id);
+            after = Some(id);
+        }
+    }
+
+    fn next_endpoint(&self, after: Option<Id>, wanted: impl Fn(&mut Endpoint<S>) -> bool) -> Option<Id> {
+        let mut world = self.world();
+        let mut rest =
+            world.files.iter_mut().skip_while(|(id, _)| after.is_some_and(|after| !id.follows(after)));
+        rest.find_map(|(id, file)| file.endpoint_mut().is_some_and(&wanted).then_some(id))
+    }
+
+    /// What the client calls a connection; for other kinds of file, `STATUS_INVALID_DEVICE_REQUEST`.
+    ///
+    /// # Errors
+    ///
+    /// That, or `STATUS_FILE_CLOSED`.
+    pub fn context(&self, file: Id) -> Result<ConnectionContext, NTSTATUS> {
+        let mut world = self.world();
+        let endpoint = world.open_file(file)?.endpoint_mut().ok_or(STATUS_INVALID_DEVICE_REQUEST)?;
+        Ok(endpoint.context)
+    }
+}

@@ -18,11 +18,12 @@
 //! | object | is held by (antecedent ◁ successor) |
 //! |---|---|
 //! | adapter | every CQ, PD, connector, listener, shared endpoint and logical address mapping |
-//! | PD | its MRs, SRQs and QPs |
+//! | PD | its MRs, MWs, SRQs and QPs |
 //! | CQ | the QPs that complete into it |
 //! | SRQ | the QPs that take their receives from it |
-//! | QP | the connector that was connected or accepted with it; its connection, until that is drained |
-//! | MR | its registration, until no transfer uses it |
+//! | QP | the connector that was connected or accepted with it; its connection, and what it invalidated, until that is drained |
+//! | MR | the MW that is bound to it, until that is bound anew, invalidated or closed |
+//! | MR, MW | its registration, until no transfer uses it; a work request that names it |
 //! | listener | the connectors that it indicated |
 //! | shared endpoint | the connectors connected from it |
 //!
@@ -34,7 +35,7 @@
 //! | `Session::state` | both ends of one connection | nothing |
 //! | `Table::free` | unused memory tokens | nothing |
 //! | `Core::close` | the completion of a pending close | nothing |
-//! | state of one connector, listener, shared endpoint, region or SRQ | its pending requests, what it queues | nothing |
+//! | state of one connector, listener, shared endpoint, region, window or SRQ | its pending requests, what it queues | nothing |
 //!
 //! No lock is taken while another is held, and no consumer is called with one held. The data path (post,
 //! transfer, complete, poll) takes none: see [`ring`](crate::ring) and [`combiner`](crate::combiner).

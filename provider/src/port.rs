@@ -10,14 +10,15 @@ use core::ptr::NonNull;
 
 use sys::ndk::{
     NDK_ADAPTER, NDK_ADAPTER_FLAG_IN_ORDER_DMA_SUPPORTED, NDK_ADAPTER_FLAG_LOOPBACK_CONNECTIONS_SUPPORTED,
-    NDK_ADAPTER_FLAG_RDMA_READ_SINK_NOT_REQUIRED, NDK_ADAPTER_INFO, NDK_RDMA_TECHNOLOGY, NDK_VERSION,
+    NDK_ADAPTER_FLAG_RDMA_READ_LOCAL_INVALIDATE_SUPPORTED, NDK_ADAPTER_FLAG_RDMA_READ_SINK_NOT_REQUIRED,
+    NDK_ADAPTER_INFO, NDK_RDMA_TECHNOLOGY, NDK_VERSION,
 };
 
 use crate::adapter::Adapter;
 use crate::connection::{Limits, MAX_PRIVATE_DATA, SegmentState};
 use crate::heap::{NoMemory, Shared};
 use crate::kernel::Kernel;
-use crate::memory::MAX_SGE;
+use crate::memory::{MAX_PAGES, MAX_SGE};
 use crate::ndkpi::{self, ulong};
 use crate::object::Object;
 use crate::sync::{AtomicBool, Ordering};
@@ -194,8 +195,8 @@ pub(crate) fn adapter_info(version: NDK_VERSION) -> NDK_ADAPTER_INFO {
         VendorId: 0,
         DeviceId: 0,
         MaxRegistrationSize: MAX_REGISTRATION,
-        MaxWindowSize: 0,
-        FRMRPageCount: 0,
+        MaxWindowSize: MAX_REGISTRATION,
+        FRMRPageCount: ulong(MAX_PAGES),
         MaxInitiatorRequestSge: sge,
         MaxReceiveRequestSge: sge,
         MaxReadRequestSge: sge,
@@ -212,6 +213,7 @@ pub(crate) fn adapter_info(version: NDK_VERSION) -> NDK_ADAPTER_INFO {
         MaxCalleeData: ulong(MAX_PRIVATE_DATA),
         AdapterFlags: NDK_ADAPTER_FLAG_IN_ORDER_DMA_SUPPORTED
             | NDK_ADAPTER_FLAG_RDMA_READ_SINK_NOT_REQUIRED
+            | NDK_ADAPTER_FLAG_RDMA_READ_LOCAL_INVALIDATE_SUPPORTED
             | NDK_ADAPTER_FLAG_LOOPBACK_CONNECTIONS_SUPPORTED,
         RdmaTechnology: NDK_RDMA_TECHNOLOGY::NdkiWarp,
     }

@@ -1,16 +1,16 @@
 //! From what went wrong to the NTSTATUS that the documentation has for it, in one place.
 
 use sys::status::{
-    NTSTATUS, STATUS_ADDRESS_ALREADY_ASSOCIATED, STATUS_CONNECTION_INVALID, STATUS_DELETE_PENDING,
-    STATUS_INSUFFICIENT_RESOURCES, STATUS_INVALID_ADDRESS, STATUS_INVALID_DEVICE_REQUEST,
-    STATUS_INVALID_DEVICE_STATE, STATUS_INVALID_PARAMETER, STATUS_SHARING_VIOLATION,
-    STATUS_TOO_MANY_ADDRESSES,
+    NTSTATUS, STATUS_ACCESS_VIOLATION, STATUS_ADDRESS_ALREADY_ASSOCIATED, STATUS_CONNECTION_INVALID,
+    STATUS_DELETE_PENDING, STATUS_IMPLEMENTATION_LIMIT, STATUS_INSUFFICIENT_RESOURCES,
+    STATUS_INVALID_ADDRESS, STATUS_INVALID_DEVICE_REQUEST, STATUS_INVALID_DEVICE_STATE,
+    STATUS_INVALID_PARAMETER, STATUS_SHARING_VIOLATION, STATUS_TOO_MANY_ADDRESSES,
 };
 
 use crate::connection::{BindError, ConnectError, ListenError};
 use crate::heap::NoMemory;
 use crate::lifetime::Refused;
-use crate::memory::RegisterError;
+use crate::memory::{BindRefusal, Refusal, RegisterError};
 use crate::queue_pair::PostError;
 
 /// An NTSTATUS that is not a success.
@@ -68,8 +68,25 @@ impl From<RegisterError> for Failure {
         Self(match error {
             RegisterError::State => STATUS_INVALID_DEVICE_STATE,
             RegisterError::Memory => STATUS_INVALID_PARAMETER,
+            RegisterError::Rights => STATUS_ACCESS_VIOLATION,
+            RegisterError::Limit => STATUS_IMPLEMENTATION_LIMIT,
             RegisterError::Resources => STATUS_INSUFFICIENT_RESOURCES,
         })
+    }
+}
+
+impl From<Refusal> for Failure {
+    fn from(_: Refusal) -> Self {
+        Self(STATUS_ACCESS_VIOLATION)
+    }
+}
+
+impl From<BindRefusal> for Failure {
+    fn from(refusal: BindRefusal) -> Self {
+        match refusal {
+            BindRefusal::Region(refusal) => refusal.into(),
+            BindRefusal::Object(refused) => refused.into(),
+        }
     }
 }
 

@@ -31,6 +31,8 @@ pub(crate) struct Completed {
     pub(crate) qp_context: Opaque,
     pub(crate) request_context: Opaque,
     pub(crate) operation: NDK_OPERATION_TYPE,
+    /// The token that the message of a receive invalidated.
+    pub(crate) invalidated: u32,
 }
 
 /// What a completion queue is beyond an object.

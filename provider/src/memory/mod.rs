@@ -1,21 +1,38 @@
 //! Memory that transfers may touch: tokens, who may use them, and the copy itself.
 //!
 //! A token (STag) is an index and a key. One function, [`Table::admit`], decides every access, local or
-//! remote; what it admits is pinned, so that a deregistration waits for the transfer (WR-7).
+//! remote; what it admits is pinned, so that a deregistration or invalidation waits for the transfer (WR-7).
+//!
+//! | module | knows |
+//! |---|---|
+//! | `region`, `fast`, `window` | the objects, and how their registrations are made |
+//! | `owner`, `tenure` | how one registration of an object follows another |
+//! | `table`, `slot` | what a token admits |
+//! | `chain`, `mapping` | how a consumer describes memory |
+//! | `transfer` | the copy |
 
 mod chain;
+mod fast;
 mod mapping;
+mod owner;
 mod region;
 mod rights;
 mod slot;
 mod table;
+mod tenure;
 mod transfer;
+mod window;
 
+pub(crate) use fast::{Layout, MAX_PAGES};
 pub(crate) use mapping::{extent, pages};
+pub(crate) use owner::{Invalidated, Owner, Posted, Unfit};
 pub(crate) use region::{Deregistered, Mr, RegisterError};
 pub(crate) use rights::Rights;
+#[cfg(all(test, not(loom)))]
+pub(crate) use table::Admitted;
 pub(crate) use table::Table;
 pub(crate) use transfer::{Gathered, Sge, copy};
+pub(crate) use window::{BindRefusal, Mw};
 
 /// The most scatter/gather entries of one request.
 pub(crate) const MAX_SGE: usize = 16;
@@ -31,7 +48,7 @@ pub(crate) struct Domain(pub(crate) usize);
 ///      index          key
 /// ```
 ///
-/// The key changes with each registration, so that a stale token is refused.
+/// The key changes with each registration, so that a stale token is refused; see [`tenure`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Token(pub(crate) u32);
 

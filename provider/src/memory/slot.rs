@@ -2,8 +2,8 @@
 
 use alloc::vec::Vec;
 
-use super::region::Mr;
-use super::{Domain, Rights};
+use super::owner::Owner;
+use super::{Domain, Mr, Rights, Token};
 use crate::kernel::Kernel;
 use crate::object::Hold;
 use crate::rundown::{Pin, Rundown};
@@ -25,9 +25,17 @@ unsafe impl Send for Segment {}
 // SAFETY: as above.
 unsafe impl Sync for Segment {}
 
+/// What a window is bound to.
+pub(crate) struct Parent<K: Kernel> {
+    /// Of the region's registration: when that ends, the window admits nothing.
+    pub(crate) token: Token,
+    /// The region, whose close waits for the window (OBJ-2).
+    pub(crate) region: Hold<K, Mr<K>>,
+}
+
 /// What a valid token stands for.
 pub(crate) struct Registration<K: Kernel> {
-    /// Set when the registration gets its slot.
+    /// The slot's key while it is valid.
     pub(crate) key: u8,
     /// The protection domain.
     pub(crate) domain: Domain,
@@ -37,16 +45,18 @@ pub(crate) struct Registration<K: Kernel> {
     pub(crate) length: usize,
     /// What may be done here.
     pub(crate) rights: Rights,
-    /// The memory, in order.
+    /// The memory, in order; of a window none: that of its region serves.
     pub(crate) segments: Vec<Segment>,
-    /// The region, which stays until no transfer uses it.
-    pub(crate) region: Hold<K, Mr<K>>,
+    /// Of a window.
+    pub(crate) parent: Option<Parent<K>>,
+    /// What it belongs to, which stays until no transfer uses it.
+    pub(crate) owner: Owner<K>,
 }
 
-/// See the module's head. It belongs to one region while that lives.
+/// See the module's head. It belongs to one region or window while that lives.
 pub(crate) struct Slot<K: Kernel> {
     registration: Rundown<Registration<K>>,
-    /// The key of the latest registration.
+    /// The key of the latest registration, or of the next; its owner decides which.
     key: AtomicU32,
     /// Index of the next free slot, while this one is free.
     pub(super) next_free: AtomicU32,
@@ -57,17 +67,24 @@ impl<K: Kernel> Slot<K> {
         Self { registration: Rundown::new(), key: AtomicU32::new(0), next_free: AtomicU32::new(0) }
     }
 
-    /// Makes a registration valid and returns its key.
+    /// The present key.
+    pub(super) fn key(&self) -> u8 {
+        self.key.load(Ordering::Relaxed).to_le_bytes()[0]
+    }
+
+    /// Goes on to the next key.
+    pub(super) fn advance(&self) {
+        self.key.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Makes a registration valid under its key.
     ///
     /// # Safety
     ///
-    /// The caller is the region that owns the slot, and no earlier registration is valid or draining.
-    pub(super) unsafe fn validate(&self, mut registration: Registration<K>) -> u8 {
-        let key = self.key.fetch_add(1, Ordering::Relaxed).wrapping_add(1).to_le_bytes()[0];
-        registration.key = key;
+    /// The caller is the owner of the slot, and no earlier registration is valid or draining.
+    pub(super) unsafe fn validate(&self, registration: Registration<K>) {
         // SAFETY: as the caller promises.
         unsafe { self.registration.open(registration) };
-        key
     }
 
     /// Refuses new transfers from now on; see [`Rundown::close`].

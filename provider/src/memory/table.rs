@@ -3,9 +3,11 @@
 //! Looking up takes no lock: slots stay where they are while the adapter is open, in chunks that are
 //! allocated as regions are created.
 
+use core::ops::Deref;
 use core::ptr::NonNull;
 use core::sync::atomic::AtomicPtr;
 
+use super::owner::Owner;
 use super::slot::{Registration, Slot};
 use super::{Domain, Refusal, Rights, Token};
 use crate::heap::{self, NoMemory};
@@ -95,9 +97,10 @@ impl<K: Kernel> Table<K> {
         Ok(())
     }
 
-    /// Takes a slot back. Its registration has drained.
+    /// Takes a slot back. Its registration has drained; its next owner's tokens are new ones.
     pub(crate) fn give_back(&self, index: u32) {
         let Some(slot) = self.slot(index) else { return };
+        slot.advance();
         let mut free = self.free.lock();
         slot.next_free.store(free.first, Ordering::Relaxed);
         free.first = index;
@@ -111,9 +114,9 @@ impl<K: Kernel> Table<K> {
         chunk.get((index % CHUNK) as usize)
     }
 
-    /// Decides whether an access may happen: token, protection domain, rights, bounds, in this order. What
-    /// it admits stays registered until the result is dropped. In constant time and space, whatever
-    /// `token`, `address` and `length` a peer sends.
+    /// Decides whether an access may happen: token, protection domain, rights, bounds, in this order; for a
+    /// window, of its region too. What it admits stays registered until the result is dropped. In constant
+    /// time and space, whatever `token`, `address` and `length` a peer sends.
     ///
     /// # Errors
     ///
@@ -125,21 +128,67 @@ impl<K: Kernel> Table<K> {
         needed: Rights,
         address: usize,
         length: usize,
-    ) -> Result<Pin<'_, Registration<K>>, Refusal> {
-        let slot = self.slot(token.index()).ok_or(Refusal::Token)?;
-        let registration = slot.pin(token.key()).ok_or(Refusal::Token)?;
-        if registration.domain != domain {
-            return Err(Refusal::Domain);
-        }
-        if !registration.rights.contains(needed) {
+    ) -> Result<Admitted<'_, K>, Refusal> {
+        let named = self.named(token, domain)?;
+        named.covers(needed, address, length)?;
+        let Some(parent) = named.parent.as_ref().map(|parent| parent.token) else {
+            return Ok(Admitted { memory: named, window: None });
+        };
+        let memory = self.named(parent, domain)?;
+        memory.covers(needed.behind_window(), address, length)?;
+        Ok(Admitted { memory, window: Some(named) })
+    }
+
+    /// What a work request is to invalidate by its token: a peer's must be one that admits peers.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::Token`], [`Refusal::Domain`] or [`Refusal::Rights`].
+    pub(crate) fn invalidatable(
+        &self,
+        token: Token,
+        domain: Domain,
+        by_peer: bool,
+    ) -> Result<Owner<K>, Refusal> {
+        let named = self.named(token, domain)?;
+        if !named.owner.can_be_invalidated() || (by_peer && !named.rights.is_remote()) {
             return Err(Refusal::Rights);
         }
-        let offset = address.checked_sub(registration.base).ok_or(Refusal::Bounds)?;
-        let end = offset.checked_add(length).ok_or(Refusal::Bounds)?;
-        if end > registration.length {
-            return Err(Refusal::Bounds);
+        named.owner.keep().map_err(|_| Refusal::Token)
+    }
+
+    fn named(&self, token: Token, domain: Domain) -> Result<Pin<'_, Registration<K>>, Refusal> {
+        let slot = self.slot(token.index()).ok_or(Refusal::Token)?;
+        let registration = slot.pin(token.key()).ok_or(Refusal::Token)?;
+        if registration.domain == domain { Ok(registration) } else { Err(Refusal::Domain) }
+    }
+}
+
+/// An access that was admitted; the memory stays registered until this is dropped.
+pub(crate) struct Admitted<'t, K: Kernel> {
+    memory: Pin<'t, Registration<K>>,
+    /// The window through which it was.
+    #[expect(dead_code, reason = "it is kept for its pin alone")]
+    window: Option<Pin<'t, Registration<K>>>,
+}
+
+impl<K: Kernel> Deref for Admitted<'_, K> {
+    type Target = Registration<K>;
+
+    /// The registration of the memory: a window's is that of its region.
+    fn deref(&self) -> &Registration<K> {
+        &self.memory
+    }
+}
+
+impl<K: Kernel> Registration<K> {
+    fn covers(&self, needed: Rights, address: usize, length: usize) -> Result<(), Refusal> {
+        if !self.rights.contains(needed) {
+            return Err(Refusal::Rights);
         }
-        Ok(registration)
+        let offset = address.checked_sub(self.base).ok_or(Refusal::Bounds)?;
+        let end = offset.checked_add(length).ok_or(Refusal::Bounds)?;
+        if end > self.length { Err(Refusal::Bounds) } else { Ok(()) }
     }
 }
 

@@ -1,12 +1,9 @@
 //! The copy: from the memory that one list names to the memory that another names, once.
 
-use core::ops::ControlFlow;
-
-use super::slot::{Registration, Segment};
-use super::table::Table;
+use super::slot::Segment;
+use super::table::{Admitted, Table};
 use super::{Domain, MAX_SGE, Refusal, Rights, Token};
 use crate::kernel::Kernel;
-use crate::rundown::Pin;
 
 /// One scatter/gather entry, copied from the consumer's list.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -19,7 +16,7 @@ pub(crate) struct Sge {
 }
 
 enum Part<'t, K: Kernel> {
-    Registered(Pin<'t, Registration<K>>),
+    Registered(Admitted<'t, K>),
     /// System memory that the privileged token admits.
     Direct,
 }
@@ -116,22 +113,13 @@ struct Run {
     length: usize,
 }
 
-/// The run at `offset` of a region, at most `left` bytes.
+/// The run at `offset` of a region, at most `left` bytes. The segments are in order.
 fn run_in(segments: &[Segment], offset: usize, left: usize) -> Option<Run> {
-    let found = segments.iter().try_for_each(|segment| {
-        let within = offset.checked_sub(segment.offset).filter(|within| *within < segment.length);
-        match within {
-            Some(within) => ControlFlow::Break(Run {
-                start: segment.system.wrapping_add(within),
-                length: left.min(segment.length.saturating_sub(within)),
-            }),
-            None => ControlFlow::Continue(()),
-        }
-    });
-    match found {
-        ControlFlow::Break(run) => Some(run),
-        ControlFlow::Continue(()) => None,
-    }
+    let index = segments.partition_point(|segment| segment.offset <= offset).checked_sub(1)?;
+    let segment = segments.get(index)?;
+    let within = offset.checked_sub(segment.offset).filter(|within| *within < segment.length)?;
+    let length = left.min(segment.length.saturating_sub(within));
+    Some(Run { start: segment.system.wrapping_add(within), length })
 }
 
 /// Copies `length` bytes (at most what each list has). The consumers on both sides may touch the memory

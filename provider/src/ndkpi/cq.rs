@@ -66,7 +66,8 @@ unsafe extern "win64" fn results<K: Kernel>(cq: *mut NDK_CQ, out: *mut NDK_RESUL
     unsafe { take::<K, _>(cq, out, count, form) }
 }
 
-/// NdkGetCqResultsEx. The provider has no error codes of its own (CM-8).
+/// NdkGetCqResultsEx: what [`results`] says and, for a receive, the token that it invalidated (CQ-5). The
+/// provider has no error codes of its own (CM-8).
 unsafe extern "win64" fn results_ex<K: Kernel>(
     cq: *mut NDK_CQ,
     out: *mut NDK_RESULT_EX,
@@ -79,7 +80,7 @@ unsafe extern "win64" fn results_ex<K: Kernel>(
         RequestContext: result.request_context.0,
         Type: result.operation,
         ProviderErrorCode: 0,
-        TypeSpecificCompletionOutput: 0,
+        TypeSpecificCompletionOutput: result.invalidated as usize,
     };
     // SAFETY: the consumer passes its queue, and room for as many results as it says.
     unsafe { take::<K, _>(cq, out, count, form) }

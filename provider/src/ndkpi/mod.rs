@@ -15,8 +15,10 @@ mod cq;
 mod listener;
 mod mapping;
 mod mr;
+mod mw;
 mod pd;
 mod qp;
+mod registration;
 mod shared_endpoint;
 mod srq;
 

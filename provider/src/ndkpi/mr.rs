@@ -4,7 +4,7 @@ use core::ptr::NonNull;
 
 use sys::ndk::{NDK_FN_REQUEST_COMPLETION, NDK_MR, NDK_MR_DISPATCH};
 use sys::status::{
-    NTSTATUS, STATUS_INVALID_DEVICE_STATE, STATUS_NOT_SUPPORTED, STATUS_PENDING, STATUS_SUCCESS,
+    NTSTATUS, STATUS_DEVICE_BUSY, STATUS_INVALID_DEVICE_STATE, STATUS_PENDING, STATUS_SUCCESS,
 };
 use sys::wdm::{BOOLEAN, MDL, PVOID, SIZE_T, UINT32, ULONG};
 
@@ -65,26 +65,28 @@ unsafe extern "win64" fn deregister<K: Kernel>(
         Ok(match mr.deregister(request(mr, completion, context)?) {
             Deregistered::Done => STATUS_SUCCESS,
             Deregistered::Pending => STATUS_PENDING,
+            Deregistered::Bound => STATUS_DEVICE_BUSY,
             Deregistered::NotRegistered => STATUS_INVALID_DEVICE_STATE,
         })
     };
     status(deregistered())
 }
 
-/// NdkInitializeFastRegisterMr: not yet, and the adapter's information says so by a page count of 0.
+/// NdkInitializeFastRegisterMr, always inline.
 unsafe extern "win64" fn initialize_fast_register<K: Kernel>(
     mr: *mut NDK_MR,
-    _pages: ULONG,
-    _remote: BOOLEAN,
+    pages: ULONG,
+    remote: BOOLEAN,
     _completion: Option<NDK_FN_REQUEST_COMPLETION>,
     _context: PVOID,
 ) -> NTSTATUS {
-    // SAFETY: the consumer passes a region that it has not closed.
-    match unsafe { object::<K, Mr<K>, _>(mr) } {
-        Ok(mr) if mr.is_fast() => STATUS_NOT_SUPPORTED,
-        Ok(_) => STATUS_INVALID_DEVICE_STATE,
-        Err(Failure(status)) => status,
-    }
+    let prepared = || {
+        // SAFETY: the consumer passes a region that it has not closed.
+        let mr = unsafe { object::<K, Mr<K>, _>(mr) }?;
+        mr.prepare(pages as usize, remote != 0)?;
+        Ok(STATUS_SUCCESS)
+    };
+    status(prepared())
 }
 
 /// NdkGetRemoteTokenFromMr and NdkGetLocalTokenFromMr: one token serves both.

@@ -4,16 +4,17 @@ use sys::ndk::{
     NDK_CQ, NDK_FN_CREATE_COMPLETION, NDK_FN_SRQ_NOTIFICATION_CALLBACK, NDK_MR, NDK_MW, NDK_PD,
     NDK_PD_DISPATCH, NDK_QP, NDK_SRQ,
 };
-use sys::status::{NTSTATUS, STATUS_INSUFFICIENT_RESOURCES, STATUS_NOT_SUPPORTED};
+use sys::status::{NTSTATUS, STATUS_INSUFFICIENT_RESOURCES};
 use sys::wdm::{BOOLEAN, GROUP_AFFINITY, PVOID, UINT32, ULONG};
 
-use super::{close, create, hand_out, mr, object, qp, query_extension, srq};
+use super::{close, create, hand_out, mr, mw, object, qp, query_extension, srq};
 use crate::adapter::Pd;
 use crate::completion::Cq;
 use crate::consumer::Opaque;
 use crate::kernel::Kernel;
 use crate::lifetime::Kind;
-use crate::memory::{MAX_SGE, Mr, Token};
+use crate::memory::{MAX_SGE, Mr, Mw, Token};
+use crate::object::{Hold, Object};
 use crate::port::{MAX_INLINE_DATA, MAX_QUEUE_DEPTH};
 use crate::queue_pair::{Depths, Qp, Srq};
 use crate::status::Failure;
@@ -25,13 +26,24 @@ pub(super) fn table<K: Kernel>() -> &'static NDK_PD_DISPATCH {
             NdkClosePd: Some(close::<K, Pd<K>>),
             NdkQueryExtension: Some(query_extension),
             NdkCreateMr: Some(create_mr::<K>),
-            NdkCreateMw: Some(create_mw),
+            NdkCreateMw: Some(create_mw::<K>),
             NdkCreateSrq: Some(create_srq::<K>),
             NdkCreateQp: Some(create_qp::<K>),
             NdkCreateQpWithSrq: Some(create_qp_with_srq::<K>),
             NdkGetPrivilegedMemoryRegionToken: Some(privileged_token),
         }
     }
+}
+
+/// Makes an object of `pd` that owns a slot of the token table.
+fn with_slot<K: Kernel, T>(
+    pd: &Object<K, Pd<K>>,
+    make: impl FnOnce(Hold<K, Pd<K>>, u32) -> Result<T, Failure>,
+) -> Result<T, Failure> {
+    let tie = pd.hold(Kind::Successor)?;
+    let table = pd.adapter().table();
+    let slot = table.allocate()?.ok_or(Failure(STATUS_INSUFFICIENT_RESOURCES))?;
+    make(tie, slot).inspect_err(|_| table.give_back(slot))
 }
 
 /// NdkCreateMr.
@@ -45,11 +57,7 @@ unsafe extern "win64" fn create_mr<K: Kernel>(
     let made = || {
         // SAFETY: the consumer passes a domain that it has not closed.
         let pd = unsafe { object::<K, Pd<K>, _>(pd) }?;
-        let tie = pd.hold(Kind::Successor)?;
-        let table = pd.adapter().table();
-        let slot = table.allocate()?.ok_or(Failure(STATUS_INSUFFICIENT_RESOURCES))?;
-        create(pd.version(), mr::table::<K>(), Ok(Mr::new(tie, slot, fast != 0)))
-            .inspect_err(|_| table.give_back(slot))
+        with_slot(pd, |tie, slot| create(pd.version(), mr::table::<K>(), Ok(Mr::new(tie, slot, fast != 0))))
     };
     // SAFETY: the consumer passes a place for the pointer.
     unsafe { hand_out(made, out) }
@@ -167,14 +175,20 @@ unsafe extern "win64" fn create_srq<K: Kernel>(
     unsafe { hand_out(made, out) }
 }
 
-/// NdkCreateMw: not yet.
-unsafe extern "win64" fn create_mw(
-    _pd: *mut NDK_PD,
+/// NdkCreateMw.
+unsafe extern "win64" fn create_mw<K: Kernel>(
+    pd: *mut NDK_PD,
     _completion: Option<NDK_FN_CREATE_COMPLETION>,
     _context: PVOID,
-    _out: *mut *mut NDK_MW,
+    out: *mut *mut NDK_MW,
 ) -> NTSTATUS {
-    STATUS_NOT_SUPPORTED
+    let made = || {
+        // SAFETY: the consumer passes a domain that it has not closed.
+        let pd = unsafe { object::<K, Pd<K>, _>(pd) }?;
+        with_slot(pd, |tie, slot| create(pd.version(), mw::table::<K>(), Ok(Mw::new(tie, slot))))
+    };
+    // SAFETY: the consumer passes a place for the pointer.
+    unsafe { hand_out(made, out) }
 }
 
 /// NdkGetPrivilegedMemoryRegionToken.

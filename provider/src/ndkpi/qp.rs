@@ -1,18 +1,17 @@
 //! The queue pair's table.
 
 use sys::ndk::{
-    NDK_FN_BIND, NDK_LOGICAL_ADDRESS, NDK_MR, NDK_MW, NDK_OBJECT_HEADER, NDK_OP_FLAG_DEFER,
-    NDK_OP_FLAG_INLINE, NDK_OP_FLAG_READ_FENCE, NDK_OP_FLAG_SEND_AND_SOLICIT_EVENT,
-    NDK_OP_FLAG_SILENT_SUCCESS, NDK_QP, NDK_QP_DISPATCH, NDK_SGE,
+    NDK_OP_FLAG_DEFER, NDK_OP_FLAG_INLINE, NDK_OP_FLAG_RDMA_READ_LOCAL_INVALIDATE, NDK_OP_FLAG_READ_FENCE,
+    NDK_OP_FLAG_SEND_AND_SOLICIT_EVENT, NDK_OP_FLAG_SILENT_SUCCESS, NDK_QP, NDK_QP_DISPATCH, NDK_SGE,
 };
-use sys::status::{NTSTATUS, STATUS_NOT_SUPPORTED, STATUS_SUCCESS};
-use sys::wdm::{PVOID, SIZE_T, UINT32, UINT64, ULONG};
+use sys::status::{NTSTATUS, STATUS_SUCCESS};
+use sys::wdm::{PVOID, UINT32, UINT64, ULONG};
 
-use super::{close, object, query_extension, status};
+use super::{close, object, query_extension, registration, status};
 use crate::consumer::Opaque;
 use crate::kernel::Kernel;
 use crate::lifetime::Kind;
-use crate::memory::Sge;
+use crate::memory::{Sge, Token};
 use crate::object::Object;
 use crate::queue_pair::{Flags, Initiated, Operation, Qp, Receive, Sgl};
 use crate::status::Failure;
@@ -26,9 +25,9 @@ pub(super) fn table<K: Kernel>() -> &'static NDK_QP_DISPATCH {
             NdkFlush: Some(flush::<K>),
             NdkSend: Some(send::<K>),
             NdkReceive: Some(receive::<K>),
-            NdkBind: Some(bind::<K> as NDK_FN_BIND),
-            NdkFastRegister: Some(fast_register::<K>),
-            NdkInvalidate: Some(invalidate::<K>),
+            NdkBind: Some(registration::bind::<K>),
+            NdkFastRegister: Some(registration::fast_register::<K>),
+            NdkInvalidate: Some(registration::invalidate::<K>),
             NdkRead: Some(read::<K>),
             NdkWrite: Some(write::<K>),
             NdkSendAndInvalidate: Some(send_and_invalidate::<K>),
@@ -68,7 +67,7 @@ pub(super) unsafe fn list(list: *const NDK_SGE, count: ULONG) -> Result<Sgl, Fai
 }
 
 /// Accepts the flags that `allowed` lists, and the fence, which needs nothing.
-fn flags(given: ULONG, allowed: ULONG) -> Result<Flags, Failure> {
+pub(super) fn flags(given: ULONG, allowed: ULONG) -> Result<Flags, Failure> {
     if given & !(allowed | NDK_OP_FLAG_READ_FENCE) != 0 {
         return Err(Failure::PARAMETER);
     }
@@ -80,7 +79,8 @@ fn wide(address: UINT64) -> usize {
     usize::try_from(address).unwrap_or(usize::MAX)
 }
 
-const TRANSFER: ULONG = NDK_OP_FLAG_SILENT_SUCCESS | NDK_OP_FLAG_DEFER;
+/// What every initiator request admits.
+pub(super) const TRANSFER: ULONG = NDK_OP_FLAG_SILENT_SUCCESS | NDK_OP_FLAG_DEFER;
 const SEND: ULONG = TRANSFER | NDK_OP_FLAG_SEND_AND_SOLICIT_EVENT | NDK_OP_FLAG_INLINE;
 
 /// Has `accept` post an initiator request. If it is refused, whatever the reason, deferred ones are
@@ -89,7 +89,7 @@ const SEND: ULONG = TRANSFER | NDK_OP_FLAG_SEND_AND_SOLICIT_EVENT | NDK_OP_FLAG_
 /// # Safety
 ///
 /// `qp` is a queue pair that the consumer has not closed.
-unsafe fn post<K: Kernel>(
+pub(super) unsafe fn post<K: Kernel>(
     qp: *mut NDK_QP,
     accept: impl FnOnce(&Object<K, Qp<K>>) -> Result<(), Failure>,
 ) -> NTSTATUS {
@@ -114,7 +114,7 @@ unsafe fn transfer<K: Kernel>(
     context: PVOID,
     (sgl, count): (*const NDK_SGE, ULONG),
     (given, allowed): (ULONG, ULONG),
-    operation: Operation,
+    operation: impl FnOnce(Sgl) -> Operation<K>,
 ) -> NTSTATUS {
     let accept = |qp: &Object<K, Qp<K>>| {
         let (flags, context) = (flags(given, allowed)?, Opaque(context));
@@ -126,7 +126,7 @@ unsafe fn transfer<K: Kernel>(
         } else {
             // SAFETY: as the caller promises.
             let local = unsafe { list(sgl, count) }?;
-            qp.post_initiator(Initiated { operation, flags, context, local })?;
+            qp.post_initiator(Initiated { operation: operation(local), flags, context })?;
         }
         Ok(())
     };
@@ -151,8 +151,23 @@ unsafe extern "win64" fn send<K: Kernel>(
     count: ULONG,
     given: ULONG,
 ) -> NTSTATUS {
+    let operation = |data| Operation::Send { data, invalidates: None };
     // SAFETY: the consumer passes its queue pair, and a list of so many entries.
-    unsafe { transfer::<K>(qp, context, (sgl, count), (given, SEND), Operation::Send) }
+    unsafe { transfer::<K>(qp, context, (sgl, count), (given, SEND), operation) }
+}
+
+/// NdkSendAndInvalidate.
+unsafe extern "win64" fn send_and_invalidate<K: Kernel>(
+    qp: *mut NDK_QP,
+    context: PVOID,
+    sgl: *const NDK_SGE,
+    count: ULONG,
+    given: ULONG,
+    token: UINT32,
+) -> NTSTATUS {
+    let operation = |data| Operation::Send { data, invalidates: Some(Token(token)) };
+    // SAFETY: the consumer passes its queue pair, and a list of so many entries.
+    unsafe { transfer::<K>(qp, context, (sgl, count), (given, SEND), operation) }
 }
 
 /// NdkWrite.
@@ -165,7 +180,7 @@ unsafe extern "win64" fn write<K: Kernel>(
     token: UINT32,
     given: ULONG,
 ) -> NTSTATUS {
-    let operation = Operation::Write { address: wide(address), token };
+    let operation = |data| Operation::Write { data, address: wide(address), token: Token(token) };
     // SAFETY: the consumer passes its queue pair, and a list of so many entries.
     unsafe { transfer::<K>(qp, context, (sgl, count), (given, TRANSFER), operation) }
 }
@@ -180,9 +195,12 @@ unsafe extern "win64" fn read<K: Kernel>(
     token: UINT32,
     given: ULONG,
 ) -> NTSTATUS {
-    let operation = Operation::Read { address: wide(address), token };
+    let invalidates = given & NDK_OP_FLAG_RDMA_READ_LOCAL_INVALIDATE != 0;
+    let (address, token) = (wide(address), Token(token));
+    let operation = |sink| Operation::Read { sink, address, token, invalidates };
+    let allowed = TRANSFER | NDK_OP_FLAG_RDMA_READ_LOCAL_INVALIDATE;
     // SAFETY: the consumer passes its queue pair, and a list of so many entries.
-    unsafe { transfer::<K>(qp, context, (sgl, count), (given, TRANSFER), operation) }
+    unsafe { transfer::<K>(qp, context, (sgl, count), (given, allowed), operation) }
 }
 
 /// NdkReceive.
@@ -202,73 +220,4 @@ unsafe extern "win64" fn receive<K: Kernel>(
         Ok(STATUS_SUCCESS)
     };
     status(posted())
-}
-
-/// What is not there yet is refused like any request: with no result, and deferred ones are started.
-///
-/// # Safety
-///
-/// `qp` is a queue pair that the consumer has not closed.
-unsafe fn refuse<K: Kernel>(qp: *mut NDK_QP) -> NTSTATUS {
-    let refused = || {
-        // SAFETY: as the caller promises.
-        let qp = unsafe { object::<K, Qp<K>, _>(qp) }?;
-        qp.hold(Kind::Request)?.start_deferred();
-        Ok(STATUS_NOT_SUPPORTED)
-    };
-    status(refused())
-}
-
-/// NdkBind: not yet.
-unsafe extern "win64" fn bind<K: Kernel>(
-    qp: *mut NDK_QP,
-    _context: PVOID,
-    _mr: *mut NDK_MR,
-    _mw: *mut NDK_MW,
-    _address: PVOID,
-    _length: SIZE_T,
-    _flags: ULONG,
-) -> NTSTATUS {
-    // SAFETY: the consumer passes a queue pair that it has not closed.
-    unsafe { refuse::<K>(qp) }
-}
-
-/// NdkFastRegister: not yet.
-unsafe extern "win64" fn fast_register<K: Kernel>(
-    qp: *mut NDK_QP,
-    _context: PVOID,
-    _mr: *mut NDK_MR,
-    _count: ULONG,
-    _pages: *const NDK_LOGICAL_ADDRESS,
-    _fbo: ULONG,
-    _length: SIZE_T,
-    _base: PVOID,
-    _flags: ULONG,
-) -> NTSTATUS {
-    // SAFETY: the consumer passes a queue pair that it has not closed.
-    unsafe { refuse::<K>(qp) }
-}
-
-/// NdkInvalidate: not yet.
-unsafe extern "win64" fn invalidate<K: Kernel>(
-    qp: *mut NDK_QP,
-    _context: PVOID,
-    _memory: *mut NDK_OBJECT_HEADER,
-    _flags: ULONG,
-) -> NTSTATUS {
-    // SAFETY: the consumer passes a queue pair that it has not closed.
-    unsafe { refuse::<K>(qp) }
-}
-
-/// NdkSendAndInvalidate: not yet.
-unsafe extern "win64" fn send_and_invalidate<K: Kernel>(
-    qp: *mut NDK_QP,
-    _context: PVOID,
-    _sgl: *const NDK_SGE,
-    _count: ULONG,
-    _flags: ULONG,
-    _token: UINT32,
-) -> NTSTATUS {
-    // SAFETY: the consumer passes a queue pair that it has not closed.
-    unsafe { refuse::<K>(qp) }
 }

@@ -4,29 +4,30 @@
 //! caller, at its level, and calls no consumer: results go into completion queues, whose notifications
 //! are deferred.
 
-use sys::ndk::NDK_OPERATION_TYPE;
 use sys::status::{
-    NTSTATUS, STATUS_ACCESS_VIOLATION, STATUS_BUFFER_OVERFLOW, STATUS_CANCELLED, STATUS_SUCCESS,
+    NTSTATUS, STATUS_ACCESS_VIOLATION, STATUS_BUFFER_OVERFLOW, STATUS_INVALID_DEVICE_STATE, STATUS_SUCCESS,
 };
 
-use super::work::{Flags, Initiated, Operation, Receive};
-use super::{DEAD, FLUSH, Qp, Receives};
-use crate::completion::Completed;
+use super::ending::{Current, Ending};
+use super::results::Message;
+use super::work::{Flags, Initiated, Operation, Sgl};
+use super::{DEAD, FLUSH, Qp};
 use crate::connection::Session;
 use crate::kernel::Kernel;
-use crate::memory::{Gathered, Refusal, Rights, Sge, copy};
+use crate::lifetime::Refused;
+use crate::memory::{Gathered, Invalidated, Refusal, Rights, Sge, Token, Unfit, copy};
 use crate::object::Object;
 use crate::sync::Ordering;
 
 /// What became of one attempt at a request.
-enum Attempt {
+pub(super) enum Attempt {
     /// It is done.
     Done,
     /// It failed here; the connection breaks.
     Failed(NTSTATUS),
     /// It is done, but the other end could not take it; the connection breaks.
     Broken,
-    /// The peer has no receive for it yet.
+    /// The peer has no receive for it yet, or memory that it invalidated is still in use.
     Waits,
     /// No transfer is possible now.
     NoConnection,
@@ -38,30 +39,46 @@ impl From<Refusal> for Attempt {
     }
 }
 
+impl From<Unfit> for Attempt {
+    fn from(unfit: Unfit) -> Self {
+        match unfit {
+            Unfit::Refused(refusal) => refusal.into(),
+            Unfit::State => Self::Failed(STATUS_INVALID_DEVICE_STATE),
+        }
+    }
+}
+
+impl From<Refused> for Attempt {
+    /// A queue pair that is being closed, or can't be held once more, does nothing new.
+    fn from(_: Refused) -> Self {
+        Self::NoConnection
+    }
+}
+
 impl<K: Kernel> Object<K, Qp<K>> {
     /// See the module's head. The caller holds the queue pair, directly or by a transfer.
-    pub(super) fn progress(&self) {
-        self.engine.run(|waiting| self.advance(waiting));
+    pub(crate) fn progress(&self) {
+        self.engine.run(|current| self.advance(current));
     }
 
-    fn advance(&self, waiting: &mut Option<Initiated>) {
+    fn advance(&self, current: &mut Current<K>) {
         loop {
             if self.cancel.fetch_and(!FLUSH, Ordering::SeqCst) & (FLUSH | DEAD) != 0 {
-                self.cancel_all(waiting);
+                self.cancel_all(current);
             }
-            let Some(work) = waiting.take().or_else(|| self.initiator.take()) else { return };
-            match self.attempt(&work) {
-                Attempt::Done => self.finish(&work, STATUS_SUCCESS),
+            let Some(mut work) = current.work.take().or_else(|| self.initiator.take()) else { return };
+            match self.attempt(&mut work, &mut current.ending) {
+                Attempt::Done => self.finish(work, STATUS_SUCCESS),
                 Attempt::Failed(status) => {
-                    self.finish(&work, status);
+                    self.finish(work, status);
                     self.break_connection();
                 }
                 Attempt::Broken => {
-                    self.finish(&work, STATUS_SUCCESS);
+                    self.finish(work, STATUS_SUCCESS);
                     self.break_connection();
                 }
                 Attempt::Waits | Attempt::NoConnection => {
-                    *waiting = Some(work);
+                    current.work = Some(work);
                     // A kill that came meanwhile has left a note with the combiner.
                     return;
                 }
@@ -69,136 +86,135 @@ impl<K: Kernel> Object<K, Qp<K>> {
         }
     }
 
-    fn attempt(&self, work: &Initiated) -> Attempt {
+    fn attempt(&self, work: &mut Initiated<K>, ending: &mut Option<Ending<K>>) -> Attempt {
         let Some(transfers) = self.session.value().and_then(Session::transfer) else {
             return Attempt::NoConnection;
         };
-        let peer = transfers.peer_of(self);
-        let done = match work.operation {
-            Operation::Send => self.send(work, peer),
-            Operation::Write { address, token } => self.write(work, peer, address, token),
-            Operation::Read { address, token } => self.read(work, peer, address, token),
+        if ending.as_ref().is_some_and(|ending| ending.owner.is_awaited_by(self)) {
+            return Attempt::Waits;
+        }
+        let done = match ending.take() {
+            Some(ended) => Self::resume(work, ended),
+            None => self.start(work, transfers.peer_of(self), ending),
         };
-        done.unwrap_or_else(Attempt::from)
+        done.unwrap_or_else(|failed| failed)
     }
 
-    fn send(&self, work: &Initiated, peer: &Self) -> Result<Attempt, Refusal> {
-        let source = self.local(work, Rights::empty())?;
+    fn start(
+        &self,
+        work: &mut Initiated<K>,
+        peer: &Self,
+        ending: &mut Option<Ending<K>>,
+    ) -> Result<Attempt, Attempt> {
+        let flags = work.flags;
+        match &mut work.operation {
+            Operation::Send { data, invalidates } => self.send((data, flags), *invalidates, peer, ending),
+            Operation::Write { data, address, token } => self.write(data, peer, *address, *token),
+            Operation::Read { sink, address, token, invalidates } => {
+                self.read(sink, peer, *address, *token)?;
+                match sink.entries().first().filter(|_| *invalidates) {
+                    Some(first) => self.invalidate_sink(Token(first.token), ending),
+                    None => Ok(Attempt::Done),
+                }
+            }
+            Operation::FastRegister(posted) => Self::carry_out(posted),
+            Operation::Bind(posted) => match self.invalidate(posted.owner().keep()?, None, None, ending)? {
+                Invalidated::Later => Ok(Attempt::Waits),
+                // A window that was not bound is bound all the same.
+                Invalidated::Now | Invalidated::NotValid => Self::carry_out(posted),
+            },
+            Operation::Invalidate(owner) => {
+                Self::invalidated(self.invalidate(owner.keep()?, None, None, ending)?)
+            }
+        }
+    }
+
+    fn send(
+        &self,
+        (data, flags): (&Sgl, Flags),
+        invalidates: Option<Token>,
+        peer: &Self,
+        ending: &mut Option<Ending<K>>,
+    ) -> Result<Attempt, Attempt> {
+        let source = self.local(data, Rights::LOCAL_READ)?;
         let Some(receive) = peer.take_receive() else { return Ok(Attempt::Waits) };
-        let solicited = work.flags.contains(Flags::SOLICIT);
+        let mut message = Message {
+            context: receive.context,
+            bytes: 0,
+            solicited: flags.contains(Flags::SOLICIT),
+            invalidated: None,
+        };
+        let refuse = |status| {
+            peer.received(status, message);
+            Ok(Attempt::Broken)
+        };
         let table = peer.pd.adapter().table();
         let sink = Gathered::local(table, peer.domain(), Rights::LOCAL_WRITE, receive.sink.entries());
-        let Ok(sink) = sink else {
-            peer.received(&receive, STATUS_ACCESS_VIOLATION, 0, solicited);
-            return Ok(Attempt::Broken);
-        };
+        let Ok(sink) = sink else { return refuse(STATUS_ACCESS_VIOLATION) };
         if source.length() > sink.length() {
-            peer.received(&receive, STATUS_BUFFER_OVERFLOW, 0, solicited);
-            return Ok(Attempt::Broken);
+            return refuse(STATUS_BUFFER_OVERFLOW);
         }
         copy(&source, &sink, source.length());
         self.count(peer, source.length());
-        let bytes = u32::try_from(source.length()).unwrap_or(u32::MAX);
-        drop(sink);
-        peer.received(&receive, STATUS_SUCCESS, bytes, solicited);
+        message.bytes = u32::try_from(source.length()).unwrap_or(u32::MAX);
+        drop((source, sink));
+        if let Some(token) = invalidates {
+            message.invalidated = Some(token);
+            let owner = table.invalidatable(token, peer.domain(), true);
+            let outcome = match owner {
+                Ok(owner) => self.invalidate(owner, Some(token.key()), Some((peer, message)), ending),
+                Err(_) => Ok(Invalidated::NotValid),
+            };
+            match outcome {
+                Ok(Invalidated::Now) => {}
+                Ok(Invalidated::Later) => return Ok(Attempt::Waits),
+                // The receiver must abort the connection (the page of NdkSendAndInvalidate).
+                Ok(Invalidated::NotValid) | Err(_) => {
+                    message.invalidated = None;
+                    peer.received(STATUS_ACCESS_VIOLATION, message);
+                    return Ok(Attempt::Broken);
+                }
+            }
+        }
+        peer.received(STATUS_SUCCESS, message);
         Ok(Attempt::Done)
     }
 
-    fn write(&self, work: &Initiated, peer: &Self, address: usize, token: u32) -> Result<Attempt, Refusal> {
-        let source = self.local(work, Rights::empty())?;
-        let sink = Self::remote(work, peer, Rights::REMOTE_WRITE, address, token)?;
+    fn write(&self, data: &Sgl, peer: &Self, address: usize, token: Token) -> Result<Attempt, Attempt> {
+        let source = self.local(data, Rights::LOCAL_READ)?;
+        let sink = Self::remote(data, peer, Rights::REMOTE_WRITE, address, token)?;
         copy(&source, &sink, source.length());
         self.count(peer, source.length());
         Ok(Attempt::Done)
     }
 
-    fn read(&self, work: &Initiated, peer: &Self, address: usize, token: u32) -> Result<Attempt, Refusal> {
-        let sink = self.local(work, Rights::LOCAL_WRITE)?;
-        let source = Self::remote(work, peer, Rights::REMOTE_READ, address, token)?;
+    fn read(&self, data: &Sgl, peer: &Self, address: usize, token: Token) -> Result<Attempt, Attempt> {
+        let sink = self.local(data, Rights::LOCAL_WRITE)?;
+        let source = Self::remote(data, peer, Rights::REMOTE_READ, address, token)?;
         copy(&source, &sink, sink.length());
         peer.count(self, sink.length());
         Ok(Attempt::Done)
     }
 
-    fn local(&self, work: &Initiated, needed: Rights) -> Result<Gathered<'_, K>, Refusal> {
-        Gathered::local(self.pd.adapter().table(), self.domain(), needed, work.local.entries())
+    fn local(&self, list: &Sgl, needed: Rights) -> Result<Gathered<'_, K>, Refusal> {
+        Gathered::local(self.pd.adapter().table(), self.domain(), needed, list.entries())
     }
 
     /// What this side names of the peer's memory, as the peer's own table admits it.
     fn remote<'p>(
-        work: &Initiated,
+        list: &Sgl,
         peer: &'p Self,
         needed: Rights,
         address: usize,
-        token: u32,
+        token: Token,
     ) -> Result<Gathered<'p, K>, Refusal> {
-        let length = u32::try_from(work.local.length()).map_err(|_| Refusal::Bounds)?;
-        let named = Sge { address, length, token };
+        let length = u32::try_from(list.length()).map_err(|_| Refusal::Bounds)?;
+        let named = Sge { address, length, token: token.0 };
         Gathered::remote(peer.pd.adapter().table(), peer.domain(), needed, named)
     }
 
     fn count(&self, peer: &Self, bytes: usize) {
         self.pd.adapter().port().counters().sent(bytes as u64);
         peer.pd.adapter().port().counters().received(bytes as u64);
-    }
-
-    fn finish(&self, work: &Initiated, status: NTSTATUS) {
-        self.initiator.completed();
-        if status == STATUS_SUCCESS && work.flags.contains(Flags::SILENT) {
-            return;
-        }
-        let (operation, bytes) = match work.operation {
-            Operation::Send => (NDK_OPERATION_TYPE::NdkOperationTypeSend, work.local.length()),
-            Operation::Write { .. } => (NDK_OPERATION_TYPE::NdkOperationTypeWrite, work.local.length()),
-            Operation::Read { .. } => (NDK_OPERATION_TYPE::NdkOperationTypeRead, work.local.length()),
-        };
-        let bytes = if status == STATUS_SUCCESS { u32::try_from(bytes).unwrap_or(u32::MAX) } else { 0 };
-        let result =
-            Completed { status, bytes, qp_context: self.context, request_context: work.context, operation };
-        if self.initiator_cq.push(result, false).is_err() {
-            self.overflow();
-        }
-    }
-
-    fn received(&self, work: &Receive, status: NTSTATUS, bytes: u32, solicited: bool) {
-        if let Receives::Own(queue) = &self.receive {
-            queue.completed();
-        }
-        let result = Completed {
-            status,
-            bytes,
-            qp_context: self.context,
-            request_context: work.context,
-            operation: NDK_OPERATION_TYPE::NdkOperationTypeReceive,
-        };
-        if self.receive_cq.push(result, solicited).is_err() {
-            self.overflow();
-        }
-    }
-
-    /// Cancels all that is queued: each accepted request has its one result.
-    fn cancel_all(&self, waiting: &mut Option<Initiated>) {
-        while let Some(work) = waiting.take().or_else(|| self.initiator.take()) {
-            self.finish(&work, STATUS_CANCELLED);
-        }
-        // The receives of a shared queue are not this queue pair's to cancel.
-        let Receives::Own(queue) = &self.receive else { return };
-        while let Some(receive) = queue.take() {
-            self.received(&receive, STATUS_CANCELLED, 0, false);
-        }
-    }
-
-    /// A result was lost: the queue pair is of no more use (CQ-6).
-    fn overflow(&self) {
-        self.pd.adapter().port().counters().cq_error();
-        self.break_connection();
-    }
-
-    /// Ends the connection; when the transfers that still run have drained, both ends are flushed.
-    fn break_connection(&self) {
-        if let Some(session) = self.session.value() {
-            self.pd.adapter().port().counters().connection_error();
-            session.fail();
-        }
     }
 }

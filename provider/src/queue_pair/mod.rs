@@ -10,8 +10,10 @@
 //! Dead is what disconnect here, a broken connection and close lead to: every accepted request has
 //! exactly one result, cancelled if nothing else (WR-2).
 
+mod ending;
 mod engine;
 mod inline;
+mod results;
 mod srq;
 mod work;
 
@@ -31,6 +33,7 @@ use crate::memory::{Domain, Sge};
 use crate::object::{Body, Hold, Object};
 use crate::port::MAX_TRANSFER_LENGTH;
 use crate::sync::{AtomicBool, AtomicU32, Ordering};
+use ending::Current;
 use inline::InlineData;
 use work::WorkQueue;
 
@@ -65,11 +68,11 @@ pub(crate) struct Qp<K: Kernel> {
     initiator_cq: Hold<K, Cq<K>>,
     context: Opaque,
     depths: Depths,
-    initiator: WorkQueue<Initiated>,
+    initiator: WorkQueue<Initiated<K>>,
     inline: InlineData,
     receive: Receives<K>,
     /// The request that was taken off the initiator queue and can't go on yet.
-    engine: Combiner<Option<Initiated>>,
+    engine: Combiner<Current<K>>,
     cancel: AtomicU32,
     /// A connector has it.
     claimed: AtomicBool,
@@ -127,7 +130,7 @@ impl<K: Kernel> Qp<K> {
             initiator_cq,
             context,
             depths,
-            engine: Combiner::new(None),
+            engine: Combiner::new(Current::default()),
             cancel: AtomicU32::new(0),
             claimed: AtomicBool::new(false),
             session: Once::new(),
@@ -139,7 +142,8 @@ impl<K: Kernel> Qp<K> {
         &self.pd
     }
 
-    fn domain(&self) -> Domain {
+    /// The protection domain, as it is compared.
+    pub(crate) fn domain(&self) -> Domain {
         Domain::of(&self.pd)
     }
 
@@ -175,11 +179,11 @@ impl<K: Kernel> Object<K, Qp<K>> {
     /// # Errors
     ///
     /// See [`PostError`].
-    pub(crate) fn post_initiator(&self, work: Initiated) -> Result<(), PostError> {
-        if work.local.entries().len() > self.depths.initiator_sge as usize {
-            return Err(PostError::TooLarge);
-        }
-        if work.local.length() > MAX_TRANSFER_LENGTH as usize {
+    pub(crate) fn post_initiator(&self, work: Initiated<K>) -> Result<(), PostError> {
+        if let Some(local) = work.operation.local()
+            && (local.entries().len() > self.depths.initiator_sge as usize
+                || local.length() > MAX_TRANSFER_LENGTH as usize)
+        {
             return Err(PostError::TooLarge);
         }
         self.accept(work.flags, |_| work)
@@ -197,7 +201,7 @@ impl<K: Kernel> Object<K, Qp<K>> {
     /// The entries name memory that can be read at the caller's level.
     pub(crate) unsafe fn post_inline(
         &self,
-        operation: Operation,
+        operation: impl FnOnce(Sgl) -> Operation<K>,
         (flags, context): (Flags, Opaque),
         entries: impl Iterator<Item = Sge> + Clone,
     ) -> Result<(), PostError> {
@@ -208,11 +212,11 @@ impl<K: Kernel> Object<K, Qp<K>> {
         self.accept(flags, |position| {
             // SAFETY: as the caller promises.
             let copy = unsafe { self.inline.fill(position, entries) };
-            Initiated { operation, flags, context, local: Sgl::single(copy) }
+            Initiated { operation: operation(Sgl::single(copy)), flags, context }
         })
     }
 
-    fn accept(&self, flags: Flags, make: impl FnOnce(u64) -> Initiated) -> Result<(), PostError> {
+    fn accept(&self, flags: Flags, make: impl FnOnce(u64) -> Initiated<K>) -> Result<(), PostError> {
         if self.is_dead() || !self.session.value().is_some_and(Session::is_established) {
             return Err(PostError::NotConnected);
         }

@@ -1,10 +1,13 @@
 //! Work requests, and the queues that hold them.
 
-use sys::ndk::{NDK_OP_FLAG_DEFER, NDK_OP_FLAG_SEND_AND_SOLICIT_EVENT, NDK_OP_FLAG_SILENT_SUCCESS};
+use sys::ndk::{
+    NDK_OP_FLAG_DEFER, NDK_OP_FLAG_SEND_AND_SOLICIT_EVENT, NDK_OP_FLAG_SILENT_SUCCESS, NDK_OPERATION_TYPE,
+};
 
 use crate::consumer::Opaque;
 use crate::heap::NoMemory;
-use crate::memory::{MAX_SGE, Sge};
+use crate::kernel::Kernel;
+use crate::memory::{MAX_SGE, Owner, Posted, Sge, Token};
 use crate::ring::Ring;
 use crate::sync::{AtomicU32, Ordering};
 
@@ -60,28 +63,54 @@ impl Sgl {
 }
 
 /// What an initiator request does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Operation {
-    Send,
+pub(crate) enum Operation<K: Kernel> {
+    /// A message; it also invalidates a token of the peer's.
+    Send { data: Sgl, invalidates: Option<Token> },
     /// RDMA Write to this address and token of the peer's.
-    Write {
-        address: usize,
-        token: u32,
-    },
-    /// RDMA Read from this address and token of the peer's.
-    Read {
-        address: usize,
-        token: u32,
-    },
+    Write { data: Sgl, address: usize, token: Token },
+    /// RDMA Read from this address and token of the peer's; invalidates the first token of the sink.
+    Read { sink: Sgl, address: usize, token: Token, invalidates: bool },
+    /// A fast registration.
+    FastRegister(Posted<K>),
+    /// A bind of a window.
+    Bind(Posted<K>),
+    /// An invalidation of a region or window.
+    Invalidate(Owner<K>),
+}
+
+impl<K: Kernel> Operation<K> {
+    /// What results call it.
+    pub(super) fn name(&self) -> NDK_OPERATION_TYPE {
+        match self {
+            Self::Send { .. } => NDK_OPERATION_TYPE::NdkOperationTypeSend,
+            Self::Write { .. } => NDK_OPERATION_TYPE::NdkOperationTypeWrite,
+            Self::Read { .. } => NDK_OPERATION_TYPE::NdkOperationTypeRead,
+            Self::FastRegister(_) => NDK_OPERATION_TYPE::NdkOperationTypeFastRegister,
+            Self::Bind(_) => NDK_OPERATION_TYPE::NdkOperationTypeBind,
+            Self::Invalidate(_) => NDK_OPERATION_TYPE::NdkOperationTypeInvalidate,
+        }
+    }
+
+    /// The memory on this side, if it moves data.
+    pub(super) fn local(&self) -> Option<&Sgl> {
+        match self {
+            Self::Send { data, .. } | Self::Write { data, .. } => Some(data),
+            Self::Read { sink, .. } => Some(sink),
+            Self::FastRegister(_) | Self::Bind(_) | Self::Invalidate(_) => None,
+        }
+    }
+
+    /// Bytes that it moves.
+    pub(super) fn length(&self) -> usize {
+        self.local().map_or(0, Sgl::length)
+    }
 }
 
 /// A request on the initiator queue.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Initiated {
-    pub(crate) operation: Operation,
+pub(crate) struct Initiated<K: Kernel> {
+    pub(crate) operation: Operation<K>,
     pub(crate) flags: Flags,
     pub(crate) context: Opaque,
-    pub(crate) local: Sgl,
 }
 
 /// A request on the receive queue.

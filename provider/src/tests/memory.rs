@@ -1,13 +1,127 @@
 //! Registering memory (WR-4, WR-8).
 
+mod fast;
+mod invalidate;
 mod mapping;
+mod window;
 
 use std::ptr::{from_mut, null_mut};
 
+use sys::ndk::*;
 use sys::status::*;
 use sys::wdm::PVOID;
 
-use super::consumer::{Buffer, Pair, call, close};
+use super::consumer::{Buffer, Log, Pair, Side, call, close};
+use super::host::Host;
+use crate::adapter::{Adapter, Pd};
+use crate::memory::{Admitted, Domain, Rights, Token};
+use crate::object::Object;
+use crate::port::Port;
+
+const PAGE: usize = 4096;
+
+/// Four pages, at the beginning of a page.
+#[repr(align(4096))]
+struct Pages(std::cell::UnsafeCell<[u8; 4 * PAGE]>);
+
+impl Pages {
+    fn new() -> Box<Self> {
+        Box::new(Self(std::cell::UnsafeCell::new([0; 4 * PAGE])))
+    }
+
+    /// The address of a page.
+    fn at(&self, page: usize) -> usize {
+        self.0.get().expose_provenance() + page * PAGE
+    }
+
+    fn bytes(&self) -> Vec<u8> {
+        // SAFETY: no transfer runs just then.
+        unsafe { *self.0.get() }.to_vec()
+    }
+}
+
+fn info() -> NDK_ADAPTER_INFO {
+    Port::<Host>::adapter_info(NDK_VERSION_2_1)
+}
+
+fn create_fast(side: &Side) -> *mut NDK_MR {
+    let mut mr = null_mut();
+    assert_eq!(call!(side.pd, NdkCreateMr, 1, None, null_mut(), &mut mr), STATUS_SUCCESS);
+    mr
+}
+
+fn initialise(mr: *mut NDK_MR, pages: u32, remote: bool) -> NTSTATUS {
+    call!(mr, NdkInitializeFastRegisterMr, pages, remote.into(), None, null_mut())
+}
+
+/// Posts a fast registration of `pages`, as (offset, length, base).
+fn fast_register(
+    side: &Side,
+    mr: *mut NDK_MR,
+    number: usize,
+    pages: &[usize],
+    (offset, length, base): (usize, usize, usize),
+    flags: u32,
+) -> NTSTATUS {
+    let pages: Vec<_> = pages.iter().map(|page| *page as NDK_LOGICAL_ADDRESS).collect();
+    let (count, list, offset) = (pages.len() as u32, pages.as_ptr(), offset as u32);
+    let (context, base) = (number as PVOID, base as PVOID);
+    call!(side.qp, NdkFastRegister, context, mr, count, list, offset, length, base, flags)
+}
+
+fn invalidate<T>(side: &Side, number: usize, memory: *mut T) -> NTSTATUS {
+    call!(side.qp, NdkInvalidate, number as PVOID, memory.cast(), 0)
+}
+
+fn cancelled((status, ..): &(NTSTATUS, u32, usize)) -> bool {
+    *status == STATUS_CANCELLED
+}
+
+/// Uses one byte of `side`'s memory as a peer's transfer on another processor would.
+fn pinned(side: &Side, token: u32, address: usize) -> Admitted<'_, Host> {
+    // SAFETY: the adapter is open.
+    let adapter = unsafe { &*side.adapter.cast::<Object<Host, Adapter<Host>>>() };
+    // SAFETY: the domain is open.
+    let domain = Domain::of(unsafe { &*side.pd.cast::<Object<Host, Pd<Host>>>() });
+    let admitted = adapter.table().admit(Token(token), domain, Rights::REMOTE_READ, address, 1);
+    admitted.unwrap_or_else(|refusal| panic!("{refusal:?}"))
+}
+
+/// Local memory of one side, to read from and write to the peer's.
+struct Remote<'s> {
+    side: &'s Side,
+    buffer: Buffer,
+    mr: *mut NDK_MR,
+    token: u32,
+}
+
+type Results = Vec<(NTSTATUS, u32, usize)>;
+
+impl<'s> Remote<'s> {
+    fn new(side: &'s Side, bytes: Vec<u8>) -> Self {
+        let mut buffer = Buffer::new(bytes);
+        let (mr, token) = buffer.register(side, 1);
+        Self { side, buffer, mr, token }
+    }
+
+    fn write(&self, number: usize, at: usize, token: u32) -> Results {
+        let (sge, context) = (self.buffer.sge(self.token), number as PVOID);
+        let status = call!(self.side.qp, NdkWrite, context, &sge, 1, at as u64, token, 0);
+        assert_eq!(status, STATUS_SUCCESS);
+        self.side.results()
+    }
+
+    fn read(&self, number: usize, at: usize, token: u32) -> Results {
+        let (sge, context) = (self.buffer.sge(self.token), number as PVOID);
+        let status = call!(self.side.qp, NdkRead, context, &sge, 1, at as u64, token, 0);
+        assert_eq!(status, STATUS_SUCCESS);
+        self.side.results()
+    }
+
+    fn close(&self, log: &Log) {
+        assert_eq!(close!(log, self.mr, NdkCloseMr, "mr"), STATUS_SUCCESS);
+    }
+}
 
 #[test]
 fn a_chain_must_be_long_enough_and_virtually_contiguous() {

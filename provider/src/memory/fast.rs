@@ -1,0 +1,237 @@
+//! Fast registration: a region over a list of logical pages, by a work request.
+
+use alloc::vec::Vec;
+
+use sys::wdm::PAGE_SIZE;
+
+use super::mapping::within_page;
+use super::owner::{Owner, Posted};
+use super::slot::{Registration, Segment};
+use super::{Mr, RegisterError, Rights};
+use crate::heap::{self, NoMemory};
+use crate::kernel::Kernel;
+use crate::lifetime::Kind;
+use crate::object::Object;
+
+/// The most pages of one fast registration. The interface asks for 16 at least (WR-8).
+pub(crate) const MAX_PAGES: usize = 256;
+
+/// Lists of a region: one for the registration that is valid, one for the next that is posted.
+const LISTS: usize = 2;
+
+/// What NdkInitializeFastRegisterMr prepared, so that a post need not allocate.
+#[derive(Default)]
+pub(super) struct Prepared {
+    pages: usize,
+    remote: bool,
+    /// Empty ones, with room for a segment per page.
+    lists: Vec<Vec<Segment>>,
+}
+
+/// What a consumer asks of one fast registration.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Layout {
+    /// Where in the first page the memory begins.
+    pub(crate) offset: usize,
+    /// In bytes.
+    pub(crate) length: usize,
+    /// The virtual address by which the memory is to be known.
+    pub(crate) base: usize,
+}
+
+impl Layout {
+    /// The base is congruent to the offset, so there is no zero-based region, but for one that begins with
+    /// its page, where zero is an address like any other (WR-8).
+    fn is_valid(self, pages: usize) -> bool {
+        let room = pages.saturating_mul(PAGE_SIZE).saturating_sub(self.offset);
+        self.offset < PAGE_SIZE
+            && (1..=room).contains(&self.length)
+            && within_page(self.base) == self.offset
+            && self.base.checked_add(self.length).is_some()
+    }
+
+    /// Fills an empty list with the memory on `pages`; neighbours become one segment.
+    fn fill(self, list: &mut Vec<Segment>, pages: impl Iterator<Item = usize>) -> Result<(), RegisterError> {
+        let (mut skip, mut offset) = (self.offset, 0_usize);
+        for page in pages {
+            let left = self.length.saturating_sub(offset);
+            if left == 0 {
+                break;
+            }
+            if page == 0 || within_page(page) != 0 {
+                return Err(RegisterError::Memory);
+            }
+            let length = PAGE_SIZE.saturating_sub(skip).min(left);
+            let system = core::ptr::with_exposed_provenance_mut::<u8>(page.wrapping_add(skip));
+            let full = list.len() == list.capacity();
+            match list.last_mut() {
+                Some(last) if last.system.wrapping_add(last.length) == system => {
+                    last.length = last.length.saturating_add(length);
+                }
+                Some(_) | None if full => return Err(RegisterError::Memory),
+                Some(_) | None => list.push(Segment { offset, length, system }),
+            }
+            (skip, offset) = (0, offset.saturating_add(length));
+        }
+        if offset == self.length { Ok(()) } else { Err(RegisterError::Memory) }
+    }
+}
+
+impl<K: Kernel> Object<K, Mr<K>> {
+    /// NdkInitializeFastRegisterMr: prepares for registrations of up to `pages` pages.
+    ///
+    /// # Errors
+    ///
+    /// [`RegisterError::Limit`] over [`MAX_PAGES`]; [`RegisterError::State`] if the region is not for fast
+    /// registration, or one is posted or valid; [`RegisterError::Memory`] for no pages;
+    /// [`RegisterError::Resources`].
+    pub(crate) fn prepare(&self, pages: usize, remote: bool) -> Result<(), RegisterError> {
+        let prepared = self.prepared().ok_or(RegisterError::State)?;
+        if pages > MAX_PAGES {
+            return Err(RegisterError::Limit);
+        }
+        if pages == 0 {
+            return Err(RegisterError::Memory);
+        }
+        let mut lists = heap::vector(LISTS, |_| Vec::new())?;
+        for list in &mut lists {
+            list.try_reserve_exact(pages).map_err(|_| NoMemory)?;
+        }
+        let mut fresh = Prepared { pages, remote, lists };
+        {
+            let mut prepared = prepared.lock();
+            if prepared.pages == 0 || prepared.lists.len() == LISTS {
+                core::mem::swap(&mut *prepared, &mut fresh);
+                return Ok(());
+            }
+        }
+        Err(RegisterError::State)
+    }
+
+    /// Makes the registration that an NdkFastRegister posts; its token is known from now on.
+    ///
+    /// # Errors
+    ///
+    /// [`RegisterError::State`] if the region is not prepared or is being closed;
+    /// [`RegisterError::Rights`] for remote access without preparation for it; [`RegisterError::Memory`]
+    /// if the pages or the layout are not as documented; [`RegisterError::Resources`] if one registration
+    /// is valid and another posted already.
+    pub(crate) fn register_pages(
+        &self,
+        layout: Layout,
+        rights: Rights,
+        pages: impl ExactSizeIterator<Item = usize>,
+    ) -> Result<Posted<K>, RegisterError> {
+        let prepared = self.prepared().ok_or(RegisterError::State)?;
+        let mut segments = {
+            let mut prepared = prepared.lock();
+            if prepared.pages == 0 {
+                return Err(RegisterError::State);
+            }
+            if rights.is_remote() && !prepared.remote {
+                return Err(RegisterError::Rights);
+            }
+            if pages.len() > prepared.pages || !layout.is_valid(pages.len()) {
+                return Err(RegisterError::Memory);
+            }
+            prepared.lists.pop().ok_or(RegisterError::Resources)?
+        };
+        let owners = || {
+            let owner = self.hold(Kind::Request)?;
+            Ok((Owner::Region(owner.keep(Kind::Request)?), Owner::Region(owner)))
+        };
+        let filled = layout.fill(&mut segments, pages);
+        let owners =
+            filled.and_then(|()| owners().map_err(|_: crate::lifetime::Refused| RegisterError::State));
+        match owners {
+            Ok((owner, own)) => {
+                let registration = Registration {
+                    key: self.tenure().claim(),
+                    domain: self.tenure().domain(),
+                    base: layout.base,
+                    length: layout.length,
+                    rights,
+                    segments,
+                    parent: None,
+                    owner: own,
+                };
+                Ok(Posted::new(owner, registration))
+            }
+            Err(error) => {
+                self.recycle(segments);
+                Err(error)
+            }
+        }
+    }
+}
+
+impl<K: Kernel> Mr<K> {
+    /// Takes back what a registration was made of.
+    pub(super) fn recycle(&self, mut segments: Vec<Segment>) {
+        let Some(prepared) = self.prepared() else { return };
+        segments.clear();
+        let mut prepared = prepared.lock();
+        // There is room: it is one of the lists that were taken out.
+        if prepared.lists.len() < prepared.lists.capacity() {
+            prepared.lists.push(segments);
+        }
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn layout(offset: usize, length: usize, base: usize) -> Layout {
+        Layout { offset, length, base }
+    }
+
+    #[test]
+    fn the_base_is_congruent_to_the_offset() {
+        assert!(layout(0, 1, 0).is_valid(1));
+        assert!(layout(8, 4088, 0x7008).is_valid(1));
+        for wrong in [layout(8, 1, 0), layout(8, 4089, 0x7008), layout(0, 0, 0), layout(4096, 1, 4096)] {
+            assert!(!wrong.is_valid(1), "{wrong:?}");
+        }
+        assert!(!layout(0, 8192, usize::MAX - 4095).is_valid(2), "the end is an address");
+    }
+
+    #[test]
+    fn a_page_that_is_not_aligned_or_missing_is_refused() {
+        let fill = |pages: &[usize]| {
+            let mut list = Vec::with_capacity(4);
+            layout(0, 8192, 0).fill(&mut list, pages.iter().copied()).map(|()| list.len())
+        };
+        assert_eq!(fill(&[0x1000, 0x2000]), Ok(1));
+        assert_eq!(fill(&[0x1000, 0x4000, 0x9]), Ok(2));
+        assert_eq!(fill(&[0x1000]), Err(RegisterError::Memory));
+        assert_eq!(fill(&[0x1000, 0x2001]), Err(RegisterError::Memory));
+        assert_eq!(fill(&[0, 0x1000]), Err(RegisterError::Memory));
+    }
+
+    proptest! {
+        #[test]
+        fn every_byte_is_where_its_page_says(
+            pages in prop::collection::vec(1_usize..8, 1..6),
+            offset in 0_usize..4096,
+            cut in 0_usize..4096,
+        ) {
+            let length = (pages.len() * PAGE_SIZE - offset).saturating_sub(cut).max(1);
+            let mut list = Vec::with_capacity(pages.len());
+            let addresses = pages.iter().map(|page| page * PAGE_SIZE);
+            layout(offset, length, offset).fill(&mut list, addresses).unwrap();
+            let mut next = 0;
+            for segment in &list {
+                prop_assert_eq!(segment.offset, next);
+                for at in (0..segment.length).step_by(97).chain([segment.length - 1]) {
+                    let position = offset + segment.offset + at;
+                    let expected = pages[position / PAGE_SIZE] * PAGE_SIZE + position % PAGE_SIZE;
+                    prop_assert_eq!(segment.system.addr() + at, expected);
+                }
+                next += segment.length;
+            }
+            prop_assert_eq!(next, length);
+        }
+    }
+}

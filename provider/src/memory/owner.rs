@@ -1,0 +1,181 @@
+//! What a slot of the token table belongs to, and registrations on their way to it.
+
+use alloc::vec::Vec;
+
+use super::slot::{Parent, Registration, Segment};
+use super::tenure::{Ended, Tenure, Waiter};
+use super::{Mr, Mw, Refusal};
+use crate::kernel::Kernel;
+use crate::lifetime::{Kind, Refused};
+use crate::object::{Hold, Object};
+use crate::queue_pair::Qp;
+use crate::rundown::Drain;
+
+/// Event bit of regions and windows: a registration has drained, and somebody waits to be told.
+const DRAINED: u32 = 1;
+
+/// A region or a window.
+pub(crate) enum Owner<K: Kernel> {
+    Region(Hold<K, Mr<K>>),
+    Window(Hold<K, Mw<K>>),
+}
+
+/// What became of an attempt to invalidate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Invalidated {
+    /// The token admits nothing, and no transfer uses the memory.
+    Now,
+    /// The token admits nothing; the queue pair goes on when the last transfer has ended.
+    Later,
+    /// The token admitted nothing before.
+    NotValid,
+}
+
+impl<K: Kernel> Owner<K> {
+    fn tenure(&self) -> &Tenure<K> {
+        match self {
+            Self::Region(region) => region.tenure(),
+            Self::Window(window) => window.tenure(),
+        }
+    }
+
+    /// One more hold.
+    ///
+    /// # Errors
+    ///
+    /// [`Refused::Full`] only.
+    pub(crate) fn keep(&self) -> Result<Self, Refused> {
+        Ok(match self {
+            Self::Region(region) => Self::Region(region.keep(Kind::Request)?),
+            Self::Window(window) => Self::Window(window.keep(Kind::Request)?),
+        })
+    }
+
+    /// Whether a work request may invalidate it: not what NdkRegisterMr registered.
+    pub(super) fn can_be_invalidated(&self) -> bool {
+        match self {
+            Self::Region(region) => region.is_fast(),
+            Self::Window(_) => true,
+        }
+    }
+
+    /// Invalidates the registration, if it has this key or no key is asked for. If that must wait for
+    /// transfers, `by` goes on when they have ended.
+    pub(crate) fn invalidate(&self, key: Option<u8>, by: Hold<K, Qp<K>>) -> Invalidated {
+        match self.tenure().end(key, Some(Waiter::Work(by))) {
+            Ended::Now(registration, _) => {
+                registration.dispose();
+                Invalidated::Now
+            }
+            Ended::Later => Invalidated::Later,
+            Ended::NotValid(_) => Invalidated::NotValid,
+        }
+    }
+
+    /// Whether `qp` still waits for what it invalidated.
+    pub(crate) fn is_awaited_by(&self, qp: &Object<K, Qp<K>>) -> bool {
+        self.tenure().is_awaited_by(qp)
+    }
+
+    fn take_back(&self, segments: Vec<Segment>, parent: Option<Parent<K>>) {
+        match self {
+            Self::Region(region) => region.recycle(segments),
+            Self::Window(window) => window.part_from(parent),
+        }
+    }
+}
+
+impl<K: Kernel> Registration<K> {
+    /// Gives what it is made of back to its owner.
+    pub(super) fn dispose(self) {
+        self.owner.take_back(self.segments, self.parent);
+    }
+}
+
+impl<K: Kernel> Drain for Registration<K> {
+    /// The last transfer has let go of an invalid registration.
+    fn drained(self) {
+        let Self { owner, segments, parent, key, .. } = self;
+        owner.take_back(segments, parent);
+        if owner.tenure().drained(key) {
+            match &owner {
+                Owner::Region(region) => region.post(DRAINED),
+                Owner::Window(window) => window.post(DRAINED),
+            }
+        }
+    }
+}
+
+impl<K: Kernel> Waiter<K> {
+    /// In the owner's deferred call.
+    pub(super) fn tell(self) {
+        match self {
+            Self::Deregistration(request) => request.complete(sys::status::STATUS_SUCCESS),
+            Self::Work(qp) => qp.progress(),
+        }
+    }
+}
+
+/// A registration that a work request will make valid. Dropping it before takes it back.
+pub(crate) struct Posted<K: Kernel> {
+    owner: Owner<K>,
+    registration: Option<Registration<K>>,
+}
+
+/// Why a posted registration did not become valid.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Unfit {
+    /// The region, to which the window was to be bound, does not admit it (any more).
+    Refused(Refusal),
+    /// The earlier registration is still valid, or the owner is being closed.
+    State,
+}
+
+impl<K: Kernel> Posted<K> {
+    /// A registration that was made for its owner.
+    pub(super) fn new(owner: Owner<K>, registration: Registration<K>) -> Self {
+        Self { owner, registration: Some(registration) }
+    }
+
+    /// The region or window.
+    pub(crate) fn owner(&self) -> &Owner<K> {
+        &self.owner
+    }
+
+    /// Makes it valid.
+    ///
+    /// # Errors
+    ///
+    /// See [`Unfit`]; it is taken back when `self` is dropped.
+    pub(crate) fn carry_out(&mut self) -> Result<(), Unfit> {
+        let tenure = self.owner.tenure();
+        // What a window may be bound to is decided like any access. The pin goes at once: later accesses
+        // through the window are decided anew.
+        if let Some(registration) = &self.registration
+            && let Some(parent) = &registration.parent
+        {
+            let behind = registration.rights.behind_window();
+            let (base, length) = (registration.base, registration.length);
+            let table = tenure.pd().adapter().table();
+            drop(
+                table
+                    .admit(parent.token, registration.domain, behind, base, length)
+                    .map_err(Unfit::Refused)?,
+            );
+        }
+        let Some(registration) = self.registration.take() else { return Err(Unfit::State) };
+        tenure.validate(registration).map_err(|registration| {
+            self.registration = Some(registration);
+            Unfit::State
+        })
+    }
+}
+
+impl<K: Kernel> Drop for Posted<K> {
+    fn drop(&mut self) {
+        if let Some(registration) = self.registration.take() {
+            self.owner.tenure().retire(registration.key);
+            registration.dispose();
+        }
+    }
+}

@@ -1,0 +1,223 @@
+//! What the owner of a slot, a region or a window, knows of it, through one registration after another.
+//!
+//! | phase | meaning | left by |
+//! |---|---|---|
+//! | idle | the slot admits nothing | [`Tenure::validate`] |
+//! | valid | it admits what its registration says | [`Tenure::end`] |
+//! | draining | it admits nothing new, but transfers still use the memory | the last of them |
+//! | drained | nobody uses it; somebody waits to be told | the owner's deferred call |
+//!
+//! # Keys
+//!
+//! A token is known before its registration is valid: after NdkInitializeFastRegisterMr, and after the post
+//! of a fast registration or a bind, which may have others before it in its queue. So a key is claimed when
+//! the registration is made, and retired when it ends or is taken back; whichever of the next claim and the
+//! retirement comes first moves on to the next key, so no key serves twice in a row.
+
+use super::slot::{Registration, Slot};
+use super::{Domain, Mr, Token};
+use crate::adapter::Pd;
+use crate::consumer::Request;
+use crate::kernel::{Kernel, Lock};
+use crate::object::{Hold, Object};
+use crate::queue_pair::Qp;
+
+/// Who is told that a registration has drained.
+pub(super) enum Waiter<K: Kernel> {
+    /// The consumer's deregistration.
+    Deregistration(Request<K, Mr<K>>),
+    /// The queue pair whose work request ended the registration; it goes on then.
+    Work(Hold<K, Qp<K>>),
+}
+
+impl<K: Kernel> Waiter<K> {
+    /// The deregistration, if it is one.
+    pub(super) fn request(self) -> Option<Request<K, Mr<K>>> {
+        match self {
+            Self::Deregistration(request) => Some(request),
+            Self::Work(_) => None,
+        }
+    }
+}
+
+enum Phase<K: Kernel> {
+    Idle,
+    /// With this key.
+    Valid(u8),
+    Draining(Option<Waiter<K>>),
+    Drained(Waiter<K>),
+}
+
+struct State<K: Kernel> {
+    phase: Phase<K>,
+    /// The present key belongs to a registration that was made and has not ended.
+    claimed: bool,
+    /// The owner is being closed: nothing becomes valid any more.
+    closing: bool,
+}
+
+/// See the module's head.
+pub(super) struct Tenure<K: Kernel> {
+    pd: Hold<K, Pd<K>>,
+    slot: u32,
+    state: Lock<K, State<K>>,
+}
+
+/// What became of an attempt to end a registration.
+pub(super) enum Ended<K: Kernel> {
+    /// It ended, and nobody used it; the waiter need not wait.
+    Now(Registration<K>, Option<Waiter<K>>),
+    /// Transfers still use it; the waiter is kept.
+    Later,
+    /// There is none, or it has another key.
+    NotValid(Option<Waiter<K>>),
+}
+
+impl<K: Kernel> Tenure<K> {
+    /// The tenure of `slot` in the token table of `pd`'s adapter.
+    pub(super) fn new(pd: Hold<K, Pd<K>>, slot: u32) -> Self {
+        let state = State { phase: Phase::Idle, claimed: false, closing: false };
+        Self { pd, slot, state: Lock::<K, _>::new(state) }
+    }
+
+    /// The protection domain.
+    pub(super) fn pd(&self) -> &Object<K, Pd<K>> {
+        &self.pd
+    }
+
+    /// As it is compared.
+    pub(super) fn domain(&self) -> Domain {
+        Domain::of(&self.pd)
+    }
+
+    /// Gives the slot back, which nothing uses any more.
+    pub(super) fn dismantle(self) -> Hold<K, Pd<K>> {
+        self.pd.adapter().table().give_back(self.slot);
+        self.pd
+    }
+
+    fn slot(&self) -> Option<&Slot<K>> {
+        self.pd.adapter().table().slot(self.slot)
+    }
+
+    /// The token of the newest registration that was made; of the next one, if that has ended.
+    pub(super) fn token(&self) -> Token {
+        Token::new(self.slot, self.slot().map_or(0, Slot::key))
+    }
+
+    /// The key for a new registration; it is to be retired.
+    pub(super) fn claim(&self) -> u8 {
+        let Some(slot) = self.slot() else { return 0 };
+        let mut state = self.state.lock();
+        if core::mem::replace(&mut state.claimed, true) {
+            slot.advance();
+        }
+        slot.key()
+    }
+
+    /// The registration with this key has ended, or never came about.
+    pub(super) fn retire(&self, key: u8) {
+        self.retire_in(&mut self.state.lock(), key);
+    }
+
+    fn retire_in(&self, state: &mut State<K>, key: u8) {
+        if let Some(slot) = self.slot()
+            && slot.key() == key
+        {
+            slot.advance();
+            state.claimed = false;
+        }
+    }
+
+    /// Makes a registration valid. If it can't be, it is given back, as it must not be dropped under the
+    /// lock.
+    pub(super) fn validate(&self, registration: Registration<K>) -> Result<(), Registration<K>> {
+        let Some(slot) = self.slot() else { return Err(registration) };
+        let mut state = self.state.lock();
+        if state.closing || !matches!(state.phase, Phase::Idle) {
+            return Err(registration);
+        }
+        state.phase = Phase::Valid(registration.key);
+        // SAFETY: the slot is this tenure's own; the phase says that nothing was valid or draining, and the
+        // lock that nobody else makes it so now.
+        unsafe { slot.validate(registration) };
+        Ok(())
+    }
+
+    /// Ends the registration, if it has this key or no key is asked for.
+    pub(super) fn end(&self, key: Option<u8>, waiter: Option<Waiter<K>>) -> Ended<K> {
+        {
+            let mut state = self.state.lock();
+            match state.phase {
+                Phase::Valid(present) if key.is_none_or(|key| key == present) => {
+                    state.phase = Phase::Draining(waiter);
+                }
+                Phase::Idle | Phase::Valid(_) | Phase::Draining(_) | Phase::Drained(_) => {
+                    return Ended::NotValid(waiter);
+                }
+            }
+        }
+        let Some(registration) = self.slot().and_then(Slot::invalidate) else { return Ended::Later };
+        let waiter = self.leave_draining(registration.key, |waiter| (Phase::Idle, waiter));
+        Ended::Now(registration, waiter.flatten())
+    }
+
+    /// The owner is being closed: nothing becomes valid any more, and what is ends, to be dropped by the
+    /// caller.
+    pub(super) fn close(&self) -> Option<Registration<K>> {
+        self.state.lock().closing = true;
+        match self.end(None, None) {
+            Ended::Now(registration, _) => Some(registration),
+            Ended::Later | Ended::NotValid(_) => None,
+        }
+    }
+
+    /// The last transfer has let go of the registration with this key, which had ended. True if somebody
+    /// is to be told, see [`Tenure::take_waiter`].
+    #[must_use]
+    pub(super) fn drained(&self, key: u8) -> bool {
+        let owes = self.leave_draining(key, |waiter| match waiter {
+            Some(waiter) => (Phase::Drained(waiter), true),
+            None => (Phase::Idle, false),
+        });
+        owes.unwrap_or(false)
+    }
+
+    fn leave_draining<R>(&self, key: u8, next: impl FnOnce(Option<Waiter<K>>) -> (Phase<K>, R)) -> Option<R> {
+        let mut state = self.state.lock();
+        self.retire_in(&mut state, key);
+        match core::mem::replace(&mut state.phase, Phase::Idle) {
+            Phase::Draining(waiter) => {
+                let (phase, result) = next(waiter);
+                state.phase = phase;
+                Some(result)
+            }
+            other @ (Phase::Idle | Phase::Valid(_) | Phase::Drained(_)) => {
+                state.phase = other;
+                None
+            }
+        }
+    }
+
+    /// Who is to be told that the registration has drained.
+    pub(super) fn take_waiter(&self) -> Option<Waiter<K>> {
+        let mut state = self.state.lock();
+        match core::mem::replace(&mut state.phase, Phase::Idle) {
+            Phase::Drained(waiter) => Some(waiter),
+            other @ (Phase::Idle | Phase::Valid(_) | Phase::Draining(_)) => {
+                state.phase = other;
+                None
+            }
+        }
+    }
+
+    /// Whether a work request of `qp` still waits for the registration to drain.
+    pub(super) fn is_awaited_by(&self, qp: &Object<K, Qp<K>>) -> bool {
+        match &self.state.lock().phase {
+            Phase::Draining(Some(Waiter::Work(waiter))) | Phase::Drained(Waiter::Work(waiter)) => {
+                waiter.same(qp)
+            }
+            Phase::Idle | Phase::Valid(_) | Phase::Draining(_) | Phase::Drained(_) => false,
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! Memory windows: remote access to a part of a region, given and taken by work requests.
+
+use sys::ndk::NDK_OBJECT_TYPE;
+
+use super::owner::{Owner, Posted};
+use super::slot::{Parent, Registration};
+use super::tenure::Tenure;
+use super::{Domain, Mr, Refusal, Rights};
+use crate::adapter::Pd;
+use crate::kernel::{Kernel, Lock};
+use crate::lifetime::{Kind, Refused};
+use crate::object::{Body, Hold, Object};
+
+/// What a memory window is beyond an object.
+pub(crate) struct Mw<K: Kernel> {
+    tenure: Tenure<K>,
+    /// The region that it was bound to when it was closed: that must outlive its close completion.
+    bound_to: Lock<K, Option<Hold<K, Mr<K>>>>,
+}
+
+/// Why a bind was refused inline.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum BindRefusal {
+    /// The region does not admit it.
+    Region(Refusal),
+    /// The region or the window is being closed.
+    Object(Refused),
+}
+
+impl From<Refusal> for BindRefusal {
+    fn from(refusal: Refusal) -> Self {
+        Self::Region(refusal)
+    }
+}
+
+impl From<Refused> for BindRefusal {
+    fn from(refused: Refused) -> Self {
+        Self::Object(refused)
+    }
+}
+
+impl<K: Kernel> Mw<K> {
+    /// A window of `pd` that owns `slot` of the adapter's token table.
+    pub(crate) fn new(pd: Hold<K, Pd<K>>, slot: u32) -> Self {
+        Self { tenure: Tenure::new(pd, slot), bound_to: Lock::<K, _>::new(None) }
+    }
+
+    /// The token of the newest bind that was posted, for peers only.
+    pub(crate) fn token(&self) -> u32 {
+        self.tenure.token().0
+    }
+
+    /// The protection domain.
+    pub(crate) fn domain(&self) -> Domain {
+        self.tenure.domain()
+    }
+
+    pub(super) fn tenure(&self) -> &Tenure<K> {
+        &self.tenure
+    }
+}
+
+impl<K: Kernel> Object<K, Mw<K>> {
+    /// Makes the registration that an NdkBind posts: `length` bytes from `address` on in `region`. Its
+    /// token is known from now on.
+    ///
+    /// What a fast registration before it in the queue will admit is not known yet; so for such a region
+    /// the decision is left to [`Posted::carry_out`].
+    ///
+    /// # Errors
+    ///
+    /// See [`BindRefusal`].
+    pub(crate) fn bind(
+        &self,
+        region: &Object<K, Mr<K>>,
+        (address, length): (usize, usize),
+        rights: Rights,
+    ) -> Result<Posted<K>, BindRefusal> {
+        let (domain, token) = (self.tenure.domain(), region.tenure().token());
+        let tie = region.hold(Kind::Successor)?;
+        if region.tenure().domain() != domain {
+            return Err(Refusal::Domain.into());
+        }
+        if !region.is_fast() {
+            let table = self.tenure.pd().adapter().table();
+            drop(table.admit(token, domain, rights.behind_window(), address, length)?);
+        }
+        let own = self.hold(Kind::Request)?;
+        let owner = Owner::Window(own.keep(Kind::Request)?);
+        let registration = Registration {
+            key: self.tenure.claim(),
+            domain,
+            base: address,
+            length,
+            rights,
+            segments: alloc::vec::Vec::new(),
+            parent: Some(Parent { token, region: tie }),
+            owner: Owner::Window(own),
+        };
+        Ok(Posted::new(owner, registration))
+    }
+
+    /// The window is no longer bound.
+    pub(super) fn part_from(&self, parent: Option<Parent<K>>) {
+        let Some(Parent { region, .. }) = parent else { return };
+        if self.holds().closing {
+            let earlier = self.bound_to.lock().replace(region);
+            drop(earlier);
+        }
+    }
+}
+
+impl<K: Kernel> Body<K> for Mw<K> {
+    const TYPE: NDK_OBJECT_TYPE = NDK_OBJECT_TYPE::NdkObjectTypeMw;
+
+    type Ties = (Option<Hold<K, Mr<K>>>, Hold<K, Pd<K>>);
+
+    /// A bound window is unbound; the close then waits for the transfers that use it.
+    fn start_close(object: &Object<K, Self>) {
+        if let Some(registration) = object.tenure.close() {
+            registration.dispose();
+        }
+    }
+
+    fn dismantle(self) -> Self::Ties {
+        (self.bound_to.into_inner(), self.tenure.dismantle())
+    }
+
+    fn deliver(object: &Object<K, Self>, _: u32) {
+        if let Some(waiter) = object.tenure.take_waiter() {
+            waiter.tell();
+        }
+    }
+}

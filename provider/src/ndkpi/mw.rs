@@ -1,0 +1,25 @@
+//! The memory window's table.
+
+use sys::ndk::{NDK_MW, NDK_MW_DISPATCH};
+use sys::wdm::UINT32;
+
+use super::{close, object, query_extension};
+use crate::kernel::Kernel;
+use crate::memory::Mw;
+
+/// The functions of a memory window.
+pub(super) fn table<K: Kernel>() -> &'static NDK_MW_DISPATCH {
+    const {
+        &NDK_MW_DISPATCH {
+            NdkCloseMw: Some(close::<K, Mw<K>>),
+            NdkQueryExtension: Some(query_extension),
+            NdkGetRemoteTokenFromMw: Some(token::<K>),
+        }
+    }
+}
+
+/// NdkGetRemoteTokenFromMw.
+unsafe extern "win64" fn token<K: Kernel>(mw: *mut NDK_MW) -> UINT32 {
+    // SAFETY: the consumer passes a window that it has not closed.
+    unsafe { object::<K, Mw<K>, _>(mw) }.map_or(0, |mw| mw.token())
+}

@@ -1,0 +1,138 @@
+//! Work requests that change what memory a peer may reach: NdkFastRegister, NdkBind and NdkInvalidate of the
+//! queue pair's table.
+
+use sys::ndk::{
+    NDK_LOGICAL_ADDRESS, NDK_MR, NDK_MW, NDK_OBJECT_HEADER, NDK_OBJECT_TYPE, NDK_OP_FLAG_ALLOW_REMOTE_READ,
+    NDK_OP_FLAG_ALLOW_REMOTE_WRITE, NDK_OP_FLAG_RDMA_READ_SINK, NDK_QP,
+};
+use sys::status::{NTSTATUS, STATUS_INVALID_DEVICE_STATE};
+use sys::wdm::{PVOID, SIZE_T, ULONG};
+
+use super::object;
+use super::qp::{TRANSFER, flags, post};
+use crate::consumer::Opaque;
+use crate::kernel::Kernel;
+use crate::lifetime::Kind;
+use crate::memory::{Domain, Layout, Mr, Mw, Owner, Refusal, Rights};
+use crate::object::Object;
+use crate::queue_pair::{Initiated, Operation, Qp};
+use crate::status::Failure;
+
+/// Rights of remote access; that to write contains that to write locally.
+const REMOTE: ULONG = NDK_OP_FLAG_ALLOW_REMOTE_READ | NDK_OP_FLAG_ALLOW_REMOTE_WRITE;
+
+/// A region or window can be used on the queue pairs of its own protection domain only.
+fn same_domain<K: Kernel>(qp: &Object<K, Qp<K>>, domain: Domain) -> Result<(), Failure> {
+    if qp.domain() == domain { Ok(()) } else { Err(Refusal::Domain.into()) }
+}
+
+/// NdkFastRegister. The array is copied, so it may go when this returns; the token is known by then. The
+/// read sink flag needs nothing, as the adapter's flags say.
+pub(super) unsafe extern "win64" fn fast_register<K: Kernel>(
+    qp: *mut NDK_QP,
+    context: PVOID,
+    mr: *mut NDK_MR,
+    count: ULONG,
+    pages: *const NDK_LOGICAL_ADDRESS,
+    fbo: ULONG,
+    length: SIZE_T,
+    base: PVOID,
+    given: ULONG,
+) -> NTSTATUS {
+    let accept = |qp: &Object<K, Qp<K>>| {
+        let flags = flags(given, TRANSFER | REMOTE | NDK_OP_FLAG_RDMA_READ_SINK)?;
+        // SAFETY: the consumer passes a region that it has not closed.
+        let mr = unsafe { object::<K, Mr<K>, _>(mr) }?;
+        same_domain(qp, mr.domain())?;
+        if pages.is_null() {
+            return Err(Failure::PARAMETER);
+        }
+        let addresses = (0..count as usize).map(|index| {
+            // SAFETY: the consumer passes an array of so many addresses.
+            let address = unsafe { pages.wrapping_add(index).read() };
+            usize::try_from(address.cast_unsigned()).unwrap_or(0)
+        });
+        let layout = Layout { offset: fbo as usize, length, base: base.addr() };
+        let posted = mr.register_pages(layout, Rights::of_registration(given), addresses)?;
+        let operation = Operation::FastRegister(posted);
+        qp.post_initiator(Initiated { operation, flags, context: Opaque(context) })?;
+        Ok(())
+    };
+    // SAFETY: the consumer passes a queue pair that it has not closed.
+    unsafe { post::<K>(qp, accept) }
+}
+
+/// NdkBind. The token is known when this returns.
+pub(super) unsafe extern "win64" fn bind<K: Kernel>(
+    qp: *mut NDK_QP,
+    context: PVOID,
+    mr: *mut NDK_MR,
+    mw: *mut NDK_MW,
+    address: PVOID,
+    length: SIZE_T,
+    given: ULONG,
+) -> NTSTATUS {
+    let accept = |qp: &Object<K, Qp<K>>| {
+        let flags = flags(given, TRANSFER | REMOTE)?;
+        // SAFETY: the consumer passes a region that it has not closed.
+        let mr = unsafe { object::<K, Mr<K>, _>(mr) }?;
+        // SAFETY: the consumer passes a window that it has not closed.
+        let mw = unsafe { object::<K, Mw<K>, _>(mw) }?;
+        same_domain(qp, mw.domain())?;
+        if length == 0 {
+            return Err(Failure::PARAMETER);
+        }
+        let posted = mw.bind(mr, (address.addr(), length), Rights::of_window(given))?;
+        let operation = Operation::Bind(posted);
+        qp.post_initiator(Initiated { operation, flags, context: Opaque(context) })?;
+        Ok(())
+    };
+    // SAFETY: the consumer passes a queue pair that it has not closed.
+    unsafe { post::<K>(qp, accept) }
+}
+
+/// What NdkInvalidate names, by the type in its header.
+///
+/// # Safety
+///
+/// `memory` is null or a region or window that the consumer has not closed.
+unsafe fn named<K: Kernel>(memory: *mut NDK_OBJECT_HEADER) -> Result<(Owner<K>, Domain), Failure> {
+    // SAFETY: as the caller promises.
+    let kind = unsafe { memory.as_ref() }.ok_or(Failure::PARAMETER)?.ObjectType;
+    match kind {
+        NDK_OBJECT_TYPE::NdkObjectTypeMr => {
+            // SAFETY: it is a region, as its header says.
+            let mr = unsafe { object::<K, Mr<K>, _>(memory) }?;
+            if !mr.is_fast() {
+                return Err(Failure(STATUS_INVALID_DEVICE_STATE));
+            }
+            Ok((Owner::Region(mr.hold(Kind::Request)?), mr.domain()))
+        }
+        NDK_OBJECT_TYPE::NdkObjectTypeMw => {
+            // SAFETY: it is a window, as its header says.
+            let mw = unsafe { object::<K, Mw<K>, _>(memory) }?;
+            Ok((Owner::Window(mw.hold(Kind::Request)?), mw.domain()))
+        }
+        _ => Err(Failure::PARAMETER),
+    }
+}
+
+/// NdkInvalidate, of a region for fast registration or a window.
+pub(super) unsafe extern "win64" fn invalidate<K: Kernel>(
+    qp: *mut NDK_QP,
+    context: PVOID,
+    memory: *mut NDK_OBJECT_HEADER,
+    given: ULONG,
+) -> NTSTATUS {
+    let accept = |qp: &Object<K, Qp<K>>| {
+        let flags = flags(given, TRANSFER)?;
+        // SAFETY: the consumer passes a region or window that it has not closed.
+        let (owner, domain) = unsafe { named::<K>(memory) }?;
+        same_domain(qp, domain)?;
+        let operation = Operation::Invalidate(owner);
+        qp.post_initiator(Initiated { operation, flags, context: Opaque(context) })?;
+        Ok(())
+    };
+    // SAFETY: the consumer passes a queue pair that it has not closed.
+    unsafe { post::<K>(qp, accept) }
+}

@@ -1,0 +1,98 @@
+//! Requests that invalidate: once nothing new can use the memory, they wait for the transfers that do.
+
+use sys::status::STATUS_SUCCESS;
+
+use super::Qp;
+use super::engine::Attempt;
+use super::results::Message;
+use super::work::{Initiated, Operation};
+use crate::kernel::Kernel;
+use crate::lifetime::Kind;
+use crate::memory::{Invalidated, Owner, Posted, Refusal, Token};
+use crate::object::{Hold, Object};
+
+/// The request that is being done.
+pub(super) struct Current<K: Kernel> {
+    pub(super) work: Option<Initiated<K>>,
+    /// It has moved its data and invalidated a token, and waits for the transfers that use the memory.
+    pub(super) ending: Option<Ending<K>>,
+}
+
+impl<K: Kernel> Default for Current<K> {
+    fn default() -> Self {
+        Self { work: None, ending: None }
+    }
+}
+
+/// What remains to be done when nobody uses the invalidated memory any more.
+pub(super) struct Ending<K: Kernel> {
+    pub(super) owner: Owner<K>,
+    /// Of a send: the message that it delivered.
+    pub(super) delivered: Option<Delivered<K>>,
+}
+
+/// A message that has arrived, before its receive has a result.
+pub(super) struct Delivered<K: Kernel> {
+    pub(super) receiver: Hold<K, Qp<K>>,
+    pub(super) message: Message,
+}
+
+impl<K: Kernel> Object<K, Qp<K>> {
+    /// Nobody uses any more what the request invalidated.
+    pub(super) fn resume(work: &mut Initiated<K>, ended: Ending<K>) -> Result<Attempt, Attempt> {
+        if let Some(Delivered { receiver, message }) = ended.delivered {
+            receiver.received(STATUS_SUCCESS, message);
+        }
+        match &mut work.operation {
+            Operation::Bind(posted) => Self::carry_out(posted),
+            Operation::Send { .. }
+            | Operation::Write { .. }
+            | Operation::Read { .. }
+            | Operation::FastRegister(_)
+            | Operation::Invalidate(_) => Ok(Attempt::Done),
+        }
+    }
+
+    pub(super) fn carry_out(posted: &mut Posted<K>) -> Result<Attempt, Attempt> {
+        posted.carry_out()?;
+        Ok(Attempt::Done)
+    }
+
+    /// Invalidates what `owner` has, or the registration with `key`. [`Invalidated::Later`] leaves what
+    /// remains to be done in `ending`.
+    pub(super) fn invalidate(
+        &self,
+        owner: Owner<K>,
+        key: Option<u8>,
+        delivered: Option<(&Self, Message)>,
+        ending: &mut Option<Ending<K>>,
+    ) -> Result<Invalidated, Attempt> {
+        let delivered = match delivered {
+            Some((receiver, message)) => Some(Delivered { receiver: receiver.hold(Kind::Request)?, message }),
+            None => None,
+        };
+        let outcome = owner.invalidate(key, self.hold(Kind::Request)?);
+        if outcome == Invalidated::Later {
+            *ending = Some(Ending { owner, delivered });
+        }
+        Ok(outcome)
+    }
+
+    pub(super) fn invalidated(outcome: Invalidated) -> Result<Attempt, Attempt> {
+        match outcome {
+            Invalidated::Now => Ok(Attempt::Done),
+            Invalidated::Later => Ok(Attempt::Waits),
+            Invalidated::NotValid => Err(Refusal::Token.into()),
+        }
+    }
+
+    /// The end of a read with local invalidate.
+    pub(super) fn invalidate_sink(
+        &self,
+        token: Token,
+        ending: &mut Option<Ending<K>>,
+    ) -> Result<Attempt, Attempt> {
+        let owner = self.pd.adapter().table().invalidatable(token, self.domain(), false)?;
+        Self::invalidated(self.invalidate(owner, Some(token.key()), None, ending)?)
+    }
+}

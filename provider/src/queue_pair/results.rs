@@ -1,0 +1,103 @@
+//! The one result of each request that was accepted (WR-2).
+
+use sys::ndk::NDK_OPERATION_TYPE;
+use sys::status::{NTSTATUS, STATUS_CANCELLED, STATUS_SUCCESS};
+
+use super::ending::{Current, Delivered};
+use super::work::{Flags, Initiated};
+use super::{Qp, Receives};
+use crate::completion::Completed;
+use crate::consumer::Opaque;
+use crate::kernel::Kernel;
+use crate::memory::Token;
+use crate::object::Object;
+
+/// What a receive's result says of its message.
+#[derive(Clone, Copy)]
+pub(super) struct Message {
+    /// The receive's own.
+    pub(super) context: Opaque,
+    pub(super) bytes: u32,
+    pub(super) solicited: bool,
+    pub(super) invalidated: Option<Token>,
+}
+
+impl<K: Kernel> Object<K, Qp<K>> {
+    pub(super) fn finish(&self, work: Initiated<K>, status: NTSTATUS) {
+        let Initiated { operation, flags, context } = work;
+        let (name, bytes) = (operation.name(), operation.length());
+        // What it holds goes before its result is visible: the consumer may close that, or deregister.
+        drop(operation);
+        self.initiator.completed();
+        if status == STATUS_SUCCESS && flags.contains(Flags::SILENT) {
+            return;
+        }
+        let result = Completed {
+            status,
+            bytes: if status == STATUS_SUCCESS { u32::try_from(bytes).unwrap_or(u32::MAX) } else { 0 },
+            qp_context: self.context,
+            request_context: context,
+            operation: name,
+            invalidated: 0,
+        };
+        if self.initiator_cq.push(result, false).is_err() {
+            self.overflow();
+        }
+    }
+
+    pub(super) fn received(&self, status: NTSTATUS, message: Message) {
+        if let Receives::Own(queue) = &self.receive {
+            queue.completed();
+        }
+        let operation = match message.invalidated {
+            Some(_) => NDK_OPERATION_TYPE::NdkOperationTypeReceiveAndInvalidate,
+            None => NDK_OPERATION_TYPE::NdkOperationTypeReceive,
+        };
+        let result = Completed {
+            status,
+            bytes: message.bytes,
+            qp_context: self.context,
+            request_context: message.context,
+            operation,
+            invalidated: message.invalidated.map_or(0, |token| token.0),
+        };
+        if self.receive_cq.push(result, message.solicited).is_err() {
+            self.overflow();
+        }
+    }
+
+    pub(super) fn cancelled(&self, context: Opaque) {
+        let message = Message { context, bytes: 0, solicited: false, invalidated: None };
+        self.received(STATUS_CANCELLED, message);
+    }
+
+    /// Cancels all that is queued: each accepted request has its one result.
+    pub(super) fn cancel_all(&self, current: &mut Current<K>) {
+        if let Some(Delivered { receiver, message }) = current.ending.take().and_then(|ended| ended.delivered)
+        {
+            receiver.cancelled(message.context);
+        }
+        while let Some(work) = current.work.take().or_else(|| self.initiator.take()) {
+            self.finish(work, STATUS_CANCELLED);
+        }
+        // The receives of a shared queue are not this queue pair's to cancel.
+        let Receives::Own(queue) = &self.receive else { return };
+        while let Some(receive) = queue.take() {
+            self.cancelled(receive.context);
+        }
+    }
+
+    /// A result was lost: the queue pair is of no more use (CQ-6).
+    pub(super) fn overflow(&self) {
+        self.pd.adapter().port().counters().cq_error();
+        self.break_connection();
+    }
+
+    /// Ends the connection; when the transfers that still run have drained, both ends are flushed.
+    pub(super) fn break_connection(&self) {
+        if let Some(session) = self.session.value() {
+            self.pd.adapter().port().counters().connection_error();
+            session.fail();
+        }
+    }
+}

@@ -3,7 +3,7 @@
 use core::ptr;
 use std::sync::Arc;
 
-use sys::status::{NTSTATUS, STATUS_ACCESS_VIOLATION, STATUS_INSUFFICIENT_RESOURCES};
+use sys::status::{NTSTATUS, STATUS_INSUFFICIENT_RESOURCES};
 use sys::wdm::{
     IO_STACK_DEVICE_CONTROL, IRP_MJ_DEVICE_CONTROL, IRP_MJ_INTERNAL_DEVICE_CONTROL, MDL, METHOD_BUFFERED,
     METHOD_FROM_CTL_CODE, METHOD_NEITHER, METHOD_OUT_DIRECT,
@@ -119,5 +119,6 @@ fn locked(range: Range, write: bool) -> Result<Block, NTSTATUS> {
     // SAFETY: the block has the size that the list needs.
     unsafe { mm::describe(list.as_ptr(), range) };
     // SAFETY: the list is new, and nobody else has it.
-    if unsafe { mm::lock_for_kernel(list.as_ptr(), write) } { Ok(list) } else { Err(STATUS_ACCESS_VIOLATION) }
+    unsafe { mm::lock_for_kernel(list.as_ptr(), write) };
+    Ok(list)
 }

@@ -4,16 +4,17 @@
 //! They stay that way for a good while, so that a driver which still uses the object crashes in the act.
 
 use core::ptr::NonNull;
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use parking_lot::Mutex;
 
-/// Blocks that stay inaccessible after they were freed.
-const QUARANTINE: usize = 512;
+/// Blocks of one size that stay inaccessible after they were freed, before the oldest is used again.
+const QUARANTINE: usize = 256;
 
 const PAGE: usize = sys::wdm::PAGE_SIZE;
 
-static FREED: Mutex<VecDeque<Mapping>> = Mutex::new(VecDeque::new());
+/// Freed mappings by their length, the oldest first; all of them are inaccessible.
+static FREED: Mutex<BTreeMap<usize, VecDeque<Mapping>>> = Mutex::new(BTreeMap::new());
 
 /// Zeroed memory for one object; freed when dropped.
 #[derive(Debug)]
@@ -22,11 +23,12 @@ pub(crate) struct Block {
     start: NonNull<u8>,
 }
 
-/// Whole pages of the process.
+/// Whole pages of the process, and an inaccessible one behind them.
 #[derive(Debug)]
 struct Mapping {
     base: NonNull<u8>,
-    length: usize,
+    /// Length without the last page.
+    usable: usize,
 }
 
 // SAFETY: a block is memory that nothing but its owner frees; who may access it is the owner's business.
@@ -40,12 +42,8 @@ impl Block {
     /// Memory of `size` bytes, aligned to 16; `None` if the host has none left.
     pub(crate) fn new(size: usize) -> Option<Self> {
         let size = size.next_multiple_of(16);
-        let usable = size.next_multiple_of(PAGE);
-        let mapping = Mapping::new(usable + PAGE)?;
-        let guard = mapping.base.as_ptr().wrapping_add(usable);
-        // SAFETY: the page is the last one of the mapping just made, which nobody uses yet.
-        unsafe { libc::mprotect(guard.cast(), PAGE, libc::PROT_NONE) };
-        let start = NonNull::new(mapping.base.as_ptr().wrapping_add(usable - size))?;
+        let mapping = Mapping::take(size.next_multiple_of(PAGE))?;
+        let start = NonNull::new(mapping.base.as_ptr().wrapping_add(mapping.usable - size))?;
         Some(Self { mapping: Some(mapping), start })
     }
 
@@ -59,41 +57,52 @@ impl Drop for Block {
     fn drop(&mut self) {
         let Some(mapping) = self.mapping.take() else { return };
         mapping.revoke();
-        let mut freed = FREED.lock();
-        freed.push_back(mapping);
-        if freed.len() > QUARANTINE {
-            freed.pop_front();
-        }
+        FREED.lock().entry(mapping.usable).or_default().push_back(mapping);
     }
 }
 
 impl Mapping {
-    fn new(length: usize) -> Option<Self> {
-        let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
-        // SAFETY: a new mapping at an address of the host's choice overlaps nothing.
-        let base = unsafe {
-            libc::mmap(core::ptr::null_mut(), length, libc::PROT_READ | libc::PROT_WRITE, flags, -1, 0)
+    /// Accessible, zeroed pages: the oldest freed ones, if enough newer ones are still inaccessible.
+    fn take(usable: usize) -> Option<Self> {
+        let rested = {
+            let mut freed = FREED.lock();
+            freed.get_mut(&usable).filter(|freed| freed.len() > QUARANTINE).and_then(VecDeque::pop_front)
         };
+        rested.filter(Self::restore).or_else(|| Self::new(usable))
+    }
+
+    fn new(usable: usize) -> Option<Self> {
+        let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
+        // SAFETY: a new mapping at an address of the host's choice overlaps nothing.
+        let base = unsafe { libc::mmap(core::ptr::null_mut(), usable + PAGE, libc::PROT_NONE, flags, -1, 0) };
         if base == libc::MAP_FAILED {
             return None;
         }
-        Some(Self { base: NonNull::new(base.cast())?, length })
+        let mapping = Self { base: NonNull::new(base.cast())?, usable };
+        mapping.restore().then_some(mapping)
+    }
+
+    /// Makes all of it but the last page accessible.
+    fn restore(&self) -> bool {
+        let access = libc::PROT_READ | libc::PROT_WRITE;
+        // SAFETY: the range is this mapping's own.
+        unsafe { libc::mprotect(self.base.as_ptr().cast(), self.usable, access) == 0 }
     }
 
     /// Makes every access to it fault, and gives its memory back to the host.
     fn revoke(&self) {
         let base = self.base.as_ptr().cast();
         // SAFETY: the range is this mapping's own, and its owner has given it up.
-        unsafe { libc::madvise(base, self.length, libc::MADV_DONTNEED) };
+        unsafe { libc::madvise(base, self.usable, libc::MADV_DONTNEED) };
         // SAFETY: as above.
-        unsafe { libc::mprotect(base, self.length, libc::PROT_NONE) };
+        unsafe { libc::mprotect(base, self.usable, libc::PROT_NONE) };
     }
 }
 
 impl Drop for Mapping {
     fn drop(&mut self) {
         // SAFETY: the range was mapped by `new` and is unmapped once.
-        unsafe { libc::munmap(self.base.as_ptr().cast(), self.length) };
+        unsafe { libc::munmap(self.base.as_ptr().cast(), self.usable + PAGE) };
     }
 }
 

@@ -66,11 +66,20 @@ unsafe fn lock(mdl: *mut MDL, operation: LOCK_OPERATION) {
     if !range.is_readable() {
         invalid_range(range);
     }
+    // SAFETY: the caller's contract.
+    unsafe { mark_locked(mdl, operation) };
+}
+
+/// # Safety
+/// As for [`lock`].
+unsafe fn mark_locked(mdl: *mut MDL, operation: LOCK_OPERATION) {
+    // SAFETY: the caller's contract.
+    let list = unsafe { &mut *mdl };
     list.MdlFlags |= MDL_PAGES_LOCKED;
     if operation != LOCK_OPERATION::IoReadAccess {
         list.MdlFlags |= MDL_WRITE_OPERATION;
     }
-    machine::current().part::<Locked>().lists.lock().insert(mdl as usize, range);
+    machine::current().part::<Locked>().lists.lock().insert(mdl as usize, described(list));
     // SAFETY: the caller's contract.
     unsafe { fill_frames(mdl) };
 }
@@ -93,19 +102,14 @@ unsafe fn unlock(mdl: *mut MDL) {
 }
 
 /// Locks the pages of a list for the I/O manager, which hands it to a driver; `write` if the driver may
-/// write them. `false` if the memory is not there.
+/// write them. The user's buffer is a slice, so it needs no probing.
 ///
 /// # Safety
 /// `mdl` is a list with room for its frames, which the caller owns.
-pub(crate) unsafe fn lock_for_kernel(mdl: *mut MDL, write: bool) -> bool {
-    // SAFETY: the caller's contract.
-    if !described(unsafe { &*mdl }).is_readable() {
-        return false;
-    }
+pub(crate) unsafe fn lock_for_kernel(mdl: *mut MDL, write: bool) {
     let operation = if write { LOCK_OPERATION::IoWriteAccess } else { LOCK_OPERATION::IoReadAccess };
     // SAFETY: the caller's contract.
-    unsafe { lock(mdl, operation) };
-    true
+    unsafe { mark_locked(mdl, operation) };
 }
 
 /// Undoes [`lock_for_kernel`] when the request is over.

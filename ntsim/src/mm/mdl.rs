@@ -30,25 +30,31 @@ impl Range {
         size_of::<MDL>() + self.pages() * size_of::<usize>()
     }
 
-    /// Whether every page of it can be read.
+    /// Whether it can be read: its first and its last byte are tried, and what is between them must at
+    /// least be mapped.
     pub(crate) fn is_readable(self) -> bool {
-        let first = self.start / PAGE_SIZE;
-        let addresses: Vec<_> =
-            (0..self.pages()).map(|page| ((first + page) * PAGE_SIZE).max(self.start)).collect();
-        // As many as the host takes in one call.
-        addresses.chunks(1024).all(bytes_readable)
+        let Some(last) = self.length.checked_sub(1).and_then(|length| self.start.checked_add(length)) else {
+            return self.length == 0;
+        };
+        self.is_mapped() && bytes_readable([self.start, last])
+    }
+
+    fn is_mapped(self) -> bool {
+        let mut resident = vec![0u8; self.pages()];
+        let first = (self.start & !(PAGE_SIZE - 1)) as *mut _;
+        // SAFETY: the host writes one byte per page into the vector, which has as many.
+        unsafe { libc::mincore(first, self.pages() * PAGE_SIZE, resident.as_mut_ptr()) == 0 }
     }
 }
 
-/// Whether the bytes at `addresses` can be read, found out without touching them in this process.
-fn bytes_readable(addresses: &[usize]) -> bool {
-    let mut read = vec![0u8; addresses.len()];
+/// Whether two bytes can be read, found out without touching them in this process.
+fn bytes_readable(addresses: [usize; 2]) -> bool {
+    let mut read = [0u8; 2];
     let local = libc::iovec { iov_base: read.as_mut_ptr().cast(), iov_len: read.len() };
-    let remote: Vec<_> =
-        addresses.iter().map(|at| libc::iovec { iov_base: *at as *mut _, iov_len: 1 }).collect();
+    let remote = addresses.map(|at| libc::iovec { iov_base: at as *mut _, iov_len: 1 });
     let own = std::process::id() as libc::pid_t;
     // SAFETY: the host copies into `read` only, and reports addresses that it cannot read from.
-    let done = unsafe { libc::process_vm_readv(own, &local, 1, remote.as_ptr(), remote.len() as u64, 0) };
+    let done = unsafe { libc::process_vm_readv(own, &local, 1, remote.as_ptr(), 2, 0) };
     usize::try_from(done) == Ok(read.len())
 }
 

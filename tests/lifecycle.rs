@@ -19,9 +19,8 @@ fn session(bench: &Bench) -> Result<(), Error> {
     let [near, far] = IPV4.ends();
     let session = Client::open(bench.machine())?.open_session(near, far, 4096)?;
     let data = [7_u8; 10_000];
-    let moved = [Operation::Send, Operation::Write, Operation::Read].map(|way| {
-        transfer::run(&session, way, &data[..], data.len() as u64, |_| ())
-    });
+    let moved = [Operation::Send, Operation::Write, Operation::Read]
+        .map(|way| transfer::run(&session, way, &data[..], data.len() as u64, |_| ()));
     let outcome = session.close(Level::Passive)?;
     let broken = common::broken(&outcome);
     assert!(broken.is_empty(), "{broken}");
@@ -63,7 +62,10 @@ fn every_allocation_failing_in_turn_leaves_nothing_behind() {
             let broken = common::broken(outcome);
             assert!(broken.is_empty(), "allocation {nth} of {allocations} failed:\n{broken}");
         }
-        assert!(failed == 0 || outcome.is_err(), "allocation {nth} of {allocations} failed and nobody was told");
+        assert!(
+            failed == 0 || outcome.is_err(),
+            "allocation {nth} of {allocations} failed and nobody was told"
+        );
     }
 }
 

@@ -17,7 +17,8 @@ use runner::Client;
 fn play(scenario: Scenario, level: Level, network: Network) {
     let bench = common::boot(network);
     let [near, far] = network.ends();
-    let report = Client::open(bench.machine()).and_then(|client| client.run_scenario(scenario, level, near, far));
+    let report =
+        Client::open(bench.machine()).and_then(|client| client.run_scenario(scenario, level, near, far));
     let found = bench.shut_down();
     let report = report.unwrap_or_else(|error| panic!("{scenario:?} was not played: {error}\n{found}"));
     let broken = common::broken(&report.outcome);
@@ -85,9 +86,12 @@ scenarios! {
     what_does_not_fit_into_a_queue_fails_at_once: OverPosting;
     an_unconnected_qp_takes_receives_only: Unconnected;
     an_address_that_is_not_there_is_told_by_its_status: BadAddress;
-    what_is_not_there_says_so: NotSupported;
+    an_adapter_does_what_it_claims_and_refuses_the_rest: NotSupported;
     a_cq_notifies_once_per_arm: Arming;
     a_paused_listener_refuses: PausedListener;
     sends_of_every_shape_arrive: SendShapes;
     sizes_over_a_limit_are_invalid: Limits;
+    qps_may_share_their_receives: SharedReceives;
+    connections_may_share_their_address: SharedAddress;
+    the_privileged_token_is_for_this_side_only: PrivilegedMemory;
 }

@@ -56,6 +56,11 @@ impl Buffer {
         self.memory.as_ptr().wrapping_add(offset as usize) as usize
     }
 
+    /// Where the memory is.
+    pub(crate) const fn as_ptr(&self) -> *mut u8 {
+        self.memory.as_ptr()
+    }
+
     /// Copies `bytes` to the start of the buffer, as many as fit.
     pub(crate) fn put(&self, bytes: &[u8]) {
         let count = bytes.len().min(self.length as usize);

@@ -23,7 +23,17 @@ pub(crate) struct Backstage {
 }
 
 /// In which order what a test left open is closed.
-const HARDEST_FIRST: [Kind; 6] = [Kind::Cq, Kind::Pd, Kind::Listener, Kind::Qp, Kind::Mr, Kind::Connector];
+const HARDEST_FIRST: [Kind; 9] = [
+    Kind::Cq,
+    Kind::Pd,
+    Kind::Srq,
+    Kind::Listener,
+    Kind::SharedEndpoint,
+    Kind::Qp,
+    Kind::Mr,
+    Kind::Mw,
+    Kind::Connector,
+];
 
 impl Backstage {
     /// Captures WSK for a test whose NDK calls come from `level`.

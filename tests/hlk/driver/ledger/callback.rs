@@ -126,6 +126,23 @@ pub(crate) unsafe extern "win64" fn notified(context: *mut c_void, status: NTSTA
     cq.signal();
 }
 
+/// `NDK_FN_SRQ_NOTIFICATION_CALLBACK`
+pub(crate) unsafe extern "win64" fn srq_notified(context: *mut c_void, _status: NTSTATUS) {
+    // SAFETY: the context of an SRQ's notifications is its record.
+    event_of(unsafe { record(context) });
+}
+
+/// An event that hands nothing over.
+fn event_of(object: &Object) {
+    let inside = Inside::enter(object);
+    object.events.fetch_add(1, Ordering::AcqRel);
+    if object.closes_in_callback() {
+        object.close_here(true);
+    }
+    drop(inside);
+    object.signal();
+}
+
 /// `NDK_FN_CONNECT_EVENT_CALLBACK`
 pub(crate) unsafe extern "win64" fn connect_event(context: *mut c_void, connector: *mut NDK_CONNECTOR) {
     // SAFETY: the context of a listener's events is its record.
@@ -153,12 +170,5 @@ pub(crate) unsafe extern "win64" fn connect_event(context: *mut c_void, connecto
 /// `NDK_FN_DISCONNECT_EVENT_CALLBACK`
 pub(crate) unsafe extern "win64" fn disconnected(context: *mut c_void) {
     // SAFETY: the context of a connector's events is its record.
-    let connector: &Object = unsafe { record(context) };
-    let inside = Inside::enter(connector);
-    connector.events.fetch_add(1, Ordering::AcqRel);
-    if connector.closes_in_callback() {
-        connector.close_here(true);
-    }
-    drop(inside);
-    connector.signal();
+    event_of(unsafe { record(context) });
 }

@@ -2,8 +2,11 @@
 
 use core::ptr::null_mut;
 
-use protocol::{AdapterLimits, Endpoint};
-use sys::ndk::{NDK_ADAPTER, NDK_ADAPTER_INFO, NDK_CONNECTOR, NDK_CQ, NDK_LISTENER, NDK_MR, NDK_PD, NDK_QP};
+use protocol::AdapterLimits;
+use sys::ndk::{
+    NDK_ADAPTER, NDK_ADAPTER_INFO, NDK_CONNECTOR, NDK_CQ, NDK_LISTENER, NDK_MR, NDK_MW, NDK_PD, NDK_QP,
+    NDK_SHARED_ENDPOINT, NDK_SRQ,
+};
 use sys::status::{NTSTATUS, STATUS_SUCCESS};
 
 use super::{Address, Handle, QpDepths, call};
@@ -171,51 +174,82 @@ impl<'l> Handle<'l, NDK_PD> {
     }
 }
 
-/// Creates of objects that no scenario works with yet: what the create comes to.
-impl<P: super::Interface> Handle<'_, P> {
-    fn try_create<T>(
-        self,
-        step: &'static str,
-        function: impl FnOnce(*mut core::ffi::c_void, *mut *mut T) -> NTSTATUS,
-    ) -> Result<NTSTATUS, NTSTATUS> {
-        self.ledger.start_create(Call::new(step, self.object), function).map(Ticket::status)
+impl<'l> Handle<'l, NDK_PD> {
+    /// `NdkCreateMw`.
+    pub(crate) fn start_mw(self, then: Then) -> Result<Creation<'l, NDK_MW>, NTSTATUS> {
+        self.create("create MW", then, &[], |_, context, place| {
+            call!(self.NdkCreateMw(Some(ledger::created), context, place))
+        })
     }
 }
 
-impl Handle<'_, NDK_ADAPTER> {
+impl<'l> Handle<'l, NDK_ADAPTER> {
     /// `NdkCreateSharedEndpoint`.
-    pub(crate) fn try_shared_endpoint(self, end: &Endpoint) -> Result<NTSTATUS, NTSTATUS> {
-        let address = Address::of(end);
-        self.try_create("create shared endpoint", |context, place| {
-            let (start, length) = address.parts();
+    pub(crate) fn start_shared_endpoint(
+        self,
+        address: &Address,
+        then: Then,
+    ) -> Result<Creation<'l, NDK_SHARED_ENDPOINT>, NTSTATUS> {
+        let (start, length) = address.parts();
+        self.create("create shared endpoint", then, &[], |_, context, place| {
             call!(self.NdkCreateSharedEndpoint(start, length, Some(ledger::created), context, place))
         })
     }
 }
 
-impl Handle<'_, NDK_PD> {
-    /// `NdkCreateMw`.
-    pub(crate) fn try_memory_window(self) -> Result<NTSTATUS, NTSTATUS> {
-        self.try_create("create MW", |context, place| {
-            call!(self.NdkCreateMw(Some(ledger::created), context, place))
-        })
-    }
-
-    /// `NdkCreateSrq`, one result deep.
-    pub(crate) fn try_shared_receive_queue(self) -> Result<NTSTATUS, NTSTATUS> {
-        self.try_create("create SRQ", |context, place| {
+impl<'l> Handle<'l, NDK_PD> {
+    /// `NdkCreateSrq`, notified when fewer than `threshold` receives are left.
+    pub(crate) fn start_srq(
+        self,
+        depth: u32,
+        threshold: u32,
+        then: Then,
+    ) -> Result<Creation<'l, NDK_SRQ>, NTSTATUS> {
+        self.create("create SRQ", then, &[], |srq, context, place| {
             call!(self.NdkCreateSrq(
+                depth,
                 1,
-                1,
-                0,
-                None,
-                null_mut(),
+                threshold,
+                Some(ledger::srq_notified),
+                core::ptr::from_ref(srq).cast_mut().cast(),
                 null_mut(),
                 Some(ledger::created),
                 context,
                 place
             ))
         })
+    }
+
+    /// `NdkCreateQpWithSrq`, both queues of which report to `cq`.
+    pub(crate) fn create_qp_with_srq(
+        self,
+        cq: Handle<'l, NDK_CQ>,
+        srq: Handle<'l, NDK_SRQ>,
+        depths: QpDepths,
+    ) -> Result<Handle<'l, NDK_QP>, NTSTATUS> {
+        let creation =
+            self.create("create QP with SRQ", Then::Keep, &[cq.object, srq.object], |qp, context, place| {
+                call!(self.NdkCreateQpWithSrq(
+                    cq.as_ptr(),
+                    cq.as_ptr(),
+                    srq.as_ptr(),
+                    core::ptr::from_ref(qp).cast_mut().cast(),
+                    depths.initiator,
+                    depths.initiator_sges,
+                    depths.inline,
+                    Some(ledger::created),
+                    context,
+                    place
+                ))
+            })?;
+        creation.wait()
+    }
+
+    /// `NdkGetPrivilegedMemoryRegionToken`.
+    pub(crate) fn privileged_token(self) -> u32 {
+        let mut token = 0;
+        call!(self.NdkGetPrivilegedMemoryRegionToken(&raw mut token) or ());
+        token
     }
 }
 

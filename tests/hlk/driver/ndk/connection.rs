@@ -1,7 +1,7 @@
 //! Listening, connecting, accepting, disconnecting.
 
 use protocol::Endpoint;
-use sys::ndk::{NDK_CONNECTOR, NDK_LISTENER, NDK_QP};
+use sys::ndk::{NDK_CONNECTOR, NDK_LISTENER, NDK_QP, NDK_SHARED_ENDPOINT};
 use sys::sockaddr::SOCKADDR;
 use sys::status::NTSTATUS;
 
@@ -89,6 +89,34 @@ impl<'l> Handle<'l, NDK_CONNECTOR> {
                 qp.as_ptr(),
                 from,
                 from_length,
+                to,
+                to_length,
+                limits.inbound,
+                limits.outbound,
+                start(private_data),
+                length(private_data),
+                Some(ledger::request_completed),
+                context
+            ))
+        })
+    }
+
+    /// `NdkConnectWithSharedEndpoint`. QP and endpoint become antecedents of the connector.
+    pub(crate) fn connect_from(
+        self,
+        qp: Handle<'l, NDK_QP>,
+        endpoint: Handle<'l, NDK_SHARED_ENDPOINT>,
+        to: &Address,
+        limits: ReadLimits,
+        private_data: &[u8],
+    ) -> Result<Ticket<'l>, NTSTATUS> {
+        self.object.depend_on(qp.object)?;
+        self.object.depend_on(endpoint.object)?;
+        let (to, to_length) = to.parts();
+        self.request("connect with shared endpoint", Inside::Nothing, |context| {
+            call!(self.NdkConnectWithSharedEndpoint(
+                qp.as_ptr(),
+                endpoint.as_ptr(),
                 to,
                 to_length,
                 limits.inbound,

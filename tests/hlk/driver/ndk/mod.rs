@@ -6,6 +6,7 @@
 
 mod adapter;
 mod connection;
+mod mapping;
 mod queue;
 mod region;
 
@@ -15,14 +16,16 @@ use protocol::Kind;
 use sys::ndk::{
     NDK_ADAPTER, NDK_ADAPTER_DISPATCH, NDK_CONNECTOR, NDK_CONNECTOR_DISPATCH, NDK_CQ, NDK_CQ_DISPATCH,
     NDK_EXTENSION_INTERFACE, NDK_FN_CLOSE_OBJECT, NDK_FN_QUERY_EXTENSION_INTERFACE, NDK_LISTENER,
-    NDK_LISTENER_DISPATCH, NDK_MR, NDK_MR_DISPATCH, NDK_OBJECT_HEADER, NDK_PD, NDK_PD_DISPATCH, NDK_QP,
-    NDK_QP_DISPATCH, NDK_VERSION_1_2,
+    NDK_LISTENER_DISPATCH, NDK_MR, NDK_MR_DISPATCH, NDK_MW, NDK_MW_DISPATCH, NDK_OBJECT_HEADER, NDK_PD,
+    NDK_PD_DISPATCH, NDK_QP, NDK_QP_DISPATCH, NDK_SHARED_ENDPOINT, NDK_SHARED_ENDPOINT_DISPATCH, NDK_SRQ,
+    NDK_SRQ_DISPATCH, NDK_VERSION_1_2,
 };
 use sys::status::{NTSTATUS, STATUS_PROCEDURE_NOT_FOUND};
 use sys::wdm::GUID;
 
 pub(crate) use self::adapter::{CqDepth, Creation, Then, limits};
 pub(crate) use self::connection::{Address, Inside, ReadLimits};
+pub(crate) use self::mapping::MAPPING;
 pub(crate) use self::queue::{QpDepths, Remote, sge};
 use crate::ledger::{Ledger, Object};
 
@@ -61,8 +64,11 @@ interfaces! {
     NDK_PD, NDK_PD_DISPATCH, Pd;
     NDK_QP, NDK_QP_DISPATCH, Qp;
     NDK_MR, NDK_MR_DISPATCH, Mr;
+    NDK_MW, NDK_MW_DISPATCH, Mw;
     NDK_CONNECTOR, NDK_CONNECTOR_DISPATCH, Connector;
     NDK_LISTENER, NDK_LISTENER_DISPATCH, Listener;
+    NDK_SHARED_ENDPOINT, NDK_SHARED_ENDPOINT_DISPATCH, SharedEndpoint;
+    NDK_SRQ, NDK_SRQ_DISPATCH, Srq;
 }
 
 /// An object that exists, with its record.
@@ -161,9 +167,15 @@ pub(crate) fn close_function(kind: Kind, object: *mut NDK_OBJECT_HEADER) -> Opti
         // SAFETY: as above.
         Kind::Mr => unsafe { table::<NDK_MR>(object) }.NdkCloseMr,
         // SAFETY: as above.
+        Kind::Mw => unsafe { table::<NDK_MW>(object) }.NdkCloseMw,
+        // SAFETY: as above.
         Kind::Connector => unsafe { table::<NDK_CONNECTOR>(object) }.NdkCloseConnector,
         // SAFETY: as above.
         Kind::Listener => unsafe { table::<NDK_LISTENER>(object) }.NdkCloseListener,
+        // SAFETY: as above.
+        Kind::SharedEndpoint => unsafe { table::<NDK_SHARED_ENDPOINT>(object) }.NdkCloseSharedEndpoint,
+        // SAFETY: as above.
+        Kind::Srq => unsafe { table::<NDK_SRQ>(object) }.NdkCloseSrq,
         Kind::Adapter | Kind::None => None,
     }
 }

@@ -2,10 +2,11 @@
 
 use core::ffi::c_void;
 
-use sys::ndk::{NDK_CQ, NDK_QP, NDK_RESULT, NDK_SGE, NDK_SGE_ADDRESS};
+use sys::ndk::{NDK_CQ, NDK_QP, NDK_RESULT, NDK_SGE, NDK_SGE_ADDRESS, NDK_SRQ};
 use sys::status::NTSTATUS;
 
-use super::{Handle, call};
+use super::{CqDepth, Handle, Inside, call};
+use crate::ledger::{self, Ticket};
 
 /// How large a QP is to be.
 #[derive(Clone, Copy)]
@@ -72,7 +73,29 @@ impl Handle<'_, NDK_QP> {
     }
 }
 
-impl Handle<'_, NDK_CQ> {
+impl Handle<'_, NDK_SRQ> {
+    pub(crate) fn receive(self, context: *mut c_void, sges: &[NDK_SGE]) -> NTSTATUS {
+        crate::kernel::at(self.ledger.level(), || {
+            call!(self.NdkSrqReceive(context, sges.as_ptr(), count(sges)))
+        })
+    }
+}
+
+impl<'l> Handle<'l, NDK_CQ> {
+    /// `NdkResizeCq`.
+    pub(crate) fn resize(self, depth: CqDepth) -> Result<Ticket<'l>, NTSTATUS> {
+        self.request("resize CQ", Inside::Nothing, |context| {
+            call!(self.NdkResizeCq(depth.0, Some(ledger::request_completed), context))
+        })
+    }
+
+    /// `NdkControlCqInterruptModeration`: an interval in microseconds and a count.
+    pub(crate) fn moderate(self, interval: u32, count: u32) -> NTSTATUS {
+        crate::kernel::at(self.ledger.level(), || {
+            call!(self.NdkControlCqInterruptModeration(interval, count))
+        })
+    }
+
     /// Arms the CQ: `NDK_CQ_NOTIFY_…`.
     pub(crate) fn arm(self, what: u32) {
         self.object.arm();

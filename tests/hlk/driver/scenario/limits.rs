@@ -1,22 +1,33 @@
 //! Sizes at and over an adapter's limits, and what is not there yet.
 
-use sys::status::{NTSTATUS, STATUS_INVALID_PARAMETER, STATUS_NOT_SUPPORTED};
+use sys::ndk::{NDK_ADAPTER_FLAG_CQ_INTERRUPT_MODERATION_SUPPORTED, NDK_ADAPTER_FLAG_CQ_RESIZE_SUPPORTED};
+use sys::status::{NTSTATUS, STATUS_INVALID_PARAMETER, STATUS_NOT_SUPPORTED, STATUS_SUCCESS};
 
 use crate::ndk::{CqDepth, QpDepths, Then};
 use crate::pair::{self, Party};
 use crate::stage::Stage;
 
-/// OBJ-5, OBJ-6: slots of later versions of the provider validate and refuse; an extension that nobody
-/// knows is refused by every object.
+/// OBJ-5, OBJ-6, CQ-7: what an adapter's information denies is refused, what it claims works, and an
+/// extension that nobody knows is refused by every object.
 pub(super) fn not_supported(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
     let ledger = stage.ledger();
+    let info = stage.near.info()?;
     let party = Party::on(stage.near, QpDepths::SMALL)?;
-    let connector = stage.near.create_connector()?;
-    let listener = stage.near.create_listener()?;
-    let refusals = [
-        ("create a memory window", party.pd.try_memory_window()?),
-        ("create a shared receive queue", party.pd.try_shared_receive_queue()?),
-        ("create a shared endpoint", stage.near.try_shared_endpoint(&stage.near_end)?),
+    let claims = |flag: u32| info.AdapterFlags & flag != 0;
+    let claimed = [
+        ("create a memory window", info.MaxWindowSize != 0, party.pd.start_mw(Then::Keep)?.ticket().status()),
+        ("resize a CQ", claims(NDK_ADAPTER_FLAG_CQ_RESIZE_SUPPORTED), party.cq.resize(CqDepth(32))?.status()),
+        (
+            "moderate a CQ",
+            claims(NDK_ADAPTER_FLAG_CQ_INTERRUPT_MODERATION_SUPPORTED),
+            party.cq.moderate(50, 8),
+        ),
+    ];
+    for (step, claimed, status) in claimed {
+        ledger.expect(step, status, if claimed { STATUS_SUCCESS } else { STATUS_NOT_SUPPORTED });
+    }
+    let (connector, listener) = (stage.near.create_connector()?, stage.near.create_listener()?);
+    let extensions = [
         ("extension of an adapter", stage.near.query_unknown_extension()),
         ("extension of a CQ", party.cq.query_unknown_extension()),
         ("extension of a PD", party.pd.query_unknown_extension()),
@@ -25,7 +36,7 @@ pub(super) fn not_supported(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
         ("extension of a connector", connector.query_unknown_extension()),
         ("extension of a listener", listener.query_unknown_extension()),
     ];
-    for (step, status) in refusals {
+    for (step, status) in extensions {
         ledger.expect(step, status, STATUS_NOT_SUPPORTED);
     }
     Ok(())

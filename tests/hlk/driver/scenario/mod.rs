@@ -13,6 +13,7 @@ mod outstanding;
 mod posting;
 mod refusing;
 mod scene;
+mod shared;
 
 use alloc::boxed::Box;
 
@@ -66,5 +67,8 @@ fn play(scenario: Scenario, stage: &Stage<'_>) -> Result<(), NTSTATUS> {
         Scenario::LocalAccess => access::local(stage),
         Scenario::NotSupported => limits::not_supported(stage),
         Scenario::Limits => limits::limits(stage),
+        Scenario::SharedReceives => shared::receives(stage),
+        Scenario::SharedAddress => shared::address(stage),
+        Scenario::PrivilegedMemory => shared::privileged_memory(stage),
     }
 }

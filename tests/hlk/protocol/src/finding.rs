@@ -18,12 +18,18 @@ pub enum Kind {
     Cq = 3,
     /// `NDK_MR`
     Mr = 4,
+    /// `NDK_MW`
+    Mw = 5,
     /// `NDK_PD`
     Pd = 6,
+    /// `NDK_SHARED_ENDPOINT`
+    SharedEndpoint = 7,
     /// `NDK_CONNECTOR`
     Connector = 8,
     /// `NDK_LISTENER`
     Listener = 9,
+    /// `NDK_SRQ`
+    Srq = 10,
 }
 
 impl Kind {
@@ -36,9 +42,12 @@ impl Kind {
             Self::Qp => "QP",
             Self::Cq => "CQ",
             Self::Mr => "MR",
+            Self::Mw => "MW",
             Self::Pd => "PD",
             Self::Connector => "connector",
             Self::Listener => "listener",
+            Self::SharedEndpoint => "shared endpoint",
+            Self::Srq => "SRQ",
         }
     }
 }
@@ -50,9 +59,12 @@ impl From<u32> for Kind {
             2 => Self::Qp,
             3 => Self::Cq,
             4 => Self::Mr,
+            5 => Self::Mw,
             6 => Self::Pd,
             8 => Self::Connector,
+            7 => Self::SharedEndpoint,
             9 => Self::Listener,
+            10 => Self::Srq,
             _ => Self::None,
         }
     }

@@ -80,8 +80,9 @@ scenarios! {
     Unconnected = 24, "WR-7";
     /// Listening on and connecting to addresses that are not there.
     BadAddress = 25, "CM-4";
-    /// Slots whose function is not there yet validate and say so, and unknown extensions are refused.
-    NotSupported = 26, "OBJ-5 OBJ-6";
+    /// What the adapter's information claims is there, what it denies is refused, and so is an unknown
+    /// extension.
+    NotSupported = 26, "OBJ-5 OBJ-6 CQ-7";
     /// Arming: one notification per arm, none unarmed, a late arm fires.
     Arming = 27, "CQ-2 CQ-3 CQ-4";
     /// A listener whose connect events are paused looks as though nobody listens.
@@ -90,6 +91,12 @@ scenarios! {
     SendShapes = 29, "WR-2 WR-3 WR-5";
     /// Queue depths, CQ depths and request limits at and over the adapter's maxima.
     Limits = 30, "CQ-7 RQ-1";
+    /// Two QPs take their receives from one SRQ, which notifies when few are left.
+    SharedReceives = 31, "WR-9 CL-5";
+    /// Two connections from one shared endpoint, whose address is free when the last holder is closed.
+    SharedAddress = 32, "CL-12 CL-5";
+    /// Data in memory that is named by logical addresses and the privileged token, which no peer may use.
+    PrivilegedMemory = 33, "WR-8";
 }
 
 impl TryFrom<u32> for Scenario {

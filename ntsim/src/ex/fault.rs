@@ -2,7 +2,7 @@
 
 use parking_lot::Mutex;
 
-use crate::loader;
+use crate::loader::{self, Frame, Trace};
 use crate::machine;
 
 /// Which allocations of drivers fail.
@@ -37,6 +37,7 @@ struct State {
     random: fastrand::Rng,
     counted: u64,
     failed: u64,
+    struck: Option<Trace>,
 }
 
 /// Lets allocations fail from now on as `faults` says, and counts from 0 again. With an image's file
@@ -49,13 +50,18 @@ pub fn inject(faults: Faults, image: Option<&str>) {
     });
     state.faults = faults;
     state.image = image.map(str::to_ascii_lowercase);
-    (state.counted, state.failed) = (0, 0);
+    (state.counted, state.failed, state.struck) = (0, 0, None);
 }
 
 /// How many allocations were asked for since [`inject`], and how many of these were made to fail.
 pub fn injected() -> (u64, u64) {
     let state = machine::current().injector.state.lock();
     (state.counted, state.failed)
+}
+
+/// Where the driver was whose allocation was made to fail last, innermost first.
+pub fn struck() -> Vec<Frame> {
+    machine::current().injector.state.lock().struck.map(|trace| trace.frames()).unwrap_or_default()
 }
 
 /// Whether the allocation that a driver asks for right now is to fail.
@@ -76,6 +82,9 @@ pub(crate) fn strikes() -> bool {
         Faults::Nth(nth) => nth == number,
         Faults::Random { probability, .. } => state.random.f64() < probability,
     };
-    state.failed += u64::from(strikes);
+    if strikes {
+        state.failed += 1;
+        state.struck = Some(Trace::of_caller());
+    }
     strikes
 }

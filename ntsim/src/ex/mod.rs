@@ -12,7 +12,7 @@ mod work_item;
 
 use crate::export::Export;
 
-pub use fault::{Faults, inject, injected};
+pub use fault::{Faults, inject, injected, struck};
 
 /// The functions of this folder.
 pub(crate) const EXPORTS: &[&[Export]] = &[

@@ -8,6 +8,7 @@ use core::ptr;
 use self::program::{DATA, STRING, TEXT_OF_STRING, write};
 use super::{Frame, LoadError};
 use crate::Machine;
+use crate::ex::{self, Faults};
 
 /// Code that returns STATUS_SUCCESS.
 const SUCCEED: &[u8] = &[0x31, 0xC0];
@@ -153,4 +154,21 @@ fn a_driver_outlives_its_machine_harmlessly() {
     assert!(machine.shutdown().is_clean());
     assert!(!driver.image().is_loaded());
     assert_eq!(driver.image().memory(0).as_ptr(), ptr::dangling());
+}
+
+#[test]
+fn a_failure_that_is_injected_is_of_the_chosen_image_and_says_where() {
+    let imports = [("ntoskrnl.exe", "ExAllocatePool2")];
+    let entry = |f: &mut program::Function| {
+        f.set_unload(1).ecx(0x40).edx(100).r8d(u32::from_le_bytes(*b"Fail")).call(0).raw(SUCCEED);
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let path = write(folder.path(), "fault.sys", &imports, &[&entry, &|_| {}]);
+    let machine = Machine::builder().boot();
+    ex::inject(Faults::Nth(0), Some("FAULT.SYS"));
+    machine.load(&path).unwrap().unload();
+    let place: Vec<_> = ex::struck().iter().map(ToString::to_string).collect();
+    assert_eq!((ex::injected(), place.len()), ((1, 1), 1));
+    assert!(place[0].starts_with("fault+0x10"), "{place:?}");
+    assert!(machine.shutdown().is_clean());
 }

@@ -3,6 +3,7 @@
 mod fast;
 mod invalidate;
 mod mapping;
+mod race;
 mod window;
 
 use std::ptr::{from_mut, null_mut};
@@ -32,6 +33,12 @@ impl Pages {
     /// The address of a page.
     fn at(&self, page: usize) -> usize {
         self.0.get().expose_provenance() + page * PAGE
+    }
+
+    /// The first byte, while a transfer may run.
+    fn first(&self) -> u8 {
+        // SAFETY: it is alive; the transfer writes it as other hardware would.
+        unsafe { self.0.get().cast::<u8>().read_volatile() }
     }
 
     fn bytes(&self) -> Vec<u8> {

@@ -11,6 +11,9 @@ use parking_lot::Mutex;
 /// Blocks of one size that stay inaccessible after they were freed, before the oldest is used again.
 const QUARANTINE: usize = 256;
 
+/// A freed mapping of at most this many bytes keeps its memory.
+const KEPT: usize = 4 * PAGE;
+
 const PAGE: usize = sys::wdm::PAGE_SIZE;
 
 /// Freed mappings by their length, the oldest first; all of them are inaccessible.
@@ -44,6 +47,8 @@ impl Block {
         let size = size.next_multiple_of(16);
         let mapping = Mapping::take(size.next_multiple_of(PAGE))?;
         let start = NonNull::new(mapping.base.as_ptr().wrapping_add(mapping.usable - size))?;
+        // SAFETY: the last `size` accessible bytes of the mapping begin there, and nobody else has them.
+        unsafe { start.as_ptr().write_bytes(0, size) };
         Some(Self { mapping: Some(mapping), start })
     }
 
@@ -62,7 +67,7 @@ impl Drop for Block {
 }
 
 impl Mapping {
-    /// Accessible, zeroed pages: the oldest freed ones, if enough newer ones are still inaccessible.
+    /// Accessible pages: the oldest freed ones, if enough newer ones are still inaccessible.
     fn take(usable: usize) -> Option<Self> {
         let rested = {
             let mut freed = FREED.lock();
@@ -89,11 +94,13 @@ impl Mapping {
         unsafe { libc::mprotect(self.base.as_ptr().cast(), self.usable, access) == 0 }
     }
 
-    /// Makes every access to it fault, and gives its memory back to the host.
+    /// Makes every access to it fault, and gives the memory of a long one back to the host.
     fn revoke(&self) {
         let base = self.base.as_ptr().cast();
-        // SAFETY: the range is this mapping's own, and its owner has given it up.
-        unsafe { libc::madvise(base, self.usable, libc::MADV_DONTNEED) };
+        if self.usable > KEPT {
+            // SAFETY: the range is this mapping's own, and its owner has given it up.
+            unsafe { libc::madvise(base, self.usable, libc::MADV_DONTNEED) };
+        }
         // SAFETY: as above.
         unsafe { libc::mprotect(base, self.usable, libc::PROT_NONE) };
     }

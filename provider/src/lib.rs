@@ -38,7 +38,8 @@
 //! | state of one connector, listener, shared endpoint, region, window or SRQ | its pending requests, what it queues | nothing |
 //!
 //! No lock is taken while another is held, and no consumer is called with one held. The data path (post,
-//! transfer, complete, poll) takes none: see [`ring`](crate::ring) and [`combiner`](crate::combiner).
+//! transfer, complete, poll) takes none: see [`ring`](crate::ring) and [`combiner`](crate::combiner). Work
+//! requests that register or invalidate memory take that of their region or window.
 
 #![cfg_attr(not(any(test, loom)), no_std)]
 #![cfg_attr(

@@ -108,7 +108,7 @@ impl<K: Kernel> Object<K, Mr<K>> {
         Err(RegisterError::State)
     }
 
-    /// Makes the registration that an NdkFastRegister posts; its token is known from now on.
+    /// Makes the registration that an NdkFastRegister posts.
     ///
     /// # Errors
     ///
@@ -146,7 +146,7 @@ impl<K: Kernel> Object<K, Mr<K>> {
         match owners {
             Ok((owner, own)) => {
                 let registration = Registration {
-                    key: self.tenure().claim(),
+                    key: 0,
                     domain: self.tenure().domain(),
                     base: layout.base,
                     length: layout.length,

@@ -120,6 +120,8 @@ impl<K: Kernel> Waiter<K> {
 pub(crate) struct Posted<K: Kernel> {
     owner: Owner<K>,
     registration: Option<Registration<K>>,
+    /// From the acceptance of the request on.
+    key: Option<u8>,
 }
 
 /// Why a posted registration did not become valid.
@@ -134,7 +136,12 @@ pub(crate) enum Unfit {
 impl<K: Kernel> Posted<K> {
     /// A registration that was made for its owner.
     pub(super) fn new(owner: Owner<K>, registration: Registration<K>) -> Self {
-        Self { owner, registration: Some(registration) }
+        Self { owner, registration: Some(registration), key: None }
+    }
+
+    /// The request is accepted: the token is known from now on.
+    pub(crate) fn claim(&mut self) {
+        self.key = Some(self.owner.tenure().claim());
     }
 
     /// The region or window.
@@ -164,7 +171,7 @@ impl<K: Kernel> Posted<K> {
             );
         }
         let Some(registration) = self.registration.take() else { return Err(Unfit::State) };
-        tenure.validate(registration).map_err(|registration| {
+        tenure.validate(registration, self.key).map_err(|registration| {
             self.registration = Some(registration);
             Unfit::State
         })
@@ -173,9 +180,10 @@ impl<K: Kernel> Posted<K> {
 
 impl<K: Kernel> Drop for Posted<K> {
     fn drop(&mut self) {
-        if let Some(registration) = self.registration.take() {
-            self.owner.tenure().retire(registration.key);
-            registration.dispose();
+        let Some(registration) = self.registration.take() else { return };
+        if let Some(key) = self.key {
+            self.owner.tenure().retire(key);
         }
+        registration.dispose();
     }
 }

@@ -114,12 +114,10 @@ impl<K: Kernel> Object<K, Mr<K>> {
         // SAFETY: as above.
         let base = unsafe { chain::base(mdl) };
         let owner = Owner::Region(self.hold(Kind::Request).map_err(|_| RegisterError::State)?);
-        let (key, domain) = (self.tenure.claim(), self.domain());
-        let registration = Registration { key, domain, base, length, rights, segments, parent: None, owner };
-        self.tenure.validate(registration).map_err(|refused| {
-            self.tenure.retire(refused.key);
-            RegisterError::State
-        })
+        let domain = self.domain();
+        let registration =
+            Registration { key: 0, domain, base, length, rights, segments, parent: None, owner };
+        self.tenure.validate(registration, None).map_err(|_| RegisterError::State)
     }
 
     /// Ends the registration; `request` is completed later if that must wait for a transfer.

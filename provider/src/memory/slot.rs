@@ -35,7 +35,7 @@ pub(crate) struct Parent<K: Kernel> {
 
 /// What a valid token stands for.
 pub(crate) struct Registration<K: Kernel> {
-    /// The slot's key while it is valid.
+    /// The slot's key while it is valid; set when it becomes so.
     pub(crate) key: u8,
     /// The protection domain.
     pub(crate) domain: Domain,

@@ -11,8 +11,8 @@
 //!
 //! A token is known before its registration is valid: after NdkInitializeFastRegisterMr, and after the post
 //! of a fast registration or a bind, which may have others before it in its queue. So a key is claimed when
-//! the registration is made, and retired when it ends or is taken back; whichever of the next claim and the
-//! retirement comes first moves on to the next key, so no key serves twice in a row.
+//! the request is accepted, and retired when its registration ends or is taken back; whichever of the next
+//! claim and the retirement comes first moves on to the next key, so no key serves twice in a row.
 
 use super::slot::{Registration, Slot};
 use super::{Domain, Mr, Token};
@@ -50,7 +50,7 @@ enum Phase<K: Kernel> {
 
 struct State<K: Kernel> {
     phase: Phase<K>,
-    /// The present key belongs to a registration that was made and has not ended.
+    /// The slot's key is that of the newest registration, which has not ended; otherwise that of the next.
     claimed: bool,
     /// The owner is being closed: nothing becomes valid any more.
     closing: bool,
@@ -100,15 +100,24 @@ impl<K: Kernel> Tenure<K> {
         self.pd.adapter().table().slot(self.slot)
     }
 
-    /// The token of the newest registration that was made; of the next one, if that has ended.
+    /// The token of the newest registration that was accepted and has not ended; of the next, if all have.
     pub(super) fn token(&self) -> Token {
-        Token::new(self.slot, self.slot().map_or(0, Slot::key))
+        let next = self.slot().map_or(0, Slot::key);
+        let state = self.state.lock();
+        let key = match state.phase {
+            Phase::Valid(key) if !state.claimed => key,
+            Phase::Idle | Phase::Valid(_) | Phase::Draining(_) | Phase::Drained(_) => next,
+        };
+        Token::new(self.slot, key)
     }
 
-    /// The key for a new registration; it is to be retired.
+    /// The key for a registration whose request is accepted; it is to be retired.
     pub(super) fn claim(&self) -> u8 {
+        self.claim_in(&mut self.state.lock())
+    }
+
+    fn claim_in(&self, state: &mut State<K>) -> u8 {
         let Some(slot) = self.slot() else { return 0 };
-        let mut state = self.state.lock();
         if core::mem::replace(&mut state.claimed, true) {
             slot.advance();
         }
@@ -129,14 +138,19 @@ impl<K: Kernel> Tenure<K> {
         }
     }
 
-    /// Makes a registration valid. If it can't be, it is given back, as it must not be dropped under the
-    /// lock.
-    pub(super) fn validate(&self, registration: Registration<K>) -> Result<(), Registration<K>> {
+    /// Makes a registration valid, with the key that was claimed for it or else a new one. If it can't be,
+    /// it is given back, as it must not be dropped under the lock.
+    pub(super) fn validate(
+        &self,
+        mut registration: Registration<K>,
+        claimed: Option<u8>,
+    ) -> Result<(), Registration<K>> {
         let Some(slot) = self.slot() else { return Err(registration) };
         let mut state = self.state.lock();
         if state.closing || !matches!(state.phase, Phase::Idle) {
             return Err(registration);
         }
+        registration.key = claimed.unwrap_or_else(|| self.claim_in(&mut state));
         state.phase = Phase::Valid(registration.key);
         // SAFETY: the slot is this tenure's own; the phase says that nothing was valid or draining, and the
         // lock that nobody else makes it so now.

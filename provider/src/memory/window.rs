@@ -61,8 +61,7 @@ impl<K: Kernel> Mw<K> {
 }
 
 impl<K: Kernel> Object<K, Mw<K>> {
-    /// Makes the registration that an NdkBind posts: `length` bytes from `address` on in `region`. Its
-    /// token is known from now on.
+    /// Makes the registration that an NdkBind posts: `length` bytes from `address` on in `region`.
     ///
     /// What a fast registration before it in the queue will admit is not known yet; so for such a region
     /// the decision is left to [`Posted::carry_out`].
@@ -88,7 +87,7 @@ impl<K: Kernel> Object<K, Mw<K>> {
         let own = self.hold(Kind::Request)?;
         let owner = Owner::Window(own.keep(Kind::Request)?);
         let registration = Registration {
-            key: self.tenure.claim(),
+            key: 0,
             domain,
             base: address,
             length,

@@ -6,7 +6,7 @@
 //! blocks here sound; what it may do wrong is checked.
 //!
 //! All functions may be called up to DISPATCH_LEVEL, but for `NdkQueryAdapterInfo` (OBJ-7). No slot of any
-//! table is empty (OBJ-5); a function whose object does not exist yet answers STATUS_NOT_SUPPORTED.
+//! table is empty (OBJ-5).
 
 mod adapter;
 mod address;

@@ -179,14 +179,17 @@ impl<K: Kernel> Object<K, Qp<K>> {
     /// # Errors
     ///
     /// See [`PostError`].
-    pub(crate) fn post_initiator(&self, work: Initiated<K>) -> Result<(), PostError> {
+    pub(crate) fn post_initiator(&self, mut work: Initiated<K>) -> Result<(), PostError> {
         if let Some(local) = work.operation.local()
             && (local.entries().len() > self.depths.initiator_sge as usize
                 || local.length() > MAX_TRANSFER_LENGTH as usize)
         {
             return Err(PostError::TooLarge);
         }
-        self.accept(work.flags, |_| work)
+        self.accept(work.flags, |_| {
+            work.operation.accepted();
+            work
+        })
     }
 
     /// As [`Object::post_initiator`], with the data of `entries` taken at once. Neither the tokens nor the

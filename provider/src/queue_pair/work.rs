@@ -91,6 +91,14 @@ impl<K: Kernel> Operation<K> {
         }
     }
 
+    /// The request is accepted.
+    pub(super) fn accepted(&mut self) {
+        match self {
+            Self::FastRegister(posted) | Self::Bind(posted) => posted.claim(),
+            Self::Send { .. } | Self::Write { .. } | Self::Read { .. } | Self::Invalidate(_) => {}
+        }
+    }
+
     /// The memory on this side, if it moves data.
     pub(super) fn local(&self) -> Option<&Sgl> {
         match self {

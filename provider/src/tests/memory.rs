@@ -146,7 +146,9 @@ fn a_chain_must_be_long_enough_and_virtually_contiguous() {
     gap.mdl.StartVa = (end & !0xFFF) as PVOID;
     gap.mdl.ByteOffset = (end & 0xFFF) as u32;
     assert_eq!(register(&mut whole, 600), STATUS_SUCCESS);
+    let token = call!(mr, NdkGetLocalTokenFromMr);
     assert_eq!(register(&mut whole, 600), STATUS_INVALID_DEVICE_STATE);
+    assert_eq!(call!(mr, NdkGetLocalTokenFromMr), token);
     assert_eq!(close!(pair.log, mr, NdkCloseMr, "mr"), STATUS_SUCCESS);
     pair.tear_down();
 }

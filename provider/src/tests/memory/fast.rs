@@ -7,7 +7,7 @@ use sys::status::*;
 use sys::wdm::PVOID;
 
 use super::{PAGE, Pages, Remote, cancelled, create_fast, fast_register, initialise, invalidate, pinned};
-use crate::tests::consumer::{Buffer, Pair, Seen, call, close};
+use crate::tests::consumer::{Buffer, DEPTH, Pair, Seen, call, close};
 
 const ALL: u32 = NDK_OP_FLAG_ALLOW_REMOTE_READ | NDK_OP_FLAG_ALLOW_REMOTE_WRITE;
 
@@ -224,7 +224,7 @@ fn a_second_registration_without_an_invalidation_fails() {
     let (rig, token) = Rig::registered();
     assert_eq!(rig.register(), STATUS_SUCCESS);
     assert_eq!(rig.pair.far.results(), [(STATUS_INVALID_DEVICE_STATE, 0, 1)]);
-    assert_ne!(rig.token(), token);
+    assert_eq!(rig.token(), token, "the first is valid still");
     rig.tear_down();
 }
 
@@ -266,6 +266,36 @@ fn a_flushed_registration_is_taken_back() {
     rig.pair.far.results();
     assert_eq!(rig.register(), STATUS_SUCCESS);
     assert_eq!(rig.pair.far.results(), [(STATUS_SUCCESS, 0, 1)]);
+    rig.tear_down();
+}
+
+#[test]
+fn a_registration_that_is_refused_or_taken_back_leaves_the_token_of_the_one_before() {
+    let (rig, token) = Rig::registered();
+    assert_eq!(call!(rig.pair.far.qp, NdkSend, 9 as PVOID, std::ptr::null(), 0, 0), STATUS_SUCCESS);
+    assert_eq!(invalidate(&rig.pair.far, 2, rig.mr), STATUS_SUCCESS);
+    assert_eq!(rig.register(), STATUS_SUCCESS);
+    let next = rig.token();
+    assert_eq!(rig.register(), STATUS_INSUFFICIENT_RESOURCES);
+    assert_eq!(rig.token(), next);
+    call!(rig.pair.far.qp, NdkFlush);
+    assert_eq!(rig.token(), token);
+    let remote = Remote::new(&rig.pair.near, vec![9; 8]);
+    assert_eq!(remote.write(2, BASE + 16, token), [(STATUS_SUCCESS, 8, 2)]);
+    remote.close(&rig.pair.log);
+    rig.pair.far.results();
+    rig.tear_down();
+    // The queue is full: the one that was accepted keeps its token.
+    let rig = Rig::new();
+    for number in 1..DEPTH as usize {
+        let qp = rig.pair.far.qp;
+        assert_eq!(call!(qp, NdkSend, number as PVOID, std::ptr::null(), 0, 0), STATUS_SUCCESS);
+    }
+    assert_eq!(rig.register(), STATUS_SUCCESS);
+    let token = rig.token();
+    assert_eq!(rig.register(), STATUS_INSUFFICIENT_RESOURCES);
+    assert_eq!(rig.token(), token);
+    call!(rig.pair.far.qp, NdkFlush);
     rig.tear_down();
 }
 

@@ -1,4 +1,4 @@
-//! The adapter: opening and closing it, and what it creates.
+//! Opening and closing an adapter.
 
 use core::sync::atomic::{AtomicU32, Ordering};
 use std::collections::HashSet;
@@ -6,21 +6,11 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 use sys::ndk::*;
-use sys::sockaddr::SOCKADDR;
-use sys::status::{NT_SUCCESS, NTSTATUS, STATUS_INVALID_HANDLE};
-use sys::wdm::{GROUP_AFFINITY, MDL, PVOID, SIZE_T, ULONG};
 
-use super::address::Address;
-use super::call::{self, Call, slot};
-use super::callback::{Consumer, NdkConnectEventCallback, NdkCqNotificationCallback};
-use super::connection::Connector;
-use super::cq::Cq;
-use super::listener::Listener;
+use super::call::{self};
 use super::part::Part;
-use super::request::{self, CreateArguments};
 use super::shadow::{Prospect, Shadow, Stage};
 use super::{bracket, close, found, layer, rules};
-use crate::export::exports;
 
 /// The interface's name of the function that closes an adapter.
 const CLOSE: &str = "CloseNDKAdapterHandler";
@@ -43,7 +33,7 @@ pub(super) struct Adapter {
     /// Kinds of descendants whose extension query has been tried, one bit each.
     pub(super) queried: AtomicU32,
     /// Logical address mappings that are not released, by address.
-    mappings: Mutex<HashSet<usize>>,
+    pub(super) mappings: Mutex<HashSet<usize>>,
     close: Mutex<Option<CloseHandler>>,
 }
 
@@ -130,189 +120,5 @@ fn check_closed(shadow: &Arc<Shadow>, part: &Adapter) {
             rules::ADAPTER_CLOSE_BEFORE_OBJECT,
             format!("the close of {shadow} returned while {descendant} is open"),
         );
-    }
-}
-
-/// What a create makes that registers an event, and the context that the provider gets for the event.
-fn with_event(call: &Call<NDK_ADAPTER>, part: Part, event: Consumer) -> (Prospect, PVOID) {
-    let event = layer().contexts.make(call.name, None, event);
-    let pointer = event.pointer();
-    let mut prospect = Prospect::new(part, vec![Arc::clone(&call.shadow)]);
-    prospect.event = Some(event);
-    (prospect, pointer)
-}
-
-exports! {
-    "(ndk)";
-
-    /// Reads properties and limits.
-    #[irql(PASSIVE..=PASSIVE)]
-    fn NdkQueryAdapterInfo(
-        adapter: *mut NDK_ADAPTER,
-        info: *mut NDK_ADAPTER_INFO,
-        size: *mut ULONG,
-    ) -> NTSTATUS {
-        let Some(call) = Call::begin(adapter, "NdkQueryAdapterInfo") else { return STATUS_INVALID_HANDLE };
-        let query = slot!(call, NdkQueryAdapterInfo);
-        // SAFETY: the consumer's arguments.
-        call.run(|| unsafe { query(adapter, info, size) })
-    }
-
-    /// Creates a completion queue.
-    #[irql(PASSIVE..=DISPATCH)]
-    fn NdkCreateCq(
-        adapter: *mut NDK_ADAPTER,
-        depth: ULONG,
-        notification: Option<NDK_FN_CQ_NOTIFICATION_CALLBACK>,
-        notification_context: PVOID,
-        affinity: *mut GROUP_AFFINITY,
-        completion: Option<NDK_FN_CREATE_COMPLETION>,
-        context: PVOID,
-        out: *mut *mut NDK_CQ,
-    ) -> NTSTATUS {
-        let Some(call) = Call::begin(adapter, "NdkCreateCq") else { return STATUS_INVALID_HANDLE };
-        let create = slot!(call, NdkCreateCq);
-        if notification.is_none() {
-            call.misses_callback();
-        }
-        let event = Consumer::CqNotification { callback: notification, context: notification_context.into() };
-        let (prospect, event) = with_event(&call, Part::Cq(Cq::default()), event);
-        let provider = |CreateArguments { completion, context, out }| {
-            // SAFETY: the consumer's arguments, and the layer's event, completion and out-parameter.
-            unsafe {
-                create(
-                    adapter, depth, Some(NdkCqNotificationCallback), event, affinity, completion, context, out,
-                )
-            }
-        };
-        // SAFETY: the out-parameter is the consumer's.
-        unsafe { request::create(&call, prospect, completion, context, out, provider) }
-    }
-
-    /// Creates a protection domain.
-    #[irql(PASSIVE..=DISPATCH)]
-    fn NdkCreatePd(
-        adapter: *mut NDK_ADAPTER,
-        completion: Option<NDK_FN_CREATE_COMPLETION>,
-        context: PVOID,
-        out: *mut *mut NDK_PD,
-    ) -> NTSTATUS {
-        let Some(call) = Call::begin(adapter, "NdkCreatePd") else { return STATUS_INVALID_HANDLE };
-        let create = slot!(call, NdkCreatePd);
-        let prospect = Prospect::new(Part::Plain, vec![Arc::clone(&call.shadow)]);
-        let provider = |CreateArguments { completion, context, out }| {
-            // SAFETY: the consumer's arguments, and the layer's completion and out-parameter.
-            unsafe { create(adapter, completion, context, out) }
-        };
-        // SAFETY: the out-parameter is the consumer's.
-        unsafe { request::create(&call, prospect, completion, context, out, provider) }
-    }
-
-    /// Creates a shared endpoint.
-    #[irql(PASSIVE..=DISPATCH)]
-    fn NdkCreateSharedEndpoint(
-        adapter: *mut NDK_ADAPTER,
-        address: *const SOCKADDR,
-        length: ULONG,
-        completion: Option<NDK_FN_CREATE_COMPLETION>,
-        context: PVOID,
-        out: *mut *mut NDK_SHARED_ENDPOINT,
-    ) -> NTSTATUS {
-        let Some(call) = Call::begin(adapter, "NdkCreateSharedEndpoint") else { return STATUS_INVALID_HANDLE };
-        let create = slot!(call, NdkCreateSharedEndpoint);
-        let prospect = Prospect::new(Part::Plain, vec![Arc::clone(&call.shadow)]);
-        let provider = |CreateArguments { completion, context, out }| {
-            // SAFETY: the consumer's arguments, and the layer's completion and out-parameter.
-            unsafe { create(adapter, address, length, completion, context, out) }
-        };
-        // SAFETY: the address is the consumer's.
-        let taken = unsafe { Address::read(&call.shadow, address, length) };
-        let prospect = Prospect { takes: taken, ..prospect };
-        // SAFETY: the out-parameter is the consumer's.
-        unsafe { request::create(&call, prospect, completion, context, out, provider) }
-    }
-
-    /// Creates a connector.
-    #[irql(PASSIVE..=DISPATCH)]
-    fn NdkCreateConnector(
-        adapter: *mut NDK_ADAPTER,
-        completion: Option<NDK_FN_CREATE_COMPLETION>,
-        context: PVOID,
-        out: *mut *mut NDK_CONNECTOR,
-    ) -> NTSTATUS {
-        let Some(call) = Call::begin(adapter, "NdkCreateConnector") else { return STATUS_INVALID_HANDLE };
-        let create = slot!(call, NdkCreateConnector);
-        let prospect = Prospect::new(Part::Connector(Connector::default()), vec![Arc::clone(&call.shadow)]);
-        let provider = |CreateArguments { completion, context, out }| {
-            // SAFETY: the consumer's arguments, and the layer's completion and out-parameter.
-            unsafe { create(adapter, completion, context, out) }
-        };
-        // SAFETY: the out-parameter is the consumer's.
-        unsafe { request::create(&call, prospect, completion, context, out, provider) }
-    }
-
-    /// Creates a listener.
-    #[irql(PASSIVE..=DISPATCH)]
-    fn NdkCreateListener(
-        adapter: *mut NDK_ADAPTER,
-        event: Option<NDK_FN_CONNECT_EVENT_CALLBACK>,
-        event_context: PVOID,
-        completion: Option<NDK_FN_CREATE_COMPLETION>,
-        context: PVOID,
-        out: *mut *mut NDK_LISTENER,
-    ) -> NTSTATUS {
-        let Some(call) = Call::begin(adapter, "NdkCreateListener") else { return STATUS_INVALID_HANDLE };
-        let create = slot!(call, NdkCreateListener);
-        if event.is_none() {
-            call.misses_callback();
-        }
-        let event = Consumer::ConnectEvent { callback: event, context: event_context.into() };
-        let (prospect, event) = with_event(&call, Part::Listener(Listener::default()), event);
-        let provider = |CreateArguments { completion, context, out }| {
-            // SAFETY: the consumer's arguments, and the layer's event, completion and out-parameter.
-            unsafe { create(adapter, Some(NdkConnectEventCallback), event, completion, context, out) }
-        };
-        // SAFETY: the out-parameter is the consumer's.
-        unsafe { request::create(&call, prospect, completion, context, out, provider) }
-    }
-
-    /// Builds a logical address mapping.
-    #[irql(PASSIVE..=DISPATCH)]
-    fn NdkBuildLAM(
-        adapter: *mut NDK_ADAPTER,
-        mdl: *mut MDL,
-        length: SIZE_T,
-        completion: Option<NDK_FN_REQUEST_COMPLETION>,
-        context: PVOID,
-        mapping: *mut NDK_LOGICAL_ADDRESS_MAPPING,
-        size: *mut ULONG,
-        offset: *mut ULONG,
-    ) -> NTSTATUS {
-        let Some(call) = Call::begin(adapter, "NdkBuildLAM") else { return STATUS_INVALID_HANDLE };
-        let build = slot!(call, NdkBuildLAM);
-        let (shadow, at) = (Arc::clone(&call.shadow), mapping.addr());
-        let then = Box::new(move |status| {
-            if let (true, Part::Adapter(part)) = (NT_SUCCESS(status), &shadow.part) {
-                part.mappings.lock().insert(at);
-            }
-        });
-        // SAFETY: the consumer's arguments, and the layer's completion.
-        request::run(&call, completion, context, |completion, context| unsafe {
-            build(adapter, mdl, length, completion, context, mapping, size, offset)
-        }, Some(then))
-    }
-
-    /// Releases a logical address mapping.
-    #[irql(PASSIVE..=DISPATCH)]
-    fn NdkReleaseLAM(adapter: *mut NDK_ADAPTER, mapping: *mut NDK_LOGICAL_ADDRESS_MAPPING) {
-        let Some(call) = Call::begin(adapter, "NdkReleaseLAM") else { return };
-        let release = slot!(call, NdkReleaseLAM, else return);
-        let Part::Adapter(part) = &call.shadow.part else { return };
-        if !part.mappings.lock().remove(&mapping.addr()) {
-            found(rules::HANDLE_INVALID, format!("{} was given {mapping:p}, which is no mapping", call.name));
-            return;
-        }
-        // SAFETY: the consumer's arguments.
-        call.run(|| unsafe { release(adapter, mapping) });
     }
 }

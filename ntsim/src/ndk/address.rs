@@ -94,6 +94,11 @@ impl Endpoints {
         }
     }
 
+    /// Forgets everything.
+    pub(super) fn clear(&self) {
+        self.0.lock().clear();
+    }
+
     /// `heir` holds what `holder` does.
     pub(super) fn inherited(&self, heir: &Arc<Shadow>, holder: &Shadow) {
         let mut holdings = self.0.lock();

@@ -1,7 +1,8 @@
 //! The NDK layer: what Windows has between an NDK consumer and an NDK provider, and the place from which
 //! the rules of the interface are watched for any consumer and any provider.
 //!
-//! A consumer opens an adapter through [`wsk_dispatch`], as it does on Windows. The objects it gets are
+//! A consumer opens an adapter through Winsock Kernel, as it does on Windows, which hands it over with
+//! [`open_adapter`]. The objects it gets are
 //! the provider's own, but their dispatch pointers lead to the layer's [tables](tables): each function
 //! checks what the consumer passes, calls the provider's with the layer's own completion and events in
 //! place of the consumer's, and checks what comes back, then and whenever it comes.
@@ -18,13 +19,17 @@
 //!   consumer's callbacks, and what may come back;
 //! - [`explain`]: what still holds a close;
 //! - [`bracket`]: which side a thread is on;
+//! - [`work`], [`arm`], [`token`], [`address`]: models of what the provider may do on the data path, with
+//!   memory, and with local addresses;
 //! - the rest: one file per object;
 //! - [`rules`]: what is watched.
 //!
-//! A mistake of the provider's is a finding, and the consumer does not get what should not have come. A
-//! mistake of the consumer's is a finding too, and does not reach the provider.
+//! A mistake of the provider's is a finding, and a completion or an event that must not have come does not
+//! reach the consumer. A mistake of the consumer's is a finding too, and a call that must not have been made
+//! does not reach the provider.
 
 mod adapter;
+mod adapter_exports;
 mod address;
 mod arm;
 mod bracket;
@@ -32,17 +37,20 @@ mod call;
 mod callback;
 mod close;
 mod connection;
+mod connector_exports;
 mod context;
 mod cq;
 mod direct;
 mod explain;
 mod extension;
+mod header;
 mod kind;
 mod listener;
 mod memory;
 mod objects;
 mod part;
 mod pd;
+mod post;
 mod qp;
 mod request;
 pub mod rules;
@@ -50,6 +58,7 @@ mod shadow;
 mod srq;
 mod statistics;
 mod tables;
+mod ticket;
 mod ties;
 mod token;
 mod turn;
@@ -77,10 +86,10 @@ use crate::verifier::{self, Finding};
 
 /// The functions of this folder; consumers and providers reach them through tables.
 pub(crate) const EXPORTS: &[&[Export]] = &[
-    adapter::EXPORTS,
+    adapter_exports::EXPORTS,
     callback::EXPORTS,
     close::EXPORTS,
-    connection::EXPORTS,
+    connector_exports::EXPORTS,
     cq::EXPORTS,
     extension::EXPORTS,
     listener::EXPORTS,
@@ -127,6 +136,8 @@ impl machine::Part for Layer {
     fn inspect(&self) {
         self.objects.all().iter().for_each(close::abandoned);
         self.contexts.clear();
+        self.tokens.clear();
+        self.endpoints.clear();
     }
 }
 

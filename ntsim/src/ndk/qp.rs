@@ -3,16 +3,17 @@
 use std::sync::Arc;
 
 use sys::ndk::*;
-use sys::status::{NT_SUCCESS, NTSTATUS, STATUS_INVALID_HANDLE, STATUS_NOT_SUPPORTED, STATUS_PENDING};
+use sys::status::{NTSTATUS, STATUS_INVALID_HANDLE, STATUS_NOT_SUPPORTED};
 use sys::wdm::{PVOID, SIZE_T, UINT32, UINT64, ULONG};
 
 use super::call::{Call, argument, slot};
-use super::kind::Object;
 use super::memory::{self, Effect};
 use super::part::Part;
+use super::post::{hopeless, post, request};
 use super::shadow::{Shadow, Stage};
-use super::turn::{Caller, Turn};
-use super::work::{Queue, Request, Side, Ticket};
+use super::ticket::Side;
+use super::turn::Turn;
+use super::work::{Queue, Request};
 use super::{found, layer, rules};
 use crate::export::exports;
 
@@ -65,69 +66,6 @@ impl Qp {
             }
         }
     }
-}
-
-/// A request whose success changes nothing.
-pub(super) fn request(context: PVOID, operation: NDK_OPERATION_TYPE, flags: ULONG) -> Request {
-    Request {
-        context: context.expose_provenance(),
-        operation,
-        silent: flags & NDK_OP_FLAG_SILENT_SUCCESS != 0,
-        effect: None,
-        hopeless: None,
-    }
-}
-
-/// The rule that success breaks of a request with these buffers.
-///
-/// # Safety
-/// `sgl` points to `count` entries.
-pub(super) unsafe fn hopeless(
-    shadow: &Shadow,
-    sgl: *const NDK_SGE,
-    count: ULONG,
-    flags: ULONG,
-) -> Option<&'static str> {
-    if sgl.is_null() || count == 0 || flags & NDK_OP_FLAG_INLINE != 0 {
-        return None;
-    }
-    // SAFETY: the caller vouches for it.
-    let sgl = unsafe { core::slice::from_raw_parts(sgl, count as usize) };
-    let adapter = shadow.adapter_serial();
-    sgl.iter()
-        .any(|entry| entry.Length != 0 && layer().tokens.is_stale(adapter, entry.MemoryRegionToken))
-        .then_some(rules::TOKEN_STALE)
-}
-
-/// Posts a request; `provider` gets the context to pass in place of the consumer's.
-pub(super) fn post<T: Object>(
-    call: &Call<T>,
-    (queue, turn, side): (&Queue, &Turn, Side),
-    request: Request,
-    provider: impl FnOnce(PVOID) -> NTSTATUS,
-) -> NTSTATUS {
-    let shadow = &call.shadow;
-    let inside = turn.enter(Caller::Context);
-    if inside.is_none() {
-        found(
-            rules::POST_NOT_SERIALIZED,
-            format!("{} of {shadow}, while another post to the queue runs", call.name),
-        );
-    }
-    let number = queue.post(request);
-    let ticket = Ticket { object: shadow.serial, side, number };
-    let status = call.run(|| provider(ticket.pointer()));
-    if status == STATUS_PENDING {
-        found(rules::POST_STATUS, format!("{} of {shadow} returned STATUS_PENDING", call.name));
-    }
-    if let Some(rule) = queue.answered(number, NT_SUCCESS(status)) {
-        found(
-            rule,
-            format!("{} of {shadow} returned {status:#010x}, and the request had a result", call.name),
-        );
-    }
-    drop(inside);
-    status
 }
 
 /// Posts to one of the queues of a QP.

@@ -143,12 +143,15 @@ rules! {
 mod tests {
     /// The tests of the layer, in which each rule is broken and found.
     const TESTS: &[&str] = &[
+        include_str!("tests/antecedent.rs"),
         include_str!("tests/close.rs"),
         include_str!("tests/connection.rs"),
         include_str!("tests/memory.rs"),
+        include_str!("tests/notification.rs"),
         include_str!("tests/object.rs"),
         include_str!("tests/queue.rs"),
         include_str!("tests/request.rs"),
+        include_str!("tests/serial.rs"),
     ];
 
     #[test]

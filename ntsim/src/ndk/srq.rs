@@ -6,9 +6,10 @@ use sys::wdm::{PVOID, ULONG};
 
 use super::call::{Call, slot};
 use super::part::Part;
+use super::ticket::Side;
 use super::turn::Turn;
-use super::work::{Queue, Side};
-use super::{qp, request};
+use super::work::Queue;
+use super::{post, request};
 use crate::export::exports;
 
 /// The part of an SRQ's shadow.
@@ -50,9 +51,9 @@ exports! {
         let Some(call) = Call::begin(srq, "NdkSrqReceive") else { return STATUS_INVALID_HANDLE };
         let receive = slot!(call, NdkSrqReceive);
         let Part::Srq(part) = &call.shadow.part else { return STATUS_INVALID_HANDLE };
-        let request = qp::request(context, NDK_OPERATION_TYPE::NdkOperationTypeReceive, 0);
+        let request = post::request(context, NDK_OPERATION_TYPE::NdkOperationTypeReceive, 0);
         let queue = (&part.queue, &part.turn, Side::Receive);
         // SAFETY: the consumer's arguments, and the layer's context.
-        qp::post(&call, queue, request, |context| unsafe { receive(srq, context, sgl, count) })
+        post::post(&call, queue, request, |context| unsafe { receive(srq, context, sgl, count) })
     }
 }

@@ -8,7 +8,7 @@ use sys::ndk::*;
 
 use super::extension::NdkQueryExtension;
 use super::kind::Kind;
-use super::{Checks, adapter, close, connection, cq, direct, listener, memory, pd, qp, srq};
+use super::{Checks, adapter_exports, close, connector_exports, cq, direct, listener, memory, pd, qp, srq};
 
 /// The layer's table for objects of a kind.
 pub(super) fn of(kind: Kind, checks: Checks) -> *const () {
@@ -32,14 +32,14 @@ pub(super) fn of(kind: Kind, checks: Checks) -> *const () {
 
 static ADAPTER: NDK_ADAPTER_DISPATCH = NDK_ADAPTER_DISPATCH {
     NdkQueryExtension: Some(NdkQueryExtension),
-    NdkQueryAdapterInfo: Some(adapter::NdkQueryAdapterInfo),
-    NdkCreateCq: Some(adapter::NdkCreateCq),
-    NdkCreatePd: Some(adapter::NdkCreatePd),
-    NdkCreateSharedEndpoint: Some(adapter::NdkCreateSharedEndpoint),
-    NdkCreateConnector: Some(adapter::NdkCreateConnector),
-    NdkCreateListener: Some(adapter::NdkCreateListener),
-    NdkBuildLAM: Some(adapter::NdkBuildLAM),
-    NdkReleaseLAM: Some(adapter::NdkReleaseLAM),
+    NdkQueryAdapterInfo: Some(adapter_exports::NdkQueryAdapterInfo),
+    NdkCreateCq: Some(adapter_exports::NdkCreateCq),
+    NdkCreatePd: Some(adapter_exports::NdkCreatePd),
+    NdkCreateSharedEndpoint: Some(adapter_exports::NdkCreateSharedEndpoint),
+    NdkCreateConnector: Some(adapter_exports::NdkCreateConnector),
+    NdkCreateListener: Some(adapter_exports::NdkCreateListener),
+    NdkBuildLAM: Some(adapter_exports::NdkBuildLAM),
+    NdkReleaseLAM: Some(adapter_exports::NdkReleaseLAM),
 };
 
 static QP: NDK_QP_DISPATCH = NDK_QP_DISPATCH {
@@ -120,17 +120,17 @@ static SHARED_ENDPOINT: NDK_SHARED_ENDPOINT_DISPATCH = NDK_SHARED_ENDPOINT_DISPA
 static CONNECTOR: NDK_CONNECTOR_DISPATCH = NDK_CONNECTOR_DISPATCH {
     NdkCloseConnector: Some(close::NdkCloseConnector),
     NdkQueryExtension: Some(NdkQueryExtension),
-    NdkConnect: Some(connection::NdkConnect),
-    NdkConnectWithSharedEndpoint: Some(connection::NdkConnectWithSharedEndpoint),
-    NdkCompleteConnect: Some(connection::NdkCompleteConnect),
-    NdkAccept: Some(connection::NdkAccept),
-    NdkReject: Some(connection::NdkReject),
-    NdkGetConnectionData: Some(connection::NdkGetConnectionData),
-    NdkGetLocalAddress: Some(connection::NdkGetLocalAddress),
-    NdkGetPeerAddress: Some(connection::NdkGetPeerAddress),
-    NdkDisconnect: Some(connection::NdkDisconnect),
-    NdkCompleteConnectEx: Some(connection::NdkCompleteConnectEx),
-    NdkAcceptEx: Some(connection::NdkAcceptEx),
+    NdkConnect: Some(connector_exports::NdkConnect),
+    NdkConnectWithSharedEndpoint: Some(connector_exports::NdkConnectWithSharedEndpoint),
+    NdkCompleteConnect: Some(connector_exports::NdkCompleteConnect),
+    NdkAccept: Some(connector_exports::NdkAccept),
+    NdkReject: Some(connector_exports::NdkReject),
+    NdkGetConnectionData: Some(connector_exports::NdkGetConnectionData),
+    NdkGetLocalAddress: Some(connector_exports::NdkGetLocalAddress),
+    NdkGetPeerAddress: Some(connector_exports::NdkGetPeerAddress),
+    NdkDisconnect: Some(connector_exports::NdkDisconnect),
+    NdkCompleteConnectEx: Some(connector_exports::NdkCompleteConnectEx),
+    NdkAcceptEx: Some(connector_exports::NdkAcceptEx),
 };
 
 static LISTENER: NDK_LISTENER_DISPATCH = NDK_LISTENER_DISPATCH {

@@ -114,6 +114,11 @@ impl Tokens {
         }
     }
 
+    /// Forgets everything.
+    pub(super) fn clear(&self) {
+        *self.0.write() = Table::default();
+    }
+
     /// Whether a local request on `adapter` can't be admitted by `token`.
     pub(super) fn is_stale(&self, adapter: u32, token: u32) -> bool {
         let table = self.0.read();

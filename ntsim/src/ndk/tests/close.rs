@@ -8,7 +8,7 @@ use sys::wdm::PVOID;
 
 use super::bench::{Bench, Got, call, context, on_close, on_create, on_request};
 use super::provider::{self, At, fake};
-use crate::ndk::{Closes, Kind, pending_closes, rules};
+use crate::ndk::rules;
 
 #[test]
 fn objects_that_are_closed_successors_first_close_inline_and_nothing_is_found() {
@@ -20,20 +20,6 @@ fn objects_that_are_closed_successors_first_close_inline_and_nothing_is_found() 
     assert_eq!(call!(pd, NdkClosePd, Some(on_close), context(3)), STATUS_SUCCESS);
     assert_eq!(call!(cq, NdkCloseCq, Some(on_close), context(4)), STATUS_SUCCESS);
     assert!(bench.log().is_empty());
-    assert!(bench.finish().is_empty());
-}
-
-#[test]
-fn objects_that_are_closed_antecedents_first_complete_when_the_last_successor_has() {
-    let bench = Bench::new();
-    let (cq, pd) = (bench.cq(), bench.pd());
-    let qp = bench.qp(pd, cq);
-    assert_eq!(call!(cq, NdkCloseCq, Some(on_close), context(1)), STATUS_PENDING);
-    assert_eq!(call!(pd, NdkClosePd, Some(on_close), context(2)), STATUS_PENDING);
-    assert!(bench.log().is_empty());
-    assert_eq!(call!(qp, NdkCloseQp, Some(on_close), context(3)), STATUS_SUCCESS);
-    let closed: Vec<_> = bench.log().iter().map(|got| got.1).collect();
-    assert_eq!(closed, [2, 1, 1][..2]);
     assert!(bench.finish().is_empty());
 }
 
@@ -143,16 +129,6 @@ fn a_close_that_completes_twice_is_found_and_the_consumer_sees_one() {
     assert_eq!(bench.finish(), [rules::CLOSE_COMPLETED_TWICE]);
 }
 
-/// A close that does not look what else holds the object.
-extern "win64" fn careless(
-    object: *mut NDK_OBJECT_HEADER,
-    _completion: Option<NDK_FN_CLOSE_COMPLETION>,
-    _context: PVOID,
-) -> NTSTATUS {
-    fake(object).release_parents();
-    STATUS_SUCCESS
-}
-
 #[test]
 fn a_close_that_never_completes_is_found() {
     extern "win64" fn never(
@@ -169,7 +145,7 @@ fn a_close_that_never_completes_is_found() {
 
 #[test]
 fn a_close_that_completes_before_a_request_has_is_found_and_the_request_is_kept_from_the_consumer() {
-    let bench = Bench::with(|provider| provider.cq.NdkCloseCq = Some(careless));
+    let bench = Bench::with(|provider| provider.cq.NdkCloseCq = Some(provider::close_carelessly));
     let cq = bench.cq();
     bench.provider.asynchronous.store(true, core::sync::atomic::Ordering::Relaxed);
     call!(cq, NdkResizeCq, 32, Some(on_request), context(1));
@@ -181,7 +157,7 @@ fn a_close_that_completes_before_a_request_has_is_found_and_the_request_is_kept_
 
 #[test]
 fn a_close_that_completes_inside_the_object_s_callback_is_found() {
-    let bench = Bench::with(|provider| provider.listener.NdkCloseListener = Some(careless));
+    let bench = Bench::with(|provider| provider.listener.NdkCloseListener = Some(provider::close_carelessly));
     let listener = bench.listener();
     let at = At::of(listener);
     bench.during_next_callback(move || {
@@ -191,71 +167,6 @@ fn a_close_that_completes_inside_the_object_s_callback_is_found() {
     call!(bench.created::<NDK_CONNECTOR>(), NdkCloseConnector, Some(on_close), context(2));
     let found = bench.finish();
     assert!(found.contains(&rules::CLOSE_BEFORE_CALLBACK), "{found:?}");
-}
-
-#[test]
-fn an_antecedent_that_closes_before_its_successor_is_found() {
-    let bench = Bench::with(|provider| provider.pd.NdkClosePd = Some(careless));
-    let pd = bench.pd();
-    let mr = bench.mr(pd);
-    call!(pd, NdkClosePd, Some(on_close), context(1));
-    call!(mr, NdkCloseMr, Some(on_close), context(2));
-    assert_eq!(bench.finish(), [rules::CLOSE_BEFORE_SUCCESSOR]);
-}
-
-#[test]
-fn an_antecedent_that_closes_while_its_successor_s_completion_runs_is_found() {
-    /// Lets go of the antecedents before the completion has returned.
-    extern "win64" fn early(
-        object: *mut NDK_OBJECT_HEADER,
-        completion: Option<NDK_FN_CLOSE_COMPLETION>,
-        context: PVOID,
-    ) -> NTSTATUS {
-        let (at, context) = (At::of(object), At::of(context));
-        at.fake().provider().defer(move || {
-            at.fake().release_parents();
-            // SAFETY: the completion takes this context.
-            unsafe { completion.unwrap()(context.pointer()) };
-        });
-        STATUS_PENDING
-    }
-    let bench = Bench::with(|provider| provider.mr.NdkCloseMr = Some(early));
-    let pd = bench.pd();
-    let mr = bench.mr(pd);
-    call!(pd, NdkClosePd, Some(on_close), context(1));
-    call!(mr, NdkCloseMr, Some(on_close), context(2));
-    bench.provider.run();
-    assert_eq!(bench.finish(), [rules::CLOSE_BEFORE_SUCCESSOR]);
-}
-
-#[test]
-fn an_antecedent_may_complete_inside_the_close_of_its_last_successor_if_that_succeeds_inline() {
-    let bench = Bench::new();
-    let pd = bench.pd();
-    let mr = bench.mr(pd);
-    call!(pd, NdkClosePd, Some(on_close), context(1));
-    assert_eq!(call!(mr, NdkCloseMr, Some(on_close), context(2)), STATUS_SUCCESS);
-    assert_eq!(bench.log().len(), 1);
-    assert!(bench.finish().is_empty());
-}
-
-#[test]
-fn an_antecedent_that_completes_inside_a_close_which_then_pends_is_found() {
-    extern "win64" fn early(
-        object: *mut NDK_OBJECT_HEADER,
-        completion: Option<NDK_FN_CLOSE_COMPLETION>,
-        context: PVOID,
-    ) -> NTSTATUS {
-        fake(object).release_parents();
-        provider::close_later(object, completion, context)
-    }
-    let bench = Bench::with(|provider| provider.mr.NdkCloseMr = Some(early));
-    let pd = bench.pd();
-    let mr = bench.mr(pd);
-    call!(pd, NdkClosePd, Some(on_close), context(1));
-    call!(mr, NdkCloseMr, Some(on_close), context(2));
-    bench.provider.run();
-    assert_eq!(bench.finish(), [rules::CLOSE_BEFORE_SUCCESSOR]);
 }
 
 #[test]
@@ -310,31 +221,4 @@ fn an_adapter_close_that_returns_during_a_callback_is_found() {
     leave.send(()).unwrap();
     thread.join().unwrap();
     assert_eq!(bench.finish(), [rules::ADAPTER_CLOSE_BEFORE_CALLBACK]);
-}
-
-#[test]
-fn a_pending_close_says_what_holds_it() {
-    let bench = Bench::new();
-    let pd = bench.pd();
-    let (mr, mw) = (bench.mr(pd), bench.mw(pd));
-    call!(pd, NdkClosePd, Some(on_close), context(1));
-    let pending = pending_closes();
-    assert_eq!((pending.len(), pending[0].kind, pending[0].handle), (1, Kind::Pd, pd.addr()));
-    let holders: Vec<_> =
-        pending[0].successors.iter().map(|one| (one.kind, one.handle, one.closing)).collect();
-    assert_eq!(holders, [(Kind::Mr, mr.addr(), false), (Kind::Mw, mw.addr(), false)]);
-    let said = pending[0].to_string();
-    assert!(
-        said.contains(&format!("held by MR {:#x} (open), MW {:#x} (open)", mr.addr(), mw.addr())),
-        "{said}"
-    );
-    call!(mr, NdkCloseMr, Some(on_close), context(2));
-    call!(mw, NdkCloseMw, Some(on_close), context(2));
-    assert!(pending_closes().is_empty());
-    let statistics = crate::ndk::statistics();
-    assert_eq!(statistics.closes[&Kind::Pd], Closes { inline: 0, pending: 1 });
-    assert_eq!(statistics.closes[&Kind::Mr], Closes { inline: 1, pending: 0 });
-    assert_eq!(statistics.callbacks["NdkCloseCompletion"], 1);
-    assert_eq!(statistics.calls["NdkClosePd"], 1);
-    assert!(bench.finish().is_empty());
 }

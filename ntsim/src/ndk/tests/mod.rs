@@ -3,11 +3,15 @@
 //! The [provider](provider) keeps the rules. A test that wants one broken replaces a function in the
 //! provider's tables by one that breaks it, and sees the finding; so each check is one that can fail.
 
+mod antecedent;
 mod bench;
 mod close;
 mod connection;
 mod memory;
+mod notification;
 mod object;
+mod pair;
 mod provider;
 mod queue;
 mod request;
+mod serial;

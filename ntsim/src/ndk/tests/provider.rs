@@ -241,6 +241,16 @@ pub(crate) extern "win64" fn close(
     STATUS_PENDING
 }
 
+/// A close that does not look what else holds the object.
+pub(crate) extern "win64" fn close_carelessly(
+    object: *mut NDK_OBJECT_HEADER,
+    _completion: Option<NDK_FN_CLOSE_COMPLETION>,
+    _context: PVOID,
+) -> NTSTATUS {
+    fake(object).release_parents();
+    STATUS_SUCCESS
+}
+
 /// Closes an object, always pending.
 pub(crate) extern "win64" fn close_later(
     object: *mut NDK_OBJECT_HEADER,
@@ -304,7 +314,9 @@ pub(crate) fn answer(
     STATUS_PENDING
 }
 
+mod connections;
 mod data;
 mod objects;
+pub(crate) use connections::*;
 pub(crate) use data::*;
 pub(crate) use objects::*;

@@ -1,62 +1,15 @@
-//! Work requests, results and notifications.
+//! Work requests and their results.
 
 use core::ptr;
-use core::time::Duration;
 
 use sys::ndk::*;
 use sys::status::{NTSTATUS, STATUS_CANCELLED, STATUS_CONNECTION_INVALID, STATUS_PENDING, STATUS_SUCCESS};
 use sys::wdm::{PVOID, ULONG};
 
 use super::bench::{Bench, Got, call, context, on_close};
-use super::provider::{self, complete, deliver, fake, notify};
+use super::pair::Pair;
+use super::provider::{complete, deliver, fake};
 use crate::ndk::{Checks, rules};
-use crate::sched;
-
-/// A QP with its PD and its CQ.
-struct Pair {
-    bench: Bench,
-    cq: *mut NDK_CQ,
-    pd: *mut NDK_PD,
-    qp: *mut NDK_QP,
-}
-
-impl Pair {
-    fn with(change: impl FnOnce(&mut provider::Provider)) -> Self {
-        let bench = Bench::with(change);
-        let (cq, pd) = (bench.cq(), bench.pd());
-        let qp = bench.qp(pd, cq);
-        Self { bench, cq, pd, qp }
-    }
-
-    fn send(&self, number: usize, flags: ULONG) -> NTSTATUS {
-        call!(self.qp, NdkSend, context(number), ptr::null(), 0, flags)
-    }
-
-    fn receive(&self, number: usize) {
-        assert_eq!(call!(self.qp, NdkReceive, context(number), ptr::null(), 0), STATUS_SUCCESS);
-    }
-
-    fn arm(&self) {
-        call!(self.cq, NdkArmCq, NDK_CQ_NOTIFY_ANY);
-    }
-
-    /// Takes up to eight results: contexts of QP and request, and status.
-    fn poll(&self) -> Vec<(usize, usize, NTSTATUS)> {
-        // SAFETY: zero is a valid value of every member.
-        let mut results: [NDK_RESULT_EX; 8] = unsafe { core::mem::zeroed() };
-        let taken = call!(self.cq, NdkGetCqResultsEx, results.as_mut_ptr(), 8);
-        let taken = results.iter().take(taken as usize);
-        taken.map(|one| (one.QPContext.addr(), one.RequestContext.addr(), one.Status)).collect()
-    }
-
-    fn finish(self) -> Vec<&'static str> {
-        call!(self.qp, NdkCloseQp, Some(on_close), context(1));
-        call!(self.pd, NdkClosePd, Some(on_close), context(1));
-        while !self.poll().is_empty() {}
-        call!(self.cq, NdkCloseCq, Some(on_close), context(1));
-        self.bench.finish()
-    }
-}
 
 #[test]
 fn results_carry_the_consumer_s_contexts_and_notifications_its_own() {
@@ -97,47 +50,6 @@ fn where_only_lifetimes_are_checked_the_data_path_is_the_provider_s() {
     assert_eq!((raw.QPContext.addr(), raw.RequestContext.addr()), (0x99, 8));
     assert_eq!(pair.poll(), [(0x99, 8, STATUS_SUCCESS)]);
     assert!(pair.finish().is_empty());
-}
-
-#[test]
-fn a_notification_without_an_arm_is_found() {
-    let pair = Pair::with(|_| {});
-    notify(fake(pair.cq), STATUS_SUCCESS);
-    assert_eq!(pair.finish(), [rules::CQ_NOTIFICATION_UNARMED]);
-}
-
-#[test]
-fn a_notification_inside_another_is_found() {
-    let pair = Pair::with(|_| {});
-    pair.arm();
-    pair.arm();
-    let at = provider::At::of(pair.cq);
-    pair.bench.during_next_callback(move || notify(at.fake(), STATUS_SUCCESS));
-    pair.send(1, 0);
-    pair.bench.provider.run();
-    assert_eq!(pair.finish(), [rules::CQ_NOTIFICATION_CONCURRENT]);
-}
-
-#[test]
-fn a_notification_for_nothing_is_found() {
-    let pair = Pair::with(|_| {});
-    pair.arm();
-    notify(fake(pair.cq), STATUS_SUCCESS);
-    assert!(pair.poll().is_empty());
-    assert_eq!(pair.finish(), [rules::CQ_NOTIFICATION_SPURIOUS]);
-}
-
-#[test]
-fn an_arm_that_is_never_answered_is_found() {
-    extern "win64" fn arm(_: *mut NDK_CQ, _: ULONG) {}
-    let pair = Pair::with(|provider| provider.cq.NdkArmCq = Some(arm));
-    crate::ndk::set_notification_limit(Duration::ZERO);
-    assert!(pair.poll().is_empty());
-    pair.arm();
-    pair.send(1, 0);
-    assert_eq!(pair.poll().len(), 1);
-    std::thread::sleep(Duration::from_millis(1));
-    assert_eq!(pair.finish(), [rules::CQ_NOTIFICATION_MISSING]);
 }
 
 #[test]
@@ -327,50 +239,4 @@ fn receives_of_an_srq_complete_through_its_qps_in_any_order() {
     assert_eq!(pair.poll(), [(0x99, 2, STATUS_SUCCESS), (0x99, 1, STATUS_SUCCESS)]);
     assert_eq!(call!(srq, NdkCloseSrq, Some(on_close), context(1)), STATUS_PENDING);
     assert!(pair.finish().is_empty());
-}
-
-/// Lets another thread post, or poll, while `function` of the provider is running.
-fn from_another_thread(call: impl FnOnce() + Send + 'static) {
-    let thread = std::thread::spawn(move || {
-        let _attached = sched::attach("other");
-        call();
-    });
-    thread.join().unwrap();
-}
-
-#[test]
-fn two_posts_to_one_queue_at_once_are_found() {
-    extern "win64" fn send(
-        qp: *mut NDK_QP,
-        context: PVOID,
-        _: *const NDK_SGE,
-        _: ULONG,
-        flags: ULONG,
-    ) -> NTSTATUS {
-        let at = provider::At::of(qp);
-        if flags == 0 {
-            from_another_thread(move || {
-                let context = super::bench::context(2);
-                call!(at.pointer::<NDK_QP>(), NdkSend, context, ptr::null(), 0, NDK_OP_FLAG_INLINE);
-            });
-        }
-        complete(qp, context, STATUS_CANCELLED, NDK_OPERATION_TYPE::NdkOperationTypeSend)
-    }
-    let pair = Pair::with(|provider| provider.qp.NdkSend = Some(send));
-    pair.send(1, 0);
-    let found = pair.finish();
-    assert_eq!(found[0], rules::POST_NOT_SERIALIZED);
-}
-
-#[test]
-fn two_polls_of_one_cq_at_once_are_found() {
-    extern "win64" fn arm(cq: *mut NDK_CQ, _: ULONG) {
-        let at = provider::At::of(cq);
-        from_another_thread(move || {
-            call!(at.pointer::<NDK_CQ>(), NdkGetCqResults, ptr::null_mut(), 0);
-        });
-    }
-    let pair = Pair::with(|provider| provider.cq.NdkArmCq = Some(arm));
-    pair.arm();
-    assert_eq!(pair.finish(), [rules::CQ_NOT_SERIALIZED]);
 }

@@ -1,0 +1,54 @@
+//! What the provider gets in place of the consumer's request context: it names one request.
+
+use core::ptr;
+
+use sys::wdm::PVOID;
+
+/// The queue of a QP, or of an SRQ, that a request stands in.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Side {
+    Initiator,
+    Receive,
+}
+
+/// Names one request: the object that it was posted to, the queue, and its number there.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) struct Ticket {
+    /// The object's serial number.
+    pub(super) object: u32,
+    pub(super) side: Side,
+    /// 31 bits, going round.
+    pub(super) number: u32,
+}
+
+/// Numbers of requests go round below this.
+pub(super) const NUMBERS: u32 = 1 << 31;
+
+impl Ticket {
+    /// The request context that the provider gets.
+    pub(super) fn pointer(self) -> PVOID {
+        let side = if self.side == Side::Receive { NUMBERS } else { 0 };
+        let low = u64::from((self.number % NUMBERS) | side);
+        ptr::without_provenance_mut(((u64::from(self.object) << 32) | low) as usize)
+    }
+
+    /// The ticket that a result's request context is, if it is one.
+    pub(super) fn of(context: PVOID) -> Self {
+        let bits = context.addr() as u64;
+        let side = if bits as u32 & NUMBERS == 0 { Side::Initiator } else { Side::Receive };
+        Self { object: (bits >> 32) as u32, side, number: bits as u32 % NUMBERS }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_ticket_survives_the_way_through_the_provider() {
+        for side in [Side::Initiator, Side::Receive] {
+            let ticket = Ticket { object: 0x1234_5678, side, number: NUMBERS - 1 };
+            assert_eq!(Ticket::of(ticket.pointer()), ticket);
+        }
+    }
+}

@@ -49,7 +49,9 @@ pub(crate) fn build() -> Result<Images, Failure> {
 pub(crate) fn images(compiler: Compiler) -> Result<Images, Failure> {
     let built = kit_target().join(TARGET).join("release");
     if !built.exists() {
-        println!("The first build of the drivers takes about three minutes on two cores; later ones take seconds.");
+        println!(
+            "The first build of the drivers takes about three minutes on two cores; later ones take seconds."
+        );
     }
     cache::refresh(&kit_target())?;
     let step = Step::start("build drivers");

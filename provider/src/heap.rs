@@ -143,7 +143,7 @@ pub(crate) struct Once<T>(AtomicPtr<Counted<T>>);
 
 impl<T> Once<T> {
     /// Not set.
-    pub(crate) fn new() -> Self {
+    pub(crate) const fn new() -> Self {
         Self(AtomicPtr::new(core::ptr::null_mut()))
     }
 

@@ -17,6 +17,9 @@ use alloc::vec::Vec;
 use crate::heap::{NoMemory, vector};
 use crate::sync::{AtomicU64, Ordering, UnsafeCell};
 
+/// Set in the tail of a sealed queue: no slot's sequence number is as great, so no push finds one free.
+const SEALED: u64 = 1 << 63;
+
 struct Slot<T> {
     sequence: AtomicU64,
     value: UnsafeCell<Option<T>>,
@@ -134,7 +137,22 @@ impl<T> Ring<T> {
 
     /// The position that the next push takes; values before it may not be published yet.
     pub(crate) fn tail(&self) -> u64 {
-        self.tail.load(Ordering::SeqCst)
+        self.tail.load(Ordering::SeqCst) & !SEALED
+    }
+
+    /// Lets nothing in any more: every push finds the queue full.
+    pub(crate) fn seal(&self) {
+        self.tail.fetch_or(SEALED, Ordering::SeqCst);
+    }
+
+    /// Whether it was sealed. Whoever is told so sees what was done before the seal.
+    pub(crate) fn is_sealed(&self) -> bool {
+        self.tail.load(Ordering::SeqCst) & SEALED != 0
+    }
+
+    /// Whether it was sealed and the last value was taken: it stays empty.
+    pub(crate) fn is_exhausted(&self) -> bool {
+        self.tail.load(Ordering::SeqCst) == self.head() | SEALED
     }
 }
 
@@ -163,6 +181,17 @@ mod tests {
         assert_eq!(ring.push('c'), Err(Full('c')));
         assert_eq!(ring.pop(), Some('a'));
         assert_eq!(ring.push('c'), Ok(2));
+    }
+
+    #[test]
+    fn a_sealed_ring_gives_out_what_it_has_and_takes_nothing() {
+        let ring = Ring::new(4).unwrap();
+        ring.push('a').unwrap();
+        ring.seal();
+        assert_eq!(ring.push('b'), Err(Full('b')));
+        assert!(!ring.is_exhausted());
+        assert_eq!((ring.tail(), ring.pop(), ring.pop()), (1, Some('a'), None));
+        assert!(ring.is_exhausted());
     }
 
     proptest! {

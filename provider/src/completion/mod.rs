@@ -5,6 +5,7 @@
 //! lock.
 
 mod arm;
+mod results;
 
 pub(crate) use arm::{Arm, Class};
 
@@ -16,9 +17,9 @@ use crate::consumer::Opaque;
 use crate::heap::NoMemory;
 use crate::kernel::Kernel;
 use crate::object::{Body, Hold, Object};
-use crate::ring::Ring;
 use crate::sync::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use arm::ArmWord;
+use results::Results;
 
 /// Event bit: notifications are owed.
 const NOTIFY: u32 = 1;
@@ -38,7 +39,7 @@ pub(crate) struct Completed {
 /// What a completion queue is beyond an object.
 pub(crate) struct Cq<K: Kernel> {
     adapter: Hold<K, Adapter<K>>,
-    results: Ring<Completed>,
+    results: Results,
     /// One past the position of the newest result that was solicited, or failed.
     newest_solicited: AtomicU64,
     newest_error: AtomicU64,
@@ -69,7 +70,7 @@ impl<K: Kernel> Cq<K> {
     ) -> Result<Self, NoMemory> {
         Ok(Self {
             adapter,
-            results: Ring::new(depth)?,
+            results: Results::new(depth)?,
             newest_solicited: AtomicU64::new(0),
             newest_error: AtomicU64::new(0),
             arm: ArmWord::new(),
@@ -85,12 +86,22 @@ impl<K: Kernel> Cq<K> {
         self.results.pop()
     }
 
+    /// Makes room for at least `depth` results (CQ-7). A smaller depth than before changes nothing: a queue
+    /// may be deeper than it was asked to be.
+    ///
+    /// # Errors
+    ///
+    /// [`NoMemory`], and nothing has changed.
+    pub(crate) fn resize(&self, depth: u32) -> Result<(), NoMemory> {
+        self.results.grow(depth)
+    }
+
     /// Whether a result of at least `class` is in the queue, and where; the newest of errors and
     /// solicited ones, the oldest of all.
     fn present(&self, class: Class) -> Option<u64> {
         let head = self.results.head();
         let newest = match class {
-            Class::Plain => return self.results.published(head).then_some(head),
+            Class::Plain => return self.results.oldest(),
             Class::Solicited => &self.newest_solicited,
             Class::Error => &self.newest_error,
         };

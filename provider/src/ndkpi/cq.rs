@@ -1,13 +1,14 @@
 //! The completion queue's table.
 
 use sys::ndk::{NDK_CQ, NDK_CQ_DISPATCH, NDK_FN_REQUEST_COMPLETION, NDK_RESULT, NDK_RESULT_EX};
-use sys::status::{NTSTATUS, STATUS_INVALID_PARAMETER, STATUS_NOT_SUPPORTED};
+use sys::status::{NTSTATUS, STATUS_NOT_SUPPORTED, STATUS_SUCCESS};
 use sys::wdm::{PVOID, ULONG};
 
-use super::{close, object, query_extension};
+use super::{close, object, query_extension, status};
 use crate::completion::{Arm, Completed, Cq};
 use crate::kernel::Kernel;
 use crate::port::MAX_CQ_DEPTH;
+use crate::status::Failure;
 
 /// The functions of a completion queue.
 pub(super) fn table<K: Kernel>() -> &'static NDK_CQ_DISPATCH {
@@ -15,7 +16,7 @@ pub(super) fn table<K: Kernel>() -> &'static NDK_CQ_DISPATCH {
         &NDK_CQ_DISPATCH {
             NdkCloseCq: Some(close::<K, Cq<K>>),
             NdkQueryExtension: Some(query_extension),
-            NdkResizeCq: Some(resize),
+            NdkResizeCq: Some(resize::<K>),
             NdkArmCq: Some(arm::<K>),
             NdkGetCqResults: Some(results::<K>),
             NdkControlCqInterruptModeration: Some(moderate),
@@ -86,14 +87,23 @@ unsafe extern "win64" fn results_ex<K: Kernel>(
     unsafe { take::<K, _>(cq, out, count, form) }
 }
 
-/// NdkResizeCq: not yet, and the adapter's flags say so (CQ-7).
-unsafe extern "win64" fn resize(
-    _cq: *mut NDK_CQ,
+/// NdkResizeCq, always inline.
+unsafe extern "win64" fn resize<K: Kernel>(
+    cq: *mut NDK_CQ,
     depth: ULONG,
     _completion: Option<NDK_FN_REQUEST_COMPLETION>,
     _context: PVOID,
 ) -> NTSTATUS {
-    if depth == 0 || depth > MAX_CQ_DEPTH { STATUS_INVALID_PARAMETER } else { STATUS_NOT_SUPPORTED }
+    let resized = || {
+        // SAFETY: the consumer passes a queue that it has not closed.
+        let cq = unsafe { object::<K, Cq<K>, _>(cq) }?;
+        if depth == 0 || depth > MAX_CQ_DEPTH {
+            return Err(Failure::PARAMETER);
+        }
+        cq.resize(depth)?;
+        Ok(STATUS_SUCCESS)
+    };
+    status(resized())
 }
 
 /// NdkControlCqInterruptModeration: not supported, as the adapter's flags say (CQ-7).

@@ -3,6 +3,7 @@
 use core::any::{Any, TypeId};
 use core::fmt;
 use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, Ordering};
+use core::time::Duration;
 use std::collections::HashMap;
 use std::path::Path;
 
@@ -18,7 +19,7 @@ use crate::ndk;
 use crate::report::Report;
 use crate::sched::processor::{self, Processor};
 use crate::sched::time::Clock;
-use crate::sched::{self, Attached, Irql, Threads};
+use crate::sched::{self, Attached, Irql, Threads, watchdog};
 use crate::verifier::Findings;
 
 /// State of one part of the simulator, kept per machine; see [`State::part`].
@@ -42,6 +43,8 @@ pub struct State {
     pub(crate) images: Images,
     pub(crate) pool: Pool,
     pub(crate) injector: Injector,
+    /// How long nothing may move while somebody waits.
+    pub(crate) patience: Duration,
     /// Bytes of stack that drivers used at most.
     pub(crate) deepest_stack: AtomicU64,
     stopping: AtomicBool,
@@ -110,6 +113,7 @@ pub struct Builder {
     processors: u32,
     special_pool: usize,
     echo: bool,
+    patience: Duration,
 }
 
 impl Builder {
@@ -135,6 +139,14 @@ impl Builder {
         self
     }
 
+    /// With a report and the end of the process after this long if a thread of the host waits for
+    /// something in the machine and nothing there moves.
+    #[must_use]
+    pub fn patience(mut self, limit: Duration) -> Self {
+        self.patience = limit;
+        self
+    }
+
     /// Starts the machine. Waits while another one is running in this process.
     ///
     /// The calling thread becomes a thread of the machine.
@@ -152,6 +164,7 @@ impl Builder {
             images: Images::default(),
             pool: Pool::new(self.special_pool),
             injector: Injector::default(),
+            patience: self.patience,
             deepest_stack: AtomicU64::new(0),
             stopping: AtomicBool::new(false),
             parts: RwLock::default(),
@@ -186,7 +199,12 @@ impl fmt::Debug for Machine {
 impl Machine {
     /// A machine with two processors, to be changed and booted.
     pub fn builder() -> Builder {
-        Builder { processors: 2, special_pool: pool::SPECIAL_LIMIT, echo: false }
+        Builder {
+            processors: 2,
+            special_pool: pool::SPECIAL_LIMIT,
+            echo: false,
+            patience: watchdog::PATIENCE,
+        }
     }
 
     /// Loads the driver image at `path` and calls its entry point.

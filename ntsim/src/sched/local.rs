@@ -98,6 +98,9 @@ pub(crate) fn entered<R>(export: &'static Export, body: impl FnOnce() -> R) -> R
     let (entry, outer) = with(|local| {
         let outer = local.entry.get();
         local.depth.entered(local.caller_sp.get());
+        if let Some(thread) = local.thread.get() {
+            thread.move_on();
+        }
         (Entry { export, sp: local.caller_sp.get(), bp: local.caller_bp.get(), outer }, outer)
     });
     with(|local| local.entry.set(&raw const entry));

@@ -21,6 +21,7 @@ pub(crate) mod local;
 pub(crate) mod processor;
 mod thread;
 pub(crate) mod time;
+pub(crate) mod watchdog;
 
 pub use call::call_driver;
 pub(crate) use depth::Depth;

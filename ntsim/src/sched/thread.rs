@@ -10,10 +10,11 @@ use std::time::Instant;
 
 use sys::wdm::{DISPATCHER_HEADER, LIST_ENTRY};
 
+use super::watchdog::{self, Watch};
 use super::{HeldLocks, local};
 use crate::ke::dispatcher::kind;
 use crate::ke::object_exports;
-use crate::loader::AlternateStack;
+use crate::loader::{AlternateStack, Frame};
 use crate::machine;
 use crate::verifier::{self, Finding};
 
@@ -31,6 +32,11 @@ pub struct Thread {
     pub name: String,
     /// The spin locks that it holds.
     pub(crate) held: HeldLocks,
+    /// Whether it is a thread of the host that was attached, and not one that the machine started.
+    pub(super) of_host: bool,
+    /// The drivers' stack in it, while it waits for long.
+    pub(super) waits: parking_lot::Mutex<Option<Vec<Frame>>>,
+    moves: AtomicU64,
     affinity: AtomicU64,
     woken: AtomicBool,
     ended: AtomicBool,
@@ -52,7 +58,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 static NEXT_ID: AtomicU64 = AtomicU64::new(1);
 
 impl Thread {
-    fn new(name: String) -> &'static Self {
+    fn new(name: String, of_host: bool) -> &'static Self {
         let none = ptr::null_mut();
         let header = DISPATCHER_HEADER {
             Type: kind::THREAD,
@@ -67,11 +73,25 @@ impl Thread {
             id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
             name,
             held: HeldLocks::default(),
+            of_host,
+            waits: parking_lot::Mutex::default(),
+            moves: AtomicU64::new(0),
             affinity: AtomicU64::new(u64::MAX),
             woken: AtomicBool::new(false),
             ended: AtomicBool::new(false),
             host: std::thread::current(),
         }))
+    }
+
+    /// Notes that the thread called the kernel or was called by it. Only the thread itself does.
+    #[inline]
+    pub(super) fn move_on(&self) {
+        self.moves.store(self.moves.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+    }
+
+    /// How often it has.
+    pub(super) fn moves(&self) -> u64 {
+        self.moves.load(Ordering::Relaxed)
     }
 
     /// Whether a thread has, or had, this number.
@@ -128,7 +148,11 @@ pub struct Attached {
 
 /// Makes the calling host thread a thread of the machine, as which it may call into drivers.
 pub fn attach(name: impl Into<String>) -> Attached {
-    let thread = Thread::new(name.into());
+    join_machine(name.into(), true)
+}
+
+fn join_machine(name: String, of_host: bool) -> Attached {
+    let thread = Thread::new(name, of_host);
     local::prepare(thread);
     let machine = machine::current();
     machine.threads.all.lock().unwrap_or_else(PoisonError::into_inner).push(thread);
@@ -199,7 +223,7 @@ pub fn spawn(
     let name = name.into();
     let (sender, receiver) = std::sync::mpsc::sync_channel(1);
     let handle = std::thread::Builder::new().name(name.clone()).spawn(move || {
-        let _attached = attach(name);
+        let _attached = join_machine(name, false);
         let _ = sender.send(current());
         body();
     })?;
@@ -220,21 +244,24 @@ pub fn block(limit: Option<Duration>) -> bool {
         panic!("only a thread of the machine can block");
     };
     let deadline = limit.map(|limit| Instant::now() + limit);
-    loop {
+    let mut watch = Watch::default();
+    let woken = loop {
         if thread.woken.swap(false, Ordering::Acquire) {
-            return true;
+            break true;
         }
-        match deadline {
-            None => std::thread::park(),
-            Some(deadline) => {
-                let left = deadline.saturating_duration_since(Instant::now());
-                if left.is_zero() {
-                    return thread.woken.swap(false, Ordering::Acquire);
-                }
-                std::thread::park_timeout(left);
-            }
+        let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+        if left == Some(Duration::ZERO) {
+            break thread.woken.swap(false, Ordering::Acquire);
         }
-    }
+        let step = left.map_or(watchdog::STEP, |left| left.min(watchdog::STEP));
+        let begin = Instant::now();
+        std::thread::park_timeout(step);
+        if left.is_none() && begin.elapsed() >= watchdog::STEP {
+            watch.look(thread);
+        }
+    };
+    *thread.waits.lock() = None;
+    woken
 }
 
 /// Lets `thread` go on from [`block`].

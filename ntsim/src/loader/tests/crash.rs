@@ -1,5 +1,6 @@
 //! Crashes: each in a process of its own, whose report and exit code are looked at.
 
+use core::time::Duration;
 use std::process::Command;
 
 use super::SUCCEED;
@@ -19,7 +20,7 @@ const WRITE_RAX: &[u8] = &[0xC6, 0x00, 0x01];
 fn crash(test: &str, irql: Irql, imports: Imports<'_>, functions: &[&dyn Fn(&mut Function)]) -> String {
     if let Some(folder) = std::env::var_os(CHILD) {
         let path = write(folder.as_ref(), "crash.sys", imports, functions);
-        let machine = Machine::builder().boot();
+        let machine = Machine::builder().patience(Duration::from_secs(2)).boot();
         let old = sched::raise(irql);
         let driver = machine.load(path);
         sched::lower(old);
@@ -163,4 +164,19 @@ fn a_call_into_an_unloaded_driver_names_it() {
         "{report}"
     );
     assert!(report.contains("was unloaded while 1 of its threads ran"), "{report}");
+}
+
+#[test]
+fn a_machine_that_hangs_says_who_waits_where() {
+    let imports = [("ntoskrnl.exe", "KeInitializeEvent"), ("ntoskrnl.exe", "KeWaitForSingleObject")];
+    let entry = |f: &mut Function| {
+        f.address(DATA + 0x100).raw(RAX_TO_RCX).edx(0).r8d(0).call(0);
+        // The fifth argument, a null time-out, is on the stack.
+        f.address(DATA + 0x100).raw(RAX_TO_RCX).edx(0).r8d(0).raw(&[0x45, 0x31, 0xC9]);
+        f.raw(&[0x48, 0xC7, 0x44, 0x24, 0x20, 0, 0, 0, 0]).call(1);
+    };
+    let report = crash("a_machine_that_hangs_says_who_waits_where", Irql::PASSIVE, &imports, &[&entry]);
+    assert!(report.contains("STOP: 0xE2 MANUALLY_INITIATED_CRASH"), "{report}");
+    assert!(report.contains("nothing has moved for 2 s") && report.contains("(boot)"), "{report}");
+    assert!(report.contains("nt!KeWaitForSingleObject\n    crash+0x10"), "{report}");
 }

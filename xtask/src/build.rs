@@ -49,7 +49,7 @@ pub(crate) fn build() -> Result<Images, Failure> {
 pub(crate) fn images(compiler: Compiler) -> Result<Images, Failure> {
     let built = kit_target().join(TARGET).join("release");
     if !built.exists() {
-        println!(
+        eprintln!(
             "The first build of the drivers takes about three minutes on two cores; later ones take seconds."
         );
     }

@@ -1,8 +1,9 @@
 //! The commands of the README: `cargo xtask build`, `cargo xtask run` and `cargo xtask test`.
 //!
-//! Each is a sequence of steps that show what they do and how long it took. What can go wrong is told in
-//! one line on standard error; the exit code is 2 where the caller has to act (arguments, packages that
-//! only root can install) and 1 where the work itself failed.
+//! Each is a sequence of steps that show what they do and how long it took, on standard error; standard
+//! output is for results. What can go wrong is told in one line on standard error; the exit code is 2
+//! where the caller has to act (arguments, packages that only root can install) and 1 where the work
+//! itself failed.
 
 #![allow(
     clippy::arithmetic_side_effects,
@@ -24,7 +25,7 @@ mod toolchain;
 
 use std::{path::Path, process::ExitCode};
 
-use clap::Parser;
+use clap::{Parser, error::ErrorKind};
 
 /// Build, run and test softndk on Linux.
 #[derive(Parser)]
@@ -39,7 +40,11 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    let outcome = match Command::parse() {
+    let command = match Command::try_parse() {
+        Ok(command) => command,
+        Err(error) => return refuse(&error),
+    };
+    let outcome = match command {
         Command::Build => build::build().map(|images| build::report(&images)),
         Command::Run(options) => run::run(&options),
         Command::Test => test::test(),
@@ -51,6 +56,16 @@ fn main() -> ExitCode {
             failure.exit_code()
         }
     }
+}
+
+/// Tells what is wrong with the arguments in one line, or prints the help that was asked for.
+fn refuse(error: &clap::Error) -> ExitCode {
+    if matches!(error.kind(), ErrorKind::InvalidValue | ErrorKind::UnknownArgument | ErrorKind::ValueValidation) {
+        let text = error.to_string();
+        eprintln!("{}", text.lines().next().unwrap_or_default());
+        return ExitCode::from(2);
+    }
+    error.exit()
 }
 
 /// The root of the repository.

@@ -81,9 +81,9 @@ pub(crate) fn provide(needed: impl Fn(Use) -> bool) -> Result<(), Failure> {
     if absent.is_empty() {
         return Ok(());
     }
-    println!("Debian packages that are missing:");
+    eprintln!("Debian packages that are missing:");
     for package in &absent {
-        println!("  {:<22} {}", package.name, package.reason);
+        eprintln!("  {:<22} {}", package.name, package.reason);
     }
     let names: Vec<&str> = absent.iter().map(|package| package.name).collect();
     if !is_root() {

@@ -39,24 +39,24 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
         None => Source::open(&images.image("softndk"))?,
     };
 
-    let mut report = Report::new(&source, route);
+    let mut report = Report::new(&source, route, options.json);
     let booted = Instant::now();
     let places = [Place::new(NEAR_INDEX, route.near), Place::new(FAR_INDEX, route.far)];
     let images = Images { softndk: images.image("softndk"), ndkhlk: images.image("ndkhlk") };
     let bench = Bench::boot(&images, &places).map_err(|error| Failure::work(error.to_string()))?;
-    report.phase("boot", booted.elapsed(), options.json);
+    report.phase("boot", booted.elapsed());
 
     let outcome = cross(&bench, options, &source, &mut report);
 
     let stopping = Instant::now();
     let found = bench.shut_down();
-    report.phase("halt, unload", stopping.elapsed(), options.json);
+    report.phase("halt, unload", stopping.elapsed());
     report.found(&found);
     report.peak_resident_bytes = memory::peak();
     if let Err(error) = outcome {
         report.failed(&error);
     }
-    report.print(options.json)?;
+    report.print()?;
     if report.passed() { Ok(()) } else { Err(Failure::work("the run failed")) }
 }
 
@@ -67,18 +67,18 @@ fn cross(bench: &Bench, options: &Options, source: &Source, report: &mut Report)
     let [near, far] = options.route_ends(NEAR_INDEX, FAR_INDEX);
     let session = client.open_session(near, far, CHUNK)?;
     report.opened(session.report());
-    report.phase("open, connect", opening.elapsed(), options.json);
+    report.phase("open, connect", opening.elapsed());
     for way in WAYS {
         let bar = progress::bar(report::name(way), source.length);
         let moved = move_file(&session, way, source, &bar)?;
         bar.finish_and_clear();
         let counters = session.counters()?;
-        report.crossed(Crossing::new(way, &moved, tally(&counters, way), counters.frequency), options.json);
+        report.crossed(Crossing::new(way, &moved, tally(&counters, way), counters.frequency));
     }
     let closing = Instant::now();
     let outcome: Outcome = session.close(Level::Dispatch)?;
     report.closed(&outcome);
-    report.phase("close", closing.elapsed(), options.json);
+    report.phase("close", closing.elapsed());
     Ok(())
 }
 

@@ -37,7 +37,7 @@ impl Step {
     pub(crate) fn done(self) -> Duration {
         let took = self.started.elapsed();
         self.spinner.finish_and_clear();
-        println!("  {:<44} {:>8.1} s", self.name, took.as_secs_f64());
+        eprintln!("  {:<44} {:>8.1} s", self.name, took.as_secs_f64());
         took
     }
 

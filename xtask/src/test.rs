@@ -20,13 +20,13 @@ pub(crate) fn test() -> Result<(), Failure> {
         Use::Compiler => compiler == Compiler::Debian || linters == Linters::Debian,
         Use::Lints => compiler == Compiler::Debian || linters == Linters::Debian,
     })?;
-    println!("From a clean clone this takes about fifteen minutes on two cores.");
+    eprintln!("From a clean clone this takes about fifteen minutes on two cores.");
     for (name, mut command) in source_checks(compiler, linters) {
         step(name, &mut command)?;
     }
     build::images(compiler)?;
     step("tests that boot the drivers", cargo().args(["test", "--release", "--package", "softndk"]))?;
-    println!("  {:<44} {:>8.1} s", "all", started.elapsed().as_secs_f64());
+    eprintln!("  {:<44} {:>8.1} s", "all", started.elapsed().as_secs_f64());
     Ok(())
 }
 

@@ -25,6 +25,9 @@ pub(super) const fn name(operation: Operation) -> &'static str {
 /// Everything that a run has to tell.
 #[derive(Serialize)]
 pub(super) struct Report {
+    /// Whether only the JSON is to be printed.
+    #[serde(skip)]
+    json: bool,
     file: String,
     bytes: u64,
     near: IpAddr,
@@ -112,8 +115,9 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 impl Report {
-    pub(super) fn new(source: &Source, route: Route) -> Self {
+    pub(super) fn new(source: &Source, route: Route, json: bool) -> Self {
         Self {
+            json,
             file: source.path.display().to_string(),
             bytes: source.length,
             near: route.near,
@@ -135,8 +139,8 @@ impl Report {
     }
 
     /// A phase without data is over.
-    pub(super) fn phase(&mut self, name: &'static str, took: Duration, json: bool) {
-        if !json {
+    pub(super) fn phase(&mut self, name: &'static str, took: Duration) {
+        if !self.json {
             if self.phases.is_empty() {
                 println!("\n{} ({}), {} to {}", self.file, BinaryBytes(self.bytes), self.near, self.far);
                 println!("\n  {:<16}{:>12}{:>15}{:>18}", "phase", "time", "rate", "operation alone");
@@ -154,8 +158,8 @@ impl Report {
     }
 
     /// The file is across.
-    pub(super) fn crossed(&mut self, crossing: Crossing, json: bool) {
-        if !json {
+    pub(super) fn crossed(&mut self, crossing: Crossing) {
+        if !self.json {
             let [whole, alone] = [crossing.bytes_per_second, crossing.operation_bytes_per_second].map(speed);
             let verdict = if crossing.intact { "" } else { "  BYTES DIFFER" };
             let Crossing { operation, seconds, .. } = crossing;
@@ -219,9 +223,9 @@ impl Report {
     }
 
     /// Prints the whole as JSON, or for people what is not on the screen yet.
-    pub(super) fn print(&mut self, json: bool) -> Result<(), Failure> {
+    pub(super) fn print(&mut self) -> Result<(), Failure> {
         self.passed = self.passed();
-        if json {
+        if self.json {
             let text =
                 serde_json::to_string_pretty(self).map_err(|error| Failure::work(error.to_string()))?;
             println!("{text}");

@@ -98,8 +98,13 @@ impl Ledger {
     /// CL-5, CL-6, CL-10: antecedents last.
     fn audit_order(&self, successor: &Object) {
         for antecedent in successor.antecedents.iter() {
+            // SAFETY: what ties them is a record of this ledger.
+            let tie = unsafe { antecedent.tie.as_ref() };
+            if tie.is_some_and(|request| !request.succeeded()) {
+                continue;
+            }
             // SAFETY: antecedents are records of this ledger.
-            let antecedent = unsafe { &*antecedent.0 };
+            let antecedent = unsafe { &*antecedent.object };
             if complete_by(antecedent) < over_from(successor) {
                 let successor = (successor.kind() as u32).cast_signed();
                 self.find(Violation::AntecedentBeforeSuccessor, antecedent.kind(), "close", successor, 0);

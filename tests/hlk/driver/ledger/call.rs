@@ -52,6 +52,13 @@ impl Call {
         }
     }
 
+    /// Whether the call has come to STATUS_SUCCESS.
+    pub(super) fn succeeded(&self) -> bool {
+        let returned = self.returned.load(Ordering::Acquire);
+        let status = if returned == STATUS_PENDING { self.status.load(Ordering::Acquire) } else { returned };
+        status == STATUS_SUCCESS
+    }
+
     /// The call is to fill in `subject`.
     pub(crate) const fn creates(mut self, subject: &Object) -> Self {
         self.subject = ptr::from_ref(subject);
@@ -109,6 +116,10 @@ impl Ledger {
 }
 
 impl<'l> Ticket<'l> {
+    pub(super) const fn call(self) -> &'l Call {
+        self.call
+    }
+
     /// What the function returned.
     pub(crate) fn returned(self) -> NTSTATUS {
         self.call.returned.load(Ordering::Acquire)

@@ -5,9 +5,9 @@ use core::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, AtomicU32, AtomicU64,
 
 use protocol::{Kind, Violation};
 use sys::ndk::{NDK_FN_CLOSE_OBJECT, NDK_OBJECT_HEADER};
-use sys::status::{STATUS_PENDING, STATUS_SUCCESS};
+use sys::status::{NTSTATUS, STATUS_PENDING, STATUS_SUCCESS};
 
-use super::{Ledger, PATIENCE, close_completed, stamp};
+use super::{Call, Ledger, PATIENCE, Ticket, close_completed, stamp};
 use crate::heap::List;
 use crate::kernel::{self, Event, Reset};
 use crate::ndk;
@@ -48,9 +48,13 @@ pub(crate) struct Object {
 }
 
 /// An object that must outlive another one.
-pub(super) struct Antecedent(pub(super) *const Object);
+pub(super) struct Antecedent {
+    pub(super) object: *const Object,
+    /// The request that ties the two, if it succeeds; null where they are tied from the beginning.
+    pub(super) tie: *const Call,
+}
 
-// SAFETY: the pointer is that of a record that lives as long as the ledger.
+// SAFETY: the pointers are those of records that live as long as the ledger.
 unsafe impl Sync for Antecedent {}
 // SAFETY: as above.
 unsafe impl Send for Antecedent {}
@@ -135,9 +139,14 @@ impl Object {
         }
     }
 
-    /// From now on `antecedent` must outlive this object.
-    pub(crate) fn depend_on(&self, antecedent: &Object) -> Result<(), i32> {
-        self.antecedents.push(Antecedent(ptr::from_ref(antecedent))).map(drop)
+    /// `antecedent` must outlive this object.
+    pub(crate) fn depend_on(&self, antecedent: &Object) -> Result<(), NTSTATUS> {
+        self.antecedents.push(Antecedent { object: antecedent, tie: ptr::null() }).map(drop)
+    }
+
+    /// `antecedent` must outlive this object if the request succeeds.
+    pub(crate) fn depend_if(&self, antecedent: &Object, request: Ticket<'_>) -> Result<(), NTSTATUS> {
+        self.antecedents.push(Antecedent { object: antecedent, tie: request.call() }).map(drop)
     }
 
     /// Whether the object was made and nobody has asked for its close.

@@ -72,7 +72,7 @@ impl<'l> Handle<'l, NDK_LISTENER> {
 }
 
 impl<'l> Handle<'l, NDK_CONNECTOR> {
-    /// `NdkConnect`. The QP becomes an antecedent of the connector.
+    /// `NdkConnect`. If it succeeds, the QP is an antecedent of the connector.
     pub(crate) fn connect(
         self,
         qp: Handle<'l, NDK_QP>,
@@ -82,9 +82,8 @@ impl<'l> Handle<'l, NDK_CONNECTOR> {
         private_data: &[u8],
         inside: Inside,
     ) -> Result<Ticket<'l>, NTSTATUS> {
-        self.object.depend_on(qp.object)?;
         let ((from, from_length), (to, to_length)) = (from.parts(), to.parts());
-        self.request("connect", inside, |context| {
+        let connecting = self.request("connect", inside, |context| {
             call!(self.NdkConnect(
                 qp.as_ptr(),
                 from,
@@ -98,10 +97,12 @@ impl<'l> Handle<'l, NDK_CONNECTOR> {
                 Some(ledger::request_completed),
                 context
             ))
-        })
+        })?;
+        self.object.depend_if(qp.object, connecting)?;
+        Ok(connecting)
     }
 
-    /// `NdkConnectWithSharedEndpoint`. QP and endpoint become antecedents of the connector.
+    /// `NdkConnectWithSharedEndpoint`. If it succeeds, QP and endpoint are antecedents of the connector.
     pub(crate) fn connect_from(
         self,
         qp: Handle<'l, NDK_QP>,
@@ -110,10 +111,8 @@ impl<'l> Handle<'l, NDK_CONNECTOR> {
         limits: ReadLimits,
         private_data: &[u8],
     ) -> Result<Ticket<'l>, NTSTATUS> {
-        self.object.depend_on(qp.object)?;
-        self.object.depend_on(endpoint.object)?;
         let (to, to_length) = to.parts();
-        self.request("connect with shared endpoint", Inside::Nothing, |context| {
+        let connecting = self.request("connect with shared endpoint", Inside::Nothing, |context| {
             call!(self.NdkConnectWithSharedEndpoint(
                 qp.as_ptr(),
                 endpoint.as_ptr(),
@@ -126,7 +125,10 @@ impl<'l> Handle<'l, NDK_CONNECTOR> {
                 Some(ledger::request_completed),
                 context
             ))
-        })
+        })?;
+        self.object.depend_if(qp.object, connecting)?;
+        self.object.depend_if(endpoint.object, connecting)?;
+        Ok(connecting)
     }
 
     pub(crate) fn complete_connect(self, inside: Inside) -> Result<Ticket<'l>, NTSTATUS> {
@@ -140,7 +142,7 @@ impl<'l> Handle<'l, NDK_CONNECTOR> {
         })
     }
 
-    /// `NdkAccept`. The QP becomes an antecedent of the connector.
+    /// `NdkAccept`. If it succeeds, the QP is an antecedent of the connector.
     pub(crate) fn accept(
         self,
         qp: Handle<'l, NDK_QP>,
@@ -148,8 +150,7 @@ impl<'l> Handle<'l, NDK_CONNECTOR> {
         private_data: &[u8],
         inside: Inside,
     ) -> Result<Ticket<'l>, NTSTATUS> {
-        self.object.depend_on(qp.object)?;
-        self.request("accept", inside, |context| {
+        let accepting = self.request("accept", inside, |context| {
             call!(self.NdkAccept(
                 qp.as_ptr(),
                 limits.inbound,
@@ -161,7 +162,9 @@ impl<'l> Handle<'l, NDK_CONNECTOR> {
                 Some(ledger::request_completed),
                 context
             ))
-        })
+        })?;
+        self.object.depend_if(qp.object, accepting)?;
+        Ok(accepting)
     }
 
     pub(crate) fn reject(self, private_data: &[u8]) -> NTSTATUS {

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use ntsim::loader::LoadError;
 use protocol::Outcome;
+use sys::status::STATUS_CANCELLED;
 use thiserror::Error;
 
 /// What can go wrong between a runner and the drivers.
@@ -39,4 +40,11 @@ pub enum Error {
         /// Bytes that were sent.
         sent: usize,
     },
+}
+
+impl Error {
+    /// Whether a request was cancelled, as it is when the other side of a transfer has failed.
+    pub(crate) const fn is_cancelled(&self) -> bool {
+        matches!(self, Self::Status { status: STATUS_CANCELLED, .. })
+    }
 }

@@ -31,7 +31,7 @@ pub struct Transfer {
 /// Moves `length` bytes of `source` across `session`, and tells `progress` of each chunk that arrived.
 ///
 /// # Errors
-/// What the near side or the far side failed with; reading failures come first.
+/// What the near side or the far side failed with, whichever did so first.
 ///
 /// # Panics
 /// If a thread of the transfer panics.
@@ -47,7 +47,12 @@ pub fn run(
         let near = scope.spawn(|| transmit(session, operation, source, length));
         let far = collect(session, operation, length, progress);
         let near = near.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-        near.and_then(|sent| far.map(|arrived| (sent, arrived)))
+        match (near, far) {
+            (Ok(sent), Ok(arrived)) => Ok((sent, arrived)),
+            // A side that was cancelled, was so because the other one failed.
+            (Err(near), Err(far)) if near.is_cancelled() => Err(far),
+            (Err(error), _) | (_, Err(error)) => Err(error),
+        }
     })?;
     Ok(Transfer { bytes: length, time: started.elapsed(), sent, arrived })
 }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use sys::status::{NTSTATUS, STATUS_INSUFFICIENT_RESOURCES};
 use sys::wdm::{
-    IO_STACK_DEVICE_CONTROL, IRP_MJ_DEVICE_CONTROL, IRP_MJ_INTERNAL_DEVICE_CONTROL, MDL, METHOD_BUFFERED,
-    METHOD_FROM_CTL_CODE, METHOD_NEITHER, METHOD_OUT_DIRECT,
+    IO_STACK_DEVICE_CONTROL, IO_STACK_LOCATION, IRP, IRP_MJ_DEVICE_CONTROL, IRP_MJ_INTERNAL_DEVICE_CONTROL,
+    METHOD_BUFFERED, METHOD_FROM_CTL_CODE, METHOD_NEITHER, METHOD_OUT_DIRECT,
 };
 
 use super::file::{File, as_thread, start};
@@ -15,11 +15,11 @@ use crate::mm::{self, Block, Range};
 
 /// A device control: its code and the user's two buffers.
 #[derive(Clone, Copy)]
-struct Control {
-    major: u8,
-    code: u32,
-    input: Range,
-    output: Range,
+pub(super) struct Control {
+    pub(super) major: u8,
+    pub(super) code: u32,
+    pub(super) input: Range,
+    pub(super) output: Range,
 }
 
 impl File {
@@ -55,41 +55,44 @@ impl File {
     }
 
     fn send(&self, control: Control, owned: Option<(Vec<u8>, Vec<u8>)>) -> Result<Arc<Transfer>, NTSTATUS> {
-        let Control { major, code, input, output } = control;
         let mut buffers = control.buffers()?;
         buffers.owned = owned;
-        let system = buffers.system.as_ref().map_or(ptr::null_mut(), Block::as_ptr);
-        let list = buffers.list.as_ref().map_or(ptr::null_mut(), Block::as_ptr::<MDL>);
         let transfer = Transfer::new(self.object(), buffers);
         start(&transfer, self.object(), |irp, location| {
-            irp.AssociatedIrp.SystemBuffer = system;
-            irp.MdlAddress = list;
-            irp.UserBuffer = output.start as *mut _;
-            location.MajorFunction = major;
-            location.Parameters.DeviceIoControl = IO_STACK_DEVICE_CONTROL {
-                OutputBufferLength: output.length as u32,
-                Padding0: 0,
-                InputBufferLength: input.length as u32,
-                Padding1: 0,
-                IoControlCode: code,
-                Padding2: 0,
-                Type3InputBuffer: match METHOD_FROM_CTL_CODE(code) {
-                    METHOD_NEITHER => input.start as *mut _,
-                    _ => ptr::null_mut(),
-                },
-            };
+            transfer.with_buffers(|buffers| control.fill(irp, location, buffers));
         })?;
         Ok(transfer)
     }
 }
 
-fn range(bytes: &[u8]) -> Range {
+pub(super) fn range(bytes: &[u8]) -> Range {
     Range { start: bytes.as_ptr() as usize, length: bytes.len() }
 }
 
 impl Control {
+    /// Fills in a packet and its first stack location.
+    pub(super) fn fill(self, irp: &mut IRP, location: &mut IO_STACK_LOCATION, buffers: &Buffers) {
+        let Self { major, code, input, output } = self;
+        irp.AssociatedIrp.SystemBuffer = buffers.system.as_ref().map_or(ptr::null_mut(), Block::as_ptr);
+        irp.MdlAddress = buffers.list.as_ref().map_or(ptr::null_mut(), Block::as_ptr);
+        irp.UserBuffer = output.start as *mut _;
+        location.MajorFunction = major;
+        location.Parameters.DeviceIoControl = IO_STACK_DEVICE_CONTROL {
+            OutputBufferLength: output.length as u32,
+            Padding0: 0,
+            InputBufferLength: input.length as u32,
+            Padding1: 0,
+            IoControlCode: code,
+            Padding2: 0,
+            Type3InputBuffer: match METHOD_FROM_CTL_CODE(code) {
+                METHOD_NEITHER => input.start as *mut _,
+                _ => ptr::null_mut(),
+            },
+        };
+    }
+
     /// Prepares the buffers as the method says.
-    fn buffers(self) -> Result<Buffers, NTSTATUS> {
+    pub(super) fn buffers(self) -> Result<Buffers, NTSTATUS> {
         let Self { code, input, output, .. } = self;
         let method = METHOD_FROM_CTL_CODE(code);
         let system_length = match method {
@@ -114,7 +117,7 @@ impl Control {
 }
 
 /// A list over a user's buffer, with its pages locked.
-fn locked(range: Range, write: bool) -> Result<Block, NTSTATUS> {
+pub(super) fn locked(range: Range, write: bool) -> Result<Block, NTSTATUS> {
     let list = Block::new(range.list_size()).ok_or(STATUS_INSUFFICIENT_RESOURCES)?;
     // SAFETY: the block has the size that the list needs.
     unsafe { mm::describe(list.as_ptr(), range) };

@@ -121,7 +121,8 @@ pub(super) fn as_thread<R>(f: impl FnOnce() -> R) -> R {
     f()
 }
 
-fn open(name: &str, attributes: &[u8]) -> Result<File, NTSTATUS> {
+/// Opens a device by its name or by a symbolic link.
+pub(super) fn open(name: &str, attributes: &[u8]) -> Result<File, NTSTATUS> {
     let (device, below) = namespace().resolve(name).ok_or(STATUS_OBJECT_NAME_NOT_FOUND)?;
     let device = device as *mut DEVICE_OBJECT;
     // The reference keeps the device while the file is open.
@@ -279,10 +280,8 @@ pub(super) fn start(
     packet.Tail.Overlay.OriginalFileObject = file;
     packet.Tail.Overlay.Thread =
         sched::current().map_or(ptr::null_mut(), |t| ptr::from_ref(t).cast_mut().cast());
-    // SAFETY: a new packet's member of the union is this one.
-    let top = unsafe { packet.Tail.Overlay.CurrentStackLocation };
-    // SAFETY: a new packet has at least one location, the one before where its pointer stands.
-    let location = unsafe { &mut *top.wrapping_sub(1) };
+    // SAFETY: the packet is new, and nobody else has it yet.
+    let location = unsafe { irp::next_location(packet) };
     location.FileObject = file;
     fill(packet, location);
     transfer.carried_by(irp);

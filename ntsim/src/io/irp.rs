@@ -125,6 +125,17 @@ unsafe fn initialise(irp: *mut IRP, size: u16, stack: i8) {
     packet.ThreadListEntry.Blink = list;
 }
 
+/// The stack location that a packet's owner fills in before it sends the packet.
+///
+/// # Safety
+/// The packet is there as long as the result, nobody else has it, and it has a location left.
+pub(super) unsafe fn next_location<'a>(irp: &IRP) -> &'a mut IO_STACK_LOCATION {
+    // SAFETY: while somebody owns the packet, this member of the union is in use.
+    let current = unsafe { irp.Tail.Overlay.CurrentStackLocation };
+    // SAFETY: the caller's contract.
+    unsafe { &mut *current.wrapping_sub(1) }
+}
+
 /// What is known of the packet at an address, if there is one.
 pub(super) fn find(irp: *mut IRP) -> Option<Arc<Packet>> {
     machine::current().part::<Packets>().live.lock().get(&(irp as usize)).cloned()

@@ -6,6 +6,7 @@
 //! ([`complete`]) and perhaps cancelled ([`cancel`]); the rules that drivers must keep are checked at
 //! these three places.
 
+mod build;
 mod cancel;
 mod complete;
 mod control;
@@ -36,6 +37,7 @@ pub(crate) use worker::queue_work;
 
 /// The functions of this folder.
 pub(crate) const EXPORTS: &[&[Export]] = &[
+    build::EXPORTS,
     cancel::EXPORTS,
     complete::EXPORTS,
     device::EXPORTS,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 use sys::status::{NT_ERROR, NTSTATUS};
-use sys::wdm::{FILE_OBJECT, IRP, MDL};
+use sys::wdm::{FILE_OBJECT, IO_STATUS_BLOCK, IRP, MDL};
 
 use super::irp::violation;
 use super::{cancel, irp};
@@ -52,6 +52,31 @@ pub(super) struct Output {
     pub(super) length: usize,
     /// Whether the I/O manager copies it there from the system buffer.
     pub(super) copied: bool,
+}
+
+impl Buffers {
+    /// Hands the output of a request that is complete to the user, and lets go of what is the kernel's.
+    pub(super) fn finish(&mut self, irp: &IRP) {
+        let IO_STATUS_BLOCK { Status: status, Information: information, .. } = irp.IoStatus;
+        let output = self.output;
+        if output.copied && !NT_ERROR(status) {
+            if information > output.length {
+                let text =
+                    format!("{information} bytes of output are claimed for a buffer of {}", output.length);
+                violation("SuspiciousInformation", 0x312, irp, text);
+            }
+            let length = information.min(output.length);
+            if let Some(system) = &self.system {
+                // SAFETY: the system buffer has room for the output, and the user's buffer lives until
+                // the request is over.
+                unsafe { core::ptr::copy(system.as_ptr::<u8>(), output.start as *mut u8, length) };
+            }
+        }
+        if let Some(list) = self.list.take() {
+            release_lists(irp, &list);
+        }
+        self.system = None;
+    }
 }
 
 /// One request of a user.
@@ -108,6 +133,11 @@ impl Transfer {
         }
     }
 
+    /// Runs `f` with the buffers.
+    pub(super) fn with_buffers<R>(&self, f: impl FnOnce(&Buffers) -> R) -> R {
+        f(&self.state.lock().buffers)
+    }
+
     /// The buffers that the request owned, once it is over.
     pub(super) fn take_owned(&self) -> Option<(Vec<u8>, Vec<u8>)> {
         self.state.lock().buffers.owned.take()
@@ -118,26 +148,7 @@ impl Job for Transfer {
     fn complete(&self, irp: &mut IRP) {
         let mut state = self.state.lock();
         let outcome = Outcome { status: irp.IoStatus.Status, information: irp.IoStatus.Information };
-        let output = state.buffers.output;
-        if output.copied && !NT_ERROR(outcome.status) {
-            if outcome.information > output.length {
-                let text = format!(
-                    "{} bytes of output are claimed for a buffer of {}",
-                    outcome.information, output.length
-                );
-                violation("SuspiciousInformation", 0x312, irp, text);
-            }
-            let length = outcome.information.min(output.length);
-            if let Some(system) = &state.buffers.system {
-                // SAFETY: the system buffer has room for the output, and the user's buffer lives until
-                // the request is over.
-                unsafe { core::ptr::copy(system.as_ptr::<u8>(), output.start as *mut u8, length) };
-            }
-        }
-        if let Some(list) = state.buffers.list.take() {
-            release_lists(irp, &list);
-        }
-        state.buffers.system = None;
+        state.buffers.finish(irp);
         state.irp = None;
         state.outcome = Some(outcome);
     }

@@ -4,6 +4,7 @@ use core::ffi::c_void;
 
 use sys::wdm::signature;
 
+use super::string::terminated;
 use crate::export::exports;
 use crate::verifier::{self, Bugcheck, Finding};
 
@@ -45,6 +46,27 @@ exports! {
         unsafe { libc::memcmp(a, b, length) }
     }
 
+    /// Length of a NUL-terminated text.
+    #[irql(PASSIVE..=HIGH)]
+    fn strlen(text: *const i8) -> usize {
+        // SAFETY: the driver vouches for the terminator.
+        unsafe { terminated(text, |unit| unit == 0) }
+    }
+
+    /// Length of a NUL-terminated text.
+    #[irql(PASSIVE..=HIGH)]
+    fn wcslen(text: *const u16) -> usize {
+        // SAFETY: the driver vouches for the terminator.
+        unsafe { terminated(text, |unit| unit == 0) }
+    }
+
+    /// Compares NUL-terminated texts; below, at or above zero as the first differing byte is.
+    #[irql(PASSIVE..=HIGH)]
+    fn strcmp(a: *const i8, b: *const i8) -> i32 {
+        // SAFETY: the driver vouches for the terminators.
+        unsafe { libc::strcmp(a, b) }
+    }
+
     /// The number of bytes at the start of both ranges that are equal.
     #[irql(PASSIVE..=HIGH)]
     fn RtlCompareMemory(a: *const c_void, b: *const c_void, length: usize) -> usize {
@@ -81,6 +103,18 @@ mod tests {
         unsafe { memcpy(at.wrapping_add(2).cast(), at.cast(), 4) };
         assert_eq!(&bytes, b"ababcd");
         assert_eq!(machine.shutdown().findings[0].rule, "OverlappedCopy");
+    }
+
+    #[test]
+    fn texts_end_at_their_terminator() {
+        let machine = Machine::builder().boot();
+        let wide = [u16::from(b'n'), u16::from(b'd'), 0, 9];
+        // SAFETY: all texts are terminated.
+        unsafe {
+            assert_eq!((strlen(c"ndk".as_ptr()), wcslen(wide.as_ptr())), (3, 2));
+            assert!(strcmp(c"ndis".as_ptr(), c"ndk".as_ptr()) < 0);
+        }
+        assert!(machine.shutdown().is_clean());
     }
 
     #[test]

@@ -5,7 +5,9 @@ mod address_exports;
 mod character;
 mod list;
 mod memory;
+mod random;
 mod string;
+mod string_convert;
 mod version;
 
 use crate::export::Export;
@@ -13,5 +15,12 @@ use crate::export::Export;
 pub(crate) use string::from_counted;
 
 /// The functions of this folder.
-pub(crate) const EXPORTS: &[&[Export]] =
-    &[address_exports::EXPORTS, list::EXPORTS, memory::EXPORTS, string::EXPORTS, version::EXPORTS];
+pub(crate) const EXPORTS: &[&[Export]] = &[
+    address_exports::EXPORTS,
+    list::EXPORTS,
+    memory::EXPORTS,
+    random::EXPORTS,
+    string::EXPORTS,
+    string_convert::EXPORTS,
+    version::EXPORTS,
+];

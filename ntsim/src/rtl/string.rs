@@ -23,13 +23,15 @@ exports! {
     /// Makes a counted string over a NUL-terminated one.
     #[irql(PASSIVE..=DISPATCH)]
     fn RtlInitAnsiString(to: *mut ANSI_STRING, from: *const i8) {
-        // SAFETY: the driver passes a NUL-terminated string or null.
-        let length = unsafe { terminated(from, |unit| unit == 0) };
-        let bytes = u16::try_from(length).unwrap_or(u16::MAX - 1);
-        let maximum = if from.is_null() { 0 } else { bytes + 1 };
-        let string = ANSI_STRING { Length: bytes, MaximumLength: maximum, Buffer: from.cast_mut() };
-        // SAFETY: the driver passes room for the string.
-        unsafe { to.write(string) };
+        // SAFETY: the driver passes a NUL-terminated string or null, and room for the result.
+        unsafe { initialise(to, from) };
+    }
+
+    /// The same under another name.
+    #[irql(PASSIVE..=DISPATCH)]
+    fn RtlInitString(to: *mut ANSI_STRING, from: *const i8) {
+        // SAFETY: the driver passes a NUL-terminated string or null, and room for the result.
+        unsafe { initialise(to, from) };
     }
 
     /// Copies as much of a string as fits; without a source, empties the target.
@@ -81,11 +83,23 @@ exports! {
     }
 }
 
+/// # Safety
+/// `from` is null or NUL-terminated; `to` may be written.
+unsafe fn initialise(to: *mut ANSI_STRING, from: *const i8) {
+    // SAFETY: the caller's contract.
+    let length = unsafe { terminated(from, |unit| unit == 0) };
+    let bytes = u16::try_from(length).unwrap_or(u16::MAX - 1);
+    let maximum = if from.is_null() { 0 } else { bytes + 1 };
+    let string = ANSI_STRING { Length: bytes, MaximumLength: maximum, Buffer: from.cast_mut() };
+    // SAFETY: the caller's contract.
+    unsafe { to.write(string) };
+}
+
 /// The number of units before the terminator; 0 for null.
 ///
 /// # Safety
 /// `from` is null or points to a string that a unit ends for which `ends` holds.
-unsafe fn terminated<C: Copy>(from: *const C, ends: impl Fn(C) -> bool) -> usize {
+pub(super) unsafe fn terminated<C: Copy>(from: *const C, ends: impl Fn(C) -> bool) -> usize {
     let mut length = 0;
     // SAFETY: no unit up to this one was the terminator.
     while !from.is_null() && !ends(unsafe { from.wrapping_add(length).read_unaligned() }) {

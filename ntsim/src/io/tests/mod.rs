@@ -1,5 +1,6 @@
 //! The I/O manager against a pretended driver, which keeps and breaks its rules.
 
+mod built;
 mod driver;
 mod rules;
 

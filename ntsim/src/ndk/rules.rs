@@ -162,6 +162,17 @@ mod tests {
     }
 
     #[test]
+    fn the_page_lists_every_rule_with_what_it_says() {
+        let page = include_str!("../../../docs/ndk-rules.md");
+        let unlisted: Vec<_> = super::ALL
+            .iter()
+            .map(|(name, text)| format!("| `{name}` | {} |", text.trim()))
+            .filter(|row| !page.contains(row))
+            .collect();
+        assert!(unlisted.is_empty(), "{unlisted:#?}");
+    }
+
+    #[test]
     fn rules_have_different_names() {
         let mut names: Vec<_> = super::ALL.iter().map(|(name, _)| name).collect();
         names.sort_unstable();

@@ -67,6 +67,8 @@ impl<'t, K: Kernel> Gathered<'t, K> {
         })
     }
 
+    /// Not inlined: a list takes about a kilobyte, and the frame of a transfer holds two of them already.
+    #[inline(never)]
     fn new(list: &[Sge], admit: impl Fn(&Sge) -> Result<Part<'t, K>, Refusal>) -> Result<Self, Refusal> {
         let mut gathered = Self { parts: [const { None }; MAX_SGE], length: 0 };
         // An entry of no bytes touches nothing, so its token does not matter (RFC 5040, section 5.4).

@@ -3,6 +3,10 @@
 //! Whoever changed something runs it: a post, a receive at the other end, a flush. It runs in that
 //! caller, at its level, and calls no consumer: results go into completion queues, whose notifications
 //! are deferred.
+//!
+//! A transfer keeps what it gathered on the stack. What does that is not inlined, so that the frame
+//! of their caller does not grow to hold the locals of all: a frame over a page does not even link,
+//! because a kernel stack has no probe for it.
 
 use sys::status::{
     NTSTATUS, STATUS_ACCESS_VIOLATION, STATUS_BUFFER_OVERFLOW, STATUS_INVALID_DEVICE_STATE, STATUS_SUCCESS,
@@ -13,6 +17,7 @@ use super::results::Message;
 use super::work::{Flags, Initiated, Operation, Sgl};
 use super::{DEAD, FLUSH, Qp};
 use crate::connection::Session;
+use crate::consumer::Opaque;
 use crate::kernel::Kernel;
 use crate::lifetime::Refused;
 use crate::memory::{Gathered, Invalidated, Refusal, Rights, Sge, Token, Unfit, copy};
@@ -136,31 +141,21 @@ impl<K: Kernel> Object<K, Qp<K>> {
         peer: &Self,
         ending: &mut Option<Ending<K>>,
     ) -> Result<Attempt, Attempt> {
-        let source = self.local(data, Rights::LOCAL_READ)?;
-        let Some(receive) = peer.take_receive() else { return Ok(Attempt::Waits) };
-        let mut message = Message {
-            context: receive.context,
-            bytes: 0,
-            solicited: flags.contains(Flags::SOLICIT),
-            invalidated: None,
+        let Some((context, moved)) = self.deliver(data, peer)? else { return Ok(Attempt::Waits) };
+        let mut message =
+            Message { context, bytes: 0, solicited: flags.contains(Flags::SOLICIT), invalidated: None };
+        let length = match moved {
+            Ok(length) => length,
+            Err(status) => {
+                peer.received(status, message);
+                return Ok(Attempt::Broken);
+            }
         };
-        let refuse = |status| {
-            peer.received(status, message);
-            Ok(Attempt::Broken)
-        };
-        let table = peer.pd.adapter().table();
-        let sink = Gathered::local(table, peer.domain(), Rights::LOCAL_WRITE, receive.sink.entries());
-        let Ok(sink) = sink else { return refuse(STATUS_ACCESS_VIOLATION) };
-        if source.length() > sink.length() {
-            return refuse(STATUS_BUFFER_OVERFLOW);
-        }
-        copy(&source, &sink, source.length());
-        self.count(peer, source.length());
-        message.bytes = u32::try_from(source.length()).unwrap_or(u32::MAX);
-        drop((source, sink));
+        self.count(peer, length);
+        message.bytes = u32::try_from(length).unwrap_or(u32::MAX);
         if let Some(token) = invalidates {
             message.invalidated = Some(token);
-            let owner = table.invalidatable(token, peer.domain(), true);
+            let owner = peer.pd.adapter().table().invalidatable(token, peer.domain(), true);
             let outcome = match owner {
                 Ok(owner) => self.invalidate(owner, Some(token.key()), Some((peer, message)), ending),
                 Err(_) => Ok(Invalidated::NotValid),
@@ -180,6 +175,26 @@ impl<K: Kernel> Object<K, Qp<K>> {
         Ok(Attempt::Done)
     }
 
+    /// Moves a message into the peer's next receive: that receive's context, with the message's length or
+    /// the status by which the receive fails. `None` if the peer has no receive.
+    #[inline(never)]
+    fn deliver(&self, data: &Sgl, peer: &Self) -> Result<Option<(Opaque, Result<usize, NTSTATUS>)>, Refusal> {
+        let source = &self.local(data, Rights::LOCAL_READ);
+        let source = source.as_ref().map_err(|refusal| *refusal)?;
+        let Some(receive) = peer.take_receive() else { return Ok(None) };
+        let sink = &peer.local(&receive.sink, Rights::LOCAL_WRITE);
+        let moved = match sink {
+            Err(_) => Err(STATUS_ACCESS_VIOLATION),
+            Ok(sink) if source.length() > sink.length() => Err(STATUS_BUFFER_OVERFLOW),
+            Ok(sink) => {
+                copy(source, sink, source.length());
+                Ok(source.length())
+            }
+        };
+        Ok(Some((receive.context, moved)))
+    }
+
+    #[inline(never)]
     fn write(&self, data: &Sgl, peer: &Self, address: usize, token: Token) -> Result<Attempt, Attempt> {
         let source = self.local(data, Rights::LOCAL_READ)?;
         let sink = Self::remote(data, peer, Rights::REMOTE_WRITE, address, token)?;
@@ -188,6 +203,7 @@ impl<K: Kernel> Object<K, Qp<K>> {
         Ok(Attempt::Done)
     }
 
+    #[inline(never)]
     fn read(&self, data: &Sgl, peer: &Self, address: usize, token: Token) -> Result<Attempt, Attempt> {
         let sink = self.local(data, Rights::LOCAL_WRITE)?;
         let source = Self::remote(data, peer, Rights::REMOTE_READ, address, token)?;

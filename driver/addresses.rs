@@ -12,6 +12,7 @@ use sys::status::{NT_SUCCESS, NTSTATUS, STATUS_INSUFFICIENT_RESOURCES};
 use sys::wdm::{FALSE, HANDLE, PVOID};
 
 use crate::adapter::Adapter;
+use crate::heap;
 
 /// A registration for changes of the machine's addresses; the adapter is told of those of its interface.
 pub(crate) struct Watch(HANDLE);
@@ -80,8 +81,7 @@ pub(crate) fn of(interface: NET_LUID) -> Result<Vec<IpAddr>, NTSTATUS> {
     let mut addresses = Vec::new();
     let own = table.rows().iter().filter(|row| row.InterfaceLuid == interface && usable(row));
     for address in own.filter_map(|row| ip_address(&row.Address)) {
-        addresses.try_reserve(1).map_err(|_| STATUS_INSUFFICIENT_RESOURCES)?;
-        addresses.push(address);
+        heap::push(&mut addresses, address).ok_or(STATUS_INSUFFICIENT_RESOURCES)?;
     }
     Ok(addresses)
 }

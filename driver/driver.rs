@@ -73,7 +73,7 @@ pub(crate) fn segment() -> Option<Segment<Windows>> {
 /// `stack` is that of an adapter that is being initialised.
 pub(crate) unsafe fn device(stack: &Stack) -> Result<Device, NTSTATUS> {
     // The handle is copied out: the framework must not be called with a lock held.
-    let framework = LOADED.lock().as_ref().map(|driver| driver.framework.handle());
+    let framework = LOADED.lock().as_ref().map(|driver| driver.framework);
     let framework = framework.ok_or(STATUS_INSUFFICIENT_RESOURCES)?;
     // SAFETY: as the caller promises; the driver object lives as long as the driver is loaded.
     unsafe { framework.device(stack) }

@@ -1,29 +1,26 @@
 //! The Kernel-Mode Driver Framework in miniport mode: beside NDIS, which owns dispatch and unload.
 //!
-//! `wdf.h` does not include the header of that mode, so `wdk-sys` does not bind its two functions. They are
-//! reached as `wdfminiport.h` reaches them: one by its place in the framework's table, the other by a
-//! variable of the driver's entry stub.
+//! Its functions are reached as its headers reach them: by their place in the table that the driver's entry
+//! stub got when it bound the driver. The macro of `wdk-sys` for that knows the functions of `wdf.h` alone,
+//! which does not include the header of miniport mode, and it checks the place at run time with a panic.
 
-use core::mem::transmute;
+use core::mem::transmute_copy;
 use core::ptr::null_mut;
 
 use sys::status::{NT_SUCCESS, NTSTATUS, STATUS_NOT_SUPPORTED};
-use sys::wdf::{index, signature};
-use sys::wdm::DEVICE_OBJECT;
-use wdk_sys::{
-    ULONG, WDF_DRIVER_CONFIG, WDFDEVICE, WDFDRIVER, WDFFUNC, WdfDriverGlobals,
-    WdfDriverMiniportUnloadOverride, WdfFunctions, call_unsafe_wdf_function_binding,
+use sys::wdf::{
+    WDF_DRIVER_CONFIG, WDF_DRIVER_GLOBALS, WDFDEVICE, WDFDRIVER, WdfDriverInitNoDispatchOverride, index,
+    signature,
 };
+use sys::wdm::{DEVICE_OBJECT, ULONG};
 
 use crate::nt;
-
-/// `WdfDriverInitNoDispatchOverride`: NDIS keeps the driver object's dispatch table.
-const NO_DISPATCH_OVERRIDE: ULONG = 2;
 
 #[expect(clippy::cast_possible_truncation, reason = "the structure has 32 bytes")]
 const CONFIG_SIZE: ULONG = size_of::<WDF_DRIVER_CONFIG>() as ULONG;
 
 /// The framework's driver object.
+#[derive(Clone, Copy)]
 pub(crate) struct Framework(WDFDRIVER);
 
 // SAFETY: a framework handle may be used on any thread.
@@ -44,30 +41,56 @@ impl Framework {
         object: *mut nt::DRIVER_OBJECT,
         registry_path: nt::PCUNICODE_STRING,
     ) -> Result<Self, NTSTATUS> {
-        let mut config = WDF_DRIVER_CONFIG {
+        let config = WDF_DRIVER_CONFIG {
             Size: CONFIG_SIZE,
-            DriverInitFlags: NO_DISPATCH_OVERRIDE,
+            EvtDriverDeviceAdd: None,
+            EvtDriverUnload: None,
+            DriverInitFlags: WdfDriverInitNoDispatchOverride,
             DriverPoolTag: crate::POOL_TAG,
-            ..WDF_DRIVER_CONFIG::default()
         };
+        // SAFETY: this is the type of that entry.
+        let create = unsafe { entry::<signature::WdfDriverCreate>(index::WdfDriverCreate) }?;
         let mut driver = null_mut();
         // SAFETY: the arguments come from the system, as the caller promises; the others are locals.
         let status = unsafe {
-            call_unsafe_wdf_function_binding!(
-                WdfDriverCreate,
-                object,
-                registry_path,
+            create(
+                globals(),
+                object.cast(),
+                registry_path.cast(),
                 null_mut(),
-                &raw mut config,
-                &raw mut driver
+                &raw const config,
+                &raw mut driver,
             )
         };
         if NT_SUCCESS(status) { Ok(Self(driver)) } else { Err(status) }
     }
 
-    /// The handle alone, for use outside the lock that guards the framework.
-    pub(crate) const fn handle(&self) -> Handle {
-        Handle(self.0)
+    /// Creates the framework's device for an adapter. PASSIVE_LEVEL.
+    ///
+    /// # Errors
+    ///
+    /// The framework's.
+    ///
+    /// # Safety
+    ///
+    /// The driver is loaded, and `stack` is that of an adapter that is being initialised.
+    pub(crate) unsafe fn device(self, stack: &Stack) -> Result<Device, NTSTATUS> {
+        // SAFETY: this is the type of that entry.
+        let create = unsafe { entry::<signature::WdfDeviceMiniportCreate>(index::WdfDeviceMiniportCreate) }?;
+        let mut device = null_mut();
+        // SAFETY: the driver object exists, and the devices are the adapter's, as the caller promises.
+        let status = unsafe {
+            create(
+                globals(),
+                self.0,
+                null_mut(),
+                stack.functional,
+                stack.next,
+                stack.physical,
+                &raw mut device,
+            )
+        };
+        if NT_SUCCESS(status) { Ok(Device(device)) } else { Err(status) }
     }
 
     /// Deletes the driver object and ends the binding to the framework. The driver's last act but return.
@@ -79,60 +102,51 @@ impl Framework {
         // The table's own entry would leave the driver bound: the entry stub puts a function of its own
         // into this variable, and so the header's inline `WdfDriverMiniportUnload` calls through it.
         // SAFETY: the stub set the variable before the entry point ran, and nobody writes it since.
-        let unload = unsafe { WdfDriverMiniportUnloadOverride };
-        // SAFETY: this is the type of what the variable holds; both are optional pointers to functions.
-        let unload = unsafe { transmute::<WDFFUNC, Option<signature::WdfDriverMiniportUnload>>(unload) };
+        let unload = unsafe { nt::WdfDriverMiniportUnloadOverride };
+        // SAFETY: this is the type of what the variable holds.
+        let unload = unsafe { typed::<signature::WdfDriverMiniportUnload>(unload) };
         if let Some(unload) = unload {
             // SAFETY: this is the driver's own object, and it is unloading, as the caller promises.
-            unsafe { unload(globals(), self.0.cast()) };
+            unsafe { unload(globals(), self.0) };
         }
     }
 }
 
 /// What the framework keeps for the driver.
-fn globals() -> *mut sys::wdf::WDF_DRIVER_GLOBALS {
+fn globals() -> *mut WDF_DRIVER_GLOBALS {
     // SAFETY: the stub set the variable when it bound the driver, and nobody writes it since.
-    unsafe { WdfDriverGlobals }.cast()
+    unsafe { nt::WdfDriverGlobals }.cast()
 }
 
-/// A handle to the framework's driver object.
-pub(crate) struct Handle(WDFDRIVER);
+/// A function of the framework, by its place.
+///
+/// # Errors
+///
+/// `STATUS_NOT_SUPPORTED` if the framework does not have it.
+///
+/// # Safety
+///
+/// `place` is one of KMDF 1.33, and `F` the type of the function there.
+unsafe fn entry<F>(place: usize) -> Result<F, NTSTATUS> {
+    // SAFETY: the stub set the variable when it bound the driver, and nobody writes it since.
+    let table = unsafe { nt::WdfFunctions };
+    // SAFETY: the stub asked for KMDF 1.33, whose table has the place.
+    let function = unsafe { table.add(place) };
+    // SAFETY: as above; the framework filled the table.
+    let function = unsafe { function.read() };
+    // SAFETY: as the caller promises.
+    unsafe { typed(function) }.ok_or(STATUS_NOT_SUPPORTED)
+}
 
-impl Handle {
-    /// Creates the framework's device for an adapter. PASSIVE_LEVEL.
-    ///
-    /// # Errors
-    ///
-    /// The framework's.
-    ///
-    /// # Safety
-    ///
-    /// The driver is loaded, and `stack` is that of an adapter that is being initialised.
-    pub(crate) unsafe fn device(&self, stack: &Stack) -> Result<Device, NTSTATUS> {
-        // SAFETY: the stub set the variable when it bound the driver, and nobody writes it since.
-        let table = unsafe { WdfFunctions };
-        // SAFETY: the table has 458 entries, of which this is one.
-        let create = unsafe { table.add(index::WdfDeviceMiniportCreate) };
-        // SAFETY: as above; the framework filled the table.
-        let create = unsafe { create.read() };
-        // SAFETY: this is the type of that entry; both are optional pointers to functions.
-        let create = unsafe { transmute::<WDFFUNC, Option<signature::WdfDeviceMiniportCreate>>(create) };
-        let create = create.ok_or(STATUS_NOT_SUPPORTED)?;
-        let mut device = null_mut();
-        // SAFETY: the driver object exists, and the devices are the adapter's, as the caller promises.
-        let status = unsafe {
-            create(
-                globals(),
-                self.0.cast(),
-                null_mut(),
-                stack.functional,
-                stack.next,
-                stack.physical,
-                &raw mut device,
-            )
-        };
-        if NT_SUCCESS(status) { Ok(Device(device.cast())) } else { Err(status) }
-    }
+/// The same pointer with the function's own type.
+///
+/// # Safety
+///
+/// `F` is the function's type.
+unsafe fn typed<F>(function: nt::WDFFUNC) -> Option<F> {
+    const { assert!(size_of::<Option<F>>() == size_of::<nt::WDFFUNC>(), "a pointer to a function") };
+    // SAFETY: both are optional pointers to functions, and the caller promises that the type is right.
+    unsafe { transmute_copy(&function) }
 }
 
 /// The devices that make an adapter.
@@ -148,14 +162,12 @@ pub(crate) struct Stack {
 /// The framework's device for an adapter. PASSIVE_LEVEL.
 pub(crate) struct Device(WDFDEVICE);
 
-// SAFETY: a framework handle may be used on any thread.
-unsafe impl Send for Device {}
-// SAFETY: the device is only kept.
-unsafe impl Sync for Device {}
-
 impl Drop for Device {
     fn drop(&mut self) {
-        // SAFETY: the device is ours, and nothing but this deletes it.
-        unsafe { call_unsafe_wdf_function_binding!(WdfObjectDelete, self.0.cast()) };
+        // SAFETY: this is the type of that entry.
+        if let Ok(delete) = unsafe { entry::<signature::WdfObjectDelete>(index::WdfObjectDelete) } {
+            // SAFETY: the device is ours, and nothing but this deletes it.
+            unsafe { delete(globals(), self.0) };
+        }
     }
 }

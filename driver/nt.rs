@@ -1,5 +1,5 @@
-//! Everything that the driver uses of `wdk-sys` besides the framework, in one place, so that it can be
-//! compared with the bindings of a real WDK.
+//! Everything that the driver uses of `wdk-sys`, in one place, so that it can be compared with the bindings
+//! of a real WDK.
 //!
 //! Structures of these types are only passed on and never looked into: where the published headers and
 //! others name their members differently, nothing here notices.
@@ -11,7 +11,8 @@ pub(crate) use wdk_sys::ntddk::{
 };
 pub(crate) use wdk_sys::{
     _EVENT_TYPE::NotificationEvent, _KWAIT_REASON::Executive, _MEMORY_CACHING_TYPE::MmCached, BOOLEAN,
-    DRIVER_OBJECT, KDPC, KEVENT, KPROCESSOR_MODE, KSPIN_LOCK, PCUNICODE_STRING,
+    DRIVER_OBJECT, KDPC, KEVENT, KPROCESSOR_MODE, KSPIN_LOCK, PCUNICODE_STRING, WDFFUNC, WdfDriverGlobals,
+    WdfDriverMiniportUnloadOverride, WdfFunctions,
 };
 
 /// False.

@@ -153,8 +153,8 @@ unsafe fn ndk(adapter: &Adapter) -> Result<(), NDIS_STATUS> {
         MaxPdCount: MANY,
         MaxInboundReadLimit: info.MaxInboundReadLimit,
         MaxOutboundReadLimit: info.MaxOutboundReadLimit,
-        MaxMwCount: 0,
-        MaxSrqCount: 0,
+        MaxMwCount: if info.MaxWindowSize == 0 { 0 } else { MANY },
+        MaxSrqCount: if info.MaxSrqDepth == 0 { 0 } else { MANY },
         // Every counter that is documented is kept (NDIS-4).
         MissingCounterMask: 0,
         NdkInfo: &raw const info,

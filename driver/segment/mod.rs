@@ -29,6 +29,7 @@ pub(crate) use frame::{LONGEST, MTU};
 pub(crate) use pool::BUFFERS;
 pub(crate) use station::Station;
 
+use crate::heap;
 use crate::kernel::{Lock, SpinLock};
 use frame::Frame;
 
@@ -49,10 +50,7 @@ unsafe impl Send for Stations {}
 ///
 /// `NDIS_STATUS_RESOURCES`.
 pub(crate) fn join(station: &Station) -> Result<(), NDIS_STATUS> {
-    let mut stations = STATIONS.lock();
-    stations.0.try_reserve(1).map_err(|_| NDIS_STATUS_RESOURCES)?;
-    stations.0.push(station.into());
-    Ok(())
+    heap::push(&mut STATIONS.lock().0, station.into()).ok_or(NDIS_STATUS_RESOURCES)
 }
 
 /// Disconnects a station, if it is connected.

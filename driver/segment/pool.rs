@@ -1,6 +1,6 @@
 //! The buffers into which a station receives.
 
-use alloc::vec::Vec;
+use alloc::boxed::Box;
 use core::ptr::NonNull;
 
 use sys::ndis::{self, NDIS_HANDLE, NET_BUFFER_LIST};
@@ -9,6 +9,7 @@ use sys::wdm::MDL;
 
 use super::chain::Chain;
 use super::frame::{Frame, LONGEST};
+use crate::heap;
 use crate::miniport::header;
 use crate::nt;
 
@@ -18,6 +19,9 @@ pub(crate) const BUFFERS: u32 = 128;
 /// Room for one frame, rounded up so that each buffer begins on a cache line.
 const ROOM: usize = (LONGEST as usize).next_multiple_of(64);
 
+/// Room for all of them.
+const SIZE: usize = ROOM.strict_mul(BUFFERS as usize);
+
 /// Buffers with their net buffer lists, which are all made in advance: receiving allocates nothing.
 ///
 /// # Invariants
@@ -25,7 +29,7 @@ const ROOM: usize = (LONGEST as usize).next_multiple_of(64);
 /// The memory does not move while lists describe it.
 pub(crate) struct Pool {
     handle: NDIS_HANDLE,
-    memory: Vec<u8>,
+    memory: Box<[u8; SIZE]>,
     /// The lists that are not in use. All of them are back when the pool goes.
     free: Chain,
 }
@@ -36,9 +40,7 @@ unsafe impl Send for Pool {}
 impl Pool {
     /// A pool for an adapter. PASSIVE_LEVEL. `None` if there is not enough memory.
     pub(crate) fn new(adapter: NDIS_HANDLE) -> Option<Self> {
-        let mut memory = Vec::new();
-        memory.try_reserve_exact(const { ROOM.strict_mul(BUFFERS as usize) }).ok()?;
-        memory.resize(memory.capacity(), 0);
+        let memory = heap::zeroed()?;
         let parameters = ndis::NET_BUFFER_LIST_POOL_PARAMETERS {
             Header: header(
                 ndis::NDIS_OBJECT_TYPE_DEFAULT,

@@ -59,7 +59,10 @@ pub(crate) fn images(compiler: Compiler) -> Result<Images, Failure> {
     for driver in DRIVERS {
         command.args(["--package", driver]);
     }
-    step.run(&mut command)?;
+    step.attempt(&mut command).map_err(|output| {
+        eprintln!("{}", output.trim_end());
+        Failure::work(explain(&output))
+    })?;
     step.done();
     let step = Step::start("check images");
     let images = Images { folder: root().join("target/softndk") };
@@ -79,6 +82,23 @@ pub(crate) fn report(images: &Images) {
     }
 }
 
+/// What a failed build means, where the tools' own words leave that open.
+fn explain(output: &str) -> String {
+    let missing = output.split("undefined symbol: ").nth(1).and_then(|rest| rest.split_whitespace().next());
+    match missing {
+        Some("__chkstk") => {
+            "The function named above has a frame of more than a page, and kernel stacks are \
+             small: move what it keeps there to memory of its own, or split it."
+                .to_owned()
+        }
+        Some(symbol) => format!(
+            "No import library has {symbol}: where a kernel module exports it, add it to that module's file \
+             in kit/lib."
+        ),
+        None => "The drivers do not build, see above.".to_owned(),
+    }
+}
+
 /// Checks one image and puts it beside its PDB and map file, under the names that they have on Windows.
 fn deliver(driver: &str, built: &Path, images: &Images, exports: &Exports) -> Result<(), Failure> {
     let image = built.join(format!("{driver}.dll"));
@@ -91,4 +111,20 @@ fn deliver(driver: &str, built: &Path, images: &Images, exports: &Exports) -> Re
         fs::copy(&source, images.folder.join(name)).map_err(|error| Failure::file(&source, &error))?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::explain;
+
+    #[test]
+    fn a_symbol_that_no_library_has_is_named() {
+        let explanation = explain("lld-link-22: error: undefined symbol: KeFoo\n>>> referenced by");
+        assert!(explanation.contains("KeFoo"), "{explanation}");
+    }
+
+    #[test]
+    fn a_frame_over_a_page_is_told_as_such() {
+        assert!(explain("undefined symbol: __chkstk\n").contains("frame"));
+    }
 }

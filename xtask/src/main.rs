@@ -60,7 +60,10 @@ fn main() -> ExitCode {
 
 /// Tells what is wrong with the arguments in one line, or prints the help that was asked for.
 fn refuse(error: &clap::Error) -> ExitCode {
-    if matches!(error.kind(), ErrorKind::InvalidValue | ErrorKind::UnknownArgument | ErrorKind::ValueValidation) {
+    if matches!(
+        error.kind(),
+        ErrorKind::InvalidValue | ErrorKind::UnknownArgument | ErrorKind::ValueValidation
+    ) {
         let text = error.to_string();
         eprintln!("{}", text.lines().next().unwrap_or_default());
         return ExitCode::from(2);

@@ -22,8 +22,8 @@ use crate::verifier::{self, Finding};
 /// The version that the provider has, lowest and highest.
 const VERSION: u16 = MAKE_WSK_VERSION(1, 0);
 
-/// How long a deregistration may wait for the client before it counts as hung.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// How long a deregistration may wait for the client before it counts as hung; tests are less patient.
+const PATIENCE: Duration = Duration::from_secs(if cfg!(test) { 1 } else { 30 });
 
 /// The registered clients of one machine, by the address of their registration.
 #[derive(Default)]
@@ -279,6 +279,24 @@ mod tests {
             std::thread::yield_now();
         }
         assert!(machine.shutdown().is_clean());
+    }
+
+    #[test]
+    fn a_release_that_does_not_come_is_found() {
+        let machine = Machine::builder().boot();
+        let mut own = registration();
+        register(&mut own, &DISPATCH);
+        assert_eq!(capture(&mut own).0, STATUS_SUCCESS);
+        let at = (&raw mut own) as usize;
+        let waiter = sched::spawn("waiter", move || unsafe { WskDeregister(at as *mut _) }).unwrap();
+        while verifier::findings().is_empty() {
+            std::thread::yield_now();
+        }
+        unsafe { WskReleaseProviderNPI(&mut own) };
+        while !waiter.ended() {
+            std::thread::yield_now();
+        }
+        assert_eq!(machine.shutdown().findings[0].rule, "WskDeregisterHang");
     }
 
     #[test]

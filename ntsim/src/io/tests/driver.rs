@@ -3,7 +3,7 @@
 use core::ffi::c_void;
 use core::mem::MaybeUninit;
 use core::ptr;
-use core::sync::atomic::{AtomicI32, AtomicPtr, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, Ordering};
 
 use parking_lot::Mutex;
 use sys::status::*;
@@ -48,9 +48,17 @@ pub(super) enum Way {
     UnderLock,
     /// Return at DISPATCH_LEVEL.
     Raised,
+    /// Pend without a cancel routine.
+    PendDeaf,
+    /// Pend with a cancel routine that keeps the cancel spin lock.
+    KeepsLock,
+    /// Pend with a cancel routine that frees the cancel spin lock to DISPATCH_LEVEL.
+    FreesToDispatch,
+    /// Complete without the list.
+    LosesList,
 }
 
-const WAYS: [Way; 14] = [
+const WAYS: [Way; 18] = [
     Way::Reverse,
     Way::Length,
     Way::Pend,
@@ -65,6 +73,10 @@ const WAYS: [Way; 14] = [
     Way::MinusOne,
     Way::UnderLock,
     Way::Raised,
+    Way::PendDeaf,
+    Way::KeepsLock,
+    Way::FreesToDispatch,
+    Way::LosesList,
 ];
 
 /// The device control code of a way.
@@ -78,6 +90,7 @@ pub(super) struct Control {
     attributes: Mutex<Vec<u8>>,
     name: Mutex<String>,
     create_status: AtomicI32,
+    leaves_context: AtomicBool,
     pending: AtomicPtr<IRP>,
 }
 
@@ -86,6 +99,7 @@ pub(super) static CONTROL: Control = Control {
     attributes: Mutex::new(Vec::new()),
     name: Mutex::new(String::new()),
     create_status: AtomicI32::new(0),
+    leaves_context: AtomicBool::new(false),
     pending: AtomicPtr::new(ptr::null_mut()),
 };
 
@@ -100,6 +114,15 @@ impl Control {
 
     pub(super) fn take_name(&self) -> String {
         core::mem::take(&mut self.name.lock())
+    }
+
+    pub(super) fn majors(&self) -> Vec<u8> {
+        self.majors.lock().clone()
+    }
+
+    /// Lets the next create leave its context in the file object.
+    pub(super) fn leave_context(&self) {
+        self.leaves_context.store(true, Ordering::SeqCst);
     }
 
     pub(super) fn fail_creates(&self, status: NTSTATUS) {
@@ -151,11 +174,19 @@ impl Bench {
 
     /// Sends a request of the driver's own to its own device, with a completion routine that takes it back.
     pub(super) fn forward_and_take_back(&self) -> NTSTATUS {
+        self.forward(Some(take_back), false)
+    }
+
+    /// Sends a request of the driver's own to its own device.
+    pub(super) fn forward(&self, completion: Option<PIO_COMPLETION_ROUTINE>, cancellable: bool) -> NTSTATUS {
         unsafe {
             let irp = IoAllocateIrp(1, 0);
             let next = (*irp).Tail.Overlay.CurrentStackLocation.wrapping_sub(1);
+            if cancellable {
+                set_cancel(irp, Some(cancelled));
+            }
             (*next).MajorFunction = IRP_MJ_CREATE;
-            (*next).CompletionRoutine = Some(take_back);
+            (*next).CompletionRoutine = completion;
             (*next).Control = SL_INVOKE_ON_SUCCESS | SL_INVOKE_ON_ERROR;
             let status = IofCallDriver(self.device, irp);
             IoFreeIrp(irp);
@@ -223,7 +254,10 @@ fn create(irp: *mut IRP, location: &IO_STACK_LOCATION) -> NTSTATUS {
             let buffer = (*irp).AssociatedIrp.SystemBuffer.cast::<u8>();
             *CONTROL.attributes.lock() = core::slice::from_raw_parts(buffer, length).to_vec();
         }
-        if let Some(file) = location.FileObject.as_ref() {
+        if let Some(file) = location.FileObject.as_mut() {
+            if CONTROL.leaves_context.swap(false, Ordering::SeqCst) {
+                file.FsContext = 0x10 as *mut c_void;
+            }
             *CONTROL.name.lock() = rtl::from_counted(&file.FileName);
         }
     }
@@ -234,11 +268,13 @@ fn control(way: Way, irp: *mut IRP, location: &IO_STACK_LOCATION) -> NTSTATUS {
     match way {
         Way::Reverse => reverse(irp, location),
         Way::Length => finish(irp, STATUS_SUCCESS, unsafe { (*(*irp).MdlAddress).ByteCount as usize }),
-        Way::Pend => {
-            mark(irp);
-            CONTROL.pending.store(irp, Ordering::SeqCst);
-            set_cancel(irp, Some(cancelled));
-            STATUS_PENDING
+        Way::Pend => pend(irp, Some(cancelled)),
+        Way::PendDeaf => pend(irp, None),
+        Way::KeepsLock => pend(irp, Some(keeps_lock)),
+        Way::FreesToDispatch => pend(irp, Some(frees_to_dispatch)),
+        Way::LosesList => {
+            unsafe { (*irp).MdlAddress = ptr::null_mut() };
+            finish(irp, STATUS_SUCCESS, 0)
         }
         Way::PendUnmarked | Way::Forget => {
             CONTROL.pending.store(irp, Ordering::SeqCst);
@@ -313,6 +349,22 @@ unsafe extern "win64" fn cancelled(_device: *mut DEVICE_OBJECT, irp: *mut IRP) {
     CONTROL.pending.store(ptr::null_mut(), Ordering::SeqCst);
     unsafe { cancel::IoReleaseCancelSpinLock((*irp).CancelIrql) };
     finish(irp, STATUS_CANCELLED, 0);
+}
+
+unsafe extern "win64" fn keeps_lock(_device: *mut DEVICE_OBJECT, irp: *mut IRP) {
+    finish(irp, STATUS_CANCELLED, 0);
+}
+
+unsafe extern "win64" fn frees_to_dispatch(_device: *mut DEVICE_OBJECT, irp: *mut IRP) {
+    unsafe { cancel::IoReleaseCancelSpinLock(DISPATCH_LEVEL) };
+    finish(irp, STATUS_CANCELLED, 0);
+}
+
+fn pend(irp: *mut IRP, routine: Option<PDRIVER_CANCEL>) -> NTSTATUS {
+    mark(irp);
+    CONTROL.pending.store(irp, Ordering::SeqCst);
+    set_cancel(irp, routine);
+    STATUS_PENDING
 }
 
 /// `IoMarkIrpPending`.

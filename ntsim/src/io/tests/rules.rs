@@ -1,11 +1,12 @@
 //! Each rule of the I/O manager, broken once.
 
-use sys::status::STATUS_SUCCESS;
-use sys::wdm::METHOD_BUFFERED;
+use sys::status::{STATUS_CANCELLED, STATUS_SUCCESS};
+use sys::wdm::{IRP_MJ_CLOSE, METHOD_BUFFERED, METHOD_OUT_DIRECT};
 
 use super::driver::{Bench, CONTROL, Way, code, with_name};
 use crate::Report;
 use crate::io::device::IoDeleteDevice;
+use crate::io::dispatch::IofCallDriver;
 use crate::io::irp::{IoAllocateIrp, IoFreeIrp};
 use crate::io::namespace::IoDeleteSymbolicLink;
 
@@ -132,4 +133,91 @@ fn a_device_that_is_left_at_unload_is_found() {
     });
     let rules: Vec<_> = found(&bench.abandon()).iter().map(|(rule, _)| *rule).collect();
     assert_eq!(rules, ["DeleteDevice", "ObjectLeak"]);
+}
+
+#[test]
+fn a_cancelled_request_that_is_not_completed_is_found() {
+    let bench = Bench::boot();
+    let file = bench.open();
+    let request = file.start_ioctl(code(Way::PendDeaf, METHOD_BUFFERED), vec![], vec![]).unwrap();
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let _attached = crate::sched::attach("completer");
+            while crate::verifier::findings().is_empty() {
+                std::thread::yield_now();
+            }
+            CONTROL.complete_pending(STATUS_SUCCESS);
+        });
+        drop(request);
+    });
+    drop(file);
+    assert_eq!(found(&bench.finish()), [("IrpCancelTimeout", 0x135)]);
+}
+
+#[test]
+fn a_cancel_routine_must_free_the_lock_to_the_level_before() {
+    let cancelled = |way| {
+        let bench = Bench::boot();
+        let file = bench.open();
+        drop(file.start_ioctl(code(way, METHOD_BUFFERED), vec![], vec![]).unwrap());
+        drop(file);
+        found(&bench.finish())
+    };
+    assert_eq!(cancelled(Way::KeepsLock), [("SpinLock", 0), ("CancelSpinLock", 0)]);
+    let wrong_level = cancelled(Way::FreesToDispatch);
+    assert!(wrong_level.contains(&("CancelSpinLockRelease", 0)), "{wrong_level:?}");
+}
+
+#[test]
+fn only_requests_are_sent_and_only_to_devices() {
+    let bench = Bench::boot();
+    unsafe {
+        let irp = IoAllocateIrp(1, 0);
+        IofCallDriver(0x1000 as *mut _, irp);
+        IoFreeIrp(irp);
+        IofCallDriver(bench.device(), irp);
+    }
+    assert_eq!(found(&bench.finish()), [("IofCallDriver", 0x4), ("IofCallDriver", 0x3)]);
+}
+
+#[test]
+fn a_request_of_ones_own_must_be_taken_back_and_not_carry_a_cancel_routine() {
+    let bench = Bench::boot();
+    bench.forward(None, true);
+    let found = found(&bench.finish());
+    assert_eq!(found, [("IrpCancelField", 0x203), ("IrpCancelField", 0x7), ("CompleteRequest", 0x2)]);
+}
+
+#[test]
+fn a_failed_create_must_leave_no_context() {
+    let bench = Bench::boot();
+    CONTROL.fail_creates(STATUS_CANCELLED);
+    CONTROL.leave_context();
+    assert!(bench.machine().open("\\\\.\\Test", &[]).is_err());
+    assert_eq!(found(&bench.finish()), [("FailedCreate", 0)]);
+}
+
+#[test]
+fn a_request_must_come_back_with_its_list() {
+    let bench = Bench::boot();
+    let file = bench.open();
+    file.ioctl(code(Way::LosesList, METHOD_OUT_DIRECT), b"", &mut [0; 8]);
+    drop(file);
+    assert_eq!(found(&bench.finish()), [("IrpMdlAddress", 0)]);
+}
+
+#[test]
+fn the_last_reference_to_a_file_is_dropped_at_passive_level() {
+    let bench = Bench::boot();
+    let file = bench.open();
+    let object = file.object().cast();
+    crate::ob::reference(object);
+    drop(file);
+    let old = crate::sched::raise(crate::sched::Irql::DISPATCH);
+    crate::ob::dereference(object);
+    crate::sched::lower(old);
+    while CONTROL.majors().last() != Some(&IRP_MJ_CLOSE) {
+        std::thread::yield_now();
+    }
+    assert_eq!(found(&bench.finish()), [("ObDereferenceObject", 0)]);
 }

@@ -40,6 +40,7 @@ pub(super) enum Break {
     SetStatePends,
     NeverDeregisters,
     OpensNothing,
+    AnswersLate,
 }
 
 static BREAK: AtomicU8 = AtomicU8::new(0);
@@ -215,6 +216,7 @@ unsafe extern "win64" fn pause(
     let handle = HANDLE.load(Ordering::SeqCst) as usize;
     let completed = move || unsafe { NdisMPauseComplete(handle as NDIS_HANDLE) };
     sched::spawn("pause", move || {
+        hesitate();
         completed();
         if breaks(Break::PauseCompletesTwice) {
             completed();
@@ -249,6 +251,7 @@ unsafe extern "win64" fn oid(_context: NDIS_HANDLE, request: *mut NDIS_OID_REQUE
     }
     let (handle, request) = (handle as usize, request as usize);
     let body = move || unsafe {
+        hesitate();
         NdisMOidRequestComplete(handle as NDIS_HANDLE, request as *mut NDIS_OID_REQUEST, NDIS_STATUS_SUCCESS);
     };
     sched::spawn("oid", body).unwrap();
@@ -280,10 +283,13 @@ unsafe extern "win64" fn send(
     _port: NDIS_PORT_NUMBER,
     _flags: u32,
 ) {
-    unsafe {
-        (*lists).Status = NDIS_STATUS_SUCCESS;
-        NdisMSendNetBufferListsComplete(HANDLE.load(Ordering::SeqCst), lists, 0);
-    }
+    unsafe { (*lists).Status = NDIS_STATUS_SUCCESS };
+    let (handle, lists) = (HANDLE.load(Ordering::SeqCst) as usize, lists as usize);
+    let completed = move || unsafe {
+        hesitate();
+        NdisMSendNetBufferListsComplete(handle as NDIS_HANDLE, lists as *mut NET_BUFFER_LIST, 0);
+    };
+    sched::spawn("send", completed).unwrap();
 }
 
 unsafe extern "win64" fn returned(_context: NDIS_HANDLE, lists: *mut NET_BUFFER_LIST, _flags: u32) {
@@ -291,6 +297,14 @@ unsafe extern "win64" fn returned(_context: NDIS_HANDLE, lists: *mut NET_BUFFER_
     while !next.is_null() {
         RETURNED.fetch_add(1, Ordering::SeqCst);
         next = unsafe { (*next).Next };
+    }
+}
+
+/// Waits until NDIS has lost patience, if that is what is to be seen.
+fn hesitate() {
+    let before = crate::verifier::findings().len();
+    while breaks(Break::AnswersLate) && crate::verifier::findings().len() == before {
+        std::thread::yield_now();
     }
 }
 

@@ -87,6 +87,15 @@ fn setting_the_rdma_state_must_not_pend() {
 }
 
 #[test]
+fn late_answers_are_found() {
+    let found = found(Break::AnswersLate, |bench| {
+        bench.adapter().send(b"frame").unwrap();
+        bench.adapter().pause().unwrap();
+    });
+    assert_eq!(found, ["NdisTimedOidComplete", "NdisTimedDataSend", "NdisWatchdog"]);
+}
+
+#[test]
 fn a_driver_must_deregister_once() {
     assert_eq!(found(Break::NeverDeregisters, |_| ()), ["NdisMDeregisterMiniportDriver"]);
     let twice = found(Break::Nothing, |_| unsafe { NdisMDeregisterMiniportDriver(handle()) });

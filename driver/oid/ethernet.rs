@@ -61,8 +61,8 @@ pub(super) fn set(adapter: &Adapter, oid: NDIS_OID, value: &mut Value) -> Result
         ndis::OID_802_3_MULTICAST_LIST => set_multicast_list(adapter, value),
         // A wish that need not be granted: frames are always indicated whole.
         ndis::OID_GEN_CURRENT_LOOKAHEAD => value.take::<4>().map(drop),
-        // There is no link whose speed or direction could be chosen, nor an interrupt to hold back.
-        ndis::OID_GEN_LINK_PARAMETERS | ndis::OID_GEN_INTERRUPT_MODERATION => Err(Refusal::NotSupported),
+        // Among the others are OID_GEN_LINK_PARAMETERS and OID_GEN_INTERRUPT_MODERATION: there is no link
+        // whose speed or direction could be chosen, nor an interrupt to hold back.
         _ => Err(Refusal::NotSupported),
     }
 }

@@ -24,9 +24,10 @@ use crate::adapter::Adapter;
 use buffer::{Answer, Refusal, Value};
 pub(crate) use statistics::SUPPORTED as SUPPORTED_STATISTICS;
 
-/// The identifiers that are answered or obeyed. Those that NDIS 6 answers in the driver's place from its
-/// attributes are not among them, nor are OID_NDK_CONNECTIONS and OID_NDK_LOCAL_ENDPOINTS: the provider
-/// does not list its connections.
+/// The identifiers that are answered or obeyed, and OID_GEN_LINK_PARAMETERS, which every Ethernet miniport has
+/// to list and may refuse. Those that NDIS 6 answers in the driver's place from its attributes are not among
+/// them, nor are OID_NDK_CONNECTIONS and OID_NDK_LOCAL_ENDPOINTS: the provider does not list its
+/// connections.
 pub(crate) const SUPPORTED: &[NDIS_OID] = &[
     OID_GEN_SUPPORTED_LIST,
     OID_GEN_HARDWARE_STATUS,

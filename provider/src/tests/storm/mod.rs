@@ -27,5 +27,9 @@ fn connections_closed_at_any_moment_leave_nothing_and_lose_nothing() {
     }
     let results = world.results.load(Ordering::SeqCst);
     assert_eq!(results, world.posts.load(Ordering::SeqCst), "each accepted post has one result");
-    assert!(completions.len() > 70_000 && results > 10_000, "{} closes, {results} results", completions.len());
+    assert!(
+        completions.len() > 70_000 && results > 10_000,
+        "{} closes, {results} results",
+        completions.len()
+    );
 }

@@ -62,7 +62,7 @@ exports! {
             call.misses_callback();
         }
         let event = Consumer::CqNotification { callback: notification, context: notification_context.into() };
-        let (prospect, event) = with_event(&call, Part::Cq(Cq::default()), event);
+        let (prospect, event) = with_event(&call, Part::Cq(Cq::new(depth)), event);
         let provider = |CreateArguments { completion, context, out }| {
             // SAFETY: the consumer's arguments, and the layer's event, completion and out-parameter.
             unsafe {

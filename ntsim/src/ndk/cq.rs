@@ -1,6 +1,7 @@
 //! The completion queue.
 
 use core::ptr;
+use core::sync::atomic::{AtomicU32, Ordering};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -30,9 +31,24 @@ pub(super) struct Cq {
     /// The QPs and SRQs whose requests complete here, by serial number. A QP stays when it is closed,
     /// until the queue has been found empty: its results may still be in it.
     sources: Mutex<HashMap<u32, Arc<Shadow>>>,
+    /// The least depth that the consumer has asked for.
+    depth: AtomicU32,
+    /// Results taken since the queue was last found empty.
+    taken: AtomicU32,
 }
 
 impl Cq {
+    /// A queue that was asked to be so deep.
+    pub(super) fn new(depth: u32) -> Self {
+        Self { depth: AtomicU32::new(depth), ..Self::default() }
+    }
+
+    /// Whether the queue may have been full since it was last found empty, and have lost results: then
+    /// it is the consumer who posted too much.
+    fn may_have_overflown(&self) -> bool {
+        self.taken.swap(0, Ordering::Relaxed) >= self.depth.load(Ordering::Relaxed)
+    }
+
     /// Requests of `source` complete here.
     pub(super) fn serves(&self, source: &Arc<Shadow>) {
         self.sources.lock().insert(source.serial, Arc::clone(source));
@@ -139,6 +155,7 @@ unsafe fn poll<R: Entry>(
     if taken == 0 && count != 0 {
         found_empty(&call.shadow, cq, &closed);
     } else if taken != 0 {
+        cq.taken.fetch_add(taken, Ordering::Relaxed);
         // SAFETY: the provider says that it filled so many, and there is room for them.
         let results = unsafe { core::slice::from_raw_parts_mut(results, taken as usize) };
         cq.arm.took(results.iter().map(Entry::status), sched::now);
@@ -163,11 +180,12 @@ fn found_empty(shadow: &Shadow, cq: &Cq, closed: &[Arc<Shadow>]) {
             format!("{shadow} gave a notification and then no result for it"),
         );
     }
+    let overflown = cq.may_have_overflown();
     for source in closed {
         cq.sources.lock().remove(&source.serial);
         let Part::Qp(qp) = &source.part else { continue };
         let missing = qp.outstanding(shadow.serial);
-        if missing != 0 {
+        if missing != 0 && !overflown {
             found(
                 rules::RESULT_MISSING,
                 format!("{source} is closed, {shadow} is empty, and {missing} requests had no result"),
@@ -242,6 +260,9 @@ exports! {
     ) -> NTSTATUS {
         let Some(call) = Call::begin(cq, "NdkResizeCq") else { return STATUS_INVALID_HANDLE };
         let resize = slot!(call, NdkResizeCq);
+        if let Part::Cq(part) = &call.shadow.part {
+            part.depth.fetch_min(depth, Ordering::Relaxed);
+        }
         // SAFETY: the consumer's arguments, and the layer's completion.
         request::run(&call, completion, context, |completion, context| unsafe {
             resize(cq, depth, completion, context)

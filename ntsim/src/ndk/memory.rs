@@ -111,6 +111,17 @@ pub(super) fn closed(shadow: &Shadow) {
     }
 }
 
+/// Whether a region's or window's tokens are its own: it is open, and not being deregistered.
+pub(super) fn is_usable(shadow: &Shadow) -> bool {
+    shadow.stage() == Stage::Open && part(shadow).is_some_and(|memory| memory.usable.load(Ordering::Relaxed))
+}
+
+fn set_usable(shadow: &Shadow, usable: bool) {
+    if let Some(memory) = part(shadow) {
+        memory.usable.store(usable, Ordering::Relaxed);
+    }
+}
+
 /// Nothing of a region or window is good any more.
 fn expire(shadow: &Shadow) {
     let Some(memory) = part(shadow) else { return };
@@ -151,9 +162,11 @@ fn usable(call: &Call<NDK_MR>, region: *mut NDK_MR, remote: bool) -> Option<supe
         let local = unsafe { (*table).NdkGetLocalTokenFromMr };
         // SAFETY: as above.
         let other = unsafe { (*table).NdkGetRemoteTokenFromMr };
-        for function in [local, other.filter(|_| remote)].into_iter().flatten() {
+        let other = other.filter(|_| remote);
+        for (name, function) in [("NdkGetLocalTokenFromMr", local), ("NdkGetRemoteTokenFromMr", other)] {
+            let Some(function) = function else { continue };
             // SAFETY: the region is open, and its request is not over for the consumer yet.
-            let token = bracket::into_provider("NdkGetTokenFromMr", || unsafe { function(region) });
+            let token = bracket::into_provider(name, || unsafe { function(region) });
             token_of(&shadow, token);
         }
     }))
@@ -208,8 +221,11 @@ exports! {
     ) -> NTSTATUS {
         let Some(call) = Call::begin(mr, "NdkDeregisterMr") else { return STATUS_INVALID_HANDLE };
         let deregister = slot!(call, NdkDeregisterMr);
+        set_usable(&call.shadow, false);
         let shadow = Arc::clone(&call.shadow);
-        let then = Box::new(move |status| if NT_SUCCESS(status) { expire(&shadow) });
+        let then = Box::new(move |status| {
+            if NT_SUCCESS(status) { expire(&shadow) } else { set_usable(&shadow, true) }
+        });
         // SAFETY: the consumer's arguments, and the layer's completion.
         request::run(&call, completion, context, |completion, context| unsafe {
             deregister(mr, completion, context)

@@ -12,8 +12,8 @@ use std::sync::{Arc, Weak};
 
 use parking_lot::RwLock;
 
-use super::rules;
 use super::shadow::Shadow;
+use super::{memory, rules};
 
 /// How many tokens that are no longer good are remembered.
 const REMEMBERED: usize = 1 << 16;
@@ -53,7 +53,9 @@ impl Tokens {
         let other = issues
             .iter()
             .filter(|one| one.adapter == adapter && one.state == State::Live && one.serial != owner.serial)
-            .find_map(|one| one.owner.upgrade());
+            .filter_map(|one| one.owner.upgrade())
+            // The provider may give a token to the next before it says that the last has let go of it.
+            .find(|other| memory::is_usable(other));
         issues
             .retain(|one| one.adapter != adapter || (one.state == State::Live && one.serial != owner.serial));
         issues.push(Issue {

@@ -1,6 +1,7 @@
 //! Memory: tokens, and windows bound to regions.
 
 use core::ptr;
+use core::sync::atomic::Ordering;
 
 use sys::ndk::*;
 use sys::status::{STATUS_PENDING, STATUS_SUCCESS};
@@ -103,6 +104,22 @@ fn a_token_that_is_given_to_other_memory_is_that_memory_s() {
     memory.deregister(memory.regions[0]);
     fake(memory.regions[1]).provider().next_token(token);
     assert_eq!(memory.register(memory.regions[1]), token);
+    memory.send(token);
+    assert!(memory.finish().is_empty());
+}
+
+#[test]
+fn a_token_may_go_to_other_memory_before_its_deregistration_has_completed() {
+    let memory = Memory::new();
+    let token = memory.register(memory.regions[0]);
+    let provider = fake(memory.regions[0]).provider();
+    provider.asynchronous.store(true, Ordering::Relaxed);
+    let status = call!(memory.regions[0], NdkDeregisterMr, Some(on_request), context(1));
+    assert_eq!(status, STATUS_PENDING);
+    provider.asynchronous.store(false, Ordering::Relaxed);
+    provider.next_token(token);
+    assert_eq!(memory.register(memory.regions[1]), token);
+    provider.run();
     memory.send(token);
     assert!(memory.finish().is_empty());
 }

@@ -193,6 +193,11 @@ impl Fake {
         self.parents.lock().push(parent);
     }
 
+    /// The first antecedent.
+    pub(crate) fn parent(&self) -> At {
+        self.parents.lock()[0]
+    }
+
     /// Makes an antecedent one no longer.
     pub(crate) fn forget_parent(&self, parent: At) {
         self.parents.lock().retain(|one| one.0 != parent.0);

@@ -207,6 +207,17 @@ fn a_request_without_a_result_is_found_when_its_qp_is_closed_and_the_cq_empty() 
 }
 
 #[test]
+fn results_that_a_full_cq_has_lost_are_not_the_provider_s_to_answer_for() {
+    let pair = Pair::with(|_| {});
+    for number in 0..16 {
+        pair.send(number, 0);
+    }
+    pair.receive(16);
+    fake(pair.qp).state().receives.clear();
+    assert!(pair.finish().is_empty());
+}
+
+#[test]
 fn a_deferred_request_that_is_not_started_when_a_later_one_is_refused_is_found() {
     /// Keeps deferred requests back, and refuses the others.
     extern "win64" fn send(_: *mut NDK_QP, _: PVOID, _: *const NDK_SGE, _: ULONG, flags: ULONG) -> NTSTATUS {

@@ -40,7 +40,7 @@ pub(crate) fn build() -> Result<Images, Failure> {
     packages::provide(|need| match need {
         Use::Drivers => true,
         Use::Compiler => compiler == Compiler::Debian,
-        Use::Lints => false,
+        Use::Lints | Use::Format => false,
     })?;
     images(compiler)
 }

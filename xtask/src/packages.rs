@@ -11,8 +11,10 @@ pub(crate) enum Use {
     Drivers,
     /// Building drivers, where the active compiler lacks the Windows target.
     Compiler,
-    /// Checking formatting and lints, with that compiler or where the active toolchain has no linters.
+    /// Linting, with that compiler or where the active toolchain has no linters.
     Lints,
+    /// Checking the format of sources, where the active toolchain has no linters.
+    Format,
 }
 
 /// A package and why it is needed.
@@ -61,7 +63,7 @@ const PACKAGES: &[Package] = &[
     Package::new("rust-web-src", Use::Compiler, "those sources: core and alloc for the Windows target")
         .at_least(RUST),
     Package::new("rust-web-clippy", Use::Lints, "lints the drivers with that compiler").at_least(RUST),
-    Package::new("rustfmt-web", Use::Lints, "checks formatting").at_least(RUST),
+    Package::new("rustfmt-web", Use::Format, "checks formatting").at_least(RUST),
     Package::new("lld-22", Use::Drivers, "lld-link, the linker for Windows images"),
     Package::new("llvm-22", Use::Drivers, "llvm-dlltool and llvm-lib, for import libraries"),
     Package::new("clang-22", Use::Drivers, "compiles the framework's entry stub"),

@@ -17,8 +17,8 @@ pub(crate) fn test() -> Result<(), Failure> {
     let (compiler, linters) = (Compiler::find(), Linters::find());
     packages::provide(|need| match need {
         Use::Drivers => true,
-        Use::Compiler => compiler == Compiler::Debian || linters == Linters::Debian,
-        Use::Lints => compiler == Compiler::Debian || linters == Linters::Debian,
+        Use::Compiler | Use::Lints => compiler == Compiler::Debian || linters == Linters::Debian,
+        Use::Format => linters == Linters::Debian,
     })?;
     eprintln!("From a clean clone this takes about fifteen minutes on two cores.");
     for (name, mut command) in source_checks(compiler, linters) {

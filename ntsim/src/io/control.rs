@@ -10,6 +10,7 @@ use sys::wdm::{
 };
 
 use super::file::{File, as_thread, start};
+use super::fingerprint::Fingerprint;
 use super::request::{Buffers, Outcome, Output, Request, Transfer};
 use crate::mm::{self, Block, Range};
 
@@ -110,7 +111,9 @@ impl Control {
         let copied = method == METHOD_BUFFERED;
         buffers.output = Output { start: output.start, length: output.length, copied };
         if method != METHOD_BUFFERED && method != METHOD_NEITHER && output.length > 0 {
-            buffers.list = Some(locked(output, method == METHOD_OUT_DIRECT)?);
+            let write = method == METHOD_OUT_DIRECT;
+            buffers.list = Some(locked(output, write)?);
+            buffers.read_only = (!write).then(|| Fingerprint::of(output));
         }
         Ok(buffers)
     }

@@ -13,6 +13,7 @@ mod control;
 mod device;
 mod dispatch;
 mod file;
+mod fingerprint;
 mod irp;
 mod mdl;
 mod namespace;

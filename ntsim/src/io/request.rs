@@ -7,6 +7,7 @@ use parking_lot::Mutex;
 use sys::status::{NT_ERROR, NTSTATUS};
 use sys::wdm::{FILE_OBJECT, IO_STATUS_BLOCK, IRP, MDL};
 
+use super::fingerprint::Fingerprint;
 use super::irp::violation;
 use super::{cancel, irp};
 use crate::mm::{self, Block};
@@ -39,6 +40,8 @@ pub(super) struct Buffers {
     pub(super) system: Option<Block>,
     /// The locked list over the user's buffer in direct I/O.
     pub(super) list: Option<Block>,
+    /// What that buffer holds, if the driver may only read it.
+    pub(super) read_only: Option<Fingerprint>,
     /// Where the user wants the output of buffered I/O.
     pub(super) output: Output,
     /// Buffers that the request owns, so that they live as long as it does.
@@ -74,6 +77,11 @@ impl Buffers {
         }
         if let Some(list) = self.list.take() {
             release_lists(irp, &list);
+        }
+        if self.read_only.take().is_some_and(|before| before.has_changed()) {
+            verifier::report(
+                Finding::new("ReadOnlyMdl").text("a driver wrote to a buffer that it was given to be read"),
+            );
         }
         self.system = None;
     }

@@ -56,9 +56,11 @@ pub(super) enum Way {
     FreesToDispatch,
     /// Complete without the list.
     LosesList,
+    /// Write to the buffer that the list describes.
+    Writes,
 }
 
-const WAYS: [Way; 18] = [
+const WAYS: [Way; 19] = [
     Way::Reverse,
     Way::Length,
     Way::Pend,
@@ -77,6 +79,7 @@ const WAYS: [Way; 18] = [
     Way::KeepsLock,
     Way::FreesToDispatch,
     Way::LosesList,
+    Way::Writes,
 ];
 
 /// The device control code of a way.
@@ -272,6 +275,16 @@ fn control(way: Way, irp: *mut IRP, location: &IO_STACK_LOCATION) -> NTSTATUS {
         Way::PendDeaf => pend(irp, None),
         Way::KeepsLock => pend(irp, Some(keeps_lock)),
         Way::FreesToDispatch => pend(irp, Some(frees_to_dispatch)),
+        Way::Writes => {
+            unsafe {
+                (*(*irp).MdlAddress)
+                    .StartVa
+                    .wrapping_byte_add((*(*irp).MdlAddress).ByteOffset as usize)
+                    .cast::<u8>()
+                    .write(1)
+            };
+            finish(irp, STATUS_SUCCESS, 0)
+        }
         Way::LosesList => {
             unsafe { (*irp).MdlAddress = ptr::null_mut() };
             finish(irp, STATUS_SUCCESS, 0)

@@ -1,7 +1,7 @@
 //! Each rule of the I/O manager, broken once.
 
 use sys::status::{STATUS_CANCELLED, STATUS_SUCCESS};
-use sys::wdm::{IRP_MJ_CLOSE, METHOD_BUFFERED, METHOD_OUT_DIRECT};
+use sys::wdm::{IRP_MJ_CLOSE, METHOD_BUFFERED, METHOD_IN_DIRECT, METHOD_OUT_DIRECT};
 
 use super::driver::{Bench, CONTROL, Way, code, with_name};
 use crate::Report;
@@ -204,6 +204,19 @@ fn a_request_must_come_back_with_its_list() {
     file.ioctl(code(Way::LosesList, METHOD_OUT_DIRECT), b"", &mut [0; 8]);
     drop(file);
     assert_eq!(found(&bench.finish()), [("IrpMdlAddress", 0)]);
+}
+
+#[test]
+fn a_buffer_to_be_read_must_not_be_written() {
+    let written = |method| {
+        let bench = Bench::boot();
+        let file = bench.open();
+        file.ioctl(code(Way::Writes, method), b"", &mut [0; 8]);
+        drop(file);
+        found(&bench.finish())
+    };
+    assert_eq!(written(METHOD_IN_DIRECT), [("ReadOnlyMdl", 0)]);
+    assert_eq!(written(METHOD_OUT_DIRECT), []);
 }
 
 #[test]

@@ -149,6 +149,15 @@ impl<K: Kernel> Posted<K> {
         &self.owner
     }
 
+    /// Takes it back, unless it was made valid.
+    pub(crate) fn let_go(&mut self) {
+        let Some(registration) = self.registration.take() else { return };
+        if let Some(key) = self.key {
+            self.owner.tenure().retire(key);
+        }
+        registration.dispose();
+    }
+
     /// Makes it valid.
     ///
     /// # Errors
@@ -180,10 +189,6 @@ impl<K: Kernel> Posted<K> {
 
 impl<K: Kernel> Drop for Posted<K> {
     fn drop(&mut self) {
-        let Some(registration) = self.registration.take() else { return };
-        if let Some(key) = self.key {
-            self.owner.tenure().retire(key);
-        }
-        registration.dispose();
+        self.let_go();
     }
 }

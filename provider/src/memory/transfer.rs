@@ -23,23 +23,30 @@ enum Part<'t, K: Kernel> {
 
 /// A list whose every entry was admitted; its memory stays registered until this is dropped.
 pub(crate) struct Gathered<'t, K: Kernel> {
+    /// Those of the list, from the first on.
     parts: [Option<(Sge, Part<'t, K>)>; MAX_SGE],
     length: usize,
 }
 
 impl<'t, K: Kernel> Gathered<'t, K> {
-    /// Admits a consumer's own list, so far as it goes in `limit` bytes.
+    /// No memory yet. A list is gathered in its place, as it is too large to be moved about.
+    pub(crate) fn new() -> Self {
+        Self { parts: [const { None }; MAX_SGE], length: 0 }
+    }
+
+    /// Admits a consumer's own list.
     ///
     /// # Errors
     ///
     /// The first [`Refusal`].
     pub(crate) fn local(
+        &mut self,
         table: &'t Table<K>,
         domain: Domain,
         needed: Rights,
         list: &[Sge],
-    ) -> Result<Self, Refusal> {
-        Self::new(list, |sge| {
+    ) -> Result<(), Refusal> {
+        self.gather(list, |sge| {
             if Token(sge.token) == Token::PRIVILEGED {
                 return Ok(Part::Direct);
             }
@@ -55,29 +62,31 @@ impl<'t, K: Kernel> Gathered<'t, K> {
     ///
     /// The [`Refusal`].
     pub(crate) fn remote(
+        &mut self,
         table: &'t Table<K>,
         domain: Domain,
         needed: Rights,
         sge: Sge,
-    ) -> Result<Self, Refusal> {
-        Self::new(&[sge], |sge| {
+    ) -> Result<(), Refusal> {
+        self.gather(&[sge], |sge| {
             table
                 .admit(Token(sge.token), domain, needed, sge.address, sge.length as usize)
                 .map(Part::Registered)
         })
     }
 
-    /// Not inlined: a list takes about a kilobyte, and the frame of a transfer holds two of them already.
-    #[inline(never)]
-    fn new(list: &[Sge], admit: impl Fn(&Sge) -> Result<Part<'t, K>, Refusal>) -> Result<Self, Refusal> {
-        let mut gathered = Self { parts: [const { None }; MAX_SGE], length: 0 };
+    fn gather(
+        &mut self,
+        list: &[Sge],
+        admit: impl Fn(&Sge) -> Result<Part<'t, K>, Refusal>,
+    ) -> Result<(), Refusal> {
         // An entry of no bytes touches nothing, so its token does not matter (RFC 5040, section 5.4).
         let entries = list.iter().filter(|sge| sge.length != 0);
-        for (place, sge) in gathered.parts.iter_mut().zip(entries) {
+        for (place, sge) in self.parts.iter_mut().zip(entries) {
             *place = Some((*sge, admit(sge)?));
-            gathered.length = gathered.length.saturating_add(sge.length as usize);
+            self.length = self.length.saturating_add(sge.length as usize);
         }
-        Ok(gathered)
+        Ok(())
     }
 
     /// Bytes in the whole list.
@@ -87,7 +96,7 @@ impl<'t, K: Kernel> Gathered<'t, K> {
 
     /// The runs of system memory from byte `skip` of the list on, in order.
     fn run_at(&self, mut skip: usize) -> Option<Run> {
-        for (sge, part) in self.parts.iter().flatten() {
+        for (sge, part) in self.parts.iter().map_while(Option::as_ref) {
             let length = sge.length as usize;
             if skip >= length {
                 skip = skip.saturating_sub(length);

@@ -129,7 +129,7 @@ pub(super) unsafe extern "win64" fn invalidate<K: Kernel>(
         // SAFETY: the consumer passes a region or window that it has not closed.
         let (owner, domain) = unsafe { named::<K>(memory) }?;
         same_domain(qp, domain)?;
-        let operation = Operation::Invalidate(owner);
+        let operation = Operation::Invalidate(Some(owner));
         qp.post_initiator(Initiated { operation, flags, context: Opaque(context) })?;
         Ok(())
     };

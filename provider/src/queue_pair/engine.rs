@@ -24,6 +24,14 @@ use crate::memory::{Gathered, Invalidated, Refusal, Rights, Sge, Token, Unfit, c
 use crate::object::Object;
 use crate::sync::Ordering;
 
+/// A message that met a receive.
+struct Arrival {
+    /// The receive's own.
+    context: Opaque,
+    /// The message's length, or the status by which the receive fails.
+    moved: Result<usize, NTSTATUS>,
+}
+
 /// What became of one attempt at a request.
 pub(super) enum Attempt {
     /// It is done.
@@ -71,22 +79,21 @@ impl<K: Kernel> Object<K, Qp<K>> {
             if self.cancel.fetch_and(!FLUSH, Ordering::SeqCst) & (FLUSH | DEAD) != 0 {
                 self.cancel_all(current);
             }
-            let Some(mut work) = current.work.take().or_else(|| self.initiator.take()) else { return };
-            match self.attempt(&mut work, &mut current.ending) {
-                Attempt::Done => self.finish(work, STATUS_SUCCESS),
-                Attempt::Failed(status) => {
-                    self.finish(work, status);
-                    self.break_connection();
-                }
-                Attempt::Broken => {
-                    self.finish(work, STATUS_SUCCESS);
-                    self.break_connection();
-                }
-                Attempt::Waits | Attempt::NoConnection => {
-                    current.work = Some(work);
-                    // A kill that came meanwhile has left a note with the combiner.
-                    return;
-                }
+            if current.work.is_none() {
+                current.work = self.initiator.take();
+            }
+            let Some(work) = &mut current.work else { return };
+            let (status, breaks) = match self.attempt(work, &mut current.ending) {
+                Attempt::Done => (STATUS_SUCCESS, false),
+                Attempt::Failed(status) => (status, true),
+                Attempt::Broken => (STATUS_SUCCESS, true),
+                // A kill that came meanwhile has left a note with the combiner.
+                Attempt::Waits | Attempt::NoConnection => return,
+            };
+            self.finish(work, status);
+            current.work = None;
+            if breaks {
+                self.break_connection();
             }
         }
     }
@@ -128,9 +135,10 @@ impl<K: Kernel> Object<K, Qp<K>> {
                 // A window that was not bound is bound all the same.
                 Invalidated::Now | Invalidated::NotValid => Self::carry_out(posted),
             },
-            Operation::Invalidate(owner) => {
+            Operation::Invalidate(Some(owner)) => {
                 Self::invalidated(self.invalidate(owner.keep()?, None, None, ending)?)
             }
+            Operation::Invalidate(None) => Ok(Attempt::Done),
         }
     }
 
@@ -141,7 +149,7 @@ impl<K: Kernel> Object<K, Qp<K>> {
         peer: &Self,
         ending: &mut Option<Ending<K>>,
     ) -> Result<Attempt, Attempt> {
-        let Some((context, moved)) = self.deliver(data, peer)? else { return Ok(Attempt::Waits) };
+        let Some(Arrival { context, moved }) = self.deliver(data, peer)? else { return Ok(Attempt::Waits) };
         let mut message =
             Message { context, bytes: 0, solicited: flags.contains(Flags::SOLICIT), invalidated: None };
         let length = match moved {
@@ -175,58 +183,65 @@ impl<K: Kernel> Object<K, Qp<K>> {
         Ok(Attempt::Done)
     }
 
-    /// Moves a message into the peer's next receive: that receive's context, with the message's length or
-    /// the status by which the receive fails. `None` if the peer has no receive.
+    /// Moves a message into the peer's next receive. `None` if the peer has no receive.
     #[inline(never)]
-    fn deliver(&self, data: &Sgl, peer: &Self) -> Result<Option<(Opaque, Result<usize, NTSTATUS>)>, Refusal> {
-        let source = &self.local(data, Rights::LOCAL_READ);
-        let source = source.as_ref().map_err(|refusal| *refusal)?;
+    fn deliver(&self, data: &Sgl, peer: &Self) -> Result<Option<Arrival>, Refusal> {
+        let (mut source, mut sink) = (Gathered::new(), Gathered::new());
+        self.gather(&mut source, data, Rights::LOCAL_READ)?;
         let Some(receive) = peer.take_receive() else { return Ok(None) };
-        let sink = &peer.local(&receive.sink, Rights::LOCAL_WRITE);
-        let moved = match sink {
-            Err(_) => Err(STATUS_ACCESS_VIOLATION),
-            Ok(sink) if source.length() > sink.length() => Err(STATUS_BUFFER_OVERFLOW),
-            Ok(sink) => {
-                copy(source, sink, source.length());
-                Ok(source.length())
-            }
+        let moved = if peer.gather(&mut sink, &receive.sink, Rights::LOCAL_WRITE).is_err() {
+            Err(STATUS_ACCESS_VIOLATION)
+        } else if source.length() > sink.length() {
+            Err(STATUS_BUFFER_OVERFLOW)
+        } else {
+            copy(&source, &sink, source.length());
+            Ok(source.length())
         };
-        Ok(Some((receive.context, moved)))
+        Ok(Some(Arrival { context: receive.context, moved }))
     }
 
     #[inline(never)]
     fn write(&self, data: &Sgl, peer: &Self, address: usize, token: Token) -> Result<Attempt, Attempt> {
-        let source = self.local(data, Rights::LOCAL_READ)?;
-        let sink = Self::remote(data, peer, Rights::REMOTE_WRITE, address, token)?;
+        let (mut source, mut sink) = (Gathered::new(), Gathered::new());
+        self.gather(&mut source, data, Rights::LOCAL_READ)?;
+        peer.gather_named(&mut sink, source.length(), Rights::REMOTE_WRITE, address, token)?;
         copy(&source, &sink, source.length());
         self.count(peer, source.length());
         Ok(Attempt::Done)
     }
 
     #[inline(never)]
-    fn read(&self, data: &Sgl, peer: &Self, address: usize, token: Token) -> Result<Attempt, Attempt> {
-        let sink = self.local(data, Rights::LOCAL_WRITE)?;
-        let source = Self::remote(data, peer, Rights::REMOTE_READ, address, token)?;
+    fn read(&self, list: &Sgl, peer: &Self, address: usize, token: Token) -> Result<Attempt, Attempt> {
+        let (mut source, mut sink) = (Gathered::new(), Gathered::new());
+        self.gather(&mut sink, list, Rights::LOCAL_WRITE)?;
+        peer.gather_named(&mut source, sink.length(), Rights::REMOTE_READ, address, token)?;
         copy(&source, &sink, sink.length());
         peer.count(self, sink.length());
         Ok(Attempt::Done)
     }
 
-    fn local(&self, list: &Sgl, needed: Rights) -> Result<Gathered<'_, K>, Refusal> {
-        Gathered::local(self.pd.adapter().table(), self.domain(), needed, list.entries())
+    /// This side's own memory.
+    fn gather<'t>(
+        &'t self,
+        gathered: &mut Gathered<'t, K>,
+        list: &Sgl,
+        needed: Rights,
+    ) -> Result<(), Refusal> {
+        gathered.local(self.pd.adapter().table(), self.domain(), needed, list.entries())
     }
 
-    /// What this side names of the peer's memory, as the peer's own table admits it.
-    fn remote<'p>(
-        list: &Sgl,
-        peer: &'p Self,
+    /// What the peer names of this side's memory.
+    fn gather_named<'t>(
+        &'t self,
+        gathered: &mut Gathered<'t, K>,
+        length: usize,
         needed: Rights,
         address: usize,
         token: Token,
-    ) -> Result<Gathered<'p, K>, Refusal> {
-        let length = u32::try_from(list.length()).map_err(|_| Refusal::Bounds)?;
+    ) -> Result<(), Refusal> {
+        let length = u32::try_from(length).map_err(|_| Refusal::Bounds)?;
         let named = Sge { address, length, token: token.0 };
-        Gathered::remote(peer.pd.adapter().table(), peer.domain(), needed, named)
+        gathered.remote(self.pd.adapter().table(), self.domain(), needed, named)
     }
 
     fn count(&self, peer: &Self, bytes: usize) {

@@ -23,11 +23,10 @@ pub(super) struct Message {
 }
 
 impl<K: Kernel> Object<K, Qp<K>> {
-    pub(super) fn finish(&self, work: Initiated<K>, status: NTSTATUS) {
+    pub(super) fn finish(&self, work: &mut Initiated<K>, status: NTSTATUS) {
         let Initiated { operation, flags, context } = work;
         let (name, bytes) = (operation.name(), operation.length());
-        // What it holds goes before its result is visible: the consumer may close that, or deregister.
-        drop(operation);
+        operation.let_go();
         self.initiator.completed();
         if status == STATUS_SUCCESS && flags.contains(Flags::SILENT) {
             return;
@@ -36,7 +35,7 @@ impl<K: Kernel> Object<K, Qp<K>> {
             status,
             bytes: if status == STATUS_SUCCESS { u32::try_from(bytes).unwrap_or(u32::MAX) } else { 0 },
             qp_context: self.context,
-            request_context: context,
+            request_context: *context,
             operation: name,
             invalidated: 0,
         };
@@ -77,8 +76,8 @@ impl<K: Kernel> Object<K, Qp<K>> {
         {
             receiver.cancelled(message.context);
         }
-        while let Some(work) = current.work.take().or_else(|| self.initiator.take()) {
-            self.finish(work, STATUS_CANCELLED);
+        while let Some(mut work) = current.work.take().or_else(|| self.initiator.take()) {
+            self.finish(&mut work, STATUS_CANCELLED);
         }
         // The receives of a shared queue are not this queue pair's to cancel.
         let Receives::Own(queue) = &self.receive else { return };

@@ -74,8 +74,8 @@ pub(crate) enum Operation<K: Kernel> {
     FastRegister(Posted<K>),
     /// A bind of a window.
     Bind(Posted<K>),
-    /// An invalidation of a region or window.
-    Invalidate(Owner<K>),
+    /// An invalidation of a region or window; of none once it is over.
+    Invalidate(Option<Owner<K>>),
 }
 
 impl<K: Kernel> Operation<K> {
@@ -96,6 +96,16 @@ impl<K: Kernel> Operation<K> {
         match self {
             Self::FastRegister(posted) | Self::Bind(posted) => posted.claim(),
             Self::Send { .. } | Self::Write { .. } | Self::Read { .. } | Self::Invalidate(_) => {}
+        }
+    }
+
+    /// It is over. What it holds goes before its result is visible, for then the consumer may deregister or
+    /// close that.
+    pub(super) fn let_go(&mut self) {
+        match self {
+            Self::FastRegister(posted) | Self::Bind(posted) => posted.let_go(),
+            Self::Invalidate(owner) => drop(owner.take()),
+            Self::Send { .. } | Self::Write { .. } | Self::Read { .. } => {}
         }
     }
 

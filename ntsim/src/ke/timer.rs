@@ -6,7 +6,7 @@
 use core::ops::Range;
 use core::ptr;
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use sys::wdm::{BOOLEAN, KDPC, KTIMER, LARGE_INTEGER, TIMER_TYPE, signature};
 
@@ -15,13 +15,14 @@ use super::wait_exports::from_now;
 use super::{dpc, object_exports};
 use crate::export::exports;
 use crate::machine;
-use crate::sched::{self, processor};
+use crate::sched::{self, Thread, processor};
 
 /// The timers of one machine that are set.
 #[derive(Default)]
 pub(crate) struct Timers {
     set: Mutex<Set>,
-    changed: Condvar,
+    /// Waits for the next one to become due; set once it does.
+    server: OnceLock<&'static Thread>,
 }
 
 #[derive(Default)]
@@ -56,10 +57,11 @@ impl Timers {
         self.set().by_address.keys().copied().filter(|address| range.contains(address)).collect()
     }
 
-    /// Lets the timer's thread look again.
+    /// Lets the timers' thread, if there is one yet, look again.
     pub(crate) fn ring(&self) {
-        let _set = self.set();
-        self.changed.notify_all();
+        if let Some(server) = self.server.get() {
+            sched::wake(server);
+        }
     }
 }
 
@@ -83,18 +85,21 @@ pub(super) fn forget(timer: usize) -> bool {
 
 /// Body of the thread that waits for timers.
 pub(crate) fn serve(stopping: &dyn Fn() -> bool) {
+    let Some(thread) = sched::current() else { return };
     let timers = &machine::current().timers;
-    let mut set = timers.set();
+    let _ = timers.server.set(thread);
     while !stopping() {
-        let now = sched::now();
-        let Some((&(due, number), &armed)) = set.due.first_key_value() else {
-            set = timers.changed.wait(set).unwrap_or_else(PoisonError::into_inner);
-            continue;
-        };
-        if due > now {
-            let left = sched::duration(due - now);
-            set = timers.changed.wait_timeout(set, left).unwrap_or_else(PoisonError::into_inner).0;
-            continue;
+        let next = expire_due(&mut timers.set());
+        sched::block(next.map(|due| sched::duration(due.saturating_sub(sched::now()))));
+    }
+}
+
+/// Lets every timer expire that is due; when the next one will be.
+fn expire_due(set: &mut Set) -> Option<u64> {
+    loop {
+        let (&(due, number), &armed) = set.due.first_key_value()?;
+        if due > sched::now() {
+            return Some(due);
         }
         set.due.remove(&(due, number));
         set.by_address.remove(&(armed.timer as usize));
@@ -195,8 +200,11 @@ fn arm(timer: *mut KTIMER, due: LARGE_INTEGER, period: u32, dpc: *mut KDPC) -> B
     unsafe { object_exports::set(timer.cast(), 0) };
     let armed = Armed { timer, dpc, processor: sched::processor(), period: u64::from(period) * 10_000 };
     set.insert(sched::now() + from_now(due), armed);
-    timers.changed.notify_all();
+    let is_next = set.due.first_key_value().is_some_and(|(_, next)| next.timer == timer);
     drop(set);
+    if is_next {
+        timers.ring();
+    }
     was_set.into()
 }
 

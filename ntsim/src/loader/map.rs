@@ -24,8 +24,13 @@ const DEFAULT_COOKIE: u64 = 0x0000_2B99_2DDF_A232;
 /// Maps and binds the image at `path`.
 pub(super) fn map(path: &Path) -> Result<Image, LoadError> {
     let data = std::fs::read(path).map_err(|source| LoadError::Read { path: path.into(), source })?;
+    map_bytes(path, &data)
+}
+
+/// Maps and binds the image that was read from `path`.
+pub(super) fn map_bytes(path: &Path, data: &[u8]) -> Result<Image, LoadError> {
     let bad = |reason: String| LoadError::Format { path: path.into(), reason };
-    let file = PeFile64::parse(&*data).map_err(|error| bad(error.to_string()))?;
+    let file = PeFile64::parse(data).map_err(|error| bad(error.to_string()))?;
     let header = &file.nt_headers().file_header;
     if header.machine.get(LE) != pe::IMAGE_FILE_MACHINE_AMD64 {
         return Err(bad(format!("it is for machine {:#x}", header.machine.get(LE).0)));
@@ -37,18 +42,18 @@ pub(super) fn map(path: &Path) -> Result<Image, LoadError> {
     let size = (optional.size_of_image.get(LE) as usize).next_multiple_of(PAGE);
     let mapping = Mapping::new(size).map_err(|source| LoadError::Memory { path: path.into(), source })?;
 
-    mapping.write(0, data.get(..optional.size_of_headers.get(LE) as usize).unwrap_or(&data)).map_err(&bad)?;
+    mapping.write(0, data.get(..optional.size_of_headers.get(LE) as usize).unwrap_or(data)).map_err(&bad)?;
     for section in file.section_table().iter() {
-        let content = section.pe_data(&*data).map_err(|error| bad(error.to_string()))?;
+        let content = section.pe_data(data).map_err(|error| bad(error.to_string()))?;
         let limit = section.virtual_size.get(LE) as usize;
         mapping.write(section.virtual_address.get(LE), &content[..content.len().min(limit)]).map_err(&bad)?;
     }
-    relocate(&file, &data, &mapping).map_err(&bad)?;
+    relocate(&file, data, &mapping).map_err(&bad)?;
     let missing = bind(&file, &mapping).map_err(&bad)?;
     if !missing.is_empty() {
         return Err(LoadError::Imports { path: path.into(), names: missing });
     }
-    randomise_cookie(&file, &data, &mapping).map_err(&bad)?;
+    randomise_cookie(&file, data, &mapping).map_err(&bad)?;
     protect(&file, &mapping).map_err(&bad)?;
 
     let functions = file.data_directory(pe::IMAGE_DIRECTORY_ENTRY_EXCEPTION).map_or(0..0, |directory| {

@@ -1,8 +1,9 @@
 //! Processors, levels, threads, time.
 //!
 //! Everything that may switch threads goes through here, so that a scheduler which chooses the next
-//! thread itself needs one seam: [`point`], passed at every entry into the kernel, and [`block`] and
-//! [`wake`], through which every wait goes.
+//! thread itself needs one seam: [`point`], passed at every entry into the kernel; [`block`] and [`wake`],
+//! through which every wait goes, those of the simulator's own threads too; and `contended`, passed by a
+//! thread that spins for a lock or a processor.
 //!
 //! For the rest of the simulator:
 //!

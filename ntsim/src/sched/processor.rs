@@ -8,13 +8,13 @@ use core::ffi::c_void;
 use core::ops::Range;
 use core::sync::atomic::{AtomicUsize, Ordering};
 use std::collections::VecDeque;
-use std::sync::{Condvar, Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use parking_lot::lock_api::RawMutex as _;
 
 use super::local::Local;
-use super::{Irql, local};
-use crate::machine;
+use super::{Irql, Thread, local};
+use crate::{machine, sched};
 
 /// A call deferred to DISPATCH_LEVEL on one processor.
 #[derive(Clone, Copy)]
@@ -28,13 +28,16 @@ pub(crate) struct Deferred {
 // SAFETY: whoever defers a call vouches that its context may be used on another thread.
 unsafe impl Send for Deferred {}
 
+/// How often a thread lets others run before it sleeps until its processor is free.
+const YIELDS: u32 = 10;
+
 /// One virtual processor.
 pub(crate) struct Processor {
     owner: parking_lot::RawMutex,
     queue: Mutex<VecDeque<Deferred>>,
     queued: AtomicUsize,
-    /// Tells the service thread that the queue is not empty or that the machine stops.
-    bell: Condvar,
+    /// Runs what others queue; set once it does.
+    server: OnceLock<&'static Thread>,
 }
 
 impl Processor {
@@ -44,7 +47,7 @@ impl Processor {
             owner: parking_lot::RawMutex::INIT,
             queue: Mutex::default(),
             queued: AtomicUsize::new(0),
-            bell: Condvar::new(),
+            server: OnceLock::new(),
         }
     }
 
@@ -99,10 +102,11 @@ impl Processor {
         self.queued.load(Ordering::Acquire) == 0
     }
 
-    /// Wakes the service thread.
+    /// Wakes the service thread, if there is one yet: it looks before it waits.
     pub(crate) fn ring(&self) {
-        let _queue = self.queue();
-        self.bell.notify_all();
+        if let Some(server) = self.server.get() {
+            sched::wake(server);
+        }
     }
 }
 
@@ -111,15 +115,15 @@ impl Processor {
 /// On the caller's own processor it runs before this returns if the caller is below DISPATCH_LEVEL, and
 /// when the level is lowered if not; on another one, that processor's service thread runs it.
 pub(crate) fn defer(target: Option<u32>, deferred: Deferred, first: bool) {
-    let old = super::raise(Irql::DISPATCH);
-    let own = super::processor();
+    let old = sched::raise(Irql::DISPATCH);
+    let own = sched::processor();
     let number = target.unwrap_or(own);
     let processor = &machine::current().processors[number as usize];
     processor.push(deferred, first);
     if number != own {
         processor.ring();
     }
-    super::lower(old);
+    sched::lower(old);
 }
 
 /// Queues `deferred` for the service thread of processor `number`.
@@ -131,7 +135,7 @@ pub(crate) fn post(number: u32, deferred: Deferred, first: bool) {
 
 /// Waits until what is queued on every processor has run. The caller is below DISPATCH_LEVEL.
 pub(crate) fn flush() {
-    let own = super::processor();
+    let own = sched::processor();
     for (number, processor) in (0..).zip(&machine::current().processors) {
         processor.owner.lock();
         local::with(|local| {
@@ -154,6 +158,13 @@ pub(super) fn occupy(local: &Local) {
     for (number, processor) in (0..).zip(processors) {
         if local.thread.get().is_some_and(|thread| thread.may_run_on(number)) && processor.owner.try_lock() {
             local.processor.set(number);
+            return;
+        }
+    }
+    // Somebody is at DISPATCH_LEVEL on each; that does not take long.
+    for _ in 0..YIELDS {
+        sched::contended();
+        if processors[own].owner.try_lock() {
             return;
         }
     }
@@ -186,20 +197,20 @@ pub(super) fn vacate(local: &Local, to: Irql) {
 
 /// Body of a processor's service thread: runs what other threads and timers defer to it.
 pub(crate) fn serve(number: u32, stopping: &dyn Fn() -> bool) {
+    let Some(thread) = sched::current() else { return };
+    thread.set_affinity(1 << number);
     local::with(|local| local.processor.set(number));
     let processor = &machine::current().processors[number as usize];
+    let _ = processor.server.set(thread);
     loop {
-        let mut queue = processor.queue();
-        while queue.is_empty() && !stopping() {
-            queue = processor.bell.wait(queue).unwrap_or_else(PoisonError::into_inner);
-        }
-        let done = queue.is_empty();
-        drop(queue);
-        if done {
+        if !processor.is_idle() {
+            let old = sched::raise(Irql::DISPATCH);
+            sched::lower(old);
+        } else if stopping() {
             return;
+        } else {
+            sched::block(None);
         }
-        let old = super::raise(Irql::DISPATCH);
-        super::lower(old);
     }
 }
 
@@ -210,7 +221,6 @@ mod tests {
 
     use super::*;
     use crate::Machine;
-    use crate::sched;
 
     #[test]
     fn a_processor_has_one_thread_at_dispatch_level_at_a_time() {

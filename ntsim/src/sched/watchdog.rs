@@ -9,6 +9,7 @@ use core::time::Duration;
 use super::Thread;
 use crate::loader::{self, Frame};
 use crate::machine;
+use crate::ndk;
 use crate::verifier::Bugcheck;
 
 /// How often a waiting thread looks.
@@ -45,8 +46,13 @@ impl Watch {
     }
 }
 
-/// Ends the process as an operator ends a Windows that hangs, with the stacks of the threads that wait.
+/// Ends the process as an operator ends a Windows that hangs.
 fn hangs(still: Duration) -> ! {
+    loader::stop(Bugcheck { code: 0xE2, parameters: [0; 4] }, &describe(still))
+}
+
+/// Says who waits, with the drivers' stacks, and which closes of NDK objects are pending.
+pub(crate) fn describe(still: Duration) -> String {
     let mut text =
         format!("the machine hangs: nothing has moved for {} s. These threads wait:", still.as_secs());
     machine::current().threads.for_each(|thread| {
@@ -56,5 +62,8 @@ fn hangs(still: Duration) -> ! {
             stack.iter().map(Frame::to_string).for_each(|frame| text.push_str(&format!("\n    {frame}")));
         }
     });
-    loader::stop(Bugcheck { code: 0xE2, parameters: [0; 4] }, &text)
+    for close in ndk::pending_closes() {
+        text.push_str(&format!("\n  {close}"));
+    }
+    text
 }

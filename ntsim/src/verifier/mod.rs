@@ -48,3 +48,46 @@ pub fn report(finding: Finding) {
 pub fn findings() -> Vec<Finding> {
     machine::current().findings.all()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Machine;
+    use crate::ke::KeInitializeTimer;
+    use crate::sched::{self, Irql};
+
+    #[test]
+    fn the_same_mistake_at_the_same_place_is_counted() {
+        let machine = Machine::builder().boot();
+        for text in ["one", "two", "one"] {
+            report(Finding::new("Rule").text(text));
+        }
+        let times: Vec<_> = machine.shutdown().findings.iter().map(|f| (f.text.clone(), f.times)).collect();
+        assert_eq!(times, [("one".to_owned(), 2), ("two".to_owned(), 1)]);
+    }
+
+    #[test]
+    fn there_are_not_more_findings_than_a_reader_can_use() {
+        let machine = Machine::builder().boot();
+        (0..KEPT + 7).for_each(|n| report(Finding::new("Rule").text(n.to_string())));
+        assert_eq!(machine.shutdown().findings.len(), KEPT);
+    }
+
+    #[test]
+    fn a_function_called_at_a_level_at_which_it_must_not_be_is_found() {
+        let machine = Machine::builder().boot();
+        let mut timer = unsafe { core::mem::MaybeUninit::zeroed().assume_init() };
+        let old = sched::raise(Irql::HIGH);
+        unsafe { KeInitializeTimer(&mut timer) };
+        sched::lower(old);
+        let finding = machine.shutdown().findings.remove(0);
+        assert_eq!(finding.bugcheck.unwrap().parameters, [0xE5, 15, 0, 0]);
+        assert_eq!(
+            finding.to_string(),
+            "Irql: KeInitializeTimer called at HIGH_LEVEL; it may be called from PASSIVE_LEVEL to DISPATCH_LEVEL\n  \
+             bug check 0xC4 DRIVER_VERIFIER_DETECTED_VIOLATION (0xe5, 0xf, 0x0, 0x0)\n  \
+             at HIGH_LEVEL on processor 1, thread boot\n    nt!KeInitializeTimer"
+                .replace("processor 1", &format!("processor {}", finding.processor))
+        );
+    }
+}

@@ -172,3 +172,26 @@ fn a_failure_that_is_injected_is_of_the_chosen_image_and_says_where() {
     assert!(place[0].starts_with("fault+0x10"), "{place:?}");
     assert!(machine.shutdown().is_clean());
 }
+
+#[test]
+fn a_damaged_image_is_refused_or_mapped_but_never_breaks_the_loader() {
+    let folder = tempfile::tempdir().unwrap();
+    let imports = [("ntoskrnl.exe", "DbgPrint"), ("hal.dll", "KeQueryPerformanceCounter")];
+    let path = write(folder.path(), "damaged.sys", &imports, &[&|f| _ = f.raw(SUCCEED)]);
+    let whole = std::fs::read(&path).unwrap();
+    let machine = Machine::builder().boot();
+    let mut random = fastrand::Rng::with_seed(7);
+    for _ in 0..1000 {
+        let mut damaged = whole.clone();
+        for _ in 0..random.usize(1..4) {
+            // Most of what the loader reads is in the headers and the tables behind the code.
+            let area = if random.bool() { 0..0x400 } else { 0x400..whole.len() };
+            damaged[random.usize(area)] = random.u8(..);
+        }
+        if let Ok(image) = super::map::map_bytes(&path, &damaged) {
+            // SAFETY: nothing of the image ever runs.
+            unsafe { super::map::release(&image) };
+        }
+    }
+    assert!(machine.shutdown().is_clean());
+}

@@ -1,6 +1,5 @@
 //! The completion queue.
 
-use core::ptr;
 use core::sync::atomic::{AtomicU32, Ordering};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -12,13 +11,11 @@ use sys::wdm::{PVOID, ULONG};
 
 use super::arm::{Arm, Notify};
 use super::call::{Call, slot};
-use super::memory::Effect;
 use super::part::Part;
 use super::request;
+use super::result::{self, Entry};
 use super::shadow::{Shadow, Stage};
-use super::ticket::{Side, Ticket};
 use super::turn::{Caller, Turn};
-use super::work::Outcome;
 use super::{found, layer, rules};
 use crate::export::exports;
 use crate::sched;
@@ -59,7 +56,8 @@ impl Cq {
         self.sources.lock().clear();
     }
 
-    fn source(&self, serial: u32) -> Option<Arc<Shadow>> {
+    /// The QP or SRQ of a serial number.
+    pub(super) fn source(&self, serial: u32) -> Option<Arc<Shadow>> {
         self.sources.lock().get(&serial).cloned()
     }
 
@@ -75,61 +73,6 @@ pub(super) fn check_overdue(shadow: &Shadow, cq: &Cq) {
             rules::CQ_NOTIFICATION_MISSING,
             format!("{shadow} was armed, a result came, and no notification did"),
         );
-    }
-}
-
-/// A result in either form.
-trait Entry {
-    fn status(&self) -> NTSTATUS;
-    fn qp_context(&mut self) -> &mut PVOID;
-    fn request_context(&mut self) -> &mut PVOID;
-    fn operation(&self) -> Option<NDK_OPERATION_TYPE>;
-    /// The token that the message of a receive invalidated.
-    fn invalidated(&self) -> Option<u32>;
-}
-
-impl Entry for NDK_RESULT {
-    fn status(&self) -> NTSTATUS {
-        self.Status
-    }
-
-    fn qp_context(&mut self) -> &mut PVOID {
-        &mut self.QPContext
-    }
-
-    fn request_context(&mut self) -> &mut PVOID {
-        &mut self.RequestContext
-    }
-
-    fn operation(&self) -> Option<NDK_OPERATION_TYPE> {
-        None
-    }
-
-    fn invalidated(&self) -> Option<u32> {
-        None
-    }
-}
-
-impl Entry for NDK_RESULT_EX {
-    fn status(&self) -> NTSTATUS {
-        self.Status
-    }
-
-    fn qp_context(&mut self) -> &mut PVOID {
-        &mut self.QPContext
-    }
-
-    fn request_context(&mut self) -> &mut PVOID {
-        &mut self.RequestContext
-    }
-
-    fn operation(&self) -> Option<NDK_OPERATION_TYPE> {
-        Some(self.Type)
-    }
-
-    fn invalidated(&self) -> Option<u32> {
-        let invalidates = self.Type == NDK_OPERATION_TYPE::NdkOperationTypeReceiveAndInvalidate;
-        invalidates.then_some(self.TypeSpecificCompletionOutput as u32)
     }
 }
 
@@ -159,7 +102,7 @@ unsafe fn poll<R: Entry>(
         // SAFETY: the provider says that it filled so many, and there is room for them.
         let results = unsafe { core::slice::from_raw_parts_mut(results, taken as usize) };
         cq.arm.took(results.iter().map(Entry::status), sched::now);
-        results.iter_mut().for_each(|result| take(&call.shadow, cq, result));
+        results.iter_mut().for_each(|result| result::take(&call.shadow, cq, result));
     }
     drop(inside);
     taken
@@ -191,59 +134,6 @@ fn found_empty(shadow: &Shadow, cq: &Cq, closed: &[Arc<Shadow>]) {
                 format!("{source} is closed, {shadow} is empty, and {missing} requests had no result"),
             );
         }
-    }
-}
-
-fn take<R: Entry>(shadow: &Shadow, cq: &Cq, result: &mut R) {
-    let ticket = Ticket::of(*result.request_context());
-    let Some(source) = cq.source(ticket.object) else {
-        let context = *result.request_context();
-        return found(
-            rules::RESULT_UNKNOWN,
-            format!("a result of {shadow} has the request context {context:p}"),
-        );
-    };
-    let (status, operation) = (result.status(), result.operation());
-    let Outcome { context, broken, effects } = match &source.part {
-        Part::Qp(qp) => qp.queue(ticket.side).completed(ticket.number, status, operation),
-        Part::Srq(srq) => srq.queue.completed(ticket.number, status, operation),
-        _ => return,
-    };
-    let number = ticket.number;
-    for rule in broken {
-        found(
-            rule,
-            format!("{shadow} has a result with status {status:#010x} of request {number} of {source}"),
-        );
-    }
-    if let Some(context) = context {
-        *result.request_context() = ptr::with_exposed_provenance_mut(context);
-    }
-    take_qp(shadow, cq, &source, ticket.side, result);
-    effects.into_iter().for_each(Effect::apply);
-    let adapter = shadow.adapter_serial();
-    let invalidated = result.invalidated().map(|token| layer().tokens.owners(Some(adapter), token));
-    for memory in invalidated.into_iter().flatten() {
-        if let Some(effect) = Effect::invalidate(&memory) {
-            effect.apply();
-        }
-    }
-}
-
-/// Checks which QP a result names, and gives it the consumer's context.
-fn take_qp<R: Entry>(shadow: &Shadow, cq: &Cq, source: &Arc<Shadow>, side: Side, result: &mut R) {
-    let context = *result.qp_context();
-    let named = u32::try_from(context.addr()).ok().and_then(|serial| cq.source(serial));
-    let named = named.as_ref().map(|named| (named, &named.part));
-    let Some((named, Part::Qp(qp))) = named else {
-        return found(rules::RESULT_QP, format!("a result of {shadow} has the QP context {context:p}"));
-    };
-    *result.qp_context() = ptr::with_exposed_provenance_mut(qp.context);
-    if !qp.receives_through(source, side) && !Arc::ptr_eq(named, source) {
-        found(rules::RESULT_QP, format!("{shadow} has a result of {source} that names {named}"));
-    }
-    if !qp.completes_in(side, shadow.serial) {
-        found(rules::RESULT_QP, format!("{shadow} has a result of {named} that belongs in another CQ"));
     }
 }
 

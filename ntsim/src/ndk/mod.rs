@@ -53,6 +53,7 @@ mod pd;
 mod post;
 mod qp;
 mod request;
+mod result;
 pub mod rules;
 mod shadow;
 mod srq;

@@ -1,5 +1,7 @@
 //! Antecedents and successors: which close has to wait for which.
 
+use core::time::Duration;
+
 use sys::ndk::*;
 use sys::status::{NTSTATUS, STATUS_PENDING, STATUS_SUCCESS};
 use sys::wdm::PVOID;
@@ -7,6 +9,7 @@ use sys::wdm::PVOID;
 use super::bench::{Bench, call, context, on_close};
 use super::provider::{self, At, fake};
 use crate::ndk::{Closes, Kind, pending_closes, rules};
+use crate::sched::watchdog;
 
 #[test]
 fn objects_that_are_closed_antecedents_first_complete_when_the_last_successor_has() {
@@ -98,7 +101,7 @@ fn a_pending_close_says_what_holds_it() {
     let holders: Vec<_> =
         pending[0].successors.iter().map(|one| (one.kind, one.handle, one.closing)).collect();
     assert_eq!(holders, [(Kind::Mr, mr.addr(), false), (Kind::Mw, mw.addr(), false)]);
-    let said = pending[0].to_string();
+    let said = watchdog::describe(Duration::from_secs(1));
     assert!(
         said.contains(&format!("held by MR {:#x} (open), MW {:#x} (open)", mr.addr(), mw.addr())),
         "{said}"

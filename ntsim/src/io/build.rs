@@ -58,7 +58,7 @@ exports! {
     "ntoskrnl.exe", signature;
 
     /// Builds a device control; when it is complete, the status is written and the event signalled.
-    #[irql(PASSIVE..=PASSIVE)]
+    #[irql(PASSIVE..=APC)]
     fn IoBuildDeviceIoControlRequest(
         code: u32,
         device: *mut DEVICE_OBJECT,

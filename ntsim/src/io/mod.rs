@@ -34,6 +34,7 @@ pub(crate) use device::{
 };
 pub use file::File;
 pub use request::{Outcome, Request};
+pub(crate) use work_item::take_within as take_work_items;
 pub(crate) use worker::queue_work;
 
 /// The functions of this folder.

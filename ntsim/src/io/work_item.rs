@@ -1,6 +1,7 @@
 //! Work items: calls that a driver puts off to a worker thread.
 
 use core::ffi::c_void;
+use core::ops::Range;
 use core::ptr;
 use std::collections::HashMap;
 
@@ -57,6 +58,14 @@ fn items() -> &'static Items {
     machine::current().part()
 }
 
+/// Takes the work items that lie within a range of memory out of use, and returns where they are.
+pub(crate) fn take_within(range: &Range<usize>) -> Vec<usize> {
+    let mut live = items().live.lock();
+    let within: Vec<_> = live.keys().copied().filter(|address| range.contains(address)).collect();
+    within.iter().for_each(|address| drop(live.remove(address)));
+    within
+}
+
 /// What a queued work item calls.
 #[derive(Clone, Copy)]
 enum Routine {
@@ -93,7 +102,7 @@ exports! {
     }
 
     /// Makes a work item in the driver's own memory.
-    #[irql(PASSIVE..=DISPATCH)]
+    #[irql(PASSIVE..=HIGH)]
     fn IoInitializeWorkItem(object: *mut c_void, item: *mut IO_WORKITEM) {
         let record = Item { block: None, object: object as usize, queued: false };
         if items().live.lock().insert(item as usize, record).is_some_and(|old| old.queued) {
@@ -102,7 +111,7 @@ exports! {
     }
 
     /// Ends the use of a work item in the driver's own memory.
-    #[irql(PASSIVE..=DISPATCH)]
+    #[irql(PASSIVE..=HIGH)]
     fn IoUninitializeWorkItem(item: *mut IO_WORKITEM) {
         release(item);
     }
@@ -190,6 +199,7 @@ mod tests {
 
     use super::*;
     use crate::Machine;
+    use crate::ex::pool;
 
     static RUNS: AtomicUsize = AtomicUsize::new(0);
 
@@ -210,6 +220,48 @@ mod tests {
             std::thread::yield_now();
         }
         assert!(machine.shutdown().is_clean());
+    }
+
+    unsafe extern "win64" fn wait(_device: *mut DEVICE_OBJECT, _context: *mut c_void) {
+        while verifier::findings().is_empty() {
+            std::thread::yield_now();
+        }
+    }
+
+    #[test]
+    fn an_item_is_queued_once_at_a_time() {
+        let machine = Machine::builder().boot();
+        unsafe {
+            let (first, second) = (IoAllocateWorkItem(ptr::null_mut()), IoAllocateWorkItem(ptr::null_mut()));
+            // Raised, so that this processor's thread goes on; the workers are others.
+            for item in [first, second, second] {
+                IoQueueWorkItem(item, Some(wait), WORK_QUEUE_TYPE::DelayedWorkQueue, ptr::null_mut());
+            }
+            IoFreeWorkItem(first);
+            while items().live.lock().values().any(|item| item.queued) {
+                std::thread::yield_now();
+            }
+            IoFreeWorkItem(second);
+        }
+        let report = machine.shutdown();
+        assert!(report.findings.iter().any(|finding| finding.rule == "IoWorkItem"));
+    }
+
+    #[test]
+    fn an_item_in_memory_that_is_freed_is_found() {
+        let machine = Machine::builder().boot();
+        unsafe {
+            let memory = pool::allocate(pool::Request {
+                size: SIZE as usize,
+                tag: pool::Tag(1),
+                kind: pool::Kind::NonPaged,
+                zeroed: true,
+            });
+            IoInitializeWorkItem(ptr::null_mut(), memory);
+            pool::free(memory, None);
+        }
+        let report = machine.shutdown();
+        assert!(report.findings.iter().any(|finding| finding.text.contains("a work item")), "{report}");
     }
 
     #[test]

@@ -5,6 +5,7 @@ use core::ops::Range;
 
 use super::{dispatcher, timer};
 use crate::ex::lookaside;
+use crate::io;
 use crate::machine;
 use crate::verifier::Bugcheck;
 
@@ -56,6 +57,9 @@ pub(crate) fn take_objects(range: &Range<usize>) -> Vec<LiveObject> {
         // Bug check 0xC4, code 0xCC: the list, the block, its size.
         let parameters = [0xCC, address as u64, range.start as u64, range.len() as u64];
         add("a lookaside list", address, Some(Bugcheck { code: 0xC4, parameters }));
+    }
+    for address in io::take_work_items(range) {
+        add("a work item", address, None);
     }
     let awaited: Vec<_> = dispatcher::lock().awaited().filter(|address| range.contains(address)).collect();
     awaited.into_iter().for_each(|address| add("an object that a thread waits for", address, None));

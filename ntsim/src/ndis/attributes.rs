@@ -76,7 +76,7 @@ exports! {
     }
 
     /// The kernel's devices of an adapter.
-    #[irql(PASSIVE..=DISPATCH)]
+    #[irql(PASSIVE..=PASSIVE)]
     fn NdisMGetDeviceProperty(
         handle: NDIS_HANDLE,
         physical: *mut *mut DEVICE_OBJECT,

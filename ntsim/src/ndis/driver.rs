@@ -149,7 +149,7 @@ exports! {
     }
 
     /// The version of NDIS: 6.89, which came with Windows Server 2022.
-    #[irql(PASSIVE..=HIGH)]
+    #[irql(PASSIVE..=DISPATCH)]
     fn NdisGetVersion() -> u32 {
         0x0006_0059
     }

@@ -38,7 +38,7 @@ exports! {
     }
 
     /// Sleeps.
-    #[irql(PASSIVE..=PASSIVE)]
+    #[irql(PASSIVE..=APC)]
     fn NdisMSleep(microseconds: u32) {
         let until = sched::elapsed() + Duration::from_micros(u64::from(microseconds));
         loop {

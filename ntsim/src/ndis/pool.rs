@@ -181,7 +181,7 @@ exports! {
     "ndis.sys", signature;
 
     /// Makes a pool of net buffer lists.
-    #[irql(PASSIVE..=PASSIVE)]
+    #[irql(PASSIVE..=DISPATCH)]
     fn NdisAllocateNetBufferListPool(
         owner: NDIS_HANDLE,
         parameters: *const NET_BUFFER_LIST_POOL_PARAMETERS,
@@ -208,7 +208,7 @@ exports! {
     }
 
     /// Frees a pool, whose lists must have been freed.
-    #[irql(PASSIVE..=PASSIVE)]
+    #[irql(PASSIVE..=DISPATCH)]
     fn NdisFreeNetBufferListPool(handle: NDIS_HANDLE) {
         if pools().pools.lock().remove(&(handle as usize)).is_none() {
             let text = format!("{handle:p} is no pool, or was freed before");

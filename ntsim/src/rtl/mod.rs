@@ -1,9 +1,8 @@
-//! The run-time library: strings, memory, addresses as text, singly linked lists.
+//! The run-time library: strings, memory, addresses as text, numbers.
 
 mod address;
 mod address_exports;
 mod character;
-mod list;
 mod memory;
 mod random;
 mod string;
@@ -17,7 +16,6 @@ pub(crate) use string::from_counted;
 /// The functions of this folder.
 pub(crate) const EXPORTS: &[&[Export]] = &[
     address_exports::EXPORTS,
-    list::EXPORTS,
     memory::EXPORTS,
     random::EXPORTS,
     string::EXPORTS,

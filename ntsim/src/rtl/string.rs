@@ -9,7 +9,7 @@ exports! {
     "ntoskrnl.exe", signature;
 
     /// Makes a counted string over a NUL-terminated one.
-    #[irql(PASSIVE..=DISPATCH)]
+    #[irql(PASSIVE..=HIGH)]
     fn RtlInitUnicodeString(to: *mut UNICODE_STRING, from: *const u16) {
         // SAFETY: the driver passes a NUL-terminated string or null.
         let length = unsafe { terminated(from, |unit| unit == 0) };
@@ -21,21 +21,21 @@ exports! {
     }
 
     /// Makes a counted string over a NUL-terminated one.
-    #[irql(PASSIVE..=DISPATCH)]
+    #[irql(PASSIVE..=HIGH)]
     fn RtlInitAnsiString(to: *mut ANSI_STRING, from: *const i8) {
         // SAFETY: the driver passes a NUL-terminated string or null, and room for the result.
         unsafe { initialise(to, from) };
     }
 
     /// The same under another name.
-    #[irql(PASSIVE..=DISPATCH)]
+    #[irql(PASSIVE..=HIGH)]
     fn RtlInitString(to: *mut ANSI_STRING, from: *const i8) {
         // SAFETY: the driver passes a NUL-terminated string or null, and room for the result.
         unsafe { initialise(to, from) };
     }
 
     /// Copies as much of a string as fits; without a source, empties the target.
-    #[irql(PASSIVE..=DISPATCH)]
+    #[irql(PASSIVE..=HIGH)]
     fn RtlCopyUnicodeString(to: *mut UNICODE_STRING, from: *const UNICODE_STRING) {
         // SAFETY: the driver passes a string that it may write.
         let to = unsafe { &mut *to };
@@ -46,7 +46,7 @@ exports! {
     }
 
     /// Appends a string, if all of it fits.
-    #[irql(PASSIVE..=DISPATCH)]
+    #[irql(PASSIVE..=HIGH)]
     fn RtlAppendUnicodeStringToString(to: *mut UNICODE_STRING, from: *const UNICODE_STRING) -> NTSTATUS {
         // SAFETY: the driver passes a string that it may write.
         let to = unsafe { &mut *to };
@@ -55,7 +55,7 @@ exports! {
     }
 
     /// Appends a NUL-terminated string, if all of it fits.
-    #[irql(PASSIVE..=DISPATCH)]
+    #[irql(PASSIVE..=HIGH)]
     fn RtlAppendUnicodeToString(to: *mut UNICODE_STRING, from: *const u16) -> NTSTATUS {
         // SAFETY: the driver passes a NUL-terminated string or null.
         let length = unsafe { terminated(from, |unit| unit == 0) };
@@ -69,14 +69,14 @@ exports! {
     }
 
     /// Compares; below, at or above zero as the first differing unit is.
-    #[irql(PASSIVE..=DISPATCH)]
+    #[irql(PASSIVE..=PASSIVE)]
     fn RtlCompareUnicodeString(a: *const UNICODE_STRING, b: *const UNICODE_STRING, fold: u8) -> i32 {
         // SAFETY: the driver passes valid strings.
         unsafe { compare(a, b, fold != 0) }
     }
 
     /// Whether two strings are equal.
-    #[irql(PASSIVE..=DISPATCH)]
+    #[irql(PASSIVE..=PASSIVE)]
     fn RtlEqualUnicodeString(a: *const UNICODE_STRING, b: *const UNICODE_STRING, fold: u8) -> u8 {
         // SAFETY: the driver passes valid strings.
         u8::from(unsafe { compare(a, b, fold != 0) } == 0)

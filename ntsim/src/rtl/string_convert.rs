@@ -49,7 +49,7 @@ exports! {
     }
 
     /// Frees what a conversion allocated.
-    #[irql(PASSIVE..=PASSIVE)]
+    #[irql(PASSIVE..=APC)]
     fn RtlFreeUnicodeString(string: *mut UNICODE_STRING) {
         // SAFETY: the driver passes a string that a conversion made, or an empty one.
         let string = unsafe { &mut *string };
@@ -58,7 +58,7 @@ exports! {
     }
 
     /// Frees what a conversion allocated.
-    #[irql(PASSIVE..=PASSIVE)]
+    #[irql(PASSIVE..=APC)]
     fn RtlFreeAnsiString(string: *mut ANSI_STRING) {
         // SAFETY: the driver passes a string that a conversion made, or an empty one.
         let string = unsafe { &mut *string };

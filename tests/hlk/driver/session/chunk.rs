@@ -13,7 +13,7 @@ use sys::wdm::MDL;
 use super::Session;
 use super::end::{Control, Registered, check};
 use crate::kernel;
-use crate::ndk::Remote;
+use crate::ndk::{Inside, Remote};
 
 /// The side that a chunk is given to or taken from.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -45,11 +45,22 @@ impl Session {
             (Side::Far, _) => self.collect(chunk),
         };
         if moved.is_err() {
-            // Whatever the other side waits for does not come any more.
-            self.near.qp.flush();
-            self.far.qp.flush();
+            self.give_up();
         }
         moved.map(|()| chunk.length)
+    }
+
+    /// Ends the connection, once: whatever the other side waits for, or will, does not come any more, and
+    /// a disconnected QP cancels it. (A flush would only cancel what is posted already.)
+    fn give_up(&self) {
+        if self.given_up.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        let both = [&self.near_connector, &self.far_connector].map(|end| end.disconnect(Inside::Nothing));
+        for ticket in both.into_iter().flatten() {
+            // However it ends, the connection is over.
+            let _ = ticket.status();
+        }
     }
 
     fn transmit(&self, chunk: &Chunk) -> Result<(), NTSTATUS> {

@@ -21,7 +21,7 @@ mod rendezvous;
 mod slot;
 
 use alloc::boxed::Box;
-use core::sync::atomic::{AtomicU64, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use protocol::{
     AdapterLimits, Level, Operation, Outcome, SessionCounters, SessionReport, SessionRequest, Tally,
@@ -35,7 +35,7 @@ use self::rendezvous::Rendezvous;
 pub(crate) use self::slot::Slot;
 use crate::heap::try_box;
 use crate::kernel;
-use crate::ledger::Reaction;
+use crate::ledger::{Reaction, Ticket};
 use crate::ndk::{Handle, Inside, limits};
 use crate::pair::{self, Connection};
 use crate::stage::{Backstage, Stage};
@@ -56,6 +56,8 @@ pub(crate) struct Session {
     chunk_length: u32,
     limits: (AdapterLimits, AdapterLimits),
     rendezvous: Rendezvous,
+    /// A chunk could not be moved, and the connection was ended.
+    given_up: AtomicBool,
     registrations: AtomicU64,
     tallies: [Count; 4],
 }
@@ -125,6 +127,7 @@ impl Session {
             chunk_length,
             limits: (limits(&near_info), limits(&far_info)),
             rendezvous: Rendezvous::unplaced(),
+            given_up: AtomicBool::new(false),
             registrations: AtomicU64::new(0),
             tallies: Default::default(),
         })?;
@@ -184,9 +187,9 @@ impl Session {
         ] {
             object.close();
         }
-        if let Ok(disconnect) = self.near_connector.disconnect(Inside::Close) {
-            // A session that failed has nothing to disconnect; the closes below end it all the same.
-            let _ = disconnect.status();
+        if !self.given_up.load(Ordering::Acquire) {
+            // However it ends, the closes of the take-down end what is left.
+            let _ = self.near_connector.disconnect(Inside::Close).map(Ticket::status);
         }
         drop(self);
         // SAFETY: the box was leaked by `open`, and the session that borrowed from it is dropped.

@@ -16,7 +16,7 @@ pub(crate) use block::Block;
 pub(crate) use lock::{lock_for_kernel, unlock_for_kernel};
 #[cfg(test)]
 pub(crate) use map::MmMapLockedPagesSpecifyCache;
-pub(crate) use mdl::{Range, build_for_nonpaged, describe};
+pub(crate) use mdl::{Range, build_for_nonpaged, describe, described};
 
 /// The functions of this folder.
 pub(crate) const EXPORTS: &[&[Export]] = &[lock::EXPORTS, map::EXPORTS, mdl::EXPORTS, routine::EXPORTS];

@@ -10,6 +10,7 @@ mod adapter;
 mod attributes;
 mod buffer;
 mod bus;
+mod clone;
 mod config;
 mod configuration;
 mod data_path;
@@ -46,6 +47,7 @@ use driver::MiniportDriver;
 pub(crate) const EXPORTS: &[&[Export]] = &[
     attributes::EXPORTS,
     buffer::EXPORTS,
+    clone::EXPORTS,
     configuration::EXPORTS,
     data_path::EXPORTS,
     driver::EXPORTS,

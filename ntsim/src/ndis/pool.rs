@@ -52,6 +52,8 @@ struct Pool {
 struct List {
     pool: usize,
     _block: Block,
+    /// The buffers and MDLs of a clone.
+    _cloned: Vec<Block>,
     /// Whose it is at the moment, if it is on its way.
     passed_to: Option<&'static str>,
 }
@@ -144,7 +146,7 @@ pub(super) unsafe fn make(
         context.Offset = 0;
         net_list.Context = at;
     }
-    let record = List { pool, _block: block, passed_to: None };
+    let record = List { pool, _block: block, _cloned: Vec::new(), passed_to: None };
     pools().lists.lock().insert(list as usize, record);
     Some(list)
 }
@@ -153,7 +155,7 @@ pub(super) unsafe fn make(
 ///
 /// # Safety
 /// `chain` is null or a chain of lists.
-unsafe fn locate(chain: *mut MDL, offset: u32) -> (*mut MDL, u32) {
+pub(super) unsafe fn locate(chain: *mut MDL, offset: u32) -> (*mut MDL, u32) {
     let (mut mdl, mut left) = (chain, offset);
     // SAFETY: the caller's contract.
     while let Some(list) = unsafe { mdl.as_ref() } {
@@ -164,6 +166,37 @@ unsafe fn locate(chain: *mut MDL, offset: u32) -> (*mut MDL, u32) {
         mdl = list.Next;
     }
     (mdl, left)
+}
+
+/// Makes a list over buffers that lie in `memory`, as a clone of `original`.
+pub(super) fn make_clone(
+    pool: usize,
+    original: *mut NET_BUFFER_LIST,
+    first: *mut NET_BUFFER,
+    memory: Vec<Block>,
+) -> Option<*mut NET_BUFFER_LIST> {
+    let block = Block::new(size_of::<NET_BUFFER_LIST>())?;
+    let list = block.as_ptr::<NET_BUFFER_LIST>();
+    // SAFETY: the block is zeroed, which is a valid list, and has room for it.
+    let net_list = unsafe { &mut *list };
+    net_list.FirstNetBuffer = first;
+    net_list.ParentNetBufferList = original;
+    net_list.NdisPoolHandle = pool as NDIS_HANDLE;
+    let record = List { pool, _block: block, _cloned: memory, passed_to: None };
+    pools().lists.lock().insert(list as usize, record);
+    Some(list)
+}
+
+/// Whether a list exists.
+pub(super) fn exists(list: *mut NET_BUFFER_LIST) -> bool {
+    pools().lists.lock().contains_key(&(list as usize))
+}
+
+/// The list that a list is a clone of.
+pub(super) fn parent(list: *mut NET_BUFFER_LIST) -> Option<*mut NET_BUFFER_LIST> {
+    // SAFETY: a list that exists is valid.
+    let parent = exists(list).then(|| unsafe { (*list).ParentNetBufferList })?;
+    (!parent.is_null()).then_some(parent)
 }
 
 /// Frees a list.

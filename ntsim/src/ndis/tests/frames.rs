@@ -9,6 +9,8 @@ use sys::wdm::MDL;
 use super::miniport::{Bench, Break, HANDLE, RETURNED};
 use super::rules::pool;
 use crate::mm::{self, Block, Range};
+use crate::ndis::buffer::data;
+use crate::ndis::clone::{NdisAllocateCloneNetBufferList, NdisFreeCloneNetBufferList};
 use crate::ndis::data_path::{NdisMIndicateReceiveNetBufferLists, NdisMSendNetBufferListsComplete};
 use crate::ndis::pool::{
     NdisAllocateNetBufferAndNetBufferList, NdisAllocateNetBufferListPool, NdisFreeNetBufferList,
@@ -117,6 +119,26 @@ fn only_what_was_given_to_send_is_completed() {
     unsafe { NdisMSendNetBufferListsComplete(handle(), frame.list, 0) };
     frame.free();
     assert_eq!(rules(bench), ["NdisMSendNetBufferListsComplete"]);
+}
+
+#[test]
+fn a_clone_has_the_bytes_of_its_original_and_goes_before_it() {
+    let bench = Bench::boot(Break::Nothing);
+    let frame = Frame::new(b"bytes");
+    unsafe {
+        for flags in [0, 2] {
+            let clone = NdisAllocateCloneNetBufferList(frame.list, frame.pool, ptr::null_mut(), flags);
+            assert_eq!(data((*clone).FirstNetBuffer), b"bytes");
+            let shared = (*(*clone).FirstNetBuffer).MdlChain == (*(*frame.list).FirstNetBuffer).MdlChain;
+            assert_eq!(shared, flags == 2);
+            NdisFreeCloneNetBufferList(clone, flags);
+        }
+        let late = NdisAllocateCloneNetBufferList(frame.list, frame.pool, ptr::null_mut(), 0);
+        NdisFreeNetBufferList(frame.list);
+        NdisFreeCloneNetBufferList(late, 0);
+        NdisFreeNetBufferListPool(frame.pool);
+    }
+    assert_eq!(rules(bench), ["NdisFreeCloneNetBufferList"]);
 }
 
 #[test]

@@ -110,8 +110,10 @@ exports! {
         tag: u32,
         _depth: u16,
     ) -> NTSTATUS {
-        let allocate = LOOKASIDE_ALLOCATE { AllocateEx: Some(allocate.unwrap_or(default_functions::allocate_block)) };
-        let free = LOOKASIDE_FREE { FreeEx: Some(free.unwrap_or(default_functions::free_block)) };
+        let allocate = allocate.unwrap_or(default_functions::allocate_block);
+        let free = free.unwrap_or(default_functions::free_block);
+        let (allocate, free) =
+            (LOOKASIDE_ALLOCATE { AllocateEx: Some(allocate) }, LOOKASIDE_FREE { FreeEx: Some(free) });
         // SAFETY: the caller passes a list of its own, which begins with what is common to all lists.
         unsafe { initialise(list.cast(), Description { kind, size, tag, allocate, free }) };
         STATUS_SUCCESS
@@ -141,7 +143,12 @@ mod default_functions {
 
         /// Allocates a block.
         #[irql(PASSIVE..=DISPATCH)]
-        fn allocate_block(kind: POOL_TYPE, size: usize, tag: u32, _list: *mut LOOKASIDE_LIST_EX) -> *mut c_void {
+        fn allocate_block(
+            kind: POOL_TYPE,
+            size: usize,
+            tag: u32,
+            _list: *mut LOOKASIDE_LIST_EX,
+        ) -> *mut c_void {
             allocate_typed(kind, size, tag)
         }
 

@@ -24,7 +24,8 @@ exports! {
     fn ExUuidCreate(uuid: *mut GUID) -> NTSTATUS {
         let number = machine::current().part::<Made>().count.fetch_add(1, Ordering::Relaxed);
         // Version 4 and variant 1 in the places that RFC 9562, section 4 gives them.
-        let new = GUID { Data1: 0x6E74_7369, Data2: number, Data3: 0x4000, Data4: [0x80, 0, 0, 0, 0, 0, 0, 1] };
+        let variant = [0x80, 0, 0, 0, 0, 0, 0, 1];
+        let new = GUID { Data1: 0x6E74_7369, Data2: number, Data3: 0x4000, Data4: variant };
         // SAFETY: the caller passes room for the identifier.
         unsafe { uuid.write(new) };
         STATUS_SUCCESS

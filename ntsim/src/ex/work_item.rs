@@ -23,7 +23,8 @@ exports! {
             return;
         }
         let Some(routine) = known.WorkerRoutine else {
-            verifier::report(Finding::new("WorkItemRoutine").text("a work item without a routine was queued"));
+            let text = "a work item without a routine was queued";
+            verifier::report(Finding::new("WorkItemRoutine").text(text));
             return;
         };
         known.List.Flink = &raw mut known.List;

@@ -120,7 +120,8 @@ exports! {
         // SAFETY: the caller passes an initialised mutex; the lock is held.
         let known = unsafe { &mut *mutex };
         let before = known.Header.SignalState;
-        let (owner, thread) = (known.OwnerThread as u64, sched::current().map_or(0, |t| ptr::from_ref(t) as u64));
+        let owner = known.OwnerThread as u64;
+        let thread = sched::current().map_or(0, |thread| ptr::from_ref(thread) as u64);
         if owner != thread {
             drop(locked);
             let text = "a mutex released by a thread that does not own it".into();

@@ -150,7 +150,8 @@ exports! {
     /// Stops the machine.
     #[irql(PASSIVE..=HIGH)]
     fn KeBugCheckEx(code: u32, a: usize, b: usize, c: usize, d: usize) -> ! {
-        loader::stop(Bugcheck { code, parameters: [a, b, c, d].map(|value| value as u64) }, "the driver stopped the machine")
+        let parameters = [a, b, c, d].map(|value| value as u64);
+        loader::stop(Bugcheck { code, parameters }, "the driver stopped the machine")
     }
 
     /// Stops the machine.

@@ -84,7 +84,8 @@ mod tests {
         assert_eq!(finding.bugcheck.unwrap().parameters, [0xE5, 15, 0, 0]);
         assert_eq!(
             finding.to_string(),
-            "Irql: KeInitializeTimer called at HIGH_LEVEL; it may be called from PASSIVE_LEVEL to DISPATCH_LEVEL\n  \
+            "Irql: KeInitializeTimer called at HIGH_LEVEL; \
+             it may be called from PASSIVE_LEVEL to DISPATCH_LEVEL\n  \
              bug check 0xC4 DRIVER_VERIFIER_DETECTED_VIOLATION (0xe5, 0xf, 0x0, 0x0)\n  \
              at HIGH_LEVEL on processor 1, thread boot\n    nt!KeInitializeTimer"
                 .replace("processor 1", &format!("processor {}", finding.processor))

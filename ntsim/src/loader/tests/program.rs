@@ -82,8 +82,8 @@ impl Function {
     }
 }
 
-/// Writes an image of the given functions into `folder`, the first being the entry point. Each is entered with a frame
-/// set up, and after its code returns the value of `eax`.
+/// Writes an image of the given functions into `folder`, the first being the entry point. Each is entered
+/// with a frame set up, and after its code returns the value of `eax`.
 pub(super) fn write(
     folder: &Path,
     name: &str,

@@ -70,30 +70,54 @@ impl<T> Ring<T> {
     ///
     /// [`Full`] gives the value back.
     pub(crate) fn push(&self, value: T) -> Result<u64, Full<T>> {
+        match self.claim() {
+            Some((slot, position)) => {
+                // SAFETY: the claim was made just now.
+                unsafe { self.publish(slot, position, || value) };
+                Ok(position)
+            }
+            None => Err(Full(value)),
+        }
+    }
+
+    /// Appends the value that `make` makes for its position, in its place. `None` if the queue is full.
+    pub(crate) fn push_with(&self, make: impl FnOnce(u64) -> T) -> Option<u64> {
+        let (slot, position) = self.claim()?;
+        // SAFETY: the claim was made just now.
+        unsafe { self.publish(slot, position, || make(position)) };
+        Some(position)
+    }
+
+    /// Claims the next position; the caller publishes it.
+    fn claim(&self) -> Option<(&Slot<T>, u64)> {
         let mut position = self.tail.load(Ordering::Relaxed);
         loop {
-            let Some(slot) = self.slot(position) else { return Err(Full(value)) };
+            let slot = self.slot(position)?;
             let sequence = slot.sequence.load(Ordering::Acquire);
             if sequence == position {
                 let next = position.wrapping_add(1);
                 match self.tail.compare_exchange_weak(position, next, Ordering::Relaxed, Ordering::Relaxed) {
-                    Ok(_) => {
-                        slot.value.with_mut(|cell| {
-                            // SAFETY: the sequence number was ours, and the claim of `tail` took it: no
-                            // other thread touches the slot until the store below.
-                            unsafe { *cell = Some(value) };
-                        });
-                        slot.sequence.store(next, Ordering::Release);
-                        return Ok(position);
-                    }
+                    Ok(_) => return Some((slot, position)),
                     Err(now) => position = now,
                 }
             } else if sequence < position {
-                return Err(Full(value));
+                return None;
             } else {
                 position = self.tail.load(Ordering::Relaxed);
             }
         }
+    }
+
+    /// # Safety
+    ///
+    /// The caller claimed `position`, whose slot this is, and publishes it once.
+    unsafe fn publish(&self, slot: &Slot<T>, position: u64, make: impl FnOnce() -> T) {
+        slot.value.with_mut(|cell| {
+            // SAFETY: the sequence number was the caller's, and the claim of `tail` took it: no other thread
+            // touches the slot until the store below. What was there was taken out.
+            unsafe { cell.write(Some(make())) };
+        });
+        slot.sequence.store(position.wrapping_add(1), Ordering::Release);
     }
 
     /// Removes the oldest published value.
@@ -109,7 +133,10 @@ impl<T> Ring<T> {
                         let value = slot.value.with_mut(|cell| {
                             // SAFETY: the sequence number was ours, and the claim of `head` took it: no
                             // other thread touches the slot until the store below.
-                            unsafe { (*cell).take() }
+                            let value = unsafe { cell.read() };
+                            // SAFETY: as above; what was there was moved out just now.
+                            unsafe { cell.write(None) };
+                            value
                         });
                         slot.sequence.store(next.wrapping_add(self.mask), Ordering::Release);
                         return value;

@@ -13,7 +13,7 @@ use crate::kernel::Kernel;
 use crate::lifetime::Kind;
 use crate::memory::{Sge, Token};
 use crate::object::Object;
-use crate::queue_pair::{Flags, Initiated, Operation, Qp, Receive, Sgl};
+use crate::queue_pair::{Flags, Operation, Qp, Receive, Sgl};
 use crate::status::Failure;
 
 /// The functions of a queue pair.
@@ -126,7 +126,7 @@ unsafe fn transfer<K: Kernel>(
         } else {
             // SAFETY: as the caller promises.
             let local = unsafe { list(sgl, count) }?;
-            qp.post_initiator(Initiated { operation: operation(local), flags, context })?;
+            qp.post_transfer(operation, (flags, context), &local)?;
         }
         Ok(())
     };

@@ -15,7 +15,7 @@ use crate::kernel::Kernel;
 use crate::lifetime::Kind;
 use crate::memory::{Domain, Layout, Mr, Mw, Owner, Refusal, Rights};
 use crate::object::Object;
-use crate::queue_pair::{Initiated, Operation, Qp};
+use crate::queue_pair::{Operation, Qp};
 use crate::status::Failure;
 
 /// Rights of remote access; that to write contains that to write locally.
@@ -54,8 +54,7 @@ pub(super) unsafe extern "win64" fn fast_register<K: Kernel>(
         });
         let layout = Layout { offset: fbo as usize, length, base: base.addr() };
         let posted = mr.register_pages(layout, Rights::of_registration(given), addresses)?;
-        let operation = Operation::FastRegister(posted);
-        qp.post_initiator(Initiated { operation, flags, context: Opaque(context) })?;
+        qp.post_registration(Operation::FastRegister, (flags, Opaque(context)), posted)?;
         Ok(())
     };
     // SAFETY: the consumer passes a queue pair that it has not closed.
@@ -83,8 +82,7 @@ pub(super) unsafe extern "win64" fn bind<K: Kernel>(
             return Err(Failure::PARAMETER);
         }
         let posted = mw.bind(mr, (address.addr(), length), Rights::of_window(given))?;
-        let operation = Operation::Bind(posted);
-        qp.post_initiator(Initiated { operation, flags, context: Opaque(context) })?;
+        qp.post_registration(Operation::Bind, (flags, Opaque(context)), posted)?;
         Ok(())
     };
     // SAFETY: the consumer passes a queue pair that it has not closed.
@@ -129,8 +127,7 @@ pub(super) unsafe extern "win64" fn invalidate<K: Kernel>(
         // SAFETY: the consumer passes a region or window that it has not closed.
         let (owner, domain) = unsafe { named::<K>(memory) }?;
         same_domain(qp, domain)?;
-        let operation = Operation::Invalidate(Some(owner));
-        qp.post_initiator(Initiated { operation, flags, context: Opaque(context) })?;
+        qp.post_invalidation((flags, Opaque(context)), owner)?;
         Ok(())
     };
     // SAFETY: the consumer passes a queue pair that it has not closed.

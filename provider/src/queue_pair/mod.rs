@@ -29,7 +29,7 @@ use crate::connection::Session;
 use crate::consumer::Opaque;
 use crate::heap::{NoMemory, Once, Shared};
 use crate::kernel::Kernel;
-use crate::memory::{Domain, Sge};
+use crate::memory::{Domain, Owner, Posted, Sge};
 use crate::object::{Body, Hold, Object};
 use crate::port::MAX_TRANSFER_LENGTH;
 use crate::sync::{AtomicBool, AtomicU32, Ordering};
@@ -179,20 +179,21 @@ impl<K: Kernel> Object<K, Qp<K>> {
     /// # Errors
     ///
     /// See [`PostError`].
-    pub(crate) fn post_initiator(&self, mut work: Initiated<K>) -> Result<(), PostError> {
-        if let Some(local) = work.operation.local()
-            && (local.entries().len() > self.depths.initiator_sge as usize
-                || local.length() > MAX_TRANSFER_LENGTH as usize)
+    pub(crate) fn post_transfer(
+        &self,
+        operation: impl FnOnce(Sgl) -> Operation<K>,
+        (flags, context): (Flags, Opaque),
+        local: &Sgl,
+    ) -> Result<(), PostError> {
+        if local.entries().len() > self.depths.initiator_sge as usize
+            || local.length() > MAX_TRANSFER_LENGTH as usize
         {
             return Err(PostError::TooLarge);
         }
-        self.accept(work.flags, |_| {
-            work.operation.accepted();
-            work
-        })
+        self.accept(flags, |_| Initiated { operation: operation(*local), flags, context })
     }
 
-    /// As [`Object::post_initiator`], with the data of `entries` taken at once. Neither the tokens nor the
+    /// As [`Object::post_transfer`], with the data of `entries` taken at once. Neither the tokens nor the
     /// number of the entries matter (WR-5).
     ///
     /// # Errors
@@ -219,6 +220,36 @@ impl<K: Kernel> Object<K, Qp<K>> {
         })
     }
 
+    /// As [`Object::post_transfer`], for a fast registration or a bind. The token is known from then on.
+    ///
+    /// # Errors
+    ///
+    /// See [`PostError`]; the registration is taken back then.
+    pub(crate) fn post_registration(
+        &self,
+        operation: impl FnOnce(Posted<K>) -> Operation<K>,
+        (flags, context): (Flags, Opaque),
+        mut posted: Posted<K>,
+    ) -> Result<(), PostError> {
+        self.accept(flags, |_| {
+            posted.claim();
+            Initiated { operation: operation(posted), flags, context }
+        })
+    }
+
+    /// As [`Object::post_transfer`], for an invalidation.
+    ///
+    /// # Errors
+    ///
+    /// See [`PostError`].
+    pub(crate) fn post_invalidation(
+        &self,
+        (flags, context): (Flags, Opaque),
+        owner: Owner<K>,
+    ) -> Result<(), PostError> {
+        self.accept(flags, |_| Initiated { operation: Operation::Invalidate(Some(owner)), flags, context })
+    }
+
     fn accept(&self, flags: Flags, make: impl FnOnce(u64) -> Initiated<K>) -> Result<(), PostError> {
         if self.is_dead() || !self.session.value().is_some_and(Session::is_established) {
             return Err(PostError::NotConnected);
@@ -235,7 +266,7 @@ impl<K: Kernel> Object<K, Qp<K>> {
         self.progress();
     }
 
-    /// Accepts a receive, and lets the peer's sends that waited for it go on. As [`Object::post_initiator`].
+    /// Accepts a receive, and lets the peer's sends that waited for it go on. As [`Object::post_transfer`].
     ///
     /// # Errors
     ///

@@ -91,14 +91,6 @@ impl<K: Kernel> Operation<K> {
         }
     }
 
-    /// The request is accepted.
-    pub(super) fn accepted(&mut self) {
-        match self {
-            Self::FastRegister(posted) | Self::Bind(posted) => posted.claim(),
-            Self::Send { .. } | Self::Write { .. } | Self::Read { .. } | Self::Invalidate(_) => {}
-        }
-    }
-
     /// It is over. What it holds goes before its result is visible, for then the consumer may deregister or
     /// close that.
     pub(super) fn let_go(&mut self) {
@@ -160,7 +152,8 @@ impl<W> WorkQueue<W> {
         Ok(Self { ring: Ring::new(depth)?, depth, outstanding: AtomicU32::new(0) })
     }
 
-    /// Accepts the request that `make` makes for its position in the queue. The consumer serialises posts
+    /// Accepts the request that `make` makes for its position in the queue, in its place there: requests are
+    /// too large to be moved about. The consumer serialises posts
     /// to one queue (WR-1).
     ///
     /// # Errors
@@ -172,7 +165,7 @@ impl<W> WorkQueue<W> {
             return Err(QueueFull);
         }
         // The ring has room: it holds no more than the outstanding ones.
-        self.ring.push(make(self.ring.tail())).map(drop).map_err(|_| QueueFull)
+        self.ring.push_with(make).map(drop).ok_or(QueueFull)
     }
 
     /// The oldest request that nobody has begun.

@@ -9,6 +9,9 @@ mod string;
 mod string_convert;
 mod version;
 
+#[cfg(test)]
+mod address_tests;
+
 use crate::export::Export;
 
 pub(crate) use string::from_counted;

@@ -20,7 +20,7 @@ use crate::sched::{self, Irql, Thread};
 use crate::verifier::{self, Finding};
 
 /// The version that the provider has, lowest and highest.
-const VERSION: u16 = MAKE_WSK_VERSION(1, 0);
+pub(super) const VERSION: u16 = MAKE_WSK_VERSION(1, 0);
 
 /// How long a deregistration may wait for the client before it counts as hung; tests are less patient.
 const PATIENCE: Duration = Duration::from_secs(if cfg!(test) { 1 } else { 30 });
@@ -127,6 +127,12 @@ impl Client {
     }
 }
 
+/// Whether every client is being deregistered.
+#[cfg(test)]
+pub(super) fn deregistering() -> bool {
+    clients().live.lock().values().all(|client| client.state.lock().deregistering)
+}
+
 exports! {
     "netio.sys", signature;
 
@@ -221,101 +227,5 @@ exports! {
         // SAFETY: the driver passes room for the versions.
         unsafe { characteristics.write(versions) };
         STATUS_SUCCESS
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::Machine;
-
-    const DISPATCH: WSK_CLIENT_DISPATCH =
-        WSK_CLIENT_DISPATCH { Version: VERSION, Reserved: 0, WskClientEvent: None };
-
-    fn register(registration: &mut WSK_REGISTRATION, dispatch: &WSK_CLIENT_DISPATCH) {
-        let npi = WSK_CLIENT_NPI { ClientContext: core::ptr::null_mut(), Dispatch: dispatch };
-        assert_eq!(unsafe { WskRegister(&npi, registration) }, STATUS_SUCCESS);
-    }
-
-    fn registration() -> WSK_REGISTRATION {
-        unsafe { core::mem::MaybeUninit::zeroed().assume_init() }
-    }
-
-    fn capture(registration: &mut WSK_REGISTRATION) -> (NTSTATUS, WSK_PROVIDER_NPI) {
-        let mut npi = WSK_PROVIDER_NPI { Client: core::ptr::null_mut(), Dispatch: core::ptr::null() };
-        (unsafe { WskCaptureProviderNPI(registration, WSK_INFINITE_WAIT, &mut npi) }, npi)
-    }
-
-    #[test]
-    fn a_client_gets_the_provider_and_gives_it_back() {
-        let machine = Machine::builder().boot();
-        let mut own = registration();
-        register(&mut own, &DISPATCH);
-        let (status, npi) = capture(&mut own);
-        assert_eq!(status, STATUS_SUCCESS);
-        unsafe {
-            assert_eq!((*npi.Dispatch).Version, VERSION);
-            WskReleaseProviderNPI(&mut own);
-            WskDeregister(&mut own);
-        }
-        assert!(machine.shutdown().is_clean());
-    }
-
-    #[test]
-    fn deregistering_waits_for_the_release() {
-        let machine = Machine::builder().boot();
-        let mut own = registration();
-        register(&mut own, &DISPATCH);
-        assert_eq!(capture(&mut own).0, STATUS_SUCCESS);
-        let at = (&raw mut own) as usize;
-        let waiter = sched::spawn("waiter", move || unsafe { WskDeregister(at as *mut _) }).unwrap();
-        while !clients().live.lock().values().all(|client| client.state.lock().deregistering) {
-            std::thread::yield_now();
-        }
-        assert!(!waiter.ended());
-        assert_eq!(capture(&mut own).0, STATUS_DEVICE_NOT_READY);
-        unsafe { WskReleaseProviderNPI(&mut own) };
-        while !waiter.ended() {
-            std::thread::yield_now();
-        }
-        assert!(machine.shutdown().is_clean());
-    }
-
-    #[test]
-    fn a_release_that_does_not_come_is_found() {
-        let machine = Machine::builder().boot();
-        let mut own = registration();
-        register(&mut own, &DISPATCH);
-        assert_eq!(capture(&mut own).0, STATUS_SUCCESS);
-        let at = (&raw mut own) as usize;
-        let waiter = sched::spawn("waiter", move || unsafe { WskDeregister(at as *mut _) }).unwrap();
-        while verifier::findings().is_empty() {
-            std::thread::yield_now();
-        }
-        unsafe { WskReleaseProviderNPI(&mut own) };
-        while !waiter.ended() {
-            std::thread::yield_now();
-        }
-        assert_eq!(machine.shutdown().findings[0].rule, "WskDeregisterHang");
-    }
-
-    #[test]
-    fn a_client_of_another_version_gets_no_provider() {
-        let machine = Machine::builder().boot();
-        let mut own = registration();
-        register(&mut own, &WSK_CLIENT_DISPATCH { Version: 0x0200, ..DISPATCH });
-        assert_eq!(capture(&mut own).0, STATUS_NOINTERFACE);
-        unsafe { WskDeregister(&mut own) };
-        assert!(machine.shutdown().is_clean());
-    }
-
-    #[test]
-    fn releasing_too_often_and_never_deregistering_are_found() {
-        let machine = Machine::builder().boot();
-        let mut own = registration();
-        register(&mut own, &DISPATCH);
-        unsafe { WskReleaseProviderNPI(&mut own) };
-        let rules: Vec<_> = machine.shutdown().findings.iter().map(|finding| finding.rule).collect();
-        assert_eq!(rules, ["WskReleaseProviderNPI", "WskDeregister"]);
     }
 }

@@ -9,6 +9,9 @@ mod client;
 mod ndk;
 mod provider;
 
+#[cfg(test)]
+mod tests;
+
 use crate::export::Export;
 
 /// The functions of this folder: those that `netio.sys` exports, and those of the provider's tables.

@@ -6,7 +6,8 @@ use core::ptr;
 use sys::status::{STATUS_OBJECT_NAME_NOT_FOUND, STATUS_PENDING, STATUS_SUCCESS};
 use sys::wdm::*;
 
-use super::driver::{Bench, CONTROL, Way, code, with_name};
+use super::bench::{Bench, with_name};
+use super::driver::{CONTROL, Way, code};
 use crate::io::build::{IoBuildDeviceIoControlRequest, IoGetDeviceObjectPointer};
 use crate::io::dispatch::IofCallDriver;
 use crate::ke::object_exports::{KeInitializeEvent, KeReadStateEvent};

@@ -1,5 +1,6 @@
 //! The I/O manager against a pretended driver, which keeps and breaks its rules.
 
+mod bench;
 mod built;
 mod driver;
 mod rules;
@@ -7,7 +8,8 @@ mod rules;
 use sys::status::{STATUS_CANCELLED, STATUS_SUCCESS};
 
 use crate::io::Status;
-use driver::{Bench, CONTROL, Way, code};
+use bench::Bench;
+use driver::{CONTROL, Way, code};
 use sys::wdm::{METHOD_BUFFERED, METHOD_IN_DIRECT, METHOD_NEITHER, METHOD_OUT_DIRECT};
 
 #[test]

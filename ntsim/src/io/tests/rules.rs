@@ -3,7 +3,8 @@
 use sys::status::{STATUS_CANCELLED, STATUS_SUCCESS};
 use sys::wdm::{IRP_MJ_CLOSE, METHOD_BUFFERED, METHOD_IN_DIRECT, METHOD_OUT_DIRECT};
 
-use super::driver::{Bench, CONTROL, Way, code, with_name};
+use super::bench::{Bench, with_name};
+use super::driver::{CONTROL, Way, code};
 use crate::Report;
 use crate::io::device::IoDeleteDevice;
 use crate::io::dispatch::IofCallDriver;

@@ -1,0 +1,97 @@
+//! Registering with Winsock Kernel, and breaking its rules.
+
+use sys::status::{NTSTATUS, STATUS_DEVICE_NOT_READY, STATUS_NOINTERFACE, STATUS_SUCCESS};
+use sys::wsk::*;
+
+use super::client::*;
+use crate::{Machine, sched, verifier};
+
+const DISPATCH: WSK_CLIENT_DISPATCH =
+    WSK_CLIENT_DISPATCH { Version: VERSION, Reserved: 0, WskClientEvent: None };
+
+fn register(registration: &mut WSK_REGISTRATION, dispatch: &WSK_CLIENT_DISPATCH) {
+    let npi = WSK_CLIENT_NPI { ClientContext: core::ptr::null_mut(), Dispatch: dispatch };
+    assert_eq!(unsafe { WskRegister(&npi, registration) }, STATUS_SUCCESS);
+}
+
+fn registration() -> WSK_REGISTRATION {
+    unsafe { core::mem::MaybeUninit::zeroed().assume_init() }
+}
+
+fn capture(registration: &mut WSK_REGISTRATION) -> (NTSTATUS, WSK_PROVIDER_NPI) {
+    let mut npi = WSK_PROVIDER_NPI { Client: core::ptr::null_mut(), Dispatch: core::ptr::null() };
+    (unsafe { WskCaptureProviderNPI(registration, WSK_INFINITE_WAIT, &mut npi) }, npi)
+}
+
+#[test]
+fn a_client_gets_the_provider_and_gives_it_back() {
+    let machine = Machine::builder().boot();
+    let mut own = registration();
+    register(&mut own, &DISPATCH);
+    let (status, npi) = capture(&mut own);
+    assert_eq!(status, STATUS_SUCCESS);
+    unsafe {
+        assert_eq!((*npi.Dispatch).Version, VERSION);
+        WskReleaseProviderNPI(&mut own);
+        WskDeregister(&mut own);
+    }
+    assert!(machine.shutdown().is_clean());
+}
+
+#[test]
+fn deregistering_waits_for_the_release() {
+    let machine = Machine::builder().boot();
+    let mut own = registration();
+    register(&mut own, &DISPATCH);
+    assert_eq!(capture(&mut own).0, STATUS_SUCCESS);
+    let at = (&raw mut own) as usize;
+    let waiter = sched::spawn("waiter", move || unsafe { WskDeregister(at as *mut _) }).unwrap();
+    while !deregistering() {
+        std::thread::yield_now();
+    }
+    assert!(!waiter.ended());
+    assert_eq!(capture(&mut own).0, STATUS_DEVICE_NOT_READY);
+    unsafe { WskReleaseProviderNPI(&mut own) };
+    while !waiter.ended() {
+        std::thread::yield_now();
+    }
+    assert!(machine.shutdown().is_clean());
+}
+
+#[test]
+fn a_release_that_does_not_come_is_found() {
+    let machine = Machine::builder().boot();
+    let mut own = registration();
+    register(&mut own, &DISPATCH);
+    assert_eq!(capture(&mut own).0, STATUS_SUCCESS);
+    let at = (&raw mut own) as usize;
+    let waiter = sched::spawn("waiter", move || unsafe { WskDeregister(at as *mut _) }).unwrap();
+    while verifier::findings().is_empty() {
+        std::thread::yield_now();
+    }
+    unsafe { WskReleaseProviderNPI(&mut own) };
+    while !waiter.ended() {
+        std::thread::yield_now();
+    }
+    assert_eq!(machine.shutdown().findings[0].rule, "WskDeregisterHang");
+}
+
+#[test]
+fn a_client_of_another_version_gets_no_provider() {
+    let machine = Machine::builder().boot();
+    let mut own = registration();
+    register(&mut own, &WSK_CLIENT_DISPATCH { Version: 0x0200, ..DISPATCH });
+    assert_eq!(capture(&mut own).0, STATUS_NOINTERFACE);
+    unsafe { WskDeregister(&mut own) };
+    assert!(machine.shutdown().is_clean());
+}
+
+#[test]
+fn releasing_too_often_and_never_deregistering_are_found() {
+    let machine = Machine::builder().boot();
+    let mut own = registration();
+    register(&mut own, &DISPATCH);
+    unsafe { WskReleaseProviderNPI(&mut own) };
+    let rules: Vec<_> = machine.shutdown().findings.iter().map(|finding| finding.rule).collect();
+    assert_eq!(rules, ["WskReleaseProviderNPI", "WskDeregister"]);
+}

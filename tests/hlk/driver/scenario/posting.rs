@@ -10,7 +10,7 @@ use sys::status::{
 
 use super::scene::{MEMORY, Memory, Scene, expect_results, post_receives};
 use crate::ndk::{QpDepths, sge};
-use crate::pair::Party;
+use crate::pair::{self, Party};
 use crate::stage::Stage;
 
 /// How long, in milliseconds, to wait for a notification that must not come.
@@ -130,24 +130,31 @@ pub(super) fn send_shapes(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
     Ok(())
 }
 
-/// WR-5: inline data needs no token and may change when the post has returned.
+/// WR-5: inline data needs no token and may change when the post has returned; more than the QP was made
+/// for is refused.
 fn inline(scene: &Scene<'_>) -> Result<(), NTSTATUS> {
     let (stage, ledger) = (&scene.stage, scene.stage.ledger());
-    let most = stage.near.info()?.MaxInlineDataSize;
-    if most == 0 {
-        return Ok(());
-    }
-    let [receive] = scene.far_receives::<1>()?;
     let work = stage.work("send inline")?;
     let mut data = [0x5a_u8];
     let address = data.as_mut_ptr() as usize;
-    let posted = scene.near.qp.send(work.context(), &[sge(address, 1, 0)], NDK_OP_FLAG_INLINE);
+    let sges = [sge(address, 1, 0)];
+    let posted = scene.near.qp.send(work.context(), &sges, NDK_OP_FLAG_INLINE);
+    ledger.require("more inline data than the QP takes is refused", posted != STATUS_SUCCESS);
+    if stage.near.info()?.MaxInlineDataSize == 0 {
+        return Ok(());
+    }
+    let near = Party::on(stage.near, QpDepths { inline: 1, ..QpDepths::SMALL })?;
+    let far = Party::on(stage.far, QpDepths::SMALL)?;
+    pair::connect_to(stage, scene.listener, (near.qp, b"near"), (far.qp, b"far"))?;
+    let memory = Memory::of(stage, far, NDK_MR_FLAG_ALLOW_LOCAL_WRITE)?;
+    let [receive] = post_receives::<1>(stage, far, memory)?;
+    let posted = near.qp.send(work.context(), &sges, NDK_OP_FLAG_INLINE);
     data = [0];
     ledger.expect("post an inline send", posted, STATUS_SUCCESS);
-    ledger.expect("send inline", scene.near.cq.wait_for(work), STATUS_SUCCESS);
-    ledger.expect("receive inline data", scene.far.cq.wait_for(receive), STATUS_SUCCESS);
+    ledger.expect("send inline", near.cq.wait_for(work), STATUS_SUCCESS);
+    ledger.expect("receive inline data", far.cq.wait_for(receive), STATUS_SUCCESS);
     let mut arrived = [0];
-    scene.far_memory.buffer.take(&mut arrived);
+    memory.buffer.take(&mut arrived);
     ledger.require("the inline data of the post", arrived == [0x5a] && data == [0]);
     Ok(())
 }

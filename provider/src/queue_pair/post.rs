@@ -1,0 +1,146 @@
+//! Posting: what is accepted has one result, what is refused has none (WR-2).
+
+use super::work::{Flags, Initiated, Operation, QueueFull, Receive, Sgl};
+use super::{Qp, Receives};
+use crate::connection::Session;
+use crate::consumer::Opaque;
+use crate::kernel::Kernel;
+use crate::memory::{Owner, Posted, Sge};
+use crate::object::Object;
+use crate::port::MAX_TRANSFER_LENGTH;
+
+/// Why a post was refused inline; there is no result for it (WR-2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum PostError {
+    /// Not connected, or no longer (WR-7).
+    NotConnected,
+    /// Too many scatter/gather entries, or bytes, or bytes inline.
+    TooLarge,
+    /// As many requests as the depth are outstanding.
+    QueueFull,
+    /// Receives are to be posted on the shared queue.
+    SharedReceives,
+}
+
+impl From<QueueFull> for PostError {
+    fn from(_: QueueFull) -> Self {
+        Self::QueueFull
+    }
+}
+
+impl<K: Kernel> Object<K, Qp<K>> {
+    /// Accepts an initiator request and starts it, with all deferred ones before it. If it is refused,
+    /// the deferred ones are for the caller to start (WR-6), see [`Object::start_deferred`].
+    ///
+    /// Up to DISPATCH_LEVEL. The caller holds the queue pair, as the result may make the consumer close it
+    /// before this returns.
+    ///
+    /// # Errors
+    ///
+    /// See [`PostError`].
+    pub(crate) fn post_transfer(
+        &self,
+        operation: impl FnOnce(Sgl) -> Operation<K>,
+        (flags, context): (Flags, Opaque),
+        local: &Sgl,
+    ) -> Result<(), PostError> {
+        if local.entries().len() > self.depths.initiator_sge as usize
+            || local.length() > MAX_TRANSFER_LENGTH as usize
+        {
+            return Err(PostError::TooLarge);
+        }
+        self.accept(flags, |_| Initiated { operation: operation(*local), flags, context })
+    }
+
+    /// As [`Object::post_transfer`], with the data of `entries` taken at once. Neither the tokens nor the
+    /// number of the entries matter (WR-5).
+    ///
+    /// # Errors
+    ///
+    /// See [`PostError`].
+    ///
+    /// # Safety
+    ///
+    /// The entries name memory that can be read at the caller's level.
+    pub(crate) unsafe fn post_inline(
+        &self,
+        operation: impl FnOnce(Sgl) -> Operation<K>,
+        (flags, context): (Flags, Opaque),
+        entries: impl Iterator<Item = Sge> + Clone,
+    ) -> Result<(), PostError> {
+        let length = entries.clone().fold(0_usize, |sum, sge| sum.saturating_add(sge.length as usize));
+        if length > self.inline.size() {
+            return Err(PostError::TooLarge);
+        }
+        self.accept(flags, |position| {
+            // SAFETY: as the caller promises.
+            let copy = unsafe { self.inline.fill(position, entries) };
+            Initiated { operation: operation(Sgl::single(copy)), flags, context }
+        })
+    }
+
+    /// As [`Object::post_transfer`], for a fast registration or a bind. The token is known from then on.
+    ///
+    /// # Errors
+    ///
+    /// See [`PostError`]; the registration is taken back then.
+    pub(crate) fn post_registration(
+        &self,
+        operation: impl FnOnce(Posted<K>) -> Operation<K>,
+        (flags, context): (Flags, Opaque),
+        mut posted: Posted<K>,
+    ) -> Result<(), PostError> {
+        self.accept(flags, |_| {
+            posted.claim();
+            Initiated { operation: operation(posted), flags, context }
+        })
+    }
+
+    /// As [`Object::post_transfer`], for an invalidation.
+    ///
+    /// # Errors
+    ///
+    /// See [`PostError`].
+    pub(crate) fn post_invalidation(
+        &self,
+        (flags, context): (Flags, Opaque),
+        owner: Owner<K>,
+    ) -> Result<(), PostError> {
+        self.accept(flags, |_| Initiated { operation: Operation::Invalidate(Some(owner)), flags, context })
+    }
+
+    fn accept(&self, flags: Flags, make: impl FnOnce(u64) -> Initiated<K>) -> Result<(), PostError> {
+        if self.is_dead() || !self.session.value().is_some_and(Session::is_established) {
+            return Err(PostError::NotConnected);
+        }
+        self.initiator.post(make)?;
+        if !flags.contains(Flags::DEFER) {
+            self.progress();
+        }
+        Ok(())
+    }
+
+    /// Starts what was deferred, as a later request was refused (WR-6).
+    pub(crate) fn start_deferred(&self) {
+        self.progress();
+    }
+
+    /// Accepts a receive, and lets the peer's sends that waited for it go on. As [`Object::post_transfer`].
+    ///
+    /// # Errors
+    ///
+    /// [`PostError::TooLarge`], [`PostError::QueueFull`] or [`PostError::SharedReceives`].
+    pub(crate) fn post_receive(&self, work: Receive) -> Result<(), PostError> {
+        let Receives::Own(queue) = &self.receive else { return Err(PostError::SharedReceives) };
+        if work.sink.entries().len() > self.depths.receive_sge as usize {
+            return Err(PostError::TooLarge);
+        }
+        queue.post(|_| work)?;
+        if self.is_dead() {
+            self.progress();
+        } else {
+            self.peer_progress();
+        }
+        Ok(())
+    }
+}

@@ -184,7 +184,12 @@ exports! {
                 return;
             }
             Some(packet) if in_use(&packet) => {
-                violation("IoFreeIrp", 0x20B, irp, format!("IoFreeIrp got {irp:p}, which a driver still has"));
+                violation(
+                    "IoFreeIrp",
+                    0x20B,
+                    irp,
+                    format!("IoFreeIrp got {irp:p}, which a driver still has"),
+                );
             }
             Some(packet) if matches!(packet.owner, Owner::Manager(_)) => {
                 violation("IoFreeIrp", 0x2, irp, format!("IoFreeIrp got {irp:p}, which belongs to a thread"));
@@ -203,7 +208,12 @@ exports! {
             return;
         }
         if usize::from(size) < packet_size(stack) {
-            violation("IoInitializeIrp", 0x208, irp, format!("{size} bytes have no room for {stack} locations"));
+            violation(
+                "IoInitializeIrp",
+                0x208,
+                irp,
+                format!("{size} bytes have no room for {stack} locations"),
+            );
             return;
         }
         // SAFETY: the driver vouches for the memory, and the size was just checked.

@@ -27,12 +27,30 @@ exports! {
         // SAFETY: the driver passes a list that it owns.
         let list = unsafe { &mut *mdl };
         if bugcheck != 0 && mode == KernelMode {
-            misuse("MmMdl", 0x82, mdl, list.MdlFlags, "MmMapLockedPagesSpecifyCache told to bug check on failure");
+            misuse(
+                "MmMdl",
+                0x82,
+                mdl,
+                list.MdlFlags,
+                "MmMapLockedPagesSpecifyCache told to bug check on failure",
+            );
         }
         if list.MdlFlags & (MDL_MAPPED_TO_SYSTEM_VA | MDL_SOURCE_IS_NONPAGED_POOL) != 0 {
-            misuse("MmMdl", 0xB4, mdl, list.MdlFlags, "MmMapLockedPagesSpecifyCache on a list that has a mapping");
+            misuse(
+                "MmMdl",
+                0xB4,
+                mdl,
+                list.MdlFlags,
+                "MmMapLockedPagesSpecifyCache on a list that has a mapping",
+            );
         } else if list.MdlFlags & (MDL_PAGES_LOCKED | MDL_PARTIAL) == 0 {
-            misuse("MmMdl", 0xB4, mdl, list.MdlFlags, "MmMapLockedPagesSpecifyCache on a list that is not locked");
+            misuse(
+                "MmMdl",
+                0xB4,
+                mdl,
+                list.MdlFlags,
+                "MmMapLockedPagesSpecifyCache on a list that is not locked",
+            );
         }
         list.MdlFlags |= MDL_MAPPED_TO_SYSTEM_VA;
         if list.MdlFlags & MDL_PARTIAL != 0 {
@@ -48,7 +66,13 @@ exports! {
         // SAFETY: the driver passes a list that it owns.
         let list = unsafe { &mut *mdl };
         if list.MdlFlags & MDL_MAPPED_TO_SYSTEM_VA == 0 || list.MappedSystemVa != base {
-            misuse("MmMdl", 0xB8, mdl, list.MdlFlags, "MmUnmapLockedPages of an address that is not the list's mapping");
+            misuse(
+                "MmMdl",
+                0xB8,
+                mdl,
+                list.MdlFlags,
+                "MmUnmapLockedPages of an address that is not the list's mapping",
+            );
             return;
         }
         list.MdlFlags &= !(MDL_MAPPED_TO_SYSTEM_VA | MDL_PARTIAL_HAS_BEEN_MAPPED);
@@ -70,7 +94,13 @@ exports! {
         // SAFETY: the driver passes a list that it owns.
         let list = unsafe { &mut *target };
         if (list.Size.cast_unsigned() as usize) < part.list_size() {
-            misuse("IoBuildPartialMdl", 0, target, list.MdlFlags, "a target without room for the part's pages");
+            misuse(
+                "IoBuildPartialMdl",
+                0,
+                target,
+                list.MdlFlags,
+                "a target without room for the part's pages",
+            );
             return;
         }
         let inherited = MDL_MAPPED_TO_SYSTEM_VA | MDL_SOURCE_IS_NONPAGED_POOL | MDL_IO_PAGE_READ;

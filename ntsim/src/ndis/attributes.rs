@@ -66,9 +66,13 @@ exports! {
         let header = unsafe { attributes.cast::<NDIS_OBJECT_HEADER>().read() };
         match header.Type {
             // SAFETY: the type says which member it is.
-            NDIS_OBJECT_TYPE_MINIPORT_ADAPTER_REGISTRATION_ATTRIBUTES => unsafe { registration(&adapter, attributes.cast()) },
+            NDIS_OBJECT_TYPE_MINIPORT_ADAPTER_REGISTRATION_ATTRIBUTES => unsafe {
+                registration(&adapter, attributes.cast())
+            },
             // SAFETY: as above.
-            NDIS_OBJECT_TYPE_MINIPORT_ADAPTER_GENERAL_ATTRIBUTES => unsafe { general(&adapter, attributes.cast()) },
+            NDIS_OBJECT_TYPE_MINIPORT_ADAPTER_GENERAL_ATTRIBUTES => unsafe {
+                general(&adapter, attributes.cast())
+            },
             // SAFETY: as above.
             NDIS_OBJECT_TYPE_MINIPORT_ADAPTER_NDK_ATTRIBUTES => unsafe { ndk(&adapter, attributes.cast()) },
             _ => NDIS_STATUS_NOT_SUPPORTED,
@@ -88,7 +92,9 @@ exports! {
         let Some(adapter) = adapter::of(handle, "NdisMGetDeviceProperty") else { return };
         let devices = &adapter.devices;
         // The bus driver's device is also the one right below NDIS's.
-        for (to, device) in [(physical, devices.physical), (functional, devices.functional), (next, devices.physical)] {
+        for (to, device) in
+            [(physical, devices.physical), (functional, devices.functional), (next, devices.physical)]
+        {
             if !to.is_null() {
                 // SAFETY: the driver passes null or room for the pointer.
                 unsafe { to.write(device) };

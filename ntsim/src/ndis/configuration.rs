@@ -73,7 +73,10 @@ exports! {
 
     /// Opens an adapter's registry key.
     #[irql(PASSIVE..=PASSIVE)]
-    fn NdisOpenConfigurationEx(object: *const NDIS_CONFIGURATION_OBJECT, out: *mut NDIS_HANDLE) -> NDIS_STATUS {
+    fn NdisOpenConfigurationEx(
+        object: *const NDIS_CONFIGURATION_OBJECT,
+        out: *mut NDIS_HANDLE,
+    ) -> NDIS_STATUS {
         // SAFETY: the driver passes an object, which begins with its head.
         if !unsafe { header::check(object.cast(), &OBJECT) } {
             return NDIS_STATUS_INVALID_PARAMETER;

@@ -179,8 +179,8 @@ exports! {
         if flags & NDIS_RECEIVE_FLAGS_RESOURCES != 0 {
             // The miniport has its lists back as soon as this returns.
             each(lists, |list| {
-            pool::take_back(list, PROTOCOL);
-        });
+                pool::take_back(list, PROTOCOL);
+            });
             return;
         }
         adapter.protocol.received.fetch_add(passed, Ordering::AcqRel);

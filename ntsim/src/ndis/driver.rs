@@ -97,7 +97,8 @@ exports! {
         }
         let handle = ndis().new_handle();
         let options = Mutex::default();
-        let driver = Arc::new(MiniportDriver { handle, context: context as usize, object, handlers, options });
+        let driver =
+            Arc::new(MiniportDriver { handle, context: context as usize, object, handlers, options });
         ndis().drivers.lock().insert(handle, Arc::clone(&driver));
         // SAFETY: the driver passes its driver object.
         unsafe { (*object).DriverUnload = Some(unload) };
@@ -118,7 +119,8 @@ exports! {
             violation("NdisMDeregisterMiniportDriver", [0x0A, handle as u64, 0, 0], text);
             return;
         };
-        let left = ndis().adapters.lock().values().filter(|adapter| Arc::ptr_eq(&adapter.driver, &driver)).count();
+        let left =
+            ndis().adapters.lock().values().filter(|adapter| Arc::ptr_eq(&adapter.driver, &driver)).count();
         if left > 0 {
             let text = format!("the driver is deregistered while {left} of its adapters are not halted");
             let parameters = [0x0A, handle as u64, driver.object as u64, left as u64];
@@ -128,7 +130,10 @@ exports! {
 
     /// Sets optional handlers, from inside the driver's set-options handler.
     #[irql(PASSIVE..=PASSIVE)]
-    fn NdisSetOptionalHandlers(handle: NDIS_HANDLE, handlers: *const NDIS_DRIVER_OPTIONAL_HANDLERS) -> NDIS_STATUS {
+    fn NdisSetOptionalHandlers(
+        handle: NDIS_HANDLE,
+        handlers: *const NDIS_DRIVER_OPTIONAL_HANDLERS,
+    ) -> NDIS_STATUS {
         let Some(driver) = ndis().drivers.lock().get(&(handle as usize)).cloned() else {
             return NDIS_STATUS_INVALID_PARAMETER;
         };

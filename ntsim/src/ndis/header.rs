@@ -29,7 +29,8 @@ pub(super) unsafe fn check(header: *const NDIS_OBJECT_HEADER, expected: &Expecte
         return true;
     }
     let text = format!(
-        "{} has type {:#x}, revision {}, size {:#x}; it should have type {:#x} and one of {:x?} (revision, size)",
+        "{} has type {:#x}, revision {}, size {:#x}; \
+         it should have type {:#x} and one of {:x?} (revision, size)",
         expected.name, found.Type, found.Revision, found.Size, expected.kind, expected.revisions
     );
     violation("NdisObjectHeader", [0x21, 0, header as u64, 0], text);

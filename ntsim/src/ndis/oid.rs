@@ -226,7 +226,11 @@ exports! {
 
     /// Completes a direct request that was pending.
     #[irql(PASSIVE..=DISPATCH)]
-    fn NdisMDirectOidRequestComplete(handle: NDIS_HANDLE, request: *mut NDIS_OID_REQUEST, status: NDIS_STATUS) {
+    fn NdisMDirectOidRequestComplete(
+        handle: NDIS_HANDLE,
+        request: *mut NDIS_OID_REQUEST,
+        status: NDIS_STATUS,
+    ) {
         complete(handle, request, status, "NdisMDirectOidRequestComplete");
     }
 }

@@ -72,7 +72,9 @@ exports! {
         }
         // SAFETY: the head says that the structure has this size.
         let indication = unsafe { &*indication };
-        if indication.StatusBufferSize > 0 && indication.StatusBuffer.is_null() || adapter.state() == State::Halting {
+        if indication.StatusBufferSize > 0 && indication.StatusBuffer.is_null()
+            || adapter.state() == State::Halting
+        {
             let text = format!("status {:#010X} without its buffer, or while halting", indication.StatusCode);
             violation("NdisMIndicateStatusEx", [0x20, indication.StatusCode as u64, handle as u64, 0], text);
         }
@@ -82,7 +84,9 @@ exports! {
     /// Raises an event.
     #[irql(PASSIVE..=PASSIVE)]
     fn NdisMNetPnPEvent(handle: NDIS_HANDLE, event: *const NET_PNP_EVENT_NOTIFICATION) -> NDIS_STATUS {
-        let Some(adapter) = adapter::of(handle, "NdisMNetPnPEvent") else { return NDIS_STATUS_INVALID_PARAMETER };
+        let Some(adapter) = adapter::of(handle, "NdisMNetPnPEvent") else {
+            return NDIS_STATUS_INVALID_PARAMETER;
+        };
         if oid::inside_handler() {
             let text = "NdisMNetPnPEvent called from inside an OID request".into();
             violation("NdisMNetPnPEventInOIDRequest", [0x22, handle as u64, event as u64, 0], text);

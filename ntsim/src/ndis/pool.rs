@@ -266,7 +266,11 @@ exports! {
         length: usize,
     ) -> *mut NET_BUFFER_LIST {
         let Some(pool) = pools().pools.lock().get(&(handle as usize)).cloned() else {
-            violation("NdisHandle", [0, handle as u64, 0, 0], format!("{handle:p} is no net buffer list pool"));
+            violation(
+                "NdisHandle",
+                [0, handle as u64, 0, 0],
+                format!("{handle:p} is no net buffer list pool"),
+            );
             return ptr::null_mut();
         };
         if !pool.allocates_buffer {

@@ -72,8 +72,16 @@ exports! {
 
     /// Queues a work item.
     #[irql(PASSIVE..=DISPATCH)]
-    fn NdisQueueIoWorkItem(handle: NDIS_HANDLE, routine: Option<NDIS_IO_WORKITEM_ROUTINE>, context: *mut c_void) {
-        let queued = items().live.lock().get_mut(&(handle as usize)).map(|item| core::mem::replace(&mut item.queued, true));
+    fn NdisQueueIoWorkItem(
+        handle: NDIS_HANDLE,
+        routine: Option<NDIS_IO_WORKITEM_ROUTINE>,
+        context: *mut c_void,
+    ) {
+        let queued = items()
+            .live
+            .lock()
+            .get_mut(&(handle as usize))
+            .map(|item| core::mem::replace(&mut item.queued, true));
         let (Some(false), Some(routine)) = (queued, routine) else {
             misuse(handle, "is no work item, is queued already, or has no routine");
             return;
@@ -84,7 +92,9 @@ exports! {
                 item.queued = false;
             }
             // SAFETY: the routine and its context are what the driver queued.
-            sched::call_driver("NdisIoWorkItem", || unsafe { routine(context as *mut c_void, handle as NDIS_HANDLE) });
+            sched::call_driver("NdisIoWorkItem", || unsafe {
+                routine(context as *mut c_void, handle as NDIS_HANDLE)
+            });
         });
     }
 

@@ -86,10 +86,14 @@ exports! {
             return STATUS_INVALID_PARAMETER;
         }
         let interfaces = present();
-        let rows: Vec<_> = interfaces.iter().flat_map(Interface::rows).filter(|row| {
-            // SAFETY: the family is a member of every address.
-            family == AF_UNSPEC || unsafe { row.Address.si_family } == family
-        }).collect();
+        let rows: Vec<_> = interfaces
+            .iter()
+            .flat_map(Interface::rows)
+            .filter(|row| {
+                // SAFETY: the family is a member of every address.
+                family == AF_UNSPEC || unsafe { row.Address.si_family } == family
+            })
+            .collect();
         if rows.is_empty() {
             return STATUS_NOT_FOUND;
         }

@@ -45,7 +45,11 @@ exports! {
     #[irql(PASSIVE..=DISPATCH)]
     fn ObfDereferenceObject(object: *mut c_void) -> isize {
         ob::dereference(object).unwrap_or_else(|| {
-            wrong("ObfDereferenceObject", [0x3F, object as u64, u64::MAX, 0], "got an object without references");
+            wrong(
+                "ObfDereferenceObject",
+                [0x3F, object as u64, u64::MAX, 0],
+                "got an object without references",
+            );
             0
         })
     }

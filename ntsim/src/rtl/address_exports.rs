@@ -15,14 +15,24 @@ exports! {
 
     /// Reads an IPv4 address.
     #[irql(PASSIVE..=PASSIVE)]
-    fn RtlIpv4StringToAddressA(text: *const i8, strict: u8, end: *mut *const i8, out: *mut IN_ADDR) -> NTSTATUS {
+    fn RtlIpv4StringToAddressA(
+        text: *const i8,
+        strict: u8,
+        end: *mut *const i8,
+        out: *mut IN_ADDR,
+    ) -> NTSTATUS {
         // SAFETY: the driver passes a NUL-terminated text and room for the results.
         unsafe { read(text, |bytes| address::parse_v4(bytes, strict != 0), end, out) }
     }
 
     /// Reads an IPv4 address.
     #[irql(PASSIVE..=PASSIVE)]
-    fn RtlIpv4StringToAddressW(text: *const u16, strict: u8, end: *mut *const u16, out: *mut IN_ADDR) -> NTSTATUS {
+    fn RtlIpv4StringToAddressW(
+        text: *const u16,
+        strict: u8,
+        end: *mut *const u16,
+        out: *mut IN_ADDR,
+    ) -> NTSTATUS {
         // SAFETY: as for the A function.
         unsafe { read(text, |bytes| address::parse_v4(bytes, strict != 0), end, out) }
     }
@@ -36,7 +46,12 @@ exports! {
 
     /// Reads an IPv4 address and a port.
     #[irql(PASSIVE..=PASSIVE)]
-    fn RtlIpv4StringToAddressExW(text: *const u16, strict: u8, out: *mut IN_ADDR, port: *mut u16) -> NTSTATUS {
+    fn RtlIpv4StringToAddressExW(
+        text: *const u16,
+        strict: u8,
+        out: *mut IN_ADDR,
+        port: *mut u16,
+    ) -> NTSTATUS {
         // SAFETY: as for the A function.
         unsafe { read_endpoint4(text, strict, out, port) }
     }
@@ -64,7 +79,12 @@ exports! {
 
     /// Writes an IPv4 address and a port.
     #[irql(PASSIVE..=PASSIVE)]
-    fn RtlIpv4AddressToStringExW(from: *const IN_ADDR, port: u16, to: *mut u16, length: *mut u32) -> NTSTATUS {
+    fn RtlIpv4AddressToStringExW(
+        from: *const IN_ADDR,
+        port: u16,
+        to: *mut u16,
+        length: *mut u32,
+    ) -> NTSTATUS {
         // SAFETY: as for the A function.
         unsafe { write_endpoint4(from, port, to, length) }
     }
@@ -85,14 +105,24 @@ exports! {
 
     /// Reads an IPv6 address, a scope and a port.
     #[irql(PASSIVE..=PASSIVE)]
-    fn RtlIpv6StringToAddressExA(text: *const i8, out: *mut IN6_ADDR, scope: *mut u32, port: *mut u16) -> NTSTATUS {
+    fn RtlIpv6StringToAddressExA(
+        text: *const i8,
+        out: *mut IN6_ADDR,
+        scope: *mut u32,
+        port: *mut u16,
+    ) -> NTSTATUS {
         // SAFETY: the driver passes a NUL-terminated text and room for the results.
         unsafe { read_endpoint6(text, out, scope, port) }
     }
 
     /// Reads an IPv6 address, a scope and a port.
     #[irql(PASSIVE..=PASSIVE)]
-    fn RtlIpv6StringToAddressExW(text: *const u16, out: *mut IN6_ADDR, scope: *mut u32, port: *mut u16) -> NTSTATUS {
+    fn RtlIpv6StringToAddressExW(
+        text: *const u16,
+        out: *mut IN6_ADDR,
+        scope: *mut u32,
+        port: *mut u16,
+    ) -> NTSTATUS {
         // SAFETY: as for the A function.
         unsafe { read_endpoint6(text, out, scope, port) }
     }
@@ -113,14 +143,26 @@ exports! {
 
     /// Writes an IPv6 address, its scope and a port.
     #[irql(PASSIVE..=PASSIVE)]
-    fn RtlIpv6AddressToStringExA(from: *const IN6_ADDR, scope: u32, port: u16, to: *mut i8, length: *mut u32) -> NTSTATUS {
+    fn RtlIpv6AddressToStringExA(
+        from: *const IN6_ADDR,
+        scope: u32,
+        port: u16,
+        to: *mut i8,
+        length: *mut u32,
+    ) -> NTSTATUS {
         // SAFETY: the driver passes an address and room for `length` characters.
         unsafe { write_endpoint6(from, scope, port, to, length) }
     }
 
     /// Writes an IPv6 address, its scope and a port.
     #[irql(PASSIVE..=PASSIVE)]
-    fn RtlIpv6AddressToStringExW(from: *const IN6_ADDR, scope: u32, port: u16, to: *mut u16, length: *mut u32) -> NTSTATUS {
+    fn RtlIpv6AddressToStringExW(
+        from: *const IN6_ADDR,
+        scope: u32,
+        port: u16,
+        to: *mut u16,
+        length: *mut u32,
+    ) -> NTSTATUS {
         // SAFETY: as for the A function.
         unsafe { write_endpoint6(from, scope, port, to, length) }
     }

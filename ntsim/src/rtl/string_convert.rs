@@ -20,11 +20,16 @@ exports! {
 
     /// Converts to UTF-16, into new memory if asked.
     #[irql(PASSIVE..=PASSIVE)]
-    fn RtlAnsiStringToUnicodeString(to: *mut UNICODE_STRING, from: *const ANSI_STRING, allocate: u8) -> NTSTATUS {
+    fn RtlAnsiStringToUnicodeString(
+        to: *mut UNICODE_STRING,
+        from: *const ANSI_STRING,
+        allocate: u8,
+    ) -> NTSTATUS {
         // SAFETY: the driver passes a valid string.
         let from = unsafe { &*from };
         // SAFETY: a valid string has so many bytes at its buffer.
-        let bytes = unsafe { core::slice::from_raw_parts(from.Buffer.cast::<u8>(), usize::from(from.Length)) };
+        let bytes =
+            unsafe { core::slice::from_raw_parts(from.Buffer.cast::<u8>(), usize::from(from.Length)) };
         let units: Vec<u16> = String::from_utf8_lossy(bytes).encode_utf16().collect();
         // SAFETY: the driver passes a string that it may write.
         let to = unsafe { &mut *to };
@@ -37,7 +42,11 @@ exports! {
 
     /// Converts from UTF-16, into new memory if asked.
     #[irql(PASSIVE..=PASSIVE)]
-    fn RtlUnicodeStringToAnsiString(to: *mut ANSI_STRING, from: *const UNICODE_STRING, allocate: u8) -> NTSTATUS {
+    fn RtlUnicodeStringToAnsiString(
+        to: *mut ANSI_STRING,
+        from: *const UNICODE_STRING,
+        allocate: u8,
+    ) -> NTSTATUS {
         // SAFETY: the driver passes a valid string.
         let text = String::from_utf16_lossy(unsafe { counted(from) }).into_bytes();
         // SAFETY: the driver passes a string that it may write.

@@ -39,7 +39,11 @@ exports! {
     ) -> NTSTATUS {
         let Some(client) = Client::of(globals) else { return STATUS_INVALID_PARAMETER };
         if functional.is_null() || client.driver() != driver as usize {
-            violation("WdfDeviceMiniportCreate", driver as usize, "called without a device or with another driver".into());
+            violation(
+                "WdfDeviceMiniportCreate",
+                driver as usize,
+                "called without a device or with another driver".into(),
+            );
             return STATUS_INVALID_PARAMETER;
         }
         let body = Body::Device(Devices { functional, attached, physical });
@@ -49,19 +53,28 @@ exports! {
 
     /// The kernel's device object.
     #[irql(PASSIVE..=DISPATCH)]
-    fn WdfDeviceWdmGetDeviceObject(_globals: *mut WDF_DRIVER_GLOBALS, device: WDFDEVICE) -> *mut DEVICE_OBJECT {
+    fn WdfDeviceWdmGetDeviceObject(
+        _globals: *mut WDF_DRIVER_GLOBALS,
+        device: WDFDEVICE,
+    ) -> *mut DEVICE_OBJECT {
         devices(device, |devices| devices.functional)
     }
 
     /// The device below.
     #[irql(PASSIVE..=DISPATCH)]
-    fn WdfDeviceWdmGetAttachedDevice(_globals: *mut WDF_DRIVER_GLOBALS, device: WDFDEVICE) -> *mut DEVICE_OBJECT {
+    fn WdfDeviceWdmGetAttachedDevice(
+        _globals: *mut WDF_DRIVER_GLOBALS,
+        device: WDFDEVICE,
+    ) -> *mut DEVICE_OBJECT {
         devices(device, |devices| devices.attached)
     }
 
     /// The device at the bottom.
     #[irql(PASSIVE..=DISPATCH)]
-    fn WdfDeviceWdmGetPhysicalDevice(_globals: *mut WDF_DRIVER_GLOBALS, device: WDFDEVICE) -> *mut DEVICE_OBJECT {
+    fn WdfDeviceWdmGetPhysicalDevice(
+        _globals: *mut WDF_DRIVER_GLOBALS,
+        device: WDFDEVICE,
+    ) -> *mut DEVICE_OBJECT {
         devices(device, |devices| devices.physical)
     }
 

@@ -34,7 +34,11 @@ exports! {
             return STATUS_INVALID_PARAMETER;
         }
         if config.DriverInitFlags & (WdfDriverInitNonPnpDriver | WdfDriverInitNoDispatchOverride) == 0 {
-            violation("WdfDriverCreate", 0, "plug-and-play drivers of the framework are not simulated".into());
+            violation(
+                "WdfDriverCreate",
+                0,
+                "plug-and-play drivers of the framework are not simulated".into(),
+            );
             return STATUS_NOT_SUPPORTED;
         }
         // SAFETY: the driver passes valid attributes or null.
@@ -68,7 +72,10 @@ exports! {
 
     /// The kernel's driver object.
     #[irql(PASSIVE..=DISPATCH)]
-    fn WdfDriverWdmGetDriverObject(globals: *mut WDF_DRIVER_GLOBALS, _driver: WDFDRIVER) -> *mut DRIVER_OBJECT {
+    fn WdfDriverWdmGetDriverObject(
+        globals: *mut WDF_DRIVER_GLOBALS,
+        _driver: WDFDRIVER,
+    ) -> *mut DRIVER_OBJECT {
         Client::of(globals).map_or(core::ptr::null_mut(), |client| client.driver_object)
     }
 
@@ -77,7 +84,11 @@ exports! {
     fn WdfDriverMiniportUnload(globals: *mut WDF_DRIVER_GLOBALS, driver: WDFDRIVER) {
         let (Some(client), Some(object)) = (Client::of(globals), Object::of(driver)) else { return };
         if client.driver() != driver as usize {
-            violation("WdfDriverMiniportUnload", driver as usize, "called with another object than the driver".into());
+            violation(
+                "WdfDriverMiniportUnload",
+                driver as usize,
+                "called with another object than the driver".into(),
+            );
             return;
         }
         object.delete();

@@ -73,11 +73,19 @@ exports! {
 
     /// Takes a wait lock; with a time-out of zero only if it is free.
     #[irql(PASSIVE..=DISPATCH)]
-    fn WdfWaitLockAcquire(_globals: *mut WDF_DRIVER_GLOBALS, handle: WDFWAITLOCK, timeout: *const i64) -> NTSTATUS {
+    fn WdfWaitLockAcquire(
+        _globals: *mut WDF_DRIVER_GLOBALS,
+        handle: WDFWAITLOCK,
+        timeout: *const i64,
+    ) -> NTSTATUS {
         // SAFETY: the driver passes a time-out or null.
         let timeout = unsafe { timeout.as_ref() }.copied();
         if timeout != Some(0) && sched::irql() > Irql::PASSIVE {
-            violation("WdfWaitLock", handle as usize, format!("a wait lock is waited for at {}", sched::irql()));
+            violation(
+                "WdfWaitLock",
+                handle as usize,
+                format!("a wait lock is waited for at {}", sched::irql()),
+            );
         }
         wait(handle, STATUS_INVALID_PARAMETER, |lock| lock.acquire(handle, timeout))
     }

@@ -31,9 +31,8 @@ exports! {
         let Some(block) = Block::new(size) else { return STATUS_INSUFFICIENT_RESOURCES };
         let start = block.as_ptr::<c_void>();
         // SAFETY: the driver passes valid attributes or null, and room for the handle.
-        let status = unsafe {
-            object::create_for_driver(globals, attributes, Body::Memory { block, size }, out)
-        };
+        let status =
+            unsafe { object::create_for_driver(globals, attributes, Body::Memory { block, size }, out) };
         if status == STATUS_SUCCESS && !buffer.is_null() {
             // SAFETY: the driver passes room for the pointer.
             unsafe { buffer.write(start) };
@@ -43,7 +42,11 @@ exports! {
 
     /// Where a buffer is, and its size.
     #[irql(PASSIVE..=DISPATCH)]
-    fn WdfMemoryGetBuffer(_globals: *mut WDF_DRIVER_GLOBALS, memory: WDFMEMORY, size: *mut usize) -> *mut c_void {
+    fn WdfMemoryGetBuffer(
+        _globals: *mut WDF_DRIVER_GLOBALS,
+        memory: WDFMEMORY,
+        size: *mut usize,
+    ) -> *mut c_void {
         let Some(object) = Object::of(memory) else { return ptr::null_mut() };
         let Body::Memory { block, size: length } = &object.body else { return ptr::null_mut() };
         if !size.is_null() {

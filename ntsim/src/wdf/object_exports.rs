@@ -62,7 +62,11 @@ exports! {
     /// The object that a context belongs to.
     #[irql(PASSIVE..=HIGH)]
     fn WdfObjectContextGetObject(_globals: *mut WDF_DRIVER_GLOBALS, context: *mut c_void) -> WDFOBJECT {
-        framework().contexts.read().get(&(context as usize)).map_or(ptr::null_mut(), |handle| *handle as WDFOBJECT)
+        framework()
+            .contexts
+            .read()
+            .get(&(context as usize))
+            .map_or(ptr::null_mut(), |handle| *handle as WDFOBJECT)
     }
 
     /// Adds a reference.

@@ -8,6 +8,9 @@ use super::{device, dpc, driver, lock, memory, names, object_exports, timer, wor
 use crate::loader;
 use crate::verifier::Bugcheck;
 
+/// A function of the table, before its own type is known.
+type Function = unsafe extern "win64" fn();
+
 /// Entries of the table.
 pub(super) const COUNT: usize = WDF_FUNCTION_COUNT_1_33 as usize;
 
@@ -60,7 +63,7 @@ macro_rules! fill {
         $($(
             // SAFETY: the framework's table has one type for all functions, which callers change back to
             // each function's own; the function was checked against that one where it is declared.
-            $table[index::$name] = Some(unsafe { transmute::<*const (), unsafe extern "win64" fn()>($module::$name as *const ()) });
+            $table[index::$name] = Some(unsafe { transmute::<*const (), Function>($module::$name as *const ()) });
         )*)*
     };
 }

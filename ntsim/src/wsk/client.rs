@@ -180,7 +180,9 @@ exports! {
         timeout: u32,
         npi: *mut WSK_PROVIDER_NPI,
     ) -> NTSTATUS {
-        let Some(client) = Client::of(registration, "WskCaptureProviderNPI") else { return STATUS_INVALID_PARAMETER };
+        let Some(client) = Client::of(registration, "WskCaptureProviderNPI") else {
+            return STATUS_INVALID_PARAMETER;
+        };
         if timeout != WSK_NO_WAIT && sched::irql() > Irql::PASSIVE {
             found("WskCaptureProviderNPI", format!("the provider is waited for at {}", sched::irql()));
         }
@@ -192,7 +194,8 @@ exports! {
             return STATUS_DEVICE_NOT_READY;
         }
         state.captured += 1;
-        let held = WSK_PROVIDER_NPI { Client: client.handle as *mut WSK_CLIENT, Dispatch: provider::dispatch() };
+        let held =
+            WSK_PROVIDER_NPI { Client: client.handle as *mut WSK_CLIENT, Dispatch: provider::dispatch() };
         // SAFETY: the driver passes room for the NPI.
         unsafe { npi.write(held) };
         STATUS_SUCCESS
@@ -209,7 +212,9 @@ exports! {
             return;
         }
         state.captured -= 1;
-        if state.captured == 0 && let Some(waiting) = state.waiting.take() {
+        if state.captured == 0
+            && let Some(waiting) = state.waiting.take()
+        {
             sched::wake(waiting);
         }
     }

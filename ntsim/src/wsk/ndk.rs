@@ -25,7 +25,9 @@ exports! {
         index: u32,
         out: *mut *mut NDK_ADAPTER,
     ) -> NTSTATUS {
-        let Some(client) = Client::calling(client, "WskOpenNdkAdapter") else { return STATUS_INVALID_PARAMETER };
+        let Some(client) = Client::calling(client, "WskOpenNdkAdapter") else {
+            return STATUS_INVALID_PARAMETER;
+        };
         let opened = match ndis::open_ndk_adapter(index, version) {
             Ok(opened) => opened,
             Err(status) => return status,

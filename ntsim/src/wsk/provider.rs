@@ -103,8 +103,15 @@ exports! {
             // SAFETY: the client passes a request of its own.
             return unsafe { answer(irp, STATUS_NOT_SUPPORTED) };
         }
-        if input_size != 0 || output_size != size_of::<WSK_PROVIDER_NDK_DISPATCH>() || output.is_null() || !irp.is_null() {
-            found("WskControlClient", "the control code for RDMA takes a table's room and neither input nor request".into());
+        if input_size != 0
+            || output_size != size_of::<WSK_PROVIDER_NDK_DISPATCH>()
+            || output.is_null()
+            || !irp.is_null()
+        {
+            found(
+                "WskControlClient",
+                "the control code for RDMA takes a table's room and neither input nor request".into(),
+            );
             // SAFETY: the client passes a request of its own.
             return unsafe { answer(irp, STATUS_INVALID_PARAMETER) };
         }

@@ -59,10 +59,11 @@ pub(crate) fn images(compiler: Compiler) -> Result<Images, Failure> {
     for driver in DRIVERS {
         command.args(["--package", driver]);
     }
-    step.attempt(&mut command).map_err(|output| {
+    if let Err(output) = step.attempt(&mut command) {
+        drop(step);
         eprintln!("{}", output.trim_end());
-        Failure::work(explain(&output))
-    })?;
+        return Err(Failure::work(explain(&output)));
+    }
     step.done();
     let step = Step::start("check images");
     let images = Images { folder: root().join("target/softndk") };
@@ -87,8 +88,8 @@ fn explain(output: &str) -> String {
     let missing = output.split("undefined symbol: ").nth(1).and_then(|rest| rest.split_whitespace().next());
     match missing {
         Some("__chkstk") => {
-            "The function named above has a frame of more than a page, and kernel stacks are \
-             small: move what it keeps there to memory of its own, or split it."
+            "The function named above has a frame of more than a page, and kernel stacks are small: move \
+             what it keeps there to memory of its own, or split it."
                 .to_owned()
         }
         Some(symbol) => format!(

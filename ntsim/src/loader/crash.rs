@@ -13,6 +13,7 @@ use libc::{SIGBUS, SIGFPE, SIGILL, SIGSEGV, SIGTRAP, c_int, siginfo_t, ucontext_
 
 use super::{Frame, emulate, stack};
 use crate::machine;
+use crate::sched::local::{CALLER_BP, CALLER_SP};
 use crate::sched::{self, Irql, local};
 use crate::verifier::Bugcheck;
 
@@ -53,6 +54,14 @@ const REGISTERS: [c_int; 16] = [
 /// Ends the process as a bug check ends Windows: with a report on standard error and exit code 3.
 pub(crate) fn stop(bugcheck: Bugcheck, text: &str) -> ! {
     finish(bugcheck, text, &super::stack())
+}
+
+/// Ends the process of a host that lets a thread call the kernel which is no part of the machine.
+#[cold]
+pub(crate) fn not_attached() -> ! {
+    eprintln!("a thread that is no part of the machine called the kernel; see ntsim::sched::attach");
+    // SAFETY: as below.
+    unsafe { libc::_exit(EXIT_CODE) }
 }
 
 fn finish(bugcheck: Bugcheck, text: &str, stack: &[Frame]) -> ! {
@@ -108,6 +117,9 @@ extern "C" fn handle(signal: c_int, info: *mut siginfo_t, context: *mut c_void) 
         return;
     }
     let read = |register: c_int| context.uc_mcontext.gregs[register as usize] as u64;
+    if sched::current().is_none() && (CALLER_SP..=CALLER_BP).contains(&(address as usize)) {
+        not_attached();
+    }
     let fault = Fault {
         signal,
         code: info.si_code,

@@ -20,7 +20,7 @@ use std::sync::Arc;
 
 use parking_lot::RwLock;
 
-pub(crate) use crash::{AlternateStack, install as install_crash_handler, stop};
+pub(crate) use crash::{AlternateStack, install as install_crash_handler, not_attached, stop};
 pub use driver::Driver;
 pub use error::LoadError;
 pub use image::Image;

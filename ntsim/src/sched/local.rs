@@ -10,6 +10,7 @@ use core::ptr;
 
 use super::{Depth, Irql, Thread};
 use crate::export::Export;
+use crate::loader;
 
 /// Eight-byte words at `gs:0` that Windows defines and a driver might read; most read as zero.
 const CONTROL_REGION: usize = 0x80;
@@ -98,8 +99,10 @@ pub(crate) fn entered<R>(export: &'static Export, body: impl FnOnce() -> R) -> R
     let (entry, outer) = with(|local| {
         let outer = local.entry.get();
         local.depth.entered(local.caller_sp.get());
-        if let Some(thread) = local.thread.get() {
-            thread.move_on();
+        match local.thread.get() {
+            Some(thread) => thread.move_on(),
+            // `gs` is inherited, so such a thread has stored its stack pointer into its parent's state.
+            None => loader::not_attached(),
         }
         (Entry { export, sp: local.caller_sp.get(), bp: local.caller_bp.get(), outer }, outer)
     });

@@ -1,11 +1,13 @@
 //! Crashes: each in a process of its own, whose report and exit code are looked at.
 
 use core::time::Duration;
+use std::path::Path;
 use std::process::Command;
 
 use super::SUCCEED;
 use super::program::{DATA, Function, Imports, STRIDE, write};
 use crate::Machine;
+use crate::ke::KeGetCurrentIrql;
 use crate::sched::{self, Irql};
 
 /// Set in the process that is to crash, to a folder for the image.
@@ -18,14 +20,21 @@ const WRITE_RAX: &[u8] = &[0xC6, 0x00, 0x01];
 
 /// Runs a driver of these functions in a process of its own, at the level, and returns what it reports.
 fn crash(test: &str, irql: Irql, imports: Imports<'_>, functions: &[&dyn Fn(&mut Function)]) -> String {
-    if let Some(folder) = std::env::var_os(CHILD) {
-        let path = write(folder.as_ref(), "crash.sys", imports, functions);
+    in_child(test, |folder| {
+        let path = write(folder, "crash.sys", imports, functions);
         let machine = Machine::builder().patience(Duration::from_secs(2)).boot();
         let old = sched::raise(irql);
         let driver = machine.load(path);
         sched::lower(old);
         drop(driver);
         machine.shutdown();
+    })
+}
+
+/// Runs `body` with a folder in a process of its own, which is to stop, and returns what it reports.
+fn in_child(test: &str, body: impl FnOnce(&Path)) -> String {
+    if let Some(folder) = std::env::var_os(CHILD) {
+        body(folder.as_ref());
         std::process::exit(0);
     }
     let folder = tempfile::tempdir().unwrap();
@@ -179,4 +188,13 @@ fn a_machine_that_hangs_says_who_waits_where() {
     assert!(report.contains("STOP: 0xE2 MANUALLY_INITIATED_CRASH"), "{report}");
     assert!(report.contains("nothing has moved for 2 s") && report.contains("(boot)"), "{report}");
     assert!(report.contains("nt!KeWaitForSingleObject\n    crash+0x10"), "{report}");
+}
+
+#[test]
+fn a_call_from_a_thread_that_is_not_attached_says_so() {
+    let report = in_child("a_call_from_a_thread_that_is_not_attached_says_so", |_| {
+        let _machine = Machine::builder().boot();
+        let _ = std::thread::spawn(|| unsafe { KeGetCurrentIrql() }).join();
+    });
+    assert!(report.contains("see ntsim::sched::attach"), "{report}");
 }

@@ -239,6 +239,16 @@ mod tests {
     }
 
     #[test]
+    fn an_item_that_is_queued_at_the_end_is_found() {
+        let machine = Machine::builder().boot();
+        unsafe {
+            let item = IoAllocateWorkItem(ptr::null_mut());
+            items().live.lock().get_mut(&(item as usize)).unwrap().queued = true;
+        }
+        assert_eq!(machine.shutdown().findings[0].rule, "WorkItemQueued");
+    }
+
+    #[test]
     fn an_item_in_memory_that_is_freed_is_found() {
         let machine = Machine::builder().boot();
         unsafe {

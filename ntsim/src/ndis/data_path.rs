@@ -37,7 +37,7 @@ pub(super) struct Protocol {
     /// Lists that the miniport has been given to send.
     sending: Mutex<Vec<(usize, Arc<Answer<NDIS_STATUS>>)>>,
     /// Lists of the miniport that are with the protocol.
-    received: AtomicUsize,
+    pub(super) received: AtomicUsize,
     frames: Mutex<VecDeque<Vec<u8>>>,
     pub(super) indicated: Indicated,
 }

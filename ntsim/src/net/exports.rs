@@ -259,6 +259,46 @@ mod tests {
         assert!(machine.shutdown().is_clean());
     }
 
+    unsafe extern "win64" fn cancels_itself(
+        context: *mut c_void,
+        _row: *const MIB_UNICASTIPADDRESS_ROW,
+        _kind: MIB_NOTIFICATION_TYPE,
+    ) {
+        let told = unsafe { &*context.cast::<(mpsc::Receiver<usize>, mpsc::Sender<NTSTATUS>)>() };
+        let status = unsafe { CancelMibChangeNotify2(told.0.recv().unwrap() as HANDLE) };
+        told.1.send(status).unwrap();
+    }
+
+    #[test]
+    fn a_notification_that_is_cancelled_inside_itself_is_found() {
+        let machine = Machine::builder().boot();
+        let (send, handles) = mpsc::channel::<usize>();
+        let (statuses, told) = mpsc::channel::<NTSTATUS>();
+        let context = (handles, statuses);
+        let mut handle = core::ptr::null_mut();
+        unsafe {
+            let context = (&raw const context).cast_mut().cast();
+            NotifyUnicastIpAddressChange(AF_INET, Some(cancels_itself), context, 1, &mut handle);
+            send.send(handle as usize).unwrap();
+            assert_eq!(told.recv().unwrap(), STATUS_INVALID_PARAMETER);
+            CancelMibChangeNotify2(handle);
+        }
+        assert_eq!(machine.shutdown().findings[0].rule, "CancelMibChangeNotify2");
+    }
+
+    #[test]
+    fn a_table_that_is_returned_twice_is_found() {
+        let machine = Machine::builder().boot();
+        net::add(interface());
+        let mut table = core::ptr::null_mut();
+        unsafe {
+            GetUnicastIpAddressTable(AF_INET, &mut table);
+            FreeMibTable(table.cast());
+            FreeMibTable(table.cast());
+        }
+        assert_eq!(machine.shutdown().findings[0].rule, "FreeMibTable");
+    }
+
     #[test]
     fn a_notification_that_is_never_cancelled_is_found() {
         let machine = Machine::builder().boot();

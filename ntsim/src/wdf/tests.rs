@@ -11,6 +11,7 @@ use sys::wdf::*;
 use sys::wdm::*;
 
 use super::bind::{WdfVersionBind, WdfVersionUnbind};
+use super::device::WdfDeviceMiniportCreate;
 use super::dpc::{WdfDpcCreate, WdfDpcEnqueue};
 use super::driver::{WdfDriverCreate, WdfDriverMiniportUnload};
 use super::lock::*;
@@ -292,4 +293,43 @@ fn a_buffer_has_its_size_and_goes_with_its_object() {
         assert!(WdfMemoryGetBuffer(bench.globals, memory, &mut size).is_null());
     }
     assert_eq!(bench.finish().findings[0].rule, "WdfHandle");
+}
+
+#[test]
+fn a_driver_uses_what_is_its_own() {
+    let mut bench = Bench::boot();
+    let driver = bench.create_driver();
+    let object = bench.object(ptr::null_mut());
+    let none: *mut c_void = ptr::null_mut();
+    let (mut out, mut attributes) = (ptr::null_mut(), WDF_OBJECT_ATTRIBUTES { Size: 0x38, ..zeroed() });
+    unsafe {
+        let config = WDF_DRIVER_CONFIG { Size: 0x20, DriverInitFlags: 2, ..zeroed() };
+        let own: *mut DRIVER_OBJECT = &mut *bench.driver_object;
+        WdfDriverCreate(bench.globals, own, ptr::null(), none.cast(), &config, &mut out);
+        WdfDriverMiniportUnload(bench.globals, object);
+        let status = WdfDeviceMiniportCreate(
+            bench.globals,
+            driver,
+            none.cast(),
+            none.cast(),
+            none.cast(),
+            none.cast(),
+            &mut out,
+        );
+        assert_eq!(status, STATUS_INVALID_PARAMETER);
+        let config = WDF_TIMER_CONFIG { Size: 0x28, EvtTimerFunc: Some(ran), ..zeroed() };
+        WdfTimerCreate(bench.globals, &config, &mut attributes, &mut out);
+        assert_eq!(WdfObjectCreate(0x1000 as *mut _, &mut attributes, &mut out), STATUS_INVALID_PARAMETER);
+    }
+    let rules: Vec<_> = bench.finish().findings.iter().map(|finding| finding.rule).collect();
+    assert_eq!(
+        rules,
+        [
+            "WdfDriverCreate",
+            "WdfDriverMiniportUnload",
+            "WdfDeviceMiniportCreate",
+            "WdfTimerCreate",
+            "WdfDriverGlobals"
+        ]
+    );
 }

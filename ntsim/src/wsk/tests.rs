@@ -1,6 +1,6 @@
 //! Registering with Winsock Kernel, and breaking its rules.
 
-use sys::status::{NTSTATUS, STATUS_DEVICE_NOT_READY, STATUS_NOINTERFACE, STATUS_SUCCESS};
+use sys::status::*;
 use sys::wsk::*;
 
 use super::client::*;
@@ -94,4 +94,66 @@ fn releasing_too_often_and_never_deregistering_are_found() {
     unsafe { WskReleaseProviderNPI(&mut own) };
     let rules: Vec<_> = machine.shutdown().findings.iter().map(|finding| finding.rule).collect();
     assert_eq!(rules, ["WskReleaseProviderNPI", "WskDeregister"]);
+}
+
+#[test]
+fn the_provider_is_for_clients_that_hold_it() {
+    let machine = Machine::builder().boot();
+    let mut own = registration();
+    register(&mut own, &DISPATCH);
+    let (_, npi) = capture(&mut own);
+    let control = unsafe { (*npi.Dispatch).WskControlClient }.unwrap();
+    let mut table: WSK_PROVIDER_NDK_DISPATCH = unsafe { core::mem::MaybeUninit::zeroed().assume_init() };
+    let none = core::ptr::null_mut();
+    let mut ask = |size| unsafe {
+        let output = (&raw mut table).cast();
+        let code = WSKNDK_GET_WSK_PROVIDER_NDK_DISPATCH;
+        control(npi.Client, code, 0, none, size, output, core::ptr::null_mut(), core::ptr::null_mut())
+    };
+    assert_eq!(ask(16), STATUS_SUCCESS);
+    assert_eq!(ask(8), STATUS_INVALID_PARAMETER);
+    unsafe { WskReleaseProviderNPI(&mut own) };
+    assert_eq!(ask(16), STATUS_INVALID_PARAMETER);
+    unsafe { WskDeregister(&mut own) };
+    assert!(table.WskOpenNdkAdapter.is_some() && table.WskCloseNdkAdapter.is_some());
+    let rules: Vec<_> = machine.shutdown().findings.iter().map(|finding| finding.rule).collect();
+    assert_eq!(rules, ["WskControlClient", "WskProviderNpi"]);
+}
+
+#[test]
+fn there_are_no_sockets() {
+    let machine = Machine::builder().boot();
+    let mut own = registration();
+    register(&mut own, &DISPATCH);
+    let (_, npi) = capture(&mut own);
+    let none = core::ptr::null_mut();
+    unsafe {
+        let dispatch = &*npi.Dispatch;
+        let socket = dispatch.WskSocket.unwrap();
+        let irp = core::ptr::null_mut();
+        let status = socket(npi.Client, 2, 1, 6, 2, none, core::ptr::null(), none, none, none, irp);
+        assert_eq!(status, STATUS_NOT_SUPPORTED);
+        dispatch.WskFreeAddressInfo.unwrap()(npi.Client, 0x10 as *mut _);
+        WskReleaseProviderNPI(&mut own);
+        WskDeregister(&mut own);
+    }
+    let rules: Vec<_> = machine.shutdown().findings.iter().map(|finding| finding.rule).collect();
+    assert_eq!(rules, ["WskFreeAddressInfo"]);
+}
+
+#[test]
+fn a_registration_is_used_once_and_the_provider_awaited_at_passive_level() {
+    let machine = Machine::builder().boot();
+    let mut own = registration();
+    register(&mut own, &DISPATCH);
+    register(&mut own, &DISPATCH);
+    let old = sched::raise(sched::Irql::DISPATCH);
+    assert_eq!(capture(&mut own).0, STATUS_SUCCESS);
+    sched::lower(old);
+    unsafe {
+        WskReleaseProviderNPI(&mut own);
+        WskDeregister(&mut own);
+    }
+    let rules: Vec<_> = machine.shutdown().findings.iter().map(|finding| finding.rule).collect();
+    assert_eq!(rules, ["WskRegister", "WskCaptureProviderNPI"]);
 }

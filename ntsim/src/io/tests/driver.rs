@@ -88,6 +88,7 @@ pub(super) struct Control {
     attributes: Mutex<Vec<u8>>,
     name: Mutex<String>,
     create_status: AtomicI32,
+    close_status: AtomicI32,
     leaves_context: AtomicBool,
     pending: AtomicPtr<IRP>,
 }
@@ -97,6 +98,7 @@ pub(super) static CONTROL: Control = Control {
     attributes: Mutex::new(Vec::new()),
     name: Mutex::new(String::new()),
     create_status: AtomicI32::new(0),
+    close_status: AtomicI32::new(0),
     leaves_context: AtomicBool::new(false),
     pending: AtomicPtr::new(ptr::null_mut()),
 };
@@ -127,6 +129,11 @@ impl Control {
         self.create_status.store(status, Ordering::SeqCst);
     }
 
+    /// Lets the next close fail.
+    pub(super) fn fail_closes(&self, status: NTSTATUS) {
+        self.close_status.store(status, Ordering::SeqCst);
+    }
+
     /// Completes the request that pends; takes its cancel routine off first, as a driver must.
     pub(super) fn complete_pending(&self, status: NTSTATUS) {
         let irp = self.pending.swap(ptr::null_mut(), Ordering::SeqCst);
@@ -154,6 +161,7 @@ pub(super) unsafe extern "win64" fn dispatch(_device: *mut DEVICE_OBJECT, irp: *
             CONTROL.majors.lock().clear();
             control(WAYS[(code >> 2 & 0xFF) as usize], irp, location)
         }
+        IRP_MJ_CLOSE => finish(irp, CONTROL.close_status.swap(STATUS_SUCCESS, Ordering::SeqCst), 0),
         _ => finish(irp, STATUS_SUCCESS, 0),
     }
 }

@@ -8,7 +8,7 @@ use super::driver::{CONTROL, Way, code};
 use crate::Report;
 use crate::io::device::IoDeleteDevice;
 use crate::io::dispatch::IofCallDriver;
-use crate::io::irp::{IoAllocateIrp, IoFreeIrp};
+use crate::io::irp::{IoAllocateIrp, IoFreeIrp, IoInitializeIrp, IoReuseIrp};
 use crate::io::namespace::IoDeleteSymbolicLink;
 
 /// Rule and first parameter of each finding.
@@ -187,6 +187,34 @@ fn a_request_of_ones_own_must_be_taken_back_and_not_carry_a_cancel_routine() {
     bench.forward(None, true);
     let found = found(&bench.finish());
     assert_eq!(found, [("IrpCancelField", 0x203), ("IrpCancelField", 0x7), ("CompleteRequest", 0x2)]);
+}
+
+#[test]
+fn a_close_must_succeed() {
+    let bench = Bench::boot();
+    let file = bench.open();
+    CONTROL.fail_closes(STATUS_CANCELLED);
+    drop(file);
+    assert_eq!(found(&bench.finish()), [("CloseStatus", 0)]);
+}
+
+#[test]
+fn a_request_is_made_again_only_by_whoever_has_it_and_has_room() {
+    let bench = Bench::boot();
+    unsafe {
+        let irp = IoAllocateIrp(1, 0);
+        IoReuseIrp(irp, STATUS_SUCCESS);
+        IoInitializeIrp(irp, 1000, 1);
+        IoFreeIrp(irp);
+        IoReuseIrp(irp, STATUS_SUCCESS);
+        let mut own = [0u64; 64];
+        IoInitializeIrp(own.as_mut_ptr().cast(), 512, 4);
+        IoInitializeIrp(own.as_mut_ptr().cast(), 512, 5);
+    }
+    assert_eq!(
+        found(&bench.finish()),
+        [("IoInitializeIrp", 0x20D), ("IoReuseIrp", 0x20B), ("IoInitializeIrp", 0x208)]
+    );
 }
 
 #[test]

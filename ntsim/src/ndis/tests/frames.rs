@@ -122,6 +122,16 @@ fn only_what_was_given_to_send_is_completed() {
 }
 
 #[test]
+fn an_adapter_pauses_with_nothing_on_its_way() {
+    let bench = Bench::boot(Break::Nothing);
+    // As if the miniport paused while the protocol had a list of its.
+    bench.adapter().protocol.received.fetch_add(1, Ordering::SeqCst);
+    bench.adapter().pause().unwrap();
+    bench.adapter().protocol.received.fetch_sub(1, Ordering::SeqCst);
+    assert_eq!(rules(bench), ["NdisOutstandingNbl"]);
+}
+
+#[test]
 fn a_clone_has_the_bytes_of_its_original_and_goes_before_it() {
     let bench = Bench::boot(Break::Nothing);
     let frame = Frame::new(b"bytes");

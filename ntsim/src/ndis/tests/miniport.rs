@@ -41,6 +41,8 @@ pub(super) enum Break {
     NeverDeregisters,
     OpensNothing,
     AnswersLate,
+    WritesTooMuch,
+    RefusesFilter,
 }
 
 static BREAK: AtomicU8 = AtomicU8::new(0);
@@ -245,6 +247,7 @@ unsafe extern "win64" fn oid(_context: NDIS_HANDLE, request: *mut NDIS_OID_REQUE
         raise(NET_PNP_EVENT_CODE::NetEventNDKEnable);
     }
     match oid {
+        OID_GEN_CURRENT_PACKET_FILTER if breaks(Break::RefusesFilter) => return NDIS_STATUS_NOT_SUPPORTED,
         OID_NDK_SET_STATE if !breaks(Break::SetStatePends) => return NDIS_STATUS_SUCCESS,
         OID_NDK_STATISTICS => answer(asked),
         _ => {}
@@ -266,7 +269,7 @@ unsafe extern "win64" fn direct_oid(_context: NDIS_HANDLE, request: *mut NDIS_OI
 fn answer(request: &mut NDIS_OID_REQUEST) {
     let query = unsafe { &mut request.DATA.QUERY_INFORMATION };
     unsafe { query.InformationBuffer.cast::<u32>().write(0x1234) };
-    query.BytesWritten = 4;
+    query.BytesWritten = if breaks(Break::WritesTooMuch) { 5 } else { 4 };
 }
 
 /// Raises an event for the RDMA consumers.

@@ -5,10 +5,11 @@ use core::sync::atomic::Ordering;
 
 use sys::ndis::*;
 use sys::status::*;
+use sys::wdm::UNICODE_STRING;
 
 use super::VERSION;
 use super::miniport::{Bench, Break, HANDLE, head, set_attributes, zeroed};
-use crate::ndis::configuration::{NdisCloseConfiguration, NdisOpenConfigurationEx};
+use crate::ndis::configuration::{NdisCloseConfiguration, NdisOpenConfigurationEx, NdisReadConfiguration};
 use crate::ndis::driver::{NdisMDeregisterMiniportDriver, NdisSetOptionalHandlers};
 use crate::ndis::lifecycle::NdisMRestartComplete;
 use crate::ndis::oid::NdisMOidRequestComplete;
@@ -84,6 +85,62 @@ fn an_event_must_not_be_raised_inside_a_request() {
 fn setting_the_rdma_state_must_not_pend() {
     let found = found(Break::SetStatePends, |bench| bench.adapter().set(OID_NDK_SET_STATE, &[1]).unwrap());
     assert_eq!(found, ["NdkSetStatePending"]);
+}
+
+#[test]
+fn an_answer_fits_its_buffer_and_mandatory_ones_are_given() {
+    let found_in_query = found(Break::WritesTooMuch, |bench| {
+        assert_eq!(bench.adapter().query_direct(OID_NDK_STATISTICS, 4).unwrap().len(), 4);
+    });
+    assert_eq!(found_in_query, ["NdisOidInformation"]);
+    assert_eq!(found(Break::RefusesFilter, |_| ()), ["NdisOidMandatory"]);
+}
+
+#[test]
+fn an_adapter_that_is_never_halted_is_found() {
+    let bench = Bench::boot(Break::Nothing);
+    let report = bench.machine.shutdown();
+    let has = |rule| report.findings.iter().any(|finding| finding.rule == rule);
+    assert!(has("NdisMiniportHalt") && has("NdisMDeregisterMiniportDriver"), "{report}");
+}
+
+#[test]
+fn a_configuration_is_read_while_it_is_open() {
+    let found = found(Break::Nothing, |_| unsafe {
+        let (mut status, mut value) = (0, ptr::null_mut());
+        let integer = NDIS_PARAMETER_TYPE::NdisParameterInteger;
+        NdisReadConfiguration(&mut status, &mut value, handle(), ptr::null(), integer);
+        assert!(status < 0);
+    });
+    assert_eq!(found, ["NdisReadConfiguration"]);
+}
+
+#[test]
+fn keywords_are_read_as_the_type_that_is_asked_for() {
+    let found = found(Break::Nothing, |_| unsafe {
+        let mut configuration = ptr::null_mut();
+        let object = NDIS_CONFIGURATION_OBJECT {
+            Header: head(NDIS_OBJECT_TYPE_CONFIGURATION_OBJECT, 1, 0x14),
+            NdisHandle: handle(),
+            ..zeroed()
+        };
+        NdisOpenConfigurationEx(&object, &mut configuration);
+        let mut name: Vec<u16> = "*NetworkDirectTechnology".encode_utf16().collect();
+        let bytes = (name.len() * 2) as u16;
+        let keyword = UNICODE_STRING { Length: bytes, MaximumLength: bytes, Buffer: name.as_mut_ptr() };
+        let (mut status, mut value) = (0, ptr::null_mut());
+        let integer = NDIS_PARAMETER_TYPE::NdisParameterInteger;
+        NdisReadConfiguration(&mut status, &mut value, configuration, &keyword, integer);
+        assert_eq!((status, (*value).ParameterData.IntegerData), (NDIS_STATUS_SUCCESS, 1));
+        let text = NDIS_PARAMETER_TYPE::NdisParameterString;
+        NdisReadConfiguration(&mut status, &mut value, configuration, &keyword, text);
+        assert_eq!(crate::rtl::from_counted(&(*value).ParameterData.StringData), "1");
+        let unknown = UNICODE_STRING { Length: bytes - 2, ..keyword };
+        NdisReadConfiguration(&mut status, &mut value, configuration, &unknown, text);
+        assert!(status < 0);
+        NdisCloseConfiguration(configuration);
+    });
+    assert_eq!(found, [""; 0]);
 }
 
 #[test]

@@ -44,7 +44,8 @@ pub(super) unsafe fn send(device: *mut DEVICE_OBJECT, irp: *mut IRP) -> NTSTATUS
     // SAFETY: the device exists.
     let driver = unsafe { (*device).DriverObject };
     // SAFETY: a device that exists has a driver object that does.
-    let routine = unsafe { &(*driver).MajorFunction }.get(major).copied().flatten();
+    let own = || unsafe { &(*driver).MajorFunction }.get(major).copied().flatten();
+    let routine = crate::ndis::dispatch_routine(device, major).unwrap_or_else(own);
     let Some(routine) = routine else {
         // Windows fills every empty slot with a routine that does this.
         // SAFETY: the request is at this device now, so it is its to complete.

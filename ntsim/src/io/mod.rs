@@ -8,6 +8,7 @@
 
 mod build;
 mod cancel;
+mod client;
 mod complete;
 mod control;
 mod device;
@@ -28,11 +29,13 @@ use sys::status::NTSTATUS;
 
 use crate::export::Export;
 
+pub use client::Sending;
 pub(crate) use complete::complete_for_driver;
 pub(crate) use device::{
     Made, create as create_device, delete as delete_device, driver_is_ready, driver_is_unloaded,
 };
 pub use file::File;
+pub(crate) use namespace::{link, unlink};
 pub use request::{Outcome, Request};
 pub(crate) use work_item::take_within as take_work_items;
 pub(crate) use worker::queue_work;

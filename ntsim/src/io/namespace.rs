@@ -101,6 +101,22 @@ fn prefixes(name: &str) -> impl Iterator<Item = usize> {
     core::iter::once(name.len()).chain(inner.collect::<Vec<_>>().into_iter().rev())
 }
 
+/// Gives a name a second one.
+pub(crate) fn link(link: &str, target: &str) -> NTSTATUS {
+    namespace().add(link, Named::Link(target.into()))
+}
+
+/// Takes a second name back; `false` if it is none.
+pub(crate) fn unlink(link: &str) -> bool {
+    let link = spelled(link);
+    let mut names = namespace().names.lock();
+    let known = matches!(names.get(&link), Some(Named::Link(_)));
+    if known {
+        names.remove(&link);
+    }
+    known
+}
+
 exports! {
     "ntoskrnl.exe", signature;
 
@@ -108,23 +124,18 @@ exports! {
     #[irql(PASSIVE..=PASSIVE)]
     fn IoCreateSymbolicLink(link: *const UNICODE_STRING, target: *const UNICODE_STRING) -> NTSTATUS {
         // SAFETY: the driver passes a valid string.
-        let link = unsafe { rtl::from_counted(link) };
+        let second = unsafe { rtl::from_counted(link) };
         // SAFETY: the driver passes a valid string.
         let target = unsafe { rtl::from_counted(target) };
-        namespace().add(&link, Named::Link(target))
+        self::link(&second, &target)
     }
 
     /// Takes a second name back.
     #[irql(PASSIVE..=PASSIVE)]
     fn IoDeleteSymbolicLink(link: *const UNICODE_STRING) -> NTSTATUS {
         // SAFETY: the driver passes a valid string.
-        let link = spelled(&unsafe { rtl::from_counted(link) });
-        let mut names = namespace().names.lock();
-        if !matches!(names.get(&link), Some(Named::Link(_))) {
-            return STATUS_OBJECT_NAME_NOT_FOUND;
-        }
-        names.remove(&link);
-        STATUS_SUCCESS
+        let link = unsafe { rtl::from_counted(link) };
+        if unlink(&link) { STATUS_SUCCESS } else { STATUS_OBJECT_NAME_NOT_FOUND }
     }
 }
 

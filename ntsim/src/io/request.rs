@@ -7,6 +7,7 @@ use parking_lot::Mutex;
 use sys::status::{NT_ERROR, NTSTATUS};
 use sys::wdm::{FILE_OBJECT, IO_STATUS_BLOCK, IRP, MDL};
 
+use super::file::as_thread;
 use super::fingerprint::Fingerprint;
 use super::irp::violation;
 use super::{cancel, irp};
@@ -191,8 +192,8 @@ fn release_lists(irp: &IRP, list: &Block) {
 #[must_use]
 pub struct Request {
     transfer: Arc<Transfer>,
-    /// Keeps the file open until the request is over.
-    _file: Arc<super::file::Handle>,
+    /// Keeps the file until the request is over: by a handle, or by a reference.
+    _file: Box<dyn Send + Sync>,
 }
 
 impl core::fmt::Debug for Request {
@@ -202,8 +203,8 @@ impl core::fmt::Debug for Request {
 }
 
 impl Request {
-    pub(super) fn new(transfer: Arc<Transfer>, file: Arc<super::file::Handle>) -> Self {
-        Self { transfer, _file: file }
+    pub(super) fn new(transfer: Arc<Transfer>, file: impl Send + Sync + 'static) -> Self {
+        Self { transfer, _file: Box::new(file) }
     }
 
     /// How it ended, if it has.
@@ -214,7 +215,7 @@ impl Request {
 
     /// Asks the driver to give it up; [`wait`](Self::wait) tells whether it did.
     pub fn cancel(&self) {
-        self.transfer.cancel();
+        as_thread(|| self.transfer.cancel());
     }
 
     /// Waits at most `limit` for the outcome.
@@ -242,7 +243,7 @@ impl Drop for Request {
         if self.outcome().is_some() {
             return;
         }
-        self.transfer.cancel();
+        self.cancel();
         if self.transfer.wait(Some(CANCEL_LIMIT)).is_none() {
             let irp = self.transfer.state.lock().irp.unwrap_or(0);
             verifier::report(

@@ -14,6 +14,7 @@ mod clone;
 mod config;
 mod configuration;
 mod data_path;
+mod device;
 mod driver;
 mod header;
 mod lifecycle;
@@ -39,6 +40,7 @@ use crate::verifier::{self, Bugcheck, Finding};
 
 pub use adapter::{Adapter, State};
 pub use config::AdapterConfig;
+pub(crate) use device::dispatch_routine;
 pub(crate) use ndk::open_ndk_adapter;
 
 use driver::MiniportDriver;
@@ -50,6 +52,7 @@ pub(crate) const EXPORTS: &[&[Export]] = &[
     clone::EXPORTS,
     configuration::EXPORTS,
     data_path::EXPORTS,
+    device::EXPORTS,
     driver::EXPORTS,
     lifecycle::EXPORTS,
     memory::EXPORTS,

@@ -1,0 +1,148 @@
+//! Devices of a miniport driver's own, beside its adapters.
+
+use core::ptr;
+use std::collections::HashMap;
+
+use parking_lot::Mutex;
+use sys::ndis::*;
+use sys::status::{
+    NDIS_STATUS, NDIS_STATUS_INVALID_PARAMETER, NDIS_STATUS_SUCCESS, NT_SUCCESS,
+    STATUS_INVALID_DEVICE_REQUEST,
+};
+use sys::wdm::{
+    DEVICE_OBJECT, DO_DEVICE_INITIALIZING, FILE_DEVICE_NETWORK, IRP_MJ_CLEANUP, IRP_MJ_CLOSE, IRP_MJ_COUNT,
+    IRP_MJ_CREATE, PDRIVER_DISPATCH,
+};
+
+use super::header::{self, Expected};
+use super::{ndis, violation};
+use crate::export::exports;
+use crate::io;
+use crate::machine::{self, Part};
+use crate::rtl;
+
+/// What NDIS calls for a device in place of the driver object's routines.
+type Table = [Option<PDRIVER_DISPATCH>; IRP_MJ_COUNT];
+
+/// The devices of all miniport drivers. A device stays known after it was deregistered, as files may be
+/// open on it.
+#[derive(Default)]
+struct Devices {
+    /// By device.
+    tables: Mutex<HashMap<usize, Table>>,
+    /// Device by handle.
+    registered: Mutex<HashMap<usize, Registered>>,
+}
+
+struct Registered {
+    device: usize,
+    link: String,
+}
+
+impl Part for Devices {
+    fn inspect(&self) {
+        for (handle, registered) in &*self.registered.lock() {
+            let text = format!("the device at {:#x} was never deregistered", registered.device);
+            violation("NdisDeregisterDeviceEx", [0x0A, *handle as u64, registered.device as u64, 0], text);
+        }
+    }
+}
+
+fn devices() -> &'static Devices {
+    machine::current().part()
+}
+
+const ATTRIBUTES: Expected = Expected {
+    name: "NDIS_DEVICE_OBJECT_ATTRIBUTES",
+    kind: NDIS_OBJECT_TYPE_DEVICE_OBJECT_ATTRIBUTES,
+    revisions: &[(NDIS_DEVICE_OBJECT_ATTRIBUTES_REVISION_1, NDIS_SIZEOF_DEVICE_OBJECT_ATTRIBUTES_REVISION_1)],
+};
+
+/// The routine of a device for a major function, if NDIS dispatches for that device. An empty place is
+/// answered as the I/O manager answers one.
+pub(crate) fn dispatch_routine(device: *mut DEVICE_OBJECT, major: usize) -> Option<Option<PDRIVER_DISPATCH>> {
+    let tables = devices().tables.lock();
+    tables.get(&(device as usize)).map(|table| table.get(major).copied().flatten())
+}
+
+exports! {
+    "ndis.sys", signature;
+
+    /// Makes a device of the driver's own, with a dispatch table of its own.
+    #[irql(PASSIVE..=PASSIVE)]
+    fn NdisRegisterDeviceEx(
+        handle: NDIS_HANDLE,
+        attributes: *const NDIS_DEVICE_OBJECT_ATTRIBUTES,
+        out: *mut *mut DEVICE_OBJECT,
+        out_handle: *mut NDIS_HANDLE,
+    ) -> NDIS_STATUS {
+        let Some(driver) = ndis().drivers.lock().get(&(handle as usize)).cloned() else {
+            let text = format!("NdisRegisterDeviceEx got {handle:p}, which is no driver");
+            violation("NdisHandle", [0, handle as u64, 0, 0], text);
+            return NDIS_STATUS_INVALID_PARAMETER;
+        };
+        // SAFETY: the driver passes its attributes.
+        if !unsafe { header::check(attributes.cast(), &ATTRIBUTES) } {
+            return NDIS_STATUS_INVALID_PARAMETER;
+        }
+        // SAFETY: the head says that the structure has this size.
+        let attributes = unsafe { attributes.read() };
+        // SAFETY: the driver passes a table with a place for every major function.
+        let table = unsafe { attributes.MajorFunctions.cast::<Table>().read() };
+        check_table(&table);
+        // SAFETY: the driver passes valid strings.
+        let name = unsafe { rtl::from_counted(attributes.DeviceName.cast()) };
+        // SAFETY: as above.
+        let link = unsafe { rtl::from_counted(attributes.SymbolicName.cast()) };
+        let made = io::Made {
+            driver: driver.object,
+            extension: attributes.ExtensionSize,
+            name: name.clone(),
+            kind: FILE_DEVICE_NETWORK,
+            characteristics: 0,
+            exclusive: false,
+        };
+        // SAFETY: the driver object of a registered driver is live.
+        let device = match unsafe { io::create_device(made) } {
+            Ok(device) => device,
+            Err(status) => return status,
+        };
+        if !link.is_empty() && !NT_SUCCESS(io::link(&link, &name)) {
+            io::delete_device(device);
+            return STATUS_INVALID_DEVICE_REQUEST;
+        }
+        devices().tables.lock().insert(device as usize, table);
+        let handle = ndis().new_handle();
+        devices().registered.lock().insert(handle, Registered { device: device as usize, link });
+        // SAFETY: the device was made just now.
+        unsafe { (*device).Flags &= !DO_DEVICE_INITIALIZING };
+        // SAFETY: the driver passes room for the device.
+        unsafe { out.write(device) };
+        // SAFETY: the driver passes room for the handle.
+        unsafe { out_handle.write(handle as NDIS_HANDLE) };
+        NDIS_STATUS_SUCCESS
+    }
+
+    /// Deletes a device of the driver's own.
+    #[irql(PASSIVE..=PASSIVE)]
+    fn NdisDeregisterDeviceEx(handle: NDIS_HANDLE) {
+        let Some(registered) = devices().registered.lock().remove(&(handle as usize)) else {
+            let text = format!("NdisDeregisterDeviceEx got {handle:p}, which is no device");
+            violation("NdisHandle", [0, handle as u64, 0, 0], text);
+            return;
+        };
+        if !registered.link.is_empty() {
+            io::unlink(&registered.link);
+        }
+        io::delete_device(ptr::with_exposed_provenance_mut(registered.device));
+    }
+}
+
+/// A device that can be opened must be able to be closed.
+fn check_table(table: &Table) {
+    let there = |major: u8| table.get(usize::from(major)).copied().flatten().is_some();
+    if there(IRP_MJ_CREATE) && !(there(IRP_MJ_CLOSE) && there(IRP_MJ_CLEANUP)) {
+        let text = "a device of the driver's own has a create routine, but no cleanup or no close".into();
+        violation("NdisRegisterDeviceEx", [0, 0, 0, 0], text);
+    }
+}

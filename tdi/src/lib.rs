@@ -11,6 +11,7 @@
 //! | `pump` | doing what a state machine asks for |
 //! | `endpoint` | the state machine of a connection endpoint |
 //! | `world` | all files, under one lock |
+//! | `query` | what a client can ask |
 //! | `queue`, `slab`, `event` | requests that wait; files by number; a client's handlers |
 //! | `ndk` | the network over NDK's tables |
 //! | `ea`, `address` | what clients write: attributes of a create, transport addresses |
@@ -66,6 +67,7 @@ mod event;
 pub mod ndk;
 pub mod network;
 mod pump;
+mod query;
 mod queue;
 mod request;
 mod slab;
@@ -76,6 +78,7 @@ mod world;
 
 pub use endpoint::News;
 pub use network::{Adopted, System};
+pub use query::Answer;
 pub use request::{Command, Request, Ticket};
 pub use slab::Id;
 pub use transport::{Entered, Transport};

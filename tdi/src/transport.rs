@@ -7,12 +7,11 @@ use provider::kernel::{Event as _, Kernel};
 use provider::{NoMemory, Shared};
 use sys::status::{
     NTSTATUS, STATUS_CONNECTION_ABORTED, STATUS_INSUFFICIENT_RESOURCES, STATUS_INVALID_ADDRESS,
-    STATUS_INVALID_DEVICE_REQUEST, STATUS_INVALID_PARAMETER, STATUS_SHARING_VIOLATION,
-    STATUS_TOO_MANY_ADDRESSES,
+    STATUS_INVALID_PARAMETER, STATUS_SHARING_VIOLATION, STATUS_TOO_MANY_ADDRESSES,
 };
 
 use crate::address::TransportAddresses;
-use crate::ea::{ConnectionContext, Opening};
+use crate::ea::Opening;
 use crate::endpoint::{Endpoint, News};
 use crate::event::Handlers;
 use crate::network::{BindError, Network, System};
@@ -146,12 +145,27 @@ impl<S: System> Transport<S> {
         let failed = |_| STATUS_INSUFFICIENT_RESOURCES;
         let gate = Shared::new(EventOf::<S>::new()).map_err(failed)?;
         gate.initialise();
-        let file = File { phase: Phase::Open, outstanding: 0, awaited: false, gate, object };
+        let file = File { phase: Phase::Open, outstanding: 0, awaited: false, gate, carrier: 0, object };
         let inserted = self.world().files.insert(file);
         inserted.map_err(|(no_memory, file)| {
             drop(file);
             failed(no_memory)
         })
+    }
+
+    /// Notes what carries a file (a file object's address), by which [`Transport::carried_by`] finds it.
+    pub fn set_carrier(&self, file: Id, carrier: usize) {
+        if let Some(file) = self.world().files.get_mut(file) {
+            file.carrier = carrier;
+        }
+    }
+
+    /// The file that something carries, unless it was closed.
+    #[must_use]
+    pub fn carried_by(&self, carrier: usize) -> Option<Id> {
+        let world = self.world();
+        let mut open = world.files.iter().filter(|(_, file)| file.phase != Phase::Closed);
+        open.find(|(_, file)| file.carrier == carrier).map(|(id, _)| id)
     }
 
     /// A request for a file has come.
@@ -357,16 +371,5 @@ impl<S: System> Transport<S> {
         let mut rest =
             world.files.iter_mut().skip_while(|(id, _)| after.is_some_and(|after| !id.follows(after)));
         rest.find_map(|(id, file)| file.endpoint_mut().is_some_and(&wanted).then_some(id))
-    }
-
-    /// What the client calls a connection; for other kinds of file, `STATUS_INVALID_DEVICE_REQUEST`.
-    ///
-    /// # Errors
-    ///
-    /// That, or `STATUS_FILE_CLOSED`.
-    pub fn context(&self, file: Id) -> Result<ConnectionContext, NTSTATUS> {
-        let mut world = self.world();
-        let endpoint = world.open_file(file)?.endpoint_mut().ok_or(STATUS_INVALID_DEVICE_REQUEST)?;
-        Ok(endpoint.context)
     }
 }

@@ -37,6 +37,8 @@ pub(crate) struct File<S: System> {
     /// A cleanup waits until nothing is outstanding.
     pub(crate) awaited: bool,
     pub(crate) gate: Shared<EventOf<S>>,
+    /// What carries the file, see [`Transport::set_carrier`](crate::Transport::set_carrier).
+    pub(crate) carrier: usize,
     pub(crate) object: Object<S>,
 }
 

@@ -1,7 +1,7 @@
 //! The transport over the real provider, on the host: each test is a client with two ports.
 
 mod cleanup;
-mod client;
+pub(crate) mod client;
 mod connect;
 mod host;
 mod random;

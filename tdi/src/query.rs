@@ -1,0 +1,161 @@
+//! What a client can ask about the transport and its files.
+
+use core::mem::offset_of;
+
+use sys::status::{
+    NTSTATUS, STATUS_INVALID_DEVICE_REQUEST, STATUS_INVALID_PARAMETER, STATUS_NOT_IMPLEMENTED,
+};
+use sys::tdi::{
+    TDI_ADDRESS_INFO, TDI_CONNECTION_INFO, TDI_MAX_DATAGRAM_INFO, TDI_PROVIDER_INFO, TDI_PROVIDER_STATISTICS,
+    TDI_QUERY_ADDRESS_INFO, TDI_QUERY_CONNECTION_INFO, TDI_QUERY_MAX_DATAGRAM_INFO, TDI_QUERY_PROVIDER_INFO,
+    TDI_QUERY_PROVIDER_STATISTICS, TDI_SERVICE_CONNECTION_MODE, TDI_SERVICE_DELAYED_ACCEPTANCE,
+    TDI_SERVICE_ERROR_FREE_DELIVERY, TDI_SERVICE_INTERNAL_BUFFERING, TDI_SERVICE_ORDERLY_RELEASE,
+};
+
+use crate::address::TransportAddress;
+use crate::network::{Link, Network, System};
+use crate::slab::Id;
+use crate::transport::Transport;
+use crate::world::{Object, Phase, World};
+
+/// The longest answer.
+const LONGEST: usize = size_of::<TDI_PROVIDER_STATISTICS>();
+
+/// The bytes of an answer; what was not put is zero.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    bytes: [u8; LONGEST],
+    length: usize,
+}
+
+impl Answer {
+    fn new(length: usize) -> Self {
+        Self { bytes: [0; LONGEST], length: length.min(LONGEST) }
+    }
+
+    fn put(mut self, offset: usize, value: &[u8]) -> Self {
+        if let Some(place) = self.bytes.get_mut(offset..).and_then(|rest| rest.get_mut(..value.len())) {
+            place.copy_from_slice(value);
+        }
+        self
+    }
+
+    fn number(self, offset: usize, value: u32) -> Self {
+        self.put(offset, &value.to_le_bytes())
+    }
+
+    /// The bytes.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        self.bytes.get(..self.length).unwrap_or_default()
+    }
+}
+
+/// The version of the answers' structures: major and minor in a byte each.
+const VERSION: u32 = 0x0100;
+
+impl<S: System> Transport<S> {
+    /// `TDI_QUERY_INFORMATION` on a file; `kind` is a `TDI_QUERY_…`. The transport and its statistics may
+    /// be asked for on any file, an address on an address object or an endpoint, a connection on an
+    /// endpoint.
+    ///
+    /// # Errors
+    ///
+    /// `STATUS_INVALID_DEVICE_REQUEST` on the wrong kind of file, `STATUS_INVALID_PARAMETER` for an endpoint
+    /// without an address, `STATUS_NOT_IMPLEMENTED` for what is not answered, `STATUS_FILE_CLOSED`.
+    pub fn query(&self, file: Id, kind: i32) -> Result<Answer, NTSTATUS> {
+        let mut world = self.world();
+        world.open_file(file)?;
+        match u32::try_from(kind).unwrap_or(0) {
+            TDI_QUERY_PROVIDER_INFO => Ok(provider_info::<S>()),
+            TDI_QUERY_PROVIDER_STATISTICS => Ok(statistics(&world)),
+            TDI_QUERY_ADDRESS_INFO => address_info(&mut world, file),
+            TDI_QUERY_CONNECTION_INFO => {
+                let endpoint = world.endpoint(file).ok_or(STATUS_INVALID_DEVICE_REQUEST)?;
+                let connected = u32::from(endpoint.is_connected());
+                let buffered = <crate::endpoint::LinkOf<S> as Link>::WINDOW
+                    .saturating_mul(<crate::endpoint::LinkOf<S> as Link>::PIECE);
+                Ok(Answer::new(size_of::<TDI_CONNECTION_INFO>())
+                    .number(offset_of!(TDI_CONNECTION_INFO, State), connected)
+                    .number(offset_of!(TDI_CONNECTION_INFO, ReceiveBufferSize), count(buffered)))
+            }
+            // There are no datagrams, of any size.
+            TDI_QUERY_MAX_DATAGRAM_INFO => Ok(Answer::new(size_of::<TDI_MAX_DATAGRAM_INFO>())),
+            _ => Err(STATUS_NOT_IMPLEMENTED),
+        }
+    }
+}
+
+fn count(number: usize) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
+}
+
+fn provider_info<S: System>() -> Answer {
+    let services = TDI_SERVICE_CONNECTION_MODE
+        | TDI_SERVICE_ORDERLY_RELEASE
+        | TDI_SERVICE_ERROR_FREE_DELIVERY
+        | TDI_SERVICE_DELAYED_ACCEPTANCE
+        | TDI_SERVICE_INTERNAL_BUFFERING;
+    let piece = <<S::Network as Network<S>>::Link as Link>::PIECE;
+    Answer::new(size_of::<TDI_PROVIDER_INFO>())
+        .number(offset_of!(TDI_PROVIDER_INFO, Version), VERSION)
+        .number(offset_of!(TDI_PROVIDER_INFO, MaxSendSize), u32::MAX)
+        .number(offset_of!(TDI_PROVIDER_INFO, ServiceFlags), services)
+        .number(offset_of!(TDI_PROVIDER_INFO, MinimumLookaheadData), 1)
+        .number(offset_of!(TDI_PROVIDER_INFO, MaximumLookaheadData), count(piece))
+}
+
+fn statistics<S: System>(world: &World<S>) -> Answer {
+    let connected = world.files.iter().filter(|(_, file)| match &file.object {
+        Object::Endpoint(endpoint) => endpoint.is_connected(),
+        Object::Address(_) | Object::ControlChannel => false,
+    });
+    Answer::new(size_of::<TDI_PROVIDER_STATISTICS>())
+        .number(offset_of!(TDI_PROVIDER_STATISTICS, Version), VERSION)
+        .number(offset_of!(TDI_PROVIDER_STATISTICS, OpenConnections), count(connected.count()))
+}
+
+fn address_info<S: System>(world: &mut World<S>, file: Id) -> Result<Answer, NTSTATUS> {
+    let address = match world.endpoint(file) {
+        Some(endpoint) => endpoint.address.ok_or(STATUS_INVALID_PARAMETER)?,
+        None => file,
+    };
+    let local = world.address(address).ok_or(STATUS_INVALID_DEVICE_REQUEST)?.local;
+    let sharers = world.files.iter().filter(|(_, file)| match &file.object {
+        Object::Address(other) => other.local == local && file.phase == Phase::Open,
+        Object::Endpoint(_) | Object::ControlChannel => false,
+    });
+    let activity = count(sharers.count());
+    let address = TransportAddress::new(local);
+    let offset = offset_of!(TDI_ADDRESS_INFO, Address);
+    Ok(Answer::new(offset.saturating_add(address.bytes().len()))
+        .number(offset_of!(TDI_ADDRESS_INFO, ActivityCount), activity)
+        .put(offset, address.bytes()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tests::client::Pair;
+
+    #[test]
+    fn each_kind_of_file_is_asked_about_what_it_has() {
+        let pair = Pair::connected();
+        let ask = |file, kind: u32| pair.client.transport.query(file, kind as i32);
+        let info = ask(pair.near, TDI_QUERY_PROVIDER_INFO).unwrap();
+        assert_eq!(info.bytes().len(), size_of::<TDI_PROVIDER_INFO>());
+        let address = ask(pair.far_address, TDI_QUERY_ADDRESS_INFO).unwrap();
+        assert_eq!(address.bytes(), ask(pair.far, TDI_QUERY_ADDRESS_INFO).unwrap().bytes());
+        assert_eq!(address.bytes()[..4], [1, 0, 0, 0]);
+        let far = TransportAddress::new(crate::tests::client::FAR.parse().unwrap());
+        assert_eq!(&address.bytes()[4..], far.bytes());
+        let connected = ask(pair.near, TDI_QUERY_CONNECTION_INFO).unwrap();
+        assert_eq!(connected.bytes()[0], 1);
+        let refused = ask(pair.near_address, TDI_QUERY_CONNECTION_INFO);
+        assert_eq!(refused.err(), Some(STATUS_INVALID_DEVICE_REQUEST));
+        assert_eq!(ask(pair.near, 1).err(), Some(STATUS_NOT_IMPLEMENTED));
+        let statistics = ask(pair.near, TDI_QUERY_PROVIDER_STATISTICS).unwrap();
+        assert_eq!(statistics.bytes()[4..8], [2, 0, 0, 0]);
+        pair.tear_down();
+    }
+}

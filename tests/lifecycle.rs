@@ -1,7 +1,7 @@
 //! The built driver comes and goes, also where memory is short, and leaves nothing behind.
 
 #![cfg(not(windows))]
-#![allow(clippy::expect_used, reason = "a test ends when what it needs is not there")]
+#![allow(clippy::expect_used, clippy::panic, reason = "a test ends when what it needs is not there")]
 
 mod common;
 

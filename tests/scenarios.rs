@@ -4,7 +4,7 @@
 //! images run in the simulator. A failure shows what the consumer found and what the simulator found.
 
 #![cfg(not(windows))]
-#![allow(clippy::expect_used, reason = "a test ends when what it needs is not there")]
+#![allow(clippy::expect_used, clippy::panic, reason = "a test ends when what it needs is not there")]
 
 mod common;
 

@@ -1,7 +1,7 @@
 //! Data moved by the built driver arrives as it was sent, whatever its length and the way it takes.
 
 #![cfg(not(windows))]
-#![allow(clippy::expect_used, reason = "a test ends when what it needs is not there")]
+#![allow(clippy::expect_used, clippy::panic, reason = "a test ends when what it needs is not there")]
 
 mod common;
 

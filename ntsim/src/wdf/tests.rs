@@ -194,6 +194,21 @@ fn deleting_twice_and_dropping_the_frameworks_reference_are_found() {
 }
 
 #[test]
+fn an_object_that_a_reference_keeps_is_deleted_once_all_the_same() {
+    let mut bench = Bench::boot();
+    bench.create_driver();
+    let object = bench.object(ptr::null_mut());
+    unsafe {
+        WdfObjectReferenceActual(bench.globals, object, ptr::null_mut(), 0, ptr::null());
+        WdfObjectDelete(bench.globals, object);
+        WdfObjectDelete(bench.globals, object);
+        WdfObjectDereferenceActual(bench.globals, object, ptr::null_mut(), 0, ptr::null());
+    }
+    let rules: Vec<_> = bench.finish().findings.iter().map(|finding| finding.rule).collect();
+    assert_eq!(rules, ["WdfObjectDelete"]);
+}
+
+#[test]
 fn locks_exclude_and_spin_locks_raise() {
     let mut bench = Bench::boot();
     bench.create_driver();

@@ -7,7 +7,7 @@ use sys::status::{NDIS_STATUS, NTSTATUS, STATUS_INSUFFICIENT_RESOURCES, STATUS_S
 
 use crate::framework::{Device, Framework, Stack};
 use crate::kernel::{Lock, SpinLock, Windows};
-use crate::{miniport, nt};
+use crate::{miniport, nt, tdi};
 
 /// What the driver has while it is loaded. MiniportDriverUnload gets no context, so it lives here.
 static LOADED: Lock<Option<Driver>> = Lock::const_new(SpinLock::INIT, None);
@@ -35,8 +35,9 @@ pub(crate) unsafe fn load(
     // SAFETY: as the caller promises.
     let framework = unsafe { Framework::create(object, registry_path) }?;
     let segment = Segment::new().map_err(|_| STATUS_INSUFFICIENT_RESOURCES)?;
+    tdi::load().map_err(|_| STATUS_INSUFFICIENT_RESOURCES)?;
     // SAFETY: as the caller promises.
-    let registration = unsafe { Registration::new(object, registry_path) }?;
+    let registration = unsafe { Registration::new(object, registry_path) }.inspect_err(|_| tdi::unload())?;
     *LOADED.lock() = Some(Driver { registration, segment, framework });
     Ok(())
 }
@@ -52,6 +53,7 @@ pub(crate) unsafe fn unload() {
     // What the last closes deferred has begun, but may not have returned from the driver's code yet.
     // SAFETY: the level is PASSIVE_LEVEL.
     unsafe { nt::KeFlushQueuedDpcs() };
+    tdi::unload();
     drop(segment);
     // SAFETY: with the last adapter its device went; nothing else of the driver is left.
     unsafe { framework.unload() };
@@ -60,6 +62,11 @@ pub(crate) unsafe fn unload() {
 /// The segment that connects the RDMA sides of the driver's adapters; `None` if the driver is not loaded.
 pub(crate) fn segment() -> Option<Segment<Windows>> {
     LOADED.lock().as_ref().map(|driver| driver.segment.clone())
+}
+
+/// NDIS's handle of the driver; `None` if the driver is not loaded.
+pub(crate) fn handle() -> Option<NDIS_HANDLE> {
+    LOADED.lock().as_ref().map(|driver| driver.registration.0)
 }
 
 /// Creates the framework's device for an adapter. PASSIVE_LEVEL.

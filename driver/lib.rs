@@ -11,6 +11,7 @@
 //! | [`oid`] | what NDIS asks of an adapter and tells it |
 //! | [`segment`] | the Ethernet that the driver's adapters share |
 //! | [`rdma`] | an adapter's RDMA side: enabled or not, opened and closed |
+//! | [`tdi`](mod@tdi) | the legacy transport's device |
 //! | [`addresses`] | which IP addresses an adapter has |
 //! | [`kernel`] | the kernel that the provider asks for |
 //! | [`work`], [`framework`], [`heap`], [`nt`] | what the others use of NDIS, KMDF, the pool and the kernel |
@@ -35,6 +36,7 @@ mod nt;
 mod oid;
 mod rdma;
 mod segment;
+mod tdi;
 mod work;
 
 use sys::status::{NTSTATUS, STATUS_SUCCESS};

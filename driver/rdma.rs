@@ -1,8 +1,10 @@
 //! An adapter's RDMA side: enabled or not, opened and closed.
 
+use core::net::IpAddr;
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicBool, Ordering};
 
+use lock_api::RawMutex as _;
 use provider::Port;
 use provider::port::{OpenError, Statistics};
 use sys::ndis::{self, NDIS_HANDLE, NET_PNP_EVENT, NET_PNP_EVENT_CODE, NET_PNP_EVENT_NOTIFICATION};
@@ -12,8 +14,9 @@ use sys::status::{
 };
 
 use crate::adapter::Adapter;
-use crate::kernel::Windows;
+use crate::kernel::{Lock, SpinLock, Windows};
 use crate::miniport::header;
+use crate::tdi;
 use crate::work::Work;
 
 /// The configuration forbids to enable RDMA.
@@ -28,6 +31,8 @@ pub(crate) struct Rdma {
     wanted: AtomicBool,
     work: Work,
     port: Port<Windows>,
+    /// The legacy transport's, while the port is enabled.
+    legacy: Lock<Option<tdi::Share>>,
 }
 
 impl Rdma {
@@ -40,8 +45,15 @@ impl Rdma {
         let segment = crate::driver::segment().ok_or(NDIS_STATUS_RESOURCES)?;
         let port = Port::new(&segment).map_err(|_| NDIS_STATUS_RESOURCES)?;
         port.set_enabled(allowed);
-        let work = Work::new(handle, |adapter| adapter.rdma().follow()).ok_or(NDIS_STATUS_RESOURCES)?;
-        Ok(Self { handle, allowed, wanted: AtomicBool::new(allowed), work, port })
+        let work = Work::new(handle, |adapter| {
+            adapter.rdma().follow();
+            adapter.readdress();
+        });
+        let work = work.ok_or(NDIS_STATUS_RESOURCES)?;
+        let legacy =
+            allowed.then(|| tdi::Share::new(&port)).transpose().map_err(|_| NDIS_STATUS_RESOURCES)?;
+        let legacy = Lock::const_new(SpinLock::INIT, legacy);
+        Ok(Self { handle, allowed, wanted: AtomicBool::new(allowed), work, port, legacy })
     }
 
     /// Makes it ready, in the place where it stays, which is in `adapter`.
@@ -52,6 +64,27 @@ impl Rdma {
     /// Waits until the port is as NDIS wants it. Called when NDIS wants nothing more. PASSIVE_LEVEL.
     pub(crate) fn finish(&self) {
         self.work.finish();
+        self.end_legacy();
+    }
+
+    /// Ends what runs over the port of the legacy transport. PASSIVE_LEVEL.
+    fn end_legacy(&self) {
+        let share = self.legacy.lock().take();
+        drop(share);
+    }
+
+    /// Replaces the port's addresses. PASSIVE_LEVEL.
+    ///
+    /// # Errors
+    ///
+    /// `NDIS_STATUS_RESOURCES`.
+    pub(crate) fn set_addresses(&self, addresses: &[IpAddr]) -> Result<(), NDIS_STATUS> {
+        self.port.set_addresses(addresses).map_err(|_| NDIS_STATUS_RESOURCES)?;
+        let legacy = self.legacy.lock().as_ref().map(tdi::Share::port);
+        match legacy {
+            Some(port) => tdi::set_addresses(port, addresses).map_err(|_| NDIS_STATUS_RESOURCES),
+            None => Ok(()),
+        }
     }
 
     /// The port behind.
@@ -102,6 +135,13 @@ impl Rdma {
         // Before the event in both directions: consumers open when they hear that it is enabled, and none
         // may open any more while those that have it open are asked to close it.
         self.port.set_enabled(wanted);
+        if wanted {
+            // Without it the transport does not run over this adapter, until the next time.
+            let share = tdi::Share::new(&self.port).ok();
+            *self.legacy.lock() = share;
+        } else {
+            self.end_legacy();
+        }
         let event = if wanted {
             NET_PNP_EVENT_CODE::NetEventNDKEnable
         } else {

@@ -138,14 +138,14 @@ impl Adapter {
 
     /// Follows a change of addresses. If that fails, the port keeps those that it had; the next change
     /// tries again.
-    fn readdress(&self) {
+    pub(crate) fn readdress(&self) {
         let _of_no_use_to_anybody = self.read_addresses();
     }
 
     /// Tells the port which IP addresses the interface has now. PASSIVE_LEVEL.
     fn read_addresses(&self) -> Result<(), NTSTATUS> {
         let addresses = addresses::of(self.interface)?;
-        self.rdma.port().set_addresses(&addresses).map_err(|_| NDIS_STATUS_RESOURCES)
+        self.rdma.set_addresses(&addresses)
     }
 
     /// Takes note that the interface's addresses have changed. Up to DISPATCH_LEVEL.

@@ -1,0 +1,305 @@
+//! The entry points that the I/O manager calls for the device.
+//!
+//! Connect, listen, accept, disconnect, send and receive are marked pending and belong to the transport from
+//! then on; everything else is answered inline. Device controls from user mode are not mapped to these:
+//! they get STATUS_NOT_IMPLEMENTED.
+
+use core::ptr::{NonNull, null_mut};
+
+use sys::status::{
+    NTSTATUS, STATUS_BUFFER_OVERFLOW, STATUS_INVALID_DEVICE_REQUEST, STATUS_INVALID_HANDLE,
+    STATUS_INVALID_PARAMETER, STATUS_NOT_IMPLEMENTED, STATUS_PENDING, STATUS_SUCCESS,
+};
+use sys::tdi::{
+    TDI_ACTION, TDI_ASSOCIATE_ADDRESS, TDI_CONNECTION_FILE, TDI_CONTROL_CHANNEL_FILE,
+    TDI_DISASSOCIATE_ADDRESS, TDI_QUERY_INFORMATION, TDI_REQUEST_KERNEL_ASSOCIATE,
+    TDI_REQUEST_KERNEL_QUERY_INFORMATION, TDI_REQUEST_KERNEL_SET_EVENT, TDI_SET_EVENT_HANDLER,
+    TDI_SET_INFORMATION, TDI_TRANSPORT_ADDRESS_FILE,
+};
+use sys::wdm::{
+    self, DEVICE_OBJECT, FILE_OBJECT, IO_STACK_LOCATION, IRP, IRP_MJ_CLEANUP, IRP_MJ_CLOSE, IRP_MJ_COUNT,
+    IRP_MJ_CREATE, IRP_MJ_DEVICE_CONTROL, IRP_MJ_INTERNAL_DEVICE_CONTROL, PDRIVER_DISPATCH,
+    SL_PENDING_RETURNED,
+};
+use tdi::ea::Opening;
+use tdi::{Adopted, Id, Request as _, Transport};
+
+use super::irp::{Irp, finish};
+use super::{Legacy, parameters};
+
+/// The device's dispatch table.
+pub(super) fn table() -> [Option<PDRIVER_DISPATCH>; IRP_MJ_COUNT] {
+    let mut table: [Option<PDRIVER_DISPATCH>; IRP_MJ_COUNT] = [None; IRP_MJ_COUNT];
+    let served = [
+        (IRP_MJ_CREATE, create as PDRIVER_DISPATCH),
+        (IRP_MJ_CLEANUP, cleanup),
+        (IRP_MJ_CLOSE, close),
+        (IRP_MJ_DEVICE_CONTROL, device_control),
+        (IRP_MJ_INTERNAL_DEVICE_CONTROL, internal_device_control),
+    ];
+    for (major, routine) in served {
+        if let Some(place) = table.get_mut(usize::from(major)) {
+            *place = Some(routine);
+        }
+    }
+    table
+}
+
+/// What an entry point has in hand.
+#[derive(Clone, Copy)]
+struct Entry {
+    irp: NonNull<IRP>,
+    location: NonNull<IO_STACK_LOCATION>,
+    file: NonNull<FILE_OBJECT>,
+}
+
+impl Entry {
+    /// # Safety
+    ///
+    /// `irp` is the request of an entry point that is running, which owns it.
+    unsafe fn new(irp: *mut IRP) -> Option<Self> {
+        let irp = NonNull::new(irp)?;
+        // SAFETY: as the caller promises, so this member of the union is in use.
+        let location = NonNull::new(unsafe { (*irp.as_ptr()).Tail.Overlay.CurrentStackLocation })?;
+        // SAFETY: the location is the request's.
+        let file = NonNull::new(unsafe { (*location.as_ptr()).FileObject })?;
+        Some(Self { irp, location, file })
+    }
+
+    /// The file's number, if the file object has one.
+    fn id(&self) -> Option<Id> {
+        // SAFETY: the request keeps the file object.
+        let raw = unsafe { (*self.file.as_ptr()).FsContext };
+        Id::from_raw(raw.addr() as u64)
+    }
+
+    /// Completes the request inline.
+    fn finish(self, status: NTSTATUS, information: usize) -> NTSTATUS {
+        // SAFETY: the request is this entry point's, and was never given a cancel routine.
+        unsafe { finish(self.irp, status, information) };
+        status
+    }
+}
+
+/// Runs an entry point, whose answer completes the request.
+///
+/// # Safety
+///
+/// `irp` is the request of an entry point that is running, which owns it.
+unsafe fn answer(
+    irp: *mut IRP,
+    answer: impl FnOnce(&Transport<Legacy>, &Entry) -> Result<usize, NTSTATUS>,
+) -> NTSTATUS {
+    // SAFETY: as the caller promises.
+    let Some(entry) = (unsafe { Entry::new(irp) }) else { return STATUS_INVALID_DEVICE_REQUEST };
+    let outcome = match super::transport() {
+        Some(transport) => answer(&transport, &entry),
+        None => Err(STATUS_INVALID_DEVICE_REQUEST),
+    };
+    match outcome {
+        Ok(information) => entry.finish(STATUS_SUCCESS, information),
+        Err(status) => entry.finish(status, 0),
+    }
+}
+
+/// `IRP_MJ_CREATE`. PASSIVE_LEVEL.
+unsafe extern "win64" fn create(_: *mut DEVICE_OBJECT, irp: *mut IRP) -> NTSTATUS {
+    let created = |transport: &Transport<Legacy>, entry: &Entry| {
+        // SAFETY: the request is a create.
+        let parameters: wdm::IO_STACK_CREATE = unsafe { parameters::of(entry.location) };
+        // SAFETY: this member of the union is in use for buffered requests.
+        let list = unsafe { (*entry.irp.as_ptr()).AssociatedIrp.SystemBuffer };
+        let list = match (NonNull::new(list.cast::<u8>()), parameters.EaLength as usize) {
+            (_, 0) => &[],
+            (None, _) => return Err(STATUS_INVALID_PARAMETER),
+            // SAFETY: the system buffer has so many bytes, and is the request's.
+            (Some(list), length) => unsafe { core::slice::from_raw_parts(list.as_ptr(), length) },
+        };
+        let opening = Opening::parse(list).map_err(tdi::ea::EaError::status)?;
+        let id = transport.create(&opening, parameters.ShareAccess & SHARE != 0)?;
+        let kind = match opening {
+            Opening::Address(_) => TDI_TRANSPORT_ADDRESS_FILE,
+            Opening::Endpoint(_) => TDI_CONNECTION_FILE,
+            Opening::ControlChannel => TDI_CONTROL_CHANNEL_FILE,
+        };
+        let number = usize::try_from(id.to_raw()).unwrap_or(0);
+        transport.set_carrier(id, entry.file.as_ptr().addr());
+        // SAFETY: the file object is ours to fill in, as its create is running.
+        unsafe { (*entry.file.as_ptr()).FsContext = core::ptr::without_provenance_mut(number) };
+        // SAFETY: as above.
+        unsafe { (*entry.file.as_ptr()).FsContext2 = core::ptr::without_provenance_mut(kind) };
+        Ok(0)
+    };
+    // SAFETY: the I/O manager passes the entry point its request.
+    unsafe { answer(irp, created) }
+}
+
+/// `FILE_SHARE_READ | FILE_SHARE_WRITE`.
+const SHARE: u16 = 3;
+
+/// `IRP_MJ_CLEANUP`: the last handle was closed. PASSIVE_LEVEL.
+unsafe extern "win64" fn cleanup(_: *mut DEVICE_OBJECT, irp: *mut IRP) -> NTSTATUS {
+    let cleaned = |transport: &Transport<Legacy>, entry: &Entry| {
+        if let Some(id) = entry.id() {
+            transport.cleanup(id);
+        }
+        Ok(0)
+    };
+    // SAFETY: the I/O manager passes the entry point its request.
+    unsafe { answer(irp, cleaned) }
+}
+
+/// `IRP_MJ_CLOSE`: the last reference is gone. PASSIVE_LEVEL.
+unsafe extern "win64" fn close(_: *mut DEVICE_OBJECT, irp: *mut IRP) -> NTSTATUS {
+    let closed = |transport: &Transport<Legacy>, entry: &Entry| {
+        if let Some(id) = entry.id() {
+            transport.close(id);
+        }
+        // SAFETY: no other request for the file object exists any more.
+        unsafe { (*entry.file.as_ptr()).FsContext = null_mut() };
+        Ok(0)
+    };
+    // SAFETY: the I/O manager passes the entry point its request.
+    unsafe { answer(irp, closed) }
+}
+
+/// `IRP_MJ_DEVICE_CONTROL`.
+unsafe extern "win64" fn device_control(_: *mut DEVICE_OBJECT, irp: *mut IRP) -> NTSTATUS {
+    // SAFETY: the I/O manager passes the entry point its request.
+    unsafe { answer(irp, |_, _| Err(STATUS_NOT_IMPLEMENTED)) }
+}
+
+/// `IRP_MJ_INTERNAL_DEVICE_CONTROL`: a client's requests. Up to DISPATCH_LEVEL.
+unsafe extern "win64" fn internal_device_control(_: *mut DEVICE_OBJECT, irp: *mut IRP) -> NTSTATUS {
+    // SAFETY: the I/O manager passes the entry point its request.
+    let Some(entry) = (unsafe { Entry::new(irp) }) else { return STATUS_INVALID_DEVICE_REQUEST };
+    let (Some(transport), Some(id)) = (super::transport(), entry.id()) else {
+        return entry.finish(STATUS_INVALID_DEVICE_REQUEST, 0);
+    };
+    // Held until the request is completed or belongs to the transport.
+    let _entered = match transport.enter(id) {
+        Ok(entered) => entered,
+        Err(status) => return entry.finish(status, 0),
+    };
+    // SAFETY: the location is that of a client's request.
+    if let Some(command) = unsafe { parameters::command(entry.location) } {
+        // SAFETY: the request is ours.
+        let request = unsafe { pend(entry.irp, entry.location) };
+        transport.submit(id, command, request);
+        return STATUS_PENDING;
+    }
+    // SAFETY: as above.
+    let (status, information) = unsafe { inline(&transport, id, &entry) };
+    entry.finish(status, information)
+}
+
+/// Marks a request pending and takes it over.
+///
+/// # Safety
+///
+/// The caller owns the request, of which `location` is the current location, and gives it away.
+unsafe fn pend(irp: NonNull<IRP>, location: NonNull<IO_STACK_LOCATION>) -> Irp {
+    // SAFETY: as the caller promises.
+    unsafe { (*location.as_ptr()).Control |= SL_PENDING_RETURNED };
+    // SAFETY: as the caller promises, and it is marked.
+    unsafe { Irp::new(irp) }
+}
+
+/// Answers the requests that never wait.
+///
+/// # Safety
+///
+/// The entry is that of a client's request.
+unsafe fn inline(transport: &Transport<Legacy>, id: Id, entry: &Entry) -> (NTSTATUS, usize) {
+    // SAFETY: the location is the request's.
+    let done = match unsafe { (*entry.location.as_ptr()).MinorFunction } {
+        TDI_ASSOCIATE_ADDRESS => {
+            // SAFETY: the minor function says so.
+            let request: TDI_REQUEST_KERNEL_ASSOCIATE = unsafe { parameters::of(entry.location) };
+            associate(transport, id, request.AddressHandle)
+        }
+        TDI_DISASSOCIATE_ADDRESS => transport.disassociate(id),
+        TDI_SET_EVENT_HANDLER => {
+            // SAFETY: the minor function says so.
+            let request: TDI_REQUEST_KERNEL_SET_EVENT = unsafe { parameters::of(entry.location) };
+            let (handler, context) = (request.EventHandler, request.EventContext);
+            transport.set_event(id, request.EventType, handler.cast(), context.cast())
+        }
+        TDI_QUERY_INFORMATION => {
+            // SAFETY: the minor function says so.
+            let request: TDI_REQUEST_KERNEL_QUERY_INFORMATION = unsafe { parameters::of(entry.location) };
+            // SAFETY: the request is ours.
+            return unsafe { query(transport, id, entry.irp, request.QueryType) };
+        }
+        TDI_SET_INFORMATION | TDI_ACTION => Err(STATUS_NOT_IMPLEMENTED),
+        _ => Err(STATUS_INVALID_DEVICE_REQUEST),
+    };
+    (done.err().unwrap_or(STATUS_SUCCESS), 0)
+}
+
+/// Answers a query, as far as the client's buffer goes.
+///
+/// # Safety
+///
+/// The request is the caller's.
+unsafe fn query(transport: &Transport<Legacy>, id: Id, irp: NonNull<IRP>, kind: i32) -> (NTSTATUS, usize) {
+    match transport.query(id, kind) {
+        Err(status) => (status, 0),
+        Ok(answer) => {
+            // SAFETY: as the caller promises; it stays the caller's.
+            let filled = unsafe { Irp::new(irp) }.fill(0, answer.bytes());
+            let whole = filled == answer.bytes().len();
+            (if whole { STATUS_SUCCESS } else { STATUS_BUFFER_OVERFLOW }, filled)
+        }
+    }
+}
+
+/// Associates an endpoint with the address object behind a handle. PASSIVE_LEVEL.
+fn associate(transport: &Transport<Legacy>, id: Id, handle: wdm::HANDLE) -> Result<(), NTSTATUS> {
+    let mut object = null_mut();
+    // SAFETY: the place is a local. The handle may be anything; it is of this client's process, or the
+    // kernel's. The object may be of any type, and is compared only.
+    let status = unsafe {
+        wdm::ObReferenceObjectByHandle(handle, 0, null_mut(), wdm::KernelMode, &raw mut object, null_mut())
+    };
+    if status != STATUS_SUCCESS {
+        return Err(STATUS_INVALID_HANDLE);
+    }
+    let address = transport.carried_by(object.addr()).ok_or(STATUS_INVALID_HANDLE);
+    let associated = address.and_then(|address| transport.associate(id, address));
+    // SAFETY: the reference was taken above.
+    unsafe { wdm::ObfDereferenceObject(object) };
+    associated
+}
+
+/// See [`tdi::System::adopt`].
+///
+/// # Safety
+///
+/// `irp` is what a handler of a client returned with `STATUS_MORE_PROCESSING_REQUIRED`: a request that is
+/// set up for this device in its next stack location.
+pub(super) unsafe fn adopt(irp: NonNull<IRP>) -> Option<Adopted<Irp>> {
+    // SAFETY: as the caller promises.
+    let packet = unsafe { &mut *irp.as_ptr() };
+    // What `IoSetNextIrpStackLocation` does, as nobody sends the request.
+    packet.CurrentLocation = packet.CurrentLocation.checked_sub(1)?;
+    // SAFETY: while a driver owns the request, this member of the union is in use.
+    let current = unsafe { &mut packet.Tail.Overlay.CurrentStackLocation };
+    *current = current.wrapping_sub(1);
+    let location = NonNull::new(*current)?;
+    // SAFETY: the request is ours from now on.
+    let request = unsafe { pend(irp, location) };
+    // SAFETY: the location is that of a client's request.
+    let command = unsafe { parameters::command(location) };
+    // SAFETY: the location is the request's, and keeps its file object.
+    let file = NonNull::new(unsafe { (*location.as_ptr()).FileObject });
+    // SAFETY: as above.
+    let number = file.map_or(0, |file| unsafe { (*file.as_ptr()).FsContext }.addr() as u64);
+    match command {
+        Some(command) => Some(Adopted { request, file: Id::from_raw(number), command }),
+        None => {
+            request.complete(STATUS_INVALID_DEVICE_REQUEST, 0);
+            None
+        }
+    }
+}

@@ -1,0 +1,168 @@
+//! A request of the transport's: an IRP that it owns.
+
+use core::net::SocketAddr;
+use core::ptr::{self, NonNull, null_mut};
+use core::sync::atomic::{AtomicPtr, AtomicU8, Ordering};
+
+use provider::Kernel as _;
+use sys::status::NTSTATUS;
+use sys::wdm::{self, DEVICE_OBJECT, IO_STACK_LOCATION, IRP, MDL};
+use tdi::address::TransportAddress;
+use tdi::{Id, Request, Ticket};
+
+use super::parameters;
+use crate::kernel::Windows;
+
+/// An IRP that was not completed.
+///
+/// # Invariants
+///
+/// The IRP is this value's alone, but for its cancel routine.
+pub(crate) struct Irp(NonNull<IRP>);
+
+// SAFETY: a driver may work on its IRP in any thread.
+unsafe impl Send for Irp {}
+
+impl Irp {
+    /// Takes an IRP over.
+    ///
+    /// # Safety
+    ///
+    /// The caller owns the IRP. It gives it away before it calls anything but [`Request::fill`], and has
+    /// marked it pending then.
+    pub(super) const unsafe fn new(irp: NonNull<IRP>) -> Self {
+        Self(irp)
+    }
+
+    /// The stack location of this driver.
+    fn location(&self) -> NonNull<IO_STACK_LOCATION> {
+        // SAFETY: the IRP is ours, so this member of the union is in use, and leads to its location.
+        unsafe { NonNull::new_unchecked((*self.0.as_ptr()).Tail.Overlay.CurrentStackLocation) }
+    }
+
+    /// The place of the cancel routine, which the kernel too exchanges atomically.
+    fn cancel_routine(&self) -> &AtomicPtr<()> {
+        // SAFETY: the IRP is ours.
+        let place = unsafe { &raw mut (*self.0.as_ptr()).CancelRoutine };
+        // SAFETY: an optional function pointer has the size and alignment of a pointer, and everybody
+        // accesses it atomically while the IRP can be cancelled.
+        unsafe { AtomicPtr::from_ptr(place.cast::<*mut ()>()) }
+    }
+
+    fn is_cancelled(&self) -> bool {
+        // SAFETY: the IRP is ours.
+        let place = unsafe { &raw mut (*self.0.as_ptr()).Cancel };
+        // SAFETY: whoever cancels the IRP writes this byte, in one piece.
+        unsafe { AtomicU8::from_ptr(place) }.load(Ordering::SeqCst) != 0
+    }
+
+    /// The lists of its data buffer, each with the bytes that it describes.
+    fn lists(&self) -> impl Iterator<Item = (NonNull<MDL>, usize)> {
+        // SAFETY: the IRP is ours.
+        let first = NonNull::new(unsafe { (*self.0.as_ptr()).MdlAddress });
+        // SAFETY: the lists of an IRP stay until it is completed.
+        let next = |list: &NonNull<MDL>| NonNull::new(unsafe { (*list.as_ptr()).Next });
+        core::iter::successors(first, next).map(|list| {
+            // SAFETY: as above.
+            (list, unsafe { (*list.as_ptr()).ByteCount } as usize)
+        })
+    }
+
+    /// Where in the lists `offset` lies: the memory from there to the end of one list.
+    fn place(&self, mut offset: usize) -> Option<(NonNull<u8>, usize)> {
+        for (list, bytes) in self.lists() {
+            if let Some(left) = bytes.checked_sub(offset).filter(|left| *left > 0) {
+                // SAFETY: the client has locked the pages of the list.
+                let start = NonNull::new(unsafe { Windows::system_address(list) })?;
+                return NonNull::new(start.as_ptr().wrapping_add(offset)).map(|start| (start, left));
+            }
+            offset = offset.saturating_sub(bytes);
+        }
+        None
+    }
+}
+
+// SAFETY: the cancel routine is taken out by one atomic exchange, by us or by whoever cancels; so `disarm`
+// returns `true` only if nobody else has got it. The lists of an IRP stay until it is completed.
+unsafe impl Request for Irp {
+    fn arm(&mut self, ticket: Ticket) -> bool {
+        let words = [ticket.file.to_raw(), ticket.number];
+        // SAFETY: the IRP is ours, so this member of the union is in use.
+        let notes = unsafe { &raw mut (*self.0.as_ptr()).Tail.Overlay.DriverContext.DriverContext };
+        // SAFETY: the words of the IRP's owner, of which these are the first two.
+        unsafe { notes.cast::<[u64; 2]>().write(words) };
+        self.cancel_routine().store(cancel as *mut (), Ordering::SeqCst);
+        // Whoever cancelled before this has found no routine.
+        !(self.is_cancelled() && self.disarm())
+    }
+
+    fn disarm(&mut self) -> bool {
+        !self.cancel_routine().swap(null_mut(), Ordering::SeqCst).is_null()
+    }
+
+    fn length(&self) -> usize {
+        self.lists().map(|(_, bytes)| bytes).fold(0, usize::saturating_add)
+    }
+
+    fn run(&self, offset: usize) -> Option<(NonNull<u8>, usize)> {
+        self.place(offset)
+    }
+
+    fn fill(&mut self, offset: usize, bytes: &[u8]) -> usize {
+        let mut filled = 0_usize;
+        while let Some(rest) = bytes.get(filled..).filter(|rest| !rest.is_empty()) {
+            let Some((start, room)) = self.place(offset.saturating_add(filled)) else { break };
+            let count = room.min(rest.len());
+            // SAFETY: there is room for so many bytes, which are the client's and not ours.
+            unsafe { ptr::copy_nonoverlapping(rest.as_ptr(), start.as_ptr(), count) };
+            filled = filled.saturating_add(count);
+        }
+        filled
+    }
+
+    fn return_peer(&mut self, peer: SocketAddr) {
+        // SAFETY: the location is that of a connect, listen or accept.
+        if let Some(place) = unsafe { parameters::return_address(self.location()) } {
+            let address = TransportAddress::new(peer);
+            // SAFETY: the client gave room of this length for the address.
+            unsafe { place.write(address.bytes()) };
+        }
+    }
+
+    fn complete(self, status: NTSTATUS, information: usize) {
+        // SAFETY: the IRP is ours, its cancel routine is not set, and it is marked pending.
+        unsafe { finish(self.0, status, information) };
+    }
+}
+
+/// Completes an IRP. Up to DISPATCH_LEVEL.
+///
+/// # Safety
+///
+/// The caller owns the IRP and gives it away; its cancel routine is not set.
+pub(super) unsafe fn finish(irp: NonNull<IRP>, status: NTSTATUS, information: usize) {
+    let outcome = wdm::IO_STATUS_BLOCK { Status: status, Information: information };
+    // SAFETY: the IRP is the caller's.
+    unsafe { (*irp.as_ptr()).IoStatus = outcome };
+    // SAFETY: as above; it is not touched any more.
+    unsafe { wdm::IofCompleteRequest(irp.as_ptr(), NO_BOOST) };
+}
+
+/// `IO_NO_INCREMENT`: who waits gets no higher priority.
+const NO_BOOST: i8 = 0;
+
+/// The cancel routine: at DISPATCH_LEVEL, with the cancel spin lock held.
+unsafe extern "win64" fn cancel(_device: *mut DEVICE_OBJECT, irp: *mut IRP) {
+    // SAFETY: whoever took this routine out of the IRP keeps it until the transport has completed it, which
+    // it does not do before `cancel` below.
+    let notes = unsafe { &raw const (*irp).Tail.Overlay.DriverContext.DriverContext };
+    // SAFETY: `arm` wrote the two words.
+    let [file, number] = unsafe { notes.cast::<[u64; 2]>().read() };
+    // SAFETY: as above.
+    let level = unsafe { (*irp).CancelIrql };
+    // SAFETY: the lock is held, and this is the level before it.
+    unsafe { wdm::IoReleaseCancelSpinLock(level) };
+    if let (Some(file), Some(transport)) = (Id::from_raw(file), super::transport()) {
+        transport.cancel(Ticket { file, number });
+    }
+}

@@ -1,0 +1,123 @@
+//! The legacy transport's device: what the kernel hands to `tdi`, and back.
+//!
+//! | module | is |
+//! |---|---|
+//! | [`device`] | the device, which lives as long as one adapter does |
+//! | [`dispatch`] | the entry points that the I/O manager calls |
+//! | [`irp`] | a request: an IRP |
+//! | [`parameters`] | what a client's stack location asks |
+//! | [`ticker`] | the clock of time limits |
+//!
+//! The transport itself lives from loading to unloading: clients may hold files when the last adapter goes,
+//! and their requests are completed and their closes honoured all the same.
+
+mod device;
+mod dispatch;
+mod irp;
+mod parameters;
+mod ticker;
+
+use core::net::IpAddr;
+use core::ptr::NonNull;
+
+use lock_api::RawMutex as _;
+use provider::NoMemory;
+use provider::port::{OpenError, Port};
+use sys::wdm;
+use tdi::ndk::{Ndk, PortId};
+use tdi::{Adopted, System, Transport};
+
+use crate::kernel::{Lock, SpinLock, Windows};
+use irp::Irp;
+
+/// The transport, while the driver is loaded. Entry points of the I/O manager get no other context.
+static TRANSPORT: Lock<Option<Transport<Legacy>>> = Lock::const_new(SpinLock::INIT, None);
+
+/// What the transport runs on here.
+pub(crate) struct Legacy;
+
+impl System for Legacy {
+    type Kernel = Windows;
+    type Request = Irp;
+    type Network = Ndk<Self>;
+
+    fn now() -> u64 {
+        let mut counter = 0;
+        // SAFETY: the place is a local.
+        unsafe { wdm::KeQueryInterruptTimePrecise(&raw mut counter) }
+    }
+
+    unsafe fn adopt(irp: NonNull<wdm::IRP>) -> Option<Adopted<Irp>> {
+        // SAFETY: as the caller promises.
+        unsafe { dispatch::adopt(irp) }
+    }
+}
+
+/// Makes the transport. PASSIVE_LEVEL.
+///
+/// # Errors
+///
+/// [`NoMemory`].
+pub(crate) fn load() -> Result<(), NoMemory> {
+    let transport = Transport::new(Ndk::default())?;
+    *TRANSPORT.lock() = Some(transport);
+    Ok(())
+}
+
+/// Forgets the transport: no file of it is left, as a device with open files keeps its driver.
+/// PASSIVE_LEVEL.
+pub(crate) fn unload() {
+    let transport = TRANSPORT.lock().take();
+    drop(transport);
+}
+
+/// The transport; `None` if the driver is not loaded.
+fn transport() -> Option<Transport<Legacy>> {
+    TRANSPORT.lock().clone()
+}
+
+/// An adapter's share in the transport; dropping it ends what runs over the adapter. PASSIVE_LEVEL.
+pub(crate) struct Share {
+    port: PortId,
+    /// The device, after the port: it goes with the last share.
+    _device: device::Share,
+}
+
+impl Share {
+    /// Lets the transport run over an adapter's port. PASSIVE_LEVEL.
+    ///
+    /// # Errors
+    ///
+    /// Those of opening the port, and [`OpenError::NoMemory`] if there is no device to be had.
+    pub(crate) fn new(port: &Port<Windows>) -> Result<Self, OpenError> {
+        let transport = transport().ok_or(OpenError::NotReady)?;
+        let device = device::Share::new().map_err(|_| OpenError::NoMemory)?;
+        let port = transport.network().add(port)?;
+        Ok(Self { port, _device: device })
+    }
+
+    /// Names the adapter's port to [`set_addresses`].
+    pub(crate) const fn port(&self) -> PortId {
+        self.port
+    }
+}
+
+/// Replaces the addresses of a port.
+///
+/// # Errors
+///
+/// [`NoMemory`], and they are as before.
+pub(crate) fn set_addresses(port: PortId, addresses: &[IpAddr]) -> Result<(), NoMemory> {
+    match transport() {
+        Some(transport) => transport.network().set_addresses(port, addresses),
+        None => Ok(()),
+    }
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        if let Some(transport) = transport() {
+            Ndk::remove(&transport, self.port);
+        }
+    }
+}

@@ -1,0 +1,50 @@
+//! The clock of the transport's time limits: a deferred call, four times a second, while there is a device.
+
+use core::cell::UnsafeCell;
+use core::mem::MaybeUninit;
+
+use sys::wdm::{self, KDPC, KTIMER, PVOID};
+
+use crate::nt;
+
+/// In milliseconds.
+const PERIOD: i32 = 250;
+
+/// The timer and its call.
+struct Ticker {
+    timer: UnsafeCell<MaybeUninit<KTIMER>>,
+    dpc: UnsafeCell<MaybeUninit<KDPC>>,
+}
+
+// SAFETY: the kernel synchronises the use of timers and deferred calls; `start` and `stop` alternate.
+unsafe impl Sync for Ticker {}
+
+static TICKER: Ticker =
+    Ticker { timer: UnsafeCell::new(MaybeUninit::uninit()), dpc: UnsafeCell::new(MaybeUninit::uninit()) };
+
+/// Starts. PASSIVE_LEVEL.
+pub(super) fn start() {
+    let (timer, dpc) = (TICKER.timer.get().cast::<KTIMER>(), TICKER.dpc.get().cast::<KDPC>());
+    // SAFETY: the timer is not set: this is the first start, or `stop` came before it.
+    unsafe { wdm::KeInitializeTimerEx(timer, wdm::TIMER_TYPE::NotificationTimer) };
+    // SAFETY: the call is not queued, for the same reason.
+    unsafe { wdm::KeInitializeDpc(dpc, Some(tick), core::ptr::null_mut()) };
+    // Relative, in units of 100 ns.
+    let due = i64::from(PERIOD).wrapping_mul(-10_000);
+    // SAFETY: both are initialised, in a static, and `stop` ends this before the driver goes.
+    unsafe { wdm::KeSetTimerEx(timer, due, PERIOD, dpc) };
+}
+
+/// Stops, and waits for a call that runs. PASSIVE_LEVEL.
+pub(super) fn stop() {
+    // SAFETY: `start` came before this.
+    unsafe { wdm::KeCancelTimer(TICKER.timer.get().cast()) };
+    // SAFETY: the level is PASSIVE_LEVEL.
+    unsafe { nt::KeFlushQueuedDpcs() };
+}
+
+unsafe extern "win64" fn tick(_: *mut KDPC, _: PVOID, _: PVOID, _: PVOID) {
+    if let Some(transport) = super::transport() {
+        transport.tick();
+    }
+}

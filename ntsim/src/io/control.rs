@@ -47,6 +47,9 @@ impl File {
     }
 
     /// Sends a device control and returns at once; the request owns its buffers until it is over.
+    ///
+    /// # Errors
+    /// STATUS_INSUFFICIENT_RESOURCES, if there is no memory for it.
     pub fn start_ioctl(&self, code: u32, input: Vec<u8>, output: Vec<u8>) -> Result<Request, super::Status> {
         let major = IRP_MJ_DEVICE_CONTROL;
         let control = Control { major, code, input: range(&input), output: range(&output) };

@@ -39,8 +39,8 @@ impl Session {
             return Err(STATUS_INVALID_PARAMETER);
         }
         let moved = match (side, chunk.operation) {
-            (Side::Near, Operation::Copy) => self.rendezvous.offer(chunk.memory),
-            (Side::Far, Operation::Copy) => self.copy(chunk),
+            (Side::Near, Operation::Copy) => self.copy(chunk),
+            (Side::Far, Operation::Copy) => self.rendezvous.offer(chunk.memory),
             (Side::Near, _) => self.transmit(chunk),
             (Side::Far, _) => self.collect(chunk),
         };
@@ -138,13 +138,13 @@ impl Session {
         Ok(())
     }
 
-    /// What the other operations are measured against.
+    /// What the other operations are measured against: done by the near side, like a Send or a Write.
     fn copy(&self, chunk: &Chunk) -> Result<(), NTSTATUS> {
-        self.rendezvous.take(|from| {
+        self.rendezvous.take(|to| {
             let began = kernel::ticks();
             // SAFETY: both requests' buffers are mapped until their requests complete, which they do after
             // this; both are as long as the chunk, and the runner does not give the same one twice.
-            unsafe { core::ptr::copy_nonoverlapping(from, chunk.memory, chunk.length as usize) };
+            unsafe { core::ptr::copy_nonoverlapping(chunk.memory, to, chunk.length as usize) };
             self.tally(chunk, began);
         })
     }

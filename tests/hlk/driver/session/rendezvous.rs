@@ -42,7 +42,7 @@ impl Rendezvous {
     }
 
     /// Waits for an offer and uses it.
-    pub(super) fn take(&self, with: impl FnOnce(*const u8)) -> Result<(), NTSTATUS> {
+    pub(super) fn take(&self, with: impl FnOnce(*mut u8)) -> Result<(), NTSTATUS> {
         for _ in 0..2 {
             if !self.offered.wait(PATIENCE) {
                 break;

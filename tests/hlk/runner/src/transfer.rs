@@ -95,7 +95,8 @@ fn for_each_chunk(
     mut each: impl FnMut(&mut [u8]) -> Result<(), Error>,
 ) -> Result<(), Error> {
     let most = u64::from(session.report().chunk_length);
-    let mut buffer = vec![0; most.min(length) as usize];
+    // Not zero, so that the pages are there before the first chunk is timed.
+    let mut buffer = vec![0xa5; most.min(length) as usize];
     let mut left = length;
     while left > 0 {
         let chunk = left.min(most) as usize;

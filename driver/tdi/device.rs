@@ -34,7 +34,10 @@ macro_rules! utf16 {
             units
         };
         static PLACE: [u16; TEXT.len()] = UNITS;
-        const BYTES: u16 = (TEXT.len() as u16).wrapping_mul(2);
+        const BYTES: u16 = {
+            let [low, high, ..] = size_of::<[u16; TEXT.len()]>().to_le_bytes();
+            u16::from_le_bytes([low, high])
+        };
         UNICODE_STRING { Length: BYTES, MaximumLength: BYTES, Buffer: (&raw const PLACE).cast_mut().cast() }
     }};
 }

@@ -59,8 +59,10 @@ impl Entry {
     /// `irp` is the request of an entry point that is running, which owns it.
     unsafe fn new(irp: *mut IRP) -> Option<Self> {
         let irp = NonNull::new(irp)?;
-        // SAFETY: as the caller promises, so this member of the union is in use.
-        let location = NonNull::new(unsafe { (*irp.as_ptr()).Tail.Overlay.CurrentStackLocation })?;
+        // SAFETY: as the caller promises.
+        let place = unsafe { &raw const (*irp.as_ptr()).Tail.Overlay.CurrentStackLocation };
+        // SAFETY: this member of the union is in use, as a driver owns the request.
+        let location = NonNull::new(unsafe { place.read() })?;
         // SAFETY: the location is the request's.
         let file = NonNull::new(unsafe { (*location.as_ptr()).FileObject })?;
         Some(Self { irp, location, file })
@@ -107,8 +109,10 @@ unsafe extern "win64" fn create(_: *mut DEVICE_OBJECT, irp: *mut IRP) -> NTSTATU
     let created = |transport: &Transport<Legacy>, entry: &Entry| {
         // SAFETY: the request is a create.
         let parameters: wdm::IO_STACK_CREATE = unsafe { parameters::of(entry.location) };
+        // SAFETY: the request is ours.
+        let place = unsafe { &raw const (*entry.irp.as_ptr()).AssociatedIrp.SystemBuffer };
         // SAFETY: this member of the union is in use for buffered requests.
-        let list = unsafe { (*entry.irp.as_ptr()).AssociatedIrp.SystemBuffer };
+        let list = unsafe { place.read() };
         let list = match (NonNull::new(list.cast::<u8>()), parameters.EaLength as usize) {
             (_, 0) => &[],
             (None, _) => return Err(STATUS_INVALID_PARAMETER),

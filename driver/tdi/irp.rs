@@ -36,8 +36,12 @@ impl Irp {
 
     /// The stack location of this driver.
     fn location(&self) -> NonNull<IO_STACK_LOCATION> {
-        // SAFETY: the IRP is ours, so this member of the union is in use, and leads to its location.
-        unsafe { NonNull::new_unchecked((*self.0.as_ptr()).Tail.Overlay.CurrentStackLocation) }
+        // SAFETY: the IRP is ours.
+        let place = unsafe { &raw const (*self.0.as_ptr()).Tail.Overlay.CurrentStackLocation };
+        // SAFETY: this member of the union is in use, as a driver owns the IRP.
+        let location = unsafe { place.read() };
+        // SAFETY: an IRP that was sent to a driver has a current location.
+        unsafe { NonNull::new_unchecked(location) }
     }
 
     /// The place of the cancel routine, which the kernel too exchanges atomically.

@@ -20,8 +20,10 @@ const LIST: usize = 256;
 /// The location is that of a request with this kind of parameters.
 pub(super) unsafe fn of<T: Copy>(location: NonNull<IO_STACK_LOCATION>) -> T {
     const { assert!(size_of::<T>() <= size_of::<sys::wdm::IO_STACK_PARAMETERS>(), "they overlay these") };
-    // SAFETY: as the caller promises.
-    unsafe { (&raw const (*location.as_ptr()).Parameters).cast::<T>().read() }
+    // SAFETY: the location is there, as the caller promises.
+    let parameters = unsafe { &raw const (*location.as_ptr()).Parameters };
+    // SAFETY: they are those of a `T`, as the caller promises.
+    unsafe { parameters.cast::<T>().read() }
 }
 
 /// What a request asks of a connection endpoint; `None` if it is for something else.

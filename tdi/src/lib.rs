@@ -35,10 +35,27 @@
 //! One, over all files (`World`). Nothing is called out of this crate under it but
 //! [`Request::arm`], [`Request::disarm`] and [`Request::run`], which call nobody.
 //!
+//! # Statuses on which the sources disagree, and what was chosen
+//!
+//! | when | status | instead of |
+//! |---|---|---|
+//! | a request between cleanup and close | STATUS_FILE_CLOSED | STATUS_CANCELLED, STATUS_INVALID_HANDLE |
+//! | requests that wait at a cleanup | STATUS_CANCELLED | letting them finish |
+//! | requests that wait when this side aborts | STATUS_CONNECTION_ABORTED | STATUS_CANCELLED, STATUS_FILE_CLOSED |
+//! | requests that wait when the peer aborts | STATUS_CONNECTION_RESET | STATUS_CONNECTION_ABORTED |
+//! | a receive after the peer's release | STATUS_GRACEFUL_DISCONNECT | success with no bytes |
+//! | a connect or release that takes too long | STATUS_IO_TIMEOUT | STATUS_TIMEOUT, which is a success |
+//! | a second associate | STATUS_INVALID_CONNECTION, STATUS_CONNECTION_ACTIVE when connected | STATUS_INVALID_PARAMETER |
+//! | a port in use | STATUS_SHARING_VIOLATION | STATUS_ADDRESS_ALREADY_EXISTS |
+//!
 //! # What is not there
 //!
-//! Datagrams and expedited data, which the provider information does not promise; handlers for them are
-//! kept and never called. Addresses name one interface: the unspecified address is not local.
+//! - Datagrams and expedited data, which the provider information does not promise; handlers for them are
+//!   kept and never called. The same holds of error and chained-receive events.
+//! - TDI_DISCONNECT_WAIT, and sends that disconnect: STATUS_INVALID_PARAMETER.
+//! - Addresses name one interface: the unspecified address is not local.
+//! - An address that is shared has no access list of its own: whoever may open the device may share it. Two
+//!   creates that share an address and race find one of them refused.
 
 #![cfg_attr(not(test), no_std)]
 #![cfg_attr(

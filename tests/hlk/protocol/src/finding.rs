@@ -99,14 +99,12 @@ pub enum Violation {
     NotifiedUnarmed = 10,
     /// A create succeeded without an object, or with a header that is not what it must be.
     BadObject = 11,
-    /// A callback ran above DISPATCH_LEVEL or returned to another IRQL than it came from.
-    BadIrql = 12,
     /// Something did not happen within the time the harness allows.
-    TimedOut = 13,
+    TimedOut = 12,
 }
 
 impl Violation {
-    const ALL: [Self; 13] = [
+    const ALL: [Self; 12] = [
         Self::Unexpected,
         Self::CompletedAfterInlineReturn,
         Self::CompletedTwice,
@@ -118,7 +116,6 @@ impl Violation {
         Self::NotificationsOverlap,
         Self::NotifiedUnarmed,
         Self::BadObject,
-        Self::BadIrql,
         Self::TimedOut,
     ];
 
@@ -137,7 +134,6 @@ impl Violation {
             Self::NotificationsOverlap => "two notifications of one CQ at the same time",
             Self::NotifiedUnarmed => "notified without having been armed",
             Self::BadObject => "created an object that is not what was asked for",
-            Self::BadIrql => "callback at a wrong IRQL",
             Self::TimedOut => "did not happen in time",
         }
     }
@@ -156,7 +152,6 @@ impl Violation {
             Self::NotificationsOverlap => "CQ-1",
             Self::NotifiedUnarmed => "CQ-2",
             Self::BadObject => "OBJ-3",
-            Self::BadIrql => "OBJ-7",
             Self::TimedOut => "CL-4",
         }
     }

@@ -11,6 +11,7 @@ use parking_lot::{Mutex, MutexGuard, RwLock};
 
 use crate::ex::fault::Injector;
 use crate::ex::pool::{self, Pool};
+use crate::io;
 use crate::ke::debug::Log;
 use crate::ke::dispatcher::Dispatcher;
 use crate::ke::timer::{self, Timers};
@@ -230,6 +231,7 @@ impl Machine {
         let Some(attached) = self.attached.take() else { return Report::default() };
         sched::lower(Irql::PASSIVE);
         processor::flush();
+        io::settle();
         let ndk = ndk::summary();
         let parts: Vec<_> = self.state.parts.read().values().copied().collect();
         parts.iter().for_each(|held| (held.inspect)(held.part));

@@ -38,7 +38,7 @@ pub use file::File;
 pub(crate) use namespace::{link, unlink};
 pub use request::{Outcome, Request};
 pub(crate) use work_item::take_within as take_work_items;
-pub(crate) use worker::queue_work;
+pub(crate) use worker::{queue_work, settle};
 
 /// The functions of this folder.
 pub(crate) const EXPORTS: &[&[Export]] = &[

@@ -12,6 +12,8 @@ use crate::sched::{self, Thread};
 
 /// How long a worker waits for more before it ends.
 const LINGER: Duration = Duration::from_millis(100);
+/// How long a shutdown waits for work that is queued or runs.
+const SETTLE: Duration = Duration::from_secs(2);
 
 type Work = Box<dyn FnOnce() + Send>;
 
@@ -25,7 +27,17 @@ struct Workers {
 struct State {
     queue: VecDeque<Work>,
     idle: Vec<&'static Thread>,
+    /// How many pieces of work were taken off the queue and have not returned.
+    running: usize,
+    /// Who waits until there is neither work nor a piece of it running.
+    settling: Option<&'static Thread>,
     closing: bool,
+}
+
+impl State {
+    fn is_settled(&self) -> bool {
+        self.queue.is_empty() && self.running == 0
+    }
 }
 
 impl Part for Workers {
@@ -52,15 +64,47 @@ pub(crate) fn queue_work(work: impl FnOnce() + Send + 'static) {
     sched::spawn("worker", serve).expect("the host has threads for the machine's workers");
 }
 
+/// Lets what is queued end before the machine is inspected: a close that a worker still carries out is not a
+/// file that was left open. Work that never ends is left to the inspection, which finds what it holds.
+pub(crate) fn settle() {
+    let Some(own) = sched::current() else { return };
+    {
+        let mut state = workers().state.lock();
+        if state.is_settled() {
+            return;
+        }
+        state.settling = Some(own);
+    }
+    sched::block(Some(SETTLE));
+    workers().state.lock().settling = None;
+}
+
 /// Body of a worker thread.
 fn serve() {
     loop {
-        let next = workers().state.lock().queue.pop_front();
+        let next = {
+            let mut state = workers().state.lock();
+            let next = state.queue.pop_front();
+            state.running += usize::from(next.is_some());
+            next
+        };
         if let Some(work) = next {
             work();
+            ended();
         } else if !linger() {
             return;
         }
+    }
+}
+
+/// Counts a piece of work that has returned.
+fn ended() {
+    let mut state = workers().state.lock();
+    state.running -= 1;
+    if state.is_settled()
+        && let Some(waiting) = state.settling.take()
+    {
+        sched::wake(waiting);
     }
 }
 
@@ -85,10 +129,24 @@ fn linger() -> bool {
 
 #[cfg(test)]
 mod tests {
+    use core::sync::atomic::{AtomicBool, Ordering};
     use std::sync::mpsc;
 
     use super::*;
     use crate::Machine;
+
+    #[test]
+    fn a_shutdown_waits_for_work_that_is_under_way() {
+        static DONE: AtomicBool = AtomicBool::new(false);
+        let machine = Machine::builder().boot();
+        queue_work(|| {
+            sched::block(Some(Duration::from_millis(20)));
+            DONE.store(true, Ordering::Release);
+        });
+        settle();
+        assert!(DONE.load(Ordering::Acquire));
+        assert!(machine.shutdown().is_clean());
+    }
 
     #[test]
     fn work_that_waits_for_other_work_is_not_held_up_by_it() {

@@ -247,7 +247,8 @@ impl Machine {
             unsafe { self.state.images.clear() };
         }
         let deepest_stack = self.state.deepest_stack.load(Ordering::Relaxed);
-        let report = Report { findings: self.state.findings.all(), pool, deepest_stack, ndk };
+        let report =
+            Report { findings: self.state.findings.all(), pool, deepest_stack, ndk, io: io::snapshot() };
         drop(attached);
         CURRENT.store(core::ptr::null_mut(), Ordering::Release);
         report

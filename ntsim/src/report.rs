@@ -3,6 +3,7 @@
 use core::fmt;
 
 use crate::ex::pool::Leak;
+use crate::io;
 use crate::ndk;
 use crate::verifier::Finding;
 
@@ -17,6 +18,8 @@ pub struct Report {
     pub deepest_stack: u64,
     /// What went through the NDK layer.
     pub ndk: ndk::Summary,
+    /// What went through the I/O manager.
+    pub io: io::Statistics,
 }
 
 impl Report {

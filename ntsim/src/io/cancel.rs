@@ -6,6 +6,7 @@ use core::sync::atomic::{AtomicPtr, AtomicU8, AtomicUsize, Ordering};
 use sys::wdm::{IRP, KIRQL, PDRIVER_CANCEL, signature};
 
 use super::irp::violation;
+use super::statistics::counters;
 use crate::export::exports;
 use crate::ke::spin_lock;
 use crate::machine::{self, Part};
@@ -69,6 +70,7 @@ exports! {
 ///
 /// The request must not go while `take` runs; once the routine was taken, the driver has to wait for it.
 pub(super) fn cancel(take: impl FnOnce() -> Option<(*mut IRP, PDRIVER_CANCEL)>) -> bool {
+    counters().cancelled();
     let lock = cancel_lock();
     let before = lock.acquire();
     let Some((irp, routine)) = take() else {

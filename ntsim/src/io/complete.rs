@@ -9,6 +9,7 @@ use sys::wdm::{
 };
 
 use super::irp::{self, Completed, Owner, Packet, violation};
+use super::statistics::counters;
 use crate::export::exports;
 use crate::sched::{self, local};
 use crate::verifier::{self, Bugcheck, Finding};
@@ -150,7 +151,9 @@ fn finish(irp: *mut IRP, packet: &Packet) {
     match &packet.owner {
         Owner::Manager(job) => {
             // SAFETY: the packet is freed only below.
-            job.complete(unsafe { &mut *irp });
+            let request = unsafe { &mut *irp };
+            counters().completed(irp::function(request), request.IoStatus.Status);
+            job.complete(request);
             irp::free(irp);
             job.delivered();
         }

@@ -18,6 +18,7 @@ use sys::wdm::{
 use super::irp::{self, Owner};
 use super::namespace::namespace;
 use super::request::{Buffers, Outcome, Transfer, outstanding};
+use super::statistics::counters;
 use super::{Status, dispatch, queue_work};
 use crate::Machine;
 use crate::machine::{self, Part};
@@ -215,8 +216,9 @@ fn check_failed_create(file: *mut FILE_OBJECT) {
 
 /// The last handle is gone: the driver ends what is under way on the file.
 fn cleanup(file: *mut FILE_OBJECT) {
+    counters().in_flight(outstanding(file).into_iter());
     send_and_wait(file, IRP_MJ_CLEANUP, Buffers::default(), |_| ());
-    let left = outstanding(file);
+    let left = outstanding(file).len();
     if left > 0 {
         verifier::report(
             Finding::new("CleanupPostcondition")

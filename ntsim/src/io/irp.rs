@@ -10,6 +10,7 @@ use sys::status::NTSTATUS;
 use sys::wdm::{IO_STACK_LOCATION, IRP, signature};
 
 use super::request::Job;
+use super::statistics::Function;
 use crate::ex::fault;
 use crate::export::exports;
 use crate::machine::{self, Part};
@@ -141,10 +142,22 @@ pub(super) fn find(irp: *mut IRP) -> Option<Arc<Packet>> {
     machine::current().part::<Packets>().live.lock().get(&(irp as usize)).cloned()
 }
 
-/// The packets that the I/O manager sent for jobs for which `wanted` holds.
-pub(super) fn count(wanted: impl Fn(&dyn Job) -> bool) -> usize {
+/// What the packets ask that the I/O manager sent for jobs for which `wanted` holds.
+pub(super) fn functions(wanted: impl Fn(&dyn Job) -> bool) -> Vec<Function> {
     let live = machine::current().part::<Packets>().live.lock();
-    live.values().filter(|packet| matches!(&packet.owner, Owner::Manager(job) if wanted(&**job))).count()
+    let wanted =
+        live.iter().filter(|(_, packet)| matches!(&packet.owner, Owner::Manager(job) if wanted(&**job)));
+    // SAFETY: a packet is taken out of the table, which is locked, before its memory goes.
+    wanted.map(|(&address, _)| function(unsafe { &*(address as *const IRP) })).collect()
+}
+
+/// What a packet asks, as its first stack location has it.
+pub(super) fn function(irp: &IRP) -> Function {
+    let locations = ptr::from_ref(irp).wrapping_add(1).cast::<IO_STACK_LOCATION>();
+    let first = locations.wrapping_offset(isize::from(irp.StackCount) - 1);
+    // SAFETY: the location is one of the packet's own.
+    let first = unsafe { &*first };
+    (first.MajorFunction, first.MinorFunction)
 }
 
 /// Frees a packet: any access to it crashes from now on.

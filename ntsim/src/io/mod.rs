@@ -19,6 +19,7 @@ mod irp;
 mod mdl;
 mod namespace;
 mod request;
+mod statistics;
 mod work_item;
 mod worker;
 
@@ -37,6 +38,8 @@ pub(crate) use device::{
 pub use file::File;
 pub(crate) use namespace::{link, unlink};
 pub use request::{Outcome, Request};
+pub(crate) use statistics::snapshot;
+pub use statistics::{Function, Statistics, Tally};
 pub(crate) use work_item::take_within as take_work_items;
 pub(crate) use worker::{queue_work, settle};
 

@@ -10,6 +10,7 @@ use sys::wdm::{FILE_OBJECT, IO_STATUS_BLOCK, IRP, MDL};
 use super::file::as_thread;
 use super::fingerprint::Fingerprint;
 use super::irp::violation;
+use super::statistics::Function;
 use super::{cancel, irp};
 use crate::mm::{self, Block};
 use crate::sched::{self, Thread};
@@ -260,6 +261,6 @@ impl Drop for Request {
 }
 
 /// The requests for a file that drivers still have.
-pub(super) fn outstanding(file: *mut FILE_OBJECT) -> usize {
-    irp::count(|job| job.file() == file)
+pub(super) fn outstanding(file: *mut FILE_OBJECT) -> Vec<Function> {
+    irp::functions(|job| job.file() == file)
 }

@@ -112,3 +112,18 @@ fn a_completion_routine_may_take_the_request_back() {
     assert_eq!(bench.forward_and_take_back(), STATUS_SUCCESS);
     assert!(bench.finish().is_clean());
 }
+
+#[test]
+fn requests_and_cancels_are_counted() {
+    let bench = Bench::boot();
+    let file = bench.open();
+    let mut output = [0; 16];
+    file.ioctl(code(Way::Reverse, METHOD_BUFFERED), b"once", &mut output);
+    drop(file.start_ioctl(code(Way::Pend, METHOD_BUFFERED), Vec::new(), Vec::new()).unwrap());
+    drop(file);
+    let found = bench.finish().io;
+    let controls = found.requests[&(0x0E, 0)];
+    assert_eq!((controls.succeeded, controls.cancelled, controls.completed()), (1, 1, 2));
+    assert_eq!([0x00, 0x12, 0x02].map(|major| found.completed(major)), [1; 3]);
+    assert_eq!((found.cancels, found.in_flight_at_cleanup.len()), (1, 0));
+}

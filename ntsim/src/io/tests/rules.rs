@@ -103,7 +103,9 @@ fn a_request_that_outlives_the_cleanup_is_found() {
     CONTROL.complete_pending(STATUS_SUCCESS);
     drop(request);
     core::mem::forget(file);
-    assert_eq!(found(&bench.finish())[0].0, "CleanupPostcondition");
+    let report = bench.finish();
+    assert_eq!(found(&report)[0].0, "CleanupPostcondition");
+    assert_eq!(report.io.in_flight_at_cleanup, [((0x0E, 0), 1)].into());
 }
 
 #[test]

@@ -21,7 +21,7 @@ use crate::report::Report;
 use crate::sched::processor::{self, Processor};
 use crate::sched::time::Clock;
 use crate::sched::{self, Attached, Irql, Threads, watchdog};
-use crate::verifier::Findings;
+use crate::verifier::{Findings, LockOrder};
 
 /// State of one part of the simulator, kept per machine; see [`State::part`].
 pub trait Part: Default + Send + Sync + 'static {
@@ -41,6 +41,7 @@ pub struct State {
     pub(crate) timers: Timers,
     pub(crate) threads: Threads,
     pub(crate) findings: Findings,
+    pub(crate) lock_order: LockOrder,
     pub(crate) images: Images,
     pub(crate) pool: Pool,
     pub(crate) injector: Injector,
@@ -162,6 +163,7 @@ impl Builder {
             timers: Timers::default(),
             threads: Threads::default(),
             findings: Findings::default(),
+            lock_order: LockOrder::default(),
             images: Images::default(),
             pool: Pool::new(self.special_pool),
             injector: Injector::default(),

@@ -8,7 +8,7 @@ use sys::wdm::{BOOLEAN, DISPATCHER_HEADER, FALSE, FAST_MUTEX, TRUE, signature};
 use crate::export::exports;
 use crate::ke::{dispatcher, object_exports};
 use crate::sched::{self, Irql};
-use crate::verifier::{self, Bugcheck, Finding};
+use crate::verifier::{self, Bugcheck, Finding, lock_order};
 
 exports! {
     "ntoskrnl.exe", signature;
@@ -90,6 +90,9 @@ unsafe fn acquire(mutex: *mut FAST_MUTEX, before: Irql) {
         );
         return;
     }
+    if let Some(thread) = sched::current() {
+        lock_order::acquiring(mutex as usize, thread);
+    }
     // SAFETY: the caller's promise.
     if unsafe { count(mutex) }.fetch_sub(1, Ordering::AcqRel) != 1 {
         // SAFETY: the caller's promise.
@@ -108,6 +111,9 @@ unsafe fn own(mutex: *mut FAST_MUTEX, before: Irql) {
     let mutex = unsafe { &mut *mutex };
     mutex.Owner = this_thread();
     mutex.OldIrql = u32::from(before.0);
+    if let Some(thread) = sched::current() {
+        thread.mutexes.add(ptr::from_ref(mutex) as usize, None);
+    }
 }
 
 /// Gives the mutex back; the level from before it was taken.
@@ -121,6 +127,9 @@ unsafe fn release(mutex: *mut FAST_MUTEX) -> Irql {
         let text = "a fast mutex released by a thread that does not hold it".into();
         found([0x1004, mutex as u64, owner as u64, this_thread() as u64], text);
         return sched::irql();
+    }
+    if let Some(thread) = sched::current() {
+        thread.mutexes.remove(mutex as usize);
     }
     // SAFETY: the mutex is this thread's.
     unsafe { (*mutex).Owner = ptr::null_mut() };

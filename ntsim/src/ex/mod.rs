@@ -13,6 +13,11 @@ mod work_item;
 use crate::export::Export;
 
 pub use fault::{Faults, inject, injected, struck};
+#[cfg(test)]
+pub(crate) use {
+    allocate::{ExAllocatePool2, ExFreePool},
+    fast_mutex::{ExAcquireFastMutex, ExReleaseFastMutex},
+};
 
 /// The functions of this folder.
 pub(crate) const EXPORTS: &[&[Export]] = &[

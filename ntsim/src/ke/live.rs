@@ -29,6 +29,7 @@ impl fmt::Display for LiveObject {
 /// their queues, so that the simulator does not touch them later.
 pub(crate) fn take_objects(range: &Range<usize>) -> Vec<LiveObject> {
     let machine = machine::current();
+    machine.lock_order.forget(range.clone());
     let mut found = Vec::new();
     let mut add = |what, address: usize, bugcheck| found.push(LiveObject { what, address, bugcheck });
     // Bug check 0xC7: 0 for a timer, 1 for a DPC; its address; the range.
@@ -51,6 +52,10 @@ pub(crate) fn take_objects(range: &Range<usize>) -> Vec<LiveObject> {
             // Bug check 0xC4, code 0x100B: the lock, the thread that owns it.
             let parameters = [0x100B, address as u64, core::ptr::from_ref(*thread) as u64, 0];
             add("a spin lock that is held", address, Some(Bugcheck { code: 0xC4, parameters }));
+        }
+        for address in thread.mutexes.addresses().filter(|address| range.contains(address)) {
+            let parameters = [0x100B, address as u64, core::ptr::from_ref(*thread) as u64, 0];
+            add("a mutex that is held", address, Some(Bugcheck { code: 0xC4, parameters }));
         }
     });
     for address in lookaside::take_within(range) {

@@ -22,7 +22,13 @@ pub(crate) use {
 };
 #[cfg(test)]
 pub(crate) use {
-    irql::KeGetCurrentIrql, spin_lock_exports::KeAcquireSpinLockAtDpcLevel, timer::KeSetTimer,
+    irql::KeGetCurrentIrql,
+    object_exports::{KeInitializeMutex, KeReleaseMutex},
+    spin_lock_exports::{
+        KeAcquireSpinLockAtDpcLevel, KeAcquireSpinLockRaiseToDpc, KeInitializeSpinLock,
+        KeReleaseSpinLockFromDpcLevel, KeTryToAcquireSpinLockAtDpcLevel,
+    },
+    timer::KeSetTimer,
     wait_exports::KeWaitForSingleObject,
 };
 

@@ -9,7 +9,7 @@ use sys::wdm::{
 use super::dispatcher::{self, kind};
 use crate::export::exports;
 use crate::sched::{self, Irql};
-use crate::verifier::{self, Bugcheck, Finding};
+use crate::verifier::{self, Bugcheck, Finding, lock_order};
 
 exports! {
     "ntoskrnl.exe", signature;
@@ -104,6 +104,10 @@ exports! {
     /// Initialises a mutex, free.
     #[irql(PASSIVE..=HIGH)]
     fn KeInitializeMutex(mutex: *mut KMUTANT, _level: u32) {
+        if let Some(owner) = lock_order::initialising(mutex as usize) {
+            let text = format!("a mutex initialised again while {owner:?} owns it");
+            found("MutexOwner", [0x1005, mutex as u64, 0, 0], text);
+        }
         // SAFETY: the caller passes a mutex of its own.
         unsafe { initialise(mutex.cast(), kind::MUTANT, size_of::<KMUTANT>(), 1) };
         // SAFETY: as above.
@@ -131,6 +135,9 @@ exports! {
         known.Header.SignalState += 1;
         if known.Header.SignalState > 0 {
             known.OwnerThread = ptr::null_mut();
+            if let Some(thread) = sched::current() {
+                thread.mutexes.remove(mutex as usize);
+            }
             // SAFETY: the mutex begins with its header.
             unsafe { locked.signaled(mutex.cast()) };
         }

@@ -2,12 +2,13 @@
 //!
 //! A lock's word, which lies in the driver's memory, holds the number of the thread that owns it. So a
 //! lock that is taken twice, released by a stranger or never initialised can be told from one in use.
-//! Codes and parameters of findings: bug check 0xC4, 0x32, 0x35, 0x40 to 0x42 and 0x1000 to 0x1007.
+//! Codes and parameters of findings: bug check 0xC4, 0x32, 0x35, 0x40 to 0x42 and 0x1000 to 0x1007. What
+//! follows from the order in which locks are taken is found by the verifier's `lock_order`.
 
 use core::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::sched::{self, Irql, Thread};
-use crate::verifier::{self, Bugcheck, Finding};
+use crate::verifier::{self, Bugcheck, Finding, lock_order};
 
 /// Attempts before a waiting thread lets others run: the owner may need the host's processor.
 const SPINS: u32 = 100;
@@ -26,6 +27,7 @@ pub(crate) unsafe fn word<'a>(lock: *mut usize) -> &'a AtomicUsize {
 #[inline]
 pub(crate) fn acquire(word: &AtomicUsize, before: Option<Irql>) {
     let thread = this_thread();
+    lock_order::acquiring(address(word), thread);
     if word.compare_exchange(0, thread.id as usize, Ordering::Acquire, Ordering::Relaxed).is_err() {
         contend(word, thread);
     }
@@ -54,6 +56,30 @@ pub(crate) fn release(word: &AtomicUsize) -> Option<Irql> {
         word.store(0, Ordering::Release);
     }
     before
+}
+
+/// Checks that a driver releases the lock that it took last. (Not the cancel spin lock: a cancel routine
+/// gives that back as soon as it has a lock of its own.)
+#[inline]
+pub(super) fn check_last(lock: *const usize) {
+    let held = &this_thread().held;
+    if let Some(last) = held.last().filter(|last| *last != lock as usize && held.contains(lock as usize)) {
+        let text = format!("released before the one at {last:#x}, which was acquired after it");
+        found("SpinLockRelease", [0x1003, lock as u64, last as u64, 0], text);
+    }
+}
+
+/// Initialises a lock for the calling thread's driver.
+///
+/// # Safety
+/// `lock` is writable, and the address of a spin lock that is in use by nobody else.
+pub(crate) unsafe fn initialise(lock: *mut usize) {
+    if let Some(owner) = lock_order::initialising(lock as usize) {
+        let text = format!("initialised again while {owner:?} holds it");
+        found("SpinLock", [0x1005, lock as u64, 0, 0], text);
+    }
+    // SAFETY: the caller's promise.
+    unsafe { lock.write(0) };
 }
 
 /// Reports a call at a level at which it must not be made, by its code.

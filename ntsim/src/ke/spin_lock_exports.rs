@@ -2,7 +2,9 @@
 
 use sys::wdm::{BOOLEAN, KIRQL, KLOCK_QUEUE_HANDLE, KSPIN_LOCK, signature};
 
-use super::spin_lock::{acquire, check_restored, release, try_acquire, word, wrong_irql};
+use super::spin_lock::{
+    acquire, check_last, check_restored, initialise, release, try_acquire, word, wrong_irql,
+};
 use crate::export::exports;
 use crate::sched::{self, Irql};
 
@@ -12,8 +14,8 @@ exports! {
     /// Makes a lock free.
     #[irql(PASSIVE..=HIGH)]
     fn KeInitializeSpinLock(lock: *mut KSPIN_LOCK) {
-        // SAFETY: the caller passes a lock of its own that is not in use.
-        unsafe { lock.write(0) };
+        // SAFETY: the caller passes a lock of its own.
+        unsafe { initialise(lock) };
     }
 
     /// Raises to DISPATCH_LEVEL and takes the lock; the level before.
@@ -150,6 +152,7 @@ fn release_and_lower(function: &str, lock: *const usize, word: Word<'_>, to: Irq
     if sched::irql() != Irql::DISPATCH {
         wrong_irql(0x32, function, lock);
     }
+    check_last(lock);
     check_restored(release(word), to, lock);
     sched::lower(to);
 }
@@ -167,6 +170,7 @@ fn release_at_dispatch(function: &str, lock: *const usize, word: Word<'_>) {
     if sched::irql() < Irql::DISPATCH {
         wrong_irql(0x41, function, lock);
     }
+    check_last(lock);
     release(word);
 }
 
@@ -290,6 +294,26 @@ mod tests {
         }
         sched::lower(old);
         assert_eq!(codes(machine), [0x1007, 0x1004]);
+    }
+
+    #[test]
+    fn releasing_in_another_order_and_initialising_a_held_lock_are_found() {
+        let machine = Machine::builder().boot();
+        let mut locks: [KSPIN_LOCK; 2] = [0; 2];
+        let [first, second] = locks.each_mut().map(core::ptr::from_mut);
+        let old = sched::raise(Irql::DISPATCH);
+        unsafe {
+            KeAcquireSpinLockAtDpcLevel(first);
+            KeAcquireSpinLockAtDpcLevel(second);
+            KeReleaseSpinLockFromDpcLevel(first);
+            KeInitializeSpinLock(second);
+            KeReleaseSpinLockFromDpcLevel(second);
+        }
+        sched::lower(old);
+        let parameters: Vec<_> =
+            machine.shutdown().findings.iter().map(|f| f.bugcheck.unwrap().parameters).collect();
+        let (first, second) = (first as u64, second as u64);
+        assert_eq!(parameters, [[0x1003, first, second, 0], [0x1005, second, 0, 0]]);
     }
 
     #[test]

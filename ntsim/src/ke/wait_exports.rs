@@ -11,7 +11,7 @@ use sys::wdm::{
 use super::dispatcher;
 use crate::export::exports;
 use crate::sched::{self, Irql, local};
-use crate::verifier::{self, Bugcheck, Finding};
+use crate::verifier::{self, Bugcheck, Finding, lock_order};
 
 exports! {
     "ntoskrnl.exe", signature;
@@ -79,6 +79,7 @@ unsafe fn wait(
     mode: KPROCESSOR_MODE,
     timeout: *const LARGE_INTEGER,
 ) -> NTSTATUS {
+    let thread = sched::current().expect("a driver runs on a thread of the machine");
     // SAFETY: the caller's promise.
     let limit = unsafe { timeout.as_ref() }.map(|time| from_now(*time));
     let first = objects.first().map_or(0, |object| *object as u64);
@@ -88,10 +89,31 @@ unsafe fn wait(
         found([0x123, first, 0, 0], text);
     }
     // SAFETY: the caller's promise.
+    let mutexes = unsafe { mutexes(objects) };
+    if limit != Some(0) {
+        mutexes.iter().for_each(|mutex| lock_order::acquiring(*mutex, thread));
+    }
+    // SAFETY: the caller's promise.
     match at_passive(|| unsafe { dispatcher::wait(objects, all, limit) }) {
-        Some(number) => STATUS_WAIT_0 + number as NTSTATUS,
+        Some(number) => {
+            let taken = |mutex: &&usize| all || objects.get(number).is_some_and(|o| *o as usize == **mutex);
+            for mutex in mutexes.iter().filter(taken).filter(|mutex| !thread.mutexes.contains(**mutex)) {
+                thread.mutexes.add(*mutex, None);
+            }
+            STATUS_WAIT_0 + number as NTSTATUS
+        }
         None => STATUS_TIMEOUT,
     }
+}
+
+/// The mutexes among dispatcher objects.
+///
+/// # Safety
+/// The objects are dispatcher objects.
+unsafe fn mutexes(objects: &[*mut DISPATCHER_HEADER]) -> Vec<usize> {
+    // SAFETY: the caller's promise; an object's type does not change.
+    let is_mutex = |object: &&*mut DISPATCHER_HEADER| unsafe { (***object).Type } == dispatcher::kind::MUTANT;
+    objects.iter().filter(is_mutex).map(|object| *object as usize).collect()
 }
 
 /// Bug check 0xC4, codes 0x120 to 0x122: address of the level (here the level), object, time-out.
@@ -143,6 +165,7 @@ mod tests {
 
     use super::*;
     use crate::Machine;
+    use crate::ex::{ExAllocatePool2, ExFreePool};
     use crate::ke::object_exports::*;
 
     fn event(kind: EVENT_TYPE) -> Box<KEVENT> {
@@ -249,6 +272,20 @@ mod tests {
         }
         let rules: Vec<_> = machine.shutdown().findings.iter().map(|f| f.rule).collect();
         assert_eq!(rules, ["SemaphoreLimit", "MutexOwner"]);
+    }
+
+    #[test]
+    fn initialising_and_freeing_a_mutex_that_is_owned_are_found() {
+        let machine = Machine::builder().boot();
+        unsafe {
+            let mutex: *mut KMUTANT = ExAllocatePool2(0x40, size_of::<KMUTANT>(), 0x3130_3030).cast();
+            KeInitializeMutex(mutex, 0);
+            wait_single(&*mutex, None);
+            KeInitializeMutex(mutex, 0);
+            wait_single(&*mutex, None);
+            ExFreePool(mutex.cast());
+        }
+        assert_eq!(codes(machine), [0x1005, 0x100B]);
     }
 
     #[test]

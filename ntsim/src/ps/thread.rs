@@ -140,10 +140,13 @@ unsafe fn run(routine: PKSTART_ROUTINE, context: *mut c_void) {
         verifier::report(Finding::new("IrqlReturn").text(text));
         sched::lower(Irql::PASSIVE);
     }
-    if let Some(lock) = thread.held.addresses().last() {
+    let held =
+        [("SpinLock", "spin lock", thread.held.last()), ("MutexOwner", "mutex", thread.mutexes.last())];
+    for (rule, what, lock) in held {
+        let Some(lock) = lock else { continue };
         let parameters = [LOCK_AT_END, address(thread) as u64, lock as u64, 0];
-        let text = format!("a system thread ended with the spin lock at {lock:#x} held");
-        verifier::report(Finding::new("SpinLock").bugcheck(Bugcheck { code: 0xC4, parameters }).text(text));
+        let text = format!("a system thread ended with the {what} at {lock:#x} held");
+        verifier::report(Finding::new(rule).bugcheck(Bugcheck { code: 0xC4, parameters }).text(text));
     }
     ob::dereference(address(thread));
     thread.signal_end();
@@ -163,11 +166,12 @@ pub(crate) fn running_in(image: &Image) -> usize {
 mod tests {
     use core::sync::atomic::{AtomicUsize, Ordering};
 
-    use sys::wdm::{KWAIT_REASON, KernelMode};
+    use sys::wdm::{FAST_MUTEX, KWAIT_REASON, KernelMode};
 
     use super::*;
     use crate::Machine;
-    use crate::ke::KeWaitForSingleObject;
+    use crate::ex::ExAcquireFastMutex;
+    use crate::ke::{KeAcquireSpinLockRaiseToDpc, KeWaitForSingleObject};
     use crate::ob::exports::{ObReferenceObjectByHandle, ObfDereferenceObject, ZwClose};
 
     static STEPS: AtomicUsize = AtomicUsize::new(0);
@@ -210,6 +214,28 @@ mod tests {
             assert_eq!(KeWaitForSingleObject(object, reason, KernelMode, 0, ptr::null()), STATUS_SUCCESS);
             ObfDereferenceObject(object);
         }
+    }
+
+    unsafe extern "win64" fn keep_locks(context: *mut c_void) {
+        unsafe {
+            ExAcquireFastMutex(context.cast());
+            KeAcquireSpinLockRaiseToDpc(context.cast::<FAST_MUTEX>().wrapping_add(1).cast());
+        }
+    }
+
+    #[test]
+    fn a_thread_that_ends_with_locks_is_found() {
+        let machine = Machine::builder().boot();
+        let mut locks: (FAST_MUTEX, usize) = unsafe { core::mem::MaybeUninit::zeroed().assume_init() };
+        locks.0.Count = 1;
+        join(start(keep_locks, &raw mut locks as usize));
+        let found: Vec<_> = machine
+            .shutdown()
+            .findings
+            .iter()
+            .map(|f| (f.rule, f.bugcheck.map_or(0, |bugcheck| bugcheck.parameters[0])))
+            .collect();
+        assert_eq!(found, [("IrqlReturn", 0), ("SpinLock", 0x100A), ("MutexOwner", 0x100A)]);
     }
 
     #[test]

@@ -1,13 +1,13 @@
-//! The spin locks that a thread holds.
+//! The locks of one kind, spin locks or mutexes, that a thread holds.
 
 use core::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 
 use super::Irql;
 
-/// Most spin locks that a thread may hold at a time.
+/// Most locks that a thread may hold at a time.
 const LOCKS: usize = 32;
 
-/// The spin locks that a thread holds: written by that thread only, read by any.
+/// The locks that a thread holds: written by that thread only, read by any.
 #[derive(Debug, Default)]
 pub(crate) struct HeldLocks {
     count: AtomicUsize,
@@ -29,6 +29,13 @@ impl HeldLocks {
     /// The locks, in the order in which they were taken.
     pub(crate) fn addresses(&self) -> impl Iterator<Item = usize> {
         self.addresses[..self.count()].iter().map(|address| address.load(Ordering::Relaxed))
+    }
+
+    /// The lock that was taken last.
+    #[inline]
+    pub(crate) fn last(&self) -> Option<usize> {
+        let last = self.count().checked_sub(1)?;
+        Some(self.addresses[last].load(Ordering::Relaxed))
     }
 
     /// Whether the lock at `address` is held.

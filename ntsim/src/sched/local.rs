@@ -183,6 +183,6 @@ impl Local {
 
     /// The spin lock that it took last.
     pub(crate) fn last_held(&self) -> Option<usize> {
-        self.thread.get()?.held.addresses().last()
+        self.thread.get()?.held.last()
     }
 }

@@ -32,6 +32,8 @@ pub struct Thread {
     pub name: String,
     /// The spin locks that it holds.
     pub(crate) held: HeldLocks,
+    /// The mutexes that it holds.
+    pub(crate) mutexes: HeldLocks,
     /// Whether it is a thread of the host that was attached, and not one that the machine started.
     pub(super) of_host: bool,
     /// The drivers' stack in it, while it waits for long.
@@ -73,6 +75,7 @@ impl Thread {
             id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
             name,
             held: HeldLocks::default(),
+            mutexes: HeldLocks::default(),
             of_host,
             waits: parking_lot::Mutex::default(),
             moves: AtomicU64::new(0),

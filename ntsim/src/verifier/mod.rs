@@ -6,11 +6,13 @@
 
 mod bugcheck;
 mod finding;
+pub(crate) mod lock_order;
 
 use std::sync::{Mutex, PoisonError};
 
 pub use bugcheck::Bugcheck;
 pub use finding::Finding;
+pub(crate) use lock_order::LockOrder;
 
 use crate::machine;
 

@@ -1,5 +1,6 @@
 //! Spin locks and wait locks.
 
+use core::ptr;
 use core::sync::atomic::AtomicUsize;
 use std::collections::VecDeque;
 
@@ -11,7 +12,9 @@ use super::object::{self, Body, Object};
 use super::violation;
 use crate::export::exports;
 use crate::ke::spin_lock;
+use crate::machine;
 use crate::sched::{self, Irql, Thread};
+use crate::verifier::lock_order;
 
 /// A spin lock: the kernel's, which keeps the level to go back to.
 #[derive(Default)]
@@ -116,10 +119,36 @@ fn wait<R>(handle: WDFOBJECT, otherwise: R, f: impl FnOnce(&WaitLock) -> R) -> R
     }
 }
 
+impl Drop for SpinLock {
+    fn drop(&mut self) {
+        forget(ptr::from_ref(self) as usize);
+    }
+}
+
+impl Drop for WaitLock {
+    fn drop(&mut self) {
+        forget(self.address());
+    }
+}
+
+/// Lets go of what is known of the order of a lock, whose memory may hold another one from now on.
+fn forget(address: usize) {
+    if let Some(machine) = machine::running() {
+        machine.lock_order.forget(address..address + 1);
+    }
+}
+
 impl WaitLock {
+    fn address(&self) -> usize {
+        ptr::from_ref(self) as usize
+    }
+
     /// `timeout` in units of 100 ns: negative from now on, positive by system time, `None` without end.
     fn acquire(&self, handle: WDFOBJECT, timeout: Option<i64>) -> NTSTATUS {
         let own = sched::current().expect("a driver runs on a thread of the machine");
+        if timeout != Some(0) {
+            lock_order::acquiring(self.address(), own);
+        }
         let deadline = timeout.map(|timeout| {
             if timeout <= 0 {
                 sched::now() + timeout.unsigned_abs()
@@ -140,6 +169,7 @@ impl WaitLock {
             }
             if waiters.owner.is_none() {
                 waiters.owner = Some(own.id);
+                own.mutexes.add(self.address(), None);
                 waiters.queue.retain(|thread| thread.id != own.id);
                 return STATUS_SUCCESS;
             }
@@ -169,6 +199,7 @@ impl WaitLock {
             return;
         }
         waiters.owner = None;
+        own.mutexes.remove(self.address());
         if let Some(next) = waiters.queue.front() {
             sched::wake(next);
         }

@@ -11,8 +11,8 @@ pub(crate) use wdk_sys::ntddk::{
 };
 pub(crate) use wdk_sys::{
     _EVENT_TYPE::NotificationEvent, _KWAIT_REASON::Executive, _MEMORY_CACHING_TYPE::MmCached, BOOLEAN,
-    DRIVER_OBJECT, KDPC, KEVENT, KPROCESSOR_MODE, KSPIN_LOCK, PCUNICODE_STRING, WDFFUNC, WdfDriverGlobals,
-    WdfDriverMiniportUnloadOverride, WdfFunctions,
+    DRIVER_OBJECT, KDPC, KEVENT, KPROCESSOR_MODE, KSPIN_LOCK, LARGE_INTEGER, PCUNICODE_STRING, WDFFUNC,
+    WdfDriverGlobals, WdfDriverMiniportUnloadOverride, WdfFunctions,
 };
 
 /// False.

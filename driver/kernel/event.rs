@@ -3,6 +3,9 @@
 use core::cell::UnsafeCell;
 use core::mem::MaybeUninit;
 use core::ptr::null_mut;
+use core::time::Duration;
+
+use sys::status::STATUS_SUCCESS;
 
 use crate::nt;
 
@@ -15,6 +18,15 @@ unsafe impl Sync for Event {}
 unsafe impl Send for Event {}
 
 impl Event {
+    /// Waits, up to a limit in units of 100 ns if it is not null; whether the event is signalled.
+    fn wait_until(&self, limit: *mut nt::LARGE_INTEGER) -> bool {
+        // SAFETY: the event is initialised, the caller at PASSIVE_LEVEL, and the limit null or a local.
+        let status = unsafe {
+            nt::KeWaitForSingleObject(self.0.get().cast(), nt::Executive, nt::KERNEL_MODE, nt::FALSE, limit)
+        };
+        status == STATUS_SUCCESS
+    }
+
     /// Lets the next waiter wait again. Up to DISPATCH_LEVEL.
     pub(crate) fn clear(&self) {
         // SAFETY: the event is initialised.
@@ -38,16 +50,14 @@ impl provider::kernel::Event for Event {
     }
 
     fn wait(&self) {
-        // SAFETY: the event is initialised, and the caller at PASSIVE_LEVEL. Such a wait has no other
-        // outcome than success: it has no timeout and is not alertable.
-        let _success = unsafe {
-            nt::KeWaitForSingleObject(
-                self.0.get().cast(),
-                nt::Executive,
-                nt::KERNEL_MODE,
-                nt::FALSE,
-                null_mut(),
-            )
-        };
+        // Without a limit such a wait has no other outcome: it is not alertable.
+        let _signalled = self.wait_until(null_mut());
+    }
+
+    fn wait_for(&self, limit: Duration) -> bool {
+        let units = i64::try_from(limit.as_nanos() / 100).unwrap_or(i64::MAX);
+        // Negative: from now on.
+        let mut limit = nt::LARGE_INTEGER { QuadPart: units.saturating_neg() };
+        self.wait_until(&raw mut limit)
     }
 }

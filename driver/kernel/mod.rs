@@ -48,6 +48,10 @@ unsafe impl provider::Kernel for Windows {
         };
         address.cast()
     }
+
+    fn trace(line: core::fmt::Arguments<'_>) {
+        wdk::println!("softndk: {line}");
+    }
 }
 
 /// A mapping that cannot be made is null and not a bugcheck.

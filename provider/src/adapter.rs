@@ -5,7 +5,7 @@ use sys::ndk::NDK_OBJECT_TYPE;
 use crate::heap::{NoMemory, Shared};
 use crate::kernel::Kernel;
 use crate::memory::Table;
-use crate::object::{Body, Hold, Object};
+use crate::object::{Body, Hold, Id, Object, Registry};
 use crate::port::PortState;
 
 /// One opening of a port. Several may exist at a time (VER-2); each has a token table of its own.
@@ -40,6 +40,12 @@ impl<K: Kernel> Body<K> for Adapter<K> {
 
     type Ties = ();
 
+    fn registry(&self) -> &Registry<K> {
+        self.port.objects()
+    }
+
+    fn antecedents(&self, _: &mut dyn FnMut(Id)) {}
+
     /// A mere dereference: closing waits for the descendants (CL-5).
     fn start_close(_: &Object<K, Self>) {}
 
@@ -69,6 +75,14 @@ impl<K: Kernel> Body<K> for Pd<K> {
     const TYPE: NDK_OBJECT_TYPE = NDK_OBJECT_TYPE::NdkObjectTypePd;
 
     type Ties = Hold<K, Adapter<K>>;
+
+    fn registry(&self) -> &Registry<K> {
+        self.adapter.registry()
+    }
+
+    fn antecedents(&self, name: &mut dyn FnMut(Id)) {
+        name(Id::of(&self.adapter));
+    }
 
     /// A mere dereference: closing waits for the regions and queue pairs (CL-5).
     fn start_close(_: &Object<K, Self>) {}

@@ -1,7 +1,9 @@
 //! What the provider needs of a kernel.
 
 use core::ffi::c_void;
+use core::fmt;
 use core::ptr::NonNull;
+use core::time::Duration;
 
 use sys::wdm::MDL;
 
@@ -31,6 +33,9 @@ pub unsafe trait Kernel: Sized + Send + Sync + 'static {
     ///
     /// `mdl` points to a list whose pages are locked or that describes nonpaged pool.
     unsafe fn system_address(mdl: NonNull<MDL>) -> *mut u8;
+
+    /// Tells whoever watches the machine, with a kernel debugger say, one line. Up to DISPATCH_LEVEL.
+    fn trace(line: fmt::Arguments<'_>);
 }
 
 /// What a deferred call runs: at DISPATCH_LEVEL, with what [`Deferred::initialise`] was given.
@@ -74,6 +79,9 @@ pub trait Event: Send + Sync {
 
     /// Waits until the event is signalled. PASSIVE_LEVEL, outside any callback.
     fn wait(&self);
+
+    /// As [`Event::wait`], but not longer than `limit`; whether the event is signalled.
+    fn wait_for(&self, limit: Duration) -> bool;
 }
 
 /// A lock that owns its data.

@@ -37,7 +37,9 @@
 //! | `Core::close` | the completion of a pending close | nothing |
 //! | state of one connector, listener, shared endpoint, region, window or SRQ | its pending requests, what it queues | nothing |
 //!
-//! No lock is taken while another is held, and no consumer is called with one held. The data path (post,
+//! | `Port::objects` | which objects exist | nothing; explaining a close takes those of the line above inside it |
+//!
+//! But for that explanation no lock is taken while another is held, and no consumer is called with one held. The data path (post,
 //! transfer, complete, poll) takes none: see [`ring`](crate::ring) and [`combiner`](crate::combiner). Work
 //! requests that register or invalidate memory take that of their region or window.
 

@@ -20,7 +20,7 @@ use crate::heap::{NoMemory, Shared};
 use crate::kernel::Kernel;
 use crate::memory::{MAX_PAGES, MAX_SGE};
 use crate::ndkpi::{self, ulong};
-use crate::object::Object;
+use crate::object::{Object, Registry};
 use crate::sync::{AtomicBool, Ordering};
 
 /// The most bytes of one request. A copy runs at the poster's level, which may be DISPATCH_LEVEL, so it is
@@ -66,9 +66,15 @@ pub struct PortState<K: Kernel> {
     number: u64,
     enabled: AtomicBool,
     counters: Counters,
+    objects: Registry<K>,
 }
 
 impl<K: Kernel> PortState<K> {
+    /// The objects that exist, of all openings.
+    pub(crate) fn objects(&self) -> &Registry<K> {
+        &self.objects
+    }
+
     pub(crate) fn segment(&self) -> &Shared<SegmentState<K>> {
         &self.segment
     }
@@ -112,7 +118,8 @@ impl<K: Kernel> Port<K> {
         let segment = segment.0.clone();
         let number = segment.number();
         let (enabled, counters) = (AtomicBool::new(false), Counters::default());
-        Ok(Self(Shared::new(PortState { segment, number, enabled, counters })?))
+        let objects = Registry::new();
+        Ok(Self(Shared::new(PortState { segment, number, enabled, counters, objects })?))
     }
 
     /// Replaces the port's addresses: those that consumers may listen on and connect from. Endpoints in
@@ -155,14 +162,18 @@ impl<K: Kernel> Port<K> {
     }
 
     /// Closes an opened adapter and waits until all of its descendants have gone and every callback on
-    /// them has returned (CL-10). PASSIVE_LEVEL, not inside a callback.
+    /// them has returned (CL-10). PASSIVE_LEVEL, not inside a callback. While that takes long, it traces
+    /// every few seconds which closes are pending, and why.
     ///
     /// # Safety
     ///
     /// `adapter` came from [`Port::open`] and is not used any more.
     pub unsafe fn close(adapter: NonNull<NDK_ADAPTER>) {
+        let adapter = adapter.cast::<Object<K, Adapter<K>>>();
+        // SAFETY: the adapter is open, as the caller promises.
+        let port = unsafe { adapter.as_ref() }.port().clone();
         // SAFETY: as the caller promises.
-        unsafe { Object::close_and_wait(adapter.cast::<Object<K, Adapter<K>>>()) }
+        unsafe { Object::close_and_wait(adapter, || port.objects().trace_pending()) }
     }
 
     /// What the port has counted so far.

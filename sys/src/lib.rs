@@ -31,6 +31,7 @@ mod imports;
 #[macro_use]
 mod layout;
 
+pub mod explain;
 pub mod ip2string;
 pub mod ndis;
 pub mod ndk;

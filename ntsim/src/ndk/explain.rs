@@ -3,7 +3,9 @@
 use core::fmt;
 use core::sync::atomic::Ordering;
 use core::time::Duration;
+use std::sync::Arc;
 
+use super::account::{self, Reason};
 use super::kind::Kind;
 use super::shadow::{Shadow, Stage};
 use super::statistics::Statistics;
@@ -25,6 +27,8 @@ pub struct PendingClose {
     pub requests: u32,
     /// Callbacks that have not returned.
     pub callbacks: u32,
+    /// The provider's own account of it, if it gives one.
+    pub account: Option<Vec<Reason>>,
 }
 
 /// An object that holds another one's close.
@@ -58,7 +62,7 @@ pub(crate) fn summary() -> Summary {
     Summary { statistics: statistics(), pending: pending_closes() }
 }
 
-fn explain(shadow: &Shadow) -> PendingClose {
+fn explain(shadow: &Arc<Shadow>) -> PendingClose {
     let mut successors = shadow.ties.live_successors();
     successors.sort_by_key(|successor| successor.serial);
     let successors = successors.iter().map(|successor| Successor {
@@ -74,12 +78,13 @@ fn explain(shadow: &Shadow) -> PendingClose {
         successors: successors.collect(),
         requests: shadow.requests.load(Ordering::Relaxed),
         callbacks: shadow.callbacks.load(Ordering::Relaxed),
+        account: account::of(shadow),
     }
 }
 
 impl fmt::Display for PendingClose {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { kind, handle, since, successors, requests, callbacks } = self;
+        let Self { kind, handle, since, successors, requests, callbacks, account } = self;
         write!(f, "the close of {kind} {handle:#x} is pending for {since:.1?}, held by ")?;
         let mut holders: Vec<_> = successors.iter().map(ToString::to_string).collect();
         let mut count = |count: u32, what| {
@@ -90,10 +95,14 @@ impl fmt::Display for PendingClose {
         count(*requests, "requests outstanding");
         count(*callbacks, "callbacks in progress");
         if holders.is_empty() {
-            f.write_str("nothing but its provider")
+            f.write_str("nothing but its provider")?;
         } else {
-            f.write_str(&holders.join(", "))
+            f.write_str(&holders.join(", "))?;
         }
+        let Some(account) = account else { return Ok(()) };
+        let reasons: Vec<_> = account.iter().map(ToString::to_string).collect();
+        let reasons = if reasons.is_empty() { "nothing".to_owned() } else { reasons.join(", ") };
+        write!(f, "; by its provider's account, by {reasons}")
     }
 }
 

@@ -28,6 +28,7 @@
 //! reach the consumer. A mistake of the consumer's is a finding too, and a call that must not have been made
 //! does not reach the provider.
 
+mod account;
 mod adapter;
 mod adapter_exports;
 mod address;
@@ -73,6 +74,7 @@ use core::ptr;
 use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use core::time::Duration;
 
+pub use account::Reason;
 pub use adapter::{Opened, close_adapter, open_adapter};
 pub(crate) use explain::summary;
 pub use explain::{PendingClose, Successor, Summary, pending_closes};

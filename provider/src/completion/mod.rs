@@ -16,7 +16,7 @@ use crate::adapter::Adapter;
 use crate::consumer::Opaque;
 use crate::heap::NoMemory;
 use crate::kernel::Kernel;
-use crate::object::{Body, Hold, Object};
+use crate::object::{Body, Hold, Id, Object, Registry};
 use crate::sync::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use arm::ArmWord;
 use results::Results;
@@ -168,6 +168,14 @@ impl<K: Kernel> Body<K> for Cq<K> {
     const TYPE: NDK_OBJECT_TYPE = NDK_OBJECT_TYPE::NdkObjectTypeCq;
 
     type Ties = Hold<K, Adapter<K>>;
+
+    fn registry(&self) -> &Registry<K> {
+        self.adapter.registry()
+    }
+
+    fn antecedents(&self, name: &mut dyn FnMut(Id)) {
+        name(Id::of(&self.adapter));
+    }
 
     /// Nothing to cancel: a notification that has not begun is dropped in [`Body::deliver`].
     fn start_close(_: &Object<K, Self>) {}

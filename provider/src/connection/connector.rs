@@ -21,7 +21,7 @@ use crate::consumer::Request;
 use crate::heap::{NoMemory, Shared};
 use crate::kernel::{Kernel, Lock};
 use crate::lifetime::{Kind, Refused};
-use crate::object::{Body, Hold, Object};
+use crate::object::{Body, Hold, Id, Object, Registry};
 use crate::port::LIMITS;
 use crate::queue_pair::Qp;
 
@@ -389,6 +389,24 @@ impl<K: Kernel> Body<K> for Connector<K> {
         Option<Hold<K, Qp<K>>>,
         Hold<K, Adapter<K>>,
     );
+
+    fn registry(&self) -> &Registry<K> {
+        self.adapter.registry()
+    }
+
+    fn antecedents(&self, name: &mut dyn FnMut(Id)) {
+        name(Id::of(&self.adapter));
+        if let Some(listener) = &self.listener {
+            name(Id::of(listener));
+        }
+        let link = self.link.lock();
+        if let Some(shared) = link.route.as_ref().and_then(Route::shared) {
+            name(Id::of(shared));
+        }
+        if let Some(qp) = &link.qp {
+            name(Id::of(qp));
+        }
+    }
 
     /// A pending request is cancelled; a connection ends, without waiting for the peer's consumer.
     fn start_close(object: &Object<K, Self>) {

@@ -12,7 +12,7 @@ use crate::adapter::Adapter;
 use crate::consumer::Opaque;
 use crate::heap::{NoMemory, Shared};
 use crate::kernel::{Kernel, Lock};
-use crate::object::{Body, Hold, Object};
+use crate::object::{Body, Hold, Id, Object, Registry};
 
 /// Event bit: offers wait.
 const OFFER: u32 = 1;
@@ -137,6 +137,14 @@ impl<K: Kernel> Body<K> for Listener<K> {
     const TYPE: NDK_OBJECT_TYPE = NDK_OBJECT_TYPE::NdkObjectTypeListener;
 
     type Ties = Hold<K, Adapter<K>>;
+
+    fn registry(&self) -> &Registry<K> {
+        self.adapter.registry()
+    }
+
+    fn antecedents(&self, name: &mut dyn FnMut(Id)) {
+        name(Id::of(&self.adapter));
+    }
 
     /// New connections are refused from here on, those that nobody has seen too; the close waits for the
     /// connectors that were indicated (CL-7).

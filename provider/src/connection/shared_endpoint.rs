@@ -12,7 +12,7 @@ use crate::adapter::Adapter;
 use crate::heap::Shared;
 use crate::kernel::{Kernel, Lock};
 use crate::lifetime::Kind;
-use crate::object::{Body, Hold, Object};
+use crate::object::{Body, Hold, Id, Object, Registry};
 
 /// What a shared endpoint is beyond an object.
 pub(crate) struct SharedEndpoint<K: Kernel> {
@@ -63,6 +63,11 @@ impl<K: Kernel> Route<K> {
         Ok(Self { shared: Some(shared), destination })
     }
 
+    /// The endpoint that the connection goes out from.
+    pub(super) fn shared(&self) -> Option<&Object<K, SharedEndpoint<K>>> {
+        self.shared.as_deref()
+    }
+
     /// The destination may be taken up anew; the tie stays.
     pub(super) fn leave(mut self) -> Option<Hold<K, SharedEndpoint<K>>> {
         self.free();
@@ -86,6 +91,14 @@ impl<K: Kernel> Body<K> for SharedEndpoint<K> {
     const TYPE: NDK_OBJECT_TYPE = NDK_OBJECT_TYPE::NdkObjectTypeSharedEndpoint;
 
     type Ties = Hold<K, Adapter<K>>;
+
+    fn registry(&self) -> &Registry<K> {
+        self.adapter.registry()
+    }
+
+    fn antecedents(&self, name: &mut dyn FnMut(Id)) {
+        name(Id::of(&self.adapter));
+    }
 
     /// A mere dereference: closing waits for the connectors (CL-5).
     fn start_close(_: &Object<K, Self>) {}

@@ -136,7 +136,7 @@ pub enum Verdict {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AlreadyClosing;
 
-/// What holds an object at one moment: the answer to "why is this close pending?".
+/// What holds an object at one moment, in numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Holds {
     /// Close was called.

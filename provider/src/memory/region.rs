@@ -16,7 +16,7 @@ use crate::consumer::Request;
 use crate::heap::NoMemory;
 use crate::kernel::{Kernel, Lock};
 use crate::lifetime::Kind;
-use crate::object::{Body, Hold, Object};
+use crate::object::{Body, Hold, Id, Object, Registry};
 
 /// Why a registration was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -154,6 +154,14 @@ impl<K: Kernel> Body<K> for Mr<K> {
     const TYPE: NDK_OBJECT_TYPE = NDK_OBJECT_TYPE::NdkObjectTypeMr;
 
     type Ties = Hold<K, Pd<K>>;
+
+    fn registry(&self) -> &Registry<K> {
+        self.tenure.pd().registry()
+    }
+
+    fn antecedents(&self, name: &mut dyn FnMut(Id)) {
+        name(Id::of(self.tenure.pd()));
+    }
 
     /// A registered region is deregistered; the close then waits for the transfers that use it.
     fn start_close(object: &Object<K, Self>) {

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use super::owner::Owner;
 use super::{Domain, Mr, Rights, Token};
 use crate::kernel::Kernel;
-use crate::object::Hold;
+use crate::object::{Hold, Id};
 use crate::rundown::{Pin, Rundown};
 use crate::sync::{AtomicU32, Ordering};
 
@@ -91,6 +91,12 @@ impl<K: Kernel> Slot<K> {
     #[must_use]
     pub(super) fn invalidate(&self) -> Option<Registration<K>> {
         self.registration.close()
+    }
+
+    /// Which region a window is bound to.
+    pub(super) fn parent(&self) -> Option<Id> {
+        let registration = self.registration.pin()?;
+        registration.parent.as_ref().map(|parent| Id::of(&parent.region))
     }
 
     /// Keeps the registration with this key for a transfer.

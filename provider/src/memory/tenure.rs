@@ -19,7 +19,7 @@ use super::{Domain, Mr, Token};
 use crate::adapter::Pd;
 use crate::consumer::Request;
 use crate::kernel::{Kernel, Lock};
-use crate::object::{Hold, Object};
+use crate::object::{Hold, Id, Object};
 use crate::queue_pair::Qp;
 
 /// Who is told that a registration has drained.
@@ -83,6 +83,11 @@ impl<K: Kernel> Tenure<K> {
     /// The protection domain.
     pub(super) fn pd(&self) -> &Object<K, Pd<K>> {
         &self.pd
+    }
+
+    /// Which region a window is bound to.
+    pub(super) fn parent(&self) -> Option<Id> {
+        self.slot()?.parent()
     }
 
     /// As it is compared.

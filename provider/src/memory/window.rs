@@ -9,7 +9,7 @@ use super::{Domain, Mr, Refusal, Rights};
 use crate::adapter::Pd;
 use crate::kernel::{Kernel, Lock};
 use crate::lifetime::{Kind, Refused};
-use crate::object::{Body, Hold, Object};
+use crate::object::{Body, Hold, Id, Object, Registry};
 
 /// What a memory window is beyond an object.
 pub(crate) struct Mw<K: Kernel> {
@@ -113,6 +113,18 @@ impl<K: Kernel> Body<K> for Mw<K> {
     const TYPE: NDK_OBJECT_TYPE = NDK_OBJECT_TYPE::NdkObjectTypeMw;
 
     type Ties = (Option<Hold<K, Mr<K>>>, Hold<K, Pd<K>>);
+
+    fn registry(&self) -> &Registry<K> {
+        self.tenure.pd().registry()
+    }
+
+    fn antecedents(&self, name: &mut dyn FnMut(Id)) {
+        name(Id::of(self.tenure.pd()));
+        let parted = self.bound_to.lock().as_ref().map(|region| Id::of(region));
+        if let Some(region) = parted.or_else(|| self.tenure.parent()) {
+            name(region);
+        }
+    }
 
     /// A bound window is unbound; the close then waits for the transfers that use it.
     fn start_close(object: &Object<K, Self>) {

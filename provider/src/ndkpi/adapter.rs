@@ -12,8 +12,7 @@ use sys::status::{
 use sys::wdm::{GROUP_AFFINITY, PVOID, ULONG};
 
 use super::{
-    address, connector, cq, create, hand_out, listener, mapping, object, pd, query_extension,
-    shared_endpoint, ulong,
+    address, connector, cq, create, explain, hand_out, listener, mapping, object, pd, shared_endpoint, ulong,
 };
 use crate::adapter::{Adapter, Pd};
 use crate::completion::Cq;
@@ -28,7 +27,7 @@ use crate::status::Failure;
 pub(crate) fn table<K: Kernel>() -> &'static NDK_ADAPTER_DISPATCH {
     const {
         &NDK_ADAPTER_DISPATCH {
-            NdkQueryExtension: Some(query_extension),
+            NdkQueryExtension: Some(explain::query_extension::<K>),
             NdkQueryAdapterInfo: Some(query_info::<K>),
             NdkCreateCq: Some(create_cq::<K>),
             NdkCreatePd: Some(create_pd::<K>),

@@ -12,6 +12,7 @@ mod adapter;
 mod address;
 mod connector;
 mod cq;
+mod explain;
 mod listener;
 mod mapping;
 mod mr;
@@ -113,7 +114,7 @@ unsafe extern "win64" fn close<K: Kernel, B: Body<K>>(
     unsafe { Object::close(object, completion, context) }
 }
 
-/// NdkQueryExtension: there are no extensions.
+/// NdkQueryExtension of what has no extensions: everything but the adapter.
 unsafe extern "win64" fn query_extension(
     _object: *mut NDK_OBJECT_HEADER,
     _id: *const GUID,

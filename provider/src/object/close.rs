@@ -1,6 +1,7 @@
 //! Closing: the verdict, and the end.
 
 use core::ptr::NonNull;
+use core::time::Duration;
 
 use sys::ndk::NDK_FN_CLOSE_COMPLETION;
 use sys::status::{NTSTATUS, STATUS_PENDING, STATUS_SUCCESS};
@@ -11,6 +12,9 @@ use crate::heap;
 use crate::kernel::{Event as _, Kernel};
 use crate::lifetime::Verdict;
 use crate::sync::Ordering;
+
+/// How long a blocked close waits until it says what for.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// How the consumer learns that a pending close is complete.
 pub(crate) enum CloseRecord<K: Kernel> {
@@ -67,19 +71,24 @@ impl<K: Kernel, B: Body<K>> Object<K, B> {
     }
 
     /// Closes the object and waits until it and everything that descends from it has gone, and every
-    /// callback has returned (CL-10). PASSIVE_LEVEL, not inside a callback.
+    /// callback has returned (CL-10). PASSIVE_LEVEL, not inside a callback. Calls `still` each time that it
+    /// has waited for another [`PATIENCE`].
     ///
     /// # Safety
     ///
     /// As for [`Object::close`].
-    pub(crate) unsafe fn close_and_wait(object: NonNull<Self>) {
+    pub(crate) unsafe fn close_and_wait(object: NonNull<Self>, mut still: impl FnMut()) {
         let event = K::Event::new();
         event.initialise();
         let waiter = Waiter(NonNull::from(&event));
         // SAFETY: as the caller promises.
         match unsafe { Self::begin(object, CloseRecord::Wake(waiter)) } {
             Some(Verdict::Closed) | None => {}
-            Some(Verdict::Pending) => event.wait(),
+            Some(Verdict::Pending) => {
+                while !event.wait_for(PATIENCE) {
+                    still();
+                }
+            }
         }
     }
 
@@ -148,6 +157,10 @@ pub(super) unsafe fn end<K: Kernel, B: Body<K>>(core: NonNull<Core<K>>) {
 ///
 /// The object is the caller's alone.
 unsafe fn demolish<K: Kernel, B: Body<K>>(object: NonNull<Object<K, B>>) -> B::Ties {
+    // SAFETY: the object exists until it is freed below.
+    let registry = unsafe { object.as_ref() }.body.registry();
+    // SAFETY: `create` entered it, and this is the only end of an object.
+    unsafe { registry.remove(object.cast()) };
     // SAFETY: the value is moved out once, and the block is not read again.
     let Object { core, body } = unsafe { object.read() };
     // SAFETY: `create` placed the object, and its value was moved out just now.

@@ -18,9 +18,11 @@
 mod close;
 mod deferred;
 mod hold;
+mod registry;
 
 pub use close::Waiter;
 pub use hold::Hold;
+pub use registry::{Gone, Id, Reason, Registry};
 
 pub(crate) use close::CloseRecord;
 
@@ -42,6 +44,13 @@ pub trait Body<K: Kernel>: Sized + Send + Sync + 'static {
 
     /// What must stay until the close completion has returned: the holds on antecedents.
     type Ties: Send;
+
+    /// Where the object is entered while it exists: its port's registry.
+    fn registry(&self) -> &Registry<K>;
+
+    /// Names the antecedents: the objects on which this one has a hold as their successor, each as often as
+    /// it has. Called with the registry's lock held; may take the object's own.
+    fn antecedents(&self, name: &mut dyn FnMut(Id));
 
     /// Begins what closing needs: refuse what is new, cancel what is pending. The object stays alive
     /// during the call. Up to DISPATCH_LEVEL.
@@ -69,7 +78,10 @@ pub(crate) struct Core<K: Kernel> {
     /// The NDK layer writes to it at any time.
     public: UnsafeCell<Public>,
     version: NDK_VERSION,
+    kind: NDK_OBJECT_TYPE,
     lifetime: Lifetime,
+    /// In the registry.
+    place: registry::Place<K>,
     /// Events to deliver and the state of the deferred call, see [`deferred`].
     events: AtomicU32,
     deferred: K::Deferred,
@@ -78,6 +90,8 @@ pub(crate) struct Core<K: Kernel> {
     end: unsafe fn(NonNull<Core<K>>),
     /// Delivers events; knows the object's kind.
     deliver: unsafe fn(NonNull<Core<K>>, u32),
+    /// Names the object's antecedents; knows its kind.
+    antecedents: unsafe fn(NonNull<Core<K>>, &mut dyn FnMut(Id)),
 }
 
 /// An NDK object of kind `B`. The consumer holds it as a pointer to its public part.
@@ -116,15 +130,22 @@ impl<K: Kernel, B: Body<K>> Object<K, B> {
         let core = Core {
             public: UnsafeCell::new(Public { header, dispatch: core::ptr::from_ref(dispatch).cast() }),
             version,
+            kind: B::TYPE,
             lifetime: Lifetime::new(),
+            place: registry::Place::new(),
             events: AtomicU32::new(0),
             deferred: K::Deferred::new(),
             close: Lock::<K, _>::new(None),
             end: close::end::<K, B>,
             deliver: deferred::deliver::<K, B>,
+            antecedents: registry::antecedents::<K, B>,
         };
         let object = heap::place(Self { core, body })?;
         deferred::initialise(object.cast::<Core<K>>());
+        // SAFETY: the object was placed just now.
+        let registry = unsafe { object.as_ref() }.body.registry();
+        // SAFETY: the object is new; `demolish` takes it off before it frees it.
+        unsafe { registry.add(object.cast()) };
         Ok(object)
     }
 
@@ -133,7 +154,7 @@ impl<K: Kernel, B: Body<K>> Object<K, B> {
         self.core.version
     }
 
-    /// What holds the object now: the answer to "why is this close pending?".
+    /// What holds the object now, in numbers.
     pub fn holds(&self) -> Holds {
         self.core.lifetime.holds()
     }

@@ -32,7 +32,7 @@ use crate::consumer::Opaque;
 use crate::heap::{NoMemory, Once, Shared};
 use crate::kernel::Kernel;
 use crate::memory::Domain;
-use crate::object::{Body, Hold, Object};
+use crate::object::{Body, Hold, Id, Object, Registry};
 use crate::sync::{AtomicBool, AtomicU32, Ordering};
 use ending::Current;
 use inline::InlineData;
@@ -191,6 +191,19 @@ impl<K: Kernel> Body<K> for Qp<K> {
     const TYPE: NDK_OBJECT_TYPE = NDK_OBJECT_TYPE::NdkObjectTypeQp;
 
     type Ties = (Hold<K, Pd<K>>, Hold<K, Cq<K>>, Hold<K, Cq<K>>, Option<Hold<K, Srq<K>>>);
+
+    fn registry(&self) -> &Registry<K> {
+        self.pd.registry()
+    }
+
+    fn antecedents(&self, name: &mut dyn FnMut(Id)) {
+        name(Id::of(&self.pd));
+        name(Id::of(&self.receive_cq));
+        name(Id::of(&self.initiator_cq));
+        if let Receives::Shared(srq) = &self.receive {
+            name(Id::of(srq));
+        }
+    }
 
     /// What is outstanding is flushed, and the connection ends (CL-4).
     fn start_close(object: &Object<K, Self>) {

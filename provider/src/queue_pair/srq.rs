@@ -15,7 +15,7 @@ use crate::consumer::Opaque;
 use crate::heap::NoMemory;
 use crate::kernel::{Kernel, Lock};
 use crate::lifetime::Kind;
-use crate::object::{Body, Hold, Object};
+use crate::object::{Body, Hold, Id, Object, Registry};
 
 /// Event bit: the number of receives fell below the threshold.
 const BELOW: u32 = 1;
@@ -200,6 +200,14 @@ impl<K: Kernel> Body<K> for Srq<K> {
     const TYPE: NDK_OBJECT_TYPE = NDK_OBJECT_TYPE::NdkObjectTypeSrq;
 
     type Ties = Hold<K, Pd<K>>;
+
+    fn registry(&self) -> &Registry<K> {
+        self.pd.registry()
+    }
+
+    fn antecedents(&self, name: &mut dyn FnMut(Id)) {
+        name(Id::of(&self.pd));
+    }
 
     /// A mere dereference: closing waits for the queue pairs (CL-5). Receives that none of them took have
     /// no result: a result belongs to a queue pair.

@@ -3,8 +3,10 @@
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::ffi::c_void;
+use std::fmt;
 use std::ptr::NonNull;
 use std::sync::{Condvar, Mutex};
+use std::time::Duration;
 
 use sys::wdm::MDL;
 
@@ -16,6 +18,8 @@ type Call = (Routine, *mut c_void);
 
 thread_local! {
     static QUEUE: RefCell<VecDeque<Call>> = const { RefCell::new(VecDeque::new()) };
+    static TRACE: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
+    static ON_TRACE: RefCell<Option<Box<dyn FnOnce()>>> = const { RefCell::new(None) };
 }
 
 /// Makes the deferred calls that wait, and those that they queue. Returns how many.
@@ -27,6 +31,18 @@ pub(crate) fn pump() -> usize {
         calls += 1;
     }
     calls
+}
+
+const FOR_EVER: &str = "the adapter's close would wait for ever";
+
+/// Has `action` run once while a close waits, after it has traced what for.
+pub(crate) fn on_trace(action: impl FnOnce() + 'static) {
+    ON_TRACE.set(Some(Box::new(action)));
+}
+
+/// What was traced since the last call.
+pub(crate) fn traced() -> Vec<String> {
+    TRACE.take()
 }
 
 pub(crate) struct HostDeferred(Mutex<Option<(Routine, usize)>>);
@@ -66,7 +82,19 @@ impl Event for HostEvent {
     /// The calls that will signal may wait in this very thread.
     fn wait(&self) {
         pump();
-        assert!(*self.0.lock().unwrap(), "the adapter's close would wait for ever");
+        assert!(*self.0.lock().unwrap(), "{FOR_EVER}");
+    }
+
+    fn wait_for(&self, _: Duration) -> bool {
+        pump();
+        let signalled = *self.0.lock().unwrap();
+        // What the test does when it has waited for long; without it nothing would ever happen.
+        let action = if TRACE.with_borrow(Vec::is_empty) { None } else { ON_TRACE.take() };
+        assert!(signalled || action.is_some() || ON_TRACE.with_borrow(Option::is_some), "{FOR_EVER}");
+        if let Some(action) = action {
+            action();
+        }
+        signalled
     }
 }
 
@@ -79,5 +107,9 @@ unsafe impl Kernel for Host {
     unsafe fn system_address(mdl: NonNull<MDL>) -> *mut u8 {
         // SAFETY: the caller passes a live list.
         unsafe { mdl.as_ref() }.MappedSystemVa.cast()
+    }
+
+    fn trace(line: fmt::Arguments<'_>) {
+        TRACE.with_borrow_mut(|lines| lines.push(line.to_string()));
     }
 }

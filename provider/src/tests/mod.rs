@@ -3,6 +3,7 @@
 mod close;
 mod connect;
 mod consumer;
+mod explain;
 mod host;
 mod memory;
 mod model;

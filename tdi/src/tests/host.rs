@@ -83,6 +83,11 @@ impl Event for HostEvent {
         pump();
         assert!(*self.0.lock().unwrap(), "this would wait for ever");
     }
+
+    fn wait_for(&self, _: core::time::Duration) -> bool {
+        self.wait();
+        true
+    }
 }
 
 // SAFETY: the locks are parking_lot's; a list's address is what `MappedSystemVa` says.
@@ -94,6 +99,10 @@ unsafe impl Kernel for Host {
     unsafe fn system_address(mdl: NonNull<MDL>) -> *mut u8 {
         // SAFETY: the caller passes a live list.
         unsafe { mdl.as_ref() }.MappedSystemVa.cast()
+    }
+
+    fn trace(line: core::fmt::Arguments<'_>) {
+        eprintln!("{line}");
     }
 }
 

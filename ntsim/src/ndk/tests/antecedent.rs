@@ -2,9 +2,10 @@
 
 use core::time::Duration;
 
+use sys::explain::*;
 use sys::ndk::*;
-use sys::status::{NTSTATUS, STATUS_PENDING, STATUS_SUCCESS};
-use sys::wdm::PVOID;
+use sys::status::{NTSTATUS, STATUS_NOT_SUPPORTED, STATUS_PENDING, STATUS_SUCCESS};
+use sys::wdm::{GUID, PVOID};
 
 use super::bench::{Bench, call, context, on_close};
 use super::provider::{self, At, fake};
@@ -114,5 +115,55 @@ fn a_pending_close_says_what_holds_it() {
     assert_eq!(statistics.closes[&Kind::Mr], Closes { inline: 1, pending: 0 });
     assert_eq!(statistics.callbacks["NdkCloseCompletion"], 1);
     assert_eq!(statistics.calls["NdkClosePd"], 1);
+    assert!(bench.finish().is_empty());
+}
+
+unsafe extern "win64" fn query_account(
+    _: *mut NDK_OBJECT_HEADER,
+    identifier: *const GUID,
+    version: NDK_VERSION,
+    interface: *mut NDK_EXTENSION_INTERFACE,
+) -> NTSTATUS {
+    static TABLE: EXPLAIN_DISPATCH = EXPLAIN_DISPATCH { Explain: Some(account) };
+    if unsafe { *identifier } != EXPLAIN_EXTENSION || version != EXPLAIN_VERSION {
+        return STATUS_NOT_SUPPORTED;
+    }
+    unsafe { (*interface).Dispatch = (&raw const TABLE).cast() };
+    STATUS_SUCCESS
+}
+
+/// Says that the object is held by an MR at 0x40, which is closing, and by two callbacks.
+unsafe extern "win64" fn account(
+    _: *mut NDK_ADAPTER,
+    _: usize,
+    reasons: *mut EXPLAIN_REASON,
+    capacity: u32,
+    count: *mut u32,
+) -> NTSTATUS {
+    assert!(capacity >= 2);
+    let kind = NDK_OBJECT_TYPE::NdkObjectTypeMr.0 as u32;
+    let held = [
+        EXPLAIN_REASON { Kind: EXPLAIN_KIND::SUCCESSOR, Closing: 1, Number: kind, Handle: 0x40 },
+        EXPLAIN_REASON { Kind: EXPLAIN_KIND::CALLBACKS, Closing: 0, Number: 2, Handle: 0 },
+    ];
+    unsafe {
+        reasons.copy_from_nonoverlapping(held.as_ptr(), held.len());
+        count.write(2);
+    }
+    STATUS_SUCCESS
+}
+
+#[test]
+fn a_provider_that_gives_an_account_of_a_pending_close_is_quoted() {
+    let bench = Bench::with(|provider| provider.adapter.NdkQueryExtension = Some(query_account));
+    let pd = bench.pd();
+    let mr = bench.mr(pd);
+    call!(pd, NdkClosePd, Some(on_close), context(1));
+    let said = pending_closes()[0].to_string();
+    assert!(
+        said.ends_with("(open); by its provider's account, by MR 0x40 (closing), 2 callbacks in progress"),
+        "{said}"
+    );
+    call!(mr, NdkCloseMr, Some(on_close), context(2));
     assert!(bench.finish().is_empty());
 }

@@ -4,6 +4,7 @@ use std::ffi::c_void;
 use std::ptr::NonNull;
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Condvar, LazyLock, Mutex};
+use std::time::Duration;
 
 use sys::wdm::MDL;
 
@@ -69,6 +70,11 @@ impl Event for Signal {
         self.1.notify_all();
     }
 
+    fn wait_for(&self, limit: Duration) -> bool {
+        let signalled = self.0.lock().unwrap();
+        *self.1.wait_timeout_while(signalled, limit, |signalled| !*signalled).unwrap().0
+    }
+
     fn wait(&self) {
         let mut signalled = self.0.lock().unwrap();
         while !*signalled {
@@ -86,5 +92,9 @@ unsafe impl Kernel for Threads {
     unsafe fn system_address(mdl: NonNull<MDL>) -> *mut u8 {
         // SAFETY: the caller passes a live list.
         unsafe { mdl.as_ref() }.MappedSystemVa.cast()
+    }
+
+    fn trace(line: std::fmt::Arguments<'_>) {
+        eprintln!("{line}");
     }
 }

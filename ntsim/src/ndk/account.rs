@@ -1,0 +1,115 @@
+//! What a provider itself says of an object that it is closing, if it has the extension for that.
+
+use core::fmt;
+use core::ptr;
+use std::sync::Arc;
+
+use sys::explain::{
+    EXPLAIN_DISPATCH, EXPLAIN_EXTENSION, EXPLAIN_KIND, EXPLAIN_REASON, EXPLAIN_VERSION, FN_EXPLAIN,
+};
+use sys::ndk::{NDK_ADAPTER, NDK_EXTENSION_INTERFACE};
+use sys::status::NT_SUCCESS;
+
+use super::bracket;
+use super::kind::Kind;
+use super::shadow::{Shadow, Stage};
+use crate::machine;
+
+/// The most reasons that are asked for.
+const MOST: usize = 64;
+
+/// Something that keeps an object from going, as its provider sees it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Reason {
+    /// The close call itself.
+    CloseCall,
+    /// A successor.
+    Successor {
+        /// What it is; none if the provider names a kind that there is not.
+        kind: Option<Kind>,
+        /// The consumer's handle.
+        handle: usize,
+        /// Whether its own close is pending.
+        closing: bool,
+    },
+    /// So many successors without a handle.
+    Nameless(u32),
+    /// So many requests, calls and connections in progress.
+    Requests(u32),
+    /// So many callbacks queued or running.
+    Callbacks(u32),
+}
+
+/// What the provider says of `shadow`; `None` if it can't be asked or does not know.
+pub(super) fn of(shadow: &Arc<Shadow>) -> Option<Vec<Reason>> {
+    let adapter = shadow.adapter();
+    if adapter.stage() == Stage::Closed {
+        return None;
+    }
+    let explain = function(adapter)?;
+    let nothing = EXPLAIN_REASON { Kind: EXPLAIN_KIND(0), Closing: 0, Number: 0, Handle: 0 };
+    let mut reasons = [nothing; MOST];
+    let mut count = 0;
+    let object = ptr::with_exposed_provenance_mut::<NDK_ADAPTER>(adapter.handle);
+    let room = reasons.as_mut_ptr();
+    // SAFETY: the adapter has not gone, and there is room for as many reasons as are asked for.
+    let status = bracket::into_provider("Explain", || unsafe {
+        explain(object, shadow.handle, room, MOST as u32, &raw mut count)
+    });
+    NT_SUCCESS(status).then(|| reasons.iter().take(count as usize).filter_map(reason).collect())
+}
+
+/// The extension's function.
+fn function(adapter: &Arc<Shadow>) -> Option<FN_EXPLAIN> {
+    let query = adapter.extension_query()?;
+    // A driver that was unloaded with an adapter open answers nothing any more.
+    if machine::current().images.at(query as usize as u64).is_some_and(|image| !image.is_loaded()) {
+        return None;
+    }
+    let object = ptr::with_exposed_provenance_mut(adapter.handle);
+    let mut interface = NDK_EXTENSION_INTERFACE { Dispatch: ptr::null() };
+    let place = &raw mut interface;
+    // SAFETY: the adapter has not gone; the identifier and the interface live during the call.
+    let status = bracket::into_provider("NdkQueryExtension", || unsafe {
+        query(object, &EXPLAIN_EXTENSION, EXPLAIN_VERSION, place)
+    });
+    let table = interface.Dispatch.cast::<EXPLAIN_DISPATCH>();
+    if !NT_SUCCESS(status) || table.is_null() {
+        return None;
+    }
+    // SAFETY: the provider says that it has the extension, whose table is of this type.
+    unsafe { (*table).Explain }
+}
+
+fn reason(raw: &EXPLAIN_REASON) -> Option<Reason> {
+    Some(match raw.Kind {
+        EXPLAIN_KIND::CLOSE_CALL => Reason::CloseCall,
+        EXPLAIN_KIND::SUCCESSOR => Reason::Successor {
+            kind: Kind::ALL.into_iter().find(|kind| kind.object_type() == raw.object_type()),
+            handle: raw.Handle,
+            closing: raw.Closing != 0,
+        },
+        EXPLAIN_KIND::NAMELESS => Reason::Nameless(raw.Number),
+        EXPLAIN_KIND::REQUESTS => Reason::Requests(raw.Number),
+        EXPLAIN_KIND::CALLBACKS => Reason::Callbacks(raw.Number),
+        _ => return None,
+    })
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::CloseCall => f.write_str("its close call"),
+            Self::Successor { kind, handle, closing } => {
+                let state = if *closing { "closing" } else { "open" };
+                match kind {
+                    Some(kind) => write!(f, "{kind} {handle:#x} ({state})"),
+                    None => write!(f, "an object {handle:#x} ({state})"),
+                }
+            }
+            Self::Nameless(count) => write!(f, "{count} successors without a handle"),
+            Self::Requests(count) => write!(f, "{count} requests in progress"),
+            Self::Callbacks(count) => write!(f, "{count} callbacks in progress"),
+        }
+    }
+}

@@ -1,0 +1,263 @@
+//! Which objects of a port exist, and why one of them can't go yet.
+
+use core::cell::UnsafeCell;
+use core::ffi::c_void;
+use core::fmt;
+use core::ptr::NonNull;
+
+use sys::ndk::NDK_OBJECT_TYPE;
+
+use super::{Body, Core, Object};
+use crate::kernel::{Kernel, Lock};
+
+/// The most closes, and the most reasons of each, that a trace lists.
+const TRACED: usize = 16;
+
+/// The objects of a port that exist: a list through the objects themselves, so that being on it needs no
+/// memory.
+pub struct Registry<K: Kernel>(Lock<K, First<K>>);
+
+struct First<K: Kernel>(Option<NonNull<Core<K>>>);
+
+// SAFETY: what the list leads to is Send and Sync, and taken off it before it is freed.
+unsafe impl<K: Kernel> Send for First<K> {}
+
+/// An object's place in the list; the registry's lock guards it.
+pub(super) struct Place<K: Kernel>(UnsafeCell<Neighbours<K>>);
+
+struct Neighbours<K: Kernel> {
+    before: Option<NonNull<Core<K>>>,
+    after: Option<NonNull<Core<K>>>,
+}
+
+impl<K: Kernel> Place<K> {
+    /// In no list.
+    pub(super) const fn new() -> Self {
+        Self(UnsafeCell::new(Neighbours { before: None, after: None }))
+    }
+}
+
+/// Something that keeps an object from going.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// The close call itself, which has not asked for its verdict yet.
+    CloseCall,
+    /// An object that was created from this one or is tied to it by use.
+    Successor {
+        /// What it is.
+        kind: NDK_OBJECT_TYPE,
+        /// The consumer's pointer to it.
+        handle: usize,
+        /// Whether its own close has been called, and is pending too.
+        closing: bool,
+    },
+    /// So many successors that have no handle: their close completion has not returned, or they are logical
+    /// address mappings that were not released.
+    Nameless(u32),
+    /// So many requests, calls and connections in progress.
+    Requests(u32),
+    /// So many deferred calls queued or running.
+    Callbacks(u32),
+}
+
+/// The object does not exist, or no longer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Gone;
+
+impl<K: Kernel> Registry<K> {
+    /// Without objects.
+    pub(crate) fn new() -> Self {
+        Self(Lock::<K, _>::new(First(None)))
+    }
+
+    /// Enters an object.
+    ///
+    /// # Safety
+    ///
+    /// `object` is in no list, and stays until [`Registry::remove`].
+    pub(super) unsafe fn add(&self, object: NonNull<Core<K>>) {
+        let mut first = self.0.lock();
+        let after = first.0.replace(object);
+        // SAFETY: the object exists, as the caller promises, and the lock is held.
+        unsafe { neighbours(object) }.after = after;
+        if let Some(after) = after {
+            // SAFETY: what is in the list exists, and the lock is held.
+            unsafe { neighbours(after) }.before = Some(object);
+        }
+    }
+
+    /// Takes an object off the list. Afterwards nobody looks at it from here.
+    ///
+    /// # Safety
+    ///
+    /// `object` was entered here and not taken off.
+    pub(super) unsafe fn remove(&self, object: NonNull<Core<K>>) {
+        let mut first = self.0.lock();
+        // SAFETY: the object is in the list, as the caller promises, and the lock is held.
+        let &mut Neighbours { before, after } = unsafe { neighbours(object) };
+        match before {
+            // SAFETY: what is in the list exists, and the lock is held.
+            Some(before) => unsafe { neighbours(before) }.after = after,
+            None => first.0 = after,
+        }
+        if let Some(after) = after {
+            // SAFETY: as above.
+            unsafe { neighbours(after) }.before = before;
+        }
+    }
+
+    /// Traces which closes are pending and what holds each of them. PASSIVE_LEVEL.
+    pub(crate) fn trace_pending(&self) {
+        let mut pending = [core::ptr::null(); TRACED];
+        let first = self.0.lock();
+        // SAFETY: what is in the list exists while the lock is held.
+        let closing = walk(&first).filter(|core| unsafe { core.as_ref() }.lifetime.holds().closing);
+        let mut count = 0_usize;
+        for (place, core) in pending.iter_mut().zip(closing) {
+            *place = core.as_ptr().cast_const().cast::<c_void>();
+            count = count.saturating_add(1);
+        }
+        drop(first);
+        // Outside the lock: a debugger's output takes its time.
+        for handle in pending.into_iter().take(count) {
+            self.trace(handle);
+        }
+    }
+
+    fn trace(&self, handle: *const c_void) {
+        let mut reasons = [Reason::CloseCall; TRACED];
+        let mut count = 0_usize;
+        let explained = self.explain(handle, |reason| {
+            if let Some(place) = reasons.get_mut(count) {
+                *place = reason;
+            }
+            count = count.saturating_add(1);
+        });
+        if explained.is_err() {
+            return;
+        }
+        K::trace(format_args!("the close of the object at {handle:p} is pending, held by"));
+        for reason in reasons.into_iter().take(count) {
+            K::trace(format_args!("  {reason}"));
+        }
+        if count > TRACED {
+            K::trace(format_args!("  {} more", count.saturating_sub(TRACED)));
+        }
+    }
+
+    /// What holds the object at `handle` now: the answer to "why is this close pending?". Tells `each` as
+    /// many reasons as there are; none means that the object can go. Up to DISPATCH_LEVEL.
+    ///
+    /// The handle may be stale. The list is walked under its lock, so this takes as long as the port has
+    /// objects: it is for reports and debuggers, not for a data path.
+    ///
+    /// # Errors
+    ///
+    /// [`Gone`].
+    pub(crate) fn explain(&self, handle: *const c_void, mut each: impl FnMut(Reason)) -> Result<(), Gone> {
+        let first = self.0.lock();
+        let object = walk(&first).find(|core| core.as_ptr().cast_const().cast() == handle).ok_or(Gone)?;
+        // SAFETY: what is in the list exists while the lock is held.
+        let holds = unsafe { object.as_ref() }.lifetime.holds();
+        if holds.close_call {
+            each(Reason::CloseCall);
+        }
+        let mut named = 0_u32;
+        for other in walk(&first) {
+            let before = named;
+            // SAFETY: as above.
+            let antecedents = unsafe { other.as_ref() }.antecedents;
+            // SAFETY: `antecedents` was made for the object's kind, and the object exists as above.
+            unsafe { antecedents(other, &mut |id| named = named.saturating_add((id.0 == handle).into())) };
+            if named != before {
+                // SAFETY: as above.
+                each(unsafe { other.as_ref() }.as_successor(other));
+            }
+        }
+        let mut count = |count: u32, reason: fn(u32) -> Reason| {
+            if count != 0 {
+                each(reason(count));
+            }
+        };
+        count(holds.successors.saturating_sub(named), Reason::Nameless);
+        count(holds.requests, Reason::Requests);
+        count(holds.callbacks, Reason::Callbacks);
+        Ok(())
+    }
+}
+
+/// Which object is an antecedent, see [`Body::antecedents`].
+#[derive(Clone, Copy, Debug)]
+pub struct Id(*const c_void);
+
+impl Id {
+    /// That of `object`.
+    pub(crate) fn of<K: Kernel, B: Body<K>>(object: &Object<K, B>) -> Self {
+        Self(core::ptr::from_ref(object).cast())
+    }
+}
+
+impl<K: Kernel> Core<K> {
+    fn as_successor(&self, this: NonNull<Self>) -> Reason {
+        let closing = self.lifetime.holds().closing;
+        Reason::Successor { kind: self.kind, handle: this.as_ptr().addr(), closing }
+    }
+}
+
+fn walk<K: Kernel>(first: &First<K>) -> impl Iterator<Item = NonNull<Core<K>>> {
+    // SAFETY: `first` is borrowed from the lock's guard, and what is in the list exists.
+    core::iter::successors(first.0, |object| unsafe { neighbours(*object) }.after)
+}
+
+/// # Safety
+///
+/// The object exists, and the caller holds the lock of its registry or is about to enter it, and keeps no
+/// earlier result of this function.
+unsafe fn neighbours<'a, K: Kernel>(object: NonNull<Core<K>>) -> &'a mut Neighbours<K> {
+    // SAFETY: the object exists, as the caller promises.
+    let place = unsafe { object.as_ref() }.place.0.get();
+    // SAFETY: the lock makes the access exclusive, as the caller promises.
+    unsafe { &mut *place }
+}
+
+/// What [`Core::antecedents`] points to: names the antecedents of an object of kind `B`.
+///
+/// # Safety
+///
+/// `core` is the head of an object of kind `B` that exists.
+pub(super) unsafe fn antecedents<K: Kernel, B: Body<K>>(core: NonNull<Core<K>>, name: &mut dyn FnMut(Id)) {
+    // SAFETY: as the caller promises.
+    unsafe { core.cast::<Object<K, B>>().as_ref() }.body.antecedents(name);
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::CloseCall => f.write_str("its close call, which has not returned"),
+            Self::Successor { kind, handle, closing } => {
+                let state = if closing { "closing" } else { "open" };
+                write!(f, "{} {handle:#x} ({state})", name(kind))
+            }
+            Self::Nameless(count) => write!(f, "{count} successors without a handle"),
+            Self::Requests(count) => write!(f, "{count} requests in progress"),
+            Self::Callbacks(count) => write!(f, "{count} callbacks in progress"),
+        }
+    }
+}
+
+/// The field's name for a kind of object.
+fn name(kind: NDK_OBJECT_TYPE) -> &'static str {
+    match kind {
+        NDK_OBJECT_TYPE::NdkObjectTypeAdapter => "adapter",
+        NDK_OBJECT_TYPE::NdkObjectTypeQp => "QP",
+        NDK_OBJECT_TYPE::NdkObjectTypeCq => "CQ",
+        NDK_OBJECT_TYPE::NdkObjectTypeMr => "MR",
+        NDK_OBJECT_TYPE::NdkObjectTypeMw => "MW",
+        NDK_OBJECT_TYPE::NdkObjectTypePd => "PD",
+        NDK_OBJECT_TYPE::NdkObjectTypeSharedEndpoint => "shared endpoint",
+        NDK_OBJECT_TYPE::NdkObjectTypeConnector => "connector",
+        NDK_OBJECT_TYPE::NdkObjectTypeListener => "listener",
+        NDK_OBJECT_TYPE::NdkObjectTypeSrq => "SRQ",
+        _ => "object",
+    }
+}

@@ -91,7 +91,7 @@ pub(crate) struct Core<K: Kernel> {
     /// Delivers events; knows the object's kind.
     deliver: unsafe fn(NonNull<Core<K>>, u32),
     /// Names the object's antecedents; knows its kind.
-    antecedents: unsafe fn(NonNull<Core<K>>, &mut dyn FnMut(Id)),
+    antecedents: registry::Antecedents<K>,
 }
 
 /// An NDK object of kind `B`. The consumer holds it as a pointer to its public part.

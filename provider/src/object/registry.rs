@@ -186,6 +186,9 @@ impl<K: Kernel> Registry<K> {
     }
 }
 
+/// Names the antecedents of an object of one kind.
+pub(super) type Antecedents<K> = unsafe fn(NonNull<Core<K>>, &mut dyn FnMut(Id));
+
 /// Which object is an antecedent, see [`Body::antecedents`].
 #[derive(Clone, Copy, Debug)]
 pub struct Id(*const c_void);

@@ -14,6 +14,7 @@ use crate::ex::pool::{self, Pool};
 use crate::io;
 use crate::ke::debug::Log;
 use crate::ke::dispatcher::Dispatcher;
+use crate::ke::dpc;
 use crate::ke::timer::{self, Timers};
 use crate::loader::{self, Driver, Images, LoadError};
 use crate::ndk;
@@ -47,6 +48,8 @@ pub struct State {
     pub(crate) injector: Injector,
     /// How long nothing may move while somebody waits.
     pub(crate) patience: Duration,
+    /// How long a DPC may run.
+    pub(crate) dpc_limit: Duration,
     /// Bytes of stack that drivers used at most.
     pub(crate) deepest_stack: AtomicU64,
     stopping: AtomicBool,
@@ -116,6 +119,7 @@ pub struct Builder {
     special_pool: usize,
     echo: bool,
     patience: Duration,
+    dpc_limit: Duration,
 }
 
 impl Builder {
@@ -149,6 +153,13 @@ impl Builder {
         self
     }
 
+    /// With this time for each DPC, by the machine's clock; Windows' own 20 seconds if nothing is said.
+    #[must_use]
+    pub fn dpc_limit(mut self, limit: Duration) -> Self {
+        self.dpc_limit = limit;
+        self
+    }
+
     /// Starts the machine. Waits while another one is running in this process.
     ///
     /// The calling thread becomes a thread of the machine.
@@ -168,6 +179,7 @@ impl Builder {
             pool: Pool::new(self.special_pool),
             injector: Injector::default(),
             patience: self.patience,
+            dpc_limit: self.dpc_limit,
             deepest_stack: AtomicU64::new(0),
             stopping: AtomicBool::new(false),
             parts: RwLock::default(),
@@ -207,6 +219,7 @@ impl Machine {
             special_pool: pool::SPECIAL_LIMIT,
             echo: false,
             patience: watchdog::PATIENCE,
+            dpc_limit: dpc::LIMIT,
         }
     }
 

@@ -143,7 +143,7 @@ unsafe fn call_routine(irp: *mut IRP, left: *mut IO_STACK_LOCATION) -> NTSTATUS 
     // SAFETY: it is a location of the packet.
     let device = above.map_or(ptr::null_mut(), |above| unsafe { (*above).DeviceObject });
     // SAFETY: the routine is the one that the driver above set, with its own device and context.
-    sched::call_driver("IoCompletion", || unsafe { routine(device, irp, location.Context) })
+    sched::call_driver(sched::COMPLETION, || unsafe { routine(device, irp, location.Context) })
 }
 
 /// Gives a request that has come all the way up back to its owner.

@@ -14,6 +14,7 @@ use sys::wdm::{
 use super::namespace::namespace;
 use crate::ex::fault;
 use crate::export::exports;
+use crate::ke;
 use crate::machine::{self, Part};
 use crate::mm::Block;
 use crate::ob::{self, Kind};
@@ -30,8 +31,21 @@ pub(super) struct Devices {
 }
 
 struct Device {
-    _block: Block,
+    block: Block,
+    size: usize,
     deleted: bool,
+}
+
+impl Drop for Device {
+    /// Checks that nothing in the device's extension, which goes now, is in use.
+    fn drop(&mut self) {
+        let start = self.block.as_ptr::<u8>() as usize;
+        for object in ke::take_live_objects(&(start..start + self.size)) {
+            let mut finding = Finding::new("DeviceLiveObject");
+            finding.bugcheck = object.bugcheck;
+            verifier::report(finding.text(format!("a device was deleted with {object} in its extension")));
+        }
+    }
 }
 
 impl Part for Devices {}
@@ -173,7 +187,7 @@ pub(crate) unsafe fn create(made: Made) -> Result<*mut DEVICE_OBJECT, NTSTATUS> 
     // SAFETY: the caller's contract.
     let first = unsafe { &mut (*made.driver).DeviceObject };
     object.NextDevice = core::mem::replace(first, device);
-    devices().live.lock().insert(device as usize, Device { _block: block, deleted: false });
+    devices().live.lock().insert(device as usize, Device { block, size, deleted: false });
     ob::create(device.cast(), &KIND);
     Ok(device)
 }

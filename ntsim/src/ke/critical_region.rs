@@ -1,5 +1,5 @@
-//! Critical regions: normal kernel APCs, of which the simulator has none, are held off; what remains is
-//! that regions are entered and left in pairs.
+//! Critical and guarded regions: APCs, of which the simulator has none, are held off; what remains is that
+//! regions are entered and left in pairs.
 
 use sys::wdm::signature;
 
@@ -32,6 +32,25 @@ exports! {
         }
         local::with(|local| local.critical_regions.set(depth - 1));
     }
+
+    /// Enters a guarded region.
+    #[irql(PASSIVE..=APC)]
+    fn KeEnterGuardedRegion() {
+        local::with(|local| local.guarded_regions.set(local.guarded_regions.get() + 1));
+    }
+
+    /// Leaves a guarded region.
+    #[irql(PASSIVE..=APC)]
+    fn KeLeaveGuardedRegion() {
+        match local::with(|local| local.guarded_regions.get()) {
+            0 => {
+                let bugcheck = Bugcheck { code: 0xC4, parameters: [0x4000E, 0, 0, 0] };
+                let text = "a guarded region left that the thread is not in";
+                verifier::report(Finding::new("GuardedRegions").bugcheck(bugcheck).text(text));
+            }
+            depth => local::with(|local| local.guarded_regions.set(depth - 1)),
+        }
+    }
 }
 
 #[cold]
@@ -45,8 +64,11 @@ fn found(parameters: [u64; 4], what: &str) {
 
 #[cfg(test)]
 mod tests {
+    use sys::wdm::{KWAIT_REASON, KernelMode};
+
     use super::*;
     use crate::Machine;
+    use crate::ke::{KeInitializeMutex, KeReleaseMutex, KeWaitForSingleObject};
 
     fn codes(machine: Machine) -> Vec<u64> {
         machine.shutdown().findings.iter().map(|f| f.bugcheck.unwrap().parameters[0]).collect()
@@ -81,6 +103,34 @@ mod tests {
     fn returning_inside_a_region_is_found() {
         let machine = Machine::builder().boot();
         sched::call_driver("Callback", || unsafe { KeEnterCriticalRegion() });
+        sched::call_driver(sched::COMPLETION, || unsafe { KeEnterCriticalRegion() });
+        assert_eq!(codes(machine), [0xC5, 0xFB]);
+    }
+
+    #[test]
+    fn returning_with_a_mutex_is_found() {
+        let machine = Machine::builder().boot();
+        let mut mutex = unsafe { core::mem::MaybeUninit::zeroed().assume_init() };
+        unsafe { KeInitializeMutex(&mut mutex, 0) };
+        sched::call_driver("Callback", || unsafe {
+            let object = (&raw mut mutex).cast();
+            KeWaitForSingleObject(object, KWAIT_REASON::Executive, KernelMode, 0, core::ptr::null())
+        });
+        unsafe { KeReleaseMutex(&mut mutex, 0) };
         assert_eq!(codes(machine), [0xC5]);
+    }
+
+    #[test]
+    fn guarded_regions_are_left_as_often_as_they_are_entered() {
+        let machine = Machine::builder().boot();
+        unsafe {
+            KeLeaveGuardedRegion();
+            KeEnterGuardedRegion();
+            KeLeaveGuardedRegion();
+        }
+        sched::call_driver("Callback", || unsafe { KeEnterGuardedRegion() });
+        let findings = machine.shutdown().findings;
+        let found: Vec<_> = findings.iter().map(|f| (f.rule, f.bugcheck.unwrap().parameters[0])).collect();
+        assert_eq!(found, [("GuardedRegions", 0x4000E); 2]);
     }
 }

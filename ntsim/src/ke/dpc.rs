@@ -3,15 +3,18 @@
 use core::ffi::c_void;
 use core::ptr;
 use core::sync::atomic::{AtomicPtr, Ordering};
+use core::time::Duration;
 
 use sys::status::{NTSTATUS, STATUS_INVALID_PARAMETER, STATUS_SUCCESS};
 use sys::wdm::{BOOLEAN, KDPC, KDPC_IMPORTANCE, PKDEFERRED_ROUTINE, PROCESSOR_NUMBER, signature};
 
 use crate::export::exports;
+use crate::loader;
 use crate::machine;
 use crate::sched::processor::{self, Deferred};
+use crate::sched::time::TICK;
 use crate::sched::{self, Irql};
-use crate::verifier::{self, Finding};
+use crate::verifier::{self, Bugcheck, Finding};
 
 /// `Type` of a DPC object, as `KOBJECTS` in the public symbol files numbers it.
 const DPC_OBJECT: u8 = 19;
@@ -20,6 +23,10 @@ const THREADED_DPC_OBJECT: u8 = 24;
 
 /// What `Number` holds above the number of the processor that a DPC was directed to; 0 means the current.
 const DIRECTED: u16 = 0x800;
+
+/// How long a DPC may run, unless the machine's builder says otherwise: 0x500 ticks, as in the example on
+/// the page of bug check 0x133.
+pub(crate) const LIMIT: Duration = Duration::from_secs(20);
 
 exports! {
     "ntoskrnl.exe", signature;
@@ -162,13 +169,30 @@ unsafe fn run(context: *mut c_void) {
     // SAFETY: the caller's promise.
     unsafe { queued(dpc) }.store(ptr::null_mut(), Ordering::Release);
     match known.DeferredRoutine {
-        // SAFETY: the driver named the routine for exactly this call.
-        Some(routine) => sched::call_driver("DeferredRoutine", || unsafe {
-            routine(dpc, known.DeferredContext, argument1, argument2)
-        }),
+        Some(routine) => {
+            let begin = sched::elapsed();
+            // SAFETY: the driver named the routine for exactly this call.
+            sched::call_driver("DeferredRoutine", || unsafe {
+                routine(dpc, known.DeferredContext, argument1, argument2)
+            });
+            check_time(routine, sched::elapsed().saturating_sub(begin));
+        }
         None => verifier::report(Finding::new("DpcRoutine").text("a DPC without a routine was queued")),
     }
     debug_assert!(sched::irql() >= Irql::DISPATCH);
+}
+
+/// Bug check 0x133: 0 for a single DPC, the ticks that it took, those that it may take.
+fn check_time(routine: PKDEFERRED_ROUTINE, taken: Duration) {
+    let limit = machine::current().dpc_limit;
+    if taken <= limit {
+        return;
+    }
+    let ticks = |time: Duration| time.as_nanos() as u64 / 100 / TICK;
+    let name = loader::name(routine as usize as u64);
+    let text = format!("the DPC routine {name} ran for {taken:?}; {limit:?} are allowed");
+    let bugcheck = Bugcheck { code: 0x133, parameters: [0, ticks(taken), ticks(limit), 0] };
+    verifier::report(Finding::new("DpcWatchdog").bugcheck(bugcheck).text(text));
 }
 
 #[cfg(test)]
@@ -244,6 +268,26 @@ mod tests {
         }
         assert_eq!(RUNS.load(Ordering::Relaxed), 4);
         assert!(machine.shutdown().is_clean());
+    }
+
+    unsafe extern "win64" fn dawdle(_: *mut KDPC, _: *mut c_void, _: *mut c_void, _: *mut c_void) {
+        let end = sched::elapsed() + Duration::from_millis(2);
+        while sched::elapsed() < end {
+            core::hint::spin_loop();
+        }
+    }
+
+    #[test]
+    fn a_dpc_that_takes_longer_than_it_may_is_found() {
+        for (limit, times) in [(Duration::from_millis(1), 1), (LIMIT, 0)] {
+            let machine = Machine::builder().dpc_limit(limit).boot();
+            let mut dpc = dpc();
+            unsafe { KeInitializeDpc(&mut *dpc, Some(dawdle), ptr::null_mut()) };
+            insert(&mut dpc);
+            let findings = machine.shutdown().findings;
+            assert_eq!(findings.len(), times, "{findings:?}");
+            assert!(findings.iter().all(|f| (f.rule, f.bugcheck.unwrap().code) == ("DpcWatchdog", 0x133)));
+        }
     }
 
     #[test]

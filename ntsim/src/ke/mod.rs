@@ -3,7 +3,7 @@
 mod critical_region;
 pub(crate) mod debug;
 pub(crate) mod dispatcher;
-mod dpc;
+pub(crate) mod dpc;
 mod irql;
 mod live;
 pub(crate) mod object_exports;

@@ -12,7 +12,7 @@ use object::LittleEndian as LE;
 use object::pe::{self, ImageNtHeaders64};
 use object::read::pe::{Import, PeFile64};
 
-use super::{Image, LoadError, symbols};
+use super::{Image, LoadError, lint, symbols};
 use crate::export::{self, Export};
 
 /// Size of a page: what sections have to be aligned to.
@@ -55,6 +55,7 @@ pub(super) fn map_bytes(path: &Path, data: &[u8]) -> Result<Image, LoadError> {
     }
     randomise_cookie(&file, data, &mapping).map_err(&bad)?;
     protect(&file, &mapping).map_err(&bad)?;
+    lint::check(&file, path);
 
     let functions = file.data_directory(pe::IMAGE_DIRECTORY_ENTRY_EXCEPTION).map_or(0..0, |directory| {
         let (start, length) = directory.address_range();

@@ -9,6 +9,7 @@ mod driver;
 mod emulate;
 mod error;
 mod image;
+mod lint;
 mod map;
 mod stack;
 mod symbols;
@@ -70,6 +71,15 @@ pub(crate) fn load(path: &Path) -> Result<Arc<Image>, LoadError> {
 /// The address of a function of the simulator, as an image that imports it by these names gets it.
 pub(crate) fn routine(module: &str, name: &str) -> Option<*const ()> {
     map::resolve(module, name).map(|export| export.address)
+}
+
+/// The function at which `address` is, as well as it is known.
+pub(crate) fn name(address: u64) -> String {
+    match machine::current().images.at(address) {
+        // A frame's address is one behind its call.
+        Some(image) => Frame::Driver { image, address: address + 1 }.to_string(),
+        None => format!("{address:#x}"),
+    }
 }
 
 /// The image whose code called the emulated function that the calling thread is in.

@@ -14,7 +14,7 @@ use sys::wdm::MDL;
 use super::adapter::{self, Adapter, State};
 use super::pnp::Indicated;
 use super::wait::Answer;
-use super::{buffer, pool, violation};
+use super::{buffer, compliance, pool, violation};
 use crate::export::exports;
 use crate::io::{Status, queue_work};
 use crate::mm::{self, Block, Range};
@@ -22,7 +22,10 @@ use crate::sched::{self, Irql};
 
 /// How long a miniport may keep a frame to be sent, by Driver Verifier's rule NdisTimedDataSend; tests are
 /// less patient.
-const LIMIT: Duration = Duration::from_secs(if cfg!(test) { 1 } else { 30 });
+const LIMIT: Duration = Duration::from_secs(if cfg!(test) { 2 } else { 30 });
+
+/// How long it may complete none at all while it has some, by the rule NdisTimedDataHang.
+const HANG: Duration = Duration::from_secs(if cfg!(test) { 1 } else { 22 });
 
 /// Who has a net buffer list.
 const MINIPORT: &str = "the miniport";
@@ -36,6 +39,8 @@ const KEPT: usize = 4096;
 pub(super) struct Protocol {
     /// Lists that the miniport has been given to send.
     sending: Mutex<Vec<(usize, Arc<Answer<NDIS_STATUS>>)>>,
+    /// How many the miniport has completed so far.
+    completed: AtomicUsize,
     /// Lists of the miniport that are with the protocol.
     pub(super) received: AtomicUsize,
     frames: Mutex<VecDeque<Vec<u8>>>,
@@ -83,10 +88,17 @@ impl Adapter {
         sched::call_driver("MiniportSendNetBufferLists", || unsafe {
             handler(context, list, NDIS_DEFAULT_PORT_NUMBER, 0);
         });
-        let status = answer.wait(LIMIT, || {
-            let text = format!("a frame has not been sent in {LIMIT:?}");
-            violation("NdisTimedDataSend", [0x25, 0, self.handle as u64, 0], text);
-        });
+        let completed = self.protocol.completed.load(Ordering::Acquire);
+        let hangs = || {
+            if self.protocol.completed.load(Ordering::Acquire) == completed {
+                let text = format!("frames are to be sent, and none has been in {HANG:?}");
+                compliance("NdisTimedDataHang", 0x9200F, text);
+            }
+        };
+        let late = || {
+            compliance("NdisTimedDataSend", 0x9200D, format!("a frame has not been sent in {LIMIT:?}"));
+        };
+        let status = answer.wait(&[(HANG, &hangs), (LIMIT, &late)]);
         pool::free(list);
         if status == NDIS_STATUS_SUCCESS { Ok(()) } else { Err(Status(status)) }
     }
@@ -194,6 +206,7 @@ exports! {
         let Some(adapter) = adapter::of(handle, "NdisMSendNetBufferListsComplete") else { return };
         check_flags(handle, flags & NDIS_SEND_COMPLETE_FLAGS_DISPATCH_LEVEL != 0);
         each(lists, |list| {
+            adapter.protocol.completed.fetch_add(1, Ordering::AcqRel);
             let mut sending = adapter.protocol.sending.lock();
             let at = sending.iter().position(|(sent, _)| *sent == list as usize);
             let found = at.map(|at| sending.swap_remove(at));

@@ -260,9 +260,10 @@ impl Adapter {
             return status;
         }
         let watchdog = [0x25, if name == "MiniportPause" { 0x21 } else { 0 }, self.handle as u64, 0];
-        answer.wait(WATCHDOG, || {
-            violation("NdisWatchdog", watchdog, format!("{name} has not been completed in {WATCHDOG:?}"))
-        })
+        let late = || {
+            violation("NdisWatchdog", watchdog, format!("{name} has not been completed in {WATCHDOG:?}"));
+        };
+        answer.wait(&[(WATCHDOG, &late)])
     }
 }
 

@@ -99,6 +99,13 @@ impl Ndis {
     }
 }
 
+/// Reports a broken rule of Driver Verifier's for NDIS drivers, bug check 0xC4 with the rule's code.
+#[cold]
+fn compliance(rule: &'static str, code: u64, text: String) {
+    let bugcheck = Bugcheck { code: 0xC4, parameters: [code, 0, 0, 0] };
+    verifier::report(Finding::new(rule).bugcheck(bugcheck).text(text));
+}
+
 /// Reports a broken rule of NDIS, bug check 0x7C.
 #[cold]
 fn violation(rule: &'static str, parameters: [u64; 4], text: String) {

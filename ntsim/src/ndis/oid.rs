@@ -13,8 +13,8 @@ use sys::status::{
 };
 
 use super::adapter::{self, Adapter, State};
-use super::violation;
 use super::wait::Answer;
+use super::{compliance, violation};
 use crate::export::exports;
 use crate::io::Status;
 use crate::mm::Block;
@@ -164,7 +164,7 @@ impl Adapter {
             if self.oids.pending.lock().remove(&(request as usize)).is_none() {
                 let text =
                     format!("OID {oid:#010X} was completed by a call and returned {status:#010X} as well");
-                violation("NdisOidDoubleComplete", [0x26, self.handle as u64, request as u64, 0], text);
+                compliance("NdisOidDoubleComplete", 0x91002, text);
             }
             return status;
         }
@@ -172,10 +172,11 @@ impl Adapter {
             let text = "OID_NDK_SET_STATE returned NDIS_STATUS_PENDING, which it must not".into();
             violation("NdkSetStatePending", [0, self.handle as u64, request as u64, 0], text);
         }
-        answer.wait(LIMIT, || {
+        let late = || {
             let text = format!("OID {oid:#010X} has not been completed in {LIMIT:?}");
-            violation("NdisTimedOidComplete", [0x25, 0x23, self.handle as u64, u64::from(oid)], text);
-        })
+            compliance("NdisTimedOidComplete", 0x92003, text);
+        };
+        answer.wait(&[(LIMIT, &late)])
     }
 }
 
@@ -245,12 +246,12 @@ fn complete(
     let answer = adapter.oids.pending.lock().remove(&(request as usize));
     let Some(answer) = answer else {
         let text = format!("{function} got {request:p}, which is not pending");
-        violation("NdisOidComplete", [0x26, handle as u64, request as u64, 0], text);
+        compliance("NdisOidComplete", 0x91001, text);
         return;
     };
     if status == NDIS_STATUS_PENDING {
         let text = format!("{function} completes a request with NDIS_STATUS_PENDING");
-        violation("NdisOidComplete", [0x26, handle as u64, request as u64, 0], text);
+        compliance("NdisOidComplete", 0x91001, text);
     }
     answer.set(status);
 }

@@ -31,10 +31,12 @@ impl<T: Clone> Answer<T> {
         true
     }
 
-    /// Waits for the value; `late` is called once if it takes longer than `limit`, and the wait goes on.
-    pub(super) fn wait(&self, limit: Duration, late: impl FnOnce()) -> T {
+    /// Waits for the value. If it takes longer than one of the limits, which rise, what stands beside that
+    /// is called, and the wait goes on.
+    pub(super) fn wait(&self, limits: &[(Duration, &dyn Fn())]) -> T {
         let start = sched::elapsed();
-        let mut late = Some(late);
+        let mut limits = limits.iter();
+        let mut next = limits.next();
         loop {
             {
                 let mut state = self.state.lock();
@@ -43,15 +45,13 @@ impl<T: Clone> Answer<T> {
                 }
                 state.1 = sched::current();
             }
-            let left = limit.saturating_sub(sched::elapsed().saturating_sub(start));
-            if !left.is_zero() && late.is_some() {
-                sched::block(Some(left));
-                continue;
-            }
-            if let Some(late) = late.take() {
+            let left = next.map(|(limit, _)| limit.saturating_sub(sched::elapsed().saturating_sub(start)));
+            if left != Some(Duration::ZERO) {
+                sched::block(left);
+            } else if let Some((_, late)) = next {
                 late();
+                next = limits.next();
             }
-            sched::block(None);
         }
     }
 }

@@ -34,6 +34,8 @@ pub(crate) struct Local {
     pub(crate) irql: Cell<Irql>,
     /// Critical regions that it is in.
     pub(crate) critical_regions: Cell<u32>,
+    /// Guarded regions that it is in.
+    pub(crate) guarded_regions: Cell<u32>,
     /// Set while the thread drains a DPC queue.
     pub(crate) in_dpc: Cell<bool>,
     /// The processor it runs on; meaningful while it is attached.
@@ -77,6 +79,7 @@ thread_local! {
             caller_bp: Cell::new(0),
             irql: Cell::new(Irql::PASSIVE),
             critical_regions: Cell::new(0),
+            guarded_regions: Cell::new(0),
             in_dpc: Cell::new(false),
             processor: Cell::new(0),
             thread: Cell::new(None),
@@ -179,6 +182,12 @@ impl Local {
     /// How many spin locks the thread holds.
     pub(crate) fn held(&self) -> usize {
         self.thread.get().map_or(0, |thread| thread.held.count())
+    }
+
+    /// How often normal kernel APCs are held off: in how many critical regions it is, and by how many mutexes
+    /// that it holds.
+    pub(crate) fn apcs_disabled(&self) -> u32 {
+        self.critical_regions.get() + self.thread.get().map_or(0, |thread| thread.mutexes.count() as u32)
     }
 
     /// The spin lock that it took last.

@@ -24,6 +24,7 @@ mod thread;
 pub(crate) mod time;
 pub(crate) mod watchdog;
 
+pub(crate) use call::COMPLETION;
 pub use call::call_driver;
 pub(crate) use depth::Depth;
 pub(crate) use held::HeldLocks;

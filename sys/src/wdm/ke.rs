@@ -62,6 +62,10 @@ imports! {
     fn KeEnterCriticalRegion();
     /// Ends a critical region. ≤ APC_LEVEL.
     fn KeLeaveCriticalRegion();
+    /// Begins a guarded region: all asynchronous procedure calls are held off. ≤ APC_LEVEL.
+    fn KeEnterGuardedRegion();
+    /// Ends a guarded region. ≤ APC_LEVEL.
+    fn KeLeaveGuardedRegion();
 
     /// Initialises an event. Any level.
     fn KeInitializeEvent(Event: *mut KEVENT, Type: EVENT_TYPE, State: BOOLEAN);

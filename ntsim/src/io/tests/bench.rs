@@ -31,7 +31,10 @@ impl Bench {
         let mut device = ptr::null_mut();
         with_name("\\Device\\Test", |name| unsafe {
             let kind = FILE_DEVICE_UNKNOWN;
-            assert_eq!(IoCreateDevice(&mut *driver, 32, name, kind, 0, 0, &mut device), STATUS_SUCCESS);
+            assert_eq!(
+                IoCreateDevice(&mut *driver, size_of::<KTIMER>() as u32, name, kind, 0, 0, &mut device),
+                STATUS_SUCCESS
+            );
             with_name("\\DosDevices\\Test", |link| {
                 assert_eq!(IoCreateSymbolicLink(link, name), STATUS_SUCCESS);
             });

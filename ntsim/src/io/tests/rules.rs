@@ -10,6 +10,7 @@ use crate::io::device::IoDeleteDevice;
 use crate::io::dispatch::IofCallDriver;
 use crate::io::irp::{IoAllocateIrp, IoFreeIrp, IoInitializeIrp, IoReuseIrp};
 use crate::io::namespace::IoDeleteSymbolicLink;
+use crate::ke::{KeInitializeTimer, KeSetTimer};
 
 /// Rule and first parameter of each finding.
 fn found(report: &Report) -> Vec<(&'static str, u64)> {
@@ -91,6 +92,19 @@ fn completing_under_a_spin_lock_is_found() {
 #[test]
 fn returning_at_another_level_is_found() {
     assert_eq!(completed_at_once(Way::Raised), [("IrqlReturn", 0x5)]);
+}
+
+#[test]
+fn deleting_a_device_with_a_timer_set_in_its_extension_is_found() {
+    let bench = Bench::boot();
+    unsafe {
+        let timer = (*bench.device()).DeviceExtension.cast();
+        KeInitializeTimer(timer);
+        KeSetTimer(timer, -6_000_000_000, core::ptr::null_mut());
+    }
+    let report = bench.finish();
+    assert_eq!(found(&report), [("DeviceLiveObject", 0)]);
+    assert_eq!(report.findings[0].bugcheck.unwrap().code, 0xC7);
 }
 
 #[test]

@@ -90,6 +90,49 @@ fn what_is_no_image_is_refused() {
     assert!(machine.shutdown().is_clean());
 }
 
+/// Where the headers of sections begin in the file, and how long each is.
+const SECTION_HEADERS: (usize, usize) = (0x148, 40);
+
+#[test]
+fn sections_that_memory_integrity_does_not_allow_are_found() {
+    let folder = tempfile::tempdir().unwrap();
+    let imports = [("ntoskrnl.exe", "DbgPrint")];
+    let path = write(folder.path(), "lint.sys", &imports, &[&|f| _ = f.set_unload(1).raw(SUCCEED), &|_| {}]);
+    let whole = std::fs::read(&path).unwrap();
+    let section = |number: usize| SECTION_HEADERS.0 + number * SECTION_HEADERS.1;
+    assert_eq!(&whole[section(1)..][..6], b".rdata");
+    // The high byte of a section's flags: readable and executable are 0x60, and writable 0x80.
+    let flags = |number| section(number) + 39;
+    let load = |change: &dyn Fn(&mut Vec<u8>)| {
+        let mut image = whole.clone();
+        change(&mut image);
+        std::fs::write(&path, image).unwrap();
+        let machine = Machine::builder().boot();
+        drop(machine.load(&path).unwrap());
+        let findings = machine.shutdown().findings;
+        assert!(findings.iter().all(|finding| finding.rule == "CodeIntegrity"), "{findings:?}");
+        findings.iter().map(|finding| finding.bugcheck.unwrap().parameters).collect::<Vec<_>>()
+    };
+    assert_eq!(load(&|_| ()), [[0; 4]; 0]);
+    assert_eq!(load(&|image| image[flags(0)] = 0xE0), [[0x2003, 0, 0x1000, 0]]);
+    assert_eq!(load(&|image| image[flags(1)] = 0x60), [[0x2005, 0, 0x2000, 0]]);
+}
+
+#[test]
+fn sections_that_share_a_page_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let machine = Machine::builder().boot();
+    let path = write(folder.path(), "small.sys", &[], &[&|f| _ = f.raw(SUCCEED)]);
+    let mut image = std::fs::read(&path).unwrap();
+    // SectionAlignment, 32 bytes into the optional header.
+    let at = SECTION_HEADERS.0 - 16 * 8 - 112 + 32;
+    assert_eq!(image[at..at + 4], 0x1000_u32.to_le_bytes());
+    image[at..at + 4].copy_from_slice(&0x200_u32.to_le_bytes());
+    std::fs::write(&path, image).unwrap();
+    assert!(matches!(machine.load(&path), Err(LoadError::Format { .. })));
+    assert!(machine.shutdown().is_clean());
+}
+
 #[test]
 fn a_driver_whose_entry_point_fails_is_not_loaded() {
     let folder = tempfile::tempdir().unwrap();
@@ -193,5 +236,6 @@ fn a_damaged_image_is_refused_or_mapped_but_never_breaks_the_loader() {
             unsafe { super::map::release(&image) };
         }
     }
-    assert!(machine.shutdown().is_clean());
+    let findings = machine.shutdown().findings;
+    assert!(findings.iter().all(|finding| finding.rule == "CodeIntegrity"), "{findings:?}");
 }

@@ -126,6 +126,7 @@ fn image(imports: Imports<'_>, text: &[u8]) -> Vec<u8> {
     writer.reserve_reloc_section();
     let (start, size) = rdata.descriptors;
     writer.set_data_directory(pe::IMAGE_DIRECTORY_ENTRY_IMPORT, start, size);
+    writer.set_data_directory(pe::IMAGE_DIRECTORY_ENTRY_IAT, RDATA, 8 * (imports.len() as u32 + 1));
     let (start, size) = rdata.functions;
     writer.set_data_directory(pe::IMAGE_DIRECTORY_ENTRY_EXCEPTION, start, size);
     let (start, size) = rdata.config;

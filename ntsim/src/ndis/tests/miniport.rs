@@ -218,7 +218,7 @@ unsafe extern "win64" fn pause(
     let handle = HANDLE.load(Ordering::SeqCst) as usize;
     let completed = move || unsafe { NdisMPauseComplete(handle as NDIS_HANDLE) };
     sched::spawn("pause", move || {
-        hesitate();
+        hesitate("NdisWatchdog");
         completed();
         if breaks(Break::PauseCompletesTwice) {
             completed();
@@ -254,7 +254,7 @@ unsafe extern "win64" fn oid(_context: NDIS_HANDLE, request: *mut NDIS_OID_REQUE
     }
     let (handle, request) = (handle as usize, request as usize);
     let body = move || unsafe {
-        hesitate();
+        hesitate("NdisTimedOidComplete");
         NdisMOidRequestComplete(handle as NDIS_HANDLE, request as *mut NDIS_OID_REQUEST, NDIS_STATUS_SUCCESS);
     };
     sched::spawn("oid", body).unwrap();
@@ -289,7 +289,7 @@ unsafe extern "win64" fn send(
     unsafe { (*lists).Status = NDIS_STATUS_SUCCESS };
     let (handle, lists) = (HANDLE.load(Ordering::SeqCst) as usize, lists as usize);
     let completed = move || unsafe {
-        hesitate();
+        hesitate("NdisTimedDataSend");
         NdisMSendNetBufferListsComplete(handle as NDIS_HANDLE, lists as *mut NET_BUFFER_LIST, 0);
     };
     sched::spawn("send", completed).unwrap();
@@ -303,10 +303,10 @@ unsafe extern "win64" fn returned(_context: NDIS_HANDLE, lists: *mut NET_BUFFER_
     }
 }
 
-/// Waits until NDIS has lost patience, if that is what is to be seen.
-fn hesitate() {
-    let before = crate::verifier::findings().len();
-    while breaks(Break::AnswersLate) && crate::verifier::findings().len() == before {
+/// Waits until NDIS has lost patience by `rule`, if that is what is to be seen.
+fn hesitate(rule: &str) {
+    let lost = || crate::verifier::findings().iter().any(|finding| finding.rule == rule);
+    while breaks(Break::AnswersLate) && !lost() {
         std::thread::yield_now();
     }
 }

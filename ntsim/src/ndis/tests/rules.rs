@@ -149,7 +149,7 @@ fn late_answers_are_found() {
         bench.adapter().send(b"frame").unwrap();
         bench.adapter().pause().unwrap();
     });
-    assert_eq!(found, ["NdisTimedOidComplete", "NdisTimedDataSend", "NdisWatchdog"]);
+    assert_eq!(found, ["NdisTimedOidComplete", "NdisTimedDataHang", "NdisTimedDataSend", "NdisWatchdog"]);
 }
 
 #[test]

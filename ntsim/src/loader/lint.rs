@@ -1,0 +1,39 @@
+//! What memory integrity asks of an image (Driver Verifier's code integrity checking).
+//!
+//! The codes are those of Microsoft's page "Code integrity checking". Its 0x2004, sections that do not lie on
+//! pages of their own, does not get here: the loader refuses such an image.
+
+use std::path::Path;
+
+use object::LittleEndian as LE;
+use object::pe::{self, ImageSectionHeader};
+use object::read::pe::PeFile64;
+
+use crate::verifier::{self, Bugcheck, Finding};
+
+/// Reports what is wrong with the image that was read from `path`.
+pub(super) fn check(file: &PeFile64<'_>, path: &Path) {
+    let has = |section: &ImageSectionHeader, flag| section.characteristics.get(LE).contains(flag);
+    let code = |section: &ImageSectionHeader| has(section, pe::IMAGE_SCN_MEM_EXECUTE);
+    for section in file.section_table().iter() {
+        if code(section) && has(section, pe::IMAGE_SCN_MEM_WRITE) {
+            found(0x2003, path, section, "is executable and writable");
+        }
+    }
+    let table = file.data_directory(pe::IMAGE_DIRECTORY_ENTRY_IAT).map(|table| table.address_range().0);
+    let section = table.and_then(|start| file.section_table().section_containing(start));
+    if let Some(section) = section.filter(|section| code(section)) {
+        found(0x2005, path, section, "is executable and has the table of imported addresses in it");
+    }
+}
+
+/// Bug check 0xC4: the code; where Windows has pointers to names, the section's address in the image.
+fn found(code: u64, path: &Path, section: &ImageSectionHeader, what: &str) {
+    let name = String::from_utf8_lossy(section.raw_name());
+    let parameters = [code, 0, u64::from(section.virtual_address.get(LE)), 0];
+    verifier::report(
+        Finding::new("CodeIntegrity")
+            .bugcheck(Bugcheck { code: 0xC4, parameters })
+            .text(format!("section {name} of {} {what}", path.display())),
+    );
+}

@@ -27,15 +27,16 @@
 //!
 //! # What happens on entry
 //!
-//! The entry point is two stores and a jump: it notes the driver's stack and frame pointers, from which a
-//! finding unwinds the driver's stack, and goes on to `enter`, which passes the scheduling point,
+//! The entry point is three stores and a jump: it notes the driver's stack and frame pointers, from which a
+//! finding unwinds the driver's stack, and the first argument, which a trace shows; and goes on to `enter`,
+//! which passes the scheduling point,
 //! checks the IRQL against the declared range (a violation is a finding, and the call continues as far as
 //! the simulator can) and runs the body.
 //!
 //! A body is an unsafe function: its contract is the one that Microsoft documents for the real function.
 //! It must not panic: there is no way to unwind through a driver's frames, so the process would abort.
 
-use crate::sched::{self, Irql, local};
+use crate::sched::{self, Irql, What, local};
 use crate::verifier::{self, Bugcheck, Finding};
 
 /// An emulated function.
@@ -82,12 +83,15 @@ pub fn all() -> impl Iterator<Item = &'static Export> {
 #[inline]
 pub(crate) fn enter<R>(export: &'static Export, body: impl FnOnce() -> R) -> R {
     local::entered(export, || {
-        sched::point();
+        sched::point_at(|| What::Calls(export.name, local::argument()));
         let irql = sched::irql();
         if irql < export.lowest || irql > export.highest {
             wrong_irql(export, irql);
         }
-        body()
+        let result = body();
+        // What the driver does next may be too late, for all that others do meanwhile.
+        sched::point();
+        result
     })
 }
 
@@ -129,9 +133,11 @@ macro_rules! exports {
                 core::arch::naked_asm!(
                     "mov gs:[{sp}], rsp",
                     "mov gs:[{bp}], rbp",
+                    "mov gs:[{argument}], rcx",
                     "jmp {body}",
                     sp = const $crate::sched::local::CALLER_SP,
                     bp = const $crate::sched::local::CALLER_BP,
+                    argument = const $crate::sched::local::CALLER_ARGUMENT,
                     body = sym $name::body,
                 )
             }

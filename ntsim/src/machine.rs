@@ -21,7 +21,7 @@ use crate::ndk;
 use crate::report::Report;
 use crate::sched::processor::{self, Processor};
 use crate::sched::time::Clock;
-use crate::sched::{self, Attached, Irql, Threads, watchdog};
+use crate::sched::{self, Attached, Irql, Schedule, Threads, Turns, watchdog};
 use crate::verifier::{Findings, LockOrder};
 
 /// State of one part of the simulator, kept per machine; see [`State::part`].
@@ -37,6 +37,8 @@ pub trait Part: Default + Send + Sync + 'static {
 pub struct State {
     pub(crate) processors: Box<[Processor]>,
     pub(crate) clock: Clock,
+    /// Which thread runs, where a schedule says so.
+    pub(crate) turns: Option<Turns>,
     pub(crate) dispatcher: Dispatcher,
     pub(crate) log: Log,
     pub(crate) timers: Timers,
@@ -58,6 +60,8 @@ pub struct State {
 
 #[derive(Clone, Copy)]
 struct Held {
+    /// How many were made before.
+    number: usize,
     part: &'static (dyn Any + Send + Sync),
     inspect: fn(&(dyn Any + Send + Sync)),
 }
@@ -69,7 +73,9 @@ impl State {
             return cast(held.part);
         }
         let mut parts = self.parts.write();
+        let number = parts.len();
         let held = parts.entry(TypeId::of::<P>()).or_insert_with(|| Held {
+            number,
             part: Box::leak(Box::<P>::default()),
             inspect: |part| cast_short::<P>(part).inspect(),
         });
@@ -120,6 +126,7 @@ pub struct Builder {
     echo: bool,
     patience: Duration,
     dpc_limit: Duration,
+    schedule: Option<Schedule>,
 }
 
 impl Builder {
@@ -160,6 +167,13 @@ impl Builder {
         self
     }
 
+    /// With one thread running at a time, as the schedule says, so that the run can be repeated.
+    #[must_use]
+    pub fn schedule(mut self, schedule: Schedule) -> Self {
+        self.schedule = Some(schedule);
+        self
+    }
+
     /// Starts the machine. Waits while another one is running in this process.
     ///
     /// The calling thread becomes a thread of the machine.
@@ -168,7 +182,8 @@ impl Builder {
         loader::install_crash_handler();
         let state: &'static State = Box::leak(Box::new(State {
             processors: (0..self.processors).map(|_| Processor::new()).collect(),
-            clock: Clock::new(),
+            clock: Clock::new(self.schedule.is_some()),
+            turns: self.schedule.map(Turns::new),
             dispatcher: Dispatcher::default(),
             log: Log::new(self.echo),
             timers: Timers::default(),
@@ -220,6 +235,7 @@ impl Machine {
             echo: false,
             patience: watchdog::PATIENCE,
             dpc_limit: dpc::LIMIT,
+            schedule: None,
         }
     }
 
@@ -248,7 +264,8 @@ impl Machine {
         processor::flush();
         io::settle();
         let ndk = ndk::summary();
-        let parts: Vec<_> = self.state.parts.read().values().copied().collect();
+        let mut parts: Vec<_> = self.state.parts.read().values().copied().collect();
+        parts.sort_unstable_by_key(|held| held.number);
         parts.iter().for_each(|held| (held.inspect)(held.part));
         self.state.stopping.store(true, Ordering::Release);
         self.state.processors.iter().for_each(Processor::ring);
@@ -262,8 +279,9 @@ impl Machine {
             unsafe { self.state.images.clear() };
         }
         let deepest_stack = self.state.deepest_stack.load(Ordering::Relaxed);
-        let report =
-            Report { findings: self.state.findings.all(), pool, deepest_stack, ndk, io: io::snapshot() };
+        let schedule = self.state.turns.as_ref().map(Turns::played);
+        let findings = self.state.findings.all();
+        let report = Report { findings, pool, deepest_stack, ndk, io: io::snapshot(), schedule };
         drop(attached);
         CURRENT.store(core::ptr::null_mut(), Ordering::Release);
         report

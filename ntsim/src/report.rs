@@ -5,6 +5,7 @@ use core::fmt;
 use crate::ex::pool::Leak;
 use crate::io;
 use crate::ndk;
+use crate::sched::Played;
 use crate::verifier::Finding;
 
 /// What was found while a machine ran.
@@ -20,6 +21,8 @@ pub struct Report {
     pub ndk: ndk::Summary,
     /// What went through the I/O manager.
     pub io: io::Statistics,
+    /// What was played, where the machine had a schedule.
+    pub schedule: Option<Played>,
 }
 
 impl Report {
@@ -36,6 +39,7 @@ impl fmt::Display for Report {
         }
         self.findings.iter().try_for_each(|finding| writeln!(f, "{finding}"))?;
         self.ndk.pending.iter().try_for_each(|close| writeln!(f, "at the end {close}"))?;
-        self.pool.iter().try_for_each(|leak| writeln!(f, "left in pool: {leak}"))
+        self.pool.iter().try_for_each(|leak| writeln!(f, "left in pool: {leak}"))?;
+        self.schedule.iter().try_for_each(|played| write!(f, "{played}"))
     }
 }

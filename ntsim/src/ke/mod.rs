@@ -25,7 +25,7 @@ pub(crate) use {
     irql::KeGetCurrentIrql,
     object_exports::{KeInitializeMutex, KeReleaseMutex},
     spin_lock_exports::{
-        KeAcquireSpinLockAtDpcLevel, KeAcquireSpinLockRaiseToDpc, KeInitializeSpinLock,
+        KeAcquireSpinLockAtDpcLevel, KeAcquireSpinLockRaiseToDpc, KeInitializeSpinLock, KeReleaseSpinLock,
         KeReleaseSpinLockFromDpcLevel, KeTryToAcquireSpinLockAtDpcLevel,
     },
     timer::KeSetTimer,

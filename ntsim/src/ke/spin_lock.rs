@@ -7,7 +7,7 @@
 
 use core::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::sched::{self, Irql, Thread};
+use crate::sched::{self, Irql, Thread, Wait};
 use crate::verifier::{self, Bugcheck, Finding, lock_order};
 
 /// Attempts before a waiting thread lets others run: the owner may need the host's processor.
@@ -54,6 +54,7 @@ pub(crate) fn release(word: &AtomicUsize) -> Option<Irql> {
     };
     if !thread.held.contains(address(word)) {
         word.store(0, Ordering::Release);
+        sched::given_back(Wait::SpinLock(address(word)));
     }
     before
 }
@@ -130,7 +131,7 @@ fn contend(word: &AtomicUsize, thread: &Thread) {
         if spins < SPINS {
             core::hint::spin_loop();
         } else {
-            sched::contended();
+            sched::contended(Wait::SpinLock(address(word)));
         }
     }
 }

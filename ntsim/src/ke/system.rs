@@ -97,6 +97,7 @@ exports! {
     /// Time since boot, also as a count of the performance counter.
     #[irql(PASSIVE..=HIGH)]
     fn KeQueryInterruptTimePrecise(counter: *mut u64) -> u64 {
+        sched::time::is_read();
         let now = sched::now();
         // SAFETY: the caller passes null or room for the count.
         if let Some(counter) = unsafe { counter.as_mut() } {
@@ -108,6 +109,7 @@ exports! {
     /// System time.
     #[irql(PASSIVE..=HIGH)]
     fn KeQuerySystemTimePrecise(time: *mut LARGE_INTEGER) {
+        sched::time::is_read();
         // SAFETY: the caller passes room for the time.
         unsafe { time.write(sched::system_time() as LARGE_INTEGER) };
     }
@@ -119,6 +121,7 @@ exports! {
         if let Some(frequency) = unsafe { frequency.as_mut() } {
             *frequency = sched::time::PER_SECOND as LARGE_INTEGER;
         }
+        sched::time::is_read();
         sched::now() as LARGE_INTEGER
     }
 
@@ -131,6 +134,7 @@ exports! {
         }
         let end = sched::now() + u64::from(microseconds) * 10;
         while sched::now() < end {
+            sched::time::is_read();
             core::hint::spin_loop();
         }
     }

@@ -79,6 +79,9 @@ fn finish(bugcheck: Bugcheck, text: &str, stack: &[Frame]) -> ! {
         eprintln!("found before:");
         findings.iter().for_each(|finding| eprintln!("{finding}"));
     }
+    if let Some(trace) = machine::running().and_then(|machine| machine.turns.as_ref()?.trace()) {
+        eprintln!("{trace}");
+    }
     // SAFETY: ending the process at once is the purpose; no destructor may run after a crash.
     unsafe { libc::_exit(EXIT_CODE) }
 }

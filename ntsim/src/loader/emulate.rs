@@ -70,6 +70,7 @@ fn read_shared(context: &mut ucontext_t, instruction: &Instruction, fault: u64) 
         return false;
     }
     // InterruptTime, SystemTime (which is not aligned), TickCount: each may be read as one number.
+    time::is_read();
     let system = sched::system_time();
     for (at, value) in
         [(1, sched::now()), (2, system << 32), (3, system >> 32), (0x64, sched::now() / time::TICK)]

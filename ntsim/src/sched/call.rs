@@ -1,7 +1,7 @@
 //! Calls from the kernel into driver code.
 
 use super::local::{self, Local};
-use super::{Irql, depth, irql, lower, raise};
+use super::{Irql, What, depth, irql, lower, point_at, raise};
 use crate::verifier::{self, Bugcheck, Finding};
 
 /// What a completion routine is called by.
@@ -14,6 +14,7 @@ pub(crate) const COMPLETION: &str = "IoCompletion";
 /// the callback's documented name.
 #[inline]
 pub fn call_driver<R>(name: &'static str, call: impl FnOnce() -> R) -> R {
+    point_at(|| What::Callback(name));
     let state =
         |local: &Local| (local.irql.get(), local.held(), local.apcs_disabled(), local.guarded_regions.get());
     let (before, locks, disabled, guarded) = local::with(state);

@@ -8,7 +8,7 @@ use core::cell::Cell;
 use core::mem::offset_of;
 use core::ptr;
 
-use super::{Depth, Irql, Thread};
+use super::{Depth, Irql, Thread, Turns};
 use crate::export::Export;
 use crate::loader;
 
@@ -24,12 +24,16 @@ pub(crate) const CALLER_SP: usize = offset_of!(Local, caller_sp);
 /// Offset from `gs` at which an entry point stores the driver's frame pointer.
 pub(crate) const CALLER_BP: usize = offset_of!(Local, caller_bp);
 
+/// Offset from `gs` at which an entry point stores the first argument.
+pub(crate) const CALLER_ARGUMENT: usize = offset_of!(Local, caller_argument);
+
 /// The calling thread's own state.
 #[repr(C, align(64))]
 pub(crate) struct Local {
     control_region: [Cell<u64>; CONTROL_REGION],
     caller_sp: Cell<u64>,
     caller_bp: Cell<u64>,
+    caller_argument: Cell<u64>,
     /// Present level.
     pub(crate) irql: Cell<Irql>,
     /// Critical regions that it is in.
@@ -42,6 +46,8 @@ pub(crate) struct Local {
     pub(crate) processor: Cell<u32>,
     /// The thread object; `None` while the thread is no part of a machine.
     pub(crate) thread: Cell<Option<&'static Thread>>,
+    /// What it takes turns by; `None` where the machine has no schedule.
+    pub(crate) turns: Cell<Option<&'static Turns>>,
     /// How the innermost call into the kernel left driver code; null outside.
     entry: Cell<*const Entry>,
     /// How deep its drivers are in its stack.
@@ -77,12 +83,14 @@ thread_local! {
             control_region: [const { Cell::new(0) }; CONTROL_REGION],
             caller_sp: Cell::new(0),
             caller_bp: Cell::new(0),
+            caller_argument: Cell::new(0),
             irql: Cell::new(Irql::PASSIVE),
             critical_regions: Cell::new(0),
             guarded_regions: Cell::new(0),
             in_dpc: Cell::new(false),
             processor: Cell::new(0),
             thread: Cell::new(None),
+            turns: Cell::new(None),
             entry: Cell::new(ptr::null()),
             depth: Depth::new(),
             stack: Cell::new((0, 0)),
@@ -113,6 +121,12 @@ pub(crate) fn entered<R>(export: &'static Export, body: impl FnOnce() -> R) -> R
     let result = body();
     with(|local| local.entry.set(outer));
     result
+}
+
+/// The first argument of the call into the kernel that has just begun.
+#[inline]
+pub(crate) fn argument() -> u64 {
+    with(|local| local.caller_argument.get())
 }
 
 /// The innermost call into the kernel that the calling thread is inside of.
@@ -170,6 +184,7 @@ pub(super) fn prepare(thread: &'static Thread) {
     let stack = stack_bounds();
     with(|local| {
         local.stack.set(stack);
+        thread.stack.set(stack).unwrap_or_default();
         local.control_region[CURRENT_THREAD].set(ptr::from_ref(thread) as u64);
         // SAFETY: the call changes only the base of `gs`, which nothing else in a Linux process uses,
         // and the block stays where it is for as long as the thread lives.

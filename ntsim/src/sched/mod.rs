@@ -13,9 +13,13 @@
 //! - [`attach`]: makes a host thread one of the machine's;
 //! - [`block`], [`wake`]: waiting (dispatcher objects are built on these; see `ke`);
 //! - [`now`], [`system_time`]: simulated time in units of 100 ns.
+//!
+//! Without a [`Schedule`] the host's scheduler decides, and the seam costs next to nothing; with one,
+//! `explore` does.
 
 mod call;
 mod depth;
+pub(crate) mod explore;
 mod held;
 mod irql;
 pub(crate) mod local;
@@ -27,6 +31,8 @@ pub(crate) mod watchdog;
 pub(crate) use call::COMPLETION;
 pub use call::call_driver;
 pub(crate) use depth::Depth;
+pub use explore::{Event, Played, Schedule, Strategy, Trace};
+pub(crate) use explore::{Turns, Wait, What};
 pub(crate) use held::HeldLocks;
 pub use irql::{Irql, irql, lower, raise};
 pub(crate) use thread::Threads;
@@ -41,9 +47,43 @@ pub fn processor() -> u32 {
 
 /// Passed at every entry into the kernel: the place where a scheduler may switch threads.
 #[inline]
-pub fn point() {}
+pub fn point() {
+    point_at(|| What::Point);
+}
 
-/// Passed again and again by a thread that spins for what another one has: lets that one run.
-pub(crate) fn contended() {
-    std::thread::yield_now();
+/// As [`point`], where the thread does something that a trace should tell.
+#[inline]
+pub(crate) fn point_at(what: impl FnOnce() -> What) {
+    if let Some((turns, thread)) = turns() {
+        turns.point(thread, what);
+    }
+}
+
+/// Adds to the trace.
+pub(crate) fn note(what: impl FnOnce() -> What) {
+    if let Some((turns, thread)) = turns() {
+        turns.note(thread, what);
+    }
+}
+
+/// Passed again and again by a thread that spins for `what` while another one has it: lets that one run.
+pub(crate) fn contended(what: Wait) {
+    match turns() {
+        Some((turns, thread)) => turns.wait(thread, what),
+        None => std::thread::yield_now(),
+    }
+}
+
+/// Says that `what` threads may spin for was given back.
+#[inline]
+pub(crate) fn given_back(what: Wait) {
+    if let Some((turns, _)) = turns() {
+        turns.release(what);
+    }
+}
+
+/// Where the calling thread has its turns from, if its machine has a schedule.
+#[inline]
+fn turns() -> Option<(&'static Turns, &'static Thread)> {
+    local::with(|local| Some((local.turns.get()?, local.thread.get()?)))
 }

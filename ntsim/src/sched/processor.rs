@@ -13,7 +13,7 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 use parking_lot::lock_api::RawMutex as _;
 
 use super::local::Local;
-use super::{Irql, Thread, local};
+use super::{Irql, Thread, Wait, local};
 use crate::{machine, sched};
 
 /// A call deferred to DISPATCH_LEVEL on one processor.
@@ -137,7 +137,9 @@ pub(crate) fn post(number: u32, deferred: Deferred, first: bool) {
 pub(crate) fn flush() {
     let own = sched::processor();
     for (number, processor) in (0..).zip(&machine::current().processors) {
-        processor.owner.lock();
+        while !processor.owner.try_lock() {
+            sched::contended(Wait::Processor(number));
+        }
         local::with(|local| {
             local.processor.set(number);
             let old = local.irql.replace(Irql::DISPATCH);
@@ -162,11 +164,13 @@ pub(super) fn occupy(local: &Local) {
         }
     }
     // Somebody is at DISPATCH_LEVEL on each; that does not take long.
-    for _ in 0..YIELDS {
-        sched::contended();
+    let mut yields = 0;
+    while yields < YIELDS || local.turns.get().is_some() {
+        sched::contended(Wait::Processor(own as u32));
         if processors[own].owner.try_lock() {
             return;
         }
+        yields += 1;
     }
     processors[own].owner.lock();
 }
@@ -187,6 +191,7 @@ pub(super) fn vacate(local: &Local, to: Irql) {
         local.irql.set(to);
         // SAFETY: this thread took the lock in `occupy` when it came to DISPATCH_LEVEL.
         unsafe { processor.owner.unlock() };
+        sched::given_back(Wait::Processor(local.processor.get()));
         // A call that was queued by another thread after the last look must not wait for the next raise.
         if processor.is_idle() || local.in_dpc.get() || !processor.owner.try_lock() {
             return;

@@ -4,14 +4,15 @@ use core::cell::UnsafeCell;
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use core::time::Duration;
 use core::{fmt, ptr};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Instant;
 
 use sys::wdm::{DISPATCHER_HEADER, LIST_ENTRY};
 
+use super::explore::Turn;
 use super::watchdog::{self, Watch};
-use super::{HeldLocks, local};
+use super::{HeldLocks, Wait, local};
 use crate::ke::dispatcher::kind;
 use crate::ke::object_exports;
 use crate::loader::{AlternateStack, Frame};
@@ -26,7 +27,7 @@ use crate::verifier::{self, Finding};
 pub struct Thread {
     /// What other threads wait for: signaled when the thread has ended. It comes first, as in NT's.
     header: UnsafeCell<DISPATCHER_HEADER>,
-    /// Number of the thread, from 1; never reused within a process.
+    /// Number of the thread, from 1; never reused on its machine.
     pub id: u64,
     /// What it is for, in reports.
     pub name: String,
@@ -38,6 +39,10 @@ pub struct Thread {
     pub(super) of_host: bool,
     /// The drivers' stack in it, while it waits for long.
     pub(super) waits: parking_lot::Mutex<Option<Vec<Frame>>>,
+    /// Its part in a schedule.
+    pub(super) turn: Turn,
+    /// Where its stack begins and ends.
+    pub(super) stack: OnceLock<(u64, u64)>,
     moves: AtomicU64,
     affinity: AtomicU64,
     woken: AtomicBool,
@@ -57,10 +62,8 @@ impl fmt::Debug for Thread {
 /// How long a machine that shuts down waits for each of its threads.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-static NEXT_ID: AtomicU64 = AtomicU64::new(1);
-
 impl Thread {
-    fn new(name: String, of_host: bool) -> &'static Self {
+    fn new(id: u64, name: String, of_host: bool) -> &'static Self {
         let none = ptr::null_mut();
         let header = DISPATCHER_HEADER {
             Type: kind::THREAD,
@@ -72,12 +75,14 @@ impl Thread {
         };
         Box::leak(Box::new(Self {
             header: UnsafeCell::new(header),
-            id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
+            id,
             name,
             held: HeldLocks::default(),
             mutexes: HeldLocks::default(),
             of_host,
             waits: parking_lot::Mutex::default(),
+            turn: Turn::default(),
+            stack: OnceLock::new(),
             moves: AtomicU64::new(0),
             affinity: AtomicU64::new(u64::MAX),
             woken: AtomicBool::new(false),
@@ -97,9 +102,24 @@ impl Thread {
         self.moves.load(Ordering::Relaxed)
     }
 
-    /// Whether a thread has, or had, this number.
+    /// Whether a thread of the running machine has, or had, this number.
     pub fn exists(id: u64) -> bool {
-        (1..NEXT_ID.load(Ordering::Relaxed)).contains(&id)
+        (1..=machine::current().threads.begun.load(Ordering::Relaxed)).contains(&id)
+    }
+
+    /// The same from 0, to be used as an index.
+    pub(super) fn number(&self) -> usize {
+        self.id as usize - 1
+    }
+
+    /// Lets the thread go on from parking, if it does.
+    pub(super) fn unpark(&self) {
+        self.host.unpark();
+    }
+
+    /// Whether `address` lies on the thread's stack.
+    pub(super) fn stack_contains(&self, address: u64) -> bool {
+        self.stack.get().is_some_and(|&(low, high)| (low..high).contains(&address))
     }
 
     /// Whether the thread's affinity includes processor `number`.
@@ -120,6 +140,13 @@ impl Thread {
 
     /// Waits for the thread's end, but not longer than `limit`; whether it has come.
     pub(crate) fn ends_within(&self, limit: Duration) -> bool {
+        if let Some((turns, own)) = super::turns() {
+            let deadline = super::elapsed() + limit;
+            while !self.ended() && super::elapsed() < deadline {
+                turns.wait(own, Wait::End(self.id, deadline));
+            }
+            return self.ended();
+        }
         let deadline = Instant::now() + limit;
         let mut tries = 0;
         while !self.ended() && Instant::now() < deadline {
@@ -150,21 +177,33 @@ pub struct Attached {
 }
 
 /// Makes the calling host thread a thread of the machine, as which it may call into drivers.
+///
+/// # Panics
+/// If the machine has a [`Schedule`](super::Schedule) and is booted already: when a thread of the host
+/// comes does not follow from a seed. Use [`spawn`].
 pub fn attach(name: impl Into<String>) -> Attached {
+    let machine = machine::current();
+    let first = machine.threads.begun.load(Ordering::Relaxed) == 0;
+    assert!(machine.turns.is_none() || first, "a machine with a schedule starts its threads itself");
     join_machine(name.into(), true)
 }
 
 fn join_machine(name: String, of_host: bool) -> Attached {
-    let thread = Thread::new(name, of_host);
-    local::prepare(thread);
     let machine = machine::current();
+    let id = machine.threads.begun.fetch_add(1, Ordering::Relaxed) + 1;
+    let thread = Thread::new(id, name, of_host);
+    local::prepare(thread);
     machine.threads.all.lock().unwrap_or_else(PoisonError::into_inner).push(thread);
     let processors = machine.processors.len() as u64;
     local::with(|local| {
         assert!(local.thread.get().is_none(), "the thread is attached already");
         local.processor.set((thread.id % processors) as u32);
         local.thread.set(Some(thread));
+        local.turns.set(machine.turns.as_ref());
     });
+    if let Some(turns) = &machine.turns {
+        turns.begin(thread);
+    }
     Attached { _stack: AlternateStack::new() }
 }
 
@@ -175,9 +214,13 @@ impl Drop for Attached {
                 // A thread that never ended while its machine ran may do so later.
                 if let Some(machine) = machine::running() {
                     let mut all = machine.threads.all.lock().unwrap_or_else(PoisonError::into_inner);
-                    all.retain(|other| other.id != thread.id);
+                    all.retain(|other| !ptr::eq(*other, thread));
                 }
                 thread.ended.store(true, Ordering::Release);
+                // A thread of the host is the one that booted the machine, which is over.
+                if let Some(turns) = local.turns.take().filter(|_| !thread.of_host) {
+                    turns.end(thread);
+                }
             }
         });
     }
@@ -186,6 +229,8 @@ impl Drop for Attached {
 /// The threads that a machine started and has to wait for.
 #[derive(Default)]
 pub(crate) struct Threads {
+    /// How many have begun, so far.
+    begun: AtomicU64,
     /// Those that have not ended.
     all: Mutex<Vec<&'static Thread>>,
     running: Mutex<Vec<(&'static Thread, JoinHandle<()>)>>,
@@ -228,6 +273,9 @@ pub fn spawn(
     let handle = std::thread::Builder::new().name(name.clone()).spawn(move || {
         let _attached = join_machine(name, false);
         let _ = sender.send(current());
+        if let Some((turns, own)) = super::turns() {
+            turns.begun(own);
+        }
         body();
     })?;
     let thread = receiver.recv().ok().flatten();
@@ -246,6 +294,14 @@ pub fn block(limit: Option<Duration>) -> bool {
     let Some(thread) = current() else {
         panic!("only a thread of the machine can block");
     };
+    if let Some((turns, thread)) = super::turns() {
+        if !thread.woken.swap(false, Ordering::Acquire) {
+            turns.wait(thread, Wait::Wake(limit.map(|limit| super::elapsed() + limit)));
+            return thread.woken.swap(false, Ordering::Acquire);
+        }
+        super::point();
+        return true;
+    }
     let deadline = limit.map(|limit| Instant::now() + limit);
     let mut watch = Watch::default();
     let woken = loop {
@@ -268,7 +324,10 @@ pub fn block(limit: Option<Duration>) -> bool {
 }
 
 /// Lets `thread` go on from [`block`].
-pub fn wake(thread: &Thread) {
+pub fn wake(thread: &'static Thread) {
     thread.woken.store(true, Ordering::Release);
-    thread.host.unpark();
+    match machine::running().and_then(|machine| machine.turns.as_ref()) {
+        Some(turns) => turns.wake(thread),
+        None => thread.unpark(),
+    }
 }

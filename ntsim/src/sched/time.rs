@@ -1,7 +1,9 @@
 //! Simulated time, in units of 100 nanoseconds as everywhere in NT.
 //!
-//! It runs with the host's monotonic clock; this is the only place that reads it.
+//! It runs with the host's monotonic clock, and this is the only place that reads it; on a machine with a
+//! [`Schedule`](super::Schedule) it stands still until no thread can run.
 
+use core::sync::atomic::{AtomicU64, Ordering};
 use core::time::Duration;
 use std::time::Instant;
 
@@ -16,15 +18,44 @@ pub(crate) const PER_SECOND: u64 = 10_000_000;
 /// System time at boot: 2024-01-01 00:00 UTC, counted from 1601.
 const BOOT_SYSTEM_TIME: u64 = 133_485_408_000_000_000;
 
+/// By how much a clock that stands still is ahead whenever a driver reads it, in nanoseconds: so one that
+/// spins until some time comes to an end.
+const READING: u64 = 1000;
+
 /// The clock of one machine.
-pub(crate) struct Clock {
-    boot: Instant,
+pub(crate) enum Clock {
+    /// It started then, and runs with the host's.
+    Host(Instant),
+    /// Nanoseconds since boot; it is set.
+    Steered(AtomicU64),
 }
 
 impl Clock {
     /// A clock that starts now.
-    pub(crate) fn new() -> Self {
-        Self { boot: Instant::now() }
+    pub(crate) fn new(steered: bool) -> Self {
+        if steered { Self::Steered(AtomicU64::new(0)) } else { Self::Host(Instant::now()) }
+    }
+
+    fn elapsed(&self) -> Duration {
+        match self {
+            Self::Host(boot) => boot.elapsed(),
+            Self::Steered(nanoseconds) => Duration::from_nanos(nanoseconds.load(Ordering::Relaxed)),
+        }
+    }
+
+    /// Sets a clock that is steered to `time`, unless it is later already.
+    pub(super) fn advance_to(&self, time: Duration) {
+        if let Self::Steered(nanoseconds) = self {
+            let time = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+            nanoseconds.fetch_max(time, Ordering::Relaxed);
+        }
+    }
+}
+
+/// Called when a driver reads the time, before it does.
+pub(crate) fn is_read() {
+    if let Clock::Steered(nanoseconds) = &machine::current().clock {
+        nanoseconds.fetch_add(READING, Ordering::Relaxed);
     }
 }
 
@@ -35,7 +66,7 @@ pub fn now() -> u64 {
 
 /// Time since boot.
 pub fn elapsed() -> Duration {
-    machine::current().clock.boot.elapsed()
+    machine::current().clock.elapsed()
 }
 
 /// System time: units of 100 ns since the start of 1601.

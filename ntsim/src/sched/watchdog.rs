@@ -48,13 +48,13 @@ impl Watch {
 
 /// Ends the process as an operator ends a Windows that hangs.
 fn hangs(still: Duration) -> ! {
-    loader::stop(Bugcheck { code: 0xE2, parameters: [0; 4] }, &describe(still))
+    let head = format!("the machine hangs: nothing has moved for {} s. These threads wait:", still.as_secs());
+    loader::stop(Bugcheck { code: 0xE2, parameters: [0; 4] }, &describe(&head))
 }
 
-/// Says who waits, with the drivers' stacks, and which closes of NDK objects are pending.
-pub(crate) fn describe(still: Duration) -> String {
-    let mut text =
-        format!("the machine hangs: nothing has moved for {} s. These threads wait:", still.as_secs());
+/// Says, under `head`, who waits, with the drivers' stacks, and which closes of NDK objects are pending.
+pub(crate) fn describe(head: &str) -> String {
+    let mut text = head.to_owned();
     machine::current().threads.for_each(|thread| {
         let stack = thread.waits.lock().take().unwrap_or_default();
         if !stack.is_empty() {

@@ -15,6 +15,7 @@ pub use finding::Finding;
 pub(crate) use lock_order::LockOrder;
 
 use crate::machine;
+use crate::sched::{self, What};
 
 /// Findings kept in full; beyond that they are only counted.
 const KEPT: usize = 1000;
@@ -38,6 +39,7 @@ impl Findings {
 #[cold]
 pub fn report(finding: Finding) {
     let finding = finding.located();
+    sched::note(|| What::Found(finding.rule));
     let mut kept = machine::current().findings.kept.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(known) = kept.iter_mut().find(|known| known.is_same(&finding)) {
         known.times += 1;

@@ -21,7 +21,7 @@ use core::fmt;
 use core::ptr;
 
 pub use report::Leak;
-pub(crate) use report::{explain, leaks};
+pub(crate) use report::{explain, leaks, name};
 pub(crate) use table::{Pool, SPECIAL_LIMIT};
 
 use crate::loader::Trace;

@@ -24,6 +24,12 @@ pub(crate) fn explain(address: u64) -> Option<Explanation> {
     Some(Explanation { freed, text: format!("{what}, offset {offset:#x} of {}", describe(&block)) })
 }
 
+/// The block that `address` lies in: its number, its tag, and how far it lies inside.
+pub(crate) fn name(address: u64) -> Option<(u64, Tag, u64)> {
+    let block = machine::current().pool.find(address as usize)?;
+    Some((block.number, block.tag, address.checked_sub(block.address as u64)?))
+}
+
 /// A block that was never freed.
 #[derive(Clone, Debug)]
 pub struct Leak {

@@ -32,6 +32,8 @@ const FILL_LIMIT: usize = 1 << 20;
 /// One block.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Block {
+    /// How many were allocated before it.
+    pub(crate) number: u64,
     pub(crate) address: usize,
     pub(crate) size: usize,
     pub(crate) tag: Tag,
@@ -74,6 +76,7 @@ struct Blocks {
     quarantine: VecDeque<Block>,
     arena: Arena,
     special: usize,
+    allocated: u64,
 }
 
 /// The pool of one machine.
@@ -94,7 +97,9 @@ impl Pool {
         let special = if blocks.special < self.special_limit { blocks.special(request.size) } else { None };
         let Some((address, home)) = special.or_else(|| heap(request.size)) else { return ptr::null_mut() };
         let Request { size, tag, kind, zeroed } = request;
-        let block = Block { address, size, tag, kind, home, allocated, freed: None };
+        let number = blocks.allocated;
+        blocks.allocated += 1;
+        let block = Block { number, address, size, tag, kind, home, allocated, freed: None };
         blocks.special += usize::from(matches!(home, Home::Special(_)));
         blocks.live.insert(address, block);
         drop(blocks);

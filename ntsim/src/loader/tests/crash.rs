@@ -7,8 +7,11 @@ use std::process::Command;
 use super::SUCCEED;
 use super::program::{DATA, Function, Imports, STRIDE, write};
 use crate::Machine;
-use crate::ke::KeGetCurrentIrql;
-use crate::sched::{self, Irql};
+use crate::ke::{
+    KeAcquireSpinLockAtDpcLevel, KeAcquireSpinLockRaiseToDpc, KeGetCurrentIrql, KeReleaseSpinLock,
+    KeReleaseSpinLockFromDpcLevel,
+};
+use crate::sched::{self, Irql, Schedule, Strategy};
 
 /// Set in the process that is to crash, to a folder for the image.
 const CHILD: &str = "NTSIM_TEST_CRASH";
@@ -197,4 +200,31 @@ fn a_call_from_a_thread_that_is_not_attached_says_so() {
         let _ = std::thread::spawn(|| unsafe { KeGetCurrentIrql() }).join();
     });
     assert!(report.contains("see ntsim::sched::attach"), "{report}");
+}
+
+#[test]
+fn threads_that_wait_for_each_other_are_found_at_once_under_a_schedule() {
+    let report = in_child("threads_that_wait_for_each_other_are_found_at_once_under_a_schedule", |_| {
+        for seed in 0.. {
+            let schedule = Schedule::seeded(seed, Strategy::Random).traced(100);
+            let machine = Machine::builder().schedule(schedule).boot();
+            let locks = [0_usize; 2].map(|free| Box::leak(Box::new(free)) as *mut usize as usize);
+            let take = |first: usize, second: usize| {
+                move || unsafe {
+                    let old = KeAcquireSpinLockRaiseToDpc(first as *mut usize);
+                    KeAcquireSpinLockAtDpcLevel(second as *mut usize);
+                    KeReleaseSpinLockFromDpcLevel(second as *mut usize);
+                    KeReleaseSpinLock(first as *mut usize, old);
+                }
+            };
+            sched::spawn("backwards", take(locks[1], locks[0])).unwrap();
+            take(locks[0], locks[1])();
+            machine.shutdown();
+        }
+    });
+    assert!(report.contains("STOP: 0xE2 MANUALLY_INITIATED_CRASH"), "{report}");
+    assert!(report.contains("(boot) waits for a spin lock that thread 5 (backwards) holds"), "{report}");
+    assert!(report.contains("(backwards) waits for a spin lock"), "{report}");
+    assert!(report.contains("nt!KeAcquireSpinLockAtDpcLevel"), "{report}");
+    assert!(report.contains("  5 backwards "), "{report}");
 }

@@ -1,7 +1,5 @@
 //! Antecedents and successors: which close has to wait for which.
 
-use core::time::Duration;
-
 use sys::explain::*;
 use sys::ndk::*;
 use sys::status::{NTSTATUS, STATUS_NOT_SUPPORTED, STATUS_PENDING, STATUS_SUCCESS};
@@ -102,7 +100,7 @@ fn a_pending_close_says_what_holds_it() {
     let holders: Vec<_> =
         pending[0].successors.iter().map(|one| (one.kind, one.handle, one.closing)).collect();
     assert_eq!(holders, [(Kind::Mr, mr.addr(), false), (Kind::Mw, mw.addr(), false)]);
-    let said = watchdog::describe(Duration::from_secs(1));
+    let said = watchdog::describe("these wait:");
     assert!(
         said.contains(&format!("held by MR {:#x} (open), MW {:#x} (open)", mr.addr(), mw.addr())),
         "{said}"

@@ -1,0 +1,109 @@
+//! What a schedule is chosen by.
+
+use core::fmt;
+use core::str::FromStr;
+
+/// How the thread that runs next is chosen from a seed.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Strategy {
+    /// A random walk: at each point another thread goes on with a probability that is drawn once per run,
+    /// so that some runs switch all the time and others rarely.
+    Random,
+    /// Few preemptions, at random points; else a thread runs until it waits. Most races need one or two
+    /// (Musuvathi and Qadeer, "Iterative Context Bounding", PLDI 2007).
+    Bounded,
+    /// Random priorities, which change at a few random points; the highest one that may run does
+    /// (Burckhardt et al., "A Randomized Scheduler with Probabilistic Guarantees of Finding Bugs",
+    /// ASPLOS 2010).
+    Pct,
+}
+
+impl Strategy {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Random, Self::Bounded, Self::Pct];
+
+    /// The one that a seed stands for where none is named: neighbouring seeds take turns.
+    #[must_use]
+    pub fn of_seed(seed: u64) -> Self {
+        Self::ALL[(seed % Self::ALL.len() as u64) as usize]
+    }
+
+    /// Its name, as [`Display`](fmt::Display) writes it and [`FromStr`] reads it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Random => "random",
+            Self::Bounded => "bounded",
+            Self::Pct => "pct",
+        }
+    }
+}
+
+impl fmt::Display for Strategy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+impl FromStr for Strategy {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, String> {
+        let known = Self::ALL.into_iter().find(|strategy| strategy.name() == name);
+        known.ok_or_else(|| format!("{name}: not one of random, bounded, pct"))
+    }
+}
+
+/// Which thread of a machine runs when: all of it follows from a seed.
+///
+/// Given to [`Builder::schedule`](crate::machine::Builder::schedule). One thread of the machine then runs
+/// at a time, and the next one is chosen at every entry into the kernel and every return from it, at every
+/// call into a driver, and wherever a thread waits, for a spin lock or a processor too. Time stands still
+/// while a thread can run, and else jumps to the next deadline. The same seed therefore leads to the same
+/// run, if what the test does follows from the seed too:
+///
+/// - its threads are started by [`spawn`](crate::sched::spawn), and wait by [`block`](crate::sched::block)
+///   or in calls into the kernel, never by the host's means;
+/// - it takes no decision by an address, the host's time or the order within a hash table.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Schedule {
+    /// What it is chosen from.
+    pub seed: u64,
+    /// How.
+    pub strategy: Strategy,
+    pub(super) kept: usize,
+}
+
+impl Schedule {
+    /// The schedule that `strategy` makes of `seed`.
+    #[must_use]
+    pub fn seeded(seed: u64, strategy: Strategy) -> Self {
+        Self { seed, strategy, kept: 0 }
+    }
+
+    /// With the last so many events kept, to be told where something is found.
+    #[must_use]
+    pub fn traced(mut self, events: usize) -> Self {
+        self.kept = events;
+        self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_strategy_is_read_as_it_is_written() {
+        for strategy in Strategy::ALL {
+            assert_eq!(strategy.to_string().parse(), Ok(strategy));
+        }
+        assert!("fair".parse::<Strategy>().is_err());
+    }
+
+    #[test]
+    fn seeds_in_a_row_stand_for_every_strategy() {
+        let strategies: Vec<_> = (7..10).map(Strategy::of_seed).collect();
+        assert!(Strategy::ALL.iter().all(|strategy| strategies.contains(strategy)));
+    }
+}

@@ -1,0 +1,174 @@
+//! What happened in which order.
+
+use core::fmt;
+use core::time::Duration;
+use std::collections::{HashMap, VecDeque};
+
+use super::Schedule;
+use crate::ex::pool;
+use crate::machine;
+use crate::sched::{self, Irql, Thread, local};
+
+/// What happened in a thread.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) enum What {
+    /// A driver called the function, with this first argument.
+    Calls(&'static str, u64),
+    /// The kernel called the driver's callback.
+    Callback(&'static str),
+    Waits(String),
+    Wakes(String),
+    /// It could go on, but another one does.
+    Preempted,
+    Begins,
+    Ends,
+    /// A rule was broken.
+    Found(&'static str),
+    /// Nothing but a place where threads may switch.
+    Point,
+}
+
+/// One line of a [`Trace`].
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Event {
+    /// Since boot.
+    pub time: Duration,
+    /// The thread's number and what it is for.
+    pub thread: (u64, String),
+    /// The processor that it runs on.
+    pub processor: u32,
+    /// Its level.
+    pub irql: Irql,
+    /// How many calls into the kernel it is inside of.
+    pub depth: usize,
+    /// What it did; a function with what its first argument points to.
+    pub text: String,
+}
+
+/// The last events of a run, the first one first.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Trace(pub Vec<Event>);
+
+/// What came of a [`Schedule`].
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Played {
+    /// The schedule.
+    pub schedule: Schedule,
+    /// Points at which threads could have switched.
+    pub points: u64,
+    /// Times that they did.
+    pub switches: u64,
+    /// As many of the last events as the schedule keeps; a finding ends it soon after.
+    pub trace: Trace,
+}
+
+/// Keeps the last events of a run.
+pub(super) struct Recorder {
+    kept: usize,
+    events: VecDeque<Event>,
+    /// How many more are taken; `None` while nothing has been found.
+    left: Option<usize>,
+    /// Objects on stacks are known by their turn: addresses are the host's.
+    known: HashMap<u64, usize>,
+}
+
+impl Recorder {
+    pub(super) fn new(kept: usize) -> Self {
+        Self { kept, events: VecDeque::new(), left: None, known: HashMap::new() }
+    }
+
+    pub(super) fn note(&mut self, own: &Thread, what: impl FnOnce() -> What) {
+        if self.kept == 0 || self.left == Some(0) {
+            return;
+        }
+        let text = match what() {
+            What::Point => return,
+            What::Calls(function, argument) => format!("{function}{}", self.place(argument)),
+            What::Callback(name) => format!("> {name}"),
+            What::Waits(what) => format!("waits {what}"),
+            What::Wakes(whom) => format!("wakes {whom}"),
+            What::Preempted => "is preempted".into(),
+            What::Begins => "begins".into(),
+            What::Ends => "ends".into(),
+            What::Found(rule) => {
+                self.left = self.left.or(Some(self.kept / 4 + 1));
+                format!("*** breaks the rule {rule}")
+            }
+        };
+        if let Some(left) = &mut self.left {
+            *left -= 1;
+        }
+        if self.events.len() == self.kept {
+            self.events.pop_front();
+        }
+        self.events.push_back(Event {
+            time: sched::elapsed(),
+            thread: (own.id, own.name.clone()),
+            processor: sched::processor(),
+            irql: sched::irql(),
+            depth: local::entries().len(),
+            text,
+        });
+    }
+
+    pub(super) fn trace(&self) -> Trace {
+        Trace(self.events.iter().cloned().collect())
+    }
+
+    /// What lies at `address`, in words that are the same whenever the run is repeated.
+    fn place(&mut self, address: u64) -> String {
+        if address < 0x1_0000 {
+            return format!(" {address:#x}");
+        }
+        let machine = machine::current();
+        if let Some((number, tag, offset)) = pool::name(address) {
+            return format!(" {tag}#{number}+{offset:#x}");
+        }
+        if let Some(image) = machine.images.at(address) {
+            return format!(" {}+{:#x}", image.name, address - image.base as u64);
+        }
+        let mut owner = None;
+        machine.threads.for_each(|thread| {
+            if thread.stack_contains(address) {
+                owner = Some(thread.id);
+            }
+        });
+        let Some(owner) = owner else { return String::new() };
+        let next = self.known.len() + 1;
+        let number = self.known.entry(address).or_insert(next);
+        format!(" stack of {owner}#{number}")
+    }
+}
+
+impl fmt::Display for Trace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{:>12}  {:<22}  {:>3}  {:<14}  event", "time", "thread", "cpu", "level")?;
+        let mut before = None;
+        for event in &self.0 {
+            let (id, name) = &event.thread;
+            // The name is told where the thread changes, so that the eye finds the switches.
+            let thread = if before == Some(id) { String::new() } else { format!("{id:>3} {name}") };
+            before = Some(id);
+            let micros = event.time.as_nanos() as f64 / 1000.0;
+            let indent = 2 * event.depth.saturating_sub(1);
+            writeln!(
+                f,
+                "{micros:>9.1} µs  {thread:<22}  {:>3}  {:<14}  {:indent$}{}",
+                event.processor,
+                event.irql.to_string(),
+                "",
+                event.text
+            )?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Played {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Schedule { seed, strategy, .. } = self.schedule;
+        let Self { points, switches, .. } = self;
+        writeln!(f, "seed {seed}, strategy {strategy}: {points} points, {switches} switches")?;
+        write!(f, "{}", self.trace)
+    }
+}

@@ -1,0 +1,203 @@
+//! What the provider owes, and that it pays once.
+
+use core::cell::RefCell;
+use std::collections::HashMap;
+
+use sys::status::{NT_SUCCESS, NTSTATUS, STATUS_PENDING, STATUS_SUCCESS};
+use sys::wdm::PVOID;
+
+/// Identifies a request, a work request, an event or a close; it is their context.
+pub(crate) type Ticket = usize;
+
+/// Identifies a CQ.
+pub(crate) type Queue = usize;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Call {
+    /// It has not returned.
+    Running,
+    /// It has not returned, and its completion has been called.
+    Overtaken,
+    /// It returned STATUS_PENDING.
+    Pending,
+}
+
+/// Where the result of a work request goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Owed {
+    /// To this queue.
+    To(Queue),
+    /// To this queue, unless the request succeeds.
+    Failure(Queue),
+    /// To the queue of the QP that takes the receive from its SRQ, if any does.
+    Somewhere,
+}
+
+impl Owed {
+    fn queue(self) -> Option<Queue> {
+        match self {
+            Self::To(queue) | Self::Failure(queue) => Some(queue),
+            Self::Somewhere => None,
+        }
+    }
+}
+
+/// What came of the work requests of a run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Accepted.
+    pub accepted: usize,
+    /// Refused when they were posted.
+    pub refused: usize,
+    /// Results that say success.
+    pub succeeded: usize,
+    /// Results that say something else.
+    pub failed: usize,
+}
+
+#[derive(Default)]
+struct Ledger {
+    tally: Tally,
+    last: Ticket,
+    calls: HashMap<Ticket, Call>,
+    work: HashMap<Ticket, Owed>,
+    /// Connectors that were offered and not taken up.
+    offers: Vec<usize>,
+}
+
+thread_local! {
+    static LEDGER: RefCell<Ledger> = RefCell::default();
+}
+
+fn with<R>(f: impl FnOnce(&mut Ledger) -> R) -> R {
+    LEDGER.with_borrow_mut(f)
+}
+
+/// Forgets everything.
+pub(crate) fn begin() {
+    with(|ledger| *ledger = Ledger::default());
+}
+
+fn ticket() -> Ticket {
+    with(|ledger| {
+        ledger.last += 1;
+        ledger.last
+    })
+}
+
+fn number(context: PVOID) -> Ticket {
+    context.addr()
+}
+
+/// Makes a call that takes a completion; `call` gets the context.
+pub(crate) fn request(call: impl FnOnce(PVOID) -> NTSTATUS) -> NTSTATUS {
+    let ticket = ticket();
+    with(|ledger| ledger.calls.insert(ticket, Call::Running));
+    let status = call(core::ptr::without_provenance_mut(ticket));
+    with(|ledger| {
+        let before = ledger.calls.remove(&ticket);
+        match (status, before) {
+            (STATUS_PENDING, Some(Call::Running)) => {
+                ledger.calls.insert(ticket, Call::Pending);
+            }
+            (STATUS_PENDING, Some(Call::Overtaken)) | (_, Some(Call::Running)) => {}
+            (_, before) => panic!("a call returned {status:#010x} and was {before:?}"),
+        }
+    });
+    status
+}
+
+/// The completion of a request.
+pub(crate) unsafe extern "win64" fn completed(context: PVOID, status: NTSTATUS) {
+    assert_ne!(status, STATUS_PENDING, "a request completed as pending");
+    settle(context);
+}
+
+/// The completion of a close.
+pub(crate) unsafe extern "win64" fn closed(context: PVOID) {
+    settle(context);
+}
+
+fn settle(context: PVOID) {
+    let ticket = number(context);
+    with(|ledger| match ledger.calls.insert(ticket, Call::Overtaken) {
+        Some(Call::Running) => {}
+        Some(Call::Pending) => {
+            ledger.calls.remove(&ticket);
+        }
+        before => panic!("completion {ticket} was called, and its call was {before:?}"),
+    });
+}
+
+/// Closes an object.
+pub(crate) fn close(call: impl FnOnce(PVOID) -> NTSTATUS) {
+    let status = request(call);
+    assert!(matches!(status, STATUS_SUCCESS | STATUS_PENDING), "a close returned {status:#010x}");
+}
+
+/// Posts a work request; whether it was accepted.
+pub(crate) fn post(owed: Owed, call: impl FnOnce(PVOID) -> NTSTATUS) -> bool {
+    let ticket = ticket();
+    with(|ledger| ledger.work.insert(ticket, owed));
+    let status = call(core::ptr::without_provenance_mut(ticket));
+    assert_ne!(status, STATUS_PENDING, "a work request does not pend");
+    if !NT_SUCCESS(status) {
+        let known = with(|ledger| ledger.work.remove(&ticket));
+        assert!(known.is_some(), "a work request that was refused had a result");
+    }
+    count(status, |tally| &mut tally.accepted, |tally| &mut tally.refused);
+    NT_SUCCESS(status)
+}
+
+fn count(status: NTSTATUS, good: fn(&mut Tally) -> &mut usize, bad: fn(&mut Tally) -> &mut usize) {
+    let place = if NT_SUCCESS(status) { good } else { bad };
+    with(|ledger| *place(&mut ledger.tally) += 1);
+}
+
+/// A result was taken from `queue`.
+pub(crate) fn result(queue: Queue, context: PVOID, status: NTSTATUS) {
+    count(status, |tally| &mut tally.succeeded, |tally| &mut tally.failed);
+    let ticket = number(context);
+    match with(|ledger| ledger.work.remove(&ticket)) {
+        Some(Owed::Somewhere) => {}
+        Some(Owed::Failure(of)) if NT_SUCCESS(status) => {
+            panic!("work request {ticket} of queue {of} was to be silent, and has a result")
+        }
+        Some(Owed::To(of) | Owed::Failure(of)) => {
+            assert_eq!(of, queue, "a result is in the queue of its request");
+        }
+        None => panic!("a result for work request {ticket}, which has none outstanding"),
+    }
+}
+
+/// `queue` is empty and nothing can come into it any more: every request had its result.
+pub(crate) fn queue_is_done(queue: Queue) {
+    let left = with(|ledger| ledger.work.iter().find(|(_, owed)| **owed == Owed::To(queue)).map(|(t, _)| *t));
+    assert_eq!(left, None, "a work request had no result");
+    forgive(queue);
+}
+
+/// The results of a queue can't be waited for: it is closed, or it has overflown.
+pub(crate) fn forgive(queue: Queue) {
+    with(|ledger| ledger.work.retain(|_, owed| owed.queue() != Some(queue)));
+}
+
+/// Notes a connector that a listener offers.
+pub(crate) fn offer(connector: usize) {
+    with(|ledger| ledger.offers.push(connector));
+}
+
+/// The connectors that were offered since the last call.
+pub(crate) fn offers() -> Vec<usize> {
+    with(|ledger| core::mem::take(&mut ledger.offers))
+}
+
+/// Everything has been paid; returns what came of it.
+pub(crate) fn end() -> Tally {
+    with(|ledger| {
+        assert!(ledger.calls.is_empty(), "calls were never completed: {:?}", ledger.calls);
+        let owed = ledger.work.values().find(|owed| owed.queue().is_some());
+        assert_eq!(owed, None, "a work request had no result");
+        ledger.tally
+    })
+}

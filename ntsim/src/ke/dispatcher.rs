@@ -142,7 +142,7 @@ impl Locked {
     }
 
     /// The addresses of the objects that threads wait for.
-    pub(super) fn awaited(&self) -> impl Iterator<Item = usize> {
+    pub(crate) fn awaited(&self) -> impl Iterator<Item = usize> {
         self.0.keys().map(|object| object.0 as usize)
     }
 }

@@ -5,6 +5,8 @@ mod thread;
 
 use crate::export::Export;
 
+#[cfg(test)]
+pub(crate) use thread::PsCreateSystemThread;
 pub(crate) use thread::running_in;
 
 /// The functions of this folder.

@@ -257,6 +257,16 @@ mod tests {
     }
 
     #[test]
+    fn a_thread_without_a_routine_is_found() {
+        let machine = Machine::builder().boot();
+        let (mut handle, none) = (ptr::null_mut(), ptr::null_mut);
+        unsafe {
+            PsCreateSystemThread(&mut handle, 0, ptr::null_mut(), none(), ptr::null_mut(), None, none())
+        };
+        assert_eq!(machine.shutdown().findings[0].rule, "ThreadRoutine");
+    }
+
+    #[test]
     fn a_handle_that_is_not_closed_is_found() {
         let machine = Machine::builder().boot();
         start(fall_off, 1);

@@ -2,6 +2,7 @@
 
 mod crash;
 mod program;
+mod unload;
 
 use core::ptr;
 
@@ -167,25 +168,6 @@ fn a_finding_has_the_stack_of_the_driver() {
         .collect();
     assert_eq!(finding.stack[0], Frame::Kernel("KeLowerIrql"));
     assert_eq!(addresses, [0, 2, 0], "{finding}");
-}
-
-#[test]
-fn what_a_driver_leaves_in_pool_is_found_when_it_is_unloaded() {
-    let folder = tempfile::tempdir().unwrap();
-    let imports = [("ntoskrnl.exe", "ExAllocatePool2")];
-    let entry = |f: &mut program::Function| {
-        f.set_unload(1).ecx(0x40).edx(100).r8d(u32::from_le_bytes(*b"Lost")).call(0).raw(SUCCEED);
-    };
-    let path = write(folder.path(), "leak.sys", &imports, &[&entry, &|_| {}]);
-    let machine = Machine::builder().boot();
-    machine.load(&path).unwrap().unload();
-    let report = machine.shutdown();
-    let finding = &report.findings[0];
-    assert_eq!((finding.rule, finding.bugcheck.unwrap().parameters), ("PoolLeak", [0x62, 0, 0, 1]));
-    assert!(
-        finding.text.contains("tagged 'Lost' of 100 bytes") && finding.text.contains("leak+0x10"),
-        "{finding}"
-    );
 }
 
 #[test]

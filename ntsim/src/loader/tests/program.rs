@@ -8,7 +8,7 @@ use object::write::pe::{NtHeaders, Writer};
 /// Where the image asks to be loaded.
 const IMAGE_BASE: u64 = 0x1_4000_0000;
 /// Where functions begin: one every [`STRIDE`] bytes.
-const TEXT: u32 = 0x1000;
+pub(super) const TEXT: u32 = 0x1000;
 /// Bytes for each function.
 pub(super) const STRIDE: u32 = 0x100;
 /// Where the import table begins; its addresses are eight bytes each from the beginning.

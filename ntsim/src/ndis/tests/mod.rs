@@ -1,5 +1,6 @@
 //! NDIS against a pretended miniport driver, which keeps and breaks its rules.
 
+mod device;
 mod frames;
 mod miniport;
 mod rules;

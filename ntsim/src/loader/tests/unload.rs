@@ -1,0 +1,99 @@
+//! What a driver may not leave behind when it is unloaded.
+
+use core::mem::MaybeUninit;
+use core::ptr;
+
+use sys::wdm::{EVENT_TYPE, KEVENT, PKSTART_ROUTINE};
+
+use super::SUCCEED;
+use super::program::{DATA, Function, Imports, STRIDE, TEXT, write};
+use crate::Machine;
+use crate::ke::dispatcher;
+use crate::ke::object_exports::KeInitializeEvent;
+use crate::loader::Driver;
+use crate::ob::exports::ZwClose;
+use crate::ps::PsCreateSystemThread;
+
+/// A place in the image's data that nothing else uses.
+const TIMER: u32 = DATA + 0x40;
+
+/// `mov rcx, rax`.
+const RAX_TO_RCX: &[u8] = &[0x48, 0x89, 0xC1];
+/// `mov rdx, -0x7000_0000`: an hour, in units of 100 ns, is longer than any test.
+const FAR_TO_RDX: &[u8] = &[0x48, 0xC7, 0xC2, 0x00, 0x00, 0x00, 0x90];
+
+/// Loads a driver of these functions, calls `before`, unloads it and shuts down; what was found.
+fn found(
+    imports: Imports<'_>,
+    functions: &[&dyn Fn(&mut Function)],
+    before: impl FnOnce(&Driver),
+) -> Vec<(&'static str, u32)> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = write(folder.path(), "leaves.sys", imports, functions);
+    let machine = Machine::builder().boot();
+    let driver = machine.load(&path).unwrap();
+    before(&driver);
+    driver.unload();
+    let findings = machine.shutdown().findings;
+    findings.iter().map(|f| (f.rule, f.bugcheck.map_or(0, |bugcheck| bugcheck.code))).collect()
+}
+
+#[test]
+fn a_driver_that_can_not_be_unloaded_is_found() {
+    assert_eq!(found(&[], &[&|f| _ = f.raw(SUCCEED)], |_| ()), [("DriverUnload", 0)]);
+}
+
+#[test]
+fn a_timer_that_is_set_in_an_image_that_goes_is_found() {
+    let imports = [("ntoskrnl.exe", "KeInitializeTimer"), ("ntoskrnl.exe", "KeSetTimer")];
+    let entry = |f: &mut Function| {
+        f.set_unload(1).address(TIMER).raw(RAX_TO_RCX).call(0);
+        f.address(TIMER).raw(RAX_TO_RCX).raw(FAR_TO_RDX).r8d(0).call(1).raw(SUCCEED);
+    };
+    assert_eq!(found(&imports, &[&entry, &|_| {}], |_| ()), [("ObjectAtUnload", 0xCE)]);
+}
+
+#[test]
+fn a_thread_that_outlives_its_driver_and_its_machine_is_found() {
+    // Waits for its argument, without a time limit (the fifth argument, on the stack).
+    let wait = |f: &mut Function| {
+        f.raw(&[0x48, 0xC7, 0x44, 0x24, 0x20, 0, 0, 0, 0]).edx(0).r8d(0).call(0);
+    };
+    let functions: [&dyn Fn(&mut Function); 3] = [&|f| _ = f.set_unload(1).raw(SUCCEED), &|_| {}, &wait];
+    // Nobody ever signals the event, so the thread never runs in the image again.
+    let event: &'static mut KEVENT = Box::leak(Box::new(unsafe { MaybeUninit::zeroed().assume_init() }));
+    let event = ptr::from_mut(event);
+    let start = |driver: &Driver| unsafe {
+        KeInitializeEvent(event, EVENT_TYPE::NotificationEvent, 0);
+        let routine = (driver.image().base + (TEXT + 2 * STRIDE) as usize) as *const ();
+        let routine = core::mem::transmute::<*const (), PKSTART_ROUTINE>(routine);
+        let (mut handle, none) = (ptr::null_mut(), ptr::null_mut());
+        let made = ptr::null_mut();
+        PsCreateSystemThread(&mut handle, 0, ptr::null_mut(), none, made, Some(routine), event.cast());
+        ZwClose(handle);
+        while !dispatcher::lock().awaited().any(|object| object == event as usize) {
+            std::thread::yield_now();
+        }
+    };
+    let found = found(&[("ntoskrnl.exe", "KeWaitForSingleObject")], &functions, start);
+    assert_eq!(found[..], [("ThreadAtUnload", 0xCE), ("ObjectLeak", 0), ("ThreadAtShutdown", 0)]);
+}
+
+#[test]
+fn what_a_driver_leaves_in_pool_is_found_when_it_is_unloaded() {
+    let folder = tempfile::tempdir().unwrap();
+    let imports = [("ntoskrnl.exe", "ExAllocatePool2")];
+    let entry = |f: &mut Function| {
+        f.set_unload(1).ecx(0x40).edx(100).r8d(u32::from_le_bytes(*b"Lost")).call(0).raw(SUCCEED);
+    };
+    let path = write(folder.path(), "leak.sys", &imports, &[&entry, &|_| {}]);
+    let machine = Machine::builder().boot();
+    machine.load(&path).unwrap().unload();
+    let report = machine.shutdown();
+    let finding = &report.findings[0];
+    assert_eq!((finding.rule, finding.bugcheck.unwrap().parameters), ("PoolLeak", [0x62, 0, 0, 1]));
+    assert!(
+        finding.text.contains("tagged 'Lost' of 100 bytes") && finding.text.contains("leak+0x10"),
+        "{finding}"
+    );
+}

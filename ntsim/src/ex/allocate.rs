@@ -213,6 +213,22 @@ mod tests {
     }
 
     #[test]
+    fn usage_counts_what_is_live_and_what_ever_was() {
+        let machine = Machine::builder().boot();
+        let before = ex::pool::usage();
+        unsafe {
+            let blocks = [40, 60].map(|size| ExAllocatePool2(POOL_FLAG_NON_PAGED, size, TAG));
+            let open = ex::pool::usage();
+            assert_eq!((open.blocks - before.blocks, open.bytes - before.bytes), (2, 100));
+            blocks.into_iter().for_each(|block| ExFreePool(block));
+        }
+        let after = ex::pool::usage();
+        assert_eq!((after.blocks, after.bytes), (before.blocks, before.bytes));
+        assert_eq!(after.allocations - before.allocations, 2);
+        assert!(machine.shutdown().is_clean());
+    }
+
+    #[test]
     fn exactly_the_chosen_allocation_fails() {
         let machine = Machine::builder().boot();
         ex::inject(Faults::Nth(2), None);

@@ -10,13 +10,13 @@ use sys::ndk::*;
 use super::call::{self};
 use super::part::Part;
 use super::shadow::{Prospect, Shadow, Stage};
-use super::{bracket, close, found, layer, rules};
+use super::{Checks, bracket, close, found, layer, rules};
 
 /// The interface's name of the function that closes an adapter.
 const CLOSE: &str = "CloseNDKAdapterHandler";
 
 /// Calls a provider's close handler.
-type CloseHandler = Box<dyn FnOnce(*mut NDK_ADAPTER) + Send>;
+pub(super) type CloseHandler = Box<dyn FnOnce(*mut NDK_ADAPTER) + Send>;
 
 /// An adapter that a provider has opened.
 pub struct Opened {
@@ -43,6 +43,10 @@ pub(super) struct Adapter {
 pub fn open_adapter(requested: NDK_VERSION, opened: Opened) -> Option<*mut NDK_ADAPTER> {
     let Opened { adapter, close } = opened;
     let checks = layer().checks_for(requested);
+    if checks == Checks::None {
+        layer().unchecked.lock().insert(adapter.addr(), close);
+        return Some(adapter);
+    }
     let part = Part::Adapter(Adapter {
         callbacks: AtomicU32::new(0),
         queried: AtomicU32::new(0),
@@ -72,6 +76,11 @@ pub fn open_adapter(requested: NDK_VERSION, opened: Opened) -> Option<*mut NDK_A
 
 /// Closes an adapter for its consumer; returns when the provider's handler has. PASSIVE_LEVEL.
 pub fn close_adapter(adapter: *mut NDK_ADAPTER) {
+    let unchecked = layer().unchecked.lock().remove(&adapter.addr());
+    if let Some(close) = unchecked {
+        close(adapter);
+        return;
+    }
     let Some(shadow) = call::open(adapter, CLOSE) else { return };
     if bracket::in_callback() {
         found(rules::ADAPTER_CLOSE_IN_CALLBACK, format!("{shadow} was closed from inside a callback"));

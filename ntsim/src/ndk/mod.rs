@@ -71,8 +71,9 @@ mod tests;
 
 use core::cell::Cell;
 use core::ptr;
-use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use core::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use core::time::Duration;
+use std::collections::HashMap;
 
 pub use account::Reason;
 pub use adapter::{Opened, close_adapter, open_adapter};
@@ -81,6 +82,7 @@ pub use explain::{PendingClose, Successor, Summary, pending_closes};
 pub use kind::Kind;
 pub use statistics::{Closes, Statistics};
 
+use parking_lot::Mutex;
 use sys::ndk::NDK_VERSION;
 
 use crate::export::Export;
@@ -111,7 +113,13 @@ pub enum Checks {
     /// Everything but the data path: posts and polls go straight to the provider, so that a run can
     /// measure the provider.
     Lifetimes,
+    /// Nothing: the consumer gets the provider's own objects, with the provider's own tables, so that a run
+    /// can measure creates and closes too.
+    None,
 }
+
+/// [`Checks`] as a number, for a cell that is read on every open.
+const CHECKS: [Checks; 3] = [Checks::Full, Checks::Lifetimes, Checks::None];
 
 /// The state of the layer.
 #[derive(Default)]
@@ -120,7 +128,10 @@ struct Layer {
     contexts: context::Contexts,
     statistics: statistics::Counters,
     serial: AtomicU32,
-    lifetimes_only: AtomicBool,
+    /// An index into [`CHECKS`].
+    checks: AtomicUsize,
+    /// Adapters that were handed over unchecked.
+    unchecked: Mutex<HashMap<usize, adapter::CloseHandler>>,
     tokens: token::Tokens,
     endpoints: address::Endpoints,
     notification_limit: NotificationLimit,
@@ -138,6 +149,9 @@ impl Default for NotificationLimit {
 impl machine::Part for Layer {
     fn inspect(&self) {
         self.objects.all().iter().for_each(close::abandoned);
+        for adapter in self.unchecked.lock().drain() {
+            found(rules::OBJECT_LEAKED, format!("the adapter at {:#x} was not closed", adapter.0));
+        }
         self.contexts.clear();
         self.tokens.clear();
         self.endpoints.clear();
@@ -159,7 +173,10 @@ impl Layer {
     /// path that the direct tables have, so such adapters get the others.
     fn checks_for(&self, version: NDK_VERSION) -> Checks {
         let has_all = (version.Major, version.Minor) >= (1, 2);
-        if has_all && self.lifetimes_only.load(Ordering::Relaxed) { Checks::Lifetimes } else { Checks::Full }
+        match CHECKS[self.checks.load(Ordering::Relaxed)] {
+            Checks::Lifetimes if !has_all => Checks::Full,
+            checks => checks,
+        }
     }
 }
 
@@ -171,7 +188,7 @@ pub fn set_notification_limit(limit: Duration) {
 
 /// Sets how much is checked on adapters that are opened from now on.
 pub fn set_checks(checks: Checks) {
-    layer().lifetimes_only.store(checks == Checks::Lifetimes, Ordering::Relaxed);
+    layer().checks.store(checks as usize, Ordering::Relaxed);
 }
 
 thread_local! {

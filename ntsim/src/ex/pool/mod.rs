@@ -22,6 +22,7 @@ use core::ptr;
 
 pub use report::Leak;
 pub(crate) use report::{explain, leaks, name};
+pub use table::Usage;
 pub(crate) use table::{Pool, SPECIAL_LIMIT};
 
 use crate::loader::Trace;
@@ -71,6 +72,11 @@ pub struct Request {
     pub kind: Kind,
     /// Whether it must be zero; otherwise it is filled with a pattern.
     pub zeroed: bool,
+}
+
+/// What drivers have in use now, and how often they have asked.
+pub fn usage() -> Usage {
+    machine::current().pool.usage()
 }
 
 /// Allocates a block for the driver that called, after checking what it asks for; null where fault

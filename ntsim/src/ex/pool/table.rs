@@ -68,8 +68,21 @@ impl Block {
     }
 }
 
+/// How much pool is in use.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Usage {
+    /// Blocks that were ever allocated.
+    pub allocations: u64,
+    /// Blocks that are live.
+    pub blocks: usize,
+    /// Bytes in live blocks, as they were asked for.
+    pub bytes: usize,
+}
+
 #[derive(Default)]
 struct Blocks {
+    allocations: u64,
+    live_bytes: usize,
     live: HashMap<usize, Block>,
     /// Freed blocks whose place is not in use again, by address.
     dead: HashMap<usize, Block>,
@@ -102,6 +115,8 @@ impl Pool {
         let block = Block { number, address, size, tag, kind, home, allocated, freed: None };
         blocks.special += usize::from(matches!(home, Home::Special(_)));
         blocks.live.insert(address, block);
+        blocks.allocations += 1;
+        blocks.live_bytes += size;
         drop(blocks);
 
         for (start, end) in block.surroundings() {
@@ -120,7 +135,16 @@ impl Pool {
 
     /// Takes the block that begins at `address` out of the table, to be released.
     pub(super) fn take(&self, address: usize) -> Option<Block> {
-        self.blocks.lock().live.remove(&address)
+        let mut blocks = self.blocks.lock();
+        let block = blocks.live.remove(&address)?;
+        blocks.live_bytes -= block.size;
+        Some(block)
+    }
+
+    /// See [`Usage`].
+    pub(super) fn usage(&self) -> Usage {
+        let blocks = self.blocks.lock();
+        Usage { allocations: blocks.allocations, blocks: blocks.live.len(), bytes: blocks.live_bytes }
     }
 
     /// Frees the memory of a block that was taken.

@@ -53,6 +53,22 @@ fn where_only_lifetimes_are_checked_the_data_path_is_the_provider_s() {
 }
 
 #[test]
+fn where_nothing_is_checked_the_consumer_has_the_provider_s_tables() {
+    let bench = Bench::with_checks(Checks::None);
+    // SAFETY: the adapter is open.
+    let dispatch = unsafe { (*bench.adapter).Dispatch };
+    assert!(core::ptr::eq(dispatch, &raw const bench.provider.adapter));
+    assert!(bench.finish().is_empty());
+}
+
+#[test]
+fn an_unchecked_adapter_that_stays_open_is_found() {
+    let mut bench = Bench::with_checks(Checks::None);
+    bench.adapter = core::ptr::null_mut();
+    assert_eq!(bench.finish(), [rules::OBJECT_LEAKED]);
+}
+
+#[test]
 fn a_post_that_pends_is_found() {
     extern "win64" fn send(
         qp: *mut NDK_QP,

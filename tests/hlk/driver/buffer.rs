@@ -68,6 +68,20 @@ impl Buffer {
         unsafe { core::ptr::copy_nonoverlapping(bytes.as_ptr(), self.memory.as_ptr(), count) };
     }
 
+    /// Sets the first `length` bytes to `value`.
+    pub(crate) fn fill(&self, value: u8, length: u32) {
+        // SAFETY: the buffer has so many bytes.
+        unsafe { self.memory.as_ptr().write_bytes(value, length.min(self.length) as usize) };
+    }
+
+    /// Whether the first `length` bytes are `value`.
+    pub(crate) fn holds(&self, value: u8, length: u32) -> bool {
+        let places =
+            (0..length.min(self.length)).map(|offset| self.memory.as_ptr().wrapping_add(offset as usize));
+        // SAFETY: the places lie within the buffer.
+        places.into_iter().all(|place| unsafe { place.read_volatile() } == value)
+    }
+
     /// Copies the start of the buffer to `bytes`.
     pub(crate) fn take(&self, bytes: &mut [u8]) {
         let count = bytes.len().min(self.length as usize);

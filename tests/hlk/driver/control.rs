@@ -1,24 +1,31 @@
 //! The control codes, from raw buffers to calls and back.
 
-use protocol::control::{CLOSE_SESSION, COLLECT, OPEN_SESSION, QUERY_SESSION, RUN_SCENARIO, TRANSMIT};
-use protocol::{ChunkRequest, CloseRequest, Level, Operation, ScenarioRequest, SessionRequest, VERSION};
+use protocol::control::{
+    CLOSE_MEASURING, CLOSE_SESSION, COLLECT, MEASURE, OPEN_MEASURING, OPEN_SESSION, QUERY_SESSION,
+    RUN_SCENARIO, TRANSMIT,
+};
+use protocol::{
+    ChunkRequest, CloseRequest, Level, MeasureRequest, MeasuringRequest, Operation, ScenarioRequest,
+    SessionRequest, VERSION,
+};
 use sys::status::{
     NTSTATUS, STATUS_BUFFER_TOO_SMALL, STATUS_INVALID_DEVICE_REQUEST, STATUS_INVALID_PARAMETER,
     STATUS_REVISION_MISMATCH, STATUS_SUCCESS,
 };
 use zerocopy::{FromBytes, Immutable, IntoBytes};
 
-use crate::device::Request;
-use crate::session::{Chunk, Side, Slot};
+use crate::device::{Client, Request};
+use crate::measure::{Measuring, Samples};
+use crate::session::{Chunk, Session, Side};
 use crate::{kernel, scenario};
 
 /// Serves a control request: its status and its information.
 ///
 /// # Safety
 /// The request's buffer, lengths and MDL are those that the I/O manager made for its code.
-pub(crate) unsafe fn serve(slot: &Slot, request: &Request) -> (NTSTATUS, usize) {
+pub(crate) unsafe fn serve(client: &Client, request: &Request) -> (NTSTATUS, usize) {
     // SAFETY: the caller's contract.
-    match unsafe { run(slot, request) } {
+    match unsafe { run(client, request) } {
         Ok(information) => (STATUS_SUCCESS, information),
         Err(status) => (status, 0),
     }
@@ -26,14 +33,14 @@ pub(crate) unsafe fn serve(slot: &Slot, request: &Request) -> (NTSTATUS, usize) 
 
 /// # Safety
 /// As [`serve`].
-unsafe fn run(slot: &Slot, request: &Request) -> Result<usize, NTSTATUS> {
+unsafe fn run(client: &Client, request: &Request) -> Result<usize, NTSTATUS> {
     match request.code {
         OPEN_SESSION => {
             // SAFETY: the code is buffered.
             let input: SessionRequest = unsafe { input(request) }?;
             check_version(input.version)?;
             // SAFETY: the code is buffered.
-            unsafe { output(request, &*slot.open(&input)?) }
+            unsafe { output(request, &*client.session.fill(|| Session::open(&input))?) }
         }
         TRANSMIT | COLLECT => {
             // SAFETY: the code is direct, with its small input in the system buffer.
@@ -46,16 +53,17 @@ unsafe fn run(slot: &Slot, request: &Request) -> Result<usize, NTSTATUS> {
             let memory = unsafe { kernel::system_address(request.mdl) }?;
             let chunk = Chunk { operation, length: input.length, mdl: request.mdl, memory };
             let side = if request.code == TRANSMIT { Side::Near } else { Side::Far };
-            slot.move_chunk(side, &chunk).map(|moved| moved as usize)
+            let moved = client.session.with(|session| session.move_chunk(side, &chunk))?;
+            Ok(moved as usize)
         }
         // SAFETY: the code is buffered.
-        QUERY_SESSION => unsafe { output(request, &slot.counters()?) },
+        QUERY_SESSION => unsafe { output(request, &client.session.with(|session| Ok(session.counters()))?) },
         CLOSE_SESSION => {
             // SAFETY: the code is buffered.
             let input: CloseRequest = unsafe { input(request) }?;
             let level = Level::try_from(input.level).map_err(|_| STATUS_INVALID_PARAMETER)?;
             // SAFETY: the code is buffered.
-            unsafe { output(request, &*slot.close(level)?) }
+            unsafe { output(request, &*client.session.empty(|session| session.close(level))?) }
         }
         RUN_SCENARIO => {
             // SAFETY: the code is buffered.
@@ -64,6 +72,23 @@ unsafe fn run(slot: &Slot, request: &Request) -> Result<usize, NTSTATUS> {
             // SAFETY: the code is buffered.
             unsafe { output(request, &*scenario::run(&input)?) }
         }
+        OPEN_MEASURING => {
+            // SAFETY: the code is buffered.
+            let input: MeasuringRequest = unsafe { input(request) }?;
+            check_version(input.version)?;
+            client.measuring.fill(|| Ok((Some(Measuring::open(&input)?), 0)))
+        }
+        MEASURE => {
+            // SAFETY: the code is direct, with its small input in the system buffer.
+            let input: MeasureRequest = unsafe { input(request) }?;
+            // SAFETY: the I/O manager has locked the pages for this request.
+            let memory = unsafe { kernel::system_address(request.mdl) }?;
+            // SAFETY: they are mapped there until the request completes.
+            let samples = unsafe { Samples::new(memory, request.output_length) }?;
+            client.measuring.with_alone(|measuring| measuring.measure(&input, samples))
+        }
+        // SAFETY: the code is buffered.
+        CLOSE_MEASURING => unsafe { output(request, &*client.measuring.empty(Measuring::close)?) },
         _ => Err(STATUS_INVALID_DEVICE_REQUEST),
     }
 }

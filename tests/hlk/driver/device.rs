@@ -17,13 +17,21 @@ use wdk_sys::{
 
 use crate::control;
 use crate::heap::try_box;
-use crate::session::Slot;
+use crate::measure::Measuring;
+use crate::session::Session;
+use crate::slot::Slot;
 
 /// From wdm.h: no device of a standard type; names below the device are secured like the device.
 const FILE_DEVICE_UNKNOWN: u32 = 0x22;
 const FILE_DEVICE_SECURE_OPEN: u32 = 0x100;
 
 static DEVICE: AtomicPtr<DEVICE_OBJECT> = AtomicPtr::new(null_mut());
+
+/// What a handle to the device may hold.
+pub(crate) struct Client {
+    pub(crate) session: Slot<Session>,
+    pub(crate) measuring: Slot<Measuring>,
+}
 
 /// A name as UTF-16, for the life of a call.
 struct Name {
@@ -139,10 +147,10 @@ unsafe fn serve(irp: *mut IRP) -> (NTSTATUS, usize) {
     let context: *mut *mut c_void =
         unsafe { &raw mut (*(location.FileObject.cast::<FILE_OBJECT>())).FsContext };
     match location.MajorFunction {
-        IRP_MJ_CREATE => match try_box(Slot::new()) {
-            Ok(slot) => {
+        IRP_MJ_CREATE => match try_box(Client { session: Slot::new(), measuring: Slot::new() }) {
+            Ok(client) => {
                 // SAFETY: the context of our file objects is ours.
-                unsafe { *context = Box::into_raw(slot).cast() };
+                unsafe { *context = Box::into_raw(client).cast() };
                 (STATUS_SUCCESS, 0)
             }
             Err(status) => (status, 0),
@@ -150,20 +158,20 @@ unsafe fn serve(irp: *mut IRP) -> (NTSTATUS, usize) {
         IRP_MJ_CLEANUP => (STATUS_SUCCESS, 0),
         IRP_MJ_CLOSE => {
             // SAFETY: the context of our file objects is ours.
-            let slot: *mut Slot = unsafe { *context }.cast();
-            // SAFETY: the slot was boxed at create, and close is the last request on a file object.
-            drop(unsafe { Box::from_raw(slot) });
+            let client: *mut Client = unsafe { *context }.cast();
+            // SAFETY: it was boxed at create, and close is the last request on a file object.
+            drop(unsafe { Box::from_raw(client) });
             (STATUS_SUCCESS, 0)
         }
         IRP_MJ_DEVICE_CONTROL => {
             // SAFETY: the context of our file objects is ours.
-            let slot: *const Slot = unsafe { *context }.cast();
-            // SAFETY: the slot lives until the close, which comes after this request.
-            let slot = unsafe { &*slot };
+            let client: *const Client = unsafe { *context }.cast();
+            // SAFETY: it lives until the close, which comes after this request.
+            let client = unsafe { &*client };
             // SAFETY: the caller's contract.
             let request = unsafe { describe(irp, location) };
             // SAFETY: buffer, lengths and MDL are what the I/O manager says.
-            unsafe { control::serve(slot, &request) }
+            unsafe { control::serve(client, &request) }
         }
         _ => (STATUS_INVALID_DEVICE_REQUEST, 0),
     }

@@ -1,6 +1,10 @@
 //! The kernel as the harness needs it: events, IRQL, time, IRPs and MDLs. The only module, with
 //! [`entry`](crate::entry), that calls what wdk-sys binds.
 
+mod thread;
+
+pub(crate) use self::thread::beside;
+
 use core::cell::UnsafeCell;
 use core::ffi::c_void;
 use core::mem::MaybeUninit;

@@ -6,11 +6,11 @@
 //! | module | knows |
 //! |---|---|
 //! | `entry`, `device`, `control` | the I/O manager: device, handles, control codes |
-//! | `session`, `scenario` | what the harness does to a provider |
+//! | `session`, `scenario`, `measure` | what the harness does to a provider |
 //! | `stage`, `pair`, `work` | open adapters, connected sides, work requests |
 //! | `ndk`, `wsk` | NDK and WSK functions, as methods |
 //! | `ledger` | everything that was asked for and everything that was called back |
-//! | `kernel`, `heap` | events, IRQL, time, memory |
+//! | `kernel`, `heap`, `slot` | events, threads, IRQL, time, memory |
 //!
 //! The harness itself keeps the rules of a consumer and verifies those of a provider (`ledger`). It blocks
 //! only in the threads of its callers, never in a callback.
@@ -28,10 +28,12 @@ mod entry;
 mod heap;
 mod kernel;
 mod ledger;
+mod measure;
 mod ndk;
 mod pair;
 mod scenario;
 mod session;
+mod slot;
 mod stage;
 mod work;
 mod wsk;

@@ -23,7 +23,7 @@ impl Address {
     }
 
     /// Where the address begins and how long it is.
-    pub(super) const fn parts(&self) -> (*const SOCKADDR, u32) {
+    pub(crate) const fn parts(&self) -> (*const SOCKADDR, u32) {
         (self.bytes.as_ptr().cast(), self.length)
     }
 }

@@ -106,16 +106,14 @@ impl<'l, T: Interface> Handle<'l, T> {
         self.ledger
     }
 
-    fn as_ptr(self) -> *mut T {
+    pub(crate) fn as_ptr(self) -> *mut T {
         self.object.pointer().cast()
     }
 
     /// The dispatch table, as it is now.
     fn table(self) -> &'l T::Dispatch {
-        // SAFETY: a handle's object exists until its close, after which the consumer does not use it.
-        let object = unsafe { &*self.as_ptr() };
-        // SAFETY: the provider keeps the table as long as the object.
-        unsafe { &*object.dispatch() }
+        // A handle's object exists until its close, after which the consumer does not use it.
+        Unrecorded(self.as_ptr()).table()
     }
 
     /// Asks for an extension that nobody knows.
@@ -128,6 +126,35 @@ impl<'l, T: Interface> Handle<'l, T> {
             // SAFETY: the object exists; the other arguments live through the call.
             unsafe { query(header, &raw const guid, version, &raw mut extension) }
         })
+    }
+}
+
+/// An object without a record: of those that are only measured there are too many to keep records of.
+///
+/// # Invariants
+///
+/// It is an object of the kind, which the consumer has not closed.
+pub(crate) struct Unrecorded<T>(pub(crate) *mut T);
+
+impl<T> Clone for Unrecorded<T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for Unrecorded<T> {}
+
+impl<T: Interface> Unrecorded<T> {
+    pub(crate) fn as_ptr(self) -> *mut T {
+        self.0
+    }
+
+    /// The dispatch table, as it is now.
+    pub(crate) fn table<'t>(self) -> &'t T::Dispatch {
+        // SAFETY: by the type's invariant the object exists.
+        let object = unsafe { &*self.0 };
+        // SAFETY: the provider keeps the table as long as the object.
+        unsafe { &*object.dispatch() }
     }
 }
 
@@ -152,10 +179,7 @@ pub(crate) fn close_function(kind: Kind, object: *mut NDK_OBJECT_HEADER) -> Opti
     /// # Safety
     /// `object` is an existing object of the type.
     unsafe fn table<'t, T: Interface>(object: *mut NDK_OBJECT_HEADER) -> &'t T::Dispatch {
-        // SAFETY: the caller's contract.
-        let object = unsafe { &*object.cast::<T>() };
-        // SAFETY: the provider keeps the table as long as the object.
-        unsafe { &*object.dispatch() }
+        Unrecorded(object.cast::<T>()).table()
     }
     match kind {
         // SAFETY: the record's kind is the object's, which `Object::exists` has checked.

@@ -7,7 +7,7 @@ use sys::ndk::{
     NDK_MR_FLAG_ALLOW_LOCAL_READ, NDK_MR_FLAG_ALLOW_LOCAL_WRITE, NDK_MR_FLAG_ALLOW_REMOTE_READ,
     NDK_MR_FLAG_ALLOW_REMOTE_WRITE, NDK_MR_FLAG_RDMA_READ_SINK,
 };
-use sys::status::{NTSTATUS, STATUS_INVALID_PARAMETER};
+use sys::status::{NTSTATUS, STATUS_DEVICE_BUSY, STATUS_INVALID_PARAMETER};
 use sys::wdm::MDL;
 
 use super::Session;
@@ -33,8 +33,22 @@ pub(crate) struct Chunk {
 }
 
 impl Session {
+    /// Moves a chunk on one side, where no other one is being moved.
+    pub(crate) fn move_chunk(&self, side: Side, chunk: &Chunk) -> Result<u32, NTSTATUS> {
+        let busy = match side {
+            Side::Near => &self.near_busy,
+            Side::Far => &self.far_busy,
+        };
+        if busy.swap(true, Ordering::AcqRel) {
+            return Err(STATUS_DEVICE_BUSY);
+        }
+        let moved = self.move_alone(side, chunk);
+        busy.store(false, Ordering::Release);
+        moved
+    }
+
     /// Moves a chunk; returns when this side is done with its memory.
-    pub(super) fn move_chunk(&self, side: Side, chunk: &Chunk) -> Result<u32, NTSTATUS> {
+    fn move_alone(&self, side: Side, chunk: &Chunk) -> Result<u32, NTSTATUS> {
         if chunk.length > self.chunk_length {
             return Err(STATUS_INVALID_PARAMETER);
         }

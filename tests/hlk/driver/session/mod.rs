@@ -18,7 +18,6 @@
 mod chunk;
 mod end;
 mod rendezvous;
-mod slot;
 
 use alloc::boxed::Box;
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -32,12 +31,12 @@ use sys::status::{NTSTATUS, STATUS_SUCCESS};
 pub(crate) use self::chunk::{Chunk, Side};
 use self::end::End;
 use self::rendezvous::Rendezvous;
-pub(crate) use self::slot::Slot;
 use crate::heap::try_box;
 use crate::kernel;
 use crate::ledger::{Reaction, Ticket};
 use crate::ndk::{Handle, Inside, limits};
 use crate::pair::{self, Connection};
+use crate::slot::Content;
 use crate::stage::{Backstage, Stage};
 
 /// What the near side tells the far side when it connects, and the other way round.
@@ -56,6 +55,9 @@ pub(crate) struct Session {
     chunk_length: u32,
     limits: (AdapterLimits, AdapterLimits),
     rendezvous: Rendezvous,
+    /// One chunk at a time on either side.
+    near_busy: AtomicBool,
+    far_busy: AtomicBool,
     /// A chunk could not be moved, and the connection was ended.
     given_up: AtomicBool,
     registrations: AtomicU64,
@@ -127,6 +129,8 @@ impl Session {
             chunk_length,
             limits: (limits(&near_info), limits(&far_info)),
             rendezvous: Rendezvous::unplaced(),
+            near_busy: AtomicBool::new(false),
+            far_busy: AtomicBool::new(false),
             given_up: AtomicBool::new(false),
             registrations: AtomicU64::new(0),
             tallies: Default::default(),
@@ -194,6 +198,13 @@ impl Session {
         drop(self);
         // SAFETY: the box was leaked by `open`, and the session that borrowed from it is dropped.
         unsafe { Box::from_raw(backstage.cast_mut()) }.take_down()
+    }
+}
+
+impl Content for Session {
+    /// Nobody asks how the closes went.
+    fn abandon(self: Box<Self>) {
+        let _ = self.close(Level::Passive);
     }
 }
 

@@ -42,6 +42,16 @@ pub const CLOSE_SESSION: u32 = code(4, Method::Buffered);
 /// [`ScenarioRequest`](crate::ScenarioRequest) in, [`ScenarioReport`](crate::ScenarioReport) out.
 pub const RUN_SCENARIO: u32 = code(5, Method::Buffered);
 
+/// [`MeasuringRequest`](crate::MeasuringRequest) in: opens both adapters and connects them.
+pub const OPEN_MEASURING: u32 = code(6, Method::Buffered);
+
+/// [`MeasureRequest`](crate::MeasureRequest) in, numbers of 64 bits out, as [`samples`](crate::samples)
+/// reads them.
+pub const MEASURE: u32 = code(7, Method::OutDirect);
+
+/// Nothing in, [`Outcome`](crate::Outcome) out: closes what was opened to measure on.
+pub const CLOSE_MEASURING: u32 = code(8, Method::Buffered);
+
 #[cfg(test)]
 mod tests {
     use super::*;

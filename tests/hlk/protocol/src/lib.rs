@@ -1,7 +1,8 @@
 //! What a runner in user mode and the harness driver `ndkhlk.sys` say to each other.
 //!
 //! The driver makes one device, [`DEVICE_NAME`], reachable as [`LINK_NAME`]. Each handle to it may hold
-//! one transfer session ([`control::OPEN_SESSION`] … [`control::CLOSE_SESSION`]) and may run scenarios
+//! one transfer session ([`control::OPEN_SESSION`] … [`control::CLOSE_SESSION`]), or one measuring
+//! ([`control::OPEN_MEASURING`] … [`control::CLOSE_MEASURING`]), and may run scenarios
 //! ([`control::RUN_SCENARIO`]). All requests block until they are done; a runner that wants a transmit
 //! and a collect at the same time uses two threads.
 //!
@@ -11,11 +12,13 @@
 
 pub mod control;
 mod finding;
+mod measure;
 mod scenario;
 mod session;
 mod text;
 
 pub use finding::{Finding, Kind, Outcome, Violation};
+pub use measure::{MEASURE_DEPTH, MEASURE_LENGTH, Measure, MeasureRequest, MeasuringRequest, samples};
 pub use scenario::{Level, Scenario, ScenarioReport, ScenarioRequest};
 pub use session::{
     AdapterLimits, ChunkRequest, CloseRequest, Endpoint, Operation, SessionCounters, SessionReport,
@@ -24,7 +27,7 @@ pub use session::{
 pub use text::Text;
 
 /// The version both sides must agree on; changed whenever a structure or a code changes.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// The device, as the kernel names it.
 pub const DEVICE_NAME: &str = r"\Device\NdkHlk";

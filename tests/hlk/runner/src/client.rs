@@ -64,7 +64,13 @@ impl Client {
         self.call("run a scenario", control::RUN_SCENARIO, &request)
     }
 
-    fn call<T: FromBytes + IntoBytes>(
+    /// Sends a control request; its status and its information.
+    pub(crate) fn control(&self, code: u32, input: &[u8], output: &mut [u8]) -> (i32, usize) {
+        let outcome = self.file.ioctl(code, input, output);
+        (outcome.status, outcome.information)
+    }
+
+    pub(crate) fn call<T: FromBytes + IntoBytes>(
         &self,
         what: &'static str,
         code: u32,

@@ -4,6 +4,7 @@
 //!
 //! - [`Bench`]: a machine with both drivers and two adapters, and how it is shut down;
 //! - [`Client`]: a handle to the harness driver, its control codes as methods;
+//! - [`Measuring`]: two connected ends, and what was timed on them;
 //! - [`transfer`]: a stream of bytes from one adapter to the other, hashed at both ends.
 
 #![cfg(not(windows))]
@@ -19,8 +20,10 @@
 mod bench;
 mod client;
 mod error;
+mod measure;
 pub mod transfer;
 
 pub use bench::{Bench, Images, Place};
 pub use client::{Client, Session};
 pub use error::Error;
+pub use measure::{Measuring, Samples, Series};

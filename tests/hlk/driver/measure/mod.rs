@@ -1,0 +1,119 @@
+//! Measuring a provider: loops that do nothing but call it, and take the time.
+//!
+//! Nothing here keeps records of calls, as the ledger does for what is verified. What is allocated is
+//! allocated before the clock runs, so that a count of allocations around a measure is the provider's.
+
+mod clock;
+mod herd;
+mod pool;
+mod samples;
+mod transfer;
+mod two;
+
+use alloc::boxed::Box;
+
+use protocol::{
+    Kind, Level, MEASURE_DEPTH, MEASURE_LENGTH, Measure, MeasureRequest, MeasuringRequest, Outcome,
+};
+use sys::status::{NTSTATUS, STATUS_INVALID_PARAMETER};
+
+use self::clock::Moment;
+use self::herd::{Closes, Herd};
+pub(crate) use self::samples::Samples;
+use self::transfer::Link;
+use crate::heap::try_box;
+use crate::slot::Content;
+use crate::stage::{Backstage, Stage};
+
+/// Two connected ends, and the objects that are only there to be counted.
+pub(crate) struct Measuring {
+    /// What the link borrows from. Taken back and freed by [`Measuring::close`].
+    backstage: &'static Backstage,
+    stage: Stage<'static>,
+    link: Link<'static>,
+    herd: Option<Herd>,
+    closes: Box<Closes>,
+}
+
+impl Measuring {
+    /// Opens both adapters and connects them.
+    ///
+    /// # Errors
+    /// The status with which that failed; everything is closed again then.
+    pub(crate) fn open(request: &MeasuringRequest) -> Result<Box<Self>, NTSTATUS> {
+        let backstage: *mut Backstage = Box::into_raw(Backstage::set_up(Level::Passive)?);
+        // SAFETY: the box was just leaked, and is only taken back when nothing borrows from it any more.
+        let lent: &'static Backstage = unsafe { &*backstage };
+        let opened = Stage::open(lent, request.near, request.far).and_then(|stage| {
+            let link = Link::connect(&stage)?;
+            try_box(Self { backstage: lent, stage, link, herd: None, closes: Closes::new()? })
+        });
+        opened.inspect_err(|_| {
+            // SAFETY: the box was leaked above, and the failed attempt has dropped what borrowed from it.
+            let _ = unsafe { Box::from_raw(backstage) }.take_down();
+        })
+    }
+
+    /// Takes samples; says how many bytes they fill.
+    ///
+    /// # Errors
+    /// `STATUS_INVALID_PARAMETER`, or the status with which what is measured failed.
+    pub(crate) fn measure(
+        &mut self,
+        request: &MeasureRequest,
+        mut samples: Samples,
+    ) -> Result<usize, NTSTATUS> {
+        let measure = Measure::try_from(request.measure).map_err(|_| STATUS_INVALID_PARAMETER)?;
+        let MeasureRequest { length, depth, .. } = *request;
+        if !(1..=MEASURE_LENGTH).contains(&length) || !(1..=MEASURE_DEPTH).contains(&depth) {
+            return Err(STATUS_INVALID_PARAMETER);
+        }
+        let began = Moment::now();
+        match measure {
+            Measure::Copy | Measure::Send | Measure::Write | Measure::Read => {
+                self.link.transfer(measure, (length, depth), &mut samples)?;
+            }
+            Measure::CacheLine => two::cache_line(&mut samples)?,
+            Measure::Exchange => two::exchange(&self.link, length, &mut samples)?,
+            Measure::Pool => pool::blocks(length, &mut samples)?,
+            Measure::Create => {
+                self.end_herd();
+                let kind = Kind::from(request.kind);
+                self.herd = Some(Herd::create(&self.stage, kind, &mut samples, &self.closes)?);
+            }
+            Measure::Close | Measure::CloseUnder => {
+                let herd = self.herd.take().ok_or(STATUS_INVALID_PARAMETER)?;
+                herd.close(&mut samples, measure == Measure::CloseUnder, &self.closes);
+            }
+        }
+        Ok(samples.finish(began.cycles_per_second()))
+    }
+
+    fn end_herd(&mut self) {
+        if let Some(herd) = self.herd.take() {
+            herd.end(&self.closes);
+        }
+    }
+
+    /// Closes everything.
+    ///
+    /// # Errors
+    /// `STATUS_INSUFFICIENT_RESOURCES` if there is no memory for the outcome.
+    pub(crate) fn close(mut self: Box<Self>) -> Result<Box<Outcome>, NTSTATUS> {
+        self.end_herd();
+        let Self { backstage, closes, .. } = *self;
+        let backstage: *const Backstage = backstage;
+        // SAFETY: the box was leaked by `open`, and what borrowed from it is dropped.
+        let outcome = unsafe { Box::from_raw(backstage.cast_mut()) }.take_down();
+        // Only now have all close completions returned.
+        drop(closes);
+        outcome
+    }
+}
+
+impl Content for Measuring {
+    /// Nobody asks how the closes went.
+    fn abandon(self: Box<Self>) {
+        let _ = self.close();
+    }
+}

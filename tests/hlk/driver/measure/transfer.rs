@@ -1,0 +1,178 @@
+//! A connection, and moving data over it from one thread that drives both ends.
+
+use core::ptr::null_mut;
+
+use protocol::{MEASURE_DEPTH, MEASURE_LENGTH, Measure};
+use sys::ndk::{
+    NDK_ADAPTER, NDK_MR_FLAG_ALLOW_LOCAL_WRITE, NDK_MR_FLAG_ALLOW_REMOTE_READ,
+    NDK_MR_FLAG_ALLOW_REMOTE_WRITE, NDK_RESULT, NDK_SGE,
+};
+use sys::status::{
+    NTSTATUS, STATUS_INVALID_PARAMETER, STATUS_IO_TIMEOUT, STATUS_SUCCESS, STATUS_UNSUCCESSFUL,
+};
+
+use super::Samples;
+use crate::buffer::Buffer;
+use crate::kernel;
+use crate::ledger::PATIENCE;
+use crate::ndk::{Handle, Inside, QpDepths, Remote, sge};
+use crate::pair::{self, Party};
+use crate::stage::Stage;
+
+/// How many results are polled at once.
+const BATCH: usize = 16;
+
+const EMPTY: NDK_RESULT =
+    NDK_RESULT { Status: 0, BytesTransferred: 0, QPContext: null_mut(), RequestContext: null_mut() };
+
+/// One end: its queues and its buffer.
+pub(super) struct End<'l> {
+    party: Party<'l>,
+    buffer: &'l Buffer,
+    local_token: u32,
+    remote_token: u32,
+}
+
+impl<'l> End<'l> {
+    fn on(stage: &Stage<'l>, adapter: Handle<'l, NDK_ADAPTER>) -> Result<Self, NTSTATUS> {
+        const ACCESS: u32 =
+            NDK_MR_FLAG_ALLOW_LOCAL_WRITE | NDK_MR_FLAG_ALLOW_REMOTE_READ | NDK_MR_FLAG_ALLOW_REMOTE_WRITE;
+        let depths = QpDepths { receive: MEASURE_DEPTH, initiator: MEASURE_DEPTH, ..QpDepths::SMALL };
+        let party = Party::on(adapter, depths)?;
+        let buffer = stage.buffer(MEASURE_LENGTH)?;
+        party.mr.register(buffer.mdl(), MEASURE_LENGTH, ACCESS, Inside::Nothing)?.wait()?;
+        let (local_token, remote_token) = (party.mr.local_token(), party.mr.remote_token());
+        Ok(Self { party, buffer, local_token, remote_token })
+    }
+
+    /// The first `length` bytes of the buffer, for use on this side.
+    fn sge(&self, length: u32) -> NDK_SGE {
+        sge(self.buffer.address(0), length, self.local_token)
+    }
+
+    fn remote(&self) -> Remote {
+        Remote { address: self.buffer.address(0) as u64, token: self.remote_token }
+    }
+
+    pub(super) fn receive(&self, length: u32) -> Result<(), NTSTATUS> {
+        check(self.party.qp.receive(null_mut(), &[self.sge(length)]))
+    }
+
+    pub(super) fn send(&self, length: u32, flags: u32) -> Result<(), NTSTATUS> {
+        check(self.party.qp.send(null_mut(), &[self.sge(length)], flags))
+    }
+
+    /// Polls until it has `count` results, all of them successes that moved `length` bytes, or until
+    /// `abandoned` says so.
+    pub(super) fn results(
+        &self,
+        count: u32,
+        length: u32,
+        abandoned: impl Fn() -> bool,
+    ) -> Result<(), NTSTATUS> {
+        /// Empty polls after which the time is looked at.
+        const EMPTY_POLLS: u32 = 1 << 16;
+        let mut results = [EMPTY; BATCH];
+        let (mut left, mut empty, mut deadline) = (count as usize, 0_u32, None);
+        while left != 0 {
+            let room = left.min(BATCH);
+            let taken = results.get_mut(..room).map_or(0, |results| self.party.cq.poll(results));
+            for result in results.iter().take(taken) {
+                check(result.Status)?;
+                if result.BytesTransferred != length {
+                    return Err(STATUS_UNSUCCESSFUL);
+                }
+            }
+            left = left.saturating_sub(taken);
+            if taken != 0 {
+                continue;
+            }
+            empty = empty.wrapping_add(1);
+            if empty.is_multiple_of(EMPTY_POLLS) {
+                let now = kernel::ticks();
+                let patience = kernel::frequency().saturating_mul(u64::from(PATIENCE)) / 1000;
+                if now > *deadline.get_or_insert(now.saturating_add(patience)) || abandoned() {
+                    return Err(STATUS_IO_TIMEOUT);
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Two connected ends.
+pub(super) struct Link<'l> {
+    pub(super) near: End<'l>,
+    pub(super) far: End<'l>,
+}
+
+impl<'l> Link<'l> {
+    pub(super) fn connect(stage: &Stage<'l>) -> Result<Self, NTSTATUS> {
+        let near = End::on(stage, stage.near)?;
+        let far = End::on(stage, stage.far)?;
+        pair::connect(stage, near.party.qp, far.party.qp, b"near", b"far")?;
+        Ok(Self { near, far })
+    }
+
+    /// Moves the near buffer's first bytes into the far one's, again and again, and checks that they are
+    /// there in the end.
+    ///
+    /// # Errors
+    /// What an operation failed with; `STATUS_UNSUCCESSFUL` if other bytes arrived.
+    pub(super) fn transfer(
+        &self,
+        measure: Measure,
+        (length, depth): (u32, u32),
+        samples: &mut Samples,
+    ) -> Result<(), NTSTATUS> {
+        const SENT: u8 = 0x5A;
+        let Self { near, far } = self;
+        near.buffer.fill(SENT, length);
+        far.buffer.fill(!SENT, length);
+        let (from, to) = ([near.sge(length)], near.buffer.as_ptr());
+        let never = || false;
+        match measure {
+            Measure::Copy => samples.repeat(|| {
+                for _ in 0..depth {
+                    // SAFETY: both buffers have so many bytes, and nothing is posted that uses them.
+                    unsafe { far.buffer.as_ptr().copy_from_nonoverlapping(to, length as usize) };
+                }
+                Ok(())
+            }),
+            Measure::Send => samples.repeat(|| {
+                for _ in 0..depth {
+                    far.receive(length)?;
+                }
+                for _ in 0..depth {
+                    near.send(length, 0)?;
+                }
+                near.results(depth, length, never)?;
+                far.results(depth, length, never)
+            }),
+            Measure::Write => samples.repeat(|| {
+                for _ in 0..depth {
+                    check(near.party.qp.write(null_mut(), &from, far.remote(), 0))?;
+                }
+                near.results(depth, length, never)
+            }),
+            // The far end reads, so that the bytes go the same way.
+            Measure::Read => samples.repeat(|| {
+                for _ in 0..depth {
+                    check(far.party.qp.read(null_mut(), &[far.sge(length)], near.remote(), 0))?;
+                }
+                far.results(depth, length, never)
+            }),
+            Measure::CacheLine
+            | Measure::Exchange
+            | Measure::Pool
+            | Measure::Create
+            | Measure::Close
+            | Measure::CloseUnder => Err(STATUS_INVALID_PARAMETER),
+        }?;
+        if far.buffer.holds(SENT, length) { Ok(()) } else { Err(STATUS_UNSUCCESSFUL) }
+    }
+}
+
+pub(super) fn check(status: NTSTATUS) -> Result<(), NTSTATUS> {
+    if status == STATUS_SUCCESS { Ok(()) } else { Err(status) }
+}

@@ -1,4 +1,5 @@
-//! The commands of the README: `cargo xtask build`, `cargo xtask run` and `cargo xtask test`.
+//! The commands of the README: `cargo xtask build`, `cargo xtask run`, `cargo xtask bench` and
+//! `cargo xtask test`.
 //!
 //! Each is a sequence of steps that show what they do and how long it took, on standard error; standard
 //! output is for results. What can go wrong is told in one line on standard error; the exit code is 2
@@ -14,6 +15,7 @@
     reason = "a tool in user mode: a panic ends the tool and nothing else"
 )]
 
+mod bench;
 mod build;
 mod failure;
 mod image;
@@ -35,6 +37,8 @@ enum Command {
     Build,
     /// Build the drivers, boot them in the simulator and move a file through them.
     Run(run::Options),
+    /// Build the drivers, boot them in the simulator and measure them beside memcpy and a cache line.
+    Bench(bench::Options),
     /// Check formatting and lints, run every test, build the drivers and boot them.
     Test,
 }
@@ -47,6 +51,7 @@ fn main() -> ExitCode {
     let outcome = match command {
         Command::Build => build::build().map(|images| build::report(&images)),
         Command::Run(options) => run::run(&options),
+        Command::Bench(options) => bench::bench(&options),
         Command::Test => test::test(),
     };
     match outcome {

@@ -3,6 +3,7 @@
 use std::{process::Command, time::Instant};
 
 use crate::{
+    bench,
     build::{self, DRIVERS},
     failure::Failure,
     packages::{self, Use},
@@ -24,8 +25,9 @@ pub(crate) fn test() -> Result<(), Failure> {
     for (name, mut command) in source_checks(compiler, linters) {
         step(name, &mut command)?;
     }
-    build::images(compiler)?;
+    let images = build::images(compiler)?;
     step("tests that boot the drivers", cargo().args(["test", "--release", "--package", "softndk"]))?;
+    bench::smoke(&images)?;
     eprintln!("  {:<44} {:>8.1} s", "all", started.elapsed().as_secs_f64());
     Ok(())
 }

@@ -1,0 +1,140 @@
+//! What was measured, for people and for machines.
+
+use indicatif::BinaryBytes;
+use serde::Serialize;
+
+use super::objects::Objects;
+use super::statistics::Spread;
+use super::threads::Threads;
+use super::transfers::Transfer;
+use crate::failure::Failure;
+
+/// What stood between the consumer and the provider.
+const BETWEEN: &str = "nothing: the consumer in ndkhlk.sys calls the provider's own dispatch tables";
+
+/// Everything that a run has to tell.
+#[derive(Serialize)]
+pub(super) struct Report {
+    pub(super) rounds: usize,
+    pub(super) transfers: Vec<Transfer>,
+    pub(super) threads: Threads,
+    /// Blocks of pool that any driver allocated during all transfers.
+    pub(super) allocations: u64,
+    pub(super) objects: Objects,
+    /// What the consumer and the simulator found, and pool that is left.
+    pub(super) findings: Vec<String>,
+}
+
+impl Report {
+    /// # Errors
+    /// If something was allocated on the data path, or found. That every message arrived, the driver has
+    /// checked; it fails otherwise.
+    pub(super) fn verdict(&self) -> Result<(), Failure> {
+        if self.allocations != 0 {
+            return Err(Failure::work(format!("{} allocations on the data path", self.allocations)));
+        }
+        match self.findings.first() {
+            None => Ok(()),
+            Some(first) => Err(Failure::work(format!("{} findings, first: {first}", self.findings.len()))),
+        }
+    }
+
+    /// Prints the whole as JSON, or as tables.
+    pub(super) fn print(&self, json: bool) -> Result<(), Failure> {
+        if json {
+            let text =
+                serde_json::to_string_pretty(self).map_err(|error| Failure::work(error.to_string()))?;
+            println!("{text}");
+            return Ok(());
+        }
+        println!("\n  {} rounds, in turns; medians, and the least and the most of the rounds", self.rounds);
+        println!("  between consumer and provider: {BETWEEN}");
+        self.print_transfers();
+        self.print_threads();
+        self.print_objects();
+        println!("\n  allocations on the data path: {}", self.allocations);
+        Ok(())
+    }
+
+    fn print_transfers(&self) {
+        let columns = ["rate", "bandwidth", "of memcpy", "(least-most)", "latency", "99 %"];
+        let mut length = 0;
+        for row in &self.transfers {
+            if row.length != length {
+                length = row.length;
+                let [rate, bandwidth, part, spread, latency, p99] = columns;
+                let size = format!("{}, {} outstanding", BinaryBytes(length.into()), row.outstanding);
+                println!(
+                    "\n  {size:<26}{rate:>10}{bandwidth:>14}{part:>11}{spread:>15}{latency:>11}{p99:>11}"
+                );
+            }
+            let rate = format!("{:.2} M/s", row.per_second.median / 1e6);
+            let bandwidth = format!("{}/s", BinaryBytes(row.bytes_per_second.median as u64));
+            let Spread { median, least, most } = row.of_memcpy;
+            let (part, spread) = (percent(median), format!("({}-{})", percent(least), percent(most)));
+            let (latency, p99) = (time(row.median_latency.median), time(row.p99_latency.median));
+            let operation = row.operation;
+            println!(
+                "  {operation:<26}{rate:>10}{bandwidth:>14}{part:>11}{spread:>15}{latency:>11}{p99:>11}"
+            );
+        }
+    }
+
+    fn print_threads(&self) {
+        let Threads { cache_line, send_length, send_median, send_p99, of_cache_line } = &self.threads;
+        println!("\n  one way between two threads       median   (least-most)        99 %");
+        let line = |name: &str, spread: &Spread, p99: String| {
+            let range = format!("({}-{})", time(spread.least), time(spread.most));
+            println!("  {name:<30}{:>10}{range:>20}{p99:>11}", time(spread.median));
+        };
+        line("cache line", cache_line, String::new());
+        line(&format!("Send of {send_length} B"), send_median, time(send_p99.median));
+        let Spread { median, least, most } = of_cache_line;
+        println!("  {:<30}{median:>8.1} x ({least:.1}-{most:.1})", "of the cache line");
+    }
+
+    fn print_objects(&self) {
+        let Objects { pool_block, kinds, antecedents } = &self.objects;
+        println!("\n  object                create       close   blocks of pool      bytes");
+        for row in kinds {
+            let (create, close) = (time(row.create.median), time(row.close.median));
+            println!(
+                "  {:<16}{create:>12}{close:>12}{:>17.1}{:>11.0}",
+                row.kind, row.pool_blocks, row.pool_bytes
+            );
+        }
+        println!("  (a block of the simulator's pool, allocated and freed: {})", time(pool_block.median));
+        println!(
+            "\n  antecedent closed first   successors   its close   successor's       total   bytes each"
+        );
+        for row in antecedents {
+            let name = format!("{} over {}", row.kind, row.successor);
+            let [its, each, all] = [row.close, row.successor_close, row.successor_closes_total].map(time);
+            let (count, bytes) = (row.successors, row.pool_bytes);
+            println!("  {name:<22}{count:>14}{its:>12}{each:>14}{all:>12}{bytes:>13.0}");
+        }
+    }
+}
+
+fn percent(part: f64) -> String {
+    format!("{:.0} %", part * 100.0)
+}
+
+/// Nanoseconds, in a unit that suits.
+fn time(nanoseconds: f64) -> String {
+    match nanoseconds {
+        ..1e4 => format!("{nanoseconds:.0} ns"),
+        ..1e7 => format!("{:.1} us", nanoseconds / 1e3),
+        _ => format!("{:.1} ms", nanoseconds / 1e6),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::time;
+
+    #[test]
+    fn a_time_has_a_unit_that_suits() {
+        assert_eq!([99.6, 12_340.0, 5e7].map(time), ["100 ns", "12.3 us", "50.0 ms"]);
+    }
+}

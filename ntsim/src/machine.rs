@@ -253,6 +253,11 @@ impl Machine {
         self.state.log.lines()
     }
 
+    /// What went through the I/O manager so far.
+    pub fn requests(&self) -> io::Statistics {
+        io::snapshot()
+    }
+
     /// Shuts the machine down and says what was found since it was booted.
     pub fn shutdown(mut self) -> Report {
         self.stop()

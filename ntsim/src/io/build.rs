@@ -106,7 +106,7 @@ exports! {
     ) -> NTSTATUS {
         // SAFETY: the driver passes a valid string.
         let name = unsafe { rtl::from_counted(name) };
-        let opened = match file::open(&name, &[]) {
+        let opened = match file::open(&name, &[], 0) {
             Ok(opened) => opened,
             Err(status) => return status,
         };

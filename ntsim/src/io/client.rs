@@ -1,13 +1,16 @@
 //! Internal device controls as a driver above sends them: with any minor function and parameters.
 
 use core::ptr;
+use std::sync::Arc;
 
-use sys::wdm::{IO_STACK_PARAMETERS, IRP_MJ_INTERNAL_DEVICE_CONTROL, KernelMode, MDL};
+use sys::wdm::{
+    FILE_OBJECT, IO_STACK_LOCATION, IO_STACK_PARAMETERS, IRP, IRP_MJ_INTERNAL_DEVICE_CONTROL, KernelMode, MDL,
+};
 
-use super::Status;
 use super::control::{locked, range};
-use super::file::{File, as_thread, start};
+use super::file::{self, File, as_thread};
 use super::request::{Buffers, Request, Transfer};
+use super::{Status, irp};
 use crate::mm::Block;
 use crate::ob;
 
@@ -22,8 +25,9 @@ pub struct Sending {
     pub data: Vec<u8>,
 }
 
-/// A reference to a file object, as a request under way has one: it delays the close, not the cleanup.
-struct Reference(usize);
+/// A reference to a file object, as another driver may have one: it delays the close, not the cleanup.
+#[derive(Debug)]
+pub struct Reference(usize);
 
 impl Drop for Reference {
     fn drop(&mut self) {
@@ -31,7 +35,71 @@ impl Drop for Reference {
     }
 }
 
+/// A request that is filled in and not sent: what a client's event handler gives to the driver.
+#[derive(Debug)]
+pub struct Prepared {
+    irp: usize,
+    request: Option<Request>,
+}
+
+impl Prepared {
+    /// Gives the packet away; the driver completes it, as if it had been sent to it.
+    ///
+    /// # Panics
+    /// Never: it is given away once.
+    pub fn give(mut self) -> (*mut IRP, Request) {
+        let request = self.request.take().expect("it is given away once");
+        (self.irp as *mut IRP, request)
+    }
+}
+
+impl Drop for Prepared {
+    fn drop(&mut self) {
+        if let Some(request) = self.request.take() {
+            request.never_sent();
+            irp::free(self.irp as *mut IRP);
+        }
+    }
+}
+
+impl Sending {
+    /// What becomes of the file's packet, its first location, and the buffers.
+    fn into_transfer(self, file: *mut FILE_OBJECT) -> Result<(Arc<Transfer>, Fill), Status> {
+        let Self { minor, parameters, data } = self;
+        let described = (!data.is_empty()).then(|| range(&data));
+        let list = described.map(|data| locked(data, true)).transpose().map_err(Status)?;
+        let address = list.as_ref().map_or(ptr::null_mut(), Block::as_ptr::<MDL>);
+        let buffers = Buffers { list, owned: Some((Vec::new(), data)), ..Buffers::default() };
+        Ok((Transfer::new(file, buffers), Fill { minor, parameters, list: address }))
+    }
+}
+
+/// What a packet and its first location are filled in with.
+struct Fill {
+    minor: u8,
+    parameters: [u8; 32],
+    list: *mut MDL,
+}
+
+impl Fill {
+    fn fill(self, irp: &mut IRP, location: &mut IO_STACK_LOCATION) {
+        irp.RequestorMode = KernelMode;
+        irp.MdlAddress = self.list;
+        location.MajorFunction = IRP_MJ_INTERNAL_DEVICE_CONTROL;
+        location.MinorFunction = self.minor;
+        // SAFETY: the parameters are so many bytes of any value.
+        location.Parameters =
+            unsafe { core::mem::transmute::<[u8; 32], IO_STACK_PARAMETERS>(self.parameters) };
+    }
+}
+
 impl File {
+    /// A reference to the file object.
+    pub fn reference(&self) -> Reference {
+        ob::reference(self.object().cast());
+        Reference(self.handle.object)
+    }
+
     /// Sends an internal device control as a driver above would, and returns at once. What its parameters
     /// point to must live until it is over. The request keeps the file object, but no handle: dropping the
     /// file makes the driver clean up while the request is under way.
@@ -39,25 +107,40 @@ impl File {
     /// # Errors
     /// The status with which the I/O manager has no memory for it.
     pub fn start_internal(&self, sending: Sending) -> Result<Request, Status> {
-        let Sending { minor, parameters, data } = sending;
-        let described = (!data.is_empty()).then(|| range(&data));
-        let list = described.map(|data| locked(data, true)).transpose().map_err(Status)?;
-        let address = list.as_ref().map_or(ptr::null_mut(), Block::as_ptr::<MDL>);
-        let buffers = Buffers { list, owned: Some((Vec::new(), data)), ..Buffers::default() };
-        let transfer = Transfer::new(self.object(), buffers);
-        let sent = as_thread(|| {
-            start(&transfer, self.object(), |irp, location| {
-                irp.RequestorMode = KernelMode;
-                irp.MdlAddress = address;
-                location.MajorFunction = IRP_MJ_INTERNAL_DEVICE_CONTROL;
-                location.MinorFunction = minor;
-                // SAFETY: the parameters are so many bytes of any value.
-                location.Parameters =
-                    unsafe { core::mem::transmute::<[u8; 32], IO_STACK_PARAMETERS>(parameters) };
+        self.reference().start_internal(sending)
+    }
+
+    /// Fills in an internal device control, for an event handler to give away.
+    ///
+    /// # Errors
+    /// As [`start_internal`](Self::start_internal).
+    pub fn prepare_internal(&self, sending: Sending) -> Result<Prepared, Status> {
+        let (transfer, fill) = sending.into_transfer(self.object())?;
+        let irp = as_thread(|| {
+            file::prepare(&transfer, self.object(), |irp, location| {
+                fill.fill(irp, location);
+                // As nobody calls the driver with it, nobody else would.
+                // SAFETY: the handle keeps the file object.
+                location.DeviceObject = unsafe { (*self.object()).DeviceObject };
             })
-        });
-        sent.map_err(Status)?;
-        ob::reference(self.object().cast());
-        Ok(Request::new(transfer, Reference(self.handle.object)))
+        })
+        .map_err(Status)?;
+        Ok(Prepared { irp: irp as usize, request: Some(Request::new(transfer, self.reference())) })
+    }
+}
+
+impl Reference {
+    /// As [`File::start_internal`], also when the file has been cleaned up.
+    ///
+    /// # Errors
+    /// As [`File::start_internal`].
+    pub fn start_internal(&self, sending: Sending) -> Result<Request, Status> {
+        let object = self.0 as *mut FILE_OBJECT;
+        let (transfer, fill) = sending.into_transfer(object)?;
+        ob::reference(object.cast());
+        let own = Self(self.0);
+        as_thread(|| file::start(&transfer, object, |irp, location| fill.fill(irp, location)))
+            .map_err(Status)?;
+        Ok(Request::new(transfer, own))
     }
 }

@@ -33,8 +33,10 @@ const TYPE: i16 = 5;
 const USER_MODE: i8 = 1;
 /// `FILE_OPEN` as the disposition in the highest byte of a create's options.
 const FILE_OPEN: u32 = 1 << 24;
-/// `FILE_SHARE_READ | FILE_SHARE_WRITE`.
-const SHARE_ALL: u16 = 3;
+/// Others may read.
+const FILE_SHARE_READ: u16 = 1;
+/// Others may write.
+const FILE_SHARE_WRITE: u16 = 2;
 /// `FILE_READ_DATA | FILE_WRITE_DATA | SYNCHRONIZE`.
 const READ_WRITE: u32 = 0x0010_0003;
 
@@ -90,7 +92,15 @@ impl Machine {
     /// # Errors
     /// The status of the name look-up or of the driver's create routine.
     pub fn open(&self, name: &str, attributes: &[u8]) -> Result<File, Status> {
-        as_thread(|| open(name, attributes)).map_err(Status)
+        self.open_with(name, attributes, FILE_SHARE_READ | FILE_SHARE_WRITE)
+    }
+
+    /// As [`open`](Self::open), with the share access that is asked for.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn open_with(&self, name: &str, attributes: &[u8], share: u16) -> Result<File, Status> {
+        as_thread(|| open(name, attributes, share)).map_err(Status)
     }
 }
 
@@ -123,17 +133,17 @@ pub(super) fn as_thread<R>(f: impl FnOnce() -> R) -> R {
 }
 
 /// Opens a device by its name or by a symbolic link.
-pub(super) fn open(name: &str, attributes: &[u8]) -> Result<File, NTSTATUS> {
+pub(super) fn open(name: &str, attributes: &[u8], share: u16) -> Result<File, NTSTATUS> {
     let (device, below) = namespace().resolve(name).ok_or(STATUS_OBJECT_NAME_NOT_FOUND)?;
     let device = device as *mut DEVICE_OBJECT;
     // The reference keeps the device while the file is open.
     ob::reference(device.cast()).ok_or(STATUS_NO_SUCH_DEVICE)?;
-    create(device, &below, attributes).inspect_err(|_| {
+    create(device, &below, attributes, share).inspect_err(|_| {
         ob::dereference(device.cast());
     })
 }
 
-fn create(device: *mut DEVICE_OBJECT, below: &str, attributes: &[u8]) -> Result<File, NTSTATUS> {
+fn create(device: *mut DEVICE_OBJECT, below: &str, attributes: &[u8], share: u16) -> Result<File, NTSTATUS> {
     // SAFETY: the caller holds a reference to the device.
     let target = unsafe { &mut *device };
     if target.Flags & DO_DEVICE_INITIALIZING != 0 {
@@ -144,7 +154,7 @@ fn create(device: *mut DEVICE_OBJECT, below: &str, attributes: &[u8]) -> Result<
     }
     let file = new_file_object(device, below)?;
     target.ReferenceCount += 1;
-    let outcome = send_create(file, attributes);
+    let outcome = send_create(file, attributes, share);
     if !NT_SUCCESS(outcome.status) {
         // No cleanup and no close follow a create that failed.
         target.ReferenceCount -= 1;
@@ -174,7 +184,7 @@ fn new_file_object(device: *mut DEVICE_OBJECT, below: &str) -> Result<*mut FILE_
     Ok(file)
 }
 
-fn send_create(file: *mut FILE_OBJECT, attributes: &[u8]) -> Outcome {
+fn send_create(file: *mut FILE_OBJECT, attributes: &[u8], share: u16) -> Outcome {
     let mut security = IO_SECURITY_CONTEXT {
         SecurityQos: ptr::null_mut(),
         AccessState: ptr::null_mut(),
@@ -195,7 +205,7 @@ fn send_create(file: *mut FILE_OBJECT, attributes: &[u8]) -> Outcome {
         Options: FILE_OPEN,
         Padding0: 0,
         FileAttributes: 0,
-        ShareAccess: SHARE_ALL,
+        ShareAccess: share,
         Padding1: 0,
         EaLength: attributes.len() as u32,
         Padding2: 0,
@@ -263,13 +273,26 @@ fn send_and_wait(
     }
 }
 
-/// Makes a packet for `transfer`, lets `fill` fill in the packet and its first stack location, and sends
-/// it to the file's device.
+/// Makes a packet as [`prepare`] does, and sends it to the file's device.
 pub(super) fn start(
     transfer: &Arc<Transfer>,
     file: *mut FILE_OBJECT,
     fill: impl FnOnce(&mut IRP, &mut IO_STACK_LOCATION),
 ) -> Result<(), NTSTATUS> {
+    let irp = prepare(transfer, file, fill)?;
+    // SAFETY: the caller has the file open.
+    let device = unsafe { (*file).DeviceObject };
+    // SAFETY: the packet is the caller's and its next location is filled in.
+    unsafe { dispatch::send(device, irp) };
+    Ok(())
+}
+
+/// Makes a packet for `transfer`, and lets `fill` fill in the packet and its first stack location.
+pub(super) fn prepare(
+    transfer: &Arc<Transfer>,
+    file: *mut FILE_OBJECT,
+    fill: impl FnOnce(&mut IRP, &mut IO_STACK_LOCATION),
+) -> Result<*mut IRP, NTSTATUS> {
     // SAFETY: the caller has the file open.
     let device = unsafe { (*file).DeviceObject };
     // SAFETY: a file holds a reference to its device.
@@ -287,7 +310,5 @@ pub(super) fn start(
     location.FileObject = file;
     fill(packet, location);
     transfer.carried_by(irp);
-    // SAFETY: the packet is the caller's and its next location is filled in.
-    unsafe { dispatch::send(device, irp) };
-    Ok(())
+    Ok(irp)
 }

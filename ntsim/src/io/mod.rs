@@ -30,7 +30,7 @@ use sys::status::NTSTATUS;
 
 use crate::export::Export;
 
-pub use client::Sending;
+pub use client::{Prepared, Reference, Sending};
 pub(crate) use complete::complete_for_driver;
 pub(crate) use device::{
     Made, create as create_device, delete as delete_device, driver_is_ready, driver_is_unloaded,

@@ -4,13 +4,13 @@ use core::time::Duration;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
-use sys::status::{NT_ERROR, NTSTATUS};
+use sys::status::{NT_ERROR, NTSTATUS, STATUS_CANCELLED};
 use sys::wdm::{FILE_OBJECT, IO_STATUS_BLOCK, IRP, MDL};
 
 use super::file::as_thread;
 use super::fingerprint::Fingerprint;
 use super::irp::violation;
-use super::statistics::Function;
+use super::statistics::{Function, counters};
 use super::{cancel, irp};
 use crate::mm::{self, Block};
 use crate::sched::{self, Thread};
@@ -100,13 +100,15 @@ struct State {
     irp: Option<usize>,
     buffers: Buffers,
     outcome: Option<Outcome>,
+    /// The place of its completion among all of the machine's, from 0.
+    sequence: u64,
     delivered: bool,
     waiter: Option<&'static Thread>,
 }
 
 impl Transfer {
     pub(super) fn new(file: *mut FILE_OBJECT, buffers: Buffers) -> Arc<Self> {
-        let state = State { irp: None, buffers, outcome: None, delivered: false, waiter: None };
+        let state = State { irp: None, buffers, outcome: None, sequence: 0, delivered: false, waiter: None };
         Arc::new(Self { file: file as usize, state: Mutex::new(state) })
     }
 
@@ -160,6 +162,7 @@ impl Job for Transfer {
         let outcome = Outcome { status: irp.IoStatus.Status, information: irp.IoStatus.Information };
         state.buffers.finish(irp);
         state.irp = None;
+        state.sequence = counters().next();
         state.outcome = Some(outcome);
     }
 
@@ -208,10 +211,28 @@ impl Request {
         Self { transfer, _file: Box::new(file) }
     }
 
+    /// It was never sent, and is over so.
+    pub(super) fn never_sent(&self) {
+        let mut state = self.transfer.state.lock();
+        if let Some(list) = state.buffers.list.take() {
+            // SAFETY: the list is the I/O manager's own, which it locked.
+            unsafe { mm::unlock_for_kernel(list.as_ptr()) };
+        }
+        state.irp = None;
+        state.outcome = Some(Outcome { status: STATUS_CANCELLED, information: 0 });
+        state.delivered = true;
+    }
+
     /// How it ended, if it has.
     pub fn outcome(&self) -> Option<Outcome> {
         let state = self.transfer.state.lock();
         state.outcome.filter(|_| state.delivered)
+    }
+
+    /// The place of its completion among all of the machine's, if it is over.
+    pub fn sequence(&self) -> Option<u64> {
+        let state = self.transfer.state.lock();
+        state.outcome.map(|_| state.sequence)
     }
 
     /// Asks the driver to give it up; [`wait`](Self::wait) tells whether it did.
@@ -221,7 +242,7 @@ impl Request {
 
     /// Waits at most `limit` for the outcome.
     pub fn wait_for(&self, limit: Duration) -> Option<Outcome> {
-        self.transfer.wait(Some(limit))
+        as_thread(|| self.transfer.wait(Some(limit)))
     }
 
     /// Waits until it is over; returns the outcome and the input and output buffers.
@@ -229,7 +250,8 @@ impl Request {
     /// # Panics
     /// Never: a wait without a limit ends with an outcome.
     pub fn wait(self) -> (Outcome, Vec<u8>, Vec<u8>) {
-        let outcome = self.transfer.wait(None).expect("a wait without a limit ends with an outcome");
+        let outcome =
+            as_thread(|| self.transfer.wait(None)).expect("a wait without a limit ends with an outcome");
         let (input, output) = self.transfer.take_owned().unwrap_or_default();
         (outcome, input, output)
     }
@@ -244,6 +266,13 @@ impl Drop for Request {
         if self.outcome().is_some() {
             return;
         }
+        as_thread(|| self.give_up());
+    }
+}
+
+impl Request {
+    /// Cancels it and waits until the driver has let go of it.
+    fn give_up(&self) {
         self.cancel();
         if self.transfer.wait(Some(CANCEL_LIMIT)).is_none() {
             let irp = self.transfer.state.lock().irp.unwrap_or(0);

@@ -52,6 +52,7 @@ impl Statistics {
 #[derive(Default)]
 pub(super) struct Counters {
     cancels: AtomicU64,
+    sequence: AtomicU64,
     requests: Mutex<BTreeMap<Function, Tally>>,
     in_flight: Mutex<BTreeMap<Function, u64>>,
 }
@@ -72,6 +73,11 @@ impl Counters {
             status if NT_SUCCESS(status) => tally.succeeded += 1,
             _ => tally.failed += 1,
         }
+    }
+
+    /// Numbers a request of a user that has come back.
+    pub(super) fn next(&self) -> u64 {
+        self.sequence.fetch_add(1, Ordering::Relaxed)
     }
 
     /// Counts a request that is asked to be given up.

@@ -107,6 +107,20 @@ fn a_pending_request_is_completed_by_another_thread() {
 }
 
 #[test]
+fn any_thread_of_the_host_may_wait_for_a_request_and_drop_one() {
+    let bench = Bench::boot();
+    let file = bench.open();
+    let start = || file.start_ioctl(code(Way::Pend, METHOD_BUFFERED), vec![], vec![]).unwrap();
+    let (waits, dropped) = (start(), start());
+    std::thread::scope(|scope| {
+        scope.spawn(|| assert_eq!(waits.wait_for(core::time::Duration::ZERO), None));
+        scope.spawn(|| drop(dropped));
+    });
+    drop((waits, file));
+    assert!(bench.finish().is_clean());
+}
+
+#[test]
 fn a_completion_routine_may_take_the_request_back() {
     let bench = Bench::boot();
     assert_eq!(bench.forward_and_take_back(), STATUS_SUCCESS);

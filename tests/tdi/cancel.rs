@@ -1,0 +1,90 @@
+//! Cancelling, and cancels that race.
+
+use core::time::Duration;
+use std::thread;
+
+use sys::status::*;
+use tdi_client::request::{connect, listen, receive, send};
+use tdi_client::{Pair, Request};
+
+use super::{FAR, LEVELS, at, await_free, bed, end_clean, is_one_of, pair};
+
+#[test]
+fn requests_that_wait_can_be_cancelled() {
+    let bed = bed();
+    let pair = pair(&bed);
+    let lone = bed.associated(&pair.far_address, 0xC).expect("an endpoint opens");
+    for level in LEVELS {
+        let receives = [receive(&pair.near, 10), receive(&pair.near, 10)];
+        for request in receives.into_iter().chain([listen(&lone, 0)]) {
+            at(level, || request.cancel());
+            assert_eq!(request.status(), STATUS_CANCELLED);
+        }
+    }
+    // More than the other side has buffers for, so it waits; it ends with the connection.
+    let stuck = send(&pair.near, vec![1; 1 << 20]);
+    assert!(stuck.wait_for(Duration::from_millis(20)).is_none());
+    stuck.cancel();
+    assert_eq!(stuck.status(), STATUS_CANCELLED);
+    drop((pair, lone));
+    end_clean(bed);
+}
+
+#[test]
+fn cancels_race_cleanups_and_each_request_completes_once() {
+    let bed = bed();
+    for round in 0..60_u64 {
+        let Pair { near, far, near_address, far_address } = pair(&bed);
+        let requests: Vec<_> =
+            (0..4).flat_map(|_| [receive(&near, 100), send(&near, vec![4; 40_000])]).collect();
+        let canceller = thread::spawn(move || {
+            requests.iter().for_each(Request::cancel);
+            requests
+        });
+        thread::sleep(Duration::from_micros(round * 7));
+        drop(near);
+        for request in canceller.join().expect("the canceller ends") {
+            is_one_of(request.status(), &[STATUS_SUCCESS, STATUS_CANCELLED, STATUS_CONNECTION_ABORTED]);
+        }
+        drop((far, near_address, far_address));
+        await_free(&bed);
+    }
+    end_clean(bed);
+}
+
+#[test]
+fn both_ends_may_be_closed_at_once() {
+    let bed = bed();
+    for _ in 0..40 {
+        let Pair { near, far, near_address, far_address } = pair(&bed);
+        let requests = [receive(&near, 9), receive(&far, 9), send(&near, vec![5; 200_000])];
+        let other = thread::spawn(move || drop((far, far_address)));
+        drop((near, near_address));
+        other.join().expect("the other side ends");
+        for request in requests {
+            assert!(request.outcome().is_some(), "a request outlived the cleanup of its file");
+        }
+        await_free(&bed);
+    }
+    end_clean(bed);
+}
+
+#[test]
+fn a_connect_is_cancelled_while_the_other_side_makes_up_its_mind() {
+    let bed = bed();
+    let pair = pair(&bed);
+    let asking = bed.associated(&pair.far_address, 0xC).expect("an endpoint opens");
+    let connecting = bed.associated(&pair.near_address, 0xD).expect("an endpoint opens");
+    for level in LEVELS {
+        let offered = listen(&asking, sys::tdi::TDI_QUERY_ACCEPT);
+        let connected = connect(&connecting, FAR);
+        assert_eq!(offered.status(), STATUS_SUCCESS);
+        at(level, || connected.cancel());
+        assert_eq!(connected.status(), STATUS_CANCELLED);
+        // Who asked has gone, of which the one who was asked hears when it accepts.
+        let late = tdi_client::request::accept(&asking).status();
+        is_one_of(late, &[STATUS_CONNECTION_ABORTED, STATUS_INVALID_CONNECTION, STATUS_CONNECTION_RESET]);
+    }
+    drop((pair, asking, connecting));
+    end_clean(bed);
+}

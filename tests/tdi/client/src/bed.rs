@@ -1,0 +1,188 @@
+//! A machine with the driver and two adapters, and the files that clients open there.
+
+use std::net::{IpAddr, SocketAddr};
+
+use ntsim::io::{File, Status};
+use ntsim::loader::Driver;
+use ntsim::machine::Builder;
+use ntsim::ndis::AdapterConfig;
+use ntsim::{Machine, Report};
+use runner::{Error, Images};
+use sys::status::{NTSTATUS, STATUS_SUCCESS};
+use sys::tdi::{TDI_DISCONNECT_RELEASE, TdiConnectionContext, TdiTransportAddress};
+use tdi::address::TransportAddress;
+
+use crate::request;
+
+/// The device that clients open.
+pub const DEVICE: &str = "\\Device\\Softndk";
+
+/// The interface indices of the two adapters.
+const ADAPTERS: [u32; 2] = [12, 13];
+
+/// A machine with the driver and two adapters.
+#[derive(Debug)]
+pub struct Bed {
+    driver: Driver,
+    /// The machine.
+    pub machine: Machine,
+}
+
+impl Bed {
+    /// Boots a machine, loads the driver and starts two adapters with these addresses.
+    ///
+    /// # Errors
+    ///
+    /// If the image can't be loaded or an adapter can't be started.
+    pub fn boot(builder: Builder, images: &Images, addresses: [IpAddr; 2]) -> Result<Self, Error> {
+        let machine = builder.boot();
+        let adapters = ADAPTERS.into_iter().zip(addresses);
+        machine.add_adapters(adapters.map(|(index, address)| AdapterConfig::new(index, [address])));
+        let mut driver = machine.load(&images.softndk)?;
+        let started = machine.start_adapters(&mut driver);
+        started.map_err(|status| failed("start the adapters", status.0))?;
+        Ok(Self { driver, machine })
+    }
+
+    /// Halts the first (0) or the second (1) adapter, if it was not halted before. One that can't be halted
+    /// is a finding of the simulator.
+    pub fn halt(&self, which: usize) {
+        if let Some(adapter) = self.machine.adapter(ADAPTERS[which]) {
+            let _ = adapter.halt();
+        }
+    }
+
+    /// Stops everything, and says what was found.
+    pub fn end(self) -> Report {
+        self.halt(0);
+        self.halt(1);
+        self.driver.unload();
+        self.machine.shutdown()
+    }
+
+    /// Opens a file by the extended attributes of its create.
+    ///
+    /// # Errors
+    ///
+    /// The driver's status.
+    pub fn open(&self, attributes: &[u8]) -> Result<File, Status> {
+        self.machine.open(DEVICE, attributes)
+    }
+
+    /// Opens an address object that nobody else may open meanwhile.
+    ///
+    /// # Errors
+    ///
+    /// The driver's status.
+    pub fn exclusive(&self, at: SocketAddr) -> Result<File, Status> {
+        let attributes = attribute(TdiTransportAddress, TransportAddress::new(at).bytes());
+        self.machine.open_with(DEVICE, &attributes, 0)
+    }
+
+    /// Opens an address object that others may open too.
+    ///
+    /// # Errors
+    ///
+    /// The driver's status.
+    pub fn address(&self, at: SocketAddr) -> Result<File, Status> {
+        self.open(&attribute(TdiTransportAddress, TransportAddress::new(at).bytes()))
+    }
+
+    /// Opens a connection endpoint that the client calls `context`.
+    ///
+    /// # Errors
+    ///
+    /// The driver's status.
+    pub fn endpoint(&self, context: usize) -> Result<File, Status> {
+        self.open(&attribute(TdiConnectionContext, &context.to_le_bytes()))
+    }
+
+    /// Opens a connection endpoint and associates it.
+    ///
+    /// # Errors
+    ///
+    /// The driver's status.
+    pub fn associated(&self, address: &File, context: usize) -> Result<File, Status> {
+        let endpoint = self.endpoint(context)?;
+        match request::associate(&endpoint, address) {
+            STATUS_SUCCESS => Ok(endpoint),
+            status => Err(Status(status)),
+        }
+    }
+
+    /// Opens two endpoints, one on an address object of its own on either adapter, and connects them.
+    ///
+    /// # Errors
+    ///
+    /// The driver's status.
+    pub fn pair(&self, near: SocketAddr, far: SocketAddr) -> Result<Pair, Status> {
+        let (near_address, far_address) = (self.address(near)?, self.address(far)?);
+        let (near, far_end) = (self.associated(&near_address, 0xA)?, self.associated(&far_address, 0xB)?);
+        let pair = Pair { near, far: far_end, near_address, far_address };
+        pair.establish(far)?;
+        Ok(pair)
+    }
+}
+
+/// Two endpoints with a connection, and their address objects.
+#[derive(Debug)]
+pub struct Pair {
+    /// Connects.
+    pub near: File,
+    /// Listens.
+    pub far: File,
+    /// Where `near` is.
+    pub near_address: File,
+    /// Where `far` is.
+    pub far_address: File,
+}
+
+impl Pair {
+    /// Connects the near end to `far`, where the far end listens.
+    ///
+    /// # Errors
+    ///
+    /// The status of the connect or the listen.
+    pub fn establish(&self, far: SocketAddr) -> Result<(), Status> {
+        let listen = request::listen(&self.far, 0);
+        let connect = request::connect(&self.near, far);
+        for request in [connect, listen] {
+            match request.status() {
+                STATUS_SUCCESS => {}
+                status => return Err(Status(status)),
+            }
+        }
+        Ok(())
+    }
+
+    /// Ends both streams in order.
+    ///
+    /// # Errors
+    ///
+    /// The status of either disconnect.
+    pub fn release(&self) -> Result<(), Status> {
+        let ends = [&self.near, &self.far].map(|file| request::disconnect(file, TDI_DISCONNECT_RELEASE));
+        match ends.map(request::Request::status) {
+            [STATUS_SUCCESS, STATUS_SUCCESS] => Ok(()),
+            [STATUS_SUCCESS, status] | [status, _] => Err(Status(status)),
+        }
+    }
+}
+
+/// One entry of `FILE_FULL_EA_INFORMATION`.
+///
+/// # Panics
+///
+/// If the name or the value is too long for one.
+pub fn attribute(name: &[u8], value: &[u8]) -> Vec<u8> {
+    let mut entry = vec![0, 0, 0, 0, 0, u8::try_from(name.len()).expect("a short name")];
+    entry.extend(u16::try_from(value.len()).expect("a short value").to_le_bytes());
+    entry.extend(name);
+    entry.push(0);
+    entry.extend(value);
+    entry
+}
+
+pub(crate) fn failed(what: &'static str, status: NTSTATUS) -> Error {
+    Error::Status { what, status, outcome: None }
+}

@@ -1,0 +1,151 @@
+//! A client's event handlers, as closures.
+//!
+//! The driver does not wait when a registration is taken back, but only when the address is cleaned up; so a
+//! handler has to live for ever.
+
+use core::ffi::c_void;
+use core::ptr::{from_ref, null_mut};
+use core::slice;
+use std::net::SocketAddr;
+
+use ntsim::io::{File, Status};
+use sys::status::{NTSTATUS, STATUS_CONNECTION_REFUSED, STATUS_MORE_PROCESSING_REQUIRED, STATUS_SUCCESS};
+use sys::tdi::{TDI_EVENT_CONNECT, TDI_EVENT_DISCONNECT, TDI_EVENT_RECEIVE};
+use sys::wdm::IRP;
+use tdi::address::TransportAddresses;
+
+use crate::request::set_event;
+
+/// Takes the registration of an event back. A handler that runs is not waited for.
+///
+/// # Errors
+///
+/// The driver's status.
+pub fn off(address: &File, event: i32) -> Result<(), Status> {
+    register(address, event, core::ptr::null(), core::ptr::null())
+}
+
+fn register(address: &File, event: i32, function: *const (), context: *const c_void) -> Result<(), Status> {
+    match set_event(address, event, function, context.cast_mut()) {
+        STATUS_SUCCESS => Ok(()),
+        status => Err(Status(status)),
+    }
+}
+
+/// What a client does with data that it is shown.
+#[derive(Debug)]
+pub struct Taken {
+    /// Its status.
+    pub status: NTSTATUS,
+    /// Bytes that it took.
+    pub bytes: usize,
+    /// With `STATUS_MORE_PROCESSING_REQUIRED`: a receive for more.
+    pub irp: *mut IRP,
+}
+
+impl Taken {
+    /// So many bytes, and no more.
+    pub const fn bytes(bytes: usize) -> Self {
+        Self { status: STATUS_SUCCESS, bytes, irp: null_mut() }
+    }
+}
+
+/// Is shown data (`TDI_EVENT_RECEIVE`): what is shown, and how much there is in all. Up to DISPATCH_LEVEL.
+///
+/// # Errors
+///
+/// The driver's status.
+pub fn on_receive<H>(address: &File, handler: &'static H) -> Result<(), Status>
+where
+    H: Fn(&[u8], usize) -> Taken + Sync,
+{
+    register(address, TDI_EVENT_RECEIVE, received::<H> as *const (), from_ref(handler).cast())
+}
+
+unsafe extern "win64" fn received<H: Fn(&[u8], usize) -> Taken>(
+    context: *mut c_void,
+    _connection: *mut c_void,
+    _flags: u32,
+    indicated: u32,
+    available: u32,
+    taken: *mut u32,
+    data: *const c_void,
+    request: *mut *mut IRP,
+) -> NTSTATUS {
+    // SAFETY: the handler is registered with itself as the context, and lives for ever.
+    let handler = unsafe { &*context.cast::<H>() };
+    // SAFETY: the driver shows so many bytes, which stay during the call.
+    let data = unsafe { slice::from_raw_parts(data.cast::<u8>(), indicated as usize) };
+    let Taken { status, bytes, irp } = handler(data, available as usize);
+    // SAFETY: the driver passes a place for the count.
+    unsafe { taken.write(u32::try_from(bytes).unwrap_or(u32::MAX)) };
+    // SAFETY: the driver passes a place for the request.
+    unsafe { request.write(irp) };
+    status
+}
+
+/// Is told of a disconnect (`TDI_EVENT_DISCONNECT`): what the client calls the connection, and
+/// `TDI_DISCONNECT_ABORT` or `TDI_DISCONNECT_RELEASE`. Up to DISPATCH_LEVEL.
+///
+/// # Errors
+///
+/// The driver's status.
+pub fn on_disconnect<H>(address: &File, handler: &'static H) -> Result<(), Status>
+where
+    H: Fn(usize, u32) + Sync,
+{
+    register(address, TDI_EVENT_DISCONNECT, disconnected::<H> as *const (), from_ref(handler).cast())
+}
+
+unsafe extern "win64" fn disconnected<H: Fn(usize, u32)>(
+    context: *mut c_void,
+    connection: *mut c_void,
+    _data_length: i32,
+    _data: *const c_void,
+    _information_length: i32,
+    _information: *const c_void,
+    flags: u32,
+) -> NTSTATUS {
+    // SAFETY: the handler is registered with itself as the context, and lives for ever.
+    let handler = unsafe { &*context.cast::<H>() };
+    handler(connection.addr(), flags);
+    STATUS_SUCCESS
+}
+
+/// Is asked about connections (`TDI_EVENT_CONNECT`): who asks; returns an accept request if it wants the
+/// connection. Up to DISPATCH_LEVEL.
+///
+/// # Errors
+///
+/// The driver's status.
+pub fn on_connect<H>(address: &File, handler: &'static H) -> Result<(), Status>
+where
+    H: Fn(Option<SocketAddr>) -> Option<*mut IRP> + Sync,
+{
+    register(address, TDI_EVENT_CONNECT, asked::<H> as *const (), from_ref(handler).cast())
+}
+
+unsafe extern "win64" fn asked<H: Fn(Option<SocketAddr>) -> Option<*mut IRP>>(
+    context: *mut c_void,
+    length: i32,
+    peer: *const c_void,
+    _data_length: i32,
+    _data: *const c_void,
+    _options_length: i32,
+    _options: *const c_void,
+    _connection: *mut *mut c_void,
+    accept: *mut *mut IRP,
+) -> NTSTATUS {
+    // SAFETY: the handler is registered with itself as the context, and lives for ever.
+    let handler = unsafe { &*context.cast::<H>() };
+    // SAFETY: the driver passes an address of this length.
+    let peer = unsafe { slice::from_raw_parts(peer.cast::<u8>(), usize::try_from(length).unwrap_or(0)) };
+    match handler(TransportAddresses::parse(peer).and_then(|mut list| list.next())) {
+        None => STATUS_CONNECTION_REFUSED,
+        Some(irp) => {
+            // SAFETY: the driver passes a place for the request.
+            unsafe { accept.write(irp) };
+            STATUS_MORE_PROCESSING_REQUIRED
+        }
+    }
+}

@@ -1,0 +1,50 @@
+//! Data across a connection.
+
+use sys::status::*;
+use sys::tdi::{TDI_DISCONNECT_RELEASE, TDI_RECEIVE_PEEK};
+use tdi_client::request::{disconnect, receive, receive_with, send};
+use tdi_client::transfer::{self, Way};
+
+use super::{LEVELS, at, bed, end_clean, pair};
+
+/// Bytes that repeat nowhere.
+fn bytes(length: usize) -> Vec<u8> {
+    let mut bytes = vec![0; length];
+    fastrand::Rng::with_seed(length as u64).fill(&mut bytes);
+    bytes
+}
+
+#[test]
+fn a_stream_arrives_as_it_was_sent_whatever_its_length_and_however_it_is_taken() {
+    let bed = bed();
+    let pair = pair(&bed);
+    for length in [0, 1, 16 << 10, (16 << 10) + 1, 1_000_003] {
+        let data = bytes(length);
+        for way in [Way::Requests, Way::Events] {
+            let moved = transfer::run(&pair, way, &data[..], length as u64, |_| ()).expect("it arrives");
+            assert_eq!(moved.sent, moved.arrived, "{length} bytes by {way:?}");
+        }
+    }
+    pair.release().expect("both streams end");
+    drop(pair);
+    end_clean(bed);
+}
+
+#[test]
+fn data_may_be_sent_and_received_at_any_level() {
+    let bed = bed();
+    let pair = pair(&bed);
+    for level in LEVELS {
+        let peeked = at(level, || receive_with(&pair.far, vec![0; 9], TDI_RECEIVE_PEEK));
+        let received = at(level, || receive(&pair.far, 9));
+        let sent = at(level, || send(&pair.near, b"some data".to_vec()));
+        assert_eq!(peeked.wait().data, b"some data");
+        assert_eq!(received.wait().data, b"some data");
+        assert_eq!((sent.wait().information, level), (9, level));
+    }
+    let releases =
+        [&pair.near, &pair.far].map(|file| at(LEVELS[1], || disconnect(file, TDI_DISCONNECT_RELEASE)));
+    assert_eq!(releases.map(tdi_client::Request::status), [STATUS_SUCCESS; 2]);
+    drop(pair);
+    end_clean(bed);
+}

@@ -1,0 +1,81 @@
+//! The ways in which a connection ends.
+
+use core::time::Duration;
+
+use sys::status::*;
+use sys::tdi::*;
+use tdi_client::request::{disconnect, disconnect_within, receive, send};
+
+use super::{FAR, LEVELS, at, bed, end_clean, is_one_of, pair, succeeds};
+
+#[test]
+fn an_abort_overtakes_a_release_that_waits() {
+    let bed = bed();
+    let pair = pair(&bed);
+    for level in LEVELS {
+        // The peer has no room for all of it, so the release waits behind it.
+        let sent = send(&pair.near, vec![1; 300_000]);
+        let release = at(level, || disconnect(&pair.near, TDI_DISCONNECT_RELEASE));
+        assert!(release.wait_for(Duration::from_millis(20)).is_none());
+        let abort = at(level, || disconnect(&pair.near, TDI_DISCONNECT_ABORT));
+        assert_eq!(sent.status(), STATUS_CONNECTION_ABORTED);
+        assert_eq!(release.status(), STATUS_CONNECTION_ABORTED);
+        succeeds(abort.status());
+        // The peer hears of it, and either end can be used again.
+        let heard = loop {
+            match receive(&pair.far, 400_000).status() {
+                STATUS_SUCCESS => {}
+                status => break status,
+            }
+        };
+        is_one_of(heard, &[STATUS_CONNECTION_RESET, STATUS_INVALID_CONNECTION]);
+        pair.establish(FAR).expect("a connection comes about again");
+    }
+    drop(pair);
+    end_clean(bed);
+}
+
+#[test]
+fn a_release_that_the_peer_never_answers_ends_when_its_time_is_up() {
+    let bed = bed();
+    let pair = pair(&bed);
+    let limit = Duration::from_millis(50);
+    let release = disconnect_within(&pair.near, TDI_DISCONNECT_RELEASE, limit);
+    assert_eq!(release.status(), STATUS_IO_TIMEOUT);
+    // The peer is told that it was no orderly end.
+    let late = receive(&pair.far, 1).status();
+    is_one_of(late, &[STATUS_GRACEFUL_DISCONNECT, STATUS_CONNECTION_RESET, STATUS_INVALID_CONNECTION]);
+    drop(pair);
+    end_clean(bed);
+}
+
+#[test]
+fn a_release_without_a_limit_waits_for_the_peers() {
+    let bed = bed();
+    let pair = pair(&bed);
+    let release = disconnect(&pair.near, TDI_DISCONNECT_RELEASE);
+    assert!(release.wait_for(Duration::from_millis(600)).is_none(), "two ticks of the driver's clock");
+    assert_eq!(receive(&pair.far, 1).status(), STATUS_GRACEFUL_DISCONNECT);
+    // What flows the other way still does.
+    let received = receive(&pair.near, 4);
+    succeeds(send(&pair.far, b"last".to_vec()).status());
+    assert_eq!(received.wait().data, b"last");
+    succeeds(disconnect(&pair.far, TDI_DISCONNECT_RELEASE).status());
+    succeeds(release.status());
+    drop(pair);
+    end_clean(bed);
+}
+
+#[test]
+fn several_options_at_once_leave_the_connection_alone() {
+    let bed = bed();
+    let pair = pair(&bed);
+    for flags in [TDI_DISCONNECT_ABORT | TDI_DISCONNECT_RELEASE, 0x8000_0000] {
+        assert_eq!(disconnect(&pair.near, flags).status(), STATUS_INVALID_PARAMETER);
+    }
+    let received = receive(&pair.far, 2);
+    succeeds(send(&pair.near, b"ok".to_vec()).status());
+    assert_eq!(received.wait().data, b"ok");
+    drop(pair);
+    end_clean(bed);
+}

@@ -1,0 +1,70 @@
+//! Queries, and requests that nobody serves.
+
+use ntsim::io::File;
+use sys::status::*;
+use sys::tdi::*;
+use tdi_client::request::{self, receive, send, send_request};
+
+use super::{FAR, bed, end_clean, pair};
+
+fn query(file: &File, kind: u32, room: usize) -> (NTSTATUS, usize) {
+    let parameters = TDI_REQUEST_KERNEL_QUERY_INFORMATION {
+        QueryType: i32::try_from(kind).expect("small"),
+        RequestConnectionInformation: core::ptr::null_mut(),
+    };
+    let completed = send_request(file, TDI_QUERY_INFORMATION, parameters, vec![0; room]).wait();
+    (completed.status, completed.information)
+}
+
+fn bare(file: &File, minor: u8) -> NTSTATUS {
+    send_request(file, minor, [0_u8; 32], Vec::new()).status()
+}
+
+#[test]
+fn a_control_channel_answers_queries_and_leaves_connections_alone() {
+    let bed = bed();
+    let pair = pair(&bed);
+    let control = bed.open(&[]).expect("a control channel opens");
+    let whole = size_of::<TDI_PROVIDER_INFO>();
+    assert_eq!(query(&control, TDI_QUERY_PROVIDER_INFO, whole), (STATUS_SUCCESS, whole));
+    assert_eq!(query(&control, TDI_QUERY_PROVIDER_INFO, 7), (STATUS_BUFFER_OVERFLOW, 7));
+    assert_eq!(query(&pair.near, TDI_QUERY_CONNECTION_INFO, 0x100).1, size_of::<TDI_CONNECTION_INFO>());
+    assert_eq!(query(&control, TDI_QUERY_CONNECTION_INFO, 0x100).0, STATUS_INVALID_DEVICE_REQUEST);
+    assert_eq!(query(&control, 1, 0x100).0, STATUS_NOT_IMPLEMENTED);
+    drop(control);
+    let received = receive(&pair.far, 4);
+    assert_eq!(send(&pair.near, b"ping".to_vec()).wait().information, 4);
+    assert_eq!(received.wait().data, b"ping");
+    drop(pair);
+    end_clean(bed);
+}
+
+#[test]
+fn each_request_is_refused_on_the_wrong_kind_of_file() {
+    let bed = bed();
+    let control = bed.open(&[]).expect("a control channel opens");
+    let address = bed.address(FAR).expect("the address opens");
+    let endpoint = bed.endpoint(1).expect("an endpoint opens");
+    for file in [&control, &address] {
+        for minor in [TDI_CONNECT, TDI_LISTEN, TDI_ACCEPT, TDI_DISCONNECT, TDI_SEND, TDI_RECEIVE] {
+            assert_eq!(bare(file, minor), STATUS_INVALID_DEVICE_REQUEST, "minor {minor}");
+        }
+        assert_eq!(request::associate(file, &address), STATUS_INVALID_DEVICE_REQUEST);
+        assert_eq!(request::disassociate(file), STATUS_INVALID_DEVICE_REQUEST);
+    }
+    for file in [&control, &endpoint] {
+        let set = request::set_event(file, TDI_EVENT_RECEIVE, core::ptr::null(), core::ptr::null_mut());
+        assert_eq!(set, STATUS_INVALID_PARAMETER);
+        assert_eq!(request::associate(&endpoint, file), STATUS_INVALID_HANDLE);
+    }
+    for file in [&control, &address, &endpoint] {
+        for minor in [TDI_SET_INFORMATION, TDI_ACTION] {
+            assert_eq!(bare(file, minor), STATUS_NOT_IMPLEMENTED, "minor {minor}");
+        }
+        for minor in [0, 0x77, 0xFF] {
+            assert_eq!(bare(file, minor), STATUS_INVALID_DEVICE_REQUEST, "minor {minor}");
+        }
+    }
+    drop((control, address, endpoint));
+    end_clean(bed);
+}

@@ -1,5 +1,8 @@
-//! `cargo xtask run`: boots the drivers in the simulator and moves a file through them, three ways.
+//! `cargo xtask run`: boots the drivers in the simulator and moves a file through them, three ways; or with
+//! `--tdi` over the legacy path.
 
+mod figures;
+mod legacy;
 mod memory;
 mod options;
 mod progress;
@@ -15,7 +18,7 @@ use runner::transfer::{self, Transfer};
 use runner::{Bench, Client, Error, Images, Place, Session};
 
 pub(crate) use self::options::Options;
-use self::options::Source;
+use self::options::{Route, Source};
 use self::report::{Crossing, Report};
 use crate::{build, failure::Failure};
 
@@ -39,15 +42,23 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
         Some(source) => source,
         None => Source::open(&images.image("softndk"))?,
     };
+    let images = Images { softndk: images.image("softndk"), ndkhlk: images.image("ndkhlk") };
+    if options.tdi {
+        legacy::run(options.json, route, &source, &images)
+    } else {
+        rdma(options, route, &source, &images)
+    }
+}
 
-    let mut report = Report::new(&source, route, options.json);
+/// Moves the file through NDKPI.
+fn rdma(options: &Options, route: Route, source: &Source, images: &Images) -> Result<(), Failure> {
+    let mut report = Report::new(source, route, options.json);
     let booted = Instant::now();
     let places = [Place::new(NEAR_INDEX, route.near), Place::new(FAR_INDEX, route.far)];
-    let images = Images { softndk: images.image("softndk"), ndkhlk: images.image("ndkhlk") };
-    let bench = Bench::boot(&images, &places).map_err(|error| Failure::work(error.to_string()))?;
+    let bench = Bench::boot(images, &places).map_err(|error| Failure::work(error.to_string()))?;
     report.phase("boot", booted.elapsed());
 
-    let outcome = cross(&bench, options, &source, &mut report);
+    let outcome = cross(&bench, options, source, &mut report);
 
     let stopping = Instant::now();
     let found = bench.shut_down();

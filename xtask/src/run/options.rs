@@ -22,6 +22,9 @@ pub(crate) struct Options {
     /// The port that is listened on.
     #[arg(long, default_value_t = 5445, value_parser = clap::value_parser!(u16).range(1..))]
     port: u16,
+    /// Move it over the legacy path: by two TDI clients, whose files then go with everything in flight.
+    #[arg(long)]
+    pub(super) tdi: bool,
     /// Print the report as JSON on standard output.
     #[arg(long)]
     pub(super) json: bool,
@@ -85,7 +88,7 @@ mod tests {
 
     fn options(near: &str, far: &str) -> Options {
         let [near, far] = [near, far].map(|text| text.parse().unwrap());
-        Options { file: None, near, far, port: 5445, json: false }
+        Options { file: None, near, far, port: 5445, tdi: false, json: false }
     }
 
     #[test]

@@ -9,6 +9,7 @@ use runner::Error;
 use runner::transfer::Transfer;
 use serde::Serialize;
 
+use super::figures::{Phase, PoolLeft, hex, line, list, rate, speed};
 use super::options::{Route, Source};
 use crate::failure::Failure;
 
@@ -53,24 +54,12 @@ pub(super) struct Report {
 }
 
 #[derive(Serialize)]
-struct Phase {
-    name: &'static str,
-    seconds: f64,
-}
-
-#[derive(Serialize)]
 struct Closes {
     inline: u32,
     pending: u32,
     inside_callbacks: u32,
     request_completions: u32,
     inline_returns: u32,
-}
-
-#[derive(Serialize, Default)]
-struct PoolLeft {
-    allocations: usize,
-    bytes: usize,
 }
 
 /// One way across.
@@ -104,14 +93,6 @@ impl Crossing {
             intact: moved.sent == moved.arrived && tally.bytes == moved.bytes,
         }
     }
-}
-
-fn rate(bytes: u64, seconds: f64) -> Option<f64> {
-    (bytes > 0 && seconds > 0.0).then(|| bytes as f64 / seconds)
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 impl Report {
@@ -197,10 +178,7 @@ impl Report {
     /// The machine is shut down.
     pub(super) fn found(&mut self, report: &ntsim::Report) {
         self.verifier_findings = report.findings.iter().map(ToString::to_string).collect();
-        self.pool_left = PoolLeft {
-            allocations: report.pool.len(),
-            bytes: report.pool.iter().map(|leak| leak.size).sum(),
-        };
+        self.pool_left = PoolLeft::new(report);
     }
 
     /// The session did not come to its end.
@@ -219,7 +197,7 @@ impl Report {
             && self.closes.is_some()
             && self.consumer_findings.is_empty()
             && self.verifier_findings.is_empty()
-            && self.pool_left.allocations == 0
+            && self.pool_left.is_empty()
     }
 
     /// Prints the whole as JSON, or for people what is not on the screen yet.
@@ -236,7 +214,6 @@ impl Report {
     }
 
     fn print_summary(&self) {
-        let line = |name: &str, text: String| println!("  {name:<16}{text}");
         println!();
         if let Some(version) = &self.ndk_version {
             let chunk = BinaryBytes(self.chunk_length.unwrap_or_default().into());
@@ -262,32 +239,9 @@ impl Report {
         }
         list("consumer found", &self.consumer_findings);
         list("verifier found", &self.verifier_findings);
-        let PoolLeft { allocations, bytes } = self.pool_left;
-        line(
-            "pool left",
-            if allocations == 0 {
-                "nothing".into()
-            } else {
-                format!("{allocations} allocations, {bytes} bytes")
-            },
-        );
+        line("pool left", self.pool_left.to_string());
         if let Some(error) = &self.error {
             line("ended early", error.clone());
         }
     }
-}
-
-fn list(name: &str, findings: &[String]) {
-    if findings.is_empty() {
-        println!("  {name:<16}nothing");
-        return;
-    }
-    println!("  {name:<16}{}", findings.len());
-    for line in findings.iter().flat_map(|finding| finding.lines()) {
-        println!("    {line}");
-    }
-}
-
-fn speed(bytes_per_second: Option<f64>) -> String {
-    bytes_per_second.map_or_else(|| "-".into(), |rate| format!("{}/s", BinaryBytes(rate as u64)))
 }

@@ -123,6 +123,7 @@ pub(crate) fn running() -> Option<&'static State> {
 pub struct Builder {
     processors: u32,
     special_pool: usize,
+    fresh_pool: u8,
     echo: bool,
     patience: Duration,
     dpc_limit: Duration,
@@ -142,6 +143,14 @@ impl Builder {
     #[must_use]
     pub fn special_pool(mut self, blocks: usize) -> Self {
         self.special_pool = blocks;
+        self
+    }
+
+    /// With this in the bytes of pool memory that a driver does not ask to be zero; 0xA5 if nothing is said.
+    /// What a driver does must not depend on it.
+    #[must_use]
+    pub fn fresh_pool(mut self, value: u8) -> Self {
+        self.fresh_pool = value;
         self
     }
 
@@ -191,7 +200,7 @@ impl Builder {
             findings: Findings::default(),
             lock_order: LockOrder::default(),
             images: Images::default(),
-            pool: Pool::new(self.special_pool),
+            pool: Pool::new(self.special_pool, self.fresh_pool),
             injector: Injector::default(),
             patience: self.patience,
             dpc_limit: self.dpc_limit,
@@ -232,6 +241,7 @@ impl Machine {
         Builder {
             processors: 2,
             special_pool: pool::SPECIAL_LIMIT,
+            fresh_pool: pool::FRESH,
             echo: false,
             patience: watchdog::PATIENCE,
             dpc_limit: dpc::LIMIT,

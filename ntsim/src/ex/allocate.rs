@@ -119,6 +119,17 @@ mod tests {
     }
 
     #[test]
+    fn what_is_not_zeroed_holds_what_the_builder_says() {
+        let machine = Machine::builder().fresh_pool(0).boot();
+        unsafe {
+            let block = ExAllocatePool2(POOL_FLAG_NON_PAGED | POOL_FLAG_UNINITIALIZED, 100, TAG).cast::<u8>();
+            assert_eq!(core::slice::from_raw_parts(block, 100), [0; 100]);
+            ExFreePool(block.cast());
+        }
+        assert!(machine.shutdown().is_clean());
+    }
+
+    #[test]
     fn blocks_are_aligned_as_on_windows() {
         let machine = Machine::builder().special_pool(8).boot();
         unsafe {

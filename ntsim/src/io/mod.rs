@@ -18,6 +18,7 @@ mod fingerprint;
 mod irp;
 mod mdl;
 mod namespace;
+mod remove_lock;
 mod request;
 mod statistics;
 mod work_item;
@@ -37,6 +38,7 @@ pub(crate) use device::{
 };
 pub use file::File;
 pub(crate) use namespace::{link, unlink};
+pub(crate) use remove_lock::take_within as take_remove_locks;
 pub use request::{Outcome, Request};
 pub(crate) use statistics::snapshot;
 pub use statistics::{Function, Statistics, Tally};
@@ -53,6 +55,7 @@ pub(crate) const EXPORTS: &[&[Export]] = &[
     irp::EXPORTS,
     mdl::EXPORTS,
     namespace::EXPORTS,
+    remove_lock::EXPORTS,
     work_item::EXPORTS,
 ];
 

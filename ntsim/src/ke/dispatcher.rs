@@ -17,7 +17,7 @@ use crate::sched::{self, Thread};
 /// Kinds of dispatcher objects, as `KOBJECTS` in the public symbol files numbers them.
 pub(crate) mod kind {
     pub(in crate::ke) const NOTIFICATION_EVENT: u8 = 0;
-    pub(in crate::ke) const SYNCHRONIZATION_EVENT: u8 = 1;
+    pub(crate) const SYNCHRONIZATION_EVENT: u8 = 1;
     pub(in crate::ke) const MUTANT: u8 = 2;
     pub(in crate::ke) const SEMAPHORE: u8 = 5;
     pub(crate) const THREAD: u8 = 6;

@@ -63,6 +63,9 @@ pub(crate) fn take_objects(range: &Range<usize>) -> Vec<LiveObject> {
         let parameters = [0xCC, address as u64, range.start as u64, range.len() as u64];
         add("a lookaside list", address, Some(Bugcheck { code: 0xC4, parameters }));
     }
+    for address in io::take_remove_locks(range) {
+        add("a remove lock that is held", address, None);
+    }
     for address in io::take_work_items(range) {
         add("a work item", address, None);
     }

@@ -147,7 +147,7 @@ exports! {
 
 /// # Safety
 /// `object` is writable memory of that size that nobody uses.
-pub(super) unsafe fn initialise(object: *mut DISPATCHER_HEADER, kind: u8, size: usize, state: i32) {
+pub(crate) unsafe fn initialise(object: *mut DISPATCHER_HEADER, kind: u8, size: usize, state: i32) {
     // SAFETY: the caller's promise.
     let list = unsafe { &raw mut (*object).WaitListHead };
     let header = DISPATCHER_HEADER {

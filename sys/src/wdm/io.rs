@@ -53,6 +53,26 @@ imports! {
     fn IoAcquireCancelSpinLock(Irql: *mut KIRQL);
     /// Frees the cancel spin lock. DISPATCH_LEVEL.
     fn IoReleaseCancelSpinLock(Irql: KIRQL);
+    /// Initialises a remove lock. PASSIVE_LEVEL.
+    fn IoInitializeRemoveLockEx(
+        Lock: *mut IO_REMOVE_LOCK,
+        AllocateTag: ULONG,
+        MaxLockedMinutes: ULONG,
+        HighWatermark: ULONG,
+        RemlockSize: ULONG,
+    );
+    /// Takes a remove lock, unless it is removed. ≤ DISPATCH_LEVEL.
+    fn IoAcquireRemoveLockEx(
+        RemoveLock: *mut IO_REMOVE_LOCK,
+        Tag: PVOID,
+        File: *const CHAR,
+        Line: ULONG,
+        RemlockSize: ULONG,
+    ) -> NTSTATUS;
+    /// Gives a remove lock back. ≤ DISPATCH_LEVEL.
+    fn IoReleaseRemoveLockEx(RemoveLock: *mut IO_REMOVE_LOCK, Tag: PVOID, RemlockSize: ULONG);
+    /// Gives a remove lock back, removes it and waits until nobody has it. PASSIVE_LEVEL.
+    fn IoReleaseRemoveLockAndWaitEx(RemoveLock: *mut IO_REMOVE_LOCK, Tag: PVOID, RemlockSize: ULONG);
     /// Builds a device control request that completes with the caller's event. ≤ APC_LEVEL.
     fn IoBuildDeviceIoControlRequest(
         IoControlCode: ULONG,

@@ -3,7 +3,7 @@
 //! `KSPIN_LOCK_QUEUE` and `KLOCK_QUEUE_HANDLE` come from a second symbol dump, whose Windows build is not
 //! named.
 
-use super::{KEVENT, KIRQL, LONG, PVOID, ULONG, ULONG_PTR};
+use super::{BOOLEAN, KEVENT, KIRQL, LONG, PVOID, ULONG, ULONG_PTR};
 
 /// A spin lock: zero while it is free. What else it holds is the kernel's business.
 pub type KSPIN_LOCK = ULONG_PTR;
@@ -44,5 +44,16 @@ layout! {
         0x18 => Event: KEVENT,
         /// The level to go back to.
         0x30 => OldIrql: ULONG,
+    }
+
+    /// A remove lock: a count of the operations that a device must outlive. (As in free builds, where it is no
+    /// more than the structure's common block.)
+    struct IO_REMOVE_LOCK: 0x20 {
+        /// Whether nobody may have it any more.
+        0x00 => Removed: BOOLEAN,
+        /// One more than it has uses, until it is removed.
+        0x04 => IoCount: LONG,
+        /// Signaled when the last use ends after removal.
+        0x08 => RemoveEvent: KEVENT,
     }
 }

@@ -23,7 +23,7 @@ use core::ptr;
 pub use report::Leak;
 pub(crate) use report::{explain, leaks, name};
 pub use table::Usage;
-pub(crate) use table::{Pool, SPECIAL_LIMIT};
+pub(crate) use table::{FRESH, Pool, SPECIAL_LIMIT};
 
 use crate::loader::Trace;
 use crate::machine;

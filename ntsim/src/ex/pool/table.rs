@@ -15,8 +15,8 @@ use crate::loader::Trace;
 /// Live blocks that get pages of their own, unless the machine's builder says otherwise.
 pub(crate) const SPECIAL_LIMIT: usize = 16_000;
 
-/// What memory that is not asked to be zero holds.
-pub(super) const FRESH: u8 = 0xA5;
+/// What memory that is not asked to be zero holds, unless the machine's builder says otherwise.
+pub(crate) const FRESH: u8 = 0xA5;
 /// What surrounds a block within memory that the block does not own.
 pub(super) const AROUND: u8 = 0xB6;
 /// What a freed block in the heap holds.
@@ -96,12 +96,14 @@ struct Blocks {
 pub(crate) struct Pool {
     blocks: Mutex<Blocks>,
     special_limit: usize,
+    fresh: u8,
 }
 
 impl Pool {
-    /// An empty pool in which that many live blocks get pages of their own.
-    pub(crate) fn new(special_limit: usize) -> Self {
-        Self { blocks: Mutex::default(), special_limit }
+    /// An empty pool in which that many live blocks get pages of their own, and what is not asked to be zero
+    /// holds `fresh`.
+    pub(crate) fn new(special_limit: usize, fresh: u8) -> Self {
+        Self { blocks: Mutex::default(), special_limit, fresh }
     }
 
     /// Allocates a block; null if the host has no memory.
@@ -126,7 +128,7 @@ impl Pool {
         let (value, length) = match (zeroed, home) {
             (true, Home::Special(place)) if place.is_zero() => (0, 0),
             (true, _) => (0, size),
-            (false, _) => (FRESH, size.min(FILL_LIMIT)),
+            (false, _) => (self.fresh, size.min(FILL_LIMIT)),
         };
         // SAFETY: the block is new, writable and at least this long.
         unsafe { ptr::write_bytes(address as *mut u8, value, length) };

@@ -9,8 +9,10 @@
 mod common;
 
 use common::{IPV4, IPV6, Network};
+use ntsim::Machine;
+use ntsim::sched::{Schedule, Strategy};
 use protocol::{Level, Scenario};
-use runner::Client;
+use runner::{Bench, Client};
 
 /// Plays one scenario on a machine of its own.
 #[track_caller]
@@ -28,6 +30,32 @@ fn play(scenario: Scenario, level: Level, network: Network) {
         scenario.rules(),
         report.status
     );
+}
+
+/// What happens in a scenario on a machine whose fresh pool memory holds these bytes: how often threads could
+/// switch and did, and every event in words.
+fn trace(fresh: u8, scenario: Scenario) -> (u64, u64, Vec<String>) {
+    let schedule = Schedule::seeded(7, Strategy::Bounded).traced(usize::MAX);
+    let machine = Machine::builder().fresh_pool(fresh).schedule(schedule).boot();
+    let bench = Bench::on(machine, &common::images(), &IPV4.places()).map_err(|(error, _)| error);
+    let bench = bench.expect("the images are built");
+    let [near, far] = IPV4.ends();
+    let played = Client::open(bench.machine())
+        .and_then(|client| client.run_scenario(scenario, Level::Passive, near, far));
+    let report = bench.shut_down();
+    assert!(played.is_ok_and(|played| played.status == 0) && report.is_clean(), "{report}");
+    let played = report.schedule.expect("the machine had a schedule");
+    (played.points, played.switches, played.trace.0.into_iter().map(|event| event.text).collect())
+}
+
+#[test]
+fn what_fresh_memory_holds_makes_no_difference() {
+    for scenario in [Scenario::SendShapes, Scenario::ListenerWithOffers] {
+        let (pattern, zero) = (trace(0xA5, scenario), trace(0, scenario));
+        assert!(pattern.2.len() > 1000, "{} events", pattern.2.len());
+        let differs = pattern.2.iter().zip(&zero.2).find(|(pattern, zero)| pattern != zero);
+        assert!(pattern == zero, "{scenario:?}: {differs:?}");
+    }
 }
 
 macro_rules! scenarios {

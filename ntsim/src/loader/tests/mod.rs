@@ -171,6 +171,25 @@ fn a_finding_has_the_stack_of_the_driver() {
 }
 
 #[test]
+fn a_driver_that_uses_what_it_did_not_initialise_shows_when_fresh_memory_changes() {
+    let folder = tempfile::tempdir().unwrap();
+    let imports = [("ntoskrnl.exe", "ExAllocatePool2"), ("ntoskrnl.exe", "ExFreePool")];
+    // Nonpaged and uninitialised; the entry point returns what the block holds, `mov ebx, [rax]`.
+    let entry = |f: &mut program::Function| {
+        f.set_unload(1).ecx(0x42).edx(64).r8d(u32::from_le_bytes(*b"Used")).call(0);
+        f.raw(&[0x8B, 0x18, 0x48, 0x89, 0xC1]).call(1).raw(&[0x89, 0xD8]);
+    };
+    let path = write(folder.path(), "fresh.sys", &imports, &[&entry, &|_| {}]);
+    let load = |fresh| {
+        let machine = Machine::builder().fresh_pool(fresh).boot();
+        let loaded = machine.load(&path).map(drop).is_ok();
+        assert!(machine.shutdown().is_clean());
+        loaded
+    };
+    assert_eq!((load(0xA5), load(0)), (false, true));
+}
+
+#[test]
 fn a_driver_outlives_its_machine_harmlessly() {
     let folder = tempfile::tempdir().unwrap();
     let path = write(folder.path(), "late.sys", &[], &[&|f| _ = f.set_unload(1).raw(SUCCEED), &|_| {}]);

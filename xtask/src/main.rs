@@ -1,5 +1,4 @@
-//! The commands of the README: `cargo xtask build`, `cargo xtask run`, `cargo xtask bench` and
-//! `cargo xtask test`.
+//! The commands of the README: `cargo xtask build`, `run`, `bench`, `explore` and `test`.
 //!
 //! Each is a sequence of steps that show what they do and how long it took, on standard error; standard
 //! output is for results. What can go wrong is told in one line on standard error; the exit code is 2
@@ -17,6 +16,7 @@
 
 mod bench;
 mod build;
+mod explore;
 mod failure;
 mod image;
 mod packages;
@@ -39,6 +39,11 @@ enum Command {
     Run(run::Options),
     /// Build the drivers, boot them in the simulator and measure them beside memcpy and a cache line.
     Bench(bench::Options),
+    /// Play scenarios of the harness in the simulator under schedules that are chosen from seeds.
+    Explore(explore::Options),
+    /// Play what standard input asks for: a process that `explore` starts.
+    #[command(hide = true)]
+    ExploreWorker(explore::WorkerOptions),
     /// Check formatting and lints, run every test, build the drivers and boot them.
     Test,
 }
@@ -52,6 +57,8 @@ fn main() -> ExitCode {
         Command::Build => build::build().map(|images| build::report(&images)),
         Command::Run(options) => run::run(&options),
         Command::Bench(options) => bench::bench(&options),
+        Command::Explore(options) => explore::run(&options),
+        Command::ExploreWorker(options) => explore::work(&options),
         Command::Test => test::test(),
     };
     match outcome {

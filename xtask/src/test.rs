@@ -5,12 +5,20 @@ use std::{process::Command, time::Instant};
 use crate::{
     bench,
     build::{self, DRIVERS},
+    explore,
     failure::Failure,
     packages::{self, Use},
     root,
     step::Step,
     toolchain::{Compiler, Linters, cargo},
 };
+
+/// How many schedules of each close scenario are played twice over: those of seeds that are always the same,
+/// and those of seeds that nobody has played before.
+const SHARE: u64 = 300;
+
+/// The first of the seeds that are always played.
+const FIXED: u64 = 1;
 
 /// Runs every check in turn and stops at the first that fails.
 pub(crate) fn test() -> Result<(), Failure> {
@@ -28,6 +36,12 @@ pub(crate) fn test() -> Result<(), Failure> {
     let images = build::images(compiler)?;
     step("tests that boot the drivers", cargo().args(["test", "--release", "--package", "softndk"]))?;
     bench::smoke(&images)?;
+    for (share, from) in [("fixed", FIXED), ("fresh", explore::fresh())] {
+        let mut command =
+            Command::new(std::env::current_exe().map_err(|error| Failure::work(error.to_string()))?);
+        command.args(["explore", "--explain", "--seeds", &SHARE.to_string(), "--from", &from.to_string()]);
+        step(&format!("schedules, {SHARE} {share} seeds from {from}"), &mut command)?;
+    }
     eprintln!("  {:<44} {:>8.1} s", "all", started.elapsed().as_secs_f64());
     Ok(())
 }

@@ -4,6 +4,7 @@
 //!
 //! - [`Bench`]: a machine with both drivers and two adapters, and how it is shut down;
 //! - [`Client`]: a handle to the harness driver, its control codes as methods;
+//! - [`explore`]: a scenario under a schedule that is chosen from a seed;
 //! - [`Measuring`]: two connected ends, and what was timed on them;
 //! - [`transfer`]: a stream of bytes from one adapter to the other, hashed at both ends.
 
@@ -20,6 +21,7 @@
 mod bench;
 mod client;
 mod error;
+pub mod explore;
 mod measure;
 pub mod transfer;
 

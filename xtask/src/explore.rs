@@ -1,0 +1,76 @@
+//! `cargo xtask explore`: plays scenarios of the harness under schedules that are chosen from seeds.
+//!
+//! Each play is a machine of its own in a worker process, one process per processor of the host: a crash
+//! ends only the worker. What is found is printed with the command that plays it again.
+
+mod options;
+mod report;
+mod selection;
+mod worker;
+mod workers;
+
+use std::io::IsTerminal;
+use std::time::Instant;
+
+use indicatif::{ProgressBar, ProgressStyle};
+use ntsim::sched::Strategy;
+use runner::Images;
+use runner::explore::Play;
+
+pub(crate) use self::options::{Options, WorkerOptions, fresh};
+use self::report::Report;
+pub(crate) use self::worker::work;
+use self::workers::{Task, play_all};
+use crate::{build, failure::Failure};
+
+/// Events of a trace that are kept when a seed is played again.
+const TRACED: usize = 20_000;
+
+/// Plays with findings after which no more are started.
+const ENOUGH: usize = 10;
+
+/// Builds the drivers, plays, and prints what was found.
+pub(crate) fn run(options: &Options) -> Result<(), Failure> {
+    let scenarios = selection::select(&options.scenario)?;
+    let built = build::build()?;
+    let images = Images { softndk: built.image("softndk"), ndkhlk: built.image("ndkhlk") };
+    let seeds = options.seeds();
+    let tasks: Vec<_> = seeds
+        .clone()
+        .flat_map(|seed| {
+            let strategy = options.strategy.unwrap_or_else(|| Strategy::of_seed(seed));
+            scenarios.iter().map(move |&scenario| Play { scenario, seed, strategy })
+        })
+        .map(|play| Task { play, traced: if options.seed.is_some() { TRACED } else { 0 } })
+        .collect();
+    let mut report = Report::new(options, &seeds, &scenarios);
+    let started = Instant::now();
+    let bar = bar(tasks.len() as u64);
+    let played = play_all(&images, &tasks, ENOUGH, |answer| {
+        bar.inc(1);
+        if answer.failed() {
+            bar.println(report::headline(answer));
+        }
+    })?;
+    bar.finish_and_clear();
+    played.into_iter().for_each(|answer| report.add(answer));
+    report.took(started.elapsed());
+    if let Some(play) = report.untraced() {
+        let task = Task { play, traced: TRACED };
+        report.replayed(play_all(&images, &[task], 1, |_| {})?);
+    }
+    report.print()?;
+    if report.is_clean() { Ok(()) } else { Err(Failure::work("the exploration found something")) }
+}
+
+/// Shows how many plays are over; drawn only on a terminal.
+fn bar(length: u64) -> ProgressBar {
+    if !std::io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let bar = ProgressBar::new(length).with_prefix("explore");
+    match ProgressStyle::with_template("{prefix} {wide_bar} {human_pos}/{human_len} {per_sec} {eta}") {
+        Ok(style) => bar.with_style(style),
+        Err(_) => bar,
+    }
+}

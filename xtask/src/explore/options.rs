@@ -1,0 +1,61 @@
+//! What to play.
+
+use std::ops::Range;
+use std::path::PathBuf;
+
+use ntsim::sched::Strategy;
+
+/// Play scenarios under schedules that are chosen from seeds.
+#[derive(clap::Args)]
+pub(crate) struct Options {
+    /// How many seeds to play, each with every scenario that is selected.
+    #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u64).range(1..))]
+    pub(super) seeds: u64,
+    /// The first of these seeds; a random one if nothing is said.
+    #[arg(long, value_name = "SEED")]
+    pub(super) from: Option<u64>,
+    /// Play this seed only, and show the trace.
+    #[arg(long, value_name = "SEED", conflicts_with_all = ["seeds", "from"])]
+    pub(super) seed: Option<u64>,
+    /// The scenarios: names, a beginning with *, or a group (close, race, all); may be repeated.
+    #[arg(long, value_name = "NAME", default_value = "close")]
+    pub(super) scenario: Vec<String>,
+    /// How threads are chosen: random, bounded or pct; the seeds take turns if nothing is said.
+    #[arg(long, value_name = "STRATEGY")]
+    pub(super) strategy: Option<Strategy>,
+    /// Show which closes are pending at the end, and what holds them.
+    #[arg(long)]
+    pub(super) explain: bool,
+    /// Print the report as JSON on standard output.
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+/// What a worker process is started with.
+#[derive(clap::Args)]
+pub(crate) struct WorkerOptions {
+    /// The provider's image.
+    pub(super) softndk: PathBuf,
+    /// The consumer's image.
+    pub(super) ndkhlk: PathBuf,
+}
+
+/// A random seed, short enough to be typed.
+pub(crate) fn fresh() -> u64 {
+    use std::hash::{BuildHasher, RandomState};
+    // The keys of a hasher are the standard library's source of random numbers.
+    RandomState::new().hash_one(0) % 1_000_000_000
+}
+
+impl Options {
+    /// The seeds to play.
+    pub(super) fn seeds(&self) -> Range<u64> {
+        match self.seed {
+            Some(seed) => seed..seed.saturating_add(1),
+            None => {
+                let from = self.from.unwrap_or_else(fresh);
+                from..from.saturating_add(self.seeds)
+            }
+        }
+    }
+}

@@ -1,0 +1,194 @@
+//! What was played and found, for people and for machines.
+
+use std::ops::Range;
+use std::time::Duration;
+
+use protocol::Scenario;
+use runner::explore::Play;
+use serde::Serialize;
+
+use super::options::Options;
+use super::selection;
+use super::workers::Answer;
+use crate::failure::Failure;
+
+/// Events of a trace that are shown before its end.
+const SHOWN: usize = 400;
+
+/// What was played and found.
+#[derive(Serialize)]
+pub(super) struct Report {
+    #[serde(skip)]
+    json: bool,
+    #[serde(skip)]
+    explain: bool,
+    /// Whether one seed was asked for, whose trace is shown whatever comes of it.
+    #[serde(skip)]
+    single: bool,
+    first_seed: u64,
+    seeds: u64,
+    scenarios: Vec<String>,
+    plays: u64,
+    points: u64,
+    switches: u64,
+    seconds: f64,
+    plays_per_minute: f64,
+    findings: Vec<Found>,
+    /// Of the plays without a finding: what is still pending, and the trace.
+    #[serde(skip)]
+    told: Vec<Found>,
+}
+
+/// A play that is told of.
+#[derive(Clone, Serialize)]
+struct Found {
+    #[serde(skip)]
+    play: Play,
+    scenario: String,
+    seed: u64,
+    strategy: String,
+    /// What plays it again.
+    command: String,
+    findings: Vec<String>,
+    pending_closes: Vec<String>,
+    trace: Vec<String>,
+}
+
+impl Found {
+    fn new(answer: &Answer) -> Self {
+        let Answer { play, outcome } = answer;
+        Self {
+            play: *play,
+            scenario: selection::name(play.scenario),
+            seed: play.seed,
+            strategy: play.strategy.to_string(),
+            command: command(*play),
+            findings: outcome.findings.clone(),
+            pending_closes: outcome.pending.clone(),
+            trace: outcome.trace.lines().map(str::to_owned).collect(),
+        }
+    }
+}
+
+/// What plays it again.
+fn command(play: Play) -> String {
+    let Play { scenario, seed, strategy } = play;
+    let scenario = selection::name(scenario);
+    format!("cargo xtask explore --scenario {scenario} --strategy {strategy} --seed {seed}")
+}
+
+/// A finding in one line.
+pub(super) fn headline(answer: &Answer) -> String {
+    let first = answer.outcome.findings.first().and_then(|finding| finding.lines().next());
+    format!(
+        "  {} seed {}: {}",
+        selection::name(answer.play.scenario),
+        answer.play.seed,
+        first.unwrap_or_default()
+    )
+}
+
+impl Report {
+    pub(super) fn new(options: &Options, seeds: &Range<u64>, scenarios: &[Scenario]) -> Self {
+        Self {
+            json: options.json,
+            explain: options.explain,
+            single: options.seed.is_some(),
+            first_seed: seeds.start,
+            seeds: seeds.end - seeds.start,
+            scenarios: scenarios.iter().map(|scenario| selection::name(*scenario)).collect(),
+            plays: 0,
+            points: 0,
+            switches: 0,
+            seconds: 0.0,
+            plays_per_minute: 0.0,
+            findings: Vec::new(),
+            told: Vec::new(),
+        }
+    }
+
+    pub(super) fn add(&mut self, answer: Answer) {
+        self.plays += 1;
+        self.points += answer.outcome.points;
+        self.switches += answer.outcome.switches;
+        if answer.failed() {
+            self.findings.push(Found::new(&answer));
+        } else if self.single {
+            self.told.push(Found::new(&answer));
+        }
+    }
+
+    pub(super) fn took(&mut self, time: Duration) {
+        self.seconds = time.as_secs_f64();
+        self.plays_per_minute = (self.plays as f64 / self.seconds * 60.0).round();
+    }
+
+    /// The first play with findings that has no trace yet.
+    pub(super) fn untraced(&self) -> Option<Play> {
+        let first = self.findings.first()?;
+        (!self.single).then_some(first.play)
+    }
+
+    /// The first play with findings, played again with a trace.
+    pub(super) fn replayed(&mut self, answers: Vec<Answer>) {
+        if let (Some(first), Some(again)) = (self.findings.first_mut(), answers.first()) {
+            if again.failed() {
+                *first = Found::new(again);
+            } else {
+                first.findings.push("played again, it was not found: please report this".into());
+            }
+        }
+    }
+
+    pub(super) fn is_clean(&self) -> bool {
+        self.findings.is_empty()
+    }
+
+    /// Prints the report on standard output.
+    pub(super) fn print(&self) -> Result<(), Failure> {
+        if self.json {
+            let text =
+                serde_json::to_string_pretty(self).map_err(|error| Failure::work(error.to_string()))?;
+            println!("{text}");
+            return Ok(());
+        }
+        for found in self.told.iter().chain(&self.findings) {
+            self.print_play(found);
+        }
+        self.print_sum();
+        Ok(())
+    }
+
+    fn print_play(&self, found: &Found) {
+        let Found { scenario, seed, strategy, .. } = found;
+        println!("{scenario}, seed {seed}, strategy {strategy}");
+        let left_out = found.trace.len().saturating_sub(SHOWN + 1);
+        if let Some(head) = found.trace.first() {
+            println!("{head}");
+        }
+        if left_out > 0 {
+            println!("  ({left_out} events before these; all with --json)");
+        }
+        found.trace.iter().skip(1 + left_out).for_each(|line| println!("{line}"));
+        found.findings.iter().for_each(|finding| println!("{finding}"));
+        if self.explain {
+            found.pending_closes.iter().for_each(|close| println!("at the end {close}"));
+        }
+        println!("again: {}\n", found.command);
+    }
+
+    fn print_sum(&self) {
+        let Self { first_seed, seeds, plays, points, switches, seconds, plays_per_minute, .. } = self;
+        let scenarios = match &*self.scenarios {
+            [one] => one.clone(),
+            many => format!("{} scenarios", many.len()),
+        };
+        println!("  seeds           {seeds} from {first_seed}, {scenarios}");
+        println!("  plays           {plays} in {seconds:.1} s, {plays_per_minute} per minute");
+        println!("  points          {points}, {switches} switches of threads");
+        println!(
+            "  found           {}",
+            if self.is_clean() { "nothing".into() } else { format!("{} plays", self.findings.len()) }
+        );
+    }
+}

@@ -1,0 +1,96 @@
+//! The process that plays: it reads a task per line and writes an answer per line, as JSON.
+
+use std::io::{BufRead, Write};
+
+use ntsim::sched::{Played, Strategy};
+use protocol::Scenario;
+use runner::Images;
+use runner::explore::Play;
+use serde::{Deserialize, Serialize};
+
+use super::WorkerOptions;
+use crate::failure::Failure;
+
+/// A task as it is sent.
+#[derive(Debug, Deserialize, Serialize)]
+pub(super) struct Request {
+    scenario: u32,
+    seed: u64,
+    strategy: String,
+    traced: usize,
+}
+
+/// What came of a play, as it is sent.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+pub(super) struct Outcome {
+    /// What was found, a paragraph each.
+    pub(super) findings: Vec<String>,
+    /// Points at which threads could have switched.
+    pub(super) points: u64,
+    /// Times that they did.
+    pub(super) switches: u64,
+    /// Closes that were pending when the machine was shut down.
+    pub(super) pending: Vec<String>,
+    /// What happened, if that was asked for.
+    pub(super) trace: String,
+}
+
+impl Request {
+    pub(super) fn new(play: Play, traced: usize) -> Self {
+        let Play { scenario, seed, strategy } = play;
+        Self { scenario: scenario as u32, seed, strategy: strategy.to_string(), traced }
+    }
+
+    fn play(&self) -> Option<Play> {
+        let scenario = Scenario::try_from(self.scenario).ok()?;
+        let strategy: Strategy = self.strategy.parse().ok()?;
+        Some(Play { scenario, seed: self.seed, strategy })
+    }
+}
+
+/// Plays what standard input asks for until it ends.
+pub(crate) fn work(options: &WorkerOptions) -> Result<(), Failure> {
+    let images = Images { softndk: options.softndk.clone(), ndkhlk: options.ndkhlk.clone() };
+    let broken = |error: &dyn core::fmt::Display| Failure::work(format!("between the processes: {error}"));
+    let mut answers = std::io::stdout().lock();
+    for line in std::io::stdin().lock().lines() {
+        let line = line.map_err(|error| broken(&error))?;
+        let request: Request = serde_json::from_str(&line).map_err(|error| broken(&error))?;
+        let play = request.play().ok_or_else(|| broken(&format_args!("no such play: {line}")))?;
+        let answer = serde_json::to_string(&outcome(play, &images, request.traced));
+        let answer = answer.map_err(|error| broken(&error))?;
+        writeln!(answers, "{answer}").and_then(|()| answers.flush()).map_err(|error| broken(&error))?;
+    }
+    Ok(())
+}
+
+fn outcome(play: Play, images: &Images, traced: usize) -> Outcome {
+    match play.run(images, traced) {
+        Ok(outcome) => {
+            let (points, switches, trace) = match &outcome.report.schedule {
+                Some(Played { points, switches, trace, .. }) => (*points, *switches, trace.to_string()),
+                None => Default::default(),
+            };
+            Outcome {
+                findings: outcome.findings(),
+                points,
+                switches,
+                pending: outcome.report.ndk.pending.iter().map(ToString::to_string).collect(),
+                trace: if traced > 0 { trace } else { String::new() },
+            }
+        }
+        Err(error) => Outcome { findings: vec![error.to_string()], ..Outcome::default() },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_play_survives_being_sent() {
+        let play = Play { scenario: Scenario::Flush, seed: u64::MAX, strategy: Strategy::Pct };
+        let sent = serde_json::to_string(&Request::new(play, 7)).unwrap();
+        assert_eq!(serde_json::from_str::<Request>(&sent).unwrap().play(), Some(play));
+    }
+}

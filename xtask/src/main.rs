@@ -74,7 +74,10 @@ fn main() -> ExitCode {
 fn refuse(error: &clap::Error) -> ExitCode {
     if matches!(
         error.kind(),
-        ErrorKind::InvalidValue | ErrorKind::UnknownArgument | ErrorKind::ValueValidation
+        ErrorKind::ArgumentConflict
+            | ErrorKind::InvalidValue
+            | ErrorKind::UnknownArgument
+            | ErrorKind::ValueValidation
     ) {
         let text = error.to_string();
         eprintln!("{}", text.lines().next().unwrap_or_default());

@@ -110,8 +110,7 @@ mod tests {
 
     #[test]
     fn seeds_in_a_row_have_every_level_and_number_of_processors_with_every_strategy() {
-        let play =
-            |seed| Play { scenario: Scenario::Flush, seed, strategy: Strategy::of_seed(seed) };
+        let play = |seed| Play { scenario: Scenario::Flush, seed, strategy: Strategy::of_seed(seed) };
         let plays: Vec<_> = (0..24).map(play).collect();
         for strategy in Strategy::ALL {
             for level in [Level::Passive, Level::Dispatch] {

@@ -101,12 +101,13 @@ mod tests {
 #[cfg(all(test, loom))]
 mod model {
     use super::*;
+    use crate::interleavings::explore;
     use loom::sync::Arc;
     use loom::thread;
 
     #[test]
     fn what_was_posted_before_a_run_is_seen_by_some_run() {
-        loom::model(|| {
+        explore(None, || {
             let shared = Arc::new((Combiner::new(0), AtomicU32::new(0)));
             let threads: Vec<_> = (0..2)
                 .map(|_| {

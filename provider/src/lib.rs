@@ -69,6 +69,8 @@ mod completion;
 mod connection;
 mod consumer;
 mod heap;
+#[cfg(all(test, loom))]
+mod interleavings;
 pub mod kernel;
 pub mod lifetime;
 mod memory;

@@ -172,13 +172,14 @@ mod tests {
 #[cfg(all(test, loom))]
 mod model {
     use super::*;
+    use crate::interleavings::explore;
     use loom::thread;
     use std::sync::Arc;
     use std::sync::atomic::{AtomicUsize, Ordering as O};
 
     #[test]
     fn close_against_two_users_takes_the_value_out_once() {
-        loom::model(|| {
+        explore(None, || {
             let drained = Arc::new(AtomicUsize::new(0));
             let rundown = loom::sync::Arc::new(Rundown::new());
             // SAFETY: nobody else knows it yet.

@@ -163,13 +163,14 @@ mod tests {
 #[cfg(all(test, loom))]
 mod model {
     use super::*;
+    use crate::interleavings::explore;
     use loom::sync::Arc;
     use loom::sync::atomic::AtomicUsize;
     use loom::thread;
 
     #[test]
     fn a_result_and_an_arm_that_race_give_exactly_one_notification() {
-        loom::model(|| {
+        explore(None, || {
             let shared = Arc::new((ArmWord::new(), crate::ring::Ring::new(2).unwrap(), AtomicUsize::new(0)));
             let pusher = {
                 let shared = shared.clone();

@@ -255,12 +255,13 @@ mod tests {
 #[cfg(all(test, loom))]
 mod model {
     use super::*;
+    use crate::interleavings::explore;
     use loom::sync::Arc;
     use loom::thread;
 
     #[test]
     fn results_pushed_during_growth_are_all_taken_in_their_order() {
-        loom::model(|| {
+        explore(None, || {
             let results = Arc::new(Results::new(2).unwrap());
             let pusher = {
                 let results = results.clone();

@@ -97,12 +97,12 @@ mod sequence {
 #[cfg(loom)]
 mod model {
     use super::*;
+    use crate::interleavings::{self, explore};
+    use core::sync::atomic::{AtomicUsize, Ordering};
     use loom::sync::Arc;
-    use loom::sync::atomic::{AtomicUsize, Ordering};
-    use loom::thread;
 
     /// An object whose fate is counted: it must be freed once, by a close that was inline or by the one
-    /// release that was the last.
+    /// release that was the last. The counts are plain atomics: they are not what is to be explored.
     #[derive(Default)]
     struct Fate {
         word: Lifetime,
@@ -113,137 +113,138 @@ mod model {
     impl Fate {
         fn release(&self, kind: Kind) {
             if self.word.release(kind) == Released::Last {
-                self.completed.fetch_add(1, Ordering::Relaxed);
+                self.completed.fetch_add(1, Ordering::SeqCst);
             }
         }
 
         fn close(&self) {
             if self.word.close().is_ok() && self.word.decide() == Verdict::Closed {
-                self.inline.fetch_add(1, Ordering::Relaxed);
+                self.inline.fetch_add(1, Ordering::SeqCst);
             }
         }
 
         fn freed(&self) -> usize {
-            self.inline.load(Ordering::Relaxed) + self.completed.load(Ordering::Relaxed)
+            self.inline.load(Ordering::SeqCst) + self.completed.load(Ordering::SeqCst)
         }
     }
 
-    fn race(threads: impl Fn(&Arc<Fate>) -> Vec<thread::JoinHandle<()>> + Sync + Send + 'static) {
-        loom::model(move || {
+    type Action = fn(&Fate);
+
+    /// Does each of the actions in a thread of its own, on an object with these holds.
+    fn race(bound: Option<usize>, holds: &'static [Kind], actions: [Action; 3]) {
+        explore(bound, move || {
             let object = Arc::new(Fate::default());
-            for thread in threads(&object) {
-                thread.join().unwrap();
+            for kind in holds {
+                object.word.hold(*kind).unwrap();
             }
+            let threads = actions.into_iter().map(|action| {
+                let object = object.clone();
+                Box::new(move || action(&object)) as Box<dyn FnOnce() + Send>
+            });
+            interleavings::race(threads.collect());
             assert_eq!(object.freed(), 1, "freed {} times", object.freed());
         });
     }
 
     #[test]
     fn close_against_the_last_request_completion_and_a_callback_frees_once() {
-        race(|object| {
-            object.word.hold(Kind::Request).unwrap();
-            object.word.hold(Kind::Callback).unwrap();
-            let (a, b, c) = (object.clone(), object.clone(), object.clone());
-            vec![
-                thread::spawn(move || a.close()),
-                thread::spawn(move || b.release(Kind::Request)),
-                thread::spawn(move || c.release(Kind::Callback)),
-            ]
-        });
+        race(
+            None,
+            &[Kind::Request, Kind::Callback],
+            [Fate::close, |object| object.release(Kind::Request), |object| object.release(Kind::Callback)],
+        );
     }
 
     #[test]
-    fn close_inside_a_callback_is_completed_by_its_return() {
-        race(|object| {
-            object.word.hold(Kind::Request).unwrap();
-            object.word.hold(Kind::Callback).unwrap();
-            let (a, b) = (object.clone(), object.clone());
-            vec![
-                thread::spawn(move || {
-                    a.close();
-                    a.release(Kind::Callback);
-                }),
-                thread::spawn(move || b.release(Kind::Request)),
-            ]
-        });
+    fn close_inside_a_callback_is_completed_by_its_return_or_after_it() {
+        race(
+            None,
+            &[Kind::Request, Kind::Callback, Kind::Successor],
+            [
+                |object| {
+                    object.close();
+                    assert_eq!(object.inline.load(Ordering::SeqCst), 0, "closed while its callback runs");
+                    object.release(Kind::Callback);
+                },
+                |object| object.release(Kind::Request),
+                |object| object.release(Kind::Successor),
+            ],
+        );
     }
 
     #[test]
     fn two_closes_race_and_one_is_refused() {
-        race(|object| {
-            object.word.hold(Kind::Request).unwrap();
-            let (a, b, c) = (object.clone(), object.clone(), object.clone());
-            vec![
-                thread::spawn(move || a.close()),
-                thread::spawn(move || b.close()),
-                thread::spawn(move || c.release(Kind::Request)),
-            ]
-        });
+        race(Some(3), &[Kind::Request], [Fate::close, Fate::close, |object| object.release(Kind::Request)]);
     }
 
     #[test]
     fn create_against_the_close_of_the_parent_is_refused_or_waited_for() {
-        race(|object| {
-            object.word.hold(Kind::Successor).unwrap();
-            let (a, b, c) = (object.clone(), object.clone(), object.clone());
-            vec![
-                thread::spawn(move || a.close()),
-                thread::spawn(move || b.release(Kind::Successor)),
-                thread::spawn(move || {
-                    if c.word.hold(Kind::Successor).is_ok() {
-                        c.release(Kind::Successor);
+        race(
+            Some(3),
+            &[Kind::Successor],
+            [
+                Fate::close,
+                |object| object.release(Kind::Successor),
+                |object| {
+                    if object.word.hold(Kind::Successor).is_ok() {
+                        assert_eq!(object.freed(), 0, "freed under a hold");
+                        object.release(Kind::Successor);
                     }
-                }),
-            ]
-        });
+                },
+            ],
+        );
     }
 
     #[test]
     fn a_keeper_outlives_the_close() {
-        race(|object| {
-            object.word.hold(Kind::Request).unwrap();
-            let (a, b) = (object.clone(), object.clone());
-            vec![
-                thread::spawn(move || a.close()),
-                thread::spawn(move || {
-                    b.word.keep(Kind::Callback).unwrap();
-                    b.release(Kind::Request);
-                    b.release(Kind::Callback);
-                }),
-            ]
-        });
+        race(
+            Some(3),
+            &[Kind::Request, Kind::Request],
+            [
+                Fate::close,
+                |object| object.release(Kind::Request),
+                |object| {
+                    object.word.keep(Kind::Callback).unwrap();
+                    object.release(Kind::Request);
+                    assert_eq!(object.freed(), 0, "freed under a hold");
+                    object.release(Kind::Callback);
+                },
+            ],
+        );
     }
 
     #[test]
-    fn an_antecedent_goes_after_its_successor_has_gone() {
-        loom::model(|| {
+    fn an_antecedent_goes_after_its_last_successor_has_gone() {
+        explore(None, || {
             let parent = Arc::new(Fate::default());
-            let child = Arc::new(Fate::default());
-            parent.word.hold(Kind::Successor).unwrap();
-            child.word.hold(Kind::Request).unwrap();
-            let closer = {
+            let children = [(); 2].map(|()| Arc::new(Fate::default()));
+            for child in &children {
+                parent.word.hold(Kind::Successor).unwrap();
+                child.word.hold(Kind::Request).unwrap();
+            }
+            let gone = |parent: &Fate| {
+                assert_eq!(parent.freed(), 0, "the antecedent went first");
+                parent.release(Kind::Successor);
+            };
+            let closes = |child: &Arc<Fate>| -> Box<dyn FnOnce() + Send> {
                 let (parent, child) = (parent.clone(), child.clone());
-                thread::spawn(move || {
-                    parent.close();
+                Box::new(move || {
                     child.close();
-                    if child.inline.load(Ordering::Relaxed) == 1 {
-                        parent.release(Kind::Successor);
-                    }
-                })
-            };
-            let finisher = {
-                let (parent, child) = (parent.clone(), child.clone());
-                thread::spawn(move || {
+                    assert_eq!(child.inline.load(Ordering::SeqCst), 0);
                     if child.word.release(Kind::Request) == Released::Last {
-                        assert_eq!(parent.freed(), 0);
-                        child.completed.fetch_add(1, Ordering::Relaxed);
-                        parent.release(Kind::Successor);
+                        child.completed.fetch_add(1, Ordering::SeqCst);
+                        gone(&parent);
                     }
                 })
             };
-            closer.join().unwrap();
-            finisher.join().unwrap();
-            assert_eq!((parent.freed(), child.freed()), (1, 1));
+            let closing = parent.clone();
+            interleavings::race(vec![
+                Box::new(move || closing.close()),
+                closes(&children[0]),
+                closes(&children[1]),
+            ]);
+            assert_eq!(parent.freed(), 1);
+            assert!(children.iter().all(|child| child.freed() == 1));
         });
     }
 }

@@ -1,0 +1,195 @@
+//! An open adapter and what can be made on it, without the dispatch tables.
+
+use core::net::SocketAddr;
+use core::ops::Deref;
+use core::sync::atomic::{AtomicU32, Ordering::SeqCst};
+use std::ptr::{NonNull, null_mut};
+
+use sys::ndk::{NDK_CONNECTOR, NDK_FN_CONNECT_EVENT_CALLBACK, NDK_VERSION_2_1};
+use sys::status::{NTSTATUS, STATUS_SUCCESS};
+use sys::wdm::PVOID;
+
+use super::kernel::{Machine, pump};
+use crate::adapter::{Adapter, Pd};
+use crate::completion::Cq;
+use crate::connection::{ConnectError, Connector, Limits, Listener, PrivateData, Source, Way};
+use crate::consumer::{Completion, Opaque, Request};
+use crate::lifetime::Kind;
+use crate::object::{Body, Object};
+use crate::port::{Port, Segment};
+use crate::queue_pair::{Depths, Qp};
+
+/// The address of the adapter, and the port that is listened on.
+const LISTENING: &str = "10.0.0.1:445";
+const DEPTH: u32 = 2;
+const LIMITS: Limits = Limits { inbound: 1, outbound: 1 };
+
+static TABLE: u8 = 0;
+
+/// An object that the model has not closed.
+pub(super) struct Pointer<B: Body<Machine>>(NonNull<Object<Machine, B>>);
+
+impl<B: Body<Machine>> Clone for Pointer<B> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<B: Body<Machine>> Copy for Pointer<B> {}
+
+// SAFETY: an object may be used by every thread.
+unsafe impl<B: Body<Machine>> Send for Pointer<B> {}
+
+impl<B: Body<Machine>> Deref for Pointer<B> {
+    type Target = Object<Machine, B>;
+
+    fn deref(&self) -> &Object<Machine, B> {
+        // SAFETY: the model closes objects only when it no longer uses them.
+        unsafe { self.0.as_ref() }
+    }
+}
+
+impl Pointer<Connector<Machine>> {
+    /// The connector of a connect event.
+    pub(super) fn offered(connector: *mut NDK_CONNECTOR) -> Self {
+        Self(NonNull::new(connector.cast()).unwrap())
+    }
+}
+
+/// How a request, or a close, of the consumer's ended.
+#[derive(Default)]
+pub(super) struct Ending {
+    /// Completions that were called.
+    pub(super) calls: AtomicU32,
+    status: AtomicU32,
+}
+
+impl Ending {
+    /// It ended, as the call returned or the completion was told.
+    pub(super) fn ended(&self, status: NTSTATUS) {
+        self.status.store(status.cast_unsigned(), SeqCst);
+        self.calls.fetch_add(1, SeqCst);
+    }
+
+    fn context(&self) -> PVOID {
+        std::ptr::from_ref(self).cast_mut().cast()
+    }
+
+    /// The status of the one completion.
+    pub(super) fn status(&self) -> NTSTATUS {
+        assert_eq!(self.calls.load(SeqCst), 1, "completions of one request");
+        self.status.load(SeqCst).cast_signed()
+    }
+}
+
+unsafe extern "win64" fn completed(context: PVOID, status: NTSTATUS) {
+    // SAFETY: the context is an ending that the model keeps.
+    unsafe { &*context.cast::<Ending>() }.ended(status);
+}
+
+unsafe extern "win64" fn closed(context: PVOID) {
+    // SAFETY: as for `completed`.
+    unsafe { completed(context, STATUS_SUCCESS) }
+}
+
+fn object<B: Body<Machine>>(body: B) -> Pointer<B> {
+    Pointer(Object::create(NDK_VERSION_2_1, &TABLE, body).unwrap())
+}
+
+/// Closes an object; its ending has a completion if that pends.
+pub(super) fn close<B: Body<Machine>>(object: Pointer<B>, ending: &Ending) -> NTSTATUS {
+    // SAFETY: the model closes each object once.
+    unsafe { Object::close(object.0, Some(closed), ending.context()) }
+}
+
+/// Closes an object that nothing holds any more.
+pub(super) fn close_inline<B: Body<Machine>>(object: Pointer<B>) {
+    // SAFETY: as above.
+    let status = unsafe { Object::close(object.0, None, null_mut()) };
+    assert_eq!(status, STATUS_SUCCESS, "nothing holds it");
+}
+
+/// One adapter; its consumer connects it with itself.
+pub(super) struct Bed {
+    port: Port<Machine>,
+    adapter: Pointer<Adapter<Machine>>,
+    pub(super) pd: Pointer<Pd<Machine>>,
+    pub(super) cq: Pointer<Cq<Machine>>,
+}
+
+impl Bed {
+    pub(super) fn new() -> Self {
+        let segment = Segment::<Machine>::new().unwrap();
+        let port = Port::new(&segment).unwrap();
+        port.set_addresses(&[Self::listening().ip()]).unwrap();
+        port.set_enabled(true);
+        let adapter =
+            Pointer(port.open(NDK_VERSION_2_1).unwrap().cast::<Object<Machine, Adapter<Machine>>>());
+        let tie = || adapter.hold(Kind::Successor).unwrap();
+        let (pd, cq) =
+            (object(Pd::new(tie())), object(Cq::new(tie(), 16, None, Opaque(null_mut())).unwrap()));
+        Self { port, adapter, pd, cq }
+    }
+
+    pub(super) fn listening() -> SocketAddr {
+        LISTENING.parse().unwrap()
+    }
+
+    pub(super) fn qp(&self) -> Pointer<Qp<Machine>> {
+        let depths = Depths { receive: DEPTH, initiator: DEPTH, receive_sge: 1, initiator_sge: 1, inline: 0 };
+        let tie = self.pd.hold(Kind::Successor).unwrap();
+        let cq = || self.cq.hold(Kind::Successor).unwrap();
+        object(Qp::new(tie, cq(), cq(), None, Opaque(null_mut()), depths).unwrap())
+    }
+
+    pub(super) fn connector(&self) -> Pointer<Connector<Machine>> {
+        object(Connector::new(self.adapter.hold(Kind::Successor).unwrap()))
+    }
+
+    /// A listener that listens.
+    pub(super) fn listener(
+        &self,
+        event: NDK_FN_CONNECT_EVENT_CALLBACK,
+        context: PVOID,
+    ) -> Pointer<Listener<Machine>> {
+        let tie = self.adapter.hold(Kind::Successor).unwrap();
+        let listener = object(Listener::new(tie, Some(event), Opaque(context)).unwrap());
+        listener.listen(Self::listening()).unwrap();
+        listener
+    }
+
+    /// Closes what is left, in which nothing is held any more.
+    pub(super) fn tear_down(self) {
+        pump();
+        close_inline(self.cq);
+        close_inline(self.pd);
+        // SAFETY: the model is done with the adapter.
+        unsafe { Port::<Machine>::close(self.adapter.0.cast()) };
+        drop(self.port);
+    }
+}
+
+/// Begins to connect; the error is what the call returns.
+pub(super) fn connect(
+    connector: Pointer<Connector<Machine>>,
+    qp: Pointer<Qp<Machine>>,
+    ending: &Ending,
+) -> Result<(), ConnectError> {
+    let hold = connector.hold(Kind::Request).unwrap();
+    let request = Request::new(Completion::new(Some(completed), ending.context()), hold);
+    let mut local = Bed::listening();
+    local.set_port(0);
+    let way = Way { source: Source::Address(local), remote: Bed::listening() };
+    connector.connect(&qp, way, LIMITS, PrivateData::empty(), request)
+}
+
+/// Answers an offer; the error is what the call returns.
+pub(super) fn accept(
+    connector: Pointer<Connector<Machine>>,
+    qp: Pointer<Qp<Machine>>,
+    ending: &Ending,
+) -> Result<(), ConnectError> {
+    let hold = connector.hold(Kind::Request).unwrap();
+    let request = Request::new(Completion::new(Some(completed), ending.context()), hold);
+    connector.accept(&qp, LIMITS, PrivateData::empty(), None, request)
+}

@@ -1,0 +1,166 @@
+//! Flush, disconnect and close against posts: each request that is accepted has one result (WR-1, WR-2).
+
+use core::sync::atomic::{AtomicPtr, AtomicU32, Ordering::SeqCst};
+use std::ptr::null_mut;
+use std::sync::Arc;
+
+use sys::ndk::NDK_CONNECTOR;
+use sys::status::{STATUS_CANCELLED, STATUS_SUCCESS};
+use sys::wdm::PVOID;
+
+use super::bed::{Bed, Ending, Pointer, accept, close, close_inline, connect};
+use super::kernel::{Machine, pump};
+use super::{explore, race};
+use crate::completion::Cq;
+use crate::connection::Connector;
+use crate::consumer::Opaque;
+use crate::queue_pair::{Flags, Operation, Qp, Receive, Sgl};
+
+fn empty() -> Sgl {
+    Sgl::new(std::iter::empty()).unwrap()
+}
+
+fn context(number: usize) -> Opaque {
+    Opaque(std::ptr::without_provenance_mut(number))
+}
+
+/// Posts a receive; says whether it was accepted.
+fn receive(qp: Pointer<Qp<Machine>>, number: usize) -> bool {
+    qp.post_receive(Receive { context: context(number), sink: empty() }).is_ok()
+}
+
+/// Posts a send; says whether it was accepted.
+fn send(qp: Pointer<Qp<Machine>>, number: usize) -> bool {
+    let operation = |data| Operation::Send { data, invalidates: None };
+    qp.post_transfer(operation, (Flags::empty(), context(number)), &empty()).is_ok()
+}
+
+/// The contexts of all results that are there, with whether each was a success.
+fn results(cq: Pointer<Cq<Machine>>) -> Vec<(usize, bool)> {
+    let all = std::iter::from_fn(|| cq.poll());
+    let mut all: Vec<_> = all
+        .map(|result| {
+            assert!([STATUS_SUCCESS, STATUS_CANCELLED].contains(&result.status));
+            (result.request_context.0 as usize, result.status == STATUS_SUCCESS)
+        })
+        .collect();
+    all.sort_unstable();
+    all
+}
+
+#[test]
+fn flushes_against_receives_that_are_posted() {
+    explore(Some(2), || {
+        let bed = Bed::new();
+        let qp = bed.qp();
+        let accepted = Arc::new(AtomicU32::new(0));
+        let posted = accepted.clone();
+        race(vec![
+            Box::new(move || {
+                for number in [1, 2] {
+                    posted.fetch_add(receive(qp, number).into(), SeqCst);
+                }
+            }),
+            Box::new(move || qp.flush()),
+            Box::new(move || qp.flush()),
+        ]);
+        close_inline(qp);
+        assert_eq!(accepted.load(SeqCst), 2, "there is room for both");
+        assert_eq!(results(bed.cq), [(1, false), (2, false)]);
+        bed.tear_down();
+    });
+}
+
+/// The connect event: keeps the connector.
+unsafe extern "win64" fn offered(context: PVOID, connector: *mut NDK_CONNECTOR) {
+    // SAFETY: the context is the place, which the model keeps.
+    unsafe { &*context.cast::<AtomicPtr<NDK_CONNECTOR>>() }.store(connector, SeqCst);
+}
+
+/// Two queue pairs of one adapter, connected.
+struct Connection {
+    bed: Bed,
+    qps: [Pointer<Qp<Machine>>; 2],
+    connectors: [Pointer<Connector<Machine>>; 2],
+}
+
+impl Connection {
+    fn new() -> Self {
+        let bed = Bed::new();
+        let place = AtomicPtr::new(null_mut());
+        let listener = bed.listener(offered, std::ptr::from_ref(&place).cast_mut().cast());
+        let (near, qps) = (bed.connector(), [bed.qp(), bed.qp()]);
+        let (connecting, accepting, closing) = (Ending::default(), Ending::default(), Ending::default());
+        assert!(connect(near, qps[0], &connecting).is_ok());
+        pump();
+        let far = Pointer::offered(place.load(SeqCst));
+        assert!(accept(far, qps[1], &accepting).is_ok());
+        pump();
+        assert!(near.complete_connect(None).is_ok());
+        pump();
+        assert_eq!((connecting.status(), accepting.status()), (STATUS_SUCCESS, STATUS_SUCCESS));
+        // It pends until the connector that it showed is closed, and tells nobody.
+        close(listener, Box::leak(Box::new(closing)));
+        let connectors = [near, far];
+        Self { bed, qps, connectors }
+    }
+
+    /// Closes all, the connector that was closed already left out; returns the results.
+    fn end(self, closed: bool) -> Vec<(usize, bool)> {
+        pump();
+        for connector in &self.connectors[usize::from(closed)..] {
+            close(*connector, Box::leak(Box::default()));
+            pump();
+        }
+        for qp in self.qps {
+            close_inline(qp);
+        }
+        let results = results(self.bed.cq);
+        self.bed.tear_down();
+        results
+    }
+}
+
+#[test]
+fn a_flush_against_a_send_that_is_posted_and_the_receive_for_it() {
+    explore(Some(2), || {
+        let connection = Connection::new();
+        let [near, far] = connection.qps;
+        race(vec![
+            Box::new(move || assert!(send(near, 1))),
+            Box::new(move || assert!(receive(far, 2))),
+            Box::new(move || near.flush()),
+        ]);
+        // Both have met, or the send was cancelled, and the receive when its queue pair was closed.
+        let results = connection.end(false);
+        assert!(
+            [[(1, true), (2, true)], [(1, false), (2, false)]].contains(&results[..].try_into().unwrap())
+        );
+    });
+}
+
+#[test]
+fn the_close_of_a_connector_against_a_send_that_is_posted_and_the_receive_for_it() {
+    explore(Some(1), || {
+        let connection = Connection::new();
+        let ([near, far], [connector, _]) = (connection.qps, connection.connectors);
+        let (ending, sent) = (Arc::new(Ending::default()), Arc::new(AtomicU32::new(0)));
+        let (closing, posted) = (ending.clone(), sent.clone());
+        race(vec![
+            Box::new(move || posted.store(send(near, 1).into(), SeqCst)),
+            Box::new(move || {
+                assert!(receive(far, 2));
+                pump();
+            }),
+            Box::new(move || {
+                close(connector, &closing);
+                pump();
+            }),
+        ]);
+        let results = connection.end(true);
+        let contexts: Vec<_> = results.iter().map(|result| result.0).collect();
+        // A send that was refused has no result, and every other request has one.
+        assert_eq!(contexts, if sent.load(SeqCst) == 1 { vec![1, 2] } else { vec![2] });
+        drop(ending);
+    });
+}

@@ -1,0 +1,88 @@
+//! The close of a listener against connections that arrive (CL-7).
+
+use core::sync::atomic::{AtomicU32, Ordering::SeqCst};
+use std::sync::Arc;
+
+use sys::ndk::NDK_CONNECTOR;
+use sys::status::{STATUS_CONNECTION_REFUSED, STATUS_SUCCESS};
+use sys::wdm::PVOID;
+
+use super::bed::{Bed, Ending, Pointer, close, close_inline, connect};
+use super::kernel::pump;
+use super::{explore, race};
+use crate::connection::ConnectError;
+
+/// What the listener's consumer saw.
+#[derive(Default)]
+struct Offers {
+    seen: AtomicU32,
+    /// The close of the listener, and those of the connectors that it showed.
+    listener: Ending,
+    connectors: [Ending; 2],
+}
+
+/// The connect event: the consumer closes what it is shown at once, which is a refusal.
+unsafe extern "win64" fn offered(context: PVOID, connector: *mut NDK_CONNECTOR) {
+    // SAFETY: the context is the record, which the model keeps.
+    let offers = unsafe { &*context.cast::<Offers>() };
+    assert_eq!(offers.listener.calls.load(SeqCst), 0, "an offer after the listener's close");
+    let ending = &offers.connectors[offers.seen.fetch_add(1, SeqCst) as usize];
+    if close(Pointer::offered(connector), ending) == STATUS_SUCCESS {
+        ending.ended(STATUS_SUCCESS);
+    }
+}
+
+/// One, or two, connects against the close.
+fn connects_against_the_close(connects: usize, bound: usize) {
+    explore(Some(bound), move || {
+        let bed = Bed::new();
+        let offers = Arc::new(Offers::default());
+        let listener = bed.listener(offered, Arc::as_ptr(&offers).cast_mut().cast());
+        let active: Vec<_> =
+            (0..connects).map(|_| (bed.connector(), bed.qp(), Arc::new(Ending::default()))).collect();
+        let mut threads: Vec<Box<dyn FnOnce() + Send>> = Vec::new();
+        for (connector, qp, ending) in &active {
+            let (connector, qp, ending) = (*connector, *qp, ending.clone());
+            threads.push(Box::new(move || {
+                if let Err(ConnectError(status)) = connect(connector, qp, &ending) {
+                    ending.ended(status);
+                }
+                pump();
+            }));
+        }
+        let closing = offers.clone();
+        threads.push(Box::new(move || {
+            if close(listener, &closing.listener) == STATUS_SUCCESS {
+                closing.listener.ended(STATUS_SUCCESS);
+            }
+            pump();
+        }));
+        if connects == 1 {
+            // A third processor, which makes deferred calls only.
+            threads.push(Box::new(pump));
+        }
+        race(threads);
+        pump();
+        assert_eq!(offers.listener.status(), STATUS_SUCCESS);
+        for ending in &offers.connectors[..offers.seen.load(SeqCst) as usize] {
+            assert_eq!(ending.status(), STATUS_SUCCESS);
+        }
+        for (connector, qp, ending) in active {
+            assert_eq!(ending.status(), STATUS_CONNECTION_REFUSED);
+            close_inline(connector);
+            pump();
+            close_inline(qp);
+        }
+        bed.tear_down();
+    });
+}
+
+#[test]
+fn a_connection_that_arrives_while_its_listener_closes_is_refused() {
+    connects_against_the_close(1, 2);
+}
+
+#[test]
+fn two_connections_that_arrive_while_their_listener_closes_are_refused() {
+    connects_against_the_close(2, 1);
+}

@@ -1,8 +1,6 @@
 //! NdkCloseObject (CL-1 to CL-12).
 
-use std::cell::RefCell;
 use std::ptr::{NonNull, null_mut};
-use std::rc::Rc;
 
 use sys::ndk::*;
 use sys::status::*;
@@ -53,24 +51,21 @@ fn antecedents_closed_first_are_completed_in_the_order_of_the_tree() {
 #[test]
 fn an_antecedent_completes_only_after_its_successors_completion_has_returned() {
     let pair = Pair::connected();
-    let running = Rc::new(RefCell::new(0));
     assert_eq!(close!(pair.log, pair.near.qp, NdkCloseQp, "qp"), STATUS_PENDING);
     assert_eq!(close!(pair.log, pair.near.pd, NdkClosePd, "pd"), STATUS_PENDING);
     pair.log.pump();
-    let inside = running.clone();
+    let log = pair.log.clone();
     // Deferred calls that are made while the completion runs must not complete the antecedent.
     pair.log.inside(move |seen| {
         if let Seen::Closed(_) = seen {
-            assert_eq!(*inside.borrow(), 0, "{seen:?} inside another completion");
-            *inside.borrow_mut() += 1;
+            let before = log.count();
             pump();
-            *inside.borrow_mut() -= 1;
+            assert_eq!(log.count(), before, "a completion inside that of {seen:?}");
         }
     });
     // Closing the queue pair broke the connection, so nothing holds the connector any more.
     assert_eq!(close!(pair.log, pair.near.connector, NdkCloseConnector, "connector"), STATUS_SUCCESS);
     assert_eq!(pair.log.pump(), [Seen::Closed("qp"), Seen::Closed("pd")]);
-    assert_eq!(*running.borrow(), 0);
     close!(pair.log, pair.near.cq, NdkCloseCq, "cq");
     pair.near.close_adapter();
 }
@@ -126,7 +121,7 @@ fn a_closing_listener_refuses_new_connections_and_frees_its_endpoint_with_its_la
     close!(pair.log, pair.far.connector, NdkCloseConnector, "far");
     let seen = pair.log.pump();
     assert!(seen.ends_with(&[Seen::Closed("far"), Seen::Closed("listener")]), "{seen:?}");
-    assert_eq!(pair.listen(), STATUS_SUCCESS);
+    assert_eq!(pair.listen(), STATUS_SUCCESS, "no connector holds the endpoint any more");
     pair.far.connector = null_mut();
     close!(pair.log, connector, NdkCloseConnector, "near");
     pair.log.pump();
@@ -142,7 +137,8 @@ fn a_listener_closed_before_the_connect_event_refuses_what_waits() {
     let status = close!(pair.log, pair.listener, NdkCloseListener, "listener");
     assert_eq!(status, STATUS_PENDING);
     let seen = pair.log.pump();
-    assert_eq!(seen, [Seen::Completed("connect", STATUS_CONNECTION_REFUSED), Seen::Closed("listener")]);
+    let refused = [Seen::Completed("connect", STATUS_CONNECTION_REFUSED), Seen::Closed("listener")];
+    assert_eq!(seen, refused, "nobody is shown what waits");
     pair.listener = pair.far.create_listener(&pair.log);
     pair.tear_down();
 }
@@ -155,7 +151,7 @@ fn closing_a_queue_pair_cancels_what_was_posted() {
     assert_eq!(close!(pair.log, pair.near.qp, NdkCloseQp, "qp"), STATUS_PENDING);
     let mut results = pair.near.results();
     results.sort_unstable();
-    assert_eq!(results, [(STATUS_CANCELLED, 0, 1), (STATUS_CANCELLED, 0, 2)]);
+    assert_eq!(results, [(STATUS_CANCELLED, 0, 1), (STATUS_CANCELLED, 0, 2)], "each has its one result");
     pair.log.pump();
     assert_eq!(close!(pair.log, pair.near.connector, NdkCloseConnector, "connector"), STATUS_SUCCESS);
     assert_eq!(pair.log.pump(), [Seen::Closed("qp")]);

@@ -62,6 +62,11 @@ impl Log {
         self.0.seen.take()
     }
 
+    /// How many callbacks there were since the last pump.
+    pub(crate) fn count(&self) -> usize {
+        self.0.seen.borrow().len()
+    }
+
     /// Has `action` run inside every callback from now on.
     pub(crate) fn inside(&self, action: impl FnMut(&Seen) + 'static) {
         *self.0.action.borrow_mut() = Some(Box::new(action));

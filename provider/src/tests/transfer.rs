@@ -204,7 +204,8 @@ fn deferred_requests_are_started_by_the_next_one_also_if_that_is_refused() {
         let flags = if refused { 0x8000 } else { 0 };
         let expected = if refused { STATUS_INVALID_PARAMETER } else { STATUS_SUCCESS };
         assert_eq!(rig.write(2, flags), expected);
-        assert_eq!(rig.pair.near.results().len(), if refused { 1 } else { 2 });
+        let results = if refused { 1 } else { 2 };
+        assert_eq!(rig.pair.near.results().len(), results, "the deferred one is started");
         rig.tear_down();
     }
 }

@@ -58,7 +58,8 @@ fn cleanup_waits_for_a_request_whose_cancel_routine_is_on_its_way() {
     send.cancel(&pair.client.transport);
     // Both routines run inside the cleanup's wait at the earliest.
     pair.client.transport.cleanup(pair.near);
-    assert_eq!((receive.outcome(), send.outcome()), (failed(STATUS_CANCELLED), failed(STATUS_CANCELLED)));
+    let outcomes = (receive.outcome(), send.outcome());
+    assert_eq!(outcomes, (failed(STATUS_CANCELLED), failed(STATUS_CANCELLED)), "a cleanup waits for both");
     pair.tear_down();
 }
 
@@ -97,7 +98,7 @@ fn requests_between_cleanup_and_close_and_after_it_fail() {
             Command::Connect { to: None, limit: None },
         ] {
             let late = pair.client.submit(pair.near, command, vec![0]);
-            assert_eq!(late.outcome(), failed(STATUS_FILE_CLOSED));
+            assert_eq!(late.outcome(), failed(STATUS_FILE_CLOSED), "{command:?} comes too late");
         }
         assert!(transport.enter(pair.near).is_err_and(|status| status == STATUS_FILE_CLOSED));
         assert_eq!(transport.associate(pair.near, pair.far_address), Err(STATUS_FILE_CLOSED));

@@ -122,6 +122,12 @@ impl<T> Ring<T> {
 
     /// Removes the oldest published value.
     pub(crate) fn pop(&self) -> Option<T> {
+        self.pop_with(|_, value| value)
+    }
+
+    /// Removes the oldest published value, and gives it with its position to `take` before the slot is free
+    /// for the next push. What was written for this position before its push may be read there.
+    pub(crate) fn pop_with<R>(&self, take: impl FnOnce(u64, T) -> R) -> Option<R> {
         let mut position = self.head.load(Ordering::Relaxed);
         loop {
             let slot = self.slot(position)?;
@@ -136,7 +142,7 @@ impl<T> Ring<T> {
                             let value = unsafe { cell.read() };
                             // SAFETY: as above; what was there was moved out just now.
                             unsafe { cell.write(None) };
-                            value
+                            value.map(|value| take(position, value))
                         });
                         slot.sequence.store(next.wrapping_add(self.mask), Ordering::Release);
                         return value;
@@ -149,6 +155,11 @@ impl<T> Ring<T> {
                 position = self.head.load(Ordering::Relaxed);
             }
         }
+    }
+
+    /// How many values fit; positions that are so many apart share a slot.
+    pub(crate) fn capacity(&self) -> usize {
+        self.slots.len()
     }
 
     /// The position that the next pop takes.

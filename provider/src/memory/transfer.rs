@@ -1,5 +1,7 @@
 //! The copy: from the memory that one list names to the memory that another names, once.
 
+use arrayvec::ArrayVec;
+
 use super::slot::Segment;
 use super::table::{Admitted, Table};
 use super::{Domain, MAX_SGE, Refusal, Rights, Token};
@@ -23,15 +25,14 @@ enum Part<'t, K: Kernel> {
 
 /// A list whose every entry was admitted; its memory stays registered until this is dropped.
 pub(crate) struct Gathered<'t, K: Kernel> {
-    /// Those of the list, from the first on.
-    parts: [Option<(Sge, Part<'t, K>)>; MAX_SGE],
+    parts: ArrayVec<(Sge, Part<'t, K>), MAX_SGE>,
     length: usize,
 }
 
 impl<'t, K: Kernel> Gathered<'t, K> {
     /// No memory yet. A list is gathered in its place, as it is too large to be moved about.
     pub(crate) fn new() -> Self {
-        Self { parts: [const { None }; MAX_SGE], length: 0 }
+        Self { parts: ArrayVec::new_const(), length: 0 }
     }
 
     /// Admits a consumer's own list.
@@ -81,9 +82,10 @@ impl<'t, K: Kernel> Gathered<'t, K> {
         admit: impl Fn(&Sge) -> Result<Part<'t, K>, Refusal>,
     ) -> Result<(), Refusal> {
         // An entry of no bytes touches nothing, so its token does not matter (RFC 5040, section 5.4).
-        let entries = list.iter().filter(|sge| sge.length != 0);
-        for (place, sge) in self.parts.iter_mut().zip(entries) {
-            *place = Some((*sge, admit(sge)?));
+        for sge in list.iter().filter(|sge| sge.length != 0) {
+            let part = admit(sge)?;
+            // There is room: no list has more entries.
+            self.parts.try_push((*sge, part)).map_err(|_| Refusal::Bounds)?;
             self.length = self.length.saturating_add(sge.length as usize);
         }
         Ok(())
@@ -96,7 +98,7 @@ impl<'t, K: Kernel> Gathered<'t, K> {
 
     /// The runs of system memory from byte `skip` of the list on, in order.
     fn run_at(&self, mut skip: usize) -> Option<Run> {
-        for (sge, part) in self.parts.iter().map_while(Option::as_ref) {
+        for (sge, part) in &self.parts {
             let length = sge.length as usize;
             if skip >= length {
                 skip = skip.saturating_sub(length);

@@ -13,7 +13,7 @@ use crate::kernel::Kernel;
 use crate::lifetime::Kind;
 use crate::memory::{Sge, Token};
 use crate::object::Object;
-use crate::queue_pair::{Flags, Operation, Qp, Receive, Sgl};
+use crate::queue_pair::{Flags, Operation, Qp};
 use crate::status::Failure;
 
 /// The functions of a queue pair.
@@ -40,7 +40,7 @@ pub(super) fn table<K: Kernel>() -> &'static NDK_QP_DISPATCH {
 /// # Safety
 ///
 /// `list` is null or has `count` entries, for as long as the result is used.
-unsafe fn entries(
+pub(super) unsafe fn entries(
     list: *const NDK_SGE,
     count: ULONG,
 ) -> Result<impl ExactSizeIterator<Item = Sge> + Clone, Failure> {
@@ -54,16 +54,6 @@ unsafe fn entries(
         let address = unsafe { entry.Address.VirtualAddress }.addr();
         Sge { address, length: entry.Length, token: entry.MemoryRegionToken }
     }))
-}
-
-/// Copies a consumer's list.
-///
-/// # Safety
-///
-/// `list` is null or has `count` entries.
-pub(super) unsafe fn list(list: *const NDK_SGE, count: ULONG) -> Result<Sgl, Failure> {
-    // SAFETY: as the caller promises.
-    Sgl::new(unsafe { entries(list, count) }?).ok_or(Failure::PARAMETER)
 }
 
 /// Accepts the flags that `allowed` lists, and the fence, which needs nothing.
@@ -114,19 +104,17 @@ unsafe fn transfer<K: Kernel>(
     context: PVOID,
     (sgl, count): (*const NDK_SGE, ULONG),
     (given, allowed): (ULONG, ULONG),
-    operation: impl FnOnce(Sgl) -> Operation<K>,
+    operation: Operation<K>,
 ) -> NTSTATUS {
     let accept = |qp: &Object<K, Qp<K>>| {
         let (flags, context) = (flags(given, allowed)?, Opaque(context));
+        // SAFETY: as the caller promises.
+        let entries = unsafe { entries(sgl, count) }?;
         if given & NDK_OP_FLAG_INLINE != 0 {
-            // SAFETY: as the caller promises.
-            let entries = unsafe { entries(sgl, count) }?;
             // SAFETY: the consumer's memory is resident for as long as the call lasts (WR-5).
             unsafe { qp.post_inline(operation, (flags, context), entries) }?;
         } else {
-            // SAFETY: as the caller promises.
-            let local = unsafe { list(sgl, count) }?;
-            qp.post_transfer(operation, (flags, context), &local)?;
+            qp.post_transfer(operation, (flags, context), entries)?;
         }
         Ok(())
     };
@@ -151,7 +139,7 @@ unsafe extern "win64" fn send<K: Kernel>(
     count: ULONG,
     given: ULONG,
 ) -> NTSTATUS {
-    let operation = |data| Operation::Send { data, invalidates: None };
+    let operation = Operation::Send { invalidates: None };
     // SAFETY: the consumer passes its queue pair, and a list of so many entries.
     unsafe { transfer::<K>(qp, context, (sgl, count), (given, SEND), operation) }
 }
@@ -165,7 +153,7 @@ unsafe extern "win64" fn send_and_invalidate<K: Kernel>(
     given: ULONG,
     token: UINT32,
 ) -> NTSTATUS {
-    let operation = |data| Operation::Send { data, invalidates: Some(Token(token)) };
+    let operation = Operation::Send { invalidates: Some(Token(token)) };
     // SAFETY: the consumer passes its queue pair, and a list of so many entries.
     unsafe { transfer::<K>(qp, context, (sgl, count), (given, SEND), operation) }
 }
@@ -180,7 +168,7 @@ unsafe extern "win64" fn write<K: Kernel>(
     token: UINT32,
     given: ULONG,
 ) -> NTSTATUS {
-    let operation = |data| Operation::Write { data, address: wide(address), token: Token(token) };
+    let operation = Operation::Write { address: wide(address), token: Token(token) };
     // SAFETY: the consumer passes its queue pair, and a list of so many entries.
     unsafe { transfer::<K>(qp, context, (sgl, count), (given, TRANSFER), operation) }
 }
@@ -197,7 +185,7 @@ unsafe extern "win64" fn read<K: Kernel>(
 ) -> NTSTATUS {
     let invalidates = given & NDK_OP_FLAG_RDMA_READ_LOCAL_INVALIDATE != 0;
     let (address, token) = (wide(address), Token(token));
-    let operation = |sink| Operation::Read { sink, address, token, invalidates };
+    let operation = Operation::Read { address, token, invalidates };
     let allowed = TRANSFER | NDK_OP_FLAG_RDMA_READ_LOCAL_INVALIDATE;
     // SAFETY: the consumer passes its queue pair, and a list of so many entries.
     unsafe { transfer::<K>(qp, context, (sgl, count), (given, allowed), operation) }
@@ -215,8 +203,8 @@ unsafe extern "win64" fn receive<K: Kernel>(
         let qp = unsafe { object::<K, Qp<K>, _>(qp) }?;
         let qp = qp.hold(Kind::Request)?;
         // SAFETY: the consumer passes a list of so many entries.
-        let sink = unsafe { list(sgl, count) }?;
-        qp.post_receive(Receive { context: Opaque(context), sink })?;
+        let sink = unsafe { entries(sgl, count) }?;
+        qp.post_receive(Opaque(context), sink)?;
         Ok(STATUS_SUCCESS)
     };
     status(posted())

@@ -4,13 +4,13 @@ use sys::ndk::{NDK_FN_REQUEST_COMPLETION, NDK_SGE, NDK_SRQ, NDK_SRQ_DISPATCH};
 use sys::status::{NTSTATUS, STATUS_SUCCESS};
 use sys::wdm::{PVOID, ULONG};
 
-use super::qp::list;
+use super::qp::entries;
 use super::{close, object, query_extension, status};
 use crate::consumer::Opaque;
 use crate::kernel::Kernel;
 use crate::lifetime::Kind;
 use crate::port::MAX_QUEUE_DEPTH;
-use crate::queue_pair::{Receive, Srq};
+use crate::queue_pair::Srq;
 use crate::status::Failure;
 
 /// The functions of a shared receive queue.
@@ -58,8 +58,8 @@ unsafe extern "win64" fn receive<K: Kernel>(
         let srq = unsafe { object::<K, Srq<K>, _>(srq) }?;
         let srq = srq.hold(Kind::Request)?;
         // SAFETY: the consumer passes a list of so many entries.
-        let sink = unsafe { list(sgl, count) }?;
-        srq.post_receive(Receive { context: Opaque(context), sink })?;
+        let sink = unsafe { entries(sgl, count) }?;
+        srq.post_receive(Opaque(context), sink)?;
         Ok(STATUS_SUCCESS)
     };
     status(posted())

@@ -4,23 +4,28 @@ use sys::status::STATUS_SUCCESS;
 
 use super::Qp;
 use super::engine::Attempt;
+use super::list::List;
 use super::results::Message;
 use super::work::{Initiated, Operation};
 use crate::kernel::Kernel;
 use crate::lifetime::Kind;
-use crate::memory::{Invalidated, Owner, Posted, Refusal, Token};
+use crate::memory::{Invalidated, Owner, Posted, Refusal, Token, Unfit};
 use crate::object::{Hold, Object};
 
 /// The request that is being done.
 pub(super) struct Current<K: Kernel> {
     pub(super) work: Option<Initiated<K>>,
+    /// Its scatter/gather list.
+    pub(super) list: List,
+    /// What it is to make valid, if it registers.
+    pub(super) posted: Option<Posted<K>>,
     /// It has moved its data and invalidated a token, and waits for the transfers that use the memory.
     pub(super) ending: Option<Ending<K>>,
 }
 
 impl<K: Kernel> Default for Current<K> {
     fn default() -> Self {
-        Self { work: None, ending: None }
+        Self { work: None, list: List::new(), posted: None, ending: None }
     }
 }
 
@@ -39,22 +44,26 @@ pub(super) struct Delivered<K: Kernel> {
 
 impl<K: Kernel> Object<K, Qp<K>> {
     /// Nobody uses any more what the request invalidated.
-    pub(super) fn resume(work: &mut Initiated<K>, ended: Ending<K>) -> Result<Attempt, Attempt> {
+    pub(super) fn resume(
+        work: &Initiated<K>,
+        posted: &mut Option<Posted<K>>,
+        ended: Ending<K>,
+    ) -> Result<Attempt, Attempt> {
         if let Some(Delivered { receiver, message }) = ended.delivered {
             receiver.received(STATUS_SUCCESS, message);
         }
-        match &mut work.operation {
-            Operation::Bind(posted) => Self::carry_out(posted),
+        match &work.operation {
+            Operation::Bind => Self::carry_out(posted),
             Operation::Send { .. }
             | Operation::Write { .. }
             | Operation::Read { .. }
-            | Operation::FastRegister(_)
+            | Operation::FastRegister
             | Operation::Invalidate(_) => Ok(Attempt::Done),
         }
     }
 
-    pub(super) fn carry_out(posted: &mut Posted<K>) -> Result<Attempt, Attempt> {
-        posted.carry_out()?;
+    pub(super) fn carry_out(posted: &mut Option<Posted<K>>) -> Result<Attempt, Attempt> {
+        posted.as_mut().ok_or(Unfit::State)?.carry_out()?;
         Ok(Attempt::Done)
     }
 

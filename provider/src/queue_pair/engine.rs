@@ -13,14 +13,15 @@ use sys::status::{
 };
 
 use super::ending::{Current, Ending};
+use super::list::List;
 use super::results::Message;
-use super::work::{Flags, Initiated, Operation, Sgl};
+use super::work::{Flags, Initiated, Operation};
 use super::{DEAD, FLUSH, Qp};
 use crate::connection::Session;
 use crate::consumer::Opaque;
 use crate::kernel::Kernel;
 use crate::lifetime::Refused;
-use crate::memory::{Gathered, Invalidated, Refusal, Rights, Sge, Token, Unfit, copy};
+use crate::memory::{Gathered, Invalidated, Posted, Refusal, Rights, Sge, Token, Unfit, copy};
 use crate::object::Object;
 use crate::sync::Ordering;
 
@@ -76,29 +77,42 @@ impl<K: Kernel> Object<K, Qp<K>> {
 
     fn advance(&self, current: &mut Current<K>) {
         loop {
-            if self.cancel.fetch_and(!FLUSH, Ordering::SeqCst) & (FLUSH | DEAD) != 0 {
+            // A flush that comes after the look has left a note with the combiner.
+            if self.cancel.load(Ordering::SeqCst) & (FLUSH | DEAD) != 0 {
+                self.cancel.fetch_and(!FLUSH, Ordering::SeqCst);
                 self.cancel_all(current);
             }
-            if current.work.is_none() {
-                current.work = self.initiator.take();
+            if !self.begin_next(current) {
+                return;
             }
-            let Some(work) = &mut current.work else { return };
-            let (status, breaks) = match self.attempt(work, &mut current.ending) {
+            let (status, breaks) = match self.attempt(current) {
                 Attempt::Done => (STATUS_SUCCESS, false),
                 Attempt::Failed(status) => (status, true),
                 Attempt::Broken => (STATUS_SUCCESS, true),
                 // A kill that came meanwhile has left a note with the combiner.
                 Attempt::Waits | Attempt::NoConnection => return,
             };
-            self.finish(work, status);
-            current.work = None;
+            self.finish(current, status);
             if breaks {
                 self.break_connection();
             }
         }
     }
 
-    fn attempt(&self, work: &mut Initiated<K>, ending: &mut Option<Ending<K>>) -> Attempt {
+    /// Takes the next request off the queue, if none is being done; whether there is one.
+    pub(super) fn begin_next(&self, current: &mut Current<K>) -> bool {
+        if current.work.is_none() {
+            current.work = self.initiator.take(&mut current.list);
+            if let Some(Initiated { operation: Operation::FastRegister | Operation::Bind, .. }) = current.work
+            {
+                current.posted = self.registrations.pop();
+            }
+        }
+        current.work.is_some()
+    }
+
+    fn attempt(&self, current: &mut Current<K>) -> Attempt {
+        let Current { work: Some(work), list, posted, ending } = current else { return Attempt::Done };
         let Some(transfers) = self.session.value().and_then(Session::transfer) else {
             return Attempt::NoConnection;
         };
@@ -106,45 +120,49 @@ impl<K: Kernel> Object<K, Qp<K>> {
             return Attempt::Waits;
         }
         let done = match ending.take() {
-            Some(ended) => Self::resume(work, ended),
-            None => self.start(work, transfers.peer_of(self), ending),
+            Some(ended) => Self::resume(work, posted, ended),
+            None => self.start(work, list, posted, transfers.peer_of(self), ending),
         };
         done.unwrap_or_else(|failed| failed)
     }
 
     fn start(
         &self,
-        work: &mut Initiated<K>,
+        work: &Initiated<K>,
+        list: &List,
+        posted: &mut Option<Posted<K>>,
         peer: &Self,
         ending: &mut Option<Ending<K>>,
     ) -> Result<Attempt, Attempt> {
         let flags = work.flags;
-        match &mut work.operation {
-            Operation::Send { data, invalidates } => self.send((data, flags), *invalidates, peer, ending),
-            Operation::Write { data, address, token } => self.write(data, peer, *address, *token),
-            Operation::Read { sink, address, token, invalidates } => {
-                self.read(sink, peer, *address, *token)?;
-                match sink.entries().first().filter(|_| *invalidates) {
+        match &work.operation {
+            Operation::Send { invalidates } => self.send((list, flags), *invalidates, peer, ending),
+            Operation::Write { address, token } => self.write(list, peer, *address, *token),
+            Operation::Read { address, token, invalidates } => {
+                self.read(list, peer, *address, *token)?;
+                match list.first().filter(|_| *invalidates) {
                     Some(first) => self.invalidate_sink(Token(first.token), ending),
                     None => Ok(Attempt::Done),
                 }
             }
-            Operation::FastRegister(posted) => Self::carry_out(posted),
-            Operation::Bind(posted) => match self.invalidate(posted.owner().keep()?, None, None, ending)? {
-                Invalidated::Later => Ok(Attempt::Waits),
-                // A window that was not bound is bound all the same.
-                Invalidated::Now | Invalidated::NotValid => Self::carry_out(posted),
-            },
-            Operation::Invalidate(Some(owner)) => {
+            Operation::FastRegister => Self::carry_out(posted),
+            Operation::Bind => {
+                let window = posted.as_ref().ok_or(Unfit::State)?.owner().keep()?;
+                match self.invalidate(window, None, None, ending)? {
+                    Invalidated::Later => Ok(Attempt::Waits),
+                    // A window that was not bound is bound all the same.
+                    Invalidated::Now | Invalidated::NotValid => Self::carry_out(posted),
+                }
+            }
+            Operation::Invalidate(owner) => {
                 Self::invalidated(self.invalidate(owner.keep()?, None, None, ending)?)
             }
-            Operation::Invalidate(None) => Ok(Attempt::Done),
         }
     }
 
     fn send(
         &self,
-        (data, flags): (&Sgl, Flags),
+        (data, flags): (&List, Flags),
         invalidates: Option<Token>,
         peer: &Self,
         ending: &mut Option<Ending<K>>,
@@ -185,11 +203,12 @@ impl<K: Kernel> Object<K, Qp<K>> {
 
     /// Moves a message into the peer's next receive. `None` if the peer has no receive.
     #[inline(never)]
-    fn deliver(&self, data: &Sgl, peer: &Self) -> Result<Option<Arrival>, Refusal> {
+    fn deliver(&self, data: &List, peer: &Self) -> Result<Option<Arrival>, Refusal> {
         let (mut source, mut sink) = (Gathered::new(), Gathered::new());
         self.gather(&mut source, data, Rights::LOCAL_READ)?;
-        let Some(receive) = peer.take_receive() else { return Ok(None) };
-        let moved = if peer.gather(&mut sink, &receive.sink, Rights::LOCAL_WRITE).is_err() {
+        let mut receive = List::new();
+        let Some(context) = peer.take_receive(&mut receive) else { return Ok(None) };
+        let moved = if peer.gather(&mut sink, &receive, Rights::LOCAL_WRITE).is_err() {
             Err(STATUS_ACCESS_VIOLATION)
         } else if source.length() > sink.length() {
             Err(STATUS_BUFFER_OVERFLOW)
@@ -197,11 +216,11 @@ impl<K: Kernel> Object<K, Qp<K>> {
             copy(&source, &sink, source.length());
             Ok(source.length())
         };
-        Ok(Some(Arrival { context: receive.context, moved }))
+        Ok(Some(Arrival { context, moved }))
     }
 
     #[inline(never)]
-    fn write(&self, data: &Sgl, peer: &Self, address: usize, token: Token) -> Result<Attempt, Attempt> {
+    fn write(&self, data: &List, peer: &Self, address: usize, token: Token) -> Result<Attempt, Attempt> {
         let (mut source, mut sink) = (Gathered::new(), Gathered::new());
         self.gather(&mut source, data, Rights::LOCAL_READ)?;
         peer.gather_named(&mut sink, source.length(), Rights::REMOTE_WRITE, address, token)?;
@@ -211,7 +230,7 @@ impl<K: Kernel> Object<K, Qp<K>> {
     }
 
     #[inline(never)]
-    fn read(&self, list: &Sgl, peer: &Self, address: usize, token: Token) -> Result<Attempt, Attempt> {
+    fn read(&self, list: &List, peer: &Self, address: usize, token: Token) -> Result<Attempt, Attempt> {
         let (mut source, mut sink) = (Gathered::new(), Gathered::new());
         self.gather(&mut sink, list, Rights::LOCAL_WRITE)?;
         peer.gather_named(&mut source, sink.length(), Rights::REMOTE_READ, address, token)?;
@@ -224,10 +243,10 @@ impl<K: Kernel> Object<K, Qp<K>> {
     fn gather<'t>(
         &'t self,
         gathered: &mut Gathered<'t, K>,
-        list: &Sgl,
+        list: &List,
         needed: Rights,
     ) -> Result<(), Refusal> {
-        gathered.local(self.pd.adapter().table(), self.domain(), needed, list.entries())
+        gathered.local(self.pd.adapter().table(), self.domain(), needed, list)
     }
 
     /// What the peer names of this side's memory.

@@ -13,6 +13,7 @@
 mod ending;
 mod engine;
 mod inline;
+mod list;
 mod post;
 mod results;
 mod srq;
@@ -20,7 +21,7 @@ mod work;
 
 pub(crate) use post::PostError;
 pub(crate) use srq::Srq;
-pub(crate) use work::{Flags, Operation, Receive, Sgl};
+pub(crate) use work::{Flags, Operation};
 
 use sys::ndk::NDK_OBJECT_TYPE;
 
@@ -31,11 +32,13 @@ use crate::connection::Session;
 use crate::consumer::Opaque;
 use crate::heap::{NoMemory, Once, Shared};
 use crate::kernel::Kernel;
-use crate::memory::Domain;
+use crate::memory::{Domain, Posted};
 use crate::object::{Body, Hold, Id, Object, Registry};
+use crate::ring::Ring;
 use crate::sync::{AtomicBool, AtomicU32, Ordering};
 use ending::Current;
 use inline::InlineData;
+use list::List;
 use work::{Initiated, WorkQueue};
 
 /// What a consumer asks of a new queue pair; checked against the limits of the adapter.
@@ -57,7 +60,7 @@ const DEAD: u32 = 2;
 /// Where receives come from.
 enum Receives<K: Kernel> {
     /// A queue of its own.
-    Own(WorkQueue<Receive>),
+    Own(WorkQueue<Opaque>),
     /// A shared one.
     Shared(Hold<K, Srq<K>>),
 }
@@ -70,6 +73,8 @@ pub(crate) struct Qp<K: Kernel> {
     context: Opaque,
     depths: Depths,
     initiator: WorkQueue<Initiated<K>>,
+    /// What the fast registrations and binds in it are to make valid, in their order.
+    registrations: Ring<Posted<K>>,
     inline: InlineData,
     receive: Receives<K>,
     /// The request that was taken off the initiator queue and can't go on yet.
@@ -94,10 +99,10 @@ impl<K: Kernel> Qp<K> {
         context: Opaque,
         depths: Depths,
     ) -> Result<Self, NoMemory> {
-        let initiator = WorkQueue::new(depths.initiator)?;
+        let initiator = WorkQueue::new(depths.initiator, depths.initiator_sge)?;
         let inline = InlineData::new(depths.initiator, depths.inline as usize)?;
         let receive = match srq {
-            None => Receives::Own(WorkQueue::new(depths.receive)?),
+            None => Receives::Own(WorkQueue::new(depths.receive, depths.receive_sge)?),
             Some(srq) => {
                 srq.attach()?;
                 Receives::Shared(srq)
@@ -105,6 +110,7 @@ impl<K: Kernel> Qp<K> {
         };
         Ok(Self {
             initiator,
+            registrations: Ring::new(depths.initiator)?,
             inline,
             receive,
             pd,
@@ -159,11 +165,11 @@ impl<K: Kernel> Object<K, Qp<K>> {
         }
     }
 
-    /// The next receive for a message that has arrived.
-    fn take_receive(&self) -> Option<Receive> {
+    /// The next receive for a message that has arrived: its context, and in `sink` its list.
+    fn take_receive(&self, sink: &mut List) -> Option<Opaque> {
         match &self.receive {
-            Receives::Own(queue) => queue.take(),
-            Receives::Shared(srq) => srq.take(self),
+            Receives::Own(queue) => queue.take(sink),
+            Receives::Shared(srq) => srq.take(self, sink),
         }
     }
 

@@ -1,6 +1,7 @@
 //! Posting: what is accepted has one result, what is refused has none (WR-2).
 
-use super::work::{Flags, Initiated, Operation, QueueFull, Receive, Sgl};
+use super::list::length;
+use super::work::{Flags, Initiated, Operation, QueueFull};
 use super::{Qp, Receives};
 use crate::connection::Session;
 use crate::consumer::Opaque;
@@ -40,16 +41,16 @@ impl<K: Kernel> Object<K, Qp<K>> {
     /// See [`PostError`].
     pub(crate) fn post_transfer(
         &self,
-        operation: impl FnOnce(Sgl) -> Operation<K>,
+        operation: Operation<K>,
         (flags, context): (Flags, Opaque),
-        local: &Sgl,
+        local: impl ExactSizeIterator<Item = Sge> + Clone,
     ) -> Result<(), PostError> {
-        if local.entries().len() > self.depths.initiator_sge as usize
-            || local.length() > MAX_TRANSFER_LENGTH as usize
+        if local.len() > self.depths.initiator_sge as usize
+            || length(local.clone()) > MAX_TRANSFER_LENGTH as usize
         {
             return Err(PostError::TooLarge);
         }
-        self.accept(flags, |_| Initiated { operation: operation(*local), flags, context })
+        self.accept(flags, |_| (Initiated { operation, flags, context }, local))
     }
 
     /// As [`Object::post_transfer`], with the data of `entries` taken at once. Neither the tokens nor the
@@ -64,18 +65,17 @@ impl<K: Kernel> Object<K, Qp<K>> {
     /// The entries name memory that can be read at the caller's level.
     pub(crate) unsafe fn post_inline(
         &self,
-        operation: impl FnOnce(Sgl) -> Operation<K>,
+        operation: Operation<K>,
         (flags, context): (Flags, Opaque),
         entries: impl Iterator<Item = Sge> + Clone,
     ) -> Result<(), PostError> {
-        let length = entries.clone().fold(0_usize, |sum, sge| sum.saturating_add(sge.length as usize));
-        if length > self.inline.size() {
+        if length(entries.clone()) > self.inline.size() {
             return Err(PostError::TooLarge);
         }
         self.accept(flags, |position| {
             // SAFETY: as the caller promises.
             let copy = unsafe { self.inline.fill(position, entries) };
-            Initiated { operation: operation(Sgl::single(copy)), flags, context }
+            (Initiated { operation, flags, context }, core::iter::once(copy))
         })
     }
 
@@ -86,13 +86,16 @@ impl<K: Kernel> Object<K, Qp<K>> {
     /// See [`PostError`]; the registration is taken back then.
     pub(crate) fn post_registration(
         &self,
-        operation: impl FnOnce(Posted<K>) -> Operation<K>,
+        operation: Operation<K>,
         (flags, context): (Flags, Opaque),
         mut posted: Posted<K>,
     ) -> Result<(), PostError> {
         self.accept(flags, |_| {
             posted.claim();
-            Initiated { operation: operation(posted), flags, context }
+            // There is room, as for the request itself: it is taken out before the request is over.
+            let pushed = self.registrations.push(posted);
+            debug_assert!(pushed.is_ok(), "as many registrations as requests");
+            (Initiated { operation, flags, context }, core::iter::empty())
         })
     }
 
@@ -106,10 +109,15 @@ impl<K: Kernel> Object<K, Qp<K>> {
         (flags, context): (Flags, Opaque),
         owner: Owner<K>,
     ) -> Result<(), PostError> {
-        self.accept(flags, |_| Initiated { operation: Operation::Invalidate(Some(owner)), flags, context })
+        let operation = Operation::Invalidate(owner);
+        self.accept(flags, |_| (Initiated { operation, flags, context }, core::iter::empty()))
     }
 
-    fn accept(&self, flags: Flags, make: impl FnOnce(u64) -> Initiated<K>) -> Result<(), PostError> {
+    fn accept<L: Iterator<Item = Sge>>(
+        &self,
+        flags: Flags,
+        make: impl FnOnce(u64) -> (Initiated<K>, L),
+    ) -> Result<(), PostError> {
         if self.is_dead() || !self.session.value().is_some_and(Session::is_established) {
             return Err(PostError::NotConnected);
         }
@@ -130,12 +138,16 @@ impl<K: Kernel> Object<K, Qp<K>> {
     /// # Errors
     ///
     /// [`PostError::TooLarge`], [`PostError::QueueFull`] or [`PostError::SharedReceives`].
-    pub(crate) fn post_receive(&self, work: Receive) -> Result<(), PostError> {
+    pub(crate) fn post_receive(
+        &self,
+        context: Opaque,
+        sink: impl ExactSizeIterator<Item = Sge>,
+    ) -> Result<(), PostError> {
         let Receives::Own(queue) = &self.receive else { return Err(PostError::SharedReceives) };
-        if work.sink.entries().len() > self.depths.receive_sge as usize {
+        if sink.len() > self.depths.receive_sge as usize {
             return Err(PostError::TooLarge);
         }
-        queue.post(|_| work)?;
+        queue.post(|_| (context, sink))?;
         if self.is_dead() {
             self.progress();
         } else {

@@ -4,6 +4,7 @@ use sys::ndk::NDK_OPERATION_TYPE;
 use sys::status::{NTSTATUS, STATUS_CANCELLED, STATUS_SUCCESS};
 
 use super::ending::{Current, Delivered};
+use super::list::length;
 use super::work::{Flags, Initiated};
 use super::{Qp, Receives};
 use crate::completion::Completed;
@@ -23,10 +24,13 @@ pub(super) struct Message {
 }
 
 impl<K: Kernel> Object<K, Qp<K>> {
-    pub(super) fn finish(&self, work: &mut Initiated<K>, status: NTSTATUS) {
-        let Initiated { operation, flags, context } = work;
-        let (name, bytes) = (operation.name(), operation.length());
-        operation.let_go();
+    /// The present request is over.
+    pub(super) fn finish(&self, current: &mut Current<K>, status: NTSTATUS) {
+        let Some(Initiated { operation, flags, context }) = current.work.take() else { return };
+        let (name, bytes) = (operation.name(), length(current.list.iter().copied()));
+        // What it holds goes before its result is visible, for then the consumer may deregister or close that.
+        drop(operation);
+        current.posted = None;
         self.initiator.completed();
         if status == STATUS_SUCCESS && flags.contains(Flags::SILENT) {
             return;
@@ -35,7 +39,7 @@ impl<K: Kernel> Object<K, Qp<K>> {
             status,
             bytes: if status == STATUS_SUCCESS { u32::try_from(bytes).unwrap_or(u32::MAX) } else { 0 },
             qp_context: self.context,
-            request_context: *context,
+            request_context: context,
             operation: name,
             invalidated: 0,
         };
@@ -76,13 +80,13 @@ impl<K: Kernel> Object<K, Qp<K>> {
         {
             receiver.cancelled(message.context);
         }
-        while let Some(mut work) = current.work.take().or_else(|| self.initiator.take()) {
-            self.finish(&mut work, STATUS_CANCELLED);
+        while self.begin_next(current) {
+            self.finish(current, STATUS_CANCELLED);
         }
         // The receives of a shared queue are not this queue pair's to cancel.
         let Receives::Own(queue) = &self.receive else { return };
-        while let Some(receive) = queue.take() {
-            self.cancelled(receive.context);
+        while let Some(context) = queue.take(&mut current.list) {
+            self.cancelled(context);
         }
     }
 

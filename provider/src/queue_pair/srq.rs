@@ -8,17 +8,24 @@ use alloc::collections::VecDeque;
 use sys::ndk::{NDK_FN_SRQ_NOTIFICATION_CALLBACK, NDK_OBJECT_TYPE};
 use sys::status::STATUS_SUCCESS;
 
-use super::work::Receive;
+use super::list::{List, refill};
 use super::{PostError, Qp};
 use crate::adapter::Pd;
 use crate::consumer::Opaque;
 use crate::heap::NoMemory;
 use crate::kernel::{Kernel, Lock};
 use crate::lifetime::Kind;
+use crate::memory::Sge;
 use crate::object::{Body, Hold, Id, Object, Registry};
 
 /// Event bit: the number of receives fell below the threshold.
 const BELOW: u32 = 1;
+
+/// A receive that no queue pair has taken.
+struct Receive {
+    context: Opaque,
+    sink: List,
+}
 
 struct State<K: Kernel> {
     receives: VecDeque<Receive>,
@@ -123,17 +130,23 @@ impl<K: Kernel> Object<K, Srq<K>> {
     /// # Errors
     ///
     /// [`PostError::TooLarge`] or [`PostError::QueueFull`].
-    pub(crate) fn post_receive(&self, work: Receive) -> Result<(), PostError> {
-        if work.sink.entries().len() > self.max_sge {
+    pub(crate) fn post_receive(
+        &self,
+        context: Opaque,
+        entries: impl ExactSizeIterator<Item = Sge>,
+    ) -> Result<(), PostError> {
+        if entries.len() > self.max_sge {
             return Err(PostError::TooLarge);
         }
+        let mut sink = List::new();
+        refill(&mut sink, entries);
         {
             let mut state = self.state.lock();
             if state.receives.len() >= state.depth {
                 return Err(PostError::QueueFull);
             }
             // There is room: the queue was made for its depth.
-            state.receives.push_back(work);
+            state.receives.push_back(Receive { context, sink });
         }
         while let Some(qp) = self.next_waiting() {
             qp.peer_progress();
@@ -146,8 +159,8 @@ impl<K: Kernel> Object<K, Srq<K>> {
         if state.receives.is_empty() { None } else { state.waiting.pop_front() }
     }
 
-    /// The oldest receive for `qp`; if there is none, it waits for one.
-    pub(super) fn take(&self, qp: &Object<K, Qp<K>>) -> Option<Receive> {
+    /// The oldest receive for `qp`: its context, and in `sink` its list; if there is none, it waits for one.
+    pub(super) fn take(&self, qp: &Object<K, Qp<K>>, sink: &mut List) -> Option<Opaque> {
         let (taken, below) = {
             let mut state = self.state.lock();
             let taken = state.receives.pop_front();
@@ -162,7 +175,10 @@ impl<K: Kernel> Object<K, Srq<K>> {
         if below {
             self.post(BELOW);
         }
-        taken
+        taken.map(|Receive { context, sink: entries }| {
+            refill(sink, entries.into_iter());
+            context
+        })
     }
 
     /// NdkModifySrq: zero keeps what is (WR-9). A threshold arms, and is notified at once if the queue is

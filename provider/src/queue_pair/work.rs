@@ -4,10 +4,11 @@ use sys::ndk::{
     NDK_OP_FLAG_DEFER, NDK_OP_FLAG_SEND_AND_SOLICIT_EVENT, NDK_OP_FLAG_SILENT_SUCCESS, NDK_OPERATION_TYPE,
 };
 
+use super::list::{List, Rows};
 use crate::consumer::Opaque;
 use crate::heap::NoMemory;
 use crate::kernel::Kernel;
-use crate::memory::{MAX_SGE, Owner, Posted, Sge, Token};
+use crate::memory::{Owner, Sge, Token};
 use crate::ring::Ring;
 use crate::sync::{AtomicU32, Ordering};
 
@@ -24,58 +25,21 @@ bitflags::bitflags! {
     }
 }
 
-/// A scatter/gather list of at most [`MAX_SGE`] entries.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Sgl {
-    entries: [Sge; MAX_SGE],
-    count: usize,
-}
-
-impl Sgl {
-    /// A copy of `entries`, or `None` if there are too many.
-    pub(crate) fn new(entries: impl ExactSizeIterator<Item = Sge>) -> Option<Self> {
-        let count = entries.len();
-        let mut list = Self { entries: [Sge::default(); MAX_SGE], count };
-        for (place, entry) in list.entries.get_mut(..count)?.iter_mut().zip(entries) {
-            *place = entry;
-        }
-        Some(list)
-    }
-
-    /// A list of one entry.
-    pub(crate) fn single(entry: Sge) -> Self {
-        let mut list = Self { entries: [Sge::default(); MAX_SGE], count: 1 };
-        if let Some(first) = list.entries.first_mut() {
-            *first = entry;
-        }
-        list
-    }
-
-    /// The entries.
-    pub(crate) fn entries(&self) -> &[Sge] {
-        self.entries.get(..self.count).unwrap_or_default()
-    }
-
-    /// Bytes in all entries.
-    pub(crate) fn length(&self) -> usize {
-        self.entries().iter().fold(0, |sum, sge| sum.saturating_add(sge.length as usize))
-    }
-}
-
-/// What an initiator request does.
+/// What an initiator request does. The memory on this side is what its scatter/gather list names; what a
+/// registration is made of lies in a queue of its own, so that the others are small.
 pub(crate) enum Operation<K: Kernel> {
     /// A message; it also invalidates a token of the peer's.
-    Send { data: Sgl, invalidates: Option<Token> },
+    Send { invalidates: Option<Token> },
     /// RDMA Write to this address and token of the peer's.
-    Write { data: Sgl, address: usize, token: Token },
+    Write { address: usize, token: Token },
     /// RDMA Read from this address and token of the peer's; invalidates the first token of the sink.
-    Read { sink: Sgl, address: usize, token: Token, invalidates: bool },
-    /// A fast registration.
-    FastRegister(Posted<K>),
-    /// A bind of a window.
-    Bind(Posted<K>),
-    /// An invalidation of a region or window; of none once it is over.
-    Invalidate(Option<Owner<K>>),
+    Read { address: usize, token: Token, invalidates: bool },
+    /// A fast registration: the next in the queue's registrations.
+    FastRegister,
+    /// A bind of a window: likewise.
+    Bind,
+    /// An invalidation of a region or window.
+    Invalidate(Owner<K>),
 }
 
 impl<K: Kernel> Operation<K> {
@@ -85,34 +49,10 @@ impl<K: Kernel> Operation<K> {
             Self::Send { .. } => NDK_OPERATION_TYPE::NdkOperationTypeSend,
             Self::Write { .. } => NDK_OPERATION_TYPE::NdkOperationTypeWrite,
             Self::Read { .. } => NDK_OPERATION_TYPE::NdkOperationTypeRead,
-            Self::FastRegister(_) => NDK_OPERATION_TYPE::NdkOperationTypeFastRegister,
-            Self::Bind(_) => NDK_OPERATION_TYPE::NdkOperationTypeBind,
+            Self::FastRegister => NDK_OPERATION_TYPE::NdkOperationTypeFastRegister,
+            Self::Bind => NDK_OPERATION_TYPE::NdkOperationTypeBind,
             Self::Invalidate(_) => NDK_OPERATION_TYPE::NdkOperationTypeInvalidate,
         }
-    }
-
-    /// It is over. What it holds goes before its result is visible, for then the consumer may deregister or
-    /// close that.
-    pub(super) fn let_go(&mut self) {
-        match self {
-            Self::FastRegister(posted) | Self::Bind(posted) => posted.let_go(),
-            Self::Invalidate(owner) => drop(owner.take()),
-            Self::Send { .. } | Self::Write { .. } | Self::Read { .. } => {}
-        }
-    }
-
-    /// The memory on this side, if it moves data.
-    pub(super) fn local(&self) -> Option<&Sgl> {
-        match self {
-            Self::Send { data, .. } | Self::Write { data, .. } => Some(data),
-            Self::Read { sink, .. } => Some(sink),
-            Self::FastRegister(_) | Self::Bind(_) | Self::Invalidate(_) => None,
-        }
-    }
-
-    /// Bytes that it moves.
-    pub(super) fn length(&self) -> usize {
-        self.local().map_or(0, Sgl::length)
     }
 }
 
@@ -123,19 +63,21 @@ pub(crate) struct Initiated<K: Kernel> {
     pub(crate) context: Opaque,
 }
 
-/// A request on the receive queue.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Receive {
-    pub(crate) context: Opaque,
-    pub(crate) sink: Sgl,
-}
-
-/// A queue that accepts as many requests as are not completed yet, up to its depth.
+/// A queue that accepts as many requests as are not completed yet, up to its depth. Each has a
+/// scatter/gather list.
 pub(crate) struct WorkQueue<W> {
-    ring: Ring<W>,
+    ring: Ring<Queued<W>>,
+    /// The lists of the requests in the ring.
+    lists: Rows,
     depth: u32,
     /// Accepted and not completed; also counts the one that is being done.
     outstanding: AtomicU32,
+}
+
+struct Queued<W> {
+    work: W,
+    /// Entries in its list.
+    entries: usize,
 }
 
 /// The queue holds as many requests as its depth.
@@ -143,34 +85,45 @@ pub(crate) struct WorkQueue<W> {
 pub(crate) struct QueueFull;
 
 impl<W> WorkQueue<W> {
-    /// A queue for `depth` outstanding requests.
+    /// A queue for `depth` outstanding requests with lists of at most `width` entries.
     ///
     /// # Errors
     ///
     /// [`NoMemory`].
-    pub(crate) fn new(depth: u32) -> Result<Self, NoMemory> {
-        Ok(Self { ring: Ring::new(depth)?, depth, outstanding: AtomicU32::new(0) })
+    pub(crate) fn new(depth: u32, width: u32) -> Result<Self, NoMemory> {
+        let ring = Ring::new(depth)?;
+        let lists = Rows::new(ring.capacity(), width as usize)?;
+        Ok(Self { ring, lists, depth, outstanding: AtomicU32::new(0) })
     }
 
-    /// Accepts the request that `make` makes for its position in the queue, in its place there: requests are
-    /// too large to be moved about. The consumer serialises posts
-    /// to one queue (WR-1).
+    /// Accepts the request that `make` makes for its position in the queue, with its list. The consumer
+    /// serialises posts to one queue (WR-1).
     ///
     /// # Errors
     ///
     /// [`QueueFull`], and there will be no result for the request (WR-2).
-    pub(crate) fn post(&self, make: impl FnOnce(u64) -> W) -> Result<(), QueueFull> {
+    pub(crate) fn post<L: Iterator<Item = Sge>>(
+        &self,
+        make: impl FnOnce(u64) -> (W, L),
+    ) -> Result<(), QueueFull> {
         if self.outstanding.fetch_add(1, Ordering::AcqRel) >= self.depth {
             self.outstanding.fetch_sub(1, Ordering::AcqRel);
             return Err(QueueFull);
         }
         // The ring has room: it holds no more than the outstanding ones.
-        self.ring.push_with(make).map(drop).ok_or(QueueFull)
+        let pushed = self.ring.push_with(|position| {
+            let (work, list) = make(position);
+            Queued { work, entries: self.lists.write(position, list) }
+        });
+        pushed.map(drop).ok_or(QueueFull)
     }
 
-    /// The oldest request that nobody has begun.
-    pub(crate) fn take(&self) -> Option<W> {
-        self.ring.pop()
+    /// The oldest request that nobody has begun. Its list takes the place of what is in `list`.
+    pub(crate) fn take(&self, list: &mut List) -> Option<W> {
+        self.ring.pop_with(|position, Queued { work, entries }| {
+            self.lists.read(position, entries, list);
+            work
+        })
     }
 
     /// A request that was taken has its result, or goes without one. Called before the result is visible,
@@ -184,29 +137,42 @@ impl<W> WorkQueue<W> {
 mod tests {
     use super::*;
 
+    fn post<W>(queue: &WorkQueue<W>, work: W, lengths: &[u32]) -> Result<(), QueueFull> {
+        let list = lengths.iter().map(|length| Sge { address: 0, length: *length, token: 0 });
+        queue.post(|_| (work, list))
+    }
+
     #[test]
     fn a_queue_takes_its_depth_and_not_one_more() {
-        let queue = WorkQueue::new(3).unwrap();
+        let queue = WorkQueue::new(3, 1).unwrap();
         for work in 0..3 {
-            assert_eq!(queue.post(|_| work), Ok(()));
+            assert_eq!(post(&queue, work, &[]), Ok(()));
         }
-        assert_eq!(queue.post(|_| 3), Err(QueueFull));
+        assert_eq!(post(&queue, 3, &[]), Err(QueueFull));
     }
 
     #[test]
     fn a_request_counts_until_it_is_completed() {
-        let queue = WorkQueue::new(1).unwrap();
-        queue.post(|_| 'a').unwrap();
-        assert_eq!(queue.take(), Some('a'));
-        assert_eq!(queue.post(|_| 'b'), Err(QueueFull));
+        let (queue, mut list) = (WorkQueue::new(1, 1).unwrap(), List::new());
+        post(&queue, 'a', &[]).unwrap();
+        assert_eq!(queue.take(&mut list), Some('a'));
+        assert_eq!(post(&queue, 'b', &[]), Err(QueueFull));
         queue.completed();
-        assert_eq!(queue.post(|_| 'b'), Ok(()));
+        assert_eq!(post(&queue, 'b', &[]), Ok(()));
     }
 
     #[test]
-    fn a_list_has_at_most_the_advertised_entries() {
-        let sge = |length| Sge { address: 0, length, token: 0 };
-        assert_eq!(Sgl::new((0..16).map(sge)).unwrap().length(), 120);
-        assert!(Sgl::new((0..17).map(sge)).is_none());
+    fn each_request_comes_with_its_own_list() {
+        let (queue, mut list) = (WorkQueue::new(2, 3).unwrap(), List::new());
+        for round in 0..5 {
+            post(&queue, 'a', &[round, 2, 3]).unwrap();
+            post(&queue, 'b', &[9]).unwrap();
+            assert_eq!(queue.take(&mut list), Some('a'));
+            assert_eq!(list.iter().map(|sge| sge.length).collect::<Vec<_>>(), [round, 2, 3]);
+            assert_eq!(queue.take(&mut list), Some('b'));
+            assert_eq!(list.iter().map(|sge| sge.length).collect::<Vec<_>>(), [9]);
+            queue.completed();
+            queue.completed();
+        }
     }
 }

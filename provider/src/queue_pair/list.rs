@@ -1,0 +1,102 @@
+//! Scatter/gather lists, on their way from the consumer to the engine.
+//!
+//! Most have one entry, and none has more than [`MAX_SGE`]. Requests are moved about without their lists: those
+//! lie in rows beside the queue, and only as many entries are copied as there are.
+
+use alloc::vec::Vec;
+
+use arrayvec::ArrayVec;
+
+use crate::heap::{self, NoMemory};
+use crate::memory::{MAX_SGE, Sge};
+use crate::sync::{AtomicU64, Ordering};
+
+/// A list that somebody works on.
+pub(crate) type List = ArrayVec<Sge, MAX_SGE>;
+
+/// Puts `entries`, as many as there is room for, in the place of what is in `list`.
+pub(super) fn refill(list: &mut List, entries: impl Iterator<Item = Sge>) {
+    list.clear();
+    for entry in entries {
+        if list.try_push(entry).is_err() {
+            break;
+        }
+    }
+}
+
+/// Bytes in all entries.
+pub(super) fn length(entries: impl Iterator<Item = Sge>) -> usize {
+    entries.fold(0, |sum, sge| sum.saturating_add(sge.length as usize))
+}
+
+/// An entry in a row: its address, and its length and token.
+type Cells = [AtomicU64; 2];
+
+/// One row for each slot of a ring, in which the list of the request in that slot lies. Whose turn it is on
+/// a row is the ring's to say; the cells are atomic, and not ordered, so that nothing here depends on it but
+/// which list is read.
+pub(super) struct Rows {
+    cells: Vec<Cells>,
+    /// One less than the number of rows, which is a power of two.
+    mask: u64,
+    width: usize,
+}
+
+impl Rows {
+    /// As many rows, a power of two, of `width` entries each.
+    ///
+    /// # Errors
+    ///
+    /// [`NoMemory`].
+    pub(super) fn new(rows: usize, width: usize) -> Result<Self, NoMemory> {
+        let width = width.clamp(1, MAX_SGE);
+        let count = rows.checked_mul(width).ok_or(NoMemory)?;
+        let cells = heap::vector(count, |_| [AtomicU64::new(0), AtomicU64::new(0)])?;
+        Ok(Self { cells, mask: (rows as u64).wrapping_sub(1), width })
+    }
+
+    fn row(&self, position: u64) -> &[Cells] {
+        let row = usize::try_from(position & self.mask).unwrap_or(0);
+        let start = row.saturating_mul(self.width);
+        self.cells.get(start..start.saturating_add(self.width)).unwrap_or_default()
+    }
+
+    /// Writes the list of the request at `position`, as many entries as fit; says how many those are.
+    pub(super) fn write(&self, position: u64, list: impl Iterator<Item = Sge>) -> usize {
+        let mut count = 0_usize;
+        for (place, entry) in self.row(position).iter().zip(list) {
+            let [address, rest] = place;
+            address.store(entry.address as u64, Ordering::Relaxed);
+            rest.store((u64::from(entry.length) << 32) | u64::from(entry.token), Ordering::Relaxed);
+            count = count.saturating_add(1);
+        }
+        count
+    }
+
+    /// Reads back what was written for `position`.
+    pub(super) fn read(&self, position: u64, count: usize, list: &mut List) {
+        let entries = self.row(position).iter().take(count).map(|[address, rest]| {
+            let rest = rest.load(Ordering::Relaxed);
+            let address = usize::try_from(address.load(Ordering::Relaxed)).unwrap_or(0);
+            let [length, token] =
+                [rest >> 32, rest & 0xFFFF_FFFF].map(|half| u32::try_from(half).unwrap_or(0));
+            Sge { address, length, token }
+        });
+        refill(list, entries);
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_that_is_longer_than_the_row_is_cut() {
+        let (rows, mut list) = (Rows::new(2, 2).unwrap(), List::new());
+        let sge = |token| Sge { address: usize::MAX, length: u32::MAX, token };
+        assert_eq!(rows.write(3, (1..5).map(sge)), 2);
+        rows.read(3, 2, &mut list);
+        assert_eq!(list[..], [sge(1), sge(2)]);
+        assert_eq!(rows.write(2, [].into_iter()), 0);
+    }
+}

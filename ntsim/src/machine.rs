@@ -17,6 +17,7 @@ use crate::ke::dispatcher::Dispatcher;
 use crate::ke::dpc;
 use crate::ke::timer::{self, Timers};
 use crate::loader::{self, Driver, Images, LoadError};
+use crate::mm::Pageable;
 use crate::ndk;
 use crate::report::Report;
 use crate::sched::processor::{self, Processor};
@@ -48,6 +49,7 @@ pub struct State {
     pub(crate) images: Images,
     pub(crate) pool: Pool,
     pub(crate) injector: Injector,
+    pub(crate) pageable: Pageable,
     /// How long nothing may move while somebody waits.
     pub(crate) patience: Duration,
     /// How long a DPC may run.
@@ -124,6 +126,7 @@ pub struct Builder {
     processors: u32,
     special_pool: usize,
     fresh_pool: u8,
+    force_irql: bool,
     echo: bool,
     patience: Duration,
     dpc_limit: Duration,
@@ -151,6 +154,14 @@ impl Builder {
     #[must_use]
     pub fn fresh_pool(mut self, value: u8) -> Self {
         self.fresh_pool = value;
+        self
+    }
+
+    /// With paged pool and pageable code inaccessible from DISPATCH_LEVEL on, so that a touch stops the machine
+    /// also where Windows would find the page in memory by chance. Raising the level then takes longer.
+    #[must_use]
+    pub fn force_irql(mut self) -> Self {
+        self.force_irql = true;
         self
     }
 
@@ -202,6 +213,7 @@ impl Builder {
             images: Images::default(),
             pool: Pool::new(self.special_pool, self.fresh_pool),
             injector: Injector::default(),
+            pageable: Pageable::new(self.force_irql),
             patience: self.patience,
             dpc_limit: self.dpc_limit,
             deepest_stack: AtomicU64::new(0),
@@ -242,6 +254,7 @@ impl Machine {
             processors: 2,
             special_pool: pool::SPECIAL_LIMIT,
             fresh_pool: pool::FRESH,
+            force_irql: false,
             echo: false,
             patience: watchdog::PATIENCE,
             dpc_limit: dpc::LIMIT,
@@ -288,6 +301,7 @@ impl Machine {
         let ended = self.state.threads.join();
         let pool = pool::leaks(None);
         if ended {
+            self.state.pageable.forget(&(0..usize::MAX));
             // SAFETY: every thread of the machine has ended, this one is outside of its drivers.
             unsafe { self.state.pool.clear() };
             // SAFETY: as above.

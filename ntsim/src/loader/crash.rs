@@ -113,6 +113,12 @@ extern "C" fn handle(signal: c_int, info: *mut siginfo_t, context: *mut c_void) 
     }
     // SAFETY: the signals that this is installed for carry an address.
     let address = unsafe { info.si_addr() } as u64;
+    let below = sched::irql() < Irql::DISPATCH;
+    if signal == SIGSEGV
+        && machine::running().is_some_and(|machine| below && machine.pageable.bring_back(address as usize))
+    {
+        return;
+    }
     if let Some(image) = machine::running().and_then(|machine| machine.images.at(ip))
         && signal == SIGSEGV
         && emulate::instruction(context, &image, address)
@@ -216,6 +222,11 @@ impl Fault {
         if let Some(image) = machine::current().images.at(at).filter(|image| !image.is_loaded()) {
             let text = format!("{operation} of {at:#x} in {}, which has been unloaded", image.name);
             return stopped(0xCE, [at, u64::from(write), self.ip, 0], text);
+        }
+        if machine::current().pageable.contains(at as usize) {
+            let text = format!("{operation} of {at:#x}, which is pageable, at {irql}");
+            let operation = if execute { 8 } else { u64::from(write) };
+            return stopped(0xD1, [at, u64::from(irql.0), operation, self.ip], text);
         }
         if let Some(block) = crate::ex::pool::explain(at) {
             let code = if block.freed { 0xD5 } else { 0xD6 };

@@ -7,6 +7,7 @@ use core::sync::atomic::{AtomicBool, Ordering};
 use std::path::PathBuf;
 
 use super::symbols::Symbols;
+use crate::machine;
 
 /// A loaded driver image.
 pub struct Image {
@@ -52,6 +53,8 @@ impl Image {
         if !self.is_loaded() || rva as usize >= self.size {
             return &[];
         }
+        // A stack is unwound at any level, through functions that may be paged out.
+        machine::current().pageable.bring_back(self.base + rva as usize);
         // SAFETY: a loaded image is mapped readable from its base for its whole size. What is read here
         // (headers, unwind tables, code) nobody writes to after it has been bound.
         unsafe { slice::from_raw_parts((self.base + rva as usize) as *const u8, self.size - rva as usize) }

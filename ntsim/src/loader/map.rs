@@ -14,6 +14,7 @@ use object::read::pe::{Import, PeFile64};
 
 use super::{Image, LoadError, lint, symbols};
 use crate::export::{self, Export};
+use crate::machine;
 
 /// Size of a page: what sections have to be aligned to.
 const PAGE: usize = 0x1000;
@@ -177,7 +178,13 @@ fn protect(file: &PeFile64<'_>, mapping: &Mapping) -> Result<(), String> {
             protection |= libc::PROT_EXEC;
         }
         let size = section.virtual_size.get(LE).max(section.size_of_raw_data.get(LE)) as usize;
-        mapping.protect(section.virtual_address.get(LE), size, protection)?;
+        let start = section.virtual_address.get(LE);
+        mapping.protect(start, size, protection)?;
+        if section.raw_name().starts_with(b"PAGE") {
+            let (start, size) = (mapping.base + start as usize, size.next_multiple_of(PAGE));
+            // SAFETY: the section is part of the mapping, and forgotten when that goes.
+            unsafe { machine::current().pageable.add(start, size, protection) };
+        }
     }
     Ok(())
 }
@@ -252,6 +259,7 @@ impl Drop for Mapping {
 /// Nobody runs or uses the image any more.
 pub(super) unsafe fn unload(image: &Image) {
     image.loaded.store(false, Ordering::Release);
+    machine::current().pageable.forget(&(image.base..image.base + image.size));
     let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_FIXED | libc::MAP_NORESERVE;
     // SAFETY: the range is the image's own mapping, and the caller vouches that it is out of use.
     unsafe { libc::mmap(image.base as *mut libc::c_void, image.size, libc::PROT_NONE, flags, -1, 0) };

@@ -8,6 +8,7 @@ mod block;
 mod lock;
 mod map;
 mod mdl;
+mod pageable;
 mod routine;
 
 use crate::export::Export;
@@ -17,6 +18,7 @@ pub(crate) use lock::{lock_for_kernel, unlock_for_kernel};
 #[cfg(test)]
 pub(crate) use map::MmMapLockedPagesSpecifyCache;
 pub(crate) use mdl::{Range, build_for_nonpaged, describe, described};
+pub(crate) use pageable::Pageable;
 
 /// The functions of this folder.
 pub(crate) const EXPORTS: &[&[Export]] = &[lock::EXPORTS, map::EXPORTS, mdl::EXPORTS, routine::EXPORTS];

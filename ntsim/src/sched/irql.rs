@@ -3,6 +3,7 @@
 use core::fmt;
 
 use super::{local, processor};
+use crate::machine;
 
 /// An interrupt request level.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -47,6 +48,7 @@ pub fn raise(to: Irql) -> Irql {
         let old = local.irql.get();
         if to >= Irql::DISPATCH && old < Irql::DISPATCH {
             processor::occupy(local);
+            machine::current().pageable.page_out();
         }
         if to > old {
             local.irql.set(to);

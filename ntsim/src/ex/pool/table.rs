@@ -11,6 +11,7 @@ use parking_lot::Mutex;
 use super::arena::{Arena, PAGE, Place};
 use super::{Kind, Request, Tag, check};
 use crate::loader::Trace;
+use crate::machine;
 
 /// Live blocks that get pages of their own, unless the machine's builder says otherwise.
 pub(crate) const SPECIAL_LIMIT: usize = 16_000;
@@ -132,6 +133,11 @@ impl Pool {
         };
         // SAFETY: the block is new, writable and at least this long.
         unsafe { ptr::write_bytes(address as *mut u8, value, length) };
+        if let (Kind::Paged, Home::Special(place)) = (kind, home) {
+            let access = libc::PROT_READ | libc::PROT_WRITE;
+            // SAFETY: the place is the pool's, and forgotten before it rests.
+            unsafe { machine::current().pageable.add(place.start, place.end() - place.start, access) };
+        }
         address as *mut c_void
     }
 
@@ -159,6 +165,7 @@ impl Pool {
         blocks.dead.insert(block.address, block);
         if let Home::Special(place) = block.home {
             blocks.special -= 1;
+            machine::current().pageable.forget(&(place.start..place.end()));
             // SAFETY: the block's owner vouches that nobody uses it.
             unsafe { blocks.arena.rest(place, block.address) };
             return;

@@ -4,8 +4,8 @@ use core::time::Duration;
 use std::path::Path;
 use std::process::Command;
 
-use super::SUCCEED;
 use super::program::{DATA, Function, Imports, STRIDE, write};
+use super::{SECTION_HEADERS, SUCCEED};
 use crate::Machine;
 use crate::ke::{
     KeAcquireSpinLockAtDpcLevel, KeAcquireSpinLockRaiseToDpc, KeGetCurrentIrql, KeReleaseSpinLock,
@@ -18,6 +18,12 @@ const CHILD: &str = "NTSIM_TEST_CRASH";
 
 /// `mov rcx, rax`.
 const RAX_TO_RCX: &[u8] = &[0x48, 0x89, 0xC1];
+/// `mov rbx, rax`, which the kernel's functions keep.
+const RAX_TO_RBX: &[u8] = &[0x48, 0x89, 0xC3];
+/// `mov rcx, rbx`.
+const RBX_TO_RCX: &[u8] = &[0x48, 0x89, 0xD9];
+/// `mov byte [rbx], 1`.
+const WRITE_RBX: &[u8] = &[0xC6, 0x03, 0x01];
 /// `mov byte [rax], 1`.
 const WRITE_RAX: &[u8] = &[0xC6, 0x00, 0x01];
 
@@ -85,6 +91,72 @@ fn a_touch_beyond_a_block_names_it() {
     let report = crash("a_touch_beyond_a_block_names_it", Irql::PASSIVE, &imports, &[&entry]);
     assert!(report.contains("STOP: 0xD6 DRIVER_PAGE_FAULT_BEYOND_END_OF_ALLOCATION"), "{report}");
     assert!(report.contains("out of bounds, offset 0x40 of a block tagged 'Over' of 64 bytes"), "{report}");
+}
+
+/// Lets the section of functions be pageable.
+fn make_pageable(path: &Path) {
+    let mut image = std::fs::read(path).unwrap();
+    let name = &mut image[SECTION_HEADERS.0..][..8];
+    assert_eq!(name, b".text\0\0\0");
+    name.copy_from_slice(b"PAGE\0\0\0\0");
+    std::fs::write(path, image).unwrap();
+}
+
+#[test]
+fn pageable_code_at_dispatch_level_stops_where_that_is_forced() {
+    let report = in_child("pageable_code_at_dispatch_level_stops_where_that_is_forced", |folder| {
+        let imports = [("ntoskrnl.exe", "KeRaiseIrqlToDpcLevel")];
+        let path = write(folder, "paged.sys", &imports, &[&|f| _ = f.call(0)]);
+        make_pageable(&path);
+        let machine = Machine::builder().force_irql().boot();
+        drop(machine.load(path));
+    });
+    assert!(report.contains("STOP: 0xD1 DRIVER_IRQL_NOT_LESS_OR_EQUAL (0x"), "{report}");
+    assert!(report.contains("execution of ") && report.contains("which is pageable"), "{report}");
+    assert!(report.contains("paged+0x1"), "{report}");
+}
+
+#[test]
+fn paged_pool_at_dispatch_level_stops_where_that_is_forced() {
+    let report = in_child("paged_pool_at_dispatch_level_stops_where_that_is_forced", |folder| {
+        let imports = [("ntoskrnl.exe", "ExAllocatePool2"), ("ntoskrnl.exe", "KeRaiseIrqlToDpcLevel")];
+        let entry = |f: &mut Function| {
+            f.ecx(0x100).edx(64).r8d(u32::from_le_bytes(*b"Page")).call(0).raw(RAX_TO_RBX).call(1);
+            f.raw(WRITE_RBX);
+        };
+        let path = write(folder, "paged.sys", &imports, &[&entry]);
+        let machine = Machine::builder().force_irql().boot();
+        drop(machine.load(path));
+    });
+    assert!(report.contains("STOP: 0xD1") && report.contains("write of "), "{report}");
+}
+
+#[test]
+fn pageable_memory_comes_back_below_dispatch_level() {
+    let folder = tempfile::tempdir().unwrap();
+    let imports = [
+        ("ntoskrnl.exe", "ExAllocatePool2"),
+        ("ntoskrnl.exe", "KfRaiseIrql"),
+        ("ntoskrnl.exe", "KeLowerIrql"),
+        ("ntoskrnl.exe", "ExFreePool"),
+    ];
+    let entry = |f: &mut Function| {
+        f.set_unload(1).ecx(0x100).edx(64).r8d(u32::from_le_bytes(*b"Page")).call(0).raw(RAX_TO_RBX);
+        f.ecx(2).call(1).ecx(0).call(2).raw(WRITE_RBX).raw(RBX_TO_RCX).call(3).raw(SUCCEED);
+    };
+    let path = write(folder.path(), "paged.sys", &imports, &[&entry, &|_| {}]);
+    let machine = Machine::builder().force_irql().boot();
+    machine.load(&path).unwrap().unload();
+    let imports = imports.map(|_| ("ntoskrnl.exe", "KeGetCurrentIrql"));
+    let functions: [&dyn Fn(&mut Function); 2] =
+        [&|f| _ = f.set_unload(1).call(0).raw(SUCCEED), &|f| _ = f.call(0)];
+    let path = write(folder.path(), "code.sys", &imports, &functions);
+    make_pageable(&path);
+    let driver = machine.load(&path).unwrap();
+    sched::lower(sched::raise(Irql::DISPATCH));
+    driver.unload();
+    let report = machine.shutdown();
+    assert!(report.is_clean(), "{report}");
 }
 
 #[test]

@@ -1,0 +1,121 @@
+//! Pageable memory: paged pool, and the sections of images whose names begin with `PAGE`.
+//!
+//! With Driver Verifier's option to force IRQL checking, all of it is paged out whenever a thread comes to
+//! DISPATCH_LEVEL. Here it is made inaccessible then, if the machine's builder asks for that. A touch below
+//! that level brings it back, unseen; a touch at it is what a page fault there is on Windows, and stops the
+//! machine.
+
+use core::ffi::c_void;
+use core::ops::Range;
+use core::sync::atomic::{AtomicUsize, Ordering};
+use std::collections::BTreeMap;
+
+use libc::c_int;
+use parking_lot::Mutex;
+
+/// The pageable memory of one machine.
+pub(crate) struct Pageable {
+    forced: bool,
+    /// By where it begins.
+    areas: Mutex<BTreeMap<usize, Area>>,
+    /// How many areas are accessible.
+    resident: AtomicUsize,
+}
+
+/// Whole pages.
+#[derive(Clone, Copy)]
+struct Area {
+    length: usize,
+    protection: c_int,
+    resident: bool,
+}
+
+impl Area {
+    /// # Safety
+    /// The area is memory of the process.
+    unsafe fn protect(self, start: usize, protection: c_int) {
+        // SAFETY: the caller's promise. What loses access here gets it back in `bring_back`.
+        let done = unsafe { libc::mprotect(start as *mut c_void, self.length, protection) };
+        assert_eq!(done, 0, "mprotect of pageable memory failed");
+    }
+}
+
+impl Pageable {
+    /// No memory, which is to be paged out if `forced`.
+    pub(crate) fn new(forced: bool) -> Self {
+        Self { forced, areas: Mutex::default(), resident: AtomicUsize::new(0) }
+    }
+
+    /// Adds an area of whole pages, accessible now.
+    ///
+    /// # Safety
+    /// It is memory of the process until [`Pageable::forget`] is called for it.
+    pub(crate) unsafe fn add(&self, start: usize, length: usize, protection: c_int) {
+        if self.forced {
+            self.areas.lock().insert(start, Area { length, protection, resident: true });
+            self.resident.fetch_add(1, Ordering::Release);
+        }
+    }
+
+    /// Forgets the areas that begin in `range`, and leaves them accessible.
+    pub(crate) fn forget(&self, range: &Range<usize>) {
+        if self.forced {
+            let mut areas = self.areas.lock();
+            let inside: Vec<_> = areas.range(range.clone()).map(|(start, _)| *start).collect();
+            for start in inside {
+                self.enter(start, areas.get_mut(&start));
+                areas.remove(&start);
+                self.resident.fetch_sub(1, Ordering::Release);
+            }
+        }
+    }
+
+    /// Pages everything out.
+    #[inline]
+    pub(crate) fn page_out(&self) {
+        if self.resident.load(Ordering::Acquire) > 0 {
+            self.page_out_all();
+        }
+    }
+
+    #[cold]
+    fn page_out_all(&self) {
+        for (start, area) in self.areas.lock().iter_mut().filter(|(_, area)| area.resident) {
+            // SAFETY: an area is memory of the process for as long as it is here.
+            unsafe { area.protect(*start, libc::PROT_NONE) };
+            area.resident = false;
+            self.resident.fetch_sub(1, Ordering::Release);
+        }
+    }
+
+    /// Brings the memory at `address` back; `false` if it is not pageable.
+    pub(crate) fn bring_back(&self, address: usize) -> bool {
+        if !self.forced {
+            return false;
+        }
+        let mut areas = self.areas.lock();
+        let area = areas.range_mut(..=address).next_back();
+        let Some((start, area)) = area.filter(|(start, area)| address - **start < area.length) else {
+            return false;
+        };
+        self.enter(*start, Some(area));
+        true
+    }
+
+    /// Makes an area accessible.
+    fn enter(&self, start: usize, area: Option<&mut Area>) {
+        if let Some(area) = area.filter(|area| !area.resident) {
+            // SAFETY: an area is memory of the process for as long as it is here.
+            unsafe { area.protect(start, area.protection) };
+            area.resident = true;
+            self.resident.fetch_add(1, Ordering::Release);
+        }
+    }
+
+    /// Whether the memory at `address` is pageable, as far as that is known.
+    pub(crate) fn contains(&self, address: usize) -> bool {
+        let Some(areas) = self.areas.try_lock_for(core::time::Duration::from_secs(1)) else { return false };
+        let area = areas.range(..=address).next_back();
+        area.is_some_and(|(start, area)| address - start < area.length)
+    }
+}

@@ -11,7 +11,7 @@ use parking_lot::{Mutex, MutexGuard, RwLock};
 
 use crate::ex::fault::Injector;
 use crate::ex::pool::{self, Pool};
-use crate::io;
+use crate::io::{self, ForcePending};
 use crate::ke::debug::Log;
 use crate::ke::dispatcher::Dispatcher;
 use crate::ke::dpc;
@@ -50,6 +50,7 @@ pub struct State {
     pub(crate) pool: Pool,
     pub(crate) injector: Injector,
     pub(crate) pageable: Pageable,
+    pub(crate) force_pending: Option<ForcePending>,
     /// How long nothing may move while somebody waits.
     pub(crate) patience: Duration,
     /// How long a DPC may run.
@@ -127,6 +128,7 @@ pub struct Builder {
     special_pool: usize,
     fresh_pool: u8,
     force_irql: bool,
+    force_pending: Option<u64>,
     echo: bool,
     patience: Duration,
     dpc_limit: Duration,
@@ -162,6 +164,14 @@ impl Builder {
     #[must_use]
     pub fn force_irql(mut self) -> Self {
         self.force_irql = true;
+        self
+    }
+
+    /// With some of the requests that drivers send to each other pending, chosen from a seed, whatever the
+    /// device does that gets them.
+    #[must_use]
+    pub fn force_pending(mut self, seed: u64) -> Self {
+        self.force_pending = Some(seed);
         self
     }
 
@@ -214,6 +224,7 @@ impl Builder {
             pool: Pool::new(self.special_pool, self.fresh_pool),
             injector: Injector::default(),
             pageable: Pageable::new(self.force_irql),
+            force_pending: self.force_pending.map(ForcePending::new),
             patience: self.patience,
             dpc_limit: self.dpc_limit,
             deepest_stack: AtomicU64::new(0),
@@ -255,6 +266,7 @@ impl Machine {
             special_pool: pool::SPECIAL_LIMIT,
             fresh_pool: pool::FRESH,
             force_irql: false,
+            force_pending: None,
             echo: false,
             patience: watchdog::PATIENCE,
             dpc_limit: dpc::LIMIT,

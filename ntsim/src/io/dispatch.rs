@@ -6,10 +6,12 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 use sys::status::{NTSTATUS, STATUS_INVALID_DEVICE_REQUEST, STATUS_INVALID_PARAMETER, STATUS_PENDING};
-use sys::wdm::{DEVICE_OBJECT, IO_STACK_LOCATION, IRP, SL_PENDING_RETURNED, signature};
+use sys::wdm::{DEVICE_OBJECT, IO_STACK_LOCATION, IRP, PDRIVER_DISPATCH, SL_PENDING_RETURNED, signature};
 
 use super::device::is_device;
+use super::force_pending;
 use super::irp::{self, Completed, Packet, Sent, violation};
+use super::worker::queue_work;
 use crate::export::exports;
 use crate::verifier::Bugcheck;
 use crate::{loader, sched};
@@ -21,7 +23,11 @@ exports! {
     #[irql(PASSIVE..=DISPATCH)]
     fn IofCallDriver(device: *mut DEVICE_OBJECT, irp: *mut IRP) -> NTSTATUS {
         // SAFETY: the driver passes a request that it owns.
-        unsafe { send(device, irp) }
+        match unsafe { prepare(device, irp) } {
+            Ok(call) if force_pending::strikes() => call.later(),
+            Ok(call) => call.now(),
+            Err(status) => status,
+        }
     }
 }
 
@@ -30,13 +36,60 @@ exports! {
 /// # Safety
 /// The caller owns the request and has filled in its next stack location.
 pub(super) unsafe fn send(device: *mut DEVICE_OBJECT, irp: *mut IRP) -> NTSTATUS {
+    // SAFETY: the caller's contract.
+    unsafe { prepare(device, irp) }.map_or_else(|status| status, Call::now)
+}
+
+/// A dispatch routine that is about to be called.
+struct Call {
+    routine: PDRIVER_DISPATCH,
+    name: &'static str,
+    device: *mut DEVICE_OBJECT,
+    irp: *mut IRP,
+    location: *mut IO_STACK_LOCATION,
+    packet: Arc<Packet>,
+    sent: Arc<Sent>,
+    /// Whether the request was marked pending on the driver's behalf.
+    forced: bool,
+}
+
+// SAFETY: a request may be handled by any thread, and whoever sent it leaves it alone until it is completed.
+unsafe impl Send for Call {}
+
+impl Call {
+    fn now(self) -> NTSTATUS {
+        let Self { routine, device, irp, .. } = self;
+        // SAFETY: the routine is the driver's for this major function, and gets its own device.
+        let status = sched::call_driver(self.name, || unsafe { routine(device, irp) });
+        end(&self, status);
+        status
+    }
+
+    /// Tells whoever sends the request that it pends, and calls the routine on another thread.
+    fn later(mut self) -> NTSTATUS {
+        self.forced = true;
+        // SAFETY: the location is the packet's current one, and the routine has not been called yet.
+        unsafe { (*self.location).Control |= SL_PENDING_RETURNED };
+        queue_work(move || _ = self.now());
+        STATUS_PENDING
+    }
+}
+
+/// Moves a request to a device.
+///
+/// # Safety
+/// As for [`send`].
+///
+/// # Errors
+/// The status for whoever sends it, if there is nobody to call.
+unsafe fn prepare(device: *mut DEVICE_OBJECT, irp: *mut IRP) -> Result<Call, NTSTATUS> {
     let Some(packet) = irp::find(irp) else {
         violation("IofCallDriver", 0x3, irp, format!("IofCallDriver got {irp:p}, which is no request"));
-        return STATUS_INVALID_PARAMETER;
+        return Err(STATUS_INVALID_PARAMETER);
     };
     if !is_device(device) {
         violation("IofCallDriver", 0x4, irp, format!("IofCallDriver got {device:p}, which is no device"));
-        return STATUS_INVALID_PARAMETER;
+        return Err(STATUS_INVALID_PARAMETER);
     }
     // SAFETY: the caller's contract.
     let (location, index) = unsafe { advance(device, irp) };
@@ -50,15 +103,11 @@ pub(super) unsafe fn send(device: *mut DEVICE_OBJECT, irp: *mut IRP) -> NTSTATUS
         // Windows fills every empty slot with a routine that does this.
         // SAFETY: the request is at this device now, so it is its to complete.
         unsafe { super::complete::fail(irp, STATUS_INVALID_DEVICE_REQUEST) };
-        return STATUS_INVALID_DEVICE_REQUEST;
+        return Err(STATUS_INVALID_DEVICE_REQUEST);
     };
     let location = ptr::from_mut(location);
     let sent = begin(&packet, index);
-    let name = major_name(major);
-    // SAFETY: the routine is the driver's for this major function, and gets its own device.
-    let status = sched::call_driver(name, || unsafe { routine(device, irp) });
-    end(&packet, &sent, Returned { status, name, irp, location });
-    status
+    Ok(Call { routine, name: major_name(major), device, irp, location, packet, sent, forced: false })
 }
 
 /// Makes the next stack location the current one.
@@ -97,37 +146,30 @@ fn begin(packet: &Packet, location: i8) -> Arc<Sent> {
     sent
 }
 
-/// A dispatch routine's return.
-struct Returned {
-    status: NTSTATUS,
-    name: &'static str,
-    irp: *const IRP,
-    location: *const IO_STACK_LOCATION,
-}
-
 /// Compares what a dispatch routine returned with what became of the request.
-fn end(packet: &Packet, sent: &Sent, returned: Returned) {
-    let mut progress = packet.progress.lock();
-    let completed = *sent.completed.lock();
+fn end(call: &Call, status: NTSTATUS) {
+    let mut progress = call.packet.progress.lock();
+    let completed = *call.sent.completed.lock();
     let marked = match completed {
+        _ if call.forced => status == STATUS_PENDING,
         Some(completed) => completed.marked_pending,
         None => {
             // SAFETY: the request was not completed, and can't be while its progress is locked, so its
             // memory is there.
-            let control = unsafe { (*returned.location).Control };
+            let control = unsafe { (*call.location).Control };
             control & SL_PENDING_RETURNED != 0
         }
     };
     if completed.is_some() {
-        progress.sent.retain(|other| !ptr::eq(&raw const **other, sent));
+        progress.sent.retain(|other| !Arc::ptr_eq(other, &call.sent));
     }
     drop(progress);
-    check(&returned, completed, marked, sent.forwarded.load(Ordering::Relaxed));
+    check(call, status, completed, marked);
 }
 
-fn check(returned: &Returned, completed: Option<Completed>, marked: bool, forwarded: bool) {
-    let &Returned { status, name, irp, .. } = returned;
+fn check(call: &Call, status: NTSTATUS, completed: Option<Completed>, marked: bool) {
     let pending = status == STATUS_PENDING;
+    let forwarded = call.sent.forwarded.load(Ordering::Relaxed);
     let (code, what) = match completed {
         _ if status == -1 => (0x225, "returned 0xFFFFFFFF".into()),
         _ if pending && !marked && !forwarded => {
@@ -144,7 +186,7 @@ fn check(returned: &Returned, completed: Option<Completed>, marked: bool, forwar
         _ => return,
     };
     let rule = if marked || pending { "MarkIrpPending" } else { "CompleteRequest" };
-    violation(rule, code, irp, format!("{name} {what}"));
+    violation(rule, code, call.irp, format!("{} {what}", call.name));
 }
 
 /// The documented name of the dispatch routine of a major function.

@@ -15,6 +15,7 @@ mod device;
 mod dispatch;
 mod file;
 mod fingerprint;
+mod force_pending;
 mod irp;
 mod mdl;
 mod namespace;
@@ -37,6 +38,7 @@ pub(crate) use device::{
     Made, create as create_device, delete as delete_device, driver_is_ready, driver_is_unloaded,
 };
 pub use file::File;
+pub(crate) use force_pending::ForcePending;
 pub(crate) use namespace::{link, unlink};
 pub(crate) use remove_lock::take_within as take_remove_locks;
 pub use request::{Outcome, Request};

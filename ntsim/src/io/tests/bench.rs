@@ -23,7 +23,10 @@ pub(super) struct Bench {
 
 impl Bench {
     pub(super) fn boot() -> Self {
-        let machine = Machine::builder().boot();
+        Self::on(Machine::builder().boot())
+    }
+
+    pub(super) fn on(machine: Machine) -> Self {
         CONTROL.take_majors();
         CONTROL.fail_creates(STATUS_SUCCESS);
         let mut driver: Box<DRIVER_OBJECT> = unsafe { Box::new(MaybeUninit::zeroed().assume_init()) };

@@ -8,6 +8,7 @@ use parking_lot::Mutex;
 use sys::status::*;
 use sys::wdm::*;
 
+use super::relay::relay;
 use crate::io::{cancel, complete};
 use crate::mm::MmMapLockedPagesSpecifyCache;
 use crate::rtl;
@@ -53,9 +54,11 @@ pub(super) enum Way {
     LosesList,
     /// Write to the buffer that the list describes.
     Writes,
+    /// Complete with what a request of the driver's own returned.
+    Relays,
 }
 
-const WAYS: [Way; 19] = [
+const WAYS: [Way; 20] = [
     Way::Reverse,
     Way::Length,
     Way::Pend,
@@ -75,6 +78,7 @@ const WAYS: [Way; 19] = [
     Way::FreesToDispatch,
     Way::LosesList,
     Way::Writes,
+    Way::Relays,
 ];
 
 /// The device control code of a way.
@@ -235,6 +239,7 @@ fn control(way: Way, irp: *mut IRP, location: &IO_STACK_LOCATION) -> NTSTATUS {
             finish(irp, STATUS_SUCCESS, 0);
             -1
         }
+        Way::Relays => finish(irp, relay(location.DeviceObject), 0),
         Way::UnderLock => under_lock(irp),
         Way::Raised => {
             crate::sched::raise(crate::sched::Irql::DISPATCH);

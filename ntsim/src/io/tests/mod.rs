@@ -3,6 +3,7 @@
 mod bench;
 mod built;
 mod driver;
+mod relay;
 mod rules;
 
 use sys::status::{STATUS_CANCELLED, STATUS_SUCCESS};

@@ -1,16 +1,17 @@
 //! Each rule of the I/O manager, broken once.
 
-use sys::status::{STATUS_CANCELLED, STATUS_SUCCESS};
+use sys::status::{STATUS_CANCELLED, STATUS_PENDING, STATUS_SUCCESS};
 use sys::wdm::{IRP_MJ_CLOSE, METHOD_BUFFERED, METHOD_IN_DIRECT, METHOD_OUT_DIRECT};
 
 use super::bench::{Bench, with_name};
 use super::driver::{CONTROL, Way, code};
-use crate::Report;
+use super::relay::relay;
 use crate::io::device::IoDeleteDevice;
 use crate::io::dispatch::IofCallDriver;
 use crate::io::irp::{IoAllocateIrp, IoFreeIrp, IoInitializeIrp, IoReuseIrp};
 use crate::io::namespace::IoDeleteSymbolicLink;
 use crate::ke::{KeInitializeTimer, KeSetTimer};
+use crate::{Machine, Report};
 
 /// Rule and first parameter of each finding.
 fn found(report: &Report) -> Vec<(&'static str, u64)> {
@@ -105,6 +106,26 @@ fn deleting_a_device_with_a_timer_set_in_its_extension_is_found() {
     let report = bench.finish();
     assert_eq!(found(&report), [("DeviceLiveObject", 0)]);
     assert_eq!(report.findings[0].bugcheck.unwrap().code, 0xC7);
+}
+
+#[test]
+fn a_driver_that_waits_lives_with_requests_that_are_forced_to_pend() {
+    let bench = Bench::on(Machine::builder().force_pending(1).boot());
+    let (pending, at_once): (Vec<_>, Vec<_>) =
+        (0..32).map(|_| relay(bench.device())).partition(|status| *status == STATUS_PENDING);
+    assert!(pending.len() > 4 && at_once.len() > 4, "{} pended", pending.len());
+    assert!(at_once.iter().all(|status| *status == STATUS_SUCCESS));
+    assert_eq!(found(&bench.finish()), []);
+}
+
+#[test]
+fn a_driver_that_does_not_expect_its_request_to_pend_is_found_where_that_is_forced() {
+    let pends = (0..).find(|seed| fastrand::Rng::with_seed(*seed).bool()).unwrap();
+    let bench = Bench::on(Machine::builder().force_pending(pends).boot());
+    let file = bench.open();
+    file.ioctl(code(Way::Relays, METHOD_BUFFERED), b"", &mut []);
+    drop(file);
+    assert_eq!(found(&bench.finish())[0], ("CompleteRequest", 0x6));
 }
 
 #[test]

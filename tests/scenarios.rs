@@ -122,4 +122,12 @@ scenarios! {
     qps_may_share_their_receives: SharedReceives;
     connections_may_share_their_address: SharedAddress;
     the_privileged_token_is_for_this_side_only: PrivilegedMemory;
+    antecedents_and_successors_may_be_closed_at_once: RaceAntecedents;
+    both_ends_may_be_closed_at_once: RaceEnds;
+    a_connector_may_be_closed_while_its_qp_is_posted_to: RacePosts;
+    a_side_may_be_closed_while_its_peer_sends: RaceTraffic;
+    a_listener_may_be_closed_while_a_peer_connects: RaceListener;
+    a_connector_may_be_closed_while_its_peer_accepts: RaceAccept;
+    a_side_may_be_closed_while_its_peer_disconnects: RaceDisconnect;
+    a_cq_may_be_closed_while_work_arrives: RaceNotification;
 }

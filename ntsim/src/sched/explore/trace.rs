@@ -144,7 +144,8 @@ impl fmt::Display for Trace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{:>12}  {:<22}  {:>3}  {:<14}  event", "time", "thread", "cpu", "level")?;
         let mut before = None;
-        for event in &self.0 {
+        let mut at = 0;
+        while let Some(event) = self.0.get(at) {
             let (id, name) = &event.thread;
             // The name is told where the thread changes, so that the eye finds the switches.
             let thread = if before == Some(id) { String::new() } else { format!("{id:>3} {name}") };
@@ -159,8 +160,32 @@ impl fmt::Display for Trace {
                 "",
                 event.text
             )?;
+            at += 1;
+            if let Some((length, times)) = self.repeats(at) {
+                writeln!(f, "{:14}{:22}  {:19}  ({length} as before, {times} times)", "", "", "")?;
+                at += length * times;
+            }
         }
         Ok(())
+    }
+}
+
+impl Trace {
+    /// Whether the one or two events before `at` are repeated from there on: how many, and how often.
+    fn repeats(&self, at: usize) -> Option<(usize, usize)> {
+        (1..=2).find_map(|length| {
+            let cycle = self.0.get(at.checked_sub(length)?..at)?;
+            let again = |chunk: &&[Event]| chunk.iter().zip(cycle).all(|(one, other)| one.is_like(other));
+            let times = self.0[at..].chunks_exact(length).take_while(again).count();
+            (times > 1).then_some((length, times))
+        })
+    }
+}
+
+impl Event {
+    fn is_like(&self, other: &Self) -> bool {
+        (&self.thread, self.irql, self.depth, &self.text)
+            == (&other.thread, other.irql, other.depth, &other.text)
     }
 }
 
@@ -170,5 +195,29 @@ impl fmt::Display for Played {
         let Self { points, switches, .. } = self;
         writeln!(f, "seed {seed}, strategy {strategy}: {points} points, {switches} switches")?;
         write!(f, "{}", self.trace)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn event(text: &str) -> Event {
+        let thread = (7, "worker".into());
+        let (time, irql) = (Duration::from_micros(3), Irql::DISPATCH);
+        Event { time, thread, processor: 1, irql, depth: 2, text: text.into() }
+    }
+
+    #[test]
+    fn a_trace_has_columns_and_tells_repetitions_once() {
+        let texts = ["begins", "takes", "gives", "takes", "gives", "takes", "gives", "ends"];
+        let trace = Trace(texts.map(event).into()).to_string();
+        let lines: Vec<_> = trace.lines().map(str::trim_end).collect();
+        let head = "        time  thread                  cpu  level           event";
+        assert_eq!(lines[0], head);
+        assert_eq!(lines[1], "      3.0 µs    7 worker                1  DISPATCH_LEVEL    begins");
+        assert_eq!(lines[2], "      3.0 µs                            1  DISPATCH_LEVEL    takes");
+        assert_eq!(lines[4].trim_start(), "(2 as before, 2 times)");
+        assert_eq!((lines.len(), lines[5].ends_with("ends")), (6, true));
     }
 }

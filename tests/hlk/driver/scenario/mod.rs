@@ -11,6 +11,7 @@ mod inside;
 mod limits;
 mod outstanding;
 mod posting;
+mod racing;
 mod refusing;
 mod scene;
 mod shared;
@@ -70,5 +71,13 @@ fn play(scenario: Scenario, stage: &Stage<'_>) -> Result<(), NTSTATUS> {
         Scenario::SharedReceives => shared::receives(stage),
         Scenario::SharedAddress => shared::address(stage),
         Scenario::PrivilegedMemory => shared::privileged_memory(stage),
+        Scenario::RaceAntecedents => racing::antecedents(stage),
+        Scenario::RaceEnds => racing::ends(stage),
+        Scenario::RacePosts => racing::posts(stage),
+        Scenario::RaceTraffic => racing::traffic(stage),
+        Scenario::RaceListener => racing::listener(stage),
+        Scenario::RaceAccept => racing::accept(stage),
+        Scenario::RaceDisconnect => racing::disconnect(stage),
+        Scenario::RaceNotification => racing::notification(stage),
     }
 }

@@ -97,6 +97,22 @@ scenarios! {
     SharedAddress = 32, "CL-12 CL-5";
     /// Data in memory that is named by logical addresses and the privileged token, which no peer may use.
     PrivilegedMemory = 33, "WR-8";
+    /// Antecedents and their successors are closed by two threads at once.
+    RaceAntecedents = 34, "CL-5 CL-6";
+    /// Both ends of a connection with work on them are closed at once.
+    RaceEnds = 35, "CL-4 WR-2";
+    /// A connector is closed while its QP is being posted to.
+    RacePosts = 36, "CL-9 WR-2";
+    /// One side is closed while the other sends to it.
+    RaceTraffic = 37, "CL-4 WR-2";
+    /// A listener is closed while a peer connects.
+    RaceListener = 38, "CL-7 CL-5";
+    /// A connector is closed while the peer accepts it.
+    RaceAccept = 39, "CL-4 CM-1";
+    /// One side disconnects while the other is closed.
+    RaceDisconnect = 40, "CL-8 CM-1 CM-2";
+    /// A CQ is closed while sends that it is armed for arrive.
+    RaceNotification = 41, "CL-3 CQ-2";
 }
 
 impl TryFrom<u32> for Scenario {

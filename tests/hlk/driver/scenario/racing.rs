@@ -1,0 +1,192 @@
+//! Closes while another thread is at work on the same objects, or on what holds them.
+//!
+//! Which of the two comes first is left to the scheduler, so both outcomes are right; what must hold in
+//! either is what the ledger audits: every request and every close completes once, in order.
+
+use sys::ndk::{NDK_CQ_NOTIFY_ANY, NDK_QP};
+use sys::status::{
+    NTSTATUS, STATUS_CANCELLED, STATUS_CONNECTION_ABORTED, STATUS_CONNECTION_DISCONNECTED,
+    STATUS_CONNECTION_INVALID, STATUS_CONNECTION_REFUSED, STATUS_IO_TIMEOUT, STATUS_SUCCESS,
+};
+
+use super::scene::{Memory, Scene, close_and_wait, expect_results};
+use crate::kernel;
+use crate::ledger::Object;
+use crate::ndk::{Handle, Inside, QpDepths};
+use crate::pair::{self, Party, READS};
+use crate::stage::Stage;
+use crate::work::Work;
+
+/// What may come of a request while its connection goes away.
+const ENDED: [NTSTATUS; 7] = [
+    STATUS_SUCCESS,
+    STATUS_CANCELLED,
+    STATUS_CONNECTION_ABORTED,
+    STATUS_CONNECTION_DISCONNECTED,
+    STATUS_CONNECTION_INVALID,
+    STATUS_CONNECTION_REFUSED,
+    STATUS_IO_TIMEOUT,
+];
+
+/// How many requests are posted while something else happens.
+const POSTED: usize = 4;
+
+/// Work requests, by their records.
+fn works<'l>(stage: &Stage<'l>, step: &'static str) -> Result<[&'l Work; POSTED], NTSTATUS> {
+    let first = stage.work(step)?;
+    let mut works = [first; POSTED];
+    for slot in works.iter_mut().skip(1) {
+        *slot = stage.work(step)?;
+    }
+    Ok(works)
+}
+
+/// Posts sends one after the other; says how many were taken.
+fn send_all(qp: Handle<'_, NDK_QP>, memory: Memory<'_>, works: &[&Work]) -> usize {
+    let posted = works.iter().map(|work| qp.send(work.context(), &[memory.sge(16)], 0));
+    posted.filter(|status| *status == STATUS_SUCCESS).count()
+}
+
+fn close_all(objects: &[&Object]) {
+    objects.iter().for_each(|object| object.close());
+}
+
+/// CL-5, CL-6: antecedents and their successors are closed by two threads at once.
+pub(super) fn antecedents(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
+    let scene = Scene::connected(stage)?;
+    scene.far_receives::<2>()?;
+    let antecedents = [
+        scene.near.cq.object(),
+        scene.far.cq.object(),
+        scene.near.pd.object(),
+        scene.far.pd.object(),
+        scene.listener.object(),
+    ];
+    let successors = [
+        scene.near_connector.object(),
+        scene.far.qp.object(),
+        scene.far_connector.object(),
+        scene.near.qp.object(),
+        scene.near.mr.object(),
+        scene.far.mr.object(),
+    ];
+    kernel::beside(|| close_all(&antecedents), || close_all(&successors))?;
+    close_and_wait(&successors);
+    close_and_wait(&antecedents);
+    Ok(())
+}
+
+/// CL-4, WR-2: both ends of a connection with work on them are closed at once.
+pub(super) fn ends(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
+    let scene = Scene::connected(stage)?;
+    let receives = scene.far_receives::<2>()?;
+    let sends = works(stage, "send")?;
+    let sent = send_all(scene.near.qp, scene.near_memory, &sends);
+    stage.ledger().require("sends are posted", sent == POSTED);
+    let near = [scene.near_connector.object(), scene.near.qp.object()];
+    let far = [scene.far.qp.object(), scene.far_connector.object()];
+    kernel::beside(|| close_all(&near), || close_all(&far))?;
+    close_and_wait(&near);
+    close_and_wait(&far);
+    expect_results(stage, scene.near, "a send of a closed connection", &sends, &ENDED);
+    expect_results(stage, scene.far, "a receive of a closed connection", &receives, &ENDED);
+    Ok(())
+}
+
+/// CL-9, WR-2: a connector is closed while its QP is being posted to; what was taken ends once.
+pub(super) fn posts(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
+    let scene = Scene::connected(stage)?;
+    scene.far_receives::<POSTED>()?;
+    let sends = works(stage, "send")?;
+    let connector = scene.near_connector.object();
+    let (qp, memory) = (scene.near.qp, scene.near_memory);
+    let sent = kernel::beside(|| connector.close(), || send_all(qp, memory, &sends))?;
+    close_and_wait(&[connector, qp.object()]);
+    let taken = sends.get(..sent).unwrap_or_default();
+    expect_results(stage, scene.near, "a send of a closing connection", taken, &ENDED);
+    Ok(())
+}
+
+/// CL-4, WR-2: one side is closed while the other sends to it.
+pub(super) fn traffic(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
+    let scene = Scene::connected(stage)?;
+    let receives = scene.far_receives::<2>()?;
+    let sends = works(stage, "send")?;
+    let far = [scene.far.qp.object(), scene.far.cq.object(), scene.far_connector.object()];
+    let (qp, memory) = (scene.near.qp, scene.near_memory);
+    let sent = kernel::beside(|| close_all(&far), || send_all(qp, memory, &sends))?;
+    close_and_wait(&[scene.far_connector.object(), scene.far.qp.object()]);
+    close_and_wait(&[scene.near_connector.object(), qp.object()]);
+    let taken = sends.get(..sent).unwrap_or_default();
+    expect_results(stage, scene.near, "a send to a closing side", taken, &ENDED);
+    // Its CQ is closed: the results of these are gone with it.
+    stage.ledger().require("no result comes after a CQ's close", receives.iter().all(|work| !work.is_done()));
+    close_and_wait(&[scene.far.cq.object()]);
+    Ok(())
+}
+
+/// CL-7: a listener is closed while a peer connects, who is refused or gets an offer that is closed.
+pub(super) fn listener(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
+    let ledger = stage.ledger();
+    let listener = pair::listen(stage)?;
+    let near = Party::on(stage.near, QpDepths::SMALL)?;
+    let connecting =
+        kernel::beside(|| listener.object().close(), || pair::start_connect(stage, near.qp, b"near"))?;
+    let (_, connecting) = connecting?;
+    if let Ok(offer) = ledger.take_offer(listener.object(), connecting) {
+        close_and_wait(&[offer]);
+    }
+    connecting.expect_one_of(&[STATUS_CONNECTION_REFUSED, STATUS_CONNECTION_ABORTED]);
+    ledger.require("the listener's close completes", listener.object().wait_closed());
+    Ok(())
+}
+
+/// CL-4, CM-1: a connector is closed while the peer accepts it.
+pub(super) fn accept(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
+    let ledger = stage.ledger();
+    let listener = pair::listen(stage)?;
+    let near = Party::on(stage.near, QpDepths::SMALL)?;
+    let far = Party::on(stage.far, QpDepths::SMALL)?;
+    let (connector, connecting) = pair::start_connect(stage, near.qp, b"near")?;
+    let offer = Handle::new(ledger, ledger.take_offer(listener.object(), connecting)?);
+    let accepting = kernel::beside(
+        || connector.object().close(),
+        || offer.accept(far.qp, READS, b"far", Inside::Nothing),
+    )?;
+    close_and_wait(&[connector.object()]);
+    connecting.expect_one_of(&ENDED);
+    accepting?.expect_one_of(&ENDED);
+    close_and_wait(&[offer.object(), listener.object()]);
+    Ok(())
+}
+
+/// CM-1, CM-2: one side disconnects while the other is closed.
+pub(super) fn disconnect(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
+    let scene = Scene::connected(stage)?;
+    let receives = scene.far_receives::<2>()?;
+    let far = scene.far_connector.object();
+    let near = scene.near_connector;
+    let disconnecting = kernel::beside(|| far.close(), || near.disconnect(Inside::Close))?;
+    disconnecting?.expect_one_of(&ENDED);
+    close_and_wait(&[near.object(), far]);
+    scene.far.qp.flush();
+    expect_results(stage, scene.far, "a receive of a closed connection", &receives, &ENDED);
+    Ok(())
+}
+
+/// CL-3: a CQ and what uses it are closed while sends that it is armed for arrive.
+pub(super) fn notification(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
+    let scene = Scene::connected(stage)?;
+    scene.far_receives::<POSTED>()?;
+    scene.far.cq.arm(NDK_CQ_NOTIFY_ANY);
+    scene.near.cq.arm(NDK_CQ_NOTIFY_ANY);
+    let sends = works(stage, "send")?;
+    let far = [scene.far.cq.object(), scene.far_connector.object(), scene.far.qp.object()];
+    let (qp, memory) = (scene.near.qp, scene.near_memory);
+    let sent = kernel::beside(|| close_all(&far), || send_all(qp, memory, &sends))?;
+    close_and_wait(&far);
+    close_and_wait(&[scene.near_connector.object(), qp.object()]);
+    let taken = sends.get(..sent).unwrap_or_default();
+    expect_results(stage, scene.near, "a send to a closing side", taken, &ENDED);
+    Ok(())
+}

@@ -14,10 +14,12 @@ use super::{explore, race};
 use crate::completion::Cq;
 use crate::connection::Connector;
 use crate::consumer::Opaque;
-use crate::queue_pair::{Flags, Operation, Qp, Receive, Sgl};
+use crate::memory::Sge;
+use crate::queue_pair::{Flags, Operation, Qp};
 
-fn empty() -> Sgl {
-    Sgl::new(std::iter::empty()).unwrap()
+/// A list without entries.
+fn empty() -> impl ExactSizeIterator<Item = Sge> + Clone {
+    [].into_iter()
 }
 
 fn context(number: usize) -> Opaque {
@@ -26,13 +28,13 @@ fn context(number: usize) -> Opaque {
 
 /// Posts a receive; says whether it was accepted.
 fn receive(qp: Pointer<Qp<Machine>>, number: usize) -> bool {
-    qp.post_receive(Receive { context: context(number), sink: empty() }).is_ok()
+    qp.post_receive(context(number), empty()).is_ok()
 }
 
 /// Posts a send; says whether it was accepted.
 fn send(qp: Pointer<Qp<Machine>>, number: usize) -> bool {
-    let operation = |data| Operation::Send { data, invalidates: None };
-    qp.post_transfer(operation, (Flags::empty(), context(number)), &empty()).is_ok()
+    let operation = Operation::Send { invalidates: None };
+    qp.post_transfer(operation, (Flags::empty(), context(number)), empty()).is_ok()
 }
 
 /// The contexts of all results that are there, with whether each was a success.

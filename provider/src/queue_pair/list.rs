@@ -4,12 +4,13 @@
 //! lie in rows beside the queue, and only as many entries are copied as there are.
 
 use alloc::vec::Vec;
+// Not those that the model checker watches: nothing is decided by them.
+use core::sync::atomic::{AtomicU64, Ordering};
 
 use arrayvec::ArrayVec;
 
 use crate::heap::{self, NoMemory};
 use crate::memory::{MAX_SGE, Sge};
-use crate::sync::{AtomicU64, Ordering};
 
 /// A list that somebody works on.
 pub(crate) type List = ArrayVec<Sge, MAX_SGE>;

@@ -7,7 +7,7 @@ use sys::wdm::PAGE_SIZE;
 use super::mapping::within_page;
 use super::owner::{Owner, Posted};
 use super::slot::{Registration, Segment};
-use super::{Mr, RegisterError, Rights};
+use super::{Key, Mr, RegisterError, Rights};
 use crate::heap::{self, NoMemory};
 use crate::kernel::Kernel;
 use crate::lifetime::Kind;
@@ -146,7 +146,7 @@ impl<K: Kernel> Object<K, Mr<K>> {
         match owners {
             Ok((owner, own)) => {
                 let registration = Registration {
-                    key: 0,
+                    key: Key::FIRST,
                     domain: self.tenure().domain(),
                     base: layout.base,
                     length: layout.length,

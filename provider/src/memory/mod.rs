@@ -41,11 +41,27 @@ pub(crate) const MAX_SGE: usize = 16;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Domain(pub(crate) usize);
 
+/// Tells the registrations of one slot apart. It counts up, and begins anew after 16,384 of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Key(u32);
+
+impl Key {
+    const BITS: u32 = 14;
+
+    /// The first.
+    pub(crate) const FIRST: Self = Self(0);
+
+    /// The key of registration number `count`.
+    fn of(count: u32) -> Self {
+        Self(count & (1_u32 << Self::BITS).wrapping_sub(1))
+    }
+}
+
 /// What a consumer or a peer names memory by.
 ///
 /// ```text
-///  31 ......... 8   7 ... 0
-///      index          key
+///  31 ........ 14   13 ....... 0
+///      index            key
 /// ```
 ///
 /// The key changes with each registration, so that a stale token is refused; see [`tenure`].
@@ -57,16 +73,16 @@ impl Token {
     /// to a region.
     pub(crate) const PRIVILEGED: Self = Self(0x01);
 
-    pub(crate) fn new(index: u32, key: u8) -> Self {
-        Self((index << 8) | u32::from(key))
+    pub(crate) fn new(index: u32, Key(key): Key) -> Self {
+        Self((index << Key::BITS) | key)
     }
 
     pub(crate) fn index(self) -> u32 {
-        self.0 >> 8
+        self.0 >> Key::BITS
     }
 
-    pub(crate) fn key(self) -> u8 {
-        self.0.to_le_bytes()[0]
+    pub(crate) fn key(self) -> Key {
+        Key::of(self.0)
     }
 }
 

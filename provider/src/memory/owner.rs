@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use super::slot::{Parent, Registration, Segment};
 use super::tenure::{Ended, Tenure, Waiter};
-use super::{Mr, Mw, Refusal};
+use super::{Key, Mr, Mw, Refusal};
 use crate::kernel::Kernel;
 use crate::lifetime::{Kind, Refused};
 use crate::object::{Hold, Object};
@@ -61,7 +61,7 @@ impl<K: Kernel> Owner<K> {
 
     /// Invalidates the registration, if it has this key or no key is asked for. If that must wait for
     /// transfers, `by` goes on when they have ended.
-    pub(crate) fn invalidate(&self, key: Option<u8>, by: Hold<K, Qp<K>>) -> Invalidated {
+    pub(crate) fn invalidate(&self, key: Option<Key>, by: Hold<K, Qp<K>>) -> Invalidated {
         match self.tenure().end(key, Some(Waiter::Work(by))) {
             Ended::Now(registration, _) => {
                 registration.dispose();
@@ -121,7 +121,7 @@ pub(crate) struct Posted<K: Kernel> {
     owner: Owner<K>,
     registration: Option<Registration<K>>,
     /// From the acceptance of the request on.
-    key: Option<u8>,
+    key: Option<Key>,
 }
 
 /// Why a posted registration did not become valid.

@@ -10,7 +10,7 @@ use super::fast::Prepared;
 use super::owner::Owner;
 use super::slot::{Registration, Segment};
 use super::tenure::{Ended, Tenure, Waiter};
-use super::{Domain, Rights, chain};
+use super::{Domain, Key, Rights, chain};
 use crate::adapter::Pd;
 use crate::consumer::Request;
 use crate::heap::NoMemory;
@@ -116,7 +116,7 @@ impl<K: Kernel> Object<K, Mr<K>> {
         let owner = Owner::Region(self.hold(Kind::Request).map_err(|_| RegisterError::State)?);
         let domain = self.domain();
         let registration =
-            Registration { key: 0, domain, base, length, rights, segments, parent: None, owner };
+            Registration { key: Key::FIRST, domain, base, length, rights, segments, parent: None, owner };
         self.tenure.validate(registration, None).map_err(|_| RegisterError::State)
     }
 

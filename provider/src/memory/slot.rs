@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 
 use super::owner::Owner;
-use super::{Domain, Mr, Rights, Token};
+use super::{Domain, Key, Mr, Rights, Token};
 use crate::kernel::Kernel;
 use crate::object::{Hold, Id};
 use crate::rundown::{Pin, Rundown};
@@ -36,7 +36,7 @@ pub(crate) struct Parent<K: Kernel> {
 /// What a valid token stands for.
 pub(crate) struct Registration<K: Kernel> {
     /// The slot's key while it is valid; set when it becomes so.
-    pub(crate) key: u8,
+    pub(crate) key: Key,
     /// The protection domain.
     pub(crate) domain: Domain,
     /// The virtual address by which the consumer and its peer name the first byte (WR-8).
@@ -68,8 +68,8 @@ impl<K: Kernel> Slot<K> {
     }
 
     /// The present key.
-    pub(super) fn key(&self) -> u8 {
-        self.key.load(Ordering::Relaxed).to_le_bytes()[0]
+    pub(super) fn key(&self) -> Key {
+        Key::of(self.key.load(Ordering::Relaxed))
     }
 
     /// Goes on to the next key.
@@ -100,7 +100,7 @@ impl<K: Kernel> Slot<K> {
     }
 
     /// Keeps the registration with this key for a transfer.
-    pub(super) fn pin(&self, key: u8) -> Option<Pin<'_, Registration<K>>> {
+    pub(super) fn pin(&self, key: Key) -> Option<Pin<'_, Registration<K>>> {
         self.registration.pin().filter(|registration| registration.key == key)
     }
 }

@@ -22,8 +22,12 @@ const NONE: u32 = 0;
 
 type Chunk<K> = [Slot<K>; CHUNK as usize];
 
+/// A queue of free slots: the one that was freed first is given out first, so that a slot, and with it a range
+/// of tokens, comes back as late as it can.
 struct Free {
     first: u32,
+    /// Of no meaning while there is no first.
+    last: u32,
     chunks: u32,
 }
 
@@ -41,7 +45,7 @@ impl<K: Kernel> Table<K> {
     /// [`NoMemory`].
     pub(crate) fn new() -> Result<Self, NoMemory> {
         let chunks = heap::vector(CHUNKS as usize, |_| AtomicPtr::new(core::ptr::null_mut()))?;
-        Ok(Self { chunks, free: Lock::<K, _>::new(Free { first: NONE, chunks: 0 }) })
+        Ok(Self { chunks, free: Lock::<K, _>::new(Free { first: NONE, last: NONE, chunks: 0 }) })
     }
 
     /// A slot for a new region, or `None` at the limit of regions.
@@ -89,6 +93,7 @@ impl<K: Kernel> Table<K> {
                 place.store(chunk.as_ptr(), core::sync::atomic::Ordering::Release);
                 free.chunks = expected.wrapping_add(1);
                 free.first = base.max(1);
+                free.last = base.saturating_add(CHUNK).wrapping_sub(1);
                 return Ok(());
             }
         }
@@ -101,9 +106,14 @@ impl<K: Kernel> Table<K> {
     pub(crate) fn give_back(&self, index: u32) {
         let Some(slot) = self.slot(index) else { return };
         slot.advance();
+        slot.next_free.store(NONE, Ordering::Relaxed);
         let mut free = self.free.lock();
-        slot.next_free.store(free.first, Ordering::Relaxed);
-        free.first = index;
+        if free.first == NONE {
+            free.first = index;
+        } else if let Some(last) = self.slot(free.last) {
+            last.next_free.store(index, Ordering::Relaxed);
+        }
+        free.last = index;
     }
 
     /// The slot with this index, which may come from a peer.

@@ -15,7 +15,7 @@
 //! claim and the retirement comes first moves on to the next key, so no key serves twice in a row.
 
 use super::slot::{Registration, Slot};
-use super::{Domain, Mr, Token};
+use super::{Domain, Key, Mr, Token};
 use crate::adapter::Pd;
 use crate::consumer::Request;
 use crate::kernel::{Kernel, Lock};
@@ -43,7 +43,7 @@ impl<K: Kernel> Waiter<K> {
 enum Phase<K: Kernel> {
     Idle,
     /// With this key.
-    Valid(u8),
+    Valid(Key),
     Draining(Option<Waiter<K>>),
     Drained(Waiter<K>),
 }
@@ -107,7 +107,7 @@ impl<K: Kernel> Tenure<K> {
 
     /// The token of the newest registration that was accepted and has not ended; of the next, if all have.
     pub(super) fn token(&self) -> Token {
-        let next = self.slot().map_or(0, Slot::key);
+        let next = self.slot().map_or(Key::FIRST, Slot::key);
         let state = self.state.lock();
         let key = match state.phase {
             Phase::Valid(key) if !state.claimed => key,
@@ -117,12 +117,12 @@ impl<K: Kernel> Tenure<K> {
     }
 
     /// The key for a registration whose request is accepted; it is to be retired.
-    pub(super) fn claim(&self) -> u8 {
+    pub(super) fn claim(&self) -> Key {
         self.claim_in(&mut self.state.lock())
     }
 
-    fn claim_in(&self, state: &mut State<K>) -> u8 {
-        let Some(slot) = self.slot() else { return 0 };
+    fn claim_in(&self, state: &mut State<K>) -> Key {
+        let Some(slot) = self.slot() else { return Key::FIRST };
         if core::mem::replace(&mut state.claimed, true) {
             slot.advance();
         }
@@ -130,11 +130,11 @@ impl<K: Kernel> Tenure<K> {
     }
 
     /// The registration with this key has ended, or never came about.
-    pub(super) fn retire(&self, key: u8) {
+    pub(super) fn retire(&self, key: Key) {
         self.retire_in(&mut self.state.lock(), key);
     }
 
-    fn retire_in(&self, state: &mut State<K>, key: u8) {
+    fn retire_in(&self, state: &mut State<K>, key: Key) {
         if let Some(slot) = self.slot()
             && slot.key() == key
         {
@@ -148,7 +148,7 @@ impl<K: Kernel> Tenure<K> {
     pub(super) fn validate(
         &self,
         mut registration: Registration<K>,
-        claimed: Option<u8>,
+        claimed: Option<Key>,
     ) -> Result<(), Registration<K>> {
         let Some(slot) = self.slot() else { return Err(registration) };
         let mut state = self.state.lock();
@@ -164,7 +164,7 @@ impl<K: Kernel> Tenure<K> {
     }
 
     /// Ends the registration, if it has this key or no key is asked for.
-    pub(super) fn end(&self, key: Option<u8>, waiter: Option<Waiter<K>>) -> Ended<K> {
+    pub(super) fn end(&self, key: Option<Key>, waiter: Option<Waiter<K>>) -> Ended<K> {
         {
             let mut state = self.state.lock();
             match state.phase {
@@ -194,7 +194,7 @@ impl<K: Kernel> Tenure<K> {
     /// The last transfer has let go of the registration with this key, which had ended. True if somebody
     /// is to be told, see [`Tenure::take_waiter`].
     #[must_use]
-    pub(super) fn drained(&self, key: u8) -> bool {
+    pub(super) fn drained(&self, key: Key) -> bool {
         let owes = self.leave_draining(key, |waiter| match waiter {
             Some(waiter) => (Phase::Drained(waiter), true),
             None => (Phase::Idle, false),
@@ -202,7 +202,11 @@ impl<K: Kernel> Tenure<K> {
         owes.unwrap_or(false)
     }
 
-    fn leave_draining<R>(&self, key: u8, next: impl FnOnce(Option<Waiter<K>>) -> (Phase<K>, R)) -> Option<R> {
+    fn leave_draining<R>(
+        &self,
+        key: Key,
+        next: impl FnOnce(Option<Waiter<K>>) -> (Phase<K>, R),
+    ) -> Option<R> {
         let mut state = self.state.lock();
         self.retire_in(&mut state, key);
         match core::mem::replace(&mut state.phase, Phase::Idle) {

@@ -5,7 +5,7 @@ use sys::ndk::NDK_OBJECT_TYPE;
 use super::owner::{Owner, Posted};
 use super::slot::{Parent, Registration};
 use super::tenure::Tenure;
-use super::{Domain, Mr, Refusal, Rights};
+use super::{Domain, Key, Mr, Refusal, Rights};
 use crate::adapter::Pd;
 use crate::kernel::{Kernel, Lock};
 use crate::lifetime::{Kind, Refused};
@@ -87,7 +87,7 @@ impl<K: Kernel> Object<K, Mw<K>> {
         let own = self.hold(Kind::Request)?;
         let owner = Owner::Window(own.keep(Kind::Request)?);
         let registration = Registration {
-            key: 0,
+            key: Key::FIRST,
             domain,
             base: address,
             length,

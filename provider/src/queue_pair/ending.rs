@@ -9,7 +9,7 @@ use super::results::Message;
 use super::work::{Initiated, Operation};
 use crate::kernel::Kernel;
 use crate::lifetime::Kind;
-use crate::memory::{Invalidated, Owner, Posted, Refusal, Token, Unfit};
+use crate::memory::{Invalidated, Key, Owner, Posted, Refusal, Token, Unfit};
 use crate::object::{Hold, Object};
 
 /// The request that is being done.
@@ -72,7 +72,7 @@ impl<K: Kernel> Object<K, Qp<K>> {
     pub(super) fn invalidate(
         &self,
         owner: Owner<K>,
-        key: Option<u8>,
+        key: Option<Key>,
         delivered: Option<(&Self, Message)>,
         ending: &mut Option<Ending<K>>,
     ) -> Result<Invalidated, Attempt> {

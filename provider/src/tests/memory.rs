@@ -175,17 +175,16 @@ fn a_write_goes_through_a_chain_to_where_each_list_is_mapped() {
 }
 
 #[test]
-fn each_registration_has_a_token_of_its_own() {
+fn ten_thousand_registrations_of_a_region_have_tokens_of_their_own() {
     let pair = Pair::new();
     let mut buffer = Buffer::new(vec![0; 64]);
     let mr = pair.near.create_mr();
-    let mut tokens = Vec::new();
-    for _ in 0..3 {
+    let mut tokens = std::collections::HashSet::new();
+    for _ in 0..10_000 {
         let mdl = from_mut(&mut *buffer.mdl);
         assert_eq!(call!(mr, NdkRegisterMr, mdl, 64, 0, None, null_mut()), STATUS_SUCCESS);
         let token = call!(mr, NdkGetRemoteTokenFromMr);
-        assert!(!tokens.contains(&token));
-        tokens.push(token);
+        assert!(tokens.insert(token));
         assert_eq!(call!(mr, NdkDeregisterMr, None, null_mut()), STATUS_SUCCESS);
     }
     assert_eq!(call!(mr, NdkDeregisterMr, None, null_mut()), STATUS_INVALID_DEVICE_STATE);
@@ -202,12 +201,28 @@ fn many_regions_have_different_tokens_and_give_them_back() {
         for _ in 0..600 {
             let mut buffer = Buffer::new(vec![0; 8]);
             let (mr, token) = buffer.register(&pair.near, 0);
-            assert!(tokens.insert(token >> 8));
+            assert!(tokens.insert(Token(token).index()));
             regions.push((mr, buffer));
         }
         for (mr, _) in regions {
             assert_eq!(close!(pair.log, mr, NdkCloseMr, "mr"), STATUS_SUCCESS);
         }
     }
+    pair.tear_down();
+}
+
+#[test]
+fn a_closed_region_s_slot_is_the_last_to_be_used_again() {
+    let pair = Pair::new();
+    let mut buffer = Buffer::new(vec![0; 8]);
+    let mut next = || {
+        let (mr, token) = buffer.register(&pair.near, 0);
+        assert_eq!(close!(pair.log, mr, NdkCloseMr, "mr"), STATUS_SUCCESS);
+        Token(token).index()
+    };
+    let first = next();
+    let others: std::collections::HashSet<_> = (0..200).map(|_| next()).collect();
+    assert!(others.len() == 200 && !others.contains(&first));
+    assert!((0..100).any(|_| next() == first), "but it is used again");
     pair.tear_down();
 }

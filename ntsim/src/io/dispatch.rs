@@ -137,7 +137,12 @@ unsafe fn advance<'a>(device: *mut DEVICE_OBJECT, irp: *mut IRP) -> (&'a mut IO_
 
 /// Notes that a dispatch routine is about to be called.
 fn begin(packet: &Packet, location: i8) -> Arc<Sent> {
-    let sent = Arc::new(Sent { location, completed: Mutex::new(None), forwarded: AtomicBool::new(false) });
+    let sent = Arc::new(Sent {
+        location,
+        completed: Mutex::new(None),
+        forwarded: AtomicBool::new(false),
+        returned: AtomicBool::new(false),
+    });
     let mut progress = packet.progress.lock();
     if let Some(above) = progress.sent.last() {
         above.forwarded.store(true, Ordering::Relaxed);
@@ -149,6 +154,7 @@ fn begin(packet: &Packet, location: i8) -> Arc<Sent> {
 /// Compares what a dispatch routine returned with what became of the request.
 fn end(call: &Call, status: NTSTATUS) {
     let mut progress = call.packet.progress.lock();
+    call.sent.returned.store(true, Ordering::Release);
     let completed = *call.sent.completed.lock();
     let marked = match completed {
         _ if call.forced => status == STATUS_PENDING,

@@ -17,7 +17,7 @@ use sys::wdm::{
 
 use super::irp::{self, Owner};
 use super::namespace::namespace;
-use super::request::{Buffers, Outcome, Transfer, outstanding};
+use super::request::{Buffers, Outcome, Transfer, kept, outstanding};
 use super::statistics::counters;
 use super::{Status, dispatch, queue_work};
 use crate::Machine;
@@ -228,7 +228,7 @@ fn check_failed_create(file: *mut FILE_OBJECT) {
 fn cleanup(file: *mut FILE_OBJECT) {
     counters().in_flight(outstanding(file).into_iter());
     send_and_wait(file, IRP_MJ_CLEANUP, Buffers::default(), |_| ());
-    let left = outstanding(file).len();
+    let left = kept(file);
     if left > 0 {
         verifier::report(
             Finding::new("CleanupPostcondition")

@@ -2,6 +2,7 @@
 
 use core::mem::size_of;
 use core::ptr;
+use core::sync::atomic::{AtomicBool, Ordering};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -76,7 +77,9 @@ pub(super) struct Sent {
     /// Set when the request was completed at that location.
     pub(super) completed: Mutex<Option<Completed>>,
     /// Set when the routine sent the request on.
-    pub(super) forwarded: core::sync::atomic::AtomicBool,
+    pub(super) forwarded: AtomicBool,
+    /// Set when the routine has returned.
+    pub(super) returned: AtomicBool,
 }
 
 /// How a request was completed at one location.
@@ -149,6 +152,16 @@ pub(super) fn functions(wanted: impl Fn(&dyn Job) -> bool) -> Vec<Function> {
         live.iter().filter(|(_, packet)| matches!(&packet.owner, Owner::Manager(job) if wanted(&**job)));
     // SAFETY: a packet is taken out of the table, which is locked, before its memory goes.
     wanted.map(|(&address, _)| function(unsafe { &*(address as *const IRP) })).collect()
+}
+
+/// How many of the packets for which [`functions`] tells what they ask are with a driver whose dispatch routine
+/// has returned.
+pub(super) fn count_kept(wanted: impl Fn(&dyn Job) -> bool) -> usize {
+    let live = machine::current().part::<Packets>().live.lock();
+    let wanted =
+        live.values().filter(|packet| matches!(&packet.owner, Owner::Manager(job) if wanted(&**job)));
+    let kept = |sent: &Arc<Sent>| sent.returned.load(Ordering::Acquire) && sent.completed.lock().is_none();
+    wanted.filter(|packet| packet.progress.lock().sent.iter().any(kept)).count()
 }
 
 /// What a packet asks, as its first stack location has it.

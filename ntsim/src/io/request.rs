@@ -289,7 +289,13 @@ impl Request {
     }
 }
 
-/// The requests for a file that drivers still have.
+/// The requests for a file that are under way.
 pub(super) fn outstanding(file: *mut FILE_OBJECT) -> Vec<Function> {
     irp::functions(|job| job.file() == file)
+}
+
+/// How many requests for a file a driver has kept. Those whose dispatch routine still runs are not among them:
+/// they may have come while the file was cleaned up, and be about to be refused.
+pub(super) fn kept(file: *mut FILE_OBJECT) -> usize {
+    irp::count_kept(|job| job.file() == file)
 }

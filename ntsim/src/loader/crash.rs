@@ -259,6 +259,9 @@ pub(crate) struct AlternateStack {
     before: libc::stack_t,
 }
 
+// SAFETY: nothing can be done with a shared one; only its thread drops it, as it is not `Send`.
+unsafe impl Sync for AlternateStack {}
+
 impl AlternateStack {
     /// A stack for the calling thread.
     pub(crate) fn new() -> Self {

@@ -3,7 +3,7 @@
 use core::ffi::c_void;
 
 use sys::status::{NTSTATUS, STATUS_INVALID_HANDLE, STATUS_SUCCESS};
-use sys::wdm::{ACCESS_MASK, HANDLE, KPROCESSOR_MODE, signature};
+use sys::wdm::{ACCESS_MASK, HANDLE, KPROCESSOR_MODE, KernelMode, signature};
 
 use crate::export::exports;
 use crate::ob;
@@ -18,11 +18,15 @@ exports! {
         handle: HANDLE,
         _access: ACCESS_MASK,
         _kind: *mut c_void,
-        _mode: KPROCESSOR_MODE,
+        mode: KPROCESSOR_MODE,
         object: *mut *mut c_void,
         _information: *mut c_void,
     ) -> NTSTATUS {
         let Some(found) = ob::by_handle(handle as usize) else {
+            // A program may pass anything as a handle; a driver that vouches for one must not.
+            if mode != KernelMode {
+                return STATUS_INVALID_HANDLE;
+            }
             wrong("ObReferenceObjectByHandle", [0x3C, handle as u64, 0, 0], "got a handle that is not open");
             return STATUS_INVALID_HANDLE;
         };
@@ -79,6 +83,8 @@ fn wrong(function: &'static str, parameters: [u64; 4], what: &str) {
 mod tests {
     use core::sync::atomic::{AtomicUsize, Ordering};
 
+    use sys::wdm::UserMode;
+
     use super::*;
     use crate::Machine;
     use crate::ob::Kind;
@@ -134,6 +140,19 @@ mod tests {
         let codes: Vec<_> =
             machine.shutdown().findings.iter().map(|f| f.bugcheck.unwrap().parameters[0]).collect();
         assert_eq!(codes, [0x3F, 0x3F, 0x3C]);
+    }
+
+    #[test]
+    fn a_handle_that_is_none_is_found_in_a_drivers_hand_and_refused_in_a_programs() {
+        let machine = Machine::builder().boot();
+        let (kind, mut found) = (core::ptr::null_mut(), core::ptr::null_mut());
+        for (mode, findings) in [(UserMode, 0), (KernelMode, 1)] {
+            let refused =
+                unsafe { ObReferenceObjectByHandle(0x44 as HANDLE, 0, kind, mode, &mut found, kind) };
+            assert_eq!(refused, STATUS_INVALID_HANDLE);
+            assert_eq!(crate::machine::current().findings.all().len(), findings);
+        }
+        drop(machine);
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! The entry points that the I/O manager calls for the device.
 //!
 //! Connect, listen, accept, disconnect, send and receive are marked pending and belong to the transport from
-//! then on; everything else is answered inline. Device controls from user mode are not mapped to these:
-//! they get STATUS_NOT_IMPLEMENTED.
+//! then on; everything else is answered inline. What programs send by device controls is turned into the
+//! same.
 
 use core::ptr::{NonNull, null_mut};
 
@@ -22,10 +22,11 @@ use sys::wdm::{
     SL_PENDING_RETURNED,
 };
 use tdi::ea::Opening;
-use tdi::{Adopted, Id, Request as _, Transport};
+use tdi::user::UserRequest;
+use tdi::{Adopted, Command, Id, Request as _, Transport};
 
 use super::irp::{Irp, finish};
-use super::{Legacy, parameters};
+use super::{Legacy, parameters, user};
 
 /// The device's dispatch table.
 pub(super) fn table() -> [Option<PDRIVER_DISPATCH>; IRP_MJ_COUNT] {
@@ -167,15 +168,59 @@ unsafe extern "win64" fn close(_: *mut DEVICE_OBJECT, irp: *mut IRP) -> NTSTATUS
     unsafe { answer(irp, closed) }
 }
 
-/// `IRP_MJ_DEVICE_CONTROL`.
+/// `IRP_MJ_DEVICE_CONTROL`: a program's requests. PASSIVE_LEVEL.
 unsafe extern "win64" fn device_control(_: *mut DEVICE_OBJECT, irp: *mut IRP) -> NTSTATUS {
+    let asked = |entry: &Entry| {
+        // SAFETY: the request is a device control, and the entry point's.
+        match unsafe { user::request(entry.irp, entry.location) }? {
+            UserRequest::Endpoint(command) => {
+                // SAFETY: as above.
+                unsafe { user::convert(entry.location, &command) };
+                Ok(Asked::Endpoint(command))
+            }
+            UserRequest::Associate(handle) => {
+                Ok(Asked::Associate(core::ptr::with_exposed_provenance_mut(handle)))
+            }
+            UserRequest::Disassociate => Ok(Asked::Disassociate),
+            UserRequest::Query(kind) => Ok(Asked::Query(kind)),
+        }
+    };
     // SAFETY: the I/O manager passes the entry point its request.
-    unsafe { answer(irp, |_, _| Err(STATUS_NOT_IMPLEMENTED)) }
+    unsafe { serve(irp, asked) }
 }
 
-/// `IRP_MJ_INTERNAL_DEVICE_CONTROL`: a client's requests. Up to DISPATCH_LEVEL.
+/// `IRP_MJ_INTERNAL_DEVICE_CONTROL`: a driver's requests. Up to DISPATCH_LEVEL.
 unsafe extern "win64" fn internal_device_control(_: *mut DEVICE_OBJECT, irp: *mut IRP) -> NTSTATUS {
+    let asked = |entry: &Entry| {
+        // SAFETY: the location is that of a client's request.
+        match unsafe { parameters::command(entry.location) } {
+            Some(command) => Ok(Asked::Endpoint(command)),
+            // SAFETY: as above.
+            None => unsafe { inline(entry.location) },
+        }
+    };
     // SAFETY: the I/O manager passes the entry point its request.
+    unsafe { serve(irp, asked) }
+}
+
+/// What a client asks of an open file.
+enum Asked {
+    /// Something of a connection endpoint; it may wait.
+    Endpoint(Command),
+    Associate(wdm::HANDLE),
+    Disassociate,
+    SetEvent(TDI_REQUEST_KERNEL_SET_EVENT),
+    /// `TDI_QUERY_…`.
+    Query(i32),
+}
+
+/// Serves a request for an open file.
+///
+/// # Safety
+///
+/// `irp` is the request of an entry point that is running, which owns it.
+unsafe fn serve(irp: *mut IRP, asked: impl FnOnce(&Entry) -> Result<Asked, NTSTATUS>) -> NTSTATUS {
+    // SAFETY: as the caller promises.
     let Some(entry) = (unsafe { Entry::new(irp) }) else { return STATUS_INVALID_DEVICE_REQUEST };
     let (Some(transport), Some(id)) = (super::transport(), entry.id()) else {
         return entry.finish(STATUS_INVALID_DEVICE_REQUEST, 0);
@@ -185,16 +230,31 @@ unsafe extern "win64" fn internal_device_control(_: *mut DEVICE_OBJECT, irp: *mu
         Ok(entered) => entered,
         Err(status) => return entry.finish(status, 0),
     };
-    // SAFETY: the location is that of a client's request.
-    if let Some(command) = unsafe { parameters::command(entry.location) } {
-        // SAFETY: the request is ours.
-        let request = unsafe { pend(entry.irp, entry.location) };
-        transport.submit(id, command, request);
-        return STATUS_PENDING;
-    }
-    // SAFETY: as above.
-    let (status, information) = unsafe { inline(&transport, id, &entry) };
-    entry.finish(status, information)
+    let done = match asked(&entry) {
+        Ok(Asked::Endpoint(command)) => {
+            // SAFETY: the request is ours.
+            let request = unsafe { pend(entry.irp, entry.location) };
+            transport.submit(id, command, request);
+            return STATUS_PENDING;
+        }
+        Ok(Asked::Query(kind)) => {
+            // SAFETY: the request is ours.
+            let (status, information) = unsafe { query(&transport, id, entry.irp, kind) };
+            return entry.finish(status, information);
+        }
+        Ok(Asked::Associate(handle)) => {
+            // SAFETY: the request is ours.
+            let mode = unsafe { (*entry.irp.as_ptr()).RequestorMode };
+            associate(&transport, id, handle, mode)
+        }
+        Ok(Asked::Disassociate) => transport.disassociate(id),
+        Ok(Asked::SetEvent(event)) => {
+            let (handler, context) = (event.EventHandler, event.EventContext);
+            transport.set_event(id, event.EventType, handler.cast(), context.cast())
+        }
+        Err(status) => Err(status),
+    };
+    entry.finish(done.err().unwrap_or(STATUS_SUCCESS), 0)
 }
 
 /// Marks a request pending and takes it over.
@@ -209,36 +269,30 @@ unsafe fn pend(irp: NonNull<IRP>, location: NonNull<IO_STACK_LOCATION>) -> Irp {
     unsafe { Irp::new(irp) }
 }
 
-/// Answers the requests that never wait.
+/// What a driver asks by a request that never waits.
 ///
 /// # Safety
 ///
-/// The entry is that of a client's request.
-unsafe fn inline(transport: &Transport<Legacy>, id: Id, entry: &Entry) -> (NTSTATUS, usize) {
+/// The location is that of a client's request.
+unsafe fn inline(location: NonNull<IO_STACK_LOCATION>) -> Result<Asked, NTSTATUS> {
     // SAFETY: the location is the request's.
-    let done = match unsafe { (*entry.location.as_ptr()).MinorFunction } {
+    match unsafe { (*location.as_ptr()).MinorFunction } {
         TDI_ASSOCIATE_ADDRESS => {
             // SAFETY: the minor function says so.
-            let request: TDI_REQUEST_KERNEL_ASSOCIATE = unsafe { parameters::of(entry.location) };
-            associate(transport, id, request.AddressHandle)
+            let request: TDI_REQUEST_KERNEL_ASSOCIATE = unsafe { parameters::of(location) };
+            Ok(Asked::Associate(request.AddressHandle))
         }
-        TDI_DISASSOCIATE_ADDRESS => transport.disassociate(id),
-        TDI_SET_EVENT_HANDLER => {
-            // SAFETY: the minor function says so.
-            let request: TDI_REQUEST_KERNEL_SET_EVENT = unsafe { parameters::of(entry.location) };
-            let (handler, context) = (request.EventHandler, request.EventContext);
-            transport.set_event(id, request.EventType, handler.cast(), context.cast())
-        }
+        TDI_DISASSOCIATE_ADDRESS => Ok(Asked::Disassociate),
+        // SAFETY: the minor function says so.
+        TDI_SET_EVENT_HANDLER => Ok(Asked::SetEvent(unsafe { parameters::of(location) })),
         TDI_QUERY_INFORMATION => {
             // SAFETY: the minor function says so.
-            let request: TDI_REQUEST_KERNEL_QUERY_INFORMATION = unsafe { parameters::of(entry.location) };
-            // SAFETY: the request is ours.
-            return unsafe { query(transport, id, entry.irp, request.QueryType) };
+            let request: TDI_REQUEST_KERNEL_QUERY_INFORMATION = unsafe { parameters::of(location) };
+            Ok(Asked::Query(request.QueryType))
         }
         TDI_SET_INFORMATION | TDI_ACTION => Err(STATUS_NOT_IMPLEMENTED),
         _ => Err(STATUS_INVALID_DEVICE_REQUEST),
-    };
-    (done.err().unwrap_or(STATUS_SUCCESS), 0)
+    }
 }
 
 /// Answers a query, as far as the client's buffer goes.
@@ -259,13 +313,17 @@ unsafe fn query(transport: &Transport<Legacy>, id: Id, irp: NonNull<IRP>, kind: 
 }
 
 /// Associates an endpoint with the address object behind a handle. PASSIVE_LEVEL.
-fn associate(transport: &Transport<Legacy>, id: Id, handle: wdm::HANDLE) -> Result<(), NTSTATUS> {
+fn associate(
+    transport: &Transport<Legacy>,
+    id: Id,
+    handle: wdm::HANDLE,
+    mode: wdm::KPROCESSOR_MODE,
+) -> Result<(), NTSTATUS> {
     let mut object = null_mut();
     // SAFETY: the place is a local. The handle may be anything; it is of this client's process, or the
     // kernel's. The object may be of any type, and is compared only.
-    let status = unsafe {
-        wdm::ObReferenceObjectByHandle(handle, 0, null_mut(), wdm::KernelMode, &raw mut object, null_mut())
-    };
+    let status =
+        unsafe { wdm::ObReferenceObjectByHandle(handle, 0, null_mut(), mode, &raw mut object, null_mut()) };
     if status != STATUS_SUCCESS {
         return Err(STATUS_INVALID_HANDLE);
     }

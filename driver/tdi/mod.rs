@@ -7,6 +7,7 @@
 //! | [`irp`] | a request: an IRP |
 //! | [`parameters`] | what a client's stack location asks |
 //! | [`ticker`] | the clock of time limits |
+//! | [`user`] | what a program's device control asks |
 //!
 //! The transport itself lives from loading to unloading: clients may hold files when the last adapter goes,
 //! and their requests are completed and their closes honoured all the same.
@@ -16,6 +17,7 @@ mod dispatch;
 mod irp;
 mod parameters;
 mod ticker;
+mod user;
 
 use core::net::IpAddr;
 use core::ptr::NonNull;

@@ -7,6 +7,7 @@ use core::ptr::NonNull;
 
 use ::tdi::Command;
 use ::tdi::address::TransportAddresses;
+use ::tdi::user::time_limit;
 use sys::tdi::{self, TDI_CONNECTION_INFORMATION, TDI_QUERY_ACCEPT};
 use sys::wdm::IO_STACK_LOCATION;
 
@@ -72,8 +73,7 @@ pub(super) unsafe fn command(location: NonNull<IO_STACK_LOCATION>) -> Option<Com
     })
 }
 
-/// The time limit of a connect or disconnect, in units of 100 ns. Times are relative and so negative; the
-/// one that is -1 is for ever.
+/// The time limit of a connect or disconnect, see [`time_limit`].
 ///
 /// # Safety
 ///
@@ -82,7 +82,7 @@ unsafe fn limit(request: &tdi::TDI_REQUEST_KERNEL) -> Option<u64> {
     let place = NonNull::new(request.RequestSpecific.cast::<i64>())?;
     // SAFETY: as the caller promises.
     let time = unsafe { place.read_unaligned() };
-    (time < -1).then_some(time.unsigned_abs())
+    time_limit(time)
 }
 
 /// The first address of a client's list that is one.

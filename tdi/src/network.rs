@@ -4,6 +4,7 @@
 //! [`Transport::note`](crate::Transport::note) and then asked for, so that one thread at a time works for
 //! an endpoint. [`ndk`](crate::ndk) is the network over the provider's queue pairs.
 
+use alloc::vec::Vec;
 use core::net::{IpAddr, SocketAddr};
 use core::ops::Deref;
 
@@ -84,7 +85,7 @@ pub trait Network<S: System>: Send + Sync + 'static {
         at: SocketAddr,
     ) -> Result<(Self::Listener, SocketAddr), BindError>;
 
-    /// Begins to connect for an endpoint: [`News::CONNECTED`](crate::News) or
+    /// Begins to connect for an endpoint, from an address of some port if `from` is a wildcard: [`News::CONNECTED`](crate::News) or
     /// [`News::LOST`](crate::News) follows.
     ///
     /// # Errors
@@ -109,6 +110,13 @@ pub trait Network<S: System>: Send + Sync + 'static {
         endpoint: Id,
         offer: Self::Offer,
     ) -> Result<Self::Link, NTSTATUS>;
+
+    /// The addresses that the ports of the network have, of one family.
+    ///
+    /// # Errors
+    ///
+    /// [`NoMemory`].
+    fn hosts(&self, ipv4: bool) -> Result<Vec<IpAddr>, NoMemory>;
 
     /// Whether a port of the network has the address; it may go at any time.
     fn serves(&self, address: IpAddr) -> bool;

@@ -1,23 +1,21 @@
 //! The transport: its files, and what clients and the network do with them.
 
+use alloc::vec::Vec;
 use core::net::SocketAddr;
 
 use lock_api::MutexGuard;
 use provider::kernel::{Event as _, Kernel};
 use provider::{NoMemory, Shared};
 use sys::status::{
-    NTSTATUS, STATUS_CONNECTION_ABORTED, STATUS_INSUFFICIENT_RESOURCES, STATUS_INVALID_ADDRESS,
-    STATUS_INVALID_PARAMETER, STATUS_SHARING_VIOLATION, STATUS_TOO_MANY_ADDRESSES,
+    NTSTATUS, STATUS_CONNECTION_ABORTED, STATUS_INSUFFICIENT_RESOURCES, STATUS_INVALID_PARAMETER,
 };
 
-use crate::address::TransportAddresses;
-use crate::ea::Opening;
 use crate::endpoint::{Endpoint, News};
 use crate::event::Handlers;
-use crate::network::{BindError, Network, System};
+use crate::network::System;
 use crate::request::{Command, Request as _, Ticket};
 use crate::slab::{Id, Slab};
-use crate::world::{Address, EventOf, File, ListenerOf, Object, Phase, World};
+use crate::world::{Listeners, Phase, World};
 
 type Lock<S, T> = lock_api::Mutex<<<S as System>::Kernel as Kernel>::Lock, T>;
 type Guard<'a, S> = MutexGuard<'a, <<S as System>::Kernel as Kernel>::Lock, World<S>>;
@@ -34,24 +32,6 @@ impl<S: System> Clone for Transport<S> {
     fn clone(&self) -> Self {
         Self(self.0.clone())
     }
-}
-
-impl From<BindError> for Refusal {
-    fn from(error: BindError) -> Self {
-        match error {
-            BindError::NotLocal => Self::NotLocal,
-            BindError::InUse => Self::Final(STATUS_SHARING_VIOLATION),
-            BindError::NoPort => Self::Final(STATUS_TOO_MANY_ADDRESSES),
-            BindError::NoMemory => Self::Final(STATUS_INSUFFICIENT_RESOURCES),
-        }
-    }
-}
-
-/// Why an address of a list can't be opened.
-enum Refusal {
-    /// The next one may do.
-    NotLocal,
-    Final(NTSTATUS),
 }
 
 /// A request for a file is being looked at: the file's cleanup waits until this is dropped, without a lock
@@ -86,71 +66,6 @@ impl<S: System> Transport<S> {
     #[must_use]
     pub fn network(&self) -> &S::Network {
         &self.0.network
-    }
-
-    /// Opens a file; PASSIVE_LEVEL. `shared` is whether others may open the same address.
-    ///
-    /// # Errors
-    ///
-    /// The status for the create, after which nothing is left behind.
-    pub fn create(&self, opening: &Opening<'_>, shared: bool) -> Result<Id, NTSTATUS> {
-        match opening {
-            Opening::ControlChannel => self.insert(Object::ControlChannel),
-            Opening::Endpoint(context) => self.insert(Object::Endpoint(Endpoint::new(*context))),
-            Opening::Address(list) => {
-                let list = TransportAddresses::parse(list).ok_or(STATUS_INVALID_PARAMETER)?;
-                let mut outcome = Err(STATUS_INVALID_PARAMETER);
-                for local in list {
-                    match self.open_address(local, shared) {
-                        Ok(id) => return Ok(id),
-                        Err(Refusal::Final(status)) => return Err(status),
-                        Err(Refusal::NotLocal) => outcome = Err(STATUS_INVALID_ADDRESS),
-                    }
-                }
-                outcome
-            }
-        }
-    }
-
-    fn open_address(&self, local: SocketAddr, shared: bool) -> Result<Id, Refusal> {
-        let (listener, local) = match self.sharers(local) {
-            Some(shares) if shares && shared => (None, local),
-            Some(_) => return Err(Refusal::Final(STATUS_SHARING_VIOLATION)),
-            None => {
-                let (listener, local) = self.network().listen(self, local)?;
-                (Some(listener), local)
-            }
-        };
-        let (handlers, listens) = (Handlers::new(), alloc::collections::VecDeque::new());
-        let address = Address { local, shared, listener, handlers, associations: 0, listens };
-        let id = self.insert(Object::Address(address)).map_err(Refusal::Final)?;
-        // Whoever removed the port meanwhile has not seen the address.
-        if !self.network().serves(local.ip()) {
-            self.abandon(|other| other == local);
-        }
-        Ok(id)
-    }
-
-    /// Whether those who have an address open share it; `None` if nobody has.
-    fn sharers(&self, local: SocketAddr) -> Option<bool> {
-        self.world().files.iter().find_map(|(_, file)| match &file.object {
-            Object::Address(address) if file.phase == Phase::Open && address.local == local => {
-                Some(address.shared)
-            }
-            _ => None,
-        })
-    }
-
-    fn insert(&self, object: Object<S>) -> Result<Id, NTSTATUS> {
-        let failed = |_| STATUS_INSUFFICIENT_RESOURCES;
-        let gate = Shared::new(EventOf::<S>::new()).map_err(failed)?;
-        gate.initialise();
-        let file = File { phase: Phase::Open, outstanding: 0, awaited: false, gate, carrier: 0, object };
-        let inserted = self.world().files.insert(file);
-        inserted.map_err(|(no_memory, file)| {
-            drop(file);
-            failed(no_memory)
-        })
     }
 
     /// Notes what carries a file (a file object's address), by which [`Transport::carried_by`] finds it.
@@ -257,29 +172,29 @@ impl<S: System> Transport<S> {
         }
     }
 
-    /// From here on requests are refused. Of an address, the handlers go and the listener, unless another
+    /// From here on requests are refused. Of an address, the handlers go and the listeners, unless another
     /// file shares the address; what is to be dropped without the lock is given back. `None` if there is
     /// no such file, or it was cleaned up before.
-    fn begin_cleanup(&self, id: Id) -> Option<Option<ListenerOf<S>>> {
+    fn begin_cleanup(&self, id: Id) -> Option<Listeners<S>> {
         let mut world = self.world();
         let file = world.open_file(id).ok()?;
         file.phase = Phase::CleanedUp;
         if let Some(endpoint) = file.endpoint_mut() {
             endpoint.closing = true;
         }
-        let Some(address) = file.address_mut() else { return Some(None) };
+        let Some(address) = file.address_mut() else { return Some(Vec::new()) };
         address.handlers = Handlers::new();
-        let (local, listener) = (address.local, address.listener.take());
+        let (local, listeners) = (address.local, core::mem::take(&mut address.listeners));
         let heir = world.files.iter_mut().find_map(|(_, file)| {
             let open = file.phase == Phase::Open;
             file.address_mut().filter(|other| open && other.local == local)
         });
         match heir {
-            Some(heir) if listener.is_some() => {
-                heir.listener = listener;
-                Some(None)
+            Some(heir) if !listeners.is_empty() => {
+                heir.listeners = listeners;
+                Some(Vec::new())
             }
-            _ => Some(listener),
+            _ => Some(listeners),
         }
     }
 
@@ -339,8 +254,9 @@ impl<S: System> Transport<S> {
     pub fn abandon(&self, goes: impl Fn(SocketAddr) -> bool) {
         loop {
             let listener = self.world().files.iter_mut().find_map(|(_, file)| {
-                let address = file.address_mut().filter(|address| goes(address.local))?;
-                address.listener.take()
+                let listeners = &mut file.address_mut()?.listeners;
+                let place = listeners.iter().position(|(at, _)| goes(*at))?;
+                Some(listeners.swap_remove(place))
             });
             match listener {
                 Some(listener) => drop(listener),

@@ -1,6 +1,7 @@
 //! All files of the transport: what stands under its one lock.
 
 use alloc::collections::VecDeque;
+use alloc::vec::Vec;
 use core::net::SocketAddr;
 
 use provider::{NoMemory, Shared};
@@ -15,7 +16,7 @@ use crate::network::{Network, System};
 use crate::request::Command;
 use crate::slab::{Id, Slab};
 
-pub(crate) type ListenerOf<S> = <<S as System>::Network as Network<S>>::Listener;
+pub(crate) type Listeners<S> = Vec<(SocketAddr, <<S as System>::Network as Network<S>>::Listener)>;
 pub(crate) type EventOf<S> = <<S as System>::Kernel as provider::Kernel>::Event;
 
 /// How far the closing of a file is.
@@ -54,8 +55,10 @@ pub(crate) struct Address<S: System> {
     pub(crate) local: SocketAddr,
     /// Others may open the same address.
     pub(crate) shared: bool,
-    /// Takes connections for this and all others that share the address.
-    pub(crate) listener: Option<ListenerOf<S>>,
+    /// Take connections for this and all others that share the address, each at one address of a host.
+    pub(crate) listeners: Listeners<S>,
+    /// It is not bound yet; signalled when it is, or can't be.
+    pub(crate) binding: Option<Shared<EventOf<S>>>,
     pub(crate) handlers: Handlers,
     /// Endpoints that are associated.
     pub(crate) associations: usize,
@@ -104,7 +107,26 @@ impl<S: System> File<S> {
     }
 }
 
+impl<S: System> Address<S> {
+    /// Whether connections to `at` are for this address.
+    fn covers(&self, at: SocketAddr) -> bool {
+        let Self { local, .. } = self;
+        let host = local.ip() == at.ip() || (local.ip().is_unspecified() && local.is_ipv4() == at.is_ipv4());
+        host && local.port() == at.port()
+    }
+}
+
 impl<S: System> World<S> {
+    /// An address object that somebody has open with just this address. Port 0 is nobody's.
+    pub(crate) fn holder(&self, local: SocketAddr) -> Option<&Address<S>> {
+        self.files.iter().find_map(|(_, file)| match &file.object {
+            Object::Address(address) if file.phase == Phase::Open && address.local == local => {
+                Some(address).filter(|_| local.port() != 0)
+            }
+            _ => None,
+        })
+    }
+
     /// A file that was not cleaned up.
     ///
     /// # Errors
@@ -260,7 +282,7 @@ impl<S: System> World<S> {
         }
         let asked = self.files.iter_mut().find_map(|(id, file)| {
             let handler = match &file.object {
-                Object::Address(address) if address.local == local => address.handlers.connect()?,
+                Object::Address(address) if address.covers(local) => address.handlers.connect()?,
                 _ => return None,
             };
             file.outstanding = file.outstanding.checked_add(1)?;
@@ -276,7 +298,7 @@ impl<S: System> World<S> {
         loop {
             let next = self.files.iter_mut().find_map(|(_, file)| {
                 let open = file.phase == Phase::Open;
-                let address = file.address_mut().filter(|address| open && address.local == local)?;
+                let address = file.address_mut().filter(|address| open && address.covers(local))?;
                 address.listens.pop_front()
             })?;
             let endpoint = self.endpoint(next)?;

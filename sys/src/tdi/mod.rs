@@ -8,8 +8,10 @@ mod address;
 mod event;
 mod query;
 mod request;
+mod user;
 
 pub use address::*;
 pub use event::*;
 pub use query::*;
 pub use request::*;
+pub use user::*;

@@ -32,8 +32,10 @@ mod passive;
 mod port;
 mod sockaddr;
 
+use alloc::vec::Vec;
 use core::net::{IpAddr, SocketAddr};
 
+use provider::NoMemory;
 use sys::status::{
     NTSTATUS, STATUS_BAD_NETWORK_PATH, STATUS_CONNECTION_REFUSED, STATUS_HOST_UNREACHABLE,
     STATUS_INVALID_ADDRESS, STATUS_NETWORK_UNREACHABLE, STATUS_REMOTE_NOT_LISTENING,
@@ -77,6 +79,8 @@ impl<S: System<Network = Self>> Network<S> for Ndk<S> {
         from: SocketAddr,
         to: SocketAddr,
     ) -> Result<NdkLink<S>, NTSTATUS> {
+        let host = if from.ip().is_unspecified() { self.any_host(to.is_ipv4()) } else { Some(from.ip()) };
+        let from = SocketAddr::new(host.ok_or(STATUS_INVALID_ADDRESS)?, from.port());
         let port = self.port_of(from.ip()).ok_or(STATUS_INVALID_ADDRESS)?;
         NdkLink::connect(transport.clone(), endpoint, port, from, to).map_err(connect_status)
     }
@@ -88,6 +92,10 @@ impl<S: System<Network = Self>> Network<S> for Ndk<S> {
         offer: Offer<S>,
     ) -> Result<NdkLink<S>, NTSTATUS> {
         NdkLink::accept(transport.clone(), endpoint, offer)
+    }
+
+    fn hosts(&self, ipv4: bool) -> Result<Vec<IpAddr>, NoMemory> {
+        self.all_hosts(ipv4)
     }
 
     fn serves(&self, address: IpAddr) -> bool {

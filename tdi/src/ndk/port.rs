@@ -50,6 +50,13 @@ struct Ports<S: System> {
     next: u64,
 }
 
+impl<S: System> Ports<S> {
+    fn hosts(&self, ipv4: bool) -> impl Iterator<Item = IpAddr> {
+        let all = self.entries.iter().flat_map(|entry| entry.addresses.iter().copied());
+        all.filter(move |host| host.is_ipv4() == ipv4)
+    }
+}
+
 /// The network over the provider. See the head of [`ndk`](super).
 pub struct Ndk<S: System> {
     ports: lock_api::Mutex<<S::Kernel as Kernel>::Lock, Ports<S>>,
@@ -132,6 +139,22 @@ impl<S: System> Ndk<S> {
     pub(super) fn port_of(&self, address: IpAddr) -> Option<Shared<Use<S>>> {
         let ports = self.ports.lock();
         ports.entries.iter().find(|entry| entry.addresses.contains(&address)).map(|entry| entry.port.clone())
+    }
+
+    /// The addresses of all ports, of one family.
+    pub(super) fn all_hosts(&self, ipv4: bool) -> Result<Vec<IpAddr>, NoMemory> {
+        let mut hosts = Vec::new();
+        let ports = self.ports.lock();
+        for host in ports.hosts(ipv4) {
+            hosts.try_reserve(1).map_err(|_| NoMemory)?;
+            hosts.push(host);
+        }
+        Ok(hosts)
+    }
+
+    /// Some address of a family.
+    pub(super) fn any_host(&self, ipv4: bool) -> Option<IpAddr> {
+        self.ports.lock().hosts(ipv4).next()
     }
 
     /// Removes a port: what runs over it ends, and when this returns, nothing of it is left. PASSIVE_LEVEL.

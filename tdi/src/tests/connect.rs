@@ -218,7 +218,7 @@ fn an_exclusive_address_is_open_once_and_a_shared_one_as_often_as_wanted() {
 fn an_address_that_is_not_local_or_none_is_refused_and_the_first_local_one_is_taken() {
     let client = Client::new();
     assert_eq!(client.address("10.0.0.3:7"), Err(STATUS_INVALID_ADDRESS));
-    assert_eq!(client.address("0.0.0.0:7"), Err(STATUS_INVALID_ADDRESS));
+    assert_eq!(client.address("[::]:7"), Err(STATUS_INVALID_ADDRESS));
     for list in [&[][..], &[1, 0, 0, 0], &[0xFF; 40]] {
         let refused = client.transport.create(&Opening::Address(list), false);
         assert_eq!(refused, Err(STATUS_INVALID_PARAMETER));
@@ -230,6 +230,41 @@ fn an_address_that_is_not_local_or_none_is_refused_and_the_first_local_one_is_ta
     let second = client.transport.create(&Opening::Address(&list), false).unwrap();
     assert_eq!(client.transport.world().address(second).unwrap().local, "10.0.0.1:8".parse().unwrap());
     client.close(second);
+    client.tear_down();
+}
+
+#[test]
+fn a_wildcard_takes_connections_at_every_address_of_its_family() {
+    let client = Client::new();
+    let any = client.address("0.0.0.0:139").unwrap();
+    for taken in ["10.0.0.1:139", FAR, "0.0.0.0:139"] {
+        assert_eq!(client.address(taken), Err(STATUS_SHARING_VIOLATION));
+    }
+    let near = client.address(NEAR).unwrap();
+    let connections = ["10.0.0.1:139", FAR].map(|at| {
+        let (active, passive) = (client.associated(near), client.associated(any));
+        let (listen, connect) = (client.listen(passive), client.connect(active, at));
+        pump();
+        assert_eq!((listen.outcome(), connect.outcome()), (done(0), done(0)));
+        [active, passive]
+    });
+    connections.into_iter().flatten().chain([near, any]).for_each(|file| client.close(file));
+    pump();
+    let again = [FAR, "10.0.0.1:139"].map(|at| client.address(at).unwrap());
+    again.into_iter().for_each(|file| client.close(file));
+    client.tear_down();
+}
+
+#[test]
+fn a_connection_may_come_from_a_wildcard() {
+    let client = Client::new();
+    let (any, far) = (client.address("0.0.0.0:0").unwrap(), client.address(FAR).unwrap());
+    let (active, passive) = (client.associated(any), client.associated(far));
+    let (listen, connect) = (client.listen(passive), client.connect(active, FAR));
+    pump();
+    assert_eq!((listen.outcome(), connect.outcome()), (done(0), done(0)));
+    assert_eq!(listen.peer().map(|peer| peer.ip()), Some([10, 0, 0, 1].into()));
+    [active, passive, any, far].into_iter().for_each(|file| client.close(file));
     client.tear_down();
 }
 

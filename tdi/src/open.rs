@@ -1,0 +1,200 @@
+//! Opening files.
+
+use alloc::collections::VecDeque;
+use alloc::vec::Vec;
+use core::net::{IpAddr, SocketAddr};
+
+use provider::kernel::Event as _;
+use provider::{NoMemory, Shared};
+use sys::status::{
+    NTSTATUS, STATUS_INSUFFICIENT_RESOURCES, STATUS_INVALID_ADDRESS, STATUS_INVALID_PARAMETER,
+    STATUS_SHARING_VIOLATION, STATUS_TOO_MANY_ADDRESSES,
+};
+
+use crate::address::TransportAddresses;
+use crate::ea::Opening;
+use crate::endpoint::Endpoint;
+use crate::event::Handlers;
+use crate::network::{BindError, Network, System};
+use crate::slab::Id;
+use crate::transport::Transport;
+use crate::world::{Address, EventOf, File, Listeners, Object, Phase};
+
+/// Why an address of a list can't be opened.
+enum Refusal {
+    /// The next one may do.
+    NotLocal,
+    Final(NTSTATUS),
+}
+
+impl From<BindError> for Refusal {
+    fn from(error: BindError) -> Self {
+        match error {
+            BindError::NotLocal => Self::NotLocal,
+            BindError::InUse => Self::Final(STATUS_SHARING_VIOLATION),
+            BindError::NoPort => Self::Final(STATUS_TOO_MANY_ADDRESSES),
+            BindError::NoMemory => Self::Final(STATUS_INSUFFICIENT_RESOURCES),
+        }
+    }
+}
+
+impl From<NoMemory> for Refusal {
+    fn from(error: NoMemory) -> Self {
+        BindError::from(error).into()
+    }
+}
+
+/// How an address object begins.
+enum Entry<S: System> {
+    /// Others have the address, and share it.
+    Shares(Id),
+    /// Nobody has it, so it is to be bound.
+    First(Id),
+    /// Somebody is about to bind it, and it will be known then whether it can be shared.
+    After(Shared<EventOf<S>>),
+}
+
+impl<S: System> Transport<S> {
+    /// Opens a file; PASSIVE_LEVEL. `shared` is whether others may open the same address.
+    ///
+    /// # Errors
+    ///
+    /// The status for the create, after which nothing is left behind.
+    pub fn create(&self, opening: &Opening<'_>, shared: bool) -> Result<Id, NTSTATUS> {
+        match opening {
+            Opening::ControlChannel => self.insert(Object::ControlChannel),
+            Opening::Endpoint(context) => self.insert(Object::Endpoint(Endpoint::new(*context))),
+            Opening::Address(list) => {
+                let list = TransportAddresses::parse(list).ok_or(STATUS_INVALID_PARAMETER)?;
+                let mut outcome = Err(STATUS_INVALID_PARAMETER);
+                for local in list {
+                    match self.open_address(local, shared) {
+                        Ok(id) => return Ok(id),
+                        Err(Refusal::Final(status)) => return Err(status),
+                        Err(Refusal::NotLocal) => outcome = Err(STATUS_INVALID_ADDRESS),
+                    }
+                }
+                outcome
+            }
+        }
+    }
+
+    fn open_address(&self, local: SocketAddr, shared: bool) -> Result<Id, Refusal> {
+        let id = loop {
+            match self.enter_address(local, shared)? {
+                Entry::Shares(id) => return Ok(id),
+                Entry::First(id) => break id,
+                Entry::After(bound) => bound.wait(),
+            }
+        };
+        let bound = self.bind(local);
+        let outcome = self.settle(id, bound);
+        if let Ok(hosts) = &outcome {
+            // Whoever removed a port meanwhile has not seen its listener.
+            for host in hosts.iter().filter(|host| !self.network().serves(**host)) {
+                self.abandon(|at| at.ip() == *host);
+            }
+        }
+        outcome.map(|_| id)
+    }
+
+    /// Enters an address object before it is bound, so that whoever opens the same address meanwhile finds it.
+    fn enter_address(&self, local: SocketAddr, shared: bool) -> Result<Entry<S>, Refusal> {
+        let bound = Shared::new(EventOf::<S>::new())?;
+        bound.initialise();
+        let address = Address {
+            local,
+            shared,
+            listeners: Vec::new(),
+            binding: Some(bound),
+            handlers: Handlers::new(),
+            associations: 0,
+            listens: VecDeque::new(),
+        };
+        let mut file = Self::file(Object::Address(address))?;
+        let mut world = self.world();
+        let (shares, others) = match world.holder(local) {
+            None => (false, None),
+            Some(holder) if !(holder.shared && shared) => {
+                drop(world);
+                return Err(Refusal::Final(STATUS_SHARING_VIOLATION));
+            }
+            Some(holder) => (true, holder.binding.clone()),
+        };
+        if let Some(others) = others {
+            drop(world);
+            return Ok(Entry::After(others));
+        }
+        let unneeded = file.address_mut().filter(|_| shares).and_then(|address| address.binding.take());
+        let inserted = world.files.insert(file);
+        drop(world);
+        drop(unneeded);
+        match inserted {
+            Ok(id) if shares => Ok(Entry::Shares(id)),
+            Ok(id) => Ok(Entry::First(id)),
+            Err((no_memory, _file)) => Err(no_memory.into()),
+        }
+    }
+
+    /// Takes the port, on each host address that a wildcard stands for. Port 0 picks one.
+    fn bind(&self, local: SocketAddr) -> Result<(SocketAddr, Vec<IpAddr>, Listeners<S>), Refusal> {
+        let mut hosts = Vec::new();
+        if local.ip().is_unspecified() {
+            hosts = self.network().hosts(local.is_ipv4())?;
+        } else {
+            hosts.try_reserve_exact(1).map_err(|_| NoMemory)?;
+            hosts.push(local.ip());
+        }
+        let mut listeners = Vec::new();
+        listeners.try_reserve_exact(hosts.len()).map_err(|_| NoMemory)?;
+        let mut port = local.port();
+        for host in &hosts {
+            let (listener, at) = self.network().listen(self, SocketAddr::new(*host, port))?;
+            port = at.port();
+            listeners.push((at, listener));
+        }
+        if listeners.is_empty() {
+            Err(Refusal::NotLocal)
+        } else {
+            Ok((SocketAddr::new(local.ip(), port), hosts, listeners))
+        }
+    }
+
+    /// An address object is bound, or gone if it could not be; those who wait for that go on.
+    fn settle(
+        &self,
+        id: Id,
+        bound: Result<(SocketAddr, Vec<IpAddr>, Listeners<S>), Refusal>,
+    ) -> Result<Vec<IpAddr>, Refusal> {
+        let mut world = self.world();
+        let binding = world.address(id).and_then(|address| address.binding.take());
+        let (outcome, gone) = match bound {
+            Ok((local, hosts, listeners)) => {
+                if let Some(address) = world.address(id) {
+                    address.local = local;
+                    address.listeners = listeners;
+                }
+                (Ok(hosts), None)
+            }
+            Err(refusal) => (Err(refusal), world.files.remove(id)),
+        };
+        drop(world);
+        drop(gone);
+        if let Some(binding) = binding {
+            binding.signal();
+        }
+        outcome
+    }
+
+    fn file(object: Object<S>) -> Result<File<S>, NoMemory> {
+        let gate = Shared::new(EventOf::<S>::new())?;
+        gate.initialise();
+        Ok(File { phase: Phase::Open, outstanding: 0, awaited: false, gate, carrier: 0, object })
+    }
+
+    fn insert(&self, object: Object<S>) -> Result<Id, NTSTATUS> {
+        let file = Self::file(object).map_err(|NoMemory| STATUS_INSUFFICIENT_RESOURCES)?;
+        let inserted = self.world().files.insert(file);
+        inserted.map_err(|(NoMemory, _file)| STATUS_INSUFFICIENT_RESOURCES)
+    }
+}

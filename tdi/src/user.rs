@@ -1,0 +1,220 @@
+//! Requests of programs, by `IRP_MJ_DEVICE_CONTROL`: what `TdiMapUserRequest` makes of them.
+//!
+//! That function (MSDN ff565053) turns a control code and its input buffer into the request that a driver
+//! would send, refuses `IOCTL_TDI_SET_EVENT_HANDLER` and connection information that does not fit into the
+//! client's buffer with `STATUS_INVALID_PARAMETER`, and codes that it does not know with
+//! `STATUS_NOT_IMPLEMENTED`.
+//!
+//! A program's pointers are never followed. Connection information lies behind the request in the same
+//! buffer, and its pointers are read as places in that buffer:
+//!
+//! ```text
+//! 0                     56                                104
+//! TDI_REQUEST_CONNECT   TDI_CONNECTION_INFORMATION        address, anywhere behind
+//!   information ────────▶ RemoteAddress ──────────────────▶
+//! ```
+
+use core::mem::offset_of;
+use core::net::SocketAddr;
+
+use sys::status::{
+    NTSTATUS, STATUS_INVALID_DEVICE_REQUEST, STATUS_INVALID_PARAMETER, STATUS_NOT_IMPLEMENTED,
+};
+use sys::tdi::{
+    IOCTL_TDI_ACCEPT, IOCTL_TDI_ACTION, IOCTL_TDI_ASSOCIATE_ADDRESS, IOCTL_TDI_CONNECT,
+    IOCTL_TDI_DISASSOCIATE_ADDRESS, IOCTL_TDI_DISCONNECT, IOCTL_TDI_LISTEN, IOCTL_TDI_QUERY_INFORMATION,
+    IOCTL_TDI_RECEIVE, IOCTL_TDI_RECEIVE_DATAGRAM, IOCTL_TDI_SEND, IOCTL_TDI_SEND_DATAGRAM,
+    IOCTL_TDI_SET_EVENT_HANDLER, IOCTL_TDI_SET_INFORMATION, TDI_CONNECTION_INFORMATION, TDI_QUERY_ACCEPT,
+    TDI_REQUEST_ASSOCIATE_ADDRESS, TDI_REQUEST_CONNECT, TDI_REQUEST_DISCONNECT, TDI_REQUEST_LISTEN,
+    TDI_REQUEST_QUERY_INFORMATION, TDI_REQUEST_RECEIVE, TDI_REQUEST_SEND,
+};
+
+use crate::address::TransportAddresses;
+use crate::request::Command;
+
+/// What a program asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UserRequest {
+    /// Something of a connection endpoint.
+    Endpoint(Command),
+    /// To associate an endpoint with the address object behind a handle of the program's.
+    Associate(usize),
+    /// To take that back.
+    Disassociate,
+    /// A query, `TDI_QUERY_…`.
+    Query(i32),
+}
+
+impl UserRequest {
+    /// Reads a request from its control code and its input buffer; `data` is the length of the buffer that
+    /// is sent or received.
+    ///
+    /// # Errors
+    ///
+    /// See the module's head; `STATUS_INVALID_PARAMETER` for an input buffer that is too short, too, and
+    /// `STATUS_INVALID_DEVICE_REQUEST` for datagrams.
+    pub fn parse(code: u32, input: &[u8], data: usize) -> Result<Self, NTSTATUS> {
+        let short = STATUS_INVALID_PARAMETER;
+        Ok(match code {
+            IOCTL_TDI_ACCEPT => Self::Endpoint(Command::Accept),
+            IOCTL_TDI_CONNECT => {
+                let limit = number(input, offset_of!(TDI_REQUEST_CONNECT, Timeout)).ok_or(short)?;
+                let to = Some(remote(input).ok_or(short)?);
+                Self::Endpoint(Command::Connect { to, limit: time_limit(i64::from_le_bytes(limit)) })
+            }
+            IOCTL_TDI_DISCONNECT => {
+                let limit = number(input, offset_of!(TDI_REQUEST_DISCONNECT, Timeout)).ok_or(short)?;
+                let limit = time_limit(i64::from_le_bytes(limit));
+                // There is no place for flags, and none is an abort.
+                Self::Endpoint(Command::Disconnect { flags: 0, limit })
+            }
+            IOCTL_TDI_LISTEN => {
+                let flags = flags(input, offset_of!(TDI_REQUEST_LISTEN, ListenFlags)).ok_or(short)?;
+                Self::Endpoint(Command::Listen { query: flags & TDI_QUERY_ACCEPT != 0 })
+            }
+            IOCTL_TDI_SEND => {
+                let flags = flags(input, offset_of!(TDI_REQUEST_SEND, SendFlags)).ok_or(short)?;
+                Self::Endpoint(Command::Send { length: data, flags })
+            }
+            IOCTL_TDI_RECEIVE => {
+                let flags = flags(input, offset_of!(TDI_REQUEST_RECEIVE, ReceiveFlags)).ok_or(short)?;
+                Self::Endpoint(Command::Receive { length: data, flags })
+            }
+            IOCTL_TDI_ASSOCIATE_ADDRESS => {
+                let place = offset_of!(TDI_REQUEST_ASSOCIATE_ADDRESS, AddressHandle);
+                Self::Associate(usize::from_le_bytes(number(input, place).ok_or(short)?))
+            }
+            IOCTL_TDI_DISASSOCIATE_ADDRESS => Self::Disassociate,
+            IOCTL_TDI_QUERY_INFORMATION => {
+                let place = offset_of!(TDI_REQUEST_QUERY_INFORMATION, QueryType);
+                Self::Query(i32::from_le_bytes(number(input, place).ok_or(short)?))
+            }
+            IOCTL_TDI_SET_EVENT_HANDLER => return Err(STATUS_INVALID_PARAMETER),
+            IOCTL_TDI_SEND_DATAGRAM | IOCTL_TDI_RECEIVE_DATAGRAM => {
+                return Err(STATUS_INVALID_DEVICE_REQUEST);
+            }
+            IOCTL_TDI_SET_INFORMATION | IOCTL_TDI_ACTION => return Err(STATUS_NOT_IMPLEMENTED),
+            _ => return Err(STATUS_NOT_IMPLEMENTED),
+        })
+    }
+}
+
+/// The bytes of a number at an offset.
+fn number<const N: usize>(input: &[u8], offset: usize) -> Option<[u8; N]> {
+    input.get(offset..)?.first_chunk().copied()
+}
+
+fn flags(input: &[u8], offset: usize) -> Option<u32> {
+    number(input, offset).map(|flags| u16::from_le_bytes(flags).into())
+}
+
+/// A time limit in units of 100 ns. Times are relative and so negative; the one that is -1 is for ever.
+#[must_use]
+pub fn time_limit(time: i64) -> Option<u64> {
+    (time < -1).then_some(time.unsigned_abs())
+}
+
+/// The address to which a connect goes.
+fn remote(input: &[u8]) -> Option<SocketAddr> {
+    let place = offset_of!(TDI_REQUEST_CONNECT, RequestConnectionInformation);
+    let information = u64::from_le_bytes(number(input, place)?);
+    // The buffer's own address, as the program sees it.
+    let own = information.checked_sub(size_of::<TDI_REQUEST_CONNECT>() as u64)?;
+    let field = |offset: usize| size_of::<TDI_REQUEST_CONNECT>().checked_add(offset);
+    let length = number(input, field(offset_of!(TDI_CONNECTION_INFORMATION, RemoteAddressLength))?)?;
+    let address = number(input, field(offset_of!(TDI_CONNECTION_INFORMATION, RemoteAddress))?)?;
+    let start = usize::try_from(u64::from_le_bytes(address).checked_sub(own)?).ok()?;
+    let length = usize::try_from(i32::from_le_bytes(length)).ok()?;
+    let list = input.get(start..start.checked_add(length)?)?;
+    TransportAddresses::parse(list)?.next()
+}
+
+/// The body of the fuzz target: whatever a program sends is read or refused. The first four bytes are the
+/// control code's, of which the known ones are near.
+pub fn fuzz(bytes: &[u8]) {
+    let Some((code, input)) = bytes.split_first_chunk() else { return };
+    let code = u32::from_le_bytes(*code);
+    for code in [code, IOCTL_TDI_ACCEPT | (code & 0x3F)] {
+        if let Ok(UserRequest::Endpoint(Command::Connect { to, .. })) = UserRequest::parse(code, input, 0) {
+            assert!(to.is_some(), "a program that connects names an address");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::address::TransportAddress;
+    use proptest::prelude::*;
+
+    /// Where a program's buffer lies, for the program.
+    const BASE: u64 = 0x7FF6_0000_1000;
+
+    fn connect(address: SocketAddr) -> Vec<u8> {
+        let mut input = vec![0; size_of::<TDI_REQUEST_CONNECT>() + size_of::<TDI_CONNECTION_INFORMATION>()];
+        let address = TransportAddress::new(address);
+        let mut put = |at: usize, bytes: &[u8]| input[at..at + bytes.len()].copy_from_slice(bytes);
+        put(32, &(BASE + 56).to_le_bytes());
+        put(48, &(-70_i64).to_le_bytes());
+        put(56 + 32, &u32::try_from(address.bytes().len()).unwrap().to_le_bytes());
+        put(56 + 40, &(BASE + 104).to_le_bytes());
+        input.extend(address.bytes());
+        input
+    }
+
+    #[test]
+    fn a_connect_names_an_address_in_its_own_buffer() {
+        let to = "10.0.0.2:139".parse().unwrap();
+        let expected = Command::Connect { to: Some(to), limit: Some(70) };
+        let input = connect(to);
+        assert_eq!(UserRequest::parse(IOCTL_TDI_CONNECT, &input, 0), Ok(UserRequest::Endpoint(expected)));
+        for length in 0..input.len() {
+            let refused = UserRequest::parse(IOCTL_TDI_CONNECT, &input[..length], 0);
+            assert_eq!(refused, Err(STATUS_INVALID_PARAMETER), "{length} bytes");
+        }
+        // Pointers to elsewhere, and lengths that lead there.
+        for (at, value) in [(32, 0), (32, BASE), (96, 0), (96, BASE - 1), (96, u64::MAX), (88, 1 << 31)] {
+            let mut lies = input.clone();
+            lies[at..at + 8].copy_from_slice(&u64::to_le_bytes(value));
+            assert_eq!(UserRequest::parse(IOCTL_TDI_CONNECT, &lies, 0), Err(STATUS_INVALID_PARAMETER));
+        }
+    }
+
+    #[test]
+    fn flags_and_numbers_stand_behind_the_head() {
+        let mut input = vec![0; 56];
+        input[32] = 7;
+        let parse = |code| UserRequest::parse(code, &input, 99).unwrap();
+        let endpoint = UserRequest::Endpoint;
+        assert_eq!(parse(IOCTL_TDI_SEND), endpoint(Command::Send { length: 99, flags: 7 }));
+        assert_eq!(parse(IOCTL_TDI_RECEIVE), endpoint(Command::Receive { length: 99, flags: 7 }));
+        assert_eq!(parse(IOCTL_TDI_QUERY_INFORMATION), UserRequest::Query(7));
+        assert_eq!(parse(IOCTL_TDI_ASSOCIATE_ADDRESS), UserRequest::Associate(7));
+        assert_eq!(parse(IOCTL_TDI_LISTEN), endpoint(Command::Listen { query: false }));
+        assert_eq!(parse(IOCTL_TDI_DISCONNECT), endpoint(Command::Disconnect { flags: 0, limit: None }));
+    }
+
+    #[test]
+    fn what_is_not_mapped_has_the_status_of_the_page() {
+        let parse = |code| UserRequest::parse(code, &[0; 64], 0).unwrap_err();
+        assert_eq!(parse(IOCTL_TDI_SET_EVENT_HANDLER), STATUS_INVALID_PARAMETER);
+        assert_eq!(parse(IOCTL_TDI_ACTION), STATUS_NOT_IMPLEMENTED);
+        assert_eq!(parse(0x0021_0203), STATUS_NOT_IMPLEMENTED);
+        assert_eq!(parse(IOCTL_TDI_SEND_DATAGRAM), STATUS_INVALID_DEVICE_REQUEST);
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_read_or_refused(bytes in prop::collection::vec(any::<u8>(), 0..180)) {
+            fuzz(&bytes);
+        }
+
+        #[test]
+        fn a_damaged_connect_is_read_or_refused(at in 32_usize..126, byte: u8) {
+            let mut damaged = connect("[fd00::1]:7".parse().unwrap());
+            damaged[at] = byte;
+            damaged.splice(0..0, IOCTL_TDI_CONNECT.to_le_bytes());
+            fuzz(&damaged);
+        }
+    }
+}

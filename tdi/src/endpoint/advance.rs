@@ -171,7 +171,10 @@ impl<S: System> Endpoint<S> {
         if let Some(waiting) = queue::claim(&mut self.release) {
             return Progress::Do(ended(waiting, why.release));
         }
-        let waits = self.control.is_some() || self.release.is_some();
+        if let Some(waiting) = self.watches.claim_first() {
+            return Progress::Do(ended(waiting, why.release));
+        }
+        let waits = self.control.is_some() || self.release.is_some() || !self.watches.is_empty();
         if waits || !self.sends.is_empty() || !self.receives.is_empty() {
             // Those are left to their cancel routines.
             return Progress::Rest;

@@ -8,8 +8,9 @@ use sys::status::{
     STATUS_INVALID_PARAMETER, STATUS_SUCCESS,
 };
 use sys::tdi::{
-    TDI_DISCONNECT_ABORT, TDI_DISCONNECT_RELEASE, TDI_RECEIVE_NORMAL, TDI_RECEIVE_PARTIAL, TDI_RECEIVE_PEEK,
-    TDI_SEND_NO_RESPONSE_EXPECTED, TDI_SEND_NON_BLOCKING, TDI_SEND_PARTIAL,
+    TDI_DISCONNECT_ABORT, TDI_DISCONNECT_RELEASE, TDI_DISCONNECT_WAIT, TDI_RECEIVE_NORMAL,
+    TDI_RECEIVE_PARTIAL, TDI_RECEIVE_PEEK, TDI_SEND_AND_DISCONNECT, TDI_SEND_NO_RESPONSE_EXPECTED,
+    TDI_SEND_NON_BLOCKING, TDI_SEND_PARTIAL,
 };
 
 use super::stream::Outgoing;
@@ -22,7 +23,8 @@ use crate::slab::Id;
 /// How a client aborts: by no flag, or by this one.
 const NO_FLAGS: u32 = 0;
 /// What a send may ask for. The stream has no message bounds, so "partial" says nothing.
-const SEND_FLAGS: u32 = TDI_SEND_PARTIAL | TDI_SEND_NO_RESPONSE_EXPECTED | TDI_SEND_NON_BLOCKING;
+const SEND_FLAGS: u32 =
+    TDI_SEND_PARTIAL | TDI_SEND_NO_RESPONSE_EXPECTED | TDI_SEND_NON_BLOCKING | TDI_SEND_AND_DISCONNECT;
 /// What a receive may ask for.
 const RECEIVE_FLAGS: u32 = TDI_RECEIVE_PARTIAL | TDI_RECEIVE_NORMAL | TDI_RECEIVE_PEEK;
 
@@ -50,6 +52,7 @@ impl<S: System> Endpoint<S> {
             Command::Disconnect { flags: TDI_DISCONNECT_RELEASE, limit } => {
                 self.release(id, limit.map(|limit| now.saturating_add(limit)), request)
             }
+            Command::Disconnect { flags: TDI_DISCONNECT_WAIT, .. } => self.await_peer(id, request),
             Command::Disconnect { .. } => Some(complete(request, STATUS_INVALID_PARAMETER)),
             Command::Send { length, flags } => self.send(id, length, flags, request),
             Command::Receive { length, flags } => self.receive(id, length, flags, request),
@@ -58,7 +61,10 @@ impl<S: System> Endpoint<S> {
 
     /// Whether a connection may begin.
     fn ready(&self, view: Option<&View>) -> Result<(), NTSTATUS> {
-        let left_over = !self.sends.is_empty() || !self.receives.is_empty() || self.release.is_some();
+        let left_over = !self.sends.is_empty()
+            || !self.receives.is_empty()
+            || !self.watches.is_empty()
+            || self.release.is_some();
         match view {
             None => Err(STATUS_INVALID_CONNECTION),
             Some(_) if !matches!(self.state, State::Idle) || self.control.is_some() || left_over => {
@@ -175,6 +181,22 @@ impl<S: System> Endpoint<S> {
         }
     }
 
+    /// Completes when the peer has disconnected, and changes nothing.
+    fn await_peer(&mut self, id: Id, request: S::Request) -> Option<Effect<S>> {
+        let ticket = self.ticket(id);
+        match &self.state {
+            State::Connected(stream) if stream.is_over() => Some(complete(request, STATUS_SUCCESS)),
+            State::Connected(_) => match Waiting::arm(request, ticket, ()) {
+                Ok(waiting) => {
+                    self.watches.push(waiting);
+                    None
+                }
+                Err(request) => Some(complete(request, STATUS_CANCELLED)),
+            },
+            _ => Some(complete(request, STATUS_INVALID_CONNECTION)),
+        }
+    }
+
     fn send(&mut self, id: Id, length: usize, flags: u32, request: S::Request) -> Option<Effect<S>> {
         let ticket = self.ticket(id);
         let sending = matches!(&self.state, State::Connected(stream) if stream.is_sending());
@@ -193,6 +215,11 @@ impl<S: System> Endpoint<S> {
         match Waiting::arm(request, ticket, Outgoing::new(length)) {
             Ok(waiting) => {
                 self.sends.push(waiting);
+                if let State::Connected(stream) = &mut self.state
+                    && flags & TDI_SEND_AND_DISCONNECT != 0
+                {
+                    stream.finish();
+                }
                 None
             }
             Err(request) => Some(complete(request, STATUS_CANCELLED)),
@@ -233,6 +260,9 @@ impl<S: System> Endpoint<S> {
             return Some(self.cancelled(waiting.request));
         }
         if let Some(waiting) = self.receives.take_cancelled(|_| true) {
+            return Some(self.cancelled(waiting.request));
+        }
+        if let Some(waiting) = self.watches.take_cancelled(|()| true) {
             return Some(self.cancelled(waiting.request));
         }
         if let Some(waiting) = self.sends.take_cancelled(Outgoing::is_untouched) {

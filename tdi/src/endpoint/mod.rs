@@ -168,6 +168,8 @@ pub(crate) struct Endpoint<S: System> {
     receives: Queue<S::Request, Incoming>,
     /// The disconnect that waits for the other side's.
     release: Option<Waiting<S::Request>>,
+    /// Disconnects that wait for the other side's, and do nothing themselves.
+    watches: Queue<S::Request>,
     /// The disconnect that waits for the end, not cancellable, as the end is near.
     abort: Option<S::Request>,
     /// An offer that nobody wants.
@@ -201,6 +203,7 @@ impl<S: System> Endpoint<S> {
             sends: Queue::new(),
             receives: Queue::new(),
             release: None,
+            watches: Queue::new(),
             abort: None,
             refuse: None,
             cancels: false,
@@ -213,6 +216,7 @@ impl<S: System> Endpoint<S> {
         let count = (outstanding as usize).saturating_add(1);
         self.inbox.try_reserve(count.saturating_sub(self.inbox.len())).map_err(|_| NoMemory)?;
         self.sends.reserve(count)?;
+        self.watches.reserve(count)?;
         self.receives.reserve(count)
     }
 
@@ -260,7 +264,8 @@ impl<S: System> Endpoint<S> {
         let single = [&mut self.control, &mut self.release].into_iter().flatten();
         let found = single.into_iter().any(|waiting| waiting.cancel(number))
             || self.sends.cancel(number)
-            || self.receives.cancel(number);
+            || self.receives.cancel(number)
+            || self.watches.cancel(number);
         self.cancels |= found;
     }
 

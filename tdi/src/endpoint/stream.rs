@@ -166,8 +166,11 @@ impl<S: System> Endpoint<S> {
             if !stream.ended {
                 return None;
             }
-            let receive = self.receives.claim_first()?;
-            return Some(complete(receive.request, STATUS_GRACEFUL_DISCONNECT));
+            if let Some(receive) = self.receives.claim_first() {
+                return Some(complete(receive.request, STATUS_GRACEFUL_DISCONNECT));
+            }
+            let watch = self.watches.claim_first()?;
+            return Some(complete(watch.request, STATUS_SUCCESS));
         }
         if let Some(receive) = self.receives.claim_first() {
             let link = stream.link.clone();

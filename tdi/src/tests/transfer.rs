@@ -4,8 +4,8 @@ use std::ffi::c_void;
 
 use sys::status::*;
 use sys::tdi::{
-    TDI_DISCONNECT_ABORT, TDI_DISCONNECT_RELEASE, TDI_EVENT_DISCONNECT, TDI_EVENT_RECEIVE, TDI_RECEIVE_PEEK,
-    TDI_SEND_EXPEDITED, TDI_SEND_NON_BLOCKING,
+    TDI_DISCONNECT_ABORT, TDI_DISCONNECT_RELEASE, TDI_DISCONNECT_WAIT, TDI_EVENT_DISCONNECT,
+    TDI_EVENT_RECEIVE, TDI_RECEIVE_PEEK, TDI_SEND_AND_DISCONNECT, TDI_SEND_EXPEDITED, TDI_SEND_NON_BLOCKING,
 };
 
 use super::client::{Pair, done, failed};
@@ -133,6 +133,45 @@ fn a_release_ends_the_stream_after_its_data_and_completes_with_the_peers() {
     pump();
     assert_eq!((answer.outcome(), release.outcome()), (done(0), done(0)));
     // Both endpoints can be used again.
+    pair.establish();
+    pair.tear_down();
+}
+
+#[test]
+fn a_disconnect_that_only_waits_completes_with_the_peers() {
+    for (flags, status) in [(TDI_DISCONNECT_RELEASE, STATUS_SUCCESS), (0, STATUS_CONNECTION_RESET)] {
+        let pair = Pair::connected();
+        let waits = [0, 1].map(|_| pair.client.disconnect(pair.far, TDI_DISCONNECT_WAIT));
+        waits[0].cancel(&pair.client.transport);
+        pump();
+        assert_eq!((waits[0].outcome(), waits[1].outcome()), (failed(STATUS_CANCELLED), None));
+        pair.client.disconnect(pair.near, flags);
+        pump();
+        assert_eq!(waits[1].outcome(), failed(status));
+        if status == STATUS_SUCCESS {
+            // Its own stream is as open as before.
+            assert_eq!(pair.client.disconnect(pair.far, TDI_DISCONNECT_WAIT).outcome(), done(0));
+            let receive = pair.client.receive(pair.near, 2);
+            pair.client.send(pair.far, b"ok");
+            pump();
+            assert_eq!(receive.outcome(), done(2));
+        }
+        pair.tear_down();
+    }
+}
+
+#[test]
+fn a_send_that_disconnects_ends_the_stream_after_its_data() {
+    let pair = Pair::connected();
+    let command = Command::Send { length: 4, flags: TDI_SEND_AND_DISCONNECT };
+    let last = pair.client.submit(pair.near, command, b"last".to_vec());
+    pump();
+    assert_eq!(last.outcome(), done(4));
+    assert_eq!(pair.client.send(pair.near, b"x").outcome(), failed(STATUS_INVALID_CONNECTION));
+    assert_eq!(pair.client.receive(pair.far, 9).outcome(), done(4));
+    assert_eq!(pair.client.receive(pair.far, 9).outcome(), failed(STATUS_GRACEFUL_DISCONNECT));
+    pair.client.disconnect(pair.far, TDI_DISCONNECT_RELEASE);
+    pump();
     pair.establish();
     pair.tear_down();
 }

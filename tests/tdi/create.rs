@@ -1,14 +1,15 @@
 //! Creates: whatever a client writes into the attributes, a file is opened as tabled or nothing is left.
 
 use core::net::{Ipv6Addr, SocketAddr};
+use std::path::Path;
+use std::thread;
 
 use ntsim::Machine;
 use runner::Images;
-use std::path::Path;
 use sys::status::*;
 use sys::tdi::{TdiConnectionContext, TdiTransportAddress};
 use tdi::address::TransportAddress;
-use tdi_client::{Bed, attribute};
+use tdi_client::{Bed, DEVICE, attribute, request};
 
 use super::{FAR, NEAR, bed, end_clean};
 
@@ -148,14 +149,46 @@ fn an_address_is_shared_only_if_all_who_open_it_share_it() {
 }
 
 #[test]
+fn creates_that_share_an_address_may_race() {
+    let bed = bed();
+    let (machine, attributes) = (&bed.machine, attribute(TdiTransportAddress, &addresses(&[FAR])));
+    for _ in 0..50 {
+        let opened = thread::scope(|scope| {
+            let threads = [(); 3].map(|()| scope.spawn(|| machine.open(DEVICE, &attributes)));
+            threads.map(|thread| thread.join().expect("the thread ends"))
+        });
+        drop(opened.map(|opened| opened.expect("all share it")));
+        super::await_free(&bed);
+    }
+    end_clean(bed);
+}
+
+#[test]
+fn a_wildcard_takes_connections_at_either_adapter() {
+    let bed = bed();
+    let any = bed.address("0.0.0.0:139".parse().expect("an address")).expect("the port is free");
+    assert_eq!(bed.exclusive(FAR).expect_err("it is taken").0, STATUS_SHARING_VIOLATION);
+    let near_address = bed.address(NEAR).expect("the near address opens");
+    for at in [FAR, SocketAddr::new(NEAR.ip(), 139)] {
+        let near = bed.associated(&near_address, 0xA).expect("an endpoint opens");
+        let far = bed.associated(&any, 0xB).expect("an endpoint opens");
+        let listen = request::listen(&far, 0);
+        assert_eq!(request::connect(&near, at).status(), STATUS_SUCCESS);
+        assert_eq!(listen.status(), STATUS_SUCCESS);
+    }
+    drop((any, near_address));
+    end_clean(bed);
+}
+
+#[test]
 fn addresses_may_be_those_of_ipv6() {
     let images = Images::built(Path::new(env!("CARGO_MANIFEST_DIR"))).expect("the images are built");
     let ips = [1, 2].map(|last| Ipv6Addr::new(0xFD00, 0, 0, 0, 0, 0, 0, last).into());
     let bed = Bed::boot(Machine::builder(), &images, ips).expect("the driver starts");
     let [near, far] = [SocketAddr::new(ips[0], 0), SocketAddr::new(ips[1], 139)];
     let pair = bed.pair(near, far).expect("a connection comes about");
-    let received = tdi_client::request::receive(&pair.far, 2);
-    assert_eq!(tdi_client::request::send(&pair.near, b"ok".to_vec()).status(), STATUS_SUCCESS);
+    let received = request::receive(&pair.far, 2);
+    assert_eq!(request::send(&pair.near, b"ok".to_vec()).status(), STATUS_SUCCESS);
     assert_eq!(received.wait().data, b"ok");
     drop(pair);
     end_clean(bed);

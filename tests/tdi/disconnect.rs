@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use sys::status::*;
 use sys::tdi::*;
-use tdi_client::request::{disconnect, disconnect_within, receive, send};
+use tdi_client::request::{disconnect, disconnect_within, receive, send, send_with};
 
 use super::{FAR, LEVELS, at, bed, end_clean, is_one_of, pair, succeeds};
 
@@ -76,6 +76,28 @@ fn several_options_at_once_leave_the_connection_alone() {
     let received = receive(&pair.far, 2);
     succeeds(send(&pair.near, b"ok".to_vec()).status());
     assert_eq!(received.wait().data, b"ok");
+    drop(pair);
+    end_clean(bed);
+}
+
+#[test]
+fn a_disconnect_may_wait_for_the_peers_and_a_send_may_be_the_last() {
+    let bed = bed();
+    let pair = pair(&bed);
+    for level in LEVELS {
+        let waits = at(level, || disconnect(&pair.far, TDI_DISCONNECT_WAIT));
+        let sent = at(level, || send_with(&pair.near, b"last".to_vec(), TDI_SEND_AND_DISCONNECT));
+        succeeds(sent.status());
+        assert_eq!(send(&pair.near, vec![0]).status(), STATUS_INVALID_CONNECTION);
+        assert!(waits.outcome().is_none(), "what was sent was not received yet");
+        assert_eq!(receive(&pair.far, 8).wait().information, 4);
+        succeeds(waits.status());
+        succeeds(disconnect(&pair.far, TDI_DISCONNECT_RELEASE).status());
+        while pair.establish(FAR).is_err() {
+            // The near end, which nobody waits for, hears of the end in its own time.
+            ntsim::sched::block(Some(Duration::from_millis(1)));
+        }
+    }
     drop(pair);
     end_clean(bed);
 }

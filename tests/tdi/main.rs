@@ -15,9 +15,12 @@ mod cleanup;
 mod create;
 mod data;
 mod disconnect;
+mod fault;
 mod handler;
 mod query;
+mod storm;
 mod timing;
+mod user;
 
 use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 use core::time::Duration;

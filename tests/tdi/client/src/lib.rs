@@ -8,6 +8,7 @@
 //! - [`event`]: a client's event handlers;
 //! - [`transfer`]: a stream of bytes from one end of a connection to the other, hashed at both ends;
 //! - [`flight`]: files that go while everything is in flight.
+//! - [`storm`]: many connections, killed at random points.
 
 #![cfg(not(windows))]
 #![allow(
@@ -23,6 +24,7 @@ mod bed;
 pub mod event;
 pub mod flight;
 pub mod request;
+pub mod storm;
 pub mod transfer;
 
 pub use bed::{Bed, DEVICE, Pair, attribute};

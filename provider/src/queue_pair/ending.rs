@@ -50,7 +50,7 @@ impl<K: Kernel> Object<K, Qp<K>> {
         ended: Ending<K>,
     ) -> Result<Attempt, Attempt> {
         if let Some(Delivered { receiver, message }) = ended.delivered {
-            receiver.received(STATUS_SUCCESS, message);
+            receiver.delivered(STATUS_SUCCESS, message);
         }
         match &work.operation {
             Operation::Bind => Self::carry_out(posted),

@@ -16,7 +16,7 @@ use super::ending::{Current, Ending};
 use super::list::List;
 use super::results::Message;
 use super::work::{Flags, Initiated, Operation};
-use super::{DEAD, FLUSH, Qp};
+use super::{DEAD, FLUSH, FLUSH_RECEIVES, Qp};
 use crate::connection::Session;
 use crate::consumer::Opaque;
 use crate::kernel::Kernel;
@@ -78,9 +78,12 @@ impl<K: Kernel> Object<K, Qp<K>> {
     fn advance(&self, current: &mut Current<K>) {
         loop {
             // A flush that comes after the look has left a note with the combiner.
-            if self.cancel.load(Ordering::SeqCst) & (FLUSH | DEAD) != 0 {
-                self.cancel.fetch_and(!FLUSH, Ordering::SeqCst);
-                self.cancel_all(current);
+            if self.cancel.load(Ordering::SeqCst) != 0 {
+                let cancel = self.cancel.fetch_and(!(FLUSH | FLUSH_RECEIVES), Ordering::SeqCst);
+                if cancel & (FLUSH | DEAD) != 0 {
+                    self.cancel_initiated(current);
+                }
+                self.cancel_receives(&mut current.list);
             }
             if !self.begin_next(current) {
                 return;
@@ -173,7 +176,7 @@ impl<K: Kernel> Object<K, Qp<K>> {
         let length = match moved {
             Ok(length) => length,
             Err(status) => {
-                peer.received(status, message);
+                peer.delivered(status, message);
                 return Ok(Attempt::Broken);
             }
         };
@@ -192,22 +195,23 @@ impl<K: Kernel> Object<K, Qp<K>> {
                 // The receiver must abort the connection (the page of NdkSendAndInvalidate).
                 Ok(Invalidated::NotValid) | Err(_) => {
                     message.invalidated = None;
-                    peer.received(STATUS_ACCESS_VIOLATION, message);
+                    peer.delivered(STATUS_ACCESS_VIOLATION, message);
                     return Ok(Attempt::Broken);
                 }
             }
         }
-        peer.received(STATUS_SUCCESS, message);
+        peer.delivered(STATUS_SUCCESS, message);
         Ok(Attempt::Done)
     }
 
-    /// Moves a message into the peer's next receive. `None` if the peer has no receive.
+    /// Moves a message into the peer's next receive, which keeps the turn until [`Object::delivered`]. `None` if
+    /// the peer has no receive, or it is not this side's turn.
     #[inline(never)]
     fn deliver(&self, data: &List, peer: &Self) -> Result<Option<Arrival>, Refusal> {
         let (mut source, mut sink) = (Gathered::new(), Gathered::new());
         self.gather(&mut source, data, Rights::LOCAL_READ)?;
         let mut receive = List::new();
-        let Some(context) = peer.take_receive(&mut receive) else { return Ok(None) };
+        let Some(context) = peer.next_receive(&mut receive) else { return Ok(None) };
         let moved = if peer.gather(&mut sink, &receive, Rights::LOCAL_WRITE).is_err() {
             Err(STATUS_ACCESS_VIOLATION)
         } else if source.length() > sink.length() {

@@ -17,6 +17,7 @@ mod list;
 mod post;
 mod results;
 mod srq;
+mod turn;
 mod work;
 
 pub(crate) use post::PostError;
@@ -39,6 +40,7 @@ use crate::sync::{AtomicBool, AtomicU32, Ordering};
 use ending::Current;
 use inline::InlineData;
 use list::List;
+use turn::Turn;
 use work::{Initiated, WorkQueue};
 
 /// What a consumer asks of a new queue pair; checked against the limits of the adapter.
@@ -56,6 +58,8 @@ pub(crate) struct Depths {
 const FLUSH: u32 = 1;
 /// Dead: cancel what is queued, and whatever comes.
 const DEAD: u32 = 2;
+/// What is left of a flush that did not have its turn at the receives.
+const FLUSH_RECEIVES: u32 = 4;
 
 /// Where receives come from.
 enum Receives<K: Kernel> {
@@ -77,6 +81,8 @@ pub(crate) struct Qp<K: Kernel> {
     registrations: Ring<Posted<K>>,
     inline: InlineData,
     receive: Receives<K>,
+    /// Who takes receives.
+    turn: Turn,
     /// The request that was taken off the initiator queue and can't go on yet.
     engine: Combiner<Current<K>>,
     cancel: AtomicU32,
@@ -113,6 +119,7 @@ impl<K: Kernel> Qp<K> {
             registrations: Ring::new(depths.initiator)?,
             inline,
             receive,
+            turn: Turn::new(),
             pd,
             receive_cq,
             initiator_cq,
@@ -165,7 +172,19 @@ impl<K: Kernel> Object<K, Qp<K>> {
         }
     }
 
-    /// The next receive for a message that has arrived: its context, and in `sink` its list.
+    /// The next receive for a message that has arrived, and with it the turn at the receives: its context, and
+    /// in `sink` its list.
+    fn next_receive(&self, sink: &mut List) -> Option<Opaque> {
+        if !self.turn.take() {
+            return None;
+        }
+        let receive = self.take_receive(sink);
+        if receive.is_none() {
+            self.end_delivery();
+        }
+        receive
+    }
+
     fn take_receive(&self, sink: &mut List) -> Option<Opaque> {
         match &self.receive {
             Receives::Own(queue) => queue.take(sink),

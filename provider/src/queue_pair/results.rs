@@ -4,14 +4,15 @@ use sys::ndk::NDK_OPERATION_TYPE;
 use sys::status::{NTSTATUS, STATUS_CANCELLED, STATUS_SUCCESS};
 
 use super::ending::{Current, Delivered};
-use super::list::length;
+use super::list::{List, length};
 use super::work::{Flags, Initiated};
-use super::{Qp, Receives};
+use super::{FLUSH_RECEIVES, Qp, Receives};
 use crate::completion::Completed;
 use crate::consumer::Opaque;
 use crate::kernel::Kernel;
 use crate::memory::Token;
 use crate::object::Object;
+use crate::sync::Ordering;
 
 /// What a receive's result says of its message.
 #[derive(Clone, Copy)]
@@ -74,19 +75,45 @@ impl<K: Kernel> Object<K, Qp<K>> {
         self.received(STATUS_CANCELLED, message);
     }
 
-    /// Cancels all that is queued: each accepted request has its one result.
-    pub(super) fn cancel_all(&self, current: &mut Current<K>) {
+    /// The result of the receive that a message of the peer's has met, which ends the peer's turn.
+    pub(super) fn delivered(&self, status: NTSTATUS, message: Message) {
+        self.received(status, message);
+        self.end_delivery();
+    }
+
+    /// Ends the turn of a peer that has nothing more to deliver just now: a flush that wanted it goes on.
+    pub(super) fn end_delivery(&self) {
+        if self.turn.give_back() {
+            self.progress();
+        }
+    }
+
+    /// Cancels all initiator requests that are queued.
+    pub(super) fn cancel_initiated(&self, current: &mut Current<K>) {
         if let Some(Delivered { receiver, message }) = current.ending.take().and_then(|ended| ended.delivered)
         {
-            receiver.cancelled(message.context);
+            let nothing = Message { bytes: 0, solicited: false, invalidated: None, ..message };
+            receiver.delivered(STATUS_CANCELLED, nothing);
         }
         while self.begin_next(current) {
             self.finish(current, STATUS_CANCELLED);
         }
-        // The receives of a shared queue are not this queue pair's to cancel.
+    }
+
+    /// Cancels all receives that are queued, at once or when the peer's turn has ended; `sink` is room for the
+    /// list of one. Those of a shared queue are not this queue pair's to cancel.
+    pub(super) fn cancel_receives(&self, sink: &mut List) {
         let Receives::Own(queue) = &self.receive else { return };
-        while let Some(context) = queue.take(&mut current.list) {
+        if !self.turn.take() {
+            // The peer finds the note and runs this engine again.
+            self.cancel.fetch_or(FLUSH_RECEIVES, Ordering::SeqCst);
+            return;
+        }
+        while let Some(context) = queue.take(sink) {
             self.cancelled(context);
+        }
+        if self.turn.give_back() {
+            self.peer_progress();
         }
     }
 

@@ -148,6 +148,22 @@ fn a_message_whose_sender_is_flushed_while_it_waits_has_its_one_result() {
 }
 
 #[test]
+fn a_flush_of_the_receiver_waits_for_the_message_that_arrives() {
+    let rig = Rig::new(NDK_OP_FLAG_ALLOW_REMOTE_READ);
+    let used = pinned(&rig.pair.far, rig.token, BASE);
+    rig.receive(2);
+    rig.receive(4);
+    assert_eq!(rig.send(3, rig.token), STATUS_SUCCESS);
+    call!(rig.pair.far.qp, NdkFlush);
+    assert_eq!(rig.pair.far.results(), []);
+    drop(used);
+    rig.pair.log.pump();
+    assert_eq!(rig.pair.far.results(), [(STATUS_SUCCESS, 0, 2), (STATUS_CANCELLED, 0, 4)]);
+    assert_eq!(rig.pair.near.results(), [(STATUS_SUCCESS, 0, 3)]);
+    rig.tear_down();
+}
+
+#[test]
 fn a_read_invalidates_its_first_token_if_it_is_asked_to() {
     let pair = Pair::connected();
     let (mr, pages) = (create_fast(&pair.near), Pages::new());

@@ -23,6 +23,9 @@ use crate::{Machine, sched};
 /// patient.
 const WATCHDOG: Duration = Duration::from_secs(if cfg!(test) { 1 } else { 60 });
 
+/// How long RDMA consumers may take to close an adapter that is about to be halted.
+const GRACE: Duration = Duration::from_secs(if cfg!(test) { 1 } else { 20 });
+
 /// Size of `NDIS_MINIPORT_RESTART_PARAMETERS` through its last member.
 const RESTART_SIZE: u16 = 0x14;
 
@@ -181,7 +184,8 @@ impl Adapter {
         Ok(())
     }
 
-    /// Pauses the adapter if it runs, and halts it.
+    /// Pauses the adapter if it runs, and halts it. Before, RDMA is disabled, and its consumers are given
+    /// time to close.
     ///
     /// # Errors
     /// If the adapter is in a state in which neither can be done.
@@ -189,7 +193,7 @@ impl Adapter {
         self.halt_because(NDIS_HALT_ACTION::NdisHaltDeviceDisabled)
     }
 
-    /// Takes the adapter away under its driver: tells it, then pauses and halts the adapter.
+    /// Takes the adapter away under its driver: tells it, then [halts](Self::halt) the adapter.
     ///
     /// # Errors
     /// As for [`halt`](Self::halt).
@@ -200,6 +204,8 @@ impl Adapter {
     }
 
     fn halt_because(&self, action: NDIS_HALT_ACTION) -> Result<(), Status> {
+        // Whoever is above the adapter goes first.
+        self.disable_ndk(Some(GRACE));
         if self.state() == State::Running {
             self.pause()?;
         }

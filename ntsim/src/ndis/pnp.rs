@@ -44,10 +44,14 @@ impl Adapter {
         core::mem::take(&mut *self.protocol.indicated.statuses.lock())
     }
 
-    /// Disables RDMA: consumers hear of it and close; returns when the last RDMA adapter is closed.
-    fn disable_ndk(&self) {
+    /// Disables RDMA: consumers hear of it and close; returns when the last RDMA adapter is closed, or when
+    /// that takes longer than `limit`.
+    pub(super) fn disable_ndk(&self, limit: Option<Duration>) {
         self.set_ndk(false);
-        while self.open_ndk_adapters() > 0 {
+        let start = sched::elapsed();
+        while self.open_ndk_adapters() > 0
+            && limit.is_none_or(|limit| sched::elapsed().saturating_sub(start) < limit)
+        {
             sched::block(Some(LOOK));
         }
     }
@@ -98,7 +102,7 @@ exports! {
         // SAFETY: the head says that there is all of it but for padding.
         match unsafe { (*event).NetPnPEvent.NetEvent } {
             NET_PNP_EVENT_CODE::NetEventNDKEnable => adapter.set_ndk(true),
-            NET_PNP_EVENT_CODE::NetEventNDKDisable => adapter.disable_ndk(),
+            NET_PNP_EVENT_CODE::NetEventNDKDisable => adapter.disable_ndk(None),
             _ => return NDIS_STATUS_NOT_SUPPORTED,
         }
         NDIS_STATUS_SUCCESS

@@ -67,6 +67,7 @@ exports! {
         }
         shadow.check_header();
         let Some(query) = shadow.extension_query() else { return STATUS_NOT_SUPPORTED };
+        layer().statistics.call(NAME);
         // SAFETY: the arguments are those of the consumer, for its object.
         bracket::into_provider(NAME, || unsafe { query(object, identifier, version, interface) })
     }

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use parking_lot::RwLock;
 
 use super::kind::Kind;
+use crate::sched::{self, Irql};
 
 /// How the closes of one kind of object went.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -26,6 +27,8 @@ pub struct Statistics {
     /// Calls of consumers, by the interface's name; without those that [`Checks`](super::Checks) leaves
     /// alone.
     pub calls: BTreeMap<&'static str, u64>,
+    /// Those of them that came from DISPATCH_LEVEL.
+    pub dispatch_calls: BTreeMap<&'static str, u64>,
 }
 
 /// Counters that stay out of each other's way.
@@ -35,6 +38,7 @@ pub(super) struct Counters {
     pending: [AtomicU64; Kind::ALL.len()],
     callbacks: Named,
     calls: Named,
+    dispatch_calls: Named,
 }
 
 /// Counters by name; names are few, and soon all known.
@@ -70,6 +74,9 @@ impl Counters {
     /// Counts a call.
     pub(super) fn call(&self, name: &'static str) {
         self.calls.count(name);
+        if sched::irql() == Irql::DISPATCH {
+            self.dispatch_calls.count(name);
+        }
     }
 
     /// The counts so far.
@@ -82,6 +89,7 @@ impl Counters {
             closes: closes.filter(|(_, closes)| *closes != Closes::default()).collect(),
             callbacks: self.callbacks.snapshot(),
             calls: self.calls.snapshot(),
+            dispatch_calls: self.dispatch_calls.snapshot(),
         }
     }
 }

@@ -6,7 +6,7 @@ use core::ptr::null_mut;
 
 use protocol::Kind;
 use sys::ndk::{NDK_ADAPTER, NDK_VERSION, NDK_VERSION_1_2, NDK_VERSION_2_0, NDK_VERSION_2_1};
-use sys::status::{NTSTATUS, STATUS_NOINTERFACE, STATUS_SUCCESS};
+use sys::status::{NDIS_STATUS_BAD_VERSION, NTSTATUS, STATUS_NOINTERFACE, STATUS_SUCCESS};
 use sys::wsk::{
     WSK_CLIENT_DISPATCH, WSK_CLIENT_NPI, WSK_PROVIDER_NDK_DISPATCH, WSK_PROVIDER_NPI, WSK_REGISTRATION,
     WSKNDK_GET_WSK_PROVIDER_NDK_DISPATCH, WskCaptureProviderNPI, WskDeregister, WskRegister,
@@ -101,19 +101,36 @@ impl Provider {
         ledger: &'l Ledger,
         if_index: u32,
     ) -> Result<Handle<'l, NDK_ADAPTER>, NTSTATUS> {
+        for version in [NDK_VERSION_2_1, NDK_VERSION_2_0] {
+            match self.open_as(ledger, if_index, version) {
+                Err(NDIS_STATUS_BAD_VERSION) => {}
+                opened => return opened,
+            }
+        }
+        self.open_as(ledger, if_index, NDK_VERSION_1_2)
+    }
+
+    /// Opens the adapter of an interface in one version. IRQL = PASSIVE_LEVEL.
+    ///
+    /// # Errors
+    /// The status of the open.
+    pub(crate) fn open_as<'l>(
+        &self,
+        ledger: &'l Ledger,
+        if_index: u32,
+        version: NDK_VERSION,
+    ) -> Result<Handle<'l, NDK_ADAPTER>, NTSTATUS> {
         let open = self.ndk.WskOpenNdkAdapter.ok_or(STATUS_NOINTERFACE)?;
         let object = ledger.object(Kind::Adapter, &[])?;
-        let attempt = |version: NDK_VERSION| {
-            let mut adapter: *mut NDK_ADAPTER = null_mut();
-            // SAFETY: the client is registered, and the out parameter lives through the call.
-            let status = unsafe { open(self.npi.Client, version, if_index, &raw mut adapter) };
-            if status == STATUS_SUCCESS { Ok(adapter) } else { Err(status) }
-        };
-        let adapter = attempt(NDK_VERSION_2_1)
-            .or_else(|_| attempt(NDK_VERSION_2_0))
-            .or_else(|_| attempt(NDK_VERSION_1_2))?;
-        object.exists(adapter.cast());
-        Ok(Handle::new(ledger, object))
+        let mut adapter: *mut NDK_ADAPTER = null_mut();
+        // SAFETY: the client is registered, and the out parameter lives through the call.
+        match unsafe { open(self.npi.Client, version, if_index, &raw mut adapter) } {
+            STATUS_SUCCESS => {
+                object.exists(adapter.cast());
+                Ok(Handle::new(ledger, object))
+            }
+            failure => Err(failure),
+        }
     }
 
     /// Closes an adapter, which waits until everything that was made from it is closed (CL-10). IRQL =

@@ -1,4 +1,4 @@
-//! The commands of the README: `cargo xtask build`, `run`, `bench`, `explore` and `test`.
+//! The commands of the README: `cargo xtask build`, `run`, `bench`, `explore`, `storm` and `test`.
 //!
 //! Each is a sequence of steps that show what they do and how long it took, on standard error; standard
 //! output is for results. What can go wrong is told in one line on standard error; the exit code is 2
@@ -22,6 +22,7 @@ mod image;
 mod packages;
 mod run;
 mod step;
+mod storm;
 mod test;
 mod toolchain;
 
@@ -44,6 +45,8 @@ enum Command {
     /// Play what standard input asks for: a process that `explore` starts.
     #[command(hide = true)]
     ExploreWorker(explore::WorkerOptions),
+    /// Build the drivers and close many connections in the middle of their traffic, in every way.
+    Storm(storm::Options),
     /// Check formatting and lints, run every test, build the drivers and boot them.
     Test,
 }
@@ -59,6 +62,7 @@ fn main() -> ExitCode {
         Command::Bench(options) => bench::bench(&options),
         Command::Explore(options) => explore::run(&options),
         Command::ExploreWorker(options) => explore::work(&options),
+        Command::Storm(options) => storm::storm(&options),
         Command::Test => test::test(),
     };
     match outcome {

@@ -63,9 +63,14 @@ impl Buffer {
 
     /// Copies `bytes` to the start of the buffer, as many as fit.
     pub(crate) fn put(&self, bytes: &[u8]) {
-        let count = bytes.len().min(self.length as usize);
-        // SAFETY: both sides are at least `count` bytes, and a caller's slice is no part of the buffer.
-        unsafe { core::ptr::copy_nonoverlapping(bytes.as_ptr(), self.memory.as_ptr(), count) };
+        self.put_at(0, bytes);
+    }
+
+    /// Copies `bytes` to `offset`, as many as fit.
+    pub(crate) fn put_at(&self, offset: u32, bytes: &[u8]) {
+        let (place, room) = self.from(offset);
+        // SAFETY: both sides are at least so many bytes, and a caller's slice is no part of the buffer.
+        unsafe { core::ptr::copy_nonoverlapping(bytes.as_ptr(), place, bytes.len().min(room)) };
     }
 
     /// Sets the first `length` bytes to `value`.
@@ -84,9 +89,21 @@ impl Buffer {
 
     /// Copies the start of the buffer to `bytes`.
     pub(crate) fn take(&self, bytes: &mut [u8]) {
-        let count = bytes.len().min(self.length as usize);
-        // SAFETY: both sides are at least `count` bytes, and a caller's slice is no part of the buffer.
-        unsafe { core::ptr::copy_nonoverlapping(self.memory.as_ptr(), bytes.as_mut_ptr(), count) };
+        self.take_at(0, bytes);
+    }
+
+    /// Copies what is at `offset` to `bytes`.
+    pub(crate) fn take_at(&self, offset: u32, bytes: &mut [u8]) {
+        let (place, room) = self.from(offset);
+        // SAFETY: both sides are at least so many bytes, and a caller's slice is no part of the buffer.
+        unsafe { core::ptr::copy_nonoverlapping(place, bytes.as_mut_ptr(), bytes.len().min(room)) };
+    }
+
+    /// Where the byte at `offset` is, and how many there are from there on.
+    fn from(&self, offset: u32) -> (*mut u8, usize) {
+        let offset = offset.min(self.length);
+        let room = self.length.saturating_sub(offset);
+        (self.memory.as_ptr().wrapping_add(offset as usize), room as usize)
     }
 }
 

@@ -1,12 +1,13 @@
 //! The control codes, from raw buffers to calls and back.
 
 use protocol::control::{
-    CLOSE_MEASURING, CLOSE_SESSION, COLLECT, MEASURE, OPEN_MEASURING, OPEN_SESSION, QUERY_SESSION,
-    RUN_SCENARIO, TRANSMIT,
+    BREAK_STORM, CLOSE_ADAPTER, CLOSE_MEASURING, CLOSE_SESSION, CLOSE_STORM, COLLECT, CONNECT_LANE,
+    DRIVE_LANE, MEASURE, OPEN_MEASURING, OPEN_SESSION, OPEN_STORM, QUERY_SESSION, QUERY_STORM, RUN_SCENARIO,
+    TRANSMIT,
 };
 use protocol::{
-    ChunkRequest, CloseRequest, Level, MeasureRequest, MeasuringRequest, Operation, ScenarioRequest,
-    SessionRequest, VERSION,
+    ChunkRequest, CloseRequest, LaneRequest, Level, MeasureRequest, MeasuringRequest, Operation,
+    ScenarioRequest, SessionRequest, Side, SideRequest, StormRequest, VERSION,
 };
 use sys::status::{
     NTSTATUS, STATUS_BUFFER_TOO_SMALL, STATUS_INVALID_DEVICE_REQUEST, STATUS_INVALID_PARAMETER,
@@ -16,7 +17,8 @@ use zerocopy::{FromBytes, Immutable, IntoBytes};
 
 use crate::device::{Client, Request};
 use crate::measure::{Measuring, Samples};
-use crate::session::{Chunk, Session, Side};
+use crate::session::{Chunk, Session};
+use crate::storm::{Drive, Storm};
 use crate::{kernel, scenario};
 
 /// Serves a control request: its status and its information.
@@ -89,6 +91,54 @@ unsafe fn run(client: &Client, request: &Request) -> Result<usize, NTSTATUS> {
         }
         // SAFETY: the code is buffered.
         CLOSE_MEASURING => unsafe { output(request, &*client.measuring.empty(Measuring::close)?) },
+        // SAFETY: as the caller promises.
+        _ => unsafe { run_storm(client, request) },
+    }
+}
+
+/// # Safety
+/// As [`serve`].
+unsafe fn run_storm(client: &Client, request: &Request) -> Result<usize, NTSTATUS> {
+    match request.code {
+        OPEN_STORM => {
+            // SAFETY: the code is buffered.
+            let input: StormRequest = unsafe { input(request) }?;
+            check_version(input.version)?;
+            // SAFETY: the code is buffered.
+            unsafe { output(request, &*client.storm.fill(|| Storm::open(&input))?) }
+        }
+        CONNECT_LANE => {
+            // SAFETY: the code is buffered.
+            let input: LaneRequest = unsafe { input(request) }?;
+            // SAFETY: the code is buffered.
+            unsafe { output(request, &client.storm.with(|storm| storm.connect(input.lane))?) }
+        }
+        DRIVE_LANE => {
+            // SAFETY: the code is buffered.
+            let input: LaneRequest = unsafe { input(request) }?;
+            let side = Side::try_from(input.side).map_err(|_| STATUS_INVALID_PARAMETER)?;
+            let level = Level::try_from(input.level).map_err(|_| STATUS_INVALID_PARAMETER)?;
+            let drive = Drive { lane: input.lane, side, level, seed: input.seed };
+            // SAFETY: the code is buffered.
+            unsafe { output(request, &client.storm.with(|storm| storm.drive(&drive))?) }
+        }
+        // SAFETY: the code is buffered.
+        QUERY_STORM => unsafe { output(request, &client.storm.with(|storm| Ok(storm.counters()))?) },
+        BREAK_STORM | CLOSE_ADAPTER => {
+            // SAFETY: the code is buffered.
+            let input: SideRequest = unsafe { input(request) }?;
+            let side = Side::try_from(input.side).map_err(|_| STATUS_INVALID_PARAMETER)?;
+            client.storm.with(|storm| {
+                if request.code == CLOSE_ADAPTER {
+                    return storm.close_adapter(side);
+                }
+                storm.break_on(side);
+                Ok(())
+            })?;
+            Ok(0)
+        }
+        // SAFETY: the code is buffered.
+        CLOSE_STORM => unsafe { output(request, &*client.storm.empty(Storm::close)?) },
         _ => Err(STATUS_INVALID_DEVICE_REQUEST),
     }
 }

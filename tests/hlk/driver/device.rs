@@ -20,6 +20,7 @@ use crate::heap::try_box;
 use crate::measure::Measuring;
 use crate::session::Session;
 use crate::slot::Slot;
+use crate::storm::Storm;
 
 /// From wdm.h: no device of a standard type; names below the device are secured like the device.
 const FILE_DEVICE_UNKNOWN: u32 = 0x22;
@@ -30,6 +31,7 @@ static DEVICE: AtomicPtr<DEVICE_OBJECT> = AtomicPtr::new(null_mut());
 /// What a handle to the device may hold.
 pub(crate) struct Client {
     pub(crate) session: Slot<Session>,
+    pub(crate) storm: Slot<Storm>,
     pub(crate) measuring: Slot<Measuring>,
 }
 
@@ -147,14 +149,16 @@ unsafe fn serve(irp: *mut IRP) -> (NTSTATUS, usize) {
     let context: *mut *mut c_void =
         unsafe { &raw mut (*(location.FileObject.cast::<FILE_OBJECT>())).FsContext };
     match location.MajorFunction {
-        IRP_MJ_CREATE => match try_box(Client { session: Slot::new(), measuring: Slot::new() }) {
-            Ok(client) => {
-                // SAFETY: the context of our file objects is ours.
-                unsafe { *context = Box::into_raw(client).cast() };
-                (STATUS_SUCCESS, 0)
+        IRP_MJ_CREATE => {
+            match try_box(Client { session: Slot::new(), storm: Slot::new(), measuring: Slot::new() }) {
+                Ok(client) => {
+                    // SAFETY: the context of our file objects is ours.
+                    unsafe { *context = Box::into_raw(client).cast() };
+                    (STATUS_SUCCESS, 0)
+                }
+                Err(status) => (status, 0),
             }
-            Err(status) => (status, 0),
-        },
+        }
         IRP_MJ_CLEANUP => (STATUS_SUCCESS, 0),
         IRP_MJ_CLOSE => {
             // SAFETY: the context of our file objects is ours.

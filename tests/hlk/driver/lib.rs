@@ -6,7 +6,7 @@
 //! | module | knows |
 //! |---|---|
 //! | `entry`, `device`, `control` | the I/O manager: device, handles, control codes |
-//! | `session`, `scenario`, `measure` | what the harness does to a provider |
+//! | `session`, `storm`, `scenario`, `measure` | what the harness does to a provider |
 //! | `stage`, `pair`, `work` | open adapters, connected sides, work requests |
 //! | `ndk`, `wsk` | NDK and WSK functions, as methods |
 //! | `ledger` | everything that was asked for and everything that was called back |
@@ -35,6 +35,7 @@ mod scenario;
 mod session;
 mod slot;
 mod stage;
+mod storm;
 mod work;
 mod wsk;
 

@@ -1,4 +1,4 @@
-//! Places that every handle to the device has: for a session, and for what is measured on.
+//! Places that every handle to the device has: for a session, for a storm, and for what is measured on.
 
 use alloc::boxed::Box;
 use core::ptr::null_mut;

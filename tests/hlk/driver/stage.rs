@@ -4,12 +4,12 @@
 use alloc::boxed::Box;
 
 use protocol::{Endpoint, Kind, Level, Outcome};
-use sys::ndk::NDK_ADAPTER;
-use sys::status::NTSTATUS;
+use sys::ndk::{NDK_ADAPTER, NDK_VERSION};
+use sys::status::{NTSTATUS, STATUS_IO_TIMEOUT};
 
 use crate::buffer::Buffer;
 use crate::heap::{List, try_box};
-use crate::ledger::Ledger;
+use crate::ledger::{Ledger, Object};
 use crate::ndk::Handle;
 use crate::work::Work;
 use crate::wsk::Provider;
@@ -51,7 +51,7 @@ impl Backstage {
     /// When a close does not complete, the adapters stay open, since closing them would wait for ever, and
     /// the memory that the provider may still use stays allocated: both are findings elsewhere too.
     pub(crate) fn take_down(self: Box<Self>) -> Result<Box<Outcome>, NTSTATUS> {
-        let closed = self.close_objects();
+        let closed = self.close_objects(|object| object.kind() != Kind::Adapter);
         if closed {
             for adapter in self.ledger.objects().filter(|object| object.kind() == Kind::Adapter) {
                 self.provider.close(adapter);
@@ -64,19 +64,34 @@ impl Backstage {
         try_box(outcome)
     }
 
-    fn close_objects(&self) -> bool {
+    /// Closes what is open on one adapter, antecedents first, and then the adapter; others may go on using
+    /// the other one.
+    ///
+    /// # Errors
+    /// `STATUS_IO_TIMEOUT` when a close does not complete; the adapter then stays open.
+    pub(crate) fn close_adapter(&self, adapter: Handle<'_, NDK_ADAPTER>) -> Result<(), NTSTATUS> {
+        let adapter = adapter.object();
+        if !self.close_objects(|object| object.descends_from(adapter)) {
+            return Err(STATUS_IO_TIMEOUT);
+        }
+        self.provider.close(adapter);
+        Ok(())
+    }
+
+    /// Closes those objects that `which` admits, and waits for it; says whether it came to an end.
+    fn close_objects(&self, which: impl Fn(&Object) -> bool) -> bool {
         // A listener may offer a connector until it is closed.
-        while self.ledger.objects().any(|object| object.kind() != Kind::Adapter && object.is_open()) {
+        while self.ledger.objects().any(|object| which(object) && object.is_open()) {
             for kind in HARDEST_FIRST {
                 self.ledger
                     .objects()
-                    .filter(|object| object.kind() == kind)
+                    .filter(|object| object.kind() == kind && which(object))
                     .for_each(|object| object.close());
             }
         }
         self.ledger
             .objects()
-            .filter(|object| object.kind() != Kind::Adapter && !object.pointer().is_null())
+            .filter(|object| which(object) && !object.pointer().is_null())
             .all(|object| object.wait_closed())
     }
 }
@@ -104,6 +119,14 @@ impl<'l> Stage<'l> {
         let near = provider.open(ledger, near_end.if_index)?;
         let far = provider.open(ledger, far_end.if_index)?;
         Ok(Self { backstage, near, far, near_end, far_end })
+    }
+
+    /// Opens the near adapter once more, as this version of the interface.
+    ///
+    /// # Errors
+    /// The status of the open.
+    pub(crate) fn open_as(&self, version: NDK_VERSION) -> Result<Handle<'l, NDK_ADAPTER>, NTSTATUS> {
+        self.backstage.provider.open_as(self.ledger(), self.near_end.if_index, version)
     }
 
     pub(crate) fn ledger(&self) -> &'l Ledger {

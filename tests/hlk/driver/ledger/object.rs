@@ -43,6 +43,8 @@ pub(crate) struct Object {
     pub(super) arms: AtomicU32,
     /// Of a CQ: a notification is running.
     pub(super) notifying: AtomicBool,
+    /// Of a CQ: a notification has said that it is of no more use.
+    pub(super) failed: AtomicBool,
 
     pub(super) close: Close,
 }
@@ -94,6 +96,7 @@ impl Object {
             reaction: AtomicU32::new(Reaction::Signal as u32),
             arms: AtomicU32::new(0),
             notifying: AtomicBool::new(false),
+            failed: AtomicBool::new(false),
             close: Close {
                 requested: AtomicBool::new(false),
                 inside: AtomicBool::new(false),
@@ -149,6 +152,15 @@ impl Object {
         self.antecedents.push(Antecedent { object: antecedent, tie: request.call() }).map(drop)
     }
 
+    /// Whether the object must not outlive `other`, directly or by way of others.
+    pub(crate) fn descends_from(&self, other: &Self) -> bool {
+        self.antecedents.iter().any(|antecedent| {
+            // SAFETY: antecedents are records of the same ledger.
+            let antecedent = unsafe { &*antecedent.object };
+            ptr::eq(antecedent, other) || antecedent.descends_from(other)
+        })
+    }
+
     /// Whether the object was made and nobody has asked for its close.
     pub(crate) fn is_open(&self) -> bool {
         !self.pointer().is_null() && !self.close.requested.load(Ordering::Acquire)
@@ -194,6 +206,11 @@ impl Object {
     /// Waits at most this many milliseconds for an event; says whether it came.
     pub(crate) fn event_within(&self, milliseconds: u32) -> bool {
         self.event.wait(milliseconds)
+    }
+
+    /// Whether a CQ has said that it is of no more use.
+    pub(crate) fn has_failed(&self) -> bool {
+        self.failed.load(Ordering::Acquire)
     }
 
     /// Counts that a CQ is armed; to be called before the provider is told.

@@ -2,7 +2,7 @@
 
 use core::sync::atomic::Ordering;
 
-use protocol::Operation;
+use protocol::{Operation, Side};
 use sys::ndk::{
     NDK_MR_FLAG_ALLOW_LOCAL_READ, NDK_MR_FLAG_ALLOW_LOCAL_WRITE, NDK_MR_FLAG_ALLOW_REMOTE_READ,
     NDK_MR_FLAG_ALLOW_REMOTE_WRITE, NDK_MR_FLAG_RDMA_READ_SINK,
@@ -14,13 +14,6 @@ use super::Session;
 use super::end::{Control, Registered, check};
 use crate::kernel;
 use crate::ndk::{Inside, Remote};
-
-/// The side that a chunk is given to or taken from.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Side {
-    Near,
-    Far,
-}
 
 /// A chunk, as a request of the runner brings it.
 pub(crate) struct Chunk {

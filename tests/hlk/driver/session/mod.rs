@@ -28,7 +28,7 @@ use protocol::{
 use sys::ndk::{NDK_CONNECTOR, NDK_LISTENER};
 use sys::status::{NTSTATUS, STATUS_SUCCESS};
 
-pub(crate) use self::chunk::{Chunk, Side};
+pub(crate) use self::chunk::Chunk;
 use self::end::End;
 use self::rendezvous::Rendezvous;
 use crate::heap::try_box;

@@ -52,6 +52,31 @@ pub const MEASURE: u32 = code(7, Method::OutDirect);
 /// Nothing in, [`Outcome`](crate::Outcome) out: closes what was opened to measure on.
 pub const CLOSE_MEASURING: u32 = code(8, Method::Buffered);
 
+/// [`StormRequest`](crate::StormRequest) in, [`OpenReport`](crate::OpenReport) out: opens both adapters for a
+/// storm.
+pub const OPEN_STORM: u32 = code(9, Method::Buffered);
+
+/// [`LaneRequest`](crate::LaneRequest) in, [`LaneReport`](crate::LaneReport) out: connects a lane. Once for
+/// each lane, before it is driven.
+pub const CONNECT_LANE: u32 = code(10, Method::Buffered);
+
+/// [`LaneRequest`](crate::LaneRequest) in, [`SideReport`](crate::SideReport) out: keeps one side of a lane
+/// busy until the storm breaks on that side, then closes the side's objects. Once for each side of each lane,
+/// all of them at the same time.
+pub const DRIVE_LANE: u32 = code(11, Method::Buffered);
+
+/// Nothing in, [`StormCounters`](crate::StormCounters) out.
+pub const QUERY_STORM: u32 = code(12, Method::Buffered);
+
+/// [`SideRequest`](crate::SideRequest) in, nothing out: whoever drives this side is to close it.
+pub const BREAK_STORM: u32 = code(13, Method::Buffered);
+
+/// [`SideRequest`](crate::SideRequest) in, nothing out: closes what is left on this side, and its adapter.
+pub const CLOSE_ADAPTER: u32 = code(14, Method::Buffered);
+
+/// Nothing in, [`Outcome`](crate::Outcome) out: closes whatever is open, and audits the storm.
+pub const CLOSE_STORM: u32 = code(15, Method::Buffered);
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,7 +1,8 @@
 //! What a runner in user mode and the harness driver `ndkhlk.sys` say to each other.
 //!
 //! The driver makes one device, [`DEVICE_NAME`], reachable as [`LINK_NAME`]. Each handle to it may hold
-//! one transfer session ([`control::OPEN_SESSION`] … [`control::CLOSE_SESSION`]), or one measuring
+//! one transfer session ([`control::OPEN_SESSION`] … [`control::CLOSE_SESSION`]), one storm
+//! ([`control::OPEN_STORM`] … [`control::CLOSE_STORM`]), or one measuring
 //! ([`control::OPEN_MEASURING`] … [`control::CLOSE_MEASURING`]), and may run scenarios
 //! ([`control::RUN_SCENARIO`]). All requests block until they are done; a runner that wants a transmit
 //! and a collect at the same time uses two threads.
@@ -15,6 +16,7 @@ mod finding;
 mod measure;
 mod scenario;
 mod session;
+mod storm;
 mod text;
 
 pub use finding::{Finding, Kind, Outcome, Violation};
@@ -24,10 +26,13 @@ pub use session::{
     AdapterLimits, ChunkRequest, CloseRequest, Endpoint, Operation, SessionCounters, SessionReport,
     SessionRequest, Tally,
 };
+pub use storm::{
+    LaneReport, LaneRequest, OpenReport, Side, SideReport, SideRequest, StormCounters, StormRequest,
+};
 pub use text::Text;
 
 /// The version both sides must agree on; changed whenever a structure or a code changes.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 
 /// The device, as the kernel names it.
 pub const DEVICE_NAME: &str = r"\Device\NdkHlk";

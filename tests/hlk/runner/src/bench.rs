@@ -97,6 +97,14 @@ impl Bench {
     /// If an adapter can't be started.
     pub fn restart_adapters(&mut self) -> Result<(), Error> {
         halt(&self.machine, &self.adapters);
+        self.start_adapters()
+    }
+
+    /// Starts those adapters that do not run.
+    ///
+    /// # Errors
+    /// If an adapter can't be started.
+    pub fn start_adapters(&mut self) -> Result<(), Error> {
         self.machine.start_adapters(&mut self.softndk).map_err(cannot_start)
     }
 

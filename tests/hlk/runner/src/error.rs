@@ -27,6 +27,9 @@ pub enum Error {
         /// What was seen until then, if the driver got that far.
         outcome: Option<Box<Outcome>>,
     },
+    /// Something that is only a matter of time did not happen.
+    #[error("{0}: not in time")]
+    Late(&'static str),
     /// The data could not be read.
     #[error("reading: {0}")]
     Read(#[from] io::Error),

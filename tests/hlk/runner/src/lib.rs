@@ -6,7 +6,8 @@
 //! - [`Client`]: a handle to the harness driver, its control codes as methods;
 //! - [`explore`]: a scenario under a schedule that is chosen from a seed;
 //! - [`Measuring`]: two connected ends, and what was timed on them;
-//! - [`transfer`]: a stream of bytes from one adapter to the other, hashed at both ends.
+//! - [`transfer`]: a stream of bytes from one adapter to the other, hashed at both ends;
+//! - [`storm`]: many connections with traffic, closed in the middle of it.
 
 #![cfg(not(windows))]
 #![allow(
@@ -23,6 +24,7 @@ mod client;
 mod error;
 pub mod explore;
 mod measure;
+pub mod storm;
 pub mod transfer;
 
 pub use bench::{Bench, Images, Place};

@@ -1,0 +1,248 @@
+//! One side of one connection, and the requests that are in flight on it.
+
+use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use protocol::{Kind, Violation};
+use sys::ndk::{
+    NDK_CONNECTOR, NDK_MR_FLAG_ALLOW_LOCAL_WRITE, NDK_MR_FLAG_ALLOW_REMOTE_READ,
+    NDK_MR_FLAG_ALLOW_REMOTE_WRITE, NDK_MR_FLAG_RDMA_READ_SINK, NDK_SGE,
+};
+use sys::status::{NTSTATUS, STATUS_SUCCESS};
+
+use super::side::Traffic;
+use crate::buffer::Buffer;
+use crate::ledger::Object;
+use crate::ndk::{Handle, Inside, QpDepths, Remote, sge};
+use crate::pair::Party;
+use crate::stage::Stage;
+use crate::work::Work;
+
+const RECEIVES: usize = 4;
+const INITIATORS: usize = 3;
+
+/// Requests of a half that are in flight at most.
+pub(super) const REQUESTS: u32 = 7;
+const _: () = assert!(RECEIVES + INITIATORS == REQUESTS as usize);
+
+/// How large a half's QP is.
+pub(super) const DEPTHS: QpDepths =
+    QpDepths { receive: 4, initiator: 3, receive_sges: 1, initiator_sges: 1, inline: 0 };
+
+/// Bytes of a message, which is the number of those that were sent before it.
+const MESSAGE: u32 = 8;
+/// Bytes that a write or read moves.
+const BULK: u32 = 1024;
+/// Where the messages to send are, after those that are received; and after both, what writes and reads move,
+/// at which nobody looks.
+const OUTBOX: u32 = 64;
+const BULK_AREA: u32 = 128;
+const LENGTH: u32 = BULK_AREA + BULK;
+
+/// Registered memory of one half.
+pub(super) struct Memory {
+    buffer: &'static Buffer,
+    local_token: u32,
+    remote_token: u32,
+}
+
+impl Memory {
+    /// What the peer is to know of it.
+    pub(super) fn remote(&self) -> Remote {
+        Remote { address: self.buffer.address(BULK_AREA) as u64, token: self.remote_token }
+    }
+
+    fn sge(&self, offset: u32, length: u32) -> NDK_SGE {
+        sge(self.buffer.address(offset), length, self.local_token)
+    }
+}
+
+/// A request, which is posted again and again, but not before it has its result.
+struct Slot {
+    work: Work,
+    posted: AtomicBool,
+    /// Where its message is.
+    offset: u32,
+}
+
+impl Slot {
+    const fn new(step: &'static str, offset: u32) -> Self {
+        Self { work: Work::new(step), posted: AtomicBool::new(false), offset }
+    }
+
+    fn is_posted(&self) -> bool {
+        self.posted.load(Ordering::Relaxed)
+    }
+
+    /// The status of its result, once.
+    fn take(&self) -> Option<NTSTATUS> {
+        (self.is_posted() && self.work.is_done()).then(|| {
+            self.posted.store(false, Ordering::Relaxed);
+            self.work.status()
+        })
+    }
+}
+
+/// One side of one connection. It is used by the one thread that drives its side.
+pub(super) struct Half {
+    party: Party<'static>,
+    connector: Handle<'static, NDK_CONNECTOR>,
+    memory: Memory,
+    peer: Remote,
+    receives: [Slot; RECEIVES],
+    initiators: [Slot; INITIATORS],
+    sent: AtomicU64,
+    /// Messages that arrived; the number of the receive that is next to have a result, too.
+    received: AtomicU64,
+    /// Whether a request has failed: nothing more is posted.
+    broken: AtomicBool,
+}
+
+impl Half {
+    /// Registers memory for one half.
+    pub(super) fn memory(stage: &Stage<'static>, party: Party<'static>) -> Result<Memory, NTSTATUS> {
+        const ACCESS: u32 = NDK_MR_FLAG_ALLOW_LOCAL_WRITE
+            | NDK_MR_FLAG_ALLOW_REMOTE_READ
+            | NDK_MR_FLAG_ALLOW_REMOTE_WRITE
+            | NDK_MR_FLAG_RDMA_READ_SINK;
+        let buffer = stage.buffer(LENGTH)?;
+        party.mr.register(buffer.mdl(), LENGTH, ACCESS, Inside::Nothing)?.wait()?;
+        Ok(Memory { buffer, local_token: party.mr.local_token(), remote_token: party.mr.remote_token() })
+    }
+
+    pub(super) const fn new(
+        party: Party<'static>,
+        connector: Handle<'static, NDK_CONNECTOR>,
+        memory: Memory,
+        peer: Remote,
+    ) -> Self {
+        Self {
+            party,
+            connector,
+            memory,
+            peer,
+            receives: [
+                Slot::new("storm: receive", 0),
+                Slot::new("storm: receive", 8),
+                Slot::new("storm: receive", 16),
+                Slot::new("storm: receive", 24),
+            ],
+            initiators: [
+                Slot::new("storm: initiate", OUTBOX),
+                Slot::new("storm: initiate", OUTBOX + 8),
+                Slot::new("storm: initiate", OUTBOX + 16),
+            ],
+            sent: AtomicU64::new(0),
+            received: AtomicU64::new(0),
+            broken: AtomicBool::new(false),
+        }
+    }
+
+    /// The half's objects, antecedents first.
+    pub(super) fn objects(&self) -> [&'static Object; 4] {
+        [self.party.pd.object(), self.party.qp.object(), self.party.mr.object(), self.connector.object()]
+    }
+
+    /// Takes the results that were polled, and posts as much as may be in flight.
+    pub(super) fn pump(&self, traffic: &mut Traffic<'_>) {
+        self.settle(traffic);
+        for slot in self.turn().filter(|slot| !slot.is_posted()) {
+            let sges = [self.memory.sge(slot.offset, MESSAGE)];
+            self.post(slot, traffic, |context| self.party.qp.receive(context, &sges));
+        }
+        for slot in self.initiators.iter().filter(|slot| !slot.is_posted()) {
+            let bulk = [self.memory.sge(BULK_AREA, BULK)];
+            match traffic.random(4) {
+                0 => self.post(slot, traffic, |context| self.party.qp.write(context, &bulk, self.peer, 0)),
+                1 => self.post(slot, traffic, |context| self.party.qp.read(context, &bulk, self.peer, 0)),
+                _ => {
+                    let number = self.sent.load(Ordering::Relaxed);
+                    self.memory.buffer.put_at(slot.offset, &number.to_le_bytes());
+                    let sges = [self.memory.sge(slot.offset, MESSAGE)];
+                    if self.post(slot, traffic, |context| self.party.qp.send(context, &sges, 0)) {
+                        self.sent.store(number.saturating_add(1), Ordering::Relaxed);
+                    }
+                    continue;
+                }
+            };
+        }
+    }
+
+    /// The receives in the order in which they are or were posted. The results of a queue come in that order,
+    /// so the first is the one after the last that has arrived.
+    fn turn(&self) -> impl Iterator<Item = &Slot> {
+        let next = self.received.load(Ordering::Relaxed).checked_rem(RECEIVES as u64);
+        let next = next.and_then(|next| usize::try_from(next).ok()).unwrap_or(0);
+        let (after, first) = self.receives.split_at(next);
+        first.iter().chain(after)
+    }
+
+    /// Posts a request, unless the half is broken; says whether it was accepted.
+    fn post(
+        &self,
+        slot: &Slot,
+        traffic: &mut Traffic<'_>,
+        post: impl FnOnce(*mut core::ffi::c_void) -> NTSTATUS,
+    ) -> bool {
+        if self.broken.load(Ordering::Relaxed) {
+            return false;
+        }
+        slot.work.reset();
+        let status = post(slot.work.context());
+        if status == STATUS_SUCCESS {
+            slot.posted.store(true, Ordering::Relaxed);
+            traffic.report.accepted = traffic.report.accepted.saturating_add(1);
+        } else {
+            self.fail("storm: post", status, traffic);
+        }
+        status == STATUS_SUCCESS
+    }
+
+    /// Takes the results that were polled.
+    pub(super) fn settle(&self, traffic: &mut Traffic<'_>) {
+        for slot in self.turn() {
+            match slot.take() {
+                Some(STATUS_SUCCESS) => self.check(slot),
+                Some(failure) => self.fail("storm: receive", failure, traffic),
+                None => break,
+            }
+        }
+        for failure in self.initiators.iter().filter_map(Slot::take).filter(|status| *status != 0) {
+            self.fail("storm: send, write or read", failure, traffic);
+        }
+    }
+
+    /// No message is lost, repeated, or late.
+    fn check(&self, slot: &Slot) {
+        let expected = self.received.fetch_add(1, Ordering::Relaxed);
+        let mut number = [0; MESSAGE as usize];
+        self.memory.buffer.take_at(slot.offset, &mut number);
+        let ledger = self.connector.ledger();
+        ledger.require("storm: the message that is next", u64::from_le_bytes(number) == expected);
+        ledger.require("storm: a whole message", slot.work.bytes() == MESSAGE);
+    }
+
+    fn fail(&self, step: &str, status: NTSTATUS, traffic: &Traffic<'_>) {
+        self.broken.store(true, Ordering::Relaxed);
+        if traffic.weather.is_fair() {
+            self.connector.ledger().expect(step, status, STATUS_SUCCESS);
+        }
+    }
+
+    /// How many requests have no result that was polled.
+    pub(super) fn unseen(&self) -> u64 {
+        let slots = self.receives.iter().chain(&self.initiators);
+        slots
+            .filter(|slot| slot.is_posted() && !slot.work.is_done())
+            .fold(0, |count, _| count.saturating_add(1))
+    }
+
+    /// All results can have been polled: whatever was accepted has one (WR-2).
+    pub(super) fn expect_all_seen(&self) {
+        let unseen = self.unseen();
+        if unseen != 0 {
+            let seen = i32::try_from(unseen).unwrap_or(i32::MAX);
+            let ledger = self.connector.ledger();
+            ledger.find(Violation::NeverCompleted, Kind::Qp, "storm: requests of a closed QP", seen, 0);
+        }
+    }
+}

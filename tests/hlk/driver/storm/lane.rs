@@ -1,0 +1,107 @@
+//! A lane: a listener, and many connections to it.
+
+use alloc::vec::Vec;
+
+use protocol::{LaneReport, Side};
+use sys::ndk::{NDK_ADAPTER, NDK_CQ, NDK_LISTENER};
+use sys::status::{NTSTATUS, STATUS_INSUFFICIENT_RESOURCES, STATUS_INVALID_PARAMETER, STATUS_SUCCESS};
+
+use super::half::{DEPTHS, Half, REQUESTS};
+use crate::ledger::Object;
+use crate::ndk::{CqDepth, Handle};
+use crate::pair::{self, Party};
+use crate::stage::Stage;
+
+/// A lane.
+pub(super) struct Lane {
+    pub(super) number: u32,
+    near: Shore,
+    far: Shore,
+}
+
+/// One side of a lane.
+pub(super) struct Shore {
+    pub(super) cq: Handle<'static, NDK_CQ>,
+    /// What else the side has that its halves do not.
+    pub(super) listener: Option<Handle<'static, NDK_LISTENER>>,
+    pub(super) halves: Vec<Half>,
+}
+
+impl Shore {
+    fn new(
+        adapter: Handle<'static, NDK_ADAPTER>,
+        listener: Option<Handle<'static, NDK_LISTENER>>,
+        connections: u32,
+    ) -> Result<Self, NTSTATUS> {
+        let mut halves = Vec::new();
+        halves.try_reserve_exact(connections as usize).map_err(|_| STATUS_INSUFFICIENT_RESOURCES)?;
+        let cq = adapter.create_cq(CqDepth(connections.saturating_mul(REQUESTS).max(1)))?;
+        Ok(Self { cq, listener, halves })
+    }
+
+    /// What a connection needs on this side.
+    fn party(&self, adapter: Handle<'static, NDK_ADAPTER>) -> Result<Party<'static>, NTSTATUS> {
+        let pd = adapter.create_pd()?;
+        Ok(Party { cq: self.cq, pd, qp: pd.create_qp(self.cq, DEPTHS)?, mr: pd.create_mr()? })
+    }
+
+    /// The side's own objects: CQ and listener.
+    pub(super) fn objects(&self) -> impl Iterator<Item = &'static Object> {
+        [Some(self.cq.object()), self.listener.map(Handle::object)].into_iter().flatten()
+    }
+}
+
+impl Lane {
+    /// Makes a lane with as many connections as can be made. Objects of attempts that fail stay open.
+    ///
+    /// # Errors
+    /// If there can't be a lane at all.
+    pub(super) fn connect(
+        stage: &Stage<'static>,
+        number: u32,
+        connections: u32,
+    ) -> Result<(Self, LaneReport), NTSTATUS> {
+        let port = u16::try_from(number)
+            .ok()
+            .and_then(|number| stage.far_end.port().checked_add(number))
+            .ok_or(STATUS_INVALID_PARAMETER)?;
+        let mut stage = *stage;
+        stage.far_end = stage.far_end.with_port(port);
+        let listener = pair::listen(&stage)?;
+        let near = Shore::new(stage.near, None, connections)?;
+        let far = Shore::new(stage.far, Some(listener), connections)?;
+        let mut lane = Self { number, near, far };
+        let mut report = LaneReport { status: STATUS_SUCCESS, connected: 0 };
+        for _ in 0..connections {
+            match lane.add(&stage, listener) {
+                Ok(()) => report.connected = report.connected.saturating_add(1),
+                Err(status) if report.status == STATUS_SUCCESS => report.status = status,
+                Err(_) => {}
+            }
+        }
+        Ok((lane, report))
+    }
+
+    /// Adds a connection.
+    fn add(
+        &mut self,
+        stage: &Stage<'static>,
+        listener: Handle<'static, NDK_LISTENER>,
+    ) -> Result<(), NTSTATUS> {
+        let (near, far) = (self.near.party(stage.near)?, self.far.party(stage.far)?);
+        let (near_memory, far_memory) = (Half::memory(stage, near)?, Half::memory(stage, far)?);
+        let (near_connector, far_connector) =
+            pair::connect_to(stage, listener, (near.qp, b"near"), (far.qp, b"far"))?;
+        let (near_remote, far_remote) = (near_memory.remote(), far_memory.remote());
+        self.near.halves.push(Half::new(near, near_connector, near_memory, far_remote));
+        self.far.halves.push(Half::new(far, far_connector, far_memory, near_remote));
+        Ok(())
+    }
+
+    pub(super) const fn shore(&self, side: Side) -> &Shore {
+        match side {
+            Side::Near => &self.near,
+            Side::Far => &self.far,
+        }
+    }
+}

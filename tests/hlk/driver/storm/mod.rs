@@ -1,0 +1,151 @@
+//! The storm: many connections with traffic, closed in the middle of it.
+//!
+//! A [`Lane`] has a listener and many connections; each of its two sides has a CQ, and is driven by a thread
+//! of the runner's ([`side`]), which keeps requests of every kind in flight on every [`Half`] of its side. When
+//! the storm breaks on a side, its threads close what they drove with all of that in flight. The other side may
+//! go on, and sees its connections break.
+
+mod half;
+mod lane;
+mod side;
+
+use alloc::boxed::Box;
+use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use protocol::{LaneReport, Level, OpenReport, Outcome, Side, SideReport, StormCounters, StormRequest};
+use sys::status::{NTSTATUS, STATUS_INVALID_PARAMETER, STATUS_SUCCESS};
+
+use self::lane::Lane;
+use crate::heap::{List, try_box};
+use crate::slot::Content;
+use crate::stage::{Backstage, Stage};
+
+/// A storm.
+pub(crate) struct Storm {
+    /// What the lanes borrow from. Taken back and freed by [`Storm::close`].
+    backstage: &'static Backstage,
+    stage: Stage<'static>,
+    /// How many connections a lane is to have.
+    connections: u32,
+    lanes: List<Lane>,
+    weather: Weather,
+}
+
+/// What the threads of a storm tell each other.
+struct Weather {
+    /// Memory may run out.
+    shortage: bool,
+    breaking: [AtomicBool; 2],
+    results: AtomicU64,
+}
+
+impl Weather {
+    /// Whether this side is to be closed.
+    fn breaks_on(&self, side: Side) -> bool {
+        let [near, far] = &self.breaking;
+        let side = match side {
+            Side::Near => near,
+            Side::Far => far,
+        };
+        side.load(Ordering::Acquire)
+    }
+
+    /// Counts results that were polled.
+    fn count(&self, results: u64) {
+        self.results.fetch_add(results, Ordering::Relaxed);
+    }
+
+    /// Whether requests must succeed: no side is being closed, and memory does not run out.
+    fn is_fair(&self) -> bool {
+        !self.shortage && !self.breaks_on(Side::Near) && !self.breaks_on(Side::Far)
+    }
+}
+
+/// Who drives which side of which lane, and how.
+pub(crate) struct Drive {
+    pub(crate) lane: u32,
+    pub(crate) side: Side,
+    pub(crate) level: Level,
+    pub(crate) seed: u32,
+}
+
+impl Storm {
+    /// Opens both adapters. The report says how it went; there is a storm only after success.
+    pub(crate) fn open(request: &StormRequest) -> Result<(Option<Box<Self>>, Box<OpenReport>), NTSTATUS> {
+        let mut report = try_box(OpenReport { status: STATUS_SUCCESS, outcome: Outcome::NONE })?;
+        let backstage: *mut Backstage = Box::into_raw(Backstage::set_up(Level::Passive)?);
+        // SAFETY: the box was just leaked, and is only taken back when nothing borrows from it any more.
+        let stage: &'static Backstage = unsafe { &*backstage };
+        match Self::prepare(stage, request) {
+            Ok(storm) => Ok((Some(storm), report)),
+            Err(status) => {
+                report.status = status;
+                // SAFETY: the box was leaked above, and the failed attempt has dropped its handles.
+                report.outcome = *unsafe { Box::from_raw(backstage) }.take_down()?;
+                Ok((None, report))
+            }
+        }
+    }
+
+    fn prepare(backstage: &'static Backstage, request: &StormRequest) -> Result<Box<Self>, NTSTATUS> {
+        let stage = Stage::open(backstage, request.near, request.far)?;
+        let weather = Weather {
+            shortage: request.shortage != 0,
+            breaking: [AtomicBool::new(false), AtomicBool::new(false)],
+            results: AtomicU64::new(0),
+        };
+        try_box(Self { backstage, stage, connections: request.connections, lanes: List::new(), weather })
+    }
+
+    /// Connects a lane; to be called once for each.
+    pub(crate) fn connect(&self, number: u32) -> Result<LaneReport, NTSTATUS> {
+        let (lane, report) = Lane::connect(&self.stage, number, self.connections)?;
+        self.lanes.push(lane)?;
+        Ok(report)
+    }
+
+    /// Drives one side of a lane until it is closed.
+    pub(crate) fn drive(&self, drive: &Drive) -> Result<SideReport, NTSTATUS> {
+        side::drive(self.lane(drive.lane)?, drive, &self.weather)
+    }
+
+    fn lane(&self, number: u32) -> Result<&Lane, NTSTATUS> {
+        self.lanes.iter().find(|lane| lane.number == number).ok_or(STATUS_INVALID_PARAMETER)
+    }
+
+    /// What has happened so far.
+    pub(crate) fn counters(&self) -> StormCounters {
+        StormCounters { results: self.weather.results.load(Ordering::Relaxed) }
+    }
+
+    /// From now on, those who drive this side close it.
+    pub(crate) fn break_on(&self, side: Side) {
+        if let Some(breaking) = self.weather.breaking.get(side as usize) {
+            breaking.store(true, Ordering::Release);
+        }
+    }
+
+    /// Closes what is left on this side, which nobody drives any more, and its adapter.
+    pub(crate) fn close_adapter(&self, side: Side) -> Result<(), NTSTATUS> {
+        let adapter = match side {
+            Side::Near => self.stage.near,
+            Side::Far => self.stage.far,
+        };
+        self.backstage.close_adapter(adapter)
+    }
+
+    /// Closes whatever is open and audits all that happened.
+    pub(crate) fn close(self: Box<Self>) -> Result<Box<Outcome>, NTSTATUS> {
+        let backstage: *const Backstage = self.backstage;
+        drop(self);
+        // SAFETY: the box was leaked by `open`, and the storm that borrowed from it is dropped.
+        unsafe { Box::from_raw(backstage.cast_mut()) }.take_down()
+    }
+}
+
+impl Content for Storm {
+    fn abandon(self: Box<Self>) {
+        // Nobody is left to ask how the closes went.
+        let _ = self.close();
+    }
+}

@@ -1,0 +1,122 @@
+//! One side of a lane, driven by one thread: traffic until the storm breaks, then closes.
+
+use protocol::SideReport;
+use sys::ndk::NDK_CQ_NOTIFY_ANY;
+use sys::status::NTSTATUS;
+
+use super::half::Half;
+use super::lane::{Lane, Shore};
+use super::{Drive, Weather};
+use crate::kernel;
+use crate::ledger::Object;
+
+/// How many halves are served at a time, at DISPATCH_LEVEL in one deferred call.
+const BATCH: usize = 16;
+
+/// How many milliseconds to wait for a notification before looking whether the storm breaks.
+const LOOK: u32 = 2;
+
+/// What a thread keeps while it drives.
+pub(super) struct Traffic<'s> {
+    pub(super) weather: &'s Weather,
+    pub(super) report: SideReport,
+    random: u32,
+}
+
+impl Traffic<'_> {
+    /// The next number of a sequence that the seed determines, below `below` (Marsaglia's xorshift).
+    pub(super) fn random(&mut self, below: u32) -> u32 {
+        self.random ^= self.random << 13;
+        self.random ^= self.random >> 17;
+        self.random ^= self.random << 5;
+        self.random.checked_rem(below).unwrap_or(0)
+    }
+}
+
+/// Keeps one side of a lane busy until the storm breaks on it, then closes its objects.
+pub(super) fn drive(lane: &Lane, drive: &Drive, weather: &Weather) -> Result<SideReport, NTSTATUS> {
+    let shore = lane.shore(drive.side);
+    let number = lane.number.wrapping_mul(2).wrapping_add(drive.side as u32);
+    // Not zero, from which there would be no way out.
+    let random = drive.seed.wrapping_mul(64).wrapping_add(number) | 0x8000_0000;
+    let mut traffic = Traffic { weather, report: SideReport::default(), random };
+    while !weather.breaks_on(drive.side) {
+        for batch in shore.halves.chunks(BATCH) {
+            kernel::at(drive.level, || batch.iter().for_each(|half| half.pump(&mut traffic)));
+        }
+        // Armed before the last poll, so that no result is missed, and so that a close meets an armed CQ.
+        let polled = kernel::at(drive.level, || {
+            shore.cq.arm(NDK_CQ_NOTIFY_ANY);
+            drain(shore, &mut traffic)
+        });
+        if polled == 0 {
+            let _ = shore.cq.object().event_within(LOOK);
+        }
+    }
+    // One half of the lanes is closed in the hardest order, with which results can't be polled any more.
+    if lane.number & 1 == 0 {
+        close_antecedents_first(shore, drive, &mut traffic);
+    } else {
+        close_and_count(shore, drive, &mut traffic);
+    }
+    Ok(traffic.report)
+}
+
+/// Polls until there is nothing more; says how much there was.
+fn drain(shore: &Shore, traffic: &mut Traffic<'_>) -> u64 {
+    let mut polled: u64 = 0;
+    loop {
+        let taken = shore.cq.harvest() as u64;
+        if taken == 0 {
+            break;
+        }
+        polled = polled.saturating_add(taken);
+    }
+    traffic.report.results = traffic.report.results.saturating_add(polled);
+    traffic.weather.count(polled);
+    polled
+}
+
+/// CL-5: CQ and listener, then PDs, QPs, regions and connectors.
+fn close_antecedents_first(shore: &Shore, drive: &Drive, traffic: &mut Traffic<'_>) {
+    close(shore.objects(), drive, traffic);
+    close(shore.halves.iter().flat_map(Half::objects), drive, traffic);
+    close(strays(shore), drive, traffic);
+    let halves = shore.halves.iter().flat_map(Half::objects);
+    halves.chain(shore.objects()).for_each(wait);
+    traffic.report.unseen = shore.halves.iter().fold(0, |sum, half| sum.saturating_add(half.unseen()));
+}
+
+/// WR-2: what the CQ has when all its QPs are closed is one result for each request that was accepted.
+fn close_and_count(shore: &Shore, drive: &Drive, traffic: &mut Traffic<'_>) {
+    close(shore.halves.iter().flat_map(Half::objects), drive, traffic);
+    close(strays(shore), drive, traffic);
+    shore.halves.iter().flat_map(Half::objects).for_each(wait);
+    kernel::at(drive.level, || drain(shore, traffic));
+    shore.halves.iter().for_each(Half::expect_all_seen);
+    close(shore.objects(), drive, traffic);
+    shore.objects().for_each(wait);
+}
+
+/// What holds the side's own objects and belongs to no half, because its connection did not come about.
+fn strays(shore: &Shore) -> impl Iterator<Item = &'static Object> {
+    let all = shore.cq.ledger().objects().filter(|object| object.is_open());
+    all.filter(|object| shore.objects().any(|own| object.descends_from(own)))
+}
+
+fn close(objects: impl Iterator<Item = &'static Object>, drive: &Drive, traffic: &mut Traffic<'_>) {
+    let mut objects = objects.peekable();
+    while objects.peek().is_some() {
+        kernel::at(drive.level, || {
+            for object in objects.by_ref().take(BATCH) {
+                object.close();
+                traffic.report.closed = traffic.report.closed.saturating_add(1);
+            }
+        });
+    }
+}
+
+fn wait(object: &Object) {
+    // What does not come is a finding of the ledger.
+    let _ = object.wait_closed();
+}

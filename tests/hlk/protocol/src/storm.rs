@@ -1,0 +1,113 @@
+//! The storm: many connections with traffic, closed in the middle of it.
+//!
+//! A storm has lanes, each with a listener and as many connections from the near to the far adapter. Each side
+//! of a lane is driven by a thread of the runner's, which posts, polls and arms until the storm breaks on its
+//! side; then it closes what it drove.
+
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+
+use crate::{Endpoint, Outcome};
+
+/// One of the two adapters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub enum Side {
+    /// The one that connects.
+    Near = 0,
+    /// The one that listens.
+    Far = 1,
+}
+
+impl TryFrom<u32> for Side {
+    type Error = u32;
+
+    fn try_from(value: u32) -> Result<Self, u32> {
+        match value {
+            0 => Ok(Self::Near),
+            1 => Ok(Self::Far),
+            other => Err(other),
+        }
+    }
+}
+
+/// Opens a storm.
+#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct StormRequest {
+    /// [`VERSION`](crate::VERSION).
+    pub version: u32,
+    /// How many connections each lane is to have.
+    pub connections: u32,
+    /// Not zero if memory may run out: then what fails for it is no finding.
+    pub shortage: u32,
+    /// Zero.
+    pub reserved: u32,
+    /// The end that connects.
+    pub near: Endpoint,
+    /// The end that listens: the first lane on its port, the second on the next one.
+    pub far: Endpoint,
+}
+
+/// How opening a storm went.
+#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct OpenReport {
+    /// `STATUS_SUCCESS`, or the NTSTATUS that ended the attempt (then everything is closed again).
+    pub status: i32,
+    /// What was seen while a failed attempt was taken down; of no meaning after success.
+    pub outcome: Outcome,
+}
+
+/// Connects a lane, or drives one side of it.
+#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct LaneRequest {
+    /// Which lane, counted from zero.
+    pub lane: u32,
+    /// A [`Side`]; of no meaning when connecting.
+    pub side: u32,
+    /// The [`Level`](crate::Level) that posts, polls, arms and closes come from.
+    pub level: u32,
+    /// Determines what is posted, together with the lane and the side.
+    pub seed: u32,
+}
+
+/// How connecting a lane went.
+#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct LaneReport {
+    /// `STATUS_SUCCESS`, or the NTSTATUS of the first attempt that failed.
+    pub status: i32,
+    /// How many connections there are.
+    pub connected: u32,
+}
+
+/// What one side of a lane came to.
+#[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct SideReport {
+    /// Objects that it closed.
+    pub closed: u64,
+    /// Work requests that the provider accepted.
+    pub accepted: u64,
+    /// Results that were polled.
+    pub results: u64,
+    /// Work requests whose result could not be polled, because the CQ was closed before.
+    pub unseen: u64,
+}
+
+/// What a storm has done so far.
+#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct StormCounters {
+    /// Results that were polled, on all lanes.
+    pub results: u64,
+}
+
+/// Names a side.
+#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct SideRequest {
+    /// A [`Side`].
+    pub side: u32,
+}

@@ -1,0 +1,59 @@
+//! The control codes of a storm, as methods.
+
+use protocol::{
+    Endpoint, LaneReport, LaneRequest, Level, OpenReport, Outcome, Side, SideReport, SideRequest,
+    StormCounters, StormRequest, VERSION, control,
+};
+use sys::status::STATUS_SUCCESS;
+
+use crate::{Client, Error};
+
+/// An open storm.
+pub(super) struct Storm(Client);
+
+impl Storm {
+    /// Opens both adapters.
+    pub(super) fn open(
+        client: Client,
+        near: Endpoint,
+        far: Endpoint,
+        connections: u32,
+        short: bool,
+    ) -> Result<Self, Error> {
+        let request =
+            StormRequest { version: VERSION, connections, shortage: short.into(), reserved: 0, near, far };
+        let report: OpenReport = client.call("open a storm", control::OPEN_STORM, &request)?;
+        if report.status == STATUS_SUCCESS {
+            return Ok(Self(client));
+        }
+        let outcome = Some(Box::new(report.outcome));
+        Err(Error::Status { what: "open a storm", status: report.status, outcome })
+    }
+
+    pub(super) fn connect(&self, lane: u32) -> Result<LaneReport, Error> {
+        let request = LaneRequest { lane, side: 0, level: 0, seed: 0 };
+        self.0.call("connect a lane", control::CONNECT_LANE, &request)
+    }
+
+    /// Blocks until the storm breaks on this side and everything of it is closed.
+    pub(super) fn drive(&self, lane: u32, side: Side, level: Level, seed: u32) -> Result<SideReport, Error> {
+        let request = LaneRequest { lane, side: side as u32, level: level as u32, seed };
+        self.0.call("drive a lane", control::DRIVE_LANE, &request)
+    }
+
+    pub(super) fn counters(&self) -> Result<StormCounters, Error> {
+        self.0.call("query the storm", control::QUERY_STORM, &[0_u8; 0])
+    }
+
+    pub(super) fn break_on(&self, side: Side) -> Result<(), Error> {
+        self.0.call("break the storm", control::BREAK_STORM, &SideRequest { side: side as u32 })
+    }
+
+    pub(super) fn close_adapter(&self, side: Side) -> Result<(), Error> {
+        self.0.call("close an adapter", control::CLOSE_ADAPTER, &SideRequest { side: side as u32 })
+    }
+
+    pub(super) fn close(self) -> Result<Outcome, Error> {
+        self.0.call("close the storm", control::CLOSE_STORM, &[0_u8; 0])
+    }
+}

@@ -1,0 +1,183 @@
+//! Many connections with traffic, closed in the middle of it.
+//!
+//! A [round](round) opens both adapters, connects them many times, and drives either side of each lane by a
+//! thread of its own until enough requests have gone through. Then the consumer closes everything, at once or
+//! because the far adapter goes away; whether every rule was kept is said by the [`Round`] and, when the
+//! machine is shut down, by the simulator.
+
+mod client;
+mod ending;
+
+use core::time::Duration;
+use std::thread::{self, ScopedJoinHandle};
+use std::time::Instant;
+
+use ntsim::ex::{Faults, inject, injected};
+use protocol::{Endpoint, Level, Outcome, Side, SideReport};
+
+use self::client::Storm;
+pub use self::ending::Ending;
+use crate::{Bench, Client, Error};
+
+/// The image whose allocations fail.
+const UNDER_TEST: &str = "softndk.sys";
+
+/// How long anything may take.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// What a round does.
+#[derive(Clone, Copy, Debug)]
+pub struct Plan {
+    /// How many lanes: listeners, CQs of either side, and pairs of threads.
+    pub lanes: u32,
+    /// How many connections in each lane.
+    pub connections: u32,
+    /// How many results to wait for, of each connection on average, before the storm breaks.
+    pub results: u64,
+    /// How it ends.
+    pub ending: Ending,
+    /// The level that posts, polls, arms and closes come from.
+    pub level: Level,
+    /// How many of the provider's allocations fail, from 0 to 1.
+    pub shortage: f64,
+    /// Determines what is posted and which allocations fail.
+    pub seed: u32,
+}
+
+/// What a round came to.
+#[derive(Clone, Debug)]
+pub struct Round {
+    /// Connections that there were.
+    pub connected: u32,
+    /// Objects that were closed in the middle of the traffic.
+    pub closed: u64,
+    /// From the first of these closes to the last completion.
+    pub closing: Duration,
+    /// Work requests that were accepted.
+    pub accepted: u64,
+    /// Results that were polled for them.
+    pub results: u64,
+    /// Accepted requests that have no result that could have been polled.
+    pub unseen: u64,
+    /// Allocations that were made to fail.
+    pub failed_allocations: u64,
+    /// What the consumer found.
+    pub outcome: Outcome,
+}
+
+impl Round {
+    fn empty(outcome: Outcome) -> Self {
+        Self {
+            connected: 0,
+            closed: 0,
+            closing: Duration::ZERO,
+            accepted: 0,
+            results: 0,
+            unseen: 0,
+            failed_allocations: 0,
+            outcome,
+        }
+    }
+
+    fn add(&mut self, side: &SideReport) {
+        self.closed += side.closed;
+        self.accepted += side.accepted;
+        self.results += side.results;
+        self.unseen += side.unseen;
+    }
+
+    /// Whether nothing is wrong: no finding of the consumer, and no request lost.
+    pub fn is_clean(&self) -> bool {
+        self.outcome.found == 0 && self.accepted == self.results + self.unseen
+    }
+}
+
+/// Plays a round between two ends of `bench`, whose adapters run before and after.
+///
+/// # Errors
+/// If something fails that may not; where memory is made short, failures are part of the round.
+pub fn round(bench: &mut Bench, [near, far]: [Endpoint; 2], plan: &Plan) -> Result<Round, Error> {
+    let short = plan.shortage > 0.0;
+    let faults = Faults::Random { probability: plan.shortage, seed: plan.seed.into() };
+    inject(if short { faults } else { Faults::None }, Some(UNDER_TEST));
+    let played = play(bench, [near, far], plan, short);
+    let (_, failed_allocations) = injected();
+    inject(Faults::None, None);
+    plan.ending.undo(bench, far)?;
+    played.map(|round| Round { failed_allocations, ..round })
+}
+
+fn play(bench: &Bench, [near, far]: [Endpoint; 2], plan: &Plan, short: bool) -> Result<Round, Error> {
+    let client = Client::open(bench.machine())?;
+    let storm = match Storm::open(client, near, far, plan.connections, short) {
+        Ok(storm) => storm,
+        Err(Error::Status { outcome: Some(outcome), .. }) if short => return Ok(Round::empty(*outcome)),
+        Err(error) => return Err(error),
+    };
+    let lanes = connect(&storm, plan, short)?;
+    let mut round = Round::empty(Outcome::NONE);
+    round.connected = lanes.iter().map(|(_, connected)| connected).sum();
+    thread::scope(|scope| {
+        let [near_threads, far_threads] = [Side::Near, Side::Far].map(|side| {
+            let storm = &storm;
+            let drive = move |lane| scope.spawn(move || storm.drive(lane, side, plan.level, plan.seed));
+            lanes.iter().map(|(lane, _)| drive(*lane)).collect::<Vec<_>>()
+        });
+        let traffic = await_traffic(&storm, u64::from(round.connected) * plan.results);
+        // However the traffic went, its threads must end.
+        let broke = Instant::now();
+        let gone = plan.ending.run(bench, far, || {
+            storm.break_on(Side::Far)?;
+            if !plan.ending.takes_adapter() {
+                storm.break_on(Side::Near)?;
+            }
+            join(far_threads, &mut round)?;
+            storm.close_adapter(Side::Far)
+        });
+        storm.break_on(Side::Near)?;
+        join(near_threads, &mut round)?;
+        round.closing = broke.elapsed();
+        traffic.and(gone)
+    })?;
+    round.outcome = storm.close()?;
+    Ok(round)
+}
+
+/// Connects the lanes at the same time; says which there are, and how many connections each has.
+fn connect(storm: &Storm, plan: &Plan, short: bool) -> Result<Vec<(u32, u32)>, Error> {
+    thread::scope(|scope| {
+        let lanes: Vec<_> =
+            (0..plan.lanes).map(|lane| (lane, scope.spawn(move || storm.connect(lane)))).collect();
+        let connected = lanes.into_iter().map(|(lane, thread)| (lane, result_of(thread)));
+        let made = connected.filter_map(|(lane, report)| match report {
+            Ok(report) if short || report.status == 0 => Some(Ok((lane, report.connected))),
+            Ok(report) => Some(Err(Error::Status { what: "connect", status: report.status, outcome: None })),
+            Err(_) if short => None,
+            Err(error) => Some(Err(error)),
+        });
+        made.collect()
+    })
+}
+
+fn await_traffic(storm: &Storm, results: u64) -> Result<(), Error> {
+    let began = Instant::now();
+    while storm.counters()?.results < results {
+        if began.elapsed() > PATIENCE {
+            return Err(Error::Late("the traffic before the storm breaks"));
+        }
+        thread::sleep(Duration::from_millis(1));
+    }
+    Ok(())
+}
+
+fn join(
+    threads: Vec<ScopedJoinHandle<'_, Result<SideReport, Error>>>,
+    round: &mut Round,
+) -> Result<(), Error> {
+    let reports: Vec<_> = threads.into_iter().map(result_of).collect();
+    reports.into_iter().try_for_each(|report| report.map(|report| round.add(&report)))
+}
+
+fn result_of<T>(thread: ScopedJoinHandle<'_, T>) -> T {
+    thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+}

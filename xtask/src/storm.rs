@@ -1,0 +1,112 @@
+//! `cargo xtask storm`: connections with traffic that end in the middle of it, again and again.
+
+mod report;
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressStyle};
+use protocol::{Endpoint, Level};
+use runner::storm::{self, Ending, Plan};
+use runner::{Bench, Images, Place};
+
+use self::report::Report;
+use crate::{build, failure::Failure};
+
+/// The two adapters: interface index and address.
+const NEAR: (u32, IpAddr) = (12, IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1)));
+const FAR: (u32, IpAddr) = (15, IpAddr::V4(Ipv4Addr::new(10, 0, 0, 2)));
+/// The port of the first lane.
+const PORT: u16 = 5445;
+
+/// Pairs of threads that drive the connections.
+const LANES: u32 = 4;
+
+/// How many of the provider's allocations fail in the second and each further turn of the endings.
+const SHORTAGES: [f64; 5] = [0.0, 0.001, 0.0, 0.02, 0.1];
+
+/// How long to storm, and how hard.
+#[derive(clap::Args)]
+pub(crate) struct Options {
+    /// How long, in seconds; the round that is running then is played to its end.
+    #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..))]
+    seconds: u64,
+    /// How many connections.
+    #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u32).range(4..=20_000))]
+    connections: u32,
+    /// Determines what is posted and which allocations fail.
+    #[arg(long, default_value_t = 1)]
+    seed: u32,
+    /// Print the report as JSON on standard output.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Builds the drivers and storms.
+pub(crate) fn storm(options: &Options) -> Result<(), Failure> {
+    let images = build::build()?;
+    let images = Images { softndk: images.image("softndk"), ndkhlk: images.image("ndkhlk") };
+    let mut report = Report::new(options);
+    let bar = progress(options.seconds);
+    let began = Instant::now();
+    let mut seed = options.seed;
+    for shortage in SHORTAGES.into_iter().cycle() {
+        turn(&images, options, shortage, &mut seed, &mut report, |round| {
+            bar.set_position(began.elapsed().as_secs().min(options.seconds));
+            bar.set_message(format!("round {round}"));
+            began.elapsed() < Duration::from_secs(options.seconds)
+        })?;
+        if !report.is_clean() || began.elapsed() >= Duration::from_secs(options.seconds) {
+            break;
+        }
+    }
+    bar.finish_and_clear();
+    report.print(began.elapsed())?;
+    if report.is_clean() { Ok(()) } else { Err(Failure::work("the storm left something behind")) }
+}
+
+/// Plays every ending from either level on one machine, as long as `goes_on` says so.
+fn turn(
+    images: &Images,
+    options: &Options,
+    shortage: f64,
+    seed: &mut u32,
+    report: &mut Report,
+    goes_on: impl Fn(usize) -> bool,
+) -> Result<(), Failure> {
+    let places = [NEAR, FAR].map(|(index, address)| Place::new(index, address));
+    let mut bench = Bench::boot(images, &places).map_err(|error| Failure::work(error.to_string()))?;
+    let ends = [Endpoint::new(NEAR.0, NEAR.1, 0), Endpoint::new(FAR.0, FAR.1, PORT)];
+    let plans = Ending::ALL.into_iter().flat_map(|ending| {
+        [Level::Passive, Level::Dispatch].map(|level| Plan {
+            lanes: LANES,
+            connections: options.connections / LANES,
+            results: 10,
+            ending,
+            level,
+            shortage,
+            seed: 0,
+        })
+    });
+    for plan in plans {
+        if !goes_on(report.rounds() + 1) {
+            break;
+        }
+        let plan = Plan { seed: *seed, ..plan };
+        *seed = seed.wrapping_add(1);
+        let played = storm::round(&mut bench, ends, &plan);
+        if !report.played(&plan, played) {
+            break;
+        }
+    }
+    report.found(&bench.shut_down());
+    Ok(())
+}
+
+fn progress(seconds: u64) -> ProgressBar {
+    let bar = ProgressBar::new(seconds);
+    match ProgressStyle::with_template("storm {wide_bar} {pos}/{len} s  {msg}") {
+        Ok(style) => bar.with_style(style),
+        Err(_) => bar,
+    }
+}

@@ -264,6 +264,7 @@ fn a_multicast_list_of_nonsense_is_refused() {
     network.end_clean();
 }
 
+/// Shows NDIS-2 at PASSIVE_LEVEL.
 #[test]
 fn rdma_is_enabled_and_disabled_by_ndis_outside_of_its_request() {
     let network = Network::new();
@@ -280,6 +281,7 @@ fn rdma_is_enabled_and_disabled_by_ndis_outside_of_its_request() {
     network.end_clean();
 }
 
+/// Shows NDIS-1 at PASSIVE_LEVEL.
 #[test]
 fn rdma_that_the_configuration_forbids_cannot_be_enabled() {
     let mut off = configuration(12);
@@ -295,6 +297,7 @@ fn rdma_that_the_configuration_forbids_cannot_be_enabled() {
     network.end_clean();
 }
 
+/// Shows NDIS-3 at PASSIVE_LEVEL.
 #[test]
 fn rdma_statistics_are_answered_on_both_paths() {
     let network = Network::new();
@@ -315,4 +318,21 @@ fn a_device_that_vanishes_is_let_go() {
     b.surprise_remove().expect("it can go at any time");
     a.send(&frame(BROADCAST, address(a), 60)).expect("it is sent");
     network.end_clean();
+}
+
+/// Shows NDIS-5 at PASSIVE_LEVEL.
+#[test]
+fn the_inf_offers_what_the_driver_reads() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("inf/softndk.inx");
+    let inf = std::fs::read_to_string(path).expect("the INF is text");
+    let entries: Vec<String> = inf.lines().map(|line| line.split_whitespace().collect()).collect();
+    for entry in [
+        r#"HKR,Ndi\Params\*NetworkDirect,Default,0,"1""#,
+        r#"HKR,Ndi\Params\*NetworkDirect\Enum,"0",0,%Disabled%"#,
+        r#"HKR,Ndi\Params\*NetworkDirect\Enum,"1",0,%Enabled%"#,
+        r#"HKR,Ndi\Params\*NetworkDirectTechnology,Default,0,"1""#,
+        r#"HKR,Ndi\Params\*NetworkDirectTechnology\Enum,"1",0,%iWARP%"#,
+    ] {
+        assert!(entries.iter().any(|listed| listed == entry), "{entry}");
+    }
 }

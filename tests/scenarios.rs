@@ -7,10 +7,15 @@
 #![allow(clippy::expect_used, clippy::panic, reason = "a test ends when what it needs is not there")]
 
 mod common;
+#[macro_use]
+#[path = "common/played.rs"]
+mod played;
 
 use common::{IPV4, IPV6, Network};
 use ntsim::Machine;
+use ntsim::ndk::Statistics;
 use ntsim::sched::{Schedule, Strategy};
+use played::PLAYED;
 use protocol::{Level, Scenario};
 use runner::{Bench, Client};
 
@@ -30,6 +35,20 @@ fn play(scenario: Scenario, level: Level, network: Network) {
         scenario.rules(),
         report.status
     );
+    expect_calls(scenario, level, &found.ndk.statistics);
+}
+
+/// The scenario has called the functions that it says it is about, from the level that it was played at.
+#[track_caller]
+fn expect_calls(scenario: Scenario, level: Level, seen: &Statistics) {
+    let at_passive_only = ["NdkQueryAdapterInfo"];
+    for function in scenario.functions().split_whitespace().filter_map(|listed| listed.split('.').nth(1)) {
+        let calls = match level {
+            Level::Dispatch if !at_passive_only.contains(&function) => &seen.dispatch_calls,
+            Level::Passive | Level::Dispatch => &seen.calls,
+        };
+        assert!(calls.contains_key(function), "{scenario:?} has not called {function} at {level:?}");
+    }
 }
 
 /// What happens in a scenario on a machine whose fresh pool memory holds these bytes: how often threads could
@@ -78,56 +97,13 @@ macro_rules! scenarios {
                 play(Scenario::$scenario, Level::Passive, IPV6);
             }
         })*
-
-        #[test]
-        fn every_scenario_of_the_harness_is_played() {
-            let played = [$(Scenario::$scenario,)*];
-            assert_eq!(played.len(), Scenario::ALL.len());
-            assert!(Scenario::ALL.iter().all(|scenario| played.contains(scenario)));
-        }
     };
 }
 
-scenarios! {
-    an_antecedents_close_pends_until_its_successors_are_closed: AntecedentsFirst;
-    an_object_may_be_closed_in_its_create_completion: CloseInCreate;
-    an_object_may_be_closed_in_a_request_completion: CloseInRequest;
-    a_connector_may_be_closed_in_its_connect_completion: CloseInConnect;
-    an_offer_closed_in_the_connect_event_is_a_refusal: CloseInConnectEvent;
-    a_connector_may_be_closed_in_its_disconnect_callbacks: CloseInDisconnect;
-    a_cq_may_be_closed_in_its_notification: CloseInNotification;
-    closing_a_qp_cancels_its_receives: ReceivesOutstanding;
-    closing_a_connection_ends_its_sends: SendsOutstanding;
-    closing_a_connector_ends_its_connect: ConnectOutstanding;
-    closing_a_connector_ends_its_accept: AcceptOutstanding;
-    a_listener_outlives_the_connectors_it_offered: ListenerWithOffers;
-    a_connection_outlives_its_closing_listener: ListenerBeforeConnection;
-    private_data_may_be_absent: NoPrivateData;
-    private_data_is_carried_up_to_its_limit: PrivateDataLimits;
-    a_rejection_reaches_the_connector_with_its_data: Reject;
-    both_sides_may_disconnect_at_once: DisconnectBoth;
-    a_peers_disconnect_is_an_event_and_no_flush: DisconnectEvent;
-    an_address_is_free_when_its_last_holder_is_closed: AddressReuse;
-    flush_cancels_what_is_posted: Flush;
-    remote_access_is_what_was_granted: RemoteAccess;
-    local_access_is_what_was_registered: LocalAccess;
-    what_does_not_fit_into_a_queue_fails_at_once: OverPosting;
-    an_unconnected_qp_takes_receives_only: Unconnected;
-    an_address_that_is_not_there_is_told_by_its_status: BadAddress;
-    an_adapter_does_what_it_claims_and_refuses_the_rest: NotSupported;
-    a_cq_notifies_once_per_arm: Arming;
-    a_paused_listener_refuses: PausedListener;
-    sends_of_every_shape_arrive: SendShapes;
-    sizes_over_a_limit_are_invalid: Limits;
-    qps_may_share_their_receives: SharedReceives;
-    connections_may_share_their_address: SharedAddress;
-    the_privileged_token_is_for_this_side_only: PrivilegedMemory;
-    antecedents_and_successors_may_be_closed_at_once: RaceAntecedents;
-    both_ends_may_be_closed_at_once: RaceEnds;
-    a_connector_may_be_closed_while_its_qp_is_posted_to: RacePosts;
-    a_side_may_be_closed_while_its_peer_sends: RaceTraffic;
-    a_listener_may_be_closed_while_a_peer_connects: RaceListener;
-    a_connector_may_be_closed_while_its_peer_accepts: RaceAccept;
-    a_side_may_be_closed_while_its_peer_disconnects: RaceDisconnect;
-    a_cq_may_be_closed_while_work_arrives: RaceNotification;
+#[test]
+fn every_scenario_of_the_harness_is_played() {
+    assert_eq!(PLAYED.len(), Scenario::ALL.len());
+    assert!(Scenario::ALL.iter().all(|scenario| PLAYED.iter().any(|(_, played)| played == scenario)));
 }
+
+with_played!(scenarios);

@@ -8,6 +8,7 @@ mod common;
 use common::{IPV4, IPV6, Network};
 use protocol::{Level, Operation, SessionCounters};
 use runner::{Client, Error, transfer};
+use sys::ndis::{NDIS_NDK_STATISTICS_INFO, OID_NDK_STATISTICS};
 
 /// Bytes that are moved at once: small, so that a few make a long transfer.
 const CHUNK: u32 = 64 << 10;
@@ -71,14 +72,49 @@ fn odd_lengths_arrive() {
     transfers(IPV4, &[3, 511, 4097, 777_777], Level::Passive);
 }
 
+/// Shows NDIS-6 at PASSIVE_LEVEL.
 #[test]
 fn many_chunks_arrive_over_ipv6() {
     let counters = transfers(IPV6, &[40 * u64::from(CHUNK)], Level::Passive);
     assert_eq!([counters.send, counters.write, counters.read].map(|tally| tally.chunks), [40, 40, 40]);
 }
 
+/// Shows NDIS-6 at DISPATCH_LEVEL.
 #[test]
 fn a_session_may_be_closed_at_dispatch_level() {
     transfers(IPV4, &[100_000], Level::Dispatch);
     transfers(IPV6, &[100_000], Level::Dispatch);
+}
+
+/// Shows NDIS-4 at PASSIVE_LEVEL.
+#[test]
+fn connections_and_octets_are_counted_on_both_adapters() {
+    let bench = common::boot(IPV4);
+    let counted = |index| {
+        let adapter = bench.machine().adapter(index).expect("it runs");
+        let answer =
+            adapter.query(OID_NDK_STATISTICS, size_of::<NDIS_NDK_STATISTICS_INFO>()).expect("they are kept");
+        // Behind the head and the flags, numbers of 64 bits: those of connections come first, those of data last.
+        let numbers: Vec<u64> = answer[8..]
+            .chunks_exact(8)
+            .map(|number| u64::from_le_bytes(number.try_into().expect("eight bytes")))
+            .collect();
+        let (connections, data) = (numbers[..5].to_vec(), numbers[numbers.len() - 4..].to_vec());
+        (connections, data)
+    };
+    let session = Client::open(bench.machine())
+        .and_then(|client| client.open_session(IPV4.ends()[0], IPV4.ends()[1], CHUNK))
+        .expect("a session opens");
+    let data = bytes(100_000);
+    transfer::run(&session, Operation::Write, &data[..], 100_000, |_| ()).expect("it crosses");
+    let ((near, near_data), (far, far_data)) = (counted(common::NEAR), counted(common::FAR));
+    // Connects, accepts, failed connects, connections that broke, connections that are.
+    assert_eq!((near, far), (vec![1, 0, 0, 0, 1], vec![0, 1, 0, 0, 1]));
+    let [near_in, near_out, ..] = near_data[..] else { panic!("there are four") };
+    let [far_in, far_out, ..] = far_data[..] else { panic!("there are four") };
+    assert_eq!((near_in, near_out), (far_out, far_in));
+    assert!(near_out > 100_000, "the data and the messages around it: {near_out}");
+    session.close(Level::Passive).expect("it closes");
+    let found = bench.shut_down();
+    assert!(found.is_clean(), "{found}");
 }

@@ -1,4 +1,4 @@
-//! The commands of the README: `cargo xtask build`, `run`, `bench`, `explore`, `storm` and `test`.
+//! The commands of the README: `cargo xtask build`, `run`, `bench`, `explore`, `storm`, `conformance` and `test`.
 //!
 //! Each is a sequence of steps that show what they do and how long it took, on standard error; standard
 //! output is for results. What can go wrong is told in one line on standard error; the exit code is 2
@@ -16,6 +16,7 @@
 
 mod bench;
 mod build;
+mod conformance;
 mod explore;
 mod failure;
 mod image;
@@ -45,6 +46,8 @@ enum Command {
     /// Play what standard input asks for: a process that `explore` starts.
     #[command(hide = true)]
     ExploreWorker(explore::WorkerOptions),
+    /// Write docs/conformance.md anew, from what the tests say of themselves.
+    Conformance,
     /// Build the drivers and close many connections in the middle of their traffic, in every way.
     Storm(storm::Options),
     /// Check formatting and lints, run every test, build the drivers and boot them.
@@ -62,6 +65,7 @@ fn main() -> ExitCode {
         Command::Bench(options) => bench::bench(&options),
         Command::Explore(options) => explore::run(&options),
         Command::ExploreWorker(options) => explore::work(&options),
+        Command::Conformance => conformance::write(),
         Command::Storm(options) => storm::storm(&options),
         Command::Test => test::test(),
     };

@@ -118,6 +118,9 @@ pub(crate) unsafe extern "win64" fn notified(context: *mut c_void, status: NTSTA
         let (seen, expected) = (notifications.cast_signed(), arms.cast_signed());
         ledger.find(Violation::NotifiedUnarmed, Kind::Cq, "notification", seen, expected);
     }
+    if status != STATUS_SUCCESS {
+        cq.failed.store(true, Ordering::Release);
+    }
     if cq.closes_in_callback() {
         cq.close_here(true);
     }
@@ -169,6 +172,12 @@ pub(crate) unsafe extern "win64" fn connect_event(context: *mut c_void, connecto
 
 /// `NDK_FN_DISCONNECT_EVENT_CALLBACK`
 pub(crate) unsafe extern "win64" fn disconnected(context: *mut c_void) {
+    // SAFETY: the context of a connector's events is its record.
+    event_of(unsafe { record(context) });
+}
+
+/// `NDK_FN_DISCONNECT_EVENT_CALLBACK_EX`
+pub(crate) unsafe extern "win64" fn disconnected_with_reason(context: *mut c_void, _reason: u32) {
     // SAFETY: the context of a connector's events is its record.
     event_of(unsafe { record(context) });
 }

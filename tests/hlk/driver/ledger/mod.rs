@@ -24,7 +24,8 @@ use sys::status::{
 
 pub(crate) use self::call::{Call, Ticket};
 pub(crate) use self::callback::{
-    close_completed, connect_event, created, disconnected, notified, request_completed, srq_notified,
+    close_completed, connect_event, created, disconnected, disconnected_with_reason, notified,
+    request_completed, srq_notified,
 };
 pub(crate) use self::object::{Object, Reaction};
 use crate::heap::List;

@@ -10,6 +10,7 @@ use sys::ndk::{
 use sys::status::{NTSTATUS, STATUS_SUCCESS};
 
 use super::{Address, Handle, QpDepths, call};
+use crate::kernel;
 use crate::ledger::{self, Call, Object, Ticket};
 
 /// How many results a CQ holds.
@@ -47,7 +48,7 @@ pub(crate) enum Then {
 
 impl<'l, P: super::Interface> Handle<'l, P> {
     /// Creates an object from this one; `antecedents` are what it must not outlive besides.
-    fn create<T: super::Interface>(
+    pub(super) fn create<T: super::Interface>(
         self,
         step: &'static str,
         then: Then,
@@ -248,7 +249,9 @@ impl<'l> Handle<'l, NDK_PD> {
     /// `NdkGetPrivilegedMemoryRegionToken`.
     pub(crate) fn privileged_token(self) -> u32 {
         let mut token = 0;
-        call!(self.NdkGetPrivilegedMemoryRegionToken(&raw mut token) or ());
+        kernel::at(self.ledger.level(), || {
+            call!(self.NdkGetPrivilegedMemoryRegionToken(&raw mut token) or ());
+        });
         token
     }
 }

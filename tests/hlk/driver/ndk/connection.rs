@@ -1,6 +1,6 @@
 //! Listening, connecting, accepting, disconnecting.
 
-use protocol::Endpoint;
+use protocol::{Endpoint, Level};
 use sys::ndk::{NDK_CONNECTOR, NDK_LISTENER, NDK_QP, NDK_SHARED_ENDPOINT};
 use sys::sockaddr::SOCKADDR;
 use sys::status::NTSTATUS;
@@ -67,7 +67,14 @@ impl<'l> Handle<'l, NDK_LISTENER> {
 
     /// The address that is listened on, and the status.
     pub(crate) fn local_address(self) -> (NTSTATUS, Endpoint) {
-        fetch_address(|address, length| call!(self.NdkGetLocalAddress(address, length)))
+        fetch_address(self.ledger.level(), |address, length| call!(self.NdkGetLocalAddress(address, length)))
+    }
+}
+
+impl Handle<'_, NDK_SHARED_ENDPOINT> {
+    /// The address that is shared, and the status.
+    pub(crate) fn local_address(self) -> (NTSTATUS, Endpoint) {
+        fetch_address(self.ledger.level(), |address, length| call!(self.NdkGetLocalAddress(address, length)))
     }
 }
 
@@ -167,6 +174,42 @@ impl<'l> Handle<'l, NDK_CONNECTOR> {
         Ok(accepting)
     }
 
+    /// `NdkCompleteConnectEx`.
+    pub(crate) fn complete_connect_extended(self) -> Result<Ticket<'l>, NTSTATUS> {
+        self.request("complete connect, extended", Inside::Nothing, |context| {
+            call!(self.NdkCompleteConnectEx(
+                Some(ledger::disconnected_with_reason),
+                core::ptr::from_ref(self.object).cast_mut().cast(),
+                Some(ledger::request_completed),
+                context
+            ))
+        })
+    }
+
+    /// `NdkAcceptEx`. If it succeeds, the QP is an antecedent of the connector.
+    pub(crate) fn accept_extended(
+        self,
+        qp: Handle<'l, NDK_QP>,
+        limits: ReadLimits,
+        private_data: &[u8],
+    ) -> Result<Ticket<'l>, NTSTATUS> {
+        let accepting = self.request("accept, extended", Inside::Nothing, |context| {
+            call!(self.NdkAcceptEx(
+                qp.as_ptr(),
+                limits.inbound,
+                limits.outbound,
+                start(private_data),
+                length(private_data),
+                Some(ledger::disconnected_with_reason),
+                core::ptr::from_ref(self.object).cast_mut().cast(),
+                Some(ledger::request_completed),
+                context
+            ))
+        })?;
+        self.object.depend_if(qp.object, accepting)?;
+        Ok(accepting)
+    }
+
     pub(crate) fn reject(self, private_data: &[u8]) -> NTSTATUS {
         kernel::at(self.ledger.level(), || call!(self.NdkReject(start(private_data), length(private_data))))
     }
@@ -193,20 +236,23 @@ impl<'l> Handle<'l, NDK_CONNECTOR> {
     }
 
     pub(crate) fn local_address(self) -> (NTSTATUS, Endpoint) {
-        fetch_address(|address, length| call!(self.NdkGetLocalAddress(address, length)))
+        fetch_address(self.ledger.level(), |address, length| call!(self.NdkGetLocalAddress(address, length)))
     }
 
     pub(crate) fn peer_address(self) -> (NTSTATUS, Endpoint) {
-        fetch_address(|address, length| call!(self.NdkGetPeerAddress(address, length)))
+        fetch_address(self.ledger.level(), |address, length| call!(self.NdkGetPeerAddress(address, length)))
     }
 }
 
-fn fetch_address(fetch: impl FnOnce(*mut SOCKADDR, *mut u32) -> NTSTATUS) -> (NTSTATUS, Endpoint) {
+fn fetch_address(
+    level: Level,
+    fetch: impl FnOnce(*mut SOCKADDR, *mut u32) -> NTSTATUS,
+) -> (NTSTATUS, Endpoint) {
     #[repr(C, align(8))]
     struct Place([u8; 28]);
     let mut place = Place([0; 28]);
     let mut used = 28;
-    let status = fetch(place.0.as_mut_ptr().cast(), &raw mut used);
+    let status = kernel::at(level, || fetch(place.0.as_mut_ptr().cast(), &raw mut used));
     (status, Endpoint { if_index: 0, address_length: used, address: place.0 })
 }
 

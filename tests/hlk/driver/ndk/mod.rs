@@ -9,6 +9,7 @@ mod connection;
 mod mapping;
 mod queue;
 mod region;
+mod registration;
 
 use core::marker::PhantomData;
 
@@ -25,8 +26,9 @@ use sys::wdm::GUID;
 
 pub(crate) use self::adapter::{CqDepth, Creation, Then, limits};
 pub(crate) use self::connection::{Address, Inside, ReadLimits};
-pub(crate) use self::mapping::MAPPING;
+pub(crate) use self::mapping::{MAPPING, Mapping};
 pub(crate) use self::queue::{QpDepths, Remote, sge};
+pub(crate) use self::registration::Extent;
 use crate::ledger::{Ledger, Object};
 
 /// What the structures of all NDK objects have in common.
@@ -123,8 +125,10 @@ impl<'l, T: Interface> Handle<'l, T> {
         let header: *mut NDK_OBJECT_HEADER = self.object.pointer();
         let version = NDK_VERSION_1_2;
         T::query_extension(self.table()).map_or(STATUS_PROCEDURE_NOT_FOUND, |query| {
-            // SAFETY: the object exists; the other arguments live through the call.
-            unsafe { query(header, &raw const guid, version, &raw mut extension) }
+            crate::kernel::at(self.ledger.level(), || {
+                // SAFETY: the object exists; the other arguments live through the call.
+                unsafe { query(header, &raw const guid, version, &raw mut extension) }
+            })
         })
     }
 }

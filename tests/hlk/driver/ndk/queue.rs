@@ -2,7 +2,7 @@
 
 use core::ffi::c_void;
 
-use sys::ndk::{NDK_CQ, NDK_QP, NDK_RESULT, NDK_SGE, NDK_SGE_ADDRESS, NDK_SRQ};
+use sys::ndk::{NDK_CQ, NDK_QP, NDK_RESULT, NDK_RESULT_EX, NDK_SGE, NDK_SGE_ADDRESS, NDK_SRQ};
 use sys::status::NTSTATUS;
 
 use super::{CqDepth, Handle, Inside, call};
@@ -68,12 +68,19 @@ impl Handle<'_, NDK_QP> {
         self.posted(|| call!(self.NdkFlush() or ()));
     }
 
-    fn posted<R>(self, post: impl FnOnce() -> R) -> R {
+    pub(super) fn posted<R>(self, post: impl FnOnce() -> R) -> R {
         crate::kernel::at(self.ledger.level(), post)
     }
 }
 
-impl Handle<'_, NDK_SRQ> {
+impl<'l> Handle<'l, NDK_SRQ> {
+    /// `NdkModifySrq`; zero keeps what is.
+    pub(crate) fn modify(self, depth: u32, threshold: u32) -> Result<Ticket<'l>, NTSTATUS> {
+        self.request("modify SRQ", Inside::Nothing, |context| {
+            call!(self.NdkModifySrq(depth, threshold, Some(ledger::request_completed), context))
+        })
+    }
+
     pub(crate) fn receive(self, context: *mut c_void, sges: &[NDK_SGE]) -> NTSTATUS {
         crate::kernel::at(self.ledger.level(), || {
             call!(self.NdkSrqReceive(context, sges.as_ptr(), count(sges)))
@@ -110,5 +117,16 @@ impl<'l> Handle<'l, NDK_CQ> {
             || call!(self.NdkGetCqResults(results.as_mut_ptr(), room) or 0),
         );
         (taken as usize).min(results.len())
+    }
+
+    /// Takes a result in its extended form.
+    pub(crate) fn poll_extended(self) -> Option<NDK_RESULT_EX> {
+        let mut result = core::mem::MaybeUninit::<NDK_RESULT_EX>::zeroed();
+        let taken = crate::kernel::at(
+            self.ledger.level(),
+            || call!(self.NdkGetCqResultsEx(result.as_mut_ptr(), 1) or 0),
+        );
+        // SAFETY: all zero is a valid value of the structure, and the provider fills it further.
+        (taken == 1).then(|| unsafe { result.assume_init() })
     }
 }

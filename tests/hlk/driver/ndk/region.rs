@@ -5,6 +5,7 @@ use sys::status::NTSTATUS;
 use sys::wdm::MDL;
 
 use super::{Handle, Inside, call};
+use crate::kernel;
 use crate::ledger::{self, Ticket};
 
 impl<'l> Handle<'l, NDK_MR> {
@@ -31,11 +32,11 @@ impl<'l> Handle<'l, NDK_MR> {
 
     /// The token that a peer needs.
     pub(crate) fn remote_token(self) -> u32 {
-        call!(self.NdkGetRemoteTokenFromMr() or 0)
+        kernel::at(self.ledger.level(), || call!(self.NdkGetRemoteTokenFromMr() or 0))
     }
 
     /// The token that SGEs need.
     pub(crate) fn local_token(self) -> u32 {
-        call!(self.NdkGetLocalTokenFromMr() or 0)
+        kernel::at(self.ledger.level(), || call!(self.NdkGetLocalTokenFromMr() or 0))
     }
 }

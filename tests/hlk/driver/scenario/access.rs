@@ -14,14 +14,19 @@ use crate::work::Work;
 
 /// An RDMA operation of the near side.
 #[derive(Clone, Copy)]
-enum Rdma {
+pub(super) enum Rdma {
     Read,
     Write,
 }
 
 impl Rdma {
     /// Posts it and says how it ended.
-    fn run(self, scene: &Scene<'_>, sges: &[NDK_SGE], remote: Remote) -> Result<NTSTATUS, NTSTATUS> {
+    pub(super) fn run(
+        self,
+        scene: &Scene<'_>,
+        sges: &[NDK_SGE],
+        remote: Remote,
+    ) -> Result<NTSTATUS, NTSTATUS> {
         let work = scene.stage.work("RDMA")?;
         let posted = match self {
             Self::Read => scene.near.qp.read(work.context(), sges, remote, 0),

@@ -3,7 +3,7 @@
 use sys::ndk::{NDK_ADAPTER_FLAG_CQ_INTERRUPT_MODERATION_SUPPORTED, NDK_ADAPTER_FLAG_CQ_RESIZE_SUPPORTED};
 use sys::status::{NTSTATUS, STATUS_INVALID_PARAMETER, STATUS_NOT_SUPPORTED, STATUS_SUCCESS};
 
-use crate::ndk::{CqDepth, QpDepths, Then};
+use crate::ndk::{Address, CqDepth, QpDepths, Then};
 use crate::pair::{self, Party};
 use crate::stage::Stage;
 
@@ -27,6 +27,8 @@ pub(super) fn not_supported(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
         ledger.expect(step, status, if claimed { STATUS_SUCCESS } else { STATUS_NOT_SUPPORTED });
     }
     let (connector, listener) = (stage.near.create_connector()?, stage.near.create_listener()?);
+    let (mw, srq) = (party.pd.start_mw(Then::Keep)?.wait()?, party.pd.start_srq(2, 0, Then::Keep)?.wait()?);
+    let endpoint = stage.near.start_shared_endpoint(&Address::of(&stage.near_end), Then::Keep)?.wait()?;
     let extensions = [
         ("extension of an adapter", stage.near.query_unknown_extension()),
         ("extension of a CQ", party.cq.query_unknown_extension()),
@@ -35,6 +37,9 @@ pub(super) fn not_supported(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
         ("extension of an MR", party.mr.query_unknown_extension()),
         ("extension of a connector", connector.query_unknown_extension()),
         ("extension of a listener", listener.query_unknown_extension()),
+        ("extension of a window", mw.query_unknown_extension()),
+        ("extension of an SRQ", srq.query_unknown_extension()),
+        ("extension of a shared endpoint", endpoint.query_unknown_extension()),
     ];
     for (step, status) in extensions {
         ledger.expect(step, status, STATUS_NOT_SUPPORTED);

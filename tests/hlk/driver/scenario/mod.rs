@@ -9,10 +9,13 @@ mod closing;
 mod connecting;
 mod inside;
 mod limits;
+mod newer;
 mod outstanding;
 mod posting;
+mod queueing;
 mod racing;
 mod refusing;
+mod registering;
 mod scene;
 mod shared;
 
@@ -79,5 +82,17 @@ fn play(scenario: Scenario, stage: &Stage<'_>) -> Result<(), NTSTATUS> {
         Scenario::RaceAccept => racing::accept(stage),
         Scenario::RaceDisconnect => racing::disconnect(stage),
         Scenario::RaceNotification => racing::notification(stage),
+        Scenario::Windows => registering::windows(stage),
+        Scenario::FastRegistration => registering::fast(stage),
+        Scenario::SendAndInvalidate => registering::send_and_invalidate(stage),
+        Scenario::ReadAndInvalidate => registering::read_and_invalidate(stage),
+        Scenario::Versions => newer::versions(stage),
+        Scenario::Extended => newer::extended(stage),
+        Scenario::DeferredChains => queueing::deferred(stage),
+        Scenario::ResizedCq => queueing::resized(stage),
+        Scenario::ModifiedSrq => queueing::modified_srq(stage),
+        Scenario::OnlyOnce => queueing::once(stage),
+        Scenario::Overflow => queueing::overflown(stage),
+        Scenario::Largest => queueing::largest(stage),
     }
 }

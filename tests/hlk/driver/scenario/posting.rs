@@ -8,13 +8,10 @@ use sys::status::{
     NTSTATUS, STATUS_BUFFER_OVERFLOW, STATUS_CANCELLED, STATUS_CONNECTION_INVALID, STATUS_SUCCESS,
 };
 
-use super::scene::{MEMORY, Memory, Scene, expect_results, post_receives};
+use super::scene::{MEMORY, Memory, QUIET, Scene, expect_results, post_receives};
 use crate::ndk::{QpDepths, sge};
 use crate::pair::{self, Party};
 use crate::stage::Stage;
-
-/// How long, in milliseconds, to wait for a notification that must not come.
-const QUIET: u32 = 50;
 
 /// WR-2, WR-7: flush cancels what is posted, before and during a connection.
 pub(super) fn flush(stage: &Stage<'_>) -> Result<(), NTSTATUS> {

@@ -16,6 +16,9 @@ use crate::work::Work;
 /// Bytes of memory on each side.
 pub(super) const MEMORY: u32 = 4096;
 
+/// How long, in milliseconds, to wait for a notification that must not come.
+pub(super) const QUIET: u32 = 50;
+
 /// Local and remote access of every kind.
 const ALL_ACCESS: u32 =
     NDK_MR_FLAG_ALLOW_LOCAL_WRITE | NDK_MR_FLAG_ALLOW_REMOTE_READ | NDK_MR_FLAG_ALLOW_REMOTE_WRITE;

@@ -57,6 +57,9 @@ pub(super) fn address(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
     let ledger = stage.ledger();
     let (own, to) = (Address::of(&stage.near_end.with_port(PORT)), Address::of(&stage.far_end));
     let endpoint = stage.near.start_shared_endpoint(&own, Then::Keep)?.wait()?;
+    let (status, shared) = endpoint.local_address();
+    ledger.expect("the shared address", status, STATUS_SUCCESS);
+    ledger.require("the shared port", shared.port() == PORT);
     let second = stage.near.start_shared_endpoint(&own, Then::Keep)?;
     ledger.expect_one_of("share an address twice", second.ticket().status(), &TAKEN);
 

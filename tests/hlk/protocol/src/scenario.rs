@@ -4,9 +4,9 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 use crate::{Endpoint, Outcome};
 
-/// Declares the scenarios once: number, name, and the rules that each one puts to the test.
+/// Declares the scenarios once: number, name, the rules that each one puts to the test, and the functions.
 macro_rules! scenarios {
-    ($($(#[$doc:meta])* $variant:ident = $number:literal, $rules:literal;)+) => {
+    ($($(#[$doc:meta])* $variant:ident = $number:literal, $rules:literal, $functions:literal;)+) => {
         /// A scenario: what the consumer does to the provider.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         #[repr(u32)]
@@ -25,94 +25,187 @@ macro_rules! scenarios {
                     $(Self::$variant => $rules,)+
                 }
             }
+
+            /// The functions that this scenario puts to the test, each with the kind of object whose table
+            /// it is in: `CQ.NdkArmCq`.
+            #[must_use]
+            pub const fn functions(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $functions,)+
+                }
+            }
         }
     };
 }
 
 scenarios! {
     /// CQ, PD, listener and QP are closed before what was made from them.
-    AntecedentsFirst = 1, "CL-5 CL-6";
+    AntecedentsFirst = 1, "CL-1 CL-2 CL-5 CL-6 OBJ-2 OBJ-4",
+        "CQ.NdkCloseCq PD.NdkClosePd QP.NdkCloseQp MR.NdkCloseMr listener.NdkCloseListener \
+         connector.NdkCloseConnector";
     /// Objects are closed from inside the callback that hands them over.
-    CloseInCreate = 2, "CL-8 RQ-3";
+    CloseInCreate = 2, "CL-8 RQ-3 RQ-1 OBJ-1 OBJ-3 OBJ-7",
+        "adapter.NdkCreateCq adapter.NdkCreatePd adapter.NdkCreateConnector adapter.NdkCreateListener \
+         PD.NdkCreateMr PD.NdkCreateQp";
     /// Objects are closed from inside the completion of a request on them.
-    CloseInRequest = 3, "CL-3 CL-8";
+    CloseInRequest = 3, "CL-3 CL-8",
+        "MR.NdkRegisterMr MR.NdkDeregisterMr listener.NdkListen";
     /// A connector is closed from inside the completion of its connect, which succeeded or was refused.
-    CloseInConnect = 4, "CL-8";
+    CloseInConnect = 4, "CL-8 RQ-2",
+        "connector.NdkConnect connector.NdkCloseConnector";
     /// An offered connector is closed from inside the connect event: the peer is refused.
-    CloseInConnectEvent = 5, "CL-8 CL-7";
+    CloseInConnectEvent = 5, "CL-8 CL-7",
+        "connector.NdkConnect";
     /// Connectors are closed from inside the disconnect completion and the disconnect event.
-    CloseInDisconnect = 6, "CL-8 CM-2";
+    CloseInDisconnect = 6, "CL-8 CM-2",
+        "connector.NdkDisconnect";
     /// A CQ and its QP are closed from inside the CQ's notification callback.
-    CloseInNotification = 7, "CL-3 CQ-2";
+    CloseInNotification = 7, "CL-3 CQ-2",
+        "CQ.NdkArmCq";
     /// A QP is closed with receives posted: each is cancelled.
-    ReceivesOutstanding = 8, "CL-4 WR-2";
+    ReceivesOutstanding = 8, "CL-4 WR-2",
+        "QP.NdkReceive QP.NdkCloseQp";
     /// A connection is closed with sends that no receive awaits.
-    SendsOutstanding = 9, "CL-4 WR-2";
+    SendsOutstanding = 9, "CL-4 WR-2",
+        "QP.NdkSend QP.NdkCloseQp";
     /// A connector is closed while its connect awaits an answer.
-    ConnectOutstanding = 10, "CL-4";
+    ConnectOutstanding = 10, "CL-4",
+        "connector.NdkConnect connector.NdkAccept";
     /// A connector is closed while its accept awaits the peer.
-    AcceptOutstanding = 11, "CL-4";
+    AcceptOutstanding = 11, "CL-4",
+        "connector.NdkAccept connector.NdkCompleteConnect";
     /// A listener is closed while it has offered a connector that is not yet answered.
-    ListenerWithOffers = 12, "CL-5 CL-7";
+    ListenerWithOffers = 12, "CL-5 CL-7 CL-11",
+        "listener.NdkCloseListener";
     /// A listener is closed while an accepted connection lives: it refuses, the connection works on.
-    ListenerBeforeConnection = 13, "CL-7 CL-5";
+    ListenerBeforeConnection = 13, "CL-7 CL-5",
+        "listener.NdkCloseListener";
     /// Connect and accept without private data.
-    NoPrivateData = 14, "CM-7";
+    NoPrivateData = 14, "CM-7 CM-6 NDIS-9",
+        "connector.NdkGetConnectionData connector.NdkAccept connector.NdkCompleteConnect \
+         connector.NdkGetLocalAddress connector.NdkGetPeerAddress";
     /// The most private data is carried, one byte more is refused.
-    PrivateDataLimits = 15, "CM-7";
+    PrivateDataLimits = 15, "CM-7",
+        "connector.NdkGetConnectionData";
     /// A peer is rejected, with private data.
-    Reject = 16, "CM-4";
+    Reject = 16, "CM-4",
+        "connector.NdkReject";
     /// Both sides disconnect at once.
-    DisconnectBoth = 17, "CM-1 CM-2";
+    DisconnectBoth = 17, "CM-1 CM-2",
+        "connector.NdkDisconnect";
     /// A disconnect event arrives, and work already posted is not flushed by it.
-    DisconnectEvent = 18, "CM-2 WR-7";
+    DisconnectEvent = 18, "CM-2 WR-7",
+        "connector.NdkDisconnect";
     /// An address and port may be used again when its last holder is closed, and not before.
-    AddressReuse = 19, "CL-12 CM-4";
+    AddressReuse = 19, "CL-12 CM-4",
+        "listener.NdkListen listener.NdkCloseListener";
     /// Flush cancels what is posted, also on a QP that is not connected.
-    Flush = 20, "WR-2 WR-7";
+    Flush = 20, "WR-2 WR-7",
+        "QP.NdkFlush";
     /// A read or write with a token or range that grants no access.
-    RemoteAccess = 21, "WR-7 WR-8";
+    RemoteAccess = 21, "WR-7 WR-8",
+        "QP.NdkRead QP.NdkWrite MR.NdkGetRemoteTokenFromMr MR.NdkDeregisterMr";
     /// A send, receive, read or write whose local token or range grants no access.
-    LocalAccess = 22, "WR-7 WR-4";
+    LocalAccess = 22, "WR-7 WR-4",
+        "QP.NdkWrite MR.NdkRegisterMr MR.NdkGetLocalTokenFromMr";
     /// More is posted than the queues hold.
-    OverPosting = 23, "WR-2";
+    OverPosting = 23, "WR-2",
+        "QP.NdkReceive";
     /// Posting to a QP that is not connected.
-    Unconnected = 24, "WR-7";
+    Unconnected = 24, "WR-7",
+        "QP.NdkSend QP.NdkRead QP.NdkWrite";
     /// Listening on and connecting to addresses that are not there.
-    BadAddress = 25, "CM-4";
+    BadAddress = 25, "CM-4",
+        "listener.NdkListen listener.NdkGetLocalAddress connector.NdkConnect";
     /// What the adapter's information claims is there, what it denies is refused, and so is an unknown
     /// extension.
-    NotSupported = 26, "OBJ-5 OBJ-6 CQ-7";
+    NotSupported = 26, "OBJ-5 OBJ-6 CQ-7 NDIS-7",
+        "adapter.NdkQueryExtension adapter.NdkQueryAdapterInfo CQ.NdkQueryExtension \
+         CQ.NdkControlCqInterruptModeration PD.NdkQueryExtension QP.NdkQueryExtension \
+         MR.NdkQueryExtension MW.NdkQueryExtension SRQ.NdkQueryExtension connector.NdkQueryExtension \
+         listener.NdkQueryExtension shared-endpoint.NdkQueryExtension";
     /// Arming: one notification per arm, none unarmed, a late arm fires.
-    Arming = 27, "CQ-2 CQ-3 CQ-4";
+    Arming = 27, "CQ-1 CQ-2 CQ-3 CQ-4",
+        "CQ.NdkArmCq CQ.NdkGetCqResults";
     /// A listener whose connect events are paused looks as though nobody listens.
-    PausedListener = 28, "CM-5";
+    PausedListener = 28, "CM-5",
+        "listener.NdkControlConnectEvents";
     /// Sends of no, one and inline bytes; silent success; a receive that is too small.
-    SendShapes = 29, "WR-2 WR-3 WR-5";
+    SendShapes = 29, "WR-2 WR-3 WR-5",
+        "QP.NdkSend";
     /// Queue depths, CQ depths and request limits at and over the adapter's maxima.
-    Limits = 30, "CQ-7 RQ-1";
+    Limits = 30, "CQ-7 RQ-1 NDIS-8",
+        "adapter.NdkQueryAdapterInfo adapter.NdkCreateCq PD.NdkCreateQp";
     /// Two QPs take their receives from one SRQ, which notifies when few are left.
-    SharedReceives = 31, "WR-9 CL-5";
+    SharedReceives = 31, "WR-9 CL-5 OBJ-1 OBJ-2",
+        "PD.NdkCreateSrq PD.NdkCreateQpWithSrq SRQ.NdkSrqReceive SRQ.NdkCloseSrq";
     /// Two connections from one shared endpoint, whose address is free when the last holder is closed.
-    SharedAddress = 32, "CL-12 CL-5";
+    SharedAddress = 32, "CL-12 CL-5 OBJ-1 OBJ-2",
+        "adapter.NdkCreateSharedEndpoint connector.NdkConnectWithSharedEndpoint \
+         shared-endpoint.NdkGetLocalAddress shared-endpoint.NdkCloseSharedEndpoint";
     /// Data in memory that is named by logical addresses and the privileged token, which no peer may use.
-    PrivilegedMemory = 33, "WR-8";
+    PrivilegedMemory = 33, "WR-8",
+        "PD.NdkGetPrivilegedMemoryRegionToken adapter.NdkBuildLAM adapter.NdkReleaseLAM";
     /// Antecedents and their successors are closed by two threads at once.
-    RaceAntecedents = 34, "CL-5 CL-6";
+    RaceAntecedents = 34, "CL-5 CL-6",
+        "CQ.NdkCloseCq PD.NdkClosePd";
     /// Both ends of a connection with work on them are closed at once.
-    RaceEnds = 35, "CL-4 WR-2";
+    RaceEnds = 35, "CL-4 WR-2",
+        "connector.NdkCloseConnector";
     /// A connector is closed while its QP is being posted to.
-    RacePosts = 36, "CL-9 WR-2";
+    RacePosts = 36, "CL-9 WR-2",
+        "QP.NdkSend connector.NdkCloseConnector";
     /// One side is closed while the other sends to it.
-    RaceTraffic = 37, "CL-4 WR-2";
+    RaceTraffic = 37, "CL-4 WR-2",
+        "QP.NdkSend";
     /// A listener is closed while a peer connects.
-    RaceListener = 38, "CL-7 CL-5";
+    RaceListener = 38, "CL-7 CL-5",
+        "listener.NdkCloseListener";
     /// A connector is closed while the peer accepts it.
-    RaceAccept = 39, "CL-4 CM-1";
+    RaceAccept = 39, "CL-4 CM-1",
+        "connector.NdkCloseConnector";
     /// One side disconnects while the other is closed.
-    RaceDisconnect = 40, "CL-8 CM-1 CM-2";
+    RaceDisconnect = 40, "CL-8 CM-1 CM-2",
+        "connector.NdkDisconnect";
     /// A CQ is closed while sends that it is armed for arrive.
-    RaceNotification = 41, "CL-3 CQ-2";
+    RaceNotification = 41, "CL-3 CQ-2",
+        "CQ.NdkArmCq CQ.NdkCloseCq";
+    /// A memory window is bound, bound anew and invalidated; its region is busy as long as it is bound.
+    Windows = 42, "OBJ-1 OBJ-2 WR-4 WR-7",
+        "PD.NdkCreateMw QP.NdkBind QP.NdkInvalidate MW.NdkGetRemoteTokenFromMw MW.NdkCloseMw";
+    /// Fast registration over logical addresses, its limit, and invalidation.
+    FastRegistration = 43, "WR-8 WR-7",
+        "MR.NdkInitializeFastRegisterMr QP.NdkFastRegister QP.NdkInvalidate adapter.NdkBuildLAM";
+    /// A send invalidates the receiver's token.
+    SendAndInvalidate = 44, "CQ-5 WR-7",
+        "QP.NdkSendAndInvalidate CQ.NdkGetCqResultsEx";
+    /// A read invalidates its own sink; what is fenced comes after it.
+    ReadAndInvalidate = 45, "WR-3 NDIS-7",
+        "QP.NdkRead QP.NdkFastRegister";
+    /// An adapter is opened in every version, and in versions that there are not.
+    Versions = 46, "VER-1 VER-2",
+        "adapter.NdkQueryAdapterInfo";
+    /// Accept, complete connect, disconnect event and poll in their extended forms.
+    Extended = 47, "CM-8 CM-2",
+        "connector.NdkAcceptEx connector.NdkCompleteConnectEx CQ.NdkGetCqResultsEx";
+    /// Chains of deferred posts, ended and refused.
+    DeferredChains = 48, "WR-6 WR-2",
+        "QP.NdkWrite";
+    /// A CQ is resized with results in it, and over its limit.
+    ResizedCq = 49, "CQ-7",
+        "CQ.NdkResizeCq";
+    /// An SRQ's depth and threshold are changed, up to the limit and over it.
+    ModifiedSrq = 50, "WR-9",
+        "SRQ.NdkModifySrq";
+    /// A QP and a connector connect once, a listener listens once.
+    OnlyOnce = 51, "CM-3 CM-4",
+        "connector.NdkConnect listener.NdkListen";
+    /// The longest transfer and the most reads that an adapter claims, and one more.
+    Largest = 52, "CM-6 WR-2 NDIS-8",
+        "QP.NdkWrite connector.NdkGetConnectionData";
+    /// A CQ gets more results than it holds.
+    Overflow = 53, "CQ-6",
+        "CQ.NdkArmCq QP.NdkFlush";
 }
 
 impl TryFrom<u32> for Scenario {

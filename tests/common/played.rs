@@ -1,0 +1,73 @@
+//! Which test plays which scenario of the harness.
+
+use protocol::Scenario;
+
+/// Hands the name of each test, and its scenario, to a macro.
+macro_rules! with_played {
+    ($with:ident) => {
+        $with! {
+            an_antecedents_close_pends_until_its_successors_are_closed: AntecedentsFirst;
+            an_object_may_be_closed_in_its_create_completion: CloseInCreate;
+            an_object_may_be_closed_in_a_request_completion: CloseInRequest;
+            a_connector_may_be_closed_in_its_connect_completion: CloseInConnect;
+            an_offer_closed_in_the_connect_event_is_a_refusal: CloseInConnectEvent;
+            a_connector_may_be_closed_in_its_disconnect_callbacks: CloseInDisconnect;
+            a_cq_may_be_closed_in_its_notification: CloseInNotification;
+            closing_a_qp_cancels_its_receives: ReceivesOutstanding;
+            closing_a_connection_ends_its_sends: SendsOutstanding;
+            closing_a_connector_ends_its_connect: ConnectOutstanding;
+            closing_a_connector_ends_its_accept: AcceptOutstanding;
+            a_listener_outlives_the_connectors_it_offered: ListenerWithOffers;
+            a_connection_outlives_its_closing_listener: ListenerBeforeConnection;
+            private_data_may_be_absent: NoPrivateData;
+            private_data_is_carried_up_to_its_limit: PrivateDataLimits;
+            a_rejection_reaches_the_connector_with_its_data: Reject;
+            both_sides_may_disconnect_at_once: DisconnectBoth;
+            a_peers_disconnect_is_an_event_and_no_flush: DisconnectEvent;
+            an_address_is_free_when_its_last_holder_is_closed: AddressReuse;
+            flush_cancels_what_is_posted: Flush;
+            remote_access_is_what_was_granted: RemoteAccess;
+            local_access_is_what_was_registered: LocalAccess;
+            what_does_not_fit_into_a_queue_fails_at_once: OverPosting;
+            an_unconnected_qp_takes_receives_only: Unconnected;
+            an_address_that_is_not_there_is_told_by_its_status: BadAddress;
+            an_adapter_does_what_it_claims_and_refuses_the_rest: NotSupported;
+            a_cq_notifies_once_per_arm: Arming;
+            a_paused_listener_refuses: PausedListener;
+            sends_of_every_shape_arrive: SendShapes;
+            sizes_over_a_limit_are_invalid: Limits;
+            qps_may_share_their_receives: SharedReceives;
+            connections_may_share_their_address: SharedAddress;
+            the_privileged_token_is_for_this_side_only: PrivilegedMemory;
+            antecedents_and_successors_may_be_closed_at_once: RaceAntecedents;
+            both_ends_may_be_closed_at_once: RaceEnds;
+            a_connector_may_be_closed_while_its_qp_is_posted_to: RacePosts;
+            a_side_may_be_closed_while_its_peer_sends: RaceTraffic;
+            a_listener_may_be_closed_while_a_peer_connects: RaceListener;
+            a_connector_may_be_closed_while_its_peer_accepts: RaceAccept;
+            a_side_may_be_closed_while_its_peer_disconnects: RaceDisconnect;
+            a_cq_may_be_closed_while_work_arrives: RaceNotification;
+            a_window_admits_what_it_is_bound_to: Windows;
+            a_fast_registration_admits_until_it_is_invalidated: FastRegistration;
+            a_send_may_invalidate_the_receivers_token: SendAndInvalidate;
+            a_read_may_invalidate_its_sink_and_be_fenced: ReadAndInvalidate;
+            every_version_is_spoken_and_no_other: Versions;
+            the_extended_functions_do_what_the_plain_ones_do: Extended;
+            deferred_posts_start_with_the_end_of_their_chain: DeferredChains;
+            a_cq_may_be_resized_with_results_in_it: ResizedCq;
+            an_srq_may_be_modified_up_to_its_limit: ModifiedSrq;
+            what_connects_or_listens_does_so_once: OnlyOnce;
+            a_cq_that_overflows_says_so: Overflow;
+            the_longest_transfer_and_the_most_reads_are_possible: Largest;
+        }
+    };
+}
+
+macro_rules! list {
+    ($($name:ident: $scenario:ident;)*) => {
+        /// The tests by name, with their scenarios; `tests/scenarios.rs` has them.
+        pub(crate) const PLAYED: &[(&str, Scenario)] = &[$((stringify!($name), Scenario::$scenario),)*];
+    };
+}
+
+with_played!(list);

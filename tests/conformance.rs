@@ -1,0 +1,147 @@
+//! The table of what is shown: `docs/conformance.md`, made from what the tests say of themselves.
+//!
+//! A scenario of the harness lists its rules and functions (`tests/hlk/protocol/src/scenario.rs`), and
+//! `tests/scenarios.rs` sees to it that it calls these functions at the level in question. Any other test
+//! says what it shows in a line of its documentation: `/// Shows NDIS-2 and NDIS-3 at PASSIVE_LEVEL.`
+//!
+//! `cargo xtask conformance` writes the table anew; without that, the test here fails when it is not as the
+//! tests say.
+
+#![cfg(not(windows))]
+#![allow(clippy::expect_used, reason = "a test ends when what it needs is not there")]
+
+#[path = "conformance/annotations.rs"]
+mod annotations;
+#[path = "conformance/functions.rs"]
+mod functions;
+#[path = "common/played.rs"]
+mod played;
+#[path = "conformance/rules.rs"]
+mod rules;
+
+use core::fmt::Write;
+use std::path::{Path, PathBuf};
+use std::{env, fs};
+
+use annotations::Annotation;
+use functions::{TABLES, is_passive};
+use played::PLAYED;
+use protocol::Level;
+use rules::{Levels, RULES};
+
+const HEAD: &str = "\
+# What is shown, and by which test
+
+One row for each function of the interface, and one for each rule of the project's catalogue, with the tests that
+show it. This page is made by `cargo xtask conformance`; `tests/conformance.rs` fails when it is out of date.
+
+A scenario (`tests/scenarios.rs`) drives the built image from a kernel-mode consumer, once from PASSIVE_LEVEL and
+once from DISPATCH_LEVEL, with ntsim's NDK layer between the two; the test fails if one of the functions in its row
+was not called at that level. ✓ stands before the tests of a row; a row without one is not shown at that level.
+
+";
+
+/// A cell: the tests, if there are any.
+fn cell(tests: &[String], applies: bool) -> String {
+    match tests {
+        [] if applies => "**no test**".into(),
+        [] => "does not apply".into(),
+        tests => format!("✓ {}", tests.join(", ")),
+    }
+}
+
+/// The tests of the scenarios that name `subject`, at one level, and the other tests that do.
+fn tests_of(
+    subject: &str,
+    level: Level,
+    lists: fn(protocol::Scenario) -> &'static str,
+    others: &[Annotation],
+) -> Vec<String> {
+    let suffix = match level {
+        Level::Passive => "at_passive_level",
+        Level::Dispatch => "at_dispatch_level",
+    };
+    let scenarios = PLAYED
+        .iter()
+        .filter(|(_, scenario)| lists(*scenario).split_whitespace().any(|listed| listed == subject))
+        .map(|(name, _)| format!("`{name}::{suffix}`"));
+    let others = others
+        .iter()
+        .filter(|other| other.level == level && other.subjects.iter().any(|listed| listed == subject))
+        .map(|other| format!("`{}` ({})", other.test, other.file));
+    scenarios.chain(others).collect()
+}
+
+fn table(others: &[Annotation]) -> String {
+    let mut page = String::from(HEAD);
+    page +=
+        "## Functions\n\n| table | function | at PASSIVE_LEVEL | at DISPATCH_LEVEL |\n|---|---|---|---|\n";
+    for (owner, functions) in TABLES {
+        for function in *functions {
+            let subject = format!("{}.{function}", owner.replace(' ', "-"));
+            let [passive, dispatch] = [Level::Passive, Level::Dispatch]
+                .map(|level| tests_of(&subject, level, protocol::Scenario::functions, others));
+            let (passive, dispatch) = match is_passive(function) {
+                true => (cell(&passive, true), cell(&[], false)),
+                false => (cell(&passive, true), cell(&dispatch, true)),
+            };
+            writeln!(page, "| {owner} | `{function}` | {passive} | {dispatch} |").expect("a string grows");
+        }
+    }
+    page += "\n## Rules\n\n| rule | | at PASSIVE_LEVEL | at DISPATCH_LEVEL |\n|---|---|---|---|\n";
+    for (number, statement, levels) in RULES {
+        let [passive, dispatch] = [Level::Passive, Level::Dispatch]
+            .map(|level| tests_of(number, level, protocol::Scenario::rules, others));
+        let dispatch = if *levels == Levels::Passive { Vec::new() } else { dispatch };
+        let (passive, dispatch) = (cell(&passive, true), cell(&dispatch, *levels == Levels::Both));
+        writeln!(page, "| {number} | {statement} | {passive} | {dispatch} |").expect("a string grows");
+    }
+    page
+}
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn page() -> PathBuf {
+    root().join("docs/conformance.md")
+}
+
+#[test]
+fn the_table_is_as_the_tests_say() {
+    let made = table(&annotations::collect(root()));
+    if env::var_os("UPDATE_CONFORMANCE").is_some() {
+        fs::write(page(), &made).expect("the table can be written");
+    }
+    let kept = fs::read_to_string(page()).expect("the table is there");
+    assert!(made == kept, "docs/conformance.md is out of date; `cargo xtask conformance` makes it anew");
+}
+
+#[test]
+fn whatever_a_test_claims_to_show_is_in_the_catalogue() {
+    let rules = RULES.iter().map(|(number, ..)| (*number).to_owned());
+    let functions = TABLES
+        .iter()
+        .flat_map(|(owner, list)| list.iter().map(move |one| format!("{}.{one}", owner.replace(' ', "-"))));
+    let known: Vec<String> = rules.chain(functions).collect();
+    let of_scenarios = PLAYED
+        .iter()
+        .flat_map(|(_, scenario)| [scenario.rules(), scenario.functions()])
+        .flat_map(str::split_whitespace)
+        .map(str::to_owned);
+    let of_others = annotations::collect(root()).into_iter().flat_map(|other| other.subjects);
+    for subject in of_scenarios.chain(of_others) {
+        assert!(known.contains(&subject), "{subject}: there is no such rule or function");
+    }
+}
+
+#[test]
+fn every_function_is_shown_at_every_level_at_which_it_may_be_called() {
+    for (owner, functions) in TABLES {
+        for function in *functions {
+            let subject = format!("{}.{function}", owner.replace(' ', "-"));
+            let shown = tests_of(&subject, Level::Passive, protocol::Scenario::functions, &[]);
+            assert!(!shown.is_empty(), "{subject} is not shown");
+        }
+    }
+}

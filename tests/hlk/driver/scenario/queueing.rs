@@ -1,0 +1,182 @@
+//! Queues in detail: deferred chains, resized CQs, SRQs that change, and what is associated only once.
+
+use sys::ndk::{
+    NDK_CONNECTOR, NDK_CQ_NOTIFY_ANY, NDK_MR_FLAG_ALLOW_LOCAL_WRITE, NDK_MR_FLAG_ALLOW_REMOTE_WRITE,
+    NDK_OP_FLAG_DEFER,
+};
+use sys::status::{
+    NTSTATUS, STATUS_ADDRESS_ALREADY_ASSOCIATED, STATUS_CONNECTION_ACTIVE, STATUS_INVALID_PARAMETER,
+    STATUS_SUCCESS,
+};
+
+use super::scene::{Memory, QUIET, Scene, close_and_wait, post_receives, wait_event};
+use crate::ndk::{Address, CqDepth, Handle, Inside, QpDepths, ReadLimits, Remote, Then, sge};
+use crate::pair::{self, Party, READS};
+use crate::stage::Stage;
+
+/// WR-6: a chain of deferred posts is started by its last one, also if that one is refused.
+pub(super) fn deferred(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
+    let ledger = stage.ledger();
+    let scene = Scene::connected(stage)?;
+    let (qp, cq) = (scene.near.qp, scene.near.cq);
+    let (sges, to) = ([scene.near_memory.sge(16)], scene.far_memory.remote(0));
+    for chain in [0, 1, 4] {
+        let mut last = stage.work("the end of a chain")?;
+        for _ in 0..chain {
+            let work = stage.work("a deferred write")?;
+            ledger.expect("defer", qp.write(work.context(), &sges, to, NDK_OP_FLAG_DEFER), STATUS_SUCCESS);
+            last = work;
+        }
+        let end = stage.work("the end of a chain")?;
+        ledger.expect("end a chain", qp.write(end.context(), &sges, to, 0), STATUS_SUCCESS);
+        ledger.expect("the end of a chain", cq.wait_for(end), STATUS_SUCCESS);
+        ledger.require("a chain is done in its order", chain == 0 || last.is_done());
+    }
+    let deferred = [stage.work("deferred before a refusal")?, stage.work("deferred before a refusal")?];
+    for work in deferred {
+        ledger.expect("defer", qp.write(work.context(), &sges, to, NDK_OP_FLAG_DEFER), STATUS_SUCCESS);
+    }
+    let refused = stage.work("refused")?;
+    let [sge] = sges;
+    let status = qp.write(refused.context(), &[sge, sge], to, NDK_OP_FLAG_DEFER);
+    ledger.expect("too many SGEs in the middle of a chain", status, STATUS_INVALID_PARAMETER);
+    for work in deferred {
+        ledger.expect("deferred before a refusal", cq.wait_for(work), STATUS_SUCCESS);
+    }
+    ledger.require("no result for what was refused", !refused.is_done());
+    Ok(())
+}
+
+/// CQ-7: a CQ may be resized with results in it, and loses none; over the limit it is left as it is.
+pub(super) fn resized(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
+    let ledger = stage.ledger();
+    let scene = Scene::connected(stage)?;
+    let most = stage.far.info()?.MaxCqDepth;
+    let receives = scene.far_receives::<3>()?;
+    for depth in [64, 128, 32] {
+        let send = stage.work("send")?;
+        let posted = scene.near.qp.send(send.context(), &[scene.near_memory.sge(8)], 0);
+        ledger.expect("post a send", posted, STATUS_SUCCESS);
+        ledger.expect("send", scene.near.cq.wait_for(send), STATUS_SUCCESS);
+        scene.far.cq.resize(CqDepth(depth))?.expect_one_of(&[STATUS_SUCCESS]);
+    }
+    let over = scene.far.cq.resize(CqDepth(most.saturating_add(1)))?.status();
+    ledger.expect("resize over the limit", over, STATUS_INVALID_PARAMETER);
+    for receive in receives {
+        ledger.expect("receive into a CQ that is resized", scene.far.cq.wait_for(receive), STATUS_SUCCESS);
+    }
+    scene.exchange(b"after it")
+}
+
+/// CQ-6: more results than a CQ holds make it fail, which it says when it is armed.
+pub(super) fn overflown(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
+    let ledger = stage.ledger();
+    let (cq, pd) = (stage.far.create_cq(CqDepth(2))?, stage.far.create_pd()?);
+    let party = Party { cq, pd, qp: pd.create_qp(cq, QpDepths::SMALL)?, mr: pd.create_mr()? };
+    let memory = Memory::of(stage, party, NDK_MR_FLAG_ALLOW_LOCAL_WRITE)?;
+    post_receives::<8>(stage, party, memory)?;
+    party.qp.flush();
+    ledger.require("no notification unarmed", !cq.object().event_within(QUIET));
+    cq.arm(NDK_CQ_NOTIFY_ANY);
+    wait_event(stage, cq.object(), "a CQ that overflowed");
+    ledger.require("the CQ says that it failed", cq.object().has_failed());
+    Ok(())
+}
+
+/// WR-9: an SRQ's depth and threshold, changed one by one, and their limits.
+pub(super) fn modified_srq(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
+    let ledger = stage.ledger();
+    let most = stage.far.info()?.MaxSrqDepth;
+    let party = Party::on(stage.far, QpDepths::SMALL)?;
+    let memory = Memory::of(stage, party, NDK_MR_FLAG_ALLOW_LOCAL_WRITE)?;
+    let deepest = party.pd.start_srq(most, 0, Then::Keep)?.wait()?;
+    let over = most.saturating_add(1);
+    let too_deep = party.pd.start_srq(over, 0, Then::Keep)?;
+    ledger.expect("an SRQ that is too deep", too_deep.ticket().status(), STATUS_INVALID_PARAMETER);
+    ledger.expect("make an SRQ too deep", deepest.modify(over, 0)?.status(), STATUS_INVALID_PARAMETER);
+
+    let srq = party.pd.start_srq(2, 0, Then::Keep)?.wait()?;
+    let post = || {
+        let work = stage.work("receive")?;
+        Ok::<_, NTSTATUS>(srq.receive(work.context(), &[memory.sge(16)]))
+    };
+    srq.modify(0, 0)?.wait()?;
+    ledger.expect("the first receive", post()?, STATUS_SUCCESS);
+    ledger.expect("the second receive", post()?, STATUS_SUCCESS);
+    ledger.require("no room for a third one", post()? != STATUS_SUCCESS);
+    srq.modify(3, 0)?.wait()?;
+    ledger.expect("the third receive of a deeper queue", post()?, STATUS_SUCCESS);
+    ledger.require("no notification without a threshold", !srq.object().event_within(QUIET));
+    srq.modify(0, 8)?.wait()?;
+    wait_event(stage, srq.object(), "a threshold that is above what is left");
+    ledger.require("one notification for a threshold", srq.object().events() == 1);
+    Ok(())
+}
+
+/// CM-3, CM-4: a QP and a connector connect once, and a listener listens once.
+pub(super) fn once(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
+    let ledger = stage.ledger();
+    let scene = Scene::connected(stage)?;
+    let (from, to) = (Address::of(&stage.near_end), Address::of(&stage.far_end));
+    let spare = Party::on(stage.near, QpDepths::SMALL)?;
+    let again = scene.near_connector.connect(spare.qp, &from, &to, READS, b"", Inside::Nothing)?;
+    ledger.expect("connect a connector twice", again.status(), STATUS_CONNECTION_ACTIVE);
+    let (second, connecting) = pair::start_connect(stage, scene.near.qp, b"")?;
+    ledger.expect("connect a QP twice", connecting.status(), STATUS_CONNECTION_ACTIVE);
+    close_and_wait(&[second.object()]);
+    let elsewhere = Address::of(&stage.far_end.with_port(stage.far_end.port().wrapping_add(1)));
+    let listening = scene.listener.listen(&elsewhere, Inside::Nothing)?;
+    ledger.expect("listen twice", listening.status(), STATUS_ADDRESS_ALREADY_ASSOCIATED);
+    scene.exchange(b"all the same")
+}
+
+/// CQ-7, CM-6: a transfer and read limits as large as the adapter says, and one more.
+pub(super) fn largest(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
+    let ledger = stage.ledger();
+    let info = stage.near.info()?;
+    let scene = Scene::connected(stage)?;
+    let most = info.MaxTransferLength.min(stage.far.info()?.MaxTransferLength);
+    let (source, sink) = (stage.buffer(most.saturating_add(1))?, stage.buffer(most)?);
+    let (source_mr, sink_mr) = (scene.near.pd.create_mr()?, scene.far.pd.create_mr()?);
+    source_mr.register(source.mdl(), most.saturating_add(1), 0, Inside::Nothing)?.wait()?;
+    let access = NDK_MR_FLAG_ALLOW_REMOTE_WRITE;
+    sink_mr.register(sink.mdl(), most, access, Inside::Nothing)?.wait()?;
+    let to = Remote { address: sink.address(0) as u64, token: sink_mr.remote_token() };
+    source.put_at(most.saturating_sub(4), b"last");
+    let part = |length| sge(source.address(0), length, source_mr.local_token());
+    let work = stage.work("the longest write")?;
+    ledger.expect(
+        "post the longest write",
+        scene.near.qp.write(work.context(), &[part(most)], to, 0),
+        STATUS_SUCCESS,
+    );
+    ledger.expect("the longest write", scene.near.cq.wait_for(work), STATUS_SUCCESS);
+    let mut arrived = [0; 4];
+    sink.take_at(most.saturating_sub(4), &mut arrived);
+    ledger.require("its last bytes", &arrived == b"last");
+    let longer = stage.work("a write that is too long")?;
+    let refused = scene.near.qp.write(longer.context(), &[part(most.saturating_add(1))], to, 0);
+    ledger.expect("post a byte too many", refused, STATUS_INVALID_PARAMETER);
+
+    let limits = ReadLimits { inbound: u32::MAX, outbound: u32::MAX };
+    let (near, far) = (Party::on(stage.near, QpDepths::SMALL)?, Party::on(stage.far, QpDepths::SMALL)?);
+    let connector = stage.near.create_connector()?;
+    let (from, at) = (Address::of(&stage.near_end), Address::of(&stage.far_end));
+    let connecting = connector.connect(near.qp, &from, &at, limits, b"", Inside::Nothing)?;
+    let offer = ledger.take_offer(scene.listener.object(), connecting)?;
+    let offer = Handle::<NDK_CONNECTOR>::new(ledger, offer);
+    let mut seen = limits;
+    let (status, _) = offer.connection_data(&mut [], &mut seen);
+    ledger.expect("the limits of an offer", status, STATUS_SUCCESS);
+    ledger.require("inbound reads up to the maximum", seen.inbound <= info.MaxOutboundReadLimit);
+    ledger.require("outbound reads up to the maximum", seen.outbound <= info.MaxInboundReadLimit);
+    let accepting = offer.accept(far.qp, READS, b"", Inside::Nothing)?;
+    connecting.wait()?;
+    let (status, _) = connector.connection_data(&mut [], &mut seen);
+    ledger.expect("the limits of a connection", status, STATUS_SUCCESS);
+    ledger.require("the peer's inbound limit", seen.outbound == READS.inbound);
+    ledger.require("the peer's outbound limit", seen.inbound == READS.outbound);
+    connector.complete_connect(Inside::Nothing)?.wait()?;
+    accepting.wait()?;
+    Ok(())
+}

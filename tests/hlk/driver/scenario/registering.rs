@@ -1,0 +1,211 @@
+//! What memory a peer may reach, changed by work requests: windows, fast registration, invalidation.
+
+use sys::ndk::{
+    NDK_ADAPTER_FLAG_RDMA_READ_LOCAL_INVALIDATE_SUPPORTED, NDK_CQ_NOTIFY_ANY, NDK_LOGICAL_ADDRESS, NDK_MR,
+    NDK_OP_FLAG_ALLOW_LOCAL_WRITE, NDK_OP_FLAG_ALLOW_REMOTE_READ, NDK_OP_FLAG_ALLOW_REMOTE_WRITE,
+    NDK_OP_FLAG_RDMA_READ_LOCAL_INVALIDATE, NDK_OP_FLAG_READ_FENCE, NDK_OPERATION_TYPE,
+};
+use sys::status::{
+    NTSTATUS, STATUS_ACCESS_VIOLATION, STATUS_DEVICE_BUSY, STATUS_IMPLEMENTATION_LIMIT,
+    STATUS_INVALID_PARAMETER, STATUS_SUCCESS,
+};
+
+use super::access::Rdma;
+use super::scene::{MEMORY, Scene, wait_event};
+use crate::buffer::Buffer;
+use crate::ndk::{Extent, Handle, Inside, MAPPING, Mapping, Remote, Then, sge};
+use crate::pair::Party;
+use crate::stage::Stage;
+
+/// So short, and buffers so aligned, that it lies within one page.
+const LENGTH: u32 = 16;
+const PAGE: usize = 4096;
+/// By what address registered memory is known; congruent to any page.
+const BASE: usize = 0x7000_0000;
+
+const REMOTE: u32 = NDK_OP_FLAG_ALLOW_REMOTE_READ | NDK_OP_FLAG_ALLOW_REMOTE_WRITE;
+
+/// Posts a request on a party's QP and says how it ended.
+fn run(
+    stage: &Stage<'_>,
+    party: Party<'_>,
+    step: &'static str,
+    post: impl FnOnce(*mut core::ffi::c_void) -> NTSTATUS,
+) -> Result<NTSTATUS, NTSTATUS> {
+    let work = stage.work(step)?;
+    let posted = post(work.context());
+    Ok(if posted == STATUS_SUCCESS { party.cq.wait_for(work) } else { posted })
+}
+
+/// OBJ-2, WR-4: a window admits its part of a region until it is bound anew or invalidated, and the region is
+/// busy as long.
+pub(super) fn windows(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
+    let ledger = stage.ledger();
+    let scene = Scene::connected(stage)?;
+    let (far, memory) = (scene.far, scene.far_memory);
+    let mw = far.pd.start_mw(Then::Keep)?.wait()?;
+    let bind = |offset: u32, flags: u32| {
+        let extent = Extent { address: memory.buffer.address(offset), length: 64 };
+        run(stage, far, "bind", |context| far.qp.bind(context, far.mr, mw, extent, flags))
+    };
+    let through = |offset: u32, token: u32| Remote { token, ..memory.remote(offset) };
+    let sges = [scene.near_memory.sge(LENGTH)];
+
+    ledger.expect("bind", bind(64, REMOTE)?, STATUS_SUCCESS);
+    let first = mw.remote_token();
+    ledger.expect(
+        "write into a window",
+        Rdma::Write.run(&scene, &sges, through(112, first))?,
+        STATUS_SUCCESS,
+    );
+    let busy = far.mr.deregister(Inside::Nothing)?.status();
+    ledger.expect("deregister a region with a window", busy, STATUS_DEVICE_BUSY);
+    ledger.expect("bind anew", bind(512, NDK_OP_FLAG_ALLOW_REMOTE_READ)?, STATUS_SUCCESS);
+    let second = mw.remote_token();
+    ledger.require("a window bound anew has another token", first != second);
+    ledger.expect("read from a window", Rdma::Read.run(&scene, &sges, through(512, second))?, STATUS_SUCCESS);
+    let invalidated = run(stage, far, "invalidate", |context| far.qp.invalidate(context, mw, 0))?;
+    ledger.expect("invalidate a window", invalidated, STATUS_SUCCESS);
+    far.mr.deregister(Inside::Nothing)?.expect_one_of(&[STATUS_SUCCESS]);
+    let stale = Rdma::Read.run(&scene, &sges, through(512, second))?;
+    ledger.expect("read from a window that is invalid", stale, STATUS_ACCESS_VIOLATION);
+    Ok(())
+}
+
+/// Memory that is registered by work requests.
+struct Fast<'l> {
+    party: Party<'l>,
+    mr: Handle<'l, NDK_MR>,
+    buffer: &'l Buffer,
+    mapping: Mapping<'l>,
+    /// What the memory is known by.
+    address: usize,
+}
+
+impl<'l> Fast<'l> {
+    fn new(
+        stage: &Stage<'l>,
+        adapter: Handle<'l, sys::ndk::NDK_ADAPTER>,
+        party: Party<'l>,
+    ) -> Result<Self, NTSTATUS> {
+        let mr = party.pd.create_fast_mr()?;
+        mr.initialise(16, true)?.wait()?;
+        let buffer = stage.buffer(MEMORY)?;
+        let mapping = adapter.map(buffer.mdl(), MEMORY, stage.buffer(MAPPING)?)?;
+        let address = BASE | (mapping.address() & (PAGE - 1));
+        Ok(Self { party, mr, buffer, mapping, address })
+    }
+
+    fn register(&self, stage: &Stage<'_>, flags: u32) -> Result<NTSTATUS, NTSTATUS> {
+        let page = NDK_LOGICAL_ADDRESS::try_from(self.mapping.address() & !(PAGE - 1))
+            .map_err(|_| STATUS_INVALID_PARAMETER)?;
+        let extent = Extent { address: self.address, length: LENGTH };
+        let post = |context| self.party.qp.fast_register(context, self.mr, page, extent, flags);
+        run(stage, self.party, "fast register", post)
+    }
+
+    fn invalidate(&self, stage: &Stage<'_>) -> Result<NTSTATUS, NTSTATUS> {
+        run(stage, self.party, "invalidate", |context| self.party.qp.invalidate(context, self.mr, 0))
+    }
+
+    fn remote(&self) -> Remote {
+        Remote { address: self.address as u64, token: self.mr.remote_token() }
+    }
+}
+
+/// WR-8: a fast registration over logical addresses admits a peer until it is invalidated; only up to the limit.
+pub(super) fn fast(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
+    let ledger = stage.ledger();
+    let scene = Scene::connected(stage)?;
+    let most = stage.far.info()?.FRMRPageCount;
+    ledger.require("at least 16 pages", most >= 16);
+    let limits = scene.far.pd.create_fast_mr()?;
+    ledger.expect("as many pages as there may be", limits.initialise(most, true)?.status(), STATUS_SUCCESS);
+    let over = limits.initialise(most.saturating_add(1), true)?.status();
+    ledger.expect("a page too many", over, STATUS_IMPLEMENTATION_LIMIT);
+
+    let fast = Fast::new(stage, stage.far, scene.far)?;
+    scene.near_memory.buffer.put(b"fast registered!");
+    let sges = [scene.near_memory.sge(LENGTH)];
+    for _ in 0..2 {
+        ledger.expect("fast register", fast.register(stage, REMOTE)?, STATUS_SUCCESS);
+        ledger.expect("write", Rdma::Write.run(&scene, &sges, fast.remote())?, STATUS_SUCCESS);
+        let mut arrived = [0; LENGTH as usize];
+        fast.buffer.take(&mut arrived);
+        ledger.require("the bytes behind a fast registration", &arrived == b"fast registered!");
+        ledger.expect("invalidate", fast.invalidate(stage)?, STATUS_SUCCESS);
+    }
+    let stale = Rdma::Write.run(&scene, &sges, fast.remote())?;
+    ledger.expect("write to what was invalidated", stale, STATUS_ACCESS_VIOLATION);
+    stage.far.unmap(fast.mapping);
+    Ok(())
+}
+
+/// CQ-5: a send invalidates the receiver's token. The extended poll says which; after the plain one it is
+/// invalid, too.
+pub(super) fn send_and_invalidate(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
+    let ledger = stage.ledger();
+    let scene = Scene::connected(stage)?;
+    let fast = Fast::new(stage, stage.far, scene.far)?;
+    let send = |token: u32| {
+        let sges = [scene.near_memory.sge(8)];
+        let post = |context| scene.near.qp.send_and_invalidate(context, &sges, 0, token);
+        run(stage, scene.near, "send and invalidate", post)
+    };
+
+    ledger.expect("fast register", fast.register(stage, REMOTE)?, STATUS_SUCCESS);
+    let token = fast.mr.remote_token();
+    let [receive] = scene.far_receives::<1>()?;
+    scene.far.cq.arm(NDK_CQ_NOTIFY_ANY);
+    ledger.expect("send and invalidate", send(token)?, STATUS_SUCCESS);
+    wait_event(stage, scene.far.cq.object(), "receive, and be invalidated");
+    let result = scene.far.cq.poll_extended();
+    ledger.require("the receive has a result", result.is_some());
+    if let Some(result) = result {
+        ledger.require("the result's context", result.RequestContext == receive.context());
+        let kind = NDK_OPERATION_TYPE::NdkOperationTypeReceiveAndInvalidate;
+        ledger.require("a receive that invalidated", result.Status == STATUS_SUCCESS && result.Type == kind);
+        ledger.require("the token", result.TypeSpecificCompletionOutput == token as usize);
+    }
+
+    ledger.expect("fast register again", fast.register(stage, REMOTE)?, STATUS_SUCCESS);
+    let [receive] = scene.far_receives::<1>()?;
+    ledger.expect("send and invalidate", send(fast.mr.remote_token())?, STATUS_SUCCESS);
+    ledger.expect("receive by the plain poll", scene.far.cq.wait_for(receive), STATUS_SUCCESS);
+    ledger.expect("invalidate once more", fast.invalidate(stage)?, STATUS_ACCESS_VIOLATION);
+    stage.far.unmap(fast.mapping);
+    Ok(())
+}
+
+/// WR-3: a read may invalidate its own sink, and what is fenced comes after it.
+pub(super) fn read_and_invalidate(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
+    let ledger = stage.ledger();
+    let scene = Scene::connected(stage)?;
+    let near = scene.near;
+    let fast = Fast::new(stage, stage.near, near)?;
+    ledger.expect("fast register", fast.register(stage, NDK_OP_FLAG_ALLOW_LOCAL_WRITE)?, STATUS_SUCCESS);
+    let sink = [sge(fast.address, LENGTH, fast.mr.local_token())];
+    let from = scene.far_memory.remote(0);
+    let read = |flags: u32| run(stage, near, "read", |context| near.qp.read(context, &sink, from, flags));
+
+    scene.far_memory.buffer.put(b"behind the fence");
+    let fenced = [sge(fast.address, LENGTH, fast.mr.local_token())];
+    let reading = stage.work("read before a fence")?;
+    let posted = near.qp.read(reading.context(), &sink, from, 0);
+    ledger.expect("post a read", posted, STATUS_SUCCESS);
+    let back = scene.far_memory.remote(1024);
+    let post = |context| near.qp.write(context, &fenced, back, NDK_OP_FLAG_READ_FENCE);
+    ledger.expect("write behind the fence", run(stage, near, "write", post)?, STATUS_SUCCESS);
+    ledger.require("the read is over before what it fences", reading.is_done());
+    let mut arrived = [0; LENGTH as usize];
+    scene.far_memory.buffer.take_at(1024, &mut arrived);
+    ledger.require("what was read is written", &arrived == b"behind the fence");
+
+    if stage.near.info()?.AdapterFlags & NDK_ADAPTER_FLAG_RDMA_READ_LOCAL_INVALIDATE_SUPPORTED != 0 {
+        let invalidating = read(NDK_OP_FLAG_RDMA_READ_LOCAL_INVALIDATE)?;
+        ledger.expect("read and invalidate", invalidating, STATUS_SUCCESS);
+        ledger.expect("read into what was invalidated", read(0)?, STATUS_ACCESS_VIOLATION);
+    }
+    stage.near.unmap(fast.mapping);
+    Ok(())
+}

@@ -93,6 +93,26 @@ impl Answer {
         Ok(())
     }
 
+    /// Puts a part of an answer in its place, if there is room; [`Answer::end`] says whether there was.
+    pub(super) fn place(&mut self, offset: usize, part: &[u8]) {
+        let room = (self.length as usize).checked_sub(offset);
+        if room.is_some_and(|room| part.len() <= room) {
+            // SAFETY: the buffer has so many bytes from the offset on, as just compared.
+            unsafe { self.buffer.wrapping_add(offset).copy_from_nonoverlapping(part.as_ptr(), part.len()) };
+        }
+    }
+
+    /// Ends an answer of `size` bytes, whose parts were put in their places.
+    pub(super) fn end(&mut self, size: usize) -> Result<(), Refusal> {
+        let size = u32::try_from(size).map_err(|_| Refusal::TooShort)?;
+        if size > self.length {
+            self.needed = size;
+            return Err(Refusal::TooShort);
+        }
+        self.written = size;
+        Ok(())
+    }
+
     /// Answers with a counter: 64 bits, or 32 if there is room for no more.
     /// (<https://learn.microsoft.com/windows-hardware/drivers/network/oid-gen-xmit-ok>)
     pub(super) fn put_counter(&mut self, value: u64) -> Result<(), Refusal> {

@@ -4,6 +4,7 @@
 
 mod buffer;
 mod ethernet;
+mod listing;
 mod rdma;
 mod statistics;
 
@@ -16,7 +17,7 @@ use sys::ndis::{
     OID_GEN_RCV_OK, OID_GEN_RECEIVE_BLOCK_SIZE, OID_GEN_RECEIVE_BUFFER_SPACE, OID_GEN_STATISTICS,
     OID_GEN_SUPPORTED_LIST, OID_GEN_TRANSMIT_BLOCK_SIZE, OID_GEN_TRANSMIT_BUFFER_SPACE,
     OID_GEN_VENDOR_DESCRIPTION, OID_GEN_VENDOR_DRIVER_VERSION, OID_GEN_VENDOR_ID, OID_GEN_XMIT_ERROR,
-    OID_GEN_XMIT_OK, OID_NDK_SET_STATE, OID_NDK_STATISTICS,
+    OID_GEN_XMIT_OK, OID_NDK_CONNECTIONS, OID_NDK_LOCAL_ENDPOINTS, OID_NDK_SET_STATE, OID_NDK_STATISTICS,
 };
 use sys::status::{NDIS_STATUS, NDIS_STATUS_NOT_SUPPORTED, NDIS_STATUS_SUCCESS};
 
@@ -26,8 +27,7 @@ pub(crate) use statistics::SUPPORTED as SUPPORTED_STATISTICS;
 
 /// The identifiers that are answered or obeyed, and OID_GEN_LINK_PARAMETERS, which every Ethernet miniport has
 /// to list and may refuse. Those that NDIS 6 answers in the driver's place from its attributes are not among
-/// them, nor are OID_NDK_CONNECTIONS and OID_NDK_LOCAL_ENDPOINTS: the provider does not list its
-/// connections.
+/// them.
 pub(crate) const SUPPORTED: &[NDIS_OID] = &[
     OID_GEN_SUPPORTED_LIST,
     OID_GEN_HARDWARE_STATUS,
@@ -58,6 +58,8 @@ pub(crate) const SUPPORTED: &[NDIS_OID] = &[
     OID_802_3_XMIT_MORE_COLLISIONS,
     OID_NDK_SET_STATE,
     OID_NDK_STATISTICS,
+    OID_NDK_CONNECTIONS,
+    OID_NDK_LOCAL_ENDPOINTS,
 ];
 
 /// Length of that list, in bytes.
@@ -138,7 +140,9 @@ unsafe fn set(adapter: &Adapter, request: &mut NDIS_OID_REQUEST) -> NDIS_STATUS 
 fn query_any(adapter: &Adapter, oid: NDIS_OID, answer: &mut Answer) -> Result<(), Refusal> {
     match oid {
         OID_GEN_SUPPORTED_LIST => answer.put_all(SUPPORTED),
-        OID_NDK_STATISTICS => rdma::query(adapter.rdma(), oid, answer),
+        OID_NDK_STATISTICS | OID_NDK_CONNECTIONS | OID_NDK_LOCAL_ENDPOINTS => {
+            rdma::query(adapter.rdma(), oid, answer)
+        }
         OID_GEN_XMIT_OK..=OID_GEN_STATISTICS => statistics::query(adapter.station(), oid, answer),
         _ => ethernet::query(adapter, oid, answer),
     }

@@ -1,11 +1,13 @@
 //! The adapter's RDMA side (NDIS-2 to NDIS-4).
 
 use sys::ndis::{
-    self, NDIS_NDK_PERFORMANCE_COUNTERS, NDIS_NDK_STATISTICS_INFO, NDIS_OID, OID_NDK_STATISTICS,
+    self, NDIS_NDK_PERFORMANCE_COUNTERS, NDIS_NDK_STATISTICS_INFO, NDIS_OID, OID_NDK_CONNECTIONS,
+    OID_NDK_LOCAL_ENDPOINTS, OID_NDK_STATISTICS,
 };
 use sys::wdm::FALSE;
 
 use super::buffer::{Answer, Refusal, Value};
+use super::listing;
 use crate::miniport::header;
 use crate::rdma::{NotAllowed, Rdma};
 
@@ -13,6 +15,8 @@ use crate::rdma::{NotAllowed, Rdma};
 pub(super) fn query(rdma: &Rdma, oid: NDIS_OID, answer: &mut Answer) -> Result<(), Refusal> {
     match oid {
         OID_NDK_STATISTICS => answer.put(&statistics(rdma)),
+        OID_NDK_CONNECTIONS => listing::connections(rdma, answer),
+        OID_NDK_LOCAL_ENDPOINTS => listing::endpoints(rdma, answer),
         _ => Err(Refusal::NotSupported),
     }
 }

@@ -5,7 +5,7 @@ mod counters;
 pub(crate) use counters::Counters;
 pub use counters::Statistics;
 
-use core::net::IpAddr;
+use core::net::{IpAddr, SocketAddr};
 use core::ptr::NonNull;
 
 use sys::ndk::{
@@ -15,7 +15,7 @@ use sys::ndk::{
 };
 
 use crate::adapter::Adapter;
-use crate::connection::{Limits, MAX_PRIVATE_DATA, SegmentState};
+use crate::connection::{Connector, Limits, Listener, MAX_PRIVATE_DATA, SegmentState, SharedEndpoint};
 use crate::heap::{NoMemory, Shared};
 use crate::kernel::Kernel;
 use crate::memory::{MAX_PAGES, MAX_SGE};
@@ -180,6 +180,29 @@ impl<K: Kernel> Port<K> {
     #[must_use]
     pub fn statistics(&self) -> Statistics {
         self.0.counters.read()
+    }
+
+    /// Tells `each` the local and the remote address of every established connection of the port's. Up to
+    /// DISPATCH_LEVEL.
+    pub fn connections(&self, mut each: impl FnMut(SocketAddr, SocketAddr)) {
+        self.0.objects.for_each(|connector: &Object<K, Connector<K>>| {
+            if let Some((local, remote)) = connector.connection() {
+                each(local, remote);
+            }
+        });
+    }
+
+    /// Tells `each` the address of everyone who listens on the port, and of every shared endpoint; it listens
+    /// if the flag is set. Up to DISPATCH_LEVEL.
+    pub fn endpoints(&self, mut each: impl FnMut(SocketAddr, bool)) {
+        self.0.objects.for_each(|listener: &Object<K, Listener<K>>| {
+            if let Some(address) = listener.local_address() {
+                each(address, true);
+            }
+        });
+        self.0.objects.for_each(|shared: &Object<K, SharedEndpoint<K>>| {
+            each(shared.endpoint().address(), false);
+        });
     }
 
     /// What an adapter of this version says about itself.

@@ -135,6 +135,13 @@ impl<K: Kernel> Connector<K> {
         self.link.lock().peer
     }
 
+    /// The local and the peer's address, while it is connected.
+    pub(crate) fn connection(&self) -> Option<(SocketAddr, SocketAddr)> {
+        let (session, _) = self.session()?;
+        let addresses = self.local_address()?;
+        session.is_established().then_some((addresses, self.peer_address()?))
+    }
+
     /// Read limits as they hold, and the peer's private data.
     pub(crate) fn peer_data(&self) -> Option<(Limits, PrivateData)> {
         self.session().map(|(session, side)| session.peer_data(side, LIMITS))

@@ -7,8 +7,9 @@ use core::ptr::NonNull;
 
 use sys::ndk::NDK_OBJECT_TYPE;
 
-use super::{Body, Core, Object};
+use super::{Body, Core, Hold, Object};
 use crate::kernel::{Kernel, Lock};
+use crate::lifetime::Kind;
 
 /// The most closes, and the most reasons of each, that a trace lists.
 const TRACED: usize = 16;
@@ -103,6 +104,33 @@ impl<K: Kernel> Registry<K> {
         if let Some(after) = after {
             // SAFETY: as above.
             unsafe { neighbours(after) }.before = before;
+        }
+    }
+
+    /// The first object of kind `B` that is not being closed, or the next behind `after`. It is held, so that
+    /// nothing is done with it under the registry's lock. Up to DISPATCH_LEVEL.
+    pub(crate) fn next<B: Body<K>>(&self, after: Option<&Hold<K, B>>) -> Option<Hold<K, B>> {
+        let first = self.0.lock();
+        let start = match after {
+            // SAFETY: a held object exists, so it is in the list; the lock is held.
+            Some(after) => unsafe { neighbours(NonNull::from(&after.core)) }.after,
+            None => first.0,
+        };
+        // SAFETY: what is in the list exists while the lock is held.
+        let objects = core::iter::successors(start, |object| unsafe { neighbours(*object) }.after);
+        // SAFETY: as above.
+        let mut of_kind = objects.filter(|core| unsafe { core.as_ref() }.kind == B::TYPE);
+        // SAFETY: as above; the kind says what the whole object is.
+        of_kind.find_map(|core| unsafe { core.cast::<Object<K, B>>().as_ref() }.hold(Kind::Request).ok())
+    }
+
+    /// Tells `each` of every object of kind `B` that is not being closed. No lock is held then. Up to
+    /// DISPATCH_LEVEL.
+    pub(crate) fn for_each<B: Body<K>>(&self, mut each: impl FnMut(&Object<K, B>)) {
+        let mut next = self.next::<B>(None);
+        while let Some(object) = next {
+            each(&object);
+            next = self.next(Some(&object));
         }
     }
 

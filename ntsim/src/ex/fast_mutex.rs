@@ -7,7 +7,7 @@ use sys::wdm::{BOOLEAN, DISPATCHER_HEADER, FALSE, FAST_MUTEX, TRUE, signature};
 
 use crate::export::exports;
 use crate::ke::{dispatcher, object_exports};
-use crate::sched::{self, Irql};
+use crate::sched::{self, Irql, local};
 use crate::verifier::{self, Bugcheck, Finding, lock_order};
 
 exports! {
@@ -48,6 +48,7 @@ exports! {
     /// Takes the mutex, in a critical region or at APC_LEVEL.
     #[irql(PASSIVE..=APC)]
     fn ExAcquireFastMutexUnsafe(mutex: *mut FAST_MUTEX) {
+        check_unsafe(0x39, mutex);
         // SAFETY: the caller passes an initialised mutex.
         unsafe { acquire(mutex, sched::irql()) };
     }
@@ -55,6 +56,7 @@ exports! {
     /// Gives back what [`ExAcquireFastMutexUnsafe`] took.
     #[irql(PASSIVE..=APC)]
     fn ExReleaseFastMutexUnsafe(mutex: *mut FAST_MUTEX) {
+        check_unsafe(0x3A, mutex);
         // SAFETY: the caller passes a mutex that it holds.
         unsafe { release(mutex) };
     }
@@ -154,6 +156,16 @@ fn check_level(code: u64, mutex: *mut FAST_MUTEX, allowed: bool) {
     }
 }
 
+/// The functions called unsafe leave it to the caller to hold APCs off.
+fn check_unsafe(code: u64, mutex: *mut FAST_MUTEX) {
+    let (irql, regions) =
+        local::with(|local| (local.irql.get(), local.critical_regions.get() + local.guarded_regions.get()));
+    if irql < Irql::APC && regions == 0 {
+        let text = format!("a fast mutex used at {irql} without holding APCs off");
+        found([code, u64::from(irql.0), 0, mutex as u64], text);
+    }
+}
+
 #[cold]
 fn found(parameters: [u64; 4], text: String) {
     verifier::report(Finding::new("FastMutex").bugcheck(Bugcheck { code: 0xC4, parameters }).text(text));
@@ -168,6 +180,7 @@ mod tests {
     use super::*;
     use crate::Machine;
     use crate::ke::object_exports::KeInitializeEvent;
+    use crate::ke::{KeEnterCriticalRegion, KeLeaveCriticalRegion};
 
     /// As the inline ExInitializeFastMutex does.
     fn mutex() -> Box<FAST_MUTEX> {
@@ -202,6 +215,23 @@ mod tests {
             ExReleaseFastMutex(&mut *mutex);
         }
         assert!(machine.shutdown().is_clean());
+    }
+
+    #[test]
+    fn the_unsafe_functions_need_apcs_held_off() {
+        let machine = Machine::builder().boot();
+        let mut mutex = mutex();
+        let use_it = |mutex: &mut FAST_MUTEX| unsafe {
+            ExAcquireFastMutexUnsafe(mutex);
+            ExReleaseFastMutexUnsafe(mutex);
+        };
+        unsafe { KeEnterCriticalRegion() };
+        use_it(&mut mutex);
+        unsafe { KeLeaveCriticalRegion() };
+        use_it(&mut mutex);
+        let findings = machine.shutdown().findings;
+        let codes: Vec<_> = findings.iter().map(|f| f.bugcheck.unwrap().parameters[0]).collect();
+        assert_eq!(codes, [0x39, 0x3A]);
     }
 
     #[test]

@@ -45,6 +45,8 @@ pub use request::{Outcome, Request};
 pub(crate) use statistics::snapshot;
 pub use statistics::{Function, Statistics, Tally};
 pub(crate) use work_item::take_within as take_work_items;
+#[cfg(test)]
+pub(crate) use work_item::{IoInitializeWorkItem, IoUninitializeWorkItem};
 pub(crate) use worker::{queue_work, settle};
 
 /// The functions of this folder.

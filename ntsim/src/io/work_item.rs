@@ -13,6 +13,7 @@ use sys::wdm::{
 use super::queue_work;
 use crate::ex::fault;
 use crate::export::exports;
+use crate::ke::resident;
 use crate::machine::{self, Part};
 use crate::mm::Block;
 use crate::verifier::{self, Bugcheck, Finding};
@@ -104,6 +105,7 @@ exports! {
     /// Makes a work item in the driver's own memory.
     #[irql(PASSIVE..=HIGH)]
     fn IoInitializeWorkItem(object: *mut c_void, item: *mut IO_WORKITEM) {
+        resident::check(0x131, "a work item", item as usize);
         let record = Item { block: None, object: object as usize, queued: false };
         if items().live.lock().insert(item as usize, record).is_some_and(|old| old.queued) {
             misuse(item, "was initialised while it is queued");

@@ -8,6 +8,7 @@ use core::time::Duration;
 use sys::status::{NTSTATUS, STATUS_INVALID_PARAMETER, STATUS_SUCCESS};
 use sys::wdm::{BOOLEAN, KDPC, KDPC_IMPORTANCE, PKDEFERRED_ROUTINE, PROCESSOR_NUMBER, signature};
 
+use super::resident;
 use crate::export::exports;
 use crate::loader;
 use crate::machine;
@@ -100,6 +101,7 @@ exports! {
 /// # Safety
 /// `dpc` is writable.
 unsafe fn initialise(dpc: *mut KDPC, kind: u8, routine: Option<PKDEFERRED_ROUTINE>, context: *mut c_void) {
+    resident::check(0xE1, "a DPC", dpc as usize);
     // SAFETY: all-zero is a valid value: integers, null pointers and no routine.
     unsafe { dpc.write_bytes(0, 1) };
     // SAFETY: the caller's promise.

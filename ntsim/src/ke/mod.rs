@@ -7,6 +7,7 @@ pub(crate) mod dpc;
 mod irql;
 mod live;
 pub(crate) mod object_exports;
+pub(crate) mod resident;
 pub(crate) mod spin_lock;
 mod spin_lock_exports;
 mod system;
@@ -16,12 +17,9 @@ mod wait_exports;
 use crate::export::Export;
 
 pub(crate) use live::take_objects as take_live_objects;
-pub(crate) use {
-    dpc::{KeFlushQueuedDpcs, KeInitializeDpc, KeInsertQueueDpc, KeRemoveQueueDpc},
-    timer::{KeCancelTimer, KeInitializeTimer, KeSetTimerEx},
-};
 #[cfg(test)]
 pub(crate) use {
+    critical_region::{KeEnterCriticalRegion, KeLeaveCriticalRegion},
     irql::KeGetCurrentIrql,
     object_exports::{KeInitializeMutex, KeReleaseMutex},
     spin_lock_exports::{
@@ -30,6 +28,10 @@ pub(crate) use {
     },
     timer::KeSetTimer,
     wait_exports::KeWaitForSingleObject,
+};
+pub(crate) use {
+    dpc::{KeFlushQueuedDpcs, KeInitializeDpc, KeInsertQueueDpc, KeRemoveQueueDpc},
+    timer::{KeCancelTimer, KeInitializeTimer, KeSetTimerEx},
 };
 
 /// The functions of this folder.

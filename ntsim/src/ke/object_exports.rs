@@ -7,6 +7,7 @@ use sys::wdm::{
 };
 
 use super::dispatcher::{self, kind};
+use super::resident;
 use crate::export::exports;
 use crate::sched::{self, Irql};
 use crate::verifier::{self, Bugcheck, Finding, lock_order};
@@ -148,6 +149,7 @@ exports! {
 /// # Safety
 /// `object` is writable memory of that size that nobody uses.
 pub(crate) unsafe fn initialise(object: *mut DISPATCHER_HEADER, kind: u8, size: usize, state: i32) {
+    resident::check(0xE1, "an object to wait for", object as usize);
     // SAFETY: the caller's promise.
     let list = unsafe { &raw mut (*object).WaitListHead };
     let header = DISPATCHER_HEADER {

@@ -7,6 +7,7 @@
 
 use core::sync::atomic::{AtomicUsize, Ordering};
 
+use super::resident;
 use crate::sched::{self, Irql, Thread, Wait};
 use crate::verifier::{self, Bugcheck, Finding, lock_order};
 
@@ -75,6 +76,7 @@ pub(super) fn check_last(lock: *const usize) {
 /// # Safety
 /// `lock` is writable, and the address of a spin lock that is in use by nobody else.
 pub(crate) unsafe fn initialise(lock: *mut usize) {
+    resident::check(0xE1, "a spin lock", lock as usize);
     if let Some(owner) = lock_order::initialising(lock as usize) {
         let text = format!("initialised again while {owner:?} holds it");
         found("SpinLock", [0x1005, lock as u64, 0, 0], text);

@@ -26,6 +26,9 @@ const EXIT_CODE: c_int = 3;
 /// Bytes of the stack on which a crash is reported; symbols of a large PDB are read on it.
 const STACK_SIZE: usize = 1 << 20;
 
+/// The bit of the processor's error code that says of a page fault that the page was present.
+const PRESENT: u64 = 1;
+
 const STATUS_ACCESS_VIOLATION: u64 = 0xC000_0005;
 const STATUS_ILLEGAL_INSTRUCTION: u64 = 0xC000_001D;
 const STATUS_INTEGER_DIVIDE_BY_ZERO: u64 = 0xC000_0094;
@@ -113,14 +116,17 @@ extern "C" fn handle(signal: c_int, info: *mut siginfo_t, context: *mut c_void) 
     }
     // SAFETY: the signals that this is installed for carry an address.
     let address = unsafe { info.si_addr() } as u64;
-    let below = sched::irql() < Irql::DISPATCH;
-    if signal == SIGSEGV
-        && machine::running().is_some_and(|machine| below && machine.pageable.bring_back(address as usize))
-    {
+    let error = context.uc_mcontext.gregs[libc::REG_ERR as usize] as u64;
+    let absent = signal == SIGSEGV && error & PRESENT == 0;
+    let paged_out =
+        absent && machine::running().is_some_and(|machine| machine.pageable.may_be_out(address as usize));
+    if paged_out && sched::irql() < Irql::DISPATCH {
+        machine::current().pageable.bring_back(address as usize);
         return;
     }
     if let Some(image) = machine::running().and_then(|machine| machine.images.at(ip))
         && signal == SIGSEGV
+        && !paged_out
         && emulate::instruction(context, &image, address)
     {
         return;
@@ -129,14 +135,8 @@ extern "C" fn handle(signal: c_int, info: *mut siginfo_t, context: *mut c_void) 
     if sched::current().is_none() && (CALLER_SP..=CALLER_BP).contains(&(address as usize)) {
         not_attached();
     }
-    let fault = Fault {
-        signal,
-        code: info.si_code,
-        address,
-        error: read(libc::REG_ERR),
-        ip,
-        registers: REGISTERS.map(read),
-    };
+    let fault =
+        Fault { signal, code: info.si_code, address, paged_out, error, ip, registers: REGISTERS.map(read) };
     if machine::running().is_none() || local::innermost().is_none() && fault.frames().is_empty() {
         // Not a driver's doing. The default action names the signal when the instruction runs again.
         // SAFETY: restoring the default action has no preconditions.
@@ -152,6 +152,8 @@ struct Fault {
     signal: c_int,
     code: c_int,
     address: u64,
+    /// Whether the address is one of memory that is paged out.
+    paged_out: bool,
     error: u64,
     ip: u64,
     registers: [u64; 16],
@@ -206,8 +208,9 @@ impl Fault {
     }
 
     fn explain_page_fault(&self) -> (Bugcheck, String) {
-        // Bits of the processor's error code: the page was present; a write; an instruction fetch.
-        let (present, write, execute) = (self.error & 1 != 0, self.error & 2 != 0, self.error & 16 != 0);
+        // Further bits of the processor's error code: a write; an instruction fetch.
+        let (present, write, execute) =
+            (self.error & PRESENT != 0, self.error & 2 != 0, self.error & 16 != 0);
         let operation = if execute {
             "execution"
         } else if write {
@@ -223,7 +226,7 @@ impl Fault {
             let text = format!("{operation} of {at:#x} in {}, which has been unloaded", image.name);
             return stopped(0xCE, [at, u64::from(write), self.ip, 0], text);
         }
-        if machine::current().pageable.contains(at as usize) {
+        if self.paged_out {
             let text = format!("{operation} of {at:#x}, which is pageable, at {irql}");
             let operation = if execute { 8 } else { u64::from(write) };
             return stopped(0xD1, [at, u64::from(irql.0), operation, self.ip], text);

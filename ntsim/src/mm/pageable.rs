@@ -1,5 +1,7 @@
 //! Pageable memory: paged pool, and the sections of images whose names begin with `PAGE`.
 //!
+//! What the kernel uses at DISPATCH_LEVEL must not lie in it: locks, events, timers, deferred calls, work items.
+//!
 //! With Driver Verifier's option to force IRQL checking, all of it is paged out whenever a thread comes to
 //! DISPATCH_LEVEL. Here it is made inaccessible then, if the machine's builder asks for that. A touch below
 //! that level brings it back, unseen; a touch at it is what a page fault there is on Windows, and stops the
@@ -15,10 +17,11 @@ use parking_lot::Mutex;
 
 /// The pageable memory of one machine.
 pub(crate) struct Pageable {
+    /// Whether it is paged out.
     forced: bool,
     /// By where it begins.
     areas: Mutex<BTreeMap<usize, Area>>,
-    /// How many areas are accessible.
+    /// How many areas can be paged out.
     resident: AtomicUsize,
 }
 
@@ -51,22 +54,18 @@ impl Pageable {
     /// # Safety
     /// It is memory of the process until [`Pageable::forget`] is called for it.
     pub(crate) unsafe fn add(&self, start: usize, length: usize, protection: c_int) {
-        if self.forced {
-            self.areas.lock().insert(start, Area { length, protection, resident: true });
-            self.resident.fetch_add(1, Ordering::Release);
-        }
+        self.areas.lock().insert(start, Area { length, protection, resident: true });
+        self.resident.fetch_add(usize::from(self.forced), Ordering::Release);
     }
 
     /// Forgets the areas that begin in `range`, and leaves them accessible.
     pub(crate) fn forget(&self, range: &Range<usize>) {
-        if self.forced {
-            let mut areas = self.areas.lock();
-            let inside: Vec<_> = areas.range(range.clone()).map(|(start, _)| *start).collect();
-            for start in inside {
-                self.enter(start, areas.get_mut(&start));
-                areas.remove(&start);
-                self.resident.fetch_sub(1, Ordering::Release);
-            }
+        let mut areas = self.areas.lock();
+        let inside: Vec<_> = areas.range(range.clone()).map(|(start, _)| *start).collect();
+        for start in inside {
+            self.enter(start, areas.get_mut(&start));
+            areas.remove(&start);
+            self.resident.fetch_sub(usize::from(self.forced), Ordering::Release);
         }
     }
 
@@ -88,18 +87,16 @@ impl Pageable {
         }
     }
 
-    /// Brings the memory at `address` back; `false` if it is not pageable.
-    pub(crate) fn bring_back(&self, address: usize) -> bool {
+    /// Brings the memory at `address` back, if it is pageable.
+    pub(crate) fn bring_back(&self, address: usize) {
         if !self.forced {
-            return false;
+            return;
         }
         let mut areas = self.areas.lock();
         let area = areas.range_mut(..=address).next_back();
-        let Some((start, area)) = area.filter(|(start, area)| address - **start < area.length) else {
-            return false;
-        };
-        self.enter(*start, Some(area));
-        true
+        if let Some((start, area)) = area.filter(|(start, area)| address - **start < area.length) {
+            self.enter(*start, Some(area));
+        }
     }
 
     /// Makes an area accessible.
@@ -112,10 +109,18 @@ impl Pageable {
         }
     }
 
-    /// Whether the memory at `address` is pageable, as far as that is known.
+    /// Whether the memory at `address` is pageable. (Blocks that the pool took from the host's heap are not
+    /// here.)
     pub(crate) fn contains(&self, address: usize) -> bool {
+        // A crash may happen while the areas are being changed; then it does without.
         let Some(areas) = self.areas.try_lock_for(core::time::Duration::from_secs(1)) else { return false };
         let area = areas.range(..=address).next_back();
         area.is_some_and(|(start, area)| address - start < area.length)
+    }
+
+    /// Whether the memory at `address` may have been paged out when an access to it failed; another thread
+    /// may have brought it back since.
+    pub(crate) fn may_be_out(&self, address: usize) -> bool {
+        self.forced && self.contains(address)
     }
 }

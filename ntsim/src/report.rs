@@ -26,6 +26,21 @@ pub struct Report {
 }
 
 impl Report {
+    /// The rules that were broken, in the order of the findings.
+    pub fn rules(&self) -> Vec<&'static str> {
+        self.findings.iter().map(|finding| finding.rule).collect()
+    }
+
+    /// The first parameter of what Windows would stop with, which says what is wrong, for each finding for
+    /// which it would.
+    pub fn codes(&self) -> Vec<u64> {
+        self.findings
+            .iter()
+            .filter_map(|finding| finding.bugcheck)
+            .map(|bugcheck| bugcheck.parameters[0])
+            .collect()
+    }
+
     /// Whether nothing was found and nothing is left.
     pub fn is_clean(&self) -> bool {
         self.findings.is_empty() && self.pool.is_empty()

@@ -229,8 +229,7 @@ mod tests {
         use_it(&mut mutex);
         unsafe { KeLeaveCriticalRegion() };
         use_it(&mut mutex);
-        let findings = machine.shutdown().findings;
-        let codes: Vec<_> = findings.iter().map(|f| f.bugcheck.unwrap().parameters[0]).collect();
+        let codes = machine.shutdown().codes();
         assert_eq!(codes, [0x39, 0x3A]);
     }
 
@@ -246,8 +245,7 @@ mod tests {
             ExReleaseFastMutex(&mut *mutex);
             sched::lower(old);
         }
-        let codes: Vec<_> =
-            machine.shutdown().findings.iter().map(|f| f.bugcheck.unwrap().parameters[0]).collect();
+        let codes = machine.shutdown().codes();
         assert_eq!(
             codes,
             [0x33, 0x33, 0x1000, 0x34, 0x34, 0x1004].iter().copied().fold(Vec::new(), |mut all, code| {

@@ -87,7 +87,7 @@ mod tests {
             item.List.Flink = &mut item.List;
             ExQueueWorkItem(&mut item, WORK_QUEUE_TYPE::DelayedWorkQueue);
         }
-        let rules: Vec<_> = machine.shutdown().findings.iter().map(|f| f.rule).collect();
+        let rules = machine.shutdown().rules();
         assert_eq!(rules, ["WorkItemRoutine", "WorkItemQueued"]);
     }
 }

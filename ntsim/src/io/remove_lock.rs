@@ -163,9 +163,9 @@ mod tests {
     use core::mem::MaybeUninit;
 
     use super::*;
+    use crate::Machine;
     use crate::ex::{ExAllocatePool2, ExFreePool};
     use crate::sched;
-    use crate::{Machine, Report};
 
     const A: PVOID = 0xA0 as PVOID;
     const B: PVOID = 0xB0 as PVOID;
@@ -178,10 +178,6 @@ mod tests {
 
     fn acquire(lock: *mut IO_REMOVE_LOCK, tag: PVOID) -> NTSTATUS {
         unsafe { IoAcquireRemoveLockEx(lock, tag, c"".as_ptr().cast(), 1, 0x20) }
-    }
-
-    fn codes(report: &Report) -> Vec<(&'static str, u64)> {
-        report.findings.iter().map(|f| (f.rule, f.bugcheck.map_or(0, |b| b.parameters[0]))).collect()
     }
 
     #[test]
@@ -217,7 +213,7 @@ mod tests {
             IoReleaseRemoveLockEx(&mut *lock, A, 0x20);
             IoReleaseRemoveLockAndWaitEx(&mut *lock, A, 0x20);
         }
-        assert_eq!(codes(&machine.shutdown()), [("RemoveLockRelease", 0xD5), ("RemoveLockRelease", 0xD6)]);
+        assert_eq!(machine.shutdown().codes(), [0xD5, 0xD6]);
     }
 
     #[test]
@@ -232,6 +228,7 @@ mod tests {
             ExFreePool(lock.cast());
         }
         let report = machine.shutdown();
-        assert_eq!(codes(&report), [("RemoveLock", 0), ("RemoveLock", 0xD7), ("PoolLiveObject", 0)]);
+        assert_eq!(report.rules(), ["RemoveLock", "RemoveLock", "PoolLiveObject"]);
+        assert_eq!(report.codes(), [0, 0xD7]);
     }
 }

@@ -236,7 +236,7 @@ mod tests {
             IoQueueWorkItem(item, Some(nothing), WORK_QUEUE_TYPE::DelayedWorkQueue, ptr::null_mut());
             IoFreeWorkItem(item);
         }
-        let rules: Vec<_> = machine.shutdown().findings.iter().map(|finding| finding.rule).collect();
+        let rules = machine.shutdown().rules();
         assert_eq!(rules, ["IoWorkItem", "IoWorkItem"]);
     }
 

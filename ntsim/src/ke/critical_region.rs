@@ -70,10 +70,6 @@ mod tests {
     use crate::Machine;
     use crate::ke::{KeInitializeMutex, KeReleaseMutex, KeWaitForSingleObject};
 
-    fn codes(machine: Machine) -> Vec<u64> {
-        machine.shutdown().findings.iter().map(|f| f.bugcheck.unwrap().parameters[0]).collect()
-    }
-
     #[test]
     fn regions_nest() {
         let machine = Machine::builder().boot();
@@ -83,7 +79,7 @@ mod tests {
             KeLeaveCriticalRegion();
             KeLeaveCriticalRegion();
         }
-        assert_eq!(codes(machine), []);
+        assert_eq!(machine.shutdown().codes(), []);
     }
 
     #[test]
@@ -96,7 +92,7 @@ mod tests {
             KeLeaveCriticalRegion();
             sched::lower(old);
         }
-        assert_eq!(codes(machine), [0x3E, 0x11A, 0x11B]);
+        assert_eq!(machine.shutdown().codes(), [0x3E, 0x11A, 0x11B]);
     }
 
     #[test]
@@ -104,7 +100,7 @@ mod tests {
         let machine = Machine::builder().boot();
         sched::call_driver("Callback", || unsafe { KeEnterCriticalRegion() });
         sched::call_driver(sched::COMPLETION, || unsafe { KeEnterCriticalRegion() });
-        assert_eq!(codes(machine), [0xC5, 0xFB]);
+        assert_eq!(machine.shutdown().codes(), [0xC5, 0xFB]);
     }
 
     #[test]
@@ -117,7 +113,7 @@ mod tests {
             KeWaitForSingleObject(object, KWAIT_REASON::Executive, KernelMode, 0, core::ptr::null())
         });
         unsafe { KeReleaseMutex(&mut mutex, 0) };
-        assert_eq!(codes(machine), [0xC5]);
+        assert_eq!(machine.shutdown().codes(), [0xC5]);
     }
 
     #[test]

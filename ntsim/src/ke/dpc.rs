@@ -301,7 +301,7 @@ mod tests {
             KeInitializeDpc(&mut *dpc, None, ptr::null_mut());
         }
         insert(&mut dpc);
-        let rules: Vec<_> = machine.shutdown().findings.iter().map(|f| f.rule).collect();
+        let rules = machine.shutdown().rules();
         assert_eq!(rules, ["DpcTarget", "DpcRoutine"]);
     }
 }

@@ -38,8 +38,7 @@ mod tests {
                 IoUninitializeWorkItem(item.cast());
                 ExFreePool(block);
             }
-            let findings = machine.shutdown().findings;
-            let codes: Vec<_> = findings.iter().map(|f| f.bugcheck.unwrap().parameters[0]).collect();
+            let codes = machine.shutdown().codes();
             assert_eq!(codes, expected);
         }
     }

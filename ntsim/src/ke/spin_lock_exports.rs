@@ -193,10 +193,6 @@ mod tests {
     use super::*;
     use crate::Machine;
 
-    fn codes(machine: Machine) -> Vec<u64> {
-        machine.shutdown().findings.iter().map(|f| f.bugcheck.unwrap().parameters[0]).collect()
-    }
-
     #[test]
     fn a_lock_excludes_other_threads() {
         let machine = Machine::builder().boot();
@@ -222,7 +218,7 @@ mod tests {
             std::thread::yield_now();
         }
         assert_eq!(counter, 40_000);
-        assert_eq!(codes(machine), []);
+        assert_eq!(machine.shutdown().codes(), []);
     }
 
     #[test]
@@ -238,7 +234,7 @@ mod tests {
             KeReleaseInStackQueuedSpinLock(handles[0].as_mut_ptr());
             assert_eq!((KeTestSpinLock(&locks[0]), sched::irql()), (1, Irql::PASSIVE));
         }
-        assert_eq!(codes(machine), []);
+        assert_eq!(machine.shutdown().codes(), []);
     }
 
     #[test]
@@ -255,7 +251,7 @@ mod tests {
             sched::lower(old);
             assert_eq!(before, 5);
         }
-        assert_eq!(codes(machine), [0x40, 0x41, 0x42, 0x35]);
+        assert_eq!(machine.shutdown().codes(), [0x40, 0x41, 0x42, 0x35]);
     }
 
     #[test]
@@ -269,7 +265,7 @@ mod tests {
             assert_eq!(KeTestSpinLock(&lock), 0);
             KeReleaseSpinLock(&mut lock, old);
         }
-        assert_eq!((codes(machine), lock), (vec![0x1000], 0));
+        assert_eq!((machine.shutdown().codes(), lock), (vec![0x1000], 0));
     }
 
     #[test]
@@ -280,7 +276,7 @@ mod tests {
             let old = KeAcquireSpinLockRaiseToDpc(&mut lock);
             KeReleaseSpinLock(&mut lock, old);
         }
-        assert_eq!(codes(machine), [0x1002]);
+        assert_eq!(machine.shutdown().codes(), [0x1002]);
     }
 
     #[test]
@@ -293,7 +289,7 @@ mod tests {
             KeReleaseSpinLockFromDpcLevel(&mut other);
         }
         sched::lower(old);
-        assert_eq!(codes(machine), [0x1007, 0x1004]);
+        assert_eq!(machine.shutdown().codes(), [0x1007, 0x1004]);
     }
 
     #[test]

@@ -189,10 +189,6 @@ mod tests {
         unsafe { KeWaitForMultipleObjects(count, array, kind, reason, KernelMode, 0, &timeout, blocks) }
     }
 
-    fn codes(machine: Machine) -> Vec<u64> {
-        machine.shutdown().findings.iter().map(|f| f.bugcheck.unwrap().parameters[0]).collect()
-    }
-
     #[test]
     fn a_notification_event_stays_signaled_and_a_synchronization_event_wakes_one() {
         let machine = Machine::builder().boot();
@@ -205,7 +201,7 @@ mod tests {
         }
         assert_eq!(wait_single(&*notification, Some(0)), STATUS_SUCCESS);
         assert_eq!(wait_single(&*synchronization, Some(0)), STATUS_TIMEOUT);
-        assert_eq!(codes(machine), []);
+        assert_eq!(machine.shutdown().codes(), []);
     }
 
     #[test]
@@ -224,7 +220,7 @@ mod tests {
         unsafe { KeSetEvent(addresses.0 as *mut KEVENT, 0, 0) };
         assert_eq!(wait_single(&*done, None), STATUS_SUCCESS);
         assert_eq!(WOKEN.load(Ordering::Relaxed), 1);
-        assert_eq!(codes(machine), []);
+        assert_eq!(machine.shutdown().codes(), []);
     }
 
     #[test]
@@ -239,7 +235,7 @@ mod tests {
         }
         assert_eq!(wait_multiple(&[&a, &b], WAIT_TYPE::WaitAll, 0), STATUS_WAIT_0);
         assert_eq!(wait_multiple(&[&a, &b], WAIT_TYPE::WaitAny, 0), STATUS_TIMEOUT);
-        assert_eq!(codes(machine), []);
+        assert_eq!(machine.shutdown().codes(), []);
     }
 
     #[test]
@@ -256,7 +252,7 @@ mod tests {
             assert_eq!((wait_single(&mutex, Some(0)), wait_single(&mutex, Some(0))), (0, 0));
             assert_eq!((KeReleaseMutex(&mut mutex, 0), KeReleaseMutex(&mut mutex, 0)), (-1, 0));
         }
-        assert_eq!(codes(machine), []);
+        assert_eq!(machine.shutdown().codes(), []);
     }
 
     #[test]
@@ -270,7 +266,7 @@ mod tests {
             KeInitializeMutex(&mut mutex, 0);
             KeReleaseMutex(&mut mutex, 0);
         }
-        let rules: Vec<_> = machine.shutdown().findings.iter().map(|f| f.rule).collect();
+        let rules = machine.shutdown().rules();
         assert_eq!(rules, ["SemaphoreLimit", "MutexOwner"]);
     }
 
@@ -285,7 +281,7 @@ mod tests {
             wait_single(&*mutex, None);
             ExFreePool(mutex.cast());
         }
-        assert_eq!(codes(machine), [0x1005, 0x100B]);
+        assert_eq!(machine.shutdown().codes(), [0x1005, 0x100B]);
     }
 
     #[test]
@@ -301,7 +297,7 @@ mod tests {
         assert_eq!(wait_single(&*object, Some(0)), STATUS_SUCCESS);
         unsafe { KeSetEvent(ptr::from_ref(&*object).cast_mut(), 0, 0) };
         sched::lower(old);
-        assert_eq!(codes(machine), [0x122, 0x121, 0x120, 0x80]);
+        assert_eq!(machine.shutdown().codes(), [0x122, 0x121, 0x120, 0x80]);
     }
 
     #[test]
@@ -313,7 +309,7 @@ mod tests {
             let address = (&raw mut object).cast();
             KeWaitForSingleObject(address, KWAIT_REASON::UserRequest, UserMode, 0, ptr::null());
         }
-        assert_eq!(codes(machine), [0x123]);
+        assert_eq!(machine.shutdown().codes(), [0x123]);
     }
 
     #[test]
@@ -335,6 +331,6 @@ mod tests {
         let before = sched::now();
         unsafe { KeDelayExecutionThread(KernelMode, 0, &-20_000) };
         assert!(sched::now() - before >= 20_000);
-        assert_eq!(codes(machine), []);
+        assert_eq!(machine.shutdown().codes(), []);
     }
 }

@@ -179,8 +179,7 @@ mod tests {
             MmProbeAndLockPages(mdl, KernelMode, LOCK_OPERATION::IoReadAccess);
             MmUnlockPages(mdl);
         }
-        let codes: Vec<_> =
-            machine.shutdown().findings.iter().map(|f| f.bugcheck.unwrap().parameters[0]).collect();
+        let codes = machine.shutdown().codes();
         assert_eq!(codes, [0xB0, 0x7D, 0]);
     }
 

@@ -137,8 +137,7 @@ mod tests {
             ObfDereferenceObject(0x2000 as *mut c_void);
             assert_eq!(ZwClose(0x44 as HANDLE), STATUS_INVALID_HANDLE);
         }
-        let codes: Vec<_> =
-            machine.shutdown().findings.iter().map(|f| f.bugcheck.unwrap().parameters[0]).collect();
+        let codes = machine.shutdown().codes();
         assert_eq!(codes, [0x3F, 0x3F, 0x3C]);
     }
 

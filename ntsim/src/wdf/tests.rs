@@ -126,7 +126,7 @@ fn a_driver_binds_to_a_version_that_there_is() {
     assert_eq!(other.bind("UmdfLibrary\0", 458), STATUS_REVISION_MISMATCH);
     assert_eq!(other.bind("KmdfLibrary\0", 457), STATUS_INVALID_PARAMETER);
     bench = other;
-    let rules: Vec<_> = bench.machine.shutdown().findings.iter().map(|finding| finding.rule).collect();
+    let rules: Vec<_> = bench.machine.shutdown().rules();
     assert_eq!(rules, ["WdfVersionBind", "WdfVersionBind", "WdfUnbind"]);
 }
 
@@ -189,7 +189,7 @@ fn deleting_twice_and_dropping_the_frameworks_reference_are_found() {
         WdfObjectDelete(bench.globals, object);
         WdfObjectDelete(bench.globals, object);
     }
-    let rules: Vec<_> = bench.finish().findings.iter().map(|finding| finding.rule).collect();
+    let rules = bench.finish().rules();
     assert_eq!(rules, ["WdfReference", "WdfHandle"]);
 }
 
@@ -204,7 +204,7 @@ fn an_object_that_a_reference_keeps_is_deleted_once_all_the_same() {
         WdfObjectDelete(bench.globals, object);
         WdfObjectDereferenceActual(bench.globals, object, ptr::null_mut(), 0, ptr::null());
     }
-    let rules: Vec<_> = bench.finish().findings.iter().map(|finding| finding.rule).collect();
+    let rules = bench.finish().rules();
     assert_eq!(rules, ["WdfObjectDelete"]);
 }
 
@@ -259,7 +259,7 @@ fn locks_that_are_not_held_and_waits_at_dispatch_are_found() {
         sched::lower(old);
         WdfSpinLockRelease(bench.globals, wait);
     }
-    let rules: Vec<_> = bench.finish().findings.iter().map(|finding| finding.rule).collect();
+    let rules = bench.finish().rules();
     assert_eq!(rules, ["WdfWaitLock", "WdfWaitLock", "Irql", "WdfHandle"]);
 }
 
@@ -336,7 +336,7 @@ fn a_driver_uses_what_is_its_own() {
         WdfTimerCreate(bench.globals, &config, &mut attributes, &mut out);
         assert_eq!(WdfObjectCreate(0x1000 as *mut _, &mut attributes, &mut out), STATUS_INVALID_PARAMETER);
     }
-    let rules: Vec<_> = bench.finish().findings.iter().map(|finding| finding.rule).collect();
+    let rules = bench.finish().rules();
     assert_eq!(
         rules,
         [

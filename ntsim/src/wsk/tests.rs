@@ -92,7 +92,7 @@ fn releasing_too_often_and_never_deregistering_are_found() {
     let mut own = registration();
     register(&mut own, &DISPATCH);
     unsafe { WskReleaseProviderNPI(&mut own) };
-    let rules: Vec<_> = machine.shutdown().findings.iter().map(|finding| finding.rule).collect();
+    let rules = machine.shutdown().rules();
     assert_eq!(rules, ["WskReleaseProviderNPI", "WskDeregister"]);
 }
 
@@ -116,7 +116,7 @@ fn the_provider_is_for_clients_that_hold_it() {
     assert_eq!(ask(16), STATUS_INVALID_PARAMETER);
     unsafe { WskDeregister(&mut own) };
     assert!(table.WskOpenNdkAdapter.is_some() && table.WskCloseNdkAdapter.is_some());
-    let rules: Vec<_> = machine.shutdown().findings.iter().map(|finding| finding.rule).collect();
+    let rules = machine.shutdown().rules();
     assert_eq!(rules, ["WskControlClient", "WskProviderNpi"]);
 }
 
@@ -137,7 +137,7 @@ fn there_are_no_sockets() {
         WskReleaseProviderNPI(&mut own);
         WskDeregister(&mut own);
     }
-    let rules: Vec<_> = machine.shutdown().findings.iter().map(|finding| finding.rule).collect();
+    let rules = machine.shutdown().rules();
     assert_eq!(rules, ["WskFreeAddressInfo"]);
 }
 
@@ -154,6 +154,6 @@ fn a_registration_is_used_once_and_the_provider_awaited_at_passive_level() {
         WskReleaseProviderNPI(&mut own);
         WskDeregister(&mut own);
     }
-    let rules: Vec<_> = machine.shutdown().findings.iter().map(|finding| finding.rule).collect();
+    let rules = machine.shutdown().rules();
     assert_eq!(rules, ["WskRegister", "WskCaptureProviderNPI"]);
 }

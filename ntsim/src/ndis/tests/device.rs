@@ -38,7 +38,7 @@ fn register(bench: &Bench, majors: &[u8]) -> NDIS_HANDLE {
 fn found(f: impl FnOnce(&Bench)) -> Vec<&'static str> {
     let bench = Bench::boot(Break::Nothing);
     f(&bench);
-    bench.finish().findings.iter().map(|finding| finding.rule).collect()
+    bench.finish().rules()
 }
 
 #[test]

@@ -62,7 +62,7 @@ fn wait_for_return() {
 }
 
 fn rules(bench: Bench) -> Vec<&'static str> {
-    bench.finish().findings.iter().map(|finding| finding.rule).collect()
+    bench.finish().rules()
 }
 
 #[test]

@@ -22,7 +22,7 @@ use crate::ndis::work_item::{NdisAllocateIoWorkItem, NdisFreeIoWorkItem, NdisQue
 fn found(rule: Break, f: impl FnOnce(&Bench)) -> Vec<&'static str> {
     let bench = Bench::boot(rule);
     f(&bench);
-    bench.finish().findings.iter().map(|finding| finding.rule).collect()
+    bench.finish().rules()
 }
 
 fn handle() -> NDIS_HANDLE {

@@ -116,7 +116,7 @@ impl Bench {
         if !self.adapter.is_null() {
             close_adapter(self.adapter);
         }
-        let mut rules: Vec<_> = self.machine.shutdown().findings.iter().map(|finding| finding.rule).collect();
+        let mut rules: Vec<_> = self.machine.shutdown().rules();
         rules.dedup();
         rules
     }

@@ -241,6 +241,11 @@ impl Builder {
         }
         sched::spawn("timers", move || timer::serve(&|| state.is_stopping()))
             .expect("the host has a thread for the machine's timers");
+        if state.turns.is_some() {
+            // Time passes only once these wait. While they had not run, there would be a choice at every
+            // point from here on, and none of them matters.
+            sched::block(Some(Duration::from_nanos(1)));
+        }
         Machine { state, attached: Some(attached), _one: one }
     }
 }

@@ -13,7 +13,6 @@ use std::io::IsTerminal;
 use std::time::Instant;
 
 use indicatif::{ProgressBar, ProgressStyle};
-use ntsim::sched::Strategy;
 use runner::Images;
 use runner::explore::Play;
 
@@ -37,9 +36,9 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     let seeds = options.seeds();
     let tasks: Vec<_> = seeds
         .clone()
-        .flat_map(|seed| {
-            let strategy = options.strategy.unwrap_or_else(|| Strategy::of_seed(seed));
-            scenarios.iter().map(move |&scenario| Play { scenario, seed, strategy })
+        .map(|seed| {
+            let play = Play::of_seed(seed, &scenarios);
+            Play { strategy: options.strategy.unwrap_or(play.strategy), ..play }
         })
         .map(|play| Task { play, traced: if options.seed.is_some() { TRACED } else { 0 } })
         .collect();

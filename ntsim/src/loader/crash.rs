@@ -23,6 +23,9 @@ const SI_KERNEL: c_int = 0x80;
 /// Exit code of a process whose driver crashed.
 const EXIT_CODE: c_int = 3;
 
+/// Events that a report tells, of those before a crash under a schedule.
+const TOLD: usize = 200;
+
 /// Bytes of the stack on which a crash is reported; symbols of a large PDB are read on it.
 const STACK_SIZE: usize = 1 << 20;
 
@@ -83,7 +86,7 @@ fn finish(bugcheck: Bugcheck, text: &str, stack: &[Frame]) -> ! {
         findings.iter().for_each(|finding| eprintln!("{finding}"));
     }
     if let Some(trace) = machine::running().and_then(|machine| machine.turns.as_ref()?.trace()) {
-        eprintln!("{trace}");
+        eprintln!("{}", trace.last(TOLD));
     }
     // SAFETY: ending the process at once is the purpose; no destructor may run after a crash.
     unsafe { libc::_exit(EXIT_CODE) }

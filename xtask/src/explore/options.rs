@@ -8,7 +8,7 @@ use ntsim::sched::Strategy;
 /// Play scenarios under schedules that are chosen from seeds.
 #[derive(clap::Args)]
 pub(crate) struct Options {
-    /// How many seeds to play, each with every scenario that is selected.
+    /// How many seeds to play. They take turns with the scenarios that are selected.
     #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u64).range(1..))]
     pub(super) seeds: u64,
     /// The first of these seeds; a random one if nothing is said.

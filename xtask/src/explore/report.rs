@@ -27,12 +27,14 @@ pub(super) struct Report {
     single: bool,
     first_seed: u64,
     seeds: u64,
+    /// How many of them were played before there was enough to tell.
+    played: u64,
     scenarios: Vec<String>,
-    plays: u64,
     points: u64,
+    choices: u64,
     switches: u64,
     seconds: f64,
-    plays_per_minute: f64,
+    seeds_per_minute: f64,
     findings: Vec<Found>,
     /// Of the plays without a finding: what is still pending, and the trace.
     #[serde(skip)]
@@ -96,20 +98,22 @@ impl Report {
             single: options.seed.is_some(),
             first_seed: seeds.start,
             seeds: seeds.end - seeds.start,
+            played: 0,
             scenarios: scenarios.iter().map(|scenario| selection::name(*scenario)).collect(),
-            plays: 0,
             points: 0,
+            choices: 0,
             switches: 0,
             seconds: 0.0,
-            plays_per_minute: 0.0,
+            seeds_per_minute: 0.0,
             findings: Vec::new(),
             told: Vec::new(),
         }
     }
 
     pub(super) fn add(&mut self, answer: Answer) {
-        self.plays += 1;
+        self.played += 1;
         self.points += answer.outcome.points;
+        self.choices += answer.outcome.choices;
         self.switches += answer.outcome.switches;
         if answer.failed() {
             self.findings.push(Found::new(&answer));
@@ -120,7 +124,7 @@ impl Report {
 
     pub(super) fn took(&mut self, time: Duration) {
         self.seconds = time.as_secs_f64();
-        self.plays_per_minute = (self.plays as f64 / self.seconds * 60.0).round();
+        self.seeds_per_minute = (self.played as f64 / self.seconds * 60.0).round();
     }
 
     /// The first play with findings that has no trace yet.
@@ -178,14 +182,15 @@ impl Report {
     }
 
     fn print_sum(&self) {
-        let Self { first_seed, seeds, plays, points, switches, seconds, plays_per_minute, .. } = self;
+        let Self { first_seed, seeds, played, points, choices, switches, seconds, seeds_per_minute, .. } =
+            self;
         let scenarios = match &*self.scenarios {
             [one] => one.clone(),
             many => format!("{} scenarios", many.len()),
         };
         println!("  seeds           {seeds} from {first_seed}, {scenarios}");
-        println!("  plays           {plays} in {seconds:.1} s, {plays_per_minute} per minute");
-        println!("  points          {points}, {switches} switches of threads");
+        println!("  played          {played} in {seconds:.1} s, {seeds_per_minute} per minute");
+        println!("  points          {points}, {choices} of them choices, {switches} switches of threads");
         println!(
             "  found           {}",
             if self.is_clean() { "nothing".into() } else { format!("{} plays", self.findings.len()) }

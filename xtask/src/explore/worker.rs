@@ -25,9 +25,11 @@ pub(super) struct Request {
 pub(super) struct Outcome {
     /// What was found, a paragraph each.
     pub(super) findings: Vec<String>,
-    /// Points at which threads could have switched.
+    /// Entries into the kernel and returns from it.
     pub(super) points: u64,
-    /// Times that they did.
+    /// Those of them, and waits, at which there was another thread to go on.
+    pub(super) choices: u64,
+    /// Switches of threads.
     pub(super) switches: u64,
     /// Closes that were pending when the machine was shut down.
     pub(super) pending: Vec<String>,
@@ -67,13 +69,16 @@ pub(crate) fn work(options: &WorkerOptions) -> Result<(), Failure> {
 fn outcome(play: Play, images: &Images, traced: usize) -> Outcome {
     match play.run(images, traced) {
         Ok(outcome) => {
-            let (points, switches, trace) = match &outcome.report.schedule {
-                Some(Played { points, switches, trace, .. }) => (*points, *switches, trace.to_string()),
+            let (points, choices, switches, trace) = match &outcome.report.schedule {
+                Some(Played { points, choices, switches, trace, .. }) => {
+                    (*points, *choices, *switches, trace.to_string())
+                }
                 None => Default::default(),
             };
             Outcome {
                 findings: outcome.findings(),
                 points,
+                choices,
                 switches,
                 pending: outcome.report.ndk.pending.iter().map(ToString::to_string).collect(),
                 trace: if traced > 0 { trace } else { String::new() },

@@ -9,7 +9,7 @@ pub(super) type Number = usize;
 pub(super) struct Chooser {
     random: fastrand::Rng,
     /// How often there was somebody to choose besides the running thread: the points that count.
-    choices: u64,
+    pub(super) choices: u64,
     strategy: Chosen,
 }
 
@@ -81,7 +81,7 @@ impl Chooser {
 
 /// Up to `most` choices of a run. How many there are is not known, so that is guessed, too.
 fn choices(random: &mut fastrand::Rng, most: usize) -> Vec<u64> {
-    let length = 1 << random.u32(3..=12);
+    let length = 1 << random.u32(3..=10);
     (0..random.usize(1..=most)).map(|_| random.u64(..length)).collect()
 }
 

@@ -54,8 +54,10 @@ pub struct Trace(pub Vec<Event>);
 pub struct Played {
     /// The schedule.
     pub schedule: Schedule,
-    /// Points at which threads could have switched.
+    /// Entries into the kernel, returns from it and calls into drivers.
     pub points: u64,
+    /// Those of them, and waits, at which there was another thread to go on.
+    pub choices: u64,
     /// Times that they did.
     pub switches: u64,
     /// As many of the last events as the schedule keeps; a finding ends it soon after.
@@ -171,6 +173,13 @@ impl fmt::Display for Trace {
 }
 
 impl Trace {
+    /// The last `count` events.
+    #[must_use]
+    pub fn last(mut self, count: usize) -> Self {
+        self.0.drain(..self.0.len().saturating_sub(count));
+        self
+    }
+
     /// Whether the one or two events before `at` are repeated from there on: how many, and how often.
     fn repeats(&self, at: usize) -> Option<(usize, usize)> {
         (1..=2).find_map(|length| {
@@ -192,8 +201,11 @@ impl Event {
 impl fmt::Display for Played {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Schedule { seed, strategy, .. } = self.schedule;
-        let Self { points, switches, .. } = self;
-        writeln!(f, "seed {seed}, strategy {strategy}: {points} points, {switches} switches")?;
+        let Self { points, choices, switches, .. } = self;
+        writeln!(
+            f,
+            "seed {seed}, strategy {strategy}: {points} points, {choices} choices, {switches} switches"
+        )?;
         write!(f, "{}", self.trace)
     }
 }

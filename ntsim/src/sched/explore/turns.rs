@@ -172,6 +172,7 @@ impl Turns {
         Played {
             schedule: self.schedule,
             points: table.points,
+            choices: table.chooser.choices,
             switches: table.switches,
             trace: table.recorder.trace(),
         }

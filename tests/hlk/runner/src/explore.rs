@@ -1,7 +1,8 @@
 //! One scenario under one schedule: what [`ntsim::sched::Schedule`] makes of the harness.
 //!
 //! All of a run follows from its [`Play`]: besides the schedule, the seed decides on the level that the
-//! consumer calls from and on the number of processors.
+//! consumer calls from and on the number of processors; and, where these are left to it, on the strategy and
+//! the scenario.
 
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -42,6 +43,14 @@ pub struct Outcome {
 }
 
 impl Play {
+    /// What `seed` stands for among `scenarios`, which are not empty: neighbouring seeds take turns with
+    /// strategies, levels and numbers of processors, and every 24 of them with the scenarios.
+    #[must_use]
+    pub fn of_seed(seed: u64, scenarios: &[Scenario]) -> Self {
+        let turn = seed / (Strategy::ALL.len() * 2 * PROCESSORS.len()) as u64 % scenarios.len() as u64;
+        Self { scenario: scenarios[turn as usize], seed, strategy: Strategy::of_seed(seed) }
+    }
+
     /// The level from which the consumer calls.
     #[must_use]
     pub fn level(self) -> Level {
@@ -109,9 +118,15 @@ mod tests {
     use super::*;
 
     #[test]
+    fn seeds_take_turns_with_the_scenarios() {
+        let scenarios = [Scenario::Flush, Scenario::Reject, Scenario::Limits];
+        let played = |seed| Play::of_seed(seed, &scenarios).scenario;
+        assert_eq!([0, 23, 24, 48, 72].map(played), [0, 0, 1, 2, 0].map(|turn| scenarios[turn]));
+    }
+
+    #[test]
     fn seeds_in_a_row_have_every_level_and_number_of_processors_with_every_strategy() {
-        let play = |seed| Play { scenario: Scenario::Flush, seed, strategy: Strategy::of_seed(seed) };
-        let plays: Vec<_> = (0..24).map(play).collect();
+        let plays: Vec<_> = (0..24).map(|seed| Play::of_seed(seed, &[Scenario::Flush])).collect();
         for strategy in Strategy::ALL {
             for level in [Level::Passive, Level::Dispatch] {
                 for processors in PROCESSORS {

@@ -37,6 +37,8 @@
 //!   lowers the level, as they do on Windows.
 //! - An emulated function notes where its caller's stack is, checks the level it is called at, and then
 //!   does what Microsoft's page for it says; what it can check of its arguments, it checks.
+//! - With a [schedule](sched::Schedule) one thread runs at a time, and which one follows from a seed: a run
+//!   can be repeated, and many can be tried.
 //! - Pool blocks lie against inaccessible pages, and stay inaccessible when they are freed.
 //!
 //! # Map
@@ -53,7 +55,8 @@
 //! # What it is not
 //!
 //! There are no user processes, no paging, no APCs, no exception handling (`__try` is entered, but nothing
-//! is ever caught), no power management and no real devices. Time is the host's.
+//! is ever caught), no power management and no real devices. Time is the host's,
+//! unless a [schedule](sched::Schedule) steers it.
 
 #![allow(
     clippy::unwrap_used,

@@ -1,32 +1,19 @@
-//! The entry points that the I/O manager calls for the device.
-//!
-//! Connect, listen, accept, disconnect, send and receive are marked pending and belong to the transport from
-//! then on; everything else is answered inline. What programs send by device controls is turned into the
-//! same.
+//! The entry points that the I/O manager calls for the device: the table, and those that open and close files.
 
 use core::ptr::{NonNull, null_mut};
 
-use sys::status::{
-    NTSTATUS, STATUS_BUFFER_OVERFLOW, STATUS_INVALID_DEVICE_REQUEST, STATUS_INVALID_HANDLE,
-    STATUS_INVALID_PARAMETER, STATUS_NOT_IMPLEMENTED, STATUS_PENDING, STATUS_SUCCESS,
-};
-use sys::tdi::{
-    TDI_ACTION, TDI_ASSOCIATE_ADDRESS, TDI_CONNECTION_FILE, TDI_CONTROL_CHANNEL_FILE,
-    TDI_DISASSOCIATE_ADDRESS, TDI_QUERY_INFORMATION, TDI_REQUEST_KERNEL_ASSOCIATE,
-    TDI_REQUEST_KERNEL_QUERY_INFORMATION, TDI_REQUEST_KERNEL_SET_EVENT, TDI_SET_EVENT_HANDLER,
-    TDI_SET_INFORMATION, TDI_TRANSPORT_ADDRESS_FILE,
-};
+use sys::status::{NTSTATUS, STATUS_INVALID_DEVICE_REQUEST, STATUS_INVALID_PARAMETER, STATUS_SUCCESS};
+use sys::tdi::{TDI_CONNECTION_FILE, TDI_CONTROL_CHANNEL_FILE, TDI_TRANSPORT_ADDRESS_FILE};
 use sys::wdm::{
     self, DEVICE_OBJECT, FILE_OBJECT, IO_STACK_LOCATION, IRP, IRP_MJ_CLEANUP, IRP_MJ_CLOSE, IRP_MJ_COUNT,
     IRP_MJ_CREATE, IRP_MJ_DEVICE_CONTROL, IRP_MJ_INTERNAL_DEVICE_CONTROL, PDRIVER_DISPATCH,
-    SL_PENDING_RETURNED,
 };
 use tdi::ea::Opening;
-use tdi::user::UserRequest;
-use tdi::{Adopted, Command, Id, Request as _, Transport};
+use tdi::{Id, Transport};
 
-use super::irp::{Irp, finish};
-use super::{Legacy, parameters, user};
+use super::irp::finish;
+use super::requests::{device_control, internal_device_control};
+use super::{Legacy, parameters};
 
 /// The device's dispatch table.
 pub(super) fn table() -> [Option<PDRIVER_DISPATCH>; IRP_MJ_COUNT] {
@@ -48,9 +35,9 @@ pub(super) fn table() -> [Option<PDRIVER_DISPATCH>; IRP_MJ_COUNT] {
 
 /// What an entry point has in hand.
 #[derive(Clone, Copy)]
-struct Entry {
-    irp: NonNull<IRP>,
-    location: NonNull<IO_STACK_LOCATION>,
+pub(super) struct Entry {
+    pub(super) irp: NonNull<IRP>,
+    pub(super) location: NonNull<IO_STACK_LOCATION>,
     file: NonNull<FILE_OBJECT>,
 }
 
@@ -58,7 +45,7 @@ impl Entry {
     /// # Safety
     ///
     /// `irp` is the request of an entry point that is running, which owns it.
-    unsafe fn new(irp: *mut IRP) -> Option<Self> {
+    pub(super) unsafe fn new(irp: *mut IRP) -> Option<Self> {
         let irp = NonNull::new(irp)?;
         // SAFETY: as the caller promises.
         let place = unsafe { &raw const (*irp.as_ptr()).Tail.Overlay.CurrentStackLocation };
@@ -70,14 +57,14 @@ impl Entry {
     }
 
     /// The file's number, if the file object has one.
-    fn id(&self) -> Option<Id> {
+    pub(super) fn id(&self) -> Option<Id> {
         // SAFETY: the request keeps the file object.
         let raw = unsafe { (*self.file.as_ptr()).FsContext };
         Id::from_raw(raw.addr() as u64)
     }
 
     /// Completes the request inline.
-    fn finish(self, status: NTSTATUS, information: usize) -> NTSTATUS {
+    pub(super) fn finish(self, status: NTSTATUS, information: usize) -> NTSTATUS {
         // SAFETY: the request is this entry point's, and was never given a cancel routine.
         unsafe { finish(self.irp, status, information) };
         status
@@ -166,202 +153,4 @@ unsafe extern "win64" fn close(_: *mut DEVICE_OBJECT, irp: *mut IRP) -> NTSTATUS
     };
     // SAFETY: the I/O manager passes the entry point its request.
     unsafe { answer(irp, closed) }
-}
-
-/// `IRP_MJ_DEVICE_CONTROL`: a program's requests. PASSIVE_LEVEL.
-unsafe extern "win64" fn device_control(_: *mut DEVICE_OBJECT, irp: *mut IRP) -> NTSTATUS {
-    let asked = |entry: &Entry| {
-        // SAFETY: the request is a device control, and the entry point's.
-        match unsafe { user::request(entry.irp, entry.location) }? {
-            UserRequest::Endpoint(command) => {
-                // SAFETY: as above.
-                unsafe { user::convert(entry.location, &command) };
-                Ok(Asked::Endpoint(command))
-            }
-            UserRequest::Associate(handle) => {
-                Ok(Asked::Associate(core::ptr::with_exposed_provenance_mut(handle)))
-            }
-            UserRequest::Disassociate => Ok(Asked::Disassociate),
-            UserRequest::Query(kind) => Ok(Asked::Query(kind)),
-        }
-    };
-    // SAFETY: the I/O manager passes the entry point its request.
-    unsafe { serve(irp, asked) }
-}
-
-/// `IRP_MJ_INTERNAL_DEVICE_CONTROL`: a driver's requests. Up to DISPATCH_LEVEL.
-unsafe extern "win64" fn internal_device_control(_: *mut DEVICE_OBJECT, irp: *mut IRP) -> NTSTATUS {
-    let asked = |entry: &Entry| {
-        // SAFETY: the location is that of a client's request.
-        match unsafe { parameters::command(entry.location) } {
-            Some(command) => Ok(Asked::Endpoint(command)),
-            // SAFETY: as above.
-            None => unsafe { inline(entry.location) },
-        }
-    };
-    // SAFETY: the I/O manager passes the entry point its request.
-    unsafe { serve(irp, asked) }
-}
-
-/// What a client asks of an open file.
-enum Asked {
-    /// Something of a connection endpoint; it may wait.
-    Endpoint(Command),
-    Associate(wdm::HANDLE),
-    Disassociate,
-    SetEvent(TDI_REQUEST_KERNEL_SET_EVENT),
-    /// `TDI_QUERY_…`.
-    Query(i32),
-}
-
-/// Serves a request for an open file.
-///
-/// # Safety
-///
-/// `irp` is the request of an entry point that is running, which owns it.
-unsafe fn serve(irp: *mut IRP, asked: impl FnOnce(&Entry) -> Result<Asked, NTSTATUS>) -> NTSTATUS {
-    // SAFETY: as the caller promises.
-    let Some(entry) = (unsafe { Entry::new(irp) }) else { return STATUS_INVALID_DEVICE_REQUEST };
-    let (Some(transport), Some(id)) = (super::transport(), entry.id()) else {
-        return entry.finish(STATUS_INVALID_DEVICE_REQUEST, 0);
-    };
-    // Held until the request is completed or belongs to the transport.
-    let _entered = match transport.enter(id) {
-        Ok(entered) => entered,
-        Err(status) => return entry.finish(status, 0),
-    };
-    let done = match asked(&entry) {
-        Ok(Asked::Endpoint(command)) => {
-            // SAFETY: the request is ours.
-            let request = unsafe { pend(entry.irp, entry.location) };
-            transport.submit(id, command, request);
-            return STATUS_PENDING;
-        }
-        Ok(Asked::Query(kind)) => {
-            // SAFETY: the request is ours.
-            let (status, information) = unsafe { query(&transport, id, entry.irp, kind) };
-            return entry.finish(status, information);
-        }
-        Ok(Asked::Associate(handle)) => {
-            // SAFETY: the request is ours.
-            let mode = unsafe { (*entry.irp.as_ptr()).RequestorMode };
-            associate(&transport, id, handle, mode)
-        }
-        Ok(Asked::Disassociate) => transport.disassociate(id),
-        Ok(Asked::SetEvent(event)) => {
-            let (handler, context) = (event.EventHandler, event.EventContext);
-            transport.set_event(id, event.EventType, handler.cast(), context.cast())
-        }
-        Err(status) => Err(status),
-    };
-    entry.finish(done.err().unwrap_or(STATUS_SUCCESS), 0)
-}
-
-/// Marks a request pending and takes it over.
-///
-/// # Safety
-///
-/// The caller owns the request, of which `location` is the current location, and gives it away.
-unsafe fn pend(irp: NonNull<IRP>, location: NonNull<IO_STACK_LOCATION>) -> Irp {
-    // SAFETY: as the caller promises.
-    unsafe { (*location.as_ptr()).Control |= SL_PENDING_RETURNED };
-    // SAFETY: as the caller promises, and it is marked.
-    unsafe { Irp::new(irp) }
-}
-
-/// What a driver asks by a request that never waits.
-///
-/// # Safety
-///
-/// The location is that of a client's request.
-unsafe fn inline(location: NonNull<IO_STACK_LOCATION>) -> Result<Asked, NTSTATUS> {
-    // SAFETY: the location is the request's.
-    match unsafe { (*location.as_ptr()).MinorFunction } {
-        TDI_ASSOCIATE_ADDRESS => {
-            // SAFETY: the minor function says so.
-            let request: TDI_REQUEST_KERNEL_ASSOCIATE = unsafe { parameters::of(location) };
-            Ok(Asked::Associate(request.AddressHandle))
-        }
-        TDI_DISASSOCIATE_ADDRESS => Ok(Asked::Disassociate),
-        // SAFETY: the minor function says so.
-        TDI_SET_EVENT_HANDLER => Ok(Asked::SetEvent(unsafe { parameters::of(location) })),
-        TDI_QUERY_INFORMATION => {
-            // SAFETY: the minor function says so.
-            let request: TDI_REQUEST_KERNEL_QUERY_INFORMATION = unsafe { parameters::of(location) };
-            Ok(Asked::Query(request.QueryType))
-        }
-        TDI_SET_INFORMATION | TDI_ACTION => Err(STATUS_NOT_IMPLEMENTED),
-        _ => Err(STATUS_INVALID_DEVICE_REQUEST),
-    }
-}
-
-/// Answers a query, as far as the client's buffer goes.
-///
-/// # Safety
-///
-/// The request is the caller's.
-unsafe fn query(transport: &Transport<Legacy>, id: Id, irp: NonNull<IRP>, kind: i32) -> (NTSTATUS, usize) {
-    match transport.query(id, kind) {
-        Err(status) => (status, 0),
-        Ok(answer) => {
-            // SAFETY: as the caller promises; it stays the caller's.
-            let filled = unsafe { Irp::new(irp) }.fill(0, answer.bytes());
-            let whole = filled == answer.bytes().len();
-            (if whole { STATUS_SUCCESS } else { STATUS_BUFFER_OVERFLOW }, filled)
-        }
-    }
-}
-
-/// Associates an endpoint with the address object behind a handle. PASSIVE_LEVEL.
-fn associate(
-    transport: &Transport<Legacy>,
-    id: Id,
-    handle: wdm::HANDLE,
-    mode: wdm::KPROCESSOR_MODE,
-) -> Result<(), NTSTATUS> {
-    let mut object = null_mut();
-    // SAFETY: the place is a local. The handle may be anything; it is of this client's process, or the
-    // kernel's. The object may be of any type, and is compared only.
-    let status =
-        unsafe { wdm::ObReferenceObjectByHandle(handle, 0, null_mut(), mode, &raw mut object, null_mut()) };
-    if status != STATUS_SUCCESS {
-        return Err(STATUS_INVALID_HANDLE);
-    }
-    let address = transport.carried_by(object.addr()).ok_or(STATUS_INVALID_HANDLE);
-    let associated = address.and_then(|address| transport.associate(id, address));
-    // SAFETY: the reference was taken above.
-    unsafe { wdm::ObfDereferenceObject(object) };
-    associated
-}
-
-/// See [`tdi::System::adopt`].
-///
-/// # Safety
-///
-/// `irp` is what a handler of a client returned with `STATUS_MORE_PROCESSING_REQUIRED`: a request that is
-/// set up for this device in its next stack location.
-pub(super) unsafe fn adopt(irp: NonNull<IRP>) -> Option<Adopted<Irp>> {
-    // SAFETY: as the caller promises.
-    let packet = unsafe { &mut *irp.as_ptr() };
-    // What `IoSetNextIrpStackLocation` does, as nobody sends the request.
-    packet.CurrentLocation = packet.CurrentLocation.checked_sub(1)?;
-    // SAFETY: while a driver owns the request, this member of the union is in use.
-    let current = unsafe { &mut packet.Tail.Overlay.CurrentStackLocation };
-    *current = current.wrapping_sub(1);
-    let location = NonNull::new(*current)?;
-    // SAFETY: the request is ours from now on.
-    let request = unsafe { pend(irp, location) };
-    // SAFETY: the location is that of a client's request.
-    let command = unsafe { parameters::command(location) };
-    // SAFETY: the location is the request's, and keeps its file object.
-    let file = NonNull::new(unsafe { (*location.as_ptr()).FileObject });
-    // SAFETY: as above.
-    let number = file.map_or(0, |file| unsafe { (*file.as_ptr()).FsContext }.addr() as u64);
-    match command {
-        Some(command) => Some(Adopted { request, file: Id::from_raw(number), command }),
-        None => {
-            request.complete(STATUS_INVALID_DEVICE_REQUEST, 0);
-            None
-        }
-    }
 }

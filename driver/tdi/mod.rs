@@ -3,7 +3,8 @@
 //! | module | is |
 //! |---|---|
 //! | [`device`] | the device, which lives as long as one adapter does |
-//! | [`dispatch`] | the entry points that the I/O manager calls |
+//! | [`dispatch`] | the entry points that the I/O manager calls; create, cleanup, close |
+//! | [`requests`] | the requests for open files |
 //! | [`irp`] | a request: an IRP |
 //! | [`parameters`] | what a client's stack location asks |
 //! | [`ticker`] | the clock of time limits |
@@ -16,6 +17,7 @@ mod device;
 mod dispatch;
 mod irp;
 mod parameters;
+mod requests;
 mod ticker;
 mod user;
 
@@ -51,7 +53,7 @@ impl System for Legacy {
 
     unsafe fn adopt(irp: NonNull<wdm::IRP>) -> Option<Adopted<Irp>> {
         // SAFETY: as the caller promises.
-        unsafe { dispatch::adopt(irp) }
+        unsafe { requests::adopt(irp) }
     }
 }
 

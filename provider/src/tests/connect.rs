@@ -258,3 +258,37 @@ fn private_data_beyond_the_maximum_is_refused() {
     assert_eq!(data_of(pair.far.connector, 508).3, [1; 508]);
     pair.tear_down();
 }
+
+#[test]
+fn what_is_not_connected_or_is_being_closed_is_not_listed() {
+    let mut pair = Pair::new();
+    let connections = |pair: &Pair| {
+        let mut listed = Vec::new();
+        pair.near.port.connections(|local, remote| listed.push((local, remote)));
+        listed
+    };
+    let endpoints = |pair: &Pair| {
+        let mut listed = Vec::new();
+        pair.far.port.endpoints(|address, listens| listed.push((address, listens)));
+        listed
+    };
+    assert!(connections(&pair).is_empty() && endpoints(&pair).is_empty());
+    pair.listen();
+    assert_eq!(endpoints(&pair), [(pair.far.address, true)]);
+    pair.connect(b"");
+    assert!(connections(&pair).is_empty(), "it is only offered");
+    pair.take_offer();
+    pair.accept(b"");
+    pair.log.pump();
+    pair.complete_connect();
+    pair.log.pump();
+    let unused = pair.near.create_connector();
+    let [(local, remote)] = connections(&pair)[..] else { panic!("one is connected") };
+    assert_eq!((local.ip(), remote), (pair.near.address.ip(), pair.far.address));
+    assert_eq!(close!(pair.log, pair.listener, NdkCloseListener, "listener"), STATUS_PENDING);
+    assert!(endpoints(&pair).is_empty(), "it waits for its connector, and listens no more");
+    assert_eq!(close!(pair.log, unused, NdkCloseConnector, "unused"), STATUS_SUCCESS);
+    pair.listener = pair.far.create_listener(&pair.log);
+    assert!(endpoints(&pair).is_empty(), "another one that does not listen");
+    pair.tear_down();
+}

@@ -43,7 +43,7 @@ fn play_many(ending: Ending) {
         assert_eq!(round.connected, 1000);
         // On either side a QP, a PD, a region and a connector each, and the CQs and listeners of the lanes.
         assert_eq!(round.closed, 1000 * 2 * 4 + 4 * 3);
-        assert!(round.unseen > 0, "requests were in flight when the CQs were closed");
+        assert!(round.accepted >= 10_000, "{} requests were accepted", round.accepted);
     }
 }
 

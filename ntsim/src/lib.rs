@@ -22,9 +22,9 @@
 //! ```
 //!
 //! `examples/hello.c` is a driver of ten lines, `examples/boot.rs` says how to build and boot it. Where
-//! the image's PDB lies beside it, reports name functions and lines. [`machine::Builder`] has what Driver Verifier
-//! leaves to choose: memory that is paged out at DISPATCH_LEVEL, requests that pend, the time of a DPC. [`ex::inject`] lets allocations fail;
-//! [`Machine::log`] is what drivers printed.
+//! the image's PDB lies beside it, reports name functions and lines. [`machine::Builder`] has what Driver
+//! Verifier leaves to choose: memory that is paged out at DISPATCH_LEVEL, requests that pend, the time of a
+//! DPC. [`ex::inject`] lets allocations fail; [`Machine::log`] is what drivers printed.
 //!
 //! A rule that is broken is a [finding](verifier::Finding): it carries the name of the rule, what Windows
 //! would stop with, and the driver's stack, and the run goes on. A crash, which Windows would not survive

@@ -21,6 +21,13 @@ use crate::{
 /// The drivers: the names of their packages in the kit's workspace.
 pub(crate) const DRIVERS: &[&str] = &["softndk", "ndkhlk"];
 
+/// A tree of sources, where its drivers are built, and where their images go.
+pub(crate) struct Site {
+    pub(crate) tree: PathBuf,
+    pub(crate) target: PathBuf,
+    pub(crate) images: PathBuf,
+}
+
 /// The built images.
 pub(crate) struct Images {
     /// The folder that holds each driver's image, PDB and map file.
@@ -47,33 +54,51 @@ pub(crate) fn build() -> Result<Images, Failure> {
 
 /// Builds the drivers and checks their images.
 pub(crate) fn images(compiler: Compiler) -> Result<Images, Failure> {
-    let built = kit_target().join(TARGET).join("release");
-    if !built.exists() {
+    let site = Site { tree: root().to_owned(), target: kit_target(), images: root().join("target/softndk") };
+    if !site.built().exists() {
         eprintln!(
             "The first build of the drivers takes about three minutes on two cores; later ones take seconds."
         );
     }
-    cache::refresh(&kit_target())?;
     let step = Step::start("build drivers");
-    let mut command = compiler.build();
-    for driver in DRIVERS {
-        command.args(["--package", driver]);
-    }
-    if let Err(output) = step.attempt(&mut command) {
+    if let Err(output) = site.compile(compiler, &step)? {
         drop(step);
         eprintln!("{}", output.trim_end());
         return Err(Failure::work(explain(&output)));
     }
     step.done();
     let step = Step::start("check images");
-    let images = Images { folder: root().join("target/softndk") };
-    fs::create_dir_all(&images.folder).map_err(|error| Failure::file(&images.folder, &error))?;
-    let exports = Exports::read(&root().join("kit/lib"))?;
-    for driver in DRIVERS {
-        deliver(driver, &built, &images, &exports)?;
-    }
+    let images = site.deliver()?;
     step.done();
     Ok(images)
+}
+
+impl Site {
+    /// Where cargo leaves what it builds.
+    fn built(&self) -> PathBuf {
+        self.target.join(TARGET).join("release")
+    }
+
+    /// Compiles the drivers as a part of `step`. If that fails, what the tools wrote is given back.
+    pub(crate) fn compile(&self, compiler: Compiler, step: &Step) -> Result<Result<(), String>, Failure> {
+        cache::refresh(&self.target, &self.tree)?;
+        let mut command = compiler.build(&self.tree, &self.target);
+        for driver in DRIVERS {
+            command.args(["--package", driver]);
+        }
+        Ok(step.attempt(&mut command).map(drop))
+    }
+
+    /// Checks the images of drivers that were compiled, and puts them where they go.
+    pub(crate) fn deliver(&self) -> Result<Images, Failure> {
+        let images = Images { folder: self.images.clone() };
+        fs::create_dir_all(&images.folder).map_err(|error| Failure::file(&images.folder, &error))?;
+        let exports = Exports::read(&self.tree.join("kit/lib"))?;
+        for driver in DRIVERS {
+            deliver(driver, &self.built(), &images, &exports)?;
+        }
+        Ok(images)
+    }
 }
 
 /// Says where the images are.

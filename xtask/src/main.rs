@@ -1,4 +1,5 @@
-//! The commands of the README: `cargo xtask build`, `run`, `bench`, `explore`, `storm`, `conformance` and `test`.
+//! The commands of the README: `cargo xtask build`, `run`, `bench`, `explore`, `storm`, `conformance`, `test` and
+//! `mutants`.
 //!
 //! Each is a sequence of steps that show what they do and how long it took, on standard error; standard
 //! output is for results. What can go wrong is told in one line on standard error; the exit code is 2
@@ -20,6 +21,7 @@ mod conformance;
 mod explore;
 mod failure;
 mod image;
+mod mutants;
 mod packages;
 mod run;
 mod step;
@@ -52,6 +54,8 @@ enum Command {
     Storm(storm::Options),
     /// Check formatting and lints, run every test, build the drivers and boot them.
     Test,
+    /// Plant each known mistake of tests/mutants in turn, and check that it is caught.
+    Mutants(mutants::Options),
 }
 
 fn main() -> ExitCode {
@@ -68,6 +72,7 @@ fn main() -> ExitCode {
         Command::Conformance => conformance::write(),
         Command::Storm(options) => storm::storm(&options),
         Command::Test => test::test(),
+        Command::Mutants(options) => mutants::run(&options),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

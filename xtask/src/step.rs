@@ -79,7 +79,10 @@ impl Step {
         let mut line = Vec::new();
         while reader.read_until(b'\n', &mut line).is_ok_and(|read| read > 0) {
             let shown = String::from_utf8_lossy(&line);
-            self.spinner.set_message(shown.trim().to_owned());
+            // Messages for machines are not for people to watch.
+            if !shown.starts_with('{') {
+                self.spinner.set_message(shown.trim().to_owned());
+            }
             text.push_str(&shown);
             line.clear();
         }

@@ -40,9 +40,9 @@ impl Compiler {
         if libraries.is_ok_and(|folder| has_core(&folder)) { Self::Active } else { Self::Debian }
     }
 
-    /// `cargo build` of drivers, in the kit's workspace.
-    pub(crate) fn build(self) -> Command {
-        self.kit(Command::new(active()), "build")
+    /// `cargo build` of drivers in the kit's workspace of a tree, into `target`.
+    pub(crate) fn build(self, tree: &Path, target: &Path) -> Command {
+        self.kit(Command::new(active()), "build", tree, target)
     }
 
     /// `cargo clippy` of drivers, in the kit's workspace.
@@ -51,12 +51,12 @@ impl Compiler {
             Self::Active => Command::new(active()),
             Self::Debian => debian("clippy"),
         };
-        self.kit(command, "clippy")
+        self.kit(command, "clippy", root(), &kit_target())
     }
 
-    /// A release build of some kind in the kit's workspace.
-    fn kit(self, mut command: Command, subcommand: &str) -> Command {
-        command.current_dir(root().join("kit")).arg(subcommand);
+    /// A release build of some kind in the kit's workspace of a tree.
+    fn kit(self, mut command: Command, subcommand: &str, tree: &Path, target: &Path) -> Command {
+        command.current_dir(tree.join("kit")).arg(subcommand);
         // Flags of the caller's would replace those of the workspace's configuration.
         command.env_remove("RUSTFLAGS").env_remove("CARGO_ENCODED_RUSTFLAGS");
         if self == Self::Debian {
@@ -64,7 +64,7 @@ impl Compiler {
             command.env("RUSTC", format!("{DEBIAN}/rustc")).env("RUSTC_BOOTSTRAP", "1");
             command.arg("-Zbuild-std=core,alloc");
         }
-        command.args(["--release", "--target-dir"]).arg(kit_target());
+        command.args(["--release", "--target-dir"]).arg(target);
         command
     }
 }

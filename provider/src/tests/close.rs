@@ -79,7 +79,8 @@ fn a_connector_can_be_closed_inside_its_own_completion() {
     let (log, near) = (pair.log.clone(), pair.near.connector);
     pair.log.inside(move |seen| {
         if let Seen::Completed("connect", _) = seen {
-            assert_eq!(close!(log, near, NdkCloseConnector, "near"), STATUS_PENDING);
+            let status = close!(log, near, NdkCloseConnector, "near");
+            assert_eq!(status, STATUS_PENDING, "its completion has not returned");
         }
     });
     call!(pair.far.connector, NdkReject, std::ptr::null(), 0);

@@ -10,18 +10,14 @@ use std::{
 
 use sha2::{Digest, Sha256};
 
-use crate::{failure::Failure, root};
+use crate::failure::Failure;
 
 /// What the prototypes are made from: headers, how they are read, and the version of wdk-sys.
 const SOURCES: &[&str] = &["kit/include", "kit/wdk-build/src", "kit/Cargo.lock"];
 
-/// Removes the cache in `target` where it was made from other sources than the present ones.
-pub(crate) fn refresh(target: &Path) -> Result<(), Failure> {
-    refresh_from(target, root())
-}
-
-/// As [`refresh`], with the sources of the repository at `root`.
-fn refresh_from(target: &Path, root: &Path) -> Result<(), Failure> {
+/// Removes the cache in `target` where it was made from other sources than the present ones of the tree at
+/// `root`.
+pub(crate) fn refresh(target: &Path, root: &Path) -> Result<(), Failure> {
     let mut digest = Sha256::new();
     for source in SOURCES {
         let path = root.join(source);
@@ -91,26 +87,26 @@ mod tests {
     #[test]
     fn the_cache_stays_while_the_headers_do() {
         let (root, cache) = repository();
-        refresh_from(root.path(), root.path()).unwrap();
+        refresh(root.path(), root.path()).unwrap();
         fs::create_dir_all(&cache).unwrap();
-        refresh_from(root.path(), root.path()).unwrap();
+        refresh(root.path(), root.path()).unwrap();
         assert!(cache.exists());
     }
 
     #[test]
     fn the_cache_goes_when_a_header_changes() {
         let (root, cache) = repository();
-        refresh_from(root.path(), root.path()).unwrap();
+        refresh(root.path(), root.path()).unwrap();
         fs::create_dir_all(&cache).unwrap();
         fs::write(root.path().join("kit/include/a.h"), "2").unwrap();
-        refresh_from(root.path(), root.path()).unwrap();
+        refresh(root.path(), root.path()).unwrap();
         assert!(!cache.exists());
     }
 
     #[test]
     fn a_cache_of_unknown_origin_goes() {
         let (root, cache) = repository();
-        refresh_from(root.path(), root.path()).unwrap();
+        refresh(root.path(), root.path()).unwrap();
         assert!(!cache.exists());
     }
 }

@@ -1,0 +1,137 @@
+//! `cargo xtask mutants`: plants known mistakes, one at a time, and sees whether each is caught.
+//!
+//! A mistake is a patch under tests/mutants, whose header says what must catch it (see `patch`). For each,
+//! the tracked files are copied to a tree of its own below target/, the patch is applied there, what the
+//! checks need is built, and the checks are run. A check has caught the mistake only if it fails *and* says
+//! what the header says it must find; before any of that, all checks must have passed on the tree without a
+//! patch. Tree and targets stay, so that a second run builds only what a patch changes.
+
+mod check;
+mod patch;
+mod report;
+mod tree;
+
+use std::{collections::BTreeSet, time::Instant};
+
+use self::{
+    check::{Bench, Verdict},
+    patch::{Check, Mutant},
+    report::{Fate, Report, Row},
+    tree::Tree,
+};
+use crate::{failure::Failure, packages, packages::Use, step::Step, toolchain::Compiler};
+
+/// Where the patches are, from the root.
+const FOLDER: &str = "tests/mutants";
+
+/// Which mistakes to plant.
+#[derive(clap::Args)]
+pub(crate) struct Options {
+    /// Names of mutants, or beginnings of names; without any, all of them.
+    names: Vec<String>,
+    /// Print the report as JSON on standard output.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Plants each mistake that is asked for. Succeeds if all of them are caught.
+pub(crate) fn run(options: &Options) -> Result<(), Failure> {
+    let started = Instant::now();
+    let mutants = chosen(Mutant::all(&crate::root().join(FOLDER))?, &options.names)?;
+    let compiler = Compiler::find();
+    packages::provide(|need| match need {
+        Use::Drivers => true,
+        Use::Compiler => compiler == Compiler::Debian,
+        Use::Lints | Use::Format => false,
+    })?;
+    let tree = Tree::below_target();
+    let bench = Bench::new(&tree, compiler);
+    if !tree.exists() {
+        eprintln!("The first run builds everything once more, which takes about six minutes on two cores.");
+    }
+    tree.refresh()?;
+    baseline(&bench, &mutants)?;
+    let mut report = Report::default();
+    for mutant in &mutants {
+        report.add(plant(&tree, &bench, mutant)?);
+    }
+    tree.refresh()?;
+    report.print(started.elapsed(), options.json)
+}
+
+/// The mutants whose names begin with one of `names`.
+fn chosen(mutants: Vec<Mutant>, names: &[String]) -> Result<Vec<Mutant>, Failure> {
+    if let Some(unknown) =
+        names.iter().find(|name| !mutants.iter().any(|mutant| mutant.name.starts_with(*name)))
+    {
+        return Err(Failure::Usage(format!("{unknown}: no such mutant in {FOLDER}")));
+    }
+    let wanted = |mutant: &Mutant| names.is_empty() || names.iter().any(|name| mutant.name.starts_with(name));
+    Ok(mutants.into_iter().filter(wanted).collect())
+}
+
+/// Every check passes as long as nothing is planted.
+fn baseline(bench: &Bench<'_>, mutants: &[Mutant]) -> Result<(), Failure> {
+    let step = Step::start("without a mutant");
+    let checks: BTreeSet<&Check> = mutants.iter().flat_map(|mutant| &mutant.checks).collect();
+    bench.build(&step, checks.iter().copied())?.map_err(Failure::Work)?;
+    for check in checks {
+        let verdict = bench.run(&step, check)?;
+        if verdict != Verdict::Passed {
+            let said = verdict.text();
+            return Err(Failure::work(format!("without a mutant, {check} does not pass: {said}")));
+        }
+    }
+    step.done();
+    Ok(())
+}
+
+/// Plants one mistake and runs its checks.
+fn plant(tree: &Tree, bench: &Bench<'_>, mutant: &Mutant) -> Result<Row, Failure> {
+    let step = Step::start(mutant.name.clone());
+    tree.refresh()?;
+    let fate = match tree.apply(&mutant.path) {
+        Err(reason) => Fate::Error(format!("the patch does not apply: {reason}")),
+        Ok(()) => match bench.build(&step, &mutant.checks)? {
+            Err(reason) => Fate::Error(reason),
+            Ok(()) => {
+                let ran = mutant.checks.iter().map(|check| Ok((check.to_string(), bench.run(&step, check)?)));
+                Fate::Checked(ran.collect::<Result<_, Failure>>()?)
+            }
+        },
+    };
+    step.done();
+    Ok(Row::new(mutant, fate))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mutants() -> Vec<Mutant> {
+        Mutant::all(&crate::root().join(FOLDER)).unwrap()
+    }
+
+    #[test]
+    fn every_patch_has_a_header_and_applies() {
+        let tree = Tree::at(crate::root().to_owned());
+        for mutant in mutants() {
+            assert_eq!(tree.would_apply(&mutant.path), Ok(()), "{}", mutant.name);
+        }
+    }
+
+    #[test]
+    fn each_of_the_ten_behaviours_has_a_mutant() {
+        let behaviours: BTreeSet<u8> = mutants().iter().map(|mutant| mutant.behaviour).collect();
+        assert_eq!(behaviours, (1..=10).collect());
+    }
+
+    #[test]
+    fn a_mutant_is_named_by_the_beginning_of_its_name() {
+        let all = mutants().len();
+        assert_eq!(chosen(mutants(), &[]).unwrap().len(), all);
+        let one = chosen(mutants(), &["01".to_owned()]).unwrap();
+        assert!(!one.is_empty() && one.iter().all(|mutant| mutant.behaviour == 1));
+        assert!(matches!(chosen(mutants(), &["no such".to_owned()]), Err(Failure::Usage(_))));
+    }
+}

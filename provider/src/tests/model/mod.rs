@@ -1,11 +1,14 @@
 //! Random lives of object trees, against a plain model: every status, every callback, in a permitted order.
+//!
+//! Steps are taken outside of callbacks, where deferred calls wait as they do at DISPATCH_LEVEL until the
+//! next pump, and inside of callbacks of every kind.
 
 mod tree;
 mod world;
 
 use proptest::prelude::*;
 
-use world::World;
+use world::Lives;
 
 /// One step; the numbers pick among the objects that are there.
 #[derive(Clone, Copy, Debug)]
@@ -23,8 +26,20 @@ pub(crate) enum Step {
     Reject(u8),
     CompleteConnect(u8),
     Disconnect(u8),
+    Receive(u8),
+    Flush(u8),
+    Arm(u8),
+    Poll(u8),
     Close(u8),
     Pump,
+}
+
+/// When a step is taken.
+#[derive(Clone, Copy, Debug)]
+enum Turn {
+    Now(Step),
+    /// Inside a callback that is still to come.
+    Inside(Step),
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -43,20 +58,49 @@ fn step() -> impl Strategy<Value = Step> {
         1 => any::<u8>().prop_map(Reject),
         3 => any::<u8>().prop_map(CompleteConnect),
         2 => any::<u8>().prop_map(Disconnect),
+        3 => any::<u8>().prop_map(Receive),
+        1 => any::<u8>().prop_map(Flush),
+        3 => any::<u8>().prop_map(Arm),
+        1 => any::<u8>().prop_map(Poll),
         6 => any::<u8>().prop_map(Close),
         5 => Just(Pump),
     ]
+}
+
+fn turn() -> impl Strategy<Value = Turn> {
+    prop_oneof![3 => step().prop_map(Turn::Now), 1 => step().prop_map(Turn::Inside)]
+}
+
+/// The first `count` of the steps to two connections, one of them established: random steps alone seldom get
+/// so far.
+fn prelude(count: usize) -> Vec<Turn> {
+    use Step::*;
+    let sides = [false, true].into_iter();
+    let mut steps: Vec<_> = sides.flat_map(|far| [CreateCq(far), CreatePd(far)]).collect();
+    // Queue pairs of domain 0 are near, of domain 1 far.
+    steps.extend([CreateQp(0, 0), CreateQp(0, 0), CreateQp(1, 0), CreateQp(1, 0), CreateMr(0), CreateMr(1)]);
+    steps.extend([CreateListener(true), CreateConnector(false), CreateConnector(false)]);
+    steps.extend([Receive(0), Receive(2), Receive(2), Arm(0), Arm(1)]);
+    steps.extend([Connect(0, 0, 0), Connect(1, 1, 0), Pump, Accept(2, 0), Accept(3, 1), Pump]);
+    steps.extend([CompleteConnect(0), Pump]);
+    steps.into_iter().take(count).map(Turn::Now).collect()
 }
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 512, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn provider_and_model_agree_on_every_status_and_callback(steps in prop::collection::vec(step(), 0..120)) {
-        let mut world = World::new();
-        for step in steps {
-            world.play(step);
+    fn provider_and_model_agree_on_every_status_and_callback(
+        count in 0..40_usize,
+        turns in prop::collection::vec(turn(), 0..120),
+    ) {
+        let lives = Lives::new();
+        for turn in prelude(count).into_iter().chain(turns) {
+            match turn {
+                Turn::Now(step) => lives.play(step),
+                Turn::Inside(step) => lives.plan(step),
+            }
         }
-        world.tear_down();
+        lives.tear_down();
     }
 }

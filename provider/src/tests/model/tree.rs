@@ -1,6 +1,9 @@
 //! The model: objects, what holds them, and what must come of a close. Plain and slow.
-
-use std::collections::BTreeSet;
+//!
+//! It does not know in which order deferred calls are made, and learns it from the callbacks: each must be one
+//! that is owed at that moment, and when all deferred calls were made, nothing may be owed any more. What a
+//! deferred call does without a callback is not seen; while deferred calls are being made, it may or may not
+//! have happened, and a close whose answer depends on that may give either.
 
 use sys::status::*;
 
@@ -24,12 +27,33 @@ pub(crate) struct Node {
     pub(crate) antecedents: Vec<usize>,
     pub(crate) closing: bool,
     pub(crate) gone: bool,
+    /// A connector that the consumer has not been shown; closed, it goes without a word.
+    pub(crate) hidden: bool,
     /// The session that a connector is in, and whether the connector is still to hear something of it.
     pub(crate) session: Option<usize>,
     pub(crate) informed: bool,
     /// A queue pair that a connector has.
     pub(crate) claimed: bool,
     pub(crate) dead: bool,
+    /// Of a queue pair: the completion queue, and the receives that wait; `None` if they come from a shared
+    /// queue.
+    pub(crate) cq: Option<usize>,
+    pub(crate) receives: Option<usize>,
+    /// Of a completion queue: results, whether it is armed, and notifications that are owed.
+    pub(crate) results: usize,
+    pub(crate) armed: bool,
+    pub(crate) owed: usize,
+    /// Its deferred call is queued, as far as is known.
+    pub(crate) called: bool,
+}
+
+/// Whether an object is held.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Held {
+    No,
+    /// By something that goes without being seen to.
+    Perhaps,
+    Yes,
 }
 
 /// Where a connection is.
@@ -62,56 +86,88 @@ pub(crate) struct Session {
 pub(crate) struct Tree {
     pub(crate) nodes: Vec<Node>,
     pub(crate) sessions: Vec<Session>,
-}
-
-/// What a pump must bring about.
-#[derive(Debug, Default)]
-pub(crate) struct Expected {
-    pub(crate) completions: Vec<(usize, NTSTATUS)>,
-    pub(crate) disconnects: BTreeSet<usize>,
-    pub(crate) closed: BTreeSet<usize>,
+    /// Deferred calls are being made.
+    pub(crate) pumping: bool,
+    /// The object whose callback runs.
+    pub(crate) inside: Option<usize>,
+    /// The object whose close completion runs.
+    pub(crate) completing: Option<usize>,
 }
 
 impl Tree {
     pub(crate) fn add(&mut self, kind: Kind, far: bool, antecedents: Vec<usize>) -> usize {
-        let (session, informed) = (None, true);
         self.nodes.push(Node {
             kind,
             far,
             antecedents,
             closing: false,
             gone: false,
-            session,
-            informed,
+            hidden: false,
+            session: None,
+            informed: true,
             claimed: false,
             dead: false,
+            cq: None,
+            receives: None,
+            results: 0,
+            armed: false,
+            owed: 0,
+            called: false,
         });
         self.nodes.len() - 1
     }
 
     /// Objects of a kind that the consumer may still use.
     pub(crate) fn usable(&self, kind: Kind) -> Vec<usize> {
-        let usable = |node: &Node| node.kind == kind && !node.closing;
+        let usable = |node: &Node| node.kind == kind && !node.closing && !node.hidden;
         (0..self.nodes.len()).filter(|&id| usable(&self.nodes[id])).collect()
     }
 
-    /// What keeps an object from going: successors, or its part in a connection.
-    fn is_held(&self, id: usize) -> bool {
-        let successor = self.nodes.iter().any(|node| !node.gone && node.antecedents.contains(&id));
+    /// What keeps an object from going: successors, its part in a connection, its callbacks.
+    pub(crate) fn held(&self, id: usize) -> Held {
+        let surely =
+            self.nodes.iter().enumerate().any(|(successor, node)| {
+                !node.gone && node.antecedents.contains(&id) && self.stays(successor)
+            });
         let connected = self
             .sessions
             .iter()
             .any(|session| session.phase != Phase::Ended && session.qps.contains(&Some(id)));
-        successor || connected || !self.nodes[id].informed
+        if surely || connected || self.inside == Some(id) || self.is_owed_a_callback(id) {
+            return Held::Yes;
+        }
+        let perhaps = self.nodes.iter().any(|node| !node.gone && node.antecedents.contains(&id));
+        let node = &self.nodes[id];
+        match perhaps || !node.informed || node.called {
+            false => Held::No,
+            true if self.pumping => Held::Perhaps,
+            true => Held::Yes,
+        }
     }
 
-    /// The status of a close. On success the object is gone at once.
-    pub(crate) fn close(&mut self, id: usize) -> NTSTATUS {
+    /// Whether an object is still there, beyond doubt: its end would be seen.
+    fn stays(&self, id: usize) -> bool {
+        let node = &self.nodes[id];
+        !node.closing || !node.hidden || self.completing == Some(id)
+    }
+
+    /// Whether a callback of an object, other than its close completion, is owed.
+    fn is_owed_a_callback(&self, id: usize) -> bool {
+        let Node { owed, closing, .. } = self.nodes[id];
+        let events = self.sessions.iter().any(|session| {
+            session.completions.iter().any(|(end, _)| *end == id)
+                || (0..2).any(|side| session.ends[side] == id && session.events[side] && !session.left[side])
+        });
+        events || (owed != 0 && !closing)
+    }
+
+    /// The consumer has closed an object, which the provider answered with `status`; whether it may have.
+    pub(crate) fn close(&mut self, id: usize, status: NTSTATUS) -> Result<(), Held> {
         self.nodes[id].closing = true;
         match self.nodes[id].kind {
             Kind::Connector => self.leave(id),
             Kind::Qp => {
-                self.nodes[id].dead = true;
+                self.kill(id);
                 let broken = |session: &Session| {
                     session.phase == Phase::Established && session.qps.contains(&Some(id))
                 };
@@ -121,11 +177,65 @@ impl Tree {
             }
             Kind::Cq | Kind::Pd | Kind::Srq | Kind::Mr | Kind::Listener => {}
         }
-        if self.is_held(id) {
-            return STATUS_PENDING;
+        match (self.held(id), status) {
+            (Held::No | Held::Perhaps, STATUS_SUCCESS) => self.nodes[id].gone = true,
+            (Held::Yes | Held::Perhaps, STATUS_PENDING) => {}
+            (held, _) => return Err(held),
         }
-        self.nodes[id].gone = true;
-        STATUS_SUCCESS
+        Ok(())
+    }
+
+    /// Everything posted to a queue pair is cancelled, now and from now on.
+    pub(crate) fn kill(&mut self, qp: usize) {
+        self.nodes[qp].dead = true;
+        self.flush(qp);
+    }
+
+    /// The receives that wait are cancelled.
+    pub(crate) fn flush(&mut self, qp: usize) {
+        let (cancelled, cq) = (self.nodes[qp].receives.replace(0), self.nodes[qp].cq);
+        if cancelled.is_none() {
+            self.nodes[qp].receives = None;
+        }
+        for _ in 0..cancelled.unwrap_or(0) {
+            self.push(cq);
+        }
+    }
+
+    /// A receive is posted; whether it is accepted.
+    pub(crate) fn receive(&mut self, qp: usize, depth: usize) -> NTSTATUS {
+        let dead = self.nodes[qp].dead;
+        match &mut self.nodes[qp].receives {
+            None => STATUS_INVALID_DEVICE_REQUEST,
+            Some(waiting) if *waiting == depth => STATUS_INSUFFICIENT_RESOURCES,
+            Some(waiting) => {
+                *waiting += 1;
+                if dead {
+                    self.flush(qp);
+                }
+                STATUS_SUCCESS
+            }
+        }
+    }
+
+    fn push(&mut self, cq: Option<usize>) {
+        let Some(cq) = cq.map(|cq| &mut self.nodes[cq]) else { return };
+        cq.results += 1;
+        if std::mem::take(&mut cq.armed) {
+            cq.owed += 1;
+            cq.called = true;
+        }
+    }
+
+    /// A completion queue is armed for anything.
+    pub(crate) fn arm(&mut self, cq: usize) {
+        let cq = &mut self.nodes[cq];
+        if cq.results == 0 {
+            cq.armed = true;
+        } else {
+            cq.owed += 1;
+            cq.called = true;
+        }
     }
 
     pub(crate) fn side(&self, connector: usize) -> Option<(usize, usize)> {
@@ -154,7 +264,7 @@ impl Tree {
     pub(crate) fn fail(&mut self, id: usize) {
         self.sessions[id].events = [true, true];
         for qp in self.sessions[id].qps.into_iter().flatten() {
-            self.nodes[qp].dead = true;
+            self.kill(qp);
         }
         self.end(id, [STATUS_SUCCESS; 2]);
     }
@@ -176,29 +286,75 @@ impl Tree {
         }
     }
 
-    /// What the deferred calls must do now.
-    pub(crate) fn pump(&mut self) -> Expected {
-        let mut expected = Expected::default();
+    /// A completion comes; whether it is the next that is owed to this connector.
+    pub(crate) fn completed(&mut self, connector: usize, status: NTSTATUS) -> bool {
         for session in &mut self.sessions {
-            expected.completions.append(&mut session.completions);
+            if let Some(place) = session.completions.iter().position(|(end, _)| *end == connector) {
+                return session.completions.remove(place).1 == status;
+            }
+        }
+        false
+    }
+
+    /// A disconnect event comes; whether it is owed.
+    pub(crate) fn disconnected(&mut self, connector: usize) -> bool {
+        let Some((id, side)) = self.side(connector) else { return false };
+        let session = &mut self.sessions[id];
+        let told = session.completions.iter().all(|(end, _)| *end != connector);
+        std::mem::take(&mut session.events[side]) && !session.left[side] && told
+    }
+
+    /// A notification comes; whether it is owed.
+    pub(crate) fn notified(&mut self, cq: usize) -> bool {
+        let cq = &mut self.nodes[cq];
+        let owed = cq.owed != 0 && !cq.closing;
+        cq.owed = cq.owed.saturating_sub(1);
+        owed
+    }
+
+    /// A close completes; whether it may.
+    pub(crate) fn closed(&mut self, id: usize) -> bool {
+        let node = &self.nodes[id];
+        let may = node.closing && !node.gone && !node.hidden && self.held(id) != Held::Yes;
+        self.completing = Some(id);
+        may
+    }
+
+    /// The callback that ran has returned.
+    pub(crate) fn returned(&mut self) {
+        self.inside = None;
+        if let Some(id) = self.completing.take() {
+            self.nodes[id].gone = true;
+        }
+    }
+
+    /// All deferred calls were made. What is left that should not be.
+    pub(crate) fn settle(&mut self) -> Vec<String> {
+        let mut left = Vec::new();
+        for (number, session) in self.sessions.iter_mut().enumerate() {
+            left.extend(session.completions.iter().map(|completion| format!("completion {completion:?}")));
             for side in 0..2 {
                 if std::mem::take(&mut session.events[side]) && !session.left[side] {
-                    expected.disconnects.insert(session.ends[side]);
-                }
-            }
-            if session.phase == Phase::Ended {
-                for end in session.ends {
-                    self.nodes[end].informed = true;
+                    left.push(format!("disconnect event of session {number}, side {side}"));
                 }
             }
         }
+        for (id, node) in self.nodes.iter_mut().enumerate() {
+            if std::mem::take(&mut node.owed) != 0 && !node.closing {
+                left.push(format!("notification of {id}"));
+            }
+            (node.informed, node.called) = (true, false);
+        }
+        self.pumping = false;
         while let Some(id) = (0..self.nodes.len()).find(|&id| {
-            let node = &self.nodes[id];
-            node.closing && !node.gone && !self.is_held(id)
+            let Node { closing, gone, .. } = self.nodes[id];
+            closing && !gone && self.held(id) == Held::No
         }) {
             self.nodes[id].gone = true;
-            expected.closed.insert(id);
+            if !self.nodes[id].hidden {
+                left.push(format!("close completion of {id}"));
+            }
         }
-        expected
+        left
     }
 }

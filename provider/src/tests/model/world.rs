@@ -1,6 +1,10 @@
 //! Plays the steps against provider and model at once, and compares.
 
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::ptr::{null, null_mut};
+use std::rc::Rc;
 
 use sys::ndk::*;
 use sys::sockaddr::SOCKADDR;
@@ -8,10 +12,66 @@ use sys::status::*;
 use sys::wdm::PVOID;
 
 use super::Step;
-use super::tree::{Kind, Phase, Session, Tree};
-use crate::tests::consumer::{Log, Pair, Seen, call, closed, completed, disconnected, offered, sockaddr};
+use super::tree::{Kind, Node, Phase, Session, Tree};
+use crate::tests::consumer::{
+    Log, Pair, Seen, call, closed, completed, disconnected, notified, offered, sockaddr,
+};
 
-pub(super) struct World {
+/// The most steps that are taken inside one callback.
+const STEPS_INSIDE: usize = 3;
+/// Receives that a queue pair takes, and results that a completion queue is made for.
+const DEPTH: usize = 2;
+const CQ_DEPTH: usize = 16;
+
+/// The lives of all objects, and of the model's.
+pub(super) struct Lives(Rc<RefCell<World>>);
+
+impl Lives {
+    pub(super) fn new() -> Self {
+        let world = Rc::new(RefCell::new(World::new()));
+        let inside = Rc::downgrade(&world);
+        world.borrow().log().inside(move |seen| {
+            if let Some(world) = inside.upgrade() {
+                world.borrow_mut().called_back(seen);
+            }
+        });
+        Self(world)
+    }
+
+    /// Takes a step now.
+    pub(super) fn play(&self, step: Step) {
+        match step {
+            Step::Pump => self.pump(),
+            step => self.0.borrow_mut().play(step),
+        }
+    }
+
+    /// Takes a step inside a callback.
+    pub(super) fn plan(&self, step: Step) {
+        self.0.borrow_mut().planned.push_back(step);
+    }
+
+    /// Makes the deferred calls; the callbacks come one by one to [`World::called_back`].
+    fn pump(&self) {
+        let log = self.0.borrow().log().clone();
+        self.0.borrow_mut().tree.pumping = true;
+        log.pump();
+        self.0.borrow_mut().settle();
+    }
+
+    /// Closes all that is open, in the order of creation: antecedents first.
+    pub(super) fn tear_down(self) {
+        self.0.borrow_mut().planned.clear();
+        self.pump();
+        self.0.borrow_mut().close_all();
+        self.pump();
+        let world = Rc::into_inner(self.0).expect("nobody else has it").into_inner();
+        assert!(world.tree.nodes.iter().all(|node| node.gone), "{:#?}", world.tree);
+        world.pair.tear_down();
+    }
+}
+
+struct World {
     pair: Pair,
     tree: Tree,
     /// The provider's object for each node.
@@ -22,6 +82,10 @@ pub(super) struct World {
     listening: Vec<(usize, u16)>,
     /// Sessions whose passive connector the consumer has not been shown yet, with their listener.
     offers: Vec<(usize, usize)>,
+    /// Steps to take inside callbacks.
+    planned: VecDeque<Step>,
+    /// What failed inside a callback, from which nothing can unwind.
+    failed: Option<Box<dyn std::any::Any + Send>>,
 }
 
 fn pick(from: &[usize], number: u8) -> Option<usize> {
@@ -29,7 +93,7 @@ fn pick(from: &[usize], number: u8) -> Option<usize> {
 }
 
 impl World {
-    pub(super) fn new() -> Self {
+    fn new() -> Self {
         let pair = Pair::between("10.0.0.1:0", "10.0.0.2:0");
         Self {
             pair,
@@ -39,6 +103,8 @@ impl World {
             ports: 1000,
             listening: Vec::new(),
             offers: Vec::new(),
+            planned: VecDeque::new(),
+            failed: None,
         }
     }
 
@@ -73,7 +139,7 @@ impl World {
         self.tree.usable(kind).into_iter().filter(|&id| self.tree.nodes[id].far == far).collect()
     }
 
-    pub(super) fn play(&mut self, step: Step) {
+    fn play(&mut self, step: Step) {
         // A step whose objects are not there is no step.
         let _played = self.try_play(step);
     }
@@ -81,11 +147,20 @@ impl World {
     fn try_play(&mut self, step: Step) -> Option<()> {
         match step {
             Step::CreateCq(far) => {
-                self.add(Kind::Cq, far, vec![], |world, _| {
+                self.add(Kind::Cq, far, vec![], |world, context| {
                     let mut cq = null_mut();
-                    let (none, adapter) = (null_mut(), world.adapter(far));
-                    let status =
-                        call!(adapter, NdkCreateCq, 16, None, null_mut(), none, None, null_mut(), &mut cq);
+                    let (none, adapter, depth) = (null_mut(), world.adapter(far), CQ_DEPTH as u32);
+                    let status = call!(
+                        adapter,
+                        NdkCreateCq,
+                        depth,
+                        Some(notified),
+                        context,
+                        none,
+                        None,
+                        null_mut(),
+                        &mut cq
+                    );
                     assert_eq!(status, STATUS_SUCCESS);
                     cq.cast()
                 });
@@ -126,16 +201,18 @@ impl World {
                 let pd = pick(&self.tree.usable(Kind::Pd), pd)?;
                 let far = self.tree.nodes[pd].far;
                 let cq = pick(&self.on_side(Kind::Cq, far), cq)?;
-                self.add(Kind::Qp, far, vec![pd, cq], |world, _| {
+                let id = self.add(Kind::Qp, far, vec![pd, cq], |world, _| {
                     let mut qp = null_mut();
                     let pd = world.objects[pd].cast::<NDK_PD>();
                     let cq = world.objects[cq].cast::<NDK_CQ>();
                     let none = null_mut();
+                    let depth = DEPTH as u32;
                     let status =
-                        call!(pd, NdkCreateQp, cq, cq, none, 2, 2, 1, 1, 0, None, null_mut(), &mut qp);
+                        call!(pd, NdkCreateQp, cq, cq, none, depth, 2, 1, 1, 0, None, null_mut(), &mut qp);
                     assert_eq!(status, STATUS_SUCCESS);
                     qp.cast()
                 });
+                (self.tree.nodes[id].cq, self.tree.nodes[id].receives) = (Some(cq), Some(0));
             }
             Step::CreateQpWithSrq(srq, cq) => {
                 let srq = pick(&self.tree.usable(Kind::Srq), srq)?;
@@ -168,12 +245,25 @@ impl World {
             Step::Reject(connector) => self.reject(connector)?,
             Step::CompleteConnect(connector) => self.complete_connect(connector)?,
             Step::Disconnect(connector) => self.disconnect(connector)?,
+            Step::Receive(qp) => self.receive(qp)?,
+            Step::Flush(qp) => {
+                let qp = pick(&self.tree.usable(Kind::Qp), qp)?;
+                call!(self.qp(qp), NdkFlush);
+                self.tree.flush(qp);
+            }
+            Step::Arm(cq) => {
+                let cq = pick(&self.tree.usable(Kind::Cq), cq)?;
+                call!(self.objects[cq].cast::<NDK_CQ>(), NdkArmCq, NDK_CQ_NOTIFY_ANY);
+                self.tree.arm(cq);
+            }
+            Step::Poll(cq) => self.poll(cq)?,
             Step::Close(number) => {
-                let open: Vec<_> =
-                    (0..self.tree.nodes.len()).filter(|&id| !self.tree.nodes[id].closing).collect();
+                let open = |id: &usize| !self.tree.nodes[*id].closing && !self.tree.nodes[*id].hidden;
+                let open: Vec<_> = (0..self.tree.nodes.len()).filter(open).collect();
                 self.close(pick(&open, number)?);
             }
-            Step::Pump => self.pump(),
+            // Deferred calls are not made inside a callback.
+            Step::Pump => {}
         }
         Some(())
     }
@@ -257,7 +347,8 @@ impl World {
         // The passive connector is there from now on; the consumer learns of it at the next pump.
         let far = self.tree.nodes[listener].far;
         let passive = self.tree.add(Kind::Connector, far, vec![listener]);
-        self.tree.nodes[passive].closing = true;
+        self.tree.nodes[passive].hidden = true;
+        self.tree.nodes[listener].called = true;
         self.objects.push(null_mut());
         self.names.push(Box::leak(passive.to_string().into_boxed_str()));
         self.tree.sessions.push(Session {
@@ -393,7 +484,7 @@ impl World {
                     session.events[1 - side] = true;
                     session.pending[side] = true;
                     if let Some(qp) = session.qps[side] {
-                        self.tree.nodes[qp].dead = true;
+                        self.tree.kill(qp);
                     }
                     self.tree.end(id, [STATUS_SUCCESS; 2]);
                     STATUS_PENDING
@@ -403,7 +494,7 @@ impl World {
                     let own = |id: &&usize| self.tree.nodes[**id].kind == Kind::Qp;
                     let qp = self.tree.nodes[connector].antecedents.iter().find(own).copied();
                     if let Some(qp) = qp {
-                        self.tree.nodes[qp].dead = true;
+                        self.tree.kill(qp);
                     }
                     STATUS_SUCCESS
                 }
@@ -423,7 +514,8 @@ impl World {
         let close = unsafe { (*object.cast::<NDK_PD>().cast_const().read().Dispatch).NdkClosePd };
         // SAFETY: the consumer hands the object over.
         let status = unsafe { close.unwrap()(object.cast(), Some(closed), context) };
-        assert_eq!(status, self.tree.close(id), "close of {id}: {:?}", self.tree.nodes[id]);
+        let permitted = self.tree.close(id, status);
+        assert_eq!(permitted, Ok(()), "close of {id} gave {status:#010x}: {:?}", self.tree.nodes[id]);
     }
 
     /// A listener closes: offers that nobody was shown are refused, and their connectors go without a word.
@@ -433,65 +525,99 @@ impl World {
         self.offers = kept;
         let withdrawn: Vec<(usize, usize)> = withdrawn;
         for (session, _) in withdrawn {
+            let passive = self.tree.sessions[session].ends[1];
+            self.tree.nodes[passive].closing = true;
             if self.tree.sessions[session].phase != Phase::Ended {
                 self.tree.end(session, [STATUS_CONNECTION_REFUSED, STATUS_CANCELLED]);
             }
         }
     }
 
-    fn pump(&mut self) {
-        let mut seen = self.pair.log.pump();
-        // Offers make the passive connectors known; each listener shows its own in order.
-        for (session, listener) in std::mem::take(&mut self.offers) {
-            let name = self.names[listener];
-            let place = seen.iter().position(|seen| matches!(seen, Seen::Offered(by, _) if *by == name));
-            let Seen::Offered(_, object) = seen.remove(place.expect("an offer is shown")) else {
-                unreachable!()
-            };
-            let passive = self.tree.sessions[session].ends[1];
-            self.objects[passive] = object as PVOID;
-            self.tree.nodes[passive].closing = false;
-        }
-        let expected = self.tree.pump();
-        let mut completions = Vec::new();
-        let mut disconnects = std::collections::BTreeSet::new();
-        let mut order = Vec::new();
-        for seen in seen {
-            match seen {
-                Seen::Completed(name, status) => completions.push((name.parse().unwrap(), status)),
-                Seen::Disconnected(name) => assert!(disconnects.insert(name.parse().unwrap())),
-                Seen::Closed(name) => order.push(name.parse::<usize>().unwrap()),
-                other @ (Seen::Offered(..) | Seen::Notified(..)) => panic!("unexpected {other:?}"),
-            }
-        }
-        let mut wanted = expected.completions;
-        wanted.sort_unstable();
-        completions.sort_unstable();
-        assert_eq!(completions, wanted, "completions");
-        assert_eq!(disconnects, expected.disconnects, "disconnect events");
-        for (place, id) in order.iter().enumerate() {
-            for later in &order[place..] {
-                let tied = self.tree.nodes[*later].antecedents.contains(id);
-                assert!(!tied, "{id} was closed before its successor {later}");
-            }
-        }
-        // What nobody was shown goes without a word.
-        let shown = |id: &usize| !self.objects[*id].is_null();
-        let wanted: Vec<_> = expected.closed.iter().copied().filter(shown).collect();
-        order.sort_unstable();
-        assert_eq!(order, wanted, "close completions");
+    fn receive(&mut self, qp: u8) -> Option<()> {
+        let qp = pick(&self.tree.usable(Kind::Qp), qp)?;
+        let cq = self.tree.nodes[qp].cq;
+        // No more than the completion queue has room for.
+        let waiting = |node: &Node| if node.cq == cq { node.receives.unwrap_or(0) } else { 0 };
+        let waiting: usize = self.tree.nodes.iter().map(waiting).sum();
+        cq.filter(|&cq| self.tree.nodes[cq].results + waiting < CQ_DEPTH)?;
+        let status = call!(self.qp(qp), NdkReceive, null_mut(), null(), 0);
+        assert_eq!(status, self.tree.receive(qp, DEPTH), "receive");
+        Some(())
     }
 
-    /// Closes all that is open, in the order of creation: antecedents first.
-    pub(super) fn tear_down(mut self) {
-        self.pump();
+    fn poll(&mut self, cq: u8) -> Option<()> {
+        let cq = pick(&self.tree.usable(Kind::Cq), cq)?;
+        let none =
+            NDK_RESULT { Status: 0, BytesTransferred: 0, QPContext: null_mut(), RequestContext: null_mut() };
+        let mut results = [none; CQ_DEPTH];
+        let room = CQ_DEPTH as u32;
+        let count = call!(self.objects[cq].cast::<NDK_CQ>(), NdkGetCqResults, results.as_mut_ptr(), room);
+        let cancelled = results[..count as usize].iter().all(|result| result.Status == STATUS_CANCELLED);
+        assert!(cancelled, "nothing is ever sent");
+        assert_eq!(count as usize, std::mem::take(&mut self.tree.nodes[cq].results), "results");
+        Some(())
+    }
+
+    /// A callback has come: one that is owed, in which steps are taken.
+    fn called_back(&mut self, seen: &Seen) {
+        if self.failed.is_some() {
+            return;
+        }
+        let played = catch_unwind(AssertUnwindSafe(|| {
+            assert!(self.observe(seen), "{seen:?} is not owed: {:#?}", self.tree);
+            for _ in 0..STEPS_INSIDE {
+                if let Some(step) = self.planned.pop_front() {
+                    self.play(step);
+                }
+            }
+            self.tree.returned();
+        }));
+        self.failed = played.err();
+    }
+
+    fn observe(&mut self, seen: &Seen) -> bool {
+        let (Seen::Completed(name, _)
+        | Seen::Closed(name)
+        | Seen::Offered(name, _)
+        | Seen::Disconnected(name)
+        | Seen::Notified(name, _)) = seen;
+        let id = name.parse().expect("the model's objects are numbered");
+        let owed = match seen {
+            Seen::Completed(_, status) => self.tree.completed(id, *status),
+            Seen::Disconnected(_) => self.tree.disconnected(id),
+            Seen::Notified(_, status) => *status == STATUS_SUCCESS && self.tree.notified(id),
+            Seen::Offered(_, connector) => self.offered(id, *connector as PVOID),
+            Seen::Closed(_) => return self.tree.closed(id),
+        };
+        self.tree.inside = Some(id);
+        owed
+    }
+
+    /// A listener shows its offers in their order.
+    fn offered(&mut self, listener: usize, connector: PVOID) -> bool {
+        let Some(place) = self.offers.iter().position(|offer| offer.1 == listener) else { return false };
+        let (session, _) = self.offers.remove(place);
+        let passive = self.tree.sessions[session].ends[1];
+        self.objects[passive] = connector;
+        self.tree.nodes[passive].hidden = false;
+        true
+    }
+
+    /// All deferred calls were made: nothing is owed any more.
+    fn settle(&mut self) {
+        if let Some(failed) = self.failed.take() {
+            resume_unwind(failed);
+        }
+        let mut left = self.tree.settle();
+        left.extend(self.offers.iter().map(|offer| format!("offer {offer:?}")));
+        assert!(left.is_empty(), "never came: {left:?}\n{:#?}", self.tree);
+    }
+
+    fn close_all(&mut self) {
         for id in 0..self.tree.nodes.len() {
             if !self.tree.nodes[id].closing {
                 self.close(id);
             }
         }
-        self.pump();
-        assert!(self.tree.nodes.iter().all(|node| node.gone), "{:#?}", self.tree);
-        self.pair.tear_down();
     }
 }

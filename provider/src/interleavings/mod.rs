@@ -29,7 +29,7 @@ pub(crate) fn explore(bound: Option<usize>, model: impl Fn() + Send + Sync + 'st
     });
     // The test's thread has its name.
     let test = thread::current().name().unwrap_or_default().to_owned();
-    eprintln!("{:>9} executions ({bound}): {test}", executions.load(Ordering::Relaxed));
+    println!("{:>9} executions ({bound}): {test}", executions.load(Ordering::Relaxed));
 }
 
 /// Switches of threads in one execution: more would be a thread that spins.

@@ -240,7 +240,7 @@ fn an_antecedent_against_its_last_successors() {
 
 #[test]
 fn creates_against_the_close_of_the_parent() {
-    explore(Some(3), || {
+    explore(Some(2), || {
         let (parent, story) = create(None);
         let creating = || -> Work {
             // The call itself, which the consumer must not outlive with a close (CL-9) but another object's

@@ -37,14 +37,28 @@
 //! hold, and `close` refuses under CLOSING. Exactly one call brings it about, and that call alone is
 //! told so:
 //!
-//! - *close against the last release*: if the release comes first, `decide` makes the word free and
+//! - *close against the last completion*: if the release comes first, `decide` makes the word free and
 //!   the close is inline; if `decide` comes first, the release makes it free and completes the close.
+//! - *close against a callback in progress*: the deferred call took its hold before it was queued, by `keep`
+//!   from a holder, and releases it after the callback has returned. So either `decide` finds it, or it
+//!   was released before, when the callback had returned.
 //! - *close inside a callback*: the callback's own hold is still there when `decide` runs, so the
-//!   verdict is `Pending` and the return of the callback is the `Last` one.
+//!   verdict is `Pending`, and the return of the callback or a later release is the `Last` one.
+//! - *an antecedent against its last successor*: the successor's hold on the antecedent's word is released
+//!   after the successor's close completion has returned, by whoever called that; of several successors only
+//!   one release can be the `Last`, and if all come before `decide`, the antecedent's close is inline.
 //! - *create against the parent's close*: `hold` for the successor either comes before CLOSING, and
 //!   then the parent waits for it, or is refused.
+//! - *a listener's close against a connection that arrives*: the connect takes a hold as a successor does. It
+//!   is refused, or it is counted, and then its offer finds the listener's own state closing and is given
+//!   back, or is taken off the queue by the close, or was shown: in each case the hold goes with the connector.
+//! - *flush against posts*: not the word's business. A post and a flush each hold the queue pair as a
+//!   request; the combiner makes one of them see the other's work.
 //! - *the consumer acts inside the completion*: the completion is called by whoever was told `Last`,
 //!   after `decide` has returned `Pending`, or while it is about to; neither touches the object again.
+//!
+//! `tests` explores the word in every interleaving of three threads, `interleavings` the objects, listeners and
+//! queue pairs upon it.
 //!
 //! Release is a release operation and the outcome that owns the object alone acquires, so all that was
 //! done under any hold happens before the object is freed.

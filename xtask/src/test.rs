@@ -33,6 +33,7 @@ pub(crate) fn test() -> Result<(), Failure> {
     for (name, mut command) in source_checks(compiler, linters) {
         step(name, &mut command)?;
     }
+    loom()?;
     let images = build::images(compiler)?;
     step("tests that boot the drivers", cargo().args(["test", "--release", "--package", "softndk"]))?;
     bench::smoke(&images)?;
@@ -69,11 +70,6 @@ fn source_checks(compiler: Compiler, linters: Linters) -> Vec<(&'static str, Com
     let mut documentation = cargo();
     documentation.args(["test", "--workspace", "--exclude", "softndk", "--doc"]);
 
-    let mut loom = cargo();
-    loom.args(["test", "--release", "--package", "softndk-provider", "--lib", "loom", "--target-dir"])
-        .arg(root().join("target/loom"))
-        .env("RUSTFLAGS", "--cfg loom");
-
     vec![
         ("formatting", format),
         ("formatting, drivers and kit", format_drivers),
@@ -81,8 +77,35 @@ fn source_checks(compiler: Compiler, linters: Linters) -> Vec<(&'static str, Com
         ("clippy, drivers and kit", lint_drivers),
         ("unit and property tests", unit),
         ("documentation tests", documentation),
-        ("loom", loom),
     ]
+}
+
+/// Explores the models of the provider, and says how many executions they have: none would be no check.
+fn loom() -> Result<(), Failure> {
+    let mut command = cargo();
+    command
+        .args(["test", "--release", "--package", "softndk-provider", "--lib", "--target-dir"])
+        .arg(root().join("target/loom"))
+        .args(["--", "--nocapture"])
+        .env("RUSTFLAGS", "--cfg loom");
+    let step = Step::start("loom");
+    let output = step.run(&mut command)?;
+    step.done();
+    let (models, executions) = explored(&output);
+    if models == 0 {
+        return Err(Failure::work("loom: no model was explored"));
+    }
+    eprintln!("    {executions} executions of {models} models");
+    Ok(())
+}
+
+/// How many models there were, and how many executions of them, as they say themselves.
+fn explored(output: &str) -> (usize, u64) {
+    let counts = output.lines().filter_map(|line| {
+        let (before, _) = line.split_once(" executions (")?;
+        before.rsplit(' ').next()?.parse::<u64>().ok()
+    });
+    counts.fold((0, 0), |(models, all), count| (models + 1, all + count))
 }
 
 fn step(name: &str, command: &mut Command) -> Result<(), Failure> {
@@ -90,4 +113,17 @@ fn step(name: &str, command: &mut Command) -> Result<(), Failure> {
     step.run(command)?;
     step.done();
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::explored;
+
+    #[test]
+    fn executions_are_added_up_wherever_they_stand_in_a_line() {
+        let output =
+            "running 2 tests\n   120 executions (all): a\ntest b ...      3 executions (bound 2): b\nok\n";
+        assert_eq!(explored(output), (2, 123));
+        assert_eq!(explored("running 0 tests\n"), (0, 0));
+    }
 }

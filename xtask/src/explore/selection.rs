@@ -20,6 +20,9 @@ pub(super) fn name(scenario: Scenario) -> String {
 pub(super) fn select(wanted: &[String]) -> Result<Vec<Scenario>, Failure> {
     let mut selected = Vec::new();
     for one in wanted {
+        if *one == name(Scenario::LeakOnPurpose) {
+            return Ok(vec![Scenario::LeakOnPurpose]);
+        }
         let matching: Vec<_> =
             Scenario::ALL.iter().copied().filter(|scenario| is_meant(*scenario, one)).collect();
         if matching.is_empty() {
@@ -69,6 +72,12 @@ mod tests {
     #[test]
     fn a_scenario_that_is_meant_twice_is_played_once() {
         assert_eq!(selected(&["reject", "flush", "reject"]), [Scenario::Reject, Scenario::Flush]);
+    }
+
+    #[test]
+    fn what_leaks_on_purpose_is_played_only_where_it_is_named() {
+        assert_eq!(selected(&["leak-on-purpose"]), [Scenario::LeakOnPurpose]);
+        assert!(!selected(&["all"]).contains(&Scenario::LeakOnPurpose));
     }
 
     #[test]

@@ -218,6 +218,11 @@ impl Object {
         self.arms.fetch_add(1, Ordering::AcqRel);
     }
 
+    /// Leaves the object to nobody: it is never closed.
+    pub(crate) fn abandon(&self) {
+        self.close.requested.store(true, Ordering::Release);
+    }
+
     /// Closes the object, from the level that the ledger's calls come from. IRQL = PASSIVE_LEVEL.
     pub(crate) fn close(&self) {
         kernel::at(self.ledger().level(), || self.close_here(false));

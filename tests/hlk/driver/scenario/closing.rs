@@ -83,3 +83,11 @@ pub(super) fn address_reuse(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
     fourth.listen(&address, Inside::Nothing)?.expect_one_of(&[STATUS_SUCCESS]);
     Ok(())
 }
+
+/// A PD is closed whose MR nobody ever closes.
+pub(super) fn leak(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
+    let pd = stage.near.create_pd()?;
+    pd.create_mr()?.object().abandon();
+    pd.object().close();
+    Ok(())
+}

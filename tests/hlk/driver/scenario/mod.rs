@@ -74,6 +74,7 @@ fn play(scenario: Scenario, stage: &Stage<'_>) -> Result<(), NTSTATUS> {
         Scenario::SharedReceives => shared::receives(stage),
         Scenario::SharedAddress => shared::address(stage),
         Scenario::PrivilegedMemory => shared::privileged_memory(stage),
+        Scenario::LeakOnPurpose => closing::leak(stage),
         Scenario::RaceAntecedents => racing::antecedents(stage),
         Scenario::RaceEnds => racing::ends(stage),
         Scenario::RacePosts => racing::posts(stage),

@@ -12,10 +12,13 @@ macro_rules! scenarios {
         #[repr(u32)]
         pub enum Scenario {
             $($(#[$doc])* $variant = $number,)+
+            /// A region stays open whose protection domain is closed: not a test, but to show what a close
+            /// that nobody ends looks like.
+            LeakOnPurpose = 1000,
         }
 
         impl Scenario {
-            /// All of them.
+            /// All that a provider can pass.
             pub const ALL: &[Self] = &[$(Self::$variant,)+];
 
             /// The numbers of the rules that this scenario puts to the test.
@@ -23,6 +26,7 @@ macro_rules! scenarios {
             pub const fn rules(self) -> &'static str {
                 match self {
                     $(Self::$variant => $rules,)+
+                    Self::LeakOnPurpose => "",
                 }
             }
 
@@ -32,6 +36,7 @@ macro_rules! scenarios {
             pub const fn functions(self) -> &'static str {
                 match self {
                     $(Self::$variant => $functions,)+
+                    Self::LeakOnPurpose => "",
                 }
             }
         }
@@ -212,7 +217,8 @@ impl TryFrom<u32> for Scenario {
     type Error = u32;
 
     fn try_from(value: u32) -> Result<Self, u32> {
-        Self::ALL.iter().copied().find(|scenario| *scenario as u32 == value).ok_or(value)
+        let mut known = Self::ALL.iter().copied().chain([Self::LeakOnPurpose]);
+        known.find(|scenario| *scenario as u32 == value).ok_or(value)
     }
 }
 

@@ -153,10 +153,21 @@ mod tests {
         let (rundown, drained) = opened();
         let (a, b) = (rundown.pin().unwrap(), rundown.pin().unwrap());
         assert!(rundown.close().is_none());
+        assert!(rundown.pin().is_none(), "in use, and closed all the same");
         drop(a);
         assert_eq!(drained.load(std::sync::atomic::Ordering::SeqCst), 0);
         drop(b);
         assert_eq!(drained.load(std::sync::atomic::Ordering::SeqCst), 1);
+    }
+
+    #[test]
+    fn no_more_pins_are_given_than_can_be_counted() {
+        let (rundown, _) = opened();
+        rundown.word.store(OPEN | (PINS - 1), Ordering::Relaxed);
+        let last = rundown.pin();
+        assert!(last.is_some() && rundown.pin().is_none());
+        drop(last);
+        rundown.word.store(OPEN, Ordering::Relaxed);
     }
 
     #[test]

@@ -14,10 +14,8 @@ use crate::kernel::{Deferred, Event, Kernel, Routine};
 
 pub(crate) struct Host;
 
-type Call = (Routine, *mut c_void);
-
 thread_local! {
-    static QUEUE: RefCell<VecDeque<Call>> = const { RefCell::new(VecDeque::new()) };
+    static QUEUE: RefCell<VecDeque<NonNull<HostDeferred>>> = const { RefCell::new(VecDeque::new()) };
     static TRACE: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
     static ON_TRACE: RefCell<Option<Box<dyn FnOnce()>>> = const { RefCell::new(None) };
 }
@@ -25,8 +23,10 @@ thread_local! {
 /// Makes the deferred calls that wait, and those that they queue. Returns how many.
 pub(crate) fn pump() -> usize {
     let mut calls = 0;
-    while let Some((routine, context)) = QUEUE.with_borrow_mut(VecDeque::pop_front) {
-        // SAFETY: queued with this context by `queue`, whose caller keeps the object.
+    while let Some(deferred) = QUEUE.with_borrow_mut(VecDeque::pop_front) {
+        // SAFETY: queued by `queue`, whose caller keeps the object until the routine begins.
+        let (routine, context) = unsafe { deferred.as_ref() }.begin();
+        // SAFETY: this is the call that `queue` stands for.
         unsafe { routine(context) };
         calls += 1;
     }
@@ -45,23 +45,35 @@ pub(crate) fn traced() -> Vec<String> {
     TRACE.take()
 }
 
-pub(crate) struct HostDeferred(Mutex<Option<(Routine, usize)>>);
+/// What to call and with what, once it is initialised, and whether it is queued.
+pub(crate) struct HostDeferred(Mutex<(Option<(Routine, usize)>, bool)>);
+
+impl HostDeferred {
+    /// It is not queued any more; what to call.
+    fn begin(&self) -> (Routine, *mut c_void) {
+        let mut state = self.0.lock().unwrap();
+        state.1 = false;
+        let (routine, context) = state.0.expect("initialised");
+        (routine, context as *mut c_void)
+    }
+}
 
 // SAFETY: each queueing leads to one call in `pump`, which does not touch the object.
 unsafe impl Deferred for HostDeferred {
     fn new() -> Self {
-        Self(Mutex::new(None))
+        Self(Mutex::new((None, false)))
     }
 
     unsafe fn initialise(this: NonNull<Self>, routine: Routine, context: *mut c_void) {
         // SAFETY: the caller passes a live object.
-        *unsafe { this.as_ref() }.0.lock().unwrap() = Some((routine, context as usize));
+        unsafe { this.as_ref() }.0.lock().unwrap().0 = Some((routine, context as usize));
     }
 
     unsafe fn queue(this: NonNull<Self>) {
         // SAFETY: the caller passes a live object.
-        let (routine, context) = unsafe { this.as_ref() }.0.lock().unwrap().expect("initialised");
-        QUEUE.with_borrow_mut(|queue| queue.push_back((routine, context as *mut c_void)));
+        let queued = core::mem::replace(&mut unsafe { this.as_ref() }.0.lock().unwrap().1, true);
+        assert!(!queued, "a deferred call is queued twice");
+        QUEUE.with_borrow_mut(|queue| queue.push_back(this));
     }
 }
 

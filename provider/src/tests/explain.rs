@@ -8,6 +8,7 @@ use sys::status::*;
 
 use super::consumer::{Buffer, Pair, Seen, call, close};
 use super::host::{on_trace, traced};
+use crate::object::Reason;
 
 /// Asks the extension of `adapter` what holds `handle`, with room for `room` reasons.
 fn ask(adapter: *mut NDK_ADAPTER, handle: usize, room: usize) -> (NTSTATUS, Vec<EXPLAIN_REASON>, u32) {
@@ -159,4 +160,45 @@ fn an_adapter_whose_close_blocks_traces_what_it_waits_for() {
     ] {
         assert!(said.contains(&line), "{line} is not in\n{said}");
     }
+}
+
+/// What is traced of a closing PD over `regions` regions and a QP.
+fn trace_of_pd(regions: usize) -> Vec<String> {
+    let pair = Pair::connected();
+    let near = &pair.near;
+    let (cq, pd, qp, connector) = (near.cq, near.pd, near.qp, near.connector);
+    let mrs: Vec<_> = (0..regions).map(|_| near.create_mr()).collect();
+    assert_eq!(close!(pair.log, pd, NdkClosePd, "pd"), STATUS_PENDING);
+    let log = pair.log.clone();
+    on_trace(move || {
+        mrs.into_iter().for_each(|mr| assert_eq!(close!(log, mr, NdkCloseMr, "mr"), STATUS_SUCCESS));
+        close!(log, qp, NdkCloseQp, "qp");
+        close!(log, connector, NdkCloseConnector, "connector");
+        close!(log, cq, NdkCloseCq, "cq");
+    });
+    near.close_adapter();
+    let head = format!("the close of the object at {pd:p} is pending, held by");
+    let lines = traced().into_iter().skip_while(|line| *line != head).skip(1);
+    lines.take_while(|line| line.starts_with("  ")).collect()
+}
+
+#[test]
+fn a_trace_lists_sixteen_reasons_and_counts_the_rest() {
+    let all = trace_of_pd(15);
+    assert_eq!(all.len(), 16);
+    assert!(!all.iter().any(|line| line.ends_with("more")), "{all:?}");
+    let some = trace_of_pd(17);
+    assert_eq!((some.len(), some[16].as_str()), (17, "  2 more"));
+}
+
+#[test]
+fn each_kind_is_called_by_its_name() {
+    let names = (1..=10).map(|kind| {
+        let kind = NDK_OBJECT_TYPE(kind);
+        Reason::Successor { kind, handle: 0x10, closing: false }.to_string()
+    });
+    let expected =
+        ["adapter", "QP", "CQ", "MR", "MW", "PD", "shared endpoint", "connector", "listener", "SRQ"]
+            .map(|name| format!("{name} 0x10 (open)"));
+    assert_eq!(names.collect::<Vec<_>>(), expected);
 }

@@ -11,12 +11,14 @@ use core::ptr::{NonNull, null, null_mut};
 use sys::status::{NTSTATUS, STATUS_INVALID_PARAMETER, STATUS_MORE_PROCESSING_REQUIRED, STATUS_SUCCESS};
 use sys::tdi::{
     PTDI_IND_CONNECT, PTDI_IND_DISCONNECT, PTDI_IND_RECEIVE, TDI_EVENT_CONNECT, TDI_EVENT_DISCONNECT,
-    TDI_EVENT_ERROR_EX, TDI_EVENT_RECEIVE, TDI_RECEIVE_COPY_LOOKAHEAD, TDI_RECEIVE_NORMAL,
+    TDI_EVENT_ERROR_EX, TDI_EVENT_RECEIVE, TDI_EVENT_RECEIVE_EXPEDITED, TDI_RECEIVE_COPY_LOOKAHEAD,
+    TDI_RECEIVE_EXPEDITED, TDI_RECEIVE_NORMAL,
 };
 use sys::wdm::IRP;
 
 use crate::address::TransportAddress;
 use crate::ea::ConnectionContext;
+use crate::network::Urgency;
 
 /// A client's function and its context, as `TDI_SET_EVENT_HANDLER` gave them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,8 +35,8 @@ unsafe impl Sync for Handler {}
 /// Event types from `TDI_EVENT_CONNECT` to `TDI_EVENT_ERROR_EX`.
 const TYPES: usize = 11;
 
-/// The handlers of an address. Of a type that this transport never indicates (datagrams, expedited and
-/// chained data, errors), a handler is kept and not called.
+/// The handlers of an address. Of a type that this transport never indicates (datagrams, chained data,
+/// errors), a handler is kept and not called.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Handlers([Option<Handler>; TYPES]);
 
@@ -77,8 +79,12 @@ impl Handlers {
     }
 
     /// The handler that is shown data.
-    pub(crate) fn receive(&self) -> Option<Receive> {
-        self.of(TDI_EVENT_RECEIVE).map(Receive)
+    pub(crate) fn receive(&self, urgency: Urgency) -> Option<Receive> {
+        let (event, flag) = match urgency {
+            Urgency::Normal => (TDI_EVENT_RECEIVE, TDI_RECEIVE_NORMAL),
+            Urgency::Expedited => (TDI_EVENT_RECEIVE_EXPEDITED, TDI_RECEIVE_EXPEDITED),
+        };
+        self.of(event).map(|handler| Receive { handler, flag })
     }
 }
 
@@ -129,7 +135,11 @@ impl Disconnect {
 
 /// See [`Handlers::receive`].
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Receive(Handler);
+pub(crate) struct Receive {
+    handler: Handler,
+    /// Which data it is shown.
+    flag: u32,
+}
 
 /// What a client did with the data that it was shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -146,8 +156,8 @@ unsafe impl Send for Taken {}
 impl Receive {
     /// Shows the client data; `available` counts what follows `data` too.
     pub(crate) fn call(self, connection: ConnectionContext, data: &[u8], available: usize) -> Taken {
-        // SAFETY: the client registered the function for this event, so it has this type.
-        let function: PTDI_IND_RECEIVE = unsafe { transmute(self.0.function.as_ptr()) };
+        // SAFETY: the client registered the function for one of two events, which have this type.
+        let function: PTDI_IND_RECEIVE = unsafe { transmute(self.handler.function.as_ptr()) };
         let connection = core::ptr::with_exposed_provenance_mut(connection.0);
         let (mut taken, mut irp) = (0, null_mut());
         let count = |bytes: usize| u32::try_from(bytes).unwrap_or(u32::MAX);
@@ -155,9 +165,9 @@ impl Receive {
         // other pointers are to locals.
         let status = unsafe {
             function(
-                self.0.context,
+                self.handler.context,
                 connection,
-                TDI_RECEIVE_NORMAL | TDI_RECEIVE_COPY_LOOKAHEAD,
+                self.flag | TDI_RECEIVE_COPY_LOOKAHEAD,
                 count(data.len()),
                 count(available),
                 &raw mut taken,
@@ -183,9 +193,11 @@ mod tests {
         let mut handlers = Handlers::new();
         let function = NonNull::<c_void>::dangling().as_ptr();
         assert_eq!(handlers.set(TDI_EVENT_RECEIVE, function, null_mut()), Ok(()));
-        assert!(handlers.receive().is_some() && handlers.connect().is_none());
+        let normal = Urgency::Normal;
+        assert!(handlers.receive(Urgency::Expedited).is_none());
+        assert!(handlers.receive(normal).is_some() && handlers.connect().is_none());
         assert_eq!(handlers.set(TDI_EVENT_RECEIVE, null_mut(), null_mut()), Ok(()));
-        assert!(handlers.receive().is_none());
+        assert!(handlers.receive(normal).is_none());
     }
 
     #[test]

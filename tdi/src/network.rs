@@ -125,13 +125,69 @@ pub trait Network<S: System>: Send + Sync + 'static {
     fn peer(offer: &Self::Offer) -> SocketAddr;
 }
 
+/// In which of a connection's two streams data flows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Urgency {
+    /// In order with all else that is normal.
+    Normal,
+    /// In order with all else that is expedited, and apart from what is normal.
+    Expedited,
+}
+
+impl Urgency {
+    /// Both, the one that goes first in front.
+    pub(crate) const ALL: [Self; 2] = [Self::Expedited, Self::Normal];
+}
+
+/// One of something for each [`Urgency`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ByUrgency<T> {
+    /// For what is normal.
+    pub normal: T,
+    /// For what is expedited.
+    pub expedited: T,
+}
+
+impl<T> ByUrgency<T> {
+    /// The one of an urgency.
+    pub const fn of(&self, urgency: Urgency) -> &T {
+        match urgency {
+            Urgency::Normal => &self.normal,
+            Urgency::Expedited => &self.expedited,
+        }
+    }
+
+    /// The one of an urgency.
+    pub const fn of_mut(&mut self, urgency: Urgency) -> &mut T {
+        match urgency {
+            Urgency::Normal => &mut self.normal,
+            Urgency::Expedited => &mut self.expedited,
+        }
+    }
+
+    /// Both, in the order of [`Urgency::ALL`].
+    pub(crate) fn into_all(self) -> [T; 2] {
+        [self.expedited, self.normal]
+    }
+
+    /// As [`ByUrgency::into_all`].
+    pub(crate) const fn all_mut(&mut self) -> [&mut T; 2] {
+        [&mut self.expedited, &mut self.normal]
+    }
+}
+
+/// A number of messages of data.
+pub type Room = ByUrgency<u8>;
+
 /// What a message is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// Bytes of the stream.
-    Data,
-    /// The sender's stream ends.
+    /// Bytes of a stream.
+    Data(Urgency),
+    /// The sender's streams end.
     End,
+    /// The sender has room for so many more messages of data.
+    Room(Room),
 }
 
 /// What has happened to a message.
@@ -144,22 +200,30 @@ pub enum Passed<D> {
         /// Whether it has reached the peer.
         arrived: bool,
     },
-    /// A message has come.
-    Came(Kind, D),
+    /// Data has come.
+    Data(Urgency, D),
+    /// [`Kind::End`] has come.
+    End,
+    /// [`Kind::Room`] has come.
+    Room(Room),
     /// Something came that is no message.
     Nonsense,
 }
 
 /// One connection. It is closed by [`Link::close`] once, after which [`News::GONE`](crate::News) follows
 /// and nothing else does.
+///
+/// Messages arrive in their order, and each needs room at the other side. So that neither side's client, by
+/// not taking its data, can hold up a message of another kind, a side sends no more data than the other one
+/// has told it room for, beginning with [`Link::ROOM`].
 pub trait Link: Clone + Send + Sync + 'static {
     /// The bytes of a message that has come; they stay until it is given back.
     type Data: Deref<Target = [u8]> + Send;
 
-    /// How many messages may be under way from here at a time, besides the end of the stream.
+    /// How many messages of data may be under way from here at a time, besides one of each other kind.
     const DEPTH: usize;
-    /// Messages that may come before one is given back.
-    const WINDOW: usize;
+    /// Messages of data that may come before one is given back.
+    const ROOM: Room;
     /// The most bytes of one message.
     const PIECE: usize;
 
@@ -185,7 +249,7 @@ pub trait Link: Clone + Send + Sync + 'static {
     /// [`News::PASSED`](crate::News). One thread at a time.
     fn next(&self) -> Option<Passed<Self::Data>>;
 
-    /// Makes room for one more message.
+    /// Makes room for one more message of data; that the peer is told so is the caller's business.
     ///
     /// # Errors
     ///

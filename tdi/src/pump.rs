@@ -68,21 +68,7 @@ impl<S: System> Transport<S> {
                 self.with_endpoint(id, |endpoint| endpoint.passed(passed));
             }
             Effect::Fill(fill) => self.fill(id, fill),
-            Effect::Show { address, handler, link, mut chunks, mut consumed } => {
-                let context = self.with_endpoint(id, |endpoint| endpoint.context);
-                let Some(context) = context else { return };
-                let taken = endpoint::show(handler, context, &link, &mut chunks, &mut consumed);
-                let unwanted = taken.bytes == 0;
-                self.with_endpoint(id, |endpoint| endpoint.took(chunks, consumed, unwanted));
-                if let Some(irp) = taken.irp {
-                    // SAFETY: the client's handler returned it as a request that it gives away.
-                    let adopted = unsafe { S::adopt(irp) };
-                    self.put_adopted(adopted, None, |file, command| {
-                        file == id && matches!(command, Command::Receive { .. })
-                    });
-                }
-                self.release(address);
-            }
+            Effect::Show(show) => self.show(id, show),
             Effect::Send { link, number, kind, place, length } => {
                 // SAFETY: the bytes are those of a send request, which stays in its queue until the message
                 // has passed or the link is gone; the end of a stream has none.
@@ -97,9 +83,9 @@ impl<S: System> Transport<S> {
                 }
                 self.release(address);
             }
-            Effect::Close { link, chunks } => {
+            Effect::Close { link, untaken } => {
                 link.close();
-                drop(chunks);
+                drop(untaken.into_all());
             }
         }
     }
@@ -124,13 +110,28 @@ impl<S: System> Transport<S> {
     }
 
     fn fill(&self, id: Id, mut fill: endpoint::Fill<S>) {
-        let filled = endpoint::fill(&mut fill);
-        let endpoint::Fill { request, chunks, consumed, .. } = fill;
+        let filled = fill.data.fill(&mut fill.request, fill.length, fill.peek);
+        let endpoint::Fill { request, data, .. } = fill;
         // The receive has room for at least one byte, so that none went in means that it can't be reached.
         let status = if filled == 0 { STATUS_INSUFFICIENT_RESOURCES } else { STATUS_SUCCESS };
-        self.with_endpoint(id, |endpoint| endpoint.took(chunks, consumed, false));
+        self.with_endpoint(id, |endpoint| endpoint.took(data, false));
         request.complete(status, filled);
         self.release(id);
+    }
+
+    fn show(&self, id: Id, show: endpoint::Show<S>) {
+        let endpoint::Show { address, handler, mut data } = show;
+        let Some(context) = self.with_endpoint(id, |endpoint| endpoint.context) else { return };
+        let taken = data.show(handler, context);
+        self.with_endpoint(id, |endpoint| endpoint.took(data, taken.bytes == 0));
+        if let Some(irp) = taken.irp {
+            // SAFETY: the client's handler returned it as a request that it gives away.
+            let adopted = unsafe { S::adopt(irp) };
+            self.put_adopted(adopted, None, |file, command| {
+                file == id && matches!(command, Command::Receive { .. })
+            });
+        }
+        self.release(address);
     }
 
     fn pass_on(&self, id: Id, offer: OfferOf<S>) {

@@ -9,12 +9,13 @@ use sys::tdi::{
     TDI_ADDRESS_INFO, TDI_CONNECTION_INFO, TDI_MAX_DATAGRAM_INFO, TDI_PROVIDER_INFO, TDI_PROVIDER_STATISTICS,
     TDI_QUERY_ADDRESS_INFO, TDI_QUERY_CONNECTION_INFO, TDI_QUERY_MAX_DATAGRAM_INFO, TDI_QUERY_PROVIDER_INFO,
     TDI_QUERY_PROVIDER_STATISTICS, TDI_SERVICE_CONNECTION_MODE, TDI_SERVICE_DELAYED_ACCEPTANCE,
-    TDI_SERVICE_ERROR_FREE_DELIVERY, TDI_SERVICE_INTERNAL_BUFFERING, TDI_SERVICE_ORDERLY_RELEASE,
-    TDI_SERVICE_SEND_AND_DISCONNECT,
+    TDI_SERVICE_ERROR_FREE_DELIVERY, TDI_SERVICE_EXPEDITED_DATA, TDI_SERVICE_INTERNAL_BUFFERING,
+    TDI_SERVICE_ORDERLY_RELEASE, TDI_SERVICE_SEND_AND_DISCONNECT,
 };
 
 use crate::address::TransportAddress;
-use crate::network::{Link, Network, System};
+use crate::endpoint::LinkOf;
+use crate::network::{Link, System};
 use crate::slab::Id;
 use crate::transport::Transport;
 use crate::world::{Object, Phase, World};
@@ -74,8 +75,8 @@ impl<S: System> Transport<S> {
             TDI_QUERY_CONNECTION_INFO => {
                 let endpoint = world.endpoint(file).ok_or(STATUS_INVALID_DEVICE_REQUEST)?;
                 let connected = u32::from(endpoint.is_connected());
-                let buffered = <crate::endpoint::LinkOf<S> as Link>::WINDOW
-                    .saturating_mul(<crate::endpoint::LinkOf<S> as Link>::PIECE);
+                let buffered =
+                    usize::from(<LinkOf<S> as Link>::ROOM.normal).saturating_mul(<LinkOf<S> as Link>::PIECE);
                 Ok(Answer::new(size_of::<TDI_CONNECTION_INFO>())
                     .number(offset_of!(TDI_CONNECTION_INFO, State), connected)
                     .number(offset_of!(TDI_CONNECTION_INFO, ReceiveBufferSize), count(buffered)))
@@ -96,9 +97,10 @@ fn provider_info<S: System>() -> Answer {
         | TDI_SERVICE_ORDERLY_RELEASE
         | TDI_SERVICE_ERROR_FREE_DELIVERY
         | TDI_SERVICE_DELAYED_ACCEPTANCE
+        | TDI_SERVICE_EXPEDITED_DATA
         | TDI_SERVICE_INTERNAL_BUFFERING
         | TDI_SERVICE_SEND_AND_DISCONNECT;
-    let piece = <<S::Network as Network<S>>::Link as Link>::PIECE;
+    let piece = <LinkOf<S> as Link>::PIECE;
     Answer::new(size_of::<TDI_PROVIDER_INFO>())
         .number(offset_of!(TDI_PROVIDER_INFO, Version), VERSION)
         .number(offset_of!(TDI_PROVIDER_INFO, MaxSendSize), u32::MAX)

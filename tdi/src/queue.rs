@@ -91,10 +91,21 @@ impl<R: Request, T> Queue<R, T> {
         if self.0.front_mut()?.claim() { self.0.pop_front() } else { None }
     }
 
-    /// Takes the first that may be completed; those before it are left to their cancel routines.
-    pub(crate) fn claim_first(&mut self) -> Option<Waiting<R, T>> {
-        let place = self.0.iter_mut().position(Waiting::claim)?;
+    /// Whether there is one for which `wanted` holds.
+    pub(crate) fn any(&self, wanted: impl Fn(&T) -> bool) -> bool {
+        self.0.iter().any(|waiting| wanted(&waiting.what))
+    }
+
+    /// Takes the first for which `wanted` holds and that may be completed; those before it that may not are
+    /// left to their cancel routines.
+    pub(crate) fn claim_first(&mut self, wanted: impl Fn(&T) -> bool) -> Option<Waiting<R, T>> {
+        let place = self.0.iter_mut().position(|waiting| wanted(&waiting.what) && waiting.claim())?;
         self.0.remove(place)
+    }
+
+    /// Whether there is a cancelled one for which `wanted` holds.
+    pub(crate) fn has_cancelled(&self, wanted: impl Fn(&T) -> bool) -> bool {
+        self.0.iter().any(|waiting| waiting.cancelled && wanted(&waiting.what))
     }
 
     /// Takes the first cancelled one for which `wanted` holds.

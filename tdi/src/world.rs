@@ -10,7 +10,7 @@ use sys::status::{
     STATUS_INVALID_CONNECTION, STATUS_INVALID_DEVICE_REQUEST, STATUS_INVALID_HANDLE,
 };
 
-use crate::endpoint::{Effect, Endpoint, OfferOf, View};
+use crate::endpoint::{Effect, Endpoint, OfferOf, Show, View};
 use crate::event::{Connect, Handlers};
 use crate::network::{Network, System};
 use crate::request::Command;
@@ -186,7 +186,7 @@ impl<S: System> World<S> {
         let address = self.endpoint(id)?.address;
         let view = address.and_then(|address| self.view(address));
         let effect = self.endpoint(id)?.step(id, S::now(), view.as_ref())?;
-        if let Effect::Tell { address, .. } | Effect::Show { address, .. } = &effect
+        if let Effect::Tell { address, .. } | Effect::Show(Show { address, .. }) = &effect
             && let Some(file) = self.files.get_mut(*address)
         {
             // As many handlers as processors and waiting threads can run, which fits.

@@ -88,7 +88,7 @@ fn a_connect_handler_accepts_by_a_request_of_its_own_or_refuses() {
 fn a_receive_handler_takes_the_rest_by_a_request_of_its_own() {
     let bed = bed();
     let pair = pair(&bed);
-    let prepared = Mutex::new(Some(prepared_receive(&pair.far, 8)));
+    let prepared = Mutex::new(Some(prepared_receive(&pair.far, 8, 0)));
     let (give, given) = channel();
     let give = Mutex::new(give);
     on_receive(
@@ -114,7 +114,7 @@ fn a_receive_handler_takes_the_rest_by_a_request_of_its_own() {
 fn a_request_that_a_handler_never_gives_goes_with_its_owner() {
     let bed = bed();
     let pair = pair(&bed);
-    drop((prepared_accept(&pair.far), prepared_receive(&pair.far, 8)));
+    drop((prepared_accept(&pair.far), prepared_receive(&pair.far, 8, 0)));
     drop(pair);
     end_clean(bed);
 }

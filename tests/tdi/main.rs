@@ -15,6 +15,7 @@ mod cleanup;
 mod create;
 mod data;
 mod disconnect;
+mod expedited;
 mod fault;
 mod handler;
 mod query;

@@ -1,6 +1,5 @@
 //! What the pumper does next for each state.
 
-use alloc::collections::VecDeque;
 use core::net::SocketAddr;
 
 use sys::status::{
@@ -9,7 +8,7 @@ use sys::status::{
 };
 
 use super::begin::complete;
-use super::{DataOf, Effect, Endpoint, LinkOf, News, Progress, State, Stream, View, Why};
+use super::{Effect, Endpoint, LinkOf, News, Progress, State, Stream, Untaken, View, Why};
 use crate::network::{Link as _, Network, System};
 use crate::queue::{self, Waiting};
 use crate::request::Request as _;
@@ -123,10 +122,10 @@ impl<S: System> Endpoint<S> {
     pub(crate) fn opened(
         &mut self,
         link: LinkOf<S>,
-        room: Result<VecDeque<DataOf<S>>, NTSTATUS>,
+        room: Result<Untaken<LinkOf<S>>, NTSTATUS>,
     ) -> Option<Effect<S>> {
-        let chunks = match room {
-            Ok(chunks) => chunks,
+        let room = match room {
+            Ok(room) => room,
             Err(status) => {
                 self.end(Why::all(status));
                 return None;
@@ -140,7 +139,7 @@ impl<S: System> Endpoint<S> {
             return claimed.map(|waiting| complete(waiting.request, STATUS_CANCELLED));
         };
         request.return_peer(link.peer());
-        self.state = State::Connected(Stream::new(link, chunks));
+        self.state = State::Connected(Stream::new(link, room));
         self.news.add(News::PASSED);
         Some(complete(request, STATUS_SUCCESS))
     }
@@ -148,9 +147,9 @@ impl<S: System> Endpoint<S> {
     /// The way out, see the head of [`endpoint`](super).
     fn ending(&mut self, view: Option<&View>) -> Progress<S> {
         let State::Ending(ending) = &mut self.state else { return Progress::Rest };
-        if let Some((link, chunks)) = ending.close.take() {
+        if let Some((link, untaken)) = ending.close.take() {
             ending.awaited = true;
-            return Progress::Do(Effect::Close { link, chunks });
+            return Progress::Do(Effect::Close { link, untaken });
         }
         if ending.awaited {
             if !self.news.take(News::GONE) {
@@ -162,20 +161,20 @@ impl<S: System> Endpoint<S> {
         if let Some(waiting) = queue::claim(&mut self.control) {
             return Progress::Do(ended(waiting, why.control));
         }
-        if let Some(waiting) = self.sends.claim_first() {
+        if let Some(waiting) = self.sends.all_mut().into_iter().find_map(|sends| sends.claim_first(|_| true))
+        {
             return Progress::Do(ended(waiting, why.transfers));
         }
-        if let Some(waiting) = self.receives.claim_first() {
+        if let Some(waiting) = self.receives.claim_first(|_| true) {
             return Progress::Do(ended(waiting, why.transfers));
         }
         if let Some(waiting) = queue::claim(&mut self.release) {
             return Progress::Do(ended(waiting, why.release));
         }
-        if let Some(waiting) = self.watches.claim_first() {
+        if let Some(waiting) = self.watches.claim_first(|()| true) {
             return Progress::Do(ended(waiting, why.release));
         }
-        let waits = self.control.is_some() || self.release.is_some() || !self.watches.is_empty();
-        if waits || !self.sends.is_empty() || !self.receives.is_empty() {
+        if self.control.is_some() || self.has_waiting() {
             // Those are left to their cancel routines.
             return Progress::Rest;
         }

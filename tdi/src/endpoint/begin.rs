@@ -8,25 +8,30 @@ use sys::status::{
     STATUS_INVALID_PARAMETER, STATUS_SUCCESS,
 };
 use sys::tdi::{
-    TDI_DISCONNECT_ABORT, TDI_DISCONNECT_RELEASE, TDI_DISCONNECT_WAIT, TDI_RECEIVE_NORMAL,
-    TDI_RECEIVE_PARTIAL, TDI_RECEIVE_PEEK, TDI_SEND_AND_DISCONNECT, TDI_SEND_NO_RESPONSE_EXPECTED,
-    TDI_SEND_NON_BLOCKING, TDI_SEND_PARTIAL,
+    TDI_DISCONNECT_ABORT, TDI_DISCONNECT_RELEASE, TDI_DISCONNECT_WAIT, TDI_RECEIVE_EXPEDITED,
+    TDI_RECEIVE_NORMAL, TDI_RECEIVE_PARTIAL, TDI_RECEIVE_PEEK, TDI_SEND_AND_DISCONNECT, TDI_SEND_EXPEDITED,
+    TDI_SEND_NO_RESPONSE_EXPECTED, TDI_SEND_NON_BLOCKING, TDI_SEND_PARTIAL,
 };
 
-use super::stream::Outgoing;
-use super::{Arrived, Effect, Endpoint, Incoming, State, View, Why};
-use crate::network::System;
+use super::inflow::{Incoming, wanted};
+use super::outflow::Outgoing;
+use super::{Arrived, Effect, Endpoint, State, View, Why};
+use crate::network::{System, Urgency};
 use crate::queue::Waiting;
 use crate::request::{Command, Request};
 use crate::slab::Id;
 
 /// How a client aborts: by no flag, or by this one.
 const NO_FLAGS: u32 = 0;
-/// What a send may ask for. The stream has no message bounds, so "partial" says nothing.
-const SEND_FLAGS: u32 =
-    TDI_SEND_PARTIAL | TDI_SEND_NO_RESPONSE_EXPECTED | TDI_SEND_NON_BLOCKING | TDI_SEND_AND_DISCONNECT;
+/// What a send may ask for. The streams have no message bounds, so "partial" says nothing.
+const SEND_FLAGS: u32 = TDI_SEND_EXPEDITED
+    | TDI_SEND_PARTIAL
+    | TDI_SEND_NO_RESPONSE_EXPECTED
+    | TDI_SEND_NON_BLOCKING
+    | TDI_SEND_AND_DISCONNECT;
 /// What a receive may ask for.
-const RECEIVE_FLAGS: u32 = TDI_RECEIVE_PARTIAL | TDI_RECEIVE_NORMAL | TDI_RECEIVE_PEEK;
+const RECEIVE_FLAGS: u32 =
+    TDI_RECEIVE_PARTIAL | TDI_RECEIVE_NORMAL | TDI_RECEIVE_EXPEDITED | TDI_RECEIVE_PEEK;
 
 impl<S: System> Endpoint<S> {
     /// Begins a request; what is left to do for it at once, if anything is.
@@ -61,13 +66,9 @@ impl<S: System> Endpoint<S> {
 
     /// Whether a connection may begin.
     fn ready(&self, view: Option<&View>) -> Result<(), NTSTATUS> {
-        let left_over = !self.sends.is_empty()
-            || !self.receives.is_empty()
-            || !self.watches.is_empty()
-            || self.release.is_some();
         match view {
             None => Err(STATUS_INVALID_CONNECTION),
-            Some(_) if !matches!(self.state, State::Idle) || self.control.is_some() || left_over => {
+            Some(_) if !matches!(self.state, State::Idle) || self.control.is_some() || self.has_waiting() => {
                 Err(STATUS_INVALID_CONNECTION)
             }
             Some(view) if !view.open => Err(STATUS_ADDRESS_CLOSED),
@@ -199,12 +200,14 @@ impl<S: System> Endpoint<S> {
 
     fn send(&mut self, id: Id, length: usize, flags: u32, request: S::Request) -> Option<Effect<S>> {
         let ticket = self.ticket(id);
+        let expedited = flags & TDI_SEND_EXPEDITED != 0;
+        let sends = self.sends.of_mut(if expedited { Urgency::Expedited } else { Urgency::Normal });
         let sending = matches!(&self.state, State::Connected(stream) if stream.is_sending());
         let refused = if !sending {
             Some(STATUS_INVALID_CONNECTION)
         } else if flags & !SEND_FLAGS != 0 || length > request.length() {
             Some(STATUS_INVALID_PARAMETER)
-        } else if flags & TDI_SEND_NON_BLOCKING != 0 && !self.sends.is_empty() {
+        } else if flags & TDI_SEND_NON_BLOCKING != 0 && !sends.is_empty() {
             Some(STATUS_DEVICE_NOT_READY)
         } else {
             None
@@ -214,7 +217,7 @@ impl<S: System> Endpoint<S> {
         }
         match Waiting::arm(request, ticket, Outgoing::new(length)) {
             Ok(waiting) => {
-                self.sends.push(waiting);
+                sends.push(waiting);
                 if let State::Connected(stream) = &mut self.state
                     && flags & TDI_SEND_AND_DISCONNECT != 0
                 {
@@ -228,11 +231,12 @@ impl<S: System> Endpoint<S> {
 
     fn receive(&mut self, id: Id, length: usize, flags: u32, request: S::Request) -> Option<Effect<S>> {
         let ticket = self.ticket(id);
+        let wants = wanted(flags);
         let refused = match &self.state {
             State::Connected(_) if flags & !RECEIVE_FLAGS != 0 || length > request.length() => {
                 Some(STATUS_INVALID_PARAMETER)
             }
-            State::Connected(stream) if stream.is_over() => Some(STATUS_GRACEFUL_DISCONNECT),
+            State::Connected(stream) if stream.is_over_for(wants) => Some(STATUS_GRACEFUL_DISCONNECT),
             State::Connected(_) if length == 0 => Some(STATUS_SUCCESS),
             State::Connected(_) => None,
             _ => Some(STATUS_INVALID_CONNECTION),
@@ -240,7 +244,7 @@ impl<S: System> Endpoint<S> {
         if let Some(status) = refused {
             return Some(complete(request, status));
         }
-        let incoming = Incoming { length, peek: flags & TDI_RECEIVE_PEEK != 0 };
+        let incoming = Incoming { length, peek: flags & TDI_RECEIVE_PEEK != 0, wants };
         match Waiting::arm(request, ticket, incoming) {
             Ok(waiting) => {
                 self.receives.push(waiting);
@@ -265,11 +269,15 @@ impl<S: System> Endpoint<S> {
         if let Some(waiting) = self.watches.take_cancelled(|()| true) {
             return Some(self.cancelled(waiting.request));
         }
-        if let Some(waiting) = self.sends.take_cancelled(Outgoing::is_untouched) {
+        let sends = self.sends.all_mut();
+        let untouched = sends.into_iter().find_map(|sends| sends.take_cancelled(Outgoing::is_untouched));
+        if let Some(waiting) = untouched {
             return Some(self.cancelled(waiting.request));
         }
         // Without the rest of a send that has begun, the stream makes no sense.
-        let torn = self.sends.iter_mut().any(|send| send.cancelled && !send.what.is_done());
+        let torn = [&self.sends.normal, &self.sends.expedited]
+            .into_iter()
+            .any(|sends| sends.has_cancelled(|send| !send.is_done()));
         if torn && self.is_connected() {
             self.end(Why { indicate: Some(TDI_DISCONNECT_ABORT), ..Why::all(STATUS_CONNECTION_ABORTED) });
         }

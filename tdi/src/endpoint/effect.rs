@@ -1,12 +1,12 @@
 //! What the pumper does for an endpoint, without the lock.
 
-use alloc::collections::VecDeque;
 use core::net::SocketAddr;
 use core::ptr::NonNull;
 
 use sys::status::NTSTATUS;
 
-use super::{DataOf, LinkOf, OfferOf};
+use super::inflow::Lent;
+use super::{LinkOf, OfferOf, Untaken};
 use crate::event;
 use crate::network::{Kind, System};
 use crate::slab::Id;
@@ -34,20 +34,14 @@ pub(crate) enum Effect<S: System> {
     /// Copy data to a receive, and complete it.
     Fill(Fill<S>),
     /// Show the client data.
-    Show {
-        address: Id,
-        handler: event::Receive,
-        link: LinkOf<S>,
-        chunks: VecDeque<DataOf<S>>,
-        consumed: usize,
-    },
+    Show(Show<S>),
     /// Send a message. Its bytes are those of a send request that stays in its queue until the message has
     /// passed or the link is gone.
     Send { link: LinkOf<S>, number: u64, kind: Kind, place: NonNull<u8>, length: usize },
     /// Tell the client of a disconnect.
     Tell { address: Id, handler: event::Disconnect, flags: u32 },
     /// Close the link.
-    Close { link: LinkOf<S>, chunks: VecDeque<DataOf<S>> },
+    Close { link: LinkOf<S>, untaken: Untaken<LinkOf<S>> },
 }
 
 // SAFETY: all parts are Send but the pointer, which leads to a request's memory, of which the endpoint has
@@ -59,8 +53,12 @@ pub(crate) struct Fill<S: System> {
     pub(crate) request: S::Request,
     pub(crate) length: usize,
     pub(crate) peek: bool,
-    pub(crate) link: LinkOf<S>,
-    pub(crate) chunks: VecDeque<DataOf<S>>,
-    /// Bytes of the first chunk that were taken before.
-    pub(crate) consumed: usize,
+    pub(crate) data: Lent<LinkOf<S>>,
+}
+
+/// See [`Effect::Show`].
+pub(crate) struct Show<S: System> {
+    pub(crate) address: Id,
+    pub(crate) handler: event::Receive,
+    pub(crate) data: Lent<LinkOf<S>>,
 }

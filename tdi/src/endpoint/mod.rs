@@ -22,21 +22,26 @@
 mod advance;
 mod begin;
 mod effect;
+mod inflow;
+mod news;
+mod outflow;
 mod stream;
 
 use alloc::collections::VecDeque;
 use core::net::SocketAddr;
 
-pub(crate) use effect::{Effect, Fill};
-use stream::Outgoing;
-pub(crate) use stream::{Stream, fill, show};
+pub(crate) use effect::{Effect, Fill, Show};
+use inflow::Incoming;
+pub use news::News;
+use outflow::Outgoing;
+pub(crate) use stream::{Stream, Untaken};
 
 use provider::NoMemory;
 use sys::status::{NTSTATUS, STATUS_CANCELLED};
 
 use crate::ea::ConnectionContext;
 use crate::event::Handlers;
-use crate::network::{Link, Network, System};
+use crate::network::{ByUrgency, Link, Network, System};
 use crate::queue::{Queue, Waiting};
 use crate::request::{Command, Ticket};
 use crate::slab::Id;
@@ -44,36 +49,6 @@ use crate::slab::Id;
 pub(crate) type LinkOf<S> = <<S as System>::Network as Network<S>>::Link;
 pub(crate) type DataOf<S> = <LinkOf<S> as Link>::Data;
 pub(crate) type OfferOf<S> = <<S as System>::Network as Network<S>>::Offer;
-
-/// What a link has to say, as bits.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct News(u8);
-
-impl News {
-    /// The connection is established.
-    pub const CONNECTED: Self = Self(1);
-    /// [`Link::next`] has something.
-    pub const PASSED: Self = Self(2);
-    /// The link is closed, and uses no memory of a request any more.
-    pub const GONE: Self = Self(4);
-    /// The connection did not come about, or has broken.
-    pub(crate) const LOST: Self = Self(8);
-    /// The deadline has passed.
-    pub(crate) const LATE: Self = Self(16);
-    /// The link has to go, as its port does.
-    pub(crate) const FORCED: Self = Self(32);
-
-    pub(crate) fn add(&mut self, news: Self) {
-        self.0 |= news.0;
-    }
-
-    /// Whether `news` was there; it is not any more.
-    fn take(&mut self, news: Self) -> bool {
-        let had = self.0 & news.0 != 0;
-        self.0 &= !news.0;
-        had
-    }
-}
 
 /// Where an endpoint is.
 enum State<S: System> {
@@ -98,7 +73,7 @@ enum State<S: System> {
 /// A connection on its way out.
 struct Ending<S: System> {
     /// To be closed, with data that nobody takes any more.
-    close: Option<(LinkOf<S>, VecDeque<DataOf<S>>)>,
+    close: Option<(LinkOf<S>, Untaken<LinkOf<S>>)>,
     /// Closed and not gone yet.
     awaited: bool,
     why: Why,
@@ -164,7 +139,7 @@ pub(crate) struct Endpoint<S: System> {
     inbox: VecDeque<Arrived<S>>,
     /// The connect, listen or accept that waits.
     control: Option<Waiting<S::Request>>,
-    sends: Queue<S::Request, Outgoing>,
+    sends: ByUrgency<Queue<S::Request, Outgoing>>,
     receives: Queue<S::Request, Incoming>,
     /// The disconnect that waits for the other side's.
     release: Option<Waiting<S::Request>>,
@@ -177,12 +152,6 @@ pub(crate) struct Endpoint<S: System> {
     /// Requests were cancelled since the last look.
     cancels: bool,
     next_number: u64,
-}
-
-/// What a receive wants.
-struct Incoming {
-    length: usize,
-    peek: bool,
 }
 
 impl<S: System> Endpoint<S> {
@@ -200,14 +169,14 @@ impl<S: System> Endpoint<S> {
             state: State::Idle,
             inbox: VecDeque::new(),
             control: None,
-            sends: Queue::new(),
+            sends: ByUrgency { normal: Queue::new(), expedited: Queue::new() },
             receives: Queue::new(),
             release: None,
             watches: Queue::new(),
             abort: None,
             refuse: None,
             cancels: false,
-            next_number: 1,
+            next_number: outflow::FIRST_REQUEST,
         }
     }
 
@@ -215,7 +184,9 @@ impl<S: System> Endpoint<S> {
     pub(crate) fn reserve(&mut self, outstanding: u32) -> Result<(), NoMemory> {
         let count = (outstanding as usize).saturating_add(1);
         self.inbox.try_reserve(count.saturating_sub(self.inbox.len())).map_err(|_| NoMemory)?;
-        self.sends.reserve(count)?;
+        for sends in self.sends.all_mut() {
+            sends.reserve(count)?;
+        }
         self.watches.reserve(count)?;
         self.receives.reserve(count)
     }
@@ -233,6 +204,15 @@ impl<S: System> Endpoint<S> {
             && self.abort.is_none()
             && self.refuse.is_none()
             && !self.pumping
+    }
+
+    /// Whether a request waits that needs a connection.
+    fn has_waiting(&self) -> bool {
+        !self.sends.normal.is_empty()
+            || !self.sends.expedited.is_empty()
+            || !self.receives.is_empty()
+            || !self.watches.is_empty()
+            || self.release.is_some()
     }
 
     /// Whether a listen waits here.
@@ -263,7 +243,7 @@ impl<S: System> Endpoint<S> {
     pub(crate) fn cancel(&mut self, number: u64) {
         let single = [&mut self.control, &mut self.release].into_iter().flatten();
         let found = single.into_iter().any(|waiting| waiting.cancel(number))
-            || self.sends.cancel(number)
+            || self.sends.all_mut().into_iter().any(|sends| sends.cancel(number))
             || self.receives.cancel(number)
             || self.watches.cancel(number);
         self.cancels |= found;
@@ -316,8 +296,8 @@ impl<S: System> Endpoint<S> {
                 self.refuse = Some(offer);
                 None
             }
-            State::Linking { link } => Some((link, VecDeque::new())),
-            State::Connected(Stream { link, chunks, .. }) => Some((link, chunks)),
+            State::Linking { link } => Some((link, ByUrgency::default())),
+            State::Connected(stream) => Some(stream.into_parts()),
         };
         self.state = State::Ending(Ending { close, awaited: false, why });
     }

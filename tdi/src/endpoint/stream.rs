@@ -1,98 +1,68 @@
-//! An established connection: two streams of bytes in messages.
+//! An established connection: in each direction a stream of normal data and one of expedited data, in messages.
+//!
+//! The two streams of a direction are apart from each other: each keeps its order, and neither waits for what
+//! the other one's reader does not take. Where both could go on, expedited data goes first. They end together.
+//!
+//! | module | is |
+//! |---|---|
+//! | [`inflow`](super::inflow) | what has come, to whoever wants it |
+//! | [`outflow`](super::outflow) | what the client sends |
 
 use alloc::collections::VecDeque;
-use core::ptr::NonNull;
 
 use provider::NoMemory;
 use sys::status::{
-    STATUS_CONNECTION_ABORTED, STATUS_CONNECTION_RESET, STATUS_GRACEFUL_DISCONNECT,
-    STATUS_INSUFFICIENT_RESOURCES, STATUS_IO_TIMEOUT, STATUS_SUCCESS,
+    STATUS_CONNECTION_ABORTED, STATUS_CONNECTION_RESET, STATUS_GRACEFUL_DISCONNECT, STATUS_IO_TIMEOUT,
+    STATUS_SUCCESS,
 };
 use sys::tdi::{TDI_DISCONNECT_ABORT, TDI_DISCONNECT_RELEASE};
 
-use super::begin::complete;
-use super::effect::Fill;
-use super::{Effect, Endpoint, News, Progress, State, View, Why};
-use crate::event;
-use crate::network::{Kind, Link, Passed, System};
-use crate::request::Request;
+use super::inflow::Inflow;
+use super::outflow::{END, Out, ROOM};
+use super::{DataOf, Effect, Endpoint, LinkOf, News, Progress, State, View, Why};
+use crate::network::{ByUrgency, Link, Passed, Room, System, Urgency};
 
-/// The number of the message that ends a stream; requests are numbered from 1.
-const END: u64 = 0;
+/// Messages that have come and were not taken whole.
+pub(crate) type Chunks<L> = VecDeque<<L as Link>::Data>;
 
-/// What a send has come to.
-pub(crate) struct Outgoing {
-    length: usize,
-    /// Bytes that were given to the link.
-    given: usize,
-    /// Messages of it that have not passed.
-    underway: usize,
-}
-
-impl Outgoing {
-    pub(super) const fn new(length: usize) -> Self {
-        Self { length, given: 0, underway: 0 }
-    }
-
-    /// Nothing of it was given to the link.
-    pub(super) const fn is_untouched(&self) -> bool {
-        self.given == 0
-    }
-
-    const fn is_given(&self) -> bool {
-        self.given == self.length
-    }
-
-    pub(super) const fn is_done(&self) -> bool {
-        self.is_given() && self.underway == 0
-    }
-}
-
-/// How far this side's stream is.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Out {
-    /// The client may send.
-    Open,
-    /// The client has released; what it sent before comes first.
-    Finishing,
-    /// The end is under way.
-    Ended,
-    /// The peer has it.
-    Arrived,
-}
+/// Those of both streams of a direction.
+pub(crate) type Untaken<L> = ByUrgency<Chunks<L>>;
 
 /// See the module's head.
 pub(crate) struct Stream<L: Link> {
     pub(super) link: L,
-    /// Messages that have come and were not taken whole.
-    pub(super) chunks: VecDeque<L::Data>,
-    /// Bytes taken of the first.
-    consumed: usize,
-    /// Messages under way.
-    underway: usize,
-    out: Out,
-    /// The peer's stream has ended; what is left of it are the chunks.
-    ended: bool,
+    pub(super) inflow: ByUrgency<Inflow<L::Data>>,
+    /// Messages that were given back to the link, of which the peer was not told.
+    pub(super) freed: Room,
+    /// The peer is being told.
+    pub(super) telling: bool,
+    /// Messages of data for which the peer has room.
+    pub(super) room: Room,
+    /// Messages of data under way.
+    pub(super) underway: usize,
+    pub(super) out: Out,
+    /// The peer's streams have ended; what is left of them are the chunks.
+    pub(super) ended: bool,
     /// The client's disconnect handler was told.
     told: bool,
-    /// The client's receive handler did not want the data.
-    unwanted: bool,
     /// The link has broken.
-    broken: bool,
+    pub(super) broken: bool,
 }
 
 impl<L: Link> Stream<L> {
-    /// A stream on a link that was just connected, with the [`Stream::room`] for what may come.
-    pub(super) fn new(link: L, chunks: VecDeque<L::Data>) -> Self {
+    /// The streams of a link that was just connected, with the [`Stream::room`] for what may come.
+    pub(super) fn new(link: L, room: Untaken<L>) -> Self {
+        let ByUrgency { normal, expedited } = room;
         Self {
             link,
-            chunks,
-            consumed: 0,
+            inflow: ByUrgency { normal: Inflow::new(normal), expedited: Inflow::new(expedited) },
+            freed: Room::default(),
+            telling: false,
+            room: L::ROOM,
             underway: 0,
             out: Out::Open,
             ended: false,
             told: false,
-            unwanted: false,
             broken: false,
         }
     }
@@ -102,31 +72,24 @@ impl<L: Link> Stream<L> {
     /// # Errors
     ///
     /// [`NoMemory`].
-    pub(crate) fn room() -> Result<VecDeque<L::Data>, NoMemory> {
-        let mut chunks = VecDeque::new();
-        // The end of a stream is a message too, but none that is kept.
-        chunks.try_reserve_exact(L::WINDOW).map_err(|_| NoMemory)?;
-        Ok(chunks)
-    }
-
-    /// Whether the client may send.
-    pub(super) fn is_sending(&self) -> bool {
-        self.out == Out::Open
-    }
-
-    /// The client sends nothing more.
-    pub(super) fn finish(&mut self) {
-        self.out = Out::Finishing;
+    pub(crate) fn room() -> Result<Untaken<L>, NoMemory> {
+        let mut room = ByUrgency { normal: VecDeque::new(), expedited: VecDeque::new() };
+        for urgency in Urgency::ALL {
+            let count = usize::from(*L::ROOM.of(urgency));
+            room.of_mut(urgency).try_reserve_exact(count).map_err(|_| NoMemory)?;
+        }
+        Ok(room)
     }
 
     /// Whether there is nothing more to receive.
     pub(super) fn is_over(&self) -> bool {
-        self.ended && self.chunks.is_empty()
+        self.ended && Urgency::ALL.into_iter().all(|urgency| self.inflow.of(urgency).is_empty())
     }
 
-    /// Takes the data out; [`Endpoint::took`] brings it back.
-    fn lend(&mut self) -> (VecDeque<L::Data>, usize) {
-        (core::mem::take(&mut self.chunks), self.consumed)
+    /// The link, and the data that nobody takes any more.
+    pub(super) fn into_parts(self) -> (L, Untaken<L>) {
+        let ByUrgency { normal, expedited } = self.inflow;
+        (self.link, ByUrgency { normal: normal.into_chunks(), expedited: expedited.into_chunks() })
     }
 }
 
@@ -154,136 +117,38 @@ impl<S: System> Endpoint<S> {
         }
     }
 
-    fn broke(&mut self, status: i32) -> Progress<S> {
+    pub(super) fn broke(&mut self, status: i32) -> Progress<S> {
         self.end(Why { indicate: Some(TDI_DISCONNECT_ABORT), ..Why::all(status) });
         Progress::Again
     }
 
-    /// Data to whoever wants it: the receives that wait, in their order, or else the client's handler.
-    fn deliver(&mut self, view: Option<&View>) -> Option<Effect<S>> {
-        let State::Connected(stream) = &mut self.state else { return None };
-        if stream.chunks.is_empty() {
-            if !stream.ended {
-                return None;
-            }
-            if let Some(receive) = self.receives.claim_first() {
-                return Some(complete(receive.request, STATUS_GRACEFUL_DISCONNECT));
-            }
-            let watch = self.watches.claim_first()?;
-            return Some(complete(watch.request, STATUS_SUCCESS));
-        }
-        if let Some(receive) = self.receives.claim_first() {
-            let link = stream.link.clone();
-            let (chunks, consumed) = stream.lend();
-            let (length, peek) = (receive.what.length, receive.what.peek);
-            return Some(Effect::Fill(Fill {
-                request: receive.request,
-                length,
-                peek,
-                link,
-                chunks,
-                consumed,
-            }));
-        }
-        let (view, handler) = view.and_then(|view| Some((view, view.handlers.receive()?)))?;
-        if stream.unwanted || !self.receives.is_empty() {
-            return None;
-        }
-        let link = stream.link.clone();
-        let (chunks, consumed) = stream.lend();
-        Some(Effect::Show { address: view.id, handler, link, chunks, consumed })
-    }
-
-    /// Data comes back from [`Effect::Fill`] and [`Effect::Show`].
-    pub(crate) fn took(
-        &mut self,
-        chunks: VecDeque<<super::LinkOf<S> as Link>::Data>,
-        consumed: usize,
-        unwanted: bool,
-    ) {
-        if let State::Connected(stream) = &mut self.state {
-            stream.chunks = chunks;
-            stream.consumed = consumed;
-            stream.unwanted = unwanted;
-        }
-    }
-
-    /// Completes the oldest send, if all of it has reached the peer.
-    fn complete_send(&mut self) -> Option<Effect<S>> {
-        if !self.sends.front()?.what.is_done() {
-            return None;
-        }
-        let send = self.sends.claim_front()?;
-        let (status, information) = if send.cancelled {
-            (sys::status::STATUS_CANCELLED, 0)
-        } else {
-            (STATUS_SUCCESS, send.what.length)
-        };
-        Some(Effect::Complete { request: send.request, status, information })
-    }
-
-    /// The next message to the peer.
-    fn next_message(&mut self) -> Progress<S> {
-        let State::Connected(stream) = &mut self.state else { return Progress::Rest };
-        if stream.broken {
-            return Progress::Rest;
-        }
-        let link = stream.link.clone();
-        let Some(send) = self.sends.iter_mut().find(|send| !send.what.is_given()) else {
-            if stream.out != Out::Finishing {
-                return Progress::Rest;
-            }
-            stream.out = Out::Ended;
-            let (place, length) = (NonNull::dangling(), 0);
-            return Progress::Do(Effect::Send { link, number: END, kind: Kind::End, place, length });
-        };
-        if stream.underway >= <super::LinkOf<S> as Link>::DEPTH || send.cancelled {
-            return Progress::Rest;
-        }
-        let Some((place, run)) = send.request.run(send.what.given) else {
-            // The client's memory can't be reached, so the stream has a hole.
-            return self.broke(STATUS_INSUFFICIENT_RESOURCES);
-        };
-        let left = send.what.length.saturating_sub(send.what.given);
-        let length = run.min(left).min(<super::LinkOf<S> as Link>::PIECE);
-        send.what.given = send.what.given.saturating_add(length);
-        send.what.underway = send.what.underway.saturating_add(1);
-        stream.underway = stream.underway.saturating_add(1);
-        Progress::Do(Effect::Send { link, number: send.number(), kind: Kind::Data, place, length })
-    }
-
     /// What has happened on the link, as [`Effect::Next`] found it.
-    pub(crate) fn passed(&mut self, passed: Option<Passed<super::DataOf<S>>>) {
+    pub(crate) fn passed(&mut self, passed: Option<Passed<DataOf<S>>>) {
         let State::Connected(stream) = &mut self.state else { return };
         let Some(passed) = passed else { return };
         self.news.add(News::PASSED);
         match passed {
-            Passed::Sent { number: END, arrived } => {
-                if arrived {
-                    stream.out = Out::Arrived;
-                }
-                stream.broken |= !arrived;
-            }
             Passed::Sent { number, arrived } => {
-                stream.underway = stream.underway.saturating_sub(1);
                 stream.broken |= !arrived;
-                if let Some(send) = self.sends.iter_mut().find(|send| send.number() == number) {
-                    send.what.underway = send.what.underway.saturating_sub(1);
+                match number {
+                    END if arrived => stream.out = Out::Arrived,
+                    END => {}
+                    ROOM => stream.telling = false,
+                    number => self.message_passed(number),
                 }
             }
-            Passed::Came(Kind::Data, data) if !stream.ended && !data.is_empty() => {
-                stream.chunks.push_back(data);
+            Passed::Data(urgency, data) if !stream.ended => {
+                let limit = usize::from(*<LinkOf<S> as Link>::ROOM.of(urgency));
+                let taken = stream.inflow.of_mut(urgency).add(data, limit);
+                stream.broken |= !taken;
             }
-            Passed::Came(Kind::End, _) if !stream.ended => stream.ended = true,
-            // Nothing may follow the end, and no message of data is empty.
-            Passed::Came(..) | Passed::Nonsense => stream.broken = true,
-        }
-    }
-
-    /// A message was not accepted by the link.
-    pub(crate) fn unsent(&mut self) {
-        if let State::Connected(stream) = &mut self.state {
-            stream.broken = true;
+            Passed::End if !stream.ended => stream.ended = true,
+            Passed::Room(room) => {
+                let granted = stream.grant(room);
+                stream.broken |= !granted;
+            }
+            // Nothing may follow the end but the peer's room.
+            Passed::Data(..) | Passed::End | Passed::Nonsense => stream.broken = true,
         }
     }
 
@@ -316,53 +181,4 @@ impl<S: System> Endpoint<S> {
         }
         Progress::Rest
     }
-}
-
-/// Copies what has come to a receive; returns how many bytes, and what of the data is left. Whole messages
-/// are given back to the link.
-pub(crate) fn fill<S: System>(fill: &mut Fill<S>) -> usize {
-    let (mut filled, mut at, mut index) = (0_usize, fill.consumed, 0_usize);
-    while filled < fill.length {
-        let Some(rest) = fill.chunks.get(index).and_then(|chunk| chunk.get(at..)) else { break };
-        let part = rest.get(..fill.length.saturating_sub(filled)).unwrap_or(rest);
-        let copied = fill.request.fill(filled, part);
-        filled = filled.saturating_add(copied);
-        if copied < rest.len() {
-            at = at.saturating_add(copied);
-            break;
-        }
-        (index, at) = (index.saturating_add(1), 0);
-    }
-    if !fill.peek {
-        fill.consumed = at;
-        give_back(&fill.link, &mut fill.chunks, index);
-    }
-    filled
-}
-
-/// Gives the first `count` messages back to the link. If it is broken, so will its news say.
-fn give_back<L: Link>(link: &L, chunks: &mut VecDeque<L::Data>, count: usize) {
-    for chunk in chunks.drain(..count.min(chunks.len())) {
-        let _broken = link.give_back(chunk);
-    }
-}
-
-/// Shows data to the client's handler; returns a request that it made, and whether it took nothing.
-pub(crate) fn show<L: Link>(
-    handler: event::Receive,
-    context: crate::ea::ConnectionContext,
-    link: &L,
-    chunks: &mut VecDeque<L::Data>,
-    consumed: &mut usize,
-) -> event::Taken {
-    let available = chunks.iter().map(|chunk| chunk.len()).fold(0, usize::saturating_add);
-    let front = chunks.front().and_then(|chunk| chunk.get(*consumed..)).unwrap_or_default();
-    let taken = handler.call(context, front, available.saturating_sub(*consumed));
-    if taken.bytes >= front.len() {
-        *consumed = 0;
-        give_back(link, chunks, 1);
-    } else {
-        *consumed = consumed.saturating_add(taken.bytes);
-    }
-    taken
 }

@@ -13,54 +13,36 @@ use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, Ordering};
 
 use provider::{NoMemory, Shared};
 use sys::ndk::{NDK_CONNECTOR, NDK_CQ, NDK_QP, NDK_RESULT, NDK_SGE, NDK_SGE_ADDRESS};
-use sys::status::{
-    NT_SUCCESS, NTSTATUS, STATUS_CONNECTION_ABORTED, STATUS_CONNECTION_RESET, STATUS_INSUFFICIENT_RESOURCES,
-    STATUS_NOT_SUPPORTED, STATUS_SUCCESS,
-};
+use sys::status::{NT_SUCCESS, NTSTATUS, STATUS_NOT_SUPPORTED, STATUS_SUCCESS};
 
-use super::call::{call, close, create, slot, ulong};
-use super::connect_status;
-use super::passive::Offer;
+use super::call::{call, close, slot, ulong};
+use super::callback::closed;
+use super::message::{self, BUFFER, BUFFERS, first_byte};
 use super::port::Use;
-use super::sockaddr::{HELLO, Raw, hello};
-use crate::endpoint::News;
-use crate::network::{Broken, Kind, Link, Passed, System};
+use crate::network::{Broken, Kind, Link, Passed, Room, System};
 use crate::slab::Id;
 use crate::transport::Transport;
-
-/// Requests of one queue: messages, and the end of the stream.
-const DEPTH: u32 = 5;
-/// Messages under way in one direction, besides the end of the stream.
-pub(crate) const WINDOW: usize = DEPTH as usize - 1;
-/// The most bytes of a message.
-pub(crate) const PIECE: usize = 16 << 10;
-/// A buffer has room for a message and its kind.
-const BUFFER: usize = PIECE + 1;
-
-/// The kind bytes, at addresses that the queue pair can send from.
-static DATA: u8 = 0;
-static END: u8 = 1;
 
 /// Marks the context of a receive; the rest is the buffer's index. Sends have their number.
 const RECEIVE: usize = 1 << (usize::BITS - 1);
 
 /// What a link is; each of its NDK objects owns it as the context of its callbacks.
-struct State<S: System> {
-    transport: Transport<S>,
-    endpoint: Id,
-    port: Shared<Use<S>>,
-    local: SocketAddr,
-    peer: SocketAddr,
+pub(super) struct State<S: System> {
+    pub(super) transport: Transport<S>,
+    pub(super) endpoint: Id,
+    pub(super) port: Shared<Use<S>>,
+    pub(super) local: SocketAddr,
+    pub(super) peer: SocketAddr,
     /// This side connected.
-    active: bool,
-    connector: AtomicPtr<NDK_CONNECTOR>,
-    qp: AtomicPtr<NDK_QP>,
-    cq: AtomicPtr<NDK_CQ>,
+    pub(super) active: bool,
+    pub(super) connector: AtomicPtr<NDK_CONNECTOR>,
+    pub(super) qp: AtomicPtr<NDK_QP>,
+    pub(super) cq: AtomicPtr<NDK_CQ>,
     /// NDK objects that are not closed.
-    objects: AtomicU32,
+    pub(super) objects: AtomicU32,
     /// The endpoint does not know the link, and gets no news of it.
-    silent: AtomicBool,
-    buffers: UnsafeCell<Vec<u8>>,
+    pub(super) silent: AtomicBool,
+    pub(super) buffers: UnsafeCell<Vec<u8>>,
 }
 
 // SAFETY: NDK objects may be used on any thread. Of the buffers, each belongs either to the queue pair, while
@@ -70,7 +52,7 @@ unsafe impl<S: System> Send for State<S> {}
 unsafe impl<S: System> Sync for State<S> {}
 
 /// See the module's head.
-pub struct NdkLink<S: System>(Shared<State<S>>);
+pub struct NdkLink<S: System>(pub(super) Shared<State<S>>);
 
 impl<S: System> Clone for NdkLink<S> {
     fn clone(&self) -> Self {
@@ -78,7 +60,7 @@ impl<S: System> Clone for NdkLink<S> {
     }
 }
 
-/// A message that has come.
+/// A message of data that has come.
 pub struct Data<S: System> {
     link: NdkLink<S>,
     index: usize,
@@ -105,9 +87,9 @@ impl<S: System> Deref for Data<S> {
     }
 }
 
-/// Room for `WINDOW` messages and the end.
-fn buffers() -> Result<Vec<u8>, NoMemory> {
-    let length = const { (WINDOW + 1) * BUFFER };
+/// Room for the messages that may come before one is given back.
+pub(super) fn buffers() -> Result<Vec<u8>, NoMemory> {
+    let length = const { BUFFERS * BUFFER };
     let mut buffers = Vec::new();
     buffers.try_reserve_exact(length).map_err(|_| NoMemory)?;
     buffers.resize(length, 0);
@@ -115,69 +97,8 @@ fn buffers() -> Result<Vec<u8>, NoMemory> {
 }
 
 impl<S: System> NdkLink<S> {
-    /// A link with a queue pair, and no connector yet.
-    fn new(
-        transport: Transport<S>,
-        endpoint: Id,
-        port: Shared<Use<S>>,
-        active: bool,
-        (local, peer): (SocketAddr, SocketAddr),
-    ) -> Result<Self, NTSTATUS> {
-        let no_memory = |NoMemory| STATUS_INSUFFICIENT_RESOURCES;
-        let state = State {
-            transport,
-            endpoint,
-            port,
-            local,
-            peer,
-            active,
-            connector: AtomicPtr::new(null_mut()),
-            qp: AtomicPtr::new(null_mut()),
-            cq: AtomicPtr::new(null_mut()),
-            objects: AtomicU32::new(0),
-            silent: AtomicBool::new(false),
-            buffers: UnsafeCell::new(buffers().map_err(no_memory)?),
-        };
-        let link = Self(Shared::new(state).map_err(no_memory)?);
-        link.make_queues().inspect_err(|_| link.discard())?;
-        Ok(link)
-    }
-
-    fn make_queues(&self) -> Result<(), NTSTATUS> {
-        let (adapter, pd) = (self.0.port.adapter.as_ptr(), self.0.port.pd.as_ptr());
-        let context = self.borrowed();
-        // Each queue and the buffers' end, twice: so the queue can't overflow.
-        let depth = const { 2 * DEPTH };
-        let cq = create(|out| {
-            // SAFETY: the adapter is open; the context lives until the queue's close has completed.
-            unsafe {
-                call!(
-                    adapter,
-                    NdkCreateCq,
-                    depth,
-                    Some(passed::<S>),
-                    context,
-                    null_mut(),
-                    None,
-                    null_mut(),
-                    out
-                )
-            }
-        })?;
-        self.own(&self.0.cq, cq);
-        let qp = create(|out| {
-            let cq = cq.as_ptr();
-            // SAFETY: domain and queue are not closed.
-            unsafe {
-                call!(pd, NdkCreateQp, cq, cq, null_mut(), DEPTH, DEPTH, 1, 2, 0, None, null_mut(), out)
-            }
-        })?;
-        self.own(&self.0.qp, qp);
-        Ok(())
-    }
-
     /// An NDK object is the link's from now on; its close gives back what it owns of the link.
-    fn own<T>(&self, place: &AtomicPtr<T>, object: NonNull<T>) {
+    pub(super) fn own<T>(&self, place: &AtomicPtr<T>, object: NonNull<T>) {
         place.store(object.as_ptr(), Ordering::Release);
         self.0.objects.fetch_add(1, Ordering::Relaxed);
         // Taken back by `closed`.
@@ -185,95 +106,15 @@ impl<S: System> NdkLink<S> {
     }
 
     /// The link as the context of callbacks, which its NDK objects keep alive.
-    fn borrowed(&self) -> *mut c_void {
+    pub(super) fn borrowed(&self) -> *mut c_void {
         let raw = self.0.clone().into_raw();
         // SAFETY: it was made just now.
         drop(unsafe { Shared::<State<S>>::from_raw(raw) });
         raw.as_ptr()
     }
 
-    /// Connects; `CONNECTED` or `LOST` follows.
-    ///
-    /// # Errors
-    ///
-    /// The provider's, and nothing is left.
-    pub(super) fn connect(
-        transport: Transport<S>,
-        endpoint: Id,
-        port: Shared<Use<S>>,
-        from: SocketAddr,
-        to: SocketAddr,
-    ) -> Result<Self, NTSTATUS> {
-        let link = Self::new(transport, endpoint, port, true, (from, to))?;
-        link.start_connect(from, to).inspect_err(|_| link.discard())?;
-        Ok(link)
-    }
-
-    fn start_connect(&self, from: SocketAddr, to: SocketAddr) -> Result<(), NTSTATUS> {
-        let adapter = self.0.port.adapter.as_ptr();
-        // SAFETY: the adapter is open.
-        let connector = create(|out| unsafe { call!(adapter, NdkCreateConnector, None, null_mut(), out) })?;
-        self.own(&self.0.connector, connector);
-        // The address object's listener has the port itself; see the head of `ndk`.
-        let (source, destination) = (Raw::new(SocketAddr::new(from.ip(), 0)), Raw::new(to));
-        let ((source, source_length), (destination, destination_length)) =
-            (source.parts(), destination.parts());
-        let hello = hello(from.port());
-        // SAFETY: connector and queue pair are not closed; addresses and data are locals of their lengths;
-        // the context lives until the connector's close has completed.
-        let status = unsafe {
-            call!(
-                connector.as_ptr(),
-                NdkConnect,
-                self.0.qp.load(Ordering::Acquire),
-                source,
-                source_length,
-                destination,
-                destination_length,
-                0,
-                0,
-                hello.as_ptr().cast(),
-                ulong(HELLO),
-                Some(connected::<S>),
-                self.borrowed()
-            )
-        };
-        started(status)
-    }
-
-    /// Accepts an offer; `CONNECTED` or `LOST` follows.
-    ///
-    /// # Errors
-    ///
-    /// The provider's; the offer is refused.
-    pub(super) fn accept(transport: Transport<S>, endpoint: Id, offer: Offer<S>) -> Result<Self, NTSTATUS> {
-        let (port, ends) = (offer.port(), (offer.local(), offer.peer()));
-        let link = Self::new(transport, endpoint, port, false, ends)?;
-        let connector = offer.into_connector();
-        link.own(&link.0.connector, connector);
-        // SAFETY: connector and queue pair are not closed; the contexts live until the connector's close
-        // has completed.
-        let status = unsafe {
-            call!(
-                connector.as_ptr(),
-                NdkAccept,
-                link.0.qp.load(Ordering::Acquire),
-                0,
-                0,
-                core::ptr::null(),
-                0,
-                Some(disconnected::<S>),
-                link.borrowed(),
-                Some(connected::<S>),
-                link.borrowed()
-            )
-        };
-        started(status).inspect_err(|_| link.discard())?;
-        Ok(link)
-    }
-
     /// Closes what there is of a link that its endpoint never knew.
-    fn discard(&self) {
+    pub(super) fn discard(&self) {
         self.0.silent.store(true, Ordering::Release);
         self.close();
     }
@@ -301,15 +142,6 @@ impl<S: System> NdkLink<S> {
         posted(status)
     }
 
-    fn complete_connect(&self) -> Result<(), Broken> {
-        let connector = self.0.connector.load(Ordering::Acquire);
-        // SAFETY: the connector is not closed; the context lives until its close has completed.
-        let status = unsafe {
-            call!(connector, NdkCompleteConnect, Some(disconnected::<S>), self.borrowed(), None, null_mut())
-        };
-        posted(status)
-    }
-
     fn understand(&self, result: &NDK_RESULT) -> Passed<Data<S>> {
         let context = result.RequestContext.addr();
         let arrived = result.Status == STATUS_SUCCESS;
@@ -320,13 +152,18 @@ impl<S: System> NdkLink<S> {
         let length = (result.BytesTransferred as usize).min(BUFFER);
         let Some(length) = length.checked_sub(1).filter(|_| arrived) else { return Passed::Nonsense };
         // SAFETY: the receive has completed with at least one byte, so the buffer is ours.
-        let kind = unsafe { self.buffer(index).read() };
-        let data = Data { link: self.clone(), index, length };
-        match kind {
-            kind if kind == DATA => Passed::Came(Kind::Data, data),
-            kind if kind == END => Passed::Came(Kind::End, data),
-            _ => Passed::Nonsense,
-        }
+        let first = unsafe { self.buffer(index).read() };
+        let passed = match message::kind(first, length) {
+            Some(Kind::Data(urgency)) => {
+                return Passed::Data(urgency, Data { link: self.clone(), index, length });
+            }
+            Some(Kind::End) => Passed::End,
+            Some(Kind::Room(room)) => Passed::Room(room),
+            None => return Passed::Nonsense,
+        };
+        // If the link is broken, so will its news say.
+        let _broken = self.post(index);
+        passed
     }
 
     fn poll(&self) -> Option<NDK_RESULT> {
@@ -342,21 +179,17 @@ impl<S: System> NdkLink<S> {
 impl<S: System> Link for NdkLink<S> {
     type Data = Data<S>;
 
-    const DEPTH: usize = WINDOW;
-    const WINDOW: usize = WINDOW + 1;
-    const PIECE: usize = PIECE;
+    const DEPTH: usize = message::DATA;
+    const ROOM: Room = message::ROOM;
+    const PIECE: usize = message::PIECE;
 
     fn open(&self) -> Result<(), Broken> {
-        (0..=WINDOW).try_for_each(|index| self.post(index))?;
+        (0..BUFFERS).try_for_each(|index| self.post(index))?;
         if self.0.active { self.complete_connect() } else { Ok(()) }
     }
 
     unsafe fn send(&self, number: u64, kind: Kind, place: *const u8, length: usize) -> Result<(), Broken> {
-        let kind = match kind {
-            Kind::Data => &raw const DATA,
-            Kind::End => &raw const END,
-        };
-        let list = [self.sge(kind, 1), self.sge(place, length)];
+        let list = [self.sge(first_byte(kind), 1), self.sge(place, length)];
         let count = if length == 0 { 1 } else { 2 };
         let context = core::ptr::without_provenance_mut(usize::try_from(number).unwrap_or(0) & !RECEIVE);
         let qp = self.0.qp.load(Ordering::Acquire);
@@ -415,59 +248,11 @@ impl<S: System> Link for NdkLink<S> {
     }
 }
 
-fn started(status: Option<NTSTATUS>) -> Result<(), NTSTATUS> {
+pub(super) fn started(status: Option<NTSTATUS>) -> Result<(), NTSTATUS> {
     let status = status.unwrap_or(STATUS_NOT_SUPPORTED);
     if NT_SUCCESS(status) { Ok(()) } else { Err(status) }
 }
 
-fn posted(status: Option<NTSTATUS>) -> Result<(), Broken> {
+pub(super) fn posted(status: Option<NTSTATUS>) -> Result<(), Broken> {
     started(status).map_err(|_| Broken)
-}
-
-/// Runs `news` with the link of a callback.
-///
-/// # Safety
-///
-/// `context` is the link of an NDK object that is not closed, or whose close has not completed.
-unsafe fn with<S: System>(context: *mut c_void, news: impl FnOnce(&State<S>)) {
-    let Some(raw) = NonNull::new(context) else { return };
-    // SAFETY: as the caller promises, the object owns the link.
-    let state = unsafe { Shared::<State<S>>::from_borrowed(raw) };
-    if !state.silent.load(Ordering::Acquire) {
-        news(&state);
-    }
-}
-
-/// The connect has been accepted, or an accept completed.
-unsafe extern "win64" fn connected<S: System>(context: *mut c_void, status: NTSTATUS) {
-    let news = |state: &State<S>| match status {
-        STATUS_SUCCESS => state.transport.note(state.endpoint, News::CONNECTED),
-        failed if state.active => state.transport.lost(state.endpoint, connect_status(failed)),
-        _ => state.transport.lost(state.endpoint, STATUS_CONNECTION_ABORTED),
-    };
-    // SAFETY: the connector whose request this is has not completed its close.
-    unsafe { with(context, news) }
-}
-
-/// The peer has gone, or the connection has broken.
-unsafe extern "win64" fn disconnected<S: System>(context: *mut c_void) {
-    // SAFETY: the connector whose event this is has not completed its close.
-    unsafe { with(context, |state: &State<S>| state.transport.lost(state.endpoint, STATUS_CONNECTION_RESET)) }
-}
-
-/// The completion queue has results.
-unsafe extern "win64" fn passed<S: System>(context: *mut c_void, _status: NTSTATUS) {
-    // SAFETY: the queue whose notification this is has not completed its close.
-    unsafe { with(context, |state: &State<S>| state.transport.note(state.endpoint, News::PASSED)) }
-}
-
-/// One of the link's NDK objects is closed.
-unsafe extern "win64" fn closed<S: System>(context: *mut c_void) {
-    let Some(raw) = NonNull::new(context) else { return };
-    // SAFETY: this is what `own` gave to the object, which hands it back once.
-    let state = unsafe { Shared::<State<S>>::from_raw(raw) };
-    let last = state.objects.fetch_sub(1, Ordering::AcqRel) == 1;
-    if last && !state.silent.load(Ordering::Acquire) {
-        state.transport.note(state.endpoint, News::GONE);
-    }
 }

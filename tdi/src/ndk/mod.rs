@@ -1,9 +1,10 @@
 //! The network over the provider: a consumer of NDK like any other.
 //!
-//! A connection is a queue pair with a completion queue of its own. Its messages are sends of one kind byte
-//! and up to [`link::PIECE`] bytes, straight from the client's memory; the other side has
-//! [`link::WINDOW`] buffers posted, and a send waits in the provider until there is one. Memory is named by
-//! the privileged token, as it is the kernel's own.
+//! A connection is a queue pair with a completion queue of its own. Its messages (`message`) are sends of one
+//! byte and up to 16 KiB of a stream, straight from the client's memory. The other side has a few buffers
+//! posted, and is sent no more data than it has room for; so what waits in the provider waits for a buffer that
+//! the other side's pumper is about to post, and never for a client. Memory is named by the privileged token, as
+//! it is the kernel's own.
 //!
 //! # Names
 //!
@@ -27,7 +28,10 @@
 //! | the use of a port | that the port's removal waits |
 
 mod call;
-pub(crate) mod link;
+mod callback;
+mod establish;
+mod link;
+pub(crate) mod message;
 mod passive;
 mod port;
 mod sockaddr;

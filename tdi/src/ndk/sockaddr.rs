@@ -78,7 +78,7 @@ impl Raw {
 /// Bytes of the private data.
 pub(super) const HELLO: usize = 6;
 /// What a transport says first: its name and version.
-const MAGIC: [u8; 4] = *b"TDI\x01";
+const MAGIC: [u8; 4] = *b"TDI\x02";
 
 /// The private data of a connect from an address object with this port.
 pub(super) fn hello(port: u16) -> [u8; HELLO] {
@@ -119,7 +119,7 @@ mod tests {
     fn a_peer_that_is_no_transport_is_told_apart() {
         assert_eq!(read_hello(&hello(0x1234)), Some(0x1234));
         for stranger in
-            [&b""[..], b"TDI\x01\x12", b"TDI\x02\x12\x34", b"TDI\x01\x12\x34\x56", b"SMB\x01\x12\x34"]
+            [&b""[..], b"TDI\x02\x12", b"TDI\x01\x12\x34", b"TDI\x02\x12\x34\x56", b"SMB\x02\x12\x34"]
         {
             assert_eq!(read_hello(stranger), None);
         }

@@ -7,7 +7,7 @@ use super::client::{Client, FAR, NEAR, Pair, done, failed};
 use super::host::pump;
 use crate::Command;
 use crate::ea::Opening;
-use crate::ndk::link::{PIECE, WINDOW};
+use crate::ndk::message::{PIECE, WINDOW};
 
 #[test]
 fn cleanup_completes_all_that_waits_in_its_order_before_it_returns() {

@@ -3,6 +3,8 @@
 mod cleanup;
 pub(crate) mod client;
 mod connect;
+mod expedited;
+mod handler;
 mod host;
 mod random;
 mod transfer;

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use proptest::prelude::*;
 use sys::status::{STATUS_CANCELLED, STATUS_SUCCESS};
+use sys::tdi::{TDI_RECEIVE_EXPEDITED, TDI_RECEIVE_NORMAL, TDI_SEND_EXPEDITED};
 
 use super::client::{Client, FAR, NEAR};
 use super::host::{Pending, pass, pump, pump_once};
@@ -15,8 +16,8 @@ enum Step {
     Connect,
     Accept,
     Disconnect { flags: u32 },
-    Send { length: usize },
-    Receive { length: usize },
+    Send { length: usize, expedited: bool },
+    Receive { length: usize, expedited: bool },
     Associate,
     Disassociate,
     Cancel { back: usize },
@@ -31,8 +32,8 @@ fn step() -> impl Strategy<Value = Step> {
         4 => Just(Step::Connect),
         2 => Just(Step::Accept),
         2 => prop::sample::select(vec![0, 1, 2, 4, 4, 6]).prop_map(|flags| Step::Disconnect { flags }),
-        6 => (0_usize..60_000).prop_map(|length| Step::Send { length }),
-        8 => (0_usize..60_000).prop_map(|length| Step::Receive { length }),
+        6 => data().prop_map(|(length, expedited)| Step::Send { length, expedited }),
+        8 => data().prop_map(|(length, expedited)| Step::Receive { length, expedited }),
         1 => Just(Step::Associate),
         1 => Just(Step::Disassociate),
         4 => (0_usize..20).prop_map(|back| Step::Cancel { back }),
@@ -40,6 +41,11 @@ fn step() -> impl Strategy<Value = Step> {
         12 => (1_usize..8).prop_map(|calls| Step::Deferred { calls }),
         1 => Just(Step::Tick),
     ]
+}
+
+/// A length, and whether the data is expedited.
+fn data() -> impl Strategy<Value = (usize, bool)> {
+    (0_usize..60_000, prop::bool::weighted(0.25))
 }
 
 /// One request, and what is known of it.
@@ -55,8 +61,8 @@ struct Run {
     /// The first half on the near side.
     files: Vec<Id>,
     sent: Vec<Sent>,
-    /// Bytes that each file has asked to send so far, which number its bytes.
-    position: HashMap<u64, u32>,
+    /// Words that each file has asked to send so far, normal and expedited ones, which number its words.
+    position: HashMap<(u64, bool), u32>,
 }
 
 impl Run {
@@ -84,13 +90,15 @@ impl Run {
             Step::Disconnect { flags } => {
                 self.submit(file, Command::Disconnect { flags, limit: Some(1000) }, Vec::new());
             }
-            Step::Send { length } => {
+            Step::Send { length, expedited } => {
                 let length = length / 8 * 8;
-                let data = self.words(file, length);
-                self.submit(file, Command::Send { length, flags: 0 }, data);
+                let data = self.words(file, expedited, length);
+                let flags = if expedited { TDI_SEND_EXPEDITED } else { 0 };
+                self.submit(file, Command::Send { length, flags }, data);
             }
-            Step::Receive { length } => {
-                self.submit(file, Command::Receive { length, flags: 0 }, vec![0; length]);
+            Step::Receive { length, expedited } => {
+                let flags = if expedited { TDI_RECEIVE_EXPEDITED } else { TDI_RECEIVE_NORMAL };
+                self.submit(file, Command::Receive { length, flags }, vec![0; length]);
             }
             Step::Associate => drop(self.client.transport.associate(file, self.addresses[who / 3])),
             Step::Disassociate => {
@@ -119,16 +127,17 @@ impl Run {
         }
     }
 
-    /// Words that name their sender and their number.
-    fn words(&mut self, file: Id, length: usize) -> Vec<u8> {
-        let position = self.position.entry(file.to_raw()).or_default();
+    /// Words that name their sender, their stream and their number.
+    fn words(&mut self, file: Id, expedited: bool, length: usize) -> Vec<u8> {
+        let position = self.position.entry((file.to_raw(), expedited)).or_default();
+        let mark = if expedited { 0x5A } else { 0xA5 };
         (0..length / 8)
             .flat_map(|_| {
                 *position += 1;
                 let [a, b, ..] = file.to_raw().to_le_bytes();
                 let [_, _, _, _, c, ..] = file.to_raw().to_le_bytes();
                 let [p, q, r, s] = position.to_le_bytes();
-                [a, b, c, 0xA5, p, q, r, s]
+                [a, b, c, mark, p, q, r, s]
             })
             .collect()
     }
@@ -154,47 +163,53 @@ impl Run {
         self.client.tear_down();
     }
 
-    /// Of one file's sends, and of its receives, those that were not cancelled completed in their order.
+    /// Of one file's sends of one kind, and of its receives, those that were not cancelled completed in their
+    /// order.
     fn check_order(&self) {
         let log = self.client.log.take();
         let place: HashMap<_, _> = log.iter().enumerate().map(|(place, serial)| (*serial, place)).collect();
         assert_eq!(place.len(), self.sent.len(), "each request completes once");
-        let mut last: HashMap<(u64, bool), usize> = HashMap::new();
+        let mut last: HashMap<(u64, bool, u32), usize> = HashMap::new();
         for sent in &self.sent {
             let outcome = sent.pending.outcome().unwrap();
-            let sends = match sent.command {
-                Command::Send { .. } => true,
-                Command::Receive { .. } => false,
+            let (sends, flags) = match sent.command {
+                Command::Send { flags, .. } => (true, flags),
+                Command::Receive { flags, .. } => (false, flags),
                 _ => continue,
             };
             if outcome.status == STATUS_CANCELLED || outcome.status < 0 || outcome.information == 0 {
                 continue;
             }
             let place = place[&sent.pending.serial];
-            let before = last.insert((sent.file.to_raw(), sends), place);
+            let before = last.insert((sent.file.to_raw(), sends, flags), place);
             assert!(before.is_none_or(|before| before < place), "requests of one kind are in order");
         }
     }
 
-    /// What was received is what was sent: words of one sender in a row, without a hole, until the next
-    /// connection.
+    /// What was received of either stream is what was sent: words of one sender in a row, without a hole, until
+    /// the next connection.
     fn check_bytes(&self) {
-        let mut streams: HashMap<u64, Vec<u8>> = HashMap::new();
+        let mut streams: HashMap<u64, [Vec<u8>; 2]> = HashMap::new();
         for sent in &self.sent {
             let outcome = sent.pending.outcome().unwrap();
             if outcome.status != STATUS_SUCCESS {
                 continue;
             }
-            let stream = streams.entry(sent.file.to_raw()).or_default();
+            let both = streams.entry(sent.file.to_raw()).or_default();
             match sent.command {
-                Command::Receive { .. } => stream.extend(&sent.pending.data()[..outcome.information]),
+                Command::Receive { flags, .. } => {
+                    let stream = &mut both[usize::from(flags == TDI_RECEIVE_EXPEDITED)];
+                    stream.extend(&sent.pending.data()[..outcome.information]);
+                }
                 // A new connection begins a new stream; a request is submitted before what it makes
                 // possible.
-                Command::Connect { .. } | Command::Listen { .. } | Command::Accept => check(stream),
+                Command::Connect { .. } | Command::Listen { .. } | Command::Accept => {
+                    both.iter_mut().for_each(check);
+                }
                 _ => {}
             }
         }
-        streams.values_mut().for_each(check);
+        streams.values_mut().flatten().for_each(check);
     }
 }
 

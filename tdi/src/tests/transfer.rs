@@ -1,17 +1,16 @@
 //! Data, and the ends of connections.
 
-use std::ffi::c_void;
-
 use sys::status::*;
 use sys::tdi::{
-    TDI_DISCONNECT_ABORT, TDI_DISCONNECT_RELEASE, TDI_DISCONNECT_WAIT, TDI_EVENT_DISCONNECT,
-    TDI_EVENT_RECEIVE, TDI_RECEIVE_PEEK, TDI_SEND_AND_DISCONNECT, TDI_SEND_EXPEDITED, TDI_SEND_NON_BLOCKING,
+    TDI_DISCONNECT_ABORT, TDI_DISCONNECT_RELEASE, TDI_DISCONNECT_WAIT, TDI_RECEIVE_PEEK,
+    TDI_SEND_AND_DISCONNECT, TDI_SEND_NON_BLOCKING,
 };
 
 use super::client::{Pair, done, failed};
-use super::host::{give, pass, pump};
-use crate::ndk::link::{PIECE, WINDOW};
-use crate::{Adopted, Command, Id};
+use super::handler::{NORMAL, watched};
+use super::host::{pass, pump};
+use crate::Command;
+use crate::ndk::message::{PIECE, WINDOW};
 
 fn pattern(length: usize) -> Vec<u8> {
     (0..length).map(|i| (i % 251) as u8).collect()
@@ -76,10 +75,10 @@ fn a_peek_leaves_the_data() {
 fn what_is_not_served_is_refused() {
     let pair = Pair::connected();
     let refused = [
-        (Command::Send { length: 4, flags: TDI_SEND_EXPEDITED }, STATUS_INVALID_PARAMETER),
+        (Command::Send { length: 4, flags: 0x400 }, STATUS_INVALID_PARAMETER),
         (Command::Send { length: 5, flags: 0 }, STATUS_INVALID_PARAMETER),
         (Command::Receive { length: 5, flags: 0 }, STATUS_INVALID_PARAMETER),
-        (Command::Receive { length: 4, flags: 0x40 }, STATUS_INVALID_PARAMETER),
+        (Command::Receive { length: 4, flags: 0x8 }, STATUS_INVALID_PARAMETER),
         (
             Command::Disconnect { flags: TDI_DISCONNECT_ABORT | TDI_DISCONNECT_RELEASE, limit: None },
             STATUS_INVALID_PARAMETER,
@@ -242,73 +241,6 @@ fn a_send_is_cancelled_alone_before_it_has_begun_and_with_the_connection_afterwa
     pair.tear_down();
 }
 
-/// What the handlers of a test have seen, and a receive that they make.
-#[derive(Default)]
-struct Seen {
-    shown: Vec<(usize, usize)>,
-    told: Vec<u32>,
-    /// Bytes to take at the next call.
-    take: Vec<u32>,
-    again: Option<(super::host::Log, Id)>,
-}
-
-unsafe extern "win64" fn receive_handler(
-    context: *mut c_void,
-    _: *mut c_void,
-    _: u32,
-    indicated: u32,
-    available: u32,
-    taken: *mut u32,
-    _: *const c_void,
-    irp: *mut *mut sys::wdm::IRP,
-) -> NTSTATUS {
-    // SAFETY: the tests register it with this context.
-    let seen = unsafe { &mut *context.cast::<Seen>() };
-    seen.shown.push((indicated as usize, available as usize));
-    if let Some((log, file)) = seen.again.take() {
-        let (request, _) = log.request(88, vec![0; 16], 16);
-        let command = Command::Receive { length: 16, flags: 0 };
-        // SAFETY: the transport passes places for both.
-        unsafe {
-            taken.write(1);
-            irp.write(give(Adopted { request, file: Some(file), command }));
-        }
-        return STATUS_MORE_PROCESSING_REQUIRED;
-    }
-    let Some(take) = seen.take.pop() else { return STATUS_DATA_NOT_ACCEPTED };
-    // SAFETY: as above.
-    unsafe { taken.write(take) };
-    STATUS_SUCCESS
-}
-
-unsafe extern "win64" fn disconnect_handler(
-    context: *mut c_void,
-    connection: *mut c_void,
-    _: i32,
-    _: *const c_void,
-    _: i32,
-    _: *const c_void,
-    flags: u32,
-) -> NTSTATUS {
-    assert_eq!(connection as usize, 0xC0);
-    // SAFETY: the tests register it with this context.
-    unsafe { &mut *context.cast::<Seen>() }.told.push(flags);
-    STATUS_SUCCESS
-}
-
-fn watched(pair: &Pair) -> Box<Seen> {
-    let mut seen = Box::new(Seen::default());
-    let context = (&raw mut *seen).cast();
-    let handlers = [
-        (TDI_EVENT_RECEIVE, receive_handler as *const () as *mut c_void),
-        (TDI_EVENT_DISCONNECT, disconnect_handler as *const () as *mut c_void),
-    ];
-    for (event, handler) in handlers {
-        assert_eq!(pair.client.transport.set_event(pair.far_address, event, handler, context), Ok(()));
-    }
-    seen
-}
-
 #[test]
 fn data_is_shown_while_no_receive_waits_and_not_again_when_it_was_not_wanted() {
     let pair = Pair::connected();
@@ -316,7 +248,7 @@ fn data_is_shown_while_no_receive_waits_and_not_again_when_it_was_not_wanted() {
     seen.take = vec![3];
     pair.client.send(pair.near, b"abcdef");
     pump();
-    assert_eq!(seen.shown, [(6, 6), (3, 3)]);
+    assert_eq!(seen.shown, [(NORMAL, 6, 6), (NORMAL, 3, 3)]);
     pair.client.send(pair.near, b"ghi");
     pump();
     assert_eq!(seen.shown.len(), 2);
@@ -324,7 +256,7 @@ fn data_is_shown_while_no_receive_waits_and_not_again_when_it_was_not_wanted() {
     assert_eq!(&receive.data()[..], b"de");
     // The receive has taken a part, so the rest is shown.
     pump();
-    assert_eq!(seen.shown[2..], [(1, 4)]);
+    assert_eq!(seen.shown[2..], [(NORMAL, 1, 4)]);
     let waits = [pair.client.receive(pair.far, 4), pair.client.receive(pair.far, 4)];
     pair.client.send(pair.near, b"jkl");
     pump();
@@ -338,10 +270,10 @@ fn data_is_shown_while_no_receive_waits_and_not_again_when_it_was_not_wanted() {
 fn a_handler_takes_the_rest_by_a_receive_of_its_own() {
     let pair = Pair::connected();
     let mut seen = watched(&pair);
-    seen.again = Some((pair.client.log.clone(), pair.far));
+    seen.again = Some((pair.client.log.clone(), pair.far, 0));
     pair.client.send(pair.near, b"abcdef");
     pump();
-    assert_eq!(seen.shown, [(6, 6)]);
+    assert_eq!(seen.shown, [(NORMAL, 6, 6)]);
     assert!(pair.client.log.take().contains(&88));
     pair.tear_down();
     drop(seen);

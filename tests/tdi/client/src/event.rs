@@ -10,7 +10,10 @@ use std::net::SocketAddr;
 
 use ntsim::io::{File, Status};
 use sys::status::{NTSTATUS, STATUS_CONNECTION_REFUSED, STATUS_MORE_PROCESSING_REQUIRED, STATUS_SUCCESS};
-use sys::tdi::{TDI_EVENT_CONNECT, TDI_EVENT_DISCONNECT, TDI_EVENT_RECEIVE};
+use sys::tdi::{
+    TDI_EVENT_CONNECT, TDI_EVENT_DISCONNECT, TDI_EVENT_RECEIVE, TDI_EVENT_RECEIVE_EXPEDITED,
+    TDI_RECEIVE_EXPEDITED, TDI_RECEIVE_NORMAL,
+};
 use sys::wdm::IRP;
 use tdi::address::TransportAddresses;
 
@@ -62,10 +65,58 @@ where
     register(address, TDI_EVENT_RECEIVE, received::<H> as *const (), from_ref(handler).cast())
 }
 
+/// Is shown expedited data (`TDI_EVENT_RECEIVE_EXPEDITED`); otherwise as [`on_receive`].
+///
+/// # Errors
+///
+/// The driver's status.
+pub fn on_expedited<H>(address: &File, handler: &'static H) -> Result<(), Status>
+where
+    H: Fn(&[u8], usize) -> Taken + Sync,
+{
+    register(address, TDI_EVENT_RECEIVE_EXPEDITED, expedited::<H> as *const (), from_ref(handler).cast())
+}
+
 unsafe extern "win64" fn received<H: Fn(&[u8], usize) -> Taken>(
     context: *mut c_void,
     _connection: *mut c_void,
-    _flags: u32,
+    flags: u32,
+    indicated: u32,
+    available: u32,
+    taken: *mut u32,
+    data: *const c_void,
+    request: *mut *mut IRP,
+) -> NTSTATUS {
+    assert_eq!(flags & KINDS, TDI_RECEIVE_NORMAL, "the handler is for normal data");
+    // SAFETY: the driver calls with what an indication has.
+    unsafe { shown::<H>(context, indicated, available, taken, data, request) }
+}
+
+unsafe extern "win64" fn expedited<H: Fn(&[u8], usize) -> Taken>(
+    context: *mut c_void,
+    _connection: *mut c_void,
+    flags: u32,
+    indicated: u32,
+    available: u32,
+    taken: *mut u32,
+    data: *const c_void,
+    request: *mut *mut IRP,
+) -> NTSTATUS {
+    assert_eq!(flags & KINDS, TDI_RECEIVE_EXPEDITED, "the handler is for expedited data");
+    // SAFETY: the driver calls with what an indication has.
+    unsafe { shown::<H>(context, indicated, available, taken, data, request) }
+}
+
+/// The kinds of data.
+const KINDS: u32 = TDI_RECEIVE_NORMAL | TDI_RECEIVE_EXPEDITED;
+
+/// Runs a handler that is shown data.
+///
+/// # Safety
+///
+/// The context is the handler, and the rest what the driver calls it with.
+unsafe fn shown<H: Fn(&[u8], usize) -> Taken>(
+    context: *mut c_void,
     indicated: u32,
     available: u32,
     taken: *mut u32,

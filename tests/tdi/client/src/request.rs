@@ -255,13 +255,13 @@ pub fn prepared_accept(file: &File) -> Prepared {
     Prepared { io, attached }
 }
 
-/// `TDI_RECEIVE`, for a receive handler to give.
+/// `TDI_RECEIVE`, for a receive handler to give; `flags` are `TDI_RECEIVE_…`.
 ///
 /// # Panics
 ///
 /// If the host is out of memory.
-pub fn prepared_receive(file: &File, length: u32) -> Prepared {
-    let parameters = bytes(TDI_REQUEST_KERNEL_RECEIVE { ReceiveLength: length, ReceiveFlags: 0 });
+pub fn prepared_receive(file: &File, length: u32, flags: u32) -> Prepared {
+    let parameters = bytes(TDI_REQUEST_KERNEL_RECEIVE { ReceiveLength: length, ReceiveFlags: flags });
     let sending = Sending { minor: TDI_RECEIVE, parameters, data: vec![0; length as usize] };
     let io = file.prepare_internal(sending).expect("there is memory for a request");
     Prepared { io, attached: attach(None, None) }

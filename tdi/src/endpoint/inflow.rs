@@ -1,0 +1,188 @@
+//! What has come, to whoever wants it: the receives that wait, in their order, or else the client's handlers.
+//!
+//! A receive asks for normal data, for expedited data, or for whichever comes. What a client hears of one kind
+//! does not depend on requests for the other kind only: such a request keeps no handler from being called.
+
+use alloc::collections::VecDeque;
+use core::ops::Deref;
+
+use sys::status::{STATUS_GRACEFUL_DISCONNECT, STATUS_SUCCESS};
+use sys::tdi::{TDI_RECEIVE_EXPEDITED, TDI_RECEIVE_NORMAL};
+
+use super::begin::complete;
+use super::effect::{Fill, Show};
+use super::stream::Chunks;
+use super::{Effect, Endpoint, LinkOf, State, Stream, View};
+use crate::ea::ConnectionContext;
+use crate::event::Taken;
+use crate::network::{ByUrgency, Link, System, Urgency};
+use crate::request::Request;
+
+/// What has come of one stream.
+pub(super) struct Inflow<D> {
+    chunks: VecDeque<D>,
+    /// Bytes taken of the first.
+    consumed: usize,
+    /// The client's handler did not want the data.
+    unwanted: bool,
+}
+
+impl<D: Deref<Target = [u8]>> Inflow<D> {
+    /// Nothing, with room for what may come.
+    pub(super) const fn new(room: VecDeque<D>) -> Self {
+        Self { chunks: room, consumed: 0, unwanted: false }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.chunks.is_empty()
+    }
+
+    /// Adds what has come. `false` if the peer was not told room for it.
+    pub(super) fn add(&mut self, data: D, limit: usize) -> bool {
+        let room = self.chunks.len() < limit;
+        if room {
+            self.chunks.push_back(data);
+        }
+        room
+    }
+
+    pub(super) fn into_chunks(self) -> VecDeque<D> {
+        self.chunks
+    }
+
+    /// Takes the data out; [`Endpoint::took`] brings it back.
+    fn lend<L>(&mut self, urgency: Urgency, link: L) -> Lent<L>
+    where
+        L: Link<Data = D>,
+    {
+        let (chunks, consumed) = (core::mem::take(&mut self.chunks), self.consumed);
+        Lent { urgency, link, chunks, consumed, freed: 0 }
+    }
+}
+
+/// Data of one stream, on its way to the client.
+pub(crate) struct Lent<L: Link> {
+    pub(crate) urgency: Urgency,
+    link: L,
+    chunks: Chunks<L>,
+    /// Bytes of the first chunk that were taken before.
+    consumed: usize,
+    /// Messages that were given back to the link.
+    freed: u8,
+}
+
+/// What a receive wants.
+pub(super) struct Incoming {
+    pub(super) length: usize,
+    pub(super) peek: bool,
+    pub(super) wants: ByUrgency<bool>,
+}
+
+/// Which data a receive wants by its flags: by none of both, as by both, whichever comes.
+pub(super) const fn wanted(flags: u32) -> ByUrgency<bool> {
+    match flags & (TDI_RECEIVE_NORMAL | TDI_RECEIVE_EXPEDITED) {
+        TDI_RECEIVE_NORMAL => ByUrgency { normal: true, expedited: false },
+        TDI_RECEIVE_EXPEDITED => ByUrgency { normal: false, expedited: true },
+        _ => ByUrgency { normal: true, expedited: true },
+    }
+}
+
+impl<L: Link> Stream<L> {
+    /// Whether nothing that a receive wants is there or will come.
+    pub(super) fn is_over_for(&self, wants: ByUrgency<bool>) -> bool {
+        let left = |urgency| *wants.of(urgency) && !self.inflow.of(urgency).is_empty();
+        self.ended && !Urgency::ALL.into_iter().any(left)
+    }
+}
+
+impl<S: System> Endpoint<S> {
+    /// Data, and the end, to whoever wants it. See the module's head.
+    pub(super) fn deliver(&mut self, view: Option<&View>) -> Option<Effect<S>> {
+        let data = Urgency::ALL.into_iter().find_map(|urgency| self.deliver_data(urgency, view));
+        data.or_else(|| self.deliver_end())
+    }
+
+    fn deliver_data(&mut self, urgency: Urgency, view: Option<&View>) -> Option<Effect<S>> {
+        let State::Connected(stream) = &mut self.state else { return None };
+        let inflow = stream.inflow.of_mut(urgency);
+        if inflow.is_empty() {
+            return None;
+        }
+        let link = stream.link.clone();
+        if let Some(receive) = self.receives.claim_first(|receive| *receive.wants.of(urgency)) {
+            let (length, peek) = (receive.what.length, receive.what.peek);
+            let data = inflow.lend(urgency, link);
+            return Some(Effect::Fill(Fill { request: receive.request, length, peek, data }));
+        }
+        let (view, handler) = view.and_then(|view| Some((view, view.handlers.receive(urgency)?)))?;
+        if inflow.unwanted || self.receives.any(|receive| *receive.wants.of(urgency)) {
+            return None;
+        }
+        Some(Effect::Show(Show { address: view.id, handler, data: inflow.lend(urgency, link) }))
+    }
+
+    /// The peer's streams have ended: what waits for more of them completes.
+    fn deliver_end(&mut self) -> Option<Effect<S>> {
+        let State::Connected(stream) = &mut self.state else { return None };
+        if let Some(receive) = self.receives.claim_first(|receive| stream.is_over_for(receive.wants)) {
+            return Some(complete(receive.request, STATUS_GRACEFUL_DISCONNECT));
+        }
+        let watch = if stream.is_over() { self.watches.claim_first(|()| true)? } else { return None };
+        Some(complete(watch.request, STATUS_SUCCESS))
+    }
+
+    /// Data comes back from [`Effect::Fill`] and [`Effect::Show`].
+    pub(crate) fn took(&mut self, data: Lent<LinkOf<S>>, unwanted: bool) {
+        let Lent { urgency, chunks, consumed, freed, .. } = data;
+        if let State::Connected(stream) = &mut self.state {
+            *stream.inflow.of_mut(urgency) = Inflow { chunks, consumed, unwanted };
+            let all = stream.freed.of_mut(urgency);
+            *all = all.saturating_add(freed);
+        }
+    }
+}
+
+impl<L: Link> Lent<L> {
+    /// Gives the first messages back to the link. If it is broken, so will its news say.
+    fn give_back(&mut self, count: usize) {
+        for chunk in self.chunks.drain(..count.min(self.chunks.len())) {
+            let _broken = self.link.give_back(chunk);
+            self.freed = self.freed.saturating_add(1);
+        }
+    }
+
+    /// Copies data to a receive; returns how many bytes. Whole messages are given back to the link.
+    pub(crate) fn fill(&mut self, request: &mut impl Request, length: usize, peek: bool) -> usize {
+        let (mut filled, mut at, mut index) = (0_usize, self.consumed, 0_usize);
+        while filled < length {
+            let Some(rest) = self.chunks.get(index).and_then(|chunk| chunk.get(at..)) else { break };
+            let part = rest.get(..length.saturating_sub(filled)).unwrap_or(rest);
+            let copied = request.fill(filled, part);
+            filled = filled.saturating_add(copied);
+            if copied < rest.len() {
+                at = at.saturating_add(copied);
+                break;
+            }
+            (index, at) = (index.saturating_add(1), 0);
+        }
+        if !peek {
+            self.consumed = at;
+            self.give_back(index);
+        }
+        filled
+    }
+
+    /// Shows the client the data.
+    pub(crate) fn show(&mut self, handler: crate::event::Receive, context: ConnectionContext) -> Taken {
+        let available = self.chunks.iter().map(|chunk| chunk.len()).fold(0, usize::saturating_add);
+        let front = self.chunks.front().and_then(|chunk| chunk.get(self.consumed..)).unwrap_or_default();
+        let taken = handler.call(context, front, available.saturating_sub(self.consumed));
+        if taken.bytes >= front.len() {
+            self.consumed = 0;
+            self.give_back(1);
+        } else {
+            self.consumed = self.consumed.saturating_add(taken.bytes);
+        }
+        taken
+    }
+}

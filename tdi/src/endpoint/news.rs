@@ -1,0 +1,31 @@
+//! What happens to a connection, as its pumper is told of it.
+
+/// What a link has to say, as bits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct News(u8);
+
+impl News {
+    /// The connection is established.
+    pub const CONNECTED: Self = Self(1);
+    /// [`Link::next`](crate::network::Link::next) has something.
+    pub const PASSED: Self = Self(2);
+    /// The link is closed, and uses no memory of a request any more.
+    pub const GONE: Self = Self(4);
+    /// The connection did not come about, or has broken.
+    pub(crate) const LOST: Self = Self(8);
+    /// The deadline has passed.
+    pub(crate) const LATE: Self = Self(16);
+    /// The link has to go, as its port does.
+    pub(crate) const FORCED: Self = Self(32);
+
+    pub(crate) fn add(&mut self, news: Self) {
+        self.0 |= news.0;
+    }
+
+    /// Whether `news` was there; it is not any more.
+    pub(super) fn take(&mut self, news: Self) -> bool {
+        let had = self.0 & news.0 != 0;
+        self.0 &= !news.0;
+        had
+    }
+}

@@ -1,0 +1,164 @@
+//! What a client sends: messages of its sends, as far as the peer has room, and what else the peer is told.
+
+use core::ptr::NonNull;
+
+use sys::status::{STATUS_CANCELLED, STATUS_INSUFFICIENT_RESOURCES, STATUS_SUCCESS};
+
+use super::{Effect, Endpoint, LinkOf, Progress, State, Stream};
+use crate::network::{Kind, Link, Room, System, Urgency};
+use crate::request::Request;
+
+/// The number of the message that ends the streams.
+pub(super) const END: u64 = 0;
+/// The number of the one that tells the peer of room.
+pub(super) const ROOM: u64 = 1;
+/// Requests are numbered from here; the messages of a send have its number.
+pub(super) const FIRST_REQUEST: u64 = 2;
+
+/// What a send has come to.
+pub(crate) struct Outgoing {
+    length: usize,
+    /// Bytes that were given to the link.
+    given: usize,
+    /// Messages of it that have not passed.
+    underway: usize,
+}
+
+impl Outgoing {
+    pub(super) const fn new(length: usize) -> Self {
+        Self { length, given: 0, underway: 0 }
+    }
+
+    /// Nothing of it was given to the link.
+    pub(super) const fn is_untouched(&self) -> bool {
+        self.given == 0
+    }
+
+    const fn is_given(&self) -> bool {
+        self.given == self.length
+    }
+
+    pub(super) const fn is_done(&self) -> bool {
+        self.is_given() && self.underway == 0
+    }
+}
+
+/// How far this side's streams are.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Out {
+    /// The client may send.
+    Open,
+    /// The client has released; what it sent before comes first.
+    Finishing,
+    /// The end is under way.
+    Ended,
+    /// The peer has it.
+    Arrived,
+}
+
+impl<L: Link> Stream<L> {
+    /// Whether the client may send.
+    pub(super) fn is_sending(&self) -> bool {
+        self.out == Out::Open
+    }
+
+    /// The client sends nothing more.
+    pub(super) fn finish(&mut self) {
+        self.out = Out::Finishing;
+    }
+
+    /// The peer has more room. `false` if it can't have.
+    pub(super) fn grant(&mut self, more: Room) -> bool {
+        Urgency::ALL.into_iter().all(|urgency| {
+            let room = self.room.of_mut(urgency);
+            *room = room.saturating_add(*more.of(urgency));
+            *room <= *L::ROOM.of(urgency)
+        })
+    }
+
+    /// What the peer is to be told of room: not each time that there is a little more, as long as it has
+    /// some left.
+    fn due_room(&mut self) -> Option<Room> {
+        let due = Urgency::ALL.into_iter().any(|urgency| {
+            let half = L::ROOM.of(urgency).div_ceil(2);
+            *self.freed.of(urgency) >= half
+        });
+        if !due || self.telling {
+            return None;
+        }
+        self.telling = true;
+        Some(core::mem::take(&mut self.freed))
+    }
+}
+
+impl<S: System> Endpoint<S> {
+    /// Completes the oldest send of either urgency, if all of it has reached the peer.
+    pub(super) fn complete_send(&mut self) -> Option<Effect<S>> {
+        let sends = self.sends.all_mut().into_iter();
+        let mut done = sends.filter(|sends| sends.front().is_some_and(|send| send.what.is_done()));
+        let send = done.find_map(super::Queue::claim_front)?;
+        let (status, information) =
+            if send.cancelled { (STATUS_CANCELLED, 0) } else { (STATUS_SUCCESS, send.what.length) };
+        Some(Effect::Complete { request: send.request, status, information })
+    }
+
+    /// The next message to the peer.
+    pub(super) fn next_message(&mut self) -> Progress<S> {
+        let State::Connected(stream) = &mut self.state else { return Progress::Rest };
+        if stream.broken {
+            return Progress::Rest;
+        }
+        let link = stream.link.clone();
+        let bare = |link, number, kind| {
+            Progress::Do(Effect::Send { link, number, kind, place: NonNull::dangling(), length: 0 })
+        };
+        if let Some(room) = stream.due_room() {
+            return bare(link, ROOM, Kind::Room(room));
+        }
+        let mut given = true;
+        for urgency in Urgency::ALL {
+            let sends = self.sends.of_mut(urgency);
+            let Some(send) = sends.iter_mut().find(|send| !send.what.is_given()) else { continue };
+            given = false;
+            let room = stream.room.of_mut(urgency);
+            if *room == 0 || stream.underway >= <LinkOf<S> as Link>::DEPTH || send.cancelled {
+                continue;
+            }
+            let Some((place, run)) = send.request.run(send.what.given) else {
+                // The client's memory can't be reached, so the stream has a hole.
+                return self.broke(STATUS_INSUFFICIENT_RESOURCES);
+            };
+            let left = send.what.length.saturating_sub(send.what.given);
+            let length = run.min(left).min(<LinkOf<S> as Link>::PIECE);
+            send.what.given = send.what.given.saturating_add(length);
+            send.what.underway = send.what.underway.saturating_add(1);
+            stream.underway = stream.underway.saturating_add(1);
+            *room = room.saturating_sub(1);
+            let (number, kind) = (send.number(), Kind::Data(urgency));
+            return Progress::Do(Effect::Send { link, number, kind, place, length });
+        }
+        if given && stream.out == Out::Finishing {
+            stream.out = Out::Ended;
+            return bare(link, END, Kind::End);
+        }
+        Progress::Rest
+    }
+
+    /// A message of a send has passed.
+    pub(super) fn message_passed(&mut self, number: u64) {
+        if let State::Connected(stream) = &mut self.state {
+            stream.underway = stream.underway.saturating_sub(1);
+        }
+        let mut sends = self.sends.all_mut().into_iter().flat_map(super::Queue::iter_mut);
+        if let Some(send) = sends.find(|send| send.number() == number) {
+            send.what.underway = send.what.underway.saturating_sub(1);
+        }
+    }
+
+    /// A message was not accepted by the link.
+    pub(crate) fn unsent(&mut self) {
+        if let State::Connected(stream) = &mut self.state {
+            stream.broken = true;
+        }
+    }
+}

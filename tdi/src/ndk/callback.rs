@@ -1,0 +1,61 @@
+//! What the provider calls for a link. Callbacks only leave news.
+
+use core::ffi::c_void;
+use core::ptr::NonNull;
+use core::sync::atomic::Ordering;
+
+use provider::Shared;
+use sys::status::{NTSTATUS, STATUS_CONNECTION_ABORTED, STATUS_CONNECTION_RESET, STATUS_SUCCESS};
+
+use super::connect_status;
+use super::link::State;
+use crate::endpoint::News;
+use crate::network::System;
+
+/// Runs `news` with the link of a callback.
+///
+/// # Safety
+///
+/// `context` is the link of an NDK object that is not closed, or whose close has not completed.
+unsafe fn with<S: System>(context: *mut c_void, news: impl FnOnce(&State<S>)) {
+    let Some(raw) = NonNull::new(context) else { return };
+    // SAFETY: as the caller promises, the object owns the link.
+    let state = unsafe { Shared::<State<S>>::from_borrowed(raw) };
+    if !state.silent.load(Ordering::Acquire) {
+        news(&state);
+    }
+}
+
+/// The connect has been accepted, or an accept completed.
+pub(super) unsafe extern "win64" fn connected<S: System>(context: *mut c_void, status: NTSTATUS) {
+    let news = |state: &State<S>| match status {
+        STATUS_SUCCESS => state.transport.note(state.endpoint, News::CONNECTED),
+        failed if state.active => state.transport.lost(state.endpoint, connect_status(failed)),
+        _ => state.transport.lost(state.endpoint, STATUS_CONNECTION_ABORTED),
+    };
+    // SAFETY: the connector whose request this is has not completed its close.
+    unsafe { with(context, news) }
+}
+
+/// The peer has gone, or the connection has broken.
+pub(super) unsafe extern "win64" fn disconnected<S: System>(context: *mut c_void) {
+    // SAFETY: the connector whose event this is has not completed its close.
+    unsafe { with(context, |state: &State<S>| state.transport.lost(state.endpoint, STATUS_CONNECTION_RESET)) }
+}
+
+/// The completion queue has results.
+pub(super) unsafe extern "win64" fn passed<S: System>(context: *mut c_void, _status: NTSTATUS) {
+    // SAFETY: the queue whose notification this is has not completed its close.
+    unsafe { with(context, |state: &State<S>| state.transport.note(state.endpoint, News::PASSED)) }
+}
+
+/// One of the link's NDK objects is closed.
+pub(super) unsafe extern "win64" fn closed<S: System>(context: *mut c_void) {
+    let Some(raw) = NonNull::new(context) else { return };
+    // SAFETY: this is what `own` gave to the object, which hands it back once.
+    let state = unsafe { Shared::<State<S>>::from_raw(raw) };
+    let last = state.objects.fetch_sub(1, Ordering::AcqRel) == 1;
+    if last && !state.silent.load(Ordering::Acquire) {
+        state.transport.note(state.endpoint, News::GONE);
+    }
+}

@@ -1,0 +1,98 @@
+//! Messages, as they go over the queue pair: a byte that says what follows, and the bytes of a stream.
+//!
+//! ```text
+//! 0x00        normal data        0x02              expedited data
+//! 0x01        the end            0x80 to 0xFF      room: 1 E N N N N N N
+//! ```
+//!
+//! The bits of a room are how many messages more of expedited (E) and of normal data (N) the sender has room
+//! for.
+
+use crate::network::{Kind, Room, Urgency};
+
+/// The most bytes of a stream in one message.
+pub(crate) const PIECE: usize = 16 << 10;
+/// A buffer has room for a message.
+pub(super) const BUFFER: usize = PIECE + 1;
+
+/// How much data may be unread by a client. A client reads normal data in bulk, and expedited data at once.
+pub(crate) const ROOM: Room = Room { normal: 4, expedited: 1 };
+/// Messages of normal data that may be unread, for tests.
+#[cfg(test)]
+pub(crate) const WINDOW: usize = ROOM.normal as usize;
+/// Messages of data.
+pub(super) const DATA: usize = ROOM.normal as usize + ROOM.expedited as usize;
+/// Buffers that are posted: for all data that may be unread, and one for the other kinds, which are read as
+/// soon as they come.
+pub(super) const BUFFERS: usize = DATA + 1;
+/// Sends that may be under way: all data, an end and a room.
+pub(super) const SENDS: usize = DATA + 2;
+
+const NORMAL: u8 = 0;
+const END: u8 = 1;
+const EXPEDITED: u8 = 2;
+const IS_ROOM: u8 = 0x80;
+const EXPEDITED_ROOM: u8 = 0x40;
+const NORMAL_ROOM: u8 = 0x3F;
+
+const _: () = assert!(ROOM.normal <= NORMAL_ROOM && ROOM.expedited <= 1, "a room fits into its byte");
+
+/// Every byte, at an address that a queue pair can send from.
+static BYTES: [u8; 256] = {
+    let mut bytes = [0; 256];
+    let mut byte = 0_u8;
+    while byte < u8::MAX {
+        byte = byte.wrapping_add(1);
+        #[allow(clippy::indexing_slicing, reason = "evaluated by the compiler")]
+        {
+            bytes[byte as usize] = byte;
+        }
+    }
+    bytes
+};
+
+/// Where the first byte of a message lies.
+pub(super) fn first_byte(kind: Kind) -> *const u8 {
+    let byte = match kind {
+        Kind::Data(Urgency::Normal) => NORMAL,
+        Kind::Data(Urgency::Expedited) => EXPEDITED,
+        Kind::End => END,
+        Kind::Room(Room { normal, expedited }) => {
+            IS_ROOM | (normal & NORMAL_ROOM) | if expedited > 0 { EXPEDITED_ROOM } else { 0 }
+        }
+    };
+    (&raw const BYTES).cast::<u8>().wrapping_add(usize::from(byte))
+}
+
+/// What a message is; `None` if it is none. `length` counts what follows the first byte.
+pub(super) fn kind(byte: u8, length: usize) -> Option<Kind> {
+    match byte {
+        NORMAL if length > 0 => Some(Kind::Data(Urgency::Normal)),
+        EXPEDITED if length > 0 => Some(Kind::Data(Urgency::Expedited)),
+        END if length == 0 => Some(Kind::End),
+        room if room & IS_ROOM != 0 && length == 0 => {
+            let expedited = u8::from(room & EXPEDITED_ROOM != 0);
+            Some(Kind::Room(Room { normal: room & NORMAL_ROOM, expedited }))
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_message_reads_back_and_other_bytes_are_none() {
+        let mut known = 0;
+        for byte in 0..=u8::MAX {
+            for length in [0, 1] {
+                let Some(kind) = kind(byte, length) else { continue };
+                // SAFETY: the byte lies in a static.
+                assert_eq!(unsafe { first_byte(kind).read() }, byte);
+                known += 1;
+            }
+        }
+        assert_eq!(known, 3 + 128);
+    }
+}

@@ -51,6 +51,11 @@ impl Buffer {
         self.mdl.as_ptr()
     }
 
+    /// Bytes.
+    pub(crate) const fn length(&self) -> u32 {
+        self.length
+    }
+
     /// The address of the byte at `offset`, as SGEs name it.
     pub(crate) fn address(&self, offset: u32) -> usize {
         self.memory.as_ptr().wrapping_add(offset as usize) as usize

@@ -2,7 +2,7 @@
 
 use core::mem::offset_of;
 
-use sys::ndk::{NDK_ADAPTER, NDK_LOGICAL_ADDRESS_MAPPING};
+use sys::ndk::{NDK_ADAPTER, NDK_LOGICAL_ADDRESS, NDK_LOGICAL_ADDRESS_MAPPING};
 use sys::status::{NTSTATUS, STATUS_INVALID_PARAMETER};
 use sys::wdm::MDL;
 
@@ -11,68 +11,91 @@ use crate::buffer::Buffer;
 use crate::kernel;
 use crate::ledger;
 
-/// Where the provider puts a mapping: room for a few pages, and for the two out parameters, all of which
-/// must stay where they are until the mapping is released.
+/// Where the provider puts a mapping: the two out parameters and the mapping, whose pages follow. All of it
+/// must stay where it is until the mapping is released.
 #[repr(C)]
 struct Place {
-    mapping: [u64; 12],
     size: u32,
     offset: u32,
+    mapping: NDK_LOGICAL_ADDRESS_MAPPING,
 }
 
-/// Bytes that a mapping takes.
-pub(crate) const MAPPING: u32 = 104;
-const _: () = assert!(size_of::<Place>() == MAPPING as usize);
+/// Where the first page stands.
+const PAGES: usize =
+    offset_of!(Place, mapping).saturating_add(offset_of!(NDK_LOGICAL_ADDRESS_MAPPING, AdapterPageArray));
 
-/// A mapping, which must be released.
+/// Bytes that a mapping of this many pages takes, at least one.
+pub(crate) fn mapping_length(pages: u32) -> u32 {
+    let page = u32::try_from(size_of::<NDK_LOGICAL_ADDRESS>()).unwrap_or(u32::MAX);
+    u32::try_from(PAGES).unwrap_or(u32::MAX).saturating_add(pages.max(1).saturating_mul(page))
+}
+
+/// A mapping; dropping releases it. Nothing that was registered over it may be valid by then.
 #[must_use]
 pub(crate) struct Mapping<'l> {
+    adapter: Handle<'l, NDK_ADAPTER>,
     place: &'l Buffer,
-    address: usize,
 }
 
 impl Mapping<'_> {
     /// The logical address of the first byte.
-    pub(crate) const fn address(&self) -> usize {
-        self.address
+    pub(crate) fn address(&self) -> Result<usize, NTSTATUS> {
+        // SAFETY: a mapping has at least one page.
+        let first = unsafe { self.pages().read() };
+        let first = usize::try_from(first).map_err(|_| STATUS_INVALID_PARAMETER)?;
+        Ok(first.saturating_add(self.offset() as usize))
     }
 
-    fn as_ptr(&self) -> *mut NDK_LOGICAL_ADDRESS_MAPPING {
-        self.place.as_ptr().cast()
+    /// The logical addresses of the pages, [`count`](Self::count) of them.
+    pub(crate) fn pages(&self) -> *const NDK_LOGICAL_ADDRESS {
+        self.place.as_ptr().wrapping_add(PAGES).cast()
+    }
+
+    pub(crate) fn count(&self) -> u32 {
+        // SAFETY: the provider has filled in the place and is done with it.
+        unsafe { (*place(self.place)).mapping.AdapterPageCount }
+    }
+
+    /// Where in the first page the memory begins.
+    pub(crate) fn offset(&self) -> u32 {
+        // SAFETY: the provider has filled in the place and is done with it.
+        unsafe { (*place(self.place)).offset }
     }
 }
 
+impl Drop for Mapping<'_> {
+    /// `NdkReleaseLAM`.
+    fn drop(&mut self) {
+        let adapter = self.adapter;
+        let mapping = self.place.as_ptr().wrapping_add(offset_of!(Place, mapping)).cast();
+        kernel::at(adapter.ledger.level(), || call!(adapter.NdkReleaseLAM(mapping) or ()));
+    }
+}
+
+const fn place(buffer: &Buffer) -> *mut Place {
+    buffer.as_ptr().cast()
+}
+
 impl<'l> Handle<'l, NDK_ADAPTER> {
-    /// `NdkBuildLAM` over the first `length` bytes of `mdl`. The mapping is put into `place`, which has
-    /// [`MAPPING`] bytes.
-    pub(crate) fn map(self, mdl: *mut MDL, length: u32, place: &'l Buffer) -> Result<Mapping<'l>, NTSTATUS> {
-        let mut request =
-            Place { mapping: [0; 12], size: u32::try_from(offset_of!(Place, size)).unwrap_or(0), offset: 0 };
-        let at: *mut Place = place.as_ptr().cast();
+    /// `NdkBuildLAM` over the first `length` bytes of `mdl`. The mapping is put into `buffer`, which has
+    /// [`mapping_length`] bytes for as many pages.
+    pub(crate) fn map(self, mdl: *mut MDL, length: u32, buffer: &'l Buffer) -> Result<Mapping<'l>, NTSTATUS> {
+        let at = place(buffer);
+        let room = buffer.length().saturating_sub(u32::try_from(offset_of!(Place, mapping)).unwrap_or(0));
         // SAFETY: the place is large enough, aligned to 16 bytes, and nobody else uses it.
-        unsafe { at.write(request) };
+        unsafe { (*at).size = room };
         self.request("build LAM", Inside::Nothing, |context| {
             call!(self.NdkBuildLAM(
                 mdl,
                 length as usize,
                 Some(ledger::request_completed),
                 context,
-                at.cast(),
+                at.wrapping_byte_add(offset_of!(Place, mapping)).cast(),
                 at.wrapping_byte_add(offset_of!(Place, size)).cast(),
                 at.wrapping_byte_add(offset_of!(Place, offset)).cast()
             ))
         })?
         .wait()?;
-        // SAFETY: the provider has filled in the place and is done with it.
-        request = unsafe { at.read() };
-        // The array of pages follows the context and the count.
-        let [_, _, first, ..] = request.mapping;
-        let first = usize::try_from(first).map_err(|_| STATUS_INVALID_PARAMETER)?;
-        Ok(Mapping { place, address: first.saturating_add(request.offset as usize) })
-    }
-
-    /// `NdkReleaseLAM`.
-    pub(crate) fn unmap(self, mapping: Mapping<'_>) {
-        kernel::at(self.ledger.level(), || call!(self.NdkReleaseLAM(mapping.as_ptr()) or ()));
+        Ok(Mapping { adapter: self, place: buffer })
     }
 }

@@ -26,7 +26,7 @@ use sys::wdm::GUID;
 
 pub(crate) use self::adapter::{CqDepth, Creation, Then, limits};
 pub(crate) use self::connection::{Address, Inside, ReadLimits};
-pub(crate) use self::mapping::{MAPPING, Mapping};
+pub(crate) use self::mapping::{Mapping, mapping_length};
 pub(crate) use self::queue::{QpDepths, Remote, sge};
 pub(crate) use self::registration::Extent;
 use crate::ledger::{Ledger, Object};

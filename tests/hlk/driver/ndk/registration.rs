@@ -2,10 +2,10 @@
 
 use core::ffi::c_void;
 
-use sys::ndk::{NDK_LOGICAL_ADDRESS, NDK_MR, NDK_MW, NDK_PD, NDK_QP, NDK_SGE};
+use sys::ndk::{NDK_MR, NDK_MW, NDK_PD, NDK_QP, NDK_SGE};
 use sys::status::NTSTATUS;
 
-use super::{Creation, Handle, Inside, Interface, Then, call};
+use super::{Creation, Handle, Inside, Interface, Mapping, Then, call};
 use crate::ledger::{self, Ticket};
 
 /// Memory as a bind or a fast registration describes it.
@@ -61,19 +61,27 @@ impl Handle<'_, NDK_QP> {
         })
     }
 
-    /// `NdkFastRegister` over one page, from its first byte.
+    /// `NdkFastRegister` over the start of what is mapped.
     pub(crate) fn fast_register(
         self,
         context: *mut c_void,
         mr: Handle<'_, NDK_MR>,
-        page: NDK_LOGICAL_ADDRESS,
+        mapping: &Mapping<'_>,
         extent: Extent,
         flags: u32,
     ) -> NTSTATUS {
-        let (pages, length) = ([page], extent.length as usize);
         let base = core::ptr::without_provenance_mut(extent.address);
         self.posted(|| {
-            call!(self.NdkFastRegister(context, mr.as_ptr(), 1, pages.as_ptr(), 0, length, base, flags))
+            call!(self.NdkFastRegister(
+                context,
+                mr.as_ptr(),
+                mapping.count(),
+                mapping.pages(),
+                mapping.offset(),
+                extent.length as usize,
+                base,
+                flags
+            ))
         })
     }
 

@@ -1,25 +1,23 @@
 //! What memory a peer may reach, changed by work requests: windows, fast registration, invalidation.
 
 use sys::ndk::{
-    NDK_ADAPTER_FLAG_RDMA_READ_LOCAL_INVALIDATE_SUPPORTED, NDK_CQ_NOTIFY_ANY, NDK_LOGICAL_ADDRESS, NDK_MR,
+    NDK_ADAPTER_FLAG_RDMA_READ_LOCAL_INVALIDATE_SUPPORTED, NDK_CQ_NOTIFY_ANY, NDK_MR,
     NDK_OP_FLAG_ALLOW_LOCAL_WRITE, NDK_OP_FLAG_ALLOW_REMOTE_READ, NDK_OP_FLAG_ALLOW_REMOTE_WRITE,
     NDK_OP_FLAG_RDMA_READ_LOCAL_INVALIDATE, NDK_OP_FLAG_READ_FENCE, NDK_OPERATION_TYPE,
 };
 use sys::status::{
-    NTSTATUS, STATUS_ACCESS_VIOLATION, STATUS_DEVICE_BUSY, STATUS_IMPLEMENTATION_LIMIT,
-    STATUS_INVALID_PARAMETER, STATUS_SUCCESS,
+    NTSTATUS, STATUS_ACCESS_VIOLATION, STATUS_DEVICE_BUSY, STATUS_IMPLEMENTATION_LIMIT, STATUS_SUCCESS,
 };
 
 use super::access::Rdma;
 use super::scene::{MEMORY, Scene, wait_event};
 use crate::buffer::Buffer;
-use crate::ndk::{Extent, Handle, Inside, MAPPING, Mapping, Remote, Then, sge};
+use crate::ndk::{Extent, Handle, Inside, Mapping, Remote, Then, mapping_length, sge};
 use crate::pair::Party;
 use crate::stage::Stage;
 
 /// So short, and buffers so aligned, that it lies within one page.
 const LENGTH: u32 = 16;
-const PAGE: usize = 4096;
 /// By what address registered memory is known; congruent to any page.
 const BASE: usize = 0x7000_0000;
 
@@ -91,16 +89,14 @@ impl<'l> Fast<'l> {
         let mr = party.pd.create_fast_mr()?;
         mr.initialise(16, true)?.wait()?;
         let buffer = stage.buffer(MEMORY)?;
-        let mapping = adapter.map(buffer.mdl(), MEMORY, stage.buffer(MAPPING)?)?;
-        let address = BASE | (mapping.address() & (PAGE - 1));
+        let mapping = adapter.map(buffer.mdl(), MEMORY, stage.buffer(mapping_length(2))?)?;
+        let address = BASE | mapping.offset() as usize;
         Ok(Self { party, mr, buffer, mapping, address })
     }
 
     fn register(&self, stage: &Stage<'_>, flags: u32) -> Result<NTSTATUS, NTSTATUS> {
-        let page = NDK_LOGICAL_ADDRESS::try_from(self.mapping.address() & !(PAGE - 1))
-            .map_err(|_| STATUS_INVALID_PARAMETER)?;
         let extent = Extent { address: self.address, length: LENGTH };
-        let post = |context| self.party.qp.fast_register(context, self.mr, page, extent, flags);
+        let post = |context| self.party.qp.fast_register(context, self.mr, &self.mapping, extent, flags);
         run(stage, self.party, "fast register", post)
     }
 
@@ -137,7 +133,6 @@ pub(super) fn fast(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
     }
     let stale = Rdma::Write.run(&scene, &sges, fast.remote())?;
     ledger.expect("write to what was invalidated", stale, STATUS_ACCESS_VIOLATION);
-    stage.far.unmap(fast.mapping);
     Ok(())
 }
 
@@ -173,7 +168,6 @@ pub(super) fn send_and_invalidate(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
     ledger.expect("send and invalidate", send(fast.mr.remote_token())?, STATUS_SUCCESS);
     ledger.expect("receive by the plain poll", scene.far.cq.wait_for(receive), STATUS_SUCCESS);
     ledger.expect("invalidate once more", fast.invalidate(stage)?, STATUS_ACCESS_VIOLATION);
-    stage.far.unmap(fast.mapping);
     Ok(())
 }
 
@@ -206,6 +200,5 @@ pub(super) fn read_and_invalidate(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
         ledger.expect("read and invalidate", invalidating, STATUS_SUCCESS);
         ledger.expect("read into what was invalidated", read(0)?, STATUS_ACCESS_VIOLATION);
     }
-    stage.near.unmap(fast.mapping);
     Ok(())
 }

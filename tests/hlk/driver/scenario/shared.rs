@@ -7,7 +7,7 @@ use sys::status::{
 };
 
 use super::scene::{MEMORY, Memory, Scene, close_and_wait, wait_event};
-use crate::ndk::{Address, CqDepth, Handle, Inside, MAPPING, QpDepths, Remote, Then, sge};
+use crate::ndk::{Address, CqDepth, Handle, Inside, QpDepths, Remote, Then, mapping_length, sge};
 use crate::pair::{self, Party, READS};
 use crate::stage::Stage;
 
@@ -96,18 +96,18 @@ pub(super) fn privileged_memory(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
     let scene = Scene::connected(stage)?;
     let buffer = stage.buffer(MEMORY)?;
     buffer.put(DATA);
-    let mapping = stage.near.map(buffer.mdl(), MEMORY, stage.buffer(MAPPING)?)?;
+    let mapping = stage.near.map(buffer.mdl(), MEMORY, stage.buffer(mapping_length(2))?)?;
     let token = scene.near.pd.privileged_token();
     let [receive] = scene.far_receives::<1>()?;
     let send = stage.work("send privileged")?;
-    let sges = [sge(mapping.address(), LENGTH, token)];
+    let sges = [sge(mapping.address()?, LENGTH, token)];
     let posted = scene.near.qp.send(send.context(), &sges, NDK_OP_FLAG_SILENT_SUCCESS);
     ledger.expect("post a privileged send", posted, STATUS_SUCCESS);
     ledger.expect("receive it", scene.far.cq.wait_for(receive), STATUS_SUCCESS);
     let mut arrived = [0; LENGTH as usize];
     scene.far_memory.buffer.take(&mut arrived);
     ledger.require("the bytes behind the logical address", &arrived == DATA);
-    stage.near.unmap(mapping);
+    drop(mapping);
 
     let [receive] = scene.far_receives::<1>()?;
     let work = stage.work("write by the privileged token")?;

@@ -21,7 +21,7 @@ fn session(bench: &Bench) -> Result<(), Error> {
     let [near, far] = IPV4.ends();
     let session = Client::open(bench.machine())?.open_session(near, far, 4096)?;
     let data = [7_u8; 10_000];
-    let moved = [Operation::Send, Operation::Write, Operation::Read]
+    let moved = [Operation::Send, Operation::Write, Operation::Read, Operation::SmbDirect]
         .map(|way| transfer::run(&session, way, &data[..], data.len() as u64, |_| ()));
     let outcome = session.close(Level::Passive)?;
     let broken = common::broken(&outcome);

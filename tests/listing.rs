@@ -97,8 +97,10 @@ fn a_connection_is_listed_at_both_ends_while_it_lives() {
         assert_eq!((connections(&bench, NEAR), endpoints(&bench, FAR)), (vec![], vec![]));
         let session = open(&bench, network, 5445);
         let (near, far) = (connections(&bench, NEAR), connections(&bench, FAR));
-        let [(local, remote)] = near[..] else { panic!("{near:?}") };
-        assert_eq!(far, [(remote, local)]);
+        // A session has two, from ports of their own to one listener.
+        let [(local, remote), (other, same)] = near[..] else { panic!("{near:?}") };
+        assert_eq!(far, [(remote, local), (remote, other)]);
+        assert!(local != other && remote == same);
         assert_eq!(remote.port(), 5445);
         assert_eq!((endpoints(&bench, NEAR), endpoints(&bench, FAR)), (vec![], vec![(remote, true)]));
         close(session);
@@ -113,9 +115,10 @@ fn a_list_that_finds_no_room_says_how_much_it_needs() {
     let bench = common::boot(IPV4);
     let session = open(&bench, IPV4, 5445);
     let adapter = bench.machine().adapter(NEAR).expect("it is running");
-    let refused = adapter.query(OID_NDK_CONNECTIONS, HEAD + CONNECTION - 1).expect_err("one byte is missing");
+    let refused =
+        adapter.query(OID_NDK_CONNECTIONS, HEAD + 2 * CONNECTION - 1).expect_err("one byte is missing");
     assert_eq!(refused.0, NDIS_STATUS_BUFFER_TOO_SHORT);
-    assert!(adapter.query(OID_NDK_CONNECTIONS, HEAD + CONNECTION).is_ok());
+    assert!(adapter.query(OID_NDK_CONNECTIONS, HEAD + 2 * CONNECTION).is_ok());
     close(session);
     let found = bench.shut_down();
     assert!(found.is_clean(), "{found}");
@@ -138,7 +141,7 @@ fn several_consumers_have_an_adapter_open_at_once() {
     let direct = adapter.query_direct(OID_NDK_STATISTICS, size_of::<NDIS_NDK_STATISTICS_INFO>());
     let direct = direct.expect("statistics are asked for by the direct path too");
     let active = core::mem::offset_of!(NDIS_NDK_STATISTICS_INFO, CounterSet.ActiveConnection);
-    assert_eq!(number(&direct, active), 3);
+    assert_eq!(number(&direct, active), 6, "two for each");
     sessions.into_iter().for_each(close);
     let found = bench.shut_down();
     assert!(found.is_clean(), "{found}");

@@ -5,15 +5,18 @@
 
 mod common;
 
+use std::thread;
+
 use common::{IPV4, IPV6, Network};
-use protocol::{Level, Operation, SessionCounters};
+use protocol::{Level, Operation, SessionCounters, Tally};
 use runner::{Client, Error, transfer};
 use sys::ndis::{NDIS_NDK_STATISTICS_INFO, OID_NDK_STATISTICS};
+use sys::status::{STATUS_CANCELLED, STATUS_INVALID_PARAMETER};
 
 /// Bytes that are moved at once: small, so that a few make a long transfer.
 const CHUNK: u32 = 64 << 10;
 
-const WAYS: [Operation; 3] = [Operation::Send, Operation::Write, Operation::Read];
+const WAYS: [Operation; 4] = [Operation::Send, Operation::Write, Operation::Read, Operation::SmbDirect];
 
 /// Moves `lengths` bytes in turn, each in every way, over one session, and closes it from `level`.
 #[track_caller]
@@ -41,6 +44,11 @@ fn transfers(network: Network, lengths: &[u64], level: Level) -> SessionCounters
     counters
 }
 
+/// What each of [`WAYS`] has moved.
+fn moved(counters: &SessionCounters) -> [Tally; 4] {
+    [counters.send, counters.write, counters.read, counters.smb_direct]
+}
+
 /// Bytes that repeat nowhere, another series for each length.
 fn bytes(length: u64) -> Vec<u8> {
     let mut random = fastrand::Rng::with_seed(length);
@@ -52,13 +60,13 @@ fn bytes(length: u64) -> Vec<u8> {
 #[test]
 fn nothing_arrives_as_nothing() {
     let counters = transfers(IPV4, &[0], Level::Passive);
-    assert_eq!(counters.send.chunks + counters.write.chunks + counters.read.chunks, 0);
+    assert_eq!(moved(&counters).map(|tally| tally.chunks), [0; 4]);
 }
 
 #[test]
 fn a_single_byte_arrives() {
     let counters = transfers(IPV4, &[1], Level::Passive);
-    assert_eq!([counters.send, counters.write, counters.read].map(|tally| tally.bytes), [1, 1, 1]);
+    assert_eq!(moved(&counters).map(|tally| tally.bytes), [1; 4]);
 }
 
 #[test]
@@ -76,7 +84,7 @@ fn odd_lengths_arrive() {
 #[test]
 fn many_chunks_arrive_over_ipv6() {
     let counters = transfers(IPV6, &[40 * u64::from(CHUNK)], Level::Passive);
-    assert_eq!([counters.send, counters.write, counters.read].map(|tally| tally.chunks), [40, 40, 40]);
+    assert_eq!(moved(&counters).map(|tally| tally.chunks), [40; 4]);
 }
 
 /// Shows NDIS-6 at DISPATCH_LEVEL.
@@ -84,6 +92,51 @@ fn many_chunks_arrive_over_ipv6() {
 fn a_session_may_be_closed_at_dispatch_level() {
     transfers(IPV4, &[100_000], Level::Dispatch);
     transfers(IPV6, &[100_000], Level::Dispatch);
+}
+
+#[test]
+fn each_chunk_of_smb_direct_is_registered_for_itself_and_invalidated_by_its_answer() {
+    for (network, level) in [(IPV4, Level::Passive), (IPV6, Level::Dispatch)] {
+        let counters = transfers(network, &[9 * u64::from(CHUNK), 5], level);
+        assert_eq!((counters.fast_registrations, counters.invalidations), (10, 10));
+        // A queue of four says so when one is left.
+        assert_eq!(counters.refills, 3);
+    }
+}
+
+/// The sides do not agree on a chunk's length: one sees that, and the other waits for what does not come.
+#[test]
+fn a_chunk_that_fails_on_its_way_ends_the_session_and_leaves_nothing_registered() {
+    let bench = common::boot(IPV4);
+    for (way, level) in WAYS.into_iter().flat_map(|way| [(way, Level::Passive), (way, Level::Dispatch)]) {
+        let [near, far] = IPV4.ends();
+        let session = Client::open(bench.machine())
+            .and_then(|client| client.open_session(near, far, CHUNK))
+            .expect("a session opens");
+        let failed = thread::scope(|scope| {
+            let near = scope.spawn(|| session.transmit(way, &mut [1; 3000]));
+            let far = session.collect(way, &mut [0; 2000]);
+            [near.join().expect("it does not panic"), far].map(|moved| status(moved.expect_err("it fails")))
+        });
+        // Which side it is depends on the way.
+        let (seen, told) = (STATUS_INVALID_PARAMETER, STATUS_CANCELLED);
+        assert!([[seen, told], [told, seen]].contains(&failed), "{way:?}: {failed:x?}");
+        let after = session.transmit(way, &mut [1; 1]).expect_err("nothing crosses any more");
+        assert_eq!(status(after), STATUS_CANCELLED);
+        let broken = common::broken(&session.close(level).expect("it closes"));
+        assert!(broken.is_empty(), "{way:?}: {broken}");
+    }
+    let found = bench.shut_down();
+    assert!(found.is_clean(), "{found}");
+}
+
+/// The status with which a request failed.
+#[track_caller]
+fn status(error: Error) -> i32 {
+    match error {
+        Error::Status { status, .. } => status,
+        other => panic!("{other}"),
+    }
 }
 
 /// Shows NDIS-4 at PASSIVE_LEVEL.
@@ -109,7 +162,8 @@ fn connections_and_octets_are_counted_on_both_adapters() {
     transfer::run(&session, Operation::Write, &data[..], 100_000, |_| ()).expect("it crosses");
     let ((near, near_data), (far, far_data)) = (counted(common::NEAR), counted(common::FAR));
     // Connects, accepts, failed connects, connections that broke, connections that are.
-    assert_eq!((near, far), (vec![1, 0, 0, 0, 1], vec![0, 1, 0, 0, 1]));
+    // A session has two.
+    assert_eq!((near, far), (vec![2, 0, 0, 0, 2], vec![0, 2, 0, 0, 2]));
     let [near_in, near_out, ..] = near_data[..] else { panic!("there are four") };
     let [far_in, far_out, ..] = far_data[..] else { panic!("there are four") };
     assert_eq!((near_in, near_out), (far_out, far_in));

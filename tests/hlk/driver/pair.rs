@@ -3,7 +3,7 @@
 use sys::ndk::{NDK_ADAPTER, NDK_CONNECTOR, NDK_CQ, NDK_LISTENER, NDK_MR, NDK_PD, NDK_QP};
 use sys::status::{NTSTATUS, STATUS_SUCCESS};
 
-use crate::ledger::Ticket;
+use crate::ledger::{Reaction, Ticket};
 use crate::ndk::{Address, CqDepth, Handle, Inside, QpDepths, ReadLimits};
 use crate::stage::Stage;
 
@@ -27,12 +27,33 @@ impl<'l> Party<'l> {
     }
 }
 
-/// A connection, from both sides.
+/// The connectors of a connection.
 #[derive(Clone, Copy)]
 pub(crate) struct Connection<'l> {
-    pub(crate) listener: Handle<'l, NDK_LISTENER>,
     pub(crate) near: Handle<'l, NDK_CONNECTOR>,
     pub(crate) far: Handle<'l, NDK_CONNECTOR>,
+}
+
+impl Connection<'_> {
+    /// Disconnects both sides: whatever either waits for, or will, does not come any more, and a disconnected QP
+    /// cancels it. (A flush would only cancel what is posted already.)
+    pub(crate) fn give_up(&self) {
+        for ticket in [self.near, self.far].map(|end| end.disconnect(Inside::Nothing)).into_iter().flatten() {
+            // However it ends, the connection is over.
+            let _ = ticket.status();
+        }
+    }
+
+    /// From now on the far connector is closed inside its disconnect event.
+    pub(crate) fn close_far_inside(&self) {
+        self.far.object().react(Reaction::Close);
+    }
+
+    /// Disconnects the near side, and closes its connector inside the completion.
+    pub(crate) fn close_near_inside(&self) {
+        // However it ends, the closes of the take-down end what is left.
+        let _ = self.near.disconnect(Inside::Close).map(Ticket::status);
+    }
 }
 
 /// How many reads each side allows and asks for.
@@ -65,9 +86,7 @@ pub(crate) fn connect<'l>(
     near_data: &[u8],
     far_data: &[u8],
 ) -> Result<Connection<'l>, NTSTATUS> {
-    let listener = listen(stage)?;
-    let (near, far) = connect_to(stage, listener, (near_qp, near_data), (far_qp, far_data))?;
-    Ok(Connection { listener, near, far })
+    connect_to(stage, listen(stage)?, (near_qp, near_data), (far_qp, far_data))
 }
 
 /// The same, over a listener that is there already.
@@ -76,7 +95,7 @@ pub(crate) fn connect_to<'l>(
     listener: Handle<'l, NDK_LISTENER>,
     (near_qp, near_data): (Handle<'l, NDK_QP>, &[u8]),
     (far_qp, far_data): (Handle<'l, NDK_QP>, &[u8]),
-) -> Result<(Handle<'l, NDK_CONNECTOR>, Handle<'l, NDK_CONNECTOR>), NTSTATUS> {
+) -> Result<Connection<'l>, NTSTATUS> {
     let (near, connecting) = start_connect(stage, near_qp, near_data)?;
     let offer = stage.ledger().take_offer(listener.object(), connecting)?;
     let far = Handle::new(stage.ledger(), offer);
@@ -86,7 +105,7 @@ pub(crate) fn connect_to<'l>(
     expect_data(near, far_data, "private data of the acceptor");
     near.complete_connect(Inside::Nothing)?.wait()?;
     accepting.wait()?;
-    Ok((near, far))
+    Ok(Connection { near, far })
 }
 
 /// CM-7: the peer's private data comes as it was sent, also into a buffer that is larger.

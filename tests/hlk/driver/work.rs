@@ -2,11 +2,11 @@
 
 use core::ffi::c_void;
 use core::ptr;
-use core::sync::atomic::{AtomicI32, AtomicU32, Ordering};
+use core::sync::atomic::{AtomicI32, AtomicU32, AtomicU64, Ordering};
 
 use protocol::{Kind, Violation};
-use sys::ndk::{NDK_CQ, NDK_CQ_NOTIFY_ANY, NDK_RESULT};
-use sys::status::{NTSTATUS, STATUS_IO_TIMEOUT, STATUS_PENDING, STATUS_SUCCESS};
+use sys::ndk::{NDK_CQ, NDK_CQ_NOTIFY_ANY, NDK_OPERATION_TYPE, NDK_RESULT};
+use sys::status::{NTSTATUS, STATUS_IO_TIMEOUT, STATUS_PENDING};
 
 use crate::ledger::{Ledger, PATIENCE};
 use crate::ndk::Handle;
@@ -17,6 +17,20 @@ pub(crate) struct Work {
     results: AtomicU32,
     status: AtomicI32,
     bytes: AtomicU32,
+    /// The token that was invalidated, above [`NAMED`]; zero for none.
+    invalidated: AtomicU64,
+}
+
+/// Tells a token from none.
+const NAMED: u64 = 1 << 32;
+
+/// By which function results are taken.
+#[derive(Clone, Copy)]
+pub(crate) enum Poll {
+    /// `NdkGetCqResults`
+    Plain,
+    /// `NdkGetCqResultsEx`
+    Extended,
 }
 
 impl Work {
@@ -26,6 +40,7 @@ impl Work {
             results: AtomicU32::new(0),
             status: AtomicI32::new(STATUS_PENDING),
             bytes: AtomicU32::new(0),
+            invalidated: AtomicU64::new(0),
         }
     }
 
@@ -59,9 +74,16 @@ impl Work {
         self.bytes.load(Ordering::Acquire)
     }
 
-    fn finish(&self, result: &NDK_RESULT, ledger: &Ledger) {
-        self.status.store(result.Status, Ordering::Release);
-        self.bytes.store(result.BytesTransferred, Ordering::Release);
+    /// The token of this side that a receive has invalidated, as an extended result names it.
+    pub(crate) fn invalidated(&self) -> Option<u32> {
+        let invalidated = self.invalidated.load(Ordering::Acquire);
+        invalidated.checked_sub(NAMED).and_then(|token| u32::try_from(token).ok())
+    }
+
+    fn finish(&self, (status, bytes): (NTSTATUS, u32), invalidated: Option<u32>, ledger: &Ledger) {
+        self.status.store(status, Ordering::Release);
+        self.bytes.store(bytes, Ordering::Release);
+        self.invalidated.store(invalidated.map_or(0, |token| NAMED | u64::from(token)), Ordering::Release);
         if self.results.fetch_add(1, Ordering::AcqRel) != 0 {
             // WR-2: one result for a request.
             ledger.find(Violation::CompletedTwice, Kind::Qp, self.step, 2, 1);
@@ -84,40 +106,62 @@ impl Handle<'_, NDK_CQ> {
             // SAFETY: the harness posts with the addresses of records that live until the adapters are
             // closed.
             if let Some(work) = unsafe { result.RequestContext.cast::<Work>().as_ref() } {
-                work.finish(result, self.ledger());
+                work.finish((result.Status, result.BytesTransferred), None, self.ledger());
             }
         }
         taken
     }
 
-    /// Waits for the result of `work` and returns its status.
+    /// The same by the extended poll.
+    fn harvest_extended(self) -> usize {
+        let Some(result) = self.poll_extended() else { return 0 };
+        let named = result.Type == NDK_OPERATION_TYPE::NdkOperationTypeReceiveAndInvalidate;
+        // A token of 32 bits, in a field of a pointer's size.
+        let token = u32::try_from(result.TypeSpecificCompletionOutput).ok().filter(|_| named);
+        // SAFETY: as above.
+        if let Some(work) = unsafe { result.RequestContext.cast::<Work>().as_ref() } {
+            work.finish((result.Status, result.BytesTransferred), token, self.ledger());
+        }
+        1
+    }
+
+    /// Takes results until `ready` has something to say; nothing if it has not in time.
     ///
     /// Polls, then arms, polls again (a result may have come before the arm) and only then waits for the
     /// notification.
-    pub(crate) fn wait_for(self, work: &Work) -> NTSTATUS {
+    pub(crate) fn wait_until<R>(
+        self,
+        step: &'static str,
+        poll: Poll,
+        ready: impl Fn() -> Option<R>,
+    ) -> Option<R> {
+        let harvest = || match poll {
+            Poll::Plain => self.harvest(),
+            Poll::Extended => self.harvest_extended(),
+        };
         for _ in 0..PATIENCE.saturating_mul(100) {
-            if work.is_done() {
-                return work.status();
+            if let Some(ready) = ready() {
+                return Some(ready);
             }
-            if self.harvest() != 0 {
+            if harvest() != 0 {
                 continue;
             }
             self.arm(NDK_CQ_NOTIFY_ANY);
-            if self.harvest() == 0 && !self.object().wait_for_event(work.step) {
+            if harvest() == 0 && !self.object().wait_for_event(step) {
                 break;
             }
         }
-        if work.is_done() {
-            return work.status();
-        }
-        STATUS_IO_TIMEOUT
+        ready()
     }
 
-    /// The same, as a result.
-    pub(crate) fn wait_success(self, work: &Work) -> Result<(), NTSTATUS> {
-        match self.wait_for(work) {
-            STATUS_SUCCESS => Ok(()),
-            failure => Err(failure),
-        }
+    /// Waits for the result of `work` and returns its status.
+    pub(crate) fn wait_for(self, work: &Work) -> NTSTATUS {
+        self.wait_by(Poll::Plain, work)
+    }
+
+    /// The same, with the poll that is given.
+    pub(crate) fn wait_by(self, poll: Poll, work: &Work) -> NTSTATUS {
+        let ready = || work.is_done().then(|| work.status());
+        self.wait_until(work.step, poll, ready).unwrap_or(STATUS_IO_TIMEOUT)
     }
 }

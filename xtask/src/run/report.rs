@@ -4,7 +4,7 @@ use core::time::Duration;
 use std::net::IpAddr;
 
 use indicatif::BinaryBytes;
-use protocol::{Operation, Outcome, SessionReport, Tally};
+use protocol::{Operation, Outcome, SessionCounters, SessionReport, Tally};
 use runner::Error;
 use runner::transfer::Transfer;
 use serde::Serialize;
@@ -20,6 +20,7 @@ pub(super) const fn name(operation: Operation) -> &'static str {
         Operation::Send => "Send/Receive",
         Operation::Write => "RDMA Write",
         Operation::Read => "RDMA Read",
+        Operation::SmbDirect => "SMB Direct",
     }
 }
 
@@ -42,6 +43,7 @@ pub(super) struct Report {
     crossings: Vec<Crossing>,
     /// RDMA Write's bandwidth as a part of memcpy's.
     write_to_memcpy: Option<f64>,
+    smb_direct: Option<Registrations>,
     closes: Option<Closes>,
     /// What the consumer found.
     consumer_findings: Vec<String>,
@@ -51,6 +53,15 @@ pub(super) struct Report {
     pub(super) peak_resident_bytes: Option<u64>,
     error: Option<String>,
     passed: bool,
+}
+
+/// What registering by work requests came to.
+#[derive(Serialize)]
+struct Registrations {
+    made: u64,
+    invalidated_by_answers: u64,
+    /// Of the server's SRQ, each after its notification.
+    refills: u64,
 }
 
 #[derive(Serialize)]
@@ -109,6 +120,7 @@ impl Report {
             phases: Vec::new(),
             crossings: Vec::new(),
             write_to_memcpy: None,
+            smb_direct: None,
             closes: None,
             consumer_findings: Vec::new(),
             verifier_findings: Vec::new(),
@@ -153,6 +165,15 @@ impl Report {
         };
         self.write_to_memcpy =
             alone(Operation::Write).zip(alone(Operation::Copy)).map(|(write, copy)| write / copy);
+    }
+
+    /// The file has crossed in every way.
+    pub(super) fn counted(&mut self, counters: &SessionCounters) {
+        self.smb_direct = Some(Registrations {
+            made: counters.fast_registrations,
+            invalidated_by_answers: counters.invalidations,
+            refills: counters.refills,
+        });
     }
 
     /// The session is closed.
@@ -226,6 +247,15 @@ impl Report {
         line("arrived intact", format!("{intact} of {}", super::WAYS.len()));
         if let Some(part) = self.write_to_memcpy {
             line("RDMA Write", format!("{:.0} % of memcpy's bandwidth", part * 100.0));
+        }
+        if let Some(Registrations { made, invalidated_by_answers, refills }) = &self.smb_direct {
+            line(
+                "SMB Direct",
+                format!(
+                    "{made} fast registrations, {invalidated_by_answers} invalidated by their answers; \
+                     SRQ refilled {refills} times"
+                ),
+            );
         }
         if let Some(closes) = &self.closes {
             let Closes { inline, pending, inside_callbacks, .. } = closes;

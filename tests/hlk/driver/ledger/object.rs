@@ -184,7 +184,8 @@ impl Object {
         self.offered_by.compare_exchange(listener, null_mut(), Ordering::AcqRel, Ordering::Relaxed).is_ok()
     }
 
-    pub(super) fn signal(&self) {
+    /// Wakes whoever waits for an event of this object.
+    pub(crate) fn signal(&self) {
         self.event.set();
     }
 

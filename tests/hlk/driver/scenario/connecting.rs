@@ -98,7 +98,7 @@ fn pattern(length: u32) -> Result<Vec<u8>, NTSTATUS> {
 pub(super) fn disconnect_both(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
     let near = Party::on(stage.near, QpDepths::SMALL)?;
     let far = Party::on(stage.far, QpDepths::SMALL)?;
-    let Connection { near: one, far: other, .. } = pair::connect(stage, near.qp, far.qp, b"near", b"far")?;
+    let Connection { near: one, far: other } = pair::connect(stage, near.qp, far.qp, b"near", b"far")?;
     let tickets = [one.disconnect(Inside::Nothing)?, other.disconnect(Inside::Nothing)?];
     for ticket in tickets {
         ticket.expect_one_of(&[STATUS_SUCCESS]);

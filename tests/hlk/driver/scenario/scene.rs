@@ -9,7 +9,7 @@ use sys::status::{NTSTATUS, STATUS_SUCCESS};
 use crate::buffer::Buffer;
 use crate::ledger::{Object, Ticket};
 use crate::ndk::{Handle, Inside, QpDepths, Remote, sge};
-use crate::pair::{self, Party};
+use crate::pair::{self, Connection, Party};
 use crate::stage::Stage;
 use crate::work::Work;
 
@@ -77,7 +77,7 @@ impl<'l> Scene<'l> {
     ) -> Result<Self, NTSTATUS> {
         let near = Party::on(stage.near, QpDepths::SMALL)?;
         let far = Party::on(stage.far, QpDepths::SMALL)?;
-        let (near_connector, far_connector) =
+        let Connection { near: near_connector, far: far_connector } =
             pair::connect_to(stage, listener, (near.qp, b"near"), (far.qp, b"far"))?;
         Ok(Self {
             near_memory: Memory::of(stage, near, ALL_ACCESS)?,

@@ -7,13 +7,14 @@ use sys::ndk::{
     NDK_MR_FLAG_ALLOW_LOCAL_READ, NDK_MR_FLAG_ALLOW_LOCAL_WRITE, NDK_MR_FLAG_ALLOW_REMOTE_READ,
     NDK_MR_FLAG_ALLOW_REMOTE_WRITE, NDK_MR_FLAG_RDMA_READ_SINK,
 };
-use sys::status::{NTSTATUS, STATUS_DEVICE_BUSY, STATUS_INVALID_PARAMETER};
+use sys::status::{NTSTATUS, STATUS_CANCELLED, STATUS_DEVICE_BUSY, STATUS_INVALID_PARAMETER};
 use sys::wdm::MDL;
 
 use super::Session;
-use super::end::{Control, Registered, check};
+use super::end::{Registered, check};
+use super::letter::Control;
 use crate::kernel;
-use crate::ndk::{Inside, Remote};
+use crate::ndk::Remote;
 
 /// A chunk, as a request of the runner brings it.
 pub(crate) struct Chunk {
@@ -23,6 +24,14 @@ pub(crate) struct Chunk {
     pub(crate) mdl: *mut MDL,
     /// Where it is mapped.
     pub(crate) memory: *mut u8,
+}
+
+impl Chunk {
+    /// The address that SGEs and peers name it by.
+    pub(super) fn address(&self) -> usize {
+        // SAFETY: a chunk's MDL is that of the request that is being served.
+        unsafe { kernel::mdl_address(self.mdl) }
+    }
 }
 
 impl Session {
@@ -45,9 +54,14 @@ impl Session {
         if chunk.length > self.chunk_length {
             return Err(STATUS_INVALID_PARAMETER);
         }
+        if self.given_up.load(Ordering::Acquire) {
+            return Err(STATUS_CANCELLED);
+        }
         let moved = match (side, chunk.operation) {
             (Side::Near, Operation::Copy) => self.copy(chunk),
             (Side::Far, Operation::Copy) => self.rendezvous.offer(chunk.memory),
+            (Side::Near, Operation::SmbDirect) => self.client.write(chunk),
+            (Side::Far, Operation::SmbDirect) => self.server.serve(chunk, |began| self.tally(chunk, began)),
             (Side::Near, _) => self.transmit(chunk),
             (Side::Far, _) => self.collect(chunk),
         };
@@ -57,16 +71,12 @@ impl Session {
         moved.map(|()| chunk.length)
     }
 
-    /// Ends the connection, once: whatever the other side waits for, or will, does not come any more, and
-    /// a disconnected QP cancels it. (A flush would only cancel what is posted already.)
+    /// Ends both connections, once.
     fn give_up(&self) {
-        if self.given_up.swap(true, Ordering::AcqRel) {
-            return;
-        }
-        let both = [&self.near_connector, &self.far_connector].map(|end| end.disconnect(Inside::Nothing));
-        for ticket in both.into_iter().flatten() {
-            // However it ends, the connection is over.
-            let _ = ticket.status();
+        if !self.given_up.swap(true, Ordering::AcqRel) {
+            self.connection.give_up();
+            self.direct.give_up();
+            self.server.end.inbox.abandon(self.server.end.cq);
         }
     }
 
@@ -74,31 +84,31 @@ impl Session {
         let near = &self.near;
         let asked = near.take_control()?;
         near.expect_control()?;
-        if (asked.operation, asked.length) != (chunk.operation as u32, chunk.length) {
+        if !asked.is_about(chunk) {
             return Err(STATUS_INVALID_PARAMETER);
         }
         let flags = match chunk.operation {
             Operation::Read => NDK_MR_FLAG_ALLOW_REMOTE_READ,
             _ => NDK_MR_FLAG_ALLOW_LOCAL_READ,
         };
-        let memory = self.register(Side::Near, chunk, flags)?;
+        let memory = near.register(chunk, flags)?;
         near.data.reset();
         let began = kernel::ticks();
         match chunk.operation {
             Operation::Send => {
                 check(near.qp.send(near.data.context(), &[memory.sge()], 0))?;
-                near.cq.wait_success(near.data)?;
+                near.wait(near.data)?;
                 self.tally(chunk, began);
             }
             Operation::Write => {
                 let to = Remote { address: asked.address, token: asked.token };
                 check(near.qp.write(near.data.context(), &[memory.sge()], to, 0))?;
-                near.cq.wait_success(near.data)?;
+                near.wait(near.data)?;
                 self.tally(chunk, began);
                 near.post_control(message(chunk, None))?;
                 near.control_sent()?;
             }
-            Operation::Read | Operation::Copy => {
+            Operation::Read | Operation::Copy | Operation::SmbDirect => {
                 near.post_control(message(chunk, Some(&memory)))?;
                 near.control_sent()?;
                 near.take_control()?;
@@ -113,9 +123,11 @@ impl Session {
         let flags = match chunk.operation {
             Operation::Send => NDK_MR_FLAG_ALLOW_LOCAL_WRITE,
             Operation::Write => NDK_MR_FLAG_ALLOW_REMOTE_WRITE,
-            Operation::Read | Operation::Copy => NDK_MR_FLAG_ALLOW_LOCAL_WRITE | NDK_MR_FLAG_RDMA_READ_SINK,
+            Operation::Read | Operation::Copy | Operation::SmbDirect => {
+                NDK_MR_FLAG_ALLOW_LOCAL_WRITE | NDK_MR_FLAG_RDMA_READ_SINK
+            }
         };
-        let memory = self.register(Side::Far, chunk, flags)?;
+        let memory = far.register(chunk, flags)?;
         far.data.reset();
         match chunk.operation {
             Operation::Send => check(far.qp.receive(far.data.context(), &[memory.sge()]))?,
@@ -125,18 +137,18 @@ impl Session {
         far.control_sent()?;
         match chunk.operation {
             Operation::Send => {
-                far.cq.wait_success(far.data)?;
+                far.wait(far.data)?;
                 check_length(far.data.bytes(), chunk)?;
             }
             Operation::Write => {
                 far.take_control()?;
             }
-            Operation::Read | Operation::Copy => {
+            Operation::Read | Operation::Copy | Operation::SmbDirect => {
                 let offered = far.take_control()?;
                 let from = Remote { address: offered.address, token: offered.token };
                 let began = kernel::ticks();
                 check(far.qp.read(far.data.context(), &[memory.sge()], from, 0))?;
-                far.cq.wait_success(far.data)?;
+                far.wait(far.data)?;
                 self.tally(chunk, began);
                 far.post_control(message(chunk, None))?;
                 far.control_sent()?;
@@ -156,14 +168,6 @@ impl Session {
         })
     }
 
-    fn register(&self, side: Side, chunk: &Chunk, flags: u32) -> Result<Registered<'_, 'static>, NTSTATUS> {
-        self.registrations.fetch_add(1, Ordering::Relaxed);
-        match side {
-            Side::Near => self.near.register(chunk, flags),
-            Side::Far => self.far.register(chunk, flags),
-        }
-    }
-
     fn tally(&self, chunk: &Chunk, began: u64) {
         let ticks = kernel::ticks().saturating_sub(began);
         if let Some(count) = self.count(chunk.operation) {
@@ -174,14 +178,9 @@ impl Session {
     }
 }
 
-fn message(chunk: &Chunk, memory: Option<&Registered<'_, '_>>) -> Control {
-    Control {
-        operation: chunk.operation as u32,
-        length: chunk.length,
-        address: memory.map_or(0, |memory| memory.address as u64),
-        token: memory.map_or(0, Registered::remote_token),
-        reserved: 0,
-    }
+fn message(chunk: &Chunk, memory: Option<&Registered<'_>>) -> Control {
+    let Some(memory) = memory else { return Control::about(chunk) };
+    Control { address: memory.address as u64, token: memory.remote_token(), ..Control::about(chunk) }
 }
 
 fn check_length(bytes: u32, chunk: &Chunk) -> Result<(), NTSTATUS> {

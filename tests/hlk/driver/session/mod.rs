@@ -14,10 +14,24 @@
 //!
 //! The near side always has one receive posted for a control message, and posts the next one before it
 //! answers; the far side posts what it expects before it asks. So no send ever meets an empty queue.
+//!
+//! A second connection moves chunks as SMB Direct does, where the near side is the client that asks, and the
+//! far side the server, with its receives in an SRQ:
+//!
+//! ```text
+//!          near (TRANSMIT)                           far (COLLECT)
+//!              │   fast registration, then
+//!              │ ───────── Send: where ──────────────────────▶ │  into a receive of the SRQ
+//!              │ ◀──────── RDMA Read, then Send and Invalidate │
+//!              │   the token is invalid
+//! ```
 
 mod chunk;
+mod direct;
 mod end;
+mod letter;
 mod rendezvous;
+mod shared;
 
 use alloc::boxed::Box;
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -25,19 +39,20 @@ use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use protocol::{
     AdapterLimits, Level, Operation, Outcome, SessionCounters, SessionReport, SessionRequest, Tally,
 };
-use sys::ndk::{NDK_CONNECTOR, NDK_LISTENER};
+use sys::ndk::NDK_LISTENER;
 use sys::status::{NTSTATUS, STATUS_SUCCESS};
 
 pub(crate) use self::chunk::Chunk;
+use self::direct::{Client, Server};
 use self::end::End;
 use self::rendezvous::Rendezvous;
 use crate::heap::try_box;
 use crate::kernel;
-use crate::ledger::{Reaction, Ticket};
-use crate::ndk::{Handle, Inside, limits};
-use crate::pair::{self, Connection};
+use crate::ndk::{Handle, QpDepths, limits};
+use crate::pair::{self, Connection, Party};
 use crate::slot::Content;
 use crate::stage::{Backstage, Stage};
+use crate::work::Poll;
 
 /// What the near side tells the far side when it connects, and the other way round.
 const NEAR_DATA: &[u8] = b"ndkhlk: near";
@@ -49,8 +64,10 @@ pub(crate) struct Session {
     backstage: &'static Backstage,
     near: End<'static>,
     far: End<'static>,
-    near_connector: Handle<'static, NDK_CONNECTOR>,
-    far_connector: Handle<'static, NDK_CONNECTOR>,
+    connection: Connection<'static>,
+    client: Client<'static>,
+    server: Server<'static>,
+    direct: Connection<'static>,
     listener: Handle<'static, NDK_LISTENER>,
     chunk_length: u32,
     limits: (AdapterLimits, AdapterLimits),
@@ -58,10 +75,9 @@ pub(crate) struct Session {
     /// One chunk at a time on either side.
     near_busy: AtomicBool,
     far_busy: AtomicBool,
-    /// A chunk could not be moved, and the connection was ended.
+    /// A chunk could not be moved, and the connections were ended.
     given_up: AtomicBool,
-    registrations: AtomicU64,
-    tallies: [Count; 4],
+    tallies: [Count; 5],
 }
 
 #[derive(Default)]
@@ -108,23 +124,29 @@ impl Session {
     fn connect(backstage: &'static Backstage, request: &SessionRequest) -> Result<Box<Self>, NTSTATUS> {
         let stage = Stage::open(backstage, request.near, request.far)?;
         let (near_info, far_info) = (stage.near.info()?, stage.far.info()?);
-        let near = End::open(&stage, stage.near)?;
-        let far = End::open(&stage, stage.far)?;
+        let near = End::open(&stage, Party::on(stage.near, QpDepths::SMALL)?, Poll::Plain)?;
+        let far = End::open(&stage, Party::on(stage.far, QpDepths::SMALL)?, Poll::Plain)?;
         near.expect_control()?;
-        let Connection { listener, near: near_connector, far: far_connector } =
-            pair::connect(&stage, near.qp, far.qp, NEAR_DATA, FAR_DATA)?;
+        let client = Client::open(&stage, &near_info)?;
+        let server = Server::open(&stage)?;
+        let listener = pair::listen(&stage)?;
+        let connect = |near, far| pair::connect_to(&stage, listener, (near, NEAR_DATA), (far, FAR_DATA));
+        let connection = connect(near.qp, far.qp)?;
+        let direct = connect(client.end.qp, server.end.qp)?;
         let chunk_length = [near_info, far_info]
             .iter()
             .map(|info| {
                 info.MaxTransferLength.min(u32::try_from(info.MaxRegistrationSize).unwrap_or(u32::MAX))
             })
-            .fold(request.chunk_length, u32::min);
+            .fold(request.chunk_length.min(direct::longest(&near_info)), u32::min);
         let session = try_box(Self {
             backstage,
             near,
             far,
-            near_connector,
-            far_connector,
+            connection,
+            client,
+            server,
+            direct,
             listener,
             chunk_length,
             limits: (limits(&near_info), limits(&far_info)),
@@ -132,7 +154,6 @@ impl Session {
             near_busy: AtomicBool::new(false),
             far_busy: AtomicBool::new(false),
             given_up: AtomicBool::new(false),
-            registrations: AtomicU64::new(0),
             tallies: Default::default(),
         })?;
         session.rendezvous.place();
@@ -152,15 +173,17 @@ impl Session {
     /// What has happened so far.
     pub(crate) fn counters(&self) -> SessionCounters {
         let tally = |operation| self.count(operation).map(Count::tally).unwrap_or_default();
-        let notifications = [&self.near, &self.far].map(|end| u64::from(end.cq.object().events()));
+        let (fast_registrations, invalidations) = self.client.counts();
         SessionCounters {
             frequency: kernel::frequency(),
-            notifications: notifications.iter().fold(0, |sum, count| sum.saturating_add(*count)),
-            registrations: self.registrations.load(Ordering::Relaxed),
+            fast_registrations,
+            invalidations,
+            refills: u64::from(self.server.end.inbox.refills()),
             send: tally(Operation::Send),
             write: tally(Operation::Write),
             read: tally(Operation::Read),
             copy: tally(Operation::Copy),
+            smb_direct: tally(Operation::SmbDirect),
         }
     }
 
@@ -170,6 +193,7 @@ impl Session {
             Operation::Write => 1,
             Operation::Read => 2,
             Operation::Copy => 3,
+            Operation::SmbDirect => 4,
         };
         self.tallies.get(index)
     }
@@ -179,21 +203,30 @@ impl Session {
     pub(crate) fn close(self: Box<Self>, level: Level) -> Result<Box<Outcome>, NTSTATUS> {
         let backstage: *const Backstage = self.backstage;
         self.backstage.ledger.call_from(level);
+        let alive = !self.given_up.load(Ordering::Acquire);
+        let connections = [self.connection, self.direct];
+        connections.iter().for_each(|connection| connection.close_far_inside());
+        if alive {
+            self.server.expect_refusal();
+        }
         // What is still posted is cancelled by the closes; whether it can be posted does not matter here.
         let _ = self.far.expect_control();
-        self.far_connector.object().react(Reaction::Close);
         for object in [
             self.near.cq.object(),
             self.far.cq.object(),
+            self.client.end.cq.object(),
+            self.server.end.cq.object(),
+            self.server.end.inbox.srq.object(),
             self.near.pd.object(),
             self.far.pd.object(),
+            self.client.end.pd.object(),
+            self.server.end.pd.object(),
             self.listener.object(),
         ] {
             object.close();
         }
-        if !self.given_up.load(Ordering::Acquire) {
-            // However it ends, the closes of the take-down end what is left.
-            let _ = self.near_connector.disconnect(Inside::Close).map(Ticket::status);
+        if alive {
+            connections.iter().for_each(|connection| connection.close_near_inside());
         }
         drop(self);
         // SAFETY: the box was leaked by `open`, and the session that borrowed from it is dropped.

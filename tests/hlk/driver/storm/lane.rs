@@ -9,7 +9,7 @@ use sys::status::{NTSTATUS, STATUS_INSUFFICIENT_RESOURCES, STATUS_INVALID_PARAME
 use super::half::{DEPTHS, Half, REQUESTS};
 use crate::ledger::Object;
 use crate::ndk::{CqDepth, Handle};
-use crate::pair::{self, Party};
+use crate::pair::{self, Connection, Party};
 use crate::stage::Stage;
 
 /// A lane.
@@ -90,7 +90,7 @@ impl Lane {
     ) -> Result<(), NTSTATUS> {
         let (near, far) = (self.near.party(stage.near)?, self.far.party(stage.far)?);
         let (near_memory, far_memory) = (Half::memory(stage, near)?, Half::memory(stage, far)?);
-        let (near_connector, far_connector) =
+        let Connection { near: near_connector, far: far_connector } =
             pair::connect_to(stage, listener, (near.qp, b"near"), (far.qp, b"far"))?;
         let (near_remote, far_remote) = (near_memory.remote(), far_memory.remote());
         self.near.halves.push(Half::new(near, near_connector, near_memory, far_remote));

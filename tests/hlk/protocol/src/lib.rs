@@ -32,7 +32,7 @@ pub use storm::{
 pub use text::Text;
 
 /// The version both sides must agree on; changed whenever a structure or a code changes.
-pub const VERSION: u32 = 3;
+pub const VERSION: u32 = 4;
 
 /// The device, as the kernel names it.
 pub const DEVICE_NAME: &str = r"\Device\NdkHlk";

@@ -123,6 +123,9 @@ pub enum Operation {
     Read = 3,
     /// By a plain copy on the processor, without NDK: what the other three are measured against.
     Copy = 4,
+    /// As SMB Direct writes a file: the near side registers its memory by a work request and tells where it is,
+    /// the far side, with its receives in an SRQ, reads it and answers by a Send that invalidates the token.
+    SmbDirect = 5,
 }
 
 impl TryFrom<u32> for Operation {
@@ -134,6 +137,7 @@ impl TryFrom<u32> for Operation {
             2 => Ok(Self::Write),
             3 => Ok(Self::Read),
             4 => Ok(Self::Copy),
+            5 => Ok(Self::SmbDirect),
             other => Err(other),
         }
     }
@@ -168,10 +172,12 @@ pub struct Tally {
 pub struct SessionCounters {
     /// Ticks of the performance counter in a second.
     pub frequency: u64,
-    /// CQ notification callbacks, both sides.
-    pub notifications: u64,
-    /// Memory registrations, both sides.
-    pub registrations: u64,
+    /// Memory registrations by work request.
+    pub fast_registrations: u64,
+    /// Of these, those that the answer to their chunk has invalidated, and named.
+    pub invalidations: u64,
+    /// How often the SRQ said that few receives were left, and was refilled.
+    pub refills: u64,
     /// [`Operation::Send`].
     pub send: Tally,
     /// [`Operation::Write`].
@@ -180,6 +186,8 @@ pub struct SessionCounters {
     pub read: Tally,
     /// [`Operation::Copy`].
     pub copy: Tally,
+    /// [`Operation::SmbDirect`].
+    pub smb_direct: Tally,
 }
 
 /// Closes a session.

@@ -1,0 +1,99 @@
+//! Receives that come from an SRQ, which is refilled when it says that few are left (WR-9).
+
+use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+
+use sys::ndk::{NDK_CQ, NDK_PD, NDK_SRQ};
+use sys::status::{NTSTATUS, STATUS_CANCELLED, STATUS_IO_TIMEOUT};
+
+use super::letter::{Control, Letter};
+use crate::ndk::{Handle, Then};
+use crate::stage::Stage;
+use crate::work::Poll;
+
+/// Receives in a full queue.
+pub(super) const DEPTH: u32 = 4;
+/// Fewer than these, and the queue says so.
+const THRESHOLD: u32 = 2;
+
+/// Letters that an SRQ gives to whatever message comes.
+pub(super) struct Shared<'l> {
+    pub(super) srq: Handle<'l, NDK_SRQ>,
+    letters: [Letter<'l>; DEPTH as usize],
+    /// A bit for each letter that is not posted.
+    free: AtomicU32,
+    refills: AtomicU32,
+    abandoned: AtomicBool,
+}
+
+impl<'l> Shared<'l> {
+    /// A full queue, which will say when it is to be refilled.
+    pub(super) fn open(stage: &Stage<'l>, pd: Handle<'l, NDK_PD>) -> Result<Self, NTSTATUS> {
+        let letter = || Letter::new(stage, pd, "receive from the SRQ");
+        let shared = Self {
+            // No threshold yet: a queue is not to say of itself that it is empty because it is new.
+            srq: pd.start_srq(DEPTH, 0, Then::Keep)?.wait()?,
+            letters: [letter()?, letter()?, letter()?, letter()?],
+            free: AtomicU32::new((1 << DEPTH) - 1),
+            refills: AtomicU32::new(0),
+            abandoned: AtomicBool::new(false),
+        };
+        shared.fill()?;
+        Ok(shared)
+    }
+
+    /// Posts what is free, and arms the notification.
+    fn fill(&self) -> Result<(), NTSTATUS> {
+        for (_, letter) in self.numbered().filter(|(bit, _)| self.free.load(Ordering::Relaxed) & bit != 0) {
+            letter.receive_shared(self.srq)?;
+        }
+        self.free.store(0, Ordering::Relaxed);
+        self.srq.modify(0, THRESHOLD)?.wait()
+    }
+
+    /// The letters, each with its bit.
+    fn numbered(&self) -> impl Iterator<Item = (u32, &Letter<'l>)> {
+        self.letters.iter().scan(1_u32, |next, letter| {
+            let bit = *next;
+            *next = bit.wrapping_shl(1);
+            Some((bit, letter))
+        })
+    }
+
+    /// Waits for a message, whose result goes to `cq`.
+    ///
+    /// # Errors
+    /// `STATUS_CANCELLED` once the wait is [abandoned](Self::abandon).
+    pub(super) fn take(&self, cq: Handle<'_, NDK_CQ>, poll: Poll) -> Result<Control, NTSTATUS> {
+        let free = self.free.load(Ordering::Relaxed);
+        let arrived = || self.numbered().find(|(bit, letter)| free & bit == 0 && letter.work.is_done());
+        let ready = || match arrived() {
+            None if self.abandoned.load(Ordering::Acquire) => Some(Err(STATUS_CANCELLED)),
+            arrived => arrived.map(Ok),
+        };
+        let came = cq.wait_until("receive from the SRQ", poll, ready).unwrap_or(Err(STATUS_IO_TIMEOUT));
+        let (bit, letter) = came?;
+        let message = letter.read();
+        let free = free | bit;
+        self.free.store(free, Ordering::Relaxed);
+        if DEPTH.saturating_sub(free.count_ones()) < THRESHOLD {
+            if !self.srq.object().wait_for_event("SRQ notification") {
+                return Err(STATUS_IO_TIMEOUT);
+            }
+            self.fill()?;
+            self.refills.fetch_add(1, Ordering::Relaxed);
+        }
+        message
+    }
+
+    /// How often the queue said that few were left, and was refilled.
+    pub(super) fn refills(&self) -> u32 {
+        self.refills.load(Ordering::Relaxed)
+    }
+
+    /// Ends a wait for a message that does not come any more: receives of an SRQ are not cancelled when a
+    /// connection ends.
+    pub(super) fn abandon(&self, cq: Handle<'_, NDK_CQ>) {
+        self.abandoned.store(true, Ordering::Release);
+        cq.object().signal();
+    }
+}

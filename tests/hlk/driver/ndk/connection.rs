@@ -52,6 +52,35 @@ pub(crate) enum Inside {
     Close,
 }
 
+/// Completes a connect by one of two slots, which differ in the disconnect event that they take.
+macro_rules! complete_connect {
+    ($connector:ident.$slot:ident, $event:ident, $context:ident) => {
+        call!($connector.$slot(
+            Some(ledger::$event),
+            core::ptr::from_ref($connector.object).cast_mut().cast(),
+            Some(ledger::request_completed),
+            $context
+        ))
+    };
+}
+
+/// The same for an accept.
+macro_rules! accept {
+    ($connector:ident.$slot:ident($qp:ident, $limits:ident, $data:ident), $event:ident, $context:ident) => {
+        call!($connector.$slot(
+            $qp.as_ptr(),
+            $limits.inbound,
+            $limits.outbound,
+            start($data),
+            length($data),
+            Some(ledger::$event),
+            core::ptr::from_ref($connector.object).cast_mut().cast(),
+            Some(ledger::request_completed),
+            $context
+        ))
+    };
+}
+
 impl<'l> Handle<'l, NDK_LISTENER> {
     pub(crate) fn listen(self, address: &Address, inside: Inside) -> Result<Ticket<'l>, NTSTATUS> {
         let (start, length) = address.parts();
@@ -140,12 +169,14 @@ impl<'l> Handle<'l, NDK_CONNECTOR> {
 
     pub(crate) fn complete_connect(self, inside: Inside) -> Result<Ticket<'l>, NTSTATUS> {
         self.request("complete connect", inside, |context| {
-            call!(self.NdkCompleteConnect(
-                Some(ledger::disconnected),
-                core::ptr::from_ref(self.object).cast_mut().cast(),
-                Some(ledger::request_completed),
-                context
-            ))
+            complete_connect!(self.NdkCompleteConnect, disconnected, context)
+        })
+    }
+
+    /// `NdkCompleteConnectEx`.
+    pub(crate) fn complete_connect_extended(self) -> Result<Ticket<'l>, NTSTATUS> {
+        self.request("complete connect, extended", Inside::Nothing, |context| {
+            complete_connect!(self.NdkCompleteConnectEx, disconnected_with_reason, context)
         })
     }
 
@@ -158,32 +189,10 @@ impl<'l> Handle<'l, NDK_CONNECTOR> {
         inside: Inside,
     ) -> Result<Ticket<'l>, NTSTATUS> {
         let accepting = self.request("accept", inside, |context| {
-            call!(self.NdkAccept(
-                qp.as_ptr(),
-                limits.inbound,
-                limits.outbound,
-                start(private_data),
-                length(private_data),
-                Some(ledger::disconnected),
-                core::ptr::from_ref(self.object).cast_mut().cast(),
-                Some(ledger::request_completed),
-                context
-            ))
+            accept!(self.NdkAccept(qp, limits, private_data), disconnected, context)
         })?;
         self.object.depend_if(qp.object, accepting)?;
         Ok(accepting)
-    }
-
-    /// `NdkCompleteConnectEx`.
-    pub(crate) fn complete_connect_extended(self) -> Result<Ticket<'l>, NTSTATUS> {
-        self.request("complete connect, extended", Inside::Nothing, |context| {
-            call!(self.NdkCompleteConnectEx(
-                Some(ledger::disconnected_with_reason),
-                core::ptr::from_ref(self.object).cast_mut().cast(),
-                Some(ledger::request_completed),
-                context
-            ))
-        })
     }
 
     /// `NdkAcceptEx`. If it succeeds, the QP is an antecedent of the connector.
@@ -194,17 +203,7 @@ impl<'l> Handle<'l, NDK_CONNECTOR> {
         private_data: &[u8],
     ) -> Result<Ticket<'l>, NTSTATUS> {
         let accepting = self.request("accept, extended", Inside::Nothing, |context| {
-            call!(self.NdkAcceptEx(
-                qp.as_ptr(),
-                limits.inbound,
-                limits.outbound,
-                start(private_data),
-                length(private_data),
-                Some(ledger::disconnected_with_reason),
-                core::ptr::from_ref(self.object).cast_mut().cast(),
-                Some(ledger::request_completed),
-                context
-            ))
+            accept!(self.NdkAcceptEx(qp, limits, private_data), disconnected_with_reason, context)
         })?;
         self.object.depend_if(qp.object, accepting)?;
         Ok(accepting)

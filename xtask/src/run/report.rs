@@ -1,7 +1,6 @@
-//! What happened, for people and for machines.
+//! What happened between the adapters, for people and for machines.
 
 use core::time::Duration;
-use std::net::IpAddr;
 
 use indicatif::BinaryBytes;
 use protocol::{Operation, Outcome, SessionCounters, SessionReport, Tally};
@@ -9,7 +8,8 @@ use runner::Error;
 use runner::transfer::Transfer;
 use serde::Serialize;
 
-use super::figures::{Phase, PoolLeft, hex, line, list, rate, speed};
+use super::course::{Course, Passage, print_json};
+use super::figures::{line, list, rate, speed};
 use super::options::{Route, Source};
 use crate::failure::Failure;
 
@@ -27,19 +27,12 @@ pub(super) const fn name(operation: Operation) -> &'static str {
 /// Everything that a run has to tell.
 #[derive(Serialize)]
 pub(super) struct Report {
-    /// Whether only the JSON is to be printed.
-    #[serde(skip)]
-    json: bool,
-    file: String,
-    bytes: u64,
-    near: IpAddr,
-    far: IpAddr,
-    port: u16,
+    #[serde(flatten)]
+    pub(super) course: Course,
     /// The NDK version that the adapters speak.
     ndk_version: Option<String>,
     /// Bytes.
     chunk_length: Option<u32>,
-    phases: Vec<Phase>,
     crossings: Vec<Crossing>,
     /// RDMA Write's bandwidth as a part of memcpy's.
     write_to_memcpy: Option<f64>,
@@ -47,12 +40,6 @@ pub(super) struct Report {
     closes: Option<Closes>,
     /// What the consumer found.
     consumer_findings: Vec<String>,
-    /// What the simulator found.
-    verifier_findings: Vec<String>,
-    pool_left: PoolLeft,
-    pub(super) peak_resident_bytes: Option<u64>,
-    error: Option<String>,
-    passed: bool,
 }
 
 /// What registering by work requests came to.
@@ -77,31 +64,24 @@ struct Closes {
 #[derive(Serialize)]
 pub(super) struct Crossing {
     operation: &'static str,
-    /// With reading and hashing.
-    seconds: f64,
+    #[serde(flatten)]
+    passage: Passage,
     /// The operation that moved the bytes alone, from post to completion.
     operation_seconds: f64,
-    bytes_per_second: Option<f64>,
     operation_bytes_per_second: Option<f64>,
-    sha256_sent: String,
-    sha256_arrived: String,
-    intact: bool,
 }
 
 impl Crossing {
     /// `tally` counts ticks, of which there are `frequency` in a second.
     pub(super) fn new(way: Operation, moved: &Transfer, tally: Tally, frequency: u64) -> Self {
-        let seconds = moved.time.as_secs_f64();
         let operation_seconds = if frequency == 0 { 0.0 } else { tally.ticks as f64 / frequency as f64 };
+        let mut passage = Passage::new(moved);
+        passage.intact &= tally.bytes == moved.bytes;
         Self {
             operation: name(way),
-            seconds,
+            passage,
             operation_seconds,
-            bytes_per_second: rate(moved.bytes, seconds),
             operation_bytes_per_second: rate(tally.bytes, operation_seconds),
-            sha256_sent: hex(&moved.sent),
-            sha256_arrived: hex(&moved.arrived),
-            intact: moved.sent == moved.arrived && tally.bytes == moved.bytes,
         }
     }
 }
@@ -109,38 +89,20 @@ impl Crossing {
 impl Report {
     pub(super) fn new(source: &Source, route: Route, json: bool) -> Self {
         Self {
-            json,
-            file: source.path.display().to_string(),
-            bytes: source.length,
-            near: route.near,
-            far: route.far,
-            port: route.port,
+            course: Course::new(source, route, json),
             ndk_version: None,
             chunk_length: None,
-            phases: Vec::new(),
             crossings: Vec::new(),
             write_to_memcpy: None,
             smb_direct: None,
             closes: None,
             consumer_findings: Vec::new(),
-            verifier_findings: Vec::new(),
-            pool_left: PoolLeft::default(),
-            peak_resident_bytes: None,
-            error: None,
-            passed: false,
         }
     }
 
     /// A phase without data is over.
     pub(super) fn phase(&mut self, name: &'static str, took: Duration) {
-        if !self.json {
-            if self.phases.is_empty() {
-                println!("\n{} ({}), {} to {}", self.file, BinaryBytes(self.bytes), self.near, self.far);
-                println!("\n  {:<16}{:>12}{:>15}{:>18}", "phase", "time", "rate", "operation alone");
-            }
-            println!("  {name:<16}{:>10.3} s", took.as_secs_f64());
-        }
-        self.phases.push(Phase { name, seconds: took.as_secs_f64() });
+        self.course.phase(name, took, ("", &format!("{:>18}", "operation alone")));
     }
 
     /// The session is open.
@@ -152,11 +114,9 @@ impl Report {
 
     /// The file is across.
     pub(super) fn crossed(&mut self, crossing: Crossing) {
-        if !self.json {
-            let [whole, alone] = [crossing.bytes_per_second, crossing.operation_bytes_per_second].map(speed);
-            let verdict = if crossing.intact { "" } else { "  BYTES DIFFER" };
-            let Crossing { operation, seconds, .. } = crossing;
-            println!("  {operation:<16}{seconds:>10.3} s{whole:>15}{alone:>18}{verdict}");
+        if !self.course.json {
+            let alone = format!("{:>18}", speed(crossing.operation_bytes_per_second));
+            crossing.passage.print(crossing.operation, &alone);
         }
         self.crossings.push(crossing);
         let alone = |way| {
@@ -196,41 +156,32 @@ impl Report {
         }
     }
 
-    /// The machine is shut down.
-    pub(super) fn found(&mut self, report: &ntsim::Report) {
-        self.verifier_findings = report.findings.iter().map(ToString::to_string).collect();
-        self.pool_left = PoolLeft::new(report);
-    }
-
     /// The session did not come to its end.
     pub(super) fn failed(&mut self, error: &Error) {
         if let Error::Status { outcome: Some(outcome), .. } = error {
             self.consumer(outcome);
         }
-        self.error = Some(error.to_string());
+        self.course.error = Some(error.to_string());
+    }
+
+    fn passages(&self) -> impl ExactSizeIterator<Item = &Passage> {
+        self.crossings.iter().map(|crossing| &crossing.passage)
     }
 
     /// Whether every byte matched, every close obeyed the protocol and nothing was found.
     pub(super) fn passed(&self) -> bool {
-        self.error.is_none()
-            && self.crossings.len() == super::WAYS.len()
-            && self.crossings.iter().all(|crossing| crossing.intact)
+        self.course.passed(self.passages(), super::WAYS.len())
             && self.closes.is_some()
             && self.consumer_findings.is_empty()
-            && self.verifier_findings.is_empty()
-            && self.pool_left.is_empty()
     }
 
     /// Prints the whole as JSON, or for people what is not on the screen yet.
     pub(super) fn print(&mut self) -> Result<(), Failure> {
-        self.passed = self.passed();
-        if self.json {
-            let text =
-                serde_json::to_string_pretty(self).map_err(|error| Failure::work(error.to_string()))?;
-            println!("{text}");
-        } else {
-            self.print_summary();
+        self.course.conclude(self.passed());
+        if self.course.json {
+            return print_json(self);
         }
+        self.print_summary();
         Ok(())
     }
 
@@ -240,11 +191,7 @@ impl Report {
             let chunk = BinaryBytes(self.chunk_length.unwrap_or_default().into());
             line("adapters", format!("NDK {version}, chunks of at most {chunk}"));
         }
-        if let Some(hash) = self.crossings.first().map(|crossing| &crossing.sha256_sent) {
-            line("SHA-256", hash.clone());
-        }
-        let intact = self.crossings.iter().filter(|crossing| crossing.intact).count();
-        line("arrived intact", format!("{intact} of {}", super::WAYS.len()));
+        self.course.print_arrivals(self.passages(), super::WAYS.len());
         if let Some(part) = self.write_to_memcpy {
             line("RDMA Write", format!("{:.0} % of memcpy's bandwidth", part * 100.0));
         }
@@ -264,14 +211,8 @@ impl Report {
                 format!("{inline} inline, {pending} pending, {inside_callbacks} from inside callbacks"),
             );
         }
-        if let Some(peak) = self.peak_resident_bytes {
-            line("memory", format!("{} resident at most", BinaryBytes(peak)));
-        }
+        self.course.print_memory();
         list("consumer found", &self.consumer_findings);
-        list("verifier found", &self.verifier_findings);
-        line("pool left", self.pool_left.to_string());
-        if let Some(error) = &self.error {
-            line("ended early", error.clone());
-        }
+        self.course.print_end();
     }
 }

@@ -1,9 +1,7 @@
 //! What happened over the legacy path, for people and for machines.
 
 use core::time::Duration;
-use std::net::IpAddr;
 
-use indicatif::BinaryBytes;
 use ntsim::io::{Function, Statistics};
 use runner::transfer::Transfer;
 use serde::Serialize;
@@ -13,7 +11,8 @@ use sys::wdm::{
 };
 use tdi_client::transfer::Way;
 
-use super::super::figures::{Phase, PoolLeft, hex, line, list, rate, speed};
+use super::super::course::{Course, Passage, print_json};
+use super::super::figures::line;
 use super::super::options::{Route, Source};
 use crate::failure::Failure;
 
@@ -48,36 +47,20 @@ fn request_name((major, minor): Function) -> &'static str {
 /// Everything that a run has to tell.
 #[derive(Serialize)]
 pub(super) struct Report {
-    /// Whether only the JSON is to be printed.
-    #[serde(skip)]
-    json: bool,
-    file: String,
-    bytes: u64,
-    near: IpAddr,
-    far: IpAddr,
-    port: u16,
-    phases: Vec<Phase>,
+    #[serde(flatten)]
+    pub(super) course: Course,
     crossings: Vec<Crossing>,
     requests: Vec<Requests>,
     /// How often a client asked for a request to be given up.
     cancels: u64,
-    verifier_findings: Vec<String>,
-    pool_left: PoolLeft,
-    pub(super) peak_resident_bytes: Option<u64>,
-    pub(super) error: Option<String>,
-    passed: bool,
 }
 
 /// One way across.
 #[derive(Serialize)]
 struct Crossing {
     way: &'static str,
-    /// With reading and hashing.
-    seconds: f64,
-    bytes_per_second: Option<f64>,
-    sha256_sent: String,
-    sha256_arrived: String,
-    intact: bool,
+    #[serde(flatten)]
+    passage: Passage,
 }
 
 /// How the requests of one kind went.
@@ -94,52 +77,23 @@ struct Requests {
 impl Report {
     pub(super) fn new(source: &Source, route: Route, json: bool) -> Self {
         Self {
-            json,
-            file: source.path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
-            bytes: source.length,
-            near: route.near,
-            far: route.far,
-            port: route.port,
-            phases: Vec::new(),
+            course: Course::new(source, route, json),
             crossings: Vec::new(),
             requests: Vec::new(),
             cancels: 0,
-            verifier_findings: Vec::new(),
-            pool_left: PoolLeft::default(),
-            peak_resident_bytes: None,
-            error: None,
-            passed: false,
         }
     }
 
     /// A phase without data is over.
     pub(super) fn phase(&mut self, name: &'static str, took: Duration) {
-        if !self.json {
-            if self.phases.is_empty() {
-                let Self { file, bytes, near, far, .. } = &*self;
-                println!("\n{file} ({}), {near} to {far} by TDI", BinaryBytes(*bytes));
-                println!("\n  {:<18}{:>12}{:>15}", "phase", "time", "rate");
-            }
-            println!("  {name:<18}{:>10.3} s", took.as_secs_f64());
-        }
-        self.phases.push(Phase { name, seconds: took.as_secs_f64() });
+        self.course.phase(name, took, (" by TDI", ""));
     }
 
     /// The file is across.
     pub(super) fn crossed(&mut self, way: Way, moved: &Transfer) {
-        let seconds = moved.time.as_secs_f64();
-        let crossing = Crossing {
-            way: name(way),
-            seconds,
-            bytes_per_second: rate(moved.bytes, seconds),
-            sha256_sent: hex(&moved.sent),
-            sha256_arrived: hex(&moved.arrived),
-            intact: moved.sent == moved.arrived,
-        };
-        if !self.json {
-            let verdict = if crossing.intact { "" } else { "  BYTES DIFFER" };
-            let speed = speed(crossing.bytes_per_second);
-            println!("  {:<18}{seconds:>10.3} s{speed:>15}{verdict}", crossing.way);
+        let crossing = Crossing { way: name(way), passage: Passage::new(moved) };
+        if !self.course.json {
+            crossing.passage.print(crossing.way, "");
         }
         self.crossings.push(crossing);
     }
@@ -157,30 +111,26 @@ impl Report {
         };
         self.requests = requests.iter().map(count).collect();
         self.cancels = *cancels;
-        self.verifier_findings = report.findings.iter().map(ToString::to_string).collect();
-        self.pool_left = PoolLeft::new(report);
+        self.course.found(report);
+    }
+
+    fn passages(&self) -> impl ExactSizeIterator<Item = &Passage> {
+        self.crossings.iter().map(|crossing| &crossing.passage)
     }
 
     /// Whether every byte matched, every file went as tabled and nothing was found.
     pub(super) fn passed(&self) -> bool {
-        self.error.is_none()
-            && self.crossings.len() == super::WAYS.len()
-            && self.crossings.iter().all(|crossing| crossing.intact)
-            && self.verifier_findings.is_empty()
-            && self.pool_left.is_empty()
+        self.course.passed(self.passages(), super::WAYS.len())
     }
 
     /// Prints the whole as JSON, or for people what is not on the screen yet.
     pub(super) fn print(&mut self) -> Result<(), Failure> {
-        self.passed = self.passed();
-        if self.json {
-            let text =
-                serde_json::to_string_pretty(self).map_err(|error| Failure::work(error.to_string()))?;
-            println!("{text}");
-        } else {
-            self.print_requests();
-            self.print_summary();
+        self.course.conclude(self.passed());
+        if self.course.json {
+            return print_json(self);
         }
+        self.print_requests();
+        self.print_summary();
         Ok(())
     }
 
@@ -200,19 +150,9 @@ impl Report {
 
     fn print_summary(&self) {
         println!();
-        if let Some(hash) = self.crossings.first().map(|crossing| &crossing.sha256_sent) {
-            line("SHA-256", hash.clone());
-        }
-        let intact = self.crossings.iter().filter(|crossing| crossing.intact).count();
-        line("arrived intact", format!("{intact} of {}", super::WAYS.len()));
+        self.course.print_arrivals(self.passages(), super::WAYS.len());
         line("cancels", self.cancels.to_string());
-        if let Some(peak) = self.peak_resident_bytes {
-            line("memory", format!("{} resident at most", BinaryBytes(peak)));
-        }
-        list("verifier found", &self.verifier_findings);
-        line("pool left", self.pool_left.to_string());
-        if let Some(error) = &self.error {
-            line("ended early", error.clone());
-        }
+        self.course.print_memory();
+        self.course.print_end();
     }
 }

@@ -56,6 +56,19 @@ fn lints_and_profiles_are_those_of_the_root_workspace() {
 }
 
 #[test]
+fn drivers_are_optimised_alike_for_windows_and_in_the_kit() {
+    let kit = manifest("kit");
+    let makefile: Table = std::fs::read_to_string(root().join("Makefile.toml")).unwrap().parse().unwrap();
+    for (key, variable) in
+        [("lto", "CARGO_PROFILE_RELEASE_LTO"), ("codegen-units", "CARGO_PROFILE_RELEASE_CODEGEN_UNITS")]
+    {
+        let profile = at(&kit, &["profile", "release", key]).unwrap().to_string();
+        let windows = at(&makefile, &["tasks", "build", "windows", "env", variable]).unwrap();
+        assert_eq!(windows.as_str().unwrap(), profile.trim_matches('"'));
+    }
+}
+
+#[test]
 fn sources_and_build_script_are_those_of_the_real_package() {
     for (real, kit) in DRIVERS {
         assert_eq!(file(real, &["lib", "path"]), file(kit, &["lib", "path"]), "{kit}");

@@ -2,7 +2,11 @@
 //!
 //! `alloc`'s own containers abort when memory runs out; in a kernel that is a bugcheck.
 
-use alloc::alloc::{alloc, dealloc};
+mod block;
+mod slice;
+
+pub(crate) use slice::Slice;
+
 use alloc::vec::Vec;
 use core::alloc::Layout;
 use core::ffi::c_void;
@@ -25,8 +29,7 @@ pub struct NoMemory;
 pub(crate) fn place<T>(value: T) -> Result<NonNull<T>, NoMemory> {
     const { assert!(size_of::<T>() != 0, "a pool block has a size") };
     // SAFETY: the layout's size is not zero, as asserted above.
-    let block = unsafe { alloc(Layout::new::<T>()) };
-    let block = NonNull::new(block.cast::<T>()).ok_or(NoMemory)?;
+    let block = unsafe { block::allocate(Layout::new::<T>()) }?.cast::<T>();
     // SAFETY: the block is fresh, ours alone, and large and aligned enough for a `T`.
     unsafe { block.write(value) };
     Ok(block)
@@ -39,7 +42,7 @@ pub(crate) fn place<T>(value: T) -> Result<NonNull<T>, NoMemory> {
 /// `block` came from [`place`] for the same `T`, its value was moved out or dropped, and nobody uses it.
 pub(crate) unsafe fn free<T>(block: NonNull<T>) {
     // SAFETY: the caller passes a block of `place`, which used this layout.
-    unsafe { dealloc(block.as_ptr().cast(), Layout::new::<T>()) }
+    unsafe { block::release(block.cast(), Layout::new::<T>()) }
 }
 
 /// A vector of `length` elements made by `element`, with no room to spare.

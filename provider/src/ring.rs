@@ -12,14 +12,14 @@
 //! it in this queue, and nothing else; no thread ever waits here. (The scheme is D. Vyukov's bounded
 //! MPMC queue.)
 
-use alloc::vec::Vec;
-
-use crate::heap::{NoMemory, vector};
-use crate::sync::{AtomicU64, Ordering, UnsafeCell};
+use crate::heap::{NoMemory, Slice};
+use crate::sync::{AtomicU64, Line, Ordering, UnsafeCell};
 
 /// Set in the tail of a sealed queue: no slot's sequence number is as great, so no push finds one free.
 const SEALED: u64 = 1 << 63;
 
+/// In cache lines of its own, as the next one may be written at the other end meanwhile.
+#[repr(align(64))]
 struct Slot<T> {
     sequence: AtomicU64,
     value: UnsafeCell<Option<T>>,
@@ -31,10 +31,10 @@ pub(crate) struct Full<T>(pub(crate) T);
 
 /// See the module's head.
 pub(crate) struct Ring<T> {
-    slots: Vec<Slot<T>>,
+    slots: Slice<Slot<T>>,
     mask: u64,
-    tail: AtomicU64,
-    head: AtomicU64,
+    tail: Line<AtomicU64>,
+    head: Line<AtomicU64>,
 }
 
 // SAFETY: a slot's value is touched only by the thread that its sequence number admits; the number is
@@ -53,11 +53,12 @@ impl<T> Ring<T> {
     pub(crate) fn new(depth: u32) -> Result<Self, NoMemory> {
         let capacity = u64::from(depth.max(2)).checked_next_power_of_two().ok_or(NoMemory)?;
         let length = usize::try_from(capacity).map_err(|_| NoMemory)?;
-        let slots = vector(length, |index| Slot {
+        let slots = Slice::new(length, |index| Slot {
             sequence: AtomicU64::new(index as u64),
             value: UnsafeCell::new(None),
         })?;
-        Ok(Self { slots, mask: capacity.wrapping_sub(1), tail: AtomicU64::new(0), head: AtomicU64::new(0) })
+        let (tail, head) = (Line(AtomicU64::new(0)), Line(AtomicU64::new(0)));
+        Ok(Self { slots, mask: capacity.wrapping_sub(1), tail, head })
     }
 
     fn slot(&self, position: u64) -> Option<&Slot<T>> {

@@ -1,20 +1,24 @@
 //! A value that is in use until it is closed and the last user has gone: a registration, a connection.
 //!
+//! Its users come from two sides, each of which counts in a lane of its own, so that two processors which use
+//! the same value all the time do not hand each other a cache line for it:
+//!
 //! ```text
 //!  63      62 ......... 0
 //! OPEN          pins
 //! ```
 //!
 //! A pin is taken only while OPEN is set; closing clears it. "Not open and no pins" therefore comes about
-//! once per value, in one read-modify-write, and whoever brings it about takes the value out: the closer,
-//! or the last pin, which hands it to [`Drain::drained`].
+//! once per lane and value, in one read-modify-write, and whoever brings it about counts the lane as over. Who
+//! counts the last one takes the value out: the closer, or the last pin, which hands it to [`Drain::drained`].
 
 use core::ops::Deref;
 
-use crate::sync::{AtomicU64, Ordering, UnsafeCell};
+use crate::sync::{AtomicU32, AtomicU64, Line, Ordering, UnsafeCell};
 
 const OPEN: u64 = 1 << 63;
 const PINS: u64 = OPEN.wrapping_sub(1);
+const LANES: u32 = 2;
 
 /// What becomes of a value whose last user has gone.
 pub(crate) trait Drain {
@@ -22,14 +26,24 @@ pub(crate) trait Drain {
     fn drained(self);
 }
 
+/// From which side a user comes. It decides nothing but which cache line is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Lane {
+    Near,
+    Far,
+}
+
 /// See the module's head.
 pub(crate) struct Rundown<T: Drain> {
-    word: AtomicU64,
+    near: Line<AtomicU64>,
+    far: Line<AtomicU64>,
+    /// Lanes that are open or have pins.
+    lanes: AtomicU32,
     value: UnsafeCell<Option<T>>,
 }
 
 // SAFETY: the value is written before OPEN is set, read under pins, and taken out by the one thread that
-// brought about "not open and no pins".
+// brought about "not open and no pins" in the last lane.
 unsafe impl<T: Drain + Send + Sync> Send for Rundown<T> {}
 // SAFETY: as above.
 unsafe impl<T: Drain + Send + Sync> Sync for Rundown<T> {}
@@ -37,62 +51,82 @@ unsafe impl<T: Drain + Send + Sync> Sync for Rundown<T> {}
 /// Use of an open value.
 pub(crate) struct Pin<'r, T: Drain> {
     rundown: &'r Rundown<T>,
+    word: &'r AtomicU64,
     value: &'r T,
 }
 
 impl<T: Drain> Rundown<T> {
     /// Without a value.
     pub(crate) fn new() -> Self {
-        Self { word: AtomicU64::new(0), value: UnsafeCell::new(None) }
+        let [near, far] = [0, 0].map(|word| Line(AtomicU64::new(word)));
+        Self { near, far, lanes: AtomicU32::new(0), value: UnsafeCell::new(None) }
     }
 
     /// Opens with `value`.
     ///
     /// # Safety
     ///
-    /// No other call of this function runs for the same rundown, and an earlier value was taken out.
+    /// No other call of this function or of [`Rundown::close`] runs for the same rundown, and an earlier value
+    /// was taken out.
     pub(crate) unsafe fn open(&self, value: T) {
         self.value.with_mut(|cell| {
             // SAFETY: neither open nor pinned, so nobody reads; and the caller is the only writer.
             unsafe { *cell = Some(value) };
         });
-        self.word.fetch_or(OPEN, Ordering::AcqRel);
+        self.lanes.store(LANES, Ordering::Relaxed);
+        for word in [&self.far, &self.near] {
+            word.fetch_or(OPEN, Ordering::AcqRel);
+        }
     }
 
     /// Whether a pin would be given now.
     pub(crate) fn is_open(&self) -> bool {
-        self.word.load(Ordering::Acquire) & OPEN != 0
+        self.near.load(Ordering::Acquire) & OPEN != 0
     }
 
     /// Uses the value, if it is open.
-    pub(crate) fn pin(&self) -> Option<Pin<'_, T>> {
-        let mut word = self.word.load(Ordering::Relaxed);
+    pub(crate) fn pin(&self, lane: Lane) -> Option<Pin<'_, T>> {
+        let lane: &AtomicU64 = match lane {
+            Lane::Near => &self.near,
+            Lane::Far => &self.far,
+        };
+        let mut word = lane.load(Ordering::Relaxed);
         loop {
             if word & OPEN == 0 || word & PINS == PINS {
                 return None;
             }
             let pinned = word.wrapping_add(1);
-            match self.word.compare_exchange_weak(word, pinned, Ordering::AcqRel, Ordering::Relaxed) {
+            match lane.compare_exchange_weak(word, pinned, Ordering::AcqRel, Ordering::Relaxed) {
                 Ok(_) => break,
                 Err(now) => word = now,
             }
         }
         // SAFETY: pinned, so nobody writes until the pin is given back.
         let value = self.value.with(|cell| unsafe { (*cell).as_ref() });
-        value.map(|value| Pin { rundown: self, value })
+        value.map(|value| Pin { rundown: self, word: lane, value })
     }
 
     /// Refuses new pins. `Some` is the value, if nobody uses it: the caller owes its [`Drain::drained`], or
     /// what takes that place. `None` if it is in use, or was not open.
     #[must_use]
     pub(crate) fn close(&self) -> Option<T> {
-        let word = self.word.fetch_and(!OPEN, Ordering::AcqRel);
-        if word == OPEN { self.take() } else { None }
+        let mut value = None;
+        for word in [&self.near, &self.far] {
+            if word.fetch_and(!OPEN, Ordering::AcqRel) == OPEN {
+                value = self.end_lane().or(value);
+            }
+        }
+        value
     }
 
-    fn take(&self) -> Option<T> {
+    /// A lane is neither open nor pinned any more. Gives out the value with the last one.
+    fn end_lane(&self) -> Option<T> {
+        if self.lanes.fetch_sub(1, Ordering::AcqRel) != 1 {
+            return None;
+        }
         self.value.with_mut(|cell| {
-            // SAFETY: this thread brought about "not open and no pins", which admits nobody else.
+            // SAFETY: this thread brought about "not open and no pins" in the last lane, which admits nobody
+            // else.
             unsafe { (*cell).take() }
         })
     }
@@ -108,9 +142,9 @@ impl<T: Drain> Deref for Pin<'_, T> {
 
 impl<T: Drain> Drop for Pin<'_, T> {
     fn drop(&mut self) {
-        let word = self.rundown.word.fetch_sub(1, Ordering::AcqRel);
+        let word = self.word.fetch_sub(1, Ordering::AcqRel);
         if word == 1
-            && let Some(value) = self.rundown.take()
+            && let Some(value) = self.rundown.end_lane()
         {
             value.drained();
         }
@@ -144,30 +178,34 @@ mod tests {
     fn the_closer_gets_a_value_that_nobody_uses() {
         let (rundown, drained) = opened();
         assert!(rundown.close().is_some());
-        assert!(rundown.pin().is_none() && rundown.close().is_none());
+        assert!(rundown.pin(Lane::Near).is_none() && rundown.pin(Lane::Far).is_none());
+        assert!(rundown.close().is_none());
         assert_eq!(drained.load(std::sync::atomic::Ordering::SeqCst), 0);
     }
 
     #[test]
-    fn the_last_pin_drains_a_closed_value() {
-        let (rundown, drained) = opened();
-        let (a, b) = (rundown.pin().unwrap(), rundown.pin().unwrap());
-        assert!(rundown.close().is_none());
-        assert!(rundown.pin().is_none(), "in use, and closed all the same");
-        drop(a);
-        assert_eq!(drained.load(std::sync::atomic::Ordering::SeqCst), 0);
-        drop(b);
-        assert_eq!(drained.load(std::sync::atomic::Ordering::SeqCst), 1);
+    fn the_last_pin_drains_a_closed_value_whatever_its_lane() {
+        use Lane::{Far, Near};
+        for lanes in [[Near, Near], [Near, Far], [Far, Near], [Far, Far]] {
+            let (rundown, drained) = opened();
+            let [a, b] = lanes.map(|lane| rundown.pin(lane).unwrap());
+            assert!(rundown.close().is_none());
+            assert!(lanes.iter().all(|lane| rundown.pin(*lane).is_none()), "in use, and closed all the same");
+            drop(a);
+            assert_eq!(drained.load(std::sync::atomic::Ordering::SeqCst), 0);
+            drop(b);
+            assert_eq!(drained.load(std::sync::atomic::Ordering::SeqCst), 1);
+        }
     }
 
     #[test]
     fn no_more_pins_are_given_than_can_be_counted() {
         let (rundown, _) = opened();
-        rundown.word.store(OPEN | (PINS - 1), Ordering::Relaxed);
-        let last = rundown.pin();
-        assert!(last.is_some() && rundown.pin().is_none());
+        rundown.far.store(OPEN | (PINS - 1), Ordering::Relaxed);
+        let last = rundown.pin(Lane::Far);
+        assert!(last.is_some() && rundown.pin(Lane::Far).is_none());
         drop(last);
-        rundown.word.store(OPEN, Ordering::Relaxed);
+        rundown.far.store(OPEN, Ordering::Relaxed);
     }
 
     #[test]
@@ -176,7 +214,8 @@ mod tests {
         drop(rundown.close());
         // SAFETY: nobody else knows it, and the value was taken out.
         unsafe { rundown.open(Probe(drained)) };
-        assert!(rundown.is_open() && rundown.pin().is_some());
+        assert!(rundown.is_open());
+        assert!(rundown.pin(Lane::Near).is_some() && rundown.pin(Lane::Far).is_some());
     }
 }
 
@@ -188,24 +227,55 @@ mod model {
     use std::sync::Arc;
     use std::sync::atomic::{AtomicUsize, Ordering as O};
 
-    #[test]
-    fn close_against_two_users_takes_the_value_out_once() {
-        explore(None, || {
+    fn close_against_two_users(lanes: [Lane; 2]) {
+        explore(None, move || {
             let drained = Arc::new(AtomicUsize::new(0));
             let rundown = loom::sync::Arc::new(Rundown::new());
             // SAFETY: nobody else knows it yet.
             unsafe { rundown.open(Probe(drained.clone())) };
-            let users: Vec<_> = (0..2)
-                .map(|_| {
-                    let rundown = rundown.clone();
-                    thread::spawn(move || drop(rundown.pin()))
-                })
-                .collect();
+            let users = lanes.map(|lane| {
+                let rundown = rundown.clone();
+                thread::spawn(move || drop(rundown.pin(lane)))
+            });
             if let Some(value) = rundown.close() {
                 value.drained();
             }
             for user in users {
                 user.join().unwrap();
+            }
+            assert_eq!(drained.load(O::SeqCst), 1);
+        });
+    }
+
+    #[test]
+    fn close_against_two_users_of_one_lane_takes_the_value_out_once() {
+        close_against_two_users([Lane::Near; 2]);
+    }
+
+    #[test]
+    fn close_against_users_of_both_lanes_takes_the_value_out_once() {
+        close_against_two_users([Lane::Near, Lane::Far]);
+    }
+
+    #[test]
+    fn two_closes_against_a_user_take_the_value_out_once() {
+        explore(None, || {
+            let drained = Arc::new(AtomicUsize::new(0));
+            let rundown = loom::sync::Arc::new(Rundown::new());
+            // SAFETY: nobody else knows it yet.
+            unsafe { rundown.open(Probe(drained.clone())) };
+            let close = |rundown: &Rundown<Probe>| rundown.close().into_iter().for_each(Drain::drained);
+            let other = {
+                let rundown = rundown.clone();
+                thread::spawn(move || close(&rundown))
+            };
+            let user = {
+                let rundown = rundown.clone();
+                thread::spawn(move || drop(rundown.pin(Lane::Far)))
+            };
+            close(&rundown);
+            for thread in [other, user] {
+                thread.join().unwrap();
             }
             assert_eq!(drained.load(O::SeqCst), 1);
         });

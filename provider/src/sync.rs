@@ -8,6 +8,20 @@ pub(crate) use loom::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering, 
 #[cfg(loom)]
 pub(crate) use loom::cell::UnsafeCell;
 
+/// A value in a cache line of its own: what one processor writes all the time does not take from another
+/// what lies beside it. Not `crossbeam_utils::CachePadded`, whose 128 bytes would double the size of a region.
+#[repr(align(64))]
+#[derive(Debug, Default)]
+pub(crate) struct Line<T>(pub(crate) T);
+
+impl<T> core::ops::Deref for Line<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
+
 /// `core::cell::UnsafeCell` with the access style of loom's, which checks each access in a model.
 #[cfg(not(loom))]
 #[derive(Debug, Default)]

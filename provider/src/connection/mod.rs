@@ -16,6 +16,6 @@ pub(crate) use connector::{ConnectError, Connector, Source, Way};
 pub(crate) use endpoint::{BindError, Endpoint, SegmentState};
 pub(crate) use listener::{ListenError, Listener};
 pub(crate) use private_data::{MAX_PRIVATE_DATA, PrivateData};
-pub(crate) use session::{Disconnected, Session};
+pub(crate) use session::{Disconnected, Session, Transfers};
 pub(crate) use shared_endpoint::SharedEndpoint;
-pub(crate) use state::{DisconnectEvent, Limits};
+pub(crate) use state::{DisconnectEvent, Limits, Side};

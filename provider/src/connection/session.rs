@@ -21,15 +21,20 @@ pub(crate) struct Transfers<K: Kernel> {
 }
 
 impl<K: Kernel> Transfers<K> {
-    fn new(active: Hold<K, Qp<K>>, passive: Hold<K, Qp<K>>, session: Shared<Session<K>>) -> Self {
-        active.pd().adapter().port().counters().connected();
+    fn new(active: Hold<K, Qp<K>>, passive: Hold<K, Qp<K>>, session: &Shared<Session<K>>) -> Self {
+        let number = active.pd().adapter().port().counters().connected();
         passive.pd().adapter().port().counters().accepted();
-        Self { active, passive, session }
+        active.join(session.clone(), Side::Active, number);
+        passive.join(session.clone(), Side::Passive, number);
+        Self { active, passive, session: session.clone() }
     }
 
-    /// The queue pair at the other end from `qp`.
-    pub(crate) fn peer_of(&self, qp: &Object<K, Qp<K>>) -> &Object<K, Qp<K>> {
-        if self.active.same(qp) { &self.passive } else { &self.active }
+    /// The queue pair at the other end from `side`.
+    pub(crate) fn peer_of(&self, side: Side) -> &Object<K, Qp<K>> {
+        match side {
+            Side::Active => &self.passive,
+            Side::Passive => &self.active,
+        }
     }
 }
 
@@ -212,11 +217,8 @@ impl<K: Kernel> Session<K> {
             let (Some(active), Some(passive)) = (state.active.qp.take(), state.passive.qp.take()) else {
                 return Err(STATUS_CONNECTION_ABORTED);
             };
-            for qp in [&active, &passive] {
-                qp.join(this.clone());
-            }
-            // SAFETY: the phase admits this once per session, under its lock.
-            unsafe { this.transfers.open(Transfers::new(active, passive, this.clone())) };
+            // SAFETY: the phase admits this once per session, under its lock, and no close before it.
+            unsafe { this.transfers.open(Transfers::new(active, passive, this)) };
             state.active.event = event;
             state.phase = Phase::Established;
             state.was_established = true;
@@ -225,8 +227,8 @@ impl<K: Kernel> Session<K> {
             Ok(())
         })?;
         // A queue pair that was closed before it had joined could not tell the session.
-        if this.transfer().is_some_and(|transfers| transfers.active.is_dead() || transfers.passive.is_dead())
-        {
+        let transfers = this.transfer(Side::Active);
+        if transfers.is_some_and(|transfers| transfers.active.is_dead() || transfers.passive.is_dead()) {
             this.fail();
         }
         Ok(())
@@ -297,9 +299,9 @@ impl<K: Kernel> Session<K> {
         })
     }
 
-    /// Begins a transfer, if the connection is established.
-    pub(crate) fn transfer(&self) -> Option<Pin<'_, Transfers<K>>> {
-        self.transfers.pin()
+    /// Begins a transfer that `side` initiates, if the connection is established.
+    pub(crate) fn transfer(&self, side: Side) -> Option<Pin<'_, Transfers<K>>> {
+        self.transfers.pin(side.lane())
     }
 
     /// Whether transfers may begin.

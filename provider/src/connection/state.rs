@@ -11,6 +11,7 @@ use crate::consumer::{Opaque, Request};
 use crate::kernel::Kernel;
 use crate::object::Hold;
 use crate::queue_pair::Qp;
+use crate::rundown::Lane;
 
 /// One end of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,6 +28,14 @@ impl Side {
         match self {
             Self::Active => Self::Passive,
             Self::Passive => Self::Active,
+        }
+    }
+
+    /// The lane in which the transfers that this side initiates are counted.
+    pub(crate) fn lane(self) -> Lane {
+        match self {
+            Self::Active => Lane::Near,
+            Self::Passive => Lane::Far,
         }
     }
 }

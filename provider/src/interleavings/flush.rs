@@ -73,6 +73,18 @@ fn flushes_against_receives_that_are_posted() {
     });
 }
 
+#[test]
+fn the_end_of_a_queue_pair_against_a_receive_that_is_posted() {
+    explore(None, || {
+        let bed = Bed::new();
+        let qp = bed.qp();
+        race(vec![Box::new(move || assert!(receive(qp, 1))), Box::new(move || qp.disconnected(true))]);
+        assert_eq!(results(bed.cq), [(1, false)], "before the close, which flushes once more");
+        close_inline(qp);
+        bed.tear_down();
+    });
+}
+
 /// The connect event: keeps the connector.
 unsafe extern "win64" fn offered(context: PVOID, connector: *mut NDK_CONNECTOR) {
     // SAFETY: the context is the place, which the model keeps.
@@ -121,6 +133,18 @@ impl Connection {
         self.bed.tear_down();
         results
     }
+}
+
+#[test]
+fn a_send_that_is_posted_against_the_receive_for_it() {
+    explore(Some(3), || {
+        let connection = Connection::new();
+        let [near, far] = connection.qps;
+        race(vec![Box::new(move || assert!(send(near, 1))), Box::new(move || assert!(receive(far, 2)))]);
+        // Before anything else makes either go on.
+        assert_eq!(results(connection.bed.cq), [(1, true), (2, true)]);
+        assert_eq!(connection.end(false), []);
+    });
 }
 
 #[test]

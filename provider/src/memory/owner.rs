@@ -9,7 +9,7 @@ use crate::kernel::Kernel;
 use crate::lifetime::{Kind, Refused};
 use crate::object::{Hold, Object};
 use crate::queue_pair::Qp;
-use crate::rundown::Drain;
+use crate::rundown::{Drain, Lane};
 
 /// Event bit of regions and windows: a registration has drained, and somebody waits to be told.
 const DRAINED: u32 = 1;
@@ -175,7 +175,7 @@ impl<K: Kernel> Posted<K> {
             let table = tenure.pd().adapter().table();
             drop(
                 table
-                    .admit(parent.token, registration.domain, behind, base, length)
+                    .admit(parent.token, registration.domain, (behind, Lane::Near), base, length)
                     .map_err(Unfit::Refused)?,
             );
         }

@@ -6,7 +6,7 @@ use super::owner::Owner;
 use super::{Domain, Key, Mr, Rights, Token};
 use crate::kernel::Kernel;
 use crate::object::{Hold, Id};
-use crate::rundown::{Pin, Rundown};
+use crate::rundown::{Lane, Pin, Rundown};
 use crate::sync::{AtomicU32, Ordering};
 
 /// A part of a region that is contiguous in system memory.
@@ -95,12 +95,13 @@ impl<K: Kernel> Slot<K> {
 
     /// Which region a window is bound to.
     pub(super) fn parent(&self) -> Option<Id> {
-        let registration = self.registration.pin()?;
+        let registration = self.registration.pin(Lane::Near)?;
         registration.parent.as_ref().map(|parent| Id::of(&parent.region))
     }
 
-    /// Keeps the registration with this key for a transfer.
-    pub(super) fn pin(&self, key: Key) -> Option<Pin<'_, Registration<K>>> {
-        self.registration.pin().filter(|registration| registration.key == key)
+    /// Keeps the registration with this key for a transfer: a near one of its side's own queue pairs, a far one
+    /// of their peers.
+    pub(super) fn pin(&self, key: Key, by: Lane) -> Option<Pin<'_, Registration<K>>> {
+        self.registration.pin(by).filter(|registration| registration.key == key)
     }
 }

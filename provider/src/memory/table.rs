@@ -10,9 +10,9 @@ use core::sync::atomic::AtomicPtr;
 use super::owner::Owner;
 use super::slot::{Registration, Slot};
 use super::{Domain, Refusal, Rights, Token};
-use crate::heap::{self, NoMemory};
+use crate::heap::{self, NoMemory, Slice};
 use crate::kernel::{Kernel, Lock};
-use crate::rundown::Pin;
+use crate::rundown::{Lane, Pin};
 use crate::sync::Ordering;
 
 const CHUNK: u32 = 256;
@@ -76,8 +76,8 @@ impl<K: Kernel> Table<K> {
     fn grow(&self, expected: u32) -> Result<(), NoMemory> {
         let base = expected.saturating_mul(CHUNK);
         // Made slot by slot in its place: a chunk is larger than a kernel stack should ever hold.
-        let slots = heap::vector(CHUNK as usize, |_| Slot::<K>::new())?;
-        let chunk: NonNull<Chunk<K>> = NonNull::from(slots.leak()).cast();
+        let slots = Slice::new(CHUNK as usize, |_| Slot::<K>::new())?;
+        let chunk: NonNull<Chunk<K>> = slots.leak().cast();
         // SAFETY: placed just now, and nobody else knows it.
         for (slot, index) in unsafe { chunk.as_ref() }.iter().zip(base..) {
             let last = index.wrapping_add(1) == base.saturating_add(CHUNK);
@@ -135,16 +135,16 @@ impl<K: Kernel> Table<K> {
         &self,
         token: Token,
         domain: Domain,
-        needed: Rights,
+        (needed, by): (Rights, Lane),
         address: usize,
         length: usize,
     ) -> Result<Admitted<'_, K>, Refusal> {
-        let named = self.named(token, domain)?;
+        let named = self.named(token, domain, by)?;
         named.covers(needed, address, length)?;
         let Some(parent) = named.parent.as_ref().map(|parent| parent.token) else {
             return Ok(Admitted { memory: named, window: None });
         };
-        let memory = self.named(parent, domain)?;
+        let memory = self.named(parent, domain, by)?;
         memory.covers(needed.behind_window(), address, length)?;
         Ok(Admitted { memory, window: Some(named) })
     }
@@ -160,16 +160,16 @@ impl<K: Kernel> Table<K> {
         domain: Domain,
         by_peer: bool,
     ) -> Result<Owner<K>, Refusal> {
-        let named = self.named(token, domain)?;
+        let named = self.named(token, domain, Lane::Near)?;
         if !named.owner.can_be_invalidated() || (by_peer && !named.rights.is_remote()) {
             return Err(Refusal::Rights);
         }
         named.owner.keep().map_err(|_| Refusal::Token)
     }
 
-    fn named(&self, token: Token, domain: Domain) -> Result<Pin<'_, Registration<K>>, Refusal> {
+    fn named(&self, token: Token, domain: Domain, by: Lane) -> Result<Pin<'_, Registration<K>>, Refusal> {
         let slot = self.slot(token.index()).ok_or(Refusal::Token)?;
-        let registration = slot.pin(token.key()).ok_or(Refusal::Token)?;
+        let registration = slot.pin(token.key(), by).ok_or(Refusal::Token)?;
         if registration.domain == domain { Ok(registration) } else { Err(Refusal::Domain) }
     }
 }
@@ -204,12 +204,11 @@ impl<K: Kernel> Registration<K> {
 
 /// # Safety
 ///
-/// `chunk` came from `heap::place` and is the caller's alone.
+/// `chunk` was made by [`Table::grow`] and is the caller's alone.
 unsafe fn release<K: Kernel>(chunk: NonNull<Chunk<K>>) {
-    // SAFETY: as the caller promises.
-    unsafe { chunk.drop_in_place() };
-    // SAFETY: dropped in place just now.
-    unsafe { heap::free(chunk) };
+    let slots = NonNull::slice_from_raw_parts(chunk.cast::<Slot<K>>(), CHUNK as usize);
+    // SAFETY: that many slots were leaked to make the chunk; the rest is as the caller promises.
+    drop(unsafe { Slice::reclaim(slots) });
 }
 
 impl<K: Kernel> Drop for Table<K> {

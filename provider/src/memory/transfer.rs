@@ -6,6 +6,7 @@ use super::slot::Segment;
 use super::table::{Admitted, Table};
 use super::{Domain, MAX_SGE, Refusal, Rights, Token};
 use crate::kernel::Kernel;
+use crate::rundown::Lane;
 
 /// One scatter/gather entry, copied from the consumer's list.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -35,7 +36,7 @@ impl<'t, K: Kernel> Gathered<'t, K> {
         Self { parts: ArrayVec::new_const(), length: 0 }
     }
 
-    /// Admits a consumer's own list.
+    /// Admits a consumer's own list, which one of its queue pairs works on or a peer.
     ///
     /// # Errors
     ///
@@ -44,7 +45,7 @@ impl<'t, K: Kernel> Gathered<'t, K> {
         &mut self,
         table: &'t Table<K>,
         domain: Domain,
-        needed: Rights,
+        (needed, by): (Rights, Lane),
         list: &[Sge],
     ) -> Result<(), Refusal> {
         self.gather(list, |sge| {
@@ -52,7 +53,7 @@ impl<'t, K: Kernel> Gathered<'t, K> {
                 return Ok(Part::Direct);
             }
             table
-                .admit(Token(sge.token), domain, needed, sge.address, sge.length as usize)
+                .admit(Token(sge.token), domain, (needed, by), sge.address, sge.length as usize)
                 .map(Part::Registered)
         })
     }
@@ -71,7 +72,7 @@ impl<'t, K: Kernel> Gathered<'t, K> {
     ) -> Result<(), Refusal> {
         self.gather(&[sge], |sge| {
             table
-                .admit(Token(sge.token), domain, needed, sge.address, sge.length as usize)
+                .admit(Token(sge.token), domain, (needed, Lane::Far), sge.address, sge.length as usize)
                 .map(Part::Registered)
         })
     }

@@ -10,6 +10,7 @@ use crate::adapter::Pd;
 use crate::kernel::{Kernel, Lock};
 use crate::lifetime::{Kind, Refused};
 use crate::object::{Body, Hold, Id, Object, Registry};
+use crate::rundown::Lane;
 
 /// What a memory window is beyond an object.
 pub(crate) struct Mw<K: Kernel> {
@@ -82,7 +83,7 @@ impl<K: Kernel> Object<K, Mw<K>> {
         }
         if !region.is_fast() {
             let table = self.tenure.pd().adapter().table();
-            drop(table.admit(token, domain, rights.behind_window(), address, length)?);
+            drop(table.admit(token, domain, (rights.behind_window(), Lane::Near), address, length)?);
         }
         let own = self.hold(Kind::Request)?;
         let owner = Owner::Window(own.keep(Kind::Request)?);

@@ -1,6 +1,6 @@
 //! What a port counts (NDIS-4).
 
-use crate::sync::{AtomicU64, Ordering};
+use crate::sync::{AtomicU64, Line, Ordering};
 
 /// The counters of a port at one moment, named as in NDIS_NDK_PERFORMANCE_COUNTERS.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -27,38 +27,57 @@ pub struct Statistics {
     pub out_frames: u64,
 }
 
-macro_rules! counters {
-    ($($name:ident),*) => {
-        /// The counters themselves.
-        #[derive(Debug, Default)]
-        pub(crate) struct Counters { $($name: AtomicU64,)* }
+/// Into how many stripes traffic is divided.
+const STRIPES: usize = 8;
 
-        impl Counters {
-            /// All of them; each is exact, together they may be some events apart.
-            pub(crate) fn read(&self) -> Statistics {
-                Statistics { $($name: self.$name.load(Ordering::Relaxed),)* }
-            }
-        }
-    };
+/// What messages count. One direction of a connection counts in one stripe of either port, and the other
+/// direction in the next, so that two processors that talk to each other do not hand each other a cache line
+/// for it.
+#[derive(Debug, Default)]
+struct Traffic {
+    in_octets: AtomicU64,
+    out_octets: AtomicU64,
+    in_frames: AtomicU64,
+    out_frames: AtomicU64,
 }
 
-counters!(
-    connect,
-    accept,
-    connect_failure,
-    connection_error,
-    active_connection,
-    cq_error,
-    in_octets,
-    out_octets,
-    in_frames,
-    out_frames
-);
+/// The counters themselves.
+#[derive(Debug, Default)]
+pub(crate) struct Counters {
+    connect: AtomicU64,
+    accept: AtomicU64,
+    connect_failure: AtomicU64,
+    connection_error: AtomicU64,
+    active_connection: AtomicU64,
+    cq_error: AtomicU64,
+    traffic: [Line<Traffic>; STRIPES],
+}
 
 impl Counters {
-    pub(crate) fn connected(&self) {
-        self.connect.fetch_add(1, Ordering::Relaxed);
+    /// All of them; each is exact, together they may be some events apart.
+    pub(crate) fn read(&self) -> Statistics {
+        let one = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let sum = |counter: fn(&Traffic) -> &AtomicU64| {
+            self.traffic.iter().fold(0, |sum: u64, stripe| sum.wrapping_add(one(counter(stripe))))
+        };
+        Statistics {
+            connect: one(&self.connect),
+            accept: one(&self.accept),
+            connect_failure: one(&self.connect_failure),
+            connection_error: one(&self.connection_error),
+            active_connection: one(&self.active_connection),
+            cq_error: one(&self.cq_error),
+            in_octets: sum(|traffic| &traffic.in_octets),
+            out_octets: sum(|traffic| &traffic.out_octets),
+            in_frames: sum(|traffic| &traffic.in_frames),
+            out_frames: sum(|traffic| &traffic.out_frames),
+        }
+    }
+
+    /// Says which connection it is, in the order of all that this port made.
+    pub(crate) fn connected(&self) -> u64 {
         self.active_connection.fetch_add(1, Ordering::Relaxed);
+        self.connect.fetch_add(1, Ordering::Relaxed)
     }
 
     pub(crate) fn accepted(&self) {
@@ -82,13 +101,19 @@ impl Counters {
         self.cq_error.fetch_add(1, Ordering::Relaxed);
     }
 
-    pub(crate) fn sent(&self, bytes: u64) {
-        self.out_octets.fetch_add(bytes, Ordering::Relaxed);
-        self.out_frames.fetch_add(1, Ordering::Relaxed);
+    /// A message went out, in the stripe of its direction.
+    pub(crate) fn sent(&self, stripe: usize, bytes: u64) {
+        if let Some(traffic) = self.traffic.get(stripe % STRIPES) {
+            traffic.out_octets.fetch_add(bytes, Ordering::Relaxed);
+            traffic.out_frames.fetch_add(1, Ordering::Relaxed);
+        }
     }
 
-    pub(crate) fn received(&self, bytes: u64) {
-        self.in_octets.fetch_add(bytes, Ordering::Relaxed);
-        self.in_frames.fetch_add(1, Ordering::Relaxed);
+    /// A message came in, in the stripe of its direction.
+    pub(crate) fn received(&self, stripe: usize, bytes: u64) {
+        if let Some(traffic) = self.traffic.get(stripe % STRIPES) {
+            traffic.in_octets.fetch_add(bytes, Ordering::Relaxed);
+            traffic.in_frames.fetch_add(1, Ordering::Relaxed);
+        }
     }
 }

@@ -17,12 +17,12 @@ use super::list::List;
 use super::results::Message;
 use super::work::{Flags, Initiated, Operation};
 use super::{DEAD, FLUSH, FLUSH_RECEIVES, Qp};
-use crate::connection::Session;
 use crate::consumer::Opaque;
 use crate::kernel::Kernel;
 use crate::lifetime::Refused;
 use crate::memory::{Gathered, Invalidated, Posted, Refusal, Rights, Sge, Token, Unfit, copy};
 use crate::object::Object;
+use crate::rundown::Lane;
 use crate::sync::Ordering;
 
 /// A message that met a receive.
@@ -116,15 +116,13 @@ impl<K: Kernel> Object<K, Qp<K>> {
 
     fn attempt(&self, current: &mut Current<K>) -> Attempt {
         let Current { work: Some(work), list, posted, ending } = current else { return Attempt::Done };
-        let Some(transfers) = self.session.value().and_then(Session::transfer) else {
-            return Attempt::NoConnection;
-        };
+        let Some((transfers, side)) = self.transfer() else { return Attempt::NoConnection };
         if ending.as_ref().is_some_and(|ending| ending.owner.is_awaited_by(self)) {
             return Attempt::Waits;
         }
         let done = match ending.take() {
             Some(ended) => Self::resume(work, posted, ended),
-            None => self.start(work, list, posted, transfers.peer_of(self), ending),
+            None => self.start(work, list, posted, transfers.peer_of(side), ending),
         };
         done.unwrap_or_else(|failed| failed)
     }
@@ -180,7 +178,7 @@ impl<K: Kernel> Object<K, Qp<K>> {
                 return Ok(Attempt::Broken);
             }
         };
-        self.count(peer, length);
+        self.count(self, peer, length);
         message.bytes = u32::try_from(length).unwrap_or(u32::MAX);
         if let Some(token) = invalidates {
             message.invalidated = Some(token);
@@ -209,10 +207,10 @@ impl<K: Kernel> Object<K, Qp<K>> {
     #[inline(never)]
     fn deliver(&self, data: &List, peer: &Self) -> Result<Option<Arrival>, Refusal> {
         let (mut source, mut sink) = (Gathered::new(), Gathered::new());
-        self.gather(&mut source, data, Rights::LOCAL_READ)?;
+        self.gather(&mut source, data, (Rights::LOCAL_READ, Lane::Near))?;
         let mut receive = List::new();
         let Some(context) = peer.next_receive(&mut receive) else { return Ok(None) };
-        let moved = if peer.gather(&mut sink, &receive, Rights::LOCAL_WRITE).is_err() {
+        let moved = if peer.gather(&mut sink, &receive, (Rights::LOCAL_WRITE, Lane::Far)).is_err() {
             Err(STATUS_ACCESS_VIOLATION)
         } else if source.length() > sink.length() {
             Err(STATUS_BUFFER_OVERFLOW)
@@ -226,29 +224,29 @@ impl<K: Kernel> Object<K, Qp<K>> {
     #[inline(never)]
     fn write(&self, data: &List, peer: &Self, address: usize, token: Token) -> Result<Attempt, Attempt> {
         let (mut source, mut sink) = (Gathered::new(), Gathered::new());
-        self.gather(&mut source, data, Rights::LOCAL_READ)?;
+        self.gather(&mut source, data, (Rights::LOCAL_READ, Lane::Near))?;
         peer.gather_named(&mut sink, source.length(), Rights::REMOTE_WRITE, address, token)?;
         copy(&source, &sink, source.length());
-        self.count(peer, source.length());
+        self.count(self, peer, source.length());
         Ok(Attempt::Done)
     }
 
     #[inline(never)]
     fn read(&self, list: &List, peer: &Self, address: usize, token: Token) -> Result<Attempt, Attempt> {
         let (mut source, mut sink) = (Gathered::new(), Gathered::new());
-        self.gather(&mut sink, list, Rights::LOCAL_WRITE)?;
+        self.gather(&mut sink, list, (Rights::LOCAL_WRITE, Lane::Near))?;
         peer.gather_named(&mut source, sink.length(), Rights::REMOTE_READ, address, token)?;
         copy(&source, &sink, sink.length());
-        peer.count(self, sink.length());
+        self.count(peer, self, sink.length());
         Ok(Attempt::Done)
     }
 
-    /// This side's own memory.
+    /// This side's own memory, for itself or for its peer.
     fn gather<'t>(
         &'t self,
         gathered: &mut Gathered<'t, K>,
         list: &List,
-        needed: Rights,
+        needed: (Rights, Lane),
     ) -> Result<(), Refusal> {
         gathered.local(self.pd.adapter().table(), self.domain(), needed, list)
     }
@@ -267,8 +265,10 @@ impl<K: Kernel> Object<K, Qp<K>> {
         gathered.remote(self.pd.adapter().table(), self.domain(), needed, named)
     }
 
-    fn count(&self, peer: &Self, bytes: usize) {
-        self.pd.adapter().port().counters().sent(bytes as u64);
-        peer.pd.adapter().port().counters().received(bytes as u64);
+    /// Counts what this side's request has moved.
+    fn count(&self, from: &Self, to: &Self, bytes: usize) {
+        let stripe = usize::try_from(self.direction.load(Ordering::Relaxed)).unwrap_or(0);
+        from.pd.adapter().port().counters().sent(stripe, bytes as u64);
+        to.pd.adapter().port().counters().received(stripe, bytes as u64);
     }
 }

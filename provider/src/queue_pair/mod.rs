@@ -29,14 +29,15 @@ use sys::ndk::NDK_OBJECT_TYPE;
 use crate::adapter::Pd;
 use crate::combiner::Combiner;
 use crate::completion::Cq;
-use crate::connection::Session;
+use crate::connection::{Session, Side, Transfers};
 use crate::consumer::Opaque;
 use crate::heap::{NoMemory, Once, Shared};
 use crate::kernel::Kernel;
 use crate::memory::{Domain, Posted};
 use crate::object::{Body, Hold, Id, Object, Registry};
 use crate::ring::Ring;
-use crate::sync::{AtomicBool, AtomicU32, Ordering};
+use crate::rundown::Pin;
+use crate::sync::{AtomicBool, AtomicU32, AtomicU64, Line, Ordering, fence};
 use ending::Current;
 use inline::InlineData;
 use list::List;
@@ -62,6 +63,10 @@ const DEAD: u32 = 2;
 const FLUSH_RECEIVES: u32 = 4;
 
 /// Where receives come from.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "there is one in a queue pair, and most have a queue of their own"
+)]
 enum Receives<K: Kernel> {
     /// A queue of its own.
     Own(WorkQueue<Opaque>),
@@ -81,14 +86,19 @@ pub(crate) struct Qp<K: Kernel> {
     registrations: Ring<Posted<K>>,
     inline: InlineData,
     receive: Receives<K>,
-    /// Who takes receives.
-    turn: Turn,
+    /// Who takes receives: mostly the peer.
+    turn: Line<Turn>,
+    /// The peer found no receive: the next one makes it go on.
+    starving: AtomicBool,
     /// The request that was taken off the initiator queue and can't go on yet.
-    engine: Combiner<Current<K>>,
+    engine: Line<Combiner<Current<K>>>,
     cancel: AtomicU32,
     /// A connector has it.
     claimed: AtomicBool,
     session: Once<Session<K>>,
+    /// Which end of which connection this is, once there is a session: the connection's number, doubled, and one
+    /// more on the passive side.
+    direction: AtomicU64,
 }
 
 impl<K: Kernel> Qp<K> {
@@ -119,16 +129,18 @@ impl<K: Kernel> Qp<K> {
             registrations: Ring::new(depths.initiator)?,
             inline,
             receive,
-            turn: Turn::new(),
+            turn: Line(Turn::new()),
+            starving: AtomicBool::new(false),
             pd,
             receive_cq,
             initiator_cq,
             context,
             depths,
-            engine: Combiner::new(Current::default()),
+            engine: Line(Combiner::new(Current::default())),
             cancel: AtomicU32::new(0),
             claimed: AtomicBool::new(false),
             session: Once::new(),
+            direction: AtomicU64::new(0),
         })
     }
 
@@ -153,9 +165,21 @@ impl<K: Kernel> Qp<K> {
         self.claimed.store(false, Ordering::Release);
     }
 
-    /// The connection is established: transfers go by this session.
-    pub(crate) fn join(&self, session: Shared<Session<K>>) {
+    /// The connection is established: transfers go by this session. `number` is the same at both ends, and
+    /// another one for other connections.
+    pub(crate) fn join(&self, session: Shared<Session<K>>, side: Side, number: u64) {
+        let passive = u64::from(side == Side::Passive);
+        self.direction.store(number.wrapping_shl(1) | passive, Ordering::Relaxed);
         self.session.set(session);
+    }
+
+    /// Begins a transfer that this side initiates, if the connection is established: gives the means, and which
+    /// end this is.
+    fn transfer(&self) -> Option<(Pin<'_, Transfers<K>>, Side)> {
+        let session = self.session.value()?;
+        let passive = self.direction.load(Ordering::Relaxed) & 1 != 0;
+        let side = if passive { Side::Passive } else { Side::Active };
+        Some((session.transfer(side)?, side))
     }
 
     /// Whether everything posted is flushed.
@@ -167,13 +191,13 @@ impl<K: Kernel> Qp<K> {
 impl<K: Kernel> Object<K, Qp<K>> {
     /// There is a receive: a message of the peer's that waited for one goes on.
     fn peer_progress(&self) {
-        if let Some(transfers) = self.session.value().and_then(Session::transfer) {
-            transfers.peer_of(self).progress();
+        if let Some((transfers, side)) = self.transfer() {
+            transfers.peer_of(side).progress();
         }
     }
 
     /// The next receive for a message that has arrived, and with it the turn at the receives: its context, and
-    /// in `sink` its list.
+    /// in `sink` its list. If there is none, the peer is told of the next one.
     fn next_receive(&self, sink: &mut List) -> Option<Opaque> {
         if !self.turn.take() {
             return None;
@@ -185,9 +209,24 @@ impl<K: Kernel> Object<K, Qp<K>> {
         receive
     }
 
+    /// A receive was posted: whoever waits for one goes on, be it a flush or the peer.
+    fn receive_posted(&self) {
+        fence(Ordering::SeqCst);
+        if self.is_dead() {
+            self.progress();
+        } else if self.starving.load(Ordering::Relaxed) && self.starving.swap(false, Ordering::AcqRel) {
+            self.peer_progress();
+        }
+    }
+
     fn take_receive(&self, sink: &mut List) -> Option<Opaque> {
         match &self.receive {
-            Receives::Own(queue) => queue.take(sink),
+            Receives::Own(queue) => queue.take(sink).or_else(|| {
+                self.starving.store(true, Ordering::Relaxed);
+                // One of two sees the other: who posts a receive looks for starvation after that.
+                fence(Ordering::SeqCst);
+                queue.take(sink)
+            }),
             Receives::Shared(srq) => srq.take(self, sink),
         }
     }

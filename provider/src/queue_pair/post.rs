@@ -148,11 +148,7 @@ impl<K: Kernel> Object<K, Qp<K>> {
             return Err(PostError::TooLarge);
         }
         queue.post(|_| (context, sink))?;
-        if self.is_dead() {
-            self.progress();
-        } else {
-            self.peer_progress();
-        }
+        self.receive_posted();
         Ok(())
     }
 }

@@ -12,7 +12,7 @@ use crate::consumer::Opaque;
 use crate::kernel::Kernel;
 use crate::memory::Token;
 use crate::object::Object;
-use crate::sync::Ordering;
+use crate::sync::{Ordering, fence};
 
 /// What a receive's result says of its message.
 #[derive(Clone, Copy)]
@@ -109,6 +109,8 @@ impl<K: Kernel> Object<K, Qp<K>> {
             self.cancel.fetch_or(FLUSH_RECEIVES, Ordering::SeqCst);
             return;
         }
+        // Whoever posts a receive looks at `cancel` after that: one of two sees the other.
+        fence(Ordering::SeqCst);
         while let Some(context) = queue.take(sink) {
             self.cancelled(context);
         }

@@ -10,7 +10,7 @@ use crate::heap::NoMemory;
 use crate::kernel::Kernel;
 use crate::memory::{Owner, Sge, Token};
 use crate::ring::Ring;
-use crate::sync::{AtomicU32, Ordering};
+use crate::sync::{AtomicU64, Line, Ordering};
 
 bitflags::bitflags! {
     /// How a work request is to be done (WR-3). A read fence needs nothing: requests are done one by one.
@@ -70,8 +70,8 @@ pub(crate) struct WorkQueue<W> {
     /// The lists of the requests in the ring.
     lists: Rows,
     depth: u32,
-    /// Accepted and not completed; also counts the one that is being done.
-    outstanding: AtomicU32,
+    /// How many were completed. Those that were accepted beyond that are outstanding.
+    completed: Line<AtomicU64>,
 }
 
 struct Queued<W> {
@@ -93,7 +93,7 @@ impl<W> WorkQueue<W> {
     pub(crate) fn new(depth: u32, width: u32) -> Result<Self, NoMemory> {
         let ring = Ring::new(depth)?;
         let lists = Rows::new(ring.capacity(), width as usize)?;
-        Ok(Self { ring, lists, depth, outstanding: AtomicU32::new(0) })
+        Ok(Self { ring, lists, depth, completed: Line(AtomicU64::new(0)) })
     }
 
     /// Accepts the request that `make` makes for its position in the queue, with its list. The consumer
@@ -106,8 +106,8 @@ impl<W> WorkQueue<W> {
         &self,
         make: impl FnOnce(u64) -> (W, L),
     ) -> Result<(), QueueFull> {
-        if self.outstanding.fetch_add(1, Ordering::AcqRel) >= self.depth {
-            self.outstanding.fetch_sub(1, Ordering::AcqRel);
+        let outstanding = self.ring.tail().wrapping_sub(self.completed.load(Ordering::Acquire));
+        if outstanding >= u64::from(self.depth) {
             return Err(QueueFull);
         }
         // The ring has room: it holds no more than the outstanding ones.
@@ -127,9 +127,11 @@ impl<W> WorkQueue<W> {
     }
 
     /// A request that was taken has its result, or goes without one. Called before the result is visible,
-    /// so that the consumer may post the next one in answer to it.
+    /// so that the consumer may post the next one in answer to it; never twice at the same time, as requests are
+    /// completed one by one.
     pub(crate) fn completed(&self) {
-        self.outstanding.fetch_sub(1, Ordering::AcqRel);
+        let completed = self.completed.load(Ordering::Relaxed).wrapping_add(1);
+        self.completed.store(completed, Ordering::Release);
     }
 }
 

@@ -18,6 +18,7 @@ use crate::adapter::{Adapter, Pd};
 use crate::memory::{Admitted, Domain, Rights, Token};
 use crate::object::Object;
 use crate::port::Port;
+use crate::rundown::Lane;
 
 const PAGE: usize = 4096;
 
@@ -90,7 +91,7 @@ fn pinned(side: &Side, token: u32, address: usize) -> Admitted<'_, Host> {
     let adapter = unsafe { &*side.adapter.cast::<Object<Host, Adapter<Host>>>() };
     // SAFETY: the domain is open.
     let domain = Domain::of(unsafe { &*side.pd.cast::<Object<Host, Pd<Host>>>() });
-    let admitted = adapter.table().admit(Token(token), domain, Rights::REMOTE_READ, address, 1);
+    let admitted = adapter.table().admit(Token(token), domain, (Rights::REMOTE_READ, Lane::Far), address, 1);
     admitted.unwrap_or_else(|refusal| panic!("{refusal:?}"))
 }
 

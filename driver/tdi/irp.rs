@@ -125,7 +125,7 @@ unsafe impl Request for Irp {
     }
 
     fn return_peer(&mut self, peer: SocketAddr) {
-        // SAFETY: the location is that of a connect, listen or accept.
+        // SAFETY: the location is that of a connect, listen, accept or receive datagram.
         if let Some(place) = unsafe { parameters::return_address(self.location()) } {
             let address = TransportAddress::new(peer);
             // SAFETY: the client gave room of this length for the address.

@@ -5,9 +5,9 @@ use core::mem::MaybeUninit;
 use core::net::SocketAddr;
 use core::ptr::NonNull;
 
-use ::tdi::Command;
 use ::tdi::address::TransportAddresses;
 use ::tdi::user::time_limit;
+use ::tdi::{Command, Source};
 use sys::tdi::{self, TDI_CONNECTION_INFORMATION, TDI_QUERY_ACCEPT};
 use sys::wdm::IO_STACK_LOCATION;
 
@@ -27,7 +27,7 @@ pub(super) unsafe fn of<T: Copy>(location: NonNull<IO_STACK_LOCATION>) -> T {
     unsafe { parameters.cast::<T>().read() }
 }
 
-/// What a request asks of a connection endpoint; `None` if it is for something else.
+/// What a request asks that may wait; `None` if it is another one.
 ///
 /// # Safety
 ///
@@ -69,8 +69,38 @@ pub(super) unsafe fn command(location: NonNull<IO_STACK_LOCATION>) -> Option<Com
             let receive: tdi::TDI_REQUEST_KERNEL_RECEIVE = unsafe { of(location) };
             Command::Receive { length: receive.ReceiveLength as usize, flags: receive.ReceiveFlags }
         }
+        tdi::TDI_SEND_DATAGRAM => {
+            // SAFETY: the minor function says so.
+            let send: tdi::TDI_REQUEST_KERNEL_SENDDG = unsafe { of(location) };
+            // SAFETY: the client's pointer is null or valid.
+            let to = unsafe { remote(send.SendDatagramInformation) };
+            Command::SendDatagram { to, length: send.SendLength as usize }
+        }
+        tdi::TDI_RECEIVE_DATAGRAM => {
+            // SAFETY: the minor function says so.
+            let receive: tdi::TDI_REQUEST_KERNEL_RECEIVEDG = unsafe { of(location) };
+            // SAFETY: the client's pointer is null or valid.
+            let from = unsafe { source(receive.ReceiveDatagramInformation) };
+            let length = receive.ReceiveLength as usize;
+            Command::ReceiveDatagram { from, length, flags: receive.ReceiveFlags }
+        }
         _ => return None,
     })
+}
+
+/// From whom a client wants a datagram.
+///
+/// # Safety
+///
+/// As for [`remote`].
+unsafe fn source(information: *const TDI_CONNECTION_INFORMATION) -> Source {
+    // SAFETY: as the caller promises.
+    let named = unsafe { information.as_ref() }.is_some_and(|named| named.RemoteAddressLength != 0);
+    if !named {
+        return Source::Anyone;
+    }
+    // SAFETY: as the caller promises.
+    unsafe { remote(information) }.map_or(Source::Unknown, Source::Address)
 }
 
 /// The time limit of a connect or disconnect, see [`time_limit`].
@@ -124,7 +154,8 @@ impl Place {
     }
 }
 
-/// Where the client of a connect, listen or accept wants to be told of the other side; `None` if nowhere.
+/// Where the client of a connect, listen, accept or receive datagram wants to be told of the other side; `None`
+/// if nowhere.
 ///
 /// # Safety
 ///
@@ -132,14 +163,22 @@ impl Place {
 pub(super) unsafe fn return_address(location: NonNull<IO_STACK_LOCATION>) -> Option<Place> {
     // SAFETY: as the caller promises.
     let minor = unsafe { (*location.as_ptr()).MinorFunction };
-    let information = if minor == tdi::TDI_ACCEPT {
-        // SAFETY: the minor function says so.
-        let accept: tdi::TDI_REQUEST_KERNEL_ACCEPT = unsafe { of(location) };
-        accept.ReturnConnectionInformation
-    } else {
-        // SAFETY: as above.
-        let request: tdi::TDI_REQUEST_KERNEL = unsafe { of(location) };
-        request.ReturnConnectionInformation
+    let information = match minor {
+        tdi::TDI_ACCEPT => {
+            // SAFETY: the minor function says so.
+            let accept: tdi::TDI_REQUEST_KERNEL_ACCEPT = unsafe { of(location) };
+            accept.ReturnConnectionInformation
+        }
+        tdi::TDI_RECEIVE_DATAGRAM => {
+            // SAFETY: as above.
+            let receive: tdi::TDI_REQUEST_KERNEL_RECEIVEDG = unsafe { of(location) };
+            receive.ReturnDatagramInformation
+        }
+        _ => {
+            // SAFETY: as above.
+            let request: tdi::TDI_REQUEST_KERNEL = unsafe { of(location) };
+            request.ReturnConnectionInformation
+        }
     };
     // SAFETY: as the caller promises.
     let information = unsafe { information.as_ref() }?;

@@ -1,7 +1,7 @@
 //! Requests for open files.
 //!
-//! Connect, listen, accept, disconnect, send and receive are marked pending and belong to the transport from
-//! then on; everything else is answered inline. What programs send by device controls is turned into the
+//! Connect, listen, accept, disconnect, send and receive, also of datagrams, are marked pending and belong to the
+//! transport from then on; everything else is answered inline. What programs send by device controls is turned into the
 //! same.
 
 use core::ptr::{NonNull, null_mut};
@@ -28,10 +28,10 @@ pub(super) unsafe extern "win64" fn device_control(_: *mut DEVICE_OBJECT, irp: *
     let asked = |entry: &Entry| {
         // SAFETY: the request is a device control, and the entry point's.
         match unsafe { user::request(entry.irp, entry.location) }? {
-            UserRequest::Endpoint(command) => {
+            UserRequest::Submit(command) => {
                 // SAFETY: as above.
                 unsafe { user::convert(entry.location, &command) };
-                Ok(Asked::Endpoint(command))
+                Ok(Asked::Submit(command))
             }
             UserRequest::Associate(handle) => {
                 Ok(Asked::Associate(core::ptr::with_exposed_provenance_mut(handle)))
@@ -52,7 +52,7 @@ pub(super) unsafe extern "win64" fn internal_device_control(
     let asked = |entry: &Entry| {
         // SAFETY: the location is that of a client's request.
         match unsafe { parameters::command(entry.location) } {
-            Some(command) => Ok(Asked::Endpoint(command)),
+            Some(command) => Ok(Asked::Submit(command)),
             // SAFETY: as above.
             None => unsafe { inline(entry.location) },
         }
@@ -63,8 +63,8 @@ pub(super) unsafe extern "win64" fn internal_device_control(
 
 /// What a client asks of an open file.
 enum Asked {
-    /// Something of a connection endpoint; it may wait.
-    Endpoint(Command),
+    /// Something that may wait.
+    Submit(Command),
     Associate(wdm::HANDLE),
     Disassociate,
     SetEvent(TDI_REQUEST_KERNEL_SET_EVENT),
@@ -89,7 +89,7 @@ unsafe fn serve(irp: *mut IRP, asked: impl FnOnce(&Entry) -> Result<Asked, NTSTA
         Err(status) => return entry.finish(status, 0),
     };
     let done = match asked(&entry) {
-        Ok(Asked::Endpoint(command)) => {
+        Ok(Asked::Submit(command)) => {
             // SAFETY: the request is ours.
             let request = unsafe { pend(entry.irp, entry.location) };
             transport.submit(id, command, request);

@@ -4,7 +4,8 @@ use core::ptr::NonNull;
 
 use sys::status::NTSTATUS;
 use sys::tdi::{
-    TDI_ACCEPT, TDI_CONNECT, TDI_DISCONNECT, TDI_LISTEN, TDI_RECEIVE, TDI_REQUEST_KERNEL, TDI_SEND,
+    TDI_ACCEPT, TDI_CONNECT, TDI_DISCONNECT, TDI_LISTEN, TDI_RECEIVE, TDI_RECEIVE_DATAGRAM,
+    TDI_REQUEST_KERNEL, TDI_SEND, TDI_SEND_DATAGRAM,
 };
 use sys::wdm::{IO_STACK_DEVICE_CONTROL, IO_STACK_LOCATION, IRP, IRP_MJ_INTERNAL_DEVICE_CONTROL};
 use tdi::Command;
@@ -78,5 +79,7 @@ const fn minor(command: &Command) -> u8 {
         Command::Disconnect { .. } => TDI_DISCONNECT,
         Command::Send { .. } => TDI_SEND,
         Command::Receive { .. } => TDI_RECEIVE,
+        Command::SendDatagram { .. } => TDI_SEND_DATAGRAM,
+        Command::ReceiveDatagram { .. } => TDI_RECEIVE_DATAGRAM,
     }
 }

@@ -10,9 +10,10 @@ use core::ptr::{NonNull, null, null_mut};
 
 use sys::status::{NTSTATUS, STATUS_INVALID_PARAMETER, STATUS_MORE_PROCESSING_REQUIRED, STATUS_SUCCESS};
 use sys::tdi::{
-    PTDI_IND_CONNECT, PTDI_IND_DISCONNECT, PTDI_IND_RECEIVE, TDI_EVENT_CONNECT, TDI_EVENT_DISCONNECT,
-    TDI_EVENT_ERROR_EX, TDI_EVENT_RECEIVE, TDI_EVENT_RECEIVE_EXPEDITED, TDI_RECEIVE_COPY_LOOKAHEAD,
-    TDI_RECEIVE_EXPEDITED, TDI_RECEIVE_NORMAL,
+    PTDI_IND_CONNECT, PTDI_IND_DISCONNECT, PTDI_IND_ERROR, PTDI_IND_RECEIVE, PTDI_IND_RECEIVE_DATAGRAM,
+    TDI_EVENT_CONNECT, TDI_EVENT_DISCONNECT, TDI_EVENT_ERROR, TDI_EVENT_ERROR_EX, TDI_EVENT_RECEIVE,
+    TDI_EVENT_RECEIVE_DATAGRAM, TDI_EVENT_RECEIVE_EXPEDITED, TDI_RECEIVE_COPY_LOOKAHEAD,
+    TDI_RECEIVE_ENTIRE_MESSAGE, TDI_RECEIVE_EXPEDITED, TDI_RECEIVE_NORMAL,
 };
 use sys::wdm::IRP;
 
@@ -35,8 +36,8 @@ unsafe impl Sync for Handler {}
 /// Event types from `TDI_EVENT_CONNECT` to `TDI_EVENT_ERROR_EX`.
 const TYPES: usize = 11;
 
-/// The handlers of an address. Of a type that this transport never indicates (datagrams, chained data,
-/// errors), a handler is kept and not called.
+/// The handlers of an address. Of a type that this transport never indicates (chained data, the
+/// possibility to send, errors with more about them), a handler is kept and not called.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Handlers([Option<Handler>; TYPES]);
 
@@ -76,6 +77,16 @@ impl Handlers {
     /// The handler that is told of disconnects.
     pub(crate) fn disconnect(&self) -> Option<Disconnect> {
         self.of(TDI_EVENT_DISCONNECT).map(Disconnect)
+    }
+
+    /// The handler that is shown datagrams.
+    pub(crate) fn receive_datagram(&self) -> Option<ReceiveDatagram> {
+        self.of(TDI_EVENT_RECEIVE_DATAGRAM).map(ReceiveDatagram)
+    }
+
+    /// The handler that is told that its address is of no use any more.
+    pub(crate) fn error(&self) -> Option<Error> {
+        self.of(TDI_EVENT_ERROR).map(Error)
     }
 
     /// The handler that is shown data.
@@ -153,6 +164,22 @@ pub(crate) struct Taken {
 // SAFETY: the pointer is a request that the client gave away.
 unsafe impl Send for Taken {}
 
+impl Taken {
+    /// What a handler says of `shown` bytes.
+    fn new(status: NTSTATUS, taken: u32, irp: *mut IRP, shown: usize) -> Self {
+        let bytes = match status {
+            STATUS_SUCCESS | STATUS_MORE_PROCESSING_REQUIRED => (taken as usize).min(shown),
+            _ => 0,
+        };
+        Self { bytes, irp: NonNull::new(irp).filter(|_| status == STATUS_MORE_PROCESSING_REQUIRED) }
+    }
+}
+
+/// A number of bytes as a handler gets it; none of ours is near the limit.
+fn count(bytes: usize) -> u32 {
+    u32::try_from(bytes).unwrap_or(u32::MAX)
+}
+
 impl Receive {
     /// Shows the client data; `available` counts what follows `data` too.
     pub(crate) fn call(self, connection: ConnectionContext, data: &[u8], available: usize) -> Taken {
@@ -160,7 +187,6 @@ impl Receive {
         let function: PTDI_IND_RECEIVE = unsafe { transmute(self.handler.function.as_ptr()) };
         let connection = core::ptr::with_exposed_provenance_mut(connection.0);
         let (mut taken, mut irp) = (0, null_mut());
-        let count = |bytes: usize| u32::try_from(bytes).unwrap_or(u32::MAX);
         // SAFETY: the client's function with its contexts; the data is readable during the call, and the
         // other pointers are to locals.
         let status = unsafe {
@@ -175,12 +201,53 @@ impl Receive {
                 &raw mut irp,
             )
         };
-        let bytes = match status {
-            STATUS_SUCCESS | STATUS_MORE_PROCESSING_REQUIRED => (taken as usize).min(data.len()),
-            _ => 0,
+        Taken::new(status, taken, irp, data.len())
+    }
+}
+
+/// See [`Handlers::receive_datagram`].
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ReceiveDatagram(Handler);
+
+impl ReceiveDatagram {
+    /// Shows the client a whole datagram.
+    pub(crate) fn call(self, from: SocketAddr, data: &[u8]) -> Taken {
+        // SAFETY: the client registered the function for this event, so it has this type.
+        let function: PTDI_IND_RECEIVE_DATAGRAM = unsafe { transmute(self.0.function.as_ptr()) };
+        let address = TransportAddress::new(from);
+        let (mut taken, mut irp) = (0, null_mut());
+        // SAFETY: the client's function with its context; address and data are readable during the call, and
+        // the other pointers are to locals, or null with length 0.
+        let status = unsafe {
+            function(
+                self.0.context,
+                i32::try_from(address.bytes().len()).unwrap_or(0),
+                address.bytes().as_ptr().cast(),
+                0,
+                null(),
+                TDI_RECEIVE_NORMAL | TDI_RECEIVE_COPY_LOOKAHEAD | TDI_RECEIVE_ENTIRE_MESSAGE,
+                count(data.len()),
+                count(data.len()),
+                &raw mut taken,
+                data.as_ptr().cast(),
+                &raw mut irp,
+            )
         };
-        let irp = NonNull::new(irp).filter(|_| status == STATUS_MORE_PROCESSING_REQUIRED);
-        Taken { bytes, irp }
+        Taken::new(status, taken, irp, data.len())
+    }
+}
+
+/// See [`Handlers::error`].
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Error(Handler);
+
+impl Error {
+    /// Tells the client.
+    pub(crate) fn call(self, status: NTSTATUS) {
+        // SAFETY: the client registered the function for this event, so it has this type.
+        let function: PTDI_IND_ERROR = unsafe { transmute(self.0.function.as_ptr()) };
+        // SAFETY: the client's function with its context. What it returns has no meaning for an error.
+        let _ignored = unsafe { function(self.0.context, status) };
     }
 }
 

@@ -7,10 +7,11 @@
 //!
 //! | module | knows |
 //! |---|---|
-//! | `transport`, `open` | files: create, requests, cleanup, close |
+//! | `transport`, `open`, `cleanup` | files: create, requests, cleanup, close |
+//! | `datagram` | what is sent without a connection |
 //! | `pump` | doing what a state machine asks for |
 //! | `endpoint` | the state machine of a connection endpoint |
-//! | `world` | all files, under one lock |
+//! | `world`, `address_object`, `listen` | all files, under one lock |
 //! | `query` | what a client can ask |
 //! | `queue`, `slab`, `event` | requests that wait; files by number; a client's handlers |
 //! | `ndk` | the network over NDK's tables |
@@ -20,13 +21,14 @@
 //! # How a file ends
 //!
 //! A file counts what refers to it: each request from its dispatch until its completion has *returned*,
-//! also while a pumper or a cancel routine has it in hand, and of an address each handler that runs.
+//! also while a pumper or a cancel routine has it in hand, and of an address each handler that runs and each
+//! datagram from there that is not being delivered yet.
 //!
 //! | step | by | what follows |
 //! |---|---|---|
 //! | new requests are refused with STATUS_FILE_CLOSED | cleanup | also between cleanup and close |
 //! | an endpoint's connection is closed, the peer told; what waits completes in its order with STATUS_CANCELLED once the link is gone | cleanup, through the pumper | the association is dropped |
-//! | an address's handlers are taken, its listeners go, its listens complete with STATUS_ADDRESS_CLOSED | cleanup | its connections stay, and keep its port |
+//! | an address's handlers are taken, its listeners go, what waits for datagrams completes in its order with STATUS_CANCELLED, its listens with STATUS_ADDRESS_CLOSED | cleanup | its connections stay, and keep its port |
 //! | the count is zero | cleanup waits for that | the cleanup's own request completes |
 //! | the file is forgotten | close, or the last of: its link, its associations | nothing waits |
 //!
@@ -58,9 +60,13 @@
 extern crate alloc;
 
 pub mod address;
+mod address_object;
+mod cleanup;
+mod datagram;
 pub mod ea;
 mod endpoint;
 mod event;
+mod listen;
 pub mod ndk;
 pub mod network;
 mod open;
@@ -75,6 +81,7 @@ mod transport;
 pub mod user;
 mod world;
 
+pub use datagram::{MAX_DATAGRAM, Source};
 pub use endpoint::News;
 pub use network::{Adopted, System};
 pub use query::Answer;

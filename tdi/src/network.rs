@@ -118,6 +118,9 @@ pub trait Network<S: System>: Send + Sync + 'static {
     /// [`NoMemory`].
     fn hosts(&self, ipv4: bool) -> Result<Vec<IpAddr>, NoMemory>;
 
+    /// Some address that a port of the network has, of one family.
+    fn host(&self, ipv4: bool) -> Option<IpAddr>;
+
     /// Whether a port of the network has the address; it may go at any time.
     fn serves(&self, address: IpAddr) -> bool;
 

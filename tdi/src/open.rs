@@ -12,13 +12,15 @@ use sys::status::{
 };
 
 use crate::address::TransportAddresses;
+use crate::address_object::Address;
+use crate::datagram::Receives;
 use crate::ea::Opening;
 use crate::endpoint::Endpoint;
 use crate::event::Handlers;
 use crate::network::{BindError, Network, System};
 use crate::slab::Id;
 use crate::transport::Transport;
-use crate::world::{Address, EventOf, File, Listeners, Object, Phase};
+use crate::world::{EventOf, File, Listeners, Object, Phase};
 
 /// Why an address of a list can't be opened.
 enum Refusal {
@@ -110,6 +112,7 @@ impl<S: System> Transport<S> {
             handlers: Handlers::new(),
             associations: 0,
             listens: VecDeque::new(),
+            receives: Receives::new(),
         };
         let mut file = Self::file(Object::Address(address))?;
         let mut world = self.world();

@@ -8,11 +8,11 @@ use sys::status::{
 
 use crate::endpoint::{self, Effect, LinkOf, News, OfferOf, Stream};
 use crate::event::Connect;
+use crate::listen::Taker;
 use crate::network::{Adopted, Broken, Link, Network, System};
 use crate::request::{Command, Request};
 use crate::slab::Id;
 use crate::transport::Transport;
-use crate::world::Taker;
 
 impl<S: System> Transport<S> {
     /// Works for an endpoint until there is nothing more to do, unless somebody does already: then that

@@ -6,14 +6,16 @@ use sys::status::{
     NTSTATUS, STATUS_INVALID_DEVICE_REQUEST, STATUS_INVALID_PARAMETER, STATUS_NOT_IMPLEMENTED,
 };
 use sys::tdi::{
-    TDI_ADDRESS_INFO, TDI_CONNECTION_INFO, TDI_MAX_DATAGRAM_INFO, TDI_PROVIDER_INFO, TDI_PROVIDER_STATISTICS,
-    TDI_QUERY_ADDRESS_INFO, TDI_QUERY_CONNECTION_INFO, TDI_QUERY_MAX_DATAGRAM_INFO, TDI_QUERY_PROVIDER_INFO,
-    TDI_QUERY_PROVIDER_STATISTICS, TDI_SERVICE_CONNECTION_MODE, TDI_SERVICE_DELAYED_ACCEPTANCE,
+    TDI_ADDRESS_INFO, TDI_CONNECTION_INFO, TDI_DATAGRAM_INFO, TDI_MAX_DATAGRAM_INFO, TDI_PROVIDER_INFO,
+    TDI_PROVIDER_STATISTICS, TDI_QUERY_ADDRESS_INFO, TDI_QUERY_CONNECTION_INFO, TDI_QUERY_DATAGRAM_INFO,
+    TDI_QUERY_MAX_DATAGRAM_INFO, TDI_QUERY_PROVIDER_INFO, TDI_QUERY_PROVIDER_STATISTICS,
+    TDI_SERVICE_CONNECTION_MODE, TDI_SERVICE_CONNECTIONLESS_MODE, TDI_SERVICE_DELAYED_ACCEPTANCE,
     TDI_SERVICE_ERROR_FREE_DELIVERY, TDI_SERVICE_EXPEDITED_DATA, TDI_SERVICE_INTERNAL_BUFFERING,
     TDI_SERVICE_ORDERLY_RELEASE, TDI_SERVICE_SEND_AND_DISCONNECT,
 };
 
 use crate::address::TransportAddress;
+use crate::datagram::{Count, MAX_DATAGRAM, MAX_UNDER_WAY};
 use crate::endpoint::LinkOf;
 use crate::network::{Link, System};
 use crate::slab::Id;
@@ -81,8 +83,11 @@ impl<S: System> Transport<S> {
                     .number(offset_of!(TDI_CONNECTION_INFO, State), connected)
                     .number(offset_of!(TDI_CONNECTION_INFO, ReceiveBufferSize), count(buffered)))
             }
-            // There are no datagrams, of any size.
-            TDI_QUERY_MAX_DATAGRAM_INFO => Ok(Answer::new(size_of::<TDI_MAX_DATAGRAM_INFO>())),
+            TDI_QUERY_DATAGRAM_INFO => Ok(Answer::new(size_of::<TDI_DATAGRAM_INFO>())
+                .number(offset_of!(TDI_DATAGRAM_INFO, MaximumDatagramBytes), count(MAX_DATAGRAM))
+                .number(offset_of!(TDI_DATAGRAM_INFO, MaximumDatagramCount), count(MAX_UNDER_WAY))),
+            TDI_QUERY_MAX_DATAGRAM_INFO => Ok(Answer::new(size_of::<TDI_MAX_DATAGRAM_INFO>())
+                .number(offset_of!(TDI_MAX_DATAGRAM_INFO, MaxDatagramSize), count(MAX_DATAGRAM))),
             _ => Err(STATUS_NOT_IMPLEMENTED),
         }
     }
@@ -94,6 +99,7 @@ fn count(number: usize) -> u32 {
 
 fn provider_info<S: System>() -> Answer {
     let services = TDI_SERVICE_CONNECTION_MODE
+        | TDI_SERVICE_CONNECTIONLESS_MODE
         | TDI_SERVICE_ORDERLY_RELEASE
         | TDI_SERVICE_ERROR_FREE_DELIVERY
         | TDI_SERVICE_DELAYED_ACCEPTANCE
@@ -104,6 +110,7 @@ fn provider_info<S: System>() -> Answer {
     Answer::new(size_of::<TDI_PROVIDER_INFO>())
         .number(offset_of!(TDI_PROVIDER_INFO, Version), VERSION)
         .number(offset_of!(TDI_PROVIDER_INFO, MaxSendSize), u32::MAX)
+        .number(offset_of!(TDI_PROVIDER_INFO, MaxDatagramSize), count(MAX_DATAGRAM))
         .number(offset_of!(TDI_PROVIDER_INFO, ServiceFlags), services)
         .number(offset_of!(TDI_PROVIDER_INFO, MinimumLookaheadData), 1)
         .number(offset_of!(TDI_PROVIDER_INFO, MaximumLookaheadData), count(piece))
@@ -114,9 +121,15 @@ fn statistics<S: System>(world: &World<S>) -> Answer {
         Object::Endpoint(endpoint) => endpoint.is_connected(),
         Object::Address(_) | Object::ControlChannel => false,
     });
+    let (Count { datagrams: sent, bytes: sent_bytes }, received) =
+        (world.traffic.sent, world.traffic.received);
     Answer::new(size_of::<TDI_PROVIDER_STATISTICS>())
         .number(offset_of!(TDI_PROVIDER_STATISTICS, Version), VERSION)
         .number(offset_of!(TDI_PROVIDER_STATISTICS, OpenConnections), count(connected.count()))
+        .number(offset_of!(TDI_PROVIDER_STATISTICS, DatagramsSent), sent)
+        .put(offset_of!(TDI_PROVIDER_STATISTICS, DatagramBytesSent), &sent_bytes.to_le_bytes())
+        .number(offset_of!(TDI_PROVIDER_STATISTICS, DatagramsReceived), received.datagrams)
+        .put(offset_of!(TDI_PROVIDER_STATISTICS, DatagramBytesReceived), &received.bytes.to_le_bytes())
 }
 
 fn address_info<S: System>(world: &mut World<S>, file: Id) -> Result<Answer, NTSTATUS> {
@@ -160,6 +173,19 @@ mod tests {
         assert_eq!(ask(pair.near, 1).err(), Some(STATUS_NOT_IMPLEMENTED));
         let statistics = ask(pair.near, TDI_QUERY_PROVIDER_STATISTICS).unwrap();
         assert_eq!(statistics.bytes()[4..8], [2, 0, 0, 0]);
+        let datagrams = [statistics.bytes()[56], statistics.bytes()[64], statistics.bytes()[72]];
+        assert_eq!(datagrams, [0; 3]);
+        let sent = pair.client.send_datagram(pair.near_address, crate::tests::client::FAR, b"seven..");
+        crate::tests::host::pump();
+        assert_eq!(sent.outcome(), crate::tests::client::done(7));
+        let statistics = ask(pair.near, TDI_QUERY_PROVIDER_STATISTICS).unwrap();
+        // Sent and received: a number and a number of bytes each.
+        assert_eq!([56, 64, 72, 80].map(|at: usize| statistics.bytes()[at]), [1, 7, 1, 7]);
+        let limit = 65_507_u32.to_le_bytes();
+        assert_eq!(info.bytes()[12..16], limit);
+        for kind in [TDI_QUERY_DATAGRAM_INFO, TDI_QUERY_MAX_DATAGRAM_INFO] {
+            assert_eq!(ask(pair.near, kind).unwrap().bytes()[..4], limit);
+        }
         pair.tear_down();
     }
 }

@@ -5,6 +5,7 @@ use core::ptr::NonNull;
 
 use sys::status::NTSTATUS;
 
+use crate::datagram::Source;
 use crate::slab::Id;
 
 /// Names a request that waits, for the routine that cancels it.
@@ -55,7 +56,8 @@ pub unsafe trait Request: Send + Sized + 'static {
     fn complete(self, status: NTSTATUS, information: usize);
 }
 
-/// What a request asks of a connection endpoint. All of these complete by [`Request::complete`].
+/// What a request asks of a connection endpoint, or, if it is about datagrams, of an address object. All of these
+/// complete by [`Request::complete`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Command {
     /// `TDI_CONNECT`.
@@ -89,6 +91,22 @@ pub enum Command {
     /// `TDI_RECEIVE`.
     Receive {
         /// Bytes at most.
+        length: usize,
+        /// `TDI_RECEIVE_…`.
+        flags: u32,
+    },
+    /// `TDI_SEND_DATAGRAM`.
+    SendDatagram {
+        /// Where to; `None` if the client named no address that is one.
+        to: Option<SocketAddr>,
+        /// Bytes.
+        length: usize,
+    },
+    /// `TDI_RECEIVE_DATAGRAM`.
+    ReceiveDatagram {
+        /// From whom.
+        from: Source,
+        /// Bytes at most; 0 is as many as there is room for.
         length: usize,
         /// `TDI_RECEIVE_…`.
         flags: u32,

@@ -1,28 +1,29 @@
 //! The transport: its files, and what clients and the network do with them.
 
-use alloc::vec::Vec;
-use core::net::SocketAddr;
+use core::ffi::c_void;
+use core::ptr::NonNull;
 
 use lock_api::MutexGuard;
-use provider::kernel::{Event as _, Kernel};
+use provider::kernel::{Deferred, Kernel};
 use provider::{NoMemory, Shared};
-use sys::status::{
-    NTSTATUS, STATUS_CONNECTION_ABORTED, STATUS_INSUFFICIENT_RESOURCES, STATUS_INVALID_PARAMETER,
-};
+use sys::status::{NTSTATUS, STATUS_INSUFFICIENT_RESOURCES, STATUS_INVALID_PARAMETER};
 
+use crate::datagram::Traffic;
 use crate::endpoint::{Endpoint, News};
-use crate::event::Handlers;
 use crate::network::System;
 use crate::request::{Command, Request as _, Ticket};
 use crate::slab::{Id, Slab};
-use crate::world::{Listeners, Phase, World};
+use crate::world::{Phase, World};
 
 type Lock<S, T> = lock_api::Mutex<<<S as System>::Kernel as Kernel>::Lock, T>;
 type Guard<'a, S> = MutexGuard<'a, <<S as System>::Kernel as Kernel>::Lock, World<S>>;
 
-struct Inner<S: System> {
+/// What all clones of a transport have in common.
+pub(crate) struct Inner<S: System> {
     world: Lock<S, World<S>>,
     network: S::Network,
+    /// Delivers datagrams.
+    pub(crate) delivery: <S::Kernel as Kernel>::Deferred,
 }
 
 /// A transport; clones are the same one.
@@ -54,8 +55,28 @@ impl<S: System> Transport<S> {
     ///
     /// [`NoMemory`].
     pub fn new(network: S::Network) -> Result<Self, NoMemory> {
-        let world = lock_api::Mutex::new(World { files: Slab::new() });
-        Ok(Self(Shared::new(Inner { world, network })?))
+        let world = lock_api::Mutex::new(World { files: Slab::new(), traffic: Traffic::new()? });
+        let transport = Self(Shared::new(Inner { world, network, delivery: Deferred::new() })?);
+        // SAFETY: the transport is new.
+        unsafe { transport.prepare_delivery() };
+        Ok(transport)
+    }
+
+    pub(crate) fn inner(&self) -> &Inner<S> {
+        &self.0
+    }
+
+    /// The transport as the context of a call.
+    pub(crate) fn into_raw(self) -> NonNull<c_void> {
+        self.0.into_raw()
+    }
+
+    /// # Safety
+    ///
+    /// `raw` is what [`Transport::into_raw`] gave, and was not taken back yet.
+    pub(crate) unsafe fn from_raw(raw: NonNull<c_void>) -> Self {
+        // SAFETY: as the caller promises.
+        Self(unsafe { Shared::from_raw(raw) })
     }
 
     pub(crate) fn world(&self) -> Guard<'_, S> {
@@ -96,13 +117,23 @@ impl<S: System> Transport<S> {
         Ok(Entered { transport: self.clone(), file })
     }
 
-    /// Begins a request for a connection endpoint; it is completed in any case, perhaps before this
-    /// returns. Up to DISPATCH_LEVEL.
+    /// Begins a request; it is completed in any case, perhaps before this returns. Up to DISPATCH_LEVEL.
     pub fn submit(&self, file: Id, command: Command, request: S::Request) {
-        let put = self.world().put(file, command, request, None);
-        match put {
-            Ok(()) => self.pump(file),
-            Err((request, _, status)) => request.complete(status, 0),
+        let on_address = self.world().address(file).is_some();
+        match command {
+            Command::SendDatagram { to, length } if on_address => {
+                self.send_datagram(file, to, length, request);
+            }
+            Command::ReceiveDatagram { from, length, flags } if on_address => {
+                self.receive_datagram(file, from, length, flags, request);
+            }
+            command => {
+                let put = self.world().put(file, command, request, None);
+                match put {
+                    Ok(()) => self.pump(file),
+                    Err((request, _, status)) => request.complete(status, 0),
+                }
+            }
         }
     }
 
@@ -112,6 +143,7 @@ impl<S: System> Transport<S> {
             endpoint.cancel(ticket.number);
         }
         self.pump(ticket.file);
+        self.cancel_datagram(ticket);
     }
 
     /// Associates an endpoint with an address object.
@@ -143,82 +175,12 @@ impl<S: System> Transport<S> {
         &self,
         file: Id,
         event: i32,
-        function: *mut core::ffi::c_void,
-        context: *mut core::ffi::c_void,
+        function: *mut c_void,
+        context: *mut c_void,
     ) -> Result<(), NTSTATUS> {
         let mut world = self.world();
         let address = world.open_file(file)?.address_mut().ok_or(STATUS_INVALID_PARAMETER)?;
         address.handlers.set(event, function, context)
-    }
-
-    /// `IRP_MJ_CLEANUP`: ends everything in flight on the file, and returns when no request refers to it
-    /// any more and no handler runs. PASSIVE_LEVEL, outside any callback of ours.
-    pub fn cleanup(&self, id: Id) {
-        let Some(begun) = self.begin_cleanup(id) else { return };
-        drop(begun);
-        self.pump(id);
-        while let Some(listening) = self.next_orphan(id) {
-            self.pump(listening);
-        }
-        let gate = {
-            let mut world = self.world();
-            world.files.get_mut(id).filter(|file| file.outstanding > 0).map(|file| {
-                file.awaited = true;
-                file.gate.clone()
-            })
-        };
-        if let Some(gate) = gate {
-            gate.wait();
-        }
-    }
-
-    /// From here on requests are refused. Of an address, the handlers go and the listeners, unless another
-    /// file shares the address; what is to be dropped without the lock is given back. `None` if there is
-    /// no such file, or it was cleaned up before.
-    fn begin_cleanup(&self, id: Id) -> Option<Listeners<S>> {
-        let mut world = self.world();
-        let file = world.open_file(id).ok()?;
-        file.phase = Phase::CleanedUp;
-        if let Some(endpoint) = file.endpoint_mut() {
-            endpoint.closing = true;
-        }
-        let Some(address) = file.address_mut() else { return Some(Vec::new()) };
-        address.handlers = Handlers::new();
-        let (local, listeners) = (address.local, core::mem::take(&mut address.listeners));
-        let heir = world.files.iter_mut().find_map(|(_, file)| {
-            let open = file.phase == Phase::Open;
-            file.address_mut().filter(|other| open && other.local == local)
-        });
-        match heir {
-            Some(heir) if !listeners.is_empty() => {
-                heir.listeners = listeners;
-                Some(Vec::new())
-            }
-            _ => Some(listeners),
-        }
-    }
-
-    /// The next endpoint that listens at an address which was cleaned up: nobody will ever connect.
-    fn next_orphan(&self, address: Id) -> Option<Id> {
-        let mut world = self.world();
-        let orphan = world.address(address)?.listens.pop_front()?;
-        if let Some(endpoint) = world.endpoint(orphan) {
-            endpoint.listed = false;
-        }
-        Some(orphan)
-    }
-
-    /// `IRP_MJ_CLOSE`: forgets the file. Does not wait; what the network still has to do for a connection it
-    /// does without the file.
-    pub fn close(&self, id: Id) {
-        let over = {
-            let mut world = self.world();
-            if let Some(file) = world.files.get_mut(id) {
-                file.phase = Phase::Closed;
-            }
-            world.bury(id)
-        };
-        drop(over);
     }
 
     /// The network has news for an endpoint. Up to DISPATCH_LEVEL, with no lock held.
@@ -250,31 +212,8 @@ impl<S: System> Transport<S> {
         });
     }
 
-    /// A port goes: everything that runs over its addresses ends. PASSIVE_LEVEL.
-    pub fn abandon(&self, goes: impl Fn(SocketAddr) -> bool) {
-        loop {
-            let listener = self.world().files.iter_mut().find_map(|(_, file)| {
-                let listeners = &mut file.address_mut()?.listeners;
-                let place = listeners.iter().position(|(at, _)| goes(*at))?;
-                Some(listeners.swap_remove(place))
-            });
-            match listener {
-                Some(listener) => drop(listener),
-                None => break,
-            }
-        }
-        self.pump_all(|endpoint| {
-            let affected = endpoint.local().is_some_and(&goes);
-            if affected {
-                endpoint.news.add(News::FORCED);
-                endpoint.lost = STATUS_CONNECTION_ABORTED;
-            }
-            affected
-        });
-    }
-
     /// Pumps each endpoint for which `wanted` holds.
-    fn pump_all(&self, wanted: impl Fn(&mut Endpoint<S>) -> bool) {
+    pub(crate) fn pump_all(&self, wanted: impl Fn(&mut Endpoint<S>) -> bool) {
         let mut after = None;
         while let Some(id) = self.next_endpoint(after, &wanted) {
             self.pump(id);

@@ -13,30 +13,32 @@
 //! TDI_REQUEST_CONNECT   TDI_CONNECTION_INFORMATION        address, anywhere behind
 //!   information ────────▶ RemoteAddress ──────────────────▶
 //! ```
+//!
+//! A program that receives a datagram is not told from whom it is: there is no way back to its buffer.
 
 use core::mem::offset_of;
 use core::net::SocketAddr;
 
-use sys::status::{
-    NTSTATUS, STATUS_INVALID_DEVICE_REQUEST, STATUS_INVALID_PARAMETER, STATUS_NOT_IMPLEMENTED,
-};
+use sys::status::{NTSTATUS, STATUS_INVALID_PARAMETER, STATUS_NOT_IMPLEMENTED};
 use sys::tdi::{
     IOCTL_TDI_ACCEPT, IOCTL_TDI_ACTION, IOCTL_TDI_ASSOCIATE_ADDRESS, IOCTL_TDI_CONNECT,
     IOCTL_TDI_DISASSOCIATE_ADDRESS, IOCTL_TDI_DISCONNECT, IOCTL_TDI_LISTEN, IOCTL_TDI_QUERY_INFORMATION,
     IOCTL_TDI_RECEIVE, IOCTL_TDI_RECEIVE_DATAGRAM, IOCTL_TDI_SEND, IOCTL_TDI_SEND_DATAGRAM,
     IOCTL_TDI_SET_EVENT_HANDLER, IOCTL_TDI_SET_INFORMATION, TDI_CONNECTION_INFORMATION, TDI_QUERY_ACCEPT,
     TDI_REQUEST_ASSOCIATE_ADDRESS, TDI_REQUEST_CONNECT, TDI_REQUEST_DISCONNECT, TDI_REQUEST_LISTEN,
-    TDI_REQUEST_QUERY_INFORMATION, TDI_REQUEST_RECEIVE, TDI_REQUEST_SEND,
+    TDI_REQUEST_QUERY_INFORMATION, TDI_REQUEST_RECEIVE, TDI_REQUEST_RECEIVE_DATAGRAM, TDI_REQUEST_SEND,
+    TDI_REQUEST_SEND_DATAGRAM,
 };
 
 use crate::address::TransportAddresses;
+use crate::datagram::Source;
 use crate::request::Command;
 
 /// What a program asks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum UserRequest {
-    /// Something of a connection endpoint.
-    Endpoint(Command),
+    /// Something that may wait.
+    Submit(Command),
     /// To associate an endpoint with the address object behind a handle of the program's.
     Associate(usize),
     /// To take that back.
@@ -51,34 +53,34 @@ impl UserRequest {
     ///
     /// # Errors
     ///
-    /// See the module's head; `STATUS_INVALID_PARAMETER` for an input buffer that is too short, too, and
-    /// `STATUS_INVALID_DEVICE_REQUEST` for datagrams.
+    /// See the module's head; `STATUS_INVALID_PARAMETER` for an input buffer that is too short, too.
     pub fn parse(code: u32, input: &[u8], data: usize) -> Result<Self, NTSTATUS> {
         let short = STATUS_INVALID_PARAMETER;
         Ok(match code {
-            IOCTL_TDI_ACCEPT => Self::Endpoint(Command::Accept),
+            IOCTL_TDI_ACCEPT => Self::Submit(Command::Accept),
             IOCTL_TDI_CONNECT => {
                 let limit = number(input, offset_of!(TDI_REQUEST_CONNECT, Timeout)).ok_or(short)?;
-                let to = Some(remote(input).ok_or(short)?);
-                Self::Endpoint(Command::Connect { to, limit: time_limit(i64::from_le_bytes(limit)) })
+                let place = offset_of!(TDI_REQUEST_CONNECT, RequestConnectionInformation);
+                let to = Some(remote(input, place, size_of::<TDI_REQUEST_CONNECT>()).ok_or(short)?);
+                Self::Submit(Command::Connect { to, limit: time_limit(i64::from_le_bytes(limit)) })
             }
             IOCTL_TDI_DISCONNECT => {
                 let limit = number(input, offset_of!(TDI_REQUEST_DISCONNECT, Timeout)).ok_or(short)?;
                 let limit = time_limit(i64::from_le_bytes(limit));
                 // There is no place for flags, and none is an abort.
-                Self::Endpoint(Command::Disconnect { flags: 0, limit })
+                Self::Submit(Command::Disconnect { flags: 0, limit })
             }
             IOCTL_TDI_LISTEN => {
                 let flags = flags(input, offset_of!(TDI_REQUEST_LISTEN, ListenFlags)).ok_or(short)?;
-                Self::Endpoint(Command::Listen { query: flags & TDI_QUERY_ACCEPT != 0 })
+                Self::Submit(Command::Listen { query: flags & TDI_QUERY_ACCEPT != 0 })
             }
             IOCTL_TDI_SEND => {
                 let flags = flags(input, offset_of!(TDI_REQUEST_SEND, SendFlags)).ok_or(short)?;
-                Self::Endpoint(Command::Send { length: data, flags })
+                Self::Submit(Command::Send { length: data, flags })
             }
             IOCTL_TDI_RECEIVE => {
                 let flags = flags(input, offset_of!(TDI_REQUEST_RECEIVE, ReceiveFlags)).ok_or(short)?;
-                Self::Endpoint(Command::Receive { length: data, flags })
+                Self::Submit(Command::Receive { length: data, flags })
             }
             IOCTL_TDI_ASSOCIATE_ADDRESS => {
                 let place = offset_of!(TDI_REQUEST_ASSOCIATE_ADDRESS, AddressHandle);
@@ -90,8 +92,17 @@ impl UserRequest {
                 Self::Query(i32::from_le_bytes(number(input, place).ok_or(short)?))
             }
             IOCTL_TDI_SET_EVENT_HANDLER => return Err(STATUS_INVALID_PARAMETER),
-            IOCTL_TDI_SEND_DATAGRAM | IOCTL_TDI_RECEIVE_DATAGRAM => {
-                return Err(STATUS_INVALID_DEVICE_REQUEST);
+            IOCTL_TDI_SEND_DATAGRAM => {
+                let place = offset_of!(TDI_REQUEST_SEND_DATAGRAM, SendDatagramInformation);
+                let to = remote(input, place, size_of::<TDI_REQUEST_SEND_DATAGRAM>()).ok_or(short)?;
+                Self::Submit(Command::SendDatagram { to: Some(to), length: data })
+            }
+            IOCTL_TDI_RECEIVE_DATAGRAM => {
+                let place = offset_of!(TDI_REQUEST_RECEIVE_DATAGRAM, ReceiveDatagramInformation);
+                let from = source(input, place, size_of::<TDI_REQUEST_RECEIVE_DATAGRAM>()).ok_or(short)?;
+                let flags =
+                    flags(input, offset_of!(TDI_REQUEST_RECEIVE_DATAGRAM, ReceiveFlags)).ok_or(short)?;
+                Self::Submit(Command::ReceiveDatagram { from, length: data, flags })
             }
             IOCTL_TDI_SET_INFORMATION | IOCTL_TDI_ACTION => return Err(STATUS_NOT_IMPLEMENTED),
             _ => return Err(STATUS_NOT_IMPLEMENTED),
@@ -114,13 +125,21 @@ pub fn time_limit(time: i64) -> Option<u64> {
     (time < -1).then_some(time.unsigned_abs())
 }
 
-/// The address to which a connect goes.
-fn remote(input: &[u8]) -> Option<SocketAddr> {
-    let place = offset_of!(TDI_REQUEST_CONNECT, RequestConnectionInformation);
+/// From whom a program wants a datagram: anyone, if there is no connection information at `place`.
+fn source(input: &[u8], place: usize, behind: usize) -> Option<Source> {
+    match u64::from_le_bytes(number(input, place)?) {
+        0 => Some(Source::Anyone),
+        _ => remote(input, place, behind).map(Source::Address),
+    }
+}
+
+/// The other side's address: in the connection information to which the pointer at `place` leads, and which
+/// lies behind a request of a length.
+fn remote(input: &[u8], place: usize, behind: usize) -> Option<SocketAddr> {
     let information = u64::from_le_bytes(number(input, place)?);
     // The buffer's own address, as the program sees it.
-    let own = information.checked_sub(size_of::<TDI_REQUEST_CONNECT>() as u64)?;
-    let field = |offset: usize| size_of::<TDI_REQUEST_CONNECT>().checked_add(offset);
+    let own = information.checked_sub(behind as u64)?;
+    let field = |offset: usize| behind.checked_add(offset);
     let length = number(input, field(offset_of!(TDI_CONNECTION_INFORMATION, RemoteAddressLength))?)?;
     let address = number(input, field(offset_of!(TDI_CONNECTION_INFORMATION, RemoteAddress))?)?;
     let start = usize::try_from(u64::from_le_bytes(address).checked_sub(own)?).ok()?;
@@ -135,7 +154,7 @@ pub fn fuzz(bytes: &[u8]) {
     let Some((code, input)) = bytes.split_first_chunk() else { return };
     let code = u32::from_le_bytes(*code);
     for code in [code, IOCTL_TDI_ACCEPT | (code & 0x3F)] {
-        if let Ok(UserRequest::Endpoint(Command::Connect { to, .. })) = UserRequest::parse(code, input, 0) {
+        if let Ok(UserRequest::Submit(Command::Connect { to, .. })) = UserRequest::parse(code, input, 0) {
             assert!(to.is_some(), "a program that connects names an address");
         }
     }
@@ -167,7 +186,7 @@ mod tests {
         let to = "10.0.0.2:139".parse().unwrap();
         let expected = Command::Connect { to: Some(to), limit: Some(70) };
         let input = connect(to);
-        assert_eq!(UserRequest::parse(IOCTL_TDI_CONNECT, &input, 0), Ok(UserRequest::Endpoint(expected)));
+        assert_eq!(UserRequest::parse(IOCTL_TDI_CONNECT, &input, 0), Ok(UserRequest::Submit(expected)));
         for length in 0..input.len() {
             let refused = UserRequest::parse(IOCTL_TDI_CONNECT, &input[..length], 0);
             assert_eq!(refused, Err(STATUS_INVALID_PARAMETER), "{length} bytes");
@@ -181,17 +200,42 @@ mod tests {
     }
 
     #[test]
+    fn a_datagram_names_an_address_in_its_own_buffer_or_none() {
+        let to = "10.0.0.2:139".parse().unwrap();
+        // What a connect has, with a head of 40 bytes in place of 56.
+        let mut input = connect(to);
+        input.drain(40..56);
+        input[32..40].copy_from_slice(&(BASE + 40).to_le_bytes());
+        input[80..88].copy_from_slice(&(BASE + 88).to_le_bytes());
+        let expected = Command::SendDatagram { to: Some(to), length: 9 };
+        assert_eq!(UserRequest::parse(IOCTL_TDI_SEND_DATAGRAM, &input, 9), Ok(UserRequest::Submit(expected)));
+        for length in 0..input.len() {
+            let refused = UserRequest::parse(IOCTL_TDI_SEND_DATAGRAM, &input[..length], 9);
+            assert_eq!(refused, Err(STATUS_INVALID_PARAMETER), "{length} bytes");
+        }
+        let mut input = connect(to);
+        // The flags lie where a connect has its time limit.
+        input[48..50].copy_from_slice(&[0x80, 0]);
+        for (information, from) in [(BASE + 56, Source::Address(to)), (0, Source::Anyone)] {
+            input[32..40].copy_from_slice(&information.to_le_bytes());
+            let expected = Command::ReceiveDatagram { from, length: 9, flags: 0x80 };
+            let parsed = UserRequest::parse(IOCTL_TDI_RECEIVE_DATAGRAM, &input, 9);
+            assert_eq!(parsed, Ok(UserRequest::Submit(expected)));
+        }
+    }
+
+    #[test]
     fn flags_and_numbers_stand_behind_the_head() {
         let mut input = vec![0; 56];
         input[32] = 7;
         let parse = |code| UserRequest::parse(code, &input, 99).unwrap();
-        let endpoint = UserRequest::Endpoint;
-        assert_eq!(parse(IOCTL_TDI_SEND), endpoint(Command::Send { length: 99, flags: 7 }));
-        assert_eq!(parse(IOCTL_TDI_RECEIVE), endpoint(Command::Receive { length: 99, flags: 7 }));
+        let submit = UserRequest::Submit;
+        assert_eq!(parse(IOCTL_TDI_SEND), submit(Command::Send { length: 99, flags: 7 }));
+        assert_eq!(parse(IOCTL_TDI_RECEIVE), submit(Command::Receive { length: 99, flags: 7 }));
         assert_eq!(parse(IOCTL_TDI_QUERY_INFORMATION), UserRequest::Query(7));
         assert_eq!(parse(IOCTL_TDI_ASSOCIATE_ADDRESS), UserRequest::Associate(7));
-        assert_eq!(parse(IOCTL_TDI_LISTEN), endpoint(Command::Listen { query: false }));
-        assert_eq!(parse(IOCTL_TDI_DISCONNECT), endpoint(Command::Disconnect { flags: 0, limit: None }));
+        assert_eq!(parse(IOCTL_TDI_LISTEN), submit(Command::Listen { query: false }));
+        assert_eq!(parse(IOCTL_TDI_DISCONNECT), submit(Command::Disconnect { flags: 0, limit: None }));
     }
 
     #[test]
@@ -200,7 +244,6 @@ mod tests {
         assert_eq!(parse(IOCTL_TDI_SET_EVENT_HANDLER), STATUS_INVALID_PARAMETER);
         assert_eq!(parse(IOCTL_TDI_ACTION), STATUS_NOT_IMPLEMENTED);
         assert_eq!(parse(0x0021_0203), STATUS_NOT_IMPLEMENTED);
-        assert_eq!(parse(IOCTL_TDI_SEND_DATAGRAM), STATUS_INVALID_DEVICE_REQUEST);
     }
 
     proptest! {

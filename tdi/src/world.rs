@@ -1,6 +1,5 @@
 //! All files of the transport: what stands under its one lock.
 
-use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use core::net::SocketAddr;
 
@@ -10,8 +9,9 @@ use sys::status::{
     STATUS_INVALID_CONNECTION, STATUS_INVALID_DEVICE_REQUEST, STATUS_INVALID_HANDLE,
 };
 
+use crate::address_object::Address;
+use crate::datagram::Traffic;
 use crate::endpoint::{Effect, Endpoint, OfferOf, Show, View};
-use crate::event::{Connect, Handlers};
 use crate::network::{Network, System};
 use crate::request::Command;
 use crate::slab::{Id, Slab};
@@ -50,35 +50,10 @@ pub(crate) enum Object<S: System> {
     ControlChannel,
 }
 
-/// An address object.
-pub(crate) struct Address<S: System> {
-    pub(crate) local: SocketAddr,
-    /// Others may open the same address.
-    pub(crate) shared: bool,
-    /// Take connections for this and all others that share the address, each at one address of a host.
-    pub(crate) listeners: Listeners<S>,
-    /// It is not bound yet; signalled when it is, or can't be.
-    pub(crate) binding: Option<Shared<EventOf<S>>>,
-    pub(crate) handlers: Handlers,
-    /// Endpoints that are associated.
-    pub(crate) associations: usize,
-    /// Endpoints that listen, in their order.
-    pub(crate) listens: VecDeque<Id>,
-}
-
 /// See the module's head.
 pub(crate) struct World<S: System> {
     pub(crate) files: Slab<File<S>>,
-}
-
-/// To whom an offer goes.
-pub(crate) enum Taker<S: System> {
-    /// The endpoint that listens has it.
-    Endpoint(Id),
-    /// The client is to be asked; its address is held meanwhile.
-    Client { address: Id, handler: Connect, offer: OfferOf<S> },
-    /// Nobody.
-    Nobody(OfferOf<S>),
+    pub(crate) traffic: Traffic<S>,
 }
 
 impl<S: System> File<S> {
@@ -104,15 +79,6 @@ impl<S: System> File<S> {
             Object::ControlChannel => true,
         };
         self.phase == Phase::Closed && self.outstanding == 0 && idle
-    }
-}
-
-impl<S: System> Address<S> {
-    /// Whether connections to `at` are for this address.
-    fn covers(&self, at: SocketAddr) -> bool {
-        let Self { local, .. } = self;
-        let host = local.ip() == at.ip() || (local.ip().is_unspecified() && local.is_ipv4() == at.is_ipv4());
-        host && local.port() == at.port()
     }
 }
 
@@ -142,6 +108,22 @@ impl<S: System> World<S> {
 
     pub(crate) fn address(&mut self, id: Id) -> Option<&mut Address<S>> {
         self.files.get_mut(id)?.address_mut()
+    }
+
+    /// The open address objects behind one, in the order of iteration.
+    pub(crate) fn addresses_after(&self, after: Option<Id>) -> impl Iterator<Item = (Id, &Address<S>)> {
+        let rest = self.files.iter().skip_while(move |(id, _)| after.is_some_and(|after| !id.follows(after)));
+        rest.filter(|(_, file)| file.phase == Phase::Open).filter_map(|(id, file)| match &file.object {
+            Object::Address(address) => Some((id, address)),
+            Object::Endpoint(_) | Object::ControlChannel => None,
+        })
+    }
+
+    /// Holds a file until [`World::release`].
+    pub(crate) fn hold(&mut self, id: Id) -> Option<()> {
+        let file = self.files.get_mut(id)?;
+        file.outstanding = file.outstanding.checked_add(1)?;
+        Some(())
     }
 
     /// Leaves a request for an endpoint's pumper.
@@ -245,68 +227,6 @@ impl<S: System> World<S> {
         let opened = self.address(address)?;
         opened.associations = opened.associations.saturating_sub(1);
         self.bury(address)
-    }
-
-    /// Puts an endpoint at the end of its address's list of listens.
-    pub(crate) fn list(&mut self, id: Id) {
-        let Some(address) = self.endpoint(id).and_then(|endpoint| endpoint.address) else { return };
-        self.unlist(id, address);
-        if let Some(address) = self.address(address) {
-            // There is room for every endpoint that is associated.
-            address.listens.push_back(id);
-        }
-        if let Some(endpoint) = self.endpoint(id) {
-            endpoint.listed = true;
-        }
-    }
-
-    /// Takes it off that list.
-    pub(crate) fn unlist(&mut self, id: Id, address: Id) {
-        if let Some(address) = self.address(address) {
-            address.listens.retain(|other| *other != id);
-        }
-        if let Some(endpoint) = self.endpoint(id) {
-            endpoint.listed = false;
-        }
-    }
-
-    /// Finds out to whom an offer at an address goes: to the first that listens, or else to the first
-    /// client that has a handler.
-    pub(crate) fn taker(&mut self, local: SocketAddr, offer: OfferOf<S>) -> Taker<S> {
-        if let Some(id) = self.first_listen(local)
-            && let Some(endpoint) = self.endpoint(id)
-        {
-            endpoint.listed = false;
-            endpoint.offer = Some(offer);
-            return Taker::Endpoint(id);
-        }
-        let asked = self.files.iter_mut().find_map(|(id, file)| {
-            let handler = match &file.object {
-                Object::Address(address) if address.covers(local) => address.handlers.connect()?,
-                _ => return None,
-            };
-            file.outstanding = file.outstanding.checked_add(1)?;
-            Some((id, handler))
-        });
-        match asked {
-            Some((address, handler)) => Taker::Client { address, handler, offer },
-            None => Taker::Nobody(offer),
-        }
-    }
-
-    fn first_listen(&mut self, local: SocketAddr) -> Option<Id> {
-        loop {
-            let next = self.files.iter_mut().find_map(|(_, file)| {
-                let open = file.phase == Phase::Open;
-                let address = file.address_mut().filter(|address| open && address.covers(local))?;
-                address.listens.pop_front()
-            })?;
-            let endpoint = self.endpoint(next)?;
-            endpoint.listed = false;
-            if endpoint.is_listening() {
-                return Some(next);
-            }
-        }
     }
 
     /// The pumper has nothing more to do: it stops, and what a cleanup left behind is dropped. What is

@@ -14,6 +14,7 @@ mod cancel;
 mod cleanup;
 mod create;
 mod data;
+mod datagram;
 mod disconnect;
 mod expedited;
 mod fault;

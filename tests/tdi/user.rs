@@ -18,23 +18,31 @@ fn input(length: usize, at: usize, bytes: &[u8]) -> Vec<u8> {
     input
 }
 
-/// The input of a connect: the request, the information, the address.
-fn connecting(to: SocketAddr) -> Vec<u8> {
+/// The input of a request that names an address: the request of so many bytes, which has a pointer at an offset,
+/// the information, the address.
+fn naming(to: SocketAddr, information: usize, pointer: usize) -> Vec<u8> {
     let address = TransportAddress::new(to);
-    let information = size_of::<TDI_REQUEST_CONNECT>();
     let place = information + size_of::<TDI_CONNECTION_INFORMATION>();
     let mut input = vec![0; place];
     input.extend(address.bytes());
     // Where the buffer lies is the program's affair.
     let base = input.as_ptr().addr();
     let mut put = |at: usize, bytes: &[u8]| input[at..at + bytes.len()].copy_from_slice(bytes);
-    put(offset_of!(TDI_REQUEST_CONNECT, RequestConnectionInformation), &(base + information).to_le_bytes());
-    put(offset_of!(TDI_REQUEST_CONNECT, Timeout), &(-1_i64).to_le_bytes());
+    put(pointer, &(base + information).to_le_bytes());
     put(
         information + offset_of!(TDI_CONNECTION_INFORMATION, RemoteAddressLength),
         &i32::try_from(address.bytes().len()).expect("short").to_le_bytes(),
     );
     put(information + offset_of!(TDI_CONNECTION_INFORMATION, RemoteAddress), &(base + place).to_le_bytes());
+    input
+}
+
+/// The input of a connect.
+fn connecting(to: SocketAddr) -> Vec<u8> {
+    let pointer = offset_of!(TDI_REQUEST_CONNECT, RequestConnectionInformation);
+    let mut input = naming(to, size_of::<TDI_REQUEST_CONNECT>(), pointer);
+    let limit = offset_of!(TDI_REQUEST_CONNECT, Timeout);
+    input[limit..limit + 8].copy_from_slice(&(-1_i64).to_le_bytes());
     input
 }
 
@@ -76,6 +84,26 @@ fn a_program_connects_sends_receives_and_disconnects() {
 }
 
 #[test]
+fn a_program_sends_and_receives_datagrams() {
+    let bed = bed();
+    let near = bed.address(NEAR).expect("the near address opens");
+    let far = bed.address(FAR).expect("the far address opens");
+    let receive =
+        || far.start_ioctl(IOCTL_TDI_RECEIVE_DATAGRAM, vec![0; 56], vec![0; 9]).expect("there is memory");
+    let (received, cancelled) = (receive(), receive());
+    let pointer = offset_of!(TDI_REQUEST_SEND_DATAGRAM, SendDatagramInformation);
+    let input = naming(FAR, size_of::<TDI_REQUEST_SEND_DATAGRAM>(), pointer);
+    let sent = near.ioctl(IOCTL_TDI_SEND_DATAGRAM, &input, &mut b"program".to_vec());
+    assert_eq!(sent, Outcome { status: STATUS_SUCCESS, information: 7 });
+    let (received, _, data) = received.wait();
+    assert_eq!((received.information, &data[..7]), (7, &b"program"[..]));
+    cancelled.cancel();
+    assert_eq!(cancelled.wait().0.status, STATUS_CANCELLED);
+    drop((near, far));
+    end_clean(bed);
+}
+
+#[test]
 fn what_a_program_may_not_ask_has_the_status_of_the_page() {
     let bed = bed();
     let endpoint = bed.endpoint(0xA).expect("an endpoint opens");
@@ -84,7 +112,7 @@ fn what_a_program_may_not_ask_has_the_status_of_the_page() {
         (IOCTL_TDI_SET_EVENT_HANDLER, STATUS_INVALID_PARAMETER),
         (IOCTL_TDI_SET_INFORMATION, STATUS_NOT_IMPLEMENTED),
         (IOCTL_TDI_ACTION, STATUS_NOT_IMPLEMENTED),
-        (IOCTL_TDI_SEND_DATAGRAM, STATUS_INVALID_DEVICE_REQUEST),
+        (IOCTL_TDI_SEND_DATAGRAM, STATUS_INVALID_PARAMETER),
         (IOCTL_TDI_RECEIVE_DATAGRAM, STATUS_INVALID_DEVICE_REQUEST),
         (0x0021_0203, STATUS_NOT_IMPLEMENTED),
         (0x0022_0000, STATUS_NOT_IMPLEMENTED),

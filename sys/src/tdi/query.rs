@@ -60,6 +60,14 @@ layout! {
         0x04 => Address: TRANSPORT_ADDRESS,
     }
 
+    /// The limits of datagrams.
+    struct TDI_DATAGRAM_INFO: 0x8 {
+        /// The most bytes of a datagram.
+        0x0 => MaximumDatagramBytes: ULONG,
+        /// The most datagrams at a time.
+        0x4 => MaximumDatagramCount: ULONG,
+    }
+
     /// The limit of datagrams.
     struct TDI_MAX_DATAGRAM_INFO: 0x4 {
         /// The most bytes of a datagram.

@@ -73,6 +73,26 @@ layout! {
         0x20 => ReceiveFlags: USHORT,
     }
 
+    /// Input of send datagram.
+    struct TDI_REQUEST_SEND_DATAGRAM: 0x28 {
+        /// The head.
+        0x00 => Request: TDI_REQUEST,
+        /// To whom.
+        0x20 => SendDatagramInformation: *mut TDI_CONNECTION_INFORMATION,
+    }
+
+    /// Input of receive datagram.
+    struct TDI_REQUEST_RECEIVE_DATAGRAM: 0x38 {
+        /// The head.
+        0x00 => Request: TDI_REQUEST,
+        /// From whom.
+        0x20 => ReceiveDatagramInformation: *mut TDI_CONNECTION_INFORMATION,
+        /// Where to say from whom it came.
+        0x28 => ReturnInformation: *mut TDI_CONNECTION_INFORMATION,
+        /// `TDI_RECEIVE_…`.
+        0x30 => ReceiveFlags: USHORT,
+    }
+
     /// Input of query information.
     struct TDI_REQUEST_QUERY_INFORMATION: 0x30 {
         /// The head.

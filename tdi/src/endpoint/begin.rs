@@ -5,7 +5,7 @@ use core::net::SocketAddr;
 use sys::status::{
     NTSTATUS, STATUS_ADDRESS_CLOSED, STATUS_CANCELLED, STATUS_CONNECTION_ABORTED, STATUS_DEVICE_NOT_READY,
     STATUS_GRACEFUL_DISCONNECT, STATUS_INVALID_ADDRESS_COMPONENT, STATUS_INVALID_CONNECTION,
-    STATUS_INVALID_PARAMETER, STATUS_SUCCESS,
+    STATUS_INVALID_DEVICE_REQUEST, STATUS_INVALID_PARAMETER, STATUS_SUCCESS,
 };
 use sys::tdi::{
     TDI_DISCONNECT_ABORT, TDI_DISCONNECT_RELEASE, TDI_DISCONNECT_WAIT, TDI_RECEIVE_EXPEDITED,
@@ -61,6 +61,9 @@ impl<S: System> Endpoint<S> {
             Command::Disconnect { .. } => Some(complete(request, STATUS_INVALID_PARAMETER)),
             Command::Send { length, flags } => self.send(id, length, flags, request),
             Command::Receive { length, flags } => self.receive(id, length, flags, request),
+            Command::SendDatagram { .. } | Command::ReceiveDatagram { .. } => {
+                Some(complete(request, STATUS_INVALID_DEVICE_REQUEST))
+            }
         }
     }
 

@@ -83,7 +83,7 @@ impl<S: System<Network = Self>> Network<S> for Ndk<S> {
         from: SocketAddr,
         to: SocketAddr,
     ) -> Result<NdkLink<S>, NTSTATUS> {
-        let host = if from.ip().is_unspecified() { self.any_host(to.is_ipv4()) } else { Some(from.ip()) };
+        let host = if from.ip().is_unspecified() { self.host(to.is_ipv4()) } else { Some(from.ip()) };
         let from = SocketAddr::new(host.ok_or(STATUS_INVALID_ADDRESS)?, from.port());
         let port = self.port_of(from.ip()).ok_or(STATUS_INVALID_ADDRESS)?;
         NdkLink::connect(transport.clone(), endpoint, port, from, to).map_err(connect_status)
@@ -100,6 +100,10 @@ impl<S: System<Network = Self>> Network<S> for Ndk<S> {
 
     fn hosts(&self, ipv4: bool) -> Result<Vec<IpAddr>, NoMemory> {
         self.all_hosts(ipv4)
+    }
+
+    fn host(&self, ipv4: bool) -> Option<IpAddr> {
+        self.any_host(ipv4)
     }
 
     fn serves(&self, address: IpAddr) -> bool {

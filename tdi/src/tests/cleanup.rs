@@ -5,9 +5,9 @@ use sys::tdi::{TDI_DISCONNECT_RELEASE, TDI_EVENT_RECEIVE};
 
 use super::client::{Client, FAR, NEAR, Pair, done, failed};
 use super::host::pump;
-use crate::Command;
 use crate::ea::Opening;
 use crate::ndk::message::{PIECE, WINDOW};
+use crate::{Command, Source};
 
 #[test]
 fn cleanup_completes_all_that_waits_in_its_order_before_it_returns() {
@@ -88,6 +88,13 @@ fn requests_between_cleanup_and_close_and_after_it_fail() {
         if closed {
             transport.close(pair.near);
             transport.close(pair.near_address);
+        }
+        for datagram in [
+            Command::SendDatagram { to: FAR.parse().ok(), length: 1 },
+            Command::ReceiveDatagram { from: Source::Anyone, length: 1, flags: 0 },
+        ] {
+            let late = pair.client.submit(pair.near_address, datagram, vec![0]);
+            assert_eq!(late.outcome(), failed(STATUS_FILE_CLOSED), "{datagram:?} comes too late");
         }
         for command in [
             Command::Send { length: 1, flags: 0 },

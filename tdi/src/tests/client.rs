@@ -10,7 +10,7 @@ use super::host::{Host, Log, Outcome, Pending, close, pump};
 use crate::address::TransportAddress;
 use crate::ea::{ConnectionContext, Opening};
 use crate::ndk::{Ndk, PortId};
-use crate::{Command, Id, Transport};
+use crate::{Command, Id, Source, Transport};
 
 pub(crate) const NEAR: &str = "10.0.0.1:0";
 pub(crate) const FAR: &str = "10.0.0.2:139";
@@ -81,6 +81,16 @@ impl Client {
 
     pub(crate) fn receive(&self, file: Id, length: usize) -> Pending {
         self.submit(file, Command::Receive { length, flags: 0 }, vec![0; length])
+    }
+
+    pub(crate) fn send_datagram(&self, file: Id, to: &str, data: &[u8]) -> Pending {
+        let command = Command::SendDatagram { to: to.parse().ok(), length: data.len() };
+        self.submit(file, command, data.to_vec())
+    }
+
+    pub(crate) fn receive_datagram(&self, file: Id, from: Source, length: usize) -> Pending {
+        let command = Command::ReceiveDatagram { from, length, flags: 0 };
+        self.submit(file, command, vec![0; length])
     }
 
     pub(crate) fn disconnect(&self, file: Id, flags: u32) -> Pending {

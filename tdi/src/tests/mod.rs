@@ -3,8 +3,9 @@
 mod cleanup;
 pub(crate) mod client;
 mod connect;
+mod datagram;
 mod expedited;
 mod handler;
-mod host;
+pub(crate) mod host;
 mod random;
 mod transfer;

@@ -11,8 +11,8 @@ use std::net::SocketAddr;
 use ntsim::io::{File, Status};
 use sys::status::{NTSTATUS, STATUS_CONNECTION_REFUSED, STATUS_MORE_PROCESSING_REQUIRED, STATUS_SUCCESS};
 use sys::tdi::{
-    TDI_EVENT_CONNECT, TDI_EVENT_DISCONNECT, TDI_EVENT_RECEIVE, TDI_EVENT_RECEIVE_EXPEDITED,
-    TDI_RECEIVE_EXPEDITED, TDI_RECEIVE_NORMAL,
+    TDI_EVENT_CONNECT, TDI_EVENT_DISCONNECT, TDI_EVENT_ERROR, TDI_EVENT_RECEIVE, TDI_EVENT_RECEIVE_DATAGRAM,
+    TDI_EVENT_RECEIVE_EXPEDITED, TDI_RECEIVE_EXPEDITED, TDI_RECEIVE_NORMAL,
 };
 use sys::wdm::IRP;
 use tdi::address::TransportAddresses;
@@ -125,6 +125,23 @@ unsafe fn shown<H: Fn(&[u8], usize) -> Taken>(
 ) -> NTSTATUS {
     // SAFETY: the handler is registered with itself as the context, and lives for ever.
     let handler = unsafe { &*context.cast::<H>() };
+    // SAFETY: as the caller promises.
+    unsafe { call(handler, indicated, available, taken, data, request) }
+}
+
+/// Calls what is shown data.
+///
+/// # Safety
+///
+/// All but the handler is what the driver calls with.
+unsafe fn call(
+    handler: &impl Fn(&[u8], usize) -> Taken,
+    indicated: u32,
+    available: u32,
+    taken: *mut u32,
+    data: *const c_void,
+    request: *mut *mut IRP,
+) -> NTSTATUS {
     // SAFETY: the driver shows so many bytes, which stay during the call.
     let data = unsafe { slice::from_raw_parts(data.cast::<u8>(), indicated as usize) };
     let Taken { status, bytes, irp } = handler(data, available as usize);
@@ -133,6 +150,72 @@ unsafe fn shown<H: Fn(&[u8], usize) -> Taken>(
     // SAFETY: the driver passes a place for the request.
     unsafe { request.write(irp) };
     status
+}
+
+/// Is shown datagrams (`TDI_EVENT_RECEIVE_DATAGRAM`): from whom, and what. Up to DISPATCH_LEVEL.
+///
+/// # Errors
+///
+/// The driver's status.
+pub fn on_datagram<H>(address: &File, handler: &'static H) -> Result<(), Status>
+where
+    H: Fn(Option<SocketAddr>, &[u8]) -> Taken + Sync,
+{
+    register(address, TDI_EVENT_RECEIVE_DATAGRAM, datagram::<H> as *const (), from_ref(handler).cast())
+}
+
+unsafe extern "win64" fn datagram<H: Fn(Option<SocketAddr>, &[u8]) -> Taken>(
+    context: *mut c_void,
+    source_length: i32,
+    source: *const c_void,
+    _options_length: i32,
+    _options: *const c_void,
+    _flags: u32,
+    indicated: u32,
+    _available: u32,
+    taken: *mut u32,
+    data: *const c_void,
+    request: *mut *mut IRP,
+) -> NTSTATUS {
+    // SAFETY: the driver passes an address of this length.
+    let from = unsafe { address(source, source_length) };
+    let shown = |data: &[u8], _available| {
+        // SAFETY: the handler is registered with itself as the context, and lives for ever.
+        let handler = unsafe { &*context.cast::<H>() };
+        handler(from, data)
+    };
+    // SAFETY: the context is the closure, and the rest what the driver calls with.
+    unsafe { call(&shown, indicated, 0, taken, data, request) }
+}
+
+/// Is told that the address is of no use any more (`TDI_EVENT_ERROR`), and why. Up to DISPATCH_LEVEL.
+///
+/// # Errors
+///
+/// The driver's status.
+pub fn on_error<H>(address: &File, handler: &'static H) -> Result<(), Status>
+where
+    H: Fn(NTSTATUS) + Sync,
+{
+    register(address, TDI_EVENT_ERROR, failed::<H> as *const (), from_ref(handler).cast())
+}
+
+unsafe extern "win64" fn failed<H: Fn(NTSTATUS)>(context: *mut c_void, status: NTSTATUS) -> NTSTATUS {
+    // SAFETY: the handler is registered with itself as the context, and lives for ever.
+    let handler = unsafe { &*context.cast::<H>() };
+    handler(status);
+    STATUS_SUCCESS
+}
+
+/// An address that the driver passes, if it is one.
+///
+/// # Safety
+///
+/// So many bytes are readable there.
+unsafe fn address(place: *const c_void, length: i32) -> Option<SocketAddr> {
+    // SAFETY: as the caller promises.
+    let bytes = unsafe { slice::from_raw_parts(place.cast::<u8>(), usize::try_from(length).unwrap_or(0)) };
+    TransportAddresses::parse(bytes).and_then(|mut list| list.next())
 }
 
 /// Is told of a disconnect (`TDI_EVENT_DISCONNECT`): what the client calls the connection, and
@@ -190,8 +273,7 @@ unsafe extern "win64" fn asked<H: Fn(Option<SocketAddr>) -> Option<*mut IRP>>(
     // SAFETY: the handler is registered with itself as the context, and lives for ever.
     let handler = unsafe { &*context.cast::<H>() };
     // SAFETY: the driver passes an address of this length.
-    let peer = unsafe { slice::from_raw_parts(peer.cast::<u8>(), usize::try_from(length).unwrap_or(0)) };
-    match handler(TransportAddresses::parse(peer).and_then(|mut list| list.next())) {
+    match handler(unsafe { address(peer, length) }) {
         None => STATUS_CONNECTION_REFUSED,
         Some(irp) => {
             // SAFETY: the driver passes a place for the request.

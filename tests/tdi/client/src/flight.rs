@@ -8,6 +8,7 @@ use sys::status::{STATUS_CANCELLED, STATUS_PENDING};
 use sys::tdi::{TDI_DISCONNECT_RELEASE, TDI_QUERY_ACCEPT};
 
 use crate::bed::failed;
+use crate::datagram::receive_datagram;
 use crate::request::{Request, connect, disconnect, listen, receive, send};
 use crate::{Bed, Pair};
 
@@ -22,11 +23,14 @@ struct Loaded {
     requests: Vec<Request>,
 }
 
+/// Receives of datagrams that wait on an address.
+const DATAGRAMS: usize = 2;
+
 /// Clients that have requests of every kind that can wait in flight.
 #[must_use]
 pub struct Flight {
     endpoints: Vec<Loaded>,
-    addresses: [File; 2],
+    addresses: [Loaded; 2],
 }
 
 impl core::fmt::Debug for Flight {
@@ -35,7 +39,7 @@ impl core::fmt::Debug for Flight {
     }
 }
 
-/// Sends requests of every kind that can wait: sends and receives, a release, a listen, and a connect that
+/// Sends requests of every kind that can wait: sends and receives, receives of datagrams, a release, a listen, and a connect that
 /// nobody accepts. Some of the sends and receives are cancelled.
 ///
 /// # Errors
@@ -73,7 +77,11 @@ pub fn launch(bed: &Bed, pair: Pair, far_at: SocketAddr) -> Result<Flight, Error
         Loaded { file: asking, requests: Vec::new() },
         Loaded { file: listening, requests: vec![listens] },
     ];
-    Ok(Flight { endpoints, addresses: [near_address, far_address] })
+    let addresses = [near_address, far_address].map(|file| {
+        let requests = (0..DATAGRAMS).map(|_| receive_datagram(&file, None, 100)).collect();
+        Loaded { file, requests }
+    });
+    Ok(Flight { endpoints, addresses })
 }
 
 impl Flight {
@@ -83,7 +91,7 @@ impl Flight {
     ///
     /// If a request outlives its file's cleanup, or completes in another way than tabled.
     pub fn land(self) -> Result<(), Error> {
-        for Loaded { file, requests } in self.endpoints {
+        for Loaded { file, requests } in self.endpoints.into_iter().chain(self.addresses) {
             drop(file);
             for request in requests {
                 let status = request.outcome().map_or(STATUS_PENDING, |outcome| outcome.status);
@@ -92,7 +100,6 @@ impl Flight {
                 }
             }
         }
-        drop(self.addresses);
         Ok(())
     }
 }

@@ -5,6 +5,7 @@
 //!
 //! - [`Bed`]: a machine with the driver and two adapters, and the files that clients open there;
 //! - [`request`]: the requests, each with what its parameters lead to;
+//! - [`datagram`]: those about datagrams;
 //! - [`event`]: a client's event handlers;
 //! - [`transfer`]: a stream of bytes from one end of a connection to the other, hashed at both ends;
 //! - [`flight`]: files that go while everything is in flight.
@@ -21,6 +22,7 @@
 )]
 
 mod bed;
+pub mod datagram;
 pub mod event;
 pub mod flight;
 pub mod request;

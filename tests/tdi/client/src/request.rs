@@ -18,10 +18,10 @@ use sys::wdm::IRP;
 use tdi::address::{MAX_LENGTH, TransportAddress, TransportAddresses};
 
 /// Bytes of a stack location's parameters.
-const PARAMETERS: usize = 32;
+pub(crate) const PARAMETERS: usize = 32;
 
 /// What the parameters of a request lead to.
-struct Attached {
+pub(crate) struct Attached {
     /// Whom the client names.
     to: TDI_CONNECTION_INFORMATION,
     named: [u8; MAX_LENGTH],
@@ -127,9 +127,9 @@ impl Target for Reference {
 /// A request that was not sent, for an event handler to give.
 #[derive(Debug)]
 pub struct Prepared {
-    io: ntsim::io::Prepared,
+    pub(crate) io: ntsim::io::Prepared,
     // Last: the driver may use it until the request is over.
-    attached: Box<UnsafeCell<Attached>>,
+    pub(crate) attached: Box<UnsafeCell<Attached>>,
 }
 
 // SAFETY: as for a request.
@@ -154,7 +154,7 @@ pub fn send_request<T: Copy>(file: &impl Target, minor: u8, parameters: T, data:
 }
 
 /// The bytes of a request's parameters.
-fn bytes<T: Copy>(parameters: T) -> [u8; PARAMETERS] {
+pub(crate) fn bytes<T: Copy>(parameters: T) -> [u8; PARAMETERS] {
     const { assert!(size_of::<T>() <= PARAMETERS, "parameters fit into a stack location") };
     let mut bytes = [0; PARAMETERS];
     // SAFETY: there is room for them, and they are plain data.
@@ -174,7 +174,7 @@ fn information(address: *mut u8, length: usize) -> TDI_CONNECTION_INFORMATION {
 }
 
 /// What a request's parameters are to lead to.
-fn attach(to: Option<SocketAddr>, limit: Option<Duration>) -> Box<UnsafeCell<Attached>> {
+pub(crate) fn attach(to: Option<SocketAddr>, limit: Option<Duration>) -> Box<UnsafeCell<Attached>> {
     let none = information(null_mut(), 0);
     let limit = limit.map_or(-1, |limit| -i64::try_from(limit.as_nanos() / 100).unwrap_or(i64::MAX));
     let attached = Attached { to: none, named: [0; MAX_LENGTH], from: none, told: [0; MAX_LENGTH], limit };
@@ -190,7 +190,7 @@ fn attach(to: Option<SocketAddr>, limit: Option<Duration>) -> Box<UnsafeCell<Att
 }
 
 /// Sends a request whose parameters are made from where what is attached to it lies.
-fn send_attached(
+pub(crate) fn send_attached(
     file: &impl Target,
     minor: u8,
     data: Vec<u8>,
@@ -203,7 +203,9 @@ fn send_attached(
 }
 
 /// Where the other side is named and told.
-fn ends(attached: *mut Attached) -> (*mut TDI_CONNECTION_INFORMATION, *mut TDI_CONNECTION_INFORMATION) {
+pub(crate) fn ends(
+    attached: *mut Attached,
+) -> (*mut TDI_CONNECTION_INFORMATION, *mut TDI_CONNECTION_INFORMATION) {
     let place = |offset| attached.wrapping_byte_add(offset).cast();
     (place(offset_of!(Attached, to)), place(offset_of!(Attached, from)))
 }

@@ -39,6 +39,8 @@ fn request_name((major, minor): Function) -> &'static str {
         (IRP_MJ_INTERNAL_DEVICE_CONTROL, tdi::TDI_DISCONNECT) => "disconnect",
         (IRP_MJ_INTERNAL_DEVICE_CONTROL, tdi::TDI_SEND) => "send",
         (IRP_MJ_INTERNAL_DEVICE_CONTROL, tdi::TDI_RECEIVE) => "receive",
+        (IRP_MJ_INTERNAL_DEVICE_CONTROL, tdi::TDI_SEND_DATAGRAM) => "send datagram",
+        (IRP_MJ_INTERNAL_DEVICE_CONTROL, tdi::TDI_RECEIVE_DATAGRAM) => "receive datagram",
         (IRP_MJ_INTERNAL_DEVICE_CONTROL, tdi::TDI_SET_EVENT_HANDLER) => "set event handler",
         _ => "other",
     }

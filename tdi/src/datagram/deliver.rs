@@ -1,0 +1,154 @@
+//! Delivering, by a deferred call: to each address object that the destination names.
+
+use core::ffi::c_void;
+use core::net::SocketAddr;
+use core::ptr::NonNull;
+
+use provider::kernel::{Deferred as _, Kernel};
+use sys::status::STATUS_INVALID_ADDRESS;
+
+use super::receive::Wanted;
+use super::{Datagram, MAX_UNDER_WAY};
+use crate::event::{ReceiveDatagram, Taken};
+use crate::network::{Adopted, System};
+use crate::queue::Waiting;
+use crate::request::{Command, Request as _};
+use crate::slab::Id;
+use crate::transport::Transport;
+
+/// Who takes a datagram next at an address object, which is held meanwhile.
+enum Taker<S: System> {
+    Receive(Waiting<S::Request, Wanted>),
+    Client(ReceiveDatagram),
+}
+
+/// The deferred call.
+unsafe extern "win64" fn deliver<S: System>(context: *mut c_void) {
+    let Some(raw) = NonNull::new(context) else { return };
+    // SAFETY: `defer_delivery` gave a share of the transport to this call.
+    let transport = unsafe { Transport::<S>::from_raw(raw) };
+    transport.deliver_all();
+}
+
+impl<S: System> Transport<S> {
+    /// Makes the deferred call ready.
+    ///
+    /// # Safety
+    ///
+    /// This was not called for the transport before.
+    pub(crate) unsafe fn prepare_delivery(&self) {
+        let deferred = NonNull::from(&self.inner().delivery);
+        // The context: calls are queued with a share of it.
+        let raw = self.clone().into_raw();
+        // SAFETY: it was made just now.
+        drop(unsafe { Self::from_raw(raw) });
+        // SAFETY: the object lies in what all shares have in common, and does not move; the rest is as the
+        // caller promises.
+        unsafe { <S::Kernel as Kernel>::Deferred::initialise(deferred, deliver::<S>, raw.as_ptr()) }
+    }
+
+    /// Queues the deferred call, which is neither queued nor running.
+    pub(super) fn defer_delivery(&self) {
+        // Taken back by `deliver`.
+        let _share = self.clone().into_raw();
+        let deferred = NonNull::from(&self.inner().delivery);
+        // SAFETY: it was initialised with the transport, is not queued, and its call keeps the transport.
+        unsafe { <S::Kernel as Kernel>::Deferred::queue(deferred) }
+    }
+
+    /// Delivers what is under way. At DISPATCH_LEVEL, with no lock held.
+    fn deliver_all(&self) {
+        // Clients that answer each other without an end must not keep the processor.
+        for _ in 0..MAX_UNDER_WAY {
+            let next = {
+                let mut world = self.world();
+                let next = world.traffic.queue.pop_front();
+                world.traffic.delivering = next.is_some();
+                next
+            };
+            match next {
+                Some(Datagram { from, to, bytes, sender }) => {
+                    drop(sender);
+                    self.deliver(from, to, &bytes);
+                }
+                None => return,
+            }
+        }
+        self.defer_delivery();
+    }
+
+    fn deliver(&self, from: SocketAddr, to: SocketAddr, bytes: &[u8]) {
+        let mut last = None;
+        while let Some((id, before)) = self.next_recipient(last, to) {
+            if last.is_none() {
+                self.world().traffic.received.add(bytes.len());
+            }
+            self.deliver_to(id, before, from, bytes);
+            last = Some(id);
+        }
+    }
+
+    /// The next open address object that the destination names, and the number up to which its receives are
+    /// older than the datagram.
+    fn next_recipient(&self, after: Option<Id>, to: SocketAddr) -> Option<(Id, u64)> {
+        let world = self.world();
+        let mut rest = world.addresses_after(after);
+        rest.find_map(|(id, address)| {
+            let named = address.binding.is_none() && address.covers(to);
+            named.then(|| (id, address.receives.next_number()))
+        })
+    }
+
+    fn deliver_to(&self, id: Id, before: u64, from: SocketAddr, bytes: &[u8]) {
+        while let Some(taker) = self.datagram_taker(id, before, from) {
+            let more = match taker {
+                Taker::Receive(Waiting { request, what, .. }) => {
+                    super::receive::complete(request, what.length, from, bytes);
+                    what.peek
+                }
+                Taker::Client(handler) => {
+                    self.show_datagram(id, handler, from, bytes);
+                    false
+                }
+            };
+            self.release(id);
+            if !more {
+                break;
+            }
+        }
+    }
+
+    /// A receive is held by what counts it, a handler by a count of its own.
+    fn datagram_taker(&self, id: Id, before: u64, from: SocketAddr) -> Option<Taker<S>> {
+        let mut world = self.world();
+        let file = world.open_file(id).ok()?;
+        let address = file.address_mut()?;
+        if let Some(waiting) = address.receives.take(from, before) {
+            return Some(Taker::Receive(waiting));
+        }
+        let handler = address.handlers.receive_datagram()?;
+        file.outstanding = file.outstanding.checked_add(1)?;
+        Some(Taker::Client(handler))
+    }
+
+    /// Shows a datagram to a client, whose address is held, and gives the rest to the receive that it makes.
+    fn show_datagram(&self, id: Id, handler: ReceiveDatagram, from: SocketAddr, bytes: &[u8]) {
+        let Taken { bytes: taken, irp } = handler.call(from, bytes);
+        let Some(irp) = irp else { return };
+        // SAFETY: the client's handler returned it as a request that it gives away.
+        let Some(Adopted { request, file, command }) = (unsafe { S::adopt(irp) }) else { return };
+        let wanted = match command {
+            Command::ReceiveDatagram { from: source, length, flags } if file == Some(id) => {
+                super::receive::wanted_length(length, flags, source, &request)
+            }
+            _ => Err(STATUS_INVALID_ADDRESS),
+        };
+        match wanted {
+            Ok(length) => {
+                let rest = bytes.get(taken..).unwrap_or_default();
+                super::receive::complete(request, length, from, rest);
+            }
+            Err(status) => request.complete(status, 0),
+        }
+    }
+}

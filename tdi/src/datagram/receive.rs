@@ -1,0 +1,174 @@
+//! Receiving: requests that wait on an address object.
+
+use core::net::SocketAddr;
+
+use sys::status::{
+    NTSTATUS, STATUS_BUFFER_OVERFLOW, STATUS_CANCELLED, STATUS_INSUFFICIENT_RESOURCES,
+    STATUS_INVALID_ADDRESS, STATUS_INVALID_DEVICE_REQUEST, STATUS_INVALID_PARAMETER, STATUS_SUCCESS,
+};
+use sys::tdi::{TDI_RECEIVE_NORMAL, TDI_RECEIVE_PEEK};
+
+use super::Source;
+use crate::network::System;
+use crate::queue::{Queue, Waiting};
+use crate::request::{Request, Ticket};
+use crate::slab::Id;
+use crate::transport::Transport;
+
+/// What a receive may ask for.
+const FLAGS: u32 = TDI_RECEIVE_NORMAL | TDI_RECEIVE_PEEK;
+
+/// What a receive wants.
+#[derive(Clone, Copy)]
+pub(super) struct Wanted {
+    number: u64,
+    from: Source,
+    pub(super) length: usize,
+    /// The datagram stays for whoever comes next.
+    pub(super) peek: bool,
+}
+
+/// The receives that wait on an address object.
+pub(crate) struct Receives<R> {
+    waiting: Queue<R, Wanted>,
+    next_number: u64,
+}
+
+impl<R: Request> Receives<R> {
+    pub(crate) const fn new() -> Self {
+        Self { waiting: Queue::new(), next_number: 0 }
+    }
+
+    /// Every receive that comes from now on has this number or a greater one.
+    pub(super) const fn next_number(&self) -> u64 {
+        self.next_number
+    }
+
+    /// The first receive that wants a datagram from there, of those before a number.
+    pub(super) fn take(&mut self, from: SocketAddr, before: u64) -> Option<Waiting<R, Wanted>> {
+        self.waiting.claim_first(|wanted| wanted.number < before && wanted.from.admits(from))
+    }
+
+    /// The first receive that may be completed; the others are left to their cancel routines.
+    fn take_any(&mut self) -> Option<Waiting<R, Wanted>> {
+        self.waiting.claim_first(|_| true)
+    }
+
+    /// The one whose cancel routine has come.
+    fn take_cancelled(&mut self, number: u64) -> Option<Waiting<R, Wanted>> {
+        self.waiting.cancel(number);
+        self.waiting.take_cancelled(|_| true)
+    }
+}
+
+impl<S: System> Transport<S> {
+    /// `TDI_RECEIVE_DATAGRAM`: waits for a datagram.
+    pub(crate) fn receive_datagram(
+        &self,
+        file: Id,
+        from: Source,
+        length: usize,
+        flags: u32,
+        request: S::Request,
+    ) {
+        if let Err((request, status)) = self.await_datagram(file, from, length, flags, request) {
+            request.complete(status, 0);
+        }
+    }
+
+    fn await_datagram(
+        &self,
+        file: Id,
+        from: Source,
+        length: usize,
+        flags: u32,
+        request: S::Request,
+    ) -> Result<(), (S::Request, NTSTATUS)> {
+        let length = match wanted_length(length, flags, from, &request) {
+            Ok(length) => length,
+            Err(status) => return Err((request, status)),
+        };
+        let mut world = self.world();
+        let opened = match world.open_file(file) {
+            Ok(opened) => opened,
+            Err(status) => return Err((request, status)),
+        };
+        let outstanding = opened.outstanding;
+        let Some(address) = opened.address_mut() else {
+            return Err((request, STATUS_INVALID_DEVICE_REQUEST));
+        };
+        let receives = &mut address.receives;
+        let count = (outstanding as usize).saturating_add(1);
+        let (Ok(()), Some(more)) = (receives.waiting.reserve(count), outstanding.checked_add(1)) else {
+            return Err((request, STATUS_INSUFFICIENT_RESOURCES));
+        };
+        let number = receives.next_number;
+        let wanted = Wanted { number, from, length, peek: flags & TDI_RECEIVE_PEEK != 0 };
+        let waiting = Waiting::arm(request, Ticket { file, number }, wanted)
+            .map_err(|request| (request, STATUS_CANCELLED))?;
+        receives.next_number = number.wrapping_add(1);
+        receives.waiting.push(waiting);
+        opened.outstanding = more;
+        Ok(())
+    }
+
+    /// The cancel routine of a receive has come.
+    pub(crate) fn cancel_datagram(&self, ticket: Ticket) {
+        let cancelled = self
+            .world()
+            .address(ticket.file)
+            .and_then(|address| address.receives.take_cancelled(ticket.number));
+        if let Some(waiting) = cancelled {
+            waiting.request.complete(STATUS_CANCELLED, 0);
+            self.release(ticket.file);
+        }
+    }
+
+    /// Completes what waits on an address object that was cleaned up; those whose cancel routine is on its way
+    /// complete by that.
+    pub(crate) fn end_datagrams(&self, file: Id) {
+        loop {
+            let next = self.world().address(file).and_then(|address| address.receives.take_any());
+            let Some(waiting) = next else { break };
+            waiting.request.complete(STATUS_CANCELLED, 0);
+            self.release(file);
+        }
+    }
+}
+
+/// How many bytes a receive wants at most: all that its buffer holds, if it says 0.
+///
+/// # Errors
+///
+/// What is wrong with it.
+pub(super) fn wanted_length(
+    length: usize,
+    flags: u32,
+    from: Source,
+    request: &impl Request,
+) -> Result<usize, NTSTATUS> {
+    let room = request.length();
+    if flags & !FLAGS != 0 || length > room {
+        return Err(STATUS_INVALID_PARAMETER);
+    }
+    if from == Source::Unknown {
+        return Err(STATUS_INVALID_ADDRESS);
+    }
+    Ok(if length == 0 { room } else { length })
+}
+
+/// Completes a receive with a datagram, or the part of it for which there is room.
+pub(super) fn complete<R: Request>(mut request: R, length: usize, from: SocketAddr, bytes: &[u8]) {
+    let part = bytes.get(..length).unwrap_or(bytes);
+    let filled = request.fill(0, part);
+    request.return_peer(from);
+    let status = if filled < part.len() {
+        // The client's memory can't be reached.
+        STATUS_INSUFFICIENT_RESOURCES
+    } else if part.len() < bytes.len() {
+        STATUS_BUFFER_OVERFLOW
+    } else {
+        STATUS_SUCCESS
+    };
+    request.complete(status, filled);
+}

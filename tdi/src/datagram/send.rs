@@ -1,0 +1,88 @@
+//! Sending: the datagram is copied, and the request is over.
+
+use alloc::vec::Vec;
+use core::net::SocketAddr;
+
+use sys::status::{
+    NTSTATUS, STATUS_HOST_UNREACHABLE, STATUS_INSUFFICIENT_RESOURCES, STATUS_INVALID_ADDRESS,
+    STATUS_INVALID_BUFFER_SIZE, STATUS_INVALID_DEVICE_REQUEST, STATUS_INVALID_PARAMETER, STATUS_SUCCESS,
+};
+
+use super::{Datagram, MAX_DATAGRAM, MAX_UNDER_WAY};
+use crate::network::{Network, System};
+use crate::request::Request;
+use crate::slab::Id;
+use crate::transport::Transport;
+
+impl<S: System> Transport<S> {
+    /// `TDI_SEND_DATAGRAM`. That nobody at the destination takes the datagram is no error.
+    pub(crate) fn send_datagram(&self, file: Id, to: Option<SocketAddr>, length: usize, request: S::Request) {
+        match self.post_datagram(file, to, length, &request) {
+            Ok(()) => request.complete(STATUS_SUCCESS, length),
+            Err(status) => request.complete(status, 0),
+        }
+    }
+
+    fn post_datagram(
+        &self,
+        file: Id,
+        to: Option<SocketAddr>,
+        length: usize,
+        request: &S::Request,
+    ) -> Result<(), NTSTATUS> {
+        let sender = self.enter(file)?;
+        let local = self.world().address(file).ok_or(STATUS_INVALID_DEVICE_REQUEST)?.local;
+        let named = |to: &SocketAddr| !to.ip().is_unspecified() && to.is_ipv4() == local.is_ipv4();
+        let to = to.filter(named).ok_or(STATUS_INVALID_ADDRESS)?;
+        if length > MAX_DATAGRAM {
+            return Err(STATUS_INVALID_BUFFER_SIZE);
+        }
+        if length > request.length() {
+            return Err(STATUS_INVALID_PARAMETER);
+        }
+        let host = if local.ip().is_unspecified() {
+            self.network().host(local.is_ipv4())
+        } else {
+            Some(local.ip()).filter(|host| self.network().serves(*host))
+        };
+        let from = SocketAddr::new(host.ok_or(STATUS_INVALID_ADDRESS)?, local.port());
+        if !self.network().serves(to.ip()) {
+            return Err(STATUS_HOST_UNREACHABLE);
+        }
+        let bytes = copy(request, length).ok_or(STATUS_INSUFFICIENT_RESOURCES)?;
+        self.queue_datagram(Datagram { from, to, bytes, sender })
+    }
+
+    fn queue_datagram(&self, datagram: Datagram<S>) -> Result<(), NTSTATUS> {
+        let mut world = self.world();
+        let traffic = &mut world.traffic;
+        if traffic.queue.len() >= MAX_UNDER_WAY {
+            // The datagram goes without the lock, as its sender does with it.
+            drop(world);
+            drop(datagram);
+            return Err(STATUS_INSUFFICIENT_RESOURCES);
+        }
+        traffic.sent.add(datagram.bytes.len());
+        traffic.queue.push_back(datagram);
+        let idle = !core::mem::replace(&mut traffic.delivering, true);
+        drop(world);
+        if idle {
+            self.defer_delivery();
+        }
+        Ok(())
+    }
+}
+
+/// The first bytes of a request's buffer; `None` if there is no memory for them, or they can't be reached.
+fn copy(request: &impl Request, length: usize) -> Option<Vec<u8>> {
+    let mut bytes = Vec::new();
+    bytes.try_reserve_exact(length).ok()?;
+    while let Some(left) = length.checked_sub(bytes.len()).filter(|left| *left > 0) {
+        let (place, run) = request.run(bytes.len())?;
+        // SAFETY: so many bytes are readable there until the request is completed.
+        let run = unsafe { core::slice::from_raw_parts(place.as_ptr(), run.min(left)) };
+        // There is room for them all.
+        bytes.extend_from_slice(run);
+    }
+    Some(bytes)
+}

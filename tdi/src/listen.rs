@@ -1,0 +1,83 @@
+//! Who listens where, and to whom a connection goes that somebody asks for.
+
+use core::net::SocketAddr;
+
+use crate::endpoint::OfferOf;
+use crate::event::Connect;
+use crate::network::System;
+use crate::slab::Id;
+use crate::world::{Object, Phase, World};
+
+/// To whom an offer goes.
+pub(crate) enum Taker<S: System> {
+    /// The endpoint that listens has it.
+    Endpoint(Id),
+    /// The client is to be asked; its address is held meanwhile.
+    Client { address: Id, handler: Connect, offer: OfferOf<S> },
+    /// Nobody.
+    Nobody(OfferOf<S>),
+}
+
+impl<S: System> World<S> {
+    /// Puts an endpoint at the end of its address's list of listens.
+    pub(crate) fn list(&mut self, id: Id) {
+        let Some(address) = self.endpoint(id).and_then(|endpoint| endpoint.address) else { return };
+        self.unlist(id, address);
+        if let Some(address) = self.address(address) {
+            // There is room for every endpoint that is associated.
+            address.listens.push_back(id);
+        }
+        if let Some(endpoint) = self.endpoint(id) {
+            endpoint.listed = true;
+        }
+    }
+
+    /// Takes it off that list.
+    pub(crate) fn unlist(&mut self, id: Id, address: Id) {
+        if let Some(address) = self.address(address) {
+            address.listens.retain(|other| *other != id);
+        }
+        if let Some(endpoint) = self.endpoint(id) {
+            endpoint.listed = false;
+        }
+    }
+
+    /// Finds out to whom an offer at an address goes: to the first that listens, or else to the first
+    /// client that has a handler.
+    pub(crate) fn taker(&mut self, local: SocketAddr, offer: OfferOf<S>) -> Taker<S> {
+        if let Some(id) = self.first_listen(local)
+            && let Some(endpoint) = self.endpoint(id)
+        {
+            endpoint.listed = false;
+            endpoint.offer = Some(offer);
+            return Taker::Endpoint(id);
+        }
+        let asked = self.files.iter_mut().find_map(|(id, file)| {
+            let handler = match &file.object {
+                Object::Address(address) if address.covers(local) => address.handlers.connect()?,
+                _ => return None,
+            };
+            file.outstanding = file.outstanding.checked_add(1)?;
+            Some((id, handler))
+        });
+        match asked {
+            Some((address, handler)) => Taker::Client { address, handler, offer },
+            None => Taker::Nobody(offer),
+        }
+    }
+
+    fn first_listen(&mut self, local: SocketAddr) -> Option<Id> {
+        loop {
+            let next = self.files.iter_mut().find_map(|(_, file)| {
+                let open = file.phase == Phase::Open;
+                let address = file.address_mut().filter(|address| open && address.covers(local))?;
+                address.listens.pop_front()
+            })?;
+            let endpoint = self.endpoint(next)?;
+            endpoint.listed = false;
+            if endpoint.is_listening() {
+                return Some(next);
+            }
+        }
+    }
+}

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use sys::ndk::*;
 use sys::sockaddr::SOCKADDR;
-use sys::status::{NT_SUCCESS, NTSTATUS, STATUS_INVALID_HANDLE};
+use sys::status::{NT_SUCCESS, NTSTATUS};
 use sys::wdm::{GROUP_AFFINITY, MDL, PVOID, SIZE_T, ULONG};
 
 use super::address::Address;
-use super::call::{Call, slot};
+use super::call::enter;
 use super::callback::{Consumer, NdkConnectEventCallback, NdkCqNotificationCallback};
 use super::connection::Connector;
 use super::cq::Cq;
@@ -16,17 +16,8 @@ use super::listener::Listener;
 use super::part::Part;
 use super::request::{self, CreateArguments};
 use super::shadow::Prospect;
-use super::{found, layer, rules};
+use super::{found, rules};
 use crate::export::exports;
-
-/// What a create makes that registers an event, and the context that the provider gets for the event.
-fn with_event(call: &Call<NDK_ADAPTER>, part: Part, event: Consumer) -> (Prospect, PVOID) {
-    let event = layer().contexts.make(call.name, None, event);
-    let pointer = event.pointer();
-    let mut prospect = Prospect::new(part, vec![Arc::clone(&call.shadow)]);
-    prospect.event = Some(event);
-    (prospect, pointer)
-}
 
 exports! {
     "(ndk)";
@@ -38,8 +29,7 @@ exports! {
         info: *mut NDK_ADAPTER_INFO,
         size: *mut ULONG,
     ) -> NTSTATUS {
-        let Some(call) = Call::begin(adapter, "NdkQueryAdapterInfo") else { return STATUS_INVALID_HANDLE };
-        let query = slot!(call, NdkQueryAdapterInfo);
+        let (call, query) = enter!(adapter, NdkQueryAdapterInfo);
         // SAFETY: the consumer's arguments.
         call.run(|| unsafe { query(adapter, info, size) })
     }
@@ -56,13 +46,12 @@ exports! {
         context: PVOID,
         out: *mut *mut NDK_CQ,
     ) -> NTSTATUS {
-        let Some(call) = Call::begin(adapter, "NdkCreateCq") else { return STATUS_INVALID_HANDLE };
-        let create = slot!(call, NdkCreateCq);
+        let (call, create) = enter!(adapter, NdkCreateCq);
         if notification.is_none() {
             call.misses_callback();
         }
         let event = Consumer::CqNotification { callback: notification, context: notification_context.into() };
-        let (prospect, event) = with_event(&call, Part::Cq(Cq::new(depth)), event);
+        let (prospect, event) = request::with_event(&call, Part::Cq(Cq::new(depth)), event);
         let provider = |CreateArguments { completion, context, out }| {
             // SAFETY: the consumer's arguments, and the layer's event, completion and out-parameter.
             unsafe {
@@ -83,8 +72,7 @@ exports! {
         context: PVOID,
         out: *mut *mut NDK_PD,
     ) -> NTSTATUS {
-        let Some(call) = Call::begin(adapter, "NdkCreatePd") else { return STATUS_INVALID_HANDLE };
-        let create = slot!(call, NdkCreatePd);
+        let (call, create) = enter!(adapter, NdkCreatePd);
         let prospect = Prospect::new(Part::Plain, vec![Arc::clone(&call.shadow)]);
         let provider = |CreateArguments { completion, context, out }| {
             // SAFETY: the consumer's arguments, and the layer's completion and out-parameter.
@@ -104,8 +92,7 @@ exports! {
         context: PVOID,
         out: *mut *mut NDK_SHARED_ENDPOINT,
     ) -> NTSTATUS {
-        let Some(call) = Call::begin(adapter, "NdkCreateSharedEndpoint") else { return STATUS_INVALID_HANDLE };
-        let create = slot!(call, NdkCreateSharedEndpoint);
+        let (call, create) = enter!(adapter, NdkCreateSharedEndpoint);
         let prospect = Prospect::new(Part::Plain, vec![Arc::clone(&call.shadow)]);
         let provider = |CreateArguments { completion, context, out }| {
             // SAFETY: the consumer's arguments, and the layer's completion and out-parameter.
@@ -126,8 +113,7 @@ exports! {
         context: PVOID,
         out: *mut *mut NDK_CONNECTOR,
     ) -> NTSTATUS {
-        let Some(call) = Call::begin(adapter, "NdkCreateConnector") else { return STATUS_INVALID_HANDLE };
-        let create = slot!(call, NdkCreateConnector);
+        let (call, create) = enter!(adapter, NdkCreateConnector);
         let prospect = Prospect::new(Part::Connector(Connector::default()), vec![Arc::clone(&call.shadow)]);
         let provider = |CreateArguments { completion, context, out }| {
             // SAFETY: the consumer's arguments, and the layer's completion and out-parameter.
@@ -147,13 +133,12 @@ exports! {
         context: PVOID,
         out: *mut *mut NDK_LISTENER,
     ) -> NTSTATUS {
-        let Some(call) = Call::begin(adapter, "NdkCreateListener") else { return STATUS_INVALID_HANDLE };
-        let create = slot!(call, NdkCreateListener);
+        let (call, create) = enter!(adapter, NdkCreateListener);
         if event.is_none() {
             call.misses_callback();
         }
         let event = Consumer::ConnectEvent { callback: event, context: event_context.into() };
-        let (prospect, event) = with_event(&call, Part::Listener(Listener::default()), event);
+        let (prospect, event) = request::with_event(&call, Part::Listener(Listener::default()), event);
         let provider = |CreateArguments { completion, context, out }| {
             // SAFETY: the consumer's arguments, and the layer's event, completion and out-parameter.
             unsafe { create(adapter, Some(NdkConnectEventCallback), event, completion, context, out) }
@@ -174,8 +159,7 @@ exports! {
         size: *mut ULONG,
         offset: *mut ULONG,
     ) -> NTSTATUS {
-        let Some(call) = Call::begin(adapter, "NdkBuildLAM") else { return STATUS_INVALID_HANDLE };
-        let build = slot!(call, NdkBuildLAM);
+        let (call, build) = enter!(adapter, NdkBuildLAM);
         let (shadow, at) = (Arc::clone(&call.shadow), mapping.addr());
         let then = Box::new(move |status| {
             if let (true, Part::Adapter(part)) = (NT_SUCCESS(status), &shadow.part) {
@@ -191,8 +175,7 @@ exports! {
     /// Releases a logical address mapping.
     #[irql(PASSIVE..=DISPATCH)]
     fn NdkReleaseLAM(adapter: *mut NDK_ADAPTER, mapping: *mut NDK_LOGICAL_ADDRESS_MAPPING) {
-        let Some(call) = Call::begin(adapter, "NdkReleaseLAM") else { return };
-        let release = slot!(call, NdkReleaseLAM, else return);
+        let (call, release) = enter!(adapter, NdkReleaseLAM, else return);
         let Part::Adapter(part) = &call.shadow.part else { return };
         if !part.mappings.lock().remove(&mapping.addr()) {
             found(rules::HANDLE_INVALID, format!("{} was given {mapping:p}, which is no mapping", call.name));

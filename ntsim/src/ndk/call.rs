@@ -75,28 +75,33 @@ pub(super) fn argument<T: Object>(object: *mut T, name: &'static str) -> Result<
     if object.is_null() { Ok(None) } else { open(object, name).map(Some).ok_or(()) }
 }
 
-/// The provider's function in a slot, or a return from the calling function if the slot is empty.
-macro_rules! slot {
-    ($call:expr, $name:ident) => {
-        // SAFETY: the layer's table for this version has the slot, so the provider's has it as well.
-        match unsafe { (*$call.dispatch()).$name } {
-            Some(function) => function,
-            None => return sys::status::STATUS_NOT_SUPPORTED,
-        }
+/// Enters the function of that name on an object: the call, and the provider's function for it. If there can be
+/// no such call, the calling function returns: a status, or what stands behind `else return`.
+macro_rules! enter {
+    ($object:ident, $name:ident $(, since $major:literal, $minor:literal)?) => {
+        $crate::ndk::call::enter!(
+            @ $object, $name, ($($major, $minor)?),
+            return sys::status::STATUS_INVALID_HANDLE, return sys::status::STATUS_NOT_SUPPORTED
+        )
     };
-    ($call:expr, $name:ident, else return) => {
-        // SAFETY: the layer's table for this version has the slot, so the provider's has it as well.
-        match unsafe { (*$call.dispatch()).$name } {
-            Some(function) => function,
-            None => return,
-        }
+    (
+        $object:ident, $name:ident $(, since $major:literal, $minor:literal)?,
+        else return $($otherwise:literal)?
+    ) => {
+        $crate::ndk::call::enter!(
+            @ $object, $name, ($($major, $minor)?), return $($otherwise)?, return $($otherwise)?
+        )
     };
-    ($call:expr, $name:ident, $otherwise:expr) => {
+    (@ $object:ident, $name:ident, ($($major:literal, $minor:literal)?), $invalid:expr, $unsupported:expr) => {{
+        let Some(call) = $crate::ndk::call::Call::begin($object, stringify!($name)) else { $invalid };
+        $(if !call.since($major, $minor) {
+            $unsupported;
+        })?
         // SAFETY: the layer's table for this version has the slot, so the provider's has it as well.
-        match unsafe { (*$call.dispatch()).$name } {
-            Some(function) => function,
-            None => return $otherwise,
+        match unsafe { (*call.dispatch()).$name } {
+            Some(function) => (call, function),
+            None => $unsupported,
         }
-    };
+    }};
 }
-pub(super) use slot;
+pub(super) use enter;

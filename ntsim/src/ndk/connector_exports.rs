@@ -2,11 +2,11 @@
 
 use sys::ndk::*;
 use sys::sockaddr::SOCKADDR;
-use sys::status::{NTSTATUS, STATUS_INVALID_HANDLE, STATUS_NOT_SUPPORTED};
+use sys::status::{NTSTATUS, STATUS_INVALID_HANDLE};
 use sys::wdm::{PVOID, ULONG, VOID};
 
 use super::address::Address;
-use super::call::{Call, argument, slot};
+use super::call::{argument, enter};
 use super::callback::{NdkDisconnectEventCallback, NdkDisconnectEventCallbackEx};
 use super::connection::{extended, plain, register, taking, tied};
 use super::request;
@@ -31,8 +31,7 @@ exports! {
         completion: Option<NDK_FN_REQUEST_COMPLETION>,
         context: PVOID,
     ) -> NTSTATUS {
-        let Some(call) = Call::begin(connector, "NdkConnect") else { return STATUS_INVALID_HANDLE };
-        let connect = slot!(call, NdkConnect);
+        let (call, connect) = enter!(connector, NdkConnect);
         let Ok(used) = argument(qp, call.name) else { return STATUS_INVALID_HANDLE };
         // SAFETY: the address is the consumer's.
         let taken = unsafe { Address::read(&call.shadow, source, source_length) };
@@ -62,10 +61,7 @@ exports! {
         completion: Option<NDK_FN_REQUEST_COMPLETION>,
         context: PVOID,
     ) -> NTSTATUS {
-        let Some(call) = Call::begin(connector, "NdkConnectWithSharedEndpoint") else {
-            return STATUS_INVALID_HANDLE;
-        };
-        let connect = slot!(call, NdkConnectWithSharedEndpoint);
+        let (call, connect) = enter!(connector, NdkConnectWithSharedEndpoint);
         let Ok(used) = argument(qp, call.name) else { return STATUS_INVALID_HANDLE };
         let Ok(shared) = argument(endpoint, call.name) else { return STATUS_INVALID_HANDLE };
         let then = tied(&call.shadow, used.into_iter().chain(shared).collect(), None);
@@ -87,8 +83,7 @@ exports! {
         completion: Option<NDK_FN_REQUEST_COMPLETION>,
         context: PVOID,
     ) -> NTSTATUS {
-        let Some(call) = Call::begin(connector, "NdkCompleteConnect") else { return STATUS_INVALID_HANDLE };
-        let complete = slot!(call, NdkCompleteConnect);
+        let (call, complete) = enter!(connector, NdkCompleteConnect);
         let (event, pointer) = register(&call, plain(event, event_context));
         let callback = event.as_ref().map(|_| NdkDisconnectEventCallback as NDK_FN_DISCONNECT_EVENT_CALLBACK);
         let then = tied(&call.shadow, Vec::new(), event);
@@ -107,11 +102,7 @@ exports! {
         completion: Option<NDK_FN_REQUEST_COMPLETION>,
         context: PVOID,
     ) -> NTSTATUS {
-        let Some(call) = Call::begin(connector, "NdkCompleteConnectEx") else { return STATUS_INVALID_HANDLE };
-        if !call.since(2, 1) {
-            return STATUS_NOT_SUPPORTED;
-        }
-        let complete = slot!(call, NdkCompleteConnectEx);
+        let (call, complete) = enter!(connector, NdkCompleteConnectEx, since 2, 1);
         let (event, pointer) = register(&call, extended(event, event_context));
         let callback =
             event.as_ref().map(|_| NdkDisconnectEventCallbackEx as NDK_FN_DISCONNECT_EVENT_CALLBACK_EX);
@@ -136,8 +127,7 @@ exports! {
         completion: Option<NDK_FN_REQUEST_COMPLETION>,
         context: PVOID,
     ) -> NTSTATUS {
-        let Some(call) = Call::begin(connector, "NdkAccept") else { return STATUS_INVALID_HANDLE };
-        let accept = slot!(call, NdkAccept);
+        let (call, accept) = enter!(connector, NdkAccept);
         let Ok(used) = argument(qp, call.name) else { return STATUS_INVALID_HANDLE };
         let (event, pointer) = register(&call, plain(event, event_context));
         let callback = event.as_ref().map(|_| NdkDisconnectEventCallback as NDK_FN_DISCONNECT_EVENT_CALLBACK);
@@ -164,11 +154,7 @@ exports! {
         completion: Option<NDK_FN_REQUEST_COMPLETION>,
         context: PVOID,
     ) -> NTSTATUS {
-        let Some(call) = Call::begin(connector, "NdkAcceptEx") else { return STATUS_INVALID_HANDLE };
-        if !call.since(2, 1) {
-            return STATUS_NOT_SUPPORTED;
-        }
-        let accept = slot!(call, NdkAcceptEx);
+        let (call, accept) = enter!(connector, NdkAcceptEx, since 2, 1);
         let Ok(used) = argument(qp, call.name) else { return STATUS_INVALID_HANDLE };
         let (event, pointer) = register(&call, extended(event, event_context));
         let callback =
@@ -185,8 +171,7 @@ exports! {
     /// Rejects an offered connection.
     #[irql(PASSIVE..=DISPATCH)]
     fn NdkReject(connector: *mut NDK_CONNECTOR, data: *const VOID, length: ULONG) -> NTSTATUS {
-        let Some(call) = Call::begin(connector, "NdkReject") else { return STATUS_INVALID_HANDLE };
-        let reject = slot!(call, NdkReject);
+        let (call, reject) = enter!(connector, NdkReject);
         // SAFETY: the consumer's arguments.
         call.run(|| unsafe { reject(connector, data, length) })
     }
@@ -200,8 +185,7 @@ exports! {
         data: PVOID,
         length: *mut ULONG,
     ) -> NTSTATUS {
-        let Some(call) = Call::begin(connector, "NdkGetConnectionData") else { return STATUS_INVALID_HANDLE };
-        let connection_data = slot!(call, NdkGetConnectionData);
+        let (call, connection_data) = enter!(connector, NdkGetConnectionData);
         // SAFETY: the consumer's arguments.
         call.run(|| unsafe { connection_data(connector, inbound, outbound, data, length) })
     }
@@ -213,8 +197,7 @@ exports! {
         address: *mut SOCKADDR,
         length: *mut ULONG,
     ) -> NTSTATUS {
-        let Some(call) = Call::begin(connector, "NdkGetLocalAddress") else { return STATUS_INVALID_HANDLE };
-        let local_address = slot!(call, NdkGetLocalAddress);
+        let (call, local_address) = enter!(connector, NdkGetLocalAddress);
         // SAFETY: the consumer's arguments.
         call.run(|| unsafe { local_address(connector, address, length) })
     }
@@ -226,8 +209,7 @@ exports! {
         address: *mut SOCKADDR,
         length: *mut ULONG,
     ) -> NTSTATUS {
-        let Some(call) = Call::begin(connector, "NdkGetPeerAddress") else { return STATUS_INVALID_HANDLE };
-        let peer_address = slot!(call, NdkGetPeerAddress);
+        let (call, peer_address) = enter!(connector, NdkGetPeerAddress);
         // SAFETY: the consumer's arguments.
         call.run(|| unsafe { peer_address(connector, address, length) })
     }
@@ -239,8 +221,7 @@ exports! {
         completion: Option<NDK_FN_REQUEST_COMPLETION>,
         context: PVOID,
     ) -> NTSTATUS {
-        let Some(call) = Call::begin(connector, "NdkDisconnect") else { return STATUS_INVALID_HANDLE };
-        let disconnect = slot!(call, NdkDisconnect);
+        let (call, disconnect) = enter!(connector, NdkDisconnect);
         // SAFETY: the consumer's arguments, and the layer's completion.
         request::run(&call, completion, context, |completion, context| unsafe {
             disconnect(connector, completion, context)

@@ -6,11 +6,11 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 use sys::ndk::*;
-use sys::status::{NTSTATUS, STATUS_INVALID_HANDLE};
+use sys::status::NTSTATUS;
 use sys::wdm::{PVOID, ULONG};
 
 use super::arm::{Arm, Notify};
-use super::call::{Call, slot};
+use super::call::{Call, enter};
 use super::part::Part;
 use super::request;
 use super::result::{self, Entry};
@@ -148,8 +148,7 @@ exports! {
         completion: Option<NDK_FN_REQUEST_COMPLETION>,
         context: PVOID,
     ) -> NTSTATUS {
-        let Some(call) = Call::begin(cq, "NdkResizeCq") else { return STATUS_INVALID_HANDLE };
-        let resize = slot!(call, NdkResizeCq);
+        let (call, resize) = enter!(cq, NdkResizeCq);
         if let Part::Cq(part) = &call.shadow.part {
             part.depth.fetch_min(depth, Ordering::Relaxed);
         }
@@ -162,8 +161,7 @@ exports! {
     /// Asks for one notification.
     #[irql(PASSIVE..=DISPATCH)]
     fn NdkArmCq(cq: *mut NDK_CQ, notify: ULONG) {
-        let Some(call) = Call::begin(cq, "NdkArmCq") else { return };
-        let arm = slot!(call, NdkArmCq, else return);
+        let (call, arm) = enter!(cq, NdkArmCq, else return);
         let Part::Cq(part) = &call.shadow.part else { return };
         let inside = serialized(&call, part);
         check_overdue(&call.shadow, part);
@@ -176,8 +174,7 @@ exports! {
     /// Takes results.
     #[irql(PASSIVE..=DISPATCH)]
     fn NdkGetCqResults(cq: *mut NDK_CQ, results: *mut NDK_RESULT, count: ULONG) -> ULONG {
-        let Some(call) = Call::begin(cq, "NdkGetCqResults") else { return 0 };
-        let provider = slot!(call, NdkGetCqResults, 0);
+        let (call, provider) = enter!(cq, NdkGetCqResults, else return 0);
         // SAFETY: the consumer's arguments.
         let provider = || unsafe { provider(cq, results, count) };
         // SAFETY: the consumer has room for `count` results.
@@ -187,11 +184,7 @@ exports! {
     /// Takes results in their extended form.
     #[irql(PASSIVE..=DISPATCH)]
     fn NdkGetCqResultsEx(cq: *mut NDK_CQ, results: *mut NDK_RESULT_EX, count: ULONG) -> ULONG {
-        let Some(call) = Call::begin(cq, "NdkGetCqResultsEx") else { return 0 };
-        if !call.since(1, 2) {
-            return 0;
-        }
-        let provider = slot!(call, NdkGetCqResultsEx, 0);
+        let (call, provider) = enter!(cq, NdkGetCqResultsEx, since 1, 2, else return 0);
         // SAFETY: the consumer's arguments.
         let provider = || unsafe { provider(cq, results, count) };
         // SAFETY: the consumer has room for `count` results.
@@ -201,10 +194,7 @@ exports! {
     /// Sets when notifications are held back.
     #[irql(PASSIVE..=DISPATCH)]
     fn NdkControlCqInterruptModeration(cq: *mut NDK_CQ, interval: ULONG, count: ULONG) -> NTSTATUS {
-        let Some(call) = Call::begin(cq, "NdkControlCqInterruptModeration") else {
-            return STATUS_INVALID_HANDLE;
-        };
-        let control = slot!(call, NdkControlCqInterruptModeration);
+        let (call, control) = enter!(cq, NdkControlCqInterruptModeration);
         // SAFETY: the consumer's arguments.
         call.run(|| unsafe { control(cq, interval, count) })
     }

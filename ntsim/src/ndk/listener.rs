@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use sys::ndk::*;
 use sys::sockaddr::SOCKADDR;
-use sys::status::{NT_SUCCESS, NTSTATUS, STATUS_INVALID_HANDLE};
+use sys::status::{NT_SUCCESS, NTSTATUS};
 use sys::wdm::{BOOLEAN, FALSE, PVOID, ULONG};
 
 use super::address::Address;
-use super::call::{Call, slot};
+use super::call::enter;
 use super::part::Part;
 use super::shadow::Shadow;
 use super::{layer, request, rules};
@@ -74,8 +74,7 @@ exports! {
         completion: Option<NDK_FN_REQUEST_COMPLETION>,
         context: PVOID,
     ) -> NTSTATUS {
-        let Some(call) = Call::begin(listener, "NdkListen") else { return STATUS_INVALID_HANDLE };
-        let listen = slot!(call, NdkListen);
+        let (call, listen) = enter!(listener, NdkListen);
         let shadow = Arc::clone(&call.shadow);
         // SAFETY: the address is the consumer's.
         let taken = unsafe { Address::read(&shadow, address, length) };
@@ -93,8 +92,7 @@ exports! {
     /// Pauses or resumes connect events.
     #[irql(PASSIVE..=DISPATCH)]
     fn NdkControlConnectEvents(listener: *mut NDK_LISTENER, pause: BOOLEAN) {
-        let Some(call) = Call::begin(listener, "NdkControlConnectEvents") else { return };
-        let control = slot!(call, NdkControlConnectEvents, else return);
+        let (call, control) = enter!(listener, NdkControlConnectEvents, else return);
         let Part::Listener(part) = &call.shadow.part else { return };
         part.paused_by.store(0, Ordering::Relaxed);
         // SAFETY: the consumer's arguments.
@@ -111,8 +109,7 @@ exports! {
         address: *mut SOCKADDR,
         length: *mut ULONG,
     ) -> NTSTATUS {
-        let Some(call) = Call::begin(listener, "NdkGetLocalAddress") else { return STATUS_INVALID_HANDLE };
-        let local_address = slot!(call, NdkGetLocalAddress);
+        let (call, local_address) = enter!(listener, NdkGetLocalAddress);
         // SAFETY: the consumer's arguments.
         let status = call.run(|| unsafe { local_address(listener, address, length) });
         if NT_SUCCESS(status) {
@@ -129,8 +126,7 @@ exports! {
         address: *mut SOCKADDR,
         length: *mut ULONG,
     ) -> NTSTATUS {
-        let Some(call) = Call::begin(endpoint, "NdkGetLocalAddress") else { return STATUS_INVALID_HANDLE };
-        let local_address = slot!(call, NdkGetLocalAddress);
+        let (call, local_address) = enter!(endpoint, NdkGetLocalAddress);
         // SAFETY: the consumer's arguments.
         let status = call.run(|| unsafe { local_address(endpoint, address, length) });
         if NT_SUCCESS(status) {

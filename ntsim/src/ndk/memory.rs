@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 use sys::ndk::*;
-use sys::status::{NT_SUCCESS, NTSTATUS, STATUS_INVALID_HANDLE};
+use sys::status::{NT_SUCCESS, NTSTATUS};
 use sys::wdm::{BOOLEAN, FALSE, MDL, PVOID, SIZE_T, UINT32, ULONG};
 
-use super::call::{Call, slot};
+use super::call::{Call, enter};
 use super::kind::Object;
 use super::part::Part;
 use super::request;
@@ -202,8 +202,7 @@ exports! {
         completion: Option<NDK_FN_REQUEST_COMPLETION>,
         context: PVOID,
     ) -> NTSTATUS {
-        let Some(call) = Call::begin(mr, "NdkRegisterMr") else { return STATUS_INVALID_HANDLE };
-        let register = slot!(call, NdkRegisterMr);
+        let (call, register) = enter!(mr, NdkRegisterMr);
         let remote = flags & (NDK_MR_FLAG_ALLOW_REMOTE_READ | NDK_MR_FLAG_ALLOW_REMOTE_WRITE) > 1;
         let then = usable(&call, mr, remote);
         // SAFETY: the consumer's arguments, and the layer's completion.
@@ -219,8 +218,7 @@ exports! {
         completion: Option<NDK_FN_REQUEST_COMPLETION>,
         context: PVOID,
     ) -> NTSTATUS {
-        let Some(call) = Call::begin(mr, "NdkDeregisterMr") else { return STATUS_INVALID_HANDLE };
-        let deregister = slot!(call, NdkDeregisterMr);
+        let (call, deregister) = enter!(mr, NdkDeregisterMr);
         set_usable(&call.shadow, false);
         let shadow = Arc::clone(&call.shadow);
         let then = Box::new(move |status| {
@@ -241,8 +239,7 @@ exports! {
         completion: Option<NDK_FN_REQUEST_COMPLETION>,
         context: PVOID,
     ) -> NTSTATUS {
-        let Some(call) = Call::begin(mr, "NdkInitializeFastRegisterMr") else { return STATUS_INVALID_HANDLE };
-        let initialize = slot!(call, NdkInitializeFastRegisterMr);
+        let (call, initialize) = enter!(mr, NdkInitializeFastRegisterMr);
         let then = usable(&call, mr, remote != FALSE);
         // SAFETY: the consumer's arguments, and the layer's completion.
         request::run(&call, completion, context, |completion, context| unsafe {
@@ -253,8 +250,7 @@ exports! {
     /// The token by which peers reach a region.
     #[irql(PASSIVE..=DISPATCH)]
     fn NdkGetRemoteTokenFromMr(mr: *mut NDK_MR) -> UINT32 {
-        let Some(call) = Call::begin(mr, "NdkGetRemoteTokenFromMr") else { return 0 };
-        let remote_token = slot!(call, NdkGetRemoteTokenFromMr, 0);
+        let (call, remote_token) = enter!(mr, NdkGetRemoteTokenFromMr, else return 0);
         // SAFETY: the consumer's argument.
         token(&call, || unsafe { remote_token(mr) })
     }
@@ -262,8 +258,7 @@ exports! {
     /// The token by which local requests reach a region.
     #[irql(PASSIVE..=DISPATCH)]
     fn NdkGetLocalTokenFromMr(mr: *mut NDK_MR) -> UINT32 {
-        let Some(call) = Call::begin(mr, "NdkGetLocalTokenFromMr") else { return 0 };
-        let local_token = slot!(call, NdkGetLocalTokenFromMr, 0);
+        let (call, local_token) = enter!(mr, NdkGetLocalTokenFromMr, else return 0);
         // SAFETY: the consumer's argument.
         token(&call, || unsafe { local_token(mr) })
     }
@@ -271,8 +266,7 @@ exports! {
     /// The token by which peers reach a window.
     #[irql(PASSIVE..=DISPATCH)]
     fn NdkGetRemoteTokenFromMw(mw: *mut NDK_MW) -> UINT32 {
-        let Some(call) = Call::begin(mw, "NdkGetRemoteTokenFromMw") else { return 0 };
-        let remote_token = slot!(call, NdkGetRemoteTokenFromMw, 0);
+        let (call, remote_token) = enter!(mw, NdkGetRemoteTokenFromMw, else return 0);
         // SAFETY: the consumer's argument.
         token(&call, || unsafe { remote_token(mw) })
     }

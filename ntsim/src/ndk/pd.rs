@@ -7,7 +7,7 @@ use sys::ndk::*;
 use sys::status::{NTSTATUS, STATUS_INVALID_HANDLE};
 use sys::wdm::{BOOLEAN, GROUP_AFFINITY, PVOID, UINT32, ULONG};
 
-use super::call::{Call, argument, slot};
+use super::call::{Call, argument, enter};
 use super::callback::{Consumer, NdkSrqNotificationCallback};
 use super::memory::Memory;
 use super::part::Part;
@@ -56,8 +56,7 @@ exports! {
         context: PVOID,
         out: *mut *mut NDK_MR,
     ) -> NTSTATUS {
-        let Some(call) = Call::begin(pd, "NdkCreateMr") else { return STATUS_INVALID_HANDLE };
-        let create = slot!(call, NdkCreateMr);
+        let (call, create) = enter!(pd, NdkCreateMr);
         let prospect = Prospect::new(Part::Memory(Memory::default()), vec![Arc::clone(&call.shadow)]);
         let provider = |CreateArguments { completion, context, out }| {
             // SAFETY: the consumer's arguments, and the layer's completion and out-parameter.
@@ -75,8 +74,7 @@ exports! {
         context: PVOID,
         out: *mut *mut NDK_MW,
     ) -> NTSTATUS {
-        let Some(call) = Call::begin(pd, "NdkCreateMw") else { return STATUS_INVALID_HANDLE };
-        let create = slot!(call, NdkCreateMw);
+        let (call, create) = enter!(pd, NdkCreateMw);
         let prospect = Prospect::new(Part::Memory(Memory::default()), vec![Arc::clone(&call.shadow)]);
         let provider = |CreateArguments { completion, context, out }| {
             // SAFETY: the consumer's arguments, and the layer's completion and out-parameter.
@@ -100,21 +98,15 @@ exports! {
         context: PVOID,
         out: *mut *mut NDK_SRQ,
     ) -> NTSTATUS {
-        let Some(call) = Call::begin(pd, "NdkCreateSrq") else { return STATUS_INVALID_HANDLE };
-        let create = slot!(call, NdkCreateSrq);
-        let event = layer().contexts.make(call.name, None, Consumer::SrqNotification {
-            callback: notification,
-            context: notification_context.into(),
-        });
-        let event_pointer = event.pointer();
+        let (call, create) = enter!(pd, NdkCreateSrq);
         let callback = notification.map(|_| NdkSrqNotificationCallback as NDK_FN_SRQ_NOTIFICATION_CALLBACK);
-        let mut prospect = Prospect::new(Part::Srq(Srq::new()), vec![Arc::clone(&call.shadow)]);
-        prospect.event = Some(event);
+        let event = Consumer::SrqNotification { callback: notification, context: notification_context.into() };
+        let (prospect, event) = request::with_event(&call, Part::Srq(Srq::new()), event);
         let provider = |CreateArguments { completion, context, out }| {
             // SAFETY: the consumer's arguments, and the layer's event, completion and out-parameter.
             unsafe {
                 create(
-                    pd, depth, max_sge, threshold, callback, event_pointer, affinity, completion, context, out,
+                    pd, depth, max_sge, threshold, callback, event, affinity, completion, context, out,
                 )
             }
         };
@@ -138,8 +130,7 @@ exports! {
         context: PVOID,
         out: *mut *mut NDK_QP,
     ) -> NTSTATUS {
-        let Some(call) = Call::begin(pd, "NdkCreateQp") else { return STATUS_INVALID_HANDLE };
-        let create = slot!(call, NdkCreateQp);
+        let (call, create) = enter!(pd, NdkCreateQp);
         let Ok(receive) = argument(receive_cq, call.name) else { return STATUS_INVALID_HANDLE };
         let Ok(initiator) = argument(initiator_cq, call.name) else { return STATUS_INVALID_HANDLE };
         let (prospect, qp_context) = qp_prospect(&call, [receive, initiator, None], qp_context);
@@ -171,8 +162,7 @@ exports! {
         context: PVOID,
         out: *mut *mut NDK_QP,
     ) -> NTSTATUS {
-        let Some(call) = Call::begin(pd, "NdkCreateQpWithSrq") else { return STATUS_INVALID_HANDLE };
-        let create = slot!(call, NdkCreateQpWithSrq);
+        let (call, create) = enter!(pd, NdkCreateQpWithSrq);
         let Ok(receive) = argument(receive_cq, call.name) else { return STATUS_INVALID_HANDLE };
         let Ok(initiator) = argument(initiator_cq, call.name) else { return STATUS_INVALID_HANDLE };
         let Ok(shared) = argument(srq, call.name) else { return STATUS_INVALID_HANDLE };
@@ -193,8 +183,7 @@ exports! {
     /// The token that admits local requests to memory by its logical address.
     #[irql(PASSIVE..=DISPATCH)]
     fn NdkGetPrivilegedMemoryRegionToken(pd: *mut NDK_PD, token: *mut UINT32) {
-        let Some(call) = Call::begin(pd, "NdkGetPrivilegedMemoryRegionToken") else { return };
-        let privileged = slot!(call, NdkGetPrivilegedMemoryRegionToken, else return);
+        let (call, privileged) = enter!(pd, NdkGetPrivilegedMemoryRegionToken, else return);
         // SAFETY: the consumer's arguments.
         call.run(|| unsafe { privileged(pd, token) });
         // SAFETY: the provider has written it.

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use sys::ndk::*;
-use sys::status::{NTSTATUS, STATUS_INVALID_HANDLE, STATUS_NOT_SUPPORTED};
+use sys::status::{NTSTATUS, STATUS_INVALID_HANDLE};
 use sys::wdm::{PVOID, SIZE_T, UINT32, UINT64, ULONG};
 
-use super::call::{Call, argument, slot};
+use super::call::{Call, argument, enter};
 use super::memory::{self, Effect};
 use super::part::Part;
 use super::post::{hopeless, post, request};
@@ -79,14 +79,29 @@ fn post_to(
     post(call, (qp.queue(side), &qp.turns[side as usize], side), request, provider)
 }
 
+/// A request that moves bytes from or to these buffers.
+///
+/// # Safety
+/// The list has so many entries.
+unsafe fn moving(
+    call: &Call<NDK_QP>,
+    context: PVOID,
+    operation: NDK_OPERATION_TYPE,
+    (sgl, count): (*const NDK_SGE, ULONG),
+    flags: ULONG,
+) -> Request {
+    // SAFETY: the caller vouches for the list.
+    let hopeless = unsafe { hopeless(&call.shadow, sgl, count, flags) };
+    Request { hopeless, ..request(context, operation, flags) }
+}
+
 exports! {
     "(ndk)";
 
     /// Cancels what is outstanding.
     #[irql(PASSIVE..=DISPATCH)]
     fn NdkFlush(qp: *mut NDK_QP) {
-        let Some(call) = Call::begin(qp, "NdkFlush") else { return };
-        let flush = slot!(call, NdkFlush, else return);
+        let (call, flush) = enter!(qp, NdkFlush, else return);
         // SAFETY: the consumer's argument.
         call.run(|| unsafe { flush(qp) });
     }
@@ -100,12 +115,9 @@ exports! {
         count: ULONG,
         flags: ULONG,
     ) -> NTSTATUS {
-        let Some(call) = Call::begin(qp, "NdkSend") else { return STATUS_INVALID_HANDLE };
-        let send = slot!(call, NdkSend);
+        let (call, send) = enter!(qp, NdkSend);
         // SAFETY: the consumer's list of buffers.
-        let hopeless = unsafe { hopeless(&call.shadow, sgl, count, flags) };
-        let request =
-            Request { hopeless, ..request(context, NDK_OPERATION_TYPE::NdkOperationTypeSend, flags) };
+        let request = unsafe { moving(&call, context, NDK_OPERATION_TYPE::NdkOperationTypeSend, (sgl, count), flags) };
         // SAFETY: the consumer's arguments, and the layer's context.
         post_to(&call, Side::Initiator, request, |context| unsafe { send(qp, context, sgl, count, flags) })
     }
@@ -120,17 +132,11 @@ exports! {
         flags: ULONG,
         token: UINT32,
     ) -> NTSTATUS {
-        let Some(call) = Call::begin(qp, "NdkSendAndInvalidate") else { return STATUS_INVALID_HANDLE };
-        if !call.since(1, 2) {
-            return STATUS_NOT_SUPPORTED;
-        }
-        let send = slot!(call, NdkSendAndInvalidate);
+        let (call, send) = enter!(qp, NdkSendAndInvalidate, since 1, 2);
         // The peer's window may be unbound from now on, whenever the peer learns of it.
         layer().tokens.owners(None, token).iter().for_each(memory::unbind);
         // SAFETY: the consumer's list of buffers.
-        let hopeless = unsafe { hopeless(&call.shadow, sgl, count, flags) };
-        let request =
-            Request { hopeless, ..request(context, NDK_OPERATION_TYPE::NdkOperationTypeSend, flags) };
+        let request = unsafe { moving(&call, context, NDK_OPERATION_TYPE::NdkOperationTypeSend, (sgl, count), flags) };
         // SAFETY: the consumer's arguments, and the layer's context.
         post_to(&call, Side::Initiator, request, |context| unsafe {
             send(qp, context, sgl, count, flags, token)
@@ -140,8 +146,7 @@ exports! {
     /// Posts a receive buffer.
     #[irql(PASSIVE..=DISPATCH)]
     fn NdkReceive(qp: *mut NDK_QP, context: PVOID, sgl: *const NDK_SGE, count: ULONG) -> NTSTATUS {
-        let Some(call) = Call::begin(qp, "NdkReceive") else { return STATUS_INVALID_HANDLE };
-        let receive = slot!(call, NdkReceive);
+        let (call, receive) = enter!(qp, NdkReceive);
         let request = request(context, NDK_OPERATION_TYPE::NdkOperationTypeReceive, 0);
         // SAFETY: the consumer's arguments, and the layer's context.
         post_to(&call, Side::Receive, request, |context| unsafe { receive(qp, context, sgl, count) })
@@ -158,8 +163,7 @@ exports! {
         length: SIZE_T,
         flags: ULONG,
     ) -> NTSTATUS {
-        let Some(call) = Call::begin(qp, "NdkBind") else { return STATUS_INVALID_HANDLE };
-        let bind = slot!(call, NdkBind);
+        let (call, bind) = enter!(qp, NdkBind);
         let Ok(region) = argument(mr, call.name) else { return STATUS_INVALID_HANDLE };
         let Ok(window) = argument(mw, call.name) else { return STATUS_INVALID_HANDLE };
         let effect = Effect::bind(region, window);
@@ -183,8 +187,7 @@ exports! {
         base: PVOID,
         flags: ULONG,
     ) -> NTSTATUS {
-        let Some(call) = Call::begin(qp, "NdkFastRegister") else { return STATUS_INVALID_HANDLE };
-        let register = slot!(call, NdkFastRegister);
+        let (call, register) = enter!(qp, NdkFastRegister);
         let Ok(region) = argument(mr, call.name) else { return STATUS_INVALID_HANDLE };
         if let Some(region) = region {
             memory::fast_registering(&region);
@@ -204,8 +207,7 @@ exports! {
         memory: *mut NDK_OBJECT_HEADER,
         flags: ULONG,
     ) -> NTSTATUS {
-        let Some(call) = Call::begin(qp, "NdkInvalidate") else { return STATUS_INVALID_HANDLE };
-        let invalidate = slot!(call, NdkInvalidate);
+        let (call, invalidate) = enter!(qp, NdkInvalidate);
         let named = layer().objects.find(memory.addr()).filter(|one| one.stage() == Stage::Open);
         let Some(named) = named else {
             found(rules::HANDLE_INVALID, format!("{} was given {memory:p}, which is not open", call.name));
@@ -229,14 +231,13 @@ exports! {
         token: UINT32,
         flags: ULONG,
     ) -> NTSTATUS {
-        let Some(call) = Call::begin(qp, "NdkRead") else { return STATUS_INVALID_HANDLE };
-        let read = slot!(call, NdkRead);
+        let (call, read) = enter!(qp, NdkRead);
         // SAFETY: the consumer's list of buffers.
-        let local = unsafe { hopeless(&call.shadow, sgl, count, flags) };
-        // A read needs the peer's answer, so its success means that the peer admitted the token.
-        let hopeless = local.or_else(|| layer().tokens.must_refuse(token));
         let request =
-            Request { hopeless, ..request(context, NDK_OPERATION_TYPE::NdkOperationTypeRead, flags) };
+            unsafe { moving(&call, context, NDK_OPERATION_TYPE::NdkOperationTypeRead, (sgl, count), flags) };
+        // A read needs the peer's answer, so its success means that the peer admitted the token.
+        let hopeless = request.hopeless.or_else(|| layer().tokens.must_refuse(token));
+        let request = Request { hopeless, ..request };
         // SAFETY: the consumer's arguments, and the layer's context.
         post_to(&call, Side::Initiator, request, |context| unsafe {
             read(qp, context, sgl, count, address, token, flags)
@@ -254,13 +255,10 @@ exports! {
         token: UINT32,
         flags: ULONG,
     ) -> NTSTATUS {
-        let Some(call) = Call::begin(qp, "NdkWrite") else { return STATUS_INVALID_HANDLE };
-        let write = slot!(call, NdkWrite);
+        let (call, write) = enter!(qp, NdkWrite);
         // The peer's token is left out: over iWARP a write succeeds before the peer has looked at it.
         // SAFETY: the consumer's list of buffers.
-        let hopeless = unsafe { hopeless(&call.shadow, sgl, count, flags) };
-        let request =
-            Request { hopeless, ..request(context, NDK_OPERATION_TYPE::NdkOperationTypeWrite, flags) };
+        let request = unsafe { moving(&call, context, NDK_OPERATION_TYPE::NdkOperationTypeWrite, (sgl, count), flags) };
         // SAFETY: the consumer's arguments, and the layer's context.
         post_to(&call, Side::Initiator, request, |context| unsafe {
             write(qp, context, sgl, count, address, token, flags)

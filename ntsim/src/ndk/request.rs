@@ -17,6 +17,7 @@ use super::call::Call;
 use super::callback::{Consumer, NdkCreateCompletion, NdkRequestCompletion, Then};
 use super::context::{Context, Returned};
 use super::kind::Object;
+use super::part::Part;
 use super::shadow::{Prospect, Shadow};
 use super::{found, layer, rules};
 
@@ -53,6 +54,15 @@ pub(super) struct CreateArguments<T> {
     pub(super) completion: Option<NDK_FN_CREATE_COMPLETION>,
     pub(super) context: PVOID,
     pub(super) out: *mut *mut T,
+}
+
+/// What a create makes that registers an event, and the context that the provider gets for the event.
+pub(super) fn with_event<P: Object>(call: &Call<P>, part: Part, event: Consumer) -> (Prospect, PVOID) {
+    let event = layer().contexts.make(call.name, None, event);
+    let pointer = event.pointer();
+    let mut prospect = Prospect::new(part, vec![Arc::clone(&call.shadow)]);
+    prospect.event = Some(event);
+    (prospect, pointer)
 }
 
 /// Calls a create function of the provider's.

@@ -4,7 +4,7 @@ use sys::ndk::*;
 use sys::status::{NTSTATUS, STATUS_INVALID_HANDLE};
 use sys::wdm::{PVOID, ULONG};
 
-use super::call::{Call, slot};
+use super::call::enter;
 use super::part::Part;
 use super::ticket::Side;
 use super::turn::Turn;
@@ -37,8 +37,7 @@ exports! {
         completion: Option<NDK_FN_REQUEST_COMPLETION>,
         context: PVOID,
     ) -> NTSTATUS {
-        let Some(call) = Call::begin(srq, "NdkModifySrq") else { return STATUS_INVALID_HANDLE };
-        let modify = slot!(call, NdkModifySrq);
+        let (call, modify) = enter!(srq, NdkModifySrq);
         // SAFETY: the consumer's arguments, and the layer's completion.
         request::run(&call, completion, context, |completion, context| unsafe {
             modify(srq, depth, threshold, completion, context)
@@ -48,8 +47,7 @@ exports! {
     /// Posts a receive buffer.
     #[irql(PASSIVE..=DISPATCH)]
     fn NdkSrqReceive(srq: *mut NDK_SRQ, context: PVOID, sgl: *const NDK_SGE, count: ULONG) -> NTSTATUS {
-        let Some(call) = Call::begin(srq, "NdkSrqReceive") else { return STATUS_INVALID_HANDLE };
-        let receive = slot!(call, NdkSrqReceive);
+        let (call, receive) = enter!(srq, NdkSrqReceive);
         let Part::Srq(part) = &call.shadow.part else { return STATUS_INVALID_HANDLE };
         let request = post::request(context, NDK_OPERATION_TYPE::NdkOperationTypeReceive, 0);
         let queue = (&part.queue, &part.turn, Side::Receive);

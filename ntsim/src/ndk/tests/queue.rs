@@ -11,6 +11,20 @@ use super::pair::Pair;
 use super::provider::{complete, deliver, fake};
 use crate::ndk::{Checks, rules};
 
+/// A pair over a provider that does this with the QP, the context and the flags of a send.
+macro_rules! sending {
+    (|$qp:pat_param, $context:pat_param, $flags:pat_param| $body:block) => {{
+        extern "win64" fn send(
+            $qp: *mut NDK_QP,
+            $context: PVOID,
+            _: *const NDK_SGE,
+            _: ULONG,
+            $flags: ULONG,
+        ) -> NTSTATUS $body
+        Pair::with(|provider| provider.qp.NdkSend = Some(send))
+    }};
+}
+
 #[test]
 fn results_carry_the_consumer_s_contexts_and_notifications_its_own() {
     let pair = Pair::with(|_| {});
@@ -70,17 +84,10 @@ fn an_unchecked_adapter_that_stays_open_is_found() {
 
 #[test]
 fn a_post_that_pends_is_found() {
-    extern "win64" fn send(
-        qp: *mut NDK_QP,
-        context: PVOID,
-        _: *const NDK_SGE,
-        _: ULONG,
-        _: ULONG,
-    ) -> NTSTATUS {
+    let pair = sending!(|qp, context, _| {
         complete(qp, context, STATUS_SUCCESS, NDK_OPERATION_TYPE::NdkOperationTypeSend);
         STATUS_PENDING
-    }
-    let pair = Pair::with(|provider| provider.qp.NdkSend = Some(send));
+    });
     pair.send(1, 0);
     assert_eq!(pair.finish(), [rules::POST_STATUS]);
 }
@@ -97,12 +104,11 @@ fn more_results_than_were_asked_for_are_found() {
 
 #[test]
 fn a_result_with_another_context_is_found() {
-    extern "win64" fn send(qp: *mut NDK_QP, _: PVOID, _: *const NDK_SGE, _: ULONG, _: ULONG) -> NTSTATUS {
+    let pair = sending!(|qp, _, _| {
         let operation = NDK_OPERATION_TYPE::NdkOperationTypeSend;
         complete(qp, context(0x1234), STATUS_SUCCESS, operation);
         STATUS_CONNECTION_INVALID
-    }
-    let pair = Pair::with(|provider| provider.qp.NdkSend = Some(send));
+    });
     pair.send(1, 0);
     assert_eq!(pair.poll().len(), 1);
     assert_eq!(pair.finish(), [rules::RESULT_UNKNOWN]);
@@ -139,66 +145,38 @@ fn a_result_in_another_cq_is_found() {
 
 #[test]
 fn a_result_of_another_type_is_found() {
-    extern "win64" fn send(
-        qp: *mut NDK_QP,
-        context: PVOID,
-        _: *const NDK_SGE,
-        _: ULONG,
-        _: ULONG,
-    ) -> NTSTATUS {
+    let pair = sending!(|qp, context, _| {
         complete(qp, context, STATUS_SUCCESS, NDK_OPERATION_TYPE::NdkOperationTypeWrite)
-    }
-    let pair = Pair::with(|provider| provider.qp.NdkSend = Some(send));
+    });
     pair.send(1, 0);
     assert_eq!(pair.finish(), [rules::RESULT_TYPE]);
 }
 
 #[test]
 fn two_results_for_one_request_are_found() {
-    extern "win64" fn send(
-        qp: *mut NDK_QP,
-        context: PVOID,
-        _: *const NDK_SGE,
-        _: ULONG,
-        _: ULONG,
-    ) -> NTSTATUS {
+    let pair = sending!(|qp, context, _| {
         complete(qp, context, STATUS_SUCCESS, NDK_OPERATION_TYPE::NdkOperationTypeSend);
         complete(qp, context, STATUS_SUCCESS, NDK_OPERATION_TYPE::NdkOperationTypeSend)
-    }
-    let pair = Pair::with(|provider| provider.qp.NdkSend = Some(send));
+    });
     pair.send(1, 0);
     assert_eq!(pair.finish(), [rules::RESULT_TWICE]);
 }
 
 #[test]
 fn a_result_for_a_refused_request_is_found() {
-    extern "win64" fn send(
-        qp: *mut NDK_QP,
-        context: PVOID,
-        _: *const NDK_SGE,
-        _: ULONG,
-        _: ULONG,
-    ) -> NTSTATUS {
+    let pair = sending!(|qp, context, _| {
         complete(qp, context, STATUS_SUCCESS, NDK_OPERATION_TYPE::NdkOperationTypeSend);
         STATUS_CONNECTION_INVALID
-    }
-    let pair = Pair::with(|provider| provider.qp.NdkSend = Some(send));
+    });
     pair.send(1, 0);
     assert_eq!(pair.finish(), [rules::RESULT_OF_REFUSED]);
 }
 
 #[test]
 fn a_result_for_silent_success_is_found() {
-    extern "win64" fn send(
-        qp: *mut NDK_QP,
-        context: PVOID,
-        _: *const NDK_SGE,
-        _: ULONG,
-        _: ULONG,
-    ) -> NTSTATUS {
+    let pair = sending!(|qp, context, _| {
         complete(qp, context, STATUS_SUCCESS, NDK_OPERATION_TYPE::NdkOperationTypeSend)
-    }
-    let pair = Pair::with(|provider| provider.qp.NdkSend = Some(send));
+    });
     pair.send(1, NDK_OP_FLAG_SILENT_SUCCESS);
     assert_eq!(pair.finish(), [rules::RESULT_SILENT]);
 }
@@ -235,11 +213,10 @@ fn results_that_a_full_cq_has_lost_are_not_the_provider_s_to_answer_for() {
 
 #[test]
 fn a_deferred_request_that_is_not_started_when_a_later_one_is_refused_is_found() {
-    /// Keeps deferred requests back, and refuses the others.
-    extern "win64" fn send(_: *mut NDK_QP, _: PVOID, _: *const NDK_SGE, _: ULONG, flags: ULONG) -> NTSTATUS {
+    // Keeps deferred requests back, and refuses the others.
+    let pair = sending!(|_, _, flags| {
         if flags & NDK_OP_FLAG_DEFER == 0 { STATUS_CONNECTION_INVALID } else { STATUS_SUCCESS }
-    }
-    let pair = Pair::with(|provider| provider.qp.NdkSend = Some(send));
+    });
     assert_eq!(pair.send(1, NDK_OP_FLAG_DEFER), STATUS_SUCCESS);
     assert_eq!(pair.send(2, 0), STATUS_CONNECTION_INVALID);
     assert_eq!(pair.finish(), [rules::RESULT_MISSING]);

@@ -27,6 +27,19 @@ fn resized(resize: Resize) -> (Vec<Got>, Vec<&'static str>) {
     (bench.log(), bench.finish())
 }
 
+/// A resize that does this with the CQ, the completion and its context.
+macro_rules! resizing {
+    (|$cq:pat_param, $completion:pat_param, $context:pat_param| $body:block) => {{
+        extern "win64" fn resize(
+            $cq: *mut NDK_CQ,
+            _: ULONG,
+            $completion: Option<NDK_FN_REQUEST_COMPLETION>,
+            $context: PVOID,
+        ) -> NTSTATUS $body
+        resize as Resize
+    }};
+}
+
 fn complete(completion: Option<NDK_FN_REQUEST_COMPLETION>, context: PVOID, status: NTSTATUS) {
     // SAFETY: the completion takes this context.
     unsafe { completion.unwrap()(context, status) };
@@ -34,121 +47,81 @@ fn complete(completion: Option<NDK_FN_REQUEST_COMPLETION>, context: PVOID, statu
 
 #[test]
 fn a_completion_inside_the_request_that_then_pends_is_right() {
-    extern "win64" fn resize(
-        _: *mut NDK_CQ,
-        _: ULONG,
-        completion: Option<NDK_FN_REQUEST_COMPLETION>,
-        context: PVOID,
-    ) -> NTSTATUS {
+    let resize = resizing!(|_, completion, context| {
         complete(completion, context, STATUS_SUCCESS);
         STATUS_PENDING
-    }
+    });
     assert_eq!(resized(resize), (vec![Got("request", 1, STATUS_SUCCESS)], vec![]));
 }
 
 #[test]
 fn a_completion_of_a_request_that_succeeded_inline_is_found_and_kept_from_the_consumer() {
-    extern "win64" fn resize(
-        cq: *mut NDK_CQ,
-        _: ULONG,
-        completion: Option<NDK_FN_REQUEST_COMPLETION>,
-        context: PVOID,
-    ) -> NTSTATUS {
+    let resize = resizing!(|cq, completion, context| {
         let context = At::of(context);
         fake(cq).provider().defer(move || complete(completion, context.pointer(), STATUS_SUCCESS));
         STATUS_SUCCESS
-    }
+    });
     assert_eq!(resized(resize), (vec![], vec![rules::COMPLETION_AFTER_INLINE]));
 }
 
 #[test]
 fn a_completion_inside_a_request_that_then_fails_is_found() {
-    extern "win64" fn resize(
-        _: *mut NDK_CQ,
-        _: ULONG,
-        completion: Option<NDK_FN_REQUEST_COMPLETION>,
-        context: PVOID,
-    ) -> NTSTATUS {
+    let resize = resizing!(|_, completion, context| {
         complete(completion, context, STATUS_INSUFFICIENT_RESOURCES);
         STATUS_INSUFFICIENT_RESOURCES
-    }
+    });
     assert_eq!(resized(resize).1, [rules::COMPLETION_AFTER_INLINE]);
 }
 
 #[test]
 fn a_request_that_completes_twice_is_found_and_the_consumer_sees_one() {
-    extern "win64" fn resize(
-        cq: *mut NDK_CQ,
-        _: ULONG,
-        completion: Option<NDK_FN_REQUEST_COMPLETION>,
-        context: PVOID,
-    ) -> NTSTATUS {
+    let resize = resizing!(|cq, completion, context| {
         let context = At::of(context);
         for _ in 0..2 {
             fake(cq).provider().defer(move || complete(completion, context.pointer(), STATUS_SUCCESS));
         }
         STATUS_PENDING
-    }
+    });
     assert_eq!(resized(resize), (vec![Got("request", 1, STATUS_SUCCESS)], vec![rules::COMPLETION_TWICE]));
 }
 
 #[test]
 fn a_request_that_completes_with_pending_is_found() {
-    extern "win64" fn resize(
-        cq: *mut NDK_CQ,
-        _: ULONG,
-        completion: Option<NDK_FN_REQUEST_COMPLETION>,
-        context: PVOID,
-    ) -> NTSTATUS {
+    let resize = resizing!(|cq, completion, context| {
         let context = At::of(context);
         fake(cq).provider().defer(move || complete(completion, context.pointer(), STATUS_PENDING));
         STATUS_PENDING
-    }
+    });
     assert_eq!(resized(resize).1, [rules::COMPLETION_STATUS]);
 }
 
 #[test]
 fn a_completion_with_another_context_is_found() {
-    extern "win64" fn resize(
-        _: *mut NDK_CQ,
-        _: ULONG,
-        completion: Option<NDK_FN_REQUEST_COMPLETION>,
-        context: PVOID,
-    ) -> NTSTATUS {
+    let resize = resizing!(|_, completion, context| {
         complete(completion, context.wrapping_byte_add(1 << 20), STATUS_SUCCESS);
         complete(completion, context, STATUS_SUCCESS);
         STATUS_PENDING
-    }
+    });
     assert_eq!(resized(resize).1, [rules::CALLBACK_CONTEXT]);
 }
 
 #[test]
 fn a_completion_with_a_spin_lock_held_is_found() {
-    extern "win64" fn resize(
-        _: *mut NDK_CQ,
-        _: ULONG,
-        completion: Option<NDK_FN_REQUEST_COMPLETION>,
-        context: PVOID,
-    ) -> NTSTATUS {
+    let resize = resizing!(|_, completion, context| {
         spin_lock::acquire(&LOCK, None);
         complete(completion, context, STATUS_SUCCESS);
         spin_lock::release(&LOCK);
         STATUS_PENDING
-    }
+    });
     assert_eq!(resized(resize).1, [rules::CALLBACK_UNDER_LOCK]);
 }
 
 #[test]
 fn a_consumer_that_calls_with_a_lock_of_its_own_held_may_be_called_back() {
-    extern "win64" fn resize(
-        _: *mut NDK_CQ,
-        _: ULONG,
-        completion: Option<NDK_FN_REQUEST_COMPLETION>,
-        context: PVOID,
-    ) -> NTSTATUS {
+    let resize = resizing!(|_, completion, context| {
         complete(completion, context, STATUS_SUCCESS);
         STATUS_PENDING
-    }
+    });
     let bench = Bench::with(|provider| provider.cq.NdkResizeCq = Some(resize));
     let cq = bench.cq();
     spin_lock::acquire(&LOCK, None);
@@ -160,31 +133,21 @@ fn a_consumer_that_calls_with_a_lock_of_its_own_held_may_be_called_back() {
 
 #[test]
 fn a_function_that_returns_at_another_level_is_found() {
-    extern "win64" fn resize(
-        _: *mut NDK_CQ,
-        _: ULONG,
-        _: Option<NDK_FN_REQUEST_COMPLETION>,
-        _: PVOID,
-    ) -> NTSTATUS {
+    let resize = resizing!(|_, _, _| {
         sched::raise(Irql::DISPATCH);
         STATUS_SUCCESS
-    }
+    });
     assert_eq!(resized(resize).1, ["IrqlReturn"]);
 }
 
 #[test]
 fn a_callback_above_dispatch_level_is_found() {
-    extern "win64" fn resize(
-        _: *mut NDK_CQ,
-        _: ULONG,
-        completion: Option<NDK_FN_REQUEST_COMPLETION>,
-        context: PVOID,
-    ) -> NTSTATUS {
+    let resize = resizing!(|_, completion, context| {
         let old = sched::raise(Irql::HIGH);
         complete(completion, context, STATUS_SUCCESS);
         sched::lower(old);
         STATUS_PENDING
-    }
+    });
     assert_eq!(resized(resize).1, ["Irql"]);
 }
 

@@ -2,22 +2,14 @@
 
 use super::*;
 
-extern "win64" fn listen(
-    listener: *mut NDK_LISTENER,
-    _address: *const SOCKADDR,
-    _length: ULONG,
-    completion: Option<NDK_FN_REQUEST_COMPLETION>,
-    context: PVOID,
-) -> NTSTATUS {
-    answer(fake(listener), completion, context)
+requests! {
+    listen(NDK_LISTENER, *const SOCKADDR, ULONG);
+    disconnect(NDK_CONNECTOR);
 }
 
-extern "win64" fn listener_address(
-    _listener: *mut NDK_LISTENER,
-    _address: *mut SOCKADDR,
-    _length: *mut ULONG,
-) -> NTSTATUS {
-    STATUS_BUFFER_TOO_SMALL
+addresses! {
+    listener_address(NDK_LISTENER);
+    connector_address(NDK_CONNECTOR);
 }
 
 extern "win64" fn control_connect_events(_listener: *mut NDK_LISTENER, _pause: BOOLEAN) {}
@@ -35,7 +27,7 @@ pub(crate) fn offer(listener: *mut NDK_LISTENER) {
     let fake = fake(listener);
     let adapter = fake.parents.lock().first().copied();
     let parents = adapter.into_iter().chain([fake.at()]).collect();
-    let connector = make::<NDK_CONNECTOR>(fake.provider, &fake.provider.connector, parents);
+    let connector = make::<NDK_CONNECTOR>(fake.provider(), &fake.provider().connector, parents);
     let (event, context) = fake.state().event;
     fake.hold();
     // SAFETY: the number is the address of the callback that was passed for this, with this context.
@@ -82,61 +74,41 @@ extern "win64" fn connect_shared(
     answer(fake(connector), completion, context)
 }
 
-extern "win64" fn complete_connect(
-    connector: *mut NDK_CONNECTOR,
-    event: Option<NDK_FN_DISCONNECT_EVENT_CALLBACK>,
-    event_context: PVOID,
-    completion: Option<NDK_FN_REQUEST_COMPLETION>,
-    context: PVOID,
-) -> NTSTATUS {
-    let fake = fake(connector);
-    fake.state().event = (event.map_or(0, |f| f as usize), event_context.expose_provenance());
-    answer(fake, completion, context)
+/// Defines both functions that establish a connection, and remember a disconnect event of one of its two types.
+macro_rules! establishing {
+    ($complete:ident, $accept:ident, $event:ty) => {
+        extern "win64" fn $complete(
+            connector: *mut NDK_CONNECTOR,
+            event: Option<$event>,
+            event_context: PVOID,
+            completion: Option<NDK_FN_REQUEST_COMPLETION>,
+            context: PVOID,
+        ) -> NTSTATUS {
+            let fake = fake(connector);
+            fake.state().event = (event.map_or(0, |f| f as usize), event_context.expose_provenance());
+            answer(fake, completion, context)
+        }
+
+        extern "win64" fn $accept(
+            connector: *mut NDK_CONNECTOR,
+            qp: *mut NDK_QP,
+            _inbound: ULONG,
+            _outbound: ULONG,
+            _data: *const VOID,
+            _data_length: ULONG,
+            event: Option<$event>,
+            event_context: PVOID,
+            completion: Option<NDK_FN_REQUEST_COMPLETION>,
+            context: PVOID,
+        ) -> NTSTATUS {
+            fake(connector).depend_on(At::of(qp));
+            $complete(connector, event, event_context, completion, context)
+        }
+    };
 }
 
-extern "win64" fn complete_connect_ex(
-    connector: *mut NDK_CONNECTOR,
-    event: Option<NDK_FN_DISCONNECT_EVENT_CALLBACK_EX>,
-    event_context: PVOID,
-    completion: Option<NDK_FN_REQUEST_COMPLETION>,
-    context: PVOID,
-) -> NTSTATUS {
-    let fake = fake(connector);
-    fake.state().event = (event.map_or(0, |f| f as usize), event_context.expose_provenance());
-    answer(fake, completion, context)
-}
-
-extern "win64" fn accept(
-    connector: *mut NDK_CONNECTOR,
-    qp: *mut NDK_QP,
-    _inbound: ULONG,
-    _outbound: ULONG,
-    _data: *const VOID,
-    _data_length: ULONG,
-    event: Option<NDK_FN_DISCONNECT_EVENT_CALLBACK>,
-    event_context: PVOID,
-    completion: Option<NDK_FN_REQUEST_COMPLETION>,
-    context: PVOID,
-) -> NTSTATUS {
-    fake(connector).depend_on(At::of(qp));
-    complete_connect(connector, event, event_context, completion, context)
-}
-
-extern "win64" fn accept_ex(
-    connector: *mut NDK_CONNECTOR,
-    qp: *mut NDK_QP,
-    _inbound: ULONG,
-    _outbound: ULONG,
-    _data: *const VOID,
-    _data_length: ULONG,
-    event: Option<NDK_FN_DISCONNECT_EVENT_CALLBACK_EX>,
-    event_context: PVOID,
-    completion: Option<NDK_FN_REQUEST_COMPLETION>,
-    context: PVOID,
-) -> NTSTATUS {
-    fake(connector).depend_on(At::of(qp));
-    complete_connect_ex(connector, event, event_context, completion, context)
-}
+establishing!(complete_connect, accept, NDK_FN_DISCONNECT_EVENT_CALLBACK);
+establishing!(complete_connect_ex, accept_ex, NDK_FN_DISCONNECT_EVENT_CALLBACK_EX);
 
 extern "win64" fn reject(_connector: *mut NDK_CONNECTOR, _data: *const VOID, _length: ULONG) -> NTSTATUS {
     STATUS_SUCCESS
@@ -150,22 +122,6 @@ extern "win64" fn connection_data(
     _length: *mut ULONG,
 ) -> NTSTATUS {
     STATUS_SUCCESS
-}
-
-extern "win64" fn connector_address(
-    _connector: *mut NDK_CONNECTOR,
-    _address: *mut SOCKADDR,
-    _length: *mut ULONG,
-) -> NTSTATUS {
-    STATUS_BUFFER_TOO_SMALL
-}
-
-extern "win64" fn disconnect(
-    connector: *mut NDK_CONNECTOR,
-    completion: Option<NDK_FN_REQUEST_COMPLETION>,
-    context: PVOID,
-) -> NTSTATUS {
-    answer(fake(connector), completion, context)
 }
 
 /// Tells a connector's consumer that the peer has gone.

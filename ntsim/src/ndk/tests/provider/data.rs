@@ -24,7 +24,7 @@ fn satisfy(fake: &'static Fake) {
     };
     if due {
         fake.hold();
-        fake.provider.defer(move || {
+        fake.provider().defer(move || {
             notify(fake, STATUS_SUCCESS);
             fake.release();
         });
@@ -105,30 +105,53 @@ extern "win64" fn flush(qp: *mut NDK_QP) {
     flush_receives(fake(qp));
 }
 
-pub(crate) extern "win64" fn send(
-    qp: *mut NDK_QP,
-    context: PVOID,
-    _sgl: *const NDK_SGE,
-    _count: ULONG,
-    flags: ULONG,
-) -> NTSTATUS {
-    post(qp, context, flags, NDK_OPERATION_TYPE::NdkOperationTypeSend)
+/// Defines posts that succeed at once, whatever else they take before the flags and, behind a semicolon, after them.
+macro_rules! posts {
+    ($($post:ident($($before:ty),* $(; $after:ty)?): $operation:ident;)*) => {
+        $(pub(crate) extern "win64" fn $post(
+            qp: *mut NDK_QP,
+            context: PVOID,
+            $(_: $before,)*
+            flags: ULONG,
+            $(_: $after,)?
+        ) -> NTSTATUS {
+            post(qp, context, flags, NDK_OPERATION_TYPE::$operation)
+        })*
+    };
 }
 
-extern "win64" fn send_and_invalidate(
-    qp: *mut NDK_QP,
-    context: PVOID,
-    _sgl: *const NDK_SGE,
-    _count: ULONG,
-    flags: ULONG,
-    _token: UINT32,
-) -> NTSTATUS {
-    post(qp, context, flags, NDK_OPERATION_TYPE::NdkOperationTypeSend)
+posts! {
+    send(*const NDK_SGE, ULONG): NdkOperationTypeSend;
+    send_and_invalidate(*const NDK_SGE, ULONG; UINT32): NdkOperationTypeSend;
+    fast_register(*mut NDK_MR, ULONG, *const NDK_LOGICAL_ADDRESS, ULONG, SIZE_T, PVOID): NdkOperationTypeFastRegister;
+    invalidate(*mut NDK_OBJECT_HEADER): NdkOperationTypeInvalidate;
+    read(*const NDK_SGE, ULONG, UINT64, UINT32): NdkOperationTypeRead;
+    write(*const NDK_SGE, ULONG, UINT64, UINT32): NdkOperationTypeWrite;
 }
 
-extern "win64" fn receive(qp: *mut NDK_QP, context: PVOID, _sgl: *const NDK_SGE, _count: ULONG) -> NTSTATUS {
-    fake(qp).state().receives.push_back(context.expose_provenance());
-    STATUS_SUCCESS
+/// Defines posts of a receive, which waits for the test.
+macro_rules! receives {
+    ($($receive:ident($queue:ty);)*) => {
+        $(extern "win64" fn $receive(
+            queue: *mut $queue,
+            context: PVOID,
+            _sgl: *const NDK_SGE,
+            _count: ULONG,
+        ) -> NTSTATUS {
+            fake(queue).state().receives.push_back(context.expose_provenance());
+            STATUS_SUCCESS
+        })*
+    };
+}
+
+receives! {
+    receive(NDK_QP);
+    srq_receive(NDK_SRQ);
+}
+
+requests! {
+    resize(NDK_CQ, ULONG);
+    modify(NDK_SRQ, ULONG, ULONG);
 }
 
 extern "win64" fn bind(
@@ -142,55 +165,8 @@ extern "win64" fn bind(
 ) -> NTSTATUS {
     let window = fake(mw);
     window.depend_on(At::of(mr));
-    window.state().token = window.provider.tokens.fetch_add(1, Ordering::Relaxed);
+    window.state().token = window.provider().tokens.fetch_add(1, Ordering::Relaxed);
     post(qp, context, flags, NDK_OPERATION_TYPE::NdkOperationTypeBind)
-}
-
-extern "win64" fn fast_register(
-    qp: *mut NDK_QP,
-    context: PVOID,
-    _mr: *mut NDK_MR,
-    _pages: ULONG,
-    _page_array: *const NDK_LOGICAL_ADDRESS,
-    _offset: ULONG,
-    _length: SIZE_T,
-    _base: PVOID,
-    flags: ULONG,
-) -> NTSTATUS {
-    post(qp, context, flags, NDK_OPERATION_TYPE::NdkOperationTypeFastRegister)
-}
-
-extern "win64" fn invalidate(
-    qp: *mut NDK_QP,
-    context: PVOID,
-    _memory: *mut NDK_OBJECT_HEADER,
-    flags: ULONG,
-) -> NTSTATUS {
-    post(qp, context, flags, NDK_OPERATION_TYPE::NdkOperationTypeInvalidate)
-}
-
-extern "win64" fn read(
-    qp: *mut NDK_QP,
-    context: PVOID,
-    _sgl: *const NDK_SGE,
-    _count: ULONG,
-    _address: UINT64,
-    _token: UINT32,
-    flags: ULONG,
-) -> NTSTATUS {
-    post(qp, context, flags, NDK_OPERATION_TYPE::NdkOperationTypeRead)
-}
-
-extern "win64" fn write(
-    qp: *mut NDK_QP,
-    context: PVOID,
-    _sgl: *const NDK_SGE,
-    _count: ULONG,
-    _address: UINT64,
-    _token: UINT32,
-    flags: ULONG,
-) -> NTSTATUS {
-    post(qp, context, flags, NDK_OPERATION_TYPE::NdkOperationTypeWrite)
 }
 
 pub(crate) const QP: NDK_QP_DISPATCH = NDK_QP_DISPATCH {
@@ -207,51 +183,34 @@ pub(crate) const QP: NDK_QP_DISPATCH = NDK_QP_DISPATCH {
     NdkSendAndInvalidate: Some(send_and_invalidate),
 };
 
-extern "win64" fn resize(
-    cq: *mut NDK_CQ,
-    _depth: ULONG,
-    completion: Option<NDK_FN_REQUEST_COMPLETION>,
-    context: PVOID,
-) -> NTSTATUS {
-    answer(fake(cq), completion, context)
-}
-
 pub(crate) extern "win64" fn arm(cq: *mut NDK_CQ, notify: ULONG) {
     let fake = fake(cq);
     fake.state().armed = Some(notify);
     satisfy(fake);
 }
 
-pub(crate) extern "win64" fn poll_ex(cq: *mut NDK_CQ, results: *mut NDK_RESULT_EX, count: ULONG) -> ULONG {
+/// Hands out up to `count` results.
+fn take<T>(cq: *mut NDK_CQ, results: *mut T, count: ULONG, form: impl Fn(NDK_RESULT_EX) -> T) -> ULONG {
     let mut state = fake(cq).state();
     let mut taken = 0;
     while taken < count {
         let Some(result) = state.results.pop_front() else { break };
         // SAFETY: the caller passed room for `count`.
-        unsafe { results.add(taken as usize).write(result) };
+        unsafe { results.add(taken as usize).write(form(result)) };
         taken += 1;
     }
     taken
 }
 
+pub(crate) extern "win64" fn poll_ex(cq: *mut NDK_CQ, results: *mut NDK_RESULT_EX, count: ULONG) -> ULONG {
+    take(cq, results, count, |result| result)
+}
+
 extern "win64" fn poll(cq: *mut NDK_CQ, results: *mut NDK_RESULT, count: ULONG) -> ULONG {
-    let mut state = fake(cq).state();
-    let mut taken = 0;
-    while taken < count {
-        let Some(result) = state.results.pop_front() else { break };
+    take(cq, results, count, |result| {
         let NDK_RESULT_EX { Status, BytesTransferred, QPContext, RequestContext, .. } = result;
-        // SAFETY: the caller passed room for `count`.
-        unsafe {
-            results.add(taken as usize).write(NDK_RESULT {
-                Status,
-                BytesTransferred,
-                QPContext,
-                RequestContext,
-            });
-        }
-        taken += 1;
-    }
-    taken
+        NDK_RESULT { Status, BytesTransferred, QPContext, RequestContext }
+    })
 }
 
 extern "win64" fn moderate(_cq: *mut NDK_CQ, _interval: ULONG, _count: ULONG) -> NTSTATUS {
@@ -267,26 +226,6 @@ pub(crate) const CQ: NDK_CQ_DISPATCH = NDK_CQ_DISPATCH {
     NdkControlCqInterruptModeration: Some(moderate),
     NdkGetCqResultsEx: Some(poll_ex),
 };
-
-extern "win64" fn modify(
-    srq: *mut NDK_SRQ,
-    _depth: ULONG,
-    _threshold: ULONG,
-    completion: Option<NDK_FN_REQUEST_COMPLETION>,
-    context: PVOID,
-) -> NTSTATUS {
-    answer(fake(srq), completion, context)
-}
-
-extern "win64" fn srq_receive(
-    srq: *mut NDK_SRQ,
-    context: PVOID,
-    _sgl: *const NDK_SGE,
-    _count: ULONG,
-) -> NTSTATUS {
-    fake(srq).state().receives.push_back(context.expose_provenance());
-    STATUS_SUCCESS
-}
 
 pub(crate) const SRQ: NDK_SRQ_DISPATCH = NDK_SRQ_DISPATCH {
     NdkCloseSrq: Some(close),

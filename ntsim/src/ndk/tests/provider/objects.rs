@@ -9,7 +9,7 @@ extern "win64" fn query_info(
 ) -> NTSTATUS {
     // SAFETY: zero is a valid value of every member.
     let mut answer: NDK_ADAPTER_INFO = unsafe { core::mem::zeroed() };
-    answer.Version = fake(adapter).provider.version;
+    answer.Version = fake(adapter).provider().version;
     // SAFETY: the caller passed room for both.
     unsafe {
         info.write(answer);
@@ -18,84 +18,20 @@ extern "win64" fn query_info(
     STATUS_SUCCESS
 }
 
-pub(crate) extern "win64" fn create_cq(
-    adapter: *mut NDK_ADAPTER,
-    _depth: ULONG,
-    notification: Option<NDK_FN_CQ_NOTIFICATION_CALLBACK>,
-    notification_context: PVOID,
-    _affinity: *mut GROUP_AFFINITY,
-    completion: Option<NDK_FN_CREATE_COMPLETION>,
-    context: PVOID,
-    out: *mut *mut NDK_CQ,
-) -> NTSTATUS {
-    let parent = fake(adapter);
-    let cq = make::<NDK_CQ>(parent.provider, &parent.provider.cq, vec![parent.at()]);
-    fake(cq).state().event =
-        (notification.map_or(0, |f| f as usize), notification_context.expose_provenance());
-    answer_create(parent, cq, completion, context, out)
+creates! {
+    create_cq(NDK_ADAPTER, ULONG; NDK_FN_CQ_NOTIFICATION_CALLBACK, *mut GROUP_AFFINITY) -> NDK_CQ: cq;
+    create_pd(NDK_ADAPTER) -> NDK_PD: pd;
+    create_shared_endpoint(NDK_ADAPTER, *const SOCKADDR, ULONG) -> NDK_SHARED_ENDPOINT: shared_endpoint;
+    create_connector(NDK_ADAPTER) -> NDK_CONNECTOR: connector;
+    create_listener(NDK_ADAPTER; NDK_FN_CONNECT_EVENT_CALLBACK) -> NDK_LISTENER: listener;
+    create_mr(NDK_PD, BOOLEAN) -> NDK_MR: mr;
+    create_mw(NDK_PD) -> NDK_MW: mw;
+    create_srq(NDK_PD, ULONG, ULONG, ULONG; NDK_FN_SRQ_NOTIFICATION_CALLBACK, *mut GROUP_AFFINITY) -> NDK_SRQ: srq;
 }
 
-pub(crate) extern "win64" fn create_pd(
-    adapter: *mut NDK_ADAPTER,
-    completion: Option<NDK_FN_CREATE_COMPLETION>,
-    context: PVOID,
-    out: *mut *mut NDK_PD,
-) -> NTSTATUS {
-    let parent = fake(adapter);
-    let pd = make::<NDK_PD>(parent.provider, &parent.provider.pd, vec![parent.at()]);
-    answer_create(parent, pd, completion, context, out)
-}
-
-extern "win64" fn create_shared_endpoint(
-    adapter: *mut NDK_ADAPTER,
-    _address: *const SOCKADDR,
-    _length: ULONG,
-    completion: Option<NDK_FN_CREATE_COMPLETION>,
-    context: PVOID,
-    out: *mut *mut NDK_SHARED_ENDPOINT,
-) -> NTSTATUS {
-    let parent = fake(adapter);
-    let endpoint =
-        make::<NDK_SHARED_ENDPOINT>(parent.provider, &parent.provider.shared_endpoint, vec![parent.at()]);
-    answer_create(parent, endpoint, completion, context, out)
-}
-
-extern "win64" fn create_connector(
-    adapter: *mut NDK_ADAPTER,
-    completion: Option<NDK_FN_CREATE_COMPLETION>,
-    context: PVOID,
-    out: *mut *mut NDK_CONNECTOR,
-) -> NTSTATUS {
-    let parent = fake(adapter);
-    let connector = make::<NDK_CONNECTOR>(parent.provider, &parent.provider.connector, vec![parent.at()]);
-    answer_create(parent, connector, completion, context, out)
-}
-
-extern "win64" fn create_listener(
-    adapter: *mut NDK_ADAPTER,
-    event: Option<NDK_FN_CONNECT_EVENT_CALLBACK>,
-    event_context: PVOID,
-    completion: Option<NDK_FN_CREATE_COMPLETION>,
-    context: PVOID,
-    out: *mut *mut NDK_LISTENER,
-) -> NTSTATUS {
-    let parent = fake(adapter);
-    let listener = make::<NDK_LISTENER>(parent.provider, &parent.provider.listener, vec![parent.at()]);
-    fake(listener).state().event = (event.map_or(0, |f| f as usize), event_context.expose_provenance());
-    answer_create(parent, listener, completion, context, out)
-}
-
-extern "win64" fn build_lam(
-    adapter: *mut NDK_ADAPTER,
-    _mdl: *mut MDL,
-    _length: SIZE_T,
-    completion: Option<NDK_FN_REQUEST_COMPLETION>,
-    context: PVOID,
-    _mapping: *mut NDK_LOGICAL_ADDRESS_MAPPING,
-    _size: *mut ULONG,
-    _offset: *mut ULONG,
-) -> NTSTATUS {
-    answer(fake(adapter), completion, context)
+requests! {
+    build_lam(NDK_ADAPTER, *mut MDL, SIZE_T; *mut NDK_LOGICAL_ADDRESS_MAPPING, *mut ULONG, *mut ULONG);
+    deregister(NDK_MR);
 }
 
 extern "win64" fn release_lam(_adapter: *mut NDK_ADAPTER, _mapping: *mut NDK_LOGICAL_ADDRESS_MAPPING) {}
@@ -111,48 +47,6 @@ pub(crate) const ADAPTER: NDK_ADAPTER_DISPATCH = NDK_ADAPTER_DISPATCH {
     NdkBuildLAM: Some(build_lam),
     NdkReleaseLAM: Some(release_lam),
 };
-
-pub(crate) extern "win64" fn create_mr(
-    pd: *mut NDK_PD,
-    _fast: BOOLEAN,
-    completion: Option<NDK_FN_CREATE_COMPLETION>,
-    context: PVOID,
-    out: *mut *mut NDK_MR,
-) -> NTSTATUS {
-    let parent = fake(pd);
-    let mr = make::<NDK_MR>(parent.provider, &parent.provider.mr, vec![parent.at()]);
-    answer_create(parent, mr, completion, context, out)
-}
-
-extern "win64" fn create_mw(
-    pd: *mut NDK_PD,
-    completion: Option<NDK_FN_CREATE_COMPLETION>,
-    context: PVOID,
-    out: *mut *mut NDK_MW,
-) -> NTSTATUS {
-    let parent = fake(pd);
-    let mw = make::<NDK_MW>(parent.provider, &parent.provider.mw, vec![parent.at()]);
-    answer_create(parent, mw, completion, context, out)
-}
-
-extern "win64" fn create_srq(
-    pd: *mut NDK_PD,
-    _depth: ULONG,
-    _max_sge: ULONG,
-    _threshold: ULONG,
-    notification: Option<NDK_FN_SRQ_NOTIFICATION_CALLBACK>,
-    notification_context: PVOID,
-    _affinity: *mut GROUP_AFFINITY,
-    completion: Option<NDK_FN_CREATE_COMPLETION>,
-    context: PVOID,
-    out: *mut *mut NDK_SRQ,
-) -> NTSTATUS {
-    let parent = fake(pd);
-    let srq = make::<NDK_SRQ>(parent.provider, &parent.provider.srq, vec![parent.at()]);
-    fake(srq).state().event =
-        (notification.map_or(0, |f| f as usize), notification_context.expose_provenance());
-    answer_create(parent, srq, completion, context, out)
-}
 
 pub(crate) extern "win64" fn create_qp(
     pd: *mut NDK_PD,
@@ -170,7 +64,7 @@ pub(crate) extern "win64" fn create_qp(
 ) -> NTSTATUS {
     let parent = fake(pd);
     let parents = vec![parent.at(), At::of(receive_cq), At::of(initiator_cq)];
-    let qp = make::<NDK_QP>(parent.provider, &parent.provider.qp, parents);
+    let qp = make::<NDK_QP>(parent.provider(), &parent.provider().qp, parents);
     {
         let mut state = fake(qp).state();
         state.qp_context = qp_context.expose_provenance();
@@ -229,16 +123,8 @@ pub(crate) extern "win64" fn register(
     context: PVOID,
 ) -> NTSTATUS {
     let fake = fake(mr);
-    fake.state().token = fake.provider.tokens.fetch_add(1, Ordering::Relaxed);
+    fake.state().token = fake.provider().tokens.fetch_add(1, Ordering::Relaxed);
     answer(fake, completion, context)
-}
-
-extern "win64" fn deregister(
-    mr: *mut NDK_MR,
-    completion: Option<NDK_FN_REQUEST_COMPLETION>,
-    context: PVOID,
-) -> NTSTATUS {
-    answer(fake(mr), completion, context)
 }
 
 extern "win64" fn initialize_fast_register(
@@ -275,12 +161,8 @@ pub(crate) const MW: NDK_MW_DISPATCH = NDK_MW_DISPATCH {
     NdkGetRemoteTokenFromMw: Some(window_token),
 };
 
-extern "win64" fn shared_endpoint_address(
-    _endpoint: *mut NDK_SHARED_ENDPOINT,
-    _address: *mut SOCKADDR,
-    _length: *mut ULONG,
-) -> NTSTATUS {
-    STATUS_BUFFER_TOO_SMALL
+addresses! {
+    shared_endpoint_address(NDK_SHARED_ENDPOINT);
 }
 
 pub(crate) const SHARED_ENDPOINT: NDK_SHARED_ENDPOINT_DISPATCH = NDK_SHARED_ENDPOINT_DISPATCH {

@@ -33,7 +33,7 @@ fn receive(qp: Pointer<Qp<Machine>>, number: usize) -> bool {
 
 /// Posts a send; says whether it was accepted.
 fn send(qp: Pointer<Qp<Machine>>, number: usize) -> bool {
-    let operation = Operation::Send { invalidates: None };
+    let operation = Operation::Send;
     qp.post_transfer(operation, (Flags::empty(), context(number)), empty()).is_ok()
 }
 

@@ -139,9 +139,8 @@ unsafe extern "win64" fn send<K: Kernel>(
     count: ULONG,
     given: ULONG,
 ) -> NTSTATUS {
-    let operation = Operation::Send { invalidates: None };
     // SAFETY: the consumer passes its queue pair, and a list of so many entries.
-    unsafe { transfer::<K>(qp, context, (sgl, count), (given, SEND), operation) }
+    unsafe { transfer::<K>(qp, context, (sgl, count), (given, SEND), Operation::Send) }
 }
 
 /// NdkSendAndInvalidate.
@@ -153,7 +152,7 @@ unsafe extern "win64" fn send_and_invalidate<K: Kernel>(
     given: ULONG,
     token: UINT32,
 ) -> NTSTATUS {
-    let operation = Operation::Send { invalidates: Some(Token(token)) };
+    let operation = Operation::SendAndInvalidate { token: Token(token) };
     // SAFETY: the consumer passes its queue pair, and a list of so many entries.
     unsafe { transfer::<K>(qp, context, (sgl, count), (given, SEND), operation) }
 }
@@ -183,9 +182,12 @@ unsafe extern "win64" fn read<K: Kernel>(
     token: UINT32,
     given: ULONG,
 ) -> NTSTATUS {
-    let invalidates = given & NDK_OP_FLAG_RDMA_READ_LOCAL_INVALIDATE != 0;
     let (address, token) = (wide(address), Token(token));
-    let operation = Operation::Read { address, token, invalidates };
+    let operation = if given & NDK_OP_FLAG_RDMA_READ_LOCAL_INVALIDATE == 0 {
+        Operation::Read { address, token }
+    } else {
+        Operation::ReadAndInvalidate { address, token }
+    };
     let allowed = TRANSFER | NDK_OP_FLAG_RDMA_READ_LOCAL_INVALIDATE;
     // SAFETY: the consumer passes its queue pair, and a list of so many entries.
     unsafe { transfer::<K>(qp, context, (sgl, count), (given, allowed), operation) }

@@ -54,9 +54,11 @@ impl<K: Kernel> Object<K, Qp<K>> {
         }
         match &work.operation {
             Operation::Bind => Self::carry_out(posted),
-            Operation::Send { .. }
+            Operation::Send
+            | Operation::SendAndInvalidate { .. }
             | Operation::Write { .. }
             | Operation::Read { .. }
+            | Operation::ReadAndInvalidate { .. }
             | Operation::FastRegister
             | Operation::Invalidate(_) => Ok(Attempt::Done),
         }

@@ -137,11 +137,13 @@ impl<K: Kernel> Object<K, Qp<K>> {
     ) -> Result<Attempt, Attempt> {
         let flags = work.flags;
         match &work.operation {
-            Operation::Send { invalidates } => self.send((list, flags), *invalidates, peer, ending),
+            Operation::Send => self.send((list, flags), None, peer, ending),
+            Operation::SendAndInvalidate { token } => self.send((list, flags), Some(*token), peer, ending),
             Operation::Write { address, token } => self.write(list, peer, *address, *token),
-            Operation::Read { address, token, invalidates } => {
+            Operation::Read { address, token } => self.read(list, peer, *address, *token),
+            Operation::ReadAndInvalidate { address, token } => {
                 self.read(list, peer, *address, *token)?;
-                match list.first().filter(|_| *invalidates) {
+                match list.first() {
                     Some(first) => self.invalidate_sink(Token(first.token), ending),
                     None => Ok(Attempt::Done),
                 }

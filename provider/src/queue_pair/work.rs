@@ -28,12 +28,16 @@ bitflags::bitflags! {
 /// What an initiator request does. The memory on this side is what its scatter/gather list names; what a
 /// registration is made of lies in a queue of its own, so that the others are small.
 pub(crate) enum Operation<K: Kernel> {
-    /// A message; it also invalidates a token of the peer's.
-    Send { invalidates: Option<Token> },
+    /// A message.
+    Send,
+    /// A message that also invalidates a token of the peer's.
+    SendAndInvalidate { token: Token },
     /// RDMA Write to this address and token of the peer's.
     Write { address: usize, token: Token },
-    /// RDMA Read from this address and token of the peer's; invalidates the first token of the sink.
-    Read { address: usize, token: Token, invalidates: bool },
+    /// RDMA Read from this address and token of the peer's.
+    Read { address: usize, token: Token },
+    /// The same, and the first token of the sink is invalidated afterwards.
+    ReadAndInvalidate { address: usize, token: Token },
     /// A fast registration: the next in the queue's registrations.
     FastRegister,
     /// A bind of a window: likewise.
@@ -46,9 +50,9 @@ impl<K: Kernel> Operation<K> {
     /// What results call it.
     pub(super) fn name(&self) -> NDK_OPERATION_TYPE {
         match self {
-            Self::Send { .. } => NDK_OPERATION_TYPE::NdkOperationTypeSend,
+            Self::Send | Self::SendAndInvalidate { .. } => NDK_OPERATION_TYPE::NdkOperationTypeSend,
             Self::Write { .. } => NDK_OPERATION_TYPE::NdkOperationTypeWrite,
-            Self::Read { .. } => NDK_OPERATION_TYPE::NdkOperationTypeRead,
+            Self::Read { .. } | Self::ReadAndInvalidate { .. } => NDK_OPERATION_TYPE::NdkOperationTypeRead,
             Self::FastRegister => NDK_OPERATION_TYPE::NdkOperationTypeFastRegister,
             Self::Bind => NDK_OPERATION_TYPE::NdkOperationTypeBind,
             Self::Invalidate(_) => NDK_OPERATION_TYPE::NdkOperationTypeInvalidate,

@@ -13,7 +13,7 @@
 //! MPMC queue.)
 
 use crate::heap::{NoMemory, Slice};
-use crate::sync::{AtomicU64, Line, Ordering, UnsafeCell};
+use crate::sync::{AtomicU64, Line, Ordering, UnsafeCell, expect_to_write};
 
 /// Set in the tail of a sealed queue: no slot's sequence number is as great, so no push finds one free.
 const SEALED: u64 = 1 << 63;
@@ -87,6 +87,16 @@ impl<T> Ring<T> {
         // SAFETY: the claim was made just now.
         unsafe { self.publish(slot, position, || make(position)) };
         Some(position)
+    }
+
+    /// A push is to come soon.
+    pub(crate) fn expect_push(&self) {
+        self.slot(self.tail.load(Ordering::Relaxed)).into_iter().for_each(expect_to_write);
+    }
+
+    /// A pop is to come soon.
+    pub(crate) fn expect_pop(&self) {
+        self.slot(self.head.load(Ordering::Relaxed)).into_iter().for_each(expect_to_write);
     }
 
     /// Claims the next position; the caller publishes it.

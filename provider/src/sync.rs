@@ -8,6 +8,20 @@ pub(crate) use loom::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering, 
 #[cfg(loom)]
 pub(crate) use loom::cell::UnsafeCell;
 
+/// Asks for the cache line of `place`, which another processor has probably written and this one will write: so
+/// that it is there by then, and comes once and not twice, for reading and for writing. It changes nothing else.
+#[inline]
+pub(crate) fn expect_to_write<T>(place: &T) {
+    #[cfg(target_arch = "x86_64")]
+    {
+        use core::arch::x86_64::{_MM_HINT_ET0, _mm_prefetch};
+        // SAFETY: a prefetch reads and writes nothing, and `place` is a valid address anyway.
+        unsafe { _mm_prefetch::<_MM_HINT_ET0>(core::ptr::from_ref(place).cast()) }
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = place;
+}
+
 /// A value in a cache line of its own: what one processor writes all the time does not take from another
 /// what lies beside it. Not `crossbeam_utils::CachePadded`, whose 128 bytes would double the size of a region.
 #[repr(align(64))]

@@ -81,6 +81,11 @@ impl<K: Kernel> Cq<K> {
         })
     }
 
+    /// A result is to come soon.
+    pub(crate) fn expect_push(&self) {
+        self.results.expect_push();
+    }
+
     /// The oldest result.
     pub(crate) fn poll(&self) -> Option<Completed> {
         self.results.pop()

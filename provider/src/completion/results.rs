@@ -106,6 +106,11 @@ impl Results {
         }
     }
 
+    /// A result is to come soon.
+    pub(super) fn expect_push(&self) {
+        self.ring(self.pushing.load(Ordering::Acquire)).into_iter().for_each(Ring::expect_push);
+    }
+
     /// Removes the oldest result. Not concurrently with itself (CQ-1).
     pub(super) fn pop(&self) -> Option<Completed> {
         loop {

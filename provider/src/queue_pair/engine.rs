@@ -208,6 +208,7 @@ impl<K: Kernel> Object<K, Qp<K>> {
     /// the peer has no receive, or it is not this side's turn.
     #[inline(never)]
     fn deliver(&self, data: &List, peer: &Self) -> Result<Option<Arrival>, Refusal> {
+        peer.expect_delivery();
         let (mut source, mut sink) = (Gathered::new(), Gathered::new());
         self.gather(&mut source, data, (Rights::LOCAL_READ, Lane::Near))?;
         let mut receive = List::new();

@@ -219,6 +219,14 @@ impl<K: Kernel> Object<K, Qp<K>> {
         }
     }
 
+    /// A message is about to arrive.
+    fn expect_delivery(&self) {
+        self.receive_cq.expect_push();
+        if let Receives::Own(queue) = &self.receive {
+            queue.expect_take();
+        }
+    }
+
     fn take_receive(&self, sink: &mut List) -> Option<Opaque> {
         match &self.receive {
             Receives::Own(queue) => queue.take(sink).or_else(|| {

@@ -76,6 +76,8 @@ pub(crate) struct WorkQueue<W> {
     depth: u32,
     /// How many were completed. Those that were accepted beyond that are outstanding.
     completed: Line<AtomicU64>,
+    /// How many the poster has seen completed, which it looks up when it seems to have no room.
+    seen: Line<AtomicU64>,
 }
 
 struct Queued<W> {
@@ -97,7 +99,7 @@ impl<W> WorkQueue<W> {
     pub(crate) fn new(depth: u32, width: u32) -> Result<Self, NoMemory> {
         let ring = Ring::new(depth)?;
         let lists = Rows::new(ring.capacity(), width as usize)?;
-        Ok(Self { ring, lists, depth, completed: Line(AtomicU64::new(0)) })
+        Ok(Self { ring, lists, depth, completed: Line(AtomicU64::new(0)), seen: Line(AtomicU64::new(0)) })
     }
 
     /// Accepts the request that `make` makes for its position in the queue, with its list. The consumer
@@ -110,9 +112,12 @@ impl<W> WorkQueue<W> {
         &self,
         make: impl FnOnce(u64) -> (W, L),
     ) -> Result<(), QueueFull> {
-        let outstanding = self.ring.tail().wrapping_sub(self.completed.load(Ordering::Acquire));
-        if outstanding >= u64::from(self.depth) {
-            return Err(QueueFull);
+        if !self.has_room(self.seen.load(Ordering::Relaxed)) {
+            let completed = self.completed.load(Ordering::Acquire);
+            self.seen.store(completed, Ordering::Relaxed);
+            if !self.has_room(completed) {
+                return Err(QueueFull);
+            }
         }
         // The ring has room: it holds no more than the outstanding ones.
         let pushed = self.ring.push_with(|position| {
@@ -120,6 +125,16 @@ impl<W> WorkQueue<W> {
             Queued { work, entries: self.lists.write(position, list) }
         });
         pushed.map(drop).ok_or(QueueFull)
+    }
+
+    /// Whether one more may be outstanding beyond so many completed.
+    fn has_room(&self, completed: u64) -> bool {
+        self.ring.tail().wrapping_sub(completed) < u64::from(self.depth)
+    }
+
+    /// A request is to be taken soon.
+    pub(crate) fn expect_take(&self) {
+        self.ring.expect_pop();
     }
 
     /// The oldest request that nobody has begun. Its list takes the place of what is in `list`.

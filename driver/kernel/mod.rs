@@ -3,6 +3,7 @@
 mod deferred;
 mod event;
 mod lock;
+mod timer;
 
 use core::ptr::NonNull;
 
@@ -10,6 +11,7 @@ pub(crate) use deferred::Deferred;
 pub(crate) use event::Event;
 pub(crate) use lock::SpinLock;
 use sys::wdm;
+pub(crate) use timer::Timer;
 
 use crate::nt;
 
@@ -25,6 +27,7 @@ pub(crate) struct Windows;
 unsafe impl provider::Kernel for Windows {
     type Lock = SpinLock;
     type Deferred = Deferred;
+    type Timer = Timer;
     type Event = Event;
 
     unsafe fn system_address(mdl: NonNull<wdm::MDL>) -> *mut u8 {

@@ -14,7 +14,7 @@ use sys::wdm::MDL;
 /// What the implementation promises, the provider's unsafe code leans on:
 /// - [`Kernel::Lock`] excludes other processors and deferred calls of its own processor, at any level up
 ///   to DISPATCH_LEVEL.
-/// - [`Deferred`] and [`Event`] keep the promises in their own documentation.
+/// - [`Deferred`], [`Timer`] and [`Event`] keep the promises in their own documentation.
 /// - [`Kernel::system_address`] is null or the address of the whole range of the list.
 pub unsafe trait Kernel: Sized + Send + Sync + 'static {
     /// A spin lock: it raises to DISPATCH_LEVEL and is held for a few instructions only.
@@ -22,6 +22,9 @@ pub unsafe trait Kernel: Sized + Send + Sync + 'static {
 
     /// A deferred call that lives inside the object it is for.
     type Deferred: Deferred;
+
+    /// A call to be made after a time, likewise.
+    type Timer: Timer;
 
     /// What the closing of an adapter waits on.
     type Event: Event;
@@ -64,6 +67,46 @@ pub unsafe trait Deferred: Send + Sync {
     ///
     /// `this` is initialised, is not queued, and outlives the beginning of its routine.
     unsafe fn queue(this: NonNull<Self>);
+}
+
+/// A call to be made once a time has passed, at DISPATCH_LEVEL, unless it is cancelled before.
+///
+/// # Safety
+///
+/// After each [`Timer::set`] exactly one of two things comes about: one call of the routine, on any processor,
+/// possibly before it returns; or one [`Timer::cancel`] that answers true. The implementation does not touch
+/// the object once either has. Sets and cancels of one object come one after the other, and what was done
+/// before one of them is visible to those after it.
+pub unsafe trait Timer: Send + Sync {
+    /// An object that is not initialised yet; [`Timer::initialise`] follows once it has its place.
+    fn new() -> Self;
+
+    /// Makes the object ready, in the place where it stays.
+    ///
+    /// # Safety
+    ///
+    /// `this` does not move afterwards, and was not initialised before.
+    unsafe fn initialise(this: NonNull<Self>, routine: Routine, context: *mut c_void);
+
+    /// Has the routine called once `after` has passed, at most [`Timer::lateness`] later than that unless
+    /// the processor has more pressing work. Up to DISPATCH_LEVEL.
+    ///
+    /// # Safety
+    ///
+    /// `this` is initialised and not set: it never was, the routine of its last set has begun, or that was
+    /// cancelled. It outlives the beginning of its routine.
+    unsafe fn set(this: NonNull<Self>, after: Duration);
+
+    /// Whether the call of the last set is not going to be made, by reason of this very cancel. Up to
+    /// DISPATCH_LEVEL.
+    ///
+    /// # Safety
+    ///
+    /// `this` is initialised.
+    unsafe fn cancel(this: NonNull<Self>) -> bool;
+
+    /// How late a call may be: the time between two ticks of the clock that makes it.
+    fn lateness() -> Duration;
 }
 
 /// Something that one thread waits for and another signals once.

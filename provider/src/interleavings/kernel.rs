@@ -1,5 +1,5 @@
 //! A kernel of loom's parts. Each thread is a processor: when it has done its work, it makes the deferred
-//! calls that wait, its own and others'.
+//! calls that wait, its own and others'. Time passes when a thread lets it.
 
 use std::cell::UnsafeCell;
 use std::collections::VecDeque;
@@ -12,7 +12,7 @@ use std::time::Duration;
 use loom::sync::{Condvar, Mutex, MutexGuard};
 use sys::wdm::MDL;
 
-use crate::kernel::{Deferred, Event, Kernel, Routine};
+use crate::kernel::{Deferred, Event, Kernel, Routine, Timer};
 
 pub(super) struct Machine;
 
@@ -23,6 +23,7 @@ unsafe impl Send for Call {}
 
 loom::lazy_static! {
     static ref QUEUE: Mutex<VecDeque<Call>> = Mutex::new(VecDeque::new());
+    static ref TIMERS: Mutex<Vec<(usize, Call)>> = Mutex::new(Vec::new());
 }
 
 /// Makes the deferred calls that wait, and those that they queue.
@@ -52,6 +53,55 @@ unsafe impl Deferred for Queued {
         // SAFETY: the caller passes a live object.
         let (routine, context) = *unsafe { this.as_ref() }.0.get().expect("initialised");
         QUEUE.lock().unwrap().push_back(Call(routine, context as *mut c_void));
+    }
+}
+
+/// The time of every timer that is set has come: makes their calls, as a processor.
+pub(super) fn expire() {
+    let expired = std::mem::take(&mut *TIMERS.lock().unwrap());
+    for (_, Call(routine, context)) in expired {
+        // SAFETY: set with this context by `set`, whose caller keeps the object.
+        unsafe { routine(context) };
+    }
+    pump();
+}
+
+/// Whether a timer is set.
+pub(super) fn is_ticking() -> bool {
+    !TIMERS.lock().unwrap().is_empty()
+}
+
+pub(super) struct Clocked(OnceLock<(Routine, usize)>);
+
+// SAFETY: a timer that is set is in the list once, until `expire` or `cancel` takes it out.
+unsafe impl Timer for Clocked {
+    fn new() -> Self {
+        Self(OnceLock::new())
+    }
+
+    unsafe fn initialise(this: NonNull<Self>, routine: Routine, context: *mut c_void) {
+        // SAFETY: the caller passes a live object.
+        let _ = unsafe { this.as_ref() }.0.set((routine, context as usize));
+    }
+
+    unsafe fn set(this: NonNull<Self>, _: Duration) {
+        // SAFETY: the caller passes a live object.
+        let (routine, context) = *unsafe { this.as_ref() }.0.get().expect("initialised");
+        let (timer, call) = (this.as_ptr() as usize, Call(routine, context as *mut c_void));
+        let mut timers = TIMERS.lock().unwrap();
+        assert!(timers.iter().all(|(set, _)| *set != timer), "a timer is set twice");
+        timers.push((timer, call));
+    }
+
+    unsafe fn cancel(this: NonNull<Self>) -> bool {
+        let mut timers = TIMERS.lock().unwrap();
+        let before = timers.len();
+        timers.retain(|(set, _)| *set != this.as_ptr() as usize);
+        timers.len() != before
+    }
+
+    fn lateness() -> Duration {
+        Duration::ZERO
     }
 }
 
@@ -133,6 +183,7 @@ impl Event for Signal {
 unsafe impl Kernel for Machine {
     type Lock = Raw;
     type Deferred = Queued;
+    type Timer = Clocked;
     type Event = Signal;
 
     unsafe fn system_address(_: NonNull<MDL>) -> *mut u8 {

@@ -101,6 +101,7 @@ impl<K: Kernel, B: Body<K>> Object<K, B> {
         this.core.lifetime.close().ok()?;
         *this.core.close.lock() = Some(record);
         B::start_close(this);
+        this.cancel_alarm();
         let verdict = this.core.lifetime.decide();
         if verdict == Verdict::Closed {
             // SAFETY: the verdict left the object to this call alone.

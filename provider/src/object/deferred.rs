@@ -14,13 +14,15 @@
 use core::ffi::c_void;
 use core::ptr::NonNull;
 
-use super::{Body, Core, Object, close};
+use super::{Body, Core, Object, alarm, close};
 use crate::kernel::{Deferred as _, Kernel};
 use crate::lifetime::{Kind, Released};
 use crate::sync::Ordering;
 
 const SCHEDULED: u32 = 1 << 31;
 pub(super) const END: u32 = 1 << 30;
+/// The event that the object's alarm delivers.
+pub(crate) const ALARM: u32 = 1 << 29;
 
 /// Makes the deferred call ready. The object was just created and has its place.
 pub(super) fn initialise<K: Kernel>(core: NonNull<Core<K>>) {
@@ -34,9 +36,9 @@ pub(super) fn initialise<K: Kernel>(core: NonNull<Core<K>>) {
 pub(super) fn post<K: Kernel>(core: &Core<K>, events: u32) {
     if core.events.fetch_or(events | SCHEDULED, Ordering::AcqRel) & SCHEDULED == 0 {
         // The caller keeps the object alive up to here; from here on the call's own hold does. The count
-        // of callbacks can't be full, as there is one call per object.
+        // of callbacks can't be full, as there is one call and one alarm per object.
         let kept = core.lifetime.keep(Kind::Callback);
-        debug_assert!(kept.is_ok(), "one deferred call per object");
+        debug_assert!(kept.is_ok(), "one deferred call and one alarm per object");
         // SAFETY: SCHEDULED was set just now, by this call; the callback hold keeps the object.
         unsafe { queue(NonNull::from(core)) }
     }
@@ -63,6 +65,9 @@ pub(super) unsafe fn queue<K: Kernel>(core: NonNull<Core<K>>) {
 pub(super) unsafe fn deliver<K: Kernel, B: Body<K>>(core: NonNull<Core<K>>, events: u32) {
     // SAFETY: as the caller promises.
     let object = unsafe { core.cast::<Object<K, B>>().as_ref() };
+    if events & ALARM != 0 {
+        alarm::rang(&object.body);
+    }
     B::deliver(object, events);
 }
 

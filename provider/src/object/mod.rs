@@ -1,4 +1,5 @@
-//! What all objects share: their memory, what they hold, their deferred calls, and how they are closed.
+//! What all objects share: their memory, what they hold, their deferred calls and alarms, and how they are
+//! closed.
 //!
 //! # The life of an object
 //!
@@ -15,16 +16,19 @@
 //! a hold may be dropped anywhere up to DISPATCH_LEVEL, and the stack stays shallow however many
 //! antecedents follow.
 
+mod alarm;
 mod close;
 mod deferred;
 mod hold;
 mod registry;
 
+pub use alarm::Alarm;
 pub use close::Waiter;
 pub use hold::Hold;
 pub use registry::{Gone, Id, Reason, Registry};
 
 pub(crate) use close::CloseRecord;
+pub(crate) use deferred::ALARM;
 
 use core::cell::UnsafeCell;
 use core::ffi::c_void;
@@ -52,6 +56,11 @@ pub trait Body<K: Kernel>: Sized + Send + Sync + 'static {
     /// it has. Called with the registry's lock held; may take the object's own.
     fn antecedents(&self, name: &mut dyn FnMut(Id));
 
+    /// The object's alarm, if it has one.
+    fn alarm(&self) -> Option<&Alarm<K>> {
+        None
+    }
+
     /// Begins what closing needs: refuse what is new, cancel what is pending. The object stays alive
     /// during the call. Up to DISPATCH_LEVEL.
     fn start_close(object: &Object<K, Self>);
@@ -60,7 +69,7 @@ pub trait Body<K: Kernel>: Sized + Send + Sync + 'static {
     fn dismantle(self) -> Self::Ties;
 
     /// Makes the consumer's callbacks for `events`, the bits that [`Object::post`] was given since the
-    /// last call. At DISPATCH_LEVEL, never on two processors at once for one object.
+    /// last call, and [`ALARM`]. At DISPATCH_LEVEL, never on two processors at once for one object.
     fn deliver(object: &Object<K, Self>, events: u32);
 }
 
@@ -142,6 +151,7 @@ impl<K: Kernel, B: Body<K>> Object<K, B> {
         };
         let object = heap::place(Self { core, body })?;
         deferred::initialise(object.cast::<Core<K>>());
+        alarm::initialise(object);
         // SAFETY: the object was placed just now.
         let registry = unsafe { object.as_ref() }.body.registry();
         // SAFETY: the object is new; `demolish` takes it off before it frees it.

@@ -1,4 +1,5 @@
-//! A kernel for tests: deferred calls wait in the thread that queued them until it calls [`pump`].
+//! A kernel for tests: deferred calls wait in the thread that queued them until it calls [`pump`], and timers
+//! until it calls [`expire`].
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -10,12 +11,13 @@ use std::time::Duration;
 
 use sys::wdm::MDL;
 
-use crate::kernel::{Deferred, Event, Kernel, Routine};
+use crate::kernel::{Deferred, Event, Kernel, Routine, Timer};
 
 pub(crate) struct Host;
 
 thread_local! {
     static QUEUE: RefCell<VecDeque<NonNull<HostDeferred>>> = const { RefCell::new(VecDeque::new()) };
+    static TIMERS: RefCell<Vec<(Duration, NonNull<HostTimer>)>> = const { RefCell::new(Vec::new()) };
     static TRACE: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
     static ON_TRACE: RefCell<Option<Box<dyn FnOnce()>>> = const { RefCell::new(None) };
 }
@@ -77,6 +79,62 @@ unsafe impl Deferred for HostDeferred {
     }
 }
 
+/// Makes the calls of all timers that are set, and the deferred calls. Returns after what time each was set to
+/// be made.
+pub(crate) fn expire() -> Vec<Duration> {
+    let expired = TIMERS.take();
+    for (_, timer) in &expired {
+        // SAFETY: set by `set`, whose caller keeps the object until the routine begins.
+        let (routine, context) = unsafe { timer.as_ref() }.call();
+        // SAFETY: this is the call that `set` stands for.
+        unsafe { routine(context) };
+    }
+    pump();
+    expired.into_iter().map(|(after, _)| after).collect()
+}
+
+/// Whether a timer is set.
+pub(crate) fn is_ticking() -> bool {
+    TIMERS.with_borrow(|timers| !timers.is_empty())
+}
+
+pub(crate) struct HostTimer(Mutex<Option<(Routine, usize)>>);
+
+impl HostTimer {
+    fn call(&self) -> (Routine, *mut c_void) {
+        let (routine, context) = self.0.lock().unwrap().expect("initialised");
+        (routine, context as *mut c_void)
+    }
+}
+
+// SAFETY: a timer that is set is in the list once, until `expire` calls it or `cancel` takes it out.
+unsafe impl Timer for HostTimer {
+    fn new() -> Self {
+        Self(Mutex::new(None))
+    }
+
+    unsafe fn initialise(this: NonNull<Self>, routine: Routine, context: *mut c_void) {
+        // SAFETY: the caller passes a live object.
+        *unsafe { this.as_ref() }.0.lock().unwrap() = Some((routine, context as usize));
+    }
+
+    unsafe fn set(this: NonNull<Self>, after: Duration) {
+        TIMERS.with_borrow_mut(|timers| {
+            assert!(timers.iter().all(|(_, timer)| *timer != this), "a timer is set twice");
+            timers.push((after, this));
+        });
+    }
+
+    unsafe fn cancel(this: NonNull<Self>) -> bool {
+        TIMERS.with_borrow_mut(|timers| timers.extract_if(.., |(_, timer)| *timer == this).count() != 0)
+    }
+
+    /// Time is what the test says it is.
+    fn lateness() -> Duration {
+        Duration::ZERO
+    }
+}
+
 pub(crate) struct HostEvent(Mutex<bool>, Condvar);
 
 impl Event for HostEvent {
@@ -114,6 +172,7 @@ impl Event for HostEvent {
 unsafe impl Kernel for Host {
     type Lock = parking_lot::RawMutex;
     type Deferred = HostDeferred;
+    type Timer = HostTimer;
     type Event = HostEvent;
 
     unsafe fn system_address(mdl: NonNull<MDL>) -> *mut u8 {

@@ -8,7 +8,7 @@ use std::ptr::NonNull;
 use std::rc::Rc;
 use std::sync::Mutex;
 
-use provider::kernel::{Deferred, Event, Kernel, Routine};
+use provider::kernel::{Deferred, Event, Kernel, Routine, Timer};
 use sys::status::NTSTATUS;
 use sys::wdm::{IRP, MDL};
 
@@ -65,6 +65,37 @@ unsafe impl Deferred for HostDeferred {
     }
 }
 
+/// A timer of the provider's, for which no time passes: what is set goes by being cancelled.
+pub(crate) struct HostTimer(Cell<bool>);
+
+// SAFETY: a test has one thread, and all objects are its own.
+unsafe impl Send for HostTimer {}
+// SAFETY: as above.
+unsafe impl Sync for HostTimer {}
+
+// SAFETY: no call is ever made, so a set ends with its cancel.
+unsafe impl Timer for HostTimer {
+    fn new() -> Self {
+        Self(Cell::new(false))
+    }
+
+    unsafe fn initialise(_: NonNull<Self>, _: Routine, _: *mut c_void) {}
+
+    unsafe fn set(this: NonNull<Self>, _: core::time::Duration) {
+        // SAFETY: the caller passes a live object.
+        assert!(!unsafe { this.as_ref() }.0.replace(true), "a timer is set twice");
+    }
+
+    unsafe fn cancel(this: NonNull<Self>) -> bool {
+        // SAFETY: the caller passes a live object.
+        unsafe { this.as_ref() }.0.take()
+    }
+
+    fn lateness() -> core::time::Duration {
+        core::time::Duration::ZERO
+    }
+}
+
 pub(crate) struct HostEvent(Mutex<bool>);
 
 impl Event for HostEvent {
@@ -94,6 +125,7 @@ impl Event for HostEvent {
 unsafe impl Kernel for Host {
     type Lock = parking_lot::RawMutex;
     type Deferred = HostDeferred;
+    type Timer = HostTimer;
     type Event = HostEvent;
 
     unsafe fn system_address(mdl: NonNull<MDL>) -> *mut u8 {

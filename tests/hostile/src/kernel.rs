@@ -1,4 +1,4 @@
-//! A kernel in which deferred calls wait until [`pump`] is called.
+//! A kernel in which deferred calls wait until [`pump`] is called, and timers until [`expire`] is.
 
 use core::cell::RefCell;
 use core::ffi::c_void;
@@ -8,13 +8,14 @@ use core::time::Duration;
 use std::collections::VecDeque;
 use std::sync::Mutex;
 
-use provider::kernel::{Deferred, Event, Kernel, Routine};
+use provider::kernel::{Deferred, Event, Kernel, Routine, Timer};
 use sys::wdm::MDL;
 
 pub(crate) struct Host;
 
 thread_local! {
     static QUEUE: RefCell<VecDeque<(Routine, *mut c_void)>> = const { RefCell::new(VecDeque::new()) };
+    static TIMERS: RefCell<Vec<(usize, Routine, *mut c_void)>> = const { RefCell::new(Vec::new()) };
 }
 
 /// Makes the deferred calls that wait, and those that they queue.
@@ -54,6 +55,44 @@ unsafe impl Deferred for Queued {
     }
 }
 
+/// Lets the time of every timer that is set come.
+pub(crate) fn expire() {
+    for (_, routine, context) in TIMERS.take() {
+        // SAFETY: set with this context by `set`, whose caller keeps the object.
+        unsafe { routine(context) };
+    }
+}
+
+pub(crate) struct Clocked(Mutex<Option<(Routine, usize)>>);
+
+// SAFETY: a timer that is set is in the list once, until `expire` or `cancel` takes it out.
+unsafe impl Timer for Clocked {
+    fn new() -> Self {
+        Self(Mutex::new(None))
+    }
+
+    unsafe fn initialise(this: NonNull<Self>, routine: Routine, context: *mut c_void) {
+        // SAFETY: the caller passes a live object.
+        *unsafe { this.as_ref() }.0.lock().unwrap() = Some((routine, context.expose_provenance()));
+    }
+
+    unsafe fn set(this: NonNull<Self>, _: Duration) {
+        // SAFETY: the caller passes a live object.
+        let (routine, context) = unsafe { this.as_ref() }.0.lock().unwrap().expect("initialised");
+        let call = (this.as_ptr().addr(), routine, core::ptr::with_exposed_provenance_mut(context));
+        TIMERS.with_borrow_mut(|timers| timers.push(call));
+    }
+
+    unsafe fn cancel(this: NonNull<Self>) -> bool {
+        let timer = this.as_ptr().addr();
+        TIMERS.with_borrow_mut(|timers| timers.extract_if(.., |(set, ..)| *set == timer).count() != 0)
+    }
+
+    fn lateness() -> Duration {
+        Duration::ZERO
+    }
+}
+
 pub(crate) struct Signal(Mutex<bool>);
 
 impl Event for Signal {
@@ -82,6 +121,7 @@ impl Event for Signal {
 unsafe impl Kernel for Host {
     type Lock = parking_lot::RawMutex;
     type Deferred = Queued;
+    type Timer = Clocked;
     type Event = Signal;
 
     unsafe fn system_address(mdl: NonNull<MDL>) -> *mut u8 {

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use sys::wdm::MDL;
 
-use crate::kernel::{Deferred, Event, Kernel, Routine};
+use crate::kernel::{Deferred, Event, Kernel, Routine, Timer};
 
 pub(super) struct Threads;
 
@@ -54,6 +54,33 @@ unsafe impl Deferred for Queued {
     }
 }
 
+/// A timer of a machine whose time stands still: what is set goes by being cancelled.
+pub(super) struct Stopped(Mutex<bool>);
+
+// SAFETY: no call is ever made, so a set ends with its cancel.
+unsafe impl Timer for Stopped {
+    fn new() -> Self {
+        Self(Mutex::new(false))
+    }
+
+    unsafe fn initialise(_: NonNull<Self>, _: Routine, _: *mut c_void) {}
+
+    unsafe fn set(this: NonNull<Self>, _: Duration) {
+        // SAFETY: the caller passes a live object.
+        let was_set = std::mem::replace(&mut *unsafe { this.as_ref() }.0.lock().unwrap(), true);
+        assert!(!was_set, "a timer is set twice");
+    }
+
+    unsafe fn cancel(this: NonNull<Self>) -> bool {
+        // SAFETY: the caller passes a live object.
+        std::mem::take(&mut *unsafe { this.as_ref() }.0.lock().unwrap())
+    }
+
+    fn lateness() -> Duration {
+        Duration::ZERO
+    }
+}
+
 pub(super) struct Signal(Mutex<bool>, Condvar);
 
 impl Event for Signal {
@@ -87,6 +114,7 @@ impl Event for Signal {
 unsafe impl Kernel for Threads {
     type Lock = parking_lot::RawMutex;
     type Deferred = Queued;
+    type Timer = Stopped;
     type Event = Signal;
 
     unsafe fn system_address(mdl: NonNull<MDL>) -> *mut u8 {

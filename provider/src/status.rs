@@ -4,9 +4,11 @@ use sys::status::{
     NTSTATUS, STATUS_ACCESS_VIOLATION, STATUS_ADDRESS_ALREADY_ASSOCIATED, STATUS_CONNECTION_INVALID,
     STATUS_DELETE_PENDING, STATUS_IMPLEMENTATION_LIMIT, STATUS_INSUFFICIENT_RESOURCES,
     STATUS_INVALID_ADDRESS, STATUS_INVALID_DEVICE_REQUEST, STATUS_INVALID_DEVICE_STATE,
-    STATUS_INVALID_PARAMETER, STATUS_SHARING_VIOLATION, STATUS_TOO_MANY_ADDRESSES,
+    STATUS_INVALID_PARAMETER, STATUS_INVALID_PARAMETER_MIX, STATUS_SHARING_VIOLATION,
+    STATUS_TOO_MANY_ADDRESSES,
 };
 
+use crate::completion::Contradictory;
 use crate::connection::{BindError, ConnectError, ListenError};
 use crate::heap::NoMemory;
 use crate::lifetime::Refused;
@@ -34,6 +36,12 @@ impl From<Refused> for Failure {
             Refused::Closing => Self(STATUS_DELETE_PENDING),
             Refused::Full => Self(STATUS_INSUFFICIENT_RESOURCES),
         }
+    }
+}
+
+impl From<Contradictory> for Failure {
+    fn from(_: Contradictory) -> Self {
+        Self(STATUS_INVALID_PARAMETER_MIX)
     }
 }
 

@@ -54,7 +54,7 @@ pub(crate) const RULES: &[(&str, &str, Levels)] = &[
     ("CQ-6", "A CQ that overflows says so, and is of no more use.", Both),
     (
         "CQ-7",
-        "Depths at the limit are possible and one more is invalid; what is not advertised is not supported.",
+        "Depths at the limit are possible and one more is invalid; moderation holds notifications back.",
         Both,
     ),
     ("WR-1", "The two queues of a QP may be posted to at the same time.", Both),

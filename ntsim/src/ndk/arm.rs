@@ -8,8 +8,8 @@
 //! - a notification has a cause: until the queue has been found empty, a result turns up, and a failed
 //!   one if only errors were asked for;
 //! - an arm must be answered if a result turns up that came after it: the queue had been found empty
-//!   since the last notification. It must be so within a time limit, which allows for moderation and
-//!   for a busy host.
+//!   since the last notification. It must be so within a time limit, which allows for a busy host, and by
+//!   as much later as the consumer lets notifications be held back.
 //!
 //! Rules: "NDKPI Completion Handling Requirements", with its table of how two arms merge.
 
@@ -84,6 +84,8 @@ struct State {
     owed_since: Option<u64>,
     unexplained: Option<Unexplained>,
     failed: bool,
+    /// For how long notifications may be held back, in units of 100 ns.
+    moderated: u64,
 }
 
 /// The notification of one CQ.
@@ -101,6 +103,13 @@ impl Arm {
         state.errors_only &= notify == Notify::Errors;
         state.arms += 1;
         state.wanted = Some(state.wanted.map_or(notify, |wanted| wanted.merged(notify)));
+    }
+
+    /// The consumer lets notifications be held back, from now on and by so many microseconds at most; the
+    /// greatest number stands for no limit but that of a count.
+    pub(super) fn moderated(&self, microseconds: ULONG) {
+        let for_ever = microseconds == ULONG::MAX;
+        self.0.lock().moderated = if for_ever { u64::MAX } else { u64::from(microseconds) * 10 };
     }
 
     /// A notification begins; the rules that it breaks.
@@ -163,6 +172,7 @@ impl Arm {
     /// Whether a notification has been owed for longer than `limit`; said once.
     pub(super) fn overdue(&self, now: impl Fn() -> u64, limit: u64) -> bool {
         let mut state = self.0.lock();
+        let limit = limit.saturating_add(state.moderated);
         let overdue = state.owed_since.is_some_and(|since| now().saturating_sub(since) > limit);
         if overdue {
             state.owed_since = None;
@@ -265,6 +275,20 @@ mod tests {
         arm.took([STATUS_SUCCESS].into_iter(), || 5);
         assert!(!arm.overdue(|| 10, 10));
         assert!(arm.overdue(|| 16, 10));
+    }
+
+    #[test]
+    fn a_moderated_notification_may_come_later_by_the_interval() {
+        for (microseconds, longest) in [(2, 35), (ULONG::MAX, u64::MAX)] {
+            let arm = Arm::default();
+            arm.moderated(microseconds);
+            arm.found_empty();
+            arm.armed(Notify::Any);
+            arm.took([STATUS_SUCCESS].into_iter(), || 5);
+            assert!(!arm.overdue(|| longest, 10), "{microseconds}");
+            arm.moderated(0);
+            assert!(arm.overdue(|| longest, 10));
+        }
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 use sys::ndk::*;
-use sys::status::NTSTATUS;
+use sys::status::{NTSTATUS, STATUS_SUCCESS};
 use sys::wdm::{PVOID, ULONG};
 
 use super::arm::{Arm, Notify};
@@ -196,6 +196,12 @@ exports! {
     fn NdkControlCqInterruptModeration(cq: *mut NDK_CQ, interval: ULONG, count: ULONG) -> NTSTATUS {
         let (call, control) = enter!(cq, NdkControlCqInterruptModeration);
         // SAFETY: the consumer's arguments.
-        call.run(|| unsafe { control(cq, interval, count) })
+        let status = call.run(|| unsafe { control(cq, interval, count) });
+        if let Part::Cq(part) = &call.shadow.part
+            && status == STATUS_SUCCESS
+        {
+            part.arm.moderated(interval);
+        }
+        status
     }
 }

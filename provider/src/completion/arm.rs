@@ -3,6 +3,14 @@
 //! The word is zero when unarmed; otherwise it holds what satisfies the arm, and the position up to which
 //! the consumer had taken results when it armed: a result before that position can't satisfy it.
 //!
+//! ```text
+//!  63 ...... 3       2        1 .. 0
+//!  position taken   HELD BACK   arm
+//! ```
+//!
+//! Where notifications are moderated, an arm that is satisfied stays in the word, held back, until whoever finds
+//! its notification due takes it out. Arms that come meanwhile merge with it: one notification answers them.
+//!
 //! Whether an arm is satisfied is asked by both sides, in an order that can't miss: the pusher publishes
 //! its result, then looks at the word; the consumer writes the word, then looks at the results. Whoever
 //! finds both there takes the arm out of the word, which only one of them can.
@@ -68,6 +76,22 @@ impl Arm {
     }
 }
 
+/// What a result is to the arm.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub(crate) enum Answer {
+    /// There is no arm, or it waits for another class of result.
+    Nothing,
+    /// It satisfied the arm, which is taken out: the caller owes one notification.
+    Notify,
+    /// It satisfied the arm, whose notification is held back: the caller sees to it that it comes.
+    HoldBack,
+    /// The notification was held back before: the caller sees whether it is due.
+    HeldBack,
+}
+
+const HELD_BACK: u64 = 1 << 2;
+
 /// See the module's head.
 pub(crate) struct ArmWord(AtomicU64);
 
@@ -82,7 +106,7 @@ impl ArmWord {
         let mut word = self.0.load(Ordering::Relaxed);
         loop {
             let merged = Arm::from_code(word & 3).map_or(arm, |earlier| earlier.max(arm));
-            let next = (taken << 2) | merged.code();
+            let next = (taken << 3) | (word & HELD_BACK) | merged.code();
             match self.0.compare_exchange_weak(word, next, Ordering::SeqCst, Ordering::Relaxed) {
                 Ok(_) => break,
                 Err(now) => word = now,
@@ -91,16 +115,33 @@ impl ArmWord {
         fence(Ordering::SeqCst);
     }
 
-    /// Whether a result of `class`, published at `position` before this call, satisfies the arm; if so it
-    /// is taken out, and the caller owes one notification.
-    #[must_use]
-    pub(crate) fn satisfy(&self, class: Class, position: u64) -> bool {
+    /// What a result of `class`, published at `position` before this call, is to the arm. Asks `moderated`
+    /// whether the notification is to be held back, if it satisfies the arm.
+    pub(crate) fn satisfy(&self, class: Class, position: u64, moderated: impl Fn() -> bool) -> Answer {
         fence(Ordering::SeqCst);
         let mut word = self.0.load(Ordering::SeqCst);
         while let Some(arm) = Arm::from_code(word & 3) {
-            if class < arm.needs() || position < word >> 2 {
-                return false;
+            if word & HELD_BACK != 0 {
+                return Answer::HeldBack;
             }
+            if class < arm.needs() || position < word >> 3 {
+                return Answer::Nothing;
+            }
+            let (next, answer) =
+                if moderated() { (word | HELD_BACK, Answer::HoldBack) } else { (0, Answer::Notify) };
+            match self.0.compare_exchange_weak(word, next, Ordering::SeqCst, Ordering::SeqCst) {
+                Ok(_) => return answer,
+                Err(now) => word = now,
+            }
+        }
+        Answer::Nothing
+    }
+
+    /// Takes out an arm whose notification is held back; if there is one, the caller owes it.
+    #[must_use]
+    pub(crate) fn let_go(&self) -> bool {
+        let mut word = self.0.load(Ordering::SeqCst);
+        while word & HELD_BACK != 0 {
             match self.0.compare_exchange_weak(word, 0, Ordering::SeqCst, Ordering::SeqCst) {
                 Ok(_) => return true,
                 Err(now) => word = now,
@@ -128,8 +169,9 @@ mod tests {
                 for class in [Class::Plain, Class::Solicited, Class::Error] {
                     let probe = ArmWord::new();
                     probe.0.store(word.0.load(Ordering::SeqCst), Ordering::SeqCst);
+                    let answer = probe.satisfy(class, 0, || false);
                     assert_eq!(
-                        probe.satisfy(class, 0),
+                        answer == Answer::Notify,
                         class >= merged.needs(),
                         "{first:?} {second:?} {class:?}"
                     );
@@ -142,21 +184,44 @@ mod tests {
     fn an_arm_is_satisfied_once() {
         let word = ArmWord::new();
         word.arm(Arm::Any, 0);
-        assert!(word.satisfy(Class::Plain, 0));
-        assert!(!word.satisfy(Class::Error, 1));
+        assert_eq!(word.satisfy(Class::Plain, 0, || false), Answer::Notify);
+        assert_eq!(word.satisfy(Class::Error, 1, || false), Answer::Nothing);
     }
 
     #[test]
     fn an_unarmed_queue_is_never_satisfied() {
-        assert!(!ArmWord::new().satisfy(Class::Error, 9));
+        assert_eq!(ArmWord::new().satisfy(Class::Error, 9, || true), Answer::Nothing);
     }
 
     #[test]
     fn a_result_that_was_taken_before_the_arm_does_not_satisfy_it() {
         let word = ArmWord::new();
         word.arm(Arm::Any, 5);
-        assert!(!word.satisfy(Class::Error, 4));
-        assert!(word.satisfy(Class::Plain, 5));
+        assert_eq!(word.satisfy(Class::Error, 4, || false), Answer::Nothing);
+        assert_eq!(word.satisfy(Class::Plain, 5, || false), Answer::Notify);
+    }
+
+    #[test]
+    fn an_arm_that_is_held_back_is_let_go_once_with_those_that_merged() {
+        let word = ArmWord::new();
+        word.arm(Arm::Errors, 0);
+        assert!(!word.let_go(), "not satisfied yet");
+        assert_eq!(word.satisfy(Class::Plain, 0, || true), Answer::Nothing);
+        assert_eq!(word.satisfy(Class::Error, 1, || true), Answer::HoldBack);
+        assert_eq!(word.satisfy(Class::Plain, 2, || true), Answer::HeldBack);
+        word.arm(Arm::Any, 7);
+        assert_eq!(word.satisfy(Class::Plain, 3, || false), Answer::HeldBack);
+        assert!(word.let_go());
+        assert!(!word.let_go());
+        assert_eq!(word.satisfy(Class::Error, 9, || true), Answer::Nothing);
+    }
+
+    #[test]
+    fn the_position_of_the_largest_ring_fits_beside_the_arm() {
+        let (word, taken) = (ArmWord::new(), (18 << 56) | 0x00FF_FFFF_FFFF_FFFF);
+        word.arm(Arm::Any, taken);
+        assert_eq!(word.satisfy(Class::Error, taken - 1, || true), Answer::Nothing);
+        assert_eq!(word.satisfy(Class::Plain, taken, || true), Answer::HoldBack);
     }
 }
 
@@ -176,13 +241,13 @@ mod model {
                 let shared = shared.clone();
                 thread::spawn(move || {
                     let position = shared.1.push(()).unwrap();
-                    if shared.0.satisfy(Class::Plain, position) {
+                    if shared.0.satisfy(Class::Plain, position, || false) == Answer::Notify {
                         shared.2.fetch_add(1, Ordering::SeqCst);
                     }
                 })
             };
             shared.0.arm(Arm::Any, shared.1.head());
-            if shared.1.published(0) && shared.0.satisfy(Class::Plain, 0) {
+            if shared.1.published(0) && shared.0.satisfy(Class::Plain, 0, || false) == Answer::Notify {
                 shared.2.fetch_add(1, Ordering::SeqCst);
             }
             pusher.join().unwrap();

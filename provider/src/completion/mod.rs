@@ -2,23 +2,28 @@
 //!
 //! A queue pair pushes results from any processor; the consumer takes them out, one thread at a time
 //! (CQ-1). Notifications are made from the queue's deferred call, one after another. Neither side takes a
-//! lock.
+//! lock. A moderated queue holds notifications back until enough results are in it, or its alarm rings.
 
 mod arm;
+mod moderation;
 mod results;
 
 pub(crate) use arm::{Arm, Class};
+pub(crate) use moderation::{Contradictory, Moderation};
 
 use sys::ndk::{NDK_FN_CQ_NOTIFICATION_CALLBACK, NDK_OBJECT_TYPE, NDK_OPERATION_TYPE};
 use sys::status::{NTSTATUS, STATUS_BUFFER_OVERFLOW, STATUS_SUCCESS};
+use sys::wdm::ULONG;
 
 use crate::adapter::Adapter;
 use crate::consumer::Opaque;
 use crate::heap::NoMemory;
-use crate::kernel::Kernel;
-use crate::object::{Body, Hold, Id, Object, Registry};
-use crate::sync::{AtomicBool, AtomicU32, AtomicU64, Ordering};
-use arm::ArmWord;
+use crate::kernel::{Kernel, Timer as _};
+use crate::lifetime::Kind;
+use crate::object::{ALARM, Alarm, Body, Hold, Id, Object, Registry};
+use crate::sync::{AtomicBool, AtomicU32, AtomicU64, Ordering, fence};
+use arm::{Answer, ArmWord};
+use moderation::Settings;
 use results::Results;
 
 /// Event bit: notifications are owed.
@@ -44,6 +49,11 @@ pub(crate) struct Cq<K: Kernel> {
     newest_solicited: AtomicU64,
     newest_error: AtomicU64,
     arm: ArmWord,
+    moderation: Settings,
+    /// Rings when a notification that is held back is due.
+    alarm: Alarm<K>,
+    /// As the consumer asked for it last; the queue may be deeper.
+    depth: AtomicU32,
     /// Notifications not yet made.
     owed: AtomicU32,
     /// A result found no room; the queue and its queue pairs are dead (CQ-6).
@@ -74,6 +84,9 @@ impl<K: Kernel> Cq<K> {
             newest_solicited: AtomicU64::new(0),
             newest_error: AtomicU64::new(0),
             arm: ArmWord::new(),
+            moderation: Settings::new(),
+            alarm: Alarm::new(),
+            depth: AtomicU32::new(depth),
             owed: AtomicU32::new(0),
             overflown: AtomicBool::new(false),
             callback,
@@ -98,7 +111,9 @@ impl<K: Kernel> Cq<K> {
     ///
     /// [`NoMemory`], and nothing has changed.
     pub(crate) fn resize(&self, depth: u32) -> Result<(), NoMemory> {
-        self.results.grow(depth)
+        self.results.grow(depth)?;
+        self.depth.store(depth, Ordering::Relaxed);
+        Ok(())
     }
 
     /// Whether a result of at least `class` is in the queue, and where; the newest of errors and
@@ -111,6 +126,16 @@ impl<K: Kernel> Cq<K> {
             Class::Error => &self.newest_error,
         };
         newest.load(Ordering::SeqCst).checked_sub(1).filter(|position| *position >= head)
+    }
+}
+
+impl<K: Kernel> Cq<K> {
+    /// Whether a notification that is held back is due, for what is in the queue.
+    fn is_due(&self, moderation: Moderation) -> bool {
+        // Where a resize is under way the difference is too large, and the notification early.
+        let results = self.results.tail().saturating_sub(self.results.head());
+        self.overflown.load(Ordering::SeqCst)
+            || moderation.is_reached(results, self.depth.load(Ordering::Relaxed))
     }
 }
 
@@ -151,20 +176,85 @@ impl<K: Kernel> Object<K, Cq<K>> {
     /// what was there at the last notification, which the interface leaves open.
     pub(crate) fn arm(&self, arm: Arm) {
         self.arm.arm(arm, self.results.head());
-        if self.overflown.load(Ordering::SeqCst) {
-            self.settle(Class::Error, self.results.tail());
-        }
-        for class in [Class::Error, Class::Solicited, Class::Plain] {
-            if let Some(position) = self.present(class) {
-                self.settle(class, position);
-            }
+        let overflow = self.overflown.load(Ordering::SeqCst).then(|| (Class::Error, self.results.tail()));
+        let present = [Class::Error, Class::Solicited, Class::Plain]
+            .into_iter()
+            .filter_map(|class| Some((class, self.present(class)?)));
+        let answer = overflow
+            .into_iter()
+            .chain(present)
+            .map(|(class, position)| self.ask(class, position))
+            .find(|answer| *answer != Answer::Nothing);
+        // The consumer may close the queue in the notification; one that is being closed makes none.
+        if let Some(answer) = answer
+            && let Ok(_held) = self.hold(Kind::Request)
+        {
+            self.answer(answer);
         }
     }
 
+    /// NdkControlCqInterruptModeration, always inline. What was held back by the earlier settings is so no
+    /// longer. Not concurrently with itself; the caller owns a hold.
+    ///
+    /// # Errors
+    ///
+    /// [`Contradictory`], and nothing has changed.
+    pub(crate) fn moderate(&self, interval: ULONG, count: ULONG) -> Result<(), Contradictory> {
+        let depth = self.depth.load(Ordering::Relaxed);
+        self.moderation.set(Moderation::new(interval, count, depth, K::Timer::lateness())?);
+        fence(Ordering::SeqCst);
+        self.cancel_alarm();
+        self.let_go();
+        Ok(())
+    }
+
     fn settle(&self, class: Class, position: u64) {
-        if self.arm.satisfy(class, position) {
-            self.owed.fetch_add(1, Ordering::AcqRel);
-            self.post(NOTIFY);
+        self.answer(self.ask(class, position));
+    }
+
+    fn ask(&self, class: Class, position: u64) -> Answer {
+        self.arm.satisfy(class, position, || self.moderation.now() != Moderation::OFF)
+    }
+
+    fn answer(&self, answer: Answer) {
+        match answer {
+            Answer::Nothing => {}
+            Answer::Notify => self.notify(),
+            Answer::HoldBack => self.hold_back(),
+            Answer::HeldBack if self.is_due(self.moderation.now()) => self.let_go(),
+            Answer::HeldBack => {}
+        }
+    }
+
+    /// One notification is owed.
+    fn notify(&self) {
+        self.owed.fetch_add(1, Ordering::AcqRel);
+        self.post(NOTIFY);
+    }
+
+    /// A notification that is held back, if there is one, is not any longer.
+    fn let_go(&self) {
+        if self.arm.let_go() {
+            self.notify();
+        }
+    }
+
+    /// Sees to it that the notification that is held back from now on comes when it is due.
+    #[cold]
+    fn hold_back(&self) {
+        // Results that come from here on find the notification held back, and settings that change too.
+        fence(Ordering::SeqCst);
+        let moderation = self.moderation.now();
+        if self.is_due(moderation) {
+            return self.let_go();
+        }
+        if let Some(limit) = moderation.limit() {
+            self.set_alarm(limit);
+        }
+        if self.moderation.now() != moderation {
+            // The alarm is one of earlier settings; their change found neither it nor what it is for.
+            self.cancel_alarm();
+            self.let_go();
         }
     }
 }
@@ -182,6 +272,10 @@ impl<K: Kernel> Body<K> for Cq<K> {
         name(Id::of(&self.adapter));
     }
 
+    fn alarm(&self) -> Option<&Alarm<K>> {
+        Some(&self.alarm)
+    }
+
     /// Nothing to cancel: a notification that has not begun is dropped in [`Body::deliver`].
     fn start_close(_: &Object<K, Self>) {}
 
@@ -189,7 +283,10 @@ impl<K: Kernel> Body<K> for Cq<K> {
         self.adapter
     }
 
-    fn deliver(object: &Object<K, Self>, _: u32) {
+    fn deliver(object: &Object<K, Self>, events: u32) {
+        if events & ALARM != 0 && object.arm.let_go() {
+            object.owed.fetch_add(1, Ordering::AcqRel);
+        }
         let owed = object.owed.swap(0, Ordering::AcqRel);
         for _ in 0..owed {
             if object.holds().closing {

@@ -5,7 +5,9 @@ use core::ops::Deref;
 use core::sync::atomic::{AtomicU32, Ordering::SeqCst};
 use std::ptr::{NonNull, null_mut};
 
-use sys::ndk::{NDK_CONNECTOR, NDK_FN_CONNECT_EVENT_CALLBACK, NDK_VERSION_2_1};
+use sys::ndk::{
+    NDK_CONNECTOR, NDK_FN_CONNECT_EVENT_CALLBACK, NDK_FN_CQ_NOTIFICATION_CALLBACK, NDK_VERSION_2_1,
+};
 use sys::status::{NTSTATUS, STATUS_SUCCESS};
 use sys::wdm::PVOID;
 
@@ -109,6 +111,15 @@ pub(super) fn close_inline<B: Body<Machine>>(object: Pointer<B>) {
     assert_eq!(status, STATUS_SUCCESS, "nothing holds it");
 }
 
+fn cq(
+    adapter: Pointer<Adapter<Machine>>,
+    callback: Option<NDK_FN_CQ_NOTIFICATION_CALLBACK>,
+    context: PVOID,
+) -> Pointer<Cq<Machine>> {
+    let tie = adapter.hold(Kind::Successor).unwrap();
+    object(Cq::new(tie, 16, callback, Opaque(context)).unwrap())
+}
+
 /// One adapter; its consumer connects it with itself.
 pub(super) struct Bed {
     port: Port<Machine>,
@@ -125,10 +136,18 @@ impl Bed {
         port.set_enabled(true);
         let adapter =
             Pointer(port.open(NDK_VERSION_2_1).unwrap().cast::<Object<Machine, Adapter<Machine>>>());
-        let tie = || adapter.hold(Kind::Successor).unwrap();
-        let (pd, cq) =
-            (object(Pd::new(tie())), object(Cq::new(tie(), 16, None, Opaque(null_mut())).unwrap()));
+        let pd = object(Pd::new(adapter.hold(Kind::Successor).unwrap()));
+        let cq = cq(adapter, None, null_mut());
         Self { port, adapter, pd, cq }
+    }
+
+    /// A queue of its own, which notifies.
+    pub(super) fn cq(
+        &self,
+        callback: Option<NDK_FN_CQ_NOTIFICATION_CALLBACK>,
+        context: PVOID,
+    ) -> Pointer<Cq<Machine>> {
+        cq(self.adapter, callback, context)
     }
 
     pub(super) fn listening() -> SocketAddr {

@@ -7,6 +7,7 @@ mod bed;
 mod flush;
 mod kernel;
 mod listener;
+mod moderation;
 mod object;
 
 use core::sync::atomic::{AtomicU64, Ordering};

@@ -1,12 +1,13 @@
 //! The completion queue's table.
 
 use sys::ndk::{NDK_CQ, NDK_CQ_DISPATCH, NDK_FN_REQUEST_COMPLETION, NDK_RESULT, NDK_RESULT_EX};
-use sys::status::{NTSTATUS, STATUS_NOT_SUPPORTED, STATUS_SUCCESS};
+use sys::status::{NTSTATUS, STATUS_SUCCESS};
 use sys::wdm::{PVOID, ULONG};
 
 use super::{close, object, query_extension, status};
 use crate::completion::{Arm, Completed, Cq};
 use crate::kernel::Kernel;
+use crate::lifetime::Kind;
 use crate::port::MAX_CQ_DEPTH;
 use crate::status::Failure;
 
@@ -19,7 +20,7 @@ pub(super) fn table<K: Kernel>() -> &'static NDK_CQ_DISPATCH {
             NdkResizeCq: Some(resize::<K>),
             NdkArmCq: Some(arm::<K>),
             NdkGetCqResults: Some(results::<K>),
-            NdkControlCqInterruptModeration: Some(moderate),
+            NdkControlCqInterruptModeration: Some(moderate::<K>),
             NdkGetCqResultsEx: Some(results_ex::<K>),
         }
     }
@@ -106,7 +107,15 @@ unsafe extern "win64" fn resize<K: Kernel>(
     status(resized())
 }
 
-/// NdkControlCqInterruptModeration: not supported, as the adapter's flags say (CQ-7).
-unsafe extern "win64" fn moderate(_cq: *mut NDK_CQ, _interval: ULONG, _count: ULONG) -> NTSTATUS {
-    STATUS_NOT_SUPPORTED
+/// NdkControlCqInterruptModeration. Takes effect at once, and never pends (CQ-7).
+unsafe extern "win64" fn moderate<K: Kernel>(cq: *mut NDK_CQ, interval: ULONG, count: ULONG) -> NTSTATUS {
+    let moderated = || {
+        // SAFETY: the consumer passes a queue that it has not closed.
+        let cq = unsafe { object::<K, Cq<K>, _>(cq) }?;
+        // The consumer may close the queue in a notification that the new settings let go.
+        let cq = cq.hold(Kind::Request)?;
+        cq.moderate(interval, count)?;
+        Ok(STATUS_SUCCESS)
+    };
+    status(moderated())
 }

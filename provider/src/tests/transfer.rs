@@ -1,6 +1,7 @@
 //! Moving data (WR-1 to WR-7, CQ-1 to CQ-4).
 
 mod inline;
+mod moderation;
 mod resize;
 
 use std::ptr::{null, null_mut};

@@ -277,6 +277,12 @@ pub(crate) enum Call {
         cq: Which,
         depth: Length,
     },
+    /// Neither is limited if it is the greatest number.
+    Moderate {
+        cq: Which,
+        interval: Length,
+        count: u8,
+    },
     Poll {
         cq: Which,
         room: u8,
@@ -287,4 +293,6 @@ pub(crate) enum Call {
     },
     Pump,
     PumpOne,
+    /// The time of everything that is to happen at some time comes.
+    Expire,
 }

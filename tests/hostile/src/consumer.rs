@@ -11,7 +11,7 @@ use sys::status::{NT_SUCCESS, NTSTATUS, STATUS_BUFFER_OVERFLOW};
 use sys::wdm::PVOID;
 
 use crate::calls::{Call, Kind, Length, REGION, Which};
-use crate::kernel::{Host, pump, pump_one};
+use crate::kernel::{Host, expire, pump, pump_one};
 use crate::ledger::{self, Queue, Tally, closed, completed};
 use crate::memory::Memory;
 
@@ -430,6 +430,7 @@ impl Consumer {
             Call::Establish { port } => return self.establish(port),
             Call::Pump => pump(),
             Call::PumpOne => pump_one(),
+            Call::Expire => expire(),
             _ => {}
         }
         Some(())

@@ -91,6 +91,11 @@ impl Consumer {
                 });
             }
             Call::Arm { cq, class } => call!(pick(&self.cqs, cq)?.object, NdkArmCq, u32::from(class % 4)),
+            Call::Moderate { cq, interval, count } => {
+                let count = if count == u8::MAX { u32::MAX } else { count.into() };
+                let cq = pick(&self.cqs, cq)?.object;
+                call!(cq, NdkControlCqInterruptModeration, interval.bytes(), count);
+            }
             Call::Resize { cq, depth } => {
                 let cq = pick(&self.cqs, cq)?.object;
                 ledger::request(|context| call!(cq, NdkResizeCq, depth.bytes(), request, context));

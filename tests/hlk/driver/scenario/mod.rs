@@ -9,6 +9,7 @@ mod closing;
 mod connecting;
 mod inside;
 mod limits;
+mod moderating;
 mod newer;
 mod outstanding;
 mod posting;
@@ -95,5 +96,7 @@ fn play(scenario: Scenario, stage: &Stage<'_>) -> Result<(), NTSTATUS> {
         Scenario::OnlyOnce => queueing::once(stage),
         Scenario::Overflow => queueing::overflown(stage),
         Scenario::Largest => queueing::largest(stage),
+        Scenario::Moderation => moderating::moderated(stage),
+        Scenario::RaceAlarm => moderating::closed_when_due(stage),
     }
 }

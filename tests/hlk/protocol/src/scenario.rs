@@ -211,6 +211,12 @@ scenarios! {
     /// A CQ gets more results than it holds.
     Overflow = 53, "CQ-6",
         "CQ.NdkArmCq QP.NdkFlush";
+    /// Notifications are held back by a count and by an interval, and do not hold up a close.
+    Moderation = 54, "CQ-7 CL-4 NDIS-7",
+        "CQ.NdkControlCqInterruptModeration CQ.NdkArmCq CQ.NdkCloseCq";
+    /// A CQ is closed when a notification that was held back is due.
+    RaceAlarm = 55, "CL-3 CQ-2",
+        "CQ.NdkControlCqInterruptModeration CQ.NdkCloseCq";
 }
 
 impl TryFrom<u32> for Scenario {

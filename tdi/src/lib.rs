@@ -17,6 +17,7 @@
 //! | `ndk` | the network over NDK's tables |
 //! | `ea`, `address`, `user` | what clients write: attributes of a create, transport addresses, a program's requests |
 //! | `request`, `network` | what is needed of the carrier of requests, and of the network |
+//! | `tabled` | with which statuses a request may end |
 //!
 //! # How a file ends
 //!
@@ -75,6 +76,7 @@ mod query;
 mod queue;
 mod request;
 mod slab;
+pub mod tabled;
 #[cfg(test)]
 mod tests;
 mod transport;

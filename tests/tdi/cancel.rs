@@ -1,13 +1,11 @@
-//! Cancelling, and cancels that race.
+//! Cancelling.
 
 use core::time::Duration;
-use std::thread;
 
 use sys::status::*;
 use tdi_client::request::{connect, listen, receive, send};
-use tdi_client::{Pair, Request};
 
-use super::{FAR, LEVELS, at, await_free, bed, end_clean, is_one_of, pair};
+use super::{FAR, LEVELS, at, bed, end_clean, is_one_of, pair};
 
 #[test]
 fn requests_that_wait_can_be_cancelled() {
@@ -27,45 +25,6 @@ fn requests_that_wait_can_be_cancelled() {
     stuck.cancel();
     assert_eq!(stuck.status(), STATUS_CANCELLED);
     drop((pair, lone));
-    end_clean(bed);
-}
-
-#[test]
-fn cancels_race_cleanups_and_each_request_completes_once() {
-    let bed = bed();
-    for round in 0..60_u64 {
-        let Pair { near, far, near_address, far_address } = pair(&bed);
-        let requests: Vec<_> =
-            (0..4).flat_map(|_| [receive(&near, 100), send(&near, vec![4; 40_000])]).collect();
-        let canceller = thread::spawn(move || {
-            requests.iter().for_each(Request::cancel);
-            requests
-        });
-        thread::sleep(Duration::from_micros(round * 7));
-        drop(near);
-        for request in canceller.join().expect("the canceller ends") {
-            is_one_of(request.status(), &[STATUS_SUCCESS, STATUS_CANCELLED, STATUS_CONNECTION_ABORTED]);
-        }
-        drop((far, near_address, far_address));
-        await_free(&bed);
-    }
-    end_clean(bed);
-}
-
-#[test]
-fn both_ends_may_be_closed_at_once() {
-    let bed = bed();
-    for _ in 0..40 {
-        let Pair { near, far, near_address, far_address } = pair(&bed);
-        let requests = [receive(&near, 9), receive(&far, 9), send(&near, vec![5; 200_000])];
-        let other = thread::spawn(move || drop((far, far_address)));
-        drop((near, near_address));
-        other.join().expect("the other side ends");
-        for request in requests {
-            assert!(request.outcome().is_some(), "a request outlived the cleanup of its file");
-        }
-        await_free(&bed);
-    }
     end_clean(bed);
 }
 

@@ -9,33 +9,6 @@ use tdi_client::request::{disconnect, disconnect_within, receive, send, send_wit
 use super::{FAR, LEVELS, at, bed, end_clean, is_one_of, pair, succeeds};
 
 #[test]
-fn an_abort_overtakes_a_release_that_waits() {
-    let bed = bed();
-    let pair = pair(&bed);
-    for level in LEVELS {
-        // The peer has no room for all of it, so the release waits behind it.
-        let sent = send(&pair.near, vec![1; 300_000]);
-        let release = at(level, || disconnect(&pair.near, TDI_DISCONNECT_RELEASE));
-        assert!(release.wait_for(Duration::from_millis(20)).is_none());
-        let abort = at(level, || disconnect(&pair.near, TDI_DISCONNECT_ABORT));
-        assert_eq!(sent.status(), STATUS_CONNECTION_ABORTED);
-        assert_eq!(release.status(), STATUS_CONNECTION_ABORTED);
-        succeeds(abort.status());
-        // The peer hears of it, and either end can be used again.
-        let heard = loop {
-            match receive(&pair.far, 400_000).status() {
-                STATUS_SUCCESS => {}
-                status => break status,
-            }
-        };
-        is_one_of(heard, &[STATUS_CONNECTION_RESET, STATUS_INVALID_CONNECTION]);
-        pair.establish(FAR).expect("a connection comes about again");
-    }
-    drop(pair);
-    end_clean(bed);
-}
-
-#[test]
 fn a_release_that_the_peer_never_answers_ends_when_its_time_is_up() {
     let bed = bed();
     let pair = pair(&bed);

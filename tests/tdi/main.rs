@@ -20,33 +20,29 @@ mod expedited;
 mod fault;
 mod handler;
 mod query;
-mod storm;
+mod scenarios;
 mod timing;
 mod user;
 
-use core::net::{IpAddr, Ipv4Addr, SocketAddr};
-use core::time::Duration;
 use std::path::Path;
-use std::thread;
 
 use ntsim::Machine;
-use ntsim::sched::{self, Irql};
+use ntsim::sched::Irql;
 use runner::Images;
-use sys::status::{NTSTATUS, STATUS_SHARING_VIOLATION, STATUS_SUCCESS};
+use sys::status::{NTSTATUS, STATUS_SUCCESS};
+use tdi_client::scenario::{self, FAR, NEAR, at};
 use tdi_client::{Bed, Pair};
-
-/// The address that connects; the port is picked.
-const NEAR: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(10, 0, 0, 12)), 0);
-/// The address that is connected to.
-const FAR: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(10, 0, 0, 13)), 139);
 
 /// The levels at which a client may send requests.
 const LEVELS: [Irql; 2] = [Irql::PASSIVE, Irql::DISPATCH];
 
+fn images() -> Images {
+    Images::built(Path::new(env!("CARGO_MANIFEST_DIR"))).expect("the images are built")
+}
+
 /// A machine with the driver and two adapters.
 fn bed() -> Bed {
-    let images = Images::built(Path::new(env!("CARGO_MANIFEST_DIR"))).expect("the images are built");
-    Bed::boot(Machine::builder(), &images, [NEAR.ip(), FAR.ip()]).expect("the driver starts")
+    Bed::boot(Machine::builder(), &images(), [NEAR.ip(), FAR.ip()]).expect("the driver starts")
 }
 
 /// A connection.
@@ -62,22 +58,10 @@ fn end_clean(bed: Bed) {
     assert!(found.is_clean(), "{found}");
 }
 
-/// Runs `f` at a level.
-fn at<R>(level: Irql, f: impl FnOnce() -> R) -> R {
-    let before = sched::raise(level);
-    let result = f();
-    sched::lower(before);
-    result
-}
-
-/// Waits until nobody has the far port any more: a connection keeps it until its link has gone, which may be
-/// after its file's close.
+/// Waits until nobody has the far port any more.
 #[track_caller]
 fn await_free(bed: &Bed) {
-    while let Err(status) = bed.exclusive(FAR) {
-        assert_eq!(status.0, STATUS_SHARING_VIOLATION, "{status}");
-        thread::sleep(Duration::from_millis(1));
-    }
+    scenario::await_free(bed).unwrap_or_else(|wrong| panic!("{wrong}"));
 }
 
 #[track_caller]

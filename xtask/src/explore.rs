@@ -1,4 +1,4 @@
-//! `cargo xtask explore`: plays scenarios of the harness under schedules that are chosen from seeds.
+//! `cargo xtask explore`: plays scenarios of the harness and of TDI clients under schedules that are chosen from seeds.
 //!
 //! Each play is a machine of its own in a worker process, one process per processor of the host: a crash
 //! ends only the worker. What is found is printed with the command that plays it again.

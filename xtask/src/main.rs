@@ -43,7 +43,7 @@ enum Command {
     Run(run::Options),
     /// Build the drivers, boot them in the simulator and measure them beside memcpy and a cache line.
     Bench(bench::Options),
-    /// Play scenarios of the harness in the simulator under schedules that are chosen from seeds.
+    /// Play scenarios of the harness and of TDI clients in the simulator under schedules that are chosen from seeds.
     Explore(explore::Options),
     /// Play what standard input asks for: a process that `explore` starts.
     #[command(hide = true)]

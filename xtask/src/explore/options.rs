@@ -17,8 +17,8 @@ pub(crate) struct Options {
     /// Play this seed only, and show the trace.
     #[arg(long, value_name = "SEED", conflicts_with_all = ["seeds", "from"])]
     pub(super) seed: Option<u64>,
-    /// The scenarios: names, a beginning with *, or a group (close, race, all); may be repeated.
-    #[arg(long, value_name = "NAME", default_value = "close")]
+    /// The scenarios: names, a beginning with *, or a group (close, race, tdi, all); may be repeated.
+    #[arg(long, value_name = "NAME", default_values = ["close", "tdi"])]
     pub(super) scenario: Vec<String>,
     /// How threads are chosen: random, bounded or pct; the seeds take turns if nothing is said.
     #[arg(long, value_name = "STRATEGY")]

@@ -3,12 +3,11 @@
 use std::ops::Range;
 use std::time::Duration;
 
-use protocol::Scenario;
 use runner::explore::Play;
 use serde::Serialize;
 
 use super::options::Options;
-use super::selection;
+use super::selection::Scenario;
 use super::workers::Answer;
 use crate::failure::Failure;
 
@@ -45,7 +44,7 @@ pub(super) struct Report {
 #[derive(Clone, Serialize)]
 struct Found {
     #[serde(skip)]
-    play: Play,
+    play: Play<Scenario>,
     scenario: String,
     seed: u64,
     strategy: String,
@@ -61,7 +60,7 @@ impl Found {
         let Answer { play, outcome } = answer;
         Self {
             play: *play,
-            scenario: selection::name(play.scenario),
+            scenario: play.scenario.name(),
             seed: play.seed,
             strategy: play.strategy.to_string(),
             command: command(*play),
@@ -73,21 +72,16 @@ impl Found {
 }
 
 /// What plays it again.
-fn command(play: Play) -> String {
+fn command(play: Play<Scenario>) -> String {
     let Play { scenario, seed, strategy } = play;
-    let scenario = selection::name(scenario);
+    let scenario = scenario.name();
     format!("cargo xtask explore --scenario {scenario} --strategy {strategy} --seed {seed}")
 }
 
 /// A finding in one line.
 pub(super) fn headline(answer: &Answer) -> String {
     let first = answer.outcome.findings.first().and_then(|finding| finding.lines().next());
-    format!(
-        "  {} seed {}: {}",
-        selection::name(answer.play.scenario),
-        answer.play.seed,
-        first.unwrap_or_default()
-    )
+    format!("  {} seed {}: {}", answer.play.scenario.name(), answer.play.seed, first.unwrap_or_default())
 }
 
 impl Report {
@@ -99,7 +93,7 @@ impl Report {
             first_seed: seeds.start,
             seeds: seeds.end - seeds.start,
             played: 0,
-            scenarios: scenarios.iter().map(|scenario| selection::name(*scenario)).collect(),
+            scenarios: scenarios.iter().map(|scenario| scenario.name()).collect(),
             points: 0,
             choices: 0,
             switches: 0,
@@ -128,7 +122,7 @@ impl Report {
     }
 
     /// The first play with findings that has no trace yet.
-    pub(super) fn untraced(&self) -> Option<Play> {
+    pub(super) fn untraced(&self) -> Option<Play<Scenario>> {
         let first = self.findings.first()?;
         (!self.single).then_some(first.play)
     }

@@ -1,13 +1,60 @@
 //! Scenarios by name.
 
-use protocol::Scenario;
+use protocol::Scenario as Ndk;
+use tdi_client::scenario::Scenario as Tdi;
 
 use crate::failure::Failure;
 
-/// The scenario's name on the command line: `CloseInCreate` is `close-in-create`.
-pub(super) fn name(scenario: Scenario) -> String {
+/// What can be played.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Scenario {
+    /// By the harness's NDK consumer.
+    Ndk(Ndk),
+    /// By clients of the legacy transport.
+    Tdi(Tdi),
+}
+
+/// What is played only where it is named: it finds something in any case, or takes a thousand times as long
+/// as the others.
+const ALONE: [Scenario; 2] = [Scenario::Ndk(Ndk::LeakOnPurpose), Scenario::Tdi(Tdi::Thousand)];
+
+/// Every other scenario.
+fn all() -> impl Iterator<Item = Scenario> {
+    let ndk = Ndk::ALL.iter().copied().map(Scenario::Ndk);
+    ndk.chain(Tdi::ALL.iter().copied().map(Scenario::Tdi))
+}
+
+impl Scenario {
+    /// Its name on the command line: NDK's `CloseInCreate` is `close-in-create`, TDI's `ExitingProcess` is
+    /// `tdi-exiting-process`.
+    pub(super) fn name(self) -> String {
+        match self {
+            Self::Ndk(scenario) => kebab(&format!("{scenario:?}")),
+            Self::Tdi(scenario) => format!("tdi-{}", kebab(&format!("{scenario:?}"))),
+        }
+    }
+
+    /// The scenario with this name.
+    pub(super) fn named(name: &str) -> Option<Self> {
+        all().chain(ALONE).find(|scenario| scenario.name() == name)
+    }
+
+    fn is_meant(self, wanted: &str) -> bool {
+        let name = self.name();
+        match (wanted, self) {
+            ("all", _) | ("tdi", Self::Tdi(_)) => true,
+            // The rules of NdkCloseObject are numbered CL.
+            ("close", Self::Ndk(scenario)) => scenario.rules().contains("CL-"),
+            ("race", _) => name.contains("race"),
+            _ => wanted.strip_suffix('*').map_or(name == wanted, |beginning| name.starts_with(beginning)),
+        }
+    }
+}
+
+/// The words of a name, in small letters.
+fn kebab(words: &str) -> String {
     let mut name = String::new();
-    for letter in format!("{scenario:?}").chars() {
+    for letter in words.chars() {
         if letter.is_uppercase() && !name.is_empty() {
             name.push('-');
         }
@@ -20,32 +67,20 @@ pub(super) fn name(scenario: Scenario) -> String {
 pub(super) fn select(wanted: &[String]) -> Result<Vec<Scenario>, Failure> {
     let mut selected = Vec::new();
     for one in wanted {
-        if *one == name(Scenario::LeakOnPurpose) {
-            return Ok(vec![Scenario::LeakOnPurpose]);
+        if let Some(alone) = Scenario::named(one).filter(|scenario| ALONE.contains(scenario)) {
+            return Ok(vec![alone]);
         }
-        let matching: Vec<_> =
-            Scenario::ALL.iter().copied().filter(|scenario| is_meant(*scenario, one)).collect();
+        let matching: Vec<_> = all().filter(|scenario| scenario.is_meant(one)).collect();
         if matching.is_empty() {
-            let names: Vec<_> = Scenario::ALL.iter().map(|scenario| name(*scenario)).collect();
+            let names: Vec<_> = all().map(Scenario::name).collect();
             return Err(Failure::Usage(format!(
-                "{one}: no such scenario; there are the groups close, race and all, and {}",
+                "{one}: no such scenario; there are the groups close, race, tdi and all, and {}",
                 names.join(", ")
             )));
         }
         selected.extend(matching);
     }
-    Ok(Scenario::ALL.iter().copied().filter(|scenario| selected.contains(scenario)).collect())
-}
-
-fn is_meant(scenario: Scenario, wanted: &str) -> bool {
-    let name = name(scenario);
-    match wanted {
-        "all" => true,
-        // The rules of NdkCloseObject are numbered CL.
-        "close" => scenario.rules().contains("CL-"),
-        "race" => name.starts_with("race"),
-        _ => wanted.strip_suffix('*').map_or(name == wanted, |beginning| name.starts_with(beginning)),
-    }
+    Ok(all().filter(|scenario| selected.contains(scenario)).collect())
 }
 
 #[cfg(test)]
@@ -59,25 +94,38 @@ mod tests {
 
     #[test]
     fn a_scenario_is_selected_by_its_name_a_beginning_or_a_group() {
-        assert_eq!(selected(&["close-in-create"]), [Scenario::CloseInCreate]);
-        assert_eq!(selected(&["all"]), Scenario::ALL);
-        assert!(selected(&["close"]).contains(&Scenario::AntecedentsFirst));
-        assert!(!selected(&["close"]).contains(&Scenario::Limits));
+        assert_eq!(selected(&["close-in-create"]), [Scenario::Ndk(Ndk::CloseInCreate)]);
+        assert_eq!(selected(&["all"]).len(), Ndk::ALL.len() + Tdi::ALL.len());
+        assert!(selected(&["close"]).contains(&Scenario::Ndk(Ndk::AntecedentsFirst)));
+        assert!(!selected(&["close"]).contains(&Scenario::Ndk(Ndk::Limits)));
         assert_eq!(
             selected(&["close-in-connect*"]),
-            [Scenario::CloseInConnect, Scenario::CloseInConnectEvent]
+            [Ndk::CloseInConnect, Ndk::CloseInConnectEvent].map(Scenario::Ndk)
         );
+        assert_eq!(selected(&["tdi-storm"]), [Scenario::Tdi(Tdi::Storm)]);
+        assert_eq!(selected(&["tdi"]), selected(&["tdi-*"]));
+        assert!(selected(&["race"]).contains(&Scenario::Tdi(Tdi::CleanupRacesCancels)));
     }
 
     #[test]
     fn a_scenario_that_is_meant_twice_is_played_once() {
-        assert_eq!(selected(&["reject", "flush", "reject"]), [Scenario::Reject, Scenario::Flush]);
+        let both = [Ndk::Reject, Ndk::Flush].map(Scenario::Ndk);
+        assert_eq!(selected(&["reject", "flush", "reject"]), both);
     }
 
     #[test]
-    fn what_leaks_on_purpose_is_played_only_where_it_is_named() {
-        assert_eq!(selected(&["leak-on-purpose"]), [Scenario::LeakOnPurpose]);
-        assert!(!selected(&["all"]).contains(&Scenario::LeakOnPurpose));
+    fn what_leaks_on_purpose_or_takes_long_is_played_only_where_it_is_named() {
+        for (name, alone) in ["leak-on-purpose", "tdi-thousand"].into_iter().zip(ALONE) {
+            assert_eq!(selected(&[name]), [alone]);
+            assert!(!selected(&["all"]).contains(&alone));
+        }
+    }
+
+    #[test]
+    fn each_name_is_that_of_one_scenario() {
+        for scenario in all().chain(ALONE) {
+            assert_eq!(Scenario::named(&scenario.name()), Some(scenario));
+        }
     }
 
     #[test]

@@ -3,18 +3,18 @@
 use std::io::{BufRead, Write};
 
 use ntsim::sched::{Played, Strategy};
-use protocol::Scenario;
 use runner::Images;
 use runner::explore::Play;
 use serde::{Deserialize, Serialize};
 
 use super::WorkerOptions;
+use super::selection::Scenario;
 use crate::failure::Failure;
 
 /// A task as it is sent.
 #[derive(Debug, Deserialize, Serialize)]
 pub(super) struct Request {
-    scenario: u32,
+    scenario: String,
     seed: u64,
     strategy: String,
     traced: usize,
@@ -38,13 +38,13 @@ pub(super) struct Outcome {
 }
 
 impl Request {
-    pub(super) fn new(play: Play, traced: usize) -> Self {
+    pub(super) fn new(play: Play<Scenario>, traced: usize) -> Self {
         let Play { scenario, seed, strategy } = play;
-        Self { scenario: scenario as u32, seed, strategy: strategy.to_string(), traced }
+        Self { scenario: scenario.name(), seed, strategy: strategy.to_string(), traced }
     }
 
-    fn play(&self) -> Option<Play> {
-        let scenario = Scenario::try_from(self.scenario).ok()?;
+    fn play(&self) -> Option<Play<Scenario>> {
+        let scenario = Scenario::named(&self.scenario)?;
         let strategy: Strategy = self.strategy.parse().ok()?;
         Some(Play { scenario, seed: self.seed, strategy })
     }
@@ -66,8 +66,12 @@ pub(crate) fn work(options: &WorkerOptions) -> Result<(), Failure> {
     Ok(())
 }
 
-fn outcome(play: Play, images: &Images, traced: usize) -> Outcome {
-    match play.run(images, traced) {
+fn outcome(play: Play<Scenario>, images: &Images, traced: usize) -> Outcome {
+    let played = match play.scenario {
+        Scenario::Ndk(scenario) => play.of(scenario).run(images, traced),
+        Scenario::Tdi(scenario) => tdi_client::explore::run(play.of(scenario), images, traced),
+    };
+    match played {
         Ok(outcome) => {
             let (points, choices, switches, trace) = match &outcome.report.schedule {
                 Some(Played { points, choices, switches, trace, .. }) => {
@@ -94,7 +98,8 @@ mod tests {
 
     #[test]
     fn a_play_survives_being_sent() {
-        let play = Play { scenario: Scenario::Flush, seed: u64::MAX, strategy: Strategy::Pct };
+        let scenario = Scenario::Tdi(tdi_client::scenario::Scenario::Storm);
+        let play = Play { scenario, seed: u64::MAX, strategy: Strategy::Pct };
         let sent = serde_json::to_string(&Request::new(play, 7)).unwrap();
         assert_eq!(serde_json::from_str::<Request>(&sent).unwrap().play(), Some(play));
     }

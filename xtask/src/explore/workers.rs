@@ -12,6 +12,7 @@ use std::{env, io};
 use runner::Images;
 use runner::explore::Play;
 
+use super::selection::Scenario;
 use super::worker::{Outcome, Request};
 use crate::failure::Failure;
 
@@ -24,14 +25,14 @@ const SHIFT: usize = 2000;
 /// One play, with how many events are to be kept.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Task {
-    pub(super) play: Play,
+    pub(super) play: Play<Scenario>,
     pub(super) traced: usize,
 }
 
 /// A play and what came of it.
 #[derive(Clone, Debug)]
 pub(super) struct Answer {
-    pub(super) play: Play,
+    pub(super) play: Play<Scenario>,
     pub(super) outcome: Outcome,
 }
 

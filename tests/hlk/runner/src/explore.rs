@@ -2,10 +2,11 @@
 //!
 //! All of a run follows from its [`Play`]: besides the schedule, the seed decides on the level that the
 //! consumer calls from and on the number of processors; and, where these are left to it, on the strategy and
-//! the scenario.
+//! the scenario. A play of other scenarios than the harness's is one of another type, which knows how it runs.
 
 use std::net::{IpAddr, Ipv4Addr};
 
+use ntsim::machine::Builder;
 use ntsim::sched::{Schedule, Strategy};
 use ntsim::{Machine, Report};
 use protocol::{Endpoint, Level, Scenario, ScenarioReport};
@@ -24,9 +25,9 @@ const PROCESSORS: [u32; 4] = [2, 3, 1, 4];
 
 /// What is played.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Play {
+pub struct Play<S = Scenario> {
     /// What the consumer does.
-    pub scenario: Scenario,
+    pub scenario: S,
     /// What the rest follows from.
     pub seed: u64,
     /// How the schedule follows from the seed.
@@ -36,19 +37,25 @@ pub struct Play {
 /// How it went.
 #[derive(Debug)]
 pub struct Outcome {
-    /// What the consumer said.
-    pub consumer: Result<ScenarioReport, Error>,
+    /// What the consumer found, a paragraph each.
+    pub consumer: Vec<String>,
     /// What the simulator found, with the schedule's trace.
     pub report: Report,
 }
 
-impl Play {
+impl<S: Copy> Play<S> {
     /// What `seed` stands for among `scenarios`, which are not empty: neighbouring seeds take turns with
     /// strategies, levels and numbers of processors, and every 24 of them with the scenarios.
     #[must_use]
-    pub fn of_seed(seed: u64, scenarios: &[Scenario]) -> Self {
+    pub fn of_seed(seed: u64, scenarios: &[S]) -> Self {
         let turn = seed / (Strategy::ALL.len() * 2 * PROCESSORS.len()) as u64 % scenarios.len() as u64;
         Self { scenario: scenarios[turn as usize], seed, strategy: Strategy::of_seed(seed) }
+    }
+
+    /// The same play of another scenario.
+    #[must_use]
+    pub fn of<T>(self, scenario: T) -> Play<T> {
+        Play { scenario, seed: self.seed, strategy: self.strategy }
     }
 
     /// The level from which the consumer calls.
@@ -68,6 +75,15 @@ impl Play {
         self.seed / Strategy::ALL.len() as u64 % parts
     }
 
+    /// The machine of the play, with the last `traced` events kept.
+    #[must_use]
+    pub fn machine(self, traced: usize) -> Builder {
+        let schedule = Schedule::seeded(self.seed, self.strategy).traced(traced);
+        Machine::builder().processors(self.processors()).schedule(schedule)
+    }
+}
+
+impl Play {
     /// Boots the images, plays the scenario and shuts down, with the last `traced` events kept.
     ///
     /// A crash, or threads that wait for each other, end the process with a report on standard error.
@@ -75,8 +91,7 @@ impl Play {
     /// # Errors
     /// If an image can't be loaded or an adapter can't be started.
     pub fn run(self, images: &Images, traced: usize) -> Result<Outcome, Error> {
-        let schedule = Schedule::seeded(self.seed, self.strategy).traced(traced);
-        let machine = Machine::builder().processors(self.processors()).schedule(schedule).boot();
+        let machine = self.machine(traced).boot();
         let places = ADAPTERS.map(|(index, address)| Place::new(index, address));
         let bench = Bench::on(machine, images, &places).map_err(|(error, _)| error)?;
         let [near, far] = ADAPTERS;
@@ -84,29 +99,34 @@ impl Play {
         let far = Endpoint::new(far.0, far.1, PORT);
         let consumer = Client::open(bench.machine())
             .and_then(|client| client.run_scenario(self.scenario, self.level(), near, far));
-        Ok(Outcome { consumer, report: bench.shut_down() })
+        Ok(Outcome { consumer: said(consumer), report: bench.shut_down() })
     }
+}
+
+/// What the harness says that it found.
+fn said(consumer: Result<ScenarioReport, Error>) -> Vec<String> {
+    let consumer = match consumer {
+        Ok(consumer) => consumer,
+        Err(error) => return vec![error.to_string()],
+    };
+    let mut found = Vec::new();
+    if consumer.status != 0 {
+        found.push(format!("the scenario ended with status {:#010x}", consumer.status));
+    }
+    found.extend(consumer.outcome.listed().map(|finding| format!("the consumer: {finding}")));
+    let listed = consumer.outcome.listed().count();
+    let unlisted = (consumer.outcome.found as usize).saturating_sub(listed);
+    if unlisted > 0 {
+        found.push(format!("the consumer: {unlisted} more"));
+    }
+    found
 }
 
 impl Outcome {
     /// What was found, a paragraph each; nothing if all is well.
     #[must_use]
     pub fn findings(&self) -> Vec<String> {
-        let mut found = Vec::new();
-        match &self.consumer {
-            Ok(consumer) => {
-                if consumer.status != 0 {
-                    found.push(format!("the scenario ended with status {:#010x}", consumer.status));
-                }
-                found.extend(consumer.outcome.listed().map(|finding| format!("the consumer: {finding}")));
-                let listed = consumer.outcome.listed().count();
-                let unlisted = (consumer.outcome.found as usize).saturating_sub(listed);
-                if unlisted > 0 {
-                    found.push(format!("the consumer: {unlisted} more"));
-                }
-            }
-            Err(error) => found.push(error.to_string()),
-        }
+        let mut found = self.consumer.clone();
         found.extend(self.report.findings.iter().map(ToString::to_string));
         found.extend(self.report.pool.iter().map(|leak| format!("left in pool: {leak}")));
         found

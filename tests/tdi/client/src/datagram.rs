@@ -45,7 +45,7 @@ pub fn prepared_receive_datagram(address: &File, length: u32) -> Prepared {
     let parameters = receiving(attached.get(), None, length, 0);
     let sending = Sending { minor: TDI_RECEIVE_DATAGRAM, parameters, data: vec![0; length as usize] };
     let io = address.prepare_internal(sending).expect("there is memory for a request");
-    Prepared { io, attached }
+    Prepared { minor: TDI_RECEIVE_DATAGRAM, io, attached }
 }
 
 /// The parameters of a receive.

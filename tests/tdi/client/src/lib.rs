@@ -8,8 +8,10 @@
 //! - [`datagram`]: those about datagrams;
 //! - [`event`]: a client's event handlers;
 //! - [`transfer`]: a stream of bytes from one end of a connection to the other, hashed at both ends;
-//! - [`flight`]: files that go while everything is in flight.
-//! - [`storm`]: many connections, killed at random points.
+//! - [`flight`]: files that go while everything is in flight;
+//! - [`storm`]: many connections, killed at random points;
+//! - [`scenario`]: what clients do at once, and what must hold then;
+//! - [`explore`]: a scenario under a schedule that is chosen from a seed.
 
 #![cfg(not(windows))]
 #![allow(
@@ -21,13 +23,19 @@
     reason = "a tool in user mode: a panic ends the tool and nothing else"
 )]
 
+mod any;
 mod bed;
 pub mod datagram;
 pub mod event;
+pub mod explore;
 pub mod flight;
 pub mod request;
+pub mod scenario;
 pub mod storm;
+mod together;
 pub mod transfer;
+mod wrong;
 
 pub use bed::{Bed, DEVICE, Pair, attribute};
 pub use request::{Completed, Request};
+pub use wrong::Wrong;

@@ -36,6 +36,8 @@ pub(crate) struct Attached {
 #[must_use]
 #[derive(Debug)]
 pub struct Request {
+    /// What it asks.
+    pub minor: u8,
     io: ntsim::io::Request,
     // Last: the driver may use it until the request is over.
     attached: Box<UnsafeCell<Attached>>,
@@ -89,7 +91,7 @@ impl Request {
 
     /// Waits until it is over.
     pub fn wait(self) -> Completed {
-        let Self { io, attached } = self;
+        let Self { io, attached, .. } = self;
         let (Outcome { status, information }, _, data) = io.wait();
         let told = attached.into_inner().told;
         let peer = TransportAddresses::parse(&told).and_then(|mut told| told.next());
@@ -127,6 +129,7 @@ impl Target for Reference {
 /// A request that was not sent, for an event handler to give.
 #[derive(Debug)]
 pub struct Prepared {
+    pub(crate) minor: u8,
     pub(crate) io: ntsim::io::Prepared,
     // Last: the driver may use it until the request is over.
     pub(crate) attached: Box<UnsafeCell<Attached>>,
@@ -138,9 +141,9 @@ unsafe impl Send for Prepared {}
 impl Prepared {
     /// Gives it away.
     pub fn give(self) -> (*mut IRP, Request) {
-        let Self { io, attached } = self;
+        let Self { minor, io, attached } = self;
         let (irp, io) = io.give();
-        (irp, Request { io, attached })
+        (irp, Request { minor, io, attached })
     }
 }
 
@@ -199,7 +202,7 @@ pub(crate) fn send_attached(
 ) -> Request {
     let sending = Sending { minor, parameters: parameters(attached.get()), data };
     let io = file.start(sending).expect("there is memory for a request");
-    Request { io, attached }
+    Request { minor, io, attached }
 }
 
 /// Where the other side is named and told.
@@ -254,7 +257,7 @@ pub fn prepared_accept(file: &File) -> Prepared {
     let attached = attach(None, None);
     let sending = Sending { minor: TDI_ACCEPT, parameters: accepting(attached.get()), data: Vec::new() };
     let io = file.prepare_internal(sending).expect("there is memory for a request");
-    Prepared { io, attached }
+    Prepared { minor: TDI_ACCEPT, io, attached }
 }
 
 /// `TDI_RECEIVE`, for a receive handler to give; `flags` are `TDI_RECEIVE_…`.
@@ -266,7 +269,7 @@ pub fn prepared_receive(file: &File, length: u32, flags: u32) -> Prepared {
     let parameters = bytes(TDI_REQUEST_KERNEL_RECEIVE { ReceiveLength: length, ReceiveFlags: flags });
     let sending = Sending { minor: TDI_RECEIVE, parameters, data: vec![0; length as usize] };
     let io = file.prepare_internal(sending).expect("there is memory for a request");
-    Prepared { io, attached: attach(None, None) }
+    Prepared { minor: TDI_RECEIVE, io, attached: attach(None, None) }
 }
 
 /// `TDI_ACCEPT`.

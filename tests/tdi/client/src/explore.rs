@@ -1,0 +1,27 @@
+//! One scenario under one schedule.
+
+use ntsim::sched::Irql;
+use protocol::Level;
+use runner::explore::{Outcome, Play};
+use runner::{Error, Images};
+
+use crate::Bed;
+use crate::scenario::{FAR, NEAR, Scenario, Scene};
+
+/// Boots the image, plays the scenario and shuts down, with the last `traced` events kept.
+///
+/// A crash, or threads that wait for each other, end the process with a report on standard error.
+///
+/// # Errors
+///
+/// If the image can't be loaded or an adapter can't be started.
+pub fn run(play: Play<Scenario>, images: &Images, traced: usize) -> Result<Outcome, Error> {
+    let bed = Bed::boot(play.machine(traced), images, [NEAR.ip(), FAR.ip()])?;
+    let level = match play.level() {
+        Level::Passive => Irql::PASSIVE,
+        Level::Dispatch => Irql::DISPATCH,
+    };
+    let played = play.scenario.play(&Scene { bed: &bed, level, seed: play.seed });
+    let consumer = played.err().map(|wrong| wrong.to_string()).into_iter().collect();
+    Ok(Outcome { consumer, report: bed.end() })
+}

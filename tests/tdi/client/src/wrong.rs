@@ -1,0 +1,76 @@
+//! What was not as it has to be.
+
+use core::fmt;
+
+use ntsim::io::Status;
+use runner::Error;
+use sys::status::{NTSTATUS, STATUS_SUCCESS};
+use tdi::tabled;
+
+use crate::Request;
+
+/// What was not as it has to be, for people.
+#[derive(Debug)]
+pub struct Wrong(pub String);
+
+impl fmt::Display for Wrong {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl From<Status> for Wrong {
+    fn from(status: Status) -> Self {
+        Self(format!("a client was refused what it needs: {status}"))
+    }
+}
+
+impl From<Error> for Wrong {
+    fn from(error: Error) -> Self {
+        Self(error.to_string())
+    }
+}
+
+/// Says what is wrong unless `holds`.
+///
+/// # Errors
+///
+/// What is wrong.
+pub(crate) fn ensure(holds: bool, otherwise: impl FnOnce() -> String) -> Result<(), Wrong> {
+    if holds { Ok(()) } else { Err(Wrong(otherwise())) }
+}
+
+/// Whether a request has ended with one of these.
+///
+/// # Errors
+///
+/// The status, if it is none of them.
+pub(crate) fn one_of(what: &str, status: NTSTATUS, expected: &[NTSTATUS]) -> Result<(), Wrong> {
+    ensure(expected.contains(&status), || format!("{what} ended with {}", Status(status)))
+}
+
+/// Waits until a request has succeeded.
+///
+/// # Errors
+///
+/// The status, if it has not.
+pub(crate) fn succeeds(what: &str, request: Request) -> Result<(), Wrong> {
+    one_of(what, request.status(), &[STATUS_SUCCESS])
+}
+
+/// Whether requests for files that are cleaned up are over, each as tabled.
+///
+/// # Errors
+///
+/// Of the first that is not, what it is.
+pub(crate) fn over<'a>(requests: impl IntoIterator<Item = &'a Request>) -> Result<(), Wrong> {
+    for request in requests {
+        let Some(outcome) = request.outcome() else {
+            return Err(Wrong(format!("{request:?} outlived the cleanup of its file")));
+        };
+        ensure(tabled::may_end(request.minor, outcome.status), || {
+            format!("a request with minor function {} ended with {}", request.minor, Status(outcome.status))
+        })?;
+    }
+    Ok(())
+}

@@ -72,19 +72,31 @@ pub struct Schedule {
     /// How.
     pub strategy: Strategy,
     pub(super) kept: usize,
+    pub(super) most: u64,
 }
+
+/// Points after which a run is taken for one that never ends: fifty times what a long one has.
+const ENDLESS: u64 = 1_000_000;
 
 impl Schedule {
     /// The schedule that `strategy` makes of `seed`.
     #[must_use]
     pub fn seeded(seed: u64, strategy: Strategy) -> Self {
-        Self { seed, strategy, kept: 0 }
+        Self { seed, strategy, kept: 0, most: ENDLESS }
     }
 
     /// With the last so many events kept, to be told where something is found.
     #[must_use]
     pub fn traced(mut self, events: usize) -> Self {
         self.kept = events;
+        self
+    }
+
+    /// With so many points after which the run is taken for one that never ends, for a run that is longer
+    /// than others.
+    #[must_use]
+    pub fn at_most(mut self, points: u64) -> Self {
+        self.most = points;
         self
     }
 }

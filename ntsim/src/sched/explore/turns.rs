@@ -15,9 +15,6 @@ use crate::ndk;
 use crate::sched::{Thread, watchdog};
 use crate::verifier::Bugcheck;
 
-/// Points after which a run is taken for one that never ends: fifty times what a long one has.
-const ENDLESS: u64 = 1_000_000;
-
 /// A thread's part in passing the turn.
 #[derive(Debug, Default)]
 pub(crate) struct Turn {
@@ -131,9 +128,9 @@ impl Turns {
         table.recorder.note(own, what);
         table.points += 1;
         // Once: who explains a pending close asks its provider, which comes here again.
-        if table.points == ENDLESS {
+        if table.points == self.schedule.most {
+            let mut text = format!("{} points were passed without an end", table.points);
             drop(table);
-            let mut text = format!("{ENDLESS} points were passed without an end");
             for close in ndk::pending_closes() {
                 text.push_str(&format!("\n  {close}"));
             }

@@ -75,11 +75,16 @@ impl<S: Copy> Play<S> {
         self.seed / Strategy::ALL.len() as u64 % parts
     }
 
-    /// The machine of the play, with the last `traced` events kept.
+    /// The machine of the play.
     #[must_use]
-    pub fn machine(self, traced: usize) -> Builder {
-        let schedule = Schedule::seeded(self.seed, self.strategy).traced(traced);
+    pub fn machine(self, schedule: Schedule) -> Builder {
         Machine::builder().processors(self.processors()).schedule(schedule)
+    }
+
+    /// The schedule of the play, with the last `traced` events kept.
+    #[must_use]
+    pub fn schedule(self, traced: usize) -> Schedule {
+        Schedule::seeded(self.seed, self.strategy).traced(traced)
     }
 }
 
@@ -91,7 +96,7 @@ impl Play {
     /// # Errors
     /// If an image can't be loaded or an adapter can't be started.
     pub fn run(self, images: &Images, traced: usize) -> Result<Outcome, Error> {
-        let machine = self.machine(traced).boot();
+        let machine = self.machine(self.schedule(traced)).boot();
         let places = ADAPTERS.map(|(index, address)| Place::new(index, address));
         let bench = Bench::on(machine, images, &places).map_err(|(error, _)| error)?;
         let [near, far] = ADAPTERS;

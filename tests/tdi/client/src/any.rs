@@ -5,11 +5,22 @@ use std::net::SocketAddr;
 
 use sys::tdi::{
     TDI_ACTION, TDI_ASSOCIATE_ADDRESS, TDI_DISASSOCIATE_ADDRESS, TDI_DISCONNECT_RELEASE, TDI_QUERY_ACCEPT,
-    TDI_QUERY_INFORMATION, TDI_RECEIVE_PEEK, TDI_REQUEST_KERNEL_QUERY_INFORMATION, TDI_SEND_NON_BLOCKING,
+    TDI_QUERY_INFORMATION, TDI_RECEIVE_EXPEDITED, TDI_RECEIVE_NORMAL, TDI_RECEIVE_PEEK,
+    TDI_REQUEST_KERNEL_QUERY_INFORMATION, TDI_SEND_AND_DISCONNECT, TDI_SEND_EXPEDITED, TDI_SEND_NON_BLOCKING,
     TDI_SET_EVENT_HANDLER,
 };
 
 use crate::request::{self, Request, Target};
+
+/// Flags of a send.
+const SENDS: [u32; 3] = [TDI_SEND_NON_BLOCKING, TDI_SEND_EXPEDITED, TDI_SEND_AND_DISCONNECT];
+/// Flags of a receive.
+const RECEIVES: [u32; 3] = [TDI_RECEIVE_PEEK, TDI_RECEIVE_NORMAL, TDI_RECEIVE_EXPEDITED];
+
+/// Each of the flags or not.
+fn some_of(flags: &[u32], random: &mut fastrand::Rng) -> u32 {
+    flags.iter().filter(|_| random.bool()).sum()
+}
 
 /// Sends a request of any type but those that name a handle or a handler, with data of less than `longest`
 /// bytes. Up to DISPATCH_LEVEL.
@@ -17,9 +28,9 @@ pub(crate) fn any(file: &impl Target, to: SocketAddr, longest: usize, random: &m
     let limit = Duration::from_millis(random.u64(1..20));
     match random.u8(..27) {
         0..8 => request::send(file, vec![7; random.usize(..longest)]),
-        8 => request::send_with(file, vec![7; random.usize(1..longest)], TDI_SEND_NON_BLOCKING),
-        9..16 => request::receive_with(file, vec![0; random.usize(..longest)], 0),
-        16 => request::receive_with(file, vec![0; random.usize(1..longest)], TDI_RECEIVE_PEEK),
+        8 => request::send_with(file, vec![7; random.usize(1..longest)], some_of(&SENDS, random)),
+        9..15 => request::receive_with(file, vec![0; random.usize(..longest)], 0),
+        15..17 => request::receive_with(file, vec![0; random.usize(..longest)], some_of(&RECEIVES, random)),
         17 => request::listen(file, 0),
         18 => request::listen(file, TDI_QUERY_ACCEPT),
         19 => request::connect(file, to),

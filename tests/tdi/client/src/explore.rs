@@ -8,6 +8,9 @@ use runner::{Error, Images};
 use crate::Bed;
 use crate::scenario::{FAR, NEAR, Scenario, Scene};
 
+/// Points after which a play with a thousand connections is taken for one that never ends.
+const LONG: u64 = 20_000_000;
+
 /// Boots the image, plays the scenario and shuts down, with the last `traced` events kept.
 ///
 /// A crash, or threads that wait for each other, end the process with a report on standard error.
@@ -16,7 +19,11 @@ use crate::scenario::{FAR, NEAR, Scenario, Scene};
 ///
 /// If the image can't be loaded or an adapter can't be started.
 pub fn run(play: Play<Scenario>, images: &Images, traced: usize) -> Result<Outcome, Error> {
-    let bed = Bed::boot(play.machine(traced), images, [NEAR.ip(), FAR.ip()])?;
+    let mut schedule = play.schedule(traced);
+    if play.scenario == Scenario::Thousand {
+        schedule = schedule.at_most(LONG);
+    }
+    let bed = Bed::boot(play.machine(schedule), images, [NEAR.ip(), FAR.ip()])?;
     let level = match play.level() {
         Level::Passive => Irql::PASSIVE,
         Level::Dispatch => Irql::DISPATCH,

@@ -10,6 +10,7 @@ use sys::tdi::{
     TDI_SET_EVENT_HANDLER,
 };
 
+use crate::datagram::{receive_datagram_with, send_datagram};
 use crate::request::{self, Request, Target};
 
 /// Flags of a send.
@@ -26,7 +27,7 @@ fn some_of(flags: &[u32], random: &mut fastrand::Rng) -> u32 {
 /// bytes. Up to DISPATCH_LEVEL.
 pub(crate) fn any(file: &impl Target, to: SocketAddr, longest: usize, random: &mut fastrand::Rng) -> Request {
     let limit = Duration::from_millis(random.u64(1..20));
-    match random.u8(..27) {
+    match random.u8(..29) {
         0..8 => request::send(file, vec![7; random.usize(..longest)]),
         8 => request::send_with(file, vec![7; random.usize(1..longest)], some_of(&SENDS, random)),
         9..15 => request::receive_with(file, vec![0; random.usize(..longest)], 0),
@@ -40,6 +41,8 @@ pub(crate) fn any(file: &impl Target, to: SocketAddr, longest: usize, random: &m
         23 => request::disconnect_within(file, TDI_DISCONNECT_RELEASE, limit),
         24 => request::send_request(file, TDI_DISASSOCIATE_ADDRESS, [0_u8; 32], Vec::new()),
         25 => request::send_request(file, other(random), [0_u8; 32], vec![0; 64]),
+        26 => send_datagram(file, to, vec![7; random.usize(..longest)]),
+        27 => receive_datagram_with(file, None, random.u32(..2000), some_of(&RECEIVES, random)),
         _ => {
             let parameters = TDI_REQUEST_KERNEL_QUERY_INFORMATION {
                 QueryType: random.i32(..12),

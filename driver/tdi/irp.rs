@@ -28,8 +28,8 @@ impl Irp {
     ///
     /// # Safety
     ///
-    /// The caller owns the IRP. It gives it away before it calls anything but [`Request::fill`], and has
-    /// marked it pending then.
+    /// The caller owns the IRP. It gives it away before it calls anything but [`Request::fill`],
+    /// [`Request::length`] and [`Request::copy`], and has marked it pending then.
     pub(super) const unsafe fn new(irp: NonNull<IRP>) -> Self {
         Self(irp)
     }

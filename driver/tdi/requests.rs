@@ -13,7 +13,7 @@ use sys::status::{
 use sys::tdi::{
     TDI_ACTION, TDI_ASSOCIATE_ADDRESS, TDI_DISASSOCIATE_ADDRESS, TDI_QUERY_INFORMATION,
     TDI_REQUEST_KERNEL_ASSOCIATE, TDI_REQUEST_KERNEL_QUERY_INFORMATION, TDI_REQUEST_KERNEL_SET_EVENT,
-    TDI_SET_EVENT_HANDLER, TDI_SET_INFORMATION,
+    TDI_REQUEST_KERNEL_SET_INFORMATION, TDI_SET_EVENT_HANDLER, TDI_SET_INFORMATION,
 };
 use sys::wdm::{self, DEVICE_OBJECT, IO_STACK_LOCATION, IRP, SL_PENDING_RETURNED};
 use tdi::user::UserRequest;
@@ -38,6 +38,7 @@ pub(super) unsafe extern "win64" fn device_control(_: *mut DEVICE_OBJECT, irp: *
             }
             UserRequest::Disassociate => Ok(Asked::Disassociate),
             UserRequest::Query(kind) => Ok(Asked::Query(kind)),
+            UserRequest::Set(kind) => Ok(Asked::Set(kind)),
         }
     };
     // SAFETY: the I/O manager passes the entry point its request.
@@ -70,6 +71,8 @@ enum Asked {
     SetEvent(TDI_REQUEST_KERNEL_SET_EVENT),
     /// `TDI_QUERY_…`.
     Query(i32),
+    /// `TDI_QUERY_…`.
+    Set(i32),
 }
 
 /// Serves a request for an open file.
@@ -99,6 +102,11 @@ unsafe fn serve(irp: *mut IRP, asked: impl FnOnce(&Entry) -> Result<Asked, NTSTA
             // SAFETY: the request is ours.
             let (status, information) = unsafe { query(&transport, id, entry.irp, kind) };
             return entry.finish(status, information);
+        }
+        Ok(Asked::Set(kind)) => {
+            // SAFETY: the request is ours, and stays so.
+            let set = transport.set(id, kind, &unsafe { Irp::new(entry.irp) });
+            return entry.finish(set.err().unwrap_or(STATUS_SUCCESS), set.unwrap_or(0));
         }
         Ok(Asked::Associate(handle)) => {
             // SAFETY: the request is ours.
@@ -148,7 +156,12 @@ unsafe fn inline(location: NonNull<IO_STACK_LOCATION>) -> Result<Asked, NTSTATUS
             let request: TDI_REQUEST_KERNEL_QUERY_INFORMATION = unsafe { parameters::of(location) };
             Ok(Asked::Query(request.QueryType))
         }
-        TDI_SET_INFORMATION | TDI_ACTION => Err(STATUS_NOT_IMPLEMENTED),
+        TDI_SET_INFORMATION => {
+            // SAFETY: the minor function says so.
+            let request: TDI_REQUEST_KERNEL_SET_INFORMATION = unsafe { parameters::of(location) };
+            Ok(Asked::Set(request.SetType))
+        }
+        TDI_ACTION => Err(STATUS_NOT_IMPLEMENTED),
         _ => Err(STATUS_INVALID_DEVICE_REQUEST),
     }
 }

@@ -12,7 +12,7 @@
 //! | `pump` | doing what a state machine asks for |
 //! | `endpoint` | the state machine of a connection endpoint |
 //! | `world`, `address_object`, `listen` | all files, under one lock |
-//! | `query` | what a client can ask |
+//! | `query`, `set` | what a client can ask, and set |
 //! | `queue`, `slab`, `event` | requests that wait; files by number; a client's handlers |
 //! | `ndk` | the network over NDK's tables |
 //! | `ea`, `address`, `user` | what clients write: attributes of a create, transport addresses, a program's requests |
@@ -75,6 +75,7 @@ mod pump;
 mod query;
 mod queue;
 mod request;
+mod set;
 mod slab;
 pub mod tabled;
 #[cfg(test)]

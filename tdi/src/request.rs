@@ -1,5 +1,6 @@
 //! A request, whatever carries it: in the driver an IRP, in tests a record.
 
+use alloc::vec::Vec;
 use core::net::SocketAddr;
 use core::ptr::NonNull;
 
@@ -45,6 +46,20 @@ pub unsafe trait Request: Send + Sized + 'static {
     /// The memory of its data buffer from `offset` on, as far as it is contiguous; `None` at its end, or if
     /// it can't be mapped.
     fn run(&self, offset: usize) -> Option<(NonNull<u8>, usize)>;
+
+    /// The first bytes of its data buffer; `None` if there is no memory for them, or they can't be reached.
+    fn copy(&self, length: usize) -> Option<Vec<u8>> {
+        let mut bytes = Vec::new();
+        bytes.try_reserve_exact(length).ok()?;
+        while let Some(left) = length.checked_sub(bytes.len()).filter(|left| *left > 0) {
+            let (place, run) = self.run(bytes.len())?;
+            // SAFETY: so many bytes are readable there until the request is completed.
+            let run = unsafe { core::slice::from_raw_parts(place.as_ptr(), run.min(left)) };
+            // There is room for them all.
+            bytes.extend_from_slice(run);
+        }
+        Some(bytes)
+    }
 
     /// Copies `bytes` to its data buffer at `offset`; returns how many there was room for.
     fn fill(&mut self, offset: usize, bytes: &[u8]) -> usize;

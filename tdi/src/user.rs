@@ -27,7 +27,7 @@ use sys::tdi::{
     IOCTL_TDI_SET_EVENT_HANDLER, IOCTL_TDI_SET_INFORMATION, TDI_CONNECTION_INFORMATION, TDI_QUERY_ACCEPT,
     TDI_REQUEST_ASSOCIATE_ADDRESS, TDI_REQUEST_CONNECT, TDI_REQUEST_DISCONNECT, TDI_REQUEST_LISTEN,
     TDI_REQUEST_QUERY_INFORMATION, TDI_REQUEST_RECEIVE, TDI_REQUEST_RECEIVE_DATAGRAM, TDI_REQUEST_SEND,
-    TDI_REQUEST_SEND_DATAGRAM,
+    TDI_REQUEST_SEND_DATAGRAM, TDI_REQUEST_SET_INFORMATION,
 };
 
 use crate::address::TransportAddresses;
@@ -45,6 +45,8 @@ pub enum UserRequest {
     Disassociate,
     /// A query, `TDI_QUERY_…`.
     Query(i32),
+    /// To set what the query of this number gives.
+    Set(i32),
 }
 
 impl UserRequest {
@@ -91,6 +93,10 @@ impl UserRequest {
                 let place = offset_of!(TDI_REQUEST_QUERY_INFORMATION, QueryType);
                 Self::Query(i32::from_le_bytes(number(input, place).ok_or(short)?))
             }
+            IOCTL_TDI_SET_INFORMATION => {
+                let place = offset_of!(TDI_REQUEST_SET_INFORMATION, SetType);
+                Self::Set(i32::from_le_bytes(number(input, place).ok_or(short)?))
+            }
             IOCTL_TDI_SET_EVENT_HANDLER => return Err(STATUS_INVALID_PARAMETER),
             IOCTL_TDI_SEND_DATAGRAM => {
                 let place = offset_of!(TDI_REQUEST_SEND_DATAGRAM, SendDatagramInformation);
@@ -104,7 +110,7 @@ impl UserRequest {
                     flags(input, offset_of!(TDI_REQUEST_RECEIVE_DATAGRAM, ReceiveFlags)).ok_or(short)?;
                 Self::Submit(Command::ReceiveDatagram { from, length: data, flags })
             }
-            IOCTL_TDI_SET_INFORMATION | IOCTL_TDI_ACTION => return Err(STATUS_NOT_IMPLEMENTED),
+            IOCTL_TDI_ACTION => return Err(STATUS_NOT_IMPLEMENTED),
             _ => return Err(STATUS_NOT_IMPLEMENTED),
         })
     }
@@ -233,6 +239,7 @@ mod tests {
         assert_eq!(parse(IOCTL_TDI_SEND), submit(Command::Send { length: 99, flags: 7 }));
         assert_eq!(parse(IOCTL_TDI_RECEIVE), submit(Command::Receive { length: 99, flags: 7 }));
         assert_eq!(parse(IOCTL_TDI_QUERY_INFORMATION), UserRequest::Query(7));
+        assert_eq!(parse(IOCTL_TDI_SET_INFORMATION), UserRequest::Set(7));
         assert_eq!(parse(IOCTL_TDI_ASSOCIATE_ADDRESS), UserRequest::Associate(7));
         assert_eq!(parse(IOCTL_TDI_LISTEN), submit(Command::Listen { query: false }));
         assert_eq!(parse(IOCTL_TDI_DISCONNECT), submit(Command::Disconnect { flags: 0, limit: None }));

@@ -1,11 +1,14 @@
 //! Queries, and requests that nobody serves.
 
+use core::mem::offset_of;
+
 use ntsim::io::File;
 use sys::status::*;
 use sys::tdi::*;
+use tdi_client::datagram::{receive_datagram, send_datagram};
 use tdi_client::request::{self, receive, send, send_request};
 
-use super::{FAR, bed, end_clean, pair};
+use super::{FAR, NEAR, bed, end_clean, pair};
 
 fn query(file: &File, kind: u32, room: usize) -> (NTSTATUS, usize) {
     let parameters = TDI_REQUEST_KERNEL_QUERY_INFORMATION {
@@ -39,6 +42,53 @@ fn a_control_channel_answers_queries_and_leaves_connections_alone() {
     end_clean(bed);
 }
 
+/// Sets what a query of a kind gives.
+fn set(file: &File, kind: u32, data: Vec<u8>) -> (NTSTATUS, usize) {
+    let parameters = TDI_REQUEST_KERNEL_SET_INFORMATION {
+        SetType: i32::try_from(kind).expect("small"),
+        RequestConnectionInformation: core::ptr::null_mut(),
+    };
+    let completed = send_request(file, TDI_SET_INFORMATION, parameters, data).wait();
+    (completed.status, completed.information)
+}
+
+#[test]
+fn statistics_of_datagrams_begin_anew_when_they_are_set() {
+    let bed = bed();
+    let control = bed.open(&[]).expect("a control channel opens");
+    let (near, far) = (bed.address(NEAR), bed.address(FAR));
+    let (near, far) = (near.expect("the near address opens"), far.expect("the far address opens"));
+    let received = receive_datagram(&far, None, 9);
+    assert_eq!(send_datagram(&near, FAR, vec![0; 9]).status(), STATUS_SUCCESS);
+    assert_eq!(received.status(), STATUS_SUCCESS);
+    let counters = || {
+        let parameters = TDI_REQUEST_KERNEL_QUERY_INFORMATION {
+            QueryType: i32::try_from(TDI_QUERY_PROVIDER_STATISTICS).expect("small"),
+            RequestConnectionInformation: core::ptr::null_mut(),
+        };
+        let whole = vec![0; size_of::<TDI_PROVIDER_STATISTICS>()];
+        let answer = send_request(&control, TDI_QUERY_INFORMATION, parameters, whole).wait().data;
+        [
+            offset_of!(TDI_PROVIDER_STATISTICS, DatagramsSent),
+            offset_of!(TDI_PROVIDER_STATISTICS, DatagramBytesSent),
+            offset_of!(TDI_PROVIDER_STATISTICS, DatagramsReceived),
+            offset_of!(TDI_PROVIDER_STATISTICS, DatagramBytesReceived),
+        ]
+        .map(|at| answer[at])
+    };
+    assert_eq!(counters(), [1, 9, 1, 9]);
+    let zeros = vec![0; size_of::<TDI_PROVIDER_STATISTICS>()];
+    let whole = (STATUS_SUCCESS, zeros.len());
+    assert_eq!(set(&near, TDI_QUERY_PROVIDER_STATISTICS, zeros.clone()).0, STATUS_INVALID_DEVICE_REQUEST);
+    assert_eq!(set(&control, TDI_QUERY_PROVIDER_STATISTICS, zeros[1..].to_vec()).0, STATUS_INVALID_PARAMETER);
+    assert_eq!(set(&near, TDI_QUERY_ADDRESS_INFO, zeros.clone()).0, STATUS_NOT_IMPLEMENTED);
+    assert_eq!(counters(), [1, 9, 1, 9]);
+    assert_eq!(set(&control, TDI_QUERY_PROVIDER_STATISTICS, zeros), whole);
+    assert_eq!(counters(), [0; 4]);
+    drop((control, near, far));
+    end_clean(bed);
+}
+
 #[test]
 fn each_request_is_refused_on_the_wrong_kind_of_file() {
     let bed = bed();
@@ -59,6 +109,7 @@ fn each_request_is_refused_on_the_wrong_kind_of_file() {
     }
     for file in [&control, &address, &endpoint] {
         for minor in [TDI_SET_INFORMATION, TDI_ACTION] {
+            // Parameters of zeros name nothing that can be set.
             assert_eq!(bare(file, minor), STATUS_NOT_IMPLEMENTED, "minor {minor}");
         }
         for minor in [0, 0x77, 0xFF] {

@@ -110,6 +110,7 @@ fn what_a_program_may_not_ask_has_the_status_of_the_page() {
     assert_eq!(associate(&endpoint, 0x7777), STATUS_INVALID_HANDLE);
     for (code, status) in [
         (IOCTL_TDI_SET_EVENT_HANDLER, STATUS_INVALID_PARAMETER),
+        // Of nothing.
         (IOCTL_TDI_SET_INFORMATION, STATUS_NOT_IMPLEMENTED),
         (IOCTL_TDI_ACTION, STATUS_NOT_IMPLEMENTED),
         (IOCTL_TDI_SEND_DATAGRAM, STATUS_INVALID_PARAMETER),

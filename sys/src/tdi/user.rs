@@ -93,6 +93,16 @@ layout! {
         0x30 => ReceiveFlags: USHORT,
     }
 
+    /// Input of set information.
+    struct TDI_REQUEST_SET_INFORMATION: 0x30 {
+        /// The head.
+        0x00 => Request: TDI_REQUEST,
+        /// What is set, `TDI_QUERY_…`.
+        0x20 => SetType: ULONG,
+        /// About whom.
+        0x28 => RequestConnectionInformation: *mut TDI_CONNECTION_INFORMATION,
+    }
+
     /// Input of query information.
     struct TDI_REQUEST_QUERY_INFORMATION: 0x30 {
         /// The head.

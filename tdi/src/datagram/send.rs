@@ -1,6 +1,5 @@
 //! Sending: the datagram is copied, and the request is over.
 
-use alloc::vec::Vec;
 use core::net::SocketAddr;
 
 use sys::status::{
@@ -49,7 +48,7 @@ impl<S: System> Transport<S> {
         if !self.network().serves(to.ip()) {
             return Err(STATUS_HOST_UNREACHABLE);
         }
-        let bytes = copy(request, length).ok_or(STATUS_INSUFFICIENT_RESOURCES)?;
+        let bytes = request.copy(length).ok_or(STATUS_INSUFFICIENT_RESOURCES)?;
         self.queue_datagram(Datagram { from, to, bytes, sender })
     }
 
@@ -71,18 +70,4 @@ impl<S: System> Transport<S> {
         }
         Ok(())
     }
-}
-
-/// The first bytes of a request's buffer; `None` if there is no memory for them, or they can't be reached.
-fn copy(request: &impl Request, length: usize) -> Option<Vec<u8>> {
-    let mut bytes = Vec::new();
-    bytes.try_reserve_exact(length).ok()?;
-    while let Some(left) = length.checked_sub(bytes.len()).filter(|left| *left > 0) {
-        let (place, run) = request.run(bytes.len())?;
-        // SAFETY: so many bytes are readable there until the request is completed.
-        let run = unsafe { core::slice::from_raw_parts(place.as_ptr(), run.min(left)) };
-        // There is room for them all.
-        bytes.extend_from_slice(run);
-    }
-    Some(bytes)
 }

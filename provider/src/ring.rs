@@ -11,6 +11,9 @@
 //! A thread that is preempted between claiming a position and publishing it delays what comes after
 //! it in this queue, and nothing else; no thread ever waits here. (The scheme is D. Vyukov's bounded
 //! MPMC queue.)
+//!
+//! Pushes and pops are inlined into whoever makes or uses the value: handed over in memory, a small value is read
+//! back in wider pieces than it was written in, and each such read waits for the writes.
 
 use crate::heap::{NoMemory, Slice};
 use crate::sync::{AtomicU64, Line, Ordering, UnsafeCell, expect_to_write};
@@ -70,6 +73,7 @@ impl<T> Ring<T> {
     /// # Errors
     ///
     /// [`Full`] gives the value back.
+    #[inline(always)]
     pub(crate) fn push(&self, value: T) -> Result<u64, Full<T>> {
         match self.claim() {
             Some((slot, position)) => {
@@ -122,6 +126,7 @@ impl<T> Ring<T> {
     /// # Safety
     ///
     /// The caller claimed `position`, whose slot this is, and publishes it once.
+    #[inline(always)]
     unsafe fn publish(&self, slot: &Slot<T>, position: u64, make: impl FnOnce() -> T) {
         slot.value.with_mut(|cell| {
             // SAFETY: the sequence number was the caller's, and the claim of `tail` took it: no other thread
@@ -132,12 +137,14 @@ impl<T> Ring<T> {
     }
 
     /// Removes the oldest published value.
+    #[inline(always)]
     pub(crate) fn pop(&self) -> Option<T> {
         self.pop_with(|_, value| value)
     }
 
     /// Removes the oldest published value, and gives it with its position to `take` before the slot is free
     /// for the next push. What was written for this position before its push may be read there.
+    #[inline(always)]
     pub(crate) fn pop_with<R>(&self, take: impl FnOnce(u64, T) -> R) -> Option<R> {
         let mut position = self.head.load(Ordering::Relaxed);
         loop {

@@ -146,6 +146,7 @@ impl<K: Kernel> Object<K, Cq<K>> {
     /// # Errors
     ///
     /// [`Overflow`]: the queue is full, and dead from now on.
+    #[inline(always)]
     pub(crate) fn push(&self, result: Completed, solicited: bool) -> Result<(), Overflow> {
         let class = match (result.status, solicited) {
             (STATUS_SUCCESS, false) => Class::Plain,

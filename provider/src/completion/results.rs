@@ -90,6 +90,7 @@ impl Results {
     /// # Errors
     ///
     /// [`Full`] gives the result back.
+    #[inline(always)]
     pub(super) fn push(&self, result: Completed) -> Result<u64, Full<Completed>> {
         let mut result = result;
         loop {
@@ -112,6 +113,7 @@ impl Results {
     }
 
     /// Removes the oldest result. Not concurrently with itself (CQ-1).
+    #[inline(always)]
     pub(super) fn pop(&self) -> Option<Completed> {
         loop {
             let level = self.popping.load(Ordering::Relaxed);

@@ -83,7 +83,7 @@ impl<K: Kernel> Object<K, Qp<K>> {
                 if cancel & (FLUSH | DEAD) != 0 {
                     self.cancel_initiated(current);
                 }
-                self.cancel_receives(&mut current.list);
+                self.cancel_receives();
             }
             if !self.begin_next(current) {
                 return;

@@ -100,9 +100,10 @@ impl<K: Kernel> Object<K, Qp<K>> {
         }
     }
 
-    /// Cancels all receives that are queued, at once or when the peer's turn has ended; `sink` is room for the
-    /// list of one. Those of a shared queue are not this queue pair's to cancel.
-    pub(super) fn cancel_receives(&self, sink: &mut List) {
+    /// Cancels all receives that are queued, at once or when the peer's turn has ended. Those of a shared queue
+    /// are not this queue pair's to cancel.
+    #[inline(never)]
+    pub(super) fn cancel_receives(&self) {
         let Receives::Own(queue) = &self.receive else { return };
         if !self.turn.take() {
             // The peer finds the note and runs this engine again.
@@ -111,7 +112,8 @@ impl<K: Kernel> Object<K, Qp<K>> {
         }
         // Whoever posts a receive looks at `cancel` after that: one of two sees the other.
         fence(Ordering::SeqCst);
-        while let Some(context) = queue.take(sink) {
+        let mut sink = List::new();
+        while let Some(context) = queue.take(&mut sink) {
             self.cancelled(context);
         }
         if self.turn.give_back() {
@@ -131,5 +133,46 @@ impl<K: Kernel> Object<K, Qp<K>> {
             self.pd.adapter().port().counters().connection_error();
             session.fail();
         }
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use core::ptr::without_provenance_mut;
+
+    use sys::ndk::{NDK_MR_FLAG_ALLOW_LOCAL_WRITE, NDK_SGE};
+    use sys::status::{STATUS_CANCELLED, STATUS_SUCCESS};
+
+    use super::*;
+    use crate::tests::consumer::{Buffer, Pair, Side, call, close};
+    use crate::tests::host::Host;
+
+    fn receive(side: &Side, number: usize, sge: &NDK_SGE) {
+        assert_eq!(call!(side.qp, NdkReceive, without_provenance_mut(number), sge, 1), STATUS_SUCCESS);
+    }
+
+    #[test]
+    fn a_flush_of_receives_that_came_late_leaves_the_list_of_a_waiting_send_alone() {
+        let pair = Pair::connected();
+        let mut buffers = [Buffer::new(vec![7; 5000]), Buffer::new(vec![0; 5000])];
+        let [near, far] = &mut buffers;
+        let (near_mr, near_token) = near.register(&pair.near, NDK_MR_FLAG_ALLOW_LOCAL_WRITE);
+        let (far_mr, far_token) = far.register(&pair.far, NDK_MR_FLAG_ALLOW_LOCAL_WRITE);
+        receive(&pair.near, 1, &NDK_SGE { Length: 100, ..near.sge(near_token) });
+        // SAFETY: the queue pair is open.
+        let qp = unsafe { &*pair.near.qp.cast::<Object<Host, Qp<Host>>>() };
+        assert!(qp.turn.take(), "the peer is about to deliver");
+        qp.flush();
+        let send = near.sge(near_token);
+        assert_eq!(call!(pair.near.qp, NdkSend, without_provenance_mut(2), &send, 1, 0), STATUS_SUCCESS);
+        qp.end_delivery();
+        assert_eq!(pair.near.results(), [(STATUS_CANCELLED, 0, 1)]);
+        receive(&pair.far, 3, &far.sge(far_token));
+        assert_eq!(pair.far.results(), [(STATUS_SUCCESS, 5000, 3)]);
+        assert_eq!(pair.near.results(), [(STATUS_SUCCESS, 5000, 2)]);
+        for mr in [near_mr, far_mr] {
+            assert_eq!(close!(pair.log, mr, NdkCloseMr, "mr"), STATUS_SUCCESS);
+        }
+        pair.tear_down();
     }
 }

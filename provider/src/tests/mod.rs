@@ -2,9 +2,9 @@
 
 mod close;
 mod connect;
-mod consumer;
+pub(crate) mod consumer;
 mod explain;
-mod host;
+pub(crate) mod host;
 mod memory;
 mod model;
 mod shared_endpoint;

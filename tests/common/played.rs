@@ -60,6 +60,7 @@ macro_rules! with_played {
             a_cq_that_overflows_says_so: Overflow;
             the_longest_transfer_and_the_most_reads_are_possible: Largest;
             a_moderated_cq_holds_its_notifications_back_but_no_close: Moderation;
+            a_send_without_a_receive_times_out: SendWithoutReceive;
             a_cq_may_be_closed_when_its_moderated_notification_is_due: RaceAlarm;
         }
     };

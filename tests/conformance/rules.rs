@@ -69,7 +69,7 @@ pub(crate) const RULES: &[(&str, &str, Levels)] = &[
     ("WR-6", "Deferred requests are started by the end of their chain, also if that is refused.", Both),
     (
         "WR-7",
-        "Not connected, no access and flushed each have their status; a peer's disconnect flushes nothing.",
+        "Not connected, no access, no receive and flushed each have their status; a peer's disconnect flushes nothing.",
         Both,
     ),
     (

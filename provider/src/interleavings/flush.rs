@@ -5,11 +5,11 @@ use std::ptr::null_mut;
 use std::sync::Arc;
 
 use sys::ndk::NDK_CONNECTOR;
-use sys::status::{STATUS_CANCELLED, STATUS_SUCCESS};
+use sys::status::{STATUS_CANCELLED, STATUS_IO_TIMEOUT, STATUS_SUCCESS};
 use sys::wdm::PVOID;
 
 use super::bed::{Bed, Ending, Pointer, accept, close, close_inline, connect};
-use super::kernel::{Machine, pump};
+use super::kernel::{Machine, expire, pump};
 use super::{explore, race};
 use crate::completion::Cq;
 use crate::connection::Connector;
@@ -42,7 +42,7 @@ fn results(cq: Pointer<Cq<Machine>>) -> Vec<(usize, bool)> {
     let all = std::iter::from_fn(|| cq.poll());
     let mut all: Vec<_> = all
         .map(|result| {
-            assert!([STATUS_SUCCESS, STATUS_CANCELLED].contains(&result.status));
+            assert!([STATUS_SUCCESS, STATUS_CANCELLED, STATUS_IO_TIMEOUT].contains(&result.status));
             (result.request_context.0 as usize, result.status == STATUS_SUCCESS)
         })
         .collect();
@@ -144,6 +144,24 @@ fn a_send_that_is_posted_against_the_receive_for_it() {
         // Before anything else makes either go on.
         assert_eq!(results(connection.bed.cq), [(1, true), (2, true)]);
         assert_eq!(connection.end(false), []);
+    });
+}
+
+#[test]
+fn the_end_of_patience_against_the_receive_that_a_send_waits_for() {
+    explore(Some(2), || {
+        let connection = Connection::new();
+        let [near, far] = connection.qps;
+        assert!(send(near, 1));
+        for _ in 0..3 {
+            expire();
+        }
+        race(vec![Box::new(expire), Box::new(move || assert!(receive(far, 2)))]);
+        // Either both have met, or the send has failed and the receive was flushed.
+        let results = connection.end(false);
+        assert!(
+            [[(1, true), (2, true)], [(1, false), (2, false)]].contains(&results[..].try_into().unwrap())
+        );
     });
 }
 

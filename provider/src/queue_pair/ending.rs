@@ -5,6 +5,7 @@ use sys::status::STATUS_SUCCESS;
 use super::Qp;
 use super::engine::Attempt;
 use super::list::List;
+use super::patience::Patience;
 use super::results::Message;
 use super::work::{Initiated, Operation};
 use crate::kernel::Kernel;
@@ -21,11 +22,13 @@ pub(super) struct Current<K: Kernel> {
     pub(super) posted: Option<Posted<K>>,
     /// It has moved its data and invalidated a token, and waits for the transfers that use the memory.
     pub(super) ending: Option<Ending<K>>,
+    /// How long the request has waited for a receive.
+    pub(super) patience: Patience,
 }
 
 impl<K: Kernel> Default for Current<K> {
     fn default() -> Self {
-        Self { work: None, list: List::new(), posted: None, ending: None }
+        Self { work: None, list: List::new(), posted: None, ending: None, patience: Patience::default() }
     }
 }
 

@@ -9,14 +9,16 @@
 //! because a kernel stack has no probe for it.
 
 use sys::status::{
-    NTSTATUS, STATUS_ACCESS_VIOLATION, STATUS_BUFFER_OVERFLOW, STATUS_INVALID_DEVICE_STATE, STATUS_SUCCESS,
+    NTSTATUS, STATUS_ACCESS_VIOLATION, STATUS_BUFFER_OVERFLOW, STATUS_INVALID_DEVICE_STATE,
+    STATUS_IO_TIMEOUT, STATUS_SUCCESS,
 };
 
 use super::ending::{Current, Ending};
 use super::list::List;
+use super::patience::Verdict;
 use super::results::Message;
 use super::work::{Flags, Initiated, Operation};
-use super::{DEAD, FLUSH, FLUSH_RECEIVES, Qp};
+use super::{DEAD, FLUSH, FLUSH_RECEIVES, Qp, RANG};
 use crate::consumer::Opaque;
 use crate::kernel::Kernel;
 use crate::lifetime::Refused;
@@ -41,7 +43,9 @@ pub(super) enum Attempt {
     Failed(NTSTATUS),
     /// It is done, but the other end could not take it; the connection breaks.
     Broken,
-    /// The peer has no receive for it yet, or memory that it invalidated is still in use.
+    /// The peer has no receive for it yet.
+    Starves,
+    /// Memory that it invalidated is still in use.
     Waits,
     /// No transfer is possible now.
     NoConnection,
@@ -79,11 +83,16 @@ impl<K: Kernel> Object<K, Qp<K>> {
         loop {
             // A flush that comes after the look has left a note with the combiner.
             if self.cancel.load(Ordering::SeqCst) != 0 {
-                let cancel = self.cancel.fetch_and(!(FLUSH | FLUSH_RECEIVES), Ordering::SeqCst);
+                let cancel = self.cancel.fetch_and(!(FLUSH | FLUSH_RECEIVES | RANG), Ordering::SeqCst);
+                if cancel & RANG != 0 {
+                    current.patience.ring();
+                }
                 if cancel & (FLUSH | DEAD) != 0 {
                     self.cancel_initiated(current);
                 }
-                self.cancel_receives();
+                if cancel & (FLUSH | DEAD | FLUSH_RECEIVES) != 0 {
+                    self.cancel_receives();
+                }
             }
             if !self.begin_next(current) {
                 return;
@@ -92,12 +101,26 @@ impl<K: Kernel> Object<K, Qp<K>> {
                 Attempt::Done => (STATUS_SUCCESS, false),
                 Attempt::Failed(status) => (status, true),
                 Attempt::Broken => (STATUS_SUCCESS, true),
+                Attempt::Starves if self.starves(current) => (STATUS_IO_TIMEOUT, true),
                 // A kill that came meanwhile has left a note with the combiner.
-                Attempt::Waits | Attempt::NoConnection => return,
+                Attempt::Starves | Attempt::Waits | Attempt::NoConnection => return,
             };
             self.finish(current, status);
             if breaks {
                 self.break_connection();
+            }
+        }
+    }
+
+    /// Whether the present request has waited too long for a receive.
+    #[cold]
+    fn starves(&self, current: &mut Current<K>) -> bool {
+        match current.patience.ask(self.initiator.begun()) {
+            Verdict::TimedOut => true,
+            Verdict::Waits => false,
+            Verdict::WaitsFor(time) => {
+                self.set_alarm(time);
+                false
             }
         }
     }
@@ -115,7 +138,7 @@ impl<K: Kernel> Object<K, Qp<K>> {
     }
 
     fn attempt(&self, current: &mut Current<K>) -> Attempt {
-        let Current { work: Some(work), list, posted, ending } = current else { return Attempt::Done };
+        let Current { work: Some(work), list, posted, ending, .. } = current else { return Attempt::Done };
         let Some((transfers, side)) = self.transfer() else { return Attempt::NoConnection };
         if ending.as_ref().is_some_and(|ending| ending.owner.is_awaited_by(self)) {
             return Attempt::Waits;
@@ -170,7 +193,7 @@ impl<K: Kernel> Object<K, Qp<K>> {
         peer: &Self,
         ending: &mut Option<Ending<K>>,
     ) -> Result<Attempt, Attempt> {
-        let Some(Arrival { context, moved }) = self.deliver(data, peer)? else { return Ok(Attempt::Waits) };
+        let Some(Arrival { context, moved }) = self.deliver(data, peer)? else { return Ok(Attempt::Starves) };
         let mut message =
             Message { context, bytes: 0, solicited: flags.contains(Flags::SOLICIT), invalidated: None };
         let length = match moved {

@@ -14,6 +14,7 @@ mod ending;
 mod engine;
 mod inline;
 mod list;
+mod patience;
 mod post;
 mod results;
 mod srq;
@@ -34,7 +35,7 @@ use crate::consumer::Opaque;
 use crate::heap::{NoMemory, Once, Shared};
 use crate::kernel::Kernel;
 use crate::memory::{Domain, Posted};
-use crate::object::{Body, Hold, Id, Object, Registry};
+use crate::object::{ALARM, Alarm, Body, Hold, Id, Object, Registry};
 use crate::ring::Ring;
 use crate::rundown::Pin;
 use crate::sync::{AtomicBool, AtomicU32, AtomicU64, Line, Ordering, fence};
@@ -61,6 +62,9 @@ const FLUSH: u32 = 1;
 const DEAD: u32 = 2;
 /// What is left of a flush that did not have its turn at the receives.
 const FLUSH_RECEIVES: u32 = 4;
+
+/// The alarm of a send that waits for a receive has rung.
+const RANG: u32 = 8;
 
 /// Where receives come from.
 #[expect(
@@ -93,6 +97,8 @@ pub(crate) struct Qp<K: Kernel> {
     /// The request that was taken off the initiator queue and can't go on yet.
     engine: Line<Combiner<Current<K>>>,
     cancel: AtomicU32,
+    /// Rings while a send waits for a receive.
+    alarm: Alarm<K>,
     /// A connector has it.
     claimed: AtomicBool,
     session: Once<Session<K>>,
@@ -138,6 +144,7 @@ impl<K: Kernel> Qp<K> {
             depths,
             engine: Line(Combiner::new(Current::default())),
             cancel: AtomicU32::new(0),
+            alarm: Alarm::new(),
             claimed: AtomicBool::new(false),
             session: Once::new(),
             direction: AtomicU64::new(0),
@@ -277,6 +284,10 @@ impl<K: Kernel> Body<K> for Qp<K> {
         }
     }
 
+    fn alarm(&self) -> Option<&Alarm<K>> {
+        Some(&self.alarm)
+    }
+
     /// What is outstanding is flushed, and the connection ends (CL-4).
     fn start_close(object: &Object<K, Self>) {
         object.kill();
@@ -299,6 +310,11 @@ impl<K: Kernel> Body<K> for Qp<K> {
         (self.pd, self.receive_cq, self.initiator_cq, srq)
     }
 
-    /// A queue pair has no callbacks of its own.
-    fn deliver(_: &Object<K, Self>, _: u32) {}
+    /// A queue pair has no callbacks of its own, only an alarm.
+    fn deliver(object: &Object<K, Self>, events: u32) {
+        if events & ALARM != 0 {
+            object.cancel.fetch_or(RANG, Ordering::SeqCst);
+            object.progress();
+        }
+    }
 }

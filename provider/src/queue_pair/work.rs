@@ -137,6 +137,11 @@ impl<W> WorkQueue<W> {
         self.ring.expect_pop();
     }
 
+    /// How many requests were taken.
+    pub(crate) fn begun(&self) -> u64 {
+        self.ring.head()
+    }
+
     /// The oldest request that nobody has begun. Its list takes the place of what is in `list`.
     pub(crate) fn take(&self, list: &mut List) -> Option<W> {
         self.ring.pop_with(|position, Queued { work, entries }| {

@@ -3,6 +3,7 @@
 mod inline;
 mod moderation;
 mod resize;
+mod starving;
 
 use std::ptr::{null, null_mut};
 

@@ -97,6 +97,7 @@ fn play(scenario: Scenario, stage: &Stage<'_>) -> Result<(), NTSTATUS> {
         Scenario::Overflow => queueing::overflown(stage),
         Scenario::Largest => queueing::largest(stage),
         Scenario::Moderation => moderating::moderated(stage),
+        Scenario::SendWithoutReceive => posting::starving(stage),
         Scenario::RaceAlarm => moderating::closed_when_due(stage),
     }
 }

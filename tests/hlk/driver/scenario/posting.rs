@@ -5,10 +5,11 @@ use sys::ndk::{
     NDK_OP_FLAG_INLINE, NDK_OP_FLAG_SEND_AND_SOLICIT_EVENT, NDK_OP_FLAG_SILENT_SUCCESS,
 };
 use sys::status::{
-    NTSTATUS, STATUS_BUFFER_OVERFLOW, STATUS_CANCELLED, STATUS_CONNECTION_INVALID, STATUS_SUCCESS,
+    NTSTATUS, STATUS_BUFFER_OVERFLOW, STATUS_CANCELLED, STATUS_CONNECTION_INVALID, STATUS_IO_TIMEOUT,
+    STATUS_SUCCESS,
 };
 
-use super::scene::{MEMORY, Memory, QUIET, Scene, expect_results, post_receives};
+use super::scene::{MEMORY, Memory, QUIET, Scene, expect_results, post_receives, wait_event};
 use crate::ndk::{QpDepths, sge};
 use crate::pair::{self, Party};
 use crate::stage::Stage;
@@ -93,6 +94,34 @@ pub(super) fn arming(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
     ledger.require("a notification solicited", cq.object().wait_for_event("solicited notification"));
     ledger.require("merged arms notify once", cq.object().events() == 3);
     while cq.harvest() != 0 {}
+    Ok(())
+}
+
+/// WR-2, WR-7: a send waits for a receive, but not for ever; then the connection is over.
+pub(super) fn starving(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
+    let ledger = stage.ledger();
+    let scene = Scene::connected(stage)?;
+    let sges = [scene.near_memory.sge(8)];
+    let send = |step| {
+        let work = stage.work(step)?;
+        ledger.expect(step, scene.near.qp.send(work.context(), &sges, 0), STATUS_SUCCESS);
+        Ok::<_, NTSTATUS>(work)
+    };
+    let early = send("send before the receive")?;
+    scene.near.cq.arm(NDK_CQ_NOTIFY_ANY);
+    ledger.require("no result while it waits", !scene.near.cq.object().event_within(QUIET));
+    let [receive] = scene.far_receives::<1>()?;
+    ledger.expect("a send that waited", scene.near.cq.wait_for(early), STATUS_SUCCESS);
+    ledger.expect("the receive for it", scene.far.cq.wait_for(receive), STATUS_SUCCESS);
+
+    let starving = send("send without a receive")?;
+    let behind = send("send behind it")?;
+    ledger.expect("a send without a receive", scene.near.cq.wait_for(starving), STATUS_IO_TIMEOUT);
+    ledger.expect("a send behind it", scene.near.cq.wait_for(behind), STATUS_CANCELLED);
+    wait_event(stage, scene.far_connector.object(), "the end of the connection");
+    let late = stage.work("send too late")?;
+    let refused = scene.near.qp.send(late.context(), &sges, 0);
+    ledger.expect("a send after it", refused, STATUS_CONNECTION_INVALID);
     Ok(())
 }
 

@@ -217,6 +217,9 @@ scenarios! {
     /// A CQ is closed when a notification that was held back is due.
     RaceAlarm = 55, "CL-3 CQ-2",
         "CQ.NdkControlCqInterruptModeration CQ.NdkCloseCq";
+    /// A send for which the peer has a receive late, and one for which it never has.
+    SendWithoutReceive = 56, "WR-2 WR-7",
+        "QP.NdkSend";
 }
 
 impl TryFrom<u32> for Scenario {

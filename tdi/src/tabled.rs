@@ -86,7 +86,7 @@ fn own(minor: u8) -> (bool, &'static [NTSTATUS]) {
             ],
         ),
         TDI_SEND_DATAGRAM => (
-            true,
+            false,
             &[
                 STATUS_SUCCESS,
                 STATUS_INVALID_DEVICE_REQUEST,
@@ -117,7 +117,16 @@ fn own(minor: u8) -> (bool, &'static [NTSTATUS]) {
                 STATUS_NOT_IMPLEMENTED,
             ],
         ),
-        TDI_SET_INFORMATION | TDI_ACTION => (false, &[STATUS_NOT_IMPLEMENTED]),
+        TDI_SET_INFORMATION => (
+            false,
+            &[
+                STATUS_SUCCESS,
+                STATUS_INVALID_DEVICE_REQUEST,
+                STATUS_INVALID_PARAMETER,
+                STATUS_NOT_IMPLEMENTED,
+            ],
+        ),
+        TDI_ACTION => (false, &[STATUS_NOT_IMPLEMENTED]),
         _ => (false, &[STATUS_INVALID_DEVICE_REQUEST]),
     }
 }
@@ -135,6 +144,8 @@ mod tests {
             (TDI_QUERY_INFORMATION, STATUS_CANCELLED, false),
             (TDI_ACTION, STATUS_SUCCESS, false),
             (TDI_ACTION, STATUS_FILE_CLOSED, true),
+            (TDI_SET_INFORMATION, STATUS_SUCCESS, true),
+            (TDI_SEND_DATAGRAM, STATUS_CANCELLED, false),
             (0xFF, STATUS_INVALID_DEVICE_REQUEST, true),
             (TDI_SEND, STATUS_PENDING, false),
         ] {

@@ -6,6 +6,7 @@ use ntsim::ex::{Faults, inject, injected};
 use ntsim::io::{File, Status};
 use sys::status::*;
 use sys::tdi::{TDI_DISCONNECT_RELEASE, TDI_EVENT_RECEIVE, TDI_QUERY_ACCEPT};
+use tdi_client::datagram::{receive_datagram, send_datagram};
 use tdi_client::request::{self, accept, associate, connect, disconnect, listen, receive, send};
 use tdi_client::{Bed, Request};
 
@@ -175,6 +176,45 @@ fn a_request_that_there_is_no_room_for_is_refused_and_the_others_go_on() {
         }
     }
     assert!(refused > 0, "nothing was allocated");
+    end_clean(bed);
+}
+
+#[test]
+fn a_datagram_that_there_is_no_room_for_is_refused_and_delivering_needs_none() {
+    let bed = bed();
+    let near = bed.address(NEAR).expect("the near address opens");
+    let mut refused = 0;
+    with_each_failing(|struck| {
+        // A file that was not used before has no room for requests that wait.
+        let Ok(far) = bed.address(FAR) else {
+            assert!(struck(), "it opens if there is memory");
+            return;
+        };
+        let received = receive_datagram(&far, None, 300);
+        let sent = send_datagram(&near, FAR, vec![1; 300]);
+        let failed = struck();
+        match sent.status() {
+            STATUS_INSUFFICIENT_RESOURCES if failed => refused += 1,
+            status => succeeds(status),
+        }
+        match settled(received, failed) {
+            STATUS_INSUFFICIENT_RESOURCES if failed => refused += 1,
+            status if failed => is_one_of(status, &[STATUS_SUCCESS, STATUS_CANCELLED]),
+            status => succeeds(status),
+        }
+    });
+    assert!(refused > 1, "both need memory");
+    let far = bed.address(FAR).expect("the far address opens");
+    let [received, cancelled, waits] = [(); 3].map(|()| receive_datagram(&far, None, 9));
+    let sent = send_datagram(&near, FAR, b"datagram".to_vec());
+    inject(Faults::Random { probability: 1.0, seed: 0 }, Some("softndk.sys"));
+    succeeds(received.status());
+    cancelled.cancel();
+    drop(far);
+    inject(Faults::None, None);
+    succeeds(sent.status());
+    assert_eq!([cancelled, waits].map(Request::status), [STATUS_CANCELLED; 2]);
+    drop(near);
     end_clean(bed);
 }
 

@@ -71,6 +71,7 @@ scenarios! {
     an_abort_overtakes_a_release_that_waits: DisconnectOvertakes;
     no_handler_runs_when_the_cleanup_of_its_address_has_returned: HandlerRacesCleanup;
     a_disconnect_handler_may_disconnect_at_dispatch_level: HandlerDisconnects;
+    datagrams_race_cleanups: DatagramsRaceCleanup;
     a_few_connections_are_killed_at_random: Storm;
 }
 

@@ -14,8 +14,8 @@
 //! other client's handler inside its own call, however long the conversation is. One call is under way at a
 //! time, so the datagrams from one address to another one arrive in their order.
 //!
-//! A send needs memory, and is refused without; a receive, a cancel and a cleanup need none. Nothing is kept for
-//! a receive that comes later.
+//! A send needs memory for its datagram and a receive for its place among those that wait; without, they are
+//! refused. Delivering, a cancel and a cleanup need none. Nothing is kept for a receive that comes later.
 
 mod deliver;
 mod receive;

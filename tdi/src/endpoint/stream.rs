@@ -182,3 +182,81 @@ impl<S: System> Endpoint<S> {
         Progress::Rest
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::SocketAddr;
+
+    use super::*;
+    use crate::network::{Broken, Kind};
+
+    /// A link of which only the streams are looked at.
+    #[derive(Clone)]
+    struct Unused;
+
+    impl Link for Unused {
+        type Data = Box<[u8]>;
+
+        const DEPTH: usize = 3;
+        const ROOM: Room = Room { normal: 2, expedited: 1 };
+        const PIECE: usize = 8;
+
+        fn open(&self) -> Result<(), Broken> {
+            Err(Broken)
+        }
+
+        unsafe fn send(&self, _: u64, _: Kind, _: *const u8, _: usize) -> Result<(), Broken> {
+            Err(Broken)
+        }
+
+        fn next(&self) -> Option<Passed<Box<[u8]>>> {
+            None
+        }
+
+        fn give_back(&self, _: Box<[u8]>) -> Result<(), Broken> {
+            Err(Broken)
+        }
+
+        fn close(&self) {}
+
+        fn peer(&self) -> SocketAddr {
+            "10.0.0.1:1".parse().unwrap()
+        }
+
+        fn local(&self) -> SocketAddr {
+            self.peer()
+        }
+    }
+
+    fn stream() -> Stream<Unused> {
+        Stream::new(Unused, Stream::<Unused>::room().unwrap())
+    }
+
+    #[test]
+    fn a_peer_may_not_send_more_than_it_was_told_room_for() {
+        let mut stream = stream();
+        for (urgency, limit) in [(Urgency::Normal, 2), (Urgency::Expedited, 1)] {
+            let inflow = stream.inflow.of_mut(urgency);
+            for _ in 0..limit {
+                assert!(inflow.add([1].into(), limit));
+            }
+            assert!(!inflow.add([1].into(), limit), "{urgency:?} data without room");
+        }
+    }
+
+    #[test]
+    fn a_peer_may_not_claim_more_room_than_it_ever_had() {
+        let more = |normal, expedited| Room { normal, expedited };
+        for (used, told, granted) in [
+            (more(2, 1), more(2, 1), true),
+            (more(1, 0), more(1, 0), true),
+            (more(1, 1), more(2, 0), false),
+            (more(0, 0), more(0, 1), false),
+            (more(2, 1), more(255, 1), false),
+        ] {
+            let mut stream = stream();
+            stream.room = more(2 - used.normal, 1 - used.expedited);
+            assert_eq!(stream.grant(told), granted, "{told:?} after {used:?}");
+        }
+    }
+}

@@ -6,6 +6,7 @@
 //! request completes once, and none refers to a file when its cleanup has completed.
 
 mod connecting;
+mod datagrams;
 mod disconnecting;
 mod ending;
 mod handling;
@@ -84,6 +85,8 @@ scenarios! {
     HandlerRacesCleanup: handling::cleanup;
     /// A handler that is told of a disconnect disconnects.
     HandlerDisconnects: handling::disconnect_inside;
+    /// Datagrams are sent, received and given up while their addresses are closed.
+    DatagramsRaceCleanup: datagrams::cleanup;
     /// A few connections, killed at random points.
     Storm: storming::few;
 }

@@ -6,21 +6,10 @@ pub(crate) use counters::Counters;
 pub use counters::Statistics;
 
 use core::net::{IpAddr, SocketAddr};
-use core::ptr::NonNull;
 
-use sys::ndk::{
-    NDK_ADAPTER, NDK_ADAPTER_FLAG_CQ_INTERRUPT_MODERATION_SUPPORTED, NDK_ADAPTER_FLAG_CQ_RESIZE_SUPPORTED,
-    NDK_ADAPTER_FLAG_IN_ORDER_DMA_SUPPORTED, NDK_ADAPTER_FLAG_LOOPBACK_CONNECTIONS_SUPPORTED,
-    NDK_ADAPTER_FLAG_RDMA_READ_LOCAL_INVALIDATE_SUPPORTED, NDK_ADAPTER_FLAG_RDMA_READ_SINK_NOT_REQUIRED,
-    NDK_ADAPTER_INFO, NDK_RDMA_TECHNOLOGY, NDK_VERSION,
-};
-
-use crate::adapter::Adapter;
-use crate::connection::{Connector, Limits, Listener, MAX_PRIVATE_DATA, SegmentState, SharedEndpoint};
+use crate::connection::{Connector, Limits, Listener, SegmentState, SharedEndpoint};
 use crate::heap::{NoMemory, Shared};
 use crate::kernel::Kernel;
-use crate::memory::{MAX_PAGES, MAX_SGE};
-use crate::ndkpi::{self, ulong};
 use crate::object::{Object, Registry};
 use crate::sync::{AtomicBool, Ordering};
 
@@ -37,9 +26,6 @@ pub(crate) const MAX_CQ_DEPTH: u32 = 256 << 10;
 pub(crate) const LIMITS: Limits = Limits { inbound: 128, outbound: 128 };
 /// The most memory of one region, in bytes: what one MDL can describe, and more in a chain.
 pub(crate) const MAX_REGISTRATION: usize = 1 << 40;
-
-/// The newest minor version of each major version that is spoken (VER-1, VER-2).
-const VERSIONS: [NDK_VERSION; 2] = [sys::ndk::NDK_VERSION_1_2, sys::ndk::NDK_VERSION_2_1];
 
 /// All ports of a driver. Two ports of one segment reach each other.
 pub struct Segment<K: Kernel>(Shared<SegmentState<K>>);
@@ -133,6 +119,11 @@ impl<K: Kernel> Port<K> {
         self.0.segment.set_hosts(self.0.number, addresses)
     }
 
+    /// What its objects share.
+    pub(crate) fn state(&self) -> &Shared<PortState<K>> {
+        &self.0
+    }
+
     /// Enables or disables NDK. What is open stays open: it is for NDIS to have it closed (NDIS-2).
     pub fn set_enabled(&self, enabled: bool) {
         self.0.enabled.store(enabled, Ordering::Release);
@@ -142,39 +133,6 @@ impl<K: Kernel> Port<K> {
     #[must_use]
     pub fn enabled(&self) -> bool {
         self.0.enabled.load(Ordering::Acquire)
-    }
-
-    /// Opens the port for a consumer that asks for `version` (VER-2). The caller owns the adapter until
-    /// [`Port::close`].
-    ///
-    /// # Errors
-    ///
-    /// See [`OpenError`].
-    pub fn open(&self, version: NDK_VERSION) -> Result<NonNull<NDK_ADAPTER>, OpenError> {
-        let spoken = VERSIONS
-            .into_iter()
-            .find(|spoken| spoken.Major == version.Major && version.Minor <= spoken.Minor)
-            .ok_or(OpenError::Version)?;
-        if !self.enabled() {
-            return Err(OpenError::NotReady);
-        }
-        let adapter = Object::create(spoken, ndkpi::adapter_table::<K>(), Adapter::new(self.0.clone())?)?;
-        Ok(adapter.cast())
-    }
-
-    /// Closes an opened adapter and waits until all of its descendants have gone and every callback on
-    /// them has returned (CL-10). PASSIVE_LEVEL, not inside a callback. While that takes long, it traces
-    /// every few seconds which closes are pending, and why.
-    ///
-    /// # Safety
-    ///
-    /// `adapter` came from [`Port::open`] and is not used any more.
-    pub unsafe fn close(adapter: NonNull<NDK_ADAPTER>) {
-        let adapter = adapter.cast::<Object<K, Adapter<K>>>();
-        // SAFETY: the adapter is open, as the caller promises.
-        let port = unsafe { adapter.as_ref() }.port().clone();
-        // SAFETY: as the caller promises.
-        unsafe { Object::close_and_wait(adapter, || port.objects().trace_pending()) }
     }
 
     /// What the port has counted so far.
@@ -205,12 +163,6 @@ impl<K: Kernel> Port<K> {
             each(shared.endpoint().address(), false);
         });
     }
-
-    /// What an adapter of this version says about itself.
-    #[must_use]
-    pub fn adapter_info(version: NDK_VERSION) -> NDK_ADAPTER_INFO {
-        adapter_info(version)
-    }
 }
 
 impl<K: Kernel> Drop for Port<K> {
@@ -218,40 +170,5 @@ impl<K: Kernel> Drop for Port<K> {
         // Without addresses nothing new can begin here; removing them needs no memory.
         let removed = self.0.segment.set_hosts(self.0.number, &[]);
         debug_assert!(removed.is_ok(), "an empty list fits");
-    }
-}
-
-/// See [`Port::adapter_info`].
-pub(crate) fn adapter_info(version: NDK_VERSION) -> NDK_ADAPTER_INFO {
-    let sge = ulong(MAX_SGE);
-    NDK_ADAPTER_INFO {
-        Version: version,
-        // Neither the vendor nor the device is a PCI one.
-        VendorId: 0,
-        DeviceId: 0,
-        MaxRegistrationSize: MAX_REGISTRATION,
-        MaxWindowSize: MAX_REGISTRATION,
-        FRMRPageCount: ulong(MAX_PAGES),
-        MaxInitiatorRequestSge: sge,
-        MaxReceiveRequestSge: sge,
-        MaxReadRequestSge: sge,
-        MaxTransferLength: MAX_TRANSFER_LENGTH,
-        MaxInlineDataSize: MAX_INLINE_DATA,
-        MaxInboundReadLimit: LIMITS.inbound,
-        MaxOutboundReadLimit: LIMITS.outbound,
-        MaxReceiveQueueDepth: MAX_QUEUE_DEPTH,
-        MaxInitiatorQueueDepth: MAX_QUEUE_DEPTH,
-        MaxSrqDepth: MAX_QUEUE_DEPTH,
-        MaxCqDepth: MAX_CQ_DEPTH,
-        LargeRequestThreshold: MAX_TRANSFER_LENGTH,
-        MaxCallerData: ulong(MAX_PRIVATE_DATA),
-        MaxCalleeData: ulong(MAX_PRIVATE_DATA),
-        AdapterFlags: NDK_ADAPTER_FLAG_IN_ORDER_DMA_SUPPORTED
-            | NDK_ADAPTER_FLAG_RDMA_READ_SINK_NOT_REQUIRED
-            | NDK_ADAPTER_FLAG_RDMA_READ_LOCAL_INVALIDATE_SUPPORTED
-            | NDK_ADAPTER_FLAG_CQ_INTERRUPT_MODERATION_SUPPORTED
-            | NDK_ADAPTER_FLAG_CQ_RESIZE_SUPPORTED
-            | NDK_ADAPTER_FLAG_LOOPBACK_CONNECTIONS_SUPPORTED,
-        RdmaTechnology: NDK_RDMA_TECHNOLOGY::NdkiWarp,
     }
 }

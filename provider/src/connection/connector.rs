@@ -262,7 +262,7 @@ impl<K: Kernel> Object<K, Connector<K>> {
                 let adapter = listener.adapter().hold(Kind::Successor)?;
                 let tie = listener.keep(Kind::Successor)?;
                 let body = Connector::offered(adapter, tie, session.clone(), local);
-                let connector = crate::ndkpi::offered_connector(listener.version(), body)?;
+                let connector = listener.offer_of(body)?;
                 // SAFETY: created just now, and nobody else knows it.
                 session.attach(unsafe { connector.as_ref() }.hold(Kind::Request)?);
                 Ok((session, connector))

@@ -4,7 +4,7 @@ use alloc::collections::VecDeque;
 use core::net::SocketAddr;
 use core::ptr::NonNull;
 
-use sys::ndk::{NDK_CONNECTOR, NDK_FN_CONNECT_EVENT_CALLBACK, NDK_OBJECT_TYPE};
+use sys::ndk::{NDK_CONNECTOR, NDK_FN_CONNECT_EVENT_CALLBACK, NDK_OBJECT_TYPE, NDK_VERSION};
 
 use super::connector::Connector;
 use super::endpoint::{BindError, Endpoint};
@@ -21,6 +21,10 @@ const OFFER: u32 = 1;
 const BACKLOG: usize = 1024;
 
 type Offer<K> = NonNull<Object<K, Connector<K>>>;
+
+/// Makes an object, of this version of the interface, of a connector that is offered: the edge knows with which
+/// table.
+type Make<K> = fn(NDK_VERSION, Connector<K>) -> Result<Offer<K>, NoMemory>;
 
 struct State<K: Kernel> {
     endpoint: Option<Shared<Endpoint<K>>>,
@@ -39,6 +43,7 @@ pub(crate) struct Listener<K: Kernel> {
     adapter: Hold<K, Adapter<K>>,
     callback: Option<NDK_FN_CONNECT_EVENT_CALLBACK>,
     context: Opaque,
+    make: Make<K>,
     state: Lock<K, State<K>>,
 }
 
@@ -63,11 +68,12 @@ impl<K: Kernel> Listener<K> {
         adapter: Hold<K, Adapter<K>>,
         callback: Option<NDK_FN_CONNECT_EVENT_CALLBACK>,
         context: Opaque,
+        make: Make<K>,
     ) -> Result<Self, NoMemory> {
         let mut offers = VecDeque::new();
         offers.try_reserve_exact(BACKLOG).map_err(|_| NoMemory)?;
         let state = State { endpoint: None, offers, paused: false, closing: false };
-        Ok(Self { adapter, callback, context, state: Lock::<K, _>::new(state) })
+        Ok(Self { adapter, callback, context, make, state: Lock::<K, _>::new(state) })
     }
 
     /// The adapter that it belongs to.
@@ -92,6 +98,15 @@ impl<K: Kernel> Listener<K> {
 }
 
 impl<K: Kernel> Object<K, Listener<K>> {
+    /// Makes an object of a connector that is to be offered.
+    ///
+    /// # Errors
+    ///
+    /// [`NoMemory`].
+    pub(super) fn offer_of(&self, connector: Connector<K>) -> Result<Offer<K>, NoMemory> {
+        (self.make)(self.version(), connector)
+    }
+
     /// NdkListen, always inline.
     ///
     /// # Errors

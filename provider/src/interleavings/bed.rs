@@ -17,6 +17,7 @@ use crate::completion::Cq;
 use crate::connection::{ConnectError, Connector, Limits, Listener, PrivateData, Source, Way};
 use crate::consumer::{Completion, Opaque, Request};
 use crate::lifetime::Kind;
+use crate::ndkpi::offered_connector;
 use crate::object::{Body, Object};
 use crate::port::{Port, Segment};
 use crate::queue_pair::{Depths, Qp};
@@ -172,7 +173,7 @@ impl Bed {
         context: PVOID,
     ) -> Pointer<Listener<Machine>> {
         let tie = self.adapter.hold(Kind::Successor).unwrap();
-        let listener = object(Listener::new(tie, Some(event), Opaque(context)).unwrap());
+        let listener = object(Listener::new(tie, Some(event), Opaque(context), offered_connector).unwrap());
         listener.listen(Self::listening()).unwrap();
         listener
     }

@@ -11,6 +11,7 @@ use sys::status::{
 };
 use sys::wdm::{GROUP_AFFINITY, PVOID, ULONG};
 
+use super::information::adapter_info;
 use super::{
     address, connector, cq, create, explain, hand_out, listener, mapping, object, pd, shared_endpoint, ulong,
 };
@@ -20,11 +21,11 @@ use crate::connection::{Connector, Endpoint, Listener, SharedEndpoint};
 use crate::consumer::Opaque;
 use crate::kernel::Kernel;
 use crate::lifetime::Kind;
-use crate::port::{MAX_CQ_DEPTH, adapter_info};
+use crate::port::MAX_CQ_DEPTH;
 use crate::status::Failure;
 
 /// The functions of an adapter.
-pub(crate) fn table<K: Kernel>() -> &'static NDK_ADAPTER_DISPATCH {
+pub(super) fn table<K: Kernel>() -> &'static NDK_ADAPTER_DISPATCH {
     const {
         &NDK_ADAPTER_DISPATCH {
             NdkQueryExtension: Some(explain::query_extension::<K>),
@@ -137,7 +138,7 @@ unsafe extern "win64" fn create_listener<K: Kernel>(
         // SAFETY: the consumer passes an adapter that it has open.
         let adapter = unsafe { object::<K, Adapter<K>, _>(adapter) }?;
         let tie = adapter.hold(Kind::Successor)?;
-        let listener = Listener::new(tie, event, Opaque(event_context));
+        let listener = Listener::new(tie, event, Opaque(event_context), connector::offered);
         create(adapter.version(), listener::table::<K>(), listener)
     };
     // SAFETY: the consumer passes a place for the pointer.

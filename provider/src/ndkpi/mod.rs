@@ -13,19 +13,21 @@ mod address;
 mod connector;
 mod cq;
 mod explain;
+mod information;
 mod listener;
 mod mapping;
 mod mr;
 mod mw;
+mod opening;
 mod pd;
 mod qp;
 mod registration;
 mod shared_endpoint;
 mod srq;
 
-pub(crate) use adapter::table as adapter_table;
 #[cfg(all(test, not(loom)))]
 pub(crate) use address::write as write_address;
+#[cfg(all(test, loom))]
 pub(crate) use connector::offered as offered_connector;
 
 use core::ptr::NonNull;
@@ -45,7 +47,7 @@ use crate::object::{Body, Object};
 use crate::status::Failure;
 
 /// A size or count of ours as the interface has it; all of them are far below its limit.
-pub(crate) fn ulong(number: usize) -> ULONG {
+fn ulong(number: usize) -> ULONG {
     ULONG::try_from(number).unwrap_or(ULONG::MAX)
 }
 

@@ -1,0 +1,59 @@
+//! What an adapter says about itself (NDIS-7, NDIS-8).
+
+use sys::ndk::{
+    NDK_ADAPTER_FLAG_CQ_INTERRUPT_MODERATION_SUPPORTED, NDK_ADAPTER_FLAG_CQ_RESIZE_SUPPORTED,
+    NDK_ADAPTER_FLAG_IN_ORDER_DMA_SUPPORTED, NDK_ADAPTER_FLAG_LOOPBACK_CONNECTIONS_SUPPORTED,
+    NDK_ADAPTER_FLAG_RDMA_READ_LOCAL_INVALIDATE_SUPPORTED, NDK_ADAPTER_FLAG_RDMA_READ_SINK_NOT_REQUIRED,
+    NDK_ADAPTER_INFO, NDK_RDMA_TECHNOLOGY, NDK_VERSION,
+};
+
+use super::ulong;
+use crate::connection::MAX_PRIVATE_DATA;
+use crate::kernel::Kernel;
+use crate::memory::{MAX_PAGES, MAX_SGE};
+use crate::port::{
+    LIMITS, MAX_CQ_DEPTH, MAX_INLINE_DATA, MAX_QUEUE_DEPTH, MAX_REGISTRATION, MAX_TRANSFER_LENGTH, Port,
+};
+
+impl<K: Kernel> Port<K> {
+    /// What an adapter of this version says about itself.
+    #[must_use]
+    pub fn adapter_info(version: NDK_VERSION) -> NDK_ADAPTER_INFO {
+        adapter_info(version)
+    }
+}
+
+/// See [`Port::adapter_info`].
+pub(super) fn adapter_info(version: NDK_VERSION) -> NDK_ADAPTER_INFO {
+    let sge = ulong(MAX_SGE);
+    NDK_ADAPTER_INFO {
+        Version: version,
+        // Neither the vendor nor the device is a PCI one.
+        VendorId: 0,
+        DeviceId: 0,
+        MaxRegistrationSize: MAX_REGISTRATION,
+        MaxWindowSize: MAX_REGISTRATION,
+        FRMRPageCount: ulong(MAX_PAGES),
+        MaxInitiatorRequestSge: sge,
+        MaxReceiveRequestSge: sge,
+        MaxReadRequestSge: sge,
+        MaxTransferLength: MAX_TRANSFER_LENGTH,
+        MaxInlineDataSize: MAX_INLINE_DATA,
+        MaxInboundReadLimit: LIMITS.inbound,
+        MaxOutboundReadLimit: LIMITS.outbound,
+        MaxReceiveQueueDepth: MAX_QUEUE_DEPTH,
+        MaxInitiatorQueueDepth: MAX_QUEUE_DEPTH,
+        MaxSrqDepth: MAX_QUEUE_DEPTH,
+        MaxCqDepth: MAX_CQ_DEPTH,
+        LargeRequestThreshold: MAX_TRANSFER_LENGTH,
+        MaxCallerData: ulong(MAX_PRIVATE_DATA),
+        MaxCalleeData: ulong(MAX_PRIVATE_DATA),
+        AdapterFlags: NDK_ADAPTER_FLAG_IN_ORDER_DMA_SUPPORTED
+            | NDK_ADAPTER_FLAG_RDMA_READ_SINK_NOT_REQUIRED
+            | NDK_ADAPTER_FLAG_RDMA_READ_LOCAL_INVALIDATE_SUPPORTED
+            | NDK_ADAPTER_FLAG_CQ_INTERRUPT_MODERATION_SUPPORTED
+            | NDK_ADAPTER_FLAG_CQ_RESIZE_SUPPORTED
+            | NDK_ADAPTER_FLAG_LOOPBACK_CONNECTIONS_SUPPORTED,
+        RdmaTechnology: NDK_RDMA_TECHNOLOGY::NdkiWarp,
+    }
+}

@@ -1,0 +1,49 @@
+//! Opening and closing: how a consumer gets its adapter from a port, and gives it back.
+
+use core::ptr::NonNull;
+
+use sys::ndk::{NDK_ADAPTER, NDK_VERSION};
+
+use super::adapter;
+use crate::adapter::Adapter;
+use crate::kernel::Kernel;
+use crate::object::Object;
+use crate::port::{OpenError, Port};
+
+/// The newest minor version of each major version that is spoken (VER-1, VER-2).
+const VERSIONS: [NDK_VERSION; 2] = [sys::ndk::NDK_VERSION_1_2, sys::ndk::NDK_VERSION_2_1];
+
+impl<K: Kernel> Port<K> {
+    /// Opens the port for a consumer that asks for `version` (VER-2). The caller owns the adapter until
+    /// [`Port::close`].
+    ///
+    /// # Errors
+    ///
+    /// See [`OpenError`].
+    pub fn open(&self, version: NDK_VERSION) -> Result<NonNull<NDK_ADAPTER>, OpenError> {
+        let spoken = VERSIONS
+            .into_iter()
+            .find(|spoken| spoken.Major == version.Major && version.Minor <= spoken.Minor)
+            .ok_or(OpenError::Version)?;
+        if !self.enabled() {
+            return Err(OpenError::NotReady);
+        }
+        let adapter = Object::create(spoken, adapter::table::<K>(), Adapter::new(self.state().clone())?)?;
+        Ok(adapter.cast())
+    }
+
+    /// Closes an opened adapter and waits until all of its descendants have gone and every callback on
+    /// them has returned (CL-10). PASSIVE_LEVEL, not inside a callback. While that takes long, it traces
+    /// every few seconds which closes are pending, and why.
+    ///
+    /// # Safety
+    ///
+    /// `adapter` came from [`Port::open`] and is not used any more.
+    pub unsafe fn close(adapter: NonNull<NDK_ADAPTER>) {
+        let adapter = adapter.cast::<Object<K, Adapter<K>>>();
+        // SAFETY: the adapter is open, as the caller promises.
+        let port = unsafe { adapter.as_ref() }.port().clone();
+        // SAFETY: as the caller promises.
+        unsafe { Object::close_and_wait(adapter, || port.objects().trace_pending()) }
+    }
+}

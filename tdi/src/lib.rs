@@ -40,9 +40,9 @@
 //!
 //! Which statuses were chosen where the sources disagree, and what is not there, stands in docs/tdi.md.
 
-#![cfg_attr(not(test), no_std)]
+#![cfg_attr(not(any(test, feature = "fuzz")), no_std)]
 #![cfg_attr(
-    test,
+    any(test, feature = "fuzz"),
     allow(
         clippy::arithmetic_side_effects,
         clippy::cast_possible_truncation,
@@ -78,7 +78,8 @@ mod request;
 mod set;
 mod slab;
 pub mod tabled;
-#[cfg(test)]
+#[cfg(any(test, feature = "fuzz"))]
+#[cfg_attr(not(test), allow(dead_code, reason = "the fuzz target needs a part of what tests do"))]
 mod tests;
 mod transport;
 pub mod user;
@@ -90,4 +91,6 @@ pub use network::{Adopted, System};
 pub use query::Answer;
 pub use request::{Command, Request, Ticket};
 pub use slab::Id;
+#[cfg(any(test, feature = "fuzz"))]
+pub use tests::hostile::run as fuzz_requests;
 pub use transport::{Entered, Transport};

@@ -37,6 +37,7 @@ fn own(minor: u8) -> (bool, &'static [NTSTATUS]) {
             &[
                 STATUS_SUCCESS,
                 STATUS_INVALID_DEVICE_REQUEST,
+                STATUS_INVALID_ADDRESS,
                 STATUS_INVALID_CONNECTION,
                 STATUS_INVALID_ADDRESS_COMPONENT,
                 STATUS_REMOTE_NOT_LISTENING,

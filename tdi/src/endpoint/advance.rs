@@ -111,6 +111,7 @@ impl<S: System> Endpoint<S> {
         match link {
             Ok(link) => self.state = State::Linking { link },
             Err(status) => {
+                self.forget_deadline();
                 // The state that the accept left behind has nothing to end; what waits for it has.
                 self.state =
                     State::Ending(super::Ending { close: None, awaited: false, why: Why::all(status) });
@@ -131,7 +132,7 @@ impl<S: System> Endpoint<S> {
                 return None;
             }
         };
-        self.deadline = None;
+        self.forget_deadline();
         let claimed = queue::claim(&mut self.control);
         let Some(Waiting { mut request, cancelled: false, .. }) = claimed else {
             // Its cancel routine is on its way, or has come.

@@ -142,7 +142,7 @@ impl<S: System> Endpoint<S> {
         }
         match core::mem::replace(&mut self.state, State::Idle) {
             State::Offered { offer } => {
-                self.deadline = None;
+                self.forget_deadline();
                 self.wait(id, request, State::Accepting { offer })
             }
             other => {

@@ -282,9 +282,15 @@ impl<S: System> Endpoint<S> {
         Ticket { file, number }
     }
 
+    /// No time limit runs any more, and none has passed.
+    fn forget_deadline(&mut self) {
+        self.deadline = None;
+        self.news.take(News::LATE);
+    }
+
     /// Ends whatever is there. See the module's head.
     fn end(&mut self, why: Why) {
-        self.deadline = None;
+        self.forget_deadline();
         let close = match core::mem::replace(&mut self.state, State::Idle) {
             State::Idle => return,
             State::Ending(ending) => {

@@ -111,6 +111,13 @@ impl Client {
         assert_eq!(self.transport.world().files.iter().count(), 0, "a file is left");
     }
 
+    /// Removes the last of the ports that there are.
+    pub(crate) fn remove_last_port(&mut self) {
+        if let Some(last) = self.ports.len().checked_sub(1) {
+            self.remove_port(last);
+        }
+    }
+
     /// Removes one port.
     pub(crate) fn remove_port(&mut self, index: usize) {
         let (_, id) = self.ports.remove(index);

@@ -25,6 +25,22 @@ fn a_connect_meets_a_listen_and_each_learns_of_the_other() {
 }
 
 #[test]
+fn the_time_limit_of_a_connect_that_fails_at_once_ends_nothing_that_comes_later() {
+    let pair = Pair::new();
+    let to = Some("10.0.0.9:139".parse().unwrap());
+    let nowhere = pair.client.submit(pair.far, Command::Connect { to, limit: Some(50) }, Vec::new());
+    pump();
+    assert_eq!(nowhere.outcome(), failed(STATUS_BAD_NETWORK_PATH));
+    let listen = pair.client.listen(pair.far);
+    pass(100);
+    pair.client.transport.tick();
+    let connect = pair.client.connect(pair.near, FAR);
+    pump();
+    assert_eq!((listen.outcome(), connect.outcome()), (done(0), done(0)));
+    pair.tear_down();
+}
+
+#[test]
 fn listens_are_served_in_their_order() {
     let pair = Pair::new();
     let listens: Vec<_> = (0..3)

@@ -1,11 +1,19 @@
 //! The transport over the real provider, on the host: each test is a client with two ports.
 
+#[cfg(test)]
 mod cleanup;
 pub(crate) mod client;
+#[cfg(test)]
 mod connect;
+#[cfg(test)]
 mod datagram;
+#[cfg(test)]
 mod expedited;
+#[cfg(test)]
 mod handler;
 pub(crate) mod host;
+pub(crate) mod hostile;
+#[cfg(test)]
 mod random;
+#[cfg(test)]
 mod transfer;

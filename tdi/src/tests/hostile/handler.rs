@@ -1,0 +1,59 @@
+//! Handlers of clients, which keep nothing.
+
+use core::ffi::c_void;
+
+use sys::status::{NTSTATUS, STATUS_CONNECTION_REFUSED, STATUS_SUCCESS};
+use sys::tdi::{TDI_EVENT_CONNECT, TDI_EVENT_DISCONNECT, TDI_EVENT_RECEIVE, TDI_EVENT_RECEIVE_EXPEDITED};
+use sys::wdm::IRP;
+
+/// The handler of an event; null where there is none.
+pub(super) fn of(event: i32) -> *const () {
+    match event {
+        TDI_EVENT_CONNECT => connect_handler as *const (),
+        TDI_EVENT_DISCONNECT => disconnect_handler as *const (),
+        TDI_EVENT_RECEIVE | TDI_EVENT_RECEIVE_EXPEDITED => receive_handler as *const (),
+        _ => core::ptr::null(),
+    }
+}
+
+/// Takes half of what it is shown.
+unsafe extern "win64" fn receive_handler(
+    _: *mut c_void,
+    _: *mut c_void,
+    _: u32,
+    indicated: u32,
+    _: u32,
+    taken: *mut u32,
+    _: *const c_void,
+    _: *mut *mut IRP,
+) -> NTSTATUS {
+    // SAFETY: the transport passes a place for the count.
+    unsafe { taken.write(indicated.div_ceil(2)) };
+    STATUS_SUCCESS
+}
+
+unsafe extern "win64" fn disconnect_handler(
+    _: *mut c_void,
+    _: *mut c_void,
+    _: i32,
+    _: *const c_void,
+    _: i32,
+    _: *const c_void,
+    _: u32,
+) -> NTSTATUS {
+    STATUS_SUCCESS
+}
+
+unsafe extern "win64" fn connect_handler(
+    _: *mut c_void,
+    _: i32,
+    _: *const c_void,
+    _: i32,
+    _: *const c_void,
+    _: i32,
+    _: *const c_void,
+    _: *mut *mut c_void,
+    _: *mut *mut IRP,
+) -> NTSTATUS {
+    STATUS_CONNECTION_REFUSED
+}

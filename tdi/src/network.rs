@@ -126,6 +126,9 @@ pub trait Network<S: System>: Send + Sync + 'static {
 
     /// Who asks.
     fn peer(offer: &Self::Offer) -> SocketAddr;
+
+    /// Where.
+    fn local(offer: &Self::Offer) -> SocketAddr;
 }
 
 /// In which of a connection's two streams data flows.

@@ -9,7 +9,7 @@ use sys::status::{
 
 use super::begin::complete;
 use super::{Effect, Endpoint, LinkOf, News, Progress, State, Stream, Untaken, View, Why};
-use crate::network::{Link as _, Network, System};
+use crate::network::{Link, Network, System};
 use crate::queue::{self, Waiting};
 use crate::request::Request as _;
 
@@ -38,6 +38,9 @@ impl<S: System> Endpoint<S> {
                 self.listening(query, now, view)
             }
             State::Offered { .. } => {
+                if self.news.take(News::FORCED) {
+                    return self.failed(STATUS_CONNECTION_ABORTED);
+                }
                 if self.news.take(News::LATE) {
                     return self.failed(STATUS_IO_TIMEOUT);
                 }
@@ -192,9 +195,12 @@ impl<S: System> Endpoint<S> {
         }
     }
 
-    /// From where the connection is, for a query.
+    /// From where the connection is, or would be if the client accepted it.
     pub(crate) fn local(&self) -> Option<SocketAddr> {
-        self.link().map(crate::network::Link::local)
+        match &self.state {
+            State::Offered { offer } => Some(<S::Network as Network<S>>::local(offer)),
+            _ => self.link().map(Link::local),
+        }
     }
 }
 

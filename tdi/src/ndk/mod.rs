@@ -113,4 +113,8 @@ impl<S: System<Network = Self>> Network<S> for Ndk<S> {
     fn peer(offer: &Offer<S>) -> SocketAddr {
         offer.peer()
     }
+
+    fn local(offer: &Offer<S>) -> SocketAddr {
+        offer.local()
+    }
 }

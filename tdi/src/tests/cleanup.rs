@@ -188,6 +188,20 @@ fn the_last_ports_removal_ends_connections_and_leaves_files_to_their_owners() {
 }
 
 #[test]
+fn the_removal_of_a_port_refuses_an_offer_that_its_client_has_not_answered() {
+    let mut pair = Pair::new();
+    let listen = pair.client.submit(pair.far, Command::Listen { query: true }, Vec::new());
+    let connect = pair.client.connect(pair.near, FAR);
+    pump();
+    assert_eq!((listen.outcome(), connect.outcome()), (done(0), None));
+    pair.client.remove_port(1);
+    assert_eq!(connect.outcome(), failed(STATUS_REMOTE_NOT_LISTENING));
+    let late = pair.client.submit(pair.far, Command::Accept, Vec::new());
+    assert_eq!(late.outcome(), failed(STATUS_INVALID_CONNECTION));
+    pair.tear_down();
+}
+
+#[test]
 fn a_failed_create_leaves_nothing() {
     let client = Client::new();
     for _ in 0..3 {

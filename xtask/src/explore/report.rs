@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::options::Options;
 use super::selection::Scenario;
+use super::worker::Asked;
 use super::workers::Answer;
 use crate::failure::Failure;
 
@@ -32,6 +33,8 @@ pub(super) struct Report {
     points: u64,
     choices: u64,
     switches: u64,
+    /// What TDI clients asked for.
+    asked: Asked,
     seconds: f64,
     seeds_per_minute: f64,
     findings: Vec<Found>,
@@ -97,6 +100,7 @@ impl Report {
             points: 0,
             choices: 0,
             switches: 0,
+            asked: Asked::default(),
             seconds: 0.0,
             seeds_per_minute: 0.0,
             findings: Vec::new(),
@@ -109,6 +113,7 @@ impl Report {
         self.points += answer.outcome.points;
         self.choices += answer.outcome.choices;
         self.switches += answer.outcome.switches;
+        self.asked.add(answer.outcome.asked);
         if answer.failed() {
             self.findings.push(Found::new(&answer));
         } else if self.single {
@@ -185,6 +190,12 @@ impl Report {
         println!("  seeds           {seeds} from {first_seed}, {scenarios}");
         println!("  played          {played} in {seconds:.1} s, {seeds_per_minute} per minute");
         println!("  points          {points}, {choices} of them choices, {switches} switches of threads");
+        let Asked { connections, requests, cancelled } = self.asked;
+        if requests > 0 {
+            println!(
+                "  TDI clients     {connections} connections, {requests} requests, {cancelled} cancelled"
+            );
+        }
         println!(
             "  found           {}",
             if self.is_clean() { "nothing".into() } else { format!("{} plays", self.findings.len()) }

@@ -2,10 +2,13 @@
 
 use std::io::{BufRead, Write};
 
+use ntsim::io::Statistics;
 use ntsim::sched::{Played, Strategy};
 use runner::Images;
 use runner::explore::Play;
 use serde::{Deserialize, Serialize};
+use sys::tdi::TDI_CONNECT;
+use sys::wdm::IRP_MJ_INTERNAL_DEVICE_CONTROL;
 
 use super::WorkerOptions;
 use super::selection::Scenario;
@@ -31,10 +34,43 @@ pub(super) struct Outcome {
     pub(super) choices: u64,
     /// Switches of threads.
     pub(super) switches: u64,
+    /// What TDI clients asked for.
+    pub(super) asked: Asked,
     /// Closes that were pending when the machine was shut down.
     pub(super) pending: Vec<String>,
     /// What happened, if that was asked for.
     pub(super) trace: String,
+}
+
+/// What TDI clients asked for.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+pub(super) struct Asked {
+    /// Connects that succeeded.
+    pub(super) connections: u64,
+    /// Requests that were completed.
+    pub(super) requests: u64,
+    /// Those of them that were cancelled, by the client or by a cleanup.
+    pub(super) cancelled: u64,
+}
+
+impl Asked {
+    fn of(statistics: &Statistics) -> Self {
+        let mut asked = Self::default();
+        for ((major, minor), tally) in &statistics.requests {
+            if *major == IRP_MJ_INTERNAL_DEVICE_CONTROL {
+                asked.connections += if *minor == TDI_CONNECT { tally.succeeded } else { 0 };
+                asked.requests += tally.completed();
+                asked.cancelled += tally.cancelled;
+            }
+        }
+        asked
+    }
+
+    pub(super) fn add(&mut self, other: Self) {
+        self.connections += other.connections;
+        self.requests += other.requests;
+        self.cancelled += other.cancelled;
+    }
 }
 
 impl Request {
@@ -84,6 +120,7 @@ fn outcome(play: Play<Scenario>, images: &Images, traced: usize) -> Outcome {
                 points,
                 choices,
                 switches,
+                asked: Asked::of(&outcome.report.io),
                 pending: outcome.report.ndk.pending.iter().map(ToString::to_string).collect(),
                 trace: if traced > 0 { trace } else { String::new() },
             }
@@ -94,7 +131,21 @@ fn outcome(play: Play<Scenario>, images: &Images, traced: usize) -> Outcome {
 
 #[cfg(test)]
 mod tests {
+    use ntsim::io::Tally;
+    use sys::tdi::TDI_SEND;
+    use sys::wdm::IRP_MJ_CLOSE;
+
     use super::*;
+
+    #[test]
+    fn what_clients_asked_is_counted_by_kind_and_outcome() {
+        let tally = |succeeded, cancelled| Tally { succeeded, cancelled, failed: 1 };
+        let mut statistics = Statistics::default();
+        statistics.requests.insert((IRP_MJ_INTERNAL_DEVICE_CONTROL, TDI_CONNECT), tally(3, 1));
+        statistics.requests.insert((IRP_MJ_INTERNAL_DEVICE_CONTROL, TDI_SEND), tally(10, 2));
+        statistics.requests.insert((IRP_MJ_CLOSE, 0), tally(7, 0));
+        assert_eq!(Asked::of(&statistics), Asked { connections: 3, requests: 18, cancelled: 3 });
+    }
 
     #[test]
     fn a_play_survives_being_sent() {

@@ -12,6 +12,8 @@
 
 #[path = "conformance/annotations.rs"]
 mod annotations;
+#[path = "conformance/cases.rs"]
+mod cases;
 #[path = "conformance/functions.rs"]
 mod functions;
 #[path = "common/played.rs"]
@@ -24,6 +26,7 @@ use std::path::{Path, PathBuf};
 use std::{env, fs};
 
 use annotations::Annotation;
+use cases::CASES;
 use functions::{TABLES, is_passive};
 use played::PLAYED;
 use protocol::Level;
@@ -32,13 +35,23 @@ use rules::{Levels, RULES};
 const HEAD: &str = "\
 # What is shown, and by which test
 
-One row for each function of the interface, and one for each rule of the project's catalogue, with the tests that
-show it. This page is made by `cargo xtask conformance`; `tests/conformance.rs` fails when it is out of date.
+One row for each function of the interface, one for each rule of the project's catalogue, and one for each case of
+Microsoft's tests of the user-mode interface, with the tests that show it. This page is made by `cargo xtask conformance`; `tests/conformance.rs` fails when it is out of date.
 
 A scenario (`tests/scenarios.rs`) drives the built image from a kernel-mode consumer, once from PASSIVE_LEVEL and
 once from DISPATCH_LEVEL, with ntsim's NDK layer between the two; the test fails if one of the functions in its row
 was not called at that level. ✓ stands before the tests of a row; a row without one is not shown at that level.
 
+";
+
+const CASES_HEAD: &str = "
+## Cases of microsoft/NetworkDirect
+
+Those of its unit tests and examples that have a meaning in the kernel-mode interface. ndmrlat and ndmrrate measure,
+as `cargo xtask bench` does.
+
+| case | | at PASSIVE_LEVEL | at DISPATCH_LEVEL |
+|---|---|---|---|
 ";
 
 /// A cell: the tests, if there are any.
@@ -96,6 +109,14 @@ fn table(others: &[Annotation]) -> String {
         let (passive, dispatch) = (cell(&passive, true), cell(&dispatch, *levels == Levels::Both));
         writeln!(page, "| {number} | {statement} | {passive} | {dispatch} |").expect("a string grows");
     }
+    page += CASES_HEAD;
+    for (names, expected, scenarios) in CASES {
+        let [passive, dispatch] = ["at_passive_level", "at_dispatch_level"].map(|suffix| {
+            let tests = PLAYED.iter().filter(|(_, scenario)| scenarios.contains(scenario));
+            cell(&tests.map(|(name, _)| format!("`{name}::{suffix}`")).collect::<Vec<_>>(), true)
+        });
+        writeln!(page, "| {names} | {expected} | {passive} | {dispatch} |").expect("a string grows");
+    }
     page
 }
 
@@ -132,6 +153,19 @@ fn whatever_a_test_claims_to_show_is_in_the_catalogue() {
     let of_others = annotations::collect(root()).into_iter().flat_map(|other| other.subjects);
     for subject in of_scenarios.chain(of_others) {
         assert!(known.contains(&subject), "{subject}: there is no such rule or function");
+    }
+}
+
+#[test]
+fn every_case_is_played() {
+    for (names, _, scenarios) in CASES {
+        assert!(!scenarios.is_empty(), "{names}");
+        for scenario in *scenarios {
+            assert!(
+                PLAYED.iter().any(|(_, played)| played == scenario),
+                "{names}: {scenario:?} is not played"
+            );
+        }
     }
 }
 

@@ -30,7 +30,7 @@ use cases::CASES;
 use functions::{TABLES, is_passive};
 use played::PLAYED;
 use protocol::Level;
-use rules::{Levels, RULES};
+use rules::{PASSIVE_ONLY, RULES};
 
 const HEAD: &str = "\
 # What is shown, and by which test
@@ -102,11 +102,12 @@ fn table(others: &[Annotation]) -> String {
         }
     }
     page += "\n## Rules\n\n| rule | | at PASSIVE_LEVEL | at DISPATCH_LEVEL |\n|---|---|---|---|\n";
-    for (number, statement, levels) in RULES {
+    for (number, statement) in RULES {
+        let applies = !PASSIVE_ONLY.contains(number);
         let [passive, dispatch] = [Level::Passive, Level::Dispatch]
             .map(|level| tests_of(number, level, protocol::Scenario::rules, others));
-        let dispatch = if *levels == Levels::Passive { Vec::new() } else { dispatch };
-        let (passive, dispatch) = (cell(&passive, true), cell(&dispatch, *levels == Levels::Both));
+        let dispatch = if applies { dispatch } else { Vec::new() };
+        let (passive, dispatch) = (cell(&passive, true), cell(&dispatch, applies));
         writeln!(page, "| {number} | {statement} | {passive} | {dispatch} |").expect("a string grows");
     }
     page += CASES_HEAD;
@@ -151,7 +152,8 @@ fn whatever_a_test_claims_to_show_is_in_the_catalogue() {
         .flat_map(str::split_whitespace)
         .map(str::to_owned);
     let of_others = annotations::collect(root()).into_iter().flat_map(|other| other.subjects);
-    for subject in of_scenarios.chain(of_others) {
+    let passive_only = PASSIVE_ONLY.iter().map(|number| (*number).to_owned());
+    for subject in of_scenarios.chain(of_others).chain(passive_only) {
         assert!(known.contains(&subject), "{subject}: there is no such rule or function");
     }
 }

@@ -113,16 +113,7 @@ pub type PTDI_IND_RECEIVE_DATAGRAM = unsafe extern "win64" fn(
 ) -> NTSTATUS;
 
 /// The client's: expedited data has come.
-pub type PTDI_IND_RECEIVE_EXPEDITED = unsafe extern "win64" fn(
-    TdiEventContext: PVOID,
-    ConnectionContext: CONNECTION_CONTEXT,
-    ReceiveFlags: ULONG,
-    BytesIndicated: ULONG,
-    BytesAvailable: ULONG,
-    BytesTaken: *mut ULONG,
-    Tsdu: *const VOID,
-    IoRequestPacket: *mut *mut IRP,
-) -> NTSTATUS;
+pub type PTDI_IND_RECEIVE_EXPEDITED = PTDI_IND_RECEIVE;
 
 /// The client's: data has come; `STATUS_PENDING` keeps it.
 pub type PTDI_IND_CHAINED_RECEIVE = unsafe extern "win64" fn(
@@ -150,15 +141,7 @@ pub type PTDI_IND_CHAINED_RECEIVE_DATAGRAM = unsafe extern "win64" fn(
 ) -> NTSTATUS;
 
 /// The client's: expedited data has come; `STATUS_PENDING` keeps it.
-pub type PTDI_IND_CHAINED_RECEIVE_EXPEDITED = unsafe extern "win64" fn(
-    TdiEventContext: PVOID,
-    ConnectionContext: CONNECTION_CONTEXT,
-    ReceiveFlags: ULONG,
-    ReceiveLength: ULONG,
-    StartingOffset: ULONG,
-    Tsdu: PMDL,
-    TsduDescriptor: PVOID,
-) -> NTSTATUS;
+pub type PTDI_IND_CHAINED_RECEIVE_EXPEDITED = PTDI_IND_CHAINED_RECEIVE;
 
 /// The client's: data can be sent again.
 pub type PTDI_IND_SEND_POSSIBLE = unsafe extern "win64" fn(

@@ -84,6 +84,8 @@ mod status;
 mod sync;
 #[cfg(all(test, not(loom)))]
 mod tests;
+#[cfg(test)]
+mod waiting;
 
 pub use heap::{NoMemory, Shared};
 pub use kernel::Kernel;

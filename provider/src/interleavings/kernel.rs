@@ -3,7 +3,6 @@
 
 use std::cell::UnsafeCell;
 use std::collections::VecDeque;
-use std::ffi::c_void;
 use std::fmt;
 use std::ptr::NonNull;
 use std::sync::OnceLock;
@@ -12,57 +11,29 @@ use std::time::Duration;
 use loom::sync::{Condvar, Mutex, MutexGuard};
 use sys::wdm::MDL;
 
-use crate::kernel::{Deferred, Event, Kernel, Routine, Timer};
+use crate::kernel::{Event, Kernel};
+use crate::waiting::{Call, Processors, Waiting};
 
 pub(super) struct Machine;
 
-struct Call(Routine, *mut c_void);
-
-// SAFETY: a deferred call may be made on any processor.
-unsafe impl Send for Call {}
-
 loom::lazy_static! {
-    static ref QUEUE: Mutex<VecDeque<Call>> = Mutex::new(VecDeque::new());
-    static ref TIMERS: Mutex<Vec<(usize, Call)>> = Mutex::new(Vec::new());
+    static ref QUEUE: Mutex<VecDeque<Call<Machine>>> = Mutex::new(VecDeque::new());
+    static ref TIMERS: Mutex<Vec<Call<Machine>>> = Mutex::new(Vec::new());
 }
 
 /// Makes the deferred calls that wait, and those that they queue.
 pub(super) fn pump() {
     loop {
         let next = QUEUE.lock().unwrap().pop_front();
-        let Some(Call(routine, context)) = next else { return };
-        // SAFETY: queued with this context by `queue`, whose caller keeps the object.
-        unsafe { routine(context) };
-    }
-}
-
-pub(super) struct Queued(OnceLock<(Routine, usize)>);
-
-// SAFETY: each queueing leads to one call in `pump`, which does not touch the object.
-unsafe impl Deferred for Queued {
-    fn new() -> Self {
-        Self(OnceLock::new())
-    }
-
-    unsafe fn initialise(this: NonNull<Self>, routine: Routine, context: *mut c_void) {
-        // SAFETY: the caller passes a live object.
-        let _ = unsafe { this.as_ref() }.0.set((routine, context as usize));
-    }
-
-    unsafe fn queue(this: NonNull<Self>) {
-        // SAFETY: the caller passes a live object.
-        let (routine, context) = *unsafe { this.as_ref() }.0.get().expect("initialised");
-        QUEUE.lock().unwrap().push_back(Call(routine, context as *mut c_void));
+        let Some(call) = next else { return };
+        call.make();
     }
 }
 
 /// The time of every timer that is set has come: makes their calls, as a processor.
 pub(super) fn expire() {
     let expired = std::mem::take(&mut *TIMERS.lock().unwrap());
-    for (_, Call(routine, context)) in expired {
-        // SAFETY: set with this context by `set`, whose caller keeps the object.
-        unsafe { routine(context) };
-    }
+    expired.into_iter().for_each(Call::make);
     pump();
 }
 
@@ -71,37 +42,20 @@ pub(super) fn is_ticking() -> bool {
     !TIMERS.lock().unwrap().is_empty()
 }
 
-pub(super) struct Clocked(OnceLock<(Routine, usize)>);
-
-// SAFETY: a timer that is set is in the list once, until `expire` or `cancel` takes it out.
-unsafe impl Timer for Clocked {
-    fn new() -> Self {
-        Self(OnceLock::new())
+impl Processors for Machine {
+    fn push(call: Call<Self>) {
+        QUEUE.lock().unwrap().push_back(call);
     }
 
-    unsafe fn initialise(this: NonNull<Self>, routine: Routine, context: *mut c_void) {
-        // SAFETY: the caller passes a live object.
-        let _ = unsafe { this.as_ref() }.0.set((routine, context as usize));
+    fn set(call: Call<Self>, _: Duration) {
+        TIMERS.lock().unwrap().push(call);
     }
 
-    unsafe fn set(this: NonNull<Self>, _: Duration) {
-        // SAFETY: the caller passes a live object.
-        let (routine, context) = *unsafe { this.as_ref() }.0.get().expect("initialised");
-        let (timer, call) = (this.as_ptr() as usize, Call(routine, context as *mut c_void));
-        let mut timers = TIMERS.lock().unwrap();
-        assert!(timers.iter().all(|(set, _)| *set != timer), "a timer is set twice");
-        timers.push((timer, call));
-    }
-
-    unsafe fn cancel(this: NonNull<Self>) -> bool {
+    fn take_back(call: &Call<Self>) -> bool {
         let mut timers = TIMERS.lock().unwrap();
         let before = timers.len();
-        timers.retain(|(set, _)| *set != this.as_ptr() as usize);
+        timers.retain(|timer| timer != call);
         timers.len() != before
-    }
-
-    fn lateness() -> Duration {
-        Duration::ZERO
     }
 }
 
@@ -182,8 +136,8 @@ impl Event for Signal {
 // SAFETY: the locks are loom's; no list is ever mapped.
 unsafe impl Kernel for Machine {
     type Lock = Raw;
-    type Deferred = Queued;
-    type Timer = Clocked;
+    type Deferred = Waiting<Self>;
+    type Timer = Waiting<Self>;
     type Event = Signal;
 
     unsafe fn system_address(_: NonNull<MDL>) -> *mut u8 {

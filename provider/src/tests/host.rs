@@ -3,7 +3,6 @@
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
-use std::ffi::c_void;
 use std::fmt;
 use std::ptr::NonNull;
 use std::sync::{Condvar, Mutex};
@@ -11,13 +10,14 @@ use std::time::Duration;
 
 use sys::wdm::MDL;
 
-use crate::kernel::{Deferred, Event, Kernel, Routine, Timer};
+use crate::kernel::{Event, Kernel};
+use crate::waiting::{Call, Processors, Waiting};
 
 pub(crate) struct Host;
 
 thread_local! {
-    static QUEUE: RefCell<VecDeque<NonNull<HostDeferred>>> = const { RefCell::new(VecDeque::new()) };
-    static TIMERS: RefCell<Vec<(Duration, NonNull<HostTimer>)>> = const { RefCell::new(Vec::new()) };
+    static QUEUE: RefCell<VecDeque<Call<Host>>> = const { RefCell::new(VecDeque::new()) };
+    static TIMERS: RefCell<Vec<(Duration, Call<Host>)>> = const { RefCell::new(Vec::new()) };
     static TRACE: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
     static ON_TRACE: RefCell<Option<Box<dyn FnOnce()>>> = const { RefCell::new(None) };
 }
@@ -25,11 +25,8 @@ thread_local! {
 /// Makes the deferred calls that wait, and those that they queue. Returns how many.
 pub(crate) fn pump() -> usize {
     let mut calls = 0;
-    while let Some(deferred) = QUEUE.with_borrow_mut(VecDeque::pop_front) {
-        // SAFETY: queued by `queue`, whose caller keeps the object until the routine begins.
-        let (routine, context) = unsafe { deferred.as_ref() }.begin();
-        // SAFETY: this is the call that `queue` stands for.
-        unsafe { routine(context) };
+    while let Some(call) = QUEUE.with_borrow_mut(VecDeque::pop_front) {
+        call.make();
         calls += 1;
     }
     calls
@@ -47,50 +44,17 @@ pub(crate) fn traced() -> Vec<String> {
     TRACE.take()
 }
 
-/// What to call and with what, once it is initialised, and whether it is queued.
-pub(crate) struct HostDeferred(Mutex<(Option<(Routine, usize)>, bool)>);
-
-impl HostDeferred {
-    /// It is not queued any more; what to call.
-    fn begin(&self) -> (Routine, *mut c_void) {
-        let mut state = self.0.lock().unwrap();
-        state.1 = false;
-        let (routine, context) = state.0.expect("initialised");
-        (routine, context as *mut c_void)
-    }
-}
-
-// SAFETY: each queueing leads to one call in `pump`, which does not touch the object.
-unsafe impl Deferred for HostDeferred {
-    fn new() -> Self {
-        Self(Mutex::new((None, false)))
-    }
-
-    unsafe fn initialise(this: NonNull<Self>, routine: Routine, context: *mut c_void) {
-        // SAFETY: the caller passes a live object.
-        unsafe { this.as_ref() }.0.lock().unwrap().0 = Some((routine, context as usize));
-    }
-
-    unsafe fn queue(this: NonNull<Self>) {
-        // SAFETY: the caller passes a live object.
-        let queued = core::mem::replace(&mut unsafe { this.as_ref() }.0.lock().unwrap().1, true);
-        assert!(!queued, "a deferred call is queued twice");
-        QUEUE.with_borrow_mut(|queue| queue.push_back(this));
-    }
-}
-
 /// Makes the calls of all timers that are set, and the deferred calls. Returns after what time each was set to
 /// be made.
 pub(crate) fn expire() -> Vec<Duration> {
     let expired = TIMERS.take();
-    for (_, timer) in &expired {
-        // SAFETY: set by `set`, whose caller keeps the object until the routine begins.
-        let (routine, context) = unsafe { timer.as_ref() }.call();
-        // SAFETY: this is the call that `set` stands for.
-        unsafe { routine(context) };
-    }
+    let made = expired.into_iter().map(|(after, call)| {
+        call.make();
+        after
+    });
+    let made = made.collect();
     pump();
-    expired.into_iter().map(|(after, _)| after).collect()
+    made
 }
 
 /// Whether a timer is set.
@@ -98,40 +62,17 @@ pub(crate) fn is_ticking() -> bool {
     TIMERS.with_borrow(|timers| !timers.is_empty())
 }
 
-pub(crate) struct HostTimer(Mutex<Option<(Routine, usize)>>);
-
-impl HostTimer {
-    fn call(&self) -> (Routine, *mut c_void) {
-        let (routine, context) = self.0.lock().unwrap().expect("initialised");
-        (routine, context as *mut c_void)
-    }
-}
-
-// SAFETY: a timer that is set is in the list once, until `expire` calls it or `cancel` takes it out.
-unsafe impl Timer for HostTimer {
-    fn new() -> Self {
-        Self(Mutex::new(None))
+impl Processors for Host {
+    fn push(call: Call<Self>) {
+        QUEUE.with_borrow_mut(|queue| queue.push_back(call));
     }
 
-    unsafe fn initialise(this: NonNull<Self>, routine: Routine, context: *mut c_void) {
-        // SAFETY: the caller passes a live object.
-        *unsafe { this.as_ref() }.0.lock().unwrap() = Some((routine, context as usize));
+    fn set(call: Call<Self>, after: Duration) {
+        TIMERS.with_borrow_mut(|timers| timers.push((after, call)));
     }
 
-    unsafe fn set(this: NonNull<Self>, after: Duration) {
-        TIMERS.with_borrow_mut(|timers| {
-            assert!(timers.iter().all(|(_, timer)| *timer != this), "a timer is set twice");
-            timers.push((after, this));
-        });
-    }
-
-    unsafe fn cancel(this: NonNull<Self>) -> bool {
-        TIMERS.with_borrow_mut(|timers| timers.extract_if(.., |(_, timer)| *timer == this).count() != 0)
-    }
-
-    /// Time is what the test says it is.
-    fn lateness() -> Duration {
-        Duration::ZERO
+    fn take_back(call: &Call<Self>) -> bool {
+        TIMERS.with_borrow_mut(|timers| timers.extract_if(.., |(_, timer)| *timer == *call).count() != 0)
     }
 }
 
@@ -171,8 +112,8 @@ impl Event for HostEvent {
 // SAFETY: the locks are parking_lot's; a list's address is what `MappedSystemVa` says.
 unsafe impl Kernel for Host {
     type Lock = parking_lot::RawMutex;
-    type Deferred = HostDeferred;
-    type Timer = HostTimer;
+    type Deferred = Waiting<Self>;
+    type Timer = Waiting<Self>;
     type Event = HostEvent;
 
     unsafe fn system_address(mdl: NonNull<MDL>) -> *mut u8 {

@@ -1,6 +1,5 @@
 //! A kernel for storms: deferred calls are made at once, by threads of their own.
 
-use std::ffi::c_void;
 use std::ptr::NonNull;
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Condvar, LazyLock, Mutex};
@@ -8,76 +7,37 @@ use std::time::Duration;
 
 use sys::wdm::MDL;
 
-use crate::kernel::{Deferred, Event, Kernel, Routine, Timer};
+use crate::kernel::{Event, Kernel};
+use crate::waiting::{Call, Processors, Waiting};
 
 pub(super) struct Threads;
 
-struct Call(Routine, *mut c_void);
-
-// SAFETY: a deferred call may be made by any thread.
-unsafe impl Send for Call {}
-
 /// Three processors that make deferred calls.
-static PROCESSORS: LazyLock<Mutex<Sender<Call>>> = LazyLock::new(|| {
-    let (sender, receiver) = channel::<Call>();
+static PROCESSORS: LazyLock<Mutex<Sender<Call<Threads>>>> = LazyLock::new(|| {
+    let (sender, receiver) = channel::<Call<Threads>>();
     let receiver = std::sync::Arc::new(Mutex::new(receiver));
     for _ in 0..3 {
         let receiver = receiver.clone();
         std::thread::spawn(move || {
             loop {
-                let Ok(Call(routine, context)) = receiver.lock().unwrap().recv() else { return };
-                // SAFETY: queued with this context; the caller of `queue` keeps the object.
-                unsafe { routine(context) };
+                let Ok(call) = receiver.lock().unwrap().recv() else { return };
+                call.make();
             }
         });
     }
     Mutex::new(sender)
 });
 
-pub(super) struct Queued(Mutex<Option<(Routine, usize)>>);
-
-// SAFETY: each queueing sends one call, and the object is not touched after that.
-unsafe impl Deferred for Queued {
-    fn new() -> Self {
-        Self(Mutex::new(None))
+/// Time stands still: what is set goes by being cancelled.
+impl Processors for Threads {
+    fn push(call: Call<Self>) {
+        PROCESSORS.lock().unwrap().send(call).unwrap();
     }
 
-    unsafe fn initialise(this: NonNull<Self>, routine: Routine, context: *mut c_void) {
-        // SAFETY: the caller passes a live object.
-        *unsafe { this.as_ref() }.0.lock().unwrap() = Some((routine, context as usize));
-    }
+    fn set(_: Call<Self>, _: Duration) {}
 
-    unsafe fn queue(this: NonNull<Self>) {
-        // SAFETY: the caller passes a live object; the lock is released before the call is sent.
-        let (routine, context) = unsafe { *this.as_ref().0.lock().unwrap() }.expect("initialised");
-        PROCESSORS.lock().unwrap().send(Call(routine, context as *mut c_void)).unwrap();
-    }
-}
-
-/// A timer of a machine whose time stands still: what is set goes by being cancelled.
-pub(super) struct Stopped(Mutex<bool>);
-
-// SAFETY: no call is ever made, so a set ends with its cancel.
-unsafe impl Timer for Stopped {
-    fn new() -> Self {
-        Self(Mutex::new(false))
-    }
-
-    unsafe fn initialise(_: NonNull<Self>, _: Routine, _: *mut c_void) {}
-
-    unsafe fn set(this: NonNull<Self>, _: Duration) {
-        // SAFETY: the caller passes a live object.
-        let was_set = std::mem::replace(&mut *unsafe { this.as_ref() }.0.lock().unwrap(), true);
-        assert!(!was_set, "a timer is set twice");
-    }
-
-    unsafe fn cancel(this: NonNull<Self>) -> bool {
-        // SAFETY: the caller passes a live object.
-        std::mem::take(&mut *unsafe { this.as_ref() }.0.lock().unwrap())
-    }
-
-    fn lateness() -> Duration {
-        Duration::ZERO
+    fn take_back(_: &Call<Self>) -> bool {
+        true
     }
 }
 
@@ -113,8 +73,8 @@ impl Event for Signal {
 // SAFETY: the locks are parking_lot's; a list's address is what `MappedSystemVa` says.
 unsafe impl Kernel for Threads {
     type Lock = parking_lot::RawMutex;
-    type Deferred = Queued;
-    type Timer = Stopped;
+    type Deferred = Waiting<Self>;
+    type Timer = Waiting<Self>;
     type Event = Signal;
 
     unsafe fn system_address(mdl: NonNull<MDL>) -> *mut u8 {

@@ -1,0 +1,129 @@
+//! Calls that wait, deferred or for their time, as the kernels of tests have them. These differ in where a call
+//! waits and in who makes it.
+
+use core::marker::PhantomData;
+use core::ptr::NonNull;
+use core::time::Duration;
+use std::ffi::c_void;
+use std::sync::Mutex;
+
+use crate::kernel::{Deferred, Routine, Timer};
+
+/// Where the calls of a kernel wait.
+pub(crate) trait Processors: Sized + 'static {
+    /// Has a deferred call made, once, by whoever makes them here.
+    fn push(call: Call<Self>);
+
+    /// Has a timer's call made once its time has come.
+    fn set(call: Call<Self>, after: Duration);
+
+    /// Takes back a timer's call; says whether it was still waiting.
+    fn take_back(call: &Call<Self>) -> bool;
+}
+
+/// A call that waits.
+pub(crate) struct Call<P>(NonNull<Waiting<P>>);
+
+// SAFETY: a call may be made on any processor, and its object is used under its lock.
+unsafe impl<P> Send for Call<P> {}
+
+impl<P> PartialEq for Call<P> {
+    fn eq(&self, other: &Self) -> bool {
+        self.0 == other.0
+    }
+}
+
+impl<P> Call<P> {
+    /// Makes the call.
+    pub(crate) fn make(self) {
+        // SAFETY: it waits, so its object stays until the routine begins.
+        let (routine, context) = unsafe { self.0.as_ref() }.begin();
+        // SAFETY: this is the one call that the queueing or setting stands for.
+        unsafe { routine(context) };
+    }
+}
+
+struct State {
+    /// What to call and with what, once it is initialised.
+    call: Option<(Routine, usize)>,
+    waits: bool,
+}
+
+/// A deferred call or a timer of a kernel whose processors are `P`.
+pub(crate) struct Waiting<P>(Mutex<State>, PhantomData<fn() -> P>);
+
+impl<P> Waiting<P> {
+    const fn idle() -> Self {
+        Self(Mutex::new(State { call: None, waits: false }), PhantomData)
+    }
+
+    fn ready(&self, routine: Routine, context: *mut c_void) {
+        self.0.lock().unwrap().call = Some((routine, context as usize));
+    }
+
+    /// From now on it waits.
+    fn enter(&self, twice: &str) {
+        let waited = core::mem::replace(&mut self.0.lock().unwrap().waits, true);
+        assert!(!waited, "{twice}");
+    }
+
+    /// It does not wait any more; what to call.
+    fn begin(&self) -> (Routine, *mut c_void) {
+        let mut state = self.0.lock().unwrap();
+        state.waits = false;
+        let (routine, context) = state.call.expect("initialised");
+        (routine, context as *mut c_void)
+    }
+}
+
+// SAFETY: each queueing leads to one call, which does not touch the object once its routine has begun.
+unsafe impl<P: Processors> Deferred for Waiting<P> {
+    fn new() -> Self {
+        Self::idle()
+    }
+
+    unsafe fn initialise(this: NonNull<Self>, routine: Routine, context: *mut c_void) {
+        // SAFETY: the caller passes a live object.
+        unsafe { this.as_ref() }.ready(routine, context);
+    }
+
+    unsafe fn queue(this: NonNull<Self>) {
+        // SAFETY: the caller passes a live object.
+        unsafe { this.as_ref() }.enter("a deferred call is queued twice");
+        P::push(Call(this));
+    }
+}
+
+// SAFETY: each setting leads to one call, unless it is taken back before that is made.
+unsafe impl<P: Processors> Timer for Waiting<P> {
+    fn new() -> Self {
+        Self::idle()
+    }
+
+    unsafe fn initialise(this: NonNull<Self>, routine: Routine, context: *mut c_void) {
+        // SAFETY: the caller passes a live object.
+        unsafe { this.as_ref() }.ready(routine, context);
+    }
+
+    unsafe fn set(this: NonNull<Self>, after: Duration) {
+        // SAFETY: the caller passes a live object.
+        unsafe { this.as_ref() }.enter("a timer is set twice");
+        P::set(Call(this), after);
+    }
+
+    unsafe fn cancel(this: NonNull<Self>) -> bool {
+        // SAFETY: the caller passes a live object.
+        let timer = unsafe { this.as_ref() };
+        let waits = timer.0.lock().unwrap().waits;
+        let taken = waits && P::take_back(&Call(this));
+        if taken {
+            timer.0.lock().unwrap().waits = false;
+        }
+        taken
+    }
+
+    /// Time is what the test says it is.
+    fn lateness() -> Duration {
+        Duration::ZERO
+    }
+}

@@ -1,16 +1,20 @@
 //! Connectors: one end of a connection, as the consumer holds it.
 
+mod connect;
+
 use core::net::SocketAddr;
 use core::ptr::NonNull;
 
 use sys::ndk::NDK_OBJECT_TYPE;
 use sys::status::{
     NTSTATUS, STATUS_CONNECTION_ABORTED, STATUS_CONNECTION_ACTIVE, STATUS_CONNECTION_INVALID,
-    STATUS_CONNECTION_REFUSED, STATUS_DELETE_PENDING, STATUS_HOST_UNREACHABLE, STATUS_INSUFFICIENT_RESOURCES,
-    STATUS_INVALID_ADDRESS, STATUS_INVALID_PARAMETER, STATUS_SHARING_VIOLATION, STATUS_TOO_MANY_ADDRESSES,
+    STATUS_DELETE_PENDING, STATUS_INSUFFICIENT_RESOURCES, STATUS_INVALID_PARAMETER, STATUS_SHARING_VIOLATION,
+    STATUS_TOO_MANY_ADDRESSES,
 };
 
-use super::endpoint::{BindError, Endpoint, Found};
+pub(crate) use self::connect::{Source, Way};
+
+use super::endpoint::{BindError, Endpoint};
 use super::listener::Listener;
 use super::private_data::PrivateData;
 use super::session::{Disconnected, Session};
@@ -55,31 +59,6 @@ impl From<BindError> for ConnectError {
             BindError::NoMemory => Self(STATUS_INSUFFICIENT_RESOURCES),
         }
     }
-}
-
-/// From where to connect.
-#[derive(Clone, Copy)]
-pub(crate) enum Source<'a, K: Kernel> {
-    /// An address, and a port or 0.
-    Address(SocketAddr),
-    /// An endpoint that several connectors share.
-    Shared(&'a Object<K, SharedEndpoint<K>>),
-}
-
-impl<K: Kernel> Source<'_, K> {
-    fn address(&self) -> SocketAddr {
-        match self {
-            Self::Address(address) => *address,
-            Self::Shared(shared) => shared.endpoint().address(),
-        }
-    }
-}
-
-/// From where, and where to.
-#[derive(Clone, Copy)]
-pub(crate) struct Way<'a, K: Kernel> {
-    pub(crate) source: Source<'a, K>,
-    pub(crate) remote: SocketAddr,
 }
 
 /// What a connector has of its connection.
@@ -172,128 +151,6 @@ impl<K: Kernel> Object<K, Connector<K>> {
         if qp.claim() { Ok(claimed) } else { Err(ConnectError(STATUS_CONNECTION_ACTIVE)) }
     }
 
-    /// NdkConnect. On success the request is pending: it completes when the peer accepts, rejects or goes,
-    /// possibly before this returns.
-    ///
-    /// # Errors
-    ///
-    /// The request is answered inline with this status.
-    pub(crate) fn connect(
-        &self,
-        qp: &Object<K, Qp<K>>,
-        way: Way<'_, K>,
-        limits: Limits,
-        data: PrivateData,
-        request: Request<K, Connector<K>>,
-    ) -> Result<(), ConnectError> {
-        let outcome = self.offer(qp, way, limits, data, request);
-        if let Err((request, error)) = outcome {
-            self.adapter.port().counters().connect_failure();
-            request.answered_inline();
-            return Err(error);
-        }
-        Ok(())
-    }
-
-    fn offer(
-        &self,
-        qp: &Object<K, Qp<K>>,
-        way: Way<'_, K>,
-        limits: Limits,
-        data: PrivateData,
-        request: Request<K, Connector<K>>,
-    ) -> Result<(), (Request<K, Connector<K>>, ConnectError)> {
-        let prepared = self.prepare(qp, way, limits, data);
-        let (session, listener, connector) = match prepared {
-            Ok(prepared) => prepared,
-            Err(error) => return Err((request, error)),
-        };
-        session.expect(Side::Active, request);
-        match listener.offer(connector) {
-            Ok(()) => Ok(()),
-            Err(connector) => {
-                // Nobody has seen the offer, so nobody else completes the request.
-                let request = session.take_request(Side::Active);
-                Connector::destroy(connector);
-                self.forget();
-                match request {
-                    Some(request) => Err((request, ConnectError(STATUS_CONNECTION_REFUSED))),
-                    None => Ok(()),
-                }
-            }
-        }
-    }
-
-    /// All that can fail in a connect, undone by dropping if it does: endpoint, listener, session, and the
-    /// connector for the other side.
-    fn prepare(
-        &self,
-        qp: &Object<K, Qp<K>>,
-        way: Way<'_, K>,
-        limits: Limits,
-        data: PrivateData,
-    ) -> Result<Prepared<K>, ConnectError> {
-        let port = self.adapter.port();
-        let local = way.source.address();
-        if local.is_ipv4() != way.remote.is_ipv4() || !port.is_local(local.ip()) {
-            return Err(ConnectError(STATUS_INVALID_ADDRESS));
-        }
-        // A connect may be tried again, also inside the completion of the one that was refused.
-        if self.session().is_some_and(|(session, side)| !session.is_refused(side)) {
-            return Err(ConnectError(STATUS_CONNECTION_ACTIVE));
-        }
-        let listener = match port.segment().find(&way.remote) {
-            Found::Listener(listener) => listener,
-            Found::Nobody => return Err(ConnectError(STATUS_CONNECTION_REFUSED)),
-            Found::NoHost => return Err(ConnectError(STATUS_HOST_UNREACHABLE)),
-        };
-        let (endpoint, route) = match way.source {
-            Source::Address(address) => (Endpoint::bind(port.segment(), address)?, None),
-            Source::Shared(shared) => {
-                let route = Route::take(shared, way.remote)?;
-                (shared.endpoint().clone(), Some(route))
-            }
-        };
-        let active = self.hold(Kind::Request)?;
-        let claimed = self.claim(qp)?;
-        let local = endpoint.address();
-        let made = Session::new(active, claimed.used, limits, data).map_err(ConnectError::from).and_then(
-            |session| {
-                let adapter = listener.adapter().hold(Kind::Successor)?;
-                let tie = listener.keep(Kind::Successor)?;
-                let body = Connector::offered(adapter, tie, session.clone(), local);
-                let connector = listener.offer_of(body)?;
-                // SAFETY: created just now, and nobody else knows it.
-                session.attach(unsafe { connector.as_ref() }.hold(Kind::Request)?);
-                Ok((session, connector))
-            },
-        );
-        let (session, connector) = made.inspect_err(|_| qp.unclaim())?;
-        let link = Link {
-            session: Some((session.clone(), Side::Active)),
-            endpoint: Some(endpoint),
-            peer: Some(way.remote),
-            route,
-            qp: Some(claimed.tie),
-        };
-        let earlier = core::mem::replace(&mut *self.link.lock(), link);
-        if let Some((refused, side)) = &earlier.session {
-            refused.let_go(*side);
-        }
-        drop(earlier);
-        Ok((session, listener, connector))
-    }
-
-    /// Lets go of a connection that did not come about: its endpoint is free, and connect may be tried
-    /// again.
-    fn forget(&self) {
-        let forgotten = {
-            let mut link = self.link.lock();
-            (link.endpoint.take(), link.route.take())
-        };
-        drop(forgotten);
-    }
-
     /// NdkAccept. On success the request is pending until the peer completes its connect, or goes.
     ///
     /// # Errors
@@ -375,9 +232,6 @@ impl<K: Kernel> Object<K, Connector<K>> {
         }
     }
 }
-
-/// A session, the listener that is to indicate it, and the connector that it indicates.
-type Prepared<K> = (Shared<Session<K>>, Hold<K, Listener<K>>, NonNull<Object<K, Connector<K>>>);
 
 impl<K: Kernel> Connector<K> {
     /// Ends a connector that no consumer has seen; the peer finds its connect refused.

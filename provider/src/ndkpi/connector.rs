@@ -1,28 +1,25 @@
 //! The connector's table.
 
+mod establish;
+
+use core::net::SocketAddr;
 use core::ptr::NonNull;
 
-use sys::ndk::{
-    NDK_CONNECTOR, NDK_CONNECTOR_DISPATCH, NDK_FN_DISCONNECT_EVENT_CALLBACK,
-    NDK_FN_DISCONNECT_EVENT_CALLBACK_EX, NDK_FN_REQUEST_COMPLETION, NDK_QP, NDK_SHARED_ENDPOINT, NDK_VERSION,
-};
-use sys::sockaddr::{PSOCKADDR, SOCKADDR};
+use sys::ndk::{NDK_CONNECTOR, NDK_CONNECTOR_DISPATCH, NDK_FN_REQUEST_COMPLETION, NDK_VERSION};
+use sys::sockaddr::PSOCKADDR;
 use sys::status::{
     NTSTATUS, STATUS_BUFFER_TOO_SMALL, STATUS_CONNECTION_INVALID, STATUS_PENDING, STATUS_SUCCESS,
 };
 use sys::wdm::{PVOID, ULONG, VOID};
 
-use super::{address, close, object, query_extension, request, status, ulong};
-use crate::connection::{
-    Connector, DisconnectEvent, Disconnected, Limits, MAX_PRIVATE_DATA, PrivateData, SharedEndpoint, Source,
-    Way,
+use self::establish::{
+    accept, accept_ex, complete_connect, complete_connect_ex, connect, connect_with_shared_endpoint,
 };
-use crate::consumer::Opaque;
+use super::{address, close, object, query_extension, request, status, ulong};
+use crate::connection::{Connector, Disconnected, MAX_PRIVATE_DATA, PrivateData};
 use crate::heap::NoMemory;
 use crate::kernel::Kernel;
 use crate::object::Object;
-use crate::port::LIMITS;
-use crate::queue_pair::Qp;
 use crate::status::Failure;
 
 /// The functions of a connector.
@@ -74,195 +71,6 @@ unsafe fn private_data(data: *const VOID, length: ULONG) -> Result<PrivateData, 
     // SAFETY: not null, and so many readable bytes, which the consumer leaves alone during the call.
     let source = unsafe { core::slice::from_raw_parts(data.cast::<u8>(), length) };
     PrivateData::copy_of(source).ok_or(Failure::PARAMETER)
-}
-
-/// Caps what the consumer asks for to what the adapter has (CM-6).
-fn limits(inbound: ULONG, outbound: ULONG) -> Limits {
-    Limits { inbound: inbound.min(LIMITS.inbound), outbound: outbound.min(LIMITS.outbound) }
-}
-
-fn plain(event: Option<NDK_FN_DISCONNECT_EVENT_CALLBACK>, context: PVOID) -> Option<DisconnectEvent> {
-    event.map(|event| DisconnectEvent::Plain(event, Opaque(context)))
-}
-
-fn with_reason(
-    event: Option<NDK_FN_DISCONNECT_EVENT_CALLBACK_EX>,
-    context: PVOID,
-) -> Option<DisconnectEvent> {
-    event.map(|event| DisconnectEvent::WithReason(event, Opaque(context)))
-}
-
-/// NdkConnect.
-unsafe extern "win64" fn connect<K: Kernel>(
-    connector: *mut NDK_CONNECTOR,
-    qp: *mut NDK_QP,
-    source: *const SOCKADDR,
-    source_length: ULONG,
-    destination: *const SOCKADDR,
-    destination_length: ULONG,
-    inbound: ULONG,
-    outbound: ULONG,
-    data: *const VOID,
-    data_length: ULONG,
-    completion: Option<NDK_FN_REQUEST_COMPLETION>,
-    context: PVOID,
-) -> NTSTATUS {
-    let connecting = || {
-        // SAFETY: the consumer passes a connector that it has not closed.
-        let connector = unsafe { object::<K, Connector<K>, _>(connector) }?;
-        // SAFETY: the consumer passes a queue pair that it has not closed.
-        let qp = unsafe { object::<K, Qp<K>, _>(qp) }?;
-        // SAFETY: the consumer passes as many bytes as it says.
-        let local = unsafe { address::read(source, source_length) }?;
-        // SAFETY: as above.
-        let remote = unsafe { address::read(destination, destination_length) }?;
-        // SAFETY: as above.
-        let data = unsafe { private_data(data, data_length) }?;
-        let request = request(connector, completion, context)?;
-        let way = Way { source: Source::Address(local), remote };
-        connector.connect(qp, way, limits(inbound, outbound), data, request)?;
-        Ok(STATUS_PENDING)
-    };
-    status(connecting())
-}
-
-/// NdkConnectWithSharedEndpoint.
-unsafe extern "win64" fn connect_with_shared_endpoint<K: Kernel>(
-    connector: *mut NDK_CONNECTOR,
-    qp: *mut NDK_QP,
-    endpoint: *mut NDK_SHARED_ENDPOINT,
-    destination: *const SOCKADDR,
-    destination_length: ULONG,
-    inbound: ULONG,
-    outbound: ULONG,
-    data: *const VOID,
-    data_length: ULONG,
-    completion: Option<NDK_FN_REQUEST_COMPLETION>,
-    context: PVOID,
-) -> NTSTATUS {
-    let connecting = || {
-        // SAFETY: the consumer passes a connector that it has not closed.
-        let connector = unsafe { object::<K, Connector<K>, _>(connector) }?;
-        // SAFETY: the consumer passes a queue pair that it has not closed.
-        let qp = unsafe { object::<K, Qp<K>, _>(qp) }?;
-        // SAFETY: the consumer passes an endpoint that it has not closed.
-        let endpoint = unsafe { object::<K, SharedEndpoint<K>, _>(endpoint) }?;
-        // SAFETY: the consumer passes as many bytes as it says.
-        let remote = unsafe { address::read(destination, destination_length) }?;
-        // SAFETY: as above.
-        let data = unsafe { private_data(data, data_length) }?;
-        let request = request(connector, completion, context)?;
-        let way = Way { source: Source::Shared(endpoint), remote };
-        connector.connect(qp, way, limits(inbound, outbound), data, request)?;
-        Ok(STATUS_PENDING)
-    };
-    status(connecting())
-}
-
-/// The common part of NdkAccept and NdkAcceptEx.
-///
-/// # Safety
-///
-/// The arguments are what the consumer passed to either.
-unsafe fn accept_with<K: Kernel>(
-    (connector, qp): (*mut NDK_CONNECTOR, *mut NDK_QP),
-    limits: Limits,
-    (data, data_length): (*const VOID, ULONG),
-    event: Option<DisconnectEvent>,
-    (completion, context): (Option<NDK_FN_REQUEST_COMPLETION>, PVOID),
-) -> NTSTATUS {
-    let accepting = || {
-        // SAFETY: the consumer passes a connector that it has not closed.
-        let connector = unsafe { object::<K, Connector<K>, _>(connector) }?;
-        // SAFETY: the consumer passes a queue pair that it has not closed.
-        let qp = unsafe { object::<K, Qp<K>, _>(qp) }?;
-        // SAFETY: the consumer passes as many bytes as it says.
-        let data = unsafe { private_data(data, data_length) }?;
-        let request = request(connector, completion, context)?;
-        connector.accept(qp, limits, data, event, request)?;
-        Ok(STATUS_PENDING)
-    };
-    status(accepting())
-}
-
-/// NdkAccept.
-unsafe extern "win64" fn accept<K: Kernel>(
-    connector: *mut NDK_CONNECTOR,
-    qp: *mut NDK_QP,
-    inbound: ULONG,
-    outbound: ULONG,
-    data: *const VOID,
-    data_length: ULONG,
-    event: Option<NDK_FN_DISCONNECT_EVENT_CALLBACK>,
-    event_context: PVOID,
-    completion: Option<NDK_FN_REQUEST_COMPLETION>,
-    context: PVOID,
-) -> NTSTATUS {
-    let event = plain(event, event_context);
-    let (limits, data) = (limits(inbound, outbound), (data, data_length));
-    // SAFETY: the arguments go on as they came.
-    unsafe { accept_with::<K>((connector, qp), limits, data, event, (completion, context)) }
-}
-
-/// NdkAcceptEx.
-unsafe extern "win64" fn accept_ex<K: Kernel>(
-    connector: *mut NDK_CONNECTOR,
-    qp: *mut NDK_QP,
-    inbound: ULONG,
-    outbound: ULONG,
-    data: *const VOID,
-    data_length: ULONG,
-    event: Option<NDK_FN_DISCONNECT_EVENT_CALLBACK_EX>,
-    event_context: PVOID,
-    completion: Option<NDK_FN_REQUEST_COMPLETION>,
-    context: PVOID,
-) -> NTSTATUS {
-    let event = with_reason(event, event_context);
-    let (limits, data) = (limits(inbound, outbound), (data, data_length));
-    // SAFETY: the arguments go on as they came.
-    unsafe { accept_with::<K>((connector, qp), limits, data, event, (completion, context)) }
-}
-
-/// The common part of NdkCompleteConnect and NdkCompleteConnectEx: always inline.
-///
-/// # Safety
-///
-/// `connector` is one that the consumer has not closed.
-unsafe fn complete_with<K: Kernel>(
-    connector: *mut NDK_CONNECTOR,
-    event: Option<DisconnectEvent>,
-) -> NTSTATUS {
-    let completing = || {
-        // SAFETY: as the caller promises.
-        let connector = unsafe { object::<K, Connector<K>, _>(connector) }?;
-        connector.complete_connect(event)?;
-        Ok(STATUS_SUCCESS)
-    };
-    status(completing())
-}
-
-/// NdkCompleteConnect.
-unsafe extern "win64" fn complete_connect<K: Kernel>(
-    connector: *mut NDK_CONNECTOR,
-    event: Option<NDK_FN_DISCONNECT_EVENT_CALLBACK>,
-    event_context: PVOID,
-    _completion: Option<NDK_FN_REQUEST_COMPLETION>,
-    _context: PVOID,
-) -> NTSTATUS {
-    // SAFETY: the consumer passes a connector that it has not closed.
-    unsafe { complete_with::<K>(connector, plain(event, event_context)) }
-}
-
-/// NdkCompleteConnectEx.
-unsafe extern "win64" fn complete_connect_ex<K: Kernel>(
-    connector: *mut NDK_CONNECTOR,
-    event: Option<NDK_FN_DISCONNECT_EVENT_CALLBACK_EX>,
-    event_context: PVOID,
-    _completion: Option<NDK_FN_REQUEST_COMPLETION>,
-    _context: PVOID,
-) -> NTSTATUS {
-    // SAFETY: the consumer passes a connector that it has not closed.
-    unsafe { complete_with::<K>(connector, with_reason(event, event_context)) }
 }
 
 /// NdkReject, always inline.
@@ -333,20 +141,34 @@ unsafe extern "win64" fn connection_data<K: Kernel>(
     status(given())
 }
 
+/// Writes one of a connector's two addresses, if it has it.
+///
+/// # Safety
+///
+/// The arguments are what the consumer passed.
+unsafe fn write_address<K: Kernel>(
+    connector: *mut NDK_CONNECTOR,
+    which: impl FnOnce(&Connector<K>) -> Option<SocketAddr>,
+    (buffer, length): (PSOCKADDR, *mut ULONG),
+) -> NTSTATUS {
+    let written = || {
+        // SAFETY: the consumer passes a connector that it has not closed.
+        let connector = unsafe { object::<K, Connector<K>, _>(connector) }?;
+        let address = which(connector).ok_or(Failure(STATUS_CONNECTION_INVALID))?;
+        // SAFETY: the consumer passes a length, and a buffer of that length.
+        Ok(unsafe { address::write(address, buffer, length) })
+    };
+    status(written())
+}
+
 /// NdkGetLocalAddress of a connector.
 unsafe extern "win64" fn local_address<K: Kernel>(
     connector: *mut NDK_CONNECTOR,
     buffer: PSOCKADDR,
     length: *mut ULONG,
 ) -> NTSTATUS {
-    let written = || {
-        // SAFETY: the consumer passes a connector that it has not closed.
-        let connector = unsafe { object::<K, Connector<K>, _>(connector) }?;
-        let local = connector.local_address().ok_or(Failure(STATUS_CONNECTION_INVALID))?;
-        // SAFETY: the consumer passes a length, and a buffer of that length.
-        Ok(unsafe { address::write(local, buffer, length) })
-    };
-    status(written())
+    // SAFETY: the arguments go on as they came.
+    unsafe { write_address::<K>(connector, Connector::local_address, (buffer, length)) }
 }
 
 /// NdkGetPeerAddress.
@@ -355,12 +177,6 @@ unsafe extern "win64" fn peer_address<K: Kernel>(
     buffer: PSOCKADDR,
     length: *mut ULONG,
 ) -> NTSTATUS {
-    let written = || {
-        // SAFETY: the consumer passes a connector that it has not closed.
-        let connector = unsafe { object::<K, Connector<K>, _>(connector) }?;
-        let peer = connector.peer_address().ok_or(Failure(STATUS_CONNECTION_INVALID))?;
-        // SAFETY: the consumer passes a length, and a buffer of that length.
-        Ok(unsafe { address::write(peer, buffer, length) })
-    };
-    status(written())
+    // SAFETY: the arguments go on as they came.
+    unsafe { write_address::<K>(connector, Connector::peer_address, (buffer, length)) }
 }

@@ -1,0 +1,219 @@
+//! The functions that establish a connection: connect, accept and complete connect, each in its forms.
+
+use sys::ndk::{
+    NDK_CONNECTOR, NDK_FN_DISCONNECT_EVENT_CALLBACK, NDK_FN_DISCONNECT_EVENT_CALLBACK_EX,
+    NDK_FN_REQUEST_COMPLETION, NDK_QP, NDK_SHARED_ENDPOINT,
+};
+use sys::sockaddr::SOCKADDR;
+use sys::status::{NTSTATUS, STATUS_PENDING, STATUS_SUCCESS};
+use sys::wdm::{PVOID, ULONG, VOID};
+
+use super::private_data;
+use crate::connection::{Connector, DisconnectEvent, Limits, SharedEndpoint, Source, Way};
+use crate::consumer::Opaque;
+use crate::kernel::Kernel;
+use crate::ndkpi::{address, object, request, status};
+use crate::port::LIMITS;
+use crate::queue_pair::Qp;
+use crate::status::Failure;
+
+/// Caps what the consumer asks for to what the adapter has (CM-6).
+fn limits(inbound: ULONG, outbound: ULONG) -> Limits {
+    Limits { inbound: inbound.min(LIMITS.inbound), outbound: outbound.min(LIMITS.outbound) }
+}
+
+fn plain(event: Option<NDK_FN_DISCONNECT_EVENT_CALLBACK>, context: PVOID) -> Option<DisconnectEvent> {
+    event.map(|event| DisconnectEvent::Plain(event, Opaque(context)))
+}
+
+fn with_reason(
+    event: Option<NDK_FN_DISCONNECT_EVENT_CALLBACK_EX>,
+    context: PVOID,
+) -> Option<DisconnectEvent> {
+    event.map(|event| DisconnectEvent::WithReason(event, Opaque(context)))
+}
+
+/// The common part of NdkConnect and NdkConnectWithSharedEndpoint, which name their sources each in its way.
+///
+/// # Safety
+///
+/// The arguments are what the consumer passed to either.
+unsafe fn connect_from<'a, K: Kernel>(
+    (connector, qp): (*mut NDK_CONNECTOR, *mut NDK_QP),
+    source: impl FnOnce() -> Result<Source<'a, K>, Failure>,
+    (destination, destination_length): (*const SOCKADDR, ULONG),
+    limits: Limits,
+    (data, data_length): (*const VOID, ULONG),
+    (completion, context): (Option<NDK_FN_REQUEST_COMPLETION>, PVOID),
+) -> NTSTATUS {
+    let connecting = || {
+        // SAFETY: the consumer passes a connector that it has not closed.
+        let connector = unsafe { object::<K, Connector<K>, _>(connector) }?;
+        // SAFETY: the consumer passes a queue pair that it has not closed.
+        let qp = unsafe { object::<K, Qp<K>, _>(qp) }?;
+        let source = source()?;
+        // SAFETY: the consumer passes as many bytes as it says.
+        let remote = unsafe { address::read(destination, destination_length) }?;
+        // SAFETY: as above.
+        let data = unsafe { private_data(data, data_length) }?;
+        let request = request(connector, completion, context)?;
+        connector.connect(qp, Way { source, remote }, limits, data, request)?;
+        Ok(STATUS_PENDING)
+    };
+    status(connecting())
+}
+
+/// NdkConnect.
+pub(super) unsafe extern "win64" fn connect<K: Kernel>(
+    connector: *mut NDK_CONNECTOR,
+    qp: *mut NDK_QP,
+    source: *const SOCKADDR,
+    source_length: ULONG,
+    destination: *const SOCKADDR,
+    destination_length: ULONG,
+    inbound: ULONG,
+    outbound: ULONG,
+    data: *const VOID,
+    data_length: ULONG,
+    completion: Option<NDK_FN_REQUEST_COMPLETION>,
+    context: PVOID,
+) -> NTSTATUS {
+    let source = || {
+        // SAFETY: the consumer passes as many bytes as it says.
+        Ok(Source::Address(unsafe { address::read(source, source_length) }?))
+    };
+    let (to, data) = ((destination, destination_length), (data, data_length));
+    let limits = limits(inbound, outbound);
+    // SAFETY: the arguments go on as they came.
+    unsafe { connect_from::<K>((connector, qp), source, to, limits, data, (completion, context)) }
+}
+
+/// NdkConnectWithSharedEndpoint.
+pub(super) unsafe extern "win64" fn connect_with_shared_endpoint<K: Kernel>(
+    connector: *mut NDK_CONNECTOR,
+    qp: *mut NDK_QP,
+    endpoint: *mut NDK_SHARED_ENDPOINT,
+    destination: *const SOCKADDR,
+    destination_length: ULONG,
+    inbound: ULONG,
+    outbound: ULONG,
+    data: *const VOID,
+    data_length: ULONG,
+    completion: Option<NDK_FN_REQUEST_COMPLETION>,
+    context: PVOID,
+) -> NTSTATUS {
+    let source = || {
+        // SAFETY: the consumer passes an endpoint that it has not closed.
+        Ok(Source::Shared(unsafe { object::<K, SharedEndpoint<K>, _>(endpoint) }?))
+    };
+    let (to, data) = ((destination, destination_length), (data, data_length));
+    let limits = limits(inbound, outbound);
+    // SAFETY: the arguments go on as they came.
+    unsafe { connect_from::<K>((connector, qp), source, to, limits, data, (completion, context)) }
+}
+
+/// The common part of NdkAccept and NdkAcceptEx.
+///
+/// # Safety
+///
+/// The arguments are what the consumer passed to either.
+unsafe fn accept_with<K: Kernel>(
+    (connector, qp): (*mut NDK_CONNECTOR, *mut NDK_QP),
+    limits: Limits,
+    (data, data_length): (*const VOID, ULONG),
+    event: Option<DisconnectEvent>,
+    (completion, context): (Option<NDK_FN_REQUEST_COMPLETION>, PVOID),
+) -> NTSTATUS {
+    let accepting = || {
+        // SAFETY: the consumer passes a connector that it has not closed.
+        let connector = unsafe { object::<K, Connector<K>, _>(connector) }?;
+        // SAFETY: the consumer passes a queue pair that it has not closed.
+        let qp = unsafe { object::<K, Qp<K>, _>(qp) }?;
+        // SAFETY: the consumer passes as many bytes as it says.
+        let data = unsafe { private_data(data, data_length) }?;
+        let request = request(connector, completion, context)?;
+        connector.accept(qp, limits, data, event, request)?;
+        Ok(STATUS_PENDING)
+    };
+    status(accepting())
+}
+
+/// NdkAccept.
+pub(super) unsafe extern "win64" fn accept<K: Kernel>(
+    connector: *mut NDK_CONNECTOR,
+    qp: *mut NDK_QP,
+    inbound: ULONG,
+    outbound: ULONG,
+    data: *const VOID,
+    data_length: ULONG,
+    event: Option<NDK_FN_DISCONNECT_EVENT_CALLBACK>,
+    event_context: PVOID,
+    completion: Option<NDK_FN_REQUEST_COMPLETION>,
+    context: PVOID,
+) -> NTSTATUS {
+    let event = plain(event, event_context);
+    let (limits, data) = (limits(inbound, outbound), (data, data_length));
+    // SAFETY: the arguments go on as they came.
+    unsafe { accept_with::<K>((connector, qp), limits, data, event, (completion, context)) }
+}
+
+/// NdkAcceptEx.
+pub(super) unsafe extern "win64" fn accept_ex<K: Kernel>(
+    connector: *mut NDK_CONNECTOR,
+    qp: *mut NDK_QP,
+    inbound: ULONG,
+    outbound: ULONG,
+    data: *const VOID,
+    data_length: ULONG,
+    event: Option<NDK_FN_DISCONNECT_EVENT_CALLBACK_EX>,
+    event_context: PVOID,
+    completion: Option<NDK_FN_REQUEST_COMPLETION>,
+    context: PVOID,
+) -> NTSTATUS {
+    let event = with_reason(event, event_context);
+    let (limits, data) = (limits(inbound, outbound), (data, data_length));
+    // SAFETY: the arguments go on as they came.
+    unsafe { accept_with::<K>((connector, qp), limits, data, event, (completion, context)) }
+}
+
+/// The common part of NdkCompleteConnect and NdkCompleteConnectEx: always inline.
+///
+/// # Safety
+///
+/// `connector` is one that the consumer has not closed.
+unsafe fn complete_with<K: Kernel>(
+    connector: *mut NDK_CONNECTOR,
+    event: Option<DisconnectEvent>,
+) -> NTSTATUS {
+    let completing = || {
+        // SAFETY: as the caller promises.
+        let connector = unsafe { object::<K, Connector<K>, _>(connector) }?;
+        connector.complete_connect(event)?;
+        Ok(STATUS_SUCCESS)
+    };
+    status(completing())
+}
+
+/// NdkCompleteConnect.
+pub(super) unsafe extern "win64" fn complete_connect<K: Kernel>(
+    connector: *mut NDK_CONNECTOR,
+    event: Option<NDK_FN_DISCONNECT_EVENT_CALLBACK>,
+    event_context: PVOID,
+    _completion: Option<NDK_FN_REQUEST_COMPLETION>,
+    _context: PVOID,
+) -> NTSTATUS {
+    // SAFETY: the consumer passes a connector that it has not closed.
+    unsafe { complete_with::<K>(connector, plain(event, event_context)) }
+}
+
+/// NdkCompleteConnectEx.
+pub(super) unsafe extern "win64" fn complete_connect_ex<K: Kernel>(
+    connector: *mut NDK_CONNECTOR,
+    event: Option<NDK_FN_DISCONNECT_EVENT_CALLBACK_EX>,
+    event_context: PVOID,
+    _completion: Option<NDK_FN_REQUEST_COMPLETION>,
+    _context: PVOID,
+) -> NTSTATUS {
+    // SAFETY: the consumer passes a connector that it has not closed.
+    unsafe { complete_with::<K>(connector, with_reason(event, event_context)) }
+}

@@ -1,0 +1,244 @@
+//! Steps that connect and disconnect, and the offers between.
+
+use std::ptr::{null, null_mut};
+
+use sys::sockaddr::SOCKADDR;
+use sys::status::*;
+use sys::wdm::PVOID;
+
+use super::{World, pick};
+use crate::tests::consumer::{call, completed, disconnected, sockaddr};
+use crate::tests::model::tree::{Kind, Phase, Session, Tree};
+
+impl World {
+    pub(super) fn connect(&mut self, connector: u8, qp: u8, listener: u8) -> Option<()> {
+        let connector = pick(&self.tree.usable(Kind::Connector), connector)?;
+        let far = self.tree.nodes[connector].far;
+        let qp = pick(&self.on_side(Kind::Qp, far), qp)?;
+        let (listener, port) = *self.listening.get(usize::from(listener) % self.listening.len().max(1))?;
+        let (local, local_length) = sockaddr(self.address(far, 0));
+        let (remote, length) = sockaddr(self.address(self.tree.nodes[listener].far, port));
+        let status = call!(
+            self.connector(connector),
+            NdkConnect,
+            self.qp(qp),
+            local.as_ptr().cast::<SOCKADDR>(),
+            local_length,
+            remote.as_ptr().cast::<SOCKADDR>(),
+            length,
+            1,
+            1,
+            null(),
+            0,
+            Some(completed),
+            self.log().context(self.names[connector])
+        );
+        let node = &self.tree.nodes[connector];
+        let free = node.session.is_none_or(|session| {
+            let session = &self.tree.sessions[session];
+            let told = session.completions.iter().all(|(end, _)| *end != connector);
+            session.phase == Phase::Ended && !session.was_established && told
+        });
+        let expected = if !free {
+            STATUS_CONNECTION_ACTIVE
+        } else if self.tree.nodes[listener].closing {
+            STATUS_CONNECTION_REFUSED
+        } else if self.tree.nodes[qp].claimed {
+            STATUS_CONNECTION_ACTIVE
+        } else {
+            STATUS_PENDING
+        };
+        assert_eq!(status, expected, "connect");
+        if status == STATUS_PENDING {
+            self.offer(connector, qp, listener);
+        }
+        Some(())
+    }
+
+    fn offer(&mut self, connector: usize, qp: usize, listener: usize) {
+        let session = self.tree.sessions.len();
+        // The passive connector is there from now on; the consumer learns of it at the next pump.
+        let far = self.tree.nodes[listener].far;
+        let passive = self.tree.add(Kind::Connector, far, vec![listener]);
+        self.tree.nodes[passive].hidden = true;
+        self.tree.nodes[listener].called = true;
+        self.objects.push(null_mut());
+        self.names.push(Box::leak(passive.to_string().into_boxed_str()));
+        self.tree.sessions.push(Session {
+            phase: Phase::Offered,
+            was_established: false,
+            ends: [connector, passive],
+            qps: [Some(qp), None],
+            pending: [true, false],
+            completions: Vec::new(),
+            events: [false; 2],
+            left: [false; 2],
+        });
+        for end in [connector, passive] {
+            self.tree.nodes[end].session = Some(session);
+            self.tree.nodes[end].informed = false;
+        }
+        self.tie(connector, qp);
+        self.offers.push((session, listener));
+    }
+
+    /// The connector's queue pair; an earlier one is let go.
+    fn tie(&mut self, connector: usize, qp: usize) {
+        self.tree.nodes[qp].claimed = true;
+        let Tree { nodes, .. } = &mut self.tree;
+        let (kept, _): (Vec<_>, Vec<_>) =
+            nodes[connector].antecedents.iter().partition(|&&id| nodes[id].kind != Kind::Qp);
+        nodes[connector].antecedents = kept;
+        nodes[connector].antecedents.push(qp);
+    }
+
+    pub(super) fn accept(&mut self, connector: u8, qp: u8) -> Option<()> {
+        let connector = pick(&self.tree.usable(Kind::Connector), connector)?;
+        let qp = pick(&self.on_side(Kind::Qp, self.tree.nodes[connector].far), qp)?;
+        let status = call!(
+            self.connector(connector),
+            NdkAccept,
+            self.qp(qp),
+            1,
+            1,
+            null(),
+            0,
+            Some(disconnected),
+            self.log().context(self.names[connector]),
+            Some(completed),
+            self.log().context(self.names[connector])
+        );
+        let expected = match self.tree.side(connector) {
+            None | Some((_, 0)) => STATUS_CONNECTION_INVALID,
+            Some(_) if self.tree.nodes[qp].claimed => STATUS_CONNECTION_ACTIVE,
+            Some((session, _)) if self.tree.sessions[session].phase != Phase::Offered => {
+                // The tie is made all the same.
+                self.tie(connector, qp);
+                self.tree.nodes[qp].claimed = false;
+                STATUS_CONNECTION_ABORTED
+            }
+            Some((session, _)) => {
+                self.tie(connector, qp);
+                let session = &mut self.tree.sessions[session];
+                session.phase = Phase::Accepted;
+                session.qps[1] = Some(qp);
+                session.pending = [false, true];
+                session.completions.push((session.ends[0], STATUS_SUCCESS));
+                STATUS_PENDING
+            }
+        };
+        assert_eq!(status, expected, "accept");
+        Some(())
+    }
+
+    pub(super) fn reject(&mut self, connector: u8) -> Option<()> {
+        let connector = pick(&self.tree.usable(Kind::Connector), connector)?;
+        let status = call!(self.connector(connector), NdkReject, null(), 0);
+        let expected = match self.tree.side(connector) {
+            None => STATUS_CONNECTION_INVALID,
+            Some((session, side)) => match (self.tree.sessions[session].phase, side) {
+                (Phase::Offered, 1) | (Phase::Accepted, 0) => {
+                    self.tree.end(session, [STATUS_CONNECTION_REFUSED, STATUS_CONNECTION_ABORTED]);
+                    STATUS_SUCCESS
+                }
+                _ => STATUS_CONNECTION_ABORTED,
+            },
+        };
+        assert_eq!(status, expected, "reject");
+        Some(())
+    }
+
+    pub(super) fn complete_connect(&mut self, connector: u8) -> Option<()> {
+        let connector = pick(&self.tree.usable(Kind::Connector), connector)?;
+        let context = self.log().context(self.names[connector]);
+        let status = call!(
+            self.connector(connector),
+            NdkCompleteConnect,
+            Some(disconnected),
+            context,
+            Some(completed),
+            context
+        );
+        let expected = match self.tree.side(connector) {
+            None | Some((_, 1)) => STATUS_CONNECTION_INVALID,
+            Some((id, _)) => match self.tree.sessions[id].phase {
+                Phase::Offered | Phase::Established => STATUS_CONNECTION_INVALID,
+                Phase::Ended => STATUS_CONNECTION_ABORTED,
+                Phase::Accepted => {
+                    let dead = |qp: usize| self.tree.nodes[qp].dead;
+                    if self.tree.sessions[id].qps.into_iter().flatten().any(dead) {
+                        STATUS_CONNECTION_ABORTED
+                    } else {
+                        let session = &mut self.tree.sessions[id];
+                        session.phase = Phase::Established;
+                        session.was_established = true;
+                        session.pending = [false; 2];
+                        session.completions.push((session.ends[1], STATUS_SUCCESS));
+                        STATUS_SUCCESS
+                    }
+                }
+            },
+        };
+        assert_eq!(status, expected, "complete connect");
+        Some(())
+    }
+
+    pub(super) fn disconnect(&mut self, connector: u8) -> Option<()> {
+        let connector = pick(&self.tree.usable(Kind::Connector), connector)?;
+        let context = self.log().context(self.names[connector]);
+        let status = call!(self.connector(connector), NdkDisconnect, Some(completed), context);
+        let expected = match self.tree.side(connector) {
+            None => STATUS_CONNECTION_INVALID,
+            Some((id, side)) => match self.tree.sessions[id].phase {
+                Phase::Offered | Phase::Accepted => STATUS_CONNECTION_INVALID,
+                Phase::Established => {
+                    let session = &mut self.tree.sessions[id];
+                    session.left[side] = true;
+                    session.events[1 - side] = true;
+                    session.pending[side] = true;
+                    if let Some(qp) = session.qps[side] {
+                        self.tree.kill(qp);
+                    }
+                    self.tree.end(id, [STATUS_SUCCESS; 2]);
+                    STATUS_PENDING
+                }
+                Phase::Ended => {
+                    self.tree.sessions[id].left[side] = true;
+                    let own = |id: &&usize| self.tree.nodes[**id].kind == Kind::Qp;
+                    let qp = self.tree.nodes[connector].antecedents.iter().find(own).copied();
+                    if let Some(qp) = qp {
+                        self.tree.kill(qp);
+                    }
+                    STATUS_SUCCESS
+                }
+            },
+        };
+        assert_eq!(status, expected, "disconnect");
+        Some(())
+    }
+
+    /// A listener closes: offers that nobody was shown are refused, and their connectors go without a word.
+    pub(super) fn withdraw(&mut self, listener: usize) {
+        let (withdrawn, kept) =
+            std::mem::take(&mut self.offers).into_iter().partition(|offer| offer.1 == listener);
+        self.offers = kept;
+        let withdrawn: Vec<(usize, usize)> = withdrawn;
+        for (session, _) in withdrawn {
+            let passive = self.tree.sessions[session].ends[1];
+            self.tree.nodes[passive].closing = true;
+            if self.tree.sessions[session].phase != Phase::Ended {
+                self.tree.end(session, [STATUS_CONNECTION_REFUSED, STATUS_CANCELLED]);
+            }
+        }
+    }
+
+    /// A listener shows its offers in their order.
+    pub(super) fn offered(&mut self, listener: usize, connector: PVOID) -> bool {
+        let Some(place) = self.offers.iter().position(|offer| offer.1 == listener) else { return false };
+        let (session, _) = self.offers.remove(place);
+        let passive = self.tree.sessions[session].ends[1];
+        self.objects[passive] = connector;
+        self.tree.nodes[passive].hidden = false;
+        true
+    }
+}

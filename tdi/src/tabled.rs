@@ -86,8 +86,9 @@ fn own(minor: u8) -> (bool, &'static [NTSTATUS]) {
                 STATUS_GRACEFUL_DISCONNECT,
             ],
         ),
+        // It waits on the wrong kind of file only: in the line of an endpoint, which refuses it.
         TDI_SEND_DATAGRAM => (
-            false,
+            true,
             &[
                 STATUS_SUCCESS,
                 STATUS_INVALID_DEVICE_REQUEST,
@@ -146,7 +147,7 @@ mod tests {
             (TDI_ACTION, STATUS_SUCCESS, false),
             (TDI_ACTION, STATUS_FILE_CLOSED, true),
             (TDI_SET_INFORMATION, STATUS_SUCCESS, true),
-            (TDI_SEND_DATAGRAM, STATUS_CANCELLED, false),
+            (TDI_SEND_DATAGRAM, STATUS_CANCELLED, true),
             (0xFF, STATUS_INVALID_DEVICE_REQUEST, true),
             (TDI_SEND, STATUS_PENDING, false),
         ] {

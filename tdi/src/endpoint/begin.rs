@@ -1,4 +1,4 @@
-//! What a request finds when the pumper looks at it, and what a cancel does.
+//! What a request finds when the pumper looks at it.
 
 use core::net::SocketAddr;
 
@@ -256,48 +256,6 @@ impl<S: System> Endpoint<S> {
             Err(request) => Some(complete(request, STATUS_CANCELLED)),
         }
     }
-
-    /// Completes a request whose cancel routine has come; what depends on it ends.
-    pub(super) fn take_cancelled(&mut self) -> Option<Effect<S>> {
-        if !core::mem::take(&mut self.cancels) {
-            return None;
-        }
-        if let Some(waiting) = take(&mut self.control) {
-            self.end(Why::all(STATUS_CONNECTION_ABORTED));
-            return Some(self.cancelled(waiting.request));
-        }
-        if let Some(waiting) = self.receives.take_cancelled(|_| true) {
-            return Some(self.cancelled(waiting.request));
-        }
-        if let Some(waiting) = self.watches.take_cancelled(|()| true) {
-            return Some(self.cancelled(waiting.request));
-        }
-        let sends = self.sends.all_mut();
-        let untouched = sends.into_iter().find_map(|sends| sends.take_cancelled(Outgoing::is_untouched));
-        if let Some(waiting) = untouched {
-            return Some(self.cancelled(waiting.request));
-        }
-        // Without the rest of a send that has begun, the stream makes no sense.
-        let torn = [&self.sends.normal, &self.sends.expedited]
-            .into_iter()
-            .any(|sends| sends.has_cancelled(|send| !send.is_done()));
-        if torn && self.is_connected() {
-            self.end(Why { indicate: Some(TDI_DISCONNECT_ABORT), ..Why::all(STATUS_CONNECTION_ABORTED) });
-        }
-        // The release itself goes on; only nobody waits for it.
-        take(&mut self.release).map(|waiting| self.cancelled(waiting.request))
-    }
-
-    /// More may have been cancelled.
-    fn cancelled(&mut self, request: S::Request) -> Effect<S> {
-        self.cancels = true;
-        complete(request, STATUS_CANCELLED)
-    }
-}
-
-/// Takes a request out of its place if it was cancelled.
-fn take<R>(place: &mut Option<Waiting<R>>) -> Option<Waiting<R>> {
-    place.take_if(|waiting| waiting.cancelled)
 }
 
 /// Completes a request that moved no data.

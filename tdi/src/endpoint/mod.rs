@@ -21,10 +21,12 @@
 
 mod advance;
 mod begin;
+mod cancel;
 mod effect;
 mod inflow;
 mod news;
 mod outflow;
+mod state;
 mod stream;
 
 use alloc::collections::VecDeque;
@@ -34,6 +36,7 @@ pub(crate) use effect::{Effect, Fill, Show};
 use inflow::Incoming;
 pub use news::News;
 use outflow::Outgoing;
+use state::{Ending, State, Why};
 pub(crate) use stream::{Stream, Untaken};
 
 use provider::NoMemory;
@@ -49,55 +52,6 @@ use crate::slab::Id;
 pub(crate) type LinkOf<S> = <<S as System>::Network as Network<S>>::Link;
 pub(crate) type DataOf<S> = <LinkOf<S> as Link>::Data;
 pub(crate) type OfferOf<S> = <<S as System>::Network as Network<S>>::Offer;
-
-/// Where an endpoint is.
-enum State<S: System> {
-    /// No connection.
-    Idle,
-    /// The link is to be made.
-    Connecting { to: SocketAddr },
-    /// A listen waits for an offer.
-    Listening { query: bool },
-    /// A listen was completed by an offer, which the client is to accept.
-    Offered { offer: OfferOf<S> },
-    /// The offer is to be accepted.
-    Accepting { offer: OfferOf<S> },
-    /// The link is made; the other side has not answered.
-    Linking { link: LinkOf<S> },
-    /// Data flows.
-    Connected(Stream<LinkOf<S>>),
-    /// See the module's head.
-    Ending(Ending<S>),
-}
-
-/// A connection on its way out.
-struct Ending<S: System> {
-    /// To be closed, with data that nobody takes any more.
-    close: Option<(LinkOf<S>, Untaken<LinkOf<S>>)>,
-    /// Closed and not gone yet.
-    awaited: bool,
-    why: Why,
-}
-
-/// Why a connection ends.
-#[derive(Clone, Copy)]
-struct Why {
-    /// For the connect, listen or accept that waits.
-    control: NTSTATUS,
-    /// For sends and receives that wait.
-    transfers: NTSTATUS,
-    /// For a release that waits.
-    release: NTSTATUS,
-    /// What the client's disconnect handler is told.
-    indicate: Option<u32>,
-}
-
-impl Why {
-    /// Everything that waits has this outcome.
-    const fn all(status: NTSTATUS) -> Self {
-        Self { control: status, transfers: status, release: status, indicate: None }
-    }
-}
 
 /// A request that was not looked at yet.
 struct Arrived<S: System> {
@@ -237,16 +191,6 @@ impl<S: System> Endpoint<S> {
             | State::Accepting { .. }
             | State::Ending(_) => None,
         }
-    }
-
-    /// A cancel routine has come for a request.
-    pub(crate) fn cancel(&mut self, number: u64) {
-        let single = [&mut self.control, &mut self.release].into_iter().flatten();
-        let found = single.into_iter().any(|waiting| waiting.cancel(number))
-            || self.sends.all_mut().into_iter().any(|sends| sends.cancel(number))
-            || self.receives.cancel(number)
-            || self.watches.cancel(number);
-        self.cancels |= found;
     }
 
     /// What the pumper does next; `None` if there is nothing for now.

@@ -1,0 +1,57 @@
+//! The states of an endpoint; how they follow each other is drawn in the head of [`endpoint`](super).
+
+use core::net::SocketAddr;
+
+use sys::status::NTSTATUS;
+
+use super::{LinkOf, OfferOf, Stream, Untaken};
+use crate::network::System;
+
+/// Where an endpoint is.
+pub(super) enum State<S: System> {
+    /// No connection.
+    Idle,
+    /// The link is to be made.
+    Connecting { to: SocketAddr },
+    /// A listen waits for an offer.
+    Listening { query: bool },
+    /// A listen was completed by an offer, which the client is to accept.
+    Offered { offer: OfferOf<S> },
+    /// The offer is to be accepted.
+    Accepting { offer: OfferOf<S> },
+    /// The link is made; the other side has not answered.
+    Linking { link: LinkOf<S> },
+    /// Data flows.
+    Connected(Stream<LinkOf<S>>),
+    /// The one way out.
+    Ending(Ending<S>),
+}
+
+/// A connection on its way out.
+pub(super) struct Ending<S: System> {
+    /// To be closed, with data that nobody takes any more.
+    pub(super) close: Option<(LinkOf<S>, Untaken<LinkOf<S>>)>,
+    /// Closed and not gone yet.
+    pub(super) awaited: bool,
+    pub(super) why: Why,
+}
+
+/// Why a connection ends.
+#[derive(Clone, Copy)]
+pub(super) struct Why {
+    /// For the connect, listen or accept that waits.
+    pub(super) control: NTSTATUS,
+    /// For sends and receives that wait.
+    pub(super) transfers: NTSTATUS,
+    /// For a release that waits.
+    pub(super) release: NTSTATUS,
+    /// What the client's disconnect handler is told.
+    pub(super) indicate: Option<u32>,
+}
+
+impl Why {
+    /// Everything that waits has this outcome.
+    pub(super) const fn all(status: NTSTATUS) -> Self {
+        Self { control: status, transfers: status, release: status, indicate: None }
+    }
+}

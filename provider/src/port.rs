@@ -24,8 +24,8 @@ pub(crate) const MAX_QUEUE_DEPTH: u32 = 16 << 10;
 pub(crate) const MAX_CQ_DEPTH: u32 = 256 << 10;
 /// The most RDMA Reads in progress. They are done one by one, so the number is a promise to the peer.
 pub(crate) const LIMITS: Limits = Limits { inbound: 128, outbound: 128 };
-/// The most memory of one region, in bytes: what one MDL can describe, and more in a chain.
-pub(crate) const MAX_REGISTRATION: usize = 1 << 40;
+/// The most memory of one region or window, in bytes. Nothing here depends on it; no more has been tried.
+pub(crate) const MAX_REGISTRATION: usize = 1 << 30;
 
 /// All ports of a driver. Two ports of one segment reach each other.
 pub struct Segment<K: Kernel>(Shared<SegmentState<K>>);

@@ -61,6 +61,9 @@ macro_rules! with_played {
             the_longest_transfer_and_the_most_reads_are_possible: Largest;
             a_moderated_cq_holds_its_notifications_back_but_no_close: Moderation;
             a_send_without_a_receive_times_out: SendWithoutReceive;
+            the_largest_requests_are_possible: LargestRequests;
+            the_deepest_queues_are_filled: DeepestQueues;
+            the_largest_region_and_window_are_possible: LargestMemory;
             a_cq_may_be_closed_when_its_moderated_notification_is_due: RaceAlarm;
         }
     };

@@ -1,6 +1,7 @@
 //! Nonpaged memory with an MDL: what a consumer registers.
 
 use alloc::alloc::{alloc_zeroed, dealloc};
+use alloc::vec::Vec;
 use core::alloc::Layout;
 use core::ptr::NonNull;
 
@@ -17,8 +18,10 @@ pub(crate) struct Buffer {
     memory: NonNull<u8>,
     layout: Layout,
     length: u32,
-    // Dropped after `Drop::drop` has freed the memory, which it only describes.
+    // Dropped after `Drop::drop` has freed the memory, which they only describe.
     mdl: PoolMdl,
+    /// The rest of a chain.
+    repeats: Vec<PoolMdl>,
 }
 
 // SAFETY: the memory is accessed through raw copies only.
@@ -38,13 +41,37 @@ impl Buffer {
         let memory = NonNull::new(unsafe { alloc_zeroed(layout) }).ok_or(STATUS_INSUFFICIENT_RESOURCES)?;
         // SAFETY: the memory is nonpaged and freed after the MDL is out of use.
         match unsafe { PoolMdl::new(memory.as_ptr(), length.max(1)) } {
-            Ok(mdl) => Ok(Self { memory, layout, length: length.max(1), mdl }),
+            Ok(mdl) => Ok(Self { memory, layout, length: length.max(1), mdl, repeats: Vec::new() }),
             Err(status) => {
                 // SAFETY: the memory was just allocated with this layout.
                 unsafe { dealloc(memory.as_ptr(), layout) };
                 Err(status)
             }
         }
+    }
+
+    /// A buffer of `length` bytes, a multiple of the page size, whose MDL heads a chain that describes it so
+    /// many times: as contiguous virtual addresses, which are an index only (WR-8), with the same memory behind.
+    ///
+    /// # Errors
+    /// `STATUS_INSUFFICIENT_RESOURCES`.
+    pub(crate) fn repeated(length: u32, times: u32) -> Result<Self, NTSTATUS> {
+        let mut buffer = Self::new(length)?;
+        let count = times.saturating_sub(1) as usize;
+        buffer.repeats.try_reserve_exact(count).map_err(|_| STATUS_INSUFFICIENT_RESOURCES)?;
+        let mut last = buffer.mdl.as_ptr();
+        for _ in 0..count {
+            // SAFETY: the memory is nonpaged and freed after the MDL is out of use.
+            let next = unsafe { PoolMdl::new(buffer.memory.as_ptr(), length) }?;
+            // SAFETY: the MDL is the buffer's own, and nobody else knows the chain yet.
+            let before = unsafe { &mut *last };
+            last = next.as_ptr();
+            before.Next = last;
+            // SAFETY: as above.
+            unsafe { (*last).StartVa = before.StartVa.wrapping_byte_add(length as usize) };
+            buffer.repeats.push(next);
+        }
+        Ok(buffer)
     }
 
     pub(crate) const fn mdl(&self) -> *mut MDL {

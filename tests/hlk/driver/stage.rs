@@ -138,6 +138,11 @@ impl<'l> Stage<'l> {
         self.backstage.buffers.push(Buffer::new(length)?)
     }
 
+    /// As [`Self::buffer`], with a chain of MDLs that describes the buffer so many times.
+    pub(crate) fn repeated(&self, length: u32, times: u32) -> Result<&'l Buffer, NTSTATUS> {
+        self.backstage.buffers.push(Buffer::repeated(length, times)?)
+    }
+
     /// A work request's record, which stays until the adapters are closed.
     pub(crate) fn work(&self, step: &'static str) -> Result<&'l Work, NTSTATUS> {
         self.backstage.works.push(Work::new(step))

@@ -7,6 +7,7 @@
 mod access;
 mod closing;
 mod connecting;
+mod extremes;
 mod inside;
 mod limits;
 mod moderating;
@@ -97,6 +98,9 @@ fn play(scenario: Scenario, stage: &Stage<'_>) -> Result<(), NTSTATUS> {
         Scenario::Overflow => queueing::overflown(stage),
         Scenario::Largest => queueing::largest(stage),
         Scenario::Moderation => moderating::moderated(stage),
+        Scenario::LargestRequests => extremes::requests(stage),
+        Scenario::DeepestQueues => extremes::queues(stage),
+        Scenario::LargestMemory => extremes::memory(stage),
         Scenario::SendWithoutReceive => posting::starving(stage),
         Scenario::RaceAlarm => moderating::closed_when_due(stage),
     }

@@ -220,6 +220,15 @@ scenarios! {
     /// A send for which the peer has a receive late, and one for which it never has.
     SendWithoutReceive = 56, "WR-2 WR-7",
         "QP.NdkSend";
+    /// Requests with as many entries and as much inline data as an adapter claims, and one more.
+    LargestRequests = 57, "NDIS-8 WR-2",
+        "QP.NdkReceive QP.NdkSend QP.NdkRead";
+    /// As many requests as the deepest queues hold, and one more.
+    DeepestQueues = 58, "NDIS-8 WR-2",
+        "QP.NdkReceive QP.NdkSend";
+    /// The largest region and the widest window that an adapter claims, and a byte more.
+    LargestMemory = 59, "NDIS-8 WR-8",
+        "MR.NdkRegisterMr QP.NdkBind";
 }
 
 impl TryFrom<u32> for Scenario {

@@ -1,0 +1,186 @@
+//! Requests, queues and memory as large as an adapter says, and one more. (What is created at a limit and over
+//! it: `limits`; transfer length and read limits: `queueing`; SRQs: `queueing`; private data: `connecting`;
+//! pages of a fast registration: `registering`.)
+
+use sys::ndk::{
+    NDK_ADAPTER_INFO, NDK_MR_FLAG_ALLOW_LOCAL_WRITE, NDK_MR_FLAG_ALLOW_REMOTE_READ,
+    NDK_MR_FLAG_ALLOW_REMOTE_WRITE, NDK_OP_FLAG_ALLOW_REMOTE_WRITE, NDK_OP_FLAG_INLINE, NDK_SGE,
+};
+use sys::status::{
+    NTSTATUS, STATUS_ACCESS_VIOLATION, STATUS_INSUFFICIENT_RESOURCES, STATUS_INVALID_PARAMETER,
+    STATUS_SUCCESS,
+};
+
+use super::access::Rdma;
+use super::scene::{MEMORY, Memory, Scene, close_and_wait};
+use crate::ndk::{Extent, Inside, QpDepths, Remote, Then};
+use crate::pair::{self, Party};
+use crate::stage::Stage;
+
+const ACCESS: u32 =
+    NDK_MR_FLAG_ALLOW_LOCAL_WRITE | NDK_MR_FLAG_ALLOW_REMOTE_READ | NDK_MR_FLAG_ALLOW_REMOTE_WRITE;
+
+/// Room for more entries than any adapter here takes.
+const ENTRIES: usize = 32;
+
+/// Two connected parties whose QPs take the largest requests, with memory.
+struct Ends<'l> {
+    near: Party<'l>,
+    far: Party<'l>,
+    source: Memory<'l>,
+    sink: Memory<'l>,
+}
+
+/// NDIS-8: scatter/gather entries of each kind of request, and inline data.
+pub(super) fn requests(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
+    let (info, peer) = (stage.near.info()?, stage.far.info()?);
+    let depths = |info: &NDK_ADAPTER_INFO| QpDepths {
+        receive_sges: info.MaxReceiveRequestSge,
+        initiator_sges: info.MaxInitiatorRequestSge,
+        inline: info.MaxInlineDataSize,
+        ..QpDepths::SMALL
+    };
+    let (near, far) = (Party::on(stage.near, depths(&info))?, Party::on(stage.far, depths(&peer))?);
+    pair::connect_to(stage, pair::listen(stage)?, (near.qp, b"near"), (far.qp, b"far"))?;
+    let (source, sink) = (Memory::of(stage, near, ACCESS)?, Memory::of(stage, far, ACCESS)?);
+    let ends = Ends { near, far, source, sink };
+    messages(stage, &ends, (info.MaxInitiatorRequestSge, peer.MaxReceiveRequestSge))?;
+    reads(stage, &ends, info.MaxReadRequestSge)?;
+    inline(stage, &ends, info.MaxInlineDataSize)
+}
+
+/// So many entries of a byte each, for `post`.
+#[inline(never)]
+fn with_entries(memory: Memory<'_>, count: u32, post: impl FnOnce(&[NDK_SGE]) -> NTSTATUS) -> NTSTATUS {
+    let entries = [memory.sge(1); ENTRIES];
+    post(entries.get(..count as usize).unwrap_or_default())
+}
+
+fn messages(stage: &Stage<'_>, ends: &Ends<'_>, (most, peers): (u32, u32)) -> Result<(), NTSTATUS> {
+    let (ledger, work, send) = (stage.ledger(), stage.work("receive")?, stage.work("send")?);
+    let receives = |count| with_entries(ends.sink, count, |list| ends.far.qp.receive(work.context(), list));
+    let sends = |count| with_entries(ends.source, count, |list| ends.near.qp.send(send.context(), list, 0));
+    let refused = receives(peers.saturating_add(1));
+    ledger.expect("receive into too many entries", refused, STATUS_INVALID_PARAMETER);
+    ledger.expect("post a receive of many entries", receives(peers), STATUS_SUCCESS);
+    ledger.expect("send of too many entries", sends(most.saturating_add(1)), STATUS_INVALID_PARAMETER);
+    let count = most.min(peers);
+    ledger.expect("post a send of many entries", sends(count), STATUS_SUCCESS);
+    ledger.expect("send of many entries", ends.near.cq.wait_for(send), STATUS_SUCCESS);
+    ledger.expect("receive into many entries", ends.far.cq.wait_for(work), STATUS_SUCCESS);
+    ledger.require("a byte of each entry", work.bytes() == count);
+    Ok(())
+}
+
+fn reads(stage: &Stage<'_>, ends: &Ends<'_>, most: u32) -> Result<(), NTSTATUS> {
+    let (ledger, read) = (stage.ledger(), stage.work("read")?);
+    let reads = |count| {
+        with_entries(ends.source, count, |list| {
+            ends.near.qp.read(read.context(), list, ends.sink.remote(0), 0)
+        })
+    };
+    ledger.expect("read into too many entries", reads(most.saturating_add(1)), STATUS_INVALID_PARAMETER);
+    ledger.expect("post a read of many entries", reads(most), STATUS_SUCCESS);
+    ledger.expect("read into many entries", ends.near.cq.wait_for(read), STATUS_SUCCESS);
+    Ok(())
+}
+
+fn inline(stage: &Stage<'_>, ends: &Ends<'_>, most: u32) -> Result<(), NTSTATUS> {
+    let (ledger, work, send) = (stage.ledger(), stage.work("receive")?, stage.work("inline send")?);
+    let posted = ends.far.qp.receive(work.context(), &[ends.sink.sge(MEMORY)]);
+    ledger.expect("post a receive", posted, STATUS_SUCCESS);
+    ends.source.buffer.fill(0xc3, MEMORY);
+    let sends =
+        |length: u32| ends.near.qp.send(send.context(), &[ends.source.sge(length)], NDK_OP_FLAG_INLINE);
+    let longer = sends(most.saturating_add(1));
+    ledger.expect("a byte of inline data too many", longer, STATUS_INVALID_PARAMETER);
+    ledger.expect("post the most inline data", sends(most), STATUS_SUCCESS);
+    ledger.expect("the most inline data", ends.near.cq.wait_for(send), STATUS_SUCCESS);
+    ledger.expect("receive inline data", ends.far.cq.wait_for(work), STATUS_SUCCESS);
+    ledger.require("the most inline data arrives", ends.sink.buffer.holds(0xc3, most));
+    Ok(())
+}
+
+/// NDIS-8: as many requests as the deepest queues hold, and one more on each.
+pub(super) fn queues(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
+    let ledger = stage.ledger();
+    let info = stage.near.info()?;
+    let deep = QpDepths {
+        receive: info.MaxReceiveQueueDepth,
+        initiator: info.MaxInitiatorQueueDepth,
+        ..QpDepths::SMALL
+    };
+    let (near, far) = (Party::on(stage.near, deep)?, Party::on(stage.far, QpDepths::SMALL)?);
+    let connection = pair::connect_to(stage, pair::listen(stage)?, (near.qp, b"near"), (far.qp, b"far"))?;
+    let memory = Memory::of(stage, near, ACCESS)?;
+    let receive = || {
+        let work = stage.work("receive")?;
+        Ok::<_, NTSTATUS>(near.qp.receive(work.context(), &[memory.sge(1)]))
+    };
+    // There is no receive for the sends.
+    let send = || {
+        let work = stage.work("send")?;
+        Ok::<_, NTSTATUS>(near.qp.send(work.context(), &[memory.sge(1)], 0))
+    };
+    for _ in 0..deep.receive {
+        ledger.expect("a receive into a deep queue", receive()?, STATUS_SUCCESS);
+    }
+    ledger.expect("a receive too many", receive()?, STATUS_INSUFFICIENT_RESOURCES);
+    for _ in 0..deep.initiator {
+        ledger.expect("a send into a deep queue", send()?, STATUS_SUCCESS);
+    }
+    ledger.expect("a send too many", send()?, STATUS_INSUFFICIENT_RESOURCES);
+    close_and_wait(&[connection.near.object(), near.qp.object()]);
+    let mut results = 0_usize;
+    loop {
+        let taken = near.cq.harvest();
+        results = results.saturating_add(taken);
+        if taken == 0 {
+            break;
+        }
+    }
+    let posted = deep.receive.saturating_add(deep.initiator) as usize;
+    ledger.require("a result for each", results == posted);
+    Ok(())
+}
+
+/// NDIS-8, WR-8: the largest region and window, over the same memory again and again.
+pub(super) fn memory(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
+    const PART: u32 = 4 << 20;
+    let ledger = stage.ledger();
+    let info = stage.far.info()?;
+    let scene = Scene::connected(stage)?;
+    let (far, bytes) = (scene.far, |size: usize| u32::try_from(size).map_err(|_| STATUS_INVALID_PARAMETER));
+    let most = bytes(info.MaxRegistrationSize)?;
+    let buffer = stage.repeated(PART, most.div_ceil(PART).saturating_add(1))?;
+    let mr = far.pd.create_mr()?;
+    let over = mr.register(buffer.mdl(), most.saturating_add(1), ACCESS, Inside::Nothing)?;
+    ledger.expect("register a byte too many", over.status(), STATUS_INVALID_PARAMETER);
+    mr.register(buffer.mdl(), most, ACCESS, Inside::Nothing)?.wait()?;
+
+    let write = |from: u32, token: u32| {
+        let remote = Remote { address: buffer.address(from) as u64, token };
+        Rdma::Write.run(&scene, &[scene.near_memory.sge(4)], remote)
+    };
+    scene.near_memory.buffer.put(b"last");
+    let last = most.saturating_sub(4);
+    ledger.expect("write to the end of a region", write(last, mr.remote_token())?, STATUS_SUCCESS);
+    let mut arrived = [0; 4];
+    buffer.take_at(last % PART, &mut arrived);
+    ledger.require("the bytes at the end of a region", &arrived == b"last");
+
+    let widest = bytes(info.MaxWindowSize)?;
+    let mw = far.pd.start_mw(Then::Keep)?.wait()?;
+    let bind = |length: u32| {
+        let extent = Extent { address: buffer.address(0), length };
+        let work = stage.work("bind")?;
+        let posted = far.qp.bind(work.context(), mr, mw, extent, NDK_OP_FLAG_ALLOW_REMOTE_WRITE);
+        Ok::<_, NTSTATUS>(if posted == STATUS_SUCCESS { far.cq.wait_for(work) } else { posted })
+    };
+    let wider = bind(widest.saturating_add(1))?;
+    ledger.expect("bind a byte too many", wider, STATUS_ACCESS_VIOLATION);
+    ledger.expect("bind the widest window", bind(widest)?, STATUS_SUCCESS);
+    let last = widest.saturating_sub(4);
+    ledger.expect("write to the end of a window", write(last, mw.remote_token())?, STATUS_SUCCESS);
+    Ok(())
+}

@@ -8,6 +8,7 @@ mod common;
 use std::thread;
 
 use common::{IPV4, IPV6, Network};
+use ntsim::ex::{Faults, inject, injected};
 use protocol::{Level, Operation, SessionCounters, Tally};
 use runner::{Client, Error, transfer};
 use sys::ndis::{NDIS_NDK_STATISTICS_INFO, OID_NDK_STATISTICS};
@@ -102,6 +103,29 @@ fn each_chunk_of_smb_direct_is_registered_for_itself_and_invalidated_by_its_answ
         // A queue of four says so when one is left.
         assert_eq!(counters.refills, 3);
     }
+}
+
+/// What is on the way of every message must not fail for want of memory.
+#[test]
+fn an_srq_that_is_armed_again_takes_no_memory() {
+    let bench = common::boot(IPV4);
+    let [near, far] = IPV4.ends();
+    let session = Client::open(bench.machine())
+        .and_then(|client| client.open_session(near, far, CHUNK))
+        .expect("a session opens");
+    // One chunk leaves the queue as it is; of the next six two have it refilled, and armed.
+    let [one, six] = [1, 6].map(|chunks| {
+        inject(Faults::None, Some("softndk.sys"));
+        let data = bytes(chunks * u64::from(CHUNK));
+        let moved = transfer::run(&session, Operation::SmbDirect, &data[..], data.len() as u64, |_| ());
+        moved.expect("it crosses");
+        injected().0
+    });
+    assert_eq!(session.counters().expect("it is open").refills, 2);
+    assert_eq!(six, 6 * one);
+    session.close(Level::Passive).expect("it closes");
+    let found = bench.shut_down();
+    assert!(found.is_clean(), "{found}");
 }
 
 /// The sides do not agree on a chunk's length: one sees that, and the other waits for what does not come.

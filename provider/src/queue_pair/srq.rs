@@ -188,11 +188,14 @@ impl<K: Kernel> Object<K, Srq<K>> {
     ///
     /// [`NoMemory`], and nothing has changed.
     pub(crate) fn modify(&self, depth: usize, threshold: usize) -> Result<(), NoMemory> {
-        // What is queued beyond a smaller depth stays, so there must be room for that too.
-        let mut larger = room(depth.max(self.state.lock().receives.len()))?;
+        // Arming it again is on the way of every message; so memory is taken only for more than there was ever
+        // room for. Room never shrinks, and what is queued beyond a smaller depth stays.
+        let lacks_room = |state: &State<K>| state.receives.capacity() < depth;
+        let grows = lacks_room(&self.state.lock());
+        let mut larger = if grows { room(depth)? } else { VecDeque::new() };
         let below = {
             let mut state = self.state.lock();
-            if depth > state.depth {
+            if lacks_room(&state) {
                 larger.extend(state.receives.drain(..));
                 core::mem::swap(&mut larger, &mut state.receives);
             }

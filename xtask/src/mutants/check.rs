@@ -16,7 +16,7 @@ use super::{
     tree::Tree,
 };
 use crate::{
-    build::Site,
+    build::{Optimised, Site},
     failure::Failure,
     root,
     step::Step,
@@ -56,7 +56,12 @@ pub(super) struct Bench<'t> {
 
 impl<'t> Bench<'t> {
     pub(super) fn new(tree: &'t Tree, compiler: Compiler) -> Self {
-        let drivers = Site { tree: tree.root().to_owned(), target: target("kit"), images: target("images") };
+        let drivers = Site {
+            tree: tree.root().to_owned(),
+            target: target("kit"),
+            images: target("images"),
+            optimised: Optimised::Crates,
+        };
         Self { tree, compiler, drivers }
     }
 

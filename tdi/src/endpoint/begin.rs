@@ -43,11 +43,14 @@ impl<S: System> Endpoint<S> {
         arrived: Arrived<S>,
     ) -> Option<Effect<S>> {
         let Arrived { command, request, offer } = arrived;
-        if self.closing {
-            self.refuse = offer;
-            return Some(complete(request, STATUS_CANCELLED));
-        }
         match command {
+            Command::SendDatagram { .. } | Command::ReceiveDatagram { .. } => {
+                Some(complete(request, STATUS_INVALID_DEVICE_REQUEST))
+            }
+            _ if self.closing => {
+                self.refuse = offer;
+                Some(complete(request, STATUS_CANCELLED))
+            }
             Command::Connect { to, limit } => {
                 self.connect(id, view, to, limit.map(|limit| now.saturating_add(limit)), request)
             }
@@ -61,9 +64,6 @@ impl<S: System> Endpoint<S> {
             Command::Disconnect { .. } => Some(complete(request, STATUS_INVALID_PARAMETER)),
             Command::Send { length, flags } => self.send(id, length, flags, request),
             Command::Receive { length, flags } => self.receive(id, length, flags, request),
-            Command::SendDatagram { .. } | Command::ReceiveDatagram { .. } => {
-                Some(complete(request, STATUS_INVALID_DEVICE_REQUEST))
-            }
         }
     }
 

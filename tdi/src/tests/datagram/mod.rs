@@ -165,6 +165,25 @@ fn sends_that_can_not_go_are_refused() {
 }
 
 #[test]
+fn a_datagram_for_an_endpoint_is_refused_also_if_that_is_cleaned_up_meanwhile() {
+    let ends = Ends::new();
+    let endpoint = ends.client.endpoint(1);
+    let commands = [
+        Command::SendDatagram { to: FAR.parse().ok(), length: 1 },
+        Command::ReceiveDatagram { from: Source::Anyone, length: 1, flags: 0 },
+    ];
+    let requests = commands.map(|command| {
+        let (record, pending) = ends.client.log.request(0, vec![0], 1);
+        // Nobody works for the endpoint before its cleanup does.
+        assert!(ends.client.transport.world().put(endpoint, command, record, None).is_ok());
+        pending
+    });
+    ends.client.close(endpoint);
+    assert_eq!(requests.map(|request| request.outcome()), [failed(STATUS_INVALID_DEVICE_REQUEST); 2]);
+    ends.tear_down();
+}
+
+#[test]
 fn only_so_many_are_under_way() {
     let ends = Ends::new();
     for _ in 0..MAX_UNDER_WAY {

@@ -104,6 +104,20 @@ fn an_adapter_that_is_never_halted_is_found() {
     assert!(has("NdisMiniportHalt") && has("NdisMDeregisterMiniportDriver"), "{report}");
 }
 
+/// The adapter's configuration, open.
+unsafe fn open_configuration() -> NDIS_HANDLE {
+    let mut configuration = ptr::null_mut();
+    unsafe {
+        let object = NDIS_CONFIGURATION_OBJECT {
+            Header: head(NDIS_OBJECT_TYPE_CONFIGURATION_OBJECT, 1, 0x14),
+            NdisHandle: handle(),
+            ..zeroed()
+        };
+        assert_eq!(NdisOpenConfigurationEx(&object, &mut configuration), NDIS_STATUS_SUCCESS);
+    }
+    configuration
+}
+
 #[test]
 fn a_configuration_is_read_while_it_is_open() {
     let found = found(Break::Nothing, |_| unsafe {
@@ -118,13 +132,7 @@ fn a_configuration_is_read_while_it_is_open() {
 #[test]
 fn keywords_are_read_as_the_type_that_is_asked_for() {
     let found = found(Break::Nothing, |_| unsafe {
-        let mut configuration = ptr::null_mut();
-        let object = NDIS_CONFIGURATION_OBJECT {
-            Header: head(NDIS_OBJECT_TYPE_CONFIGURATION_OBJECT, 1, 0x14),
-            NdisHandle: handle(),
-            ..zeroed()
-        };
-        NdisOpenConfigurationEx(&object, &mut configuration);
+        let configuration = open_configuration();
         let mut name: Vec<u16> = "*NetworkDirectTechnology".encode_utf16().collect();
         let bytes = (name.len() * 2) as u16;
         let keyword = UNICODE_STRING { Length: bytes, MaximumLength: bytes, Buffer: name.as_mut_ptr() };
@@ -172,13 +180,7 @@ fn optional_handlers_are_set_only_in_the_set_options_handler() {
 #[test]
 fn what_an_adapter_leaves_when_it_is_halted_is_found() {
     let found = found(Break::Nothing, |_| unsafe {
-        let mut configuration = ptr::null_mut();
-        let object = NDIS_CONFIGURATION_OBJECT {
-            Header: head(NDIS_OBJECT_TYPE_CONFIGURATION_OBJECT, 1, 0x14),
-            NdisHandle: handle(),
-            ..zeroed()
-        };
-        assert_eq!(NdisOpenConfigurationEx(&object, &mut configuration), NDIS_STATUS_SUCCESS);
+        open_configuration();
         NdisAllocateIoWorkItem(handle());
         NdisAllocateNetBufferListPool(handle(), &pool());
     });

@@ -24,6 +24,17 @@ fn objects_that_are_closed_antecedents_first_complete_when_the_last_successor_ha
     assert!(bench.finish().is_empty());
 }
 
+/// Closes a PD and then its region with a provider that closes regions as `close` does.
+fn closed_with(close: NDK_FN_CLOSE_OBJECT) -> Vec<&'static str> {
+    let bench = Bench::with(|provider| provider.mr.NdkCloseMr = Some(close));
+    let pd = bench.pd();
+    let mr = bench.mr(pd);
+    call!(pd, NdkClosePd, Some(on_close), context(1));
+    call!(mr, NdkCloseMr, Some(on_close), context(2));
+    bench.provider.run();
+    bench.finish()
+}
+
 #[test]
 fn an_antecedent_that_closes_before_its_successor_is_found() {
     let bench = Bench::with(|provider| provider.pd.NdkClosePd = Some(provider::close_carelessly));
@@ -50,13 +61,7 @@ fn an_antecedent_that_closes_while_its_successor_s_completion_runs_is_found() {
         });
         STATUS_PENDING
     }
-    let bench = Bench::with(|provider| provider.mr.NdkCloseMr = Some(early));
-    let pd = bench.pd();
-    let mr = bench.mr(pd);
-    call!(pd, NdkClosePd, Some(on_close), context(1));
-    call!(mr, NdkCloseMr, Some(on_close), context(2));
-    bench.provider.run();
-    assert_eq!(bench.finish(), [rules::CLOSE_BEFORE_SUCCESSOR]);
+    assert_eq!(closed_with(early), [rules::CLOSE_BEFORE_SUCCESSOR]);
 }
 
 #[test]
@@ -80,13 +85,7 @@ fn an_antecedent_that_completes_inside_a_close_which_then_pends_is_found() {
         fake(object).release_parents();
         provider::close_later(object, completion, context)
     }
-    let bench = Bench::with(|provider| provider.mr.NdkCloseMr = Some(early));
-    let pd = bench.pd();
-    let mr = bench.mr(pd);
-    call!(pd, NdkClosePd, Some(on_close), context(1));
-    call!(mr, NdkCloseMr, Some(on_close), context(2));
-    bench.provider.run();
-    assert_eq!(bench.finish(), [rules::CLOSE_BEFORE_SUCCESSOR]);
+    assert_eq!(closed_with(early), [rules::CLOSE_BEFORE_SUCCESSOR]);
 }
 
 #[test]

@@ -18,6 +18,7 @@
 //! | `ea`, `address`, `user` | what clients write: attributes of a create, transport addresses, a program's requests |
 //! | `request`, `network` | what is needed of the carrier of requests, and of the network |
 //! | `tabled` | with which statuses a request may end |
+//! | `trace` | what is left of connections, for the kernel debugger |
 //!
 //! # How a file ends
 //!
@@ -81,6 +82,7 @@ pub mod tabled;
 #[cfg(any(test, feature = "fuzz"))]
 #[cfg_attr(not(test), allow(dead_code, reason = "the fuzz target needs a part of what tests do"))]
 mod tests;
+mod trace;
 mod transport;
 pub mod user;
 mod world;

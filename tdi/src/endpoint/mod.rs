@@ -179,6 +179,20 @@ impl<S: System> Endpoint<S> {
         matches!(self.state, State::Connected(_))
     }
 
+    /// The state, for people.
+    pub(crate) const fn state_name(&self) -> &'static str {
+        match &self.state {
+            State::Idle => "idle",
+            State::Connecting { .. } => "connecting",
+            State::Listening { .. } => "listening",
+            State::Offered { .. } => "was offered a connection",
+            State::Accepting { .. } => "accepting",
+            State::Linking { .. } => "a link is being established",
+            State::Connected(_) => "connected",
+            State::Ending(_) => "ending",
+        }
+    }
+
     /// The link, while it is in use.
     pub(crate) fn link(&self) -> Option<&LinkOf<S>> {
         match &self.state {

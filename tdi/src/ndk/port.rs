@@ -4,6 +4,7 @@ use alloc::vec::Vec;
 use core::ffi::c_void;
 use core::net::{IpAddr, SocketAddr};
 use core::ptr::{NonNull, null_mut};
+use core::time::Duration;
 
 use provider::kernel::{Event as _, Kernel};
 use provider::port::{OpenError, Port};
@@ -14,6 +15,9 @@ use super::call::{call, close, create, slot};
 use crate::network::System;
 use crate::transport::Transport;
 use crate::world::EventOf;
+
+/// How long the removal of a port waits before it says what for, and then each time again.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Names a port of the network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -171,7 +175,10 @@ impl<S: System> Ndk<S> {
         transport.abandon(|local: SocketAddr| addresses.contains(&local.ip()));
         let (adapter, pd, unused) = (port.adapter, port.pd, port.unused.clone());
         drop(port);
-        unused.wait();
+        while !unused.wait_for(PATIENCE) {
+            S::Kernel::trace(format_args!("a port of the transport that is to go is in use; not idle are"));
+            transport.trace_endpoints();
+        }
         // SAFETY: no use of the port is left, so nobody calls with the domain.
         unsafe { close_pd::<S>(pd) };
         // SAFETY: as above, with the adapter.
@@ -206,4 +213,29 @@ unsafe fn close_pd<S: System>(pd: NonNull<NDK_PD>) {
 unsafe extern "win64" fn signal<S: System>(context: *mut c_void) {
     // SAFETY: the context is the event that `close_pd` waits on.
     unsafe { &*context.cast::<EventOf<S>>() }.signal();
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::SocketAddr;
+
+    use crate::tests::client::{FAR, Pair};
+    use crate::tests::host;
+
+    #[test]
+    fn a_removal_that_takes_long_says_which_endpoints_are_not_idle() {
+        let mut pair = Pair::connected();
+        let listening = pair.client.associated(pair.near_address);
+        let listen = pair.client.listen(listening);
+        let far: SocketAddr = FAR.parse().unwrap();
+        let used = pair.client.transport.network().port_of(far.ip());
+        host::when_late(move || drop(used));
+        pair.client.remove_port(1);
+        let said = host::traced();
+        let endpoint = format!("  endpoint {:#x}: listening, 1 requests", listening.to_raw());
+        assert_eq!(said, ["a port of the transport that is to go is in use; not idle are", &endpoint]);
+        pair.client.close(listening);
+        assert!(listen.outcome().is_some());
+        pair.tear_down();
+    }
 }

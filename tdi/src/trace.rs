@@ -1,0 +1,36 @@
+//! What is left of connections, for whoever waits for its end.
+
+use provider::Kernel;
+
+use crate::network::System;
+use crate::slab::Id;
+use crate::transport::Transport;
+
+/// The most endpoints that a trace lists.
+const TRACED: usize = 32;
+
+impl<S: System> Transport<S> {
+    /// Prints for the kernel debugger which endpoints are not idle, in which state, and how many requests refer to
+    /// them. PASSIVE_LEVEL.
+    pub(crate) fn trace_endpoints(&self) {
+        let mut after = None;
+        for _ in 0..TRACED {
+            let Some((id, state, requests)) = self.busy_after(after) else { return };
+            S::Kernel::trace(format_args!("  endpoint {:#x}: {state}, {requests} requests", id.to_raw()));
+            after = Some(id);
+        }
+        S::Kernel::trace(format_args!("  and perhaps more"));
+    }
+
+    /// The next endpoint that is not idle, its state, and how many requests refer to it.
+    fn busy_after(&self, after: Option<Id>) -> Option<(Id, &'static str, u32)> {
+        let mut world = self.world();
+        let mut rest =
+            world.files.iter_mut().skip_while(|(id, _)| after.is_some_and(|after| !id.follows(after)));
+        rest.find_map(|(id, file)| {
+            let outstanding = file.outstanding;
+            let endpoint = file.endpoint_mut().filter(|endpoint| !endpoint.is_idle())?;
+            Some((id, endpoint.state_name(), outstanding))
+        })
+    }
+}

@@ -1,6 +1,6 @@
 //! Random sequences of requests, cancels and closes, against what must hold of any of them.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use proptest::prelude::*;
 use sys::status::{STATUS_CANCELLED, STATUS_SUCCESS};
@@ -186,9 +186,20 @@ impl Run {
         }
     }
 
-    /// What was received of either stream is what was sent: words of one sender in a row, without a hole, until
-    /// the next connection.
+    /// The words of sends that were cancelled. One that had begun ends its connection.
+    fn cancelled_words(&self) -> impl Iterator<Item = Word> {
+        let sends = self.sent.iter().filter(|sent| {
+            let outcome = sent.pending.outcome().unwrap();
+            matches!(sent.command, Command::Send { .. }) && outcome.status == STATUS_CANCELLED
+        });
+        sends.flat_map(|sent| words(&sent.pending.data()).collect::<Vec<_>>())
+    }
+
+    /// What was received of either stream is what was sent: words of one sender in a row, until the next
+    /// connection, without a hole but where sends were cancelled before they had begun.
     fn check_bytes(&self) {
+        let cancelled: HashSet<Word> = self.cancelled_words().collect();
+        let check = |stream: &mut Vec<u8>| check(stream, &cancelled);
         let mut streams: HashMap<u64, [Vec<u8>; 2]> = HashMap::new();
         for sent in &self.sent {
             let outcome = sent.pending.outcome().unwrap();
@@ -213,12 +224,24 @@ impl Run {
     }
 }
 
-fn check(stream: &mut Vec<u8>) {
-    let words: Vec<_> = stream.chunks_exact(8).map(|word| word.split_at(4)).collect();
+/// The sender and the stream of eight bytes, and their number.
+type Word = ([u8; 4], u32);
+
+fn words(bytes: &[u8]) -> impl Iterator<Item = Word> {
+    bytes.chunks_exact(8).map(|word| {
+        let (sender, number) = word.split_at(4);
+        (sender.try_into().unwrap(), u32::from_le_bytes(number.try_into().unwrap()))
+    })
+}
+
+fn check(stream: &mut Vec<u8>, cancelled: &HashSet<Word>) {
+    let words: Vec<_> = words(stream).collect();
     for pair in words.windows(2) {
-        let number = |word: &[u8]| u32::from_le_bytes(word.try_into().unwrap());
-        assert_eq!(pair[0].0, pair[1].0, "all words of a stream have one sender");
-        assert_eq!(number(pair[0].1) + 1, number(pair[1].1), "no word is missing");
+        let ((sender, number), (same, next)) = (pair[0], pair[1]);
+        assert_eq!(sender, same, "all words of a stream have one sender");
+        assert!(number < next, "no word comes before another one");
+        let mut missing = number + 1..next;
+        assert!(missing.all(|missing| cancelled.contains(&(sender, missing))), "no word is missing");
     }
     stream.clear();
 }

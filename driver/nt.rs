@@ -5,9 +5,9 @@
 //! others name their members differently, nothing here notices.
 
 pub(crate) use wdk_sys::ntddk::{
-    IoAllocateMdl, IoFreeMdl, KeAcquireSpinLockRaiseToDpc, KeClearEvent, KeFlushQueuedDpcs, KeInitializeDpc,
-    KeInitializeEvent, KeInsertQueueDpc, KeReleaseSpinLock, KeSetEvent, KeWaitForSingleObject,
-    MmBuildMdlForNonPagedPool, MmMapLockedPagesSpecifyCache,
+    DbgPrint, IoAllocateMdl, IoFreeMdl, KeAcquireSpinLockRaiseToDpc, KeClearEvent, KeFlushQueuedDpcs,
+    KeInitializeDpc, KeInitializeEvent, KeInsertQueueDpc, KeReleaseSpinLock, KeSetEvent,
+    KeWaitForSingleObject, MmBuildMdlForNonPagedPool, MmMapLockedPagesSpecifyCache,
 };
 pub(crate) use wdk_sys::{
     _EVENT_TYPE::NotificationEvent, _KWAIT_REASON::Executive, _MEMORY_CACHING_TYPE::MmCached, BOOLEAN,

@@ -4,6 +4,7 @@ mod deferred;
 mod event;
 mod lock;
 mod timer;
+mod trace;
 
 use core::ptr::NonNull;
 
@@ -53,7 +54,7 @@ unsafe impl provider::Kernel for Windows {
     }
 
     fn trace(line: core::fmt::Arguments<'_>) {
-        wdk::println!("softndk: {line}");
+        trace::print(line);
     }
 }
 

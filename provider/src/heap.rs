@@ -4,8 +4,10 @@
 
 mod block;
 mod slice;
+mod within;
 
 pub(crate) use slice::Slice;
+pub use within::Within;
 
 use alloc::vec::Vec;
 use core::alloc::Layout;
@@ -53,7 +55,9 @@ pub(crate) unsafe fn free<T>(block: NonNull<T>) {
 pub(crate) fn vector<T>(length: usize, mut element: impl FnMut(usize) -> T) -> Result<Vec<T>, NoMemory> {
     let mut all = Vec::new();
     all.try_reserve_exact(length).map_err(|_| NoMemory)?;
-    all.extend((0..length).map(&mut element));
+    for index in 0..length {
+        all.push_within(element(index)).map_err(|_| NoMemory)?;
+    }
     Ok(all)
 }
 

@@ -87,6 +87,6 @@ mod tests;
 #[cfg(test)]
 mod waiting;
 
-pub use heap::{NoMemory, Shared};
+pub use heap::{NoMemory, Shared, Within};
 pub use kernel::Kernel;
 pub use port::Port;

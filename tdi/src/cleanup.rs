@@ -92,7 +92,7 @@ impl<S: System> Transport<S> {
             let listener = self.world().files.iter_mut().find_map(|(_, file)| {
                 let listeners = &mut file.address_mut()?.listeners;
                 let place = listeners.iter().position(|(at, _)| goes(*at))?;
-                Some(listeners.swap_remove(place))
+                (place < listeners.len()).then(|| listeners.swap_remove(place))
             });
             match listener {
                 Some(listener) => drop(listener),

@@ -2,6 +2,8 @@
 
 use core::net::SocketAddr;
 
+use provider::Within as _;
+
 use crate::endpoint::OfferOf;
 use crate::event::Connect;
 use crate::network::System;
@@ -24,8 +26,8 @@ impl<S: System> World<S> {
         let Some(address) = self.endpoint(id).and_then(|endpoint| endpoint.address) else { return };
         self.unlist(id, address);
         if let Some(address) = self.address(address) {
-            // There is room for every endpoint that is associated.
-            address.listens.push_back(id);
+            let listed = address.listens.push_within(id);
+            debug_assert!(listed.is_ok(), "there is room for every endpoint that is associated");
         }
         if let Some(endpoint) = self.endpoint(id) {
             endpoint.listed = true;
@@ -35,7 +37,8 @@ impl<S: System> World<S> {
     /// Takes it off that list.
     pub(crate) fn unlist(&mut self, id: Id, address: Id) {
         if let Some(address) = self.address(address) {
-            address.listens.retain(|other| *other != id);
+            let place = address.listens.iter().position(|other| *other == id);
+            let _listed = place.and_then(|place| address.listens.remove(place));
         }
         if let Some(endpoint) = self.endpoint(id) {
             endpoint.listed = false;

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use core::net::{IpAddr, SocketAddr};
 
 use provider::kernel::Event as _;
-use provider::{NoMemory, Shared};
+use provider::{NoMemory, Shared, Within as _};
 use sys::status::{
     NTSTATUS, STATUS_INSUFFICIENT_RESOURCES, STATUS_INVALID_ADDRESS, STATUS_INVALID_PARAMETER,
     STATUS_SHARING_VIOLATION, STATUS_TOO_MANY_ADDRESSES,
@@ -146,7 +146,7 @@ impl<S: System> Transport<S> {
             hosts = self.network().hosts(local.is_ipv4())?;
         } else {
             hosts.try_reserve_exact(1).map_err(|_| NoMemory)?;
-            hosts.push(local.ip());
+            hosts.push_within(local.ip()).map_err(|_| NoMemory)?;
         }
         let mut listeners = Vec::new();
         listeners.try_reserve_exact(hosts.len()).map_err(|_| NoMemory)?;
@@ -154,7 +154,7 @@ impl<S: System> Transport<S> {
         for host in &hosts {
             let (listener, at) = self.network().listen(self, SocketAddr::new(*host, port))?;
             port = at.port();
-            listeners.push((at, listener));
+            listeners.push_within((at, listener)).map_err(|_| NoMemory)?;
         }
         if listeners.is_empty() {
             Err(Refusal::NotLocal)

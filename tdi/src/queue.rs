@@ -2,7 +2,7 @@
 
 use alloc::collections::VecDeque;
 
-use provider::NoMemory;
+use provider::{NoMemory, Within as _};
 
 use crate::request::{Request, Ticket};
 
@@ -71,7 +71,8 @@ impl<R: Request, T> Queue<R, T> {
     }
 
     pub(crate) fn push(&mut self, waiting: Waiting<R, T>) {
-        self.0.push_back(waiting);
+        let queued = self.0.push_within(waiting);
+        debug_assert!(queued.is_ok(), "room was made for it");
     }
 
     pub(crate) fn is_empty(&self) -> bool {

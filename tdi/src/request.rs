@@ -55,7 +55,9 @@ pub unsafe trait Request: Send + Sized + 'static {
             let (place, run) = self.run(bytes.len())?;
             // SAFETY: so many bytes are readable there until the request is completed.
             let run = unsafe { core::slice::from_raw_parts(place.as_ptr(), run.min(left)) };
-            // There is room for them all.
+            if bytes.capacity().wrapping_sub(bytes.len()) < run.len() {
+                return None;
+            }
             bytes.extend_from_slice(run);
         }
         Some(bytes)

@@ -5,7 +5,7 @@
 
 use alloc::vec::Vec;
 
-use provider::NoMemory;
+use provider::{NoMemory, Within as _};
 
 /// Names a file. Never zero as a raw number, so that an empty `FsContext` names none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,8 +75,11 @@ impl<T> Slab<T> {
         let Some(index) = index.filter(|_| self.slots.try_reserve(1).is_ok()) else {
             return Err((NoMemory, value));
         };
-        self.slots.push(Slot { generation: 0, value: Some(value), next_free: None });
-        Ok(Id { index, generation: 0 })
+        let slot = Slot { generation: 0, value: Some(value), next_free: None };
+        match self.slots.push_within(slot) {
+            Err(Slot { value: Some(value), .. }) => Err((NoMemory, value)),
+            Ok(()) | Err(_) => Ok(Id { index, generation: 0 }),
+        }
     }
 
     pub(crate) fn get(&self, id: Id) -> Option<&T> {

@@ -19,7 +19,10 @@ use crate::{
 };
 
 /// The drivers: the names of their packages in the kit's workspace.
-pub(crate) const DRIVERS: &[&str] = &["softndk", "ndkhlk"];
+pub(crate) const DRIVERS: &[&str] = &[PRODUCT, "ndkhlk"];
+
+/// The one that is for others' machines. (The other is a test, and says what it found before it ends.)
+const PRODUCT: &str = "softndk";
 
 /// A tree of sources, where its drivers are built, and where their images go.
 pub(crate) struct Site {
@@ -149,11 +152,12 @@ fn explain(output: &str) -> String {
 /// Checks one image and puts it beside its PDB and map file, under the names that they have on Windows.
 fn deliver(driver: &str, built: &Path, images: &Images, exports: &Exports) -> Result<(), Failure> {
     let image = built.join(format!("{driver}.dll"));
-    image::check(&image, exports)?;
+    let map = built.join(format!("deps/{driver}.map"));
+    image::check(&image, exports, (driver == PRODUCT).then_some(map.as_path()))?;
     for (source, name) in [
         (image, format!("{driver}.sys")),
         (built.join(format!("{driver}.pdb")), format!("{driver}.pdb")),
-        (built.join(format!("deps/{driver}.map")), format!("{driver}.map")),
+        (map, format!("{driver}.map")),
     ] {
         fs::copy(&source, images.folder.join(name)).map_err(|error| Failure::file(&source, &error))?;
     }

@@ -9,6 +9,7 @@ mod exports;
 mod guard;
 mod headers;
 mod imports;
+mod panics;
 #[cfg(test)]
 mod sample;
 mod sections;
@@ -47,14 +48,20 @@ enum Fault {
     Ordinal(String),
     #[error("{module} is not known to export {function}")]
     Import { module: String, function: String },
+    #[error("it can panic: {0} is in its map")]
+    Panic(String),
     #[error("its guard flags {0:#x} do not promise a table of call targets")]
     GuardFlags(u32),
 }
 
-/// Checks the image at `path` against all the rules; every fault is named.
-pub(crate) fn check(path: &Path, exports: &Exports) -> Result<(), Failure> {
+/// Checks the image at `path` against all the rules; every fault is named. The linker's `map` is given for an
+/// image that must not panic.
+pub(crate) fn check(path: &Path, exports: &Exports, map: Option<&Path>) -> Result<(), Failure> {
     let bytes = fs::read(path).map_err(|error| Failure::file(path, &error))?;
-    let faults = faults(&bytes, exports);
+    let mut faults = faults(&bytes, exports);
+    if let Some(map) = map {
+        panics::check(map, &mut faults)?;
+    }
     if faults.is_empty() {
         return Ok(());
     }

@@ -9,7 +9,7 @@ use core::net::{IpAddr, SocketAddr};
 use core::ptr::NonNull;
 
 use super::listener::Listener;
-use crate::heap::{NoMemory, Shared};
+use crate::heap::{NoMemory, Shared, Within as _};
 use crate::kernel::{Kernel, Lock};
 use crate::lifetime::Kind;
 use crate::object::{Hold, Object};
@@ -85,8 +85,13 @@ impl<K: Kernel> Endpoint<K> {
 impl<K: Kernel> Drop for Endpoint<K> {
     fn drop(&mut self) {
         let mut endpoints = self.segment.endpoints.lock();
-        if let Ok(place) = endpoints.find(&self.address) {
-            endpoints.entries.remove(place);
+        if let Ok(place) = endpoints.find(&self.address)
+            && let Some(mut moved) = endpoints.entries.pop()
+        {
+            // Those behind go one place forward.
+            for entry in endpoints.entries.iter_mut().skip(place).rev() {
+                core::mem::swap(entry, &mut moved);
+            }
         }
     }
 }
@@ -99,8 +104,12 @@ impl<K: Kernel> Endpoints<K> {
     fn insert(&mut self, address: SocketAddr) -> Result<(), BindError> {
         let Err(place) = self.find(&address) else { return Err(BindError::InUse) };
         self.entries.try_reserve(1).map_err(|_| BindError::NoMemory)?;
-        self.entries.insert(place, Entry { address, listener: None });
-        Ok(())
+        let mut moved = Entry { address, listener: None };
+        // Those behind go one place back.
+        for entry in self.entries.iter_mut().skip(place) {
+            core::mem::swap(entry, &mut moved);
+        }
+        self.entries.push_within(moved).map_err(|_| BindError::NoMemory)
     }
 
     fn insert_dynamic(&mut self, mut address: SocketAddr) -> Result<SocketAddr, BindError> {
@@ -146,8 +155,8 @@ impl<K: Kernel> SegmentState<K> {
         let mut endpoints = self.endpoints.lock();
         endpoints.hosts.try_reserve(addresses.len()).map_err(|_| NoMemory)?;
         endpoints.hosts.retain(|(_, owner)| *owner != number);
-        endpoints.hosts.extend(addresses.iter().map(|address| (*address, number)));
-        Ok(())
+        let mut added = addresses.iter().map(|address| (*address, number));
+        added.try_for_each(|host| endpoints.hosts.push_within(host)).map_err(|_| NoMemory)
     }
 
     /// Whether `address` is one of the port's.

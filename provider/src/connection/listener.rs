@@ -10,7 +10,7 @@ use super::connector::Connector;
 use super::endpoint::{BindError, Endpoint};
 use crate::adapter::Adapter;
 use crate::consumer::Opaque;
-use crate::heap::{NoMemory, Shared};
+use crate::heap::{NoMemory, Shared, Within as _};
 use crate::kernel::{Kernel, Lock};
 use crate::object::{Body, Hold, Id, Object, Registry};
 
@@ -137,7 +137,7 @@ impl<K: Kernel> Object<K, Listener<K>> {
             if state.closing || state.paused || state.offers.len() >= BACKLOG {
                 return Err(connector);
             }
-            state.offers.push_back(connector);
+            state.offers.push_within(connector)?;
         }
         self.post(OFFER);
         Ok(())

@@ -9,7 +9,7 @@ use sys::status::{STATUS_ADDRESS_ALREADY_EXISTS, STATUS_INSUFFICIENT_RESOURCES};
 use super::connector::ConnectError;
 use super::endpoint::Endpoint;
 use crate::adapter::Adapter;
-use crate::heap::Shared;
+use crate::heap::{Shared, Within as _};
 use crate::kernel::{Kernel, Lock};
 use crate::lifetime::Kind;
 use crate::object::{Body, Hold, Id, Object, Registry};
@@ -58,7 +58,7 @@ impl<K: Kernel> Route<K> {
                 return Err(ConnectError(STATUS_ADDRESS_ALREADY_EXISTS));
             }
             destinations.try_reserve(1).map_err(|_| ConnectError(STATUS_INSUFFICIENT_RESOURCES))?;
-            destinations.push(destination);
+            destinations.push_within(destination).map_err(|_| ConnectError(STATUS_INSUFFICIENT_RESOURCES))?;
         }
         Ok(Self { shared: Some(shared), destination })
     }

@@ -8,7 +8,7 @@ use super::mapping::within_page;
 use super::owner::{Owner, Posted};
 use super::slot::{Registration, Segment};
 use super::{Key, Mr, RegisterError, Rights};
-use crate::heap::{self, NoMemory};
+use crate::heap::{self, NoMemory, Within as _};
 use crate::kernel::Kernel;
 use crate::lifetime::Kind;
 use crate::object::Object;
@@ -63,13 +63,14 @@ impl Layout {
             }
             let length = PAGE_SIZE.saturating_sub(skip).min(left);
             let system = core::ptr::with_exposed_provenance_mut::<u8>(page.wrapping_add(skip));
-            let full = list.len() == list.capacity();
             match list.last_mut() {
                 Some(last) if last.system.wrapping_add(last.length) == system => {
                     last.length = last.length.saturating_add(length);
                 }
-                Some(_) | None if full => return Err(RegisterError::Memory),
-                Some(_) | None => list.push(Segment { offset, length, system }),
+                Some(_) | None => {
+                    let segment = Segment { offset, length, system };
+                    list.push_within(segment).map_err(|_| RegisterError::Memory)?;
+                }
             }
             (skip, offset) = (0, offset.saturating_add(length));
         }
@@ -171,10 +172,8 @@ impl<K: Kernel> Mr<K> {
         let Some(prepared) = self.prepared() else { return };
         segments.clear();
         let mut prepared = prepared.lock();
-        // There is room: it is one of the lists that were taken out.
-        if prepared.lists.len() < prepared.lists.capacity() {
-            prepared.lists.push(segments);
-        }
+        let returned = prepared.lists.push_within(segments);
+        debug_assert!(returned.is_ok(), "it is one of the lists that were taken out");
     }
 }
 

@@ -13,7 +13,7 @@ use super::tenure::{Ended, Tenure, Waiter};
 use super::{Domain, Key, Rights, chain};
 use crate::adapter::Pd;
 use crate::consumer::Request;
-use crate::heap::NoMemory;
+use crate::heap::{NoMemory, Within as _};
 use crate::kernel::{Kernel, Lock};
 use crate::lifetime::Kind;
 use crate::object::{Body, Hold, Id, Object, Registry};
@@ -192,8 +192,7 @@ unsafe fn segments_of<K: Kernel>(mdl: NonNull<MDL>, length: usize) -> Result<Vec
     unsafe {
         chain::walk::<K>(mdl, length, |segment| {
             segments.try_reserve(1).map_err(|_| RegisterError::Resources)?;
-            segments.push(segment);
-            Ok(())
+            segments.push_within(segment).map_err(|_| RegisterError::Resources)
         })
     }?;
     Ok(segments)

@@ -12,7 +12,7 @@ use super::list::{List, refill};
 use super::{PostError, Qp};
 use crate::adapter::Pd;
 use crate::consumer::Opaque;
-use crate::heap::NoMemory;
+use crate::heap::{NoMemory, Within as _};
 use crate::kernel::{Kernel, Lock};
 use crate::lifetime::Kind;
 use crate::memory::Sge;
@@ -63,6 +63,14 @@ fn room<T>(count: usize) -> Result<VecDeque<T>, NoMemory> {
     Ok(queue)
 }
 
+/// Moves everything to a queue that has room for it.
+fn move_all<T>(from: &mut VecDeque<T>, to: &mut VecDeque<T>) {
+    while let Some(value) = from.pop_front() {
+        let moved = to.push_within(value);
+        debug_assert!(moved.is_ok(), "there is room for all");
+    }
+}
+
 impl<K: Kernel> Srq<K> {
     /// A queue for `depth` receives of at most `max_sge` entries, armed if there is a threshold.
     ///
@@ -98,7 +106,7 @@ impl<K: Kernel> Srq<K> {
             {
                 let mut state = self.state.lock();
                 if state.users == users {
-                    larger.extend(state.waiting.drain(..));
+                    move_all(&mut state.waiting, &mut larger);
                     core::mem::swap(&mut larger, &mut state.waiting);
                     state.users = users.saturating_add(1);
                     return Ok(());
@@ -146,7 +154,7 @@ impl<K: Kernel> Object<K, Srq<K>> {
                 return Err(PostError::QueueFull);
             }
             // There is room: the queue was made for its depth.
-            state.receives.push_back(Receive { context, sink });
+            state.receives.push_within(Receive { context, sink }).map_err(|_| PostError::QueueFull)?;
         }
         while let Some(qp) = self.next_waiting() {
             qp.peer_progress();
@@ -167,8 +175,8 @@ impl<K: Kernel> Object<K, Srq<K>> {
             let waits = taken.is_none() && !state.waiting.iter().any(|waiting| waiting.same(qp));
             let hold = if waits { qp.hold(Kind::Request).ok() } else { None };
             if let Some(hold) = hold {
-                // There is room for every queue pair that takes from here.
-                state.waiting.push_back(hold);
+                let listed = state.waiting.push_within(hold);
+                debug_assert!(listed.is_ok(), "there is room for every queue pair that takes from here");
             }
             (taken, state.below())
         };
@@ -196,7 +204,7 @@ impl<K: Kernel> Object<K, Srq<K>> {
         let below = {
             let mut state = self.state.lock();
             if lacks_room(&state) {
-                larger.extend(state.receives.drain(..));
+                move_all(&mut state.receives, &mut larger);
                 core::mem::swap(&mut larger, &mut state.receives);
             }
             if depth > 0 {

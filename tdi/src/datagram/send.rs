@@ -55,7 +55,7 @@ impl<S: System> Transport<S> {
     fn queue_datagram(&self, datagram: Datagram<S>) -> Result<(), NTSTATUS> {
         let mut world = self.world();
         let traffic = &mut world.traffic;
-        if traffic.queue.len() >= MAX_UNDER_WAY {
+        if traffic.queue.len() >= MAX_UNDER_WAY.min(traffic.queue.capacity()) {
             // The datagram goes without the lock, as its sender does with it.
             drop(world);
             drop(datagram);

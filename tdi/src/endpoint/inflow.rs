@@ -6,6 +6,7 @@
 use alloc::collections::VecDeque;
 use core::ops::Deref;
 
+use provider::Within as _;
 use sys::status::{STATUS_GRACEFUL_DISCONNECT, STATUS_SUCCESS};
 use sys::tdi::{TDI_RECEIVE_EXPEDITED, TDI_RECEIVE_NORMAL};
 
@@ -39,11 +40,7 @@ impl<D: Deref<Target = [u8]>> Inflow<D> {
 
     /// Adds what has come. `false` if the peer was not told room for it.
     pub(super) fn add(&mut self, data: D, limit: usize) -> bool {
-        let room = self.chunks.len() < limit;
-        if room {
-            self.chunks.push_back(data);
-        }
-        room
+        self.chunks.len() < limit && self.chunks.push_within(data).is_ok()
     }
 
     pub(super) fn into_chunks(self) -> VecDeque<D> {
@@ -145,7 +142,8 @@ impl<S: System> Endpoint<S> {
 impl<L: Link> Lent<L> {
     /// Gives the first messages back to the link. If it is broken, so will its news say.
     fn give_back(&mut self, count: usize) {
-        for chunk in self.chunks.drain(..count.min(self.chunks.len())) {
+        for _ in 0..count {
+            let Some(chunk) = self.chunks.pop_front() else { return };
             let _broken = self.link.give_back(chunk);
             self.freed = self.freed.saturating_add(1);
         }

@@ -39,7 +39,7 @@ use outflow::Outgoing;
 use state::{Ending, State, Why};
 pub(crate) use stream::{Stream, Untaken};
 
-use provider::NoMemory;
+use provider::{NoMemory, Within as _};
 use sys::status::{NTSTATUS, STATUS_CANCELLED};
 
 use crate::ea::ConnectionContext;
@@ -147,7 +147,8 @@ impl<S: System> Endpoint<S> {
 
     /// Leaves a request for the pumper; there is room for it.
     pub(crate) fn put(&mut self, command: Command, request: S::Request, offer: Option<OfferOf<S>>) {
-        self.inbox.push_back(Arrived { command, request, offer });
+        let left = self.inbox.push_within(Arrived { command, request, offer });
+        debug_assert!(left.is_ok(), "there is room for it");
     }
 
     /// Whether nothing is going on.

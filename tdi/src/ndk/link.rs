@@ -92,6 +92,9 @@ pub(super) fn buffers() -> Result<Vec<u8>, NoMemory> {
     let length = const { BUFFERS * BUFFER };
     let mut buffers = Vec::new();
     buffers.try_reserve_exact(length).map_err(|_| NoMemory)?;
+    if buffers.capacity() < length {
+        return Err(NoMemory);
+    }
     buffers.resize(length, 0);
     Ok(buffers)
 }

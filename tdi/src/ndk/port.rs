@@ -8,7 +8,7 @@ use core::time::Duration;
 
 use provider::kernel::{Event as _, Kernel};
 use provider::port::{OpenError, Port};
-use provider::{NoMemory, Shared};
+use provider::{NoMemory, Shared, Within as _};
 use sys::ndk::{NDK_ADAPTER, NDK_PD, NDK_VERSION_2_1};
 
 use super::call::{call, close, create, slot};
@@ -118,8 +118,10 @@ impl<S: System> Ndk<S> {
         }
         let id = PortId(ports.next);
         ports.next = ports.next.wrapping_add(1);
-        ports.entries.push(Entry { id, addresses: Vec::new(), port });
-        Ok(id)
+        match ports.entries.push_within(Entry { id, addresses: Vec::new(), port }) {
+            Ok(()) => Ok(id),
+            Err(_) => Err(OpenError::NoMemory),
+        }
     }
 
     /// Replaces the addresses of a port.
@@ -130,7 +132,7 @@ impl<S: System> Ndk<S> {
     pub fn set_addresses(&self, id: PortId, addresses: &[IpAddr]) -> Result<(), NoMemory> {
         let mut copy = Vec::new();
         copy.try_reserve_exact(addresses.len()).map_err(|_| NoMemory)?;
-        copy.extend_from_slice(addresses);
+        addresses.iter().try_for_each(|address| copy.push_within(*address)).map_err(|_| NoMemory)?;
         let mut ports = self.ports.lock();
         if let Some(entry) = ports.entries.iter_mut().find(|entry| entry.id == id) {
             core::mem::swap(&mut entry.addresses, &mut copy);
@@ -151,7 +153,7 @@ impl<S: System> Ndk<S> {
         let ports = self.ports.lock();
         for host in ports.hosts(ipv4) {
             hosts.try_reserve(1).map_err(|_| NoMemory)?;
-            hosts.push(host);
+            hosts.push_within(host).map_err(|_| NoMemory)?;
         }
         Ok(hosts)
     }
@@ -169,7 +171,7 @@ impl<S: System> Ndk<S> {
         let removed = {
             let mut ports = transport.network().ports.lock();
             let place = ports.entries.iter().position(|entry| entry.id == id);
-            place.map(|place| ports.entries.swap_remove(place))
+            place.filter(|place| *place < ports.entries.len()).map(|place| ports.entries.swap_remove(place))
         };
         let Some(Entry { addresses, port, .. }) = removed else { return };
         transport.abandon(|local: SocketAddr| addresses.contains(&local.ip()));

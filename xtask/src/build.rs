@@ -29,16 +29,6 @@ pub(crate) struct Site {
     pub(crate) tree: PathBuf,
     pub(crate) target: PathBuf,
     pub(crate) images: PathBuf,
-    pub(crate) optimised: Optimised,
-}
-
-/// How far drivers are optimised.
-#[derive(Clone, Copy, PartialEq)]
-pub(crate) enum Optimised {
-    /// As a whole, as those that are installed.
-    Whole,
-    /// Crate by crate, which takes half the time to build.
-    Crates,
 }
 
 /// The built images.
@@ -67,12 +57,7 @@ pub(crate) fn build() -> Result<Images, Failure> {
 
 /// Builds the drivers and checks their images.
 pub(crate) fn images(compiler: Compiler) -> Result<Images, Failure> {
-    let site = Site {
-        tree: root().to_owned(),
-        target: kit_target(),
-        images: root().join("target/softndk"),
-        optimised: Optimised::Whole,
-    };
+    let site = Site { tree: root().to_owned(), target: kit_target(), images: root().join("target/softndk") };
     if !site.built().exists() {
         eprintln!(
             "The first build of the drivers takes about three minutes on two cores; later ones half a minute."
@@ -103,12 +88,6 @@ impl Site {
         let mut command = compiler.build(&self.tree, &self.target);
         for driver in DRIVERS {
             command.args(["--package", driver]);
-        }
-        if self.optimised == Optimised::Crates {
-            command.envs([
-                ("CARGO_PROFILE_RELEASE_LTO", "false"),
-                ("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16"),
-            ]);
         }
         Ok(step.attempt(&mut command).map(drop))
     }

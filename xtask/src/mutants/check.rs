@@ -16,7 +16,7 @@ use super::{
     tree::Tree,
 };
 use crate::{
-    build::{Optimised, Site},
+    build::Site,
     failure::Failure,
     root,
     step::Step,
@@ -56,12 +56,7 @@ pub(super) struct Bench<'t> {
 
 impl<'t> Bench<'t> {
     pub(super) fn new(tree: &'t Tree, compiler: Compiler) -> Self {
-        let drivers = Site {
-            tree: tree.root().to_owned(),
-            target: target("kit"),
-            images: target("images"),
-            optimised: Optimised::Crates,
-        };
+        let drivers = Site { tree: tree.root().to_owned(), target: target("kit"), images: target("images") };
         Self { tree, compiler, drivers }
     }
 

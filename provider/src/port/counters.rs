@@ -117,3 +117,21 @@ impl Counters {
         }
     }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_any_direction_counted_is_in_the_sums() {
+        let counters = Counters::default();
+        for stripe in 0..2 * STRIPES {
+            counters.sent(stripe, 1 << stripe);
+            counters.received(stripe, 2 << stripe);
+        }
+        let all = (1 << (2 * STRIPES)) - 1;
+        let read = counters.read();
+        assert_eq!((read.out_octets, read.in_octets), (all, 2 * all));
+        assert_eq!([read.out_frames, read.in_frames], [2 * STRIPES as u64; 2]);
+    }
+}

@@ -218,6 +218,7 @@ impl<K: Kernel> Object<K, Qp<K>> {
 
     /// A receive was posted: whoever waits for one goes on, be it a flush or the peer.
     fn receive_posted(&self) {
+        // Both look for a receive after they have said that they wait: one of two sees the other.
         fence(Ordering::SeqCst);
         if self.is_dead() {
             self.progress();

@@ -46,13 +46,18 @@ impl Images {
 
 /// Installs what is missing, builds the drivers and checks their images.
 pub(crate) fn build() -> Result<Images, Failure> {
+    images(provide()?)
+}
+
+/// Installs what is missing to build drivers with the compiler that there is.
+pub(crate) fn provide() -> Result<Compiler, Failure> {
     let compiler = Compiler::find();
     packages::provide(|need| match need {
         Use::Drivers => true,
         Use::Compiler => compiler == Compiler::Debian,
         Use::Lints | Use::Format => false,
     })?;
-    images(compiler)
+    Ok(compiler)
 }
 
 /// Builds the drivers and checks their images.

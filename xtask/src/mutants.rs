@@ -19,7 +19,7 @@ use self::{
     report::{Fate, Report, Row},
     tree::Tree,
 };
-use crate::{failure::Failure, packages, packages::Use, step::Step, toolchain::Compiler};
+use crate::{build, failure::Failure, step::Step};
 
 /// Where the patches are, from the root.
 const FOLDER: &str = "tests/mutants";
@@ -38,12 +38,7 @@ pub(crate) struct Options {
 pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     let started = Instant::now();
     let mutants = chosen(Mutant::all(&crate::root().join(FOLDER))?, &options.names)?;
-    let compiler = Compiler::find();
-    packages::provide(|need| match need {
-        Use::Drivers => true,
-        Use::Compiler => compiler == Compiler::Debian,
-        Use::Lints | Use::Format => false,
-    })?;
+    let compiler = build::provide()?;
     let tree = Tree::below_target();
     let bench = Bench::new(&tree, compiler);
     if !tree.exists() {

@@ -8,8 +8,9 @@ use sys::netioapi::{
     self, MIB_NOTIFICATION_TYPE, MIB_UNICASTIPADDRESS_ROW, MIB_UNICASTIPADDRESS_TABLE, NET_LUID, NL_DAD_STATE,
 };
 use sys::sockaddr::{AF_INET, AF_INET6, AF_UNSPEC, SOCKADDR_INET};
-use sys::status::{NT_SUCCESS, NTSTATUS, STATUS_INSUFFICIENT_RESOURCES};
+use sys::status::{NTSTATUS, STATUS_INSUFFICIENT_RESOURCES};
 use sys::wdm::{FALSE, HANDLE, PVOID};
+use wdk::nt_success;
 
 use crate::adapter::Adapter;
 use crate::heap;
@@ -44,7 +45,7 @@ impl Watch {
                 &raw mut handle,
             )
         };
-        if NT_SUCCESS(status) { Ok(Self(handle)) } else { Err(status) }
+        if nt_success(status) { Ok(Self(handle)) } else { Err(status) }
     }
 }
 
@@ -117,7 +118,7 @@ impl Table {
         let mut table = null_mut();
         // SAFETY: the place for the result is a local's.
         let status = unsafe { netioapi::GetUnicastIpAddressTable(AF_UNSPEC, &raw mut table) };
-        if !NT_SUCCESS(status) {
+        if !nt_success(status) {
             return Err(status);
         }
         NonNull::new(table).map(Self).ok_or(STATUS_INSUFFICIENT_RESOURCES)

@@ -7,12 +7,13 @@
 use core::mem::transmute_copy;
 use core::ptr::null_mut;
 
-use sys::status::{NT_SUCCESS, NTSTATUS, STATUS_NOT_SUPPORTED};
+use sys::status::{NTSTATUS, STATUS_NOT_SUPPORTED};
 use sys::wdf::{
     WDF_DRIVER_CONFIG, WDF_DRIVER_GLOBALS, WDFDEVICE, WDFDRIVER, WdfDriverInitNoDispatchOverride, index,
     signature,
 };
 use sys::wdm::{DEVICE_OBJECT, ULONG};
+use wdk::nt_success;
 
 use crate::nt;
 
@@ -62,7 +63,7 @@ impl Framework {
                 &raw mut driver,
             )
         };
-        if NT_SUCCESS(status) { Ok(Self(driver)) } else { Err(status) }
+        if nt_success(status) { Ok(Self(driver)) } else { Err(status) }
     }
 
     /// Creates the framework's device for an adapter. PASSIVE_LEVEL.
@@ -90,7 +91,7 @@ impl Framework {
                 &raw mut device,
             )
         };
-        if NT_SUCCESS(status) { Ok(Device(device)) } else { Err(status) }
+        if nt_success(status) { Ok(Device(device)) } else { Err(status) }
     }
 
     /// Deletes the driver object and ends the binding to the framework. The driver's last act but return.

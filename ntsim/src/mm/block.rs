@@ -83,6 +83,10 @@ impl Mapping {
         if base == libc::MAP_FAILED {
             return None;
         }
+        // A guard that is unlike its neighbours stays a mapping of its own, so that the host need not part and
+        // join mappings whenever a block is made or freed.
+        // SAFETY: the page is the last of the new mapping, and nothing is there that could be dumped.
+        unsafe { libc::madvise(base.wrapping_byte_add(usable), PAGE, libc::MADV_DONTDUMP) };
         let mapping = Self { base: NonNull::new(base.cast())?, usable };
         mapping.restore().then_some(mapping)
     }

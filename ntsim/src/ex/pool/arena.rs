@@ -4,6 +4,8 @@ use core::ffi::c_void;
 use core::ptr;
 use std::collections::{HashMap, VecDeque};
 
+use parking_lot::Mutex;
+
 /// Size of a page.
 pub(super) const PAGE: usize = 0x1000;
 
@@ -15,6 +17,9 @@ const REST: usize = 1024;
 
 /// Pages of the largest place whose memory is kept while it rests: to give it back costs the host more.
 const KEPT: usize = 4;
+
+/// Arenas of machines that were shut down, for those to come: all of their places rest.
+static IDLE: Mutex<Vec<Arena>> = Mutex::new(Vec::new());
 
 /// Pages for one block; an inaccessible page follows.
 #[derive(Clone, Copy, Debug)]
@@ -47,6 +52,11 @@ pub(super) struct Arena {
 impl Arena {
     /// A place of `pages` accessible pages; `None` where the host refuses.
     pub(super) fn take(&mut self, pages: usize) -> Option<Place> {
+        if self.start == 0
+            && let Some(idle) = IDLE.lock().pop()
+        {
+            *self = idle;
+        }
         let rested = self.resting.get_mut(&pages).filter(|places| places.len() > REST);
         let place = match rested.and_then(VecDeque::pop_front) {
             Some(place) => place,
@@ -61,6 +71,20 @@ impl Arena {
             return None;
         }
         Some(place)
+    }
+
+    /// Keeps the arena for another machine.
+    ///
+    /// # Safety
+    /// Nobody uses the memory of any place any more; `live` are those that do not rest.
+    pub(super) unsafe fn leave(mut self, live: impl Iterator<Item = (Place, usize)>) {
+        for (place, former) in live {
+            // SAFETY: the caller's promise.
+            unsafe { self.rest(place, former) };
+        }
+        if self.start != 0 {
+            IDLE.lock().push(self);
+        }
     }
 
     fn extend(&mut self, pages: usize) -> Option<Place> {
@@ -80,6 +104,10 @@ impl Arena {
         }
         let place = Place { start: self.start + self.used, pages, former: 0 };
         self.used += length;
+        // A guard that is unlike the places beside it is never one mapping with them while they rest, so the
+        // host need not part and join mappings at each use: that is half of what a use costs it.
+        // SAFETY: the page lies in this arena's reservation, and nothing is there that could be dumped.
+        unsafe { libc::madvise(place.end() as *mut c_void, PAGE, libc::MADV_DONTDUMP) };
         Some(place)
     }
 

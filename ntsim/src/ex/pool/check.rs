@@ -75,7 +75,7 @@ pub(super) fn freeing(block: &Block, tag: Option<Tag>) {
 }
 
 /// Where the first byte lies that is not `value`.
-fn first_other(bytes: &[u8], value: u8) -> Option<usize> {
+pub(super) fn first_other(bytes: &[u8], value: u8) -> Option<usize> {
     // Whole chunks first, which the compiler turns into wide instructions.
     const CHUNK: usize = 256;
     let differs = |chunk: &[u8]| chunk.iter().fold(0, |all, byte| all | (byte ^ value)) != 0;

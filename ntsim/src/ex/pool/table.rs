@@ -195,7 +195,7 @@ impl Pool {
         self.blocks.lock().live.values().copied().collect()
     }
 
-    /// Gives all memory back to the host.
+    /// Gives all memory back to the host, or keeps it for another machine.
     ///
     /// # Safety
     /// Nobody uses any block any more, whether it was freed or not.
@@ -210,6 +210,12 @@ impl Pool {
             // SAFETY: as above.
             unsafe { release_heap(block) };
         }
+        let leaked = blocks.live.values().filter_map(|block| match block.home {
+            Home::Special(place) => Some((place, block.address)),
+            Home::Heap => None,
+        });
+        // SAFETY: as above.
+        unsafe { blocks.arena.leave(leaked) };
     }
 }
 
@@ -247,7 +253,7 @@ fn heap(size: usize) -> Option<(usize, Home)> {
 unsafe fn release_heap(block: &Block) {
     // SAFETY: the block's memory is allocated until the end of this function.
     let content = unsafe { slice::from_raw_parts(block.address as *const u8, block.size) };
-    if let Some(at) = content.iter().position(|&byte| byte != FREED) {
+    if let Some(at) = check::first_other(content, FREED) {
         check::written_after_free(block, at);
     }
     // SAFETY: the caller's promise.

@@ -35,6 +35,9 @@ imports! {
     /// The top device of a file's stack. ≤ DISPATCH_LEVEL.
     fn IoGetRelatedDeviceObject(FileObject: *mut FILE_OBJECT) -> *mut DEVICE_OBJECT;
 
+    /// What the generic rights stand for on files; the structure is the system's. PASSIVE_LEVEL.
+    fn IoGetFileObjectGenericMapping() -> *mut GENERIC_MAPPING;
+
     /// Completes a request with a boost for its thread. ≤ DISPATCH_LEVEL.
     fn IofCompleteRequest(Irp: *mut IRP, PriorityBoost: CCHAR);
     /// Sends a request to a device. ≤ DISPATCH_LEVEL, and as the request admits.

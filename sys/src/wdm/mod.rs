@@ -21,6 +21,7 @@ pub mod mm;
 mod pool;
 pub mod ps;
 pub mod rtl;
+pub mod se;
 mod stack_location;
 mod thread;
 
@@ -37,6 +38,7 @@ pub use mm::*;
 pub use pool::*;
 pub use ps::*;
 pub use rtl::*;
+pub use se::*;
 pub use stack_location::*;
 pub use thread::*;
 
@@ -53,4 +55,5 @@ pub mod signature {
     pub use super::mm::signature::*;
     pub use super::ps::signature::*;
     pub use super::rtl::signature::*;
+    pub use super::se::signature::*;
 }

@@ -48,6 +48,8 @@ imports! {
     fn RtlInitAnsiString(DestinationString: *mut ANSI_STRING, SourceString: *const CHAR);
     /// Makes a counted string of a terminated one, which it does not copy. Any level.
     fn RtlInitString(DestinationString: *mut ANSI_STRING, SourceString: *const CHAR);
+    /// Replaces generic rights by what they stand for. ≤ APC_LEVEL.
+    fn RtlMapGenericMask(AccessMask: *mut ACCESS_MASK, GenericMapping: *const GENERIC_MAPPING);
     /// Copies as much as fits. Any level if both are resident, else ≤ APC_LEVEL.
     fn RtlCopyUnicodeString(DestinationString: *mut UNICODE_STRING, SourceString: PCUNICODE_STRING);
     /// Appends a terminated string. Any level if both are resident, else ≤ APC_LEVEL.

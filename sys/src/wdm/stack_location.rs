@@ -1,6 +1,6 @@
 //! The stack location: what one driver is asked to do by a request.
 
-use super::{DEVICE_OBJECT, FILE_OBJECT, IRP, LARGE_INTEGER, PVOID, UCHAR, ULONG, USHORT};
+use super::{ACCESS_STATE, DEVICE_OBJECT, FILE_OBJECT, IRP, LARGE_INTEGER, PVOID, UCHAR, ULONG, USHORT};
 use crate::status::NTSTATUS;
 
 /// Called when a lower driver has completed the request; `STATUS_MORE_PROCESSING_REQUIRED` takes it back.
@@ -116,7 +116,7 @@ layout! {
         /// Impersonation.
         0x00 => SecurityQos: PVOID,
         /// The state of the access check.
-        0x08 => AccessState: PVOID,
+        0x08 => AccessState: *mut ACCESS_STATE,
         /// The rights.
         0x10 => DesiredAccess: ULONG,
         /// `FILE_…` options.
@@ -170,6 +170,8 @@ constants! { UCHAR:
 }
 
 constants! { UCHAR:
+    /// Of a create: check the access as if the request came from user mode.
+    SL_FORCE_ACCESS_CHECK = 0x01;
     /// The driver has marked the request pending.
     SL_PENDING_RETURNED = 0x01;
     /// Call the completion routine if the request was cancelled.

@@ -1,0 +1,101 @@
+//! What `ntoskrnl.exe` exports under the prefix Se, and what it works on: who asks for an access, and who may
+//! have it.
+//!
+//! The layouts are compiled from the DDK headers of mingw-w64; the pages of the structures
+//! (`ns-wdm-_access_state`, `ns-wdm-_generic_mapping`) have the same members in the same order.
+
+use super::*;
+use crate::status::NTSTATUS;
+
+layout! {
+    /// Who asks for an access; opaque to drivers.
+    struct SECURITY_SUBJECT_CONTEXT: 0x20 {
+        /// The token of the client that the thread impersonates; null if it does not.
+        0x00 => ClientToken: PVOID,
+        /// How far it may act for the client (`SECURITY_IMPERSONATION_LEVEL`).
+        0x08 => ImpersonationLevel: i32,
+        /// The token of the process.
+        0x10 => PrimaryToken: PVOID,
+        /// Which process it is, for audits.
+        0x18 => ProcessAuditId: PVOID,
+    }
+
+    /// The state of an access in progress: of the opening of a file. Drivers only read it.
+    struct ACCESS_STATE: 0xA0 {
+        /// Unused by drivers.
+        0x00 => OperationID: u64,
+        /// Unused by drivers.
+        0x08 => SecurityEvaluated: BOOLEAN,
+        /// Unused by drivers.
+        0x09 => GenerateAudit: BOOLEAN,
+        /// Unused by drivers.
+        0x0A => GenerateOnClose: BOOLEAN,
+        /// Unused by drivers.
+        0x0B => PrivilegesAllocated: BOOLEAN,
+        /// Flags.
+        0x0C => Flags: ULONG,
+        /// Rights that are asked for and were not granted yet.
+        0x10 => RemainingDesiredAccess: ACCESS_MASK,
+        /// Rights that were granted.
+        0x14 => PreviouslyGrantedAccess: ACCESS_MASK,
+        /// Rights that were asked for.
+        0x18 => OriginalDesiredAccess: ACCESS_MASK,
+        /// Who asks.
+        0x20 => SubjectSecurityContext: SECURITY_SUBJECT_CONTEXT,
+        /// The security descriptor that a new object is to have; null if none is asked for.
+        0x40 => SecurityDescriptor: PVOID,
+        /// The system's.
+        0x48 => AuxData: PVOID,
+        /// Privileges that were used.
+        0x50 => Privileges: [u8; 0x2C],
+        /// Whether to audit them.
+        0x7C => AuditPrivileges: BOOLEAN,
+        /// The object's name, for audits.
+        0x80 => ObjectName: UNICODE_STRING,
+        /// Its type's name, for audits.
+        0x90 => ObjectTypeName: UNICODE_STRING,
+    }
+
+    /// What the generic rights stand for.
+    struct GENERIC_MAPPING: 0x10 {
+        /// `GENERIC_READ`.
+        0x0 => GenericRead: ACCESS_MASK,
+        /// `GENERIC_WRITE`.
+        0x4 => GenericWrite: ACCESS_MASK,
+        /// `GENERIC_EXECUTE`.
+        0x8 => GenericExecute: ACCESS_MASK,
+        /// `GENERIC_ALL`.
+        0xC => GenericAll: ACCESS_MASK,
+    }
+}
+
+imports! {
+    "ntoskrnl.exe", "ntoskrnl";
+
+    /// Makes the security descriptor of a new object, in paged pool, from its parent's, from that which is asked
+    /// for, and from what its creator's token says by default. [`SeDeassignSecurity`] frees it. PASSIVE_LEVEL.
+    fn SeAssignSecurity(
+        ParentDescriptor: PVOID,
+        ExplicitDescriptor: PVOID,
+        NewDescriptor: *mut PVOID,
+        IsDirectoryObject: BOOLEAN,
+        SubjectContext: *mut SECURITY_SUBJECT_CONTEXT,
+        GenericMapping: *mut GENERIC_MAPPING,
+        PoolType: POOL_TYPE,
+    ) -> NTSTATUS;
+    /// Frees a descriptor that [`SeAssignSecurity`] made. PASSIVE_LEVEL.
+    fn SeDeassignSecurity(SecurityDescriptor: *mut PVOID) -> NTSTATUS;
+    /// Whether a descriptor grants rights to a subject; if not, the status says why. PASSIVE_LEVEL.
+    fn SeAccessCheck(
+        SecurityDescriptor: PVOID,
+        SubjectSecurityContext: *mut SECURITY_SUBJECT_CONTEXT,
+        SubjectContextLocked: BOOLEAN,
+        DesiredAccess: ACCESS_MASK,
+        PreviouslyGrantedAccess: ACCESS_MASK,
+        Privileges: *mut PVOID,
+        GenericMapping: *mut GENERIC_MAPPING,
+        AccessMode: KPROCESSOR_MODE,
+        GrantedAccess: *mut ACCESS_MASK,
+        AccessStatus: *mut NTSTATUS,
+    ) -> BOOLEAN;
+}

@@ -101,6 +101,12 @@ statuses! { NTSTATUS:
     STATUS_UNKNOWN_REVISION = 0xC000_0058;
     /// The two revisions cannot work together.
     STATUS_REVISION_MISMATCH = 0xC000_0059;
+    /// The subject may not make this one the owner.
+    STATUS_INVALID_OWNER = 0xC000_005A;
+    /// The subject lacks the privilege that this needs.
+    STATUS_PRIVILEGE_NOT_HELD = 0xC000_0061;
+    /// The bytes are no security descriptor.
+    STATUS_INVALID_SECURITY_DESCR = 0xC000_0079;
     /// The image does not export this procedure.
     STATUS_PROCEDURE_NOT_FOUND = 0xC000_007A;
     /// The file is no valid image.

@@ -69,6 +69,34 @@ layout! {
     }
 }
 
+// From `winnt.h` as mingw-w64 publishes it.
+constants! { ACCESS_MASK:
+    /// The right to read an object's security descriptor.
+    READ_CONTROL = 0x0002_0000;
+    /// The right to change an object's access list.
+    WRITE_DAC = 0x0004_0000;
+    /// The right to the system's list, which needs a privilege.
+    ACCESS_SYSTEM_SECURITY = 0x0100_0000;
+    /// Asks for all rights that the subject may have.
+    MAXIMUM_ALLOWED = 0x0200_0000;
+    /// Every right.
+    GENERIC_ALL = 0x1000_0000;
+    /// What executing takes.
+    GENERIC_EXECUTE = 0x2000_0000;
+    /// What writing takes.
+    GENERIC_WRITE = 0x4000_0000;
+    /// What reading takes.
+    GENERIC_READ = 0x8000_0000;
+    /// What reading a file takes.
+    FILE_GENERIC_READ = 0x0012_0089;
+    /// What writing a file takes.
+    FILE_GENERIC_WRITE = 0x0012_0116;
+    /// What executing a file takes.
+    FILE_GENERIC_EXECUTE = 0x0012_00A0;
+    /// Every right to a file.
+    FILE_ALL_ACCESS = 0x001F_01FF;
+}
+
 imports! {
     "ntoskrnl.exe", "ntoskrnl";
 

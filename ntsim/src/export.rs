@@ -70,6 +70,7 @@ pub fn all() -> impl Iterator<Item = &'static Export> {
         crate::ob::EXPORTS,
         crate::ps::EXPORTS,
         crate::rtl::EXPORTS,
+        crate::se::EXPORTS,
         crate::wdf::EXPORTS,
         crate::wsk::EXPORTS,
     ]

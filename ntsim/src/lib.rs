@@ -44,7 +44,7 @@
 //!
 //! # Map
 //!
-//! It is NT's own: one folder per prefix (`ex`, `io`, `ke`, `mm`, `ndis`, `ob`, `ps`, `rtl`, `wdf`, `wsk`;
+//! It is NT's own: one folder per prefix (`ex`, `io`, `ke`, `mm`, `ndis`, `ob`, `ps`, `rtl`, `se`, `wdf`, `wsk`;
 //! `net` is the IP helper and `ndk` the layer between the consumers and providers of RDMA), and beside them
 //!
 //! - [`sched`](mod@sched): processors, levels, threads, time; the one place in which anything blocks;
@@ -95,6 +95,7 @@ mod ps;
 mod report;
 mod rtl;
 pub mod sched;
+pub mod se;
 pub mod verifier;
 mod wdf;
 mod wsk;

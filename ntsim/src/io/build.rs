@@ -14,11 +14,13 @@ use sys::wdm::{
 use super::control::Control;
 use super::file;
 use super::irp::{self, Owner};
+use super::opener::Opener;
 use super::request::{Buffers, Job};
 use crate::ex::fault;
 use crate::export::exports;
 use crate::ke::object_exports::KeSetEvent;
 use crate::mm::Range;
+use crate::se::Subject;
 use crate::{ob, rtl};
 
 /// What becomes of a request that a driver built when it is complete.
@@ -100,13 +102,14 @@ exports! {
     #[irql(PASSIVE..=PASSIVE)]
     fn IoGetDeviceObjectPointer(
         name: *const UNICODE_STRING,
-        _access: ACCESS_MASK,
+        access: ACCESS_MASK,
         file: *mut *mut FILE_OBJECT,
         device: *mut *mut DEVICE_OBJECT,
     ) -> NTSTATUS {
         // SAFETY: the driver passes a valid string.
         let name = unsafe { rtl::from_counted(name) };
-        let opened = match file::open(&name, &[], 0) {
+        let opener = Opener::new(Subject::system()).kernel().share(0).access(access);
+        let opened = match file::open(&name, &[], &opener) {
             Ok(opened) => opened,
             Err(status) => return status,
         };

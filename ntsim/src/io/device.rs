@@ -3,6 +3,7 @@
 use core::mem::size_of;
 use core::ptr;
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use parking_lot::Mutex;
 use sys::status::{NTSTATUS, STATUS_INSUFFICIENT_RESOURCES, STATUS_OBJECT_NAME_COLLISION, STATUS_SUCCESS};
@@ -19,6 +20,7 @@ use crate::machine::{self, Part};
 use crate::mm::Block;
 use crate::ob::{self, Kind};
 use crate::rtl;
+use crate::se::Descriptor;
 use crate::verifier::{self, Bugcheck, Finding};
 
 /// `Type` of a device object.
@@ -33,6 +35,7 @@ pub(super) struct Devices {
 struct Device {
     block: Block,
     size: usize,
+    security: Arc<Descriptor>,
     deleted: bool,
 }
 
@@ -66,6 +69,16 @@ static KIND: Kind = Kind {
 /// Whether `device` is a device that exists.
 pub(super) fn is_device(device: *mut DEVICE_OBJECT) -> bool {
     devices().live.lock().contains_key(&(device as usize))
+}
+
+/// Who may open a device: everybody, if it is no more.
+pub(super) fn security(device: *mut DEVICE_OBJECT) -> Arc<Descriptor> {
+    devices()
+        .live
+        .lock()
+        .get(&(device as usize))
+        .map(|device| Arc::clone(&device.security))
+        .unwrap_or_default()
 }
 
 /// Marks the devices that a driver made in its entry routine as ready, as the I/O manager does.
@@ -117,7 +130,15 @@ exports! {
     ) -> NTSTATUS {
         // SAFETY: the driver passes a valid string or null.
         let name = unsafe { rtl::from_counted(name) };
-        let made = Made { driver, extension, name, kind, characteristics, exclusive: exclusive != 0 };
+        let made = Made {
+            driver,
+            extension,
+            name,
+            kind,
+            characteristics,
+            exclusive: exclusive != 0,
+            security: Descriptor::default(),
+        };
         // SAFETY: the driver passes its driver object.
         match unsafe { create(made) } {
             Ok(device) => {
@@ -151,6 +172,8 @@ pub(crate) struct Made {
     pub(crate) kind: DEVICE_TYPE,
     pub(crate) characteristics: u32,
     pub(crate) exclusive: bool,
+    /// Who may open it.
+    pub(crate) security: Descriptor,
 }
 
 /// Makes a device.
@@ -187,7 +210,10 @@ pub(crate) unsafe fn create(made: Made) -> Result<*mut DEVICE_OBJECT, NTSTATUS> 
     // SAFETY: the caller's contract.
     let first = unsafe { &mut (*made.driver).DeviceObject };
     object.NextDevice = core::mem::replace(first, device);
-    devices().live.lock().insert(device as usize, Device { block, size, deleted: false });
+    devices()
+        .live
+        .lock()
+        .insert(device as usize, Device { block, size, security: Arc::new(made.security), deleted: false });
     ob::create(device.cast(), &KIND);
     Ok(device)
 }

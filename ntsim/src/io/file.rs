@@ -11,12 +11,13 @@ use sys::status::{
     STATUS_OBJECT_NAME_NOT_FOUND,
 };
 use sys::wdm::{
-    DEVICE_OBJECT, DO_DEVICE_INITIALIZING, DO_EXCLUSIVE, FILE_OBJECT, IO_SECURITY_CONTEXT, IO_STACK_CREATE,
-    IO_STACK_LOCATION, IRP, IRP_MJ_CLEANUP, IRP_MJ_CLOSE, IRP_MJ_CREATE, UNICODE_STRING,
+    DEVICE_OBJECT, DO_DEVICE_INITIALIZING, DO_EXCLUSIVE, FILE_OBJECT, IO_STACK_CREATE, IO_STACK_LOCATION,
+    IRP, IRP_MJ_CLEANUP, IRP_MJ_CLOSE, IRP_MJ_CREATE, UNICODE_STRING, UserMode,
 };
 
 use super::irp::{self, Owner};
 use super::namespace::namespace;
+use super::opener::Opener;
 use super::request::{Buffers, Outcome, Transfer, kept, outstanding};
 use super::statistics::counters;
 use super::{Status, dispatch, queue_work};
@@ -25,20 +26,13 @@ use crate::machine::{self, Part};
 use crate::mm::Block;
 use crate::ob::{self, Kind};
 use crate::sched::{self, Irql};
+use crate::se::{Access, Subject};
 use crate::verifier::{self, Finding};
 
 /// `Type` of a file object.
 const TYPE: i16 = 5;
-/// `UserMode` of `KPROCESSOR_MODE`.
-const USER_MODE: i8 = 1;
 /// `FILE_OPEN` as the disposition in the highest byte of a create's options.
 const FILE_OPEN: u32 = 1 << 24;
-/// Others may read.
-const FILE_SHARE_READ: u16 = 1;
-/// Others may write.
-const FILE_SHARE_WRITE: u16 = 2;
-/// `FILE_READ_DATA | FILE_WRITE_DATA | SYNCHRONIZE`.
-const READ_WRITE: u32 = 0x0010_0003;
 
 /// The memory of open files, by address.
 #[derive(Default)]
@@ -87,12 +81,12 @@ pub struct File {
 
 impl Machine {
     /// Opens a device by its name or by a symbolic link, with extended attributes if `attributes` is not
-    /// empty (a list of `FILE_FULL_EA_INFORMATION`).
+    /// empty (a list of `FILE_FULL_EA_INFORMATION`), as a program of the system does.
     ///
     /// # Errors
     /// The status of the name look-up or of the driver's create routine.
     pub fn open(&self, name: &str, attributes: &[u8]) -> Result<File, Status> {
-        self.open_with(name, attributes, FILE_SHARE_READ | FILE_SHARE_WRITE)
+        self.open_as(name, attributes, &Opener::new(Subject::system()))
     }
 
     /// As [`open`](Self::open), with the share access that is asked for.
@@ -100,7 +94,15 @@ impl Machine {
     /// # Errors
     /// As [`open`](Self::open).
     pub fn open_with(&self, name: &str, attributes: &[u8], share: u16) -> Result<File, Status> {
-        as_thread(|| open(name, attributes, share)).map_err(Status)
+        self.open_as(name, attributes, &Opener::new(Subject::system()).share(share))
+    }
+
+    /// As [`open`](Self::open), by somebody else or otherwise.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open), and STATUS_ACCESS_DENIED if the device does not admit the opener.
+    pub fn open_as(&self, name: &str, attributes: &[u8], opener: &Opener) -> Result<File, Status> {
+        as_thread(|| open(name, attributes, opener)).map_err(Status)
     }
 }
 
@@ -133,17 +135,22 @@ pub(super) fn as_thread<R>(f: impl FnOnce() -> R) -> R {
 }
 
 /// Opens a device by its name or by a symbolic link.
-pub(super) fn open(name: &str, attributes: &[u8], share: u16) -> Result<File, NTSTATUS> {
+pub(super) fn open(name: &str, attributes: &[u8], opener: &Opener) -> Result<File, NTSTATUS> {
     let (device, below) = namespace().resolve(name).ok_or(STATUS_OBJECT_NAME_NOT_FOUND)?;
     let device = device as *mut DEVICE_OBJECT;
     // The reference keeps the device while the file is open.
     ob::reference(device.cast()).ok_or(STATUS_NO_SUCH_DEVICE)?;
-    create(device, &below, attributes, share).inspect_err(|_| {
+    create(device, &below, attributes, opener).inspect_err(|_| {
         ob::dereference(device.cast());
     })
 }
 
-fn create(device: *mut DEVICE_OBJECT, below: &str, attributes: &[u8], share: u16) -> Result<File, NTSTATUS> {
+fn create(
+    device: *mut DEVICE_OBJECT,
+    below: &str,
+    attributes: &[u8],
+    opener: &Opener,
+) -> Result<File, NTSTATUS> {
     // SAFETY: the caller holds a reference to the device.
     let target = unsafe { &mut *device };
     if target.Flags & DO_DEVICE_INITIALIZING != 0 {
@@ -152,9 +159,11 @@ fn create(device: *mut DEVICE_OBJECT, below: &str, attributes: &[u8], share: u16
     if target.Flags & DO_EXCLUSIVE != 0 && target.ReferenceCount > 0 {
         return Err(STATUS_ACCESS_DENIED);
     }
+    let access = opener.ask(device)?;
     let file = new_file_object(device, below)?;
     target.ReferenceCount += 1;
-    let outcome = send_create(file, attributes, share);
+    let outcome = send_create(file, attributes, opener, &access);
+    drop(access);
     if !NT_SUCCESS(outcome.status) {
         // No cleanup and no close follow a create that failed.
         target.ReferenceCount -= 1;
@@ -184,13 +193,7 @@ fn new_file_object(device: *mut DEVICE_OBJECT, below: &str) -> Result<*mut FILE_
     Ok(file)
 }
 
-fn send_create(file: *mut FILE_OBJECT, attributes: &[u8], share: u16) -> Outcome {
-    let mut security = IO_SECURITY_CONTEXT {
-        SecurityQos: ptr::null_mut(),
-        AccessState: ptr::null_mut(),
-        DesiredAccess: READ_WRITE,
-        FullCreateOptions: 0,
-    };
+fn send_create(file: *mut FILE_OBJECT, attributes: &[u8], opener: &Opener, access: &Access) -> Outcome {
     let mut buffers = Buffers::default();
     if !attributes.is_empty() {
         let Some(system) = Block::new(attributes.len()) else {
@@ -201,16 +204,20 @@ fn send_create(file: *mut FILE_OBJECT, attributes: &[u8], share: u16) -> Outcome
         buffers.system = Some(system);
     }
     let create = IO_STACK_CREATE {
-        SecurityContext: &raw mut security,
+        SecurityContext: opener.context(access),
         Options: FILE_OPEN,
         Padding0: 0,
         FileAttributes: 0,
-        ShareAccess: share,
+        ShareAccess: opener.shared(),
         Padding1: 0,
         EaLength: attributes.len() as u32,
         Padding2: 0,
     };
-    send_and_wait(file, IRP_MJ_CREATE, buffers, |location| location.Parameters.Create = create)
+    send_and_wait(file, IRP_MJ_CREATE, buffers, |irp, location| {
+        irp.RequestorMode = opener.mode();
+        location.Flags = opener.flags();
+        location.Parameters.Create = create;
+    })
 }
 
 /// A create that failed must leave nothing of the driver's in the file.
@@ -227,7 +234,7 @@ fn check_failed_create(file: *mut FILE_OBJECT) {
 /// The last handle is gone: the driver ends what is under way on the file.
 fn cleanup(file: *mut FILE_OBJECT) {
     counters().in_flight(outstanding(file).into_iter());
-    send_and_wait(file, IRP_MJ_CLEANUP, Buffers::default(), |_| ());
+    send_and_wait(file, IRP_MJ_CLEANUP, Buffers::default(), |_, _| ());
     let left = kept(file);
     if left > 0 {
         verifier::report(
@@ -239,7 +246,7 @@ fn cleanup(file: *mut FILE_OBJECT) {
 
 /// The last reference is gone: the driver forgets the file.
 fn close(file: *mut FILE_OBJECT) {
-    let outcome = send_and_wait(file, IRP_MJ_CLOSE, Buffers::default(), |_| ());
+    let outcome = send_and_wait(file, IRP_MJ_CLOSE, Buffers::default(), |_, _| ());
     if !NT_SUCCESS(outcome.status) {
         verifier::report(
             Finding::new("CloseStatus").text(format!("a close was completed with {:#010X}", outcome.status)),
@@ -258,14 +265,14 @@ fn send_and_wait(
     file: *mut FILE_OBJECT,
     major: u8,
     buffers: Buffers,
-    parameters: impl FnOnce(&mut IO_STACK_LOCATION),
+    parameters: impl FnOnce(&mut IRP, &mut IO_STACK_LOCATION),
 ) -> Outcome {
     let system = buffers.system.as_ref().map_or(ptr::null_mut(), Block::as_ptr);
     let transfer = Transfer::new(file, buffers);
     let sent = start(&transfer, file, |irp, location| {
         irp.AssociatedIrp.SystemBuffer = system;
         location.MajorFunction = major;
-        parameters(location);
+        parameters(irp, location);
     });
     match sent {
         Err(status) => Outcome { status, information: 0 },
@@ -301,7 +308,7 @@ pub(super) fn prepare(
         .ok_or(STATUS_INSUFFICIENT_RESOURCES)?;
     // SAFETY: the packet is new, and nobody else has it yet.
     let packet = unsafe { &mut *irp };
-    packet.RequestorMode = USER_MODE;
+    packet.RequestorMode = UserMode;
     packet.Tail.Overlay.OriginalFileObject = file;
     packet.Tail.Overlay.Thread =
         sched::current().map_or(ptr::null_mut(), |t| ptr::from_ref(t).cast_mut().cast());

@@ -1,7 +1,8 @@
 //! The I/O manager: devices and their names, open files, requests on their way through drivers.
 //!
 //! The user-mode side is [`File`]: what a program on Windows does with CreateFile, DeviceIoControl and
-//! CloseHandle, a test does with [`Machine::open`](crate::Machine::open) and the methods of the handle.
+//! CloseHandle, a test does with [`Machine::open`](crate::Machine::open) and the methods of the handle; who
+//! opens it is an [`Opener`].
 //! Inside, everything is a request packet ([`irp`]) that is sent ([`dispatch`]), completed
 //! ([`complete`]) and perhaps cancelled ([`cancel`]); the rules that drivers must keep are checked at
 //! these three places.
@@ -16,9 +17,11 @@ mod dispatch;
 mod file;
 mod fingerprint;
 mod force_pending;
+mod generic_mapping;
 mod irp;
 mod mdl;
 mod namespace;
+mod opener;
 mod remove_lock;
 mod request;
 mod statistics;
@@ -33,6 +36,8 @@ use sys::status::NTSTATUS;
 use crate::export::Export;
 
 pub use client::{Prepared, Reference, Sending};
+#[cfg(test)]
+pub(crate) use complete::IofCompleteRequest;
 pub(crate) use complete::complete_for_driver;
 pub(crate) use device::{
     Made, create as create_device, delete as delete_device, driver_is_ready, driver_is_unloaded,
@@ -40,6 +45,7 @@ pub(crate) use device::{
 pub use file::File;
 pub(crate) use force_pending::ForcePending;
 pub(crate) use namespace::{link, unlink};
+pub use opener::Opener;
 pub(crate) use remove_lock::take_within as take_remove_locks;
 pub use request::{Outcome, Request};
 pub(crate) use statistics::snapshot;
@@ -56,6 +62,7 @@ pub(crate) const EXPORTS: &[&[Export]] = &[
     complete::EXPORTS,
     device::EXPORTS,
     dispatch::EXPORTS,
+    generic_mapping::EXPORTS,
     irp::EXPORTS,
     mdl::EXPORTS,
     namespace::EXPORTS,

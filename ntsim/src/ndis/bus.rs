@@ -10,6 +10,7 @@ use sys::wdm::{DEVICE_OBJECT, DRIVER_OBJECT, FILE_DEVICE_PHYSICAL_NETCARD, FILE_
 use super::adapter::Devices;
 use crate::io::{Made, create_device, delete_device};
 use crate::machine::{self, Part};
+use crate::se::Descriptor;
 
 /// The driver object of the bus driver, which owns the devices at the bottom of each stack.
 struct Bus {
@@ -43,6 +44,7 @@ pub(super) fn add(miniport: *mut DRIVER_OBJECT) -> Result<Devices, NTSTATUS> {
         kind,
         characteristics: 0,
         exclusive: false,
+        security: Descriptor::default(),
     };
     // SAFETY: the bus's driver object lives as long as the machine.
     let physical = unsafe { create_device(made(bus, FILE_DEVICE_UNKNOWN)) }?;

@@ -94,6 +94,16 @@ exports! {
         let name = unsafe { rtl::from_counted(attributes.DeviceName.cast()) };
         // SAFETY: as above.
         let link = unsafe { rtl::from_counted(attributes.SymbolicName.cast()) };
+        // SAFETY: as above; null stands for no string.
+        let security = unsafe { rtl::from_counted(attributes.DefaultSDDLString) };
+        let security = match security.parse() {
+            Ok(security) => security,
+            Err(error) => {
+                let text = format!("the security descriptor of {name} can't be read: {error}");
+                violation("NdisRegisterDeviceEx", [0, 0, 0, 0], text);
+                return NDIS_STATUS_INVALID_PARAMETER;
+            }
+        };
         let made = io::Made {
             driver: driver.object,
             extension: attributes.ExtensionSize,
@@ -101,6 +111,7 @@ exports! {
             kind: FILE_DEVICE_NETWORK,
             characteristics: 0,
             exclusive: false,
+            security,
         };
         // SAFETY: the driver object of a registered driver is live.
         let device = match unsafe { io::create_device(made) } {

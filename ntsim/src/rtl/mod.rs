@@ -1,8 +1,9 @@
-//! The run-time library: strings, memory, addresses as text, numbers.
+//! The run-time library: strings, memory, addresses as text, numbers, rights.
 
 mod address;
 mod address_exports;
 mod character;
+mod generic_mask;
 mod memory;
 mod random;
 mod string;
@@ -14,11 +15,14 @@ mod address_tests;
 
 use crate::export::Export;
 
+#[cfg(test)]
+pub(crate) use generic_mask::RtlMapGenericMask;
 pub(crate) use string::from_counted;
 
 /// The functions of this folder.
 pub(crate) const EXPORTS: &[&[Export]] = &[
     address_exports::EXPORTS,
+    generic_mask::EXPORTS,
     memory::EXPORTS,
     random::EXPORTS,
     string::EXPORTS,

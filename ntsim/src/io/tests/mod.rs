@@ -3,6 +3,7 @@
 mod bench;
 mod built;
 mod driver;
+mod opener;
 mod relay;
 mod rules;
 

@@ -1,0 +1,18 @@
+//! What the generic rights stand for on files.
+
+use core::ptr;
+
+use sys::wdm::{GENERIC_MAPPING, signature};
+
+use crate::export::exports;
+use crate::se::FILES;
+
+exports! {
+    "ntoskrnl.exe", signature;
+
+    /// What the generic rights stand for on files. Writing to it faults.
+    #[irql(PASSIVE..=PASSIVE)]
+    fn IoGetFileObjectGenericMapping() -> *mut GENERIC_MAPPING {
+        ptr::from_ref(&FILES).cast_mut()
+    }
+}

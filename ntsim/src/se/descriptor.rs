@@ -1,0 +1,69 @@
+//! Security descriptors: who owns an object, and who may do what with it.
+
+use super::{Sid, wire};
+
+/// A security descriptor. The default one has neither owner nor list, and so grants everything.
+///
+/// One is made from text in the security descriptor definition language:
+/// `"O:SYD:P(A;;GA;;;SY)(D;;GW;;;S-1-5-21-1-2-3-1001)".parse()`.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Descriptor {
+    pub(super) owner: Option<Sid>,
+    pub(super) group: Option<Sid>,
+    /// Whether the list is kept from inheriting.
+    pub(super) protected: bool,
+    pub(super) list: List,
+}
+
+impl Descriptor {
+    /// Its self-relative form.
+    pub(crate) fn to_bytes(&self) -> Vec<u8> {
+        wire::write(self)
+    }
+}
+
+/// An access list, as far as a descriptor has one.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub(super) enum List {
+    /// None is given: who makes an object gets the one that is usual, and a check grants everything.
+    #[default]
+    Absent,
+    /// It is said that there be none, which grants everything.
+    Null,
+    /// These, in their order. No entries grant nothing.
+    Entries(Vec<Entry>),
+}
+
+/// Whether an entry grants or refuses.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Verdict {
+    /// It grants the rights.
+    Allow,
+    /// It refuses them.
+    Deny,
+}
+
+/// One entry of a list.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) struct Entry {
+    pub(super) verdict: Verdict,
+    /// `…_INHERIT_ACE`.
+    pub(super) flags: u8,
+    pub(super) mask: u32,
+    pub(super) sid: Sid,
+}
+
+/// An entry is only for what inherits it.
+pub(super) const INHERIT_ONLY_ACE: u8 = 8;
+
+impl Entry {
+    /// One that grants rights.
+    pub(super) fn allow(mask: u32, sid: Sid) -> Self {
+        Self { verdict: Verdict::Allow, flags: 0, mask, sid }
+    }
+
+    /// Whether it says something about the object itself.
+    pub(super) fn applies(&self) -> bool {
+        self.flags & INHERIT_ONLY_ACE == 0
+    }
+}

@@ -1,0 +1,34 @@
+//! The security reference monitor: who opens a file, and who may have which access to what.
+//!
+//! A [`Subject`] opens files ([`Opener`](crate::io::Opener)); a [`Descriptor`] says what it may do. The I/O
+//! manager checks the device's descriptor and sends the create with an access state ([`access`]), by
+//! which drivers ask [`SeAccessCheck`](exports) about descriptors of their own, which they have made from it by
+//! [`SeAssignSecurity`](exports).
+//!
+//! There are no privileges, no audits, no impersonation, no integrity levels, and no entries for parts of an
+//! object.
+
+pub(crate) mod access;
+mod check;
+mod descriptor;
+mod exports;
+mod memory;
+mod sddl;
+mod sid;
+mod subject;
+mod wire;
+
+#[cfg(test)]
+mod tests;
+
+use crate::export::Export;
+
+pub(crate) use access::Access;
+pub(crate) use check::{FILES, check, map};
+pub use descriptor::Descriptor;
+pub use sddl::SddlError;
+pub use sid::Sid;
+pub use subject::Subject;
+
+/// The functions of this folder.
+pub(crate) const EXPORTS: &[&[Export]] = &[exports::EXPORTS];

@@ -11,22 +11,23 @@ use sys::status::{
     STATUS_OBJECT_NAME_NOT_FOUND,
 };
 use sys::wdm::{
-    DEVICE_OBJECT, DO_DEVICE_INITIALIZING, DO_EXCLUSIVE, FILE_OBJECT, IO_STACK_CREATE, IO_STACK_LOCATION,
-    IRP, IRP_MJ_CLEANUP, IRP_MJ_CLOSE, IRP_MJ_CREATE, UNICODE_STRING, UserMode,
+    DEVICE_OBJECT, DO_DEVICE_INITIALIZING, DO_EXCLUSIVE, FILE_DEVICE_SECURE_OPEN, FILE_OBJECT,
+    IO_STACK_CREATE, IO_STACK_LOCATION, IRP, IRP_MJ_CLEANUP, IRP_MJ_CLOSE, IRP_MJ_CREATE, UNICODE_STRING,
+    UserMode,
 };
 
+use super::device::security;
 use super::irp::{self, Owner};
 use super::namespace::namespace;
 use super::opener::Opener;
 use super::request::{Buffers, Outcome, Transfer, kept, outstanding};
 use super::statistics::counters;
-use super::{Status, dispatch, queue_work};
-use crate::Machine;
+use super::{dispatch, queue_work};
 use crate::machine::{self, Part};
 use crate::mm::Block;
 use crate::ob::{self, Kind};
 use crate::sched::{self, Irql};
-use crate::se::{Access, Subject};
+use crate::se::Access;
 use crate::verifier::{self, Finding};
 
 /// `Type` of a file object.
@@ -77,33 +78,6 @@ impl Drop for Handle {
 #[derive(Clone, Debug)]
 pub struct File {
     pub(super) handle: Arc<Handle>,
-}
-
-impl Machine {
-    /// Opens a device by its name or by a symbolic link, with extended attributes if `attributes` is not
-    /// empty (a list of `FILE_FULL_EA_INFORMATION`), as a program of the system does.
-    ///
-    /// # Errors
-    /// The status of the name look-up or of the driver's create routine.
-    pub fn open(&self, name: &str, attributes: &[u8]) -> Result<File, Status> {
-        self.open_as(name, attributes, &Opener::new(Subject::system()))
-    }
-
-    /// As [`open`](Self::open), with the share access that is asked for.
-    ///
-    /// # Errors
-    /// As [`open`](Self::open).
-    pub fn open_with(&self, name: &str, attributes: &[u8], share: u16) -> Result<File, Status> {
-        self.open_as(name, attributes, &Opener::new(Subject::system()).share(share))
-    }
-
-    /// As [`open`](Self::open), by somebody else or otherwise.
-    ///
-    /// # Errors
-    /// As [`open`](Self::open), and STATUS_ACCESS_DENIED if the device does not admit the opener.
-    pub fn open_as(&self, name: &str, attributes: &[u8], opener: &Opener) -> Result<File, Status> {
-        as_thread(|| open(name, attributes, opener)).map_err(Status)
-    }
 }
 
 impl File {
@@ -159,7 +133,10 @@ fn create(
     if target.Flags & DO_EXCLUSIVE != 0 && target.ReferenceCount > 0 {
         return Err(STATUS_ACCESS_DENIED);
     }
-    let access = opener.ask(device)?;
+    // Names below a device are its driver's business, unless it says otherwise (the page "Controlling Device
+    // Namespace Access").
+    let checked = below.is_empty() || target.Characteristics & FILE_DEVICE_SECURE_OPEN != 0;
+    let access = opener.ask(checked.then(|| security(device)).as_deref())?;
     let file = new_file_object(device, below)?;
     target.ReferenceCount += 1;
     let outcome = send_create(file, attributes, opener, &access);

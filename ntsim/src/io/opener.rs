@@ -4,11 +4,11 @@ use core::ptr;
 use std::sync::Arc;
 
 use sys::status::{NTSTATUS, STATUS_INSUFFICIENT_RESOURCES};
-use sys::wdm::{
-    DEVICE_OBJECT, IO_SECURITY_CONTEXT, KPROCESSOR_MODE, KernelMode, SL_FORCE_ACCESS_CHECK, UserMode,
-};
+use sys::wdm::{IO_SECURITY_CONTEXT, KPROCESSOR_MODE, KernelMode, SL_FORCE_ACCESS_CHECK, UserMode};
 
-use super::device;
+use super::Status;
+use super::file::{self, File, as_thread};
+use crate::Machine;
 use crate::se::{Access, Descriptor, Subject};
 
 /// Others may read.
@@ -44,6 +44,33 @@ enum Told {
     All,
     NoAccessState,
     NoSecurityContext,
+}
+
+impl Machine {
+    /// Opens a device by its name or by a symbolic link, with extended attributes if `attributes` is not
+    /// empty (a list of `FILE_FULL_EA_INFORMATION`), as a program of the system does.
+    ///
+    /// # Errors
+    /// The status of the name look-up or of the driver's create routine.
+    pub fn open(&self, name: &str, attributes: &[u8]) -> Result<File, Status> {
+        self.open_as(name, attributes, &Opener::new(Subject::system()))
+    }
+
+    /// As [`open`](Self::open), with the share access that is asked for.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn open_with(&self, name: &str, attributes: &[u8], share: u16) -> Result<File, Status> {
+        self.open_as(name, attributes, &Opener::new(Subject::system()).share(share))
+    }
+
+    /// As [`open`](Self::open), by somebody else or otherwise.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open), and STATUS_ACCESS_DENIED if the device does not admit the opener.
+    pub fn open_as(&self, name: &str, attributes: &[u8], opener: &Opener) -> Result<File, Status> {
+        as_thread(|| file::open(name, attributes, opener)).map_err(Status)
+    }
 }
 
 impl Opener {
@@ -111,17 +138,18 @@ impl Opener {
         self
     }
 
-    /// Asks for the access to a device. The driver may use the result until its create is completed.
+    /// Asks for access by the descriptor of a device, if one is to be asked. The driver may use the result
+    /// until its create is completed.
     ///
     /// # Errors
-    /// STATUS_ACCESS_DENIED if the device's descriptor does not grant it, STATUS_INSUFFICIENT_RESOURCES.
-    pub(super) fn ask(&self, device: *mut DEVICE_OBJECT) -> Result<Access, NTSTATUS> {
+    /// STATUS_ACCESS_DENIED if the descriptor does not grant it, STATUS_INSUFFICIENT_RESOURCES.
+    pub(super) fn ask(&self, device: Option<&Descriptor>) -> Result<Access, NTSTATUS> {
         let mut access =
             Access::new(&self.subject, self.access, &self.descriptor).ok_or(STATUS_INSUFFICIENT_RESOURCES)?;
-        match self.told {
-            Told::All if self.requestor == Requestor::Kernel => (),
-            Told::All => access.grant(&device::security(device))?,
-            Told::NoAccessState | Told::NoSecurityContext => access.hide_state(),
+        match (self.told, device) {
+            (Told::All, Some(device)) if self.requestor != Requestor::Kernel => access.grant(device)?,
+            (Told::All, _) => (),
+            (Told::NoAccessState | Told::NoSecurityContext, _) => access.hide_state(),
         }
         Ok(access)
     }

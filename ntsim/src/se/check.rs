@@ -34,8 +34,8 @@ pub(crate) fn map(mask: u32, mapping: &GENERIC_MAPPING) -> u32 {
 /// Which rights a subject has to an object when it asks for `desired` and was granted `before`: these and
 /// those that it asks for, or with [`MAXIMUM_ALLOWED`] all that it can have.
 ///
-/// What was granted before is not asked for again. Who asks for nothing and has nothing gets nothing, as
-/// ReactOS, whose `SeAccessCheck` says so in its comments, knows it from Windows.
+/// What was granted before is not asked for again. Who asks for nothing and has nothing gets nothing: so does
+/// `SeAccessCheck` of ReactOS (`ntoskrnl/se/accesschk.c`); the page of Windows' own does not say.
 ///
 /// # Errors
 /// STATUS_ACCESS_DENIED if the descriptor refuses a right or none is left to be granted, and

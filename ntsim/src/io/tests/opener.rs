@@ -63,7 +63,7 @@ unsafe fn seen(irp: &IRP, location: &IO_STACK_LOCATION) -> Seen {
 
 /// Opens a device that has this security: what its driver sees, or why it does not.
 fn opens(security: &str, opener: &Opener) -> Result<Seen, Status> {
-    let (outcome, report) = on_machine(security, |machine| {
+    let (outcome, report) = on_machine(security, |machine, _| {
         SEEN.lock().take();
         let outcome = machine.open_as("\\Device\\Test", &[], opener);
         let seen = SEEN.lock().take();
@@ -74,7 +74,7 @@ fn opens(security: &str, opener: &Opener) -> Result<Seen, Status> {
     outcome
 }
 
-fn on_machine<R>(security: &str, f: impl FnOnce(&Machine) -> R) -> (R, Report) {
+fn on_machine<R>(security: &str, f: impl FnOnce(&Machine, &mut DEVICE_OBJECT) -> R) -> (R, Report) {
     let machine = Machine::builder().boot();
     let mut driver: Box<DRIVER_OBJECT> = unsafe { Box::new(MaybeUninit::zeroed().assume_init()) };
     driver.MajorFunction = [Some(dispatch as PDRIVER_DISPATCH); 28];
@@ -89,7 +89,7 @@ fn on_machine<R>(security: &str, f: impl FnOnce(&Machine) -> R) -> (R, Report) {
     };
     let device = unsafe { create_device(made) }.unwrap();
     unsafe { driver_is_ready(&mut *driver) };
-    let result = f(&machine);
+    let result = f(&machine, unsafe { &mut *device });
     delete_device(device);
     (result, machine.shutdown())
 }
@@ -141,6 +141,23 @@ fn a_driver_is_checked_only_if_it_wants_to_be() {
 }
 
 #[test]
+fn names_below_a_device_are_checked_only_where_it_says_so() {
+    let below = |characteristics| {
+        let (seen, report) = on_machine("D:", |machine, device| {
+            SEEN.lock().take();
+            device.Characteristics = characteristics;
+            let opener = Opener::new(Subject::user(1001));
+            let outcome = machine.open_as("\\Device\\Test\\below", &[], &opener);
+            outcome.map(|_| SEEN.lock().take().unwrap())
+        });
+        assert!(report.is_clean(), "{report}");
+        seen.map(|seen| (seen.remaining, seen.granted))
+    };
+    assert_eq!(below(0), Ok((READ_WRITE, 0)));
+    assert_eq!(below(FILE_DEVICE_SECURE_OPEN), Err(DENIED));
+}
+
+#[test]
 fn another_driver_s_create_may_say_less() {
     let nobody = "D:";
     let opener = Opener::new(Subject::user(1001)).kernel();
@@ -154,7 +171,7 @@ fn another_driver_s_create_may_say_less() {
 #[test]
 fn the_descriptor_that_is_asked_for_is_in_the_access_state_until_the_create_is_over() {
     let asked: Descriptor = "D:(A;;GA;;;BU)".parse().unwrap();
-    let ((), report) = on_machine("", |machine| {
+    let ((), report) = on_machine("", |machine, _| {
         let opener = Opener::new(Subject::user(1001)).descriptor(&asked);
         let file = machine.open_as("\\Device\\Test", &[], &opener).unwrap();
         let seen = SEEN.lock().take().unwrap();
@@ -167,7 +184,7 @@ fn the_descriptor_that_is_asked_for_is_in_the_access_state_until_the_create_is_o
 
 #[test]
 fn the_mapping_of_files_is_what_generic_rights_are_mapped_by() {
-    let ((), report) = on_machine("", |_| unsafe {
+    let ((), report) = on_machine("", |_, _| unsafe {
         let mapping = IoGetFileObjectGenericMapping();
         for (mut mask, meaning) in
             [(GENERIC_WRITE | 1, FILE_GENERIC_WRITE | 1), (MAXIMUM_ALLOWED, MAXIMUM_ALLOWED)]

@@ -51,7 +51,7 @@ pub(crate) fn traced() -> Vec<String> {
 
 /// Forgets the calls that wait: those that a test left which has failed.
 pub(crate) fn forget() {
-    core::mem::forget(QUEUE.take());
+    QUEUE.take().into_iter().for_each(core::mem::forget);
 }
 
 /// Lets so much time pass, in units of 100 ns.

@@ -53,9 +53,9 @@ pub(crate) fn build() -> Result<Images, Failure> {
 pub(crate) fn provide() -> Result<Compiler, Failure> {
     let compiler = Compiler::find();
     packages::provide(|need| match need {
-        Use::Drivers => true,
+        Use::Drivers | Use::Llvm => true,
         Use::Compiler => compiler == Compiler::Debian,
-        Use::Lints | Use::Format => false,
+        Use::Fuzz | Use::Lints | Use::Format => false,
     })?;
     Ok(compiler)
 }

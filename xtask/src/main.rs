@@ -1,5 +1,5 @@
-//! The commands of the README: `cargo xtask build`, `run`, `bench`, `explore`, `storm`, `conformance`, `test` and
-//! `mutants`.
+//! The commands of the README: `cargo xtask build`, `run`, `bench`, `explore`, `fuzz`, `storm`, `conformance`,
+//! `test` and `mutants`.
 //!
 //! Each is a sequence of steps that show what they do and how long it took, on standard error; standard
 //! output is for results. What can go wrong is told in one line on standard error; the exit code is 2
@@ -20,6 +20,7 @@ mod build;
 mod conformance;
 mod explore;
 mod failure;
+mod fuzz;
 mod image;
 mod mutants;
 mod packages;
@@ -48,6 +49,8 @@ enum Command {
     /// Play what standard input asks for: a process that `explore` starts.
     #[command(hide = true)]
     ExploreWorker(explore::WorkerOptions),
+    /// Run the fuzz targets, led by coverage.
+    Fuzz(fuzz::Options),
     /// Write docs/conformance.md anew, from what the tests say of themselves.
     Conformance,
     /// Build the drivers and close many connections in the middle of their traffic, in every way.
@@ -69,6 +72,7 @@ fn main() -> ExitCode {
         Command::Bench(options) => bench::bench(&options),
         Command::Explore(options) => explore::run(&options),
         Command::ExploreWorker(options) => explore::work(&options),
+        Command::Fuzz(options) => fuzz::run(&options),
         Command::Conformance => conformance::write(),
         Command::Storm(options) => storm::storm(&options),
         Command::Test => test::test(),

@@ -9,6 +9,10 @@ use crate::{failure::Failure, step::Step};
 pub(crate) enum Use {
     /// Building drivers with any compiler.
     Drivers,
+    /// Building drivers, and reading the stacks of what fuzzing finds.
+    Llvm,
+    /// Fuzzing.
+    Fuzz,
     /// Building drivers, where the active compiler lacks the Windows target.
     Compiler,
     /// Linting, with that compiler or where the active toolchain has no linters.
@@ -65,7 +69,8 @@ const PACKAGES: &[Package] = &[
     Package::new("rust-web-clippy", Use::Lints, "lints the drivers with that compiler").at_least(RUST),
     Package::new("rustfmt-web", Use::Format, "checks formatting").at_least(RUST),
     Package::new("lld-22", Use::Drivers, "lld-link, the linker for Windows images"),
-    Package::new("llvm-22", Use::Drivers, "llvm-dlltool and llvm-lib, for import libraries"),
+    Package::new("llvm-22", Use::Llvm, "llvm-dlltool and llvm-lib, for import libraries; llvm-symbolizer"),
+    Package::new("libfuzzer-22-dev", Use::Fuzz, "chooses the inputs of fuzz targets"),
     Package::new("clang-22", Use::Drivers, "compiles the framework's entry stub"),
     Package::new("libclang1-22", Use::Drivers, "bindgen reads the DDK headers with it"),
     Package::new("mingw-w64-common", Use::Drivers, "the DDK headers"),

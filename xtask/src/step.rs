@@ -1,8 +1,8 @@
 //! One step of a command: a line that shows what is being done, and in the end how long it took.
 
 use std::{
-    io::{BufRead, BufReader},
-    process::{Command, Stdio},
+    io::{self, BufRead, BufReader},
+    process::{Command, ExitStatus, Stdio},
     time::{Duration, Instant},
 };
 
@@ -18,6 +18,15 @@ pub(crate) struct Step {
     name: String,
     started: Instant,
     spinner: ProgressBar,
+}
+
+/// How a command ended, and what it wrote.
+pub(crate) struct Ended {
+    pub(crate) status: ExitStatus,
+    /// On standard output.
+    pub(crate) output: String,
+    /// On standard error.
+    pub(crate) errors: String,
 }
 
 impl Step {
@@ -55,20 +64,21 @@ impl Step {
     /// As [`Step::run`], for a command that may fail: what it wrote is the error.
     pub(crate) fn attempt(&self, command: &mut Command) -> Result<String, String> {
         let program = command.get_program().to_string_lossy().into_owned();
-        let mut child = command
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .map_err(|error| format!("{program}: {error}"))?;
+        let Ended { status, output, errors } =
+            self.watch(command).map_err(|error| format!("{program}: {error}"))?;
+        if status.success() { Ok(output) } else { Err(format!("{output}{errors}{program}: {status}")) }
+    }
+
+    /// Runs `command` as this step and shows the last line that it writes, however it ends.
+    pub(crate) fn watch(&self, command: &mut Command) -> io::Result<Ended> {
+        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
         let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
         let (output, errors) = std::thread::scope(|scope| {
             let output = scope.spawn(|| self.follow(stdout));
             let errors = self.follow(stderr);
             (output.join().unwrap_or_default(), errors)
         });
-        let status = child.wait().map_err(|error| format!("{program}: {error}"))?;
-        if status.success() { Ok(output) } else { Err(format!("{output}{errors}{program}: {status}")) }
+        Ok(Ended { status: child.wait()?, output, errors })
     }
 
     /// Reads a stream to its end, showing each line as it comes.

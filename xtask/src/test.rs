@@ -7,6 +7,7 @@ use crate::{
     build::{self, DRIVERS},
     explore,
     failure::Failure,
+    fuzz,
     packages::{self, Use},
     root,
     step::Step,
@@ -25,7 +26,7 @@ pub(crate) fn test() -> Result<(), Failure> {
     let started = Instant::now();
     let (compiler, linters) = (Compiler::find(), Linters::find());
     packages::provide(|need| match need {
-        Use::Drivers => true,
+        Use::Drivers | Use::Llvm | Use::Fuzz => true,
         Use::Compiler | Use::Lints => compiler == Compiler::Debian || linters == Linters::Debian,
         Use::Format => linters == Linters::Debian,
     })?;
@@ -33,6 +34,7 @@ pub(crate) fn test() -> Result<(), Failure> {
     for (name, mut command) in source_checks(compiler, linters) {
         step(name, &mut command)?;
     }
+    fuzz::smoke()?;
     loom()?;
     let images = build::images(compiler)?;
     step("tests that boot the drivers", cargo().args(["test", "--release", "--package", "softndk"]))?;
@@ -56,7 +58,7 @@ fn source_checks(compiler: Compiler, linters: Linters) -> Vec<(&'static str, Com
     format_drivers.current_dir(root().join("kit")).args(["--all", "--check"]);
 
     let mut lint = linters.cargo("clippy");
-    lint.args(["--workspace", "--all-targets", "--", "-D", "warnings"]);
+    fuzz::exclude(lint.arg("--workspace")).args(["--all-targets", "--", "-D", "warnings"]);
 
     let mut lint_drivers = compiler.clippy();
     for driver in DRIVERS {
@@ -65,10 +67,10 @@ fn source_checks(compiler: Compiler, linters: Linters) -> Vec<(&'static str, Com
     lint_drivers.args(["--", "-D", "warnings"]);
 
     let mut unit = cargo();
-    unit.args(["test", "--workspace", "--exclude", "softndk", "--all-targets"]);
+    fuzz::exclude(unit.args(["test", "--workspace", "--exclude", "softndk"])).arg("--all-targets");
 
     let mut documentation = cargo();
-    documentation.args(["test", "--workspace", "--exclude", "softndk", "--doc"]);
+    fuzz::exclude(documentation.args(["test", "--workspace", "--exclude", "softndk"])).arg("--doc");
 
     vec![
         ("formatting", format),

@@ -33,11 +33,8 @@ pub(crate) enum Compiler {
 impl Compiler {
     /// The active compiler where it has the target, else Debian's.
     pub(crate) fn find() -> Self {
-        let libraries = Command::new("rustc")
-            .args(["--print", "target-libdir", "--target", TARGET])
-            .output()
-            .map(|output| PathBuf::from(String::from_utf8_lossy(&output.stdout).trim()));
-        if libraries.is_ok_and(|folder| has_core(&folder)) { Self::Active } else { Self::Debian }
+        let has_core = libraries(TARGET).iter().any(|library| library.starts_with("libcore-"));
+        if has_core { Self::Active } else { Self::Debian }
     }
 
     /// `cargo build` of drivers in the kit's workspace of a tree, into `target`.
@@ -104,6 +101,14 @@ pub(crate) fn kit_target() -> PathBuf {
     root().join("target/kit")
 }
 
+/// The names of the libraries that the active compiler has for a target.
+pub(crate) fn libraries(target: &str) -> Vec<String> {
+    let printed = Command::new("rustc").args(["--print", "target-libdir", "--target", target]).output();
+    let folder = printed.and_then(|output| fs::read_dir(String::from_utf8_lossy(&output.stdout).trim()));
+    let entries = folder.into_iter().flatten().flatten();
+    entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect()
+}
+
 /// The cargo that runs this program.
 fn active() -> PathBuf {
     env::var_os("CARGO").map_or_else(|| "cargo".into(), PathBuf::from)
@@ -114,11 +119,4 @@ fn debian(tool: &str) -> Command {
     let mut command = Command::new(format!("{DEBIAN}/cargo-{tool}"));
     command.env("CARGO", active()).env("RUSTC", format!("{DEBIAN}/rustc"));
     command
-}
-
-/// Whether `folder` holds a built core.
-fn has_core(folder: &Path) -> bool {
-    fs::read_dir(folder).is_ok_and(|entries| {
-        entries.flatten().any(|entry| entry.file_name().to_string_lossy().starts_with("libcore-"))
-    })
 }

@@ -1,0 +1,109 @@
+//! `cargo xtask fuzz`: runs the fuzz targets of tdi/fuzz and tests/hostile/fuzz, led by coverage.
+//!
+//! The targets are built with the active compiler, whatever its release: edges are counted by a pass of LLVM
+//! that every one has, libFuzzer comes from Debian, and the address sanitizer from the compiler, where that has
+//! its runtime. What a run learns stays in target/fuzz/TARGET/corpus, from which the next one goes on.
+
+mod course;
+mod instrument;
+mod report;
+mod statistics;
+mod target;
+
+use std::path::{Path, PathBuf};
+
+pub(crate) use self::target::exclude;
+use self::{
+    course::{Course, Limit},
+    instrument::Programs,
+    report::Report,
+    target::Target,
+};
+
+use crate::{
+    failure::Failure,
+    packages::{self, Use},
+    root,
+    step::Step,
+};
+
+/// How often the tests run each target. From the same seed, so that they do not find one day what they did not
+/// find the day before.
+const SMOKE: Limit = Limit::Executions { count: 1000, seed: 1 };
+
+/// Which targets to fuzz, and for how long.
+#[derive(clap::Args)]
+pub(crate) struct Options {
+    /// The targets; without any, all of them.
+    #[arg(value_name = "TARGET")]
+    targets: Vec<String>,
+    /// How long each target runs, in seconds.
+    #[arg(long, value_name = "N", default_value_t = 60,
+        value_parser = clap::value_parser!(u32).range(1..=i64::from(i32::MAX)))]
+    seconds: u32,
+    /// Run one input through the one target that is named, and show what comes of it.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["seconds", "json"])]
+    replay: Option<PathBuf>,
+    /// Print the report as JSON on standard output.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Builds the targets that are asked for and runs each for its time. Succeeds if none finds anything.
+pub(crate) fn run(options: &Options) -> Result<(), Failure> {
+    let targets = target::chosen(target::all()?, &options.targets)?;
+    if let Some(input) = &options.replay {
+        return replay(&targets, input);
+    }
+    let programs = build()?;
+    let limit = Limit::Seconds(options.seconds);
+    let mut report = Report::new(options.seconds, programs.sanitized());
+    for target in &targets {
+        let step = Step::start(format!("fuzz {}", target.name));
+        let course = Course::new(target, &programs, folder().join(&target.name));
+        report.add(target, course.run(limit, &step)?, step.done());
+    }
+    report.print(options.json)
+}
+
+/// Builds all targets, and runs each often enough to see that it works.
+pub(crate) fn smoke() -> Result<(), Failure> {
+    let programs = build()?;
+    let step = Step::start("fuzz targets, briefly");
+    for target in target::all()? {
+        let place = folder().join("smoke").join(&target.name);
+        let outcome = Course::anew(&target, &programs, place)?.run(SMOKE, &step)?;
+        if let Some(finding) = outcome.finding {
+            return Err(Failure::work(finding.line(&target.name)));
+        }
+    }
+    step.done();
+    Ok(())
+}
+
+/// Runs one input through one target, whose own words are the result.
+fn replay(targets: &[Target], input: &Path) -> Result<(), Failure> {
+    let [target] = targets else {
+        return Err(Failure::Usage("--replay needs one target, the one that the input is for".to_owned()));
+    };
+    let input =
+        input.canonicalize().map_err(|error| Failure::Usage(format!("{}: {error}", input.display())))?;
+    let mut program = build()?.command(target);
+    let status = program.arg(&input).env("RUST_BACKTRACE", "1").status();
+    match status {
+        Ok(status) if status.success() => Ok(()),
+        Ok(status) => Err(Failure::work(format!("{}: {status}, see above", target.name))),
+        Err(error) => Err(Failure::work(format!("{}: {error}", target.name))),
+    }
+}
+
+/// Installs what is missing to fuzz, and builds the targets.
+fn build() -> Result<Programs, Failure> {
+    packages::provide(|need| matches!(need, Use::Fuzz | Use::Llvm))?;
+    Programs::build(folder().join("build"))
+}
+
+/// Where everything of this command is.
+fn folder() -> PathBuf {
+    root().join("target/fuzz")
+}

@@ -11,6 +11,7 @@ use sys::wdm::{
 use tdi::ea::Opening;
 use tdi::{Id, Transport};
 
+use super::access::Opener;
 use super::irp::finish;
 use super::requests::{device_control, internal_device_control};
 use super::{Legacy, parameters};
@@ -108,7 +109,15 @@ unsafe extern "win64" fn create(_: *mut DEVICE_OBJECT, irp: *mut IRP) -> NTSTATU
             (Some(list), length) => unsafe { core::slice::from_raw_parts(list.as_ptr(), length) },
         };
         let opening = Opening::parse(list).map_err(tdi::ea::EaError::status)?;
-        let id = transport.create(&opening, parameters.ShareAccess & SHARE != 0)?;
+        let shares = matches!(opening, Opening::Address(_)) && parameters.ShareAccess & SHARE != 0;
+        let opener = if shares {
+            // SAFETY: the request is a create, and runs until this function returns.
+            let opener = unsafe { Opener::of(entry.irp, entry.location) };
+            Some(opener.ok_or(STATUS_INVALID_DEVICE_REQUEST)?)
+        } else {
+            None
+        };
+        let id = transport.create(&opening, opener.as_ref())?;
         let kind = match opening {
             Opening::Address(_) => TDI_TRANSPORT_ADDRESS_FILE,
             Opening::Endpoint(_) => TDI_CONNECTION_FILE,

@@ -2,6 +2,7 @@
 //!
 //! | module | is |
 //! |---|---|
+//! | [`access`] | who opens an address for sharing, and the list of who may |
 //! | [`device`] | the device, which lives as long as one adapter does |
 //! | [`dispatch`] | the entry points that the I/O manager calls; create, cleanup, close |
 //! | [`requests`] | the requests for open files |
@@ -13,6 +14,7 @@
 //! The transport itself lives from loading to unloading: clients may hold files when the last adapter goes,
 //! and their requests are completed and their closes honoured all the same.
 
+mod access;
 mod device;
 mod dispatch;
 mod irp;
@@ -44,6 +46,7 @@ impl System for Legacy {
     type Kernel = Windows;
     type Request = Irp;
     type Network = Ndk<Self>;
+    type Opener = access::Opener;
 
     fn now() -> u64 {
         let mut counter = 0;

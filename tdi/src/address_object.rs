@@ -5,6 +5,7 @@ use core::net::SocketAddr;
 
 use provider::Shared;
 
+use crate::access::ListOf;
 use crate::datagram::Receives;
 use crate::event::Handlers;
 use crate::network::System;
@@ -14,8 +15,8 @@ use crate::world::{EventOf, Listeners};
 /// An address object.
 pub(crate) struct Address<S: System> {
     pub(crate) local: SocketAddr,
-    /// Others may open the same address.
-    pub(crate) shared: bool,
+    /// By which others may open the same address, until the cleanup; none if it is exclusive.
+    pub(crate) list: Option<ListOf<S>>,
     /// Take connections for this and all others that share the address, each at one address of a host.
     pub(crate) listeners: Listeners<S>,
     /// It is not bound yet; signalled when it is, or can't be.

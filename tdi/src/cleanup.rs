@@ -6,6 +6,7 @@ use core::net::SocketAddr;
 use provider::kernel::Event as _;
 use sys::status::{STATUS_ADDRESS_CLOSED, STATUS_CONNECTION_ABORTED};
 
+use crate::access::ListOf;
 use crate::endpoint::News;
 use crate::event::Handlers;
 use crate::network::System;
@@ -36,18 +37,19 @@ impl<S: System> Transport<S> {
         }
     }
 
-    /// From here on requests are refused. Of an address, the handlers go and the listeners, unless another
-    /// file shares the address; what is to be dropped without the lock is given back. `None` if there is
+    /// From here on requests are refused. Of an address, the handlers go, and the listeners and the
+    /// access list, unless another file shares the address; what is to be dropped without the lock is given back. `None` if there is
     /// no such file, or it was cleaned up before.
-    fn begin_cleanup(&self, id: Id) -> Option<Listeners<S>> {
+    fn begin_cleanup(&self, id: Id) -> Option<(Listeners<S>, Option<ListOf<S>>)> {
         let mut world = self.world();
         let file = world.open_file(id).ok()?;
         file.phase = Phase::CleanedUp;
         if let Some(endpoint) = file.endpoint_mut() {
             endpoint.closing = true;
         }
-        let Some(address) = file.address_mut() else { return Some(Vec::new()) };
+        let Some(address) = file.address_mut() else { return Some((Vec::new(), None)) };
         address.handlers = Handlers::new();
+        let list = address.list.take();
         let (local, listeners) = (address.local, core::mem::take(&mut address.listeners));
         let heir = world.files.iter_mut().find_map(|(_, file)| {
             let open = file.phase == Phase::Open;
@@ -56,9 +58,9 @@ impl<S: System> Transport<S> {
         match heir {
             Some(heir) if !listeners.is_empty() => {
                 heir.listeners = listeners;
-                Some(Vec::new())
+                Some((Vec::new(), list))
             }
-            _ => Some(listeners),
+            _ => Some((listeners, list)),
         }
     }
 

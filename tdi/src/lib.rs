@@ -15,6 +15,7 @@
 //! | `query`, `set` | what a client can ask, and set |
 //! | `queue`, `slab`, `event` | requests that wait; files by number; a client's handlers |
 //! | `ndk` | the network over NDK's tables |
+//! | `access` | who may share an address |
 //! | `ea`, `address`, `user` | what clients write: attributes of a create, transport addresses, a program's requests |
 //! | `request`, `network` | what is needed of the carrier of requests, and of the network |
 //! | `tabled` | with which statuses a request may end |
@@ -61,6 +62,7 @@
 
 extern crate alloc;
 
+mod access;
 pub mod address;
 mod address_object;
 mod cleanup;
@@ -87,6 +89,7 @@ mod transport;
 pub mod user;
 mod world;
 
+pub use access::Opener;
 pub use datagram::{MAX_DATAGRAM, Source};
 pub use endpoint::News;
 pub use network::{Adopted, System};

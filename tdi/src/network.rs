@@ -22,6 +22,8 @@ pub trait System: Sized + Send + Sync + 'static {
     type Request: crate::Request;
     /// The network below.
     type Network: Network<Self>;
+    /// Those who open addresses.
+    type Opener: crate::Opener;
 
     /// Units of 100 ns since some moment; never goes back. Up to DISPATCH_LEVEL.
     fn now() -> u64;

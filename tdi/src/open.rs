@@ -11,6 +11,7 @@ use sys::status::{
     STATUS_SHARING_VIOLATION, STATUS_TOO_MANY_ADDRESSES,
 };
 
+use crate::access::{Obstacle, Opener as _, Sharing};
 use crate::address::TransportAddresses;
 use crate::address_object::Address;
 use crate::datagram::Receives;
@@ -48,6 +49,8 @@ impl From<NoMemory> for Refusal {
 
 /// How an address object begins.
 enum Entry<S: System> {
+    /// Not yet.
+    Not(Obstacle<S>),
     /// Others have the address, and share it.
     Shares(Id),
     /// Nobody has it, so it is to be bound.
@@ -57,12 +60,12 @@ enum Entry<S: System> {
 }
 
 impl<S: System> Transport<S> {
-    /// Opens a file; PASSIVE_LEVEL. `shared` is whether others may open the same address.
+    /// Opens a file; PASSIVE_LEVEL. `sharing` is who opens it, if others may open the same address.
     ///
     /// # Errors
     ///
     /// The status for the create, after which nothing is left behind.
-    pub fn create(&self, opening: &Opening<'_>, shared: bool) -> Result<Id, NTSTATUS> {
+    pub fn create(&self, opening: &Opening<'_>, sharing: Option<&S::Opener>) -> Result<Id, NTSTATUS> {
         match opening {
             Opening::ControlChannel => self.insert(Object::ControlChannel),
             Opening::Endpoint(context) => self.insert(Object::Endpoint(Endpoint::new(*context))),
@@ -70,7 +73,7 @@ impl<S: System> Transport<S> {
                 let list = TransportAddresses::parse(list).ok_or(STATUS_INVALID_PARAMETER)?;
                 let mut outcome = Err(STATUS_INVALID_PARAMETER);
                 for local in list {
-                    match self.open_address(local, shared) {
+                    match self.open_address(local, sharing) {
                         Ok(id) => return Ok(id),
                         Err(Refusal::Final(status)) => return Err(status),
                         Err(Refusal::NotLocal) => outcome = Err(STATUS_INVALID_ADDRESS),
@@ -81,12 +84,22 @@ impl<S: System> Transport<S> {
         }
     }
 
-    fn open_address(&self, local: SocketAddr, shared: bool) -> Result<Id, Refusal> {
+    fn open_address(&self, local: SocketAddr, opener: Option<&S::Opener>) -> Result<Id, Refusal> {
+        let mut sharing = if opener.is_some() { Sharing::Wanted } else { Sharing::Exclusive };
         let id = loop {
-            match self.enter_address(local, shared)? {
-                Entry::Shares(id) => return Ok(id),
-                Entry::First(id) => break id,
-                Entry::After(bound) => bound.wait(),
+            match (self.enter_address(local, &sharing)?, opener) {
+                (Entry::Shares(id), _) => return Ok(id),
+                (Entry::First(id), _) => break id,
+                (Entry::After(bound), _) => bound.wait(),
+                (Entry::Not(Obstacle::NoList), Some(opener)) => {
+                    let list = opener.assign().map_err(Refusal::Final)?;
+                    sharing = Sharing::Own(Shared::new(list)?);
+                }
+                (Entry::Not(Obstacle::List(list)), Some(opener)) => {
+                    opener.admitted_by(&list).map_err(Refusal::Final)?;
+                    sharing = Sharing::Theirs(list);
+                }
+                (Entry::Not(_), _) => return Err(Refusal::Final(STATUS_SHARING_VIOLATION)),
             }
         };
         let bound = self.bind(local);
@@ -101,12 +114,12 @@ impl<S: System> Transport<S> {
     }
 
     /// Enters an address object before it is bound, so that whoever opens the same address meanwhile finds it.
-    fn enter_address(&self, local: SocketAddr, shared: bool) -> Result<Entry<S>, Refusal> {
+    fn enter_address(&self, local: SocketAddr, sharing: &Sharing<S>) -> Result<Entry<S>, Refusal> {
         let bound = Shared::new(EventOf::<S>::new())?;
         bound.initialise();
         let address = Address {
             local,
-            shared,
+            list: None,
             listeners: Vec::new(),
             binding: Some(bound),
             handlers: Handlers::new(),
@@ -116,19 +129,24 @@ impl<S: System> Transport<S> {
         };
         let mut file = Self::file(Object::Address(address))?;
         let mut world = self.world();
-        let (shares, others) = match world.holder(local) {
-            None => (false, None),
-            Some(holder) if !(holder.shared && shared) => {
+        let holder = world.holder(local);
+        let (shares, others) = (holder.is_some(), holder.and_then(|holder| holder.binding.clone()));
+        let list = match sharing.settle(holder.map(|holder| holder.list.as_ref())) {
+            Ok(list) => list,
+            Err(obstacle) => {
                 drop(world);
-                return Err(Refusal::Final(STATUS_SHARING_VIOLATION));
+                return Ok(Entry::Not(obstacle));
             }
-            Some(holder) => (true, holder.binding.clone()),
         };
         if let Some(others) = others {
             drop(world);
             return Ok(Entry::After(others));
         }
-        let unneeded = file.address_mut().filter(|_| shares).and_then(|address| address.binding.take());
+        let mut unneeded = None;
+        if let Some(address) = file.address_mut() {
+            address.list = list;
+            unneeded = address.binding.take_if(|_| shares);
+        }
         let inserted = world.files.insert(file);
         drop(world);
         drop(unneeded);

@@ -3,6 +3,7 @@
 use sys::status::*;
 use sys::tdi::{TDI_DISCONNECT_RELEASE, TDI_EVENT_RECEIVE};
 
+use super::access::Somebody;
 use super::client::{Client, FAR, NEAR, Pair, done, failed};
 use super::host::pump;
 use crate::ea::Opening;
@@ -162,7 +163,7 @@ fn a_cleanup_of_an_address_ends_its_listens_and_leaves_its_connections() {
 #[test]
 fn a_control_channel_goes_alone() {
     let pair = Pair::connected();
-    let control = pair.client.transport.create(&Opening::ControlChannel, false).unwrap();
+    let control = pair.client.transport.create(&Opening::ControlChannel, None).unwrap();
     pair.client.close(control);
     pair.client.send(pair.near, b"ok");
     pump();
@@ -206,7 +207,7 @@ fn a_failed_create_leaves_nothing() {
     let client = Client::new();
     for _ in 0..3 {
         assert!(client.address("10.0.0.7:1").is_err());
-        assert!(client.transport.create(&Opening::Address(b"rubbish"), true).is_err());
+        assert!(client.transport.create(&Opening::Address(b"rubbish"), Some(&Somebody::ANYBODY)).is_err());
     }
     client.tear_down();
 }

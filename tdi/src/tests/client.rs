@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use provider::port::{Port, Segment};
 use sys::status::{NTSTATUS, STATUS_SUCCESS};
 
+use super::access::Somebody;
 use super::host::{Host, Log, Outcome, Pending, close, pump};
 use crate::address::TransportAddress;
 use crate::ea::{ConnectionContext, Opening};
@@ -43,12 +44,16 @@ impl Client {
     }
 
     pub(crate) fn open_address(&self, at: &str, shared: bool) -> Result<Id, NTSTATUS> {
+        self.open_address_as(at, shared.then_some(&Somebody::ANYBODY))
+    }
+
+    pub(crate) fn open_address_as(&self, at: &str, sharing: Option<&Somebody>) -> Result<Id, NTSTATUS> {
         let address = TransportAddress::new(at.parse().unwrap());
-        self.transport.create(&Opening::Address(address.bytes()), shared)
+        self.transport.create(&Opening::Address(address.bytes()), sharing)
     }
 
     pub(crate) fn endpoint(&self, context: usize) -> Id {
-        self.transport.create(&Opening::Endpoint(ConnectionContext(context)), false).unwrap()
+        self.transport.create(&Opening::Endpoint(ConnectionContext(context)), None).unwrap()
     }
 
     /// An endpoint that is associated.

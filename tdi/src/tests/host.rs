@@ -164,6 +164,7 @@ impl System for Host {
     type Kernel = Self;
     type Request = Record;
     type Network = Ndk<Self>;
+    type Opener = super::access::Somebody;
 
     fn now() -> u64 {
         NOW.get()

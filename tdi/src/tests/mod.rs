@@ -1,5 +1,6 @@
 //! The transport over the real provider, on the host: each test is a client with two ports.
 
+pub(crate) mod access;
 #[cfg(test)]
 mod cleanup;
 pub(crate) mod client;

@@ -153,7 +153,7 @@ fn sends_that_can_not_go_are_refused() {
     assert_eq!(receive(Source::Unknown, 4, 0), failed(STATUS_INVALID_ADDRESS));
     assert_eq!(receive(Source::Anyone, 5, 0), failed(STATUS_INVALID_PARAMETER));
     assert_eq!(receive(Source::Anyone, 4, TDI_RECEIVE_EXPEDITED), failed(STATUS_INVALID_PARAMETER));
-    let control = ends.client.transport.create(&Opening::ControlChannel, false).unwrap();
+    let control = ends.client.transport.create(&Opening::ControlChannel, None).unwrap();
     let endpoint = ends.client.endpoint(1);
     for file in [control, endpoint] {
         let wrong = failed(STATUS_INVALID_DEVICE_REQUEST);

@@ -21,6 +21,7 @@ use sys::tdi::{
     TDI_ASSOCIATE_ADDRESS, TDI_DISASSOCIATE_ADDRESS, TDI_QUERY_INFORMATION, TDI_SET_EVENT_HANDLER,
 };
 
+use super::access::Somebody;
 use super::client::{Client, FAR, NEAR};
 use super::host::{self, Pending, pass, pump, pump_once};
 use crate::address::TransportAddress;
@@ -149,7 +150,7 @@ impl Run {
     }
 
     fn open(&mut self, opening: &Opening<'_>, shared: bool) {
-        match self.client.transport.create(opening, shared) {
+        match self.client.transport.create(opening, shared.then_some(&Somebody::ANYBODY)) {
             Ok(id) => self.files.push((id, Phase::Open)),
             Err(status) => {
                 let tabled = [

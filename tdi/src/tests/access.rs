@@ -1,0 +1,124 @@
+//! Who may share an address: its first opener says.
+
+use std::cell::Cell;
+
+use sys::status::{NTSTATUS, STATUS_ACCESS_DENIED, STATUS_INSUFFICIENT_RESOURCES};
+
+use crate::Opener;
+
+thread_local! {
+    /// Lists that are there now, and how many were made.
+    static LISTS: Cell<(usize, usize)> = const { Cell::new((0, 0)) };
+}
+
+/// Somebody who opens addresses.
+pub(crate) struct Somebody {
+    who: u32,
+    /// Whom their lists admit.
+    admits: &'static [u32],
+    /// Whether there is memory for one.
+    memory: bool,
+}
+
+impl Somebody {
+    pub(crate) const ANYBODY: Self = Self { who: 0, admits: &[0], memory: true };
+}
+
+/// A list that is counted.
+pub(crate) struct List(&'static [u32]);
+
+impl Drop for List {
+    fn drop(&mut self) {
+        LISTS.set((LISTS.get().0 - 1, LISTS.get().1));
+    }
+}
+
+impl Opener for Somebody {
+    type List = List;
+
+    fn assign(&self) -> Result<List, NTSTATUS> {
+        let (live, made) = LISTS.get();
+        if !self.memory {
+            return Err(STATUS_INSUFFICIENT_RESOURCES);
+        }
+        LISTS.set((live + 1, made + 1));
+        Ok(List(self.admits))
+    }
+
+    fn admitted_by(&self, list: &List) -> Result<(), NTSTATUS> {
+        if list.0.contains(&self.who) { Ok(()) } else { Err(STATUS_ACCESS_DENIED) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sys::status::{STATUS_INVALID_ADDRESS, STATUS_SHARING_VIOLATION};
+
+    use super::super::client::{Client, FAR, NEAR};
+    use super::*;
+
+    const HOST: Somebody = Somebody { who: 1, admits: &[1, 2], memory: true };
+    const FRIEND: Somebody = Somebody { who: 2, admits: &[2, 3], memory: true };
+    const STRANGER: Somebody = Somebody { who: 3, admits: &[3], memory: true };
+
+    #[test]
+    fn the_first_openers_list_says_who_shares_until_the_last_is_cleaned_up() {
+        let client = Client::new();
+        let first = client.open_address_as(FAR, Some(&HOST)).unwrap();
+        let second = client.open_address_as(FAR, Some(&FRIEND)).unwrap();
+        assert_eq!(client.open_address_as(FAR, Some(&STRANGER)), Err(STATUS_ACCESS_DENIED));
+        client.close(first);
+        // The list is the address's: it outlives the file that brought it, and the second's own was never asked.
+        assert_eq!(client.open_address_as(FAR, Some(&STRANGER)), Err(STATUS_ACCESS_DENIED));
+        assert_eq!(LISTS.get(), (1, 1));
+        client.transport.cleanup(second);
+        assert_eq!(
+            LISTS.get(),
+            (0, 1),
+            "a cleanup is where a list goes, as a close need not be at its level"
+        );
+        let theirs = client.open_address_as(FAR, Some(&STRANGER)).unwrap();
+        assert_eq!(client.open_address_as(FAR, Some(&HOST)), Err(STATUS_ACCESS_DENIED));
+        client.transport.close(second);
+        client.close(theirs);
+        assert_eq!(LISTS.get(), (0, 2));
+        client.tear_down();
+    }
+
+    #[test]
+    fn an_exclusive_address_has_no_list_and_says_so_before_any_list_is_asked() {
+        let client = Client::new();
+        let alone = client.open_address_as(FAR, None).unwrap();
+        assert_eq!(client.open_address_as(FAR, Some(&STRANGER)), Err(STATUS_SHARING_VIOLATION));
+        client.close(alone);
+        let shared = client.open_address_as(FAR, Some(&HOST)).unwrap();
+        assert_eq!(client.open_address_as(FAR, None), Err(STATUS_SHARING_VIOLATION));
+        client.close(shared);
+        assert_eq!(LISTS.get(), (0, 1));
+        client.tear_down();
+    }
+
+    #[test]
+    fn a_create_that_fails_leaves_no_list() {
+        let client = Client::new();
+        let poor = Somebody { memory: false, ..HOST };
+        assert_eq!(client.open_address_as(FAR, Some(&poor)), Err(STATUS_INSUFFICIENT_RESOURCES));
+        assert_eq!(client.open_address_as("10.0.0.9:7", Some(&HOST)), Err(STATUS_INVALID_ADDRESS));
+        assert_eq!(LISTS.get(), (0, 1));
+        // Those who join an address need no list of their own.
+        let first = client.open_address_as(FAR, Some(&HOST)).unwrap();
+        let joined = client.open_address_as(FAR, Some(&poor)).unwrap();
+        [first, joined].iter().for_each(|file| client.close(*file));
+        assert_eq!(LISTS.get().0, 0);
+        client.tear_down();
+    }
+
+    #[test]
+    fn port_0_is_an_address_of_its_own_each_time() {
+        let client = Client::new();
+        let files = [HOST, STRANGER].map(|opener| client.open_address_as(NEAR, Some(&opener)).unwrap());
+        assert_eq!(LISTS.get(), (2, 2));
+        files.iter().for_each(|file| client.close(*file));
+        client.tear_down();
+    }
+}

@@ -113,6 +113,11 @@ impl TransportAddress {
     pub fn bytes(&self) -> &[u8] {
         self.bytes.get(..self.length).unwrap_or_default()
     }
+
+    /// The bytes, for one who may write to them.
+    pub(crate) fn bytes_mut(&mut self) -> &mut [u8] {
+        self.bytes.get_mut(..self.length).unwrap_or_default()
+    }
 }
 
 /// The body of the fuzz target: whatever the bytes, the iteration ends, and what it yields reads the same

@@ -88,7 +88,7 @@ impl<S: System> Transport<S> {
     }
 
     /// A port goes: everything that runs over its addresses ends, and the clients of those are told that their
-    /// addresses are of no use any more (`TDI_EVENT_ERROR`). PASSIVE_LEVEL.
+    /// addresses are of no use any more (`TDI_EVENT_ERROR`, `TDI_EVENT_ERROR_EX`). PASSIVE_LEVEL.
     pub fn abandon(&self, goes: impl Fn(SocketAddr) -> bool) {
         loop {
             let listener = self.world().files.iter_mut().find_map(|(_, file)| {
@@ -117,18 +117,18 @@ impl<S: System> Transport<S> {
 
     /// Tells the client of the next address object over which nothing can go any more.
     fn tell_error(&self, after: Option<Id>, goes: &impl Fn(SocketAddr) -> bool) -> Option<Id> {
-        let (id, handler) = {
+        let (id, local, handler) = {
             let mut world = self.world();
             let mut rest = world.addresses_after(after);
-            let (id, handler) = rest.find_map(|(id, address)| {
+            let found = rest.find_map(|(id, address)| {
                 let handler = address.handlers.error().filter(|_| goes(address.local))?;
-                Some((id, handler))
+                Some((id, address.local, handler))
             })?;
             drop(rest);
-            world.hold(id)?;
-            (id, handler)
+            world.hold(found.0)?;
+            found
         };
-        handler.call(STATUS_ADDRESS_CLOSED);
+        handler.call(STATUS_ADDRESS_CLOSED, local);
         self.release(id);
         Some(id)
     }

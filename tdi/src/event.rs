@@ -10,9 +10,10 @@ use core::ptr::{NonNull, null, null_mut};
 
 use sys::status::{NTSTATUS, STATUS_INVALID_PARAMETER, STATUS_MORE_PROCESSING_REQUIRED, STATUS_SUCCESS};
 use sys::tdi::{
-    PTDI_IND_CONNECT, PTDI_IND_DISCONNECT, PTDI_IND_ERROR, PTDI_IND_RECEIVE, PTDI_IND_RECEIVE_DATAGRAM,
-    TDI_EVENT_CONNECT, TDI_EVENT_DISCONNECT, TDI_EVENT_ERROR, TDI_EVENT_ERROR_EX, TDI_EVENT_RECEIVE,
-    TDI_EVENT_RECEIVE_DATAGRAM, TDI_EVENT_RECEIVE_EXPEDITED, TDI_RECEIVE_COPY_LOOKAHEAD,
+    PTDI_IND_CONNECT, PTDI_IND_DISCONNECT, PTDI_IND_ERROR, PTDI_IND_ERROR_EX, PTDI_IND_RECEIVE,
+    PTDI_IND_RECEIVE_DATAGRAM, PTDI_IND_SEND_POSSIBLE, TDI_EVENT_CONNECT, TDI_EVENT_DISCONNECT,
+    TDI_EVENT_ERROR, TDI_EVENT_ERROR_EX, TDI_EVENT_RECEIVE, TDI_EVENT_RECEIVE_DATAGRAM,
+    TDI_EVENT_RECEIVE_EXPEDITED, TDI_EVENT_SEND_POSSIBLE, TDI_RECEIVE_COPY_LOOKAHEAD,
     TDI_RECEIVE_ENTIRE_MESSAGE, TDI_RECEIVE_EXPEDITED, TDI_RECEIVE_NORMAL,
 };
 use sys::wdm::IRP;
@@ -36,8 +37,8 @@ unsafe impl Sync for Handler {}
 /// Event types from `TDI_EVENT_CONNECT` to `TDI_EVENT_ERROR_EX`.
 const TYPES: usize = 11;
 
-/// The handlers of an address. Of a type that this transport never indicates (chained data, the
-/// possibility to send, errors with more about them), a handler is kept and not called.
+/// The handlers of an address. Of a type that this transport never indicates, as it has no buffers to lend
+/// (chained data), a handler is kept and not called.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Handlers([Option<Handler>; TYPES]);
 
@@ -84,9 +85,15 @@ impl Handlers {
         self.of(TDI_EVENT_RECEIVE_DATAGRAM).map(ReceiveDatagram)
     }
 
-    /// The handler that is told that its address is of no use any more.
+    /// The handler that is told when sends are possible again.
+    pub(crate) fn send_possible(&self) -> Option<SendPossible> {
+        self.of(TDI_EVENT_SEND_POSSIBLE).map(SendPossible)
+    }
+
+    /// The handlers that are told that their address is of no use any more, if there is one.
     pub(crate) fn error(&self) -> Option<Error> {
-        self.of(TDI_EVENT_ERROR).map(Error)
+        let error = Error { plain: self.of(TDI_EVENT_ERROR), extended: self.of(TDI_EVENT_ERROR_EX) };
+        (error.plain.is_some() || error.extended.is_some()).then_some(error)
     }
 
     /// The handler that is shown data.
@@ -237,17 +244,64 @@ impl ReceiveDatagram {
     }
 }
 
+/// See [`Handlers::send_possible`].
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct SendPossible(Handler);
+
+impl SendPossible {
+    /// Tells the client, with how many bytes there is room for.
+    pub(crate) fn call(self, connection: ConnectionContext, room: usize) {
+        // SAFETY: the client registered the function for this event, so it has this type.
+        let function: PTDI_IND_SEND_POSSIBLE = unsafe { transmute(self.0.function.as_ptr()) };
+        let connection = core::ptr::with_exposed_provenance_mut(connection.0);
+        // SAFETY: the client's function with its contexts. What it returns has no meaning here.
+        let _ignored = unsafe { function(self.0.context, connection, count(room)) };
+    }
+}
+
 /// See [`Handlers::error`].
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Error(Handler);
+pub(crate) struct Error {
+    plain: Option<Handler>,
+    extended: Option<Handler>,
+}
 
 impl Error {
-    /// Tells the client.
-    pub(crate) fn call(self, status: NTSTATUS) {
-        // SAFETY: the client registered the function for this event, so it has this type.
-        let function: PTDI_IND_ERROR = unsafe { transmute(self.0.function.as_ptr()) };
-        // SAFETY: the client's function with its context. What it returns has no meaning for an error.
-        let _ignored = unsafe { function(self.0.context, status) };
+    /// Tells the client. What an extended error has more, and a transport may choose, is here the address.
+    pub(crate) fn call(self, status: NTSTATUS, local: SocketAddr) {
+        if let Some(handler) = self.plain {
+            // SAFETY: the client registered the function for this event, so it has this type.
+            let function: PTDI_IND_ERROR = unsafe { transmute(handler.function.as_ptr()) };
+            // SAFETY: the client's function with its context. What it returns has no meaning for an error.
+            let _ignored = unsafe { function(handler.context, status) };
+        }
+        if let Some(handler) = self.extended {
+            // SAFETY: as above.
+            let function: PTDI_IND_ERROR_EX = unsafe { transmute(handler.function.as_ptr()) };
+            let mut address = TransportAddress::new(local);
+            // SAFETY: as above; the address is the callee's during the call.
+            let _ignored =
+                unsafe { function(handler.context, status, address.bytes_mut().as_mut_ptr().cast()) };
+        }
+    }
+}
+
+/// What a client is told of a connection.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Notice {
+    /// It has ended, by `TDI_DISCONNECT_ABORT` or `TDI_DISCONNECT_RELEASE`.
+    Disconnect(Disconnect, u32),
+    /// Sends are possible again, of so many bytes.
+    SendPossible(SendPossible, usize),
+}
+
+impl Notice {
+    /// Calls the handler.
+    pub(crate) fn give(self, connection: ConnectionContext) {
+        match self {
+            Self::Disconnect(handler, flags) => handler.call(connection, flags),
+            Self::SendPossible(handler, room) => handler.call(connection, room),
+        }
     }
 }
 

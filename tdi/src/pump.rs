@@ -77,9 +77,9 @@ impl<S: System> Transport<S> {
                     self.with_endpoint(id, endpoint::Endpoint::unsent);
                 }
             }
-            Effect::Tell { address, handler, flags } => {
+            Effect::Tell { address, notice } => {
                 if let Some(context) = self.with_endpoint(id, |endpoint| endpoint.context) {
-                    handler.call(context, flags);
+                    notice.give(context);
                 }
                 self.release(address);
             }

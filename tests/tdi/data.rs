@@ -1,11 +1,19 @@
 //! Data across a connection.
 
+use core::time::Duration;
+use std::sync::Mutex;
+use std::sync::mpsc::channel;
+
 use sys::status::*;
-use sys::tdi::{TDI_DISCONNECT_RELEASE, TDI_RECEIVE_PEEK};
-use tdi_client::request::{disconnect, receive, receive_with, send};
+use sys::tdi::{TDI_DISCONNECT_RELEASE, TDI_RECEIVE_PEEK, TDI_SEND_NON_BLOCKING};
+use tdi_client::event::on_send_possible;
+use tdi_client::request::{disconnect, receive, receive_with, send, send_with};
 use tdi_client::transfer::{self, Way};
 
 use super::{LEVELS, at, bed, end_clean, pair};
+
+/// Longer than any handler takes to be called.
+const LONG: Duration = Duration::from_secs(60);
 
 /// Bytes that repeat nowhere.
 fn bytes(length: usize) -> Vec<u8> {
@@ -45,6 +53,38 @@ fn data_may_be_sent_and_received_at_any_level() {
     let releases =
         [&pair.near, &pair.far].map(|file| at(LEVELS[1], || disconnect(file, TDI_DISCONNECT_RELEASE)));
     assert_eq!(releases.map(tdi_client::Request::status), [STATUS_SUCCESS; 2]);
+    drop(pair);
+    end_clean(bed);
+}
+
+#[test]
+fn a_client_whose_send_was_refused_is_told_when_sends_are_possible_again() {
+    /// More than fits into the other side's room.
+    const STUCK: usize = 1 << 20;
+    let bed = bed();
+    let pair = pair(&bed);
+    let (tell, told) = channel();
+    let tell = Mutex::new(tell);
+    let handler = Box::leak(Box::new(move |room: usize| {
+        tell.lock().expect("nobody panicked").send(room).expect("the test waits");
+    }));
+    on_send_possible(&pair.near_address, handler).expect("a handler is registered");
+    let hasty = |level| at(level, || send_with(&pair.near, vec![0], TDI_SEND_NON_BLOCKING)).status();
+    for level in LEVELS {
+        let stuck = send(&pair.near, vec![0; STUCK]);
+        assert_eq!(hasty(level), STATUS_DEVICE_NOT_READY);
+        assert!(told.try_recv().is_err(), "nobody has read anything");
+        let mut left = STUCK;
+        while left > 0 {
+            left -= receive(&pair.far, 1 << 20).wait().information;
+        }
+        assert_eq!(stuck.status(), STATUS_SUCCESS);
+        let room = told.recv_timeout(LONG).expect("the handler is called");
+        assert!(room > 0 && room < STUCK, "{room} bytes of room");
+        assert_eq!(hasty(level), STATUS_SUCCESS);
+        assert_eq!(receive(&pair.far, 9).wait().information, 1);
+        assert!(told.try_recv().is_err(), "it is called once");
+    }
     drop(pair);
     end_clean(bed);
 }

@@ -13,7 +13,7 @@ use sys::tdi::*;
 use tdi_client::datagram::{
     prepared_receive_datagram, receive_datagram, receive_datagram_with, send_datagram,
 };
-use tdi_client::event::{Taken, on_datagram, on_error};
+use tdi_client::event::{Taken, on_datagram, on_error, on_error_ex};
 use tdi_client::{Bed, Request};
 
 use super::{FAR, LEVELS, NEAR, at, bed, end_clean, is_one_of, succeeds};
@@ -199,9 +199,16 @@ fn the_client_is_told_when_the_adapter_of_its_address_goes() {
         tell.lock().expect("nobody panicked").send(status).expect("the test waits");
     }));
     on_error(&far, handler).expect("a handler is registered");
+    let (tell_more, told_more) = channel();
+    let tell_more = Mutex::new(tell_more);
+    let handler = Box::leak(Box::new(move |status, address| {
+        tell_more.lock().expect("nobody panicked").send((status, address)).expect("the test waits");
+    }));
+    on_error_ex(&far, handler).expect("a handler is registered");
     let waits = receive_datagram(&far, None, 9);
     bed.halt(1);
     assert_eq!(told.try_recv(), Ok(STATUS_ADDRESS_CLOSED));
+    assert_eq!(told_more.try_recv(), Ok((STATUS_ADDRESS_CLOSED, Some(FAR))));
     assert_eq!(send_datagram(&near, FAR, vec![0]).status(), STATUS_HOST_UNREACHABLE);
     drop(far);
     assert_eq!(waits.status(), STATUS_CANCELLED);

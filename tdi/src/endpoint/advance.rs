@@ -9,6 +9,7 @@ use sys::status::{
 
 use super::begin::complete;
 use super::{Effect, Endpoint, LinkOf, News, Progress, State, Stream, Untaken, View, Why};
+use crate::event::Notice;
 use crate::network::{Link, Network, System};
 use crate::queue::{self, Waiting};
 use crate::request::Request as _;
@@ -190,7 +191,10 @@ impl<S: System> Endpoint<S> {
         }
         let told = view.and_then(|view| Some((view, view.handlers.disconnect()?, why.indicate?)));
         match told.filter(|_| !self.closing) {
-            Some((view, handler, flags)) => Progress::Do(Effect::Tell { address: view.id, handler, flags }),
+            Some((view, handler, flags)) => {
+                let notice = Notice::Disconnect(handler, flags);
+                Progress::Do(Effect::Tell { address: view.id, notice })
+            }
             None => Progress::Again,
         }
     }

@@ -204,7 +204,8 @@ impl<S: System> Endpoint<S> {
     fn send(&mut self, id: Id, length: usize, flags: u32, request: S::Request) -> Option<Effect<S>> {
         let ticket = self.ticket(id);
         let expedited = flags & TDI_SEND_EXPEDITED != 0;
-        let sends = self.sends.of_mut(if expedited { Urgency::Expedited } else { Urgency::Normal });
+        let urgency = if expedited { Urgency::Expedited } else { Urgency::Normal };
+        let sends = self.sends.of_mut(urgency);
         let sending = matches!(&self.state, State::Connected(stream) if stream.is_sending());
         let refused = if !sending {
             Some(STATUS_INVALID_CONNECTION)
@@ -216,6 +217,11 @@ impl<S: System> Endpoint<S> {
             None
         };
         if let Some(status) = refused {
+            if let State::Connected(stream) = &mut self.state
+                && status == STATUS_DEVICE_NOT_READY
+            {
+                *stream.refused.of_mut(urgency) = true;
+            }
             return Some(complete(request, status));
         }
         match Waiting::arm(request, ticket, Outgoing::new(length)) {

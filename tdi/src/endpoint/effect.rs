@@ -38,8 +38,8 @@ pub(crate) enum Effect<S: System> {
     /// Send a message. Its bytes are those of a send request that stays in its queue until the message has
     /// passed or the link is gone.
     Send { link: LinkOf<S>, number: u64, kind: Kind, place: NonNull<u8>, length: usize },
-    /// Tell the client of a disconnect.
-    Tell { address: Id, handler: event::Disconnect, flags: u32 },
+    /// Tell the client something.
+    Tell { address: Id, notice: event::Notice },
     /// Close the link.
     Close { link: LinkOf<S>, untaken: Untaken<LinkOf<S>> },
 }

@@ -144,6 +144,20 @@ impl<S: System> Endpoint<S> {
         Progress::Rest
     }
 
+    /// For how many bytes there is room again, if a send was refused and one would be taken now.
+    pub(super) fn possible_again(&mut self) -> Option<usize> {
+        let State::Connected(stream) = &mut self.state else { return None };
+        if stream.broken || !stream.is_sending() {
+            return None;
+        }
+        Urgency::ALL.into_iter().find_map(|urgency| {
+            let room = usize::from(*stream.room.of(urgency));
+            let possible = room > 0 && self.sends.of(urgency).is_empty();
+            let told = possible && core::mem::take(stream.refused.of_mut(urgency));
+            told.then(|| room.saturating_mul(<LinkOf<S> as Link>::PIECE))
+        })
+    }
+
     /// A message of a send has passed.
     pub(super) fn message_passed(&mut self, number: u64) {
         if let State::Connected(stream) = &mut self.state {

@@ -20,6 +20,7 @@ use sys::tdi::{TDI_DISCONNECT_ABORT, TDI_DISCONNECT_RELEASE};
 use super::inflow::Inflow;
 use super::outflow::{END, Out, ROOM};
 use super::{DataOf, Effect, Endpoint, LinkOf, News, Progress, State, View, Why};
+use crate::event::Notice;
 use crate::network::{ByUrgency, Link, Passed, Room, System, Urgency};
 
 /// Messages that have come and were not taken whole.
@@ -41,6 +42,8 @@ pub(crate) struct Stream<L: Link> {
     /// Messages of data under way.
     pub(super) underway: usize,
     pub(super) out: Out,
+    /// A send that may not wait was refused, and the client was not told since that sends are possible.
+    pub(super) refused: ByUrgency<bool>,
     /// The peer's streams have ended; what is left of them are the chunks.
     pub(super) ended: bool,
     /// The client's disconnect handler was told.
@@ -61,6 +64,7 @@ impl<L: Link> Stream<L> {
             room: L::ROOM,
             underway: 0,
             out: Out::Open,
+            refused: ByUrgency::default(),
             ended: false,
             told: false,
             broken: false,
@@ -159,8 +163,8 @@ impl<S: System> Endpoint<S> {
         if over && !stream.told {
             stream.told = true;
             if let Some((view, handler)) = view.and_then(|view| Some((view, view.handlers.disconnect()?))) {
-                let flags = TDI_DISCONNECT_RELEASE;
-                return Progress::Do(Effect::Tell { address: view.id, handler, flags });
+                let notice = Notice::Disconnect(handler, TDI_DISCONNECT_RELEASE);
+                return Progress::Do(Effect::Tell { address: view.id, notice });
             }
         }
         if over && stream.out == Out::Arrived {
@@ -170,6 +174,12 @@ impl<S: System> Endpoint<S> {
         // The peer may go once both ends have arrived, while the client still reads.
         if stream.broken && !(stream.ended && stream.out == Out::Arrived) {
             return self.broke(STATUS_CONNECTION_RESET);
+        }
+        if let Some(room) = self.possible_again()
+            && let Some((view, handler)) = view.and_then(|view| Some((view, view.handlers.send_possible()?)))
+        {
+            let notice = Notice::SendPossible(handler, room);
+            return Progress::Do(Effect::Tell { address: view.id, notice });
         }
         if self.news.take(News::LATE) {
             self.end(Why {

@@ -15,6 +15,8 @@ mod handler;
 pub(crate) mod host;
 pub(crate) mod hostile;
 #[cfg(test)]
+mod possible;
+#[cfg(test)]
 mod random;
 #[cfg(test)]
 mod transfer;

@@ -5,22 +5,25 @@ use std::net::SocketAddr;
 
 use sys::status::*;
 use sys::tdi::{
-    TDI_EVENT_ERROR, TDI_EVENT_RECEIVE_DATAGRAM, TDI_RECEIVE_COPY_LOOKAHEAD, TDI_RECEIVE_ENTIRE_MESSAGE,
-    TDI_RECEIVE_NORMAL,
+    TDI_EVENT_ERROR, TDI_EVENT_ERROR_EX, TDI_EVENT_RECEIVE_DATAGRAM, TDI_RECEIVE_COPY_LOOKAHEAD,
+    TDI_RECEIVE_ENTIRE_MESSAGE, TDI_RECEIVE_NORMAL,
 };
 use sys::wdm::IRP;
 
-use super::super::client::{Client, failed};
+use super::super::client::{Client, FAR, failed};
 use super::super::host::{Host, Log, Outcome, Pending, give, pump, pump_once};
 use super::{Ends, HERE, brought};
-use crate::address::TransportAddresses;
+use crate::address::{TransportAddress, TransportAddresses};
 use crate::datagram::MAX_UNDER_WAY;
 use crate::{Adopted, Command, Id, Source, Transport};
 
 /// What a handler has seen, and what it does.
+#[derive(Default)]
 struct Seen {
     shown: Vec<(SocketAddr, u32, Vec<u8>)>,
     errors: Vec<NTSTATUS>,
+    /// The addresses of extended errors.
+    extended: Vec<SocketAddr>,
     /// Bytes to take at the next call, with a receive for the rest.
     rest: Option<(u32, Log, Id, Pending)>,
     /// Answers each datagram by another one.
@@ -76,12 +79,29 @@ unsafe extern "win64" fn error_handler(context: *mut c_void, status: NTSTATUS) -
     STATUS_SUCCESS
 }
 
+/// What an extended error has more is the address.
+unsafe extern "win64" fn extended_handler(
+    context: *mut c_void,
+    status: NTSTATUS,
+    buffer: *mut c_void,
+) -> NTSTATUS {
+    assert_eq!(status, STATUS_ADDRESS_CLOSED);
+    let length = TransportAddress::new(FAR.parse().unwrap()).bytes().len();
+    // SAFETY: the transport passes an address of the family of its own.
+    let bytes = unsafe { std::slice::from_raw_parts(buffer.cast::<u8>(), length) };
+    let address = TransportAddresses::parse(bytes).and_then(|mut all| all.next());
+    // SAFETY: the tests register it with this context.
+    unsafe { &mut *context.cast::<Seen>() }.extended.extend(address);
+    STATUS_SUCCESS
+}
+
 fn watch(client: &Client, file: Id) -> Box<Seen> {
-    let mut seen = Box::new(Seen { shown: Vec::new(), errors: Vec::new(), rest: None, answer: None });
+    let mut seen = Box::new(Seen::default());
     let context = (&raw mut *seen).cast();
     for (event, handler) in [
         (TDI_EVENT_RECEIVE_DATAGRAM, datagram_handler as *const () as *mut c_void),
         (TDI_EVENT_ERROR, error_handler as *const () as *mut c_void),
+        (TDI_EVENT_ERROR_EX, extended_handler as *const () as *mut c_void),
     ] {
         assert_eq!(client.transport.set_event(file, event, handler, context), Ok(()));
     }
@@ -164,6 +184,7 @@ fn the_client_is_told_when_the_port_of_its_address_goes() {
     let waits = ends.receive(9);
     ends.client.remove_port(1);
     assert_eq!((&near.errors[..], &far.errors[..]), (&[][..], &[STATUS_ADDRESS_CLOSED][..]));
+    assert_eq!((&near.extended[..], &far.extended[..]), (&[][..], &[FAR.parse().unwrap()][..]));
     assert_eq!(ends.send(b"x").outcome(), failed(STATUS_HOST_UNREACHABLE));
     assert_eq!(ends.client.send_datagram(ends.far, HERE, b"x").outcome(), failed(STATUS_INVALID_ADDRESS));
     assert_eq!(waits.outcome(), None, "it may come again");

@@ -3,7 +3,10 @@
 use core::ffi::c_void;
 
 use sys::status::{NTSTATUS, STATUS_CONNECTION_REFUSED, STATUS_SUCCESS};
-use sys::tdi::{TDI_EVENT_CONNECT, TDI_EVENT_DISCONNECT, TDI_EVENT_RECEIVE, TDI_EVENT_RECEIVE_EXPEDITED};
+use sys::tdi::{
+    TDI_EVENT_CONNECT, TDI_EVENT_DISCONNECT, TDI_EVENT_ERROR, TDI_EVENT_ERROR_EX, TDI_EVENT_RECEIVE,
+    TDI_EVENT_RECEIVE_EXPEDITED, TDI_EVENT_SEND_POSSIBLE,
+};
 use sys::wdm::IRP;
 
 /// The handler of an event; null where there is none.
@@ -12,6 +15,9 @@ pub(super) fn of(event: i32) -> *const () {
         TDI_EVENT_CONNECT => connect_handler as *const (),
         TDI_EVENT_DISCONNECT => disconnect_handler as *const (),
         TDI_EVENT_RECEIVE | TDI_EVENT_RECEIVE_EXPEDITED => receive_handler as *const (),
+        TDI_EVENT_SEND_POSSIBLE => possible_handler as *const (),
+        TDI_EVENT_ERROR => error_handler as *const (),
+        TDI_EVENT_ERROR_EX => extended_handler as *const (),
         _ => core::ptr::null(),
     }
 }
@@ -56,4 +62,17 @@ unsafe extern "win64" fn connect_handler(
     _: *mut *mut IRP,
 ) -> NTSTATUS {
     STATUS_CONNECTION_REFUSED
+}
+
+unsafe extern "win64" fn possible_handler(_: *mut c_void, _: *mut c_void, room: u32) -> NTSTATUS {
+    assert_ne!(room, 0, "there is room");
+    STATUS_SUCCESS
+}
+
+unsafe extern "win64" fn error_handler(_: *mut c_void, _: NTSTATUS) -> NTSTATUS {
+    STATUS_SUCCESS
+}
+
+unsafe extern "win64" fn extended_handler(_: *mut c_void, _: NTSTATUS, _: *mut c_void) -> NTSTATUS {
+    STATUS_SUCCESS
 }

@@ -11,8 +11,9 @@ use std::net::SocketAddr;
 use ntsim::io::{File, Status};
 use sys::status::{NTSTATUS, STATUS_CONNECTION_REFUSED, STATUS_MORE_PROCESSING_REQUIRED, STATUS_SUCCESS};
 use sys::tdi::{
-    TDI_EVENT_CONNECT, TDI_EVENT_DISCONNECT, TDI_EVENT_ERROR, TDI_EVENT_RECEIVE, TDI_EVENT_RECEIVE_DATAGRAM,
-    TDI_EVENT_RECEIVE_EXPEDITED, TDI_RECEIVE_EXPEDITED, TDI_RECEIVE_NORMAL,
+    TDI_EVENT_CONNECT, TDI_EVENT_DISCONNECT, TDI_EVENT_ERROR, TDI_EVENT_ERROR_EX, TDI_EVENT_RECEIVE,
+    TDI_EVENT_RECEIVE_DATAGRAM, TDI_EVENT_RECEIVE_EXPEDITED, TDI_EVENT_SEND_POSSIBLE, TDI_RECEIVE_EXPEDITED,
+    TDI_RECEIVE_NORMAL,
 };
 use sys::wdm::IRP;
 use tdi::address::TransportAddresses;
@@ -204,6 +205,57 @@ unsafe extern "win64" fn failed<H: Fn(NTSTATUS)>(context: *mut c_void, status: N
     // SAFETY: the handler is registered with itself as the context, and lives for ever.
     let handler = unsafe { &*context.cast::<H>() };
     handler(status);
+    STATUS_SUCCESS
+}
+
+/// Is told that the address is of no use any more (`TDI_EVENT_ERROR_EX`), why, and which it was. Up to
+/// DISPATCH_LEVEL.
+///
+/// # Errors
+///
+/// The driver's status.
+pub fn on_error_ex<H>(address: &File, handler: &'static H) -> Result<(), Status>
+where
+    H: Fn(NTSTATUS, Option<SocketAddr>) + Sync,
+{
+    register(address, TDI_EVENT_ERROR_EX, failed_more::<H> as *const (), from_ref(handler).cast())
+}
+
+unsafe extern "win64" fn failed_more<H: Fn(NTSTATUS, Option<SocketAddr>)>(
+    context: *mut c_void,
+    status: NTSTATUS,
+    buffer: *mut c_void,
+) -> NTSTATUS {
+    // SAFETY: the handler is registered with itself as the context, and lives for ever.
+    let handler = unsafe { &*context.cast::<H>() };
+    // SAFETY: this driver passes an address, of IPv4 in these tests.
+    handler(status, unsafe { address(buffer, IPV4) });
+    STATUS_SUCCESS
+}
+
+/// Bytes of a list of one IPv4 address.
+const IPV4: i32 = 22;
+
+/// Is told that sends are possible again (`TDI_EVENT_SEND_POSSIBLE`), of how many bytes. Up to DISPATCH_LEVEL.
+///
+/// # Errors
+///
+/// The driver's status.
+pub fn on_send_possible<H>(address: &File, handler: &'static H) -> Result<(), Status>
+where
+    H: Fn(usize) + Sync,
+{
+    register(address, TDI_EVENT_SEND_POSSIBLE, possible::<H> as *const (), from_ref(handler).cast())
+}
+
+unsafe extern "win64" fn possible<H: Fn(usize)>(
+    context: *mut c_void,
+    _connection: *mut c_void,
+    room: u32,
+) -> NTSTATUS {
+    // SAFETY: the handler is registered with itself as the context, and lives for ever.
+    let handler = unsafe { &*context.cast::<H>() };
+    handler(room as usize);
     STATUS_SUCCESS
 }
 

@@ -89,10 +89,11 @@ fn connect(bed: &Bed, near: SocketAddr, far: SocketAddr, plan: Plan) -> Result<C
     Ok(Clients { ends, addresses, far })
 }
 
-/// Registers handlers: for data, of which half is taken, and for disconnects.
+/// Registers handlers: for data, of which half is taken, and those that are told something.
 fn watch(address: &File) -> Result<(), Status> {
     event::on_receive(address, &|data: &[u8], _| Taken::bytes(data.len().div_ceil(2)))?;
     event::on_disconnect(address, &|_, _| ())?;
+    event::on_send_possible(address, &|_| ())?;
     event::on_connect(address, &|_| None)
 }
 

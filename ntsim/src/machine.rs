@@ -50,7 +50,7 @@ pub struct State {
     pub(crate) pool: Pool,
     pub(crate) injector: Injector,
     pub(crate) pageable: Pageable,
-    pub(crate) force_pending: Option<ForcePending>,
+    pub(crate) force_pending: ForcePending,
     /// How long nothing may move while somebody waits.
     pub(crate) patience: Duration,
     /// How long a DPC may run.
@@ -224,7 +224,7 @@ impl Builder {
             pool: Pool::new(self.special_pool, self.fresh_pool),
             injector: Injector::default(),
             pageable: Pageable::new(self.force_irql),
-            force_pending: self.force_pending.map(ForcePending::new),
+            force_pending: ForcePending::new(self.force_pending),
             patience: self.patience,
             dpc_limit: self.dpc_limit,
             deepest_stack: AtomicU64::new(0),

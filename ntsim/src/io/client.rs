@@ -10,7 +10,7 @@ use sys::wdm::{
 use super::control::{locked, range};
 use super::file::{self, File, as_thread};
 use super::request::{Buffers, Request, Transfer};
-use super::{Status, irp};
+use super::{Status, dispatch, irp};
 use crate::mm::Block;
 use crate::ob;
 
@@ -139,8 +139,14 @@ impl Reference {
         let (transfer, fill) = sending.into_transfer(object)?;
         ob::reference(object.cast());
         let own = Self(self.0);
-        as_thread(|| file::start(&transfer, object, |irp, location| fill.fill(irp, location)))
-            .map_err(Status)?;
+        as_thread(|| {
+            let irp = file::prepare(&transfer, object, |irp, location| fill.fill(irp, location))?;
+            // SAFETY: the reference keeps the file object.
+            let device = unsafe { (*object).DeviceObject };
+            // SAFETY: the packet is the caller's and its next location is filled in.
+            Ok(unsafe { dispatch::send_as_driver(device, irp) })
+        })
+        .map_err(Status)?;
         Ok(Request::new(transfer, own))
     }
 }

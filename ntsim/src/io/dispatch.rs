@@ -23,11 +23,20 @@ exports! {
     #[irql(PASSIVE..=DISPATCH)]
     fn IofCallDriver(device: *mut DEVICE_OBJECT, irp: *mut IRP) -> NTSTATUS {
         // SAFETY: the driver passes a request that it owns.
-        match unsafe { prepare(device, irp) } {
-            Ok(call) if force_pending::strikes() => call.later(),
-            Ok(call) => call.now(),
-            Err(status) => status,
-        }
+        unsafe { send_as_driver(device, irp) }
+    }
+}
+
+/// Sends a request to a device as a driver does: it may pend because it may.
+///
+/// # Safety
+/// As for [`send`].
+pub(super) unsafe fn send_as_driver(device: *mut DEVICE_OBJECT, irp: *mut IRP) -> NTSTATUS {
+    // SAFETY: the caller's contract.
+    match unsafe { prepare(device, irp) } {
+        Ok(call) if force_pending::strikes() => call.later(),
+        Ok(call) => call.now(),
+        Err(status) => status,
     }
 }
 

@@ -1,24 +1,32 @@
 //! Requests that pend because they may (Driver Verifier's option to force pending I/O requests).
 //!
 //! A driver that sends a request on has to live with STATUS_PENDING, also where the device below has so far
-//! always completed at once. Where the machine's builder asks for it, some of the requests that drivers send
-//! pend, whatever the device does: the driver is told so, and the device gets the request later.
+//! always completed at once. Where the machine's builder asks for it, or [`force_pending`], some of the requests
+//! that drivers send pend, whatever the device does: the driver is told so, and the device gets the request
+//! later. Among them are those that this machine sends in the name of a driver above; a device may get them when
+//! their file was cleaned up meanwhile.
 
 use parking_lot::Mutex;
 
 use crate::machine;
 
-/// Which requests pend, chosen from a seed.
-pub(crate) struct ForcePending(Mutex<fastrand::Rng>);
+/// Which requests pend, chosen from a seed; none if there is none.
+#[derive(Default)]
+pub(crate) struct ForcePending(Mutex<Option<fastrand::Rng>>);
 
 impl ForcePending {
     /// About every second request, by this seed.
-    pub(crate) fn new(seed: u64) -> Self {
-        Self(Mutex::new(fastrand::Rng::with_seed(seed)))
+    pub(crate) fn new(seed: Option<u64>) -> Self {
+        Self(Mutex::new(seed.map(fastrand::Rng::with_seed)))
     }
+}
+
+/// From now on about every second request that a driver sends pends, chosen from this seed; or none does.
+pub fn force_pending(seed: Option<u64>) {
+    *machine::current().force_pending.0.lock() = seed.map(fastrand::Rng::with_seed);
 }
 
 /// Whether the request that a driver sends right now is to pend.
 pub(super) fn strikes() -> bool {
-    machine::current().force_pending.as_ref().is_some_and(|ForcePending(random)| random.lock().bool())
+    machine::current().force_pending.0.lock().as_mut().is_some_and(fastrand::Rng::bool)
 }

@@ -44,6 +44,7 @@ pub(crate) use device::{
 };
 pub use file::File;
 pub(crate) use force_pending::ForcePending;
+pub use force_pending::force_pending;
 pub(crate) use namespace::{link, unlink};
 pub use opener::Opener;
 pub(crate) use remove_lock::take_within as take_remove_locks;

@@ -26,6 +26,8 @@ pub struct Plan {
     pub actions: usize,
     /// The most bytes of a send or receive.
     pub longest: usize,
+    /// Requests may pend on their way to the driver, and reach it when their file has gone.
+    pub pending: bool,
     /// What is random follows from it.
     pub seed: u64,
 }
@@ -64,7 +66,9 @@ pub fn pass(bed: &Bed, near: SocketAddr, far: SocketAddr, plan: Plan) -> Result<
         (0..=number).for_each(|_| random = random.fork());
         Box::new(move || (0..plan.actions).for_each(|_| clients.act(plan, &mut random)))
     });
+    ntsim::io::force_pending(plan.pending.then_some(plan.seed));
     together("client", bodies.collect());
+    ntsim::io::force_pending(None);
     clients.end()
 }
 

@@ -6,12 +6,16 @@ use crate::wrong::Wrong;
 
 /// A few connections, of which most survive for a while.
 pub(super) fn few(scene: &Scene<'_>) -> Result<(), Wrong> {
-    let plan = Plan { connections: 2, threads: 3, actions: 25, longest: 40_000, seed: scene.seed };
-    storm::pass(scene.bed, NEAR, FAR, plan)
+    storm::pass(scene.bed, NEAR, FAR, plan(2, 25, scene.seed))
 }
 
 /// A thousand connections of either client.
 pub(super) fn thousand(scene: &Scene<'_>) -> Result<(), Wrong> {
-    let plan = Plan { connections: 1000, threads: 3, actions: 1000, longest: 40_000, seed: scene.seed };
-    storm::pass(scene.bed, NEAR, FAR, plan)
+    storm::pass(scene.bed, NEAR, FAR, plan(1000, 1000, scene.seed))
+}
+
+/// In every second storm requests are forced to pend.
+fn plan(connections: usize, actions: usize, seed: u64) -> Plan {
+    let pending = fastrand::Rng::with_seed(seed).bool();
+    Plan { connections, threads: 3, actions, longest: 40_000, pending, seed }
 }

@@ -10,6 +10,7 @@
     reason = "a test ends when what it needs is not there"
 )]
 
+mod access;
 mod cancel;
 mod cleanup;
 mod create;

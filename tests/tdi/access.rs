@@ -1,0 +1,118 @@
+//! Who may open the device, and who may share an address.
+
+use core::net::SocketAddr;
+
+use ntsim::io::{File, Opener, Status};
+use ntsim::se::{Sid, Subject};
+use sys::status::*;
+use sys::tdi::{TdiConnectionContext, TdiTransportAddress};
+use sys::wdm::{FILE_READ_DATA, FILE_WRITE_DATA, GENERIC_ALL, MAXIMUM_ALLOWED};
+use tdi::address::TransportAddress;
+use tdi_client::{Bed, DEVICE, attribute};
+
+use super::{FAR, bed, end_clean};
+
+/// Another administrator than the first.
+fn second() -> Subject {
+    Subject::user(1001).member_of(Sid::ADMINISTRATORS)
+}
+
+fn address(bed: &Bed, at: SocketAddr, opener: &Opener) -> Result<File, Status> {
+    let attributes = attribute(TdiTransportAddress, TransportAddress::new(at).bytes());
+    bed.machine.open_as(DEVICE, &attributes, opener)
+}
+
+#[track_caller]
+fn refused(bed: &Bed, opener: &Opener, status: NTSTATUS) {
+    assert_eq!(address(bed, FAR, opener).expect_err("it is refused").0, status);
+}
+
+/// One who shares the address with whom `list` admits.
+fn sharing(subject: Subject, list: &str) -> Opener {
+    Opener::new(subject).descriptor(&list.parse().expect("a descriptor"))
+}
+
+#[test]
+fn only_the_system_and_administrators_open_the_device() {
+    let bed = bed();
+    for subject in [Subject::system(), Subject::administrator(), second()] {
+        drop(address(&bed, FAR, &Opener::new(subject)).expect("it is admitted"));
+    }
+    refused(&bed, &Opener::new(Subject::user(1000)), STATUS_ACCESS_DENIED);
+    refused(&bed, &Opener::new(Subject::user(1000)).forced(), STATUS_ACCESS_DENIED);
+    drop(address(&bed, FAR, &Opener::new(Subject::user(1000)).kernel()).expect("nobody checks a driver"));
+    end_clean(bed);
+}
+
+#[test]
+fn the_first_opener_says_who_shares_an_address() {
+    let bed = bed();
+    let host = sharing(Subject::administrator(), "D:(A;;GA;;;SY)(A;;GR;;;S-1-5-21-1-2-3-1001)");
+    let first = address(&bed, FAR, &host).expect("the address is free");
+    // Its maker has no right that the list does not give, and what the device has granted does not count.
+    refused(&bed, &host, STATUS_ACCESS_DENIED);
+    refused(&bed, &Opener::new(second()), STATUS_ACCESS_DENIED);
+    refused(&bed, &Opener::new(second()).access(GENERIC_ALL), STATUS_ACCESS_DENIED);
+    let reads = Opener::new(second()).access(FILE_READ_DATA);
+    let more = [
+        address(&bed, FAR, &reads).expect("the list lets it read"),
+        address(&bed, FAR, &reads.clone().access(MAXIMUM_ALLOWED)).expect("it gets what there is"),
+        address(&bed, FAR, &Opener::new(Subject::system())).expect("the list admits the system"),
+    ];
+    // The list is the address's, not the first opener's.
+    drop(first);
+    refused(&bed, &reads.clone().access(FILE_WRITE_DATA), STATUS_ACCESS_DENIED);
+    drop(more);
+    drop(address(&bed, FAR, &reads.access(FILE_WRITE_DATA)).expect("the address is free"));
+    end_clean(bed);
+}
+
+#[test]
+fn without_a_descriptor_the_list_is_that_of_the_first_openers_token() {
+    let bed = bed();
+    let first = address(&bed, FAR, &Opener::new(Subject::administrator())).expect("the address is free");
+    refused(&bed, &Opener::new(second()), STATUS_ACCESS_DENIED);
+    for subject in [Subject::administrator(), Subject::system()] {
+        drop(address(&bed, FAR, &Opener::new(subject)).expect("such a list admits its user and the system"));
+    }
+    drop(first);
+    end_clean(bed);
+}
+
+#[test]
+fn a_driver_is_checked_only_if_it_wants_to_be() {
+    let bed = bed();
+    let first = address(&bed, FAR, &sharing(Subject::system(), "D:(A;;GA;;;SY)")).expect("it is free");
+    drop(address(&bed, FAR, &Opener::new(second()).kernel()).expect("nobody checks a driver"));
+    refused(&bed, &Opener::new(second()).forced(), STATUS_ACCESS_DENIED);
+    drop(first);
+    end_clean(bed);
+}
+
+#[test]
+fn an_exclusive_address_is_in_use_whoever_asks() {
+    let bed = bed();
+    let alone = Opener::new(second()).share(0);
+    let first = address(&bed, FAR, &alone).expect("the address is free");
+    for opener in [alone, Opener::new(Subject::system()), Opener::new(second())] {
+        refused(&bed, &opener, STATUS_SHARING_VIOLATION);
+    }
+    drop(first);
+    end_clean(bed);
+}
+
+#[test]
+fn who_shares_an_address_has_to_say_who_it_is() {
+    let bed = bed();
+    let nobody = Opener::new(Subject::system());
+    for nobody in [nobody.clone().without_access_state(), nobody.without_security_context()] {
+        refused(&bed, &nobody, STATUS_INVALID_DEVICE_REQUEST);
+        // All others may.
+        drop(address(&bed, FAR, &nobody.clone().share(0)).expect("nobody is let in, and nobody asked"));
+        let endpoint = attribute(TdiConnectionContext, &[7; 8]);
+        for attributes in [&endpoint[..], &[]] {
+            drop(bed.machine.open_as(DEVICE, attributes, &nobody).expect("it is no address"));
+        }
+    }
+    end_clean(bed);
+}

@@ -2,7 +2,10 @@
 
 use core::ptr::{NonNull, null_mut};
 
-use sys::status::{NTSTATUS, STATUS_INVALID_DEVICE_REQUEST, STATUS_INVALID_PARAMETER, STATUS_SUCCESS};
+use sys::status::{
+    NTSTATUS, STATUS_INVALID_DEVICE_REQUEST, STATUS_INVALID_PARAMETER, STATUS_OBJECT_NAME_NOT_FOUND,
+    STATUS_SUCCESS,
+};
 use sys::tdi::{TDI_CONNECTION_FILE, TDI_CONTROL_CHANNEL_FILE, TDI_TRANSPORT_ADDRESS_FILE};
 use sys::wdm::{
     self, DEVICE_OBJECT, FILE_OBJECT, IO_STACK_LOCATION, IRP, IRP_MJ_CLEANUP, IRP_MJ_CLOSE, IRP_MJ_COUNT,
@@ -64,6 +67,13 @@ impl Entry {
         Id::from_raw(raw.addr() as u64)
     }
 
+    /// Whether a create names a file below the device. The device's security descriptor does not stand before
+    /// such names, unless the device is told so ("Controlling Device Namespace Access"), and there are none.
+    fn is_named(&self) -> bool {
+        // SAFETY: the request keeps the file object.
+        unsafe { (*self.file.as_ptr()).FileName.Length != 0 }
+    }
+
     /// Completes the request inline.
     pub(super) fn finish(self, status: NTSTATUS, information: usize) -> NTSTATUS {
         // SAFETY: the request is this entry point's, and was never given a cancel routine.
@@ -96,6 +106,9 @@ unsafe fn answer(
 /// `IRP_MJ_CREATE`. PASSIVE_LEVEL.
 unsafe extern "win64" fn create(_: *mut DEVICE_OBJECT, irp: *mut IRP) -> NTSTATUS {
     let created = |transport: &Transport<Legacy>, entry: &Entry| {
+        if entry.is_named() {
+            return Err(STATUS_OBJECT_NAME_NOT_FOUND);
+        }
         // SAFETY: the request is a create.
         let parameters: wdm::IO_STACK_CREATE = unsafe { parameters::of(entry.location) };
         // SAFETY: the request is ours.

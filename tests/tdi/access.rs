@@ -45,6 +45,18 @@ fn only_the_system_and_administrators_open_the_device() {
 }
 
 #[test]
+fn no_name_below_the_device_gets_past_its_descriptor() {
+    let bed = bed();
+    for subject in [Subject::user(1000), Subject::system()] {
+        for name in ["\\", "\\x", "\\x\\y"] {
+            let opened = bed.machine.open_as(&format!("{DEVICE}{name}"), &[], &Opener::new(subject.clone()));
+            assert_eq!(opened.expect_err("there are no such names").0, STATUS_OBJECT_NAME_NOT_FOUND);
+        }
+    }
+    end_clean(bed);
+}
+
+#[test]
 fn the_first_opener_says_who_shares_an_address() {
     let bed = bed();
     let host = sharing(Subject::administrator(), "D:(A;;GA;;;SY)(A;;GR;;;S-1-5-21-1-2-3-1001)");

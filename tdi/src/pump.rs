@@ -22,21 +22,22 @@ impl<S: System> Transport<S> {
             Some(endpoint) if !endpoint.pumping => endpoint.pumping = true,
             _ => return,
         }
-        loop {
-            let over = {
-                let mut world = self.world();
-                match world.step(id) {
-                    Some(effect) => {
-                        drop(world);
-                        self.perform(id, effect);
-                        continue;
-                    }
-                    None => world.rest(id),
-                }
-            };
-            drop(over);
-            return;
+        while let Some(effect) = self.next(id) {
+            self.perform(id, effect);
         }
+    }
+
+    /// What the pumper does next; if that is nothing, it is the pumper no more.
+    // A frame of its own, which has gone when the effect is performed: that may lead to the pumper of another
+    // endpoint, and further.
+    #[inline(never)]
+    fn next(&self, id: Id) -> Option<Effect<S>> {
+        let mut world = self.world();
+        let effect = world.step(id);
+        let over = effect.is_none().then(|| world.rest(id));
+        drop(world);
+        drop(over);
+        effect
     }
 
     fn perform(&self, id: Id, effect: Effect<S>) {

@@ -10,7 +10,7 @@ use sys::wdm::{DEVICE_OBJECT, IO_STACK_LOCATION, IRP, PDRIVER_DISPATCH, SL_PENDI
 
 use super::device::is_device;
 use super::force_pending;
-use super::irp::{self, Completed, Packet, Sent, violation};
+use super::irp::{self, Completed, Owner, Packet, Sent, violation};
 use super::worker::queue_work;
 use crate::export::exports;
 use crate::verifier::Bugcheck;
@@ -79,7 +79,17 @@ impl Call {
         self.forced = true;
         // SAFETY: the location is the packet's current one, and the routine has not been called yet.
         unsafe { (*self.location).Control |= SL_PENDING_RETURNED };
-        queue_work(move || _ = self.now());
+        let packet = Arc::clone(&self.packet);
+        let sending = move |begun| {
+            if let Owner::Manager(job) = &packet.owner {
+                job.sending(begun);
+            }
+        };
+        sending(true);
+        queue_work(move || {
+            self.now();
+            sending(false);
+        });
         STATUS_PENDING
     }
 }

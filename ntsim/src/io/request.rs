@@ -33,6 +33,11 @@ pub(super) trait Job: Send + Sync {
     fn delivered(&self);
     /// The file that the request is for.
     fn file(&self) -> *mut FILE_OBJECT;
+    /// The request is forced to pend, so a call that sends it has begun, or has returned. The request is not
+    /// over before, as whoever calls keeps the file.
+    fn sending(&self, begun: bool) {
+        let _ = begun;
+    }
 }
 
 /// The buffers of a request, alive until it has come back.
@@ -103,12 +108,37 @@ struct State {
     /// The place of its completion among all of the machine's, from 0.
     sequence: u64,
     delivered: bool,
+    /// See [`Job::sending`].
+    sending: bool,
     waiter: Option<&'static Thread>,
+}
+
+impl State {
+    fn is_over(&self) -> bool {
+        self.delivered && !self.sending
+    }
+
+    /// Wakes who waits, if the request is over.
+    fn tell(&mut self) {
+        if self.is_over()
+            && let Some(waiter) = self.waiter.take()
+        {
+            sched::wake(waiter);
+        }
+    }
 }
 
 impl Transfer {
     pub(super) fn new(file: *mut FILE_OBJECT, buffers: Buffers) -> Arc<Self> {
-        let state = State { irp: None, buffers, outcome: None, sequence: 0, delivered: false, waiter: None };
+        let state = State {
+            irp: None,
+            buffers,
+            outcome: None,
+            sequence: 0,
+            delivered: false,
+            sending: false,
+            waiter: None,
+        };
         Arc::new(Self { file: file as usize, state: Mutex::new(state) })
     }
 
@@ -132,7 +162,7 @@ impl Transfer {
         loop {
             {
                 let mut state = self.state.lock();
-                if state.delivered {
+                if state.is_over() {
                     return state.outcome;
                 }
                 state.waiter = sched::current();
@@ -169,9 +199,13 @@ impl Job for Transfer {
     fn delivered(&self) {
         let mut state = self.state.lock();
         state.delivered = true;
-        if let Some(waiter) = state.waiter.take() {
-            sched::wake(waiter);
-        }
+        state.tell();
+    }
+
+    fn sending(&self, begun: bool) {
+        let mut state = self.state.lock();
+        state.sending = begun;
+        state.tell();
     }
 
     fn file(&self) -> *mut FILE_OBJECT {
@@ -226,7 +260,7 @@ impl Request {
     /// How it ended, if it has.
     pub fn outcome(&self) -> Option<Outcome> {
         let state = self.transfer.state.lock();
-        state.outcome.filter(|_| state.delivered)
+        state.outcome.filter(|_| state.is_over())
     }
 
     /// The place of its completion among all of the machine's, if it is over.

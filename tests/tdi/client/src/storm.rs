@@ -3,6 +3,7 @@
 //! Threads send requests of every type to endpoints, cancel some, and close handles without a word, each for
 //! itself; so cleanups race with every request. What is random follows from a seed.
 
+use core::time::Duration;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -31,6 +32,9 @@ pub struct Plan {
     /// What is random follows from it.
     pub seed: u64,
 }
+
+/// Longer than any request takes that was forced to pend.
+const LATE: Duration = Duration::from_secs(60);
 
 /// An endpoint of either client.
 struct End {
@@ -69,7 +73,7 @@ pub fn pass(bed: &Bed, near: SocketAddr, far: SocketAddr, plan: Plan) -> Result<
     ntsim::io::force_pending(plan.pending.then_some(plan.seed));
     together("client", bodies.collect());
     ntsim::io::force_pending(None);
-    clients.end()
+    clients.end(plan)
 }
 
 fn connect(bed: &Bed, near: SocketAddr, far: SocketAddr, plan: Plan) -> Result<Clients, Wrong> {
@@ -144,10 +148,17 @@ impl Clients {
     }
 
     /// Closes what is left, and looks at what became of the requests.
-    fn end(&self) -> Result<(), Wrong> {
+    fn end(&self, plan: Plan) -> Result<(), Wrong> {
         self.ends.iter().for_each(End::kill);
         self.addresses.iter().for_each(|address| drop(locked(address).take()));
-        self.ends.iter().try_for_each(|end| over(locked(&end.requests).drain(..).as_slice()))
+        self.ends.iter().try_for_each(|end| {
+            let requests = core::mem::take(&mut *locked(&end.requests));
+            if plan.pending {
+                // Some are on their way to the driver, which has not seen them yet.
+                requests.iter().for_each(|request| _ = request.wait_for(LATE));
+            }
+            over(&requests)
+        })
     }
 }
 

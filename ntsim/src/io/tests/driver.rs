@@ -2,7 +2,7 @@
 
 use core::ffi::c_void;
 use core::ptr;
-use core::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, AtomicUsize, Ordering};
 
 use parking_lot::Mutex;
 use sys::status::*;
@@ -12,6 +12,7 @@ use super::relay::relay;
 use crate::io::{cancel, complete};
 use crate::mm::MmMapLockedPagesSpecifyCache;
 use crate::rtl;
+use crate::sched::{self, Irql};
 
 /// What a device control makes the driver do.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -95,6 +96,8 @@ pub(super) struct Control {
     close_status: AtomicI32,
     leaves_context: AtomicBool,
     pending: AtomicPtr<IRP>,
+    /// Internal device controls that came at PASSIVE_LEVEL.
+    passive: AtomicUsize,
 }
 
 pub(super) static CONTROL: Control = Control {
@@ -105,6 +108,7 @@ pub(super) static CONTROL: Control = Control {
     close_status: AtomicI32::new(0),
     leaves_context: AtomicBool::new(false),
     pending: AtomicPtr::new(ptr::null_mut()),
+    passive: AtomicUsize::new(0),
 };
 
 impl Control {
@@ -122,6 +126,11 @@ impl Control {
 
     pub(super) fn majors(&self) -> Vec<u8> {
         self.majors.lock().clone()
+    }
+
+    /// How many internal device controls came at PASSIVE_LEVEL, and starts anew.
+    pub(super) fn take_passive(&self) -> usize {
+        self.passive.swap(0, Ordering::SeqCst)
     }
 
     /// Lets the next create leave its context in the file object.
@@ -164,6 +173,10 @@ pub(super) unsafe extern "win64" fn dispatch(_device: *mut DEVICE_OBJECT, irp: *
             let code = unsafe { location.Parameters.DeviceIoControl.IoControlCode };
             CONTROL.majors.lock().clear();
             control(WAYS[(code >> 2 & 0xFF) as usize], irp, location)
+        }
+        IRP_MJ_INTERNAL_DEVICE_CONTROL => {
+            CONTROL.passive.fetch_add(usize::from(sched::irql() == Irql::PASSIVE), Ordering::SeqCst);
+            finish(irp, STATUS_SUCCESS, 0)
         }
         IRP_MJ_CLOSE => finish(irp, CONTROL.close_status.swap(STATUS_SUCCESS, Ordering::SeqCst), 0),
         _ => finish(irp, STATUS_SUCCESS, 0),

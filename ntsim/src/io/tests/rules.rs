@@ -6,11 +6,14 @@ use sys::wdm::{IRP_MJ_CLOSE, METHOD_BUFFERED, METHOD_IN_DIRECT, METHOD_OUT_DIREC
 use super::bench::{Bench, with_name};
 use super::driver::{CONTROL, Way, code};
 use super::relay::relay;
+use crate::io::Sending;
 use crate::io::device::IoDeleteDevice;
 use crate::io::dispatch::IofCallDriver;
+use crate::io::file::as_thread;
 use crate::io::irp::{IoAllocateIrp, IoFreeIrp, IoInitializeIrp, IoReuseIrp};
 use crate::io::namespace::IoDeleteSymbolicLink;
 use crate::ke::{KeInitializeTimer, KeSetTimer};
+use crate::sched::{self, Irql};
 use crate::{Machine, Report};
 
 /// Rule and first parameter of each finding.
@@ -126,6 +129,30 @@ fn a_driver_that_does_not_expect_its_request_to_pend_is_found_where_that_is_forc
     file.ioctl(code(Way::Relays, METHOD_BUFFERED), b"", &mut []);
     drop(file);
     assert_eq!(found(&bench.finish())[0], ("CompleteRequest", 0x6));
+}
+
+#[test]
+fn a_clients_request_that_is_forced_to_pend_comes_late_and_is_over_when_the_call_has_returned() {
+    let bench = Bench::on(Machine::builder().force_pending(1).boot());
+    let file = bench.open();
+    CONTROL.take_majors();
+    CONTROL.take_passive();
+    let ask = || Sending { minor: 0, parameters: [0; 32], data: Vec::new() };
+    let requests: Vec<_> = as_thread(|| {
+        let before = sched::raise(Irql::DISPATCH);
+        let requests = (0..32).map(|_| file.start_internal(ask()).unwrap()).collect();
+        sched::lower(before);
+        requests
+    });
+    drop(file);
+    assert!(requests.into_iter().all(|request| request.wait().0.status == STATUS_SUCCESS));
+    let majors = CONTROL.take_majors();
+    let count = |major| majors.iter().filter(|other| **other == major).count();
+    assert_eq!([0x0F, 0x12, 0x02].map(count), [32, 1, 1]);
+    // Those that pend are the work of another thread.
+    let late = CONTROL.take_passive();
+    assert!((4..28).contains(&late), "{late} came late");
+    assert_eq!(found(&bench.finish()), []);
 }
 
 #[test]

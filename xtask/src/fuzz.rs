@@ -1,8 +1,8 @@
 //! `cargo xtask fuzz`: runs the fuzz targets of tdi/fuzz and tests/hostile/fuzz, led by coverage.
 //!
-//! The targets are built with the active compiler, whatever its release: edges are counted by a pass of LLVM
-//! that every one has, libFuzzer comes from Debian, and the address sanitizer from the compiler, where that has
-//! its runtime. What a run learns stays in target/fuzz/TARGET/corpus, from which the next one goes on.
+//! The targets are built with the active compiler, which need not be a nightly one: edges are counted by a pass
+//! of LLVM that every one has, libFuzzer comes from Debian, and the address sanitizer from the compiler, where
+//! that has its runtime. What a run learns stays in target/fuzz/TARGET/corpus, from which the next one goes on.
 
 mod course;
 mod instrument;
@@ -27,8 +27,8 @@ use crate::{
     step::Step,
 };
 
-/// How often the tests run each target. From the same seed, so that they do not find one day what they did not
-/// find the day before.
+/// How often the tests run each target: enough to see that it works. What it chooses comes from the same seed, as
+/// what is new to be found is the command's to find.
 const SMOKE: Limit = Limit::Executions { count: 1000, seed: 1 };
 
 /// Which targets to fuzz, and for how long.

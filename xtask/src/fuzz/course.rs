@@ -16,7 +16,7 @@ use crate::{failure::Failure, step::Step};
 /// The longest input that is tried.
 const LONGEST: usize = 4096;
 
-/// The time after which one input is a finding, in seconds. The slowest take a hundredth of one.
+/// The time after which one input is a finding, in seconds. No input has taken one so far.
 const SLOW: u32 = 30;
 
 /// How many inputs are made up for a target that begins with none of the repository.

@@ -1,6 +1,9 @@
 //! Building the targets so that libFuzzer sees what they do.
 
-use std::{path::PathBuf, process::Command};
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 use super::target::{PACKAGES, Target};
 use crate::{
@@ -53,7 +56,7 @@ impl Programs {
 }
 
 /// `cargo build` of the targets. Flags for a named target are not those of build scripts and macros.
-fn compilation(folder: &PathBuf, sanitized: bool) -> Command {
+fn compilation(folder: &Path, sanitized: bool) -> Command {
     let mut command = cargo();
     command.args(["build", "--release", "--target", HOST, "--target-dir"]).arg(folder);
     command.args(["--config", "profile.release.debug-assertions=true"]);

@@ -30,7 +30,7 @@ pub(crate) fn test() -> Result<(), Failure> {
         Use::Compiler | Use::Lints => compiler == Compiler::Debian || linters == Linters::Debian,
         Use::Format => linters == Linters::Debian,
     })?;
-    eprintln!("From a clean clone this takes about ten minutes on two cores.");
+    eprintln!("From a clean clone this takes about twelve minutes on two cores.");
     for (name, mut command) in source_checks(compiler, linters) {
         step(name, &mut command)?;
     }

@@ -21,6 +21,7 @@ mod generic_mapping;
 mod irp;
 mod mdl;
 mod namespace;
+mod open;
 mod opener;
 mod remove_lock;
 mod request;

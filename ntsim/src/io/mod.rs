@@ -47,6 +47,7 @@ pub use file::File;
 pub(crate) use force_pending::ForcePending;
 pub use force_pending::force_pending;
 pub(crate) use namespace::{link, unlink};
+pub use open::open_as;
 pub use opener::Opener;
 pub(crate) use remove_lock::take_within as take_remove_locks;
 pub use request::{Outcome, Request};

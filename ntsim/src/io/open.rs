@@ -5,6 +5,14 @@ use super::{Opener, Status};
 use crate::Machine;
 use crate::se::Subject;
 
+/// As [`Machine::open_as`], for threads of the machine.
+///
+/// # Errors
+/// As [`Machine::open_as`].
+pub fn open_as(name: &str, attributes: &[u8], opener: &Opener) -> Result<File, Status> {
+    as_thread(|| file::open(name, attributes, opener)).map_err(Status)
+}
+
 impl Machine {
     /// Opens a device by its name or by a symbolic link, with extended attributes if `attributes` is not
     /// empty (a list of `FILE_FULL_EA_INFORMATION`), as a program of the system does.
@@ -28,6 +36,6 @@ impl Machine {
     /// # Errors
     /// As [`open`](Self::open), and STATUS_ACCESS_DENIED if the device does not admit the opener.
     pub fn open_as(&self, name: &str, attributes: &[u8], opener: &Opener) -> Result<File, Status> {
-        as_thread(|| file::open(name, attributes, opener)).map_err(Status)
+        open_as(name, attributes, opener)
     }
 }

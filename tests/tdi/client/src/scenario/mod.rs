@@ -10,6 +10,7 @@ mod datagrams;
 mod disconnecting;
 mod ending;
 mod handling;
+mod opening;
 mod racing;
 mod storming;
 
@@ -75,6 +76,8 @@ scenarios! {
     CloseWhileLinkGoes: ending::link_goes;
     /// The last adapter goes under its clients.
     AdapterGoes: ending::adapter_goes;
+    /// Clients open and close one address, each of which shares it with some of the others.
+    OpensRace: opening::races;
     /// A connect meets a listen that is closed, cancelled, or never accepted.
     ConnectRaces: connecting::races;
     /// Both ends disconnect, in any way, in any order.

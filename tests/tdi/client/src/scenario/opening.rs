@@ -1,0 +1,71 @@
+//! Clients open an address, which they share with some.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use ntsim::io::{Opener, Status, open_as};
+use ntsim::se::{Descriptor, Sid, Subject};
+use sys::status::{STATUS_ACCESS_DENIED, STATUS_SHARING_VIOLATION};
+use sys::tdi::TdiTransportAddress;
+use tdi::address::TransportAddress;
+
+use super::{FAR, Scene};
+use crate::together::{Body, together};
+use crate::wrong::{Wrong, ensure};
+use crate::{DEVICE, attribute};
+
+/// Who opens the address, and whom the list admits that comes with it. Whoever is first: the first and the last of
+/// them never have it at the same time.
+const CLIENTS: [(u32, &[u32]); 3] = [(1001, &[1001, 1002]), (1002, &[1002, 1003]), (1003, &[1003])];
+
+/// An administrator, who shares the address with these accounts.
+fn client((account, admitted): (u32, &[u32])) -> Result<Opener, Wrong> {
+    let entries: String =
+        admitted.iter().map(|other| format!("(A;;GA;;;{})", Sid::account(*other))).collect();
+    let list: Descriptor = format!("D:{entries}").parse().map_err(|error| Wrong(format!("{error}")))?;
+    let subject = Subject::user(account).member_of(Sid::ADMINISTRATORS);
+    Ok(Opener::new(subject).descriptor(&list))
+}
+
+/// Which of the clients have the address open.
+type Holders = Mutex<[bool; CLIENTS.len()]>;
+
+/// Notes whether one of the clients has the address.
+fn note(holders: &Holders, which: usize, holds: bool) -> Result<(), Wrong> {
+    let mut holders = holders.lock().unwrap_or_else(PoisonError::into_inner);
+    holders[which] = holds;
+    ensure(!(holders[0] && holders[2]), || "two share an address whom no list admits both".into())
+}
+
+/// Opens the address and closes it again, some times.
+fn come_and_go(which: usize, opener: &Opener, holders: &Holders) -> Result<(), Wrong> {
+    let attributes = attribute(TdiTransportAddress, TransportAddress::new(FAR).bytes());
+    let open = || open_as(DEVICE, &attributes, opener);
+    for _ in 0..4 {
+        match open() {
+            Ok(file) => {
+                note(holders, which, true)?;
+                let again = open().map_err(|status| {
+                    Wrong(format!("one who has the address was refused it with {status}"))
+                })?;
+                drop(file);
+                note(holders, which, false)?;
+                drop(again);
+            }
+            // The port of those who had the address before may not be free yet.
+            Err(Status(STATUS_ACCESS_DENIED | STATUS_SHARING_VIOLATION)) => {}
+            Err(status) => return Err(Wrong(format!("a create ended with {status}"))),
+        }
+    }
+    Ok(())
+}
+
+/// See [`super::Scenario::OpensRace`].
+pub(super) fn races(_: &Scene<'_>) -> Result<(), Wrong> {
+    let holders = Arc::new(Holders::default());
+    let bodies = CLIENTS.into_iter().enumerate().map(|(which, about)| -> Result<Body<_>, Wrong> {
+        let (opener, holders) = (client(about)?, Arc::clone(&holders));
+        Ok(Box::new(move || come_and_go(which, &opener, &holders)))
+    });
+    let bodies = bodies.collect::<Result<_, _>>()?;
+    together("client", bodies).into_iter().collect()
+}

@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// How many schedules of the scenarios of NDK's close and of TDI are played twice over: those of seeds that are
-/// always the same, and those of seeds that nobody has played before. Each of forty scenarios gets 48.
+/// always the same, and those of seeds that nobody has played before. Each of some forty scenarios gets about 47.
 const SHARE: u64 = 1920;
 
 /// The first of the seeds that are always played.

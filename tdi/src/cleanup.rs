@@ -37,9 +37,9 @@ impl<S: System> Transport<S> {
         }
     }
 
-    /// From here on requests are refused. Of an address, the handlers go, and the listeners and the
-    /// access list, unless another file shares the address; what is to be dropped without the lock is given back. `None` if there is
-    /// no such file, or it was cleaned up before.
+    /// From here on requests are refused. Of an address, the handlers go, and the listeners and the access
+    /// list, unless another file shares the address; what is to be dropped without the lock is given back.
+    /// `None` if there is no such file, or it was cleaned up before.
     fn begin_cleanup(&self, id: Id) -> Option<(Listeners<S>, Option<ListOf<S>>)> {
         let mut world = self.world();
         let file = world.open_file(id).ok()?;

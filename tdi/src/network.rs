@@ -87,8 +87,8 @@ pub trait Network<S: System>: Send + Sync + 'static {
         at: SocketAddr,
     ) -> Result<(Self::Listener, SocketAddr), BindError>;
 
-    /// Begins to connect for an endpoint, from an address of some port if `from` is a wildcard: [`News::CONNECTED`](crate::News) or
-    /// [`News::LOST`](crate::News) follows.
+    /// Begins to connect for an endpoint, from an address of some port if `from` is a wildcard:
+    /// [`News::CONNECTED`](crate::News) or [`News::LOST`](crate::News) follows.
     ///
     /// # Errors
     ///

@@ -53,13 +53,17 @@ fn read_all(pair: &Pair) {
     }
 }
 
+/// More is sent than the peer has room for, and what may not wait is refused.
+fn refuse(pair: &Pair) {
+    pair.client.send(pair.near, &vec![0; STUCK]);
+    assert_eq!(hasty(pair, 0).outcome(), failed(STATUS_DEVICE_NOT_READY));
+}
+
 #[test]
 fn a_refused_client_is_told_once_when_its_peer_has_room_again() {
     let pair = Pair::connected();
     let told = watch(&pair);
-    pair.client.send(pair.near, &vec![0; STUCK]);
-    pump();
-    assert_eq!(hasty(&pair, 0).outcome(), failed(STATUS_DEVICE_NOT_READY));
+    refuse(&pair);
     assert_eq!(hasty(&pair, 0).outcome(), failed(STATUS_DEVICE_NOT_READY));
     assert_eq!(*told, [], "nothing has moved");
     read_all(&pair);
@@ -85,9 +89,7 @@ fn a_client_that_was_not_refused_is_told_nothing() {
 fn a_connection_that_ends_takes_the_wish_with_it() {
     let pair = Pair::connected();
     let told = watch(&pair);
-    pair.client.send(pair.near, &vec![0; STUCK]);
-    pump();
-    assert_eq!(hasty(&pair, 0).outcome(), failed(STATUS_DEVICE_NOT_READY));
+    refuse(&pair);
     pair.client.disconnect(pair.near, 0);
     pump();
     pair.establish();

@@ -82,7 +82,7 @@ pub fn all() -> impl Iterator<Item = &'static Export> {
 
 /// Runs the body of an emulated function for a driver that just entered it.
 #[inline]
-pub(crate) fn enter<R>(export: &'static Export, body: impl FnOnce() -> R) -> R {
+pub(crate) fn enter<R: 'static>(export: &'static Export, body: impl FnOnce() -> R) -> R {
     local::entered(export, || {
         sched::point_at(|| What::Calls(export.name, local::argument()));
         let irql = sched::irql();
@@ -90,6 +90,7 @@ pub(crate) fn enter<R>(export: &'static Export, body: impl FnOnce() -> R) -> R {
             wrong_irql(export, irql);
         }
         let result = body();
+        sched::answered(export.name, &result);
         // What the driver does next may be too late, for all that others do meanwhile.
         sched::point();
         result

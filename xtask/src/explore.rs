@@ -3,6 +3,7 @@
 //! Each play is a machine of its own in a worker process, one process per processor of the host: a crash
 //! ends only the worker. What is found is printed with the command that plays it again.
 
+mod digests;
 mod options;
 mod report;
 mod selection;

@@ -61,6 +61,7 @@ unsafe fn complete(irp: *mut IRP) {
     };
     // SAFETY: the packet exists, and the caller owns it.
     let request = unsafe { &mut *irp };
+    sched::answered("IoStatus", &request.IoStatus.Status);
     check(request);
     while request.CurrentLocation <= request.StackCount {
         // SAFETY: the current location is one of the packet's own.

@@ -43,7 +43,7 @@ pub(super) fn in_callback() -> bool {
     })
 }
 
-fn within<R>(side: Side, name: &'static str, call: impl FnOnce() -> R) -> R {
+fn within<R: 'static>(side: Side, name: &'static str, call: impl FnOnce() -> R) -> R {
     let frame = local::with(|local| Frame { side, name, locks: local.held(), in_dpc: local.in_dpc.get() });
     FRAMES.with_borrow_mut(|frames| frames.push(frame));
     let result = call_driver(name, call);
@@ -52,12 +52,12 @@ fn within<R>(side: Side, name: &'static str, call: impl FnOnce() -> R) -> R {
 }
 
 /// Calls the provider: the function called `name`, for a consumer.
-pub(super) fn into_provider<R>(name: &'static str, call: impl FnOnce() -> R) -> R {
+pub(super) fn into_provider<R: 'static>(name: &'static str, call: impl FnOnce() -> R) -> R {
     within(Side::Provider, name, call)
 }
 
 /// Calls the consumer: the callback called `name`, for the provider.
-pub(super) fn into_consumer<R>(name: &'static str, call: impl FnOnce() -> R) -> R {
+pub(super) fn into_consumer<R: 'static>(name: &'static str, call: impl FnOnce() -> R) -> R {
     let outer = innermost().map_or(0, |frame| frame.locks);
     let (held, last) = local::with(|local| (local.held(), local.last_held()));
     if held > outer {

@@ -47,7 +47,7 @@ impl<T: Object> Call<T> {
     }
 
     /// Goes to the provider and back.
-    pub(super) fn run<R>(&self, provider: impl FnOnce() -> R) -> R {
+    pub(super) fn run<R: 'static>(&self, provider: impl FnOnce() -> R) -> R {
         layer().statistics.call(self.name);
         bracket::into_provider(self.name, provider)
     }

@@ -17,6 +17,7 @@ use super::request::{self, Adopt};
 use super::shadow::{Prospect, Shadow};
 use super::{bracket, close, connection, found, layer, rules};
 use crate::export::exports;
+use crate::sched;
 
 /// What the consumer passed.
 pub(super) enum Consumer {
@@ -200,6 +201,7 @@ exports! {
             return wrong_callback(NAME, &event);
         };
         let Part::Cq(cq) = &subject.part else { return };
+        sched::answered(NAME, &status);
         for rule in cq.arm.notified(status) {
             found(rule, format!("{NAME} of {subject} with status {status:#010x}"));
         }

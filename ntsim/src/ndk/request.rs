@@ -20,6 +20,7 @@ use super::kind::Object;
 use super::part::Part;
 use super::shadow::{Prospect, Shadow};
 use super::{found, layer, rules};
+use crate::sched;
 
 /// [`Shadow::adopt`] for the type that a create makes.
 pub(super) type Adopt = fn(PVOID, Prospect, &Arc<Shadow>) -> Option<Arc<Shadow>>;
@@ -190,6 +191,7 @@ pub(super) fn run<T: Object>(
 
 /// Checks the status that a completion carries.
 pub(super) fn final_status(callback: &'static str, request: &Context, status: NTSTATUS) -> NTSTATUS {
+    sched::answered(callback, &status);
     if status == STATUS_PENDING {
         found(
             rules::COMPLETION_STATUS,

@@ -14,6 +14,7 @@ use super::shadow::Shadow;
 use super::ticket::{Side, Ticket};
 use super::work::Outcome;
 use super::{found, layer, rules};
+use crate::sched;
 
 /// A result in either form.
 pub(super) trait Entry {
@@ -81,6 +82,7 @@ pub(super) fn take<R: Entry>(shadow: &Shadow, cq: &Cq, result: &mut R) {
         );
     };
     let (status, operation) = (result.status(), result.operation());
+    sched::answered("NDK_RESULT", &status);
     let Outcome { context, broken, effects } = match &source.part {
         Part::Qp(qp) => qp.queue(ticket.side).completed(ticket.number, status, operation),
         Part::Srq(srq) => srq.queue.completed(ticket.number, status, operation),

@@ -1,7 +1,7 @@
 //! Calls from the kernel into driver code.
 
 use super::local::{self, Local};
-use super::{Irql, What, depth, irql, lower, point_at, raise};
+use super::{Irql, What, answered, depth, irql, lower, point_at, raise};
 use crate::verifier::{self, Bugcheck, Finding};
 
 /// What a completion routine is called by.
@@ -13,12 +13,13 @@ pub(crate) const COMPLETION: &str = "IoCompletion";
 /// Every call from the simulator into a driver goes through here. `name` says what is called, in reports:
 /// the callback's documented name.
 #[inline]
-pub fn call_driver<R>(name: &'static str, call: impl FnOnce() -> R) -> R {
+pub fn call_driver<R: 'static>(name: &'static str, call: impl FnOnce() -> R) -> R {
     point_at(|| What::Callback(name));
     let state =
         |local: &Local| (local.irql.get(), local.held(), local.apcs_disabled(), local.guarded_regions.get());
     let (before, locks, disabled, guarded) = local::with(state);
     let result = depth::within(call);
+    answered(name, &result);
     let (after, held, still_disabled, still_guarded) = local::with(state);
     if after != before {
         irql_changed(name, before, after);

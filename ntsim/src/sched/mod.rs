@@ -31,7 +31,7 @@ pub(crate) mod watchdog;
 pub(crate) use call::COMPLETION;
 pub use call::call_driver;
 pub(crate) use depth::Depth;
-pub use explore::{Event, Played, Schedule, Strategy, Trace};
+pub use explore::{Digest, Event, Played, Schedule, Strategy, Trace};
 pub(crate) use explore::{Turns, Wait, What};
 pub(crate) use held::HeldLocks;
 pub use irql::{Irql, irql, lower, raise};
@@ -56,6 +56,16 @@ pub fn point() {
 pub(crate) fn point_at(what: impl FnOnce() -> What) {
     if let Some((turns, thread)) = turns() {
         turns.point(thread, what);
+    }
+}
+
+/// Adds the result of the call named `call` to the digest of the run, where it is a status.
+#[inline]
+pub(crate) fn answered<R: 'static>(call: &str, result: &R) {
+    if let Some((turns, thread)) = turns()
+        && let Some(status) = explore::status(result)
+    {
+        turns.answered(thread, call, status);
     }
 }
 

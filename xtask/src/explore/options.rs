@@ -26,6 +26,9 @@ pub(crate) struct Options {
     /// Show which closes are pending at the end, and what holds them.
     #[arg(long)]
     pub(super) explain: bool,
+    /// Print a hash of each seed's calls, their threads and statuses.
+    #[arg(long)]
+    pub(super) digest: bool,
     /// Print the report as JSON on standard output.
     #[arg(long)]
     pub(super) json: bool,

@@ -6,6 +6,7 @@ use std::time::Duration;
 use runner::explore::Play;
 use serde::Serialize;
 
+use super::digests::Digests;
 use super::options::Options;
 use super::selection::Scenario;
 use super::worker::Asked;
@@ -37,6 +38,9 @@ pub(super) struct Report {
     asked: Asked,
     seconds: f64,
     seeds_per_minute: f64,
+    /// The plays' digests, if they were asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    digests: Option<Digests>,
     findings: Vec<Found>,
     /// Of the plays without a finding: what is still pending, and the trace.
     #[serde(skip)]
@@ -103,6 +107,7 @@ impl Report {
             asked: Asked::default(),
             seconds: 0.0,
             seeds_per_minute: 0.0,
+            digests: options.digest.then(Digests::default),
             findings: Vec::new(),
             told: Vec::new(),
         }
@@ -114,6 +119,9 @@ impl Report {
         self.choices += answer.outcome.choices;
         self.switches += answer.outcome.switches;
         self.asked.add(answer.outcome.asked);
+        if let Some(digests) = &mut self.digests {
+            digests.add(&answer);
+        }
         if answer.failed() {
             self.findings.push(Found::new(&answer));
         } else if self.single {
@@ -154,6 +162,9 @@ impl Report {
                 serde_json::to_string_pretty(self).map_err(|error| Failure::work(error.to_string()))?;
             println!("{text}");
             return Ok(());
+        }
+        if let Some(digests) = &self.digests {
+            print!("{digests}");
         }
         for found in self.told.iter().chain(&self.findings) {
             self.print_play(found);

@@ -34,6 +34,8 @@ pub(super) struct Outcome {
     pub(super) choices: u64,
     /// Switches of threads.
     pub(super) switches: u64,
+    /// Hash of the calls, their threads and statuses; none if the machine did not come to its end.
+    pub(super) digest: Option<String>,
     /// What TDI clients asked for.
     pub(super) asked: Asked,
     /// Closes that were pending when the machine was shut down.
@@ -109,9 +111,9 @@ fn outcome(play: Play<Scenario>, images: &Images, traced: usize) -> Outcome {
     };
     match played {
         Ok(outcome) => {
-            let (points, choices, switches, trace) = match &outcome.report.schedule {
-                Some(Played { points, choices, switches, trace, .. }) => {
-                    (*points, *choices, *switches, trace.to_string())
+            let (points, choices, switches, digest, trace) = match &outcome.report.schedule {
+                Some(Played { points, choices, switches, digest, trace, .. }) => {
+                    (*points, *choices, *switches, Some(digest.to_string()), trace.to_string())
                 }
                 None => Default::default(),
             };
@@ -120,6 +122,7 @@ fn outcome(play: Play<Scenario>, images: &Images, traced: usize) -> Outcome {
                 points,
                 choices,
                 switches,
+                digest,
                 asked: Asked::of(&outcome.report.io),
                 pending: outcome.report.ndk.pending.iter().map(ToString::to_string).collect(),
                 trace: if traced > 0 { trace } else { String::new() },

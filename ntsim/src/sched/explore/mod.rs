@@ -18,10 +18,13 @@
 //! points; `loom` is for these.
 
 mod chooser;
+mod digest;
 mod schedule;
 mod trace;
 mod turns;
 
+pub use digest::Digest;
+pub(crate) use digest::status;
 pub use schedule::{Schedule, Strategy};
 pub(crate) use trace::What;
 pub use trace::{Event, Played, Trace};

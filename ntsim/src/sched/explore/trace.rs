@@ -4,7 +4,7 @@ use core::fmt;
 use core::time::Duration;
 use std::collections::{HashMap, VecDeque};
 
-use super::Schedule;
+use super::{Digest, Schedule};
 use crate::ex::pool;
 use crate::machine;
 use crate::sched::{self, Irql, Thread, local};
@@ -60,6 +60,8 @@ pub struct Played {
     pub choices: u64,
     /// Times that they did.
     pub switches: u64,
+    /// The calls and their statuses, in one number.
+    pub digest: Digest,
     /// As many of the last events as the schedule keeps; a finding ends it soon after.
     pub trace: Trace,
 }

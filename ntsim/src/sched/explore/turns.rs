@@ -8,7 +8,7 @@ use parking_lot::{Mutex, MutexGuard};
 
 use super::chooser::{Chooser, Number};
 use super::trace::{Played, Recorder, What};
-use super::{Schedule, Trace};
+use super::{Digest, Schedule, Trace};
 use crate::loader;
 use crate::machine;
 use crate::ndk;
@@ -75,6 +75,7 @@ struct Table {
     ready: Vec<Number>,
     points: u64,
     switches: u64,
+    digest: Digest,
     recorder: Recorder,
     /// Who wants to know where everybody is, before the end.
     asks: Option<&'static Thread>,
@@ -88,6 +89,7 @@ impl Turns {
             ready: Vec::new(),
             points: 0,
             switches: 0,
+            digest: Digest::EMPTY,
             recorder: Recorder::new(schedule.kept),
             asks: None,
         };
@@ -125,7 +127,11 @@ impl Turns {
     /// A place where another thread may go on.
     pub(crate) fn point(&self, own: &'static Thread, what: impl FnOnce() -> What) {
         let mut table = self.table.lock();
-        table.recorder.note(own, what);
+        let what = what();
+        if let What::Calls(call, _) | What::Callback(call) = what {
+            table.digest.begins(own, call);
+        }
+        table.recorder.note(own, || what);
         table.points += 1;
         // Once: who explains a pending close asks its provider, which comes here again.
         if table.points == self.schedule.most {
@@ -169,6 +175,11 @@ impl Turns {
         self.table.lock().recorder.note(own, what);
     }
 
+    /// Adds to the digest that a call of `own` ended with `status`.
+    pub(crate) fn answered(&self, own: &Thread, call: &str, status: u32) {
+        self.table.lock().digest.ends(own, call, status);
+    }
+
     /// What the run came to so far.
     pub(crate) fn played(&self) -> Played {
         let table = self.table.lock();
@@ -177,6 +188,7 @@ impl Turns {
             points: table.points,
             choices: table.chooser.choices,
             switches: table.switches,
+            digest: table.digest,
             trace: table.recorder.trace(),
         }
     }

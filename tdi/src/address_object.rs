@@ -1,26 +1,43 @@
 //! Address objects: a local address that a client has opened, and what goes on there.
+//!
+//! An address object owns what its address is bound to as part of its state, so an object that lost it has no
+//! listener, no access list and no place among the holders of the address, whatever its file's phase is:
+//!
+//! ```text
+//!            bound               its last adapter goes
+//!  Binding ─────────▶ Live ──────────────────────────▶ AdapterGone
+//!                      │                                    │
+//!                      └──────────▶ Closed ◀────────────────┘   cleanup
+//! ```
+//!
+//! Files that share an address own its listeners together: each has a share of every one, and a listener is closed
+//! with its last share. A wildcard has one listener for each host that there was when it was opened, loses those
+//! of adapters that go, and is `Live` until it has lost all of them. An adapter that returns brings none of them
+//! back: a client that wants its address again opens it again, which nothing stands in the way of.
 
 use alloc::collections::VecDeque;
+use alloc::vec::Vec;
 use core::net::SocketAddr;
 
-use provider::Shared;
+use provider::{NoMemory, Shared, Within as _};
 
 use crate::access::ListOf;
 use crate::datagram::Receives;
 use crate::event::Handlers;
-use crate::network::System;
+use crate::network::{Network, System};
 use crate::slab::Id;
-use crate::world::{EventOf, Listeners};
+use crate::world::EventOf;
+
+/// Takes connections at one address of a host; closed with its last share, without the lock.
+pub(crate) type Listener<S> = (SocketAddr, Shared<<<S as System>::Network as Network<S>>::Listener>);
+
+/// One for each host that an address stands for.
+pub(crate) type Listeners<S> = Vec<Listener<S>>;
 
 /// An address object.
 pub(crate) struct Address<S: System> {
     pub(crate) local: SocketAddr,
-    /// By which others may open the same address, until the cleanup; none if it is exclusive.
-    pub(crate) list: Option<ListOf<S>>,
-    /// Take connections for this and all others that share the address, each at one address of a host.
-    pub(crate) listeners: Listeners<S>,
-    /// It is not bound yet; signalled when it is, or can't be.
-    pub(crate) binding: Option<Shared<EventOf<S>>>,
+    pub(crate) state: State<S>,
     pub(crate) handlers: Handlers,
     /// Endpoints that are associated.
     pub(crate) associations: usize,
@@ -30,11 +47,96 @@ pub(crate) struct Address<S: System> {
     pub(crate) receives: Receives<S::Request>,
 }
 
-impl<S: System> Address<S> {
-    /// Whether connections and datagrams to `at` are for this address.
-    pub(crate) fn covers(&self, at: SocketAddr) -> bool {
-        let Self { local, .. } = self;
-        let host = local.ip() == at.ip() || (local.ip().is_unspecified() && local.is_ipv4() == at.is_ipv4());
-        host && local.port() == at.port()
+/// The state of an address object, with what it owns. See the module's head.
+pub(crate) enum State<S: System> {
+    /// The port is being taken.
+    Binding {
+        /// As in [`State::Live`].
+        list: Option<ListOf<S>>,
+        /// Signalled when the port is taken, or can't be.
+        settled: Shared<EventOf<S>>,
+    },
+    /// Connections and datagrams arrive.
+    Live {
+        /// By which others may open the same address; none if it is exclusive.
+        list: Option<ListOf<S>>,
+        /// Never empty.
+        listeners: Listeners<S>,
+    },
+    /// Every adapter that the address was bound on is gone: nothing arrives, nothing can be sent, and the
+    /// address is free.
+    AdapterGone {
+        /// The client was told so.
+        told: bool,
+    },
+    /// The file was cleaned up.
+    Closed,
+}
+
+impl<S: System> State<S> {
+    /// Whether the address is open, and usable.
+    pub(crate) const fn is_live(&self) -> bool {
+        matches!(self, Self::Live { .. })
     }
+
+    /// The addresses where it is bound, by number.
+    pub(crate) fn bound_at(&self, index: usize) -> Option<SocketAddr> {
+        match self {
+            Self::Live { listeners, .. } => listeners.get(index).map(|(at, _)| *at),
+            Self::Binding { .. } | Self::AdapterGone { .. } | Self::Closed => None,
+        }
+    }
+
+    /// The access list of the address, if this object counts as one that has the address open.
+    pub(crate) const fn held(&self) -> Option<Option<&ListOf<S>>> {
+        match self {
+            Self::Binding { list, .. } | Self::Live { list, .. } => Some(list.as_ref()),
+            Self::AdapterGone { .. } | Self::Closed => None,
+        }
+    }
+
+    /// Takes out one listener at an address for which `goes` holds. With the last one the adapter is gone, and
+    /// the access list goes, too. All that is given back is to be dropped without the lock.
+    pub(crate) fn lose(&mut self, goes: impl Fn(SocketAddr) -> bool) -> Option<Lost<S>> {
+        let Self::Live { listeners, .. } = self else { return None };
+        let place =
+            listeners.iter().position(|(at, _)| goes(*at)).filter(|place| *place < listeners.len())?;
+        let listener = listeners.swap_remove(place);
+        let last = listeners.is_empty();
+        Some(Lost {
+            _listener: listener,
+            rest: last.then(|| core::mem::replace(self, Self::AdapterGone { told: false })),
+        })
+    }
+}
+
+/// See [`State::lose`].
+pub(crate) struct Lost<S: System> {
+    _listener: Listener<S>,
+    /// The state that the object was in, if the adapter is gone now.
+    pub(crate) rest: Option<State<S>>,
+}
+
+impl<S: System> Address<S> {
+    /// Whether connections and datagrams to `at` are for this address: it is bound there.
+    pub(crate) fn covers(&self, at: SocketAddr) -> bool {
+        match &self.state {
+            State::Live { listeners, .. } => listeners.iter().any(|(bound, _)| *bound == at),
+            State::Binding { .. } | State::AdapterGone { .. } | State::Closed => false,
+        }
+    }
+}
+
+/// A share of each listener.
+///
+/// # Errors
+///
+/// [`NoMemory`].
+pub(crate) fn share<S: System>(listeners: &Listeners<S>) -> Result<Listeners<S>, NoMemory> {
+    let mut shares = Vec::new();
+    shares.try_reserve_exact(listeners.len()).map_err(|_| NoMemory)?;
+    for (at, listener) in listeners {
+        shares.push_within((*at, listener.clone())).map_err(|_| NoMemory)?;
+    }
+    Ok(shares)
 }

@@ -1,18 +1,17 @@
 //! How files end, and what runs over a port that goes.
 
-use alloc::vec::Vec;
 use core::net::SocketAddr;
 
 use provider::kernel::Event as _;
-use sys::status::{STATUS_ADDRESS_CLOSED, STATUS_CONNECTION_ABORTED};
+use sys::status::{STATUS_ADDRESS_CLOSED, STATUS_CANCELLED, STATUS_CONNECTION_ABORTED};
 
-use crate::access::ListOf;
+use crate::address_object::{self, Lost};
 use crate::endpoint::News;
 use crate::event::Handlers;
 use crate::network::System;
 use crate::slab::Id;
 use crate::transport::Transport;
-use crate::world::{Listeners, Phase};
+use crate::world::Phase;
 
 impl<S: System> Transport<S> {
     /// `IRP_MJ_CLEANUP`: ends everything in flight on the file, and returns when no request refers to it
@@ -21,10 +20,8 @@ impl<S: System> Transport<S> {
         let Some(begun) = self.begin_cleanup(id) else { return };
         drop(begun);
         self.pump(id);
-        self.end_datagrams(id);
-        while let Some(listening) = self.next_orphan(id) {
-            self.pump(listening);
-        }
+        self.end_datagrams(id, STATUS_CANCELLED);
+        self.end_listens(id);
         let gate = {
             let mut world = self.world();
             world.files.get_mut(id).filter(|file| file.outstanding > 0).map(|file| {
@@ -37,34 +34,30 @@ impl<S: System> Transport<S> {
         }
     }
 
-    /// From here on requests are refused. Of an address, the handlers go, and the listeners and the access
-    /// list, unless another file shares the address; what is to be dropped without the lock is given back.
-    /// `None` if there is no such file, or it was cleaned up before.
-    fn begin_cleanup(&self, id: Id) -> Option<(Listeners<S>, Option<ListOf<S>>)> {
+    /// From here on requests are refused. Of an address, the handlers go, and its shares of listeners and access
+    /// list, which are given back to be dropped without the lock. `None` if there is no such file, or it was
+    /// cleaned up before.
+    fn begin_cleanup(&self, id: Id) -> Option<Option<address_object::State<S>>> {
         let mut world = self.world();
         let file = world.open_file(id).ok()?;
         file.phase = Phase::CleanedUp;
         if let Some(endpoint) = file.endpoint_mut() {
             endpoint.closing = true;
         }
-        let Some(address) = file.address_mut() else { return Some((Vec::new(), None)) };
-        address.handlers = Handlers::new();
-        let list = address.list.take();
-        let (local, listeners) = (address.local, core::mem::take(&mut address.listeners));
-        let heir = world.files.iter_mut().find_map(|(_, file)| {
-            let open = file.phase == Phase::Open;
-            file.address_mut().filter(|other| open && other.local == local)
-        });
-        match heir {
-            Some(heir) if !listeners.is_empty() => {
-                heir.listeners = listeners;
-                Some((Vec::new(), list))
-            }
-            _ => Some((listeners, list)),
+        Some(file.address_mut().map(|address| {
+            address.handlers = Handlers::new();
+            core::mem::replace(&mut address.state, address_object::State::Closed)
+        }))
+    }
+
+    /// Ends the listens at an address at which no connection arrives any more: each finds that by itself.
+    fn end_listens(&self, address: Id) {
+        while let Some(listening) = self.next_orphan(address) {
+            self.pump(listening);
         }
     }
 
-    /// The next endpoint that listens at an address which was cleaned up: nobody will ever connect.
+    /// The next endpoint that listens at an address.
     fn next_orphan(&self, address: Id) -> Option<Id> {
         let mut world = self.world();
         let orphan = world.address(address)?.listens.pop_front()?;
@@ -87,18 +80,16 @@ impl<S: System> Transport<S> {
         drop(over);
     }
 
-    /// A port goes: everything that runs over its addresses ends, and the clients of those are told that their
-    /// addresses are of no use any more (`TDI_EVENT_ERROR`, `TDI_EVENT_ERROR_EX`). PASSIVE_LEVEL.
+    /// A port goes: everything that runs over its addresses ends. Address objects that are bound to no other port
+    /// are of no use any more: what waits on them completes with `STATUS_ADDRESS_CLOSED`, and their clients are told
+    /// so (`TDI_EVENT_ERROR`, `TDI_EVENT_ERROR_EX`). PASSIVE_LEVEL.
     pub fn abandon(&self, goes: impl Fn(SocketAddr) -> bool) {
-        loop {
-            let listener = self.world().files.iter_mut().find_map(|(_, file)| {
-                let listeners = &mut file.address_mut()?.listeners;
-                let place = listeners.iter().position(|(at, _)| goes(*at))?;
-                (place < listeners.len()).then(|| listeners.swap_remove(place))
-            });
-            match listener {
-                Some(listener) => drop(listener),
-                None => break,
+        while let Some((id, lost)) = self.lose_listener(&goes) {
+            let gone = lost.rest.is_some();
+            drop(lost);
+            if gone {
+                self.end_listens(id);
+                self.end_datagrams(id, STATUS_ADDRESS_CLOSED);
             }
         }
         self.pump_all(|endpoint| {
@@ -109,27 +100,36 @@ impl<S: System> Transport<S> {
             }
             affected
         });
-        let mut after = None;
-        while let Some(id) = self.tell_error(after, &goes) {
-            after = Some(id);
-        }
+        while self.tell_error() {}
     }
 
-    /// Tells the client of the next address object over which nothing can go any more.
-    fn tell_error(&self, after: Option<Id>, goes: &impl Fn(SocketAddr) -> bool) -> Option<Id> {
+    /// The next address object that loses a listener, and all that it loses with it.
+    fn lose_listener(&self, goes: &impl Fn(SocketAddr) -> bool) -> Option<(Id, Lost<S>)> {
+        let mut world = self.world();
+        world.files.iter_mut().find_map(|(id, file)| Some((id, file.address_mut()?.state.lose(goes)?)))
+    }
+
+    /// Tells the client of the next address object whose adapter is gone; `false` if there is none that was not
+    /// told.
+    fn tell_error(&self) -> bool {
         let (id, local, handler) = {
             let mut world = self.world();
-            let mut rest = world.addresses_after(after);
-            let found = rest.find_map(|(id, address)| {
-                let handler = address.handlers.error().filter(|_| goes(address.local))?;
-                Some((id, address.local, handler))
-            })?;
-            drop(rest);
-            world.hold(found.0)?;
-            found
+            let untold = world.files.iter_mut().find_map(|(id, file)| {
+                let address = file.address_mut()?;
+                match &mut address.state {
+                    address_object::State::AdapterGone { told } if !*told => *told = true,
+                    _ => return None,
+                }
+                Some((id, address.local, address.handlers.error()))
+            });
+            let Some((id, local, handler)) = untold else { return false };
+            let held = handler.and_then(|handler| world.hold(id).map(|()| handler));
+            (id, local, held)
         };
-        handler.call(STATUS_ADDRESS_CLOSED, local);
-        self.release(id);
-        Some(id)
+        if let Some(handler) = handler {
+            handler.call(STATUS_ADDRESS_CLOSED, local);
+            self.release(id);
+        }
+        true
     }
 }

@@ -31,9 +31,14 @@
 //! |---|---|---|
 //! | new requests are refused with STATUS_FILE_CLOSED | cleanup | also between cleanup and close |
 //! | an endpoint's connection is closed, the peer told; what waits completes in its order with STATUS_CANCELLED once the link is gone | cleanup, through the pumper | the association is dropped |
-//! | an address's handlers are taken, its listeners go, what waits for datagrams completes in its order with STATUS_CANCELLED, its listens with STATUS_ADDRESS_CLOSED | cleanup | its connections stay, and keep its port |
+//! | an address's handlers are taken, its shares of listeners go, what waits for datagrams completes in its order with STATUS_CANCELLED, its listens with STATUS_ADDRESS_CLOSED | cleanup | its connections stay, and keep its port |
 //! | the count is zero | cleanup waits for that | the cleanup's own request completes |
 //! | the file is forgotten | close, or the last of: its link, its associations | nothing waits |
+//!
+//! The last adapter of an address goes before its file in another way: the address object loses all that it owned of
+//! the address (`address_object`), what waits on it and what comes later completes with STATUS_ADDRESS_CLOSED, its
+//! connections are aborted, and the file stays until its client closes it. Time limits live in the requests that
+//! they limit, and go with them (`endpoint::deadline`).
 //!
 //! # Locks
 //!

@@ -8,7 +8,7 @@ use crate::endpoint::OfferOf;
 use crate::event::Connect;
 use crate::network::System;
 use crate::slab::Id;
-use crate::world::{Object, Phase, World};
+use crate::world::{Object, World};
 
 /// To whom an offer goes.
 pub(crate) enum Taker<S: System> {
@@ -72,8 +72,7 @@ impl<S: System> World<S> {
     fn first_listen(&mut self, local: SocketAddr) -> Option<Id> {
         loop {
             let next = self.files.iter_mut().find_map(|(_, file)| {
-                let open = file.phase == Phase::Open;
-                let address = file.address_mut().filter(|address| open && address.covers(local))?;
+                let address = file.address_mut().filter(|address| address.covers(local))?;
                 address.listens.pop_front()
             })?;
             let endpoint = self.endpoint(next)?;

@@ -69,7 +69,7 @@ impl From<NoMemory> for BindError {
 /// See the module's head. All functions are called with no lock held, up to DISPATCH_LEVEL.
 pub trait Network<S: System>: Send + Sync + 'static {
     /// Takes connections at an address; dropping it ends that.
-    type Listener: Send;
+    type Listener: Send + Sync;
     /// A connection that somebody asks for; dropping it refuses it.
     type Offer: Send;
     /// See [`Link`].

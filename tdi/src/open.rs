@@ -13,7 +13,7 @@ use sys::status::{
 
 use crate::access::{Obstacle, Opener as _, Sharing};
 use crate::address::TransportAddresses;
-use crate::address_object::Address;
+use crate::address_object::{self, Address, Listeners, State};
 use crate::datagram::Receives;
 use crate::ea::Opening;
 use crate::endpoint::Endpoint;
@@ -21,7 +21,7 @@ use crate::event::Handlers;
 use crate::network::{BindError, Network, System};
 use crate::slab::Id;
 use crate::transport::Transport;
-use crate::world::{EventOf, File, Listeners, Object, Phase};
+use crate::world::{EventOf, File, Object, Phase};
 
 /// Why an address of a list can't be opened.
 enum Refusal {
@@ -115,13 +115,11 @@ impl<S: System> Transport<S> {
 
     /// Enters an address object before it is bound, so that whoever opens the same address meanwhile finds it.
     fn enter_address(&self, local: SocketAddr, sharing: &Sharing<S>) -> Result<Entry<S>, Refusal> {
-        let bound = Shared::new(EventOf::<S>::new())?;
-        bound.initialise();
+        let settled = Shared::new(EventOf::<S>::new())?;
+        settled.initialise();
         let address = Address {
             local,
-            list: None,
-            listeners: Vec::new(),
-            binding: Some(bound),
+            state: State::Closed,
             handlers: Handlers::new(),
             associations: 0,
             listens: VecDeque::new(),
@@ -129,27 +127,31 @@ impl<S: System> Transport<S> {
         };
         let mut file = Self::file(Object::Address(address))?;
         let mut world = self.world();
-        let holder = world.holder(local);
-        let (shares, others) = (holder.is_some(), holder.and_then(|holder| holder.binding.clone()));
-        let list = match sharing.settle(holder.map(|holder| holder.list.as_ref())) {
+        let holder = world.holder(local).map(|holder| &holder.state);
+        let list = match sharing.settle(holder.and_then(State::held)) {
             Ok(list) => list,
             Err(obstacle) => {
                 drop(world);
                 return Ok(Entry::Not(obstacle));
             }
         };
-        if let Some(others) = others {
-            drop(world);
-            return Ok(Entry::After(others));
-        }
-        let mut unneeded = None;
+        let state = match holder {
+            Some(State::Binding { settled, .. }) => {
+                let others = settled.clone();
+                drop(world);
+                return Ok(Entry::After(others));
+            }
+            Some(State::Live { listeners, .. }) => {
+                State::Live { list, listeners: address_object::share::<S>(listeners)? }
+            }
+            Some(State::AdapterGone { .. } | State::Closed) | None => State::Binding { list, settled },
+        };
+        let shares = state.is_live();
         if let Some(address) = file.address_mut() {
-            address.list = list;
-            unneeded = address.binding.take_if(|_| shares);
+            address.state = state;
         }
         let inserted = world.files.insert(file);
         drop(world);
-        drop(unneeded);
         match inserted {
             Ok(id) if shares => Ok(Entry::Shares(id)),
             Ok(id) => Ok(Entry::First(id)),
@@ -172,7 +174,7 @@ impl<S: System> Transport<S> {
         for host in &hosts {
             let (listener, at) = self.network().listen(self, SocketAddr::new(*host, port))?;
             port = at.port();
-            listeners.push_within((at, listener)).map_err(|_| NoMemory)?;
+            listeners.push_within((at, Shared::new(listener)?)).map_err(|_| NoMemory)?;
         }
         if listeners.is_empty() {
             Err(Refusal::NotLocal)
@@ -188,22 +190,27 @@ impl<S: System> Transport<S> {
         bound: Result<(SocketAddr, Vec<IpAddr>, Listeners<S>), Refusal>,
     ) -> Result<Vec<IpAddr>, Refusal> {
         let mut world = self.world();
-        let binding = world.address(id).and_then(|address| address.binding.take());
-        let (outcome, gone) = match bound {
+        let address = world.address(id);
+        let binding = address.map(|address| core::mem::replace(&mut address.state, State::Closed));
+        let Some(State::Binding { list, settled }) = binding else {
+            // The file is this create's alone until it is bound.
+            drop(world);
+            drop((bound, binding));
+            return Err(Refusal::Final(STATUS_INSUFFICIENT_RESOURCES));
+        };
+        let (outcome, unneeded) = match bound {
             Ok((local, hosts, listeners)) => {
                 if let Some(address) = world.address(id) {
                     address.local = local;
-                    address.listeners = listeners;
+                    address.state = State::Live { list, listeners };
                 }
-                (Ok(hosts), None)
+                (Ok(hosts), (None, None))
             }
-            Err(refusal) => (Err(refusal), world.files.remove(id)),
+            Err(refusal) => (Err(refusal), (world.files.remove(id), list)),
         };
         drop(world);
-        drop(gone);
-        if let Some(binding) = binding {
-            binding.signal();
-        }
+        drop(unneeded);
+        settled.signal();
         outcome
     }
 

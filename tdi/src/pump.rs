@@ -61,7 +61,10 @@ impl<S: System> Transport<S> {
                 let link = self.network().accept(self, id, offer);
                 self.linked(id, link);
             }
-            Effect::PassOn(offer) => self.pass_on(id, offer),
+            Effect::PassOn(offer) => {
+                let local = <S::Network as Network<S>>::local(&offer);
+                self.offered(local, offer);
+            }
             Effect::Refuse(offer) => drop(offer),
             Effect::Open(link) => self.open(id, link),
             Effect::Next(link) => {
@@ -93,9 +96,9 @@ impl<S: System> Transport<S> {
 
     fn linked(&self, id: Id, link: Result<LinkOf<S>, NTSTATUS>) {
         let local = link.as_ref().ok().map(Link::local);
-        self.with_endpoint(id, |endpoint| endpoint.linked(link));
-        // Whoever removed the port meanwhile has not seen the link.
-        if local.is_some_and(|local| !self.network().serves(local.ip())) {
+        let gone = self.world().linked(id, link);
+        // The removal of a port, or of the address's last one, has perhaps not seen the link.
+        if local.is_some_and(|local| gone || !self.network().serves(local.ip())) {
             self.with_endpoint(id, |endpoint| endpoint.news.add(News::FORCED));
         }
     }
@@ -133,17 +136,6 @@ impl<S: System> Transport<S> {
             });
         }
         self.release(address);
-    }
-
-    fn pass_on(&self, id: Id, offer: OfferOf<S>) {
-        let local = {
-            let mut world = self.world();
-            let address = world.endpoint(id).and_then(|endpoint| endpoint.address);
-            address.and_then(|address| world.address(address)).map(|address| address.local)
-        };
-        if let Some(local) = local {
-            self.offered(local, offer);
-        }
     }
 
     /// Somebody connects to `local`. Up to DISPATCH_LEVEL, with no lock held.

@@ -20,7 +20,7 @@ use crate::endpoint::LinkOf;
 use crate::network::{Link, System};
 use crate::slab::Id;
 use crate::transport::Transport;
-use crate::world::{Object, Phase, World};
+use crate::world::{Object, World};
 
 /// The longest answer.
 const LONGEST: usize = size_of::<TDI_PROVIDER_STATISTICS>();
@@ -137,9 +137,11 @@ fn address_info<S: System>(world: &mut World<S>, file: Id) -> Result<Answer, NTS
         Some(endpoint) => endpoint.address.ok_or(STATUS_INVALID_PARAMETER)?,
         None => file,
     };
-    let local = world.address(address).ok_or(STATUS_INVALID_DEVICE_REQUEST)?.local;
+    let address = world.address(address).ok_or(STATUS_INVALID_DEVICE_REQUEST)?;
+    let (local, live) = (address.local, address.state.is_live());
+    // An address that can't be used any more is none of those that have it open now.
     let sharers = world.files.iter().filter(|(_, file)| match &file.object {
-        Object::Address(other) => other.local == local && file.phase == Phase::Open,
+        Object::Address(other) => live && other.state.is_live() && other.local == local,
         Object::Endpoint(_) | Object::ControlChannel => false,
     });
     let activity = count(sharers.count());

@@ -12,6 +12,8 @@ pub(crate) struct Waiting<R, T = ()> {
     pub(crate) request: R,
     /// Its cancel routine has come: it is ours to complete, as cancelled.
     pub(crate) cancelled: bool,
+    /// It was disarmed: it is ours to complete.
+    claimed: bool,
     /// What is known of it.
     pub(crate) what: T,
 }
@@ -24,15 +26,16 @@ impl<R: Request, T> Waiting<R, T> {
     /// The request is given back if it was cancelled before.
     pub(crate) fn arm(mut request: R, ticket: Ticket, what: T) -> Result<Self, R> {
         if request.arm(ticket) {
-            Ok(Self { number: ticket.number, request, cancelled: false, what })
+            Ok(Self { number: ticket.number, request, cancelled: false, claimed: false, what })
         } else {
             Err(request)
         }
     }
 
-    /// Whether the caller may take it out and complete it. If not, its cancel routine is on its way.
+    /// Whether the caller may take it out and complete it, now or later. If not, its cancel routine is on its way.
     pub(crate) fn claim(&mut self) -> bool {
-        self.cancelled || self.request.disarm()
+        self.claimed = self.claimed || self.cancelled || self.request.disarm();
+        self.claimed
     }
 
     /// The number of its ticket.

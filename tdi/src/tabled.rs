@@ -55,7 +55,15 @@ fn own(minor: u8) -> (bool, &'static [NTSTATUS]) {
                 STATUS_ADDRESS_CLOSED,
             ],
         ),
-        TDI_ACCEPT => (true, &[STATUS_SUCCESS, STATUS_INVALID_DEVICE_REQUEST, STATUS_INVALID_CONNECTION]),
+        TDI_ACCEPT => (
+            true,
+            &[
+                STATUS_SUCCESS,
+                STATUS_INVALID_DEVICE_REQUEST,
+                STATUS_INVALID_CONNECTION,
+                STATUS_ADDRESS_CLOSED,
+            ],
+        ),
         TDI_DISCONNECT => (
             true,
             &[
@@ -96,6 +104,7 @@ fn own(minor: u8) -> (bool, &'static [NTSTATUS]) {
                 STATUS_INVALID_BUFFER_SIZE,
                 STATUS_INVALID_PARAMETER,
                 STATUS_HOST_UNREACHABLE,
+                STATUS_ADDRESS_CLOSED,
             ],
         ),
         TDI_RECEIVE_DATAGRAM => (
@@ -106,6 +115,7 @@ fn own(minor: u8) -> (bool, &'static [NTSTATUS]) {
                 STATUS_BUFFER_OVERFLOW,
                 STATUS_INVALID_ADDRESS,
                 STATUS_INVALID_PARAMETER,
+                STATUS_ADDRESS_CLOSED,
             ],
         ),
         TDI_SET_EVENT_HANDLER => (false, &[STATUS_SUCCESS, STATUS_INVALID_PARAMETER]),

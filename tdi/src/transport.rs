@@ -203,13 +203,7 @@ impl<S: System> Transport<S> {
     /// Ends what took too long. Called a few times a second. Up to DISPATCH_LEVEL, with no lock held.
     pub fn tick(&self) {
         let now = S::now();
-        self.pump_all(|endpoint| {
-            let late = endpoint.deadline.take_if(|deadline| *deadline <= now).is_some();
-            if late {
-                endpoint.news.add(News::LATE);
-            }
-            late
-        });
+        self.pump_all(|endpoint| endpoint.is_late(now));
     }
 
     /// Pumps each endpoint for which `wanted` holds.

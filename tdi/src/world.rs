@@ -1,6 +1,5 @@
 //! All files of the transport: what stands under its one lock.
 
-use alloc::vec::Vec;
 use core::net::SocketAddr;
 
 use provider::{NoMemory, Shared};
@@ -9,14 +8,13 @@ use sys::status::{
     STATUS_INVALID_CONNECTION, STATUS_INVALID_DEVICE_REQUEST, STATUS_INVALID_HANDLE,
 };
 
-use crate::address_object::Address;
+use crate::address_object::{self, Address};
 use crate::datagram::Traffic;
-use crate::endpoint::{Effect, Endpoint, OfferOf, Show, View};
-use crate::network::{Network, System};
+use crate::endpoint::{Effect, Endpoint, LinkOf, OfferOf, Show, View};
+use crate::network::System;
 use crate::request::Command;
 use crate::slab::{Id, Slab};
 
-pub(crate) type Listeners<S> = Vec<(SocketAddr, <<S as System>::Network as Network<S>>::Listener)>;
 pub(crate) type EventOf<S> = <<S as System>::Kernel as provider::Kernel>::Event;
 
 /// How far the closing of a file is.
@@ -83,10 +81,10 @@ impl<S: System> File<S> {
 }
 
 impl<S: System> World<S> {
-    /// An address object that somebody has open with just this address. Port 0 is nobody's.
+    /// An address object by which just this address is in use. Port 0 is never in use.
     pub(crate) fn holder(&self, local: SocketAddr) -> Option<&Address<S>> {
         self.files.iter().find_map(|(_, file)| match &file.object {
-            Object::Address(address) if file.phase == Phase::Open && address.local == local => {
+            Object::Address(address) if address.state.held().is_some() && address.local == local => {
                 Some(address).filter(|_| local.port() != 0)
             }
             _ => None,
@@ -165,8 +163,9 @@ impl<S: System> World<S> {
 
     /// What the endpoint's pumper does next.
     pub(crate) fn step(&mut self, id: Id) -> Option<Effect<S>> {
-        let address = self.endpoint(id)?.address;
-        let view = address.and_then(|address| self.view(address));
+        let endpoint = self.endpoint(id)?;
+        let (address, offered) = (endpoint.address, endpoint.offered_at());
+        let view = address.and_then(|address| self.view(address, offered));
         let effect = self.endpoint(id)?.step(id, S::now(), view.as_ref())?;
         if let Effect::Tell { address, .. } | Effect::Show(Show { address, .. }) = &effect
             && let Some(file) = self.files.get_mut(*address)
@@ -177,10 +176,20 @@ impl<S: System> World<S> {
         Some(effect)
     }
 
-    fn view(&mut self, id: Id) -> Option<View> {
-        let file = self.files.get_mut(id)?;
-        let open = file.phase == Phase::Open;
-        file.address_mut().map(|address| View { id, local: address.local, open, handlers: address.handlers })
+    /// An address for its endpoint, to which a connection at `offered` is offered.
+    fn view(&mut self, id: Id, offered: Option<SocketAddr>) -> Option<View> {
+        let address = self.address(id)?;
+        let takes_offer = offered.is_some_and(|at| address.covers(at));
+        let (local, live, handlers) = (address.local, address.state.is_live(), address.handlers);
+        Some(View { id, local, live, takes_offer, handlers })
+    }
+
+    /// An endpoint has a link now, or has none. Returns whether the adapter of its address is gone.
+    pub(crate) fn linked(&mut self, id: Id, link: Result<LinkOf<S>, NTSTATUS>) -> bool {
+        let Some(endpoint) = self.endpoint(id) else { return false };
+        endpoint.linked(link);
+        let address = endpoint.address.and_then(|address| self.address(address));
+        address.is_some_and(|address| matches!(address.state, address_object::State::AdapterGone { .. }))
     }
 
     /// Associates an endpoint with an address.

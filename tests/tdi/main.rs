@@ -11,6 +11,7 @@
 )]
 
 mod access;
+mod adapter;
 mod cancel;
 mod cleanup;
 mod create;

@@ -1,12 +1,13 @@
 //! Time limits of connects and offers.
 
 use core::time::Duration;
+use std::thread;
 
 use sys::status::*;
-use sys::tdi::TDI_QUERY_ACCEPT;
-use tdi_client::request::{accept, connect, connect_within, listen};
+use sys::tdi::{TDI_DISCONNECT_RELEASE, TDI_QUERY_ACCEPT};
+use tdi_client::request::{accept, connect, connect_within, disconnect_within, listen, receive, send};
 
-use super::{FAR, NEAR, bed, end_clean, succeeds};
+use super::{FAR, NEAR, bed, end_clean, pair, succeeds};
 
 #[test]
 fn a_connect_that_nobody_answers_ends_when_its_time_is_up() {
@@ -45,5 +46,55 @@ fn an_offer_that_is_not_accepted_in_time_is_rejected() {
     succeeds(accept(&far).status());
     succeeds(connected.status());
     drop((near, far, near_address, far_address));
+    end_clean(bed);
+}
+
+/// More than one period of the driver's clock, and longer than any limit of the tests below.
+const LATER: Duration = Duration::from_millis(300);
+const SHORT: Duration = Duration::from_millis(1);
+
+#[test]
+fn limit_of_connect_cancelled_before_driver_sees_it_spares_next_connection() {
+    let bed = bed();
+    let near_address = bed.address(NEAR).expect("the near address opens");
+    let far_address = bed.address(FAR).expect("the far address opens");
+    let near = bed.associated(&near_address, 0xA).expect("an endpoint opens");
+    let far = bed.associated(&far_address, 0xB).expect("an endpoint opens");
+    // A request that is forced to pend reaches the driver later; seeds differ in whether it is.
+    for seed in 0..8 {
+        ntsim::io::force_pending(Some(seed));
+        let cancelled = connect_within(&far, NEAR, SHORT);
+        cancelled.cancel();
+        ntsim::io::force_pending(None);
+        let ended = cancelled.status();
+        super::is_one_of(ended, &[STATUS_CANCELLED, STATUS_REMOTE_NOT_LISTENING]);
+        let listened = listen(&far, 0);
+        thread::sleep(LATER);
+        let connected = connect(&near, FAR);
+        assert_eq!(
+            [connected, listened].map(tdi_client::Request::status),
+            [STATUS_SUCCESS; 2],
+            "seed {seed}"
+        );
+        succeeds(tdi_client::request::disconnect(&near, 0).status());
+        while tdi_client::request::disconnect(&far, 0).wait().status == STATUS_SUCCESS {}
+    }
+    drop((near, far, near_address, far_address));
+    end_clean(bed);
+}
+
+#[test]
+fn limit_of_cancelled_release_spares_connection_that_carries_data() {
+    let bed = bed();
+    let pair = pair(&bed);
+    let release = disconnect_within(&pair.near, TDI_DISCONNECT_RELEASE, Duration::from_millis(200));
+    release.cancel();
+    assert_eq!(release.status(), STATUS_CANCELLED);
+    thread::sleep(LATER + LATER);
+    // This side has ended its stream, the other one has not.
+    let received = receive(&pair.near, 4);
+    succeeds(send(&pair.far, b"data".to_vec()).status());
+    assert_eq!(received.wait().data, b"data");
+    drop(pair);
     end_clean(bed);
 }

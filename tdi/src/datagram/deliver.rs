@@ -93,10 +93,7 @@ impl<S: System> Transport<S> {
     fn next_recipient(&self, after: Option<Id>, to: SocketAddr) -> Option<(Id, u64)> {
         let world = self.world();
         let mut rest = world.addresses_after(after);
-        rest.find_map(|(id, address)| {
-            let named = address.binding.is_none() && address.covers(to);
-            named.then(|| (id, address.receives.next_number()))
-        })
+        rest.find_map(|(id, address)| address.covers(to).then(|| (id, address.receives.next_number())))
     }
 
     fn deliver_to(&self, id: Id, before: u64, from: SocketAddr, bytes: &[u8]) {

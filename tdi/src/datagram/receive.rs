@@ -3,7 +3,7 @@
 use core::net::SocketAddr;
 
 use sys::status::{
-    NTSTATUS, STATUS_BUFFER_OVERFLOW, STATUS_CANCELLED, STATUS_INSUFFICIENT_RESOURCES,
+    NTSTATUS, STATUS_ADDRESS_CLOSED, STATUS_BUFFER_OVERFLOW, STATUS_CANCELLED, STATUS_INSUFFICIENT_RESOURCES,
     STATUS_INVALID_ADDRESS, STATUS_INVALID_DEVICE_REQUEST, STATUS_INVALID_PARAMETER, STATUS_SUCCESS,
 };
 use sys::tdi::{TDI_RECEIVE_NORMAL, TDI_RECEIVE_PEEK};
@@ -97,6 +97,9 @@ impl<S: System> Transport<S> {
         let Some(address) = opened.address_mut() else {
             return Err((request, STATUS_INVALID_DEVICE_REQUEST));
         };
+        if !address.state.is_live() {
+            return Err((request, STATUS_ADDRESS_CLOSED));
+        }
         let receives = &mut address.receives;
         let count = (outstanding as usize).saturating_add(1);
         let (Ok(()), Some(more)) = (receives.waiting.reserve(count), outstanding.checked_add(1)) else {
@@ -124,13 +127,13 @@ impl<S: System> Transport<S> {
         }
     }
 
-    /// Completes what waits on an address object that was cleaned up; those whose cancel routine is on its way
-    /// complete by that.
-    pub(crate) fn end_datagrams(&self, file: Id) {
+    /// Completes with `status` what waits on an address object at which no datagram arrives any more; those whose
+    /// cancel routine is on its way complete by that.
+    pub(crate) fn end_datagrams(&self, file: Id, status: NTSTATUS) {
         loop {
             let next = self.world().address(file).and_then(|address| address.receives.take_any());
             let Some(waiting) = next else { break };
-            waiting.request.complete(STATUS_CANCELLED, 0);
+            waiting.request.complete(status, 0);
             self.release(file);
         }
     }

@@ -3,8 +3,9 @@
 use core::net::SocketAddr;
 
 use sys::status::{
-    NTSTATUS, STATUS_HOST_UNREACHABLE, STATUS_INSUFFICIENT_RESOURCES, STATUS_INVALID_ADDRESS,
-    STATUS_INVALID_BUFFER_SIZE, STATUS_INVALID_DEVICE_REQUEST, STATUS_INVALID_PARAMETER, STATUS_SUCCESS,
+    NTSTATUS, STATUS_ADDRESS_CLOSED, STATUS_HOST_UNREACHABLE, STATUS_INSUFFICIENT_RESOURCES,
+    STATUS_INVALID_ADDRESS, STATUS_INVALID_BUFFER_SIZE, STATUS_INVALID_DEVICE_REQUEST,
+    STATUS_INVALID_PARAMETER, STATUS_SUCCESS,
 };
 
 use super::{Datagram, MAX_DATAGRAM, MAX_UNDER_WAY};
@@ -30,7 +31,14 @@ impl<S: System> Transport<S> {
         request: &S::Request,
     ) -> Result<(), NTSTATUS> {
         let sender = self.enter(file)?;
-        let local = self.world().address(file).ok_or(STATUS_INVALID_DEVICE_REQUEST)?.local;
+        let local = {
+            let mut world = self.world();
+            let address = world.address(file).ok_or(STATUS_INVALID_DEVICE_REQUEST)?;
+            if !address.state.is_live() {
+                return Err(STATUS_ADDRESS_CLOSED);
+            }
+            address.local
+        };
         let named = |to: &SocketAddr| !to.ip().is_unspecified() && to.is_ipv4() == local.is_ipv4();
         let to = to.filter(named).ok_or(STATUS_INVALID_ADDRESS)?;
         if length > MAX_DATAGRAM {
@@ -39,12 +47,8 @@ impl<S: System> Transport<S> {
         if length > request.length() {
             return Err(STATUS_INVALID_PARAMETER);
         }
-        let host = if local.ip().is_unspecified() {
-            self.network().host(local.is_ipv4())
-        } else {
-            Some(local.ip()).filter(|host| self.network().serves(*host))
-        };
-        let from = SocketAddr::new(host.ok_or(STATUS_INVALID_ADDRESS)?, local.port());
+        let mut bound = (0..).map_while(|index| self.world().address(file)?.state.bound_at(index));
+        let from = bound.find(|at| self.network().serves(at.ip())).ok_or(STATUS_ADDRESS_CLOSED)?;
         if !self.network().serves(to.ip()) {
             return Err(STATUS_HOST_UNREACHABLE);
         }

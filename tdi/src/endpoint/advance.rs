@@ -8,6 +8,7 @@ use sys::status::{
 };
 
 use super::begin::complete;
+use super::deadline::Deadline;
 use super::{Effect, Endpoint, LinkOf, News, Progress, State, Stream, Untaken, View, Why};
 use crate::event::Notice;
 use crate::network::{Link, Network, System};
@@ -38,14 +39,12 @@ impl<S: System> Endpoint<S> {
                 let query = *query;
                 self.listening(query, now, view)
             }
-            State::Offered { .. } => {
+            State::Offered { until, .. } => {
+                let late = until.is_past(now);
                 if self.news.take(News::FORCED) {
                     return self.failed(STATUS_CONNECTION_ABORTED);
                 }
-                if self.news.take(News::LATE) {
-                    return self.failed(STATUS_IO_TIMEOUT);
-                }
-                Progress::Rest
+                if late { self.failed(STATUS_IO_TIMEOUT) } else { Progress::Rest }
             }
             State::Accepting { .. } => match core::mem::replace(&mut self.state, State::Idle) {
                 State::Accepting { offer } => Progress::Do(Effect::Accept(offer)),
@@ -54,8 +53,8 @@ impl<S: System> Endpoint<S> {
                     Progress::Again
                 }
             },
-            State::Linking { .. } => self.linking(),
-            State::Connected(_) => self.transfer(view),
+            State::Linking { .. } => self.linking(now),
+            State::Connected(_) => self.transfer(now, view),
             State::Ending(_) => self.ending(view),
         }
     }
@@ -74,10 +73,15 @@ impl<S: System> Endpoint<S> {
     }
 
     fn listening(&mut self, query: bool, now: u64, view: Option<&View>) -> Progress<S> {
-        if !view.is_some_and(|view| view.open) {
+        let Some(view) = view.filter(|view| view.live) else {
             return self.failed(STATUS_ADDRESS_CLOSED);
-        }
+        };
         let Some(offer) = self.offer.take() else { return Progress::Rest };
+        if !view.takes_offer {
+            // It came in over an adapter that is gone; the listen goes on over the others.
+            self.refuse = Some(offer);
+            return Progress::Do(Effect::List);
+        }
         if !query {
             self.state = State::Accepting { offer };
             return Progress::Again;
@@ -86,14 +90,13 @@ impl<S: System> Endpoint<S> {
             None => Progress::Do(Effect::PassOn(offer)),
             Some(Waiting { mut request, .. }) => {
                 request.return_peer(<S::Network as Network<S>>::peer(&offer));
-                self.state = State::Offered { offer };
-                self.deadline = Some(now.saturating_add(ACCEPT_LIMIT));
+                self.state = State::Offered { offer, until: Deadline::after(now, Some(ACCEPT_LIMIT)) };
                 Progress::Do(complete(request, STATUS_SUCCESS))
             }
         }
     }
 
-    fn linking(&mut self) -> Progress<S> {
+    fn linking(&mut self, now: u64) -> Progress<S> {
         let State::Linking { link } = &self.state else { return Progress::Rest };
         if self.news.take(News::LOST) {
             return self.failed(self.lost);
@@ -104,7 +107,7 @@ impl<S: System> Endpoint<S> {
         if self.news.take(News::CONNECTED) {
             return Progress::Do(Effect::Open(link.clone()));
         }
-        if self.news.take(News::LATE) {
+        if self.connect_is_late(now) {
             return self.failed(STATUS_IO_TIMEOUT);
         }
         Progress::Rest
@@ -115,7 +118,6 @@ impl<S: System> Endpoint<S> {
         match link {
             Ok(link) => self.state = State::Linking { link },
             Err(status) => {
-                self.forget_deadline();
                 // The state that the accept left behind has nothing to end; what waits for it has.
                 self.state =
                     State::Ending(super::Ending { close: None, awaited: false, why: Why::all(status) });
@@ -136,7 +138,6 @@ impl<S: System> Endpoint<S> {
                 return None;
             }
         };
-        self.forget_deadline();
         let claimed = queue::claim(&mut self.control);
         let Some(Waiting { mut request, cancelled: false, .. }) = claimed else {
             // Its cancel routine is on its way, or has come.
@@ -176,7 +177,7 @@ impl<S: System> Endpoint<S> {
         if let Some(waiting) = queue::claim(&mut self.release) {
             return Progress::Do(ended(waiting, why.release));
         }
-        if let Some(waiting) = self.watches.claim_first(|()| true) {
+        if let Some(waiting) = self.watches.claim_first(|_| true) {
             return Progress::Do(ended(waiting, why.release));
         }
         if self.control.is_some() || self.has_waiting() {
@@ -199,10 +200,15 @@ impl<S: System> Endpoint<S> {
         }
     }
 
+    /// Where a connection came in that is offered to the listen.
+    pub(crate) fn offered_at(&self) -> Option<SocketAddr> {
+        self.offer.as_ref().map(<S::Network as Network<S>>::local)
+    }
+
     /// From where the connection is, or would be if the client accepted it.
     pub(crate) fn local(&self) -> Option<SocketAddr> {
         match &self.state {
-            State::Offered { offer } => Some(<S::Network as Network<S>>::local(offer)),
+            State::Offered { offer, .. } => Some(<S::Network as Network<S>>::local(offer)),
             _ => self.link().map(Link::local),
         }
     }

@@ -13,6 +13,7 @@ use sys::tdi::{
     TDI_SEND_NO_RESPONSE_EXPECTED, TDI_SEND_NON_BLOCKING, TDI_SEND_PARTIAL,
 };
 
+use super::deadline::Deadline;
 use super::inflow::{Incoming, wanted};
 use super::outflow::Outgoing;
 use super::{Arrived, Effect, Endpoint, State, View, Why};
@@ -52,15 +53,17 @@ impl<S: System> Endpoint<S> {
                 Some(complete(request, STATUS_CANCELLED))
             }
             Command::Connect { to, limit } => {
-                self.connect(id, view, to, limit.map(|limit| now.saturating_add(limit)), request)
+                self.connect(id, view, to, Deadline::after(now, limit), request)
             }
             Command::Listen { query } => self.listen(id, view, query, request),
             Command::Accept => self.accept(id, view, offer, request),
             Command::Disconnect { flags: NO_FLAGS | TDI_DISCONNECT_ABORT, .. } => self.abort(request),
             Command::Disconnect { flags: TDI_DISCONNECT_RELEASE, limit } => {
-                self.release(id, limit.map(|limit| now.saturating_add(limit)), request)
+                self.release(id, Deadline::after(now, limit), request)
             }
-            Command::Disconnect { flags: TDI_DISCONNECT_WAIT, .. } => self.await_peer(id, request),
+            Command::Disconnect { flags: TDI_DISCONNECT_WAIT, limit } => {
+                self.await_peer(id, Deadline::after(now, limit), request)
+            }
             Command::Disconnect { .. } => Some(complete(request, STATUS_INVALID_PARAMETER)),
             Command::Send { length, flags } => self.send(id, length, flags, request),
             Command::Receive { length, flags } => self.receive(id, length, flags, request),
@@ -74,14 +77,20 @@ impl<S: System> Endpoint<S> {
             Some(_) if !matches!(self.state, State::Idle) || self.control.is_some() || self.has_waiting() => {
                 Err(STATUS_INVALID_CONNECTION)
             }
-            Some(view) if !view.open => Err(STATUS_ADDRESS_CLOSED),
+            Some(view) if !view.live => Err(STATUS_ADDRESS_CLOSED),
             Some(_) => Ok(()),
         }
     }
 
     /// The request waits as the one that makes a connection, and the endpoint is in `state`.
-    fn wait(&mut self, id: Id, request: S::Request, state: State<S>) -> Option<Effect<S>> {
-        match Waiting::arm(request, self.ticket(id), ()) {
+    fn wait(
+        &mut self,
+        id: Id,
+        request: S::Request,
+        deadline: Deadline,
+        state: State<S>,
+    ) -> Option<Effect<S>> {
+        match Waiting::arm(request, self.ticket(id), deadline) {
             Ok(waiting) => {
                 self.control = Some(waiting);
                 self.state = state;
@@ -101,16 +110,13 @@ impl<S: System> Endpoint<S> {
         id: Id,
         view: Option<&View>,
         to: Option<SocketAddr>,
-        deadline: Option<u64>,
+        deadline: Deadline,
         request: S::Request,
     ) -> Option<Effect<S>> {
         let to = to.ok_or(STATUS_INVALID_ADDRESS_COMPONENT);
         match self.ready(view).and(to) {
             Err(status) => Some(complete(request, status)),
-            Ok(to) => {
-                self.deadline = deadline;
-                self.wait(id, request, State::Connecting { to })
-            }
+            Ok(to) => self.wait(id, request, deadline, State::Connecting { to }),
         }
     }
 
@@ -118,7 +124,7 @@ impl<S: System> Endpoint<S> {
         if let Err(status) = self.ready(view) {
             return Some(complete(request, status));
         }
-        let cancelled = self.wait(id, request, State::Listening { query });
+        let cancelled = self.wait(id, request, Deadline::NONE, State::Listening { query });
         cancelled.or(Some(Effect::List))
     }
 
@@ -133,7 +139,7 @@ impl<S: System> Endpoint<S> {
     ) -> Option<Effect<S>> {
         if let Some(offer) = offer {
             return match self.ready(view) {
-                Ok(()) => self.wait(id, request, State::Accepting { offer }),
+                Ok(()) => self.wait(id, request, Deadline::NONE, State::Accepting { offer }),
                 Err(status) => {
                     self.refuse = Some(offer);
                     Some(complete(request, status))
@@ -141,9 +147,8 @@ impl<S: System> Endpoint<S> {
             };
         }
         match core::mem::replace(&mut self.state, State::Idle) {
-            State::Offered { offer } => {
-                self.forget_deadline();
-                self.wait(id, request, State::Accepting { offer })
+            State::Offered { offer, .. } => {
+                self.wait(id, request, Deadline::NONE, State::Accepting { offer })
             }
             other => {
                 self.state = other;
@@ -163,7 +168,7 @@ impl<S: System> Endpoint<S> {
     }
 
     /// Ends the stream to the peer after what was sent; completes with the peer's own end.
-    fn release(&mut self, id: Id, deadline: Option<u64>, request: S::Request) -> Option<Effect<S>> {
+    fn release(&mut self, id: Id, deadline: Deadline, request: S::Request) -> Option<Effect<S>> {
         if matches!(self.state, State::Offered { .. }) {
             return self.abort(request);
         }
@@ -174,11 +179,10 @@ impl<S: System> Endpoint<S> {
         if self.release.is_some() || !stream.is_sending() {
             return Some(complete(request, STATUS_INVALID_CONNECTION));
         }
-        match Waiting::arm(request, ticket, ()) {
+        match Waiting::arm(request, ticket, deadline) {
             Ok(waiting) => {
                 stream.finish();
                 self.release = Some(waiting);
-                self.deadline = deadline;
                 None
             }
             Err(request) => Some(complete(request, STATUS_CANCELLED)),
@@ -186,11 +190,11 @@ impl<S: System> Endpoint<S> {
     }
 
     /// Completes when the peer has disconnected, and changes nothing.
-    fn await_peer(&mut self, id: Id, request: S::Request) -> Option<Effect<S>> {
+    fn await_peer(&mut self, id: Id, deadline: Deadline, request: S::Request) -> Option<Effect<S>> {
         let ticket = self.ticket(id);
         match &self.state {
             State::Connected(stream) if stream.is_over() => Some(complete(request, STATUS_SUCCESS)),
-            State::Connected(_) => match Waiting::arm(request, ticket, ()) {
+            State::Connected(_) => match Waiting::arm(request, ticket, deadline) {
                 Ok(waiting) => {
                     self.watches.push(waiting);
                     None

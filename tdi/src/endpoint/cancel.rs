@@ -32,7 +32,7 @@ impl<S: System> Endpoint<S> {
         if let Some(waiting) = self.receives.take_cancelled(|_| true) {
             return Some(self.cancelled(waiting.request));
         }
-        if let Some(waiting) = self.watches.take_cancelled(|()| true) {
+        if let Some(waiting) = self.watches.take_cancelled(|_| true) {
             return Some(self.cancelled(waiting.request));
         }
         let sends = self.sends.all_mut();
@@ -59,6 +59,6 @@ impl<S: System> Endpoint<S> {
 }
 
 /// Takes a request out of its place if it was cancelled.
-fn take<R>(place: &mut Option<Waiting<R>>) -> Option<Waiting<R>> {
+fn take<R, T>(place: &mut Option<Waiting<R, T>>) -> Option<Waiting<R, T>> {
     place.take_if(|waiting| waiting.cancelled)
 }

@@ -124,7 +124,7 @@ impl<S: System> Endpoint<S> {
         if let Some(receive) = self.receives.claim_first(|receive| stream.is_over_for(receive.wants)) {
             return Some(complete(receive.request, STATUS_GRACEFUL_DISCONNECT));
         }
-        let watch = if stream.is_over() { self.watches.claim_first(|()| true)? } else { return None };
+        let watch = if stream.is_over() { self.watches.claim_first(|_| true)? } else { return None };
         Some(complete(watch.request, STATUS_SUCCESS))
     }
 

@@ -22,6 +22,7 @@
 mod advance;
 mod begin;
 mod cancel;
+mod deadline;
 mod effect;
 mod inflow;
 mod news;
@@ -32,6 +33,7 @@ mod stream;
 use alloc::collections::VecDeque;
 use core::net::SocketAddr;
 
+use deadline::Deadline;
 pub(crate) use effect::{Effect, Fill, Show};
 use inflow::Incoming;
 pub use news::News;
@@ -66,8 +68,10 @@ struct Arrived<S: System> {
 pub(crate) struct View {
     pub(crate) id: Id,
     pub(crate) local: SocketAddr,
-    /// The address object was not cleaned up.
-    pub(crate) open: bool,
+    /// Connections can be made over it.
+    pub(crate) live: bool,
+    /// It is still bound where the connection that is offered to the endpoint came in.
+    pub(crate) takes_offer: bool,
     pub(crate) handlers: Handlers,
 }
 
@@ -84,21 +88,19 @@ pub(crate) struct Endpoint<S: System> {
     pub(crate) listed: bool,
     /// A connection that is offered to the listen.
     pub(crate) offer: Option<OfferOf<S>>,
-    /// When [`News::LATE`] is due.
-    pub(crate) deadline: Option<u64>,
     pub(crate) news: News,
     /// Why [`News::LOST`].
     pub(crate) lost: NTSTATUS,
     state: State<S>,
     inbox: VecDeque<Arrived<S>>,
     /// The connect, listen or accept that waits.
-    control: Option<Waiting<S::Request>>,
+    control: Option<Waiting<S::Request, Deadline>>,
     sends: ByUrgency<Queue<S::Request, Outgoing>>,
     receives: Queue<S::Request, Incoming>,
     /// The disconnect that waits for the other side's.
-    release: Option<Waiting<S::Request>>,
+    release: Option<Waiting<S::Request, Deadline>>,
     /// Disconnects that wait for the other side's, and do nothing themselves.
-    watches: Queue<S::Request>,
+    watches: Queue<S::Request, Deadline>,
     /// The disconnect that waits for the end, not cancellable, as the end is near.
     abort: Option<S::Request>,
     /// An offer that nobody wants.
@@ -117,7 +119,6 @@ impl<S: System> Endpoint<S> {
             closing: false,
             listed: false,
             offer: None,
-            deadline: None,
             news: News::default(),
             lost: STATUS_CANCELLED,
             state: State::Idle,
@@ -241,15 +242,8 @@ impl<S: System> Endpoint<S> {
         Ticket { file, number }
     }
 
-    /// No time limit runs any more, and none has passed.
-    fn forget_deadline(&mut self) {
-        self.deadline = None;
-        self.news.take(News::LATE);
-    }
-
     /// Ends whatever is there. See the module's head.
     fn end(&mut self, why: Why) {
-        self.forget_deadline();
         let close = match core::mem::replace(&mut self.state, State::Idle) {
             State::Idle => return,
             State::Ending(ending) => {
@@ -257,7 +251,7 @@ impl<S: System> Endpoint<S> {
                 return;
             }
             State::Connecting { .. } | State::Listening { .. } => None,
-            State::Offered { offer } | State::Accepting { offer } => {
+            State::Offered { offer, .. } | State::Accepting { offer } => {
                 self.refuse = Some(offer);
                 None
             }

@@ -13,10 +13,8 @@ impl News {
     pub const GONE: Self = Self(4);
     /// The connection did not come about, or has broken.
     pub(crate) const LOST: Self = Self(8);
-    /// The deadline has passed.
-    pub(crate) const LATE: Self = Self(16);
     /// The link has to go, as its port does.
-    pub(crate) const FORCED: Self = Self(32);
+    pub(crate) const FORCED: Self = Self(16);
 
     pub(crate) fn add(&mut self, news: Self) {
         self.0 |= news.0;

@@ -4,6 +4,7 @@ use core::net::SocketAddr;
 
 use sys::status::NTSTATUS;
 
+use super::deadline::Deadline;
 use super::{LinkOf, OfferOf, Stream, Untaken};
 use crate::network::System;
 
@@ -16,7 +17,7 @@ pub(super) enum State<S: System> {
     /// A listen waits for an offer.
     Listening { query: bool },
     /// A listen was completed by an offer, which the client is to accept.
-    Offered { offer: OfferOf<S> },
+    Offered { offer: OfferOf<S>, until: Deadline },
     /// The offer is to be accepted.
     Accepting { offer: OfferOf<S> },
     /// The link is made; the other side has not answered.

@@ -12,8 +12,7 @@ use alloc::collections::VecDeque;
 
 use provider::NoMemory;
 use sys::status::{
-    STATUS_CONNECTION_ABORTED, STATUS_CONNECTION_RESET, STATUS_GRACEFUL_DISCONNECT, STATUS_IO_TIMEOUT,
-    STATUS_SUCCESS,
+    STATUS_CONNECTION_ABORTED, STATUS_CONNECTION_RESET, STATUS_GRACEFUL_DISCONNECT, STATUS_SUCCESS,
 };
 use sys::tdi::{TDI_DISCONNECT_ABORT, TDI_DISCONNECT_RELEASE};
 
@@ -99,7 +98,7 @@ impl<L: Link> Stream<L> {
 
 impl<S: System> Endpoint<S> {
     /// What is to be done for an established connection.
-    pub(super) fn transfer(&mut self, view: Option<&View>) -> Progress<S> {
+    pub(super) fn transfer(&mut self, now: u64, view: Option<&View>) -> Progress<S> {
         let State::Connected(stream) = &mut self.state else { return Progress::Rest };
         if self.news.take(News::LOST) {
             stream.broken = true;
@@ -116,7 +115,7 @@ impl<S: System> Endpoint<S> {
             return Progress::Do(effect);
         }
         match self.next_message() {
-            Progress::Rest => self.settle(view),
+            Progress::Rest => self.settle(now, view),
             other => other,
         }
     }
@@ -157,7 +156,7 @@ impl<S: System> Endpoint<S> {
     }
 
     /// What follows when nothing more moves.
-    fn settle(&mut self, view: Option<&View>) -> Progress<S> {
+    fn settle(&mut self, now: u64, view: Option<&View>) -> Progress<S> {
         let State::Connected(stream) = &mut self.state else { return Progress::Rest };
         let over = stream.is_over();
         if over && !stream.told {
@@ -181,15 +180,11 @@ impl<S: System> Endpoint<S> {
             let notice = Notice::SendPossible(handler, room);
             return Progress::Do(Effect::Tell { address: view.id, notice });
         }
-        if self.news.take(News::LATE) {
-            self.end(Why {
-                release: STATUS_IO_TIMEOUT,
-                indicate: Some(TDI_DISCONNECT_ABORT),
-                ..Why::all(STATUS_CONNECTION_ABORTED)
-            });
-            return Progress::Again;
+        match self.end_late_disconnect(now) {
+            Some(effect) => Progress::Do(effect),
+            None if self.is_connected() => Progress::Rest,
+            None => Progress::Again,
         }
-        Progress::Rest
     }
 }
 

@@ -41,8 +41,8 @@ use core::net::{IpAddr, SocketAddr};
 
 use provider::NoMemory;
 use sys::status::{
-    NTSTATUS, STATUS_BAD_NETWORK_PATH, STATUS_CONNECTION_REFUSED, STATUS_HOST_UNREACHABLE,
-    STATUS_INVALID_ADDRESS, STATUS_NETWORK_UNREACHABLE, STATUS_REMOTE_NOT_LISTENING,
+    NTSTATUS, STATUS_ADDRESS_CLOSED, STATUS_BAD_NETWORK_PATH, STATUS_CONNECTION_REFUSED,
+    STATUS_HOST_UNREACHABLE, STATUS_NETWORK_UNREACHABLE, STATUS_REMOTE_NOT_LISTENING,
 };
 
 pub use link::{Data, NdkLink};
@@ -84,8 +84,8 @@ impl<S: System<Network = Self>> Network<S> for Ndk<S> {
         to: SocketAddr,
     ) -> Result<NdkLink<S>, NTSTATUS> {
         let host = if from.ip().is_unspecified() { self.host(to.is_ipv4()) } else { Some(from.ip()) };
-        let from = SocketAddr::new(host.ok_or(STATUS_INVALID_ADDRESS)?, from.port());
-        let port = self.port_of(from.ip()).ok_or(STATUS_INVALID_ADDRESS)?;
+        let from = SocketAddr::new(host.ok_or(STATUS_ADDRESS_CLOSED)?, from.port());
+        let port = self.port_of(from.ip()).ok_or(STATUS_ADDRESS_CLOSED)?;
         NdkLink::connect(transport.clone(), endpoint, port, from, to).map_err(connect_status)
     }
 

@@ -34,6 +34,8 @@ pub struct Listener<S: System> {
 
 // SAFETY: NDK objects may be used on any thread.
 unsafe impl<S: System> Send for Listener<S> {}
+// SAFETY: as above.
+unsafe impl<S: System> Sync for Listener<S> {}
 
 impl<S: System<Network = Ndk<S>>> Listener<S> {
     /// Listens at an address of the port.

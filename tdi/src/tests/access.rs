@@ -13,11 +13,11 @@ thread_local! {
 
 /// Somebody who opens addresses.
 pub(crate) struct Somebody {
-    who: u32,
+    pub(super) who: u32,
     /// Whom their lists admit.
-    admits: &'static [u32],
+    pub(super) admits: &'static [u32],
     /// Whether there is memory for one.
-    memory: bool,
+    pub(super) memory: bool,
 }
 
 impl Somebody {

@@ -123,6 +123,19 @@ impl Client {
         }
     }
 
+    /// Takes a port from the transport, as `OID_NDK_SET_STATE` does that disables its adapter.
+    pub(crate) fn disable(&self, index: usize) {
+        Ndk::remove(&self.transport, self.ports[index].1);
+    }
+
+    /// Gives it back.
+    pub(crate) fn enable(&mut self, index: usize) {
+        let (port, id) = &mut self.ports[index];
+        *id = self.transport.network().add(port).unwrap();
+        let ip = [NEAR, FAR][index].parse::<SocketAddr>().unwrap().ip();
+        self.transport.network().set_addresses(*id, &[ip]).unwrap();
+    }
+
     /// Removes one port.
     pub(crate) fn remove_port(&mut self, index: usize) {
         let (_, id) = self.ports.remove(index);

@@ -2,12 +2,16 @@
 
 pub(crate) mod access;
 #[cfg(test)]
+mod adapter;
+#[cfg(test)]
 mod cleanup;
 pub(crate) mod client;
 #[cfg(test)]
 mod connect;
 #[cfg(test)]
 mod datagram;
+#[cfg(test)]
+mod deadline;
 #[cfg(test)]
 mod expedited;
 #[cfg(test)]

@@ -1,13 +1,16 @@
 //! A machine with the driver and two adapters, and the files that clients open there.
 
+use core::time::Duration;
 use std::net::{IpAddr, SocketAddr};
 
 use ntsim::io::{File, Status};
 use ntsim::loader::Driver;
 use ntsim::machine::Builder;
 use ntsim::ndis::AdapterConfig;
+use ntsim::sched;
 use ntsim::{Machine, Report};
 use runner::{Error, Images};
+use sys::ndis::OID_NDK_SET_STATE;
 use sys::status::{NTSTATUS, STATUS_SUCCESS};
 use sys::tdi::{TDI_DISCONNECT_RELEASE, TdiConnectionContext, TdiTransportAddress};
 use tdi::address::TransportAddress;
@@ -50,6 +53,21 @@ impl Bed {
         if let Some(adapter) = self.machine.adapter(ADAPTERS[which]) {
             let _ = adapter.halt();
         }
+    }
+
+    /// Enables RDMA on the first (0) or the second (1) adapter, or disables it, by OID_NDK_SET_STATE, and waits until
+    /// that is done.
+    ///
+    /// # Errors
+    ///
+    /// The driver's status.
+    pub fn set_rdma(&self, which: usize, enabled: bool) -> Result<(), Status> {
+        let Some(adapter) = self.machine.adapter(ADAPTERS[which]) else { return Ok(()) };
+        adapter.set(OID_NDK_SET_STATE, &[enabled.into()])?;
+        while adapter.is_ndk_enabled() != enabled {
+            sched::block(Some(Duration::from_millis(1)));
+        }
+        Ok(())
     }
 
     /// Stops everything, and says what was found.

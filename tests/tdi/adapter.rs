@@ -1,0 +1,139 @@
+//! Address objects whose adapter goes: by OID_NDK_SET_STATE, after which it returns, or halted.
+
+use core::net::SocketAddr;
+use core::time::Duration;
+
+use ntsim::io::File;
+use sys::status::*;
+use sys::tdi::TDI_QUERY_ACCEPT;
+use tdi_client::datagram::{receive_datagram, send_datagram};
+use tdi_client::request::{associate, connect, disassociate, listen, receive, send};
+use tdi_client::{Bed, Request};
+
+use super::{FAR, LEVELS, NEAR, at, bed, end_clean, succeeds};
+
+/// Longer than a request waits that is to end.
+const LONG: Duration = Duration::from_secs(20);
+
+/// Opens an address of an adapter that has just been enabled: its addresses come a little later.
+fn reopened(bed: &Bed, address: SocketAddr) -> File {
+    loop {
+        match bed.address(address) {
+            Ok(file) => return file,
+            Err(status) => assert_eq!(status.0, STATUS_INVALID_ADDRESS, "{status}"),
+        }
+        ntsim::sched::block(Some(Duration::from_millis(1)));
+    }
+}
+
+/// A connection between two addresses comes about and carries data, and a datagram arrives.
+#[track_caller]
+fn is_reached(bed: &Bed, near_address: &File, far_address: &File) {
+    let near = bed.associated(near_address, 0xA).expect("an endpoint opens");
+    let far = bed.associated(far_address, 0xB).expect("an endpoint opens");
+    let listened = listen(&far, 0);
+    assert_eq!([connect(&near, FAR), listened].map(Request::status), [STATUS_SUCCESS; 2]);
+    let received = receive(&far, 4);
+    succeeds(send(&near, b"data".to_vec()).status());
+    assert_eq!(received.wait().data, b"data");
+    let received = receive_datagram(far_address, None, 4);
+    succeeds(send_datagram(near_address, FAR, b"gram".to_vec()).status());
+    assert_eq!(received.wait().data, b"gram");
+}
+
+/// Two listens and two receives of datagrams that wait at an address.
+fn waiting(endpoints: &[File; 2], address: &File) -> [Request; 4] {
+    let [first, second] = endpoints;
+    let [third, fourth] = [(); 2].map(|()| receive_datagram(address, None, 9));
+    [listen(first, 0), listen(second, TDI_QUERY_ACCEPT), third, fourth]
+}
+
+#[track_caller]
+fn all_closed(requests: impl IntoIterator<Item = Request>) {
+    for request in requests {
+        let minor = request.minor;
+        assert!(request.wait_for(LONG).is_some(), "minor function {minor} waits for ever");
+        assert_eq!(request.status(), STATUS_ADDRESS_CLOSED, "minor function {minor}");
+    }
+}
+
+#[test]
+fn requests_that_wait_end_when_rdma_of_their_adapter_is_disabled() {
+    let bed = bed();
+    let address = bed.address(FAR).expect("the address opens");
+    let endpoints = [1, 2].map(|context| bed.associated(&address, context).expect("an endpoint opens"));
+    let requests = waiting(&endpoints, &address);
+    bed.set_rdma(1, false).expect("RDMA can be disabled");
+    let order: Vec<_> = requests.iter().map(Request::sequence).collect();
+    assert!(order.iter().all(Option::is_some) && order.is_sorted(), "{order:?}");
+    all_closed(requests);
+    // Also those that are sent afterwards, at every level, and when the adapter has returned.
+    for enabled in [false, true] {
+        bed.set_rdma(1, enabled).expect("RDMA can be enabled");
+        for level in LEVELS {
+            all_closed(at(level, || waiting(&endpoints, &address)));
+            all_closed(at(level, || [connect(&endpoints[0], NEAR), send_datagram(&address, FAR, vec![0])]));
+        }
+        succeeds(disassociate(&endpoints[0]));
+        succeeds(associate(&endpoints[0], &address));
+    }
+    drop((endpoints, address));
+    end_clean(bed);
+}
+
+#[test]
+fn requests_that_wait_end_when_their_adapter_is_halted() {
+    let bed = bed();
+    let address = bed.address(FAR).expect("the address opens");
+    let endpoints = [1, 2].map(|context| bed.associated(&address, context).expect("an endpoint opens"));
+    let requests = waiting(&endpoints, &address);
+    bed.halt(1);
+    all_closed(requests);
+    all_closed(waiting(&endpoints, &address));
+    drop((endpoints, address));
+    end_clean(bed);
+}
+
+#[test]
+fn new_client_gets_address_that_old_client_lost() {
+    let bed = bed();
+    let near_address = bed.address(NEAR).expect("the near address opens");
+    let old = bed.address(FAR).expect("the far address opens");
+    let endpoint = bed.associated(&old, 0xC).expect("an endpoint opens");
+    let waits = listen(&endpoint, 0);
+    for round in 0..3 {
+        bed.set_rdma(1, false).expect("RDMA can be disabled");
+        bed.set_rdma(1, true).expect("RDMA can be enabled");
+        let new = reopened(&bed, FAR);
+        is_reached(&bed, &near_address, &new);
+        assert_eq!(listen(&endpoint, 0).status(), STATUS_ADDRESS_CLOSED, "round {round}");
+        // Its client may keep it to itself, too.
+        drop(new);
+        let alone = bed.exclusive(FAR).expect("the address is free");
+        is_reached(&bed, &near_address, &alone);
+    }
+    assert_eq!(waits.status(), STATUS_ADDRESS_CLOSED);
+    drop((endpoint, old, near_address));
+    end_clean(bed);
+}
+
+#[test]
+fn wildcard_address_lives_until_its_last_adapter_goes() {
+    let bed = bed();
+    let any: SocketAddr = "0.0.0.0:139".parse().expect("an address");
+    let near_address = bed.address(NEAR).expect("the near address opens");
+    let wildcard = bed.address(any).expect("the wildcard opens");
+    let endpoints = [1, 2].map(|context| bed.associated(&wildcard, context).expect("an endpoint opens"));
+    let requests = waiting(&endpoints, &wildcard);
+    bed.set_rdma(0, false).expect("RDMA can be disabled");
+    assert!(requests.iter().all(|request| request.outcome().is_none()), "one adapter is left");
+    let other = bed.address(SocketAddr::new(FAR.ip(), 0)).expect("another address opens");
+    succeeds(send_datagram(&other, FAR, b"x".to_vec()).status());
+    let [first, second, received, waits] = requests;
+    assert_eq!(received.wait().data[..1], *b"x");
+    bed.set_rdma(1, false).expect("RDMA can be disabled");
+    all_closed([first, second, waits]);
+    all_closed(waiting(&endpoints, &wildcard));
+    drop((endpoints, wildcard, other, near_address));
+    end_clean(bed);
+}

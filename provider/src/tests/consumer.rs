@@ -1,6 +1,7 @@
 //! A consumer: the interface with the least ceremony, and a record of every callback.
 
 mod buffer;
+mod lent;
 mod pair;
 mod side;
 
@@ -12,6 +13,7 @@ use sys::status::*;
 use sys::wdm::PVOID;
 
 pub(crate) use self::buffer::Buffer;
+pub(crate) use self::lent::Lent;
 pub(crate) use self::pair::{Pair, sockaddr};
 pub(crate) use self::side::{DEPTH, INLINE, Side};
 use super::host::pump;
@@ -46,6 +48,7 @@ pub(crate) struct Log(Rc<Record>);
 
 impl Log {
     fn record(&self, seen: Seen) {
+        assert_eq!(super::host::held(), 0, "a lock is held in {seen:?}");
         self.0.seen.borrow_mut().push(seen.clone());
         let action = self.0.action.borrow_mut().take();
         if let Some(mut action) = action {

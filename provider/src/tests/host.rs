@@ -1,6 +1,8 @@
 //! A kernel for tests: deferred calls wait in the thread that queued them until it calls [`pump`], and timers
 //! until it calls [`expire`].
 
+mod points;
+
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::fmt;
@@ -12,6 +14,8 @@ use sys::wdm::MDL;
 
 use crate::kernel::{Event, Kernel};
 use crate::waiting::{Call, Processors, Waiting};
+
+pub(crate) use self::points::{Point, at_each, held, nested, reach};
 
 pub(crate) struct Host;
 
@@ -25,7 +29,10 @@ thread_local! {
 /// Makes the deferred calls that wait, and those that they queue. Returns how many.
 pub(crate) fn pump() -> usize {
     let mut calls = 0;
-    while let Some(call) = QUEUE.with_borrow_mut(VecDeque::pop_front) {
+    while QUEUE.with_borrow(|queue| !queue.is_empty()) {
+        reach(Point::Deferred);
+        // What was done at that point may have made the call.
+        let Some(call) = QUEUE.with_borrow_mut(VecDeque::pop_front) else { break };
         call.make();
         calls += 1;
     }
@@ -47,14 +54,34 @@ pub(crate) fn traced() -> Vec<String> {
 /// Makes the calls of all timers that are set, and the deferred calls. Returns after what time each was set to
 /// be made.
 pub(crate) fn expire() -> Vec<Duration> {
-    let expired = TIMERS.take();
-    let made = expired.into_iter().map(|(after, call)| {
-        call.make();
-        after
-    });
-    let made = made.collect();
+    let made = ring();
     pump();
     made
+}
+
+/// Makes the calls of the timers that are set now. Returns after what time each was set to be made.
+pub(crate) fn ring() -> Vec<Duration> {
+    let count = TIMERS.with_borrow(Vec::len);
+    let mut made = Vec::new();
+    for _ in 0..count {
+        // One by one: a timer that was cancelled meanwhile is not there any more.
+        let first = |timers: &mut Vec<_>| if timers.is_empty() { None } else { Some(timers.remove(0)) };
+        let Some((after, call)) = TIMERS.with_borrow_mut(first) else { break };
+        call.make();
+        made.push(after);
+    }
+    made
+}
+
+/// Forgets the calls that wait: a test has failed, and their objects stay as they are.
+pub(crate) fn abandon() {
+    drop((QUEUE.take(), TIMERS.take(), TRACE.take()));
+}
+
+/// Gives back the memory of the queues, which are empty.
+pub(crate) fn forget_queues() {
+    let left = (QUEUE.take(), TIMERS.take(), TRACE.take());
+    assert!(left.0.is_empty() && left.1.is_empty(), "calls wait");
 }
 
 /// Whether a timer is set.
@@ -109,9 +136,9 @@ impl Event for HostEvent {
     }
 }
 
-// SAFETY: the locks are parking_lot's; a list's address is what `MappedSystemVa` says.
+// SAFETY: the locks are parking_lot's, with a count; a list's address is what `MappedSystemVa` says.
 unsafe impl Kernel for Host {
-    type Lock = parking_lot::RawMutex;
+    type Lock = points::HostLock;
     type Deferred = Waiting<Self>;
     type Timer = Waiting<Self>;
     type Event = HostEvent;

@@ -1,5 +1,6 @@
 //! The provider as a consumer meets it: through its dispatch tables, on the host.
 
+mod allocations;
 mod close;
 mod connect;
 pub(crate) mod consumer;
@@ -7,6 +8,7 @@ mod explain;
 pub(crate) mod host;
 mod memory;
 mod model;
+mod preempt;
 mod shared_endpoint;
 mod srq;
 mod storm;

@@ -1,0 +1,177 @@
+//! The rules that hold whatever the interleaving, each judged at the moment to which it applies.
+
+use sys::status::*;
+
+use super::op::Op;
+use super::thing::{Request, State, What};
+use super::world::World;
+
+impl World {
+    /// A completion has come: of a request that pends, once, with a status that the documentation has for it.
+    pub(super) fn judge_completion(&self, number: usize) {
+        let (what, thing, status, completions) = {
+            let requests = self.requests.borrow();
+            let request = &requests[number];
+            (request.what, request.thing, request.status, request.completions.clone())
+        };
+        if completions.len() != 1 || status.is_some_and(|status| status != STATUS_PENDING) {
+            self.fail(format!("{what:?}, which answered {status:x?}, is completed with {completions:x?}"));
+        }
+        let status = completions[completions.len() - 1];
+        let closed = self.things.borrow()[thing].state != State::Open;
+        let permitted = match what {
+            What::Connect => matches!(status, STATUS_SUCCESS | STATUS_CONNECTION_REFUSED),
+            What::Accept => matches!(status, STATUS_SUCCESS | STATUS_CONNECTION_ABORTED),
+            What::Disconnect | What::Deregister => status == STATUS_SUCCESS,
+        };
+        let cancelled = status == STATUS_CANCELLED && closed;
+        if !(permitted || cancelled) {
+            self.fail(format!("{what:?} is completed with {status:#010x}"));
+        }
+        self.settle_request(number, status);
+    }
+
+    /// What a request's outcome, inline or not, means for what the consumer knows.
+    pub(super) fn settle_request(&self, number: usize, status: NTSTATUS) {
+        let (what, thing, ties, connection) = {
+            let Request { what, thing, ties, connection, .. } = &self.requests.borrow()[number];
+            (*what, *thing, ties.clone(), *connection)
+        };
+        match what {
+            What::Connect | What::Accept => {
+                let tied = if matches!(status, STATUS_PENDING | STATUS_SUCCESS) { ties } else { Vec::new() };
+                let thing = &mut self.things.borrow_mut()[thing];
+                thing.tied = tied;
+                thing.connection = connection.or(thing.connection);
+            }
+            What::Deregister if matches!(status, STATUS_SUCCESS) => {
+                let end = self.things.borrow()[thing].end;
+                let back = self.memory.borrow_mut()[end].take();
+                drop(back);
+            }
+            What::Disconnect | What::Deregister => {}
+        }
+    }
+
+    /// An object is about to be gone: nothing may be left that it has to outlive (CL-3, CL-5, CL-6).
+    pub(super) fn judge_end(&self, id: usize) {
+        let things = self.things.borrow();
+        let thing = &things[id];
+        let name = format!("{:?} of end {}", thing.role, thing.end);
+        if thing.inside != 0 {
+            self.fail(format!("{name} is closed during {} of its callbacks", thing.inside));
+        }
+        for request in self.requests.borrow().iter().filter(|request| request.thing == id) {
+            if request.status == Some(STATUS_PENDING) && request.returned != 1 {
+                self.fail(format!("{name} is closed before its {:?} has completed", request.what));
+            }
+        }
+        for successor in things.iter() {
+            let is_one = successor.antecedents.contains(&id) || successor.tied.contains(&id);
+            let stays = match successor.state {
+                State::Gone => false,
+                State::Open | State::Completing => true,
+                // Its close may be about to answer that it is gone.
+                State::Closing => successor.closed.is_some(),
+            };
+            if is_one && stays {
+                self.fail(format!("{name} is closed before its successor {:?}", successor.role));
+            }
+        }
+    }
+
+    /// The answer of a call that is not a request is one that the documentation has for it.
+    pub(super) fn judge_answer(&self, op: Op, status: NTSTATUS) {
+        const GONE: [NTSTATUS; 2] = [STATUS_CONNECTION_INVALID, STATUS_CONNECTION_ABORTED];
+        let permitted: &[NTSTATUS] = match op {
+            Op::Connect(_) | Op::ConnectShared => &[
+                STATUS_PENDING,
+                STATUS_CONNECTION_REFUSED,
+                STATUS_CONNECTION_ACTIVE,
+                STATUS_SHARING_VIOLATION,
+                STATUS_ADDRESS_ALREADY_EXISTS,
+                STATUS_INVALID_ADDRESS,
+                STATUS_HOST_UNREACHABLE,
+            ],
+            Op::ConnectIndicated => &[
+                STATUS_CONNECTION_ACTIVE,
+                STATUS_CONNECTION_INVALID,
+                STATUS_CONNECTION_REFUSED,
+                STATUS_INVALID_ADDRESS,
+                STATUS_HOST_UNREACHABLE,
+            ],
+            Op::Accept(_) => &[
+                STATUS_PENDING,
+                STATUS_CONNECTION_ACTIVE,
+                STATUS_CONNECTION_ABORTED,
+                STATUS_CONNECTION_INVALID,
+            ],
+            Op::Reject(_) | Op::CompleteConnect => &[STATUS_SUCCESS, GONE[0], GONE[1]],
+            Op::Disconnect(_) => &[STATUS_SUCCESS, STATUS_PENDING, STATUS_CONNECTION_INVALID],
+            Op::Listen => &[STATUS_ADDRESS_ALREADY_ASSOCIATED, STATUS_INVALID_ADDRESS],
+            Op::Close(..) => &[STATUS_SUCCESS, STATUS_PENDING],
+            Op::Send(_) | Op::SendAndInvalidate(_) | Op::Write(_) | Op::Read(_) => {
+                &[STATUS_SUCCESS, STATUS_CONNECTION_INVALID, STATUS_INSUFFICIENT_RESOURCES]
+            }
+            Op::Bind(_) | Op::FastRegister(_) | Op::Invalidate(..) => &[
+                STATUS_SUCCESS,
+                STATUS_CONNECTION_INVALID,
+                STATUS_INSUFFICIENT_RESOURCES,
+                STATUS_INVALID_DEVICE_STATE,
+                STATUS_ACCESS_VIOLATION,
+            ],
+            Op::Receive(_) => &[STATUS_SUCCESS, STATUS_INSUFFICIENT_RESOURCES, STATUS_INVALID_DEVICE_REQUEST],
+            Op::ReceiveShared => &[STATUS_SUCCESS, STATUS_INSUFFICIENT_RESOURCES],
+            Op::Register(_) | Op::InitialiseFast(_) => &[STATUS_SUCCESS, STATUS_INVALID_DEVICE_STATE],
+            Op::Deregister(_) => {
+                &[STATUS_SUCCESS, STATUS_PENDING, STATUS_INVALID_DEVICE_STATE, STATUS_DEVICE_BUSY]
+            }
+            _ => &[STATUS_SUCCESS],
+        };
+        if !permitted.contains(&status) {
+            self.fail(format!("{op:?} answers {status:#010x}"));
+        }
+    }
+
+    /// NdkDisconnect is for a connection that came about.
+    pub(super) fn judge_disconnect(&self, thing: usize, status: NTSTATUS) {
+        if status == STATUS_CONNECTION_INVALID {
+            return;
+        }
+        let connection = self.things.borrow()[thing].connection;
+        let came_about = connection.is_some_and(|number| self.connections.borrow()[number].completed);
+        if !came_about {
+            self.fail("NdkDisconnect of a connection that never came about is accepted".to_owned());
+        }
+    }
+
+    /// Everything is closed, and the deferred calls are made: nothing is owed any more.
+    pub(super) fn judge_all(&self) {
+        for thing in self.things.borrow().iter().filter(|thing| thing.state != State::Gone) {
+            self.fail(format!("{:?} of end {} is {:?} for ever", thing.role, thing.end, thing.state));
+        }
+        for request in self.requests.borrow().iter() {
+            let owed = usize::from(request.status == Some(STATUS_PENDING));
+            if request.completions.len() != owed {
+                let (what, status) = (request.what, request.status);
+                self.fail(format!(
+                    "{what:?} answered {status:x?}; completions: {}",
+                    request.completions.len()
+                ));
+            }
+        }
+    }
+
+    /// What was posted to QPs for which `chosen` holds has its result.
+    pub(super) fn judge_posts(&self, when: &str, chosen: impl Fn(usize) -> bool) {
+        for post in self.posts.borrow().iter() {
+            let Some(qp) = post.qp.filter(|qp| chosen(*qp)) else { continue };
+            let owed = usize::from(post.status == Some(STATUS_SUCCESS));
+            if post.results.len() != owed {
+                let thing = &self.things.borrow()[qp];
+                let (end, role, count) = (thing.end, thing.role, post.results.len());
+                self.fail(format!("{when}: a post to {role:?} of end {end} has {count} results, not {owed}"));
+            }
+        }
+    }
+}

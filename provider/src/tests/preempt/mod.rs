@@ -1,0 +1,107 @@
+//! Preemption at every lock, systematically.
+//!
+//! An operation runs, and just before it takes its k-th lock, or a deferred call starts, or inside a callback, another
+//! processor does another operation to its end: for all pairs of operations that a legal consumer may have under way
+//! at once ([`op::Op::may_meet`]), all k, all stages of a connection ([`stage::Stage`]). Then everything is brought to
+//! its end, and judged ([`judge`]). Triples and longer are drawn at random from a seed.
+//!
+//! | variable | effect |
+//! |---|---|
+//! | `SOFTNDK_PREEMPT_SECONDS` | random cases for so long, and every pair in every stage in every way |
+//! | `SOFTNDK_PREEMPT_SEED` | draws from this seed |
+//! | `SOFTNDK_PREEMPT_CASE` | `preempt_case` runs the case of this name |
+
+mod case;
+mod connect;
+mod crash;
+mod expected;
+mod judge;
+mod op;
+mod pairs;
+mod perform;
+mod posts;
+mod random;
+mod run;
+mod stage;
+mod thing;
+mod world;
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use case::Case;
+use random::{Random, shorten};
+use run::Outcome;
+
+/// The failures of many runs: of each kind a case, and how often it came.
+#[derive(Default)]
+struct Failures(BTreeMap<String, (usize, String)>);
+
+impl Failures {
+    fn add(&mut self, case: &Case, outcome: &Outcome) {
+        // What follows an expected failure is not judged.
+        let is_expected = |failure: &String| expected::is_expected(failure);
+        let Some(failure) = outcome.failures.first() else { return };
+        if outcome.failures.iter().any(is_expected) {
+            return;
+        }
+        let report = || {
+            let case = shorten(case.clone(), failure);
+            case.run().report(&case)
+        };
+        self.0.entry(failure.clone()).or_insert_with(|| (0, report())).0 += 1;
+    }
+
+    fn judge(self) {
+        for (count, report) in self.0.values() {
+            println!("{count} times: {report}\n");
+        }
+        for (kind, (count, _)) in &self.0 {
+            println!("{count:6} times {kind}");
+        }
+        assert!(self.0.is_empty(), "{} kinds of failure", self.0.len());
+    }
+}
+
+fn variable(name: &str) -> Option<u64> {
+    std::env::var(name).ok().map(|text| text.parse().expect("a number"))
+}
+
+fn seed() -> u64 {
+    variable("SOFTNDK_PREEMPT_SEED").unwrap_or(1)
+}
+
+fn seconds() -> Option<Duration> {
+    variable("SOFTNDK_PREEMPT_SECONDS").map(Duration::from_secs)
+}
+
+#[test]
+fn preempt_every_pair() {
+    let (begin, mut failures) = (Instant::now(), Failures::default());
+    let (pairs, runs) = pairs::all(seed(), seconds().is_some(), &mut failures);
+    println!("{pairs} pairs in {runs} runs, seed {}, {:?}", seed(), begin.elapsed());
+    failures.judge();
+}
+
+#[test]
+fn preempt_at_random() {
+    const RUNS: usize = 4000;
+    let (begin, mut random, mut failures) = (Instant::now(), Random(seed()), Failures::default());
+    let mut runs = 0;
+    while seconds().map_or(runs < RUNS, |seconds| begin.elapsed() < seconds) {
+        let case = random.case();
+        failures.add(&case, &case.run());
+        runs += 1;
+    }
+    println!("{runs} random runs, seed {}, {:?}", seed(), begin.elapsed());
+    failures.judge();
+}
+
+/// Runs the case that the environment names.
+#[test]
+fn preempt_case() {
+    let Ok(name) = std::env::var("SOFTNDK_PREEMPT_CASE") else { return };
+    let case = Case::named(&name);
+    let outcome = case.run();
+    assert!(outcome.failures.is_empty(), "{}", outcome.report(&case));
+}

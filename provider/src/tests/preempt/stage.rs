@@ -1,0 +1,254 @@
+//! The stages of a connection, each built anew for a run.
+
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::ptr::null_mut;
+use std::rc::Rc;
+
+use sys::ndk::*;
+use sys::sockaddr::SOCKADDR;
+use sys::status::*;
+use sys::wdm::PVOID;
+
+use super::op::{End, FAR, NEAR, Op};
+use super::perform::lend_address;
+use super::thing::Role;
+use super::world::{Context, World, enter, on_connect, on_notification};
+use crate::port::{Port, Segment};
+use crate::tests::consumer::{Lent, call};
+use crate::tests::host::at_each;
+
+/// How far a connection has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stage {
+    /// The listener listens.
+    Idle,
+    /// A connect request is queued at the listener, and not shown yet.
+    Queued,
+    /// The listener has indicated it.
+    Offered,
+    /// The far end has rejected it; the near end was not told yet.
+    Rejected,
+    /// The near end was told.
+    Refused,
+    /// The far end has accepted; the near end was not told yet.
+    Accepted,
+    /// The near end was told.
+    Completing,
+    Established,
+    /// From a shared endpoint.
+    Shared,
+    /// Sends wait for a receive, and a timer runs.
+    Waiting,
+    /// Likewise, at a QP with an SRQ.
+    WaitingShared,
+    /// Receives are posted, both CQs are armed.
+    Armed,
+    /// A notification is held back by moderation.
+    Moderated,
+    /// The near end has disconnected, and the far end was told.
+    PeerGone,
+    /// The near end has disconnected; nothing was delivered yet.
+    Disconnecting,
+    /// The near end has closed its connector before the far end answered.
+    Abandoned,
+}
+
+impl Stage {
+    /// All of them.
+    pub(super) const ALL: [Self; 16] = [
+        Self::Idle,
+        Self::Queued,
+        Self::Offered,
+        Self::Rejected,
+        Self::Refused,
+        Self::Accepted,
+        Self::Completing,
+        Self::Established,
+        Self::Shared,
+        Self::Waiting,
+        Self::WaitingShared,
+        Self::Armed,
+        Self::Moderated,
+        Self::PeerGone,
+        Self::Disconnecting,
+        Self::Abandoned,
+    ];
+
+    /// What leads to the stage.
+    fn way(self) -> Vec<Op> {
+        use Op::*;
+        let connect = Connect(Role::Qp);
+        let offer = vec![connect, Deferred];
+        let accept = [offer.clone(), vec![Accept(Role::Qp)]].concat();
+        let established = [accept.clone(), vec![Deferred, CompleteConnect, Deferred]].concat();
+        let then = |way: &[Op], more: &[Op]| [way, more].concat();
+        let receives = [Receive(NEAR), Receive(FAR), Receive(FAR)];
+        match self {
+            Self::Idle => vec![],
+            Self::Queued => vec![connect],
+            Self::Offered => offer,
+            Self::Rejected => then(&offer, &[Reject(FAR)]),
+            Self::Refused => then(&offer, &[Reject(FAR), Deferred]),
+            Self::Accepted => accept,
+            Self::Completing => then(&accept, &[Deferred]),
+            Self::Established => established,
+            Self::Shared => {
+                vec![ConnectShared, Deferred, Accept(Role::Qp), Deferred, CompleteConnect, Deferred]
+            }
+            Self::Waiting => then(&established, &[Receive(NEAR), Bind(FAR), Send(NEAR), Send(NEAR)]),
+            Self::WaitingShared => then(&established, &[Receive(NEAR), Send(NEAR), Send(NEAR)]),
+            Self::Armed => [&established[..], &receives[..], &[Arm(NEAR), Arm(FAR)]].concat(),
+            Self::Moderated => {
+                let moderate = [Moderate(NEAR), Moderate(FAR), Arm(NEAR), Arm(FAR)];
+                [&established[..], &receives[..], &moderate[..], &[Send(NEAR), Write(FAR)]].concat()
+            }
+            Self::PeerGone => [&established[..], &receives[..], &[Disconnect(NEAR), Deferred]].concat(),
+            Self::Disconnecting => [&established[..], &receives[..], &[Disconnect(NEAR)]].concat(),
+            Self::Abandoned => then(&offer, &[Close(NEAR, Role::Connector), Deferred]),
+        }
+    }
+
+    /// Builds the stage.
+    pub(super) fn build(self) -> Rc<World> {
+        let world = Rc::new(World::new(self == Self::WaitingShared));
+        enter(Some(world.clone()));
+        let hook = Rc::downgrade(&world);
+        at_each(Some(Rc::new(move |point| {
+            if let Some(world) = hook.upgrade() {
+                world.point(point);
+            }
+        })));
+        for op in self.way() {
+            assert!(world.perform(op), "{op:?} leads to {self:?}");
+        }
+        world
+    }
+}
+
+/// The address of an end.
+pub(super) fn address(end: End) -> SocketAddr {
+    let address = if end == NEAR { ([10, 0, 0, 1], 5000) } else { ([10, 0, 0, 2], 445) };
+    address.into()
+}
+
+/// The shared endpoint's port.
+pub(super) const SHARED_PORT: u16 = 6000;
+
+fn create<T>(create: impl FnOnce(*mut *mut T) -> NTSTATUS) -> PVOID {
+    let out = Lent::new(&[null_mut::<T>()]);
+    assert_eq!(create(out.pointer()), STATUS_SUCCESS);
+    out.get(0).cast()
+}
+
+impl World {
+    fn new(shares_receives: bool) -> Self {
+        let segment = Segment::new().unwrap();
+        let ports = [NEAR, FAR].map(|end| {
+            let port = Port::new(&segment).unwrap();
+            port.set_addresses(&[address(end).ip()]).unwrap();
+            port.set_enabled(true);
+            port
+        });
+        let adapters = [0, 1].map(|end: usize| ports[end].open(NDK_VERSION_2_1).unwrap().as_ptr());
+        let world = Self {
+            ports,
+            adapters,
+            things: RefCell::new(Vec::with_capacity(24)),
+            requests: RefCell::default(),
+            posts: RefCell::default(),
+            connections: RefCell::default(),
+            memory: RefCell::default(),
+            tokens: RefCell::default(),
+            pages: [Lent::new(&[0; 64]), Lent::new(&[0; 64])],
+            mappings: RefCell::default(),
+            paused: Cell::new(false),
+            paused_at_start: Cell::new(false),
+            calls: RefCell::default(),
+            interruptions: RefCell::new(VecDeque::new()),
+            watch: Cell::new(None),
+            points: Cell::new(0),
+            trail: RefCell::new(Vec::with_capacity(64)),
+            failures: RefCell::default(),
+            skipped: Cell::new(false),
+        };
+        for end in [NEAR, FAR] {
+            world.create_objects(end, shares_receives && end == FAR);
+        }
+        world
+    }
+
+    fn create_objects(&self, end: End, shares_receives: bool) {
+        let (adapter, none) = (self.adapters[end], null_mut());
+        // An object's number is known before it is made, so that its callbacks can name it.
+        let context = |ahead: usize| Context::Thing(self.things.borrow().len() + ahead).pointer();
+        let notified = context(0);
+        let cq = create(|out| {
+            call!(adapter, NdkCreateCq, 64, Some(on_notification), notified, none, None, null_mut(), out)
+        });
+        let cq_id = self.add(end, Role::Cq, cq, vec![]);
+        let pd = create(|out| call!(adapter, NdkCreatePd, None, null_mut(), out));
+        let pd_id = self.add(end, Role::Pd, pd, vec![]);
+        let (pd, cq): (*mut NDK_PD, *mut NDK_CQ) = (pd.cast(), cq.cast());
+        let mut antecedents = vec![pd_id, cq_id];
+        let mut srq = null_mut();
+        if end == FAR {
+            let (context, nil) = (context(0), null_mut());
+            let made = create(|out| {
+                call!(pd, NdkCreateSrq, 4, 1, 0, Some(on_notification), context, nil, None, null_mut(), out)
+            });
+            let id = self.add(end, Role::Srq, made, vec![pd_id]);
+            srq = made.cast();
+            if shares_receives {
+                antecedents.push(id);
+            }
+        }
+        let qp = create(|out| {
+            if shares_receives {
+                call!(pd, NdkCreateQpWithSrq, cq, cq, srq, null_mut(), 4, 1, 0, None, null_mut(), out)
+            } else {
+                call!(pd, NdkCreateQp, cq, cq, null_mut(), 4, 4, 1, 1, 0, None, null_mut(), out)
+            }
+        });
+        self.add(end, Role::Qp, qp, antecedents);
+        let spare =
+            create(|out| call!(pd, NdkCreateQp, cq, cq, null_mut(), 4, 4, 1, 1, 0, None, null_mut(), out));
+        self.add(end, Role::Spare, spare, vec![pd_id, cq_id]);
+        for (role, fast) in [(Role::Mr, 0), (Role::Fast, 1)] {
+            let mr = create(|out| call!(pd, NdkCreateMr, fast, None, null_mut(), out));
+            self.add(end, role, mr, vec![pd_id]);
+        }
+        let mw = create(|out| call!(pd, NdkCreateMw, None, null_mut(), out));
+        self.add(end, Role::Mw, mw, vec![pd_id]);
+        for op in [Op::Register(end), Op::InitialiseFast(end)] {
+            self.do_post(op);
+        }
+        self.create_endpoints(end);
+    }
+
+    fn create_endpoints(&self, end: End) {
+        let adapter = self.adapters[end];
+        if end == NEAR {
+            let connector = create(|out| call!(adapter, NdkCreateConnector, None, null_mut(), out));
+            self.add(end, Role::Connector, connector, vec![]);
+            let (at, length) = lend_address(NEAR);
+            // SAFETY: the port stands at the third byte of an address, which has more than four.
+            unsafe { at.pointer().add(2).cast::<[u8; 2]>().write(SHARED_PORT.to_be_bytes()) };
+            let at = at.pointer().cast::<SOCKADDR>();
+            let shared =
+                create(|out| call!(adapter, NdkCreateSharedEndpoint, at, length, None, null_mut(), out));
+            self.add(end, Role::Shared, shared, vec![]);
+        } else {
+            let context = Context::Thing(self.things.borrow().len()).pointer();
+            let listener = create(|out| {
+                call!(adapter, NdkCreateListener, Some(on_connect), context, None, null_mut(), out)
+            });
+            self.add(end, Role::Listener, listener, vec![]);
+            let (at, length) = lend_address(FAR);
+            let listener = listener.cast::<NDK_LISTENER>();
+            let at = at.pointer().cast::<SOCKADDR>();
+            assert_eq!(call!(listener, NdkListen, at, length, None, null_mut()), STATUS_SUCCESS);
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! What the consumer knows of each of its objects, and what it keeps account of.
+
+use sys::status::NTSTATUS;
+
+use super::op::End;
+use crate::tests::consumer::Lent;
+
+/// What an object is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Role {
+    Cq,
+    Pd,
+    Srq,
+    Qp,
+    /// A QP that is not connected.
+    Spare,
+    Mr,
+    /// An MR for fast registration.
+    Fast,
+    Mw,
+    Connector,
+    Listener,
+    Shared,
+}
+
+impl Role {
+    /// The objects of one end.
+    pub(super) fn of(end: End) -> &'static [Self] {
+        use Role::*;
+        match end {
+            0 => &[Cq, Pd, Qp, Spare, Mr, Fast, Mw, Connector, Shared],
+            _ => &[Cq, Pd, Srq, Qp, Spare, Mr, Fast, Mw, Connector, Listener],
+        }
+    }
+}
+
+/// How far an object's close has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum State {
+    Open,
+    /// Its close was called.
+    Closing,
+    /// Its close completion runs.
+    Completing,
+    Gone,
+}
+
+/// One object.
+#[derive(Debug)]
+pub(super) struct Thing {
+    pub(super) end: End,
+    pub(super) role: Role,
+    pub(super) pointer: usize,
+    pub(super) state: State,
+    /// What its close answered.
+    pub(super) closed: Option<NTSTATUS>,
+    /// Callbacks of it in progress.
+    pub(super) inside: usize,
+    /// The objects that it was made from.
+    pub(super) antecedents: Vec<usize>,
+    /// Of a connector: the QP and the shared endpoint that its connection ties, and the number of the connection.
+    pub(super) tied: Vec<usize>,
+    pub(super) connection: Option<usize>,
+    /// Disconnect events that were delivered.
+    pub(super) disconnected: usize,
+}
+
+/// One request that may pend.
+#[derive(Debug)]
+pub(super) struct Request {
+    pub(super) what: What,
+    pub(super) thing: usize,
+    /// The objects that the connection ties if the request is accepted.
+    pub(super) ties: Vec<usize>,
+    /// Of a connect: the number of the connection that it begins.
+    pub(super) connection: Option<usize>,
+    pub(super) status: Option<NTSTATUS>,
+    pub(super) completions: Vec<NTSTATUS>,
+    /// Completions that have returned.
+    pub(super) returned: usize,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum What {
+    Connect,
+    Accept,
+    Disconnect,
+    Deregister,
+}
+
+/// One posted request.
+#[derive(Debug)]
+pub(super) struct Post {
+    /// The QP; none if it went to the SRQ.
+    pub(super) qp: Option<usize>,
+    pub(super) status: Option<NTSTATUS>,
+    pub(super) results: Vec<NTSTATUS>,
+}
+
+/// One attempt to connect.
+#[derive(Debug, Default)]
+pub(super) struct Connection {
+    /// NdkCompleteConnect was called and has not failed.
+    pub(super) completed: bool,
+    /// It has succeeded.
+    pub(super) established: bool,
+    /// Something was done that ends or breaks it.
+    pub(super) disturbed: bool,
+}
+
+/// Memory that is registered, with the list that describes it.
+pub(super) struct Registered {
+    pub(super) data: Lent<u8>,
+    pub(super) mdl: Lent<sys::wdm::MDL>,
+}

@@ -110,6 +110,12 @@ impl<T> Shared<T> {
         Self::clone(&ManuallyDrop::new(Self(raw.cast())))
     }
 
+    /// Whether both are owners of the same value.
+    #[must_use]
+    pub fn same(&self, other: &Self) -> bool {
+        self.0 == other.0
+    }
+
     fn counted(&self) -> &Counted<T> {
         // SAFETY: the block lives as long as any owner, and `self` is one.
         unsafe { self.0.as_ref() }

@@ -66,8 +66,20 @@ impl<K: Kernel> PortState<K> {
         &self.segment
     }
 
+    /// Whether consumers may listen on this address and connect from it: it is one of the port's, and the port is
+    /// enabled.
     pub(crate) fn is_local(&self, address: IpAddr) -> bool {
-        self.segment.is_local(self.number, address)
+        self.is_enabled() && self.segment.is_local(self.number, address)
+    }
+
+    /// Whether the port is there, and NDK enabled.
+    pub(crate) fn is_enabled(&self) -> bool {
+        self.enabled.load(Ordering::Acquire)
+    }
+
+    /// Which of the segment's ports this is.
+    pub(crate) const fn number(&self) -> u64 {
+        self.number
     }
 
     pub(crate) fn counters(&self) -> &Counters {
@@ -124,7 +136,8 @@ impl<K: Kernel> Port<K> {
         &self.0
     }
 
-    /// Enables or disables NDK. What is open stays open: it is for NDIS to have it closed (NDIS-2).
+    /// Enables or disables NDK. What is open stays open: it is for NDIS to have it closed (NDIS-2). While it is
+    /// disabled nothing new begins: no open, listen or connect from here, nor a connect to a listener of the port.
     pub fn set_enabled(&self, enabled: bool) {
         self.0.enabled.store(enabled, Ordering::Release);
     }
@@ -132,7 +145,7 @@ impl<K: Kernel> Port<K> {
     /// Whether NDK is enabled.
     #[must_use]
     pub fn enabled(&self) -> bool {
-        self.0.enabled.load(Ordering::Acquire)
+        self.0.is_enabled()
     }
 
     /// What the port has counted so far.
@@ -160,13 +173,14 @@ impl<K: Kernel> Port<K> {
             }
         });
         self.0.objects.for_each(|shared: &Object<K, SharedEndpoint<K>>| {
-            each(shared.endpoint().address(), false);
+            each(shared.address(), false);
         });
     }
 }
 
 impl<K: Kernel> Drop for Port<K> {
     fn drop(&mut self) {
+        self.set_enabled(false);
         // Without addresses nothing new can begin here; removing them needs no memory.
         let removed = self.0.segment.set_hosts(self.0.number, &[]);
         debug_assert!(removed.is_ok(), "an empty list fits");

@@ -3,23 +3,23 @@
 mod connect;
 
 use core::net::SocketAddr;
-use core::ptr::NonNull;
 
 use sys::ndk::NDK_OBJECT_TYPE;
 use sys::status::{
-    NTSTATUS, STATUS_CONNECTION_ABORTED, STATUS_CONNECTION_ACTIVE, STATUS_CONNECTION_INVALID,
-    STATUS_DELETE_PENDING, STATUS_INSUFFICIENT_RESOURCES, STATUS_INVALID_PARAMETER, STATUS_SHARING_VIOLATION,
+    NTSTATUS, STATUS_CONNECTION_ABORTED, STATUS_CONNECTION_INVALID, STATUS_DELETE_PENDING,
+    STATUS_INSUFFICIENT_RESOURCES, STATUS_INVALID_PARAMETER, STATUS_SHARING_VIOLATION,
     STATUS_TOO_MANY_ADDRESSES,
 };
 
 pub(crate) use self::connect::{Source, Way};
 
+use super::claim::Claim;
+use super::end::{DisconnectEvent, Limits, Ties};
 use super::endpoint::{BindError, Endpoint};
 use super::listener::Listener;
 use super::private_data::PrivateData;
-use super::session::{Disconnected, Session};
-use super::shared_endpoint::{Route, SharedEndpoint};
-use super::state::{DisconnectEvent, Limits, Side};
+use super::session::Session;
+use super::state::{Accept, Disconnected, Side};
 use crate::adapter::Adapter;
 use crate::consumer::Request;
 use crate::heap::{NoMemory, Shared};
@@ -61,30 +61,29 @@ impl From<BindError> for ConnectError {
     }
 }
 
-/// What a connector has of its connection.
-struct Link<K: Kernel> {
-    session: Option<(Shared<Session<K>>, Side)>,
-    endpoint: Option<Shared<Endpoint<K>>>,
-    peer: Option<SocketAddr>,
-    /// The antecedent shared endpoint, from connect on.
-    route: Option<Route<K>>,
-    /// The antecedent queue pair, from connect or accept on (OBJ-2).
-    qp: Option<Hold<K, Qp<K>>>,
+/// By which way a connector comes to its connection; that never changes.
+enum Role<K: Kernel> {
+    /// The consumer made it: it may connect, again and again until a connection comes about. Has its last attempt.
+    Active(Lock<K, Option<Shared<Session<K>>>>),
+    /// A listener indicated it, for this session. It never connects.
+    Passive {
+        listener: Hold<K, Listener<K>>,
+        /// The listener's, which it inherits (CL-12).
+        endpoint: Option<Shared<Endpoint<K>>>,
+        session: Shared<Session<K>>,
+    },
 }
 
 /// What a connector is beyond an object.
 pub(crate) struct Connector<K: Kernel> {
     adapter: Hold<K, Adapter<K>>,
-    /// The listener that indicated it.
-    listener: Option<Hold<K, Listener<K>>>,
-    link: Lock<K, Link<K>>,
+    role: Role<K>,
 }
 
 impl<K: Kernel> Connector<K> {
     /// A connector that can connect.
     pub(crate) fn new(adapter: Hold<K, Adapter<K>>) -> Self {
-        let link = Link { session: None, endpoint: None, peer: None, route: None, qp: None };
-        Self { adapter, listener: None, link: Lock::<K, _>::new(link) }
+        Self { adapter, role: Role::Active(Lock::<K, _>::new(None)) }
     }
 
     /// The connector that a listener indicates for a session.
@@ -92,33 +91,43 @@ impl<K: Kernel> Connector<K> {
         adapter: Hold<K, Adapter<K>>,
         listener: Hold<K, Listener<K>>,
         session: Shared<Session<K>>,
-        peer: SocketAddr,
     ) -> Self {
         let endpoint = listener.endpoint();
-        let session = Some((session, Side::Passive));
-        let link = Link { session, endpoint, peer: Some(peer), route: None, qp: None };
-        Self { adapter, listener: Some(listener), link: Lock::<K, _>::new(link) }
+        Self { adapter, role: Role::Passive { listener, endpoint, session } }
     }
 
-    fn session(&self) -> Option<(Shared<Session<K>>, Side)> {
-        self.link.lock().session.clone()
+    /// The last attempt to connect, and which side of it this is.
+    pub(crate) fn session(&self) -> Option<(Shared<Session<K>>, Side)> {
+        match &self.role {
+            Role::Active(attempt) => Some((attempt.lock().clone()?, Side::Active)),
+            Role::Passive { session, .. } => Some((session.clone(), Side::Passive)),
+        }
     }
 
     /// The local address, once it has one.
     pub(crate) fn local_address(&self) -> Option<SocketAddr> {
-        self.link.lock().endpoint.as_ref().map(|endpoint| endpoint.address())
+        match self.session()? {
+            (session, Side::Active) => session.has_departure().then(|| session.source()),
+            (session, Side::Passive) => Some(session.destination()),
+        }
     }
 
     /// The peer's address, once it has one.
     pub(crate) fn peer_address(&self) -> Option<SocketAddr> {
-        self.link.lock().peer
+        Some(match self.session()? {
+            (session, Side::Active) => session.destination(),
+            (session, Side::Passive) => session.source(),
+        })
     }
 
     /// The local and the peer's address, while it is connected.
     pub(crate) fn connection(&self) -> Option<(SocketAddr, SocketAddr)> {
-        let (session, _) = self.session()?;
-        let addresses = self.local_address()?;
-        session.is_established().then_some((addresses, self.peer_address()?))
+        let (session, side) = self.session()?;
+        let (source, destination) = (session.source(), session.destination());
+        session.is_established().then_some(match side {
+            Side::Active => (source, destination),
+            Side::Passive => (destination, source),
+        })
     }
 
     /// Read limits as they hold, and the peer's private data.
@@ -131,11 +140,8 @@ impl<K: Kernel> Connector<K> {
     }
 }
 
-/// A queue pair that a connector has taken: the tie of the connector, and the hold of the session.
-struct Claimed<K: Kernel> {
-    tie: Hold<K, Qp<K>>,
-    used: Hold<K, Qp<K>>,
-}
+/// A queue pair for a connection: for the session, and as the connector's antecedent.
+type Claimed<K> = (Claim<K>, Hold<K, Qp<K>>);
 
 impl<K: Kernel> Object<K, Connector<K>> {
     /// Something is to be delivered.
@@ -143,19 +149,22 @@ impl<K: Kernel> Object<K, Connector<K>> {
         self.post(SESSION);
     }
 
+    /// Takes a queue pair for a connection.
     fn claim(&self, qp: &Object<K, Qp<K>>) -> Result<Claimed<K>, ConnectError> {
         if !self.same_adapter(qp) {
             return Err(ConnectError(STATUS_INVALID_PARAMETER));
         }
-        let claimed = Claimed { tie: qp.hold(Kind::Successor)?, used: qp.hold(Kind::Request)? };
-        if qp.claim() { Ok(claimed) } else { Err(ConnectError(STATUS_CONNECTION_ACTIVE)) }
+        Ok((Claim::take(qp)?, qp.hold(Kind::Successor)?))
     }
 
-    /// NdkAccept. On success the request is pending until the peer completes its connect, or goes.
+    /// NdkAccept. On success the request is pending until the peer completes its connect, or goes, possibly before
+    /// this returns. An accept that fails has taken nothing: the queue pair is as it was.
     ///
     /// # Errors
     ///
-    /// The request is answered inline with this status.
+    /// The request is answered inline with this status: STATUS_CONNECTION_INVALID if the connector was not offered,
+    /// STATUS_CONNECTION_ABORTED if its offer does not stand (any more), STATUS_CONNECTION_ACTIVE if the queue pair
+    /// is taken.
     pub(crate) fn accept(
         &self,
         qp: &Object<K, Qp<K>>,
@@ -164,25 +173,15 @@ impl<K: Kernel> Object<K, Connector<K>> {
         event: Option<DisconnectEvent>,
         request: Request<K, Connector<K>>,
     ) -> Result<(), ConnectError> {
-        let claimed =
-            self.session().ok_or(ConnectError(STATUS_CONNECTION_INVALID)).and_then(|(session, side)| {
-                match side {
-                    Side::Passive => Ok((session, self.claim(qp)?)),
-                    Side::Active => Err(ConnectError(STATUS_CONNECTION_INVALID)),
-                }
-            });
-        let (session, claimed) = match claimed {
-            Ok(claimed) => claimed,
-            Err(error) => {
-                request.answered_inline();
-                return Err(error);
-            }
+        let Role::Passive { session, .. } = &self.role else {
+            request.answered_inline();
+            return Err(ConnectError(STATUS_CONNECTION_INVALID));
         };
-        let earlier = self.link.lock().qp.replace(claimed.tie);
-        drop(earlier);
-        session
-            .accept(claimed.used, limits, data, event, request)
-            .map_err(|_| ConnectError(STATUS_CONNECTION_ABORTED))
+        // The consumer may close the connector before the session's call returns.
+        let session = session.clone();
+        let (claim, tie) = self.claim(qp)?;
+        let accept = Accept { claim, tie, limits, data, event, request };
+        session.accept(accept).map_err(|_| ConnectError(STATUS_CONNECTION_ABORTED))
     }
 
     /// NdkReject.
@@ -211,61 +210,40 @@ impl<K: Kernel> Object<K, Connector<K>> {
     ///
     /// # Errors
     ///
-    /// STATUS_CONNECTION_INVALID if the connection was never established; answered inline.
+    /// STATUS_CONNECTION_INVALID if the connection was never established, or an earlier disconnect of this
+    /// connector is pending: it is disconnected already, and that request is what tells when. Answered inline.
     pub(crate) fn disconnect(&self, request: Request<K, Connector<K>>) -> Result<Disconnected, ConnectError> {
         let Some((session, side)) = self.session() else {
             request.answered_inline();
             return Err(ConnectError(STATUS_CONNECTION_INVALID));
         };
-        let outcome = session.disconnect(side, request);
-        if let Ok(Disconnected::Done) = outcome {
-            self.flush();
-        }
-        outcome.map_err(|_| ConnectError(STATUS_CONNECTION_INVALID))
-    }
-
-    /// The implicit flush at the end of a disconnect, when the connection had ended before.
-    fn flush(&self) {
-        let qp = self.link.lock().qp.as_ref().and_then(|qp| qp.keep(Kind::Request).ok());
-        if let Some(qp) = qp {
-            qp.disconnected(true);
-        }
-    }
-}
-
-impl<K: Kernel> Connector<K> {
-    /// Ends a connector that no consumer has seen; the peer finds its connect refused.
-    pub(super) fn destroy(connector: NonNull<Object<K, Self>>) {
-        // SAFETY: it was created for an offer that nobody took, so it is ours to close.
-        unsafe { Object::close(connector, None, core::ptr::null_mut()) };
+        session.disconnect(side, request).map_err(|_| ConnectError(STATUS_CONNECTION_INVALID))
     }
 }
 
 impl<K: Kernel> Body<K> for Connector<K> {
     const TYPE: NDK_OBJECT_TYPE = NDK_OBJECT_TYPE::NdkObjectTypeConnector;
 
-    type Ties = (
-        Option<Hold<K, Listener<K>>>,
-        Option<Hold<K, SharedEndpoint<K>>>,
-        Option<Hold<K, Qp<K>>>,
-        Hold<K, Adapter<K>>,
-    );
+    type Ties = (Option<Hold<K, Listener<K>>>, Ties<K>, Hold<K, Adapter<K>>);
 
     fn registry(&self) -> &Registry<K> {
         self.adapter.registry()
     }
 
+    /// Takes the session's lock with that of the attempt held: the attempt's keeps the session, which must not be
+    /// dropped here.
     fn antecedents(&self, name: &mut dyn FnMut(Id)) {
         name(Id::of(&self.adapter));
-        if let Some(listener) = &self.listener {
-            name(Id::of(listener));
-        }
-        let link = self.link.lock();
-        if let Some(shared) = link.route.as_ref().and_then(Route::shared) {
-            name(Id::of(shared));
-        }
-        if let Some(qp) = &link.qp {
-            name(Id::of(qp));
+        match &self.role {
+            Role::Active(attempt) => {
+                if let Some(session) = &*attempt.lock() {
+                    session.name_ties(Side::Active, name);
+                }
+            }
+            Role::Passive { listener, session, .. } => {
+                name(Id::of(listener));
+                session.name_ties(Side::Passive, name);
+            }
         }
     }
 
@@ -278,17 +256,27 @@ impl<K: Kernel> Body<K> for Connector<K> {
 
     /// The endpoint is let go here, before the completion: its port is free by then (CL-12).
     fn dismantle(self) -> Self::Ties {
-        let Link { session, endpoint, peer: _, route, qp } = self.link.into_inner();
+        let (listener, endpoint, session, side) = match self.role {
+            Role::Active(attempt) => (None, None, attempt.into_inner(), Side::Active),
+            Role::Passive { listener, endpoint, session } => {
+                (Some(listener), endpoint, Some(session), Side::Passive)
+            }
+        };
         drop(endpoint);
-        drop(session);
-        (self.listener, route.and_then(Route::leave), qp, self.adapter)
+        let ties = session.map_or_else(Ties::none, |session| {
+            let (departure, ties) = session.part(side);
+            drop(departure);
+            ties
+        });
+        (listener, ties, self.adapter)
     }
 
+    /// An event names no attempt. It needs none: only the last attempt can owe anything, as a connector connects
+    /// again when its consumer has been told of all that came of the attempt before; and what is delivered is what
+    /// the session owes, by its own state.
     fn deliver(object: &Object<K, Self>, _: u32) {
-        let Some((session, side)) = object.session() else { return };
-        if side == Side::Active && session.never_came_about() {
-            object.forget();
+        if let Some((session, side)) = object.session() {
+            session.deliver(side);
         }
-        session.deliver(side);
     }
 }

@@ -164,23 +164,31 @@ impl<K: Kernel> SegmentState<K> {
         self.endpoints.lock().hosts.contains(&(address, number))
     }
 
-    /// What a connect to `address` meets.
+    /// What a connect to `address` meets. A listener is found while its port has the address and is enabled: a port
+    /// that has gone takes no connects, although its listener is not closed yet.
     pub(crate) fn find(&self, address: &SocketAddr) -> Found<K> {
-        let endpoints = self.endpoints.lock();
-        let listener = endpoints
-            .find(address)
-            .ok()
-            .and_then(|place| endpoints.entries.get(place))
-            .and_then(|entry| entry.listener);
-        if let Some(listener) = listener {
-            // SAFETY: a listener is taken out of the table under this lock before its close is decided.
-            let held = unsafe { listener.as_ref() }.hold(Kind::Successor);
-            return held.map_or(Found::Nobody, Found::Listener);
-        }
-        if endpoints.hosts.iter().any(|(host, _)| *host == address.ip()) {
-            Found::Nobody
-        } else {
-            Found::NoHost
+        let (listener, known) = {
+            let endpoints = self.endpoints.lock();
+            let listener = endpoints
+                .find(address)
+                .ok()
+                .and_then(|place| endpoints.entries.get(place))
+                .and_then(|entry| entry.listener)
+                // SAFETY: a listener is taken out of the table under this lock before its close is decided.
+                .and_then(|listener| unsafe { listener.as_ref() }.hold(Kind::Successor).ok())
+                .map(|listener| {
+                    let owner = (address.ip(), listener.adapter().port().number());
+                    let at_home = endpoints.hosts.contains(&owner);
+                    (listener, at_home)
+                });
+            (listener, endpoints.hosts.iter().any(|(host, _)| *host == address.ip()))
+        };
+        match (listener, known) {
+            (_, false) => Found::NoHost,
+            (Some((listener, true)), true) if listener.adapter().port().is_enabled() => {
+                Found::Listener(listener)
+            }
+            (Some(_) | None, true) => Found::Nobody,
         }
     }
 }

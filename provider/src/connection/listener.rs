@@ -8,6 +8,7 @@ use sys::ndk::{NDK_CONNECTOR, NDK_FN_CONNECT_EVENT_CALLBACK, NDK_OBJECT_TYPE, ND
 
 use super::connector::Connector;
 use super::endpoint::{BindError, Endpoint};
+use super::offer::Offer;
 use crate::adapter::Adapter;
 use crate::consumer::Opaque;
 use crate::heap::{NoMemory, Shared, Within as _};
@@ -20,23 +21,43 @@ const OFFER: u32 = 1;
 /// Offers that may wait for the consumer's connect event; more are refused.
 const BACKLOG: usize = 1024;
 
-type Offer<K> = NonNull<Object<K, Connector<K>>>;
-
 /// Makes an object, of this version of the interface, of a connector that is offered: the edge knows with which
 /// table.
-type Make<K> = fn(NDK_VERSION, Connector<K>) -> Result<Offer<K>, NoMemory>;
+type Make<K> = fn(NDK_VERSION, Connector<K>) -> Result<NonNull<Object<K, Connector<K>>>, NoMemory>;
+
+/// What becomes of an offer that arrives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Doors {
+    /// It waits for the consumer's connect event.
+    Open,
+    /// It is refused: to the peers it looks as though there were no listener (CM-5).
+    Paused,
+    /// It is refused, for good (CL-7).
+    Closed,
+}
 
 struct State<K: Kernel> {
     endpoint: Option<Shared<Endpoint<K>>>,
-    /// Connectors that the consumer has not been shown.
-    offers: VecDeque<Offer<K>>,
-    /// To the peers it looks as though nobody listens (CM-5).
-    paused: bool,
-    closing: bool,
+    /// Connectors that the consumer has not been shown, each with the number of the opening in which it came.
+    offers: VecDeque<(u64, Offer<K>)>,
+    doors: Doors,
+    /// Counts how often the doors were shut.
+    shut: u64,
 }
 
-// SAFETY: an offer is an object that nobody else knows; it moves to whoever takes it off the queue.
-unsafe impl<K: Kernel> Send for State<K> {}
+impl<K: Kernel> State<K> {
+    /// Refuses what arrives, and what has arrived and was not shown.
+    fn shut(&mut self, doors: Doors) {
+        self.doors = doors;
+        self.shut = self.shut.wrapping_add(1);
+    }
+
+    /// The oldest offer, if it came before the doors were shut last.
+    fn next_stale(&mut self) -> Option<Offer<K>> {
+        let shut = self.shut;
+        self.offers.pop_front_if(|(came, _)| *came != shut).map(|(_, offer)| offer)
+    }
+}
 
 /// What a listener is beyond an object.
 pub(crate) struct Listener<K: Kernel> {
@@ -72,7 +93,7 @@ impl<K: Kernel> Listener<K> {
     ) -> Result<Self, NoMemory> {
         let mut offers = VecDeque::new();
         offers.try_reserve_exact(BACKLOG).map_err(|_| NoMemory)?;
-        let state = State { endpoint: None, offers, paused: false, closing: false };
+        let state = State { endpoint: None, offers, doors: Doors::Open, shut: 0 };
         Ok(Self { adapter, callback, context, make, state: Lock::<K, _>::new(state) })
     }
 
@@ -91,9 +112,37 @@ impl<K: Kernel> Listener<K> {
         self.endpoint().map(|endpoint| endpoint.address())
     }
 
-    /// NdkControlConnectEvents.
+    /// NdkControlConnectEvents. Pausing refuses what waits to be shown too: its peers came to an address on which, as
+    /// they are to see it, there is no listener (CM-5). A connect event that has begun goes on.
     pub(crate) fn pause(&self, paused: bool) {
-        self.state.lock().paused = paused;
+        {
+            let mut state = self.state.lock();
+            match (state.doors, paused) {
+                (Doors::Open, true) => state.shut(Doors::Paused),
+                (Doors::Paused, false) => state.doors = Doors::Open,
+                (Doors::Open, false) | (Doors::Paused, true) | (Doors::Closed, _) => {}
+            }
+        }
+        self.refuse_stale();
+    }
+
+    /// Refuses the offers that came before the doors were shut.
+    fn refuse_stale(&self) {
+        while let Some(offer) = self.next_stale() {
+            drop(offer);
+        }
+    }
+
+    fn next_stale(&self) -> Option<Offer<K>> {
+        self.state.lock().next_stale()
+    }
+
+    /// The oldest offer that may be shown.
+    fn next_offer(&self) -> Option<Offer<K>> {
+        self.refuse_stale();
+        let mut state = self.state.lock();
+        let shut = state.shut;
+        state.offers.pop_front_if(|(came, _)| *came == shut).map(|(_, offer)| offer)
     }
 }
 
@@ -104,7 +153,8 @@ impl<K: Kernel> Object<K, Listener<K>> {
     ///
     /// [`NoMemory`].
     pub(super) fn offer_of(&self, connector: Connector<K>) -> Result<Offer<K>, NoMemory> {
-        (self.make)(self.version(), connector)
+        // SAFETY: it is created just now, and the pointer is kept by the offer only.
+        (self.make)(self.version(), connector).map(|made| unsafe { Offer::of(made) })
     }
 
     /// NdkListen, always inline.
@@ -121,7 +171,18 @@ impl<K: Kernel> Object<K, Listener<K>> {
             return Err(ListenError::Listening);
         }
         let endpoint = Endpoint::bind(port.segment(), address).map_err(ListenError::Bind)?;
-        self.state.lock().endpoint = Some(endpoint.clone());
+        let first = {
+            let mut state = self.state.lock();
+            let first = state.endpoint.is_none();
+            if first {
+                state.endpoint = Some(endpoint.clone());
+            }
+            first
+        };
+        if !first {
+            // Another listen has come between.
+            return Err(ListenError::Listening);
+        }
         endpoint.set_listener(self);
         Ok(())
     }
@@ -131,20 +192,17 @@ impl<K: Kernel> Object<K, Listener<K>> {
     /// # Errors
     ///
     /// Gives it back if the listener is closing or paused, or the backlog is full.
-    pub(super) fn offer(&self, connector: Offer<K>) -> Result<(), Offer<K>> {
+    pub(super) fn offer(&self, offer: Offer<K>) -> Result<(), Offer<K>> {
         {
             let mut state = self.state.lock();
-            if state.closing || state.paused || state.offers.len() >= BACKLOG {
-                return Err(connector);
+            if state.doors != Doors::Open || state.offers.len() >= BACKLOG {
+                return Err(offer);
             }
-            state.offers.push_within(connector)?;
+            let came = state.shut;
+            state.offers.push_within((came, offer)).map_err(|(_, offer)| offer)?;
         }
         self.post(OFFER);
         Ok(())
-    }
-
-    fn next_offer(&self) -> Option<Offer<K>> {
-        self.state.lock().offers.pop_front()
     }
 }
 
@@ -166,15 +224,13 @@ impl<K: Kernel> Body<K> for Listener<K> {
     fn start_close(object: &Object<K, Self>) {
         let endpoint = {
             let mut state = object.state.lock();
-            state.closing = true;
+            state.shut(Doors::Closed);
             state.endpoint.clone()
         };
         if let Some(endpoint) = endpoint {
             endpoint.clear_listener();
         }
-        while let Some(offer) = object.next_offer() {
-            Connector::destroy(offer);
-        }
+        object.refuse_stale();
     }
 
     /// The endpoint is let go here, before the completion.
@@ -183,15 +239,17 @@ impl<K: Kernel> Body<K> for Listener<K> {
         self.adapter
     }
 
+    /// Shows the offers that may be shown when it is their turn: the doors may have been shut since they came, and
+    /// the port may have gone.
     fn deliver(object: &Object<K, Self>, _: u32) {
         while let Some(offer) = object.next_offer() {
             match object.callback {
-                Some(callback) => {
+                Some(callback) if object.adapter.port().is_enabled() => {
                     // SAFETY: the consumer gave this function and context at creation; the connector is
                     // its own from here on, to accept, reject and close.
-                    unsafe { callback(object.context.0, offer.as_ptr().cast::<NDK_CONNECTOR>()) }
+                    unsafe { callback(object.context.0, offer.show().as_ptr().cast::<NDK_CONNECTOR>()) }
                 }
-                None => Connector::destroy(offer),
+                Some(_) | None => drop(offer),
             }
         }
     }

@@ -4,18 +4,26 @@
 //! was made here and indicated by a listener. Both sides live in this machine, so what would be messages
 //! are transitions of one state machine, made under one lock.
 
+mod claim;
 mod connector;
+mod departure;
+mod end;
 mod endpoint;
 mod listener;
+mod offer;
 mod private_data;
 mod session;
 mod shared_endpoint;
+mod slot;
 mod state;
+mod transfers;
 
 pub(crate) use connector::{ConnectError, Connector, Source, Way};
+pub(crate) use end::{DisconnectEvent, Limits};
 pub(crate) use endpoint::{BindError, Endpoint, SegmentState};
 pub(crate) use listener::{ListenError, Listener};
 pub(crate) use private_data::{MAX_PRIVATE_DATA, PrivateData};
-pub(crate) use session::{Disconnected, Session, Transfers};
+pub(crate) use session::Session;
 pub(crate) use shared_endpoint::SharedEndpoint;
-pub(crate) use state::{DisconnectEvent, Limits, Side};
+pub(crate) use state::{Disconnected, Side};
+pub(crate) use transfers::Transfers;

@@ -1,110 +1,104 @@
 //! A connection with its lock: makes the transitions of [`State`] and does what they ask for.
 
+use core::net::SocketAddr;
+
 use sys::status::{NTSTATUS, STATUS_CONNECTION_ABORTED, STATUS_CONNECTION_INVALID, STATUS_SUCCESS};
 
+use super::claim::Claim;
 use super::connector::Connector;
+use super::departure::Departure;
+use super::end::{DisconnectEvent, End, Limits, Ties};
 use super::private_data::PrivateData;
-use super::state::{DisconnectEvent, End, Invalid, Limits, Phase, Side, State, Transition};
+use super::slot::Slot;
+use super::state::{Accept, Disconnected, Invalid, Phase, Side, State, Transition};
+use super::transfers::Transfers;
 use crate::consumer::Request;
 use crate::heap::{NoMemory, Shared};
 use crate::kernel::{Kernel, Lock};
 use crate::lifetime::Kind;
-use crate::object::{Hold, Object};
-use crate::queue_pair::Qp;
-use crate::rundown::{Drain, Pin, Rundown};
+use crate::object::{Hold, Id};
+use crate::rundown::{Drain as _, Pin, Rundown};
 
-/// Both queue pairs of an established connection, while transfers may run between them.
-pub(crate) struct Transfers<K: Kernel> {
-    active: Hold<K, Qp<K>>,
-    passive: Hold<K, Qp<K>>,
-    session: Shared<Session<K>>,
+/// What NdkConnect brings along.
+pub(crate) struct Connect<K: Kernel> {
+    /// The connector, which the session wakes.
+    pub(super) connector: Hold<K, Connector<K>>,
+    pub(super) ties: Ties<K>,
+    pub(super) claim: Claim<K>,
+    pub(super) departure: Departure<K>,
+    pub(super) remote: SocketAddr,
+    pub(super) limits: Limits,
+    pub(super) data: PrivateData,
+    pub(super) request: Request<K, Connector<K>>,
 }
 
-impl<K: Kernel> Transfers<K> {
-    fn new(active: Hold<K, Qp<K>>, passive: Hold<K, Qp<K>>, session: &Shared<Session<K>>) -> Self {
-        let number = active.pd().adapter().port().counters().connected();
-        passive.pd().adapter().port().counters().accepted();
-        active.join(session.clone(), Side::Active, number);
-        passive.join(session.clone(), Side::Passive, number);
-        Self { active, passive, session: session.clone() }
-    }
-
-    /// The queue pair at the other end from `side`.
-    pub(crate) fn peer_of(&self, side: Side) -> &Object<K, Qp<K>> {
-        match side {
-            Side::Active => &self.passive,
-            Side::Passive => &self.active,
-        }
-    }
-}
-
-impl<K: Kernel> Drain for Transfers<K> {
-    fn drained(self) {
-        let flush = self.session.step(|state, next| {
-            *next = state.drained();
-            [state.active.flush, state.passive.flush]
-        });
-        for (qp, flush) in [&self.active, &self.passive].into_iter().zip(flush) {
-            qp.pd().adapter().port().counters().disconnected();
-            qp.disconnected(flush);
-        }
-    }
-}
-
-/// See the module's head.
+/// One connection attempt, and the connection that comes of it. A connector that connects again gets another one:
+/// so whatever acts on a session acts on the attempt that it was meant for.
 pub(crate) struct Session<K: Kernel> {
     state: Lock<K, State<K>>,
     transfers: Rundown<Transfers<K>>,
-}
-
-/// What NdkDisconnect found.
-pub(crate) enum Disconnected {
-    /// The request is kept and completes when transfers have drained.
-    Pending,
-    /// They have.
-    Done,
+    /// The active side's address and port.
+    source: SocketAddr,
+    /// The listener's.
+    destination: SocketAddr,
 }
 
 impl<K: Kernel> Session<K> {
-    /// A connection that `active` offers; its connect request is pending.
+    /// A connection that is offered; the connect request is pending.
     ///
     /// # Errors
     ///
-    /// [`NoMemory`]; all that was passed is dropped.
-    pub(crate) fn new(
-        active: Hold<K, Connector<K>>,
-        qp: Hold<K, Qp<K>>,
-        limits: Limits,
-        data: PrivateData,
-    ) -> Result<Shared<Self>, NoMemory> {
-        let mut end = End::new(Some(active));
-        end.qp = Some(qp);
-        end.limits = Some(limits);
-        end.data = data;
-        let state =
-            State { phase: Phase::Offered, was_established: false, active: end, passive: End::new(None) };
-        Shared::new(Self { state: Lock::<K, _>::new(state), transfers: Rundown::new() })
+    /// [`NoMemory`]; all that was passed is dropped, and so given back.
+    pub(crate) fn new(connect: Connect<K>) -> Result<Shared<Self>, NoMemory> {
+        let Connect { connector, ties, claim, departure, remote, limits, data, request } = connect;
+        let source = departure.address();
+        let active = End {
+            connector: Some(connector),
+            ties,
+            establish: Slot::Pending(request),
+            limits: Some(limits),
+            data,
+            ..End::new()
+        };
+        let (phase, departure) = (Phase::Offered(claim), Some(departure));
+        let state = State { phase, departure, active, passive: End::new() };
+        let (state, transfers) = (Lock::<K, _>::new(state), Rundown::new());
+        Shared::new(Self { state, transfers, source, destination: remote })
     }
 
-    /// Makes a transition under the lock, then does what it asks for without.
-    fn step<R>(&self, transition: impl FnOnce(&mut State<K>, &mut Transition) -> R) -> R {
+    /// The address of the active side.
+    pub(super) fn source(&self) -> SocketAddr {
+        self.source
+    }
+
+    /// The address of the passive side.
+    pub(super) fn destination(&self) -> SocketAddr {
+        self.destination
+    }
+
+    /// Whether the active side's address is taken for it.
+    pub(super) fn has_departure(&self) -> bool {
+        self.state.lock().departure.is_some()
+    }
+
+    /// Makes a transition under the lock, then does what it asks for without: first it gives back what an attempt
+    /// had, then it flushes and stops, and last come the connectors, whose consumers may use all of that anew.
+    fn step<R>(&self, transition: impl FnOnce(&mut State<K>, &mut Transition<K>) -> R) -> R {
         let mut next = Transition::default();
-        let (result, wake, unused) = {
+        let (result, wake) = {
             let mut state = self.state.lock();
             let result = transition(&mut state, &mut next);
-            let ended = state.phase == Phase::Ended;
             let wake = [(next.wake_active, &state.active), (next.wake_passive, &state.passive)]
                 .map(|(wake, end)| if wake { end.connector.as_ref() } else { None })
                 .map(|connector| connector.and_then(|connector| connector.keep(Kind::Request).ok()));
-            let unused = if ended { [state.active.qp.take(), state.passive.qp.take()] } else { [None, None] };
-            (result, wake, unused)
+            (result, wake)
         };
-        for qp in unused.into_iter().flatten() {
-            qp.unclaim();
+        let Transition { wake_active: _, wake_passive: _, stop, flush, released } = next;
+        drop(released);
+        if let Some(qp) = flush {
+            qp.disconnected(true);
         }
-        if next.stop
-            && let Some(transfers) = self.transfers.close()
-        {
+        if stop && let Some(transfers) = self.transfers.close() {
             transfers.drained();
         }
         for connector in wake.into_iter().flatten() {
@@ -113,74 +107,69 @@ impl<K: Kernel> Session<K> {
         result
     }
 
-    /// The listener's side gets its connector, before the offer is shown to anybody.
-    pub(crate) fn attach(&self, passive: Hold<K, Connector<K>>) {
-        self.step(|state, _| state.passive.connector = Some(passive));
+    /// The listener's side gets its connector, before the offer is shown to a consumer.
+    pub(super) fn attach(&self, passive: Hold<K, Connector<K>>) {
+        drop(self.step(|state, _| state.passive.connector.replace(passive)));
     }
 
-    /// The pending request of `side`, put in place before the transition that may complete it.
-    pub(crate) fn expect(&self, side: Side, request: Request<K, Connector<K>>) {
-        self.step(|state, _| state.end(side).request = Some(request));
+    /// The listener did not take the offer, which no consumer has seen: nothing of the attempt is left, and its
+    /// request is answered inline.
+    pub(super) fn withdraw(&self) -> Option<Request<K, Connector<K>>> {
+        let (request, connectors, ties) = self.step(|state, next| {
+            *next = state.withdraw();
+            let connectors = (state.active.connector.take(), state.passive.connector.take());
+            let ties = core::mem::replace(&mut state.active.ties, Ties::none());
+            (state.active.establish.withdraw(), connectors, ties)
+        });
+        drop((connectors, ties));
+        request
     }
 
-    /// Takes the pending request of `side` back, which nobody completes then.
-    pub(crate) fn take_request(&self, side: Side) -> Option<Request<K, Connector<K>>> {
-        self.step(|state, _| state.end(side).request.take())
+    /// Whether the attempt of `side` has failed, and its consumer has been told.
+    pub(super) fn is_refused(&self, side: Side) -> bool {
+        self.state.lock().is_refused(side)
     }
 
-    /// Whether it ended before it was established, and `side` has been told.
-    pub(crate) fn is_refused(&self, side: Side) -> bool {
-        self.step(|state, _| {
-            state.phase == Phase::Ended && !state.was_established && !state.end(side).owes_completion()
-        })
-    }
-
-    /// The connector of `side` turns to another connection: this one, which is refused, lets it go.
-    pub(crate) fn let_go(&self, side: Side) {
+    /// The connector of `side` connects anew: this attempt, which was refused, wakes it no more.
+    pub(super) fn forget_connector(&self, side: Side) {
         drop(self.step(|state, _| state.end(side).connector.take()));
     }
 
-    /// Whether it ended before it was established.
-    pub(crate) fn never_came_about(&self) -> bool {
-        self.step(|state, _| state.phase == Phase::Ended && !state.was_established)
+    /// Takes out what the connector of `side` has by this session: its address, and its antecedents.
+    pub(super) fn part(&self, side: Side) -> (Option<Departure<K>>, Ties<K>) {
+        self.step(|state, _| {
+            let departure = if side == Side::Active { state.departure.take() } else { None };
+            (departure, core::mem::replace(&mut state.end(side).ties, Ties::none()))
+        })
     }
 
-    /// NdkAccept: the active side's connect completes, `request` stays pending until it answers.
+    /// Names the antecedents of the connector of `side`.
+    pub(super) fn name_ties(&self, side: Side, name: &mut dyn FnMut(Id)) {
+        let mut state = self.state.lock();
+        let Ties { shared, qp } = &state.end(side).ties;
+        if let Some(shared) = shared {
+            name(Id::of(shared));
+        }
+        if let Some(qp) = qp {
+            name(Id::of(qp));
+        }
+    }
+
+    /// NdkAccept: the active side's connect completes, the request stays pending until it answers.
     ///
     /// # Errors
     ///
-    /// [`Invalid`] if the offer no longer stands; the request is dropped uncalled.
-    pub(crate) fn accept(
-        &self,
-        qp: Hold<K, Qp<K>>,
-        limits: Limits,
-        data: PrivateData,
-        event: Option<DisconnectEvent>,
-        request: Request<K, Connector<K>>,
-    ) -> Result<(), Invalid> {
-        let mut offered = Some((qp, request));
-        let accepted = self.step(|state, next| {
-            if state.phase != Phase::Offered {
-                return Err(Invalid);
-            }
-            if let Some((qp, request)) = offered.take() {
-                let end = &mut state.passive;
-                end.qp = Some(qp);
-                end.limits = Some(limits);
-                end.data = data;
-                end.event = event;
-                end.request = Some(request);
-            }
-            state.phase = Phase::Accepted;
-            state.active.finish(STATUS_SUCCESS);
-            next.wake(Side::Active);
+    /// [`Invalid`] if the offer no longer stands; all that was passed is given back, the request uncalled.
+    pub(super) fn accept(&self, accept: Accept<K>) -> Result<(), Invalid> {
+        let mut accept = Some(accept);
+        let outcome = self.step(|state, next| {
+            *next = state.accept(&mut accept)?;
             Ok(())
         });
-        if let Some((qp, request)) = offered {
-            qp.unclaim();
+        if let Some(Accept { request, .. }) = accept {
             request.answered_inline();
         }
-        accepted
+        outcome
     }
 
     /// NdkReject, with the private data for the peer.
@@ -188,7 +177,7 @@ impl<K: Kernel> Session<K> {
     /// # Errors
     ///
     /// [`Invalid`] if there is nothing to reject.
-    pub(crate) fn reject(&self, side: Side, data: PrivateData) -> Result<(), Invalid> {
+    pub(super) fn reject(&self, side: Side, data: PrivateData) -> Result<(), Invalid> {
         self.step(|state, next| {
             *next = state.reject(side, data)?;
             Ok(())
@@ -200,35 +189,35 @@ impl<K: Kernel> Session<K> {
     /// # Errors
     ///
     /// STATUS_CONNECTION_INVALID before the peer accepted; STATUS_CONNECTION_ABORTED if it has gone.
-    pub(crate) fn complete_connect(
+    pub(super) fn complete_connect(
         this: &Shared<Self>,
         event: Option<DisconnectEvent>,
     ) -> Result<(), NTSTATUS> {
         this.step(|state, next| {
-            match state.phase {
-                Phase::Accepted => {}
-                Phase::Offered | Phase::Established => return Err(STATUS_CONNECTION_INVALID),
-                Phase::Ending | Phase::Ended => return Err(STATUS_CONNECTION_ABORTED),
-            }
-            let ends = [&state.active.qp, &state.passive.qp];
-            if ends.into_iter().any(|qp| qp.as_ref().is_none_or(|qp| qp.is_dead())) {
-                return Err(STATUS_CONNECTION_ABORTED);
-            }
-            let (Some(active), Some(passive)) = (state.active.qp.take(), state.passive.qp.take()) else {
-                return Err(STATUS_CONNECTION_ABORTED);
+            let (active, passive) = match core::mem::replace(&mut state.phase, Phase::Established) {
+                Phase::Accepted { active, passive } if !active.is_dead() && !passive.is_dead() => {
+                    (active, passive)
+                }
+                other => {
+                    let error = match &other {
+                        Phase::Offered(_) | Phase::Established => STATUS_CONNECTION_INVALID,
+                        Phase::Accepted { .. } | Phase::Ending | Phase::Ended { .. } => {
+                            STATUS_CONNECTION_ABORTED
+                        }
+                    };
+                    state.phase = other;
+                    return Err(error);
+                }
             };
             // SAFETY: the phase admits this once per session, under its lock, and no close before it.
             unsafe { this.transfers.open(Transfers::new(active, passive, this)) };
             state.active.event = event;
-            state.phase = Phase::Established;
-            state.was_established = true;
-            state.passive.finish(STATUS_SUCCESS);
+            state.passive.establish.finish(STATUS_SUCCESS);
             next.wake(Side::Passive);
             Ok(())
         })?;
         // A queue pair that was closed before it had joined could not tell the session.
-        let transfers = this.transfer(Side::Active);
-        if transfers.is_some_and(|transfers| transfers.active.is_dead() || transfers.passive.is_dead()) {
+        if this.transfer(Side::Active).is_some_and(|transfers| transfers.is_dead()) {
             this.fail();
         }
         Ok(())
@@ -238,28 +227,31 @@ impl<K: Kernel> Session<K> {
     ///
     /// # Errors
     ///
-    /// [`Invalid`] if the connection was never established; the request is dropped uncalled.
-    pub(crate) fn disconnect(
+    /// [`Invalid`] if the connection was never established, or the disconnect of this side is pending; the request
+    /// is dropped uncalled.
+    pub(super) fn disconnect(
         &self,
         side: Side,
         request: Request<K, Connector<K>>,
     ) -> Result<Disconnected, Invalid> {
-        let (result, inline) = self.step(|state, next| {
-            let ended = state.phase == Phase::Ended;
-            match state.disconnect(side) {
-                Err(invalid) => (Err(invalid), Some(request)),
-                Ok(_) if ended => (Ok(Disconnected::Done), Some(request)),
-                Ok(transition) => {
-                    *next = transition;
-                    state.end(side).request = Some(request);
-                    (Ok(Disconnected::Pending), None)
-                }
-            }
+        let mut request = Some(request);
+        let outcome = self.step(|state, next| {
+            let (disconnected, transition) = state.disconnect(side, &mut request)?;
+            *next = transition;
+            Ok(disconnected)
         });
-        if let Some(request) = inline {
+        if let Some(request) = request {
             request.answered_inline();
         }
-        result
+        outcome
+    }
+
+    /// The last transfer has ended; which queue pairs are to be flushed, the active side's first.
+    pub(super) fn drained(&self) -> [bool; 2] {
+        self.step(|state, next| {
+            *next = state.drained();
+            [state.active.flush, state.passive.flush]
+        })
     }
 
     /// A transfer broke the connection.
@@ -268,25 +260,23 @@ impl<K: Kernel> Session<K> {
     }
 
     /// The consumer closes the connector of `side`.
-    pub(crate) fn leave(&self, side: Side) {
+    pub(super) fn leave(&self, side: Side) {
         self.step(|state, next| *next = state.leave(side));
     }
 
     /// Makes the callbacks that are owed to `side`: completions first, then the disconnect event. At the
     /// end of the connection its connector is let go. In the connector's deferred call.
-    pub(crate) fn deliver(&self, side: Side) {
-        while let Some((request, status)) = self.step(|state, _| state.end(side).take_done()) {
+    pub(super) fn deliver(&self, side: Side) {
+        while let Some((request, status)) = self.step(|state, _| state.end(side).take_due()) {
             request.complete(status);
         }
         if let Some(event) = self.step(|state, _| state.end(side).take_event()) {
             event.call();
         }
-        let released =
-            self.step(
-                |state, _| {
-                    if state.phase == Phase::Ended { state.end(side).connector.take() } else { None }
-                },
-            );
+        let released = self.step(|state, _| {
+            let ended = matches!(state.phase, Phase::Ended { .. });
+            if ended { state.end(side).connector.take() } else { None }
+        });
         drop(released);
     }
 

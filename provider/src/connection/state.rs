@@ -1,14 +1,20 @@
 //! The state machine of a connection: data and transitions, without lock or callback.
+//!
+//! A connection attempt is one [`State`], for good: another attempt of the same connector has another one. What
+//! an attempt takes (address and port, a destination, queue pairs) is owned here, by the phase in which it is
+//! taken, and goes when the attempt ends.
 
-use sys::ndk::{NDK_FN_DISCONNECT_EVENT_CALLBACK, NDK_FN_DISCONNECT_EVENT_CALLBACK_EX};
-use sys::status::{
-    NTSTATUS, STATUS_CANCELLED, STATUS_CONNECTION_ABORTED, STATUS_CONNECTION_REFUSED, STATUS_SUCCESS,
-};
+use sys::status::{STATUS_CANCELLED, STATUS_CONNECTION_ABORTED, STATUS_CONNECTION_REFUSED, STATUS_SUCCESS};
 
+use super::claim::Claim;
 use super::connector::Connector;
+use super::departure::Departure;
+use super::end::{DisconnectEvent, End, Limits};
 use super::private_data::PrivateData;
-use crate::consumer::{Opaque, Request};
+use super::slot::{Full, Slot};
+use crate::consumer::Request;
 use crate::kernel::Kernel;
+use crate::lifetime::Kind;
 use crate::object::Hold;
 use crate::queue_pair::Qp;
 use crate::rundown::Lane;
@@ -41,150 +47,71 @@ impl Side {
 }
 
 /// Where a connection is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Phase {
+pub(crate) enum Phase<K: Kernel> {
     /// Connect was called; the passive side has not answered.
-    Offered,
+    Offered(Claim<K>),
     /// The passive side accepted; the active side has not completed the connect.
-    Accepted,
+    Accepted { active: Claim<K>, passive: Claim<K> },
     /// Transfers run.
     Established,
     /// No transfer begins any more; some may still run.
     Ending,
     /// Nothing happens any more.
-    Ended,
+    Ended { was_established: bool },
 }
 
 /// The call does not fit the state of the connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Invalid;
 
-/// Read limits (IRD and ORD): how many RDMA Reads may be in progress.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Limits {
-    pub(crate) inbound: u32,
-    pub(crate) outbound: u32,
+/// What NdkAccept brings along. Nothing of it is used before the connection has admitted the accept.
+pub(crate) struct Accept<K: Kernel> {
+    pub(super) claim: Claim<K>,
+    pub(super) tie: Hold<K, Qp<K>>,
+    pub(super) limits: Limits,
+    pub(super) data: PrivateData,
+    pub(super) event: Option<DisconnectEvent>,
+    pub(super) request: Request<K, Connector<K>>,
 }
 
-impl Limits {
-    /// What holds between this side and its peer (CM-6); both were capped to their adapter's maximum.
-    pub(crate) fn effective(self, peer: Self) -> Self {
-        Self { inbound: self.inbound.min(peer.outbound), outbound: self.outbound.min(peer.inbound) }
-    }
-}
-
-/// How the consumer wants to hear of a disconnect.
-#[derive(Clone, Copy)]
-pub(crate) enum DisconnectEvent {
-    Plain(NDK_FN_DISCONNECT_EVENT_CALLBACK, Opaque),
-    WithReason(NDK_FN_DISCONNECT_EVENT_CALLBACK_EX, Opaque),
-}
-
-impl DisconnectEvent {
-    /// Calls the consumer. Up to DISPATCH_LEVEL, no lock held, the connector held.
-    pub(crate) fn call(self) {
-        match self {
-            // SAFETY: the consumer gave function and context with its accept or complete-connect.
-            Self::Plain(function, context) => unsafe { function(context.0) },
-            // SAFETY: as above. The provider has no reason codes of its own (CM-8), so it gives 0.
-            Self::WithReason(function, context) => unsafe { function(context.0, 0) },
-        }
-    }
-}
-
-/// A request and its outcome.
-type Done<K> = (Request<K, Connector<K>>, NTSTATUS);
-
-/// What one side has brought along and what is owed to it.
-pub(crate) struct End<K: Kernel> {
-    /// The connector; let go when nothing more is owed to it.
-    pub(crate) connector: Option<Hold<K, Connector<K>>>,
-    /// Its queue pair, until transfers are opened.
-    pub(crate) qp: Option<Hold<K, Qp<K>>>,
-    /// The request that is pending: connect, accept or disconnect.
-    pub(crate) request: Option<Request<K, Connector<K>>>,
-    /// Requests with their outcome, oldest first, until the connector's deferred call completes them.
-    done: [Option<Done<K>>; 2],
-    pub(crate) event: Option<DisconnectEvent>,
-    /// The event is to be delivered.
-    event_owed: bool,
-    /// The queue pair is to be flushed once transfers have drained.
-    pub(crate) flush: bool,
-    /// The consumer called disconnect or closed the connector.
-    pub(crate) left: bool,
-    pub(crate) limits: Option<Limits>,
-    pub(crate) data: PrivateData,
-}
-
-impl<K: Kernel> End<K> {
-    pub(crate) fn new(connector: Option<Hold<K, Connector<K>>>) -> Self {
-        Self {
-            connector,
-            qp: None,
-            request: None,
-            done: [None, None],
-            event: None,
-            event_owed: false,
-            flush: false,
-            left: false,
-            limits: None,
-            data: PrivateData::empty(),
-        }
-    }
-
-    /// The pending request, if there is one, ends with `status`.
-    pub(crate) fn finish(&mut self, status: NTSTATUS) {
-        let Some(request) = self.request.take() else { return };
-        // At most two wait: one request is pending at a time, and a consumer that was not told of its
-        // accept yet has nothing more to ask for than a disconnect.
-        if let Some(place) = self.done.iter_mut().find(|place| place.is_none()) {
-            *place = Some((request, status));
-        }
-    }
-
-    /// Whether a request is pending, or its completion owed.
-    pub(crate) fn owes_completion(&self) -> bool {
-        self.request.is_some() || self.done.iter().any(Option::is_some)
-    }
-
-    /// The oldest request whose completion is owed.
-    pub(crate) fn take_done(&mut self) -> Option<Done<K>> {
-        let [first, second] = &mut self.done;
-        let oldest = first.take();
-        *first = second.take();
-        oldest
-    }
-
-    /// Whether the disconnect event is owed; it is not after this.
-    pub(crate) fn take_event(&mut self) -> Option<DisconnectEvent> {
-        if !core::mem::take(&mut self.event_owed) || self.left {
-            return None;
-        }
-        self.event.take()
-    }
+/// What NdkDisconnect found.
+pub(crate) enum Disconnected {
+    /// The request is kept and completes when transfers have drained.
+    Pending,
+    /// They have.
+    Done,
 }
 
 /// A connection. What [`Transition`] asks for is done by the session after its lock was released.
 pub(crate) struct State<K: Kernel> {
-    pub(crate) phase: Phase,
-    /// Transfers were open once.
-    pub(crate) was_established: bool,
-    pub(crate) active: End<K>,
-    pub(crate) passive: End<K>,
+    pub(super) phase: Phase<K>,
+    /// Where the active side connects from; gone if the connection does not come about.
+    pub(super) departure: Option<Departure<K>>,
+    pub(super) active: End<K>,
+    pub(super) passive: End<K>,
 }
 
-/// What a transition leaves to do.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Transition {
+/// What a transition leaves to do, and what it took out, which is dropped without the lock.
+pub(crate) struct Transition<K: Kernel> {
     /// Sides whose connector has something to deliver.
-    pub(crate) wake_active: bool,
-    pub(crate) wake_passive: bool,
+    pub(super) wake_active: bool,
+    pub(super) wake_passive: bool,
     /// Transfers are to be closed.
-    pub(crate) stop: bool,
+    pub(super) stop: bool,
+    /// To be flushed for good.
+    pub(super) flush: Option<Hold<K, Qp<K>>>,
+    /// What an attempt that has ended gives back.
+    pub(super) released: (Option<Phase<K>>, Option<Departure<K>>),
 }
 
-impl Transition {
-    pub(crate) fn wake(&mut self, side: Side) {
+impl<K: Kernel> Default for Transition<K> {
+    fn default() -> Self {
+        Self { wake_active: false, wake_passive: false, stop: false, flush: None, released: (None, None) }
+    }
+}
+
+impl<K: Kernel> Transition<K> {
+    pub(super) fn wake(&mut self, side: Side) {
         match side {
             Side::Active => self.wake_active = true,
             Side::Passive => self.wake_passive = true,
@@ -193,44 +120,86 @@ impl Transition {
 }
 
 impl<K: Kernel> State<K> {
-    pub(crate) fn end(&mut self, side: Side) -> &mut End<K> {
+    pub(super) fn end(&mut self, side: Side) -> &mut End<K> {
         match side {
             Side::Active => &mut self.active,
             Side::Passive => &mut self.passive,
         }
     }
 
+    /// Whether the attempt of `side` has failed and its consumer knows it: the connector may connect again.
+    pub(super) fn is_refused(&mut self, side: Side) -> bool {
+        matches!(self.phase, Phase::Ended { was_established: false }) && !self.end(side).establish.owes()
+    }
+
     /// A connection that never came about ends: both pending requests get their status.
-    fn refuse(&mut self, active: NTSTATUS, passive: NTSTATUS) -> Transition {
-        self.active.finish(active);
-        self.passive.finish(passive);
-        self.end_here()
+    fn refuse(&mut self, active: i32, passive: i32) -> Transition<K> {
+        self.active.establish.finish(active);
+        self.passive.establish.finish(passive);
+        self.end_here(false)
     }
 
     /// The last phase. Both connectors are woken: there they learn what is owed, and are let go.
-    fn end_here(&mut self) -> Transition {
-        self.phase = Phase::Ended;
-        Transition { wake_active: true, wake_passive: true, stop: false }
+    fn end_here(&mut self, was_established: bool) -> Transition<K> {
+        let earlier = core::mem::replace(&mut self.phase, Phase::Ended { was_established });
+        let departure = if was_established { None } else { self.departure.take() };
+        let released = (Some(earlier), departure);
+        Transition { wake_active: true, wake_passive: true, released, ..Transition::default() }
     }
 
-    /// NdkReject by `side`, with its private data.
-    pub(crate) fn reject(&mut self, side: Side, data: PrivateData) -> Result<Transition, Invalid> {
-        match (self.phase, side) {
-            (Phase::Offered, Side::Passive) | (Phase::Accepted, Side::Active) => {
-                self.end(side).data = data;
-                Ok(self.refuse(STATUS_CONNECTION_REFUSED, STATUS_CONNECTION_ABORTED))
+    /// The attempt ends without a word: the listener did not take the offer, and the call answers inline.
+    pub(super) fn withdraw(&mut self) -> Transition<K> {
+        Transition { wake_active: false, wake_passive: false, ..self.end_here(false) }
+    }
+
+    /// NdkAccept: the active side's connect completes, the request stays pending until that side answers. Takes what
+    /// is offered.
+    ///
+    /// # Errors
+    ///
+    /// [`Invalid`] if the connection is not offered (any more); nothing has changed, and nothing was taken.
+    pub(super) fn accept(&mut self, accept: &mut Option<Accept<K>>) -> Result<Transition<K>, Invalid> {
+        match (core::mem::replace(&mut self.phase, Phase::Established), accept.take()) {
+            (Phase::Offered(active), Some(taken)) => {
+                let Accept { claim, tie, limits, data, event, request } = taken;
+                self.phase = Phase::Accepted { active, passive: claim };
+                let end = &mut self.passive;
+                // The end has called nothing before: an offer is accepted once.
+                end.establish = Slot::Pending(request);
+                end.ties.qp = Some(tie);
+                end.limits = Some(limits);
+                end.data = data;
+                end.event = event;
+                self.active.establish.finish(STATUS_SUCCESS);
+                Ok(Transition { wake_active: true, ..Transition::default() })
             }
-            (Phase::Offered, Side::Active)
-            | (Phase::Accepted, Side::Passive)
-            | (Phase::Established | Phase::Ending | Phase::Ended, _) => Err(Invalid),
+            (phase, taken) => {
+                self.phase = phase;
+                *accept = taken;
+                Err(Invalid)
+            }
         }
     }
 
-    /// The consumer closes the connector of `side`: its own request is cancelled, the peer learns of it.
-    pub(crate) fn leave(&mut self, side: Side) -> Transition {
+    /// NdkReject by `side`, with its private data.
+    pub(super) fn reject(&mut self, side: Side, data: PrivateData) -> Result<Transition<K>, Invalid> {
+        match (&self.phase, side) {
+            (Phase::Offered(_), Side::Passive) | (Phase::Accepted { .. }, Side::Active) => {
+                self.end(side).data = data;
+                Ok(self.refuse(STATUS_CONNECTION_REFUSED, STATUS_CONNECTION_ABORTED))
+            }
+            (Phase::Offered(_), Side::Active)
+            | (Phase::Accepted { .. }, Side::Passive)
+            | (Phase::Established | Phase::Ending | Phase::Ended { .. }, _) => Err(Invalid),
+        }
+    }
+
+    /// The consumer closes the connector of `side`: its own request is cancelled, the peer learns of it, and the
+    /// queue pair of an established connection is flushed, whichever side ended it.
+    pub(super) fn leave(&mut self, side: Side) -> Transition<K> {
         self.end(side).left = true;
         match self.phase {
-            Phase::Offered | Phase::Accepted => {
+            Phase::Offered(_) | Phase::Accepted { .. } => {
                 let (active, passive) = match side {
                     Side::Active => (STATUS_CANCELLED, STATUS_CONNECTION_ABORTED),
                     Side::Passive => (STATUS_CONNECTION_REFUSED, STATUS_CANCELLED),
@@ -238,45 +207,71 @@ impl<K: Kernel> State<K> {
                 self.refuse(active, passive)
             }
             Phase::Established => self.fail(),
-            Phase::Ending | Phase::Ended => Transition::default(),
-        }
-    }
-
-    /// NdkDisconnect by `side`, whose request is in place and stays pending until transfers have drained;
-    /// if they have already, the request is the caller's to answer. The peer's provider answers at once, as there
-    /// is no half-closed connection (CM-3); its consumer gets the event, and its queue pair is not flushed
-    /// (WR-7).
-    pub(crate) fn disconnect(&mut self, side: Side) -> Result<Transition, Invalid> {
-        match self.phase {
-            Phase::Established => {
-                self.phase = Phase::Ending;
-                self.leave_gracefully(side);
-                let mut next = Transition { stop: true, ..Transition::default() };
-                self.end(side.peer()).event_owed = true;
-                next.wake(side.peer());
-                Ok(next)
-            }
             Phase::Ending => {
-                self.leave_gracefully(side);
-                Ok(Transition::default())
+                self.end(side).flush = true;
+                Transition::default()
             }
-            Phase::Ended => {
-                self.leave_gracefully(side);
-                Ok(Transition::default())
-            }
-            Phase::Offered | Phase::Accepted => Err(Invalid),
+            Phase::Ended { was_established: true } => self.flush_now(side),
+            Phase::Ended { was_established: false } => Transition::default(),
         }
     }
 
-    fn leave_gracefully(&mut self, side: Side) {
-        let end = self.end(side);
-        end.left = true;
-        end.flush = true;
+    /// NdkDisconnect by `side`. The request is taken, and stays pending, until transfers have drained; if they have
+    /// already, it is left to the caller to answer. The peer's provider answers at once, as there is no half-closed
+    /// connection (CM-3); its consumer gets the event, and its queue pair is not flushed (WR-7).
+    ///
+    /// # Errors
+    ///
+    /// [`Invalid`] if the connection was never established, or this side's disconnect is pending; nothing has
+    /// changed.
+    pub(super) fn disconnect(
+        &mut self,
+        side: Side,
+        request: &mut Option<Request<K, Connector<K>>>,
+    ) -> Result<(Disconnected, Transition<K>), Invalid> {
+        match self.phase {
+            Phase::Established | Phase::Ending => {
+                let end = self.end(side);
+                end.disconnect.put(request).map_err(|Full| Invalid)?;
+                end.left = true;
+                end.flush = true;
+                Ok((Disconnected::Pending, self.begin_to_end(side)))
+            }
+            Phase::Ended { was_established: true } => {
+                let end = self.end(side);
+                if end.disconnect.owes() {
+                    return Err(Invalid);
+                }
+                end.left = true;
+                Ok((Disconnected::Done, self.flush_now(side)))
+            }
+            Phase::Offered(_) | Phase::Accepted { .. } | Phase::Ended { was_established: false } => {
+                Err(Invalid)
+            }
+        }
+    }
+
+    /// `side` disconnects: if it is the first to, the peer's consumer is told, and transfers stop.
+    fn begin_to_end(&mut self, side: Side) -> Transition<K> {
+        let mut next = Transition::default();
+        if matches!(self.phase, Phase::Established) {
+            self.phase = Phase::Ending;
+            self.end(side.peer()).event_owed = true;
+            next.stop = true;
+            next.wake(side.peer());
+        }
+        next
+    }
+
+    /// The flush at the end of a connection that had ended before.
+    fn flush_now(&mut self, side: Side) -> Transition<K> {
+        let qp = self.end(side).ties.qp.as_ref();
+        Transition { flush: qp.and_then(|qp| qp.keep(Kind::Request).ok()), ..Transition::default() }
     }
 
     /// An established connection breaks: both sides are told, both queue pairs are flushed.
-    pub(crate) fn fail(&mut self) -> Transition {
-        if self.phase != Phase::Established {
+    pub(super) fn fail(&mut self) -> Transition<K> {
+        if !matches!(self.phase, Phase::Established) {
             return Transition::default();
         }
         self.phase = Phase::Ending;
@@ -284,13 +279,13 @@ impl<K: Kernel> State<K> {
             end.event_owed = true;
             end.flush = true;
         }
-        Transition { wake_active: true, wake_passive: true, stop: true }
+        Transition { wake_active: true, wake_passive: true, stop: true, ..Transition::default() }
     }
 
     /// The last transfer has ended: pending disconnects complete (CM-1).
-    pub(crate) fn drained(&mut self) -> Transition {
-        self.active.finish(STATUS_SUCCESS);
-        self.passive.finish(STATUS_SUCCESS);
-        self.end_here()
+    pub(super) fn drained(&mut self) -> Transition<K> {
+        self.active.disconnect.finish(STATUS_SUCCESS);
+        self.passive.disconnect.finish(STATUS_SUCCESS);
+        self.end_here(true)
     }
 }

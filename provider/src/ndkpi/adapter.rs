@@ -164,7 +164,7 @@ unsafe extern "win64" fn create_shared_endpoint<K: Kernel>(
         }
         let tie = adapter.hold(Kind::Successor)?;
         let endpoint = Endpoint::bind(adapter.port().segment(), local)?;
-        create(adapter.version(), shared_endpoint::table::<K>(), Ok(SharedEndpoint::new(tie, endpoint)))
+        create(adapter.version(), shared_endpoint::table::<K>(), SharedEndpoint::new(tie, endpoint))
     };
     // SAFETY: the consumer passes a place for the pointer.
     unsafe { hand_out(made, out) }

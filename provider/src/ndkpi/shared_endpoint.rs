@@ -29,7 +29,7 @@ unsafe extern "win64" fn local_address<K: Kernel>(
     let written = || {
         // SAFETY: the consumer passes an endpoint that it has not closed.
         let endpoint = unsafe { object::<K, SharedEndpoint<K>, _>(endpoint) }?;
-        let local = endpoint.endpoint().address();
+        let local = endpoint.address();
         // SAFETY: the consumer passes a length, and a buffer of that length.
         Ok(unsafe { address::write(local, buffer, length) })
     };

@@ -1,13 +1,16 @@
 //! The provider as a consumer meets it: through its dispatch tables, on the host.
 
 mod allocations;
+mod attempt;
 mod close;
 mod connect;
 pub(crate) mod consumer;
+mod ending;
 mod explain;
 pub(crate) mod host;
 mod memory;
 mod model;
+mod offer;
 mod preempt;
 mod shared_endpoint;
 mod srq;

@@ -1,22 +1,24 @@
 //! Connecting: from a local address or a shared endpoint to an offer at the peer's listener.
 
 use core::net::SocketAddr;
-use core::ptr::NonNull;
 
 use sys::status::{
     STATUS_CONNECTION_ACTIVE, STATUS_CONNECTION_REFUSED, STATUS_HOST_UNREACHABLE, STATUS_INVALID_ADDRESS,
 };
 
-use super::{ConnectError, Connector, Link};
+use super::{ConnectError, Connector, Role};
+use crate::connection::departure::{Departure, Destination};
+use crate::connection::end::{Limits, Ties};
 use crate::connection::endpoint::{Endpoint, Found};
 use crate::connection::listener::Listener;
+use crate::connection::offer::Offer;
 use crate::connection::private_data::PrivateData;
-use crate::connection::session::Session;
-use crate::connection::shared_endpoint::{Route, SharedEndpoint};
-use crate::connection::state::{Limits, Side};
+use crate::connection::session::{Connect, Session};
+use crate::connection::shared_endpoint::SharedEndpoint;
+use crate::connection::state::Side;
 use crate::consumer::Request;
 use crate::heap::Shared;
-use crate::kernel::Kernel;
+use crate::kernel::{Kernel, Lock};
 use crate::lifetime::Kind;
 use crate::object::{Hold, Object};
 use crate::queue_pair::Qp;
@@ -34,7 +36,7 @@ impl<K: Kernel> Source<'_, K> {
     fn address(&self) -> SocketAddr {
         match self {
             Self::Address(address) => *address,
-            Self::Shared(shared) => shared.endpoint().address(),
+            Self::Shared(shared) => shared.address(),
         }
     }
 }
@@ -46,16 +48,24 @@ pub(crate) struct Way<'a, K: Kernel> {
     pub(crate) remote: SocketAddr,
 }
 
-/// A session, the listener that is to indicate it, and the connector that it indicates.
-type Prepared<K> = (Shared<Session<K>>, Hold<K, Listener<K>>, NonNull<Object<K, Connector<K>>>);
+/// The attempts of a connector: the last one, if there was any.
+type Attempts<K> = Lock<K, Option<Shared<Session<K>>>>;
+
+/// An attempt that has all it needs, and the offer of it.
+struct Prepared<K: Kernel> {
+    session: Shared<Session<K>>,
+    listener: Hold<K, Listener<K>>,
+    offer: Offer<K>,
+}
 
 impl<K: Kernel> Object<K, Connector<K>> {
     /// NdkConnect. On success the request is pending: it completes when the peer accepts, rejects or goes,
-    /// possibly before this returns.
+    /// possibly before this returns. A connect that fails inline has taken nothing, and the connector is as it was.
     ///
     /// # Errors
     ///
-    /// The request is answered inline with this status.
+    /// The request is answered inline with this status. STATUS_CONNECTION_ACTIVE if the connector is or was
+    /// connected, connects, or was offered by a listener, or if the queue pair is taken.
     pub(crate) fn connect(
         &self,
         qp: &Object<K, Qp<K>>,
@@ -64,41 +74,67 @@ impl<K: Kernel> Object<K, Connector<K>> {
         data: PrivateData,
         request: Request<K, Connector<K>>,
     ) -> Result<(), ConnectError> {
-        let outcome = self.offer(qp, way, limits, data, request);
-        if let Err((request, error)) = outcome {
+        let outcome = self.try_connect(qp, way, limits, data, request);
+        if outcome.is_err() {
             self.adapter.port().counters().connect_failure();
-            request.answered_inline();
-            return Err(error);
         }
-        Ok(())
+        outcome
     }
 
-    fn offer(
+    fn try_connect(
         &self,
         qp: &Object<K, Qp<K>>,
         way: Way<'_, K>,
         limits: Limits,
         data: PrivateData,
         request: Request<K, Connector<K>>,
-    ) -> Result<(), (Request<K, Connector<K>>, ConnectError)> {
-        let prepared = self.prepare(qp, way, limits, data);
-        let (session, listener, connector) = match prepared {
-            Ok(prepared) => prepared,
-            Err(error) => return Err((request, error)),
+    ) -> Result<(), ConnectError> {
+        let port = self.adapter.port();
+        let local = way.source.address();
+        if local.is_ipv4() != way.remote.is_ipv4() || !port.is_local(local.ip()) {
+            return Err(ConnectError(STATUS_INVALID_ADDRESS));
+        }
+        let Role::Active(attempts) = &self.role else { return Err(ConnectError(STATUS_CONNECTION_ACTIVE)) };
+        let earlier = Self::may_connect(attempts)?;
+        let Prepared { session, listener, offer } = self.prepare(qp, way, limits, data, request)?;
+        let replaced = {
+            let mut attempt = attempts.lock();
+            // Another connect may have come between.
+            let unchanged = match (&*attempt, &earlier) {
+                (Some(last), Some(earlier)) => last.same(earlier),
+                (None, None) => true,
+                (Some(_), None) | (None, Some(_)) => false,
+            };
+            if unchanged { Ok(attempt.replace(session.clone())) } else { Err(()) }
         };
-        session.expect(Side::Active, request);
-        match listener.offer(connector) {
-            Ok(()) => Ok(()),
-            Err(connector) => {
-                // Nobody has seen the offer, so nobody else completes the request.
-                let request = session.take_request(Side::Active);
-                Connector::destroy(connector);
-                self.forget();
-                match request {
-                    Some(request) => Err((request, ConnectError(STATUS_CONNECTION_REFUSED))),
-                    None => Ok(()),
-                }
-            }
+        let Ok(replaced) = replaced else {
+            drop(session.withdraw());
+            return Err(ConnectError(STATUS_CONNECTION_ACTIVE));
+        };
+        drop(earlier);
+        if let Some(replaced) = &replaced {
+            replaced.forget_connector(Side::Active);
+        }
+        if let Err(offer) = listener.offer(offer) {
+            // No consumer has seen the offer: the attempt is taken back, and the connector is as it was.
+            let withdrawn = core::mem::replace(&mut *attempts.lock(), replaced);
+            drop((session.withdraw(), withdrawn, offer));
+            return Err(ConnectError(STATUS_CONNECTION_REFUSED));
+        }
+        // From here on the consumer may close the connector: `self` is not used any more.
+        if let Some(replaced) = replaced {
+            drop(replaced.part(Side::Active));
+        }
+        Ok(())
+    }
+
+    /// The attempt that a new one would take the place of. A connect may be tried again, also inside the completion
+    /// of the one that was refused.
+    fn may_connect(attempts: &Attempts<K>) -> Result<Option<Shared<Session<K>>>, ConnectError> {
+        let earlier = attempts.lock().clone();
+        match &earlier {
+            Some(session) if !session.is_refused(Side::Active) => Err(ConnectError(STATUS_CONNECTION_ACTIVE)),
+            Some(_) | None => Ok(earlier),
         }
     }
 
@@ -110,65 +146,47 @@ impl<K: Kernel> Object<K, Connector<K>> {
         way: Way<'_, K>,
         limits: Limits,
         data: PrivateData,
+        request: Request<K, Connector<K>>,
     ) -> Result<Prepared<K>, ConnectError> {
-        let port = self.adapter.port();
-        let local = way.source.address();
-        if local.is_ipv4() != way.remote.is_ipv4() || !port.is_local(local.ip()) {
-            return Err(ConnectError(STATUS_INVALID_ADDRESS));
-        }
-        // A connect may be tried again, also inside the completion of the one that was refused.
-        if self.session().is_some_and(|(session, side)| !session.is_refused(side)) {
-            return Err(ConnectError(STATUS_CONNECTION_ACTIVE));
-        }
-        let listener = match port.segment().find(&way.remote) {
+        let segment = self.adapter.port().segment();
+        let listener = match segment.find(&way.remote) {
             Found::Listener(listener) => listener,
             Found::Nobody => return Err(ConnectError(STATUS_CONNECTION_REFUSED)),
             Found::NoHost => return Err(ConnectError(STATUS_HOST_UNREACHABLE)),
         };
-        let (endpoint, route) = match way.source {
-            Source::Address(address) => (Endpoint::bind(port.segment(), address)?, None),
+        let (departure, shared) = match way.source {
+            Source::Address(address) => (Departure::Own(Endpoint::bind(segment, address)?), None),
             Source::Shared(shared) => {
-                let route = Route::take(shared, way.remote)?;
-                (shared.endpoint().clone(), Some(route))
+                let tie = shared.hold(Kind::Successor)?;
+                (Departure::Shared(Destination::take(shared.outlet(), way.remote)?), Some(tie))
             }
         };
-        let active = self.hold(Kind::Request)?;
-        let claimed = self.claim(qp)?;
-        let local = endpoint.address();
-        let made = Session::new(active, claimed.used, limits, data).map_err(ConnectError::from).and_then(
-            |session| {
-                let adapter = listener.adapter().hold(Kind::Successor)?;
-                let tie = listener.keep(Kind::Successor)?;
-                let body = Connector::offered(adapter, tie, session.clone(), local);
-                let connector = listener.offer_of(body)?;
-                // SAFETY: created just now, and nobody else knows it.
-                session.attach(unsafe { connector.as_ref() }.hold(Kind::Request)?);
-                Ok((session, connector))
-            },
-        );
-        let (session, connector) = made.inspect_err(|_| qp.unclaim())?;
-        let link = Link {
-            session: Some((session.clone(), Side::Active)),
-            endpoint: Some(endpoint),
-            peer: Some(way.remote),
-            route,
-            qp: Some(claimed.tie),
-        };
-        let earlier = core::mem::replace(&mut *self.link.lock(), link);
-        if let Some((refused, side)) = &earlier.session {
-            refused.let_go(*side);
-        }
-        drop(earlier);
-        Ok((session, listener, connector))
+        let connector = self.hold(Kind::Request)?;
+        let (claim, tie) = self.claim(qp)?;
+        let ties = Ties { shared, qp: Some(tie) };
+        let remote = way.remote;
+        let session =
+            Session::new(Connect { connector, ties, claim, departure, remote, limits, data, request })?;
+        let offer = self.offer_of(&listener, &session).inspect_err(|_| drop(session.withdraw()))?;
+        Ok(Prepared { session, listener, offer })
     }
 
-    /// Lets go of a connection that did not come about: its endpoint is free, and connect may be tried
-    /// again.
-    pub(super) fn forget(&self) {
-        let forgotten = {
-            let mut link = self.link.lock();
-            (link.endpoint.take(), link.route.take())
-        };
-        drop(forgotten);
+    fn offer_of(
+        &self,
+        listener: &Hold<K, Listener<K>>,
+        session: &Shared<Session<K>>,
+    ) -> Result<Offer<K>, ConnectError> {
+        let adapter = listener.adapter().hold(Kind::Successor)?;
+        let tie = listener.keep(Kind::Successor)?;
+        let offer = listener.offer_of(Connector::offered(adapter, tie, session.clone()))?;
+        match offer.connector().hold(Kind::Request) {
+            Ok(passive) => session.attach(passive),
+            Err(refused) => {
+                // Before the offer goes, which would complete the request.
+                drop(session.withdraw());
+                return Err(refused.into());
+            }
+        }
+        Ok(offer)
     }
 }

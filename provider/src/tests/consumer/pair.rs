@@ -10,6 +10,7 @@ use sys::status::*;
 
 use super::{Log, Seen, Side, call, close, completed, disconnected};
 use crate::port::Segment;
+use crate::tests::host::Host;
 
 /// An address as the interface takes it, with its length.
 pub(crate) fn sockaddr(address: SocketAddr) -> (Box<[u8; 64]>, u32) {
@@ -24,6 +25,7 @@ pub(crate) fn sockaddr(address: SocketAddr) -> (Box<[u8; 64]>, u32) {
 /// Two ports, each opened once.
 pub(crate) struct Pair {
     pub(crate) log: Log,
+    pub(crate) segment: Segment<Host>,
     pub(crate) near: Side,
     pub(crate) far: Side,
     pub(crate) listener: *mut NDK_LISTENER,
@@ -39,7 +41,7 @@ impl Pair {
         let segment = Segment::new().unwrap();
         let (near, far) = (Side::new(&segment, near, &log), Side::new(&segment, far, &log));
         let listener = far.create_listener(&log);
-        Self { log, near, far, listener }
+        Self { log, segment, near, far, listener }
     }
 
     pub(crate) fn listen(&self) -> NTSTATUS {

@@ -43,6 +43,8 @@ pub(crate) struct Node {
     pub(crate) results: usize,
     pub(crate) armed: bool,
     pub(crate) owed: usize,
+    /// Of a listener: it takes no offers.
+    pub(crate) paused: bool,
     /// Its deferred call is queued, as far as is known.
     pub(crate) called: bool,
 }
@@ -79,6 +81,16 @@ pub(crate) struct Session {
     pub(crate) completions: Vec<(usize, NTSTATUS)>,
     pub(crate) events: [bool; 2],
     pub(crate) left: [bool; 2],
+    /// Disconnects that were pending.
+    pub(crate) disconnects: [bool; 2],
+}
+
+impl Session {
+    /// Whether the consumer of a connector has not been told of the end of its disconnect.
+    pub(crate) fn owes_disconnect(&self, connector: usize) -> bool {
+        let side = usize::from(self.ends[1] == connector);
+        self.disconnects[side] && self.completions.iter().any(|(end, _)| *end == connector)
+    }
 }
 
 /// All objects and connections.
@@ -112,6 +124,7 @@ impl Tree {
             results: 0,
             armed: false,
             owed: 0,
+            paused: false,
             called: false,
         });
         self.nodes.len() - 1
@@ -256,7 +269,11 @@ impl Tree {
                 self.end(id, statuses);
             }
             Phase::Established => self.fail(id),
-            Phase::Ended => {}
+            Phase::Ended => {
+                if let (true, Some(qp)) = (self.sessions[id].was_established, self.sessions[id].qps[side]) {
+                    self.kill(qp);
+                }
+            }
         }
     }
 

@@ -132,6 +132,7 @@ impl World {
             Step::CreateQpWithSrq(srq, cq) => self.create_qp_with_srq(srq, cq)?,
             Step::CreateListener(far) => self.create_listener(far),
             Step::CreateConnector(far) => self.create_connector(far),
+            Step::Pause(listener, paused) => self.pause(listener, paused)?,
             Step::Connect(connector, qp, listener) => self.connect(connector, qp, listener)?,
             Step::Accept(connector, qp) => self.accept(connector, qp)?,
             Step::Reject(connector) => self.reject(connector)?,

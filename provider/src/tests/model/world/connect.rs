@@ -2,6 +2,7 @@
 
 use std::ptr::{null, null_mut};
 
+use sys::ndk::NDK_LISTENER;
 use sys::sockaddr::SOCKADDR;
 use sys::status::*;
 use sys::wdm::PVOID;
@@ -33,11 +34,10 @@ impl World {
             Some(completed),
             self.log().context(self.names[connector])
         );
-        let node = &self.tree.nodes[connector];
-        let free = node.session.is_none_or(|session| {
+        let free = self.tree.side(connector).is_none_or(|(session, side)| {
             let session = &self.tree.sessions[session];
             let told = session.completions.iter().all(|(end, _)| *end != connector);
-            session.phase == Phase::Ended && !session.was_established && told
+            side == 0 && session.phase == Phase::Ended && !session.was_established && told
         });
         let expected = if !free {
             STATUS_CONNECTION_ACTIVE
@@ -45,6 +45,8 @@ impl World {
             STATUS_CONNECTION_REFUSED
         } else if self.tree.nodes[qp].claimed {
             STATUS_CONNECTION_ACTIVE
+        } else if self.tree.nodes[listener].paused {
+            STATUS_CONNECTION_REFUSED
         } else {
             STATUS_PENDING
         };
@@ -73,6 +75,7 @@ impl World {
             completions: Vec::new(),
             events: [false; 2],
             left: [false; 2],
+            disconnects: [false; 2],
         });
         for end in [connector, passive] {
             self.tree.nodes[end].session = Some(session);
@@ -112,9 +115,6 @@ impl World {
             None | Some((_, 0)) => STATUS_CONNECTION_INVALID,
             Some(_) if self.tree.nodes[qp].claimed => STATUS_CONNECTION_ACTIVE,
             Some((session, _)) if self.tree.sessions[session].phase != Phase::Offered => {
-                // The tie is made all the same.
-                self.tie(connector, qp);
-                self.tree.nodes[qp].claimed = false;
                 STATUS_CONNECTION_ABORTED
             }
             Some((session, _)) => {
@@ -194,6 +194,7 @@ impl World {
                 Phase::Established => {
                     let session = &mut self.tree.sessions[id];
                     session.left[side] = true;
+                    session.disconnects[side] = true;
                     session.events[1 - side] = true;
                     session.pending[side] = true;
                     if let Some(qp) = session.qps[side] {
@@ -202,11 +203,13 @@ impl World {
                     self.tree.end(id, [STATUS_SUCCESS; 2]);
                     STATUS_PENDING
                 }
+                Phase::Ended if !self.tree.sessions[id].was_established => STATUS_CONNECTION_INVALID,
+                Phase::Ended if self.tree.sessions[id].owes_disconnect(connector) => {
+                    STATUS_CONNECTION_INVALID
+                }
                 Phase::Ended => {
                     self.tree.sessions[id].left[side] = true;
-                    let own = |id: &&usize| self.tree.nodes[**id].kind == Kind::Qp;
-                    let qp = self.tree.nodes[connector].antecedents.iter().find(own).copied();
-                    if let Some(qp) = qp {
+                    if let Some(qp) = self.tree.sessions[id].qps[side] {
                         self.tree.kill(qp);
                     }
                     STATUS_SUCCESS
@@ -217,7 +220,17 @@ impl World {
         Some(())
     }
 
-    /// A listener closes: offers that nobody was shown are refused, and their connectors go without a word.
+    pub(super) fn pause(&mut self, listener: u8, paused: bool) -> Option<()> {
+        let listener = pick(&self.tree.usable(Kind::Listener), listener)?;
+        call!(self.objects[listener].cast::<NDK_LISTENER>(), NdkControlConnectEvents, paused.into());
+        self.tree.nodes[listener].paused = paused;
+        if paused {
+            self.withdraw(listener);
+        }
+        Some(())
+    }
+
+    /// A listener closes or pauses: offers that nobody was shown are refused, and their connectors go without a word.
     pub(super) fn withdraw(&mut self, listener: usize) {
         let (withdrawn, kept) =
             std::mem::take(&mut self.offers).into_iter().partition(|offer| offer.1 == listener);

@@ -1,0 +1,55 @@
+//! A queue pair that a connection attempt has taken.
+
+use core::ops::Deref;
+
+use sys::status::STATUS_CONNECTION_ACTIVE;
+
+use super::connector::ConnectError;
+use crate::kernel::Kernel;
+use crate::lifetime::Kind;
+use crate::object::{Hold, Object};
+use crate::queue_pair::Qp;
+
+/// A queue pair that is taken for one connection: no other attempt gets it (CM-3). Dropping the claim gives it
+/// back, unless the connection was established. May be dropped up to DISPATCH_LEVEL, with no lock held.
+pub(crate) struct Claim<K: Kernel> {
+    qp: Hold<K, Qp<K>>,
+    for_good: bool,
+}
+
+impl<K: Kernel> Claim<K> {
+    /// Takes the queue pair.
+    ///
+    /// # Errors
+    ///
+    /// STATUS_CONNECTION_ACTIVE if another connection has it; STATUS_DELETE_PENDING if it is being closed.
+    pub(super) fn take(qp: &Object<K, Qp<K>>) -> Result<Self, ConnectError> {
+        let qp = qp.hold(Kind::Request)?;
+        if qp.claim() {
+            Ok(Self { qp, for_good: false })
+        } else {
+            Err(ConnectError(STATUS_CONNECTION_ACTIVE))
+        }
+    }
+
+    /// The connection is established: the queue pair connects no more.
+    pub(super) fn keep_for_good(&mut self) {
+        self.for_good = true;
+    }
+}
+
+impl<K: Kernel> Deref for Claim<K> {
+    type Target = Object<K, Qp<K>>;
+
+    fn deref(&self) -> &Object<K, Qp<K>> {
+        &self.qp
+    }
+}
+
+impl<K: Kernel> Drop for Claim<K> {
+    fn drop(&mut self) {
+        if !self.for_good {
+            self.qp.unclaim();
+        }
+    }
+}

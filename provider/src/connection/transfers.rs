@@ -1,0 +1,52 @@
+//! The part of an established connection that transfers use.
+
+use super::claim::Claim;
+use super::session::Session;
+use super::state::Side;
+use crate::heap::Shared;
+use crate::kernel::Kernel;
+use crate::object::Object;
+use crate::queue_pair::Qp;
+use crate::rundown::Drain;
+
+/// Both queue pairs of an established connection, while transfers may run between them.
+pub(crate) struct Transfers<K: Kernel> {
+    active: Claim<K>,
+    passive: Claim<K>,
+    session: Shared<Session<K>>,
+}
+
+impl<K: Kernel> Transfers<K> {
+    pub(super) fn new(mut active: Claim<K>, mut passive: Claim<K>, session: &Shared<Session<K>>) -> Self {
+        let number = active.pd().adapter().port().counters().connected();
+        passive.pd().adapter().port().counters().accepted();
+        active.keep_for_good();
+        passive.keep_for_good();
+        active.join(session.clone(), Side::Active, number);
+        passive.join(session.clone(), Side::Passive, number);
+        Self { active, passive, session: session.clone() }
+    }
+
+    /// Whether one of the queue pairs was closed, or failed, before it had joined.
+    pub(super) fn is_dead(&self) -> bool {
+        self.active.is_dead() || self.passive.is_dead()
+    }
+
+    /// The queue pair at the other end from `side`.
+    pub(crate) fn peer_of(&self, side: Side) -> &Object<K, Qp<K>> {
+        match side {
+            Side::Active => &self.passive,
+            Side::Passive => &self.active,
+        }
+    }
+}
+
+impl<K: Kernel> Drain for Transfers<K> {
+    fn drained(self) {
+        let flush = self.session.drained();
+        for (qp, flush) in [&self.active, &self.passive].into_iter().zip(flush) {
+            qp.pd().adapter().port().counters().disconnected();
+            qp.disconnected(flush);
+        }
+    }
+}

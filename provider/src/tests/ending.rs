@@ -1,0 +1,85 @@
+//! How an established connection ends, from either side and in either order (CM-1, CM-2, WR-7).
+
+use std::ptr::null_mut;
+
+use sys::ndk::*;
+use sys::status::*;
+
+use super::consumer::{Pair, Seen, call, close};
+use super::host::Host;
+use crate::connection::{Connector, Session, Side};
+use crate::heap::Shared;
+use crate::object::Object;
+
+fn receive(qp: *mut NDK_QP, context: usize) {
+    assert_eq!(call!(qp, NdkReceive, context as _, std::ptr::null(), 0), STATUS_SUCCESS);
+}
+
+/// The session of a connector, in which a test can keep a transfer from ending.
+fn session(connector: *mut NDK_CONNECTOR) -> Shared<Session<Host>> {
+    // SAFETY: the connector is open.
+    let connector = unsafe { &*connector.cast::<Object<Host, Connector<Host>>>() };
+    connector.session().expect("it is connected").0
+}
+
+fn sorted(mut seen: Vec<Seen>) -> Vec<Seen> {
+    seen.sort_by_key(|seen| matches!(seen, Seen::Disconnected(_)));
+    seen
+}
+
+#[test]
+fn disconnect_while_another_is_pending_is_invalid_and_leaves_the_first_its_completion() {
+    let pair = Pair::connected();
+    let session = session(pair.near.connector);
+    let transfer = session.transfer(Side::Active).expect("the connection is established");
+    assert_eq!(pair.disconnect(pair.near.connector, "first"), STATUS_PENDING);
+    assert_eq!(pair.disconnect(pair.near.connector, "second"), STATUS_CONNECTION_INVALID);
+    assert_eq!(pair.log.pump(), [Seen::Disconnected("far")]);
+    // The other side's is another connector's, and has its own completion.
+    assert_eq!(pair.disconnect(pair.far.connector, "far"), STATUS_PENDING);
+    assert_eq!(pair.disconnect(pair.far.connector, "far again"), STATUS_CONNECTION_INVALID);
+    drop(transfer);
+    assert_eq!(
+        pair.disconnect(pair.near.connector, "third"),
+        STATUS_CONNECTION_INVALID,
+        "it was not told yet"
+    );
+    let completed = |name| Seen::Completed(name, STATUS_SUCCESS);
+    assert_eq!(pair.log.pump(), [completed("first"), completed("far")]);
+    assert_eq!(pair.disconnect(pair.near.connector, "fourth"), STATUS_SUCCESS);
+    assert_eq!(pair.log.pump(), []);
+    drop(session);
+    pair.tear_down();
+}
+
+#[test]
+fn closing_a_connector_after_the_peers_disconnect_flushes_its_qp() {
+    let mut pair = Pair::connected();
+    receive(pair.far.qp, 9);
+    assert_eq!(pair.disconnect(pair.near.connector, "disconnect"), STATUS_PENDING);
+    let seen = sorted(pair.log.pump());
+    assert_eq!(seen, [Seen::Completed("disconnect", STATUS_SUCCESS), Seen::Disconnected("far")]);
+    assert_eq!(pair.far.results(), [], "the peer's disconnect flushes nothing here");
+    assert_eq!(close!(pair.log, pair.far.connector, NdkCloseConnector, "far"), STATUS_SUCCESS);
+    pair.far.connector = null_mut();
+    assert_eq!(pair.far.results(), [(STATUS_CANCELLED, 0, 9)], "once");
+    pair.tear_down();
+}
+
+#[test]
+fn closing_a_connector_while_the_peers_disconnect_drains_flushes_its_qp() {
+    let mut pair = Pair::connected();
+    receive(pair.far.qp, 9);
+    let session = session(pair.near.connector);
+    let transfer = session.transfer(Side::Active).expect("the connection is established");
+    assert_eq!(pair.disconnect(pair.near.connector, "disconnect"), STATUS_PENDING);
+    assert_eq!(close!(pair.log, pair.far.connector, NdkCloseConnector, "far"), STATUS_PENDING);
+    pair.far.connector = null_mut();
+    assert_eq!(pair.far.results(), [], "a transfer still runs");
+    drop(transfer);
+    assert_eq!(pair.far.results(), [(STATUS_CANCELLED, 0, 9)], "once");
+    let seen = pair.log.pump();
+    assert!(seen.contains(&Seen::Completed("disconnect", STATUS_SUCCESS)), "{seen:?}");
+    assert!(seen.contains(&Seen::Closed("far")) && seen.len() == 2, "{seen:?}");
+    pair.tear_down();
+}

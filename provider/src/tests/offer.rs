@@ -1,0 +1,85 @@
+//! Offers that no consumer has been shown, at a listener that pauses and at a port that goes (CM-5, CL-7).
+
+use std::ptr::null;
+
+use sys::ndk::*;
+use sys::status::*;
+
+use super::consumer::{Pair, Seen, call};
+use crate::port::Port;
+
+#[test]
+fn a_listener_that_pauses_refuses_the_offers_that_wait() {
+    let mut pair = Pair::new();
+    pair.listen();
+    assert_eq!(pair.connect(b""), STATUS_PENDING);
+    call!(pair.listener, NdkControlConnectEvents, 1);
+    assert_eq!(pair.log.pump(), [Seen::Completed("connect", STATUS_CONNECTION_REFUSED)]);
+    call!(pair.listener, NdkControlConnectEvents, 0);
+    assert_eq!(pair.log.pump(), [], "nor when it goes on");
+    assert_eq!(pair.connect_again(b""), STATUS_PENDING);
+    pair.take_offer();
+    pair.tear_down();
+}
+
+#[test]
+fn a_listener_that_pauses_and_goes_on_refuses_only_the_offers_from_before() {
+    let mut pair = Pair::new();
+    pair.listen();
+    assert_eq!(pair.connect(b""), STATUS_PENDING);
+    call!(pair.listener, NdkControlConnectEvents, 1);
+    call!(pair.listener, NdkControlConnectEvents, 0);
+    let (first, qp) = (pair.near.connector, pair.near.qp);
+    pair.near.qp = pair.near.create_qp();
+    assert_eq!(pair.connect(b""), STATUS_PENDING);
+    let mut seen = pair.log.pump();
+    seen.sort_by_key(|seen| matches!(seen, Seen::Offered(..)));
+    let [Seen::Completed("connect", STATUS_CONNECTION_REFUSED), Seen::Offered(_, connector)] = seen[..]
+    else {
+        panic!("{seen:?}")
+    };
+    pair.far.connector = connector as *mut NDK_CONNECTOR;
+    super::consumer::close!(pair.log, first, NdkCloseConnector, "first");
+    assert_eq!(super::consumer::close!(pair.log, qp, NdkCloseQp, "qp"), STATUS_SUCCESS);
+    pair.tear_down();
+}
+
+#[test]
+fn a_connect_to_a_port_that_is_disabled_is_refused() {
+    let mut pair = Pair::new();
+    pair.listen();
+    pair.far.port.set_enabled(false);
+    assert_eq!(pair.connect(b""), STATUS_CONNECTION_REFUSED);
+    pair.far.port.set_enabled(true);
+    assert_eq!(pair.connect_again(b""), STATUS_PENDING);
+    pair.take_offer();
+    assert_eq!(call!(pair.far.connector, NdkReject, null(), 0), STATUS_SUCCESS);
+    pair.log.pump();
+    pair.near.port.set_enabled(false);
+    assert_eq!(pair.connect_again(b""), STATUS_INVALID_ADDRESS, "nor does it connect");
+    pair.tear_down();
+}
+
+#[test]
+fn a_connect_to_a_port_that_has_gone_does_not_reach_its_listener() {
+    let mut pair = Pair::new();
+    pair.listen();
+    let another = Port::new(&pair.segment).unwrap();
+    drop(std::mem::replace(&mut pair.far.port, another));
+    assert_eq!(pair.connect(b""), STATUS_HOST_UNREACHABLE);
+    // Another port has the address now, and no listener.
+    pair.far.port.set_addresses(&[pair.far.address.ip()]).unwrap();
+    pair.far.port.set_enabled(true);
+    assert_eq!(pair.connect_again(b""), STATUS_CONNECTION_REFUSED);
+    pair.tear_down();
+}
+
+#[test]
+fn a_port_that_is_disabled_refuses_the_offers_that_wait() {
+    let mut pair = Pair::new();
+    pair.listen();
+    assert_eq!(pair.connect(b""), STATUS_PENDING);
+    pair.far.port.set_enabled(false);
+    assert_eq!(pair.log.pump(), [Seen::Completed("connect", STATUS_CONNECTION_REFUSED)]);
+    pair.tear_down();
+}

@@ -3,6 +3,7 @@
 //! `lifetime` is explored alone, beside its code; here is what is built upon it: the code of the objects as
 //! it ships, on a kernel whose locks, deferred calls and events are loom's.
 
+mod attempt;
 mod bed;
 mod flush;
 mod kernel;

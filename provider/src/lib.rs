@@ -68,6 +68,7 @@ mod combiner;
 mod completion;
 mod connection;
 mod consumer;
+mod flags;
 mod heap;
 #[cfg(all(test, loom))]
 mod interleavings;

@@ -7,6 +7,8 @@ use sys::ndk::{
 };
 use sys::wdm::ULONG;
 
+use crate::flags::is_made_of;
+
 bitflags::bitflags! {
     /// Kinds of access.
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,15 +25,17 @@ bitflags::bitflags! {
 }
 
 impl Rights {
-    /// From what NdkRegisterMr was given; `None` if a bit is unknown. The value for remote write contains
+    /// From what NdkRegisterMr was given; `None` if that is not made of the values that its page lists. The value for remote write contains
     /// that for local write (WR-4). The read sink flag grants nothing of its own: an RDMA Read needs no
     /// more than local write here, as the adapter's flags say.
     pub(crate) fn from_ndk(flags: ULONG) -> Option<Self> {
-        const KNOWN: ULONG = NDK_MR_FLAG_ALLOW_LOCAL_WRITE
-            | NDK_MR_FLAG_ALLOW_REMOTE_READ
-            | NDK_MR_FLAG_ALLOW_REMOTE_WRITE
-            | NDK_MR_FLAG_RDMA_READ_SINK;
-        if flags & !KNOWN != 0 {
+        const LISTED: &[ULONG] = &[
+            NDK_MR_FLAG_ALLOW_LOCAL_WRITE,
+            NDK_MR_FLAG_ALLOW_REMOTE_READ,
+            NDK_MR_FLAG_ALLOW_REMOTE_WRITE,
+            NDK_MR_FLAG_RDMA_READ_SINK,
+        ];
+        if !is_made_of(flags, LISTED) {
             return None;
         }
         let mut rights = Self::LOCAL_READ;
@@ -98,5 +102,12 @@ mod tests {
     fn every_documented_flag_together_is_accepted_and_an_unknown_one_is_not() {
         assert_eq!(Rights::from_ndk(0xF), Some(Rights::all()));
         assert_eq!(Rights::from_ndk(0x10), None);
+    }
+
+    #[test]
+    fn remote_write_without_local_write_is_no_listed_value() {
+        for flags in [4, 6, 0xC, 0xE] {
+            assert_eq!(Rights::from_ndk(flags), None, "{flags:#x}");
+        }
     }
 }

@@ -118,20 +118,27 @@ unsafe extern "win64" fn connection_data<K: Kernel>(
         // SAFETY: the consumer passes a connector that it has not closed.
         let connector = unsafe { object::<K, Connector<K>, _>(connector) }?;
         let (limits, data) = connector.peer_data().ok_or(Failure(STATUS_CONNECTION_INVALID))?;
+        // SAFETY: null, or the consumer passes a place for a length.
+        let room = unsafe { length.as_ref() }.map(|length| *length as usize);
+        // All is checked before anything is written.
+        let room = match (room, buffer.is_null()) {
+            (None | Some(0), true) => 0,
+            (Some(room), false) => room,
+            (None, false) | (Some(_), true) => return Err(Failure::PARAMETER),
+        };
         for (place, limit) in [(inbound, limits.inbound), (outbound, limits.outbound)] {
             if !place.is_null() {
                 // SAFETY: not null; the consumer passes a place for a limit.
                 unsafe { place.write(limit) };
             }
         }
-        if length.is_null() {
-            return if buffer.is_null() { Ok(STATUS_SUCCESS) } else { Err(Failure::PARAMETER) };
-        }
         let bytes = data.bytes();
-        // SAFETY: not null; the consumer passes a place for a length.
-        let room = unsafe { length.replace(ulong(bytes.len())) } as usize;
+        if !length.is_null() {
+            // SAFETY: not null; the consumer passes a place for a length.
+            unsafe { length.write(ulong(bytes.len())) };
+        }
         if buffer.is_null() {
-            return if room == 0 { Ok(STATUS_SUCCESS) } else { Err(Failure::PARAMETER) };
+            return Ok(STATUS_SUCCESS);
         }
         let count = room.min(bytes.len());
         // SAFETY: the consumer's buffer has room for so many bytes, and ours has them; they don't overlap.

@@ -42,8 +42,10 @@ pub(super) unsafe extern "win64" fn build<K: Kernel>(
             .and_then(|bytes| ULONG::try_from(bytes).ok())
             .ok_or(Failure::PARAMETER)?;
         // SAFETY: not null; the consumer passes a place for a size.
-        let room = unsafe { size.replace(needed) };
+        let room = unsafe { size.read() };
         if mapping.is_null() || room < needed {
+            // SAFETY: as above.
+            unsafe { size.write(needed) };
             return Err(Failure(STATUS_BUFFER_TOO_SMALL));
         }
         let mut place = mapping
@@ -61,6 +63,8 @@ pub(super) unsafe extern "win64" fn build<K: Kernel>(
         unsafe { (*mapping).AdapterContext = context.as_ptr().cast() };
         // SAFETY: as above.
         unsafe { (*mapping).AdapterPageCount = count };
+        // SAFETY: not null; the consumer passes a place for a size.
+        unsafe { size.write(needed) };
         // SAFETY: not null; the consumer passes a place for the offset.
         unsafe { fbo.write(ulong(offset)) };
         Ok(STATUS_SUCCESS)
@@ -78,10 +82,10 @@ pub(super) unsafe extern "win64" fn release<K: Kernel>(
     }
     // SAFETY: the consumer passes a mapping that NdkBuildLAM filled in.
     let place = unsafe { &mut (*mapping).AdapterContext };
-    let context = core::mem::replace(place, core::ptr::null_mut());
-    if let Some(held) = NonNull::new(context.cast::<Object<K, Adapter<K>>>())
-        && core::ptr::addr_eq(context, adapter)
+    if let Some(held) = NonNull::new(place.cast::<Object<K, Adapter<K>>>())
+        && core::ptr::addr_eq(*place, adapter)
     {
+        *place = core::ptr::null_mut();
         // SAFETY: the context is the hold that NdkBuildLAM leaked, and was taken out of the mapping.
         drop(unsafe { Hold::reclaim(held, Kind::Successor) });
     }

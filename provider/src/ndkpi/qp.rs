@@ -9,6 +9,7 @@ use sys::wdm::{PVOID, UINT32, UINT64, ULONG};
 
 use super::{close, object, query_extension, registration, status};
 use crate::consumer::Opaque;
+use crate::flags::is_made_of;
 use crate::kernel::Kernel;
 use crate::lifetime::Kind;
 use crate::memory::{Sge, Token};
@@ -56,9 +57,14 @@ pub(super) unsafe fn entries(
     }))
 }
 
-/// Accepts the flags that `allowed` lists, and the fence, which needs nothing.
-pub(super) fn flags(given: ULONG, allowed: ULONG) -> Result<Flags, Failure> {
-    if given & !(allowed | NDK_OP_FLAG_READ_FENCE) != 0 {
+/// Accepts flags that are made of the values of `listed`, those that the function's page lists. The fence needs
+/// nothing.
+///
+/// # Errors
+///
+/// STATUS_INVALID_PARAMETER.
+pub(super) fn flags(given: ULONG, listed: &[ULONG]) -> Result<Flags, Failure> {
+    if !is_made_of(given, listed) {
         return Err(Failure::PARAMETER);
     }
     Ok(Flags::from_bits_truncate(given))
@@ -69,9 +75,24 @@ fn wide(address: UINT64) -> usize {
     usize::try_from(address).unwrap_or(usize::MAX)
 }
 
-/// What every initiator request admits.
-pub(super) const TRANSFER: ULONG = NDK_OP_FLAG_SILENT_SUCCESS | NDK_OP_FLAG_DEFER;
-const SEND: ULONG = TRANSFER | NDK_OP_FLAG_SEND_AND_SOLICIT_EVENT | NDK_OP_FLAG_INLINE;
+/// What the page of every initiator request lists.
+pub(super) const TRANSFER: &[ULONG] =
+    &[NDK_OP_FLAG_SILENT_SUCCESS, NDK_OP_FLAG_READ_FENCE, NDK_OP_FLAG_DEFER];
+/// What the pages of NdkSend and NdkSendAndInvalidate list.
+const SEND: &[ULONG] = &[
+    NDK_OP_FLAG_SILENT_SUCCESS,
+    NDK_OP_FLAG_READ_FENCE,
+    NDK_OP_FLAG_DEFER,
+    NDK_OP_FLAG_SEND_AND_SOLICIT_EVENT,
+    NDK_OP_FLAG_INLINE,
+];
+/// What the page of NdkRead lists.
+const READ: &[ULONG] = &[
+    NDK_OP_FLAG_SILENT_SUCCESS,
+    NDK_OP_FLAG_READ_FENCE,
+    NDK_OP_FLAG_DEFER,
+    NDK_OP_FLAG_RDMA_READ_LOCAL_INVALIDATE,
+];
 
 /// Has `accept` post an initiator request. If it is refused, whatever the reason, deferred ones are
 /// started (WR-6).
@@ -103,11 +124,11 @@ unsafe fn transfer<K: Kernel>(
     qp: *mut NDK_QP,
     context: PVOID,
     (sgl, count): (*const NDK_SGE, ULONG),
-    (given, allowed): (ULONG, ULONG),
+    (given, listed): (ULONG, &[ULONG]),
     operation: Operation<K>,
 ) -> NTSTATUS {
     let accept = |qp: &Object<K, Qp<K>>| {
-        let (flags, context) = (flags(given, allowed)?, Opaque(context));
+        let (flags, context) = (flags(given, listed)?, Opaque(context));
         // SAFETY: as the caller promises.
         let entries = unsafe { entries(sgl, count) }?;
         if given & NDK_OP_FLAG_INLINE != 0 {
@@ -188,9 +209,8 @@ unsafe extern "win64" fn read<K: Kernel>(
     } else {
         Operation::ReadAndInvalidate { address, token }
     };
-    let allowed = TRANSFER | NDK_OP_FLAG_RDMA_READ_LOCAL_INVALIDATE;
     // SAFETY: the consumer passes its queue pair, and a list of so many entries.
-    unsafe { transfer::<K>(qp, context, (sgl, count), (given, allowed), operation) }
+    unsafe { transfer::<K>(qp, context, (sgl, count), (given, READ), operation) }
 }
 
 /// NdkReceive.

@@ -2,8 +2,9 @@
 //! queue pair's table.
 
 use sys::ndk::{
-    NDK_LOGICAL_ADDRESS, NDK_MR, NDK_MW, NDK_OBJECT_HEADER, NDK_OBJECT_TYPE, NDK_OP_FLAG_ALLOW_REMOTE_READ,
-    NDK_OP_FLAG_ALLOW_REMOTE_WRITE, NDK_OP_FLAG_RDMA_READ_SINK, NDK_QP,
+    NDK_LOGICAL_ADDRESS, NDK_MR, NDK_MW, NDK_OBJECT_HEADER, NDK_OBJECT_TYPE, NDK_OP_FLAG_ALLOW_LOCAL_WRITE,
+    NDK_OP_FLAG_ALLOW_REMOTE_READ, NDK_OP_FLAG_ALLOW_REMOTE_WRITE, NDK_OP_FLAG_DEFER,
+    NDK_OP_FLAG_RDMA_READ_SINK, NDK_OP_FLAG_READ_FENCE, NDK_OP_FLAG_SILENT_SUCCESS, NDK_QP,
 };
 use sys::status::{NTSTATUS, STATUS_INVALID_DEVICE_STATE};
 use sys::wdm::{PVOID, SIZE_T, ULONG};
@@ -18,8 +19,24 @@ use crate::object::Object;
 use crate::queue_pair::{Operation, Qp};
 use crate::status::Failure;
 
-/// Rights of remote access; that to write contains that to write locally.
-const REMOTE: ULONG = NDK_OP_FLAG_ALLOW_REMOTE_READ | NDK_OP_FLAG_ALLOW_REMOTE_WRITE;
+/// What the page of NdkFastRegister lists, and the read sink flag that its remarks name.
+const FAST_REGISTER: &[ULONG] = &[
+    NDK_OP_FLAG_SILENT_SUCCESS,
+    NDK_OP_FLAG_READ_FENCE,
+    NDK_OP_FLAG_DEFER,
+    NDK_OP_FLAG_ALLOW_REMOTE_READ,
+    NDK_OP_FLAG_ALLOW_LOCAL_WRITE,
+    NDK_OP_FLAG_ALLOW_REMOTE_WRITE,
+    NDK_OP_FLAG_RDMA_READ_SINK,
+];
+/// What the page of NdkBind lists: a window is for peers only.
+const BIND: &[ULONG] = &[
+    NDK_OP_FLAG_SILENT_SUCCESS,
+    NDK_OP_FLAG_READ_FENCE,
+    NDK_OP_FLAG_DEFER,
+    NDK_OP_FLAG_ALLOW_REMOTE_READ,
+    NDK_OP_FLAG_ALLOW_REMOTE_WRITE,
+];
 
 /// A region or window can be used on the queue pairs of its own protection domain only.
 fn same_domain<K: Kernel>(qp: &Object<K, Qp<K>>, domain: Domain) -> Result<(), Failure> {
@@ -40,7 +57,7 @@ pub(super) unsafe extern "win64" fn fast_register<K: Kernel>(
     given: ULONG,
 ) -> NTSTATUS {
     let accept = |qp: &Object<K, Qp<K>>| {
-        let flags = flags(given, TRANSFER | REMOTE | NDK_OP_FLAG_RDMA_READ_SINK)?;
+        let flags = flags(given, FAST_REGISTER)?;
         // SAFETY: the consumer passes a region that it has not closed.
         let mr = unsafe { object::<K, Mr<K>, _>(mr) }?;
         same_domain(qp, mr.domain())?;
@@ -72,7 +89,7 @@ pub(super) unsafe extern "win64" fn bind<K: Kernel>(
     given: ULONG,
 ) -> NTSTATUS {
     let accept = |qp: &Object<K, Qp<K>>| {
-        let flags = flags(given, TRANSFER | REMOTE)?;
+        let flags = flags(given, BIND)?;
         // SAFETY: the consumer passes a region that it has not closed.
         let mr = unsafe { object::<K, Mr<K>, _>(mr) }?;
         // SAFETY: the consumer passes a window that it has not closed.

@@ -38,6 +38,16 @@ fn connection_data_is_given_in_all_its_buffer_cases() {
 }
 
 #[test]
+fn connection_data_without_a_buffer_for_its_length_writes_nothing() {
+    let pair = Pair::connected();
+    let (mut inbound, mut outbound, mut length) = (77, 78, 79);
+    let connector = pair.near.connector;
+    let status = call!(connector, NdkGetConnectionData, &mut inbound, &mut outbound, null_mut(), &mut length);
+    assert_eq!((status, inbound, outbound, length), (STATUS_INVALID_PARAMETER, 77, 78, 79));
+    pair.tear_down();
+}
+
+#[test]
 fn addresses_are_those_of_both_ends_and_the_dynamic_port_is_in_its_range() {
     for (near, far) in [("10.0.0.1:0", "10.0.0.2:445"), ("[fd00::1]:0", "[fd00::2]:445")] {
         let mut pair = Pair::between(near, far);

@@ -176,6 +176,43 @@ fn a_write_goes_through_a_chain_to_where_each_list_is_mapped() {
 }
 
 #[test]
+fn registration_with_flags_that_no_page_lists_is_refused() {
+    let pair = Pair::connected();
+    let mut buffer = Buffer::new(vec![0; 64]);
+    let (mr, fast, mut mw, pages) =
+        (pair.near.create_mr(), create_fast(&pair.near), null_mut(), Pages::new());
+    assert_eq!(initialise(fast, 1, true), STATUS_SUCCESS);
+    assert_eq!(call!(pair.near.pd, NdkCreateMw, None, null_mut(), &mut mw), STATUS_SUCCESS);
+    // Remote write without local write, alone and with others; and a bit of no name.
+    for flags in [4, 6, 12, 14, 16] {
+        let mdl = from_mut(&mut *buffer.mdl);
+        let status = call!(mr, NdkRegisterMr, mdl, 64, flags, None, null_mut());
+        assert_eq!(status, STATUS_INVALID_PARAMETER, "{flags:#x}");
+    }
+    for flags in [0x20, 0x28, 0x4, 0x40, 0x100] {
+        let status = fast_register(&pair.near, fast, 1, &[pages.at(0)], (0, PAGE, 0x7000_0000), flags);
+        assert_eq!(status, STATUS_INVALID_PARAMETER, "{flags:#x}");
+    }
+    let mdl = from_mut(&mut *buffer.mdl);
+    assert_eq!(
+        call!(mr, NdkRegisterMr, mdl, 64, 0xF, None, null_mut()),
+        STATUS_SUCCESS,
+        "all that are listed"
+    );
+    for flags in [0x10, 0x18, 0x20, 0x28, 0x80] {
+        let (qp, at) = (pair.near.qp, buffer.address() as PVOID);
+        let status = call!(qp, NdkBind, null_mut(), mr, mw, at, 64, flags);
+        assert_eq!(status, STATUS_INVALID_PARAMETER, "{flags:#x}");
+    }
+    assert_eq!(pair.near.results(), []);
+    assert_eq!(close!(pair.log, mw, NdkCloseMw, "mw"), STATUS_SUCCESS);
+    for mr in [mr, fast] {
+        assert_eq!(close!(pair.log, mr, NdkCloseMr, "mr"), STATUS_SUCCESS);
+    }
+    pair.tear_down();
+}
+
+#[test]
 fn ten_thousand_registrations_of_a_region_have_tokens_of_their_own() {
     let pair = Pair::new();
     let mut buffer = Buffer::new(vec![0; 64]);

@@ -6,6 +6,7 @@ use sys::ndk::*;
 use sys::status::*;
 use sys::wdm::{MDL, PVOID};
 
+use crate::object::Reason;
 use crate::tests::consumer::{Buffer, Pair, Seen, Side, call, close};
 
 const PAGE: usize = 4096;
@@ -164,4 +165,32 @@ fn an_adapters_close_waits_until_its_mappings_are_released() {
     assert_eq!(pair.log.pump(), [Seen::Notified("cq", STATUS_SUCCESS)]);
     // A second release of the mapping does nothing.
     call!(pair.far.adapter, NdkReleaseLAM, mapping.pointer());
+}
+
+#[test]
+fn release_on_another_adapter_leaves_the_mapping_alone() {
+    let pair = Pair::new();
+    let (mut buffer, mut mapping) = (Buffer::new(vec![0; 64]), Mapping::new());
+    let mdl = from_mut(&mut *buffer.mdl);
+    assert_eq!(build(&pair.near, mdl, 64, &mut mapping, 256).0, STATUS_SUCCESS);
+    call!(pair.far.adapter, NdkReleaseLAM, mapping.pointer());
+    let objects = pair.near.port.state().objects();
+    let mut nameless = 0;
+    let handle = pair.near.adapter.cast_const().cast();
+    let counted =
+        objects.explain(handle, |reason| nameless += u32::from(matches!(reason, Reason::Nameless(1))));
+    assert_eq!((counted, nameless), (Ok(()), 1), "the mapping still holds its adapter");
+    call!(pair.near.adapter, NdkReleaseLAM, mapping.pointer());
+    // The adapter's close does not wait, as `tear_down` checks.
+    pair.tear_down();
+}
+
+#[test]
+fn refused_mapping_leaves_the_size_alone() {
+    let pair = Pair::new();
+    let (mut buffer, mut mapping) = (Buffer::new(vec![0; 64]), Mapping::new());
+    let mdl = from_mut(&mut *buffer.mdl);
+    let (status, size, fbo) = build(&pair.near, mdl, 65, &mut mapping, 200);
+    assert_eq!((status, size, fbo), (STATUS_INVALID_PARAMETER, 200, u32::MAX));
+    pair.tear_down();
 }

@@ -1,0 +1,23 @@
+//! Flag parameters: which of them a call admits.
+
+use sys::wdm::ULONG;
+
+/// Whether `given` is an OR of values of `listed`, the list of a function's page. A listed value may have several bits,
+/// of which one alone may be no listed value: remote write contains local write (WR-4), and is not given by halves.
+pub(crate) fn is_made_of(given: ULONG, listed: &[ULONG]) -> bool {
+    let contained = listed.iter().filter(|value| given & **value == **value);
+    contained.fold(0, |made, value| made | value) == given
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn value_of_several_bits_given_in_part_is_not_listed() {
+        let made: Vec<_> = (0..16).filter(|given| is_made_of(*given, &[1, 2, 5])).collect();
+        assert_eq!(made, [0, 1, 2, 3, 5, 7]);
+        let made: Vec<_> = (0..16).filter(|given| is_made_of(*given, &[2, 5])).collect();
+        assert_eq!(made, [0, 2, 5, 7]);
+    }
+}

@@ -1,4 +1,4 @@
-//! Memory as a consumer has it.
+//! Memory as a consumer has it: lent, so that no access to it survives its end.
 
 use std::ptr::null_mut;
 
@@ -6,19 +6,20 @@ use sys::ndk::*;
 use sys::status::*;
 use sys::wdm::{MDL, PVOID};
 
+use super::lent::{Lent, LentOne};
 use super::{Side, call};
 
 /// Memory with a list that describes it, as a consumer would have locked it.
 pub(crate) struct Buffer {
-    pub(crate) bytes: Box<[u8]>,
-    pub(crate) mdl: Box<MDL>,
+    pub(crate) bytes: Lent<u8>,
+    pub(crate) mdl: LentOne<MDL>,
 }
 
 impl Buffer {
     pub(crate) fn new(bytes: Vec<u8>) -> Self {
-        let mut bytes = bytes.into_boxed_slice();
-        let address = bytes.as_mut_ptr() as usize;
-        let mdl = Box::new(MDL {
+        let bytes = Lent::new(&bytes);
+        let address = bytes.pointer() as usize;
+        let mdl = LentOne::new(MDL {
             Next: null_mut(),
             Size: 0x38,
             MdlFlags: sys::wdm::MDL_SOURCE_IS_NONPAGED_POOL,

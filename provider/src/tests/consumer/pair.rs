@@ -8,18 +8,17 @@ use sys::ndk::*;
 use sys::sockaddr::SOCKADDR;
 use sys::status::*;
 
-use super::{Log, Seen, Side, call, close, completed, disconnected};
+use super::{Lent, Log, Seen, Side, call, close, completed, disconnected};
 use crate::port::Segment;
 use crate::tests::host::Host;
 
 /// An address as the interface takes it, with its length.
-pub(crate) fn sockaddr(address: SocketAddr) -> (Box<[u8; 64]>, u32) {
-    let mut buffer = Box::new([0; 64]);
-    let mut length = 64;
+pub(crate) fn sockaddr(address: SocketAddr) -> (Lent<u8>, u32) {
+    let (mut buffer, mut length) = ([0; 64], 64);
     // SAFETY: the buffer has 64 bytes.
     let status = unsafe { crate::ndkpi::write_address(address, buffer.as_mut_ptr().cast(), &mut length) };
     assert_eq!(status, STATUS_SUCCESS);
-    (buffer, length)
+    (Lent::new(&buffer[..length as usize]), length)
 }
 
 /// Two ports, each opened once.
@@ -59,7 +58,8 @@ impl Pair {
         let (local, local_length) = sockaddr(self.near.address);
         let (remote, remote_length) = sockaddr(self.far.address);
         let context = self.log.context("connect");
-        let pointer = if data.is_empty() { null() } else { data.as_ptr().cast() };
+        let data = Lent::new(data);
+        let pointer = if data.is_empty() { null() } else { data.pointer().cast_const().cast() };
         call!(
             self.near.connector,
             NdkConnect,
@@ -86,6 +86,7 @@ impl Pair {
 
     pub(crate) fn accept(&self, data: &[u8]) -> NTSTATUS {
         let (event, context) = (self.log.context("far"), self.log.context("accept"));
+        let data = Lent::new(data);
         call!(
             self.far.connector,
             NdkAccept,

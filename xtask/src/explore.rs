@@ -39,7 +39,8 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
         .clone()
         .map(|seed| {
             let play = Play::of_seed(seed, &scenarios);
-            Play { strategy: options.strategy.unwrap_or(play.strategy), ..play }
+            let strategy = options.strategy.unwrap_or(play.strategy);
+            Play { strategy, atomics: options.atomics, ..play }
         })
         .map(|play| Task { play, traced: if options.seed.is_some() { TRACED } else { 0 } })
         .collect();

@@ -11,7 +11,7 @@ use std::sync::Once;
 
 use libc::{SIGBUS, SIGFPE, SIGILL, SIGSEGV, SIGTRAP, c_int, siginfo_t, ucontext_t};
 
-use super::{Frame, emulate, stack};
+use super::{Frame, atomics, emulate, stack};
 use crate::machine;
 use crate::sched::local::{CALLER_BP, CALLER_SP};
 use crate::sched::{self, Irql, local};
@@ -114,7 +114,7 @@ extern "C" fn handle(signal: c_int, info: *mut siginfo_t, context: *mut c_void) 
     // SAFETY: with SA_SIGINFO the kernel passes a valid, aligned machine context, which is the handler's.
     let context = unsafe { &mut *context.cast::<ucontext_t>() };
     let ip = context.uc_mcontext.gregs[libc::REG_RIP as usize] as u64;
-    if signal == SIGTRAP && emulate::stepped(context) {
+    if signal == SIGTRAP && (emulate::stepped(context) || atomics::trapped(context)) {
         return;
     }
     // SAFETY: the signals that this is installed for carry an address.
@@ -134,6 +134,8 @@ extern "C" fn handle(signal: c_int, info: *mut siginfo_t, context: *mut c_void) 
     {
         return;
     }
+    let ip =
+        machine::running().and_then(|machine| machine.images.at(ip)).map_or(ip, |image| image.origin(ip));
     let read = |register: c_int| context.uc_mcontext.gregs[register as usize] as u64;
     if sched::current().is_none() && (CALLER_SP..=CALLER_BP).contains(&(address as usize)) {
         not_attached();

@@ -149,7 +149,7 @@ impl Object {
         object.driver.Type = IO_TYPE_DRIVER;
         object.driver.Size = size_of::<DRIVER_OBJECT>() as i16;
         object.driver.DriverStart = image.base as *mut _;
-        object.driver.DriverSize = image.size as u32;
+        object.driver.DriverSize = image.own_size() as u32;
         object.driver.DriverExtension = extension;
         object.driver.DriverName = string(&mut object.name);
         object.extension.DriverObject = &raw mut object.driver;

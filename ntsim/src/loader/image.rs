@@ -6,6 +6,7 @@ use core::slice;
 use core::sync::atomic::{AtomicBool, Ordering};
 use std::path::PathBuf;
 
+use super::atomics::Plan;
 use super::symbols::Symbols;
 use crate::machine;
 
@@ -23,6 +24,8 @@ pub struct Image {
     /// The table of functions, as an address range relative to the base.
     pub(super) functions: Range<u32>,
     pub(super) symbols: Option<&'static Symbols>,
+    /// How its atomics were made points, if they were; the thunks are the end of its address space.
+    pub(super) atomics: Option<&'static Plan>,
     pub(super) loaded: AtomicBool,
 }
 
@@ -41,6 +44,18 @@ impl Image {
     /// Whether the image has not been unloaded.
     pub fn is_loaded(&self) -> bool {
         self.loaded.load(Ordering::Acquire)
+    }
+
+    /// Bytes of the image itself, without what the simulator adds behind it.
+    pub(super) fn own_size(&self) -> usize {
+        self.size - self.atomics.map_or(0, |plan| plan.size)
+    }
+
+    /// The address of the instruction for which the code at `address` stands: for most, itself.
+    pub(super) fn origin(&self, address: u64) -> u64 {
+        let rva = (address - self.base as u64) as u32;
+        let origin = self.atomics.and_then(|plan| plan.origin(rva));
+        self.base as u64 + u64::from(origin.unwrap_or(rva))
     }
 
     /// The name without its extension, as debuggers write it in front of a function.

@@ -12,12 +12,12 @@ use object::LittleEndian as LE;
 use object::pe::{self, ImageNtHeaders64};
 use object::read::pe::{Import, PeFile64};
 
-use super::{Image, LoadError, lint, symbols};
+use super::{Image, LoadError, atomics, lint, symbols};
 use crate::export::{self, Export};
 use crate::machine;
 
 /// Size of a page: what sections have to be aligned to.
-const PAGE: usize = 0x1000;
+pub(super) const PAGE: usize = 0x1000;
 
 /// The cookie that a compiler leaves in an x64 image for the loader to replace.
 const DEFAULT_COOKIE: u64 = 0x0000_2B99_2DDF_A232;
@@ -41,6 +41,10 @@ pub(super) fn map_bytes(path: &Path, data: &[u8]) -> Result<Image, LoadError> {
         return Err(bad("its sections are not page aligned".into()));
     }
     let size = (optional.size_of_image.get(LE) as usize).next_multiple_of(PAGE);
+    let wanted = machine::current().turns.as_ref().and_then(|turns| turns.atomics());
+    let atomics =
+        wanted.map(|wanted| atomics::of(path, &file, data, size, wanted)).transpose().map_err(&bad)?;
+    let size = size + atomics.map_or(0, |plan| plan.size);
     let mapping = Mapping::new(size).map_err(|source| LoadError::Memory { path: path.into(), source })?;
 
     mapping.write(0, data.get(..optional.size_of_headers.get(LE) as usize).unwrap_or(data)).map_err(&bad)?;
@@ -55,6 +59,9 @@ pub(super) fn map_bytes(path: &Path, data: &[u8]) -> Result<Image, LoadError> {
         return Err(LoadError::Imports { path: path.into(), names: missing });
     }
     randomise_cookie(&file, data, &mapping).map_err(&bad)?;
+    if let Some(plan) = atomics {
+        install(plan, &mapping).map_err(&bad)?;
+    }
     protect(&file, &mapping).map_err(&bad)?;
     lint::check(&file, path);
 
@@ -71,6 +78,7 @@ pub(super) fn map_bytes(path: &Path, data: &[u8]) -> Result<Image, LoadError> {
         entry: optional.address_of_entry_point.get(LE),
         functions,
         symbols: symbols::of(path, &file),
+        atomics,
         loaded: AtomicBool::new(true),
     })
 }
@@ -164,6 +172,13 @@ fn randomise_cookie(file: &PeFile64<'_>, data: &[u8], mapping: &Mapping) -> Resu
     // The upper 16 bits stay clear, and the default must not come out.
     let cookie = fastrand::u64(..) >> 16;
     mapping.write(rva, &(if cookie == DEFAULT_COOKIE { cookie + 1 } else { cookie }).to_le_bytes())
+}
+
+/// Writes the thunks of the image's atomics behind it, and the jumps to these.
+fn install(plan: &atomics::Plan, mapping: &Mapping) -> Result<(), String> {
+    plan.changes().try_for_each(|(rva, bytes)| mapping.write(rva, bytes))?;
+    mapping.write(plan.start, &atomics::Plan::function())?;
+    mapping.protect(plan.start, plan.size, libc::PROT_READ | libc::PROT_EXEC)
 }
 
 fn protect(file: &PeFile64<'_>, mapping: &Mapping) -> Result<(), String> {

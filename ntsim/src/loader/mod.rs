@@ -4,6 +4,7 @@
 //! Several images may be loaded at a time. An unloaded image's addresses stay reserved and inaccessible,
 //! so that a late call into it stops there and can be named.
 
+pub(crate) mod atomics;
 mod crash;
 mod driver;
 mod emulate;
@@ -21,6 +22,7 @@ use std::sync::Arc;
 
 use parking_lot::RwLock;
 
+pub use atomics::Points;
 pub(crate) use crash::{AlternateStack, install as install_crash_handler, not_attached, stop};
 pub use driver::Driver;
 pub use error::LoadError;
@@ -64,7 +66,11 @@ impl Images {
 /// Where the file is no x64 driver image, or imports what the simulator does not have.
 pub(crate) fn load(path: &Path) -> Result<Arc<Image>, LoadError> {
     let image = Arc::new(map::map(path)?);
-    machine::current().images.add(Arc::clone(&image));
+    let machine = machine::current();
+    machine.images.add(Arc::clone(&image));
+    if let (Some(turns), Some(plan)) = (&machine.turns, image.atomics) {
+        turns.loaded(plan.points());
+    }
     Ok(image)
 }
 

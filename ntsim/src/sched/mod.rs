@@ -31,8 +31,8 @@ pub(crate) mod watchdog;
 pub(crate) use call::COMPLETION;
 pub use call::call_driver;
 pub(crate) use depth::Depth;
-pub use explore::{Digest, Event, Played, Schedule, Strategy, Trace};
-pub(crate) use explore::{Turns, Wait, What};
+pub use explore::{Atomics, Digest, Event, Played, Schedule, Strategy, Trace};
+pub(crate) use explore::{Place, Turns, Wait, What};
 pub(crate) use held::HeldLocks;
 pub use irql::{Irql, irql, lower, raise};
 pub(crate) use thread::Threads;
@@ -56,6 +56,13 @@ pub fn point() {
 pub(crate) fn point_at(what: impl FnOnce() -> What) {
     if let Some((turns, thread)) = turns() {
         turns.point(thread, what);
+    }
+}
+
+/// Passed by code of an image at `address`, before or behind an instruction that is a point.
+pub(crate) fn reached(place: Place, address: u64) {
+    if let Some((turns, thread)) = turns() {
+        turns.reached(thread, place, address);
     }
 }
 

@@ -42,7 +42,7 @@ impl fmt::Display for Digests {
 
 #[cfg(test)]
 mod tests {
-    use ntsim::sched::Strategy;
+    use ntsim::sched::{Atomics, Strategy};
     use runner::explore::Play;
 
     use super::super::selection::Scenario;
@@ -54,7 +54,7 @@ mod tests {
         let scenario = Scenario::named("flush").unwrap();
         let mut digests = Digests::default();
         for (seed, digest) in [(7, Some("00ff00ff00ff00ff".to_owned())), (8, None)] {
-            let play = Play { scenario, seed, strategy: Strategy::Pct };
+            let play = Play { scenario, seed, strategy: Strategy::Pct, atomics: Atomics::Off };
             digests.add(&Answer { play, outcome: Outcome { digest, ..Outcome::default() } });
         }
         assert_eq!(

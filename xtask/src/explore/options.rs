@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::path::PathBuf;
 
-use ntsim::sched::Strategy;
+use ntsim::sched::{Atomics, Strategy};
 
 /// Play scenarios under schedules that are chosen from seeds.
 #[derive(clap::Args)]
@@ -20,9 +20,13 @@ pub(crate) struct Options {
     /// The scenarios: names, a beginning with *, or a group (close, race, tdi, all); may be repeated.
     #[arg(long, value_name = "NAME", default_values = ["close", "tdi"])]
     pub(super) scenario: Vec<String>,
-    /// How threads are chosen: random, bounded or pct; the seeds take turns if nothing is said.
+    /// How threads are chosen: random, bounded, pct, locks or atomics; the seeds take turns if nothing is said.
     #[arg(long, value_name = "STRATEGY")]
     pub(super) strategy: Option<Strategy>,
+    /// Which instructions of the drivers are points, besides their calls: all accesses to memory that may be
+    /// shared, the locked ones, or none (off).
+    #[arg(long, value_name = "WHICH", default_value_t = Atomics::All)]
+    pub(super) atomics: Atomics,
     /// Show which closes are pending at the end, and what holds them.
     #[arg(long)]
     pub(super) explain: bool,

@@ -3,13 +3,14 @@
 use std::ops::Range;
 use std::time::Duration;
 
+use ntsim::sched::Atomics;
 use runner::explore::Play;
 use serde::Serialize;
 
 use super::digests::Digests;
 use super::options::Options;
 use super::selection::Scenario;
-use super::worker::Asked;
+use super::worker::{Asked, Image};
 use super::workers::Answer;
 use crate::failure::Failure;
 
@@ -34,6 +35,10 @@ pub(super) struct Report {
     points: u64,
     choices: u64,
     switches: u64,
+    points_in_code: u64,
+    choices_in_code: u64,
+    /// The images with points in their code.
+    images: Vec<Image>,
     /// What TDI clients asked for.
     asked: Asked,
     seconds: f64,
@@ -80,9 +85,10 @@ impl Found {
 
 /// What plays it again.
 fn command(play: Play<Scenario>) -> String {
-    let Play { scenario, seed, strategy } = play;
+    let Play { scenario, seed, strategy, atomics } = play;
     let scenario = scenario.name();
-    format!("cargo xtask explore --scenario {scenario} --strategy {strategy} --seed {seed}")
+    let atomics = if atomics == Atomics::All { String::new() } else { format!(" --atomics {atomics}") };
+    format!("cargo xtask explore --scenario {scenario} --strategy {strategy}{atomics} --seed {seed}")
 }
 
 /// A finding in one line.
@@ -104,6 +110,9 @@ impl Report {
             points: 0,
             choices: 0,
             switches: 0,
+            points_in_code: 0,
+            choices_in_code: 0,
+            images: Vec::new(),
             asked: Asked::default(),
             seconds: 0.0,
             seeds_per_minute: 0.0,
@@ -118,6 +127,13 @@ impl Report {
         self.points += answer.outcome.points;
         self.choices += answer.outcome.choices;
         self.switches += answer.outcome.switches;
+        self.points_in_code += answer.outcome.points_in_code;
+        self.choices_in_code += answer.outcome.choices_in_code;
+        for image in &answer.outcome.images {
+            if !self.images.contains(image) {
+                self.images.push(image.clone());
+            }
+        }
         self.asked.add(answer.outcome.asked);
         if let Some(digests) = &mut self.digests {
             digests.add(&answer);
@@ -201,6 +217,14 @@ impl Report {
         println!("  seeds           {seeds} from {first_seed}, {scenarios}");
         println!("  played          {played} in {seconds:.1} s, {seeds_per_minute} per minute");
         println!("  points          {points}, {choices} of them choices, {switches} switches of threads");
+        if !self.images.is_empty() {
+            let Self { points_in_code, choices_in_code, .. } = self;
+            println!("  in code         {points_in_code}, {choices_in_code} of them choices");
+        }
+        for Image { name, atomics, accesses, pauses, breakpoints } in &self.images {
+            print!("  {name:<15} {atomics} locked and exchanging instructions are points, ");
+            println!("{accesses} other accesses, {pauses} pauses; {breakpoints} by breakpoint");
+        }
         let Asked { connections, requests, cancelled } = self.asked;
         if requests > 0 {
             println!(

@@ -3,6 +3,7 @@
 use std::io::{BufRead, Write};
 
 use ntsim::io::Statistics;
+use ntsim::loader::Points;
 use ntsim::sched::{Played, Strategy};
 use runner::Images;
 use runner::explore::Play;
@@ -20,6 +21,7 @@ pub(super) struct Request {
     scenario: String,
     seed: u64,
     strategy: String,
+    atomics: String,
     traced: usize,
 }
 
@@ -32,6 +34,12 @@ pub(super) struct Outcome {
     pub(super) points: u64,
     /// Those of them, and waits, at which there was another thread to go on.
     pub(super) choices: u64,
+    /// Instructions of drivers that were points.
+    pub(super) points_in_code: u64,
+    /// Those of them at which there was another thread to go on.
+    pub(super) choices_in_code: u64,
+    /// The images with points in their code.
+    pub(super) images: Vec<Image>,
     /// Switches of threads.
     pub(super) switches: u64,
     /// Hash of the calls, their threads and statuses; none if the machine did not come to its end.
@@ -42,6 +50,28 @@ pub(super) struct Outcome {
     pub(super) pending: Vec<String>,
     /// What happened, if that was asked for.
     pub(super) trace: String,
+}
+
+/// The points in the code of an image.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+pub(super) struct Image {
+    /// The image's file name.
+    pub(super) name: String,
+    /// Locked and exchanging instructions.
+    pub(super) atomics: u32,
+    /// Other accesses to memory that may be shared.
+    pub(super) accesses: u32,
+    /// PAUSE instructions.
+    pub(super) pauses: u32,
+    /// Those of them that are reached by a breakpoint.
+    pub(super) breakpoints: u32,
+}
+
+impl Image {
+    fn of(points: &Points) -> Self {
+        let Points { image, atomics, accesses, pauses, breakpoints } = points.clone();
+        Self { name: image, atomics, accesses, pauses, breakpoints }
+    }
 }
 
 /// What TDI clients asked for.
@@ -77,14 +107,16 @@ impl Asked {
 
 impl Request {
     pub(super) fn new(play: Play<Scenario>, traced: usize) -> Self {
-        let Play { scenario, seed, strategy } = play;
-        Self { scenario: scenario.name(), seed, strategy: strategy.to_string(), traced }
+        let Play { scenario, seed, strategy, atomics } = play;
+        let (strategy, atomics) = (strategy.to_string(), atomics.to_string());
+        Self { scenario: scenario.name(), seed, strategy, atomics, traced }
     }
 
     fn play(&self) -> Option<Play<Scenario>> {
         let scenario = Scenario::named(&self.scenario)?;
         let strategy: Strategy = self.strategy.parse().ok()?;
-        Some(Play { scenario, seed: self.seed, strategy })
+        let atomics = self.atomics.parse().ok()?;
+        Some(Play { scenario, seed: self.seed, strategy, atomics })
     }
 }
 
@@ -111,21 +143,23 @@ fn outcome(play: Play<Scenario>, images: &Images, traced: usize) -> Outcome {
     };
     match played {
         Ok(outcome) => {
-            let (points, choices, switches, digest, trace) = match &outcome.report.schedule {
-                Some(Played { points, choices, switches, digest, trace, .. }) => {
-                    (*points, *choices, *switches, Some(digest.to_string()), trace.to_string())
-                }
-                None => Default::default(),
-            };
+            let played = outcome.report.schedule.as_ref();
+            let count = |count: fn(&Played) -> u64| played.map_or(0, count);
             Outcome {
                 findings: outcome.findings(),
-                points,
-                choices,
-                switches,
-                digest,
+                points: count(|played| played.points),
+                choices: count(|played| played.choices),
+                points_in_code: count(|played| played.points_in_code),
+                choices_in_code: count(|played| played.choices_in_code),
+                switches: count(|played| played.switches),
+                digest: played.map(|played| played.digest.to_string()),
+                images: played.into_iter().flat_map(|played| &played.images).map(Image::of).collect(),
                 asked: Asked::of(&outcome.report.io),
                 pending: outcome.report.ndk.pending.iter().map(ToString::to_string).collect(),
-                trace: if traced > 0 { trace } else { String::new() },
+                trace: played
+                    .filter(|_| traced > 0)
+                    .map(|played| played.trace.to_string())
+                    .unwrap_or_default(),
             }
         }
         Err(error) => Outcome { findings: vec![error.to_string()], ..Outcome::default() },
@@ -135,6 +169,7 @@ fn outcome(play: Play<Scenario>, images: &Images, traced: usize) -> Outcome {
 #[cfg(test)]
 mod tests {
     use ntsim::io::Tally;
+    use ntsim::sched::Atomics;
     use sys::tdi::TDI_SEND;
     use sys::wdm::IRP_MJ_CLOSE;
 
@@ -153,7 +188,7 @@ mod tests {
     #[test]
     fn a_play_survives_being_sent() {
         let scenario = Scenario::Tdi(tdi_client::scenario::Scenario::Storm);
-        let play = Play { scenario, seed: u64::MAX, strategy: Strategy::Pct };
+        let play = Play { scenario, seed: u64::MAX, strategy: Strategy::Pct, atomics: Atomics::Locked };
         let sent = serde_json::to_string(&Request::new(play, 7)).unwrap();
         assert_eq!(serde_json::from_str::<Request>(&sent).unwrap().play(), Some(play));
     }

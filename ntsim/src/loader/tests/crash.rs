@@ -11,7 +11,7 @@ use crate::ke::{
     KeAcquireSpinLockAtDpcLevel, KeAcquireSpinLockRaiseToDpc, KeGetCurrentIrql, KeReleaseSpinLock,
     KeReleaseSpinLockFromDpcLevel,
 };
-use crate::sched::{self, Irql, Schedule, Strategy};
+use crate::sched::{self, Atomics, Irql, Schedule, Strategy};
 
 /// Set in the process that is to crash, to a folder for the image.
 const CHILD: &str = "NTSIM_TEST_CRASH";
@@ -299,4 +299,20 @@ fn threads_that_wait_for_each_other_are_found_at_once_under_a_schedule() {
     assert!(report.contains("(backwards) waits for a spin lock"), "{report}");
     assert!(report.contains("nt!KeAcquireSpinLockAtDpcLevel"), "{report}");
     assert!(report.contains("  5 backwards "), "{report}");
+}
+
+#[test]
+fn a_crash_at_an_atomic_that_is_a_point_is_told_at_its_own_address() {
+    let report = in_child("a_crash_at_an_atomic_that_is_a_point_is_told_at_its_own_address", |folder| {
+        // xor eax, eax; lock inc dword [rax]
+        let path = write(folder, "crash.sys", &[], &[&|f| _ = f.raw(&[0x31, 0xC0, 0xF0, 0xFF, 0x00])]);
+        let schedule = Schedule::seeded(0, Strategy::Random).atomics(Atomics::All);
+        let machine = Machine::builder().schedule(schedule).boot();
+        let driver = machine.load(path);
+        drop(driver);
+        machine.shutdown();
+    });
+    assert!(report.contains("STOP: 0x7E"), "{report}");
+    // Behind a frame of four bytes and two of the first instruction; a frame's address is told one further.
+    assert!(report.contains("\n    crash+0x1007\n"), "{report}");
 }

@@ -1,5 +1,6 @@
 //! The loader, on images made for the purpose.
 
+mod atomics;
 mod crash;
 mod program;
 mod unload;

@@ -5,11 +5,31 @@ use super::{Schedule, Strategy};
 /// A thread's number within its machine.
 pub(super) type Number = usize;
 
+/// Where a thread is that could go on.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Place {
+    /// Calls the kernel, returns from it, or is called.
+    Call,
+    /// Calls the kernel to acquire a lock.
+    Lock,
+    /// At a locked or exchanging instruction, or just behind one.
+    Atomic,
+    /// At another access to memory.
+    Access,
+    /// At an instruction by which it says that it spins.
+    Pause,
+}
+
 /// Chooses from a seed.
 pub(super) struct Chooser {
     random: fastrand::Rng,
-    /// How often there was somebody to choose besides the running thread: the points that count.
+    /// How often there was somebody to choose besides the running thread, in calls and waits: the points that
+    /// count.
     pub(super) choices: u64,
+    /// How often when the running thread was in code.
+    pub(super) choices_in_code: u64,
+    /// How often at a place of the kind that the strategy preempts at.
+    steps: u64,
     strategy: Chosen,
 }
 
@@ -18,17 +38,43 @@ enum Chosen {
     Random {
         /// One in so many points switches.
         odds: u64,
+        /// One in so many of those in code does.
+        odds_in_code: u64,
     },
-    Bounded {
+    Preempting {
+        at: Preempted,
         preemptions: Vec<u64>,
     },
     Pct {
         /// By thread; the highest goes on.
         priorities: Vec<u64>,
         changes: Vec<u64>,
+        changes_in_code: Vec<u64>,
         /// What the next change lowers a priority to; below all that were drawn.
         lowest: u64,
     },
+}
+
+/// Where a run's preemptions are.
+#[derive(Clone, Copy)]
+enum Preempted {
+    AtCalls,
+    AtLocks,
+    AtAtomics,
+    /// At any access to memory, with no spin lock held: what others may see is seen by them meanwhile.
+    AtAccessesWithoutLock,
+    AtAccesses,
+}
+
+impl Preempted {
+    fn is_at(self, place: Place, holds_lock: bool) -> bool {
+        match (self, place) {
+            (Self::AtCalls, Place::Call | Place::Lock) | (Self::AtLocks, Place::Lock) => true,
+            (Self::AtAtomics | Self::AtAccesses, Place::Atomic) | (Self::AtAccesses, Place::Access) => true,
+            (Self::AtAccessesWithoutLock, Place::Atomic | Place::Access) => !holds_lock,
+            _ => false,
+        }
+    }
 }
 
 /// Priorities are drawn from here upwards.
@@ -37,15 +83,33 @@ const DRAWN: u64 = 1 << 32;
 impl Chooser {
     pub(super) fn new(schedule: &Schedule) -> Self {
         // The strategies' streams differ, or seed 7 would draw the same numbers for each.
-        let mut random = fastrand::Rng::with_seed(schedule.seed.wrapping_mul(3) + schedule.strategy as u64);
+        let mut random = fastrand::Rng::with_seed(schedule.seed.wrapping_mul(5) + schedule.strategy as u64);
         let strategy = match schedule.strategy {
-            Strategy::Random => Chosen::Random { odds: 1 << random.u32(1..=6) },
-            Strategy::Bounded => Chosen::Bounded { preemptions: choices(&mut random, 4) },
-            Strategy::Pct => {
-                Chosen::Pct { priorities: Vec::new(), changes: choices(&mut random, 4), lowest: DRAWN }
+            Strategy::Random => {
+                Chosen::Random { odds: 1 << random.u32(1..=6), odds_in_code: 1 << random.u32(5..=14) }
             }
+            Strategy::Bounded => {
+                Chosen::Preempting { at: Preempted::AtCalls, preemptions: choices(&mut random, 4, 10) }
+            }
+            Strategy::Locks => {
+                Chosen::Preempting { at: Preempted::AtLocks, preemptions: choices(&mut random, 4, 8) }
+            }
+            Strategy::Atomics => {
+                let (at, longest) = match random.u32(..4) {
+                    0 | 1 => (Preempted::AtAtomics, 10),
+                    2 => (Preempted::AtAccessesWithoutLock, 12),
+                    _ => (Preempted::AtAccesses, 13),
+                };
+                Chosen::Preempting { at, preemptions: close_choices(&mut random, 4, longest) }
+            }
+            Strategy::Pct => Chosen::Pct {
+                priorities: Vec::new(),
+                changes: choices(&mut random, 4, 10),
+                changes_in_code: choices(&mut random, 2, 12),
+                lowest: DRAWN,
+            },
         };
-        Self { random, choices: 0, strategy }
+        Self { random, choices: 0, choices_in_code: 0, steps: 0, strategy }
     }
 
     /// Takes note of thread `number`, the next in a row.
@@ -56,33 +120,81 @@ impl Chooser {
         }
     }
 
-    /// The thread that goes on, of those that are `ready`. `running`, where that one may go on as well, is
-    /// not among them.
-    pub(super) fn choose(&mut self, running: Option<Number>, ready: &[Number]) -> Option<Number> {
+    /// The thread that goes on, of those that are `ready`, when another one cannot. `None` if none is.
+    pub(super) fn choose(&mut self, ready: &[Number]) -> Option<Number> {
         if ready.is_empty() {
-            return running;
+            return None;
         }
-        let (step, random) = (self.choices, &mut self.random);
         self.choices += 1;
-        match (&mut self.strategy, running) {
-            (Chosen::Random { odds }, Some(running)) if random.u64(..*odds) != 0 => Some(running),
-            (Chosen::Bounded { preemptions }, Some(running)) if !preemptions.contains(&step) => Some(running),
-            (Chosen::Random { .. } | Chosen::Bounded { .. }, _) => random.choice(ready).copied(),
-            (Chosen::Pct { priorities, changes, lowest }, _) => {
-                if let Some(running) = running.filter(|_| changes.contains(&step)) {
+        match &self.strategy {
+            Chosen::Random { .. } | Chosen::Preempting { .. } => self.random.choice(ready).copied(),
+            Chosen::Pct { priorities, .. } => ready.iter().copied().max_by_key(|&number| priorities[number]),
+        }
+    }
+
+    /// Whether it is one of those that are `ready` instead of `running`, which has come to `place`.
+    pub(super) fn preempts(
+        &mut self,
+        running: Number,
+        place: Place,
+        holds_lock: bool,
+        ready: &[Number],
+    ) -> Option<Number> {
+        if ready.is_empty() {
+            return None;
+        }
+        let in_code = matches!(place, Place::Atomic | Place::Access | Place::Pause);
+        let count = if in_code { &mut self.choices_in_code } else { &mut self.choices };
+        let choice = *count;
+        *count += 1;
+        let random = &mut self.random;
+        match &mut self.strategy {
+            Chosen::Random { .. } | Chosen::Preempting { .. } if place == Place::Pause => {
+                random.choice(ready).copied()
+            }
+            Chosen::Random { odds, odds_in_code } => {
+                let odds = if in_code { *odds_in_code } else { *odds };
+                if random.u64(..odds) == 0 { random.choice(ready).copied() } else { None }
+            }
+            Chosen::Preempting { at, preemptions } => {
+                if !at.is_at(place, holds_lock) {
+                    return None;
+                }
+                let step = self.steps;
+                self.steps += 1;
+                if preemptions.contains(&step) { random.choice(ready).copied() } else { None }
+            }
+            Chosen::Pct { priorities, changes, changes_in_code, lowest } => {
+                let changes = if in_code { changes_in_code } else { changes };
+                if place == Place::Pause || changes.contains(&choice) {
                     *lowest -= 1;
                     priorities[running] = *lowest;
                 }
-                ready.iter().copied().chain(running).max_by_key(|&number| priorities[number])
+                let next = ready.iter().copied().max_by_key(|&number| priorities[number])?;
+                (priorities[next] > priorities[running]).then_some(next)
             }
         }
     }
 }
 
-/// Up to `most` choices of a run. How many there are is not known, so that is guessed, too.
-fn choices(random: &mut fastrand::Rng, most: usize) -> Vec<u64> {
-    let length = 1 << random.u32(3..=10);
+/// Up to `most` choices of a run. How many there are is not known, so that is guessed, too: up to two to the
+/// power of `longest`.
+fn choices(random: &mut fastrand::Rng, most: usize, longest: u32) -> Vec<u64> {
+    let length = 1 << random.u32(3..=longest);
     (0..random.usize(1..=most)).map(|_| random.u64(..length)).collect()
+}
+
+/// As [`choices`], of which some are close to each other: a race in code often takes two preemptions, of one
+/// thread and soon after of the other.
+fn close_choices(random: &mut fastrand::Rng, most: usize, longest: u32) -> Vec<u64> {
+    let mut choices = choices(random, most, longest);
+    for later in 1..choices.len() {
+        if random.bool() {
+            let distance = 1 << random.u32(0..=7);
+            choices[later] = choices[later - 1] + 1 + random.u64(..distance);
+        }
+    }
+    choices
 }
 
 #[cfg(test)]
@@ -91,12 +203,17 @@ mod tests {
 
     /// What a thousand choices come to while threads 0 to 2 can run all the time.
     fn chosen(seed: u64, strategy: Strategy) -> Vec<Number> {
+        let place = match strategy {
+            Strategy::Locks => Place::Lock,
+            Strategy::Atomics => Place::Atomic,
+            _ => Place::Call,
+        };
         let mut chooser = Chooser::new(&Schedule::seeded(seed, strategy));
         (0..3).for_each(|number| chooser.begin(number));
         let mut running = 0;
         let next = |_| {
             let ready: Vec<_> = (0..3).filter(|&number| number != running).collect();
-            running = chooser.choose(Some(running), &ready).unwrap();
+            running = chooser.preempts(running, place, false, &ready).unwrap_or(running);
             running
         };
         (0..1000).map(next).collect()
@@ -122,6 +239,8 @@ mod tests {
         assert!(most(Strategy::Random) > 300);
         assert!((1..=4).contains(&most(Strategy::Bounded)));
         assert!((1..=4).contains(&most(Strategy::Pct)));
+        assert!((1..=4).contains(&most(Strategy::Locks)));
+        assert!((1..=4).contains(&most(Strategy::Atomics)));
     }
 
     #[test]
@@ -129,9 +248,42 @@ mod tests {
         for strategy in Strategy::ALL {
             let mut chooser = Chooser::new(&Schedule::seeded(5, strategy));
             (0..3).for_each(|number| chooser.begin(number));
-            assert!((0..100).all(|_| chooser.choose(None, &[2]) == Some(2)));
-            assert_eq!(chooser.choose(Some(1), &[]), Some(1));
-            assert_eq!(chooser.choose(None, &[]), None);
+            assert!((0..100).all(|_| chooser.choose(&[2]) == Some(2)));
+            assert_eq!(chooser.preempts(1, Place::Call, false, &[]), None);
+            assert_eq!(chooser.choose(&[]), None);
+        }
+    }
+
+    /// The places at which a strategy preempts within a thousand of each kind.
+    fn preempts_at(seed: u64, strategy: Strategy, places: &[Place], holds_lock: bool) -> Vec<Place> {
+        let mut chooser = Chooser::new(&Schedule::seeded(seed, strategy));
+        (0..2).for_each(|number| chooser.begin(number));
+        let all = (0..1000).flat_map(|_| places);
+        all.filter(|&&place| chooser.preempts(0, place, holds_lock, &[1]).is_some()).copied().collect()
+    }
+
+    #[test]
+    fn locks_preempts_at_locks_only_and_atomics_in_code_only() {
+        let places = [Place::Call, Place::Lock, Place::Atomic, Place::Access];
+        let mut accesses = 0;
+        for seed in 0..100 {
+            let locks = preempts_at(seed, Strategy::Locks, &places, false);
+            assert!(locks.iter().all(|&place| place == Place::Lock));
+            let atomics = preempts_at(seed, Strategy::Atomics, &places, false);
+            assert!(atomics.iter().all(|&place| matches!(place, Place::Atomic | Place::Access)));
+            accesses += atomics.iter().filter(|&&place| place == Place::Access).count();
+            let bounded = preempts_at(seed, Strategy::Bounded, &places, false);
+            assert!(bounded.iter().all(|&place| matches!(place, Place::Call | Place::Lock)));
+        }
+        assert!(accesses > 10, "{accesses}");
+    }
+
+    #[test]
+    fn thread_that_pauses_lets_another_run_with_every_strategy() {
+        for strategy in Strategy::ALL {
+            for seed in 0..20 {
+                assert_eq!(preempts_at(seed, strategy, &[Place::Pause], true).len(), 1000);
+            }
         }
     }
 }

@@ -23,9 +23,10 @@ mod schedule;
 mod trace;
 mod turns;
 
+pub(crate) use chooser::Place;
 pub use digest::Digest;
 pub(crate) use digest::status;
-pub use schedule::{Schedule, Strategy};
+pub use schedule::{Atomics, Schedule, Strategy};
 pub(crate) use trace::What;
 pub use trace::{Event, Played, Trace};
 pub(crate) use turns::{Turn, Turns, Wait};

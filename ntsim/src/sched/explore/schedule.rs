@@ -16,11 +16,54 @@ pub enum Strategy {
     /// (Burckhardt et al., "A Randomized Scheduler with Probabilistic Guarantees of Finding Bugs",
     /// ASPLOS 2010).
     Pct,
+    /// As bounded, but the preemptions are at calls that acquire a lock, before it is acquired.
+    Locks,
+    /// As bounded, but the preemptions are at the instructions that [`Atomics`] makes points.
+    Atomics,
+}
+
+/// Which instructions of images are points, besides calls.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
+pub enum Atomics {
+    /// None: images run as they are.
+    #[default]
+    Off,
+    /// Locked and exchanging instructions, and PAUSE.
+    Locked,
+    /// All those that access memory which other threads may access, too: an atomic load or store is a plain MOV.
+    All,
+}
+
+impl Atomics {
+    /// Its name, as [`Display`](fmt::Display) writes it and [`FromStr`] reads it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Off => "off",
+            Self::Locked => "locked",
+            Self::All => "all",
+        }
+    }
+}
+
+impl fmt::Display for Atomics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+impl FromStr for Atomics {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, String> {
+        let known = [Self::Off, Self::Locked, Self::All].into_iter().find(|atomics| atomics.name() == name);
+        known.ok_or_else(|| format!("{name}: not one of off, locked, all"))
+    }
 }
 
 impl Strategy {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Random, Self::Bounded, Self::Pct];
+    pub const ALL: [Self; 5] = [Self::Random, Self::Bounded, Self::Pct, Self::Locks, Self::Atomics];
 
     /// The one that a seed stands for where none is named: neighbouring seeds take turns.
     #[must_use]
@@ -35,6 +78,8 @@ impl Strategy {
             Self::Random => "random",
             Self::Bounded => "bounded",
             Self::Pct => "pct",
+            Self::Locks => "locks",
+            Self::Atomics => "atomics",
         }
     }
 }
@@ -50,7 +95,7 @@ impl FromStr for Strategy {
 
     fn from_str(name: &str) -> Result<Self, String> {
         let known = Self::ALL.into_iter().find(|strategy| strategy.name() == name);
-        known.ok_or_else(|| format!("{name}: not one of random, bounded, pct"))
+        known.ok_or_else(|| format!("{name}: not one of random, bounded, pct, locks, atomics"))
     }
 }
 
@@ -71,6 +116,8 @@ pub struct Schedule {
     pub seed: u64,
     /// How.
     pub strategy: Strategy,
+    /// Which instructions of images are points.
+    pub atomics: Atomics,
     pub(super) kept: usize,
     pub(super) most: u64,
 }
@@ -82,13 +129,20 @@ impl Schedule {
     /// The schedule that `strategy` makes of `seed`.
     #[must_use]
     pub fn seeded(seed: u64, strategy: Strategy) -> Self {
-        Self { seed, strategy, kept: 0, most: ENDLESS }
+        Self { seed, strategy, atomics: Atomics::Off, kept: 0, most: ENDLESS }
     }
 
     /// With the last so many events kept, to be told where something is found.
     #[must_use]
     pub fn traced(mut self, events: usize) -> Self {
         self.kept = events;
+        self
+    }
+
+    /// With these instructions of images as points.
+    #[must_use]
+    pub fn atomics(mut self, atomics: Atomics) -> Self {
+        self.atomics = atomics;
         self
     }
 
@@ -115,7 +169,7 @@ mod tests {
 
     #[test]
     fn seeds_in_a_row_stand_for_every_strategy() {
-        let strategies: Vec<_> = (7..10).map(Strategy::of_seed).collect();
+        let strategies: Vec<_> = (7..12).map(Strategy::of_seed).collect();
         assert!(Strategy::ALL.iter().all(|strategy| strategies.contains(strategy)));
     }
 }

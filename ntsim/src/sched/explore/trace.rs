@@ -6,6 +6,7 @@ use std::collections::{HashMap, VecDeque};
 
 use super::{Digest, Schedule};
 use crate::ex::pool;
+use crate::loader::{self, Points};
 use crate::machine;
 use crate::sched::{self, Irql, Thread, local};
 
@@ -20,6 +21,8 @@ pub(crate) enum What {
     Wakes(String),
     /// It could go on, but another one does.
     Preempted,
+    /// The same at the instruction at this address.
+    PreemptedAt(u64),
     Begins,
     Ends,
     /// A rule was broken.
@@ -58,8 +61,14 @@ pub struct Played {
     pub points: u64,
     /// Those of them, and waits, at which there was another thread to go on.
     pub choices: u64,
-    /// Times that they did.
+    /// Instructions of drivers that were points, where the schedule has such.
+    pub points_in_code: u64,
+    /// Those of them at which there was another thread to go on.
+    pub choices_in_code: u64,
+    /// Times that another thread went on.
     pub switches: u64,
+    /// The images that were loaded, where the schedule has points in their code.
+    pub images: Vec<Points>,
     /// The calls and their statuses, in one number.
     pub digest: Digest,
     /// As many of the last events as the schedule keeps; a finding ends it soon after.
@@ -92,6 +101,9 @@ impl Recorder {
             What::Waits(what) => format!("waits {what}"),
             What::Wakes(whom) => format!("wakes {whom}"),
             What::Preempted => "is preempted".into(),
+            What::PreemptedAt(address) => {
+                format!("is preempted at {}", loader::name(address).replace('\n', " in "))
+            }
             What::Begins => "begins".into(),
             What::Ends => "ends".into(),
             What::Found(rule) => {

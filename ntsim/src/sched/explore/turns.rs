@@ -6,14 +6,17 @@ use core::{fmt, mem};
 
 use parking_lot::{Mutex, MutexGuard};
 
-use super::chooser::{Chooser, Number};
+use super::chooser::{Chooser, Number, Place};
 use super::trace::{Played, Recorder, What};
-use super::{Digest, Schedule, Trace};
-use crate::loader;
+use super::{Atomics, Digest, Schedule, Trace};
+use crate::loader::{self, Points};
 use crate::machine;
 use crate::ndk;
 use crate::sched::{Thread, watchdog};
 use crate::verifier::Bugcheck;
+
+/// How many more points in code than calls are to be expected of a run.
+const IN_CODE: u64 = 100;
 
 /// A thread's part in passing the turn.
 #[derive(Debug, Default)]
@@ -74,8 +77,11 @@ struct Table {
     chooser: Chooser,
     ready: Vec<Number>,
     points: u64,
+    points_in_code: u64,
     switches: u64,
     digest: Digest,
+    /// The images that were loaded with points in their code.
+    images: Vec<Points>,
     recorder: Recorder,
     /// Who wants to know where everybody is, before the end.
     asks: Option<&'static Thread>,
@@ -88,12 +94,24 @@ impl Turns {
             chooser: Chooser::new(&schedule),
             ready: Vec::new(),
             points: 0,
+            points_in_code: 0,
             switches: 0,
             digest: Digest::EMPTY,
+            images: Vec::new(),
             recorder: Recorder::new(schedule.kept),
             asks: None,
         };
         Self { schedule, table: Mutex::new(table) }
+    }
+
+    /// Which instructions of images are points, if any are.
+    pub(crate) fn atomics(&self) -> Option<Atomics> {
+        Some(self.schedule.atomics).filter(|&atomics| atomics != Atomics::Off)
+    }
+
+    /// Notes that an image with these points was loaded.
+    pub(crate) fn loaded(&self, points: &Points) {
+        self.table.lock().images.push(points.clone());
     }
 
     /// Lets `thread` take part. The first one has the turn, any other one gets it when it is chosen.
@@ -117,7 +135,7 @@ impl Turns {
         table.recorder.note(own, || What::Ends);
         table.threads[own.number()].1 = State::Ended;
         table.release(|wait| matches!(wait, Wait::End(id, _) if id == own.id));
-        if let Some(next) = table.next(own, false) {
+        if let Some(next) = table.next() {
             table.give(next);
         } else {
             self.nobody_can_run(table, own);
@@ -128,8 +146,10 @@ impl Turns {
     pub(crate) fn point(&self, own: &'static Thread, what: impl FnOnce() -> What) {
         let mut table = self.table.lock();
         let what = what();
+        let mut place = Place::Call;
         if let What::Calls(call, _) | What::Callback(call) = what {
             table.digest.begins(own, call);
+            place = if call.contains("Acquire") { Place::Lock } else { place };
         }
         table.recorder.note(own, || what);
         table.points += 1;
@@ -142,7 +162,19 @@ impl Turns {
             }
             stop(&text);
         }
-        self.go_on(table, own, true);
+        self.may_switch(table, own, place, || What::Preempted);
+    }
+
+    /// A place in the code of an image, at `address`, where another thread may go on.
+    pub(crate) fn reached(&self, own: &'static Thread, place: Place, address: u64) {
+        let mut table = self.table.lock();
+        table.points_in_code += 1;
+        if table.points_in_code == self.schedule.most.saturating_mul(IN_CODE) {
+            let text = format!("{} points in code were passed without an end", table.points_in_code);
+            drop(table);
+            stop(&text);
+        }
+        self.may_switch(table, own, place, || What::PreemptedAt(address));
     }
 
     /// Lets others run until what the calling thread waits for may have come.
@@ -150,7 +182,11 @@ impl Turns {
         let mut table = self.table.lock();
         table.recorder.note(own, || What::Waits(wait.to_string()));
         table.threads[own.number()].1 = State::Waits(wait);
-        self.go_on(table, own, false);
+        match table.next() {
+            Some(next) if next == own.number() => {}
+            Some(next) => self.switch(table, own, next),
+            None => self.nobody_can_run(table, own),
+        }
     }
 
     /// Notes that `thread` was woken.
@@ -187,8 +223,11 @@ impl Turns {
             schedule: self.schedule,
             points: table.points,
             choices: table.chooser.choices,
+            points_in_code: table.points_in_code,
+            choices_in_code: table.chooser.choices_in_code,
             switches: table.switches,
             digest: table.digest,
+            images: table.images.clone(),
             trace: table.recorder.trace(),
         }
     }
@@ -198,21 +237,26 @@ impl Turns {
         Some(self.table.try_lock()?.recorder.trace())
     }
 
-    /// Passes the turn to whom the chooser says, and comes back with it.
-    fn go_on(&self, mut table: MutexGuard<'_, Table>, own: &'static Thread, may_go_on: bool) {
-        match table.next(own, may_go_on) {
-            Some(next) if next == own.number() => {}
-            Some(next) => {
-                table.switches += 1;
-                if may_go_on {
-                    table.recorder.note(own, || What::Preempted);
-                }
-                table.give(next);
-                drop(table);
-                self.take_turn(own);
-            }
-            None => self.nobody_can_run(table, own),
+    /// Passes the turn on if the chooser says so, and comes back with it.
+    fn may_switch(
+        &self,
+        mut table: MutexGuard<'_, Table>,
+        own: &'static Thread,
+        place: Place,
+        what: impl FnOnce() -> What,
+    ) {
+        if let Some(next) = table.preempts(own, place) {
+            table.recorder.note(own, what);
+            self.switch(table, own, next);
         }
+    }
+
+    /// Passes the turn to another thread, and comes back with it.
+    fn switch(&self, mut table: MutexGuard<'_, Table>, own: &'static Thread, next: Number) {
+        table.switches += 1;
+        table.give(next);
+        drop(table);
+        self.take_turn(own);
     }
 
     /// Waits until the calling thread has the turn.
@@ -257,16 +301,30 @@ impl Turns {
 }
 
 impl Table {
-    /// Who has the turn next; `None` if nobody can ever run again.
-    fn next(&mut self, own: &'static Thread, may_go_on: bool) -> Option<Number> {
-        let running = may_go_on.then(|| own.number());
+    /// The threads that could run, without `own`.
+    fn others(&mut self, own: Option<&Thread>) -> Vec<Number> {
+        let own = own.map(Thread::number);
+        let mut ready = mem::take(&mut self.ready);
+        ready.clear();
+        let states = self.threads.iter().enumerate();
+        ready.extend(states.filter(|(_, (_, state))| *state == State::Ready).map(|(number, _)| number));
+        ready.retain(|number| Some(*number) != own);
+        ready
+    }
+
+    /// The thread that has the turn instead of `own`, if it loses it at `place`.
+    fn preempts(&mut self, own: &Thread, place: Place) -> Option<Number> {
+        let ready = self.others(Some(own));
+        let chosen = self.chooser.preempts(own.number(), place, own.held.count() > 0, &ready);
+        self.ready = ready;
+        chosen
+    }
+
+    /// The thread that has the turn next; `None` if none can ever run again.
+    fn next(&mut self) -> Option<Number> {
         loop {
-            let mut ready = mem::take(&mut self.ready);
-            ready.clear();
-            let states = self.threads.iter().enumerate();
-            ready.extend(states.filter(|(_, (_, state))| *state == State::Ready).map(|(number, _)| number));
-            ready.retain(|number| Some(*number) != running);
-            let chosen = self.chooser.choose(running, &ready);
+            let ready = self.others(None);
+            let chosen = self.chooser.choose(&ready);
             self.ready = ready;
             if chosen.is_some() {
                 return chosen;

@@ -7,7 +7,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use ntsim::machine::Builder;
-use ntsim::sched::{Schedule, Strategy};
+use ntsim::sched::{Atomics, Schedule, Strategy};
 use ntsim::{Machine, Report};
 use protocol::{Endpoint, Level, Scenario, ScenarioReport};
 
@@ -32,6 +32,8 @@ pub struct Play<S = Scenario> {
     pub seed: u64,
     /// How the schedule follows from the seed.
     pub strategy: Strategy,
+    /// Which instructions of the drivers are points of the schedule.
+    pub atomics: Atomics,
 }
 
 /// How it went.
@@ -45,17 +47,18 @@ pub struct Outcome {
 
 impl<S: Copy> Play<S> {
     /// What `seed` stands for among `scenarios`, which are not empty: neighbouring seeds take turns with
-    /// strategies, levels and numbers of processors, and every 24 of them with the scenarios.
+    /// strategies, levels and numbers of processors, and every 40 of them with the scenarios.
     #[must_use]
     pub fn of_seed(seed: u64, scenarios: &[S]) -> Self {
         let turn = seed / (Strategy::ALL.len() * 2 * PROCESSORS.len()) as u64 % scenarios.len() as u64;
-        Self { scenario: scenarios[turn as usize], seed, strategy: Strategy::of_seed(seed) }
+        let scenario = scenarios[turn as usize];
+        Self { scenario, seed, strategy: Strategy::of_seed(seed), atomics: Atomics::Off }
     }
 
     /// The same play of another scenario.
     #[must_use]
     pub fn of<T>(self, scenario: T) -> Play<T> {
-        Play { scenario, seed: self.seed, strategy: self.strategy }
+        Play { scenario, seed: self.seed, strategy: self.strategy, atomics: self.atomics }
     }
 
     /// The level from which the consumer calls.
@@ -84,7 +87,7 @@ impl<S: Copy> Play<S> {
     /// The schedule of the play, with the last `traced` events kept.
     #[must_use]
     pub fn schedule(self, traced: usize) -> Schedule {
-        Schedule::seeded(self.seed, self.strategy).traced(traced)
+        Schedule::seeded(self.seed, self.strategy).atomics(self.atomics).traced(traced)
     }
 }
 
@@ -146,12 +149,12 @@ mod tests {
     fn seeds_take_turns_with_the_scenarios() {
         let scenarios = [Scenario::Flush, Scenario::Reject, Scenario::Limits];
         let played = |seed| Play::of_seed(seed, &scenarios).scenario;
-        assert_eq!([0, 23, 24, 48, 72].map(played), [0, 0, 1, 2, 0].map(|turn| scenarios[turn]));
+        assert_eq!([0, 39, 40, 80, 120].map(played), [0, 0, 1, 2, 0].map(|turn| scenarios[turn]));
     }
 
     #[test]
     fn seeds_in_a_row_have_every_level_and_number_of_processors_with_every_strategy() {
-        let plays: Vec<_> = (0..24).map(|seed| Play::of_seed(seed, &[Scenario::Flush])).collect();
+        let plays: Vec<_> = (0..40).map(|seed| Play::of_seed(seed, &[Scenario::Flush])).collect();
         for strategy in Strategy::ALL {
             for level in [Level::Passive, Level::Dispatch] {
                 for processors in PROCESSORS {

@@ -1,0 +1,80 @@
+//! The atomics of an image as scheduling points.
+//!
+//! Under a schedule, threads switch where a driver calls the kernel. Two threads that meet in a driver's own
+//! atomics, with no call between, would be seen in one order only. So an image that is loaded for such a
+//! schedule is changed: each of its locked and exchanging instructions ([`find`] says which) is replaced by a
+//! jump to a thunk behind the image ([`thunk`]), which passes a scheduling point, executes the instruction,
+//! passes another point and goes back. Where a jump does not fit, a breakpoint leads to the thunk. Other
+//! accesses to memory can be points, too: on x64 an atomic load or store is a plain MOV.
+//!
+//! What a driver can see of this: its code, if it reads that, is not what the file has; and it uses up to
+//! 300 bytes more of the stack, which are not counted as the driver's own.
+
+mod find;
+mod plan;
+mod thunk;
+
+use libc::ucontext_t;
+
+pub(super) use plan::Plan;
+pub(super) use plan::of;
+
+use crate::machine;
+use crate::sched::{self, Place};
+
+/// Bits of a thunk's argument that are the point's address in its image.
+const ADDRESS: u32 = 0x0FFF_FFFF;
+
+/// Where a thunk's argument has the kind of the point.
+const KIND: u32 = 28;
+
+/// Scheduling points of an image, by kind.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Points {
+    /// The image's file name.
+    pub image: String,
+    /// Locked and exchanging instructions.
+    pub atomics: u32,
+    /// Other accesses to memory, where these are points.
+    pub accesses: u32,
+    /// PAUSE instructions, at which a thread that spins lets others run.
+    pub pauses: u32,
+    /// Those of all these that are reached by a breakpoint, which takes longer than a jump.
+    pub breakpoints: u32,
+}
+
+/// Kind of a point in code.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Kind {
+    Atomic,
+    Access,
+    Pause,
+}
+
+impl Kind {
+    fn place(code: u32) -> Place {
+        match code >> KIND {
+            0 => Place::Atomic,
+            1 => Place::Access,
+            _ => Place::Pause,
+        }
+    }
+}
+
+/// Called by thunks: the calling thread has reached, or just left, the instruction that `code` stands for, in
+/// the image at `base`.
+extern "win64" fn reached(code: u32, base: u64) {
+    sched::reached(Kind::place(code), base + u64::from(code & ADDRESS));
+}
+
+/// Continues in a thunk where the calling thread has come to a breakpoint that leads to one; whether it has.
+pub(super) fn trapped(context: &mut ucontext_t) -> bool {
+    let ip = &mut context.uc_mcontext.gregs[libc::REG_RIP as usize];
+    let at = (*ip as u64).wrapping_sub(1);
+    let Some(image) = machine::running().and_then(|machine| machine.images.at(at)) else { return false };
+    let thunk = image.atomics.and_then(|plan| plan.thunk((at - image.base as u64) as u32));
+    if let Some(thunk) = thunk {
+        *ip = (image.base + thunk as usize) as i64;
+    }
+    thunk.is_some()
+}

@@ -58,20 +58,20 @@ enum Chosen {
 /// Where a run's preemptions are.
 #[derive(Clone, Copy)]
 enum Preempted {
-    AtCalls,
-    AtLocks,
-    AtAtomics,
-    /// At any access to memory, with no spin lock held: what others may see is seen by them meanwhile.
-    AtAccessesWithoutLock,
-    AtAccesses,
+    Calls,
+    Locks,
+    Atomics,
+    /// Any access to memory with no spin lock held: that of a field which only a lock protects is none.
+    UnlockedAccesses,
+    Accesses,
 }
 
 impl Preempted {
     fn is_at(self, place: Place, holds_lock: bool) -> bool {
         match (self, place) {
-            (Self::AtCalls, Place::Call | Place::Lock) | (Self::AtLocks, Place::Lock) => true,
-            (Self::AtAtomics | Self::AtAccesses, Place::Atomic) | (Self::AtAccesses, Place::Access) => true,
-            (Self::AtAccessesWithoutLock, Place::Atomic | Place::Access) => !holds_lock,
+            (Self::Calls, Place::Call | Place::Lock) | (Self::Locks, Place::Lock) => true,
+            (Self::Atomics | Self::Accesses, Place::Atomic) | (Self::Accesses, Place::Access) => true,
+            (Self::UnlockedAccesses, Place::Atomic | Place::Access) => !holds_lock,
             _ => false,
         }
     }
@@ -89,16 +89,16 @@ impl Chooser {
                 Chosen::Random { odds: 1 << random.u32(1..=6), odds_in_code: 1 << random.u32(5..=14) }
             }
             Strategy::Bounded => {
-                Chosen::Preempting { at: Preempted::AtCalls, preemptions: choices(&mut random, 4, 10) }
+                Chosen::Preempting { at: Preempted::Calls, preemptions: choices(&mut random, 4, 10) }
             }
             Strategy::Locks => {
-                Chosen::Preempting { at: Preempted::AtLocks, preemptions: choices(&mut random, 4, 8) }
+                Chosen::Preempting { at: Preempted::Locks, preemptions: choices(&mut random, 4, 8) }
             }
             Strategy::Atomics => {
                 let (at, longest) = match random.u32(..4) {
-                    0 | 1 => (Preempted::AtAtomics, 10),
-                    2 => (Preempted::AtAccessesWithoutLock, 12),
-                    _ => (Preempted::AtAccesses, 13),
+                    0 | 1 => (Preempted::Atomics, 10),
+                    2 => (Preempted::UnlockedAccesses, 12),
+                    _ => (Preempted::Accesses, 13),
                 };
                 Chosen::Preempting { at, preemptions: close_choices(&mut random, 4, longest) }
             }

@@ -106,7 +106,7 @@ mod tests {
             assert_ne!(digest(seed, STATUS_SUCCESS), digest(seed, STATUS_INSUFFICIENT_RESOURCES));
         }
         let different: std::collections::HashSet<_> =
-            (0..20).map(|seed| digest(seed, STATUS_SUCCESS).0).collect();
+            (0..100).map(|seed| digest(seed, STATUS_SUCCESS).0).collect();
         assert!(different.len() > 5, "{}", different.len());
     }
 

@@ -7,6 +7,7 @@
 //! | seam | where | who goes on |
 //! |---|---|---|
 //! | a point | entry into the kernel and return from it, call into a driver | as the strategy says |
+//! | a point in code | an instruction of an image that accesses memory | as the strategy says |
 //! | a wait | `block`, a spin lock or processor that another thread has, a thread's end | another one |
 //! | a beginning, an end | `spawn`, the end of a thread's routine | the new thread when it is chosen; another one |
 //!
@@ -14,8 +15,8 @@
 //! waits in a circle is found at once: if no thread can run and none waits for a time, the run is over, with
 //! a report of who waits where.
 //!
-//! What no seed decides: the order of accesses to memory between two points. A driver's own atomics are no
-//! points; `loom` is for these.
+//! A driver's own atomics, and its other accesses to memory, are points where the schedule says so
+//! ([`Schedule::atomics`]); else the order of accesses between two calls is the same for every seed.
 
 mod chooser;
 mod digest;

@@ -127,7 +127,8 @@ fn add(seed: u64, strategy: Strategy) -> u32 {
 
 #[test]
 fn every_strategy_finds_a_lost_update_and_the_seed_finds_it_again() {
-    for strategy in Strategy::ALL {
+    // The others switch at locks and at atomics of images only.
+    for strategy in [Strategy::Random, Strategy::Bounded, Strategy::Pct] {
         let seed = (0..SEEDS).find(|&seed| add(seed, strategy) < 2 * ADDED);
         let seed = seed.unwrap_or_else(|| panic!("{strategy} does not find it"));
         let lost = add(seed, strategy);

@@ -20,6 +20,7 @@ use crate::loader::{self, Driver, Images, LoadError};
 use crate::mm::Pageable;
 use crate::ndk;
 use crate::report::Report;
+use crate::sched::overrun::Watchdog;
 use crate::sched::processor::{self, Processor};
 use crate::sched::time::Clock;
 use crate::sched::{self, Attached, Irql, Schedule, Threads, Turns, watchdog};
@@ -246,7 +247,8 @@ impl Builder {
             // point from here on, and none of them matters.
             sched::block(Some(Duration::from_nanos(1)));
         }
-        Machine { state, attached: Some(attached), _one: one }
+        let watchdog = Some(Box::new(Watchdog::start(state)));
+        Machine { state, attached: Some(attached), watchdog, _one: one }
     }
 }
 
@@ -254,6 +256,7 @@ impl Builder {
 pub struct Machine {
     state: &'static State,
     attached: Option<Attached>,
+    watchdog: Option<Box<Watchdog>>,
     _one: MutexGuard<'static, ()>,
 }
 
@@ -316,6 +319,7 @@ impl Machine {
         self.state.processors.iter().for_each(Processor::ring);
         self.state.timers.ring();
         let ended = self.state.threads.join();
+        drop(self.watchdog.take());
         let pool = pool::leaks(None);
         if ended {
             self.state.pageable.forget(&(0..usize::MAX));

@@ -20,7 +20,7 @@ use std::{fs, path::Path};
 use object::read::pe::PeFile64;
 use thiserror::Error;
 
-pub(crate) use self::exports::Exports;
+pub(crate) use self::{checksum::of as checksum, exports::Exports};
 use crate::failure::Failure;
 
 /// What is wrong with an image.

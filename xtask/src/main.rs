@@ -1,4 +1,4 @@
-//! The commands of the README: `cargo xtask build`, `run`, `bench`, `explore`, `fuzz`, `storm`, `conformance`,
+//! The commands of the README: `cargo xtask build`, `run`, `bench`, `explore`, `corrupt`, `fuzz`, `storm`, `conformance`,
 //! `test` and `mutants`.
 //!
 //! Each is a sequence of steps that show what they do and how long it took, on standard error; standard
@@ -18,6 +18,7 @@
 mod bench;
 mod build;
 mod conformance;
+mod corrupt;
 mod explore;
 mod failure;
 mod fuzz;
@@ -49,6 +50,11 @@ enum Command {
     /// Play what standard input asks for: a process that `explore` starts.
     #[command(hide = true)]
     ExploreWorker(explore::WorkerOptions),
+    /// Build the drivers, damage their images in many ways and see that the simulator refuses or survives each.
+    Corrupt(corrupt::Options),
+    /// Load damaged images: a process that `corrupt` starts.
+    #[command(hide = true)]
+    CorruptWorker(corrupt::WorkerOptions),
     /// Run the fuzz targets, led by coverage.
     Fuzz(fuzz::Options),
     /// Write docs/conformance.md anew, from what the tests say of themselves.
@@ -72,6 +78,8 @@ fn main() -> ExitCode {
         Command::Bench(options) => bench::bench(&options),
         Command::Explore(options) => explore::run(&options),
         Command::ExploreWorker(options) => explore::work(&options),
+        Command::Corrupt(options) => corrupt::run(&options),
+        Command::CorruptWorker(options) => corrupt::work(&options),
         Command::Fuzz(options) => fuzz::run(&options),
         Command::Conformance => conformance::write(),
         Command::Storm(options) => storm::storm(&options),

@@ -5,7 +5,7 @@ use std::{process::Command, time::Instant};
 use crate::{
     bench,
     build::{self, DRIVERS},
-    explore,
+    corrupt, explore,
     failure::Failure,
     fuzz,
     packages::{self, Use},
@@ -38,6 +38,7 @@ pub(crate) fn test() -> Result<(), Failure> {
     loom()?;
     let images = build::images(compiler)?;
     step("tests that boot the drivers", cargo().args(["test", "--release", "--package", "softndk"]))?;
+    corrupt::smoke(&images)?;
     bench::smoke(&images)?;
     for (share, from) in [("fixed", FIXED), ("fresh", explore::fresh())] {
         let mut command =

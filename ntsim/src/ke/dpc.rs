@@ -173,10 +173,13 @@ unsafe fn run(context: *mut c_void) {
     match known.DeferredRoutine {
         Some(routine) => {
             let begin = sched::elapsed();
+            let stay = sched::current().map(|thread| &thread.stays.in_dpc);
+            stay.inspect(|stay| stay.enter());
             // SAFETY: the driver named the routine for exactly this call.
             sched::call_driver("DeferredRoutine", || unsafe {
                 routine(dpc, known.DeferredContext, argument1, argument2)
             });
+            stay.inspect(|stay| stay.leave());
             check_time(routine, sched::elapsed().saturating_sub(begin));
         }
         None => verifier::report(Finding::new("DpcRoutine").text("a DPC without a routine was queued")),

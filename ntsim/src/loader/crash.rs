@@ -9,25 +9,29 @@ use core::mem::MaybeUninit;
 use core::ptr;
 use std::sync::Once;
 
-use libc::{SIGBUS, SIGFPE, SIGILL, SIGSEGV, SIGTRAP, c_int, siginfo_t, ucontext_t};
+use libc::{SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGSEGV, SIGTRAP, SIGXCPU, c_int, siginfo_t, ucontext_t};
 
+use super::last_words::{self, Reporting};
 use super::{Frame, atomics, emulate, stack};
 use crate::machine;
 use crate::sched::local::{CALLER_BP, CALLER_SP};
-use crate::sched::{self, Irql, local};
+use crate::sched::{self, Irql, local, overrun};
 use crate::verifier::Bugcheck;
 
 /// What `si_code` says of a fault that is none of a page (`asm-generic/siginfo.h`).
 const SI_KERNEL: c_int = 0x80;
 
 /// Exit code of a process whose driver crashed.
-const EXIT_CODE: c_int = 3;
+pub(super) const EXIT_CODE: c_int = 3;
 
 /// Events that a report tells, of those before a crash under a schedule.
 const TOLD: usize = 200;
 
 /// Bytes of the stack on which a crash is reported; symbols of a large PDB are read on it.
 const STACK_SIZE: usize = 1 << 20;
+
+/// Bytes below a stack that a thread touches when it has used it up: frames are smaller.
+const GUARD: u64 = 1 << 20;
 
 /// The bit of the processor's error code that says of a page fault that the page was present.
 const PRESENT: u64 = 1;
@@ -59,7 +63,8 @@ const REGISTERS: [c_int; 16] = [
 
 /// Ends the process as a bug check ends Windows: with a report on standard error and exit code 3.
 pub(crate) fn stop(bugcheck: Bugcheck, text: &str) -> ! {
-    finish(bugcheck, text, &super::stack())
+    let reporting = last_words::begin(&bugcheck);
+    finish(reporting, bugcheck, text, &super::stack())
 }
 
 /// Ends the process of a host that lets a thread call the kernel which is no part of the machine.
@@ -70,13 +75,16 @@ pub(crate) fn not_attached() -> ! {
     unsafe { libc::_exit(EXIT_CODE) }
 }
 
-fn finish(bugcheck: Bugcheck, text: &str, stack: &[Frame]) -> ! {
+fn finish(_: Reporting, bugcheck: Bugcheck, text: &str, stack: &[Frame]) -> ! {
     let thread = sched::current().map_or("(host)", |thread| &thread.name);
     eprintln!("\n*** STOP: {bugcheck}");
     if !text.is_empty() {
         eprintln!("{text}");
     }
     eprintln!("at {} on processor {}, thread {thread}", sched::irql(), sched::processor());
+    if stack.is_empty() {
+        eprintln!("    (no frame of a driver is on the stack)");
+    }
     for frame in stack {
         frame.to_string().lines().for_each(|line| eprintln!("    {line}"));
     }
@@ -96,16 +104,52 @@ fn finish(bugcheck: Bugcheck, text: &str, stack: &[Frame]) -> ! {
 pub(crate) fn install() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
-        for signal in [SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP] {
-            // SAFETY: all-zero is a valid value of this structure of integers and a nullable pointer.
-            let mut action: libc::sigaction = unsafe { MaybeUninit::zeroed().assume_init() };
-            let handler: extern "C" fn(c_int, *mut siginfo_t, *mut c_void) = handle;
-            action.sa_sigaction = handler as usize;
-            action.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK | libc::SA_NODEFER;
-            // SAFETY: the handler has the signature that SA_SIGINFO asks for and lives forever.
-            unsafe { libc::sigaction(signal, &raw const action, ptr::null_mut()) };
-        }
+        [SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP].into_iter().for_each(|signal| on(signal, handle));
+        on(SIGXCPU, expire);
+        on(SIGABRT, abort);
+        last_words::install();
     });
+}
+
+/// Lets `handler` have a signal, on the stack for crashes.
+fn on(signal: c_int, handler: extern "C" fn(c_int, *mut siginfo_t, *mut c_void)) {
+    // SAFETY: all-zero is a valid value of this structure of integers and a nullable pointer.
+    let mut action: libc::sigaction = unsafe { MaybeUninit::zeroed().assume_init() };
+    action.sa_sigaction = handler as usize;
+    action.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK | libc::SA_NODEFER;
+    // SAFETY: the handler has the signature that SA_SIGINFO asks for and lives forever.
+    unsafe { libc::sigaction(signal, &raw const action, ptr::null_mut()) };
+}
+
+/// Says that the host's heap is broken: what a driver has written to shows there as it would in Windows' pool. A
+/// panic of the simulator ends as ever, with the signal.
+extern "C" fn abort(_: c_int, _: *mut siginfo_t, context: *mut c_void) {
+    if machine::running().is_none() || std::thread::panicking() {
+        return;
+    }
+    // SAFETY: with SA_SIGINFO the kernel passes a valid, aligned machine context, which is the handler's.
+    let context = unsafe { &*context.cast::<ucontext_t>() };
+    let ip = context.uc_mcontext.gregs[libc::REG_RIP as usize] as u64;
+    last_words::begin(&Bugcheck { code: 0x13A, parameters: [0, 0, ip, 0] });
+    // A report would need the heap.
+    last_words::end("KERNEL_MODE_HEAP_CORRUPTION: the host's heap is broken");
+}
+
+/// Reports a thread that has used up its time: see [`overrun`]; or the process, where the host limits that
+/// (`RLIMIT_CPU`).
+extern "C" fn expire(_: c_int, _: *mut siginfo_t, context: *mut c_void) {
+    // SAFETY: with SA_SIGINFO the kernel passes a valid, aligned machine context, which is the handler's.
+    let context = unsafe { &*context.cast::<ucontext_t>() };
+    if machine::running().is_none() {
+        // SAFETY: ending the process is what the signal does where nothing handles it.
+        unsafe { libc::_exit(128 + SIGXCPU) }
+    }
+    let (bugcheck, text) = overrun::take();
+    let reporting = last_words::begin(&bugcheck);
+    let registers = REGISTERS.map(|register| context.uc_mcontext.gregs[register as usize] as u64);
+    let ip = context.uc_mcontext.gregs[libc::REG_RIP as usize] as u64;
+    let ip = machine::current().images.at(ip).map_or(ip, |image| image.origin(ip));
+    finish(reporting, bugcheck, &text, &stack::from_registers(ip, registers, true));
 }
 
 extern "C" fn handle(signal: c_int, info: *mut siginfo_t, context: *mut c_void) {
@@ -137,19 +181,21 @@ extern "C" fn handle(signal: c_int, info: *mut siginfo_t, context: *mut c_void) 
     let ip =
         machine::running().and_then(|machine| machine.images.at(ip)).map_or(ip, |image| image.origin(ip));
     let read = |register: c_int| context.uc_mcontext.gregs[register as usize] as u64;
-    if sched::current().is_none() && (CALLER_SP..=CALLER_BP).contains(&(address as usize)) {
-        not_attached();
-    }
     let fault =
         Fault { signal, code: info.si_code, address, paged_out, error, ip, registers: REGISTERS.map(read) };
-    if machine::running().is_none() || local::innermost().is_none() && fault.frames().is_empty() {
+    if machine::running().is_none() {
         // Not a driver's doing. The default action names the signal when the instruction runs again.
         // SAFETY: restoring the default action has no preconditions.
         unsafe { libc::signal(signal, libc::SIG_DFL) };
         return;
     }
+    let reporting = last_words::begin(&fault.exception(STATUS_ACCESS_VIOLATION));
+    if sched::current().is_none() && (CALLER_SP..=CALLER_BP).contains(&(address as usize)) {
+        not_attached();
+    }
+    // What a driver has broken may also show in code of the simulator, in any thread of the process.
     let (bugcheck, text) = fault.explain();
-    finish(bugcheck, &text, &fault.frames());
+    finish(reporting, bugcheck, &text, &fault.frames());
 }
 
 /// A fault of the processor.
@@ -168,28 +214,38 @@ impl Fault {
     /// The driver's stack.
     fn frames(&self) -> Vec<Frame> {
         let images = &machine::current().images;
-        let (mut ip, mut registers) = (self.ip, self.registers);
+        let (mut ip, mut registers, mut instruction) = (self.ip, self.registers, true);
         if images.at(ip).is_none() {
             // A call to nowhere: the caller's address lies on top of the stack.
             let sp = registers[4];
             if let Some(caller) = local::read_stack(sp).filter(|&address| images.at(address).is_some()) {
                 registers[4] = sp + 8;
-                ip = caller - 1;
+                (ip, instruction) = (caller, false);
             }
         }
-        stack::from_registers(ip, registers)
+        stack::from_registers(ip, registers, instruction)
+    }
+
+    /// Bug check 0x7E: the status, the address of the instruction.
+    fn exception(&self, status: u64) -> Bugcheck {
+        Bugcheck { code: 0x7E, parameters: [status, self.ip, 0, 0] }
+    }
+
+    /// Whether the thread has come to the end of its stack.
+    fn overflows(&self) -> bool {
+        let stack = sched::current().and_then(|thread| thread.stack_bounds());
+        stack.is_some_and(|(low, _)| (low.saturating_sub(GUARD)..low).contains(&self.address))
     }
 
     /// What Windows would stop with, and a sentence. Parameters: the pages of the bug check reference.
     fn explain(&self) -> (Bugcheck, String) {
-        let exception = |status| Bugcheck { code: 0x7E, parameters: [status, self.ip, 0, 0] };
         match self.signal {
             SIGILL => (
-                exception(STATUS_ILLEGAL_INSTRUCTION),
+                self.exception(STATUS_ILLEGAL_INSTRUCTION),
                 "illegal instruction (a panic or abort of the driver)".into(),
             ),
-            SIGTRAP => (exception(STATUS_BREAKPOINT), "breakpoint".into()),
-            SIGFPE => (exception(STATUS_INTEGER_DIVIDE_BY_ZERO), "division by zero".into()),
+            SIGTRAP => (self.exception(STATUS_BREAKPOINT), "breakpoint".into()),
+            SIGFPE => (self.exception(STATUS_INTEGER_DIVIDE_BY_ZERO), "division by zero".into()),
             // The kernel reports a privileged instruction or interrupt without an address.
             SIGSEGV if self.code == SI_KERNEL => self.explain_protection(),
             _ => self.explain_page_fault(),
@@ -202,8 +258,10 @@ impl Fault {
             let text = format!("__fastfail({code})");
             return (Bugcheck { code: 0x139, parameters: [code, 0, 0, 0] }, text);
         }
-        let bugcheck = Bugcheck { code: 0x7E, parameters: [STATUS_ACCESS_VIOLATION, self.ip, 0, 0] };
-        (bugcheck, "a privileged instruction, or an address that is not canonical".into())
+        (
+            self.exception(STATUS_ACCESS_VIOLATION),
+            "a privileged instruction, or an address that is not canonical".into(),
+        )
     }
 
     /// Whether the instruction is `int 0x29`.
@@ -227,6 +285,10 @@ impl Fault {
         let at = self.address;
         let stopped = |code, parameters, text| (Bugcheck { code, parameters }, text);
 
+        if self.overflows() {
+            // 8: double fault, which is what running out of kernel stack leads to.
+            return stopped(0x7F, [8, at, 0, 0], format!("{operation} of {at:#x}: the stack has overflowed"));
+        }
         if let Some(image) = machine::current().images.at(at).filter(|image| !image.is_loaded()) {
             let text = format!("{operation} of {at:#x} in {}, which has been unloaded", image.name);
             return stopped(0xCE, [at, u64::from(write), self.ip, 0], text);

@@ -2,13 +2,15 @@
 
 use core::fmt;
 use core::mem::MaybeUninit;
+use core::ptr;
 use std::path::Path;
 use std::sync::Arc;
 
 use sys::status::NTSTATUS;
 use sys::wdm::{DRIVER_EXTENSION, DRIVER_OBJECT, PDRIVER_INITIALIZE, UNICODE_STRING};
 
-use super::{Image, LoadError, map};
+use super::mapping::Alone;
+use super::{Image, LoadError, cross, map};
 use crate::ex::pool;
 use crate::sched;
 use crate::verifier::{self, Bugcheck, Finding};
@@ -22,7 +24,7 @@ const IO_TYPE_DRIVER: i16 = 4;
 /// Dropping it unloads it, unless its machine has been shut down before.
 pub struct Driver {
     image: Arc<Image>,
-    object: Box<Object>,
+    object: Alone<Object>,
 }
 
 /// The driver object, and what it points to.
@@ -31,6 +33,7 @@ struct Object {
     extension: DRIVER_EXTENSION,
     name: Vec<u16>,
     registry_path: Vec<u16>,
+    registry: UNICODE_STRING,
     service: Vec<u16>,
 }
 
@@ -44,17 +47,19 @@ impl Driver {
     /// Loads the image at `path` and calls its entry point, at PASSIVE_LEVEL.
     pub(crate) fn load(path: &Path) -> Result<Self, LoadError> {
         let image = super::load(path)?;
-        let mut object = Object::new(&image);
+        let no_memory = |source| LoadError::Memory { path: path.into(), source };
+        let mut object = Object::new(&image).map_err(no_memory)?;
         let entry = (image.base + image.entry as usize) as *const ();
         // SAFETY: the image's header says that its entry point is here; that of a driver has this type.
         let entry: PDRIVER_INITIALIZE = unsafe { core::mem::transmute(entry) };
         object.driver.DriverInit = Some(entry);
         let driver: *mut DRIVER_OBJECT = &raw mut object.driver;
-        let mut registry_path = string(&mut object.registry_path);
-        let path_argument = &raw mut registry_path;
+        let path_argument = &raw mut object.registry;
         // SAFETY: both arguments are valid for as long as the driver may use them: the object until it is
         // unloaded, the path during the call.
-        let status: NTSTATUS = sched::call_driver("DriverEntry", || unsafe { entry(driver, path_argument) });
+        let status = sched::call_driver("DriverEntry", || unsafe {
+            cross::call("DriverEntry", entry as *const (), driver.cast(), path_argument.cast()) as NTSTATUS
+        });
         let mut loaded = Self { image, object };
         if status < 0 {
             loaded.remove();
@@ -88,7 +93,9 @@ impl Driver {
         let driver: *mut DRIVER_OBJECT = &raw mut self.object.driver;
         match self.object.driver.DriverUnload {
             // SAFETY: the routine is the driver's own, called once with its own object.
-            Some(unload) => sched::call_driver("DriverUnload", || unsafe { unload(driver) }),
+            Some(unload) => sched::call_driver("DriverUnload", || unsafe {
+                cross::call("DriverUnload", unload as *const (), driver.cast(), ptr::null_mut());
+            }),
             None => verifier::report(
                 Finding::new("DriverUnload").text(format!("{} has no unload routine", self.image.name)),
             ),
@@ -133,28 +140,31 @@ impl Drop for Driver {
 }
 
 impl Object {
-    fn new(image: &Image) -> Box<Self> {
+    fn new(image: &Image) -> std::io::Result<Alone<Self>> {
         let wide = |text: String| -> Vec<u16> { text.encode_utf16().chain([0]).collect() };
         let service = image.module().to_owned();
-        let mut object = Box::new(Self {
+        let mut object = Alone::new(Self {
             // SAFETY: all-zero is a valid value: integers, null pointers and no callbacks.
             driver: unsafe { MaybeUninit::zeroed().assume_init() },
             // SAFETY: as above.
             extension: unsafe { MaybeUninit::zeroed().assume_init() },
             name: wide(format!(r"\Driver\{service}")),
             registry_path: wide(format!(r"\Registry\Machine\System\CurrentControlSet\Services\{service}")),
+            registry: UNICODE_STRING { Length: 0, MaximumLength: 0, Buffer: ptr::null_mut() },
             service: wide(service),
-        });
-        let extension: *mut DRIVER_EXTENSION = &raw mut object.extension;
-        object.driver.Type = IO_TYPE_DRIVER;
-        object.driver.Size = size_of::<DRIVER_OBJECT>() as i16;
-        object.driver.DriverStart = image.base as *mut _;
-        object.driver.DriverSize = image.own_size() as u32;
-        object.driver.DriverExtension = extension;
-        object.driver.DriverName = string(&mut object.name);
-        object.extension.DriverObject = &raw mut object.driver;
-        object.extension.ServiceKeyName = string(&mut object.service);
-        object
+        })?;
+        let whole = &mut *object;
+        whole.registry = string(&mut whole.registry_path);
+        let extension: *mut DRIVER_EXTENSION = &raw mut whole.extension;
+        whole.driver.Type = IO_TYPE_DRIVER;
+        whole.driver.Size = size_of::<DRIVER_OBJECT>() as i16;
+        whole.driver.DriverStart = image.base as *mut _;
+        whole.driver.DriverSize = image.own_size() as u32;
+        whole.driver.DriverExtension = extension;
+        whole.driver.DriverName = string(&mut whole.name);
+        whole.extension.DriverObject = &raw mut whole.driver;
+        whole.extension.ServiceKeyName = string(&mut whole.service);
+        Ok(object)
     }
 }
 

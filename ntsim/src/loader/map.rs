@@ -2,7 +2,6 @@
 //!
 //! The format is Microsoft's "PE Format" page; the cookie's default is in the pages on `/GS`.
 
-use core::ptr;
 use core::sync::atomic::{AtomicBool, Ordering};
 use std::collections::HashMap;
 use std::path::Path;
@@ -12,12 +11,10 @@ use object::LittleEndian as LE;
 use object::pe::{self, ImageNtHeaders64};
 use object::read::pe::{Import, PeFile64};
 
-use super::{Image, LoadError, atomics, lint, symbols};
+use super::mapping::{Mapping, PAGE};
+use super::{Image, LoadError, atomics, headers, lint, symbols};
 use crate::export::{self, Export};
 use crate::machine;
-
-/// Size of a page: what sections have to be aligned to.
-pub(super) const PAGE: usize = 0x1000;
 
 /// The cookie that a compiler leaves in an x64 image for the loader to replace.
 const DEFAULT_COOKIE: u64 = 0x0000_2B99_2DDF_A232;
@@ -32,14 +29,8 @@ pub(super) fn map(path: &Path) -> Result<Image, LoadError> {
 pub(super) fn map_bytes(path: &Path, data: &[u8]) -> Result<Image, LoadError> {
     let bad = |reason: String| LoadError::Format { path: path.into(), reason };
     let file = PeFile64::parse(data).map_err(|error| bad(error.to_string()))?;
-    let header = &file.nt_headers().file_header;
-    if header.machine.get(LE) != pe::IMAGE_FILE_MACHINE_AMD64 {
-        return Err(bad(format!("it is for machine {:#x}", header.machine.get(LE).0)));
-    }
+    headers::check(&file, data).map_err(&bad)?;
     let optional = &file.nt_headers().optional_header;
-    if !(optional.section_alignment.get(LE) as usize).is_multiple_of(PAGE) {
-        return Err(bad("its sections are not page aligned".into()));
-    }
     let size = (optional.size_of_image.get(LE) as usize).next_multiple_of(PAGE);
     let wanted = machine::current().turns.as_ref().and_then(|turns| turns.atomics());
     let atomics =
@@ -47,10 +38,10 @@ pub(super) fn map_bytes(path: &Path, data: &[u8]) -> Result<Image, LoadError> {
     let size = size + atomics.map_or(0, |plan| plan.size);
     let mapping = Mapping::new(size).map_err(|source| LoadError::Memory { path: path.into(), source })?;
 
-    mapping.write(0, data.get(..optional.size_of_headers.get(LE) as usize).unwrap_or(data)).map_err(&bad)?;
+    mapping.write(0, &data[..optional.size_of_headers.get(LE) as usize]).map_err(&bad)?;
     for section in file.section_table().iter() {
         let content = section.pe_data(data).map_err(|error| bad(error.to_string()))?;
-        let limit = section.virtual_size.get(LE) as usize;
+        let limit = headers::size(section) as usize;
         mapping.write(section.virtual_address.get(LE), &content[..content.len().min(limit)]).map_err(&bad)?;
     }
     relocate(&file, data, &mapping).map_err(&bad)?;
@@ -131,12 +122,14 @@ fn bind(file: &PeFile64<'_>, mapping: &Mapping) -> Result<Vec<String>, String> {
                     let name = String::from_utf8_lossy(name);
                     match resolve(&module, &name) {
                         Some(export) => mapping.write(slot, &(export.address as u64).to_le_bytes())?,
-                        None => missing.push(format!("{module}!{name}")),
+                        None => missing.push(format!("{module}!{name}").escape_debug().to_string()),
                     }
                 }
-                Import::Ordinal(ordinal) => missing.push(format!("{module}!#{ordinal}")),
+                Import::Ordinal(ordinal) => {
+                    missing.push(format!("{module}!#{ordinal}").escape_debug().to_string())
+                }
             }
-            slot += 8;
+            slot = slot.wrapping_add(8);
         }
     }
     Ok(missing)
@@ -202,70 +195,6 @@ fn protect(file: &PeFile64<'_>, mapping: &Mapping) -> Result<(), String> {
         }
     }
     Ok(())
-}
-
-/// Address space for one image; given back when dropped.
-struct Mapping {
-    base: usize,
-    size: usize,
-}
-
-impl Mapping {
-    fn new(size: usize) -> std::io::Result<Self> {
-        let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
-        // SAFETY: a new anonymous mapping, wherever the host has room, touches no existing memory.
-        let base =
-            unsafe { libc::mmap(ptr::null_mut(), size, libc::PROT_READ | libc::PROT_WRITE, flags, -1, 0) };
-        if base == libc::MAP_FAILED {
-            return Err(std::io::Error::last_os_error());
-        }
-        Ok(Self { base: base as usize, size })
-    }
-
-    fn check(&self, rva: u32, length: usize) -> Result<usize, String> {
-        let end = (rva as usize).checked_add(length);
-        if end.is_none_or(|end| end > self.size) {
-            return Err(format!("{length} bytes at {rva:#x} lie outside of the image"));
-        }
-        Ok(self.base + rva as usize)
-    }
-
-    fn write(&self, rva: u32, content: &[u8]) -> Result<(), String> {
-        let address = self.check(rva, content.len())?;
-        // SAFETY: the range was checked to lie within this mapping, which is writable until `protect`,
-        // known to nobody else, and no part of `content`.
-        unsafe { ptr::copy_nonoverlapping(content.as_ptr(), address as *mut u8, content.len()) };
-        Ok(())
-    }
-
-    fn read(&self, rva: u32) -> Result<u64, String> {
-        let address = self.check(rva, 8)?;
-        // SAFETY: the range was checked to lie within this mapping, which is readable.
-        Ok(unsafe { ptr::read_unaligned(address as *const u64) })
-    }
-
-    fn protect(&self, rva: u32, size: usize, protection: libc::c_int) -> Result<(), String> {
-        let size = size.next_multiple_of(PAGE);
-        let address = self.check(rva, size)?;
-        // SAFETY: the range lies within this mapping, and what is at it now is not in use yet.
-        match unsafe { libc::mprotect(address as *mut libc::c_void, size, protection) } {
-            0 => Ok(()),
-            _ => Err(format!("mprotect: {}", std::io::Error::last_os_error())),
-        }
-    }
-
-    fn keep(self) -> usize {
-        let base = self.base;
-        core::mem::forget(self);
-        base
-    }
-}
-
-impl Drop for Mapping {
-    fn drop(&mut self) {
-        // SAFETY: this is the mapping that `new` made; an image that is in use was kept instead.
-        unsafe { libc::munmap(self.base as *mut libc::c_void, self.size) };
-    }
 }
 
 /// Unloads an image: makes its addresses inaccessible, and keeps them reserved.

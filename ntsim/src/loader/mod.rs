@@ -6,16 +6,21 @@
 
 pub(crate) mod atomics;
 mod crash;
+mod cross;
 mod driver;
 mod emulate;
 mod error;
+mod headers;
 mod image;
+mod last_words;
 mod lint;
 mod map;
+mod mapping;
 mod stack;
 mod symbols;
 #[cfg(test)]
 mod tests;
+mod unwind;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -24,6 +29,7 @@ use parking_lot::RwLock;
 
 pub use atomics::Points;
 pub(crate) use crash::{AlternateStack, install as install_crash_handler, not_attached, stop};
+pub(crate) use cross::Crossing;
 pub use driver::Driver;
 pub use error::LoadError;
 pub use image::Image;

@@ -3,9 +3,8 @@
 use core::fmt;
 use std::sync::Arc;
 
-use pe_unwind_info::x86_64::{FunctionTableEntries, Register, UnwindState, XmmRegister};
-
 use super::Image;
+use super::unwind::Registers;
 use crate::machine;
 use crate::sched::local;
 
@@ -28,7 +27,7 @@ impl Trace {
         if let Some(entry) = local::innermost() {
             let mut registers = Registers::at_entry(&entry);
             let slots = addresses.iter_mut();
-            for (slot, (_, address)) in slots.zip(registers.frames(entry.return_address())) {
+            for (slot, (_, address)) in slots.zip(registers.frames(entry.return_address(), false)) {
                 *slot = address;
             }
         }
@@ -115,66 +114,40 @@ pub(crate) fn of_this_thread() -> Vec<Frame> {
         stack.push(Frame::Kernel(entry.export.name));
         let mut registers = Registers::at_entry(&entry);
         stack.extend(
-            registers.frames(entry.return_address()).map(|(image, address)| Frame::Driver { image, address }),
+            registers
+                .frames(entry.return_address(), false)
+                .map(|(image, address)| Frame::Driver { image, address }),
         );
     }
     stack.truncate(LIMIT);
     stack
 }
 
-/// The stack of a driver from an instruction and its registers on, then that of [`of_this_thread`].
-pub(super) fn from_registers(ip: u64, registers: [u64; 16]) -> Vec<Frame> {
+/// The stack of a driver from an address and its registers on, then that of [`of_this_thread`]. The address is that
+/// of an `instruction`, or one behind a call.
+pub(super) fn from_registers(ip: u64, registers: [u64; 16], instruction: bool) -> Vec<Frame> {
     let mut registers = Registers { values: registers };
-    // The first address is that of an instruction and not one behind a call.
     let mut stack: Vec<_> =
-        registers.frames(ip).map(|(image, address)| Frame::Driver { image, address }).take(LIMIT).collect();
-    if let Some(Frame::Driver { address, .. }) = stack.first_mut() {
+        registers.frames(ip, instruction).map(|(image, address)| Frame::Driver { image, address }).collect();
+    if let Some(Frame::Driver { address, .. }) = stack.first_mut().filter(|_| instruction) {
         *address += 1;
     }
     stack.extend(of_this_thread());
     stack
 }
 
-/// The general registers, in the order in which instructions number them.
-struct Registers {
-    values: [u64; 16],
-}
-
 impl Registers {
-    /// As they were when the driver had called the kernel, as far as unwinding needs them.
-    fn at_entry(entry: &local::Entry) -> Self {
-        let mut values = [0; 16];
-        values[Register::RSP as usize] = entry.sp + 8;
-        values[Register::RBP as usize] = entry.bp;
-        Self { values }
-    }
-
-    /// The frames from `address` outwards, for as long as they lie in images.
-    fn frames(&mut self, address: u64) -> impl Iterator<Item = (Arc<Image>, u64)> {
-        let mut next = Some(address);
+    /// The frames from `address` outwards, for as long as they lie in images. The first may be that of an
+    /// `instruction`; all others are where a call returns to.
+    fn frames(&mut self, address: u64, instruction: bool) -> impl Iterator<Item = (Arc<Image>, u64)> {
+        let mut next = Some((address, instruction));
         core::iter::from_fn(move || {
-            let address = next?;
+            let (address, instruction) = next?;
             let image = machine::current().images.at(address)?;
-            let table = FunctionTableEntries::parse(image.function_table());
             let rva = (address - image.base as u64) as u32;
-            next = table.unwind_frame(self, |rva| Some(image.memory(rva)).filter(|m| !m.is_empty()), rva);
+            next = self.unwind(&image, rva, instruction).map(|address| (address, false));
             Some((image, address))
         })
+        .take(LIMIT)
     }
-}
-
-impl UnwindState for Registers {
-    fn read_register(&mut self, register: Register) -> u64 {
-        self.values[register as usize]
-    }
-
-    fn read_stack(&mut self, address: u64) -> Option<u64> {
-        local::read_stack(address)
-    }
-
-    fn write_register(&mut self, register: Register, value: u64) {
-        self.values[register as usize] = value;
-    }
-
-    fn write_xmm_register(&mut self, _: XmmRegister, _: u128) {}
 }

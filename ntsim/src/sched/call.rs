@@ -18,7 +18,10 @@ pub fn call_driver<R: 'static>(name: &'static str, call: impl FnOnce() -> R) -> 
     let state =
         |local: &Local| (local.irql.get(), local.held(), local.apcs_disabled(), local.guarded_regions.get());
     let (before, locks, disabled, guarded) = local::with(state);
+    let stay = |local: &Local| local.thread.get().map(|thread| &thread.stays.in_driver);
+    local::with(|local| stay(local).inspect(|stay| stay.enter()));
     let result = depth::within(call);
+    local::with(|local| stay(local).inspect(|stay| stay.leave()));
     answered(name, &result);
     let (after, held, still_disabled, still_guarded) = local::with(state);
     if after != before {

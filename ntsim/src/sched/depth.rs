@@ -39,6 +39,11 @@ impl Depth {
         }
     }
 
+    /// Does not count that many bytes that the driver's frames will lie below.
+    pub(crate) fn skip(&self, bytes: u64) {
+        self.base.set(self.base.get().saturating_sub(bytes));
+    }
+
     fn at(&self, sp: u64) -> u64 {
         self.outer.get() + self.base.get().saturating_sub(sp)
     }

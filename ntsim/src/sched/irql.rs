@@ -48,6 +48,7 @@ pub fn raise(to: Irql) -> Irql {
         let old = local.irql.get();
         if to >= Irql::DISPATCH && old < Irql::DISPATCH {
             processor::occupy(local);
+            local.thread.get().inspect(|thread| thread.stays.raised.enter());
             machine::current().pageable.page_out();
         }
         if to > old {
@@ -68,6 +69,7 @@ pub fn lower(to: Irql) {
         if old >= Irql::DISPATCH && to < Irql::DISPATCH {
             local.irql.set(Irql::DISPATCH);
             processor::vacate(local, to);
+            local.thread.get().inspect(|thread| thread.stays.raised.leave());
         } else if to < old {
             local.irql.set(to);
         }

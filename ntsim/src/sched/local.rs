@@ -27,6 +27,9 @@ pub(crate) const CALLER_BP: usize = offset_of!(Local, caller_bp);
 /// Offset from `gs` at which an entry point stores the first argument.
 pub(crate) const CALLER_ARGUMENT: usize = offset_of!(Local, caller_argument);
 
+/// Offset from `gs` at which a call into an image finds what it left there.
+pub(crate) const CROSSING: usize = offset_of!(Local, crossing);
+
 /// The calling thread's own state.
 #[repr(C, align(64))]
 pub(crate) struct Local {
@@ -34,6 +37,8 @@ pub(crate) struct Local {
     caller_sp: Cell<u64>,
     caller_bp: Cell<u64>,
     caller_argument: Cell<u64>,
+    /// Of the innermost call of an entry point or an unload routine.
+    pub(crate) crossing: Cell<*mut loader::Crossing>,
     /// Present level.
     pub(crate) irql: Cell<Irql>,
     /// Critical regions that it is in.
@@ -84,6 +89,7 @@ thread_local! {
             caller_sp: Cell::new(0),
             caller_bp: Cell::new(0),
             caller_argument: Cell::new(0),
+            crossing: Cell::new(ptr::null_mut()),
             irql: Cell::new(Irql::PASSIVE),
             critical_regions: Cell::new(0),
             guarded_regions: Cell::new(0),

@@ -23,6 +23,7 @@ pub(crate) mod explore;
 mod held;
 mod irql;
 pub(crate) mod local;
+pub(crate) mod overrun;
 pub(crate) mod processor;
 mod thread;
 pub(crate) mod time;

@@ -11,6 +11,7 @@ use std::time::Instant;
 use sys::wdm::{DISPATCHER_HEADER, LIST_ENTRY};
 
 use super::explore::Turn;
+use super::overrun::Stays;
 use super::watchdog::{self, Watch};
 use super::{HeldLocks, Wait, local};
 use crate::ke::dispatcher::kind;
@@ -43,6 +44,10 @@ pub struct Thread {
     pub(super) turn: Turn,
     /// Where its stack begins and ends.
     pub(super) stack: OnceLock<(u64, u64)>,
+    /// Where it is, for the watchdog.
+    pub(crate) stays: Stays,
+    /// The host's number of it.
+    host_id: libc::pid_t,
     moves: AtomicU64,
     affinity: AtomicU64,
     woken: AtomicBool,
@@ -83,6 +88,9 @@ impl Thread {
             waits: parking_lot::Mutex::default(),
             turn: Turn::default(),
             stack: OnceLock::new(),
+            stays: Stays::default(),
+            // SAFETY: the call has no preconditions.
+            host_id: unsafe { libc::gettid() },
             moves: AtomicU64::new(0),
             affinity: AtomicU64::new(u64::MAX),
             woken: AtomicBool::new(false),
@@ -115,6 +123,29 @@ impl Thread {
     /// Lets the thread go on from parking, if it does.
     pub(super) fn unpark(&self) {
         self.host.unpark();
+    }
+
+    /// Where the thread's stack begins and ends.
+    pub(crate) fn stack_bounds(&self) -> Option<(u64, u64)> {
+        self.stack.get().copied()
+    }
+
+    /// How long the thread has run on the host's processors; `None` if it has ended.
+    pub(super) fn processor_time(&self) -> Option<Duration> {
+        // The clock of a thread's processor time, as Linux numbers it (`CPUCLOCK_SCHED`, `CPUCLOCK_PERTHREAD_MASK`).
+        let clock = !self.host_id << 3 | 2 | 4;
+        let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+        // SAFETY: the structure is writable; a number of a clock that does not exist is refused.
+        let done = unsafe { libc::clock_gettime(clock, &raw mut time) };
+        (done == 0).then(|| Duration::new(time.tv_sec as u64, time.tv_nsec as u32))
+    }
+
+    /// Sends the thread a signal of the host's.
+    pub(super) fn signal(&self, signal: libc::c_int) {
+        // SAFETY: the call has no preconditions.
+        let process = unsafe { libc::getpid() };
+        // SAFETY: the call has no preconditions; a thread that has ended does not get it.
+        unsafe { libc::syscall(libc::SYS_tgkill, process, self.host_id, signal) };
     }
 
     /// Whether `address` lies on the thread's stack.

@@ -36,6 +36,7 @@ impl Bugcheck {
             0xE2 => "MANUALLY_INITIATED_CRASH",
             0xFC => "ATTEMPTED_EXECUTE_OF_NOEXECUTE_MEMORY",
             0x133 => "DPC_WATCHDOG_VIOLATION",
+            0x13A => "KERNEL_MODE_HEAP_CORRUPTION",
             0x139 => "KERNEL_SECURITY_CHECK_FAILURE",
             0x15E => "BUGCODE_NDIS_DRIVER_LIVE_DUMP",
             _ => "",

@@ -22,7 +22,7 @@ fn optional_header(image: &PeFile64<'_>) -> usize {
 }
 
 /// The sum of all 16-bit words with the carry added back, without the field itself, plus the length.
-pub(super) fn of(bytes: &[u8], field: usize) -> u32 {
+pub(crate) fn of(bytes: &[u8], field: usize) -> u32 {
     let sum = bytes
         .chunks(2)
         .enumerate()

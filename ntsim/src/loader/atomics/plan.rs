@@ -93,7 +93,7 @@ impl Plan {
         }
         let Writer { area, changes, traps, points } = writer;
         let (thunks, origins) = area.finish();
-        let size = thunks.len().next_multiple_of(super::super::map::PAGE);
+        let size = thunks.len().next_multiple_of(super::super::mapping::PAGE);
         Ok(Self { start, size, thunks, changes, traps, origins, points })
     }
 

@@ -28,16 +28,27 @@ const WRITE_RBX: &[u8] = &[0xC6, 0x03, 0x01];
 const WRITE_RAX: &[u8] = &[0xC6, 0x00, 0x01];
 
 /// Runs a driver of these functions in a process of its own, at the level, and returns what it reports.
-fn crash(test: &str, irql: Irql, imports: Imports<'_>, functions: &[&dyn Fn(&mut Function)]) -> String {
+pub(super) fn crash(
+    test: &str,
+    irql: Irql,
+    imports: Imports<'_>,
+    functions: &[&dyn Fn(&mut Function)],
+) -> String {
     in_child(test, |folder| {
-        let path = write(folder, "crash.sys", imports, functions);
-        let machine = Machine::builder().patience(Duration::from_secs(2)).boot();
+        let path = write(folder, &format!("{}.sys", name(test)), imports, functions);
+        let machine =
+            Machine::builder().patience(Duration::from_secs(2)).dpc_limit(Duration::from_millis(100)).boot();
         let old = sched::raise(irql);
         let driver = machine.load(path);
         sched::lower(old);
         drop(driver);
         machine.shutdown();
     })
+}
+
+/// The module of the tests that a test is in.
+fn name(test: &str) -> &str {
+    test.split_once("::").map_or("crash", |(module, _)| module)
 }
 
 /// Runs `body` with a folder in a process of its own, which is to stop, and returns what it reports.
@@ -48,7 +59,11 @@ fn in_child(test: &str, body: impl FnOnce(&Path)) -> String {
     }
     let folder = tempfile::tempdir().unwrap();
     let child = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "--nocapture", &format!("loader::tests::crash::{test}")])
+        .args([
+            "--exact",
+            "--nocapture",
+            &format!("loader::tests::{}::{}", name(test), test.rsplit("::").next().unwrap_or(test)),
+        ])
         .env(CHILD, folder.path())
         .output()
         .unwrap();
@@ -141,8 +156,9 @@ fn pageable_memory_comes_back_below_dispatch_level() {
         ("ntoskrnl.exe", "ExFreePool"),
     ];
     let entry = |f: &mut Function| {
-        f.set_unload(1).ecx(0x100).edx(64).r8d(u32::from_le_bytes(*b"Page")).call(0).raw(RAX_TO_RBX);
-        f.ecx(2).call(1).ecx(0).call(2).raw(WRITE_RBX).raw(RBX_TO_RCX).call(3).raw(SUCCEED);
+        f.save_rbx().set_unload(1);
+        f.ecx(0x100).edx(64).r8d(u32::from_le_bytes(*b"Page")).call(0).raw(RAX_TO_RBX);
+        f.ecx(2).call(1).ecx(0).call(2).raw(WRITE_RBX).raw(RBX_TO_RCX).call(3).restore_rbx().raw(SUCCEED);
     };
     let path = write(folder.path(), "paged.sys", &imports, &[&entry, &|_| {}]);
     let machine = Machine::builder().force_irql().boot();

@@ -1,7 +1,9 @@
 //! The loader, on images made for the purpose.
 
 mod atomics;
+mod broken;
 mod crash;
+mod overrun;
 mod program;
 mod unload;
 
@@ -177,8 +179,8 @@ fn a_driver_that_uses_what_it_did_not_initialise_shows_when_fresh_memory_changes
     let imports = [("ntoskrnl.exe", "ExAllocatePool2"), ("ntoskrnl.exe", "ExFreePool")];
     // Nonpaged and uninitialised; the entry point returns what the block holds, `mov ebx, [rax]`.
     let entry = |f: &mut program::Function| {
-        f.set_unload(1).ecx(0x42).edx(64).r8d(u32::from_le_bytes(*b"Used")).call(0);
-        f.raw(&[0x8B, 0x18, 0x48, 0x89, 0xC1]).call(1).raw(&[0x89, 0xD8]);
+        f.save_rbx().set_unload(1).ecx(0x42).edx(64).r8d(u32::from_le_bytes(*b"Used")).call(0);
+        f.raw(&[0x8B, 0x18, 0x48, 0x89, 0xC1]).call(1).raw(&[0x89, 0xD8]).restore_rbx();
     };
     let path = write(folder.path(), "fresh.sys", &imports, &[&entry, &|_| {}]);
     let load = |fresh| {

@@ -65,6 +65,16 @@ impl Function {
         self.raw(&[0x41, 0xB8]).raw(&value.to_le_bytes())
     }
 
+    /// Keeps `rbx` for the caller, in the home of the first argument.
+    pub(super) fn save_rbx(&mut self) -> &mut Self {
+        self.raw(&[0x48, 0x89, 0x5C, 0x24, FRAME + 8])
+    }
+
+    /// Gives `rbx` back.
+    pub(super) fn restore_rbx(&mut self) -> &mut Self {
+        self.raw(&[0x48, 0x8B, 0x5C, 0x24, FRAME + 8])
+    }
+
     /// Lets function number `number` be the unload routine of the driver object in `rcx`.
     pub(super) fn set_unload(&mut self, number: u32) -> &mut Self {
         self.address(TEXT + STRIDE * number).raw(&[0x48, 0x89, 0x41, 0x68])

@@ -1,0 +1,108 @@
+//! A line in place of a report that can not be written.
+//!
+//! A driver may have broken whatever a report needs: the thread's local data, a lock, the heap. Then the report
+//! faults or waits, and what is left says why the process ends. Nothing here uses more than its own statics.
+
+use core::fmt::{self, Write};
+use core::mem::MaybeUninit;
+use core::ptr;
+use core::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+
+use libc::{SIGALRM, c_int};
+
+use super::crash::EXIT_CODE;
+use crate::verifier::Bugcheck;
+
+/// Seconds that a report may take; symbols of a large PDB are read for it.
+const SECONDS: usize = 20;
+
+/// The thread that reports, as the host numbers it; 0 while none does.
+static REPORTS: AtomicI64 = AtomicI64::new(0);
+
+/// Its bug check: the code and the parameters.
+static BUGCHECK: [AtomicU64; 5] = [const { AtomicU64::new(0) }; 5];
+
+/// The right of one thread of the process to report.
+pub(super) struct Reporting(());
+
+/// Called before a report is made: gives the first thread the right to. The same thread comes here again if the
+/// report itself faults, which ends the process; other threads wait for that end.
+pub(super) fn begin(bugcheck: &Bugcheck) -> Reporting {
+    let own = host(libc::SYS_gettid, [0; 3]);
+    match REPORTS.compare_exchange(0, own, Ordering::AcqRel, Ordering::Acquire) {
+        Ok(_) => {
+            let [a, b, c, d] = bugcheck.parameters;
+            for (place, value) in BUGCHECK.iter().zip([u64::from(bugcheck.code), a, b, c, d]) {
+                place.store(value, Ordering::Release);
+            }
+            host(libc::SYS_alarm, [SECONDS, 0, 0]);
+            Reporting(())
+        }
+        Err(first) if first == own => end("the report failed"),
+        Err(_) => loop {
+            host(libc::SYS_pause, [0; 3]);
+        },
+    }
+}
+
+/// Lets a report end that takes too long.
+pub(super) fn install() {
+    // SAFETY: all-zero is a valid value of this structure of integers and a nullable pointer.
+    let mut action: libc::sigaction = unsafe { MaybeUninit::zeroed().assume_init() };
+    let handler: extern "C" fn(c_int) = expired;
+    action.sa_sigaction = handler as usize;
+    action.sa_flags = libc::SA_ONSTACK;
+    // SAFETY: the handler has the signature of one without SA_SIGINFO and lives forever.
+    unsafe { libc::sigaction(SIGALRM, &raw const action, ptr::null_mut()) };
+}
+
+extern "C" fn expired(_: c_int) {
+    end("the report took too long")
+}
+
+/// Ends the process with a line that says what it stopped with, and why there is no more.
+pub(super) fn end(why: &str) -> ! {
+    let [code, a, b, c, d] = [0, 1, 2, 3, 4].map(|index: usize| BUGCHECK[index].load(Ordering::Acquire));
+    let mut line = Line { bytes: [0; 256], length: 0 };
+    // What does not fit is left out.
+    let _ = writeln!(line, "\n*** STOP: {code:#x} ({a:#x}, {b:#x}, {c:#x}, {d:#x}); {why}");
+    host(libc::SYS_write, [2, line.bytes.as_ptr() as usize, line.length]);
+    loop {
+        host(libc::SYS_exit_group, [EXIT_CODE as usize, 0, 0]);
+    }
+}
+
+/// Asks the host's kernel without its library, which may use the thread's local data. Only for what changes no
+/// memory.
+fn host(number: libc::c_long, [a, b, c]: [usize; 3]) -> i64 {
+    let result;
+    // SAFETY: of the calls above none changes memory, and the kernel keeps all other registers.
+    unsafe {
+        core::arch::asm!(
+            "syscall",
+            inlateout("rax") number => result,
+            in("rdi") a,
+            in("rsi") b,
+            in("rdx") c,
+            lateout("rcx") _,
+            lateout("r11") _,
+            options(nostack),
+        );
+    }
+    result
+}
+
+/// Text in place.
+struct Line {
+    bytes: [u8; 256],
+    length: usize,
+}
+
+impl Write for Line {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        let end = self.length + text.len();
+        self.bytes.get_mut(self.length..end).ok_or(fmt::Error)?.copy_from_slice(text.as_bytes());
+        self.length = end;
+        Ok(())
+    }
+}

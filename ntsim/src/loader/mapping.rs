@@ -1,0 +1,128 @@
+//! Address space for what a driver has of its own: its image, its driver object.
+
+use core::ptr;
+use core::sync::atomic::{AtomicUsize, Ordering};
+
+/// Size of a page: what sections have to be aligned to.
+pub(super) const PAGE: usize = 0x1000;
+
+/// Where images lie: far from all that the host maps by itself, and each this far from the next, which is twice as
+/// far as an instruction reaches.
+const PLACE: usize = 0x2000_0000_0000;
+const DISTANCE: usize = 1 << 32;
+/// How many places there are.
+const PLACES: usize = 0x1000;
+
+/// Address space for one image; given back when dropped.
+pub(super) struct Mapping {
+    pub(super) base: usize,
+    size: usize,
+}
+
+impl Mapping {
+    /// Room for an image, with nothing else of the process within the reach of its relative jumps and accesses:
+    /// a wild one of a driver is to find nothing, as on Windows, and not the simulator.
+    pub(super) fn new(size: usize) -> std::io::Result<Self> {
+        static NEXT: AtomicUsize = AtomicUsize::new(0);
+        let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
+        let protection = libc::PROT_READ | libc::PROT_WRITE;
+        for _ in 0..PLACES {
+            let place = PLACE + NEXT.fetch_add(1, Ordering::Relaxed) % PLACES * DISTANCE;
+            let flags = flags | libc::MAP_FIXED_NOREPLACE;
+            // SAFETY: the mapping is new, or refused where there is one already.
+            let base = unsafe { libc::mmap(place as *mut libc::c_void, size, protection, flags, -1, 0) };
+            if base as usize == place {
+                return Ok(Self { base: place, size });
+            }
+            let error = std::io::Error::last_os_error();
+            if base != libc::MAP_FAILED || error.raw_os_error() != Some(libc::EEXIST) {
+                return Err(error);
+            }
+        }
+        Err(std::io::Error::from_raw_os_error(libc::ENOMEM))
+    }
+
+    fn check(&self, rva: u32, length: usize) -> Result<usize, String> {
+        let end = (rva as usize).checked_add(length);
+        if end.is_none_or(|end| end > self.size) {
+            return Err(format!("{length} bytes at {rva:#x} lie outside of the image"));
+        }
+        Ok(self.base + rva as usize)
+    }
+
+    pub(super) fn write(&self, rva: u32, content: &[u8]) -> Result<(), String> {
+        let address = self.check(rva, content.len())?;
+        // SAFETY: the range was checked to lie within this mapping, which is writable until `protect`,
+        // known to nobody else, and no part of `content`.
+        unsafe { ptr::copy_nonoverlapping(content.as_ptr(), address as *mut u8, content.len()) };
+        Ok(())
+    }
+
+    pub(super) fn read(&self, rva: u32) -> Result<u64, String> {
+        let address = self.check(rva, 8)?;
+        // SAFETY: the range was checked to lie within this mapping, which is readable.
+        Ok(unsafe { ptr::read_unaligned(address as *const u64) })
+    }
+
+    pub(super) fn protect(&self, rva: u32, size: usize, protection: libc::c_int) -> Result<(), String> {
+        let size = size.next_multiple_of(PAGE);
+        let address = self.check(rva, size)?;
+        // SAFETY: the range lies within this mapping, and what is at it now is not in use yet.
+        match unsafe { libc::mprotect(address as *mut libc::c_void, size, protection) } {
+            0 => Ok(()),
+            _ => Err(format!("mprotect: {}", std::io::Error::last_os_error())),
+        }
+    }
+
+    pub(super) fn keep(self) -> usize {
+        let base = self.base;
+        core::mem::forget(self);
+        base
+    }
+}
+
+impl Drop for Mapping {
+    fn drop(&mut self) {
+        // SAFETY: this is the mapping that `new` made; an image that is in use was kept instead.
+        unsafe { libc::munmap(self.base as *mut libc::c_void, self.size) };
+    }
+}
+
+/// A value in pages of its own, with nothing else of the process near: a driver that writes beyond it, or below it,
+/// faults.
+pub(super) struct Alone<T> {
+    mapping: Mapping,
+    value: core::marker::PhantomData<T>,
+}
+
+impl<T> Alone<T> {
+    pub(super) fn new(value: T) -> std::io::Result<Self> {
+        let mapping = Mapping::new(size_of::<T>().next_multiple_of(PAGE))?;
+        // SAFETY: the mapping is new, writable, page-aligned and large enough.
+        unsafe { (mapping.base as *mut T).write(value) };
+        Ok(Self { mapping, value: core::marker::PhantomData })
+    }
+}
+
+impl<T> core::ops::Deref for Alone<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        // SAFETY: `new` wrote the value, and it is taken out when this is dropped.
+        unsafe { &*(self.mapping.base as *const T) }
+    }
+}
+
+impl<T> core::ops::DerefMut for Alone<T> {
+    fn deref_mut(&mut self) -> &mut T {
+        // SAFETY: as above.
+        unsafe { &mut *(self.mapping.base as *mut T) }
+    }
+}
+
+impl<T> Drop for Alone<T> {
+    fn drop(&mut self) {
+        // SAFETY: as above; nothing uses it after this.
+        unsafe { ptr::drop_in_place(self.mapping.base as *mut T) };
+    }
+}

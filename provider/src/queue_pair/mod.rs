@@ -22,6 +22,7 @@ mod turn;
 mod work;
 
 pub(crate) use post::PostError;
+use srq::Seat;
 pub(crate) use srq::Srq;
 pub(crate) use work::{Flags, Operation};
 
@@ -75,7 +76,7 @@ enum Receives<K: Kernel> {
     /// A queue of its own.
     Own(WorkQueue<Opaque>),
     /// A shared one.
-    Shared(Hold<K, Srq<K>>),
+    Shared(Seat<K>),
 }
 
 /// What a queue pair is beyond an object.
@@ -125,10 +126,7 @@ impl<K: Kernel> Qp<K> {
         let inline = InlineData::new(depths.initiator, depths.inline as usize)?;
         let receive = match srq {
             None => Receives::Own(WorkQueue::new(depths.receive, depths.receive_sge)?),
-            Some(srq) => {
-                srq.attach()?;
-                Receives::Shared(srq)
-            }
+            Some(srq) => Receives::Shared(Seat::take(srq)?),
         };
         Ok(Self {
             initiator,
@@ -243,7 +241,7 @@ impl<K: Kernel> Object<K, Qp<K>> {
                 fence(Ordering::SeqCst);
                 queue.take(sink)
             }),
-            Receives::Shared(srq) => srq.take(self, sink),
+            Receives::Shared(seat) => seat.srq()?.take(self, sink),
         }
     }
 
@@ -280,7 +278,9 @@ impl<K: Kernel> Body<K> for Qp<K> {
         name(Id::of(&self.pd));
         name(Id::of(&self.receive_cq));
         name(Id::of(&self.initiator_cq));
-        if let Receives::Shared(srq) = &self.receive {
+        if let Receives::Shared(seat) = &self.receive
+            && let Some(srq) = seat.srq()
+        {
             name(Id::of(srq));
         }
     }
@@ -295,7 +295,9 @@ impl<K: Kernel> Body<K> for Qp<K> {
         if let Some(session) = object.session.value() {
             session.fail();
         }
-        if let Receives::Shared(srq) = &object.receive {
+        if let Receives::Shared(seat) = &object.receive
+            && let Some(srq) = seat.srq()
+        {
             srq.forget(object);
         }
     }
@@ -303,10 +305,7 @@ impl<K: Kernel> Body<K> for Qp<K> {
     fn dismantle(self) -> Self::Ties {
         let srq = match self.receive {
             Receives::Own(_) => None,
-            Receives::Shared(srq) => {
-                srq.detach();
-                Some(srq)
-            }
+            Receives::Shared(seat) => seat.leave(),
         };
         (self.pd, self.receive_cq, self.initiator_cq, srq)
     }

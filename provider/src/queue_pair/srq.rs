@@ -99,7 +99,7 @@ impl<K: Kernel> Srq<K> {
     /// # Errors
     ///
     /// [`NoMemory`].
-    pub(super) fn attach(&self) -> Result<(), NoMemory> {
+    fn attach(&self) -> Result<(), NoMemory> {
         loop {
             let users = self.state.lock().users;
             let mut larger = room(users.saturating_add(1))?;
@@ -116,7 +116,7 @@ impl<K: Kernel> Srq<K> {
     }
 
     /// A queue pair that was attached goes.
-    pub(super) fn detach(&self) {
+    fn detach(&self) {
         let mut state = self.state.lock();
         state.users = state.users.saturating_sub(1);
     }
@@ -129,6 +129,44 @@ impl<K: Kernel> Srq<K> {
             place.and_then(|place| state.waiting.remove(place))
         };
         drop(forgotten);
+    }
+}
+
+/// A queue pair's part in a shared queue: room to wait there, given back when it is dropped.
+pub(super) struct Seat<K: Kernel>(
+    /// Taken out by [`Seat::leave`] only.
+    Option<Hold<K, Srq<K>>>,
+);
+
+impl<K: Kernel> Seat<K> {
+    /// Takes a seat.
+    ///
+    /// # Errors
+    ///
+    /// [`NoMemory`]; the queue is as it was.
+    pub(super) fn take(srq: Hold<K, Srq<K>>) -> Result<Self, NoMemory> {
+        srq.attach()?;
+        Ok(Self(Some(srq)))
+    }
+
+    /// The queue.
+    pub(super) fn srq(&self) -> Option<&Object<K, Srq<K>>> {
+        self.0.as_deref()
+    }
+
+    /// Gives the seat back; the tie stays.
+    pub(super) fn leave(mut self) -> Option<Hold<K, Srq<K>>> {
+        let srq = self.0.take()?;
+        srq.detach();
+        Some(srq)
+    }
+}
+
+impl<K: Kernel> Drop for Seat<K> {
+    fn drop(&mut self) {
+        if let Some(srq) = &self.0 {
+            srq.detach();
+        }
     }
 }
 
@@ -169,17 +207,16 @@ impl<K: Kernel> Object<K, Srq<K>> {
 
     /// The oldest receive for `qp`: its context, and in `sink` its list; if there is none, it waits for one.
     pub(super) fn take(&self, qp: &Object<K, Qp<K>>, sink: &mut List) -> Option<Opaque> {
-        let (taken, below) = {
+        let (taken, unlisted, below) = {
             let mut state = self.state.lock();
             let taken = state.receives.pop_front();
             let waits = taken.is_none() && !state.waiting.iter().any(|waiting| waiting.same(qp));
             let hold = if waits { qp.hold(Kind::Request).ok() } else { None };
-            if let Some(hold) = hold {
-                let listed = state.waiting.push_within(hold);
-                debug_assert!(listed.is_ok(), "there is room for every queue pair that takes from here");
-            }
-            (taken, state.below())
+            let unlisted = hold.and_then(|hold| state.waiting.push_within(hold).err());
+            (taken, unlisted, state.below())
         };
+        debug_assert!(unlisted.is_none(), "there is room for every queue pair that takes from here");
+        drop(unlisted);
         if below {
             self.post(BELOW);
         }

@@ -94,6 +94,11 @@ impl<K: Kernel> Cq<K> {
         })
     }
 
+    /// The adapter that it belongs to.
+    pub(crate) fn adapter(&self) -> &Object<K, Adapter<K>> {
+        &self.adapter
+    }
+
     /// A result is to come soon.
     pub(crate) fn expect_push(&self) {
         self.results.expect_push();

@@ -135,8 +135,9 @@ impl<K: Kernel> Connector<K> {
         self.session().map(|(session, side)| session.peer_data(side, LIMITS))
     }
 
-    fn same_adapter(&self, qp: &Object<K, Qp<K>>) -> bool {
-        self.adapter.same(qp.pd().adapter())
+    /// Whether the queue pair is of the same port, whichever opening of it: no page asks for more.
+    fn shares_port_with(&self, qp: &Object<K, Qp<K>>) -> bool {
+        self.adapter.port().same(qp.pd().adapter().port())
     }
 }
 
@@ -151,7 +152,7 @@ impl<K: Kernel> Object<K, Connector<K>> {
 
     /// Takes a queue pair for a connection.
     fn claim(&self, qp: &Object<K, Qp<K>>) -> Result<Claimed<K>, ConnectError> {
-        if !self.same_adapter(qp) {
+        if !self.shares_port_with(qp) {
             return Err(ConnectError(STATUS_INVALID_PARAMETER));
         }
         Ok((Claim::take(qp)?, qp.hold(Kind::Successor)?))

@@ -87,7 +87,11 @@ impl NewQp {
             // SAFETY: as above.
             let srq = srq.map(|srq| unsafe { object::<K, Srq<K>, _>(srq) }).transpose()?;
             let depths = self.depths;
-            let within = depths.receive.max(depths.initiator) <= MAX_QUEUE_DEPTH
+            // Of whichever opening, but of one port.
+            let port = pd.adapter().port();
+            let together = [receive_cq, initiator_cq].into_iter().all(|cq| port.same(cq.adapter().port()));
+            let within = together
+                && depths.receive.max(depths.initiator) <= MAX_QUEUE_DEPTH
                 && depths.receive_sge.max(depths.initiator_sge) as usize <= MAX_SGE
                 && depths.inline <= MAX_INLINE_DATA
                 && srq.is_none_or(|srq| core::ptr::eq(srq.pd(), pd));

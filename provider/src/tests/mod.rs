@@ -11,6 +11,7 @@ pub(crate) mod host;
 mod memory;
 mod model;
 mod offer;
+mod openings;
 mod preempt;
 mod shared_endpoint;
 mod srq;

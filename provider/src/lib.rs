@@ -21,7 +21,7 @@
 //! | PD | its MRs, MWs, SRQs and QPs |
 //! | CQ | the QPs that complete into it |
 //! | SRQ | the QPs that take their receives from it |
-//! | QP | the connector that was connected or accepted with it; its connection, and what it invalidated, until that is drained |
+//! | QP | the connector that connected or accepted with it, until it is closed or connects again; its connection, and what it invalidated, until that is drained |
 //! | MR | the MW that is bound to it, until that is bound anew, invalidated or closed |
 //! | MR, MW | its registration, until no transfer uses it; a work request that names it |
 //! | listener | the connectors that it indicated |
@@ -32,11 +32,10 @@
 //! | lock | guards | taken while holding |
 //! |---|---|---|
 //! | `Segment::endpoints` | addresses and ports in use, who listens | nothing |
-//! | `Session::state` | both ends of one connection | nothing |
+//! | `Session::state` | both ends of one connection attempt | nothing; naming antecedents takes it inside the connector's |
 //! | `Table::free` | unused memory tokens | nothing |
 //! | `Core::close` | the completion of a pending close | nothing |
 //! | state of one connector, listener, shared endpoint, region, window or SRQ | its pending requests, what it queues | nothing |
-//!
 //! | `Port::objects` | which objects exist | nothing; explaining a close takes those of the line above inside it |
 //!
 //! But for that explanation no lock is taken while another is held, and no consumer is called with one held. The data path (post,

@@ -200,6 +200,18 @@ fn a_null_close_completion_is_survived() {
 }
 
 #[test]
+fn a_second_close_of_a_pending_one_changes_nothing_and_is_not_completed() {
+    let pair = Pair::new();
+    let (log, side) = (pair.log.clone(), &pair.near);
+    assert_eq!(close!(log, side.pd, NdkClosePd, "first"), STATUS_PENDING);
+    assert_eq!(close!(log, side.pd, NdkClosePd, "second"), STATUS_PENDING);
+    assert_eq!(close!(log, side.qp, NdkCloseQp, "qp"), STATUS_SUCCESS);
+    assert_eq!(log.pump(), [Seen::Closed("first")]);
+    assert_eq!(close!(log, side.cq, NdkCloseCq, "cq"), STATUS_SUCCESS);
+    side.close_adapter();
+}
+
+#[test]
 fn versions_are_negotiated_and_a_disabled_port_is_not_ready() {
     let pair = Pair::new();
     let port = &pair.near.port;

@@ -23,7 +23,7 @@ use crate::report::Report;
 use crate::sched::overrun::Watchdog;
 use crate::sched::processor::{self, Processor};
 use crate::sched::time::Clock;
-use crate::sched::{self, Attached, Irql, Schedule, Threads, Turns, watchdog};
+use crate::sched::{self, Attached, DpcOrder, Irql, Schedule, Threads, Turns, watchdog};
 use crate::verifier::{Findings, LockOrder};
 
 /// State of one part of the simulator, kept per machine; see [`State::part`].
@@ -41,6 +41,7 @@ pub struct State {
     pub(crate) clock: Clock,
     /// Which thread runs, where a schedule says so.
     pub(crate) turns: Option<Turns>,
+    pub(crate) dpc_order: DpcOrder,
     pub(crate) dispatcher: Dispatcher,
     pub(crate) log: Log,
     pub(crate) timers: Timers,
@@ -215,6 +216,7 @@ impl Builder {
             processors: (0..self.processors).map(|_| Processor::new()).collect(),
             clock: Clock::new(self.schedule.is_some()),
             turns: self.schedule.map(Turns::new),
+            dpc_order: DpcOrder::new(self.schedule),
             dispatcher: Dispatcher::default(),
             log: Log::new(self.echo),
             timers: Timers::default(),

@@ -14,7 +14,7 @@ use crate::loader;
 use crate::machine;
 use crate::sched::processor::{self, Deferred};
 use crate::sched::time::TICK;
-use crate::sched::{self, Irql};
+use crate::sched::{self, Importance, Irql};
 use crate::verifier::{self, Bugcheck, Finding};
 
 /// `Type` of a DPC object, as `KOBJECTS` in the public symbol files numbers it.
@@ -143,7 +143,7 @@ pub(super) unsafe fn insert(
     dpc: *mut KDPC,
     argument1: *mut c_void,
     argument2: *mut c_void,
-    defer: impl FnOnce(Option<u32>, Deferred, bool),
+    defer: impl FnOnce(Option<u32>, Deferred, Importance),
 ) -> bool {
     // SAFETY: the caller's promise.
     let claimed = unsafe { queued(dpc) };
@@ -154,9 +154,21 @@ pub(super) unsafe fn insert(
     let known = unsafe { &mut *dpc };
     (known.SystemArgument1, known.SystemArgument2) = (argument1, argument2);
     let target = known.Number.checked_sub(DIRECTED).map(u32::from);
-    let first = i32::from(known.Importance) == KDPC_IMPORTANCE::HighImportance.0;
-    defer(target, Deferred { routine: run, context: dpc.cast() }, first);
+    defer(target, Deferred { routine: run, context: dpc.cast() }, importance(known));
     true
+}
+
+/// A threaded DPC has a queue and a thread of its own, whose processing does not depend on the importance (page of
+/// KeSetImportanceDpc).
+fn importance(dpc: &KDPC) -> Importance {
+    let threaded = dpc.Type == THREADED_DPC_OBJECT;
+    match KDPC_IMPORTANCE(i32::from(dpc.Importance)) {
+        KDPC_IMPORTANCE::HighImportance => Importance::High,
+        _ if threaded => Importance::MediumHigh,
+        KDPC_IMPORTANCE::LowImportance => Importance::Low,
+        KDPC_IMPORTANCE::MediumHighImportance => Importance::MediumHigh,
+        _ => Importance::Medium,
+    }
 }
 
 /// Runs a DPC that was queued, at DISPATCH_LEVEL on its processor.
@@ -244,6 +256,74 @@ mod tests {
         assert_eq!((insert(&mut dpc), insert(&mut dpc), RUNS.load(Ordering::Relaxed)), (1, 0, 0));
         sched::lower(old);
         assert_eq!(RUNS.load(Ordering::Relaxed), 1);
+        assert!(machine.shutdown().is_clean());
+    }
+
+    /// Sets importance and target of a DPC.
+    fn made(importance: KDPC_IMPORTANCE, target: i8) -> Box<KDPC> {
+        let mut dpc = dpc();
+        unsafe { KeSetImportanceDpc(&mut *dpc, importance) };
+        unsafe { KeSetTargetProcessorDpc(&mut *dpc, target) };
+        dpc
+    }
+
+    /// Whether an insertion for each pair of importance and distance runs the DPC before the next tick.
+    #[test]
+    fn dpc_for_another_processor_of_medium_importance_waits_for_tick() {
+        for (importance, waits) in
+            [(KDPC_IMPORTANCE::MediumImportance, true), (KDPC_IMPORTANCE::MediumHighImportance, false)]
+        {
+            let machine = Machine::builder().processors(2).boot();
+            let mut dpc = made(importance, 1 - sched::processor() as i8);
+            // Just after a tick, so that the next one is far.
+            let tick = sched::now() / TICK;
+            while sched::now() / TICK == tick {
+                core::hint::spin_loop();
+            }
+            let tick = sched::now() / TICK;
+            insert(&mut dpc);
+            while RUNS.load(Ordering::Relaxed) == 0 {
+                core::hint::spin_loop();
+            }
+            assert_eq!(sched::now() / TICK > tick, waits, "{importance:?}");
+            assert!(machine.shutdown().is_clean());
+        }
+    }
+
+    #[test]
+    fn dpc_of_low_importance_runs_within_insertion_or_after_it_by_seed() {
+        let within = |seed| {
+            let schedule = sched::Schedule::seeded(seed, sched::Strategy::Bounded);
+            let machine = Machine::builder().processors(1).schedule(schedule).boot();
+            let mut dpc = made(KDPC_IMPORTANCE::LowImportance, 0);
+            insert(&mut dpc);
+            let within = RUNS.load(Ordering::Relaxed);
+            while RUNS.load(Ordering::Relaxed) == 0 {
+                sched::block(Some(Duration::from_millis(20)));
+            }
+            assert!(machine.shutdown().is_clean());
+            within
+        };
+        let runs: usize = (0..16).map(within).sum();
+        assert!((1..16).contains(&runs), "{runs}");
+    }
+
+    #[test]
+    fn dpcs_of_low_importance_are_processed_when_many_are_queued() {
+        let machine = Machine::builder().processors(1).boot();
+        // A request rate that is not low.
+        let mut medium = dpc();
+        (0..100).for_each(|_| assert_eq!(insert(&mut medium), 1));
+        let mut many: Vec<_> = (0..5).map(|_| made(KDPC_IMPORTANCE::LowImportance, 0)).collect();
+        let ran: Vec<_> = many
+            .iter_mut()
+            .map(|dpc| {
+                insert(dpc);
+                RUNS.load(Ordering::Relaxed)
+            })
+            .collect();
+        unsafe { KeFlushQueuedDpcs() };
+        assert_eq!(ran, [0, 0, 0, 0, 5]);
         assert!(machine.shutdown().is_clean());
     }
 

@@ -19,6 +19,7 @@
 
 mod call;
 mod depth;
+mod dpc_queue;
 pub(crate) mod explore;
 mod held;
 mod irql;
@@ -32,6 +33,7 @@ pub(crate) mod watchdog;
 pub(crate) use call::COMPLETION;
 pub use call::call_driver;
 pub(crate) use depth::Depth;
+pub(crate) use dpc_queue::{DpcOrder, Importance};
 pub use explore::{Atomics, Digest, Event, Played, Schedule, Strategy, Trace};
 pub(crate) use explore::{Place, Turns, Wait, What};
 pub(crate) use held::HeldLocks;

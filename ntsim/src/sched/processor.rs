@@ -6,12 +6,12 @@
 
 use core::ffi::c_void;
 use core::ops::Range;
-use core::sync::atomic::{AtomicUsize, Ordering};
-use std::collections::VecDeque;
-use std::sync::{Mutex, OnceLock, PoisonError};
+use core::time::Duration;
+use std::sync::OnceLock;
 
 use parking_lot::lock_api::RawMutex as _;
 
+use super::dpc_queue::{DpcQueue, Importance};
 use super::local::Local;
 use super::{Irql, Thread, Wait, local};
 use crate::{machine, sched};
@@ -34,8 +34,7 @@ const YIELDS: u32 = 10;
 /// One virtual processor.
 pub(crate) struct Processor {
     owner: parking_lot::RawMutex,
-    queue: Mutex<VecDeque<Deferred>>,
-    queued: AtomicUsize,
+    queue: DpcQueue,
     /// Runs what others queue; set once it does.
     server: OnceLock<&'static Thread>,
 }
@@ -43,63 +42,17 @@ pub(crate) struct Processor {
 impl Processor {
     /// An idle processor.
     pub(crate) fn new() -> Self {
-        Self {
-            owner: parking_lot::RawMutex::INIT,
-            queue: Mutex::default(),
-            queued: AtomicUsize::new(0),
-            server: OnceLock::new(),
-        }
-    }
-
-    fn queue(&self) -> std::sync::MutexGuard<'_, VecDeque<Deferred>> {
-        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn push(&self, deferred: Deferred, first: bool) {
-        let mut queue = self.queue();
-        if first {
-            queue.push_front(deferred);
-        } else {
-            queue.push_back(deferred);
-        }
-        self.queued.store(queue.len(), Ordering::Release);
-    }
-
-    fn pop(&self) -> Option<Deferred> {
-        if self.queued.load(Ordering::Acquire) == 0 {
-            return None;
-        }
-        let mut queue = self.queue();
-        let next = queue.pop_front();
-        self.queued.store(queue.len(), Ordering::Release);
-        next
+        Self { owner: parking_lot::RawMutex::INIT, queue: DpcQueue::default(), server: OnceLock::new() }
     }
 
     /// Takes back the calls with this context; returns how many there were.
     pub(crate) fn cancel(&self, context: *mut c_void) -> usize {
-        let mut queue = self.queue();
-        let before = queue.len();
-        queue.retain(|deferred| deferred.context != context);
-        self.queued.store(queue.len(), Ordering::Release);
-        before - queue.len()
+        self.queue.cancel(context)
     }
 
     /// Takes back the calls whose contexts lie in `range`; returns these.
     pub(crate) fn take(&self, range: &Range<usize>) -> Vec<usize> {
-        if self.is_idle() {
-            return Vec::new();
-        }
-        let mut queue = self.queue();
-        let inside = |deferred: &Deferred| range.contains(&(deferred.context as usize));
-        let taken = queue.iter().filter(|deferred| inside(deferred)).map(|d| d.context as usize).collect();
-        queue.retain(|deferred| !inside(deferred));
-        self.queued.store(queue.len(), Ordering::Release);
-        taken
-    }
-
-    /// Whether no call is queued.
-    pub(crate) fn is_idle(&self) -> bool {
-        self.queued.load(Ordering::Acquire) == 0
+        self.queue.take_within(range)
     }
 
     /// Wakes the service thread, if there is one yet: it looks before it waits.
@@ -112,25 +65,41 @@ impl Processor {
 
 /// Queues `deferred` for processor `target`, or the caller's own.
 ///
-/// On the caller's own processor it runs before this returns if the caller is below DISPATCH_LEVEL, and
-/// when the level is lowered if not; on another one, that processor's service thread runs it.
-pub(crate) fn defer(target: Option<u32>, deferred: Deferred, first: bool) {
+/// If that begins the processing of the queue (see [`dpc_queue`](super::dpc_queue)), it runs before this
+/// returns where the processor is the caller's own and the caller is below DISPATCH_LEVEL, and when the level is
+/// lowered if it is not; on another processor, its service thread runs it. The service thread also runs what is
+/// deferred, when it is due.
+pub(crate) fn defer(target: Option<u32>, deferred: Deferred, importance: Importance) {
     let old = sched::raise(Irql::DISPATCH);
     let own = sched::processor();
     let number = target.unwrap_or(own);
     let processor = &machine::current().processors[number as usize];
-    processor.push(deferred, first);
-    if number != own {
+    let at_once = processor.queue.push(deferred, importance, number == own);
+    if number != own || !at_once {
         processor.ring();
     }
     sched::lower(old);
 }
 
-/// Queues `deferred` for the service thread of processor `number`.
-pub(crate) fn post(number: u32, deferred: Deferred, first: bool) {
+/// Queues `deferred` for the service thread of processor `number`, in whose clock interrupt it became due.
+pub(crate) fn post(number: u32, deferred: Deferred, importance: Importance) {
     let processor = &machine::current().processors[number as usize];
-    processor.push(deferred, first);
+    processor.queue.push_in_processing(deferred, importance);
     processor.ring();
+}
+
+/// Notes that the calling thread waits: its processor is idle, which does not defer any longer what is queued.
+///
+/// With a schedule the seed says when that is, see [`DpcOrder`](super::DpcOrder).
+pub(super) fn goes_idle(thread: &'static Thread) {
+    let processor = &machine::current().processors[sched::processor() as usize];
+    if processor.queue.is_empty() || processor.queue.is_requested() {
+        return;
+    }
+    if processor.server.get().is_some_and(|server| server.id != thread.id) {
+        processor.queue.request();
+        processor.ring();
+    }
 }
 
 /// Waits until what is queued on every processor has run. The caller is below DISPATCH_LEVEL.
@@ -142,6 +111,7 @@ pub(crate) fn flush() {
         }
         local::with(|local| {
             local.processor.set(number);
+            processor.queue.request();
             let old = local.irql.replace(Irql::DISPATCH);
             vacate(local, old);
         });
@@ -182,7 +152,7 @@ pub(super) fn vacate(local: &Local, to: Irql) {
     loop {
         if !local.in_dpc.get() {
             local.in_dpc.set(true);
-            while let Some(deferred) = processor.pop() {
+            while let Some(deferred) = processor.queue.pop() {
                 // SAFETY: whoever deferred the call vouched for it, and this thread owns the processor.
                 unsafe { (deferred.routine)(deferred.context) };
             }
@@ -193,7 +163,7 @@ pub(super) fn vacate(local: &Local, to: Irql) {
         unsafe { processor.owner.unlock() };
         sched::given_back(Wait::Processor(local.processor.get()));
         // A call that was queued by another thread after the last look must not wait for the next raise.
-        if processor.is_idle() || local.in_dpc.get() || !processor.owner.try_lock() {
+        if !processor.queue.is_requested() || local.in_dpc.get() || !processor.owner.try_lock() {
             return;
         }
         local.irql.set(Irql::DISPATCH);
@@ -208,20 +178,24 @@ pub(crate) fn serve(number: u32, stopping: &dyn Fn() -> bool) {
     let processor = &machine::current().processors[number as usize];
     let _ = processor.server.set(thread);
     loop {
-        if !processor.is_idle() {
+        let left = processor.queue.due().map(|due| due.saturating_sub(sched::elapsed()));
+        if left == Some(Duration::ZERO) || left.is_some() && stopping() {
+            processor.queue.request();
+        }
+        if processor.queue.is_requested() {
             let old = sched::raise(Irql::DISPATCH);
             sched::lower(old);
         } else if stopping() {
             return;
         } else {
-            sched::block(None);
+            sched::block(left);
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use core::sync::atomic::{AtomicBool, AtomicU32};
+    use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
     use std::sync::Arc;
 
     use super::*;
@@ -292,7 +266,7 @@ mod tests {
         }
         let machine = Machine::builder().boot();
         let mut noted = (Irql::PASSIVE, 0);
-        defer(None, Deferred { routine: note, context: (&raw mut noted).cast() }, false);
+        defer(None, Deferred { routine: note, context: (&raw mut noted).cast() }, Importance::Medium);
         assert_eq!(noted, (Irql::DISPATCH, sched::current().unwrap().id));
         assert!(machine.shutdown().is_clean());
     }

@@ -333,6 +333,7 @@ pub fn block(limit: Option<Duration>) -> bool {
         super::point();
         return true;
     }
+    super::processor::goes_idle(thread);
     let deadline = limit.map(|limit| Instant::now() + limit);
     let mut watch = Watch::default();
     let woken = loop {

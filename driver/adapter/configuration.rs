@@ -16,6 +16,8 @@ pub(crate) struct Configuration {
     /// Whether RDMA may be enabled: `*NetworkDirect` is 1 and `*NetworkDirectTechnology`, if there is
     /// one, iWARP.
     pub(super) network_direct: bool,
+    /// Whether a notification may come inside the call that causes it: `ImmediateNotification` is 1.
+    pub(super) immediate_notification: bool,
     /// The Ethernet address to use in place of the adapter's own, if it is a legal one.
     pub(super) address: Option<Address>,
 }
@@ -35,7 +37,11 @@ impl Configuration {
         let open = unsafe { Open::new(adapter) }?;
         let enabled = open.integer(b"*NetworkDirect").is_none_or(|value| value != 0);
         let technology = open.integer(b"*NetworkDirectTechnology").is_none_or(|value| value == IWARP);
-        Ok(Self { network_direct: enabled && technology, address: open.network_address() })
+        Ok(Self {
+            network_direct: enabled && technology,
+            immediate_notification: open.integer(b"ImmediateNotification").is_some_and(|value| value == 1),
+            address: open.network_address(),
+        })
     }
 }
 

@@ -91,13 +91,15 @@ impl Adapter {
         let configuration = unsafe { Configuration::read(handle) }?;
         let permanent = Address::local(index(parameters.NetLuid));
         let current = configuration.address.unwrap_or(permanent);
+        let rdma = Rdma::new(handle, configuration.network_direct)?;
+        rdma.port().set_immediate_notifications(configuration.immediate_notification);
         let readdress = Work::new(handle, Self::readdress).ok_or(NDIS_STATUS_RESOURCES)?;
         Ok(Self {
             handle,
             interface: parameters.NetLuid,
             permanent,
             station: Station::new(handle, current).ok_or(NDIS_STATUS_RESOURCES)?,
-            rdma: Rdma::new(handle, configuration.network_direct)?,
+            rdma,
             readdress,
             watch: Lock::const_new(SpinLock::INIT, None),
             _device: device,

@@ -12,16 +12,23 @@ use crate::port::PortState;
 pub(crate) struct Adapter<K: Kernel> {
     port: Shared<PortState<K>>,
     table: Table<K>,
+    /// Whether a notification may come inside the call that causes it.
+    immediate: bool,
 }
 
 impl<K: Kernel> Adapter<K> {
-    /// An opening of `port`.
+    /// An opening of `port`. `immediate`: a notification may come inside the call that causes it.
     ///
     /// # Errors
     ///
     /// [`NoMemory`].
-    pub(crate) fn new(port: Shared<PortState<K>>) -> Result<Self, NoMemory> {
-        Ok(Self { port, table: Table::new()? })
+    pub(crate) fn new(port: Shared<PortState<K>>, immediate: bool) -> Result<Self, NoMemory> {
+        Ok(Self { port, table: Table::new()?, immediate })
+    }
+
+    /// Whether a notification may come inside the call that causes it.
+    pub(crate) fn notifies_immediately(&self) -> bool {
+        self.immediate
     }
 
     /// The port below.

@@ -5,7 +5,7 @@ use core::fmt;
 use core::ptr::NonNull;
 use core::time::Duration;
 
-use sys::wdm::MDL;
+use sys::wdm::{GROUP_AFFINITY, MDL};
 
 /// The kernel below the provider.
 ///
@@ -48,7 +48,7 @@ pub type Routine = unsafe extern "win64" fn(context: *mut c_void);
 ///
 /// # Safety
 ///
-/// Each [`Deferred::queue`] is followed by exactly one call of the routine, on any processor, possibly
+/// Each [`Deferred::queue`], and each [`Deferred::queue_apart`] that returns true, is followed by exactly one call of the routine, on any processor, possibly
 /// before it returns; the implementation does not touch the object once the routine has begun.
 pub unsafe trait Deferred: Send + Sync {
     /// An object that is not initialised yet; [`Deferred::initialise`] follows once it has its place.
@@ -67,6 +67,21 @@ pub unsafe trait Deferred: Send + Sync {
     ///
     /// `this` is initialised, is not queued, and outlives the beginning of its routine.
     unsafe fn queue(this: NonNull<Self>);
+
+    /// Queues the call so that it does not run before the function returns that the consumer is in, unless another
+    /// processor gets to it first: see [`route`](crate::processor::route). `affinity`: the processors on which it
+    /// is to run, if possible. Returns whether it was queued; it is not where there is no other processor. A kernel
+    /// whose calls never run inside their queueing needs no more than [`Deferred::queue`].
+    ///
+    /// # Safety
+    ///
+    /// As for [`Deferred::queue`].
+    unsafe fn queue_apart(this: NonNull<Self>, affinity: Option<GROUP_AFFINITY>) -> bool {
+        let _ = affinity;
+        // SAFETY: as the caller promises.
+        unsafe { Self::queue(this) };
+        true
+    }
 }
 
 /// A call to be made once a time has passed, at DISPATCH_LEVEL, unless it is cancelled before.

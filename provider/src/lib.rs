@@ -77,6 +77,7 @@ mod memory;
 pub mod ndkpi;
 pub mod object;
 pub mod port;
+pub mod processor;
 mod queue_pair;
 mod ring;
 mod rundown;

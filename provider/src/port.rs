@@ -52,6 +52,8 @@ pub struct PortState<K: Kernel> {
     segment: Shared<SegmentState<K>>,
     number: u64,
     enabled: AtomicBool,
+    /// Whether a notification may come inside the call that causes it.
+    immediate: AtomicBool,
     counters: Counters,
     objects: Registry<K>,
 }
@@ -85,6 +87,11 @@ impl<K: Kernel> PortState<K> {
     pub(crate) fn counters(&self) -> &Counters {
         &self.counters
     }
+
+    /// Whether a notification may come inside the call that causes it.
+    pub(crate) fn notifies_immediately(&self) -> bool {
+        self.immediate.load(Ordering::Acquire)
+    }
 }
 
 /// Why a port could not be opened.
@@ -116,9 +123,9 @@ impl<K: Kernel> Port<K> {
     pub fn new(segment: &Segment<K>) -> Result<Self, NoMemory> {
         let segment = segment.0.clone();
         let number = segment.number();
-        let (enabled, counters) = (AtomicBool::new(false), Counters::default());
-        let objects = Registry::new();
-        Ok(Self(Shared::new(PortState { segment, number, enabled, counters, objects })?))
+        let (enabled, immediate) = (AtomicBool::new(false), AtomicBool::new(false));
+        let (counters, objects) = (Counters::default(), Registry::new());
+        Ok(Self(Shared::new(PortState { segment, number, enabled, immediate, counters, objects })?))
     }
 
     /// Replaces the port's addresses: those that consumers may listen on and connect from. Endpoints in
@@ -134,6 +141,13 @@ impl<K: Kernel> Port<K> {
     /// What its objects share.
     pub(crate) fn state(&self) -> &Shared<PortState<K>> {
         &self.0
+    }
+
+    /// Has the notifications of the adapters that are opened from now on delivered by a DPC of the processor
+    /// that causes them, which runs before the causing call returns if that came below DISPATCH_LEVEL. Else they
+    /// are delivered as by an interrupt, on a processor that the consumer prefers.
+    pub fn set_immediate_notifications(&self, immediate: bool) {
+        self.0.immediate.store(immediate, Ordering::Release);
     }
 
     /// Enables or disables NDK. What is open stays open: it is for NDIS to have it closed (NDIS-2). While it is

@@ -7,12 +7,19 @@ use core::time::Duration;
 use std::ffi::c_void;
 use std::sync::Mutex;
 
+use sys::wdm::GROUP_AFFINITY;
+
 use crate::kernel::{Deferred, Routine, Timer};
 
 /// Where the calls of a kernel wait.
 pub(crate) trait Processors: Sized + 'static {
     /// Has a deferred call made, once, by whoever makes them here.
     fn push(call: Call<Self>);
+
+    /// Whether there is one processor only, on which a deferred call would run inside its queueing.
+    fn is_single() -> bool {
+        false
+    }
 
     /// Has a timer's call made once its time has come.
     fn set(call: Call<Self>, after: Duration);
@@ -91,6 +98,15 @@ unsafe impl<P: Processors> Deferred for Waiting<P> {
         // SAFETY: the caller passes a live object.
         unsafe { this.as_ref() }.enter("a deferred call is queued twice");
         P::push(Call(this));
+    }
+
+    unsafe fn queue_apart(this: NonNull<Self>, _: Option<GROUP_AFFINITY>) -> bool {
+        if P::is_single() {
+            return false;
+        }
+        // SAFETY: as the caller promises.
+        unsafe { Self::queue(this) };
+        true
     }
 }
 

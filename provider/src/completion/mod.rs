@@ -13,14 +13,14 @@ pub(crate) use moderation::{Contradictory, Moderation};
 
 use sys::ndk::{NDK_FN_CQ_NOTIFICATION_CALLBACK, NDK_OBJECT_TYPE, NDK_OPERATION_TYPE};
 use sys::status::{NTSTATUS, STATUS_BUFFER_OVERFLOW, STATUS_SUCCESS};
-use sys::wdm::ULONG;
+use sys::wdm::{GROUP_AFFINITY, ULONG};
 
 use crate::adapter::Adapter;
 use crate::consumer::Opaque;
 use crate::heap::NoMemory;
 use crate::kernel::{Kernel, Timer as _};
 use crate::lifetime::Kind;
-use crate::object::{ALARM, Alarm, Body, Hold, Id, Object, Registry};
+use crate::object::{ALARM, Alarm, Body, Hold, Id, Object, Registry, Vector};
 use crate::sync::{AtomicBool, AtomicU32, AtomicU64, Ordering, fence};
 use arm::{Answer, ArmWord};
 use moderation::Settings;
@@ -60,6 +60,7 @@ pub(crate) struct Cq<K: Kernel> {
     overflown: AtomicBool,
     callback: Option<NDK_FN_CQ_NOTIFICATION_CALLBACK>,
     context: Opaque,
+    vector: Vector<K>,
 }
 
 /// A result found no room.
@@ -67,7 +68,7 @@ pub(crate) struct Cq<K: Kernel> {
 pub(crate) struct Overflow;
 
 impl<K: Kernel> Cq<K> {
-    /// A queue for at least `depth` results.
+    /// A queue for at least `depth` results, whose notifications run on the processors of `affinity`, if possible.
     ///
     /// # Errors
     ///
@@ -77,7 +78,9 @@ impl<K: Kernel> Cq<K> {
         depth: u32,
         callback: Option<NDK_FN_CQ_NOTIFICATION_CALLBACK>,
         context: Opaque,
+        affinity: Option<GROUP_AFFINITY>,
     ) -> Result<Self, NoMemory> {
+        let vector = Vector::new(affinity, adapter.notifies_immediately());
         Ok(Self {
             adapter,
             results: Results::new(depth)?,
@@ -91,6 +94,7 @@ impl<K: Kernel> Cq<K> {
             overflown: AtomicBool::new(false),
             callback,
             context,
+            vector,
         })
     }
 
@@ -280,6 +284,10 @@ impl<K: Kernel> Body<K> for Cq<K> {
 
     fn alarm(&self) -> Option<&Alarm<K>> {
         Some(&self.alarm)
+    }
+
+    fn vector(&self) -> Option<&Vector<K>> {
+        Some(&self.vector)
     }
 
     /// Nothing to cancel: a notification that has not begun is dropped in [`Body::deliver`].

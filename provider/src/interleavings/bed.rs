@@ -118,7 +118,7 @@ fn cq(
     context: PVOID,
 ) -> Pointer<Cq<Machine>> {
     let tie = adapter.hold(Kind::Successor).unwrap();
-    object(Cq::new(tie, 16, callback, Opaque(context)).unwrap())
+    object(Cq::new(tie, 16, callback, Opaque(context), None).unwrap())
 }
 
 /// One adapter; its consumer connects it with itself.

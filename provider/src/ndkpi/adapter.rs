@@ -66,13 +66,13 @@ unsafe extern "win64" fn query_info<K: Kernel>(
     STATUS_SUCCESS
 }
 
-/// NdkCreateCq. The affinity is a hint that is not followed: a notification runs where the result came from.
+/// NdkCreateCq. The callback runs on a processor of the affinity, unless notifications are immediate.
 unsafe extern "win64" fn create_cq<K: Kernel>(
     adapter: *mut NDK_ADAPTER,
     depth: ULONG,
     notification: Option<NDK_FN_CQ_NOTIFICATION_CALLBACK>,
     notification_context: PVOID,
-    _affinity: *mut GROUP_AFFINITY,
+    affinity: *mut GROUP_AFFINITY,
     _completion: Option<NDK_FN_CREATE_COMPLETION>,
     _context: PVOID,
     out: *mut *mut NDK_CQ,
@@ -84,7 +84,9 @@ unsafe extern "win64" fn create_cq<K: Kernel>(
             return Err(Failure::PARAMETER);
         }
         let tie = adapter.hold(Kind::Successor)?;
-        let cq = Cq::new(tie, depth, notification, Opaque(notification_context));
+        // SAFETY: the consumer passes null or an affinity.
+        let affinity = unsafe { affinity.as_ref() }.copied();
+        let cq = Cq::new(tie, depth, notification, Opaque(notification_context), affinity);
         create(adapter.version(), cq::table::<K>(), cq)
     };
     // SAFETY: the consumer passes a place for the pointer.

@@ -151,7 +151,7 @@ unsafe extern "win64" fn create_qp_with_srq<K: Kernel>(
     unsafe { qp.create::<K>(Some(srq), out) }
 }
 
-/// NdkCreateSrq. The affinity is a hint that is not followed.
+/// NdkCreateSrq. The callback runs on a processor of the affinity, unless notifications are immediate.
 unsafe extern "win64" fn create_srq<K: Kernel>(
     pd: *mut NDK_PD,
     depth: ULONG,
@@ -159,7 +159,7 @@ unsafe extern "win64" fn create_srq<K: Kernel>(
     threshold: ULONG,
     notification: Option<NDK_FN_SRQ_NOTIFICATION_CALLBACK>,
     notification_context: PVOID,
-    _affinity: *mut GROUP_AFFINITY,
+    affinity: *mut GROUP_AFFINITY,
     _completion: Option<NDK_FN_CREATE_COMPLETION>,
     _context: PVOID,
     out: *mut *mut NDK_SRQ,
@@ -172,7 +172,9 @@ unsafe extern "win64" fn create_srq<K: Kernel>(
         }
         let tie = pd.hold(Kind::Successor)?;
         let sizes = (depth as usize, sge as usize, threshold as usize);
-        let srq = Srq::new(tie, sizes, notification, Opaque(notification_context));
+        // SAFETY: the consumer passes null or an affinity.
+        let affinity = unsafe { affinity.as_ref() }.copied();
+        let srq = Srq::new(tie, sizes, notification, Opaque(notification_context), affinity);
         create(pd.version(), srq::table::<K>(), srq)
     };
     // SAFETY: the consumer passes a place for the pointer.

@@ -14,7 +14,7 @@
 use core::ffi::c_void;
 use core::ptr::NonNull;
 
-use super::{Body, Core, Object, alarm, close};
+use super::{Body, Core, Object, Vector, alarm, close};
 use crate::kernel::{Deferred as _, Kernel};
 use crate::lifetime::{Kind, Released};
 use crate::sync::Ordering;
@@ -33,14 +33,19 @@ pub(super) fn initialise<K: Kernel>(core: NonNull<Core<K>>) {
 }
 
 /// See [`Object::post`].
-pub(super) fn post<K: Kernel>(core: &Core<K>, events: u32) {
+pub(super) fn post<K: Kernel, B: Body<K>>(object: &Object<K, B>, events: u32) {
+    let (core, vector) = (&object.core, object.body.vector());
     if core.events.fetch_or(events | SCHEDULED, Ordering::AcqRel) & SCHEDULED == 0 {
         // The caller keeps the object alive up to here; from here on the call's own hold does. The count
         // of callbacks can't be full, as there is one call and one alarm per object.
         let kept = core.lifetime.keep(Kind::Callback);
         debug_assert!(kept.is_ok(), "one deferred call and one alarm per object");
-        // SAFETY: SCHEDULED was set just now, by this call; the callback hold keeps the object.
-        unsafe { queue(NonNull::from(core)) }
+        match vector {
+            // SAFETY: SCHEDULED was set just now, by this call; the callback hold keeps the object.
+            None => unsafe { queue(NonNull::from(core)) },
+            // SAFETY: as above.
+            Some(vector) => unsafe { Vector::queue(NonNull::from(vector), NonNull::from(core)) },
+        }
     }
 }
 
@@ -51,10 +56,14 @@ pub(super) fn post<K: Kernel>(core: &Core<K>, events: u32) {
 /// The caller set SCHEDULED, or END, and so is the only one to queue the call; the object stays until the
 /// call begins.
 pub(super) unsafe fn queue<K: Kernel>(core: NonNull<Core<K>>) {
-    // SAFETY: the member lies within the object.
-    let deferred = unsafe { core.byte_add(core::mem::offset_of!(Core<K>, deferred)) }.cast();
     // SAFETY: `create` initialised it; the rest is as the caller promises.
-    unsafe { K::Deferred::queue(deferred) }
+    unsafe { K::Deferred::queue(of(core)) }
+}
+
+/// The deferred call of an object, without a reference to it.
+pub(super) fn of<K: Kernel>(core: NonNull<Core<K>>) -> NonNull<K::Deferred> {
+    // SAFETY: the member lies within the object.
+    unsafe { core.byte_add(core::mem::offset_of!(Core<K>, deferred)) }.cast()
 }
 
 /// Dispatches to the kind's own [`Body::deliver`].

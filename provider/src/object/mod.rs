@@ -21,11 +21,13 @@ mod close;
 mod deferred;
 mod hold;
 mod registry;
+mod vector;
 
 pub use alarm::Alarm;
 pub use close::Waiter;
 pub use hold::Hold;
 pub use registry::{Gone, Id, Reason, Registry};
+pub use vector::Vector;
 
 pub(crate) use close::CloseRecord;
 pub(crate) use deferred::ALARM;
@@ -58,6 +60,11 @@ pub trait Body<K: Kernel>: Sized + Send + Sync + 'static {
 
     /// The object's alarm, if it has one.
     fn alarm(&self) -> Option<&Alarm<K>> {
+        None
+    }
+
+    /// The way of its notifications, if a consumer's data path causes them; its deferred call is queued by it.
+    fn vector(&self) -> Option<&Vector<K>> {
         None
     }
 
@@ -152,6 +159,7 @@ impl<K: Kernel, B: Body<K>> Object<K, B> {
         let object = heap::place(Self { core, body })?;
         deferred::initialise(object.cast::<Core<K>>());
         alarm::initialise(object);
+        vector::initialise(object);
         // SAFETY: the object was placed just now.
         let registry = unsafe { object.as_ref() }.body.registry();
         // SAFETY: the object is new; `demolish` takes it off before it frees it.
@@ -184,6 +192,6 @@ impl<K: Kernel, B: Body<K>> Object<K, B> {
     /// held. The call may be made before this returns, and whatever the consumer does in it may end the
     /// object, unless the caller owns a hold.
     pub(crate) fn post(&self, events: u32) {
-        deferred::post(&self.core, events);
+        deferred::post(self, events);
     }
 }

@@ -7,6 +7,7 @@ use alloc::collections::VecDeque;
 
 use sys::ndk::{NDK_FN_SRQ_NOTIFICATION_CALLBACK, NDK_OBJECT_TYPE};
 use sys::status::STATUS_SUCCESS;
+use sys::wdm::GROUP_AFFINITY;
 
 use super::list::{List, refill};
 use super::{PostError, Qp};
@@ -16,7 +17,7 @@ use crate::heap::{NoMemory, Within as _};
 use crate::kernel::{Kernel, Lock};
 use crate::lifetime::Kind;
 use crate::memory::Sge;
-use crate::object::{Body, Hold, Id, Object, Registry};
+use crate::object::{Body, Hold, Id, Object, Registry, Vector};
 
 /// Event bit: the number of receives fell below the threshold.
 const BELOW: u32 = 1;
@@ -55,6 +56,7 @@ pub(crate) struct Srq<K: Kernel> {
     state: Lock<K, State<K>>,
     callback: Option<NDK_FN_SRQ_NOTIFICATION_CALLBACK>,
     context: Opaque,
+    vector: Vector<K>,
 }
 
 fn room<T>(count: usize) -> Result<VecDeque<T>, NoMemory> {
@@ -72,7 +74,8 @@ fn move_all<T>(from: &mut VecDeque<T>, to: &mut VecDeque<T>) {
 }
 
 impl<K: Kernel> Srq<K> {
-    /// A queue for `depth` receives of at most `max_sge` entries, armed if there is a threshold.
+    /// A queue for `depth` receives of at most `max_sge` entries, armed if there is a threshold. Its notifications
+    /// run on the processors of `affinity`, if possible.
     ///
     /// # Errors
     ///
@@ -82,11 +85,13 @@ impl<K: Kernel> Srq<K> {
         (depth, max_sge, threshold): (usize, usize, usize),
         callback: Option<NDK_FN_SRQ_NOTIFICATION_CALLBACK>,
         context: Opaque,
+        affinity: Option<GROUP_AFFINITY>,
     ) -> Result<Self, NoMemory> {
+        let vector = Vector::new(affinity, pd.adapter().notifies_immediately());
         let receives = room(depth)?;
         let (armed, waiting) = (threshold > 0, VecDeque::new());
         let state = State { receives, depth, threshold, armed, waiting, users: 0 };
-        Ok(Self { pd, max_sge, state: Lock::<K, _>::new(state), callback, context })
+        Ok(Self { pd, max_sge, state: Lock::<K, _>::new(state), callback, context, vector })
     }
 
     /// The protection domain.
@@ -271,6 +276,10 @@ impl<K: Kernel> Body<K> for Srq<K> {
 
     fn antecedents(&self, name: &mut dyn FnMut(Id)) {
         name(Id::of(&self.pd));
+    }
+
+    fn vector(&self) -> Option<&Vector<K>> {
+        Some(&self.vector)
     }
 
     /// A mere dereference: closing waits for the queue pairs (CL-5). Receives that none of them took have

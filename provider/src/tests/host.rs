@@ -3,7 +3,7 @@
 
 mod points;
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::fmt;
 use std::ptr::NonNull;
@@ -22,6 +22,7 @@ pub(crate) struct Host;
 thread_local! {
     static QUEUE: RefCell<VecDeque<Call<Host>>> = const { RefCell::new(VecDeque::new()) };
     static TIMERS: RefCell<Vec<(Duration, Call<Host>)>> = const { RefCell::new(Vec::new()) };
+    static SINGLE: Cell<bool> = const { Cell::new(false) };
     static TRACE: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
     static ON_TRACE: RefCell<Option<Box<dyn FnOnce()>>> = const { RefCell::new(None) };
 }
@@ -84,6 +85,11 @@ pub(crate) fn forget_queues() {
     assert!(left.0.is_empty() && left.1.is_empty(), "calls wait");
 }
 
+/// Leaves the machine one processor.
+pub(crate) fn have_single_processor() {
+    SINGLE.set(true);
+}
+
 /// Whether a timer is set.
 pub(crate) fn is_ticking() -> bool {
     TIMERS.with_borrow(|timers| !timers.is_empty())
@@ -92,6 +98,10 @@ pub(crate) fn is_ticking() -> bool {
 impl Processors for Host {
     fn push(call: Call<Self>) {
         QUEUE.with_borrow_mut(|queue| queue.push_back(call));
+    }
+
+    fn is_single() -> bool {
+        SINGLE.get()
     }
 
     fn set(call: Call<Self>, after: Duration) {

@@ -7,6 +7,7 @@ use sys::status::*;
 use sys::wdm::PVOID;
 
 use super::consumer::{Pair, Seen, call, close, notified};
+use super::host::{expire, have_single_processor};
 
 /// Gives the far side a queue pair with a shared receive queue of `depth`.
 fn pair_with_srq(depth: u32, threshold: u32) -> (Pair, *mut NDK_SRQ) {
@@ -36,6 +37,17 @@ fn pair_with_srq(depth: u32, threshold: u32) -> (Pair, *mut NDK_SRQ) {
     pair.far.qp = qp;
     pair.establish();
     (pair, srq)
+}
+
+#[test]
+fn srq_notification_on_single_processor_waits_for_tick() {
+    have_single_processor();
+    let (pair, srq) = pair_with_srq(4, 2);
+    assert_eq!((receive(srq, 1), receive(srq, 2), send(&pair, 1)), (0, 0, 0));
+    assert_eq!(pair.log.pump(), []);
+    assert_eq!(expire().len(), 1);
+    assert_eq!(pair.log.pump(), [Seen::Notified("srq", STATUS_SUCCESS)]);
+    tear_down(pair, srq);
 }
 
 fn receive(srq: *mut NDK_SRQ, number: usize) -> NTSTATUS {

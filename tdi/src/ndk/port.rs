@@ -81,7 +81,7 @@ impl<S: System> Ndk<S> {
     pub fn add(&self, port: &Port<S::Kernel>) -> Result<PortId, OpenError> {
         let unused = Shared::new(EventOf::<S>::new())?;
         unused.initialise();
-        let adapter = port.open(NDK_VERSION_2_1)?;
+        let adapter = port.open_immediate(NDK_VERSION_2_1)?;
         let opened = Self::pd(adapter).and_then(|pd| {
             let token = token(pd);
             Shared::new(Use { adapter, pd, token, unused })

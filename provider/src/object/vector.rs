@@ -1,0 +1,78 @@
+//! The delivery of an object's notifications: what an interrupt vector is to the completion queue of an adapter.
+//!
+//! The events of a CQ or SRQ are mostly caused by a consumer's post, maybe of another consumer's. Their deferred
+//! call is queued by [`Deferred::queue_apart`], so that it does not run inside that post. All other deferred calls
+//! are queued directly: the end of a close, a request's completion or a connect event is no part of a data path,
+//! and the interface has them run at any time, before the function returns that caused them too.
+
+use core::ffi::c_void;
+use core::ptr::NonNull;
+use core::time::Duration;
+
+use sys::wdm::GROUP_AFFINITY;
+
+use super::{Body, Core, Object, deferred};
+use crate::kernel::{Deferred as _, Kernel, Timer as _};
+
+/// Less than any tick.
+const NEXT_TICK: Duration = Duration::from_nanos(100);
+
+/// The way by which an object's notifications are delivered.
+pub struct Vector<K: Kernel> {
+    /// The processors that the consumer prefers for its callback.
+    affinity: Option<GROUP_AFFINITY>,
+    /// Whether to queue directly all the same.
+    immediate: bool,
+    /// Queues the call on a machine that has no other processor.
+    tick: K::Timer,
+}
+
+impl<K: Kernel> Vector<K> {
+    /// A vector for callbacks on the processors of `affinity`, or on any. `immediate`: a callback may come inside
+    /// the call that causes it.
+    pub(crate) fn new(affinity: Option<GROUP_AFFINITY>, immediate: bool) -> Self {
+        Self { affinity, immediate, tick: K::Timer::new() }
+    }
+
+    /// Queues the object's deferred call.
+    ///
+    /// # Safety
+    ///
+    /// As for [`deferred::queue`]; `vector` is that of the object.
+    pub(super) unsafe fn queue(vector: NonNull<Self>, core: NonNull<Core<K>>) {
+        let (affinity, immediate) = {
+            // SAFETY: the object stays until the call begins, as the caller promises.
+            let vector = unsafe { vector.as_ref() };
+            (vector.affinity, vector.immediate)
+        };
+        if immediate {
+            // SAFETY: as the caller promises.
+            return unsafe { deferred::queue(core) };
+        }
+        // SAFETY: as the caller promises.
+        if unsafe { K::Deferred::queue_apart(deferred::of(core), affinity) } {
+            return;
+        }
+        // SAFETY: the call is not queued, so the object stays.
+        let tick = NonNull::from(unsafe { &vector.as_ref().tick });
+        // SAFETY: `create` initialised it; the deferred call is made once at a time, so its timer is not set.
+        unsafe { K::Timer::set(tick, NEXT_TICK) }
+    }
+}
+
+/// Makes the vector of an object ready, if it has one. The object was just created and has its place.
+pub(super) fn initialise<K: Kernel, B: Body<K>>(object: NonNull<Object<K, B>>) {
+    // SAFETY: the object is alive and nothing else knows it yet.
+    if let Some(vector) = unsafe { object.as_ref() }.body.vector() {
+        let core = object.cast::<Core<K>>();
+        // SAFETY: an object never moves, and this is the only initialisation.
+        unsafe { K::Timer::initialise(NonNull::from(&vector.tick), ticks::<K>, core.as_ptr().cast()) }
+    }
+}
+
+/// The timer's routine.
+unsafe extern "win64" fn ticks<K: Kernel>(context: *mut c_void) {
+    let Some(core) = NonNull::new(context.cast::<Core<K>>()) else { return };
+    // SAFETY: the timer was set in place of queueing the call, by the setter of SCHEDULED.
+    unsafe { deferred::queue(core) }
+}

@@ -331,6 +331,8 @@ fn the_inf_offers_what_the_driver_reads() {
         r#"HKR,Ndi\Params\*NetworkDirect\Enum,"1",0,%Enabled%"#,
         r#"HKR,Ndi\Params\*NetworkDirectTechnology,Default,0,"1""#,
         r#"HKR,Ndi\Params\*NetworkDirectTechnology\Enum,"1",0,%iWARP%"#,
+        r#"HKR,Ndi\Params\ImmediateNotification,Default,0,"0""#,
+        r#"HKR,Ndi\Params\ImmediateNotification\Enum,"1",0,%Enabled%"#,
     ] {
         assert!(entries.iter().any(|listed| listed == entry), "{entry}");
     }

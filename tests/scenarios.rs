@@ -17,7 +17,7 @@ use ntsim::ndk::Statistics;
 use ntsim::sched::{Schedule, Strategy};
 use played::PLAYED;
 use protocol::{Level, Scenario};
-use runner::{Bench, Client};
+use runner::{Bench, Client, Place};
 
 /// Plays one scenario on a machine of its own.
 #[track_caller]
@@ -75,6 +75,34 @@ fn what_fresh_memory_holds_makes_no_difference() {
         let differs = pattern.2.iter().zip(&zero.2).find(|(pattern, zero)| pattern != zero);
         assert!(pattern == zero, "{scenario:?}: {differs:?}");
     }
+}
+
+/// Plays a scenario at PASSIVE_LEVEL on a machine with one processor, under a schedule of this seed.
+fn on_single_processor(seed: u64, places: &[Place]) -> String {
+    let schedule = Schedule::seeded(seed, Strategy::of_seed(seed));
+    let machine = Machine::builder().processors(1).schedule(schedule).boot();
+    let bench = Bench::on(machine, &common::images(), places).map_err(|(error, _)| error);
+    let bench = bench.expect("the images are built");
+    let [near, far] = IPV4.ends();
+    let scenario = Scenario::NotifiedAfterPost;
+    let played = Client::open(bench.machine())
+        .and_then(|client| client.run_scenario(scenario, Level::Passive, near, far));
+    let report = bench.shut_down();
+    assert!(report.is_clean(), "{report}");
+    common::broken(&played.expect("it is played").outcome)
+}
+
+#[test]
+fn notification_on_single_processor_waits_for_end_of_post() {
+    for seed in 0..12 {
+        assert_eq!(on_single_processor(seed, &IPV4.places()), "", "seed {seed}");
+    }
+}
+
+#[test]
+fn notification_with_keyword_comes_inside_the_post() {
+    let broken = on_single_processor(1, &IPV4.places().map(Place::immediate));
+    assert!(broken.contains("no notification inside the post"), "{broken}");
 }
 
 macro_rules! scenarios {

@@ -64,6 +64,7 @@ macro_rules! with_played {
             the_largest_requests_are_possible: LargestRequests;
             the_deepest_queues_are_filled: DeepestQueues;
             the_largest_region_and_window_are_possible: LargestMemory;
+            notifications_wait_for_end_of_post: NotifiedAfterPost;
             a_cq_may_be_closed_when_its_moderated_notification_is_due: RaceAlarm;
         }
     };

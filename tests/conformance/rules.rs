@@ -40,6 +40,7 @@ pub(crate) const RULES: &[(&str, &str)] = &[
         "CQ-7",
         "Depths at the limit are possible and one more is invalid; moderation holds notifications back.",
     ),
+    ("CQ-8", "A notification does not come by way of the post that causes it."),
     ("WR-1", "The two queues of a QP may be posted to at the same time."),
     ("WR-2", "A request that was accepted has one result, one that was refused has none."),
     (

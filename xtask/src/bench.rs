@@ -1,6 +1,7 @@
 //! `cargo xtask bench`: measures the built driver through its dispatch tables, side by side with what it
 //! can't be faster than, in the same run.
 
+mod notifications;
 mod objects;
 mod report;
 mod statistics;
@@ -21,6 +22,10 @@ use crate::{build, failure::Failure};
 const ADAPTERS: [(u32, IpAddr, u16); 2] =
     [(12, IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1)), 0), (15, IpAddr::V4(Ipv4Addr::new(10, 0, 0, 2)), 5445)];
 
+/// As above, of the pair that has `ImmediateNotification` set.
+const IMMEDIATE: [(u32, IpAddr, u16); 2] =
+    [(13, IpAddr::V4(Ipv4Addr::new(10, 0, 0, 3)), 0), (16, IpAddr::V4(Ipv4Addr::new(10, 0, 0, 4)), 5445)];
+
 /// How to measure.
 #[derive(clap::Args)]
 pub(crate) struct Options {
@@ -40,6 +45,8 @@ struct Plan {
     microseconds: u64,
     /// Samples of one way between two threads.
     exchanges: usize,
+    /// Samples of a notification that a thread sleeps for.
+    notifications: usize,
     /// Objects of each kind that are created and closed.
     objects: usize,
     /// How many successors an antecedent is closed over.
@@ -51,15 +58,22 @@ impl Plan {
         rounds: 11,
         microseconds: 20_000,
         exchanges: 20_000,
+        notifications: 5_000,
         objects: 1000,
         successors: &[1, 1000, 100_000],
     };
-    const QUICK: Self =
-        Self { rounds: 3, microseconds: 2_000, exchanges: 2_000, objects: 100, successors: &[1, 1000] };
+    const QUICK: Self = Self {
+        rounds: 3,
+        microseconds: 2_000,
+        exchanges: 2_000,
+        notifications: 500,
+        objects: 100,
+        successors: &[1, 1000],
+    };
 
     /// Steps of the progress bar.
     fn steps(&self) -> usize {
-        self.rounds * (transfers::LENGTHS.len() + 1) + objects::KINDS.len() + 2 * self.successors.len()
+        self.rounds * (transfers::LENGTHS.len() + 2) + objects::KINDS.len() + 2 * self.successors.len()
     }
 }
 
@@ -84,7 +98,10 @@ fn measure(images: &build::Images, plan: &Plan) -> Result<Report, Failure> {
     // Pages of their own for blocks are there to find mistakes, and cost more than what is measured.
     let machine = Machine::builder().special_pool(0).boot();
     ndk::set_checks(ndk::Checks::None);
-    let places = ADAPTERS.map(|(index, address, _)| Place::new(index, address));
+    let place = |(index, address, _)| Place::new(index, address);
+    let places: Vec<_> = ADAPTERS.into_iter().map(place).collect();
+    let places = places.into_iter().chain(IMMEDIATE.map(|end| place(end).immediate()));
+    let places: Vec<_> = places.collect();
     let bench = Bench::on(machine, &images, &places).map_err(|(error, _)| failed(&error))?;
     let report = series(&bench, plan);
     let found = bench.shut_down();
@@ -99,18 +116,23 @@ fn failed(error: &Error) -> Failure {
 }
 
 fn series(bench: &Bench, plan: &Plan) -> Result<Report, Error> {
-    let [near, far] = ADAPTERS.map(|(index, address, port)| Endpoint::new(index, address, port));
-    let measuring = Measuring::open(bench.machine(), near, far)?;
+    let open = |ends: [(u32, IpAddr, u16); 2]| {
+        let [near, far] = ends.map(|(index, address, port)| Endpoint::new(index, address, port));
+        Measuring::open(bench.machine(), near, far)
+    };
+    let (measuring, immediate) = (open(ADAPTERS)?, open(IMMEDIATE)?);
     let bar = bar(plan.steps());
     let before = pool::usage().allocations;
     let transfers = transfers::measure(&measuring, plan, &bar)?;
     let threads = threads::measure(&measuring, plan, &bar)?;
+    let notifications = notifications::measure([&measuring, &immediate], plan, &bar)?;
     let allocations = pool::usage().allocations - before;
     let objects = objects::measure(&measuring, plan, &bar)?;
     bar.finish_and_clear();
     let outcome = measuring.close()?;
-    let findings = outcome.listed().map(ToString::to_string).collect();
-    Ok(Report { rounds: plan.rounds, transfers, threads, allocations, objects, findings })
+    let immediate = immediate.close()?;
+    let findings = outcome.listed().chain(immediate.listed()).map(ToString::to_string).collect();
+    Ok(Report { rounds: plan.rounds, transfers, threads, notifications, allocations, objects, findings })
 }
 
 fn bar(steps: usize) -> ProgressBar {

@@ -12,7 +12,7 @@ use core::ptr::null_mut;
 
 use protocol::Level;
 use sys::status::{NTSTATUS, STATUS_INSUFFICIENT_RESOURCES, STATUS_SUCCESS};
-use sys::wdm::{MDL, MDL_MAPPED_TO_SYSTEM_VA, MDL_SOURCE_IS_NONPAGED_POOL};
+use sys::wdm::{self, MDL, MDL_MAPPED_TO_SYSTEM_VA, MDL_SOURCE_IS_NONPAGED_POOL, PROCESSOR_NUMBER};
 use wdk_sys::{
     KDPC, KEVENT, LARGE_INTEGER, PKDPC,
     ntddk::{
@@ -135,6 +135,20 @@ unsafe extern "C" fn run_deferred<F: FnOnce() -> R, R>(
     // SAFETY: as above; this is the last touch.
     let done = unsafe { &(*shared).done };
     done.set();
+}
+
+/// The current processor: its group, and its number there.
+pub(crate) fn processor() -> (u16, u8) {
+    let mut processor = PROCESSOR_NUMBER { Group: 0, Number: 0, Reserved: 0 };
+    // SAFETY: the place for the number is a local.
+    unsafe { wdm::KeGetCurrentProcessorNumberEx(&raw mut processor) };
+    (processor.Group, processor.Number)
+}
+
+/// The current thread's identity; in a DPC, that of the thread which the DPC interrupts.
+pub(crate) fn thread() -> usize {
+    // SAFETY: callable at any level.
+    unsafe { wdm::KeGetCurrentThread() }.addr()
 }
 
 /// The performance counter, in ticks.

@@ -20,6 +20,15 @@ impl<'l> Party<'l> {
     /// Makes CQ, PD, QP and MR on `adapter`.
     pub(crate) fn on(adapter: Handle<'l, NDK_ADAPTER>, depths: QpDepths) -> Result<Self, NTSTATUS> {
         let cq = adapter.create_cq(CqDepth(depths.receive.saturating_add(depths.initiator)))?;
+        Self::with(adapter, cq, depths)
+    }
+
+    /// Makes the rest around a CQ.
+    pub(crate) fn with(
+        adapter: Handle<'l, NDK_ADAPTER>,
+        cq: Handle<'l, NDK_CQ>,
+        depths: QpDepths,
+    ) -> Result<Self, NTSTATUS> {
         let pd = adapter.create_pd()?;
         let qp = pd.create_qp(cq, depths)?;
         let mr = pd.create_mr()?;

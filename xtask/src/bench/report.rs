@@ -3,6 +3,7 @@
 use indicatif::BinaryBytes;
 use serde::Serialize;
 
+use super::notifications::Notifications;
 use super::objects::Objects;
 use super::statistics::Spread;
 use super::threads::Threads;
@@ -18,6 +19,7 @@ pub(super) struct Report {
     pub(super) rounds: usize,
     pub(super) transfers: Vec<Transfer>,
     pub(super) threads: Threads,
+    pub(super) notifications: Notifications,
     /// Blocks of pool that any driver allocated during all transfers.
     pub(super) allocations: u64,
     pub(super) objects: Objects,
@@ -51,6 +53,7 @@ impl Report {
         println!("  between consumer and provider: {BETWEEN}");
         self.print_transfers();
         self.print_threads();
+        self.print_notifications();
         self.print_objects();
         println!("\n  allocations on the data path: {}", self.allocations);
         Ok(())
@@ -91,6 +94,17 @@ impl Report {
         line(&format!("Send of {send_length} B"), send_median, time(send_p99.median));
         let Spread { median, least, most } = of_cache_line;
         println!("  {:<30}{median:>8.1} x ({least:.1}-{most:.1})", "of the cache line");
+    }
+
+    fn print_notifications(&self) {
+        let Notifications { immediate, default, immediate_p99, default_p99 } = &self.notifications;
+        println!("\n  post, sleep, notification          median   (least-most)        99 %");
+        for (name, spread, p99) in
+            [("ImmediateNotification", immediate, immediate_p99), ("default", default, default_p99)]
+        {
+            let range = format!("({}-{})", time(spread.least), time(spread.most));
+            println!("  {name:<30}{:>10}{range:>20}{:>11}", time(spread.median), time(p99.median));
+        }
     }
 
     fn print_objects(&self) {

@@ -108,6 +108,7 @@ pub(crate) unsafe extern "win64" fn notified(context: *mut c_void, status: NTSTA
     let inside = Inside::enter(cq);
     // SAFETY: the ledger owns the record.
     let ledger: &Ledger = unsafe { &*cq.ledger };
+    ledger.notifies();
     if cq.notifying.swap(true, Ordering::AcqRel) {
         ledger.find(Violation::NotificationsOverlap, Kind::Cq, "notification", 2, 1);
     }

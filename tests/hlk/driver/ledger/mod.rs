@@ -14,7 +14,7 @@ mod call;
 mod callback;
 mod object;
 
-use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use core::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
 use protocol::{Finding, Kind, Level, Text, Violation};
 use sys::status::{
@@ -29,6 +29,7 @@ pub(crate) use self::callback::{
 };
 pub(crate) use self::object::{Object, Reaction};
 use crate::heap::List;
+use crate::kernel;
 
 /// How many milliseconds the harness gives the provider for anything.
 pub(crate) const PATIENCE: u32 = 10_000;
@@ -47,6 +48,10 @@ pub(crate) struct Ledger {
     calls: List<Call>,
     findings: List<Finding>,
     lost_findings: AtomicU32,
+    /// The thread that is in a watched call; zero for none.
+    watched: AtomicUsize,
+    /// Notifications that came in that thread during such a call.
+    notified_inside: AtomicU32,
 }
 
 impl Ledger {
@@ -57,6 +62,8 @@ impl Ledger {
             calls: List::new(),
             findings: List::new(),
             lost_findings: AtomicU32::new(0),
+            watched: AtomicUsize::new(0),
+            notified_inside: AtomicU32::new(0),
         }
     }
 
@@ -67,6 +74,26 @@ impl Ledger {
     /// From now on NDK is called from `level`.
     pub(crate) fn call_from(&self, level: Level) {
         self.level.store(level as u32, Ordering::Relaxed);
+    }
+
+    /// Makes a call during which notifications are counted that come on top of it. One at a time.
+    pub(crate) fn watch<R>(&self, call: impl FnOnce() -> R) -> R {
+        self.watched.store(kernel::thread(), Ordering::Release);
+        let result = call();
+        self.watched.store(0, Ordering::Release);
+        result
+    }
+
+    /// Notifications that came inside watched calls.
+    pub(crate) fn notified_inside(&self) -> u32 {
+        self.notified_inside.load(Ordering::Acquire)
+    }
+
+    /// A notification runs.
+    fn notifies(&self) {
+        if self.watched.load(Ordering::Acquire) == kernel::thread() {
+            self.notified_inside.fetch_add(1, Ordering::AcqRel);
+        }
     }
 
     /// Adds an object that is about to be created, or was indicated.

@@ -75,6 +75,7 @@ impl Measuring {
             }
             Measure::CacheLine => two::cache_line(&mut samples)?,
             Measure::Exchange => two::exchange(&self.link, length, &mut samples)?,
+            Measure::Notification => self.link.notified(length, &mut samples)?,
             Measure::Pool => pool::blocks(length, &mut samples)?,
             Measure::Create => {
                 self.end_herd();

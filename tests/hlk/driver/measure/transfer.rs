@@ -4,7 +4,7 @@ use core::ptr::null_mut;
 
 use protocol::{MEASURE_DEPTH, MEASURE_LENGTH, Measure};
 use sys::ndk::{
-    NDK_ADAPTER, NDK_MR_FLAG_ALLOW_LOCAL_WRITE, NDK_MR_FLAG_ALLOW_REMOTE_READ,
+    NDK_ADAPTER, NDK_CQ_NOTIFY_ANY, NDK_MR_FLAG_ALLOW_LOCAL_WRITE, NDK_MR_FLAG_ALLOW_REMOTE_READ,
     NDK_MR_FLAG_ALLOW_REMOTE_WRITE, NDK_RESULT, NDK_SGE,
 };
 use sys::status::{
@@ -114,6 +114,25 @@ impl<'l> Link<'l> {
         Ok(Self { near, far })
     }
 
+    /// Sends `length` bytes and sleeps until the sender's CQ notifies.
+    ///
+    /// # Errors
+    /// What an operation failed with; `STATUS_IO_TIMEOUT` if no notification comes.
+    pub(super) fn notified(&self, length: u32, samples: &mut Samples) -> Result<(), NTSTATUS> {
+        let Self { near, far } = self;
+        let never = || false;
+        samples.repeat(|| {
+            far.receive(length)?;
+            near.party.cq.arm(NDK_CQ_NOTIFY_ANY);
+            near.send(length, 0)?;
+            if !near.party.cq.object().event_within(PATIENCE) {
+                return Err(STATUS_IO_TIMEOUT);
+            }
+            near.results(1, length, never)?;
+            far.results(1, length, never)
+        })
+    }
+
     /// Moves the near buffer's first bytes into the far one's, again and again, and checks that they are
     /// there in the end.
     ///
@@ -167,7 +186,8 @@ impl<'l> Link<'l> {
             | Measure::Pool
             | Measure::Create
             | Measure::Close
-            | Measure::CloseUnder => Err(STATUS_INVALID_PARAMETER),
+            | Measure::CloseUnder
+            | Measure::Notification => Err(STATUS_INVALID_PARAMETER),
         }?;
         if far.buffer.holds(SENT, length) { Ok(()) } else { Err(STATUS_UNSUCCESSFUL) }
     }

@@ -8,6 +8,7 @@ use sys::ndk::{
     NDK_SHARED_ENDPOINT, NDK_SRQ,
 };
 use sys::status::{NTSTATUS, STATUS_SUCCESS};
+use sys::wdm::GROUP_AFFINITY;
 
 use super::{Address, Handle, QpDepths, call};
 use crate::kernel;
@@ -77,12 +78,22 @@ impl<'l> Handle<'l, NDK_ADAPTER> {
     }
 
     pub(crate) fn start_cq(self, depth: CqDepth, then: Then) -> Result<Creation<'l, NDK_CQ>, NTSTATUS> {
+        self.start_cq_for(depth, None, then)
+    }
+
+    fn start_cq_for(
+        self,
+        depth: CqDepth,
+        affinity: Option<&mut GROUP_AFFINITY>,
+        then: Then,
+    ) -> Result<Creation<'l, NDK_CQ>, NTSTATUS> {
+        let affinity = affinity.map_or(null_mut(), core::ptr::from_mut);
         self.create("create CQ", then, &[], |cq, context, place| {
             call!(self.NdkCreateCq(
                 depth.0,
                 Some(ledger::notified),
                 core::ptr::from_ref(cq).cast_mut().cast(),
-                null_mut(),
+                affinity,
                 Some(ledger::created),
                 context,
                 place
@@ -92,6 +103,15 @@ impl<'l> Handle<'l, NDK_ADAPTER> {
 
     pub(crate) fn create_cq(self, depth: CqDepth) -> Result<Handle<'l, NDK_CQ>, NTSTATUS> {
         self.start_cq(depth, Then::Keep)?.wait()
+    }
+
+    /// A CQ whose notifications are to run on the processors of `affinity`.
+    pub(crate) fn create_cq_for(
+        self,
+        depth: CqDepth,
+        affinity: Option<&mut GROUP_AFFINITY>,
+    ) -> Result<Handle<'l, NDK_CQ>, NTSTATUS> {
+        self.start_cq_for(depth, affinity, Then::Keep)?.wait()
     }
 
     pub(crate) fn start_pd(self, then: Then) -> Result<Creation<'l, NDK_PD>, NTSTATUS> {

@@ -54,6 +54,12 @@ impl Handle<'_, NDK_QP> {
         self.posted(|| call!(self.NdkSend(context, sges.as_ptr(), count(sges), flags)))
     }
 
+    /// Posts a send of which the ledger counts the notifications that come inside it.
+    pub(crate) fn send_watched(self, context: *mut c_void, sges: &[NDK_SGE]) -> NTSTATUS {
+        let ledger = self.ledger();
+        self.posted(|| ledger.watch(|| call!(self.NdkSend(context, sges.as_ptr(), count(sges), 0))))
+    }
+
     pub(crate) fn write(self, context: *mut c_void, sges: &[NDK_SGE], to: Remote, flags: u32) -> NTSTATUS {
         self.posted(|| call!(self.NdkWrite(context, sges.as_ptr(), count(sges), to.address, to.token, flags)))
     }

@@ -12,6 +12,7 @@ mod inside;
 mod limits;
 mod moderating;
 mod newer;
+mod notifying;
 mod outstanding;
 mod posting;
 mod queueing;
@@ -102,6 +103,7 @@ fn play(scenario: Scenario, stage: &Stage<'_>) -> Result<(), NTSTATUS> {
         Scenario::DeepestQueues => extremes::queues(stage),
         Scenario::LargestMemory => extremes::memory(stage),
         Scenario::SendWithoutReceive => posting::starving(stage),
+        Scenario::NotifiedAfterPost => notifying::after_post(stage),
         Scenario::RaceAlarm => moderating::closed_when_due(stage),
     }
 }

@@ -33,13 +33,15 @@ pub enum Measure {
     Close = 9,
     /// The same, but what they were created from is closed before: that is the first sample.
     CloseUnder = 10,
+    /// A send of `length` bytes by a thread that then sleeps until its CQ notifies.
+    Notification = 11,
 }
 
 impl TryFrom<u32> for Measure {
     type Error = u32;
 
     fn try_from(value: u32) -> Result<Self, u32> {
-        const ALL: [Measure; 10] = [
+        const ALL: [Measure; 11] = [
             Measure::Copy,
             Measure::Send,
             Measure::Write,
@@ -50,6 +52,7 @@ impl TryFrom<u32> for Measure {
             Measure::Create,
             Measure::Close,
             Measure::CloseUnder,
+            Measure::Notification,
         ];
         ALL.into_iter().find(|measure| *measure as u32 == value).ok_or(value)
     }

@@ -229,6 +229,9 @@ scenarios! {
     /// The largest region and the widest window that an adapter claims, and a byte more.
     LargestMemory = 59, "NDIS-8 WR-8",
         "MR.NdkRegisterMr QP.NdkBind";
+    /// CQs of both sides are armed when a send is posted, which is over before either notifies its own thread.
+    NotifiedAfterPost = 60, "CQ-8 CQ-2",
+        "adapter.NdkCreateCq CQ.NdkArmCq QP.NdkSend";
 }
 
 impl TryFrom<u32> for Scenario {

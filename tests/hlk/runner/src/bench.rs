@@ -41,12 +41,27 @@ impl Images {
 pub struct Place {
     if_index: u32,
     address: IpAddr,
+    immediate: bool,
 }
 
 impl Place {
     /// An adapter with this interface index and this address.
     pub const fn new(if_index: u32, address: IpAddr) -> Self {
-        Self { if_index, address }
+        Self { if_index, address, immediate: false }
+    }
+
+    /// The same adapter with `ImmediateNotification` set.
+    #[must_use]
+    pub const fn immediate(self) -> Self {
+        Self { immediate: true, ..self }
+    }
+
+    fn config(&self) -> AdapterConfig {
+        let mut config = AdapterConfig::new(self.if_index, [self.address]);
+        if self.immediate {
+            config.keywords.push(("ImmediateNotification".to_owned(), "1".to_owned()));
+        }
+        config
     }
 }
 
@@ -79,7 +94,7 @@ impl Bench {
             Ok(driver) => driver,
             Err(error) => return Err((error.into(), machine)),
         };
-        machine.add_adapters(places.iter().map(|place| AdapterConfig::new(place.if_index, [place.address])));
+        machine.add_adapters(places.iter().map(Place::config));
         let started = machine.start_adapters(&mut softndk).map_err(cannot_start);
         match started.and_then(|()| machine.load(&images.ndkhlk).map_err(Error::from)) {
             Ok(ndkhlk) => Ok(Self { softndk, ndkhlk, adapters, machine }),

@@ -1,6 +1,7 @@
 //! A kernel for tests: deferred calls wait in the thread that queued them until it calls [`pump`], and timers
 //! until it calls [`expire`].
 
+mod atomics;
 mod points;
 
 use std::cell::{Cell, RefCell};
@@ -15,7 +16,8 @@ use sys::wdm::MDL;
 use crate::kernel::{Event, Kernel};
 use crate::waiting::{Call, Processors, Waiting};
 
-pub(crate) use self::points::{Point, at_each, held, nested, reach};
+pub(crate) use self::atomics::{AtomicBool, AtomicU32, AtomicU64};
+pub(crate) use self::points::{Point, at_atomics, at_each, held, nested, reach};
 
 pub(crate) struct Host;
 

@@ -13,6 +13,8 @@ pub(crate) enum Point {
     Deferred,
     /// In a callback of the consumer's.
     Callback,
+    /// About to access an atomic, with no lock held. Only on demand.
+    Atomic,
 }
 
 type Hook = Rc<dyn Fn(Point)>;
@@ -20,6 +22,7 @@ type Hook = Rc<dyn Fn(Point)>;
 thread_local! {
     static HELD: Cell<usize> = const { Cell::new(0) };
     static NESTED: Cell<usize> = const { Cell::new(0) };
+    static AT_ATOMICS: Cell<bool> = const { Cell::new(false) };
     static HOOK: RefCell<Option<Hook>> = const { RefCell::new(None) };
 }
 
@@ -27,6 +30,18 @@ thread_local! {
 pub(crate) fn at_each(hook: Option<Hook>) {
     let earlier = HOOK.replace(hook);
     drop(earlier);
+}
+
+/// Whether accesses to atomics are points from now on.
+pub(crate) fn at_atomics(at_atomics: bool) {
+    AT_ATOMICS.set(at_atomics);
+}
+
+/// Reaches a point that an atomic is.
+pub(super) fn atomic(point: Point) {
+    if AT_ATOMICS.get() {
+        reach(point);
+    }
 }
 
 /// The number of locks that this thread holds.

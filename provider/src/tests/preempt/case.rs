@@ -33,6 +33,8 @@ pub(super) struct Case {
     pub(super) ops: Vec<Op>,
     pub(super) interruptions: Vec<Interruption>,
     pub(super) ending: Ending,
+    /// Accesses to atomics are points too.
+    pub(super) atomics: bool,
 }
 
 fn number_of(op: Op) -> usize {
@@ -42,7 +44,7 @@ fn number_of(op: Op) -> usize {
 /// The numbers of stage and ending, of the operations, and of the interruptions.
 impl fmt::Display for Case {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.stage as usize, self.ending.number())?;
+        write!(f, "{}:{}", self.stage as usize, self.ending.number() | usize::from(self.atomics) << 2)?;
         for op in &self.ops {
             write!(f, ":{}", number_of(*op))?;
         }
@@ -60,8 +62,9 @@ impl Case {
         let all = Op::all();
         let mut parts = name.trim().split(':');
         let mut next = || number(parts.next().expect("a name has a stage and an ending"));
-        let (stage, ending) = (Stage::ALL[next()], Ending::numbered(next()));
-        let mut case = Self { stage, ops: Vec::new(), interruptions: Vec::new(), ending };
+        let (stage, way) = (Stage::ALL[next()], next());
+        let (ending, atomics) = (Ending::numbered(way), way & 4 != 0);
+        let mut case = Self { stage, ops: Vec::new(), interruptions: Vec::new(), ending, atomics };
         for part in parts {
             match part.split('.').collect::<Vec<_>>()[..] {
                 [op] => case.ops.push(all[number(op)]),

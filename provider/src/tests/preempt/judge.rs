@@ -2,9 +2,11 @@
 
 use sys::status::*;
 
-use super::op::Op;
-use super::thing::{Request, State, What};
+use super::op::{FAR, NEAR, Op};
+use super::stage::{SHARED_PORT, address};
+use super::thing::{Request, Role, State, Thing, What};
 use super::world::World;
+use crate::connection::Endpoint;
 
 impl World {
     /// A completion has come: of a request that pends, once, with a status that the documentation has for it.
@@ -78,6 +80,66 @@ impl World {
                 self.fail(format!("{name} is closed before its successor {:?}", successor.role));
             }
         }
+    }
+
+    /// An object is about to be gone: the address that it was the last to have is free (CL-12).
+    pub(super) fn judge_endpoint(&self, id: usize) {
+        let (end, role) = {
+            let things = self.things.borrow();
+            let owns = |role| matches!(role, Role::Connector | Role::Listener);
+            let other = |(other, thing): (usize, &Thing)| {
+                let same = thing.end == things[id].end && owns(thing.role) && owns(things[id].role);
+                other != id && same && thing.state != State::Gone
+            };
+            if things.iter().enumerate().any(other) {
+                return;
+            }
+            (things[id].end, things[id].role)
+        };
+        let place = match role {
+            Role::Connector | Role::Listener => address(end),
+            Role::Shared => (address(end).ip(), SHARED_PORT).into(),
+            _ => return,
+        };
+        // Offers that wait at a listener have its endpoint, and nothing is known of them here.
+        let hidden = role == Role::Connector && end == FAR;
+        let watch = self.watch.take();
+        let bound = Endpoint::bind(self.ports[end].state().segment(), place);
+        if bound.is_err() && !hidden {
+            self.fail(format!("{place} is in use when {role:?} of end {end} is closed"));
+        }
+        drop(bound);
+        self.watch.set(watch);
+    }
+
+    /// An end whose peer has closed its QP or connector, or disconnected, was told.
+    pub(super) fn judge_events(&self) {
+        let ends = [NEAR, FAR].map(|end| (self.find(end, Role::Connector), self.find(end, Role::Qp)));
+        let [(Some(near), near_qp), (Some(far), far_qp)] = ends else { return };
+        let things = self.things.borrow();
+        let connection = things[near].connection;
+        let established = connection.is_some_and(|number| self.connections.borrow()[number].established);
+        if !established || things[far].connection != connection {
+            return;
+        }
+        let open = |id: usize| things[id].state == State::Open;
+        let left = |connector: usize, qp: Option<usize>| {
+            let tied = qp.filter(|qp| things[connector].tied.contains(qp));
+            !open(connector) || tied.is_some_and(|qp| !open(qp)) || self.has_disconnected(connector)
+        };
+        for (one, own, other, qp) in [(near, near_qp, far, far_qp), (far, far_qp, near, near_qp)] {
+            let told = things[one].disconnected != 0 || self.has_disconnected(one);
+            if left(other, qp) && open(one) && !told && own.is_some_and(open) {
+                self.fail(format!("end {} was not told that its peer has gone", things[one].end));
+            }
+        }
+    }
+
+    fn has_disconnected(&self, connector: usize) -> bool {
+        self.requests.borrow().iter().any(|request| {
+            let accepted = matches!(request.status, Some(STATUS_SUCCESS | STATUS_PENDING));
+            request.thing == connector && request.what == What::Disconnect && accepted
+        })
     }
 
     /// The answer of a call that is not a request is one that the documentation has for it.

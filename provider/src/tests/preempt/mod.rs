@@ -30,6 +30,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use case::Case;
+use pairs::Share;
 use random::{Random, shorten};
 use run::Outcome;
 
@@ -78,8 +79,18 @@ fn seconds() -> Option<Duration> {
 #[test]
 fn preempt_every_pair() {
     let (begin, mut failures) = (Instant::now(), Failures::default());
-    let (pairs, runs) = pairs::all(seed(), seconds().is_some(), &mut failures);
+    let share = seconds().map_or(Share::Each(9), |_| Share::Everything);
+    let (pairs, runs) = pairs::all(seed(), share, false, &mut failures);
     println!("{pairs} pairs in {runs} runs, seed {}, {:?}", seed(), begin.elapsed());
+    failures.judge();
+}
+
+#[test]
+fn preempt_pairs_at_atomics() {
+    let (begin, mut failures) = (Instant::now(), Failures::default());
+    let share = seconds().map_or(Share::Some(800), |_| Share::Everything);
+    let (pairs, runs) = pairs::all(seed(), share, true, &mut failures);
+    println!("{pairs} pairs in {runs} runs at atomics, seed {}, {:?}", seed(), begin.elapsed());
     failures.judge();
 }
 

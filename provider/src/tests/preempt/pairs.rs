@@ -7,17 +7,14 @@ use super::random::Random;
 use super::stage::Stage;
 use super::world::Interruption;
 
-/// One of so many pairs of a stage is run, if not all are.
-const ONE_OF: usize = 7;
-
 /// The ways in which a pair may go on: deferred calls at once or later, and the endings.
 const WAYS: usize = 8;
 
 /// The number of points that an operation reaches in a stage by itself, if a legal consumer can do it there.
-fn points(stage: Stage, op: Op) -> usize {
+fn points(stage: Stage, op: Op, atomics: bool) -> usize {
     let interruption = Interruption { after: usize::MAX, op: Op::Deferred, deferred: false };
     let (ops, interruptions) = (vec![op], vec![interruption]);
-    let outcome = Case { stage, ops, interruptions, ending: Ending::numbered(0) }.run();
+    let outcome = Case { stage, ops, interruptions, ending: Ending::numbered(0), atomics }.run();
     if outcome.legal { outcome.points } else { 0 }
 }
 
@@ -25,7 +22,7 @@ fn points(stage: Stage, op: Op) -> usize {
 /// can do that there.
 fn preempt(
     (stage, first, second): (Stage, Op, Op),
-    points: usize,
+    (points, atomics): (usize, bool),
     mut ways: impl FnMut() -> std::ops::Range<usize>,
     failures: &mut Failures,
 ) -> (usize, bool) {
@@ -33,7 +30,8 @@ fn preempt(
     for after in 1..=points {
         for way in ways() {
             let interruptions = vec![Interruption { after, op: second, deferred: way & 4 != 0 }];
-            let case = Case { stage, ops: vec![first], interruptions, ending: Ending::numbered(way) };
+            let case =
+                Case { stage, ops: vec![first], interruptions, ending: Ending::numbered(way), atomics };
             let outcome = case.run();
             failures.add(&case, &outcome);
             runs += 1;
@@ -45,29 +43,43 @@ fn preempt(
     (runs, true)
 }
 
-/// Runs pairs: all of them in every stage and way if `everything`, or else each in at least one stage, and in others
-/// as the seed has it. Returns how many pairs there are, and runs.
-pub(super) fn all(seed: u64, everything: bool, failures: &mut Failures) -> (usize, usize) {
+/// How many of the pairs are run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Share {
+    /// In every stage and way.
+    Everything,
+    /// Each in at least one stage, and in one of so many others, as the seed has it.
+    Each(usize),
+    /// One of so many, as the seed has it.
+    Some(usize),
+}
+
+/// Runs pairs, at accesses to atomics too if `atomics`. Returns how many pairs these were, and runs.
+pub(super) fn all(seed: u64, share: Share, atomics: bool, failures: &mut Failures) -> (usize, usize) {
     let (all, mut random, mut runs) = (Op::all(), Random(seed), 0);
     let mut covered = vec![false; all.len() * all.len()];
-    let points = Stage::ALL.map(|stage| all.iter().map(|op| points(stage, *op)).collect::<Vec<_>>());
+    let points = Stage::ALL.map(|stage| all.iter().map(|op| points(stage, *op, atomics)).collect::<Vec<_>>());
     for all_that_are_left in [false, true] {
         for (stage, points) in Stage::ALL.into_iter().zip(&points) {
             for (pair, covered) in covered.iter_mut().enumerate() {
                 let (first, second) = (pair / all.len(), pair % all.len());
                 let meets = points[first] != 0 && all[second].may_meet(all[first]);
                 let chosen = match all_that_are_left {
-                    true => !*covered,
-                    false => everything || random.below(ONE_OF) == 0,
+                    true => matches!(share, Share::Each(_)) && !*covered,
+                    false => match share {
+                        Share::Everything => true,
+                        Share::Each(one_of) | Share::Some(one_of) => random.below(one_of) == 0,
+                    },
                 };
                 if !meets || !chosen {
                     continue;
                 }
                 let ways = || {
                     let way = random.below(WAYS);
-                    if everything { 0..WAYS } else { way..way + 1 }
+                    if share == Share::Everything && !atomics { 0..WAYS } else { way..way + 1 }
                 };
-                let (done, legal) = preempt((stage, all[first], all[second]), points[first], ways, failures);
+                let (done, legal) =
+                    preempt((stage, all[first], all[second]), (points[first], atomics), ways, failures);
                 runs += done;
                 *covered |= legal;
             }

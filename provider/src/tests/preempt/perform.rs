@@ -197,6 +197,7 @@ impl World {
         match (status, state) {
             (STATUS_SUCCESS, State::Closing) => {
                 self.judge_end(id);
+                self.judge_endpoint(id);
                 self.gone(id);
             }
             (STATUS_PENDING, _) => {}

@@ -26,12 +26,13 @@ impl Random {
         let all = Op::all();
         let stage = Stage::ALL[self.below(Stage::ALL.len())];
         let ops = (0..=self.below(4)).map(|_| self.op(&all)).collect();
+        let atomics = self.below(2) == 0;
         let interruptions = (0..=self.below(4)).map(|_| {
-            let after = 1 + self.below(5);
+            let after = 1 + self.below(if atomics { 50 } else { 5 });
             Interruption { after, op: self.op(&all), deferred: self.below(2) == 0 }
         });
         let interruptions = interruptions.collect();
-        Case { stage, ops, interruptions, ending: Ending::numbered(self.below(4)) }
+        Case { stage, ops, interruptions, ending: Ending::numbered(self.below(4)), atomics }
     }
 }
 

@@ -15,7 +15,7 @@ use super::world::{World, enter};
 use crate::connection::Endpoint;
 use crate::port::Port;
 use crate::tests::allocations;
-use crate::tests::host::{self, Host, at_each, forget_queues, is_ticking, nested};
+use crate::tests::host::{self, Host, at_atomics, at_each, forget_queues, is_ticking, nested};
 
 /// What became of a run.
 pub(super) struct Outcome {
@@ -50,6 +50,7 @@ impl Case {
     fn run_or_panic(&self) -> Outcome {
         catch_unwind(AssertUnwindSafe(|| self.run_once())).unwrap_or_else(|panic| {
             at_each(None);
+            at_atomics(false);
             enter(None);
             host::abandon();
             let text = panic.downcast_ref::<String>().cloned();
@@ -63,12 +64,14 @@ impl Case {
         let world = self.stage.build();
         nested();
         world.interruptions.borrow_mut().extend(self.interruptions.iter().copied());
+        at_atomics(self.atomics);
         world.watch_next();
         let mut legal = true;
         for op in &self.ops {
             legal &= world.perform(*op);
         }
         world.watch.set(None);
+        at_atomics(false);
         let points = world.points.get();
         world.interruptions.borrow_mut().clear();
         legal &= !world.skipped.get();
@@ -113,6 +116,7 @@ impl World {
         self.perform(Op::Deferred);
         self.poll_all();
         self.probe();
+        self.judge_events();
         if ending.antecedents_first {
             self.close_all(Role::of(NEAR), Role::of(FAR));
         } else {

@@ -206,6 +206,7 @@ impl World {
             self.fail("a lock is held in a close completion".to_owned());
         }
         self.judge_end(id);
+        self.judge_endpoint(id);
         reach(Point::Callback);
         self.gone(id);
     }

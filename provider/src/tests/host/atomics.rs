@@ -1,0 +1,91 @@
+//! The provider's atomics in its tests: each access is a point, on demand.
+
+use std::sync::atomic::Ordering;
+
+use super::points::{Point, atomic};
+
+macro_rules! atomics {
+    ($($name:ident: $value:ty),*) => {$(
+        #[derive(Debug, Default)]
+        pub(crate) struct $name(std::sync::atomic::$name);
+
+        #[allow(dead_code, reason = "each type has what the others have")]
+        impl $name {
+            pub(crate) const fn new(value: $value) -> Self {
+                Self(std::sync::atomic::$name::new(value))
+            }
+
+            fn at(&self) -> &std::sync::atomic::$name {
+                atomic(Point::Atomic);
+                &self.0
+            }
+
+            pub(crate) fn load(&self, order: Ordering) -> $value {
+                self.at().load(order)
+            }
+
+            pub(crate) fn store(&self, value: $value, order: Ordering) {
+                self.at().store(value, order);
+            }
+
+            pub(crate) fn swap(&self, value: $value, order: Ordering) -> $value {
+                self.at().swap(value, order)
+            }
+
+            pub(crate) fn compare_exchange(
+                &self,
+                present: $value,
+                next: $value,
+                success: Ordering,
+                failure: Ordering,
+            ) -> Result<$value, $value> {
+                self.at().compare_exchange(present, next, success, failure)
+            }
+
+            pub(crate) fn compare_exchange_weak(
+                &self,
+                present: $value,
+                next: $value,
+                success: Ordering,
+                failure: Ordering,
+            ) -> Result<$value, $value> {
+                self.at().compare_exchange_weak(present, next, success, failure)
+            }
+        }
+    )*};
+}
+
+atomics!(AtomicBool: bool, AtomicU32: u32, AtomicU64: u64);
+
+macro_rules! arithmetic {
+    ($($name:ident: $value:ty { $($operation:ident),* }),*) => {$(
+        impl $name {
+            $(pub(crate) fn $operation(&self, value: $value, order: Ordering) -> $value {
+                self.at().$operation(value, order)
+            })*
+        }
+    )*};
+}
+
+impl AtomicU32 {
+    pub(crate) fn fetch_update(
+        &self,
+        set: Ordering,
+        fetch: Ordering,
+        mut next: impl FnMut(u32) -> Option<u32>,
+    ) -> Result<u32, u32> {
+        let mut present = self.load(fetch);
+        while let Some(value) = next(present) {
+            match self.compare_exchange(present, value, set, fetch) {
+                Ok(earlier) => return Ok(earlier),
+                Err(now) => present = now,
+            }
+        }
+        Err(present)
+    }
+}
+
+arithmetic!(
+    AtomicU32: u32 { fetch_add, fetch_sub, fetch_or, fetch_and, fetch_max },
+    AtomicU64: u64 { fetch_add, fetch_sub, fetch_or, fetch_and, fetch_max }
+);

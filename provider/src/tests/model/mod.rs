@@ -32,6 +32,8 @@ pub(crate) enum Step {
     Arm(u8),
     Poll(u8),
     Close(u8),
+    /// Another call on the connector whose last call failed, or is pending: which, and with which QP and listener.
+    Again(u8, u8, u8),
     Pump,
 }
 
@@ -65,6 +67,7 @@ fn step() -> impl Strategy<Value = Step> {
         3 => any::<u8>().prop_map(Arm),
         1 => any::<u8>().prop_map(Poll),
         6 => any::<u8>().prop_map(Close),
+        6 => any::<(u8, u8, u8)>().prop_map(|(call, qp, listener)| Again(call, qp, listener)),
         5 => Just(Pump),
     ]
 }

@@ -82,6 +82,8 @@ struct World {
     listening: Vec<(usize, u16)>,
     /// Sessions whose passive connector the consumer has not been shown yet, with their listener.
     offers: Vec<(usize, usize)>,
+    /// The connector whose last call failed, or is pending.
+    last: Option<usize>,
     /// Steps to take inside callbacks.
     planned: VecDeque<Step>,
     /// What failed inside a callback, from which nothing can unwind.
@@ -103,6 +105,7 @@ impl World {
             ports: 1000,
             listening: Vec::new(),
             offers: Vec::new(),
+            last: None,
             planned: VecDeque::new(),
             failed: None,
         }
@@ -155,6 +158,7 @@ impl World {
                 let open: Vec<_> = (0..self.tree.nodes.len()).filter(open).collect();
                 self.close(pick(&open, number)?);
             }
+            Step::Again(call, qp, listener) => self.again(call, qp, listener)?,
             // Deferred calls are not made inside a callback.
             Step::Pump => {}
         }

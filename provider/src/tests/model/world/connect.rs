@@ -51,6 +51,7 @@ impl World {
             STATUS_PENDING
         };
         assert_eq!(status, expected, "connect");
+        self.remember(connector, status);
         if status == STATUS_PENDING {
             self.offer(connector, qp, listener);
         }
@@ -128,6 +129,7 @@ impl World {
             }
         };
         assert_eq!(status, expected, "accept");
+        self.remember(connector, status);
         Some(())
     }
 
@@ -145,6 +147,7 @@ impl World {
             },
         };
         assert_eq!(status, expected, "reject");
+        self.remember(connector, status);
         Some(())
     }
 
@@ -180,6 +183,7 @@ impl World {
             },
         };
         assert_eq!(status, expected, "complete connect");
+        self.remember(connector, status);
         Some(())
     }
 
@@ -217,7 +221,33 @@ impl World {
             },
         };
         assert_eq!(status, expected, "disconnect");
+        self.remember(connector, status);
         Some(())
+    }
+
+    /// What did not succeed at once is what the next call may follow.
+    fn remember(&mut self, connector: usize, status: NTSTATUS) {
+        if status != STATUS_SUCCESS {
+            self.last = Some(connector);
+        }
+    }
+
+    /// A call on the connector whose last call failed, or is pending.
+    pub(super) fn again(&mut self, call: u8, qp: u8, listener: u8) -> Option<()> {
+        let last = self.last?;
+        let place = self.tree.usable(Kind::Connector).iter().position(|id| *id == last)?;
+        let connector = u8::try_from(place).ok()?;
+        match call % 6 {
+            0 => self.connect(connector, qp, listener),
+            1 => self.accept(connector, qp),
+            2 => self.reject(connector),
+            3 => self.complete_connect(connector),
+            4 => self.disconnect(connector),
+            _ => {
+                self.close(last);
+                Some(())
+            }
+        }
     }
 
     pub(super) fn pause(&mut self, listener: u8, paused: bool) -> Option<()> {

@@ -119,8 +119,9 @@ impl World {
     pub(super) fn complete_connect(&self) -> NTSTATUS {
         let connector = self.find(NEAR, Role::Connector).expect("it is open");
         let number = self.things.borrow()[connector].connection;
-        let earlier = number
-            .map(|number| std::mem::replace(&mut self.connections.borrow_mut()[number].completed, true));
+        if let Some(number) = number {
+            self.connections.borrow_mut()[number].completing += 1;
+        }
         let status = call!(
             self.pointer::<NDK_CONNECTOR>(NEAR, Role::Connector),
             NdkCompleteConnect,
@@ -129,9 +130,9 @@ impl World {
             None,
             null_mut()
         );
-        if let (Some(number), Some(earlier)) = (number, earlier) {
+        if let Some(number) = number {
             let connection = &mut self.connections.borrow_mut()[number];
-            connection.completed = earlier || status == STATUS_SUCCESS;
+            connection.completing -= 1;
             connection.established |= status == STATUS_SUCCESS;
         }
         status

@@ -1,8 +1,9 @@
 //! The rules that hold whatever the interleaving, each judged at the moment to which it applies.
 
+use sys::ndk::NDK_CQ_NOTIFY_ANY;
 use sys::status::*;
 
-use super::op::{FAR, NEAR, Op};
+use super::op::{End, FAR, NEAR, Op};
 use super::stage::{SHARED_PORT, address};
 use super::thing::{Request, Role, State, Thing, What};
 use super::world::World;
@@ -135,6 +136,23 @@ impl World {
         }
     }
 
+    /// A CQ that is armed and has a result for it was notified (CQ-2, CQ-3).
+    pub(super) fn judge_arm(&self, end: End) {
+        let armed = self.armed.borrow()[end];
+        let before = self.taken.borrow()[end];
+        self.perform(Op::Poll(end));
+        let taken = self.taken.borrow()[end];
+        let [plain, others] = [0, 1].map(|kind| taken[kind] - before[kind]);
+        let missed = match armed {
+            Some(NDK_CQ_NOTIFY_ANY) => plain + others,
+            Some(_) => others,
+            None => 0,
+        };
+        if missed != 0 {
+            self.fail(format!("the CQ of end {end} is armed, has {missed} results, and was not notified"));
+        }
+    }
+
     fn has_disconnected(&self, connector: usize) -> bool {
         self.requests.borrow().iter().any(|request| {
             let accepted = matches!(request.status, Some(STATUS_SUCCESS | STATUS_PENDING));
@@ -172,7 +190,7 @@ impl World {
             Op::Disconnect(_) => &[STATUS_SUCCESS, STATUS_PENDING, STATUS_CONNECTION_INVALID],
             Op::Listen => &[STATUS_ADDRESS_ALREADY_ASSOCIATED, STATUS_INVALID_ADDRESS],
             Op::Close(..) => &[STATUS_SUCCESS, STATUS_PENDING],
-            Op::Send(_) | Op::SendAndInvalidate(_) | Op::Write(_) | Op::Read(_) => {
+            Op::Send(_) | Op::PollAndSend(_) | Op::SendAndInvalidate(_) | Op::Write(_) | Op::Read(_) => {
                 &[STATUS_SUCCESS, STATUS_CONNECTION_INVALID, STATUS_INSUFFICIENT_RESOURCES]
             }
             Op::Bind(_) | Op::FastRegister(_) | Op::Invalidate(..) => &[
@@ -201,7 +219,7 @@ impl World {
             return;
         }
         let connection = self.things.borrow()[thing].connection;
-        let came_about = connection.is_some_and(|number| self.connections.borrow()[number].completed);
+        let came_about = connection.is_some_and(|number| self.connections.borrow()[number].came_about());
         if !came_about {
             self.fail("NdkDisconnect of a connection that never came about is accepted".to_owned());
         }

@@ -37,7 +37,11 @@ pub(super) enum Op {
     Invalidate(End, Role),
     Flush(End),
     Arm(End),
+    /// Arms for solicited results and errors.
+    ArmSolicited(End),
     Poll(End),
+    /// Takes the results, and posts the next send.
+    PollAndSend(End),
     Moderate(End),
     Unmoderate(End),
     Resize(End),
@@ -109,7 +113,7 @@ impl Op {
             all.extend([Invalidate(end, Role::Fast), Invalidate(end, Role::Mw), Arm(end), Poll(end)]);
             all.extend([Moderate(end), Unmoderate(end), Resize(end), Register(end), Deregister(end)]);
             all.extend([InitialiseFast(end), BuildMapping(end), ReleaseMapping(end), Explain(end)]);
-            all.extend([RemoveAddress(end), Disable(end)]);
+            all.extend([RemoveAddress(end), Disable(end), ArmSolicited(end), PollAndSend(end)]);
         }
         all
     }
@@ -132,7 +136,10 @@ impl Op {
             Bind(end) => vec![(end, Role::Qp), (end, Role::Mr), (end, Role::Mw)],
             FastRegister(end) => vec![(end, Role::Qp), (end, Role::Fast)],
             Invalidate(end, role) => vec![(end, Role::Qp), (end, role)],
-            Arm(end) | Poll(end) | Moderate(end) | Unmoderate(end) | Resize(end) => vec![(end, Role::Cq)],
+            PollAndSend(end) => vec![(end, Role::Cq), (end, Role::Qp)],
+            Arm(end) | ArmSolicited(end) | Poll(end) | Moderate(end) | Unmoderate(end) | Resize(end) => {
+                vec![(end, Role::Cq)]
+            }
             ModifySrq | ReceiveShared => vec![(FAR, Role::Srq)],
             Register(end) | Deregister(end) => vec![(end, Role::Mr)],
             InitialiseFast(end) => vec![(end, Role::Fast)],
@@ -152,7 +159,8 @@ impl Op {
             Invalidate(end, _) => vec![Serial::Initiator(end)],
             Receive(end) => vec![Serial::Receives(end)],
             ReceiveShared => vec![Serial::Receives(FAR)],
-            Arm(end) | Poll(end) => vec![Serial::Results(end)],
+            PollAndSend(end) => vec![Serial::Initiator(end), Serial::Results(end)],
+            Arm(end) | ArmSolicited(end) | Poll(end) => vec![Serial::Results(end)],
             Moderate(end) | Unmoderate(end) | Resize(end) => vec![Serial::Settings(end)],
             Register(end) | Deregister(end) | InitialiseFast(end) => vec![Serial::Registration(end)],
             BuildMapping(end) | ReleaseMapping(end) => vec![Serial::Mapping(end)],

@@ -16,6 +16,8 @@ const LENGTH: usize = 64;
 /// Remote and local write, and remote read.
 const RIGHTS: u32 = NDK_MR_FLAG_ALLOW_REMOTE_WRITE | NDK_MR_FLAG_ALLOW_REMOTE_READ;
 const OPENED: u32 = NDK_OP_FLAG_ALLOW_REMOTE_READ | NDK_OP_FLAG_ALLOW_REMOTE_WRITE;
+/// The requests that each queue of a QP takes.
+pub(super) const DEPTH: usize = 4;
 /// The pages of a fast registration.
 pub(super) const PAGES: u32 = 16;
 
@@ -92,9 +94,17 @@ impl World {
     fn do_queue(&self, op: Op) -> NTSTATUS {
         match op {
             Op::Flush(end) => call!(self.pointer::<NDK_QP>(end, Role::Qp), NdkFlush),
-            Op::Arm(end) => call!(self.pointer::<NDK_CQ>(end, Role::Cq), NdkArmCq, NDK_CQ_NOTIFY_ANY),
+            Op::Arm(end) => self.arm(end, NDK_CQ_NOTIFY_ANY),
+            Op::ArmSolicited(end) => self.arm(end, NDK_CQ_NOTIFY_SOLICITED),
+            Op::PollAndSend(end) => {
+                self.poll(end);
+                return self.do_post(Op::Send(end));
+            }
             Op::Poll(end) => self.poll(end),
-            Op::Moderate(end) => return self.moderate(end, 1000, 3),
+            Op::Moderate(end) => {
+                self.moderated.borrow_mut()[end] = true;
+                return self.moderate(end, 1000, 3);
+            }
             Op::Unmoderate(end) => return self.moderate(end, 0, 0),
             Op::Resize(end) => {
                 return call!(self.pointer::<NDK_CQ>(end, Role::Cq), NdkResizeCq, 128, None, null_mut());
@@ -121,6 +131,11 @@ impl World {
         STATUS_SUCCESS
     }
 
+    fn arm(&self, end: End, kind: u32) {
+        self.armed.borrow_mut()[end] = Some(kind);
+        call!(self.pointer::<NDK_CQ>(end, Role::Cq), NdkArmCq, kind);
+    }
+
     fn moderate(&self, end: End, interval: u32, count: u32) -> NTSTATUS {
         let cq = self.pointer::<NDK_CQ>(end, Role::Cq);
         call!(cq, NdkControlCqInterruptModeration, interval, count)
@@ -140,8 +155,22 @@ impl World {
     fn post(&self, end: End, post: impl FnOnce(*mut NDK_QP, PVOID) -> NTSTATUS) -> NTSTATUS {
         let qp = self.find(end, Role::Qp).expect("it is open");
         let number = self.begin_post(Some(qp));
+        let waiting = self.waiting(qp, number);
         let status = post(self.pointer(end, Role::Qp), (number + 1) as PVOID);
+        if status == STATUS_INSUFFICIENT_RESOURCES && waiting < DEPTH {
+            self.fail(format!("a post finds no room behind {waiting} others"));
+        }
         self.end_post(number, status)
+    }
+
+    /// Posts to a QP before this one that have no result yet.
+    fn waiting(&self, qp: usize, before: usize) -> usize {
+        let posts = self.posts.borrow();
+        let waits = |post: &&Post| {
+            let refused = post.status.is_some_and(|status| status != STATUS_SUCCESS);
+            post.qp == Some(qp) && !refused && post.results.is_empty()
+        };
+        posts[..before].iter().filter(waits).count()
     }
 
     /// The registered memory of an end as a scatter/gather list; its token may be invalid by now.
@@ -194,6 +223,7 @@ impl World {
             return self.fail(format!("a result of no post: {number}"));
         };
         post.results.push(result.Status);
+        let solicited = !matches!(result.Status, STATUS_SUCCESS);
         let refused = post.status.is_some_and(|status| status != STATUS_SUCCESS);
         if refused || post.results.len() > 1 || !STATUSES.contains(&result.Status) {
             self.fail(format!("post {number}, which answered {:x?}, has {:x?}", post.status, post.results));
@@ -201,6 +231,7 @@ impl World {
         let qp = post.qp;
         drop(posts);
         let end = qp.map_or(FAR, |qp| self.things.borrow()[qp].end);
+        self.taken.borrow_mut()[end][usize::from(solicited)] += 1;
         if !matches!(result.Status, STATUS_SUCCESS | STATUS_CANCELLED) {
             self.disturb(end);
         }

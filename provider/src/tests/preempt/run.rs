@@ -114,7 +114,14 @@ impl World {
             self.go_on();
         }
         self.perform(Op::Deferred);
-        self.poll_all();
+        if self.moderated.borrow().contains(&true) {
+            // What moderation holds back comes when its time has passed.
+            self.perform(Op::Timers);
+            self.perform(Op::Deferred);
+        }
+        for end in [NEAR, FAR] {
+            self.judge_arm(end);
+        }
         self.probe();
         self.judge_events();
         if ending.antecedents_first {

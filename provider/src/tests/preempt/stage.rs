@@ -97,7 +97,10 @@ impl Stage {
             Self::Shared => {
                 vec![ConnectShared, Deferred, Accept(Role::Qp), Deferred, CompleteConnect, Deferred]
             }
-            Self::Waiting => then(&established, &[Receive(NEAR), Bind(FAR), Send(NEAR), Send(NEAR)]),
+            Self::Waiting => then(
+                &established,
+                &[Receive(NEAR), Bind(FAR), Send(NEAR), Send(NEAR), Send(NEAR), Send(NEAR)],
+            ),
             Self::WaitingShared => then(&established, &[Receive(NEAR), Send(NEAR), Send(NEAR)]),
             Self::Armed => [&established[..], &receives[..], &[Arm(NEAR), Arm(FAR)]].concat(),
             Self::Moderated => {
@@ -163,6 +166,9 @@ impl World {
             tokens: RefCell::default(),
             pages: [Lent::new(&[0; 64]), Lent::new(&[0; 64])],
             mappings: RefCell::default(),
+            armed: RefCell::default(),
+            moderated: RefCell::default(),
+            taken: RefCell::default(),
             paused: Cell::new(false),
             paused_at_start: Cell::new(false),
             calls: RefCell::default(),

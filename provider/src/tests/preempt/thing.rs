@@ -100,12 +100,19 @@ pub(super) struct Post {
 /// One attempt to connect.
 #[derive(Debug, Default)]
 pub(super) struct Connection {
-    /// NdkCompleteConnect was called and has not failed.
-    pub(super) completed: bool,
-    /// It has succeeded.
+    /// Calls of NdkCompleteConnect that have not returned.
+    pub(super) completing: usize,
+    /// One has succeeded.
     pub(super) established: bool,
     /// Something was done that ends or breaks it.
     pub(super) disturbed: bool,
+}
+
+impl Connection {
+    /// Whether it has come about, as far as the consumer can know.
+    pub(super) fn came_about(&self) -> bool {
+        self.established || self.completing != 0
+    }
 }
 
 /// Memory that is registered, with the list that describes it.

@@ -51,6 +51,11 @@ pub(super) struct World {
     pub(super) tokens: RefCell<[(u32, usize); 2]>,
     pub(super) pages: [Lent<u8>; 2],
     pub(super) mappings: RefCell<[Option<Mapping>; 2]>,
+    /// What each CQ is armed for, and whether it was moderated ever.
+    pub(super) armed: RefCell<[Option<u32>; 2]>,
+    pub(super) moderated: RefCell<[bool; 2]>,
+    /// Results that were taken from each CQ: successes, and others.
+    pub(super) taken: RefCell<[[usize; 2]; 2]>,
     pub(super) paused: Cell<bool>,
     /// Connect events were paused when the present deferred call began.
     pub(super) paused_at_start: Cell<bool>,
@@ -243,7 +248,7 @@ impl World {
             (thing.end, thing.connection, thing.disconnected)
         };
         self.note(Event::Disconnected(end));
-        let known = connection.is_some_and(|number| self.connections.borrow()[number].completed);
+        let known = connection.is_some_and(|number| self.connections.borrow()[number].came_about());
         if events > 1 || !known {
             self.fail(format!("disconnect event {events} of connector {end}, which was connected: {known}"));
         }
@@ -259,6 +264,9 @@ impl World {
             (things[id].end, things[id].role)
         };
         self.note(Event::Notified(end, role));
+        if role == Role::Cq {
+            self.armed.borrow_mut()[end] = None;
+        }
         self.inside(id, "a notification", || {});
     }
 

@@ -56,6 +56,12 @@ pub(crate) fn claim<R: Request, T>(place: &mut Option<Waiting<R, T>>) -> Option<
     if place.as_mut()?.claim() { place.take() } else { None }
 }
 
+/// As [`claim`], unless the request was cancelled: then it stays, and is completed as such later.
+pub(crate) fn claim_uncancelled<R: Request, T>(place: &mut Option<Waiting<R, T>>) -> Option<Waiting<R, T>> {
+    let waiting = place.as_mut()?;
+    if waiting.claim() && !waiting.cancelled { place.take() } else { None }
+}
+
 /// Requests that wait in the order in which they came.
 pub(crate) struct Queue<R, T = ()>(VecDeque<Waiting<R, T>>);
 

@@ -166,7 +166,8 @@ impl<S: System> Transport<S> {
         parted.map(drop)
     }
 
-    /// Registers an event handler of an address object, or takes it back if `function` is null.
+    /// Registers an event handler of an address object, or takes it back if `function` is null. What has arrived
+    /// before is shown to a new handler at once, perhaps before this returns. Up to DISPATCH_LEVEL.
     ///
     /// # Errors
     ///
@@ -178,9 +179,15 @@ impl<S: System> Transport<S> {
         function: *mut c_void,
         context: *mut c_void,
     ) -> Result<(), NTSTATUS> {
-        let mut world = self.world();
-        let address = world.open_file(file)?.address_mut().ok_or(STATUS_INVALID_PARAMETER)?;
-        address.handlers.set(event, function, context)
+        {
+            let mut world = self.world();
+            let address = world.open_file(file)?.address_mut().ok_or(STATUS_INVALID_PARAMETER)?;
+            address.handlers.set(event, function, context)?;
+        }
+        if !function.is_null() {
+            self.pump_all(|endpoint| endpoint.address == Some(file));
+        }
+        Ok(())
     }
 
     /// The network has news for an endpoint. Up to DISPATCH_LEVEL, with no lock held.

@@ -223,7 +223,7 @@ impl<S: System> World<S> {
     /// `STATUS_INVALID_CONNECTION` if there is none, or the endpoint is active.
     pub(crate) fn disassociate(&mut self, id: Id) -> Result<Option<File<S>>, NTSTATUS> {
         let endpoint = self.open_file(id)?.endpoint_mut().ok_or(STATUS_INVALID_DEVICE_REQUEST)?;
-        if endpoint.address.is_none() || !endpoint.is_idle() {
+        if endpoint.address.is_none() || !endpoint.is_inactive() {
             return Err(STATUS_INVALID_CONNECTION);
         }
         Ok(self.part(id))

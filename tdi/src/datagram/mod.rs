@@ -107,6 +107,12 @@ impl<S: System> Traffic<S> {
         queue.try_reserve_exact(MAX_UNDER_WAY).map_err(|_| NoMemory)?;
         Ok(Self { queue, delivering: false, sent: Count::default(), received: Count::default() })
     }
+
+    /// Datagrams that are under way.
+    #[cfg(test)]
+    pub(crate) fn under_way(&self) -> usize {
+        self.queue.len()
+    }
 }
 
 #[cfg(test)]

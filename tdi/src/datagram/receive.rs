@@ -39,6 +39,12 @@ impl<R: Request> Receives<R> {
         Self { waiting: Queue::new(), next_number: 0 }
     }
 
+    /// Whether a receive waits.
+    #[cfg(test)]
+    pub(crate) fn any(&self) -> bool {
+        !self.waiting.is_empty()
+    }
+
     /// Every receive that comes from now on has this number or a greater one.
     pub(super) const fn next_number(&self) -> u64 {
         self.next_number

@@ -138,11 +138,10 @@ impl<S: System> Endpoint<S> {
                 return None;
             }
         };
-        let claimed = queue::claim(&mut self.control);
-        let Some(Waiting { mut request, cancelled: false, .. }) = claimed else {
+        let Some(Waiting { mut request, .. }) = queue::claim_uncancelled(&mut self.control) else {
             // Its cancel routine is on its way, or has come.
             self.end(Why::all(STATUS_CONNECTION_ABORTED));
-            return claimed.map(|waiting| complete(waiting.request, STATUS_CANCELLED));
+            return None;
         };
         request.return_peer(link.peer());
         self.state = State::Connected(Stream::new(link, room));
@@ -164,29 +163,18 @@ impl<S: System> Endpoint<S> {
             ending.awaited = false;
         }
         let why = ending.why;
-        if let Some(waiting) = queue::claim(&mut self.control) {
-            return Progress::Do(ended(waiting, why.control));
-        }
-        if let Some(waiting) = self.sends.all_mut().into_iter().find_map(|sends| sends.claim_first(|_| true))
-        {
-            return Progress::Do(ended(waiting, why.transfers));
-        }
-        if let Some(waiting) = self.receives.claim_first(|_| true) {
-            return Progress::Do(ended(waiting, why.transfers));
-        }
-        if let Some(waiting) = queue::claim(&mut self.release) {
-            return Progress::Do(ended(waiting, why.release));
-        }
-        if let Some(waiting) = self.watches.claim_first(|_| true) {
-            return Progress::Do(ended(waiting, why.release));
-        }
+        let ended = self.end_waiting(why);
         if self.control.is_some() || self.has_waiting() {
-            // Those are left to their cancel routines.
-            return Progress::Rest;
+            // If none was ended, those are left to their cancel routines.
+            return ended.map_or(Progress::Rest, Progress::Do);
         }
-        // The link is gone, so what news there are belong to the past.
-        self.state = State::Idle;
-        self.news = News::default();
+        if let Some(effect) = ended {
+            if self.abort.is_none() && why.indicate.is_none() {
+                self.rest_idle();
+            }
+            return Progress::Do(effect);
+        }
+        self.rest_idle();
         if let Some(request) = self.abort.take() {
             return Progress::Do(complete(request, STATUS_SUCCESS));
         }
@@ -198,6 +186,32 @@ impl<S: System> Endpoint<S> {
             }
             None => Progress::Again,
         }
+    }
+
+    /// The way out has come to its end. A client may use the endpoint again in the completion routine of the last
+    /// request, so this comes before that completes.
+    fn rest_idle(&mut self) {
+        self.state = State::Idle;
+        // The link is gone, so what news there are belong to the past.
+        self.news = News::default();
+    }
+
+    /// Ends the next of the requests that wait, in their order.
+    fn end_waiting(&mut self, why: Why) -> Option<Effect<S>> {
+        if let Some(waiting) = queue::claim(&mut self.control) {
+            return Some(ended(waiting, why.control));
+        }
+        let mut sends = self.sends.all_mut().into_iter();
+        if let Some(waiting) = sends.find_map(|sends| sends.claim_first(|_| true)) {
+            return Some(ended(waiting, why.transfers));
+        }
+        if let Some(waiting) = self.receives.claim_first(|_| true) {
+            return Some(ended(waiting, why.transfers));
+        }
+        if let Some(waiting) = queue::claim(&mut self.release) {
+            return Some(ended(waiting, why.release));
+        }
+        self.watches.claim_first(|_| true).map(|waiting| ended(waiting, why.release))
     }
 
     /// Where a connection came in that is offered to the listen.

@@ -25,9 +25,9 @@ impl<S: System> Endpoint<S> {
         if !core::mem::take(&mut self.cancels) {
             return None;
         }
-        if let Some(waiting) = take(&mut self.control) {
+        if self.control.as_ref().is_some_and(|control| control.cancelled) {
+            // It completes when the link is gone and the endpoint idle, so that the client can use it again.
             self.end(Why::all(STATUS_CONNECTION_ABORTED));
-            return Some(self.cancelled(waiting.request));
         }
         if let Some(waiting) = self.receives.take_cancelled(|_| true) {
             return Some(self.cancelled(waiting.request));

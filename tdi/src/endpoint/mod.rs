@@ -152,14 +152,18 @@ impl<S: System> Endpoint<S> {
         debug_assert!(left.is_ok(), "there is room for it");
     }
 
-    /// Whether nothing is going on.
-    pub(crate) fn is_idle(&self) -> bool {
+    /// Whether there is no connection, and none is about to come about. While a request that says so completes,
+    /// this is the case, although the pumper still has to come to rest.
+    pub(crate) fn is_inactive(&self) -> bool {
         matches!(self.state, State::Idle)
             && self.inbox.is_empty()
             && self.control.is_none()
             && self.abort.is_none()
-            && self.refuse.is_none()
-            && !self.pumping
+    }
+
+    /// Whether nothing is going on.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.is_inactive() && self.refuse.is_none() && !self.pumping
     }
 
     /// Whether a request waits that needs a connection.

@@ -95,9 +95,14 @@ pub(super) fn buffers() -> Result<Vec<u8>, NoMemory> {
     if buffers.capacity() < length {
         return Err(NoMemory);
     }
-    buffers.resize(length, 0);
+    // By slices: an unoptimised build would fill the buffers byte by byte.
+    while let Some(left) = length.checked_sub(buffers.len()).filter(|left| *left > 0) {
+        buffers.extend_from_slice(ZEROS.get(..left).unwrap_or(&ZEROS));
+    }
     Ok(buffers)
 }
+
+const ZEROS: [u8; 256] = [0; 256];
 
 impl<S: System> NdkLink<S> {
     /// An NDK object is the link's from now on; its close gives back what it owns of the link.

@@ -1,15 +1,9 @@
 //! Who may share an address: its first opener says.
 
-use std::cell::Cell;
-
 use sys::status::{NTSTATUS, STATUS_ACCESS_DENIED, STATUS_INSUFFICIENT_RESOURCES};
 
+use super::host::context;
 use crate::Opener;
-
-thread_local! {
-    /// Lists that are there now, and how many were made.
-    static LISTS: Cell<(usize, usize)> = const { Cell::new((0, 0)) };
-}
 
 /// Somebody who opens addresses.
 pub(crate) struct Somebody {
@@ -24,12 +18,18 @@ impl Somebody {
     pub(crate) const ANYBODY: Self = Self { who: 0, admits: &[0], memory: true };
 }
 
+/// Lists that are there now, and how many were made.
+pub(crate) fn lists() -> (usize, usize) {
+    context().lists.get()
+}
+
 /// A list that is counted.
 pub(crate) struct List(&'static [u32]);
 
 impl Drop for List {
     fn drop(&mut self) {
-        LISTS.set((LISTS.get().0 - 1, LISTS.get().1));
+        let (live, made) = lists();
+        context().lists.set((live - 1, made));
     }
 }
 
@@ -37,11 +37,11 @@ impl Opener for Somebody {
     type List = List;
 
     fn assign(&self) -> Result<List, NTSTATUS> {
-        let (live, made) = LISTS.get();
+        let (live, made) = lists();
         if !self.memory {
             return Err(STATUS_INSUFFICIENT_RESOURCES);
         }
-        LISTS.set((live + 1, made + 1));
+        context().lists.set((live + 1, made + 1));
         Ok(List(self.admits))
     }
 
@@ -70,18 +70,14 @@ mod tests {
         client.close(first);
         // The list is the address's: it outlives the file that brought it, and the second's own was never asked.
         assert_eq!(client.open_address_as(FAR, Some(&STRANGER)), Err(STATUS_ACCESS_DENIED));
-        assert_eq!(LISTS.get(), (1, 1));
+        assert_eq!(lists(), (1, 1));
         client.transport.cleanup(second);
-        assert_eq!(
-            LISTS.get(),
-            (0, 1),
-            "a cleanup is where a list goes, as a close need not be at its level"
-        );
+        assert_eq!(lists(), (0, 1), "a cleanup is where a list goes, as a close need not be at its level");
         let theirs = client.open_address_as(FAR, Some(&STRANGER)).unwrap();
         assert_eq!(client.open_address_as(FAR, Some(&HOST)), Err(STATUS_ACCESS_DENIED));
         client.transport.close(second);
         client.close(theirs);
-        assert_eq!(LISTS.get(), (0, 2));
+        assert_eq!(lists(), (0, 2));
         client.tear_down();
     }
 
@@ -94,7 +90,7 @@ mod tests {
         let shared = client.open_address_as(FAR, Some(&HOST)).unwrap();
         assert_eq!(client.open_address_as(FAR, None), Err(STATUS_SHARING_VIOLATION));
         client.close(shared);
-        assert_eq!(LISTS.get(), (0, 1));
+        assert_eq!(lists(), (0, 1));
         client.tear_down();
     }
 
@@ -104,12 +100,12 @@ mod tests {
         let poor = Somebody { memory: false, ..HOST };
         assert_eq!(client.open_address_as(FAR, Some(&poor)), Err(STATUS_INSUFFICIENT_RESOURCES));
         assert_eq!(client.open_address_as("10.0.0.9:7", Some(&HOST)), Err(STATUS_INVALID_ADDRESS));
-        assert_eq!(LISTS.get(), (0, 1));
+        assert_eq!(lists(), (0, 1));
         // Those who join an address need no list of their own.
         let first = client.open_address_as(FAR, Some(&HOST)).unwrap();
         let joined = client.open_address_as(FAR, Some(&poor)).unwrap();
         [first, joined].iter().for_each(|file| client.close(*file));
-        assert_eq!(LISTS.get().0, 0);
+        assert_eq!(lists().0, 0);
         client.tear_down();
     }
 
@@ -117,7 +113,7 @@ mod tests {
     fn port_0_is_an_address_of_its_own_each_time() {
         let client = Client::new();
         let files = [HOST, STRANGER].map(|opener| client.open_address_as(NEAR, Some(&opener)).unwrap());
-        assert_eq!(LISTS.get(), (2, 2));
+        assert_eq!(lists(), (2, 2));
         files.iter().for_each(|file| client.close(*file));
         client.tear_down();
     }

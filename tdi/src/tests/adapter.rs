@@ -50,7 +50,7 @@ fn requests_that_wait_end_when_adapter_of_address_goes() {
 
 #[test]
 fn requests_after_adapter_of_address_went_fail_with_address_closed() {
-    let mut pair = Pair::new();
+    let pair = Pair::new();
     pair.client.disable(1);
     for returned in [false, true] {
         if returned {
@@ -80,7 +80,7 @@ fn requests_after_adapter_of_address_went_fail_with_address_closed() {
 #[test]
 fn address_is_free_for_new_client_after_adapter_returned() {
     for shared in [false, true] {
-        let mut client = Client::new();
+        let client = Client::new();
         let near = client.address(NEAR).unwrap();
         let old = client.open_address(FAR, shared).unwrap();
         let endpoint = client.associated(old);
@@ -106,7 +106,7 @@ fn address_is_free_for_new_client_after_adapter_returned() {
 
 #[test]
 fn access_list_of_dead_address_no_longer_counts() {
-    let mut client = Client::new();
+    let client = Client::new();
     let owner = Somebody { who: 1, admits: &[1], memory: true };
     let stranger = Somebody { who: 2, admits: &[2], memory: true };
     let old = client.open_address_as(FAR, Some(&owner)).unwrap();
@@ -143,7 +143,7 @@ fn sharers_of_address_lose_it_together_whoever_opened_first() {
 
 #[test]
 fn wildcard_lives_until_its_last_adapter_went() {
-    let mut client = Client::new();
+    let client = Client::new();
     let near = client.address("10.0.0.1:0").unwrap();
     let any = client.address(ANY).unwrap();
     let endpoint = client.associated(any);
@@ -183,7 +183,7 @@ unsafe extern "win64" fn error_handler(_: *mut c_void, status: NTSTATUS) -> NTST
 
 #[test]
 fn client_of_address_is_told_once_when_its_last_adapter_went() {
-    let mut client = Client::new();
+    let client = Client::new();
     let handler = error_handler as *const () as *mut c_void;
     let addresses = [ANY, "10.0.0.2:7", NEAR].map(|at| client.address(at).unwrap());
     for address in addresses {

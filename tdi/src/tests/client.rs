@@ -7,7 +7,7 @@ use provider::port::{Port, Segment};
 use sys::status::{NTSTATUS, STATUS_SUCCESS};
 
 use super::access::Somebody;
-use super::host::{Host, Log, Outcome, Pending, close, pump};
+use super::host::{Host, Log, Outcome, Pending, Record, close, pump};
 use crate::address::TransportAddress;
 use crate::ea::{ConnectionContext, Opening};
 use crate::ndk::{Ndk, PortId};
@@ -19,7 +19,7 @@ pub(crate) const FAR: &str = "10.0.0.2:139";
 pub(crate) struct Client {
     pub(crate) transport: Transport<Host>,
     pub(crate) log: Log,
-    ports: Vec<(Port<Host>, PortId)>,
+    ports: Vec<(Port<Host>, Cell<PortId>)>,
     serial: Cell<u32>,
 }
 
@@ -34,7 +34,7 @@ impl Client {
             port.set_enabled(true);
             let id = transport.network().add(&port).unwrap();
             transport.network().set_addresses(id, &[ip]).unwrap();
-            (port, id)
+            (port, Cell::new(id))
         });
         Self { transport, log: Log::default(), ports: ports.into(), serial: Cell::new(0) }
     }
@@ -63,11 +63,16 @@ impl Client {
         endpoint
     }
 
-    /// Sends a request with a buffer, which is in runs of 1000 bytes.
-    pub(crate) fn submit(&self, file: Id, command: Command, data: Vec<u8>) -> Pending {
+    /// Makes a request with a buffer, which is in runs of 1000 bytes.
+    pub(crate) fn record(&self, data: Vec<u8>) -> (Record, Pending) {
         let serial = self.serial.get();
         self.serial.set(serial + 1);
-        let (record, pending) = self.log.request(serial, data, 1000);
+        self.log.request(serial, data, 1000)
+    }
+
+    /// Sends such a request.
+    pub(crate) fn submit(&self, file: Id, command: Command, data: Vec<u8>) -> Pending {
+        let (record, pending) = self.record(data);
         self.transport.submit(file, command, record);
         pending
     }
@@ -110,7 +115,7 @@ impl Client {
     pub(crate) fn tear_down(self) {
         pump();
         for (_, id) in &self.ports {
-            Ndk::remove(&self.transport, *id);
+            Ndk::remove(&self.transport, id.get());
         }
         pump();
         assert_eq!(self.transport.world().files.iter().count(), 0, "a file is left");
@@ -125,21 +130,21 @@ impl Client {
 
     /// Takes a port from the transport, as `OID_NDK_SET_STATE` does that disables its adapter.
     pub(crate) fn disable(&self, index: usize) {
-        Ndk::remove(&self.transport, self.ports[index].1);
+        Ndk::remove(&self.transport, self.ports[index].1.get());
     }
 
     /// Gives it back.
-    pub(crate) fn enable(&mut self, index: usize) {
-        let (port, id) = &mut self.ports[index];
-        *id = self.transport.network().add(port).unwrap();
+    pub(crate) fn enable(&self, index: usize) {
+        let (port, id) = &self.ports[index];
+        id.set(self.transport.network().add(port).unwrap());
         let ip = [NEAR, FAR][index].parse::<SocketAddr>().unwrap().ip();
-        self.transport.network().set_addresses(*id, &[ip]).unwrap();
+        self.transport.network().set_addresses(id.get(), &[ip]).unwrap();
     }
 
     /// Removes one port.
     pub(crate) fn remove_port(&mut self, index: usize) {
         let (_, id) = self.ports.remove(index);
-        Ndk::remove(&self.transport, id);
+        Ndk::remove(&self.transport, id.get());
     }
 }
 

@@ -82,6 +82,58 @@ fn a_connect_to_nobody_fails_and_may_be_tried_again() {
 }
 
 #[test]
+fn connect_in_completion_routine_of_failed_one_finds_endpoint_idle() {
+    for to in ["10.0.0.2:140", "10.0.0.9:139"] {
+        let pair = Pair::new();
+        let listen = pair.client.listen(pair.far);
+        let (transport, near) = (pair.client.transport.clone(), pair.near);
+        let (again, second) = pair.client.record(Vec::new());
+        let (first, failed) = pair.client.record(Vec::new());
+        failed.when_complete(move || {
+            let to = FAR.parse().ok();
+            transport.submit(near, Command::Connect { to, limit: None }, again);
+        });
+        pair.client.transport.submit(near, Command::Connect { to: to.parse().ok(), limit: None }, first);
+        pump();
+        assert!(failed.outcome().is_some_and(|outcome| outcome.status < 0));
+        assert_eq!((listen.outcome(), second.outcome()), (done(0), done(0)), "{to}");
+        pair.tear_down();
+    }
+}
+
+#[test]
+fn endpoint_can_be_parted_from_address_in_completion_routine_of_abort() {
+    let pair = Pair::connected();
+    let (transport, near) = (pair.client.transport.clone(), pair.near);
+    let (abort, pending) = pair.client.record(Vec::new());
+    pending.when_complete(move || assert_eq!(transport.disassociate(near), Ok(())));
+    pair.client.transport.submit(near, Command::Disconnect { flags: 0, limit: None }, abort);
+    pump();
+    assert_eq!(pending.outcome(), done(0));
+    assert_eq!(pair.client.transport.associate(near, pair.near_address), Ok(()));
+    pair.tear_down();
+}
+
+#[test]
+fn connect_in_completion_routine_of_cancelled_one_finds_endpoint_idle() {
+    let pair = Pair::new();
+    pair.client.submit(pair.far, Command::Listen { query: true }, Vec::new());
+    let (transport, near) = (pair.client.transport.clone(), pair.near);
+    let (again, second) = pair.client.record(Vec::new());
+    let connect = pair.client.connect(near, FAR);
+    pump();
+    connect.when_complete(move || {
+        transport.submit(near, Command::Connect { to: FAR.parse().ok(), limit: None }, again);
+    });
+    connect.cancel(&pair.client.transport);
+    pump();
+    assert_eq!(connect.outcome(), failed(STATUS_CANCELLED));
+    let status = second.outcome().map(|outcome| outcome.status);
+    assert_eq!(status, Some(STATUS_REMOTE_NOT_LISTENING), "the far end still holds the first offer");
+    pair.tear_down();
+}
+
+#[test]
 fn a_query_accept_listen_completes_on_the_offer_and_accept_makes_the_connection() {
     let pair = Pair::new();
     let accept = pair.client.submit(pair.far, Command::Accept, Vec::new());

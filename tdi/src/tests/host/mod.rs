@@ -1,0 +1,400 @@
+//! A kernel for tests: deferred calls, and cancel routines on their way, wait until [`pump`].
+
+mod lock;
+#[cfg_attr(not(test), allow(dead_code, reason = "the fuzz target has one processor"))]
+mod processor;
+
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::ffi::c_void;
+use std::net::SocketAddr;
+use std::ptr::NonNull;
+use std::rc::Rc;
+use std::sync::Mutex;
+
+use provider::kernel::{Deferred, Event, Kernel, Routine, Timer};
+use sys::status::NTSTATUS;
+use sys::wdm::{IRP, MDL};
+
+pub(crate) use lock::HookedLock;
+use processor::Processors;
+#[cfg(test)]
+pub(crate) use processor::{Strike, preempted};
+
+use crate::ndk::Ndk;
+use crate::{Adopted, Id, Request, System, Ticket, Transport};
+
+type Call = Box<dyn FnOnce()>;
+
+/// What the threads of a test have in common, of which one runs at a time.
+#[derive(Default)]
+pub(crate) struct Context {
+    queue: RefCell<VecDeque<Call>>,
+    now: Cell<u64>,
+    late: RefCell<Option<Call>>,
+    traced: RefCell<Vec<String>>,
+    processors: RefCell<Option<Rc<Processors>>>,
+    /// Access lists that are there now, and how many were made.
+    pub(crate) lists: Cell<(usize, usize)>,
+}
+
+impl Context {
+    fn processors(&self) -> Option<Rc<Processors>> {
+        self.processors.borrow().clone()
+    }
+
+    fn set_processors(&self, processors: Option<Rc<Processors>>) {
+        self.processors.replace(processors);
+    }
+}
+
+thread_local! {
+    static CONTEXT: RefCell<Rc<Context>> = RefCell::default();
+}
+
+/// What the threads of the running test have in common.
+pub(crate) fn context() -> Rc<Context> {
+    CONTEXT.with_borrow(Rc::clone)
+}
+
+/// Makes the calling thread one of a test.
+fn install(context: Rc<Context>) {
+    CONTEXT.with(|place| place.replace(context));
+}
+
+/// Something that one thread of a test gives to another, of which one runs at a time.
+struct Movable<T>(T);
+
+// SAFETY: the threads of a test run in turn.
+unsafe impl<T> Send for Movable<T> {}
+
+fn queue(call: Call) {
+    context().queue.borrow_mut().push_back(call);
+}
+
+/// Something that a client does, at which its processor can be preempted: with no lock held.
+pub(crate) fn point() {
+    if let Some(processors) = context().processors() {
+        processors.point_of_client();
+    }
+}
+
+/// Makes one of the calls that wait, if there is one.
+pub(crate) fn pump_once() -> bool {
+    let call = context().queue.borrow_mut().pop_front();
+    call.map(|call| call()).is_some()
+}
+
+/// Makes the calls that wait, and those that they queue.
+pub(crate) fn pump() {
+    while pump_once() {}
+}
+
+/// Makes a call when a wait's time is over.
+pub(crate) fn when_late(call: impl FnOnce() + 'static) {
+    context().late.replace(Some(Box::new(call)));
+}
+
+/// The lines that were traced since the last look.
+pub(crate) fn traced() -> Vec<String> {
+    context().traced.take()
+}
+
+/// Forgets the calls that wait: those that a test left which has failed.
+pub(crate) fn forget() {
+    context().queue.take().into_iter().for_each(core::mem::forget);
+}
+
+/// Lets so much time pass, in units of 100 ns.
+pub(crate) fn pass(time: u64) {
+    let context = context();
+    context.now.set(context.now.get() + time);
+}
+
+pub(crate) struct Host;
+
+pub(crate) struct HostDeferred(Mutex<Option<(Routine, usize)>>);
+
+// SAFETY: each queueing leads to one call in `pump`, which does not touch the object.
+unsafe impl Deferred for HostDeferred {
+    fn new() -> Self {
+        Self(Mutex::new(None))
+    }
+
+    unsafe fn initialise(this: NonNull<Self>, routine: Routine, context: *mut c_void) {
+        // SAFETY: the caller passes a live object.
+        *unsafe { this.as_ref() }.0.lock().unwrap() = Some((routine, context as usize));
+    }
+
+    unsafe fn queue(this: NonNull<Self>) {
+        // SAFETY: the caller passes a live object.
+        let (routine, context) = unsafe { this.as_ref() }.0.lock().unwrap().expect("initialised");
+        // SAFETY: queued with this context by the caller, who keeps the object.
+        queue(Box::new(move || unsafe { routine(context as *mut c_void) }));
+    }
+}
+
+/// A timer of the provider's, for which no time passes: what is set goes by being cancelled.
+pub(crate) struct HostTimer(Cell<bool>);
+
+// SAFETY: a test has one thread, and all objects are its own.
+unsafe impl Send for HostTimer {}
+// SAFETY: as above.
+unsafe impl Sync for HostTimer {}
+
+// SAFETY: no call is ever made, so a set ends with its cancel.
+unsafe impl Timer for HostTimer {
+    fn new() -> Self {
+        Self(Cell::new(false))
+    }
+
+    unsafe fn initialise(_: NonNull<Self>, _: Routine, _: *mut c_void) {}
+
+    unsafe fn set(this: NonNull<Self>, _: core::time::Duration) {
+        // SAFETY: the caller passes a live object.
+        assert!(!unsafe { this.as_ref() }.0.replace(true), "a timer is set twice");
+    }
+
+    unsafe fn cancel(this: NonNull<Self>) -> bool {
+        // SAFETY: the caller passes a live object.
+        unsafe { this.as_ref() }.0.take()
+    }
+
+    fn lateness() -> core::time::Duration {
+        core::time::Duration::ZERO
+    }
+}
+
+pub(crate) struct HostEvent(Mutex<bool>);
+
+impl HostEvent {
+    fn is_signalled(&self) -> bool {
+        *self.0.lock().unwrap()
+    }
+}
+
+impl Event for HostEvent {
+    fn new() -> Self {
+        Self(Mutex::new(false))
+    }
+
+    fn initialise(&self) {}
+
+    fn signal(&self) {
+        *self.0.lock().unwrap() = true;
+    }
+
+    /// The calls that will signal wait in this very thread, or another one of the test does it.
+    fn wait(&self) {
+        if let Some(processors) = context().processors() {
+            return processors.wait(self);
+        }
+        pump();
+        assert!(*self.0.lock().unwrap(), "this would wait for ever");
+    }
+
+    /// The time is over when everything has been done, which no test waits for unless it says so.
+    fn wait_for(&self, _: core::time::Duration) -> bool {
+        if let Some(processors) = context().processors() {
+            processors.wait(self);
+            return true;
+        }
+        pump();
+        let signalled = self.is_signalled();
+        if !signalled {
+            let late = context().late.take();
+            late.expect("this would wait for ever")();
+        }
+        signalled
+    }
+}
+
+// SAFETY: the locks exclude; a list's address is what `MappedSystemVa` says.
+unsafe impl Kernel for Host {
+    type Lock = HookedLock;
+    type Deferred = HostDeferred;
+    type Timer = HostTimer;
+    type Event = HostEvent;
+
+    unsafe fn system_address(mdl: NonNull<MDL>) -> *mut u8 {
+        // SAFETY: the caller passes a live list.
+        unsafe { mdl.as_ref() }.MappedSystemVa.cast()
+    }
+
+    fn trace(line: core::fmt::Arguments<'_>) {
+        context().traced.borrow_mut().push(line.to_string());
+    }
+}
+
+impl System for Host {
+    type Kernel = Self;
+    type Request = Record;
+    type Network = Ndk<Self>;
+    type Opener = super::access::Somebody;
+
+    fn now() -> u64 {
+        context().now.get()
+    }
+
+    unsafe fn adopt(irp: NonNull<IRP>) -> Option<Adopted<Record>> {
+        // SAFETY: the handlers of the tests return what `give` made.
+        Some(*unsafe { Box::from_raw(irp.as_ptr().cast::<Adopted<Record>>()) })
+    }
+}
+
+/// What a handler returns as a request that it gives away.
+pub(crate) fn give(adopted: Adopted<Record>) -> *mut IRP {
+    Box::into_raw(Box::new(adopted)).cast()
+}
+
+/// How a request ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Outcome {
+    pub(crate) status: NTSTATUS,
+    pub(crate) information: usize,
+}
+
+#[derive(Default)]
+struct State {
+    armed: Option<Ticket>,
+    cancelled: bool,
+    outcome: Option<Outcome>,
+    peer: Option<SocketAddr>,
+    data: Vec<u8>,
+    /// Bytes that are contiguous.
+    run: usize,
+    /// The client's completion routine.
+    then: Option<Call>,
+}
+
+/// The test's side of a request.
+#[derive(Clone)]
+pub(crate) struct Pending {
+    state: Rc<RefCell<State>>,
+    log: Rc<RefCell<Vec<u32>>>,
+    pub(crate) serial: u32,
+}
+
+/// The transport's side of it.
+pub(crate) struct Record(Pending);
+
+// SAFETY: all of a test runs in one thread.
+unsafe impl Send for Record {}
+
+/// The order in which requests completed.
+#[derive(Clone, Default)]
+pub(crate) struct Log(Rc<RefCell<Vec<u32>>>);
+
+impl Log {
+    /// Makes a request whose buffer is contiguous for `run` bytes at a time.
+    pub(crate) fn request(&self, serial: u32, data: Vec<u8>, run: usize) -> (Record, Pending) {
+        let state = State { data, run, ..State::default() };
+        let pending = Pending { state: Rc::new(RefCell::new(state)), log: Rc::clone(&self.0), serial };
+        (Record(pending.clone()), pending)
+    }
+
+    /// The serial numbers of the requests that completed since the last look, in their order.
+    pub(crate) fn take(&self) -> Vec<u32> {
+        self.0.take()
+    }
+}
+
+impl Pending {
+    pub(crate) fn outcome(&self) -> Option<Outcome> {
+        self.state.borrow().outcome
+    }
+
+    /// Sets the completion routine.
+    #[cfg_attr(not(test), allow(dead_code, reason = "the fuzz target needs none"))]
+    pub(crate) fn when_complete(&self, routine: impl FnOnce() + 'static) {
+        self.state.borrow_mut().then = Some(Box::new(routine));
+    }
+
+    pub(crate) fn peer(&self) -> Option<SocketAddr> {
+        self.state.borrow().peer
+    }
+
+    pub(crate) fn data(&self) -> Vec<u8> {
+        self.state.borrow().data.clone()
+    }
+
+    /// Cancels the request: its cancel routine, if it has one, is on its way until [`pump`].
+    pub(crate) fn cancel(&self, transport: &Transport<Host>) {
+        let mut state = self.state.borrow_mut();
+        state.cancelled = true;
+        if let Some(ticket) = state.armed.take() {
+            let transport = transport.clone();
+            queue(Box::new(move || transport.cancel(ticket)));
+        }
+    }
+}
+
+// SAFETY: the cancel routine is called once per `arm`, unless `disarm` took the ticket back first; the buffer
+// is neither moved nor changed but by `fill`.
+unsafe impl Request for Record {
+    fn arm(&mut self, ticket: Ticket) -> bool {
+        let mut state = self.0.state.borrow_mut();
+        assert!(state.armed.is_none(), "armed twice");
+        if !state.cancelled {
+            state.armed = Some(ticket);
+        }
+        !state.cancelled
+    }
+
+    fn disarm(&mut self) -> bool {
+        self.0.state.borrow_mut().armed.take().is_some()
+    }
+
+    fn length(&self) -> usize {
+        self.0.state.borrow().data.len()
+    }
+
+    fn run(&self, offset: usize) -> Option<(NonNull<u8>, usize)> {
+        let state = self.0.state.borrow();
+        let rest = state.data.get(offset..).filter(|rest| !rest.is_empty())?;
+        let run = state.run - offset % state.run;
+        Some((NonNull::from(rest).cast(), run.min(rest.len())))
+    }
+
+    fn fill(&mut self, offset: usize, bytes: &[u8]) -> usize {
+        let mut state = self.0.state.borrow_mut();
+        let Some(room) = state.data.get_mut(offset..) else { return 0 };
+        let count = room.len().min(bytes.len());
+        room[..count].copy_from_slice(&bytes[..count]);
+        count
+    }
+
+    fn return_peer(&mut self, peer: SocketAddr) {
+        self.0.state.borrow_mut().peer = Some(peer);
+    }
+
+    fn complete(self, status: NTSTATUS, information: usize) {
+        point();
+        let then = {
+            let mut state = self.0.state.borrow_mut();
+            assert!(state.armed.is_none(), "completed with a cancel routine set");
+            assert!(state.outcome.is_none(), "completed twice");
+            state.outcome = Some(Outcome { status, information });
+            self.0.log.borrow_mut().push(self.0.serial);
+            state.then.take()
+        };
+        if let Some(then) = then {
+            then();
+        }
+        point();
+    }
+}
+
+impl Drop for Record {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            assert!(self.0.outcome().is_some(), "request {} was dropped and not completed", self.0.serial);
+        }
+    }
+}
+
+/// A file that is closed whole.
+pub(crate) fn close(transport: &Transport<Host>, file: Id) {
+    transport.cleanup(file);
+    transport.close(file);
+}

@@ -21,6 +21,8 @@ pub(crate) mod hostile;
 #[cfg(test)]
 mod possible;
 #[cfg(test)]
+mod preempt;
+#[cfg(test)]
 mod random;
 #[cfg(test)]
 mod transfer;

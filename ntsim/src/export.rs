@@ -165,3 +165,27 @@ macro_rules! exports {
     };
 }
 pub(crate) use exports;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The annotations in `wdm.h`, `ntddk.h` and `netioapi.h` of WDK 10.0.26100 and the requirements on their pages.
+    #[test]
+    fn levels_are_those_that_the_headers_state() {
+        for (name, highest) in [
+            ("KeFlushQueuedDpcs", Irql::APC),
+            ("KeSetPriorityThread", Irql::DISPATCH),
+            ("IoBuildDeviceIoControlRequest", Irql::PASSIVE),
+            ("PsTerminateSystemThread", Irql::PASSIVE),
+            ("RtlFreeUnicodeString", Irql::PASSIVE),
+            ("RtlFreeAnsiString", Irql::PASSIVE),
+            ("ConvertInterfaceIndexToLuid", Irql::PASSIVE),
+            ("ConvertInterfaceLuidToIndex", Irql::PASSIVE),
+            ("KeInitializeSemaphore", Irql::PASSIVE),
+        ] {
+            let export = all().find(|export| export.name == name).unwrap();
+            assert_eq!((export.lowest, export.highest), (Irql::PASSIVE, highest), "{name}");
+        }
+    }
+}

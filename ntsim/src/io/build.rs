@@ -60,7 +60,7 @@ exports! {
     "ntoskrnl.exe", signature;
 
     /// Builds a device control; when it is complete, the status is written and the event signalled.
-    #[irql(PASSIVE..=APC)]
+    #[irql(PASSIVE..=PASSIVE)]
     fn IoBuildDeviceIoControlRequest(
         code: u32,
         device: *mut DEVICE_OBJECT,

@@ -60,6 +60,7 @@ fn devices() -> &'static Devices {
 /// A device keeps one reference for itself until it is deleted, and one for each open file.
 static KIND: Kind = Kind {
     name: "device",
+    stays: false,
     last_handle: |_| (),
     last_reference: |device| {
         devices().live.lock().remove(&(device as usize));

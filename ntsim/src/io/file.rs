@@ -47,6 +47,7 @@ impl Part for Files {}
 static KIND: Kind =
     Kind {
         name: "file",
+        stays: false,
         last_handle: |object| cleanup(object.cast()),
         last_reference: |object| {
             if sched::irql() == Irql::PASSIVE {

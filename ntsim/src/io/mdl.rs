@@ -7,6 +7,7 @@ use sys::wdm::{IRP, MDL, MDL_PAGES_LOCKED, MDL_PARTIAL, signature};
 
 use crate::ex::fault;
 use crate::export::exports;
+use crate::loader::Trace;
 use crate::machine::{self, Part};
 use crate::mm::{self, Block, Range};
 use crate::verifier::{self, Bugcheck, Finding};
@@ -14,15 +15,21 @@ use crate::verifier::{self, Bugcheck, Finding};
 /// The lists of one machine, by address.
 #[derive(Default)]
 struct Lists {
-    live: Mutex<HashMap<usize, Block>>,
+    live: Mutex<HashMap<usize, (Block, Trace)>>,
 }
 
 impl Part for Lists {
     fn inspect(&self) {
-        let left = self.live.lock().len();
-        if left > 0 {
-            verifier::report(Finding::new("MdlLeak").text(format!("{left} MDLs were never freed")));
+        let live = self.live.lock();
+        if live.is_empty() {
+            return;
         }
+        let mut text = format!("{} MDLs were never freed", live.len());
+        for (address, (_, allocated)) in &*live {
+            let place = allocated.frames().first().map_or_else(|| "?".into(), ToString::to_string);
+            text.push_str(&format!("\n    {address:#x}, allocated at {}", place.replace('\n', " < ")));
+        }
+        verifier::report(Finding::new("MdlLeak").text(text));
     }
 }
 
@@ -50,7 +57,7 @@ exports! {
         let mdl = block.as_ptr::<MDL>();
         // SAFETY: the block has the size that the list needs.
         unsafe { mm::describe(mdl, range) };
-        lists().live.lock().insert(mdl as usize, block);
+        lists().live.lock().insert(mdl as usize, (block, Trace::of_caller()));
         if !irp.is_null() {
             // SAFETY: the driver passes its own request.
             unsafe { hang(irp, mdl, secondary != 0) };

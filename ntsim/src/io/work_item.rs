@@ -155,7 +155,7 @@ fn queue(item: *mut IO_WORKITEM, routine: Option<Routine>, context: *mut c_void)
     }
     let object = known.object;
     drop(live);
-    // The device stays as long as its work does.
+    // The device, or the driver and its image, stays as long as its work does.
     ob::reference(object as *mut c_void);
     let (item, context) = (item as usize, context as usize);
     queue_work(move || run(item, object, routine, context));

@@ -65,7 +65,7 @@ exports! {
     }
 
     /// Waits until every DPC that is queued now has run.
-    #[irql(PASSIVE..=PASSIVE)]
+    #[irql(PASSIVE..=APC)]
     fn KeFlushQueuedDpcs() {
         processor::flush();
     }

@@ -60,7 +60,7 @@ exports! {
     }
 
     /// Initialises a semaphore.
-    #[irql(PASSIVE..=HIGH)]
+    #[irql(PASSIVE..=PASSIVE)]
     fn KeInitializeSemaphore(semaphore: *mut KSEMAPHORE, count: i32, limit: i32) {
         // SAFETY: the caller passes a semaphore of its own.
         unsafe { initialise(semaphore.cast(), kind::SEMAPHORE, size_of::<KSEMAPHORE>(), count) };

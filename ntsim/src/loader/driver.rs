@@ -1,20 +1,24 @@
 //! A loaded driver: its object, its entry point, its unloading.
 
+use core::ffi::c_void;
 use core::fmt;
 use core::mem::MaybeUninit;
 use core::ptr;
+use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
+use parking_lot::Mutex;
 use sys::status::NTSTATUS;
 use sys::wdm::{DRIVER_EXTENSION, DRIVER_OBJECT, PDRIVER_INITIALIZE, UNICODE_STRING};
 
 use super::mapping::Alone;
 use super::{Image, LoadError, cross, map};
 use crate::ex::pool;
+use crate::machine::{self, Part};
 use crate::sched;
 use crate::verifier::{self, Bugcheck, Finding};
-use crate::{io, ke, ps};
+use crate::{io, ke, ob, ps};
 
 /// `Type` of a driver object.
 const IO_TYPE_DRIVER: i16 = 4;
@@ -24,7 +28,8 @@ const IO_TYPE_DRIVER: i16 = 4;
 /// Dropping it unloads it, unless its machine has been shut down before.
 pub struct Driver {
     image: Arc<Image>,
-    object: Alone<Object>,
+    /// Taken when the driver has been unloaded.
+    object: Option<Alone<Object>>,
 }
 
 /// The driver object, and what it points to.
@@ -54,20 +59,21 @@ impl Driver {
         let entry: PDRIVER_INITIALIZE = unsafe { core::mem::transmute(entry) };
         object.driver.DriverInit = Some(entry);
         let driver: *mut DRIVER_OBJECT = &raw mut object.driver;
+        ob::create(driver.cast(), &KIND);
         let path_argument = &raw mut object.registry;
         // SAFETY: both arguments are valid for as long as the driver may use them: the object until it is
         // unloaded, the path during the call.
         let status = sched::call_driver("DriverEntry", || unsafe {
             cross::call("DriverEntry", entry as *const (), driver.cast(), path_argument.cast()) as NTSTATUS
         });
-        let mut loaded = Self { image, object };
         if status < 0 {
-            loaded.remove();
+            leave(image, object);
             return Err(LoadError::Entry { path: path.into(), status: status as u32 });
         }
         // SAFETY: the object is that of the driver that has just been loaded.
-        unsafe { io::driver_is_ready(loaded.object()) };
-        Ok(loaded)
+        unsafe { io::driver_is_ready(driver) };
+        image.discard();
+        Ok(Self { image, object: Some(object) })
     }
 
     /// The driver's image.
@@ -77,7 +83,7 @@ impl Driver {
 
     /// The driver's object, as its devices and other drivers see it.
     pub fn object(&mut self) -> *mut DRIVER_OBJECT {
-        &raw mut self.object.driver
+        self.object.as_mut().map_or(ptr::null_mut(), |object| &raw mut object.driver)
     }
 
     /// Calls the driver's unload routine, at PASSIVE_LEVEL, and removes its image. What the driver leaves
@@ -90,8 +96,9 @@ impl Driver {
         if !self.image.is_loaded() {
             return;
         }
-        let driver: *mut DRIVER_OBJECT = &raw mut self.object.driver;
-        match self.object.driver.DriverUnload {
+        let Some(mut object) = self.object.take() else { return };
+        let driver: *mut DRIVER_OBJECT = &raw mut object.driver;
+        match object.driver.DriverUnload {
             // SAFETY: the routine is the driver's own, called once with its own object.
             Some(unload) => sched::call_driver("DriverUnload", || unsafe {
                 cross::call("DriverUnload", unload as *const (), driver.cast(), ptr::null_mut());
@@ -102,35 +109,62 @@ impl Driver {
         }
         // SAFETY: the object is the driver's own, which is being unloaded.
         unsafe { io::driver_is_unloaded(driver) };
-        self.remove();
+        leave(Arc::clone(&self.image), object);
     }
+}
 
-    /// Checks what the driver left behind and removes its image.
-    fn remove(&mut self) {
-        let leaks = pool::leaks(Some(&self.image));
-        if !leaks.is_empty() {
-            let count = leaks.len() as u64;
-            let bytes: usize = leaks.iter().map(|leak| leak.size).sum();
-            let mut text = format!("{} left {count} pool allocations, {bytes} bytes:", self.image.name);
-            leaks.iter().for_each(|leak| text.push_str(&format!("\n    {leak}")));
-            let bugcheck = Bugcheck { code: 0xC4, parameters: [0x62, 0, 0, count] };
-            verifier::report(Finding::new("PoolLeak").bugcheck(bugcheck).text(text));
-        }
-        for object in ke::take_live_objects(&(self.image.base..self.image.base + self.image.size)) {
-            let bugcheck = Bugcheck { code: 0xCE, parameters: [self.image.base as u64, 0, 0, 0] };
-            let text = format!("{} was unloaded with {object} in its image", self.image.name);
-            verifier::report(Finding::new("ObjectAtUnload").bugcheck(bugcheck).text(text));
-        }
-        let threads = ps::running_in(&self.image);
-        if threads > 0 {
-            let bugcheck = Bugcheck { code: 0xCE, parameters: [self.image.base as u64, 0, 0, 0] };
-            let text = format!("{} was unloaded while {threads} of its threads ran", self.image.name);
-            verifier::report(Finding::new("ThreadAtUnload").bugcheck(bugcheck).text(text));
-        }
-        // SAFETY: the driver has said, by returning from its unload routine or failing to start, that
-        // nothing of it runs any more. If that is not true, what still does faults in reserved addresses.
-        unsafe { map::unload(&self.image) };
+/// What references keep a driver by after it has been unloaded, or its entry point has failed.
+#[derive(Default)]
+struct Leaving(Mutex<HashMap<usize, Left>>);
+
+/// The image and the driver object.
+type Left = (Arc<Image>, Alone<Object>);
+
+impl Part for Leaving {}
+
+/// Driver objects. Work items are one reason for a reference: "The I/O manager [...] references the object"
+/// (<https://learn.microsoft.com/windows-hardware/drivers/ddi/wdm/nf-wdm-ioinitializeworkitem>).
+static KIND: ob::Kind = ob::Kind { name: "driver", stays: true, last_handle: |_| (), last_reference: gone };
+
+/// Lets a driver go, whose image stays for as long as something references its object.
+fn leave(image: Arc<Image>, object: Alone<Object>) {
+    let address = &raw const object.driver;
+    machine::current().part::<Leaving>().0.lock().insert(address as usize, (image, object));
+    ob::dereference(address.cast_mut().cast());
+}
+
+fn gone(object: *mut c_void) {
+    let left = machine::current().part::<Leaving>().0.lock().remove(&(object as usize));
+    if let Some((image, _object)) = left {
+        remove(&image);
     }
+}
+
+/// Checks what a driver left behind and removes its image.
+fn remove(image: &Image) {
+    let leaks = pool::leaks(Some(image));
+    if !leaks.is_empty() {
+        let count = leaks.len() as u64;
+        let bytes: usize = leaks.iter().map(|leak| leak.size).sum();
+        let mut text = format!("{} left {count} pool allocations, {bytes} bytes:", image.name);
+        leaks.iter().for_each(|leak| text.push_str(&format!("\n    {leak}")));
+        let bugcheck = Bugcheck { code: 0xC4, parameters: [0x62, 0, 0, count] };
+        verifier::report(Finding::new("PoolLeak").bugcheck(bugcheck).text(text));
+    }
+    for object in ke::take_live_objects(&(image.base..image.base + image.size)) {
+        let bugcheck = Bugcheck { code: 0xCE, parameters: [image.base as u64, 0, 0, 0] };
+        let text = format!("{} was unloaded with {object} in its image", image.name);
+        verifier::report(Finding::new("ObjectAtUnload").bugcheck(bugcheck).text(text));
+    }
+    let threads = ps::running_in(image);
+    if threads > 0 {
+        let bugcheck = Bugcheck { code: 0xCE, parameters: [image.base as u64, 0, 0, 0] };
+        let text = format!("{} was unloaded while {threads} of its threads ran", image.name);
+        verifier::report(Finding::new("ThreadAtUnload").bugcheck(bugcheck).text(text));
+    }
+    // SAFETY: the driver has said, by returning from its unload routine or failing to start, that
+    // nothing of it runs any more. If that is not true, what still does faults in reserved addresses.
+    unsafe { map::unload(image) };
 }
 
 impl Drop for Driver {

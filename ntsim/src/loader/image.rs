@@ -26,6 +26,9 @@ pub struct Image {
     pub(super) symbols: Option<&'static Symbols>,
     /// How its atomics were made points, if they were; the thunks are the end of its address space.
     pub(super) atomics: Option<&'static Plan>,
+    /// Pages of sections that Windows frees once the entry point has succeeded, relative to the base.
+    pub(super) discardable: Vec<Range<usize>>,
+    pub(super) discarded: AtomicBool,
     pub(super) loaded: AtomicBool,
 }
 
@@ -68,11 +71,36 @@ impl Image {
         if !self.is_loaded() || rva as usize >= self.size {
             return &[];
         }
+        let start = rva as usize;
+        let discarded = self.discarded.load(Ordering::Acquire).then_some(&*self.discardable);
+        let gone = discarded.unwrap_or_default().iter().filter(|place| place.end > start);
+        let end = gone.map(|place| place.start).min().unwrap_or(self.size);
+        if end <= start {
+            return &[];
+        }
         // A stack is unwound at any level, through functions that may be paged out.
         machine::current().pageable.bring_back(self.base + rva as usize);
         // SAFETY: a loaded image is mapped readable from its base for its whole size. What is read here
         // (headers, unwind tables, code) nobody writes to after it has been bound.
-        unsafe { slice::from_raw_parts((self.base + rva as usize) as *const u8, self.size - rva as usize) }
+        unsafe { slice::from_raw_parts((self.base + start) as *const u8, end - start) }
+    }
+
+    /// Makes inaccessible what is needed during initialisation only: the sections that are marked as discardable
+    /// (<https://learn.microsoft.com/windows-hardware/drivers/kernel/making-drivers-pageable>).
+    pub(super) fn discard(&self) {
+        self.discarded.store(true, Ordering::Release);
+        for place in &self.discardable {
+            let (start, size) = (self.base + place.start, place.len());
+            machine::current().pageable.forget(&(start..start + size));
+            // SAFETY: the range is the image's own, and of no use any more, so its linker says.
+            unsafe { libc::mprotect(start as *mut libc::c_void, size, libc::PROT_NONE) };
+        }
+    }
+
+    /// Whether `address` lies in what was discarded.
+    pub(super) fn is_discarded(&self, address: u64) -> bool {
+        let rva = address.wrapping_sub(self.base as u64) as usize;
+        self.discarded.load(Ordering::Acquire) && self.discardable.iter().any(|place| place.contains(&rva))
     }
 
     /// The table of functions from which stacks are unwound.

@@ -70,6 +70,8 @@ pub(super) fn map_bytes(path: &Path, data: &[u8]) -> Result<Image, LoadError> {
         functions,
         symbols: symbols::of(path, &file),
         atomics,
+        discardable: discardable(&file),
+        discarded: AtomicBool::new(false),
         loaded: AtomicBool::new(true),
     })
 }
@@ -195,6 +197,20 @@ fn protect(file: &PeFile64<'_>, mapping: &Mapping) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+/// The pages of the sections that are of no use after the initialisation.
+fn discardable(file: &PeFile64<'_>) -> Vec<core::ops::Range<usize>> {
+    let sections = file.section_table();
+    let flagged = sections
+        .iter()
+        .filter(|section| section.characteristics.get(LE).contains(pe::IMAGE_SCN_MEM_DISCARDABLE));
+    flagged
+        .map(|section| {
+            let start = section.virtual_address.get(LE) as usize;
+            start..start + (headers::size(section) as usize).next_multiple_of(PAGE)
+        })
+        .collect()
 }
 
 /// Unloads an image: makes its addresses inaccessible, and keeps them reserved.

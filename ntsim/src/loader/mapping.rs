@@ -104,6 +104,9 @@ impl<T> Alone<T> {
     }
 }
 
+// SAFETY: it owns its value, as a box does; driver objects are shared with drivers in any case.
+unsafe impl<T> Send for Alone<T> {}
+
 impl<T> core::ops::Deref for Alone<T> {
     type Target = T;
 

@@ -46,13 +46,13 @@ exports! {
     "netio.sys", signature;
 
     /// The identity of the interface with an index.
-    #[irql(PASSIVE..=DISPATCH)]
+    #[irql(PASSIVE..=PASSIVE)]
     fn ConvertInterfaceIndexToLuid(index: u32, luid: *mut NET_LUID) -> NTSTATUS {
         found(luid, |interface| interface.index == index, Interface::luid)
     }
 
     /// The index of the interface with an identity.
-    #[irql(PASSIVE..=DISPATCH)]
+    #[irql(PASSIVE..=PASSIVE)]
     fn ConvertInterfaceLuidToIndex(luid: *const NET_LUID, index: *mut u32) -> NTSTATUS {
         // SAFETY: the driver passes an identity or null.
         let Some(luid) = (unsafe { luid.as_ref() }) else { return STATUS_INVALID_PARAMETER };

@@ -93,6 +93,7 @@ mod tests {
     static CLOSED: AtomicUsize = AtomicUsize::new(0);
     static KIND: Kind = Kind {
         name: "test object",
+        stays: false,
         last_handle: |_| {
             CLEANED.fetch_add(1, Ordering::Relaxed);
         },

@@ -21,6 +21,8 @@ pub(crate) const EXPORTS: &[&[Export]] = &[exports::EXPORTS];
 pub(crate) struct Kind {
     /// Its name, in reports.
     pub(crate) name: &'static str,
+    /// Whether the machine may end while its maker has it.
+    pub(crate) stays: bool,
     /// Called when the last handle is closed, while references may remain.
     pub(crate) last_handle: fn(*mut c_void),
     /// Called when the last reference is gone, after which the object is no more.
@@ -50,6 +52,9 @@ struct Handles {
 impl Part for Objects {
     fn inspect(&self) {
         for (address, object) in &*self.live.lock() {
+            if object.kind.stays && object.references == 1 {
+                continue;
+            }
             verifier::report(Finding::new("ObjectLeak").text(format!(
                 "the {} at {address:#x} is left with {} references and {} handles",
                 object.kind.name, object.references, object.handles

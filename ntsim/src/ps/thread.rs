@@ -28,7 +28,8 @@ const LOCK_AT_END: u64 = 0x100A;
 const GRACE: Duration = Duration::from_secs(2);
 
 /// Threads are never freed, so nothing is to do when the last reference goes.
-static KIND: ob::Kind = ob::Kind { name: "thread", last_handle: |_| {}, last_reference: |_| {} };
+static KIND: ob::Kind =
+    ob::Kind { name: "thread", stays: false, last_handle: |_| {}, last_reference: |_| {} };
 
 /// The threads that drivers started on one machine.
 #[derive(Default)]
@@ -88,7 +89,7 @@ exports! {
     }
 
     /// Ends the calling thread, which a driver started.
-    #[irql(PASSIVE..=APC)]
+    #[irql(PASSIVE..=PASSIVE)]
     fn PsTerminateSystemThread(_status: NTSTATUS) -> NTSTATUS {
         let place = PLACE.get();
         if place == 0 {

@@ -58,7 +58,7 @@ exports! {
     }
 
     /// Frees what a conversion allocated.
-    #[irql(PASSIVE..=APC)]
+    #[irql(PASSIVE..=PASSIVE)]
     fn RtlFreeUnicodeString(string: *mut UNICODE_STRING) {
         // SAFETY: the driver passes a string that a conversion made, or an empty one.
         let string = unsafe { &mut *string };
@@ -67,7 +67,7 @@ exports! {
     }
 
     /// Frees what a conversion allocated.
-    #[irql(PASSIVE..=APC)]
+    #[irql(PASSIVE..=PASSIVE)]
     fn RtlFreeAnsiString(string: *mut ANSI_STRING) {
         // SAFETY: the driver passes a string that a conversion made, or an empty one.
         let string = unsafe { &mut *string };

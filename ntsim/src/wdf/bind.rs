@@ -1,8 +1,12 @@
 //! Binding a driver to the framework: what the loader, `wdfldr.sys`, exports.
 
+use core::ffi::c_void;
 use core::mem::size_of;
 
-use sys::status::{NTSTATUS, STATUS_INVALID_PARAMETER, STATUS_REVISION_MISMATCH, STATUS_SUCCESS};
+use sys::status::{
+    NTSTATUS, STATUS_INVALID_PARAMETER, STATUS_NOT_FOUND, STATUS_OBJECT_NAME_NOT_FOUND,
+    STATUS_REVISION_MISMATCH, STATUS_SUCCESS,
+};
 use sys::wdf::{WDF_BIND_INFO, WDF_BIND_INFO2, WDF_DRIVER_GLOBALS, signature};
 use sys::wdm::{DRIVER_OBJECT, UNICODE_STRING};
 
@@ -61,6 +65,36 @@ exports! {
         object::forget(&client);
         framework().clients.lock().remove(&(globals as usize));
         STATUS_SUCCESS
+    }
+
+    /// Binds a driver to a class extension, of which there are none here.
+    #[irql(PASSIVE..=PASSIVE)]
+    fn WdfVersionBindClass(
+        info: *mut WDF_BIND_INFO,
+        globals: *mut WDF_DRIVER_GLOBALS,
+        class: *mut c_void,
+    ) -> NTSTATUS {
+        if info.is_null() || class.is_null() || Client::of(globals).is_none() {
+            return STATUS_INVALID_PARAMETER;
+        }
+        STATUS_OBJECT_NAME_NOT_FOUND
+    }
+
+    /// Ends such a binding.
+    #[irql(PASSIVE..=PASSIVE)]
+    fn WdfVersionUnbindClass(
+        _info: *mut WDF_BIND_INFO,
+        _globals: *mut WDF_DRIVER_GLOBALS,
+        _class: *mut c_void,
+    ) {
+        violation("WdfVersionBind", 0, "WdfVersionUnbindClass without a class that was bound".into());
+    }
+
+    /// Hands over an interface of the loader. A stub asks for the one to tell of a failed DriverEntry by, which
+    /// older loaders do not have, either.
+    #[irql(PASSIVE..=PASSIVE)]
+    fn WdfLdrQueryInterface(interface: *mut c_void) -> NTSTATUS {
+        if interface.is_null() { STATUS_INVALID_PARAMETER } else { STATUS_NOT_FOUND }
     }
 }
 

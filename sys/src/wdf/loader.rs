@@ -75,4 +75,15 @@ imports! {
         BindInfo: *mut WDF_BIND_INFO,
         ComponentGlobals: *mut WDF_DRIVER_GLOBALS,
     ) -> NTSTATUS;
+    /// Binds a driver to a class extension. PASSIVE_LEVEL.
+    fn WdfVersionBindClass(
+        BindInfo: *mut WDF_BIND_INFO,
+        Globals: *mut WDF_DRIVER_GLOBALS,
+        ClassBindInfo: PVOID,
+    ) -> NTSTATUS;
+    /// Ends that binding. PASSIVE_LEVEL.
+    fn WdfVersionUnbindClass(BindInfo: *mut WDF_BIND_INFO, Globals: *mut WDF_DRIVER_GLOBALS, ClassBindInfo: PVOID);
+    /// Hands over an interface of the loader: a header with the address of its GUID and its size, which is filled
+    /// in. PASSIVE_LEVEL.
+    fn WdfLdrQueryInterface(Interface: PVOID) -> NTSTATUS;
 }

@@ -58,7 +58,9 @@ layout! {
         /// What to queue when it fires; encoded by the kernel while the timer runs.
         0x30 => Dpc: *mut KDPC,
         /// Where it runs.
-        0x38 => Processor: ULONG,
+        0x38 => Processor: USHORT,
+        /// Of which type it is.
+        0x3A => TimerType: USHORT,
         /// Milliseconds between firings; zero for a single one.
         0x3C => Period: ULONG,
     }
@@ -67,20 +69,20 @@ layout! {
     struct KWAIT_BLOCK: 0x30 {
         /// Links the waits for one object.
         0x00 => WaitListEntry: LIST_ENTRY,
-        /// The waiting thread.
-        0x10 => Thread: PVOID,
-        /// The object.
-        0x18 => Object: PVOID,
-        /// The next block of the same wait.
-        0x20 => NextWaitBlock: *mut KWAIT_BLOCK,
-        /// What to return if this object ends the wait.
-        0x28 => WaitKey: USHORT,
         /// Whether the wait is for all objects or any.
-        0x2A => WaitType: UCHAR,
+        0x10 => WaitType: UCHAR,
         /// State of the block.
-        0x2B => BlockState: UCHAR,
+        0x11 => BlockState: UCHAR,
+        /// What to return if this object ends the wait.
+        0x12 => WaitKey: USHORT,
         /// Padding.
-        0x2C => SpareLong: LONG,
+        0x14 => SpareLong: LONG,
+        /// The waiting thread, or what else is told (a union).
+        0x18 => Thread: PVOID,
+        /// The object.
+        0x20 => Object: PVOID,
+        /// Spare.
+        0x28 => SparePtr: PVOID,
     }
 }
 

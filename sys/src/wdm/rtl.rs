@@ -8,7 +8,7 @@ use crate::status::NTSTATUS;
 
 constants! { ULONG:
     /// Debug output component: network drivers without a component of their own.
-    DPFLTR_IHVNETWORK_ID = 79;
+    DPFLTR_IHVNETWORK_ID = 80;
     /// Debug output component: drivers without a component of their own.
     DPFLTR_IHVDRIVER_ID = 77;
     /// Debug output level: always shown.

@@ -64,8 +64,7 @@ impl Block {
     }
 
     fn heap_layout(&self) -> Layout {
-        Layout::from_size_align(self.size + 2 * ALIGNMENT, ALIGNMENT)
-            .expect("the layout it was allocated with")
+        heap_layout(self.size).expect("the layout it was allocated with")
     }
 }
 
@@ -239,11 +238,22 @@ impl Blocks {
     }
 }
 
+/// Bytes in front of a block in the heap, and its alignment: one of a page or more begins on a page
+/// (<https://learn.microsoft.com/windows-hardware/drivers/ddi/wdm/nf-wdm-exallocatepool2>).
+fn front(size: usize) -> usize {
+    if size >= PAGE { PAGE } else { ALIGNMENT }
+}
+
+fn heap_layout(size: usize) -> Option<Layout> {
+    let front = front(size);
+    Layout::from_size_align(size.checked_add(front + ALIGNMENT)?, front).ok()
+}
+
 fn heap(size: usize) -> Option<(usize, Home)> {
-    let layout = Layout::from_size_align(size.checked_add(2 * ALIGNMENT)?, ALIGNMENT).ok()?;
+    let layout = heap_layout(size)?;
     // SAFETY: the layout's size is not zero.
     let start = unsafe { std::alloc::alloc(layout) };
-    (!start.is_null()).then_some((start as usize + ALIGNMENT, Home::Heap))
+    (!start.is_null()).then_some((start as usize + front(size), Home::Heap))
 }
 
 /// Checks that a freed block was not written to, then deallocates it.
@@ -263,7 +273,27 @@ unsafe fn release_heap(block: &Block) {
 /// # Safety
 /// The block lies in the heap, is in no list any more, and nobody uses it.
 unsafe fn deallocate(block: &Block) {
-    let start = (block.address - ALIGNMENT) as *mut u8;
+    let start = (block.address - front(block.size)) as *mut u8;
     // SAFETY: this is where and how `heap` allocated it.
     unsafe { std::alloc::dealloc(start, block.heap_layout()) };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Machine;
+    use crate::ex::pool;
+
+    #[test]
+    fn block_of_a_page_or_more_in_the_heap_begins_on_a_page() {
+        let machine = Machine::builder().special_pool(0).boot();
+        for (size, alignment) in [(PAGE, PAGE), (PAGE + 1, PAGE), (3 * PAGE + 8, PAGE), (PAGE - 1, ALIGNMENT)]
+        {
+            let request = Request { size, tag: Tag(1), kind: Kind::NonPaged, zeroed: true };
+            let block = pool::allocate(request);
+            assert!((block as usize).is_multiple_of(alignment), "{size}: {block:?}");
+            unsafe { pool::free(block, None) };
+        }
+        assert!(machine.shutdown().is_clean());
+    }
 }

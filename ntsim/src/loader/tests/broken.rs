@@ -192,3 +192,19 @@ fn registers_that_an_entry_point_does_not_keep_are_found() {
     let rules: Vec<_> = machine.shutdown().findings.iter().map(|finding| finding.rule).collect();
     assert_eq!(rules, ["NonvolatileRegisters"]);
 }
+
+#[test]
+fn touch_of_a_discarded_section_is_reported() {
+    // `mov al, [rax]` of the section of relocations.
+    let report = crash(
+        "broken::touch_of_a_discarded_section_is_reported",
+        Irql::PASSIVE,
+        &[],
+        &[&|f| _ = f.set_unload(1).raw(SUCCEED), &|f| _ = f.address(0x4000).raw(&[0x8A, 0x00])],
+    );
+    assert!(report.contains("STOP: 0x50 PAGE_FAULT_IN_NONPAGED_AREA"), "{report}");
+    assert!(
+        report.contains("broken.sys, which was discarded when its entry point had succeeded"),
+        "{report}"
+    );
+}

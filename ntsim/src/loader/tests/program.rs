@@ -50,6 +50,11 @@ impl Function {
         self.raw(&[0x48, 0x8D, 0x05]).relative(rva)
     }
 
+    /// Stores `rax` at `rva`.
+    pub(super) fn store(&mut self, rva: u32) -> &mut Self {
+        self.raw(&[0x48, 0x89, 0x05]).relative(rva)
+    }
+
     /// Puts a number into `ecx`.
     pub(super) fn ecx(&mut self, value: u32) -> &mut Self {
         self.raw(&[0xB9]).raw(&value.to_le_bytes())

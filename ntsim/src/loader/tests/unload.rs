@@ -97,3 +97,53 @@ fn what_a_driver_leaves_in_pool_is_found_when_it_is_unloaded() {
         "{finding}"
     );
 }
+
+/// A work item of the driver object: initialised and queued by the entry point, which then returns `status`; its
+/// routine sleeps for 50 ms and goes on in the image.
+fn with_work(status: [u8; 5]) -> (bool, Vec<&'static str>) {
+    let item = DATA + 0x100;
+    let imports = [
+        ("ntoskrnl.exe", "IoInitializeWorkItem"),
+        ("ntoskrnl.exe", "IoQueueWorkItemEx"),
+        ("ntoskrnl.exe", "KeDelayExecutionThread"),
+        ("ntoskrnl.exe", "IoUninitializeWorkItem"),
+    ];
+    let entry = |f: &mut Function| {
+        f.set_unload(1).address(item).raw(&[0x48, 0x89, 0xC2]).call(0);
+        f.address(TEXT + 2 * STRIDE).raw(&[0x48, 0x89, 0xC2]).address(item).raw(RAX_TO_RCX);
+        f.r8d(1).raw(&[0x45, 0x31, 0xC9]).call(1).raw(&status);
+    };
+    let work = |f: &mut Function| {
+        // The item, the third argument, is kept in the home of the second.
+        f.raw(&[0x4C, 0x89, 0x44, 0x24, 0x38]);
+        f.address(DATA + 0x180).raw(&[0x48, 0xC7, 0x00, 0xE0, 0x5E, 0xF8, 0xFF]);
+        f.raw(&[0x49, 0x89, 0xC0]).ecx(0).edx(0).call(2).raw(&[0x48, 0x8B, 0x4C, 0x24, 0x38]).call(3);
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let path = write(folder.path(), "work.sys", &imports, &[&entry, &|_| {}, &work]);
+    let machine = Machine::builder().boot();
+    let loaded = machine.load(&path).map(Driver::unload).is_ok();
+    (loaded, machine.shutdown().rules())
+}
+
+#[test]
+fn image_stays_while_a_work_item_of_its_driver_object_runs() {
+    // STATUS_UNSUCCESSFUL, and STATUS_SUCCESS.
+    assert_eq!(with_work([0xB8, 0x01, 0x00, 0x00, 0xC0]), (false, vec![]));
+    assert_eq!(with_work([0xB8, 0, 0, 0, 0]), (true, vec![]));
+}
+
+#[test]
+fn leaked_list_of_memory_names_its_allocation() {
+    let folder = tempfile::tempdir().unwrap();
+    let entry = |f: &mut Function| {
+        f.set_unload(1).address(DATA).raw(RAX_TO_RCX).edx(16).r8d(0).raw(&[0x45, 0x31, 0xC9]);
+        f.raw(&[0x48, 0xC7, 0x44, 0x24, 0x20, 0, 0, 0, 0]).call(0).raw(SUCCEED);
+    };
+    let path = write(folder.path(), "list.sys", &[("ntoskrnl.exe", "IoAllocateMdl")], &[&entry, &|_| {}]);
+    let machine = Machine::builder().boot();
+    machine.load(&path).unwrap().unload();
+    let finding = machine.shutdown().findings.remove(0);
+    assert_eq!(finding.rule, "MdlLeak");
+    assert!(finding.text.contains("allocated at list+0x10"), "{finding}");
+}

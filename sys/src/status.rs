@@ -153,6 +153,8 @@ statuses! { NTSTATUS:
     STATUS_INVALID_CONNECTION = 0xC000_0140;
     /// The address cannot be used here.
     STATUS_INVALID_ADDRESS = 0xC000_0141;
+    /// A driver has broken a rule of the framework.
+    STATUS_DRIVER_INTERNAL_ERROR = 0xC000_0183;
     /// The device is in a state in which it cannot do this.
     STATUS_INVALID_DEVICE_STATE = 0xC000_0184;
     /// The buffer's size does not fit the request.

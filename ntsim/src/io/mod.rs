@@ -37,11 +37,12 @@ use sys::status::NTSTATUS;
 use crate::export::Export;
 
 pub use client::{Prepared, Reference, Sending};
-#[cfg(test)]
 pub(crate) use complete::IofCompleteRequest;
 pub(crate) use complete::complete_for_driver;
+#[cfg(test)]
+pub(crate) use device::{IoCreateDevice, IoDeleteDevice};
 pub(crate) use device::{
-    Made, create as create_device, delete as delete_device, driver_is_ready, driver_is_unloaded,
+    Made, create as create_device, delete as delete_device, driver_is_ready, driver_is_unloaded, set_security,
 };
 pub use file::File;
 pub(crate) use force_pending::ForcePending;

@@ -19,11 +19,16 @@ use super::memory::{WdfMemoryCreate, WdfMemoryGetBuffer};
 use super::object_exports::*;
 use super::timer::{WdfTimerCreate, WdfTimerStart, WdfTimerStop};
 use super::work_item::{WdfWorkItemCreate, WdfWorkItemEnqueue, WdfWorkItemFlush};
+use crate::io::{IoCreateDevice, IoDeleteDevice, Status};
 use crate::sched::{self, Irql};
 use crate::{Machine, Report};
 
 /// What callbacks were called, by handle.
 static CALLED: Mutex<Option<Sender<(&'static str, usize)>>> = Mutex::new(None);
+
+unsafe extern "win64" fn unloads(driver: WDFDRIVER) {
+    called("unload", driver);
+}
 
 fn called(what: &'static str, object: WDFOBJECT) {
     CALLED.lock().as_ref().unwrap().send((what, object as usize)).unwrap();
@@ -86,12 +91,14 @@ impl Bench {
         let config =
             WDF_DRIVER_CONFIG { Size: 0x20, DriverInitFlags: WdfDriverInitNoDispatchOverride, ..zeroed() };
         let mut driver = ptr::null_mut();
-        let object: *mut DRIVER_OBJECT = &mut *self.driver_object;
-        let none = ptr::null_mut();
-        let status =
-            unsafe { WdfDriverCreate(self.globals, object, ptr::null(), none, &config, &mut driver) };
-        assert_eq!(status, STATUS_SUCCESS);
+        assert_eq!(self.create_with(&config, &mut driver), STATUS_SUCCESS);
         driver
+    }
+
+    fn create_with(&mut self, config: &WDF_DRIVER_CONFIG, driver: &mut WDFDRIVER) -> NTSTATUS {
+        let object: *mut DRIVER_OBJECT = &mut *self.driver_object;
+        let path = UNICODE_STRING { Length: 0, MaximumLength: 0, Buffer: ptr::null_mut() };
+        unsafe { WdfDriverCreate(self.globals, object, &path, ptr::null_mut(), config, driver) }
     }
 
     /// A general object with both callbacks.
@@ -319,8 +326,7 @@ fn a_driver_uses_what_is_its_own() {
     let (mut out, mut attributes) = (ptr::null_mut(), WDF_OBJECT_ATTRIBUTES { Size: 0x38, ..zeroed() });
     unsafe {
         let config = WDF_DRIVER_CONFIG { Size: 0x20, DriverInitFlags: 2, ..zeroed() };
-        let own: *mut DRIVER_OBJECT = &mut *bench.driver_object;
-        WdfDriverCreate(bench.globals, own, ptr::null(), none.cast(), &config, &mut out);
+        assert_eq!(bench.create_with(&config, &mut out), STATUS_DRIVER_INTERNAL_ERROR);
         WdfDriverMiniportUnload(bench.globals, object);
         let status = WdfDeviceMiniportCreate(
             bench.globals,
@@ -347,4 +353,74 @@ fn a_driver_uses_what_is_its_own() {
             "WdfDriverGlobals"
         ]
     );
+}
+
+/// Creates a driver with these flags and an `EvtDriverUnload`, and calls what is in `DriverUnload` then; what
+/// was called.
+fn unloaded(flags: u32) -> Vec<&'static str> {
+    let mut bench = Bench::boot();
+    let config =
+        WDF_DRIVER_CONFIG { Size: 0x20, EvtDriverUnload: Some(unloads), DriverInitFlags: flags, ..zeroed() };
+    let mut driver = ptr::null_mut();
+    assert_eq!(bench.create_with(&config, &mut driver), STATUS_SUCCESS);
+    assert_eq!(unsafe { (*bench.globals).DisplaceDriverUnload }, 1);
+    if let Some(unload) = bench.driver_object.DriverUnload {
+        unsafe { unload(&mut *bench.driver_object) };
+        assert!(unsafe { (*bench.globals).Driver }.is_null());
+    }
+    let calls = bench.calls().into_iter().map(|(what, _)| what).collect();
+    assert!(bench.finish().is_clean());
+    calls
+}
+
+#[test]
+fn evt_driver_unload_without_dispatch_override_is_never_called() {
+    assert_eq!(unloaded(WdfDriverInitNonPnpDriver), ["unload"]);
+    assert_eq!(unloaded(WdfDriverInitNonPnpDriver | WdfDriverInitNoDispatchOverride), [""; 0]);
+}
+
+unsafe extern "win64" fn adds(_driver: WDFDRIVER, _init: *mut WDFDEVICE_INIT) -> NTSTATUS {
+    STATUS_SUCCESS
+}
+
+#[test]
+fn driver_configurations_are_refused_with_the_frameworks_statuses() {
+    let mut bench = Bench::boot();
+    let right = || WDF_DRIVER_CONFIG { Size: 0x20, DriverInitFlags: WdfDriverInitNonPnpDriver, ..zeroed() };
+    let refused = [
+        (WDF_DRIVER_CONFIG { Size: 0x18, ..right() }, STATUS_INFO_LENGTH_MISMATCH),
+        (WDF_DRIVER_CONFIG { DriverInitFlags: 8, ..right() }, STATUS_INVALID_PARAMETER),
+        (WDF_DRIVER_CONFIG { EvtDriverDeviceAdd: Some(adds), ..right() }, STATUS_INVALID_PARAMETER),
+    ];
+    let mut driver = ptr::null_mut();
+    for (config, status) in &refused {
+        assert_eq!(bench.create_with(config, &mut driver), *status);
+    }
+    assert_eq!(bench.finish().rules(), ["WdfDriverCreate"; 3]);
+}
+
+#[test]
+fn overridden_dispatch_is_for_devices_of_the_framework() {
+    let mut bench = Bench::boot();
+    let config = WDF_DRIVER_CONFIG { Size: 0x20, DriverInitFlags: WdfDriverInitNonPnpDriver, ..zeroed() };
+    let mut driver = ptr::null_mut();
+    assert_eq!(bench.create_with(&config, &mut driver), STATUS_SUCCESS);
+    let table = &bench.driver_object.MajorFunction;
+    assert!(table.iter().all(Option::is_some));
+    assert!(bench.driver_object.DriverUnload.is_none());
+    let mut name: Vec<u16> = "\\Device\\Own".encode_utf16().collect();
+    let bytes = (name.len() * 2) as u16;
+    let name = UNICODE_STRING { Length: bytes, MaximumLength: bytes, Buffer: name.as_mut_ptr() };
+    let mut device = ptr::null_mut();
+    unsafe {
+        assert_eq!(
+            IoCreateDevice(&mut *bench.driver_object, 0, &name, 0x22, 0, 0, &mut device),
+            STATUS_SUCCESS
+        );
+        (*device).Flags &= !DO_DEVICE_INITIALIZING;
+    }
+    let opened = bench.machine.open("\\Device\\Own", &[]).map(|_| ());
+    assert_eq!(opened, Err(Status(STATUS_INVALID_DEVICE_REQUEST)));
+    unsafe { IoDeleteDevice(device) };
+    assert_eq!(bench.finish().rules(), ["WdfDispatch"]);
 }

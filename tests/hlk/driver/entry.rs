@@ -2,7 +2,11 @@
 //!
 //! `WdfDriverInitNonPnpDriver` because nothing enumerates the device, `WdfDriverInitNoDispatchOverride`
 //! because the framework is to leave the dispatch table alone: a harness blocks its callers, and the
-//! dispatch routines of the I/O manager are the plainest way to do that.
+//! dispatch routines of the I/O manager are the plainest way to do that. With that flag the framework calls no
+//! `EvtDriverUnload` either
+//! (<https://github.com/microsoft/Windows-Driver-Frameworks/blob/main/src/framework/shared/core/fxdriver.cpp>): one
+//! that is given only lets the entry stub put itself before the driver's own `DriverUnload`, so that it unbinds
+//! the framework after that.
 
 use wdk_sys::{
     DRIVER_OBJECT, NTSTATUS, PCUNICODE_STRING, PDRIVER_OBJECT, ULONG, WDF_DRIVER_CONFIG,
@@ -33,7 +37,11 @@ pub(crate) unsafe extern "system" fn driver_entry(
     }
     // SAFETY: the driver object is ours.
     match unsafe { device::create(driver.cast()) } {
-        Ok(()) => wdk_sys::STATUS_SUCCESS,
+        Ok(()) => {
+            // SAFETY: as above, and the entry point is running.
+            unsafe { (*driver).DriverUnload = Some(unload) };
+            wdk_sys::STATUS_SUCCESS
+        }
         Err(status) => {
             wsk::REGISTRATION.deregister();
             status
@@ -46,7 +54,7 @@ pub(crate) unsafe extern "system" fn driver_entry(
 unsafe fn create_framework_driver(driver: PDRIVER_OBJECT, path: PCUNICODE_STRING) -> NTSTATUS {
     let mut config = WDF_DRIVER_CONFIG {
         Size: u32::try_from(size_of::<WDF_DRIVER_CONFIG>()).unwrap_or(0),
-        EvtDriverUnload: Some(unload),
+        EvtDriverUnload: Some(displaced),
         DriverInitFlags: (wdk_sys::_WDF_DRIVER_INIT_FLAGS::WdfDriverInitNonPnpDriver
             | wdk_sys::_WDF_DRIVER_INIT_FLAGS::WdfDriverInitNoDispatchOverride)
             as ULONG,
@@ -66,8 +74,11 @@ unsafe fn create_framework_driver(driver: PDRIVER_OBJECT, path: PCUNICODE_STRING
     }
 }
 
-/// `EvtDriverUnload`. No handle to the device is open any more.
-unsafe extern "C" fn unload(_driver: WDFDRIVER) {
+/// `EvtDriverUnload`, which is never called.
+unsafe extern "C" fn displaced(_driver: WDFDRIVER) {}
+
+/// `DriverUnload`. No handle to the device is open any more.
+unsafe extern "C" fn unload(_driver: PDRIVER_OBJECT) {
     device::delete();
     wsk::REGISTRATION.deregister();
 }

@@ -7,11 +7,13 @@ mod common;
 
 use common::IPV4;
 use ntsim::ex::{Faults, inject, injected, struck};
+use ntsim::io::{Opener, Status};
 use ntsim::loader::LoadError;
+use ntsim::se::Subject;
 use ntsim::{Machine, Report};
 use protocol::{Level, Operation};
 use runner::{Bench, Client, Error, transfer};
-use sys::status::{STATUS_INSUFFICIENT_RESOURCES, STATUS_NO_MEMORY};
+use sys::status::{STATUS_ACCESS_DENIED, STATUS_INSUFFICIENT_RESOURCES, STATUS_NO_MEMORY};
 
 /// The image whose allocations fail.
 const UNDER_TEST: &str = "softndk.sys";
@@ -63,9 +65,9 @@ fn session_with(faults: Faults) -> Shortage {
     }
 }
 
-/// What has nobody to tell when memory runs out, and does without: a change of the machine's addresses is
-/// followed in a work item, and tried again with the next change.
-const UNTOLD: &str = "Adapter::readdress";
+/// What does without when memory runs out: a change of the machine's addresses is followed in a work item, and
+/// tried again when a consumer opens the adapter; and an adapter starts without the legacy transport.
+const UNTOLD: [&str; 2] = ["Adapter::readdress", "tdi::Share::new"];
 
 #[test]
 fn every_allocation_failing_in_turn_leaves_nothing_behind() {
@@ -81,7 +83,8 @@ fn every_allocation_failing_in_turn_leaves_nothing_behind() {
         }
         match outcome {
             Ok(()) => assert!(
-                struck.is_empty() || struck.iter().any(|frame| frame.contains(UNTOLD)),
+                struck.is_empty()
+                    || struck.iter().any(|frame| UNTOLD.iter().any(|untold| frame.contains(untold))),
                 "allocation {nth} of {allocations} failed, and nobody was told:\n{}",
                 struck.join("\n")
             ),
@@ -129,5 +132,20 @@ fn one_handle_after_another_may_open_a_session() {
     let outcome = (0..5).try_for_each(|_| session(&bench));
     let found = bench.shut_down();
     outcome.unwrap_or_else(|error| panic!("{error}\n{found}"));
+    assert!(found.is_clean(), "{found}");
+}
+
+/// The consumer moves memory of the kernel for its callers.
+#[test]
+fn harness_device_admits_the_system_and_administrators_only() {
+    let bench = common::boot(IPV4);
+    let open = |subject| {
+        let opened = bench.machine().open_as(protocol::DEVICE_NAME, &[], &Opener::new(subject));
+        opened.map(drop)
+    };
+    assert_eq!(open(Subject::system()), Ok(()));
+    assert_eq!(open(Subject::administrator()), Ok(()));
+    assert_eq!(open(Subject::user(1001)), Err(Status(STATUS_ACCESS_DENIED)));
+    let found = bench.shut_down();
     assert!(found.is_clean(), "{found}");
 }

@@ -82,6 +82,14 @@ pub(super) fn security(device: *mut DEVICE_OBJECT) -> Arc<Descriptor> {
         .unwrap_or_default()
 }
 
+/// Changes who may open a device; `false` if it is no more.
+pub(crate) fn set_security(device: *mut DEVICE_OBJECT, change: impl FnOnce(&mut Descriptor)) -> bool {
+    let mut live = devices().live.lock();
+    let Some(known) = live.get_mut(&(device as usize)) else { return false };
+    change(Arc::make_mut(&mut known.security));
+    true
+}
+
 /// Marks the devices that a driver made in its entry routine as ready, as the I/O manager does.
 ///
 /// # Safety

@@ -2,8 +2,8 @@
 
 use core::ffi::c_void;
 
-use sys::status::{NTSTATUS, STATUS_INVALID_HANDLE, STATUS_SUCCESS};
-use sys::wdm::{ACCESS_MASK, HANDLE, KPROCESSOR_MODE, KernelMode, signature};
+use sys::status::{NTSTATUS, STATUS_INVALID_HANDLE, STATUS_INVALID_PARAMETER, STATUS_SUCCESS};
+use sys::wdm::{ACCESS_MASK, HANDLE, KPROCESSOR_MODE, KernelMode, OBJ_KERNEL_HANDLE, signature};
 
 use crate::export::exports;
 use crate::ob;
@@ -33,6 +33,32 @@ exports! {
         ob::reference(found);
         // SAFETY: the driver passes room for the pointer.
         unsafe { object.write(found) };
+        STATUS_SUCCESS
+    }
+
+    /// A handle to an object, whose type is not looked at: drivers may leave it out in kernel mode.
+    #[irql(PASSIVE..=PASSIVE)]
+    fn ObOpenObjectByPointer(
+        object: *mut c_void,
+        attributes: u32,
+        _state: *mut c_void,
+        _access: ACCESS_MASK,
+        _kind: *mut c_void,
+        _mode: KPROCESSOR_MODE,
+        out: *mut HANDLE,
+    ) -> NTSTATUS {
+        if attributes & OBJ_KERNEL_HANDLE == 0 {
+            // A program in whose context the driver runs could use or close it meanwhile.
+            let parameters = [0x3C, object as u64, 0, 0];
+            wrong("ObOpenObjectByPointer", parameters, "makes a handle that programs can use");
+        }
+        let Some(handle) = ob::open(object) else {
+            let parameters = [0x3F, object as u64, 1, 0];
+            wrong("ObOpenObjectByPointer", parameters, "got an object without references");
+            return STATUS_INVALID_PARAMETER;
+        };
+        // SAFETY: the driver passes room for the handle.
+        unsafe { out.write(handle as HANDLE) };
         STATUS_SUCCESS
     }
 
@@ -153,6 +179,26 @@ mod tests {
             assert_eq!(crate::machine::current().findings.all().len(), findings);
         }
         drop(machine);
+    }
+
+    #[test]
+    fn handles_of_drivers_are_the_kernels() {
+        let machine = Machine::builder().boot();
+        let object = 0x4000 as *mut c_void;
+        ob::create(object, &KIND);
+        let none = core::ptr::null_mut();
+        unsafe {
+            for attributes in [OBJ_KERNEL_HANDLE, 0] {
+                let mut handle = none;
+                assert_eq!(
+                    ObOpenObjectByPointer(object, attributes, none, 0, none, KernelMode, &mut handle),
+                    STATUS_SUCCESS
+                );
+                assert_eq!(ZwClose(handle), STATUS_SUCCESS);
+            }
+            ObfDereferenceObject(object);
+        }
+        assert_eq!(machine.shutdown().rules(), ["ObjectReference"]);
     }
 
     #[test]

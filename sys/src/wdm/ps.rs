@@ -74,6 +74,16 @@ imports! {
         Object: *mut PVOID,
         HandleInformation: PVOID,
     ) -> NTSTATUS;
+    /// A handle to an object. PASSIVE_LEVEL.
+    fn ObOpenObjectByPointer(
+        Object: PVOID,
+        HandleAttributes: ULONG,
+        PassedAccessState: PVOID,
+        DesiredAccess: ACCESS_MASK,
+        ObjectType: PVOID,
+        AccessMode: KPROCESSOR_MODE,
+        Handle: *mut HANDLE,
+    ) -> NTSTATUS;
     /// Adds a reference (the inline `ObReferenceObject`); returns the count. ≤ DISPATCH_LEVEL.
     fn ObfReferenceObject(Object: PVOID) -> isize;
     /// Drops a reference (the inline `ObDereferenceObject`); returns the count. ≤ DISPATCH_LEVEL.
@@ -81,6 +91,12 @@ imports! {
 
     /// Closes a handle. PASSIVE_LEVEL.
     fn ZwClose(Handle: HANDLE) -> NTSTATUS;
+    /// Sets parts of an object's security descriptor (`SecurityInformation` says which). PASSIVE_LEVEL.
+    fn ZwSetSecurityObject(
+        Handle: HANDLE,
+        SecurityInformation: ULONG,
+        SecurityDescriptor: PVOID,
+    ) -> NTSTATUS;
     /// Opens a registry key. PASSIVE_LEVEL.
     fn ZwOpenKey(
         KeyHandle: *mut HANDLE,

@@ -18,6 +18,7 @@ use wdk_sys::{
 use crate::control;
 use crate::heap::try_box;
 use crate::measure::Measuring;
+use crate::security;
 use crate::session::Session;
 use crate::slot::Slot;
 use crate::storm::Storm;
@@ -78,6 +79,12 @@ pub(crate) unsafe fn create(driver: *mut DRIVER_OBJECT) -> Result<(), NTSTATUS> 
         )
     };
     if status != STATUS_SUCCESS {
+        return Err(status);
+    }
+    // SAFETY: the device was just created.
+    if let Err(status) = unsafe { security::protect(device) } {
+        // SAFETY: as above, and nobody has a handle to it.
+        unsafe { IoDeleteDevice(device) };
         return Err(status);
     }
     // SAFETY: both names live through the call.

@@ -5,7 +5,7 @@
 //!
 //! | module | knows |
 //! |---|---|
-//! | `entry`, `device`, `control` | the I/O manager: device, handles, control codes |
+//! | `entry`, `device`, `security`, `control` | the I/O manager: device, handles, control codes |
 //! | `session`, `storm`, `scenario`, `measure` | what the harness does to a provider |
 //! | `stage`, `pair`, `work` | open adapters, connected sides, work requests |
 //! | `ndk`, `wsk` | NDK and WSK functions, as methods |
@@ -32,6 +32,7 @@ mod measure;
 mod ndk;
 mod pair;
 mod scenario;
+mod security;
 mod session;
 mod slot;
 mod stage;

@@ -1,6 +1,7 @@
 //! An adapter that a miniport driver runs.
 
 use core::fmt;
+use core::net::IpAddr;
 use core::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::Arc;
 
@@ -12,7 +13,8 @@ use super::data_path::Protocol;
 use super::driver::MiniportDriver;
 use super::oid::Oids;
 use super::wait::Answer;
-use super::{AdapterConfig, ndis, violation};
+use super::{AdapterConfig, config, ndis, violation};
+use crate::net;
 
 /// The state of an adapter, as NDIS defines it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -38,7 +40,9 @@ pub enum State {
 /// An adapter that a miniport driver runs.
 pub struct Adapter {
     pub(super) handle: usize,
-    pub(super) config: AdapterConfig,
+    index: u32,
+    /// Its registry key, which an administrator may change at any time.
+    pub(super) config: Mutex<AdapterConfig>,
     pub(super) driver: Arc<MiniportDriver>,
     pub(super) devices: Devices,
     pub(super) state: Mutex<Changing>,
@@ -65,6 +69,8 @@ pub(super) struct Changing {
     /// The driver's context, from its registration attributes.
     pub(super) context: usize,
     pub(super) registered: bool,
+    /// Whether it is not to be paused before the machine sleeps.
+    pub(super) unpaused: bool,
     pub(super) general: Option<General>,
     pub(super) ndk: Option<Ndk>,
     /// The pause or restart that the driver completes later.
@@ -102,6 +108,7 @@ impl Adapter {
             state: State::Initializing,
             context: 0,
             registered: false,
+            unpaused: false,
             general: None,
             ndk: None,
             pending: None,
@@ -109,7 +116,8 @@ impl Adapter {
         };
         Arc::new(Self {
             handle: ndis().new_handle(),
-            config,
+            index: config.if_index,
+            config: Mutex::new(config),
             driver,
             devices,
             state: Mutex::new(state),
@@ -121,7 +129,27 @@ impl Adapter {
 
     /// The index of its interface.
     pub fn index(&self) -> u32 {
-        self.config.if_index
+        self.index
+    }
+
+    /// Sets a keyword in its registry key, as an administrator does; its driver is not told.
+    pub fn set_keyword(&self, name: &str, value: &str) {
+        self.config.lock().set_keyword(name, value);
+        let mut hardware = ndis().hardware.lock();
+        if let Some(config) = hardware.iter_mut().find(|config| config.if_index == self.index) {
+            config.set_keyword(name, value);
+        }
+    }
+
+    /// Gives its interface an address: tentative first, then preferred. When this returns, the address is in
+    /// the table of TCP/IP, and drivers that asked for notifications may not have got them yet.
+    pub fn add_address(&self, address: IpAddr) {
+        net::assign(self.index, &[config::prefixed(address)]);
+    }
+
+    /// Takes an address away from its interface.
+    pub fn remove_address(&self, address: IpAddr) {
+        net::withdraw(self.index, address);
     }
 
     /// Its state.

@@ -13,6 +13,7 @@ use super::adapter::{self, Adapter, General, Ndk, State};
 use super::header::{self, Expected};
 use super::violation;
 use crate::export::exports;
+use crate::sched;
 
 const REGISTRATION: Expected = Expected {
     name: "NDIS_MINIPORT_ADAPTER_REGISTRATION_ATTRIBUTES",
@@ -120,10 +121,11 @@ unsafe fn registration(
         return NDIS_STATUS_BAD_CHARACTERISTICS;
     }
     // SAFETY: the head says that the structure has this size.
-    let context = unsafe { (*attributes).MiniportAdapterContext } as usize;
+    let attributes = unsafe { &*attributes };
     let mut state = adapter.state.lock();
-    state.context = context;
+    state.context = attributes.MiniportAdapterContext as usize;
     state.registered = true;
+    state.unpaused = attributes.AttributeFlags & NDIS_MINIPORT_ATTRIBUTES_NO_PAUSE_ON_SUSPEND != 0;
     NDIS_STATUS_SUCCESS
 }
 
@@ -157,6 +159,8 @@ unsafe fn general(
     }
     // SAFETY: the driver vouches for a list of this length.
     let oids = unsafe { core::slice::from_raw_parts(attributes.SupportedOidList, count) }.to_vec();
+    check_kept(adapter, "list of OIDs", attributes.SupportedOidList as u64);
+    check_power(adapter, attributes);
     let mut mac = [0; 6];
     mac.copy_from_slice(&attributes.CurrentMacAddress[..6]);
     adapter.state.lock().general = Some(General { mtu: attributes.MtuSize, mac, oids });
@@ -184,6 +188,31 @@ unsafe fn ndk(adapter: &Adapter, attributes: *const NDIS_MINIPORT_ADAPTER_NDK_AT
         violation("NdisMSetMiniportAttributes", [0, adapter.handle as u64, 0, 0], text);
         return NDIS_STATUS_INVALID_PARAMETER;
     }
+    check_kept(adapter, "RDMA capabilities", attributes.NdkCapabilities as u64);
+    check_kept(adapter, "RDMA adapter information", info as u64);
     adapter.state.lock().ndk = Some(Ndk { enabled: attributes.Enabled != 0 });
     NDIS_STATUS_SUCCESS
+}
+
+/// Checks that what attributes point to can outlive the call. No page says that NDIS copies it, let alone two
+/// levels deep.
+fn check_kept(adapter: &Adapter, what: &str, address: u64) {
+    if sched::on_own_stack(address) {
+        let text = format!("the {what} at {address:#x}, which NDIS may keep, is on the stack");
+        violation("NdisAttributesOnStack", [0, adapter.handle as u64, address, 0], text);
+    }
+}
+
+/// Checks that an adapter which is not to be paused before the machine sleeps has power states to go to: without
+/// power management capabilities NDIS halts it, and a halt follows a pause. See the remarks of
+/// <https://learn.microsoft.com/windows-hardware/drivers/ddi/ndis/ns-ndis-_ndis_miniport_adapter_registration_attributes>.
+fn check_power(adapter: &Adapter, attributes: &NDIS_MINIPORT_ADAPTER_GENERAL_ATTRIBUTES) {
+    let extended = attributes.Header.Revision >= NDIS_MINIPORT_ADAPTER_GENERAL_ATTRIBUTES_REVISION_2
+        && !attributes.PowerManagementCapabilitiesEx.is_null();
+    let manages = extended || !attributes.PowerManagementCapabilities.is_null();
+    if adapter.state.lock().unpaused && !manages {
+        let text =
+            "NDIS_MINIPORT_ATTRIBUTES_NO_PAUSE_ON_SUSPEND without power management capabilities".into();
+        violation("NdisNoPauseOnSuspend", [0, adapter.handle as u64, 0, 0], text);
+    }
 }

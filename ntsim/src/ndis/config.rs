@@ -25,12 +25,10 @@ impl AdapterConfig {
     /// An adapter with that interface index and those addresses (in a prefix of 24 or 64 bits), with RDMA
     /// over iWARP enabled.
     pub fn new(if_index: u32, addresses: impl IntoIterator<Item = IpAddr>) -> Self {
-        let prefixed =
-            addresses.into_iter().map(|address| (address, if address.is_ipv4() { 24 } else { 64 }));
         Self {
             if_index,
             alias: format!("Ethernet {if_index}"),
-            addresses: prefixed.collect(),
+            addresses: addresses.into_iter().map(prefixed).collect(),
             network_direct: true,
             technology: 1,
             keywords: Vec::new(),
@@ -48,4 +46,15 @@ impl AdapterConfig {
             (None, _) => None,
         }
     }
+
+    /// Sets a keyword in place of the value that it has.
+    pub(super) fn set_keyword(&mut self, name: &str, value: &str) {
+        self.keywords.retain(|(keyword, _)| !keyword.eq_ignore_ascii_case(name));
+        self.keywords.push((name.into(), value.into()));
+    }
+}
+
+/// An address with the usual length of a prefix: 24 or 64 bits.
+pub(super) fn prefixed(address: IpAddr) -> (IpAddr, u8) {
+    (address, if address.is_ipv4() { 24 } else { 64 })
 }

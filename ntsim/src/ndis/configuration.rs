@@ -12,7 +12,7 @@ use sys::status::{
 use sys::wdm::UNICODE_STRING;
 
 use super::header::{self, Expected};
-use super::{AdapterConfig, adapter, ndis, violation};
+use super::{AdapterConfig, adapter, ndis, text, violation};
 use crate::ex::fault;
 use crate::export::exports;
 use crate::machine::{self, Part};
@@ -89,8 +89,8 @@ exports! {
         if fault::strikes() {
             return NDIS_STATUS_RESOURCES;
         }
-        let configuration =
-            Configuration { adapter: adapter.handle, config: adapter.config.clone(), values: Vec::new() };
+        let config = adapter.config.lock().clone();
+        let configuration = Configuration { adapter: adapter.handle, config, values: Vec::new() };
         let handle = ndis().new_handle();
         configurations().open.lock().insert(handle, configuration);
         // SAFETY: the driver passes room for the handle.
@@ -108,6 +108,8 @@ exports! {
         kind: NDIS_PARAMETER_TYPE,
     ) {
         // SAFETY: the driver passes a valid string.
+        unsafe { text::check("NdisReadConfiguration", keyword) };
+        // SAFETY: as above.
         let keyword = unsafe { rtl::from_counted(keyword) };
         let read = in_open(handle, "NdisReadConfiguration", |configuration| {
             let text = configuration.config.keyword(&keyword)?;

@@ -120,12 +120,39 @@ impl Adapter {
     fn give_back(&self, lists: *mut NET_BUFFER_LIST, count: usize) {
         let handler = self.driver.handlers.ReturnNetBufferListsHandler.expect("registration checks for it");
         let context = self.context();
-        each(lists, |list| {
-            pool::take_back(list, PROTOCOL);
-        });
+        each(lists, returned);
         // SAFETY: the handler is the driver's own, and the lists are the ones that it indicated.
         sched::call_driver("MiniportReturnNetBufferLists", || unsafe { handler(context, lists, 0) });
         self.protocol.received.fetch_sub(count, Ordering::AcqRel);
+    }
+}
+
+/// Left behind in members of a list that drivers above the miniport may write while they have it.
+const USED: u32 = 0x4E44_4953;
+
+/// Takes a list back from the protocol, which has used it: the members that tell of one frame say something of
+/// the last one (<https://learn.microsoft.com/windows-hardware/drivers/ddi/nbl/ns-nbl-net_buffer_list>).
+fn returned(list: *mut NET_BUFFER_LIST) {
+    pool::take_back(list, PROTOCOL);
+    // SAFETY: the list is valid, and the protocol's until this function returns.
+    let list = unsafe { &mut *list };
+    list.NblFlags = USED;
+    list.Status = USED.cast_signed();
+    list.NetBufferListInfo.fill(ptr::without_provenance_mut(USED as usize));
+}
+
+/// Checks that a list which is indicated says nothing that belongs to the frame before.
+fn check_fresh(handle: NDIS_HANDLE, list: *mut NET_BUFFER_LIST) {
+    // SAFETY: a list that the driver indicates is valid.
+    let indicated = unsafe { &*list };
+    let stale = [
+        ("NblFlags", indicated.NblFlags == USED),
+        ("Status", indicated.Status == USED.cast_signed()),
+        ("NetBufferListInfo", indicated.NetBufferListInfo.iter().any(|info| info.addr() == USED as usize)),
+    ];
+    for (member, _) in stale.iter().filter(|(_, stale)| *stale) {
+        let text = format!("{list:p} is indicated again with the {member} with which it was returned");
+        violation("NdisStaleNetBufferList", [0, handle as u64, list as u64, 0], text);
     }
 }
 
@@ -175,6 +202,7 @@ exports! {
         check_indication(&adapter, flags);
         let passed = each(lists, |list| {
             pool::pass(list, PROTOCOL);
+            check_fresh(handle, list);
             // SAFETY: a list that the driver indicates is valid.
             let mut next = unsafe { (*list).FirstNetBuffer };
             while !next.is_null() {
@@ -190,9 +218,7 @@ exports! {
         }
         if flags & NDIS_RECEIVE_FLAGS_RESOURCES != 0 {
             // The miniport has its lists back as soon as this returns.
-            each(lists, |list| {
-                pool::take_back(list, PROTOCOL);
-            });
+            each(lists, returned);
             return;
         }
         adapter.protocol.received.fetch_add(passed, Ordering::AcqRel);

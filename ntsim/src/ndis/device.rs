@@ -15,23 +15,25 @@ use sys::wdm::{
 };
 
 use super::header::{self, Expected};
-use super::{ndis, violation};
+use super::{ndis, text, violation};
+use crate::Machine;
 use crate::export::exports;
-use crate::io;
+use crate::io::{self, Status};
 use crate::machine::{self, Part};
 use crate::rtl;
 
 /// What NDIS calls for a device in place of the driver object's routines.
 type Table = [Option<PDRIVER_DISPATCH>; IRP_MJ_COUNT];
 
-/// The devices of all miniport drivers. A device stays known after it was deregistered, as files may be
-/// open on it.
+/// The devices of all miniport drivers.
 #[derive(Default)]
 struct Devices {
-    /// By device.
-    tables: Mutex<HashMap<usize, Table>>,
+    /// By device; nothing for one that was deregistered, on which files may still be open.
+    tables: Mutex<HashMap<usize, Option<Table>>>,
     /// Device by handle.
     registered: Mutex<HashMap<usize, Registered>>,
+    /// The status with which devices are refused, if a test wants that.
+    refused: Mutex<Option<NDIS_STATUS>>,
 }
 
 struct Registered {
@@ -58,11 +60,29 @@ const ATTRIBUTES: Expected = Expected {
     revisions: &[(NDIS_DEVICE_OBJECT_ATTRIBUTES_REVISION_1, NDIS_SIZEOF_DEVICE_OBJECT_ATTRIBUTES_REVISION_1)],
 };
 
+impl Machine {
+    /// Lets `NdisRegisterDeviceEx` fail with this status from now on, or not any more.
+    pub fn refuse_ndis_devices(&self, status: Option<Status>) {
+        *devices().refused.lock() = status.map(|Status(status)| status);
+    }
+}
+
 /// The routine of a device for a major function, if NDIS dispatches for that device. An empty place is
 /// answered as the I/O manager answers one.
+///
+/// No page says that NDIS goes on to dispatch once the device is deregistered, which "frees the extension", so
+/// it does not; a request for a file that is open then is a finding. A create may be on its way when the
+/// device goes, which is not the driver's fault.
 pub(crate) fn dispatch_routine(device: *mut DEVICE_OBJECT, major: usize) -> Option<Option<PDRIVER_DISPATCH>> {
-    let tables = devices().tables.lock();
-    tables.get(&(device as usize)).map(|table| table.get(major).copied().flatten())
+    let table = *devices().tables.lock().get(&(device as usize))?;
+    let Some(table) = table else {
+        if major != usize::from(IRP_MJ_CREATE) {
+            let text = format!("major function {major:#x} comes for a device that was deregistered");
+            violation("NdisDeregisterDeviceEx", [0x0A, 0, device as u64, major as u64], text);
+        }
+        return Some(None);
+    };
+    Some(table.get(major).copied().flatten())
 }
 
 exports! {
@@ -90,6 +110,13 @@ exports! {
         // SAFETY: the driver passes a table with a place for every major function.
         let table = unsafe { attributes.MajorFunctions.cast::<Table>().read() };
         check_table(&table);
+        for text in [attributes.DeviceName, attributes.SymbolicName, attributes.DefaultSDDLString] {
+            // SAFETY: the driver passes valid strings or null.
+            unsafe { text::check("NdisRegisterDeviceEx", text) };
+        }
+        if let Some(status) = *devices().refused.lock() {
+            return status;
+        }
         // SAFETY: the driver passes valid strings.
         let name = unsafe { rtl::from_counted(attributes.DeviceName.cast()) };
         // SAFETY: as above.
@@ -122,7 +149,7 @@ exports! {
             io::delete_device(device);
             return STATUS_INVALID_DEVICE_REQUEST;
         }
-        devices().tables.lock().insert(device as usize, table);
+        devices().tables.lock().insert(device as usize, Some(table));
         let handle = ndis().new_handle();
         devices().registered.lock().insert(handle, Registered { device: device as usize, link });
         // SAFETY: the device was made just now.
@@ -145,6 +172,7 @@ exports! {
         if !registered.link.is_empty() {
             io::unlink(&registered.link);
         }
+        devices().tables.lock().insert(registered.device, None);
         io::delete_device(ptr::with_exposed_provenance_mut(registered.device));
     }
 }

@@ -36,14 +36,23 @@ impl Machine {
         ndis().hardware.lock().extend(adapters);
     }
 
-    /// Lets a driver initialise every adapter that no driver runs, and starts them.
+    /// Lets a driver initialise every adapter that no driver runs, and starts them, all at once. When this
+    /// returns, their addresses are preferred; drivers that asked for notifications may not have got them yet
+    /// (see [`settle`](Self::settle)).
     ///
     /// # Errors
-    /// The status with which the driver's initialise or restart handler failed; adapters that were
-    /// started before stay so.
+    /// The status with which the driver's initialise or restart handler failed for the first of the
+    /// adapters; the others run if they could be started.
     pub fn start_adapters(&self, driver: &mut Driver) -> Result<(), Status> {
         let driver = driver::of_object(driver.object()).ok_or(Status(STATUS_NO_SUCH_DEVICE))?;
         start(&driver)
+    }
+
+    /// Waits until the kernel's workers have nothing to do: notifications are delivered, and the work items
+    /// that they led to have run.
+    pub fn settle(&self) {
+        let _attached = sched::current().is_none().then(|| sched::attach("settle"));
+        crate::io::settle();
     }
 
     /// The adapter with an interface index, if a driver runs it.
@@ -68,30 +77,46 @@ impl Machine {
     }
 }
 
-/// Lets a driver initialise every adapter that no driver runs, and starts them.
+/// Lets a driver initialise every adapter that no driver runs, and starts them, each in a thread of its own:
+/// nothing on Windows says that one waits for another. The first failure, in the adapters' order.
 pub(super) fn start(driver: &Arc<MiniportDriver>) -> Result<(), Status> {
+    let _attached = sched::current().is_none().then(|| sched::attach("plug and play"));
     let running: Vec<_> = ndis().adapters.lock().values().map(|adapter| adapter.index()).collect();
     let mut idle = ndis().hardware.lock().clone();
     idle.retain(|config| !running.contains(&config.if_index));
-    for config in idle {
-        let adapter = initialise(config, driver).map_err(Status)?;
-        adapter.restart()?;
-        adapter.bind_protocol();
-    }
+    let begun: Vec<_> = idle.into_iter().map(|config| begin(config, driver)).collect();
+    begun.into_iter().map(|answer| answer.wait(&[])).fold(Ok(()), Result::and)
+}
+
+/// Brings an adapter up in a thread of its own; the outcome comes later.
+fn begin(config: AdapterConfig, driver: &Arc<MiniportDriver>) -> Arc<Answer<Result<(), Status>>> {
+    let answer = Arc::new(Answer::default());
+    let (told, driver) = (Arc::clone(&answer), Arc::clone(driver));
+    let body = move || {
+        told.set(bring_up(config, &driver));
+    };
+    sched::spawn("adapter start", body).expect("the host has threads for the machine's adapters");
+    answer
+}
+
+/// Initialises and restarts an adapter. Only then do protocols bind to it, TCP/IP among them, whose addresses
+/// come after that.
+fn bring_up(config: AdapterConfig, driver: &Arc<MiniportDriver>) -> Result<(), Status> {
+    let addresses = config.addresses.clone();
+    let adapter = initialise(config, driver).map_err(Status)?;
+    adapter.restart()?;
+    adapter.bind_protocol();
+    net::assign(adapter.index(), &addresses);
     Ok(())
 }
 
 /// Lets a driver initialise an adapter, which is paused afterwards.
 fn initialise(config: AdapterConfig, driver: &Arc<MiniportDriver>) -> Result<Arc<Adapter>, NDIS_STATUS> {
-    let interface = Interface {
-        index: config.if_index,
-        alias: config.alias.clone(),
-        addresses: config.addresses.clone(),
-    };
+    let interface = Interface { index: config.if_index, alias: config.alias.clone(), addresses: Vec::new() };
     let devices = bus::add(driver.object).map_err(|_| STATUS_INSUFFICIENT_RESOURCES)?;
     let adapter = Adapter::new(config, Arc::clone(driver), devices);
     ndis().adapters.lock().insert(adapter.handle, Arc::clone(&adapter));
-    // The interface exists before the adapter that it is above of is ready, as on Windows.
+    // The parameters of MiniportInitializeEx name the interface; TCP/IP has no addresses on it yet.
     net::add(interface.clone());
     // SAFETY: all zero is a valid value: integers and null pointers.
     let mut parameters: NDIS_MINIPORT_INIT_PARAMETERS =

@@ -23,6 +23,7 @@ mod ndk;
 mod oid;
 mod pnp;
 mod pool;
+mod text;
 mod wait;
 mod work_item;
 

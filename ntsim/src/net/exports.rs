@@ -16,7 +16,7 @@ use sys::status::{
 };
 use sys::wdm::HANDLE;
 
-use super::{Interface, notify, present};
+use super::{Interface, notify, present, refusal};
 use crate::ex::fault;
 use crate::export::exports;
 use crate::machine::{self, Part};
@@ -85,6 +85,9 @@ exports! {
         if table.is_null() || ![AF_UNSPEC, AF_INET, AF_INET6].contains(&family) {
             return STATUS_INVALID_PARAMETER;
         }
+        if let Some(status) = refusal() {
+            return status;
+        }
         let interfaces = present();
         let rows: Vec<_> = interfaces
             .iter()
@@ -128,6 +131,9 @@ exports! {
         let Some(callback) = callback.filter(|_| [AF_UNSPEC, AF_INET, AF_INET6].contains(&family)) else {
             return STATUS_INVALID_PARAMETER;
         };
+        if let Some(status) = refusal() {
+            return status;
+        }
         if fault::strikes() {
             return STATUS_NO_MEMORY;
         }
@@ -188,18 +194,21 @@ mod tests {
 
     use super::*;
     use crate::Machine;
+    use crate::io::Status;
     use crate::net;
     use sys::netioapi::MIB_NOTIFICATION_TYPE;
+    use sys::status::STATUS_NOT_SUPPORTED;
 
-    fn interface() -> Interface {
-        let addresses = vec![("10.0.0.1".parse().unwrap(), 24), ("fe80::1".parse().unwrap(), 64)];
-        Interface { index: 12, alias: "Ethernet 12".into(), addresses }
+    /// An interface that has its addresses.
+    fn add() {
+        net::add(Interface { index: 12, alias: "Ethernet 12".into(), addresses: Vec::new() });
+        net::assign(12, &[("10.0.0.1".parse().unwrap(), 24), ("fe80::1".parse().unwrap(), 64)]);
     }
 
     #[test]
     fn index_identity_and_name_lead_to_each_other() {
         let machine = Machine::builder().boot();
-        net::add(interface());
+        add();
         let (mut luid, mut index, mut alias) = (NET_LUID { Value: 0 }, 0, [0u16; 32]);
         unsafe {
             assert_eq!(ConvertInterfaceIndexToLuid(12, &mut luid), STATUS_SUCCESS);
@@ -216,7 +225,7 @@ mod tests {
     #[test]
     fn a_table_holds_the_addresses_of_its_family_and_must_be_returned() {
         let machine = Machine::builder().boot();
-        net::add(interface());
+        add();
         let mut table = core::ptr::null_mut();
         unsafe {
             assert_eq!(GetUnicastIpAddressTable(AF_INET6, &mut table), STATUS_SUCCESS);
@@ -226,6 +235,23 @@ mod tests {
             assert_eq!((*table).NumEntries, 2);
         }
         assert_eq!(machine.shutdown().findings[0].rule, "FreeMibTable");
+    }
+
+    #[test]
+    fn a_table_without_entries_is_not_found_and_without_a_stack_not_supported() {
+        let machine = Machine::builder().boot();
+        let mut table = core::ptr::null_mut();
+        unsafe {
+            assert_eq!(GetUnicastIpAddressTable(AF_UNSPEC, &mut table), STATUS_NOT_FOUND);
+            add();
+            machine.refuse_addresses(Some(Status(STATUS_NOT_SUPPORTED)));
+            assert_eq!(GetUnicastIpAddressTable(AF_UNSPEC, &mut table), STATUS_NOT_SUPPORTED);
+            let mut handle = core::ptr::null_mut();
+            let status =
+                NotifyUnicastIpAddressChange(AF_UNSPEC, Some(changed), core::ptr::null_mut(), 0, &mut handle);
+            assert_eq!(status, STATUS_NOT_SUPPORTED);
+        }
+        assert!(machine.shutdown().is_clean());
     }
 
     unsafe extern "win64" fn changed(
@@ -248,8 +274,9 @@ mod tests {
             assert_eq!(status, STATUS_SUCCESS);
         }
         assert_eq!(told.recv().unwrap(), (true, 3));
-        net::add(interface());
-        assert_eq!(told.recv().unwrap(), (false, 1));
+        add();
+        // It comes tentative, and becomes preferred.
+        assert_eq!([told.recv().unwrap(), told.recv().unwrap()], [(false, 1), (false, 0)]);
         net::remove(12);
         assert_eq!(told.recv().unwrap(), (false, 2));
         unsafe {
@@ -289,7 +316,7 @@ mod tests {
     #[test]
     fn a_table_that_is_returned_twice_is_found() {
         let machine = Machine::builder().boot();
-        net::add(interface());
+        add();
         let mut table = core::ptr::null_mut();
         unsafe {
             GetUnicastIpAddressTable(AF_INET, &mut table);

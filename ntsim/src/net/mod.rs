@@ -1,7 +1,7 @@
 //! The simulated IP stack's view of the machine: interfaces and their unicast addresses.
 //!
-//! An adapter brings its interface when it is initialised and takes it away when it is halted. Drivers
-//! ask through the IP Helper functions of `netio.sys`, and are told of changes if they wish.
+//! An adapter brings its interface when it is initialised and takes it away when it is halted. Its addresses
+//! come once TCP/IP has bound to it. Drivers ask through the IP Helper functions of `netio.sys`, and are told of changes if they wish.
 
 mod exports;
 mod notify;
@@ -11,8 +11,11 @@ use core::net::IpAddr;
 use parking_lot::Mutex;
 use sys::netioapi::{MIB_NOTIFICATION_TYPE, MIB_UNICASTIPADDRESS_ROW, NET_LUID, NL_DAD_STATE};
 use sys::sockaddr::{AF_INET, AF_INET6, IN_ADDR, IN6_ADDR, SOCKADDR_IN, SOCKADDR_IN6, SOCKADDR_INET};
+use sys::status::NTSTATUS;
 
+use crate::Machine;
 use crate::export::Export;
+use crate::io::Status;
 use crate::machine::{self, Part};
 use crate::sched;
 
@@ -29,8 +32,18 @@ pub(crate) struct Interface {
     pub(crate) index: u32,
     /// The name an administrator sees.
     pub(crate) alias: String,
-    /// Its addresses, each with the length of its prefix.
-    pub(crate) addresses: Vec<(IpAddr, u8)>,
+    /// Its addresses.
+    pub(crate) addresses: Vec<Address>,
+}
+
+/// A unicast address of an interface.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Address {
+    address: IpAddr,
+    /// The length of its prefix.
+    prefix: u8,
+    /// How far the detection of duplicates is.
+    state: NL_DAD_STATE,
 }
 
 impl Interface {
@@ -40,7 +53,7 @@ impl Interface {
     }
 
     fn rows(&self) -> impl Iterator<Item = MIB_UNICASTIPADDRESS_ROW> {
-        self.addresses.iter().map(|(address, prefix)| row(self, *address, *prefix))
+        self.addresses.iter().map(|address| row(self, *address))
     }
 }
 
@@ -48,6 +61,8 @@ impl Interface {
 #[derive(Default)]
 struct Interfaces {
     present: Mutex<Vec<Interface>>,
+    /// The status with which TCP/IP refuses to tell of its addresses, if a test wants that.
+    refuses: Mutex<Option<NTSTATUS>>,
 }
 
 impl Part for Interfaces {}
@@ -56,11 +71,63 @@ fn interfaces() -> &'static Interfaces {
     machine::current().part()
 }
 
-/// Adds an interface, and tells drivers of its addresses.
+impl Machine {
+    /// Lets TCP/IP fail with this status from now on when drivers ask for unicast addresses or changes to them,
+    /// as it does where it is not there (STATUS_NOT_SUPPORTED); or not any more.
+    pub fn refuse_addresses(&self, status: Option<Status>) {
+        *interfaces().refuses.lock() = status.map(|Status(status)| status);
+    }
+}
+
+/// The status with which TCP/IP refuses to tell of its addresses.
+fn refusal() -> Option<NTSTATUS> {
+    *interfaces().refuses.lock()
+}
+
+/// Adds an interface.
 pub(crate) fn add(interface: Interface) {
-    let rows: Vec<_> = interface.rows().collect();
     interfaces().present.lock().push(interface);
-    rows.iter().for_each(|row| notify::tell(row, MIB_NOTIFICATION_TYPE::MibAddInstance));
+}
+
+/// Gives an interface addresses, as TCP/IP does after it has bound to it: they are tentative until it is known
+/// that no other machine has them, then preferred, and drivers are told of both
+/// (<https://learn.microsoft.com/windows-hardware/drivers/network/mib-unicastipaddress-row>).
+pub(crate) fn assign(index: u32, addresses: &[(IpAddr, u8)]) {
+    for &(address, prefix) in addresses {
+        let tentative = Address { address, prefix, state: NL_DAD_STATE::IpDadStateTentative };
+        change(index, MIB_NOTIFICATION_TYPE::MibAddInstance, |all| {
+            all.push(tentative);
+            Some(tentative)
+        });
+    }
+    for &(address, _) in addresses {
+        sched::point();
+        change(index, MIB_NOTIFICATION_TYPE::MibParameterNotification, |all| {
+            let known = all.iter_mut().find(|known| known.address == address)?;
+            known.state = NL_DAD_STATE::IpDadStatePreferred;
+            Some(*known)
+        });
+    }
+}
+
+/// Takes an address away from an interface, and tells drivers.
+pub(crate) fn withdraw(index: u32, address: IpAddr) {
+    change(index, MIB_NOTIFICATION_TYPE::MibDeleteInstance, |all| {
+        let at = all.iter().position(|known| known.address == address)?;
+        Some(all.remove(at))
+    });
+}
+
+/// Changes the addresses of an interface that is there, and tells drivers about the one that `f` returns.
+fn change(index: u32, kind: MIB_NOTIFICATION_TYPE, f: impl FnOnce(&mut Vec<Address>) -> Option<Address>) {
+    let row = {
+        let mut present = interfaces().present.lock();
+        let interface = present.iter_mut().find(|interface| interface.index == index);
+        interface.and_then(|interface| f(&mut interface.addresses).map(|address| row(interface, address)))
+    };
+    if let Some(row) = row {
+        notify::tell(&row, kind);
+    }
 }
 
 /// Removes an interface, and tells drivers that its addresses are gone.
@@ -77,16 +144,16 @@ fn present() -> Vec<Interface> {
     interfaces().present.lock().clone()
 }
 
-fn row(interface: &Interface, address: IpAddr, prefix: u8) -> MIB_UNICASTIPADDRESS_ROW {
+fn row(interface: &Interface, address: Address) -> MIB_UNICASTIPADDRESS_ROW {
     // SAFETY: all zero is a valid row: integers only.
     let mut row: MIB_UNICASTIPADDRESS_ROW = unsafe { core::mem::MaybeUninit::zeroed().assume_init() };
-    row.Address = socket_address(address);
+    row.Address = socket_address(address.address);
     row.InterfaceLuid = interface.luid();
     row.InterfaceIndex = interface.index;
     row.ValidLifetime = u32::MAX;
     row.PreferredLifetime = u32::MAX;
-    row.OnLinkPrefixLength = prefix;
-    row.DadState = NL_DAD_STATE::IpDadStatePreferred;
+    row.OnLinkPrefixLength = address.prefix;
+    row.DadState = address.state;
     row.CreationTimeStamp = sched::system_time().cast_signed();
     row
 }

@@ -48,6 +48,11 @@ pub fn processor() -> u32 {
     local::with(|local| local.processor.get())
 }
 
+/// Whether `address` lies on the calling thread's stack.
+pub(crate) fn on_own_stack(address: u64) -> bool {
+    current().is_some_and(|thread| thread.stack_contains(address))
+}
+
 /// Passed at every entry into the kernel: the place where a scheduler may switch threads.
 #[inline]
 pub fn point() {

@@ -26,13 +26,18 @@ fn register(bench: &Bench, majors: &[u8]) -> NDIS_HANDLE {
 
 /// Registers a device that dispatches these requests, for those whom the definition of a descriptor admits.
 fn register_for(bench: &Bench, majors: &[u8], security: &str) -> Result<NDIS_HANDLE, NDIS_STATUS> {
+    register_cut(bench, majors, security, 0)
+}
+
+/// As [`register_for`], with strings whose maximal length is shorter by `cut` bytes.
+fn register_cut(bench: &Bench, majors: &[u8], security: &str, cut: u16) -> Result<NDIS_HANDLE, NDIS_STATUS> {
     let mut table: [Option<PDRIVER_DISPATCH>; IRP_MJ_COUNT] = [None; IRP_MJ_COUNT];
     majors.iter().for_each(|major| table[usize::from(*major)] = Some(dispatch as PDRIVER_DISPATCH));
     let [mut name, mut security] =
-        ["\\Device\\Own", security].map(|text| text.encode_utf16().collect::<Vec<u16>>());
+        ["\\Device\\Own", security].map(|text| text.encode_utf16().chain([0]).collect::<Vec<u16>>());
     let [name, security] = [&mut name, &mut security].map(|units| {
         let bytes = (units.len() * 2) as u16;
-        UNICODE_STRING { Length: bytes, MaximumLength: bytes, Buffer: units.as_mut_ptr() }
+        UNICODE_STRING { Length: bytes - 2, MaximumLength: bytes - cut, Buffer: units.as_mut_ptr() }
     });
     let none = UNICODE_STRING { Length: 0, MaximumLength: 0, Buffer: ptr::null_mut() };
     let attributes = NDIS_DEVICE_OBJECT_ATTRIBUTES {
@@ -99,4 +104,35 @@ fn who_may_open_a_device_is_said_in_the_definition_language() {
         assert_eq!(refused, Err(NDIS_STATUS_INVALID_PARAMETER));
     });
     assert_eq!(rules, ["NdisRegisterDeviceEx"]);
+}
+
+#[test]
+fn strings_of_a_device_end_with_a_null_character() {
+    let rules = found(|bench| {
+        let handle = register_cut(bench, &[], "D:P(A;;GA;;;SY)", 2).unwrap();
+        unsafe { NdisDeregisterDeviceEx(handle) };
+    });
+    assert_eq!(rules, ["NdisStringTermination"; 2]);
+}
+
+#[test]
+fn requests_do_not_reach_a_driver_whose_device_is_deregistered() {
+    let rules = found(|bench| {
+        let handle = register(bench, &[IRP_MJ_CREATE, IRP_MJ_CLEANUP, IRP_MJ_CLOSE]);
+        let file = bench.machine.open("\\Device\\Own", &[]).unwrap();
+        unsafe { NdisDeregisterDeviceEx(handle) };
+        drop(file);
+    });
+    assert!(rules.contains(&"NdisDeregisterDeviceEx"), "{rules:?}");
+}
+
+#[test]
+fn devices_are_refused_while_a_test_wants_that() {
+    let rules = found(|bench| {
+        bench.machine.refuse_ndis_devices(Some(Status(STATUS_INSUFFICIENT_RESOURCES)));
+        assert_eq!(register_for(bench, &[], ""), Err(STATUS_INSUFFICIENT_RESOURCES));
+        bench.machine.refuse_ndis_devices(None);
+        unsafe { NdisDeregisterDeviceEx(register(bench, &[])) };
+    });
+    assert_eq!(rules, [""; 0]);
 }

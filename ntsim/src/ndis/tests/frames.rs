@@ -43,6 +43,13 @@ impl Frame {
         unsafe { NdisMIndicateReceiveNetBufferLists(handle(), self.list, 0, count, flags) };
     }
 
+    /// Says nothing any more of the frame before.
+    fn reset(&self) {
+        let list = unsafe { &mut *self.list };
+        (list.NblFlags, list.Status) = (0, 0);
+        list.NetBufferListInfo.fill(ptr::null_mut());
+    }
+
     fn free(self) {
         unsafe {
             NdisFreeNetBufferList(self.list);
@@ -73,6 +80,7 @@ fn a_frame_is_sent_and_another_received() {
     frame.indicate(1, 0);
     assert_eq!(bench.adapter().take_received(), [b"another"]);
     wait_for_return();
+    frame.reset();
     frame.indicate(1, NDIS_RECEIVE_FLAGS_RESOURCES);
     assert_eq!(RETURNED.load(Ordering::SeqCst), 1);
     frame.free();
@@ -107,6 +115,7 @@ fn frames_flow_only_while_the_adapter_runs_and_with_true_flags() {
     let frame = Frame::new(b"one");
     frame.indicate(1, NDIS_RECEIVE_FLAGS_RESOURCES | NDIS_RECEIVE_FLAGS_DISPATCH_LEVEL);
     bench.adapter().pause().unwrap();
+    frame.reset();
     frame.indicate(1, NDIS_RECEIVE_FLAGS_RESOURCES);
     frame.free();
     assert_eq!(rules(bench), ["NdisIrqlFlag", "NdisMIndicateReceiveNetBufferLists"]);
@@ -161,4 +170,14 @@ fn a_pool_is_freed_after_its_lists() {
         NdisFreeNetBufferList(frame.list);
     }
     assert_eq!(rules(bench), ["NdisFreeNetBufferListPool", "NdisNetBufferList"]);
+}
+
+#[test]
+fn a_list_that_tells_of_the_frame_before_is_found() {
+    let bench = Bench::boot(Break::Nothing);
+    let frame = Frame::new(b"one");
+    frame.indicate(1, NDIS_RECEIVE_FLAGS_RESOURCES);
+    frame.indicate(1, NDIS_RECEIVE_FLAGS_RESOURCES);
+    frame.free();
+    assert_eq!(rules(bench), ["NdisStaleNetBufferList"; 3]);
 }

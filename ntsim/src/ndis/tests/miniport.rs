@@ -43,6 +43,8 @@ pub(super) enum Break {
     AnswersLate,
     WritesTooMuch,
     RefusesFilter,
+    CapabilitiesOnStack,
+    NeverPausesToSleep,
 }
 
 static BREAK: AtomicU8 = AtomicU8::new(0);
@@ -169,24 +171,34 @@ pub(super) fn set_attributes(handle: NDIS_HANDLE) {
     let registration = NDIS_MINIPORT_ADAPTER_REGISTRATION_ATTRIBUTES {
         Header: head(NDIS_OBJECT_TYPE_MINIPORT_ADAPTER_REGISTRATION_ATTRIBUTES, 2, 0x1C),
         MiniportAdapterContext: 0x99 as NDIS_HANDLE,
+        AttributeFlags: if breaks(Break::NeverPausesToSleep) {
+            NDIS_MINIPORT_ATTRIBUTES_NO_PAUSE_ON_SUSPEND
+        } else {
+            0
+        },
         ..zeroed()
     };
-    let oids = [OID_GEN_CURRENT_PACKET_FILTER, OID_NDK_STATISTICS];
+    static OIDS: [u32; 2] = [OID_GEN_CURRENT_PACKET_FILTER, OID_NDK_STATISTICS];
     let mut general: NDIS_MINIPORT_ADAPTER_GENERAL_ATTRIBUTES = zeroed();
     general.Header = head(NDIS_OBJECT_TYPE_MINIPORT_ADAPTER_GENERAL_ATTRIBUTES, 2, 0xE0);
     general.MtuSize = 1500;
     general.MacAddressLength = 6;
     general.CurrentMacAddress[..6].copy_from_slice(&[2, 0, 0, 0, 0, 1]);
-    general.SupportedOidList = oids.as_ptr();
-    general.SupportedOidListLength = size_of_val(&oids) as u32;
-    let info: NDK_ADAPTER_INFO = zeroed();
+    general.SupportedOidList = OIDS.as_ptr();
+    general.SupportedOidListLength = size_of_val(&OIDS) as u32;
+    let info: &NDK_ADAPTER_INFO = Box::leak(Box::new(zeroed()));
     let mut capabilities: NDIS_NDK_CAPABILITIES = zeroed();
     capabilities.Header = head(NDIS_OBJECT_TYPE_DEFAULT, 1, 0x38);
-    capabilities.NdkInfo = &info;
+    capabilities.NdkInfo = info;
+    let kept = if breaks(Break::CapabilitiesOnStack) {
+        &raw const capabilities
+    } else {
+        Box::leak(Box::new(capabilities))
+    };
     let ndk = NDIS_MINIPORT_ADAPTER_NDK_ATTRIBUTES {
         Header: head(NDIS_OBJECT_TYPE_MINIPORT_ADAPTER_NDK_ATTRIBUTES, 1, 0x10),
         Enabled: 1,
-        NdkCapabilities: &capabilities,
+        NdkCapabilities: kept,
     };
     unsafe {
         NdisMSetMiniportAttributes(handle, (&raw const registration).cast());

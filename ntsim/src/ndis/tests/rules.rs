@@ -104,6 +104,16 @@ fn an_adapter_that_is_never_halted_is_found() {
     assert!(has("NdisMiniportHalt") && has("NdisMDeregisterMiniportDriver"), "{report}");
 }
 
+#[test]
+fn capabilities_on_the_stack_are_found() {
+    assert_eq!(found(Break::CapabilitiesOnStack, |_| ()), ["NdisAttributesOnStack"]);
+}
+
+#[test]
+fn no_pause_on_suspend_without_power_management_is_found() {
+    assert_eq!(found(Break::NeverPausesToSleep, |_| ()), ["NdisNoPauseOnSuspend"]);
+}
+
 /// The adapter's configuration, open.
 unsafe fn open_configuration() -> NDIS_HANDLE {
     let mut configuration = ptr::null_mut();
@@ -133,9 +143,9 @@ fn a_configuration_is_read_while_it_is_open() {
 fn keywords_are_read_as_the_type_that_is_asked_for() {
     let found = found(Break::Nothing, |_| unsafe {
         let configuration = open_configuration();
-        let mut name: Vec<u16> = "*NetworkDirectTechnology".encode_utf16().collect();
+        let mut name: Vec<u16> = "*NetworkDirectTechnology\0".encode_utf16().collect();
         let bytes = (name.len() * 2) as u16;
-        let keyword = UNICODE_STRING { Length: bytes, MaximumLength: bytes, Buffer: name.as_mut_ptr() };
+        let keyword = UNICODE_STRING { Length: bytes - 2, MaximumLength: bytes, Buffer: name.as_mut_ptr() };
         let (mut status, mut value) = (0, ptr::null_mut());
         let integer = NDIS_PARAMETER_TYPE::NdisParameterInteger;
         NdisReadConfiguration(&mut status, &mut value, configuration, &keyword, integer);
@@ -143,12 +153,13 @@ fn keywords_are_read_as_the_type_that_is_asked_for() {
         let text = NDIS_PARAMETER_TYPE::NdisParameterString;
         NdisReadConfiguration(&mut status, &mut value, configuration, &keyword, text);
         assert_eq!(crate::rtl::from_counted(&(*value).ParameterData.StringData), "1");
-        let unknown = UNICODE_STRING { Length: bytes - 2, ..keyword };
+        let unknown = UNICODE_STRING { Length: bytes - 4, ..keyword };
         NdisReadConfiguration(&mut status, &mut value, configuration, &unknown, text);
         assert!(status < 0);
         NdisCloseConfiguration(configuration);
     });
-    assert_eq!(found, [""; 0]);
+    // The unknown one ends inside the other, without a null character.
+    assert_eq!(found, ["NdisStringTermination"]);
 }
 
 #[test]

@@ -8,7 +8,7 @@ use sys::netioapi::{
     self, MIB_NOTIFICATION_TYPE, MIB_UNICASTIPADDRESS_ROW, MIB_UNICASTIPADDRESS_TABLE, NET_LUID, NL_DAD_STATE,
 };
 use sys::sockaddr::{AF_INET, AF_INET6, AF_UNSPEC, SOCKADDR_INET};
-use sys::status::{NTSTATUS, STATUS_INSUFFICIENT_RESOURCES};
+use sys::status::{NTSTATUS, STATUS_INSUFFICIENT_RESOURCES, STATUS_NO_MEMORY};
 use sys::wdm::{FALSE, HANDLE, PVOID};
 use wdk::nt_success;
 
@@ -24,16 +24,16 @@ unsafe impl Send for Watch {}
 unsafe impl Sync for Watch {}
 
 impl Watch {
-    /// Begins to watch. PASSIVE_LEVEL.
+    /// Begins to watch; `None` if TCP/IP does not let it. PASSIVE_LEVEL.
     ///
     /// # Errors
     ///
-    /// Those of the address table.
+    /// `STATUS_NO_MEMORY`, `STATUS_INSUFFICIENT_RESOURCES`.
     ///
     /// # Safety
     ///
     /// The adapter stays where it is until the watch is dropped.
-    pub(crate) unsafe fn new(adapter: NonNull<Adapter>) -> Result<Self, NTSTATUS> {
+    pub(crate) unsafe fn new(adapter: NonNull<Adapter>) -> Result<Option<Self>, NTSTATUS> {
         let mut handle = null_mut();
         // SAFETY: the callback gets the adapter, which outlives the registration, as the caller promises.
         let status = unsafe {
@@ -45,7 +45,18 @@ impl Watch {
                 &raw mut handle,
             )
         };
-        if nt_success(status) { Ok(Self(handle)) } else { Err(status) }
+        if nt_success(status) { Ok(Some(Self(handle))) } else { unless_short(status).map(|()| None) }
+    }
+}
+
+/// Whether a failure is to be borne: all are but a shortage of memory. TCP/IP may not be there, or not be bound
+/// to any interface, or have no addresses yet
+/// (<https://learn.microsoft.com/windows-hardware/drivers/network/getunicastipaddresstable>); the adapter works
+/// without them.
+const fn unless_short(status: NTSTATUS) -> Result<(), NTSTATUS> {
+    match status {
+        STATUS_NO_MEMORY | STATUS_INSUFFICIENT_RESOURCES => Err(status),
+        _ => Ok(()),
     }
 }
 
@@ -72,14 +83,14 @@ unsafe extern "win64" fn changed(
     }
 }
 
-/// The addresses that an interface has and may use now. PASSIVE_LEVEL.
+/// The addresses that an interface has and may use now; none if TCP/IP does not tell. PASSIVE_LEVEL.
 ///
 /// # Errors
 ///
-/// Those of the address table, and `STATUS_INSUFFICIENT_RESOURCES`.
+/// `STATUS_NO_MEMORY`, `STATUS_INSUFFICIENT_RESOURCES`.
 pub(crate) fn of(interface: NET_LUID) -> Result<Vec<IpAddr>, NTSTATUS> {
-    let table = Table::read()?;
     let mut addresses = Vec::new();
+    let Some(table) = Table::read()? else { return Ok(addresses) };
     let own = table.rows().iter().filter(|row| row.InterfaceLuid == interface && usable(row));
     for address in own.filter_map(|row| ip_address(&row.Address)) {
         heap::push(&mut addresses, address).ok_or(STATUS_INSUFFICIENT_RESOURCES)?;
@@ -114,14 +125,14 @@ fn ip_address(address: &SOCKADDR_INET) -> Option<IpAddr> {
 struct Table(NonNull<MIB_UNICASTIPADDRESS_TABLE>);
 
 impl Table {
-    fn read() -> Result<Self, NTSTATUS> {
+    fn read() -> Result<Option<Self>, NTSTATUS> {
         let mut table = null_mut();
         // SAFETY: the place for the result is a local's.
         let status = unsafe { netioapi::GetUnicastIpAddressTable(AF_UNSPEC, &raw mut table) };
         if !nt_success(status) {
-            return Err(status);
+            return unless_short(status).map(|()| None);
         }
-        NonNull::new(table).map(Self).ok_or(STATUS_INSUFFICIENT_RESOURCES)
+        Ok(NonNull::new(table).map(Self))
     }
 
     fn rows(&self) -> &[MIB_UNICASTIPADDRESS_ROW] {

@@ -35,9 +35,9 @@ pub(crate) unsafe fn load(
     // SAFETY: as the caller promises.
     let framework = unsafe { Framework::create(object, registry_path) }?;
     let segment = Segment::new().map_err(|_| STATUS_INSUFFICIENT_RESOURCES)?;
-    tdi::load().map_err(|_| STATUS_INSUFFICIENT_RESOURCES)?;
     // SAFETY: as the caller promises.
-    let registration = unsafe { Registration::new(object, registry_path) }.inspect_err(|_| tdi::unload())?;
+    let registration = unsafe { Registration::new(object, registry_path) }?;
+    tdi::load(registration.0).map_err(|_| STATUS_INSUFFICIENT_RESOURCES)?;
     *LOADED.lock() = Some(Driver { registration, segment, framework });
     Ok(())
 }
@@ -49,11 +49,11 @@ pub(crate) unsafe fn load(
 /// NDIS unloads the driver: it has no adapter left.
 pub(crate) unsafe fn unload() {
     let Some(Driver { registration, segment, framework }) = LOADED.lock().take() else { return };
+    tdi::unload();
     drop(registration);
     // What the last closes deferred has begun, but may not have returned from the driver's code yet.
     // SAFETY: the level is PASSIVE_LEVEL.
     unsafe { nt::KeFlushQueuedDpcs() };
-    tdi::unload();
     drop(segment);
     // SAFETY: with the last adapter its device went; nothing else of the driver is left.
     unsafe { framework.unload() };

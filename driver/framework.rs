@@ -1,5 +1,10 @@
 //! The Kernel-Mode Driver Framework in miniport mode: beside NDIS, which owns dispatch and unload.
 //!
+//! The driver needs nothing of the framework: it is one of KMDF because the project is to show that NDIS miniports
+//! can be written so in Rust, as
+//! <https://learn.microsoft.com/windows-hardware/drivers/wdf/creating-kmdf-miniport-drivers> says. That costs a
+//! device object per adapter and one way for its start to fail: memory.
+//!
 //! Its functions are reached as its headers reach them: by their place in the table that the driver's entry
 //! stub got when it bound the driver. The macro of `wdk-sys` for that knows the functions of `wdf.h` alone,
 //! which does not include the header of miniport mode, and it checks the place at run time with a panic.

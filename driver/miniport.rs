@@ -197,12 +197,15 @@ unsafe extern "win64" fn open_ndk_adapter(
     opened: *mut *mut NDK_ADAPTER,
 ) -> NDIS_STATUS {
     // SAFETY: NDIS passes an adapter's context.
-    let rdma = unsafe { adapter(context) }.rdma();
+    let adapter = unsafe { adapter(context) };
     // SAFETY: NDIS passes parameters that are valid during the call.
     let Some(parameters) = (unsafe { parameters.as_ref() }) else { return NDIS_STATUS_INVALID_PARAMETER };
     // SAFETY: NDIS passes the place for the result.
     let Some(opened) = (unsafe { opened.as_mut() }) else { return NDIS_STATUS_INVALID_PARAMETER };
-    match rdma.open(parameters.Version) {
+    if let Err(status) = adapter.refresh_addresses() {
+        return status;
+    }
+    match adapter.rdma().open(parameters.Version) {
         Ok(adapter) => {
             *opened = adapter.as_ptr();
             NDIS_STATUS_SUCCESS

@@ -5,38 +5,37 @@ use core::ptr::NonNull;
 use core::sync::atomic::{AtomicBool, Ordering};
 
 use lock_api::RawMutex as _;
-use provider::Port;
 use provider::port::{OpenError, Statistics};
+use provider::{Kernel, Port};
 use sys::ndis::{self, NDIS_HANDLE, NET_PNP_EVENT, NET_PNP_EVENT_CODE, NET_PNP_EVENT_NOTIFICATION};
 use sys::ndk::{NDK_ADAPTER, NDK_VERSION};
 use sys::status::{
-    NDIS_STATUS, NDIS_STATUS_ADAPTER_NOT_READY, NDIS_STATUS_BAD_VERSION, NDIS_STATUS_RESOURCES,
+    NDIS_STATUS, NDIS_STATUS_ADAPTER_NOT_READY, NDIS_STATUS_BAD_VERSION, NDIS_STATUS_NOT_SUPPORTED,
+    NDIS_STATUS_RESOURCES,
 };
 
-use crate::adapter::Adapter;
+use crate::adapter::{self, Adapter};
 use crate::kernel::{Lock, SpinLock, Windows};
 use crate::miniport::header;
 use crate::tdi;
 use crate::work::Work;
 
-/// The configuration forbids to enable RDMA.
-pub(crate) struct NotAllowed;
-
 /// An adapter's RDMA side.
 pub(crate) struct Rdma {
     handle: NDIS_HANDLE,
-    /// Whether `*NetworkDirect` lets it be enabled at all.
-    allowed: bool,
     /// What NDIS wants; the port follows when the work is done.
     wanted: AtomicBool,
-    work: Work,
+    /// The adapter is being halted, and NDIS is not to be called about it any more.
+    halting: AtomicBool,
+    work: Work<Adapter>,
     port: Port<Windows>,
     /// The legacy transport's, while the port is enabled.
     legacy: Lock<Option<tdi::Share>>,
 }
 
 impl Rdma {
-    /// The RDMA side of the adapter with this handle, enabled if it is allowed. PASSIVE_LEVEL.
+    /// The RDMA side of the adapter with this handle, enabled if it is allowed. Without the legacy device it
+    /// works all the same, until the next time that it is enabled. PASSIVE_LEVEL.
     ///
     /// # Errors
     ///
@@ -45,15 +44,15 @@ impl Rdma {
         let segment = crate::driver::segment().ok_or(NDIS_STATUS_RESOURCES)?;
         let port = Port::new(&segment).map_err(|_| NDIS_STATUS_RESOURCES)?;
         port.set_enabled(allowed);
-        let work = Work::new(handle, |adapter| {
+        let work = Work::new(handle, |adapter: &Adapter| {
             adapter.rdma().follow();
             adapter.readdress();
         });
         let work = work.ok_or(NDIS_STATUS_RESOURCES)?;
-        let legacy =
-            allowed.then(|| tdi::Share::new(&port)).transpose().map_err(|_| NDIS_STATUS_RESOURCES)?;
-        let legacy = Lock::const_new(SpinLock::INIT, legacy);
-        Ok(Self { handle, allowed, wanted: AtomicBool::new(allowed), work, port, legacy })
+        let share = if allowed { share(&port) } else { None };
+        let legacy = Lock::const_new(SpinLock::INIT, share);
+        let (wanted, halting) = (AtomicBool::new(allowed), AtomicBool::new(false));
+        Ok(Self { handle, wanted, halting, work, port, legacy })
     }
 
     /// Makes it ready, in the place where it stays, which is in `adapter`.
@@ -61,8 +60,12 @@ impl Rdma {
         self.work.initialise(adapter);
     }
 
-    /// Waits until the port is as NDIS wants it. Called when NDIS wants nothing more. PASSIVE_LEVEL.
+    /// Waits for the work item. Called when the adapter is being halted: what NDIS wanted last is of no use
+    /// then, and an event that is not raised yet is not raised, as NDIS may keep it waiting until the halt is
+    /// over. One that has been raised returns, as NDIS halts an adapter after its consumers have closed.
+    /// PASSIVE_LEVEL.
     pub(crate) fn finish(&self) {
+        self.halting.store(true, Ordering::Release);
         self.work.finish();
         self.end_legacy();
     }
@@ -112,14 +115,18 @@ impl Rdma {
     }
 
     /// Takes note of what NDIS wants. It is done in a work item: NDIS may wait in the event that belongs
-    /// to it until this very request has been answered (NDIS-2).
+    /// to it until this very request has been answered (NDIS-2). Whether it may be enabled, the configuration
+    /// says at this moment
+    /// (<https://learn.microsoft.com/windows-hardware/drivers/network/oid-ndk-set-state>). PASSIVE_LEVEL.
     ///
     /// # Errors
     ///
-    /// [`NotAllowed`] if it is to be enabled and the configuration forbids it.
-    pub(crate) fn set_state(&self, enabled: bool) -> Result<(), NotAllowed> {
-        if enabled && !self.allowed {
-            return Err(NotAllowed);
+    /// `NDIS_STATUS_NOT_SUPPORTED` if it is to be enabled and the configuration forbids it; NDIS's own if the
+    /// configuration can't be opened.
+    pub(crate) fn set_state(&self, enabled: bool) -> Result<(), NDIS_STATUS> {
+        // SAFETY: the handle is the adapter's, which is not halted while NDIS makes requests.
+        if enabled && !unsafe { adapter::may_be_enabled(self.handle) }? {
+            return Err(NDIS_STATUS_NOT_SUPPORTED);
         }
         self.wanted.store(enabled, Ordering::Release);
         self.work.request();
@@ -128,6 +135,9 @@ impl Rdma {
 
     /// Makes the port as NDIS wants it. PASSIVE_LEVEL, in the work item.
     fn follow(&self) {
+        if self.halting.load(Ordering::Acquire) {
+            return;
+        }
         let wanted = self.wanted.load(Ordering::Acquire);
         if wanted == self.port.enabled() {
             return;
@@ -136,8 +146,7 @@ impl Rdma {
         // may open any more while those that have it open are asked to close it.
         self.port.set_enabled(wanted);
         if wanted {
-            // Without it the transport does not run over this adapter, until the next time.
-            let share = tdi::Share::new(&self.port).ok();
+            let share = share(&self.port);
             *self.legacy.lock() = share;
         } else {
             self.end_legacy();
@@ -147,12 +156,27 @@ impl Rdma {
         } else {
             NET_PNP_EVENT_CODE::NetEventNDKDisable
         };
+        if self.halting.load(Ordering::Acquire) {
+            return;
+        }
         let notification = notification(event);
         // SAFETY: the handle is the adapter's, which is not halted before the work is at rest. When
         // disabling, the call returns after the last consumer has closed.
         let _outcome_is_for_the_log_of_ndis =
             unsafe { ndis::NdisMNetPnPEvent(self.handle, &raw const notification) };
     }
+}
+
+/// A share in the legacy transport. Without one that does not run over this adapter until RDMA is enabled again,
+/// which is no reason for the adapter not to start.
+fn share(port: &Port<Windows>) -> Option<tdi::Share> {
+    let share = tdi::Share::new(port);
+    if let Err(error) = &share {
+        <Windows as Kernel>::trace(format_args!(
+            "the legacy transport does not run over an adapter: {error:?}"
+        ));
+    }
+    share.ok()
 }
 
 const fn notification(event: NET_PNP_EVENT_CODE) -> NET_PNP_EVENT_NOTIFICATION {

@@ -3,29 +3,33 @@
 use core::ffi::c_void;
 use core::ptr::{NonNull, null_mut};
 use core::sync::atomic::{AtomicPtr, Ordering};
+use core::time::Duration;
 
 use lock_api::RawMutex as _;
+use provider::Kernel;
 use provider::kernel::Event as _;
 use sys::ndis::{self, NDIS_HANDLE};
 
-use crate::adapter::Adapter;
-use crate::kernel::{Event, Lock, SpinLock};
+use crate::kernel::{Event, Lock, SpinLock, Windows};
 
-/// One kind of work for one adapter: a function that brings something up to date. However often it is
-/// requested, it runs once at a time, and once more if it is requested while it runs.
-pub(crate) struct Work {
+/// How long a wait for the end of work may last before it is traced.
+const LONG: Duration = Duration::from_secs(5);
+
+/// One kind of work for one adapter, or for the driver: a function that brings something up to date. However
+/// often it is requested, it runs once at a time, and once more if it is requested while it runs.
+pub(crate) struct Work<T> {
     item: NDIS_HANDLE,
-    run: fn(&Adapter),
-    adapter: AtomicPtr<Adapter>,
+    run: fn(&T),
+    subject: AtomicPtr<T>,
     phase: Lock<Phase>,
     /// Signalled while the work is at rest.
     rest: Event,
 }
 
 // SAFETY: the handle may be used on any thread; the rest is made for it.
-unsafe impl Send for Work {}
+unsafe impl<T: Sync> Send for Work<T> {}
 // SAFETY: as above.
-unsafe impl Sync for Work {}
+unsafe impl<T: Sync> Sync for Work<T> {}
 
 #[derive(Clone, Copy)]
 enum Phase {
@@ -38,23 +42,23 @@ enum Phase {
     },
 }
 
-impl Work {
-    /// Work for the adapter with this handle; `None` if memory runs out. PASSIVE_LEVEL.
-    pub(crate) fn new(adapter: NDIS_HANDLE, run: fn(&Adapter)) -> Option<Self> {
-        // SAFETY: the handle is an adapter's.
-        let item = unsafe { ndis::NdisAllocateIoWorkItem(adapter) };
+impl<T> Work<T> {
+    /// Work for the adapter or driver with this handle; `None` if memory runs out. PASSIVE_LEVEL.
+    pub(crate) fn new(owner: NDIS_HANDLE, run: fn(&T)) -> Option<Self> {
+        // SAFETY: the handle is an adapter's or the driver's.
+        let item = unsafe { ndis::NdisAllocateIoWorkItem(owner) };
         if item.is_null() {
             return None;
         }
         let (phase, rest) = (Lock::const_new(SpinLock::INIT, Phase::Rest), Event::new());
-        Some(Self { item, run, adapter: AtomicPtr::new(null_mut()), phase, rest })
+        Some(Self { item, run, subject: AtomicPtr::new(null_mut()), phase, rest })
     }
 
-    /// Makes the work ready, in the place where it stays, which is in `adapter`.
-    pub(crate) fn initialise(&self, adapter: NonNull<Adapter>) {
+    /// Makes the work ready, in the place where it stays, which is in `subject` if that may go.
+    pub(crate) fn initialise(&self, subject: NonNull<T>) {
         self.rest.initialise();
         self.rest.signal();
-        self.adapter.store(adapter.as_ptr(), Ordering::Release);
+        self.subject.store(subject.as_ptr(), Ordering::Release);
     }
 
     /// Sees to it that the function runs after now. Up to DISPATCH_LEVEL.
@@ -74,23 +78,26 @@ impl Work {
         drop(phase);
         let context = (&raw const *self).cast_mut().cast();
         // SAFETY: the item is not queued. The work stays where it is until it is at rest.
-        unsafe { ndis::NdisQueueIoWorkItem(self.item, Some(routine), context) };
+        unsafe { ndis::NdisQueueIoWorkItem(self.item, Some(routine::<T>), context) };
     }
 
     /// Waits until all that was requested is done. Nothing is requested any more. PASSIVE_LEVEL.
     pub(crate) fn finish(&self) {
-        self.rest.wait();
+        if !self.rest.wait_for(LONG) {
+            <Windows as Kernel>::trace(format_args!("work item {:p}: still runs", self.item));
+            self.rest.wait();
+        }
         // Whoever signalled did so under the lock, and has to be out of it before the work may go.
         drop(self.phase.lock());
     }
 
     /// Does what was requested.
     fn perform(&self) {
-        let Some(adapter) = NonNull::new(self.adapter.load(Ordering::Acquire)) else { return };
+        let Some(subject) = NonNull::new(self.subject.load(Ordering::Acquire)) else { return };
         loop {
             *self.phase.lock() = Phase::Running { requested: false };
-            // SAFETY: the work is in the adapter, which waits for it in `finish` before it goes.
-            (self.run)(unsafe { adapter.as_ref() });
+            // SAFETY: what the work is for waits for it in `finish` before it goes.
+            (self.run)(unsafe { subject.as_ref() });
             let mut phase = self.phase.lock();
             if !matches!(*phase, Phase::Running { requested: true }) {
                 *phase = Phase::Rest;
@@ -101,7 +108,7 @@ impl Work {
     }
 }
 
-impl Drop for Work {
+impl<T> Drop for Work<T> {
     fn drop(&mut self) {
         // SAFETY: the item was allocated for this work, and is not queued: the work is at rest.
         unsafe { ndis::NdisFreeIoWorkItem(self.item) };
@@ -109,7 +116,7 @@ impl Drop for Work {
 }
 
 /// What NDIS runs at PASSIVE_LEVEL.
-unsafe extern "win64" fn routine(context: *mut c_void, _item: NDIS_HANDLE) {
+unsafe extern "win64" fn routine<T>(context: *mut c_void, _item: NDIS_HANDLE) {
     // SAFETY: the context is the work that queued the item, which stays until it is at rest.
-    unsafe { &*context.cast::<Work>() }.perform();
+    unsafe { &*context.cast::<Work<T>>() }.perform();
 }

@@ -11,8 +11,10 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Instant;
 
+use ntsim::io::{File, Status};
 use ntsim::loader::Driver;
 use ntsim::ndis::{Adapter, AdapterConfig};
+use ntsim::sched::{self, Schedule, Strategy};
 use ntsim::{Machine, Report};
 use runner::Images;
 use sys::ndis::{
@@ -22,7 +24,10 @@ use sys::ndis::{
     OID_GEN_STATISTICS, OID_GEN_VENDOR_DESCRIPTION, OID_GEN_XMIT_ERROR, OID_GEN_XMIT_OK, OID_NDK_SET_STATE,
     OID_NDK_STATISTICS,
 };
-use sys::status::{NDIS_STATUS_INVALID_DATA, NDIS_STATUS_MULTICAST_FULL, NDIS_STATUS_NOT_SUPPORTED};
+use sys::status::{
+    NDIS_STATUS_INVALID_DATA, NDIS_STATUS_MULTICAST_FULL, NDIS_STATUS_NOT_SUPPORTED,
+    STATUS_INSUFFICIENT_RESOURCES, STATUS_NOT_SUPPORTED,
+};
 
 const BROADCAST: [u8; 6] = [0xFF; 6];
 
@@ -36,11 +41,16 @@ struct Network {
 impl Network {
     /// Starts an adapter per configuration.
     fn with(configurations: Vec<AdapterConfig>) -> Self {
-        let machine = Machine::builder().boot();
+        Self::on(Machine::builder().boot(), configurations)
+    }
+
+    /// Starts an adapter per configuration on a machine.
+    fn on(machine: Machine, configurations: Vec<AdapterConfig>) -> Self {
         let indices: Vec<u32> = configurations.iter().map(|one| one.if_index).collect();
         machine.add_adapters(configurations);
         let mut driver = machine.load(image()).expect("the driver loads");
         machine.start_adapters(&mut driver).expect("its adapters start");
+        machine.settle();
         let adapters = indices.iter().filter_map(|index| machine.adapter(*index)).collect();
         Self { driver, adapters, machine }
     }
@@ -270,12 +280,7 @@ fn rdma_is_enabled_and_disabled_by_ndis_outside_of_its_request() {
     let [a, ..] = &*network.adapters else { panic!("there are three adapters") };
     assert!(a.is_ndk_enabled());
     for enabled in [false, true, false] {
-        a.set(OID_NDK_SET_STATE, &[enabled.into()]).expect("the configuration allows it");
-        let begin = Instant::now();
-        while a.is_ndk_enabled() != enabled && begin.elapsed() < Duration::from_secs(10) {
-            thread::yield_now();
-        }
-        assert_eq!(a.is_ndk_enabled(), enabled);
+        set_ndk(a, enabled);
     }
     network.end_clean();
 }
@@ -294,6 +299,33 @@ fn rdma_that_the_configuration_forbids_cannot_be_enabled() {
         assert_eq!(status.0, NDIS_STATUS_NOT_SUPPORTED);
     }
     network.end_clean();
+}
+
+/// `*NetworkDirect` counts as it is when NDIS asks, not as it was when the adapter started.
+#[test]
+fn network_direct_changed_on_a_running_adapter_is_obeyed() {
+    let mut off = configuration(12);
+    off.network_direct = false;
+    let network = Network::with(vec![off]);
+    let [a] = &*network.adapters else { panic!("there is one adapter") };
+    a.set_keyword("*NetworkDirect", "1");
+    set_ndk(a, true);
+    a.set_keyword("*NetworkDirect", "0");
+    let status = a.set(OID_NDK_SET_STATE, &[1]).expect_err("it is forbidden");
+    assert_eq!(status.0, NDIS_STATUS_NOT_SUPPORTED);
+    set_ndk(a, false);
+    network.end_clean();
+}
+
+/// Sets the RDMA state, and waits until NDIS has heard of it.
+#[track_caller]
+fn set_ndk(adapter: &Adapter, enabled: bool) {
+    adapter.set(OID_NDK_SET_STATE, &[enabled.into()]).expect("the configuration allows it");
+    let begin = Instant::now();
+    while adapter.is_ndk_enabled() != enabled && begin.elapsed() < Duration::from_secs(10) {
+        thread::yield_now();
+    }
+    assert_eq!(adapter.is_ndk_enabled(), enabled);
 }
 
 /// Shows NDIS-3 at PASSIVE_LEVEL.
@@ -317,6 +349,96 @@ fn a_device_that_vanishes_is_let_go() {
     b.surprise_remove().expect("it can go at any time");
     a.send(&frame(BROADCAST, address(a), 60)).expect("it is sent");
     network.end_clean();
+}
+
+/// Opens the legacy transport's device.
+fn open_legacy(machine: &Machine) -> Result<File, Status> {
+    machine.open("\\Device\\Softndk", &[])
+}
+
+#[test]
+fn adapter_without_addresses_starts_and_takes_those_that_come() {
+    let network = Network::with(vec![AdapterConfig::new(12, []), configuration(13)]);
+    let [a, b] = &*network.adapters else { panic!("there are two adapters") };
+    assert!(a.is_ndk_enabled());
+    a.add_address(IpAddr::from([10, 0, 0, 12]));
+    a.remove_address(IpAddr::from([10, 0, 0, 12]));
+    b.add_address(IpAddr::from([10, 0, 1, 13]));
+    network.end_clean();
+}
+
+#[test]
+fn adapter_without_tcpip_starts() {
+    let machine = Machine::builder().boot();
+    machine.refuse_addresses(Some(Status(STATUS_NOT_SUPPORTED)));
+    let network = Network::on(machine, vec![configuration(12)]);
+    assert!(network.adapters.iter().all(|adapter| adapter.is_ndk_enabled()));
+    network.end_clean();
+}
+
+#[test]
+fn adapter_without_legacy_device_starts_and_gets_it_when_enabled_again() {
+    let machine = Machine::builder().boot();
+    machine.refuse_ndis_devices(Some(Status(STATUS_INSUFFICIENT_RESOURCES)));
+    let network = Network::on(machine, vec![configuration(12)]);
+    let [a] = &*network.adapters else { panic!("there is one adapter") };
+    assert!(a.is_ndk_enabled());
+    open_legacy(&network.machine).expect_err("there is no device");
+    network.machine.refuse_ndis_devices(None);
+    set_ndk(a, false);
+    set_ndk(a, true);
+    open_legacy(&network.machine).expect("there is a device");
+    network.end_clean();
+}
+
+/// The device stays while a file is open on it, and goes with the last close.
+#[test]
+fn legacy_device_outlives_its_adapters_while_a_file_is_open() {
+    let network = Network::with(vec![configuration(12)]);
+    let [a] = &*network.adapters else { panic!("there is one adapter") };
+    let file = open_legacy(&network.machine).expect("there is a device");
+    set_ndk(a, false);
+    let second = open_legacy(&network.machine).expect("the device is still there");
+    drop(file);
+    network.machine.settle();
+    open_legacy(&network.machine).map(drop).expect("the second file keeps it");
+    drop(second);
+    network.machine.settle();
+    open_legacy(&network.machine).expect_err("nothing keeps the device");
+    set_ndk(a, true);
+    open_legacy(&network.machine).map(drop).expect("there is a device again");
+    network.end_clean();
+}
+
+/// Plays one schedule: RDMA is disabled on one adapter and enabled on another at the same time. What was wrong.
+fn toggled(seed: u64) -> Result<(), String> {
+    let schedule = Schedule::seeded(seed, Strategy::of_seed(seed));
+    let machine = Machine::builder().schedule(schedule).boot();
+    let mut off = configuration(13);
+    off.network_direct = false;
+    let network = Network::on(machine, vec![configuration(12), off]);
+    let [a, b] = &*network.adapters else { panic!("there are two adapters") };
+    b.set_keyword("*NetworkDirect", "1");
+    let other = Arc::clone(b);
+    let enabling = sched::spawn("enable", move || {
+        other.set(OID_NDK_SET_STATE, &[1]).expect("the configuration allows it");
+    });
+    enabling.expect("the host has threads");
+    a.set(OID_NDK_SET_STATE, &[0]).expect("this is always allowed");
+    while a.is_ndk_enabled() || !b.is_ndk_enabled() {
+        sched::block(Some(Duration::from_millis(1)));
+    }
+    network.machine.settle();
+    let opened = open_legacy(&network.machine).map(drop);
+    let report = network.end();
+    opened.map_err(|status| format!("seed {seed}: no device: {status}"))?;
+    if report.is_clean() { Ok(()) } else { Err(format!("seed {seed}: {report}")) }
+}
+
+#[test]
+fn legacy_device_survives_enabling_and_disabling_at_once() {
+    let wrong: Vec<String> = (0..400).filter_map(|seed| toggled(seed).err()).collect();
+    assert!(wrong.is_empty(), "{} of 400:\n{}", wrong.len(), wrong.join("\n"));
 }
 
 /// Shows NDIS-5 at PASSIVE_LEVEL.

@@ -1,5 +1,6 @@
 //! What an adapter tells NDIS about itself when it is initialised.
 
+use alloc::boxed::Box;
 use core::ptr::{null, null_mut};
 
 use provider::Port;
@@ -9,18 +10,18 @@ use sys::ndis::{
     NDIS_NDK_CAPABILITIES, NDIS_PHYSICAL_MEDIUM, NDIS_SUPPORTED_PAUSE_FUNCTIONS, NET_IF_ACCESS_TYPE,
     NET_IF_CONNECTION_TYPE, NET_IF_DIRECTION_TYPE, NET_IF_MEDIA_CONNECT_STATE, NET_IF_MEDIA_DUPLEX_STATE,
 };
-use sys::ndk::NDK_VERSION_2_1;
-use sys::status::{NDIS_STATUS, NDIS_STATUS_SUCCESS};
+use sys::ndk::{NDK_ADAPTER_INFO, NDK_VERSION_2_1};
+use sys::status::{NDIS_STATUS, NDIS_STATUS_RESOURCES, NDIS_STATUS_SUCCESS};
 use sys::wdm::{FALSE, ULONG};
 
 use super::Adapter;
+use crate::heap::boxed;
 use crate::kernel::Windows;
 use crate::miniport::header;
 use crate::oid;
 use crate::segment::{Address, LONGEST, MTU, MULTICAST_ADDRESSES, SUPPORTED_FILTERS};
 
-/// The speed that the link claims, in bits per second: 10 Gbit/s. There is no link; but below this speed
-/// SMB does not take an interface for a fast one.
+/// The speed that the link claims, in bits per second: 10 Gbit/s. There is no link.
 const LINK_SPEED: u64 = 10_000_000_000;
 
 /// The most objects of a kind. There is no limit but memory, and the structure wants a number.
@@ -68,9 +69,9 @@ unsafe fn registration(adapter: &Adapter) -> Result<(), NDIS_STATUS> {
             ndis::NDIS_SIZEOF_MINIPORT_ADAPTER_REGISTRATION_ATTRIBUTES_REVISION_2,
         ),
         MiniportAdapterContext: (&raw const *adapter).cast_mut().cast(),
+        // No NDIS_MINIPORT_ATTRIBUTES_NO_PAUSE_ON_SUSPEND: a halt expects that a pause came before it.
         AttributeFlags: ndis::NDIS_MINIPORT_ATTRIBUTES_NDIS_WDM
-            | ndis::NDIS_MINIPORT_ATTRIBUTES_SURPRISE_REMOVE_OK
-            | ndis::NDIS_MINIPORT_ATTRIBUTES_NO_PAUSE_ON_SUSPEND,
+            | ndis::NDIS_MINIPORT_ATTRIBUTES_SURPRISE_REMOVE_OK,
         CheckForHangTimeInSeconds: 0,
         InterfaceType: NDIS_INTERFACE_TYPE::NdisInterfaceInternal,
     };
@@ -133,32 +134,52 @@ unsafe fn general(adapter: &Adapter) -> Result<(), NDIS_STATUS> {
     unsafe { set_block(adapter.handle, &block) }
 }
 
+/// Describes an adapter's RDMA for NDIS, in a place where both parts stay: no page says that NDIS copies what the
+/// attributes point to.
+pub(super) struct Capabilities {
+    ndis: NDIS_NDK_CAPABILITIES,
+    info: NDK_ADAPTER_INFO,
+}
+
+impl Capabilities {
+    /// The capabilities of every adapter.
+    ///
+    /// # Errors
+    ///
+    /// `NDIS_STATUS_RESOURCES`.
+    pub(super) fn new() -> Result<Box<Self>, NDIS_STATUS> {
+        let info = Port::<Windows>::adapter_info(NDK_VERSION_2_1);
+        let ndis = NDIS_NDK_CAPABILITIES {
+            Header: header(
+                ndis::NDIS_OBJECT_TYPE_DEFAULT,
+                ndis::NDIS_NDK_CAPABILITIES_REVISION_1,
+                ndis::NDIS_SIZEOF_NDK_CAPABILITIES_REVISION_1,
+            ),
+            Flags: 0,
+            MaxQpCount: MANY,
+            MaxCqCount: MANY,
+            MaxMrCount: MANY,
+            MaxPdCount: MANY,
+            MaxInboundReadLimit: info.MaxInboundReadLimit,
+            MaxOutboundReadLimit: info.MaxOutboundReadLimit,
+            MaxMwCount: if info.MaxWindowSize == 0 { 0 } else { MANY },
+            MaxSrqCount: if info.MaxSrqDepth == 0 { 0 } else { MANY },
+            // Every counter that is documented is kept (NDIS-4).
+            MissingCounterMask: 0,
+            NdkInfo: null(),
+        };
+        let mut kept = boxed(Self { ndis, info }).ok_or(NDIS_STATUS_RESOURCES)?;
+        kept.ndis.NdkInfo = &raw const kept.info;
+        Ok(kept)
+    }
+}
+
 /// Says what it can do by RDMA, also while that is disabled (NDIS-1).
 ///
 /// # Safety
 ///
 /// As [`set`].
 unsafe fn ndk(adapter: &Adapter) -> Result<(), NDIS_STATUS> {
-    let info = Port::<Windows>::adapter_info(NDK_VERSION_2_1);
-    let capabilities = NDIS_NDK_CAPABILITIES {
-        Header: header(
-            ndis::NDIS_OBJECT_TYPE_DEFAULT,
-            ndis::NDIS_NDK_CAPABILITIES_REVISION_1,
-            ndis::NDIS_SIZEOF_NDK_CAPABILITIES_REVISION_1,
-        ),
-        Flags: 0,
-        MaxQpCount: MANY,
-        MaxCqCount: MANY,
-        MaxMrCount: MANY,
-        MaxPdCount: MANY,
-        MaxInboundReadLimit: info.MaxInboundReadLimit,
-        MaxOutboundReadLimit: info.MaxOutboundReadLimit,
-        MaxMwCount: if info.MaxWindowSize == 0 { 0 } else { MANY },
-        MaxSrqCount: if info.MaxSrqDepth == 0 { 0 } else { MANY },
-        // Every counter that is documented is kept (NDIS-4).
-        MissingCounterMask: 0,
-        NdkInfo: &raw const info,
-    };
     let block = NDIS_MINIPORT_ADAPTER_NDK_ATTRIBUTES {
         Header: header(
             ndis::NDIS_OBJECT_TYPE_MINIPORT_ADAPTER_NDK_ATTRIBUTES,
@@ -166,7 +187,7 @@ unsafe fn ndk(adapter: &Adapter) -> Result<(), NDIS_STATUS> {
             ndis::NDIS_SIZEOF_MINIPORT_ADAPTER_NDK_ATTRIBUTES_REVISION_1,
         ),
         Enabled: adapter.rdma.port().enabled().into(),
-        NdkCapabilities: &raw const capabilities,
+        NdkCapabilities: &raw const adapter.capabilities.ndis,
     };
     // SAFETY: as the caller promises; the block is what its head says.
     unsafe { set_block(adapter.handle, &block) }

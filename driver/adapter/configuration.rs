@@ -35,14 +35,26 @@ impl Configuration {
     pub(super) unsafe fn read(adapter: NDIS_HANDLE) -> Result<Self, NDIS_STATUS> {
         // SAFETY: as the caller promises.
         let open = unsafe { Open::new(adapter) }?;
-        let enabled = open.integer(b"*NetworkDirect").is_none_or(|value| value != 0);
-        let technology = open.integer(b"*NetworkDirectTechnology").is_none_or(|value| value == IWARP);
         Ok(Self {
-            network_direct: enabled && technology,
-            immediate_notification: open.integer(b"ImmediateNotification").is_some_and(|value| value == 1),
+            network_direct: open.network_direct(),
+            immediate_notification: open.integer(b"ImmediateNotification\0").is_some_and(|value| value == 1),
             address: open.network_address(),
         })
     }
+}
+
+/// Whether the configuration lets RDMA be enabled now. PASSIVE_LEVEL.
+///
+/// # Errors
+///
+/// Those of NDIS.
+///
+/// # Safety
+///
+/// The handle is that of an adapter that is not halted.
+pub(crate) unsafe fn may_be_enabled(adapter: NDIS_HANDLE) -> Result<bool, NDIS_STATUS> {
+    // SAFETY: as the caller promises.
+    unsafe { Open::new(adapter) }.map(|open| open.network_direct())
 }
 
 /// An adapter's open configuration.
@@ -57,7 +69,7 @@ impl Open {
     ///
     /// # Safety
     ///
-    /// As [`Configuration::read`].
+    /// The handle is that of an adapter that is not halted.
     unsafe fn new(adapter: NDIS_HANDLE) -> Result<Self, NDIS_STATUS> {
         let object = NDIS_CONFIGURATION_OBJECT {
             Header: header(
@@ -74,11 +86,18 @@ impl Open {
         if status == NDIS_STATUS_SUCCESS { Ok(Self(handle)) } else { Err(status) }
     }
 
-    /// The value of a keyword, if it is there and an integer.
+    /// Whether RDMA may be enabled.
+    fn network_direct(&self) -> bool {
+        let enabled = self.integer(b"*NetworkDirect\0").is_none_or(|value| value != 0);
+        enabled && self.integer(b"*NetworkDirectTechnology\0").is_none_or(|value| value == IWARP)
+    }
+
+    /// The value of a keyword, which ends with a null character, if it is there and an integer.
     fn integer<const N: usize>(&self, keyword: &[u8; N]) -> Option<u32> {
         let mut text = keyword.map(u16::from);
-        let length = u16::try_from(size_of_val(&text)).ok()?;
-        let keyword = NDIS_STRING { Length: length, MaximumLength: length, Buffer: text.as_mut_ptr() };
+        let whole = u16::try_from(size_of_val(&text)).ok()?;
+        let length = whole.checked_sub(2)?;
+        let keyword = NDIS_STRING { Length: length, MaximumLength: whole, Buffer: text.as_mut_ptr() };
         let (mut status, mut value) = (0, null_mut());
         // SAFETY: the handle is open; the places for the results are locals.
         unsafe {

@@ -20,6 +20,7 @@ use crate::segment::{self, Address, Station};
 use crate::work::Work;
 use crate::{driver, nt};
 use configuration::Configuration;
+pub(crate) use configuration::may_be_enabled;
 
 /// A network adapter: what lives from its initialisation to its halt.
 pub(crate) struct Adapter {
@@ -30,10 +31,21 @@ pub(crate) struct Adapter {
     station: Station,
     rdma: Rdma,
     /// Tells the port which IP addresses the interface has now.
-    readdress: Work,
-    watch: Lock<Option<Watch>>,
+    readdress: Work<Self>,
+    watch: Lock<Watching>,
+    /// As NDIS knows it.
+    capabilities: Box<attributes::Capabilities>,
     /// The framework's view of the adapter, kept until the adapter goes.
     _device: Device,
+}
+
+/// Whether changes of the machine's addresses are watched.
+enum Watching {
+    /// Not yet: TCP/IP did not let it.
+    No,
+    Yes(Watch),
+    /// Not any more: the adapter goes.
+    Over,
 }
 
 impl Adapter {
@@ -101,7 +113,8 @@ impl Adapter {
             station: Station::new(handle, current).ok_or(NDIS_STATUS_RESOURCES)?,
             rdma,
             readdress,
-            watch: Lock::const_new(SpinLock::INIT, None),
+            watch: Lock::const_new(SpinLock::INIT, Watching::No),
+            capabilities: attributes::Capabilities::new()?,
             _device: device,
         })
     }
@@ -120,16 +133,44 @@ impl Adapter {
         // SAFETY: NDIS is initialising the adapter.
         unsafe { attributes::set(adapter) }?;
         segment::join(&adapter.station)?;
-        // SAFETY: the adapter stays where it is until `stop` has dropped the watch.
-        let watch = unsafe { Watch::new(place) }?;
-        *adapter.watch.lock() = Some(watch);
+        // SAFETY: the adapter stays in its place.
+        unsafe { adapter.watch() }?;
         adapter.read_addresses()
+    }
+
+    /// Watches the machine's addresses, if TCP/IP lets it and that is not done yet. PASSIVE_LEVEL.
+    ///
+    /// # Errors
+    ///
+    /// `STATUS_NO_MEMORY`, `STATUS_INSUFFICIENT_RESOURCES`.
+    ///
+    /// # Safety
+    ///
+    /// The adapter is in the place where it stays until it is stopped.
+    unsafe fn watch(&self) -> Result<(), NTSTATUS> {
+        if !matches!(*self.watch.lock(), Watching::No) {
+            return Ok(());
+        }
+        // SAFETY: the adapter stays where it is until `stop` has dropped the watch.
+        let Some(watch) = (unsafe { Watch::new(NonNull::from(self)) }?) else { return Ok(()) };
+        let surplus = {
+            let mut watching = self.watch.lock();
+            match *watching {
+                Watching::No => {
+                    *watching = Watching::Yes(watch);
+                    None
+                }
+                Watching::Yes(_) | Watching::Over => Some(watch),
+            }
+        };
+        drop(surplus);
+        Ok(())
     }
 
     /// Ends whatever uses the adapter beside NDIS. PASSIVE_LEVEL.
     fn stop(&self) {
-        let watch = self.watch.lock().take();
-        drop(watch);
+        let watching = core::mem::replace(&mut *self.watch.lock(), Watching::Over);
+        drop(watching);
         segment::leave(&self.station);
         // A deferred call of the station may be queued, though there is nothing left for it to do.
         // SAFETY: the level is PASSIVE_LEVEL.
@@ -138,10 +179,22 @@ impl Adapter {
         self.rdma.finish();
     }
 
-    /// Follows a change of addresses. If that fails, the port keeps those that it had; the next change
-    /// tries again.
+    /// Follows a change of addresses. If that fails, the port keeps those that it had; the next change or
+    /// opening tries again.
     pub(crate) fn readdress(&self) {
-        let _of_no_use_to_anybody = self.read_addresses();
+        let _tried_again_later = self.read_addresses();
+    }
+
+    /// Brings the port's addresses up to date for a consumer that is about to use them: it may have heard of a
+    /// change before this driver has. PASSIVE_LEVEL.
+    ///
+    /// # Errors
+    ///
+    /// `STATUS_NO_MEMORY`, `STATUS_INSUFFICIENT_RESOURCES`.
+    pub(crate) fn refresh_addresses(&self) -> Result<(), NTSTATUS> {
+        // SAFETY: an adapter that consumers reach is in the place where it stays.
+        unsafe { self.watch() }?;
+        self.read_addresses()
     }
 
     /// Tells the port which IP addresses the interface has now. PASSIVE_LEVEL.

@@ -3,6 +3,7 @@
 mod deferred;
 mod event;
 mod lock;
+mod mutex;
 mod timer;
 mod trace;
 
@@ -11,6 +12,7 @@ use core::ptr::NonNull;
 pub(crate) use deferred::Deferred;
 pub(crate) use event::Event;
 pub(crate) use lock::SpinLock;
+pub(crate) use mutex::Mutex;
 use sys::wdm;
 pub(crate) use timer::Timer;
 

@@ -20,6 +20,8 @@ pub(super) enum Refusal {
     Data,
     /// The multicast addresses are too many.
     MulticastFull,
+    /// Something else that NDIS has a status for.
+    Status(NDIS_STATUS),
 }
 
 impl Refusal {
@@ -31,6 +33,7 @@ impl Refusal {
             Self::Length => NDIS_STATUS_INVALID_LENGTH,
             Self::Data => NDIS_STATUS_INVALID_DATA,
             Self::MulticastFull => NDIS_STATUS_MULTICAST_FULL,
+            Self::Status(status) => status,
         }
     }
 }

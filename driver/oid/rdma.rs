@@ -9,7 +9,7 @@ use sys::wdm::FALSE;
 use super::buffer::{Answer, Refusal, Value};
 use super::listing;
 use crate::miniport::header;
-use crate::rdma::{NotAllowed, Rdma};
+use crate::rdma::Rdma;
 
 /// Answers a query. Up to DISPATCH_LEVEL.
 pub(super) fn query(rdma: &Rdma, oid: NDIS_OID, answer: &mut Answer) -> Result<(), Refusal> {
@@ -21,10 +21,10 @@ pub(super) fn query(rdma: &Rdma, oid: NDIS_OID, answer: &mut Answer) -> Result<(
     }
 }
 
-/// Obeys OID_NDK_SET_STATE, whose value is a BOOLEAN.
+/// Obeys OID_NDK_SET_STATE, whose value is a BOOLEAN. PASSIVE_LEVEL.
 pub(super) fn set_state(rdma: &Rdma, value: &mut Value) -> Result<(), Refusal> {
     let [enabled] = value.take()?;
-    rdma.set_state(enabled != FALSE).map_err(|NotAllowed| Refusal::NotSupported)
+    rdma.set_state(enabled != FALSE).map_err(Refusal::Status)
 }
 
 fn statistics(rdma: &Rdma) -> NDIS_NDK_STATISTICS_INFO {

@@ -4,7 +4,7 @@ use alloc::boxed::Box;
 use core::ptr::NonNull;
 
 use sys::ndis::{self, NDIS_HANDLE, NET_BUFFER_LIST};
-
+use sys::status::NDIS_STATUS_SUCCESS;
 use sys::wdm::MDL;
 
 use super::chain::Chain;
@@ -136,6 +136,8 @@ unsafe fn fill(list: NonNull<NET_BUFFER_LIST>, frame: &Frame) -> Option<()> {
     let room = NonNull::slice_from_raw_parts(address, frame.length() as usize);
     // SAFETY: the buffer has room for the longest frame, is initialised, and is not in use.
     frame.copy(unsafe { { room }.as_mut() })?;
+    // SAFETY: the caller owns the list.
+    unsafe { reset(list) };
     // A protocol above may have advanced over what it had read.
     buffer.CurrentMdl = buffer.MdlChain;
     buffer.CurrentMdlOffset = 0;
@@ -143,6 +145,19 @@ unsafe fn fill(list: NonNull<NET_BUFFER_LIST>, frame: &Frame) -> Option<()> {
     buffer.DataLength = frame.length() as usize;
     memory.ByteCount = frame.length();
     Some(())
+}
+
+/// Clears what a list says of one frame; drivers above may have written to it while they had the list.
+///
+/// # Safety
+///
+/// The caller owns the list.
+unsafe fn reset(list: NonNull<NET_BUFFER_LIST>) {
+    // SAFETY: as the caller promises.
+    let list = unsafe { &mut *list.as_ptr() };
+    list.NblFlags = 0;
+    list.Status = NDIS_STATUS_SUCCESS;
+    list.NetBufferListInfo.fill(core::ptr::null_mut());
 }
 
 /// A memory list over one of the pool's buffers.

@@ -1,28 +1,116 @@
 //! The device that clients open.
 
-use core::ptr::null_mut;
-use core::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
+use alloc::boxed::Box;
+use core::ptr::{NonNull, null_mut};
+use core::sync::atomic::{AtomicPtr, Ordering};
 
-use sys::ndis::{self, NDIS_DEVICE_OBJECT_ATTRIBUTES, NDIS_STRING};
+use provider::NoMemory;
+use sys::ndis::{self, NDIS_DEVICE_OBJECT_ATTRIBUTES, NDIS_HANDLE, NDIS_STRING};
 use sys::status::{NDIS_STATUS, NDIS_STATUS_SUCCESS, STATUS_INSUFFICIENT_RESOURCES};
-use sys::wdm::{UNICODE_STRING, VOID};
+use sys::wdm::{DEVICE_OBJECT, UNICODE_STRING};
 
 use super::{dispatch, ticker};
 use crate::driver;
+use crate::heap::boxed;
+use crate::kernel::Mutex;
 use crate::miniport::header;
+use crate::work::Work;
 
-/// Adapters that share the device. The plug and play manager starts and removes devices one at a time, so
-/// no two of them make or delete the device at once.
-static SHARES: AtomicUsize = AtomicUsize::new(0);
-/// NDIS's handle of the device, while there is one.
-static HANDLE: AtomicPtr<VOID> = AtomicPtr::new(null_mut());
+/// The device, and what keeps it. Adapters start and halt, and files are opened and closed, at the same time in
+/// several threads; the lock is held while NDIS makes or deletes the device, as in Microsoft's sample
+/// (<https://github.com/microsoft/Windows-driver-samples/blob/main/network/ndis/mux/driver/60/mux.c>).
+static DEVICE: Mutex<Device> = Mutex::new(Device { adapters: 0, files: 0, registered: None });
 
-/// A string literal in UTF-16.
+/// Removes the device after the last close: NDIS may be in that request still, and no page says that the device
+/// may go below it.
+static REMOVAL: AtomicPtr<Work<Mutex<Device>>> = AtomicPtr::new(null_mut());
+
+/// What keeps the device: it is deregistered when neither an adapter nor a file needs it any more. No page says
+/// that NDIS dispatches the requests of open files after that.
+struct Device {
+    adapters: usize,
+    files: usize,
+    registered: Option<Registered>,
+}
+
+/// The device, as NDIS and the I/O manager know it.
+struct Registered {
+    handle: NDIS_HANDLE,
+    object: *mut DEVICE_OBJECT,
+}
+
+// SAFETY: the pointers are names only, good on any thread.
+unsafe impl Send for Registered {}
+
+impl Device {
+    /// Whether neither an adapter nor a file needs it.
+    const fn is_unused(&self) -> bool {
+        self.adapters == 0 && self.files == 0
+    }
+
+    /// Deregisters the device if it is not needed. PASSIVE_LEVEL.
+    fn remove_unused(&mut self) {
+        if !self.is_unused() {
+            return;
+        }
+        let Some(Registered { handle, .. }) = self.registered.take() else { return };
+        ticker::stop();
+        // SAFETY: the handle is that of the device, on which no file is open.
+        unsafe { ndis::NdisDeregisterDeviceEx(handle) };
+    }
+}
+
+/// Makes ready what the device needs. PASSIVE_LEVEL, once per loading, before adapters start.
+///
+/// # Errors
+///
+/// [`NoMemory`].
+pub(super) fn load(driver: NDIS_HANDLE) -> Result<(), NoMemory> {
+    // SAFETY: the mutex is in a static, and there are no adapters yet.
+    unsafe { DEVICE.initialise() };
+    let removal = Work::new(driver, |device: &Mutex<Device>| device.with(Device::remove_unused));
+    let removal = Box::leak(boxed(removal.ok_or(NoMemory)?).ok_or(NoMemory)?);
+    removal.initialise(NonNull::from(&DEVICE));
+    REMOVAL.store(removal, Ordering::Release);
+    Ok(())
+}
+
+/// Undoes [`load`]. PASSIVE_LEVEL, when there are neither adapters nor files.
+pub(super) fn unload() {
+    let Some(removal) = NonNull::new(REMOVAL.swap(null_mut(), Ordering::AcqRel)) else { return };
+    // SAFETY: the address is that of the box which `load` leaked, and is known nowhere else any more.
+    let removal = unsafe { Box::from_raw(removal.as_ptr()) };
+    removal.finish();
+}
+
+/// Counts a file that is being opened on a device; `false` if that device is going.
+pub(super) fn file_opens(object: *mut DEVICE_OBJECT) -> bool {
+    DEVICE.with(|device| {
+        let current = device.registered.as_ref().is_some_and(|registered| registered.object == object);
+        let files = device.files.checked_add(1).filter(|_| current);
+        device.files = files.unwrap_or(device.files);
+        files.is_some()
+    })
+}
+
+/// Counts a file as closed, or as not opened after all; its request must have been completed.
+pub(super) fn file_is_closed() {
+    let unused = DEVICE.with(|device| {
+        device.files = device.files.saturating_sub(1);
+        device.is_unused()
+    });
+    if unused && let Some(removal) = NonNull::new(REMOVAL.load(Ordering::Acquire)) {
+        // SAFETY: `unload` comes after the device has gone, which this is about to bring about.
+        unsafe { removal.as_ref() }.request();
+    }
+}
+
+/// A string literal in UTF-16, with a null character behind it.
 macro_rules! utf16 {
     ($text:literal) => {{
         const TEXT: &[u8] = $text;
-        const UNITS: [u16; TEXT.len()] = {
-            let mut units = [0; TEXT.len()];
+        const UNITS: [u16; TEXT.len() + 1] = {
+            let mut units = [0; TEXT.len() + 1];
             let mut index = 0;
             while index < TEXT.len() {
                 #[allow(clippy::indexing_slicing, reason = "evaluated by the compiler")]
@@ -33,17 +121,21 @@ macro_rules! utf16 {
             }
             units
         };
-        static PLACE: [u16; TEXT.len()] = UNITS;
+        static PLACE: [u16; TEXT.len() + 1] = UNITS;
         const BYTES: u16 = {
             let [low, high, ..] = size_of::<[u16; TEXT.len()]>().to_le_bytes();
             u16::from_le_bytes([low, high])
         };
-        UNICODE_STRING { Length: BYTES, MaximumLength: BYTES, Buffer: (&raw const PLACE).cast_mut().cast() }
+        const ALL: u16 = {
+            let [low, high, ..] = size_of::<[u16; TEXT.len() + 1]>().to_le_bytes();
+            u16::from_le_bytes([low, high])
+        };
+        UNICODE_STRING { Length: BYTES, MaximumLength: ALL, Buffer: (&raw const PLACE).cast_mut().cast() }
     }};
 }
 
 /// One adapter's share; the device exists while there is one. PASSIVE_LEVEL.
-pub(super) struct Share;
+pub(super) struct Share(());
 
 impl Share {
     /// Takes a share.
@@ -52,30 +144,29 @@ impl Share {
     ///
     /// NDIS's, if the device can't be made.
     pub(super) fn new() -> Result<Self, NDIS_STATUS> {
-        if SHARES.fetch_add(1, Ordering::AcqRel) == 0
-            && let Err(status) = register()
-        {
-            SHARES.fetch_sub(1, Ordering::AcqRel);
-            return Err(status);
-        }
-        Ok(Self)
+        DEVICE.with(|device| {
+            let adapters = device.adapters.checked_add(1).ok_or(STATUS_INSUFFICIENT_RESOURCES)?;
+            if device.registered.is_none() {
+                device.registered = Some(register()?);
+                ticker::start();
+            }
+            device.adapters = adapters;
+            Ok(Self(()))
+        })
     }
 }
 
 impl Drop for Share {
     fn drop(&mut self) {
-        if SHARES.fetch_sub(1, Ordering::AcqRel) != 1 {
-            return;
-        }
-        ticker::stop();
-        let handle = HANDLE.swap(null_mut(), Ordering::AcqRel);
-        // SAFETY: the handle is that of the device which the first share registered. Files that are open
-        // keep the device's memory and this driver, and their requests go on to be dispatched.
-        unsafe { ndis::NdisDeregisterDeviceEx(handle) };
+        DEVICE.with(|device| {
+            device.adapters = device.adapters.saturating_sub(1);
+            device.remove_unused();
+        });
     }
 }
 
-fn register() -> Result<(), NDIS_STATUS> {
+/// Lets NDIS make the device.
+fn register() -> Result<Registered, NDIS_STATUS> {
     let driver = driver::handle().ok_or(STATUS_INSUFFICIENT_RESOURCES)?;
     let name: NDIS_STRING = utf16!(b"\\Device\\Softndk");
     let link: NDIS_STRING = utf16!(b"\\DosDevices\\Softndk");
@@ -95,15 +186,13 @@ fn register() -> Result<(), NDIS_STATUS> {
         DefaultSDDLString: &raw const security,
         DeviceClassGuid: core::ptr::null(),
     };
-    let (mut device, mut handle) = (null_mut(), null_mut());
+    let (mut object, mut handle) = (null_mut(), null_mut());
     // SAFETY: the driver is registered, the attributes are complete, and NDIS copies what they point to.
     let status = unsafe {
-        ndis::NdisRegisterDeviceEx(driver, &raw const attributes, &raw mut device, &raw mut handle)
+        ndis::NdisRegisterDeviceEx(driver, &raw const attributes, &raw mut object, &raw mut handle)
     };
     if status != NDIS_STATUS_SUCCESS {
         return Err(status);
     }
-    HANDLE.store(handle, Ordering::Release);
-    ticker::start();
-    Ok(())
+    Ok(Registered { handle, object })
 }

@@ -3,8 +3,8 @@
 use core::ptr::{NonNull, null_mut};
 
 use sys::status::{
-    NTSTATUS, STATUS_INVALID_DEVICE_REQUEST, STATUS_INVALID_PARAMETER, STATUS_OBJECT_NAME_NOT_FOUND,
-    STATUS_SUCCESS,
+    NTSTATUS, STATUS_INVALID_DEVICE_REQUEST, STATUS_INVALID_PARAMETER, STATUS_NO_SUCH_DEVICE,
+    STATUS_OBJECT_NAME_NOT_FOUND, STATUS_SUCCESS,
 };
 use sys::tdi::{TDI_CONNECTION_FILE, TDI_CONTROL_CHANNEL_FILE, TDI_TRANSPORT_ADDRESS_FILE};
 use sys::wdm::{
@@ -17,7 +17,7 @@ use tdi::{Id, Transport};
 use super::access::Opener;
 use super::irp::finish;
 use super::requests::{device_control, internal_device_control};
-use super::{Legacy, parameters};
+use super::{Legacy, device, parameters};
 
 /// The device's dispatch table.
 pub(super) fn table() -> [Option<PDRIVER_DISPATCH>; IRP_MJ_COUNT] {
@@ -104,7 +104,11 @@ unsafe fn answer(
 }
 
 /// `IRP_MJ_CREATE`. PASSIVE_LEVEL.
-unsafe extern "win64" fn create(_: *mut DEVICE_OBJECT, irp: *mut IRP) -> NTSTATUS {
+unsafe extern "win64" fn create(object: *mut DEVICE_OBJECT, irp: *mut IRP) -> NTSTATUS {
+    if !device::file_opens(object) {
+        // SAFETY: the I/O manager passes the entry point its request.
+        return unsafe { answer(irp, |_, _| Err(STATUS_NO_SUCH_DEVICE)) };
+    }
     let created = |transport: &Transport<Legacy>, entry: &Entry| {
         if entry.is_named() {
             return Err(STATUS_OBJECT_NAME_NOT_FOUND);
@@ -145,7 +149,11 @@ unsafe extern "win64" fn create(_: *mut DEVICE_OBJECT, irp: *mut IRP) -> NTSTATU
         Ok(0)
     };
     // SAFETY: the I/O manager passes the entry point its request.
-    unsafe { answer(irp, created) }
+    let status = unsafe { answer(irp, created) };
+    if status != STATUS_SUCCESS {
+        device::file_is_closed();
+    }
+    status
 }
 
 /// `FILE_SHARE_READ | FILE_SHARE_WRITE`.
@@ -174,5 +182,7 @@ unsafe extern "win64" fn close(_: *mut DEVICE_OBJECT, irp: *mut IRP) -> NTSTATUS
         Ok(0)
     };
     // SAFETY: the I/O manager passes the entry point its request.
-    unsafe { answer(irp, closed) }
+    let status = unsafe { answer(irp, closed) };
+    device::file_is_closed();
+    status
 }

@@ -3,7 +3,7 @@
 //! | module | is |
 //! |---|---|
 //! | [`access`] | who opens an address for sharing, and the list of who may |
-//! | [`device`] | the device, which lives as long as one adapter does |
+//! | [`device`] | the device, which lives as long as an adapter or a file needs it |
 //! | [`dispatch`] | the entry points that the I/O manager calls; create, cleanup, close |
 //! | [`requests`] | the requests for open files |
 //! | [`irp`] | a request: an IRP |
@@ -29,6 +29,7 @@ use core::ptr::NonNull;
 use lock_api::RawMutex as _;
 use provider::NoMemory;
 use provider::port::{OpenError, Port};
+use sys::ndis::NDIS_HANDLE;
 use sys::wdm;
 use tdi::ndk::{Ndk, PortId};
 use tdi::{Adopted, System, Transport};
@@ -60,20 +61,22 @@ impl System for Legacy {
     }
 }
 
-/// Makes the transport. PASSIVE_LEVEL.
+/// Makes the transport of the driver with this handle. PASSIVE_LEVEL.
 ///
 /// # Errors
 ///
 /// [`NoMemory`].
-pub(crate) fn load() -> Result<(), NoMemory> {
+pub(crate) fn load(driver: NDIS_HANDLE) -> Result<(), NoMemory> {
     let transport = Transport::new(Ndk::default())?;
+    device::load(driver)?;
     *TRANSPORT.lock() = Some(transport);
     Ok(())
 }
 
 /// Forgets the transport: no file of it is left, as a device with open files keeps its driver.
-/// PASSIVE_LEVEL.
+/// PASSIVE_LEVEL, before the driver deregisters.
 pub(crate) fn unload() {
+    device::unload();
     let transport = TRANSPORT.lock().take();
     drop(transport);
 }

@@ -96,6 +96,7 @@ impl Bench {
         };
         machine.add_adapters(places.iter().map(Place::config));
         let started = machine.start_adapters(&mut softndk).map_err(cannot_start);
+        machine.settle();
         match started.and_then(|()| machine.load(&images.ndkhlk).map_err(Error::from)) {
             Ok(ndkhlk) => Ok(Self { softndk, ndkhlk, adapters, machine }),
             Err(error) => {
@@ -120,7 +121,9 @@ impl Bench {
     /// # Errors
     /// If an adapter can't be started.
     pub fn start_adapters(&mut self) -> Result<(), Error> {
-        self.machine.start_adapters(&mut self.softndk).map_err(cannot_start)
+        let started = self.machine.start_adapters(&mut self.softndk).map_err(cannot_start);
+        self.machine.settle();
+        started
     }
 
     /// The machine.

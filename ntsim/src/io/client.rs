@@ -7,11 +7,11 @@ use sys::wdm::{
     FILE_OBJECT, IO_STACK_LOCATION, IO_STACK_PARAMETERS, IRP, IRP_MJ_INTERNAL_DEVICE_CONTROL, KernelMode, MDL,
 };
 
-use super::control::{locked, range};
+use super::control::range;
+use super::direct::Direct;
 use super::file::{self, File, as_thread};
 use super::request::{Buffers, Request, Transfer};
 use super::{Status, dispatch, irp};
-use crate::mm::Block;
 use crate::ob;
 
 /// What a driver above sends.
@@ -67,9 +67,9 @@ impl Sending {
     fn into_transfer(self, file: *mut FILE_OBJECT) -> Result<(Arc<Transfer>, Fill), Status> {
         let Self { minor, parameters, data } = self;
         let described = (!data.is_empty()).then(|| range(&data));
-        let list = described.map(|data| locked(data, true)).transpose().map_err(Status)?;
-        let address = list.as_ref().map_or(ptr::null_mut(), Block::as_ptr::<MDL>);
-        let buffers = Buffers { list, owned: Some((Vec::new(), data)), ..Buffers::default() };
+        let direct = described.map(|data| Direct::new(data, true)).transpose().map_err(Status)?;
+        let address = direct.as_ref().map_or(ptr::null_mut(), Direct::list);
+        let buffers = Buffers { direct, owned: Some((Vec::new(), data)), ..Buffers::default() };
         Ok((Transfer::new(file, buffers), Fill { minor, parameters, list: address }))
     }
 }

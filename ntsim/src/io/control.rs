@@ -9,10 +9,10 @@ use sys::wdm::{
     METHOD_BUFFERED, METHOD_FROM_CTL_CODE, METHOD_NEITHER, METHOD_OUT_DIRECT,
 };
 
+use super::direct::Direct;
 use super::file::{File, as_thread, start};
-use super::fingerprint::Fingerprint;
 use super::request::{Buffers, Outcome, Output, Request, Transfer};
-use crate::mm::{self, Block, Range};
+use crate::mm::{Block, Range};
 
 /// A device control: its code and the user's two buffers.
 #[derive(Clone, Copy)]
@@ -78,7 +78,7 @@ impl Control {
     pub(super) fn fill(self, irp: &mut IRP, location: &mut IO_STACK_LOCATION, buffers: &Buffers) {
         let Self { major, code, input, output } = self;
         irp.AssociatedIrp.SystemBuffer = buffers.system.as_ref().map_or(ptr::null_mut(), Block::as_ptr);
-        irp.MdlAddress = buffers.list.as_ref().map_or(ptr::null_mut(), Block::as_ptr);
+        irp.MdlAddress = buffers.direct.as_ref().map_or(ptr::null_mut(), Direct::list);
         irp.UserBuffer = output.start as *mut _;
         location.MajorFunction = major;
         location.Parameters.DeviceIoControl = IO_STACK_DEVICE_CONTROL {
@@ -115,19 +115,8 @@ impl Control {
         buffers.output = Output { start: output.start, length: output.length, copied };
         if method != METHOD_BUFFERED && method != METHOD_NEITHER && output.length > 0 {
             let write = method == METHOD_OUT_DIRECT;
-            buffers.list = Some(locked(output, write)?);
-            buffers.read_only = (!write).then(|| Fingerprint::of(output));
+            buffers.direct = Some(Direct::new(output, write)?);
         }
         Ok(buffers)
     }
-}
-
-/// A list over a user's buffer, with its pages locked.
-pub(super) fn locked(range: Range, write: bool) -> Result<Block, NTSTATUS> {
-    let list = Block::new(range.list_size()).ok_or(STATUS_INSUFFICIENT_RESOURCES)?;
-    // SAFETY: the block has the size that the list needs.
-    unsafe { mm::describe(list.as_ptr(), range) };
-    // SAFETY: the list is new, and nobody else has it.
-    unsafe { mm::lock_for_kernel(list.as_ptr(), write) };
-    Ok(list)
 }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use parking_lot::Mutex;
-use sys::wdm::{IRP, MDL, MDL_PAGES_LOCKED, MDL_PARTIAL, signature};
+use sys::wdm::{IRP, MDL, MDL_MAPPED_TO_SYSTEM_VA, MDL_PAGES_LOCKED, MDL_PARTIAL, signature};
 
 use crate::ex::fault;
 use crate::export::exports;
@@ -76,7 +76,11 @@ exports! {
         let flags = unsafe { (*mdl).MdlFlags };
         if flags & MDL_PAGES_LOCKED != 0 && flags & MDL_PARTIAL == 0 {
             misuse(mdl, flags, "still has its pages locked");
+        } else if flags & (MDL_MAPPED_TO_SYSTEM_VA | MDL_PARTIAL) == MDL_MAPPED_TO_SYSTEM_VA {
+            misuse(mdl, flags, "is still mapped");
         }
+        // SAFETY: the list exists, and is the driver's.
+        unsafe { mm::unmap_part(mdl) };
         lists().live.lock().remove(&(mdl as usize));
     }
 }

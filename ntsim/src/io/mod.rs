@@ -13,6 +13,7 @@ mod client;
 mod complete;
 mod control;
 mod device;
+mod direct;
 mod dispatch;
 mod file;
 mod fingerprint;
@@ -47,6 +48,8 @@ pub(crate) use device::{
 pub use file::File;
 pub(crate) use force_pending::ForcePending;
 pub use force_pending::force_pending;
+#[cfg(test)]
+pub(crate) use mdl::{IoAllocateMdl, IoFreeMdl};
 pub(crate) use namespace::{link, unlink};
 pub use open::open_as;
 pub use opener::Opener;

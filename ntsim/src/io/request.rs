@@ -5,14 +5,14 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 use sys::status::{NT_ERROR, NTSTATUS, STATUS_CANCELLED};
-use sys::wdm::{FILE_OBJECT, IO_STATUS_BLOCK, IRP, MDL};
+use sys::wdm::{FILE_OBJECT, IO_STATUS_BLOCK, IRP};
 
+use super::direct::Direct;
 use super::file::as_thread;
-use super::fingerprint::Fingerprint;
 use super::irp::violation;
 use super::statistics::{Function, counters};
 use super::{cancel, irp};
-use crate::mm::{self, Block};
+use crate::mm::Block;
 use crate::sched::{self, Thread};
 use crate::verifier::{self, Bugcheck, Finding};
 
@@ -45,10 +45,8 @@ pub(super) trait Job: Send + Sync {
 pub(super) struct Buffers {
     /// The system buffer of buffered I/O, and of the input of direct I/O.
     pub(super) system: Option<Block>,
-    /// The locked list over the user's buffer in direct I/O.
-    pub(super) list: Option<Block>,
-    /// What that buffer holds, if the driver may only read it.
-    pub(super) read_only: Option<Fingerprint>,
+    /// The user's buffer in direct I/O.
+    pub(super) direct: Option<Direct>,
     /// Where the user wants the output of buffered I/O.
     pub(super) output: Output,
     /// Buffers that the request owns, so that they live as long as it does.
@@ -82,13 +80,8 @@ impl Buffers {
                 unsafe { core::ptr::copy(system.as_ptr::<u8>(), output.start as *mut u8, length) };
             }
         }
-        if let Some(list) = self.list.take() {
-            release_lists(irp, &list);
-        }
-        if self.read_only.take().is_some_and(|before| before.has_changed()) {
-            verifier::report(
-                Finding::new("ReadOnlyMdl").text("a driver wrote to a buffer that it was given to be read"),
-            );
+        if let Some(direct) = self.direct.take() {
+            direct.finish(irp);
         }
         self.system = None;
     }
@@ -213,17 +206,6 @@ impl Job for Transfer {
     }
 }
 
-/// Unlocks the list that the request was sent with.
-fn release_lists(irp: &IRP, list: &Block) {
-    let own = list.as_ptr::<MDL>();
-    if irp.MdlAddress != own {
-        let text = format!("the request came back with the list {:p} in place of {own:p}", irp.MdlAddress);
-        violation("IrpMdlAddress", 0, irp, text);
-    }
-    // SAFETY: the list is the I/O manager's own, which it locked.
-    unsafe { mm::unlock_for_kernel(own) };
-}
-
 /// A device control that is under way, with the buffers that it uses.
 ///
 /// Dropping it cancels it and waits until the driver has let go of it.
@@ -248,9 +230,8 @@ impl Request {
     /// It was never sent, and is over so.
     pub(super) fn never_sent(&self) {
         let mut state = self.transfer.state.lock();
-        if let Some(list) = state.buffers.list.take() {
-            // SAFETY: the list is the I/O manager's own, which it locked.
-            unsafe { mm::unlock_for_kernel(list.as_ptr()) };
+        if let Some(direct) = state.buffers.direct.take() {
+            direct.take_back();
         }
         state.irp = None;
         state.outcome = Some(Outcome { status: STATUS_CANCELLED, information: 0 });

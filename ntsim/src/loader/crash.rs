@@ -303,13 +303,14 @@ impl Fault {
             let text = format!("{operation} of {at:#x}: {}", block.text);
             return stopped(code, [at, u64::from(write), self.ip, 0], text);
         }
-        let image = machine::current().images.at(at).filter(|image| image.is_discarded(at));
-        let text = match image {
-            Some(image) => format!(
+        let discarded = machine::current().images.at(at).filter(|image| image.is_discarded(at));
+        let text = match (discarded, crate::mm::explain(at as usize)) {
+            (Some(image), _) => format!(
                 "{operation} of {at:#x} in {}, which was discarded when its entry point had succeeded",
                 image.name
             ),
-            None => format!("{operation} of {at:#x}"),
+            (None, Some(what)) => format!("{operation} of {at:#x} in {what}"),
+            (None, None) => format!("{operation} of {at:#x}"),
         };
         if execute && present {
             return stopped(0xFC, [at, 0, 0, 0], text);

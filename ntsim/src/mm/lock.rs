@@ -8,6 +8,7 @@ use sys::wdm::{
     MDL_SOURCE_IS_NONPAGED_POOL, MDL_WRITE_OPERATION, signature,
 };
 
+use super::map::unmap;
 use super::mdl::{Range, described, fill_frames, misuse};
 use crate::export::exports;
 use crate::machine::{self, Part};
@@ -97,8 +98,12 @@ unsafe fn unlock(mdl: *mut MDL) {
         misuse("MmMdl", 0x7C, mdl, list.MdlFlags, "MmUnlockPages on a list whose pages are not locked");
         return;
     }
-    list.MdlFlags &= !(MDL_PAGES_LOCKED | MDL_WRITE_OPERATION | MDL_MAPPED_TO_SYSTEM_VA);
-    list.MappedSystemVa = core::ptr::null_mut();
+    // "If the specified MDL is mapped to system address space, MmUnlockPages releases this mapping."
+    if list.MdlFlags & MDL_MAPPED_TO_SYSTEM_VA != 0 {
+        // SAFETY: the caller's contract.
+        unsafe { unmap(mdl) };
+    }
+    list.MdlFlags &= !(MDL_PAGES_LOCKED | MDL_WRITE_OPERATION);
 }
 
 /// Locks the pages of a list for the I/O manager, which hands it to a driver; `write` if the driver may

@@ -1,15 +1,97 @@
 //! Mapping a list's pages into system space, and parts of a list.
 
 use core::ffi::c_void;
+use std::collections::BTreeMap;
 
+use parking_lot::Mutex;
 use sys::wdm::{
     KPROCESSOR_MODE, KernelMode, MDL, MDL_ALLOCATED_FIXED_SIZE, MDL_IO_PAGE_READ, MDL_MAPPED_TO_SYSTEM_VA,
     MDL_PAGES_LOCKED, MDL_PARTIAL, MDL_PARTIAL_HAS_BEEN_MAPPED, MDL_SOURCE_IS_NONPAGED_POOL,
     MEMORY_CACHING_TYPE, PAGE_SIZE, signature,
 };
 
-use super::mdl::{Range, described, fill_frames, misuse};
+use super::mdl::{Range, copy_frames, described, frames, misuse};
+use super::shared;
+use crate::ex::fault;
 use crate::export::exports;
+use crate::machine::{self, Part};
+use crate::verifier::{self, Finding};
+
+/// The system mappings of one machine, by where they begin.
+#[derive(Default)]
+struct Mappings {
+    live: Mutex<BTreeMap<usize, Vec<usize>>>,
+}
+
+impl Part for Mappings {
+    fn inspect(&self) {
+        let left = self.live.lock().len();
+        if left > 0 {
+            let text = format!("{left} system mappings of MDLs were never undone");
+            verifier::report(Finding::new("MappingLeak").text(text));
+        }
+    }
+}
+
+/// The number of the page frame that is mapped at page number `page` of the address space.
+pub(super) fn frame_at(page: usize) -> usize {
+    let mappings = machine::current().part::<Mappings>().live.lock();
+    let below = mappings.range(..=page * PAGE_SIZE).next_back();
+    below.and_then(|(base, frames)| frames.get(page - base / PAGE_SIZE)).copied().unwrap_or(page)
+}
+
+/// Maps a list's pages; null if the host cannot.
+///
+/// # Safety
+/// `mdl` is a list that the caller owns, with its frames filled in.
+unsafe fn map(mdl: *mut MDL) -> *mut c_void {
+    // SAFETY: the caller's contract.
+    let frames = unsafe { frames(mdl) };
+    let Some(base) = shared::map(&frames) else {
+        verifier::report(Finding::new("MmMdl").text(format!(
+            "the pages of the list at {mdl:p} are of the host's own memory, which ntsim cannot map again"
+        )));
+        return core::ptr::null_mut();
+    };
+    machine::current().part::<Mappings>().live.lock().insert(base, frames);
+    // SAFETY: the caller's contract.
+    let list = unsafe { &mut *mdl };
+    list.MdlFlags |= MDL_MAPPED_TO_SYSTEM_VA;
+    if list.MdlFlags & MDL_PARTIAL != 0 {
+        list.MdlFlags |= MDL_PARTIAL_HAS_BEEN_MAPPED;
+    }
+    list.MappedSystemVa = (base + list.ByteOffset as usize) as *mut c_void;
+    list.MappedSystemVa
+}
+
+/// Undoes the mapping of a list that has one of its own.
+///
+/// # Safety
+/// `mdl` is a list that the caller owns.
+pub(super) unsafe fn unmap(mdl: *mut MDL) {
+    // SAFETY: the caller's contract.
+    let list = unsafe { &mut *mdl };
+    let base = list.MappedSystemVa as usize & !(PAGE_SIZE - 1);
+    list.MdlFlags &= !(MDL_MAPPED_TO_SYSTEM_VA | MDL_PARTIAL_HAS_BEEN_MAPPED);
+    list.MappedSystemVa = core::ptr::null_mut();
+    let frames = machine::current().part::<Mappings>().live.lock().remove(&base);
+    match frames {
+        Some(frames) => shared::unmap(base, frames.len()),
+        None => misuse("MmMdl", 0xB8, mdl, list.MdlFlags, "a mapping that was never made is undone"),
+    }
+}
+
+/// Undoes the mapping that was made for a partial list, if one was, as IoFreeMdl does.
+///
+/// # Safety
+/// `mdl` is a list that the caller owns.
+pub(crate) unsafe fn unmap_part(mdl: *mut MDL) {
+    // SAFETY: the caller's contract.
+    if unsafe { (*mdl).MdlFlags } & MDL_PARTIAL_HAS_BEEN_MAPPED != 0 {
+        // SAFETY: the caller's contract.
+        unsafe { unmap(mdl) };
+    }
+}
 
 exports! {
     "ntoskrnl.exe", signature;
@@ -52,12 +134,11 @@ exports! {
                 "MmMapLockedPagesSpecifyCache on a list that is not locked",
             );
         }
-        list.MdlFlags |= MDL_MAPPED_TO_SYSTEM_VA;
-        if list.MdlFlags & MDL_PARTIAL != 0 {
-            list.MdlFlags |= MDL_PARTIAL_HAS_BEEN_MAPPED;
+        if fault::strikes() {
+            return core::ptr::null_mut();
         }
-        list.MappedSystemVa = described(list).start as *mut c_void;
-        list.MappedSystemVa
+        // SAFETY: the driver passes a list whose frames are filled in, as its pages are locked.
+        unsafe { map(mdl) }
     }
 
     /// Undoes a mapping.
@@ -65,7 +146,8 @@ exports! {
     fn MmUnmapLockedPages(base: *mut c_void, mdl: *mut MDL) {
         // SAFETY: the driver passes a list that it owns.
         let list = unsafe { &mut *mdl };
-        if list.MdlFlags & MDL_MAPPED_TO_SYSTEM_VA == 0 || list.MappedSystemVa != base {
+        let inherited = list.MdlFlags & (MDL_PARTIAL | MDL_PARTIAL_HAS_BEEN_MAPPED) == MDL_PARTIAL;
+        if list.MdlFlags & MDL_MAPPED_TO_SYSTEM_VA == 0 || list.MappedSystemVa != base || inherited {
             misuse(
                 "MmMdl",
                 0xB8,
@@ -75,8 +157,8 @@ exports! {
             );
             return;
         }
-        list.MdlFlags &= !(MDL_MAPPED_TO_SYSTEM_VA | MDL_PARTIAL_HAS_BEEN_MAPPED);
-        list.MappedSystemVa = core::ptr::null_mut();
+        // SAFETY: as above.
+        unsafe { unmap(mdl) };
     }
 
     /// Makes `target` describe a part of what `source` describes; length 0 means up to the end.
@@ -90,9 +172,19 @@ exports! {
         let part = Range { start: address as usize, length };
         if offset > whole.length || length > whole.length - offset {
             misuse("IoBuildPartialMdl", 0, source, from.MdlFlags, "a part that reaches beyond its source");
+            return;
         }
         // SAFETY: the driver passes a list that it owns.
         let list = unsafe { &mut *target };
+        if list.MdlFlags & MDL_PARTIAL_HAS_BEEN_MAPPED != 0 {
+            misuse(
+                "IoBuildPartialMdl",
+                0,
+                target,
+                list.MdlFlags,
+                "a target that has a mapping: MmPrepareMdlForReuse was not called",
+            );
+        }
         if (list.Size.cast_unsigned() as usize) < part.list_size() {
             misuse(
                 "IoBuildPartialMdl",
@@ -110,98 +202,10 @@ exports! {
         list.ByteCount = part.length as u32;
         list.Process = from.Process;
         list.MappedSystemVa = from.MappedSystemVa.wrapping_byte_add(offset);
-        // SAFETY: the list was just checked to have room for the frames.
-        unsafe { fill_frames(target) };
+        // SAFETY: the list was just checked to have room for the frames, and the part lies in its source.
+        unsafe { copy_frames(source, target) };
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use sys::wdm::LOCK_OPERATION;
-
-    use super::*;
-    use crate::Machine;
-    use crate::mm::Block;
-    use crate::mm::lock::{MmProbeAndLockPages, MmUnlockPages};
-    use crate::mm::mdl::MmBuildMdlForNonPagedPool;
-    use crate::mm::mdl::tests::list;
-
-    #[test]
-    fn a_locked_list_maps_once_and_unlocking_unmaps_it() {
-        let machine = Machine::builder().boot();
-        let memory = Block::new(64).unwrap();
-        let (_block, mdl) = list(Range { start: memory.as_ptr::<u8>() as usize, length: 64 });
-        unsafe {
-            MmProbeAndLockPages(mdl, KernelMode, LOCK_OPERATION::IoWriteAccess);
-            let at = MmMapLockedPagesSpecifyCache(
-                mdl,
-                KernelMode,
-                MEMORY_CACHING_TYPE::MmCached,
-                core::ptr::null_mut(),
-                0,
-                16,
-            );
-            assert_eq!((at, (*mdl).MappedSystemVa), (memory.as_ptr(), at));
-            MmUnlockPages(mdl);
-            assert_eq!((*mdl).MdlFlags & (MDL_MAPPED_TO_SYSTEM_VA | MDL_PAGES_LOCKED), 0);
-        }
-        assert!(machine.shutdown().is_clean());
-    }
-
-    #[test]
-    fn mapping_an_unlocked_list_is_found() {
-        let machine = Machine::builder().boot();
-        let memory = Block::new(64).unwrap();
-        let (_block, mdl) = list(Range { start: memory.as_ptr::<u8>() as usize, length: 64 });
-        unsafe {
-            MmMapLockedPagesSpecifyCache(
-                mdl,
-                KernelMode,
-                MEMORY_CACHING_TYPE::MmCached,
-                core::ptr::null_mut(),
-                0,
-                16,
-            )
-        };
-        assert_eq!(machine.shutdown().findings[0].bugcheck.unwrap().parameters[0], 0xB4);
-    }
-
-    #[test]
-    fn unmapping_another_address_is_found() {
-        let machine = Machine::builder().boot();
-        let memory = Block::new(64).unwrap();
-        let (_block, mdl) = list(Range { start: memory.as_ptr::<u8>() as usize, length: 64 });
-        unsafe { MmUnmapLockedPages(memory.as_ptr(), mdl) };
-        assert_eq!(machine.shutdown().findings[0].bugcheck.unwrap().parameters[0], 0xB8);
-    }
-
-    #[test]
-    fn a_part_shares_its_sources_mapping() {
-        let machine = Machine::builder().boot();
-        let memory = Block::new(0x3000).unwrap();
-        let start = memory.as_ptr::<u8>() as usize;
-        let (_source, source) = list(Range { start, length: 0x3000 });
-        let (_target, target) = list(Range { start, length: 0x3000 });
-        unsafe {
-            MmBuildMdlForNonPagedPool(source);
-            IoBuildPartialMdl(source, target, (start + 0x1010) as *mut _, 0x20);
-            assert_eq!((*target).MappedSystemVa as usize, start + 0x1010);
-            assert_eq!((*target).ByteCount, 0x20);
-        }
-        assert!(machine.shutdown().is_clean());
-    }
-
-    #[test]
-    fn a_part_beyond_its_source_is_found() {
-        let machine = Machine::builder().boot();
-        let memory = Block::new(64).unwrap();
-        let start = memory.as_ptr::<u8>() as usize;
-        let (_source, source) = list(Range { start, length: 64 });
-        let (_target, target) = list(Range { start, length: 64 });
-        unsafe {
-            MmBuildMdlForNonPagedPool(source);
-            IoBuildPartialMdl(source, target, (start + 60) as *mut _, 8);
-        }
-        assert_eq!(machine.shutdown().findings[0].rule, "IoBuildPartialMdl");
-    }
-}
+mod tests;

@@ -7,6 +7,7 @@ use sys::wdm::{
     signature,
 };
 
+use super::map;
 use crate::export::exports;
 use crate::verifier::{self, Bugcheck, Finding};
 
@@ -84,19 +85,50 @@ pub(crate) unsafe fn describe(mdl: *mut MDL, range: Range) {
     unsafe { mdl.write(list) };
 }
 
-/// Writes the page frame numbers behind the list; a page's frame is its own number here.
+/// Where the page frame numbers of a list stand: behind it, in its own allocation.
+fn frames_of(mdl: *mut MDL) -> *mut usize {
+    mdl.wrapping_add(1).cast()
+}
+
+/// Writes the page frame numbers behind the list: the number of a page is that of its own address, whatever
+/// mapping the list describes it by.
 ///
 /// # Safety
 /// `mdl` is a list with room for the frames of what it describes.
 pub(super) unsafe fn fill_frames(mdl: *mut MDL) {
     // SAFETY: the caller's contract.
     let range = described(unsafe { &*mdl });
-    // The frames follow the list in its own allocation.
-    let frames = mdl.wrapping_add(1).cast::<usize>();
     for page in 0..range.pages() {
+        let frame = map::frame_at(range.start / PAGE_SIZE + page);
         // SAFETY: `page` is below the number of frames that the list has room for.
-        unsafe { frames.wrapping_add(page).write(range.start / PAGE_SIZE + page) };
+        unsafe { frames_of(mdl).wrapping_add(page).write(frame) };
     }
+}
+
+/// The page frame numbers of a list.
+///
+/// # Safety
+/// `mdl` is a list whose frames were filled in.
+pub(super) unsafe fn frames(mdl: *mut MDL) -> Vec<usize> {
+    // SAFETY: the caller's contract.
+    let range = described(unsafe { &*mdl });
+    // SAFETY: so many frames follow the list.
+    (0..range.pages()).map(|page| unsafe { frames_of(mdl).wrapping_add(page).read() }).collect()
+}
+
+/// Copies the frames of what `target` describes from a list that describes more of the same range.
+///
+/// # Safety
+/// Both are lists with room for their frames; those of `source` were filled in.
+pub(crate) unsafe fn copy_frames(source: *mut MDL, target: *mut MDL) {
+    // SAFETY: the caller's contract.
+    let whole = unsafe { (*source).StartVa } as usize;
+    // SAFETY: the caller's contract.
+    let part = described(unsafe { &*target });
+    let from =
+        frames_of(source).wrapping_add((part.start & !(PAGE_SIZE - 1)).wrapping_sub(whole) / PAGE_SIZE);
+    // SAFETY: the frames of a part are among those of the whole.
+    unsafe { frames_of(target).copy_from(from, part.pages()) };
 }
 
 /// Fills in a list over nonpaged memory.

@@ -1,8 +1,7 @@
 //! The memory manager: memory descriptor lists, and the memory of the kernel's own objects.
 //!
-//! There is one address space: a user buffer, its locked pages and their system mapping are the same
-//! memory here, so locking and mapping only change the list's state. That state is kept exactly, because
-//! it is what drivers get wrong.
+//! A system mapping of locked pages has an address of its own, at which the same memory appears until it is
+//! undone. Page frames are numbered by where the memory itself lies in the process.
 
 mod block;
 mod lock;
@@ -10,6 +9,7 @@ mod map;
 mod mdl;
 mod pageable;
 mod routine;
+mod shared;
 
 use crate::export::Export;
 
@@ -17,8 +17,10 @@ pub(crate) use block::Block;
 pub(crate) use lock::{lock_for_kernel, unlock_for_kernel};
 #[cfg(test)]
 pub(crate) use map::MmMapLockedPagesSpecifyCache;
-pub(crate) use mdl::{Range, build_for_nonpaged, describe, described};
+pub(crate) use map::unmap_part;
+pub(crate) use mdl::{Range, build_for_nonpaged, copy_frames, describe, described};
 pub(crate) use pageable::Pageable;
+pub(crate) use shared::{Buffer, explain, forget, reserve};
 
 /// The functions of this folder.
 pub(crate) const EXPORTS: &[&[Export]] = &[lock::EXPORTS, map::EXPORTS, mdl::EXPORTS, routine::EXPORTS];

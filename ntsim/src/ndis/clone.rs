@@ -112,6 +112,8 @@ unsafe fn copy_chain(chain: *mut MDL, memory: &mut Vec<Block>) -> Option<*mut MD
         memory.push(block);
         // SAFETY: the block has the size that the list needs.
         unsafe { mm::describe(copy, range) };
+        // SAFETY: as above; both describe the same range.
+        unsafe { mm::copy_frames(ptr::from_ref(list).cast_mut(), copy) };
         // SAFETY: the list was just filled in.
         let made = unsafe { &mut *copy };
         made.MdlFlags = MDL_PARTIAL | list.MdlFlags & (MDL_MAPPED_TO_SYSTEM_VA | MDL_SOURCE_IS_NONPAGED_POOL);

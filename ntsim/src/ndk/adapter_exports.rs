@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use sys::ndk::*;
 use sys::sockaddr::SOCKADDR;
-use sys::status::{NT_SUCCESS, NTSTATUS};
+use sys::status::{NT_SUCCESS, NTSTATUS, STATUS_PENDING};
 use sys::wdm::{GROUP_AFFINITY, MDL, PVOID, SIZE_T, ULONG};
 
 use super::address::Address;
@@ -147,7 +147,7 @@ exports! {
         unsafe { request::create(&call, prospect, completion, context, out, provider) }
     }
 
-    /// Builds a logical address mapping.
+    /// Builds a logical address mapping. Its completion is optional (`_In_opt_` in ndkpi.h).
     #[irql(PASSIVE..=DISPATCH)]
     fn NdkBuildLAM(
         adapter: *mut NDK_ADAPTER,
@@ -166,10 +166,15 @@ exports! {
                 part.mappings.lock().insert(at);
             }
         });
+        let optional = completion.is_none();
         // SAFETY: the consumer's arguments, and the layer's completion.
-        request::run(&call, completion, context, |completion, context| unsafe {
+        let status = request::run_optional(&call, completion, context, |completion, context| unsafe {
             build(adapter, mdl, length, completion, context, mapping, size, offset)
-        }, Some(then))
+        }, Some(then));
+        if optional && status == STATUS_PENDING {
+            call.misses_callback();
+        }
+        status
     }
 
     /// Releases a logical address mapping.

@@ -166,10 +166,21 @@ pub(super) fn run<T: Object>(
     provider: impl FnOnce(Option<NDK_FN_REQUEST_COMPLETION>, PVOID) -> NTSTATUS,
     then: Option<Then>,
 ) -> NTSTATUS {
-    let subject = &call.shadow;
     if callback.is_none() {
         call.misses_callback();
     }
+    run_optional(call, callback, context, provider, then)
+}
+
+/// As [`run`], where the consumer may leave the completion out: it is a finding only if the request pends.
+pub(super) fn run_optional<T: Object>(
+    call: &Call<T>,
+    callback: Option<NDK_FN_REQUEST_COMPLETION>,
+    context: PVOID,
+    provider: impl FnOnce(Option<NDK_FN_REQUEST_COMPLETION>, PVOID) -> NTSTATUS,
+    then: Option<Then>,
+) -> NTSTATUS {
+    let subject = &call.shadow;
     let request = layer().contexts.make(
         call.name,
         Some(subject),

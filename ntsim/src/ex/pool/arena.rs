@@ -1,10 +1,11 @@
 //! Address space for blocks in pages of their own.
 
 use core::ffi::c_void;
-use core::ptr;
 use std::collections::{HashMap, VecDeque};
 
 use parking_lot::Mutex;
+
+use crate::mm;
 
 /// Size of a page.
 pub(super) const PAGE: usize = 0x1000;
@@ -89,14 +90,8 @@ impl Arena {
 
     fn extend(&mut self, pages: usize) -> Option<Place> {
         if self.start == 0 {
-            let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
-            // SAFETY: a new reservation, wherever the host has room, touches no existing memory.
-            let start = unsafe { libc::mmap(ptr::null_mut(), SPAN, libc::PROT_NONE, flags, -1, 0) };
-            if start == libc::MAP_FAILED {
-                return None;
-            }
             // The first page guards the first block's front.
-            (self.start, self.used) = (start as usize, PAGE);
+            (self.start, self.used) = (mm::reserve(SPAN)?.as_ptr() as usize, PAGE);
         }
         let length = pages.checked_add(1)?.checked_mul(PAGE)?;
         if length > SPAN - self.used {
@@ -119,7 +114,7 @@ impl Arena {
         let (start, length) = (place.start as *mut c_void, place.pages * PAGE);
         if place.pages > KEPT {
             // SAFETY: the place lies in this arena's reservation, and the caller vouches that it is unused.
-            unsafe { libc::madvise(start, length, libc::MADV_DONTNEED) };
+            unsafe { libc::madvise(start, length, libc::MADV_REMOVE) };
         }
         // SAFETY: the place lies in this arena's reservation, and the caller vouches that it is unused.
         unsafe { libc::mprotect(start, length, libc::PROT_NONE) };
@@ -130,6 +125,7 @@ impl Arena {
 impl Drop for Arena {
     fn drop(&mut self) {
         if self.start != 0 {
+            mm::forget(self.start);
             // SAFETY: this is the reservation that `extend` made; its owner vouches that it is unused.
             unsafe { libc::munmap(self.start as *mut c_void, SPAN) };
         }

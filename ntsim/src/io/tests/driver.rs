@@ -209,13 +209,7 @@ fn control(way: Way, irp: *mut IRP, location: &IO_STACK_LOCATION) -> NTSTATUS {
         Way::KeepsLock => pend(irp, Some(keeps_lock)),
         Way::FreesToDispatch => pend(irp, Some(frees_to_dispatch)),
         Way::Writes => {
-            unsafe {
-                (*(*irp).MdlAddress)
-                    .StartVa
-                    .wrapping_byte_add((*(*irp).MdlAddress).ByteOffset as usize)
-                    .cast::<u8>()
-                    .write(1)
-            };
+            unsafe { map((*irp).MdlAddress).cast::<u8>().write(1) };
             finish(irp, STATUS_SUCCESS, 0)
         }
         Way::LosesList => {
@@ -269,6 +263,12 @@ fn under_lock(irp: *mut IRP) -> NTSTATUS {
     status
 }
 
+/// Where a list's pages appear in system space.
+unsafe fn map(list: *mut MDL) -> *mut c_void {
+    let cached = MEMORY_CACHING_TYPE::MmCached;
+    unsafe { MmMapLockedPagesSpecifyCache(list, KernelMode, cached, ptr::null_mut(), 0, 16) }
+}
+
 /// Writes the input backwards to where the method says.
 fn reverse(irp: *mut IRP, location: &IO_STACK_LOCATION) -> NTSTATUS {
     unsafe {
@@ -278,9 +278,7 @@ fn reverse(irp: *mut IRP, location: &IO_STACK_LOCATION) -> NTSTATUS {
             METHOD_BUFFERED => ((*irp).AssociatedIrp.SystemBuffer, (*irp).AssociatedIrp.SystemBuffer),
             METHOD_NEITHER => (control.Type3InputBuffer, (*irp).UserBuffer),
             _ => {
-                let cached = MEMORY_CACHING_TYPE::MmCached;
-                let list = (*irp).MdlAddress;
-                let to = MmMapLockedPagesSpecifyCache(list, KernelMode, cached, ptr::null_mut(), 0, 16);
+                let to = map((*irp).MdlAddress);
                 ((*irp).AssociatedIrp.SystemBuffer, to)
             }
         };

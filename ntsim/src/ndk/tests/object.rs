@@ -264,6 +264,27 @@ fn a_mapping_that_is_not_released_is_found() {
 }
 
 #[test]
+fn mapping_built_inline_needs_no_completion() {
+    let bench = Bench::new();
+    let (mut size, mut offset) = (0, 0);
+    let mapping = ptr::without_provenance_mut(0x1000);
+    let status = call!(
+        bench.adapter,
+        NdkBuildLAM,
+        ptr::null_mut(),
+        0,
+        None,
+        ptr::null_mut(),
+        mapping,
+        &raw mut size,
+        &raw mut offset
+    );
+    assert_eq!(status, STATUS_SUCCESS);
+    call!(bench.adapter, NdkReleaseLAM, mapping);
+    assert!(bench.finish().is_empty());
+}
+
+#[test]
 fn an_adapter_closed_inside_a_callback_is_found_and_stays_open() {
     let bench = Bench::new();
     let listener = bench.listener();

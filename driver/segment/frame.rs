@@ -3,7 +3,6 @@
 use core::cmp::min;
 use core::ptr::NonNull;
 
-use provider::Kernel as _;
 use sys::ndis::NET_BUFFER;
 use sys::wdm::MDL;
 

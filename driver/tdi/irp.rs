@@ -4,7 +4,6 @@ use core::net::SocketAddr;
 use core::ptr::{self, NonNull, null_mut};
 use core::sync::atomic::{AtomicPtr, AtomicU8, Ordering};
 
-use provider::Kernel as _;
 use sys::status::NTSTATUS;
 use sys::wdm::{self, DEVICE_OBJECT, IO_STACK_LOCATION, IRP, MDL};
 use tdi::address::TransportAddress;

@@ -15,7 +15,7 @@ use sys::wdm::{GROUP_AFFINITY, MDL};
 /// - [`Kernel::Lock`] excludes other processors and deferred calls of its own processor, at any level up
 ///   to DISPATCH_LEVEL.
 /// - [`Deferred`], [`Timer`] and [`Event`] keep the promises in their own documentation.
-/// - [`Kernel::system_address`] is null or the address of the whole range of the list.
+/// - [`Mapping`] keeps the promises in its own documentation.
 pub unsafe trait Kernel: Sized + Send + Sync + 'static {
     /// A spin lock: it raises to DISPATCH_LEVEL and is held for a few instructions only.
     type Lock: lock_api::RawMutex + Send + Sync;
@@ -29,16 +29,46 @@ pub unsafe trait Kernel: Sized + Send + Sync + 'static {
     /// What the closing of an adapter waits on.
     type Event: Event;
 
-    /// The address at which the provider may touch the memory of one list (not of its chain), or null if
-    /// it can't be mapped. Callable up to DISPATCH_LEVEL; the list's pages are locked.
+    /// A mapping of memory that a consumer describes.
+    type Mapping: Mapping;
+
+    /// Maps the first `length` bytes that a chain describes, as one range, whatever the chain is cut into. The
+    /// lists are left as they are, and are the consumer's again when this returns. Up to DISPATCH_LEVEL.
+    ///
+    /// # Errors
+    ///
+    /// [`Unmapped`], and nothing is left.
     ///
     /// # Safety
     ///
-    /// `mdl` points to a list whose pages are locked or that describes nonpaged pool.
-    unsafe fn system_address(mdl: NonNull<MDL>) -> *mut u8;
+    /// `mdl` heads a chain of lists that stay as they are during the call; their virtual addresses are contiguous
+    /// for `length` bytes, at least one. Each list describes locked pages or nonpaged pool, and the pages stay so
+    /// until the mapping is dropped.
+    unsafe fn map(mdl: NonNull<MDL>, length: usize) -> Result<Self::Mapping, Unmapped>;
 
     /// Tells whoever watches the machine, with a kernel debugger say, one line. Up to DISPATCH_LEVEL.
     fn trace(line: fmt::Arguments<'_>);
+}
+
+/// Memory that the provider has mapped for itself. Dropping it undoes the mapping: up to DISPATCH_LEVEL, by any
+/// thread, with no lock held.
+///
+/// # Safety
+///
+/// As many bytes as were mapped can be read and written from [`Mapping::start`] on until the mapping is dropped, and
+/// the first lies where in its page it lies in the chain.
+pub unsafe trait Mapping: Send + Sync {
+    /// The address of the first byte.
+    fn start(&self) -> NonNull<u8>;
+}
+
+/// Why memory could not be mapped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unmapped {
+    /// Two lists of the chain meet inside a page, and name different pages there (WR-8).
+    Scattered,
+    /// The kernel has no memory or addresses left.
+    Resources,
 }
 
 /// What a deferred call runs: at DISPATCH_LEVEL, with what [`Deferred::initialise`] was given.

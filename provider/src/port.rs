@@ -10,6 +10,7 @@ use core::net::{IpAddr, SocketAddr};
 use crate::connection::{Connector, Limits, Listener, SegmentState, SharedEndpoint};
 use crate::heap::{NoMemory, Shared};
 use crate::kernel::Kernel;
+use crate::memory::Mappings;
 use crate::object::{Object, Registry};
 use crate::sync::{AtomicBool, Ordering};
 
@@ -56,12 +57,18 @@ pub struct PortState<K: Kernel> {
     immediate: AtomicBool,
     counters: Counters,
     objects: Registry<K>,
+    mappings: Mappings<K>,
 }
 
 impl<K: Kernel> PortState<K> {
     /// The objects that exist, of all openings.
     pub(crate) fn objects(&self) -> &Registry<K> {
         &self.objects
+    }
+
+    /// The logical address mappings of all openings.
+    pub(crate) fn mappings(&self) -> &Mappings<K> {
+        &self.mappings
     }
 
     pub(crate) fn segment(&self) -> &Shared<SegmentState<K>> {
@@ -124,8 +131,9 @@ impl<K: Kernel> Port<K> {
         let segment = segment.0.clone();
         let number = segment.number();
         let (enabled, immediate) = (AtomicBool::new(false), AtomicBool::new(false));
-        let (counters, objects) = (Counters::default(), Registry::new());
-        Ok(Self(Shared::new(PortState { segment, number, enabled, immediate, counters, objects })?))
+        let (counters, objects, mappings) = (Counters::default(), Registry::new(), Mappings::new()?);
+        let state = PortState { segment, number, enabled, immediate, counters, objects, mappings };
+        Ok(Self(Shared::new(state)?))
     }
 
     /// Replaces the port's addresses: those that consumers may listen on and connect from. Endpoints in

@@ -11,7 +11,7 @@ use std::time::Duration;
 use loom::sync::{Condvar, Mutex, MutexGuard};
 use sys::wdm::MDL;
 
-use crate::kernel::{Event, Kernel};
+use crate::kernel::{Event, Kernel, Mapping, Unmapped};
 use crate::waiting::{Call, Processors, Waiting};
 
 pub(super) struct Machine;
@@ -133,15 +133,26 @@ impl Event for Signal {
     }
 }
 
-// SAFETY: the locks are loom's; no list is ever mapped.
+/// The mapping that there is none of.
+pub(super) enum Never {}
+
+// SAFETY: there is no value of the type.
+unsafe impl Mapping for Never {
+    fn start(&self) -> NonNull<u8> {
+        match *self {}
+    }
+}
+
+// SAFETY: the locks are loom's; nothing is ever mapped.
 unsafe impl Kernel for Machine {
     type Lock = Raw;
     type Deferred = Waiting<Self>;
     type Timer = Waiting<Self>;
     type Event = Signal;
+    type Mapping = Never;
 
-    unsafe fn system_address(_: NonNull<MDL>) -> *mut u8 {
-        std::ptr::null_mut()
+    unsafe fn map(_: NonNull<MDL>, _: usize) -> Result<Self::Mapping, Unmapped> {
+        Err(Unmapped::Resources)
     }
 
     fn trace(_: fmt::Arguments<'_>) {}

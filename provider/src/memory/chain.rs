@@ -5,8 +5,7 @@ use core::ptr::NonNull;
 use sys::wdm::MDL;
 
 use super::RegisterError;
-use super::slot::Segment;
-use crate::kernel::Kernel;
+use crate::kernel::{Kernel, Unmapped};
 
 /// The virtual address at which a chain begins. It is an index only: never an address to access (WR-8).
 ///
@@ -22,21 +21,27 @@ fn start(list: &MDL) -> usize {
     (list.StartVa as usize).wrapping_add(list.ByteOffset as usize)
 }
 
-/// Gives the system memory behind the first `length` bytes of a chain to `each`, part by part, in order.
+impl From<Unmapped> for RegisterError {
+    fn from(unmapped: Unmapped) -> Self {
+        match unmapped {
+            Unmapped::Scattered => Self::Memory,
+            Unmapped::Resources => Self::Resources,
+        }
+    }
+}
+
+/// Maps the first `length` bytes of a chain, at least one.
 ///
 /// # Errors
 ///
 /// [`RegisterError::Memory`] if the chain is shorter, or not virtually contiguous (WR-8);
-/// [`RegisterError::Resources`] if a list can't be mapped; and what `each` returns.
+/// [`RegisterError::Resources`].
 ///
 /// # Safety
 ///
-/// `mdl` heads a chain of locked lists that stay as they are during the call.
-pub(super) unsafe fn walk<K: Kernel>(
-    mdl: NonNull<MDL>,
-    length: usize,
-    mut each: impl FnMut(Segment) -> Result<(), RegisterError>,
-) -> Result<(), RegisterError> {
+/// `mdl` heads a chain of lists that stay as they are during the call, over pages that stay locked until the mapping
+/// is dropped.
+pub(super) unsafe fn map<K: Kernel>(mdl: NonNull<MDL>, length: usize) -> Result<K::Mapping, RegisterError> {
     // SAFETY: as the caller promises.
     let base = unsafe { base(mdl) };
     let (mut next, mut offset) = (Some(mdl), 0_usize);
@@ -48,17 +53,8 @@ pub(super) unsafe fn walk<K: Kernel>(
             return Err(RegisterError::Memory);
         }
         next = NonNull::new(list.Next);
-        let bytes = (list.ByteCount as usize).min(length.saturating_sub(offset));
-        if bytes == 0 {
-            continue;
-        }
-        // SAFETY: the caller passes lists whose pages are locked.
-        let system = unsafe { K::system_address(mdl) };
-        if system.is_null() {
-            return Err(RegisterError::Resources);
-        }
-        each(Segment { offset, length: bytes, system })?;
-        offset = offset.saturating_add(bytes);
+        offset = offset.saturating_add(list.ByteCount as usize);
     }
-    Ok(())
+    // SAFETY: the chain was just seen to be contiguous and long enough; the rest is the caller's promise.
+    Ok(unsafe { K::map(mdl, length) }?)
 }

@@ -4,28 +4,34 @@ use alloc::vec::Vec;
 
 use sys::wdm::PAGE_SIZE;
 
-use super::mapping::within_page;
+use super::mapping::{Mappings, within_page};
 use super::owner::{Owner, Posted};
-use super::slot::{Registration, Segment};
+use super::slot::{Generation, Memory, Registration, Segment};
 use super::{Key, Mr, RegisterError, Rights};
-use crate::heap::{self, NoMemory, Within as _};
+use crate::heap::{self, Within as _};
 use crate::kernel::Kernel;
 use crate::lifetime::Kind;
 use crate::object::Object;
 
-/// The most pages of one fast registration. The interface asks for 16 at least (WR-8).
-pub(crate) const MAX_PAGES: usize = 256;
+/// The most pages of one fast registration: a mebibyte wherever in its page it begins. The interface asks for 16
+/// at least (WR-8).
+pub(crate) const MAX_PAGES: usize = 257;
 
 /// Lists of a region: one for the registration that is valid, one for the next that is posted.
 const LISTS: usize = 2;
 
 /// What NdkInitializeFastRegisterMr prepared, so that a post need not allocate.
-#[derive(Default)]
-pub(super) struct Prepared {
+pub(super) struct Prepared<K: Kernel> {
     pages: usize,
     remote: bool,
     /// Empty ones, with room for a segment per page.
-    lists: Vec<Vec<Segment>>,
+    lists: Vec<Memory<K>>,
+}
+
+impl<K: Kernel> Default for Prepared<K> {
+    fn default() -> Self {
+        Self { pages: 0, remote: false, lists: Vec::new() }
+    }
 }
 
 /// What a consumer asks of one fast registration.
@@ -50,9 +56,15 @@ impl Layout {
             && self.base.checked_add(self.length).is_some()
     }
 
-    /// Fills an empty list with the memory on `pages`; neighbours become one segment.
-    fn fill(self, list: &mut Vec<Segment>, pages: impl Iterator<Item = usize>) -> Result<(), RegisterError> {
-        let (mut skip, mut offset) = (self.offset, 0_usize);
+    /// Fills an empty list with the memory on `pages`, and holds the mappings in which they lie; neighbours become
+    /// one segment.
+    fn fill<K: Kernel>(
+        self,
+        memory: &mut Memory<K>,
+        mappings: &Mappings<K>,
+        pages: impl Iterator<Item = usize>,
+    ) -> Result<(), RegisterError> {
+        let (mut skip, mut offset, mut held) = (self.offset, 0_usize, 0..0);
         for page in pages {
             let left = self.length.saturating_sub(offset);
             if left == 0 {
@@ -61,15 +73,21 @@ impl Layout {
             if page == 0 || within_page(page) != 0 {
                 return Err(RegisterError::Memory);
             }
+            if !held.contains(&page)
+                && let Some((addresses, mapping)) = mappings.at(page)
+            {
+                held = addresses;
+                memory.held.push_within(mapping).map_err(|_| RegisterError::Memory)?;
+            }
             let length = PAGE_SIZE.saturating_sub(skip).min(left);
             let system = core::ptr::with_exposed_provenance_mut::<u8>(page.wrapping_add(skip));
-            match list.last_mut() {
+            match memory.segments.last_mut() {
                 Some(last) if last.system.wrapping_add(last.length) == system => {
                     last.length = last.length.saturating_add(length);
                 }
                 Some(_) | None => {
                     let segment = Segment { offset, length, system };
-                    list.push_within(segment).map_err(|_| RegisterError::Memory)?;
+                    memory.segments.push_within(segment).map_err(|_| RegisterError::Memory)?;
                 }
             }
             (skip, offset) = (0, offset.saturating_add(length));
@@ -94,9 +112,9 @@ impl<K: Kernel> Object<K, Mr<K>> {
         if pages == 0 {
             return Err(RegisterError::Memory);
         }
-        let mut lists = heap::vector(LISTS, |_| Vec::new())?;
+        let mut lists = heap::vector(LISTS, |_| Memory::new())?;
         for list in &mut lists {
-            list.try_reserve_exact(pages).map_err(|_| NoMemory)?;
+            *list = Memory::with_room(pages)?;
         }
         let mut fresh = Prepared { pages, remote, lists };
         {
@@ -124,7 +142,7 @@ impl<K: Kernel> Object<K, Mr<K>> {
         pages: impl ExactSizeIterator<Item = usize>,
     ) -> Result<Posted<K>, RegisterError> {
         let prepared = self.prepared().ok_or(RegisterError::State)?;
-        let mut segments = {
+        let mut memory = {
             let mut prepared = prepared.lock();
             if prepared.pages == 0 {
                 return Err(RegisterError::State);
@@ -141,25 +159,27 @@ impl<K: Kernel> Object<K, Mr<K>> {
             let owner = self.hold(Kind::Request)?;
             Ok((Owner::Region(owner.keep(Kind::Request)?), Owner::Region(owner)))
         };
-        let filled = layout.fill(&mut segments, pages);
+        let mappings = self.tenure().pd().adapter().port().mappings();
+        let filled = layout.fill(&mut memory, mappings, pages);
         let owners =
             filled.and_then(|()| owners().map_err(|_: crate::lifetime::Refused| RegisterError::State));
         match owners {
             Ok((owner, own)) => {
                 let registration = Registration {
                     key: Key::FIRST,
+                    generation: Generation::NONE,
                     domain: self.tenure().domain(),
                     base: layout.base,
                     length: layout.length,
                     rights,
-                    segments,
+                    memory,
                     parent: None,
                     owner: own,
                 };
                 Ok(Posted::new(owner, registration))
             }
             Err(error) => {
-                self.recycle(segments);
+                self.recycle(memory);
                 Err(error)
             }
         }
@@ -168,11 +188,11 @@ impl<K: Kernel> Object<K, Mr<K>> {
 
 impl<K: Kernel> Mr<K> {
     /// Takes back what a registration was made of.
-    pub(super) fn recycle(&self, mut segments: Vec<Segment>) {
+    pub(super) fn recycle(&self, mut memory: Memory<K>) {
+        memory.clear();
         let Some(prepared) = self.prepared() else { return };
-        segments.clear();
         let mut prepared = prepared.lock();
-        let returned = prepared.lists.push_within(segments);
+        let returned = prepared.lists.push_within(memory);
         debug_assert!(returned.is_ok(), "it is one of the lists that were taken out");
     }
 }
@@ -180,6 +200,7 @@ impl<K: Kernel> Mr<K> {
 #[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
+    use crate::tests::host::Host;
     use proptest::prelude::*;
 
     fn layout(offset: usize, length: usize, base: usize) -> Layout {
@@ -199,8 +220,9 @@ mod tests {
     #[test]
     fn a_page_that_is_not_aligned_or_missing_is_refused() {
         let fill = |pages: &[usize]| {
-            let mut list = Vec::with_capacity(4);
-            layout(0, 8192, 0).fill(&mut list, pages.iter().copied()).map(|()| list.len())
+            let mut list = Memory::<Host>::with_room(4).unwrap();
+            let filled = layout(0, 8192, 0).fill(&mut list, &Mappings::new().unwrap(), pages.iter().copied());
+            filled.map(|()| list.segments.len())
         };
         assert_eq!(fill(&[0x1000, 0x2000]), Ok(1));
         assert_eq!(fill(&[0x1000, 0x4000, 0x9]), Ok(2));
@@ -217,11 +239,11 @@ mod tests {
             cut in 0_usize..4096,
         ) {
             let length = (pages.len() * PAGE_SIZE - offset).saturating_sub(cut).max(1);
-            let mut list = Vec::with_capacity(pages.len());
+            let mut list = Memory::<Host>::with_room(pages.len()).unwrap();
             let addresses = pages.iter().map(|page| page * PAGE_SIZE);
-            layout(offset, length, offset).fill(&mut list, addresses).unwrap();
+            layout(offset, length, offset).fill(&mut list, &Mappings::new().unwrap(), addresses).unwrap();
             let mut next = 0;
-            for segment in &list {
+            for segment in &list.segments {
                 prop_assert_eq!(segment.offset, next);
                 for at in (0..segment.length).step_by(97).chain([segment.length - 1]) {
                     let position = offset + segment.offset + at;

@@ -24,10 +24,11 @@ mod transfer;
 mod window;
 
 pub(crate) use fast::{Layout, MAX_PAGES};
-pub(crate) use mapping::{extent, pages};
+pub(crate) use mapping::{Mapped, Mappings, extent};
 pub(crate) use owner::{Invalidated, Owner, Posted, Unfit};
 pub(crate) use region::{Deregistered, Mr, RegisterError};
 pub(crate) use rights::Rights;
+pub(crate) use slot::Generation;
 #[cfg(all(test, not(loom)))]
 pub(crate) use table::Admitted;
 pub(crate) use table::Table;
@@ -64,7 +65,8 @@ impl Key {
 ///      index            key
 /// ```
 ///
-/// The key changes with each registration, so that a stale token is refused; see [`tenure`].
+/// The key of a region for fast registration changes with its owner, others change with each registration, so that
+/// a stale token is refused; see [`tenure`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Token(pub(crate) u32);
 

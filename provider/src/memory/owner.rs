@@ -1,8 +1,6 @@
 //! What a slot of the token table belongs to, and registrations on their way to it.
 
-use alloc::vec::Vec;
-
-use super::slot::{Parent, Registration, Segment};
+use super::slot::{Generation, Memory, Parent, Registration};
 use super::tenure::{Ended, Tenure, Waiter};
 use super::{Key, Mr, Mw, Refusal};
 use crate::kernel::Kernel;
@@ -59,10 +57,10 @@ impl<K: Kernel> Owner<K> {
         }
     }
 
-    /// Invalidates the registration, if it has this key or no key is asked for. If that must wait for
-    /// transfers, `by` goes on when they have ended.
-    pub(crate) fn invalidate(&self, key: Option<Key>, by: Hold<K, Qp<K>>) -> Invalidated {
-        match self.tenure().end(key, Some(Waiter::Work(by))) {
+    /// Invalidates the registration, if it is this one or none is asked for. If that must wait for transfers, `by`
+    /// goes on when they have ended.
+    pub(crate) fn invalidate(&self, which: Option<Generation>, by: Hold<K, Qp<K>>) -> Invalidated {
+        match self.tenure().end(which, Some(Waiter::Work(by))) {
             Ended::Now(registration, _) => {
                 registration.dispose();
                 Invalidated::Now
@@ -77,9 +75,9 @@ impl<K: Kernel> Owner<K> {
         self.tenure().is_awaited_by(qp)
     }
 
-    fn take_back(&self, segments: Vec<Segment>, parent: Option<Parent<K>>) {
+    fn take_back(&self, memory: Memory<K>, parent: Option<Parent<K>>) {
         match self {
-            Self::Region(region) => region.recycle(segments),
+            Self::Region(region) => region.recycle(memory),
             Self::Window(window) => window.part_from(parent),
         }
     }
@@ -88,15 +86,15 @@ impl<K: Kernel> Owner<K> {
 impl<K: Kernel> Registration<K> {
     /// Gives what it is made of back to its owner.
     pub(super) fn dispose(self) {
-        self.owner.take_back(self.segments, self.parent);
+        self.owner.take_back(self.memory, self.parent);
     }
 }
 
 impl<K: Kernel> Drain for Registration<K> {
     /// The last transfer has let go of an invalid registration.
     fn drained(self) {
-        let Self { owner, segments, parent, key, .. } = self;
-        owner.take_back(segments, parent);
+        let Self { owner, memory, parent, key, .. } = self;
+        owner.take_back(memory, parent);
         if owner.tenure().drained(key) {
             match &owner {
                 Owner::Region(region) => region.post(DRAINED),
@@ -167,17 +165,16 @@ impl<K: Kernel> Posted<K> {
         let tenure = self.owner.tenure();
         // What a window may be bound to is decided like any access. The pin goes at once: later accesses
         // through the window are decided anew.
-        if let Some(registration) = &self.registration
-            && let Some(parent) = &registration.parent
+        if let Some(registration) = &mut self.registration
+            && let Some(parent) = &mut registration.parent
         {
             let behind = registration.rights.behind_window();
             let (base, length) = (registration.base, registration.length);
             let table = tenure.pd().adapter().table();
-            drop(
-                table
-                    .admit(parent.token, registration.domain, (behind, Lane::Near), base, length)
-                    .map_err(Unfit::Refused)?,
-            );
+            let admitted = table
+                .admit(parent.token, registration.domain, (behind, Lane::Near), base, length)
+                .map_err(Unfit::Refused)?;
+            parent.generation = admitted.generation;
         }
         let Some(registration) = self.registration.take() else { return Err(Unfit::State) };
         tenure.validate(registration, self.key).map_err(|registration| {

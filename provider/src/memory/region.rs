@@ -1,6 +1,5 @@
 //! Memory regions: registering, deregistering, and waiting for the transfers that use them.
 
-use alloc::vec::Vec;
 use core::ptr::NonNull;
 
 use sys::ndk::NDK_OBJECT_TYPE;
@@ -8,13 +7,13 @@ use sys::wdm::MDL;
 
 use super::fast::Prepared;
 use super::owner::Owner;
-use super::slot::{Registration, Segment};
-use super::tenure::{Ended, Tenure, Waiter};
+use super::slot::{Generation, Memory, Registration, Segment};
+use super::tenure::{Ended, Tenure, Tokens, Waiter};
 use super::{Domain, Key, Rights, chain};
 use crate::adapter::Pd;
 use crate::consumer::Request;
-use crate::heap::{NoMemory, Within as _};
-use crate::kernel::{Kernel, Lock};
+use crate::heap::{NoMemory, Shared, Within as _};
+use crate::kernel::{Kernel, Lock, Mapping as _};
 use crate::lifetime::Kind;
 use crate::object::{Body, Hold, Id, Object, Registry};
 
@@ -43,17 +42,18 @@ impl From<NoMemory> for RegisterError {
 pub(crate) struct Mr<K: Kernel> {
     tenure: Tenure<K>,
     /// Of a region that was created for fast registration.
-    fast: Option<Lock<K, Prepared>>,
+    fast: Option<Lock<K, Prepared<K>>>,
 }
 
 impl<K: Kernel> Mr<K> {
     /// A region of `pd` that owns `slot` of the adapter's token table.
     pub(crate) fn new(pd: Hold<K, Pd<K>>, slot: u32, fast: bool) -> Self {
+        let tokens = if fast { Tokens::Kept } else { Tokens::Fresh };
         let fast = fast.then(|| Lock::<K, _>::new(Prepared::default()));
-        Self { tenure: Tenure::new(pd, slot), fast }
+        Self { tenure: Tenure::new(pd, slot, tokens), fast }
     }
 
-    /// The token of the present registration, or of the next.
+    /// The token: of a fast region that of all its registrations, else of the present or the next one.
     pub(crate) fn token(&self) -> u32 {
         self.tenure.token().0
     }
@@ -72,7 +72,7 @@ impl<K: Kernel> Mr<K> {
         &self.tenure
     }
 
-    pub(super) fn prepared(&self) -> Option<&Lock<K, Prepared>> {
+    pub(super) fn prepared(&self) -> Option<&Lock<K, Prepared<K>>> {
         self.fast.as_ref()
     }
 }
@@ -98,8 +98,8 @@ impl<K: Kernel> Object<K, Mr<K>> {
     ///
     /// # Safety
     ///
-    /// `mdl` heads a chain of lists that stay locked and mapped as they are until deregistration is
-    /// complete.
+    /// `mdl` heads a chain of lists that stay as they are during the call, over pages that stay locked until
+    /// deregistration is complete.
     pub(crate) unsafe fn register(
         &self,
         mdl: NonNull<MDL>,
@@ -110,13 +110,22 @@ impl<K: Kernel> Object<K, Mr<K>> {
             return Err(RegisterError::State);
         }
         // SAFETY: as the caller promises.
-        let segments = unsafe { segments_of::<K>(mdl, length) }?;
+        let memory = unsafe { mapped::<K>(mdl, length) }?;
         // SAFETY: as above.
         let base = unsafe { chain::base(mdl) };
         let owner = Owner::Region(self.hold(Kind::Request).map_err(|_| RegisterError::State)?);
         let domain = self.domain();
-        let registration =
-            Registration { key: Key::FIRST, domain, base, length, rights, segments, parent: None, owner };
+        let registration = Registration {
+            key: Key::FIRST,
+            generation: Generation::NONE,
+            domain,
+            base,
+            length,
+            rights,
+            memory,
+            parent: None,
+            owner,
+        };
         self.tenure.validate(registration, None).map_err(|_| RegisterError::State)
     }
 
@@ -181,19 +190,17 @@ impl<K: Kernel> Body<K> for Mr<K> {
     }
 }
 
-/// The system memory behind the first `length` bytes of a chain.
+/// The first `length` bytes of a chain, in a mapping of their own.
 ///
 /// # Safety
 ///
 /// As for [`Object::register`].
-unsafe fn segments_of<K: Kernel>(mdl: NonNull<MDL>, length: usize) -> Result<Vec<Segment>, RegisterError> {
-    let mut segments = Vec::new();
+unsafe fn mapped<K: Kernel>(mdl: NonNull<MDL>, length: usize) -> Result<Memory<K>, RegisterError> {
+    let mut memory = Memory::with_room(1)?;
     // SAFETY: as the caller promises.
-    unsafe {
-        chain::walk::<K>(mdl, length, |segment| {
-            segments.try_reserve(1).map_err(|_| RegisterError::Resources)?;
-            segments.push_within(segment).map_err(|_| RegisterError::Resources)
-        })
-    }?;
-    Ok(segments)
+    let mapping = Shared::new(unsafe { chain::map::<K>(mdl, length) }?)?;
+    let segment = Segment { offset: 0, length, system: mapping.start().as_ptr() };
+    memory.segments.push_within(segment).map_err(|_| RegisterError::Resources)?;
+    memory.held.push_within(mapping).map_err(|_| RegisterError::Resources)?;
+    Ok(memory)
 }

@@ -4,6 +4,7 @@ use alloc::vec::Vec;
 
 use super::owner::Owner;
 use super::{Domain, Key, Mr, Rights, Token};
+use crate::heap::{NoMemory, Shared};
 use crate::kernel::Kernel;
 use crate::object::{Hold, Id};
 use crate::rundown::{Lane, Pin, Rundown};
@@ -25,10 +26,55 @@ unsafe impl Send for Segment {}
 // SAFETY: as above.
 unsafe impl Sync for Segment {}
 
+/// The memory of a registration.
+pub(crate) struct Memory<K: Kernel> {
+    /// In order.
+    pub(crate) segments: Vec<Segment>,
+    /// The mappings in which the segments lie, undone when the last registration of them has ended. Nonpaged pool
+    /// that was never given a mapping may be outside.
+    pub(crate) held: Vec<Shared<K::Mapping>>,
+}
+
+impl<K: Kernel> Memory<K> {
+    /// None, with room for nothing.
+    pub(crate) const fn new() -> Self {
+        Self { segments: Vec::new(), held: Vec::new() }
+    }
+
+    /// None, with room for so many segments, each in a mapping of its own.
+    ///
+    /// # Errors
+    ///
+    /// [`NoMemory`].
+    pub(crate) fn with_room(segments: usize) -> Result<Self, NoMemory> {
+        let mut memory = Self::new();
+        memory.segments.try_reserve_exact(segments).map_err(|_| NoMemory)?;
+        memory.held.try_reserve_exact(segments).map_err(|_| NoMemory)?;
+        Ok(memory)
+    }
+
+    /// Lets go of the memory, and keeps the room.
+    pub(crate) fn clear(&mut self) {
+        self.segments.clear();
+        self.held.clear();
+    }
+}
+
+/// Tells the registrations of one slot apart, also those with the same token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Generation(u32);
+
+impl Generation {
+    /// That of no registration that has been valid.
+    pub(crate) const NONE: Self = Self(0);
+}
+
 /// What a window is bound to.
 pub(crate) struct Parent<K: Kernel> {
-    /// Of the region's registration: when that ends, the window admits nothing.
+    /// Of the region.
     pub(crate) token: Token,
+    /// Of the region's registration, known once the bind is done: when that ends, the window admits nothing.
+    pub(crate) generation: Generation,
     /// The region, whose close waits for the window (OBJ-2).
     pub(crate) region: Hold<K, Mr<K>>,
 }
@@ -37,6 +83,8 @@ pub(crate) struct Parent<K: Kernel> {
 pub(crate) struct Registration<K: Kernel> {
     /// The slot's key while it is valid; set when it becomes so.
     pub(crate) key: Key,
+    /// Set when it becomes valid.
+    pub(crate) generation: Generation,
     /// The protection domain.
     pub(crate) domain: Domain,
     /// The virtual address by which the consumer and its peer name the first byte (WR-8).
@@ -45,8 +93,8 @@ pub(crate) struct Registration<K: Kernel> {
     pub(crate) length: usize,
     /// What may be done here.
     pub(crate) rights: Rights,
-    /// The memory, in order; of a window none: that of its region serves.
-    pub(crate) segments: Vec<Segment>,
+    /// Of a window none: that of its region serves.
+    pub(crate) memory: Memory<K>,
     /// Of a window.
     pub(crate) parent: Option<Parent<K>>,
     /// What it belongs to, which stays until no transfer uses it.
@@ -58,13 +106,16 @@ pub(crate) struct Slot<K: Kernel> {
     registration: Rundown<Registration<K>>,
     /// The key of the latest registration, or of the next; its owner decides which.
     key: AtomicU32,
+    /// The latest generation.
+    generation: AtomicU32,
     /// Index of the next free slot, while this one is free.
     pub(super) next_free: AtomicU32,
 }
 
 impl<K: Kernel> Slot<K> {
     pub(super) fn new() -> Self {
-        Self { registration: Rundown::new(), key: AtomicU32::new(0), next_free: AtomicU32::new(0) }
+        let [key, generation, next_free] = [0, 0, 0].map(AtomicU32::new);
+        Self { registration: Rundown::new(), key, generation, next_free }
     }
 
     /// The present key.
@@ -75,6 +126,12 @@ impl<K: Kernel> Slot<K> {
     /// Goes on to the next key.
     pub(super) fn advance(&self) {
         self.key.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A generation that no registration of the slot has, but for one that is long over.
+    pub(super) fn next_generation(&self) -> Generation {
+        let before = self.generation.fetch_add(1, Ordering::Relaxed);
+        Generation(before.wrapping_add(1).max(1))
     }
 
     /// Makes a registration valid under its key.

@@ -8,7 +8,7 @@ use core::ptr::NonNull;
 use core::sync::atomic::AtomicPtr;
 
 use super::owner::Owner;
-use super::slot::{Registration, Slot};
+use super::slot::{Generation, Registration, Slot};
 use super::{Domain, Refusal, Rights, Token};
 use crate::heap::{self, NoMemory, Slice};
 use crate::kernel::{Kernel, Lock};
@@ -141,15 +141,21 @@ impl<K: Kernel> Table<K> {
     ) -> Result<Admitted<'_, K>, Refusal> {
         let named = self.named(token, domain, by)?;
         named.covers(needed, address, length)?;
-        let Some(parent) = named.parent.as_ref().map(|parent| parent.token) else {
+        let Some((parent, generation)) =
+            named.parent.as_ref().map(|parent| (parent.token, parent.generation))
+        else {
             return Ok(Admitted { memory: named, window: None });
         };
         let memory = self.named(parent, domain, by)?;
+        if memory.generation != generation {
+            return Err(Refusal::Token);
+        }
         memory.covers(needed.behind_window(), address, length)?;
         Ok(Admitted { memory, window: Some(named) })
     }
 
-    /// What a work request is to invalidate by its token: a peer's must be one that admits peers.
+    /// What a work request is to invalidate by its token, and which registration of it: a peer's must be one that
+    /// admits peers.
     ///
     /// # Errors
     ///
@@ -159,12 +165,13 @@ impl<K: Kernel> Table<K> {
         token: Token,
         domain: Domain,
         by_peer: bool,
-    ) -> Result<Owner<K>, Refusal> {
+    ) -> Result<(Owner<K>, Generation), Refusal> {
         let named = self.named(token, domain, Lane::Near)?;
         if !named.owner.can_be_invalidated() || (by_peer && !named.rights.is_remote()) {
             return Err(Refusal::Rights);
         }
-        named.owner.keep().map_err(|_| Refusal::Token)
+        let owner = named.owner.keep().map_err(|_| Refusal::Token)?;
+        Ok((owner, named.generation))
     }
 
     fn named(&self, token: Token, domain: Domain, by: Lane) -> Result<Pin<'_, Registration<K>>, Refusal> {

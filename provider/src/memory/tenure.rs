@@ -9,12 +9,16 @@
 //!
 //! # Keys
 //!
-//! A token is known before its registration is valid: after NdkInitializeFastRegisterMr, and after the post
-//! of a fast registration or a bind, which may have others before it in its queue. So a key is claimed when
+//! A region for fast registration keeps its key, and with it its token, from its creation to its close. The token
+//! admits what the registration that is valid says, and nothing while none is. The next owner of the slot has
+//! another key.
+//!
+//! Of other regions and of windows each registration has a key of its own. A token is known before its registration
+//! is valid: after the post of a bind, which may have others before it in its queue. So a key is claimed when
 //! the request is accepted, and retired when its registration ends or is taken back; whichever of the next
 //! claim and the retirement comes first moves on to the next key, so no key serves twice in a row.
 
-use super::slot::{Registration, Slot};
+use super::slot::{Generation, Registration, Slot};
 use super::{Domain, Key, Mr, Token};
 use crate::adapter::Pd;
 use crate::consumer::Request;
@@ -42,8 +46,7 @@ impl<K: Kernel> Waiter<K> {
 
 enum Phase<K: Kernel> {
     Idle,
-    /// With this key.
-    Valid(Key),
+    Valid(Key, Generation),
     Draining(Option<Waiter<K>>),
     Drained(Waiter<K>),
 }
@@ -56,10 +59,20 @@ struct State<K: Kernel> {
     closing: bool,
 }
 
+/// When the token of a slot's owner changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Tokens {
+    /// Never.
+    Kept,
+    /// With each registration.
+    Fresh,
+}
+
 /// See the module's head.
 pub(super) struct Tenure<K: Kernel> {
     pd: Hold<K, Pd<K>>,
     slot: u32,
+    tokens: Tokens,
     state: Lock<K, State<K>>,
 }
 
@@ -69,15 +82,15 @@ pub(super) enum Ended<K: Kernel> {
     Now(Registration<K>, Option<Waiter<K>>),
     /// Transfers still use it; the waiter is kept.
     Later,
-    /// There is none, or it has another key.
+    /// There is none, or it is another one.
     NotValid(Option<Waiter<K>>),
 }
 
 impl<K: Kernel> Tenure<K> {
     /// The tenure of `slot` in the token table of `pd`'s adapter.
-    pub(super) fn new(pd: Hold<K, Pd<K>>, slot: u32) -> Self {
+    pub(super) fn new(pd: Hold<K, Pd<K>>, slot: u32, tokens: Tokens) -> Self {
         let state = State { phase: Phase::Idle, claimed: false, closing: false };
-        Self { pd, slot, state: Lock::<K, _>::new(state) }
+        Self { pd, slot, tokens, state: Lock::<K, _>::new(state) }
     }
 
     /// The protection domain.
@@ -105,13 +118,14 @@ impl<K: Kernel> Tenure<K> {
         self.pd.adapter().table().slot(self.slot)
     }
 
-    /// The token of the newest registration that was accepted and has not ended; of the next, if all have.
+    /// The token of the newest registration that was accepted and has not ended; of the next, if all have. Where it
+    /// is kept, these are the same.
     pub(super) fn token(&self) -> Token {
         let next = self.slot().map_or(Key::FIRST, Slot::key);
         let state = self.state.lock();
         let key = match state.phase {
-            Phase::Valid(key) if !state.claimed => key,
-            Phase::Idle | Phase::Valid(_) | Phase::Draining(_) | Phase::Drained(_) => next,
+            Phase::Valid(key, _) if !state.claimed => key,
+            Phase::Idle | Phase::Valid(..) | Phase::Draining(_) | Phase::Drained(_) => next,
         };
         Token::new(self.slot, key)
     }
@@ -123,7 +137,7 @@ impl<K: Kernel> Tenure<K> {
 
     fn claim_in(&self, state: &mut State<K>) -> Key {
         let Some(slot) = self.slot() else { return Key::FIRST };
-        if core::mem::replace(&mut state.claimed, true) {
+        if self.tokens == Tokens::Fresh && core::mem::replace(&mut state.claimed, true) {
             slot.advance();
         }
         slot.key()
@@ -135,7 +149,8 @@ impl<K: Kernel> Tenure<K> {
     }
 
     fn retire_in(&self, state: &mut State<K>, key: Key) {
-        if let Some(slot) = self.slot()
+        if self.tokens == Tokens::Fresh
+            && let Some(slot) = self.slot()
             && slot.key() == key
         {
             slot.advance();
@@ -145,6 +160,10 @@ impl<K: Kernel> Tenure<K> {
 
     /// Makes a registration valid, with the key that was claimed for it or else a new one. If it can't be,
     /// it is given back, as it must not be dropped under the lock.
+    #[expect(
+        clippy::result_large_err,
+        reason = "a registration moves into its slot, or back where it came from"
+    )]
     pub(super) fn validate(
         &self,
         mut registration: Registration<K>,
@@ -156,22 +175,23 @@ impl<K: Kernel> Tenure<K> {
             return Err(registration);
         }
         registration.key = claimed.unwrap_or_else(|| self.claim_in(&mut state));
-        state.phase = Phase::Valid(registration.key);
+        registration.generation = slot.next_generation();
+        state.phase = Phase::Valid(registration.key, registration.generation);
         // SAFETY: the slot is this tenure's own; the phase says that nothing was valid or draining, and the
         // lock that nobody else makes it so now.
         unsafe { slot.validate(registration) };
         Ok(())
     }
 
-    /// Ends the registration, if it has this key or no key is asked for.
-    pub(super) fn end(&self, key: Option<Key>, waiter: Option<Waiter<K>>) -> Ended<K> {
+    /// Ends the registration, if it is this one or none is asked for.
+    pub(super) fn end(&self, which: Option<Generation>, waiter: Option<Waiter<K>>) -> Ended<K> {
         {
             let mut state = self.state.lock();
             match state.phase {
-                Phase::Valid(present) if key.is_none_or(|key| key == present) => {
+                Phase::Valid(_, present) if which.is_none_or(|which| which == present) => {
                     state.phase = Phase::Draining(waiter);
                 }
-                Phase::Idle | Phase::Valid(_) | Phase::Draining(_) | Phase::Drained(_) => {
+                Phase::Idle | Phase::Valid(..) | Phase::Draining(_) | Phase::Drained(_) => {
                     return Ended::NotValid(waiter);
                 }
             }
@@ -215,7 +235,7 @@ impl<K: Kernel> Tenure<K> {
                 state.phase = phase;
                 Some(result)
             }
-            other @ (Phase::Idle | Phase::Valid(_) | Phase::Drained(_)) => {
+            other @ (Phase::Idle | Phase::Valid(..) | Phase::Drained(_)) => {
                 state.phase = other;
                 None
             }
@@ -227,7 +247,7 @@ impl<K: Kernel> Tenure<K> {
         let mut state = self.state.lock();
         match core::mem::replace(&mut state.phase, Phase::Idle) {
             Phase::Drained(waiter) => Some(waiter),
-            other @ (Phase::Idle | Phase::Valid(_) | Phase::Draining(_)) => {
+            other @ (Phase::Idle | Phase::Valid(..) | Phase::Draining(_)) => {
                 state.phase = other;
                 None
             }
@@ -240,7 +260,7 @@ impl<K: Kernel> Tenure<K> {
             Phase::Draining(Some(Waiter::Work(waiter))) | Phase::Drained(Waiter::Work(waiter)) => {
                 waiter.same(qp)
             }
-            Phase::Idle | Phase::Valid(_) | Phase::Draining(_) | Phase::Drained(_) => false,
+            Phase::Idle | Phase::Valid(..) | Phase::Draining(_) | Phase::Drained(_) => false,
         }
     }
 }

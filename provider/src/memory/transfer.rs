@@ -113,7 +113,7 @@ impl<'t, K: Kernel> Gathered<'t, K> {
                 }),
                 Part::Registered(registration) => {
                     let offset = sge.address.saturating_sub(registration.base).saturating_add(skip);
-                    run_in(&registration.segments, offset, left)
+                    run_in(&registration.memory.segments, offset, left)
                 }
             };
         }

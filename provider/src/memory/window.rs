@@ -3,8 +3,8 @@
 use sys::ndk::NDK_OBJECT_TYPE;
 
 use super::owner::{Owner, Posted};
-use super::slot::{Parent, Registration};
-use super::tenure::Tenure;
+use super::slot::{Generation, Memory, Parent, Registration};
+use super::tenure::{Tenure, Tokens};
 use super::{Domain, Key, Mr, Refusal, Rights};
 use crate::adapter::Pd;
 use crate::kernel::{Kernel, Lock};
@@ -43,7 +43,7 @@ impl From<Refused> for BindRefusal {
 impl<K: Kernel> Mw<K> {
     /// A window of `pd` that owns `slot` of the adapter's token table.
     pub(crate) fn new(pd: Hold<K, Pd<K>>, slot: u32) -> Self {
-        Self { tenure: Tenure::new(pd, slot), bound_to: Lock::<K, _>::new(None) }
+        Self { tenure: Tenure::new(pd, slot, Tokens::Fresh), bound_to: Lock::<K, _>::new(None) }
     }
 
     /// The token of the newest bind that was posted, for peers only.
@@ -89,12 +89,13 @@ impl<K: Kernel> Object<K, Mw<K>> {
         let owner = Owner::Window(own.keep(Kind::Request)?);
         let registration = Registration {
             key: Key::FIRST,
+            generation: Generation::NONE,
             domain,
             base: address,
             length,
             rights,
-            segments: alloc::vec::Vec::new(),
-            parent: Some(Parent { token, region: tie }),
+            memory: Memory::new(),
+            parent: Some(Parent { token, generation: Generation::NONE, region: tie }),
             owner: Owner::Window(own),
         };
         Ok(Posted::new(owner, registration))

@@ -9,13 +9,22 @@ use sys::wdm::{MDL, PVOID, SIZE_T, ULONG};
 
 use super::{object, status, ulong};
 use crate::adapter::Adapter;
+use crate::heap::Shared;
 use crate::kernel::Kernel;
 use crate::lifetime::Kind;
-use crate::memory;
-use crate::object::{Hold, Object};
+use crate::memory::{self, Mapped};
+use crate::object::Hold;
 use crate::status::Failure;
 
-/// NdkBuildLAM, always inline. The mapping holds the adapter until it is released (OBJ-2).
+/// What the consumer keeps for the provider between NdkBuildLAM and NdkReleaseLAM. The mapping is let go of before
+/// the adapter.
+struct Held<K: Kernel> {
+    mapped: Mapped<K>,
+    adapter: Hold<K, Adapter<K>>,
+}
+
+/// NdkBuildLAM, always inline: public consumers pass completions that cannot be called. The mapping holds the adapter
+/// until it is released (OBJ-2).
 pub(super) unsafe extern "win64" fn build<K: Kernel>(
     adapter: *mut NDK_ADAPTER,
     mdl: *mut MDL,
@@ -48,19 +57,25 @@ pub(super) unsafe extern "win64" fn build<K: Kernel>(
             unsafe { size.write(needed) };
             return Err(Failure(STATUS_BUFFER_TOO_SMALL));
         }
+        let own = adapter.hold(Kind::Successor)?;
+        // SAFETY: the consumer passes a chain of lists over pages that stay locked until the mapping is released.
+        let mapped = unsafe { adapter.port().mappings().build(mdl, length) }?;
+        let addresses = mapped.pages();
+        let held = Held { mapped, adapter: own };
+        let context = match Shared::new(held) {
+            Ok(held) => held.into_raw(),
+            Err(error) => return Err(error.into()),
+        };
         let mut place = mapping
             .wrapping_byte_add(offset_of!(NDK_LOGICAL_ADDRESS_MAPPING, AdapterPageArray))
             .cast::<NDK_LOGICAL_ADDRESS>();
-        let write = |page: usize| {
-            // SAFETY: a chain of this extent has as many pages as there is room for.
+        for page in addresses.take(pages) {
+            // SAFETY: there is room for so many pages.
             unsafe { place.write(page.cast_signed() as NDK_LOGICAL_ADDRESS) };
             place = place.wrapping_add(1);
-        };
-        // SAFETY: the consumer passes a chain of locked lists that stays until the mapping is released.
-        unsafe { memory::pages::<K>(mdl, length, write) }?;
-        let context = adapter.hold(Kind::Successor)?.leak();
+        }
         // SAFETY: the consumer passes a buffer with room for the structure.
-        unsafe { (*mapping).AdapterContext = context.as_ptr().cast() };
+        unsafe { (*mapping).AdapterContext = context.as_ptr() };
         // SAFETY: as above.
         unsafe { (*mapping).AdapterPageCount = count };
         // SAFETY: not null; the consumer passes a place for a size.
@@ -82,11 +97,20 @@ pub(super) unsafe extern "win64" fn release<K: Kernel>(
     }
     // SAFETY: the consumer passes a mapping that NdkBuildLAM filled in.
     let place = unsafe { &mut (*mapping).AdapterContext };
-    if let Some(held) = NonNull::new(place.cast::<Object<K, Adapter<K>>>())
-        && core::ptr::addr_eq(*place, adapter)
-    {
+    let Some(context) = NonNull::new(*place) else { return };
+    // SAFETY: the context is the ownership that NdkBuildLAM left in the mapping.
+    let held = unsafe { Shared::<Held<K>>::from_raw(context) };
+    if core::ptr::addr_eq(&raw const *held.adapter, adapter) {
         *place = core::ptr::null_mut();
-        // SAFETY: the context is the hold that NdkBuildLAM leaked, and was taken out of the mapping.
-        drop(unsafe { Hold::reclaim(held, Kind::Successor) });
+        drop(held);
+    } else {
+        // The ownership stays where it was.
+        *place = held.into_raw().as_ptr();
+    }
+}
+
+impl<K: Kernel> Drop for Held<K> {
+    fn drop(&mut self) {
+        self.adapter.port().mappings().release(&self.mapped);
     }
 }

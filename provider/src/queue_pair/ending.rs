@@ -10,7 +10,7 @@ use super::results::Message;
 use super::work::{Initiated, Operation};
 use crate::kernel::Kernel;
 use crate::lifetime::Kind;
-use crate::memory::{Invalidated, Key, Owner, Posted, Refusal, Token, Unfit};
+use crate::memory::{Generation, Invalidated, Owner, Posted, Refusal, Token, Unfit};
 use crate::object::{Hold, Object};
 
 /// The request that is being done.
@@ -72,12 +72,12 @@ impl<K: Kernel> Object<K, Qp<K>> {
         Ok(Attempt::Done)
     }
 
-    /// Invalidates what `owner` has, or the registration with `key`. [`Invalidated::Later`] leaves what
+    /// Invalidates what `owner` has, or this registration of it. [`Invalidated::Later`] leaves what
     /// remains to be done in `ending`.
     pub(super) fn invalidate(
         &self,
         owner: Owner<K>,
-        key: Option<Key>,
+        which: Option<Generation>,
         delivered: Option<(&Self, Message)>,
         ending: &mut Option<Ending<K>>,
     ) -> Result<Invalidated, Attempt> {
@@ -85,7 +85,7 @@ impl<K: Kernel> Object<K, Qp<K>> {
             Some((receiver, message)) => Some(Delivered { receiver: receiver.hold(Kind::Request)?, message }),
             None => None,
         };
-        let outcome = owner.invalidate(key, self.hold(Kind::Request)?);
+        let outcome = owner.invalidate(which, self.hold(Kind::Request)?);
         if outcome == Invalidated::Later {
             *ending = Some(Ending { owner, delivered });
         }
@@ -106,7 +106,7 @@ impl<K: Kernel> Object<K, Qp<K>> {
         token: Token,
         ending: &mut Option<Ending<K>>,
     ) -> Result<Attempt, Attempt> {
-        let owner = self.pd.adapter().table().invalidatable(token, self.domain(), false)?;
-        Self::invalidated(self.invalidate(owner, Some(token.key()), None, ending)?)
+        let (owner, which) = self.pd.adapter().table().invalidatable(token, self.domain(), false)?;
+        Self::invalidated(self.invalidate(owner, Some(which), None, ending)?)
     }
 }

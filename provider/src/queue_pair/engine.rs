@@ -209,7 +209,7 @@ impl<K: Kernel> Object<K, Qp<K>> {
             message.invalidated = Some(token);
             let owner = peer.pd.adapter().table().invalidatable(token, peer.domain(), true);
             let outcome = match owner {
-                Ok(owner) => self.invalidate(owner, Some(token.key()), Some((peer, message)), ending),
+                Ok((owner, which)) => self.invalidate(owner, Some(which), Some((peer, message)), ending),
                 Err(_) => Ok(Invalidated::NotValid),
             };
             match outcome {

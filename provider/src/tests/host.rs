@@ -13,7 +13,8 @@ use std::time::Duration;
 
 use sys::wdm::MDL;
 
-use crate::kernel::{Event, Kernel};
+use crate::kernel::{Event, Kernel, Unmapped};
+use crate::tests::pinned::Pinned;
 use crate::waiting::{Call, Processors, Waiting};
 
 pub(crate) use self::atomics::{AtomicBool, AtomicU32, AtomicU64};
@@ -148,16 +149,17 @@ impl Event for HostEvent {
     }
 }
 
-// SAFETY: the locks are parking_lot's, with a count; a list's address is what `MappedSystemVa` says.
+// SAFETY: the locks are parking_lot's, with a count; a mapping is what `MappedSystemVa` says.
 unsafe impl Kernel for Host {
     type Lock = points::HostLock;
     type Deferred = Waiting<Self>;
     type Timer = Waiting<Self>;
     type Event = HostEvent;
+    type Mapping = Pinned;
 
-    unsafe fn system_address(mdl: NonNull<MDL>) -> *mut u8 {
-        // SAFETY: the caller passes a live list.
-        unsafe { mdl.as_ref() }.MappedSystemVa.cast()
+    unsafe fn map(mdl: NonNull<MDL>, length: usize) -> Result<Self::Mapping, Unmapped> {
+        // SAFETY: the caller passes a live chain.
+        unsafe { Pinned::new(mdl, length) }
     }
 
     fn trace(line: fmt::Arguments<'_>) {

@@ -14,6 +14,7 @@ use sys::wdm::PVOID;
 
 use super::consumer::{Buffer, Log, Pair, Side, call, close};
 use super::host::Host;
+use super::pinned;
 use crate::adapter::{Adapter, Pd};
 use crate::memory::{Admitted, Domain, Rights, Token};
 use crate::object::Object;
@@ -86,7 +87,7 @@ fn cancelled((status, ..): &(NTSTATUS, u32, usize)) -> bool {
 }
 
 /// Uses one byte of `side`'s memory as a peer's transfer on another processor would.
-fn pinned(side: &Side, token: u32, address: usize) -> Admitted<'_, Host> {
+fn in_use(side: &Side, token: u32, address: usize) -> Admitted<'_, Host> {
     // SAFETY: the adapter is open.
     let adapter = unsafe { &*side.adapter.cast::<Object<Host, Adapter<Host>>>() };
     // SAFETY: the domain is open.
@@ -142,10 +143,14 @@ fn a_chain_must_be_long_enough_and_virtually_contiguous() {
     assert_eq!(register(&mut whole, 301), STATUS_INVALID_PARAMETER);
     whole.mdl.Next = from_mut(&mut *gap.mdl);
     assert_eq!(register(&mut whole, 301), STATUS_INVALID_PARAMETER);
-    // The second list continues the first, wherever it is mapped.
+    // Contiguous, but the page in which the lists meet is another one in each.
     let end = whole.address() + 300;
     gap.mdl.StartVa = (end & !0xFFF) as PVOID;
     gap.mdl.ByteOffset = (end & 0xFFF) as u32;
+    assert_eq!(register(&mut whole, 600), STATUS_INVALID_PARAMETER);
+    assert_eq!(pinned::live(), 0);
+    let mut whole = Buffer::new(vec![0; 600]);
+    let _second = whole.split(300);
     assert_eq!(register(&mut whole, 600), STATUS_SUCCESS);
     let token = call!(mr, NdkGetLocalTokenFromMr);
     assert_eq!(register(&mut whole, 600), STATUS_INVALID_DEVICE_STATE);
@@ -155,24 +160,43 @@ fn a_chain_must_be_long_enough_and_virtually_contiguous() {
 }
 
 #[test]
-fn a_write_goes_through_a_chain_to_where_each_list_is_mapped() {
+fn a_chain_that_is_cut_inside_a_page_is_one_region_when_its_lists_are_gone() {
     let pair = Pair::connected();
     let mut source = Buffer::new((0..=255).cycle().take(1000).collect());
     let (_, source_token) = source.register(&pair.near, 0);
-    let (mut first, mut second) = (Buffer::new(vec![0; 600]), Buffer::new(vec![0; 400]));
-    let end = first.address() + 600;
-    second.mdl.StartVa = (end & !0xFFF) as PVOID;
-    second.mdl.ByteOffset = (end & 0xFFF) as u32;
-    first.mdl.Next = from_mut(&mut *second.mdl);
+    let mut sink = Buffer::new(vec![0; 1000]);
+    let second = sink.split(600);
     let mr = pair.far.create_mr();
-    let mdl = from_mut(&mut *first.mdl);
+    let mdl = from_mut(&mut *sink.mdl);
     assert_eq!(call!(mr, NdkRegisterMr, mdl, 1000, 5, None, null_mut()), STATUS_SUCCESS);
+    drop(second);
+    sink.mdl.MappedSystemVa = null_mut();
+    sink.mdl.Next = null_mut();
     let token = call!(mr, NdkGetRemoteTokenFromMr);
     let sge = source.sge(source_token);
-    let at = first.address() as u64;
+    let at = sink.address() as u64;
     assert_eq!(call!(pair.near.qp, NdkWrite, null_mut(), &sge, 1, at, token, 0), STATUS_SUCCESS);
     assert_eq!(pair.near.results(), [(STATUS_SUCCESS, 1000, 0)]);
-    assert_eq!([&*first.bytes, &*second.bytes].concat(), *source.bytes);
+    assert_eq!(sink.bytes, source.bytes);
+}
+
+#[test]
+fn a_regions_mapping_is_undone_with_its_registration_and_not_before_the_last_transfer() {
+    let pair = Pair::new();
+    let mut buffer = Buffer::new(vec![0; 64]);
+    let (mr, token) = buffer.register(&pair.near, 2);
+    assert_eq!(pinned::live(), 1);
+    let used = in_use(&pair.near, token, buffer.address());
+    assert_eq!(close!(pair.log, mr, NdkCloseMr, "mr"), STATUS_PENDING);
+    assert_eq!(pinned::live(), 1);
+    drop(used);
+    assert_eq!(pinned::live(), 0);
+    pair.log.pump();
+    let (mr, _) = buffer.register(&pair.near, 2);
+    assert_eq!(call!(mr, NdkDeregisterMr, None, null_mut()), STATUS_SUCCESS);
+    assert_eq!(pinned::live(), 0);
+    assert_eq!(close!(pair.log, mr, NdkCloseMr, "mr"), STATUS_SUCCESS);
+    pair.tear_down();
 }
 
 #[test]

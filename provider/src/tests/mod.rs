@@ -12,6 +12,7 @@ mod memory;
 mod model;
 mod offer;
 mod openings;
+pub(crate) mod pinned;
 mod preempt;
 mod shared_endpoint;
 mod srq;

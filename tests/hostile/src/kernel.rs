@@ -8,7 +8,7 @@ use core::time::Duration;
 use std::collections::VecDeque;
 use std::sync::Mutex;
 
-use provider::kernel::{Deferred, Event, Kernel, Routine, Timer};
+use provider::kernel::{Deferred, Event, Kernel, Mapping, Routine, Timer, Unmapped};
 use sys::wdm::MDL;
 
 pub(crate) struct Host;
@@ -117,16 +117,54 @@ impl Event for Signal {
     }
 }
 
-// SAFETY: the locks are parking_lot's; a list's address is what `MappedSystemVa` says.
+/// A mapping of memory at the address that its lists have already.
+pub(crate) struct Pinned(NonNull<u8>);
+
+// SAFETY: the pointer is to memory that every thread may access as raw bytes.
+unsafe impl Send for Pinned {}
+// SAFETY: as above.
+unsafe impl Sync for Pinned {}
+
+impl Pinned {
+    /// Maps the first `length` bytes of a chain, whose lists must be contiguous by their system addresses, too.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Kernel::map`].
+    unsafe fn new(mdl: NonNull<MDL>, length: usize) -> Result<Self, Unmapped> {
+        // SAFETY: the caller passes a live list.
+        let first: *mut u8 = unsafe { mdl.as_ref() }.MappedSystemVa.cast();
+        let (mut next, mut offset) = (Some(mdl), 0);
+        while offset < length {
+            // SAFETY: the caller passes a chain of so many bytes.
+            let list = unsafe { next.ok_or(Unmapped::Scattered)?.as_ref() };
+            if list.ByteCount != 0 && list.MappedSystemVa.cast() != first.wrapping_add(offset) {
+                return Err(Unmapped::Scattered);
+            }
+            (next, offset) = (NonNull::new(list.Next), offset + list.ByteCount as usize);
+        }
+        NonNull::new(first).map(Self).ok_or(Unmapped::Resources)
+    }
+}
+
+// SAFETY: the memory is the caller's, which keeps it for as long as the mapping.
+unsafe impl Mapping for Pinned {
+    fn start(&self) -> NonNull<u8> {
+        self.0
+    }
+}
+
+// SAFETY: the locks are parking_lot's; a mapping is what `MappedSystemVa` says.
 unsafe impl Kernel for Host {
     type Lock = parking_lot::RawMutex;
     type Deferred = Queued;
     type Timer = Clocked;
     type Event = Signal;
+    type Mapping = Pinned;
 
-    unsafe fn system_address(mdl: NonNull<MDL>) -> *mut u8 {
-        // SAFETY: the caller passes a live list.
-        unsafe { mdl.as_ref() }.MappedSystemVa.cast()
+    unsafe fn map(mdl: NonNull<MDL>, length: usize) -> Result<Self::Mapping, Unmapped> {
+        // SAFETY: the caller passes a live chain.
+        unsafe { Pinned::new(mdl, length) }
     }
 
     /// A close that blocks traces why, and here it would do so for ever.

@@ -34,6 +34,19 @@ impl Buffer {
         Self { bytes, mdl }
     }
 
+    /// Cuts the list in two at byte `at`; the second one, which the first continues in, is returned.
+    pub(crate) fn split(&mut self, at: u32) -> LentOne<MDL> {
+        let mut second = LentOne::new(*self.mdl);
+        let middle = self.address() + at as usize;
+        second.StartVa = (middle & !0xFFF) as PVOID;
+        second.ByteOffset = (middle & 0xFFF) as u32;
+        second.MappedSystemVa = middle as PVOID;
+        second.ByteCount = self.mdl.ByteCount - at;
+        self.mdl.ByteCount = at;
+        self.mdl.Next = std::ptr::from_mut(&mut *second);
+        second
+    }
+
     pub(crate) fn address(&self) -> usize {
         self.bytes.as_ptr() as usize
     }

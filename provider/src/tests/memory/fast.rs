@@ -6,7 +6,7 @@ use sys::ndk::*;
 use sys::status::*;
 use sys::wdm::PVOID;
 
-use super::{PAGE, Pages, Remote, cancelled, create_fast, fast_register, initialise, invalidate, pinned};
+use super::{PAGE, Pages, Remote, cancelled, create_fast, fast_register, in_use, initialise, invalidate};
 use crate::tests::consumer::{Buffer, DEPTH, Pair, Seen, call, close};
 
 const ALL: u32 = NDK_OP_FLAG_ALLOW_REMOTE_READ | NDK_OP_FLAG_ALLOW_REMOTE_WRITE;
@@ -169,37 +169,90 @@ fn posts_on_an_unconnected_queue_pair_are_refused_and_taken_back() {
 }
 
 #[test]
-fn a_token_is_known_before_its_registration_is_valid() {
-    let (rig, first) = Rig::registered();
-    assert_eq!(rig.token(), first);
-    // A send without a receive holds up the queue.
-    assert_eq!(call!(rig.pair.far.qp, NdkSend, 2 as PVOID, std::ptr::null(), 0, 0), STATUS_SUCCESS);
-    assert_eq!(invalidate(&rig.pair.far, 3, rig.mr), STATUS_SUCCESS);
-    assert_eq!(rig.register(), STATUS_SUCCESS);
-    let second = rig.token();
-    assert_ne!(second, first);
-    assert_eq!(rig.pair.far.results(), []);
+fn a_token_is_kept_through_all_registrations_and_admits_what_the_valid_one_says() {
+    let rig = Rig::new();
+    let token = rig.token();
     let remote = Remote::new(&rig.pair.near, vec![9; 8]);
-    assert_eq!(remote.write(4, BASE + 16, first), [(STATUS_SUCCESS, 8, 4)], "the first is valid still");
-    assert_eq!(call!(rig.pair.near.qp, NdkReceive, 5 as PVOID, std::ptr::null(), 0), STATUS_SUCCESS);
-    assert_eq!(rig.pair.far.results().len(), 3);
-    assert_eq!(rig.token(), second);
-    assert_eq!(rig.pair.near.results(), [(STATUS_SUCCESS, 0, 5)]);
-    assert_eq!(remote.write(6, BASE + 16, second), [(STATUS_SUCCESS, 8, 6)]);
-    assert_eq!(remote.write(7, BASE + 16, first), [(STATUS_ACCESS_VIOLATION, 0, 7)]);
+    for number in 1..5 {
+        assert_eq!(rig.register(), STATUS_SUCCESS);
+        assert_eq!(rig.pair.far.results(), [(STATUS_SUCCESS, 0, 1)]);
+        assert_eq!(remote.write(number, BASE + 16, token), [(STATUS_SUCCESS, 8, number)]);
+        assert_eq!(invalidate(&rig.pair.far, 2, rig.mr), STATUS_SUCCESS);
+        assert_eq!(rig.pair.far.results(), [(STATUS_SUCCESS, 0, 2)]);
+        assert_eq!([rig.token(), call!(rig.mr, NdkGetLocalTokenFromMr)], [token; 2]);
+    }
+    assert_eq!(remote.write(9, BASE + 16, token), [(STATUS_ACCESS_VIOLATION, 0, 9)]);
     remote.close(&rig.pair.log);
     rig.tear_down();
 }
 
 #[test]
-fn the_token_after_an_invalidation_is_that_of_the_next_registration() {
-    let (rig, first) = Rig::registered();
-    assert_eq!(invalidate(&rig.pair.far, 2, rig.mr), STATUS_SUCCESS);
-    let next = rig.token();
-    assert_ne!(next, first);
-    assert_eq!(rig.register(), STATUS_SUCCESS);
-    assert_eq!(rig.token(), next);
+fn a_token_is_kept_when_a_peer_invalidates() {
+    let rig = Rig::new();
+    let token = rig.token();
+    for _ in 0..3 {
+        assert_eq!(rig.register(), STATUS_SUCCESS);
+        assert_eq!(call!(rig.pair.far.qp, NdkReceive, 2 as PVOID, std::ptr::null(), 0), STATUS_SUCCESS);
+        let qp = rig.pair.near.qp;
+        let status = call!(qp, NdkSendAndInvalidate, 3 as PVOID, std::ptr::null(), 0, 0, token);
+        assert_eq!(status, STATUS_SUCCESS);
+        assert_eq!(rig.pair.far.results(), [(STATUS_SUCCESS, 0, 1), (STATUS_SUCCESS, 0, 2)]);
+        assert_eq!(rig.token(), token);
+        rig.pair.near.results();
+    }
     rig.tear_down();
+}
+
+#[test]
+fn a_token_that_waits_in_the_queue_for_its_next_registration_admits_the_valid_one() {
+    let (rig, token) = Rig::registered();
+    // A send without a receive holds up the queue.
+    assert_eq!(call!(rig.pair.far.qp, NdkSend, 2 as PVOID, std::ptr::null(), 0, 0), STATUS_SUCCESS);
+    assert_eq!(invalidate(&rig.pair.far, 3, rig.mr), STATUS_SUCCESS);
+    assert_eq!(rig.register(), STATUS_SUCCESS);
+    assert_eq!((rig.token(), rig.pair.far.results()), (token, vec![]));
+    let remote = Remote::new(&rig.pair.near, vec![9; 8]);
+    assert_eq!(remote.write(4, BASE + 16, token), [(STATUS_SUCCESS, 8, 4)]);
+    assert_eq!(call!(rig.pair.near.qp, NdkReceive, 5 as PVOID, std::ptr::null(), 0), STATUS_SUCCESS);
+    assert_eq!(rig.pair.far.results().len(), 3);
+    assert_eq!(rig.pair.near.results(), [(STATUS_SUCCESS, 0, 5)]);
+    assert_eq!(remote.write(6, BASE + 16, token), [(STATUS_SUCCESS, 8, 6)]);
+    remote.close(&rig.pair.log);
+    rig.tear_down();
+}
+
+#[test]
+fn the_next_owner_of_a_slot_has_another_token() {
+    let pair = Pair::new();
+    let mut tokens = std::collections::HashSet::new();
+    for _ in 0..600 {
+        let mr = create_fast(&pair.near);
+        assert!(tokens.insert(call!(mr, NdkGetRemoteTokenFromMr)));
+        assert_eq!(close!(pair.log, mr, NdkCloseMr, "mr"), STATUS_SUCCESS);
+    }
+    pair.tear_down();
+}
+
+/// An unaligned mebibyte needs one registration.
+#[test]
+fn as_many_pages_as_an_unaligned_mebibyte_touches_are_registered_at_once() {
+    const MEBIBYTE: usize = 1 << 20;
+    let most = super::info().FRMRPageCount as usize;
+    assert!(most * PAGE > MEBIBYTE, "{most}");
+    let pair = Pair::connected();
+    let (mr, pages) = (create_fast(&pair.far), Pages::new());
+    assert_eq!(initialise(mr, most as u32, true), STATUS_SUCCESS);
+    let list: Vec<_> = (0..MEBIBYTE / PAGE + 1).map(|page| pages.at(page % 4)).collect();
+    let layout = (PAGE - 1, MEBIBYTE, BASE + PAGE - 1);
+    assert_eq!(fast_register(&pair.far, mr, 1, &list, layout, ALL), STATUS_SUCCESS);
+    assert_eq!(pair.far.results(), [(STATUS_SUCCESS, 0, 1)]);
+    let remote = Remote::new(&pair.near, vec![9; 1]);
+    let last = BASE + PAGE - 1 + MEBIBYTE - 1;
+    assert_eq!(remote.write(2, last, call!(mr, NdkGetRemoteTokenFromMr)), [(STATUS_SUCCESS, 1, 2)]);
+    assert_eq!(pages.bytes()[PAGE - 2], 9);
+    remote.close(&pair.log);
+    assert_eq!(close!(pair.log, mr, NdkCloseMr, "mr"), STATUS_SUCCESS);
+    pair.tear_down();
 }
 
 #[test]
@@ -259,7 +312,7 @@ fn a_flushed_registration_is_taken_back() {
         let posted = rig.token();
         call!(rig.pair.far.qp, NdkFlush);
         assert!(rig.pair.far.results().iter().all(cancelled));
-        assert_ne!(rig.token(), posted);
+        assert_eq!(rig.token(), posted);
         assert_eq!(call!(rig.pair.far.qp, NdkSend, 9 as PVOID, std::ptr::null(), 0, 0), STATUS_SUCCESS);
     }
     call!(rig.pair.far.qp, NdkFlush);
@@ -302,7 +355,7 @@ fn a_registration_that_is_refused_or_taken_back_leaves_the_token_of_the_one_befo
 #[test]
 fn an_invalidation_completes_when_no_transfer_uses_the_memory() {
     let (rig, token) = Rig::registered();
-    let used = pinned(&rig.pair.far, token, BASE + 16);
+    let used = in_use(&rig.pair.far, token, BASE + 16);
     assert_eq!(invalidate(&rig.pair.far, 2, rig.mr), STATUS_SUCCESS);
     assert_eq!(rig.register(), STATUS_SUCCESS);
     assert_eq!((rig.pair.log.pump(), rig.pair.far.results()), (vec![], vec![]));
@@ -318,7 +371,7 @@ fn an_invalidation_completes_when_no_transfer_uses_the_memory() {
 #[test]
 fn a_waiting_invalidation_can_be_flushed_and_its_objects_closed() {
     let (rig, token) = Rig::registered();
-    let used = pinned(&rig.pair.far, token, BASE + 16);
+    let used = in_use(&rig.pair.far, token, BASE + 16);
     assert_eq!(invalidate(&rig.pair.far, 2, rig.mr), STATUS_SUCCESS);
     assert_eq!(close!(rig.pair.log, rig.pair.far.qp, NdkCloseQp, "qp"), STATUS_PENDING);
     assert_eq!(rig.pair.far.results(), [(STATUS_CANCELLED, 0, 2)]);

@@ -6,7 +6,7 @@ use sys::ndk::*;
 use sys::status::*;
 use sys::wdm::PVOID;
 
-use super::{PAGE, Pages, Remote, create_fast, fast_register, initialise, invalidate, pinned};
+use super::{PAGE, Pages, Remote, create_fast, fast_register, in_use, initialise, invalidate};
 use crate::tests::consumer::{Buffer, Pair, Seen, Side, call, close};
 
 const BASE: usize = 0x7000_0000;
@@ -84,7 +84,7 @@ fn the_plain_poll_returns_such_a_receive_too_and_a_later_invalidation_fails() {
 fn the_token_stays_valid_until_there_is_a_receive() {
     let rig = Rig::new(NDK_OP_FLAG_ALLOW_REMOTE_READ);
     assert_eq!(rig.send(3, rig.token), STATUS_SUCCESS);
-    drop(pinned(&rig.pair.far, rig.token, BASE));
+    drop(in_use(&rig.pair.far, rig.token, BASE));
     rig.receive(2);
     assert_eq!(rig.pair.far.results(), [(STATUS_SUCCESS, 0, 2)]);
     rig.tear_down();
@@ -118,7 +118,7 @@ fn a_token_that_can_not_be_invalidated_breaks_the_connection() {
 #[test]
 fn such_a_receive_completes_when_no_other_transfer_uses_the_memory() {
     let rig = Rig::new(NDK_OP_FLAG_ALLOW_REMOTE_READ);
-    let used = pinned(&rig.pair.far, rig.token, BASE);
+    let used = in_use(&rig.pair.far, rig.token, BASE);
     rig.receive(2);
     rig.receive(4);
     assert_eq!(rig.send(3, rig.token), STATUS_SUCCESS);
@@ -135,7 +135,7 @@ fn such_a_receive_completes_when_no_other_transfer_uses_the_memory() {
 #[test]
 fn a_message_whose_sender_is_flushed_while_it_waits_has_its_one_result() {
     let rig = Rig::new(NDK_OP_FLAG_ALLOW_REMOTE_READ);
-    let used = pinned(&rig.pair.far, rig.token, BASE);
+    let used = in_use(&rig.pair.far, rig.token, BASE);
     rig.receive(2);
     assert_eq!(rig.send(3, rig.token), STATUS_SUCCESS);
     call!(rig.pair.near.qp, NdkFlush);
@@ -150,7 +150,7 @@ fn a_message_whose_sender_is_flushed_while_it_waits_has_its_one_result() {
 #[test]
 fn a_flush_of_the_receiver_waits_for_the_message_that_arrives() {
     let rig = Rig::new(NDK_OP_FLAG_ALLOW_REMOTE_READ);
-    let used = pinned(&rig.pair.far, rig.token, BASE);
+    let used = in_use(&rig.pair.far, rig.token, BASE);
     rig.receive(2);
     rig.receive(4);
     assert_eq!(rig.send(3, rig.token), STATUS_SUCCESS);

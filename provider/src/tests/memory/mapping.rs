@@ -6,8 +6,10 @@ use sys::ndk::*;
 use sys::status::*;
 use sys::wdm::{MDL, PVOID};
 
+use super::{create_fast, fast_register, initialise, invalidate};
 use crate::object::Reason;
 use crate::tests::consumer::{Buffer, Pair, Seen, Side, call, close};
+use crate::tests::pinned;
 
 const PAGE: usize = 4096;
 
@@ -91,14 +93,7 @@ fn a_chain_that_is_not_contiguous_or_too_short_is_not_mapped() {
 fn lists_that_meet_inside_a_page_share_it() {
     let pair = Pair::new();
     let mut whole = Buffer::new(vec![0; 2 * PAGE]);
-    let mut second = Box::new(*whole.mdl);
-    whole.mdl.ByteCount = 300;
-    second.ByteCount = (2 * PAGE - 300) as u32;
-    let middle = whole.address() + 300;
-    second.StartVa = (middle & !(PAGE - 1)) as PVOID;
-    second.ByteOffset = (middle & (PAGE - 1)) as u32;
-    second.MappedSystemVa = middle as PVOID;
-    whole.mdl.Next = from_mut(&mut *second);
+    let _second = whole.split(300);
     let mut mapping = Mapping::new();
     let (status, _, fbo) = build(&pair.near, from_mut(&mut *whole.mdl), 2 * PAGE, &mut mapping, 256);
     assert_eq!((status, fbo as usize), (STATUS_SUCCESS, whole.address() & (PAGE - 1)));
@@ -186,11 +181,58 @@ fn release_on_another_adapter_leaves_the_mapping_alone() {
 }
 
 #[test]
+fn a_mapping_is_undone_by_its_release_and_a_registration_over_it_keeps_it() {
+    let pair = Pair::connected();
+    let (mut buffer, mut mapping) = (Buffer::new(vec![3; 2 * PAGE]), Mapping::new());
+    let mdl = from_mut(&mut *buffer.mdl);
+    let (status, _, fbo) = build(&pair.far, mdl, 2 * PAGE, &mut mapping, 256);
+    assert_eq!((status, pinned::live()), (STATUS_SUCCESS, 1));
+    let mr = create_fast(&pair.far);
+    assert_eq!(initialise(mr, 4, true), STATUS_SUCCESS);
+    let pages = mapping.pages();
+    let base = 0x7000_0000 + fbo as usize;
+    let layout = (fbo as usize, PAGE, base);
+    let flags = NDK_OP_FLAG_ALLOW_REMOTE_READ;
+    assert_eq!(fast_register(&pair.far, mr, 1, &pages, layout, flags), STATUS_SUCCESS);
+    assert_eq!(pair.far.results(), [(STATUS_SUCCESS, 0, 1)]);
+    call!(pair.far.adapter, NdkReleaseLAM, mapping.pointer());
+    assert_eq!(pinned::live(), 1, "the registration keeps it");
+    assert_eq!(invalidate(&pair.far, 2, mr), STATUS_SUCCESS);
+    assert_eq!((pair.far.results(), pinned::live()), (vec![(STATUS_SUCCESS, 0, 2)], 0));
+
+    assert_eq!(build(&pair.far, mdl, 2 * PAGE, &mut mapping, 256).0, STATUS_SUCCESS);
+    assert_eq!(fast_register(&pair.far, mr, 1, &mapping.pages(), layout, flags), STATUS_SUCCESS);
+    call!(pair.far.adapter, NdkReleaseLAM, mapping.pointer());
+    assert_eq!(pinned::live(), 1);
+    assert_eq!(close!(pair.log, mr, NdkCloseMr, "mr"), STATUS_SUCCESS);
+    assert_eq!(pinned::live(), 0);
+    assert_eq!(pair.far.results(), [(STATUS_SUCCESS, 0, 1)]);
+    pair.tear_down();
+}
+
+#[test]
 fn refused_mapping_leaves_the_size_alone() {
     let pair = Pair::new();
     let (mut buffer, mut mapping) = (Buffer::new(vec![0; 64]), Mapping::new());
     let mdl = from_mut(&mut *buffer.mdl);
     let (status, size, fbo) = build(&pair.near, mdl, 65, &mut mapping, 200);
     assert_eq!((status, size, fbo), (STATUS_INVALID_PARAMETER, 200, u32::MAX));
+    pair.tear_down();
+}
+
+#[test]
+fn many_mappings_are_found_by_their_pages_and_none_is_left() {
+    let pair = Pair::new();
+    let mut all: Vec<_> = (0..100).map(|_| (Buffer::new(vec![0; PAGE]), Mapping::new())).collect();
+    for (buffer, mapping) in &mut all {
+        let mdl = from_mut(&mut *buffer.mdl);
+        assert_eq!(build(&pair.near, mdl, PAGE, mapping, 256).0, STATUS_SUCCESS);
+    }
+    assert_eq!(pinned::live(), 100);
+    let half = all.split_off(50);
+    for (_, mut mapping) in half.into_iter().chain(all) {
+        call!(pair.near.adapter, NdkReleaseLAM, mapping.pointer());
+    }
+    assert_eq!(pinned::live(), 0);
     pair.tear_down();
 }

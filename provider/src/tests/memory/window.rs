@@ -6,7 +6,7 @@ use sys::ndk::*;
 use sys::status::*;
 use sys::wdm::PVOID;
 
-use super::{PAGE, Pages, Remote, cancelled, create_fast, fast_register, initialise, invalidate, pinned};
+use super::{PAGE, Pages, Remote, cancelled, create_fast, fast_register, in_use, initialise, invalidate};
 use crate::tests::consumer::{Buffer, Pair, Seen, call, close};
 
 const READ: u32 = NDK_OP_FLAG_ALLOW_REMOTE_READ;
@@ -129,14 +129,14 @@ fn rebinding_invalidates_the_earlier_token_in_the_order_of_the_queue() {
 fn rebinding_waits_for_the_transfers_through_the_earlier_token() {
     let rig = Rig::new(1);
     let first = rig.bound((0, 100), READ);
-    let used = pinned(&rig.pair.far, first, rig.buffer.address());
+    let used = in_use(&rig.pair.far, first, rig.buffer.address());
     assert_eq!(rig.bind(2, (200, 100), READ), STATUS_SUCCESS);
     rig.pair.log.pump();
     assert_eq!(rig.pair.far.results(), []);
     drop(used);
     rig.pair.log.pump();
     assert_eq!(rig.pair.far.results(), [(STATUS_SUCCESS, 0, 2)]);
-    drop(pinned(&rig.pair.far, rig.token(), rig.buffer.address() + 200));
+    drop(in_use(&rig.pair.far, rig.token(), rig.buffer.address() + 200));
     rig.tear_down();
 }
 
@@ -170,7 +170,7 @@ fn a_region_with_a_bound_window_is_busy() {
     let rig = Rig::new(1);
     rig.bound((0, 100), READ);
     assert_eq!(call!(rig.mr, NdkDeregisterMr, None, null_mut()), STATUS_DEVICE_BUSY);
-    drop(pinned(&rig.pair.far, rig.token(), rig.buffer.address()));
+    drop(in_use(&rig.pair.far, rig.token(), rig.buffer.address()));
     assert_eq!(invalidate(&rig.pair.far, 2, rig.mw), STATUS_SUCCESS);
     assert_eq!(call!(rig.mr, NdkDeregisterMr, None, null_mut()), STATUS_SUCCESS);
     rig.tear_down();
@@ -209,7 +209,7 @@ fn a_region_that_is_closed_first_waits_for_its_window_which_admits_nothing_meanw
 #[test]
 fn a_window_in_use_closes_when_the_transfer_has_ended_and_then_its_region() {
     let rig = Rig::new(1);
-    let used = pinned(&rig.pair.far, rig.bound((0, 100), READ), rig.buffer.address());
+    let used = in_use(&rig.pair.far, rig.bound((0, 100), READ), rig.buffer.address());
     assert_eq!(close!(rig.pair.log, rig.mr, NdkCloseMr, "mr"), STATUS_PENDING);
     assert_eq!(close!(rig.pair.log, rig.mw, NdkCloseMw, "mw"), STATUS_PENDING);
     assert_eq!(rig.pair.log.pump(), []);

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use sys::wdm::MDL;
 
-use crate::kernel::{Event, Kernel};
+use crate::kernel::{Event, Kernel, Unmapped};
+use crate::tests::pinned::Pinned;
 use crate::waiting::{Call, Processors, Waiting};
 
 pub(super) struct Threads;
@@ -70,16 +71,17 @@ impl Event for Signal {
     }
 }
 
-// SAFETY: the locks are parking_lot's; a list's address is what `MappedSystemVa` says.
+// SAFETY: the locks are parking_lot's; a mapping is what `MappedSystemVa` says.
 unsafe impl Kernel for Threads {
     type Lock = parking_lot::RawMutex;
     type Deferred = Waiting<Self>;
     type Timer = Waiting<Self>;
     type Event = Signal;
+    type Mapping = Pinned;
 
-    unsafe fn system_address(mdl: NonNull<MDL>) -> *mut u8 {
-        // SAFETY: the caller passes a live list.
-        unsafe { mdl.as_ref() }.MappedSystemVa.cast()
+    unsafe fn map(mdl: NonNull<MDL>, length: usize) -> Result<Self::Mapping, Unmapped> {
+        // SAFETY: the caller passes a live chain.
+        unsafe { Pinned::new(mdl, length) }
     }
 
     fn trace(line: std::fmt::Arguments<'_>) {

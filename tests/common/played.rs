@@ -66,6 +66,10 @@ macro_rules! with_played {
             the_largest_region_and_window_are_possible: LargestMemory;
             notifications_wait_for_end_of_post: NotifiedAfterPost;
             a_cq_may_be_closed_when_its_moderated_notification_is_due: RaceAlarm;
+            a_region_outlives_the_lists_it_was_registered_by: ListsOfRegions;
+            a_mapping_outlives_the_lists_it_was_built_from: ListsOfMappings;
+            a_remote_token_serves_every_registration_of_its_region: KeptToken;
+            an_unaligned_mebibyte_needs_one_registration: Mebibyte;
         }
     };
 }

@@ -8,7 +8,7 @@ use core::ptr::NonNull;
 use sys::status::{NTSTATUS, STATUS_INSUFFICIENT_RESOURCES, STATUS_INVALID_PARAMETER};
 use sys::wdm::MDL;
 
-use crate::kernel::PoolMdl;
+use crate::kernel::{LockedMdl, PoolMdl};
 
 /// A buffer in nonpaged pool, zero at first.
 ///
@@ -22,6 +22,8 @@ pub(crate) struct Buffer {
     mdl: PoolMdl,
     /// The rest of a chain.
     repeats: Vec<PoolMdl>,
+    /// A list by which the pages are locked once more.
+    locked: Option<LockedMdl>,
 }
 
 // SAFETY: the memory is accessed through raw copies only.
@@ -41,7 +43,9 @@ impl Buffer {
         let memory = NonNull::new(unsafe { alloc_zeroed(layout) }).ok_or(STATUS_INSUFFICIENT_RESOURCES)?;
         // SAFETY: the memory is nonpaged and freed after the MDL is out of use.
         match unsafe { PoolMdl::new(memory.as_ptr(), length.max(1)) } {
-            Ok(mdl) => Ok(Self { memory, layout, length: length.max(1), mdl, repeats: Vec::new() }),
+            Ok(mdl) => {
+                Ok(Self { memory, layout, length: length.max(1), mdl, repeats: Vec::new(), locked: None })
+            }
             Err(status) => {
                 // SAFETY: the memory was just allocated with this layout.
                 unsafe { dealloc(memory.as_ptr(), layout) };
@@ -72,6 +76,22 @@ impl Buffer {
             buffer.repeats.push(next);
         }
         Ok(buffer)
+    }
+
+    /// A buffer of `length` bytes that has a locked list, too.
+    ///
+    /// # Errors
+    /// `STATUS_INSUFFICIENT_RESOURCES`.
+    pub(crate) fn locked(length: u32) -> Result<Self, NTSTATUS> {
+        let mut buffer = Self::new(length)?;
+        // SAFETY: the memory is nonpaged, and freed after the list.
+        buffer.locked = Some(unsafe { LockedMdl::new(buffer.memory.as_ptr(), buffer.length) }?);
+        Ok(buffer)
+    }
+
+    /// The list by which the pages are locked, and which has no mapping; that over the pool if there is none.
+    pub(crate) fn locked_mdl(&self) -> *mut MDL {
+        self.locked.as_ref().map_or(self.mdl(), LockedMdl::as_ptr)
     }
 
     pub(crate) const fn mdl(&self) -> *mut MDL {
@@ -141,6 +161,7 @@ impl Buffer {
 
 impl Drop for Buffer {
     fn drop(&mut self) {
+        self.locked = None;
         // SAFETY: the memory was allocated with this layout, and its users are closed.
         unsafe { dealloc(self.memory.as_ptr(), self.layout) };
     }

@@ -51,9 +51,7 @@ unsafe fn run(client: &Client, request: &Request) -> Result<usize, NTSTATUS> {
             if input.length as usize > request.output_length || input.length == 0 {
                 return Err(STATUS_INVALID_PARAMETER);
             }
-            // SAFETY: the I/O manager has locked the pages for this request.
-            let memory = unsafe { kernel::system_address(request.mdl) }?;
-            let chunk = Chunk { operation, length: input.length, mdl: request.mdl, memory };
+            let chunk = Chunk { operation, length: input.length, mdl: request.mdl };
             let side = if request.code == TRANSMIT { Side::Near } else { Side::Far };
             let moved = client.session.with(|session| session.move_chunk(side, &chunk))?;
             Ok(moved as usize)

@@ -1,8 +1,10 @@
 //! The kernel as the harness needs it: events, IRQL, time, IRPs and MDLs. The only module, with
 //! [`entry`](crate::entry), that calls what wdk-sys binds.
 
+mod mdl;
 mod thread;
 
+pub(crate) use self::mdl::{LockedMdl, Look, PartialMdl, PoolMdl, mdl_address, system_address, unmap};
 pub(crate) use self::thread::beside;
 
 use core::cell::UnsafeCell;
@@ -12,13 +14,12 @@ use core::ptr::null_mut;
 
 use protocol::Level;
 use sys::status::{NTSTATUS, STATUS_INSUFFICIENT_RESOURCES, STATUS_SUCCESS};
-use sys::wdm::{self, MDL, MDL_MAPPED_TO_SYSTEM_VA, MDL_SOURCE_IS_NONPAGED_POOL, PROCESSOR_NUMBER};
+use sys::wdm::{self, PROCESSOR_NUMBER};
 use wdk_sys::{
     KDPC, KEVENT, LARGE_INTEGER, PKDPC,
     ntddk::{
-        IoAllocateMdl, IoFreeMdl, KeInitializeDpc, KeInitializeEvent, KeInsertQueueDpc,
-        KeQueryPerformanceCounter, KeSetEvent, KeWaitForSingleObject, MmBuildMdlForNonPagedPool,
-        MmMapLockedPagesSpecifyCache,
+        KeInitializeDpc, KeInitializeEvent, KeInsertQueueDpc, KeQueryPerformanceCounter, KeSetEvent,
+        KeWaitForSingleObject,
     },
 };
 
@@ -166,81 +167,4 @@ pub(crate) fn frequency() -> u64 {
     unsafe { KeQueryPerformanceCounter(&raw mut frequency) };
     // SAFETY: every bit pattern of the union is an integer.
     unsafe { frequency.QuadPart }.cast_unsigned()
-}
-
-/// An MDL over nonpaged memory.
-pub(crate) struct PoolMdl(*mut MDL);
-
-impl PoolMdl {
-    /// Describes `length` bytes at `address`.
-    ///
-    /// # Safety
-    /// They are nonpaged and stay allocated as long as the MDL.
-    ///
-    /// # Errors
-    /// `STATUS_INSUFFICIENT_RESOURCES`.
-    pub(crate) unsafe fn new(address: *mut u8, length: u32) -> Result<Self, NTSTATUS> {
-        // SAFETY: the function only computes from the address.
-        let mdl = unsafe { IoAllocateMdl(address.cast(), length, 0, 0, null_mut()) };
-        if mdl.is_null() {
-            return Err(STATUS_INSUFFICIENT_RESOURCES);
-        }
-        // SAFETY: the MDL was just allocated for this memory, which the caller says is nonpaged.
-        unsafe { MmBuildMdlForNonPagedPool(mdl) };
-        Ok(Self(mdl.cast()))
-    }
-
-    pub(crate) const fn as_ptr(&self) -> *mut MDL {
-        self.0
-    }
-}
-
-impl Drop for PoolMdl {
-    fn drop(&mut self) {
-        // SAFETY: the MDL came from IoAllocateMdl and was not locked.
-        unsafe { IoFreeMdl(self.0.cast()) };
-    }
-}
-
-/// The virtual address that an MDL's buffer begins with: what SGEs count from when they go through a
-/// region registered with it, whether or not it is mapped here (`MmGetMdlVirtualAddress`).
-///
-/// # Safety
-/// `mdl` is an MDL.
-pub(crate) unsafe fn mdl_address(mdl: *const MDL) -> usize {
-    // SAFETY: the caller's contract.
-    let mdl = unsafe { &*mdl };
-    (mdl.StartVa as usize).saturating_add(mdl.ByteOffset as usize)
-}
-
-/// The system address of an MDL's memory, as `MmGetSystemAddressForMdlSafe` finds it (an inline function,
-/// which wdk-sys does not bind).
-///
-/// # Safety
-/// `mdl` describes locked or nonpaged memory.
-///
-/// # Errors
-/// `STATUS_INSUFFICIENT_RESOURCES` when the memory can't be mapped.
-pub(crate) unsafe fn system_address(mdl: *mut MDL) -> Result<*mut u8, NTSTATUS> {
-    // From wdm.h: normal page priority, and no code in the mapping.
-    const NORMAL_PAGE_PRIORITY_NO_EXECUTE: u32 = 16 | 0x4000_0000;
-    // SAFETY: the caller passes an MDL.
-    let flags = unsafe { (*mdl).MdlFlags };
-    let address = if flags & (MDL_MAPPED_TO_SYSTEM_VA | MDL_SOURCE_IS_NONPAGED_POOL) == 0 {
-        // SAFETY: the MDL's pages are locked; a mapping in system space may fail with null only.
-        unsafe {
-            MmMapLockedPagesSpecifyCache(
-                mdl.cast(),
-                0,
-                wdk_sys::_MEMORY_CACHING_TYPE::MmCached,
-                null_mut(),
-                0,
-                NORMAL_PAGE_PRIORITY_NO_EXECUTE,
-            )
-        }
-    } else {
-        // SAFETY: the caller passes an MDL; the flags say that it has a system address.
-        unsafe { (*mdl).MappedSystemVa }
-    };
-    if address.is_null() { Err(STATUS_INSUFFICIENT_RESOURCES) } else { Ok(address.cast()) }
 }

@@ -138,6 +138,11 @@ impl<'l> Stage<'l> {
         self.backstage.buffers.push(Buffer::new(length)?)
     }
 
+    /// As [`Self::buffer`], with a locked list.
+    pub(crate) fn locked(&self, length: u32) -> Result<&'l Buffer, NTSTATUS> {
+        self.backstage.buffers.push(Buffer::locked(length)?)
+    }
+
     /// As [`Self::buffer`], with a chain of MDLs that describes the buffer so many times.
     pub(crate) fn repeated(&self, length: u32, times: u32) -> Result<&'l Buffer, NTSTATUS> {
         self.backstage.buffers.push(Buffer::repeated(length, times)?)

@@ -3,7 +3,7 @@
 use core::mem::offset_of;
 
 use sys::ndk::{NDK_ADAPTER, NDK_LOGICAL_ADDRESS, NDK_LOGICAL_ADDRESS_MAPPING};
-use sys::status::{NTSTATUS, STATUS_INVALID_PARAMETER};
+use sys::status::{NTSTATUS, STATUS_INVALID_PARAMETER, STATUS_SUCCESS};
 use sys::wdm::MDL;
 
 use super::{Handle, Inside, call};
@@ -97,5 +97,30 @@ impl<'l> Handle<'l, NDK_ADAPTER> {
         })?
         .wait()?;
         Ok(Mapping { adapter: self, place: buffer })
+    }
+
+    /// As [`Self::map`], without a completion: the mapping is there when the call returns.
+    pub(crate) fn map_inline(
+        self,
+        mdl: *mut MDL,
+        length: u32,
+        buffer: &'l Buffer,
+    ) -> Result<Mapping<'l>, NTSTATUS> {
+        let at = place(buffer);
+        let room = buffer.length().saturating_sub(u32::try_from(offset_of!(Place, mapping)).unwrap_or(0));
+        // SAFETY: the place is large enough, aligned to 16 bytes, and nothing else uses it.
+        unsafe { (*at).size = room };
+        let status = kernel::at(self.ledger.level(), || {
+            call!(self.NdkBuildLAM(
+                mdl,
+                length as usize,
+                None,
+                core::ptr::null_mut(),
+                at.wrapping_byte_add(offset_of!(Place, mapping)).cast(),
+                at.wrapping_byte_add(offset_of!(Place, size)).cast(),
+                at.wrapping_byte_add(offset_of!(Place, offset)).cast()
+            ))
+        });
+        if status == STATUS_SUCCESS { Ok(Mapping { adapter: self, place: buffer }) } else { Err(status) }
     }
 }

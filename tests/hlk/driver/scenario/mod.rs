@@ -10,6 +10,7 @@ mod connecting;
 mod extremes;
 mod inside;
 mod limits;
+mod lists;
 mod moderating;
 mod newer;
 mod notifying;
@@ -90,6 +91,10 @@ fn play(scenario: Scenario, stage: &Stage<'_>) -> Result<(), NTSTATUS> {
         Scenario::FastRegistration => registering::fast(stage),
         Scenario::SendAndInvalidate => registering::send_and_invalidate(stage),
         Scenario::ReadAndInvalidate => registering::read_and_invalidate(stage),
+        Scenario::ListsOfRegions => lists::registered(stage),
+        Scenario::ListsOfMappings => lists::mapped(stage),
+        Scenario::KeptToken => registering::kept_token(stage),
+        Scenario::Mebibyte => registering::mebibyte(stage),
         Scenario::Versions => newer::versions(stage),
         Scenario::Extended => newer::extended(stage),
         Scenario::DeferredChains => queueing::deferred(stage),

@@ -12,6 +12,7 @@ use sys::status::{
 use super::access::Rdma;
 use super::scene::{MEMORY, Scene, wait_event};
 use crate::buffer::Buffer;
+use crate::kernel::{self, PartialMdl};
 use crate::ndk::{Extent, Handle, Inside, Mapping, Remote, Then, mapping_length, sge};
 use crate::pair::Party;
 use crate::stage::Stage;
@@ -24,7 +25,7 @@ const BASE: usize = 0x7000_0000;
 const REMOTE: u32 = NDK_OP_FLAG_ALLOW_REMOTE_READ | NDK_OP_FLAG_ALLOW_REMOTE_WRITE;
 
 /// Posts a request on a party's QP and says how it ended.
-fn run(
+pub(super) fn run(
     stage: &Stage<'_>,
     party: Party<'_>,
     step: &'static str,
@@ -133,6 +134,69 @@ pub(super) fn fast(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
     }
     let stale = Rdma::Write.run(&scene, &sges, fast.remote())?;
     ledger.expect("write to what was invalidated", stale, STATUS_ACCESS_VIOLATION);
+    Ok(())
+}
+
+/// WR-8: the token that is read once serves every registration, and admits nothing between two of them.
+pub(super) fn kept_token(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
+    let ledger = stage.ledger();
+    let scene = Scene::connected(stage)?;
+    let fast = Fast::new(stage, stage.far, scene.far)?;
+    let remote = fast.remote();
+    let sges = [scene.near_memory.sge(LENGTH)];
+    for turn in 0..6_u8 {
+        ledger.expect("fast register", fast.register(stage, REMOTE)?, STATUS_SUCCESS);
+        scene.near_memory.buffer.fill(turn, LENGTH);
+        ledger.expect("write by the first token", Rdma::Write.run(&scene, &sges, remote)?, STATUS_SUCCESS);
+        ledger.require("the bytes of this turn", fast.buffer.holds(turn, LENGTH));
+        if turn % 2 == 0 {
+            ledger.expect("invalidate", fast.invalidate(stage)?, STATUS_SUCCESS);
+        } else {
+            let [receive] = scene.far_receives::<1>()?;
+            let post = |context| scene.near.qp.send_and_invalidate(context, &sges, 0, remote.token);
+            ledger.expect("send and invalidate", run(stage, scene.near, "send", post)?, STATUS_SUCCESS);
+            ledger.expect("receive", scene.far.cq.wait_for(receive), STATUS_SUCCESS);
+        }
+        ledger.require("the token stays", fast.mr.remote_token() == remote.token);
+    }
+    let stale = Rdma::Write.run(&scene, &sges, remote)?;
+    ledger.expect("write by a token that is not valid", stale, STATUS_ACCESS_VIOLATION);
+    Ok(())
+}
+
+/// NDIS-8: a mebibyte needs one fast registration, wherever in its page it begins.
+pub(super) fn mebibyte(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
+    const MEBIBYTE: u32 = 1 << 20;
+    const PAGES: u32 = 257;
+    const FIRST: u32 = 1000;
+    let ledger = stage.ledger();
+    let scene = Scene::connected(stage)?;
+    let far = scene.far;
+    ledger.require("pages for an unaligned mebibyte", stage.far.info()?.FRMRPageCount >= PAGES);
+    let mr = far.pd.create_fast_mr()?;
+    mr.initialise(PAGES, true)?.wait()?;
+    let buffer = stage.locked(FIRST.saturating_add(MEBIBYTE))?;
+    // SAFETY: the buffer has the bytes.
+    let part = unsafe { PartialMdl::new(buffer.locked_mdl(), FIRST, MEBIBYTE) }?;
+    let mapping = stage.far.map(part.as_ptr(), MEBIBYTE, stage.buffer(mapping_length(PAGES))?)?;
+    drop(part);
+    let extent = Extent { address: BASE | mapping.offset() as usize, length: MEBIBYTE };
+    let post = |context| far.qp.fast_register(context, mr, &mapping, extent, REMOTE);
+    ledger.expect("fast register", run(stage, far, "fast register", post)?, STATUS_SUCCESS);
+    let last = MEBIBYTE.saturating_sub(LENGTH);
+    for place in [0, last] {
+        let bytes = kernel::ticks().to_le_bytes();
+        scene.near_memory.buffer.put(&bytes);
+        let address = (extent.address as u64).saturating_add(u64::from(place));
+        let remote = Remote { address, token: mr.remote_token() };
+        let status = Rdma::Write.run(&scene, &[scene.near_memory.sge(8)], remote)?;
+        ledger.expect("write to either end", status, STATUS_SUCCESS);
+        let mut arrived = [0; 8];
+        buffer.take_at(FIRST.saturating_add(place), &mut arrived);
+        ledger.require("the bytes at either end", arrived == bytes);
+    }
+    let invalidated = run(stage, far, "invalidate", |context| far.qp.invalidate(context, mr, 0))?;
+    ledger.expect("invalidate", invalidated, STATUS_SUCCESS);
     Ok(())
 }
 

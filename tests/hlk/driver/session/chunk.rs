@@ -22,8 +22,6 @@ pub(crate) struct Chunk {
     pub(crate) length: u32,
     /// The request's MDL, locked until the request completes.
     pub(crate) mdl: *mut MDL,
-    /// Where it is mapped.
-    pub(crate) memory: *mut u8,
 }
 
 impl Chunk {
@@ -31,6 +29,13 @@ impl Chunk {
     pub(super) fn address(&self) -> usize {
         // SAFETY: a chunk's MDL is that of the request that is being served.
         unsafe { kernel::mdl_address(self.mdl) }
+    }
+
+    /// Where the memory is mapped, until the request completes. A chunk that is handed to a provider has no
+    /// mapping.
+    fn memory(&self) -> Result<*mut u8, NTSTATUS> {
+        // SAFETY: as above; the I/O manager has locked the pages for the request.
+        unsafe { kernel::system_address(self.mdl) }
     }
 }
 
@@ -59,7 +64,7 @@ impl Session {
         }
         let moved = match (side, chunk.operation) {
             (Side::Near, Operation::Copy) => self.copy(chunk),
-            (Side::Far, Operation::Copy) => self.rendezvous.offer(chunk.memory),
+            (Side::Far, Operation::Copy) => self.rendezvous.offer(chunk.memory()?),
             (Side::Near, Operation::SmbDirect) => self.client.write(chunk),
             (Side::Far, Operation::SmbDirect) => self.server.serve(chunk, |began| self.tally(chunk, began)),
             (Side::Near, _) => self.transmit(chunk),
@@ -159,11 +164,12 @@ impl Session {
 
     /// What the other operations are measured against: done by the near side, like a Send or a Write.
     fn copy(&self, chunk: &Chunk) -> Result<(), NTSTATUS> {
+        let from = chunk.memory()?;
         self.rendezvous.take(|to| {
             let began = kernel::ticks();
             // SAFETY: both requests' buffers are mapped until their requests complete, which they do after
             // this; both are as long as the chunk, and the runner does not give the same one twice.
-            unsafe { core::ptr::copy_nonoverlapping(chunk.memory, to, chunk.length as usize) };
+            unsafe { core::ptr::copy_nonoverlapping(from, to, chunk.length as usize) };
             self.tally(chunk, began);
         })
     }

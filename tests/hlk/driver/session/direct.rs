@@ -16,6 +16,7 @@ use sys::wdm::PAGE_SIZE;
 use super::Chunk;
 use super::end::{End, check};
 use super::letter::Control;
+use super::lists::Lists;
 use super::shared::{DEPTH, Shared};
 use crate::buffer::Buffer;
 use crate::kernel;
@@ -88,7 +89,9 @@ impl<'l> Client<'l> {
     /// Maps a chunk's memory and posts its registration, which begins with the message that is posted next
     /// (WR-6).
     fn advertise(&self, chunk: &Chunk) -> Result<Advertised<'_, 'l>, NTSTATUS> {
-        let mapping = self.adapter.map(chunk.mdl, chunk.length, self.place)?;
+        let lists = Lists::of(chunk)?;
+        let mapping = self.adapter.map(lists.head(), chunk.length, self.place)?;
+        lists.let_go(self.region.ledger());
         let extent = Extent { address: chunk.address(), length: chunk.length };
         let flags = NDK_OP_FLAG_ALLOW_REMOTE_READ | NDK_OP_FLAG_DEFER;
         self.registering.reset();

@@ -5,6 +5,7 @@ use sys::status::{NTSTATUS, STATUS_SUCCESS};
 
 use super::Chunk;
 use super::letter::{Control, Letter};
+use super::lists::Lists;
 use crate::ndk::{Handle, Inside, sge};
 use crate::pair::Party;
 use crate::stage::Stage;
@@ -69,9 +70,12 @@ impl<'l, I> End<'l, I> {
         check(self.cq.wait_by(self.poll, work))
     }
 
-    /// Registers the chunk's memory: `NDK_MR_FLAG_…`.
+    /// Registers the chunk's memory: `NDK_MR_FLAG_…`. The lists are freed, or describe something else, as soon as
+    /// the request has completed; the pages stay locked.
     pub(super) fn register(&self, chunk: &Chunk, flags: u32) -> Result<Registered<'l>, NTSTATUS> {
-        self.region.register(chunk.mdl, chunk.length, flags, Inside::Nothing)?.wait()?;
+        let lists = Lists::of(chunk)?;
+        self.region.register(lists.head(), chunk.length, flags, Inside::Nothing)?.wait()?;
+        lists.let_go(self.region.ledger());
         Ok(Registered { region: self.region, address: chunk.address(), length: chunk.length })
     }
 }

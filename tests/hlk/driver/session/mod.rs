@@ -30,6 +30,7 @@ mod chunk;
 mod direct;
 mod end;
 mod letter;
+mod lists;
 mod rendezvous;
 mod shared;
 

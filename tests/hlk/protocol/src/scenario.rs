@@ -232,6 +232,18 @@ scenarios! {
     /// CQs of both sides are armed when a send is posted, which is over before either notifies its own thread.
     NotifiedAfterPost = 60, "CQ-8 CQ-2",
         "adapter.NdkCreateCq CQ.NdkArmCq QP.NdkSend";
+    /// The lists of a region are freed, reused or unmapped as soon as it is registered.
+    ListsOfRegions = 70, "WR-8 RQ-1",
+        "MR.NdkRegisterMr MR.NdkDeregisterMr";
+    /// The lists of a logical address mapping are freed, reused or unmapped as soon as it is built.
+    ListsOfMappings = 71, "WR-8 OBJ-2",
+        "adapter.NdkBuildLAM adapter.NdkReleaseLAM QP.NdkFastRegister";
+    /// A remote token is read once, and the region registered and invalidated again and again.
+    KeptToken = 72, "WR-7 WR-8",
+        "MR.NdkGetRemoteTokenFromMr QP.NdkFastRegister QP.NdkInvalidate QP.NdkSendAndInvalidate";
+    /// An unaligned mebibyte in one fast registration.
+    Mebibyte = 73, "NDIS-8 WR-8",
+        "QP.NdkFastRegister MR.NdkInitializeFastRegisterMr";
 }
 
 impl TryFrom<u32> for Scenario {

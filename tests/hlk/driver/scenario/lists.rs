@@ -1,0 +1,158 @@
+//! The lists of a registration and a mapping, which are the consumer's own again when the request has completed.
+
+use sys::ndk::{
+    NDK_MR_FLAG_ALLOW_LOCAL_WRITE, NDK_MR_FLAG_ALLOW_REMOTE_WRITE, NDK_OP_FLAG_ALLOW_REMOTE_WRITE,
+};
+use sys::status::{NTSTATUS, STATUS_INVALID_PARAMETER, STATUS_SUCCESS};
+use sys::wdm::MDL;
+
+use super::access::Rdma;
+use super::registering::run;
+use super::scene::Scene;
+use crate::buffer::Buffer;
+use crate::kernel::{self, Look, PartialMdl};
+use crate::ledger::Ledger;
+use crate::ndk::{Extent, Inside, Remote, mapping_length};
+use crate::stage::Stage;
+
+/// Where in the buffer the memory begins, which is not where a page does.
+const FIRST: u32 = 100;
+/// Bytes, on three pages.
+const LENGTH: u32 = 9000;
+/// Where lists of a chain meet, inside a page.
+const CUTS: [u32; 2] = [1000, 5000];
+/// Bytes that are written at once.
+const PIECE: u32 = 16;
+
+/// What becomes of the lists.
+#[derive(Clone, Copy)]
+enum Way {
+    /// One, freed.
+    Freed,
+    /// One, which describes other memory.
+    Reused,
+    /// One, mapped by the consumer, which undoes its mapping.
+    Mapped,
+    /// A chain that is cut inside pages, freed.
+    Cut,
+}
+
+const WAYS: [Way; 4] = [Way::Freed, Way::Reused, Way::Mapped, Way::Cut];
+
+impl Way {
+    /// Hands lists over the buffer's memory to `request`, and lets go of them when that has completed.
+    fn hand_over<T>(
+        self,
+        ledger: &Ledger,
+        buffer: &Buffer,
+        request: impl FnOnce(*mut MDL) -> Result<T, NTSTATUS>,
+    ) -> Result<T, NTSTATUS> {
+        // SAFETY: the buffer is longer than the part.
+        let part = |from: u32, to: u32| unsafe {
+            PartialMdl::new(buffer.locked_mdl(), FIRST.saturating_add(from), to.saturating_sub(from))
+        };
+        if let Self::Cut = self {
+            let [one, two] = CUTS;
+            let (first, second, third) = (part(0, one)?, part(one, two)?, part(two, LENGTH)?);
+            first.chain(&second);
+            second.chain(&third);
+            return request(first.as_ptr());
+        }
+        let whole = part(0, LENGTH)?;
+        let mapped = match self {
+            // SAFETY: the pages are locked.
+            Self::Mapped => Some(unsafe { kernel::system_address(whole.as_ptr()) }?),
+            Self::Freed | Self::Reused | Self::Cut => None,
+        };
+        // SAFETY: the list is this function's own.
+        let before = unsafe { Look::at(whole.as_ptr()) };
+        let done = request(whole.as_ptr());
+        // SAFETY: as above.
+        ledger.require("a list is left as it was", before == unsafe { Look::at(whole.as_ptr()) });
+        match (self, mapped) {
+            // SAFETY: the mapping was made above, and is out of use.
+            (_, Some(address)) => unsafe { kernel::unmap(whole.as_ptr(), address) },
+            // SAFETY: the buffer has the bytes, and the list is out of use.
+            (Self::Reused, None) => unsafe { whole.reuse(buffer.locked_mdl(), 0, 1) },
+            (_, None) => {}
+        }
+        done
+    }
+}
+
+/// Writes to the beginning, across the cuts and to the end of what `base` and `token` name, and checks the buffer.
+fn write(scene: &Scene<'_>, buffer: &Buffer, base: usize, token: u32) -> Result<(), NTSTATUS> {
+    let ledger = scene.stage.ledger();
+    let middle = CUTS.map(|cut| cut.saturating_sub(PIECE / 2));
+    let places = [0, middle[0], middle[1], LENGTH.saturating_sub(PIECE)];
+    for place in places {
+        let written = kernel::ticks().to_le_bytes().map(|byte| byte | 1);
+        scene.near_memory.buffer.put(&[written, written].concat_pair());
+        let remote = Remote { address: (base as u64).saturating_add(u64::from(place)), token };
+        let status = Rdma::Write.run(scene, &[scene.near_memory.sge(PIECE)], remote)?;
+        ledger.expect("write to memory whose lists are gone", status, STATUS_SUCCESS);
+        let mut arrived = [0; PIECE as usize];
+        buffer.take_at(FIRST.saturating_add(place), &mut arrived);
+        ledger.require("the bytes are in the buffer", arrived == [written, written].concat_pair());
+    }
+    Ok(())
+}
+
+/// Two halves, one behind the other.
+trait ConcatPair {
+    fn concat_pair(self) -> [u8; PIECE as usize];
+}
+
+impl ConcatPair for [[u8; 8]; 2] {
+    fn concat_pair(self) -> [u8; PIECE as usize] {
+        let mut whole = [0; PIECE as usize];
+        whole.iter_mut().zip(self.into_iter().flatten()).for_each(|(to, from)| *to = from);
+        whole
+    }
+}
+
+/// WR-8: memory stays registered when the lists that described it are freed, reused or unmapped.
+pub(super) fn registered(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
+    let ledger = stage.ledger();
+    let scene = Scene::connected(stage)?;
+    let buffer = stage.locked(FIRST.saturating_add(LENGTH))?;
+    let mr = scene.far.pd.create_mr()?;
+    let flags = NDK_MR_FLAG_ALLOW_LOCAL_WRITE | NDK_MR_FLAG_ALLOW_REMOTE_WRITE;
+    for way in WAYS {
+        way.hand_over(ledger, buffer, |mdl| mr.register(mdl, LENGTH, flags, Inside::Nothing)?.wait())?;
+        write(&scene, buffer, buffer.address(FIRST), mr.remote_token())?;
+        mr.deregister(Inside::Nothing)?.expect_one_of(&[STATUS_SUCCESS]);
+    }
+    // SAFETY: the buffer has the bytes.
+    let first = unsafe { PartialMdl::new(buffer.locked_mdl(), 0, 64) }?;
+    // SAFETY: as above.
+    let second = unsafe { PartialMdl::new(buffer.locked_mdl(), 65, 64) }?;
+    first.chain(&second);
+    let gap = mr.register(first.as_ptr(), 128, flags, Inside::Nothing)?;
+    ledger.expect("register a chain with a gap", gap.status(), STATUS_INVALID_PARAMETER);
+    Ok(())
+}
+
+/// WR-8: pages stay mapped when the lists that described them are freed, reused or unmapped, and until the mapping
+/// is released. It is built without a completion (the page of NdkBuildLAM has it optional).
+pub(super) fn mapped(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
+    const BASE: usize = 0x7000_0000;
+    let ledger = stage.ledger();
+    let scene = Scene::connected(stage)?;
+    let far = scene.far;
+    let (buffer, place) = (stage.locked(FIRST.saturating_add(LENGTH))?, stage.buffer(mapping_length(3))?);
+    let mr = far.pd.create_fast_mr()?;
+    mr.initialise(16, true)?.wait()?;
+    for way in WAYS {
+        let mapping = way.hand_over(ledger, buffer, |mdl| stage.far.map_inline(mdl, LENGTH, place))?;
+        ledger.require("a page for each that the memory touches", mapping.count() == 3);
+        let extent = Extent { address: BASE | mapping.offset() as usize, length: LENGTH };
+        let post =
+            |context| far.qp.fast_register(context, mr, &mapping, extent, NDK_OP_FLAG_ALLOW_REMOTE_WRITE);
+        ledger.expect("fast register", run(stage, far, "fast register", post)?, STATUS_SUCCESS);
+        write(&scene, buffer, extent.address, mr.remote_token())?;
+        let invalidated = run(stage, far, "invalidate", |context| far.qp.invalidate(context, mr, 0))?;
+        ledger.expect("invalidate", invalidated, STATUS_SUCCESS);
+    }
+    Ok(())
+}

@@ -141,6 +141,14 @@ impl Client {
         self.transport.network().set_addresses(id.get(), &[ip]).unwrap();
     }
 
+    /// Takes a port from the transport, if it was not removed, and gives it back.
+    pub(crate) fn leave_briefly(&self, index: usize) {
+        if index < self.ports.len() {
+            self.disable(index);
+            self.enable(index);
+        }
+    }
+
     /// Removes one port.
     pub(crate) fn remove_port(&mut self, index: usize) {
         let (_, id) = self.ports.remove(index);

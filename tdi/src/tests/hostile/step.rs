@@ -18,18 +18,50 @@ pub(super) const PLACES: [&str; 6] =
 pub(super) enum Step {
     OpenControlChannel,
     OpenEndpoint,
-    OpenAddress { place: u8, shared: bool },
-    Submit { file: u8, ask: Ask },
-    Associate { file: u8, address: u8 },
-    Disassociate { file: u8 },
-    SetEvent { file: u8, event: i32, handler: bool },
-    Query { file: u8, kind: i32 },
-    Cancel { back: u8 },
-    Cleanup { file: u8 },
-    Close { file: u8 },
+    OpenAddress {
+        place: u8,
+        shared: bool,
+    },
+    Submit {
+        file: u8,
+        ask: Ask,
+    },
+    Associate {
+        file: u8,
+        address: u8,
+    },
+    Disassociate {
+        file: u8,
+    },
+    SetEvent {
+        file: u8,
+        event: i32,
+        handler: bool,
+    },
+    Query {
+        file: u8,
+        kind: i32,
+    },
+    Cancel {
+        back: u8,
+    },
+    Cleanup {
+        file: u8,
+    },
+    Close {
+        file: u8,
+    },
     RemovePort,
-    Deferred { calls: u8 },
-    Tick { time: u16 },
+    /// An adapter goes, and returns at once.
+    LeaveBriefly {
+        far: bool,
+    },
+    Deferred {
+        calls: u8,
+    },
+    Tick {
+        time: u16,
+    },
 }
 
 impl<'a> Arbitrary<'a> for Step {
@@ -52,6 +84,7 @@ impl<'a> Arbitrary<'a> for Step {
             48 => Self::Cleanup { file },
             49 => Self::Close { file },
             50 if file == 0 => Self::RemovePort,
+            50 if file < 32 => Self::LeaveBriefly { far: input.arbitrary()? },
             50..=60 => Self::Deferred { calls: input.int_in_range(1..=20)? },
             _ => Self::Tick { time: input.arbitrary()? },
         })

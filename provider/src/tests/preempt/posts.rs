@@ -7,7 +7,7 @@ use sys::status::*;
 use sys::wdm::{MDL, PVOID};
 
 use super::op::{End, FAR, Op};
-use super::thing::{Post, Registered, Role};
+use super::thing::{Post, Queue, Registered, Role};
 use super::world::World;
 use crate::tests::consumer::{Lent, call};
 
@@ -52,7 +52,7 @@ impl World {
                 let (list, token) = (self.list(end), self.window_token(1 - end));
                 call!(qp, NdkSendAndInvalidate, context, list.pointer(), 1, 0, token)
             }),
-            Op::Receive(end) => self.post(end, |qp, context| {
+            Op::Receive(end) => self.post_to(end, Queue::Receive, |qp, context| {
                 let list = self.list(end);
                 call!(qp, NdkReceive, context, list.pointer(), 1)
             }),
@@ -81,7 +81,7 @@ impl World {
                 call!(qp, NdkInvalidate, context, memory, 0)
             }),
             Op::ReceiveShared => {
-                let number = self.begin_post(None);
+                let number = self.begin_post(None, Queue::Receive);
                 let list = self.list(FAR);
                 let srq = self.pointer::<NDK_SRQ>(FAR, Role::Srq);
                 let status = call!(srq, NdkSrqReceive, (number + 1) as PVOID, list.pointer(), 1);
@@ -141,9 +141,9 @@ impl World {
         call!(cq, NdkControlCqInterruptModeration, interval, count)
     }
 
-    fn begin_post(&self, qp: Option<usize>) -> usize {
+    fn begin_post(&self, qp: Option<usize>, queue: Queue) -> usize {
         let mut posts = self.posts.borrow_mut();
-        posts.push(Post { qp, status: None, results: Vec::new() });
+        posts.push(Post { qp, queue, status: None, results: Vec::new() });
         posts.len() - 1
     }
 
@@ -153,9 +153,13 @@ impl World {
     }
 
     fn post(&self, end: End, post: impl FnOnce(*mut NDK_QP, PVOID) -> NTSTATUS) -> NTSTATUS {
+        self.post_to(end, Queue::Initiator, post)
+    }
+
+    fn post_to(&self, end: End, queue: Queue, post: impl FnOnce(*mut NDK_QP, PVOID) -> NTSTATUS) -> NTSTATUS {
         let qp = self.find(end, Role::Qp).expect("it is open");
-        let number = self.begin_post(Some(qp));
-        let waiting = self.waiting(qp, number);
+        let number = self.begin_post(Some(qp), queue);
+        let waiting = self.waiting((qp, queue), number);
         let status = post(self.pointer(end, Role::Qp), (number + 1) as PVOID);
         if status == STATUS_INSUFFICIENT_RESOURCES && waiting < DEPTH {
             self.fail(format!("a post finds no room behind {waiting} others"));
@@ -163,12 +167,12 @@ impl World {
         self.end_post(number, status)
     }
 
-    /// Posts to a QP before this one that have no result yet.
-    fn waiting(&self, qp: usize, before: usize) -> usize {
+    /// Posts to a queue of a QP before this one that have no result yet.
+    fn waiting(&self, (qp, queue): (usize, Queue), before: usize) -> usize {
         let posts = self.posts.borrow();
         let waits = |post: &&Post| {
             let refused = post.status.is_some_and(|status| status != STATUS_SUCCESS);
-            post.qp == Some(qp) && !refused && post.results.is_empty()
+            post.qp == Some(qp) && post.queue == queue && !refused && post.results.is_empty()
         };
         posts[..before].iter().filter(waits).count()
     }
@@ -274,7 +278,8 @@ impl World {
     /// A message from the near to the far end arrives.
     pub(super) fn is_carrying(&self) -> bool {
         let posts = self.posts.borrow().len();
-        let receive = self.post(FAR, |qp, context| call!(qp, NdkReceive, context, null(), 0));
+        let receive =
+            self.post_to(FAR, Queue::Receive, |qp, context| call!(qp, NdkReceive, context, null(), 0));
         let send = self.post(0, |qp, context| call!(qp, NdkSend, context, null(), 0, 0));
         for end in [0, FAR] {
             self.poll(end);

@@ -88,11 +88,19 @@ pub(super) enum What {
     Deregister,
 }
 
+/// The queue of a QP that a request is posted to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Queue {
+    Initiator,
+    Receive,
+}
+
 /// One posted request.
 #[derive(Debug)]
 pub(super) struct Post {
     /// The QP; none if it went to the SRQ.
     pub(super) qp: Option<usize>,
+    pub(super) queue: Queue,
     pub(super) status: Option<NTSTATUS>,
     pub(super) results: Vec<NTSTATUS>,
 }

@@ -95,6 +95,14 @@ fn preempt_pairs_at_atomics() {
 }
 
 #[test]
+fn preempt_results_at_every_atomic() {
+    let (begin, mut failures) = (Instant::now(), Failures::default());
+    let runs = pairs::all_results(&mut failures);
+    println!("{runs} runs of what makes results, {:?}", begin.elapsed());
+    failures.judge();
+}
+
+#[test]
 fn preempt_at_random() {
     const RUNS: usize = 4000;
     let (begin, mut random, mut failures) = (Instant::now(), Random(seed()), Failures::default());

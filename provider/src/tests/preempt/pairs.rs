@@ -87,3 +87,43 @@ pub(super) fn all(seed: u64, share: Share, atomics: bool, failures: &mut Failure
     }
     (covered.into_iter().filter(|covered| *covered).count(), runs)
 }
+
+/// What makes results and notifications takes no lock: each of these is preempted at every atomic.
+fn results() -> Vec<(Stage, Vec<Op>, Op)> {
+    use super::op::{FAR, NEAR};
+    let message = vec![Op::Receive(FAR)];
+    vec![
+        (Stage::Waiting, message.clone(), Op::PollAndSend(NEAR)),
+        (Stage::Waiting, message.clone(), Op::Arm(NEAR)),
+        (Stage::Waiting, vec![Op::Disconnect(FAR)], Op::PollAndSend(NEAR)),
+        (Stage::Established, vec![Op::Receive(FAR), Op::Flush(FAR)], Op::ArmSolicited(FAR)),
+        (Stage::Established, vec![Op::Receive(FAR), Op::Flush(FAR)], Op::Arm(FAR)),
+        (Stage::Established, vec![Op::Arm(FAR)], Op::Flush(FAR)),
+        (Stage::Armed, vec![Op::Send(NEAR)], Op::Arm(FAR)),
+        (Stage::Armed, vec![Op::Send(NEAR)], Op::Flush(FAR)),
+        (Stage::Moderated, vec![Op::Send(NEAR)], Op::Unmoderate(FAR)),
+        (Stage::Moderated, vec![Op::Send(NEAR)], Op::Timers),
+        (Stage::WaitingShared, vec![Op::ReceiveShared], Op::PollAndSend(NEAR)),
+    ]
+}
+
+/// Preempts what makes results at every atomic; returns how many runs these were.
+pub(super) fn all_results(failures: &mut Failures) -> usize {
+    let mut runs = 0;
+    for (stage, ops, op) in results() {
+        for way in 0..WAYS {
+            for after in 1.. {
+                let interruptions = vec![Interruption { after, op, deferred: way & 4 != 0 }];
+                let ending = Ending::numbered(way);
+                let case = Case { stage, ops: ops.clone(), interruptions, ending, atomics: true };
+                let outcome = case.run();
+                failures.add(&case, &outcome);
+                runs += 1;
+                if outcome.points < after {
+                    break;
+                }
+            }
+        }
+    }
+    runs
+}

@@ -114,11 +114,13 @@ impl World {
             self.go_on();
         }
         self.perform(Op::Deferred);
-        if self.moderated.borrow().contains(&true) {
-            // What moderation holds back comes when its time has passed.
-            self.perform(Op::Timers);
-            self.perform(Op::Deferred);
+        // What moderation holds back comes when it ends.
+        for end in [NEAR, FAR] {
+            if self.moderated.borrow()[end] {
+                self.perform(Op::Unmoderate(end));
+            }
         }
+        self.perform(Op::Deferred);
         for end in [NEAR, FAR] {
             self.judge_arm(end);
         }

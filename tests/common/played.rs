@@ -70,6 +70,13 @@ macro_rules! with_played {
             a_mapping_outlives_the_lists_it_was_built_from: ListsOfMappings;
             a_remote_token_serves_every_registration_of_its_region: KeptToken;
             an_unaligned_mebibyte_needs_one_registration: Mebibyte;
+            a_refused_accept_keeps_the_first_qp: AcceptAgain;
+            a_second_disconnect_leaves_the_first_its_completion: DisconnectTwice;
+            a_connect_tried_again_keeps_its_address: ConnectAgain;
+            a_disconnect_without_a_connection_leaves_the_qp: DisconnectUnconnected;
+            closing_after_the_peers_disconnect_flushes: CloseAfterDisconnect;
+            a_listener_that_pauses_refuses_what_waits: PauseWithOffers;
+            qps_of_another_opening_connect_and_accept: Openings;
         }
     };
 }

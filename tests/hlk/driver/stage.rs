@@ -129,6 +129,14 @@ impl<'l> Stage<'l> {
         self.backstage.provider.open_as(self.ledger(), self.near_end.if_index, version)
     }
 
+    /// Opens the adapter of one of the two ends once more.
+    ///
+    /// # Errors
+    /// The status of the open.
+    pub(crate) fn open_again(&self, end: &Endpoint) -> Result<Handle<'l, NDK_ADAPTER>, NTSTATUS> {
+        self.backstage.provider.open(self.ledger(), end.if_index)
+    }
+
     pub(crate) fn ledger(&self) -> &'l Ledger {
         &self.backstage.ledger
     }

@@ -5,6 +5,7 @@
 //! and every close of it.
 
 mod access;
+mod attempting;
 mod closing;
 mod connecting;
 mod extremes;
@@ -110,5 +111,12 @@ fn play(scenario: Scenario, stage: &Stage<'_>) -> Result<(), NTSTATUS> {
         Scenario::SendWithoutReceive => posting::starving(stage),
         Scenario::NotifiedAfterPost => notifying::after_post(stage),
         Scenario::RaceAlarm => moderating::closed_when_due(stage),
+        Scenario::AcceptAgain => attempting::accept_again(stage),
+        Scenario::DisconnectTwice => attempting::disconnect_twice(stage),
+        Scenario::ConnectAgain => attempting::connect_again(stage),
+        Scenario::DisconnectUnconnected => attempting::disconnect_unconnected(stage),
+        Scenario::CloseAfterDisconnect => attempting::close_after_disconnect(stage),
+        Scenario::PauseWithOffers => attempting::pause_with_offers(stage),
+        Scenario::Openings => attempting::openings(stage),
     }
 }

@@ -244,6 +244,27 @@ scenarios! {
     /// An unaligned mebibyte in one fast registration.
     Mebibyte = 73, "NDIS-8 WR-8",
         "QP.NdkFastRegister MR.NdkInitializeFastRegisterMr";
+    /// A connector accepts a second time, with another QP: that fails and changes nothing.
+    AcceptAgain = 61, "CM-3 OBJ-2 CM-1",
+        "connector.NdkAccept connector.NdkDisconnect QP.NdkCloseQp";
+    /// Two threads disconnect one connector.
+    DisconnectTwice = 62, "RQ-2 CM-1",
+        "connector.NdkDisconnect";
+    /// A connector connects again while its first peer leaves.
+    ConnectAgain = 63, "CM-4 CL-12",
+        "connector.NdkConnect connector.NdkCompleteConnect";
+    /// A connector whose connect was rejected, and the one that was offered, are disconnected.
+    DisconnectUnconnected = 64, "CM-1 WR-7",
+        "connector.NdkDisconnect connector.NdkReject";
+    /// A connector is closed after its peer's disconnect: its QP is flushed.
+    CloseAfterDisconnect = 65, "CL-4 WR-7 CM-1",
+        "connector.NdkCloseConnector";
+    /// A listener pauses while a connect waits to be shown: it is refused.
+    PauseWithOffers = 66, "CM-5",
+        "listener.NdkControlConnectEvents";
+    /// Connectors connect and accept with QPs of another opening of the same adapter.
+    Openings = 67, "OBJ-2 CL-5 VER-2",
+        "connector.NdkConnect connector.NdkAccept QP.NdkCloseQp";
 }
 
 impl TryFrom<u32> for Scenario {

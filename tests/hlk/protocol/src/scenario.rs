@@ -233,7 +233,7 @@ scenarios! {
     NotifiedAfterPost = 60, "CQ-8 CQ-2",
         "adapter.NdkCreateCq CQ.NdkArmCq QP.NdkSend";
     /// The lists of a region are freed, reused or unmapped as soon as it is registered.
-    ListsOfRegions = 70, "WR-8 RQ-1",
+    ListsOfRegions = 70, "WR-8",
         "MR.NdkRegisterMr MR.NdkDeregisterMr";
     /// The lists of a logical address mapping are freed, reused or unmapped as soon as it is built.
     ListsOfMappings = 71, "WR-8 OBJ-2",

@@ -80,6 +80,21 @@ pub(crate) fn load(path: &Path) -> Result<Arc<Image>, LoadError> {
     Ok(image)
 }
 
+/// Maps an image from its bytes as [`Machine::load`](crate::Machine::load) does, and releases it again. Nothing of it
+/// runs, so the bytes may be anything.
+///
+/// # Errors
+/// As [`Machine::load`](crate::Machine::load) has them, up to the call of the entry point.
+///
+/// # Panics
+/// If no machine is running.
+pub fn examine(data: &[u8]) -> Result<(), LoadError> {
+    let image = map::map_bytes(Path::new("examined.sys"), data)?;
+    // SAFETY: nothing has the image but this function.
+    unsafe { map::release(&image) };
+    Ok(())
+}
+
 /// The address of a function of the simulator, as an image that imports it by these names gets it.
 pub(crate) fn routine(module: &str, name: &str) -> Option<*const ()> {
     map::resolve(module, name).map(|export| export.address)

@@ -43,7 +43,9 @@ pub(super) fn of(path: &Path, file: &PeFile64<'_>) -> Option<&'static Symbols> {
 }
 
 fn open(path: &Path, guid: &[u8; 16]) -> Option<&'static Symbols> {
-    let mut pdb = PDB::open(File::open(path).ok()?).ok()?;
+    // The path is what an image says; a pipe would be waited for.
+    let file = path.metadata().is_ok_and(|metadata| metadata.is_file()).then(|| File::open(path).ok())??;
+    let mut pdb = PDB::open(file).ok()?;
     if pdb.pdb_information().ok()?.guid.to_bytes_le() != *guid {
         return None;
     }

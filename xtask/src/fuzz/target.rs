@@ -9,8 +9,11 @@ use std::{
 use crate::{failure::Failure, root};
 
 /// The packages of fuzz targets, and their folders.
-pub(super) const PACKAGES: &[(&str, &str)] =
-    &[("softndk-tdi-fuzz", "tdi/fuzz"), ("softndk-hostile-fuzz", "tests/hostile/fuzz")];
+pub(super) const PACKAGES: &[(&str, &str)] = &[
+    ("softndk-tdi-fuzz", "tdi/fuzz"),
+    ("softndk-hostile-fuzz", "tests/hostile/fuzz"),
+    ("softndk-ntsim-fuzz", "ntsim/fuzz"),
+];
 
 /// Takes the targets out of a command on the whole workspace: they are no programs without libFuzzer, and with
 /// them the transport would have what only they need.

@@ -120,7 +120,8 @@ pub(super) fn write(
     path
 }
 
-fn image(imports: Imports<'_>, text: &[u8]) -> Vec<u8> {
+/// An image of this code, the entry point at its beginning.
+pub(super) fn image(imports: Imports<'_>, text: &[u8]) -> Vec<u8> {
     let rdata = ReadOnly::new(imports, text.len() as u32);
     let mut data = DEFAULT_COOKIE.to_le_bytes().to_vec();
     data.extend((IMAGE_BASE + u64::from(DATA)).to_le_bytes());

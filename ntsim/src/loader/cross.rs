@@ -1,7 +1,7 @@
 //! Into an image and back: its entry point and its unload routine, which are called as its header and its driver
 //! object say.
 //!
-//! Whatever lies at that address runs. It finds nothing of the simulator in registers and on the stack above it, and
+//! Whatever lies at that address runs. It finds nothing of the simulator in registers and on the stack around it, and
 //! what it does to the registers that it has to keep
 //! (<https://learn.microsoft.com/cpp/build/x64-calling-convention>) ends here.
 
@@ -15,6 +15,9 @@ const POISON: u64 = 0xBAD0_BAD0_BAD0_BAD0;
 
 /// Words of stack between the driver and the simulator.
 const WORDS: u64 = 1024;
+
+/// Words below the stack pointer in which the simulator's calls before have left addresses of its own.
+const BELOW: u64 = 8192;
 
 /// What [`cross`] leaves and finds again, whatever became of the registers.
 #[repr(C)]
@@ -77,6 +80,13 @@ unsafe extern "sysv64" fn cross(
         "jnz 2b",
         "mov r11, rdi",
         "mov rcx, rsi",
+        "mov r10, rsp",
+        "mov r9d, {below}",
+        "3:",
+        "sub r10, 8",
+        "mov [r10], rax",
+        "dec r9d",
+        "jnz 3b",
         "mov rbx, rax",
         "mov rbp, rax",
         "mov rsi, rax",
@@ -121,6 +131,7 @@ unsafe extern "sysv64" fn cross(
         "ret",
         poison = const POISON,
         words = const WORDS,
+        below = const BELOW,
         crossing = const CROSSING,
     )
 }

@@ -208,3 +208,21 @@ fn touch_of_a_discarded_section_is_reported() {
         "{report}"
     );
 }
+
+#[test]
+fn entry_point_finds_nothing_of_the_simulator_on_the_stack() {
+    let folder = tempfile::tempdir().unwrap();
+    // `mov eax, [rsp + n]`: the value is what the entry point returns.
+    for offset in [-0xF000_i32, -0x800, -8, 0x48, 0x400, 0x1FC0] {
+        let peek = |f: &mut Function| _ = f.raw(&[0x8B, 0x84, 0x24]).raw(&offset.to_le_bytes());
+        let path = write(folder.path(), "peek.sys", &[], &[&peek]);
+        let machine = Machine::builder().boot();
+        let result = machine.load(&path);
+        assert!(
+            matches!(result, Err(LoadError::Entry { status: 0xBAD0_BAD0, .. })),
+            "{offset:#x}: {result:?}"
+        );
+        drop(result);
+        assert!(machine.shutdown().is_clean());
+    }
+}

@@ -32,8 +32,13 @@ const ENOUGH: usize = 10;
 /// Builds the drivers, plays, and prints what was found.
 pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     let scenarios = selection::select(&options.scenario)?;
-    let built = build::build()?;
-    let images = Images { softndk: built.image("softndk"), ndkhlk: built.image("ndkhlk") };
+    let images = match &options.images {
+        Some(folder) => Images { softndk: folder.join("softndk.sys"), ndkhlk: folder.join("ndkhlk.sys") },
+        None => {
+            let built = build::build()?;
+            Images { softndk: built.image("softndk"), ndkhlk: built.image("ndkhlk") }
+        }
+    };
     let seeds = options.seeds();
     let tasks: Vec<_> = seeds
         .clone()

@@ -27,6 +27,9 @@ pub(crate) struct Options {
     /// shared, the locked ones, or none (off).
     #[arg(long, value_name = "WHICH", default_value_t = Atomics::All)]
     pub(super) atomics: Atomics,
+    /// Play the images in this folder instead of building them.
+    #[arg(long, value_name = "FOLDER", hide = true)]
+    pub(super) images: Option<PathBuf>,
     /// Show which closes are pending at the end, and what holds them.
     #[arg(long)]
     pub(super) explain: bool,

@@ -67,13 +67,13 @@ impl<'t> Bench<'t> {
         checks: impl IntoIterator<Item = &'c Check>,
     ) -> Result<Result<(), String>, Failure> {
         let checks: Vec<&Check> = checks.into_iter().collect();
-        if checks.iter().any(|check| matches!(check.layer, Layer::Image { .. })) {
+        if checks.iter().any(|check| matches!(check.layer, Layer::Image { .. } | Layer::Explore { .. })) {
             if let Err(output) = self.drivers.compile(self.compiler, step)? {
                 return Ok(Err(does_not_compile(&output)));
             }
             self.drivers.deliver()?;
         }
-        for check in checks {
+        for check in checks.into_iter().filter(|check| !matches!(check.layer, Layer::Explore { .. })) {
             if let Err(output) = self.program(step, check)? {
                 return Ok(Err(does_not_compile(&output)));
             }
@@ -83,6 +83,9 @@ impl<'t> Bench<'t> {
 
     /// Runs a check, which was built.
     pub(super) fn run(&self, step: &Step, check: &Check) -> Result<Verdict, Failure> {
+        if let Layer::Explore { seeds } = check.layer {
+            return self.explore(&check.test, seeds, &check.finding);
+        }
         let program = self.program(step, check)?.map_err(Failure::Work)?;
         let mut command = Command::new(program);
         command.args(["--exact", &check.test, "--test-threads=1", "--nocapture"]);
@@ -95,6 +98,16 @@ impl<'t> Bench<'t> {
             return Ok(Verdict::Passed);
         }
         Err(Failure::work(format!("{check}: there is no such test")))
+    }
+
+    /// Plays seeds of a scenario with the arguments that explore has by default.
+    fn explore(&self, scenario: &str, seeds: u64, finding: &str) -> Result<Verdict, Failure> {
+        let tool = std::env::current_exe().map_err(|error| Failure::work(error.to_string()))?;
+        let mut command = Command::new(tool);
+        command.args(["explore", "--from", "1", "--scenario", scenario, "--seeds", &seeds.to_string()]);
+        command.arg("--images").arg(&self.drivers.images);
+        let (succeeded, output) = within(PATIENCE, &mut command)?;
+        Ok(if succeeded { Verdict::Passed } else { judge(&output, finding) })
     }
 
     /// The test program of a check, up to date. The inner error is what the compiler says.
@@ -115,6 +128,8 @@ impl<'t> Bench<'t> {
                 ]);
                 command.env("RUSTFLAGS", "--cfg loom").arg("--target-dir").arg(target("loom"));
             }
+            // Played by this program itself.
+            Layer::Explore { .. } => return Ok(Err(format!("{check} has no test program"))),
             // The test is the repository's own; only the images that it boots are not.
             Layer::Image { target } => {
                 command.args(["--release", "--package", "softndk", "--test", target]);

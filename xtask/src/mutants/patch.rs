@@ -5,6 +5,7 @@
 //! Rules: CL-6 CL-10
 //! Check: image scenarios some_scenario::at_passive_level finds NdkCloseBeforeSuccessor
 //! Check: unit softndk-provider tests::close::some_test finds what the failing assertion says
+//! Check: explore race-arm 1000 finds what a finding says
 //! Check: loom lifetime::tests::model::some_model finds what the failing assertion says
 //!
 //! Why this change is that mistake.
@@ -13,7 +14,8 @@
 //! ```
 //!
 //! An image check boots the drivers with the mistake in them; what it finds is the name of a rule of the
-//! simulator's, or a finding of the consumer's. Each of the checks must catch the mutant.
+//! simulator's, or a finding of the consumer's. An explore check plays so many seeds of a scenario with the arguments
+//! that `cargo xtask explore` has by default. Each of the checks must catch the mutant.
 
 use core::fmt;
 use std::{
@@ -50,6 +52,8 @@ pub(super) enum Layer {
     Loom,
     /// The built drivers, in the simulator, by an integration test of this name.
     Image { target: String },
+    /// The built drivers, under so many schedules of the scenario in the place of a test.
+    Explore { seeds: u64 },
 }
 
 impl fmt::Display for Check {
@@ -58,6 +62,7 @@ impl fmt::Display for Check {
             Layer::Unit { package } => write!(f, "unit {package} {}", self.test),
             Layer::Loom => write!(f, "loom {}", self.test),
             Layer::Image { target } => write!(f, "image {target} {}", self.test),
+            Layer::Explore { seeds } => write!(f, "explore {} {seeds}", self.test),
         }
     }
 }
@@ -70,6 +75,7 @@ impl Check {
         let (layer, test) = match words[..] {
             ["unit", package, test] => (Layer::Unit { package: package.to_owned() }, test),
             ["loom", test] => (Layer::Loom, test),
+            ["explore", scenario, seeds] => (Layer::Explore { seeds: seeds.parse().ok()? }, scenario),
             ["image", target, test] => (Layer::Image { target: target.to_owned() }, test),
             _ => return None,
         };
@@ -142,6 +148,14 @@ mod tests {
         assert_eq!((mutant.behaviour, mutant.rules.len()), (3, 2));
         let [check] = &mutant.checks[..] else { panic!("{mutant:?}") };
         assert_eq!((check.to_string().as_str(), check.finding.as_str()), ("image scenarios a::b", "NdkX"));
+    }
+
+    #[test]
+    fn explore_check_has_a_scenario_and_a_number_of_seeds() {
+        let check = Check::parse("explore race-arm 1000 finds what it says").unwrap();
+        assert_eq!((&check.layer, &*check.test), (&Layer::Explore { seeds: 1000 }, "race-arm"));
+        assert_eq!(check.to_string(), "explore race-arm 1000");
+        assert_eq!(Check::parse("explore race-arm many finds what it says"), None);
     }
 
     #[test]

@@ -12,6 +12,7 @@ mod extremes;
 mod inside;
 mod limits;
 mod lists;
+mod meeting;
 mod moderating;
 mod newer;
 mod notifying;
@@ -88,6 +89,9 @@ fn play(scenario: Scenario, stage: &Stage<'_>) -> Result<(), NTSTATUS> {
         Scenario::RaceAccept => racing::accept(stage),
         Scenario::RaceDisconnect => racing::disconnect(stage),
         Scenario::RaceNotification => racing::notification(stage),
+        Scenario::RaceComplete => meeting::close_and_complete(stage),
+        Scenario::RaceRoom => meeting::result_and_post(stage),
+        Scenario::RaceArm => meeting::error_and_arm(stage),
         Scenario::Windows => registering::windows(stage),
         Scenario::FastRegistration => registering::fast(stage),
         Scenario::SendAndInvalidate => registering::send_and_invalidate(stage),

@@ -265,6 +265,15 @@ scenarios! {
     /// Connectors connect and accept with QPs of another opening of the same adapter.
     Openings = 67, "OBJ-2 CL-5 VER-2",
         "connector.NdkConnect connector.NdkAccept QP.NdkCloseQp";
+    /// A QP is closed while its connect is completed.
+    RaceComplete = 80, "CL-4 CM-2",
+        "connector.NdkCompleteConnect QP.NdkCloseQp";
+    /// A request is posted to a full queue as soon as there is a result.
+    RaceRoom = 81, "CL-9 WR-2",
+        "QP.NdkSend CQ.NdkGetCqResults";
+    /// A CQ is armed for errors while its first one comes.
+    RaceArm = 82, "CL-3 CQ-3",
+        "CQ.NdkArmCq QP.NdkFlush";
 }
 
 impl TryFrom<u32> for Scenario {

@@ -1,0 +1,105 @@
+//! Two threads that meet in the provider's atomics: what one does is decided by what the other has done so far.
+//!
+//! Which of the two comes first is left to the scheduler, as in `racing`; but here one thing must hold in any
+//! order.
+
+use sys::ndk::NDK_CQ_NOTIFY_ERRORS;
+use sys::status::{
+    NTSTATUS, STATUS_CANCELLED, STATUS_CONNECTION_ABORTED, STATUS_CONNECTION_DISCONNECTED,
+    STATUS_CONNECTION_INVALID, STATUS_SUCCESS,
+};
+
+use super::scene::{Scene, close_and_wait, expect_results, wait_event};
+use crate::kernel;
+use crate::ndk::{Handle, Inside, QpDepths};
+use crate::pair::{self, Party, READS};
+use crate::stage::Stage;
+use crate::work::Work;
+
+/// Final statuses of a request whose connection is ended meanwhile.
+const ENDED: [NTSTATUS; 5] = [
+    STATUS_SUCCESS,
+    STATUS_CANCELLED,
+    STATUS_CONNECTION_ABORTED,
+    STATUS_CONNECTION_DISCONNECTED,
+    STATUS_CONNECTION_INVALID,
+];
+
+/// Initiator requests that a QP of [`QpDepths::SMALL`] holds.
+const FULL: usize = 8;
+
+/// Polls in search of a result that may not come while they last.
+const POLLS: usize = 50;
+
+/// CL-4, CM-2: a QP is closed while its connect is completed. If both sides' requests succeed, the connection was
+/// there, and the peer is told of its end.
+pub(super) fn close_and_complete(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
+    let ledger = stage.ledger();
+    let listener = pair::listen(stage)?;
+    let near = Party::on(stage.near, QpDepths::SMALL)?;
+    let far = Party::on(stage.far, QpDepths::SMALL)?;
+    let (connector, connecting) = pair::start_connect(stage, near.qp, b"near")?;
+    let offer = Handle::new(ledger, ledger.take_offer(listener.object(), connecting)?);
+    let accepting = offer.accept(far.qp, READS, b"far", Inside::Nothing)?;
+    connecting.wait()?;
+    let completing =
+        kernel::beside(|| near.qp.object().close(), || connector.complete_connect(Inside::Nothing))?;
+    let completed = completing?.status();
+    ledger.expect_one_of("complete connect of a QP that is closed", completed, &ENDED);
+    if completed != STATUS_SUCCESS {
+        // Until then the accept waits for another attempt to complete the connect.
+        close_and_wait(&[connector.object(), near.qp.object()]);
+    }
+    let accepted = accepting.status();
+    ledger.expect_one_of("accept of a QP that is closed", accepted, &ENDED);
+    if completed == STATUS_SUCCESS && accepted == STATUS_SUCCESS {
+        wait_event(stage, offer.object(), "disconnect event after the close of the peer's QP");
+    }
+    close_and_wait(&[connector.object(), near.qp.object(), offer.object(), listener.object()]);
+    Ok(())
+}
+
+/// CL-9, WR-2: where there is the result of a request, there is room for another one.
+pub(super) fn result_and_post(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
+    let ledger = stage.ledger();
+    let scene = Scene::connected(stage)?;
+    let (qp, cq, memory) = (scene.near.qp, scene.near.cq, scene.near_memory);
+    let first = stage.work("send")?;
+    let mut sends: [&Work; FULL] = [first; FULL];
+    for slot in sends.iter_mut().skip(1) {
+        *slot = stage.work("send")?;
+    }
+    for send in sends {
+        ledger.expect("fill the queue", qp.send(send.context(), &[memory.sge(16)], 0), STATUS_SUCCESS);
+    }
+    let next = stage.work("send as soon as there is a result")?;
+    let (far, far_memory, receive) = (scene.far.qp, scene.far_memory, stage.work("receive")?);
+    let posted = kernel::beside(
+        || {
+            // Lets the first send go on, in this thread.
+            let _ = far.receive(receive.context(), &[far_memory.sge(16)]);
+        },
+        || {
+            let found = (0..POLLS).any(|_| cq.harvest() != 0);
+            found.then(|| qp.send(next.context(), &[memory.sge(16)], 0))
+        },
+    )?;
+    if let Some(status) = posted {
+        ledger.expect("post where there is a result", status, STATUS_SUCCESS);
+    }
+    close_and_wait(&[scene.near_connector.object(), qp.object()]);
+    expect_results(stage, scene.near, "a send of a full queue", &sends, &ENDED);
+    Ok(())
+}
+
+/// CL-3, CQ-3: a CQ is armed for errors while its first one comes: there is one notification.
+pub(super) fn error_and_arm(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
+    let scene = Scene::connected(stage)?;
+    let receives = scene.far_receives::<1>()?;
+    let (qp, cq) = (scene.far.qp, scene.far.cq);
+    kernel::beside(|| qp.flush(), || cq.arm(NDK_CQ_NOTIFY_ERRORS))?;
+    wait_event(stage, cq.object(), "notification of an error that came while the CQ was armed");
+    stage.ledger().require("one notification for an arm", cq.object().events() == 1);
+    expect_results(stage, scene.far, "a receive that was flushed", &receives, &[STATUS_CANCELLED]);
+    Ok(())
+}

@@ -47,9 +47,6 @@ macro_rules! with_played {
             a_connector_may_be_closed_while_its_peer_accepts: RaceAccept;
             a_side_may_be_closed_while_its_peer_disconnects: RaceDisconnect;
             a_cq_may_be_closed_while_work_arrives: RaceNotification;
-            qp_closed_while_its_connect_completes_ends_the_connection: RaceComplete;
-            request_posted_on_a_result_finds_room: RaceRoom;
-            error_that_meets_an_arm_is_notified_once: RaceArm;
             a_window_admits_what_it_is_bound_to: Windows;
             a_fast_registration_admits_until_it_is_invalidated: FastRegistration;
             a_send_may_invalidate_the_receivers_token: SendAndInvalidate;
@@ -80,6 +77,9 @@ macro_rules! with_played {
             closing_after_the_peers_disconnect_flushes: CloseAfterDisconnect;
             a_listener_that_pauses_refuses_what_waits: PauseWithOffers;
             qps_of_another_opening_connect_and_accept: Openings;
+            qp_closed_while_its_connect_completes_ends_the_connection: RaceComplete;
+            request_posted_on_a_result_finds_room: RaceRoom;
+            error_that_meets_an_arm_is_notified_once: RaceArm;
         }
     };
 }

@@ -24,6 +24,7 @@ mod failure;
 mod fuzz;
 mod image;
 mod mutants;
+mod package;
 mod packages;
 mod run;
 mod step;
@@ -63,6 +64,8 @@ enum Command {
     Storm(storm::Options),
     /// Check formatting and lints, run every test, build the drivers and boot them.
     Test,
+    /// Build the drivers and make the signed package for Windows under target/softndk/package.
+    Package(package::Options),
     /// Plant each known mistake of tests/mutants in turn, and check that it is caught.
     Mutants(mutants::Options),
 }
@@ -84,6 +87,7 @@ fn main() -> ExitCode {
         Command::Conformance => conformance::write(),
         Command::Storm(options) => storm::storm(&options),
         Command::Test => test::test(),
+        Command::Package(options) => package::run(&options),
         Command::Mutants(options) => mutants::run(&options),
     };
     match outcome {

@@ -19,6 +19,8 @@ pub(crate) enum Use {
     Lints,
     /// Checking the format of sources, where the active toolchain has no linters.
     Format,
+    /// Verifying a package by tools that did not make it.
+    Verify,
 }
 
 /// A package and why it is needed.
@@ -75,6 +77,9 @@ const PACKAGES: &[Package] = &[
     Package::new("libclang1-22", Use::Drivers, "bindgen reads the DDK headers with it"),
     Package::new("mingw-w64-common", Use::Drivers, "the DDK headers"),
     Package::new("mingw-w64-x86-64-dev", Use::Drivers, "the kernel's export lists, to check imports against"),
+    Package::new("osslsigncode", Use::Verify, "verifies the signatures of a package"),
+    Package::new("openssl", Use::Verify, "converts the certificate for osslsigncode"),
+    Package::new("python3-venv", Use::Verify, "a place for signify, which verifies catalogues too"),
 ];
 
 /// Installs what is missing of the packages that are `needed`.
@@ -138,7 +143,9 @@ fn missing<'a>(packages: impl Iterator<Item = &'a Package>) -> Result<Vec<&'a Pa
 
 /// The arguments that install `names` and nothing that they only recommend.
 fn install_arguments<'a>(names: &[&'a str]) -> Vec<&'a str> {
-    let mut arguments = vec!["install", "-y", "-q", "--no-install-recommends"];
+    // Another apt-get may be at work.
+    let mut arguments =
+        vec!["-o", "DPkg::Lock::Timeout=300", "install", "-y", "-q", "--no-install-recommends"];
     arguments.extend(names);
     arguments
 }

@@ -23,7 +23,7 @@ pub(crate) fn refresh(target: &Path, root: &Path) -> Result<(), Failure> {
         let path = root.join(source);
         add(&mut digest, &path).map_err(|error| Failure::file(&path, &error))?;
     }
-    let present = format!("{:x}", digest.finalize());
+    let present: String = digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
     let stamp = target.join("headers.sha256");
     if fs::read_to_string(&stamp).is_ok_and(|recorded| recorded == present) {
         return Ok(());

@@ -1,0 +1,37 @@
+//! A test-signed driver package, made without Windows: what stampinf, signtool, Inf2Cat and InfVerif do.
+//!
+//! | module | makes or checks |
+//! |---|---|
+//! | [`stamp`] | the INF from the INX: DriverVer, architecture, KMDF version |
+//! | [`identity`] | the test-signing key and its certificate |
+//! | [`image`] | the Authenticode hash of a PE image, its embedded signature, its checksum |
+//! | [`catalog`] | the SHA-256 catalogue over the members of a package |
+//! | [`signed_data`] | the PKCS #7 envelope of both |
+//! | [`kmdf`] | the framework version that an image binds to |
+//! | [`inf`] | an INF's rules, as far as they can be held without Windows |
+//! | `der` | the encoding below all of them |
+//!
+//! The output is a function of the input, the key and the time that the caller names: RSA signatures of PKCS #1 v1.5 are
+//! deterministic, so two runs give the same bytes.
+//!
+//! Formats follow [Windows Authenticode Portable Executable Signature Format](https://learn.microsoft.com/windows/win32/debug/pe-format)
+//! and, for catalogues, which no page describes, what makecat and Inf2Cat were seen to write. Foreign verifiers judge the result
+//! (`cargo xtask package --verify`); acceptance by Windows has not been shown.
+
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::std_instead_of_alloc,
+    clippy::std_instead_of_core,
+    reason = "a tool in user mode: its inputs are files that the caller chose"
+)]
+#![forbid(unsafe_code)]
+
+pub mod catalog;
+mod der;
+pub mod identity;
+pub mod image;
+pub mod inf;
+pub mod kmdf;
+pub mod signed_data;
+pub mod stamp;
+pub mod time;

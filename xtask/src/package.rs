@@ -1,0 +1,195 @@
+//! `cargo xtask package`: what is copied to a Windows machine, stamped, signed and checked, under target/softndk/package.
+
+mod readme;
+mod verify;
+
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use packager::{
+    catalog::{self, Member},
+    identity::Identity,
+    image::Image,
+    inf::{self, Expected},
+    kmdf,
+    stamp::Stamp,
+    time::Timestamp,
+};
+
+use crate::{
+    build::{self, Images},
+    failure::Failure,
+    root,
+    step::Step,
+};
+
+/// The hardware identifier of the adapter, as INF, tools and pages have it.
+const HARDWARE_ID: &str = "Root\\softndk";
+/// The name of the certificate in the package.
+const CERTIFICATE: &str = "softndk-test.cer";
+
+/// Where the package goes, and who signs it.
+#[derive(clap::Args)]
+pub(crate) struct Options {
+    /// The folder of the package.
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// The test-signing key in PKCS #8; it is made on first use, with its certificate beside it.
+    #[arg(long, value_name = "FILE")]
+    key: Option<PathBuf>,
+    /// Have foreign tools verify the package, and refuse tampered ones: osslsigncode and signify, which are installed.
+    #[arg(long)]
+    verify: bool,
+}
+
+/// Makes the package.
+pub(crate) fn run(options: &Options) -> Result<(), Failure> {
+    let out = options.out.clone().unwrap_or_else(|| root().join("target/softndk/package"));
+    let key = match &options.key {
+        Some(key) => key.clone(),
+        None => default_key()?,
+    };
+    let images = build::build()?;
+    let step = Step::start("package");
+    let package = Package { images: &images, out: &out, time: time()?, identity: identity(&key)? };
+    package.write()?;
+    step.done();
+    println!("{}", out.display());
+    println!("signed by {}", key.display());
+    if options.verify {
+        verify::run(&out, &images)?;
+    }
+    Ok(())
+}
+
+/// A package that is being made.
+struct Package<'a> {
+    images: &'a Images,
+    out: &'a Path,
+    time: Timestamp,
+    identity: Identity,
+}
+
+impl Package<'_> {
+    fn write(&self) -> Result<(), Failure> {
+        if self.out.exists() {
+            fs::remove_dir_all(self.out).map_err(|error| Failure::file(self.out, &error))?;
+        }
+        let harness = self.out.join("ndkhlk");
+        fs::create_dir_all(&harness).map_err(|error| Failure::file(&harness, &error))?;
+
+        let linked = read(&self.images.image("softndk"))?;
+        let framework = kmdf::bound_version(&linked);
+        let inf = self.inf(framework.as_deref())?;
+        let driver = image("softndk.sys", linked)?;
+        let members = [Member::flat("softndk.inf", inf.as_bytes()), Member::image("softndk.sys", &driver)];
+        let catalog = catalog::sign(&self.identity, &members, &[HARDWARE_ID.to_owned()], self.time);
+        self.put("softndk.inf", inf.as_bytes())?;
+        self.put("softndk.sys", &self.sign("softndk.sys", driver)?)?;
+        self.put("softndk.cat", &catalog)?;
+        self.put(CERTIFICATE, &self.identity.certificate())?;
+        self.check(&inf, framework.as_deref())?;
+
+        let consumer = image("ndkhlk.sys", read(&self.images.image("ndkhlk"))?)?;
+        self.put("ndkhlk/ndkhlk.sys", &self.sign("ndkhlk.sys", consumer)?)?;
+        for driver in ["softndk", "ndkhlk"] {
+            let symbols = read(&self.images.folder.join(format!("{driver}.pdb")))?;
+            let place = if driver == "softndk" { "softndk.pdb" } else { "ndkhlk/ndkhlk.pdb" };
+            self.put(place, &symbols)?;
+        }
+        self.put("README.txt", readme::text(self.time).as_bytes())
+    }
+
+    /// The INF of the INX, for the framework that the image binds to.
+    fn inf(&self, framework: Option<&str>) -> Result<String, Failure> {
+        let path = root().join("inf/softndk.inx");
+        let inx = fs::read_to_string(&path).map_err(|error| Failure::file(&path, &error))?;
+        let version = concat!(env!("CARGO_PKG_VERSION"), ".0");
+        let stamp = Stamp {
+            time: self.time,
+            version,
+            architecture: "amd64",
+            kmdf_version: framework.ok_or_else(|| Failure::work("softndk.sys binds to no framework"))?,
+        };
+        stamp.apply(&inx).map_err(|error| Failure::work(format!("{}: {error}", path.display())))
+    }
+
+    /// Holds the INF against its rules and against what the package has.
+    fn check(&self, inf: &str, framework: Option<&str>) -> Result<(), Failure> {
+        let names: Vec<String> = fs::read_dir(self.out)
+            .and_then(|folder| {
+                folder.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned())).collect()
+            })
+            .map_err(|error| Failure::file(self.out, &error))?;
+        let files: Vec<&str> = names.iter().map(String::as_str).collect();
+        let expected = Expected {
+            files: &files,
+            now: self.time,
+            kmdf_version: framework,
+            hardware_ids: &[HARDWARE_ID],
+            network_direct: true,
+        };
+        let violations =
+            inf::check(inf, &expected).map_err(|error| Failure::work(format!("softndk.inf: {error}")))?;
+        if violations.is_empty() {
+            return Ok(());
+        }
+        let lines: Vec<String> = violations.iter().map(|violation| format!("  {violation}")).collect();
+        Err(Failure::work(format!("softndk.inf breaks rules:\n{}", lines.join("\n"))))
+    }
+
+    fn sign(&self, name: &str, image: Image) -> Result<Vec<u8>, Failure> {
+        image.sign(&self.identity, self.time).map_err(|error| Failure::work(format!("{name}: {error}")))
+    }
+
+    fn put(&self, name: &str, content: &[u8]) -> Result<(), Failure> {
+        let path = self.out.join(name);
+        fs::write(&path, content).map_err(|error| Failure::file(&path, &error))
+    }
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, Failure> {
+    fs::read(path).map_err(|error| Failure::file(path, &error))
+}
+
+fn image(name: &str, bytes: Vec<u8>) -> Result<Image, Failure> {
+    Image::parse(bytes).map_err(|error| Failure::work(format!("{name}: {error}")))
+}
+
+fn identity(key: &Path) -> Result<Identity, Failure> {
+    Identity::load_or_create(key).map_err(|error| Failure::Usage(error.to_string()))
+}
+
+/// Where the key is, if the caller does not say: with the user's data, outside the repository.
+fn default_key() -> Result<PathBuf, Failure> {
+    let data = env::var_os("XDG_DATA_HOME").map(PathBuf::from).filter(|folder| folder.is_absolute());
+    let home = || env::var_os("HOME").map(|home| PathBuf::from(home).join(".local/share"));
+    let data = data
+        .or_else(home)
+        .ok_or_else(|| Failure::Usage("no HOME: say where the key is with --key".to_owned()))?;
+    Ok(data.join("softndk/test-signing.key"))
+}
+
+/// The time of the package: that of SOURCE_DATE_EPOCH, or else of the commit, so that it does not change from run to run.
+fn time() -> Result<Timestamp, Failure> {
+    let seconds = match env::var("SOURCE_DATE_EPOCH") {
+        Ok(seconds) => seconds,
+        Err(_) => commit_time()?,
+    };
+    let time = seconds.trim().parse().ok().and_then(Timestamp::from_unix);
+    time.ok_or_else(|| Failure::Usage(format!("SOURCE_DATE_EPOCH: {seconds:?} is no time in seconds")))
+}
+
+fn commit_time() -> Result<String, Failure> {
+    let output = Command::new("git")
+        .args(["log", "-1", "--format=%ct"])
+        .current_dir(root())
+        .output()
+        .ok()
+        .filter(|output| output.status.success())
+        .ok_or_else(|| Failure::Usage("not a git checkout: set SOURCE_DATE_EPOCH".to_owned()))?;
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}

@@ -1,0 +1,106 @@
+//! Foreign verifiers: they accept the package, and refuse it when any part of it is changed.
+//!
+//! | verifier | judges |
+//! |---|---|
+//! | osslsigncode (Debian) | both images by their embedded signatures, softndk.sys by the catalogue |
+//! | signify (PyPI) | the images, the catalogue, and the INF by the catalogue |
+
+use std::{fs, path::Path, process::Command};
+
+use crate::{
+    build::Images,
+    failure::Failure,
+    packages::{self, Use},
+    root,
+    step::Step,
+};
+
+/// The release of signify whose interface the script uses.
+const SIGNIFY: &str = "signify==0.9.3";
+
+/// Has the package in `folder` verified.
+pub(super) fn run(folder: &Path, images: &Images) -> Result<(), Failure> {
+    packages::provide(|need| matches!(need, Use::Verify))?;
+    let step = Step::start("verify by osslsigncode");
+    let accepted = osslsigncode(&step, folder)?;
+    step.done();
+    let step = Step::start("verify by signify");
+    let judged = signify(&step, folder, images)?;
+    step.done();
+    println!("osslsigncode {accepted}; signify {judged}");
+    Ok(())
+}
+
+/// A signed file and the bytes of it that are changed, one after the other, to see it refused.
+struct Tampered {
+    file: &'static str,
+    by_catalog: bool,
+    /// Where, as a fraction of the file in percent.
+    places: &'static [usize],
+}
+
+const IMAGES: &[Tampered] = &[
+    Tampered { file: "softndk.sys", by_catalog: false, places: &[2, 40, 99] },
+    Tampered { file: "softndk.sys", by_catalog: true, places: &[40] },
+    Tampered { file: "ndkhlk/ndkhlk.sys", by_catalog: false, places: &[40, 99] },
+];
+
+fn osslsigncode(step: &Step, folder: &Path) -> Result<String, Failure> {
+    let scratch = root().join("target/softndk/verify");
+    fs::create_dir_all(&scratch).map_err(|error| Failure::file(&scratch, &error))?;
+    let authority = scratch.join("softndk-test.pem");
+    let mut convert = Command::new("openssl");
+    convert
+        .args(["x509", "-inform", "der", "-in"])
+        .arg(folder.join(super::CERTIFICATE))
+        .arg("-out")
+        .arg(&authority);
+    step.run(&mut convert)?;
+    let verify = |file: &Path, catalog: Option<&Path>| {
+        let mut command = Command::new("osslsigncode");
+        command.arg("verify").arg("-CAfile").arg(&authority);
+        if let Some(catalog) = catalog {
+            command.arg("-catalog").arg(catalog);
+        }
+        command.arg("-in").arg(file);
+        step.attempt(&mut command)
+    };
+    let (mut accepted, mut refused) = (0, 0);
+    let catalog = folder.join("softndk.cat");
+    for tampered in IMAGES {
+        let file = folder.join(tampered.file);
+        let catalog = tampered.by_catalog.then_some(catalog.as_path());
+        verify(&file, catalog)
+            .map_err(|output| Failure::work(format!("osslsigncode refuses {}:\n{output}", file.display())))?;
+        accepted += 1;
+        let bytes = super::read(&file)?;
+        for place in tampered.places {
+            let copy = scratch.join("tampered.sys");
+            let mut bytes = bytes.clone();
+            let offset = bytes.len() * place / 100;
+            bytes[offset] ^= 1;
+            fs::write(&copy, bytes).map_err(|error| Failure::file(&copy, &error))?;
+            if verify(&copy, catalog).is_ok() {
+                let text = format!("osslsigncode accepts {} with byte {offset:#x} changed", tampered.file);
+                return Err(Failure::work(text));
+            }
+            refused += 1;
+        }
+    }
+    Ok(format!("accepted {accepted}, refused {refused} tampered"))
+}
+
+fn signify(step: &Step, folder: &Path, images: &Images) -> Result<String, Failure> {
+    let venv = root().join("target/venv-signify");
+    let python = venv.join("bin/python3");
+    if !python.exists() {
+        step.run(Command::new("python3").args(["-m", "venv"]).arg(&venv))?;
+    }
+    let mut install = Command::new(&python);
+    install.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", SIGNIFY]);
+    step.run(&mut install)?;
+    let mut judge = Command::new(&python);
+    judge.arg(root().join("xtask/src/package/signify_verify.py")).arg(folder).arg(images.image("softndk"));
+    let output = step.run(&mut judge)?;
+    Ok(output.trim().to_owned())
+}

@@ -26,6 +26,7 @@ mod image;
 mod mutants;
 mod package;
 mod packages;
+mod performance;
 mod run;
 mod step;
 mod storm;
@@ -66,6 +67,8 @@ enum Command {
     Test,
     /// Build the drivers and make the signed package for Windows under target/softndk/package.
     Package(package::Options),
+    /// Measure on this machine and write docs/performance.md anew.
+    Performance,
     /// Plant each known mistake of tests/mutants in turn, and check that it is caught.
     Mutants(mutants::Options),
 }
@@ -88,6 +91,7 @@ fn main() -> ExitCode {
         Command::Storm(options) => storm::storm(&options),
         Command::Test => test::test(),
         Command::Package(options) => package::run(&options),
+        Command::Performance => performance::write(),
         Command::Mutants(options) => mutants::run(&options),
     };
     match outcome {

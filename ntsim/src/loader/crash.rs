@@ -9,10 +9,12 @@ use core::mem::MaybeUninit;
 use core::ptr;
 use std::sync::Once;
 
-use libc::{SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGSEGV, SIGTRAP, SIGXCPU, c_int, siginfo_t, ucontext_t};
+use libc::{
+    SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGSEGV, SIGSYS, SIGTRAP, SIGXCPU, c_int, siginfo_t, ucontext_t,
+};
 
 use super::last_words::{self, Reporting};
-use super::{Frame, atomics, emulate, stack};
+use super::{Frame, atomics, emulate, mapping, stack, system_call};
 use crate::machine;
 use crate::sched::local::{CALLER_BP, CALLER_SP};
 use crate::sched::{self, Irql, local, overrun};
@@ -104,10 +106,15 @@ fn finish(_: Reporting, bugcheck: Bugcheck, text: &str, stack: &[Frame]) -> ! {
 pub(crate) fn install() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
-        [SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP].into_iter().for_each(|signal| on(signal, handle));
+        [SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP, SIGSYS].into_iter().for_each(|signal| on(signal, handle));
         on(SIGXCPU, expire);
         on(SIGABRT, abort);
         last_words::install();
+        if let Err(error) = system_call::keep_out(&mapping::IMAGES) {
+            eprintln!(
+                "the host does not filter system calls ({error}): those of a driver that runs wild reach it"
+            );
+        }
     });
 }
 
@@ -178,6 +185,8 @@ extern "C" fn handle(signal: c_int, info: *mut siginfo_t, context: *mut c_void) 
     {
         return;
     }
+    // A system call is told with the address behind it.
+    let ip = if signal == SIGSYS { ip.wrapping_sub(system_call::LENGTH) } else { ip };
     let ip =
         machine::running().and_then(|machine| machine.images.at(ip)).map_or(ip, |image| image.origin(ip));
     let read = |register: c_int| context.uc_mcontext.gregs[register as usize] as u64;
@@ -245,6 +254,10 @@ impl Fault {
                 "illegal instruction (a panic or abort of the driver)".into(),
             ),
             SIGTRAP => (self.exception(STATUS_BREAKPOINT), "breakpoint".into()),
+            SIGSYS => (
+                self.exception(STATUS_ILLEGAL_INSTRUCTION),
+                "a system call, which kernel code does not make by an instruction".into(),
+            ),
             SIGFPE => (self.exception(STATUS_INTEGER_DIVIDE_BY_ZERO), "division by zero".into()),
             // The kernel reports a privileged instruction or interrupt without an address.
             SIGSEGV if self.code == SI_KERNEL => self.explain_protection(),

@@ -12,6 +12,8 @@ const PLACE: usize = 0x2000_0000_0000;
 const DISTANCE: usize = 1 << 32;
 /// How many places there are.
 const PLACES: usize = 0x1000;
+/// All addresses that are reserved for images.
+pub(super) const IMAGES: core::ops::Range<usize> = PLACE..PLACE + PLACES * DISTANCE;
 
 /// Address space for one image; given back when dropped.
 pub(super) struct Mapping {

@@ -18,6 +18,7 @@ mod map;
 mod mapping;
 mod stack;
 mod symbols;
+mod system_call;
 #[cfg(test)]
 mod tests;
 mod unwind;

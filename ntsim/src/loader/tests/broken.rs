@@ -166,6 +166,43 @@ fn fault_without_the_threads_local_data_is_still_told() {
     );
 }
 
+/// What is reported of a system call that ends the process of the host.
+fn system_call(test: &str, code: &'static [u8]) {
+    let report = crash(test, Irql::PASSIVE, &[], &[&|f: &mut Function| _ = f.raw(code)]);
+    assert!(report.contains("STOP: 0x7E") && report.contains("    broken+0x"), "{report}");
+}
+
+#[test]
+fn syscall_instruction_does_not_reach_the_host() {
+    // `mov eax, SYS_exit_group; xor edi, edi; syscall`.
+    let code = &[0xB8, 231, 0, 0, 0, 0x31, 0xFF, 0x0F, 0x05];
+    system_call("broken::syscall_instruction_does_not_reach_the_host", code);
+}
+
+#[test]
+fn interrupt_of_system_calls_does_not_reach_the_host() {
+    // `mov eax, 1; xor ebx, ebx; int 0x80`: exit, as 32-bit code calls it.
+    let code = &[0xB8, 1, 0, 0, 0, 0x31, 0xDB, 0xCD, 0x80];
+    system_call("broken::interrupt_of_system_calls_does_not_reach_the_host", code);
+}
+
+#[test]
+fn interrupt_2e_does_not_reach_the_host() {
+    // `mov eax, 1; xor ebx, ebx; int 0x2e`, which Windows had for its services.
+    let code = &[0xB8, 1, 0, 0, 0, 0x31, 0xDB, 0xCD, 0x2E];
+    system_call("broken::interrupt_2e_does_not_reach_the_host", code);
+}
+
+/// The host enters 32-bit code's kernel by it (AMD's processors refuse it), and forgets where it was.
+#[test]
+fn sysenter_instruction_does_not_reach_the_host() {
+    // `mov eax, 1; xor ebx, ebx; mov rbp, rsp; sysenter`.
+    let code = &[0xB8, 1, 0, 0, 0, 0x31, 0xDB, 0x48, 0x89, 0xE5, 0x0F, 0x34];
+    let test = "broken::sysenter_instruction_does_not_reach_the_host";
+    let report = crash(test, Irql::PASSIVE, &[], &[&|f: &mut Function| _ = f.raw(code)]);
+    assert!(report.contains("STOP: 0x7E"), "{report}");
+}
+
 #[test]
 fn stack_that_overflows_is_a_double_fault() {
     let report = crash(

@@ -59,7 +59,8 @@ exports! {
         unsafe { state(event.cast()) }
     }
 
-    /// Initialises a semaphore.
+    /// Initialises a semaphore. `wdm.h` allows DISPATCH_LEVEL, the page does not:
+    /// <https://learn.microsoft.com/windows-hardware/drivers/ddi/wdm/nf-wdm-keinitializesemaphore>.
     #[irql(PASSIVE..=PASSIVE)]
     fn KeInitializeSemaphore(semaphore: *mut KSEMAPHORE, count: i32, limit: i32) {
         // SAFETY: the caller passes a semaphore of its own.

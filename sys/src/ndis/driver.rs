@@ -171,7 +171,12 @@ pub type MINIPORT_CANCEL_SEND_HANDLER =
 /// The miniport's: does the hardware hang? PASSIVE_LEVEL.
 pub type MINIPORT_CHECK_FOR_HANG_HANDLER =
     unsafe extern "win64" fn(MiniportAdapterContext: NDIS_HANDLE) -> BOOLEAN;
-/// The miniport's: reset the hardware. PASSIVE_LEVEL.
+/// The miniport's: reset the hardware, and say whether NDIS is to set addresses and filters again. ≤ DISPATCH_LEVEL
+/// (`ndis.h`, and <https://learn.microsoft.com/windows-hardware/drivers/ddi/ndis/nc-ndis-miniport_reset>).
+///
+/// Returns `NDIS_STATUS_SUCCESS`, `NDIS_STATUS_PENDING` (`NdisMResetComplete` follows),
+/// `NDIS_STATUS_RESET_IN_PROGRESS`, `NDIS_STATUS_SOFT_ERRORS` or `NDIS_STATUS_HARD_ERRORS`. From NDIS 6.30 on, pending
+/// sends and requests are completed before the reset is.
 pub type MINIPORT_RESET_HANDLER = unsafe extern "win64" fn(
     MiniportAdapterContext: NDIS_HANDLE,
     AddressingReset: *mut BOOLEAN,

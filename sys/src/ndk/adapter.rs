@@ -55,7 +55,11 @@ layout! {
 /// [`NDK_FN_BUILD_LAM`].
 pub type NDK_LOGICAL_ADDRESS = PHYSICAL_ADDRESS;
 
-/// Reads the adapter's properties and limits.
+/// Reads the adapter's properties and limits. PASSIVE_LEVEL; blocks until it is done (`ndkpi.h`, and
+/// <https://learn.microsoft.com/windows-hardware/drivers/ddi/ndkpi/nc-ndkpi-ndk_fn_query_adapter_info>).
+///
+/// The information is optional: with a buffer that is null or too small, the size that is needed is stored.
+/// `*pBufferSize` is in bytes, of the buffer before the call, of what was written or is needed after it.
 ///
 /// Documented statuses: `STATUS_SUCCESS`, `STATUS_BUFFER_TOO_SMALL`; others are possible.
 pub type NDK_FN_QUERY_ADAPTER_INFO = unsafe extern "win64" fn(

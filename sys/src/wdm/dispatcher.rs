@@ -47,7 +47,7 @@ layout! {
         0x31 => ApcDisable: UCHAR,
     }
 
-    /// A timer.
+    /// A timer. (`wdm.h`, 10.0.26100: the processor is not encoded in the head on x64.)
     struct KTIMER: 0x40 {
         /// The common head.
         0x00 => Header: DISPATCHER_HEADER,
@@ -65,7 +65,7 @@ layout! {
         0x3C => Period: ULONG,
     }
 
-    /// The kernel's note about one object of a wait for several. (Compiled from mingw-w64.)
+    /// The kernel's note about one object of a wait for several. (`wdm.h`, 10.0.26100.)
     struct KWAIT_BLOCK: 0x30 {
         /// Links the waits for one object.
         0x00 => WaitListEntry: LIST_ENTRY,

@@ -4,6 +4,7 @@ mod attributes;
 mod configuration;
 
 use alloc::boxed::Box;
+use core::ffi::c_void;
 use core::ptr::{NonNull, null_mut};
 
 use lock_api::RawMutex as _;
@@ -128,6 +129,8 @@ impl Adapter {
         // SAFETY: the adapter lives.
         let adapter = unsafe { place.as_ref() };
         adapter.readdress.initialise(place);
+        // SAFETY: the adapter stays in its place, and `stop` ends this; what is called may be.
+        unsafe { adapter.rdma.port().on_unknown_address(Some((look_up, place.as_ptr().cast()))) };
         adapter.rdma.initialise(place);
         adapter.station.initialise();
         // SAFETY: NDIS is initialising the adapter.
@@ -171,6 +174,8 @@ impl Adapter {
     fn stop(&self) {
         let watching = core::mem::replace(&mut *self.watch.lock(), Watching::Over);
         drop(watching);
+        // SAFETY: nothing is called any more.
+        unsafe { self.rdma.port().on_unknown_address(None) };
         segment::leave(&self.station);
         // A deferred call of the station may be queued, though there is nothing left for it to do.
         // SAFETY: the level is PASSIVE_LEVEL.
@@ -182,7 +187,7 @@ impl Adapter {
     /// Follows a change of addresses. If that fails, the port keeps those that it had; the next change or
     /// opening tries again.
     pub(crate) fn readdress(&self) {
-        let _tried_again_later = self.read_addresses();
+        self.rdma.port().look_up(|| self.refresh_addresses());
     }
 
     /// Brings the port's addresses up to date for a consumer that is about to use them: it may have heard of a
@@ -227,6 +232,12 @@ impl Adapter {
     pub(crate) const fn rdma(&self) -> &Rdma {
         &self.rdma
     }
+}
+
+/// A consumer has named an address that the port does not have.
+unsafe extern "win64" fn look_up(context: *mut c_void) {
+    // SAFETY: the context is the adapter that the function was set for, which has consumers.
+    unsafe { &*context.cast::<Adapter>() }.addresses_changed();
 }
 
 /// The devices that make an adapter.

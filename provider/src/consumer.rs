@@ -18,6 +18,7 @@ unsafe impl Send for Opaque {}
 unsafe impl Sync for Opaque {}
 
 /// The consumer's callback for one request that is pending.
+#[derive(Clone, Copy)]
 pub(crate) struct Completion {
     function: Option<NDK_FN_REQUEST_COMPLETION>,
     context: Opaque,

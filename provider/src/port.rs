@@ -1,11 +1,15 @@
 //! A port: what one network adapter of the machine offers to NDK consumers.
 
 mod counters;
+pub(crate) mod lookup;
 
 pub(crate) use counters::Counters;
 pub use counters::Statistics;
+pub use lookup::LookUp;
 
 use core::net::{IpAddr, SocketAddr};
+
+use lookup::Lookups;
 
 use crate::connection::{Connector, Limits, Listener, SegmentState, SharedEndpoint};
 use crate::heap::{NoMemory, Shared};
@@ -58,6 +62,7 @@ pub struct PortState<K: Kernel> {
     counters: Counters,
     objects: Registry<K>,
     mappings: Mappings<K>,
+    lookups: Lookups<K>,
 }
 
 impl<K: Kernel> PortState<K> {
@@ -132,7 +137,8 @@ impl<K: Kernel> Port<K> {
         let number = segment.number();
         let (enabled, immediate) = (AtomicBool::new(false), AtomicBool::new(false));
         let (counters, objects, mappings) = (Counters::default(), Registry::new(), Mappings::new()?);
-        let state = PortState { segment, number, enabled, immediate, counters, objects, mappings };
+        let lookups = Lookups::new()?;
+        let state = PortState { segment, number, enabled, immediate, counters, objects, mappings, lookups };
         Ok(Self(Shared::new(state)?))
     }
 

@@ -66,6 +66,7 @@ impl From<ListenError> for Failure {
         match error {
             ListenError::Listening => Self(STATUS_ADDRESS_ALREADY_ASSOCIATED),
             ListenError::NotLocal => Self(STATUS_INVALID_ADDRESS),
+            ListenError::Closing => Self(STATUS_DELETE_PENDING),
             ListenError::Bind(error) => error.into(),
         }
     }

@@ -1,5 +1,6 @@
 //! Connectors: one end of a connection, as the consumer holds it.
 
+mod attempts;
 mod connect;
 
 use core::net::SocketAddr;
@@ -11,7 +12,9 @@ use sys::status::{
     STATUS_TOO_MANY_ADDRESSES,
 };
 
-pub(crate) use self::connect::{Source, Way};
+use self::attempts::Attempts;
+pub(crate) use self::attempts::Turn;
+pub(crate) use self::connect::{Origin, Source, Way};
 
 use super::claim::Claim;
 use super::end::{DisconnectEvent, Limits, Ties};
@@ -26,7 +29,7 @@ use crate::heap::{NoMemory, Shared};
 use crate::kernel::{Kernel, Lock};
 use crate::lifetime::{Kind, Refused};
 use crate::object::{Body, Hold, Id, Object, Registry};
-use crate::port::LIMITS;
+use crate::port::{LIMITS, PortState};
 use crate::queue_pair::Qp;
 
 /// Event bit: the session owes callbacks.
@@ -63,8 +66,8 @@ impl From<BindError> for ConnectError {
 
 /// By which way a connector comes to its connection; that never changes.
 enum Role<K: Kernel> {
-    /// The consumer made it: it may connect, again and again until a connection comes about. Has its last attempt.
-    Active(Lock<K, Option<Shared<Session<K>>>>),
+    /// The consumer made it: it may connect, again and again until a connection comes about.
+    Active(Lock<K, Attempts<K>>),
     /// A listener indicated it, for this session. It never connects.
     Passive {
         listener: Hold<K, Listener<K>>,
@@ -83,7 +86,12 @@ pub(crate) struct Connector<K: Kernel> {
 impl<K: Kernel> Connector<K> {
     /// A connector that can connect.
     pub(crate) fn new(adapter: Hold<K, Adapter<K>>) -> Self {
-        Self { adapter, role: Role::Active(Lock::<K, _>::new(None)) }
+        Self { adapter, role: Role::Active(Lock::<K, _>::new(Attempts::default())) }
+    }
+
+    /// The port of the adapter that it belongs to.
+    pub(crate) fn port(&self) -> &Shared<PortState<K>> {
+        self.adapter.port()
     }
 
     /// The connector that a listener indicates for a session.
@@ -99,7 +107,7 @@ impl<K: Kernel> Connector<K> {
     /// The last attempt to connect, and which side of it this is.
     pub(crate) fn session(&self) -> Option<(Shared<Session<K>>, Side)> {
         match &self.role {
-            Role::Active(attempt) => Some((attempt.lock().clone()?, Side::Active)),
+            Role::Active(attempts) => Some((attempts.lock().last.clone()?, Side::Active)),
             Role::Passive { session, .. } => Some((session.clone(), Side::Passive)),
         }
     }
@@ -236,8 +244,8 @@ impl<K: Kernel> Body<K> for Connector<K> {
     fn antecedents(&self, name: &mut dyn FnMut(Id)) {
         name(Id::of(&self.adapter));
         match &self.role {
-            Role::Active(attempt) => {
-                if let Some(session) = &*attempt.lock() {
+            Role::Active(attempts) => {
+                if let Some(session) = &attempts.lock().last {
                     session.name_ties(Side::Active, name);
                 }
             }
@@ -258,7 +266,7 @@ impl<K: Kernel> Body<K> for Connector<K> {
     /// The endpoint is let go here, before the completion: its port is free by then (CL-12).
     fn dismantle(self) -> Self::Ties {
         let (listener, endpoint, session, side) = match self.role {
-            Role::Active(attempt) => (None, None, attempt.into_inner(), Side::Active),
+            Role::Active(attempts) => (None, None, attempts.into_inner().last, Side::Active),
             Role::Passive { listener, endpoint, session } => {
                 (Some(listener), endpoint, Some(session), Side::Passive)
             }

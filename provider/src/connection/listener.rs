@@ -14,6 +14,7 @@ use crate::consumer::Opaque;
 use crate::heap::{NoMemory, Shared, Within as _};
 use crate::kernel::{Kernel, Lock};
 use crate::object::{Body, Hold, Id, Object, Registry};
+use crate::port::PortState;
 
 /// Event bit: offers wait.
 const OFFER: u32 = 1;
@@ -75,6 +76,8 @@ pub(crate) enum ListenError {
     Listening,
     /// The address is not the adapter's.
     NotLocal,
+    /// It is being closed.
+    Closing,
     /// The endpoint is not to be had.
     Bind(BindError),
 }
@@ -100,6 +103,11 @@ impl<K: Kernel> Listener<K> {
     /// The adapter that it belongs to.
     pub(super) fn adapter(&self) -> &Object<K, Adapter<K>> {
         &self.adapter
+    }
+
+    /// The port of the adapter that it belongs to.
+    pub(crate) fn port(&self) -> &Shared<PortState<K>> {
+        self.adapter.port()
     }
 
     /// The endpoint, which its connectors inherit (CL-12).
@@ -157,7 +165,7 @@ impl<K: Kernel> Object<K, Listener<K>> {
         (self.make)(self.version(), connector).map(|made| unsafe { Offer::of(made) })
     }
 
-    /// NdkListen, always inline.
+    /// NdkListen, with the addresses that the port has. A close may come during it.
     ///
     /// # Errors
     ///
@@ -184,7 +192,14 @@ impl<K: Kernel> Object<K, Listener<K>> {
             return Err(ListenError::Listening);
         }
         endpoint.set_listener(self);
-        Ok(())
+        let open = self.state.lock().doors != Doors::Closed;
+        if open {
+            Ok(())
+        } else {
+            // The close has perhaps looked for the listener before it was set.
+            endpoint.clear_listener();
+            Err(ListenError::Closing)
+        }
     }
 
     /// Queues a connector for the consumer's connect event.

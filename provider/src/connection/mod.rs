@@ -18,7 +18,7 @@ mod slot;
 mod state;
 mod transfers;
 
-pub(crate) use connector::{ConnectError, Connector, Source, Way};
+pub(crate) use connector::{ConnectError, Connector, Origin, Source, Turn, Way};
 pub(crate) use end::{DisconnectEvent, Limits};
 pub(crate) use endpoint::{BindError, Endpoint, SegmentState};
 pub(crate) use listener::{ListenError, Listener};

@@ -1,5 +1,8 @@
 //! The adapter's table.
 
+use core::net::SocketAddr;
+use core::ptr::NonNull;
+
 use sys::ndk::{
     NDK_ADAPTER, NDK_ADAPTER_DISPATCH, NDK_ADAPTER_INFO, NDK_CONNECTOR, NDK_CQ,
     NDK_FN_CONNECT_EVENT_CALLBACK, NDK_FN_CQ_NOTIFICATION_CALLBACK, NDK_FN_CREATE_COMPLETION, NDK_LISTENER,
@@ -7,13 +10,15 @@ use sys::ndk::{
 };
 use sys::sockaddr::SOCKADDR;
 use sys::status::{
-    NTSTATUS, STATUS_BUFFER_TOO_SMALL, STATUS_INVALID_ADDRESS, STATUS_INVALID_PARAMETER, STATUS_SUCCESS,
+    NTSTATUS, STATUS_BUFFER_TOO_SMALL, STATUS_INVALID_ADDRESS, STATUS_INVALID_PARAMETER, STATUS_PENDING,
+    STATUS_SUCCESS,
 };
 use sys::wdm::{GROUP_AFFINITY, PVOID, ULONG};
 
 use super::information::adapter_info;
 use super::{
-    address, connector, cq, create, explain, hand_out, listener, mapping, object, pd, shared_endpoint, ulong,
+    address, connector, cq, create, explain, hand_out, listener, mapping, object, pd, shared_endpoint,
+    status, ulong,
 };
 use crate::adapter::{Adapter, Pd};
 use crate::completion::Cq;
@@ -21,7 +26,9 @@ use crate::connection::{Connector, Endpoint, Listener, SharedEndpoint};
 use crate::consumer::Opaque;
 use crate::kernel::Kernel;
 use crate::lifetime::Kind;
+use crate::object::Object;
 use crate::port::MAX_CQ_DEPTH;
+use crate::port::lookup::{CreateShared, MakeShared, Waiting};
 use crate::status::Failure;
 
 /// The functions of an adapter.
@@ -147,27 +154,46 @@ unsafe extern "win64" fn create_listener<K: Kernel>(
     unsafe { hand_out(made, out) }
 }
 
-/// NdkCreateSharedEndpoint: takes the address and port at once (CL-12).
+/// Makes a shared endpoint, which takes the address and port at once (CL-12).
+fn make_shared<K: Kernel>(
+    adapter: &Object<K, Adapter<K>>,
+    local: SocketAddr,
+) -> Result<NonNull<Object<K, SharedEndpoint<K>>>, Failure> {
+    let tie = adapter.hold(Kind::Successor)?;
+    if !adapter.port().is_local(local.ip()) {
+        return Err(Failure(STATUS_INVALID_ADDRESS));
+    }
+    let endpoint = Endpoint::bind(adapter.port().segment(), local)?;
+    create(adapter.version(), shared_endpoint::table::<K>(), SharedEndpoint::new(tie, endpoint))
+}
+
+/// NdkCreateSharedEndpoint: inline, unless the address is one that the port does not have, which is looked up first.
 unsafe extern "win64" fn create_shared_endpoint<K: Kernel>(
     adapter: *mut NDK_ADAPTER,
     at: *const SOCKADDR,
     length: ULONG,
-    _completion: Option<NDK_FN_CREATE_COMPLETION>,
-    _context: PVOID,
+    completion: Option<NDK_FN_CREATE_COMPLETION>,
+    context: PVOID,
     out: *mut *mut NDK_SHARED_ENDPOINT,
 ) -> NTSTATUS {
-    let made = || {
+    let creating = || {
         // SAFETY: the consumer passes an adapter that it has open.
         let adapter = unsafe { object::<K, Adapter<K>, _>(adapter) }?;
         // SAFETY: the consumer passes as many bytes as it says.
         let local = unsafe { address::read(at, length) }?;
-        if !adapter.port().is_local(local.ip()) {
-            return Err(Failure(STATUS_INVALID_ADDRESS));
+        if let Some(completion) = completion
+            && !out.is_null()
+            && adapter.port().is_to_be_looked_up(local.ip())
+        {
+            // The request may be completed, and the adapter closed, before this returns.
+            let (_call, hold) = (adapter.hold(Kind::Request)?, adapter.hold(Kind::Request)?);
+            let (make, context) = (make_shared as MakeShared<K>, Opaque(context));
+            let request = CreateShared { adapter: hold, at: local, make, completion, context };
+            adapter.port().wait_for_addresses(Waiting::CreateShared(request))?;
+            return Ok(STATUS_PENDING);
         }
-        let tie = adapter.hold(Kind::Successor)?;
-        let endpoint = Endpoint::bind(adapter.port().segment(), local)?;
-        create(adapter.version(), shared_endpoint::table::<K>(), SharedEndpoint::new(tie, endpoint))
+        // SAFETY: the consumer passes a place for the pointer.
+        Ok(unsafe { hand_out(|| make_shared(adapter, local), out) })
     };
-    // SAFETY: the consumer passes a place for the pointer.
-    unsafe { hand_out(made, out) }
+    status(creating())
 }

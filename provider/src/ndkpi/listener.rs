@@ -2,12 +2,15 @@
 
 use sys::ndk::{NDK_FN_REQUEST_COMPLETION, NDK_LISTENER, NDK_LISTENER_DISPATCH};
 use sys::sockaddr::{PSOCKADDR, SOCKADDR};
-use sys::status::{NTSTATUS, STATUS_INVALID_DEVICE_STATE, STATUS_SUCCESS};
+use sys::status::{NTSTATUS, STATUS_INVALID_DEVICE_STATE, STATUS_PENDING, STATUS_SUCCESS};
 use sys::wdm::{BOOLEAN, PVOID, ULONG};
 
 use super::{address, close, object, query_extension, status};
 use crate::connection::Listener;
+use crate::consumer::Completion;
 use crate::kernel::Kernel;
+use crate::lifetime::Kind;
+use crate::port::lookup::{Listen, Waiting};
 use crate::status::Failure;
 
 /// The functions of a listener.
@@ -23,19 +26,29 @@ pub(super) fn table<K: Kernel>() -> &'static NDK_LISTENER_DISPATCH {
     }
 }
 
-/// NdkListen, always inline.
+/// NdkListen: inline, unless the address is one that the port does not have, which is looked up first.
 unsafe extern "win64" fn listen<K: Kernel>(
     listener: *mut NDK_LISTENER,
     at: *const SOCKADDR,
     length: ULONG,
-    _completion: Option<NDK_FN_REQUEST_COMPLETION>,
-    _context: PVOID,
+    completion: Option<NDK_FN_REQUEST_COMPLETION>,
+    context: PVOID,
 ) -> NTSTATUS {
     let listening = || {
         // SAFETY: the consumer passes a listener that it has not closed.
         let listener = unsafe { object::<K, Listener<K>, _>(listener) }?;
         // SAFETY: the consumer passes as many bytes as it says.
-        listener.listen(unsafe { address::read(at, length) }?)?;
+        let at = unsafe { address::read(at, length) }?;
+        let port = listener.port();
+        let new = listener.local_address().is_none();
+        if new && completion.is_some() && port.is_to_be_looked_up(at.ip()) {
+            // The request may be completed, and the listener closed, before this returns.
+            let _call = listener.hold(Kind::Request)?;
+            let (completion, hold) = (Completion::new(completion, context), listener.hold(Kind::Request)?);
+            port.wait_for_addresses(Waiting::Listen(Listen { listener: hold, at, completion }))?;
+            return Ok(STATUS_PENDING);
+        }
+        listener.listen(at)?;
         Ok(STATUS_SUCCESS)
     };
     status(listening())

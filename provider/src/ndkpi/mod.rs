@@ -61,7 +61,8 @@ unsafe fn object<'a, K: Kernel, B: Body<K>, P>(pointer: *mut P) -> Result<&'a Ob
     unsafe { pointer.cast::<Object<K, B>>().as_ref() }.ok_or(Failure::PARAMETER)
 }
 
-/// Hands a new object to the consumer, inline (RQ-1): no create here waits for anything, so none pends.
+/// Hands a new object to the consumer, inline (RQ-1): no create pends but that of a shared endpoint, which may have to
+/// wait for its address.
 ///
 /// # Safety
 ///

@@ -8,6 +8,7 @@ pub(crate) mod consumer;
 mod ending;
 mod explain;
 pub(crate) mod host;
+mod lookup;
 mod memory;
 mod model;
 mod offer;

@@ -6,6 +6,7 @@ use sys::status::{
     STATUS_CONNECTION_ACTIVE, STATUS_CONNECTION_REFUSED, STATUS_HOST_UNREACHABLE, STATUS_INVALID_ADDRESS,
 };
 
+use super::attempts;
 use super::{ConnectError, Connector, Role};
 use crate::connection::departure::{Departure, Destination};
 use crate::connection::end::{Limits, Ties};
@@ -18,8 +19,8 @@ use crate::connection::shared_endpoint::SharedEndpoint;
 use crate::connection::state::Side;
 use crate::consumer::Request;
 use crate::heap::Shared;
-use crate::kernel::{Kernel, Lock};
-use crate::lifetime::Kind;
+use crate::kernel::Kernel;
+use crate::lifetime::{Kind, Refused};
 use crate::object::{Hold, Object};
 use crate::queue_pair::Qp;
 
@@ -33,11 +34,24 @@ pub(crate) enum Source<'a, K: Kernel> {
 }
 
 impl<K: Kernel> Source<'_, K> {
-    fn address(&self) -> SocketAddr {
+    /// The local address.
+    pub(crate) fn address(&self) -> SocketAddr {
         match self {
             Self::Address(address) => *address,
             Self::Shared(shared) => shared.address(),
         }
+    }
+
+    /// The same, to be kept.
+    ///
+    /// # Errors
+    ///
+    /// Those of the hold on the endpoint.
+    pub(crate) fn keep(&self) -> Result<Origin<K>, Refused> {
+        Ok(match self {
+            Self::Address(address) => Origin::Address(*address),
+            Self::Shared(shared) => Origin::Shared(shared.hold(Kind::Request)?),
+        })
     }
 }
 
@@ -48,8 +62,23 @@ pub(crate) struct Way<'a, K: Kernel> {
     pub(crate) remote: SocketAddr,
 }
 
-/// The attempts of a connector: the last one, if there was any.
-type Attempts<K> = Lock<K, Option<Shared<Session<K>>>>;
+/// The source of a connect that waits.
+pub(crate) enum Origin<K: Kernel> {
+    /// An address, and a port or 0.
+    Address(SocketAddr),
+    /// An endpoint that several connectors share.
+    Shared(Hold<K, SharedEndpoint<K>>),
+}
+
+impl<K: Kernel> Origin<K> {
+    /// What it stands for.
+    pub(crate) fn source(&self) -> Source<'_, K> {
+        match self {
+            Self::Address(address) => Source::Address(*address),
+            Self::Shared(shared) => Source::Shared(shared),
+        }
+    }
+}
 
 /// An attempt that has all it needs, and the offer of it.
 struct Prepared<K: Kernel> {
@@ -95,17 +124,16 @@ impl<K: Kernel> Object<K, Connector<K>> {
             return Err(ConnectError(STATUS_INVALID_ADDRESS));
         }
         let Role::Active(attempts) = &self.role else { return Err(ConnectError(STATUS_CONNECTION_ACTIVE)) };
-        let earlier = Self::may_connect(attempts)?;
+        let earlier = attempts::earlier(attempts)?;
         let Prepared { session, listener, offer } = self.prepare(qp, way, limits, data, request)?;
         let replaced = {
-            let mut attempt = attempts.lock();
+            let mut attempts = attempts.lock();
             // Another connect may have come between.
-            let unchanged = match (&*attempt, &earlier) {
-                (Some(last), Some(earlier)) => last.same(earlier),
-                (None, None) => true,
-                (Some(_), None) | (None, Some(_)) => false,
-            };
-            if unchanged { Ok(attempt.replace(session.clone())) } else { Err(()) }
+            if attempts.admits(earlier.as_ref()) {
+                Ok(attempts.last.replace(session.clone()))
+            } else {
+                Err(())
+            }
         };
         let Ok(replaced) = replaced else {
             drop(session.withdraw());
@@ -117,7 +145,7 @@ impl<K: Kernel> Object<K, Connector<K>> {
         }
         if let Err(offer) = listener.offer(offer) {
             // No consumer has seen the offer: the attempt is taken back, and the connector is as it was.
-            let withdrawn = core::mem::replace(&mut *attempts.lock(), replaced);
+            let withdrawn = core::mem::replace(&mut attempts.lock().last, replaced);
             drop((session.withdraw(), withdrawn, offer));
             return Err(ConnectError(STATUS_CONNECTION_REFUSED));
         }
@@ -126,16 +154,6 @@ impl<K: Kernel> Object<K, Connector<K>> {
             drop(replaced.part(Side::Active));
         }
         Ok(())
-    }
-
-    /// The attempt that a new one would take the place of. A connect may be tried again, also inside the completion
-    /// of the one that was refused.
-    fn may_connect(attempts: &Attempts<K>) -> Result<Option<Shared<Session<K>>>, ConnectError> {
-        let earlier = attempts.lock().clone();
-        match &earlier {
-            Some(session) if !session.is_refused(Side::Active) => Err(ConnectError(STATUS_CONNECTION_ACTIVE)),
-            Some(_) | None => Ok(earlier),
-        }
     }
 
     /// All that can fail in a connect, undone by dropping if it does: endpoint, listener, session, and the

@@ -10,10 +10,12 @@ use sys::wdm::{PVOID, ULONG, VOID};
 
 use super::private_data;
 use crate::connection::{Connector, DisconnectEvent, Limits, SharedEndpoint, Source, Way};
-use crate::consumer::Opaque;
+use crate::consumer::{Completion, Opaque};
 use crate::kernel::Kernel;
+use crate::lifetime::Kind;
 use crate::ndkpi::{address, object, request, status};
 use crate::port::LIMITS;
+use crate::port::lookup::{Connect, Waiting};
 use crate::queue_pair::Qp;
 use crate::status::Failure;
 
@@ -56,6 +58,18 @@ unsafe fn connect_from<'a, K: Kernel>(
         let remote = unsafe { address::read(destination, destination_length) }?;
         // SAFETY: as above.
         let data = unsafe { private_data(data, data_length) }?;
+        let (port, local) = (connector.port(), source.address());
+        if completion.is_some() && local.is_ipv4() == remote.is_ipv4() && port.is_to_be_looked_up(local.ip())
+        {
+            // The request may be completed, and the connector closed, before this returns.
+            let _call = connector.hold(Kind::Request)?;
+            let (turn, origin) = (connector.take_turn()?, source.keep()?);
+            let (connector, qp) = (connector.hold(Kind::Request)?, qp.hold(Kind::Request)?);
+            let completion = Completion::new(completion, context);
+            let connect = Connect { turn, connector, qp, origin, remote, limits, data, completion };
+            port.wait_for_addresses(Waiting::Connect(connect))?;
+            return Ok(STATUS_PENDING);
+        }
         let request = request(connector, completion, context)?;
         connector.connect(qp, Way { source, remote }, limits, data, request)?;
         Ok(STATUS_PENDING)

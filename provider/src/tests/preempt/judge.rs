@@ -23,15 +23,32 @@ impl World {
         let status = completions[completions.len() - 1];
         let closed = self.things.borrow()[thing].state != State::Open;
         let permitted = match what {
-            What::Connect => matches!(status, STATUS_SUCCESS | STATUS_CONNECTION_REFUSED),
+            What::Listen => {
+                matches!(status, STATUS_SUCCESS | STATUS_ADDRESS_ALREADY_ASSOCIATED | STATUS_INVALID_ADDRESS)
+            }
+            What::Connect => matches!(
+                status,
+                STATUS_SUCCESS
+                    | STATUS_CONNECTION_REFUSED
+                    | STATUS_CONNECTION_ACTIVE
+                    | STATUS_INVALID_ADDRESS
+                    | STATUS_HOST_UNREACHABLE
+            ),
             What::Accept => matches!(status, STATUS_SUCCESS | STATUS_CONNECTION_ABORTED),
             What::Disconnect | What::Deregister => status == STATUS_SUCCESS,
         };
-        let cancelled = status == STATUS_CANCELLED && closed;
+        let cancelled = status == STATUS_CANCELLED && (closed || self.has_closed_a_tie(number));
         if !(permitted || cancelled) {
             self.fail(format!("{what:?} is completed with {status:#010x}"));
         }
         self.settle_request(number, status);
+    }
+
+    /// Whether an object that the connection would tie is closed: a connect that waits is cancelled by that too.
+    fn has_closed_a_tie(&self, number: usize) -> bool {
+        let requests = self.requests.borrow();
+        let (request, things) = (&requests[number], self.things.borrow());
+        request.what == What::Connect && request.ties.iter().any(|id| things[*id].state != State::Open)
     }
 
     /// What a request's outcome, inline or not, means for what the consumer knows.
@@ -44,15 +61,18 @@ impl World {
             What::Connect | What::Accept => {
                 let tied = if matches!(status, STATUS_PENDING | STATUS_SUCCESS) { ties } else { Vec::new() };
                 let thing = &mut self.things.borrow_mut()[thing];
-                thing.tied = tied;
-                thing.connection = connection.or(thing.connection);
+                // A connect that fails says nothing of another.
+                if !tied.is_empty() || connection.is_none_or(|number| thing.connection == Some(number)) {
+                    thing.tied = tied;
+                    thing.connection = connection.or(thing.connection);
+                }
             }
             What::Deregister if matches!(status, STATUS_SUCCESS) => {
                 let end = self.things.borrow()[thing].end;
                 let back = self.memory.borrow_mut()[end].take();
                 drop(back);
             }
-            What::Disconnect | What::Deregister => {}
+            What::Listen | What::Disconnect | What::Deregister => {}
         }
     }
 
@@ -188,7 +208,9 @@ impl World {
             ],
             Op::Reject(_) | Op::CompleteConnect => &[STATUS_SUCCESS, GONE[0], GONE[1]],
             Op::Disconnect(_) => &[STATUS_SUCCESS, STATUS_PENDING, STATUS_CONNECTION_INVALID],
-            Op::Listen => &[STATUS_ADDRESS_ALREADY_ASSOCIATED, STATUS_INVALID_ADDRESS],
+            Op::Listen => {
+                &[STATUS_SUCCESS, STATUS_PENDING, STATUS_ADDRESS_ALREADY_ASSOCIATED, STATUS_INVALID_ADDRESS]
+            }
             Op::Close(..) => &[STATUS_SUCCESS, STATUS_PENDING],
             Op::Send(_) | Op::PollAndSend(_) | Op::SendAndInvalidate(_) | Op::Write(_) | Op::Read(_) => {
                 &[STATUS_SUCCESS, STATUS_CONNECTION_INVALID, STATUS_INSUFFICIENT_RESOURCES]

@@ -60,6 +60,10 @@ pub(super) enum Op {
     Explain(End),
     /// The port's addresses go.
     RemoveAddress(End),
+    /// The driver's work item looks the addresses up: the port's address has come.
+    Arrive(End),
+    /// Likewise, and nothing has changed.
+    LookUp(End),
     Disable(End),
 }
 
@@ -114,6 +118,7 @@ impl Op {
             all.extend([Moderate(end), Unmoderate(end), Resize(end), Register(end), Deregister(end)]);
             all.extend([InitialiseFast(end), BuildMapping(end), ReleaseMapping(end), Explain(end)]);
             all.extend([RemoveAddress(end), Disable(end), ArmSolicited(end), PollAndSend(end)]);
+            all.extend([Arrive(end), LookUp(end)]);
         }
         all
     }
@@ -144,7 +149,7 @@ impl Op {
             Register(end) | Deregister(end) => vec![(end, Role::Mr)],
             InitialiseFast(end) => vec![(end, Role::Fast)],
             BuildMapping(_) | ReleaseMapping(_) | Timers | Deferred | Explain(_) | RemoveAddress(_)
-            | Disable(_) => vec![],
+            | Arrive(_) | LookUp(_) | Disable(_) => vec![],
         }
     }
 
@@ -164,7 +169,7 @@ impl Op {
             Moderate(end) | Unmoderate(end) | Resize(end) => vec![Serial::Settings(end)],
             Register(end) | Deregister(end) | InitialiseFast(end) => vec![Serial::Registration(end)],
             BuildMapping(end) | ReleaseMapping(end) => vec![Serial::Mapping(end)],
-            RemoveAddress(end) | Disable(end) => vec![Serial::Port(end)],
+            RemoveAddress(end) | Arrive(end) | Disable(end) => vec![Serial::Port(end)],
             Timers => vec![Serial::Clock],
             _ => vec![],
         }

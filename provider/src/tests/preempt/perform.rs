@@ -1,7 +1,5 @@
 //! Makes the calls that operations stand for, if a legal consumer may make them now, and keeps account.
 
-use std::ptr::null_mut;
-
 use sys::ndk::*;
 use sys::sockaddr::SOCKADDR;
 use sys::status::*;
@@ -70,9 +68,13 @@ impl World {
             Op::Disconnect(end) => self.disconnect(end),
             Op::Query(end) => self.query(end),
             Op::Listen => {
+                let listener = self.find(FAR, Role::Listener).expect("it is open");
+                let request = self.begin(What::Listen, listener, Vec::new());
                 let (at, length) = lend_address(FAR);
+                let (at, context) = (at.pointer().cast::<SOCKADDR>(), Context::Request(request).pointer());
                 let listener = self.pointer::<NDK_LISTENER>(FAR, Role::Listener);
-                call!(listener, NdkListen, at.pointer().cast::<SOCKADDR>(), length, None, null_mut())
+                let status = call!(listener, NdkListen, at, length, Some(on_completion), context);
+                self.end(request, status)
             }
             Op::Pause => self.control_connect_events(true),
             Op::Resume => self.control_connect_events(false),
@@ -99,6 +101,17 @@ impl World {
             }
             Op::RemoveAddress(end) => {
                 assert!(self.ports[end].set_addresses(&[]).is_ok());
+                STATUS_SUCCESS
+            }
+            Op::Arrive(end) => {
+                self.ports[end].look_up(|| {
+                    assert!(self.ports[end].set_addresses(&[address(end).ip()]).is_ok());
+                    Ok(())
+                });
+                STATUS_SUCCESS
+            }
+            Op::LookUp(end) => {
+                self.ports[end].look_up(|| Ok(()));
                 STATUS_SUCCESS
             }
             Op::Disable(end) => {

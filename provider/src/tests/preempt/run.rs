@@ -113,7 +113,7 @@ impl World {
         if ending.goes_on {
             self.go_on();
         }
-        self.perform(Op::Deferred);
+        self.deliver();
         // What moderation holds back comes when it ends.
         for end in [NEAR, FAR] {
             if self.moderated.borrow()[end] {
@@ -134,9 +134,16 @@ impl World {
         for end in [NEAR, FAR] {
             self.perform(Op::ReleaseMapping(end));
         }
-        self.perform(Op::Deferred);
+        self.deliver();
         self.judge_all();
         self.close_adapters();
+    }
+
+    /// Deferred calls are made, and the drivers' work items run.
+    fn deliver(&self) {
+        for op in [Op::LookUp(FAR), Op::LookUp(NEAR), Op::Deferred] {
+            self.perform(op);
+        }
     }
 
     /// The consumer tries to have an established connection.
@@ -145,6 +152,7 @@ impl World {
             assert!(port.set_addresses(&[address(end).ip()]).is_ok());
             port.set_enabled(true);
         }
+        self.deliver();
         let way = [
             Op::Resume,
             Op::Connect(Role::Qp),

@@ -53,11 +53,15 @@ pub(super) enum Stage {
     Disconnecting,
     /// The near end has closed its connector before the far end answered.
     Abandoned,
+    /// Both ends wait for their addresses: NdkListen and NdkConnect pend.
+    Arriving,
+    /// Likewise, from a shared endpoint.
+    ArrivingShared,
 }
 
 impl Stage {
     /// All of them.
-    pub(super) const ALL: [Self; 16] = [
+    pub(super) const ALL: [Self; 18] = [
         Self::Idle,
         Self::Queued,
         Self::Offered,
@@ -74,6 +78,8 @@ impl Stage {
         Self::PeerGone,
         Self::Disconnecting,
         Self::Abandoned,
+        Self::Arriving,
+        Self::ArrivingShared,
     ];
 
     /// What leads to the stage.
@@ -109,13 +115,22 @@ impl Stage {
             }
             Self::PeerGone => [&established[..], &receives[..], &[Disconnect(NEAR), Deferred]].concat(),
             Self::Disconnecting => [&established[..], &receives[..], &[Disconnect(NEAR)]].concat(),
+            Self::Arriving => vec![RemoveAddress(NEAR), RemoveAddress(FAR), Listen, connect],
+            Self::ArrivingShared => {
+                vec![RemoveAddress(NEAR), RemoveAddress(FAR), Listen, ConnectShared]
+            }
             Self::Abandoned => then(&offer, &[Close(NEAR, Role::Connector), Deferred]),
         }
     }
 
+    /// Whether its listener does not listen yet.
+    fn arrives(self) -> bool {
+        matches!(self, Self::Arriving | Self::ArrivingShared)
+    }
+
     /// Builds the stage.
     pub(super) fn build(self) -> Rc<World> {
-        let world = Rc::new(World::new(self == Self::WaitingShared));
+        let world = Rc::new(World::new(self == Self::WaitingShared, !self.arrives()));
         enter(Some(world.clone()));
         let hook = Rc::downgrade(&world);
         at_each(Some(Rc::new(move |point| {
@@ -139,6 +154,9 @@ pub(super) fn address(end: End) -> SocketAddr {
 /// The shared endpoint's port.
 pub(super) const SHARED_PORT: u16 = 6000;
 
+/// The driver's work item is [`Op::Arrive`] and [`Op::LookUp`], which come at any time.
+unsafe extern "win64" fn is_to_look_up(_: PVOID) {}
+
 fn create<T>(create: impl FnOnce(*mut *mut T) -> NTSTATUS) -> PVOID {
     let out = Lent::new(&[null_mut::<T>()]);
     assert_eq!(create(out.pointer()), STATUS_SUCCESS);
@@ -146,12 +164,14 @@ fn create<T>(create: impl FnOnce(*mut *mut T) -> NTSTATUS) -> PVOID {
 }
 
 impl World {
-    fn new(shares_receives: bool) -> Self {
+    fn new(shares_receives: bool, listens: bool) -> Self {
         let segment = Segment::new().unwrap();
         let ports = [NEAR, FAR].map(|end| {
             let port = Port::new(&segment).unwrap();
             port.set_addresses(&[address(end).ip()]).unwrap();
             port.set_enabled(true);
+            // SAFETY: the function uses no context.
+            unsafe { port.on_unknown_address(Some((is_to_look_up, null_mut()))) };
             port
         });
         let adapters = [0, 1].map(|end: usize| ports[end].open(NDK_VERSION_2_1).unwrap().as_ptr());
@@ -181,6 +201,9 @@ impl World {
         };
         for end in [NEAR, FAR] {
             world.create_objects(end, shares_receives && end == FAR);
+        }
+        if listens {
+            assert!(world.perform(Op::Listen), "the listener is there");
         }
         world
     }
@@ -251,10 +274,6 @@ impl World {
                 call!(adapter, NdkCreateListener, Some(on_connect), context, None, null_mut(), out)
             });
             self.add(end, Role::Listener, listener, vec![]);
-            let (at, length) = lend_address(FAR);
-            let listener = listener.cast::<NDK_LISTENER>();
-            let at = at.pointer().cast::<SOCKADDR>();
-            assert_eq!(call!(listener, NdkListen, at, length, None, null_mut()), STATUS_SUCCESS);
         }
     }
 }

@@ -82,6 +82,7 @@ pub(super) struct Request {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum What {
+    Listen,
     Connect,
     Accept,
     Disconnect,

@@ -229,12 +229,23 @@ impl World {
         }
     }
 
+    /// The number of the connection that the last connect begins that may still come about.
+    fn connecting(&self) -> Option<usize> {
+        let requests = self.requests.borrow();
+        let open = |request: &&Request| {
+            let accepted = matches!(request.status, None | Some(STATUS_PENDING));
+            request.connection.is_some() && accepted && request.completions.is_empty()
+        };
+        let last = requests.iter().rev().find(open).and_then(|request| request.connection);
+        last.or_else(|| self.connections.borrow().len().checked_sub(1))
+    }
+
     fn indicated(&self, listener: usize, connector: PVOID) {
         self.note(Event::Indicated);
         if self.paused_at_start.get() && self.paused.get() {
             self.fail("a connect event while connect events are paused".to_owned());
         }
-        let connection = self.connections.borrow().len().checked_sub(1);
+        let connection = self.connecting();
         let id = self.add(1, Role::Connector, connector, vec![listener]);
         self.things.borrow_mut()[id].connection = connection;
         self.inside(listener, "a connect event", || {});

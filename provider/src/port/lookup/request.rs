@@ -1,0 +1,129 @@
+//! The requests that may wait, and how each is tried again.
+
+use core::net::SocketAddr;
+use core::ptr::{NonNull, null_mut};
+
+use sys::ndk::NDK_FN_CREATE_COMPLETION;
+use sys::status::{
+    NTSTATUS, STATUS_CANCELLED, STATUS_DELETE_PENDING, STATUS_INSUFFICIENT_RESOURCES, STATUS_SUCCESS,
+};
+
+use crate::adapter::Adapter;
+use crate::connection::{Connector, Limits, Listener, Origin, PrivateData, SharedEndpoint, Turn, Way};
+use crate::consumer::{Completion, Opaque, Request};
+use crate::kernel::Kernel;
+use crate::lifetime::Kind;
+use crate::object::{Hold, Object};
+use crate::queue_pair::Qp;
+use crate::status::Failure;
+
+/// A request that waits. The consumer may close its objects meanwhile: their closes wait for it.
+#[expect(clippy::large_enum_variant, reason = "few wait, in room that is allocated once")]
+pub(crate) enum Waiting<K: Kernel> {
+    Listen(Listen<K>),
+    Connect(Connect<K>),
+    CreateShared(CreateShared<K>),
+}
+
+/// NdkListen.
+pub(crate) struct Listen<K: Kernel> {
+    pub(crate) listener: Hold<K, Listener<K>>,
+    /// The address to listen on.
+    pub(crate) at: SocketAddr,
+    pub(crate) completion: Completion,
+}
+
+/// NdkConnect and NdkConnectWithSharedEndpoint.
+pub(crate) struct Connect<K: Kernel> {
+    /// Keeps other connects of the connector away.
+    pub(crate) turn: Turn<K>,
+    pub(crate) connector: Hold<K, Connector<K>>,
+    pub(crate) qp: Hold<K, Qp<K>>,
+    pub(crate) origin: Origin<K>,
+    /// The address to connect to.
+    pub(crate) remote: SocketAddr,
+    pub(crate) limits: Limits,
+    /// The private data for the peer.
+    pub(crate) data: PrivateData,
+    pub(crate) completion: Completion,
+}
+
+/// Makes a shared endpoint with its table, which the edge knows.
+pub(crate) type MakeShared<K> =
+    fn(&Object<K, Adapter<K>>, SocketAddr) -> Result<NonNull<Object<K, SharedEndpoint<K>>>, Failure>;
+
+/// NdkCreateSharedEndpoint.
+pub(crate) struct CreateShared<K: Kernel> {
+    pub(crate) adapter: Hold<K, Adapter<K>>,
+    /// The address and port to take.
+    pub(crate) at: SocketAddr,
+    pub(crate) make: MakeShared<K>,
+    pub(crate) completion: NDK_FN_CREATE_COMPLETION,
+    pub(crate) context: Opaque,
+}
+
+/// The status of a request that has failed when it was tried again. An object that was being closed by then has
+/// cancelled it.
+const fn failed(Failure(status): Failure) -> NTSTATUS {
+    match status {
+        STATUS_DELETE_PENDING => STATUS_CANCELLED,
+        other => other,
+    }
+}
+
+impl<K: Kernel> Waiting<K> {
+    /// Tries the request again with the addresses that the port has now, unless they could not be read. Completes it,
+    /// but for a connect that goes on.
+    pub(super) fn retry(self, outcome: Result<(), NTSTATUS>) {
+        let outcome = outcome.map_err(|_| Failure(STATUS_INSUFFICIENT_RESOURCES));
+        match self {
+            Self::Listen(request) => request.retry(outcome),
+            Self::Connect(request) => request.retry(outcome),
+            Self::CreateShared(request) => request.retry(outcome),
+        }
+    }
+}
+
+impl<K: Kernel> Listen<K> {
+    fn retry(self, outcome: Result<(), Failure>) {
+        let Self { listener, at, completion } = self;
+        let listening = outcome.and_then(|()| {
+            let _open = listener.hold(Kind::Request)?;
+            Ok(listener.listen(at)?)
+        });
+        let status = listening.map_or_else(failed, |()| STATUS_SUCCESS);
+        Request::new(completion, listener).complete(status);
+    }
+}
+
+impl<K: Kernel> Connect<K> {
+    fn retry(self, outcome: Result<(), Failure>) {
+        let Self { turn, connector, qp, origin, remote, limits, data, completion } = self;
+        // The consumer may connect again inside the completion.
+        drop(turn);
+        let connecting = outcome.and_then(|()| {
+            let request = Request::new(completion, connector.hold(Kind::Request)?);
+            let way = Way { source: origin.source(), remote };
+            Ok(connector.connect(&qp, way, limits, data, request)?)
+        });
+        // On success the completion comes from the connection. Its QP and endpoint outlive the one that comes from here.
+        if let Err(failure) = connecting {
+            Request::new(completion, connector).complete(failed(failure));
+        }
+        drop((qp, origin));
+    }
+}
+
+impl<K: Kernel> CreateShared<K> {
+    fn retry(self, outcome: Result<(), Failure>) {
+        let Self { adapter, at, make, completion, context } = self;
+        let made = outcome.and_then(|()| make(&adapter, at));
+        let (status, object) = match made {
+            Ok(object) => (STATUS_SUCCESS, object.as_ptr().cast()),
+            Err(failure) => (failed(failure), null_mut()),
+        };
+        // SAFETY: the consumer passed this function and context for exactly this call.
+        unsafe { completion(context.0, status, object) };
+        drop(adapter);
+    }
+}

@@ -1,0 +1,210 @@
+//! Requests that name an address which the port does not have yet (NdkListen, NdkConnect).
+
+use std::ffi::c_void;
+use std::ptr::null_mut;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use sys::ndk::*;
+use sys::sockaddr::SOCKADDR;
+use sys::status::*;
+
+use super::consumer::{Pair, Seen, Side, call, close, completed, sockaddr};
+
+unsafe extern "win64" fn count(context: *mut c_void) {
+    // SAFETY: the context is the counter of the test, which outlives the port.
+    unsafe { &*context.cast::<AtomicU32>() }.fetch_add(1, Ordering::Relaxed);
+}
+
+/// Takes a side's address away and lets it be looked up; what counts the look-ups.
+fn without_address(side: &Side) -> &'static AtomicU32 {
+    let counter: &'static AtomicU32 = Box::leak(Box::default());
+    side.port.set_addresses(&[]).unwrap();
+    // SAFETY: the counter is never freed.
+    unsafe { side.port.on_unknown_address(Some((count, std::ptr::from_ref(counter).cast_mut().cast()))) };
+    counter
+}
+
+/// Looks a side's addresses up, after its address has arrived.
+fn arrive(side: &Side) {
+    side.port.look_up(|| {
+        side.port.set_addresses(&[side.address.ip()]).unwrap();
+        Ok(())
+    });
+}
+
+fn listen(pair: &Pair) -> NTSTATUS {
+    let ((address, length), context) = (sockaddr(pair.far.address), pair.log.context("listen"));
+    call!(pair.listener, NdkListen, address.as_ptr().cast::<SOCKADDR>(), length, Some(completed), context)
+}
+
+#[test]
+fn listen_on_an_arriving_address_pends_and_succeeds() {
+    let pair = Pair::new();
+    let looked_up = without_address(&pair.far);
+    assert_eq!(listen(&pair), STATUS_PENDING);
+    assert_eq!((looked_up.load(Ordering::Relaxed), pair.log.pump()), (1, vec![]));
+    arrive(&pair.far);
+    assert_eq!(pair.log.pump(), [Seen::Completed("listen", STATUS_SUCCESS)]);
+    pair.tear_down();
+}
+
+#[test]
+fn listen_on_an_unknown_address_is_refused_after_a_look_up() {
+    let pair = Pair::new();
+    without_address(&pair.far);
+    assert_eq!(listen(&pair), STATUS_PENDING);
+    pair.far.port.look_up(|| Ok(()));
+    assert_eq!(pair.log.pump(), [Seen::Completed("listen", STATUS_INVALID_ADDRESS)]);
+    assert_eq!(listen(&pair), STATUS_PENDING);
+    pair.far.port.look_up(|| Err(STATUS_NO_MEMORY));
+    assert_eq!(pair.log.pump(), [Seen::Completed("listen", STATUS_INSUFFICIENT_RESOURCES)]);
+    // Without a completion it can't pend.
+    assert_eq!(pair.listen(), STATUS_INVALID_ADDRESS);
+    pair.tear_down();
+}
+
+#[test]
+fn listener_closed_during_a_look_up_closes_after_its_request() {
+    let mut pair = Pair::new();
+    without_address(&pair.far);
+    assert_eq!(listen(&pair), STATUS_PENDING);
+    assert_eq!(close!(pair.log, pair.listener, NdkCloseListener, "closed"), STATUS_PENDING);
+    arrive(&pair.far);
+    assert_eq!(pair.log.pump(), [Seen::Completed("listen", STATUS_CANCELLED), Seen::Closed("closed")]);
+    pair.listener = pair.far.create_listener(&pair.log);
+    pair.tear_down();
+}
+
+#[test]
+fn request_that_comes_during_a_look_up_waits_for_the_next() {
+    let pair = Pair::new();
+    without_address(&pair.far);
+    pair.far.port.look_up(|| {
+        assert_eq!(listen(&pair), STATUS_PENDING);
+        Ok(())
+    });
+    assert_eq!(pair.log.pump(), []);
+    arrive(&pair.far);
+    assert_eq!(pair.log.pump(), [Seen::Completed("listen", STATUS_SUCCESS)]);
+    pair.tear_down();
+}
+
+#[test]
+fn connect_from_an_arriving_address_pends_and_connects() {
+    let mut pair = Pair::new();
+    assert_eq!(pair.listen(), STATUS_SUCCESS);
+    without_address(&pair.near);
+    assert_eq!(pair.connect(b"hello"), STATUS_PENDING);
+    assert_eq!(pair.log.pump(), []);
+    arrive(&pair.near);
+    pair.take_offer();
+    assert_eq!(pair.accept(b"welcome"), STATUS_PENDING);
+    assert_eq!(pair.log.pump(), [Seen::Completed("connect", STATUS_SUCCESS)]);
+    assert_eq!(pair.complete_connect(), STATUS_SUCCESS);
+    assert_eq!(pair.log.pump(), [Seen::Completed("accept", STATUS_SUCCESS)]);
+    pair.tear_down();
+}
+
+#[test]
+fn connect_from_an_unknown_address_is_refused_after_a_look_up() {
+    let mut pair = Pair::new();
+    without_address(&pair.near);
+    assert_eq!(pair.connect(b""), STATUS_PENDING);
+    pair.near.port.look_up(|| Ok(()));
+    assert_eq!(pair.log.pump(), [Seen::Completed("connect", STATUS_INVALID_ADDRESS)]);
+    let none = null_mut();
+    // SAFETY: this ends what `without_address` began.
+    unsafe { pair.near.port.on_unknown_address(None) };
+    assert_eq!(pair.connect_again(b""), STATUS_INVALID_ADDRESS);
+    assert_ne!(pair.near.connector, none);
+    pair.tear_down();
+}
+
+#[test]
+fn connector_closed_during_a_look_up_closes_after_its_request() {
+    let mut pair = Pair::new();
+    pair.listen();
+    without_address(&pair.near);
+    assert_eq!(pair.connect(b""), STATUS_PENDING);
+    assert_eq!(close!(pair.log, pair.near.connector, NdkCloseConnector, "closed"), STATUS_PENDING);
+    assert_eq!(close!(pair.log, pair.near.qp, NdkCloseQp, "qp"), STATUS_PENDING);
+    assert_eq!(pair.log.pump(), []);
+    arrive(&pair.near);
+    let seen = pair.log.pump();
+    assert_eq!(seen[0], Seen::Completed("connect", STATUS_CANCELLED));
+    assert_eq!(seen.len(), 3, "{seen:?}");
+    (pair.near.connector, pair.near.qp) = (null_mut(), pair.near.create_qp());
+    pair.tear_down();
+}
+
+#[test]
+fn second_connect_during_a_look_up_is_refused_and_leaves_the_first() {
+    let mut pair = Pair::new();
+    pair.listen();
+    without_address(&pair.near);
+    assert_eq!(pair.connect(b""), STATUS_PENDING);
+    assert_eq!(pair.connect_again(b""), STATUS_CONNECTION_ACTIVE);
+    pair.near.port.look_up(|| Ok(()));
+    assert_eq!(pair.log.pump(), [Seen::Completed("connect", STATUS_INVALID_ADDRESS)]);
+    assert_eq!(pair.connect_again(b""), STATUS_PENDING, "the turn is free again");
+    arrive(&pair.near);
+    pair.take_offer();
+    pair.tear_down();
+}
+
+thread_local! {
+    static CREATED: std::cell::Cell<Option<(NTSTATUS, usize)>> = const { std::cell::Cell::new(None) };
+}
+
+unsafe extern "win64" fn created(_: *mut c_void, status: NTSTATUS, object: *mut NDK_OBJECT_HEADER) {
+    assert_eq!(CREATED.replace(Some((status, object as usize))), None, "one completion");
+}
+
+fn create_shared(pair: &Pair) -> NTSTATUS {
+    let (address, length) = sockaddr("10.0.0.1:5000".parse().unwrap());
+    let at = address.as_ptr().cast::<SOCKADDR>();
+    let mut out = null_mut();
+    let status =
+        call!(pair.near.adapter, NdkCreateSharedEndpoint, at, length, Some(created), null_mut(), &mut out);
+    assert!(out.is_null(), "a create that does not succeed inline hands nothing out");
+    status
+}
+
+#[test]
+fn shared_endpoint_of_an_arriving_address_pends_and_connects_after_the_address_was_away() {
+    let mut pair = Pair::new();
+    pair.listen();
+    without_address(&pair.near);
+    assert_eq!(create_shared(&pair), STATUS_PENDING);
+    assert_eq!(CREATED.take(), None);
+    arrive(&pair.near);
+    let (status, shared) = CREATED.take().expect("the create is completed");
+    assert_eq!(status, STATUS_SUCCESS);
+    let shared = shared as *mut NDK_SHARED_ENDPOINT;
+    without_address(&pair.near);
+    pair.near.connector = pair.near.create_connector();
+    let ((remote, length), context) = (sockaddr(pair.far.address), pair.log.context("connect"));
+    let (to, none) = (remote.as_ptr().cast::<SOCKADDR>(), std::ptr::null());
+    let connector = pair.near.connector;
+    let (qp, done) = (pair.near.qp, Some(completed as NDK_FN_REQUEST_COMPLETION));
+    let status =
+        call!(connector, NdkConnectWithSharedEndpoint, qp, shared, to, length, 0, 0, none, 0, done, context);
+    assert_eq!(status, STATUS_PENDING);
+    assert_eq!(close!(pair.log, shared, NdkCloseSharedEndpoint, "shared"), STATUS_PENDING);
+    arrive(&pair.near);
+    assert_eq!(pair.log.pump(), [Seen::Completed("connect", STATUS_CANCELLED), Seen::Closed("shared")]);
+    pair.tear_down();
+}
+
+#[test]
+fn shared_endpoint_of_an_unknown_address_is_refused_after_a_look_up() {
+    let pair = Pair::new();
+    without_address(&pair.near);
+    assert_eq!(create_shared(&pair), STATUS_PENDING);
+    pair.near.port.look_up(|| Ok(()));
+    assert_eq!(CREATED.take(), Some((STATUS_INVALID_ADDRESS, 0)));
+    assert_eq!(create_shared(&pair), STATUS_PENDING);
+    pair.near.port.look_up(|| Err(STATUS_NO_MEMORY));
+    assert_eq!(CREATED.take(), Some((STATUS_INSUFFICIENT_RESOURCES, 0)));
+    pair.tear_down();
+}

@@ -1,0 +1,97 @@
+//! What the documents say of files, tests and supported systems.
+
+#![cfg(not(windows))]
+#![allow(clippy::expect_used, reason = "a test ends when what it needs is not there")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn text(file: &str) -> String {
+    fs::read_to_string(root().join(file)).expect("the file is there")
+}
+
+/// The cells of a row of a table.
+fn cells(row: &str) -> Vec<&str> {
+    row.trim().trim_matches('|').split('|').map(str::trim).collect()
+}
+
+#[test]
+fn assumptions_tables_have_a_text_in_each_cell() {
+    let page = text("docs/assumptions.md");
+    let mut width = None;
+    let mut rows = 0;
+    for line in page.lines() {
+        if !line.starts_with('|') {
+            width = None;
+            continue;
+        }
+        let row = cells(line);
+        assert!(row.iter().all(|cell| !cell.is_empty()) && line.ends_with('|'), "an empty cell: {line}");
+        assert_eq!(*width.get_or_insert(row.len()), row.len(), "the columns of: {line}");
+        rows += 1;
+    }
+    assert!(rows > 20, "{rows} rows are not the page's");
+}
+
+/// Whether a word names a file of Rust, or a function `test::name`.
+fn named(word: &str) -> Option<(PathBuf, Option<&str>)> {
+    if word.ends_with(".rs") && word.contains('/') && !word.contains(' ') {
+        return Some((root().join(word), None));
+    }
+    let (file, function) = word.split_once("::")?;
+    let plain = |text: &str| text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
+    let test = root().join("tests").join(file).with_extension("rs");
+    (plain(file) && plain(function)).then_some((test, Some(function)))
+}
+
+#[test]
+fn assumptions_name_files_and_tests_that_exist() {
+    let page = text("docs/assumptions.md");
+    let names: Vec<_> = page.split('`').skip(1).step_by(2).filter_map(named).collect();
+    assert!(!names.is_empty(), "the page names files and tests");
+    for (file, function) in names {
+        let source = fs::read_to_string(&file).unwrap_or_default();
+        assert!(!source.is_empty(), "there is no {}", file.display());
+        if let Some(function) = function {
+            assert!(source.contains(&format!("fn {function}(")), "no {function} in {}", file.display());
+        }
+    }
+}
+
+/// The texts that say which systems are supported.
+const SUPPORT: [&str; 5] =
+    ["README.md", "Cargo.toml", "inf/softndk.inx", "docs/windows.md", "tests/hlk/README.md"];
+
+/// What follows each occurrence of `before`, up to the end of its word.
+fn after<'a>(text: &'a str, before: &'a str) -> impl Iterator<Item = &'a str> {
+    text.split(before).skip(1).map(|rest| {
+        let end = rest.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(rest.len());
+        rest[..end].trim_end_matches('.')
+    })
+}
+
+#[test]
+fn supported_systems_are_the_same_in_every_text() {
+    for file in SUPPORT {
+        let text = text(file);
+        assert!(text.contains("Windows Server 2022 and later"), "{file} names the system");
+        assert!(text.contains("KMDF 1.33"), "{file} names the framework");
+        for year in after(&text, "Windows Server ") {
+            assert_eq!(year, "2022", "a system in {file}");
+        }
+        for version in
+            after(&text, "KMDF ").filter(|version| version.starts_with(|c: char| c.is_ascii_digit()))
+        {
+            assert_eq!(version, "1.33", "a framework in {file}");
+        }
+    }
+    let manifest = text("Cargo.toml");
+    for line in ["kmdf-version-major = 1", "target-kmdf-version-minor = 33"] {
+        assert!(manifest.contains(line), "wdk-build reads {line}");
+    }
+    assert!(text("inf/softndk.inx").contains(".20348"), "the INF asks for the build of Windows Server 2022");
+}

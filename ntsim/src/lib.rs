@@ -101,4 +101,5 @@ mod wdf;
 mod wsk;
 
 pub use machine::Machine;
+pub use net::AddressWatch;
 pub use report::Report;

@@ -7,13 +7,27 @@ use sys::ndis::NDIS_OPEN_NDK_ADAPTER_PARAMETERS;
 use sys::ndk::{NDK_ADAPTER, NDK_VERSION};
 use sys::status::{
     NDIS_STATUS_ADAPTER_NOT_READY, NDIS_STATUS_SUCCESS, NTSTATUS, STATUS_INTERNAL_ERROR, STATUS_NOT_FOUND,
-    STATUS_NOT_SUPPORTED,
+    STATUS_NOT_SUPPORTED, STATUS_UNSUCCESSFUL,
 };
 
-use super::adapter::{self, State};
+use super::adapter::{self, Adapter, State};
 use super::violation;
-use crate::ndk::Opened;
+use crate::io::Status;
+use crate::ndk::{self, Opened};
 use crate::sched;
+
+impl Adapter {
+    /// Opens its RDMA adapter for a consumer that is the test itself, which closes it by
+    /// [`close_adapter`](ndk::close_adapter). PASSIVE_LEVEL.
+    ///
+    /// # Errors
+    /// As WskOpenNdkAdapter.
+    pub fn open_ndk(&self, version: NDK_VERSION) -> Result<*mut NDK_ADAPTER, Status> {
+        let _attached = sched::current().is_none().then(|| sched::attach("consumer"));
+        let opened = open_ndk_adapter(self.index(), version).map_err(Status)?;
+        ndk::open_adapter(version, opened).ok_or(Status(STATUS_UNSUCCESSFUL))
+    }
+}
 
 /// Opens the RDMA adapter of the interface with an index.
 ///

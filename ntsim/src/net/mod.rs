@@ -5,6 +5,9 @@
 
 mod exports;
 mod notify;
+mod watch;
+
+pub use watch::AddressWatch;
 
 use core::net::IpAddr;
 

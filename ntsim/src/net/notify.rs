@@ -1,6 +1,6 @@
 //! Registrations of drivers that want to be told of changes to addresses.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
@@ -15,7 +15,7 @@ use crate::verifier::{self, Finding};
 /// The registrations of one machine, by handle.
 #[derive(Default)]
 struct Registrations {
-    live: Mutex<HashMap<usize, Arc<Registration>>>,
+    live: Mutex<BTreeMap<usize, Arc<Registration>>>,
     last: Mutex<usize>,
 }
 
@@ -76,7 +76,7 @@ pub(super) fn register(
     handle
 }
 
-/// Tells every driver that asked for the family about a change.
+/// Tells every driver that asked for the family about a change, in the order in which they registered.
 pub(super) fn tell(row: &MIB_UNICASTIPADDRESS_ROW, kind: MIB_NOTIFICATION_TYPE) {
     // SAFETY: the family is a member of every address.
     let family = unsafe { row.Address.si_family };

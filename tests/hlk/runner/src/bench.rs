@@ -96,7 +96,6 @@ impl Bench {
         };
         machine.add_adapters(places.iter().map(Place::config));
         let started = machine.start_adapters(&mut softndk).map_err(cannot_start);
-        machine.settle();
         match started.and_then(|()| machine.load(&images.ndkhlk).map_err(Error::from)) {
             Ok(ndkhlk) => Ok(Self { softndk, ndkhlk, adapters, machine }),
             Err(error) => {
@@ -121,9 +120,7 @@ impl Bench {
     /// # Errors
     /// If an adapter can't be started.
     pub fn start_adapters(&mut self) -> Result<(), Error> {
-        let started = self.machine.start_adapters(&mut self.softndk).map_err(cannot_start);
-        self.machine.settle();
-        started
+        self.machine.start_adapters(&mut self.softndk).map_err(cannot_start)
     }
 
     /// The machine.

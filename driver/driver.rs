@@ -5,6 +5,7 @@ use provider::port::Segment;
 use sys::ndis::{self, NDIS_HANDLE};
 use sys::status::{NDIS_STATUS, NTSTATUS, STATUS_INSUFFICIENT_RESOURCES, STATUS_SUCCESS};
 
+use crate::failure::{Failure, Step};
 use crate::framework::{Device, Framework, Stack};
 use crate::kernel::{Lock, SpinLock, Windows};
 use crate::{miniport, nt, tdi};
@@ -23,7 +24,8 @@ struct Driver {
 ///
 /// # Errors
 ///
-/// Those of the framework and of NDIS, and `STATUS_INSUFFICIENT_RESOURCES`; everything is undone then.
+/// The step that failed, with the framework's status, NDIS's or `STATUS_INSUFFICIENT_RESOURCES`; everything is undone
+/// then.
 ///
 /// # Safety
 ///
@@ -31,13 +33,15 @@ struct Driver {
 pub(crate) unsafe fn load(
     object: *mut nt::DRIVER_OBJECT,
     registry_path: nt::PCUNICODE_STRING,
-) -> Result<(), NTSTATUS> {
+) -> Result<(), Failure> {
     // SAFETY: as the caller promises.
-    let framework = unsafe { Framework::create(object, registry_path) }?;
-    let segment = Segment::new().map_err(|_| STATUS_INSUFFICIENT_RESOURCES)?;
+    let framework = unsafe { Framework::create(object, registry_path) };
+    let framework = framework.map_err(|status| Step::Framework.failed(status))?;
+    let segment = Segment::new().map_err(|_| Step::Segment.starved())?;
     // SAFETY: as the caller promises.
-    let registration = unsafe { Registration::new(object, registry_path) }?;
-    tdi::load(registration.0).map_err(|_| STATUS_INSUFFICIENT_RESOURCES)?;
+    let registration = unsafe { Registration::new(object, registry_path) };
+    let registration = registration.map_err(|status| Step::Registration.failed(status))?;
+    tdi::load(registration.0).map_err(|_| Step::LegacyTransport.starved())?;
     *LOADED.lock() = Some(Driver { registration, segment, framework });
     Ok(())
 }

@@ -14,6 +14,7 @@
 //! | [`tdi`](mod@tdi) | the legacy transport's device |
 //! | [`addresses`] | which IP addresses an adapter has |
 //! | [`kernel`] | the kernel that the provider asks for |
+//! | [`failure`] | the steps of an initialisation, and how one that fails is told |
 //! | [`work`], [`framework`], [`heap`], [`nt`] | what the others use of NDIS, KMDF, the pool and the kernel |
 //!
 //! Locks: the segment's list of stations, then one station's state. Nothing is called out of the driver,
@@ -28,6 +29,7 @@ extern crate wdk_panic as _;
 mod adapter;
 mod addresses;
 mod driver;
+mod failure;
 mod framework;
 mod heap;
 mod kernel;
@@ -63,6 +65,9 @@ pub unsafe extern "system" fn driver_entry(
     // SAFETY: these are the entry point's arguments.
     match unsafe { driver::load(object, registry_path) } {
         Ok(()) => STATUS_SUCCESS,
-        Err(status) => status,
+        Err(failure) => {
+            failure.print();
+            failure.status
+        }
     }
 }

@@ -99,7 +99,11 @@ unsafe extern "win64" fn initialize(
     // SAFETY: the handle is that of an adapter that is being initialised.
     match unsafe { Adapter::initialize(handle, parameters) } {
         Ok(()) => NDIS_STATUS_SUCCESS,
-        Err(status) => status,
+        Err(failure) => {
+            // SAFETY: as above.
+            unsafe { failure.log(handle) };
+            failure.status
+        }
     }
 }
 

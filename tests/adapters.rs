@@ -1,16 +1,18 @@
 //! The built driver as a network adapter: its Ethernet segment, what NDIS asks it, how it comes and goes.
 
 #![cfg(not(windows))]
-#![allow(clippy::expect_used, reason = "a test ends when what it needs is not there")]
+#![allow(clippy::expect_used, clippy::panic, reason = "a test ends when what it needs is not there")]
 #![allow(clippy::std_instead_of_alloc, reason = "the rest comes from std too")]
 
 use core::net::IpAddr;
 use core::time::Duration;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
 use std::time::Instant;
 
+use ntsim::ex::{Faults, inject};
 use ntsim::io::{File, Status};
 use ntsim::loader::Driver;
 use ntsim::ndis::{Adapter, AdapterConfig};
@@ -18,8 +20,8 @@ use ntsim::sched::{self, Schedule, Strategy};
 use ntsim::{Machine, Report};
 use runner::Images;
 use sys::ndis::{
-    NDIS_NDK_STATISTICS_INFO, NDIS_OID, NDIS_PACKET_TYPE_DIRECTED, NDIS_STATISTICS_INFO,
-    OID_802_3_CURRENT_ADDRESS, OID_802_3_MAXIMUM_LIST_SIZE, OID_802_3_MULTICAST_LIST,
+    NDIS_ERROR_CODE_OUT_OF_RESOURCES, NDIS_NDK_STATISTICS_INFO, NDIS_OID, NDIS_PACKET_TYPE_DIRECTED,
+    NDIS_STATISTICS_INFO, OID_802_3_CURRENT_ADDRESS, OID_802_3_MAXIMUM_LIST_SIZE, OID_802_3_MULTICAST_LIST,
     OID_802_3_PERMANENT_ADDRESS, OID_GEN_CURRENT_PACKET_FILTER, OID_GEN_LINK_PARAMETERS, OID_GEN_RCV_OK,
     OID_GEN_STATISTICS, OID_GEN_VENDOR_DESCRIPTION, OID_GEN_XMIT_ERROR, OID_GEN_XMIT_OK, OID_NDK_SET_STATE,
     OID_NDK_STATISTICS,
@@ -439,6 +441,58 @@ fn toggled(seed: u64) -> Result<(), String> {
 fn legacy_device_survives_enabling_and_disabling_at_once() {
     let wrong: Vec<String> = (0..400).filter_map(|seed| toggled(seed).err()).collect();
     assert!(wrong.is_empty(), "{} of 400:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+/// An adapter whose initialisation fails says at which step: in the event log and to the debugger. Each allocation
+/// fails in turn until none is left to fail.
+#[test]
+fn failed_initialization_names_its_step_in_event_log_and_to_debugger() {
+    let mut steps = BTreeSet::new();
+    for nth in 0.. {
+        let machine = Machine::builder().boot();
+        machine.add_adapters([configuration(12)]);
+        let mut driver = machine.load(image()).expect("the driver loads");
+        inject(Faults::Nth(nth), Some("softndk.sys"));
+        let started = machine.start_adapters(&mut driver);
+        inject(Faults::None, None);
+        let (logged, lines) = (machine.event_log(), machine.log());
+        if let Some(adapter) = machine.adapter(12) {
+            adapter.halt().expect("it runs");
+        }
+        driver.unload();
+        let found = machine.shutdown();
+        assert!(found.is_clean(), "allocation {nth}: {found}");
+        let Err(status) = started else {
+            assert!(logged.is_empty(), "allocation {nth}: {logged:?}");
+            if nth > 40 {
+                break;
+            }
+            continue;
+        };
+        let [entry] = &logged[..] else { panic!("allocation {nth}: {logged:?}") };
+        let [step, told] = entry.values[..] else { panic!("allocation {nth}: {entry:?}") };
+        assert_eq!(told, status.0.cast_unsigned());
+        assert_eq!((entry.if_index, entry.code), (12, NDIS_ERROR_CODE_OUT_OF_RESOURCES));
+        let end = format!(" failed, {told:#010x}\n");
+        let mut names = lines.iter().filter_map(|line| line.strip_prefix("softndk: ")?.strip_suffix(&*end));
+        steps.insert((step, names.next().expect("a line says so").to_owned()));
+    }
+    let numbers: BTreeSet<u32> = steps.iter().map(|(number, _)| *number).collect();
+    assert!(steps.len() > 4 && numbers.len() == steps.len(), "{steps:?}");
+}
+
+#[test]
+fn failed_driver_entry_names_its_step_to_debugger() {
+    let machine = Machine::builder().boot();
+    inject(Faults::Nth(0), Some("softndk.sys"));
+    machine.load(image()).map(drop).expect_err("the first allocation fails");
+    inject(Faults::None, None);
+    let lines = machine.log();
+    let told =
+        |line: &String| line.starts_with("softndk: DriverEntry, ") && line.ends_with(" failed, 0xc000009a\n");
+    assert!(lines.iter().any(told), "{lines:?}");
+    let found = machine.shutdown();
+    assert!(found.is_clean(), "{found}");
 }
 
 /// Shows NDIS-5 at PASSIVE_LEVEL.

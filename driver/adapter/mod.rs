@@ -10,9 +10,10 @@ use core::ptr::{NonNull, null_mut};
 use lock_api::RawMutex as _;
 use sys::ndis::{self, NDIS_HANDLE, NDIS_MINIPORT_INIT_PARAMETERS};
 use sys::netioapi::NET_LUID;
-use sys::status::{NDIS_STATUS, NDIS_STATUS_RESOURCES, NTSTATUS};
+use sys::status::NTSTATUS;
 
 use crate::addresses::{self, Watch};
+use crate::failure::{Failure, Step};
 use crate::framework::{Device, Stack};
 use crate::heap::boxed;
 use crate::kernel::{Lock, SpinLock};
@@ -54,7 +55,8 @@ impl Adapter {
     ///
     /// # Errors
     ///
-    /// Those of NDIS and of the framework, and `NDIS_STATUS_RESOURCES`; everything is undone then.
+    /// The step that failed, with NDIS's status, the framework's or `NDIS_STATUS_RESOURCES`; everything is undone
+    /// then.
     ///
     /// # Safety
     ///
@@ -62,10 +64,10 @@ impl Adapter {
     pub(crate) unsafe fn initialize(
         handle: NDIS_HANDLE,
         parameters: &NDIS_MINIPORT_INIT_PARAMETERS,
-    ) -> Result<(), NDIS_STATUS> {
+    ) -> Result<(), Failure> {
         // SAFETY: as the caller promises.
         let adapter = unsafe { Self::new(handle, parameters) }?;
-        let place = NonNull::from(Box::leak(boxed(adapter).ok_or(NDIS_STATUS_RESOURCES)?));
+        let place = NonNull::from(Box::leak(boxed(adapter).ok_or(Step::Adapter.starved())?));
         // SAFETY: the adapter is in its place, and nobody knows it yet.
         let started = unsafe { Self::start(place) };
         if started.is_err() {
@@ -92,30 +94,30 @@ impl Adapter {
     /// # Safety
     ///
     /// As [`Adapter::initialize`].
-    unsafe fn new(
-        handle: NDIS_HANDLE,
-        parameters: &NDIS_MINIPORT_INIT_PARAMETERS,
-    ) -> Result<Self, NDIS_STATUS> {
+    unsafe fn new(handle: NDIS_HANDLE, parameters: &NDIS_MINIPORT_INIT_PARAMETERS) -> Result<Self, Failure> {
         // SAFETY: as the caller promises.
         let stack = unsafe { stack(handle) };
         // SAFETY: as the caller promises.
-        let device = unsafe { driver::device(&stack) }?;
+        let device = unsafe { driver::device(&stack) }.map_err(|status| Step::Device.failed(status))?;
         // SAFETY: as the caller promises.
-        let configuration = unsafe { Configuration::read(handle) }?;
+        let configuration = unsafe { Configuration::read(handle) };
+        let configuration = configuration.map_err(|status| Step::Configuration.failed(status))?;
         let permanent = Address::local(index(parameters.NetLuid));
         let current = configuration.address.unwrap_or(permanent);
-        let rdma = Rdma::new(handle, configuration.network_direct)?;
+        let rdma = Rdma::new(handle, configuration.network_direct);
+        let rdma = rdma.map_err(|status| Step::Rdma.failed(status))?;
         rdma.port().set_immediate_notifications(configuration.immediate_notification);
-        let readdress = Work::new(handle, Self::readdress).ok_or(NDIS_STATUS_RESOURCES)?;
+        let readdress = Work::new(handle, Self::readdress).ok_or(Step::WorkItem.starved())?;
+        let capabilities = attributes::Capabilities::new();
         Ok(Self {
             handle,
             interface: parameters.NetLuid,
             permanent,
-            station: Station::new(handle, current).ok_or(NDIS_STATUS_RESOURCES)?,
+            station: Station::new(handle, current).ok_or(Step::Station.starved())?,
             rdma,
             readdress,
             watch: Lock::const_new(SpinLock::INIT, Watching::No),
-            capabilities: attributes::Capabilities::new()?,
+            capabilities: capabilities.map_err(|status| Step::Capabilities.failed(status))?,
             _device: device,
         })
     }
@@ -125,7 +127,7 @@ impl Adapter {
     /// # Safety
     ///
     /// The adapter is in the place where it stays until it is stopped.
-    unsafe fn start(place: NonNull<Self>) -> Result<(), NDIS_STATUS> {
+    unsafe fn start(place: NonNull<Self>) -> Result<(), Failure> {
         // SAFETY: the adapter lives.
         let adapter = unsafe { place.as_ref() };
         adapter.readdress.initialise(place);
@@ -134,11 +136,11 @@ impl Adapter {
         adapter.rdma.initialise(place);
         adapter.station.initialise();
         // SAFETY: NDIS is initialising the adapter.
-        unsafe { attributes::set(adapter) }?;
-        segment::join(&adapter.station)?;
+        unsafe { attributes::set(adapter) }.map_err(|status| Step::Attributes.failed(status))?;
+        segment::join(&adapter.station).map_err(|status| Step::Join.failed(status))?;
         // SAFETY: the adapter stays in its place.
-        unsafe { adapter.watch() }?;
-        adapter.read_addresses()
+        unsafe { adapter.watch() }.map_err(|status| Step::AddressWatch.failed(status))?;
+        adapter.read_addresses().map_err(|status| Step::Addresses.failed(status))
     }
 
     /// Watches the machine's addresses, if TCP/IP lets it and that is not done yet. PASSIVE_LEVEL.

@@ -14,7 +14,7 @@ macro_rules! imports {
         )*
         $(variadic {$(
             $(#[$open_note:meta])*
-            fn $open_name:ident($($open_argument:ident: $open_type:ty),*) -> $open_result:ty;
+            fn $open_name:ident($($open_argument:ident: $open_type:ty),*) $(-> $open_result:ty)?;
         )*})?
     ) => {
         #[cfg(windows)]
@@ -23,7 +23,7 @@ macro_rules! imports {
             $( $(#[$note])* pub fn $name($($argument: $type),*) $(-> $result)?; )*
             $($(
                 $(#[$open_note])*
-                pub fn $open_name($($open_argument: $open_type),*, ...) -> $open_result;
+                pub fn $open_name($($open_argument: $open_type),*, ...) $(-> $open_result)?;
             )*)?
         }
 
@@ -37,7 +37,7 @@ macro_rules! imports {
             $($(
                 $(#[$open_note])*
                 pub type $open_name =
-                    unsafe extern "win64" fn($($open_argument: $open_type),*, ...) -> $open_result;
+                    unsafe extern "win64" fn($($open_argument: $open_type),*, ...) $(-> $open_result)?;
             )*)?
         }
     };

@@ -16,6 +16,7 @@ mod configuration;
 mod data_path;
 mod device;
 mod driver;
+mod error_log;
 mod header;
 mod lifecycle;
 mod memory;
@@ -42,6 +43,7 @@ use crate::verifier::{self, Bugcheck, Finding};
 pub use adapter::{Adapter, State};
 pub use config::AdapterConfig;
 pub(crate) use device::dispatch_routine;
+pub use error_log::LogEntry;
 pub(crate) use ndk::open_ndk_adapter;
 
 use driver::MiniportDriver;
@@ -55,6 +57,8 @@ pub(crate) const EXPORTS: &[&[Export]] = &[
     data_path::EXPORTS,
     device::EXPORTS,
     driver::EXPORTS,
+    error_log::EXPORTS,
+    error_log::VARIADIC,
     lifecycle::EXPORTS,
     memory::EXPORTS,
     oid::EXPORTS,
@@ -73,6 +77,7 @@ struct Ndis {
     /// The adapters that the machine has, bound to a driver or not.
     hardware: Mutex<Vec<AdapterConfig>>,
     last_handle: Mutex<usize>,
+    event_log: Mutex<Vec<LogEntry>>,
 }
 
 impl Part for Ndis {

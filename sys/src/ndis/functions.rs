@@ -4,7 +4,7 @@
 
 use super::{
     NDIS_CONFIGURATION_OBJECT, NDIS_CONFIGURATION_PARAMETER, NDIS_DEVICE_OBJECT_ATTRIBUTES,
-    NDIS_DRIVER_OPTIONAL_HANDLERS, NDIS_HANDLE, NDIS_MINIPORT_ADAPTER_ATTRIBUTES,
+    NDIS_DRIVER_OPTIONAL_HANDLERS, NDIS_ERROR_CODE, NDIS_HANDLE, NDIS_MINIPORT_ADAPTER_ATTRIBUTES,
     NDIS_MINIPORT_DRIVER_CHARACTERISTICS, NDIS_OID_REQUEST, NDIS_PARAMETER_TYPE, NDIS_PORT_NUMBER,
     NDIS_STATUS_INDICATION, NDIS_STRING, NET_BUFFER, NET_BUFFER_LIST, NET_BUFFER_LIST_POOL_PARAMETERS,
     NET_PNP_EVENT_NOTIFICATION,
@@ -195,4 +195,13 @@ imports! {
     fn NdisFreeMemory(VirtualAddress: PVOID, Length: UINT, MemoryFlags: UINT);
     /// Sleeps for so many microseconds. ≤ APC_LEVEL.
     fn NdisMSleep(MicrosecondsToSleep: ULONG);
+
+    variadic {
+        /// Writes an entry to the event log: so many `ULONG`s follow. ≤ DISPATCH_LEVEL.
+        fn NdisWriteErrorLogEntry(
+            NdisAdapterHandle: NDIS_HANDLE,
+            ErrorCode: NDIS_ERROR_CODE,
+            NumberOfErrorValues: ULONG
+        );
+    }
 }

@@ -2,7 +2,6 @@
 
 mod format;
 
-use core::arch::naked_asm;
 use core::ffi::c_char;
 
 use parking_lot::Mutex;
@@ -79,11 +78,11 @@ unsafe fn log(arguments: *const u64) -> u32 {
 /// right in front of those on the stack: all of them then lie in a row. The stack pointer does not move,
 /// so that what is jumped to finds its return address.
 macro_rules! variadic {
-    ($name:ident, $to:path) => {
+    ($visible:vis $name:ident, $to:path) => {
         #[allow(non_snake_case, reason = "the name is NT's")]
         #[unsafe(naked)]
-        unsafe extern "win64" fn $name() -> u32 {
-            naked_asm!(
+        $visible unsafe extern "win64" fn $name() -> u32 {
+            core::arch::naked_asm!(
                 "mov [rsp + 8], rcx",
                 "mov [rsp + 16], rdx",
                 "mov [rsp + 24], r8",
@@ -95,6 +94,8 @@ macro_rules! variadic {
         }
     };
 }
+
+pub(crate) use variadic;
 
 variadic!(DbgPrint, print);
 variadic!(DbgPrintEx, print_filtered);

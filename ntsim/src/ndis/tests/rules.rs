@@ -11,6 +11,7 @@ use super::VERSION;
 use super::miniport::{Bench, Break, HANDLE, head, set_attributes, zeroed};
 use crate::ndis::configuration::{NdisCloseConfiguration, NdisOpenConfigurationEx, NdisReadConfiguration};
 use crate::ndis::driver::{NdisMDeregisterMiniportDriver, NdisSetOptionalHandlers};
+use crate::ndis::error_log::NdisWriteErrorLogEntry;
 use crate::ndis::lifecycle::NdisMRestartComplete;
 use crate::ndis::oid::NdisMOidRequestComplete;
 use crate::ndis::open_ndk_adapter;
@@ -261,4 +262,23 @@ fn an_open_that_succeeds_yields_an_adapter() {
 fn halting_with_rdma_adapters_open_is_found() {
     let found = found(Break::Nothing, |_| drop(open_ndk_adapter(12, VERSION)));
     assert_eq!(found, ["NdkAdapterOpenAtHalt"]);
+}
+
+#[test]
+fn entry_of_event_log_has_listed_code_and_fits() {
+    let write = NdisWriteErrorLogEntry as *const ();
+    // SAFETY: this is the function's prototype.
+    let write: signature::NdisWriteErrorLogEntry = unsafe { core::mem::transmute(write) };
+    let found = found(Break::Nothing, |bench| {
+        let kept = |entries: usize| assert_eq!(bench.machine.event_log().len(), entries);
+        unsafe { write(handle(), NDIS_ERROR_CODE_DRIVER_FAILURE, 2, 7_u32, 8_u32) };
+        let entry = &bench.machine.event_log()[0];
+        assert_eq!((entry.if_index, entry.code, &entry.values[..]), (12, 0xC000_138D, &[7, 8][..]));
+        unsafe { write(handle(), 0xC000_1395, 0) };
+        unsafe { write(handle(), NDIS_ERROR_CODE_OUT_OF_RESOURCES, 49) };
+        kept(1);
+        unsafe { write(ptr::null_mut(), NDIS_ERROR_CODE_DRIVER_FAILURE, 0) };
+        kept(1);
+    });
+    assert_eq!(found, ["NdisErrorLog", "NdisErrorLog", "NdisHandle"]);
 }

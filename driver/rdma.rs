@@ -25,12 +25,20 @@ pub(crate) struct Rdma {
     handle: NDIS_HANDLE,
     /// What NDIS wants; the port follows when the work is done.
     wanted: AtomicBool,
-    /// The adapter is being halted, and NDIS is not to be called about it any more.
-    halting: AtomicBool,
+    events: Lock<Events>,
     work: Work<Adapter>,
     port: Port<Windows>,
     /// The legacy transport's, while the port is enabled.
     legacy: Lock<Option<tdi::Share>>,
+}
+
+/// Whether NDIS may be told of a change. Decided under one lock: each event has begun before the halt, or never begins.
+enum Events {
+    Allowed,
+    /// The work item raises one.
+    Raised,
+    /// The adapter is being halted, and NDIS is not to be called about it any more.
+    Over,
 }
 
 impl Rdma {
@@ -51,8 +59,8 @@ impl Rdma {
         let work = work.ok_or(NDIS_STATUS_RESOURCES)?;
         let share = if allowed { share(&port) } else { None };
         let legacy = Lock::const_new(SpinLock::INIT, share);
-        let (wanted, halting) = (AtomicBool::new(allowed), AtomicBool::new(false));
-        Ok(Self { handle, wanted, halting, work, port, legacy })
+        let events = Lock::const_new(SpinLock::INIT, Events::Allowed);
+        Ok(Self { handle, wanted: AtomicBool::new(allowed), events, work, port, legacy })
     }
 
     /// Makes it ready, in the place where it stays, which is in `adapter`.
@@ -60,12 +68,16 @@ impl Rdma {
         self.work.initialise(adapter);
     }
 
-    /// Waits for the work item. Called when the adapter is being halted: what NDIS wanted last is of no use
-    /// then, and an event that is not raised yet is not raised, as NDIS may keep it waiting until the halt is
-    /// over. One that has been raised returns, as NDIS halts an adapter after its consumers have closed.
-    /// PASSIVE_LEVEL.
+    /// Ends events, before all else of a halt: one that has not begun is never raised, as NDIS may keep it waiting
+    /// until the halt is over. Up to DISPATCH_LEVEL.
+    pub(crate) fn end_events(&self) {
+        *self.events.lock() = Events::Over;
+    }
+
+    /// Waits for the work item. Called when the adapter is being halted, after [`Rdma::end_events`]: what NDIS wanted
+    /// last is of no use then. An event that has begun returns, as NDIS halts an adapter after its consumers have
+    /// closed. PASSIVE_LEVEL.
     pub(crate) fn finish(&self) {
-        self.halting.store(true, Ordering::Release);
         self.work.finish();
         self.end_legacy();
     }
@@ -135,7 +147,7 @@ impl Rdma {
 
     /// Makes the port as NDIS wants it. PASSIVE_LEVEL, in the work item.
     fn follow(&self) {
-        if self.halting.load(Ordering::Acquire) {
+        if matches!(*self.events.lock(), Events::Over) {
             return;
         }
         let wanted = self.wanted.load(Ordering::Acquire);
@@ -156,7 +168,7 @@ impl Rdma {
         } else {
             NET_PNP_EVENT_CODE::NetEventNDKDisable
         };
-        if self.halting.load(Ordering::Acquire) {
+        if !self.begin_event() {
             return;
         }
         let notification = notification(event);
@@ -164,6 +176,25 @@ impl Rdma {
         // disabling, the call returns after the last consumer has closed.
         let _outcome_is_for_the_log_of_ndis =
             unsafe { ndis::NdisMNetPnPEvent(self.handle, &raw const notification) };
+        self.end_event();
+    }
+
+    /// Begins an event, unless the adapter is being halted. The work item raises one at a time.
+    fn begin_event(&self) -> bool {
+        let mut events = self.events.lock();
+        let begins = matches!(*events, Events::Allowed);
+        if begins {
+            *events = Events::Raised;
+        }
+        begins
+    }
+
+    /// The event has returned; the halt may have begun meanwhile, and waits for the work item.
+    fn end_event(&self) {
+        let mut events = self.events.lock();
+        if matches!(*events, Events::Raised) {
+            *events = Events::Allowed;
+        }
     }
 }
 

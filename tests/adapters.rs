@@ -513,3 +513,19 @@ fn the_inf_offers_what_the_driver_reads() {
         assert!(entries.iter().any(|listed| listed == entry), "{entry}");
     }
 }
+
+/// Plays one schedule: an adapter is halted while NDIS changes the state of its RDMA. What was wrong.
+fn halted(seed: u64) -> Result<(), String> {
+    let machine = Machine::builder().schedule(Schedule::seeded(seed, Strategy::of_seed(seed))).boot();
+    let network = Network::on(machine, vec![configuration(12)]);
+    let [a] = &*network.adapters else { panic!("there is one adapter") };
+    a.set(OID_NDK_SET_STATE, &[0]).expect("this is always allowed");
+    let report = network.end();
+    if report.is_clean() { Ok(()) } else { Err(format!("seed {seed}: {report}")) }
+}
+
+#[test]
+fn halt_during_a_change_of_state_waits_for_its_event() {
+    let wrong: Vec<String> = (0..200).filter_map(|seed| halted(seed).err()).collect();
+    assert!(wrong.is_empty(), "{} of 200:\n{}", wrong.len(), wrong.join("\n"));
+}

@@ -174,6 +174,7 @@ impl Adapter {
 
     /// Ends whatever uses the adapter beside NDIS. PASSIVE_LEVEL.
     fn stop(&self) {
+        self.rdma.end_events();
         let watching = core::mem::replace(&mut *self.watch.lock(), Watching::Over);
         drop(watching);
         // SAFETY: nothing is called any more.

@@ -103,6 +103,21 @@ fn is_shortage(error: &Error) -> bool {
     }
 }
 
+/// Images with Microsoft's entry stub print such a line, too.
+#[test]
+fn entry_point_that_fails_prints_its_status_and_its_driver() {
+    let machine = Machine::builder().boot();
+    inject(Faults::Nth(0), Some(UNDER_TEST));
+    let loaded = machine.load(common::images().softndk);
+    inject(Faults::None, None);
+    let Err(LoadError::Entry { status, .. }) = loaded else { panic!("{loaded:?}") };
+    let printed = machine.log().concat();
+    let line = format!("DriverEntry failed {status:#x} for driver \\Registry\\Machine\\");
+    assert!(printed.to_ascii_lowercase().contains(&line.to_ascii_lowercase()), "{printed}");
+    let found = machine.shutdown();
+    assert!(found.is_clean(), "{found}");
+}
+
 #[test]
 fn the_driver_may_be_unloaded_and_loaded_again() {
     for _ in 0..3 {

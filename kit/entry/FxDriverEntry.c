@@ -2,16 +2,18 @@
  * The entry point of a KMDF driver: binds the framework, calls DriverEntry, unbinds when that fails and
  * when the driver unloads.
  *
- * The framework's own stub is not published. This one keeps to the loader's interface and to what the
- * headers say of the variables that it owns. In https://github.com/microsoft/Windows-Driver-Frameworks
+ * The framework's own stub is not published. This one keeps to the loader's interface, to what the headers say
+ * of the variables that it owns, and to what images with that stub were seen to do: they bind with information of
+ * the second form, print a line when DriverEntry fails, and return STATUS_SUCCESS for every success. In https://github.com/microsoft/Windows-Driver-Frameworks
  * these are src/framework/shared/inc/private/common/fxldr.h and src/publicinc/wdf/kmdf/1.33.
  */
 #include <ntddk.h>
 #include <wdf.h>
 #include "wdfldr.h"
 
-/* https://learn.microsoft.com/windows-hardware/drivers/ddi/wdfminiport/nf-wdfminiport-wdfdriverminiportunload */
-typedef VOID(NTAPI *PFN_WDFDRIVERMINIPORTUNLOAD)(PWDF_DRIVER_GLOBALS DriverGlobals, WDFDRIVER Driver);
+/* The component of drivers that have none of their own: dpfilter.h. */
+#define DPFLTR_IHVDRIVER_ID 77
+#define DPFLTR_ERROR_LEVEL 0
 
 #define FUNCTION_COUNT 458 /* of KMDF 1.33 */
 
@@ -23,12 +25,25 @@ WDFFUNC WdfDriverMiniportUnloadOverride;
 DRIVER_INITIALIZE DriverEntry;
 DRIVER_INITIALIZE FxDriverEntry;
 
-static WDF_BIND_INFO BindInfo = {
-    .Size = sizeof(WDF_BIND_INFO),
-    .Component = L"KmdfLibrary",
-    .Version = { 1, 33, 0 },
-    .FuncCount = FUNCTION_COUNT,
-    .FuncTable = (WDFFUNC *)&WdfFunctions_01033,
+/* The headers of a WDK define it in each object file that includes them. */
+__declspec(selectany) ULONG WdfMinimumVersionRequired = KMDF_VERSION_MINOR;
+BOOLEAN WdfClientVersionHigherThanFramework;
+ULONG WdfStructureCount;
+WDF_STRUCT_INFO WdfStructures;
+
+static WDF_BIND_INFO2 BindInfo = {
+    .V1 = {
+        .Size = sizeof(WDF_BIND_INFO2),
+        .Component = L"KmdfLibrary",
+        .Version = { KMDF_VERSION_MAJOR, KMDF_VERSION_MINOR, 0 },
+        .FuncCount = FUNCTION_COUNT,
+        .FuncTable = (WDFFUNC *)&WdfFunctions_01033,
+    },
+    .MinimumVersionRequired = &WdfMinimumVersionRequired,
+    .ClientVersionHigherThanFramework = &WdfClientVersionHigherThanFramework,
+    .FuncCountPtr = &WdfFunctionCount,
+    .StructCountPtr = &WdfStructureCount,
+    .StructTable = &WdfStructures,
 };
 
 /* The registry path that the system passes is valid only during DriverEntry; unbinding needs it later. */
@@ -39,7 +54,7 @@ static PDRIVER_UNLOAD DisplacedUnload;
 
 static VOID Unbind(VOID)
 {
-    WdfVersionUnbind(&RegistryPath, &BindInfo, (PWDF_COMPONENT_GLOBALS)WdfDriverGlobals);
+    WdfVersionUnbind(&RegistryPath, &BindInfo.V1, (PWDF_COMPONENT_GLOBALS)WdfDriverGlobals);
 }
 
 static VOID NTAPI Unload(PDRIVER_OBJECT DriverObject)
@@ -50,9 +65,12 @@ static VOID NTAPI Unload(PDRIVER_OBJECT DriverObject)
     Unbind();
 }
 
+/* https://learn.microsoft.com/windows-hardware/drivers/ddi/wdfminiport/nf-wdfminiport-wdfdriverminiportunload;
+ * the end of the binding deletes the driver object. */
 static VOID NTAPI MiniportUnload(PWDF_DRIVER_GLOBALS DriverGlobals, WDFDRIVER Driver)
 {
-    ((PFN_WDFDRIVERMINIPORTUNLOAD)WdfFunctions_01033[WdfDriverMiniportUnloadTableIndex])(DriverGlobals, Driver);
+    (void)DriverGlobals;
+    (void)Driver;
     Unbind();
 }
 
@@ -69,7 +87,7 @@ NTSTATUS NTAPI FxDriverEntry(PDRIVER_OBJECT DriverObject, PUNICODE_STRING Path)
     RegistryPath.MaximumLength = sizeof(RegistryPathBuffer);
     RtlCopyUnicodeString(&RegistryPath, Path);
 
-    Status = WdfVersionBind(DriverObject, &RegistryPath, &BindInfo, (PWDF_COMPONENT_GLOBALS *)&WdfDriverGlobals);
+    Status = WdfVersionBind(DriverObject, &RegistryPath, &BindInfo.V1, (PWDF_COMPONENT_GLOBALS *)&WdfDriverGlobals);
     if (!NT_SUCCESS(Status)) {
         return Status;
     }
@@ -78,6 +96,8 @@ NTSTATUS NTAPI FxDriverEntry(PDRIVER_OBJECT DriverObject, PUNICODE_STRING Path)
 
     Status = DriverEntry(DriverObject, Path);
     if (!NT_SUCCESS(Status)) {
+        DbgPrintEx(DPFLTR_IHVDRIVER_ID, DPFLTR_ERROR_LEVEL, "DriverEntry failed 0x%x for driver %wZ\n", Status,
+                   &RegistryPath);
         Unbind();
         return Status;
     }
@@ -85,8 +105,8 @@ NTSTATUS NTAPI FxDriverEntry(PDRIVER_OBJECT DriverObject, PUNICODE_STRING Path)
     if (WdfDriverGlobals->DisplaceDriverUnload) {
         DisplacedUnload = DriverObject->DriverUnload;
         DriverObject->DriverUnload = Unload;
-    } else {
+    } else if (WdfDriverGlobals->DriverFlags & WdfDriverInitNoDispatchOverride) {
         WdfDriverMiniportUnloadOverride = (WDFFUNC)MiniportUnload;
     }
-    return Status;
+    return STATUS_SUCCESS;
 }

@@ -29,6 +29,25 @@ WDF_LAYOUT_FIELD(WDF_BIND_INFO, FuncCount, 28);
 WDF_LAYOUT_FIELD(WDF_BIND_INFO, FuncTable, 32);
 WDF_LAYOUT_FIELD(WDF_BIND_INFO, Module, 40);
 
+/* From KMDF 1.25 on: for drivers that also run on an older framework than they are built for. */
+typedef SIZE_T *WDF_STRUCT_INFO;
+
+typedef struct _WDF_BIND_INFO2 {
+    WDF_BIND_INFO V1; /* its Size is that of the whole */
+    ULONG *MinimumVersionRequired;
+    BOOLEAN *ClientVersionHigherThanFramework;
+    ULONG *FuncCountPtr;
+    ULONG *StructCountPtr;
+    WDF_STRUCT_INFO *StructTable;
+} WDF_BIND_INFO2, *PWDF_BIND_INFO2;
+
+WDF_LAYOUT_SIZE(WDF_BIND_INFO2, 0x58);
+WDF_LAYOUT_FIELD(WDF_BIND_INFO2, MinimumVersionRequired, 0x30);
+WDF_LAYOUT_FIELD(WDF_BIND_INFO2, ClientVersionHigherThanFramework, 0x38);
+WDF_LAYOUT_FIELD(WDF_BIND_INFO2, FuncCountPtr, 0x40);
+WDF_LAYOUT_FIELD(WDF_BIND_INFO2, StructCountPtr, 0x48);
+WDF_LAYOUT_FIELD(WDF_BIND_INFO2, StructTable, 0x50);
+
 NTSTATUS NTAPI WdfVersionBind(PDRIVER_OBJECT DriverObject, PUNICODE_STRING RegistryPath, PWDF_BIND_INFO BindInfo,
                               PWDF_COMPONENT_GLOBALS *ComponentGlobals);
 

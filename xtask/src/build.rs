@@ -3,6 +3,7 @@
 mod cache;
 #[cfg(test)]
 mod manifests;
+mod wdk;
 
 use std::{
     fs,
@@ -24,11 +25,21 @@ pub(crate) const DRIVERS: &[&str] = &[PRODUCT, "ndkhlk"];
 /// The one that is for others' machines. (The other is a test, and says what it found before it ends.)
 const PRODUCT: &str = "softndk";
 
+/// What to build the drivers with.
+#[derive(clap::Args)]
+pub(crate) struct Options {
+    /// Build with the headers of the WDK whose content root this is, and put the images under target/softndk-wdk.
+    #[arg(long, value_name = "DIR")]
+    wdk: Option<PathBuf>,
+}
+
 /// A tree of sources, where its drivers are built, and where their images go.
 pub(crate) struct Site {
     pub(crate) tree: PathBuf,
     pub(crate) target: PathBuf,
     pub(crate) images: PathBuf,
+    /// The folder of the overlay over a WDK's headers, if those of the kit are not meant.
+    pub(crate) wdk: Option<PathBuf>,
 }
 
 /// The built images.
@@ -42,6 +53,27 @@ impl Images {
     pub(crate) fn image(&self, driver: &str) -> PathBuf {
         self.folder.join(format!("{driver}.sys"))
     }
+}
+
+/// Does what the options say.
+pub(crate) fn run(options: &Options) -> Result<(), Failure> {
+    let images = match &options.wdk {
+        None => build()?,
+        Some(content) => build_with(content)?,
+    };
+    report(&images);
+    Ok(())
+}
+
+/// Builds the drivers with the headers below a WDK's content root.
+fn build_with(content: &Path) -> Result<Images, Failure> {
+    let headers = wdk::Headers::find(content)?;
+    let compiler = provide()?;
+    let target = root().join("target/kit-wdk");
+    let overlay = target.join("headers");
+    headers.write(&overlay)?;
+    let images = root().join("target/softndk-wdk");
+    Site { tree: root().to_owned(), target, images, wdk: Some(overlay) }.build(compiler)
 }
 
 /// Installs what is missing, builds the drivers and checks their images.
@@ -62,26 +94,31 @@ pub(crate) fn provide() -> Result<Compiler, Failure> {
 
 /// Builds the drivers and checks their images.
 pub(crate) fn images(compiler: Compiler) -> Result<Images, Failure> {
-    let site = Site { tree: root().to_owned(), target: kit_target(), images: root().join("target/softndk") };
-    if !site.built().exists() {
-        eprintln!(
-            "The first build of the drivers takes about three minutes on two cores; later ones half a minute."
-        );
-    }
-    let step = Step::start("build drivers");
-    if let Err(output) = site.compile(compiler, &step)? {
-        drop(step);
-        eprintln!("{}", output.trim_end());
-        return Err(Failure::work(explain(&output)));
-    }
-    step.done();
-    let step = Step::start("check images");
-    let images = site.deliver()?;
-    step.done();
-    Ok(images)
+    let images = root().join("target/softndk");
+    Site { tree: root().to_owned(), target: kit_target(), images, wdk: None }.build(compiler)
 }
 
 impl Site {
+    /// Compiles the drivers, checks their images and puts them where they go.
+    fn build(&self, compiler: Compiler) -> Result<Images, Failure> {
+        if !self.built().exists() {
+            eprintln!(
+                "The first build of the drivers takes about three minutes on two cores; later ones half a minute."
+            );
+        }
+        let step = Step::start("build drivers");
+        if let Err(output) = self.compile(compiler, &step)? {
+            drop(step);
+            eprintln!("{}", output.trim_end());
+            return Err(Failure::work(explain(&output)));
+        }
+        step.done();
+        let step = Step::start("check images");
+        let images = self.deliver()?;
+        step.done();
+        Ok(images)
+    }
+
     /// Where cargo leaves what it builds.
     fn built(&self) -> PathBuf {
         self.target.join(TARGET).join("release")
@@ -91,6 +128,9 @@ impl Site {
     pub(crate) fn compile(&self, compiler: Compiler, step: &Step) -> Result<Result<(), String>, Failure> {
         cache::refresh(&self.target, &self.tree)?;
         let mut command = compiler.build(&self.tree, &self.target);
+        if let Some(overlay) = &self.wdk {
+            wdk::configure(&mut command, overlay);
+        }
         for driver in DRIVERS {
             command.args(["--package", driver]);
         }
@@ -110,7 +150,7 @@ impl Site {
 }
 
 /// Says where the images are.
-pub(crate) fn report(images: &Images) {
+fn report(images: &Images) {
     for driver in DRIVERS {
         println!("{}", images.image(driver).display());
     }

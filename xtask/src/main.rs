@@ -42,7 +42,7 @@ use clap::{Parser, error::ErrorKind};
 #[command(name = "cargo xtask", bin_name = "cargo xtask", version)]
 enum Command {
     /// Build softndk.sys and ndkhlk.sys with their PDBs and map files under target/softndk.
-    Build,
+    Build(build::Options),
     /// Build the drivers, boot them in the simulator and move a file through them.
     Run(run::Options),
     /// Build the drivers, boot them in the simulator and measure them beside memcpy and a cache line.
@@ -79,7 +79,7 @@ fn main() -> ExitCode {
         Err(error) => return refuse(&error),
     };
     let outcome = match command {
-        Command::Build => build::build().map(|images| build::report(&images)),
+        Command::Build(options) => build::run(&options),
         Command::Run(options) => run::run(&options),
         Command::Bench(options) => bench::bench(&options),
         Command::Explore(options) => explore::run(&options),

@@ -7,10 +7,25 @@ use bindgen::{
     callbacks::{ItemInfo, ItemKind, ParseCallbacks},
 };
 
-use crate::{Config, ConfigError};
+use crate::{Config, ConfigError, headers};
 
 /// The target whose C dialect mingw-w64's headers are written in. Its layouts are those of the MSVC target.
 pub(crate) const CLANG_TARGET: &str = "--target=x86_64-pc-windows-gnu";
+
+/// The target for the headers of a WDK.
+const WDK_TARGET: &str = "--target=x86_64-pc-windows-msvc";
+
+/// What of a WDK's headers bindgen can not express; the original leaves it out, too.
+const INEXPRESSIBLE: &[&str] = &[
+    ".*MCG_CAP(?:__bindgen.*)?",
+    ".*WHEA_XPF_MCA_SECTION",
+    ".*WHEA_ARM_BUS_ERROR(?:__bindgen.*)?",
+    ".*WHEA_ARM_PROCESSOR_ERROR",
+    ".*WHEA_ARM_CACHE_ERROR",
+];
+
+/// Types that a WDK's headers name and do not define.
+const UNDEFINED: &[&str] = &["_KGDTENTRY64", "_KIDTENTRY64"];
 
 /// Functions that the original leaves out of the bindings because Windows deprecates them.
 const DEPRECATED: &[&str] = &[
@@ -41,15 +56,23 @@ impl BuilderExt for Builder {
             Some(value) => format!("-D{name}={value}"),
             None => format!("-D{name}"),
         });
+        let (target, inexpressible, undefined) = match headers::wdk() {
+            Some(_) => (WDK_TARGET, INEXPRESSIBLE, UNDEFINED),
+            None => (CLANG_TARGET, &[][..], &[][..]),
+        };
         let builder = DEPRECATED
             .iter()
-            .fold(Builder::default(), |builder, function| builder.blocklist_item(*function))
+            .chain(inexpressible)
+            .fold(Builder::default(), |builder, item| builder.blocklist_item(*item));
+        let builder = undefined
+            .iter()
+            .fold(builder, |builder, undefined| builder.opaque_type(*undefined))
             .blocklist_item(TOO_WIDE)
             .use_core()
             .derive_default(true)
             .generate_cstr(true)
             .detect_include_paths(false)
-            .clang_args([CLANG_TARGET, "-fms-extensions", "-fno-builtin", "-w"])
+            .clang_args([target, "-fms-extensions", "-fno-builtin", "-w"])
             .clang_args(includes)
             .clang_args(definitions)
             .must_use_type("NTSTATUS")

@@ -44,6 +44,7 @@ impl Config {
     /// Emits the `cfg` that the wdk crates choose their code by.
     pub fn configure_library_build(&self) {
         println!("cargo::rerun-if-changed={}", kit().join("include").display());
+        println!("cargo::rerun-if-env-changed={}", headers::WDK);
         println!(
             "cargo::rustc-check-cfg=cfg(driver_model__driver_type, values(\"WDM\", \"KMDF\", \"UMDF\"))"
         );
@@ -113,7 +114,7 @@ impl Config {
     ///
     /// clang cannot be asked for its own headers.
     pub fn include_paths(&self) -> Result<impl Iterator<Item = PathBuf>, ConfigError> {
-        headers::paths()
+        headers::paths().map(Vec::into_iter)
     }
 
     /// The preprocessor's definitions, as a KMDF project has them on Windows.

@@ -6,7 +6,7 @@ use std::{
     process::Command,
 };
 
-use crate::{Config, ConfigError, IoError, bindings::CLANG_TARGET, config::kit};
+use crate::{Config, ConfigError, IoError, bindings::CLANG_TARGET, config::kit, headers};
 
 /// The linker's arguments of a KMDF driver, those of the original and `/RELEASE`, which writes the checksum
 /// that the signing tools write on Windows.
@@ -96,7 +96,8 @@ fn compile(config: &Config, source: &Path, out: &Path) -> Result<PathBuf, Config
         "-mguard=cf",
     ]);
     command.args(["-Wall", "-Werror", "-Wno-#warnings"]);
-    for path in config.include_paths()? {
+    // The stub keeps to the kit's headers: what it needs of the loader is in no WDK.
+    for path in headers::kit_paths()? {
         command.arg("-isystem").arg(path);
     }
     for (name, value) in config.preprocessor_definitions() {

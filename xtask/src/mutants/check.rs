@@ -56,7 +56,8 @@ pub(super) struct Bench<'t> {
 
 impl<'t> Bench<'t> {
     pub(super) fn new(tree: &'t Tree, compiler: Compiler) -> Self {
-        let drivers = Site { tree: tree.root().to_owned(), target: target("kit"), images: target("images") };
+        let drivers =
+            Site { tree: tree.root().to_owned(), target: target("kit"), images: target("images"), wdk: None };
         Self { tree, compiler, drivers }
     }
 

@@ -88,17 +88,18 @@ impl Rdma {
         drop(share);
     }
 
-    /// Replaces the port's addresses. PASSIVE_LEVEL.
+    /// Replaces the port's addresses. If the legacy transport loses any, what is returned ends what runs over these.
+    /// PASSIVE_LEVEL.
     ///
     /// # Errors
     ///
     /// `NDIS_STATUS_RESOURCES`.
-    pub(crate) fn set_addresses(&self, addresses: &[IpAddr]) -> Result<(), NDIS_STATUS> {
+    pub(crate) fn set_addresses(&self, addresses: &[IpAddr]) -> Result<Option<tdi::Taken>, NDIS_STATUS> {
         self.port.set_addresses(addresses).map_err(|_| NDIS_STATUS_RESOURCES)?;
         let legacy = self.legacy.lock().as_ref().map(tdi::Share::port);
         match legacy {
             Some(port) => tdi::set_addresses(port, addresses).map_err(|_| NDIS_STATUS_RESOURCES),
-            None => Ok(()),
+            None => Ok(None),
         }
     }
 

@@ -16,7 +16,7 @@ use crate::addresses::{self, Watch};
 use crate::failure::{Failure, Step};
 use crate::framework::{Device, Stack};
 use crate::heap::boxed;
-use crate::kernel::{Lock, SpinLock};
+use crate::kernel::{Lock, Mutex, SpinLock};
 use crate::rdma::Rdma;
 use crate::segment::{self, Address, Station};
 use crate::work::Work;
@@ -34,6 +34,9 @@ pub(crate) struct Adapter {
     rdma: Rdma,
     /// Tells the port which IP addresses the interface has now.
     readdress: Work<Self>,
+    /// Held from the look at the interface's addresses until the port has them, so that no older look replaces a
+    /// newer one: an address that were missing for a moment would be lost to the clients of the legacy transport.
+    reading: Mutex<()>,
     watch: Lock<Watching>,
     /// As NDIS knows it.
     capabilities: Box<attributes::Capabilities>,
@@ -116,6 +119,7 @@ impl Adapter {
             station: Station::new(handle, current).ok_or(Step::Station.starved())?,
             rdma,
             readdress,
+            reading: Mutex::new(()),
             watch: Lock::const_new(SpinLock::INIT, Watching::No),
             capabilities: capabilities.map_err(|status| Step::Capabilities.failed(status))?,
             _device: device,
@@ -130,6 +134,8 @@ impl Adapter {
     unsafe fn start(place: NonNull<Self>) -> Result<(), Failure> {
         // SAFETY: the adapter lives.
         let adapter = unsafe { place.as_ref() };
+        // SAFETY: the adapter stays in its place, and nothing else uses it yet.
+        unsafe { adapter.reading.initialise() };
         adapter.readdress.initialise(place);
         // SAFETY: the adapter stays in its place, and `stop` ends this; what is called may be.
         unsafe { adapter.rdma.port().on_unknown_address(Some((look_up, place.as_ptr().cast()))) };
@@ -207,8 +213,14 @@ impl Adapter {
 
     /// Tells the port which IP addresses the interface has now. PASSIVE_LEVEL.
     fn read_addresses(&self) -> Result<(), NTSTATUS> {
-        let addresses = addresses::of(self.interface)?;
-        self.rdma.set_addresses(&addresses)
+        let taken = self.reading.with(|()| {
+            let addresses = addresses::of(self.interface)?;
+            self.rdma.set_addresses(&addresses)
+        })?;
+        if let Some(taken) = taken {
+            taken.end();
+        }
+        Ok(())
     }
 
     /// Takes note that the interface's addresses have changed. Up to DISPATCH_LEVEL.

@@ -112,16 +112,29 @@ impl Share {
     }
 }
 
-/// Replaces the addresses of a port.
+/// Whether a port of the transport has lost addresses.
+#[must_use = "what runs over lost addresses is to end"]
+pub(crate) struct Taken {
+    transport: Transport<Legacy>,
+    addresses: tdi::ndk::Taken,
+}
+
+impl Taken {
+    /// Ends what runs over these. Clients are called. PASSIVE_LEVEL, with no lock held.
+    pub(crate) fn end(self) {
+        self.addresses.end(&self.transport);
+    }
+}
+
+/// Replaces the addresses of a port. If it loses any, what is returned ends what runs over these.
 ///
 /// # Errors
 ///
 /// [`NoMemory`], and they are as before.
-pub(crate) fn set_addresses(port: PortId, addresses: &[IpAddr]) -> Result<(), NoMemory> {
-    match transport() {
-        Some(transport) => transport.network().set_addresses(port, addresses),
-        None => Ok(()),
-    }
+pub(crate) fn set_addresses(port: PortId, addresses: &[IpAddr]) -> Result<Option<Taken>, NoMemory> {
+    let Some(transport) = transport() else { return Ok(None) };
+    let addresses = transport.network().set_addresses(port, addresses)?;
+    Ok(Some(Taken { transport, addresses }))
 }
 
 impl Drop for Share {

@@ -74,6 +74,14 @@ pub(crate) enum State<S: System> {
 }
 
 impl<S: System> State<S> {
+    /// Whether one of its listeners is such that `goes` holds.
+    pub(crate) fn any(&self, goes: impl Fn(&Listener<S>) -> bool) -> bool {
+        match self {
+            Self::Live { listeners, .. } => listeners.iter().any(goes),
+            Self::Binding { .. } | Self::AdapterGone { .. } | Self::Closed => false,
+        }
+    }
+
     /// Whether the address is open, and usable.
     pub(crate) const fn is_live(&self) -> bool {
         matches!(self, Self::Live { .. })
@@ -95,16 +103,15 @@ impl<S: System> State<S> {
         }
     }
 
-    /// Takes out one listener at an address for which `goes` holds. With the last one the adapter is gone, and
+    /// Takes out one listener for which `goes` holds. With the last one the adapter is gone, and
     /// the access list goes, too. All that is given back is to be dropped without the lock.
-    pub(crate) fn lose(&mut self, goes: impl Fn(SocketAddr) -> bool) -> Option<Lost<S>> {
+    pub(crate) fn lose(&mut self, goes: impl Fn(&Listener<S>) -> bool) -> Option<Lost<S>> {
         let Self::Live { listeners, .. } = self else { return None };
-        let place =
-            listeners.iter().position(|(at, _)| goes(*at)).filter(|place| *place < listeners.len())?;
+        let place = listeners.iter().position(goes).filter(|place| *place < listeners.len())?;
         let listener = listeners.swap_remove(place);
         let last = listeners.is_empty();
         Some(Lost {
-            _listener: listener,
+            listener,
             rest: last.then(|| core::mem::replace(self, Self::AdapterGone { told: false })),
         })
     }
@@ -112,9 +119,16 @@ impl<S: System> State<S> {
 
 /// See [`State::lose`].
 pub(crate) struct Lost<S: System> {
-    _listener: Listener<S>,
+    listener: Listener<S>,
     /// The state that the object was in, if the adapter is gone now.
     pub(crate) rest: Option<State<S>>,
+}
+
+impl<S: System> Lost<S> {
+    /// Where the listener was.
+    pub(crate) fn at(&self) -> SocketAddr {
+        self.listener.0
+    }
 }
 
 impl<S: System> Address<S> {

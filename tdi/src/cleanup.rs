@@ -1,14 +1,12 @@
 //! How files end, and what runs over a port that goes.
 
-use core::net::SocketAddr;
-
 use provider::kernel::Event as _;
 use sys::status::{STATUS_ADDRESS_CLOSED, STATUS_CANCELLED, STATUS_CONNECTION_ABORTED};
 
-use crate::address_object::{self, Lost};
-use crate::endpoint::News;
+use crate::address_object::{self, Listener, Lost};
+use crate::endpoint::{Endpoint, News};
 use crate::event::Handlers;
-use crate::network::System;
+use crate::network::{Network, System};
 use crate::slab::Id;
 use crate::transport::Transport;
 use crate::world::Phase;
@@ -80,31 +78,51 @@ impl<S: System> Transport<S> {
         drop(over);
     }
 
-    /// A port goes: everything that runs over its addresses ends. Address objects that are bound to no other port
-    /// are of no use any more: what waits on them completes with `STATUS_ADDRESS_CLOSED`, and their clients are told
-    /// so (`TDI_EVENT_ERROR`, `TDI_EVENT_ERROR_EX`). PASSIVE_LEVEL.
-    pub fn abandon(&self, goes: impl Fn(SocketAddr) -> bool) {
+    /// A port has gone, or has lost addresses: everything ends that runs over what the network does not have any more.
+    /// Address objects that are bound to nothing else are of no use: what waits on them completes with
+    /// `STATUS_ADDRESS_CLOSED`, and their clients are told so (`TDI_EVENT_ERROR`, `TDI_EVENT_ERROR_EX`). What runs over
+    /// a port is known by the port, and the network is asked at the moment in which something is taken: so nothing is
+    /// missed whose address moved, and nothing is taken that was bound after its address had returned. PASSIVE_LEVEL.
+    pub fn abandon(&self) {
+        let goes = |listener: &Listener<S>| self.has_gone(listener);
         while let Some((id, lost)) = self.lose_listener(&goes) {
-            let gone = lost.rest.is_some();
+            let (at, gone) = (lost.at(), lost.rest.is_some());
             drop(lost);
             if gone {
                 self.end_listens(id);
                 self.end_datagrams(id, STATUS_ADDRESS_CLOSED);
             }
+            // Also if the address has returned meanwhile.
+            self.abort_connections(|endpoint| {
+                endpoint.address == Some(id)
+                    && endpoint.place().is_some_and(|(_, local)| local.ip() == at.ip())
+            });
         }
+        self.abort_connections(|endpoint| {
+            endpoint.place().is_some_and(|(port, local)| !self.network().serves(port, local.ip()))
+        });
+        while self.tell_error() {}
+    }
+
+    /// Whether a listener's port has gone, or has lost the listener's address.
+    pub(crate) fn has_gone(&self, (at, listener): &Listener<S>) -> bool {
+        !self.network().serves(<S::Network as Network<S>>::port(listener), at.ip())
+    }
+
+    /// Ends the connection of each endpoint for which `affected` holds.
+    fn abort_connections(&self, affected: impl Fn(&Endpoint<S>) -> bool) {
         self.pump_all(|endpoint| {
-            let affected = endpoint.local().is_some_and(&goes);
+            let affected = affected(endpoint);
             if affected {
                 endpoint.news.add(News::FORCED);
                 endpoint.lost = STATUS_CONNECTION_ABORTED;
             }
             affected
         });
-        while self.tell_error() {}
     }
 
     /// The next address object that loses a listener, and all that it loses with it.
-    fn lose_listener(&self, goes: &impl Fn(SocketAddr) -> bool) -> Option<(Id, Lost<S>)> {
+    fn lose_listener(&self, goes: &impl Fn(&Listener<S>) -> bool) -> Option<(Id, Lost<S>)> {
         let mut world = self.world();
         world.files.iter_mut().find_map(|(id, file)| Some((id, file.address_mut()?.state.lose(goes)?)))
     }

@@ -21,8 +21,23 @@ pub(crate) enum Taker<S: System> {
 }
 
 impl<S: System> World<S> {
+    /// Puts an endpoint at the end of its address's list of listens if it listens and is not there, and takes it
+    /// off the list if it does not listen. Called in each section of the lock that changes whether it listens.
+    pub(crate) fn relist(&mut self, id: Id) {
+        let Some(endpoint) = self.endpoint(id) else { return };
+        let (listed, listens) = (endpoint.listed, endpoint.is_listening());
+        let Some(at) = endpoint.address else { return };
+        let listens = listens && self.address(at).is_some_and(|address| address.state.is_live());
+        if listed == listens {
+            return;
+        }
+        if listens { self.list(id) } else { self.unlist(id, at) }
+    }
+
     /// Puts an endpoint at the end of its address's list of listens.
-    pub(crate) fn list(&mut self, id: Id) {
+    // A function of its own: so the optimiser sees that the list does not grow.
+    #[inline(never)]
+    fn list(&mut self, id: Id) {
         let Some(address) = self.endpoint(id).and_then(|endpoint| endpoint.address) else { return };
         self.unlist(id, address);
         if let Some(address) = self.address(address) {

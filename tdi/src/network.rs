@@ -47,6 +47,10 @@ pub struct Adopted<R> {
     pub command: crate::Command,
 }
 
+/// Names a port of the network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PortId(pub(crate) u64);
+
 /// Why an address can't be had.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BindError {
@@ -66,7 +70,8 @@ impl From<NoMemory> for BindError {
     }
 }
 
-/// See the module's head. All functions are called with no lock held, up to DISPATCH_LEVEL.
+/// See the module's head. All functions are called up to DISPATCH_LEVEL and, unless they say otherwise, with no
+/// lock held.
 pub trait Network<S: System>: Send + Sync + 'static {
     /// Takes connections at an address; dropping it ends that.
     type Listener: Send + Sync;
@@ -123,8 +128,18 @@ pub trait Network<S: System>: Send + Sync + 'static {
     /// Some address that a port of the network has, of one family.
     fn host(&self, ipv4: bool) -> Option<IpAddr>;
 
-    /// Whether a port of the network has the address; it may go at any time.
-    fn serves(&self, address: IpAddr) -> bool;
+    /// Whether the network has a port of this name, and that port has the address; either may go at any time. The
+    /// transport's lock may be held.
+    fn serves(&self, port: PortId, address: IpAddr) -> bool;
+
+    /// Whether some port of the network has the address.
+    fn is_local(&self, address: IpAddr) -> bool;
+
+    /// The port on which a listener is. The transport's lock may be held.
+    fn port(listener: &Self::Listener) -> PortId;
+
+    /// The port over which a connection is offered. The transport's lock may be held.
+    fn offered_over(offer: &Self::Offer) -> PortId;
 
     /// Who asks.
     fn peer(offer: &Self::Offer) -> SocketAddr;
@@ -269,6 +284,9 @@ pub trait Link: Clone + Send + Sync + 'static {
 
     /// Who is at the other end.
     fn peer(&self) -> SocketAddr;
+
+    /// The port over which it runs.
+    fn port(&self) -> PortId;
 
     /// The local address.
     fn local(&self) -> SocketAddr;

@@ -2,7 +2,7 @@
 
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
-use core::net::{IpAddr, SocketAddr};
+use core::net::SocketAddr;
 
 use provider::kernel::Event as _;
 use provider::{NoMemory, Shared, Within as _};
@@ -104,13 +104,14 @@ impl<S: System> Transport<S> {
         };
         let bound = self.bind(local);
         let outcome = self.settle(id, bound);
-        if let Ok(hosts) = &outcome {
-            // Whoever removed a port meanwhile has not seen its listener.
-            for host in hosts.iter().filter(|host| !self.network().serves(**host)) {
-                self.abandon(|at| at.ip() == *host);
-            }
+        outcome?;
+        // The removal of a port, or of its address, has perhaps not seen the listener.
+        let missed =
+            self.world().address(id).is_some_and(|address| address.state.any(|at| self.has_gone(at)));
+        if missed {
+            self.abandon();
         }
-        outcome.map(|_| id)
+        Ok(id)
     }
 
     /// Enters an address object before it is bound, so that whoever opens the same address meanwhile finds it.
@@ -160,7 +161,7 @@ impl<S: System> Transport<S> {
     }
 
     /// Takes the port, on each host address that a wildcard stands for. Port 0 picks one.
-    fn bind(&self, local: SocketAddr) -> Result<(SocketAddr, Vec<IpAddr>, Listeners<S>), Refusal> {
+    fn bind(&self, local: SocketAddr) -> Result<(SocketAddr, Listeners<S>), Refusal> {
         let mut hosts = Vec::new();
         if local.ip().is_unspecified() {
             hosts = self.network().hosts(local.is_ipv4())?;
@@ -179,16 +180,12 @@ impl<S: System> Transport<S> {
         if listeners.is_empty() {
             Err(Refusal::NotLocal)
         } else {
-            Ok((SocketAddr::new(local.ip(), port), hosts, listeners))
+            Ok((SocketAddr::new(local.ip(), port), listeners))
         }
     }
 
     /// An address object is bound, or gone if it could not be; those who wait for that go on.
-    fn settle(
-        &self,
-        id: Id,
-        bound: Result<(SocketAddr, Vec<IpAddr>, Listeners<S>), Refusal>,
-    ) -> Result<Vec<IpAddr>, Refusal> {
+    fn settle(&self, id: Id, bound: Result<(SocketAddr, Listeners<S>), Refusal>) -> Result<(), Refusal> {
         let mut world = self.world();
         let address = world.address(id);
         let binding = address.map(|address| core::mem::replace(&mut address.state, State::Closed));
@@ -199,12 +196,12 @@ impl<S: System> Transport<S> {
             return Err(Refusal::Final(STATUS_INSUFFICIENT_RESOURCES));
         };
         let (outcome, unneeded) = match bound {
-            Ok((local, hosts, listeners)) => {
+            Ok((local, listeners)) => {
                 if let Some(address) = world.address(id) {
                     address.local = local;
                     address.state = State::Live { list, listeners };
                 }
-                (Ok(hosts), (None, None))
+                (Ok(()), (None, None))
             }
             Err(refusal) => (Err(refusal), (world.files.remove(id), list)),
         };

@@ -46,13 +46,6 @@ impl<S: System> Transport<S> {
                 request.complete(status, information);
                 self.release(id);
             }
-            Effect::List => self.world().list(id),
-            Effect::Unlist => {
-                let mut world = self.world();
-                if let Some(address) = world.endpoint(id).and_then(|endpoint| endpoint.address) {
-                    world.unlist(id, address);
-                }
-            }
             Effect::Connect { from, to } => {
                 let link = self.network().connect(self, id, from, to);
                 self.linked(id, link);
@@ -86,6 +79,7 @@ impl<S: System> Transport<S> {
                     notice.give(context);
                 }
                 self.release(address);
+                self.release(id);
             }
             Effect::Close { link, untaken } => {
                 link.close();
@@ -95,10 +89,10 @@ impl<S: System> Transport<S> {
     }
 
     fn linked(&self, id: Id, link: Result<LinkOf<S>, NTSTATUS>) {
-        let local = link.as_ref().ok().map(Link::local);
+        let place = link.as_ref().ok().map(|link| (link.port(), link.local()));
         let gone = self.world().linked(id, link);
         // The removal of a port, or of the address's last one, has perhaps not seen the link.
-        if local.is_some_and(|local| gone || !self.network().serves(local.ip())) {
+        if place.is_some_and(|(port, local)| gone || !self.network().serves(port, local.ip())) {
             self.with_endpoint(id, |endpoint| endpoint.news.add(News::FORCED));
         }
     }
@@ -125,7 +119,9 @@ impl<S: System> Transport<S> {
 
     fn show(&self, id: Id, show: endpoint::Show<S>) {
         let endpoint::Show { address, handler, mut data } = show;
-        let Some(context) = self.with_endpoint(id, |endpoint| endpoint.context) else { return };
+        let Some(context) = self.with_endpoint(id, |endpoint| endpoint.context) else {
+            return self.release(address);
+        };
         let taken = data.show(handler, context);
         self.with_endpoint(id, |endpoint| endpoint.took(data, taken.bytes == 0));
         if let Some(irp) = taken.irp {
@@ -136,6 +132,7 @@ impl<S: System> Transport<S> {
             });
         }
         self.release(address);
+        self.release(id);
     }
 
     /// Somebody connects to `local`. Up to DISPATCH_LEVEL, with no lock held.

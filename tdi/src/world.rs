@@ -31,7 +31,7 @@ pub(crate) enum Phase {
 /// What a file object stands for.
 pub(crate) struct File<S: System> {
     pub(crate) phase: Phase,
-    /// Requests that refer to the file, and handlers of the address that run.
+    /// Requests that refer to the file, and handlers that run: those of the address, or for the endpoint.
     pub(crate) outstanding: u32,
     /// A cleanup waits until nothing is outstanding.
     pub(crate) awaited: bool,
@@ -146,6 +146,7 @@ impl<S: System> World<S> {
         match (room, self.endpoint(id)) {
             (Ok(()), Some(endpoint)) => {
                 endpoint.put(command, request, offer);
+                self.relist(id);
                 Ok(())
             }
             (Ok(()), None) => Err((request, offer, STATUS_INVALID_DEVICE_REQUEST)),
@@ -166,12 +167,17 @@ impl<S: System> World<S> {
         let endpoint = self.endpoint(id)?;
         let (address, offered) = (endpoint.address, endpoint.offered_at());
         let view = address.and_then(|address| self.view(address, offered));
-        let effect = self.endpoint(id)?.step(id, S::now(), view.as_ref())?;
-        if let Effect::Tell { address, .. } | Effect::Show(Show { address, .. }) = &effect
-            && let Some(file) = self.files.get_mut(*address)
-        {
-            // As many handlers as processors and waiting threads can run, which fits.
-            file.outstanding = file.outstanding.saturating_add(1);
+        let effect = self.endpoint(id)?.step(id, S::now(), view.as_ref());
+        self.relist(id);
+        let effect = effect?;
+        if let Effect::Tell { address, .. } | Effect::Show(Show { address, .. }) = &effect {
+            // The handler is the address's, and gets the endpoint's context: the cleanup of either waits for it.
+            for called in [*address, id] {
+                if let Some(file) = self.files.get_mut(called) {
+                    // As many handlers as processors and waiting threads can run, which fits.
+                    file.outstanding = file.outstanding.saturating_add(1);
+                }
+            }
         }
         Some(effect)
     }

@@ -137,3 +137,38 @@ fn wildcard_address_lives_until_its_last_adapter_goes() {
     drop((endpoints, wildcard, other, near_address));
     end_clean(bed);
 }
+
+#[test]
+fn address_taken_from_interface_is_gone_for_its_clients_and_opened_anew_when_it_returns() {
+    let bed = bed();
+    let near_address = bed.address(NEAR).expect("the near address opens");
+    let old = bed.address(FAR).expect("the far address opens");
+    let endpoints = [1, 2].map(|context| bed.associated(&old, context).expect("an endpoint opens"));
+    for _ in 0..2 {
+        let requests = waiting(&endpoints, &old);
+        bed.set_address(1, FAR.ip(), false);
+        all_closed(requests);
+        let gone = bed.address(FAR).map(drop);
+        assert_eq!(gone.map_err(|status| status.0), Err(STATUS_INVALID_ADDRESS));
+        bed.set_address(1, FAR.ip(), true);
+        let new = reopened(&bed, FAR);
+        is_reached(&bed, &near_address, &new);
+        all_closed(waiting(&endpoints, &old));
+    }
+    drop((endpoints, old, near_address));
+    end_clean(bed);
+}
+
+#[test]
+fn adapter_halts_after_address_in_use_was_replaced() {
+    let bed = bed();
+    let pair = bed.pair(NEAR, FAR).expect("a connection comes about");
+    let waits = receive(&pair.far, 9);
+    bed.set_address(1, "10.0.0.113".parse().expect("an address"), true);
+    bed.set_address(1, FAR.ip(), false);
+    bed.halt(1);
+    assert!(waits.wait_for(LONG).is_some(), "a receive waits for ever");
+    assert_eq!(waits.status(), STATUS_CONNECTION_ABORTED);
+    drop(pair);
+    end_clean(bed);
+}

@@ -66,6 +66,7 @@ scenarios! {
     files_go_while_a_process_exits: ExitingProcess;
     files_may_be_closed_while_the_link_goes: CloseWhileLinkGoes;
     requests_end_when_the_last_adapter_goes: AdapterGoes;
+    addresses_return_to_new_clients: AdapterReturns;
     an_address_is_shared_with_whom_its_list_admits: OpensRace;
     a_connect_races_cancels_cleanups_and_accepts: ConnectRaces;
     disconnects_of_both_ends_race: DisconnectRaces;

@@ -48,8 +48,8 @@ impl<S: System> Transport<S> {
             return Err(STATUS_INVALID_PARAMETER);
         }
         let mut bound = (0..).map_while(|index| self.world().address(file)?.state.bound_at(index));
-        let from = bound.find(|at| self.network().serves(at.ip())).ok_or(STATUS_ADDRESS_CLOSED)?;
-        if !self.network().serves(to.ip()) {
+        let from = bound.find(|at| self.network().is_local(at.ip())).ok_or(STATUS_ADDRESS_CLOSED)?;
+        if !self.network().is_local(to.ip()) {
             return Err(STATUS_HOST_UNREACHABLE);
         }
         let bytes = request.copy(length).ok_or(STATUS_INSUFFICIENT_RESOURCES)?;

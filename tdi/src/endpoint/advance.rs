@@ -11,7 +11,7 @@ use super::begin::complete;
 use super::deadline::Deadline;
 use super::{Effect, Endpoint, LinkOf, News, Progress, State, Stream, Untaken, View, Why};
 use crate::event::Notice;
-use crate::network::{Link, Network, System};
+use crate::network::{Link, Network, PortId, System};
 use crate::queue::{self, Waiting};
 use crate::request::Request as _;
 
@@ -21,13 +21,13 @@ const ACCEPT_LIMIT: u64 = 10_000_000;
 
 impl<S: System> Endpoint<S> {
     pub(super) fn advance(&mut self, now: u64, view: Option<&View>) -> Progress<S> {
-        if !matches!(self.state, State::Listening { .. })
+        if !self.wants_offer()
             && let Some(offer) = self.offer.take()
         {
             return Progress::Do(Effect::PassOn(offer));
         }
         match &self.state {
-            State::Idle => self.idle(),
+            State::Idle => Progress::Rest,
             State::Connecting { to } => {
                 let to = *to;
                 match view {
@@ -59,13 +59,6 @@ impl<S: System> Endpoint<S> {
         }
     }
 
-    fn idle(&mut self) -> Progress<S> {
-        if self.listed {
-            return Progress::Do(Effect::Unlist);
-        }
-        Progress::Rest
-    }
-
     /// What would have become a connection ends with `status`.
     fn failed(&mut self, status: NTSTATUS) -> Progress<S> {
         self.end(Why::all(status));
@@ -80,14 +73,18 @@ impl<S: System> Endpoint<S> {
         if !view.takes_offer {
             // It came in over an adapter that is gone; the listen goes on over the others.
             self.refuse = Some(offer);
-            return Progress::Do(Effect::List);
+            return Progress::Again;
         }
         if !query {
             self.state = State::Accepting { offer };
             return Progress::Again;
         }
         match queue::claim(&mut self.control) {
-            None => Progress::Do(Effect::PassOn(offer)),
+            None => {
+                // Its cancel routine is on its way, and nothing else is to be offered to it.
+                self.offer = Some(offer);
+                self.failed(STATUS_CANCELLED)
+            }
             Some(Waiting { mut request, .. }) => {
                 request.return_peer(<S::Network as Network<S>>::peer(&offer));
                 self.state = State::Offered { offer, until: Deadline::after(now, Some(ACCEPT_LIMIT)) };
@@ -188,9 +185,9 @@ impl<S: System> Endpoint<S> {
         }
     }
 
-    /// The way out has come to its end. A client may use the endpoint again in the completion routine of the last
+    /// What was there has come to its end. A client may use the endpoint again in the completion routine of the last
     /// request, so this comes before that completes.
-    fn rest_idle(&mut self) {
+    pub(super) fn rest_idle(&mut self) {
         self.state = State::Idle;
         // The link is gone, so what news there are belong to the past.
         self.news = News::default();
@@ -219,11 +216,14 @@ impl<S: System> Endpoint<S> {
         self.offer.as_ref().map(<S::Network as Network<S>>::local)
     }
 
-    /// From where the connection is, or would be if the client accepted it.
-    pub(crate) fn local(&self) -> Option<SocketAddr> {
+    /// Over which port and from where the connection is, or would be if the client accepted it.
+    pub(crate) fn place(&self) -> Option<(PortId, SocketAddr)> {
         match &self.state {
-            State::Offered { offer, .. } => Some(<S::Network as Network<S>>::local(offer)),
-            _ => self.link().map(Link::local),
+            State::Offered { offer, .. } => {
+                let local = <S::Network as Network<S>>::local(offer);
+                Some((<S::Network as Network<S>>::offered_over(offer), local))
+            }
+            _ => self.link().map(|link| (link.port(), link.local())),
         }
     }
 }

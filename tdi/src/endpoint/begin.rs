@@ -100,6 +100,8 @@ impl<S: System> Endpoint<S> {
                 if let State::Accepting { offer } = state {
                     self.refuse = Some(offer);
                 }
+                // An offer that ends so may have had news, which are not to end the next connection.
+                self.rest_idle();
                 Some(complete(request, STATUS_CANCELLED))
             }
         }
@@ -124,8 +126,7 @@ impl<S: System> Endpoint<S> {
         if let Err(status) = self.ready(view) {
             return Some(complete(request, status));
         }
-        let cancelled = self.wait(id, request, Deadline::NONE, State::Listening { query });
-        cancelled.or(Some(Effect::List))
+        self.wait(id, request, Deadline::NONE, State::Listening { query })
     }
 
     /// Accepts the offer that completed a listen, or the one that the client's connect handler was asked

@@ -15,10 +15,6 @@ use crate::slab::Id;
 pub(crate) enum Effect<S: System> {
     /// Complete a request.
     Complete { request: S::Request, status: NTSTATUS, information: usize },
-    /// Put the endpoint at the end of its address's list of listens.
-    List,
-    /// Take it off that list.
-    Unlist,
     /// Make a link.
     Connect { from: SocketAddr, to: SocketAddr },
     /// Make a link from an offer.

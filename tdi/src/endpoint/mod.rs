@@ -17,7 +17,14 @@
 //!
 //! Whatever ends a connection goes through [`Endpoint::end`], and the way out of `Ending` is one: the link
 //! is closed and gone, so that nothing refers to a request's memory any more; then the requests that
-//! wait are completed in their order; then the client is told.
+//! wait are completed in their order; then the client is told. A connect, listen or accept that comes
+//! meanwhile stays in the inbox until then, with all that comes behind it: the client may have learnt that
+//! the connection is over from a request that was refused on the way.
+//!
+//! A listen counts from the moment in which it is sent. The client relies on it once it is pending, and
+//! can't tell that the pumper has not looked at it yet. So [`Endpoint::is_listening`] is about the inbox,
+//! too, and the world puts the endpoint on the list of its address, or takes it off, in the very section of
+//! the lock in which that changes.
 
 mod advance;
 mod begin;
@@ -175,9 +182,24 @@ impl<S: System> Endpoint<S> {
             || self.release.is_some()
     }
 
-    /// Whether a listen waits here.
+    /// Whether a listen waits here, or was sent, and has not been offered a connection.
     pub(crate) fn is_listening(&self) -> bool {
-        matches!(self.state, State::Listening { .. }) && self.offer.is_none() && !self.closing
+        self.wants_offer() && self.offer.is_none() && !self.closing
+    }
+
+    /// Whether an offer is for a listen that waits here or was sent.
+    fn wants_offer(&self) -> bool {
+        matches!(self.state, State::Listening { .. })
+            || self.inbox.iter().any(|arrived| matches!(arrived.command, Command::Listen { .. }))
+    }
+
+    /// Takes the next request that can begin now. See the module's head.
+    fn next_arrived(&mut self) -> Option<Arrived<S>> {
+        let ending = matches!(self.state, State::Ending(_)) && !self.closing;
+        let begins = |arrived: &Arrived<S>| {
+            matches!(arrived.command, Command::Connect { .. } | Command::Listen { .. } | Command::Accept)
+        };
+        if ending && self.inbox.front().is_some_and(begins) { None } else { self.inbox.pop_front() }
     }
 
     /// Whether data flows.
@@ -225,7 +247,7 @@ impl<S: System> Endpoint<S> {
             if let Some(effect) = self.take_cancelled() {
                 return Some(effect);
             }
-            if let Some(arrived) = self.inbox.pop_front() {
+            if let Some(arrived) = self.next_arrived() {
                 match self.begin(id, now, view, arrived) {
                     Some(effect) => return Some(effect),
                     None => continue,

@@ -231,6 +231,10 @@ mod tests {
         fn local(&self) -> SocketAddr {
             self.peer()
         }
+
+        fn port(&self) -> crate::network::PortId {
+            crate::network::PortId(0)
+        }
     }
 
     fn stream() -> Stream<Unused> {

@@ -19,7 +19,7 @@ use super::call::{call, close, slot, ulong};
 use super::callback::closed;
 use super::message::{self, BUFFER, BUFFERS, first_byte};
 use super::port::Use;
-use crate::network::{Broken, Kind, Link, Passed, Room, System};
+use crate::network::{Broken, Kind, Link, Passed, PortId, Room, System};
 use crate::slab::Id;
 use crate::transport::Transport;
 
@@ -252,6 +252,10 @@ impl<S: System> Link for NdkLink<S> {
 
     fn local(&self) -> SocketAddr {
         self.0.local
+    }
+
+    fn port(&self) -> PortId {
+        self.0.port.id
     }
 }
 

@@ -47,8 +47,9 @@ use sys::status::{
 
 pub use link::{Data, NdkLink};
 pub use passive::{Listener, Offer};
-pub use port::{Ndk, PortId};
+pub use port::{Ndk, Taken};
 
+pub use crate::network::PortId;
 use crate::network::{BindError, Network, System};
 use crate::slab::Id;
 use crate::transport::Transport;
@@ -106,8 +107,20 @@ impl<S: System<Network = Self>> Network<S> for Ndk<S> {
         self.any_host(ipv4)
     }
 
-    fn serves(&self, address: IpAddr) -> bool {
+    fn is_local(&self, address: IpAddr) -> bool {
         self.port_of(address).is_some()
+    }
+
+    fn serves(&self, port: PortId, address: IpAddr) -> bool {
+        self.has(port, address)
+    }
+
+    fn port(listener: &Listener<S>) -> PortId {
+        listener.port()
+    }
+
+    fn offered_over(offer: &Offer<S>) -> PortId {
+        offer.port().id
     }
 
     fn peer(offer: &Offer<S>) -> SocketAddr {

@@ -16,7 +16,7 @@ use super::Ndk;
 use super::call::{call, close, create, slot, ulong};
 use super::port::Use;
 use super::sockaddr::{HELLO, Raw, read_hello};
-use crate::network::{BindError, System};
+use crate::network::{BindError, PortId, System};
 use crate::transport::Transport;
 
 /// What a listener's callbacks need; the NDK listener owns it until its close has completed.
@@ -28,6 +28,7 @@ struct State<S: System> {
 /// A listener; dropping it ends it.
 pub struct Listener<S: System> {
     object: NonNull<NDK_LISTENER>,
+    port: PortId,
     context: NonNull<c_void>,
     system: core::marker::PhantomData<S>,
 }
@@ -44,7 +45,7 @@ impl<S: System<Network = Ndk<S>>> Listener<S> {
         port: Shared<Use<S>>,
         at: SocketAddr,
     ) -> Result<(Self, SocketAddr), BindError> {
-        let adapter = port.adapter.as_ptr();
+        let (adapter, id) = (port.adapter.as_ptr(), port.id);
         let context = Shared::new(State { transport, port })?.into_raw();
         let made = create(|out| {
             let (event, none) = (Some(offered::<S> as sys::ndk::NDK_FN_CONNECT_EVENT_CALLBACK), null_mut());
@@ -57,7 +58,7 @@ impl<S: System<Network = Ndk<S>>> Listener<S> {
             BindError::NoMemory
         })?;
         // Closed when it is dropped, from here on.
-        let listener = Self { object, context, system: core::marker::PhantomData };
+        let listener = Self { object, port: id, context, system: core::marker::PhantomData };
         let raw = Raw::new(at);
         let (address, length) = raw.parts();
         // SAFETY: the listener is not closed, and the address a local of that length.
@@ -72,6 +73,10 @@ impl<S: System<Network = Ndk<S>>> Listener<S> {
             STATUS_TOO_MANY_ADDRESSES => Err(BindError::NoPort),
             _ => Err(BindError::NoMemory),
         }
+    }
+
+    pub(super) const fn port(&self) -> PortId {
+        self.port
     }
 
     fn local(&self) -> Option<SocketAddr> {

@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 use core::ffi::c_void;
-use core::net::{IpAddr, SocketAddr};
+use core::net::IpAddr;
 use core::ptr::{NonNull, null_mut};
 use core::time::Duration;
 
@@ -12,19 +12,16 @@ use provider::{NoMemory, Shared, Within as _};
 use sys::ndk::{NDK_ADAPTER, NDK_PD, NDK_VERSION_2_1};
 
 use super::call::{call, close, create, slot};
-use crate::network::System;
+use crate::network::{PortId, System};
 use crate::transport::Transport;
 use crate::world::EventOf;
 
 /// How long the removal of a port waits before it says what for, and then each time again.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Names a port of the network.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct PortId(u64);
-
 /// A port that links, listeners and offers use.
 pub(super) struct Use<S: System> {
+    pub(super) id: PortId,
     pub(super) adapter: NonNull<NDK_ADAPTER>,
     pub(super) pd: NonNull<NDK_PD>,
     /// Names all memory of the kernel.
@@ -81,10 +78,11 @@ impl<S: System> Ndk<S> {
     pub fn add(&self, port: &Port<S::Kernel>) -> Result<PortId, OpenError> {
         let unused = Shared::new(EventOf::<S>::new())?;
         unused.initialise();
-        let adapter = port.open_immediate(NDK_VERSION_2_1)?;
+        let id = self.number();
+        let adapter = port.open(NDK_VERSION_2_1)?;
         let opened = Self::pd(adapter).and_then(|pd| {
             let token = token(pd);
-            Shared::new(Use { adapter, pd, token, unused })
+            Shared::new(Use { id, adapter, pd, token, unused })
                 .inspect_err(|_| {
                     // SAFETY: nobody else knows the domain.
                     unsafe { close_pd::<S>(pd) };
@@ -106,6 +104,14 @@ impl<S: System> Ndk<S> {
         .map_err(|_| OpenError::NoMemory)
     }
 
+    /// A name that no port had before.
+    fn number(&self) -> PortId {
+        let mut ports = self.ports.lock();
+        let id = PortId(ports.next);
+        ports.next = ports.next.wrapping_add(1);
+        id
+    }
+
     fn enter(&self, port: Shared<Use<S>>) -> Result<PortId, OpenError> {
         let pd = port.pd;
         let mut ports = self.ports.lock();
@@ -116,35 +122,42 @@ impl<S: System> Ndk<S> {
             unsafe { close_pd::<S>(pd) };
             return Err(OpenError::NoMemory);
         }
-        let id = PortId(ports.next);
-        ports.next = ports.next.wrapping_add(1);
+        let id = port.id;
         match ports.entries.push_within(Entry { id, addresses: Vec::new(), port }) {
             Ok(()) => Ok(id),
             Err(_) => Err(OpenError::NoMemory),
         }
     }
 
-    /// Replaces the addresses of a port.
+    /// Replaces the addresses of a port. If it loses any, what is returned ends what runs over these. Up to
+    /// DISPATCH_LEVEL.
     ///
     /// # Errors
     ///
     /// [`NoMemory`], and they are as before.
-    pub fn set_addresses(&self, id: PortId, addresses: &[IpAddr]) -> Result<(), NoMemory> {
+    pub fn set_addresses(&self, id: PortId, addresses: &[IpAddr]) -> Result<Taken, NoMemory> {
         let mut copy = Vec::new();
         copy.try_reserve_exact(addresses.len()).map_err(|_| NoMemory)?;
         addresses.iter().try_for_each(|address| copy.push_within(*address)).map_err(|_| NoMemory)?;
         let mut ports = self.ports.lock();
-        if let Some(entry) = ports.entries.iter_mut().find(|entry| entry.id == id) {
-            core::mem::swap(&mut entry.addresses, &mut copy);
+        match ports.entries.iter_mut().find(|entry| entry.id == id) {
+            Some(entry) => core::mem::swap(&mut entry.addresses, &mut copy),
+            None => copy.clear(),
         }
         drop(ports);
-        Ok(())
+        Ok(Taken(copy.iter().any(|address| !addresses.contains(address))))
     }
 
     /// The port that has an address.
     pub(super) fn port_of(&self, address: IpAddr) -> Option<Shared<Use<S>>> {
         let ports = self.ports.lock();
         ports.entries.iter().find(|entry| entry.addresses.contains(&address)).map(|entry| entry.port.clone())
+    }
+
+    /// Whether a port that is there has an address.
+    pub(super) fn has(&self, id: PortId, address: IpAddr) -> bool {
+        let ports = self.ports.lock();
+        ports.entries.iter().any(|entry| entry.id == id && entry.addresses.contains(&address))
     }
 
     /// The addresses of all ports, of one family.
@@ -173,8 +186,8 @@ impl<S: System> Ndk<S> {
             let place = ports.entries.iter().position(|entry| entry.id == id);
             place.filter(|place| *place < ports.entries.len()).map(|place| ports.entries.swap_remove(place))
         };
-        let Some(Entry { addresses, port, .. }) = removed else { return };
-        transport.abandon(|local: SocketAddr| addresses.contains(&local.ip()));
+        let Some(Entry { port, .. }) = removed else { return };
+        transport.abandon();
         let (adapter, pd, unused) = (port.adapter, port.pd, port.unused.clone());
         drop(port);
         while !unused.wait_for(PATIENCE) {
@@ -185,6 +198,21 @@ impl<S: System> Ndk<S> {
         unsafe { close_pd::<S>(pd) };
         // SAFETY: as above, with the adapter.
         unsafe { Port::<S::Kernel>::close(adapter) };
+    }
+}
+
+/// Whether a port has lost addresses.
+#[derive(Debug)]
+#[must_use = "what runs over lost addresses is to end"]
+pub struct Taken(bool);
+
+impl Taken {
+    /// Ends what runs over the lost addresses, see [`Transport::abandon`], but for those that have returned
+    /// meanwhile: what was bound there is served as before. PASSIVE_LEVEL, with no lock held.
+    pub fn end<S: System<Network = Ndk<S>>>(self, transport: &Transport<S>) {
+        if self.0 {
+            transport.abandon();
+        }
     }
 }
 

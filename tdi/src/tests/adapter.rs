@@ -1,7 +1,7 @@
 //! Address objects whose adapter goes, and returns.
 
+use std::cell::Cell;
 use std::ffi::c_void;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use sys::status::*;
 use sys::tdi::TDI_EVENT_ERROR;
@@ -173,11 +173,14 @@ fn wildcard_lives_until_its_last_adapter_went() {
     client.tear_down();
 }
 
-static TOLD: AtomicUsize = AtomicUsize::new(0);
+thread_local! {
+    /// How often the handler below was called.
+    static TOLD: Cell<usize> = const { Cell::new(0) };
+}
 
 unsafe extern "win64" fn error_handler(_: *mut c_void, status: NTSTATUS) -> NTSTATUS {
     assert_eq!(status, STATUS_ADDRESS_CLOSED);
-    TOLD.fetch_add(1, Ordering::Relaxed);
+    TOLD.set(TOLD.get() + 1);
     STATUS_SUCCESS
 }
 
@@ -192,11 +195,92 @@ fn client_of_address_is_told_once_when_its_last_adapter_went() {
     }
     for (which, told) in [(1, 1), (0, 3)] {
         client.disable(which);
-        assert_eq!(TOLD.load(Ordering::Relaxed), told);
+        assert_eq!(TOLD.get(), told);
     }
     client.enable(0);
     client.disable(0);
-    assert_eq!(TOLD.load(Ordering::Relaxed), 3);
+    assert_eq!(TOLD.get(), 3);
     addresses.into_iter().for_each(|file| client.close(file));
     client.tear_down();
+}
+
+#[test]
+fn address_taken_from_live_adapter_is_gone_and_opened_anew_when_it_returns() {
+    for shared in [false, true] {
+        let pair = Pair::new();
+        let client = &pair.client;
+        let handler = error_handler as *const () as *mut c_void;
+        let set =
+            client.transport.set_event(pair.far_address, TDI_EVENT_ERROR, handler, std::ptr::null_mut());
+        assert_eq!(set, Ok(()));
+        let told = TOLD.get();
+        let second = client.associated(pair.far_address);
+        let listens = [client.listen(pair.far), query(client, second)];
+        let receives = [(); 2].map(|()| client.receive_datagram(pair.far_address, Source::Anyone, 9));
+        // What does not concern the address changes nothing.
+        client.return_address(1);
+        client.take_address(0);
+        assert!(listens.iter().chain(&receives).all(|request| request.outcome().is_none()));
+        client.return_address(0);
+        client.take_address(1);
+        let order: Vec<_> = listens.iter().chain(&receives).map(|request| request.serial).collect();
+        assert_eq!(client.log.take(), order);
+        assert!(listens.iter().chain(&receives).all(|request| request.outcome() == CLOSED));
+        assert_eq!(TOLD.get(), told + 1);
+        assert_eq!(client.open_address(FAR, shared), Err(STATUS_INVALID_ADDRESS));
+        assert_eq!(client.listen(pair.far).outcome(), CLOSED);
+        client.return_address(1);
+        pump();
+        let (near, new) = (client.address(NEAR).unwrap(), client.open_address(FAR, shared).unwrap());
+        assert_eq!(client.listen(pair.far).outcome(), CLOSED);
+        connects(client, near, new, FAR);
+        [second, near, new].into_iter().for_each(|file| client.close(file));
+        pair.tear_down();
+    }
+}
+
+#[test]
+fn connection_over_address_that_is_taken_is_aborted() {
+    let pair = Pair::connected();
+    let (near, far) = (pair.client.receive(pair.near, 1), pair.client.receive(pair.far, 1));
+    pair.client.take_address(1);
+    pump();
+    assert_eq!(far.outcome(), failed(STATUS_CONNECTION_ABORTED));
+    assert_eq!(near.outcome(), failed(STATUS_CONNECTION_RESET));
+    pair.tear_down();
+}
+
+#[test]
+fn address_that_returned_before_its_loss_was_noticed_is_kept() {
+    let pair = Pair::new();
+    let listen = pair.client.listen(pair.far);
+    let (network, port) = (pair.client.transport.network(), pair.client.port(1));
+    let taken = network.set_addresses(port, &[]).unwrap();
+    network
+        .set_addresses(port, &[FAR.parse::<std::net::SocketAddr>().unwrap().ip()])
+        .unwrap()
+        .end(&pair.client.transport);
+    taken.end(&pair.client.transport);
+    let connect = pair.client.connect(pair.near, FAR);
+    pump();
+    assert_eq!((listen.outcome(), connect.outcome()), (done(0), done(0)));
+    pair.tear_down();
+}
+
+#[test]
+fn adapter_goes_whose_address_moved_to_another_while_in_use() {
+    let pair = Pair::connected();
+    let second = pair.client.associated(pair.far_address);
+    let (listen, receive) = (pair.client.listen(second), pair.client.receive(pair.far, 1));
+    let network = pair.client.transport.network();
+    let far = FAR.parse::<std::net::SocketAddr>().unwrap().ip();
+    // The client hears of it when the network's owner comes to that; the adapter may go before.
+    let taken = network.set_addresses(pair.client.port(1), &[]).unwrap();
+    let moved = network.set_addresses(pair.client.port(0), &["10.0.0.1".parse().unwrap(), far]).unwrap();
+    pair.client.disable(1);
+    assert_eq!((listen.outcome(), receive.outcome()), (CLOSED, failed(STATUS_CONNECTION_ABORTED)));
+    [taken, moved].into_iter().for_each(|change| change.end(&pair.client.transport));
+    pair.client.enable(1);
+    pair.client.close(second);
+    pair.tear_down();
 }

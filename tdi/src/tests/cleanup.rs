@@ -1,11 +1,15 @@
 //! Cleanup and close.
 
+use std::cell::Cell;
+use std::ffi::c_void;
+use std::rc::Rc;
+
 use sys::status::*;
 use sys::tdi::{TDI_DISCONNECT_RELEASE, TDI_EVENT_RECEIVE};
 
 use super::access::Somebody;
 use super::client::{Client, FAR, NEAR, Pair, done, failed};
-use super::host::pump;
+use super::host::{self, Strike, preempted, pump};
 use crate::ea::Opening;
 use crate::ndk::message::{PIECE, WINDOW};
 use crate::{Command, Source};
@@ -209,4 +213,63 @@ fn a_failed_create_leaves_nothing() {
         assert!(client.transport.create(&Opening::Address(b"rubbish"), Some(&Somebody::ANYBODY)).is_err());
     }
     client.tear_down();
+}
+
+/// What the handler below has seen.
+#[derive(Default)]
+struct Watch {
+    returned: Cell<bool>,
+    late: Cell<bool>,
+    calls: Cell<usize>,
+}
+
+unsafe extern "win64" fn shown(
+    context: *mut c_void,
+    _: *mut c_void,
+    _: u32,
+    indicated: u32,
+    _: u32,
+    taken: *mut u32,
+    _: *const c_void,
+    _: *mut *mut sys::wdm::IRP,
+) -> NTSTATUS {
+    // SAFETY: the test registers it with this context.
+    let watch = unsafe { &*context.cast::<Watch>() };
+    host::point();
+    watch.late.set(watch.late.get() || watch.returned.get());
+    watch.calls.set(watch.calls.get() + 1);
+    // SAFETY: the transport passes a place for the count.
+    unsafe { taken.write(indicated) };
+    STATUS_SUCCESS
+}
+
+#[test]
+fn cleanup_of_endpoint_waits_for_handler_that_is_called_for_it() {
+    let (mut point, mut calls) = (0, 0);
+    loop {
+        let (pair, watch) = (Rc::new(Pair::connected()), Rc::new(Watch::default()));
+        let context = Rc::as_ptr(&watch).cast_mut().cast();
+        let handler = shown as *const () as *mut c_void;
+        assert_eq!(
+            pair.client.transport.set_event(pair.far_address, TDI_EVENT_RECEIVE, handler, context),
+            Ok(())
+        );
+        let (closer, closed) = (Rc::clone(&pair), Rc::clone(&watch));
+        let work = Box::new(move || {
+            closer.client.transport.cleanup(closer.far);
+            closed.returned.set(true);
+        });
+        let points = preempted(vec![Strike { processor: 0, point, work }], || {
+            pair.client.send(pair.near, b"data");
+            pump();
+        });
+        assert!(!watch.late.get(), "a handler runs after the cleanup of its endpoint, at point {point}");
+        calls += watch.calls.get();
+        Rc::into_inner(pair).unwrap().tear_down();
+        if point >= points {
+            break;
+        }
+        point += 1;
+    }
+    assert!(calls > 1, "the handler was never called, or never preempted");
 }

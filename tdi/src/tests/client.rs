@@ -33,7 +33,7 @@ impl Client {
             port.set_addresses(&[ip]).unwrap();
             port.set_enabled(true);
             let id = transport.network().add(&port).unwrap();
-            transport.network().set_addresses(id, &[ip]).unwrap();
+            transport.network().set_addresses(id, &[ip]).unwrap().end(&transport);
             (port, Cell::new(id))
         });
         Self { transport, log: Log::default(), ports: ports.into(), serial: Cell::new(0) }
@@ -58,7 +58,12 @@ impl Client {
 
     /// An endpoint that is associated.
     pub(crate) fn associated(&self, address: Id) -> Id {
-        let endpoint = self.endpoint(0xC0);
+        self.associated_as(address, 0xC0)
+    }
+
+    /// An endpoint that is associated, and that the client knows by a context.
+    pub(crate) fn associated_as(&self, address: Id, context: usize) -> Id {
+        let endpoint = self.endpoint(context);
         assert_eq!(self.transport.associate(endpoint, address), Ok(()));
         endpoint
     }
@@ -137,8 +142,28 @@ impl Client {
     pub(crate) fn enable(&self, index: usize) {
         let (port, id) = &self.ports[index];
         id.set(self.transport.network().add(port).unwrap());
-        let ip = [NEAR, FAR][index].parse::<SocketAddr>().unwrap().ip();
-        self.transport.network().set_addresses(id.get(), &[ip]).unwrap();
+        self.return_address(index);
+    }
+
+    /// A port's number in the transport's network.
+    pub(crate) fn port(&self, index: usize) -> PortId {
+        self.ports[index].1.get()
+    }
+
+    /// Takes the address from a port that is there, as the adapter does whose interface has lost it.
+    pub(crate) fn take_address(&self, index: usize) {
+        self.set_addresses(index, &[]);
+    }
+
+    /// Gives it back.
+    pub(crate) fn return_address(&self, index: usize) {
+        self.set_addresses(index, &[[NEAR, FAR][index].parse::<SocketAddr>().unwrap().ip()]);
+    }
+
+    fn set_addresses(&self, index: usize, addresses: &[std::net::IpAddr]) {
+        let (port, id) = &self.ports[index];
+        port.set_addresses(addresses).unwrap();
+        self.transport.network().set_addresses(id.get(), addresses).unwrap().end(&self.transport);
     }
 
     /// Takes a port from the transport, if it was not removed, and gives it back.

@@ -425,3 +425,100 @@ fn a_handler_can_accept_only_for_an_idle_endpoint_of_its_address() {
     assert_eq!(unset, Ok(()));
     pair.tear_down();
 }
+
+#[test]
+fn listen_sent_while_pumper_works_is_offered_connection() {
+    let pair = Pair::new();
+    let first = pair.client.listen(pair.far);
+    let pair = std::rc::Rc::new(pair);
+    let both = std::rc::Rc::new(std::cell::RefCell::new(Vec::new()));
+    let (inside, results) = (std::rc::Rc::clone(&pair), std::rc::Rc::clone(&both));
+    first.when_complete(move || {
+        // The pumper of the endpoint is below this routine, and has not seen the listen when the offer comes.
+        let listen = inside.client.listen(inside.far);
+        let connect = inside.client.connect(inside.near, FAR);
+        pump();
+        results.borrow_mut().extend([listen, connect]);
+    });
+    first.cancel(&pair.client.transport);
+    pump();
+    assert_eq!(first.outcome(), failed(STATUS_CANCELLED));
+    let outcomes: Vec<_> = both.take().iter().map(|request| request.outcome()).collect();
+    assert_eq!(outcomes, [done(0), done(0)]);
+    std::rc::Rc::into_inner(pair).unwrap().tear_down();
+}
+
+#[test]
+fn requests_for_new_connection_wait_while_last_one_ends() {
+    let pair = Pair::connected();
+    let address = pair.client.address("10.0.0.2:140").unwrap();
+    let other = pair.client.associated(address);
+    let aborts = [pair.near, pair.far].map(|end| pair.client.disconnect(end, 0));
+    // The client learns by this that there is no connection any more.
+    assert_eq!(pair.client.receive(pair.far, 1).outcome(), failed(STATUS_INVALID_CONNECTION));
+    let elsewhere = pair.client.listen(other);
+    let listen = pair.client.listen(pair.far);
+    let connect = pair.client.connect(pair.near, "10.0.0.2:140");
+    assert_eq!((listen.outcome(), connect.outcome()), (None, None));
+    pump();
+    assert_eq!(aborts.map(|abort| abort.outcome()), [done(0); 2]);
+    assert_eq!((elsewhere.outcome(), connect.outcome()), (done(0), done(0)));
+    assert_eq!(listen.outcome(), None);
+    // What waits so is cancelled by a cleanup, and an abort ends it.
+    let abort = pair.client.disconnect(pair.near, 0);
+    let again = pair.client.connect(pair.near, FAR);
+    let ends = pair.client.disconnect(pair.near, 0);
+    pump();
+    assert_eq!((abort.outcome(), ends.outcome()), (done(0), done(0)));
+    assert_eq!(again.outcome(), failed(STATUS_CONNECTION_ABORTED));
+    let (abort, held) = (pair.client.disconnect(other, 0), pair.client.listen(other));
+    pair.client.close(other);
+    assert!(abort.outcome().is_some());
+    assert_eq!(held.outcome(), failed(STATUS_CANCELLED));
+    pair.client.close(address);
+    pair.tear_down();
+}
+
+#[test]
+fn listen_that_waits_for_last_connection_to_end_counts_for_connects() {
+    let pair = Pair::connected();
+    let aborts = [pair.near, pair.far].map(|end| pair.client.disconnect(end, 0));
+    let listen = pair.client.listen(pair.far);
+    let spare = pair.client.associated(pair.near_address);
+    let connect = pair.client.connect(spare, FAR);
+    pump();
+    assert_eq!(aborts.map(|abort| abort.outcome()), [done(0); 2]);
+    assert_eq!((listen.outcome(), connect.outcome()), (done(0), done(0)));
+    pair.client.close(spare);
+    pair.tear_down();
+}
+
+#[test]
+fn accept_cancelled_before_it_was_seen_leaves_nothing_of_an_offer_whose_adapter_went() {
+    let pair = Pair::new();
+    let listen = pair.client.submit(pair.far, Command::Listen { query: true }, Vec::new());
+    let connect = pair.client.connect(pair.near, FAR);
+    pump();
+    assert_eq!(listen.outcome(), done(0));
+    let (record, accept) = pair.client.record(Vec::new());
+    accept.cancel(&pair.client.transport);
+    // The adapter goes while the endpoint has a pumper, which then finds the accept first.
+    pair.client.transport.world().endpoint(pair.far).unwrap().pumping = true;
+    pair.client.take_address(1);
+    pair.client.transport.submit(pair.far, Command::Accept, record);
+    pair.client.transport.world().endpoint(pair.far).unwrap().pumping = false;
+    pair.client.transport.pump(pair.far);
+    pump();
+    assert_eq!(accept.outcome(), failed(STATUS_CANCELLED));
+    assert_eq!(connect.outcome(), failed(STATUS_REMOTE_NOT_LISTENING));
+    // The address object is gone; another one has nothing to do with that.
+    pair.client.return_address(1);
+    assert_eq!(pair.client.transport.disassociate(pair.far), Ok(()));
+    let other = pair.client.address("10.0.0.2:140").unwrap();
+    assert_eq!(pair.client.transport.associate(pair.far, other), Ok(()));
+    let (listen, connect) = (pair.client.listen(pair.far), pair.client.connect(pair.near, "10.0.0.2:140"));
+    pump();
+    assert_eq!((listen.outcome(), connect.outcome()), (done(0), done(0)));
+    pair.client.close(other);
+    pair.tear_down();
+}

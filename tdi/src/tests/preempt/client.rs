@@ -82,7 +82,9 @@ impl Clients {
         let client = Client::new();
         let near_address = client.open_address(NEAR, true).unwrap();
         let far_address = client.open_address(FAR, true).unwrap();
-        let [near, far, spare] = [near_address, far_address, far_address].map(|at| client.associated(at));
+        let [near, far, spare] =
+            [(near_address, Which::Near), (far_address, Which::Far), (far_address, Which::Spare)]
+                .map(|(at, which)| client.associated_as(at, which as usize));
         let files = [near, far, spare, near_address, far_address].map(|id| Some(Rc::new(File::new(id))));
         let files = RefCell::new(files.into_iter().chain([None]).collect());
         let adapters = [const { Cell::new(true) }; 2];
@@ -184,6 +186,12 @@ impl Clients {
         self.client.transport.close(file.id);
     }
 
+    /// Whether handlers that concern the endpoint with this context may run.
+    pub(super) fn may_be_called_for(&self, context: *mut c_void) -> bool {
+        let which = FILES.into_iter().find(|which| *which as usize == context.addr());
+        which.is_some_and(|which| self.may_be_called(which))
+    }
+
     /// Whether handlers of a file may run.
     pub(super) fn may_be_called(&self, which: Which) -> bool {
         self.file(which).is_some_and(|file| matches!(file.phase.get(), Phase::Open | Phase::CleaningUp))
@@ -231,8 +239,9 @@ impl Clients {
         let ids: Vec<_> = world.files.iter().map(|(id, _)| id).collect();
         for id in ids {
             if let Some(endpoint) = world.endpoint(id) {
-                let (address, uses) =
-                    (endpoint.address, endpoint.is_listening() || endpoint.link().is_some());
+                let (listens, listed) = (endpoint.is_listening(), endpoint.listed);
+                assert_eq!(listens, listed, "an endpoint is listed just while it listens");
+                let (address, uses) = (endpoint.address, listens || endpoint.link().is_some());
                 assert!(world.step(id).is_none(), "an endpoint has something to do that woke nothing");
                 let address = address.and_then(|address| world.address(address));
                 let dead = address.is_some_and(|address| matches!(address.state, State::AdapterGone { .. }));
@@ -243,6 +252,8 @@ impl Clients {
             let dead = matches!(address.state, State::AdapterGone { .. });
             let (listens, waits) = (Vec::from(address.listens.clone()), address.receives.any());
             assert!(!dead || !waits, "a request waits at an address whose adapter is gone");
+            let kept = address.state.any(|listener| self.client.transport.has_gone(listener));
+            assert!(!kept, "an address object has kept an address that is gone");
             for listen in listens {
                 let listening = world.endpoint(listen).is_some_and(|endpoint| endpoint.is_listening());
                 assert!(listening, "an endpoint is listed that does not listen");
@@ -286,6 +297,7 @@ impl Clients {
         let transport = &self.client.transport;
         self.enable(0);
         self.enable(1);
+        self.client.return_address(1);
         let open = |which| self.file(which).is_some_and(|file| file.phase.get() == Phase::Open);
         if !open(Which::Near) || !open(Which::Far) {
             return;

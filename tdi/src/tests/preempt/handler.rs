@@ -72,34 +72,35 @@ unsafe extern "win64" fn connects(
 }
 
 macro_rules! of_either_side {
-    ($far:ident, $near:ident: fn($($name:ident: $type:ty),*) $body:block) => {
+    ($far:ident, $near:ident: fn($clients:ident; $($name:ident: $type:ty),*) $body:block) => {
         unsafe extern "win64" fn $far(context: *mut c_void, $($name: $type),*) -> NTSTATUS {
             // SAFETY: it was registered with this context.
-            let _clients = unsafe { called(context, Which::FarAddress) };
+            let $clients = unsafe { called(context, Which::FarAddress) };
             $body
         }
 
         unsafe extern "win64" fn $near(context: *mut c_void, $($name: $type),*) -> NTSTATUS {
             // SAFETY: it was registered with this context.
-            let _clients = unsafe { called(context, Which::NearAddress) };
+            let $clients = unsafe { called(context, Which::NearAddress) };
             $body
         }
     };
 }
 
-of_either_side!(far_disconnects, near_disconnects: fn(
-    _connection: *mut c_void,
+of_either_side!(far_disconnects, near_disconnects: fn(clients;
+    connection: *mut c_void,
     _length: i32,
     _data: *const c_void,
     _information_length: i32,
     _information: *const c_void,
     _flags: u32
 ) {
+    assert!(clients.may_be_called_for(connection), "a handler runs when the cleanup of its endpoint has returned");
     STATUS_SUCCESS
 });
 
-of_either_side!(far_receives, near_receives: fn(
-    _connection: *mut c_void,
+of_either_side!(far_receives, near_receives: fn(clients;
+    connection: *mut c_void,
     _flags: u32,
     indicated: u32,
     _available: u32,
@@ -107,12 +108,13 @@ of_either_side!(far_receives, near_receives: fn(
     _data: *const c_void,
     _irp: *mut *mut IRP
 ) {
+    assert!(clients.may_be_called_for(connection), "a handler runs when the cleanup of its endpoint has returned");
     // SAFETY: the transport passes a place for the count.
     unsafe { taken.write(indicated.div_ceil(2)) };
     STATUS_SUCCESS
 });
 
-of_either_side!(far_fails, near_fails: fn(status: NTSTATUS) {
+of_either_side!(far_fails, near_fails: fn(_clients; status: NTSTATUS) {
     assert_eq!(status, STATUS_ADDRESS_CLOSED);
     STATUS_SUCCESS
 });

@@ -11,7 +11,7 @@
 //! | in the end no endpoint has anything left to do, and nothing waits at an address whose adapter is gone | `Clients::is_at_rest` |
 //! | a request completes when it is cancelled, whatever it waits for | `Clients::cancel_all` |
 //! | it is complete when the cleanup of its file returns | `Clients::clean_up` |
-//! | no handler of an address runs after its cleanup has returned | [`handler`] |
+//! | no handler runs after the cleanup of its address, or of the endpoint that it concerns, has returned | [`handler`] |
 //! | an endpoint that was aborted is idle, connects anew and carries data | `Clients::probe` |
 //! | no file, no port in use, no access list and nothing under way is left | [`Clients::end`] |
 //! | no processor waits for ever, and none takes a lock that it holds | `host` |

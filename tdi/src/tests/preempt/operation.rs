@@ -130,6 +130,8 @@ operations! {
         c.disable(1);
         c.enable(1);
     };
+    FarAddressGoes => |c| c.client.take_address(1);
+    FarAddressReturns => |c| c.client.return_address(1);
     CleansNear => |c| c.clean_up(Which::Near);
     CleansFar => |c| c.clean_up(Which::Far);
     CleansNearAddress => |c| c.clean_up(Which::NearAddress);

@@ -46,6 +46,8 @@ stages! {
     Reopened: [ClosesFarAddress];
     AdapterGone: [OpensThird, FarListens, FarReceivesDatagram, FarAdapterGoes];
     AdapterReturned: [FarListens, FarAdapterGoes, FarAdapterReturns, OpensThird];
+    AddressGone: [OpensThird, FarListens, FarReceivesDatagram, FarAddressGoes];
+    AddressReturned: [FarListens, FarAddressGoes, FarAddressReturns, OpensThird];
     Datagrams: [FarReceivesDatagram, FarReceivesDatagram, NearSendsDatagram];
 }
 

@@ -2,11 +2,12 @@
 
 use core::time::Duration;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
 use ntsim::io::{File, Status};
 use ntsim::loader::Driver;
 use ntsim::machine::Builder;
-use ntsim::ndis::AdapterConfig;
+use ntsim::ndis::{Adapter, AdapterConfig};
 use ntsim::sched;
 use ntsim::{Machine, Report};
 use runner::{Error, Images};
@@ -63,12 +64,20 @@ impl Bed {
     ///
     /// The driver's status.
     pub fn set_rdma(&self, which: usize, enabled: bool) -> Result<(), Status> {
-        let Some(adapter) = self.machine.adapter(ADAPTERS[which]) else { return Ok(()) };
-        adapter.set(OID_NDK_SET_STATE, &[enabled.into()])?;
-        while adapter.is_ndk_enabled() != enabled {
-            sched::block(Some(Duration::from_millis(1)));
+        self.adapter(which).map_or(Ok(()), |adapter| set_rdma(&adapter, enabled))
+    }
+
+    /// The first (0) or the second (1) adapter, unless it was halted.
+    pub fn adapter(&self, which: usize) -> Option<Arc<Adapter>> {
+        self.machine.adapter(ADAPTERS[which])
+    }
+
+    /// Takes an IP address from the interface of the first (0) or the second (1) adapter, or gives it back. The driver
+    /// follows a little later.
+    pub fn set_address(&self, which: usize, address: IpAddr, present: bool) {
+        if let Some(adapter) = self.machine.adapter(ADAPTERS[which]) {
+            if present { adapter.add_address(address) } else { adapter.remove_address(address) }
         }
-        Ok(())
     }
 
     /// Stops everything, and says what was found.
@@ -141,6 +150,15 @@ impl Bed {
         pair.establish(far)?;
         Ok(pair)
     }
+}
+
+/// See [`Bed::set_rdma`].
+pub(crate) fn set_rdma(adapter: &Adapter, enabled: bool) -> Result<(), Status> {
+    adapter.set(OID_NDK_SET_STATE, &[enabled.into()])?;
+    while adapter.is_ndk_enabled() != enabled {
+        sched::block(Some(Duration::from_millis(1)));
+    }
+    Ok(())
 }
 
 /// Two endpoints with a connection, and their address objects.

@@ -12,6 +12,7 @@ mod ending;
 mod handling;
 mod opening;
 mod racing;
+mod returning;
 mod storming;
 
 use core::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -76,6 +77,9 @@ scenarios! {
     CloseWhileLinkGoes: ending::link_goes;
     /// The last adapter goes under its clients.
     AdapterGoes: ending::adapter_goes;
+    /// An adapter, or its address, goes and returns under clients, of which one opens the address anew; and what
+    /// failed is tried again.
+    AdapterReturns: returning::adapter;
     /// Clients open and close one address, each of which shares it with some of the others.
     OpensRace: opening::races;
     /// A connect meets a listen that is closed, cancelled, or never accepted.

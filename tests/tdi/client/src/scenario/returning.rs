@@ -1,0 +1,111 @@
+//! An adapter, or its address, goes and returns.
+
+use core::time::Duration;
+
+use ntsim::io::File;
+use ntsim::sched;
+use sys::status::{STATUS_ADDRESS_CLOSED, STATUS_INVALID_ADDRESS, STATUS_SHARING_VIOLATION, STATUS_SUCCESS};
+use sys::tdi::{TDI_DISCONNECT_ABORT, TDI_QUERY_ACCEPT};
+
+use super::{FAR, NEAR, Scene, at};
+use crate::Request;
+use crate::any::any;
+use crate::bed::set_rdma;
+use crate::datagram::receive_datagram;
+use crate::request::{accept, associate, connect, disassociate, disconnect, listen};
+use crate::together::{Body, together};
+use crate::wrong::{Wrong, ensure, one_of, over};
+
+/// Opens the far address when it is there again, and those that had it have let it go.
+fn reopened(scene: &Scene<'_>) -> Result<File, Wrong> {
+    loop {
+        match scene.bed.address(FAR) {
+            Ok(file) => return Ok(file),
+            Err(status) => {
+                one_of("a create", status.0, &[STATUS_INVALID_ADDRESS, STATUS_SHARING_VIOLATION])?;
+                sched::block(Some(Duration::from_millis(1)));
+            }
+        }
+    }
+}
+
+/// Aborts what an endpoint has; it can be parted from its address then.
+fn make_idle(endpoint: &File) -> Result<(), Wrong> {
+    let _had_something = disconnect(endpoint, TDI_DISCONNECT_ABORT).status();
+    one_of("a disassociate after an abort", disassociate(endpoint), &[STATUS_SUCCESS])
+}
+
+/// See [`super::Scenario::AdapterReturns`].
+pub(super) fn adapter(scene: &Scene<'_>) -> Result<(), Wrong> {
+    let (bed, level, mut random) = (scene.bed, scene.level, scene.random());
+    let (near_address, far_address) = (bed.address(NEAR)?, bed.address(FAR)?);
+    let (near, far) = (bed.associated(&near_address, 0xA)?, bed.associated(&far_address, 0xB)?);
+    let whole = random.bool();
+    let waits = [listen(&far, 0), receive_datagram(&far_address, None, 9)];
+    let mut active_random = random.fork();
+    let active: Body<Vec<Request>> = {
+        let near = near.duplicate();
+        Box::new(move || {
+            let mut requests = Vec::new();
+            // A connect that fails, or is cancelled, or is aborted, and then another one.
+            for _ in 0..active_random.u8(1..4) {
+                let connects = at(level, || connect(&near, FAR));
+                match active_random.u8(..3) {
+                    0 => connects.cancel(),
+                    1 => requests.push(at(level, || disconnect(&near, TDI_DISCONNECT_ABORT))),
+                    _ => requests.push(at(level, || any(&near, FAR, 1000, &mut active_random))),
+                }
+                requests.push(connects);
+            }
+            requests
+        })
+    };
+    let mut passive_random = random.fork();
+    let passive: Body<Vec<Request>> = {
+        let far = far.duplicate();
+        Box::new(move || {
+            let mut requests = Vec::new();
+            for _ in 0..passive_random.u8(1..4) {
+                let flags = if passive_random.bool() { TDI_QUERY_ACCEPT } else { 0 };
+                // Mostly there is nothing to accept, so that this is refused.
+                requests.push(at(level, || accept(&far)));
+                requests.push(at(level, || listen(&far, flags)));
+            }
+            requests
+        })
+    };
+    let adapter = bed.adapter(1).ok_or_else(|| Wrong("the adapter has gone".into()))?;
+    let manager: Body<Vec<Request>> = Box::new(move || {
+        for present in [false, true] {
+            if !whole && present {
+                adapter.add_address(FAR.ip());
+            } else if !whole {
+                adapter.remove_address(FAR.ip());
+            } else if let Err(status) = set_rdma(&adapter, present) {
+                panic!("RDMA can't be switched: {status}");
+            }
+        }
+        Vec::new()
+    });
+    let clients = together("client", vec![active, passive, manager]);
+    if whole {
+        for wait in &waits {
+            ensure(wait.wait_for(Duration::from_secs(60)).is_some(), || format!("{wait:?} waits for ever"))?;
+        }
+        let received = waits[1].outcome().map(|outcome| outcome.status);
+        ensure(received == Some(STATUS_ADDRESS_CLOSED), || format!("the receive ended with {received:X?}"))?;
+    }
+    let new = reopened(scene)?;
+    for end in [&near, &far] {
+        make_idle(end)?;
+    }
+    one_of("an associate", associate(&near, &near_address), &[STATUS_SUCCESS])?;
+    one_of("an associate", associate(&far, &new), &[STATUS_SUCCESS])?;
+    let listened = scene.send(|| listen(&far, 0));
+    let connected = scene.send(|| connect(&near, FAR));
+    for request in [connected, listened] {
+        one_of("a connection over the address that returned", request.status(), &[STATUS_SUCCESS])?;
+    }
+    drop((near, far, new, near_address, far_address));
+    over(clients.iter().flatten().chain(&waits))
+}

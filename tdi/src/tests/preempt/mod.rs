@@ -16,7 +16,8 @@
 //! | no file, no port in use, no access list and nothing under way is left | [`Clients::end`] |
 //! | no processor waits for ever, and none takes a lock that it holds | `host` |
 //!
-//! `SOFTNDK_PREEMPT_SECONDS` runs longer, `SOFTNDK_PREEMPT_SEED` chooses, and `SOFTNDK_PREEMPT_RUN` repeats the run
+//! `SOFTNDK_PREEMPT_SECONDS` runs longer, `SOFTNDK_PREEMPT_PASSES` runs every pair so often at least,
+//! `SOFTNDK_PREEMPT_SEED` chooses, and `SOFTNDK_PREEMPT_RUN` repeats the run
 //! that a failure prints.
 
 mod client;
@@ -35,7 +36,7 @@ use stage::Stage;
 use super::host::{self, Strike, preempted};
 
 /// How long the pairs and the triples run together, in seconds, unless the environment says otherwise.
-const SECONDS: u64 = 15;
+const SECONDS: u64 = 6;
 
 /// One run: an operation, and those that preempt it, or each other.
 #[derive(Clone, Debug)]
@@ -146,13 +147,15 @@ fn preempted_operations_keep_rules() {
     tell_run_of_panics();
     let mut random = Random(seed);
     let begin = Instant::now();
-    let pairs = play_pairs(&mut random, begin + time * 3 / 4);
+    let least = variable("SOFTNDK_PREEMPT_PASSES").unwrap_or(0);
+    let pairs = play_pairs(&mut random, begin + time * 3 / 4, least.try_into().unwrap());
     let triples = play_triples(&mut random, begin + time);
     println!("{pairs}, and {triples} triples, in {:?}; SOFTNDK_PREEMPT_SEED={seed}", begin.elapsed());
 }
 
-/// The pairs of all stages, in an order that follows from the seed; each pass visits another point of each.
-fn play_pairs(random: &mut Random, until: Instant) -> String {
+/// The pairs of all stages, in an order that follows from the seed; each pass visits another point of each, and the
+/// first `least` ones take the time that they need.
+fn play_pairs(random: &mut Random, until: Instant, least: usize) -> String {
     let mut all = Vec::new();
     for stage in Stage::ALL {
         for first in Operation::ALL {
@@ -166,7 +169,7 @@ fn play_pairs(random: &mut Random, until: Instant) -> String {
     let (mut runs, mut pass) = (0, 0);
     while all.iter().any(|(.., points)| pass < *points) {
         for (visited, (stage, first, second, points)) in all.iter().enumerate() {
-            if Instant::now() > until {
+            if pass >= least && Instant::now() > until {
                 return format!("{runs} pairs, {pass} passes and {visited} of {} more", all.len());
             }
             if pass < *points {

@@ -21,6 +21,7 @@ use crate::heap::NoMemory;
 use crate::kernel::{Kernel, Timer as _};
 use crate::lifetime::Kind;
 use crate::object::{ALARM, Alarm, Body, Hold, Id, Object, Registry, Vector};
+use crate::queue_pair::Qp;
 use crate::sync::{AtomicBool, AtomicU32, AtomicU64, Ordering, fence};
 use arm::{Answer, ArmWord};
 use moderation::Settings;
@@ -28,6 +29,9 @@ use results::Results;
 
 /// Event bit: notifications are owed.
 const NOTIFY: u32 = 1;
+
+/// Event bit: a result found no room, which is the end of the queue pairs.
+const OVERFLOWN: u32 = 2;
 
 /// One entry of a completion queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -113,16 +117,9 @@ impl<K: Kernel> Cq<K> {
         self.results.pop()
     }
 
-    /// Makes room for at least `depth` results (CQ-7). A smaller depth than before changes nothing: a queue
-    /// may be deeper than it was asked to be.
-    ///
-    /// # Errors
-    ///
-    /// [`NoMemory`], and nothing has changed.
-    pub(crate) fn resize(&self, depth: u32) -> Result<(), NoMemory> {
-        self.results.grow(depth)?;
-        self.depth.store(depth, Ordering::Relaxed);
-        Ok(())
+    /// Whether a result was lost.
+    pub(crate) fn is_overflown(&self) -> bool {
+        self.overflown.load(Ordering::Acquire)
     }
 
     /// Whether a result of at least `class` is in the queue, and where; the newest of errors and
@@ -175,10 +172,20 @@ impl<K: Kernel> Object<K, Cq<K>> {
                 Ok(())
             }
             Err(_) => {
-                self.overflown.store(true, Ordering::SeqCst);
+                self.overflow();
                 self.settle(Class::Error, self.results.tail());
                 Err(Overflow)
             }
+        }
+    }
+
+    /// No result is reported from here on (CQ-6), also where room is made.
+    #[cold]
+    fn overflow(&self) {
+        self.results.end();
+        if !self.overflown.swap(true, Ordering::SeqCst) {
+            self.adapter.port().counters().cq_error();
+            self.post(OVERFLOWN);
         }
     }
 
@@ -215,6 +222,25 @@ impl<K: Kernel> Object<K, Cq<K>> {
         fence(Ordering::SeqCst);
         self.cancel_alarm();
         self.let_go();
+        Ok(())
+    }
+
+    /// NdkResizeCq: makes room for at least `depth` results (CQ-7). A smaller depth than before takes no room away, as
+    /// a queue may be deeper than it was asked to be; but it is full with so many, and a notification that is held
+    /// back for more is so no longer. Not concurrently with itself; the caller owns a hold.
+    ///
+    /// # Errors
+    ///
+    /// [`NoMemory`], and nothing has changed.
+    pub(crate) fn resize(&self, depth: u32) -> Result<(), NoMemory> {
+        self.results.grow(depth)?;
+        self.depth.store(depth, Ordering::Relaxed);
+        // A result that comes meanwhile finds the new depth, or is found here.
+        fence(Ordering::SeqCst);
+        if self.is_due(self.moderation.now()) {
+            self.cancel_alarm();
+            self.let_go();
+        }
         Ok(())
     }
 
@@ -300,6 +326,9 @@ impl<K: Kernel> Body<K> for Cq<K> {
     fn deliver(object: &Object<K, Self>, events: u32) {
         if events & ALARM != 0 && object.arm.let_go() {
             object.owed.fetch_add(1, Ordering::AcqRel);
+        }
+        if events & OVERFLOWN != 0 {
+            object.adapter.registry().for_each::<Qp<K>>(|qp| qp.cq_overflown(object));
         }
         let owed = object.owed.swap(0, Ordering::AcqRel);
         for _ in 0..owed {

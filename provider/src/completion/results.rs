@@ -19,6 +19,8 @@ use crate::sync::{AtomicU32, Ordering};
 
 /// A ring of level `n` has room for 2^n results.
 const LEVELS: usize = 19;
+/// The level above all rings.
+const END: u32 = 19;
 
 /// See the module's head.
 pub(super) struct Results {
@@ -105,6 +107,14 @@ impl Results {
                 Err(full) => return Err(full),
             }
         }
+    }
+
+    /// Takes no result any more; those that are there stay to be taken out. A push that found its ring before this
+    /// may get in yet.
+    #[cold]
+    pub(super) fn end(&self) {
+        // No ring is there: neither a pusher nor a growth goes past it.
+        self.pushing.fetch_max(END, Ordering::AcqRel);
     }
 
     /// A result is to come soon.

@@ -2,7 +2,7 @@
 
 use core::ops::Deref;
 
-use sys::status::STATUS_CONNECTION_ACTIVE;
+use sys::status::{STATUS_CONNECTION_ABORTED, STATUS_CONNECTION_ACTIVE};
 
 use super::connector::ConnectError;
 use crate::kernel::Kernel;
@@ -22,14 +22,15 @@ impl<K: Kernel> Claim<K> {
     ///
     /// # Errors
     ///
-    /// STATUS_CONNECTION_ACTIVE if another connection has it; STATUS_DELETE_PENDING if it is being closed.
+    /// STATUS_CONNECTION_ACTIVE if another connection has it; STATUS_DELETE_PENDING if it is being closed;
+    /// STATUS_CONNECTION_ABORTED if its CQ has overflown (CQ-6).
     pub(super) fn take(qp: &Object<K, Qp<K>>) -> Result<Self, ConnectError> {
         let qp = qp.hold(Kind::Request)?;
-        if qp.claim() {
-            Ok(Self { qp, for_good: false })
-        } else {
-            Err(ConnectError(STATUS_CONNECTION_ACTIVE))
+        if !qp.claim() {
+            return Err(ConnectError(STATUS_CONNECTION_ACTIVE));
         }
+        let claim = Self { qp, for_good: false };
+        if claim.is_dead() { Err(ConnectError(STATUS_CONNECTION_ABORTED)) } else { Ok(claim) }
     }
 
     /// The connection is established: the queue pair connects no more.

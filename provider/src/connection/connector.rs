@@ -189,6 +189,7 @@ impl<K: Kernel> Object<K, Connector<K>> {
         // The consumer may close the connector before the session's call returns.
         let session = session.clone();
         let (claim, tie) = self.claim(qp)?;
+        claim.bind(session.clone());
         let accept = Accept { claim, tie, limits, data, event, request };
         session.accept(accept).map_err(|_| ConnectError(STATUS_CONNECTION_ABORTED))
     }

@@ -60,10 +60,15 @@ impl<K: Kernel> Session<K> {
             data,
             ..End::new()
         };
-        let (phase, departure) = (Phase::Offered(claim), Some(departure));
+        let (phase, departure) = (Phase::Offered { active: claim, in_call: true }, Some(departure));
         let state = State { phase, departure, active, passive: End::new() };
         let (state, transfers) = (Lock::<K, _>::new(state), Rundown::new());
         Shared::new(Self { state, transfers, source, destination: remote })
+    }
+
+    /// The offer stands, and NdkConnect answers STATUS_PENDING: what ends the attempt completes the request.
+    pub(super) fn stands(&self) {
+        self.step(|state, next| *next = state.stands());
     }
 
     /// The address of the active side.
@@ -155,7 +160,8 @@ impl<K: Kernel> Session<K> {
         }
     }
 
-    /// NdkAccept: the active side's connect completes, the request stays pending until it answers.
+    /// NdkAccept: the active side's connect completes, the request stays pending until it answers. The QP of the
+    /// claim is bound to this session.
     ///
     /// # Errors
     ///
@@ -194,13 +200,16 @@ impl<K: Kernel> Session<K> {
         event: Option<DisconnectEvent>,
     ) -> Result<(), NTSTATUS> {
         this.step(|state, next| {
+            // A QP that is dead by now may not have told the session yet.
+            if let Some(abandoned) = state.abandon() {
+                *next = abandoned;
+                return Err(STATUS_CONNECTION_ABORTED);
+            }
             let (active, passive) = match core::mem::replace(&mut state.phase, Phase::Established) {
-                Phase::Accepted { active, passive } if !active.is_dead() && !passive.is_dead() => {
-                    (active, passive)
-                }
+                Phase::Accepted { active, passive } => (active, passive),
                 other => {
                     let error = match &other {
-                        Phase::Offered(_) | Phase::Established => STATUS_CONNECTION_INVALID,
+                        Phase::Offered { .. } | Phase::Established => STATUS_CONNECTION_INVALID,
                         Phase::Accepted { .. } | Phase::Ending | Phase::Ended { .. } => {
                             STATUS_CONNECTION_ABORTED
                         }
@@ -215,12 +224,7 @@ impl<K: Kernel> Session<K> {
             state.passive.establish.finish(STATUS_SUCCESS);
             next.wake(Side::Passive);
             Ok(())
-        })?;
-        // A queue pair that was closed before it had joined could not tell the session.
-        if this.transfer(Side::Active).is_some_and(|transfers| transfers.is_dead()) {
-            this.fail();
-        }
-        Ok(())
+        })
     }
 
     /// NdkDisconnect.
@@ -257,6 +261,12 @@ impl<K: Kernel> Session<K> {
     /// A transfer broke the connection.
     pub(crate) fn fail(&self) {
         self.step(|state, next| *next = state.fail());
+    }
+
+    /// One of the QPs that are bound to this session died: its attempt or its connection ends. Up to
+    /// DISPATCH_LEVEL, no lock held.
+    pub(crate) fn qp_died(&self) {
+        self.step(|state, next| *next = state.qp_died());
     }
 
     /// The consumer closes the connector of `side`.

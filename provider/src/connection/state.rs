@@ -48,8 +48,9 @@ impl Side {
 
 /// Where a connection is.
 pub(crate) enum Phase<K: Kernel> {
-    /// Connect was called; the passive side has not answered.
-    Offered(Claim<K>),
+    /// Connect was called; the passive side has not answered. During the call itself (`in_call`) the request may
+    /// be answered inline yet.
+    Offered { active: Claim<K>, in_call: bool },
     /// The passive side accepted; the active side has not completed the connect.
     Accepted { active: Claim<K>, passive: Claim<K> },
     /// Transfers run.
@@ -160,7 +161,7 @@ impl<K: Kernel> State<K> {
     /// [`Invalid`] if the connection is not offered (any more); nothing has changed, and nothing was taken.
     pub(super) fn accept(&mut self, accept: &mut Option<Accept<K>>) -> Result<Transition<K>, Invalid> {
         match (core::mem::replace(&mut self.phase, Phase::Established), accept.take()) {
-            (Phase::Offered(active), Some(taken)) => {
+            (Phase::Offered { active, .. }, Some(taken)) => {
                 let Accept { claim, tie, limits, data, event, request } = taken;
                 self.phase = Phase::Accepted { active, passive: claim };
                 let end = &mut self.passive;
@@ -170,8 +171,10 @@ impl<K: Kernel> State<K> {
                 end.limits = Some(limits);
                 end.data = data;
                 end.event = event;
-                self.active.establish.finish(STATUS_SUCCESS);
-                Ok(Transition { wake_active: true, ..Transition::default() })
+                Ok(self.abandon().unwrap_or_else(|| {
+                    self.active.establish.finish(STATUS_SUCCESS);
+                    Transition { wake_active: true, ..Transition::default() }
+                }))
             }
             (phase, taken) => {
                 self.phase = phase;
@@ -181,14 +184,53 @@ impl<K: Kernel> State<K> {
         }
     }
 
+    /// The offer was taken, and the request is pending from here on.
+    pub(super) fn stands(&mut self) -> Transition<K> {
+        if let Phase::Offered { in_call, .. } = &mut self.phase {
+            *in_call = false;
+        }
+        self.abandon().unwrap_or_default()
+    }
+
+    /// Ends an attempt of which a QP is dead: the request of its own side is cancelled (CL-4), and the peer's
+    /// consumer learns what it learns of a connector that is closed. `None` if both QPs live, or the connection is
+    /// past its attempt.
+    pub(super) fn abandon(&mut self) -> Option<Transition<K>> {
+        let dead = match &self.phase {
+            Phase::Offered { active, in_call: false } => (active.is_dead(), false),
+            Phase::Accepted { active, passive } => (active.is_dead(), passive.is_dead()),
+            Phase::Offered { in_call: true, .. }
+            | Phase::Established
+            | Phase::Ending
+            | Phase::Ended { .. } => (false, false),
+        };
+        let (active, passive) = match dead {
+            (false, false) => return None,
+            (true, false) => (STATUS_CANCELLED, STATUS_CONNECTION_ABORTED),
+            (false, true) => (STATUS_CONNECTION_REFUSED, STATUS_CANCELLED),
+            (true, true) => (STATUS_CANCELLED, STATUS_CANCELLED),
+        };
+        Some(self.refuse(active, passive))
+    }
+
+    /// A QP of this connection is dead.
+    pub(super) fn qp_died(&mut self) -> Transition<K> {
+        match self.phase {
+            Phase::Offered { .. } | Phase::Accepted { .. } => self.abandon().unwrap_or_default(),
+            Phase::Established => self.fail(),
+            // Everything of it is flushed by its own death, and the peer has been told.
+            Phase::Ending | Phase::Ended { .. } => Transition::default(),
+        }
+    }
+
     /// NdkReject by `side`, with its private data.
     pub(super) fn reject(&mut self, side: Side, data: PrivateData) -> Result<Transition<K>, Invalid> {
         match (&self.phase, side) {
-            (Phase::Offered(_), Side::Passive) | (Phase::Accepted { .. }, Side::Active) => {
+            (Phase::Offered { .. }, Side::Passive) | (Phase::Accepted { .. }, Side::Active) => {
                 self.end(side).data = data;
                 Ok(self.refuse(STATUS_CONNECTION_REFUSED, STATUS_CONNECTION_ABORTED))
             }
-            (Phase::Offered(_), Side::Active)
+            (Phase::Offered { .. }, Side::Active)
             | (Phase::Accepted { .. }, Side::Passive)
             | (Phase::Established | Phase::Ending | Phase::Ended { .. }, _) => Err(Invalid),
         }
@@ -199,7 +241,7 @@ impl<K: Kernel> State<K> {
     pub(super) fn leave(&mut self, side: Side) -> Transition<K> {
         self.end(side).left = true;
         match self.phase {
-            Phase::Offered(_) | Phase::Accepted { .. } => {
+            Phase::Offered { .. } | Phase::Accepted { .. } => {
                 let (active, passive) = match side {
                     Side::Active => (STATUS_CANCELLED, STATUS_CONNECTION_ABORTED),
                     Side::Passive => (STATUS_CONNECTION_REFUSED, STATUS_CANCELLED),
@@ -245,7 +287,7 @@ impl<K: Kernel> State<K> {
                 end.left = true;
                 Ok((Disconnected::Done, self.flush_now(side)))
             }
-            Phase::Offered(_) | Phase::Accepted { .. } | Phase::Ended { was_established: false } => {
+            Phase::Offered { .. } | Phase::Accepted { .. } | Phase::Ended { was_established: false } => {
                 Err(Invalid)
             }
         }

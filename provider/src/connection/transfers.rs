@@ -27,11 +27,6 @@ impl<K: Kernel> Transfers<K> {
         Self { active, passive, session: session.clone() }
     }
 
-    /// Whether one of the queue pairs was closed, or failed, before it had joined.
-    pub(super) fn is_dead(&self) -> bool {
-        self.active.is_dead() || self.passive.is_dead()
-    }
-
     /// The queue pair at the other end from `side`.
     pub(crate) fn peer_of(&self, side: Side) -> &Object<K, Qp<K>> {
         match side {

@@ -101,6 +101,8 @@ unsafe extern "win64" fn resize<K: Kernel>(
         if depth == 0 || depth > MAX_CQ_DEPTH {
             return Err(Failure::PARAMETER);
         }
+        // The consumer may close the queue in a notification that the new depth lets go.
+        let cq = cq.hold(Kind::Request)?;
         cq.resize(depth)?;
         Ok(STATUS_SUCCESS)
     };

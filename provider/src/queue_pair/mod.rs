@@ -5,10 +5,10 @@
 //! | not connected | refused (WR-7) | accepted | complete connect |
 //! | connected | accepted | accepted | disconnect on either side, an error |
 //! | disconnected by the peer | refused | accepted; what was accepted waits | disconnect here, close |
-//! | dead | refused | accepted and flushed at once | - |
+//! | dead | refused | accepted and flushed at once; refused if the receive CQ has overflown | - |
 //!
-//! Dead is what disconnect here, a broken connection and close lead to: every accepted request has
-//! exactly one result, cancelled if nothing else (WR-2).
+//! Dead is what disconnect here, a broken connection, an overflow of its CQ and close lead to: every accepted request
+//! has exactly one result, cancelled if nothing else (WR-2), unless its CQ has no room for any (CQ-6).
 
 mod ending;
 mod engine;
@@ -34,7 +34,7 @@ use crate::completion::Cq;
 use crate::connection::{Session, Side, Transfers};
 use crate::consumer::Opaque;
 use crate::heap::{NoMemory, Once, Shared};
-use crate::kernel::Kernel;
+use crate::kernel::{Kernel, Lock};
 use crate::memory::{Domain, Posted};
 use crate::object::{ALARM, Alarm, Body, Hold, Id, Object, Registry};
 use crate::ring::Ring;
@@ -102,6 +102,8 @@ pub(crate) struct Qp<K: Kernel> {
     alarm: Alarm<K>,
     /// A connector has it.
     claimed: AtomicBool,
+    /// The attempt, then the connection, that the connector has it for: it is told when the queue pair dies.
+    bound: Lock<K, Option<Shared<Session<K>>>>,
     session: Once<Session<K>>,
     /// Which end of which connection this is, once there is a session: the connection's number, doubled, and one
     /// more on the passive side.
@@ -144,6 +146,7 @@ impl<K: Kernel> Qp<K> {
             cancel: AtomicU32::new(0),
             alarm: Alarm::new(),
             claimed: AtomicBool::new(false),
+            bound: Lock::<K, _>::new(None),
             session: Once::new(),
             direction: AtomicU64::new(0),
         })
@@ -165,8 +168,17 @@ impl<K: Kernel> Qp<K> {
         !self.claimed.swap(true, Ordering::AcqRel)
     }
 
-    /// Gives it back, as the connection did not come about.
+    /// Names the session that is told of the queue pair's death. The caller has claimed it, and looks whether it
+    /// is dead after this, under the session's lock. Up to DISPATCH_LEVEL, no lock held.
+    pub(crate) fn bind(&self, session: Shared<Session<K>>) {
+        let earlier = self.bound.lock().replace(session);
+        drop(earlier);
+    }
+
+    /// Gives it back, as the connection did not come about. Up to DISPATCH_LEVEL, no lock held.
     pub(crate) fn unclaim(&self) {
+        let session = self.bound.lock().take();
+        drop(session);
         self.claimed.store(false, Ordering::Release);
     }
 
@@ -257,6 +269,23 @@ impl<K: Kernel> Object<K, Qp<K>> {
         self.progress();
     }
 
+    /// Flushes for good, and ends the attempt or the connection that it is in.
+    fn die(&self) {
+        self.kill();
+        let session = self.bound.lock().clone();
+        if let Some(session) = session {
+            session.qp_died();
+        }
+    }
+
+    /// The queue `cq` has overflown: a queue pair that completes into it dies (CQ-6). Up to DISPATCH_LEVEL, no lock
+    /// held.
+    pub(crate) fn cq_overflown(&self, cq: &Object<K, Cq<K>>) {
+        if [&self.receive_cq, &self.initiator_cq].into_iter().any(|own| core::ptr::eq(&raw const **own, cq)) {
+            self.die();
+        }
+    }
+
     /// The last transfer of its connection has ended.
     pub(crate) fn disconnected(&self, flush: bool) {
         if flush {
@@ -291,10 +320,7 @@ impl<K: Kernel> Body<K> for Qp<K> {
 
     /// What is outstanding is flushed, and the connection ends (CL-4).
     fn start_close(object: &Object<K, Self>) {
-        object.kill();
-        if let Some(session) = object.session.value() {
-            session.fail();
-        }
+        object.die();
         if let Receives::Shared(seat) = &object.receive
             && let Some(srq) = seat.srq()
         {

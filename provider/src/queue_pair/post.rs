@@ -13,7 +13,7 @@ use crate::port::MAX_TRANSFER_LENGTH;
 /// Why a post was refused inline; there is no result for it (WR-2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum PostError {
-    /// Not connected, or no longer (WR-7).
+    /// Not connected, or no longer (WR-7); of a receive, the CQ has overflown.
     NotConnected,
     /// Too many scatter/gather entries, or bytes, or bytes inline.
     TooLarge,
@@ -137,7 +137,8 @@ impl<K: Kernel> Object<K, Qp<K>> {
     ///
     /// # Errors
     ///
-    /// [`PostError::TooLarge`], [`PostError::QueueFull`] or [`PostError::SharedReceives`].
+    /// [`PostError::TooLarge`], [`PostError::QueueFull`] or [`PostError::SharedReceives`];
+    /// [`PostError::NotConnected`] if no result can be reported, as the CQ has overflown (CQ-6).
     pub(crate) fn post_receive(
         &self,
         context: Opaque,
@@ -146,6 +147,9 @@ impl<K: Kernel> Object<K, Qp<K>> {
         let Receives::Own(queue) = &self.receive else { return Err(PostError::SharedReceives) };
         if sink.len() > self.depths.receive_sge as usize {
             return Err(PostError::TooLarge);
+        }
+        if self.is_dead() && self.receive_cq.is_overflown() {
+            return Err(PostError::NotConnected);
         }
         queue.post(|_| (context, sink))?;
         self.receive_posted();

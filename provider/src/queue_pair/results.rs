@@ -6,7 +6,7 @@ use sys::status::{NTSTATUS, STATUS_CANCELLED, STATUS_SUCCESS};
 use super::ending::{Current, Delivered};
 use super::list::{List, length};
 use super::work::{Flags, Initiated};
-use super::{FLUSH_RECEIVES, Qp, Receives};
+use super::{DEAD, FLUSH_RECEIVES, Qp, Receives};
 use crate::completion::Completed;
 use crate::consumer::Opaque;
 use crate::kernel::Kernel;
@@ -121,9 +121,10 @@ impl<K: Kernel> Object<K, Qp<K>> {
         }
     }
 
-    /// A result was lost: the queue pair is of no more use (CQ-6).
+    /// A result was lost: the queue pair is of no more use (CQ-6). Those that share the queue with it follow in the
+    /// queue's deferred call.
     pub(super) fn overflow(&self) {
-        self.pd.adapter().port().counters().cq_error();
+        self.cancel.fetch_or(DEAD, Ordering::SeqCst);
         self.break_connection();
     }
 

@@ -5,6 +5,7 @@ mod attempt;
 mod close;
 mod connect;
 pub(crate) mod consumer;
+mod death;
 mod ending;
 mod explain;
 pub(crate) mod host;

@@ -150,6 +150,7 @@ impl<K: Kernel> Object<K, Connector<K>> {
             return Err(ConnectError(STATUS_CONNECTION_REFUSED));
         }
         // From here on the consumer may close the connector: `self` is not used any more.
+        session.stands();
         if let Some(replaced) = replaced {
             drop(replaced.part(Side::Active));
         }
@@ -185,6 +186,7 @@ impl<K: Kernel> Object<K, Connector<K>> {
         let remote = way.remote;
         let session =
             Session::new(Connect { connector, ties, claim, departure, remote, limits, data, request })?;
+        qp.bind(session.clone());
         let offer = self.offer_of(&listener, &session).inspect_err(|_| drop(session.withdraw()))?;
         Ok(Prepared { session, listener, offer })
     }

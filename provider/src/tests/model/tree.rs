@@ -181,11 +181,15 @@ impl Tree {
             Kind::Connector => self.leave(id),
             Kind::Qp => {
                 self.kill(id);
-                let broken = |session: &Session| {
-                    session.phase == Phase::Established && session.qps.contains(&Some(id))
-                };
-                if let Some(session) = self.sessions.iter().position(broken) {
-                    self.fail(session);
+                let broken =
+                    |session: &Session| session.phase != Phase::Ended && session.qps.contains(&Some(id));
+                if let Some(number) = self.sessions.iter().position(broken) {
+                    let Session { phase, qps, .. } = &self.sessions[number];
+                    match (phase, qps[0] == Some(id)) {
+                        (Phase::Established, _) => self.fail(number),
+                        (_, true) => self.end(number, [STATUS_CANCELLED, STATUS_CONNECTION_ABORTED]),
+                        (_, false) => self.end(number, [STATUS_CONNECTION_REFUSED, STATUS_CANCELLED]),
+                    }
                 }
             }
             Kind::Cq | Kind::Pd | Kind::Srq | Kind::Mr | Kind::Listener => {}

@@ -44,11 +44,13 @@ impl World {
         self.settle_request(number, status);
     }
 
-    /// Whether an object that the connection would tie is closed: a connect that waits is cancelled by that too.
+    /// Whether an object that the connection would tie is closed: a connect or accept that pends is cancelled by
+    /// that too (CL-4).
     fn has_closed_a_tie(&self, number: usize) -> bool {
         let requests = self.requests.borrow();
         let (request, things) = (&requests[number], self.things.borrow());
-        request.what == What::Connect && request.ties.iter().any(|id| things[*id].state != State::Open)
+        matches!(request.what, What::Connect | What::Accept)
+            && request.ties.iter().any(|id| things[*id].state != State::Open)
     }
 
     /// What a request's outcome, inline or not, means for what the consumer knows.
@@ -152,6 +154,29 @@ impl World {
             let told = things[one].disconnected != 0 || self.has_disconnected(one);
             if left(other, qp) && open(one) && !told && own.is_some_and(open) {
                 self.fail(format!("end {} was not told that its peer has gone", things[one].end));
+            }
+        }
+    }
+
+    /// No connect or accept pends whose QP, or whose peer's QP, is closed: nothing waits for the peer's consumer
+    /// (CL-4). The deferred calls have been made.
+    pub(super) fn judge_attempts(&self) {
+        let (requests, things) = (self.requests.borrow(), self.things.borrow());
+        let pends =
+            |request: &Request| request.status == Some(STATUS_PENDING) && request.completions.is_empty();
+        let has_lost_qp = |request: &Request| {
+            let is_qp = |id: &&usize| matches!(things[**id].role, Role::Qp | Role::Spare);
+            request.ties.iter().filter(is_qp).any(|id| things[*id].state != State::Open)
+        };
+        for request in requests.iter().filter(|request| pends(request)) {
+            let peers = requests.iter().filter(|peer| {
+                let connection = things[request.thing].connection;
+                request.what == What::Accept && peer.what == What::Connect && peer.connection == connection
+            });
+            let peer_is_lost = peers.filter(|peer| peer.connection.is_some()).any(has_lost_qp);
+            let attempts = matches!(request.what, What::Connect | What::Accept);
+            if attempts && (has_lost_qp(request) || peer_is_lost) {
+                self.fail(format!("{:?} pends though a QP of the attempt is closed", request.what));
             }
         }
     }

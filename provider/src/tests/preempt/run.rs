@@ -126,6 +126,7 @@ impl World {
         }
         self.probe();
         self.judge_events();
+        self.judge_attempts();
         if ending.antecedents_first {
             self.close_all(Role::of(NEAR), Role::of(FAR));
         } else {

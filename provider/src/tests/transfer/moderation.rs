@@ -143,6 +143,22 @@ fn a_full_queue_notifies_at_once() {
 }
 
 #[test]
+fn queue_that_a_resize_makes_full_notifies_at_once() {
+    for (interval, count) in [(ULONG::MAX, 4), (1000, ULONG::MAX)] {
+        let pair = moderated(interval, count);
+        for _ in 0..3 {
+            assert_eq!(message(&pair), []);
+        }
+        assert_eq!(call!(pair.far.cq, NdkResizeCq, 4, None, std::ptr::null_mut()), STATUS_SUCCESS);
+        assert_eq!(pair.log.pump(), [], "there is room for one more");
+        assert_eq!(call!(pair.far.cq, NdkResizeCq, 3, None, std::ptr::null_mut()), STATUS_SUCCESS);
+        assert_eq!(pair.log.pump(), [NOTIFIED]);
+        assert!(!is_ticking());
+        pair.tear_down();
+    }
+}
+
+#[test]
 fn a_close_waits_for_no_interval() {
     let pair = moderated(ULONG::MAX - 1, ULONG::MAX);
     message(&pair);

@@ -168,17 +168,12 @@ impl World {
                 Phase::Offered | Phase::Established => STATUS_CONNECTION_INVALID,
                 Phase::Ended => STATUS_CONNECTION_ABORTED,
                 Phase::Accepted => {
-                    let dead = |qp: usize| self.tree.nodes[qp].dead;
-                    if self.tree.sessions[id].qps.into_iter().flatten().any(dead) {
-                        STATUS_CONNECTION_ABORTED
-                    } else {
-                        let session = &mut self.tree.sessions[id];
-                        session.phase = Phase::Established;
-                        session.was_established = true;
-                        session.pending = [false; 2];
-                        session.completions.push((session.ends[1], STATUS_SUCCESS));
-                        STATUS_SUCCESS
-                    }
+                    let session = &mut self.tree.sessions[id];
+                    session.phase = Phase::Established;
+                    session.was_established = true;
+                    session.pending = [false; 2];
+                    session.completions.push((session.ends[1], STATUS_SUCCESS));
+                    STATUS_SUCCESS
                 }
             },
         };

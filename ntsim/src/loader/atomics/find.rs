@@ -16,7 +16,7 @@ use super::Kind;
 /// Largest access that can be an atomic one.
 const WIDEST: usize = 8;
 
-/// What compilers put between functions: INT3.
+/// What linkers put between functions: INT3.
 const PADDING: u8 = 0xCC;
 
 /// How compilers align functions.
@@ -150,13 +150,25 @@ impl Functions {
                 looked_at.insert(start);
                 self.leaf(start, sections);
             }
-            let padded = sections.padded().filter(|start| !self.covers(*start) && !looked_at.contains(start));
-            let padded: Vec<_> = padded.collect();
+            let padded = sections.padded().chain(self.behind_nops(sections));
+            let padded: Vec<_> =
+                padded.filter(|start| !self.covers(*start) && !looked_at.contains(start)).collect();
             if padded.is_empty() {
                 return;
             }
             self.targets.extend(padded);
         }
+    }
+
+    /// Where code begins, aligned as functions are, behind NOPs that follow a function: padding within the code of one
+    /// source file.
+    fn behind_nops(&self, sections: &Sections<'_>) -> impl Iterator<Item = u32> {
+        self.covered.values().filter_map(move |&end| {
+            let is_nop = |instruction: &Instruction| instruction.mnemonic() == Mnemonic::Nop;
+            let instructions = decode(sections.code(end)?, end, |instruction, _| !is_nop(instruction));
+            let start = instructions.last().filter(|last| !is_nop(last))?.ip() as u32;
+            (start > end && start.is_multiple_of(ALIGNMENT as u32)).then_some(start)
+        })
     }
 
     /// Adds the function that begins at `start`, if that is code which belongs to none yet.

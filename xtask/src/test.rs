@@ -14,8 +14,8 @@ use crate::{
     toolchain::{Compiler, Linters, cargo},
 };
 
-/// How many schedules of the scenarios of NDK's close and of TDI are played twice over: those of seeds that are
-/// always the same, and those of seeds that nobody has played before. Each of some forty scenarios gets about 47.
+/// How many schedules of what `explore` plays by default are played twice over: those of seeds that are always the
+/// same, and those of new seeds. Each of some fifty scenarios gets 38, seven or eight of each strategy.
 const SHARE: u64 = 1920;
 
 /// The first of the seeds that are always played.

@@ -8,7 +8,8 @@ use ntsim::sched::{Atomics, Strategy};
 /// Play scenarios under schedules that are chosen from seeds.
 #[derive(clap::Args)]
 pub(crate) struct Options {
-    /// How many seeds to play. They take turns with the scenarios that are selected.
+    /// How many seeds to play. They take turns with the scenarios that are selected, and those of a scenario with
+    /// the strategies.
     #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u64).range(1..))]
     pub(super) seeds: u64,
     /// The first of these seeds; a random one if nothing is said.
@@ -18,7 +19,7 @@ pub(crate) struct Options {
     #[arg(long, value_name = "SEED", conflicts_with_all = ["seeds", "from"])]
     pub(super) seed: Option<u64>,
     /// The scenarios: names, a beginning with *, or a group (close, race, tdi, all); may be repeated.
-    #[arg(long, value_name = "NAME", default_values = ["close", "tdi"])]
+    #[arg(long, value_name = "NAME", default_values = ["close", "tdi", "race"])]
     pub(super) scenario: Vec<String>,
     /// How threads are chosen: random, bounded, pct, locks or atomics; the seeds take turns if nothing is said.
     #[arg(long, value_name = "STRATEGY")]

@@ -20,7 +20,7 @@ const ADAPTERS: [(u32, IpAddr); 2] =
 /// SMB Direct's port, on which the far adapter listens.
 const PORT: u16 = 5445;
 
-/// The numbers of processors that seeds take turns with.
+/// The numbers of processors that a machine may have.
 const PROCESSORS: [u32; 4] = [2, 3, 1, 4];
 
 /// What is played.
@@ -46,13 +46,15 @@ pub struct Outcome {
 }
 
 impl<S: Copy> Play<S> {
-    /// What `seed` stands for among `scenarios`, which are not empty: neighbouring seeds take turns with
-    /// strategies, levels and numbers of processors, and every 40 of them with the scenarios.
+    /// The play of `seed` among `scenarios`, which are not empty. Neighbouring seeds take turns with the scenarios,
+    /// and the seeds of one scenario with the strategies, so that each pair of both has its equal share of a run,
+    /// however short that is.
     #[must_use]
     pub fn of_seed(seed: u64, scenarios: &[S]) -> Self {
-        let turn = seed / (Strategy::ALL.len() * 2 * PROCESSORS.len()) as u64 % scenarios.len() as u64;
-        let scenario = scenarios[turn as usize];
-        Self { scenario, seed, strategy: Strategy::of_seed(seed), atomics: Atomics::Off }
+        let number = scenarios.len() as u64;
+        let (scenario, round) = (seed % number, seed / number);
+        let strategy = Strategy::of_seed(scenario.wrapping_add(round));
+        Self { scenario: scenarios[scenario as usize], seed, strategy, atomics: Atomics::Off }
     }
 
     /// The same play of another scenario.
@@ -64,18 +66,13 @@ impl<S: Copy> Play<S> {
     /// The level from which the consumer calls.
     #[must_use]
     pub fn level(self) -> Level {
-        if self.share(2) == 0 { Level::Passive } else { Level::Dispatch }
+        if mixed(self.seed) % 2 == 0 { Level::Passive } else { Level::Dispatch }
     }
 
     /// How many processors the machine has.
     #[must_use]
     pub fn processors(self) -> u32 {
-        PROCESSORS[self.share(8) as usize / 2]
-    }
-
-    /// The seed's part that does not choose the strategy where that is left to it.
-    fn share(self, parts: u64) -> u64 {
-        self.seed / Strategy::ALL.len() as u64 % parts
+        PROCESSORS[(mixed(self.seed) / 2 % PROCESSORS.len() as u64) as usize]
     }
 
     /// The machine of the play.
@@ -111,6 +108,14 @@ impl Play {
     }
 }
 
+/// Mixes the bits of a seed (the finaliser of SplitMix64), so that what follows from them does not depend on which
+/// scenario and strategy have their turn.
+fn mixed(seed: u64) -> u64 {
+    let seed = (seed ^ (seed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    let seed = (seed ^ (seed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    seed ^ (seed >> 31)
+}
+
 /// What the harness says that it found.
 fn said(consumer: Result<ScenarioReport, Error>) -> Vec<String> {
     let consumer = match consumer {
@@ -143,27 +148,61 @@ impl Outcome {
 
 #[cfg(test)]
 mod tests {
+    use core::ops::Range;
+
     use super::*;
 
-    #[test]
-    fn seeds_take_turns_with_the_scenarios() {
-        let scenarios = [Scenario::Flush, Scenario::Reject, Scenario::Limits];
-        let played = |seed| Play::of_seed(seed, &scenarios).scenario;
-        assert_eq!([0, 39, 40, 80, 120].map(played), [0, 0, 1, 2, 0].map(|turn| scenarios[turn]));
+    /// How often a run of `seeds` plays each of `kinds`, which `kind` tells from a play.
+    fn shares<T: PartialEq>(
+        seeds: Range<u64>,
+        scenarios: usize,
+        kinds: &[T],
+        kind: fn(Play<usize>) -> T,
+    ) -> Vec<usize> {
+        let scenarios: Vec<usize> = (0..scenarios).collect();
+        let played: Vec<T> = seeds.map(|seed| kind(Play::of_seed(seed, &scenarios))).collect();
+        kinds.iter().map(|wanted| played.iter().filter(|kind| *kind == wanted).count()).collect()
     }
 
     #[test]
-    fn seeds_in_a_row_have_every_level_and_number_of_processors_with_every_strategy() {
-        let plays: Vec<_> = (0..40).map(|seed| Play::of_seed(seed, &[Scenario::Flush])).collect();
-        for strategy in Strategy::ALL {
-            for level in [Level::Passive, Level::Dispatch] {
-                for processors in PROCESSORS {
-                    let wanted = |play: &&Play| {
-                        (play.strategy, play.level(), play.processors()) == (strategy, level, processors)
-                    };
-                    assert_eq!(plays.iter().filter(wanted).count(), 1);
-                }
-            }
+    fn run_of_any_length_gives_each_scenario_and_strategy_its_equal_share() {
+        for (scenarios, from) in
+            [1, 3, 4, 5, 8, 39, 40, 64, 101].into_iter().flat_map(|all| [(all, 0), (all, 987_654)])
+        {
+            let all: Vec<usize> = (0..scenarios).collect();
+            let played = shares(from..from + 1000, scenarios, &all, |play| play.scenario);
+            assert!(played.iter().max().unwrap() - played.iter().min().unwrap() <= 1, "{played:?}");
+            let pairs: Vec<_> =
+                all.iter().flat_map(|&scenario| Strategy::ALL.map(|strategy| (scenario, strategy))).collect();
+            let played = shares(from..from + 1000, scenarios, &pairs, |play| (play.scenario, play.strategy));
+            assert!(
+                played.iter().max().unwrap() - played.iter().min().unwrap() <= 2,
+                "{scenarios}: {played:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn run_has_every_level_and_number_of_processors_with_every_scenario() {
+        let scenarios: Vec<usize> = (0..40).collect();
+        let levels = [Level::Passive, Level::Dispatch];
+        let kinds: Vec<_> = scenarios
+            .iter()
+            .flat_map(|&scenario| levels.map(|level| (scenario, level)))
+            .flat_map(|(scenario, level)| PROCESSORS.map(|processors| (scenario, level, processors)))
+            .collect();
+        let played =
+            shares(1..8001, scenarios.len(), &kinds, |play| (play.scenario, play.level(), play.processors()));
+        assert!(played.iter().all(|&played| (5..60).contains(&played)), "{played:?}");
+    }
+
+    #[test]
+    fn play_of_one_scenario_and_strategy_is_that_of_the_run() {
+        let scenarios = [Scenario::Flush, Scenario::Reject, Scenario::Limits];
+        for seed in 0..100 {
+            let run = Play::of_seed(seed, &scenarios);
+            let again = Play { strategy: run.strategy, ..Play::of_seed(seed, &[run.scenario]) };
+            assert_eq!((again, again.level(), again.processors()), (run, run.level(), run.processors()));
         }
     }
 }

@@ -12,18 +12,27 @@ use crate::ndk::{Address, Handle, Inside, QpDepths};
 use crate::pair::{self, Party, READS};
 use crate::stage::Stage;
 
-/// CM-4: a rejected connect is refused, and the rejecting side's private data comes with it.
+/// A port that is no listener's.
+const NAMED: u16 = 4791;
+
+/// CM-4, CL-12: a rejected connect is refused and gives its port back, and the rejecting side's private data comes with it.
 pub(super) fn reject(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
     let ledger = stage.ledger();
     let listener = pair::listen(stage)?;
     let near = Party::on(stage.near, QpDepths::SMALL)?;
-    let (connector, connecting) = pair::start_connect(stage, near.qp, b"near")?;
+    let mut named = *stage;
+    named.near_end = stage.near_end.with_port(NAMED);
+    let (connector, connecting) = pair::start_connect(&named, near.qp, b"near")?;
     let offer = Handle::<NDK_CONNECTOR>::new(ledger, ledger.take_offer(listener.object(), connecting)?);
     pair::expect_data(offer, b"near", "private data of the connector");
     ledger.expect("reject", offer.reject(b"not today"), STATUS_SUCCESS);
     ledger.expect("connect, and be rejected", connecting.status(), STATUS_CONNECTION_REFUSED);
     pair::expect_data(connector, b"not today", "private data of the rejection");
-    close_and_wait(&[connector.object(), offer.object()]);
+    // The port of a refused connect is free while its connector is open (CL-12).
+    let there = stage.near.create_listener()?;
+    let listening = there.listen(&Address::of(&named.near_end), Inside::Nothing)?.status();
+    ledger.expect("listen on the port of a refused connect", listening, STATUS_SUCCESS);
+    close_and_wait(&[connector.object(), offer.object(), there.object()]);
     // One rejection is not the end of the listener.
     let (_, connecting) = pair::start_connect(stage, near.qp, b"again")?;
     let offer = Handle::<NDK_CONNECTOR>::new(ledger, ledger.take_offer(listener.object(), connecting)?);

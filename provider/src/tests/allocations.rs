@@ -1,12 +1,15 @@
-//! How much memory each thread of the tests has allocated and not freed.
+//! How much memory each thread of the tests has allocated and not freed, and allocations that fail on demand.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
+use std::ptr::null_mut;
 
 struct Counting;
 
 thread_local! {
     static LIVE: Cell<isize> = const { Cell::new(0) };
+    /// How many allocations succeed before one fails; `None` if none does.
+    static LEFT: Cell<Option<usize>> = const { Cell::new(None) };
 }
 
 fn count(change: isize) {
@@ -18,9 +21,38 @@ pub(crate) fn live() -> isize {
     LIVE.get()
 }
 
+/// Does `work`, in which allocation number `number` of this thread fails. Returns whether there was one.
+pub(crate) fn failing<R>(number: usize, work: impl FnOnce() -> R) -> (R, bool) {
+    LEFT.set(Some(number));
+    let result = work();
+    (result, LEFT.take().is_none())
+}
+
+/// Does `work` of the test's own, in which no allocation fails.
+pub(crate) fn spared<R>(work: impl FnOnce() -> R) -> R {
+    let left = LEFT.take();
+    let result = work();
+    LEFT.set(left);
+    result
+}
+
+/// Whether the allocation that begins is the one that fails.
+fn fails() -> bool {
+    match LEFT.get() {
+        None => false,
+        Some(left) => {
+            LEFT.set(left.checked_sub(1));
+            left == 0
+        }
+    }
+}
+
 // SAFETY: the system's allocator, with a count.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        if fails() {
+            return null_mut();
+        }
         count(layout.size().cast_signed());
         // SAFETY: as the caller promises.
         unsafe { System.alloc(layout) }

@@ -14,6 +14,7 @@ use std::time::Duration;
 use sys::wdm::MDL;
 
 use crate::kernel::{Event, Kernel, Unmapped};
+use crate::tests::allocations::spared;
 use crate::tests::pinned::Pinned;
 use crate::waiting::{Call, Processors, Waiting};
 
@@ -100,7 +101,7 @@ pub(crate) fn is_ticking() -> bool {
 
 impl Processors for Host {
     fn push(call: Call<Self>) {
-        QUEUE.with_borrow_mut(|queue| queue.push_back(call));
+        spared(|| QUEUE.with_borrow_mut(|queue| queue.push_back(call)));
     }
 
     fn is_single() -> bool {
@@ -108,7 +109,7 @@ impl Processors for Host {
     }
 
     fn set(call: Call<Self>, after: Duration) {
-        TIMERS.with_borrow_mut(|timers| timers.push((after, call)));
+        spared(|| TIMERS.with_borrow_mut(|timers| timers.push((after, call))));
     }
 
     fn take_back(call: &Call<Self>) -> bool {

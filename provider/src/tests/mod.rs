@@ -17,6 +17,7 @@ mod openings;
 pub(crate) mod pinned;
 mod preempt;
 mod shared_endpoint;
+mod shortage;
 mod srq;
 mod storm;
 mod transfer;

@@ -71,7 +71,7 @@ pub(crate) struct End<K: Kernel> {
     pub(super) event_owed: bool,
     /// The queue pair is to be flushed once transfers have drained.
     pub(super) flush: bool,
-    /// The consumer called disconnect or closed the connector.
+    /// The consumer called reject or disconnect, or closed the connector.
     pub(super) left: bool,
     pub(super) limits: Option<Limits>,
     pub(super) data: PrivateData,

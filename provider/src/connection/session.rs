@@ -194,7 +194,9 @@ impl<K: Kernel> Session<K> {
     ///
     /// # Errors
     ///
-    /// STATUS_CONNECTION_INVALID before the peer accepted; STATUS_CONNECTION_ABORTED if it has gone.
+    /// STATUS_CONNECTION_ABORTED if the attempt has ended without this consumer's doing; STATUS_CONNECTION_INVALID
+    /// before the peer accepted, when the connect was completed or rejected by this consumer
+    /// ([page](https://learn.microsoft.com/windows-hardware/drivers/ddi/ndkpi/nc-ndkpi-ndk_fn_complete_connect)).
     pub(super) fn complete_connect(
         this: &Shared<Self>,
         event: Option<DisconnectEvent>,
@@ -209,10 +211,14 @@ impl<K: Kernel> Session<K> {
                 Phase::Accepted { active, passive } => (active, passive),
                 other => {
                     let error = match &other {
-                        Phase::Offered { .. } | Phase::Established => STATUS_CONNECTION_INVALID,
-                        Phase::Accepted { .. } | Phase::Ending | Phase::Ended { .. } => {
+                        Phase::Ended { was_established: false } if !state.active.left => {
                             STATUS_CONNECTION_ABORTED
                         }
+                        Phase::Offered { .. }
+                        | Phase::Accepted { .. }
+                        | Phase::Established
+                        | Phase::Ending
+                        | Phase::Ended { .. } => STATUS_CONNECTION_INVALID,
                     };
                     state.phase = other;
                     return Err(error);

@@ -227,7 +227,9 @@ impl<K: Kernel> State<K> {
     pub(super) fn reject(&mut self, side: Side, data: PrivateData) -> Result<Transition<K>, Invalid> {
         match (&self.phase, side) {
             (Phase::Offered { .. }, Side::Passive) | (Phase::Accepted { .. }, Side::Active) => {
-                self.end(side).data = data;
+                let end = self.end(side);
+                end.data = data;
+                end.left = true;
                 Ok(self.refuse(STATUS_CONNECTION_REFUSED, STATUS_CONNECTION_ABORTED))
             }
             (Phase::Offered { .. }, Side::Active)

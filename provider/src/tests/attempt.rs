@@ -187,6 +187,26 @@ fn an_offered_connector_whose_offer_has_ended_does_not_connect() {
 }
 
 #[test]
+fn complete_connect_of_own_rejected_or_ended_connect_is_invalid() {
+    let mut pair = Pair::new();
+    pair.listen();
+    pair.connect(b"");
+    pair.take_offer();
+    assert_eq!(pair.accept(b""), STATUS_PENDING);
+    pair.log.pump();
+    assert_eq!(call!(pair.near.connector, NdkReject, null(), 0), STATUS_SUCCESS);
+    assert_eq!(pair.complete_connect(), STATUS_CONNECTION_INVALID);
+    assert_eq!(pair.log.pump(), [Seen::Completed("accept", STATUS_CONNECTION_ABORTED)]);
+    pair.tear_down();
+    let pair = Pair::connected();
+    assert_eq!(pair.disconnect(pair.near.connector, "near"), STATUS_PENDING);
+    assert_eq!(pair.complete_connect(), STATUS_CONNECTION_INVALID);
+    pair.log.pump();
+    assert_eq!(pair.complete_connect(), STATUS_CONNECTION_INVALID);
+    pair.tear_down();
+}
+
+#[test]
 fn a_connect_refused_inline_leaves_nothing_and_keeps_the_earlier_refusal() {
     let mut pair = Pair::new();
     pair.listen();

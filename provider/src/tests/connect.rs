@@ -178,7 +178,7 @@ fn an_accept_is_aborted_when_the_client_rejects_in_place_of_completing() {
         pair.log.pump(),
         [Seen::Completed("connect", STATUS_SUCCESS), Seen::Completed("accept", STATUS_CONNECTION_ABORTED)]
     );
-    assert_eq!(pair.complete_connect(), STATUS_CONNECTION_ABORTED);
+    assert_eq!(pair.complete_connect(), STATUS_CONNECTION_INVALID);
     pair.tear_down();
 }
 

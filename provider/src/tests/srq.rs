@@ -113,9 +113,26 @@ fn falling_below_the_threshold_is_notified_once_until_it_is_set_again() {
     assert_eq!(pair.log.pump(), [Seen::Notified("srq", STATUS_SUCCESS)]);
     send(&pair, 3);
     assert_eq!(pair.log.pump(), [], "the notification was used up");
+    assert_eq!(call!(srq, NdkModifySrq, 4, 0, None, null_mut()), STATUS_SUCCESS);
+    assert_eq!(pair.log.pump(), [], "a threshold of zero keeps what is, and arms nothing");
     assert_eq!(call!(srq, NdkModifySrq, 0, 1, None, null_mut()), STATUS_SUCCESS);
     assert_eq!(pair.log.pump(), [Seen::Notified("srq", STATUS_SUCCESS)], "it is below already");
     tear_down(pair, srq);
+}
+
+#[test]
+fn srq_closed_before_its_notification_makes_none() {
+    let (mut pair, srq) = pair_with_srq(4, 2);
+    assert_eq!((receive(srq, 1), receive(srq, 2), send(&pair, 1)), (0, 0, 0));
+    assert_eq!(close!(pair.log, srq, NdkCloseSrq, "srq"), STATUS_PENDING);
+    assert_eq!(pair.log.pump(), []);
+    close!(pair.log, pair.far.connector, NdkCloseConnector, "far");
+    pair.log.pump();
+    assert_eq!(close!(pair.log, pair.far.qp, NdkCloseQp, "qp"), STATUS_SUCCESS);
+    assert_eq!(pair.log.pump(), [Seen::Closed("srq")]);
+    pair.far.connector = null_mut();
+    pair.far.qp = pair.far.create_qp();
+    pair.tear_down();
 }
 
 #[test]

@@ -140,6 +140,7 @@ impl World {
             None => STATUS_CONNECTION_INVALID,
             Some((session, side)) => match (self.tree.sessions[session].phase, side) {
                 (Phase::Offered, 1) | (Phase::Accepted, 0) => {
+                    self.tree.sessions[session].left[side] = true;
                     self.tree.end(session, [STATUS_CONNECTION_REFUSED, STATUS_CONNECTION_ABORTED]);
                     STATUS_SUCCESS
                 }
@@ -166,6 +167,8 @@ impl World {
             None | Some((_, 1)) => STATUS_CONNECTION_INVALID,
             Some((id, _)) => match self.tree.sessions[id].phase {
                 Phase::Offered | Phase::Established => STATUS_CONNECTION_INVALID,
+                Phase::Ended if self.tree.sessions[id].was_established => STATUS_CONNECTION_INVALID,
+                Phase::Ended if self.tree.sessions[id].left[0] => STATUS_CONNECTION_INVALID,
                 Phase::Ended => STATUS_CONNECTION_ABORTED,
                 Phase::Accepted => {
                     let session = &mut self.tree.sessions[id];

@@ -1,12 +1,15 @@
 //! Connection attempts that fail, and what is left of them: nothing (CM-3, OBJ-2).
 
+use std::cell::{Cell, RefCell};
 use std::ptr::{null, null_mut};
+use std::rc::Rc;
 
 use sys::ndk::*;
 use sys::sockaddr::SOCKADDR;
 use sys::status::*;
 
 use super::consumer::{Pair, Seen, call, close, completed, disconnected, sockaddr};
+use super::host::{at_atomics, at_each, pump};
 
 fn accept_with(pair: &Pair, qp: *mut NDK_QP) -> NTSTATUS {
     let (event, context) = (pair.log.context("event"), pair.log.context("second accept"));
@@ -240,4 +243,56 @@ fn a_connect_refused_inline_and_tried_again_keeps_its_address() {
     let at = buffer.as_mut_ptr().cast::<SOCKADDR>();
     assert_eq!(call!(pair.near.connector, NdkGetLocalAddress, at, &mut length), STATUS_SUCCESS);
     pair.tear_down();
+}
+
+/// Runs `action` while another processor makes each deferred call as soon as it is queued.
+fn with_prompt_calls<R>(action: impl FnOnce() -> R) -> R {
+    let pumps = Cell::new(false);
+    at_each(Some(Rc::new(move |_| {
+        if !pumps.replace(true) {
+            pump();
+            pumps.set(false);
+        }
+    })));
+    at_atomics(true);
+    let result = action();
+    at_atomics(false);
+    at_each(None);
+    result
+}
+
+#[test]
+fn connect_again_inside_its_refusal_has_the_qp() {
+    for closes in [false, true] {
+        let pair = Rc::new(RefCell::new(Pair::new()));
+        pair.borrow().listen();
+        assert_eq!(pair.borrow_mut().connect(b""), STATUS_PENDING);
+        pair.borrow_mut().take_offer();
+        let (log, first) = (pair.borrow().log.clone(), pair.borrow().far.connector);
+        let (again, outcome) = (pair.clone(), Rc::new(Cell::new(None)));
+        let answer = outcome.clone();
+        log.inside(move |seen| {
+            if let Seen::Completed("connect", STATUS_CONNECTION_REFUSED) = seen {
+                answer.set(Some(again.borrow().connect_again(b"")));
+            }
+        });
+        with_prompt_calls(|| {
+            if closes {
+                close!(log, first, NdkCloseConnector, "first");
+            } else {
+                assert_eq!(call!(first, NdkReject, null(), 0), STATUS_SUCCESS);
+            }
+        });
+        let mut seen = log.pump();
+        assert_eq!(outcome.get(), Some(STATUS_PENDING), "the QP was given back before: {seen:?}");
+        log.inside(|_| {});
+        seen.retain(|seen| matches!(seen, Seen::Offered(..)));
+        let [Seen::Offered(_, connector)] = seen[..] else { panic!("{seen:?}") };
+        if !closes {
+            assert_eq!(close!(log, first, NdkCloseConnector, "first"), STATUS_SUCCESS);
+        }
+        let mut pair = Rc::into_inner(pair).unwrap().into_inner();
+        pair.far.connector = connector as *mut NDK_CONNECTOR;
+        pair.tear_down();
+    }
 }

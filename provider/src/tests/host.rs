@@ -109,6 +109,7 @@ impl Processors for Host {
     }
 
     fn set(call: Call<Self>, after: Duration) {
+        points::atomic(Point::Atomic);
         spared(|| TIMERS.with_borrow_mut(|timers| timers.push((after, call))));
     }
 

@@ -4,6 +4,7 @@ mod fast;
 mod invalidate;
 mod mapping;
 mod race;
+mod refused;
 mod window;
 
 use std::ptr::{from_mut, null_mut};

@@ -83,3 +83,21 @@ fn a_port_that_is_disabled_refuses_the_offers_that_wait() {
     assert_eq!(pair.log.pump(), [Seen::Completed("connect", STATUS_CONNECTION_REFUSED)]);
     pair.tear_down();
 }
+
+#[test]
+fn connect_to_an_address_that_moved_to_another_port_is_refused() {
+    let mut pair = Pair::new();
+    pair.listen();
+    let address = [pair.far.address.ip()];
+    pair.far.port.set_addresses(&[]).unwrap();
+    assert_eq!(pair.connect(b""), STATUS_HOST_UNREACHABLE);
+    let another = Port::new(&pair.segment).unwrap();
+    another.set_addresses(&address).unwrap();
+    another.set_enabled(true);
+    assert_eq!(pair.connect_again(b""), STATUS_CONNECTION_REFUSED, "the listener is at the port that had it");
+    another.set_addresses(&[]).unwrap();
+    pair.far.port.set_addresses(&address).unwrap();
+    assert_eq!(pair.connect_again(b""), STATUS_PENDING);
+    pair.take_offer();
+    pair.tear_down();
+}

@@ -92,3 +92,30 @@ fn one_destination_is_connected_once_over_a_shared_endpoint() {
     pair.near.connector = null_mut();
     pair.tear_down();
 }
+
+fn port_of(endpoint: *mut NDK_SHARED_ENDPOINT) -> u16 {
+    let (mut buffer, mut length) = ([0_u8; 64], 64);
+    let at = buffer.as_mut_ptr().cast::<SOCKADDR>();
+    assert_eq!(call!(endpoint, NdkGetLocalAddress, at, &mut length), STATUS_SUCCESS);
+    u16::from_be_bytes([buffer[2], buffer[3]])
+}
+
+#[test]
+fn dynamic_port_after_all_were_given_once_is_in_the_range_and_free() {
+    const RANGE: std::ops::RangeInclusive<u16> = 49152..=65535;
+    let pair = Pair::new();
+    let (status, held) = endpoint(&pair, "10.0.0.1:0");
+    assert_eq!(status, STATUS_SUCCESS);
+    let mut given = std::collections::HashSet::from([port_of(held)]);
+    for _ in 0..RANGE.len() + 2 {
+        let (status, next) = endpoint(&pair, "10.0.0.1:0");
+        assert_eq!(status, STATUS_SUCCESS);
+        let port = port_of(next);
+        assert!(RANGE.contains(&port) && port != port_of(held), "{port}");
+        given.insert(port);
+        assert_eq!(close!(pair.log, next, NdkCloseSharedEndpoint, "next"), STATUS_SUCCESS);
+    }
+    assert_eq!(given.len(), RANGE.len(), "the walk began anew");
+    assert_eq!(close!(pair.log, held, NdkCloseSharedEndpoint, "held"), STATUS_SUCCESS);
+    pair.tear_down();
+}

@@ -149,3 +149,41 @@ fn a_queue_pair_that_waits_for_a_receive_can_be_closed() {
     pair.far.qp = pair.far.create_qp();
     pair.tear_down();
 }
+
+#[test]
+fn modify_with_zero_threshold_keeps_threshold_and_arming() {
+    let (pair, srq) = pair_with_srq(4, 2);
+    assert_eq!([receive(srq, 1), receive(srq, 2)], [STATUS_SUCCESS; 2]);
+    assert_eq!(call!(srq, NdkModifySrq, 5, 0, None, null_mut()), STATUS_SUCCESS);
+    send(&pair, 1);
+    assert_eq!(pair.log.pump(), [Seen::Notified("srq", STATUS_SUCCESS)], "it is armed with two still");
+    assert_eq!(call!(srq, NdkModifySrq, 4, 0, None, null_mut()), STATUS_SUCCESS);
+    assert_eq!(pair.log.pump(), [], "it is below, and not armed");
+    send(&pair, 2);
+    assert_eq!(pair.log.pump(), []);
+    tear_down(pair, srq);
+}
+
+#[test]
+fn srq_notification_that_waits_or_falls_due_while_closing_is_not_made() {
+    for sent_before in [true, false] {
+        let (mut pair, srq) = pair_with_srq(4, 2);
+        assert_eq!([receive(srq, 1), receive(srq, 2)], [STATUS_SUCCESS; 2]);
+        if sent_before {
+            send(&pair, 1);
+        }
+        assert_eq!(close!(pair.log, srq, NdkCloseSrq, "srq"), STATUS_PENDING);
+        if !sent_before {
+            send(&pair, 1);
+        }
+        assert_eq!(pair.log.pump(), []);
+        assert_eq!(pair.far.results(), [(STATUS_SUCCESS, 0, 1)], "one receive was taken");
+        close!(pair.log, pair.far.connector, NdkCloseConnector, "far");
+        pair.log.pump();
+        assert_eq!(close!(pair.log, pair.far.qp, NdkCloseQp, "qp"), STATUS_SUCCESS);
+        assert_eq!(pair.log.pump(), [Seen::Closed("srq")]);
+        pair.far.connector = null_mut();
+        pair.far.qp = pair.far.create_qp();
+        pair.tear_down();
+    }
+}

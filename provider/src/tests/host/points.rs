@@ -13,7 +13,7 @@ pub(crate) enum Point {
     Deferred,
     /// In a callback of the consumer's.
     Callback,
-    /// About to access an atomic, with no lock held. Only on demand.
+    /// About to access an atomic or to set a timer, with no lock held. Only on demand.
     Atomic,
 }
 

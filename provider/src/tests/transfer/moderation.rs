@@ -1,5 +1,8 @@
 //! Interrupt moderation of a completion queue (CQ-7).
 
+use std::cell::Cell;
+use std::ptr::null_mut;
+use std::rc::Rc;
 use std::time::Duration;
 
 use sys::ndk::*;
@@ -7,8 +10,8 @@ use sys::status::*;
 use sys::wdm::ULONG;
 
 use super::{receive, send};
-use crate::tests::consumer::{Pair, Seen, call};
-use crate::tests::host::{expire, is_ticking};
+use crate::tests::consumer::{Pair, Seen, Side, call, close};
+use crate::tests::host::{at_atomics, at_each, expire, is_ticking};
 
 const NOTIFIED: Seen = Seen::Notified("cq", STATUS_SUCCESS);
 
@@ -167,4 +170,41 @@ fn a_close_waits_for_no_interval() {
     pair.tear_down();
     assert!(!is_ticking());
     assert_eq!(expire(), []);
+}
+
+/// Closes the far CQ, as another processor would, at each point of a message in turn: before its alarm is set, between
+/// the decision and the timer, and after.
+#[test]
+fn cq_closed_at_any_point_of_a_message_leaves_no_alarm() {
+    for number in 0.. {
+        let mut pair = moderated(1000, ULONG::MAX);
+        let (log, cq) = (pair.log.clone(), pair.far.cq);
+        let points = Rc::new(Cell::new(0));
+        let reached = points.clone();
+        at_each(Some(Rc::new(move |_| {
+            if reached.replace(reached.get() + 1) == number {
+                assert_eq!(close!(log, cq, NdkCloseCq, "closed"), STATUS_PENDING, "its QP is open");
+            }
+        })));
+        at_atomics(true);
+        let seen = message(&pair);
+        at_atomics(false);
+        at_each(None);
+        assert_eq!(seen, []);
+        if points.get() <= number {
+            assert!(number > 0 && is_ticking(), "the message sets the alarm");
+            assert_eq!(expire().len(), 1);
+            pair.tear_down();
+            break;
+        }
+        assert!(!is_ticking(), "the alarm outlives the close, point {number}");
+        close!(pair.log, pair.far.connector, NdkCloseConnector, "far");
+        pair.log.pump();
+        assert_eq!(close!(pair.log, pair.far.qp, NdkCloseQp, "qp"), STATUS_SUCCESS);
+        assert_eq!(pair.log.pump(), [Seen::Closed("closed")]);
+        pair.far.connector = null_mut();
+        pair.far.cq = Side::create_cq(pair.far.adapter, &pair.log);
+        pair.far.qp = pair.far.create_qp();
+        pair.tear_down();
+    }
 }

@@ -130,7 +130,7 @@ impl<S: System> Transport<S> {
     /// Tells the client of the next address object whose adapter is gone; `false` if there is none that was not
     /// told.
     fn tell_error(&self) -> bool {
-        let (id, local, handler) = {
+        let (local, told) = {
             let mut world = self.world();
             let untold = world.files.iter_mut().find_map(|(id, file)| {
                 let address = file.address_mut()?;
@@ -141,12 +141,11 @@ impl<S: System> Transport<S> {
                 Some((id, address.local, address.handlers.error()))
             });
             let Some((id, local, handler)) = untold else { return false };
-            let held = handler.and_then(|handler| world.hold(id).map(|()| handler));
-            (id, local, held)
+            (local, handler.and_then(|handler| Some((handler, world.call(id)?))))
         };
-        if let Some(handler) = handler {
-            handler.call(STATUS_ADDRESS_CLOSED, local);
-            self.release(id);
+        if let Some((handler, call)) = told {
+            handler.call(&call, STATUS_ADDRESS_CLOSED, local);
+            self.over(call);
         }
         true
     }

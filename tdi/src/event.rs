@@ -1,7 +1,7 @@
 //! A client's event handlers: what it registered on an address, and the calls.
 //!
-//! This is the one place that calls a client. The transport holds the address while a handler runs, so
-//! that the address's cleanup waits for it.
+//! This is the one place that calls a client. Each call takes a [`Call`], by which the files whose contexts the handler
+//! gets count it, so that their cleanups wait for it.
 
 use core::ffi::c_void;
 use core::mem::transmute;
@@ -19,6 +19,7 @@ use sys::tdi::{
 use sys::wdm::IRP;
 
 use crate::address::TransportAddress;
+use crate::call::Call;
 use crate::ea::ConnectionContext;
 use crate::network::Urgency;
 
@@ -112,7 +113,7 @@ pub(crate) struct Connect(Handler);
 
 impl Connect {
     /// Asks the client; `Some` is the accept request that it made.
-    pub(crate) fn call(self, peer: SocketAddr) -> Option<NonNull<IRP>> {
+    pub(crate) fn call(self, _call: &Call<()>, peer: SocketAddr) -> Option<NonNull<IRP>> {
         // SAFETY: the client registered the function for this event, so it has this type.
         let function: PTDI_IND_CONNECT = unsafe { transmute(self.0.function.as_ptr()) };
         let address = TransportAddress::new(peer);
@@ -141,10 +142,10 @@ pub(crate) struct Disconnect(Handler);
 
 impl Disconnect {
     /// Tells the client; `flags` is `TDI_DISCONNECT_ABORT` or `TDI_DISCONNECT_RELEASE`.
-    pub(crate) fn call(self, connection: ConnectionContext, flags: u32) {
+    pub(crate) fn call(self, call: &Call<ConnectionContext>, flags: u32) {
         // SAFETY: the client registered the function for this event, so it has this type.
         let function: PTDI_IND_DISCONNECT = unsafe { transmute(self.0.function.as_ptr()) };
-        let connection = core::ptr::with_exposed_provenance_mut(connection.0);
+        let connection = core::ptr::with_exposed_provenance_mut(call.context().0);
         // SAFETY: the client's function with its contexts; there is no data and no information. What it
         // returns has no meaning for a disconnect.
         let _ignored = unsafe { function(self.0.context, connection, 0, null(), 0, null(), flags) };
@@ -189,10 +190,10 @@ fn count(bytes: usize) -> u32 {
 
 impl Receive {
     /// Shows the client data; `available` counts what follows `data` too.
-    pub(crate) fn call(self, connection: ConnectionContext, data: &[u8], available: usize) -> Taken {
+    pub(crate) fn call(self, call: &Call<ConnectionContext>, data: &[u8], available: usize) -> Taken {
         // SAFETY: the client registered the function for one of two events, which have this type.
         let function: PTDI_IND_RECEIVE = unsafe { transmute(self.handler.function.as_ptr()) };
-        let connection = core::ptr::with_exposed_provenance_mut(connection.0);
+        let connection = core::ptr::with_exposed_provenance_mut(call.context().0);
         let (mut taken, mut irp) = (0, null_mut());
         // SAFETY: the client's function with its contexts; the data is readable during the call, and the
         // other pointers are to locals.
@@ -218,7 +219,7 @@ pub(crate) struct ReceiveDatagram(Handler);
 
 impl ReceiveDatagram {
     /// Shows the client a whole datagram.
-    pub(crate) fn call(self, from: SocketAddr, data: &[u8]) -> Taken {
+    pub(crate) fn call(self, _call: &Call<()>, from: SocketAddr, data: &[u8]) -> Taken {
         // SAFETY: the client registered the function for this event, so it has this type.
         let function: PTDI_IND_RECEIVE_DATAGRAM = unsafe { transmute(self.0.function.as_ptr()) };
         let address = TransportAddress::new(from);
@@ -250,10 +251,10 @@ pub(crate) struct SendPossible(Handler);
 
 impl SendPossible {
     /// Tells the client, with how many bytes there is room for.
-    pub(crate) fn call(self, connection: ConnectionContext, room: usize) {
+    pub(crate) fn call(self, call: &Call<ConnectionContext>, room: usize) {
         // SAFETY: the client registered the function for this event, so it has this type.
         let function: PTDI_IND_SEND_POSSIBLE = unsafe { transmute(self.0.function.as_ptr()) };
-        let connection = core::ptr::with_exposed_provenance_mut(connection.0);
+        let connection = core::ptr::with_exposed_provenance_mut(call.context().0);
         // SAFETY: the client's function with its contexts. What it returns has no meaning here.
         let _ignored = unsafe { function(self.0.context, connection, count(room)) };
     }
@@ -268,7 +269,7 @@ pub(crate) struct Error {
 
 impl Error {
     /// Tells the client. What an extended error has more, and a transport may choose, is here the address.
-    pub(crate) fn call(self, status: NTSTATUS, local: SocketAddr) {
+    pub(crate) fn call(self, _call: &Call<()>, status: NTSTATUS, local: SocketAddr) {
         if let Some(handler) = self.plain {
             // SAFETY: the client registered the function for this event, so it has this type.
             let function: PTDI_IND_ERROR = unsafe { transmute(handler.function.as_ptr()) };
@@ -297,10 +298,10 @@ pub(crate) enum Notice {
 
 impl Notice {
     /// Calls the handler.
-    pub(crate) fn give(self, connection: ConnectionContext) {
+    pub(crate) fn give(self, call: &Call<ConnectionContext>) {
         match self {
-            Self::Disconnect(handler, flags) => handler.call(connection, flags),
-            Self::SendPossible(handler, room) => handler.call(connection, room),
+            Self::Disconnect(handler, flags) => handler.call(call, flags),
+            Self::SendPossible(handler, room) => handler.call(call, room),
         }
     }
 }

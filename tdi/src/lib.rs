@@ -10,6 +10,7 @@
 //! | `transport`, `open`, `cleanup` | files: create, requests, cleanup, close |
 //! | `datagram` | what is sent without a connection |
 //! | `pump` | doing what a state machine asks for |
+//! | `call` | calling handlers, and taking over what they give away |
 //! | `endpoint` | the state machine of a connection endpoint |
 //! | `world`, `address_object`, `listen` | all files, under one lock |
 //! | `query`, `set` | what a client can ask, and set |
@@ -24,8 +25,10 @@
 //! # How a file ends
 //!
 //! A file counts what refers to it: each request from its dispatch until its completion has *returned*,
-//! also while a pumper or a cancel routine has it in hand, and of an address each handler that runs and each
-//! datagram from there that is not being delivered yet.
+//! also while a pumper or a cancel routine has it in hand; a request that a handler gave away, from the moment in
+//! which the transport takes it over; each handler that gets the context of the file, from the decision to call it
+//! until it has returned (`call`): of an address those that were registered there, of an endpoint those that concern
+//! its connection; and of an address each datagram from there that is not being delivered yet.
 //!
 //! | step | by | what follows |
 //! |---|---|---|
@@ -70,6 +73,7 @@ extern crate alloc;
 mod access;
 pub mod address;
 mod address_object;
+mod call;
 mod cleanup;
 mod datagram;
 pub mod ea;

@@ -4,6 +4,7 @@ use core::net::SocketAddr;
 
 use provider::Within as _;
 
+use crate::call::Call;
 use crate::endpoint::OfferOf;
 use crate::event::Connect;
 use crate::network::System;
@@ -14,8 +15,8 @@ use crate::world::{Object, World};
 pub(crate) enum Taker<S: System> {
     /// The endpoint that listens has it.
     Endpoint(Id),
-    /// The client is to be asked; its address is held meanwhile.
-    Client { address: Id, handler: Connect, offer: OfferOf<S> },
+    /// The client of an address is to be asked.
+    Client { address: Id, handler: Connect, call: Call<()>, offer: OfferOf<S> },
     /// Nobody.
     Nobody(OfferOf<S>),
 }
@@ -70,16 +71,12 @@ impl<S: System> World<S> {
             endpoint.offer = Some(offer);
             return Taker::Endpoint(id);
         }
-        let asked = self.files.iter_mut().find_map(|(id, file)| {
-            let handler = match &file.object {
-                Object::Address(address) if address.covers(local) => address.handlers.connect()?,
-                _ => return None,
-            };
-            file.outstanding = file.outstanding.checked_add(1)?;
-            Some((id, handler))
+        let asked = self.files.iter().find_map(|(id, file)| match &file.object {
+            Object::Address(address) if address.covers(local) => Some((id, address.handlers.connect()?)),
+            _ => None,
         });
-        match asked {
-            Some((address, handler)) => Taker::Client { address, handler, offer },
+        match asked.and_then(|(address, handler)| Some((address, handler, self.call(address)?))) {
+            Some((address, handler, call)) => Taker::Client { address, handler, call, offer },
             None => Taker::Nobody(offer),
         }
     }

@@ -6,10 +6,12 @@ use sys::status::{
     STATUS_SUCCESS,
 };
 
+use crate::call::{Call, Given};
+use crate::ea::ConnectionContext;
 use crate::endpoint::{self, Effect, LinkOf, News, OfferOf, Stream};
 use crate::event::Connect;
 use crate::listen::Taker;
-use crate::network::{Adopted, Broken, Link, Network, System};
+use crate::network::{Broken, Link, Network, System};
 use crate::request::{Command, Request};
 use crate::slab::Id;
 use crate::transport::Transport;
@@ -22,8 +24,8 @@ impl<S: System> Transport<S> {
             Some(endpoint) if !endpoint.pumping => endpoint.pumping = true,
             _ => return,
         }
-        while let Some(effect) = self.next(id) {
-            self.perform(id, effect);
+        while let Some((effect, call)) = self.next(id) {
+            self.perform(id, effect, call);
         }
     }
 
@@ -31,7 +33,7 @@ impl<S: System> Transport<S> {
     // A frame of its own, which has gone when the effect is performed: that may lead to the pumper of another
     // endpoint, and further.
     #[inline(never)]
-    fn next(&self, id: Id) -> Option<Effect<S>> {
+    fn next(&self, id: Id) -> Option<(Effect<S>, Option<Call<ConnectionContext>>)> {
         let mut world = self.world();
         let effect = world.step(id);
         let over = effect.is_none().then(|| world.rest(id));
@@ -40,7 +42,7 @@ impl<S: System> Transport<S> {
         effect
     }
 
-    fn perform(&self, id: Id, effect: Effect<S>) {
+    fn perform(&self, id: Id, effect: Effect<S>, call: Option<Call<ConnectionContext>>) {
         match effect {
             Effect::Complete { request, status, information } => {
                 request.complete(status, information);
@@ -65,7 +67,7 @@ impl<S: System> Transport<S> {
                 self.with_endpoint(id, |endpoint| endpoint.passed(passed));
             }
             Effect::Fill(fill) => self.fill(id, fill),
-            Effect::Show(show) => self.show(id, show),
+            Effect::Show(show) => self.show(id, show, call),
             Effect::Send { link, number, kind, place, length } => {
                 // SAFETY: the bytes are those of a send request, which stays in its queue until the message
                 // has passed or the link is gone; the end of a stream has none.
@@ -74,12 +76,11 @@ impl<S: System> Transport<S> {
                     self.with_endpoint(id, endpoint::Endpoint::unsent);
                 }
             }
-            Effect::Tell { address, notice } => {
-                if let Some(context) = self.with_endpoint(id, |endpoint| endpoint.context) {
-                    notice.give(context);
+            Effect::Tell { notice, .. } => {
+                if let Some(call) = call {
+                    notice.give(&call);
+                    self.over(call);
                 }
-                self.release(address);
-                self.release(id);
             }
             Effect::Close { link, untaken } => {
                 link.close();
@@ -103,7 +104,7 @@ impl<S: System> Transport<S> {
             Err(Broken) => Err(STATUS_CONNECTION_ABORTED),
         };
         if let Some(Some(effect)) = self.with_endpoint(id, |endpoint| endpoint.opened(link, room)) {
-            self.perform(id, effect);
+            self.perform(id, effect, None);
         }
     }
 
@@ -117,22 +118,22 @@ impl<S: System> Transport<S> {
         self.release(id);
     }
 
-    fn show(&self, id: Id, show: endpoint::Show<S>) {
-        let endpoint::Show { address, handler, mut data } = show;
-        let Some(context) = self.with_endpoint(id, |endpoint| endpoint.context) else {
-            return self.release(address);
+    fn show(&self, id: Id, show: endpoint::Show<S>, call: Option<Call<ConnectionContext>>) {
+        let endpoint::Show { handler, mut data, .. } = show;
+        let Some(call) = call else {
+            self.with_endpoint(id, |endpoint| endpoint.took(data, true));
+            return;
         };
-        let taken = data.show(handler, context);
+        let taken = data.show(handler, &call);
         self.with_endpoint(id, |endpoint| endpoint.took(data, taken.bytes == 0));
         if let Some(irp) = taken.irp {
             // SAFETY: the client's handler returned it as a request that it gives away.
-            let adopted = unsafe { S::adopt(irp) };
-            self.put_adopted(adopted, None, |file, command| {
+            let given = unsafe { self.take_over(irp, STATUS_INVALID_CONNECTION) };
+            self.put_given(given, None, |file, _, command| {
                 file == id && matches!(command, Command::Receive { .. })
             });
         }
-        self.release(address);
-        self.release(id);
+        self.over(call);
     }
 
     /// Somebody connects to `local`. Up to DISPATCH_LEVEL, with no lock held.
@@ -140,43 +141,59 @@ impl<S: System> Transport<S> {
         let taker = self.world().taker(local, offer);
         match taker {
             Taker::Endpoint(id) => self.pump(id),
-            Taker::Client { address, handler, offer } => {
-                self.ask(address, handler, offer);
-                self.release(address);
+            Taker::Client { address, handler, call, offer } => {
+                self.ask(address, handler, &call, offer);
+                self.over(call);
             }
             Taker::Nobody(offer) => drop(offer),
         }
     }
 
-    /// Asks a client whether it accepts. Its address is held.
-    fn ask(&self, address: Id, handler: Connect, offer: OfferOf<S>) {
+    /// Asks a client whether it accepts.
+    fn ask(&self, address: Id, handler: Connect, call: &Call<()>, offer: OfferOf<S>) {
         let peer = <S::Network as Network<S>>::peer(&offer);
-        let Some(irp) = handler.call(peer) else { return };
+        let Some(irp) = handler.call(call, peer) else { return };
         // SAFETY: the client's handler returned it as a request that it gives away.
-        let adopted = unsafe { S::adopt(irp) };
-        let file = adopted.as_ref().and_then(|adopted| adopted.file);
-        let associated = file.and_then(|file| self.with_endpoint(file, |endpoint| endpoint.address));
-        let right = associated == Some(Some(address));
-        self.put_adopted(adopted, Some(offer), |_, command| right && *command == Command::Accept);
+        let given = unsafe { self.take_over(irp, STATUS_INVALID_CONNECTION) };
+        self.put_given(given, Some(offer), |_, endpoint, command| {
+            endpoint.address == Some(address) && *command == Command::Accept
+        });
     }
 
     /// Begins a request that a client's handler made, if it is one that it may make there.
-    fn put_adopted(
+    fn put_given(
         &self,
-        adopted: Option<Adopted<S::Request>>,
+        given: Option<Given<S>>,
         offer: Option<OfferOf<S>>,
-        admits: impl FnOnce(Id, &Command) -> bool,
+        admits: impl FnOnce(Id, &endpoint::Endpoint<S>, &Command) -> bool,
     ) {
-        let Some(Adopted { request, file, command }) = adopted else { return };
-        let unwanted = match file.filter(|file| admits(*file, &command)) {
-            None => Err((request, offer, STATUS_INVALID_CONNECTION)),
-            Some(file) => self.world().put(file, command, request, offer).map(|()| file),
+        let Some(Given { request, command, file }) = given else { return };
+        let put = match &file {
+            Err(status) => Err((request, offer, *status)),
+            Ok(entered) => {
+                let id = entered.file();
+                let mut world = self.world();
+                // Under the lock that puts it: a cleanup comes before both, or after both.
+                let admitted = world.open_file(id).and_then(|file| {
+                    let endpoint = file.endpoint_mut().filter(|endpoint| admits(id, endpoint, &command));
+                    endpoint.map(drop).ok_or(STATUS_INVALID_CONNECTION)
+                });
+                match admitted {
+                    Ok(()) => world.put(id, command, request, offer).map(|()| id),
+                    Err(status) => Err((request, offer, status)),
+                }
+            }
         };
-        match unwanted {
-            Ok(file) => self.pump(file),
+        match put {
+            Ok(id) => {
+                drop(file);
+                self.pump(id);
+            }
             Err((request, offer, status)) => {
                 drop(offer);
                 request.complete(status, 0);
+                // Its file's cleanup waited until here.
+                drop(file);
             }
         }
     }

@@ -42,6 +42,13 @@ pub struct Entered<S: System> {
     file: Id,
 }
 
+impl<S: System> Entered<S> {
+    /// The file.
+    pub(crate) const fn file(&self) -> Id {
+        self.file
+    }
+}
+
 impl<S: System> Drop for Entered<S> {
     fn drop(&mut self) {
         self.transport.release(self.file);

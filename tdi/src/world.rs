@@ -9,7 +9,9 @@ use sys::status::{
 };
 
 use crate::address_object::{self, Address};
+use crate::call::Call;
 use crate::datagram::Traffic;
+use crate::ea::ConnectionContext;
 use crate::endpoint::{Effect, Endpoint, LinkOf, OfferOf, Show, View};
 use crate::network::System;
 use crate::request::Command;
@@ -117,13 +119,6 @@ impl<S: System> World<S> {
         })
     }
 
-    /// Holds a file until [`World::release`].
-    pub(crate) fn hold(&mut self, id: Id) -> Option<()> {
-        let file = self.files.get_mut(id)?;
-        file.outstanding = file.outstanding.checked_add(1)?;
-        Some(())
-    }
-
     /// Leaves a request for an endpoint's pumper.
     ///
     /// # Errors
@@ -162,24 +157,21 @@ impl<S: System> World<S> {
         (file.outstanding == 0 && file.awaited).then(|| file.gate.clone())
     }
 
-    /// What the endpoint's pumper does next.
-    pub(crate) fn step(&mut self, id: Id) -> Option<Effect<S>> {
+    /// What the endpoint's pumper does next, with the call of a handler if that is part of it.
+    pub(crate) fn step(&mut self, id: Id) -> Option<(Effect<S>, Option<Call<ConnectionContext>>)> {
         let endpoint = self.endpoint(id)?;
         let (address, offered) = (endpoint.address, endpoint.offered_at());
         let view = address.and_then(|address| self.view(address, offered));
         let effect = self.endpoint(id)?.step(id, S::now(), view.as_ref());
         self.relist(id);
         let effect = effect?;
-        if let Effect::Tell { address, .. } | Effect::Show(Show { address, .. }) = &effect {
-            // The handler is the address's, and gets the endpoint's context: the cleanup of either waits for it.
-            for called in [*address, id] {
-                if let Some(file) = self.files.get_mut(called) {
-                    // As many handlers as processors and waiting threads can run, which fits.
-                    file.outstanding = file.outstanding.saturating_add(1);
-                }
+        let call = match &effect {
+            Effect::Tell { address, .. } | Effect::Show(Show { address, .. }) => {
+                self.call_about(*address, id)
             }
-        }
-        Some(effect)
+            _ => None,
+        };
+        Some((effect, call))
     }
 
     /// An address for its endpoint, to which a connection at `offered` is offered.

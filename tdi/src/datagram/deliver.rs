@@ -9,8 +9,9 @@ use sys::status::STATUS_INVALID_ADDRESS;
 
 use super::receive::Wanted;
 use super::{Datagram, MAX_UNDER_WAY};
+use crate::call::{Call, Given};
 use crate::event::{ReceiveDatagram, Taken};
-use crate::network::{Adopted, System};
+use crate::network::System;
 use crate::queue::Waiting;
 use crate::request::{Command, Request as _};
 use crate::slab::Id;
@@ -19,7 +20,7 @@ use crate::transport::Transport;
 /// Who takes a datagram next at an address object, which is held meanwhile.
 enum Taker<S: System> {
     Receive(Waiting<S::Request, Wanted>),
-    Client(ReceiveDatagram),
+    Client(ReceiveDatagram, Call<()>),
 }
 
 /// The deferred call.
@@ -101,21 +102,22 @@ impl<S: System> Transport<S> {
             let more = match taker {
                 Taker::Receive(Waiting { request, what, .. }) => {
                     super::receive::complete(request, what.length, from, bytes);
+                    self.release(id);
                     what.peek
                 }
-                Taker::Client(handler) => {
-                    self.show_datagram(id, handler, from, bytes);
+                Taker::Client(handler, call) => {
+                    self.show_datagram(id, handler, &call, from, bytes);
+                    self.over(call);
                     false
                 }
             };
-            self.release(id);
             if !more {
                 break;
             }
         }
     }
 
-    /// A receive is held by what counts it, a handler by a count of its own.
+    /// A receive counts already, a handler from here on.
     fn datagram_taker(&self, id: Id, before: u64, from: SocketAddr) -> Option<Taker<S>> {
         let mut world = self.world();
         let file = world.open_file(id).ok()?;
@@ -124,21 +126,31 @@ impl<S: System> Transport<S> {
             return Some(Taker::Receive(waiting));
         }
         let handler = address.handlers.receive_datagram()?;
-        file.outstanding = file.outstanding.checked_add(1)?;
-        Some(Taker::Client(handler))
+        Some(Taker::Client(handler, world.call(id)?))
     }
 
-    /// Shows a datagram to a client, whose address is held, and gives the rest to the receive that it makes.
-    fn show_datagram(&self, id: Id, handler: ReceiveDatagram, from: SocketAddr, bytes: &[u8]) {
-        let Taken { bytes: taken, irp } = handler.call(from, bytes);
+    /// Shows a datagram to a client, and gives the rest to the receive that it makes.
+    fn show_datagram(
+        &self,
+        id: Id,
+        handler: ReceiveDatagram,
+        call: &Call<()>,
+        from: SocketAddr,
+        bytes: &[u8],
+    ) {
+        let Taken { bytes: taken, irp } = handler.call(call, from, bytes);
         let Some(irp) = irp else { return };
         // SAFETY: the client's handler returned it as a request that it gives away.
-        let Some(Adopted { request, file, command }) = (unsafe { S::adopt(irp) }) else { return };
-        let wanted = match command {
-            Command::ReceiveDatagram { from: source, length, flags } if file == Some(id) => {
+        let given = unsafe { self.take_over(irp, STATUS_INVALID_ADDRESS) };
+        let Some(Given { request, command, file }) = given else { return };
+        let wanted = match (&file, command) {
+            (Err(status), _) => Err(*status),
+            (Ok(entered), Command::ReceiveDatagram { from: source, length, flags })
+                if entered.file() == id =>
+            {
                 super::receive::wanted_length(length, flags, source, &request)
             }
-            _ => Err(STATUS_INVALID_ADDRESS),
+            (Ok(_), _) => Err(STATUS_INVALID_ADDRESS),
         };
         match wanted {
             Ok(length) => {
@@ -147,5 +159,6 @@ impl<S: System> Transport<S> {
             }
             Err(status) => request.complete(status, 0),
         }
+        drop(file);
     }
 }

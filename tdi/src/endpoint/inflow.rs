@@ -14,8 +14,9 @@ use super::begin::complete;
 use super::effect::{Fill, Show};
 use super::stream::Chunks;
 use super::{Effect, Endpoint, LinkOf, State, Stream, View};
+use crate::call::Call;
 use crate::ea::ConnectionContext;
-use crate::event::Taken;
+use crate::event::{self, Taken};
 use crate::network::{ByUrgency, Link, System, Urgency};
 use crate::request::Request;
 
@@ -171,10 +172,10 @@ impl<L: Link> Lent<L> {
     }
 
     /// Shows the client the data.
-    pub(crate) fn show(&mut self, handler: crate::event::Receive, context: ConnectionContext) -> Taken {
+    pub(crate) fn show(&mut self, handler: event::Receive, call: &Call<ConnectionContext>) -> Taken {
         let available = self.chunks.iter().map(|chunk| chunk.len()).fold(0, usize::saturating_add);
         let front = self.chunks.front().and_then(|chunk| chunk.get(self.consumed..)).unwrap_or_default();
-        let taken = handler.call(context, front, available.saturating_sub(self.consumed));
+        let taken = handler.call(call, front, available.saturating_sub(self.consumed));
         if taken.bytes >= front.len() {
             self.consumed = 0;
             self.give_back(1);

@@ -522,3 +522,22 @@ fn accept_cancelled_before_it_was_seen_leaves_nothing_of_an_offer_whose_adapter_
     pair.client.close(other);
     pair.tear_down();
 }
+
+#[test]
+fn accept_cancelled_before_it_arrives_refuses_its_offer_without_the_lock() {
+    let pair = Pair::new();
+    let listen = pair.client.submit(pair.far, Command::Listen { query: true }, Vec::new());
+    let connect = pair.client.connect(pair.near, FAR);
+    pump();
+    assert_eq!(listen.outcome(), done(0));
+    let (record, accept) = pair.client.record(Vec::new());
+    accept.cancel(&pair.client.transport);
+    let inner = super::host::locks_under_lock_of(&pair.client.transport, || {
+        pair.client.transport.submit(pair.far, Command::Accept, record);
+    });
+    assert_eq!(inner, 0, "something is called out with the lock held");
+    pump();
+    assert_eq!(accept.outcome(), failed(STATUS_CANCELLED));
+    assert_eq!(connect.outcome(), failed(STATUS_REMOTE_NOT_LISTENING));
+    pair.tear_down();
+}

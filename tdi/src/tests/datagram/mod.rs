@@ -249,3 +249,14 @@ fn a_sender_may_go_before_its_datagram_has_arrived() {
     ends.client.close(ends.far);
     ends.client.tear_down();
 }
+
+#[test]
+fn receive_cancelled_before_it_arrives_is_cancelled() {
+    let ends = Ends::new();
+    let (record, receive) = ends.client.record(vec![0; 4]);
+    receive.cancel(&ends.client.transport);
+    let command = Command::ReceiveDatagram { from: Source::Anyone, length: 4, flags: 0 };
+    ends.client.transport.submit(ends.far, command, record);
+    assert_eq!(receive.outcome(), failed(STATUS_CANCELLED));
+    ends.tear_down();
+}

@@ -25,6 +25,7 @@ unsafe impl RawMutex for HookedLock {
         } else {
             self.0.lock();
         }
+        context().taken(self);
     }
 
     fn try_lock(&self) -> bool {
@@ -36,10 +37,14 @@ unsafe impl RawMutex for HookedLock {
         if let Some(processors) = processors.filter(|_| locked) {
             processors.locked();
         }
+        if locked {
+            context().taken(self);
+        }
         locked
     }
 
     unsafe fn unlock(&self) {
+        context().given_back(self);
         // SAFETY: the caller holds the lock.
         unsafe { self.0.unlock() };
         if let Some(processors) = context().processors() {

@@ -34,6 +34,10 @@ pub(crate) struct Context {
     late: RefCell<Option<Call>>,
     traced: RefCell<Vec<String>>,
     processors: RefCell<Option<Rc<Processors>>>,
+    /// A lock under which no other one is to be taken, whether it is held, and how many were.
+    outer: Cell<Option<*const HookedLock>>,
+    outer_held: Cell<bool>,
+    inner: Cell<usize>,
     /// Access lists that are there now, and how many were made.
     pub(crate) lists: Cell<(usize, usize)>,
 }
@@ -41,6 +45,21 @@ pub(crate) struct Context {
 impl Context {
     fn processors(&self) -> Option<Rc<Processors>> {
         self.processors.borrow().clone()
+    }
+
+    fn taken(&self, lock: &HookedLock) {
+        if self.outer_held.get() {
+            self.inner.set(self.inner.get() + 1);
+        }
+        if self.outer.get().is_some_and(|outer| std::ptr::eq(outer, lock)) {
+            self.outer_held.set(true);
+        }
+    }
+
+    fn given_back(&self, lock: &HookedLock) {
+        if self.outer.get().is_some_and(|outer| std::ptr::eq(outer, lock)) {
+            self.outer_held.set(false);
+        }
     }
 
     fn set_processors(&self, processors: Option<Rc<Processors>>) {
@@ -77,6 +96,21 @@ pub(crate) fn point() {
     if let Some(processors) = context().processors() {
         processors.point_of_client();
     }
+}
+
+/// Does something; returns how many locks were taken under the transport's own one. What is called out under that
+/// lock, a refused offer too, takes locks of its own.
+#[cfg(test)]
+pub(crate) fn locks_under_lock_of(transport: &Transport<Host>, does: impl FnOnce()) -> usize {
+    let context = context();
+    let world = transport.world();
+    // SAFETY: the lock is looked at, and not used.
+    let outer: *const HookedLock = unsafe { lock_api::MutexGuard::mutex(&world).raw() };
+    drop(world);
+    context.outer.set(Some(outer));
+    does();
+    context.outer.set(None);
+    context.inner.take()
 }
 
 /// Makes one of the calls that wait, if there is one.

@@ -100,8 +100,10 @@ fn played(seed: u64) -> Result<(), String> {
     let adapter = machine.adapter(INDEX).expect("it runs");
     let opened = adapter.open_ndk(NDK_VERSION_2_1).expect("it opens");
     let listener = consume(move || {
-        // SAFETY: the adapter is open, and has its table.
-        let create = unsafe { (*(*opened).Dispatch).NdkCreateListener }.expect("no slot is empty");
+        // SAFETY: the adapter is open.
+        let table = unsafe { (*opened).Dispatch };
+        // SAFETY: the table is a static of the provider's.
+        let create = unsafe { (*table).NdkCreateListener }.expect("no slot is empty");
         let mut made = null_mut();
         // SAFETY: the adapter is open; the place is a local's.
         let status =
@@ -114,8 +116,10 @@ fn played(seed: u64) -> Result<(), String> {
     machine.settle();
     let outcome = consumer.outcome();
     consume(move || {
-        // SAFETY: the listener is open, and has its table.
-        let close = unsafe { (*(*listener).Dispatch).NdkCloseListener }.expect("no slot is empty");
+        // SAFETY: the listener is open.
+        let table = unsafe { (*listener).Dispatch };
+        // SAFETY: the table is a static of the provider's.
+        let close = unsafe { (*table).NdkCloseListener }.expect("no slot is empty");
         // SAFETY: the consumer hands the listener over.
         unsafe { close(listener.cast(), Some(closed), null_mut()) };
     });

@@ -1,7 +1,12 @@
 //! Points in the code of the built images, compared with what a disassembler finds there.
 
 #![cfg(not(windows))]
-#![allow(clippy::expect_used, clippy::panic, reason = "a test ends when what it needs is not there")]
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test ends when what it needs is not there"
+)]
 
 mod common;
 

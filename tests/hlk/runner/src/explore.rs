@@ -66,7 +66,7 @@ impl<S: Copy> Play<S> {
     /// The level from which the consumer calls.
     #[must_use]
     pub fn level(self) -> Level {
-        if mixed(self.seed) % 2 == 0 { Level::Passive } else { Level::Dispatch }
+        if mixed(self.seed).is_multiple_of(2) { Level::Passive } else { Level::Dispatch }
     }
 
     /// How many processors the machine has.

@@ -1,6 +1,7 @@
 //! An adapter, or its address, goes and returns.
 
 use core::time::Duration;
+use std::sync::{Arc, OnceLock};
 
 use ntsim::io::File;
 use ntsim::sched;
@@ -75,6 +76,8 @@ pub(super) fn adapter(scene: &Scene<'_>) -> Result<(), Wrong> {
         })
     };
     let adapter = bed.adapter(1).ok_or_else(|| Wrong("the adapter has gone".into()))?;
+    let refused = Arc::new(OnceLock::new());
+    let refusal = refused.clone();
     let manager: Body<Vec<Request>> = Box::new(move || {
         for present in [false, true] {
             if !whole && present {
@@ -82,12 +85,13 @@ pub(super) fn adapter(scene: &Scene<'_>) -> Result<(), Wrong> {
             } else if !whole {
                 adapter.remove_address(FAR.ip());
             } else if let Err(status) = set_rdma(&adapter, present) {
-                panic!("RDMA can't be switched: {status}");
+                refusal.get_or_init(|| status.to_string());
             }
         }
         Vec::new()
     });
     let clients = together("client", vec![active, passive, manager]);
+    ensure(refused.get().is_none(), || format!("RDMA can't be switched: {refused:?}"))?;
     if whole {
         for wait in &waits {
             ensure(wait.wait_for(Duration::from_secs(60)).is_some(), || format!("{wait:?} waits for ever"))?;

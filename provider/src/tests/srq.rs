@@ -121,21 +121,6 @@ fn falling_below_the_threshold_is_notified_once_until_it_is_set_again() {
 }
 
 #[test]
-fn srq_closed_before_its_notification_makes_none() {
-    let (mut pair, srq) = pair_with_srq(4, 2);
-    assert_eq!((receive(srq, 1), receive(srq, 2), send(&pair, 1)), (0, 0, 0));
-    assert_eq!(close!(pair.log, srq, NdkCloseSrq, "srq"), STATUS_PENDING);
-    assert_eq!(pair.log.pump(), []);
-    close!(pair.log, pair.far.connector, NdkCloseConnector, "far");
-    pair.log.pump();
-    assert_eq!(close!(pair.log, pair.far.qp, NdkCloseQp, "qp"), STATUS_SUCCESS);
-    assert_eq!(pair.log.pump(), [Seen::Closed("srq")]);
-    pair.far.connector = null_mut();
-    pair.far.qp = pair.far.create_qp();
-    pair.tear_down();
-}
-
-#[test]
 fn a_queue_pair_that_waits_for_a_receive_can_be_closed() {
     let (mut pair, srq) = pair_with_srq(4, 0);
     send(&pair, 1);

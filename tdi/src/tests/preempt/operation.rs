@@ -134,6 +134,7 @@ operations! {
     FarAddressReturns => |c| c.client.return_address(1);
     CleansNear => |c| c.clean_up(Which::Near);
     CleansFar => |c| c.clean_up(Which::Far);
+    CleansSpare => |c| c.clean_up(Which::Spare);
     CleansNearAddress => |c| c.clean_up(Which::NearAddress);
     CleansFarAddress => |c| c.clean_up(Which::FarAddress);
     ClosesNear => |c| close(c, Which::Near);

@@ -2,14 +2,13 @@
 
 use std::cell::Cell;
 use std::ffi::c_void;
-use std::rc::Rc;
 
 use sys::status::*;
 use sys::tdi::TDI_EVENT_ERROR;
 
 use super::access::Somebody;
 use super::client::{Client, FAR, NEAR, Pair, done, failed};
-use super::host::{Pending, Strike, preempted, pump};
+use super::host::{Pending, pump};
 use crate::{Command, Id, Source};
 
 const CLOSED: Option<super::host::Outcome> = failed(STATUS_ADDRESS_CLOSED);
@@ -284,78 +283,4 @@ fn adapter_goes_whose_address_moved_to_another_while_in_use() {
     pair.client.enable(1);
     pair.client.close(second);
     pair.tear_down();
-}
-
-/// Takes an adapter away at each point of something that a client does; `then` looks what has become of it.
-fn adapter_goes_at_each_point<T: 'static>(
-    which: usize,
-    begin: impl Fn(&Client) -> T,
-    does: impl Fn(&Client, &T),
-    then: impl Fn(&Client, T),
-) {
-    for point in 0.. {
-        let (client, gone) = (Rc::new(Client::new()), Rc::new(Cell::new(false)));
-        let begun = begin(&client);
-        let (goes, went) = (Rc::clone(&client), Rc::clone(&gone));
-        let work = Box::new(move || {
-            went.set(true);
-            goes.disable(which);
-        });
-        preempted(vec![Strike { processor: 0, point, work }], || does(&client, &begun));
-        pump();
-        let client = Rc::into_inner(client).unwrap();
-        if !gone.get() {
-            // What the client does has fewer points.
-            assert!(point > 1, "nothing was preempted");
-            client.disable(which);
-        }
-        then(&client, begun);
-        client.tear_down();
-        if !gone.get() {
-            break;
-        }
-    }
-}
-
-#[test]
-fn create_while_its_adapter_goes_keeps_no_listener_of_it() {
-    adapter_goes_at_each_point(
-        1,
-        |_| Cell::new(None),
-        |client, made| made.set(Some(client.address(FAR))),
-        |client, made| {
-            let made = made.take().unwrap();
-            if let Ok(address) = made {
-                let endpoint = client.associated(address);
-                assert_eq!(client.listen(endpoint).outcome(), CLOSED);
-                client.close(endpoint);
-            }
-            client.enable(1);
-            let again = client.address(FAR).unwrap();
-            client.close(again);
-            made.into_iter().for_each(|address| client.close(address));
-        },
-    );
-}
-
-#[test]
-fn connect_from_wildcard_whose_adapter_goes_meanwhile_leaves_no_link_over_it() {
-    adapter_goes_at_each_point(
-        0,
-        |client| {
-            let (any, far) = (client.address("0.0.0.0:0").unwrap(), client.address(FAR).unwrap());
-            let listening = client.associated(far);
-            client.listen(listening);
-            [client.associated(any), listening, any, far]
-        },
-        |client, files| {
-            client.connect(files[0], FAR);
-        },
-        |client, files| {
-            let over = client.transport.world().endpoint(files[0]).and_then(|endpoint| endpoint.place());
-            let over = over.map(|(_, local)| local.ip().to_string());
-            assert_ne!(over.as_deref(), Some("10.0.0.1"), "a link runs over an adapter that is gone");
-            files.into_iter().for_each(|file| client.close(file));
-        },
-    );
 }

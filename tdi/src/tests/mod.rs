@@ -4,6 +4,8 @@ pub(crate) mod access;
 #[cfg(test)]
 mod adapter;
 #[cfg(test)]
+mod adapter_meanwhile;
+#[cfg(test)]
 mod calls;
 #[cfg(test)]
 mod cleanup;

@@ -163,7 +163,8 @@ impl Adapter {
             return Ok(());
         }
         // SAFETY: the adapter stays where it is until `stop` has dropped the watch.
-        let Some(watch) = (unsafe { Watch::new(NonNull::from(self)) }?) else { return Ok(()) };
+        let made = unsafe { Watch::new(NonNull::from(self)) }?;
+        let Some(watch) = made else { return Ok(()) };
         let surplus = {
             let mut watching = self.watch.lock();
             match *watching {
@@ -182,7 +183,9 @@ impl Adapter {
     fn stop(&self) {
         self.rdma.end_events();
         let watching = core::mem::replace(&mut *self.watch.lock(), Watching::Over);
-        drop(watching);
+        if let Watching::Yes(watch) = watching {
+            drop(watch);
+        }
         // SAFETY: nothing is called any more.
         unsafe { self.rdma.port().on_unknown_address(None) };
         segment::leave(&self.station);

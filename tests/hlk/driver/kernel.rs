@@ -13,7 +13,7 @@ use core::mem::MaybeUninit;
 use core::ptr::null_mut;
 
 use protocol::Level;
-use sys::status::{NTSTATUS, STATUS_INSUFFICIENT_RESOURCES, STATUS_SUCCESS};
+use sys::status::STATUS_SUCCESS;
 use sys::wdm::{self, PROCESSOR_NUMBER};
 use wdk_sys::{
     KDPC, KEVENT, LARGE_INTEGER, PKDPC,

@@ -1,6 +1,7 @@
 //! `cargo xtask build`: the drivers' images from the kit's workspace, checked, under target/softndk.
 
 mod cache;
+mod identity;
 #[cfg(test)]
 mod manifests;
 mod wdk;
@@ -114,7 +115,7 @@ impl Site {
         }
         step.done();
         let step = Step::start("check images");
-        let images = self.deliver()?;
+        let images = self.deliver(compiler)?;
         step.done();
         Ok(images)
     }
@@ -138,12 +139,14 @@ impl Site {
     }
 
     /// Checks the images of drivers that were compiled, and puts them where they go.
-    pub(crate) fn deliver(&self) -> Result<Images, Failure> {
+    pub(crate) fn deliver(&self, compiler: Compiler) -> Result<Images, Failure> {
         let images = Images { folder: self.images.clone() };
         fs::create_dir_all(&images.folder).map_err(|error| Failure::file(&images.folder, &error))?;
         let exports = Exports::read(&self.tree.join("kit/lib"))?;
+        let folders = compiler.folders(&self.tree, &self.target);
+        let folders: Vec<PathBuf> = folders.into_iter().map(|(folder, _)| folder).collect();
         for driver in DRIVERS {
-            deliver(driver, &self.built(), &images, &exports)?;
+            deliver(driver, &self.built(), &images, &exports, &folders)?;
         }
         Ok(images)
     }
@@ -173,17 +176,24 @@ fn explain(output: &str) -> String {
     }
 }
 
-/// Checks one image and puts it beside its PDB and map file, under the names that they have on Windows.
-fn deliver(driver: &str, built: &Path, images: &Images, exports: &Exports) -> Result<(), Failure> {
-    let image = built.join(format!("{driver}.dll"));
+/// Checks one image and puts it with its PDB and map file where they go, under the names that they have on Windows.
+fn deliver(
+    driver: &str,
+    built: &Path,
+    images: &Images,
+    exports: &Exports,
+    folders: &[PathBuf],
+) -> Result<(), Failure> {
+    let read = |path: &Path| fs::read(path).map_err(|error| Failure::file(path, &error));
+    let mut image = read(&built.join(format!("{driver}.dll")))?;
+    let mut pdb = read(&built.join(format!("{driver}.pdb")))?;
     let map = built.join(format!("deps/{driver}.map"));
-    image::check(&image, exports, (driver == PRODUCT).then_some(map.as_path()))?;
-    for (source, name) in [
-        (image, format!("{driver}.sys")),
-        (built.join(format!("{driver}.pdb")), format!("{driver}.pdb")),
-        (map, format!("{driver}.map")),
-    ] {
-        fs::copy(&source, images.folder.join(name)).map_err(|error| Failure::file(&source, &error))?;
+    identity::settle(&mut image, &mut pdb).map_err(|reason| Failure::work(format!("{driver}: {reason}")))?;
+    let expected = image::Expected { driver, folders, map: (driver == PRODUCT).then_some(map.as_path()) };
+    image::check(&image, exports, &expected)?;
+    for (kind, bytes) in [("sys", image), ("pdb", pdb), ("map", read(&map)?)] {
+        let path = images.folder.join(format!("{driver}.{kind}"));
+        fs::write(&path, bytes).map_err(|error| Failure::file(&path, &error))?;
     }
     Ok(())
 }

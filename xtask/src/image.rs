@@ -10,12 +10,14 @@ mod guard;
 mod headers;
 mod imports;
 mod panics;
+mod paths;
 #[cfg(test)]
 mod sample;
 mod sections;
 mod tables;
+mod version;
 
-use std::{fs, path::Path};
+use std::path::{Path, PathBuf};
 
 use object::read::pe::PeFile64;
 use thiserror::Error;
@@ -52,21 +54,37 @@ enum Fault {
     Panic(String),
     #[error("its guard flags {0:#x} do not promise a table of call targets")]
     GuardFlags(u32),
+    #[error("its version resource has {found:?} as its {what}")]
+    Version { what: &'static str, found: String },
+    #[error("it names a folder of the machine that built it: {0}")]
+    Path(String),
 }
 
-/// Checks the image at `path` against all the rules; every fault is named. The linker's `map` is given for an
-/// image that must not panic.
-pub(crate) fn check(path: &Path, exports: &Exports, map: Option<&Path>) -> Result<(), Failure> {
-    let bytes = fs::read(path).map_err(|error| Failure::file(path, &error))?;
-    let mut faults = faults(&bytes, exports);
-    if let Some(map) = map {
+/// What is expected of one image beside what every image must be.
+pub(crate) struct Expected<'a> {
+    /// The driver's name.
+    pub(crate) driver: &'a str,
+    /// Folders of this machine, none of which may be named in it.
+    pub(crate) folders: &'a [PathBuf],
+    /// The linker's map, for an image that must not panic.
+    pub(crate) map: Option<&'a Path>,
+}
+
+/// Checks an image against all the rules; every fault is named.
+pub(crate) fn check(bytes: &[u8], exports: &Exports, expected: &Expected<'_>) -> Result<(), Failure> {
+    let mut faults = faults(bytes, exports);
+    if let Ok(image) = PeFile64::parse(bytes) {
+        version::check(&image, expected.driver, &mut faults);
+    }
+    paths::check(bytes, expected.folders, &mut faults);
+    if let Some(map) = expected.map {
         panics::check(map, &mut faults)?;
     }
     if faults.is_empty() {
         return Ok(());
     }
     let list: String = faults.iter().map(|fault| format!("\n  {fault}")).collect();
-    Err(Failure::work(format!("{} would not serve on Windows:{list}", path.display())))
+    Err(Failure::work(format!("{}.sys would not serve on Windows:{list}", expected.driver)))
 }
 
 /// All faults of the image `bytes`.

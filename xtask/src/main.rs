@@ -1,5 +1,5 @@
 //! The commands of the README: `cargo xtask build`, `run`, `bench`, `explore`, `corrupt`, `fuzz`, `storm`, `conformance`,
-//! `test` and `mutants`.
+//! `test`, `mutants` and `reproduce`.
 //!
 //! Each is a sequence of steps that show what they do and how long it took, on standard error; standard
 //! output is for results. What can go wrong is told in one line on standard error; the exit code is 2
@@ -27,6 +27,7 @@ mod mutants;
 mod package;
 mod packages;
 mod performance;
+mod reproduce;
 mod run;
 mod step;
 mod storm;
@@ -63,6 +64,8 @@ enum Command {
     Conformance,
     /// Build the drivers and close many connections in the middle of their traffic, in every way.
     Storm(storm::Options),
+    /// Build the drivers of the last commit in two folders and compare the images byte by byte.
+    Reproduce,
     /// Check formatting and lints, run every test, build the drivers and boot them.
     Test,
     /// Build the drivers and make the signed package for Windows under target/softndk/package.
@@ -89,6 +92,7 @@ fn main() -> ExitCode {
         Command::Fuzz(options) => fuzz::run(&options),
         Command::Conformance => conformance::write(),
         Command::Storm(options) => storm::storm(&options),
+        Command::Reproduce => reproduce::run(),
         Command::Test => test::test(),
         Command::Package(options) => package::run(&options),
         Command::Performance => performance::write(),

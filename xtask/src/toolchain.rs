@@ -62,7 +62,38 @@ impl Compiler {
             command.arg("-Zbuild-std=core,alloc");
         }
         command.args(["--release", "--target-dir"]).arg(target);
+        // An option of the command line is added to those of the workspace's configuration.
+        let flags: Vec<String> = self
+            .folders(tree, target)
+            .iter()
+            .map(|(folder, name)| format!("'--remap-path-prefix={}={name}'", folder.display()))
+            .collect();
+        command.arg("--config").arg(format!("target.{TARGET}.rustflags=[{}]", flags.join(",")));
         command
+    }
+
+    /// The folders of this machine that sources of a driver lie in, each with the name that the image gets in its
+    /// place. A later one takes precedence.
+    pub(crate) fn folders(self, tree: &Path, target: &Path) -> Vec<(PathBuf, &'static str)> {
+        let home = env::var_os("CARGO_HOME").map(PathBuf::from);
+        let home = home.or_else(|| env::home_dir().map(|home| home.join(".cargo")));
+        let mut folders: Vec<(PathBuf, &str)> = home.into_iter().map(|home| (home, "/cargo")).collect();
+        let compiler = match self {
+            Self::Active => "rustc".to_owned(),
+            Self::Debian => format!("{DEBIAN}/rustc"),
+        };
+        let printed = Command::new(compiler).args(["--print", "sysroot"]).output();
+        if let Some(root) = printed.ok().filter(|output| output.status.success()) {
+            let root = String::from_utf8_lossy(&root.stdout).trim().to_owned();
+            folders.push((Path::new(&root).join("lib/rustlib/src/rust"), "/rust"));
+        }
+        let own = [
+            (tree.to_owned(), "/softndk"),
+            (tree.join("kit/tree"), "/softndk"),
+            (target.to_owned(), "/target"),
+        ];
+        folders.extend(own);
+        folders
     }
 }
 

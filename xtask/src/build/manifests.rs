@@ -51,17 +51,17 @@ fn lints_and_profiles_are_those_of_the_root_workspace() {
     {
         assert_eq!(at(&root, path), at(&kit, path), "{path:?}");
     }
-    let debug = ["profile", "release", "debug"];
-    assert_eq!(at(&root, &debug), at(&kit, &debug));
 }
 
 #[test]
 fn drivers_are_optimised_alike_for_windows_and_in_the_kit() {
     let kit = manifest("kit");
     let makefile: Table = std::fs::read_to_string(root().join("Makefile.toml")).unwrap().parse().unwrap();
-    for (key, variable) in
-        [("lto", "CARGO_PROFILE_RELEASE_LTO"), ("codegen-units", "CARGO_PROFILE_RELEASE_CODEGEN_UNITS")]
-    {
+    for (key, variable) in [
+        ("lto", "CARGO_PROFILE_RELEASE_LTO"),
+        ("codegen-units", "CARGO_PROFILE_RELEASE_CODEGEN_UNITS"),
+        ("debug", "CARGO_PROFILE_RELEASE_DEBUG"),
+    ] {
         let profile = at(&kit, &["profile", "release", key]).unwrap().to_string();
         let windows = at(&makefile, &["tasks", "build", "windows", "env", variable]).unwrap();
         assert_eq!(windows.as_str().unwrap(), profile.trim_matches('"'));
@@ -73,6 +73,27 @@ fn sources_and_build_script_are_those_of_the_real_package() {
     for (real, kit) in DRIVERS {
         assert_eq!(file(real, &["lib", "path"]), file(kit, &["lib", "path"]), "{kit}");
         assert_eq!(file(real, &["package", "build"]), file(kit, &["package", "build"]), "{kit}");
+    }
+}
+
+/// It is the description of the image's file.
+#[test]
+fn description_is_that_of_real_package() {
+    let description = |folder| at(&manifest(folder), &["package", "description"]).cloned();
+    for (real, kit) in DRIVERS {
+        assert!(description(real).is_some(), "{real}");
+        assert_eq!(description(real), description(kit), "{kit}");
+    }
+}
+
+/// cargo names a package outside of the workspace's folder by its absolute path, and its symbols after that.
+#[test]
+fn every_path_of_kit_lies_within_its_workspace() {
+    for (_, kit) in DRIVERS {
+        for (name, dependency) in at(&manifest(kit), &["dependencies"]).unwrap().as_table().unwrap() {
+            let path = dependency.get("path").and_then(Value::as_str);
+            assert!(path.is_none_or(|path| path.starts_with("../tree/")), "{kit}: {name}");
+        }
     }
 }
 

@@ -72,7 +72,7 @@ impl<'t> Bench<'t> {
             if let Err(output) = self.drivers.compile(self.compiler, step)? {
                 return Ok(Err(does_not_compile(&output)));
             }
-            self.drivers.deliver()?;
+            self.drivers.deliver(self.compiler)?;
         }
         for check in checks.into_iter().filter(|check| !matches!(check.layer, Layer::Explore { .. })) {
             if let Err(output) = self.program(step, check)? {

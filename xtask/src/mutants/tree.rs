@@ -88,18 +88,35 @@ fn tracked(repository: &Path) -> Result<Vec<PathBuf>, Failure> {
     }
     let names = String::from_utf8_lossy(&output.stdout).into_owned();
     let files = names.split_terminator('\0').map(PathBuf::from);
-    Ok(files.filter(|file| repository.join(file).is_file()).collect())
+    Ok(files
+        .map(|file| (repository.join(&file), file))
+        .filter(|(path, _)| path.is_file() || path.is_symlink())
+        .map(|(_, file)| file)
+        .collect())
 }
 
-/// Copies a file, unless its copy has the same contents.
+/// Copies a file or a link, unless its copy is the same. A link is never written through: what it leads to is tracked.
 fn copy(from: &Path, to: &Path) -> io::Result<()> {
+    let folder = to.parent().map_or(Ok(()), fs::create_dir_all);
+    if from.is_symlink() {
+        let goal = fs::read_link(from)?;
+        if fs::read_link(to).is_ok_and(|present| present == goal) {
+            return Ok(());
+        }
+        folder?;
+        if to.symlink_metadata().is_ok() {
+            fs::remove_file(to)?;
+        }
+        return std::os::unix::fs::symlink(goal, to);
+    }
+    if to.is_symlink() {
+        fs::remove_file(to)?;
+    }
     let contents = fs::read(from)?;
     if fs::read(to).is_ok_and(|present| present == contents) {
         return Ok(());
     }
-    if let Some(folder) = to.parent() {
-        fs::create_dir_all(folder)?;
-    }
+    folder?;
     fs::write(to, contents)?;
     fs::set_permissions(to, fs::metadata(from)?.permissions())
 }
@@ -133,11 +150,29 @@ mod tests {
         fs::write(tree.root().join("README.md"), "changed").unwrap();
         tree.refresh().unwrap();
         assert!(!tree.root().join("stray.rs").exists());
+        let links = [tree.root(), root()].map(|folder| fs::read_link(folder.join("kit/tree")).unwrap());
+        assert_eq!(links[0], links[1], "links are copied as links");
         assert_eq!(
             fs::read(tree.root().join("README.md")).unwrap(),
             fs::read(root().join("README.md")).unwrap()
         );
         assert_eq!(fs::metadata(&manifest).unwrap().modified().unwrap(), written, "what is the same stays");
+    }
+
+    #[test]
+    fn link_and_file_that_took_turns_are_copied_as_what_they_are_now() {
+        let folder = tempfile::tempdir().unwrap();
+        let [file, link, to, goal] =
+            ["file", "link", "copies/one", "copies/goal"].map(|name| folder.path().join(name));
+        fs::write(&file, "file").unwrap();
+        std::os::unix::fs::symlink("goal", &link).unwrap();
+        copy(&file, &to).unwrap();
+        copy(&link, &to).unwrap();
+        assert_eq!(fs::read_link(&to).unwrap(), Path::new("goal"));
+        fs::write(&goal, "goal").unwrap();
+        copy(&file, &to).unwrap();
+        assert!(!to.is_symlink());
+        assert_eq!(fs::read_to_string(&goal).unwrap(), "goal", "the link is not written through");
     }
 
     #[test]

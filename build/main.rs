@@ -1,0 +1,22 @@
+//! Build script of the driver packages: hands the driver's linker arguments to cargo.
+//!
+//! A driver is built on Windows with the WDK, or on Linux through the kit, whose packages name this script
+//! too. On Linux the root package itself only serves the integration tests, which need no driver's linker.
+
+#[cfg(any(windows, feature = "kit"))]
+mod version;
+
+#[cfg(any(windows, feature = "kit"))]
+fn main() -> Result<(), Box<dyn core::error::Error>> {
+    wdk_build::configure_wdk_binary_build()?;
+    let out = std::path::PathBuf::from(std::env::var_os("OUT_DIR").ok_or("cargo sets OUT_DIR")?);
+    let resource = out.join("version.res");
+    std::fs::write(&resource, version::Version::of_package().resource()?)?;
+    println!("cargo::rustc-cdylib-link-arg={}", resource.display());
+    // In place of the time of day the image has a hash of what it holds (link.exe and lld-link).
+    println!("cargo::rustc-cdylib-link-arg=/Brepro");
+    Ok(())
+}
+
+#[cfg(not(any(windows, feature = "kit")))]
+fn main() {}

@@ -30,7 +30,7 @@ impl Lists {
             // SAFETY: as above; it describes the whole chunk.
             Operation::Write => Self::Part(unsafe { PartialMdl::new(source, 0, length) }?),
             Operation::Read | Operation::SmbDirect if length > 1 => {
-                let cut = length / 3 + 1;
+                let cut = (length / 3).saturating_add(1);
                 // SAFETY: as above.
                 let head = unsafe { PartialMdl::new(source, 0, cut) }?;
                 // SAFETY: as above.
@@ -38,9 +38,10 @@ impl Lists {
                 head.chain(&tail);
                 Self::Chain { head, tail, source }
             }
-            // SAFETY: as above.
             Operation::Read | Operation::SmbDirect => {
-                Self::Part(unsafe { PartialMdl::new(source, 0, length) }?)
+                // SAFETY: as above.
+                let part = unsafe { PartialMdl::new(source, 0, length) }?;
+                Self::Part(part)
             }
         })
     }

@@ -127,7 +127,8 @@ rules! {
     USE_AFTER_CLOSE = "NdkUseAfterClose";
     /// A function is called only where the object's version has it.
     FUNCTION_NOT_IN_VERSION = "NdkFunctionNotInVersion";
-    /// A required callback is passed: every completion, a CQ's notification, a listener's connect event.
+    /// A required callback is passed: every completion but that of NdkBuildLAM (`_In_opt_`), a CQ's notification, a
+    /// listener's connect event.
     CALLBACK_MISSING = "NdkCallbackMissing";
     /// Polls and arms of one CQ are called one at a time.
     CQ_NOT_SERIALIZED = "NdkCqNotSerialized";

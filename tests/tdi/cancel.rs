@@ -28,6 +28,33 @@ fn requests_that_wait_can_be_cancelled() {
     end_clean(bed);
 }
 
+/// Longer than the completion of a cancelled request takes.
+const LONG: Duration = Duration::from_secs(5);
+
+#[test]
+fn request_cancelled_before_driver_sees_it_completes() {
+    let bed = bed();
+    let pair = pair(&bed);
+    let lone = bed.associated(&pair.far_address, 0xC).expect("an endpoint opens");
+    // A request that is forced to pend reaches the driver later; seeds differ in which ones are.
+    for seed in 0..8 {
+        ntsim::io::force_pending(Some(seed));
+        let requests = [receive(&pair.near, 10), receive(&pair.near, 10), listen(&lone, 0)];
+        requests.iter().for_each(tdi_client::Request::cancel);
+        ntsim::io::force_pending(None);
+        for request in requests {
+            let Some(ended) = request.wait_for(LONG) else {
+                // Its drop would wait for it.
+                core::mem::forget(request);
+                panic!("a request that was cancelled before the driver saw it is pending, seed {seed}");
+            };
+            assert_eq!(ended.status, STATUS_CANCELLED);
+        }
+    }
+    drop((pair, lone));
+    end_clean(bed);
+}
+
 #[test]
 fn a_connect_is_cancelled_while_the_other_side_makes_up_its_mind() {
     let bed = bed();

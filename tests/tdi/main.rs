@@ -22,6 +22,7 @@ mod expedited;
 mod fault;
 mod handler;
 mod query;
+mod room;
 mod scenarios;
 mod timing;
 mod user;

@@ -7,6 +7,7 @@
 //! patch. Tree and targets stay, so that a second run builds only what a patch changes.
 
 mod check;
+mod every;
 mod patch;
 mod report;
 mod tree;
@@ -29,6 +30,12 @@ const FOLDER: &str = "tests/mutants";
 pub(crate) struct Options {
     /// Names of mutants, or beginnings of names; without any, all of them.
     names: Vec<String>,
+    /// Instead of these, every small change that cargo-mutants makes to the code that closes.
+    #[arg(long, conflicts_with_all = ["names", "json"])]
+    all: bool,
+    /// With --all, only this part of the changes, the Kth of N from 0: it can be stopped and run again.
+    #[arg(long, value_name = "K/N", requires = "all")]
+    shard: Option<every::Shard>,
     /// Print the report as JSON on standard output.
     #[arg(long)]
     json: bool,
@@ -36,6 +43,9 @@ pub(crate) struct Options {
 
 /// Plants each mistake that is asked for. Succeeds if all of them are caught.
 pub(crate) fn run(options: &Options) -> Result<(), Failure> {
+    if options.all {
+        return every::run(options.shard);
+    }
     let started = Instant::now();
     let mutants = chosen(Mutant::all(&crate::root().join(FOLDER))?, &options.names)?;
     let compiler = build::provide()?;

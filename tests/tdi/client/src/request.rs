@@ -1,6 +1,6 @@
 //! The requests of a client.
 
-use core::cell::UnsafeCell;
+use core::cell::{Cell, UnsafeCell};
 use core::mem::offset_of;
 use core::ptr::null_mut;
 use std::net::SocketAddr;
@@ -19,6 +19,22 @@ use tdi::address::{MAX_LENGTH, TransportAddress, TransportAddresses};
 
 /// Bytes of a stack location's parameters.
 pub(crate) const PARAMETERS: usize = 32;
+
+/// A byte of the room for an address before anything is written there.
+const UNWRITTEN: u8 = 0xA5;
+
+thread_local! {
+    /// Bytes of room for return addresses that requests of this thread have.
+    static ROOM: Cell<usize> = const { Cell::new(MAX_LENGTH) };
+}
+
+/// Makes requests whose return addresses have room for so many bytes, [`MAX_LENGTH`] at most.
+pub fn with_return_room<R>(bytes: usize, make: impl FnOnce() -> R) -> R {
+    let before = ROOM.replace(bytes.min(MAX_LENGTH));
+    let made = make();
+    ROOM.set(before);
+    made
+}
 
 /// What the parameters of a request lead to.
 pub(crate) struct Attached {
@@ -90,10 +106,17 @@ impl Request {
     }
 
     /// Waits until it is over.
+    ///
+    /// # Panics
+    ///
+    /// If the return address was written past its room.
     pub fn wait(self) -> Completed {
         let Self { io, attached, .. } = self;
         let (Outcome { status, information }, _, data) = io.wait();
-        let told = attached.into_inner().told;
+        let Attached { told, from, .. } = attached.into_inner();
+        let room = usize::try_from(from.RemoteAddressLength).unwrap_or(0);
+        let intact = told.iter().skip(room).all(|byte| *byte == UNWRITTEN);
+        assert!(intact, "the return address is written past its room of {room} bytes: {told:x?}");
         let peer = TransportAddresses::parse(&told).and_then(|mut told| told.next());
         Completed { status, information, data, peer }
     }
@@ -180,7 +203,8 @@ fn information(address: *mut u8, length: usize) -> TDI_CONNECTION_INFORMATION {
 pub(crate) fn attach(to: Option<SocketAddr>, limit: Option<Duration>) -> Box<UnsafeCell<Attached>> {
     let none = information(null_mut(), 0);
     let limit = limit.map_or(-1, |limit| -i64::try_from(limit.as_nanos() / 100).unwrap_or(i64::MAX));
-    let attached = Attached { to: none, named: [0; MAX_LENGTH], from: none, told: [0; MAX_LENGTH], limit };
+    let attached =
+        Attached { to: none, named: [0; MAX_LENGTH], from: none, told: [UNWRITTEN; MAX_LENGTH], limit };
     let mut attached = Box::new(UnsafeCell::new(attached));
     let Attached { to: remote, named, from, told, .. } = attached.get_mut();
     if let Some(to) = to {
@@ -188,7 +212,7 @@ pub(crate) fn attach(to: Option<SocketAddr>, limit: Option<Duration>) -> Box<Uns
         named[..address.bytes().len()].copy_from_slice(address.bytes());
         *remote = information(named.as_mut_ptr(), address.bytes().len());
     }
-    *from = information(told.as_mut_ptr(), MAX_LENGTH);
+    *from = information(told.as_mut_ptr(), ROOM.get());
     attached
 }
 

@@ -28,7 +28,7 @@ impl Irp {
     /// # Safety
     ///
     /// The caller owns the IRP. It gives it away before it calls anything but [`Request::fill`],
-    /// [`Request::length`] and [`Request::copy`], and has marked it pending then.
+    /// [`Request::length`], [`Request::copy`] and [`Irp::map`], and has marked it pending then.
     pub(super) const unsafe fn new(irp: NonNull<IRP>) -> Self {
         Self(irp)
     }
@@ -68,6 +68,15 @@ impl Irp {
         core::iter::successors(first, next).map(|list| {
             // SAFETY: as above.
             (list, unsafe { (*list.as_ptr()).ByteCount } as usize)
+        })
+    }
+
+    /// Maps the data buffer, so that no later copy can fail; `false` if there is no memory for that. The mappings go
+    /// when the lists' owner unlocks or frees them. Up to DISPATCH_LEVEL.
+    pub(super) fn map(&self) -> bool {
+        self.lists().all(|(list, bytes)| {
+            // SAFETY: the client has locked the pages of the list.
+            bytes == 0 || !unsafe { Windows::system_address(list) }.is_null()
         })
     }
 

@@ -7,8 +7,8 @@
 use core::ptr::{NonNull, null_mut};
 
 use sys::status::{
-    NTSTATUS, STATUS_BUFFER_OVERFLOW, STATUS_INVALID_DEVICE_REQUEST, STATUS_INVALID_HANDLE,
-    STATUS_NOT_IMPLEMENTED, STATUS_PENDING, STATUS_SUCCESS,
+    NTSTATUS, STATUS_BUFFER_OVERFLOW, STATUS_INSUFFICIENT_RESOURCES, STATUS_INVALID_DEVICE_REQUEST,
+    STATUS_INVALID_HANDLE, STATUS_NOT_IMPLEMENTED, STATUS_PENDING, STATUS_SUCCESS,
 };
 use sys::tdi::{
     TDI_ACTION, TDI_ASSOCIATE_ADDRESS, TDI_DISASSOCIATE_ADDRESS, TDI_QUERY_INFORMATION,
@@ -91,7 +91,15 @@ unsafe fn serve(irp: *mut IRP, asked: impl FnOnce(&Entry) -> Result<Asked, NTSTA
         Ok(entered) => entered,
         Err(status) => return entry.finish(status, 0),
     };
-    let done = match asked(&entry) {
+    let asked = asked(&entry);
+    if let Ok(Asked::Submit(_) | Asked::Query(_) | Asked::Set(_)) = &asked {
+        // SAFETY: the request is ours, and stays so.
+        let data = unsafe { Irp::new(entry.irp) };
+        if !data.map() {
+            return entry.finish(STATUS_INSUFFICIENT_RESOURCES, 0);
+        }
+    }
+    let done = match asked {
         Ok(Asked::Submit(command)) => {
             // SAFETY: the request is ours.
             let request = unsafe { pend(entry.irp, entry.location) };
@@ -229,6 +237,10 @@ pub(super) unsafe fn adopt(irp: NonNull<IRP>) -> Option<Adopted<Irp>> {
     // SAFETY: as above.
     let number = file.map_or(0, |file| unsafe { (*file.as_ptr()).FsContext }.addr() as u64);
     match command {
+        Some(_) if !request.map() => {
+            request.complete(STATUS_INSUFFICIENT_RESOURCES, 0);
+            None
+        }
         Some(command) => Some(Adopted { request, file: Id::from_raw(number), command }),
         None => {
             request.complete(STATUS_INVALID_DEVICE_REQUEST, 0);

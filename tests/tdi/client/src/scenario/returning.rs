@@ -5,7 +5,10 @@ use std::sync::{Arc, OnceLock};
 
 use ntsim::io::File;
 use ntsim::sched;
-use sys::status::{STATUS_ADDRESS_CLOSED, STATUS_INVALID_ADDRESS, STATUS_SHARING_VIOLATION, STATUS_SUCCESS};
+use sys::status::{
+    STATUS_ADDRESS_CLOSED, STATUS_INVALID_ADDRESS, STATUS_INVALID_CONNECTION, STATUS_SHARING_VIOLATION,
+    STATUS_SUCCESS,
+};
 use sys::tdi::{TDI_DISCONNECT_ABORT, TDI_QUERY_ACCEPT};
 
 use super::{FAR, NEAR, Scene, at};
@@ -16,6 +19,9 @@ use crate::datagram::receive_datagram;
 use crate::request::{accept, associate, connect, disassociate, disconnect, listen};
 use crate::together::{Body, together};
 use crate::wrong::{Wrong, ensure, one_of, over};
+
+/// Milliseconds that an abort may be pending.
+const PATIENCE: u32 = 10_000;
 
 /// Opens the far address when it is there again, and those that had it have let it go.
 fn reopened(scene: &Scene<'_>) -> Result<File, Wrong> {
@@ -30,10 +36,23 @@ fn reopened(scene: &Scene<'_>) -> Result<File, Wrong> {
     }
 }
 
-/// Aborts what an endpoint has; it can be parted from its address then.
-fn make_idle(endpoint: &File) -> Result<(), Wrong> {
-    let _had_something = disconnect(endpoint, TDI_DISCONNECT_ABORT).status();
-    one_of("a disassociate after an abort", disassociate(endpoint), &[STATUS_SUCCESS])
+/// Aborts what an endpoint has, and associates it with another address. An abort is refused where there is nothing, and
+/// where another one is pending; the latter ends soon. An endpoint that was aborted can be parted from its address, unless
+/// a request of the client's has done that already.
+fn associate_anew(endpoint: &File, address: &File) -> Result<(), Wrong> {
+    for _ in 0..PATIENCE {
+        let aborted = disconnect(endpoint, TDI_DISCONNECT_ABORT).status();
+        one_of("an abort", aborted, &[STATUS_SUCCESS, STATUS_INVALID_CONNECTION])?;
+        let parted = disassociate(endpoint);
+        if aborted == STATUS_SUCCESS {
+            one_of("a disassociate after an abort", parted, &[STATUS_SUCCESS])?;
+        }
+        if associate(endpoint, address) == STATUS_SUCCESS {
+            return Ok(());
+        }
+        sched::block(Some(Duration::from_millis(1)));
+    }
+    Err(Wrong("an endpoint can't be associated anew".into()))
 }
 
 /// See [`super::Scenario::AdapterReturns`].
@@ -100,11 +119,8 @@ pub(super) fn adapter(scene: &Scene<'_>) -> Result<(), Wrong> {
         ensure(received == Some(STATUS_ADDRESS_CLOSED), || format!("the receive ended with {received:X?}"))?;
     }
     let new = reopened(scene)?;
-    for end in [&near, &far] {
-        make_idle(end)?;
-    }
-    one_of("an associate", associate(&near, &near_address), &[STATUS_SUCCESS])?;
-    one_of("an associate", associate(&far, &new), &[STATUS_SUCCESS])?;
+    associate_anew(&near, &near_address)?;
+    associate_anew(&far, &new)?;
     let listened = scene.send(|| listen(&far, 0));
     let connected = scene.send(|| connect(&near, FAR));
     for request in [connected, listened] {

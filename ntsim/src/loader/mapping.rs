@@ -55,7 +55,7 @@ impl Mapping {
     pub(super) fn write(&self, rva: u32, content: &[u8]) -> Result<(), String> {
         let address = self.check(rva, content.len())?;
         // SAFETY: the range was checked to lie within this mapping, which is writable until `protect`,
-        // known to nobody else, and no part of `content`.
+        // known to no other code, and no part of `content`.
         unsafe { ptr::copy_nonoverlapping(content.as_ptr(), address as *mut u8, content.len()) };
         Ok(())
     }

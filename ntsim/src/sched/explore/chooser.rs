@@ -23,7 +23,7 @@ pub(crate) enum Place {
 /// Chooses from a seed.
 pub(super) struct Chooser {
     random: fastrand::Rng,
-    /// How often there was somebody to choose besides the running thread, in calls and waits: the points that
+    /// Counts the points with another thread to choose than the running one, in calls and waits: the points that
     /// count.
     pub(super) choices: u64,
     /// How often when the running thread was in code.

@@ -31,7 +31,7 @@ pub(crate) fn test() -> Result<(), Failure> {
         Use::Format => linters == Linters::Debian,
         Use::Verify => false,
     })?;
-    eprintln!("From a clean clone this takes about twelve minutes on two cores.");
+    eprintln!("From a clean clone this takes about fifteen minutes on two cores.");
     for (name, mut command) in source_checks(compiler, linters) {
         step(name, &mut command)?;
     }

@@ -23,10 +23,9 @@ pub(crate) enum Place {
 /// Chooses from a seed.
 pub(super) struct Chooser {
     random: fastrand::Rng,
-    /// Counts the points with another thread to choose than the running one, in calls and waits: the points that
-    /// count.
+    /// Points in calls and waits at which another thread than the running one could be chosen.
     pub(super) choices: u64,
-    /// How often when the running thread was in code.
+    /// The same, in code.
     pub(super) choices_in_code: u64,
     /// How often at a place of the kind that the strategy preempts at.
     steps: u64,

@@ -103,7 +103,7 @@ fn counter(adapter: &Adapter, oid: NDIS_OID) -> u64 {
     u64::from_le_bytes(bytes.try_into().expect("a counter has 64 bits"))
 }
 
-/// What has come in, when as much has come in as is expected; frames are indicated by a deferred call.
+/// The frames received, once as many as `expected` are there; frames are indicated by a DPC.
 fn received(adapter: &Adapter, expected: usize) -> Vec<Vec<u8>> {
     let mut frames = Vec::new();
     let begin = Instant::now();

@@ -26,7 +26,7 @@ const ADDRESS: SocketAddrV4 = SocketAddrV4::new(core::net::Ipv4Addr::new(10, 0, 
 /// A consumer with a listener that does not listen yet.
 struct Consumer {
     listener: AtomicPtr<NDK_LISTENER>,
-    /// What NdkListen answered, or STATUS_INTERNAL_ERROR.
+    /// The status of NdkListen, or STATUS_INTERNAL_ERROR.
     answer: AtomicI32,
     /// The status of its completion, or STATUS_PENDING.
     completed: AtomicI32,

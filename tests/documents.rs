@@ -1,4 +1,4 @@
-//! What the documents say of files, tests and supported systems.
+//! Checks of the documents: the files, tests and supported systems that they name.
 
 #![cfg(not(windows))]
 #![allow(clippy::expect_used, reason = "a test ends when what it needs is not there")]
@@ -37,7 +37,7 @@ fn assumptions_tables_have_a_text_in_each_cell() {
     assert!(rows > 20, "{rows} rows are not the page's");
 }
 
-/// Whether a word names a file of Rust, or a function `test::name`.
+/// The file of Rust, or the function `test::name`, that a word names.
 fn named(word: &str) -> Option<(PathBuf, Option<&str>)> {
     if word.ends_with(".rs") && word.contains('/') && !word.contains(' ') {
         return Some((root().join(word), None));
@@ -66,7 +66,7 @@ fn assumptions_name_files_and_tests_that_exist() {
 const SUPPORT: [&str; 5] =
     ["README.md", "Cargo.toml", "inf/softndk.inx", "docs/windows.md", "tests/hlk/README.md"];
 
-/// What follows each occurrence of `before`, up to the end of its word.
+/// The text that follows each occurrence of `before`, up to the end of its word.
 fn after<'a>(text: &'a str, before: &'a str) -> impl Iterator<Item = &'a str> {
     text.split(before).skip(1).map(|rest| {
         let end = rest.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(rest.len());

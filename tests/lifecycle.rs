@@ -35,15 +35,15 @@ fn session(bench: &Bench) -> Result<(), Error> {
     })
 }
 
-/// What came of a session for which memory was made short.
+/// The outcome of a session for which memory was made short.
 struct Shortage {
-    /// What the consumer was told.
+    /// The consumer's result.
     outcome: Result<(), Error>,
     /// Allocations that were asked for.
     allocations: u64,
     /// Where the driver was when one of them failed, innermost first; empty if none did.
     struck: Vec<String>,
-    /// What the simulator found.
+    /// The simulator's findings.
     found: Report,
 }
 
@@ -65,8 +65,8 @@ fn session_with(faults: Faults) -> Shortage {
     }
 }
 
-/// What does without when memory runs out: a change of the machine's addresses is followed in a work item, and
-/// tried again when a consumer opens the adapter; and an adapter starts without the legacy transport.
+/// Functions that do without when memory runs out: a change of the machine's addresses is followed in a work item,
+/// and tried again when a consumer opens the adapter; and an adapter starts without the legacy transport.
 const UNTOLD: [&str; 3] = ["addresses::of", "Adapter::read_addresses", "tdi::Share::new"];
 
 #[test]
@@ -85,7 +85,7 @@ fn every_allocation_failing_in_turn_leaves_nothing_behind() {
             Ok(()) => assert!(
                 struck.is_empty()
                     || struck.iter().any(|frame| UNTOLD.iter().any(|untold| frame.contains(untold))),
-                "allocation {nth} of {allocations} failed, and nobody was told:\n{}",
+                "allocation {nth} of {allocations} failed without an error:\n{}",
                 struck.join("\n")
             ),
             Err(error) => assert!(is_shortage(&error), "allocation {nth} of {allocations} failed: {error}"),
@@ -93,7 +93,7 @@ fn every_allocation_failing_in_turn_leaves_nothing_behind() {
     }
 }
 
-/// Whether the consumer, or whoever loads the driver, was told that memory is short.
+/// Returns whether the consumer, or the code that loads the driver, was told that memory is short.
 fn is_shortage(error: &Error) -> bool {
     const SHORTAGES: [i32; 2] = [STATUS_INSUFFICIENT_RESOURCES, STATUS_NO_MEMORY];
     match error {

@@ -1,4 +1,4 @@
-//! What the built driver lists of its connections and endpoints, while consumers have its adapters open.
+//! The lists of connections and endpoints of the built driver, while consumers have its adapters open.
 
 #![cfg(not(windows))]
 #![allow(
@@ -69,7 +69,7 @@ fn connections(bench: &Bench, adapter: u32) -> Vec<(SocketAddr, SocketAddr)> {
     listed
 }
 
-/// Addresses, with whether somebody listens there.
+/// Addresses, each with whether a listener is there.
 #[track_caller]
 fn endpoints(bench: &Bench, adapter: u32) -> Vec<(SocketAddr, bool)> {
     let entries = entries(bench, adapter, OID_NDK_LOCAL_ENDPOINTS, ENDPOINT);

@@ -1,4 +1,4 @@
-//! What a kernel-mode NDK consumer does to the built driver, and what must hold then.
+//! The scenarios of a kernel-mode NDK consumer against the built driver, and what must hold then.
 //!
 //! Each scenario of the harness runs from PASSIVE_LEVEL, from DISPATCH_LEVEL and over IPv6; the built
 //! images run in the simulator. A failure shows what the consumer found and what the simulator found.
@@ -51,8 +51,8 @@ fn expect_calls(scenario: Scenario, level: Level, seen: &Statistics) {
     }
 }
 
-/// What happens in a scenario on a machine whose fresh pool memory holds these bytes: how often threads could
-/// switch and did, and every event in words.
+/// The trace of a scenario on a machine whose fresh pool memory holds these bytes: the number of points at which
+/// threads could switch, of those at which they did, and every event in words.
 fn trace(fresh: u8, scenario: Scenario) -> (u64, u64, Vec<String>) {
     let schedule = Schedule::seeded(7, Strategy::Bounded).traced(usize::MAX);
     let machine = Machine::builder().fresh_pool(fresh).schedule(schedule).boot();

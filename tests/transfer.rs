@@ -45,7 +45,7 @@ fn transfers(network: Network, lengths: &[u64], level: Level) -> SessionCounters
     counters
 }
 
-/// What each of [`WAYS`] has moved.
+/// The tally of each of [`WAYS`].
 fn moved(counters: &SessionCounters) -> [Tally; 4] {
     [counters.send, counters.write, counters.read, counters.smb_direct]
 }
@@ -105,7 +105,7 @@ fn each_chunk_of_smb_direct_is_registered_for_itself_and_invalidated_by_its_answ
     }
 }
 
-/// What is on the way of every message must not fail for want of memory.
+/// Re-arming an SRQ is part of every message, and must not fail for want of memory.
 #[test]
 fn an_srq_that_is_armed_again_takes_no_memory() {
     let bench = common::boot(IPV4);

@@ -1,4 +1,4 @@
-//! What the integration tests share: networks, booting, and how findings are told.
+//! Shared by the integration tests: networks, booting, and the text of findings.
 
 #![allow(dead_code, reason = "each test uses a part")]
 
@@ -53,7 +53,7 @@ pub(crate) fn boot(network: Network) -> Bench {
     Bench::boot(&images(), &network.places()).unwrap_or_else(|error| panic!("{error}"))
 }
 
-/// What the consumer found, a line each.
+/// The consumer's findings, a line each.
 pub(crate) fn broken(outcome: &Outcome) -> String {
     let listed = outcome.listed().map(|finding| format!("{finding}\n")).collect::<String>();
     let found = usize::try_from(outcome.found).unwrap_or(usize::MAX);

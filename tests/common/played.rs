@@ -1,4 +1,4 @@
-//! Which test plays which scenario of the harness.
+//! The test that plays each scenario of the harness.
 
 use protocol::Scenario;
 

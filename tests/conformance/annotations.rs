@@ -1,11 +1,11 @@
-//! What tests say of themselves: `/// Shows NDIS-2 and NDIS-3 at PASSIVE_LEVEL.`
+//! Annotations of tests: `/// Shows NDIS-2 and NDIS-3 at PASSIVE_LEVEL.`
 
 use std::fs;
 use std::path::Path;
 
 use protocol::Level;
 
-/// What a test shows.
+/// The rules that a test shows, and the IRQL at which it does.
 pub(crate) struct Annotation {
     /// The file, from the root of the repository on.
     pub(crate) file: String,

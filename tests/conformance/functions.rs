@@ -1,6 +1,6 @@
 //! The functions of every dispatch table.
 
-/// What a table belongs to, and its slots in their order.
+/// Each dispatch table's owner, and its slots in their order.
 pub(crate) const TABLES: &[(&str, &[&str])] = &[
     (
         "adapter",
@@ -102,7 +102,7 @@ pub(crate) const TABLES: &[(&str, &[&str])] = &[
     ("shared endpoint", &["NdkCloseSharedEndpoint", "NdkQueryExtension", "NdkGetLocalAddress"]),
 ];
 
-/// Whether a function may be called at PASSIVE_LEVEL only.
+/// Returns whether a function may be called at PASSIVE_LEVEL only.
 pub(crate) fn is_passive(function: &str) -> bool {
     function == "NdkQueryAdapterInfo"
 }

@@ -1,4 +1,4 @@
-//! Who may open the device, and who may share an address.
+//! Access to the device, and to shared addresses.
 
 use core::net::SocketAddr;
 
@@ -40,7 +40,7 @@ fn only_the_system_and_administrators_open_the_device() {
     }
     refused(&bed, &Opener::new(Subject::user(1000)), STATUS_ACCESS_DENIED);
     refused(&bed, &Opener::new(Subject::user(1000)).forced(), STATUS_ACCESS_DENIED);
-    drop(address(&bed, FAR, &Opener::new(Subject::user(1000)).kernel()).expect("nobody checks a driver"));
+    drop(address(&bed, FAR, &Opener::new(Subject::user(1000)).kernel()).expect("a driver is not checked"));
     end_clean(bed);
 }
 
@@ -95,7 +95,7 @@ fn without_a_descriptor_the_list_is_that_of_the_first_openers_token() {
 fn a_driver_is_checked_only_if_it_wants_to_be() {
     let bed = bed();
     let first = address(&bed, FAR, &sharing(Subject::system(), "D:(A;;GA;;;SY)")).expect("it is free");
-    drop(address(&bed, FAR, &Opener::new(second()).kernel()).expect("nobody checks a driver"));
+    drop(address(&bed, FAR, &Opener::new(second()).kernel()).expect("a driver is not checked"));
     refused(&bed, &Opener::new(second()).forced(), STATUS_ACCESS_DENIED);
     drop(first);
     end_clean(bed);
@@ -116,14 +116,14 @@ fn an_exclusive_address_is_in_use_whoever_asks() {
 #[test]
 fn who_shares_an_address_has_to_say_who_it_is() {
     let bed = bed();
-    let nobody = Opener::new(Subject::system());
-    for nobody in [nobody.clone().without_access_state(), nobody.without_security_context()] {
-        refused(&bed, &nobody, STATUS_INVALID_DEVICE_REQUEST);
+    let unknown = Opener::new(Subject::system());
+    for opener in [unknown.clone().without_access_state(), unknown.without_security_context()] {
+        refused(&bed, &opener, STATUS_INVALID_DEVICE_REQUEST);
         // All others may.
-        drop(address(&bed, FAR, &nobody.clone().share(0)).expect("nobody is let in, and nobody asked"));
+        drop(address(&bed, FAR, &opener.clone().share(0)).expect("no list, and no check"));
         let endpoint = attribute(TdiConnectionContext, &[7; 8]);
         for attributes in [&endpoint[..], &[]] {
-            drop(bed.machine.open_as(DEVICE, attributes, &nobody).expect("it is no address"));
+            drop(bed.machine.open_as(DEVICE, attributes, &opener).expect("it is no address"));
         }
     }
     end_clean(bed);

@@ -20,7 +20,7 @@ fn a_cleanup_without_a_disconnect_tells_the_peer_and_frees_the_port() {
     let (tell, told) = std::sync::mpsc::channel();
     let tell = std::sync::Mutex::new(tell);
     let handler = Box::leak(Box::new(move |context, flags| {
-        tell.lock().expect("nobody panicked").send((context, flags)).expect("the test waits");
+        tell.lock().expect("not poisoned").send((context, flags)).expect("the test waits");
     }));
     on_disconnect(&pair.far_address, handler).expect("a handler is registered");
     drop(pair.near);
@@ -80,7 +80,7 @@ fn a_cleanup_waits_for_a_request_that_a_worker_has_in_hand() {
     static LEAVE: AtomicBool = AtomicBool::new(false);
     let bed = bed();
     let Pair { near, far, near_address, far_address } = pair(&bed);
-    // Whoever works for the endpoint stays in the handler; what comes meanwhile is left for it.
+    // The thread that drives the endpoint stays in the handler; later data is left for it.
     on_receive(&far_address, &|data: &[u8], _| {
         ENTERED.store(true, Ordering::SeqCst);
         while !LEAVE.load(Ordering::SeqCst) {
@@ -97,7 +97,7 @@ fn a_cleanup_waits_for_a_request_that_a_worker_has_in_hand() {
     requests[1].cancel();
     let cleanup = thread::spawn(move || drop(far));
     thread::sleep(Duration::from_millis(20));
-    assert!(requests.iter().all(|request| request.outcome().is_none()), "nobody could have completed them");
+    assert!(requests.iter().all(|request| request.outcome().is_none()), "nothing could have completed them");
     assert!(!cleanup.is_finished(), "the cleanup did not wait");
     LEAVE.store(true, Ordering::SeqCst);
     cleanup.join().expect("the cleanup ends");

@@ -139,7 +139,7 @@ fn an_address_is_shared_only_if_all_who_open_it_share_it() {
     drop(first);
     assert_eq!(bed.exclusive(FAR).expect_err("another has it").0, STATUS_SHARING_VIOLATION);
     drop(second);
-    let alone = bed.exclusive(FAR).expect("nobody has it");
+    let alone = bed.exclusive(FAR).expect("it is free");
     assert_eq!(bed.address(FAR).expect_err("it is not shared").0, STATUS_SHARING_VIOLATION);
     drop(alone);
     let picked = [bed.exclusive(NEAR), bed.exclusive(NEAR)];

@@ -66,14 +66,14 @@ fn a_client_whose_send_was_refused_is_told_when_sends_are_possible_again() {
     let (tell, told) = channel();
     let tell = Mutex::new(tell);
     let handler = Box::leak(Box::new(move |room: usize| {
-        tell.lock().expect("nobody panicked").send(room).expect("the test waits");
+        tell.lock().expect("not poisoned").send(room).expect("the test waits");
     }));
     on_send_possible(&pair.near_address, handler).expect("a handler is registered");
     let hasty = |level| at(level, || send_with(&pair.near, vec![0], TDI_SEND_NON_BLOCKING)).status();
     for level in LEVELS {
         let stuck = send(&pair.near, vec![0; STUCK]);
         assert_eq!(hasty(level), STATUS_DEVICE_NOT_READY);
-        assert!(told.try_recv().is_err(), "nobody has read anything");
+        assert!(told.try_recv().is_err(), "nothing has been read");
         let mut left = STUCK;
         while left > 0 {
             left -= receive(&pair.far, 1 << 20).wait().information;

@@ -79,9 +79,8 @@ fn a_handler_is_shown_a_datagram_and_takes_the_rest_by_a_request_of_its_own() {
         &far,
         Box::leak(Box::new(move |from, data: &[u8]| {
             assert_eq!((from, data), (Some(HERE), &b"datagram"[..]));
-            let (irp, request) =
-                prepared.lock().expect("nobody panicked").take().expect("one is shown").give();
-            give.lock().expect("nobody panicked").send(request).expect("the test waits");
+            let (irp, request) = prepared.lock().expect("not poisoned").take().expect("one is shown").give();
+            give.lock().expect("not poisoned").send(request).expect("the test waits");
             Taken { status: STATUS_MORE_PROCESSING_REQUIRED, bytes: 4, irp }
         })),
     )
@@ -105,9 +104,9 @@ fn handlers_answer_each_other_as_often_as_they_like() {
     // By references, which go before the machine does; the handlers stay.
     let files: &[_; 2] = Box::leak(Box::new([&near, &far].map(|file| Mutex::new(Some(file.reference())))));
     let answer = |which: usize, to: Option<SocketAddr>, data: &[u8]| {
-        let file = files[which].lock().expect("nobody panicked");
+        let file = files[which].lock().expect("not poisoned");
         let file = file.as_ref().expect("the conversation goes on");
-        let to = to.expect("a datagram is from somebody");
+        let to = to.expect("a datagram has a sender");
         succeeds(send_datagram(file, to, data.to_vec()).status());
     };
     on_datagram(
@@ -120,7 +119,7 @@ fn handlers_answer_each_other_as_often_as_they_like() {
     .expect("a handler is registered");
     let answering = Box::leak(Box::new(move |from: Option<SocketAddr>, data: &[u8]| {
         if rounds.fetch_add(1, Ordering::Relaxed) == ROUNDS {
-            tell.lock().expect("nobody panicked").send(()).expect("the test waits");
+            tell.lock().expect("not poisoned").send(()).expect("the test waits");
         } else {
             answer(0, from, data);
         }
@@ -129,7 +128,7 @@ fn handlers_answer_each_other_as_often_as_they_like() {
     on_datagram(&near, answering).expect("a handler is registered");
     succeeds(send_datagram(&near, FAR, b"ping".to_vec()).status());
     told.recv_timeout(LONG).expect("the conversation comes to its end");
-    files.iter().for_each(|file| drop(file.lock().expect("nobody panicked").take()));
+    files.iter().for_each(|file| drop(file.lock().expect("not poisoned").take()));
     drop((near, far));
     end_clean(bed);
 }
@@ -196,13 +195,13 @@ fn the_client_is_told_when_the_adapter_of_its_address_goes() {
     let (tell, told) = channel();
     let tell = Mutex::new(tell);
     let handler = Box::leak(Box::new(move |status| {
-        tell.lock().expect("nobody panicked").send(status).expect("the test waits");
+        tell.lock().expect("not poisoned").send(status).expect("the test waits");
     }));
     on_error(&far, handler).expect("a handler is registered");
     let (tell_more, told_more) = channel();
     let tell_more = Mutex::new(tell_more);
     let handler = Box::leak(Box::new(move |status, address| {
-        tell_more.lock().expect("nobody panicked").send((status, address)).expect("the test waits");
+        tell_more.lock().expect("not poisoned").send((status, address)).expect("the test waits");
     }));
     on_error_ex(&far, handler).expect("a handler is registered");
     let waits = receive_datagram(&far, None, 9);

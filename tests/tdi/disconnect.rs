@@ -67,7 +67,7 @@ fn a_disconnect_may_wait_for_the_peers_and_a_send_may_be_the_last() {
         succeeds(waits.status());
         succeeds(disconnect(&pair.far, TDI_DISCONNECT_RELEASE).status());
         while pair.establish(FAR).is_err() {
-            // The near end, which nobody waits for, hears of the end in its own time.
+            // The near end, which no request waits for, hears of the end in its own time.
             ntsim::sched::block(Some(Duration::from_millis(1)));
         }
     }

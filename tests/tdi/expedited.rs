@@ -1,4 +1,4 @@
-//! Expedited data beside a stream that nobody reads.
+//! Expedited data beside a stream that is not read.
 
 use core::time::Duration;
 use std::sync::Mutex;
@@ -31,7 +31,7 @@ fn expedited_data_overtakes_a_stream_that_nobody_reads() {
             (STATUS_SUCCESS, &b"urgent"[..])
         );
         succeeds(sent.status());
-        assert!(stuck.outcome().is_none(), "nobody reads the normal stream");
+        assert!(stuck.outcome().is_none(), "the normal stream is not read");
     }
     let mut left = STUCK;
     while left > 0 {
@@ -58,9 +58,8 @@ fn an_expedited_handler_is_called_while_normal_requests_wait_and_gives_a_receive
         &pair.far_address,
         Box::leak(Box::new(move |data: &[u8], available| {
             assert_eq!((data, available), (&b"urgent"[..], 6));
-            let (irp, request) =
-                prepared.lock().expect("nobody panicked").take().expect("one is shown").give();
-            give.lock().expect("nobody panicked").send(request).expect("the test waits");
+            let (irp, request) = prepared.lock().expect("not poisoned").take().expect("one is shown").give();
+            give.lock().expect("not poisoned").send(request).expect("the test waits");
             Taken { status: STATUS_MORE_PROCESSING_REQUIRED, bytes: 2, irp }
         })),
     )

@@ -12,7 +12,7 @@ use tdi_client::{Bed, Request};
 
 use super::{FAR, NEAR, await_free, bed, end_clean, is_one_of, pair, succeeds};
 
-/// What comes of a create.
+/// The outcome of a create.
 type Opened = Result<File, Status>;
 
 /// More allocations than any request makes.
@@ -91,7 +91,7 @@ fn an_associate_without_memory_fails_and_leaves_the_endpoint_as_it_was() {
     end_clean(bed);
 }
 
-/// What either end may hear of a connection that did not come about.
+/// The statuses that either end may get of a connection that did not come about.
 const UNMADE: [NTSTATUS; 5] = [
     STATUS_INSUFFICIENT_RESOURCES,
     STATUS_REMOTE_NOT_LISTENING,
@@ -100,7 +100,7 @@ const UNMADE: [NTSTATUS; 5] = [
     STATUS_CANCELLED,
 ];
 
-/// The outcome of a request, which is cancelled if nobody will ever complete it.
+/// The outcome of a request, which is cancelled if nothing will ever complete it.
 fn settled(request: Request, hopeless: bool) -> NTSTATUS {
     if hopeless && request.wait_for(Duration::from_millis(100)).is_none() {
         request.cancel();

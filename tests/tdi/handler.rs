@@ -26,8 +26,8 @@ fn a_connect_handler_accepts_by_a_request_of_its_own_or_refuses() {
     on_connect(
         &far_address,
         Box::leak(Box::new(move |_peer| {
-            let (irp, request) = prepared.lock().expect("nobody panicked").take()?.give();
-            give.lock().expect("nobody panicked").send(request).expect("the test waits");
+            let (irp, request) = prepared.lock().expect("not poisoned").take()?.give();
+            give.lock().expect("not poisoned").send(request).expect("the test waits");
             Some(irp)
         })),
     )
@@ -55,11 +55,11 @@ fn a_receive_handler_takes_the_rest_by_a_request_of_its_own() {
     on_receive(
         &pair.far_address,
         Box::leak(Box::new(move |_data: &[u8], _| {
-            let Some(prepared) = prepared.lock().expect("nobody panicked").take() else {
+            let Some(prepared) = prepared.lock().expect("not poisoned").take() else {
                 return Taken { status: STATUS_DATA_NOT_ACCEPTED, ..Taken::bytes(0) };
             };
             let (irp, request) = prepared.give();
-            give.lock().expect("nobody panicked").send(request).expect("the test waits");
+            give.lock().expect("not poisoned").send(request).expect("the test waits");
             Taken { status: STATUS_MORE_PROCESSING_REQUIRED, bytes: 2, irp }
         })),
     )

@@ -61,7 +61,7 @@ fn end_clean(bed: Bed) {
     assert!(found.is_clean(), "{found}");
 }
 
-/// Waits until nobody has the far port any more.
+/// Waits until the far port is free.
 #[track_caller]
 fn await_free(bed: &Bed) {
     scenario::await_free(bed).unwrap_or_else(|wrong| panic!("{wrong}"));
@@ -72,7 +72,7 @@ fn succeeds(status: NTSTATUS) {
     assert_eq!(status, STATUS_SUCCESS, "{status:#010X}");
 }
 
-/// Whether a status is one of those that are expected.
+/// Checks that a status is one of the expected ones.
 #[track_caller]
 fn is_one_of(status: NTSTATUS, expected: &[NTSTATUS]) {
     assert!(expected.contains(&status), "{status:#010X}");

@@ -1,4 +1,4 @@
-//! Queries, and requests that nobody serves.
+//! Queries, and requests that the transport does not serve.
 
 use core::mem::offset_of;
 

@@ -1,4 +1,4 @@
-//! What clients do at once: each scenario by threads of the host, and under schedules chosen from seeds.
+//! Actions of several clients at once: each scenario by threads of the host, and under schedules chosen from seeds.
 
 use runner::explore::Play;
 use tdi_client::explore;
@@ -6,7 +6,7 @@ use tdi_client::scenario::{Scenario, Scene};
 
 use super::{LEVELS, bed, end_clean, images};
 
-/// How often each scenario is played from each level by threads of the host, which differ from time to time.
+/// The number of times that each scenario is played from each level by threads of the host, which differ each time.
 const ROUNDS: u64 = 4;
 
 /// Lets threads of the host play it.

@@ -26,7 +26,7 @@ const ADAPTERS: [(u32, IpAddr, u16); 2] =
 const IMMEDIATE: [(u32, IpAddr, u16); 2] =
     [(13, IpAddr::V4(Ipv4Addr::new(10, 0, 0, 3)), 0), (16, IpAddr::V4(Ipv4Addr::new(10, 0, 0, 4)), 5445)];
 
-/// How to measure.
+/// The options of a measurement.
 #[derive(clap::Args)]
 pub(crate) struct Options {
     /// Print the report as JSON on standard output.
@@ -37,11 +37,11 @@ pub(crate) struct Options {
     quick: bool,
 }
 
-/// How much is measured.
+/// The amount of measuring.
 struct Plan {
-    /// How often everything is measured; what is compared is measured in turns.
+    /// The number of rounds; operations that are compared are measured in turns.
     rounds: usize,
-    /// How long one series of transfers is to take, roughly, in microseconds.
+    /// The approximate time of one series of transfers, in microseconds.
     microseconds: u64,
     /// Samples of one way between two threads.
     exchanges: usize,
@@ -49,7 +49,7 @@ struct Plan {
     notifications: usize,
     /// Objects of each kind that are created and closed.
     objects: usize,
-    /// How many successors an antecedent is closed over.
+    /// The numbers of successors that an antecedent is closed over.
     successors: &'static [usize],
 }
 

@@ -26,7 +26,7 @@ pub(crate) const DRIVERS: &[&str] = &[PRODUCT, "ndkhlk"];
 /// The one that is for others' machines. (The other is a test, and says what it found before it ends.)
 const PRODUCT: &str = "softndk";
 
-/// What to build the drivers with.
+/// The options of a build.
 #[derive(clap::Args)]
 pub(crate) struct Options {
     /// Build with the headers of the WDK whose content root this is, and put the images under target/softndk-wdk.
@@ -159,7 +159,7 @@ fn report(images: &Images) {
     }
 }
 
-/// What a failed build means, where the tools' own words leave that open.
+/// Explains a failed build where the tools' own words leave that open.
 fn explain(output: &str) -> String {
     let missing = output.split("undefined symbol: ").nth(1).and_then(|rest| rest.split_whitespace().next());
     match missing {

@@ -18,13 +18,13 @@ use self::report::Report;
 pub(crate) use self::worker::work;
 use crate::{build, failure::Failure, root, step::Step};
 
-/// How many images the tests play.
+/// The number of images that the tests play.
 const SMOKE: u64 = 400;
 
-/// How many images to damage, and from which seed.
+/// The number of images to damage, and the first seed.
 #[derive(clap::Args)]
 pub(crate) struct Options {
-    /// How many images are made and loaded.
+    /// Number of images to make and load.
     #[arg(long, value_name = "N", default_value_t = 20_000, value_parser = clap::value_parser!(u64).range(1..))]
     count: u64,
     /// The seed from which each image's damage follows, with its number.
@@ -38,7 +38,7 @@ pub(crate) struct Options {
     json: bool,
 }
 
-/// What a process plays that this command starts.
+/// The images that a worker process plays.
 #[derive(clap::Args)]
 pub(crate) struct WorkerOptions {
     softndk: PathBuf,

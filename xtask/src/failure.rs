@@ -1,10 +1,10 @@
-//! What ends a command early.
+//! Errors that end a command early.
 
 use std::{io, path::Path, process::ExitCode};
 
 use thiserror::Error;
 
-/// What ends a command early, in words for the person who started it.
+/// An error that ends a command early, in words for its user.
 #[derive(Debug, Error)]
 pub(crate) enum Failure {
     /// The caller has to act: other arguments, or rights that this process does not have.

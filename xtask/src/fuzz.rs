@@ -27,17 +27,17 @@ use crate::{
     step::Step,
 };
 
-/// How often the tests run each target: enough to see that it works. What it chooses comes from the same seed, as
-/// what is new to be found is the command's to find.
+/// The executions of each target in the tests: enough to see that it works. The seed is fixed; new findings are left
+/// to the command.
 const SMOKE: Limit = Limit::Executions { count: 1000, seed: 1 };
 
-/// Which targets to fuzz, and for how long.
+/// The targets to fuzz, and the time for each.
 #[derive(clap::Args)]
 pub(crate) struct Options {
     /// The targets; without any, all of them.
     #[arg(value_name = "TARGET")]
     targets: Vec<String>,
-    /// How long each target runs, in seconds.
+    /// Seconds that each target runs.
     #[arg(long, value_name = "N", default_value_t = 60,
         value_parser = clap::value_parser!(u32).range(1..=i64::from(i32::MAX)))]
     seconds: u32,

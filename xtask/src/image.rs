@@ -1,4 +1,4 @@
-//! What a kernel image must be to load on Windows and to run safely there, checked on what the linker made.
+//! Requirements for a kernel image to load on Windows and to run safely there, checked on the linker's output.
 //!
 //! The rules are those of the PE format
 //! (<https://learn.microsoft.com/windows/win32/debug/pe-format>) and of the driver requirements for NX pool
@@ -25,7 +25,7 @@ use thiserror::Error;
 pub(crate) use self::{checksum::of as checksum, exports::Exports};
 use crate::failure::Failure;
 
-/// What is wrong with an image.
+/// A violated requirement.
 #[derive(Debug, Error, PartialEq)]
 enum Fault {
     #[error("it is not an image for x86-64: {0}")]
@@ -60,7 +60,7 @@ enum Fault {
     Path(String),
 }
 
-/// What is expected of one image beside what every image must be.
+/// The requirements of one image beside those of every image.
 pub(crate) struct Expected<'a> {
     /// The driver's name.
     pub(crate) driver: &'a str,

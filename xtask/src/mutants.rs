@@ -25,7 +25,7 @@ use crate::{build, failure::Failure, step::Step};
 /// Where the patches are, from the root.
 const FOLDER: &str = "tests/mutants";
 
-/// Which mistakes to plant.
+/// The mistakes to plant.
 #[derive(clap::Args)]
 pub(crate) struct Options {
     /// Names of mutants, or beginnings of names; without any, all of them.

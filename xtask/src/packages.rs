@@ -4,7 +4,7 @@ use std::process::Command;
 
 use crate::{failure::Failure, step::Step};
 
-/// What a package is needed for.
+/// The use of a package.
 #[derive(Clone, Copy)]
 pub(crate) enum Use {
     /// Building drivers with any compiler.
@@ -42,12 +42,12 @@ impl Package {
         self
     }
 
-    /// Whether the package is installed, and new enough. `answer` is dpkg-query's: status and version.
+    /// Returns whether the package is installed, and new enough. `answer` is dpkg-query's: status and version.
     fn is_met_by(&self, answer: &str) -> bool {
         answer.strip_prefix("installed ").is_some_and(|version| self.accepts(version))
     }
 
-    /// Whether an installed `version` serves.
+    /// Returns whether an installed `version` serves.
     fn accepts(&self, version: &str) -> bool {
         self.at_least.is_none_or(|at_least| {
             Command::new("dpkg")
@@ -125,7 +125,7 @@ pub(crate) fn provide(needed: impl Fn(Use) -> bool) -> Result<(), Failure> {
     }
 }
 
-/// Which of `packages` are not installed, or too old.
+/// Those of `packages` that are not installed, or too old.
 fn missing<'a>(packages: impl Iterator<Item = &'a Package>) -> Result<Vec<&'a Package>, Failure> {
     let mut absent = Vec::new();
     for package in packages {
@@ -157,7 +157,7 @@ fn apt_get(step: &Step, arguments: &[&str]) -> Result<(), String> {
     step.attempt(&mut command).map(drop)
 }
 
-/// Whether this process may install packages.
+/// Returns whether this process may install packages.
 fn is_root() -> bool {
     Command::new("id").arg("-u").output().is_ok_and(|output| output.stdout.trim_ascii() == b"0")
 }

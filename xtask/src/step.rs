@@ -10,7 +10,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::failure::Failure;
 
-/// How often the spinner of a running step moves.
+/// The interval at which the spinner of a running step moves.
 const TICK: Duration = Duration::from_millis(120);
 
 /// A step in progress. On a terminal a spinner shows it; elsewhere only its end is printed.
@@ -20,7 +20,7 @@ pub(crate) struct Step {
     spinner: ProgressBar,
 }
 
-/// How a command ended, and what it wrote.
+/// The exit status of a command, and its output.
 pub(crate) struct Ended {
     pub(crate) status: ExitStatus,
     /// On standard output.

@@ -22,16 +22,16 @@ const PORT: u16 = 5445;
 /// Pairs of threads that drive the connections.
 const LANES: u32 = 4;
 
-/// How many of the provider's allocations fail in the second and each further turn of the endings.
+/// The fraction of the provider's allocations that fails, in the second and each further turn of the endings.
 const SHORTAGES: [f64; 5] = [0.0, 0.001, 0.0, 0.02, 0.1];
 
-/// How long to storm, and how hard.
+/// The time and load of the storm.
 #[derive(clap::Args)]
 pub(crate) struct Options {
-    /// How long, in seconds; the round that is running then is played to its end.
+    /// Seconds to run; the round that is running then is played to its end.
     #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..))]
     seconds: u64,
-    /// How many connections.
+    /// Number of connections.
     #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u32).range(4..=20_000))]
     connections: u32,
     /// Determines what is posted and which allocations fail.

@@ -14,8 +14,8 @@ use crate::{
     toolchain::{Compiler, Linters, cargo},
 };
 
-/// How many schedules of what `explore` plays by default are played twice over: those of seeds that are always the
-/// same, and those of new seeds. Each of some fifty scenarios gets 38, seven or eight of each strategy.
+/// The number of schedules of `explore`'s default scenarios that are played twice over: those of seeds that are always
+/// the same, and those of new seeds. Each of some fifty scenarios gets 38, seven or eight of each strategy.
 const SHARE: u64 = 1920;
 
 /// The first of the seeds that are always played.
@@ -105,7 +105,7 @@ fn preemption() -> Result<(), Failure> {
     Ok(())
 }
 
-/// How many runs of pairs there were, and how often every pair was run, as a line of the test says.
+/// The number of runs of pairs, and of passes over every pair, in a line of the test.
 fn preempted(line: &str) -> Option<(u64, u64)> {
     let (runs, rest) = line.split_once(" pairs, ")?;
     let passes = rest.split_once(" passes and ").map_or(Some(u64::MAX), |(passes, _)| passes.parse().ok());
@@ -131,7 +131,7 @@ fn loom() -> Result<(), Failure> {
     Ok(())
 }
 
-/// How many models there were, and how many executions of them, as they say themselves.
+/// The number of models, and of their executions, in their output.
 fn explored(output: &str) -> (usize, u64) {
     let counts = output.lines().filter_map(|line| {
         let (before, _) = line.split_once(" executions (")?;

@@ -8,7 +8,7 @@ use std::{
 
 use crate::root;
 
-/// What rustc calls the drivers' target.
+/// The drivers' target triple.
 pub(crate) const TARGET: &str = "x86_64-pc-windows-msvc";
 
 /// Where Debian puts the tools of its rustc-web.

@@ -1,4 +1,4 @@
-//! How bindgen reads the headers.
+//! The options with which bindgen reads the headers.
 
 use core::borrow::Borrow;
 
@@ -15,7 +15,7 @@ pub(crate) const CLANG_TARGET: &str = "--target=x86_64-pc-windows-gnu";
 /// The target for the headers of a WDK.
 const WDK_TARGET: &str = "--target=x86_64-pc-windows-msvc";
 
-/// What of a WDK's headers bindgen can not express; the original leaves it out, too.
+/// Parts of a WDK's headers that bindgen can not express; the original leaves them out, too.
 const INEXPRESSIBLE: &[&str] = &[
     ".*MCG_CAP(?:__bindgen.*)?",
     ".*WHEA_XPF_MCA_SECTION",

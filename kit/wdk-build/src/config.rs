@@ -1,4 +1,4 @@
-//! What a build script asks of the kit: driver model, header contents, preprocessor, linker arguments.
+//! The kit's interface to a build script: driver model, header contents, preprocessor, linker arguments.
 
 use std::{
     env,
@@ -9,7 +9,7 @@ use cargo_metadata::MetadataCommand;
 
 use crate::{ConfigError, DriverConfig, headers, libraries};
 
-/// What a build that depends on the WDK is configured for.
+/// The configuration of a build that depends on the WDK.
 #[derive(Clone, Debug)]
 pub struct Config {
     /// The driver model of the workspace.
@@ -19,7 +19,7 @@ pub struct Config {
 /// The parts of the WDK that `wdk-sys` knows apart. Those behind a feature of `wdk-sys` are not here.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum ApiSubset {
-    /// What every driver needs.
+    /// The headers that every driver needs.
     Base,
     /// The driver frameworks.
     Wdf,

@@ -36,7 +36,7 @@ pub enum ConfigError {
     DriverModel {
         /// The package that has it.
         package: String,
-        /// What is wrong with it.
+        /// The error of the parser.
         source: serde_json::Error,
     },
     /// A driver needs `-Ctarget-feature=+crt-static`, as on Windows.

@@ -67,7 +67,7 @@ impl Buffer {
         for _ in 0..count {
             // SAFETY: the memory is nonpaged and freed after the MDL is out of use.
             let next = unsafe { PoolMdl::new(buffer.memory.as_ptr(), length) }?;
-            // SAFETY: the MDL is the buffer's own, and nobody else knows the chain yet.
+            // SAFETY: the MDL is the buffer's own, and the chain is not shared yet.
             let before = unsafe { &mut *last };
             last = next.as_ptr();
             before.Next = last;
@@ -131,7 +131,7 @@ impl Buffer {
         unsafe { self.memory.as_ptr().write_bytes(value, length.min(self.length) as usize) };
     }
 
-    /// Whether the first `length` bytes are `value`.
+    /// Returns whether the first `length` bytes are `value`.
     pub(crate) fn holds(&self, value: u8, length: u32) -> bool {
         let places =
             (0..length.min(self.length)).map(|offset| self.memory.as_ptr().wrapping_add(offset as usize));

@@ -29,7 +29,7 @@ const FILE_DEVICE_SECURE_OPEN: u32 = 0x100;
 
 static DEVICE: AtomicPtr<DEVICE_OBJECT> = AtomicPtr::new(null_mut());
 
-/// What a handle to the device may hold.
+/// The objects that a handle to the device may own.
 pub(crate) struct Client {
     pub(crate) session: Slot<Session>,
     pub(crate) storm: Slot<Storm>,
@@ -83,14 +83,14 @@ pub(crate) unsafe fn create(driver: *mut DRIVER_OBJECT) -> Result<(), NTSTATUS> 
     }
     // SAFETY: the device was just created.
     if let Err(status) = unsafe { security::protect(device) } {
-        // SAFETY: as above, and nobody has a handle to it.
+        // SAFETY: as above, and no handle to it is open.
         unsafe { IoDeleteDevice(device) };
         return Err(status);
     }
     // SAFETY: both names live through the call.
     let status = unsafe { IoCreateSymbolicLink((&raw mut link).cast(), (&raw mut name).cast()) };
     if status != STATUS_SUCCESS {
-        // SAFETY: the device was just created, and nobody has a handle to it.
+        // SAFETY: the device was just created, and no handle to it is open.
         unsafe { IoDeleteDevice(device) };
         return Err(status);
     }

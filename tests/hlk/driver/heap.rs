@@ -52,7 +52,7 @@ impl<T> List<T> {
         let node = Box::into_raw(try_box(Node { value, next: core::ptr::null_mut() })?);
         let mut head = self.head.load(Ordering::Relaxed);
         loop {
-            // SAFETY: the node is not in the list yet, so nobody else sees it.
+            // SAFETY: the node is not in the list yet, so no other thread can reach it.
             unsafe { (*node).next = head };
             match self.head.compare_exchange_weak(head, node, Ordering::Release, Ordering::Relaxed) {
                 // SAFETY: nodes live as long as the list.
@@ -78,7 +78,7 @@ impl<T> Drop for List<T> {
     fn drop(&mut self) {
         let mut next = *self.head.get_mut();
         while !next.is_null() {
-            // SAFETY: the node was boxed by `push`, and nobody has a reference to it any more.
+            // SAFETY: the node was boxed by `push`, and no reference to it is left.
             let node = unsafe { Box::from_raw(next) };
             next = node.next;
         }

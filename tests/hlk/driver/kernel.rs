@@ -31,7 +31,7 @@ unsafe impl Sync for Event {}
 // SAFETY: an event belongs to no thread.
 unsafe impl Send for Event {}
 
-/// How an event forgets that it was signalled.
+/// The reset mode of an event (EVENT_TYPE).
 #[derive(Clone, Copy)]
 pub(crate) enum Reset {
     /// Never.
@@ -46,13 +46,13 @@ impl Event {
         Self(UnsafeCell::new(MaybeUninit::uninit()))
     }
 
-    /// Initialises the event, not signalled. Nobody may be using it.
+    /// Initialises the event, not signalled. It must not be in use.
     pub(crate) fn place(&self, reset: Reset) {
         let kind = match reset {
             Reset::Never => wdk_sys::_EVENT_TYPE::NotificationEvent,
             Reset::ByWait => wdk_sys::_EVENT_TYPE::SynchronizationEvent,
         };
-        // SAFETY: the event is in nonpaged memory, and nobody is using it.
+        // SAFETY: the event is in nonpaged memory, and is not in use.
         unsafe { KeInitializeEvent(self.as_ptr(), kind, 0) };
     }
 

@@ -7,7 +7,7 @@ use crate::ledger::{Reaction, Ticket};
 use crate::ndk::{Address, CqDepth, Handle, Inside, QpDepths, ReadLimits};
 use crate::stage::Stage;
 
-/// What one side needs before it can connect.
+/// The objects that one side needs before it can connect.
 #[derive(Clone, Copy)]
 pub(crate) struct Party<'l> {
     pub(crate) cq: Handle<'l, NDK_CQ>,
@@ -65,7 +65,7 @@ impl Connection<'_> {
     }
 }
 
-/// How many reads each side allows and asks for.
+/// The RDMA Reads that each side allows and asks for.
 pub(crate) const READS: ReadLimits = ReadLimits { inbound: 4, outbound: 4 };
 
 /// Listens at the far end.

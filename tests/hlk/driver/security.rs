@@ -1,5 +1,5 @@
-//! Who may open the device: the system and administrators, `D:P(A;;FA;;;SY)(A;;FA;;;BA)`. The harness moves memory
-//! of the kernel for its callers.
+//! Access to the device: the system and administrators alone, `D:P(A;;FA;;;SY)(A;;FA;;;BA)`, as the harness moves
+//! memory of the kernel for its callers.
 //!
 //! `IoCreateDeviceSecure` would say it in that language, but is a function of the static library `wdmsec.lib`,
 //! which is not to be had outside the WDK; so the descriptor is a constant here, in the self-relative form of

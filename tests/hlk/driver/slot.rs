@@ -6,10 +6,10 @@ use core::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
 
 use sys::status::{NTSTATUS, STATUS_DEVICE_BUSY, STATUS_INVALID_DEVICE_STATE};
 
-/// Somebody is filling or emptying the slot.
+/// A thread is filling or emptying the slot.
 const EXCLUSIVE: u32 = u32::MAX;
 
-/// What a slot can hold.
+/// A type that a slot can hold.
 pub(crate) trait Content {
     /// Ends it, as the runner has gone without doing so.
     fn abandon(self: Box<Self>);
@@ -73,7 +73,7 @@ impl<S: Content> Slot<S> {
         action: impl FnOnce(&mut S) -> Result<R, NTSTATUS>,
     ) -> Result<R, NTSTATUS> {
         let _exclusive = self.enter_exclusive()?;
-        // SAFETY: the slot is held exclusively, so nobody else uses the content or takes it away.
+        // SAFETY: the slot is held exclusively, so no other thread uses the content or takes it away.
         let content = unsafe { self.content.load(Ordering::Acquire).as_mut() };
         content.ok_or(STATUS_INVALID_DEVICE_STATE).and_then(action)
     }

@@ -14,7 +14,7 @@ use crate::ndk::Handle;
 use crate::work::Work;
 use crate::wsk::Provider;
 
-/// What outlives the adapters, because the provider may use it until they are closed.
+/// The state that outlives the adapters, because the provider may use it until they are closed.
 pub(crate) struct Backstage {
     pub(crate) ledger: Ledger,
     pub(crate) provider: Provider,

@@ -54,12 +54,12 @@ impl Work {
         self.results.store(0, Ordering::Release);
     }
 
-    /// Whether its result has been polled.
+    /// Returns whether its result has been polled.
     pub(crate) fn is_done(&self) -> bool {
         self.results.load(Ordering::Acquire) != 0
     }
 
-    /// How many results were polled for it.
+    /// The number of results polled for it.
     pub(crate) fn results(&self) -> u32 {
         self.results.load(Ordering::Acquire)
     }

@@ -18,7 +18,7 @@ use crate::ndk::Handle;
 
 /// Version 1.0, as `MAKE_WSK_VERSION` makes it: major in the high byte (wsk.h).
 const WSK_VERSION_1_0: u16 = 0x0100;
-/// How long, in milliseconds, to wait for WSK to be there.
+/// The time, in milliseconds, to wait for WSK.
 const WAIT: u32 = 10_000;
 
 static CLIENT_DISPATCH: WSK_CLIENT_DISPATCH =
@@ -138,7 +138,7 @@ impl Provider {
     pub(crate) fn close(&self, adapter: &Object) {
         let Some(close) = self.ndk.WskCloseNdkAdapter else { return };
         adapter.closed_by(|| {
-            // SAFETY: the adapter is open, this is its one close, and nobody uses it any more.
+            // SAFETY: the adapter is open, this is its one close, and its use has ended.
             unsafe { close(self.npi.Client, adapter.pointer().cast()) };
         });
     }

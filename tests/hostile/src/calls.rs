@@ -1,5 +1,5 @@
-//! What a hostile consumer can do. Objects are named by a number, of which the consumer takes the remainder
-//! by how many of that kind it has; the objects of both adapters are in one list.
+//! The calls of a hostile consumer. An object is named by a number modulo the count of its kind; the objects
+//! of both adapters are in one list.
 
 use arbitrary::{Arbitrary, Result, Unstructured};
 
@@ -31,7 +31,7 @@ pub(crate) enum Token {
     MadeUp(u32),
 }
 
-/// How many bytes of its block the first region of each adapter has.
+/// The number of bytes of its block that the first region of each adapter has.
 pub(crate) const REGION: u16 = 3000;
 /// Where a short range may end within such a region, or beyond.
 const NEAR_THE_END: u16 = REGION - 200;
@@ -134,7 +134,7 @@ impl Arbitrary<'_> for Length {
     }
 }
 
-/// What is done next: mostly work requests and what follows from them.
+/// The next action: mostly a work request and what follows from it.
 #[derive(Clone, Debug)]
 pub(crate) struct Step(pub(crate) Call);
 

@@ -67,7 +67,7 @@ pub(crate) struct Qp {
 
 /// The consumer.
 pub(crate) struct Consumer {
-    /// What is opened; it stays.
+    /// The opened adapters; they stay.
     _ports: [Port<Host>; 2],
     pub(crate) adapters: [*mut NDK_ADAPTER; 2],
     pub(crate) memory: Memory,
@@ -160,7 +160,7 @@ impl Consumer {
                 cq.outstanding += 1;
                 cq.overflown |= cq.outstanding > cq.depth;
             }
-            // Nobody will ever take it.
+            // No call will ever take it.
             None => ledger::forgive(queue),
         }
     }

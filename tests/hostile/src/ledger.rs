@@ -1,4 +1,4 @@
-//! What the provider owes, and that it pays once.
+//! The results and completions that the provider owes, each exactly once.
 
 use core::cell::RefCell;
 use std::collections::HashMap;
@@ -42,7 +42,7 @@ impl Owed {
     }
 }
 
-/// What came of the work requests of a run.
+/// The outcomes of a run's work requests.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
     /// Accepted.

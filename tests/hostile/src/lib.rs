@@ -11,7 +11,7 @@
 //! | exactly one result per accepted request, none per refused one (WR-2, WR-6) | [`ledger`] |
 //! | a request completes once if it pended, never if it did not (RQ-1, RQ-2) | [`ledger`] |
 //! | a close pends or not, and completes accordingly, after everything else of its object (CL-1 to CL-3) | [`ledger`] |
-//! | no byte changes that nobody was given the right to write | [`memory`] |
+//! | no byte changes without a granted right to write it | [`memory`] |
 //! | nothing touches memory that is not there | the sanitizer of the fuzzer |
 
 #![allow(

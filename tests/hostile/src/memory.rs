@@ -1,4 +1,4 @@
-//! The consumer's memory, and which of its bytes anybody has been given the right to write.
+//! The consumer's memory, and the bytes of it that a right to write was granted for.
 
 use core::ptr::{from_mut, null_mut};
 
@@ -6,9 +6,9 @@ use sys::wdm::{MDL, MDL_SOURCE_IS_NONPAGED_POOL, PVOID};
 
 /// Bytes of one block: a page and a bit, so that a block spans pages.
 pub(crate) const SIZE: usize = 5000;
-/// Bytes behind a block that nobody may ever write.
+/// Bytes behind a block that are never to be written.
 const TAIL: usize = 4096;
-/// How many blocks there are.
+/// The number of blocks.
 pub(crate) const BLOCKS: usize = 4;
 
 /// One block with a list that describes it.
@@ -46,7 +46,7 @@ impl Block {
     fn check(&self, number: usize) {
         let changed = |at: &usize| self.bytes[*at] != self.first && !self.may_change[*at];
         if let Some(at) = (0..SIZE + TAIL).find(changed) {
-            panic!("byte {at} of block {number} has changed, which nobody had the right to write");
+            panic!("byte {at} of block {number} has changed, which no granted right covers");
         }
     }
 }

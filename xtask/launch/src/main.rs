@@ -1,4 +1,4 @@
-//! What `cargo xtask` starts: builds xtask, visibly where that takes long, and runs it.
+//! The program that `cargo xtask` starts: builds xtask, visibly where that takes long, and runs it.
 //!
 //! xtask has the simulator in it, so that its first build takes minutes. `cargo run` would either be silent
 //! about them or, where it is not, add words of its own to every error of the tool.

@@ -40,7 +40,7 @@ const SUBJECT: &str = "CN=softndk test signing";
 /// Extended key usage: code signing (RFC 5280, 4.2.1.12).
 const CODE_SIGNING: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.3.3");
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
-/// How long the certificate is valid, from a day before it is made.
+/// The validity of the certificate, from a day before it is made.
 const VALIDITY: Duration = Duration::from_secs(3650 * 24 * 60 * 60);
 
 /// A key that signs and the certificate that says whose it is.

@@ -5,7 +5,7 @@ use thiserror::Error;
 
 use crate::time::Timestamp;
 
-/// What is stamped into an INX.
+/// The values that are stamped into an INX.
 #[derive(Clone, Copy, Debug)]
 pub struct Stamp<'a> {
     /// The date of the driver.

@@ -1,4 +1,4 @@
-//! What was measured, for people and for machines.
+//! The measurements, for people and for machines.
 
 use indicatif::BinaryBytes;
 use serde::Serialize;
@@ -10,7 +10,7 @@ use super::threads::Threads;
 use super::transfers::Transfer;
 use crate::failure::Failure;
 
-/// What stood between the consumer and the provider.
+/// The layers between the consumer and the provider.
 const BETWEEN: &str = "nothing: the consumer in ndkhlk.sys calls the provider's own dispatch tables";
 
 /// Everything that a run has to tell.
@@ -23,7 +23,7 @@ pub(super) struct Report {
     /// Blocks of pool that any driver allocated during all transfers.
     pub(super) allocations: u64,
     pub(super) objects: Objects,
-    /// What the consumer and the simulator found, and pool that is left.
+    /// The findings of the consumer and the simulator, and pool that is left.
     pub(super) findings: Vec<String>,
 }
 

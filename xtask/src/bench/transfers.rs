@@ -36,7 +36,7 @@ pub(super) struct Transfer {
     pub(super) p99_latency: Spread,
 }
 
-/// What one round says of one operation.
+/// The result of one operation in one round.
 #[derive(Clone, Copy)]
 struct Round {
     per_second: f64,

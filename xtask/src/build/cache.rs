@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 
 use crate::failure::Failure;
 
-/// What the prototypes are made from: headers, how they are read, and the version of wdk-sys.
+/// The sources of the prototypes: headers, how they are read, and the version of wdk-sys.
 const SOURCES: &[&str] = &["kit/include", "kit/wdk-build/src", "kit/Cargo.lock"];
 
 /// Removes the cache in `target` where it was made from other sources than the present ones of the tree at

@@ -1,4 +1,4 @@
-//! What ties an image to its PDB: an identifier in both, and the image's time stamps.
+//! The identity that ties an image to its PDB: an identifier in both, and the image's time stamps.
 //!
 //! lld-link takes the identifier from the PDB's contents, and the PDB has the absolute paths of the objects and the
 //! linker's arguments, so that it would be another one in another folder. In its place comes one from what the image

@@ -85,7 +85,7 @@ fn overlay_of(folder: &Path) -> PathBuf {
     folder.join("overlay.json")
 }
 
-/// What the overlay says of one folder, without those in it.
+/// The overlay's entry of one folder, without its subfolders.
 fn root(name: &Path, path: &Path) -> Value {
     let files = entries(path).into_iter().filter(|path| path.is_file()).map(|path| {
         let name = path.file_name().map(|name| name.to_string_lossy().into_owned());
@@ -94,7 +94,7 @@ fn root(name: &Path, path: &Path) -> Value {
     json!({ "type": "directory", "name": name, "contents": files.collect::<Vec<_>>() })
 }
 
-/// What is in a folder, in order of the names.
+/// The entries of a folder, in order of the names.
 fn entries(folder: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
     let mut paths: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
@@ -102,7 +102,7 @@ fn entries(folder: &Path) -> Vec<PathBuf> {
     paths
 }
 
-/// What a folder has under a name, whose case does not matter.
+/// The entry of a folder with a name, whose case does not matter.
 fn child(folder: &Path, name: &str) -> Option<PathBuf> {
     let is = |path: &PathBuf| path.file_name().is_some_and(|found| found.eq_ignore_ascii_case(name));
     entries(folder).into_iter().find(is)

@@ -1,4 +1,4 @@
-//! What is done to an image, from a seed and a number.
+//! The damage done to an image, from a seed and a number.
 
 use core::ops::Range;
 

@@ -20,13 +20,13 @@ pub(super) struct Layout {
     pub(super) section_headers: Range<usize>,
     /// The contents of the section of code, and what the others contain.
     pub(super) code: Range<usize>,
-    /// What a directory refers to, by its number.
+    /// The target of each directory, by the directory's number.
     pub(super) tables: Vec<(usize, Range<usize>)>,
     /// The function at which the image is entered.
     pub(super) entry: usize,
     /// By how much addresses of unwind information are greater than its places in the file.
     pub(super) unwind_shift: usize,
-    /// How many bytes of address space the image takes.
+    /// The size of the image's address space, in bytes.
     pub(super) size: u32,
 }
 

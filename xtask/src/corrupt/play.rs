@@ -14,19 +14,19 @@ use super::damage::damage;
 use super::layout::Layout;
 use crate::{build, failure::Failure};
 
-/// How long a process may take.
+/// The time limit of a process.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// How much processor time it may take, in seconds; a report follows.
+/// The limit of its processor time, in seconds; a report follows.
 const PROCESSOR_TIME: u64 = 10;
 
-/// How long nothing may move in the machine.
+/// The time after which a machine without progress is reported.
 const STILL: Duration = Duration::from_secs(4);
 
-/// How long a DPC may run.
+/// The time limit of a DPC.
 const DPC: Duration = Duration::from_secs(1);
 
-/// How a process ended.
+/// The outcome of a process.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub(super) enum Outcome {
     /// The image was loaded and unloaded.
@@ -114,7 +114,7 @@ impl Player {
         Ok(Played { number, driver: (*driver).to_owned(), damage, outcome: judge(status, &self.said()) })
     }
 
-    /// What the last process said.
+    /// The last process's output.
     pub(super) fn said(&mut self) -> String {
         let mut text = Vec::new();
         // What can not be read is missed below.
@@ -193,7 +193,7 @@ fn wait(child: libc::pid_t) -> io::Result<Option<i32>> {
     Ok(ended.then_some(status))
 }
 
-/// What came of a process, by its status and what it said.
+/// The outcome of a process, by its status and its output.
 fn judge(status: Option<i32>, said: &str) -> Outcome {
     let failed = |what: &str| Outcome::Failed(format!("{what}\n{}", said.trim_end()));
     let Some(status) = status else { return failed("no end") };

@@ -1,4 +1,4 @@
-//! What came of the images.
+//! The outcomes of the images.
 
 use core::time::Duration;
 
@@ -10,7 +10,7 @@ use crate::failure::Failure;
 /// Failures that are told in full.
 const TOLD: usize = 10;
 
-/// What came of the images.
+/// The outcomes of the images.
 #[derive(Serialize)]
 pub(super) struct Report {
     seed: u64,

@@ -1,4 +1,4 @@
-//! What to play.
+//! Command-line options.
 
 use std::ops::Range;
 use std::path::PathBuf;
@@ -8,7 +8,7 @@ use ntsim::sched::{Atomics, Strategy};
 /// Play scenarios under schedules that are chosen from seeds.
 #[derive(clap::Args)]
 pub(crate) struct Options {
-    /// How many seeds to play. They take turns with the scenarios that are selected, and those of a scenario with
+    /// Number of seeds to play. They take turns with the scenarios that are selected, and those of a scenario with
     /// the strategies.
     #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u64).range(1..))]
     pub(super) seeds: u64,
@@ -21,10 +21,10 @@ pub(crate) struct Options {
     /// The scenarios: names, a beginning with *, or a group (close, race, tdi, all); may be repeated.
     #[arg(long, value_name = "NAME", default_values = ["close", "tdi", "race"])]
     pub(super) scenario: Vec<String>,
-    /// How threads are chosen: random, bounded, pct, locks or atomics; the seeds take turns if nothing is said.
+    /// Choice of the next thread: random, bounded, pct, locks or atomics; the seeds take turns if nothing is said.
     #[arg(long, value_name = "STRATEGY")]
     pub(super) strategy: Option<Strategy>,
-    /// Which instructions of the drivers are points, besides their calls: all accesses to memory that may be
+    /// Instructions of the drivers that are points, besides their calls: all accesses to memory that may be
     /// shared, the locked ones, or none (off).
     #[arg(long, value_name = "WHICH", default_value_t = Atomics::All)]
     pub(super) atomics: Atomics,
@@ -42,7 +42,7 @@ pub(crate) struct Options {
     pub(super) json: bool,
 }
 
-/// What a worker process is started with.
+/// The arguments of a worker process.
 #[derive(clap::Args)]
 pub(crate) struct WorkerOptions {
     /// The provider's image.

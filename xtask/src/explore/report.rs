@@ -1,4 +1,4 @@
-//! What was played and found, for people and for machines.
+//! The plays and findings, for people and for machines.
 
 use std::ops::Range;
 use std::time::Duration;
@@ -17,19 +17,19 @@ use crate::failure::Failure;
 /// Events of a trace that are shown before its end.
 const SHOWN: usize = 400;
 
-/// What was played and found.
+/// The plays and findings.
 #[derive(Serialize)]
 pub(super) struct Report {
     #[serde(skip)]
     json: bool,
     #[serde(skip)]
     explain: bool,
-    /// Whether one seed was asked for, whose trace is shown whatever comes of it.
+    /// Set if one seed was asked for, whose trace is shown in any case.
     #[serde(skip)]
     single: bool,
     first_seed: u64,
     seeds: u64,
-    /// How many of them were played before there was enough to tell.
+    /// The number of plays before there was enough to tell.
     played: u64,
     scenarios: Vec<String>,
     points: u64,
@@ -39,7 +39,7 @@ pub(super) struct Report {
     choices_in_code: u64,
     /// The images with points in their code.
     images: Vec<Image>,
-    /// What TDI clients asked for.
+    /// The requests of TDI clients.
     asked: Asked,
     seconds: f64,
     seeds_per_minute: f64,
@@ -60,7 +60,7 @@ struct Found {
     scenario: String,
     seed: u64,
     strategy: String,
-    /// What plays it again.
+    /// The command that plays it again.
     command: String,
     findings: Vec<String>,
     pending_closes: Vec<String>,
@@ -83,7 +83,7 @@ impl Found {
     }
 }
 
-/// What plays it again.
+/// The command that plays it again.
 fn command(play: Play<Scenario>) -> String {
     let Play { scenario, seed, strategy, atomics } = play;
     let scenario = scenario.name();

@@ -5,7 +5,7 @@ use tdi_client::scenario::Scenario as Tdi;
 
 use crate::failure::Failure;
 
-/// What can be played.
+/// A scenario of NDK or TDI.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Scenario {
     /// By the harness's NDK consumer.
@@ -14,8 +14,8 @@ pub(super) enum Scenario {
     Tdi(Tdi),
 }
 
-/// What is played only where it is named: it finds something in any case, or takes a thousand times as long
-/// as the others.
+/// Scenarios that are played only by name: one finds something in any case, one takes a thousand times as long as
+/// the others.
 const ALONE: [Scenario; 2] = [Scenario::Ndk(Ndk::LeakOnPurpose), Scenario::Tdi(Tdi::Thousand)];
 
 /// Every other scenario.

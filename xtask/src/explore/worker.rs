@@ -25,10 +25,10 @@ pub(super) struct Request {
     traced: usize,
 }
 
-/// What came of a play, as it is sent.
+/// The outcome of a play, as it is sent.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 pub(super) struct Outcome {
-    /// What was found, a paragraph each.
+    /// The findings, a paragraph each.
     pub(super) findings: Vec<String>,
     /// Entries into the kernel and returns from it.
     pub(super) points: u64,
@@ -44,11 +44,11 @@ pub(super) struct Outcome {
     pub(super) switches: u64,
     /// Hash of the calls, their threads and statuses; none if the machine did not come to its end.
     pub(super) digest: Option<String>,
-    /// What TDI clients asked for.
+    /// The requests of TDI clients.
     pub(super) asked: Asked,
     /// Closes that were pending when the machine was shut down.
     pub(super) pending: Vec<String>,
-    /// What happened, if that was asked for.
+    /// The trace, if it was asked for.
     pub(super) trace: String,
 }
 
@@ -74,7 +74,7 @@ impl Image {
     }
 }
 
-/// What TDI clients asked for.
+/// The requests of TDI clients.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 pub(super) struct Asked {
     /// Connects that succeeded.

@@ -16,7 +16,7 @@ use super::selection::Scenario;
 use super::worker::{Outcome, Request};
 use crate::failure::Failure;
 
-/// How long a play may take: a thousand times what it usually does.
+/// The time limit of a play: a thousand times what it usually takes.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Plays after which a worker is replaced: a machine that is over leaves some memory behind.
@@ -37,7 +37,7 @@ pub(super) struct Answer {
 }
 
 impl Answer {
-    /// Whether something was found.
+    /// Returns whether something was found.
     pub(super) fn failed(&self) -> bool {
         !self.outcome.findings.is_empty()
     }
@@ -146,7 +146,7 @@ impl Worker {
         }
     }
 
-    /// How the process ended, and what it said.
+    /// The exit status of the process, and its last output.
     fn last_words(&mut self) -> String {
         let status = self.child.wait().map_or_else(|error| error.to_string(), |status| status.to_string());
         let said = self.errors.take().and_then(|errors| errors.join().ok()).unwrap_or_default();

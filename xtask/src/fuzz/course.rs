@@ -19,10 +19,10 @@ const LONGEST: usize = 4096;
 /// The time after which one input is a finding, in seconds. No input has taken one so far.
 const SLOW: u32 = 30;
 
-/// How many inputs are made up for a target that begins with none of the repository.
+/// The number of inputs that are made up for a target without any in the repository.
 const SEEDS: usize = 64;
 
-/// What ends a run that finds nothing.
+/// The limit of a run that finds nothing.
 #[derive(Clone, Copy)]
 pub(super) enum Limit {
     /// Time, in seconds.
@@ -31,7 +31,7 @@ pub(super) enum Limit {
     Executions { count: u32, seed: u32 },
 }
 
-/// What a run came to.
+/// The result of a run.
 pub(super) struct Outcome {
     pub(super) statistics: Statistics,
     /// Inputs that the corpus had none like.
@@ -119,7 +119,7 @@ fn made_up(folder: PathBuf) -> Result<PathBuf, Failure> {
     Ok(folder)
 }
 
-/// How many files a folder has.
+/// The number of files in a folder.
 fn count(folder: &Path) -> Result<usize, Failure> {
     fs::read_dir(folder).map(Iterator::count).map_err(|error| Failure::file(folder, &error))
 }

@@ -18,7 +18,7 @@ const HOST: &str = "x86_64-unknown-linux-gnu";
 /// libFuzzer, as Debian builds it: compiling the one in libfuzzer-sys takes longer than all the targets.
 const LIBRARY: &str = "/usr/lib/llvm-22/lib/libFuzzer.a";
 
-/// What shows functions and lines in the sanitizer's stacks.
+/// The tool that shows functions and lines in the sanitizer's stacks.
 const SYMBOLIZER: &str = "/usr/lib/llvm-22/bin/llvm-symbolizer";
 
 /// As cargo-fuzz does: a counter on every edge, and what is compared is told to libFuzzer.
@@ -42,7 +42,7 @@ impl Programs {
         Ok(Self { folder, sanitized })
     }
 
-    /// Whether the address sanitizer watches them.
+    /// Returns whether the address sanitizer watches them.
     pub(super) fn sanitized(&self) -> bool {
         self.sanitized
     }

@@ -1,4 +1,4 @@
-//! What fuzzing came to, for people and for machines.
+//! The results of fuzzing, for people and for machines.
 
 use std::{fmt::Write, path::PathBuf, time::Duration};
 
@@ -16,7 +16,7 @@ pub(super) struct Report {
     clean: bool,
 }
 
-/// What the run of one target came to.
+/// The result of one target's run.
 #[derive(Serialize)]
 struct Row {
     target: String,

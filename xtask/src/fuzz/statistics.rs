@@ -1,11 +1,11 @@
-//! What libFuzzer says on standard error.
+//! Parser of libFuzzer's standard error.
 //!
 //! Lines of progress are `#<executions>\t<event> cov: <edges> ft: ... corp: <inputs>/<bytes> ...`; the last lines
-//! are `stat::<name>: <number>`. In between is whatever the target writes.
+//! are `stat::<name>: <number>`. In between is the target's own output.
 
 use std::path::PathBuf;
 
-/// How much was run, and how much of the target that reached.
+/// The number of executions, and the part of the target that they reached.
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct Statistics {
     pub(super) executions: u64,
@@ -29,7 +29,7 @@ impl Statistics {
     }
 }
 
-/// What a run that failed found.
+/// The finding of a run that failed.
 #[derive(Debug, PartialEq)]
 pub(super) struct Finding {
     /// In the target's own words, or in libFuzzer's.
@@ -46,7 +46,7 @@ impl Finding {
         Self { what, file: file.map(|(_, path)| path.trim().into()) }
     }
 
-    /// What was found, by which input, and how to see it again.
+    /// A line with the finding, its input, and the command to see it again.
     pub(super) fn line(&self, target: &str) -> String {
         let file = self.file.as_deref().unwrap_or("?".as_ref()).display();
         format!("{target}: {}: cargo xtask fuzz {target} --replay {file}", self.what)
@@ -75,7 +75,7 @@ fn panic(text: &str) -> Option<String> {
     Some(format!("{place} {}", lines.next().unwrap_or_default()))
 }
 
-/// What the last summary says, of a sanitizer or of libFuzzer.
+/// The last summary of a sanitizer or of libFuzzer.
 fn summary(text: &str) -> Option<String> {
     text.lines().rev().find_map(|line| line.strip_prefix("SUMMARY: ")).map(str::to_owned)
 }

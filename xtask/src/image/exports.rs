@@ -1,4 +1,4 @@
-//! What the kernel's modules export: the kit's definition files, each entry checked against mingw-w64's
+//! The exports of the kernel's modules: the kit's definition files, each entry checked against mingw-w64's
 //! import library of the same module or accompanied by the page that documents it.
 
 use std::{
@@ -38,7 +38,7 @@ impl Exports {
         Ok(exports)
     }
 
-    /// Whether `module` exports `function`.
+    /// Returns whether `module` exports `function`.
     pub(super) fn has(&self, module: &str, function: &str) -> bool {
         self.0.get(&module.to_lowercase()).is_some_and(|functions| functions.contains(function))
     }

@@ -1,4 +1,4 @@
-//! Control Flow Guard: whoever calls one of the driver's callbacks checks it against the image's table first.
+//! Control Flow Guard: a caller of the driver's callbacks checks the target against the image's table first.
 //!
 //! <https://learn.microsoft.com/windows/win32/secbp/pe-metadata>
 
@@ -16,7 +16,7 @@ use super::{Fault, tables::directory};
 const CONFIGURATION: &str = "load configuration";
 const TARGETS: &str = "table of call targets";
 
-/// How much of the structure an image with Control Flow Guard needs: up to the guard flags.
+/// The part of the structure that an image with Control Flow Guard needs: up to the guard flags.
 const LEAST: usize = 0x94;
 
 pub(super) fn check(image: &PeFile64<'_>, faults: &mut Vec<Fault>) {
@@ -72,7 +72,7 @@ fn is_code(image: &PeFile64<'_>, address: u32) -> bool {
         .is_some_and(|section| section.characteristics.get(LE) & object::pe::IMAGE_SCN_MEM_EXECUTE != 0)
 }
 
-/// What the image holds at the address that it prefers.
+/// The image's data at its preferred address `address`.
 fn at<'data>(image: &PeFile64<'data>, address: u64) -> Option<&'data [u8]> {
     let offset = address.checked_sub(image.nt_headers().optional_header.image_base.get(LE))?;
     image.section_table().pe_data_at(image.data(), u32::try_from(offset).ok()?)

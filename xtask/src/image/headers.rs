@@ -12,7 +12,7 @@ use object::{
 
 use super::Fault;
 
-/// What every driver's header says. High entropy costs a 64-bit image nothing: its addresses are wide anyway.
+/// The flags of every driver's header. High entropy costs a 64-bit image nothing: its addresses are wide anyway.
 const PROMISES: &[(u16, &str)] = &[
     (IMAGE_DLLCHARACTERISTICS_NX_COMPAT, "NX_COMPAT"),
     (IMAGE_DLLCHARACTERISTICS_DYNAMIC_BASE, "DYNAMIC_BASE"),

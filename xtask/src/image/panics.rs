@@ -1,4 +1,4 @@
-//! Panics: a kernel has nobody who catches one, so the driver is to have none that can be reached.
+//! Panics: a kernel catches none, so the driver is to have none that can be reached.
 //!
 //! The linker drops what nothing refers to, so whatever of the library's ways into a panic its map still lists
 //! can be reached as far as it could tell.

@@ -40,7 +40,7 @@ fn resource<'data>(image: &PeFile64<'data>) -> Option<&'data [u8]> {
     bytes.get(..entry.size.get(LE) as usize)
 }
 
-/// What a VS_VERSIONINFO says wrong; `None` if it is none.
+/// The faults of a VS_VERSIONINFO; `None` if it is none.
 fn wrong(info: &[u8], driver: &str) -> Option<Vec<Fault>> {
     let (root, _) = Node::first(info)?;
     let field = |index: usize| {

@@ -23,15 +23,15 @@ use crate::{
     toolchain::{Compiler, cargo},
 };
 
-/// How long a check may take; the simulator gives a machine that hangs up after a minute.
+/// The time limit of a check; the simulator gives a machine that hangs up after a minute.
 const PATIENCE: Duration = Duration::from_secs(150);
 
-/// What a check said.
+/// The result of a check.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
     /// Nothing.
     Passed,
-    /// What it had to say: the first line with it.
+    /// The finding: the first line that has it.
     Found(String),
     /// Something else: its first words.
     Failed(String),
@@ -196,7 +196,7 @@ fn read(stream: Option<impl Read + Send + 'static>) -> thread::JoinHandle<String
     })
 }
 
-/// What a check that failed has said.
+/// The result of a check that failed.
 fn judge(output: &str, finding: &str) -> Verdict {
     if let Some(line) = output.lines().find(|line| line.contains(finding)) {
         return Verdict::Found(line.trim().to_owned());

@@ -35,7 +35,7 @@ pub(super) struct Mutant {
     pub(super) checks: Vec<Check>,
 }
 
-/// What must fail, and what it must say then.
+/// The check that must fail, and the finding that it must report then.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Check {
     pub(super) layer: Layer,
@@ -43,7 +43,7 @@ pub(super) struct Check {
     pub(super) finding: String,
 }
 
-/// What a check tests.
+/// The kind of a check.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Layer {
     /// The code of a package, on the host.

@@ -1,4 +1,4 @@
-//! What became of the mutants, for people and for machines.
+//! The outcomes of the mutants, for people and for machines.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::{check::Verdict, patch::Mutant};
 use crate::failure::Failure;
 
-/// What became of one mutant.
+/// The outcome of one mutant.
 pub(super) enum Fate {
     /// It was built, and its checks said this.
     Checked(Vec<(String, Verdict)>),

@@ -2,7 +2,7 @@
 
 use packager::time::Timestamp;
 
-/// What a person on a test machine has to know first, in Windows' line ends.
+/// The first facts for a person on a test machine, in Windows' line ends.
 pub(super) fn text(time: Timestamp) -> String {
     let text = format!(
         "softndk {version} ({date}): a software RDMA adapter for Windows Server 2022 and later, x64.\n\

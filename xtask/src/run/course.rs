@@ -1,4 +1,4 @@
-//! What a run has to tell, whichever path the file takes.
+//! The report of a run, common to both paths of the file.
 
 use core::time::Duration;
 use std::net::IpAddr;
@@ -11,10 +11,10 @@ use super::figures::{Phase, PoolLeft, hex, line, list, rate, speed};
 use super::options::{Route, Source};
 use crate::failure::Failure;
 
-/// What a run has to tell, whichever path the file takes.
+/// The report of a run, common to both paths of the file.
 #[derive(Serialize)]
 pub(super) struct Course {
-    /// Whether only the JSON is to be printed.
+    /// Set if only the JSON is to be printed.
     #[serde(skip)]
     pub(super) json: bool,
     file: String,
@@ -23,7 +23,7 @@ pub(super) struct Course {
     far: IpAddr,
     port: u16,
     phases: Vec<Phase>,
-    /// What the simulator found.
+    /// The simulator's findings.
     verifier_findings: Vec<String>,
     pool_left: PoolLeft,
     pub(super) peak_resident_bytes: Option<u64>,
@@ -69,7 +69,7 @@ impl Course {
         self.pool_left = PoolLeft::new(report);
     }
 
-    /// Whether every one of `ways` led across, and the simulator found nothing.
+    /// Returns whether every one of `ways` led across, and the simulator found nothing.
     pub(super) fn passed<'p>(
         &self,
         passages: impl ExactSizeIterator<Item = &'p Passage>,

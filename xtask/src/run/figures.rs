@@ -1,4 +1,4 @@
-//! What the reports have in common.
+//! Parts that the reports have in common.
 
 use core::fmt;
 
@@ -12,7 +12,7 @@ pub(super) struct Phase {
     pub(super) seconds: f64,
 }
 
-/// Pool memory that nobody freed.
+/// Leaked pool memory.
 #[derive(Serialize, Default)]
 pub(super) struct PoolLeft {
     allocations: usize,

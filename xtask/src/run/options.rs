@@ -1,4 +1,4 @@
-//! What to move, and between which addresses.
+//! Command-line options: the file, and the addresses.
 
 use std::fs::{self, File};
 use std::net::IpAddr;
@@ -8,7 +8,7 @@ use protocol::Endpoint;
 
 use crate::failure::Failure;
 
-/// What to move, and between which addresses.
+/// The file to move, and the addresses between which it moves.
 #[derive(clap::Args)]
 pub(crate) struct Options {
     /// The file to move; without one, softndk.sys itself.

@@ -1,4 +1,4 @@
-//! What happened between the adapters, for people and for machines.
+//! The report of a run between the adapters, for people and for machines.
 
 use core::time::Duration;
 
@@ -13,7 +13,7 @@ use super::figures::{line, list, rate, speed};
 use super::options::{Route, Source};
 use crate::failure::Failure;
 
-/// What an operation is called.
+/// The name of an operation.
 pub(super) const fn name(operation: Operation) -> &'static str {
     match operation {
         Operation::Copy => "memcpy",
@@ -38,11 +38,11 @@ pub(super) struct Report {
     write_to_memcpy: Option<f64>,
     smb_direct: Option<Registrations>,
     closes: Option<Closes>,
-    /// What the consumer found.
+    /// The consumer's findings.
     consumer_findings: Vec<String>,
 }
 
-/// What registering by work requests came to.
+/// The result of registering by work requests.
 #[derive(Serialize)]
 struct Registrations {
     made: u64,
@@ -168,7 +168,7 @@ impl Report {
         self.crossings.iter().map(|crossing| &crossing.passage)
     }
 
-    /// Whether every byte matched, every close obeyed the protocol and nothing was found.
+    /// Returns whether every byte matched, every close obeyed the protocol and nothing was found.
     pub(super) fn passed(&self) -> bool {
         self.course.passed(self.passages(), super::WAYS.len())
             && self.closes.is_some()

@@ -1,4 +1,4 @@
-//! What the storm came to, for people and for machines.
+//! The result of the storm, for people and for machines.
 
 use core::time::Duration;
 
@@ -13,7 +13,7 @@ use crate::failure::Failure;
 /// Everything that a storm has to tell.
 #[derive(Serialize)]
 pub(super) struct Report {
-    /// Whether only the JSON is to be printed.
+    /// Set if only the JSON is to be printed.
     #[serde(skip)]
     json: bool,
     connections: u32,
@@ -21,12 +21,12 @@ pub(super) struct Report {
     seconds: f64,
     endings: Vec<Line>,
     failed_allocations: u64,
-    /// What went wrong, beginning with the round in which it did.
+    /// The violations, each after the number of its round.
     findings: Vec<String>,
     clean: bool,
 }
 
-/// What the rounds that ended in one way came to.
+/// The result of the rounds with the same ending.
 #[derive(Serialize)]
 struct Line {
     ending: &'static str,
@@ -67,7 +67,7 @@ impl Report {
         }
     }
 
-    /// How many rounds were played.
+    /// The number of rounds played.
     pub(super) fn rounds(&self) -> usize {
         self.endings.iter().map(|line| line.rounds).sum()
     }

@@ -69,7 +69,7 @@ unsafe fn wait_for_end(handle: HANDLE) {
 }
 
 unsafe extern "C" fn run<F: FnOnce()>(context: *mut c_void) {
-    // SAFETY: `beside` passes its closure, which nobody else touches until this thread has ended.
+    // SAFETY: `beside` passes its closure, which no other code touches until this thread has ended.
     let other = unsafe { &mut *context.cast::<Option<F>>() };
     if let Some(other) = other.take() {
         other();

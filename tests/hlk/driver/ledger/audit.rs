@@ -1,4 +1,4 @@
-//! What the stamps say, once the adapters are closed.
+//! The audit of the stamps, once the adapters are closed.
 
 use core::sync::atomic::Ordering;
 

@@ -14,7 +14,7 @@ use crate::kernel::{self, Event, Reset};
 /// The record of a call. Its address is the context of the completion, so it is never used again: a
 /// completion that comes late or twice still finds the call it belongs to.
 pub(crate) struct Call {
-    /// What the call is for, in the words of a finding.
+    /// The purpose of the call, in the words of a finding.
     pub(super) step: &'static str,
     /// The object that the call is made on: this call's completion is one of its callbacks.
     pub(super) owner: *const Object,
@@ -22,8 +22,8 @@ pub(crate) struct Call {
     pub(super) subject: *const Object,
     /// The object to close from inside the completion, if any.
     pub(super) close_inside: *const Object,
-    /// Where the provider puts a created object. In the record and not on a stack: a provider that wrote
-    /// late would otherwise write into somebody else's stack.
+    /// The place for a created object. In the record and not on a stack: a late write of the provider
+    /// would otherwise hit an unrelated stack frame.
     out: AtomicPtr<NDK_OBJECT_HEADER>,
     pub(super) returned: AtomicI32,
     pub(super) status: AtomicI32,
@@ -52,7 +52,7 @@ impl Call {
         }
     }
 
-    /// Whether the call has come to STATUS_SUCCESS.
+    /// Returns whether the call ended with STATUS_SUCCESS.
     pub(super) fn succeeded(&self) -> bool {
         let returned = self.returned.load(Ordering::Acquire);
         let status = if returned == STATUS_PENDING { self.status.load(Ordering::Acquire) } else { returned };
@@ -120,12 +120,12 @@ impl<'l> Ticket<'l> {
         self.call
     }
 
-    /// What the function returned.
+    /// The status that the function returned.
     pub(crate) fn returned(self) -> NTSTATUS {
         self.call.returned.load(Ordering::Acquire)
     }
 
-    /// Whether the final status is known.
+    /// Returns whether the final status is known.
     pub(crate) fn is_over(self) -> bool {
         self.returned() != STATUS_PENDING || self.call.completions.load(Ordering::Acquire) != 0
     }

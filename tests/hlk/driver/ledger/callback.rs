@@ -1,5 +1,5 @@
-//! What the provider calls. Each callback stamps its begin and its end; what it does in between is what
-//! the test told it to do.
+//! The callbacks that the provider calls. Each stamps its begin and its end, and does in between as the test
+//! told it to.
 
 use core::ffi::c_void;
 use core::sync::atomic::Ordering;
@@ -11,8 +11,8 @@ use sys::status::{NTSTATUS, STATUS_SUCCESS};
 use super::{Call, Ledger, Object, stamp};
 use crate::kernel;
 
-/// How long, in microseconds, a callback stays before it returns, so that what must wait for its return
-/// has an opportunity not to.
+/// The time, in microseconds, that a callback stays before it returns: a violation of the rules that something
+/// waits for its return then shows.
 const DWELL: u64 = 20;
 
 /// A callback in progress.

@@ -31,7 +31,7 @@ pub(crate) use self::object::{Object, Reaction};
 use crate::heap::List;
 use crate::kernel;
 
-/// How many milliseconds the harness gives the provider for anything.
+/// The time, in milliseconds, that the harness gives the provider for any step.
 pub(crate) const PATIENCE: u32 = 10_000;
 
 /// A moment, on the clock that all callbacks share. Zero is before all.

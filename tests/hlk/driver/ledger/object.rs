@@ -12,7 +12,7 @@ use crate::heap::List;
 use crate::kernel::{self, Event, Reset};
 use crate::ndk;
 
-/// What an event or notification callback of an object does, besides signalling the event.
+/// The action of an object's event or notification callback, besides signalling the event.
 #[derive(Clone, Copy, PartialEq, Eq)]
 #[repr(u32)]
 pub(crate) enum Reaction {
@@ -28,7 +28,7 @@ pub(crate) struct Object {
     kind: Kind,
     pointer: AtomicPtr<NDK_OBJECT_HEADER>,
     pub(super) antecedents: List<Antecedent>,
-    /// The listener that offered this connector, until somebody takes it.
+    /// The listener that offered this connector, until a test takes it.
     offered_by: AtomicPtr<Object>,
 
     /// Callbacks that are running, the close completion not counted.
@@ -61,9 +61,9 @@ unsafe impl Sync for Antecedent {}
 // SAFETY: as above.
 unsafe impl Send for Antecedent {}
 
-/// What is known of an object's close. Stamps are zero until the moment has come.
+/// The record of an object's close. Stamps are zero until the moment has come.
 pub(super) struct Close {
-    /// Whether it was asked for.
+    /// Set when the close was asked for.
     pub(super) requested: AtomicBool,
     pub(super) inside: AtomicBool,
     pub(super) called: AtomicU64,
@@ -152,7 +152,7 @@ impl Object {
         self.antecedents.push(Antecedent { object: antecedent, tie: request.call() }).map(drop)
     }
 
-    /// Whether the object must not outlive `other`, directly or by way of others.
+    /// Returns whether the object must not outlive `other`, directly or by way of others.
     pub(crate) fn descends_from(&self, other: &Self) -> bool {
         self.antecedents.iter().any(|antecedent| {
             // SAFETY: antecedents are records of the same ledger.
@@ -161,12 +161,12 @@ impl Object {
         })
     }
 
-    /// Whether the object was made and nobody has asked for its close.
+    /// Returns whether the object was made and its close not asked for yet.
     pub(crate) fn is_open(&self) -> bool {
         !self.pointer().is_null() && !self.close.requested.load(Ordering::Acquire)
     }
 
-    /// What the object's next callbacks are to do.
+    /// Sets the action of the object's next callbacks.
     pub(crate) fn react(&self, reaction: Reaction) {
         self.reaction.store(reaction as u32, Ordering::Release);
     }
@@ -184,7 +184,7 @@ impl Object {
         self.offered_by.compare_exchange(listener, null_mut(), Ordering::AcqRel, Ordering::Relaxed).is_ok()
     }
 
-    /// Wakes whoever waits for an event of this object.
+    /// Wakes the waiters for an event of this object.
     pub(crate) fn signal(&self) {
         self.event.set();
     }
@@ -194,7 +194,7 @@ impl Object {
         self.events.load(Ordering::Acquire)
     }
 
-    /// Waits for the next event or notification of this object that nobody has waited for.
+    /// Waits for the object's next event or notification that no wait has consumed.
     #[must_use]
     pub(crate) fn wait_for_event(&self, step: &str) -> bool {
         let came = self.event.wait(PATIENCE);
@@ -209,7 +209,7 @@ impl Object {
         self.event.wait(milliseconds)
     }
 
-    /// Whether a CQ has said that it is of no more use.
+    /// Returns whether a CQ has notified with a status other than success: it is of no more use.
     pub(crate) fn has_failed(&self) -> bool {
         self.failed.load(Ordering::Acquire)
     }
@@ -219,7 +219,7 @@ impl Object {
         self.arms.fetch_add(1, Ordering::AcqRel);
     }
 
-    /// Leaves the object to nobody: it is never closed.
+    /// Gives up ownership of the object: it is never closed.
     pub(crate) fn abandon(&self) {
         self.close.requested.store(true, Ordering::Release);
     }
@@ -285,7 +285,7 @@ impl Object {
         closed
     }
 
-    /// Whether the close is complete.
+    /// Returns whether the close is complete.
     pub(crate) fn is_closed(&self) -> bool {
         match self.close.status.load(Ordering::Acquire) {
             STATUS_PENDING => self.close.ended.load(Ordering::Acquire) != 0,

@@ -12,7 +12,7 @@ pub(super) fn cycles() -> u64 {
     unsafe { _rdtsc() }
 }
 
-/// How long a look at both clocks must be for the one to tell the other's rate.
+/// The time, in ticks, for which both clocks are compared to tell the one's rate from the other's.
 const SPAN: u64 = 1000;
 
 /// One moment on both clocks.

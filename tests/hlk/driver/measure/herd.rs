@@ -21,8 +21,8 @@ use crate::stage::Stage;
 
 type Header = *mut NDK_OBJECT_HEADER;
 
-/// How long, in milliseconds, a wait is before it is begun anew: what is waited for can't be given up, as
-/// the provider has a pointer to it.
+/// The time, in milliseconds, after which a wait is begun anew: the wait can't be given up, as the provider has a
+/// pointer to its event.
 const SLICE: u32 = 60_000;
 
 /// A CQ that is deep enough for one QP.
@@ -197,7 +197,7 @@ impl Herd {
         closes.wait();
     }
 
-    /// What the members were created from: the CQ, and the PD.
+    /// The objects that the members were created from: the CQ, and the PD.
     fn antecedents(&self) -> impl Iterator<Item = (Kind, Header)> + use<> {
         let cq = self.cq.map(|cq| (Kind::Cq, cq.as_ptr().cast()));
         let pd = self.pd.map(|pd| (Kind::Pd, pd.as_ptr().cast()));

@@ -27,7 +27,7 @@ use crate::stage::{Backstage, Stage};
 
 /// Two connected ends, and the objects that are only there to be counted.
 pub(crate) struct Measuring {
-    /// What the link borrows from. Taken back and freed by [`Measuring::close`].
+    /// The state that the link borrows from. Taken back and freed by [`Measuring::close`].
     backstage: &'static Backstage,
     stage: Stage<'static>,
     link: Link<'static>,
@@ -113,7 +113,7 @@ impl Measuring {
 }
 
 impl Content for Measuring {
-    /// Nobody asks how the closes went.
+    /// Drops the outcome of the closes: no request asks for it.
     fn abandon(self: Box<Self>) {
         let _ = self.close();
     }

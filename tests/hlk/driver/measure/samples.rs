@@ -27,7 +27,7 @@ impl Samples {
         }
     }
 
-    /// How many more are wanted.
+    /// The number of samples that are still wanted.
     pub(super) const fn wanted(&self) -> usize {
         self.room.saturating_sub(self.taken)
     }

@@ -19,7 +19,7 @@ use crate::ndk::{Handle, Inside, QpDepths, Remote, sge};
 use crate::pair::{self, Party};
 use crate::stage::Stage;
 
-/// How many results are polled at once.
+/// The number of results that are polled at once.
 const BATCH: usize = 16;
 
 const EMPTY: NDK_RESULT =

@@ -43,7 +43,7 @@ pub(super) fn cache_line(samples: &mut Samples) -> Result<(), NTSTATUS> {
     })
 }
 
-/// How many receives each side has posted ahead.
+/// The number of receives that each side posts ahead.
 const AHEAD: usize = 4;
 
 /// Sends `length` bytes there and back.

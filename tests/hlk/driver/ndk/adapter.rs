@@ -1,4 +1,4 @@
-//! What is made from an adapter and from a PD.
+//! Functions of an adapter and of a PD that create objects.
 
 use core::ptr::null_mut;
 
@@ -14,7 +14,7 @@ use super::{Address, Handle, QpDepths, call};
 use crate::kernel;
 use crate::ledger::{self, Call, Object, Ticket};
 
-/// How many results a CQ holds.
+/// The number of results that a CQ holds.
 #[derive(Clone, Copy)]
 pub(crate) struct CqDepth(pub(crate) u32);
 
@@ -40,7 +40,7 @@ impl<'l, T> Creation<'l, T> {
     }
 }
 
-/// Whether a create's completion closes what was created.
+/// The completion of a create either keeps or closes the object.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Then {
     Keep,
@@ -276,7 +276,7 @@ impl<'l> Handle<'l, NDK_PD> {
     }
 }
 
-/// What the report to the runner tells of an adapter.
+/// The adapter's limits for the report to the runner.
 pub(crate) fn limits(info: &NDK_ADAPTER_INFO) -> AdapterLimits {
     AdapterLimits {
         version: (u32::from(info.Version.Major) << 16) | u32::from(info.Version.Minor),

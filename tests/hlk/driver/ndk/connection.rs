@@ -28,7 +28,7 @@ impl Address {
     }
 }
 
-/// How many RDMA Reads may be in flight.
+/// The numbers of RDMA Reads that may be in flight.
 #[derive(Clone, Copy)]
 pub(crate) struct ReadLimits {
     pub(crate) inbound: u32,
@@ -44,7 +44,7 @@ fn start(data: &[u8]) -> *const core::ffi::c_void {
     if data.is_empty() { core::ptr::null() } else { data.as_ptr().cast() }
 }
 
-/// What the completion of a request does besides completing it.
+/// The action of a request's completion besides completing it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Inside {
     Nothing,

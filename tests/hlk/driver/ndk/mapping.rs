@@ -82,7 +82,7 @@ impl<'l> Handle<'l, NDK_ADAPTER> {
     pub(crate) fn map(self, mdl: *mut MDL, length: u32, buffer: &'l Buffer) -> Result<Mapping<'l>, NTSTATUS> {
         let at = place(buffer);
         let room = buffer.length().saturating_sub(u32::try_from(offset_of!(Place, mapping)).unwrap_or(0));
-        // SAFETY: the place is large enough, aligned to 16 bytes, and nobody else uses it.
+        // SAFETY: the place is large enough, aligned to 16 bytes, and not in use by another thread.
         unsafe { (*at).size = room };
         self.request("build LAM", Inside::Nothing, |context| {
             call!(self.NdkBuildLAM(

@@ -1,7 +1,7 @@
 //! NDK objects as the harness calls them: typed handles whose methods name the interface's functions.
 //!
 //! A method hands its arguments on as they are, also wrong ones: that is what the harness is for. The
-//! dispatch table is fetched anew for every call, as whoever stands between consumer and provider may
+//! dispatch table is fetched anew for every call, as a filter between consumer and provider may
 //! swap it (OBJ-4), and a missing slot shows as `STATUS_PROCEDURE_NOT_FOUND`, which no rule allows.
 
 mod adapter;
@@ -31,7 +31,7 @@ pub(crate) use self::queue::{QpDepths, Remote, sge};
 pub(crate) use self::registration::Extent;
 use crate::ledger::{Ledger, Object};
 
-/// What the structures of all NDK objects have in common.
+/// The members that the structures of all NDK objects have in common.
 pub(crate) trait Interface {
     /// The dispatch table.
     type Dispatch;
@@ -118,7 +118,7 @@ impl<'l, T: Interface> Handle<'l, T> {
         Unrecorded(self.as_ptr()).table()
     }
 
-    /// Asks for an extension that nobody knows.
+    /// Asks for an undefined extension.
     pub(crate) fn query_unknown_extension(self) -> NTSTATUS {
         let guid = GUID { Data1: 0x8f5e_0c1a, Data2: 0x52d7, Data3: 0x4b33, Data4: *b"softndk\0" };
         let mut extension = NDK_EXTENSION_INTERFACE { Dispatch: core::ptr::null() };

@@ -8,7 +8,7 @@ use sys::status::NTSTATUS;
 use super::{CqDepth, Handle, Inside, call};
 use crate::ledger::{self, Ticket};
 
-/// How large a QP is to be.
+/// The depths of a QP's queues.
 #[derive(Clone, Copy)]
 pub(crate) struct QpDepths {
     pub(crate) receive: u32,
@@ -20,7 +20,7 @@ pub(crate) struct QpDepths {
 }
 
 impl QpDepths {
-    /// What most tests need.
+    /// The depths that suffice for most tests.
     pub(crate) const SMALL: Self =
         Self { receive: 8, initiator: 8, receive_sges: 1, initiator_sges: 1, inline: 0 };
 }

@@ -14,7 +14,7 @@ use crate::ndk::{Address, Handle, Inside, QpDepths};
 use crate::pair::{self, Connection, Party, READS};
 use crate::stage::Stage;
 
-/// How a request that a connection does not admit fails.
+/// The statuses of a request that a connection does not admit.
 const REFUSED: [NTSTATUS; 2] = [STATUS_CONNECTION_ABORTED, STATUS_CONNECTION_INVALID];
 
 /// CM-3, OBJ-2: a second accept, with another QP, fails and changes nothing: the first QP is the connector's, and is

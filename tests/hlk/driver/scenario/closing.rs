@@ -39,7 +39,7 @@ pub(super) fn antecedents_first(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
     Ok(())
 }
 
-/// CL-5, CL-7: an offered connector is a successor of the listener, and nobody else is let in.
+/// CL-5, CL-7: an offered connector is a successor of the listener, and new connects are refused.
 pub(super) fn listener_with_offers(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
     let ledger = stage.ledger();
     let listener = pair::listen(stage)?;
@@ -55,7 +55,7 @@ pub(super) fn listener_with_offers(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
     Ok(())
 }
 
-/// CL-7, CL-5: a connection outlives its closing listener, which lets nobody else in.
+/// CL-7, CL-5: a connection outlives its closing listener, which refuses new connects.
 pub(super) fn listener_before_connection(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
     let scene = Scene::connected(stage)?;
     let ledger = stage.ledger();
@@ -84,7 +84,7 @@ pub(super) fn address_reuse(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
     Ok(())
 }
 
-/// A PD is closed whose MR nobody ever closes.
+/// A PD is closed while one of its MRs stays open for good.
 pub(super) fn leak(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
     let pd = stage.near.create_pd()?;
     pd.create_mr()?.object().abandon();

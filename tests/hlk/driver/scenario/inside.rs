@@ -55,7 +55,7 @@ pub(super) fn connect(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
     let (from, to) = (Address::of(&stage.near_end), Address::of(&stage.far_end));
     let refused = stage.near.create_connector()?;
     let ticket = refused.connect(near.qp, &from, &to, READS, b"", Inside::Close)?;
-    ledger.expect("connect where nobody listens", ticket.status(), STATUS_CONNECTION_REFUSED);
+    ledger.expect("connect to an address without a listener", ticket.status(), STATUS_CONNECTION_REFUSED);
     close_and_wait(&[refused.object()]);
 
     let listener = pair::listen(stage)?;

@@ -7,8 +7,8 @@ use crate::ndk::{Address, CqDepth, QpDepths, Then};
 use crate::pair::{self, Party};
 use crate::stage::Stage;
 
-/// OBJ-5, OBJ-6, CQ-7: what an adapter's information denies is refused, what it claims works, and an
-/// extension that nobody knows is refused by every object.
+/// OBJ-5, OBJ-6, CQ-7: an operation that an adapter's information denies is refused, one that it claims works,
+/// and every object refuses an undefined extension.
 pub(super) fn not_supported(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
     let ledger = stage.ledger();
     let info = stage.near.info()?;

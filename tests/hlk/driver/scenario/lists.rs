@@ -24,7 +24,7 @@ const CUTS: [u32; 2] = [1000, 5000];
 /// Bytes that are written at once.
 const PIECE: u32 = 16;
 
-/// What becomes of the lists.
+/// The fate of the lists.
 #[derive(Clone, Copy)]
 enum Way {
     /// One, freed.

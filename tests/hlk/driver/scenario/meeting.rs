@@ -1,6 +1,6 @@
-//! Two threads that meet in the provider's atomics: what one does is decided by what the other has done so far.
+//! Two threads that race on the provider's atomics: the action of one depends on the other's progress.
 //!
-//! Which of the two comes first is left to the scheduler, as in `racing`; but here one thing must hold in any
+//! The scheduler decides which of the two comes first, as in `racing`; but here one outcome must hold in any
 //! order.
 
 use sys::ndk::NDK_CQ_NOTIFY_ERRORS;

@@ -31,7 +31,7 @@ pub(super) fn versions(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
     ];
     for version in refused {
         let status = stage.open_as(version).err().unwrap_or(STATUS_SUCCESS);
-        ledger.expect("open as a version that nobody speaks", status, NDIS_STATUS_BAD_VERSION);
+        ledger.expect("open as an unknown version", status, NDIS_STATUS_BAD_VERSION);
     }
     Ok(())
 }

@@ -10,7 +10,7 @@ use crate::ndk::{CqDepth, Handle, QpDepths};
 use crate::pair::{self, Party};
 use crate::stage::Stage;
 
-/// How often a send is posted for each affinity.
+/// The number of sends that are posted for each affinity.
 const SENDS: usize = 4;
 
 /// CQ-8: consumers walk their requests after a post, which a notification frees; so it does not come by way of the

@@ -1,7 +1,7 @@
-//! Closes while another thread is at work on the same objects, or on what holds them.
+//! Closes while another thread works on the same objects, or on their successors and antecedents.
 //!
-//! Which of the two comes first is left to the scheduler, so both outcomes are right; what must hold in
-//! either is what the ledger audits: every request and every close completes once, in order.
+//! The scheduler decides which of the two comes first, so both outcomes are right; either must satisfy the
+//! ledger's audit: every request and every close completes once, in order.
 
 use sys::ndk::{NDK_CQ_NOTIFY_ANY, NDK_QP};
 use sys::status::{
@@ -17,7 +17,7 @@ use crate::pair::{self, Party, READS};
 use crate::stage::Stage;
 use crate::work::Work;
 
-/// What may come of a request while its connection goes away.
+/// The statuses of a request whose connection goes away meanwhile.
 const ENDED: [NTSTATUS; 7] = [
     STATUS_SUCCESS,
     STATUS_CANCELLED,
@@ -28,7 +28,7 @@ const ENDED: [NTSTATUS; 7] = [
     STATUS_IO_TIMEOUT,
 ];
 
-/// How many requests are posted while something else happens.
+/// The number of requests that are posted before the race.
 const POSTED: usize = 4;
 
 /// Work requests, by their records.

@@ -65,7 +65,7 @@ pub(super) fn bad_address(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
     let status = connect(&from, &Address::of(&foreign.with_port(445)))?;
     ledger.expect_one_of("connect to an address that is not there", status, &unreachable);
     let status = connect(&from, &to)?;
-    ledger.expect("connect where nobody listens", status, STATUS_CONNECTION_REFUSED);
+    ledger.expect("connect to an address without a listener", status, STATUS_CONNECTION_REFUSED);
 
     // Port 0 asks for one of the dynamic range.
     let any = stage.far.create_listener()?;
@@ -85,7 +85,7 @@ fn foreign(end: &Endpoint) -> Endpoint {
     Endpoint::new(end.if_index, address, 0)
 }
 
-/// CM-5: while its connect events are paused, a listener looks as though nobody listened.
+/// CM-5: while its connect events are paused, a listener refuses connects like an address without a listener.
 pub(super) fn paused_listener(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
     let ledger = stage.ledger();
     let listener = pair::listen(stage)?;

@@ -1,4 +1,4 @@
-//! What memory a peer may reach, changed by work requests: windows, fast registration, invalidation.
+//! A peer's access to memory, changed by work requests: windows, fast registration, invalidation.
 
 use sys::ndk::{
     NDK_ADAPTER_FLAG_RDMA_READ_LOCAL_INVALIDATE_SUPPORTED, NDK_CQ_NOTIFY_ANY, NDK_MR,
@@ -77,7 +77,7 @@ struct Fast<'l> {
     mr: Handle<'l, NDK_MR>,
     buffer: &'l Buffer,
     mapping: Mapping<'l>,
-    /// What the memory is known by.
+    /// The address and token by which a peer reaches the memory.
     address: usize,
 }
 

@@ -1,4 +1,4 @@
-//! What most scenarios begin with: two connected parties with some registered memory.
+//! The start of most scenarios: two connected parties with some registered memory.
 
 use sys::ndk::{
     NDK_CONNECTOR, NDK_LISTENER, NDK_MR_FLAG_ALLOW_LOCAL_WRITE, NDK_MR_FLAG_ALLOW_REMOTE_READ,
@@ -16,7 +16,7 @@ use crate::work::Work;
 /// Bytes of memory on each side.
 pub(super) const MEMORY: u32 = 4096;
 
-/// How long, in milliseconds, to wait for a notification that must not come.
+/// The time, in milliseconds, to wait for a notification that must not come.
 pub(super) const QUIET: u32 = 50;
 
 /// Local and remote access of every kind.

@@ -1,4 +1,4 @@
-//! What several connections share: a receive queue, an address; and memory without a region.
+//! Resources that several connections share: a receive queue, an address; and memory without a region.
 
 use sys::ndk::{NDK_CONNECTOR, NDK_MR_FLAG_ALLOW_LOCAL_WRITE, NDK_OP_FLAG_SILENT_SUCCESS};
 use sys::status::{
@@ -44,7 +44,7 @@ pub(super) fn receives(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
         ledger.expect("receive from the shared queue", cq.wait_for(receive), STATUS_SUCCESS);
     }
     wait_event(stage, srq.object(), "SRQ notification");
-    ledger.require("a receive that nobody took is still posted", !left.is_done());
+    ledger.require("a receive without a message is still posted", !left.is_done());
     srq.object().close();
     ledger.require("the SRQ's close pends while its QPs live", !srq.object().is_closed());
     Ok(())

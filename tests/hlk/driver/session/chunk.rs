@@ -162,7 +162,7 @@ impl Session {
         Ok(())
     }
 
-    /// What the other operations are measured against: done by the near side, like a Send or a Write.
+    /// The copy that the other operations are measured against: done by the near side, like a Send or a Write.
     fn copy(&self, chunk: &Chunk) -> Result<(), NTSTATUS> {
         let from = chunk.memory()?;
         self.rendezvous.take(|to| {

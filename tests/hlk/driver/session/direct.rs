@@ -65,7 +65,7 @@ impl<'l> Client<'l> {
         (self.registrations.load(Ordering::Relaxed), self.invalidations.load(Ordering::Relaxed))
     }
 
-    /// Has the server read a chunk; returns when nobody can read it any more.
+    /// Has the server read a chunk; returns when the chunk's memory is out of the peer's reach.
     pub(super) fn write(&self, chunk: &Chunk) -> Result<(), NTSTATUS> {
         let end = &self.end;
         end.expect_control()?;

@@ -32,7 +32,7 @@ impl Control {
         Self { operation: chunk.operation as u32, length: chunk.length, address: 0, token: 0, reserved: 0 }
     }
 
-    /// Whether both sides mean the same chunk.
+    /// Returns whether both sides mean the same chunk.
     pub(super) const fn is_about(&self, chunk: &Chunk) -> bool {
         self.operation == chunk.operation as u32 && self.length == chunk.length
     }

@@ -55,13 +55,13 @@ use crate::slot::Content;
 use crate::stage::{Backstage, Stage};
 use crate::work::Poll;
 
-/// What the near side tells the far side when it connects, and the other way round.
+/// The private data that the near side sends when it connects, and that the far side answers with.
 const NEAR_DATA: &[u8] = b"ndkhlk: near";
 const FAR_DATA: &[u8] = b"ndkhlk: far, nice to meet you";
 
 /// An open session.
 pub(crate) struct Session {
-    /// What the handles below borrow from. Taken back and freed by [`Session::close`].
+    /// The state that the handles below borrow from. Taken back and freed by [`Session::close`].
     backstage: &'static Backstage,
     near: End<'static>,
     far: End<'static>,
@@ -171,7 +171,7 @@ impl Session {
         }
     }
 
-    /// What has happened so far.
+    /// The counters up to now.
     pub(crate) fn counters(&self) -> SessionCounters {
         let tally = |operation| self.count(operation).map(Count::tally).unwrap_or_default();
         let (fast_registrations, invalidations) = self.client.counts();
@@ -236,7 +236,7 @@ impl Session {
 }
 
 impl Content for Session {
-    /// Nobody asks how the closes went.
+    /// Drops the outcome of the closes: no request asks for it.
     fn abandon(self: Box<Self>) {
         let _ = self.close(Level::Passive);
     }

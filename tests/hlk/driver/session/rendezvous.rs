@@ -34,7 +34,7 @@ impl Rendezvous {
             return Ok(());
         }
         if self.memory.swap(null_mut(), Ordering::AcqRel).is_null() {
-            // Somebody has just taken it, and is using it.
+            // Another thread has just taken it, and is using it.
             while !self.taken.wait(PATIENCE) {}
             return Ok(());
         }

@@ -85,7 +85,7 @@ impl<'l> Shared<'l> {
         message
     }
 
-    /// How often the queue said that few were left, and was refilled.
+    /// The number of low-watermark notifications of the SRQ, each followed by a refill.
     pub(super) fn refills(&self) -> u32 {
         self.refills.load(Ordering::Relaxed)
     }

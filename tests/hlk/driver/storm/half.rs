@@ -24,7 +24,7 @@ const INITIATORS: usize = 3;
 pub(super) const REQUESTS: u32 = 7;
 const _: () = assert!(RECEIVES + INITIATORS == REQUESTS as usize);
 
-/// How large a half's QP is.
+/// The depths of a half's QP.
 pub(super) const DEPTHS: QpDepths =
     QpDepths { receive: 4, initiator: 3, receive_sges: 1, initiator_sges: 1, inline: 0 };
 
@@ -32,8 +32,8 @@ pub(super) const DEPTHS: QpDepths =
 const MESSAGE: u32 = 8;
 /// Bytes that a write or read moves.
 const BULK: u32 = 1024;
-/// Where the messages to send are, after those that are received; and after both, what writes and reads move,
-/// at which nobody looks.
+/// The offset of the messages to send: they follow the received ones; after both comes the target of writes and
+/// reads, whose contents are not checked.
 const OUTBOX: u32 = 64;
 const BULK_AREA: u32 = 128;
 const LENGTH: u32 = BULK_AREA + BULK;
@@ -46,7 +46,7 @@ pub(super) struct Memory {
 }
 
 impl Memory {
-    /// What the peer is to know of it.
+    /// The token and address that the peer needs.
     pub(super) fn remote(&self) -> Remote {
         Remote { address: self.buffer.address(BULK_AREA) as u64, token: self.remote_token }
     }
@@ -93,7 +93,7 @@ pub(super) struct Half {
     sent: AtomicU64,
     /// Messages that arrived; the number of the receive that is next to have a result, too.
     received: AtomicU64,
-    /// Whether a request has failed: nothing more is posted.
+    /// Set when a request has failed: nothing more is posted.
     broken: AtomicBool,
 }
 
@@ -228,7 +228,7 @@ impl Half {
         }
     }
 
-    /// How many requests have no result that was polled.
+    /// The number of requests without a polled result.
     pub(super) fn unseen(&self) -> u64 {
         let slots = self.receives.iter().chain(&self.initiators);
         slots

@@ -22,7 +22,7 @@ pub(super) struct Lane {
 /// One side of a lane.
 pub(super) struct Shore {
     pub(super) cq: Handle<'static, NDK_CQ>,
-    /// What else the side has that its halves do not.
+    /// The side's objects that belong to none of its halves.
     pub(super) listener: Option<Handle<'static, NDK_LISTENER>>,
     pub(super) halves: Vec<Half>,
 }
@@ -39,7 +39,7 @@ impl Shore {
         Ok(Self { cq, listener, halves })
     }
 
-    /// What a connection needs on this side.
+    /// Creates the objects that a connection needs on this side.
     fn party(&self, adapter: Handle<'static, NDK_ADAPTER>) -> Result<Party<'static>, NTSTATUS> {
         let pd = adapter.create_pd()?;
         Ok(Party { cq: self.cq, pd, qp: pd.create_qp(self.cq, DEPTHS)?, mr: pd.create_mr()? })

@@ -22,16 +22,16 @@ use crate::stage::{Backstage, Stage};
 
 /// A storm.
 pub(crate) struct Storm {
-    /// What the lanes borrow from. Taken back and freed by [`Storm::close`].
+    /// The state that the lanes borrow from. Taken back and freed by [`Storm::close`].
     backstage: &'static Backstage,
     stage: Stage<'static>,
-    /// How many connections a lane is to have.
+    /// The number of connections of each lane.
     connections: u32,
     lanes: List<Lane>,
     weather: Weather,
 }
 
-/// What the threads of a storm tell each other.
+/// The state that the threads of a storm share.
 struct Weather {
     /// Memory may run out.
     shortage: bool,
@@ -40,7 +40,7 @@ struct Weather {
 }
 
 impl Weather {
-    /// Whether this side is to be closed.
+    /// Returns whether this side is to be closed.
     fn breaks_on(&self, side: Side) -> bool {
         let [near, far] = &self.breaking;
         let side = match side {
@@ -55,13 +55,13 @@ impl Weather {
         self.results.fetch_add(results, Ordering::Relaxed);
     }
 
-    /// Whether requests must succeed: no side is being closed, and memory does not run out.
+    /// Returns whether requests must succeed: no side is being closed, and memory does not run out.
     fn is_fair(&self) -> bool {
         !self.shortage && !self.breaks_on(Side::Near) && !self.breaks_on(Side::Far)
     }
 }
 
-/// Who drives which side of which lane, and how.
+/// One thread's drive: its side, its lane and its method.
 pub(crate) struct Drive {
     pub(crate) lane: u32,
     pub(crate) side: Side,
@@ -113,7 +113,7 @@ impl Storm {
         self.lanes.iter().find(|lane| lane.number == number).ok_or(STATUS_INVALID_PARAMETER)
     }
 
-    /// What has happened so far.
+    /// The counters up to now.
     pub(crate) fn counters(&self) -> StormCounters {
         StormCounters { results: self.weather.results.load(Ordering::Relaxed) }
     }
@@ -125,7 +125,7 @@ impl Storm {
         }
     }
 
-    /// Closes what is left on this side, which nobody drives any more, and its adapter.
+    /// Closes the rest of this side, whose threads have ended, and its adapter.
     pub(crate) fn close_adapter(&self, side: Side) -> Result<(), NTSTATUS> {
         let adapter = match side {
             Side::Near => self.stage.near,
@@ -145,7 +145,7 @@ impl Storm {
 
 impl Content for Storm {
     fn abandon(self: Box<Self>) {
-        // Nobody is left to ask how the closes went.
+        // No request is left that asks for the outcome of the closes.
         let _ = self.close();
     }
 }

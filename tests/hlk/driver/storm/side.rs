@@ -10,13 +10,13 @@ use super::{Drive, Weather};
 use crate::kernel;
 use crate::ledger::Object;
 
-/// How many halves are served at a time, at DISPATCH_LEVEL in one deferred call.
+/// The number of halves that are served at a time, at DISPATCH_LEVEL in one DPC.
 const BATCH: usize = 16;
 
-/// How many milliseconds to wait for a notification before looking whether the storm breaks.
+/// The time, in milliseconds, to wait for a notification before looking whether the storm breaks.
 const LOOK: u32 = 2;
 
-/// What a thread keeps while it drives.
+/// The state that a thread keeps while it drives.
 pub(super) struct Traffic<'s> {
     pub(super) weather: &'s Weather,
     pub(super) report: SideReport,
@@ -98,7 +98,7 @@ fn close_and_count(shore: &Shore, drive: &Drive, traffic: &mut Traffic<'_>) {
     shore.objects().for_each(wait);
 }
 
-/// What holds the side's own objects and belongs to no half, because its connection did not come about.
+/// The side's objects that belong to no half, because its connection did not come about.
 fn strays(shore: &Shore) -> impl Iterator<Item = &'static Object> {
     let all = shore.cq.ledger().objects().filter(|object| object.is_open());
     all.filter(|object| shore.objects().any(|own| object.descends_from(own)))

@@ -68,7 +68,7 @@ pub const DRIVE_LANE: u32 = code(11, Method::Buffered);
 /// Nothing in, [`StormCounters`](crate::StormCounters) out.
 pub const QUERY_STORM: u32 = code(12, Method::Buffered);
 
-/// [`SideRequest`](crate::SideRequest) in, nothing out: whoever drives this side is to close it.
+/// [`SideRequest`](crate::SideRequest) in, nothing out: the threads that drive this side are to close it.
 pub const BREAK_STORM: u32 = code(13, Method::Buffered);
 
 /// [`SideRequest`](crate::SideRequest) in, nothing out: closes what is left on this side, and its adapter.

@@ -1,10 +1,10 @@
-//! What the consumer counted, and what it found wrong.
+//! The consumer's counters and findings.
 
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 use crate::Text;
 
-/// What kind of NDK object a finding is about; the numbers are those of `NDK_OBJECT_TYPE`.
+/// The kind of NDK object that a finding is about; the numbers are those of `NDK_OBJECT_TYPE`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
 pub enum Kind {
@@ -119,7 +119,7 @@ impl Violation {
         Self::TimedOut,
     ];
 
-    /// What was broken, in a few words.
+    /// The violation, in a few words.
     #[must_use]
     pub const fn text(self) -> &'static str {
         match self {
@@ -173,9 +173,9 @@ pub struct Finding {
     pub violation: u32,
     /// The [`Kind`] of object that it is about.
     pub kind: u32,
-    /// What was seen: mostly an NTSTATUS.
+    /// The value seen: mostly an NTSTATUS.
     pub seen: i32,
-    /// What the rules ask for.
+    /// The value that the rules ask for.
     pub expected: i32,
     /// The call or the step at which it was seen.
     pub step: Text<64>,
@@ -201,7 +201,7 @@ impl core::fmt::Display for Finding {
     }
 }
 
-/// What the consumer counted between opening and closing its adapters.
+/// The consumer's counters between opening and closing its adapters.
 #[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
 pub struct Outcome {

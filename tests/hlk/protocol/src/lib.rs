@@ -1,4 +1,4 @@
-//! What a runner in user mode and the harness driver `ndkhlk.sys` say to each other.
+//! The protocol between a runner in user mode and the harness driver `ndkhlk.sys`.
 //!
 //! The driver makes one device, [`DEVICE_NAME`], reachable as [`LINK_NAME`]. Each handle to it may hold
 //! one transfer session ([`control::OPEN_SESSION`] … [`control::CLOSE_SESSION`]), one storm

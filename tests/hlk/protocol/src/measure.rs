@@ -8,7 +8,7 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 use crate::Endpoint;
 
-/// What is timed, and what one sample is.
+/// The operation that is timed, and the extent of one sample.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
 pub enum Measure {
@@ -90,7 +90,7 @@ pub struct MeasureRequest {
     pub kind: u32,
 }
 
-/// What a filled output holds: ticks per second, and the samples in ticks.
+/// The contents of a filled output: ticks per second, and the samples in ticks.
 #[must_use]
 pub fn samples(output: &[u64]) -> Option<(u64, &[u64])> {
     output.split_first().map(|(frequency, samples)| (*frequency, samples))

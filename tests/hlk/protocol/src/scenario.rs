@@ -12,8 +12,8 @@ macro_rules! scenarios {
         #[repr(u32)]
         pub enum Scenario {
             $($(#[$doc])* $variant = $number,)+
-            /// A region stays open whose protection domain is closed: not a test, but to show what a close
-            /// that nobody ends looks like.
+            /// A region stays open whose protection domain is closed: no test, but an example of a close that never
+            /// completes.
             LeakOnPurpose = 1000,
         }
 
@@ -122,8 +122,8 @@ scenarios! {
     /// Listening on and connecting to addresses that are not there.
     BadAddress = 25, "CM-4",
         "listener.NdkListen listener.NdkGetLocalAddress connector.NdkConnect";
-    /// What the adapter's information claims is there, what it denies is refused, and so is an unknown
-    /// extension.
+    /// A feature that the adapter's information claims is there, one that it denies is refused, and so is an
+    /// unknown extension.
     NotSupported = 26, "OBJ-5 OBJ-6 CQ-7 NDIS-7",
         "adapter.NdkQueryExtension adapter.NdkQueryAdapterInfo CQ.NdkQueryExtension \
          CQ.NdkControlCqInterruptModeration PD.NdkQueryExtension QP.NdkQueryExtension \
@@ -132,7 +132,7 @@ scenarios! {
     /// Arming: one notification per arm, none unarmed, a late arm fires.
     Arming = 27, "CQ-1 CQ-2 CQ-3 CQ-4",
         "CQ.NdkArmCq CQ.NdkGetCqResults";
-    /// A listener whose connect events are paused looks as though nobody listens.
+    /// A listener whose connect events are paused refuses connects like an address without a listener.
     PausedListener = 28, "CM-5",
         "listener.NdkControlConnectEvents";
     /// Sends of no, one and inline bytes; silent success; a receive that is too small.
@@ -323,12 +323,12 @@ pub struct ScenarioRequest {
     pub far: Endpoint,
 }
 
-/// How a scenario went.
+/// The outcome of a scenario.
 #[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
 pub struct ScenarioReport {
     /// `STATUS_SUCCESS` when the scenario came to its end, else the NTSTATUS that stopped it.
     pub status: i32,
-    /// What was counted and found.
+    /// The counters and findings.
     pub outcome: Outcome,
 }

@@ -8,7 +8,7 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 pub struct Endpoint {
     /// The interface index by which `WskOpenNdkAdapter` finds the adapter.
     pub if_index: u32,
-    /// How many bytes of `address` count: 16 for IPv4, 28 for IPv6.
+    /// The number of bytes of `address` that count: 16 for IPv4, 28 for IPv6.
     pub address_length: u32,
     /// A `SOCKADDR_IN` or a `SOCKADDR_IN6`.
     pub address: [u8; 28],
@@ -75,7 +75,7 @@ pub struct SessionRequest {
     pub far: Endpoint,
 }
 
-/// What one adapter said of itself.
+/// The limits that one adapter reported.
 #[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
 pub struct AdapterLimits {
@@ -95,7 +95,7 @@ pub struct AdapterLimits {
     pub max_receive_queue_depth: u32,
 }
 
-/// How opening a session went.
+/// The outcome of opening a session.
 #[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
 pub struct SessionReport {
@@ -107,11 +107,11 @@ pub struct SessionReport {
     pub near: AdapterLimits,
     /// The far adapter.
     pub far: AdapterLimits,
-    /// What was seen while a failed attempt was taken down; of no meaning after success.
+    /// The findings while a failed attempt was taken down; of no meaning after success.
     pub outcome: crate::Outcome,
 }
 
-/// How a chunk is to cross.
+/// The operation that moves a chunk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
 pub enum Operation {
@@ -153,7 +153,7 @@ pub struct ChunkRequest {
     pub length: u32,
 }
 
-/// What one operation has moved in a session.
+/// The chunks and bytes that one operation has moved in a session.
 #[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
 pub struct Tally {
@@ -166,7 +166,7 @@ pub struct Tally {
     pub ticks: u64,
 }
 
-/// What a session has done so far.
+/// A session's counters up to now.
 #[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
 pub struct SessionCounters {
@@ -176,7 +176,7 @@ pub struct SessionCounters {
     pub fast_registrations: u64,
     /// Of these, those that the answer to their chunk has invalidated, and named.
     pub invalidations: u64,
-    /// How often the SRQ said that few receives were left, and was refilled.
+    /// The number of low-watermark notifications of the SRQ, each followed by a refill.
     pub refills: u64,
     /// [`Operation::Send`].
     pub send: Tally,

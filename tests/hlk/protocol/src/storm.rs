@@ -36,7 +36,7 @@ impl TryFrom<u32> for Side {
 pub struct StormRequest {
     /// [`VERSION`](crate::VERSION).
     pub version: u32,
-    /// How many connections each lane is to have.
+    /// The number of connections of each lane.
     pub connections: u32,
     /// Not zero if memory may run out: then what fails for it is no finding.
     pub shortage: u32,
@@ -48,13 +48,13 @@ pub struct StormRequest {
     pub far: Endpoint,
 }
 
-/// How opening a storm went.
+/// The outcome of opening a storm.
 #[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
 pub struct OpenReport {
     /// `STATUS_SUCCESS`, or the NTSTATUS that ended the attempt (then everything is closed again).
     pub status: i32,
-    /// What was seen while a failed attempt was taken down; of no meaning after success.
+    /// The findings while a failed attempt was taken down; of no meaning after success.
     pub outcome: Outcome,
 }
 
@@ -62,7 +62,7 @@ pub struct OpenReport {
 #[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
 pub struct LaneRequest {
-    /// Which lane, counted from zero.
+    /// The lane's number, from zero.
     pub lane: u32,
     /// A [`Side`]; of no meaning when connecting.
     pub side: u32,
@@ -72,17 +72,17 @@ pub struct LaneRequest {
     pub seed: u32,
 }
 
-/// How connecting a lane went.
+/// The outcome of connecting a lane.
 #[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
 pub struct LaneReport {
     /// `STATUS_SUCCESS`, or the NTSTATUS of the first attempt that failed.
     pub status: i32,
-    /// How many connections there are.
+    /// The number of connections.
     pub connected: u32,
 }
 
-/// What one side of a lane came to.
+/// The result of one side of a lane.
 #[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
 pub struct SideReport {
@@ -96,7 +96,7 @@ pub struct SideReport {
     pub unseen: u64,
 }
 
-/// What a storm has done so far.
+/// A storm's counters up to now.
 #[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
 pub struct StormCounters {

@@ -95,7 +95,7 @@ pub struct Session {
 }
 
 impl Session {
-    /// What the adapters said of themselves, and the longest chunk.
+    /// The limits that the adapters reported, and the longest chunk.
     pub fn report(&self) -> &SessionReport {
         &self.report
     }
@@ -134,7 +134,7 @@ impl Session {
         Ok(())
     }
 
-    /// What the session has done so far.
+    /// The session's counters up to now.
     ///
     /// # Errors
     /// The status of the request.

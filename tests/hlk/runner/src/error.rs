@@ -1,4 +1,4 @@
-//! What can go wrong between a runner and the drivers.
+//! Errors between a runner and the drivers.
 
 use std::io;
 use std::path::PathBuf;
@@ -8,7 +8,7 @@ use protocol::Outcome;
 use sys::status::STATUS_CANCELLED;
 use thiserror::Error;
 
-/// What can go wrong between a runner and the drivers.
+/// An error between a runner and the drivers.
 #[derive(Debug, Error)]
 pub enum Error {
     /// The images have not been built.
@@ -20,11 +20,11 @@ pub enum Error {
     /// A request to the harness driver, or what it did on its behalf, failed.
     #[error("{what}: status {status:#010x}")]
     Status {
-        /// What was asked for.
+        /// The request.
         what: &'static str,
         /// The NTSTATUS.
         status: i32,
-        /// What was seen until then, if the driver got that far.
+        /// The findings up to then, if the driver got that far.
         outcome: Option<Box<Outcome>>,
     },
     /// Something that is only a matter of time did not happen.
@@ -36,7 +36,7 @@ pub enum Error {
     /// Fewer bytes arrived than were sent.
     #[error("{what}: {arrived} of {sent} bytes arrived")]
     Short {
-        /// What was asked for.
+        /// The request.
         what: &'static str,
         /// Bytes that arrived.
         arrived: usize,
@@ -46,7 +46,7 @@ pub enum Error {
 }
 
 impl Error {
-    /// Whether a request was cancelled, as it is when the other side of a transfer has failed.
+    /// Returns whether a request was cancelled, as it is when the other side of a transfer has failed.
     pub(crate) const fn is_cancelled(&self) -> bool {
         matches!(self, Self::Status { status: STATUS_CANCELLED, .. })
     }

@@ -23,25 +23,25 @@ const PORT: u16 = 5445;
 /// The numbers of processors that a machine may have.
 const PROCESSORS: [u32; 4] = [2, 3, 1, 4];
 
-/// What is played.
+/// One play: a scenario under one schedule.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Play<S = Scenario> {
-    /// What the consumer does.
+    /// The consumer's scenario.
     pub scenario: S,
-    /// What the rest follows from.
+    /// The seed that the rest follows from.
     pub seed: u64,
-    /// How the schedule follows from the seed.
+    /// The strategy that makes the schedule from the seed.
     pub strategy: Strategy,
-    /// Which instructions of the drivers are points of the schedule.
+    /// The instructions of the drivers that are points of the schedule.
     pub atomics: Atomics,
 }
 
-/// How it went.
+/// The outcome of a play.
 #[derive(Debug)]
 pub struct Outcome {
-    /// What the consumer found, a paragraph each.
+    /// The consumer's findings, a paragraph each.
     pub consumer: Vec<String>,
-    /// What the simulator found, with the schedule's trace.
+    /// The simulator's findings, with the schedule's trace.
     pub report: Report,
 }
 
@@ -69,7 +69,7 @@ impl<S: Copy> Play<S> {
         if mixed(self.seed).is_multiple_of(2) { Level::Passive } else { Level::Dispatch }
     }
 
-    /// How many processors the machine has.
+    /// The number of the machine's processors.
     #[must_use]
     pub fn processors(self) -> u32 {
         PROCESSORS[(mixed(self.seed) / 2 % PROCESSORS.len() as u64) as usize]
@@ -116,7 +116,7 @@ fn mixed(seed: u64) -> u64 {
     seed ^ (seed >> 31)
 }
 
-/// What the harness says that it found.
+/// The harness's findings in words.
 fn said(consumer: Result<ScenarioReport, Error>) -> Vec<String> {
     let consumer = match consumer {
         Ok(consumer) => consumer,
@@ -136,7 +136,7 @@ fn said(consumer: Result<ScenarioReport, Error>) -> Vec<String> {
 }
 
 impl Outcome {
-    /// What was found, a paragraph each; nothing if all is well.
+    /// The findings, a paragraph each; nothing if all is well.
     #[must_use]
     pub fn findings(&self) -> Vec<String> {
         let mut found = self.consumer.clone();
@@ -152,7 +152,7 @@ mod tests {
 
     use super::*;
 
-    /// How often a run of `seeds` plays each of `kinds`, which `kind` tells from a play.
+    /// The number of times that a run of `seeds` plays each of `kinds`, which `kind` tells from a play.
     fn shares<T: PartialEq>(
         seeds: Range<u64>,
         scenarios: usize,

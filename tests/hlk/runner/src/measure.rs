@@ -13,10 +13,10 @@ pub struct Measuring {
     client: Client,
 }
 
-/// What is timed, and how often.
+/// The operation that is timed, and the number of samples.
 #[derive(Clone, Copy, Debug)]
 pub struct Series {
-    /// What.
+    /// The operation.
     pub measure: Measure,
     /// Bytes of one operation.
     pub length: u32,
@@ -24,7 +24,7 @@ pub struct Series {
     pub depth: u32,
     /// Of objects, their kind.
     pub kind: Kind,
-    /// How many samples.
+    /// The number of samples.
     pub count: usize,
 }
 

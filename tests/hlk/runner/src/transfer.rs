@@ -15,12 +15,12 @@ use crate::{Error, Session};
 /// A SHA-256 digest.
 pub type Hash = [u8; 32];
 
-/// How a transfer went.
+/// The result of a transfer.
 #[derive(Clone, Copy, Debug)]
 pub struct Transfer {
     /// Bytes moved.
     pub bytes: u64,
-    /// How long it took, with reading and hashing.
+    /// The time that it took, with reading and hashing.
     pub time: Duration,
     /// The digest of what was read.
     pub sent: Hash,

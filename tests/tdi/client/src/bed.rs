@@ -97,7 +97,7 @@ impl Bed {
         self.machine.open(DEVICE, attributes)
     }
 
-    /// Opens an address object that nobody else may open meanwhile.
+    /// Opens an address object for exclusive use: no other file can open the address meanwhile.
     ///
     /// # Errors
     ///

@@ -18,7 +18,7 @@ pub fn send_datagram(address: &impl Target, to: SocketAddr, data: Vec<u8>) -> Re
     })
 }
 
-/// `TDI_RECEIVE_DATAGRAM` of at most `length` bytes, from somebody or from anyone.
+/// `TDI_RECEIVE_DATAGRAM` of at most `length` bytes, from one sender or from any.
 pub fn receive_datagram(address: &impl Target, from: Option<SocketAddr>, length: u32) -> Request {
     receive_datagram_with(address, from, length, 0)
 }

@@ -36,7 +36,7 @@ fn register(address: &File, event: i32, function: *const (), context: *const c_v
     }
 }
 
-/// What a client does with data that it is shown.
+/// The client's answer to an indication of data.
 #[derive(Debug)]
 pub struct Taken {
     /// Its status.

@@ -40,7 +40,7 @@ impl core::fmt::Debug for Flight {
 }
 
 /// Sends requests of every kind that can wait: sends and receives, receives of datagrams, a release, a listen,
-/// and a connect that nobody accepts. Some of the sends and receives are cancelled.
+/// and a connect that is never accepted. Some of the sends and receives are cancelled.
 ///
 /// # Errors
 ///

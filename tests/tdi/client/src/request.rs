@@ -36,7 +36,7 @@ pub fn with_return_room<R>(bytes: usize, make: impl FnOnce() -> R) -> R {
     made
 }
 
-/// What the parameters of a request lead to.
+/// The data that a request's parameters point to.
 pub(crate) struct Attached {
     /// Whom the client names.
     to: TDI_CONNECTION_INFORMATION,
@@ -52,7 +52,7 @@ pub(crate) struct Attached {
 #[must_use]
 #[derive(Debug)]
 pub struct Request {
-    /// What it asks.
+    /// Its minor function.
     pub minor: u8,
     io: ntsim::io::Request,
     // Last: the driver may use it until the request is over.
@@ -71,21 +71,21 @@ unsafe impl Send for Request {}
 // SAFETY: as above; a shared request is only asked for its outcome, or cancelled.
 unsafe impl Sync for Request {}
 
-/// How a request ended.
+/// The outcome of a request.
 #[derive(Clone, Debug)]
 pub struct Completed {
     /// Its status.
     pub status: NTSTATUS,
-    /// What the driver says beyond it.
+    /// IoStatus.Information, beyond the status.
     pub information: usize,
     /// The data buffer.
     pub data: Vec<u8>,
-    /// Who is at the other end, if the driver said so.
+    /// The peer's address, if the driver returned it.
     pub peer: Option<SocketAddr>,
 }
 
 impl Request {
-    /// How it ended, if it has.
+    /// The outcome, once the request has completed.
     pub fn outcome(&self) -> Option<Outcome> {
         self.io.outcome()
     }
@@ -199,7 +199,7 @@ fn information(address: *mut u8, length: usize) -> TDI_CONNECTION_INFORMATION {
     }
 }
 
-/// What a request's parameters are to lead to.
+/// Makes the data that a request's parameters are to point to.
 pub(crate) fn attach(to: Option<SocketAddr>, limit: Option<Duration>) -> Box<UnsafeCell<Attached>> {
     let none = information(null_mut(), 0);
     let limit = limit.map_or(-1, |limit| -i64::try_from(limit.as_nanos() / 100).unwrap_or(i64::MAX));

@@ -16,20 +16,20 @@ use crate::request::{self, Request};
 use crate::together::{Body, together};
 use crate::wrong::{Wrong, over, succeeds};
 
-/// How big a storm is.
+/// The size of a storm.
 #[derive(Clone, Copy, Debug)]
 pub struct Plan {
     /// Connections that there are when it begins.
     pub connections: usize,
     /// Threads.
     pub threads: usize,
-    /// What each thread does, one after another.
+    /// The number of actions of each thread, one after another.
     pub actions: usize,
     /// The most bytes of a send or receive.
     pub longest: usize,
     /// Requests may pend on their way to the driver, and reach it when their file has gone.
     pub pending: bool,
-    /// What is random follows from it.
+    /// The seed of random choices.
     pub seed: u64,
 }
 
@@ -38,7 +38,7 @@ const LATE: Duration = Duration::from_secs(60);
 
 /// An endpoint of either client.
 struct End {
-    /// Its handle, until somebody closes it.
+    /// Its handle, until a thread closes it.
     file: Mutex<Option<File>>,
     /// By which requests are sent to it, also while it is cleaned up and afterwards.
     reference: Reference,
@@ -57,7 +57,7 @@ struct Clients {
 ///
 /// # Errors
 ///
-/// What was not as it has to be, for people.
+/// The violation, for people.
 ///
 /// # Panics
 ///
@@ -177,7 +177,7 @@ impl End {
         }
         let place = random.usize(..requests.len());
         let request = requests.swap_remove(place);
-        // Nobody calls the kernel with the lock held.
+        // The kernel is not called with the lock held.
         drop(requests);
         request.cancel();
         locked(&self.requests).push(request);

@@ -5,10 +5,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use ntsim::sched::{self, Thread};
 
-/// What a thread does.
+/// The body of a thread.
 pub(crate) type Body<R> = Box<dyn FnOnce() -> R + Send>;
 
-/// What the threads share with whoever waits for them.
+/// The state that the threads share with their waiter.
 struct Shared<R> {
     running: AtomicUsize,
     results: Mutex<Vec<(usize, R)>>,

@@ -24,10 +24,10 @@ use crate::{Pair, event};
 const CHUNK: usize = 256 << 10;
 /// Requests under way at each end.
 const WINDOW: usize = 4;
-/// How long nothing may arrive before the transfer is given up.
+/// The time without arriving data after which the transfer is given up.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// How the far client takes what arrives.
+/// The far client's way of taking arriving data.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Way {
     /// By receive requests that wait for it.
@@ -41,7 +41,7 @@ pub enum Way {
 ///
 /// # Errors
 ///
-/// What the near side or the far side failed with.
+/// The failure of the near side or the far side.
 ///
 /// # Panics
 ///
@@ -148,7 +148,7 @@ fn watch(address: &File) -> Result<Watch, Error> {
     let handler = move |data: &[u8], _available: usize| {
         if let (Ok(mut digest), Ok(tell)) = (digest.lock(), tell.lock()) {
             digest.update(data);
-            // Whoever awaited it may have given up.
+            // The waiter may have given up.
             let _ = tell.send(data.len());
         }
         Taken::bytes(data.len())

@@ -1,4 +1,4 @@
-//! What was not as it has to be.
+//! Violations: an outcome that is not as it has to be.
 
 use core::fmt;
 
@@ -9,7 +9,7 @@ use tdi::tabled;
 
 use crate::Request;
 
-/// What was not as it has to be, for people.
+/// A violation, in words for people.
 #[derive(Debug)]
 pub struct Wrong(pub String);
 
@@ -31,16 +31,16 @@ impl From<Error> for Wrong {
     }
 }
 
-/// Says what is wrong unless `holds`.
+/// Returns a violation unless `holds`.
 ///
 /// # Errors
 ///
-/// What is wrong.
+/// The violation.
 pub(crate) fn ensure(holds: bool, otherwise: impl FnOnce() -> String) -> Result<(), Wrong> {
     if holds { Ok(()) } else { Err(Wrong(otherwise())) }
 }
 
-/// Whether a request has ended with one of these.
+/// Checks that a request has ended with one of these statuses.
 ///
 /// # Errors
 ///
@@ -58,11 +58,11 @@ pub(crate) fn succeeds(what: &str, request: Request) -> Result<(), Wrong> {
     one_of(what, request.status(), &[STATUS_SUCCESS])
 }
 
-/// Whether requests for files that are cleaned up are over, each as tabled.
+/// Checks that requests for files that are cleaned up are over, each with a status of its table.
 ///
 /// # Errors
 ///
-/// Of the first that is not, what it is.
+/// The first request that is not over.
 pub(crate) fn over<'a>(requests: impl IntoIterator<Item = &'a Request>) -> Result<(), Wrong> {
     for request in requests {
         let Some(outcome) = request.outcome() else {

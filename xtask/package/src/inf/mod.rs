@@ -19,7 +19,7 @@ pub use parse::{Entry, Inf, ParseError, Section};
 
 use crate::time::Timestamp;
 
-/// What the INF has to agree with.
+/// The facts that the INF has to agree with.
 #[derive(Clone, Copy, Debug)]
 pub struct Expected<'a> {
     /// Names of the files in the package's folder.
@@ -30,7 +30,7 @@ pub struct Expected<'a> {
     pub kmdf_version: Option<&'a str>,
     /// The hardware identifiers that tools and documentation use.
     pub hardware_ids: &'a [&'a str],
-    /// Whether the INF is that of an NDK provider, whose keywords are then checked.
+    /// Set if the INF is that of an NDK provider, whose keywords are then checked.
     pub network_direct: bool,
 }
 

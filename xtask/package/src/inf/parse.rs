@@ -26,7 +26,7 @@ pub struct Section {
 pub struct Entry {
     /// The line that it begins on, from 1.
     pub line: usize,
-    /// What stands before the equals sign.
+    /// The text before the equals sign.
     pub key: Option<String>,
     /// The fields, without their quotes, tokens as they are written.
     pub values: Vec<String>,
@@ -140,7 +140,7 @@ impl Entry {
         Self { line, key, values }
     }
 
-    /// Whether this is the entry of `key`.
+    /// Returns whether this is the entry of `key`.
     #[must_use]
     pub fn is(&self, key: &str) -> bool {
         self.key.as_ref().is_some_and(|own| own.eq_ignore_ascii_case(key))

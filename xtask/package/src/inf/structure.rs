@@ -15,7 +15,7 @@ const WELL_KNOWN: &[&str] = &[
     "Strings",
 ];
 
-/// What is appended to the name of an install section for a part of it.
+/// The suffixes of an install section's name for its parts.
 const PARTS: &[&str] =
     &["Services", "Wdf", "HW", "Interfaces", "Events", "Filters", "Components", "Software"];
 

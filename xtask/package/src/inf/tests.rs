@@ -28,7 +28,7 @@ fn broken(text: &str) -> Vec<Rule> {
     rules.into_iter().collect()
 }
 
-/// What replaces what, to break a rule.
+/// Replacements that break a rule each: the rule, the text, and the text in its place.
 const MISTAKES: &[(Rule, &str, &str)] = &[
     (Rule::Signature, "$WINDOWS NT$", "$CHICAGO$"),
     (Rule::Class, "4d36e972", "4d36e97d"),

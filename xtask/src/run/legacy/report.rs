@@ -1,4 +1,4 @@
-//! What happened over the legacy path, for people and for machines.
+//! The report of a run over the legacy transport, for people and for machines.
 
 use core::time::Duration;
 
@@ -16,7 +16,7 @@ use super::super::figures::line;
 use super::super::options::{Route, Source};
 use crate::failure::Failure;
 
-/// What a way across is called.
+/// The name of a way across.
 pub(super) const fn name(way: Way) -> &'static str {
     match way {
         Way::Requests => "receive requests",
@@ -24,7 +24,7 @@ pub(super) const fn name(way: Way) -> &'static str {
     }
 }
 
-/// What a kind of request is called.
+/// The name of a kind of request.
 fn request_name((major, minor): Function) -> &'static str {
     match (major, minor) {
         (IRP_MJ_CREATE, _) => "create",
@@ -53,7 +53,7 @@ pub(super) struct Report {
     pub(super) course: Course,
     crossings: Vec<Crossing>,
     requests: Vec<Requests>,
-    /// How often a client asked for a request to be given up.
+    /// The number of cancelled requests.
     cancels: u64,
 }
 
@@ -65,7 +65,7 @@ struct Crossing {
     passage: Passage,
 }
 
-/// How the requests of one kind went.
+/// The outcomes of the requests of one kind.
 #[derive(Serialize)]
 struct Requests {
     name: &'static str,
@@ -120,7 +120,7 @@ impl Report {
         self.crossings.iter().map(|crossing| &crossing.passage)
     }
 
-    /// Whether every byte matched, every file went as tabled and nothing was found.
+    /// Returns whether every byte matched, every file went as tabled and nothing was found.
     pub(super) fn passed(&self) -> bool {
         self.course.passed(self.passages(), super::WAYS.len())
     }

@@ -1,4 +1,4 @@
-//! How a storm ends: why the consumer closes.
+//! The endings of a storm: the reason for which the consumer closes.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -28,7 +28,7 @@ impl Ending {
     /// All of them.
     pub const ALL: [Self; 4] = [Self::Closed, Self::Disabled, Self::Removed, Self::Halted];
 
-    /// What it is called.
+    /// Its name.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Closed => "closed by the consumer",
@@ -38,7 +38,7 @@ impl Ending {
         }
     }
 
-    /// Whether it takes the far adapter away, and leaves the near one to itself.
+    /// Returns whether it takes the far adapter away, and leaves the near one to itself.
     pub(super) fn takes_adapter(self) -> bool {
         self != Self::Closed
     }

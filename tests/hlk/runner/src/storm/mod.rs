@@ -22,29 +22,29 @@ use crate::{Bench, Client, Error};
 /// The image whose allocations fail.
 const UNDER_TEST: &str = "softndk.sys";
 
-/// How long anything may take.
+/// The time limit of any step.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// What a round does.
+/// The parameters of a round.
 #[derive(Clone, Copy, Debug)]
 pub struct Plan {
-    /// How many lanes: listeners, CQs of either side, and pairs of threads.
+    /// The number of lanes: listeners, CQs of either side, and pairs of threads.
     pub lanes: u32,
-    /// How many connections in each lane.
+    /// The number of connections in each lane.
     pub connections: u32,
-    /// How many results to wait for, of each connection on average, before the storm breaks.
+    /// The number of results to wait for, of each connection on average, before the storm breaks.
     pub results: u64,
-    /// How it ends.
+    /// The ending.
     pub ending: Ending,
     /// The level that posts, polls, arms and closes come from.
     pub level: Level,
-    /// How many of the provider's allocations fail, from 0 to 1.
+    /// The fraction of the provider's allocations that fail, from 0 to 1.
     pub shortage: f64,
     /// Determines what is posted and which allocations fail.
     pub seed: u32,
 }
 
-/// What a round came to.
+/// The result of a round.
 #[derive(Clone, Debug)]
 pub struct Round {
     /// Connections that there were.
@@ -61,7 +61,7 @@ pub struct Round {
     pub unseen: u64,
     /// Allocations that were made to fail.
     pub failed_allocations: u64,
-    /// What the consumer found.
+    /// The consumer's findings and counters.
     pub outcome: Outcome,
 }
 
@@ -86,7 +86,7 @@ impl Round {
         self.unseen += side.unseen;
     }
 
-    /// Whether nothing is wrong: no finding of the consumer, and no request lost.
+    /// Returns whether nothing is wrong: no finding of the consumer, and no request lost.
     pub fn is_clean(&self) -> bool {
         self.outcome.found == 0 && self.accepted == self.results + self.unseen
     }

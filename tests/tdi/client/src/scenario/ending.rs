@@ -1,4 +1,4 @@
-//! How files end.
+//! Scenarios of closing files.
 
 use core::time::Duration;
 
@@ -56,7 +56,7 @@ pub(super) fn the_last(scene: &Scene<'_>) -> Result<(), Wrong> {
     drop(second);
     over([&waits])?;
     one_of("the receive", waits.status(), &[STATUS_CANCELLED])?;
-    ensure(closed() == before, || "a file was closed that somebody has a reference to".into())?;
+    ensure(closed() == before, || "a file was closed that is still referenced".into())?;
     drop(reference);
     ensure(closed() == before + 1, || "the last reference is gone, and the file is not closed".into())?;
     drop((pair.far, pair.near_address, pair.far_address));
@@ -143,7 +143,7 @@ pub(super) fn link_goes(scene: &Scene<'_>) -> Result<(), Wrong> {
         let heard = [STATUS_SUCCESS, STATUS_INVALID_CONNECTION, STATUS_CONNECTION_RESET];
         one_of("a receive of what had arrived", received.status(), &heard)?;
         if random.bool() {
-            one_of("a send to nobody", late.status(), &heard)?;
+            one_of("a send without a peer", late.status(), &heard)?;
             drop((far, far_address));
         } else {
             drop((far, far_address));

@@ -15,7 +15,7 @@ use crate::together::{Body, together};
 use crate::wrong::{Wrong, ensure, one_of, over, succeeds};
 use crate::{Pair, Request};
 
-/// What is seen of a handler's calls.
+/// The record of a handler's calls.
 #[derive(Default)]
 struct Seen {
     runs: AtomicBool,
@@ -70,8 +70,8 @@ pub(super) fn cleanup(scene: &Scene<'_>) -> Result<(), Wrong> {
     ensure(seen.calls.load(Ordering::SeqCst) > 0, || "the handler was never called".into())
 }
 
-/// What a handler that was told of a disconnect has to say: how the peer ended, its file, and its own
-/// disconnect.
+/// The record of a handler that was told of a disconnect: the peer's kind of disconnect, the handler's file, and
+/// its own disconnect.
 type Told = Mutex<Option<(u32, File, Request)>>;
 
 /// See [`super::Scenario::HandlerDisconnects`].

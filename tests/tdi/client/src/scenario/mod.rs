@@ -1,4 +1,4 @@
-//! What clients do at once, and what must hold then: scenarios that make sense under any schedule.
+//! Actions of several clients at once, and what must hold then: scenarios that make sense under any schedule.
 //!
 //! Each is played on a machine of its own, by threads of that machine, which wait by its means alone; so a
 //! machine with a [`Schedule`](ntsim::sched::Schedule) decides on all orders, and one without leaves them to
@@ -29,12 +29,12 @@ pub const NEAR: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(10, 0, 0, 
 /// The address that is connected to.
 pub const FAR: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(10, 0, 0, 13)), 139);
 
-/// What a body of a scenario is.
+/// The body of a scenario.
 type Body = fn(&Scene<'_>) -> Result<(), Wrong>;
 
 macro_rules! scenarios {
     ($($(#[$about:meta])+ $name:ident: $body:path;)+) => {
-        /// What clients do.
+        /// The clients' actions.
         #[derive(Clone, Copy, Debug, Eq, PartialEq)]
         pub enum Scenario {
             $($(#[$about])+ $name,)+
@@ -103,7 +103,7 @@ impl Scenario {
     ///
     /// # Errors
     ///
-    /// What was not as it has to be.
+    /// The violation.
     pub fn play(self, scene: &Scene<'_>) -> Result<(), Wrong> {
         self.body()(scene)?;
         // With the last adapter the device goes.
@@ -118,7 +118,7 @@ pub struct Scene<'b> {
     pub bed: &'b Bed,
     /// The level that requests are sent from.
     pub level: Irql,
-    /// What is random follows from it.
+    /// The seed of random choices.
     pub seed: u64,
 }
 
@@ -138,8 +138,8 @@ impl Scene<'_> {
     }
 }
 
-/// Waits until nobody has the far port any more: a connection keeps it until its link has gone, which may be
-/// after its file's close.
+/// Waits until the far port is free: a connection keeps it until its link has gone, which may be after its
+/// file's close.
 ///
 /// # Errors
 ///

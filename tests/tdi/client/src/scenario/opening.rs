@@ -13,8 +13,8 @@ use crate::together::{Body, together};
 use crate::wrong::{Wrong, ensure};
 use crate::{DEVICE, attribute};
 
-/// Who opens the address, and whom the list admits that comes with it. Whoever is first: the first and the last of
-/// them never have it at the same time.
+/// The clients that open the address, each with the users that its list admits. In any order, the first and the
+/// last of them never have it at the same time.
 const CLIENTS: [(u32, &[u32]); 3] = [(1001, &[1001, 1002]), (1002, &[1002, 1003]), (1003, &[1003])];
 
 /// An administrator, who shares the address with these accounts.
@@ -26,7 +26,7 @@ fn client((account, admitted): (u32, &[u32])) -> Result<Opener, Wrong> {
     Ok(Opener::new(subject).descriptor(&list))
 }
 
-/// Which of the clients have the address open.
+/// For each client, whether it has the address open.
 type Holders = Mutex<[bool; CLIENTS.len()]>;
 
 /// Notes whether one of the clients has the address.

@@ -1,0 +1,130 @@
+//! Counts words that a reader from the field can't search for, against budgets that only fall.
+//!
+//! Two kinds: pronouns for people as the subject of a sentence about code, and documentation comments that begin with a
+//! question word. [CONTRIBUTING.md](../CONTRIBUTING.md) says how to write instead.
+
+#![cfg(not(windows))]
+#![allow(clippy::expect_used, reason = "a test ends when what it needs is not there")]
+
+use core::fmt::Write;
+use std::path::Path;
+use std::process::Command;
+use std::{env, fs};
+
+const PRONOUNS: [&str; 9] =
+    ["nobody", "somebody", "whoever", "anybody", "everybody", "no one", "someone", "anyone", "everyone"];
+
+const QUESTIONS: [&str; 5] = ["What", "Who", "How", "Whether", "Which"];
+
+/// The texts that are looked at, by the ends of their names.
+const TEXTS: [&str; 11] = ["rs", "md", "toml", "patch", "c", "h", "js", "py", "inx", "txt", "json"];
+
+/// This file, whose lists have the words.
+const ITSELF: &str = "tests/words.rs";
+
+/// Each folder at the root with the pronouns and the question words that it may have. A folder without an entry, and
+/// the files at the root, may have none.
+const BUDGETS: &[(&str, usize, usize)] = &[
+    ("docs", 1, 0),
+    ("driver", 32, 59),
+    ("ntsim", 85, 384),
+    ("provider", 68, 209),
+    ("sys", 17, 209),
+    ("tdi", 101, 145),
+    ("tests", 8, 3),
+];
+
+/// The number of times that a line has one of the pronouns, as words of their own.
+fn pronouns(line: &str) -> usize {
+    let line = line.to_ascii_lowercase();
+    let part = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let alone =
+        |at: usize, word: &str| !line[..at].ends_with(part) && !line[at + word.len()..].starts_with(part);
+    PRONOUNS.iter().map(|word| line.match_indices(word).filter(|(at, _)| alone(*at, word)).count()).sum()
+}
+
+/// The text of a line that is a documentation comment.
+fn documentation(line: &str) -> Option<&str> {
+    let line = line.trim_start();
+    line.strip_prefix("///").or_else(|| line.strip_prefix("//!"))
+}
+
+/// Returns whether a line begins a paragraph of documentation with a question word.
+fn asks(before: &str, line: &str) -> bool {
+    let continued = documentation(before).is_some_and(|text| !text.trim().is_empty());
+    let first = documentation(line).and_then(|text| text.split(|c: char| !c.is_ascii_alphabetic()).nth(1));
+    !continued && first.is_some_and(|word| QUESTIONS.contains(&word))
+}
+
+/// The occurrences in a text: lines with pronouns, as often as they have some, and lines that ask.
+fn occurrences(text: &str) -> [Vec<(usize, &str)>; 2] {
+    let mut found = [Vec::new(), Vec::new()];
+    let mut before = "";
+    for (index, line) in text.lines().enumerate() {
+        let number = index + 1;
+        found[0].extend(core::iter::repeat_n((number, line.trim()), pronouns(line)));
+        found[1].extend(asks(before, line).then_some((number, line.trim())));
+        before = line;
+    }
+    found
+}
+
+fn tracked(root: &Path) -> Vec<String> {
+    let output = Command::new("git").arg("ls-files").current_dir(root).output().expect("git can be run");
+    assert!(output.status.success(), "git ls-files: {}", String::from_utf8_lossy(&output.stderr));
+    let files: Vec<String> = String::from_utf8_lossy(&output.stdout).lines().map(str::to_owned).collect();
+    assert!(files.len() > 100, "git lists {} files", files.len());
+    files
+}
+
+#[test]
+fn pronouns_and_questions_stay_within_their_budgets() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut counts: Vec<(String, [Vec<String>; 2])> = Vec::new();
+    for file in tracked(root) {
+        let is_text = TEXTS.iter().any(|end| file.rsplit('.').next() == Some(end));
+        // A file that is deleted and not committed yet is listed too.
+        let Ok(text) = fs::read_to_string(root.join(&file)) else { continue };
+        if !is_text || file == ITSELF {
+            continue;
+        }
+        let folder = file.split_once('/').map_or("", |(folder, _)| folder);
+        let at = counts.iter().position(|(name, _)| name == folder).unwrap_or_else(|| {
+            counts.push((folder.into(), Default::default()));
+            counts.len() - 1
+        });
+        for (list, found) in counts[at].1.iter_mut().zip(occurrences(&text)) {
+            list.extend(found.into_iter().map(|(number, line)| format!("{file}:{number}: {line}")));
+        }
+    }
+    let mut wrong = String::new();
+    for (folder, found) in &counts {
+        let budget = BUDGETS.iter().find(|(name, ..)| name == folder);
+        let allowed = budget.map_or([0, 0], |(_, pronouns, questions)| [*pronouns, *questions]);
+        for ((what, found), allowed) in ["pronouns", "question words"].iter().zip(found).zip(allowed) {
+            if found.len() > allowed {
+                let lines = found.join("\n  ");
+                writeln!(wrong, "{folder}: {} {what}, {allowed} allowed:\n  {lines}", found.len())
+                    .expect("a string grows");
+            }
+        }
+    }
+    for list in 0..2 {
+        println!("{}", counts.iter().map(|(_, found)| found[list].len()).sum::<usize>());
+    }
+    assert!(wrong.is_empty(), "{wrong}the budgets are in {ITSELF}");
+}
+
+#[test]
+fn pronoun_is_counted_as_a_word_of_its_own() {
+    assert_eq!(pronouns("Nobody asks no one, and a nobody_else is not counted"), 2);
+}
+
+#[test]
+fn question_word_is_counted_at_the_start_of_a_paragraph() {
+    assert!(asks("", "/// What it is."));
+    assert!(asks("///", "    //! How it works."));
+    assert!(!asks("/// Says", "/// What it is."));
+    assert!(!asks("", "/// Whatever it is."));
+    assert!(!asks("", "// What it is."));
+}

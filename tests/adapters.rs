@@ -12,9 +12,9 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Instant;
 
+use ntsim::Driver;
 use ntsim::ex::{Faults, inject};
 use ntsim::io::{File, Status};
-use ntsim::loader::Driver;
 use ntsim::ndis::{Adapter, AdapterConfig};
 use ntsim::sched::{self, Schedule, Strategy};
 use ntsim::{Machine, Report};

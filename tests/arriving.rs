@@ -11,6 +11,7 @@ use core::sync::atomic::{AtomicI32, AtomicPtr, Ordering};
 use std::path::Path;
 use std::sync::Arc;
 
+use ntsim::boundary;
 use ntsim::ndis::AdapterConfig;
 use ntsim::sched::{self, Schedule, Strategy};
 use ntsim::{Machine, ndk};
@@ -75,7 +76,7 @@ impl Consumer {
 /// Runs a consumer's code.
 fn consume<R: 'static>(code: impl FnOnce() -> R) -> R {
     let _attached = sched::current().is_none().then(|| sched::attach("consumer"));
-    sched::call_driver("consumer", code)
+    boundary::call_driver("consumer", code)
 }
 
 /// Plays one schedule; what was wrong.

@@ -2,10 +2,10 @@
 
 use core::fmt;
 
-use crate::ex::pool::Leak;
 use crate::io;
 use crate::ndk;
 use crate::sched::Played;
+use crate::subsystem::Leak;
 use crate::verifier::Finding;
 
 /// What was found while a machine ran.

@@ -14,7 +14,7 @@ use std::sync::OnceLock;
 
 use ntsim::Machine;
 
-#[path = "../../src/loader/tests/program.rs"]
+#[path = "../../src/tests/program.rs"]
 #[allow(dead_code, reason = "the loader's own tests use the rest")]
 mod program;
 

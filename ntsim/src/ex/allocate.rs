@@ -9,9 +9,10 @@ use sys::wdm::{
 };
 
 use super::pool::{self, Kind, Request, Tag};
-use crate::export::exports;
+use crate::bugcheck::Bugcheck;
+use crate::exports;
 use crate::sched::local;
-use crate::verifier::{self, Bugcheck, Finding};
+use crate::verifier::{self, Finding};
 
 /// The bit of a `POOL_TYPE` that stands for paged pool.
 const PAGED: i32 = 1;

@@ -5,10 +5,12 @@ use core::sync::atomic::{AtomicI32, Ordering};
 
 use sys::wdm::{BOOLEAN, DISPATCHER_HEADER, FALSE, FAST_MUTEX, TRUE, signature};
 
-use crate::export::exports;
+use crate::bugcheck::Bugcheck;
+use crate::exports;
+use crate::ke::lock_order;
 use crate::ke::{dispatcher, object_exports};
 use crate::sched::{self, Irql, local};
-use crate::verifier::{self, Bugcheck, Finding, lock_order};
+use crate::verifier::{self, Finding};
 
 exports! {
     "ntoskrnl.exe", signature;

@@ -3,7 +3,7 @@
 use parking_lot::Mutex;
 
 use crate::loader::{self, Frame, Trace};
-use crate::machine;
+use crate::per_machine::PerMachine;
 
 /// Which allocations of drivers fail.
 ///
@@ -26,7 +26,7 @@ pub enum Faults {
 
 /// Decides over the allocations of one machine.
 #[derive(Default)]
-pub(crate) struct Injector {
+struct Injector {
     state: Mutex<State>,
 }
 
@@ -40,10 +40,12 @@ struct State {
     struck: Option<Trace>,
 }
 
+static INJECTOR: PerMachine<Injector> = PerMachine::new();
+
 /// Lets allocations fail from now on as `faults` says, and counts from 0 again. With an image's file
 /// name, only allocations that this image asks for are counted and fail.
 pub fn inject(faults: Faults, image: Option<&str>) {
-    let mut state = machine::current().injector.state.lock();
+    let mut state = INJECTOR.get().state.lock();
     state.random = fastrand::Rng::with_seed(match faults {
         Faults::Random { seed, .. } => seed,
         _ => 0,
@@ -55,20 +57,20 @@ pub fn inject(faults: Faults, image: Option<&str>) {
 
 /// How many allocations were asked for since [`inject`], and how many of these were made to fail.
 pub fn injected() -> (u64, u64) {
-    let state = machine::current().injector.state.lock();
+    let state = INJECTOR.get().state.lock();
     (state.counted, state.failed)
 }
 
 /// Where the driver was whose allocation was made to fail last, innermost first.
 pub fn struck() -> Vec<Frame> {
-    machine::current().injector.state.lock().struck.map(|trace| trace.frames()).unwrap_or_default()
+    INJECTOR.get().state.lock().struck.map(|trace| trace.frames()).unwrap_or_default()
 }
 
 /// Whether the allocation that a driver asks for right now is to fail.
 ///
 /// Called once by each emulated function that may fail for want of memory.
 pub(crate) fn strikes() -> bool {
-    let mut state = machine::current().injector.state.lock();
+    let mut state = INJECTOR.get().state.lock();
     if let Some(wanted) = &state.image {
         let caller = loader::caller();
         if caller.is_none_or(|image| !image.name.eq_ignore_ascii_case(wanted)) {

@@ -10,7 +10,7 @@ use core::sync::atomic::AtomicUsize;
 use parking_lot::{Mutex, MutexGuard};
 use sys::wdm::{KSPIN_LOCK, LIST_ENTRY, SLIST_ENTRY, SLIST_HEADER, signature};
 
-use crate::export::exports;
+use crate::exports;
 use crate::ke::spin_lock;
 use crate::sched::{self, Irql};
 use crate::verifier::{self, Finding};

@@ -17,10 +17,11 @@ use sys::wdm::{
 
 use super::allocate::{ExAllocatePoolWithTag, ExFreePool, allocate_typed};
 use super::pool;
-use crate::export::exports;
+use crate::bugcheck::Bugcheck;
+use crate::exports;
 use crate::loader::Trace;
-use crate::machine::{self, Part};
-use crate::verifier::{self, Bugcheck, Finding};
+use crate::per_machine::PerMachine;
+use crate::verifier::{self, Finding};
 
 /// The smallest block: it must hold a link.
 const SMALLEST: usize = size_of::<SLIST_ENTRY>();
@@ -31,7 +32,14 @@ struct Lists {
     known: Mutex<HashMap<usize, Trace>>,
 }
 
-impl Part for Lists {
+static LISTS: PerMachine<Lists> = PerMachine::new();
+
+/// Reports what drivers left behind.
+pub(super) fn inspect() {
+    LISTS.get().inspect();
+}
+
+impl Lists {
     fn inspect(&self) {
         for (address, trace) in self.known.lock().iter() {
             let place =
@@ -163,7 +171,7 @@ mod default_functions {
 pub(crate) use default_functions::EXPORTS as DEFAULT_FUNCTIONS;
 
 fn lists() -> &'static Lists {
-    machine::current().part()
+    LISTS.get()
 }
 
 fn plain(

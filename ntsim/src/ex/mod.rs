@@ -9,10 +9,16 @@ pub mod pool;
 mod rundown;
 mod uuid;
 mod work_item;
+mod worker;
 
-use crate::export::Export;
+use core::ops::Range;
+
+use crate::Export;
+use crate::bugcheck::Bugcheck;
+use crate::subsystem::{Leak, LiveObject, Subsystem};
 
 pub use fault::{Faults, inject, injected, struck};
+pub(crate) use worker::{queue_work, settle};
 #[cfg(test)]
 pub(crate) use {
     allocate::{ExAllocatePool2, ExFreePool},
@@ -20,7 +26,7 @@ pub(crate) use {
 };
 
 /// The functions of this folder.
-pub(crate) const EXPORTS: &[&[Export]] = &[
+const EXPORTS: &[&[Export]] = &[
     allocate::EXPORTS,
     fast_mutex::EXPORTS,
     list::EXPORTS,
@@ -30,3 +36,49 @@ pub(crate) const EXPORTS: &[&[Export]] = &[
     uuid::EXPORTS,
     work_item::EXPORTS,
 ];
+
+/// The executive: pool, work items and what is built of them.
+pub(crate) struct Ex;
+
+impl Subsystem for Ex {
+    fn exports(&self) -> &'static [&'static [Export]] {
+        EXPORTS
+    }
+
+    fn settle(&self) {
+        worker::settle();
+    }
+
+    fn inspect(&self) {
+        lookaside::inspect();
+    }
+
+    fn stop(&self) {
+        worker::stop();
+    }
+
+    fn leaks(&self) -> Vec<Leak> {
+        pool::leaks(None)
+    }
+
+    unsafe fn release(&self) {
+        // SAFETY: the caller's promise.
+        unsafe { pool::clear() };
+    }
+
+    fn take_live_objects(&self, range: &Range<usize>) -> Vec<LiveObject> {
+        let lists = lookaside::take_within(range).into_iter();
+        lists
+            .map(|address| {
+                // Bug check 0xC4, code 0xCC: the list, the block, its size.
+                let parameters = [0xCC, address as u64, range.start as u64, range.len() as u64];
+                let bugcheck = Some(Bugcheck { code: 0xC4, parameters });
+                LiveObject { what: "a lookaside list", address, bugcheck }
+            })
+            .collect()
+    }
+
+    fn name(&self, address: u64) -> Option<String> {
+        pool::name(address).map(|(number, tag, offset)| format!("{tag}#{number}+{offset:#x}"))
+    }
+}

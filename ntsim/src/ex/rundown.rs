@@ -6,8 +6,8 @@ use std::collections::HashMap;
 use parking_lot::Mutex;
 use sys::wdm::{BOOLEAN, EX_RUNDOWN_REF, FALSE, TRUE, signature};
 
-use crate::export::exports;
-use crate::machine::{self, Part};
+use crate::exports;
+use crate::per_machine::PerMachine;
 use crate::sched::{self, Thread};
 use crate::verifier::{self, Finding};
 
@@ -22,7 +22,7 @@ struct Waits {
     by_word: Mutex<HashMap<usize, &'static Thread>>,
 }
 
-impl Part for Waits {}
+static WAITS: PerMachine<Waits> = PerMachine::new();
 
 exports! {
     "ntoskrnl.exe", signature;
@@ -78,7 +78,7 @@ exports! {
         // SAFETY: the caller passes initialised rundown protection.
         let word = unsafe { word(rundown) };
         let thread = sched::current().expect("a driver runs on a thread of the machine");
-        let waits = &machine::current().part::<Waits>().by_word;
+        let waits = &WAITS.get().by_word;
         waits.lock().insert(address(word), thread);
         word.fetch_or(RUNDOWN, Ordering::AcqRel);
         while word.load(Ordering::Acquire) != RUNDOWN {
@@ -120,7 +120,7 @@ fn release(word: &AtomicUsize, count: u32) {
     match word.fetch_update(Ordering::AcqRel, Ordering::Acquire, |uses| uses.checked_sub(less)) {
         // From here on the word may be gone: only its address is used.
         Ok(before) if before - less == RUNDOWN => {
-            if let Some(thread) = machine::current().part::<Waits>().by_word.lock().get(&address) {
+            if let Some(thread) = WAITS.get().by_word.lock().get(&address) {
                 sched::wake(thread);
             }
         }

@@ -5,8 +5,8 @@ use core::sync::atomic::{AtomicU16, Ordering};
 use sys::status::{NTSTATUS, STATUS_SUCCESS};
 use sys::wdm::{GUID, signature};
 
-use crate::export::exports;
-use crate::machine::{self, Part};
+use crate::exports;
+use crate::per_machine::PerMachine;
 
 /// How many identifiers were made: the same on every run, so that a run can be repeated.
 #[derive(Default)]
@@ -14,7 +14,7 @@ struct Made {
     count: AtomicU16,
 }
 
-impl Part for Made {}
+static MADE: PerMachine<Made> = PerMachine::new();
 
 exports! {
     "ntoskrnl.exe", signature;
@@ -22,7 +22,7 @@ exports! {
     /// Makes an identifier that no other call on this machine gets.
     #[irql(PASSIVE..=PASSIVE)]
     fn ExUuidCreate(uuid: *mut GUID) -> NTSTATUS {
-        let number = machine::current().part::<Made>().count.fetch_add(1, Ordering::Relaxed);
+        let number = MADE.get().count.fetch_add(1, Ordering::Relaxed);
         // Version 4 and variant 1 in the places that RFC 9562, section 4 gives them.
         let variant = [0x80, 0, 0, 0, 0, 0, 0, 1];
         let new = GUID { Data1: 0x6E74_7369, Data2: number, Data3: 0x4000, Data4: variant };

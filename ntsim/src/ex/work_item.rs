@@ -4,9 +4,10 @@ use core::ptr;
 
 use sys::wdm::{WORK_QUEUE_ITEM, WORK_QUEUE_TYPE, signature};
 
-use crate::export::exports;
-use crate::io;
-use crate::sched;
+use super::worker::queue_work;
+use crate::boundary;
+use crate::exports;
+
 use crate::verifier::{self, Finding};
 
 exports! {
@@ -29,12 +30,12 @@ exports! {
         };
         known.List.Flink = &raw mut known.List;
         let (item, parameter) = (item as usize, known.Parameter as usize);
-        io::queue_work(move || {
+        queue_work(move || {
             let item = item as *mut WORK_QUEUE_ITEM;
             // SAFETY: the driver keeps a queued item; from here on it may queue it again, or free it.
             unsafe { (*item).List.Flink = ptr::null_mut() };
             // SAFETY: the driver asked for this call.
-            sched::call_driver("WorkerRoutine", || unsafe { routine(parameter as *mut _) });
+            boundary::call_driver("WorkerRoutine", || unsafe { routine(parameter as *mut _) });
         });
     }
 }
@@ -48,6 +49,7 @@ mod tests {
 
     use super::*;
     use crate::Machine;
+    use crate::sched;
     use crate::sched::Irql;
 
     static SUM: AtomicUsize = AtomicUsize::new(0);

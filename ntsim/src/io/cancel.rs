@@ -7,16 +7,16 @@ use sys::wdm::{IRP, KIRQL, PDRIVER_CANCEL, signature};
 
 use super::irp::violation;
 use super::statistics::counters;
-use crate::export::exports;
+use crate::exports;
 use crate::ke::spin_lock;
-use crate::machine::{self, Part};
+use crate::per_machine::PerMachine;
 use crate::sched::{self, Irql};
 
 /// The cancel spin lock of one machine.
 #[derive(Default)]
 struct CancelLock(AtomicUsize);
 
-impl Part for CancelLock {}
+static CANCEL_LOCK: PerMachine<CancelLock> = PerMachine::new();
 
 impl CancelLock {
     fn acquire(&self) -> Irql {
@@ -38,7 +38,7 @@ impl CancelLock {
 }
 
 fn cancel_lock() -> &'static CancelLock {
-    machine::current().part()
+    CANCEL_LOCK.get()
 }
 
 exports! {

@@ -10,9 +10,11 @@ use sys::wdm::{
 
 use super::irp::{self, Completed, Owner, Packet, violation};
 use super::statistics::counters;
-use crate::export::exports;
+use crate::boundary;
+use crate::bugcheck::Bugcheck;
+use crate::exports;
 use crate::sched::{self, local};
-use crate::verifier::{self, Bugcheck, Finding};
+use crate::verifier::{self, Finding};
 
 exports! {
     "ntoskrnl.exe", signature;
@@ -144,7 +146,7 @@ unsafe fn call_routine(irp: *mut IRP, left: *mut IO_STACK_LOCATION) -> NTSTATUS 
     // SAFETY: it is a location of the packet.
     let device = above.map_or(ptr::null_mut(), |above| unsafe { (*above).DeviceObject });
     // SAFETY: the routine is the one that the driver above set, with its own device and context.
-    sched::call_driver(sched::COMPLETION, || unsafe { routine(device, irp, location.Context) })
+    boundary::call_driver(boundary::COMPLETION, || unsafe { routine(device, irp, location.Context) })
 }
 
 /// Gives a request that has come all the way up back to its owner.

@@ -13,15 +13,16 @@ use sys::wdm::{
 };
 
 use super::namespace::namespace;
+use crate::bugcheck::Bugcheck;
 use crate::ex::fault;
-use crate::export::exports;
-use crate::ke;
-use crate::machine::{self, Part};
+use crate::exports;
 use crate::mm::Block;
 use crate::ob::{self, Kind};
+use crate::per_machine::PerMachine;
 use crate::rtl;
 use crate::se::Descriptor;
-use crate::verifier::{self, Bugcheck, Finding};
+use crate::subsystem::take_live_objects;
+use crate::verifier::{self, Finding};
 
 /// `Type` of a device object.
 const TYPE: i16 = 3;
@@ -43,7 +44,7 @@ impl Drop for Device {
     /// Checks that nothing in the device's extension, which goes now, is in use.
     fn drop(&mut self) {
         let start = self.block.as_ptr::<u8>() as usize;
-        for object in ke::take_live_objects(&(start..start + self.size)) {
+        for object in take_live_objects(&(start..start + self.size)) {
             let mut finding = Finding::new("DeviceLiveObject");
             finding.bugcheck = object.bugcheck;
             verifier::report(finding.text(format!("a device was deleted with {object} in its extension")));
@@ -51,10 +52,10 @@ impl Drop for Device {
     }
 }
 
-impl Part for Devices {}
+static DEVICES: PerMachine<Devices> = PerMachine::new();
 
 fn devices() -> &'static Devices {
-    machine::current().part()
+    DEVICES.get()
 }
 
 /// A device keeps one reference for itself until it is deleted, and one for each open file.

@@ -2,19 +2,37 @@
 
 use core::ptr;
 use core::sync::atomic::{AtomicBool, Ordering};
+use std::collections::HashMap;
 use std::sync::Arc;
 
-use parking_lot::Mutex;
+use parking_lot::{Mutex, RwLock};
 use sys::status::{NTSTATUS, STATUS_INVALID_DEVICE_REQUEST, STATUS_INVALID_PARAMETER, STATUS_PENDING};
 use sys::wdm::{DEVICE_OBJECT, IO_STACK_LOCATION, IRP, PDRIVER_DISPATCH, SL_PENDING_RETURNED, signature};
 
 use super::device::is_device;
 use super::force_pending;
 use super::irp::{self, Completed, Owner, Packet, Sent, violation};
-use super::worker::queue_work;
-use crate::export::exports;
-use crate::verifier::Bugcheck;
-use crate::{loader, sched};
+use crate::boundary;
+use crate::bugcheck::Bugcheck;
+use crate::ex::queue_work;
+use crate::exports;
+use crate::per_machine::PerMachine;
+use crate::sched::hooks;
+
+/// The routine of a device for a major function, if it has one.
+pub(crate) type Route = fn(device: *mut DEVICE_OBJECT, major: usize) -> Option<PDRIVER_DISPATCH>;
+
+/// The devices, by address, whose requests go where a route says and not to the routines of their driver object.
+#[derive(Default)]
+struct Routes(RwLock<HashMap<usize, Route>>);
+
+static ROUTES: PerMachine<Routes> = PerMachine::new();
+
+/// Lets `route` choose the routine for each request to `device`. On Windows, NDIS has routines of its own in a miniport
+/// driver's object, which call those of the device.
+pub(crate) fn set_route(device: *mut DEVICE_OBJECT, route: Route) {
+    ROUTES.get().0.write().insert(device as usize, route);
+}
 
 exports! {
     "ntoskrnl.exe", signature;
@@ -69,7 +87,7 @@ impl Call {
     fn now(self) -> NTSTATUS {
         let Self { routine, device, irp, .. } = self;
         // SAFETY: the routine is the driver's for this major function, and gets its own device.
-        let status = sched::call_driver(self.name, || unsafe { routine(device, irp) });
+        let status = boundary::call_driver(self.name, || unsafe { routine(device, irp) });
         end(&self, status);
         status
     }
@@ -117,7 +135,8 @@ unsafe fn prepare(device: *mut DEVICE_OBJECT, irp: *mut IRP) -> Result<Call, NTS
     let driver = unsafe { (*device).DriverObject };
     // SAFETY: a device that exists has a driver object that does.
     let own = || unsafe { &(*driver).MajorFunction }.get(major).copied().flatten();
-    let routine = crate::ndis::dispatch_routine(device, major).unwrap_or_else(own);
+    let route = ROUTES.get().0.read().get(&(device as usize)).copied();
+    let routine = route.map_or_else(own, |route| route(device, major));
     let Some(routine) = routine else {
         // Windows fills every empty slot with a routine that does this.
         // SAFETY: the request is at this device now, so it is its to complete.
@@ -143,7 +162,7 @@ unsafe fn advance<'a>(device: *mut DEVICE_OBJECT, irp: *mut IRP) -> (&'a mut IO_
     request.CurrentLocation -= 1;
     if request.CurrentLocation <= 0 {
         let bugcheck = Bugcheck { code: 0x35, parameters: [irp as u64, 0, 0, 0] };
-        loader::stop(bugcheck, "a request was sent on without a stack location left");
+        hooks::stop(bugcheck, "a request was sent on without a stack location left");
     }
     // SAFETY: while a driver owns the request, this member of the union is in use.
     let current = unsafe { &mut request.Tail.Overlay.CurrentStackLocation };

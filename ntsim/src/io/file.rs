@@ -17,15 +17,16 @@ use sys::wdm::{
 };
 
 use super::device::security;
+use super::dispatch;
 use super::irp::{self, Owner};
 use super::namespace::namespace;
 use super::opener::Opener;
 use super::request::{Buffers, Outcome, Transfer, kept, outstanding};
 use super::statistics::counters;
-use super::{dispatch, queue_work};
-use crate::machine::{self, Part};
+use crate::ex::queue_work;
 use crate::mm::Block;
 use crate::ob::{self, Kind};
+use crate::per_machine::PerMachine;
 use crate::sched::{self, Irql};
 use crate::se::Access;
 use crate::verifier::{self, Finding};
@@ -41,7 +42,7 @@ struct Files {
     live: Mutex<HashMap<usize, (Block, Vec<u16>)>>,
 }
 
-impl Part for Files {}
+static FILES: PerMachine<Files> = PerMachine::new();
 
 /// A file's last handle makes the I/O manager send a cleanup, its last reference a close.
 static KIND: Kind =
@@ -146,7 +147,7 @@ fn create(
         // No cleanup and no close follow a create that failed.
         target.ReferenceCount -= 1;
         check_failed_create(file);
-        machine::current().part::<Files>().live.lock().remove(&(file as usize));
+        FILES.get().live.lock().remove(&(file as usize));
         return Err(outcome.status);
     }
     ob::create(file.cast(), &KIND);
@@ -167,7 +168,7 @@ fn new_file_object(device: *mut DEVICE_OBJECT, below: &str) -> Result<*mut FILE_
     object.Size = size_of::<FILE_OBJECT>() as i16;
     object.DeviceObject = device;
     object.FileName = UNICODE_STRING { Length: bytes - 2, MaximumLength: bytes, Buffer: name.as_mut_ptr() };
-    machine::current().part::<Files>().live.lock().insert(file as usize, (block, name));
+    FILES.get().live.lock().insert(file as usize, (block, name));
     Ok(file)
 }
 
@@ -234,7 +235,7 @@ fn close(file: *mut FILE_OBJECT) {
     let device = unsafe { (*file).DeviceObject };
     // SAFETY: the file holds a reference to its device until below.
     unsafe { (*device).ReferenceCount -= 1 };
-    machine::current().part::<Files>().live.lock().remove(&(file as usize));
+    FILES.get().live.lock().remove(&(file as usize));
     ob::dereference(device.cast());
 }
 

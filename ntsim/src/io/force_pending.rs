@@ -8,25 +8,26 @@
 
 use parking_lot::Mutex;
 
-use crate::machine;
+use crate::per_machine::PerMachine;
+use crate::settings::Settings;
 
 /// Which requests pend, chosen from a seed; none if there is none.
-#[derive(Default)]
-pub(crate) struct ForcePending(Mutex<Option<fastrand::Rng>>);
+struct ForcePending(Mutex<Option<fastrand::Rng>>);
 
-impl ForcePending {
-    /// About every second request, by this seed.
-    pub(crate) fn new(seed: Option<u64>) -> Self {
-        Self(Mutex::new(seed.map(fastrand::Rng::with_seed)))
+impl Default for ForcePending {
+    fn default() -> Self {
+        Self(Mutex::new(Settings::current().force_pending.map(fastrand::Rng::with_seed)))
     }
 }
 
+static FORCE_PENDING: PerMachine<ForcePending> = PerMachine::new();
+
 /// From now on about every second request that a driver sends pends, chosen from this seed; or none does.
 pub fn force_pending(seed: Option<u64>) {
-    *machine::current().force_pending.0.lock() = seed.map(fastrand::Rng::with_seed);
+    *FORCE_PENDING.get().0.lock() = seed.map(fastrand::Rng::with_seed);
 }
 
 /// Whether the request that a driver sends right now is to pend.
 pub(super) fn strikes() -> bool {
-    machine::current().force_pending.0.lock().as_mut().is_some_and(fastrand::Rng::bool)
+    FORCE_PENDING.get().0.lock().as_mut().is_some_and(fastrand::Rng::bool)
 }

@@ -4,7 +4,7 @@ use core::ptr;
 
 use sys::wdm::{GENERIC_MAPPING, signature};
 
-use crate::export::exports;
+use crate::exports;
 use crate::se::FILES;
 
 exports! {

@@ -12,11 +12,12 @@ use sys::wdm::{IO_STACK_LOCATION, IRP, signature};
 
 use super::request::Job;
 use super::statistics::Function;
+use crate::bugcheck::Bugcheck;
 use crate::ex::fault;
-use crate::export::exports;
-use crate::machine::{self, Part};
+use crate::exports;
 use crate::mm::Block;
-use crate::verifier::{self, Bugcheck, Finding};
+use crate::per_machine::PerMachine;
+use crate::verifier::{self, Finding};
 
 /// `Type` of a request packet.
 pub(super) const TYPE: i16 = 6;
@@ -27,7 +28,14 @@ pub(super) struct Packets {
     live: Mutex<HashMap<usize, Arc<Packet>>>,
 }
 
-impl Part for Packets {
+static PACKETS: PerMachine<Packets> = PerMachine::new();
+
+/// Reports what drivers left behind.
+pub(super) fn inspect() {
+    PACKETS.get().inspect();
+}
+
+impl Packets {
     fn inspect(&self) {
         for (address, packet) in &*self.live.lock() {
             let whose = match packet.owner {
@@ -102,7 +110,7 @@ pub(super) fn allocate(stack: i8, owner: Owner) -> Option<*mut IRP> {
 
 fn register(irp: *mut IRP, owner: Owner, block: Option<Block>) {
     let progress = Mutex::new(Progress { block, sent: Vec::new() });
-    let packets = machine::current().part::<Packets>();
+    let packets = PACKETS.get();
     packets.live.lock().insert(irp as usize, Arc::new(Packet { owner, progress }));
 }
 
@@ -142,12 +150,12 @@ pub(super) unsafe fn next_location<'a>(irp: &IRP) -> &'a mut IO_STACK_LOCATION {
 
 /// What is known of the packet at an address, if there is one.
 pub(super) fn find(irp: *mut IRP) -> Option<Arc<Packet>> {
-    machine::current().part::<Packets>().live.lock().get(&(irp as usize)).cloned()
+    PACKETS.get().live.lock().get(&(irp as usize)).cloned()
 }
 
 /// What the packets ask that the I/O manager sent for jobs for which `wanted` holds.
 pub(super) fn functions(wanted: impl Fn(&dyn Job) -> bool) -> Vec<Function> {
-    let live = machine::current().part::<Packets>().live.lock();
+    let live = PACKETS.get().live.lock();
     let wanted =
         live.iter().filter(|(_, packet)| matches!(&packet.owner, Owner::Manager(job) if wanted(&**job)));
     // SAFETY: a packet is taken out of the table, which is locked, before its memory goes.
@@ -157,7 +165,7 @@ pub(super) fn functions(wanted: impl Fn(&dyn Job) -> bool) -> Vec<Function> {
 /// How many of the packets for which [`functions`] tells what they ask are with a driver whose dispatch routine
 /// has returned.
 pub(super) fn count_kept(wanted: impl Fn(&dyn Job) -> bool) -> usize {
-    let live = machine::current().part::<Packets>().live.lock();
+    let live = PACKETS.get().live.lock();
     let wanted =
         live.values().filter(|packet| matches!(&packet.owner, Owner::Manager(job) if wanted(&**job)));
     let kept = |sent: &Arc<Sent>| sent.returned.load(Ordering::Acquire) && sent.completed.lock().is_none();
@@ -175,7 +183,7 @@ pub(super) fn function(irp: &IRP) -> Function {
 
 /// Frees a packet: any access to it crashes from now on.
 pub(super) fn free(irp: *mut IRP) {
-    let packet = machine::current().part::<Packets>().live.lock().remove(&(irp as usize));
+    let packet = PACKETS.get().live.lock().remove(&(irp as usize));
     if let Some(packet) = packet {
         packet.progress.lock().block = None;
     }

@@ -5,12 +5,13 @@ use std::collections::HashMap;
 use parking_lot::Mutex;
 use sys::wdm::{IRP, MDL, MDL_MAPPED_TO_SYSTEM_VA, MDL_PAGES_LOCKED, MDL_PARTIAL, signature};
 
+use crate::bugcheck::Bugcheck;
 use crate::ex::fault;
-use crate::export::exports;
+use crate::exports;
 use crate::loader::Trace;
-use crate::machine::{self, Part};
 use crate::mm::{self, Block, Range};
-use crate::verifier::{self, Bugcheck, Finding};
+use crate::per_machine::PerMachine;
+use crate::verifier::{self, Finding};
 
 /// The lists of one machine, by address.
 #[derive(Default)]
@@ -18,7 +19,14 @@ struct Lists {
     live: Mutex<HashMap<usize, (Block, Trace)>>,
 }
 
-impl Part for Lists {
+static LISTS: PerMachine<Lists> = PerMachine::new();
+
+/// Reports what drivers left behind.
+pub(super) fn inspect() {
+    LISTS.get().inspect();
+}
+
+impl Lists {
     fn inspect(&self) {
         let live = self.live.lock();
         if live.is_empty() {
@@ -34,7 +42,7 @@ impl Part for Lists {
 }
 
 fn lists() -> &'static Lists {
-    machine::current().part()
+    LISTS.get()
 }
 
 exports! {

@@ -28,14 +28,16 @@ mod remove_lock;
 mod request;
 mod statistics;
 mod work_item;
-mod worker;
 
 #[cfg(test)]
 mod tests;
 
+use core::ops::Range;
+
 use sys::status::NTSTATUS;
 
-use crate::export::Export;
+use crate::Export;
+use crate::subsystem::{LiveObject, Subsystem};
 
 pub use client::{Prepared, Reference, Sending};
 pub(crate) use complete::IofCompleteRequest;
@@ -45,25 +47,22 @@ pub(crate) use device::{IoCreateDevice, IoDeleteDevice};
 pub(crate) use device::{
     Made, create as create_device, delete as delete_device, driver_is_ready, driver_is_unloaded, set_security,
 };
+pub(crate) use dispatch::set_route;
 pub use file::File;
-pub(crate) use force_pending::ForcePending;
 pub use force_pending::force_pending;
 #[cfg(test)]
 pub(crate) use mdl::{IoAllocateMdl, IoFreeMdl};
 pub(crate) use namespace::{link, unlink};
 pub use open::open_as;
 pub use opener::Opener;
-pub(crate) use remove_lock::take_within as take_remove_locks;
 pub use request::{Outcome, Request};
 pub(crate) use statistics::snapshot;
 pub use statistics::{Function, Statistics, Tally};
-pub(crate) use work_item::take_within as take_work_items;
 #[cfg(test)]
 pub(crate) use work_item::{IoInitializeWorkItem, IoUninitializeWorkItem};
-pub(crate) use worker::{queue_work, settle};
 
 /// The functions of this folder.
-pub(crate) const EXPORTS: &[&[Export]] = &[
+const EXPORTS: &[&[Export]] = &[
     build::EXPORTS,
     cancel::EXPORTS,
     complete::EXPORTS,
@@ -76,6 +75,28 @@ pub(crate) const EXPORTS: &[&[Export]] = &[
     remove_lock::EXPORTS,
     work_item::EXPORTS,
 ];
+
+/// The I/O manager.
+pub(crate) struct Io;
+
+impl Subsystem for Io {
+    fn exports(&self) -> &'static [&'static [Export]] {
+        EXPORTS
+    }
+
+    fn inspect(&self) {
+        namespace::inspect();
+        irp::inspect();
+        mdl::inspect();
+        work_item::inspect();
+    }
+
+    fn take_live_objects(&self, range: &Range<usize>) -> Vec<LiveObject> {
+        let object = |what| move |address| LiveObject { what, address, bugcheck: None };
+        let locks = remove_lock::take_within(range).into_iter().map(object("a remove lock that is held"));
+        locks.chain(work_item::take_within(range).into_iter().map(object("a work item"))).collect()
+    }
+}
 
 /// A status with which an operation failed.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]

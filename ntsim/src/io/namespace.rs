@@ -9,8 +9,8 @@ use sys::status::{
 };
 use sys::wdm::{UNICODE_STRING, signature};
 
-use crate::export::exports;
-use crate::machine::{self, Part};
+use crate::exports;
+use crate::per_machine::PerMachine;
 use crate::rtl;
 use crate::verifier::{self, Finding};
 
@@ -28,7 +28,14 @@ enum Named {
     Link(String),
 }
 
-impl Part for Namespace {
+static NAMESPACE: PerMachine<Namespace> = PerMachine::new();
+
+/// Reports what drivers left behind.
+pub(super) fn inspect() {
+    NAMESPACE.get().inspect();
+}
+
+impl Namespace {
     fn inspect(&self) {
         for (name, named) in &*self.names.lock() {
             if let Named::Link(target) = named {
@@ -41,7 +48,7 @@ impl Part for Namespace {
 }
 
 pub(super) fn namespace() -> &'static Namespace {
-    machine::current().part()
+    NAMESPACE.get()
 }
 
 /// The one spelling of a name: lower case, and one of the three ways to say "DosDevices".

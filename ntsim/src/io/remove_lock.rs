@@ -11,10 +11,11 @@ use parking_lot::Mutex;
 use sys::status::{NTSTATUS, STATUS_DELETE_PENDING, STATUS_SUCCESS};
 use sys::wdm::{CHAR, DISPATCHER_HEADER, FALSE, IO_REMOVE_LOCK, KEVENT, PVOID, TRUE, signature};
 
-use crate::export::exports;
+use crate::bugcheck::Bugcheck;
+use crate::exports;
 use crate::ke::{dispatcher, object_exports};
-use crate::machine::{self, Part};
-use crate::verifier::{self, Bugcheck, Finding};
+use crate::per_machine::PerMachine;
+use crate::verifier::{self, Finding};
 
 /// The remove locks of one machine, by address: with which tags each is held.
 #[derive(Default)]
@@ -22,10 +23,10 @@ struct RemoveLocks {
     tags: Mutex<BTreeMap<usize, Vec<usize>>>,
 }
 
-impl Part for RemoveLocks {}
+static REMOVE_LOCKS: PerMachine<RemoveLocks> = PerMachine::new();
 
 fn locks() -> &'static RemoveLocks {
-    machine::current().part()
+    REMOVE_LOCKS.get()
 }
 
 /// Forgets the locks in `range`, whose memory is being freed; those that are held.

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use parking_lot::Mutex;
 use sys::status::{NT_SUCCESS, NTSTATUS, STATUS_CANCELLED};
 
-use crate::machine::{self, Part};
+use crate::per_machine::PerMachine;
 
 /// A kind of request: its major and its minor function.
 pub type Function = (u8, u8);
@@ -57,10 +57,10 @@ pub(super) struct Counters {
     in_flight: Mutex<BTreeMap<Function, u64>>,
 }
 
-impl Part for Counters {}
+static COUNTERS: PerMachine<Counters> = PerMachine::new();
 
 pub(super) fn counters() -> &'static Counters {
-    machine::current().part()
+    COUNTERS.get()
 }
 
 impl Counters {

@@ -10,14 +10,16 @@ use sys::wdm::{
     DEVICE_OBJECT, IO_WORKITEM, PIO_WORKITEM_ROUTINE, PIO_WORKITEM_ROUTINE_EX, WORK_QUEUE_TYPE, signature,
 };
 
-use super::queue_work;
+use crate::boundary;
+use crate::bugcheck::Bugcheck;
 use crate::ex::fault;
-use crate::export::exports;
+use crate::ex::queue_work;
+use crate::exports;
 use crate::ke::resident;
-use crate::machine::{self, Part};
 use crate::mm::Block;
-use crate::verifier::{self, Bugcheck, Finding};
-use crate::{ob, sched};
+use crate::ob;
+use crate::per_machine::PerMachine;
+use crate::verifier::{self, Finding};
 
 /// Bytes that a work item takes in a driver's own memory; Windows' own is of about this size.
 const SIZE: u32 = 0x58;
@@ -36,7 +38,14 @@ struct Item {
     queued: bool,
 }
 
-impl Part for Items {
+static ITEMS: PerMachine<Items> = PerMachine::new();
+
+/// Reports what drivers left behind.
+pub(super) fn inspect() {
+    ITEMS.get().inspect();
+}
+
+impl Items {
     fn inspect(&self) {
         for (address, item) in &*self.live.lock() {
             if item.queued {
@@ -56,7 +65,7 @@ impl Part for Items {
 }
 
 fn items() -> &'static Items {
-    machine::current().part()
+    ITEMS.get()
 }
 
 /// Takes the work items that lie within a range of memory out of use, and returns where they are.
@@ -170,11 +179,11 @@ fn run(item: usize, object: usize, routine: Routine, context: usize) {
     match routine {
         Routine::Plain(routine) => {
             // SAFETY: the routine and its context are what the driver queued.
-            sched::call_driver("IoWorkItem", || unsafe { routine(object as *mut DEVICE_OBJECT, context) });
+            boundary::call_driver("IoWorkItem", || unsafe { routine(object as *mut DEVICE_OBJECT, context) });
         }
         Routine::Extended(routine) => {
             // SAFETY: as above.
-            sched::call_driver("IoWorkItemEx", || unsafe {
+            boundary::call_driver("IoWorkItemEx", || unsafe {
                 routine(object as *mut c_void, context, item as *mut IO_WORKITEM);
             });
         }

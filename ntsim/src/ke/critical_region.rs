@@ -3,9 +3,10 @@
 
 use sys::wdm::signature;
 
-use crate::export::exports;
+use crate::bugcheck::Bugcheck;
+use crate::exports;
 use crate::sched::{self, Irql, local};
-use crate::verifier::{self, Bugcheck, Finding};
+use crate::verifier::{self, Finding};
 
 exports! {
     "ntoskrnl.exe", signature;
@@ -68,6 +69,7 @@ mod tests {
 
     use super::*;
     use crate::Machine;
+    use crate::boundary;
     use crate::ke::{KeInitializeMutex, KeReleaseMutex, KeWaitForSingleObject};
 
     #[test]
@@ -98,8 +100,8 @@ mod tests {
     #[test]
     fn returning_inside_a_region_is_found() {
         let machine = Machine::builder().boot();
-        sched::call_driver("Callback", || unsafe { KeEnterCriticalRegion() });
-        sched::call_driver(sched::COMPLETION, || unsafe { KeEnterCriticalRegion() });
+        boundary::call_driver("Callback", || unsafe { KeEnterCriticalRegion() });
+        boundary::call_driver(boundary::COMPLETION, || unsafe { KeEnterCriticalRegion() });
         assert_eq!(machine.shutdown().codes(), [0xC5, 0xFB]);
     }
 
@@ -108,7 +110,7 @@ mod tests {
         let machine = Machine::builder().boot();
         let mut mutex = unsafe { core::mem::MaybeUninit::zeroed().assume_init() };
         unsafe { KeInitializeMutex(&mut mutex, 0) };
-        sched::call_driver("Callback", || unsafe {
+        boundary::call_driver("Callback", || unsafe {
             let object = (&raw mut mutex).cast();
             KeWaitForSingleObject(object, KWAIT_REASON::Executive, KernelMode, 0, core::ptr::null())
         });
@@ -124,7 +126,7 @@ mod tests {
             KeEnterGuardedRegion();
             KeLeaveGuardedRegion();
         }
-        sched::call_driver("Callback", || unsafe { KeEnterGuardedRegion() });
+        boundary::call_driver("Callback", || unsafe { KeEnterGuardedRegion() });
         let findings = machine.shutdown().findings;
         let found: Vec<_> = findings.iter().map(|f| (f.rule, f.bugcheck.unwrap().parameters[0])).collect();
         assert_eq!(found, [("GuardedRegions", 0x4000E); 2]);

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use parking_lot::{Mutex, MutexGuard};
 use sys::wdm::{DISPATCHER_HEADER, KMUTANT};
 
-use crate::machine;
+use crate::per_machine::PerMachine;
 use crate::sched::{self, Thread};
 
 /// Kinds of dispatcher objects, as `KOBJECTS` in the public symbol files numbers them.
@@ -20,7 +20,6 @@ pub(crate) mod kind {
     pub(crate) const SYNCHRONIZATION_EVENT: u8 = 1;
     pub(in crate::ke) const MUTANT: u8 = 2;
     pub(in crate::ke) const SEMAPHORE: u8 = 5;
-    pub(crate) const THREAD: u8 = 6;
     pub(in crate::ke) const NOTIFICATION_TIMER: u8 = 8;
     pub(in crate::ke) const SYNCHRONIZATION_TIMER: u8 = 9;
 }
@@ -48,9 +47,11 @@ unsafe impl Sync for Object {}
 
 /// Who waits for what, on one machine.
 #[derive(Default)]
-pub(crate) struct Dispatcher {
+struct Dispatcher {
     waits: Mutex<HashMap<Object, Vec<Arc<Wait>>>>,
 }
+
+static DISPATCHER: PerMachine<Dispatcher> = PerMachine::new();
 
 /// The lock, held.
 pub(crate) struct Locked(MutexGuard<'static, HashMap<Object, Vec<Arc<Wait>>>>);
@@ -58,7 +59,7 @@ pub(crate) struct Locked(MutexGuard<'static, HashMap<Object, Vec<Arc<Wait>>>>);
 /// Takes the lock that guards the state of every dispatcher object.
 #[inline]
 pub(crate) fn lock() -> Locked {
-    Locked(machine::current().dispatcher.waits.lock())
+    Locked(DISPATCHER.get().waits.lock())
 }
 
 impl Object {

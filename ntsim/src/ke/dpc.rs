@@ -9,13 +9,15 @@ use sys::status::{NTSTATUS, STATUS_INVALID_PARAMETER, STATUS_SUCCESS};
 use sys::wdm::{BOOLEAN, KDPC, KDPC_IMPORTANCE, PKDEFERRED_ROUTINE, PROCESSOR_NUMBER, signature};
 
 use super::resident;
-use crate::export::exports;
+use crate::boundary;
+use crate::bugcheck::Bugcheck;
+use crate::exports;
 use crate::loader;
-use crate::machine;
 use crate::sched::processor::{self, Deferred};
 use crate::sched::time::TICK;
 use crate::sched::{self, Importance, Irql};
-use crate::verifier::{self, Bugcheck, Finding};
+use crate::settings::Settings;
+use crate::verifier::{self, Finding};
 
 /// `Type` of a DPC object, as `KOBJECTS` in the public symbol files numbers it.
 const DPC_OBJECT: u8 = 19;
@@ -24,10 +26,6 @@ const THREADED_DPC_OBJECT: u8 = 24;
 
 /// What `Number` holds above the number of the processor that a DPC was directed to; 0 means the current.
 const DIRECTED: u16 = 0x800;
-
-/// How long a DPC may run, unless the machine's builder says otherwise: 0x500 ticks, as in the example on
-/// the page of bug check 0x133.
-pub(crate) const LIMIT: Duration = Duration::from_secs(20);
 
 exports! {
     "ntoskrnl.exe", signature;
@@ -56,7 +54,7 @@ exports! {
     /// Takes a DPC out of its queue; false if it was not in one.
     #[irql(PASSIVE..=HIGH)]
     fn KeRemoveQueueDpc(dpc: *mut KDPC) -> BOOLEAN {
-        let removed: usize = machine::current().processors.iter().map(|p| p.cancel(dpc.cast())).sum();
+        let removed: usize = processor::all().iter().map(|p| p.cancel(dpc.cast())).sum();
         if removed > 0 {
             // SAFETY: the caller passes an initialised DPC, and nobody else has it now.
             unsafe { queued(dpc) }.store(ptr::null_mut(), Ordering::Release);
@@ -89,7 +87,7 @@ exports! {
     fn KeSetTargetProcessorDpcEx(dpc: *mut KDPC, number: *const PROCESSOR_NUMBER) -> NTSTATUS {
         // SAFETY: the caller passes the number.
         let number = unsafe { &*number };
-        if number.Group != 0 || usize::from(number.Number) >= machine::current().processors.len() {
+        if number.Group != 0 || usize::from(number.Number) >= processor::count() {
             return STATUS_INVALID_PARAMETER;
         }
         // SAFETY: the caller passes an initialised DPC that is not queued.
@@ -115,7 +113,7 @@ unsafe fn initialise(dpc: *mut KDPC, kind: u8, routine: Option<PKDEFERRED_ROUTIN
 /// # Safety
 /// `dpc` is an initialised DPC.
 unsafe fn direct(dpc: *mut KDPC, number: u32) {
-    if number as usize >= machine::current().processors.len() {
+    if number as usize >= processor::count() {
         let text = format!("a DPC directed to processor {number}, which does not exist");
         verifier::report(Finding::new("DpcTarget").text(text));
         return;
@@ -188,7 +186,7 @@ unsafe fn run(context: *mut c_void) {
             let stay = sched::current().map(|thread| &thread.stays.in_dpc);
             stay.inspect(|stay| stay.enter());
             // SAFETY: the driver named the routine for exactly this call.
-            sched::call_driver("DeferredRoutine", || unsafe {
+            boundary::call_driver("DeferredRoutine", || unsafe {
                 routine(dpc, known.DeferredContext, argument1, argument2)
             });
             stay.inspect(|stay| stay.leave());
@@ -201,7 +199,7 @@ unsafe fn run(context: *mut c_void) {
 
 /// Bug check 0x133: 0 for a single DPC, the ticks that it took, those that it may take.
 fn check_time(routine: PKDEFERRED_ROUTINE, taken: Duration) {
-    let limit = machine::current().dpc_limit;
+    let limit = Settings::current().dpc_limit;
     if taken <= limit {
         return;
     }
@@ -364,7 +362,7 @@ mod tests {
 
     #[test]
     fn a_dpc_that_takes_longer_than_it_may_is_found() {
-        for (limit, times) in [(Duration::from_millis(1), 1), (LIMIT, 0)] {
+        for (limit, times) in [(Duration::from_millis(1), 1), (Duration::from_secs(20), 0)] {
             let machine = Machine::builder().dpc_limit(limit).boot();
             let mut dpc = dpc();
             unsafe { KeInitializeDpc(&mut *dpc, Some(dawdle), ptr::null_mut()) };

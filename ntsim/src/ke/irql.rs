@@ -2,9 +2,10 @@
 
 use sys::wdm::signature;
 
-use crate::export::exports;
+use crate::bugcheck::Bugcheck;
+use crate::exports;
 use crate::sched::{self, Irql};
-use crate::verifier::{self, Bugcheck, Finding};
+use crate::verifier::{self, Finding};
 
 exports! {
     "ntoskrnl.exe", signature;

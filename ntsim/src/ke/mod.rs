@@ -6,6 +6,7 @@ pub(crate) mod dispatcher;
 pub(crate) mod dpc;
 mod irql;
 mod live;
+pub(crate) mod lock_order;
 pub(crate) mod object_exports;
 pub(crate) mod resident;
 pub(crate) mod spin_lock;
@@ -14,9 +15,12 @@ mod system;
 pub(crate) mod timer;
 mod wait_exports;
 
-use crate::export::Export;
+use core::ops::Range;
 
-pub(crate) use live::take_objects as take_live_objects;
+use crate::Export;
+use crate::settings::Settings;
+use crate::subsystem::{LiveObject, Subsystem};
+
 #[cfg(test)]
 pub(crate) use {
     critical_region::{KeEnterCriticalRegion, KeLeaveCriticalRegion},
@@ -35,7 +39,7 @@ pub(crate) use {
 };
 
 /// The functions of this folder.
-pub(crate) const EXPORTS: &[&[Export]] = &[
+const EXPORTS: &[&[Export]] = &[
     critical_region::EXPORTS,
     debug::VARIADIC,
     debug::EXPORTS,
@@ -47,3 +51,24 @@ pub(crate) const EXPORTS: &[&[Export]] = &[
     timer::EXPORTS,
     wait_exports::EXPORTS,
 ];
+
+/// The kernel proper.
+pub(crate) struct Ke;
+
+impl Subsystem for Ke {
+    fn exports(&self) -> &'static [&'static [Export]] {
+        EXPORTS
+    }
+
+    fn boot(&self, _: &Settings) {
+        timer::start();
+    }
+
+    fn stop(&self) {
+        timer::stop();
+    }
+
+    fn take_live_objects(&self, range: &Range<usize>) -> Vec<LiveObject> {
+        live::take_objects(range)
+    }
+}

@@ -7,10 +7,12 @@ use sys::wdm::{
 };
 
 use super::dispatcher::{self, kind};
+use super::lock_order;
 use super::resident;
-use crate::export::exports;
+use crate::bugcheck::Bugcheck;
+use crate::exports;
 use crate::sched::{self, Irql};
-use crate::verifier::{self, Bugcheck, Finding, lock_order};
+use crate::verifier::{self, Finding};
 
 exports! {
     "ntoskrnl.exe", signature;

@@ -1,13 +1,14 @@
 //! What the kernel uses at DISPATCH_LEVEL lies in memory that is there at that level.
 
-use crate::machine;
-use crate::verifier::{self, Bugcheck, Finding};
+use crate::bugcheck::Bugcheck;
+use crate::pageable;
+use crate::verifier::{self, Finding};
 
 /// Checks where an object is that is being initialised. Bug check 0xC4: 0xE1 for one that synchronises, 0x131
 /// for a work item; its address.
 #[inline]
 pub(crate) fn check(code: u64, what: &str, object: usize) {
-    if machine::current().pageable.contains(object) {
+    if pageable::contains(object) {
         let bugcheck = Bugcheck { code: 0xC4, parameters: [code, object as u64, 0, 0] };
         let text = format!("{what} at {object:#x} lies in pageable memory");
         verifier::report(Finding::new("PageableObject").bugcheck(bugcheck).text(text));

@@ -5,7 +5,7 @@ use sys::wdm::{BOOLEAN, KIRQL, KLOCK_QUEUE_HANDLE, KSPIN_LOCK, signature};
 use super::spin_lock::{
     acquire, check_last, check_restored, initialise, release, try_acquire, word, wrong_irql,
 };
-use crate::export::exports;
+use crate::exports;
 use crate::sched::{self, Irql};
 
 exports! {
@@ -192,6 +192,7 @@ mod tests {
 
     use super::*;
     use crate::Machine;
+    use crate::boundary;
 
     #[test]
     fn a_lock_excludes_other_threads() {
@@ -317,7 +318,7 @@ mod tests {
         let machine = Machine::builder().boot();
         let mut lock: KSPIN_LOCK = 0;
         let old = sched::raise(Irql::DISPATCH);
-        sched::call_driver("Callback", || unsafe { KeAcquireSpinLockAtDpcLevel(&mut lock) });
+        boundary::call_driver("Callback", || unsafe { KeAcquireSpinLockAtDpcLevel(&mut lock) });
         unsafe { KeReleaseSpinLockFromDpcLevel(&mut lock) };
         sched::lower(old);
         let report = machine.shutdown();

@@ -6,11 +6,10 @@ use core::ptr;
 use sys::status::{NTSTATUS, STATUS_INVALID_PARAMETER, STATUS_SUCCESS};
 use sys::wdm::{KAFFINITY, KPRIORITY, LARGE_INTEGER, PROCESSOR_NUMBER, signature};
 
-use crate::export::exports;
-use crate::loader;
-use crate::machine;
-use crate::sched;
-use crate::verifier::{self, Bugcheck, Finding};
+use crate::bugcheck::Bugcheck;
+use crate::exports;
+use crate::sched::{self, hooks, processor};
+use crate::verifier::{self, Finding};
 
 /// Every processor there may be is in one group of this many.
 const GROUP: u32 = 64;
@@ -155,18 +154,18 @@ exports! {
     #[irql(PASSIVE..=HIGH)]
     fn KeBugCheckEx(code: u32, a: usize, b: usize, c: usize, d: usize) -> ! {
         let parameters = [a, b, c, d].map(|value| value as u64);
-        loader::stop(Bugcheck { code, parameters }, "the driver stopped the machine")
+        hooks::stop(Bugcheck { code, parameters }, "the driver stopped the machine")
     }
 
     /// Stops the machine.
     #[irql(PASSIVE..=HIGH)]
     fn KeBugCheck(code: u32) -> ! {
-        loader::stop(Bugcheck { code, parameters: [0; 4] }, "the driver stopped the machine")
+        hooks::stop(Bugcheck { code, parameters: [0; 4] }, "the driver stopped the machine")
     }
 }
 
 fn count() -> u32 {
-    machine::current().processors.len() as u32
+    processor::count() as u32
 }
 
 fn affinity() -> KAFFINITY {

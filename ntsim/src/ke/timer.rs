@@ -13,13 +13,13 @@ use sys::wdm::{BOOLEAN, KDPC, KTIMER, LARGE_INTEGER, TIMER_TYPE, signature};
 use super::dispatcher::kind;
 use super::wait_exports::from_now;
 use super::{dpc, object_exports};
-use crate::export::exports;
-use crate::machine;
+use crate::exports;
+use crate::per_machine::{PerMachine, Stopping};
 use crate::sched::{self, Thread, processor};
 
 /// The timers of one machine that are set.
 #[derive(Default)]
-pub(crate) struct Timers {
+struct Timers {
     set: Mutex<Set>,
     /// Waits for the next one to become due; set once it does.
     server: OnceLock<&'static Thread>,
@@ -33,6 +33,8 @@ struct Set {
     by_address: HashMap<usize, (u64, u64)>,
     next: u64,
 }
+
+static TIMERS: PerMachine<Timers> = PerMachine::new();
 
 /// A timer that is set.
 #[derive(Clone, Copy)]
@@ -53,7 +55,7 @@ impl Timers {
     }
 
     /// The addresses within `range` of timers that are set.
-    pub(super) fn within(&self, range: &Range<usize>) -> Vec<usize> {
+    fn within(&self, range: &Range<usize>) -> Vec<usize> {
         self.set().by_address.keys().copied().filter(|address| range.contains(address)).collect()
     }
 
@@ -80,15 +82,31 @@ impl Set {
 
 /// Takes a timer that is in memory being freed out of the set; whether it was set.
 pub(super) fn forget(timer: usize) -> bool {
-    machine::current().timers.set().remove(timer)
+    TIMERS.get().set().remove(timer)
+}
+
+/// Starts the thread that waits for timers.
+pub(super) fn start() {
+    let stopping = Stopping::current();
+    sched::spawn("timers", move || serve(stopping)).expect("the host has a thread for the machine's timers");
+}
+
+/// Lets the thread that waits for timers look again: the machine is stopping.
+pub(super) fn stop() {
+    TIMERS.get().ring();
+}
+
+/// The addresses within `range` of timers that are set.
+pub(super) fn within(range: &Range<usize>) -> Vec<usize> {
+    TIMERS.get().within(range)
 }
 
 /// Body of the thread that waits for timers.
-pub(crate) fn serve(stopping: &dyn Fn() -> bool) {
+fn serve(stopping: &Stopping) {
     let Some(thread) = sched::current() else { return };
-    let timers = &machine::current().timers;
+    let timers = TIMERS.get();
     let _ = timers.server.set(thread);
-    while !stopping() {
+    while !stopping.is_set() {
         let next = expire_due(&mut timers.set());
         sched::block(next.map(|due| sched::duration(due.saturating_sub(sched::now()))));
     }
@@ -193,7 +211,7 @@ unsafe fn initialise(timer: *mut KTIMER, kind: TIMER_TYPE) {
 
 /// Sets a timer, again if it is set already.
 fn arm(timer: *mut KTIMER, due: LARGE_INTEGER, period: u32, dpc: *mut KDPC) -> BOOLEAN {
-    let timers = &machine::current().timers;
+    let timers = TIMERS.get();
     let mut set = timers.set();
     let was_set = set.remove(timer as usize);
     // SAFETY: the caller passes an initialised timer, which begins with its header.

@@ -9,9 +9,11 @@ use sys::wdm::{
 };
 
 use super::dispatcher;
-use crate::export::exports;
+use super::lock_order;
+use crate::bugcheck::Bugcheck;
+use crate::exports;
 use crate::sched::{self, Irql, local};
-use crate::verifier::{self, Bugcheck, Finding, lock_order};
+use crate::verifier::{self, Finding};
 
 exports! {
     "ntoskrnl.exe", signature;

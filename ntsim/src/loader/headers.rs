@@ -129,7 +129,7 @@ fn checksum(file: &PeFile64<'_>, data: &[u8]) -> Result<(), String> {
 pub(super) const CHECKSUM: usize = 4 + 20 + 64;
 
 /// The sum of the 16-bit words with the carry added back, without the checksum at `field`, plus the length.
-pub(super) fn sum(data: &[u8], field: usize) -> u32 {
+pub fn sum(data: &[u8], field: usize) -> u32 {
     let mut sum: u64 = 0;
     for (index, pair) in data.chunks(2).enumerate() {
         if !(field..field + 4).contains(&(2 * index)) {

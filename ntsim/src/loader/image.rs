@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use super::atomics::Plan;
 use super::symbols::Symbols;
-use crate::machine;
+use crate::pageable;
 
 /// A loaded driver image.
 pub struct Image {
@@ -20,7 +20,8 @@ pub struct Image {
     pub base: usize,
     /// How many bytes of address space it takes.
     pub size: usize,
-    pub(super) entry: u32,
+    /// Where its entry point is, relative to the base.
+    pub entry: u32,
     /// The table of functions, as an address range relative to the base.
     pub(super) functions: Range<u32>,
     pub(super) symbols: Option<&'static Symbols>,
@@ -50,12 +51,12 @@ impl Image {
     }
 
     /// Bytes of the image itself, without what the simulator adds behind it.
-    pub(super) fn own_size(&self) -> usize {
+    pub fn own_size(&self) -> usize {
         self.size - self.atomics.map_or(0, |plan| plan.size)
     }
 
     /// The address of the instruction for which the code at `address` stands: for most, itself.
-    pub(super) fn origin(&self, address: u64) -> u64 {
+    pub fn origin(&self, address: u64) -> u64 {
         let rva = (address - self.base as u64) as u32;
         let origin = self.atomics.and_then(|plan| plan.origin(rva));
         self.base as u64 + u64::from(origin.unwrap_or(rva))
@@ -67,7 +68,7 @@ impl Image {
     }
 
     /// The image's memory from `rva` on; empty if it has been unloaded or `rva` lies outside.
-    pub(super) fn memory(&self, rva: u32) -> &[u8] {
+    pub fn memory(&self, rva: u32) -> &[u8] {
         if !self.is_loaded() || rva as usize >= self.size {
             return &[];
         }
@@ -79,7 +80,7 @@ impl Image {
             return &[];
         }
         // A stack is unwound at any level, through functions that may be paged out.
-        machine::current().pageable.bring_back(self.base + rva as usize);
+        pageable::bring_back(self.base + rva as usize);
         // SAFETY: a loaded image is mapped readable from its base for its whole size. What is read here
         // (headers, unwind tables, code) nobody writes to after it has been bound.
         unsafe { slice::from_raw_parts((self.base + start) as *const u8, end - start) }
@@ -87,18 +88,18 @@ impl Image {
 
     /// Makes inaccessible what is needed during initialisation only: the sections that are marked as discardable
     /// (<https://learn.microsoft.com/windows-hardware/drivers/kernel/making-drivers-pageable>).
-    pub(super) fn discard(&self) {
+    pub fn discard(&self) {
         self.discarded.store(true, Ordering::Release);
         for place in &self.discardable {
             let (start, size) = (self.base + place.start, place.len());
-            machine::current().pageable.forget(&(start..start + size));
+            pageable::forget(&(start..start + size));
             // SAFETY: the range is the image's own, and of no use any more, so its linker says.
             unsafe { libc::mprotect(start as *mut libc::c_void, size, libc::PROT_NONE) };
         }
     }
 
     /// Whether `address` lies in what was discarded.
-    pub(super) fn is_discarded(&self, address: u64) -> bool {
+    pub fn is_discarded(&self, address: u64) -> bool {
         let rva = address.wrapping_sub(self.base as u64) as usize;
         self.discarded.load(Ordering::Acquire) && self.discardable.iter().any(|place| place.contains(&rva))
     }

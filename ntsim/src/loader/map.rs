@@ -3,36 +3,34 @@
 //! The format is Microsoft's "PE Format" page; the cookie's default is in the pages on `/GS`.
 
 use core::sync::atomic::{AtomicBool, Ordering};
-use std::collections::HashMap;
 use std::path::Path;
-use std::sync::OnceLock;
 
 use object::LittleEndian as LE;
 use object::pe::{self, ImageNtHeaders64};
 use object::read::pe::{Import, PeFile64};
 
 use super::mapping::{Mapping, PAGE};
-use super::{Image, LoadError, atomics, headers, lint, symbols};
-use crate::export::{self, Export};
-use crate::machine;
+use super::{Image, LoadError, Warning, atomics, headers, lint, symbols};
+use crate::pageable;
+use crate::sched::{self, Turns};
 
 /// The cookie that a compiler leaves in an x64 image for the loader to replace.
 const DEFAULT_COOKIE: u64 = 0x0000_2B99_2DDF_A232;
 
 /// Maps and binds the image at `path`.
-pub(super) fn map(path: &Path) -> Result<Image, LoadError> {
+pub(super) fn map(path: &Path) -> Result<(Image, Vec<Warning>), LoadError> {
     let data = std::fs::read(path).map_err(|source| LoadError::Read { path: path.into(), source })?;
     map_bytes(path, &data)
 }
 
 /// Maps and binds the image that was read from `path`.
-pub(super) fn map_bytes(path: &Path, data: &[u8]) -> Result<Image, LoadError> {
+pub(super) fn map_bytes(path: &Path, data: &[u8]) -> Result<(Image, Vec<Warning>), LoadError> {
     let bad = |reason: String| LoadError::Format { path: path.into(), reason };
     let file = PeFile64::parse(data).map_err(|error| bad(error.to_string()))?;
     headers::check(&file, data).map_err(&bad)?;
     let optional = &file.nt_headers().optional_header;
     let size = (optional.size_of_image.get(LE) as usize).next_multiple_of(PAGE);
-    let wanted = machine::current().turns.as_ref().and_then(|turns| turns.atomics());
+    let wanted = sched::schedule().and_then(Turns::atomics);
     let atomics =
         wanted.map(|wanted| atomics::of(path, &file, data, size, wanted)).transpose().map_err(&bad)?;
     let size = size + atomics.map_or(0, |plan| plan.size);
@@ -54,14 +52,14 @@ pub(super) fn map_bytes(path: &Path, data: &[u8]) -> Result<Image, LoadError> {
         install(plan, &mapping).map_err(&bad)?;
     }
     protect(&file, &mapping).map_err(&bad)?;
-    lint::check(&file, path);
+    let warnings = lint::check(&file, path);
 
     let functions = file.data_directory(pe::IMAGE_DIRECTORY_ENTRY_EXCEPTION).map_or(0..0, |directory| {
         let (start, length) = directory.address_range();
         start..start.saturating_add(length)
     });
     let name = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
-    Ok(Image {
+    let image = Image {
         name,
         path: path.into(),
         base: mapping.keep(),
@@ -73,7 +71,8 @@ pub(super) fn map_bytes(path: &Path, data: &[u8]) -> Result<Image, LoadError> {
         discardable: discardable(&file),
         discarded: AtomicBool::new(false),
         loaded: AtomicBool::new(true),
-    })
+    };
+    Ok((image, warnings))
 }
 
 /// Applies the base relocations for where the image came to lie.
@@ -122,8 +121,8 @@ fn bind(file: &PeFile64<'_>, mapping: &Mapping) -> Result<Vec<String>, String> {
             match table.import::<ImageNtHeaders64>(thunk).map_err(text)? {
                 Import::Name(_, name) => {
                     let name = String::from_utf8_lossy(name);
-                    match resolve(&module, &name) {
-                        Some(export) => mapping.write(slot, &(export.address as u64).to_le_bytes())?,
+                    match super::routine(&module, &name) {
+                        Some(address) => mapping.write(slot, &(address as u64).to_le_bytes())?,
                         None => missing.push(format!("{module}!{name}").escape_debug().to_string()),
                     }
                 }
@@ -135,19 +134,6 @@ fn bind(file: &PeFile64<'_>, mapping: &Mapping) -> Result<Vec<String>, String> {
         }
     }
     Ok(missing)
-}
-
-pub(super) fn resolve(module: &str, name: &str) -> Option<&'static Export> {
-    static TABLE: OnceLock<HashMap<(&'static str, &'static str), &'static Export>> = OnceLock::new();
-    let table =
-        TABLE.get_or_init(|| export::all().map(|export| ((export.module, export.name), export)).collect());
-    // The kernel and the HAL are one module since Windows 10 version 2004; import libraries name either.
-    let other = match module {
-        "hal.dll" => "ntoskrnl.exe",
-        "ntoskrnl.exe" => "hal.dll",
-        _ => module,
-    };
-    table.get(&(module, name)).or_else(|| table.get(&(other, name))).copied()
 }
 
 /// Gives the image a stack cookie of its own, as the loader of Windows does.
@@ -193,7 +179,7 @@ fn protect(file: &PeFile64<'_>, mapping: &Mapping) -> Result<(), String> {
         if section.raw_name().starts_with(b"PAGE") {
             let (start, size) = (mapping.base + start as usize, size.next_multiple_of(PAGE));
             // SAFETY: the section is part of the mapping, and forgotten when that goes.
-            unsafe { machine::current().pageable.add(start, size, protection) };
+            unsafe { pageable::add(start, size, protection) };
         }
     }
     Ok(())
@@ -216,10 +202,10 @@ fn discardable(file: &PeFile64<'_>) -> Vec<core::ops::Range<usize>> {
 /// Unloads an image: makes its addresses inaccessible, and keeps them reserved.
 ///
 /// # Safety
-/// Nobody runs or uses the image any more.
-pub(super) unsafe fn unload(image: &Image) {
+/// No code of the image runs or is used any more.
+pub unsafe fn unload(image: &Image) {
     image.loaded.store(false, Ordering::Release);
-    machine::current().pageable.forget(&(image.base..image.base + image.size));
+    pageable::forget(&(image.base..image.base + image.size));
     let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_FIXED | libc::MAP_NORESERVE;
     // SAFETY: the range is the image's own mapping, and the caller vouches that it is out of use.
     unsafe { libc::mmap(image.base as *mut libc::c_void, image.size, libc::PROT_NONE, flags, -1, 0) };
@@ -228,7 +214,7 @@ pub(super) unsafe fn unload(image: &Image) {
 /// Gives an image's addresses back to the host.
 ///
 /// # Safety
-/// Nobody runs or uses the image any more.
+/// No code of the image runs or is used any more.
 pub(super) unsafe fn release(image: &Image) {
     image.loaded.store(false, Ordering::Release);
     // SAFETY: the range is the image's own, mapped or reserved, and out of use.

@@ -13,7 +13,7 @@ const DISTANCE: usize = 1 << 32;
 /// How many places there are.
 const PLACES: usize = 0x1000;
 /// All addresses that are reserved for images.
-pub(super) const IMAGES: core::ops::Range<usize> = PLACE..PLACE + PLACES * DISTANCE;
+pub const IMAGES: core::ops::Range<usize> = PLACE..PLACE + PLACES * DISTANCE;
 
 /// Address space for one image; given back when dropped.
 pub(super) struct Mapping {
@@ -92,13 +92,17 @@ impl Drop for Mapping {
 
 /// A value in pages of its own, with nothing else of the process near: a driver that writes beyond it, or below it,
 /// faults.
-pub(super) struct Alone<T> {
+pub struct Alone<T> {
     mapping: Mapping,
     value: core::marker::PhantomData<T>,
 }
 
 impl<T> Alone<T> {
-    pub(super) fn new(value: T) -> std::io::Result<Self> {
+    /// Moves a value into pages of its own.
+    ///
+    /// # Errors
+    /// The host's, if it has no memory.
+    pub fn new(value: T) -> std::io::Result<Self> {
         let mapping = Mapping::new(size_of::<T>().next_multiple_of(PAGE))?;
         // SAFETY: the mapping is new, writable, page-aligned and large enough.
         unsafe { (mapping.base as *mut T).write(value) };

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use super::Image;
 use super::unwind::Registers;
-use crate::machine;
 use crate::sched::local;
 
 /// Most frames of one trace.
@@ -36,17 +35,16 @@ impl Trace {
 
     /// The frames, innermost first.
     pub fn frames(&self) -> Vec<Frame> {
-        let images = &machine::current().images;
         self.addresses
             .iter()
             .take_while(|&&address| address != 0)
-            .filter_map(|&address| Some(Frame::Driver { image: images.at(address)?, address }))
+            .filter_map(|&address| Some(Frame::Driver { image: super::image_at(address)?, address }))
             .collect()
     }
 
     /// The image that called, if the call came from one.
     pub(crate) fn image(&self) -> Option<Arc<Image>> {
-        machine::current().images.at(self.addresses[0])
+        super::image_at(self.addresses[0])
     }
 }
 
@@ -108,10 +106,10 @@ impl fmt::Display for Frame {
 
 /// The stack of the calling thread: each call into the kernel that it is inside of, innermost first, and
 /// how the driver got there.
-pub(crate) fn of_this_thread() -> Vec<Frame> {
+pub fn of_this_thread() -> Vec<Frame> {
     let mut stack = Vec::new();
     for entry in local::entries() {
-        stack.push(Frame::Kernel(entry.export.name));
+        stack.push(Frame::Kernel(entry.function));
         let mut registers = Registers::at_entry(&entry);
         stack.extend(
             registers
@@ -123,9 +121,24 @@ pub(crate) fn of_this_thread() -> Vec<Frame> {
     stack
 }
 
+/// The stack of the calling thread as it is now, to be shown later: a new line for each frame. `None` where it is in no
+/// driver.
+pub(crate) fn captured() -> Option<Box<dyn fmt::Display + Send>> {
+    struct Lines(Vec<Frame>);
+
+    impl fmt::Display for Lines {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            self.0.iter().try_for_each(|frame| write!(f, "\n    {frame}"))
+        }
+    }
+
+    let stack = of_this_thread();
+    (!stack.is_empty()).then(|| -> Box<dyn fmt::Display + Send> { Box::new(Lines(stack)) })
+}
+
 /// The stack of a driver from an address and its registers on, then that of [`of_this_thread`]. The address is that
 /// of an `instruction`, or one behind a call.
-pub(super) fn from_registers(ip: u64, registers: [u64; 16], instruction: bool) -> Vec<Frame> {
+pub(crate) fn from_registers(ip: u64, registers: [u64; 16], instruction: bool) -> Vec<Frame> {
     let mut registers = Registers { values: registers };
     let mut stack: Vec<_> =
         registers.frames(ip, instruction).map(|(image, address)| Frame::Driver { image, address }).collect();
@@ -143,7 +156,7 @@ impl Registers {
         let mut next = Some((address, instruction));
         core::iter::from_fn(move || {
             let (address, instruction) = next?;
-            let image = machine::current().images.at(address)?;
+            let image = super::image_at(address)?;
             let rva = (address - image.base as u64) as u32;
             next = self.unwind(&image, rva, instruction).map(|address| (address, false));
             Some((image, address))

@@ -10,9 +10,10 @@ use sys::wdm::{
 
 use super::map::unmap;
 use super::mdl::{Range, described, fill_frames, misuse};
-use crate::export::exports;
-use crate::machine::{self, Part};
-use crate::verifier::{self, Bugcheck, Finding};
+use crate::bugcheck::Bugcheck;
+use crate::exports;
+use crate::per_machine::PerMachine;
+use crate::verifier::{self, Finding};
 
 /// What is locked, by the address of the list that locked it.
 #[derive(Default)]
@@ -20,7 +21,14 @@ struct Locked {
     lists: Mutex<HashMap<usize, Range>>,
 }
 
-impl Part for Locked {
+static LOCKED: PerMachine<Locked> = PerMachine::new();
+
+/// Reports what drivers left behind.
+pub(super) fn inspect() {
+    LOCKED.get().inspect();
+}
+
+impl Locked {
     fn inspect(&self) {
         let lists = self.lists.lock();
         if lists.is_empty() {
@@ -80,7 +88,7 @@ unsafe fn mark_locked(mdl: *mut MDL, operation: LOCK_OPERATION) {
     if operation != LOCK_OPERATION::IoReadAccess {
         list.MdlFlags |= MDL_WRITE_OPERATION;
     }
-    machine::current().part::<Locked>().lists.lock().insert(mdl as usize, described(list));
+    LOCKED.get().lists.lock().insert(mdl as usize, described(list));
     // SAFETY: the caller's contract.
     unsafe { fill_frames(mdl) };
 }
@@ -94,7 +102,7 @@ unsafe fn unlock(mdl: *mut MDL) {
         misuse("MmMdl", 0x7D, mdl, list.MdlFlags, "MmUnlockPages on a list over nonpaged pool");
         return;
     }
-    if machine::current().part::<Locked>().lists.lock().remove(&(mdl as usize)).is_none() {
+    if LOCKED.get().lists.lock().remove(&(mdl as usize)).is_none() {
         misuse("MmMdl", 0x7C, mdl, list.MdlFlags, "MmUnlockPages on a list whose pages are not locked");
         return;
     }

@@ -13,8 +13,8 @@ use sys::wdm::{
 use super::mdl::{Range, copy_frames, described, frames, misuse};
 use super::shared;
 use crate::ex::fault;
-use crate::export::exports;
-use crate::machine::{self, Part};
+use crate::exports;
+use crate::per_machine::PerMachine;
 use crate::verifier::{self, Finding};
 
 /// The system mappings of one machine, by where they begin.
@@ -23,7 +23,14 @@ struct Mappings {
     live: Mutex<BTreeMap<usize, Vec<usize>>>,
 }
 
-impl Part for Mappings {
+static MAPPINGS: PerMachine<Mappings> = PerMachine::new();
+
+/// Reports what drivers left behind.
+pub(super) fn inspect() {
+    MAPPINGS.get().inspect();
+}
+
+impl Mappings {
     fn inspect(&self) {
         let left = self.live.lock().len();
         if left > 0 {
@@ -35,7 +42,7 @@ impl Part for Mappings {
 
 /// The number of the page frame that is mapped at page number `page` of the address space.
 pub(super) fn frame_at(page: usize) -> usize {
-    let mappings = machine::current().part::<Mappings>().live.lock();
+    let mappings = MAPPINGS.get().live.lock();
     let below = mappings.range(..=page * PAGE_SIZE).next_back();
     below.and_then(|(base, frames)| frames.get(page - base / PAGE_SIZE)).copied().unwrap_or(page)
 }
@@ -53,7 +60,7 @@ unsafe fn map(mdl: *mut MDL) -> *mut c_void {
         )));
         return core::ptr::null_mut();
     };
-    machine::current().part::<Mappings>().live.lock().insert(base, frames);
+    MAPPINGS.get().live.lock().insert(base, frames);
     // SAFETY: the caller's contract.
     let list = unsafe { &mut *mdl };
     list.MdlFlags |= MDL_MAPPED_TO_SYSTEM_VA;
@@ -74,7 +81,7 @@ pub(super) unsafe fn unmap(mdl: *mut MDL) {
     let base = list.MappedSystemVa as usize & !(PAGE_SIZE - 1);
     list.MdlFlags &= !(MDL_MAPPED_TO_SYSTEM_VA | MDL_PARTIAL_HAS_BEEN_MAPPED);
     list.MappedSystemVa = core::ptr::null_mut();
-    let frames = machine::current().part::<Mappings>().live.lock().remove(&base);
+    let frames = MAPPINGS.get().live.lock().remove(&base);
     match frames {
         Some(frames) => shared::unmap(base, frames.len()),
         None => misuse("MmMdl", 0xB8, mdl, list.MdlFlags, "a mapping that was never made is undone"),

@@ -8,8 +8,9 @@ use sys::wdm::{
 };
 
 use super::map;
-use crate::export::exports;
-use crate::verifier::{self, Bugcheck, Finding};
+use crate::bugcheck::Bugcheck;
+use crate::exports;
+use crate::verifier::{self, Finding};
 
 /// A range of virtual addresses.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

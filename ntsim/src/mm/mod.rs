@@ -7,11 +7,11 @@ mod block;
 mod lock;
 mod map;
 mod mdl;
-mod pageable;
 mod routine;
 mod shared;
 
-use crate::export::Export;
+use crate::Export;
+use crate::subsystem::Subsystem;
 
 pub(crate) use block::Block;
 pub(crate) use lock::{lock_for_kernel, unlock_for_kernel};
@@ -19,8 +19,21 @@ pub(crate) use lock::{lock_for_kernel, unlock_for_kernel};
 pub(crate) use map::MmMapLockedPagesSpecifyCache;
 pub(crate) use map::unmap_part;
 pub(crate) use mdl::{Range, build_for_nonpaged, copy_frames, describe, described};
-pub(crate) use pageable::Pageable;
 pub(crate) use shared::{Buffer, explain, forget, reserve};
 
 /// The functions of this folder.
-pub(crate) const EXPORTS: &[&[Export]] = &[lock::EXPORTS, map::EXPORTS, mdl::EXPORTS, routine::EXPORTS];
+const EXPORTS: &[&[Export]] = &[lock::EXPORTS, map::EXPORTS, mdl::EXPORTS, routine::EXPORTS];
+
+/// The memory manager.
+pub(crate) struct Mm;
+
+impl Subsystem for Mm {
+    fn exports(&self) -> &'static [&'static [Export]] {
+        EXPORTS
+    }
+
+    fn inspect(&self) {
+        lock::inspect();
+        map::inspect();
+    }
+}

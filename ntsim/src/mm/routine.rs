@@ -5,7 +5,7 @@ use core::ptr;
 
 use sys::wdm::{UNICODE_STRING, signature};
 
-use crate::export::exports;
+use crate::exports;
 use crate::loader;
 use crate::rtl;
 

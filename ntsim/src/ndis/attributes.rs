@@ -12,7 +12,7 @@ use sys::wdm::DEVICE_OBJECT;
 use super::adapter::{self, Adapter, General, Ndk, State};
 use super::header::{self, Expected};
 use super::violation;
-use crate::export::exports;
+use crate::exports;
 use crate::sched;
 
 const REGISTRATION: Expected = Expected {

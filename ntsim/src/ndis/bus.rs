@@ -9,7 +9,7 @@ use sys::wdm::{DEVICE_OBJECT, DRIVER_OBJECT, FILE_DEVICE_PHYSICAL_NETCARD, FILE_
 
 use super::adapter::Devices;
 use crate::io::{Made, create_device, delete_device};
-use crate::machine::{self, Part};
+use crate::per_machine::PerMachine;
 use crate::se::Descriptor;
 
 /// The driver object of the bus driver, which owns the devices at the bottom of each stack.
@@ -31,12 +31,12 @@ impl Default for Bus {
     }
 }
 
-impl Part for Bus {}
+static BUS: PerMachine<Bus> = PerMachine::new();
 
 /// Makes the devices of an adapter: the bus driver's, and on top of it the one that NDIS makes in the name
 /// of the miniport driver.
 pub(super) fn add(miniport: *mut DRIVER_OBJECT) -> Result<Devices, NTSTATUS> {
-    let bus: *mut DRIVER_OBJECT = ptr::from_mut(&mut **machine::current().part::<Bus>().driver.lock());
+    let bus: *mut DRIVER_OBJECT = ptr::from_mut(&mut **BUS.get().driver.lock());
     let made = |driver, kind| Made {
         driver,
         extension: 0,

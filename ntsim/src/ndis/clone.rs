@@ -7,7 +7,7 @@ use sys::wdm::{MDL, MDL_MAPPED_TO_SYSTEM_VA, MDL_PARTIAL, MDL_SOURCE_IS_NONPAGED
 
 use super::{pool, violation};
 use crate::ex::fault;
-use crate::export::exports;
+use crate::exports;
 use crate::mm::{self, Block};
 
 /// `NDIS_CLONE_FLAGS_USE_ORIGINAL_MDLS`: the clone has no MDLs of its own.

@@ -14,8 +14,8 @@ use sys::wdm::UNICODE_STRING;
 use super::header::{self, Expected};
 use super::{AdapterConfig, adapter, ndis, text, violation};
 use crate::ex::fault;
-use crate::export::exports;
-use crate::machine::{self, Part};
+use crate::exports;
+use crate::per_machine::PerMachine;
 use crate::rtl;
 
 const OBJECT: Expected = Expected {
@@ -33,7 +33,7 @@ struct Configurations {
     open: Mutex<HashMap<usize, Configuration>>,
 }
 
-impl Part for Configurations {}
+static CONFIGURATIONS: PerMachine<Configurations> = PerMachine::new();
 
 struct Configuration {
     adapter: usize,
@@ -52,7 +52,7 @@ struct Value {
 unsafe impl Send for Value {}
 
 fn configurations() -> &'static Configurations {
-    machine::current().part()
+    CONFIGURATIONS.get()
 }
 
 /// Reports the configurations of an adapter that are open when it is gone.

@@ -15,8 +15,10 @@ use super::adapter::{self, Adapter, State};
 use super::pnp::Indicated;
 use super::wait::Answer;
 use super::{buffer, compliance, pool, violation};
-use crate::export::exports;
-use crate::io::{Status, queue_work};
+use crate::boundary;
+use crate::ex::queue_work;
+use crate::exports;
+use crate::io::Status;
 use crate::mm::{self, Block, Range};
 use crate::sched::{self, Irql};
 
@@ -85,7 +87,7 @@ impl Adapter {
         let handler = self.driver.handlers.SendNetBufferListsHandler.expect("registration checks for it");
         let context = self.context();
         // SAFETY: the handler is the driver's own; the list is the driver's until it completes it.
-        sched::call_driver("MiniportSendNetBufferLists", || unsafe {
+        boundary::call_driver("MiniportSendNetBufferLists", || unsafe {
             handler(context, list, NDIS_DEFAULT_PORT_NUMBER, 0);
         });
         let completed = self.protocol.completed.load(Ordering::Acquire);
@@ -122,7 +124,7 @@ impl Adapter {
         let context = self.context();
         each(lists, returned);
         // SAFETY: the handler is the driver's own, and the lists are the ones that it indicated.
-        sched::call_driver("MiniportReturnNetBufferLists", || unsafe { handler(context, lists, 0) });
+        boundary::call_driver("MiniportReturnNetBufferLists", || unsafe { handler(context, lists, 0) });
         self.protocol.received.fetch_sub(count, Ordering::AcqRel);
     }
 }

@@ -16,10 +16,9 @@ use sys::wdm::{
 
 use super::header::{self, Expected};
 use super::{ndis, text, violation};
-use crate::Machine;
-use crate::export::exports;
+use crate::exports;
 use crate::io::{self, Status};
-use crate::machine::{self, Part};
+use crate::per_machine::PerMachine;
 use crate::rtl;
 
 /// What NDIS calls for a device in place of the driver object's routines.
@@ -41,7 +40,14 @@ struct Registered {
     link: String,
 }
 
-impl Part for Devices {
+static DEVICES: PerMachine<Devices> = PerMachine::new();
+
+/// Reports what drivers left behind.
+pub(super) fn inspect() {
+    DEVICES.get().inspect();
+}
+
+impl Devices {
     fn inspect(&self) {
         for (handle, registered) in &*self.registered.lock() {
             let text = format!("the device at {:#x} was never deregistered", registered.device);
@@ -51,7 +57,7 @@ impl Part for Devices {
 }
 
 fn devices() -> &'static Devices {
-    machine::current().part()
+    DEVICES.get()
 }
 
 const ATTRIBUTES: Expected = Expected {
@@ -60,29 +66,27 @@ const ATTRIBUTES: Expected = Expected {
     revisions: &[(NDIS_DEVICE_OBJECT_ATTRIBUTES_REVISION_1, NDIS_SIZEOF_DEVICE_OBJECT_ATTRIBUTES_REVISION_1)],
 };
 
-impl Machine {
-    /// Lets `NdisRegisterDeviceEx` fail with this status from now on, or not any more.
-    pub fn refuse_ndis_devices(&self, status: Option<Status>) {
-        *devices().refused.lock() = status.map(|Status(status)| status);
-    }
+/// Lets `NdisRegisterDeviceEx` fail with this status from now on, or not any more.
+pub fn refuse_devices(status: Option<Status>) {
+    *devices().refused.lock() = status.map(|Status(status)| status);
 }
 
-/// The routine of a device for a major function, if NDIS dispatches for that device. An empty place is
-/// answered as the I/O manager answers one.
+/// The routine of a device that NDIS dispatches for, for a major function. An empty place is answered as the I/O manager
+/// answers one.
 ///
 /// No page says that NDIS goes on to dispatch once the device is deregistered, which "frees the extension", so
 /// it does not; a request for a file that is open then is a finding. A create may be on its way when the
 /// device goes, which is not the driver's fault.
-pub(crate) fn dispatch_routine(device: *mut DEVICE_OBJECT, major: usize) -> Option<Option<PDRIVER_DISPATCH>> {
+fn route(device: *mut DEVICE_OBJECT, major: usize) -> Option<PDRIVER_DISPATCH> {
     let table = *devices().tables.lock().get(&(device as usize))?;
     let Some(table) = table else {
         if major != usize::from(IRP_MJ_CREATE) {
             let text = format!("major function {major:#x} comes for a device that was deregistered");
             violation("NdisDeregisterDeviceEx", [0x0A, 0, device as u64, major as u64], text);
         }
-        return Some(None);
+        return None;
     };
-    Some(table.get(major).copied().flatten())
+    table.get(major).copied().flatten()
 }
 
 exports! {
@@ -150,6 +154,7 @@ exports! {
             return STATUS_INVALID_DEVICE_REQUEST;
         }
         devices().tables.lock().insert(device as usize, Some(table));
+        io::set_route(device, route);
         let handle = ndis().new_handle();
         devices().registered.lock().insert(handle, Registered { device: device as usize, link });
         // SAFETY: the device was made just now.

@@ -13,9 +13,9 @@ use sys::wdm::{DRIVER_OBJECT, UNICODE_STRING};
 
 use super::header::{self, Expected};
 use super::{ndis, violation};
+use crate::boundary;
 use crate::ex::fault;
-use crate::export::exports;
-use crate::sched;
+use crate::exports;
 
 /// A registered miniport driver.
 pub(super) struct MiniportDriver {
@@ -209,7 +209,7 @@ fn set_options(driver: &MiniportDriver) -> NDIS_STATUS {
     driver.options.lock().open = true;
     let (handle, context) = (driver.handle as NDIS_HANDLE, driver.context as NDIS_HANDLE);
     // SAFETY: the handler is the driver's own, with its own context.
-    let status = sched::call_driver("MiniportSetOptions", || unsafe { handler(handle, context) });
+    let status = boundary::call_driver("MiniportSetOptions", || unsafe { handler(handle, context) });
     driver.options.lock().open = false;
     status
 }
@@ -242,7 +242,7 @@ unsafe extern "win64" fn unload(object: *mut DRIVER_OBJECT) {
     let Some(driver) = of_object(object) else { return };
     if let Some(handler) = driver.handlers.UnloadHandler {
         // SAFETY: the handler is the driver's own, with its own object.
-        sched::call_driver("MiniportDriverUnload", || unsafe { handler(object) });
+        boundary::call_driver("MiniportDriverUnload", || unsafe { handler(object) });
     }
     if ndis().drivers.lock().remove(&driver.handle).is_some() {
         driver.never_deregistered();

@@ -4,12 +4,10 @@ use core::ffi::c_void;
 
 use sys::ndis::{NDIS_ERROR_CODE, NDIS_HANDLE};
 
-use super::{Ndis, adapter, compliance, ndis};
-use crate::Machine;
-use crate::export::{Export, exports};
+use super::{adapter, compliance, ndis};
 use crate::ke::debug::variadic;
-use crate::machine;
 use crate::sched::Irql;
+use crate::{Export, exports};
 
 /// The codes that the page of NdisWriteErrorLogEntry lists
 /// (<https://learn.microsoft.com/windows-hardware/drivers/ddi/ndis/nf-ndis-ndiswriteerrorlogentry>), with the values that
@@ -33,11 +31,9 @@ pub struct LogEntry {
     pub values: Vec<u32>,
 }
 
-impl Machine {
-    /// The entries that miniport drivers have written to the event log.
-    pub fn event_log(&self) -> Vec<LogEntry> {
-        machine::current().part::<Ndis>().event_log.lock().clone()
-    }
+/// The entries that miniport drivers have written to the event log.
+pub fn event_log() -> Vec<LogEntry> {
+    ndis().event_log.lock().clone()
 }
 
 exports! {

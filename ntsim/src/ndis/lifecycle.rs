@@ -8,16 +8,17 @@ use sys::status::{
     NDIS_STATUS, NDIS_STATUS_PENDING, NDIS_STATUS_SUCCESS, STATUS_DEVICE_NOT_READY,
     STATUS_INSUFFICIENT_RESOURCES, STATUS_NO_SUCH_DEVICE,
 };
+use sys::wdm::DRIVER_OBJECT;
 
 use super::adapter::{self, Adapter, State};
 use super::driver::{self, MiniportDriver};
 use super::wait::Answer;
 use super::{AdapterConfig, bus, ndis, violation};
-use crate::export::exports;
+use crate::boundary;
+use crate::exports;
 use crate::io::Status;
-use crate::loader::Driver;
 use crate::net::{self, Interface};
-use crate::{Machine, sched};
+use crate::sched;
 
 /// How long a miniport may take to pause, restart or halt before NDIS's watchdog barks; tests are less
 /// patient.
@@ -29,50 +30,39 @@ const GRACE: Duration = Duration::from_secs(if cfg!(test) { 1 } else { 20 });
 /// Size of `NDIS_MINIPORT_RESTART_PARAMETERS` through its last member.
 const RESTART_SIZE: u16 = 0x14;
 
-impl Machine {
-    /// Adds adapters to the machine; a driver runs them once it is told to
-    /// ([`start_adapters`](Self::start_adapters)).
-    pub fn add_adapters(&self, adapters: impl IntoIterator<Item = AdapterConfig>) {
-        ndis().hardware.lock().extend(adapters);
-    }
+/// Adds adapters to the machine; a driver runs them once it is told to ([`start_adapters`]).
+pub fn add_adapters(adapters: impl IntoIterator<Item = AdapterConfig>) {
+    ndis().hardware.lock().extend(adapters);
+}
 
-    /// Lets a driver initialise every adapter that no driver runs, and starts them, all at once. When this
-    /// returns, their addresses are preferred; drivers that asked for notifications may not have got them yet
-    /// (see [`settle`](Self::settle)).
-    ///
-    /// # Errors
-    /// The status with which the driver's initialise or restart handler failed for the first of the
-    /// adapters; the others run if they could be started.
-    pub fn start_adapters(&self, driver: &mut Driver) -> Result<(), Status> {
-        let driver = driver::of_object(driver.object()).ok_or(Status(STATUS_NO_SUCH_DEVICE))?;
-        start(&driver)
-    }
+/// Lets the driver with this object initialise every adapter that no driver runs, and starts them, all at once. When this
+/// returns, their addresses are preferred; drivers that asked for notifications may not have got them yet.
+///
+/// # Errors
+/// The status with which the driver's initialise or restart handler failed for the first of the
+/// adapters; the others run if they could be started.
+pub fn start_adapters(driver: *mut DRIVER_OBJECT) -> Result<(), Status> {
+    let driver = driver::of_object(driver).ok_or(Status(STATUS_NO_SUCH_DEVICE))?;
+    start(&driver)
+}
 
-    /// Waits until the kernel's workers have nothing to do: notifications are delivered, and the work items
-    /// that they led to have run.
-    pub fn settle(&self) {
-        let _attached = sched::current().is_none().then(|| sched::attach("settle"));
-        crate::io::settle();
-    }
+/// The adapter with an interface index, if a driver runs it.
+pub fn adapter(index: u32) -> Option<Arc<Adapter>> {
+    adapter::with_index(index)
+}
 
-    /// The adapter with an interface index, if a driver runs it.
-    pub fn adapter(&self, index: u32) -> Option<Arc<Adapter>> {
-        adapter::with_index(index)
-    }
-
-    /// Tells every adapter that the machine shuts down; nothing may be done with them afterwards but to
-    /// drop the machine.
-    pub fn shutdown_adapters(&self) {
-        let adapters: Vec<_> = ndis().adapters.lock().values().cloned().collect();
-        for adapter in adapters {
-            adapter.state.lock().state = State::ShutDown;
-            if let Some(handler) = adapter.driver.handlers.ShutdownHandlerEx {
-                let context = adapter.context();
-                // SAFETY: the handler is the driver's own, with its own context.
-                sched::call_driver("MiniportShutdownEx", || unsafe {
-                    handler(context, NDIS_SHUTDOWN_ACTION::NdisShutdownPowerOff);
-                });
-            }
+/// Tells every adapter that the machine shuts down; nothing may be done with them afterwards but to
+/// drop the machine.
+pub fn shutdown_adapters() {
+    let adapters: Vec<_> = ndis().adapters.lock().values().cloned().collect();
+    for adapter in adapters {
+        adapter.state.lock().state = State::ShutDown;
+        if let Some(handler) = adapter.driver.handlers.ShutdownHandlerEx {
+            let context = adapter.context();
+            // SAFETY: the handler is the driver's own, with its own context.
+            boundary::call_driver("MiniportShutdownEx", || unsafe {
+                handler(context, NDIS_SHUTDOWN_ACTION::NdisShutdownPowerOff);
+            });
         }
     }
 }
@@ -131,7 +121,7 @@ fn initialise(config: AdapterConfig, driver: &Arc<MiniportDriver>) -> Result<Arc
     let handler = driver.handlers.InitializeHandlerEx.expect("registration checks for it");
     let (handle, context) = (adapter.handle as NDIS_HANDLE, driver.context as NDIS_HANDLE);
     // SAFETY: the handler is the driver's own; the parameters live during the call.
-    let status = sched::call_driver("MiniportInitializeEx", || unsafe {
+    let status = boundary::call_driver("MiniportInitializeEx", || unsafe {
         handler(handle, context, &raw mut parameters)
     });
     if status != NDIS_STATUS_SUCCESS {
@@ -247,7 +237,7 @@ impl Adapter {
         let context = self.context();
         let start = sched::elapsed();
         // SAFETY: the handler is the driver's own, with its own context.
-        sched::call_driver("MiniportHaltEx", || unsafe { handler(context, action) });
+        boundary::call_driver("MiniportHaltEx", || unsafe { handler(context, action) });
         if sched::elapsed().saturating_sub(start) > WATCHDOG {
             violation(
                 "NdisWatchdog",
@@ -278,14 +268,16 @@ impl Adapter {
         notice.DevicePnPEvent = event;
         let context = self.context();
         // SAFETY: the handler is the driver's own; the notice lives during the call.
-        sched::call_driver("MiniportDevicePnPEventNotify", || unsafe { handler(context, &raw mut notice) });
+        boundary::call_driver("MiniportDevicePnPEventNotify", || unsafe {
+            handler(context, &raw mut notice)
+        });
     }
 
     /// Calls a handler that may answer later, and waits for its answer.
     fn two_step(&self, name: &'static str, handler: impl FnOnce() -> NDIS_STATUS) -> NDIS_STATUS {
         let answer = Arc::new(Answer::default());
         self.state.lock().pending = Some(Arc::clone(&answer));
-        let status = sched::call_driver(name, handler);
+        let status = boundary::call_driver(name, handler);
         if status != NDIS_STATUS_PENDING {
             self.state.lock().pending = None;
             return status;

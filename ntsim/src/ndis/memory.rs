@@ -9,7 +9,7 @@ use sys::wdm::EX_POOL_PRIORITY;
 
 use super::violation;
 use crate::ex::pool::{self, Kind, Request, Tag};
-use crate::export::exports;
+use crate::exports;
 use crate::sched;
 
 exports! {

@@ -36,20 +36,23 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-use crate::export::Export;
-use crate::machine::{self, Part};
-use crate::verifier::{self, Bugcheck, Finding};
+use crate::Export;
+use crate::bugcheck::Bugcheck;
+use crate::per_machine::PerMachine;
+use crate::subsystem::Subsystem;
+use crate::verifier::{self, Finding};
 
 pub use adapter::{Adapter, State};
 pub use config::AdapterConfig;
-pub(crate) use device::dispatch_routine;
-pub use error_log::LogEntry;
+pub use device::refuse_devices;
+pub use error_log::{LogEntry, event_log};
+pub use lifecycle::{adapter, add_adapters, shutdown_adapters, start_adapters};
 pub(crate) use ndk::open_ndk_adapter;
 
 use driver::MiniportDriver;
 
 /// The functions of this folder.
-pub(crate) const EXPORTS: &[&[Export]] = &[
+const EXPORTS: &[&[Export]] = &[
     attributes::EXPORTS,
     buffer::EXPORTS,
     clone::EXPORTS,
@@ -67,6 +70,22 @@ pub(crate) const EXPORTS: &[&[Export]] = &[
     work_item::EXPORTS,
 ];
 
+/// NDIS.
+pub(crate) struct NdisLibrary;
+
+impl Subsystem for NdisLibrary {
+    fn exports(&self) -> &'static [&'static [Export]] {
+        EXPORTS
+    }
+
+    fn inspect(&self) {
+        inspect();
+        device::inspect();
+        pool::inspect();
+        work_item::inspect();
+    }
+}
+
 /// NDIS in one machine.
 #[derive(Default)]
 struct Ndis {
@@ -80,7 +99,14 @@ struct Ndis {
     event_log: Mutex<Vec<LogEntry>>,
 }
 
-impl Part for Ndis {
+static NDIS: PerMachine<Ndis> = PerMachine::new();
+
+/// Reports what drivers left behind.
+fn inspect() {
+    NDIS.get().inspect();
+}
+
+impl Ndis {
     fn inspect(&self) {
         for adapter in self.adapters.lock().values() {
             let text = format!("adapter {} was never halted", adapter.index());
@@ -93,7 +119,7 @@ impl Part for Ndis {
 }
 
 fn ndis() -> &'static Ndis {
-    machine::current().part()
+    NDIS.get()
 }
 
 impl Ndis {

@@ -12,6 +12,7 @@ use sys::status::{
 
 use super::adapter::{self, Adapter, State};
 use super::violation;
+use crate::boundary;
 use crate::io::Status;
 use crate::ndk::{self, Opened};
 use crate::sched;
@@ -49,7 +50,7 @@ pub(crate) fn open_ndk_adapter(if_index: u32, version: NDK_VERSION) -> Result<Op
     // Counted before the call: the driver may be told to disable RDMA meanwhile.
     adapter.ndk_open.fetch_add(1, Ordering::AcqRel);
     // SAFETY: the handler is the driver's own, with its own context; the parameters live during the call.
-    let status = sched::call_driver("OpenNDKAdapterHandler", || unsafe {
+    let status = boundary::call_driver("OpenNDKAdapterHandler", || unsafe {
         open(context, &raw const parameters, &raw mut opened)
     });
     if status != NDIS_STATUS_SUCCESS || opened.is_null() {
@@ -64,7 +65,7 @@ pub(crate) fn open_ndk_adapter(if_index: u32, version: NDK_VERSION) -> Result<Op
     let close = Box::new(move |opened: *mut NDK_ADAPTER| {
         let context = adapter.context();
         // SAFETY: the handler is the driver's own, called once for what it opened.
-        sched::call_driver("CloseNDKAdapterHandler", || unsafe { close(context, opened) });
+        boundary::call_driver("CloseNDKAdapterHandler", || unsafe { close(context, opened) });
         adapter.ndk_open.fetch_sub(1, Ordering::AcqRel);
     });
     Ok(Opened { adapter: opened, close })

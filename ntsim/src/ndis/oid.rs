@@ -15,10 +15,10 @@ use sys::status::{
 use super::adapter::{self, Adapter, State};
 use super::wait::Answer;
 use super::{compliance, violation};
-use crate::export::exports;
+use crate::boundary;
+use crate::exports;
 use crate::io::Status;
 use crate::mm::Block;
-use crate::sched;
 
 /// How long a miniport may take for a request, by Driver Verifier's rule NdisTimedOidComplete; tests are
 /// less patient.
@@ -158,7 +158,7 @@ impl Adapter {
         let answer = Arc::new(Answer::default());
         self.oids.pending.lock().insert(request as usize, Arc::clone(&answer));
         INSIDE.with(|inside| inside.set(inside.get() + 1));
-        let status = sched::call_driver(name, handler);
+        let status = boundary::call_driver(name, handler);
         INSIDE.with(|inside| inside.set(inside.get() - 1));
         if status != NDIS_STATUS_PENDING {
             if self.oids.pending.lock().remove(&(request as usize)).is_none() {

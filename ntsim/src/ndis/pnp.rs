@@ -11,7 +11,7 @@ use sys::status::{
 use super::adapter::{self, Adapter, State};
 use super::header::{self, Expected};
 use super::{oid, violation};
-use crate::export::exports;
+use crate::exports;
 use crate::sched;
 
 const STATUS: Expected = Expected {

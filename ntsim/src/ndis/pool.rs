@@ -12,9 +12,9 @@ use sys::wdm::MDL;
 use super::header::{self, Expected};
 use super::{ndis, violation};
 use crate::ex::fault;
-use crate::export::exports;
-use crate::machine::{self, Part};
+use crate::exports;
 use crate::mm::Block;
+use crate::per_machine::PerMachine;
 
 const PARAMETERS: Expected = Expected {
     name: "NET_BUFFER_LIST_POOL_PARAMETERS",
@@ -31,7 +31,14 @@ struct Pools {
     lists: Mutex<HashMap<usize, List>>,
 }
 
-impl Part for Pools {
+static POOLS: PerMachine<Pools> = PerMachine::new();
+
+/// Reports what drivers left behind.
+pub(super) fn inspect() {
+    POOLS.get().inspect();
+}
+
+impl Pools {
     fn inspect(&self) {
         for (handle, pool) in &*self.pools.lock() {
             let text = format!("the net buffer list pool {handle:#x}, tag {:?}, was never freed", pool.tag);
@@ -59,7 +66,7 @@ struct List {
 }
 
 fn pools() -> &'static Pools {
-    machine::current().part()
+    POOLS.get()
 }
 
 /// Reports the pools of an adapter that are left when it is gone.

@@ -8,11 +8,11 @@ use parking_lot::Mutex;
 use sys::ndis::{NDIS_HANDLE, NDIS_IO_WORKITEM_ROUTINE, signature};
 
 use super::{ndis, violation};
+use crate::boundary;
 use crate::ex::fault;
-use crate::export::exports;
-use crate::io::queue_work;
-use crate::machine::{self, Part};
-use crate::sched;
+use crate::ex::queue_work;
+use crate::exports;
+use crate::per_machine::PerMachine;
 
 /// The work items of one machine, by handle.
 #[derive(Default)]
@@ -20,7 +20,14 @@ struct Items {
     live: Mutex<HashMap<usize, Item>>,
 }
 
-impl Part for Items {
+static ITEMS: PerMachine<Items> = PerMachine::new();
+
+/// Reports what drivers left behind.
+pub(super) fn inspect() {
+    ITEMS.get().inspect();
+}
+
+impl Items {
     fn inspect(&self) {
         for (handle, item) in &*self.live.lock() {
             let state = if item.queued { "still queued" } else { "never freed" };
@@ -40,7 +47,7 @@ struct Item {
 }
 
 fn items() -> &'static Items {
-    machine::current().part()
+    ITEMS.get()
 }
 
 /// Reports the work items of an adapter that are left when it is gone.
@@ -92,7 +99,7 @@ exports! {
                 item.queued = false;
             }
             // SAFETY: the routine and its context are what the driver queued.
-            sched::call_driver("NdisIoWorkItem", || unsafe {
+            boundary::call_driver("NdisIoWorkItem", || unsafe {
                 routine(context as *mut c_void, handle as NDIS_HANDLE)
             });
         });

@@ -13,7 +13,7 @@ use sys::status::NT_SUCCESS;
 use super::bracket;
 use super::kind::Kind;
 use super::shadow::{Shadow, Stage};
-use crate::machine;
+use crate::loader::image_at;
 
 /// The most reasons that are asked for.
 const MOST: usize = 64;
@@ -63,7 +63,7 @@ pub(super) fn of(shadow: &Arc<Shadow>) -> Option<Vec<Reason>> {
 fn function(adapter: &Arc<Shadow>) -> Option<FN_EXPLAIN> {
     let query = adapter.extension_query()?;
     // A driver that was unloaded with an adapter open answers nothing any more.
-    if machine::current().images.at(query as usize as u64).is_some_and(|image| !image.is_loaded()) {
+    if image_at(query as usize as u64).is_some_and(|image| !image.is_loaded()) {
         return None;
     }
     let object = ptr::with_exposed_provenance_mut(adapter.handle);

@@ -17,7 +17,7 @@ use super::part::Part;
 use super::request::{self, CreateArguments};
 use super::shadow::Prospect;
 use super::{found, rules};
-use crate::export::exports;
+use crate::exports;
 
 exports! {
     "(ndk)";

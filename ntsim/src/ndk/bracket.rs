@@ -8,7 +8,8 @@
 use core::cell::RefCell;
 
 use super::{found, rules};
-use crate::sched::{call_driver, local};
+use crate::boundary::call_driver;
+use crate::sched::local;
 
 #[derive(Clone, Copy, Eq, PartialEq)]
 enum Side {

@@ -16,7 +16,7 @@ use super::part::Part;
 use super::request::{self, Adopt};
 use super::shadow::{Prospect, Shadow};
 use super::{bracket, close, connection, found, layer, rules};
-use crate::export::exports;
+use crate::exports;
 use crate::sched;
 
 /// What the consumer passed.

@@ -19,7 +19,7 @@ use super::part::Part;
 use super::shadow::{Shadow, Stage};
 use super::ties::Ties;
 use super::{found, layer, rules};
-use crate::export::exports;
+use crate::exports;
 
 macro_rules! closes {
     ($( $name:ident, $object:ident; )*) => { exports! {

@@ -17,7 +17,7 @@ use super::result::{self, Entry};
 use super::shadow::{Shadow, Stage};
 use super::turn::{Caller, Turn};
 use super::{found, layer, rules};
-use crate::export::exports;
+use crate::exports;
 use crate::sched;
 
 /// The part of a CQ's shadow.

@@ -13,7 +13,7 @@ use super::call::enter;
 use super::part::Part;
 use super::shadow::Shadow;
 use super::{layer, request, rules};
-use crate::export::exports;
+use crate::exports;
 use crate::sched;
 
 /// The part of a listener's shadow.

@@ -69,8 +69,6 @@ mod work;
 #[cfg(test)]
 mod tests;
 
-use core::cell::Cell;
-use core::ptr;
 use core::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use core::time::Duration;
 use std::collections::HashMap;
@@ -85,12 +83,13 @@ pub use statistics::{Closes, Statistics};
 use parking_lot::Mutex;
 use sys::ndk::NDK_VERSION;
 
-use crate::export::Export;
-use crate::machine;
+use crate::Export;
+use crate::per_machine::PerMachine;
+use crate::subsystem::Subsystem;
 use crate::verifier::{self, Finding};
 
 /// The functions of this folder; consumers and providers reach them through tables.
-pub(crate) const EXPORTS: &[&[Export]] = &[
+const EXPORTS: &[&[Export]] = &[
     adapter_exports::EXPORTS,
     callback::EXPORTS,
     close::EXPORTS,
@@ -103,6 +102,25 @@ pub(crate) const EXPORTS: &[&[Export]] = &[
     qp::EXPORTS,
     srq::EXPORTS,
 ];
+
+/// The layer between the consumers and providers of RDMA.
+pub(crate) struct Ndk;
+
+impl Subsystem for Ndk {
+    fn exports(&self) -> &'static [&'static [Export]] {
+        EXPORTS
+    }
+
+    fn inspect(&self) {
+        LAYER.get().inspect();
+    }
+
+    fn describe_hang(&self, report: &mut String) {
+        for close in pending_closes() {
+            report.push_str(&format!("\n  {close}"));
+        }
+    }
+}
 
 /// How much the layer checks.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -146,7 +164,9 @@ impl Default for NotificationLimit {
     }
 }
 
-impl machine::Part for Layer {
+static LAYER: PerMachine<Layer> = PerMachine::new();
+
+impl Layer {
     fn inspect(&self) {
         self.objects.all().iter().for_each(close::abandoned);
         for adapter in self.unchecked.lock().drain() {
@@ -191,22 +211,10 @@ pub fn set_checks(checks: Checks) {
     layer().checks.store(checks as usize, Ordering::Relaxed);
 }
 
-thread_local! {
-    /// The layer that the thread met last, and its machine's state, which is never freed.
-    static MET: Cell<(*const machine::State, Option<&'static Layer>)> = const { Cell::new((ptr::null(), None)) };
-}
-
 /// The running machine's layer.
+#[inline]
 fn layer() -> &'static Layer {
-    let state = machine::current();
-    match MET.get() {
-        (of, Some(layer)) if ptr::eq(of, state) => layer,
-        _ => {
-            let layer = state.part();
-            MET.set((state, Some(layer)));
-            layer
-        }
-    }
+    LAYER.get()
 }
 
 /// What went through the layer since the machine was booted.

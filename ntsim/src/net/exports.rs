@@ -18,9 +18,9 @@ use sys::wdm::HANDLE;
 
 use super::{Interface, notify, present, refusal};
 use crate::ex::fault;
-use crate::export::exports;
-use crate::machine::{self, Part};
+use crate::exports;
 use crate::mm::Block;
+use crate::per_machine::PerMachine;
 use crate::verifier::{self, Finding};
 
 /// The tables that were handed out and not returned, by address.
@@ -29,7 +29,14 @@ struct Tables {
     live: Mutex<HashMap<usize, Block>>,
 }
 
-impl Part for Tables {
+static TABLES: PerMachine<Tables> = PerMachine::new();
+
+/// Reports what drivers left behind.
+pub(super) fn inspect() {
+    TABLES.get().inspect();
+}
+
+impl Tables {
     fn inspect(&self) {
         let left = self.live.lock().len();
         if left > 0 {
@@ -39,7 +46,7 @@ impl Part for Tables {
 }
 
 fn tables() -> &'static Tables {
-    machine::current().part()
+    TABLES.get()
 }
 
 exports! {

@@ -16,14 +16,28 @@ use sys::netioapi::{MIB_NOTIFICATION_TYPE, MIB_UNICASTIPADDRESS_ROW, NET_LUID, N
 use sys::sockaddr::{AF_INET, AF_INET6, IN_ADDR, IN6_ADDR, SOCKADDR_IN, SOCKADDR_IN6, SOCKADDR_INET};
 use sys::status::NTSTATUS;
 
-use crate::Machine;
-use crate::export::Export;
+use crate::Export;
 use crate::io::Status;
-use crate::machine::{self, Part};
+use crate::per_machine::PerMachine;
 use crate::sched;
+use crate::subsystem::Subsystem;
 
 /// The functions of this folder.
-pub(crate) const EXPORTS: &[&[Export]] = &[exports::EXPORTS];
+const EXPORTS: &[&[Export]] = &[exports::EXPORTS];
+
+/// The IP helper.
+pub(crate) struct Net;
+
+impl Subsystem for Net {
+    fn exports(&self) -> &'static [&'static [Export]] {
+        EXPORTS
+    }
+
+    fn inspect(&self) {
+        exports::inspect();
+        notify::inspect();
+    }
+}
 
 /// `IF_TYPE_ETHERNET_CSMACD`, in the topmost 16 bits of an interface's identity.
 const ETHERNET: u64 = 6;
@@ -68,18 +82,16 @@ struct Interfaces {
     refuses: Mutex<Option<NTSTATUS>>,
 }
 
-impl Part for Interfaces {}
+static INTERFACES: PerMachine<Interfaces> = PerMachine::new();
 
 fn interfaces() -> &'static Interfaces {
-    machine::current().part()
+    INTERFACES.get()
 }
 
-impl Machine {
-    /// Lets TCP/IP fail with this status from now on when drivers ask for unicast addresses or changes to them,
-    /// as it does where it is not there (STATUS_NOT_SUPPORTED); or not any more.
-    pub fn refuse_addresses(&self, status: Option<Status>) {
-        *interfaces().refuses.lock() = status.map(|Status(status)| status);
-    }
+/// Lets TCP/IP fail with this status from now on when drivers ask for unicast addresses or changes to them,
+/// as it does where it is not there (STATUS_NOT_SUPPORTED); or not any more.
+pub(crate) fn refuse_addresses(status: Option<Status>) {
+    *interfaces().refuses.lock() = status.map(|Status(status)| status);
 }
 
 /// The status with which TCP/IP refuses to tell of its addresses.

@@ -7,8 +7,9 @@ use parking_lot::Mutex;
 use sys::netioapi::{MIB_NOTIFICATION_TYPE, MIB_UNICASTIPADDRESS_ROW, UNICAST_IPADDRESS_CHANGE_CALLBACK};
 use sys::sockaddr::{ADDRESS_FAMILY, AF_UNSPEC};
 
-use crate::io::queue_work;
-use crate::machine::{self, Part};
+use crate::boundary;
+use crate::ex::queue_work;
+use crate::per_machine::PerMachine;
 use crate::sched::{self, Thread};
 use crate::verifier::{self, Finding};
 
@@ -19,7 +20,14 @@ struct Registrations {
     last: Mutex<usize>,
 }
 
-impl Part for Registrations {
+static REGISTRATIONS: PerMachine<Registrations> = PerMachine::new();
+
+/// Reports what drivers left behind.
+pub(super) fn inspect() {
+    REGISTRATIONS.get().inspect();
+}
+
+impl Registrations {
     fn inspect(&self) {
         for handle in self.live.lock().keys() {
             verifier::report(
@@ -53,7 +61,7 @@ struct Change {
 }
 
 fn registrations() -> &'static Registrations {
-    machine::current().part()
+    REGISTRATIONS.get()
 }
 
 /// Adds a registration and returns its handle; with `initial` the driver is called once at first.
@@ -129,7 +137,9 @@ impl Registration {
             let row = change.row.as_ref().map_or(core::ptr::null(), core::ptr::from_ref);
             let (callback, context) = (self.callback, self.context as *mut core::ffi::c_void);
             // SAFETY: the callback and its context are what the driver registered; the row is ours.
-            sched::call_driver("UnicastIpAddressChange", || unsafe { callback(context, row, change.kind) });
+            boundary::call_driver("UnicastIpAddressChange", || unsafe {
+                callback(context, row, change.kind)
+            });
             let mut state = self.state.lock();
             state.running = None;
             if let Some(waiting) = state.waiting.take() {

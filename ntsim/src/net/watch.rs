@@ -6,7 +6,7 @@ use sys::netioapi::{MIB_NOTIFICATION_TYPE, MIB_UNICASTIPADDRESS_ROW};
 use sys::sockaddr::AF_UNSPEC;
 
 use super::notify;
-use crate::{Machine, sched};
+use crate::sched;
 
 type Told = Box<dyn Fn(&MIB_UNICASTIPADDRESS_ROW) + Send + Sync>;
 
@@ -17,17 +17,14 @@ pub struct AddressWatch {
     _told: Box<Told>,
 }
 
-impl Machine {
+impl AddressWatch {
     /// Registers for changes of unicast addresses, as a driver does by NotifyUnicastIpAddressChange. `told` is called
     /// in a worker of the kernel, where a driver's callback is called, and may call drivers.
     #[must_use]
-    pub fn watch_addresses(
-        &self,
-        told: impl Fn(&MIB_UNICASTIPADDRESS_ROW) + Send + Sync + 'static,
-    ) -> AddressWatch {
+    pub fn new(told: impl Fn(&MIB_UNICASTIPADDRESS_ROW) + Send + Sync + 'static) -> Self {
         let told: Box<Told> = Box::new(Box::new(told));
         let context = core::ptr::from_ref(&*told) as usize;
-        AddressWatch { handle: notify::register(AF_UNSPEC, changed, context, false), _told: told }
+        Self { handle: notify::register(AF_UNSPEC, changed, context, false), _told: told }
     }
 }
 

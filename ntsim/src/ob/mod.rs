@@ -10,12 +10,26 @@ use std::collections::HashMap;
 
 use parking_lot::Mutex;
 
-use crate::export::Export;
-use crate::machine::{self, Part};
+use crate::Export;
+use crate::per_machine::PerMachine;
+use crate::subsystem::Subsystem;
 use crate::verifier::{self, Finding};
 
 /// The functions of this folder.
-pub(crate) const EXPORTS: &[&[Export]] = &[exports::EXPORTS];
+const EXPORTS: &[&[Export]] = &[exports::EXPORTS];
+
+/// The object manager.
+pub(crate) struct Ob;
+
+impl Subsystem for Ob {
+    fn exports(&self) -> &'static [&'static [Export]] {
+        EXPORTS
+    }
+
+    fn inspect(&self) {
+        inspect();
+    }
+}
 
 /// What all objects of one sort have in common.
 pub(crate) struct Kind {
@@ -49,7 +63,14 @@ struct Handles {
     last: usize,
 }
 
-impl Part for Objects {
+static OBJECTS: PerMachine<Objects> = PerMachine::new();
+
+/// Reports what drivers left behind.
+fn inspect() {
+    OBJECTS.get().inspect();
+}
+
+impl Objects {
     fn inspect(&self) {
         for (address, object) in &*self.live.lock() {
             if object.kind.stays && object.references == 1 {
@@ -64,7 +85,7 @@ impl Part for Objects {
 }
 
 fn objects() -> &'static Objects {
-    machine::current().part()
+    OBJECTS.get()
 }
 
 /// Registers an object, which gets one reference.

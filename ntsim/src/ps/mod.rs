@@ -3,11 +3,21 @@
 mod entry;
 mod thread;
 
-use crate::export::Export;
+use crate::Export;
+use crate::subsystem::Subsystem;
 
 #[cfg(test)]
 pub(crate) use thread::PsCreateSystemThread;
 pub(crate) use thread::running_in;
 
 /// The functions of this folder.
-pub(crate) const EXPORTS: &[&[Export]] = &[thread::EXPORTS];
+const EXPORTS: &[&[Export]] = &[thread::EXPORTS];
+
+/// Processes and threads.
+pub(crate) struct Ps;
+
+impl Subsystem for Ps {
+    fn exports(&self) -> &'static [&'static [Export]] {
+        EXPORTS
+    }
+}

@@ -10,13 +10,15 @@ use sys::status::{NTSTATUS, STATUS_INSUFFICIENT_RESOURCES, STATUS_SUCCESS};
 use sys::wdm::{CLIENT_ID, HANDLE, OBJECT_ATTRIBUTES, PKSTART_ROUTINE, signature};
 
 use super::entry;
+use crate::bugcheck::Bugcheck;
 use crate::ex::fault;
-use crate::export::exports;
+use crate::exports;
+use crate::ke::object_exports;
 use crate::loader::Image;
-use crate::machine::{self, Part};
 use crate::ob;
+use crate::per_machine::PerMachine;
 use crate::sched::{self, Irql, Thread, local};
-use crate::verifier::{self, Bugcheck, Finding};
+use crate::verifier::{self, Finding};
 
 /// The identity of the process in which drivers run.
 const SYSTEM_PROCESS: usize = 4;
@@ -37,7 +39,7 @@ struct SystemThreads {
     started: Mutex<Vec<(usize, &'static Thread)>>,
 }
 
-impl Part for SystemThreads {}
+static SYSTEM_THREADS: PerMachine<SystemThreads> = PerMachine::new();
 
 thread_local! {
     /// Where to go on when the thread is terminated; 0 in a thread that no driver started.
@@ -76,7 +78,7 @@ exports! {
         let Ok(thread) = spawned else { return STATUS_INSUFFICIENT_RESOURCES };
         let object = address(thread);
         ob::create(object, &KIND);
-        machine::current().part::<SystemThreads>().started.lock().push((routine as usize, thread));
+        SYSTEM_THREADS.get().started.lock().push((routine as usize, thread));
         // SAFETY: the caller passes room for the handle.
         unsafe { handle.write(ob::open(object).unwrap_or_default() as HANDLE) };
         // SAFETY: the caller passes null or room for the identity.
@@ -150,12 +152,13 @@ unsafe fn run(routine: PKSTART_ROUTINE, context: *mut c_void) {
         verifier::report(Finding::new(rule).bugcheck(Bugcheck { code: 0xC4, parameters }).text(text));
     }
     ob::dereference(address(thread));
-    thread.signal_end();
+    // SAFETY: the header is a dispatcher object's, and lives as long as the process.
+    unsafe { object_exports::set(thread.header(), 1) };
 }
 
 /// The threads that run from routines of `image`, after giving them time for their last instructions.
 pub(crate) fn running_in(image: &Image) -> usize {
-    let threads: Vec<_> = machine::current().part::<SystemThreads>().started.lock().clone();
+    let threads: Vec<_> = SYSTEM_THREADS.get().started.lock().clone();
     threads
         .into_iter()
         .filter(|(routine, _)| image.contains(*routine as u64))

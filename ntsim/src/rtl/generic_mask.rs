@@ -2,7 +2,7 @@
 
 use sys::wdm::{GENERIC_MAPPING, signature};
 
-use crate::export::exports;
+use crate::exports;
 use crate::se;
 
 exports! {

@@ -5,8 +5,9 @@ use core::ffi::c_void;
 use sys::wdm::signature;
 
 use super::string::terminated;
-use crate::export::exports;
-use crate::verifier::{self, Bugcheck, Finding};
+use crate::bugcheck::Bugcheck;
+use crate::exports;
+use crate::verifier::{self, Finding};
 
 exports! {
     "ntoskrnl.exe", signature;

@@ -13,14 +13,15 @@ mod version;
 #[cfg(test)]
 mod address_tests;
 
-use crate::export::Export;
+use crate::Export;
+use crate::subsystem::Subsystem;
 
 #[cfg(test)]
 pub(crate) use generic_mask::RtlMapGenericMask;
 pub(crate) use string::from_counted;
 
 /// The functions of this folder.
-pub(crate) const EXPORTS: &[&[Export]] = &[
+const EXPORTS: &[&[Export]] = &[
     address_exports::EXPORTS,
     generic_mask::EXPORTS,
     memory::EXPORTS,
@@ -29,3 +30,12 @@ pub(crate) const EXPORTS: &[&[Export]] = &[
     string_convert::EXPORTS,
     version::EXPORTS,
 ];
+
+/// The run-time library.
+pub(crate) struct Rtl;
+
+impl Subsystem for Rtl {
+    fn exports(&self) -> &'static [&'static [Export]] {
+        EXPORTS
+    }
+}

@@ -2,7 +2,7 @@
 
 use sys::wdm::signature;
 
-use crate::export::exports;
+use crate::exports;
 
 exports! {
     "ntoskrnl.exe", signature;

@@ -22,10 +22,10 @@ use core::time::Duration;
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::Schedule;
 use super::processor::Deferred;
 use super::time::{TICK, duration, elapsed, now};
-use crate::machine;
+use crate::per_machine::PerMachine;
+use crate::settings::Settings;
 
 /// The depth from which on a deferred queue is processed at once.
 const DEEP: usize = 4;
@@ -47,13 +47,18 @@ pub(crate) enum Importance {
 }
 
 /// What a seed decides of the processing of DPC queues, where there is one.
-pub(crate) struct DpcOrder(Option<Mutex<fastrand::Rng>>);
+struct DpcOrder(Option<Mutex<fastrand::Rng>>);
 
-impl DpcOrder {
-    pub(crate) fn new(schedule: Option<Schedule>) -> Self {
+static ORDER: PerMachine<DpcOrder> = PerMachine::new();
+
+impl Default for DpcOrder {
+    fn default() -> Self {
+        let schedule = Settings::current().schedule;
         Self(schedule.map(|schedule| Mutex::new(fastrand::Rng::with_seed(schedule.seed ^ 0x4450_4351))))
     }
+}
 
+impl DpcOrder {
     fn decides(&self) -> Option<bool> {
         Some(self.0.as_ref()?.lock().unwrap_or_else(PoisonError::into_inner).bool())
     }
@@ -110,7 +115,7 @@ impl DpcQueue {
             Importance::High => state.calls.push_front(call),
             _ => state.calls.push_back(call),
         }
-        let order = &machine::current().dpc_order;
+        let order = ORDER.get();
         let at_once = state.calls.len() > DEEP
             || match importance {
                 Importance::MediumHigh | Importance::High => true,

@@ -3,7 +3,7 @@
 use core::fmt;
 
 use super::{local, processor};
-use crate::machine;
+use crate::pageable;
 
 /// An interrupt request level.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -49,7 +49,7 @@ pub fn raise(to: Irql) -> Irql {
         if to >= Irql::DISPATCH && old < Irql::DISPATCH {
             processor::occupy(local);
             local.thread.get().inspect(|thread| thread.stays.raised.enter());
-            machine::current().pageable.page_out();
+            pageable::page_out();
         }
         if to > old {
             local.irql.set(to);

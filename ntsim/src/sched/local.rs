@@ -8,9 +8,7 @@ use core::cell::Cell;
 use core::mem::offset_of;
 use core::ptr;
 
-use super::{Depth, Irql, Thread, Turns};
-use crate::export::Export;
-use crate::loader;
+use super::{Depth, Irql, Thread, Turns, hooks};
 
 /// Eight-byte words at `gs:0` that Windows defines and a driver might read; most read as zero.
 const CONTROL_REGION: usize = 0x80;
@@ -38,7 +36,7 @@ pub(crate) struct Local {
     caller_bp: Cell<u64>,
     caller_argument: Cell<u64>,
     /// Of the innermost call of an entry point or an unload routine.
-    pub(crate) crossing: Cell<*mut loader::Crossing>,
+    pub(crate) crossing: Cell<*mut Crossing>,
     /// Present level.
     pub(crate) irql: Cell<Irql>,
     /// Critical regions that it is in.
@@ -61,11 +59,20 @@ pub(crate) struct Local {
     stack: Cell<(u64, u64)>,
 }
 
+/// What a call into an image leaves and finds again, whatever became of the registers.
+#[repr(C)]
+#[derive(Default)]
+pub(crate) struct Crossing {
+    pub(crate) stack_pointer: u64,
+    /// Bits in which the registers differ from what they were.
+    pub(crate) difference: u64,
+}
+
 /// A call of a driver into the kernel that has not returned yet.
 #[derive(Clone, Copy)]
 pub(crate) struct Entry {
-    /// What was called.
-    pub(crate) export: &'static Export,
+    /// The name of the function that was called.
+    pub(crate) function: &'static str,
     /// Address of the return address.
     pub(crate) sp: u64,
     /// The driver's frame pointer.
@@ -110,18 +117,21 @@ pub(crate) fn with<R>(f: impl FnOnce(&Local) -> R) -> R {
     LOCAL.with(f)
 }
 
-/// Runs the body of `export`, noting meanwhile where the driver is.
+/// Runs the body of `function`, noting meanwhile where the driver is. `deeper` is called if the driver's stack is deeper
+/// than the thread's ever was.
 #[inline]
-pub(crate) fn entered<R>(export: &'static Export, body: impl FnOnce() -> R) -> R {
+pub(crate) fn entered<R>(function: &'static str, deeper: fn(u64), body: impl FnOnce() -> R) -> R {
     let (entry, outer) = with(|local| {
         let outer = local.entry.get();
-        local.depth.entered(local.caller_sp.get());
+        if let Some(depth) = local.depth.entered(local.caller_sp.get()) {
+            deeper(depth);
+        }
         match local.thread.get() {
             Some(thread) => thread.move_on(),
             // `gs` is inherited, so such a thread has stored its stack pointer into its parent's state.
-            None => loader::not_attached(),
+            None => hooks::not_attached(),
         }
-        (Entry { export, sp: local.caller_sp.get(), bp: local.caller_bp.get(), outer }, outer)
+        (Entry { function, sp: local.caller_sp.get(), bp: local.caller_bp.get(), outer }, outer)
     });
     with(|local| local.entry.set(&raw const entry));
     let result = body();

@@ -5,10 +5,9 @@
 //! through which every wait goes, those of the simulator's own threads too; and `contended`, passed by a
 //! thread that spins for a lock or a processor.
 //!
-//! For the rest of the simulator:
+//! For the layers above, of which it knows none (they install [`hooks`]):
 //!
 //! - [`irql`], [`raise`], [`lower`]: the calling thread's level;
-//! - [`call_driver`]: around every call from the simulator into driver code;
 //! - [`spawn`]: a thread of the machine, at PASSIVE_LEVEL;
 //! - [`attach`]: makes a host thread one of the machine's;
 //! - [`block`], [`wake`]: waiting (dispatcher objects are built on these; see `ke`);
@@ -17,30 +16,63 @@
 //! Without a [`Schedule`] the host's scheduler decides, and the seam costs next to nothing; with one,
 //! `explore` does.
 
-mod call;
+mod alternate_stack;
 mod depth;
 mod dpc_queue;
 pub(crate) mod explore;
 mod held;
+pub mod hooks;
 mod irql;
 pub(crate) mod local;
 pub(crate) mod overrun;
 pub(crate) mod processor;
 mod thread;
 pub(crate) mod time;
-pub(crate) mod watchdog;
+mod watchdog;
 
-pub(crate) use call::COMPLETION;
-pub use call::call_driver;
 pub(crate) use depth::Depth;
-pub(crate) use dpc_queue::{DpcOrder, Importance};
-pub use explore::{Atomics, Digest, Event, Played, Schedule, Strategy, Trace};
+pub(crate) use dpc_queue::Importance;
+pub use explore::{Atomics, Digest, Event, Played, Points, Schedule, Strategy, Trace};
 pub(crate) use explore::{Place, Turns, Wait, What};
 pub(crate) use held::HeldLocks;
+pub(crate) use hooks::Hooks;
 pub use irql::{Irql, irql, lower, raise};
-pub(crate) use thread::Threads;
-pub use thread::{Attached, Thread, attach, block, current, spawn, wake};
+pub(crate) use overrun::Watchdog;
+pub use processor::flush as flush_dpcs;
+pub(crate) use processor::{start as start_processors, wake_all as wake_processors};
+pub(crate) use thread::join as join_threads;
+pub use thread::{Attached, THREAD_OBJECT, Thread, attach, block, current, for_each_thread, spawn, wake};
 pub use time::{duration, elapsed, now, system_time};
+
+use crate::per_machine::PerMachine;
+use crate::settings::Settings;
+
+static TURNS: PerMachine<Slot> = PerMachine::new();
+
+/// The turns of a machine, if it has a schedule.
+struct Slot(Option<Turns>);
+
+impl Default for Slot {
+    fn default() -> Self {
+        Self(Settings::current().schedule.map(Turns::new))
+    }
+}
+
+/// Makes the state that is there from a machine's first moment.
+pub(crate) fn boot() {
+    time::start();
+    TURNS.get();
+}
+
+/// The turns of the running machine, if there is one and it has a schedule.
+pub(crate) fn schedule() -> Option<&'static Turns> {
+    TURNS.made()?.0.as_ref()
+}
+
+/// What the run came to so far, where the machine has a schedule.
+pub(crate) fn played() -> Option<Played> {
+    schedule().map(Turns::played)
+}
 
 /// The number of the processor that the calling thread runs on.
 #[inline]

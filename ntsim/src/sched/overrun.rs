@@ -17,11 +17,10 @@ use std::thread::JoinHandle;
 
 use parking_lot::Mutex;
 
-use super::Thread;
 use super::time::TICK;
-use crate::loader;
-use crate::machine::State;
-use crate::verifier::Bugcheck;
+use super::{Thread, for_each_thread, hooks};
+use crate::bugcheck::Bugcheck;
+use crate::settings::Settings;
 
 /// How much longer a processor may be at DISPATCH_LEVEL than a single DPC: 0x1E00 ticks are Windows' watchdog period,
 /// 0x500 are for a DPC.
@@ -50,10 +49,12 @@ pub(crate) struct Watchdog {
 
 impl Watchdog {
     /// Starts the watchdog of a machine.
-    pub(crate) fn start(machine: &'static State) -> Self {
+    pub(crate) fn start() -> Self {
+        let settings = Settings::current();
         let over = Arc::new(AtomicBool::new(false));
         let ends = Arc::clone(&over);
-        let thread = std::thread::Builder::new().name("watchdog".into()).spawn(move || watch(machine, &ends));
+        let thread =
+            std::thread::Builder::new().name("watchdog".into()).spawn(move || watch(settings, &ends));
         Self { over, thread: thread.ok() }
     }
 }
@@ -85,8 +86,8 @@ impl Since {
     }
 }
 
-fn watch(machine: &'static State, over: &AtomicBool) {
-    let step = (machine.dpc_limit.min(machine.patience) / 4)
+fn watch(settings: &Settings, over: &AtomicBool) {
+    let step = (settings.dpc_limit.min(settings.patience) / 4)
         .clamp(Duration::from_millis(10), Duration::from_secs(1));
     let mut seen: HashMap<u64, [Since; 3]> = HashMap::new();
     loop {
@@ -95,10 +96,10 @@ fn watch(machine: &'static State, over: &AtomicBool) {
             return;
         }
         let mut found = None;
-        machine.threads.for_each(|thread| {
+        for_each_thread(|thread| {
             let Some(time) = thread.processor_time() else { return };
             let since = seen.entry(thread.id).or_default();
-            let overrun = judge(machine, thread, time, since);
+            let overrun = judge(settings, thread, time, since);
             found = found.take().or(overrun.map(|overrun| (*thread, overrun)));
         });
         if let Some((thread, overrun)) = found.filter(|_| !is_traced()) {
@@ -109,7 +110,7 @@ fn watch(machine: &'static State, over: &AtomicBool) {
 
 /// What a thread has to stop with, if it has to.
 fn judge(
-    machine: &State,
+    settings: &Settings,
     thread: &Thread,
     time: Duration,
     [dpc, raised, driver]: &mut [Since; 3],
@@ -117,19 +118,19 @@ fn judge(
     let ticks = |time: Duration| time.as_nanos() as u64 / 100 / TICK;
     let stays = &thread.stays;
     let in_dpc = dpc.at(stays.in_dpc.place(), time);
-    if stays.in_dpc.is_inside() && in_dpc > machine.dpc_limit {
-        let parameters = [0, ticks(in_dpc), ticks(machine.dpc_limit), 0];
+    if stays.in_dpc.is_inside() && in_dpc > settings.dpc_limit {
+        let parameters = [0, ticks(in_dpc), ticks(settings.dpc_limit), 0];
         let text = format!("{thread:?} has been in a DPC for {in_dpc:?} of processor time");
         return Some((Bugcheck { code: 0x133, parameters }, text));
     }
     let above = raised.at(stays.raised.place(), time);
-    if stays.raised.is_inside() && above > machine.dpc_limit * PERIOD {
-        let parameters = [1, ticks(machine.dpc_limit * PERIOD), 0, 0];
+    if stays.raised.is_inside() && above > settings.dpc_limit * PERIOD {
+        let parameters = [1, ticks(settings.dpc_limit * PERIOD), 0, 0];
         let text = format!("{thread:?} has been at DISPATCH_LEVEL or above for {above:?} of processor time");
         return Some((Bugcheck { code: 0x133, parameters }, text));
     }
     let alone = driver.at(stays.in_driver.place().wrapping_add(thread.moves()), time);
-    if stays.in_driver.is_inside() && alone > machine.patience {
+    if stays.in_driver.is_inside() && alone > settings.patience {
         let text = format!(
             "the machine hangs: {thread:?} has been in a driver for {alone:?} of processor time, without a call"
         );
@@ -149,7 +150,7 @@ fn end(thread: &Thread, (bugcheck, text): (Bugcheck, String)) -> ! {
     *OVERRUN.lock() = Some((bugcheck, text.clone()));
     thread.signal(libc::SIGXCPU);
     std::thread::sleep(REPORT);
-    loader::stop(bugcheck, &text)
+    hooks::stop(bugcheck, &text)
 }
 
 /// Where a thread is, told to others.

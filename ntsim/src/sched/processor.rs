@@ -14,7 +14,9 @@ use parking_lot::lock_api::RawMutex as _;
 use super::dpc_queue::{DpcQueue, Importance};
 use super::local::Local;
 use super::{Irql, Thread, Wait, local};
-use crate::{machine, sched};
+use crate::per_machine::{PerMachine, Stopping};
+use crate::sched;
+use crate::settings::Settings;
 
 /// A call deferred to DISPATCH_LEVEL on one processor.
 #[derive(Clone, Copy)]
@@ -63,6 +65,42 @@ impl Processor {
     }
 }
 
+/// The processors of a machine.
+struct Processors(Box<[Processor]>);
+
+impl Default for Processors {
+    fn default() -> Self {
+        Self((0..Settings::current().processors).map(|_| Processor::new()).collect())
+    }
+}
+
+static PROCESSORS: PerMachine<Processors> = PerMachine::new();
+
+/// The processors of the running machine, by number.
+#[inline]
+pub(crate) fn all() -> &'static [Processor] {
+    &PROCESSORS.get().0
+}
+
+/// How many processors the running machine has.
+pub(crate) fn count() -> usize {
+    all().len()
+}
+
+/// Starts the service thread of each processor.
+pub(crate) fn start() {
+    for number in 0..Settings::current().processors {
+        let stopping = Stopping::current();
+        sched::spawn(format!("processor {number}"), move || serve(number, stopping))
+            .expect("the host has threads for the machine's processors");
+    }
+}
+
+/// Wakes every service thread.
+pub(crate) fn wake_all() {
+    all().iter().for_each(Processor::ring);
+}
+
 /// Queues `deferred` for processor `target`, or the caller's own.
 ///
 /// If that begins the processing of the queue (see [`dpc_queue`](super::dpc_queue)), it runs before this
@@ -73,7 +111,7 @@ pub(crate) fn defer(target: Option<u32>, deferred: Deferred, importance: Importa
     let old = sched::raise(Irql::DISPATCH);
     let own = sched::processor();
     let number = target.unwrap_or(own);
-    let processor = &machine::current().processors[number as usize];
+    let processor = &all()[number as usize];
     let at_once = processor.queue.push(deferred, importance, number == own);
     if number != own || !at_once {
         processor.ring();
@@ -83,16 +121,16 @@ pub(crate) fn defer(target: Option<u32>, deferred: Deferred, importance: Importa
 
 /// Queues `deferred` for the service thread of processor `number`, in whose clock interrupt it became due.
 pub(crate) fn post(number: u32, deferred: Deferred, importance: Importance) {
-    let processor = &machine::current().processors[number as usize];
+    let processor = &all()[number as usize];
     processor.queue.push_in_processing(deferred, importance);
     processor.ring();
 }
 
 /// Notes that the calling thread waits: its processor is idle, which does not defer any longer what is queued.
 ///
-/// With a schedule the seed says when that is, see [`DpcOrder`](super::DpcOrder).
+/// With a schedule the seed says when that is, see [`dpc_queue`](super::dpc_queue).
 pub(super) fn goes_idle(thread: &'static Thread) {
-    let processor = &machine::current().processors[sched::processor() as usize];
+    let processor = &all()[sched::processor() as usize];
     if processor.queue.is_empty() || processor.queue.is_requested() {
         return;
     }
@@ -103,9 +141,9 @@ pub(super) fn goes_idle(thread: &'static Thread) {
 }
 
 /// Waits until what is queued on every processor has run. The caller is below DISPATCH_LEVEL.
-pub(crate) fn flush() {
+pub fn flush() {
     let own = sched::processor();
-    for (number, processor) in (0..).zip(&machine::current().processors) {
+    for (number, processor) in (0..).zip(all()) {
         while !processor.owner.try_lock() {
             sched::contended(Wait::Processor(number));
         }
@@ -122,7 +160,7 @@ pub(crate) fn flush() {
 /// Takes the processor of the calling thread, or another that is free, and notes it as the thread's.
 #[inline]
 pub(super) fn occupy(local: &Local) {
-    let processors = &machine::current().processors;
+    let processors = all();
     let own = local.processor.get() as usize;
     if processors[own].owner.try_lock() {
         return;
@@ -148,7 +186,7 @@ pub(super) fn occupy(local: &Local) {
 /// Runs what was deferred to the thread's processor, then gives the processor back and lowers to `to`.
 #[inline]
 pub(super) fn vacate(local: &Local, to: Irql) {
-    let processor = &machine::current().processors[local.processor.get() as usize];
+    let processor = &all()[local.processor.get() as usize];
     loop {
         if !local.in_dpc.get() {
             local.in_dpc.set(true);
@@ -171,21 +209,21 @@ pub(super) fn vacate(local: &Local, to: Irql) {
 }
 
 /// Body of a processor's service thread: runs what other threads and timers defer to it.
-pub(crate) fn serve(number: u32, stopping: &dyn Fn() -> bool) {
+fn serve(number: u32, stopping: &Stopping) {
     let Some(thread) = sched::current() else { return };
     thread.set_affinity(1 << number);
     local::with(|local| local.processor.set(number));
-    let processor = &machine::current().processors[number as usize];
+    let processor = &all()[number as usize];
     let _ = processor.server.set(thread);
     loop {
         let left = processor.queue.due().map(|due| due.saturating_sub(sched::elapsed()));
-        if left == Some(Duration::ZERO) || left.is_some() && stopping() {
+        if left == Some(Duration::ZERO) || left.is_some() && stopping.is_set() {
             processor.queue.request();
         }
         if processor.queue.is_requested() {
             let old = sched::raise(Irql::DISPATCH);
             sched::lower(old);
-        } else if stopping() {
+        } else if stopping.is_set() {
             return;
         } else {
             sched::block(left);

@@ -10,15 +10,13 @@ use std::time::Instant;
 
 use sys::wdm::{DISPATCHER_HEADER, LIST_ENTRY};
 
+use super::alternate_stack::AlternateStack;
 use super::explore::Turn;
+use super::hooks::Captured;
 use super::overrun::Stays;
 use super::watchdog::{self, Watch};
-use super::{HeldLocks, Wait, local};
-use crate::ke::dispatcher::kind;
-use crate::ke::object_exports;
-use crate::loader::{AlternateStack, Frame};
-use crate::machine;
-use crate::verifier::{self, Finding};
+use super::{HeldLocks, Wait, local, processor};
+use crate::per_machine::PerMachine;
 
 /// A thread of the machine.
 ///
@@ -39,7 +37,7 @@ pub struct Thread {
     /// Whether it is a thread of the host that was attached, and not one that the machine started.
     pub(super) of_host: bool,
     /// The drivers' stack in it, while it waits for long.
-    pub(super) waits: parking_lot::Mutex<Option<Vec<Frame>>>,
+    pub(super) waits: parking_lot::Mutex<Option<Captured>>,
     /// Its part in a schedule.
     pub(super) turn: Turn,
     /// Where its stack begins and ends.
@@ -64,6 +62,9 @@ impl fmt::Debug for Thread {
     }
 }
 
+/// The type of a thread in its header (`KOBJECTS` in `ntddk.h`).
+pub const THREAD_OBJECT: u8 = 6;
+
 /// How long a machine that shuts down waits for each of its threads.
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -71,7 +72,7 @@ impl Thread {
     fn new(id: u64, name: String, of_host: bool) -> &'static Self {
         let none = ptr::null_mut();
         let header = DISPATCHER_HEADER {
-            Type: kind::THREAD,
+            Type: THREAD_OBJECT,
             Signalling: 0,
             Size: 0,
             Reserved1: 0,
@@ -112,7 +113,7 @@ impl Thread {
 
     /// Whether a thread of the running machine has, or had, this number.
     pub fn exists(id: u64) -> bool {
-        (1..=machine::current().threads.begun.load(Ordering::Relaxed)).contains(&id)
+        (1..=THREADS.get().begun.load(Ordering::Relaxed)).contains(&id)
     }
 
     /// The same from 0, to be used as an index.
@@ -163,10 +164,10 @@ impl Thread {
         self.affinity.swap(mask, Ordering::Relaxed)
     }
 
-    /// Lets go on who waits for the thread's end.
-    pub(crate) fn signal_end(&self) {
-        // SAFETY: the header is a dispatcher object's, and lives as long as the process.
-        unsafe { object_exports::set(self.header.get(), 1) };
+    /// The dispatcher object that is signaled when the thread has ended; it lives as long as the process, and is accessed
+    /// under the dispatcher's lock only.
+    pub fn header(&self) -> *mut DISPATCHER_HEADER {
+        self.header.get()
     }
 
     /// Waits for the thread's end, but not longer than `limit`; whether it has come.
@@ -213,26 +214,26 @@ pub struct Attached {
 /// If the machine has a [`Schedule`](super::Schedule) and is booted already: when a thread of the host
 /// comes does not follow from a seed. Use [`spawn`].
 pub fn attach(name: impl Into<String>) -> Attached {
-    let machine = machine::current();
-    let first = machine.threads.begun.load(Ordering::Relaxed) == 0;
-    assert!(machine.turns.is_none() || first, "a machine with a schedule starts its threads itself");
+    let first = THREADS.get().begun.load(Ordering::Relaxed) == 0;
+    assert!(super::schedule().is_none() || first, "a machine with a schedule starts its threads itself");
     join_machine(name.into(), true)
 }
 
 fn join_machine(name: String, of_host: bool) -> Attached {
-    let machine = machine::current();
-    let id = machine.threads.begun.fetch_add(1, Ordering::Relaxed) + 1;
+    let threads = THREADS.get();
+    let id = threads.begun.fetch_add(1, Ordering::Relaxed) + 1;
     let thread = Thread::new(id, name, of_host);
     local::prepare(thread);
-    machine.threads.all.lock().unwrap_or_else(PoisonError::into_inner).push(thread);
-    let processors = machine.processors.len() as u64;
+    threads.all.lock().unwrap_or_else(PoisonError::into_inner).push(thread);
+    let turns = super::schedule();
+    let processors = processor::count() as u64;
     local::with(|local| {
         assert!(local.thread.get().is_none(), "the thread is attached already");
         local.processor.set((thread.id % processors) as u32);
         local.thread.set(Some(thread));
-        local.turns.set(machine.turns.as_ref());
+        local.turns.set(turns);
     });
-    if let Some(turns) = &machine.turns {
+    if let Some(turns) = turns {
         turns.begin(thread);
     }
     Attached { _stack: AlternateStack::new() }
@@ -243,8 +244,8 @@ impl Drop for Attached {
         local::with(|local| {
             if let Some(thread) = local.thread.take() {
                 // A thread that never ended while its machine ran may do so later.
-                if let Some(machine) = machine::running() {
-                    let mut all = machine.threads.all.lock().unwrap_or_else(PoisonError::into_inner);
+                if let Some(threads) = THREADS.made() {
+                    let mut all = threads.all.lock().unwrap_or_else(PoisonError::into_inner);
                     all.retain(|other| !ptr::eq(*other, thread));
                 }
                 thread.ended.store(true, Ordering::Release);
@@ -259,7 +260,7 @@ impl Drop for Attached {
 
 /// The threads that a machine started and has to wait for.
 #[derive(Default)]
-pub(crate) struct Threads {
+struct Threads {
     /// How many have begun, so far.
     begun: AtomicU64,
     /// Those that have not ended.
@@ -267,26 +268,23 @@ pub(crate) struct Threads {
     running: Mutex<Vec<(&'static Thread, JoinHandle<()>)>>,
 }
 
-impl Threads {
-    /// Calls `f` with every thread of the machine that has not ended.
-    pub(crate) fn for_each(&self, f: impl FnMut(&&'static Thread)) {
-        self.all.lock().unwrap_or_else(PoisonError::into_inner).iter().for_each(f);
-    }
+static THREADS: PerMachine<Threads> = PerMachine::new();
 
-    /// Waits until every thread that was started has ended; `false`, with a finding for each, if some do
-    /// not within a while.
-    pub(crate) fn join(&self) -> bool {
-        let mut all = true;
-        loop {
-            let next = self.running.lock().unwrap_or_else(PoisonError::into_inner).pop();
-            let Some((thread, handle)) = next else { return all };
-            if thread.ends_within(PATIENCE) {
-                let _ = handle.join();
-            } else {
-                all = false;
-                let text = format!("{thread:?} still ran when the machine was shut down");
-                verifier::report(Finding::new("ThreadAtShutdown").text(text));
-            }
+/// Calls `f` with every thread of the machine that has not ended.
+pub fn for_each_thread(f: impl FnMut(&&'static Thread)) {
+    THREADS.get().all.lock().unwrap_or_else(PoisonError::into_inner).iter().for_each(f);
+}
+
+/// Waits until every thread that was started has ended; returns those that do not within a while.
+pub(crate) fn join() -> Vec<&'static Thread> {
+    let mut stuck = Vec::new();
+    loop {
+        let next = THREADS.get().running.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let Some((thread, handle)) = next else { return stuck };
+        if thread.ends_within(PATIENCE) {
+            let _ = handle.join();
+        } else {
+            stuck.push(thread);
         }
     }
 }
@@ -311,7 +309,7 @@ pub fn spawn(
     })?;
     let thread = receiver.recv().ok().flatten();
     let thread = thread.ok_or_else(|| std::io::Error::other("the thread ended before it began"))?;
-    let mut running = machine::current().threads.running.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut running = THREADS.get().running.lock().unwrap_or_else(PoisonError::into_inner);
     // Those that have ended hold memory of the host until their handles are gone.
     running.retain(|(_, handle)| !handle.is_finished());
     running.push((thread, handle));
@@ -358,7 +356,7 @@ pub fn block(limit: Option<Duration>) -> bool {
 /// Lets `thread` go on from [`block`].
 pub fn wake(thread: &'static Thread) {
     thread.woken.store(true, Ordering::Release);
-    match machine::running().and_then(|machine| machine.turns.as_ref()) {
+    match super::schedule() {
         Some(turns) => turns.wake(thread),
         None => thread.unpark(),
     }

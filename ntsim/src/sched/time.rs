@@ -7,7 +7,8 @@ use core::sync::atomic::{AtomicU64, Ordering};
 use core::time::Duration;
 use std::time::Instant;
 
-use crate::machine;
+use crate::per_machine::PerMachine;
+use crate::settings::Settings;
 
 /// Length of a clock tick, in units of 100 ns: 1/64 of a second, Windows' usual one.
 pub(crate) const TICK: u64 = 156_250;
@@ -23,19 +24,33 @@ const BOOT_SYSTEM_TIME: u64 = 133_485_408_000_000_000;
 const READING: u64 = 1000;
 
 /// The clock of one machine.
-pub(crate) enum Clock {
+enum Clock {
     /// It started then, and runs with the host's.
     Host(Instant),
     /// Nanoseconds since boot; it is set.
     Steered(AtomicU64),
 }
 
-impl Clock {
-    /// A clock that starts now.
-    pub(crate) fn new(steered: bool) -> Self {
-        if steered { Self::Steered(AtomicU64::new(0)) } else { Self::Host(Instant::now()) }
-    }
+static CLOCK: PerMachine<Clock> = PerMachine::new();
 
+/// Starts the clock of a machine that boots.
+pub(super) fn start() {
+    CLOCK.get();
+}
+
+/// Sets a clock that stands still to `time` since boot, unless it is later already.
+pub(super) fn advance_to(time: Duration) {
+    CLOCK.get().advance_to(time);
+}
+
+impl Default for Clock {
+    fn default() -> Self {
+        let stands_still = Settings::current().schedule.is_some();
+        if stands_still { Self::Steered(AtomicU64::new(0)) } else { Self::Host(Instant::now()) }
+    }
+}
+
+impl Clock {
     fn elapsed(&self) -> Duration {
         match self {
             Self::Host(boot) => boot.elapsed(),
@@ -43,8 +58,7 @@ impl Clock {
         }
     }
 
-    /// Sets a clock that is steered to `time`, unless it is later already.
-    pub(super) fn advance_to(&self, time: Duration) {
+    fn advance_to(&self, time: Duration) {
         if let Self::Steered(nanoseconds) = self {
             let time = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
             nanoseconds.fetch_max(time, Ordering::Relaxed);
@@ -54,7 +68,7 @@ impl Clock {
 
 /// Called when a driver reads the time, before it does.
 pub(crate) fn is_read() {
-    if let Clock::Steered(nanoseconds) = &machine::current().clock {
+    if let Clock::Steered(nanoseconds) = CLOCK.get() {
         nanoseconds.fetch_add(READING, Ordering::Relaxed);
     }
 }
@@ -66,7 +80,7 @@ pub fn now() -> u64 {
 
 /// Time since boot.
 pub fn elapsed() -> Duration {
-    machine::current().clock.elapsed()
+    CLOCK.get().elapsed()
 }
 
 /// System time: units of 100 ns since the start of 1601.

@@ -6,17 +6,12 @@
 
 use core::time::Duration;
 
-use super::Thread;
-use crate::loader::{self, Frame};
-use crate::machine;
-use crate::ndk;
-use crate::verifier::Bugcheck;
+use super::{Thread, for_each_thread, hooks};
+use crate::bugcheck::Bugcheck;
+use crate::settings::Settings;
 
 /// How often a waiting thread looks.
 pub(super) const STEP: Duration = Duration::from_secs(1);
-
-/// How long nothing may move, unless the machine's builder says otherwise.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What a thread that waits has seen of the others.
 #[derive(Default)]
@@ -28,19 +23,22 @@ pub(super) struct Watch {
 impl Watch {
     /// Called by `thread` each time it has waited for another [`STEP`].
     pub(super) fn look(&mut self, thread: &Thread) {
-        thread.waits.lock().get_or_insert_with(loader::stack);
+        let mut waits = thread.waits.lock();
+        if waits.is_none() {
+            *waits = hooks::stack();
+        }
+        drop(waits);
         if !thread.of_host {
             return;
         }
-        let machine = machine::current();
         let mut moves = 0;
-        machine.threads.for_each(|thread| moves += thread.moves());
+        for_each_thread(|thread| moves += thread.moves());
         if moves != self.moves {
             *self = Self { moves, still: Duration::ZERO };
             return;
         }
         self.still += STEP;
-        if self.still >= machine.patience {
+        if self.still >= Settings::current().patience {
             hangs(self.still);
         }
     }
@@ -49,21 +47,17 @@ impl Watch {
 /// Ends the process as an operator ends a Windows that hangs.
 fn hangs(still: Duration) -> ! {
     let head = format!("the machine hangs: nothing has moved for {} s. These threads wait:", still.as_secs());
-    loader::stop(Bugcheck { code: 0xE2, parameters: [0; 4] }, &describe(&head))
+    hooks::stop(Bugcheck { code: 0xE2, parameters: [0; 4] }, &describe(&head))
 }
 
-/// Says, under `head`, who waits, with the drivers' stacks, and which closes of NDK objects are pending.
-pub(crate) fn describe(head: &str) -> String {
+/// The threads that wait, under `head`, with the drivers' stacks, and the objects that wait for a driver.
+pub(super) fn describe(head: &str) -> String {
     let mut text = head.to_owned();
-    machine::current().threads.for_each(|thread| {
-        let stack = thread.waits.lock().take().unwrap_or_default();
-        if !stack.is_empty() {
-            text.push_str(&format!("\n  {thread:?}"));
-            stack.iter().map(Frame::to_string).for_each(|frame| text.push_str(&format!("\n    {frame}")));
+    for_each_thread(|thread| {
+        if let Some(stack) = thread.waits.lock().take() {
+            text.push_str(&format!("\n  {thread:?}{stack}"));
         }
     });
-    for close in ndk::pending_closes() {
-        text.push_str(&format!("\n  {close}"));
-    }
+    hooks::describe_hang(&mut text);
     text
 }

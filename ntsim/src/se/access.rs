@@ -13,8 +13,8 @@ use sys::status::NTSTATUS;
 use sys::wdm::{ACCESS_STATE, IO_SECURITY_CONTEXT, MAXIMUM_ALLOWED, SECURITY_SUBJECT_CONTEXT};
 
 use super::{Descriptor, FILES, Subject, check, map};
-use crate::machine::{self, Part};
 use crate::mm::Block;
+use crate::per_machine::PerMachine;
 use crate::verifier::{self, Finding};
 
 /// Who asks, by the address of the subject context in an access state.
@@ -23,10 +23,10 @@ struct Accesses {
     live: Mutex<HashMap<usize, Subject>>,
 }
 
-impl Part for Accesses {}
+static ACCESSES: PerMachine<Accesses> = PerMachine::new();
 
 fn accesses() -> &'static Accesses {
-    machine::current().part()
+    ACCESSES.get()
 }
 
 /// What lies in the block; the descriptor that is asked for follows.

@@ -16,7 +16,7 @@ use sys::wdm::{
 use super::descriptor::List;
 use super::{Descriptor, Subject, access, check, map, memory};
 use crate::ex::pool::{self, Kind, Request, Tag};
-use crate::export::exports;
+use crate::exports;
 use crate::io::set_security;
 use crate::ob;
 

@@ -21,7 +21,8 @@ mod wire;
 #[cfg(test)]
 mod tests;
 
-use crate::export::Export;
+use crate::Export;
+use crate::subsystem::Subsystem;
 
 pub(crate) use access::Access;
 pub(crate) use check::{FILES, check, map};
@@ -31,4 +32,13 @@ pub use sid::Sid;
 pub use subject::Subject;
 
 /// The functions of this folder.
-pub(crate) const EXPORTS: &[&[Export]] = &[exports::EXPORTS];
+const EXPORTS: &[&[Export]] = &[exports::EXPORTS];
+
+/// The security reference monitor.
+pub(crate) struct Se;
+
+impl Subsystem for Se {
+    fn exports(&self) -> &'static [&'static [Export]] {
+        EXPORTS
+    }
+}

@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use super::Bugcheck;
+use crate::bugcheck::Bugcheck;
 use crate::loader::{self, Frame};
 use crate::sched::{self, Irql};
 

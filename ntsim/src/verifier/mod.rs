@@ -4,17 +4,13 @@
 //! [`Report`](crate::Report). Where Windows has a bug check for the mistake, the finding carries its code
 //! and parameters, so that it reads the same on both sides.
 
-mod bugcheck;
 mod finding;
-pub(crate) mod lock_order;
 
 use std::sync::{Mutex, PoisonError};
 
-pub use bugcheck::Bugcheck;
 pub use finding::Finding;
-pub(crate) use lock_order::LockOrder;
 
-use crate::machine;
+use crate::per_machine::PerMachine;
 use crate::sched::{self, What};
 
 /// Findings kept in full; beyond that they are only counted.
@@ -22,27 +18,20 @@ const KEPT: usize = 1000;
 
 /// The findings of one machine.
 #[derive(Default)]
-pub(crate) struct Findings {
+struct Findings {
     kept: Mutex<Vec<Finding>>,
 }
 
-impl Findings {
-    /// The findings so far.
-    pub(crate) fn all(&self) -> Vec<Finding> {
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-}
+static FINDINGS: PerMachine<Findings> = PerMachine::new();
 
 /// Adds a finding, with the calling thread's driver stack, level and processor.
 ///
 /// The same rule broken again from the same place counts up the finding that is there.
 #[cold]
 pub fn report(finding: Finding) {
-    #[cfg(test)]
-    assert!(is_listed(finding.rule), "{} is on no page of rules", finding.rule);
     let finding = finding.located();
     sched::note(|| What::Found(finding.rule));
-    let mut kept = machine::current().findings.kept.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut kept = FINDINGS.get().kept.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(known) = kept.iter_mut().find(|known| known.is_same(&finding)) {
         known.times += 1;
     } else if kept.len() < KEPT {
@@ -50,18 +39,9 @@ pub fn report(finding: Finding) {
     }
 }
 
-/// Whether a rule stands on one of the pages that list them.
-#[cfg(test)]
-fn is_listed(rule: &str) -> bool {
-    const PAGES: [&str; 2] =
-        [include_str!("../../../docs/driver-rules.md"), include_str!("../../../docs/ndk-rules.md")];
-    let name = format!("`{rule}`");
-    PAGES.iter().any(|page| page.contains(&name))
-}
-
 /// The findings of the running machine so far.
 pub fn findings() -> Vec<Finding> {
-    machine::current().findings.all()
+    FINDINGS.get().kept.lock().unwrap_or_else(PoisonError::into_inner).clone()
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ use sys::wdm::{DRIVER_OBJECT, UNICODE_STRING};
 use super::client::{Client, framework};
 use super::object::{self, Object};
 use super::{table, violation};
-use crate::export::exports;
+use crate::exports;
 use crate::rtl;
 
 /// Sizes of the table in versions since 1.15, the first one whose table is handed over by address.

@@ -10,7 +10,7 @@ use sys::wdm::DRIVER_OBJECT;
 
 use super::object::Object;
 use super::{table, violation};
-use crate::machine::{self, Part};
+use crate::per_machine::PerMachine;
 
 /// The framework's state in one machine.
 #[derive(Default)]
@@ -23,7 +23,14 @@ pub(super) struct Framework {
     pub(super) contexts: RwLock<HashMap<usize, usize>>,
 }
 
-impl Part for Framework {
+static FRAMEWORK: PerMachine<Framework> = PerMachine::new();
+
+/// Reports what drivers left behind.
+pub(super) fn inspect() {
+    FRAMEWORK.get().inspect();
+}
+
+impl Framework {
     fn inspect(&self) {
         for client in self.clients.lock().values() {
             violation("WdfUnbind", 0, format!("{} was never unbound from the framework", client.name));
@@ -32,7 +39,7 @@ impl Part for Framework {
 }
 
 pub(super) fn framework() -> &'static Framework {
-    machine::current().part()
+    FRAMEWORK.get()
 }
 
 /// A bound driver.

@@ -10,10 +10,10 @@ use sys::wdf::{
 use sys::wdm::{BOOLEAN, KDPC};
 
 use super::object::{self, Body, Object};
-use crate::export::exports;
+use crate::boundary;
+use crate::exports;
 use crate::ke::{KeFlushQueuedDpcs, KeInitializeDpc, KeInsertQueueDpc, KeRemoveQueueDpc};
 use crate::mm::Block;
-use crate::sched;
 
 /// A deferred procedure call.
 pub(super) struct Dpc {
@@ -112,6 +112,6 @@ unsafe extern "win64" fn run(_dpc: *mut KDPC, handle: *mut c_void, _: *mut c_voi
     let Some(object) = Object::known(handle as usize) else { return };
     if let Body::Dpc(Dpc { routine, .. }) = &object.body {
         // SAFETY: the routine is the driver's own, called with its own object.
-        sched::call_driver("EvtDpcFunc", || unsafe { routine(handle) });
+        boundary::call_driver("EvtDpcFunc", || unsafe { routine(handle) });
     }
 }

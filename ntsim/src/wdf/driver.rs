@@ -13,9 +13,9 @@ use sys::wdm::{DEVICE_OBJECT, DRIVER_OBJECT, IO_STATUS_BLOCK, IRP, PDRIVER_UNLOA
 use super::client::Client;
 use super::object::{self, Body, Object};
 use super::violation;
-use crate::export::exports;
+use crate::boundary;
+use crate::exports;
 use crate::io::IofCompleteRequest;
-use crate::sched;
 
 exports! {
     "(KMDF)", signature;
@@ -156,7 +156,7 @@ unsafe extern "win64" fn unload(driver: *mut DRIVER_OBJECT) {
     let handle = client.driver() as WDFDRIVER;
     if let Some(routine) = routine {
         // SAFETY: the routine is the driver's own, called once with its own object.
-        sched::call_driver("EvtDriverUnload", || unsafe { routine(handle) });
+        boundary::call_driver("EvtDriverUnload", || unsafe { routine(handle) });
     }
     if let Some(object) = Object::known(handle as usize) {
         object.delete();

@@ -10,11 +10,10 @@ use sys::wdf::{WDF_DRIVER_GLOBALS, WDF_OBJECT_ATTRIBUTES, WDFOBJECT, WDFSPINLOCK
 
 use super::object::{self, Body, Object};
 use super::violation;
-use crate::export::exports;
+use crate::exports;
+use crate::ke::lock_order;
 use crate::ke::spin_lock;
-use crate::machine;
 use crate::sched::{self, Irql, Thread};
-use crate::verifier::lock_order;
 
 /// A spin lock: the kernel's, which keeps the level to go back to.
 #[derive(Default)]
@@ -131,11 +130,9 @@ impl Drop for WaitLock {
     }
 }
 
-/// Lets go of what is known of the order of a lock, whose memory may hold another one from now on.
+/// Forgets the order of a lock, whose memory may hold another one from now on.
 fn forget(address: usize) {
-    if let Some(machine) = machine::running() {
-        machine.lock_order.forget(address..address + 1);
-    }
+    lock_order::forget(address..address + 1);
 }
 
 impl WaitLock {

@@ -8,7 +8,7 @@ use sys::wdf::{WDF_DRIVER_GLOBALS, WDF_OBJECT_ATTRIBUTES, WDFMEMORY, signature};
 use sys::wdm::POOL_TYPE;
 
 use super::object::{self, Body, Object};
-use crate::export::exports;
+use crate::exports;
 use crate::mm::Block;
 
 exports! {

@@ -23,11 +23,13 @@ mod work_item;
 #[cfg(test)]
 mod tests;
 
-use crate::export::Export;
-use crate::verifier::{self, Bugcheck, Finding};
+use crate::Export;
+use crate::bugcheck::Bugcheck;
+use crate::subsystem::Subsystem;
+use crate::verifier::{self, Finding};
 
 /// The functions of this folder: the loader's, and those of the table.
-pub(crate) const EXPORTS: &[&[Export]] = &[
+const EXPORTS: &[&[Export]] = &[
     bind::EXPORTS,
     device::EXPORTS,
     dpc::EXPORTS,
@@ -38,6 +40,19 @@ pub(crate) const EXPORTS: &[&[Export]] = &[
     timer::EXPORTS,
     work_item::EXPORTS,
 ];
+
+/// The kernel-mode driver framework.
+pub(crate) struct Wdf;
+
+impl Subsystem for Wdf {
+    fn exports(&self) -> &'static [&'static [Export]] {
+        EXPORTS
+    }
+
+    fn inspect(&self) {
+        client::inspect();
+    }
+}
 
 /// Reports a misuse of the framework, bug check 0x10D (WDF_VIOLATION).
 #[cold]

@@ -14,9 +14,9 @@ use sys::wdf::{WDF_OBJECT_ATTRIBUTES, WDFOBJECT};
 use super::client::{Client, framework};
 use super::context::Context;
 use super::violation;
+use crate::boundary;
 use crate::ex::fault;
 use crate::mm::Block;
-use crate::sched;
 
 /// What an object is.
 pub(super) enum Body {
@@ -189,7 +189,7 @@ impl Object {
         let callbacks: Vec<_> = self.state.lock().contexts.iter_mut().filter_map(&mut take).collect();
         for callback in callbacks {
             // SAFETY: the callback is one that the driver set for this object.
-            sched::call_driver(name, || unsafe { callback(self.handle as WDFOBJECT) });
+            boundary::call_driver(name, || unsafe { callback(self.handle as WDFOBJECT) });
         }
     }
 

@@ -5,8 +5,8 @@ use core::mem::transmute;
 use sys::wdf::{WDF_FUNCTION_COUNT_1_33, WDFFUNC, index};
 
 use super::{device, dpc, driver, lock, memory, names, object_exports, timer, work_item};
-use crate::loader;
-use crate::verifier::Bugcheck;
+use crate::bugcheck::Bugcheck;
+use crate::sched::hooks;
 
 /// A function of the table, before its own type is known.
 type Function = unsafe extern "win64" fn();
@@ -18,7 +18,7 @@ pub(super) const COUNT: usize = WDF_FUNCTION_COUNT_1_33 as usize;
 unsafe extern "win64" fn missing<const INDEX: usize>() {
     let name = names::name(INDEX);
     let bugcheck = Bugcheck { code: 0x10D, parameters: [0, INDEX as u64, 0, 0] };
-    loader::stop(bugcheck, &format!("the driver called {name} ({INDEX}), which the simulator does not have"));
+    hooks::stop(bugcheck, &format!("the driver called {name} ({INDEX}), which the simulator does not have"));
 }
 
 macro_rules! ten {

@@ -12,11 +12,11 @@ use sys::wdm::{BOOLEAN, KDPC, KTIMER};
 
 use super::object::{self, Body, Object};
 use super::violation;
-use crate::export::exports;
-use crate::io::queue_work;
+use crate::boundary;
+use crate::ex::queue_work;
+use crate::exports;
 use crate::ke::{KeCancelTimer, KeFlushQueuedDpcs, KeInitializeDpc, KeInitializeTimer, KeSetTimerEx};
 use crate::mm::Block;
-use crate::sched;
 
 /// A timer.
 pub(super) struct Timer {
@@ -140,5 +140,5 @@ unsafe extern "win64" fn fired(_dpc: *mut KDPC, handle: *mut c_void, _: *mut c_v
 fn tell(object: &Object) {
     let Body::Timer(Timer { routine, .. }) = &object.body else { return };
     // SAFETY: the routine is the driver's own, called with its own object.
-    sched::call_driver("EvtTimerFunc", || unsafe { routine(object.handle as WDFTIMER) });
+    boundary::call_driver("EvtTimerFunc", || unsafe { routine(object.handle as WDFTIMER) });
 }

@@ -11,8 +11,9 @@ use sys::wdf::{
 
 use super::object::{self, Body, Object};
 use super::violation;
-use crate::export::exports;
-use crate::io::queue_work;
+use crate::boundary;
+use crate::ex::queue_work;
+use crate::exports;
 use crate::sched::{self, Thread};
 
 /// A work item.
@@ -96,7 +97,7 @@ fn run(object: &Object) {
     }
     let (routine, handle) = (item.routine, object.handle as WDFWORKITEM);
     // SAFETY: the routine is the driver's own, called with its own object.
-    sched::call_driver("EvtWorkItem", || unsafe { routine(handle) });
+    boundary::call_driver("EvtWorkItem", || unsafe { routine(handle) });
     let mut state = item.state.lock();
     state.running -= 1;
     state.flushing.drain(..).for_each(sched::wake);

@@ -14,8 +14,8 @@ use sys::wsk::*;
 
 use super::provider;
 use crate::ex::fault;
-use crate::export::exports;
-use crate::machine::{self, Part};
+use crate::exports;
+use crate::per_machine::PerMachine;
 use crate::sched::{self, Irql, Thread};
 use crate::verifier::{self, Finding};
 
@@ -32,7 +32,14 @@ struct Clients {
     last: Mutex<usize>,
 }
 
-impl Part for Clients {
+static CLIENTS: PerMachine<Clients> = PerMachine::new();
+
+/// Reports what drivers left behind.
+pub(super) fn inspect() {
+    CLIENTS.get().inspect();
+}
+
+impl Clients {
     fn inspect(&self) {
         for (registration, client) in &*self.live.lock() {
             let held = client.state.lock().captured;
@@ -65,7 +72,7 @@ struct State {
 }
 
 fn clients() -> &'static Clients {
-    machine::current().part()
+    CLIENTS.get()
 }
 
 /// Reports a misuse of Winsock Kernel.

@@ -12,7 +12,21 @@ mod provider;
 #[cfg(test)]
 mod tests;
 
-use crate::export::Export;
+use crate::Export;
+use crate::subsystem::Subsystem;
 
 /// The functions of this folder: those that `netio.sys` exports, and those of the provider's tables.
-pub(crate) const EXPORTS: &[&[Export]] = &[client::EXPORTS, ndk::EXPORTS, provider::EXPORTS];
+const EXPORTS: &[&[Export]] = &[client::EXPORTS, ndk::EXPORTS, provider::EXPORTS];
+
+/// The network programming interface of Winsock Kernel.
+pub(crate) struct Wsk;
+
+impl Subsystem for Wsk {
+    fn exports(&self) -> &'static [&'static [Export]] {
+        EXPORTS
+    }
+
+    fn inspect(&self) {
+        client::inspect();
+    }
+}

@@ -5,7 +5,7 @@ use sys::status::{NTSTATUS, STATUS_INVALID_PARAMETER, STATUS_SUCCESS, STATUS_UNS
 use sys::wsk::{WSK_CLIENT, WSK_PROVIDER_NDK_DISPATCH};
 
 use super::client::Client;
-use crate::export::exports;
+use crate::exports;
 use crate::{ndis, ndk};
 
 /// What the client control code for RDMA yields.

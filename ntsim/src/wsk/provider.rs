@@ -9,7 +9,7 @@ use sys::wsk::*;
 
 use super::client::{Client, found};
 use super::ndk;
-use crate::export::exports;
+use crate::exports;
 use crate::io;
 
 static DISPATCH: WSK_PROVIDER_DISPATCH = WSK_PROVIDER_DISPATCH {

@@ -3,7 +3,7 @@
 use std::io::{BufRead, Write};
 
 use ntsim::io::Statistics;
-use ntsim::loader::Points;
+use ntsim::sched::Points;
 use ntsim::sched::{Played, Strategy};
 use runner::Images;
 use runner::explore::Play;

@@ -6,11 +6,11 @@ use core::slice;
 
 use super::table::{AROUND, Block};
 use super::{Kind, Request, Tag};
-use crate::ke;
+use crate::bugcheck::Bugcheck;
 use crate::loader::Trace;
-use crate::machine;
 use crate::sched::{self, Irql};
-use crate::verifier::{self, Bugcheck, Finding};
+use crate::subsystem;
+use crate::verifier::{self, Finding};
 
 /// The highest level at which a pool may be used.
 fn highest(kind: Kind) -> Irql {
@@ -57,7 +57,7 @@ pub(super) fn freeing(block: &Block, tag: Option<Tag>) {
         found("IrqlExFreePool", 0xC4, [code, level, block.kind.pool_type(), address], text);
     }
     let range = block.address..block.address + block.size;
-    for object in ke::take_live_objects(&range) {
+    for object in subsystem::take_live_objects(&range) {
         let mut finding = Finding::new("PoolLiveObject");
         finding.bugcheck = object.bugcheck;
         verifier::report(finding.text(format!("{}, freed with {object} inside", describe(block))));
@@ -87,7 +87,7 @@ pub(super) fn first_other(bytes: &[u8], value: u8) -> Option<usize> {
 /// An address that is to be freed and at which no live block begins.
 pub(super) fn no_block(address: usize) {
     let at = address as u64;
-    match machine::current().pool.find(address) {
+    match super::POOL.get().find(address) {
         Some(block) if block.address == address && block.freed.is_some() => {
             let text = format!("freed again: {}", describe(&block));
             found("PoolDoubleFree", 0xC4, [0x13, 0, at, 0], text);

@@ -17,30 +17,17 @@ mod report;
 mod table;
 
 use core::ffi::c_void;
-use core::fmt;
 use core::ptr;
 
-pub use report::Leak;
 pub(crate) use report::{explain, leaks, name};
+use table::Pool;
 pub use table::Usage;
-pub(crate) use table::{FRESH, Pool, SPECIAL_LIMIT};
 
 use crate::loader::Trace;
-use crate::machine;
+use crate::per_machine::PerMachine;
+pub use crate::subsystem::Tag;
 
-/// Four characters that name what a block is for.
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub struct Tag(pub u32);
-
-impl fmt::Display for Tag {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let text = self
-            .0
-            .to_le_bytes()
-            .map(|byte| if byte.is_ascii_graphic() || byte == b' ' { byte } else { b'?' });
-        f.write_str(str::from_utf8(&text).unwrap_or("????"))
-    }
-}
+static POOL: PerMachine<Pool> = PerMachine::new();
 
 /// Which pool a block belongs to.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -76,7 +63,7 @@ pub struct Request {
 
 /// What drivers have in use now, and how often they have asked.
 pub fn usage() -> Usage {
-    machine::current().pool.usage()
+    POOL.get().usage()
 }
 
 /// Allocates a block for the driver that called, after checking what it asks for; null where fault
@@ -86,7 +73,7 @@ pub(crate) fn allocate(request: Request) -> *mut c_void {
     if super::fault::strikes() {
         return ptr::null_mut();
     }
-    machine::current().pool.allocate(request, Trace::of_caller())
+    POOL.get().allocate(request, Trace::of_caller())
 }
 
 /// Frees a block for the driver that called; `tag` where it names one.
@@ -96,7 +83,7 @@ pub(crate) fn allocate(request: Request) -> *mut c_void {
 /// # Safety
 /// If a block begins at `address`, nobody uses it any more.
 pub(crate) unsafe fn free(address: *mut c_void, tag: Option<Tag>) {
-    let pool = &machine::current().pool;
+    let pool = POOL.get();
     let Some(block) = pool.take(address as usize) else {
         check::no_block(address as usize);
         return;
@@ -105,4 +92,13 @@ pub(crate) unsafe fn free(address: *mut c_void, tag: Option<Tag>) {
     // SAFETY: the block was taken from the table of live ones, so it is freed once, and the caller vouches
     // that it is out of use.
     unsafe { pool.release(block, Trace::of_caller()) };
+}
+
+/// Gives all memory back to the host, or keeps it for another machine.
+///
+/// # Safety
+/// No block is in use any more, whether it was freed or not.
+pub(super) unsafe fn clear() {
+    // SAFETY: the caller's promise.
+    unsafe { POOL.get().clear() };
 }

@@ -1,11 +1,9 @@
 //! What can be said about pool memory afterwards.
 
-use core::fmt;
-
 use super::check::describe;
 use super::{Kind, Tag};
 use crate::loader::Image;
-use crate::machine;
+use crate::subsystem::Leak;
 
 /// What a fault at an address has to do with a block.
 pub(crate) struct Explanation {
@@ -17,7 +15,7 @@ pub(crate) struct Explanation {
 
 /// The block that an access to `address` was probably meant for.
 pub(crate) fn explain(address: u64) -> Option<Explanation> {
-    let block = machine::current().pool.find(address as usize)?;
+    let block = super::POOL.get().find(address as usize)?;
     let freed = block.freed.is_some();
     let offset = (address as i64).wrapping_sub(block.address as i64);
     let what = if freed { "use after free" } else { "out of bounds" };
@@ -26,32 +24,13 @@ pub(crate) fn explain(address: u64) -> Option<Explanation> {
 
 /// The block that `address` lies in: its number, its tag, and how far it lies inside.
 pub(crate) fn name(address: u64) -> Option<(u64, Tag, u64)> {
-    let block = machine::current().pool.find(address as usize)?;
+    let block = super::POOL.get().find(address as usize)?;
     Some((block.number, block.tag, address.checked_sub(block.address as u64)?))
-}
-
-/// A block that was never freed.
-#[derive(Clone, Debug)]
-pub struct Leak {
-    /// Its tag.
-    pub tag: Tag,
-    /// Its length, in bytes.
-    pub size: usize,
-    /// Whether it is in paged pool.
-    pub paged: bool,
-    /// The block with the stack that allocated it, in words.
-    pub text: String,
-}
-
-impl fmt::Display for Leak {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.text)
-    }
 }
 
 /// The live blocks, all or those that `image` allocated, by tag.
 pub(crate) fn leaks(image: Option<&Image>) -> Vec<Leak> {
-    let mut live = machine::current().pool.live();
+    let mut live = super::POOL.get().live();
     live.retain(|block| {
         image.is_none_or(|image| block.allocated.image().is_some_and(|owner| owner.base == image.base))
     });

@@ -11,13 +11,9 @@ use parking_lot::Mutex;
 use super::arena::{Arena, PAGE, Place};
 use super::{Kind, Request, Tag, check};
 use crate::loader::Trace;
-use crate::machine;
+use crate::pageable;
+use crate::settings::Settings;
 
-/// Live blocks that get pages of their own, unless the machine's builder says otherwise.
-pub(crate) const SPECIAL_LIMIT: usize = 16_000;
-
-/// What memory that is not asked to be zero holds, unless the machine's builder says otherwise.
-pub(crate) const FRESH: u8 = 0xA5;
 /// What surrounds a block within memory that the block does not own.
 pub(super) const AROUND: u8 = 0xB6;
 /// What a freed block in the heap holds.
@@ -93,19 +89,20 @@ struct Blocks {
 }
 
 /// The pool of one machine.
-pub(crate) struct Pool {
+pub(super) struct Pool {
     blocks: Mutex<Blocks>,
     special_limit: usize,
     fresh: u8,
 }
 
-impl Pool {
-    /// An empty pool in which that many live blocks get pages of their own, and what is not asked to be zero
-    /// holds `fresh`.
-    pub(crate) fn new(special_limit: usize, fresh: u8) -> Self {
-        Self { blocks: Mutex::default(), special_limit, fresh }
+impl Default for Pool {
+    fn default() -> Self {
+        let Settings { special_pool, fresh_pool, .. } = *Settings::current();
+        Self { blocks: Mutex::default(), special_limit: special_pool, fresh: fresh_pool }
     }
+}
 
+impl Pool {
     /// Allocates a block; null if the host has no memory.
     pub(super) fn allocate(&self, request: Request, allocated: Trace) -> *mut c_void {
         let mut blocks = self.blocks.lock();
@@ -135,7 +132,7 @@ impl Pool {
         if let (Kind::Paged, Home::Special(place)) = (kind, home) {
             let access = libc::PROT_READ | libc::PROT_WRITE;
             // SAFETY: the place is the pool's, and forgotten before it rests.
-            unsafe { machine::current().pageable.add(place.start, place.end() - place.start, access) };
+            unsafe { pageable::add(place.start, place.end() - place.start, access) };
         }
         address as *mut c_void
     }
@@ -164,7 +161,7 @@ impl Pool {
         blocks.dead.insert(block.address, block);
         if let Home::Special(place) = block.home {
             blocks.special -= 1;
-            machine::current().pageable.forget(&(place.start..place.end()));
+            pageable::forget(&(place.start..place.end()));
             // SAFETY: the block's owner vouches that nobody uses it.
             unsafe { blocks.arena.rest(place, block.address) };
             return;

@@ -18,7 +18,7 @@ use crate::{Machine, Report};
 
 /// Rule and first parameter of each finding.
 fn found(report: &Report) -> Vec<(&'static str, u64)> {
-    let parameter = |bugcheck: crate::verifier::Bugcheck| bugcheck.parameters[0];
+    let parameter = |bugcheck: crate::bugcheck::Bugcheck| bugcheck.parameters[0];
     report.findings.iter().map(|finding| (finding.rule, finding.bugcheck.map_or(0, parameter))).collect()
 }
 

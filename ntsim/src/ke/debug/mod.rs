@@ -7,31 +7,35 @@ use core::ffi::c_char;
 use parking_lot::Mutex;
 
 use self::format::Arguments;
-use crate::export::{Export, exports};
-use crate::machine;
+use crate::per_machine::PerMachine;
 use crate::sched::Irql;
+use crate::settings::Settings;
+use crate::{Export, exports};
 
 /// Lines that are kept.
 const KEPT: usize = 10_000;
 
 /// What the drivers of one machine have printed.
-pub(crate) struct Log {
+struct Log {
     lines: Mutex<Vec<String>>,
     /// Whether it also goes to standard error.
     echo: bool,
 }
 
+impl Default for Log {
+    fn default() -> Self {
+        Self { lines: Mutex::default(), echo: Settings::current().echo }
+    }
+}
+
+static LOG: PerMachine<Log> = PerMachine::new();
+
+/// The text that drivers have printed for the debugger, one entry per call.
+pub(crate) fn lines() -> Vec<String> {
+    LOG.get().lines.lock().clone()
+}
+
 impl Log {
-    /// An empty log.
-    pub(crate) fn new(echo: bool) -> Self {
-        Self { lines: Mutex::default(), echo }
-    }
-
-    /// The lines so far.
-    pub(crate) fn lines(&self) -> Vec<String> {
-        self.lines.lock().clone()
-    }
-
     fn add(&self, text: String) {
         if self.echo {
             eprint!("{text}");
@@ -70,7 +74,7 @@ unsafe fn log(arguments: *const u64) -> u32 {
     let arguments = unsafe { Arguments::new(arguments.wrapping_add(1)) };
     // SAFETY: as above.
     let text = unsafe { format::format(format, arguments) };
-    machine::current().log.add(text);
+    LOG.get().add(text);
     0
 }
 

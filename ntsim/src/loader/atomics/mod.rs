@@ -19,7 +19,6 @@ use libc::ucontext_t;
 pub(super) use plan::Plan;
 pub(super) use plan::of;
 
-use crate::machine;
 use crate::sched::{self, Place};
 
 /// Bits of a thunk's argument that are the point's address in its image.
@@ -27,21 +26,6 @@ const ADDRESS: u32 = 0x0FFF_FFFF;
 
 /// Where a thunk's argument has the kind of the point.
 const KIND: u32 = 28;
-
-/// Scheduling points of an image, by kind.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub struct Points {
-    /// The image's file name.
-    pub image: String,
-    /// Locked and exchanging instructions.
-    pub atomics: u32,
-    /// Other accesses to memory, where these are points.
-    pub accesses: u32,
-    /// PAUSE instructions, at which a thread that spins lets others run.
-    pub pauses: u32,
-    /// Those of all these that are reached by a breakpoint, which takes longer than a jump.
-    pub breakpoints: u32,
-}
 
 /// Kind of a point in code.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -68,10 +52,10 @@ extern "win64" fn reached(code: u32, base: u64) {
 }
 
 /// Continues in a thunk where the calling thread has come to a breakpoint that leads to one; whether it has.
-pub(super) fn trapped(context: &mut ucontext_t) -> bool {
+pub fn trapped(context: &mut ucontext_t) -> bool {
     let ip = &mut context.uc_mcontext.gregs[libc::REG_RIP as usize];
     let at = (*ip as u64).wrapping_sub(1);
-    let Some(image) = machine::running().and_then(|machine| machine.images.at(at)) else { return false };
+    let Some(image) = super::image_at(at) else { return false };
     let thunk = image.atomics.and_then(|plan| plan.thunk((at - image.base as u64) as u32));
     if let Some(thunk) = thunk {
         *ip = (image.base + thunk as usize) as i64;

@@ -11,8 +11,8 @@ use parking_lot::Mutex;
 
 use super::find::{Function, Functions, Sections, can_move};
 use super::thunk::Area;
-use super::{KIND, Kind, Points, reached};
-use crate::sched::Atomics;
+use super::{KIND, Kind, reached};
+use crate::sched::{Atomics, Points};
 
 /// Bytes of a jump: its code and a distance.
 const JUMP: usize = 5;

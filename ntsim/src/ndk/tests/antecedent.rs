@@ -8,7 +8,7 @@ use sys::wdm::{GUID, PVOID};
 use super::bench::{Bench, call, context, on_close};
 use super::provider::{self, At, fake};
 use crate::ndk::{Closes, Kind, pending_closes, rules};
-use crate::sched::watchdog;
+use crate::subsystem::Subsystem;
 
 #[test]
 fn objects_that_are_closed_antecedents_first_complete_when_the_last_successor_has() {
@@ -99,7 +99,8 @@ fn a_pending_close_says_what_holds_it() {
     let holders: Vec<_> =
         pending[0].successors.iter().map(|one| (one.kind, one.handle, one.closing)).collect();
     assert_eq!(holders, [(Kind::Mr, mr.addr(), false), (Kind::Mw, mw.addr(), false)]);
-    let said = watchdog::describe("these wait:");
+    let mut said = String::new();
+    crate::ndk::Ndk.describe_hang(&mut said);
     assert!(
         said.contains(&format!("held by MR {:#x} (open), MW {:#x} (open)", mr.addr(), mw.addr())),
         "{said}"

@@ -76,6 +76,7 @@ mod tests {
     use super::super::{Schedule, Strategy};
     use super::status;
     use crate::Machine;
+    use crate::boundary;
     use crate::sched::{self, Digest};
 
     /// The digest of a run in which a callback returns `result` to two threads.
@@ -83,7 +84,7 @@ mod tests {
         let machine = Machine::builder().schedule(Schedule::seeded(seed, Strategy::Random)).boot();
         let body = move || {
             for _ in 0..5 {
-                sched::call_driver("Callback", || result);
+                boundary::call_driver("Callback", || result);
             }
         };
         let threads: Vec<_> = (0..2).map(|_| sched::spawn("caller", body).unwrap()).collect();

@@ -20,6 +20,7 @@
 
 mod chooser;
 mod digest;
+mod points;
 mod schedule;
 mod trace;
 mod turns;
@@ -27,6 +28,7 @@ mod turns;
 pub(crate) use chooser::Place;
 pub use digest::Digest;
 pub(crate) use digest::status;
+pub use points::Points;
 pub use schedule::{Atomics, Schedule, Strategy};
 pub(crate) use trace::What;
 pub use trace::{Event, Played, Trace};

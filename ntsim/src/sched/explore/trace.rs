@@ -4,11 +4,8 @@ use core::fmt;
 use core::time::Duration;
 use std::collections::{HashMap, VecDeque};
 
-use super::{Digest, Schedule};
-use crate::ex::pool;
-use crate::loader::{self, Points};
-use crate::machine;
-use crate::sched::{self, Irql, Thread, local};
+use super::{Digest, Points, Schedule};
+use crate::sched::{self, Irql, Thread, for_each_thread, hooks, local};
 
 /// What happened in a thread.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -102,7 +99,7 @@ impl Recorder {
             What::Wakes(whom) => format!("wakes {whom}"),
             What::Preempted => "is preempted".into(),
             What::PreemptedAt(address) => {
-                format!("is preempted at {}", loader::name(address).replace('\n', " in "))
+                format!("is preempted at {}", hooks::code(address).replace('\n', " in "))
             }
             What::Begins => "begins".into(),
             What::Ends => "ends".into(),
@@ -136,15 +133,11 @@ impl Recorder {
         if address < 0x1_0000 {
             return format!(" {address:#x}");
         }
-        let machine = machine::current();
-        if let Some((number, tag, offset)) = pool::name(address) {
-            return format!(" {tag}#{number}+{offset:#x}");
-        }
-        if let Some(image) = machine.images.at(address) {
-            return format!(" {}+{:#x}", image.name, address - image.base as u64);
+        if let Some(place) = hooks::place(address) {
+            return format!(" {place}");
         }
         let mut owner = None;
-        machine.threads.for_each(|thread| {
+        for_each_thread(|thread| {
             if thread.stack_contains(address) {
                 owner = Some(thread.id);
             }

@@ -8,12 +8,9 @@ use parking_lot::{Mutex, MutexGuard};
 
 use super::chooser::{Chooser, Number, Place};
 use super::trace::{Played, Recorder, What};
-use super::{Atomics, Digest, Schedule, Trace};
-use crate::loader::{self, Points};
-use crate::machine;
-use crate::ndk;
-use crate::sched::{Thread, watchdog};
-use crate::verifier::Bugcheck;
+use super::{Atomics, Digest, Points, Schedule, Trace};
+use crate::bugcheck::Bugcheck;
+use crate::sched::{Thread, for_each_thread, hooks, time, watchdog};
 
 /// How many more points in code than calls are to be expected of a run.
 const IN_CODE: u64 = 100;
@@ -157,9 +154,7 @@ impl Turns {
         if table.points == self.schedule.most {
             let mut text = format!("{} points were passed without an end", table.points);
             drop(table);
-            for close in ndk::pending_closes() {
-                text.push_str(&format!("\n  {close}"));
-            }
+            hooks::describe_hang(&mut text);
             stop(&text);
         }
         self.may_switch(table, own, place, || What::Preempted);
@@ -266,7 +261,7 @@ impl Turns {
                 std::thread::park();
             }
             let Some(asks) = self.table.lock().asks else { return };
-            *own.waits.lock() = Some(loader::stack());
+            *own.waits.lock() = hooks::stack();
             give(asks);
         }
     }
@@ -286,7 +281,7 @@ impl Turns {
         let mut text = "no thread can run, and none waits for a time:".to_owned();
         for (thread, wait) in waiting {
             if thread.id == own.id {
-                *own.waits.lock() = Some(loader::stack());
+                *own.waits.lock() = hooks::stack();
             } else {
                 give(thread);
                 while !own.turn.given.swap(false, Ordering::Acquire) {
@@ -334,7 +329,7 @@ impl Table {
                 State::Ready | State::Ended => None,
             });
             let now = deadlines.min()?;
-            machine::current().clock.advance_to(now);
+            time::advance_to(now);
             self.release(|wait| wait.deadline().is_some_and(|deadline| deadline <= now));
         }
     }
@@ -357,7 +352,7 @@ impl Table {
 fn held_by(wait: Wait) -> String {
     let mut text = String::new();
     if let Wait::SpinLock(address) = wait {
-        machine::current().threads.for_each(|thread| {
+        for_each_thread(|thread| {
             if thread.held.contains(address) {
                 text = format!(" that {thread:?} holds");
             }
@@ -373,5 +368,5 @@ fn give(thread: &Thread) {
 
 /// Ends the process as an operator ends a Windows that hangs.
 fn stop(text: &str) -> ! {
-    loader::stop(Bugcheck { code: 0xE2, parameters: [0; 4] }, text)
+    hooks::stop(Bugcheck { code: 0xE2, parameters: [0; 4] }, text)
 }

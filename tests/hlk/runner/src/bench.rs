@@ -4,8 +4,8 @@ use std::env;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
+use ntsim::Driver;
 use ntsim::io::Status;
-use ntsim::loader::Driver;
 use ntsim::ndis::AdapterConfig;
 use ntsim::{Machine, Report};
 

@@ -4,8 +4,8 @@ use core::time::Duration;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
+use ntsim::Driver;
 use ntsim::io::{File, Status};
-use ntsim::loader::Driver;
 use ntsim::machine::Builder;
 use ntsim::ndis::{Adapter, AdapterConfig};
 use ntsim::sched;

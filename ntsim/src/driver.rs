@@ -12,13 +12,14 @@ use parking_lot::Mutex;
 use sys::status::NTSTATUS;
 use sys::wdm::{DRIVER_EXTENSION, DRIVER_OBJECT, PDRIVER_INITIALIZE, UNICODE_STRING};
 
-use super::mapping::Alone;
-use super::{Image, LoadError, cross, map};
+use crate::boundary::{self, call_image};
+use crate::bugcheck::Bugcheck;
 use crate::ex::pool;
-use crate::machine::{self, Part};
-use crate::sched;
-use crate::verifier::{self, Bugcheck, Finding};
-use crate::{io, ke, ob, ps};
+use crate::loader::mapping::Alone;
+use crate::loader::{self, Image, LoadError};
+use crate::per_machine::PerMachine;
+use crate::verifier::{self, Finding};
+use crate::{io, ob, ps, subsystem};
 
 /// `Type` of a driver object.
 const IO_TYPE_DRIVER: i16 = 4;
@@ -51,7 +52,10 @@ impl fmt::Debug for Driver {
 impl Driver {
     /// Loads the image at `path` and calls its entry point, at PASSIVE_LEVEL.
     pub(crate) fn load(path: &Path) -> Result<Self, LoadError> {
-        let image = super::load(path)?;
+        let (image, warnings) = loader::load(path)?;
+        for warning in warnings {
+            verifier::report(Finding::new("CodeIntegrity").bugcheck(warning.bugcheck).text(warning.text));
+        }
         let no_memory = |source| LoadError::Memory { path: path.into(), source };
         let mut object = Object::new(&image).map_err(no_memory)?;
         let entry = (image.base + image.entry as usize) as *const ();
@@ -63,8 +67,8 @@ impl Driver {
         let path_argument = &raw mut object.registry;
         // SAFETY: both arguments are valid for as long as the driver may use them: the object until it is
         // unloaded, the path during the call.
-        let status = sched::call_driver("DriverEntry", || unsafe {
-            cross::call("DriverEntry", entry as *const (), driver.cast(), path_argument.cast()) as NTSTATUS
+        let status = boundary::call_driver("DriverEntry", || unsafe {
+            call_image("DriverEntry", entry as *const (), driver.cast(), path_argument.cast()) as NTSTATUS
         });
         if status < 0 {
             leave(image, object);
@@ -100,8 +104,8 @@ impl Driver {
         let driver: *mut DRIVER_OBJECT = &raw mut object.driver;
         match object.driver.DriverUnload {
             // SAFETY: the routine is the driver's own, called once with its own object.
-            Some(unload) => sched::call_driver("DriverUnload", || unsafe {
-                cross::call("DriverUnload", unload as *const (), driver.cast(), ptr::null_mut());
+            Some(unload) => boundary::call_driver("DriverUnload", || unsafe {
+                call_image("DriverUnload", unload as *const (), driver.cast(), ptr::null_mut());
             }),
             None => verifier::report(
                 Finding::new("DriverUnload").text(format!("{} has no unload routine", self.image.name)),
@@ -120,7 +124,7 @@ struct Leaving(Mutex<HashMap<usize, Left>>);
 /// The image and the driver object.
 type Left = (Arc<Image>, Alone<Object>);
 
-impl Part for Leaving {}
+static LEAVING: PerMachine<Leaving> = PerMachine::new();
 
 /// Driver objects. Work items are one reason for a reference: "The I/O manager [...] references the object"
 /// (<https://learn.microsoft.com/windows-hardware/drivers/ddi/wdm/nf-wdm-ioinitializeworkitem>).
@@ -129,12 +133,12 @@ static KIND: ob::Kind = ob::Kind { name: "driver", stays: true, last_handle: |_|
 /// Lets a driver go, whose image stays for as long as something references its object.
 fn leave(image: Arc<Image>, object: Alone<Object>) {
     let address = &raw const object.driver;
-    machine::current().part::<Leaving>().0.lock().insert(address as usize, (image, object));
+    LEAVING.get().0.lock().insert(address as usize, (image, object));
     ob::dereference(address.cast_mut().cast());
 }
 
 fn gone(object: *mut c_void) {
-    let left = machine::current().part::<Leaving>().0.lock().remove(&(object as usize));
+    let left = LEAVING.get().0.lock().remove(&(object as usize));
     if let Some((image, _object)) = left {
         remove(&image);
     }
@@ -151,7 +155,7 @@ fn remove(image: &Image) {
         let bugcheck = Bugcheck { code: 0xC4, parameters: [0x62, 0, 0, count] };
         verifier::report(Finding::new("PoolLeak").bugcheck(bugcheck).text(text));
     }
-    for object in ke::take_live_objects(&(image.base..image.base + image.size)) {
+    for object in subsystem::take_live_objects(&(image.base..image.base + image.size)) {
         let bugcheck = Bugcheck { code: 0xCE, parameters: [image.base as u64, 0, 0, 0] };
         let text = format!("{} was unloaded with {object} in its image", image.name);
         verifier::report(Finding::new("ObjectAtUnload").bugcheck(bugcheck).text(text));
@@ -164,7 +168,7 @@ fn remove(image: &Image) {
     }
     // SAFETY: the driver has said, by returning from its unload routine or failing to start, that
     // nothing of it runs any more. If that is not true, what still does faults in reserved addresses.
-    unsafe { map::unload(image) };
+    unsafe { loader::unload(image) };
 }
 
 impl Drop for Driver {

@@ -23,7 +23,7 @@
 //! handed to drivers in a table (WDF, WSK, NDK): there the table's own field type is the check.
 //! The macro makes, per function, an entry of that name to take the address of (it may be called from
 //! Rust tests as a driver would), and, per file, a constant `EXPORTS`, which the folder's `mod.rs` lists
-//! in its own `EXPORTS`, which [`all`] lists.
+//! in its own `EXPORTS`, which its [`Subsystem`](crate::subsystem::Subsystem) returns.
 //!
 //! # What happens on entry
 //!
@@ -36,8 +36,10 @@
 //! A body is an unsafe function: its contract is the one that Microsoft documents for the real function.
 //! It must not panic: there is no way to unwind through a driver's frames, so the process would abort.
 
+use super::depth;
+use crate::bugcheck::Bugcheck;
 use crate::sched::{self, Irql, What, local};
-use crate::verifier::{self, Bugcheck, Finding};
+use crate::verifier::{self, Finding};
 
 /// An emulated function.
 pub struct Export {
@@ -57,33 +59,10 @@ pub struct Export {
 // SAFETY: the address is that of a function, which is immutable and lives as long as the process.
 unsafe impl Sync for Export {}
 
-/// Every emulated function.
-pub fn all() -> impl Iterator<Item = &'static Export> {
-    [
-        crate::ex::EXPORTS,
-        crate::io::EXPORTS,
-        crate::ke::EXPORTS,
-        crate::mm::EXPORTS,
-        crate::ndis::EXPORTS,
-        crate::ndk::EXPORTS,
-        crate::net::EXPORTS,
-        crate::ob::EXPORTS,
-        crate::ps::EXPORTS,
-        crate::rtl::EXPORTS,
-        crate::se::EXPORTS,
-        crate::wdf::EXPORTS,
-        crate::wsk::EXPORTS,
-    ]
-    .into_iter()
-    .flatten()
-    .copied()
-    .flatten()
-}
-
 /// Runs the body of an emulated function for a driver that just entered it.
 #[inline]
 pub(crate) fn enter<R: 'static>(export: &'static Export, body: impl FnOnce() -> R) -> R {
-    local::entered(export, || {
+    local::entered(export.name, depth::deeper, || {
         sched::point_at(|| What::Calls(export.name, local::argument()));
         let irql = sched::irql();
         if irql < export.lowest || irql > export.highest {
@@ -111,15 +90,15 @@ fn wrong_irql(export: &'static Export, irql: Irql) {
 macro_rules! exports {
     ($module:literal, $signature:ident; $( $(#[doc = $doc:literal])* #[irql($low:ident ..= $high:ident)]
         fn $name:ident ( $($argument:ident : $type:ty),* $(,)? ) $(-> $result:ty)? $body:block )*) => {
-        $crate::export::exports! { $module; $( $(#[doc = $doc])* #[irql($low ..= $high)]
+        $crate::exports! { $module; $( $(#[doc = $doc])* #[irql($low ..= $high)]
             fn $name($($argument: $type),*) $(-> $result)? $body )* }
         $( const _: $signature::$name = $name; )*
     };
     ($module:literal; $( $(#[doc = $doc:literal])* #[irql($low:ident ..= $high:ident)]
         fn $name:ident ( $($argument:ident : $type:ty),* $(,)? ) $(-> $result:ty)? $body:block )*) => {
         /// The functions of this file.
-        pub(crate) const EXPORTS: &[$crate::export::Export] = &[$(
-            $crate::export::Export {
+        pub(crate) const EXPORTS: &[$crate::Export] = &[$(
+            $crate::Export {
                 module: $module,
                 name: stringify!($name),
                 address: $name as *const (),
@@ -149,7 +128,7 @@ macro_rules! exports {
                 #[allow(unused_imports, reason = "the body's names come from the enclosing file")]
                 use super::*;
 
-                static EXPORT: $crate::export::Export = $crate::export::Export {
+                static EXPORT: $crate::Export = $crate::Export {
                     module: $module,
                     name: stringify!($name),
                     address: super::$name as *const (),
@@ -158,34 +137,10 @@ macro_rules! exports {
                 };
 
                 pub(super) unsafe extern "win64" fn body($($argument: $type),*) $(-> $result)? {
-                    $crate::export::enter(&EXPORT, || $body)
+                    $crate::boundary::export::enter(&EXPORT, || $body)
                 }
             }
         )*
     };
 }
 pub(crate) use exports;
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// The annotations in `wdm.h`, `ntddk.h` and `netioapi.h` of WDK 10.0.26100 and the requirements on their pages.
-    #[test]
-    fn levels_are_those_that_the_headers_state() {
-        for (name, highest) in [
-            ("KeFlushQueuedDpcs", Irql::APC),
-            ("KeSetPriorityThread", Irql::DISPATCH),
-            ("IoBuildDeviceIoControlRequest", Irql::PASSIVE),
-            ("PsTerminateSystemThread", Irql::PASSIVE),
-            ("RtlFreeUnicodeString", Irql::PASSIVE),
-            ("RtlFreeAnsiString", Irql::PASSIVE),
-            ("ConvertInterfaceIndexToLuid", Irql::PASSIVE),
-            ("ConvertInterfaceLuidToIndex", Irql::PASSIVE),
-            ("KeInitializeSemaphore", Irql::PASSIVE),
-        ] {
-            let export = all().find(|export| export.name == name).unwrap();
-            assert_eq!((export.lowest, export.highest), (Irql::PASSIVE, highest), "{name}");
-        }
-    }
-}

@@ -4,7 +4,7 @@ use super::crash::crash;
 use super::program::{Function, Imports, TEXT, write};
 use super::{Frame, LoadError, SECTION_HEADERS, SUCCEED};
 use crate::Machine;
-use crate::loader::headers;
+use crate::loader;
 use crate::sched::Irql;
 
 /// The optional header, and the file header before it.
@@ -37,7 +37,7 @@ fn image_of_another_subsystem_is_refused() {
 
 #[test]
 fn image_with_a_wrong_checksum_is_refused_and_with_none_is_not() {
-    let right = |image: &[u8]| headers::sum(image, OPTIONAL + 64);
+    let right = |image: &[u8]| loader::checksum(image, OPTIONAL + 64);
     assert!(refused(&put(OPTIONAL + 64, 0x1234)).contains("its checksum is 0x1234"));
     let one_off = |image: &mut Vec<u8>| {
         let sum = right(image);

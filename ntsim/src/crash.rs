@@ -13,24 +13,21 @@ use libc::{
     SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGSEGV, SIGSYS, SIGTRAP, SIGXCPU, c_int, siginfo_t, ucontext_t,
 };
 
-use super::last_words::{self, Reporting};
-use super::{Frame, atomics, emulate, mapping, stack, system_call};
-use crate::machine;
+use crate::bugcheck::Bugcheck;
+use crate::ex::pool;
+use crate::last_words::{self, Reporting};
+use crate::loader::{self, Frame, atomics, image_at, mapping};
+use crate::per_machine::is_running;
+use crate::sched::hooks::{self, EXIT_CODE, not_attached};
 use crate::sched::local::{CALLER_BP, CALLER_SP};
-use crate::sched::{self, Irql, local, overrun};
-use crate::verifier::Bugcheck;
+use crate::sched::{self, Irql, Turns, local, overrun};
+use crate::{emulate, mm, pageable, system_call};
 
 /// What `si_code` says of a fault that is none of a page (`asm-generic/siginfo.h`).
 const SI_KERNEL: c_int = 0x80;
 
-/// Exit code of a process whose driver crashed.
-pub(super) const EXIT_CODE: c_int = 3;
-
 /// Events that a report tells, of those before a crash under a schedule.
 const TOLD: usize = 200;
-
-/// Bytes of the stack on which a crash is reported; symbols of a large PDB are read on it.
-const STACK_SIZE: usize = 1 << 20;
 
 /// Bytes below a stack that a thread touches when it has used it up: frames are smaller.
 const GUARD: u64 = 1 << 20;
@@ -64,17 +61,9 @@ const REGISTERS: [c_int; 16] = [
 ];
 
 /// Ends the process as a bug check ends Windows: with a report on standard error and exit code 3.
-pub(crate) fn stop(bugcheck: Bugcheck, text: &str) -> ! {
+fn stop(bugcheck: Bugcheck, text: &str) -> ! {
     let reporting = last_words::begin(&bugcheck);
-    finish(reporting, bugcheck, text, &super::stack())
-}
-
-/// Ends the process of a host that lets a thread call the kernel which is no part of the machine.
-#[cold]
-pub(crate) fn not_attached() -> ! {
-    eprintln!("a thread that is no part of the machine called the kernel; see ntsim::sched::attach");
-    // SAFETY: as below.
-    unsafe { libc::_exit(EXIT_CODE) }
+    finish(reporting, bugcheck, text, &loader::stack())
 }
 
 fn finish(_: Reporting, bugcheck: Bugcheck, text: &str, stack: &[Frame]) -> ! {
@@ -95,7 +84,7 @@ fn finish(_: Reporting, bugcheck: Bugcheck, text: &str, stack: &[Frame]) -> ! {
         eprintln!("found before:");
         findings.iter().for_each(|finding| eprintln!("{finding}"));
     }
-    if let Some(trace) = machine::running().and_then(|machine| machine.turns.as_ref()?.trace()) {
+    if let Some(trace) = sched::schedule().and_then(Turns::trace) {
         eprintln!("{}", trace.last(TOLD));
     }
     // SAFETY: ending the process at once is the purpose; no destructor may run after a crash.
@@ -106,6 +95,7 @@ fn finish(_: Reporting, bugcheck: Bugcheck, text: &str, stack: &[Frame]) -> ! {
 pub(crate) fn install() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
+        hooks::on_stop(stop);
         [SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP, SIGSYS].into_iter().for_each(|signal| on(signal, handle));
         on(SIGXCPU, expire);
         on(SIGABRT, abort);
@@ -131,7 +121,7 @@ fn on(signal: c_int, handler: extern "C" fn(c_int, *mut siginfo_t, *mut c_void))
 /// Says that the host's heap is broken: what a driver has written to shows there as it would in Windows' pool. A
 /// panic of the simulator ends as ever, with the signal.
 extern "C" fn abort(_: c_int, _: *mut siginfo_t, context: *mut c_void) {
-    if machine::running().is_none() || std::thread::panicking() {
+    if !is_running() || std::thread::panicking() {
         return;
     }
     // SAFETY: with SA_SIGINFO the kernel passes a valid, aligned machine context, which is the handler's.
@@ -147,7 +137,7 @@ extern "C" fn abort(_: c_int, _: *mut siginfo_t, context: *mut c_void) {
 extern "C" fn expire(_: c_int, _: *mut siginfo_t, context: *mut c_void) {
     // SAFETY: with SA_SIGINFO the kernel passes a valid, aligned machine context, which is the handler's.
     let context = unsafe { &*context.cast::<ucontext_t>() };
-    if machine::running().is_none() {
+    if !is_running() {
         // SAFETY: ending the process is what the signal does where nothing handles it.
         unsafe { libc::_exit(128 + SIGXCPU) }
     }
@@ -155,8 +145,8 @@ extern "C" fn expire(_: c_int, _: *mut siginfo_t, context: *mut c_void) {
     let reporting = last_words::begin(&bugcheck);
     let registers = REGISTERS.map(|register| context.uc_mcontext.gregs[register as usize] as u64);
     let ip = context.uc_mcontext.gregs[libc::REG_RIP as usize] as u64;
-    let ip = machine::current().images.at(ip).map_or(ip, |image| image.origin(ip));
-    finish(reporting, bugcheck, &text, &stack::from_registers(ip, registers, true));
+    let ip = image_at(ip).map_or(ip, |image| image.origin(ip));
+    finish(reporting, bugcheck, &text, &loader::from_registers(ip, registers, true));
 }
 
 extern "C" fn handle(signal: c_int, info: *mut siginfo_t, context: *mut c_void) {
@@ -172,13 +162,12 @@ extern "C" fn handle(signal: c_int, info: *mut siginfo_t, context: *mut c_void) 
     let address = unsafe { info.si_addr() } as u64;
     let error = context.uc_mcontext.gregs[libc::REG_ERR as usize] as u64;
     let absent = signal == SIGSEGV && error & PRESENT == 0;
-    let paged_out =
-        absent && machine::running().is_some_and(|machine| machine.pageable.may_be_out(address as usize));
+    let paged_out = absent && pageable::may_be_out(address as usize);
     if paged_out && sched::irql() < Irql::DISPATCH {
-        machine::current().pageable.bring_back(address as usize);
+        pageable::bring_back(address as usize);
         return;
     }
-    if let Some(image) = machine::running().and_then(|machine| machine.images.at(ip))
+    if let Some(image) = image_at(ip)
         && signal == SIGSEGV
         && !paged_out
         && emulate::instruction(context, &image, address)
@@ -187,12 +176,11 @@ extern "C" fn handle(signal: c_int, info: *mut siginfo_t, context: *mut c_void) 
     }
     // A system call is told with the address behind it.
     let ip = if signal == SIGSYS { ip.wrapping_sub(system_call::LENGTH) } else { ip };
-    let ip =
-        machine::running().and_then(|machine| machine.images.at(ip)).map_or(ip, |image| image.origin(ip));
+    let ip = image_at(ip).map_or(ip, |image| image.origin(ip));
     let read = |register: c_int| context.uc_mcontext.gregs[register as usize] as u64;
     let fault =
         Fault { signal, code: info.si_code, address, paged_out, error, ip, registers: REGISTERS.map(read) };
-    if machine::running().is_none() {
+    if !is_running() {
         // Not a driver's doing. The default action names the signal when the instruction runs again.
         // SAFETY: restoring the default action has no preconditions.
         unsafe { libc::signal(signal, libc::SIG_DFL) };
@@ -222,17 +210,16 @@ struct Fault {
 impl Fault {
     /// The driver's stack.
     fn frames(&self) -> Vec<Frame> {
-        let images = &machine::current().images;
         let (mut ip, mut registers, mut instruction) = (self.ip, self.registers, true);
-        if images.at(ip).is_none() {
+        if image_at(ip).is_none() {
             // A call to nowhere: the caller's address lies on top of the stack.
             let sp = registers[4];
-            if let Some(caller) = local::read_stack(sp).filter(|&address| images.at(address).is_some()) {
+            if let Some(caller) = local::read_stack(sp).filter(|&address| image_at(address).is_some()) {
                 registers[4] = sp + 8;
                 (ip, instruction) = (caller, false);
             }
         }
-        stack::from_registers(ip, registers, instruction)
+        loader::from_registers(ip, registers, instruction)
     }
 
     /// Bug check 0x7E: the status, the address of the instruction.
@@ -279,7 +266,7 @@ impl Fault {
 
     /// Whether the instruction is `int 0x29`.
     fn is_fast_fail(&self) -> bool {
-        let Some(image) = machine::current().images.at(self.ip) else { return false };
+        let Some(image) = image_at(self.ip) else { return false };
         image.memory((self.ip - image.base as u64) as u32).starts_with(&[0xCD, 0x29])
     }
 
@@ -302,7 +289,7 @@ impl Fault {
             // 8: double fault, which is what running out of kernel stack leads to.
             return stopped(0x7F, [8, at, 0, 0], format!("{operation} of {at:#x}: the stack has overflowed"));
         }
-        if let Some(image) = machine::current().images.at(at).filter(|image| !image.is_loaded()) {
+        if let Some(image) = image_at(at).filter(|image| !image.is_loaded()) {
             let text = format!("{operation} of {at:#x} in {}, which has been unloaded", image.name);
             return stopped(0xCE, [at, u64::from(write), self.ip, 0], text);
         }
@@ -311,13 +298,13 @@ impl Fault {
             let operation = if execute { 8 } else { u64::from(write) };
             return stopped(0xD1, [at, u64::from(irql.0), operation, self.ip], text);
         }
-        if let Some(block) = crate::ex::pool::explain(at) {
+        if let Some(block) = pool::explain(at) {
             let code = if block.freed { 0xD5 } else { 0xD6 };
             let text = format!("{operation} of {at:#x}: {}", block.text);
             return stopped(code, [at, u64::from(write), self.ip, 0], text);
         }
-        let discarded = machine::current().images.at(at).filter(|image| image.is_discarded(at));
-        let text = match (discarded, crate::mm::explain(at as usize)) {
+        let discarded = image_at(at).filter(|image| image.is_discarded(at));
+        let text = match (discarded, mm::explain(at as usize)) {
             (Some(image), _) => format!(
                 "{operation} of {at:#x} in {}, which was discarded when its entry point had succeeded",
                 image.name
@@ -340,40 +327,5 @@ impl Fault {
         }
         let operation = if execute { 0x10 } else { u64::from(write) * 2 };
         stopped(0x50, [at, operation, self.ip, 0], text)
-    }
-}
-
-/// The stack on which the calling thread handles a crash; the one before comes back when it is dropped.
-#[derive(Debug)]
-pub(crate) struct AlternateStack {
-    memory: *mut c_void,
-    before: libc::stack_t,
-}
-
-// SAFETY: nothing can be done with a shared one; only its thread drops it, as it is not `Send`.
-unsafe impl Sync for AlternateStack {}
-
-impl AlternateStack {
-    /// A stack for the calling thread.
-    pub(crate) fn new() -> Self {
-        let (protection, flags) =
-            (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
-        // SAFETY: a new anonymous mapping, wherever the host has room, touches no existing memory.
-        let memory = unsafe { libc::mmap(ptr::null_mut(), STACK_SIZE, protection, flags, -1, 0) };
-        assert_ne!(memory, libc::MAP_FAILED, "no memory for a crash stack");
-        let new = libc::stack_t { ss_sp: memory, ss_flags: 0, ss_size: STACK_SIZE };
-        let mut before = libc::stack_t { ss_sp: ptr::null_mut(), ss_flags: libc::SS_DISABLE, ss_size: 0 };
-        // SAFETY: the memory stays mapped until `drop` has put the former stack back.
-        unsafe { libc::sigaltstack(&raw const new, &raw mut before) };
-        Self { memory, before }
-    }
-}
-
-impl Drop for AlternateStack {
-    fn drop(&mut self) {
-        // SAFETY: the former stack is the thread's own, from before this one.
-        unsafe { libc::sigaltstack(&raw const self.before, ptr::null_mut()) };
-        // SAFETY: this is the mapping that `new` made, and it is out of use now.
-        unsafe { libc::munmap(self.memory, STACK_SIZE) };
     }
 }

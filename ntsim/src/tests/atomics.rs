@@ -7,8 +7,9 @@ use std::sync::Arc;
 
 use super::SUCCEED;
 use super::program::{DATA, Function, STRIDE, TEXT, write};
+use crate::Driver;
 use crate::Machine;
-use crate::loader::Driver;
+use crate::boundary;
 use crate::sched::{self, Atomics, Played, Schedule, Strategy};
 
 /// Where the image has a variable of its own, which is zero at first.
@@ -36,7 +37,7 @@ fn image(folder: &Path, name: &str, functions: &[&Body<'_>]) -> PathBuf {
 fn call(base: usize, number: u32) -> u32 {
     let function = (base + (TEXT + STRIDE * number) as usize) as *const ();
     let function: unsafe extern "win64" fn() -> u32 = unsafe { core::mem::transmute(function) };
-    sched::call_driver("Function", || unsafe { function() })
+    boundary::call_driver("Function", || unsafe { function() })
 }
 
 fn variable(driver: &Driver) -> u32 {

@@ -7,10 +7,10 @@ use sys::wdm::{EVENT_TYPE, KEVENT, PKSTART_ROUTINE};
 
 use super::SUCCEED;
 use super::program::{DATA, Function, Imports, STRIDE, TEXT, write};
+use crate::Driver;
 use crate::Machine;
 use crate::ke::dispatcher;
 use crate::ke::object_exports::KeInitializeEvent;
-use crate::loader::Driver;
 use crate::ob::exports::ZwClose;
 use crate::ps::PsCreateSystemThread;
 

@@ -62,7 +62,7 @@ fn in_child(test: &str, body: impl FnOnce(&Path)) -> String {
         .args([
             "--exact",
             "--nocapture",
-            &format!("loader::tests::{}::{}", name(test), test.rsplit("::").next().unwrap_or(test)),
+            &format!("tests::{}::{}", name(test), test.rsplit("::").next().unwrap_or(test)),
         ])
         .env(CHILD, folder.path())
         .output()

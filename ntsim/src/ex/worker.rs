@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 
 use parking_lot::Mutex;
 
-use crate::machine::{self, Part};
+use crate::per_machine::PerMachine;
 use crate::sched::{self, Thread};
 
 /// How long a worker waits for more before it ends.
@@ -40,16 +40,17 @@ impl State {
     }
 }
 
-impl Part for Workers {
-    fn inspect(&self) {
-        let mut state = self.state.lock();
-        state.closing = true;
-        state.idle.iter().for_each(|thread| sched::wake(thread));
-    }
+static WORKERS: PerMachine<Workers> = PerMachine::new();
+
+/// Ends the workers that have nothing to do.
+pub(super) fn stop() {
+    let mut state = workers().state.lock();
+    state.closing = true;
+    state.idle.iter().for_each(|thread| sched::wake(thread));
 }
 
 fn workers() -> &'static Workers {
-    machine::current().part()
+    WORKERS.get()
 }
 
 /// Lets a worker thread run `work`.

@@ -20,16 +20,17 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use parking_lot::Mutex;
 
-use super::{Bugcheck, Finding};
+use crate::bugcheck::Bugcheck;
 use crate::loader::Trace;
-use crate::machine;
-use crate::sched::Thread;
+use crate::per_machine::PerMachine;
+use crate::sched::{Thread, for_each_thread};
+use crate::verifier::{self, Finding};
 
 /// A lock that is taken after another: where a driver first did that.
 type After = HashMap<usize, Trace>;
 
 /// The order of the locks of one machine.
-pub(crate) struct LockOrder {
+struct LockOrder {
     graph: Mutex<Graph>,
     /// How many locks the graph knows.
     known: AtomicUsize,
@@ -54,6 +55,15 @@ impl Default for LockOrder {
             known: AtomicUsize::new(0),
             epoch: AtomicU64::new(NEXT_EPOCH.fetch_add(1, Ordering::Relaxed)),
         }
+    }
+}
+
+static ORDER: PerMachine<LockOrder> = PerMachine::new();
+
+/// Forgets the locks in `range`, if a machine is running: the memory is freed, or holds new ones.
+pub(crate) fn forget(range: Range<usize>) {
+    if let Some(order) = ORDER.made() {
+        order.forget(range);
     }
 }
 
@@ -93,10 +103,9 @@ pub(crate) fn acquiring(lock: usize, thread: &Thread) {
 /// Forgets what was known of the lock at `lock`, which is being initialised; the thread that holds it, if
 /// one does.
 pub(crate) fn initialising(lock: usize) -> Option<&'static Thread> {
-    let machine = machine::current();
-    machine.lock_order.forget(lock..lock + 1);
+    forget(lock..lock + 1);
     let mut owner = None;
-    machine.threads.for_each(|thread| {
+    for_each_thread(|thread| {
         if thread.held.contains(lock) || thread.mutexes.contains(lock) {
             owner = Some(*thread);
         }
@@ -105,7 +114,7 @@ pub(crate) fn initialising(lock: usize) -> Option<&'static Thread> {
 }
 
 fn follows(held: usize, lock: usize) {
-    let order = &machine::current().lock_order;
+    let order = ORDER.get();
     let pair = (held, lock, order.epoch.load(Ordering::Acquire));
     let slot = (held >> 3 ^ lock >> 4 ^ lock >> 11) % REMEMBERED;
     SEEN.with(|seen| {
@@ -135,8 +144,7 @@ impl LockOrder {
         }
     }
 
-    /// Forgets the locks in `range`: the memory is freed, or holds new ones.
-    pub(crate) fn forget(&self, range: Range<usize>) {
+    fn forget(&self, range: Range<usize>) {
         if self.known.load(Ordering::Acquire) == 0 {
             return;
         }
@@ -189,7 +197,7 @@ fn report(held: usize, lock: usize, path: &[Step]) {
         format!("the lock at {lock:#x} is taken while {held:#x} is held, and the other way round:");
     path.iter().for_each(|step| text.push_str(&format!("\n    {step}")));
     let bugcheck = Bugcheck { code: 0xC4, parameters: [0x1001, lock as u64, 0, 0] };
-    super::report(Finding::new("Deadlock").bugcheck(bugcheck).text(text));
+    verifier::report(Finding::new("Deadlock").bugcheck(bugcheck).text(text));
 }
 
 #[cfg(test)]
@@ -295,7 +303,7 @@ mod tests {
             nest(&[other, lock]);
             let range = lock as usize..lock as usize + 8;
             ExFreePool(lock.cast());
-            let graph = crate::machine::current().lock_order.graph.lock();
+            let graph = super::ORDER.get().graph.lock();
             assert_eq!(graph.after.range(range).count(), 0);
             assert!(graph.after.values().all(|after| after.is_empty()));
         }

@@ -15,8 +15,11 @@ use std::collections::BTreeMap;
 use libc::c_int;
 use parking_lot::Mutex;
 
+use crate::per_machine::PerMachine;
+use crate::settings::Settings;
+
 /// The pageable memory of one machine.
-pub(crate) struct Pageable {
+struct Pageable {
     /// Whether it is paged out.
     forced: bool,
     /// By where it begins.
@@ -43,23 +46,64 @@ impl Area {
     }
 }
 
-impl Pageable {
-    /// No memory, which is to be paged out if `forced`.
-    pub(crate) fn new(forced: bool) -> Self {
-        Self { forced, areas: Mutex::default(), resident: AtomicUsize::new(0) }
-    }
+static PAGEABLE: PerMachine<Pageable> = PerMachine::new();
 
-    /// Adds an area of whole pages, accessible now.
-    ///
+/// Adds an area of whole pages, accessible now.
+///
+/// # Safety
+/// It is memory of the process until [`forget`] is called for it.
+pub unsafe fn add(start: usize, length: usize, protection: c_int) {
+    // SAFETY: the caller's promise.
+    unsafe { PAGEABLE.get().add(start, length, protection) };
+}
+
+/// Forgets the areas that begin in `range`, and leaves them accessible.
+pub fn forget(range: &Range<usize>) {
+    PAGEABLE.get().forget(range);
+}
+
+/// Pages everything out.
+#[inline]
+pub(crate) fn page_out() {
+    PAGEABLE.get().page_out();
+}
+
+/// Brings the memory at `address` back, if it is pageable.
+pub fn bring_back(address: usize) {
+    PAGEABLE.get().bring_back(address);
+}
+
+/// Whether the memory at `address` is pageable. (Blocks that the pool took from the host's heap are not
+/// here.)
+pub fn contains(address: usize) -> bool {
+    PAGEABLE.get().contains(address)
+}
+
+/// Whether the memory at `address` may have been paged out when an access to it failed; another thread
+/// may have brought it back since.
+pub fn may_be_out(address: usize) -> bool {
+    PAGEABLE.made().is_some_and(|pageable| pageable.forced && pageable.contains(address))
+}
+
+impl Default for Pageable {
+    fn default() -> Self {
+        Self {
+            forced: Settings::current().force_irql,
+            areas: Mutex::default(),
+            resident: AtomicUsize::new(0),
+        }
+    }
+}
+
+impl Pageable {
     /// # Safety
-    /// It is memory of the process until [`Pageable::forget`] is called for it.
-    pub(crate) unsafe fn add(&self, start: usize, length: usize, protection: c_int) {
+    /// As for [`add`].
+    unsafe fn add(&self, start: usize, length: usize, protection: c_int) {
         self.areas.lock().insert(start, Area { length, protection, resident: true });
         self.resident.fetch_add(usize::from(self.forced), Ordering::Release);
     }
 
-    /// Forgets the areas that begin in `range`, and leaves them accessible.
-    pub(crate) fn forget(&self, range: &Range<usize>) {
+    fn forget(&self, range: &Range<usize>) {
         let mut areas = self.areas.lock();
         let inside: Vec<_> = areas.range(range.clone()).map(|(start, _)| *start).collect();
         for start in inside {
@@ -69,9 +113,8 @@ impl Pageable {
         }
     }
 
-    /// Pages everything out.
     #[inline]
-    pub(crate) fn page_out(&self) {
+    fn page_out(&self) {
         if self.resident.load(Ordering::Acquire) > 0 {
             self.page_out_all();
         }
@@ -87,8 +130,7 @@ impl Pageable {
         }
     }
 
-    /// Brings the memory at `address` back, if it is pageable.
-    pub(crate) fn bring_back(&self, address: usize) {
+    fn bring_back(&self, address: usize) {
         if !self.forced {
             return;
         }
@@ -109,18 +151,10 @@ impl Pageable {
         }
     }
 
-    /// Whether the memory at `address` is pageable. (Blocks that the pool took from the host's heap are not
-    /// here.)
-    pub(crate) fn contains(&self, address: usize) -> bool {
+    fn contains(&self, address: usize) -> bool {
         // A crash may happen while the areas are being changed; then it does without.
         let Some(areas) = self.areas.try_lock_for(core::time::Duration::from_secs(1)) else { return false };
         let area = areas.range(..=address).next_back();
         area.is_some_and(|(start, area)| address - start < area.length)
-    }
-
-    /// Whether the memory at `address` may have been paged out when an access to it failed; another thread
-    /// may have brought it back since.
-    pub(crate) fn may_be_out(&self, address: usize) -> bool {
-        self.forced && self.contains(address)
     }
 }

@@ -10,7 +10,7 @@ use core::sync::atomic::{AtomicU64, Ordering};
 use iced_x86::{Code, Decoder, DecoderOptions, Instruction, InstructionInfoFactory, Register};
 use libc::ucontext_t;
 
-use super::Image;
+use crate::loader::Image;
 use crate::sched::{self, Irql, time};
 
 /// Where the page of shared data is on x64 (`KI_USER_SHARED_DATA` in `wdm.h`).

@@ -1,11 +1,13 @@
 //! Calls from the kernel into driver code.
 
-use super::local::{self, Local};
-use super::{Irql, What, answered, depth, irql, lower, point_at, raise};
-use crate::verifier::{self, Bugcheck, Finding};
+use super::depth;
+use crate::bugcheck::Bugcheck;
+use crate::sched::local::{self, Local};
+use crate::sched::{Irql, What, answered, irql, lower, point_at, raise};
+use crate::verifier::{self, Finding};
 
 /// What a completion routine is called by.
-pub(crate) const COMPLETION: &str = "IoCompletion";
+pub const COMPLETION: &str = "IoCompletion";
 
 /// Calls driver code by `call` and checks that it comes back as it was entered: at the same level, with
 /// the same spin locks held, and with APCs held off as often.

@@ -7,7 +7,7 @@
 
 use core::ffi::c_void;
 
-use crate::sched::local::{self, CROSSING};
+use crate::sched::local::{self, CROSSING, Crossing};
 use crate::verifier::{self, Finding};
 
 /// What registers and the stack hold where a driver has no business: no address, so that its use faults.
@@ -19,20 +19,11 @@ const WORDS: u64 = 1024;
 /// Words below the stack pointer in which the simulator's calls before have left addresses of its own.
 const BELOW: u64 = 8192;
 
-/// What [`cross`] leaves and finds again, whatever became of the registers.
-#[repr(C)]
-#[derive(Default)]
-pub(crate) struct Crossing {
-    stack_pointer: u64,
-    /// Bits in which the registers differ from what they were.
-    difference: u64,
-}
-
 /// Calls `routine` of an image with two arguments; returns what `rax` holds then.
 ///
 /// # Safety
 /// `routine` is a function of an image that takes at most these arguments.
-pub(super) unsafe fn call(
+pub unsafe fn call_image(
     name: &'static str,
     routine: *const (),
     first: *mut c_void,

@@ -1,0 +1,75 @@
+//! The machine's network adapters, as a program sees them.
+
+use std::sync::Arc;
+
+use sys::netioapi::MIB_UNICASTIPADDRESS_ROW;
+
+use crate::driver::Driver;
+use crate::io::Status;
+use crate::machine::Machine;
+use crate::ndis::{self, Adapter, AdapterConfig, LogEntry};
+use crate::net::{self, AddressWatch};
+use crate::{ex, sched};
+
+impl Machine {
+    /// Adds adapters to the machine; a driver runs them once it is told to
+    /// ([`start_adapters`](Self::start_adapters)).
+    pub fn add_adapters(&self, adapters: impl IntoIterator<Item = AdapterConfig>) {
+        ndis::add_adapters(adapters);
+    }
+
+    /// Lets a driver initialise every adapter that no driver runs, and starts them, all at once. When this
+    /// returns, their addresses are preferred; drivers that asked for notifications may not have got them yet
+    /// (see [`settle`](Self::settle)).
+    ///
+    /// # Errors
+    /// The status with which the driver's initialise or restart handler failed for the first of the
+    /// adapters; the others run if they could be started.
+    pub fn start_adapters(&self, driver: &mut Driver) -> Result<(), Status> {
+        ndis::start_adapters(driver.object())
+    }
+
+    /// Waits until the kernel's workers have nothing to do: notifications are delivered, and the work items
+    /// that they led to have run.
+    pub fn settle(&self) {
+        let _attached = sched::current().is_none().then(|| sched::attach("settle"));
+        ex::settle();
+    }
+
+    /// The adapter with an interface index, if a driver runs it.
+    pub fn adapter(&self, index: u32) -> Option<Arc<Adapter>> {
+        ndis::adapter(index)
+    }
+
+    /// Tells every adapter that the machine shuts down; nothing may be done with them afterwards but to
+    /// drop the machine.
+    pub fn shutdown_adapters(&self) {
+        ndis::shutdown_adapters();
+    }
+
+    /// The entries that miniport drivers have written to the event log.
+    pub fn event_log(&self) -> Vec<LogEntry> {
+        ndis::event_log()
+    }
+
+    /// Lets `NdisRegisterDeviceEx` fail with this status from now on, or not any more.
+    pub fn refuse_ndis_devices(&self, status: Option<Status>) {
+        ndis::refuse_devices(status);
+    }
+
+    /// Lets TCP/IP fail with this status from now on when drivers ask for unicast addresses or changes to them,
+    /// as it does where it is not there (STATUS_NOT_SUPPORTED); or not any more.
+    pub fn refuse_addresses(&self, status: Option<Status>) {
+        net::refuse_addresses(status);
+    }
+
+    /// Registers for changes of unicast addresses, as a driver does by NotifyUnicastIpAddressChange. `told` is called
+    /// in a worker of the kernel, where a driver's callback is called, and may call drivers.
+    #[must_use]
+    pub fn watch_addresses(
+        &self,
+        told: impl Fn(&MIB_UNICASTIPADDRESS_ROW) + Send + Sync + 'static,
+    ) -> AddressWatch {
+        AddressWatch::new(told)
+    }
+}

@@ -1,0 +1,24 @@
+//! Levels at which drivers may call the kernel.
+
+use crate::machine::SUBSYSTEMS;
+use crate::sched::Irql;
+
+/// The annotations in `wdm.h`, `ntddk.h` and `netioapi.h` of WDK 10.0.26100 and the requirements on their pages.
+#[test]
+fn levels_are_those_that_the_headers_state() {
+    let exports = SUBSYSTEMS.iter().flat_map(|part| part.exports()).copied().flatten();
+    for (name, highest) in [
+        ("KeFlushQueuedDpcs", Irql::APC),
+        ("KeSetPriorityThread", Irql::DISPATCH),
+        ("IoBuildDeviceIoControlRequest", Irql::PASSIVE),
+        ("PsTerminateSystemThread", Irql::PASSIVE),
+        ("RtlFreeUnicodeString", Irql::PASSIVE),
+        ("RtlFreeAnsiString", Irql::PASSIVE),
+        ("ConvertInterfaceIndexToLuid", Irql::PASSIVE),
+        ("ConvertInterfaceLuidToIndex", Irql::PASSIVE),
+        ("KeInitializeSemaphore", Irql::PASSIVE),
+    ] {
+        let export = exports.clone().find(|export| export.name == name).unwrap();
+        assert_eq!((export.lowest, export.highest), (Irql::PASSIVE, highest), "{name}");
+    }
+}

@@ -1,5 +1,6 @@
 //! An adapter's RDMA side: enabled or not, opened and closed.
 
+use core::ffi::c_void;
 use core::net::IpAddr;
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicBool, Ordering};
@@ -42,8 +43,7 @@ enum Events {
 }
 
 impl Rdma {
-    /// The RDMA side of the adapter with this handle, enabled if it is allowed. Without the legacy device it
-    /// works all the same, until the next time that it is enabled. PASSIVE_LEVEL.
+    /// The RDMA side of the adapter with this handle, enabled if it is allowed. PASSIVE_LEVEL.
     ///
     /// # Errors
     ///
@@ -53,19 +53,30 @@ impl Rdma {
         let port = Port::new(&segment).map_err(|_| NDIS_STATUS_RESOURCES)?;
         port.set_enabled(allowed);
         let work = Work::new(handle, |adapter: &Adapter| {
-            adapter.rdma().follow();
+            adapter.rdma().follow(NonNull::from(adapter));
             adapter.readdress();
         });
         let work = work.ok_or(NDIS_STATUS_RESOURCES)?;
-        let share = if allowed { share(&port) } else { None };
-        let legacy = Lock::const_new(SpinLock::INIT, share);
+        let legacy = Lock::const_new(SpinLock::INIT, None);
         let events = Lock::const_new(SpinLock::INIT, Events::Allowed);
         Ok(Self { handle, wanted: AtomicBool::new(allowed), events, work, port, legacy })
     }
 
-    /// Makes it ready, in the place where it stays, which is in `adapter`.
+    /// Makes it ready, in the place where it stays, which is in `adapter`. PASSIVE_LEVEL.
     pub(crate) fn initialise(&self, adapter: NonNull<Adapter>) {
         self.work.initialise(adapter);
+        if self.port.enabled() {
+            self.begin_legacy(adapter);
+        }
+    }
+
+    /// Lets the legacy transport run over the port. Without it the adapter works all the same, until the next time
+    /// that RDMA is enabled. PASSIVE_LEVEL.
+    fn begin_legacy(&self, adapter: NonNull<Adapter>) {
+        // SAFETY: the adapter stays in its place until it has been halted, which removes the port.
+        let refresh = unsafe { tdi::Refresh::new(refresh_addresses, adapter.as_ptr().cast()) };
+        let share = share(&self.port, refresh);
+        *self.legacy.lock() = share;
     }
 
     /// Ends events, before all else of a halt: one that has not begun is never raised, as NDIS may keep it waiting
@@ -147,7 +158,7 @@ impl Rdma {
     }
 
     /// Makes the port as NDIS wants it. PASSIVE_LEVEL, in the work item.
-    fn follow(&self) {
+    fn follow(&self, adapter: NonNull<Adapter>) {
         if matches!(*self.events.lock(), Events::Over) {
             return;
         }
@@ -159,8 +170,7 @@ impl Rdma {
         // may open any more while those that have it open are asked to close it.
         self.port.set_enabled(wanted);
         if wanted {
-            let share = share(&self.port);
-            *self.legacy.lock() = share;
+            self.begin_legacy(adapter);
         } else {
             self.end_legacy();
         }
@@ -201,14 +211,20 @@ impl Rdma {
 
 /// A share in the legacy transport. Without one that does not run over this adapter until RDMA is enabled again,
 /// which is no reason for the adapter not to start.
-fn share(port: &Port<Windows>) -> Option<tdi::Share> {
-    let share = tdi::Share::new(port);
+fn share(port: &Port<Windows>, refresh: tdi::Refresh) -> Option<tdi::Share> {
+    let share = tdi::Share::new(port, refresh);
     if let Err(error) = &share {
         <Windows as Kernel>::trace(format_args!(
             "the legacy transport does not run over an adapter: {error:?}"
         ));
     }
     share.ok()
+}
+
+/// Reads the addresses of an adapter for a client of the legacy transport.
+unsafe extern "win64" fn refresh_addresses(context: *mut c_void) -> bool {
+    // SAFETY: the context is the adapter whose port the legacy transport runs over, which waits for this call.
+    unsafe { &*context.cast::<Adapter>() }.refresh_addresses().is_ok()
 }
 
 const fn notification(event: NET_PNP_EVENT_CODE) -> NET_PNP_EVENT_NOTIFICATION {

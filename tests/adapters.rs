@@ -52,7 +52,6 @@ impl Network {
         machine.add_adapters(configurations);
         let mut driver = machine.load(image()).expect("the driver loads");
         machine.start_adapters(&mut driver).expect("its adapters start");
-        machine.settle();
         let adapters = indices.iter().filter_map(|index| machine.adapter(*index)).collect();
         Self { driver, adapters, machine }
     }

@@ -31,6 +31,7 @@ use provider::NoMemory;
 use provider::port::{OpenError, Port};
 use sys::ndis::NDIS_HANDLE;
 use sys::wdm;
+pub(crate) use tdi::ndk::Refresh;
 use tdi::ndk::{Ndk, PortId};
 use tdi::{Adopted, System, Transport};
 
@@ -94,15 +95,15 @@ pub(crate) struct Share {
 }
 
 impl Share {
-    /// Lets the transport run over an adapter's port. PASSIVE_LEVEL.
+    /// Lets the transport run over an adapter's port, whose addresses `refresh` reads. PASSIVE_LEVEL.
     ///
     /// # Errors
     ///
     /// Those of opening the port, and [`OpenError::NoMemory`] if there is no device to be had.
-    pub(crate) fn new(port: &Port<Windows>) -> Result<Self, OpenError> {
+    pub(crate) fn new(port: &Port<Windows>, refresh: Refresh) -> Result<Self, OpenError> {
         let transport = transport().ok_or(OpenError::NotReady)?;
         let device = device::Share::new().map_err(|_| OpenError::NoMemory)?;
-        let port = transport.network().add(port)?;
+        let port = transport.network().add(port, refresh)?;
         Ok(Self { port, _device: device })
     }
 

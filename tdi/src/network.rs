@@ -48,7 +48,7 @@ pub struct Adopted<R> {
 }
 
 /// Names a port of the network.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct PortId(pub(crate) u64);
 
 /// Why an address can't be had.
@@ -117,6 +117,14 @@ pub trait Network<S: System>: Send + Sync + 'static {
         endpoint: Id,
         offer: Self::Offer,
     ) -> Result<Self::Link, NTSTATUS>;
+
+    /// Brings the addresses of all ports up to date with the host's. What runs over an address that has gone ends,
+    /// see [`Transport::abandon`](crate::Transport::abandon). PASSIVE_LEVEL.
+    ///
+    /// # Errors
+    ///
+    /// [`NoMemory`]; the addresses of some ports may be as before.
+    fn refresh_addresses(&self) -> Result<(), NoMemory>;
 
     /// The addresses that the ports of the network have, of one family.
     ///

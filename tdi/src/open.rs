@@ -62,6 +62,11 @@ enum Entry<S: System> {
 impl<S: System> Transport<S> {
     /// Opens a file; PASSIVE_LEVEL. `sharing` is who opens it, if others may open the same address.
     ///
+    /// TCP/IP tells clients and the driver of a change of addresses at the same time, so a client may name an address
+    /// that the network does not have yet. A create is synchronous and may block
+    /// (<https://learn.microsoft.com/previous-versions/windows/hardware/network/ff565046(v=vs.85)>), so the one of an
+    /// address reads the addresses first.
+    ///
     /// # Errors
     ///
     /// The status for the create, after which nothing is left behind.
@@ -71,6 +76,8 @@ impl<S: System> Transport<S> {
             Opening::Endpoint(context) => self.insert(Object::Endpoint(Endpoint::new(*context))),
             Opening::Address(list) => {
                 let list = TransportAddresses::parse(list).ok_or(STATUS_INVALID_PARAMETER)?;
+                let read = self.network().refresh_addresses();
+                read.map_err(|NoMemory| STATUS_INSUFFICIENT_RESOURCES)?;
                 let mut outcome = Err(STATUS_INVALID_PARAMETER);
                 for local in list {
                     match self.open_address(local, sharing) {

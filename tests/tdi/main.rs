@@ -12,6 +12,7 @@
 
 mod access;
 mod adapter;
+mod arriving;
 mod cancel;
 mod cleanup;
 mod create;

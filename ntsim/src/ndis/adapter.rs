@@ -147,6 +147,16 @@ impl Adapter {
         net::assign(self.index, &[config::prefixed(address)]);
     }
 
+    /// Gives its interface an address that stays tentative until [`prefer_address`](Self::prefer_address).
+    pub fn add_tentative_address(&self, address: IpAddr) {
+        net::add_tentative(self.index, config::prefixed(address));
+    }
+
+    /// Makes a tentative address of its interface preferred.
+    pub fn prefer_address(&self, address: IpAddr) {
+        net::prefer(self.index, address);
+    }
+
     /// Takes an address away from its interface.
     pub fn remove_address(&self, address: IpAddr) {
         net::withdraw(self.index, address);

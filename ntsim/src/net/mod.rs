@@ -108,21 +108,29 @@ pub(crate) fn add(interface: Interface) {
 /// that no other machine has them, then preferred, and drivers are told of both
 /// (<https://learn.microsoft.com/windows-hardware/drivers/network/mib-unicastipaddress-row>).
 pub(crate) fn assign(index: u32, addresses: &[(IpAddr, u8)]) {
-    for &(address, prefix) in addresses {
-        let tentative = Address { address, prefix, state: NL_DAD_STATE::IpDadStateTentative };
-        change(index, MIB_NOTIFICATION_TYPE::MibAddInstance, |all| {
-            all.push(tentative);
-            Some(tentative)
-        });
-    }
+    addresses.iter().for_each(|&address| add_tentative(index, address));
     for &(address, _) in addresses {
         sched::point();
-        change(index, MIB_NOTIFICATION_TYPE::MibParameterNotification, |all| {
-            let known = all.iter_mut().find(|known| known.address == address)?;
-            known.state = NL_DAD_STATE::IpDadStatePreferred;
-            Some(*known)
-        });
+        prefer(index, address);
     }
+}
+
+/// Gives an interface an address, which is tentative until [`prefer`], and tells drivers.
+pub(crate) fn add_tentative(index: u32, (address, prefix): (IpAddr, u8)) {
+    let tentative = Address { address, prefix, state: NL_DAD_STATE::IpDadStateTentative };
+    change(index, MIB_NOTIFICATION_TYPE::MibAddInstance, |all| {
+        all.push(tentative);
+        Some(tentative)
+    });
+}
+
+/// Ends the detection of duplicates of an address, which is usable from now on, and tells drivers.
+pub(crate) fn prefer(index: u32, address: IpAddr) {
+    change(index, MIB_NOTIFICATION_TYPE::MibParameterNotification, |all| {
+        let known = all.iter_mut().find(|known| known.address == address)?;
+        known.state = NL_DAD_STATE::IpDadStatePreferred;
+        Some(*known)
+    });
 }
 
 /// Takes an address away from an interface, and tells drivers.

@@ -34,6 +34,7 @@ mod link;
 pub(crate) mod message;
 mod passive;
 mod port;
+mod refresh;
 mod sockaddr;
 
 use alloc::vec::Vec;
@@ -48,6 +49,7 @@ use sys::status::{
 pub use link::{Data, NdkLink};
 pub use passive::{Listener, Offer};
 pub use port::{Ndk, Taken};
+pub use refresh::{Refresh, RefreshFunction};
 
 pub use crate::network::PortId;
 use crate::network::{BindError, Network, System};
@@ -97,6 +99,10 @@ impl<S: System<Network = Self>> Network<S> for Ndk<S> {
         offer: Offer<S>,
     ) -> Result<NdkLink<S>, NTSTATUS> {
         NdkLink::accept(transport.clone(), endpoint, offer)
+    }
+
+    fn refresh_addresses(&self) -> Result<(), NoMemory> {
+        self.refresh_all()
     }
 
     fn hosts(&self, ipv4: bool) -> Result<Vec<IpAddr>, NoMemory> {

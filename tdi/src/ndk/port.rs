@@ -12,6 +12,7 @@ use provider::{NoMemory, Shared, Within as _};
 use sys::ndk::{NDK_ADAPTER, NDK_PD, NDK_VERSION_2_1};
 
 use super::call::{call, close, create, slot};
+use super::refresh::Refresh;
 use crate::network::{PortId, System};
 use crate::transport::Transport;
 use crate::world::EventOf;
@@ -26,6 +27,7 @@ pub(super) struct Use<S: System> {
     pub(super) pd: NonNull<NDK_PD>,
     /// Names all memory of the kernel.
     pub(super) token: u32,
+    pub(super) refresh: Refresh,
     unused: Shared<EventOf<S>>,
 }
 
@@ -70,19 +72,19 @@ impl<S: System> Default for Ndk<S> {
 }
 
 impl<S: System> Ndk<S> {
-    /// Adds a port, without addresses; it is opened until [`Ndk::remove`]. PASSIVE_LEVEL.
+    /// Adds a port, without addresses, which `refresh` reads; it is opened until [`Ndk::remove`]. PASSIVE_LEVEL.
     ///
     /// # Errors
     ///
     /// See [`OpenError`].
-    pub fn add(&self, port: &Port<S::Kernel>) -> Result<PortId, OpenError> {
+    pub fn add(&self, port: &Port<S::Kernel>, refresh: Refresh) -> Result<PortId, OpenError> {
         let unused = Shared::new(EventOf::<S>::new())?;
         unused.initialise();
         let id = self.number();
         let adapter = port.open(NDK_VERSION_2_1)?;
         let opened = Self::pd(adapter).and_then(|pd| {
             let token = token(pd);
-            Shared::new(Use { id, adapter, pd, token, unused })
+            Shared::new(Use { id, adapter, pd, token, refresh, unused })
                 .inspect_err(|_| {
                     // SAFETY: nobody else knows the domain.
                     unsafe { close_pd::<S>(pd) };
@@ -152,6 +154,13 @@ impl<S: System> Ndk<S> {
     pub(super) fn port_of(&self, address: IpAddr) -> Option<Shared<Use<S>>> {
         let ports = self.ports.lock();
         ports.entries.iter().find(|entry| entry.addresses.contains(&address)).map(|entry| entry.port.clone())
+    }
+
+    /// The port with the lowest name of those that are wanted.
+    pub(super) fn find_port(&self, wanted: impl Fn(PortId) -> bool) -> Option<Shared<Use<S>>> {
+        let ports = self.ports.lock();
+        let all = ports.entries.iter().filter(|entry| wanted(entry.id));
+        all.min_by_key(|entry| entry.id).map(|entry| entry.port.clone())
     }
 
     /// Whether a port that is there has an address.

@@ -1,6 +1,7 @@
 //! What clients do while an adapter goes, at each point.
 
 use std::cell::Cell;
+use std::net::SocketAddr;
 use std::rc::Rc;
 
 use sys::status::STATUS_ADDRESS_CLOSED;
@@ -56,6 +57,26 @@ fn create_while_its_adapter_goes_keeps_no_listener_of_it() {
             let again = client.address(FAR).unwrap();
             client.close(again);
             made.into_iter().for_each(|address| client.close(address));
+        },
+    );
+}
+
+#[test]
+fn create_that_reads_addresses_while_their_adapter_goes_leaves_nothing_of_it() {
+    const NEW: &str = "10.0.0.3:139";
+    let ip = |at: &str| at.parse::<SocketAddr>().unwrap().ip();
+    adapter_goes_at_each_point(
+        1,
+        |client| {
+            client.change_addresses(1, &[ip(FAR), ip(NEW)]);
+            Cell::new(None)
+        },
+        |client, made| made.set(Some(client.address(NEW))),
+        |client, made| {
+            if let Ok(address) = made.take().unwrap() {
+                assert_eq!(client.refreshed(), [1, 1]);
+                client.close(address);
+            }
         },
     );
 }

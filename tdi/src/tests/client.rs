@@ -1,7 +1,9 @@
 //! A client: files on two ports, and requests with the least ceremony.
 
-use std::cell::Cell;
-use std::net::SocketAddr;
+use std::cell::{Cell, RefCell};
+use std::ffi::c_void;
+use std::net::{IpAddr, SocketAddr};
+use std::rc::Rc;
 
 use provider::port::{Port, Segment};
 use sys::status::{NTSTATUS, STATUS_SUCCESS};
@@ -10,16 +12,57 @@ use super::access::Somebody;
 use super::host::{Host, Log, Outcome, Pending, Record, close, pump};
 use crate::address::TransportAddress;
 use crate::ea::{ConnectionContext, Opening};
-use crate::ndk::{Ndk, PortId};
+use crate::ndk::{Ndk, PortId, Refresh};
 use crate::{Command, Id, Source, Transport};
 
 pub(crate) const NEAR: &str = "10.0.0.1:0";
 pub(crate) const FAR: &str = "10.0.0.2:139";
 
+/// An interface of the host, and the port of its adapter.
+struct Interface {
+    transport: Transport<Host>,
+    port: Port<Host>,
+    id: Cell<PortId>,
+    /// As TCP/IP has them, which may be ahead of the driver.
+    addresses: RefCell<Vec<IpAddr>>,
+    /// How often they were read by a create.
+    refreshed: Cell<u32>,
+    /// There is no memory to read them.
+    starved: Cell<bool>,
+}
+
+impl Interface {
+    /// Adds the port to the transport, without addresses.
+    fn add(&self) {
+        // SAFETY: the interface stays in its place until its port has been removed.
+        let refresh = unsafe { Refresh::new(refresh, std::ptr::from_ref(self).cast_mut().cast()) };
+        self.id.set(self.transport.network().add(&self.port, refresh).unwrap());
+    }
+
+    /// Lets the driver read the addresses.
+    fn read(&self) {
+        let addresses = self.addresses.borrow().clone();
+        self.port.set_addresses(&addresses).unwrap();
+        let network = self.transport.network();
+        network.set_addresses(self.id.get(), &addresses).unwrap().end(&self.transport);
+    }
+}
+
+/// A client's create has the addresses read.
+unsafe extern "win64" fn refresh(context: *mut c_void) -> bool {
+    // SAFETY: the context is the interface that was passed with this.
+    let interface = unsafe { &*context.cast::<Interface>() };
+    interface.refreshed.set(interface.refreshed.get() + 1);
+    if !interface.starved.get() {
+        interface.read();
+    }
+    !interface.starved.get()
+}
+
 pub(crate) struct Client {
     pub(crate) transport: Transport<Host>,
     pub(crate) log: Log,
-    ports: Vec<(Port<Host>, Cell<PortId>)>,
+    ports: Vec<Rc<Interface>>,
     serial: Cell<u32>,
 }
 
@@ -30,11 +73,18 @@ impl Client {
         let ports = [NEAR, FAR].map(|address| {
             let ip = address.parse::<SocketAddr>().unwrap().ip();
             let port = Port::new(&segment).unwrap();
-            port.set_addresses(&[ip]).unwrap();
             port.set_enabled(true);
-            let id = transport.network().add(&port).unwrap();
-            transport.network().set_addresses(id, &[ip]).unwrap().end(&transport);
-            (port, Cell::new(id))
+            let interface = Rc::new(Interface {
+                transport: transport.clone(),
+                port,
+                id: Cell::new(PortId(0)),
+                addresses: RefCell::new(vec![ip]),
+                refreshed: Cell::new(0),
+                starved: Cell::new(false),
+            });
+            interface.add();
+            interface.read();
+            interface
         });
         Self { transport, log: Log::default(), ports: ports.into(), serial: Cell::new(0) }
     }
@@ -119,8 +169,8 @@ impl Client {
     /// Removes the ports: what would be left of anything makes that wait for ever, which is a failure.
     pub(crate) fn tear_down(self) {
         pump();
-        for (_, id) in &self.ports {
-            Ndk::remove(&self.transport, id.get());
+        for interface in &self.ports {
+            Ndk::remove(&self.transport, interface.id.get());
         }
         pump();
         assert_eq!(self.transport.world().files.iter().count(), 0, "a file is left");
@@ -135,19 +185,18 @@ impl Client {
 
     /// Takes a port from the transport, as `OID_NDK_SET_STATE` does that disables its adapter.
     pub(crate) fn disable(&self, index: usize) {
-        Ndk::remove(&self.transport, self.ports[index].1.get());
+        Ndk::remove(&self.transport, self.port(index));
     }
 
     /// Gives it back.
     pub(crate) fn enable(&self, index: usize) {
-        let (port, id) = &self.ports[index];
-        id.set(self.transport.network().add(port).unwrap());
+        self.ports[index].add();
         self.return_address(index);
     }
 
     /// A port's number in the transport's network.
     pub(crate) fn port(&self, index: usize) -> PortId {
-        self.ports[index].1.get()
+        self.ports[index].id.get()
     }
 
     /// Takes the address from a port that is there, as the adapter does whose interface has lost it.
@@ -160,10 +209,26 @@ impl Client {
         self.set_addresses(index, &[[NEAR, FAR][index].parse::<SocketAddr>().unwrap().ip()]);
     }
 
-    fn set_addresses(&self, index: usize, addresses: &[std::net::IpAddr]) {
-        let (port, id) = &self.ports[index];
-        port.set_addresses(addresses).unwrap();
-        self.transport.network().set_addresses(id.get(), addresses).unwrap().end(&self.transport);
+    fn set_addresses(&self, index: usize, addresses: &[IpAddr]) {
+        self.change_addresses(index, addresses);
+        self.ports[index].read();
+    }
+
+    /// Changes the addresses of a port's interface; the driver has not heard of it yet.
+    pub(crate) fn change_addresses(&self, index: usize, addresses: &[IpAddr]) {
+        *self.ports[index].addresses.borrow_mut() = addresses.to_vec();
+    }
+
+    /// Lets no memory be left to read the addresses of a port, or some again.
+    #[cfg_attr(not(test), allow(dead_code, reason = "the fuzz target has memory"))]
+    pub(crate) fn starve(&self, index: usize, starved: bool) {
+        self.ports[index].starved.set(starved);
+    }
+
+    /// How often creates had the addresses of each port read.
+    #[cfg_attr(not(test), allow(dead_code, reason = "the fuzz target does not look"))]
+    pub(crate) fn refreshed(&self) -> Vec<u32> {
+        self.ports.iter().map(|interface| interface.refreshed.get()).collect()
     }
 
     /// Takes a port from the transport, if it was not removed, and gives it back.
@@ -176,8 +241,8 @@ impl Client {
 
     /// Removes one port.
     pub(crate) fn remove_port(&mut self, index: usize) {
-        let (_, id) = self.ports.remove(index);
-        Ndk::remove(&self.transport, id.get());
+        let interface = self.ports.remove(index);
+        Ndk::remove(&self.transport, interface.id.get());
     }
 }
 

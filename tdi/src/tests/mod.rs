@@ -6,6 +6,8 @@ mod adapter;
 #[cfg(test)]
 mod adapter_meanwhile;
 #[cfg(test)]
+mod arriving;
+#[cfg(test)]
 mod calls;
 #[cfg(test)]
 mod cleanup;

@@ -44,7 +44,6 @@ impl Bed {
         machine.add_adapters(adapters.map(|(index, address)| AdapterConfig::new(index, [address])));
         let mut driver = machine.load(&images.softndk)?;
         let started = machine.start_adapters(&mut driver);
-        machine.settle();
         started.map_err(|status| failed("start the adapters", status.0))?;
         Ok(Self { driver, machine })
     }

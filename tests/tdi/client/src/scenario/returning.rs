@@ -6,9 +6,8 @@ use std::sync::{Arc, OnceLock};
 use ntsim::io::File;
 use ntsim::sched;
 use sys::status::{
-    NTSTATUS, STATUS_ADDRESS_CLOSED, STATUS_BAD_NETWORK_PATH, STATUS_CONNECTION_ABORTED,
-    STATUS_CONNECTION_RESET, STATUS_INVALID_ADDRESS, STATUS_INVALID_CONNECTION, STATUS_REMOTE_NOT_LISTENING,
-    STATUS_SHARING_VIOLATION, STATUS_SUCCESS,
+    STATUS_ADDRESS_CLOSED, STATUS_INVALID_ADDRESS, STATUS_INVALID_CONNECTION, STATUS_SHARING_VIOLATION,
+    STATUS_SUCCESS,
 };
 use sys::tdi::{TDI_DISCONNECT_ABORT, TDI_QUERY_ACCEPT};
 
@@ -24,17 +23,8 @@ use crate::wrong::{Wrong, ensure, one_of, over};
 /// Milliseconds that an abort may be pending.
 const ABORT_TIMEOUT: u32 = 10_000;
 
-/// The results of a connect to an address that the driver may be about to lose.
-const OVER_GOING_ADDRESS: [NTSTATUS; 6] = [
-    STATUS_SUCCESS,
-    STATUS_BAD_NETWORK_PATH,
-    STATUS_REMOTE_NOT_LISTENING,
-    STATUS_ADDRESS_CLOSED,
-    STATUS_CONNECTION_ABORTED,
-    STATUS_CONNECTION_RESET,
-];
-
-/// Opens the far address when it is there again, and those that had it have let it go.
+/// Opens the far address when it is there again, and those that had it have let it go. A create reads the addresses,
+/// so one that TCP/IP has again is usable then, whether the driver had noticed or not that it was away.
 fn reopened(scene: &Scene<'_>) -> Result<File, Wrong> {
     loop {
         match scene.bed.address(FAR) {
@@ -129,29 +119,14 @@ pub(super) fn adapter(scene: &Scene<'_>) -> Result<(), Wrong> {
         let received = waits[1].outcome().map(|outcome| outcome.status);
         ensure(received == Some(STATUS_ADDRESS_CLOSED), || format!("the receive ended with {received:X?}"))?;
     }
-    let mut early = Vec::new();
-    let mut going = None;
-    if !whole {
-        // TCP/IP has the address again, but the driver has perhaps not noticed yet that it was gone. Until then a
-        // create shares the old object, which loses the address under its new client, too.
-        let address = reopened(scene)?;
-        associate_anew(&near, &near_address)?;
-        associate_anew(&far, &address)?;
-        early.push(scene.send(|| listen(&far, 0)));
-        let connected = scene.send(|| connect(&near, FAR));
-        one_of("a connect to an address that may be going", connected.status(), &OVER_GOING_ADDRESS)?;
-        bed.machine.settle();
-        going = Some(address);
-    }
     let new = reopened(scene)?;
     associate_anew(&near, &near_address)?;
     associate_anew(&far, &new)?;
-    drop(going);
     let listened = scene.send(|| listen(&far, 0));
     let connected = scene.send(|| connect(&near, FAR));
     for request in [connected, listened] {
         one_of("a connection over the address that returned", request.status(), &[STATUS_SUCCESS])?;
     }
     drop((near, far, new, near_address, far_address));
-    over(clients.iter().flatten().chain(&waits).chain(&early))
+    over(clients.iter().flatten().chain(&waits))
 }

@@ -1,0 +1,68 @@
+//! Reading a port's addresses anew, for a client that may have heard of a change before the driver has.
+
+use core::ffi::c_void;
+use core::ptr::null_mut;
+
+use provider::{NoMemory, Shared};
+
+use super::Ndk;
+use super::port::Use;
+use crate::network::{PortId, System};
+
+/// Reads the addresses that TCP/IP has on a port's interface, and passes them to
+/// [`Ndk::set_addresses`]. PASSIVE_LEVEL, with no lock held. `false` if there is no memory for that.
+pub type RefreshFunction = unsafe extern "win64" fn(context: *mut c_void) -> bool;
+
+/// A [`RefreshFunction`] with its context.
+#[derive(Clone, Copy, Debug)]
+pub struct Refresh {
+    function: Option<RefreshFunction>,
+    context: *mut c_void,
+}
+
+// SAFETY: the function may be called with its context in any thread, as `new` demands.
+unsafe impl Send for Refresh {}
+// SAFETY: as above, in several threads at once.
+unsafe impl Sync for Refresh {}
+
+impl Refresh {
+    /// Reads nothing: the addresses are always up to date.
+    pub const NONE: Self = Self { function: None, context: null_mut() };
+
+    /// The function with its context.
+    ///
+    /// # Safety
+    ///
+    /// The function may be called with the context at PASSIVE_LEVEL in any thread, also in several at once, until
+    /// [`Ndk::remove`] has returned for each port that it was given for.
+    pub const unsafe fn new(function: RefreshFunction, context: *mut c_void) -> Self {
+        Self { function: Some(function), context }
+    }
+
+    fn call(self) -> Result<(), NoMemory> {
+        let Some(function) = self.function else { return Ok(()) };
+        // SAFETY: the caller has the port in use, so that its removal has not returned.
+        if unsafe { function(self.context) } { Ok(()) } else { Err(NoMemory) }
+    }
+}
+
+impl<S: System> Ndk<S> {
+    /// Reads the addresses of all ports anew. PASSIVE_LEVEL.
+    ///
+    /// # Errors
+    ///
+    /// [`NoMemory`].
+    pub(super) fn refresh_all(&self) -> Result<(), NoMemory> {
+        let mut after = None;
+        while let Some(port) = self.port_after(after) {
+            after = Some(port.id);
+            port.refresh.call()?;
+        }
+        Ok(())
+    }
+
+    /// The port with the next name.
+    fn port_after(&self, after: Option<PortId>) -> Option<Shared<Use<S>>> {
+        self.find_port(|id| after.is_none_or(|after| id > after))
+    }
+}

@@ -1,4 +1,4 @@
-//! The table of what is shown: `docs/conformance.md`, made from what the tests say of themselves.
+//! The conformance table `docs/conformance.md`, made from the annotations of scenarios and tests.
 //!
 //! A scenario of the harness lists its rules and functions (`tests/hlk/protocol/src/scenario.rs`), and
 //! `tests/scenarios.rs` sees to it that it calls these functions at the level in question. Any other test
@@ -30,13 +30,14 @@ use cases::CASES;
 use functions::{TABLES, is_passive};
 use played::PLAYED;
 use protocol::Level;
-use rules::{PASSIVE_ONLY, RULES};
+use rules::{PAGES, PASSIVE_ONLY, RULES};
 
 const HEAD: &str = "\
-# What is shown, and by which test
+# Conformance: functions and rules, with their tests
 
-One row for each function of the interface, one for each rule of the project's catalogue, and one for each case of
-Microsoft's tests of the user-mode interface, with the tests that show it. This page is made by `cargo xtask conformance`; `tests/conformance.rs` fails when it is out of date.
+One row for each function of the interface, one for each rule of the project's catalogue with a link to its page, and
+one for each case of Microsoft's tests of the user-mode interface, with the tests that show it. This page is made by
+`cargo xtask conformance`; `tests/conformance.rs` fails when it is out of date.
 
 A scenario (`tests/scenarios.rs`) drives the built image from a kernel-mode consumer, once from PASSIVE_LEVEL and
 once from DISPATCH_LEVEL, with ntsim's NDK layer between the two; the test fails if one of the functions in its row
@@ -45,7 +46,7 @@ was not called at that level. ✓ stands before the tests of a row; a row withou
 ";
 
 const CASES_HEAD: &str = "
-## Cases of microsoft/NetworkDirect
+## Cases of [microsoft/NetworkDirect](https://github.com/microsoft/NetworkDirect)
 
 Those of its unit tests and examples that have a meaning in the kernel-mode interface. ndmrlat and ndmrrate measure,
 as `cargo xtask bench` does.
@@ -102,13 +103,14 @@ fn table(others: &[Annotation]) -> String {
         }
     }
     page += "\n## Rules\n\n| rule | | at PASSIVE_LEVEL | at DISPATCH_LEVEL |\n|---|---|---|---|\n";
-    for (number, statement) in RULES {
+    for (number, statement, source) in RULES {
         let applies = !PASSIVE_ONLY.contains(number);
         let [passive, dispatch] = [Level::Passive, Level::Dispatch]
             .map(|level| tests_of(number, level, protocol::Scenario::rules, others));
         let dispatch = if applies { dispatch } else { Vec::new() };
         let (passive, dispatch) = (cell(&passive, true), cell(&dispatch, applies));
-        writeln!(page, "| {number} | {statement} | {passive} | {dispatch} |").expect("a string grows");
+        writeln!(page, "| [{number}]({PAGES}{source}) | {statement} | {passive} | {dispatch} |")
+            .expect("a string grows");
     }
     page += CASES_HEAD;
     for (names, expected, scenarios) in CASES {
@@ -130,7 +132,7 @@ fn page() -> PathBuf {
 }
 
 #[test]
-fn the_table_is_as_the_tests_say() {
+fn table_matches_annotations() {
     let made = table(&annotations::collect(root()));
     if env::var_os("UPDATE_CONFORMANCE").is_some() {
         fs::write(page(), &made).expect("the table can be written");
@@ -140,7 +142,17 @@ fn the_table_is_as_the_tests_say() {
 }
 
 #[test]
-fn whatever_a_test_claims_to_show_is_in_the_catalogue() {
+fn rule_has_one_entry_with_its_page() {
+    for (index, (number, statement, source)) in RULES.iter().enumerate() {
+        assert!(!RULES[..index].iter().any(|(other, ..)| other == number), "{number} is there twice");
+        assert!(statement.ends_with('.'), "{number} is a sentence");
+        let page = source.strip_prefix("network/").or_else(|| source.strip_prefix("ddi/"));
+        assert!(page.is_some_and(|page| !page.is_empty() && !page.ends_with(".md")), "{number}: {source}");
+    }
+}
+
+#[test]
+fn annotation_names_known_rule_or_function() {
     let rules = RULES.iter().map(|(number, ..)| (*number).to_owned());
     let functions = TABLES
         .iter()
@@ -159,7 +171,7 @@ fn whatever_a_test_claims_to_show_is_in_the_catalogue() {
 }
 
 #[test]
-fn every_case_is_played() {
+fn case_names_played_scenarios() {
     for (names, _, scenarios) in CASES {
         assert!(!scenarios.is_empty(), "{names}");
         for scenario in *scenarios {
@@ -172,7 +184,7 @@ fn every_case_is_played() {
 }
 
 #[test]
-fn every_function_is_shown_at_every_level_at_which_it_may_be_called() {
+fn function_has_scenario_at_passive_level() {
     for (owner, functions) in TABLES {
         for function in *functions {
             let subject = format!("{}.{function}", owner.replace(' ', "-"));

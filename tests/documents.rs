@@ -20,7 +20,7 @@ fn cells(row: &str) -> Vec<&str> {
 }
 
 #[test]
-fn assumptions_tables_have_a_text_in_each_cell() {
+fn assumptions_row_has_text_in_each_cell() {
     let page = text("docs/assumptions.md");
     let mut width = None;
     let mut rows = 0;
@@ -49,7 +49,7 @@ fn named(word: &str) -> Option<(PathBuf, Option<&str>)> {
 }
 
 #[test]
-fn assumptions_name_files_and_tests_that_exist() {
+fn assumptions_row_names_existing_files_and_tests() {
     let page = text("docs/assumptions.md");
     let names: Vec<_> = page.split('`').skip(1).step_by(2).filter_map(named).collect();
     assert!(!names.is_empty(), "the page names files and tests");
@@ -59,6 +59,41 @@ fn assumptions_name_files_and_tests_that_exist() {
         if let Some(function) = function {
             assert!(source.contains(&format!("fn {function}(")), "no {function} in {}", file.display());
         }
+    }
+}
+
+/// Terms that a reader from the field searches for.
+const SEARCHED: [&str; 6] = [
+    "receiver-not-ready (RNR)",
+    "credit, flow control",
+    "fast-register key",
+    "completion coalescing",
+    "close completion",
+    "surprise removal",
+];
+
+#[test]
+fn glossary_row_has_a_source_and_code_that_exists() {
+    let page = text("docs/glossary.md");
+    let rows: Vec<_> = page.lines().filter(|line| line.starts_with('|')).map(cells).collect();
+    for row in rows.iter().filter(|row| row[0] != "term" && row[0] != "---") {
+        let [term, meaning, source, code] = row[..] else { panic!("four columns: {row:?}") };
+        assert!(!term.is_empty() && !meaning.is_empty() && source.contains("](https://"), "{row:?}");
+        let files: Vec<_> = code.split("](../").skip(1).filter_map(|rest| rest.split(')').next()).collect();
+        assert!(!files.is_empty(), "no code of {term}");
+        for file in files {
+            assert!(root().join(file).exists(), "{term}: there is no {file}");
+        }
+    }
+    for term in SEARCHED {
+        assert!(rows.iter().any(|row| row[0].starts_with(term)), "no row of {term}");
+    }
+}
+
+#[test]
+fn glossary_is_linked_from_the_entry_pages() {
+    for file in ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md"] {
+        assert!(text(file).contains("](docs/glossary.md)"), "{file} links the glossary");
     }
 }
 
@@ -75,7 +110,7 @@ fn after<'a>(text: &'a str, before: &'a str) -> impl Iterator<Item = &'a str> {
 }
 
 #[test]
-fn supported_systems_are_the_same_in_every_text() {
+fn supported_systems_match_in_every_text() {
     for file in SUPPORT {
         let text = text(file);
         assert!(text.contains("Windows Server 2022 and later"), "{file} names the system");

@@ -13,15 +13,16 @@ use libc::{
     SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGSEGV, SIGSYS, SIGTRAP, SIGXCPU, c_int, siginfo_t, ucontext_t,
 };
 
-use crate::bugcheck::Bugcheck;
 use crate::ex::pool;
 use crate::last_words::{self, Reporting};
-use crate::loader::{self, Frame, atomics, image_at, mapping};
-use crate::per_machine::is_running;
-use crate::sched::hooks::{self, EXIT_CODE, not_attached};
-use crate::sched::local::{CALLER_BP, CALLER_SP};
-use crate::sched::{self, Irql, Turns, local, overrun};
-use crate::{emulate, mm, pageable, system_call};
+use crate::{emulate, mm, system_call};
+use ntsim_core::bugcheck::Bugcheck;
+use ntsim_core::loader::{self, Frame, atomics, image_at, mapping};
+use ntsim_core::pageable;
+use ntsim_core::per_machine::is_running;
+use ntsim_core::sched::hooks::{self, EXIT_CODE, not_attached};
+use ntsim_core::sched::local::{CALLER_BP, CALLER_SP};
+use ntsim_core::sched::{self, Irql, Turns, local, overrun};
 
 /// What `si_code` says of a fault that is none of a page (`asm-generic/siginfo.h`).
 const SI_KERNEL: c_int = 0x80;
@@ -79,7 +80,7 @@ fn finish(_: Reporting, bugcheck: Bugcheck, text: &str, stack: &[Frame]) -> ! {
     for frame in stack {
         frame.to_string().lines().for_each(|line| eprintln!("    {line}"));
     }
-    let findings = crate::verifier::findings();
+    let findings = ntsim_core::verifier::findings();
     if !findings.is_empty() {
         eprintln!("found before:");
         findings.iter().for_each(|finding| eprintln!("{finding}"));

@@ -12,14 +12,15 @@ use parking_lot::Mutex;
 use sys::status::NTSTATUS;
 use sys::wdm::{DRIVER_EXTENSION, DRIVER_OBJECT, PDRIVER_INITIALIZE, UNICODE_STRING};
 
-use crate::boundary::{self, call_image};
-use crate::bugcheck::Bugcheck;
 use crate::ex::pool;
-use crate::loader::mapping::Alone;
-use crate::loader::{self, Image, LoadError};
-use crate::per_machine::PerMachine;
-use crate::verifier::{self, Finding};
-use crate::{io, ob, ps, subsystem};
+use crate::{io, ob, ps};
+use ntsim_core::boundary::{self, call_image};
+use ntsim_core::bugcheck::Bugcheck;
+use ntsim_core::loader::mapping::Alone;
+use ntsim_core::loader::{self, Image, LoadError};
+use ntsim_core::per_machine::PerMachine;
+use ntsim_core::subsystem;
+use ntsim_core::verifier::{self, Finding};
 
 /// `Type` of a driver object.
 const IO_TYPE_DRIVER: i16 = 4;

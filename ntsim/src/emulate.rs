@@ -10,8 +10,8 @@ use core::sync::atomic::{AtomicU64, Ordering};
 use iced_x86::{Code, Decoder, DecoderOptions, Instruction, InstructionInfoFactory, Register};
 use libc::ucontext_t;
 
-use crate::loader::Image;
-use crate::sched::{self, Irql, time};
+use ntsim_core::loader::Image;
+use ntsim_core::sched::{self, Irql, time};
 
 /// Where the page of shared data is on x64 (`KI_USER_SHARED_DATA` in `wdm.h`).
 const SHARED_DATA: u64 = 0xFFFF_F780_0000_0000;

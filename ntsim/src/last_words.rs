@@ -10,8 +10,8 @@ use core::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use libc::{SIGALRM, c_int};
 
-use crate::bugcheck::Bugcheck;
-use crate::sched::hooks::EXIT_CODE;
+use ntsim_core::bugcheck::Bugcheck;
+use ntsim_core::sched::hooks::EXIT_CODE;
 
 /// Seconds that a report may take; symbols of a large PDB are read for it.
 const SECONDS: usize = 20;

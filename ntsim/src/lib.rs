@@ -80,9 +80,6 @@
     )
 )]
 
-pub mod boot;
-pub mod boundary;
-pub mod bugcheck;
 mod crash;
 mod driver;
 mod emulate;
@@ -90,7 +87,6 @@ pub mod ex;
 pub mod io;
 mod ke;
 mod last_words;
-pub mod loader;
 pub mod machine;
 mod mm;
 pub mod ndis;
@@ -98,25 +94,18 @@ pub mod ndk;
 mod net;
 mod network;
 mod ob;
-pub mod pageable;
-pub mod per_machine;
 mod ps;
 mod report;
 mod rtl;
-pub mod sched;
 pub mod se;
-pub mod settings;
-pub mod subsystem;
 mod system_call;
 #[cfg(test)]
 mod tests;
-pub mod verifier;
 mod wdf;
 mod wsk;
 
-pub use boundary::export::Export;
-pub(crate) use boundary::export::exports;
 pub use driver::Driver;
 pub use machine::Machine;
 pub use net::AddressWatch;
+pub use ntsim_core::{Export, boot, boundary, bugcheck, loader, sched, subsystem, verifier};
 pub use report::Report;

@@ -3,15 +3,16 @@
 use core::fmt;
 use std::path::Path;
 
+use crate::crash;
 use crate::driver::Driver;
 use crate::io::{self, File, Opener, Status};
 use crate::ke::debug;
-use crate::loader::LoadError;
 use crate::ndk;
 use crate::report::Report;
 use crate::se::Subject;
-use crate::subsystem::Subsystems;
-use crate::{boot, crash};
+use ntsim_core::boot;
+use ntsim_core::loader::LoadError;
+use ntsim_core::subsystem::Subsystems;
 
 /// How a machine is to be, before it is booted.
 pub type Builder = boot::Builder<Machine>;

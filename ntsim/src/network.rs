@@ -5,11 +5,12 @@ use std::sync::Arc;
 use sys::netioapi::MIB_UNICASTIPADDRESS_ROW;
 
 use crate::driver::Driver;
+use crate::ex;
 use crate::io::Status;
 use crate::machine::Machine;
 use crate::ndis::{self, Adapter, AdapterConfig, LogEntry};
 use crate::net::{self, AddressWatch};
-use crate::{ex, sched};
+use ntsim_core::sched;
 
 impl Machine {
     /// Adds adapters to the machine; a driver runs them once it is told to

@@ -4,9 +4,9 @@ use core::fmt;
 
 use crate::io;
 use crate::ndk;
-use crate::sched::Played;
-use crate::subsystem::Leak;
-use crate::verifier::Finding;
+use ntsim_core::sched::Played;
+use ntsim_core::subsystem::Leak;
+use ntsim_core::verifier::Finding;
 
 /// What was found while a machine ran.
 #[derive(Clone, Debug, Default)]

@@ -60,14 +60,17 @@ fn tests(page: &str) -> Vec<(Vec<&str>, String, String)> {
     tests
 }
 
-/// The text of a module: of its file, or of the file in which it is written inline.
+/// The folders of the simulator's crates.
+const CRATES: [&str; 2] = ["ntsim/src", "ntsim/core/src"];
+
+/// The text of a module of one of the crates: of its file, or of the file in which it is written inline.
 fn module(path: &str) -> String {
     let path = path.replace("::", "/");
     let outer = path.rsplit_once('/').map_or("", |(outer, _)| outer);
-    [path.clone(), format!("{path}/mod"), outer.to_owned(), format!("{outer}/mod")]
-        .iter()
-        .find_map(|file| fs::read_to_string(root().join("ntsim/src").join(format!("{file}.rs"))).ok())
-        .unwrap_or_else(|| panic!("there is no module {path}"))
+    let files = [path.clone(), format!("{path}/mod"), outer.to_owned(), format!("{outer}/mod")];
+    let places = files.iter().flat_map(|file| CRATES.map(|folder| format!("{folder}/{file}.rs")));
+    let mut texts = places.filter_map(|file| fs::read_to_string(root().join(file)).ok());
+    texts.next().unwrap_or_else(|| panic!("there is no module {path}"))
 }
 
 /// The test `name` in the text of its module.
@@ -90,7 +93,7 @@ fn listed() -> BTreeSet<String> {
 #[test]
 fn every_rule_that_is_reported_has_a_row() {
     let mut all = Vec::new();
-    sources(&root().join("ntsim/src"), &mut all);
+    CRATES.iter().for_each(|folder| sources(&root().join(folder), &mut all));
     let listed = listed();
     let mut missing = BTreeSet::new();
     for (path, text) in &all {

@@ -9,10 +9,10 @@ use sys::wdm::{
 };
 
 use super::pool::{self, Kind, Request, Tag};
-use crate::bugcheck::Bugcheck;
-use crate::exports;
-use crate::sched::local;
-use crate::verifier::{self, Finding};
+use ntsim_core::bugcheck::Bugcheck;
+use ntsim_core::exports;
+use ntsim_core::sched::local;
+use ntsim_core::verifier::{self, Finding};
 
 /// The bit of a `POOL_TYPE` that stands for paged pool.
 const PAGED: i32 = 1;
@@ -95,8 +95,8 @@ mod tests {
     use crate::ke::{
         KeAcquireSpinLockAtDpcLevel, KeInitializeDpc, KeInitializeTimer, KeInsertQueueDpc, KeSetTimer,
     };
-    use crate::sched::{self, Irql};
     use crate::{Machine, Report};
+    use ntsim_core::sched::{self, Irql};
 
     const TAG: u32 = u32::from_le_bytes(*b"Test");
 

@@ -5,12 +5,12 @@ use core::sync::atomic::{AtomicI32, Ordering};
 
 use sys::wdm::{BOOLEAN, DISPATCHER_HEADER, FALSE, FAST_MUTEX, TRUE, signature};
 
-use crate::bugcheck::Bugcheck;
-use crate::exports;
 use crate::ke::lock_order;
 use crate::ke::{dispatcher, object_exports};
-use crate::sched::{self, Irql, local};
-use crate::verifier::{self, Finding};
+use ntsim_core::bugcheck::Bugcheck;
+use ntsim_core::exports;
+use ntsim_core::sched::{self, Irql, local};
+use ntsim_core::verifier::{self, Finding};
 
 exports! {
     "ntoskrnl.exe", signature;

@@ -2,8 +2,8 @@
 
 use parking_lot::Mutex;
 
-use crate::loader::{self, Frame, Trace};
-use crate::per_machine::PerMachine;
+use ntsim_core::loader::{self, Frame, Trace};
+use ntsim_core::per_machine::PerMachine;
 
 /// Which allocations of drivers fail.
 ///

@@ -10,10 +10,10 @@ use core::sync::atomic::AtomicUsize;
 use parking_lot::{Mutex, MutexGuard};
 use sys::wdm::{KSPIN_LOCK, LIST_ENTRY, SLIST_ENTRY, SLIST_HEADER, signature};
 
-use crate::exports;
 use crate::ke::spin_lock;
-use crate::sched::{self, Irql};
-use crate::verifier::{self, Finding};
+use ntsim_core::exports;
+use ntsim_core::sched::{self, Irql};
+use ntsim_core::verifier::{self, Finding};
 
 static LOCK: Mutex<()> = Mutex::new(());
 

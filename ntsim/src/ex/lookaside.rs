@@ -17,11 +17,11 @@ use sys::wdm::{
 
 use super::allocate::{ExAllocatePoolWithTag, ExFreePool, allocate_typed};
 use super::pool;
-use crate::bugcheck::Bugcheck;
-use crate::exports;
-use crate::loader::Trace;
-use crate::per_machine::PerMachine;
-use crate::verifier::{self, Finding};
+use ntsim_core::bugcheck::Bugcheck;
+use ntsim_core::exports;
+use ntsim_core::loader::Trace;
+use ntsim_core::per_machine::PerMachine;
+use ntsim_core::verifier::{self, Finding};
 
 /// The smallest block: it must hold a link.
 const SMALLEST: usize = size_of::<SLIST_ENTRY>();

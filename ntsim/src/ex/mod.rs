@@ -13,9 +13,9 @@ mod worker;
 
 use core::ops::Range;
 
-use crate::Export;
-use crate::bugcheck::Bugcheck;
-use crate::subsystem::{Leak, LiveObject, Subsystem};
+use ntsim_core::Export;
+use ntsim_core::bugcheck::Bugcheck;
+use ntsim_core::subsystem::{Leak, LiveObject, Subsystem};
 
 pub use fault::{Faults, inject, injected, struck};
 pub(crate) use worker::{queue_work, settle};

@@ -6,10 +6,10 @@ use std::collections::HashMap;
 use parking_lot::Mutex;
 use sys::wdm::{BOOLEAN, EX_RUNDOWN_REF, FALSE, TRUE, signature};
 
-use crate::exports;
-use crate::per_machine::PerMachine;
-use crate::sched::{self, Thread};
-use crate::verifier::{self, Finding};
+use ntsim_core::exports;
+use ntsim_core::per_machine::PerMachine;
+use ntsim_core::sched::{self, Thread};
+use ntsim_core::verifier::{self, Finding};
 
 /// Set in the word once somebody waits, or waited, for the uses to end: there are no new ones.
 const RUNDOWN: usize = 1;

@@ -5,8 +5,8 @@ use core::sync::atomic::{AtomicU16, Ordering};
 use sys::status::{NTSTATUS, STATUS_SUCCESS};
 use sys::wdm::{GUID, signature};
 
-use crate::exports;
-use crate::per_machine::PerMachine;
+use ntsim_core::exports;
+use ntsim_core::per_machine::PerMachine;
 
 /// How many identifiers were made: the same on every run, so that a run can be repeated.
 #[derive(Default)]

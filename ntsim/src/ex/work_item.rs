@@ -5,10 +5,10 @@ use core::ptr;
 use sys::wdm::{WORK_QUEUE_ITEM, WORK_QUEUE_TYPE, signature};
 
 use super::worker::queue_work;
-use crate::boundary;
-use crate::exports;
+use ntsim_core::boundary;
+use ntsim_core::exports;
 
-use crate::verifier::{self, Finding};
+use ntsim_core::verifier::{self, Finding};
 
 exports! {
     "ntoskrnl.exe", signature;
@@ -49,8 +49,8 @@ mod tests {
 
     use super::*;
     use crate::Machine;
-    use crate::sched;
-    use crate::sched::Irql;
+    use ntsim_core::sched;
+    use ntsim_core::sched::Irql;
 
     static SUM: AtomicUsize = AtomicUsize::new(0);
 

@@ -7,8 +7,8 @@ use std::collections::VecDeque;
 
 use parking_lot::Mutex;
 
-use crate::per_machine::PerMachine;
-use crate::sched::{self, Thread};
+use ntsim_core::per_machine::PerMachine;
+use ntsim_core::sched::{self, Thread};
 
 /// How long a worker waits for more before it ends.
 const LINGER: Duration = Duration::from_millis(100);

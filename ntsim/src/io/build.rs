@@ -17,11 +17,11 @@ use super::irp::{self, Owner};
 use super::opener::Opener;
 use super::request::{Buffers, Job};
 use crate::ex::fault;
-use crate::exports;
 use crate::ke::object_exports::KeSetEvent;
 use crate::mm::Range;
 use crate::se::Subject;
 use crate::{ob, rtl};
+use ntsim_core::exports;
 
 /// What becomes of a request that a driver built when it is complete.
 struct Built {

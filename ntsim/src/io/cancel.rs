@@ -7,10 +7,10 @@ use sys::wdm::{IRP, KIRQL, PDRIVER_CANCEL, signature};
 
 use super::irp::violation;
 use super::statistics::counters;
-use crate::exports;
 use crate::ke::spin_lock;
-use crate::per_machine::PerMachine;
-use crate::sched::{self, Irql};
+use ntsim_core::exports;
+use ntsim_core::per_machine::PerMachine;
+use ntsim_core::sched::{self, Irql};
 
 /// The cancel spin lock of one machine.
 #[derive(Default)]

@@ -10,11 +10,11 @@ use sys::wdm::{
 
 use super::irp::{self, Completed, Owner, Packet, violation};
 use super::statistics::counters;
-use crate::boundary;
-use crate::bugcheck::Bugcheck;
-use crate::exports;
-use crate::sched::{self, local};
-use crate::verifier::{self, Finding};
+use ntsim_core::boundary;
+use ntsim_core::bugcheck::Bugcheck;
+use ntsim_core::exports;
+use ntsim_core::sched::{self, local};
+use ntsim_core::verifier::{self, Finding};
 
 exports! {
     "ntoskrnl.exe", signature;

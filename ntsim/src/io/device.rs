@@ -13,16 +13,16 @@ use sys::wdm::{
 };
 
 use super::namespace::namespace;
-use crate::bugcheck::Bugcheck;
 use crate::ex::fault;
-use crate::exports;
 use crate::mm::Block;
 use crate::ob::{self, Kind};
-use crate::per_machine::PerMachine;
 use crate::rtl;
 use crate::se::Descriptor;
-use crate::subsystem::take_live_objects;
-use crate::verifier::{self, Finding};
+use ntsim_core::bugcheck::Bugcheck;
+use ntsim_core::exports;
+use ntsim_core::per_machine::PerMachine;
+use ntsim_core::subsystem::take_live_objects;
+use ntsim_core::verifier::{self, Finding};
 
 /// `Type` of a device object.
 const TYPE: i16 = 3;

@@ -12,7 +12,7 @@ use sys::wdm::{IRP, MDL};
 use super::fingerprint::Fingerprint;
 use super::irp::violation;
 use crate::mm::{self, Block, Buffer, Range};
-use crate::verifier::{self, Finding};
+use ntsim_core::verifier::{self, Finding};
 
 /// The locked buffer of one request.
 pub(super) struct Direct {

@@ -12,12 +12,12 @@ use sys::wdm::{DEVICE_OBJECT, IO_STACK_LOCATION, IRP, PDRIVER_DISPATCH, SL_PENDI
 use super::device::is_device;
 use super::force_pending;
 use super::irp::{self, Completed, Owner, Packet, Sent, violation};
-use crate::boundary;
-use crate::bugcheck::Bugcheck;
 use crate::ex::queue_work;
-use crate::exports;
-use crate::per_machine::PerMachine;
-use crate::sched::hooks;
+use ntsim_core::boundary;
+use ntsim_core::bugcheck::Bugcheck;
+use ntsim_core::exports;
+use ntsim_core::per_machine::PerMachine;
+use ntsim_core::sched::hooks;
 
 /// The routine of a device for a major function, if it has one.
 pub(crate) type Route = fn(device: *mut DEVICE_OBJECT, major: usize) -> Option<PDRIVER_DISPATCH>;

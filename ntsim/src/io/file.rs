@@ -26,10 +26,10 @@ use super::statistics::counters;
 use crate::ex::queue_work;
 use crate::mm::Block;
 use crate::ob::{self, Kind};
-use crate::per_machine::PerMachine;
-use crate::sched::{self, Irql};
 use crate::se::Access;
-use crate::verifier::{self, Finding};
+use ntsim_core::per_machine::PerMachine;
+use ntsim_core::sched::{self, Irql};
+use ntsim_core::verifier::{self, Finding};
 
 /// `Type` of a file object.
 const TYPE: i16 = 5;

@@ -8,8 +8,8 @@
 
 use parking_lot::Mutex;
 
-use crate::per_machine::PerMachine;
-use crate::settings::Settings;
+use ntsim_core::Settings;
+use ntsim_core::per_machine::PerMachine;
 
 /// Which requests pend, chosen from a seed; none if there is none.
 struct ForcePending(Mutex<Option<fastrand::Rng>>);

@@ -4,8 +4,8 @@ use core::ptr;
 
 use sys::wdm::{GENERIC_MAPPING, signature};
 
-use crate::exports;
 use crate::se::FILES;
+use ntsim_core::exports;
 
 exports! {
     "ntoskrnl.exe", signature;

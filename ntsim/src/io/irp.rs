@@ -12,12 +12,12 @@ use sys::wdm::{IO_STACK_LOCATION, IRP, signature};
 
 use super::request::Job;
 use super::statistics::Function;
-use crate::bugcheck::Bugcheck;
 use crate::ex::fault;
-use crate::exports;
 use crate::mm::Block;
-use crate::per_machine::PerMachine;
-use crate::verifier::{self, Finding};
+use ntsim_core::bugcheck::Bugcheck;
+use ntsim_core::exports;
+use ntsim_core::per_machine::PerMachine;
+use ntsim_core::verifier::{self, Finding};
 
 /// `Type` of a request packet.
 pub(super) const TYPE: i16 = 6;

@@ -5,13 +5,13 @@ use std::collections::HashMap;
 use parking_lot::Mutex;
 use sys::wdm::{IRP, MDL, MDL_MAPPED_TO_SYSTEM_VA, MDL_PAGES_LOCKED, MDL_PARTIAL, signature};
 
-use crate::bugcheck::Bugcheck;
 use crate::ex::fault;
-use crate::exports;
-use crate::loader::Trace;
 use crate::mm::{self, Block, Range};
-use crate::per_machine::PerMachine;
-use crate::verifier::{self, Finding};
+use ntsim_core::bugcheck::Bugcheck;
+use ntsim_core::exports;
+use ntsim_core::loader::Trace;
+use ntsim_core::per_machine::PerMachine;
+use ntsim_core::verifier::{self, Finding};
 
 /// The lists of one machine, by address.
 #[derive(Default)]

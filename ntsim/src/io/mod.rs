@@ -36,8 +36,8 @@ use core::ops::Range;
 
 use sys::status::NTSTATUS;
 
-use crate::Export;
-use crate::subsystem::{LiveObject, Subsystem};
+use ntsim_core::Export;
+use ntsim_core::subsystem::{LiveObject, Subsystem};
 
 pub use client::{Prepared, Reference, Sending};
 pub(crate) use complete::IofCompleteRequest;

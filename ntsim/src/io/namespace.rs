@@ -9,10 +9,10 @@ use sys::status::{
 };
 use sys::wdm::{UNICODE_STRING, signature};
 
-use crate::exports;
-use crate::per_machine::PerMachine;
 use crate::rtl;
-use crate::verifier::{self, Finding};
+use ntsim_core::exports;
+use ntsim_core::per_machine::PerMachine;
+use ntsim_core::verifier::{self, Finding};
 
 /// The names of one machine. Letter case does not matter, as in every object directory.
 #[derive(Default)]

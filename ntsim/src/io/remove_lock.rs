@@ -11,11 +11,11 @@ use parking_lot::Mutex;
 use sys::status::{NTSTATUS, STATUS_DELETE_PENDING, STATUS_SUCCESS};
 use sys::wdm::{CHAR, DISPATCHER_HEADER, FALSE, IO_REMOVE_LOCK, KEVENT, PVOID, TRUE, signature};
 
-use crate::bugcheck::Bugcheck;
-use crate::exports;
 use crate::ke::{dispatcher, object_exports};
-use crate::per_machine::PerMachine;
-use crate::verifier::{self, Finding};
+use ntsim_core::bugcheck::Bugcheck;
+use ntsim_core::exports;
+use ntsim_core::per_machine::PerMachine;
+use ntsim_core::verifier::{self, Finding};
 
 /// The remove locks of one machine, by address: with which tags each is held.
 #[derive(Default)]
@@ -166,7 +166,7 @@ mod tests {
     use super::*;
     use crate::Machine;
     use crate::ex::{ExAllocatePool2, ExFreePool};
-    use crate::sched;
+    use ntsim_core::sched;
 
     const A: PVOID = 0xA0 as PVOID;
     const B: PVOID = 0xB0 as PVOID;

@@ -12,10 +12,10 @@ use super::file::as_thread;
 use super::irp::violation;
 use super::statistics::{Function, counters};
 use super::{cancel, irp};
-use crate::bugcheck::Bugcheck;
 use crate::mm::Block;
-use crate::sched::{self, Thread};
-use crate::verifier::{self, Finding};
+use ntsim_core::bugcheck::Bugcheck;
+use ntsim_core::sched::{self, Thread};
+use ntsim_core::verifier::{self, Finding};
 
 /// How a request ended.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use parking_lot::Mutex;
 use sys::status::{NT_SUCCESS, NTSTATUS, STATUS_CANCELLED};
 
-use crate::per_machine::PerMachine;
+use ntsim_core::per_machine::PerMachine;
 
 /// A kind of request: its major and its minor function.
 pub type Function = (u8, u8);

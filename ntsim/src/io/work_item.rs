@@ -10,16 +10,16 @@ use sys::wdm::{
     DEVICE_OBJECT, IO_WORKITEM, PIO_WORKITEM_ROUTINE, PIO_WORKITEM_ROUTINE_EX, WORK_QUEUE_TYPE, signature,
 };
 
-use crate::boundary;
-use crate::bugcheck::Bugcheck;
 use crate::ex::fault;
 use crate::ex::queue_work;
-use crate::exports;
 use crate::ke::resident;
 use crate::mm::Block;
 use crate::ob;
-use crate::per_machine::PerMachine;
-use crate::verifier::{self, Finding};
+use ntsim_core::boundary;
+use ntsim_core::bugcheck::Bugcheck;
+use ntsim_core::exports;
+use ntsim_core::per_machine::PerMachine;
+use ntsim_core::verifier::{self, Finding};
 
 /// Bytes that a work item takes in a driver's own memory; Windows' own is of about this size.
 const SIZE: u32 = 0x58;

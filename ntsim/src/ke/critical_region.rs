@@ -3,10 +3,10 @@
 
 use sys::wdm::signature;
 
-use crate::bugcheck::Bugcheck;
-use crate::exports;
-use crate::sched::{self, Irql, local};
-use crate::verifier::{self, Finding};
+use ntsim_core::bugcheck::Bugcheck;
+use ntsim_core::exports;
+use ntsim_core::sched::{self, Irql, local};
+use ntsim_core::verifier::{self, Finding};
 
 exports! {
     "ntoskrnl.exe", signature;
@@ -69,8 +69,8 @@ mod tests {
 
     use super::*;
     use crate::Machine;
-    use crate::boundary;
     use crate::ke::{KeInitializeMutex, KeReleaseMutex, KeWaitForSingleObject};
+    use ntsim_core::boundary;
 
     #[test]
     fn regions_nest() {

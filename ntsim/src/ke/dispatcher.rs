@@ -11,8 +11,8 @@ use std::sync::Arc;
 use parking_lot::{Mutex, MutexGuard};
 use sys::wdm::{DISPATCHER_HEADER, KMUTANT};
 
-use crate::per_machine::PerMachine;
-use crate::sched::{self, Thread};
+use ntsim_core::per_machine::PerMachine;
+use ntsim_core::sched::{self, Thread};
 
 /// Kinds of dispatcher objects, as `KOBJECTS` in the public symbol files numbers them.
 pub(crate) mod kind {

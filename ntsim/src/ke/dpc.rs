@@ -9,15 +9,15 @@ use sys::status::{NTSTATUS, STATUS_INVALID_PARAMETER, STATUS_SUCCESS};
 use sys::wdm::{BOOLEAN, KDPC, KDPC_IMPORTANCE, PKDEFERRED_ROUTINE, PROCESSOR_NUMBER, signature};
 
 use super::resident;
-use crate::boundary;
-use crate::bugcheck::Bugcheck;
-use crate::exports;
-use crate::loader;
-use crate::sched::processor::{self, Deferred};
-use crate::sched::time::TICK;
-use crate::sched::{self, Importance, Irql};
-use crate::settings::Settings;
-use crate::verifier::{self, Finding};
+use ntsim_core::Settings;
+use ntsim_core::boundary;
+use ntsim_core::bugcheck::Bugcheck;
+use ntsim_core::exports;
+use ntsim_core::loader;
+use ntsim_core::sched::processor::{self, Deferred};
+use ntsim_core::sched::time::TICK;
+use ntsim_core::sched::{self, Importance, Irql};
+use ntsim_core::verifier::{self, Finding};
 
 /// `Type` of a DPC object, as `KOBJECTS` in the public symbol files numbers it.
 const DPC_OBJECT: u8 = 19;

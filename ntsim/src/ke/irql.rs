@@ -2,10 +2,10 @@
 
 use sys::wdm::signature;
 
-use crate::bugcheck::Bugcheck;
-use crate::exports;
-use crate::sched::{self, Irql};
-use crate::verifier::{self, Finding};
+use ntsim_core::bugcheck::Bugcheck;
+use ntsim_core::exports;
+use ntsim_core::sched::{self, Irql};
+use ntsim_core::verifier::{self, Finding};
 
 exports! {
     "ntoskrnl.exe", signature;
@@ -58,7 +58,7 @@ fn wrong_direction(code: u64, function: &str, old: Irql, new: Irql) {
 mod tests {
     use super::*;
     use crate::Machine;
-    use crate::loader::Frame;
+    use ntsim_core::loader::Frame;
 
     #[test]
     fn raising_and_lowering_returns_the_levels_in_between() {

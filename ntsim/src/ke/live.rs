@@ -3,9 +3,9 @@
 use core::ops::Range;
 
 use super::{dispatcher, lock_order, timer};
-use crate::bugcheck::Bugcheck;
-use crate::sched::{for_each_thread, processor};
-use crate::subsystem::LiveObject;
+use ntsim_core::bugcheck::Bugcheck;
+use ntsim_core::sched::{for_each_thread, processor};
+use ntsim_core::subsystem::LiveObject;
 
 /// The objects in use within `range`, which is being freed. Timers and DPCs among them are taken out of
 /// their queues, so that the simulator does not touch them later.

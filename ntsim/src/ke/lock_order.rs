@@ -20,11 +20,11 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use parking_lot::Mutex;
 
-use crate::bugcheck::Bugcheck;
-use crate::loader::Trace;
-use crate::per_machine::PerMachine;
-use crate::sched::{Thread, for_each_thread};
-use crate::verifier::{self, Finding};
+use ntsim_core::bugcheck::Bugcheck;
+use ntsim_core::loader::Trace;
+use ntsim_core::per_machine::PerMachine;
+use ntsim_core::sched::{Thread, for_each_thread};
+use ntsim_core::verifier::{self, Finding};
 
 /// A lock that is taken after another: where a driver first did that.
 type After = HashMap<usize, Trace>;
@@ -213,8 +213,8 @@ mod tests {
         KeAcquireSpinLockAtDpcLevel, KeInitializeMutex, KeInitializeSpinLock, KeReleaseMutex,
         KeReleaseSpinLockFromDpcLevel, KeTryToAcquireSpinLockAtDpcLevel, KeWaitForSingleObject,
     };
-    use crate::sched::{self, Irql};
-    use crate::verifier::Finding;
+    use ntsim_core::sched::{self, Irql};
+    use ntsim_core::verifier::Finding;
 
     /// Takes locks one inside the other.
     fn nest(locks: &[*mut KSPIN_LOCK]) {

@@ -17,9 +17,9 @@ mod wait_exports;
 
 use core::ops::Range;
 
-use crate::Export;
-use crate::settings::Settings;
-use crate::subsystem::{LiveObject, Subsystem};
+use ntsim_core::Export;
+use ntsim_core::Settings;
+use ntsim_core::subsystem::{LiveObject, Subsystem};
 
 #[cfg(test)]
 pub(crate) use {

@@ -9,10 +9,10 @@ use sys::wdm::{
 use super::dispatcher::{self, kind};
 use super::lock_order;
 use super::resident;
-use crate::bugcheck::Bugcheck;
-use crate::exports;
-use crate::sched::{self, Irql};
-use crate::verifier::{self, Finding};
+use ntsim_core::bugcheck::Bugcheck;
+use ntsim_core::exports;
+use ntsim_core::sched::{self, Irql};
+use ntsim_core::verifier::{self, Finding};
 
 exports! {
     "ntoskrnl.exe", signature;

@@ -1,8 +1,8 @@
 //! What the kernel uses at DISPATCH_LEVEL lies in memory that is there at that level.
 
-use crate::bugcheck::Bugcheck;
-use crate::pageable;
-use crate::verifier::{self, Finding};
+use ntsim_core::bugcheck::Bugcheck;
+use ntsim_core::pageable;
+use ntsim_core::verifier::{self, Finding};
 
 /// Checks where an object is that is being initialised. Bug check 0xC4: 0xE1 for one that synchronises, 0x131
 /// for a work item; its address.

@@ -9,9 +9,9 @@ use core::sync::atomic::{AtomicUsize, Ordering};
 
 use super::lock_order;
 use super::resident;
-use crate::bugcheck::Bugcheck;
-use crate::sched::{self, Irql, Thread, Wait};
-use crate::verifier::{self, Finding};
+use ntsim_core::bugcheck::Bugcheck;
+use ntsim_core::sched::{self, Irql, Thread, Wait};
+use ntsim_core::verifier::{self, Finding};
 
 /// Attempts before a waiting thread lets others run: the owner may need the host's processor.
 const SPINS: u32 = 100;

@@ -5,8 +5,8 @@ use sys::wdm::{BOOLEAN, KIRQL, KLOCK_QUEUE_HANDLE, KSPIN_LOCK, signature};
 use super::spin_lock::{
     acquire, check_last, check_restored, initialise, release, try_acquire, word, wrong_irql,
 };
-use crate::exports;
-use crate::sched::{self, Irql};
+use ntsim_core::exports;
+use ntsim_core::sched::{self, Irql};
 
 exports! {
     "ntoskrnl.exe", signature;
@@ -192,7 +192,7 @@ mod tests {
 
     use super::*;
     use crate::Machine;
-    use crate::boundary;
+    use ntsim_core::boundary;
 
     #[test]
     fn a_lock_excludes_other_threads() {

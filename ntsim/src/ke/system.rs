@@ -6,10 +6,10 @@ use core::ptr;
 use sys::status::{NTSTATUS, STATUS_INVALID_PARAMETER, STATUS_SUCCESS};
 use sys::wdm::{KAFFINITY, KPRIORITY, LARGE_INTEGER, PROCESSOR_NUMBER, signature};
 
-use crate::bugcheck::Bugcheck;
-use crate::exports;
-use crate::sched::{self, hooks, processor};
-use crate::verifier::{self, Finding};
+use ntsim_core::bugcheck::Bugcheck;
+use ntsim_core::exports;
+use ntsim_core::sched::{self, hooks, processor};
+use ntsim_core::verifier::{self, Finding};
 
 /// Every processor there may be is in one group of this many.
 const GROUP: u32 = 64;

@@ -13,9 +13,9 @@ use sys::wdm::{BOOLEAN, KDPC, KTIMER, LARGE_INTEGER, TIMER_TYPE, signature};
 use super::dispatcher::kind;
 use super::wait_exports::from_now;
 use super::{dpc, object_exports};
-use crate::exports;
-use crate::per_machine::{PerMachine, Stopping};
-use crate::sched::{self, Thread, processor};
+use ntsim_core::exports;
+use ntsim_core::per_machine::{PerMachine, Stopping};
+use ntsim_core::sched::{self, Thread, processor};
 
 /// The timers of one machine that are set.
 #[derive(Default)]
@@ -238,7 +238,7 @@ mod tests {
     use crate::Machine;
     use crate::ke::dpc::KeInitializeDpc;
     use crate::ke::wait_exports::KeWaitForSingleObject;
-    use crate::sched::Irql;
+    use ntsim_core::sched::Irql;
 
     static RUNS: AtomicU32 = AtomicU32::new(0);
 

@@ -10,10 +10,10 @@ use sys::wdm::{
 
 use super::dispatcher;
 use super::lock_order;
-use crate::bugcheck::Bugcheck;
-use crate::exports;
-use crate::sched::{self, Irql, local};
-use crate::verifier::{self, Finding};
+use ntsim_core::bugcheck::Bugcheck;
+use ntsim_core::exports;
+use ntsim_core::sched::{self, Irql, local};
+use ntsim_core::verifier::{self, Finding};
 
 exports! {
     "ntoskrnl.exe", signature;

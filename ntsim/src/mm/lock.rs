@@ -10,10 +10,10 @@ use sys::wdm::{
 
 use super::map::unmap;
 use super::mdl::{Range, described, fill_frames, misuse};
-use crate::bugcheck::Bugcheck;
-use crate::exports;
-use crate::per_machine::PerMachine;
-use crate::verifier::{self, Finding};
+use ntsim_core::bugcheck::Bugcheck;
+use ntsim_core::exports;
+use ntsim_core::per_machine::PerMachine;
+use ntsim_core::verifier::{self, Finding};
 
 /// What is locked, by the address of the list that locked it.
 #[derive(Default)]

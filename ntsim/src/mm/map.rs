@@ -13,9 +13,9 @@ use sys::wdm::{
 use super::mdl::{Range, copy_frames, described, frames, misuse};
 use super::shared;
 use crate::ex::fault;
-use crate::exports;
-use crate::per_machine::PerMachine;
-use crate::verifier::{self, Finding};
+use ntsim_core::exports;
+use ntsim_core::per_machine::PerMachine;
+use ntsim_core::verifier::{self, Finding};
 
 /// The system mappings of one machine, by where they begin.
 #[derive(Default)]

@@ -8,9 +8,9 @@ use sys::wdm::{
 };
 
 use super::map;
-use crate::bugcheck::Bugcheck;
-use crate::exports;
-use crate::verifier::{self, Finding};
+use ntsim_core::bugcheck::Bugcheck;
+use ntsim_core::exports;
+use ntsim_core::verifier::{self, Finding};
 
 /// A range of virtual addresses.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

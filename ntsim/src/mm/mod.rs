@@ -10,8 +10,8 @@ mod mdl;
 mod routine;
 mod shared;
 
-use crate::Export;
-use crate::subsystem::Subsystem;
+use ntsim_core::Export;
+use ntsim_core::subsystem::Subsystem;
 
 pub(crate) use block::Block;
 pub(crate) use lock::{lock_for_kernel, unlock_for_kernel};

@@ -5,9 +5,9 @@ use core::ptr;
 
 use sys::wdm::{UNICODE_STRING, signature};
 
-use crate::exports;
-use crate::loader;
 use crate::rtl;
+use ntsim_core::exports;
+use ntsim_core::loader;
 
 exports! {
     "ntoskrnl.exe", signature;

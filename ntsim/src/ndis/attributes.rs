@@ -12,8 +12,8 @@ use sys::wdm::DEVICE_OBJECT;
 use super::adapter::{self, Adapter, General, Ndk, State};
 use super::header::{self, Expected};
 use super::violation;
-use crate::exports;
-use crate::sched;
+use ntsim_core::exports;
+use ntsim_core::sched;
 
 const REGISTRATION: Expected = Expected {
     name: "NDIS_MINIPORT_ADAPTER_REGISTRATION_ATTRIBUTES",

@@ -7,7 +7,7 @@ use sys::ndis::*;
 use sys::status::{NDIS_STATUS, NDIS_STATUS_SUCCESS};
 use sys::wdm::{MDL, MDL_MAPPED_TO_SYSTEM_VA, MDL_SOURCE_IS_NONPAGED_POOL};
 
-use crate::exports;
+use ntsim_core::exports;
 
 /// A run of bytes of a net buffer that lies in one piece.
 struct Piece {

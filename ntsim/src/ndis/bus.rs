@@ -9,8 +9,8 @@ use sys::wdm::{DEVICE_OBJECT, DRIVER_OBJECT, FILE_DEVICE_PHYSICAL_NETCARD, FILE_
 
 use super::adapter::Devices;
 use crate::io::{Made, create_device, delete_device};
-use crate::per_machine::PerMachine;
 use crate::se::Descriptor;
+use ntsim_core::per_machine::PerMachine;
 
 /// The driver object of the bus driver, which owns the devices at the bottom of each stack.
 struct Bus {

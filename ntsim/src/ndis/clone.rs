@@ -7,8 +7,8 @@ use sys::wdm::{MDL, MDL_MAPPED_TO_SYSTEM_VA, MDL_PARTIAL, MDL_SOURCE_IS_NONPAGED
 
 use super::{pool, violation};
 use crate::ex::fault;
-use crate::exports;
 use crate::mm::{self, Block};
+use ntsim_core::exports;
 
 /// `NDIS_CLONE_FLAGS_USE_ORIGINAL_MDLS`: the clone has no MDLs of its own.
 const USE_ORIGINAL_MDLS: u32 = 2;

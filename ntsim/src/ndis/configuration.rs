@@ -14,9 +14,9 @@ use sys::wdm::UNICODE_STRING;
 use super::header::{self, Expected};
 use super::{AdapterConfig, adapter, ndis, text, violation};
 use crate::ex::fault;
-use crate::exports;
-use crate::per_machine::PerMachine;
 use crate::rtl;
+use ntsim_core::exports;
+use ntsim_core::per_machine::PerMachine;
 
 const OBJECT: Expected = Expected {
     name: "NDIS_CONFIGURATION_OBJECT",

@@ -15,12 +15,12 @@ use super::adapter::{self, Adapter, State};
 use super::pnp::Indicated;
 use super::wait::Answer;
 use super::{buffer, compliance, pool, violation};
-use crate::boundary;
 use crate::ex::queue_work;
-use crate::exports;
 use crate::io::Status;
 use crate::mm::{self, Block, Range};
-use crate::sched::{self, Irql};
+use ntsim_core::boundary;
+use ntsim_core::exports;
+use ntsim_core::sched::{self, Irql};
 
 /// How long a miniport may keep a frame to be sent, by Driver Verifier's rule NdisTimedDataSend; tests are
 /// less patient.

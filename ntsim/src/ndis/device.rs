@@ -16,10 +16,10 @@ use sys::wdm::{
 
 use super::header::{self, Expected};
 use super::{ndis, text, violation};
-use crate::exports;
 use crate::io::{self, Status};
-use crate::per_machine::PerMachine;
 use crate::rtl;
+use ntsim_core::exports;
+use ntsim_core::per_machine::PerMachine;
 
 /// What NDIS calls for a device in place of the driver object's routines.
 type Table = [Option<PDRIVER_DISPATCH>; IRP_MJ_COUNT];

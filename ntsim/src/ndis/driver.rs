@@ -13,9 +13,9 @@ use sys::wdm::{DRIVER_OBJECT, UNICODE_STRING};
 
 use super::header::{self, Expected};
 use super::{ndis, violation};
-use crate::boundary;
 use crate::ex::fault;
-use crate::exports;
+use ntsim_core::boundary;
+use ntsim_core::exports;
 
 /// A registered miniport driver.
 pub(super) struct MiniportDriver {

@@ -6,8 +6,8 @@ use sys::ndis::{NDIS_ERROR_CODE, NDIS_HANDLE};
 
 use super::{adapter, compliance, ndis};
 use crate::ke::debug::variadic;
-use crate::sched::Irql;
-use crate::{Export, exports};
+use ntsim_core::sched::Irql;
+use ntsim_core::{Export, exports};
 
 /// The codes that the page of NdisWriteErrorLogEntry lists
 /// (<https://learn.microsoft.com/windows-hardware/drivers/ddi/ndis/nf-ndis-ndiswriteerrorlogentry>), with the values that

@@ -14,11 +14,11 @@ use super::adapter::{self, Adapter, State};
 use super::driver::{self, MiniportDriver};
 use super::wait::Answer;
 use super::{AdapterConfig, bus, ndis, violation};
-use crate::boundary;
-use crate::exports;
 use crate::io::Status;
 use crate::net::{self, Interface};
-use crate::sched;
+use ntsim_core::boundary;
+use ntsim_core::exports;
+use ntsim_core::sched;
 
 /// How long a miniport may take to pause, restart or halt before NDIS's watchdog barks; tests are less
 /// patient.

@@ -9,8 +9,8 @@ use sys::wdm::EX_POOL_PRIORITY;
 
 use super::violation;
 use crate::ex::pool::{self, Kind, Request, Tag};
-use crate::exports;
-use crate::sched;
+use ntsim_core::exports;
+use ntsim_core::sched;
 
 exports! {
     "ndis.sys", signature;

@@ -36,11 +36,11 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-use crate::Export;
-use crate::bugcheck::Bugcheck;
-use crate::per_machine::PerMachine;
-use crate::subsystem::Subsystem;
-use crate::verifier::{self, Finding};
+use ntsim_core::Export;
+use ntsim_core::bugcheck::Bugcheck;
+use ntsim_core::per_machine::PerMachine;
+use ntsim_core::subsystem::Subsystem;
+use ntsim_core::verifier::{self, Finding};
 
 pub use adapter::{Adapter, State};
 pub use config::AdapterConfig;

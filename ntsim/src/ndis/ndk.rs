@@ -12,10 +12,10 @@ use sys::status::{
 
 use super::adapter::{self, Adapter, State};
 use super::violation;
-use crate::boundary;
 use crate::io::Status;
 use crate::ndk::{self, Opened};
-use crate::sched;
+use ntsim_core::boundary;
+use ntsim_core::sched;
 
 impl Adapter {
     /// Opens its RDMA adapter for a consumer that is the test itself, which closes it by

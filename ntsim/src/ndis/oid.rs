@@ -15,10 +15,10 @@ use sys::status::{
 use super::adapter::{self, Adapter, State};
 use super::wait::Answer;
 use super::{compliance, violation};
-use crate::boundary;
-use crate::exports;
 use crate::io::Status;
 use crate::mm::Block;
+use ntsim_core::boundary;
+use ntsim_core::exports;
 
 /// How long a miniport may take for a request, by Driver Verifier's rule NdisTimedOidComplete; tests are
 /// less patient.
@@ -39,7 +39,7 @@ pub(super) struct Oids {
 mod serial {
     use parking_lot::Mutex;
 
-    use crate::sched::{self, Thread};
+    use ntsim_core::sched::{self, Thread};
 
     /// Lets one thread through at a time; the others block as threads of the machine do.
     #[derive(Default)]

@@ -11,8 +11,8 @@ use sys::status::{
 use super::adapter::{self, Adapter, State};
 use super::header::{self, Expected};
 use super::{oid, violation};
-use crate::exports;
-use crate::sched;
+use ntsim_core::exports;
+use ntsim_core::sched;
 
 const STATUS: Expected = Expected {
     name: "NDIS_STATUS_INDICATION",

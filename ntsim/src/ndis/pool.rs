@@ -12,9 +12,9 @@ use sys::wdm::MDL;
 use super::header::{self, Expected};
 use super::{ndis, violation};
 use crate::ex::fault;
-use crate::exports;
 use crate::mm::Block;
-use crate::per_machine::PerMachine;
+use ntsim_core::exports;
+use ntsim_core::per_machine::PerMachine;
 
 const PARAMETERS: Expected = Expected {
     name: "NET_BUFFER_LIST_POOL_PARAMETERS",

@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use parking_lot::Mutex;
 
-use crate::sched::{self, Thread};
+use ntsim_core::sched::{self, Thread};
 
 /// A value that one thread waits for and another one sets, once.
 pub(super) struct Answer<T> {

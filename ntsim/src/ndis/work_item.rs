@@ -8,11 +8,11 @@ use parking_lot::Mutex;
 use sys::ndis::{NDIS_HANDLE, NDIS_IO_WORKITEM_ROUTINE, signature};
 
 use super::{ndis, violation};
-use crate::boundary;
 use crate::ex::fault;
 use crate::ex::queue_work;
-use crate::exports;
-use crate::per_machine::PerMachine;
+use ntsim_core::boundary;
+use ntsim_core::exports;
+use ntsim_core::per_machine::PerMachine;
 
 /// The work items of one machine, by handle.
 #[derive(Default)]

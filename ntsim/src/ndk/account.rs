@@ -13,7 +13,7 @@ use sys::status::NT_SUCCESS;
 use super::bracket;
 use super::kind::Kind;
 use super::shadow::{Shadow, Stage};
-use crate::loader::image_at;
+use ntsim_core::loader::image_at;
 
 /// The most reasons that are asked for.
 const MOST: usize = 64;

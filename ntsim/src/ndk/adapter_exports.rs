@@ -17,7 +17,7 @@ use super::part::Part;
 use super::request::{self, CreateArguments};
 use super::shadow::Prospect;
 use super::{found, rules};
-use crate::exports;
+use ntsim_core::exports;
 
 exports! {
     "(ndk)";

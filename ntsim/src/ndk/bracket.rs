@@ -8,8 +8,8 @@
 use core::cell::RefCell;
 
 use super::{found, rules};
-use crate::boundary::call_driver;
-use crate::sched::local;
+use ntsim_core::boundary::call_driver;
+use ntsim_core::sched::local;
 
 #[derive(Clone, Copy, Eq, PartialEq)]
 enum Side {

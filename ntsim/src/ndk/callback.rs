@@ -16,8 +16,8 @@ use super::part::Part;
 use super::request::{self, Adopt};
 use super::shadow::{Prospect, Shadow};
 use super::{bracket, close, connection, found, layer, rules};
-use crate::exports;
-use crate::sched;
+use ntsim_core::exports;
+use ntsim_core::sched;
 
 /// What the consumer passed.
 pub(super) enum Consumer {

@@ -19,7 +19,7 @@ use super::part::Part;
 use super::shadow::{Shadow, Stage};
 use super::ties::Ties;
 use super::{found, layer, rules};
-use crate::exports;
+use ntsim_core::exports;
 
 macro_rules! closes {
     ($( $name:ident, $object:ident; )*) => { exports! {

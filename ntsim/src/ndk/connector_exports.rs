@@ -10,7 +10,7 @@ use super::call::{argument, enter};
 use super::callback::{NdkDisconnectEventCallback, NdkDisconnectEventCallbackEx};
 use super::connection::{extended, plain, register, taking, tied};
 use super::request;
-use crate::exports;
+use ntsim_core::exports;
 
 exports! {
     "(ndk)";

@@ -17,8 +17,8 @@ use super::result::{self, Entry};
 use super::shadow::{Shadow, Stage};
 use super::turn::{Caller, Turn};
 use super::{found, layer, rules};
-use crate::exports;
-use crate::sched;
+use ntsim_core::exports;
+use ntsim_core::sched;
 
 /// The part of a CQ's shadow.
 #[derive(Default)]

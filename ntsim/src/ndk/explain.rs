@@ -10,7 +10,7 @@ use super::kind::Kind;
 use super::shadow::{Shadow, Stage};
 use super::statistics::Statistics;
 use super::{layer, statistics};
-use crate::sched;
+use ntsim_core::sched;
 
 /// An object whose close has been called and is not over, and what still holds it.
 #[derive(Clone, Debug, Eq, PartialEq)]

@@ -11,7 +11,7 @@ use sys::wdm::GUID;
 use super::part::Part;
 use super::shadow::{Shadow, Stage};
 use super::{Checks, bracket, found, layer, rules};
-use crate::exports;
+use ntsim_core::exports;
 
 /// An identifier that stands for nothing.
 static UNKNOWN: GUID = GUID {

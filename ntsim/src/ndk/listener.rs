@@ -13,8 +13,8 @@ use super::call::enter;
 use super::part::Part;
 use super::shadow::Shadow;
 use super::{layer, request, rules};
-use crate::exports;
-use crate::sched;
+use ntsim_core::exports;
+use ntsim_core::sched;
 
 /// The part of a listener's shadow.
 ///

@@ -15,7 +15,7 @@ use super::request;
 use super::shadow::{Shadow, Stage};
 use super::ties::Ties;
 use super::{bracket, found, layer, rules};
-use crate::exports;
+use ntsim_core::exports;
 
 /// The part of a region's or window's shadow.
 #[derive(Default)]

@@ -83,10 +83,10 @@ pub use statistics::{Closes, Statistics};
 use parking_lot::Mutex;
 use sys::ndk::NDK_VERSION;
 
-use crate::Export;
-use crate::per_machine::PerMachine;
-use crate::subsystem::Subsystem;
-use crate::verifier::{self, Finding};
+use ntsim_core::Export;
+use ntsim_core::per_machine::PerMachine;
+use ntsim_core::subsystem::Subsystem;
+use ntsim_core::verifier::{self, Finding};
 
 /// The functions of this folder; consumers and providers reach them through tables.
 const EXPORTS: &[&[Export]] = &[

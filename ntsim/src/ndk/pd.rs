@@ -16,7 +16,7 @@ use super::request::{self, CreateArguments};
 use super::shadow::{Prospect, Shadow};
 use super::srq::Srq;
 use super::{Checks, layer};
-use crate::exports;
+use ntsim_core::exports;
 
 /// What creating a QP makes, and the QP context that the provider gets: the QP's serial number, so that a
 /// result says which QP it is of. Where the data path goes straight to the provider, the consumer's own.

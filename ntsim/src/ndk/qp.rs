@@ -15,7 +15,7 @@ use super::ticket::Side;
 use super::turn::Turn;
 use super::work::{Queue, Request};
 use super::{found, layer, rules};
-use crate::exports;
+use ntsim_core::exports;
 
 /// The part of a QP's shadow.
 pub(super) struct Qp {

@@ -20,7 +20,7 @@ use super::kind::Object;
 use super::part::Part;
 use super::shadow::{Prospect, Shadow};
 use super::{found, layer, rules};
-use crate::sched;
+use ntsim_core::sched;
 
 /// [`Shadow::adopt`] for the type that a create makes.
 pub(super) type Adopt = fn(PVOID, Prospect, &Arc<Shadow>) -> Option<Arc<Shadow>>;

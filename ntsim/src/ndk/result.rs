@@ -14,7 +14,7 @@ use super::shadow::Shadow;
 use super::ticket::{Side, Ticket};
 use super::work::Outcome;
 use super::{found, layer, rules};
-use crate::sched;
+use ntsim_core::sched;
 
 /// A result in either form.
 pub(super) trait Entry {

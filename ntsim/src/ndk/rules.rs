@@ -53,7 +53,7 @@ rules! {
     DISPATCH_INCOMPLETE = "NdkDispatchIncomplete";
     /// The provider does not call through the dispatch pointer of its objects.
     DISPATCH_READ_BACK = "NdkDispatchReadBack";
-    /// An extension query for an identifier that nobody defined is refused.
+    /// An extension query for an undefined identifier is refused.
     EXTENSION_UNKNOWN = "NdkExtensionUnknown";
 
     // Requests.

@@ -22,7 +22,7 @@ use super::kind::{Kind, Object};
 use super::part::Part;
 use super::ties::Ties;
 use super::{Checks, extension, found, layer, rules, tables};
-use crate::sched;
+use ntsim_core::sched;
 
 /// Which of the header's reserved words holds the address of the provider's table.
 pub(super) const TABLE_WORD: usize = 2;

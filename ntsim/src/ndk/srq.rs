@@ -10,7 +10,7 @@ use super::ticket::Side;
 use super::turn::Turn;
 use super::work::Queue;
 use super::{post, request};
-use crate::exports;
+use ntsim_core::exports;
 
 /// The part of an SRQ's shadow.
 pub(super) struct Srq {

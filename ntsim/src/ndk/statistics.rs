@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use parking_lot::RwLock;
 
 use super::kind::Kind;
-use crate::sched::{self, Irql};
+use ntsim_core::sched::{self, Irql};
 
 /// How the closes of one kind of object went.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]

@@ -2,7 +2,7 @@
 
 use core::sync::atomic::{AtomicU64, Ordering};
 
-use crate::sched::{self, local};
+use ntsim_core::sched::{self, local};
 
 /// Who is in a function that has to be called by one at a time; 0 if nobody is.
 #[derive(Default)]

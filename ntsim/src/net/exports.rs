@@ -18,10 +18,10 @@ use sys::wdm::HANDLE;
 
 use super::{Interface, notify, present, refusal};
 use crate::ex::fault;
-use crate::exports;
 use crate::mm::Block;
-use crate::per_machine::PerMachine;
-use crate::verifier::{self, Finding};
+use ntsim_core::exports;
+use ntsim_core::per_machine::PerMachine;
+use ntsim_core::verifier::{self, Finding};
 
 /// The tables that were handed out and not returned, by address.
 #[derive(Default)]

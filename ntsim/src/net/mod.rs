@@ -16,11 +16,11 @@ use sys::netioapi::{MIB_NOTIFICATION_TYPE, MIB_UNICASTIPADDRESS_ROW, NET_LUID, N
 use sys::sockaddr::{AF_INET, AF_INET6, IN_ADDR, IN6_ADDR, SOCKADDR_IN, SOCKADDR_IN6, SOCKADDR_INET};
 use sys::status::NTSTATUS;
 
-use crate::Export;
 use crate::io::Status;
-use crate::per_machine::PerMachine;
-use crate::sched;
-use crate::subsystem::Subsystem;
+use ntsim_core::Export;
+use ntsim_core::per_machine::PerMachine;
+use ntsim_core::sched;
+use ntsim_core::subsystem::Subsystem;
 
 /// The functions of this folder.
 const EXPORTS: &[&[Export]] = &[exports::EXPORTS];

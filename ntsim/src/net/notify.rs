@@ -7,11 +7,11 @@ use parking_lot::Mutex;
 use sys::netioapi::{MIB_NOTIFICATION_TYPE, MIB_UNICASTIPADDRESS_ROW, UNICAST_IPADDRESS_CHANGE_CALLBACK};
 use sys::sockaddr::{ADDRESS_FAMILY, AF_UNSPEC};
 
-use crate::boundary;
 use crate::ex::queue_work;
-use crate::per_machine::PerMachine;
-use crate::sched::{self, Thread};
-use crate::verifier::{self, Finding};
+use ntsim_core::boundary;
+use ntsim_core::per_machine::PerMachine;
+use ntsim_core::sched::{self, Thread};
+use ntsim_core::verifier::{self, Finding};
 
 /// The registrations of one machine, by handle.
 #[derive(Default)]

@@ -6,7 +6,7 @@ use sys::netioapi::{MIB_NOTIFICATION_TYPE, MIB_UNICASTIPADDRESS_ROW};
 use sys::sockaddr::AF_UNSPEC;
 
 use super::notify;
-use crate::sched;
+use ntsim_core::sched;
 
 type Told = Box<dyn Fn(&MIB_UNICASTIPADDRESS_ROW) + Send + Sync>;
 

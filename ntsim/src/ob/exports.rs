@@ -5,10 +5,10 @@ use core::ffi::c_void;
 use sys::status::{NTSTATUS, STATUS_INVALID_HANDLE, STATUS_INVALID_PARAMETER, STATUS_SUCCESS};
 use sys::wdm::{ACCESS_MASK, HANDLE, KPROCESSOR_MODE, KernelMode, OBJ_KERNEL_HANDLE, signature};
 
-use crate::bugcheck::Bugcheck;
-use crate::exports;
 use crate::ob;
-use crate::verifier::{self, Finding};
+use ntsim_core::bugcheck::Bugcheck;
+use ntsim_core::exports;
+use ntsim_core::verifier::{self, Finding};
 
 exports! {
     "ntoskrnl.exe", signature;
@@ -177,7 +177,7 @@ mod tests {
             let refused =
                 unsafe { ObReferenceObjectByHandle(0x44 as HANDLE, 0, kind, mode, &mut found, kind) };
             assert_eq!(refused, STATUS_INVALID_HANDLE);
-            assert_eq!(crate::verifier::findings().len(), findings);
+            assert_eq!(ntsim_core::verifier::findings().len(), findings);
         }
         drop(machine);
     }

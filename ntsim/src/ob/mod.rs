@@ -10,10 +10,10 @@ use std::collections::HashMap;
 
 use parking_lot::Mutex;
 
-use crate::Export;
-use crate::per_machine::PerMachine;
-use crate::subsystem::Subsystem;
-use crate::verifier::{self, Finding};
+use ntsim_core::Export;
+use ntsim_core::per_machine::PerMachine;
+use ntsim_core::subsystem::Subsystem;
+use ntsim_core::verifier::{self, Finding};
 
 /// The functions of this folder.
 const EXPORTS: &[&[Export]] = &[exports::EXPORTS];

@@ -3,8 +3,8 @@
 mod entry;
 mod thread;
 
-use crate::Export;
-use crate::subsystem::Subsystem;
+use ntsim_core::Export;
+use ntsim_core::subsystem::Subsystem;
 
 #[cfg(test)]
 pub(crate) use thread::PsCreateSystemThread;

@@ -10,15 +10,15 @@ use sys::status::{NTSTATUS, STATUS_INSUFFICIENT_RESOURCES, STATUS_SUCCESS};
 use sys::wdm::{CLIENT_ID, HANDLE, OBJECT_ATTRIBUTES, PKSTART_ROUTINE, signature};
 
 use super::entry;
-use crate::bugcheck::Bugcheck;
 use crate::ex::fault;
-use crate::exports;
 use crate::ke::object_exports;
-use crate::loader::Image;
 use crate::ob;
-use crate::per_machine::PerMachine;
-use crate::sched::{self, Irql, Thread, local};
-use crate::verifier::{self, Finding};
+use ntsim_core::bugcheck::Bugcheck;
+use ntsim_core::exports;
+use ntsim_core::loader::Image;
+use ntsim_core::per_machine::PerMachine;
+use ntsim_core::sched::{self, Irql, Thread, local};
+use ntsim_core::verifier::{self, Finding};
 
 /// The identity of the process in which drivers run.
 const SYSTEM_PROCESS: usize = 4;

@@ -8,7 +8,7 @@ use sys::status::{NTSTATUS, STATUS_INVALID_PARAMETER, STATUS_SUCCESS};
 
 use super::address::{self, Endpoint6, Malformed, Parsed};
 use super::character::{Character, read_text, write_text};
-use crate::exports;
+use ntsim_core::exports;
 
 exports! {
     "ntoskrnl.exe", signature;

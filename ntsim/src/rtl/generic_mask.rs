@@ -2,8 +2,8 @@
 
 use sys::wdm::{GENERIC_MAPPING, signature};
 
-use crate::exports;
 use crate::se;
+use ntsim_core::exports;
 
 exports! {
     "ntoskrnl.exe", signature;

@@ -5,9 +5,9 @@ use core::ffi::c_void;
 use sys::wdm::signature;
 
 use super::string::terminated;
-use crate::bugcheck::Bugcheck;
-use crate::exports;
-use crate::verifier::{self, Finding};
+use ntsim_core::bugcheck::Bugcheck;
+use ntsim_core::exports;
+use ntsim_core::verifier::{self, Finding};
 
 exports! {
     "ntoskrnl.exe", signature;

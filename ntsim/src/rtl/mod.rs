@@ -13,8 +13,8 @@ mod version;
 #[cfg(test)]
 mod address_tests;
 
-use crate::Export;
-use crate::subsystem::Subsystem;
+use ntsim_core::Export;
+use ntsim_core::subsystem::Subsystem;
 
 #[cfg(test)]
 pub(crate) use generic_mask::RtlMapGenericMask;

@@ -2,7 +2,7 @@
 
 use sys::wdm::signature;
 
-use crate::exports;
+use ntsim_core::exports;
 
 exports! {
     "ntoskrnl.exe", signature;

@@ -3,7 +3,7 @@
 use sys::status::{NTSTATUS, STATUS_BUFFER_TOO_SMALL, STATUS_SUCCESS};
 use sys::wdm::{ANSI_STRING, UNICODE_STRING, signature};
 
-use crate::exports;
+use ntsim_core::exports;
 
 exports! {
     "ntoskrnl.exe", signature;

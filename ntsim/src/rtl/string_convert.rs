@@ -10,7 +10,7 @@ use sys::wdm::{ANSI_STRING, UNICODE_STRING, signature};
 
 use super::string::counted;
 use crate::ex::pool::{self, Kind, Request, Tag};
-use crate::exports;
+use ntsim_core::exports;
 
 /// The tag of strings that a conversion allocates, as Windows has it for the W functions.
 const TAG: Tag = Tag(u32::from_le_bytes(*b"Strg"));

@@ -6,7 +6,7 @@ use sys::status::{NTSTATUS, STATUS_INVALID_PARAMETER, STATUS_SUCCESS};
 
 use sys::wdm::{OSVERSIONINFOW, signature};
 
-use crate::exports;
+use ntsim_core::exports;
 
 /// What the simulator says it is: Windows Server 2022, whose build number is 20348.
 const VERSION: (u32, u32, u32) = (10, 0, 20348);

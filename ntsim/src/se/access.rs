@@ -14,8 +14,8 @@ use sys::wdm::{ACCESS_STATE, IO_SECURITY_CONTEXT, MAXIMUM_ALLOWED, SECURITY_SUBJ
 
 use super::{Descriptor, FILES, Subject, check, map};
 use crate::mm::Block;
-use crate::per_machine::PerMachine;
-use crate::verifier::{self, Finding};
+use ntsim_core::per_machine::PerMachine;
+use ntsim_core::verifier::{self, Finding};
 
 /// Who asks, by the address of the subject context in an access state.
 #[derive(Default)]

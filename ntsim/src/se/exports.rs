@@ -16,9 +16,9 @@ use sys::wdm::{
 use super::descriptor::List;
 use super::{Descriptor, Subject, access, check, map, memory};
 use crate::ex::pool::{self, Kind, Request, Tag};
-use crate::exports;
 use crate::io::set_security;
 use crate::ob;
+use ntsim_core::exports;
 
 /// The tag of the descriptors that are made here.
 const TAG: Tag = Tag(u32::from_le_bytes(*b"SeSd"));

@@ -6,7 +6,7 @@ use core::slice;
 use super::Descriptor;
 use super::wire::{self, Malformed};
 use crate::mm::Range;
-use crate::verifier::{self, Finding};
+use ntsim_core::verifier::{self, Finding};
 
 /// Bytes that a descriptor may have: its head, two identifiers and two lists of 64 KiB.
 const LONGEST: usize = 0x2_1000;

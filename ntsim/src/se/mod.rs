@@ -21,8 +21,8 @@ mod wire;
 #[cfg(test)]
 mod tests;
 
-use crate::Export;
-use crate::subsystem::Subsystem;
+use ntsim_core::Export;
+use ntsim_core::subsystem::Subsystem;
 
 pub(crate) use access::Access;
 pub(crate) use check::{FILES, check, map};

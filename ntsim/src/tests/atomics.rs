@@ -9,8 +9,8 @@ use super::SUCCEED;
 use super::program::{DATA, Function, STRIDE, TEXT, write};
 use crate::Driver;
 use crate::Machine;
-use crate::boundary;
-use crate::sched::{self, Atomics, Played, Schedule, Strategy};
+use ntsim_core::boundary;
+use ntsim_core::sched::{self, Atomics, Played, Schedule, Strategy};
 
 /// Where the image has a variable of its own, which is zero at first.
 const VARIABLE: u32 = DATA + 0x80;

@@ -11,7 +11,7 @@ use crate::ke::{
     KeAcquireSpinLockAtDpcLevel, KeAcquireSpinLockRaiseToDpc, KeGetCurrentIrql, KeReleaseSpinLock,
     KeReleaseSpinLockFromDpcLevel,
 };
-use crate::sched::{self, Atomics, Irql, Schedule, Strategy};
+use ntsim_core::sched::{self, Atomics, Irql, Schedule, Strategy};
 
 /// Set in the process that is to crash, to a folder for the image.
 const CHILD: &str = "NTSIM_TEST_CRASH";

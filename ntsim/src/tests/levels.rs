@@ -1,7 +1,7 @@
 //! Levels at which drivers may call the kernel.
 
 use crate::machine::SUBSYSTEMS;
-use crate::sched::Irql;
+use ntsim_core::sched::Irql;
 
 /// The annotations in `wdm.h`, `ntddk.h` and `netioapi.h` of WDK 10.0.26100 and the requirements on their pages.
 #[test]

@@ -14,7 +14,7 @@ use core::ptr;
 use self::program::{DATA, STRING, TEXT_OF_STRING, write};
 use crate::Machine;
 use crate::ex::{self, Faults};
-use crate::loader::{self, Frame, LoadError};
+use ntsim_core::loader::{self, Frame, LoadError};
 
 /// Code that returns STATUS_SUCCESS.
 const SUCCEED: &[u8] = &[0x31, 0xC0];

@@ -2,7 +2,7 @@
 
 use super::crash::crash;
 use super::program::{DATA, Function, STRIDE, TEXT};
-use crate::sched::Irql;
+use ntsim_core::sched::Irql;
 
 /// `jmp` to itself.
 const SPIN: &[u8] = &[0xEB, 0xFE];

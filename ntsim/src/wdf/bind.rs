@@ -13,8 +13,8 @@ use sys::wdm::{DRIVER_OBJECT, UNICODE_STRING};
 use super::client::{Client, framework};
 use super::object::{self, Object};
 use super::{table, violation};
-use crate::exports;
 use crate::rtl;
+use ntsim_core::exports;
 
 /// Sizes of the table in versions since 1.15, the first one whose table is handed over by address.
 const RELEASED: [u32; 8] = [444, 446, 448, 451, 453, 454, 458, table::COUNT as u32];

@@ -10,7 +10,7 @@ use sys::wdm::DRIVER_OBJECT;
 
 use super::object::Object;
 use super::{table, violation};
-use crate::per_machine::PerMachine;
+use ntsim_core::per_machine::PerMachine;
 
 /// The framework's state in one machine.
 #[derive(Default)]

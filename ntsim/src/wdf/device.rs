@@ -9,7 +9,7 @@ use sys::wdm::DEVICE_OBJECT;
 use super::client::Client;
 use super::object::{self, Body, Object};
 use super::violation;
-use crate::exports;
+use ntsim_core::exports;
 
 /// The kernel's devices behind one of the framework's.
 pub(super) struct Devices {

@@ -10,10 +10,10 @@ use sys::wdf::{
 use sys::wdm::{BOOLEAN, KDPC};
 
 use super::object::{self, Body, Object};
-use crate::boundary;
-use crate::exports;
 use crate::ke::{KeFlushQueuedDpcs, KeInitializeDpc, KeInsertQueueDpc, KeRemoveQueueDpc};
 use crate::mm::Block;
+use ntsim_core::boundary;
+use ntsim_core::exports;
 
 /// A deferred procedure call.
 pub(super) struct Dpc {

@@ -13,9 +13,9 @@ use sys::wdm::{DEVICE_OBJECT, DRIVER_OBJECT, IO_STATUS_BLOCK, IRP, PDRIVER_UNLOA
 use super::client::Client;
 use super::object::{self, Body, Object};
 use super::violation;
-use crate::boundary;
-use crate::exports;
 use crate::io::IofCompleteRequest;
+use ntsim_core::boundary;
+use ntsim_core::exports;
 
 exports! {
     "(KMDF)", signature;

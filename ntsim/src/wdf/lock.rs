@@ -10,10 +10,10 @@ use sys::wdf::{WDF_DRIVER_GLOBALS, WDF_OBJECT_ATTRIBUTES, WDFOBJECT, WDFSPINLOCK
 
 use super::object::{self, Body, Object};
 use super::violation;
-use crate::exports;
 use crate::ke::lock_order;
 use crate::ke::spin_lock;
-use crate::sched::{self, Irql, Thread};
+use ntsim_core::exports;
+use ntsim_core::sched::{self, Irql, Thread};
 
 /// A spin lock: the kernel's, which keeps the level to go back to.
 #[derive(Default)]

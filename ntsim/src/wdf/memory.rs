@@ -8,8 +8,8 @@ use sys::wdf::{WDF_DRIVER_GLOBALS, WDF_OBJECT_ATTRIBUTES, WDFMEMORY, signature};
 use sys::wdm::POOL_TYPE;
 
 use super::object::{self, Body, Object};
-use crate::exports;
 use crate::mm::Block;
+use ntsim_core::exports;
 
 exports! {
     "(KMDF)", signature;

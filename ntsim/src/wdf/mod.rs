@@ -23,10 +23,10 @@ mod work_item;
 #[cfg(test)]
 mod tests;
 
-use crate::Export;
-use crate::bugcheck::Bugcheck;
-use crate::subsystem::Subsystem;
-use crate::verifier::{self, Finding};
+use ntsim_core::Export;
+use ntsim_core::bugcheck::Bugcheck;
+use ntsim_core::subsystem::Subsystem;
+use ntsim_core::verifier::{self, Finding};
 
 /// The functions of this folder: the loader's, and those of the table.
 const EXPORTS: &[&[Export]] = &[

@@ -14,9 +14,9 @@ use sys::wdf::{WDF_OBJECT_ATTRIBUTES, WDFOBJECT};
 use super::client::{Client, framework};
 use super::context::Context;
 use super::violation;
-use crate::boundary;
 use crate::ex::fault;
 use crate::mm::Block;
+use ntsim_core::boundary;
 
 /// What an object is.
 pub(super) enum Body {

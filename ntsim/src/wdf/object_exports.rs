@@ -11,7 +11,7 @@ use sys::wdf::{
 use super::client::framework;
 use super::context::Context;
 use super::object::{self, Body, Object};
-use crate::exports;
+use ntsim_core::exports;
 
 exports! {
     "(KMDF)", signature;

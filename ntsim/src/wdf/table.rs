@@ -5,8 +5,8 @@ use core::mem::transmute;
 use sys::wdf::{WDF_FUNCTION_COUNT_1_33, WDFFUNC, index};
 
 use super::{device, dpc, driver, lock, memory, names, object_exports, timer, work_item};
-use crate::bugcheck::Bugcheck;
-use crate::sched::hooks;
+use ntsim_core::bugcheck::Bugcheck;
+use ntsim_core::sched::hooks;
 
 /// A function of the table, before its own type is known.
 type Function = unsafe extern "win64" fn();

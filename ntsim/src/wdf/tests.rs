@@ -20,8 +20,8 @@ use super::object_exports::*;
 use super::timer::{WdfTimerCreate, WdfTimerStart, WdfTimerStop};
 use super::work_item::{WdfWorkItemCreate, WdfWorkItemEnqueue, WdfWorkItemFlush};
 use crate::io::{IoCreateDevice, IoDeleteDevice, Status};
-use crate::sched::{self, Irql};
 use crate::{Machine, Report};
+use ntsim_core::sched::{self, Irql};
 
 /// What callbacks were called, by handle.
 static CALLED: Mutex<Option<Sender<(&'static str, usize)>>> = Mutex::new(None);

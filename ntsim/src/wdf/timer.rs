@@ -12,11 +12,11 @@ use sys::wdm::{BOOLEAN, KDPC, KTIMER};
 
 use super::object::{self, Body, Object};
 use super::violation;
-use crate::boundary;
 use crate::ex::queue_work;
-use crate::exports;
 use crate::ke::{KeCancelTimer, KeFlushQueuedDpcs, KeInitializeDpc, KeInitializeTimer, KeSetTimerEx};
 use crate::mm::Block;
+use ntsim_core::boundary;
+use ntsim_core::exports;
 
 /// A timer.
 pub(super) struct Timer {

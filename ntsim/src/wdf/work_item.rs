@@ -11,10 +11,10 @@ use sys::wdf::{
 
 use super::object::{self, Body, Object};
 use super::violation;
-use crate::boundary;
 use crate::ex::queue_work;
-use crate::exports;
-use crate::sched::{self, Thread};
+use ntsim_core::boundary;
+use ntsim_core::exports;
+use ntsim_core::sched::{self, Thread};
 
 /// A work item.
 pub(super) struct WorkItem {

@@ -14,10 +14,10 @@ use sys::wsk::*;
 
 use super::provider;
 use crate::ex::fault;
-use crate::exports;
-use crate::per_machine::PerMachine;
-use crate::sched::{self, Irql, Thread};
-use crate::verifier::{self, Finding};
+use ntsim_core::exports;
+use ntsim_core::per_machine::PerMachine;
+use ntsim_core::sched::{self, Irql, Thread};
+use ntsim_core::verifier::{self, Finding};
 
 /// The version that the provider has, lowest and highest.
 pub(super) const VERSION: u16 = MAKE_WSK_VERSION(1, 0);

@@ -12,8 +12,8 @@ mod provider;
 #[cfg(test)]
 mod tests;
 
-use crate::Export;
-use crate::subsystem::Subsystem;
+use ntsim_core::Export;
+use ntsim_core::subsystem::Subsystem;
 
 /// The functions of this folder: those that `netio.sys` exports, and those of the provider's tables.
 const EXPORTS: &[&[Export]] = &[client::EXPORTS, ndk::EXPORTS, provider::EXPORTS];

@@ -5,8 +5,8 @@ use sys::status::{NTSTATUS, STATUS_INVALID_PARAMETER, STATUS_SUCCESS, STATUS_UNS
 use sys::wsk::{WSK_CLIENT, WSK_PROVIDER_NDK_DISPATCH};
 
 use super::client::Client;
-use crate::exports;
 use crate::{ndis, ndk};
+use ntsim_core::exports;
 
 /// What the client control code for RDMA yields.
 pub(super) const DISPATCH: WSK_PROVIDER_NDK_DISPATCH = WSK_PROVIDER_NDK_DISPATCH {

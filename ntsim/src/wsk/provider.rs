@@ -9,8 +9,8 @@ use sys::wsk::*;
 
 use super::client::{Client, found};
 use super::ndk;
-use crate::exports;
 use crate::io;
+use ntsim_core::exports;
 
 static DISPATCH: WSK_PROVIDER_DISPATCH = WSK_PROVIDER_DISPATCH {
     Version: MAKE_WSK_VERSION(1, 0),

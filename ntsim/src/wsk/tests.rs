@@ -4,7 +4,8 @@ use sys::status::*;
 use sys::wsk::*;
 
 use super::client::*;
-use crate::{Machine, sched, verifier};
+use crate::Machine;
+use ntsim_core::{sched, verifier};
 
 const DISPATCH: WSK_CLIENT_DISPATCH =
     WSK_CLIENT_DISPATCH { Version: VERSION, Reserved: 0, WskClientEvent: None };

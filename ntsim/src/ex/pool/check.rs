@@ -6,11 +6,11 @@ use core::slice;
 
 use super::table::{AROUND, Block};
 use super::{Kind, Request, Tag};
-use crate::bugcheck::Bugcheck;
-use crate::loader::Trace;
-use crate::sched::{self, Irql};
-use crate::subsystem;
-use crate::verifier::{self, Finding};
+use ntsim_core::bugcheck::Bugcheck;
+use ntsim_core::loader::Trace;
+use ntsim_core::sched::{self, Irql};
+use ntsim_core::subsystem;
+use ntsim_core::verifier::{self, Finding};
 
 /// The highest level at which a pool may be used.
 fn highest(kind: Kind) -> Irql {

@@ -23,9 +23,9 @@ pub(crate) use report::{explain, leaks, name};
 use table::Pool;
 pub use table::Usage;
 
-use crate::loader::Trace;
-use crate::per_machine::PerMachine;
-pub use crate::subsystem::Tag;
+use ntsim_core::loader::Trace;
+use ntsim_core::per_machine::PerMachine;
+pub use ntsim_core::subsystem::Tag;
 
 static POOL: PerMachine<Pool> = PerMachine::new();
 

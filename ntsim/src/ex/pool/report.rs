@@ -2,8 +2,8 @@
 
 use super::check::describe;
 use super::{Kind, Tag};
-use crate::loader::Image;
-use crate::subsystem::Leak;
+use ntsim_core::loader::Image;
+use ntsim_core::subsystem::Leak;
 
 /// What a fault at an address has to do with a block.
 pub(crate) struct Explanation {

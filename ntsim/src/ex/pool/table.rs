@@ -10,9 +10,9 @@ use parking_lot::Mutex;
 
 use super::arena::{Arena, PAGE, Place};
 use super::{Kind, Request, Tag, check};
-use crate::loader::Trace;
-use crate::pageable;
-use crate::settings::Settings;
+use ntsim_core::Settings;
+use ntsim_core::loader::Trace;
+use ntsim_core::pageable;
 
 /// What surrounds a block within memory that the block does not own.
 pub(super) const AROUND: u8 = 0xB6;

@@ -12,7 +12,7 @@ use super::relay::relay;
 use crate::io::{cancel, complete};
 use crate::mm::MmMapLockedPagesSpecifyCache;
 use crate::rtl;
-use crate::sched::{self, Irql};
+use ntsim_core::sched::{self, Irql};
 
 /// What a device control makes the driver do.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -249,7 +249,7 @@ fn control(way: Way, irp: *mut IRP, location: &IO_STACK_LOCATION) -> NTSTATUS {
         Way::Relays => finish(irp, relay(location.DeviceObject), 0),
         Way::UnderLock => under_lock(irp),
         Way::Raised => {
-            crate::sched::raise(crate::sched::Irql::DISPATCH);
+            ntsim_core::sched::raise(ntsim_core::sched::Irql::DISPATCH);
             finish(irp, STATUS_SUCCESS, 0)
         }
     }

@@ -99,7 +99,7 @@ fn a_pending_request_is_completed_by_another_thread() {
     let request = file.start_ioctl(code(Way::Pend, METHOD_BUFFERED), vec![], vec![0; 4]).unwrap();
     std::thread::scope(|scope| {
         scope.spawn(|| {
-            let _attached = crate::sched::attach("completer");
+            let _attached = ntsim_core::sched::attach("completer");
             CONTROL.complete_pending(STATUS_SUCCESS);
         });
     });

@@ -13,12 +13,12 @@ use crate::io::file::as_thread;
 use crate::io::irp::{IoAllocateIrp, IoFreeIrp, IoInitializeIrp, IoReuseIrp};
 use crate::io::namespace::IoDeleteSymbolicLink;
 use crate::ke::{KeInitializeTimer, KeSetTimer};
-use crate::sched::{self, Irql};
 use crate::{Machine, Report};
+use ntsim_core::sched::{self, Irql};
 
 /// Rule and first parameter of each finding.
 fn found(report: &Report) -> Vec<(&'static str, u64)> {
-    let parameter = |bugcheck: crate::bugcheck::Bugcheck| bugcheck.parameters[0];
+    let parameter = |bugcheck: ntsim_core::bugcheck::Bugcheck| bugcheck.parameters[0];
     report.findings.iter().map(|finding| (finding.rule, finding.bugcheck.map_or(0, parameter))).collect()
 }
 
@@ -207,8 +207,8 @@ fn a_cancelled_request_that_is_not_completed_is_found() {
     let request = file.start_ioctl(code(Way::PendDeaf, METHOD_BUFFERED), vec![], vec![]).unwrap();
     std::thread::scope(|scope| {
         scope.spawn(|| {
-            let _attached = crate::sched::attach("completer");
-            while crate::verifier::findings().is_empty() {
+            let _attached = ntsim_core::sched::attach("completer");
+            while ntsim_core::verifier::findings().is_empty() {
                 std::thread::yield_now();
             }
             CONTROL.complete_pending(STATUS_SUCCESS);
@@ -319,9 +319,9 @@ fn the_last_reference_to_a_file_is_dropped_at_passive_level() {
     let object = file.object().cast();
     crate::ob::reference(object);
     drop(file);
-    let old = crate::sched::raise(crate::sched::Irql::DISPATCH);
+    let old = ntsim_core::sched::raise(ntsim_core::sched::Irql::DISPATCH);
     crate::ob::dereference(object);
-    crate::sched::lower(old);
+    ntsim_core::sched::lower(old);
     while CONTROL.majors().last() != Some(&IRP_MJ_CLOSE) {
         std::thread::yield_now();
     }

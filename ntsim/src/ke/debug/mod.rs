@@ -7,10 +7,10 @@ use core::ffi::c_char;
 use parking_lot::Mutex;
 
 use self::format::Arguments;
-use crate::per_machine::PerMachine;
-use crate::sched::Irql;
-use crate::settings::Settings;
-use crate::{Export, exports};
+use ntsim_core::Settings;
+use ntsim_core::per_machine::PerMachine;
+use ntsim_core::sched::Irql;
+use ntsim_core::{Export, exports};
 
 /// Lines that are kept.
 const KEPT: usize = 10_000;

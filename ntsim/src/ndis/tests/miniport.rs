@@ -20,7 +20,8 @@ use crate::ndis::lifecycle::{NdisMPauseComplete, start};
 use crate::ndis::oid::NdisMOidRequestComplete;
 use crate::ndis::pnp::NdisMNetPnPEvent;
 use crate::ndis::{Adapter, AdapterConfig};
-use crate::{Machine, Report, sched};
+use crate::{Machine, Report};
+use ntsim_core::sched;
 
 /// The rule to break.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -317,7 +318,7 @@ unsafe extern "win64" fn returned(_context: NDIS_HANDLE, lists: *mut NET_BUFFER_
 
 /// Waits until NDIS has lost patience by `rule`, if that is what is to be seen.
 fn hesitate(rule: &str) {
-    let lost = || crate::verifier::findings().iter().any(|finding| finding.rule == rule);
+    let lost = || ntsim_core::verifier::findings().iter().any(|finding| finding.rule == rule);
     while breaks(Break::AnswersLate) && !lost() {
         std::thread::yield_now();
     }

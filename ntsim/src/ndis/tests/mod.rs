@@ -57,7 +57,7 @@ fn rdma_opens_only_while_it_is_enabled() {
     assert_eq!(open_ndk_adapter(13, VERSION).err(), Some(STATUS_NOT_FOUND));
     std::thread::scope(|scope| {
         let disabled = scope.spawn(|| {
-            let _attached = crate::sched::attach("disable");
+            let _attached = ntsim_core::sched::attach("disable");
             raise(NET_PNP_EVENT_CODE::NetEventNDKDisable)
         });
         while adapter.is_ndk_enabled() {

@@ -61,7 +61,7 @@ fn a_pause_must_not_fail() {
 fn what_is_not_pending_must_not_be_completed() {
     let twice = found(Break::PauseCompletesTwice, |bench| {
         bench.adapter().pause().unwrap();
-        while crate::verifier::findings().is_empty() {
+        while ntsim_core::verifier::findings().is_empty() {
             std::thread::yield_now();
         }
     });

@@ -8,7 +8,7 @@ use sys::wdm::{GUID, PVOID};
 use super::bench::{Bench, call, context, on_close};
 use super::provider::{self, At, fake};
 use crate::ndk::{Closes, Kind, pending_closes, rules};
-use crate::subsystem::Subsystem;
+use ntsim_core::subsystem::Subsystem;
 
 #[test]
 fn objects_that_are_closed_antecedents_first_complete_when_the_last_successor_has() {

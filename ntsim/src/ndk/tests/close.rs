@@ -212,7 +212,7 @@ fn an_adapter_close_that_returns_during_a_callback_is_found() {
     });
     let provider = bench.provider;
     let thread = std::thread::spawn(|| {
-        let _attached = crate::sched::attach("completions");
+        let _attached = ntsim_core::sched::attach("completions");
         provider.run();
     });
     wait_for_entry.recv().unwrap();
@@ -234,7 +234,7 @@ fn an_adapter_close_may_return_inside_the_inline_close_of_its_last_object() {
         let adapter = fake(object).parent();
         let status = provider::close(object, completion, context);
         let thread = std::thread::spawn(move || {
-            let _attached = crate::sched::attach("closer");
+            let _attached = ntsim_core::sched::attach("closer");
             crate::ndk::close_adapter(adapter.pointer());
         });
         thread.join().unwrap();

@@ -11,7 +11,7 @@ use super::bench::{Bench, Got, call, context, on_close, on_create, on_request};
 use super::provider::{self, At, fake};
 use crate::ke::spin_lock;
 use crate::ndk::rules;
-use crate::sched::{self, Irql};
+use ntsim_core::sched::{self, Irql};
 
 static LOCK: AtomicUsize = AtomicUsize::new(0);
 

@@ -10,7 +10,7 @@ use super::bench::call;
 use super::pair::Pair;
 use super::provider::{self, complete};
 use crate::ndk::rules;
-use crate::sched;
+use ntsim_core::sched;
 
 /// Lets another thread post, or poll, while `function` of the provider is running.
 fn from_another_thread(call: impl FnOnce() + Send + 'static) {

@@ -142,7 +142,7 @@ fn a_descriptor_is_paged_pool_of_the_drivers() {
         ex::inject(Faults::Nth(1), None);
         let made = assign(ptr::null_mut(), context(&access)).unwrap();
         assert_eq!(assign(ptr::null_mut(), context(&access)), Err(STATUS_INSUFFICIENT_RESOURCES));
-        assert!(crate::pageable::contains(made as usize));
+        assert!(ntsim_core::pageable::contains(made as usize));
     });
     assert!(report.findings.is_empty(), "{report}");
     assert_eq!((report.pool.len(), report.pool[0].tag.to_string()), (1, "SeSd".to_owned()));

@@ -1,0 +1,59 @@
+//! The core of the simulator, on which its parts of the kernel are built: it runs the threads of a driver, loads its
+//! image and collects what is found of it, and emulates no function of Windows itself.
+//!
+//! For the author of a driver whose kernel functions are not in `ntsim` yet: implement them as a
+//! [`Subsystem`](subsystem::Subsystem) (the head of [`boundary::export`] says how a function is declared) and boot a
+//! machine with it, [`Builder::new`](boot::Builder::new).
+//!
+//! # Layers
+//!
+//! A module uses those below it only.
+//!
+//! | module | contents |
+//! |---|---|
+//! | `boot` | booting a machine, shutting it down, its report |
+//! | `subsystem` | what a part of the kernel does for the machine and for other parts |
+//! | `boundary` | calls of emulated functions, calls into drivers, the stack they take |
+//! | `verifier` | findings |
+//! | `loader` | images, symbols, stacks, points at atomics |
+//! | `sched` | processors, levels, threads, time, schedules; the one place in which anything blocks |
+//! | `pageable` | memory that can be paged out |
+//! | `bugcheck` | stop codes |
+//! | `per_machine` | state that is kept per machine |
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unreachable,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    clippy::cast_possible_truncation,
+    clippy::cast_lossless,
+    clippy::std_instead_of_alloc,
+    reason = "a tool that runs in user mode: a broken invariant of its own stops it loudly"
+)]
+#![cfg_attr(
+    test,
+    allow(
+        clippy::multiple_unsafe_ops_per_block,
+        clippy::undocumented_unsafe_blocks,
+        reason = "a test plays a driver: its calls belong together, and break rules on purpose"
+    )
+)]
+
+pub mod boot;
+pub mod boundary;
+pub mod bugcheck;
+pub mod loader;
+pub mod pageable;
+pub mod per_machine;
+pub mod sched;
+pub mod subsystem;
+#[cfg(test)]
+#[allow(dead_code, reason = "the table of the one function is not registered")]
+pub mod testing;
+pub mod verifier;
+
+pub use boundary::export::Export;
+pub use sched::Settings;

@@ -1,0 +1,58 @@
+//! How a machine is to be.
+
+use core::time::Duration;
+
+use super::Schedule;
+use crate::per_machine::PerMachine;
+
+/// How a machine is to be. Each part reads what concerns it.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    /// The number of virtual processors, 1 to 64.
+    pub processors: u32,
+    /// Live blocks of pool memory that get pages of their own.
+    pub special_pool: usize,
+    /// The bytes of pool memory that a driver does not ask to be zero.
+    pub fresh_pool: u8,
+    /// Whether pageable memory is paged out at DISPATCH_LEVEL.
+    pub force_irql: bool,
+    /// The seed from which requests are chosen that pend; `None` lets none pend that need not.
+    pub force_pending: Option<u64>,
+    /// Whether text for the debugger also goes to standard error.
+    pub echo: bool,
+    /// How long nothing may move while a thread of the host waits.
+    pub patience: Duration,
+    /// The time of one DPC.
+    pub dpc_limit: Duration,
+    /// The order in which threads run; `None` leaves it to the host.
+    pub schedule: Option<Schedule>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            processors: 2,
+            special_pool: 16_000,
+            fresh_pool: 0xA5,
+            force_irql: false,
+            force_pending: None,
+            echo: false,
+            patience: Duration::from_secs(60),
+            dpc_limit: Duration::from_secs(20),
+            schedule: None,
+        }
+    }
+}
+
+impl Settings {
+    /// Those of the running machine.
+    pub fn current() -> &'static Self {
+        SETTINGS.get()
+    }
+
+    pub(crate) fn install(self) {
+        SETTINGS.set(self);
+    }
+}
+
+static SETTINGS: PerMachine<Settings> = PerMachine::new();

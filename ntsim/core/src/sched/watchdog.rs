@@ -1,0 +1,63 @@
+//! Telling a machine that hangs from one that works or is idle.
+//!
+//! It hangs if a thread of the host (the one that booted it, say) waits for something in it, and for a
+//! long time no thread of the machine has called the kernel or been called by it. Then nobody will ever
+//! wake the waiting thread, and a report is worth more than a process that has to be killed.
+
+use core::time::Duration;
+
+use super::{Thread, for_each_thread, hooks};
+use crate::bugcheck::Bugcheck;
+use crate::sched::Settings;
+
+/// How often a waiting thread looks.
+pub(super) const STEP: Duration = Duration::from_secs(1);
+
+/// What a thread that waits has seen of the others.
+#[derive(Default)]
+pub(super) struct Watch {
+    moves: u64,
+    still: Duration,
+}
+
+impl Watch {
+    /// Called by `thread` each time it has waited for another [`STEP`].
+    pub(super) fn look(&mut self, thread: &Thread) {
+        let mut waits = thread.waits.lock();
+        if waits.is_none() {
+            *waits = hooks::stack();
+        }
+        drop(waits);
+        if !thread.of_host {
+            return;
+        }
+        let mut moves = 0;
+        for_each_thread(|thread| moves += thread.moves());
+        if moves != self.moves {
+            *self = Self { moves, still: Duration::ZERO };
+            return;
+        }
+        self.still += STEP;
+        if self.still >= Settings::current().patience {
+            hangs(self.still);
+        }
+    }
+}
+
+/// Ends the process as an operator ends a Windows that hangs.
+fn hangs(still: Duration) -> ! {
+    let head = format!("the machine hangs: nothing has moved for {} s. These threads wait:", still.as_secs());
+    hooks::stop(Bugcheck { code: 0xE2, parameters: [0; 4] }, &describe(&head))
+}
+
+/// The threads that wait, under `head`, with the drivers' stacks, and the objects that wait for a driver.
+pub(super) fn describe(head: &str) -> String {
+    let mut text = head.to_owned();
+    for_each_thread(|thread| {
+        if let Some(stack) = thread.waits.lock().take() {
+            text.push_str(&format!("\n  {thread:?}{stack}"));
+        }
+    });
+    hooks::describe_hang(&mut text);
+    text
+}

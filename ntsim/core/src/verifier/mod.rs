@@ -1,0 +1,87 @@
+//! Findings: what the driver did wrong.
+//!
+//! A check calls [`report`] and goes on; findings are collected and stand in the machine's
+//! [`Report`](crate::Report). Where Windows has a bug check for the mistake, the finding carries its code
+//! and parameters, so that it reads the same on both sides.
+
+mod finding;
+
+use std::sync::{Mutex, PoisonError};
+
+pub use finding::Finding;
+
+use crate::per_machine::PerMachine;
+use crate::sched::{self, What};
+
+/// Findings kept in full; beyond that they are only counted.
+const KEPT: usize = 1000;
+
+/// The findings of one machine.
+#[derive(Default)]
+struct Findings {
+    kept: Mutex<Vec<Finding>>,
+}
+
+static FINDINGS: PerMachine<Findings> = PerMachine::new();
+
+/// Adds a finding, with the calling thread's driver stack, level and processor.
+///
+/// The same rule broken again from the same place counts up the finding that is there.
+#[cold]
+pub fn report(finding: Finding) {
+    let finding = finding.located();
+    sched::note(|| What::Found(finding.rule));
+    let mut kept = FINDINGS.get().kept.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(known) = kept.iter_mut().find(|known| known.is_same(&finding)) {
+        known.times += 1;
+    } else if kept.len() < KEPT {
+        kept.push(finding);
+    }
+}
+
+/// The findings of the running machine so far.
+pub fn findings() -> Vec<Finding> {
+    FINDINGS.get().kept.lock().unwrap_or_else(PoisonError::into_inner).clone()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sched::{self, Irql};
+    use crate::testing::KeDoNothing;
+
+    #[test]
+    fn the_same_mistake_at_the_same_place_is_counted() {
+        let machine = crate::testing::builder().boot();
+        for text in ["one", "two", "one"] {
+            report(Finding::new("Irql").text(text));
+        }
+        let times: Vec<_> = machine.shutdown().findings.iter().map(|f| (f.text.clone(), f.times)).collect();
+        assert_eq!(times, [("one".to_owned(), 2), ("two".to_owned(), 1)]);
+    }
+
+    #[test]
+    fn there_are_not_more_findings_than_a_reader_can_use() {
+        let machine = crate::testing::builder().boot();
+        (0..KEPT + 7).for_each(|n| report(Finding::new("Irql").text(n.to_string())));
+        assert_eq!(machine.shutdown().findings.len(), KEPT);
+    }
+
+    #[test]
+    fn a_function_called_at_a_level_at_which_it_must_not_be_is_found() {
+        let machine = crate::testing::builder().boot();
+        let old = sched::raise(Irql::HIGH);
+        unsafe { KeDoNothing() };
+        sched::lower(old);
+        let finding = machine.shutdown().findings.remove(0);
+        assert_eq!(finding.bugcheck.unwrap().parameters, [0xE5, 15, 0, 0]);
+        assert_eq!(
+            finding.to_string(),
+            "Irql: KeDoNothing called at HIGH_LEVEL; \
+             it may be called from PASSIVE_LEVEL to DISPATCH_LEVEL\n  \
+             bug check 0xC4 DRIVER_VERIFIER_DETECTED_VIOLATION (0xe5, 0xf, 0x0, 0x0)\n  \
+             at HIGH_LEVEL on processor 1, thread boot\n    nt!KeDoNothing"
+                .replace("processor 1", &format!("processor {}", finding.processor))
+        );
+    }
+}

@@ -90,7 +90,6 @@ mod last_words;
 pub mod machine;
 mod mm;
 pub mod ndis;
-pub mod ndk;
 mod net;
 mod network;
 mod ob;
@@ -104,6 +103,7 @@ mod tests;
 mod wdf;
 mod wsk;
 
+pub use ::ndk;
 pub use driver::Driver;
 pub use machine::Machine;
 pub use net::AddressWatch;

@@ -7,7 +7,6 @@ use crate::crash;
 use crate::driver::Driver;
 use crate::io::{self, File, Opener, Status};
 use crate::ke::debug;
-use crate::ndk;
 use crate::report::Report;
 use crate::se::Subject;
 use ntsim_core::boot;
@@ -29,7 +28,7 @@ pub(crate) const SUBSYSTEMS: Subsystems = &[
     &crate::io::Io,
     &crate::wdf::Wdf,
     &crate::net::Net,
-    &crate::ndk::Ndk,
+    &ndk::Ndk,
     &crate::ndis::NdisLibrary,
     &crate::wsk::Wsk,
 ];

@@ -3,7 +3,6 @@
 use core::fmt;
 
 use crate::io;
-use crate::ndk;
 use ntsim_core::sched::Played;
 use ntsim_core::subsystem::Leak;
 use ntsim_core::verifier::Finding;

@@ -13,7 +13,7 @@ use sys::status::{
 use super::adapter::{self, Adapter, State};
 use super::violation;
 use crate::io::Status;
-use crate::ndk::{self, Opened};
+use ndk::Opened;
 use ntsim_core::boundary;
 use ntsim_core::sched;
 

@@ -9,8 +9,8 @@ use sys::status::{NTSTATUS, STATUS_SUCCESS};
 use sys::wdm::{PVOID, ULONG};
 
 use super::provider::Provider;
-use crate::Machine;
-use crate::ndk::{Checks, Opened, close_adapter, open_adapter, set_checks};
+use crate::{Checks, Opened, close_adapter, open_adapter, set_checks};
+use ntsim_core::boot::Machine;
 
 /// Calls a function through an object's dispatch pointer, as a consumer does.
 macro_rules! call {
@@ -98,7 +98,7 @@ impl Bench {
     }
 
     fn opened(checks: Checks, version: Option<NDK_VERSION>, change: impl FnOnce(&mut Provider)) -> Self {
-        let machine = Machine::builder().boot();
+        let machine = crate::testing::builder().boot();
         set_checks(checks);
         LOG.lock().clear();
         *DURING.lock() = None;

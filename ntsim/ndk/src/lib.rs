@@ -24,9 +24,33 @@
 //! - the rest: one file per object;
 //! - [`rules`]: what is watched.
 //!
+//! For the author of a driver that is a provider or a consumer: the layer needs no other part of the simulator. Open an
+//! adapter with [`open_adapter`] by the provider's handlers; use what it returns as a consumer of Windows does.
+//!
 //! A mistake of the provider's is a finding, and a completion or an event that must not have come does not
 //! reach the consumer. A mistake of the consumer's is a finding too, and a call that must not have been made
 //! does not reach the provider.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unreachable,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    clippy::cast_possible_truncation,
+    clippy::cast_lossless,
+    clippy::std_instead_of_alloc,
+    reason = "a tool that runs in user mode: a broken invariant of its own stops it loudly"
+)]
+#![cfg_attr(
+    test,
+    allow(
+        clippy::multiple_unsafe_ops_per_block,
+        clippy::undocumented_unsafe_blocks,
+        reason = "a test plays a driver: its calls belong together, and break rules on purpose"
+    )
+)]
 
 mod account;
 mod adapter;
@@ -67,6 +91,8 @@ mod turn;
 mod work;
 
 #[cfg(test)]
+mod testing;
+#[cfg(test)]
 mod tests;
 
 use core::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
@@ -75,8 +101,7 @@ use std::collections::HashMap;
 
 pub use account::Reason;
 pub use adapter::{Opened, close_adapter, open_adapter};
-pub(crate) use explain::summary;
-pub use explain::{PendingClose, Successor, Summary, pending_closes};
+pub use explain::{PendingClose, Successor, Summary, pending_closes, summary};
 pub use kind::Kind;
 pub use statistics::{Closes, Statistics};
 
@@ -104,7 +129,7 @@ const EXPORTS: &[&[Export]] = &[
 ];
 
 /// The layer between the consumers and providers of RDMA.
-pub(crate) struct Ndk;
+pub struct Ndk;
 
 impl Subsystem for Ndk {
     fn exports(&self) -> &'static [&'static [Export]] {

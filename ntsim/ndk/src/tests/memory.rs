@@ -8,7 +8,7 @@ use sys::status::{STATUS_PENDING, STATUS_SUCCESS};
 
 use super::bench::{Bench, call, context, on_close, on_request};
 use super::provider::{At, fake};
-use crate::ndk::rules;
+use crate::rules;
 
 /// A QP, with what it needs, and two regions.
 struct Memory {

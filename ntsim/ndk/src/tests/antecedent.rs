@@ -7,7 +7,7 @@ use sys::wdm::{GUID, PVOID};
 
 use super::bench::{Bench, call, context, on_close};
 use super::provider::{self, At, fake};
-use crate::ndk::{Closes, Kind, pending_closes, rules};
+use crate::{Closes, Kind, pending_closes, rules};
 use ntsim_core::subsystem::Subsystem;
 
 #[test]
@@ -100,7 +100,7 @@ fn a_pending_close_says_what_holds_it() {
         pending[0].successors.iter().map(|one| (one.kind, one.handle, one.closing)).collect();
     assert_eq!(holders, [(Kind::Mr, mr.addr(), false), (Kind::Mw, mw.addr(), false)]);
     let mut said = String::new();
-    crate::ndk::Ndk.describe_hang(&mut said);
+    crate::Ndk.describe_hang(&mut said);
     assert!(
         said.contains(&format!("held by MR {:#x} (open), MW {:#x} (open)", mr.addr(), mw.addr())),
         "{said}"
@@ -108,7 +108,7 @@ fn a_pending_close_says_what_holds_it() {
     call!(mr, NdkCloseMr, Some(on_close), context(2));
     call!(mw, NdkCloseMw, Some(on_close), context(2));
     assert!(pending_closes().is_empty());
-    let statistics = crate::ndk::statistics();
+    let statistics = crate::statistics();
     assert_eq!(statistics.closes[&Kind::Pd], Closes { inline: 0, pending: 1 });
     assert_eq!(statistics.closes[&Kind::Mr], Closes { inline: 1, pending: 0 });
     assert_eq!(statistics.callbacks["NdkCloseCompletion"], 1);

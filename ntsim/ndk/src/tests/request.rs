@@ -1,7 +1,7 @@
 //! Creates and requests: one completion for each that pends, none for the others.
 
 use core::ptr;
-use core::sync::atomic::{AtomicUsize, Ordering};
+use core::sync::atomic::Ordering;
 
 use sys::ndk::*;
 use sys::status::{NTSTATUS, STATUS_INSUFFICIENT_RESOURCES, STATUS_PENDING, STATUS_SUCCESS};
@@ -9,11 +9,19 @@ use sys::wdm::{PVOID, ULONG};
 
 use super::bench::{Bench, Got, call, context, on_close, on_create, on_request};
 use super::provider::{self, At, fake};
-use crate::ke::spin_lock;
-use crate::ndk::rules;
+use crate::rules;
 use ntsim_core::sched::{self, Irql};
 
-static LOCK: AtomicUsize = AtomicUsize::new(0);
+/// The address of a spin lock.
+const LOCK: usize = 0x1000;
+
+fn acquire() {
+    assert!(sched::current().unwrap().held.add(LOCK, None));
+}
+
+fn release() {
+    assert!(sched::current().unwrap().held.remove(LOCK).is_some());
+}
 
 type Resize = NDK_FN_RESIZE_CQ;
 
@@ -108,9 +116,9 @@ fn a_completion_with_another_context_is_found() {
 #[test]
 fn a_completion_with_a_spin_lock_held_is_found() {
     let resize = resizing!(|_, completion, context| {
-        spin_lock::acquire(&LOCK, None);
+        acquire();
         complete(completion, context, STATUS_SUCCESS);
-        spin_lock::release(&LOCK);
+        release();
         STATUS_PENDING
     });
     assert_eq!(resized(resize).1, [rules::CALLBACK_UNDER_LOCK]);
@@ -124,9 +132,9 @@ fn a_consumer_that_calls_with_a_lock_of_its_own_held_may_be_called_back() {
     });
     let bench = Bench::with(|provider| provider.cq.NdkResizeCq = Some(resize));
     let cq = bench.cq();
-    spin_lock::acquire(&LOCK, None);
+    acquire();
     call!(cq, NdkResizeCq, 32, Some(on_request), context(1));
-    spin_lock::release(&LOCK);
+    release();
     call!(cq, NdkCloseCq, Some(on_close), context(2));
     assert!(bench.finish().is_empty());
 }

@@ -8,7 +8,7 @@ use sys::wdm::{GUID, PVOID};
 
 use super::bench::{Bench, call, context, on_close, on_create, on_request};
 use super::provider::{self, At, fake};
-use crate::ndk::rules;
+use crate::rules;
 
 /// Lets `change` loose on the header of a PD before the provider hands it out.
 fn pd_with_header(change: extern "win64" fn(*mut NDK_ADAPTER, *mut *mut NDK_PD)) -> Vec<&'static str> {
@@ -289,7 +289,7 @@ fn an_adapter_closed_inside_a_callback_is_found_and_stays_open() {
     let bench = Bench::new();
     let listener = bench.listener();
     let adapter = At::of(bench.adapter);
-    bench.during_next_callback(move || crate::ndk::close_adapter(adapter.pointer()));
+    bench.during_next_callback(move || crate::close_adapter(adapter.pointer()));
     provider::offer(listener);
     call!(bench.created::<NDK_CONNECTOR>(), NdkCloseConnector, Some(on_close), context(1));
     call!(listener, NdkCloseListener, Some(on_close), context(1));
@@ -304,14 +304,14 @@ fn an_adapter_opened_as_an_older_version_than_asked_for_is_found() {
 
 #[test]
 fn an_adapter_without_a_table_is_found_and_closed_again() {
-    let machine = crate::Machine::builder().boot();
+    let machine = crate::testing::builder().boot();
     let provider: &'static provider::Provider = Box::leak(Box::new(provider::Provider::new()));
     let adapter = provider.open();
     // SAFETY: the object is the test provider's.
     unsafe { (*adapter).Dispatch = ptr::null() };
     let (closed, was_closed) = std::sync::mpsc::channel();
     let close = Box::new(move |_| closed.send(()).unwrap());
-    assert!(crate::ndk::open_adapter(NDK_VERSION_2_1, crate::ndk::Opened { adapter, close }).is_none());
+    assert!(crate::open_adapter(NDK_VERSION_2_1, crate::Opened { adapter, close }).is_none());
     was_closed.recv().unwrap();
     let findings = machine.shutdown().findings;
     assert_eq!(findings.iter().map(|finding| finding.rule).collect::<Vec<_>>(), [rules::DISPATCH_INCOMPLETE]);

@@ -9,7 +9,7 @@ use sys::wdm::{FALSE, PVOID, TRUE};
 
 use super::bench::{Bench, Got, call, context, on_close, on_disconnect, on_disconnect_ex, on_request};
 use super::provider::{At, fake, offer, peer_disconnects};
-use crate::ndk::rules;
+use crate::rules;
 
 fn address(port: u16) -> SOCKADDR_IN {
     SOCKADDR_IN {

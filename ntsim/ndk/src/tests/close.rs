@@ -8,7 +8,7 @@ use sys::wdm::PVOID;
 
 use super::bench::{Bench, Got, call, context, on_close, on_create, on_request};
 use super::provider::{self, At, fake};
-use crate::ndk::rules;
+use crate::rules;
 
 #[test]
 fn objects_that_are_closed_successors_first_close_inline_and_nothing_is_found() {
@@ -185,7 +185,7 @@ fn a_callback_after_the_adapter_s_close_is_found_and_kept_from_the_consumer() {
     let mut bench = Bench::new();
     let listener = bench.listener();
     call!(listener, NdkCloseListener, Some(on_close), context(1));
-    crate::ndk::close_adapter(bench.adapter);
+    crate::close_adapter(bench.adapter);
     bench.adapter = ptr::null_mut();
     fake(listener).hold();
     provider::offer(listener);
@@ -216,7 +216,7 @@ fn an_adapter_close_that_returns_during_a_callback_is_found() {
         provider.run();
     });
     wait_for_entry.recv().unwrap();
-    crate::ndk::close_adapter(bench.adapter);
+    crate::close_adapter(bench.adapter);
     bench.adapter = ptr::null_mut();
     leave.send(()).unwrap();
     thread.join().unwrap();
@@ -235,7 +235,7 @@ fn an_adapter_close_may_return_inside_the_inline_close_of_its_last_object() {
         let status = provider::close(object, completion, context);
         let thread = std::thread::spawn(move || {
             let _attached = ntsim_core::sched::attach("closer");
-            crate::ndk::close_adapter(adapter.pointer());
+            crate::close_adapter(adapter.pointer());
         });
         thread.join().unwrap();
         status

@@ -9,7 +9,7 @@ use sys::wdm::{PVOID, ULONG};
 use super::bench::{Bench, Got, call, context, on_close};
 use super::pair::Pair;
 use super::provider::{complete, deliver, fake};
-use crate::ndk::{Checks, rules};
+use crate::{Checks, rules};
 
 /// A pair over a provider that does this with the QP, the context and the flags of a send.
 macro_rules! sending {

@@ -79,7 +79,7 @@ pub(super) fn argument<T: Object>(object: *mut T, name: &'static str) -> Result<
 /// no such call, the calling function returns: a status, or what stands behind `else return`.
 macro_rules! enter {
     ($object:ident, $name:ident $(, since $major:literal, $minor:literal)?) => {
-        $crate::ndk::call::enter!(
+        $crate::call::enter!(
             @ $object, $name, ($($major, $minor)?),
             return sys::status::STATUS_INVALID_HANDLE, return sys::status::STATUS_NOT_SUPPORTED
         )
@@ -88,12 +88,12 @@ macro_rules! enter {
         $object:ident, $name:ident $(, since $major:literal, $minor:literal)?,
         else return $($otherwise:literal)?
     ) => {
-        $crate::ndk::call::enter!(
+        $crate::call::enter!(
             @ $object, $name, ($($major, $minor)?), return $($otherwise)?, return $($otherwise)?
         )
     };
     (@ $object:ident, $name:ident, ($($major:literal, $minor:literal)?), $invalid:expr, $unsupported:expr) => {{
-        let Some(call) = $crate::ndk::call::Call::begin($object, stringify!($name)) else { $invalid };
+        let Some(call) = $crate::call::Call::begin($object, stringify!($name)) else { $invalid };
         $(if !call.since($major, $minor) {
             $unsupported;
         })?

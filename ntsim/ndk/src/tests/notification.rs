@@ -8,7 +8,7 @@ use sys::wdm::ULONG;
 
 use super::pair::Pair;
 use super::provider::{self, fake, notify};
-use crate::ndk::rules;
+use crate::rules;
 
 #[test]
 fn a_notification_without_an_arm_is_found() {
@@ -42,7 +42,7 @@ fn a_notification_for_nothing_is_found() {
 fn an_arm_that_is_never_answered_is_found() {
     extern "win64" fn arm(_: *mut NDK_CQ, _: ULONG) {}
     let pair = Pair::with(|provider| provider.cq.NdkArmCq = Some(arm));
-    crate::ndk::set_notification_limit(Duration::ZERO);
+    crate::set_notification_limit(Duration::ZERO);
     assert!(pair.poll().is_empty());
     pair.arm();
     pair.send(1, 0);

@@ -58,7 +58,7 @@ pub fn pending_closes() -> Vec<PendingClose> {
 }
 
 /// The layer's part of the machine's report.
-pub(crate) fn summary() -> Summary {
+pub fn summary() -> Summary {
     Summary { statistics: statistics(), pending: pending_closes() }
 }
 

@@ -9,7 +9,7 @@ use sys::wdm::{PVOID, ULONG};
 use super::bench::call;
 use super::pair::Pair;
 use super::provider::{self, complete};
-use crate::ndk::rules;
+use crate::rules;
 use ntsim_core::sched;
 
 /// Lets another thread post, or poll, while `function` of the provider is running.

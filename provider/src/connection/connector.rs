@@ -19,10 +19,10 @@ pub(crate) use self::connect::{Origin, Source, Way};
 use super::claim::Claim;
 use super::end::{DisconnectEvent, Limits, Ties};
 use super::endpoint::{BindError, Endpoint};
+use super::link::Link;
 use super::listener::Listener;
 use super::private_data::PrivateData;
-use super::session::Session;
-use super::state::{Accept, Disconnected, Side};
+use super::state::{Accept, Disconnected};
 use crate::adapter::Adapter;
 use crate::consumer::Request;
 use crate::heap::{NoMemory, Shared};
@@ -32,7 +32,7 @@ use crate::object::{Body, Hold, Id, Object, Registry};
 use crate::port::{LIMITS, PortState};
 use crate::queue_pair::Qp;
 
-/// Event bit: the session owes callbacks.
+/// Event bit: the connection owes callbacks.
 const SESSION: u32 = 1;
 
 /// Why a request on a connector failed: the status that the documentation gives for it (CM-4).
@@ -68,12 +68,12 @@ impl From<BindError> for ConnectError {
 enum Role<K: Kernel> {
     /// The consumer made it: it may connect, again and again until a connection comes about.
     Active(Lock<K, Attempts<K>>),
-    /// A listener indicated it, for this session. It never connects.
+    /// A listener indicated it, for this attempt of a peer. It never connects.
     Passive {
         listener: Hold<K, Listener<K>>,
         /// The listener's, which it inherits (CL-12).
         endpoint: Option<Shared<Endpoint<K>>>,
-        session: Shared<Session<K>>,
+        link: Link<K>,
     },
 }
 
@@ -94,53 +94,38 @@ impl<K: Kernel> Connector<K> {
         self.adapter.port()
     }
 
-    /// The connector that a listener indicates for a session.
-    fn offered(
-        adapter: Hold<K, Adapter<K>>,
-        listener: Hold<K, Listener<K>>,
-        session: Shared<Session<K>>,
-    ) -> Self {
+    /// The connector that a listener indicates for a peer's attempt.
+    fn offered(adapter: Hold<K, Adapter<K>>, listener: Hold<K, Listener<K>>, link: Link<K>) -> Self {
         let endpoint = listener.endpoint();
-        Self { adapter, role: Role::Passive { listener, endpoint, session } }
+        Self { adapter, role: Role::Passive { listener, endpoint, link } }
     }
 
-    /// The last attempt to connect, and which side of it this is.
-    pub(crate) fn session(&self) -> Option<(Shared<Session<K>>, Side)> {
+    /// The last attempt to connect.
+    pub(crate) fn link(&self) -> Option<Link<K>> {
         match &self.role {
-            Role::Active(attempts) => Some((attempts.lock().last.clone()?, Side::Active)),
-            Role::Passive { session, .. } => Some((session.clone(), Side::Passive)),
+            Role::Active(attempts) => attempts.lock().last.clone(),
+            Role::Passive { link, .. } => Some(link.clone()),
         }
     }
 
     /// The local address, once it has one.
     pub(crate) fn local_address(&self) -> Option<SocketAddr> {
-        match self.session()? {
-            (session, Side::Active) => session.has_departure().then(|| session.source()),
-            (session, Side::Passive) => Some(session.destination()),
-        }
+        self.link()?.local_address()
     }
 
     /// The peer's address, once it has one.
     pub(crate) fn peer_address(&self) -> Option<SocketAddr> {
-        Some(match self.session()? {
-            (session, Side::Active) => session.destination(),
-            (session, Side::Passive) => session.source(),
-        })
+        Some(self.link()?.peer_address())
     }
 
     /// The local and the peer's address, while it is connected.
     pub(crate) fn connection(&self) -> Option<(SocketAddr, SocketAddr)> {
-        let (session, side) = self.session()?;
-        let (source, destination) = (session.source(), session.destination());
-        session.is_established().then_some(match side {
-            Side::Active => (source, destination),
-            Side::Passive => (destination, source),
-        })
+        self.link()?.connection()
     }
 
     /// Read limits as they hold, and the peer's private data.
     pub(crate) fn peer_data(&self) -> Option<(Limits, PrivateData)> {
-        self.session().map(|(session, side)| session.peer_data(side, LIMITS))
+        Some(self.link()?.peer_data(LIMITS))
     }
 
     /// Whether the queue pair is of the same port, whichever opening of it: no page asks for more.
@@ -149,7 +134,7 @@ impl<K: Kernel> Connector<K> {
     }
 }
 
-/// A queue pair for a connection: for the session, and as the connector's antecedent.
+/// A queue pair for a connection: for the attempt, and as the connector's antecedent.
 type Claimed<K> = (Claim<K>, Hold<K, Qp<K>>);
 
 impl<K: Kernel> Object<K, Connector<K>> {
@@ -182,16 +167,16 @@ impl<K: Kernel> Object<K, Connector<K>> {
         event: Option<DisconnectEvent>,
         request: Request<K, Connector<K>>,
     ) -> Result<(), ConnectError> {
-        let Role::Passive { session, .. } = &self.role else {
+        let Role::Passive { link, .. } = &self.role else {
             request.answered_inline();
             return Err(ConnectError(STATUS_CONNECTION_INVALID));
         };
-        // The consumer may close the connector before the session's call returns.
-        let session = session.clone();
+        // The consumer may close the connector before the link's call returns.
+        let link = link.clone();
         let (claim, tie) = self.claim(qp)?;
-        claim.bind(session.clone());
+        claim.bind(link.clone());
         let accept = Accept { claim, tie, limits, data, event, request };
-        session.accept(accept).map_err(|_| ConnectError(STATUS_CONNECTION_ABORTED))
+        link.accept(accept).map_err(|_| ConnectError(STATUS_CONNECTION_ABORTED))
     }
 
     /// NdkReject.
@@ -200,8 +185,8 @@ impl<K: Kernel> Object<K, Connector<K>> {
     ///
     /// STATUS_CONNECTION_ABORTED if the peer has gone, or there is nothing to reject.
     pub(crate) fn reject(&self, data: PrivateData) -> Result<(), ConnectError> {
-        let (session, side) = self.session().ok_or(ConnectError(STATUS_CONNECTION_INVALID))?;
-        session.reject(side, data).map_err(|_| ConnectError(STATUS_CONNECTION_ABORTED))
+        let link = self.link().ok_or(ConnectError(STATUS_CONNECTION_INVALID))?;
+        link.reject(data).map_err(|_| ConnectError(STATUS_CONNECTION_ABORTED))
     }
 
     /// NdkCompleteConnect, always inline.
@@ -210,10 +195,10 @@ impl<K: Kernel> Object<K, Connector<K>> {
     ///
     /// STATUS_CONNECTION_INVALID before the peer accepted; STATUS_CONNECTION_ABORTED if it has gone.
     pub(crate) fn complete_connect(&self, event: Option<DisconnectEvent>) -> Result<(), ConnectError> {
-        match self.session() {
-            Some((session, Side::Active)) => Session::complete_connect(&session, event).map_err(ConnectError),
-            Some((_, Side::Passive)) | None => Err(ConnectError(STATUS_CONNECTION_INVALID)),
-        }
+        let Role::Active(attempts) = &self.role else { return Err(ConnectError(STATUS_CONNECTION_INVALID)) };
+        let link = attempts.lock().last.clone();
+        let link = link.ok_or(ConnectError(STATUS_CONNECTION_INVALID))?;
+        link.complete_connect(event).map_err(ConnectError)
     }
 
     /// NdkDisconnect: pending while transfers drain.
@@ -223,11 +208,11 @@ impl<K: Kernel> Object<K, Connector<K>> {
     /// STATUS_CONNECTION_INVALID if the connection was never established, or an earlier disconnect of this
     /// connector is pending: it is disconnected already, and that request is what tells when. Answered inline.
     pub(crate) fn disconnect(&self, request: Request<K, Connector<K>>) -> Result<Disconnected, ConnectError> {
-        let Some((session, side)) = self.session() else {
+        let Some(link) = self.link() else {
             request.answered_inline();
             return Err(ConnectError(STATUS_CONNECTION_INVALID));
         };
-        session.disconnect(side, request).map_err(|_| ConnectError(STATUS_CONNECTION_INVALID))
+        link.disconnect(request).map_err(|_| ConnectError(STATUS_CONNECTION_INVALID))
     }
 }
 
@@ -240,41 +225,39 @@ impl<K: Kernel> Body<K> for Connector<K> {
         self.adapter.registry()
     }
 
-    /// Takes the session's lock with that of the attempt held: the attempt's keeps the session, which must not be
+    /// Takes the lock of the connection with that of the attempts held: the latter keeps the link, which must not be
     /// dropped here.
     fn antecedents(&self, name: &mut dyn FnMut(Id)) {
         name(Id::of(&self.adapter));
         match &self.role {
             Role::Active(attempts) => {
-                if let Some(session) = &attempts.lock().last {
-                    session.name_ties(Side::Active, name);
+                if let Some(link) = &attempts.lock().last {
+                    link.name_ties(name);
                 }
             }
-            Role::Passive { listener, session, .. } => {
+            Role::Passive { listener, link, .. } => {
                 name(Id::of(listener));
-                session.name_ties(Side::Passive, name);
+                link.name_ties(name);
             }
         }
     }
 
     /// A pending request is cancelled; a connection ends, without waiting for the peer's consumer.
     fn start_close(object: &Object<K, Self>) {
-        if let Some((session, side)) = object.session() {
-            session.leave(side);
+        if let Some(link) = object.link() {
+            link.leave();
         }
     }
 
     /// The endpoint is let go here, before the completion: its port is free by then (CL-12).
     fn dismantle(self) -> Self::Ties {
-        let (listener, endpoint, session, side) = match self.role {
-            Role::Active(attempts) => (None, None, attempts.into_inner().last, Side::Active),
-            Role::Passive { listener, endpoint, session } => {
-                (Some(listener), endpoint, Some(session), Side::Passive)
-            }
+        let (listener, endpoint, link) = match self.role {
+            Role::Active(attempts) => (None, None, attempts.into_inner().last),
+            Role::Passive { listener, endpoint, link } => (Some(listener), endpoint, Some(link)),
         };
         drop(endpoint);
-        let ties = session.map_or_else(Ties::none, |session| {
-            let (departure, ties) = session.part(side);
+        let ties = link.map_or_else(Ties::none, |link| {
+            let (departure, ties) = link.part();
             drop(departure);
             ties
         });
@@ -283,10 +266,10 @@ impl<K: Kernel> Body<K> for Connector<K> {
 
     /// An event names no attempt. It needs none: only the last attempt can owe anything, as a connector connects
     /// again when its consumer has been told of all that came of the attempt before; and what is delivered is what
-    /// the session owes, by its own state.
+    /// the connection owes, by its own state.
     fn deliver(object: &Object<K, Self>, _: u32) {
-        if let Some((session, side)) = object.session() {
-            session.deliver(side);
+        if let Some(link) = object.link() {
+            link.deliver();
         }
     }
 }

@@ -1,14 +1,15 @@
 //! Connections: endpoints, listeners, connectors, and the session between two queue pairs.
 //!
-//! A connection is a [`Session`] with two sides. The active side connected; the passive side's connector
-//! was made here and indicated by a listener. Both sides live in this machine, so what would be messages
-//! are transitions of one state machine, made under one lock.
+//! A connector and a QP have one side of a connection, as a [`Link`]. The active side connected; the passive side's
+//! connector was made here and indicated by a listener. Where both sides live in this driver, the link leads to a
+//! [`Session`]: what would be messages are transitions of one state machine (`state`), made under one lock.
 
 mod claim;
 mod connector;
 mod departure;
 mod end;
 mod endpoint;
+mod link;
 mod listener;
 mod offer;
 mod private_data;
@@ -21,6 +22,7 @@ mod transfers;
 pub(crate) use connector::{ConnectError, Connector, Origin, Source, Turn, Way};
 pub(crate) use end::{DisconnectEvent, Limits};
 pub(crate) use endpoint::{BindError, Endpoint, SegmentState};
+pub(crate) use link::Link;
 pub(crate) use listener::{ListenError, Listener};
 pub(crate) use private_data::{MAX_PRIVATE_DATA, PrivateData};
 pub(crate) use session::Session;

@@ -2,7 +2,7 @@
 
 use core::net::SocketAddr;
 
-use sys::status::{NTSTATUS, STATUS_CONNECTION_ABORTED, STATUS_CONNECTION_INVALID, STATUS_SUCCESS};
+use sys::status::NTSTATUS;
 
 use super::claim::Claim;
 use super::connector::Connector;
@@ -10,12 +10,11 @@ use super::departure::Departure;
 use super::end::{DisconnectEvent, End, Limits, Ties};
 use super::private_data::PrivateData;
 use super::slot::Slot;
-use super::state::{Accept, Disconnected, Invalid, Phase, Side, State, Transition};
+use super::state::{Accept, Disconnected, Invalid, Side, State, Transition, Withdrawn};
 use super::transfers::Transfers;
 use crate::consumer::Request;
 use crate::heap::{NoMemory, Shared};
 use crate::kernel::{Kernel, Lock};
-use crate::lifetime::Kind;
 use crate::object::{Hold, Id};
 use crate::rundown::{Drain as _, Pin, Rundown};
 
@@ -60,8 +59,7 @@ impl<K: Kernel> Session<K> {
             data,
             ..End::new()
         };
-        let (phase, departure) = (Phase::Offered { active: claim, in_call: true }, Some(departure));
-        let state = State { phase, departure, active, passive: End::new() };
+        let state = State::offered(active, claim, departure);
         let (state, transfers) = (Lock::<K, _>::new(state), Rundown::new());
         Shared::new(Self { state, transfers, source, destination: remote })
     }
@@ -83,7 +81,7 @@ impl<K: Kernel> Session<K> {
 
     /// Whether the active side's address is taken for it.
     pub(super) fn has_departure(&self) -> bool {
-        self.state.lock().departure.is_some()
+        self.state.lock().has_departure()
     }
 
     /// Makes a transition under the lock, then does what it asks for without: first it gives back what an attempt
@@ -93,9 +91,7 @@ impl<K: Kernel> Session<K> {
         let (result, wake) = {
             let mut state = self.state.lock();
             let result = transition(&mut state, &mut next);
-            let wake = [(next.wake_active, &state.active), (next.wake_passive, &state.passive)]
-                .map(|(wake, end)| if wake { end.connector.as_ref() } else { None })
-                .map(|connector| connector.and_then(|connector| connector.keep(Kind::Request).ok()));
+            let wake = state.woken(&next);
             (result, wake)
         };
         let Transition { wake_active: _, wake_passive: _, stop, flush, released } = next;
@@ -114,18 +110,13 @@ impl<K: Kernel> Session<K> {
 
     /// The listener's side gets its connector, before the offer is shown to a consumer.
     pub(super) fn attach(&self, passive: Hold<K, Connector<K>>) {
-        drop(self.step(|state, _| state.passive.connector.replace(passive)));
+        drop(self.step(|state, _| state.attach(passive)));
     }
 
     /// The listener did not take the offer, which no consumer has seen: nothing of the attempt is left, and its
     /// request is answered inline.
     pub(super) fn withdraw(&self) -> Option<Request<K, Connector<K>>> {
-        let (request, connectors, ties) = self.step(|state, next| {
-            *next = state.withdraw();
-            let connectors = (state.active.connector.take(), state.passive.connector.take());
-            let ties = core::mem::replace(&mut state.active.ties, Ties::none());
-            (state.active.establish.withdraw(), connectors, ties)
-        });
+        let Withdrawn { request, connectors, ties } = self.step(State::withdraw);
         drop((connectors, ties));
         request
     }
@@ -137,21 +128,18 @@ impl<K: Kernel> Session<K> {
 
     /// The connector of `side` connects anew: this attempt, which was refused, wakes it no more.
     pub(super) fn forget_connector(&self, side: Side) {
-        drop(self.step(|state, _| state.end(side).connector.take()));
+        drop(self.step(|state, _| state.forget_connector(side)));
     }
 
     /// Takes out what the connector of `side` has by this session: its address, and its antecedents.
     pub(super) fn part(&self, side: Side) -> (Option<Departure<K>>, Ties<K>) {
-        self.step(|state, _| {
-            let departure = if side == Side::Active { state.departure.take() } else { None };
-            (departure, core::mem::replace(&mut state.end(side).ties, Ties::none()))
-        })
+        self.step(|state, _| state.part(side))
     }
 
     /// Names the antecedents of the connector of `side`.
     pub(super) fn name_ties(&self, side: Side, name: &mut dyn FnMut(Id)) {
         let mut state = self.state.lock();
-        let Ties { shared, qp } = &state.end(side).ties;
+        let Ties { shared, qp } = state.ties(side);
         if let Some(shared) = shared {
             name(Id::of(shared));
         }
@@ -194,42 +182,16 @@ impl<K: Kernel> Session<K> {
     ///
     /// # Errors
     ///
-    /// STATUS_CONNECTION_ABORTED if the attempt has ended without this consumer's doing; STATUS_CONNECTION_INVALID
-    /// before the peer accepted, when the connect was completed or rejected by this consumer
-    /// ([page](https://learn.microsoft.com/windows-hardware/drivers/ddi/ndkpi/nc-ndkpi-ndk_fn_complete_connect)).
+    /// Those of [`State::complete_connect`].
     pub(super) fn complete_connect(
         this: &Shared<Self>,
         event: Option<DisconnectEvent>,
     ) -> Result<(), NTSTATUS> {
         this.step(|state, next| {
-            // A QP that is dead by now may not have told the session yet.
-            if let Some(abandoned) = state.abandon() {
-                *next = abandoned;
-                return Err(STATUS_CONNECTION_ABORTED);
-            }
-            let (active, passive) = match core::mem::replace(&mut state.phase, Phase::Established) {
-                Phase::Accepted { active, passive } => (active, passive),
-                other => {
-                    let error = match &other {
-                        Phase::Ended { was_established: false } if !state.active.left => {
-                            STATUS_CONNECTION_ABORTED
-                        }
-                        Phase::Offered { .. }
-                        | Phase::Accepted { .. }
-                        | Phase::Established
-                        | Phase::Ending
-                        | Phase::Ended { .. } => STATUS_CONNECTION_INVALID,
-                    };
-                    state.phase = other;
-                    return Err(error);
-                }
-            };
-            // SAFETY: the phase admits this once per session, under its lock, and no close before it.
-            unsafe { this.transfers.open(Transfers::new(active, passive, this)) };
-            state.active.event = event;
-            state.passive.establish.finish(STATUS_SUCCESS);
-            next.wake(Side::Passive);
-            Ok(())
+            state.complete_connect(next, event, |active, passive| {
+                // SAFETY: the state admits this once per session, under its lock, and no close before it.
+                unsafe { this.transfers.open(Transfers::new(active, passive, this)) };
+            })
         })
     }
 
@@ -258,10 +220,7 @@ impl<K: Kernel> Session<K> {
 
     /// The last transfer has ended; which queue pairs are to be flushed, the active side's first.
     pub(super) fn drained(&self) -> [bool; 2] {
-        self.step(|state, next| {
-            *next = state.drained();
-            [state.active.flush, state.passive.flush]
-        })
+        self.step(State::drained)
     }
 
     /// A transfer broke the connection.
@@ -283,26 +242,18 @@ impl<K: Kernel> Session<K> {
     /// Makes the callbacks that are owed to `side`: completions first, then the disconnect event. At the
     /// end of the connection its connector is let go. In the connector's deferred call.
     pub(super) fn deliver(&self, side: Side) {
-        while let Some((request, status)) = self.step(|state, _| state.end(side).take_due()) {
+        while let Some((request, status)) = self.step(|state, _| state.take_due(side)) {
             request.complete(status);
         }
-        if let Some(event) = self.step(|state, _| state.end(side).take_event()) {
+        if let Some(event) = self.step(|state, _| state.take_event(side)) {
             event.call();
         }
-        let released = self.step(|state, _| {
-            let ended = matches!(state.phase, Phase::Ended { .. });
-            if ended { state.end(side).connector.take() } else { None }
-        });
-        drop(released);
+        drop(self.step(|state, _| state.release_connector(side)));
     }
 
     /// What `side` gets to know of its peer: the limits that hold between them, and the peer's data.
     pub(crate) fn peer_data(&self, side: Side, own: Limits) -> (Limits, PrivateData) {
-        self.step(|state, _| {
-            let own = state.end(side).limits.unwrap_or(own);
-            let peer = state.end(side.peer());
-            (peer.limits.map_or(own, |limits| own.effective(limits)), peer.data.clone())
-        })
+        self.step(|state, _| state.peer_data(side, own))
     }
 
     /// Begins a transfer that `side` initiates, if the connection is established.

@@ -4,12 +4,15 @@
 //! an attempt takes (address and port, a destination, queue pairs) is owned here, by the phase in which it is
 //! taken, and goes when the attempt ends.
 
-use sys::status::{STATUS_CANCELLED, STATUS_CONNECTION_ABORTED, STATUS_CONNECTION_REFUSED, STATUS_SUCCESS};
+use sys::status::{
+    NTSTATUS, STATUS_CANCELLED, STATUS_CONNECTION_ABORTED, STATUS_CONNECTION_INVALID,
+    STATUS_CONNECTION_REFUSED, STATUS_SUCCESS,
+};
 
 use super::claim::Claim;
 use super::connector::Connector;
 use super::departure::Departure;
-use super::end::{DisconnectEvent, End, Limits};
+use super::end::{DisconnectEvent, End, Limits, Ties};
 use super::private_data::PrivateData;
 use super::slot::{Full, Slot};
 use crate::consumer::Request;
@@ -46,19 +49,21 @@ impl Side {
     }
 }
 
-/// Where a connection is.
-pub(crate) enum Phase<K: Kernel> {
+/// Where a connection is, with what it owns there only.
+pub(super) enum Phase<K: Kernel> {
     /// Connect was called; the passive side has not answered. During the call itself (`in_call`) the request may
     /// be answered inline yet.
-    Offered { active: Claim<K>, in_call: bool },
+    Offered { active: Claim<K>, departure: Departure<K>, in_call: bool },
     /// The passive side accepted; the active side has not completed the connect.
-    Accepted { active: Claim<K>, passive: Claim<K> },
-    /// Transfers run.
-    Established,
+    Accepted { active: Claim<K>, passive: Claim<K>, departure: Departure<K> },
+    /// Transfers run. They own the claims, see [`Transfers`](super::transfers::Transfers).
+    Established { departure: Departure<K> },
     /// No transfer begins any more; some may still run.
-    Ending,
-    /// Nothing happens any more.
-    Ended { was_established: bool },
+    Ending { departure: Departure<K> },
+    /// Transfers have drained. The active side's connector keeps its address until it is closed.
+    Disconnected { departure: Option<Departure<K>> },
+    /// The attempt came to nothing.
+    Refused,
 }
 
 /// The call does not fit the state of the connection.
@@ -84,16 +89,14 @@ pub(crate) enum Disconnected {
 }
 
 /// A connection. What [`Transition`] asks for is done by the session after its lock was released.
-pub(crate) struct State<K: Kernel> {
-    pub(super) phase: Phase<K>,
-    /// Where the active side connects from; gone if the connection does not come about.
-    pub(super) departure: Option<Departure<K>>,
-    pub(super) active: End<K>,
-    pub(super) passive: End<K>,
+pub(super) struct State<K: Kernel> {
+    phase: Phase<K>,
+    active: End<K>,
+    passive: End<K>,
 }
 
 /// What a transition leaves to do, and what it took out, which is dropped without the lock.
-pub(crate) struct Transition<K: Kernel> {
+pub(super) struct Transition<K: Kernel> {
     /// Sides whose connector has something to deliver.
     pub(super) wake_active: bool,
     pub(super) wake_passive: bool,
@@ -102,17 +105,24 @@ pub(crate) struct Transition<K: Kernel> {
     /// To be flushed for good.
     pub(super) flush: Option<Hold<K, Qp<K>>>,
     /// What an attempt that has ended gives back.
-    pub(super) released: (Option<Phase<K>>, Option<Departure<K>>),
+    pub(super) released: Option<Phase<K>>,
+}
+
+/// What [`State::withdraw`] took out, and the request, which is answered inline.
+pub(super) struct Withdrawn<K: Kernel> {
+    pub(super) request: Option<Request<K, Connector<K>>>,
+    pub(super) connectors: [Option<Hold<K, Connector<K>>>; 2],
+    pub(super) ties: Ties<K>,
 }
 
 impl<K: Kernel> Default for Transition<K> {
     fn default() -> Self {
-        Self { wake_active: false, wake_passive: false, stop: false, flush: None, released: (None, None) }
+        Self { wake_active: false, wake_passive: false, stop: false, flush: None, released: None }
     }
 }
 
 impl<K: Kernel> Transition<K> {
-    pub(super) fn wake(&mut self, side: Side) {
+    fn wake(&mut self, side: Side) {
         match side {
             Side::Active => self.wake_active = true,
             Side::Passive => self.wake_passive = true,
@@ -121,36 +131,122 @@ impl<K: Kernel> Transition<K> {
 }
 
 impl<K: Kernel> State<K> {
-    pub(super) fn end(&mut self, side: Side) -> &mut End<K> {
+    /// An offer, during the call of NdkConnect.
+    #[inline(always)]
+    pub(super) const fn offered(active: End<K>, claim: Claim<K>, departure: Departure<K>) -> Self {
+        let phase = Phase::Offered { active: claim, departure, in_call: true };
+        Self { phase, active, passive: End::new() }
+    }
+
+    fn end(&mut self, side: Side) -> &mut End<K> {
         match side {
             Side::Active => &mut self.active,
             Side::Passive => &mut self.passive,
         }
     }
 
-    /// Whether the attempt of `side` has failed and its consumer knows it: the connector may connect again.
-    pub(super) fn is_refused(&mut self, side: Side) -> bool {
-        matches!(self.phase, Phase::Ended { was_established: false }) && !self.end(side).establish.owes()
+    /// The connectors that a transition asks to be woken.
+    pub(super) fn woken(&self, next: &Transition<K>) -> [Option<Hold<K, Connector<K>>>; 2] {
+        [(next.wake_active, &self.active), (next.wake_passive, &self.passive)]
+            .map(|(wake, end)| if wake { end.connector.as_ref() } else { None })
+            .map(|connector| connector.and_then(|connector| connector.keep(Kind::Request).ok()))
     }
 
-    /// A connection that never came about ends: both pending requests get their status.
+    /// Whether the active side's address is taken for it.
+    pub(super) const fn has_departure(&self) -> bool {
+        match &self.phase {
+            Phase::Offered { .. }
+            | Phase::Accepted { .. }
+            | Phase::Established { .. }
+            | Phase::Ending { .. }
+            | Phase::Disconnected { departure: Some(_) } => true,
+            Phase::Disconnected { departure: None } | Phase::Refused => false,
+        }
+    }
+
+    /// Whether the attempt of `side` has failed and its consumer knows it: the connector may connect again.
+    pub(super) fn is_refused(&mut self, side: Side) -> bool {
+        matches!(self.phase, Phase::Refused) && !self.end(side).establish.owes()
+    }
+
+    /// The antecedents of the connector of `side`.
+    pub(super) fn ties(&mut self, side: Side) -> &Ties<K> {
+        &self.end(side).ties
+    }
+
+    /// The limits that hold between `side` and its peer, and the peer's data.
+    pub(super) fn peer_data(&mut self, side: Side, own: Limits) -> (Limits, PrivateData) {
+        let own = self.end(side).limits.unwrap_or(own);
+        let peer = self.end(side.peer());
+        (peer.limits.map_or(own, |limits| own.effective(limits)), peer.data.clone())
+    }
+
+    /// The listener's side gets its connector; gives out an earlier one.
+    pub(super) fn attach(&mut self, passive: Hold<K, Connector<K>>) -> Option<Hold<K, Connector<K>>> {
+        self.passive.connector.replace(passive)
+    }
+
+    /// The connector of `side` is woken no more.
+    pub(super) fn forget_connector(&mut self, side: Side) -> Option<Hold<K, Connector<K>>> {
+        self.end(side).connector.take()
+    }
+
+    /// The connector of `side` has nothing more to hear of a connection that is over: it is let go.
+    pub(super) fn release_connector(&mut self, side: Side) -> Option<Hold<K, Connector<K>>> {
+        match self.phase {
+            Phase::Disconnected { .. } | Phase::Refused => self.end(side).connector.take(),
+            Phase::Offered { .. }
+            | Phase::Accepted { .. }
+            | Phase::Established { .. }
+            | Phase::Ending { .. } => None,
+        }
+    }
+
+    /// The connector of `side` goes, or connects again: takes out what it has by this connection.
+    pub(super) fn part(&mut self, side: Side) -> (Option<Departure<K>>, Ties<K>) {
+        let departure = match (&mut self.phase, side) {
+            (Phase::Disconnected { departure }, Side::Active) => departure.take(),
+            // Before, the connection holds the connector; after, there is none.
+            (
+                Phase::Offered { .. }
+                | Phase::Accepted { .. }
+                | Phase::Established { .. }
+                | Phase::Ending { .. }
+                | Phase::Disconnected { .. }
+                | Phase::Refused,
+                _,
+            ) => None,
+        };
+        (departure, core::mem::replace(&mut self.end(side).ties, Ties::none()))
+    }
+
+    /// The next request of `side` whose completion is due.
+    pub(super) fn take_due(&mut self, side: Side) -> Option<(Request<K, Connector<K>>, NTSTATUS)> {
+        self.end(side).take_due()
+    }
+
+    /// The disconnect event of `side`, if it is due.
+    pub(super) fn take_event(&mut self, side: Side) -> Option<DisconnectEvent> {
+        self.end(side).take_event()
+    }
+
+    /// A connection that never came about ends: both pending requests get their status. Both connectors are woken:
+    /// there they learn what is owed, and are let go.
     fn refuse(&mut self, active: i32, passive: i32) -> Transition<K> {
         self.active.establish.finish(active);
         self.passive.establish.finish(passive);
-        self.end_here(false)
-    }
-
-    /// The last phase. Both connectors are woken: there they learn what is owed, and are let go.
-    fn end_here(&mut self, was_established: bool) -> Transition<K> {
-        let earlier = core::mem::replace(&mut self.phase, Phase::Ended { was_established });
-        let departure = if was_established { None } else { self.departure.take() };
-        let released = (Some(earlier), departure);
+        let released = Some(core::mem::replace(&mut self.phase, Phase::Refused));
         Transition { wake_active: true, wake_passive: true, released, ..Transition::default() }
     }
 
     /// The attempt ends without a word: the listener did not take the offer, and the call answers inline.
-    pub(super) fn withdraw(&mut self) -> Transition<K> {
-        Transition { wake_active: false, wake_passive: false, ..self.end_here(false) }
+    pub(super) fn withdraw(&mut self, next: &mut Transition<K>) -> Withdrawn<K> {
+        next.released = Some(core::mem::replace(&mut self.phase, Phase::Refused));
+        Withdrawn {
+            request: self.active.establish.withdraw(),
+            connectors: [self.active.connector.take(), self.passive.connector.take()],
+            ties: core::mem::replace(&mut self.active.ties, Ties::none()),
+        }
     }
 
     /// NdkAccept: the active side's connect completes, the request stays pending until that side answers. Takes what
@@ -160,10 +256,10 @@ impl<K: Kernel> State<K> {
     ///
     /// [`Invalid`] if the connection is not offered (any more); nothing has changed, and nothing was taken.
     pub(super) fn accept(&mut self, accept: &mut Option<Accept<K>>) -> Result<Transition<K>, Invalid> {
-        match (core::mem::replace(&mut self.phase, Phase::Established), accept.take()) {
-            (Phase::Offered { active, .. }, Some(taken)) => {
+        match (core::mem::replace(&mut self.phase, Phase::Refused), accept.take()) {
+            (Phase::Offered { active, departure, .. }, Some(taken)) => {
                 let Accept { claim, tie, limits, data, event, request } = taken;
-                self.phase = Phase::Accepted { active, passive: claim };
+                self.phase = Phase::Accepted { active, passive: claim, departure };
                 let end = &mut self.passive;
                 // The end has called nothing before: an offer is accepted once.
                 end.establish = Slot::Pending(request);
@@ -184,6 +280,49 @@ impl<K: Kernel> State<K> {
         }
     }
 
+    /// NdkCompleteConnect: has `open` open the transfers between the claimed QPs, and the passive side's accept
+    /// completes.
+    ///
+    /// # Errors
+    ///
+    /// STATUS_CONNECTION_ABORTED if the attempt has ended without this consumer's doing; STATUS_CONNECTION_INVALID
+    /// before the peer accepted, when the connect was completed or rejected by this consumer
+    /// ([page](https://learn.microsoft.com/windows-hardware/drivers/ddi/ndkpi/nc-ndkpi-ndk_fn_complete_connect)).
+    pub(super) fn complete_connect(
+        &mut self,
+        next: &mut Transition<K>,
+        event: Option<DisconnectEvent>,
+        open: impl FnOnce(Claim<K>, Claim<K>),
+    ) -> Result<(), NTSTATUS> {
+        // A QP that is dead by now may not have told the connection yet.
+        if let Some(abandoned) = self.abandon() {
+            *next = abandoned;
+            return Err(STATUS_CONNECTION_ABORTED);
+        }
+        match core::mem::replace(&mut self.phase, Phase::Refused) {
+            Phase::Accepted { active, passive, departure } => {
+                self.phase = Phase::Established { departure };
+                open(active, passive);
+                self.active.event = event;
+                self.passive.establish.finish(STATUS_SUCCESS);
+                next.wake(Side::Passive);
+                Ok(())
+            }
+            phase => {
+                self.phase = phase;
+                match self.phase {
+                    Phase::Refused if !self.active.left => Err(STATUS_CONNECTION_ABORTED),
+                    Phase::Offered { .. }
+                    | Phase::Accepted { .. }
+                    | Phase::Established { .. }
+                    | Phase::Ending { .. }
+                    | Phase::Disconnected { .. }
+                    | Phase::Refused => Err(STATUS_CONNECTION_INVALID),
+                }
+            }
+        }
+    }
+
     /// The offer was taken, and the request is pending from here on.
     pub(super) fn stands(&mut self) -> Transition<K> {
         if let Phase::Offered { in_call, .. } = &mut self.phase {
@@ -197,12 +336,13 @@ impl<K: Kernel> State<K> {
     /// past its attempt.
     pub(super) fn abandon(&mut self) -> Option<Transition<K>> {
         let dead = match &self.phase {
-            Phase::Offered { active, in_call: false } => (active.is_dead(), false),
-            Phase::Accepted { active, passive } => (active.is_dead(), passive.is_dead()),
+            Phase::Offered { active, in_call: false, .. } => (active.is_dead(), false),
+            Phase::Accepted { active, passive, .. } => (active.is_dead(), passive.is_dead()),
             Phase::Offered { in_call: true, .. }
-            | Phase::Established
-            | Phase::Ending
-            | Phase::Ended { .. } => (false, false),
+            | Phase::Established { .. }
+            | Phase::Ending { .. }
+            | Phase::Disconnected { .. }
+            | Phase::Refused => (false, false),
         };
         let (active, passive) = match dead {
             (false, false) => return None,
@@ -217,9 +357,9 @@ impl<K: Kernel> State<K> {
     pub(super) fn qp_died(&mut self) -> Transition<K> {
         match self.phase {
             Phase::Offered { .. } | Phase::Accepted { .. } => self.abandon().unwrap_or_default(),
-            Phase::Established => self.fail(),
+            Phase::Established { .. } => self.fail(),
             // Everything of it is flushed by its own death, and the peer has been told.
-            Phase::Ending | Phase::Ended { .. } => Transition::default(),
+            Phase::Ending { .. } | Phase::Disconnected { .. } | Phase::Refused => Transition::default(),
         }
     }
 
@@ -234,7 +374,13 @@ impl<K: Kernel> State<K> {
             }
             (Phase::Offered { .. }, Side::Active)
             | (Phase::Accepted { .. }, Side::Passive)
-            | (Phase::Established | Phase::Ending | Phase::Ended { .. }, _) => Err(Invalid),
+            | (
+                Phase::Established { .. }
+                | Phase::Ending { .. }
+                | Phase::Disconnected { .. }
+                | Phase::Refused,
+                _,
+            ) => Err(Invalid),
         }
     }
 
@@ -250,13 +396,13 @@ impl<K: Kernel> State<K> {
                 };
                 self.refuse(active, passive)
             }
-            Phase::Established => self.fail(),
-            Phase::Ending => {
+            Phase::Established { .. } => self.fail(),
+            Phase::Ending { .. } => {
                 self.end(side).flush = true;
                 Transition::default()
             }
-            Phase::Ended { was_established: true } => self.flush_now(side),
-            Phase::Ended { was_established: false } => Transition::default(),
+            Phase::Disconnected { .. } => self.flush_now(side),
+            Phase::Refused => Transition::default(),
         }
     }
 
@@ -274,14 +420,14 @@ impl<K: Kernel> State<K> {
         request: &mut Option<Request<K, Connector<K>>>,
     ) -> Result<(Disconnected, Transition<K>), Invalid> {
         match self.phase {
-            Phase::Established | Phase::Ending => {
+            Phase::Established { .. } | Phase::Ending { .. } => {
                 let end = self.end(side);
                 end.disconnect.put(request).map_err(|Full| Invalid)?;
                 end.left = true;
                 end.flush = true;
                 Ok((Disconnected::Pending, self.begin_to_end(side)))
             }
-            Phase::Ended { was_established: true } => {
+            Phase::Disconnected { .. } => {
                 let end = self.end(side);
                 if end.disconnect.owes() {
                     return Err(Invalid);
@@ -289,8 +435,20 @@ impl<K: Kernel> State<K> {
                 end.left = true;
                 Ok((Disconnected::Done, self.flush_now(side)))
             }
-            Phase::Offered { .. } | Phase::Accepted { .. } | Phase::Ended { was_established: false } => {
-                Err(Invalid)
+            Phase::Offered { .. } | Phase::Accepted { .. } | Phase::Refused => Err(Invalid),
+        }
+    }
+
+    /// From established to ending; whether it was established.
+    fn stop(&mut self) -> bool {
+        match core::mem::replace(&mut self.phase, Phase::Refused) {
+            Phase::Established { departure } => {
+                self.phase = Phase::Ending { departure };
+                true
+            }
+            phase => {
+                self.phase = phase;
+                false
             }
         }
     }
@@ -298,8 +456,7 @@ impl<K: Kernel> State<K> {
     /// `side` disconnects: if it is the first to, the peer's consumer is told, and transfers stop.
     fn begin_to_end(&mut self, side: Side) -> Transition<K> {
         let mut next = Transition::default();
-        if matches!(self.phase, Phase::Established) {
-            self.phase = Phase::Ending;
+        if self.stop() {
             self.end(side.peer()).event_owed = true;
             next.stop = true;
             next.wake(side.peer());
@@ -315,10 +472,9 @@ impl<K: Kernel> State<K> {
 
     /// An established connection breaks: both sides are told, both queue pairs are flushed.
     pub(super) fn fail(&mut self) -> Transition<K> {
-        if !matches!(self.phase, Phase::Established) {
+        if !self.stop() {
             return Transition::default();
         }
-        self.phase = Phase::Ending;
         for end in [&mut self.active, &mut self.passive] {
             end.event_owed = true;
             end.flush = true;
@@ -326,10 +482,19 @@ impl<K: Kernel> State<K> {
         Transition { wake_active: true, wake_passive: true, stop: true, ..Transition::default() }
     }
 
-    /// The last transfer has ended: pending disconnects complete (CM-1).
-    pub(super) fn drained(&mut self) -> Transition<K> {
+    /// The last transfer has ended: pending disconnects complete (CM-1), and both connectors are woken, to be let go.
+    /// Which QPs are to be flushed, the active side's first.
+    pub(super) fn drained(&mut self, next: &mut Transition<K>) -> [bool; 2] {
         self.active.disconnect.finish(STATUS_SUCCESS);
         self.passive.disconnect.finish(STATUS_SUCCESS);
-        self.end_here(true)
+        match core::mem::replace(&mut self.phase, Phase::Refused) {
+            Phase::Ending { departure } => self.phase = Phase::Disconnected { departure: Some(departure) },
+            phase => {
+                self.phase = phase;
+                debug_assert!(false, "transfers are opened once, and stopped before they drain");
+            }
+        }
+        (next.wake_active, next.wake_passive) = (true, true);
+        [self.active.flush, self.passive.flush]
     }
 }

@@ -1,48 +1,20 @@
 //! Requests that invalidate: once nothing new can use the memory, they wait for the transfers that do.
 
-use sys::status::STATUS_SUCCESS;
-
 use super::Qp;
 use super::engine::Attempt;
-use super::list::List;
-use super::patience::Patience;
-use super::results::Message;
+use super::loopback::Delivered;
+use super::responder::Message;
 use super::work::{Initiated, Operation};
 use crate::kernel::Kernel;
 use crate::lifetime::Kind;
 use crate::memory::{Generation, Invalidated, Owner, Posted, Refusal, Token, Unfit};
-use crate::object::{Hold, Object};
-
-/// The request that is being done.
-pub(super) struct Current<K: Kernel> {
-    pub(super) work: Option<Initiated<K>>,
-    /// Its scatter/gather list.
-    pub(super) list: List,
-    /// What it is to make valid, if it registers.
-    pub(super) posted: Option<Posted<K>>,
-    /// It has moved its data and invalidated a token, and waits for the transfers that use the memory.
-    pub(super) ending: Option<Ending<K>>,
-    /// How long the request has waited for a receive.
-    pub(super) patience: Patience,
-}
-
-impl<K: Kernel> Default for Current<K> {
-    fn default() -> Self {
-        Self { work: None, list: List::new(), posted: None, ending: None, patience: Patience::default() }
-    }
-}
+use crate::object::Object;
 
 /// What remains to be done when nobody uses the invalidated memory any more.
 pub(super) struct Ending<K: Kernel> {
     pub(super) owner: Owner<K>,
     /// Of a send: the message that it delivered.
     pub(super) delivered: Option<Delivered<K>>,
-}
-
-/// A message that has arrived, before its receive has a result.
-pub(super) struct Delivered<K: Kernel> {
-    pub(super) receiver: Hold<K, Qp<K>>,
-    pub(super) message: Message,
 }
 
 impl<K: Kernel> Object<K, Qp<K>> {
@@ -52,8 +24,8 @@ impl<K: Kernel> Object<K, Qp<K>> {
         posted: &mut Option<Posted<K>>,
         ended: Ending<K>,
     ) -> Result<Attempt, Attempt> {
-        if let Some(Delivered { receiver, message }) = ended.delivered {
-            receiver.delivered(STATUS_SUCCESS, message);
+        if let Some(delivered) = ended.delivered {
+            delivered.complete();
         }
         match &work.operation {
             Operation::Bind => Self::carry_out(posted),

@@ -1,14 +1,12 @@
 //! Posting: what is accepted has one result, what is refused has none (WR-2).
 
-use super::list::length;
+use super::Qp;
+use super::initiator::Initiator;
 use super::work::{Flags, Initiated, Operation, QueueFull};
-use super::{Qp, Receives};
-use crate::connection::Session;
 use crate::consumer::Opaque;
 use crate::kernel::Kernel;
 use crate::memory::{Owner, Posted, Sge};
 use crate::object::Object;
-use crate::port::MAX_TRANSFER_LENGTH;
 
 /// Why a post was refused inline; there is no result for it (WR-2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,12 +43,9 @@ impl<K: Kernel> Object<K, Qp<K>> {
         (flags, context): (Flags, Opaque),
         local: impl ExactSizeIterator<Item = Sge> + Clone,
     ) -> Result<(), PostError> {
-        if local.len() > self.depths.initiator_sge as usize
-            || length(local.clone()) > MAX_TRANSFER_LENGTH as usize
-        {
-            return Err(PostError::TooLarge);
-        }
-        self.accept(flags, |_| (Initiated { operation, flags, context }, local))
+        self.initiator.check(local.clone())?;
+        let work = Initiated { operation, flags, context };
+        self.accept(flags, |initiator| initiator.post(work, local))
     }
 
     /// As [`Object::post_transfer`], with the data of `entries` taken at once. Neither the tokens nor the
@@ -69,13 +64,11 @@ impl<K: Kernel> Object<K, Qp<K>> {
         (flags, context): (Flags, Opaque),
         entries: impl Iterator<Item = Sge> + Clone,
     ) -> Result<(), PostError> {
-        if length(entries.clone()) > self.inline.size() {
-            return Err(PostError::TooLarge);
-        }
-        self.accept(flags, |position| {
+        self.initiator.check_inline(entries.clone())?;
+        let work = Initiated { operation, flags, context };
+        self.accept(flags, |initiator| {
             // SAFETY: as the caller promises.
-            let copy = unsafe { self.inline.fill(position, entries) };
-            (Initiated { operation, flags, context }, core::iter::once(copy))
+            unsafe { initiator.post_inline(work, entries) }
         })
     }
 
@@ -88,15 +81,10 @@ impl<K: Kernel> Object<K, Qp<K>> {
         &self,
         operation: Operation<K>,
         (flags, context): (Flags, Opaque),
-        mut posted: Posted<K>,
+        posted: Posted<K>,
     ) -> Result<(), PostError> {
-        self.accept(flags, |_| {
-            posted.claim();
-            // There is room, as for the request itself: it is taken out before the request is over.
-            let pushed = self.registrations.push(posted);
-            debug_assert!(pushed.is_ok(), "as many registrations as requests");
-            (Initiated { operation, flags, context }, core::iter::empty())
-        })
+        let work = Initiated { operation, flags, context };
+        self.accept(flags, |initiator| initiator.post_registration(work, posted))
     }
 
     /// As [`Object::post_transfer`], for an invalidation.
@@ -109,19 +97,19 @@ impl<K: Kernel> Object<K, Qp<K>> {
         (flags, context): (Flags, Opaque),
         owner: Owner<K>,
     ) -> Result<(), PostError> {
-        let operation = Operation::Invalidate(owner);
-        self.accept(flags, |_| (Initiated { operation, flags, context }, core::iter::empty()))
+        let work = Initiated { operation: Operation::Invalidate(owner), flags, context };
+        self.accept(flags, |initiator| initiator.post(work, core::iter::empty()))
     }
 
-    fn accept<L: Iterator<Item = Sge>>(
+    fn accept(
         &self,
         flags: Flags,
-        make: impl FnOnce(u64) -> (Initiated<K>, L),
+        post: impl FnOnce(&Initiator<K>) -> Result<(), PostError>,
     ) -> Result<(), PostError> {
-        if self.is_dead() || !self.session.value().is_some_and(Session::is_established) {
+        if self.is_dead() || !self.attachment.is_established() {
             return Err(PostError::NotConnected);
         }
-        self.initiator.post(make)?;
+        post(&self.initiator)?;
         if !flags.contains(Flags::DEFER) {
             self.progress();
         }
@@ -144,14 +132,7 @@ impl<K: Kernel> Object<K, Qp<K>> {
         context: Opaque,
         sink: impl ExactSizeIterator<Item = Sge>,
     ) -> Result<(), PostError> {
-        let Receives::Own(queue) = &self.receive else { return Err(PostError::SharedReceives) };
-        if sink.len() > self.depths.receive_sge as usize {
-            return Err(PostError::TooLarge);
-        }
-        if self.is_dead() && self.receive_cq.is_overflown() {
-            return Err(PostError::NotConnected);
-        }
-        queue.post(|_| (context, sink))?;
+        self.responder.post(context, sink, self.is_dead())?;
         self.receive_posted();
         Ok(())
     }

@@ -7,7 +7,7 @@ use sys::status::*;
 
 use super::consumer::{Pair, Seen, call, close};
 use super::host::Host;
-use crate::connection::{Connector, Session, Side};
+use crate::connection::{Connector, Link, Session, Side};
 use crate::heap::Shared;
 use crate::object::Object;
 
@@ -19,7 +19,8 @@ fn receive(qp: *mut NDK_QP, context: usize) {
 fn session(connector: *mut NDK_CONNECTOR) -> Shared<Session<Host>> {
     // SAFETY: the connector is open.
     let connector = unsafe { &*connector.cast::<Object<Host, Connector<Host>>>() };
-    connector.session().expect("it is connected").0
+    let Link::Loopback(session, _) = connector.link().expect("it is connected");
+    session
 }
 
 fn sorted(mut seen: Vec<Seen>) -> Vec<Seen> {

@@ -3,9 +3,7 @@
 use sys::status::STATUS_CONNECTION_ACTIVE;
 
 use super::{ConnectError, Connector, Role};
-use crate::connection::session::Session;
-use crate::connection::state::Side;
-use crate::heap::Shared;
+use crate::connection::link::Link;
 use crate::kernel::{Kernel, Lock};
 use crate::lifetime::Kind;
 use crate::object::{Hold, Object};
@@ -13,7 +11,7 @@ use crate::object::{Hold, Object};
 /// The attempts that there were, and may be.
 pub(super) struct Attempts<K: Kernel> {
     /// The last one, if there was any.
-    pub(super) last: Option<Shared<Session<K>>>,
+    pub(super) last: Option<Link<K>>,
     /// A connect waits for its turn: no other begins.
     waits: bool,
 }
@@ -26,7 +24,7 @@ impl<K: Kernel> Default for Attempts<K> {
 
 impl<K: Kernel> Attempts<K> {
     /// Whether an attempt may begin that found `earlier`, and found no other that waits.
-    pub(super) fn admits(&self, earlier: Option<&Shared<Session<K>>>) -> bool {
+    pub(super) fn admits(&self, earlier: Option<&Link<K>>) -> bool {
         let unchanged = match (&self.last, earlier) {
             (Some(last), Some(earlier)) => last.same(earlier),
             (None, None) => true,
@@ -42,14 +40,12 @@ impl<K: Kernel> Attempts<K> {
 /// # Errors
 ///
 /// STATUS_CONNECTION_ACTIVE while none may begin.
-pub(super) fn earlier<K: Kernel>(
-    attempts: &Lock<K, Attempts<K>>,
-) -> Result<Option<Shared<Session<K>>>, ConnectError> {
+pub(super) fn earlier<K: Kernel>(attempts: &Lock<K, Attempts<K>>) -> Result<Option<Link<K>>, ConnectError> {
     let (last, waits) = {
         let attempts = attempts.lock();
         (attempts.last.clone(), attempts.waits)
     };
-    let over = last.as_ref().is_none_or(|session| session.is_refused(Side::Active));
+    let over = last.as_ref().is_none_or(Link::is_refused);
     if over && !waits { Ok(last) } else { Err(ConnectError(STATUS_CONNECTION_ACTIVE)) }
 }
 

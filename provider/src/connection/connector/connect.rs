@@ -11,6 +11,7 @@ use super::{ConnectError, Connector, Role};
 use crate::connection::departure::{Departure, Destination};
 use crate::connection::end::{Limits, Ties};
 use crate::connection::endpoint::{Endpoint, Found};
+use crate::connection::link::Link;
 use crate::connection::listener::Listener;
 use crate::connection::offer::Offer;
 use crate::connection::private_data::PrivateData;
@@ -82,7 +83,7 @@ impl<K: Kernel> Origin<K> {
 
 /// An attempt that has all it needs, and the offer of it.
 struct Prepared<K: Kernel> {
-    session: Shared<Session<K>>,
+    link: Link<K>,
     listener: Hold<K, Listener<K>>,
     offer: Offer<K>,
 }
@@ -125,34 +126,30 @@ impl<K: Kernel> Object<K, Connector<K>> {
         }
         let Role::Active(attempts) = &self.role else { return Err(ConnectError(STATUS_CONNECTION_ACTIVE)) };
         let earlier = attempts::earlier(attempts)?;
-        let Prepared { session, listener, offer } = self.prepare(qp, way, limits, data, request)?;
+        let Prepared { link, listener, offer } = self.prepare(qp, way, limits, data, request)?;
         let replaced = {
             let mut attempts = attempts.lock();
             // Another connect may have come between.
-            if attempts.admits(earlier.as_ref()) {
-                Ok(attempts.last.replace(session.clone()))
-            } else {
-                Err(())
-            }
+            if attempts.admits(earlier.as_ref()) { Ok(attempts.last.replace(link.clone())) } else { Err(()) }
         };
         let Ok(replaced) = replaced else {
-            drop(session.withdraw());
+            drop(link.withdraw());
             return Err(ConnectError(STATUS_CONNECTION_ACTIVE));
         };
         drop(earlier);
         if let Some(replaced) = &replaced {
-            replaced.forget_connector(Side::Active);
+            replaced.forget_connector();
         }
         if let Err(offer) = listener.offer(offer) {
             // No consumer has seen the offer: the attempt is taken back, and the connector is as it was.
             let withdrawn = core::mem::replace(&mut attempts.lock().last, replaced);
-            drop((session.withdraw(), withdrawn, offer));
+            drop((link.withdraw(), withdrawn, offer));
             return Err(ConnectError(STATUS_CONNECTION_REFUSED));
         }
         // From here on the consumer may close the connector: `self` is not used any more.
-        session.stands();
+        link.stands();
         if let Some(replaced) = replaced {
-            drop(replaced.part(Side::Active));
+            drop(replaced.part());
         }
         Ok(())
     }
@@ -186,9 +183,10 @@ impl<K: Kernel> Object<K, Connector<K>> {
         let remote = way.remote;
         let session =
             Session::new(Connect { connector, ties, claim, departure, remote, limits, data, request })?;
-        qp.bind(session.clone());
-        let offer = self.offer_of(&listener, &session).inspect_err(|_| drop(session.withdraw()))?;
-        Ok(Prepared { session, listener, offer })
+        let link = Link::Loopback(session.clone(), Side::Active);
+        qp.bind(link.clone());
+        let offer = self.offer_of(&listener, &session).inspect_err(|_| drop(link.withdraw()))?;
+        Ok(Prepared { link, listener, offer })
     }
 
     fn offer_of(
@@ -198,7 +196,11 @@ impl<K: Kernel> Object<K, Connector<K>> {
     ) -> Result<Offer<K>, ConnectError> {
         let adapter = listener.adapter().hold(Kind::Successor)?;
         let tie = listener.keep(Kind::Successor)?;
-        let offer = listener.offer_of(Connector::offered(adapter, tie, session.clone()))?;
+        let offer = listener.offer_of(Connector::offered(
+            adapter,
+            tie,
+            Link::Loopback(session.clone(), Side::Passive),
+        ))?;
         match offer.connector().hold(Kind::Request) {
             Ok(passive) => session.attach(passive),
             Err(refused) => {

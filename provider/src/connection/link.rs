@@ -1,0 +1,187 @@
+//! A connector's, and a QP's, hold on a connection attempt and the connection that comes of it: the one door to it,
+//! wherever the peer is.
+
+use core::net::SocketAddr;
+
+use sys::status::NTSTATUS;
+
+use super::connector::Connector;
+use super::departure::Departure;
+use super::end::{DisconnectEvent, Limits, Ties};
+use super::private_data::PrivateData;
+use super::session::Session;
+use super::state::{Accept, Disconnected, Invalid, Side};
+use crate::consumer::Request;
+use crate::heap::Shared;
+use crate::kernel::Kernel;
+use crate::object::Id;
+
+/// One side of an attempt. Nothing here calls a consumer but [`Link::deliver`]; all of it may be called up to
+/// DISPATCH_LEVEL, with no lock held unless it says so.
+pub(crate) enum Link<K: Kernel> {
+    /// Both sides are connectors of this driver.
+    Loopback(Shared<Session<K>>, Side),
+}
+
+impl<K: Kernel> Clone for Link<K> {
+    fn clone(&self) -> Self {
+        match self {
+            Self::Loopback(session, side) => Self::Loopback(session.clone(), *side),
+        }
+    }
+}
+
+impl<K: Kernel> Link<K> {
+    /// Whether both are the same side of the same attempt.
+    pub(super) fn same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Loopback(one, side), Self::Loopback(other, other_side)) => {
+                one.same(other) && side == other_side
+            }
+        }
+    }
+
+    /// This side's address, once it has one.
+    pub(super) fn local_address(&self) -> Option<SocketAddr> {
+        match self {
+            Self::Loopback(session, Side::Active) => session.has_departure().then(|| session.source()),
+            Self::Loopback(session, Side::Passive) => Some(session.destination()),
+        }
+    }
+
+    /// The peer's address.
+    pub(super) fn peer_address(&self) -> SocketAddr {
+        match self {
+            Self::Loopback(session, Side::Active) => session.destination(),
+            Self::Loopback(session, Side::Passive) => session.source(),
+        }
+    }
+
+    /// The local and the peer's address, while it is established.
+    pub(super) fn connection(&self) -> Option<(SocketAddr, SocketAddr)> {
+        match self {
+            Self::Loopback(session, side) => {
+                let (source, destination) = (session.source(), session.destination());
+                session.is_established().then_some(match side {
+                    Side::Active => (source, destination),
+                    Side::Passive => (destination, source),
+                })
+            }
+        }
+    }
+
+    /// Read limits as they hold between the sides, and the peer's private data.
+    pub(super) fn peer_data(&self, own: Limits) -> (Limits, PrivateData) {
+        match self {
+            Self::Loopback(session, side) => session.peer_data(*side, own),
+        }
+    }
+
+    /// Names the antecedents that the connector of this side has by the attempt. Also with the lock of the connector's
+    /// attempts held.
+    pub(super) fn name_ties(&self, name: &mut dyn FnMut(Id)) {
+        match self {
+            Self::Loopback(session, side) => session.name_ties(*side, name),
+        }
+    }
+
+    /// The offer was taken, and NdkConnect answers STATUS_PENDING.
+    pub(super) fn stands(&self) {
+        match self {
+            Self::Loopback(session, _) => session.stands(),
+        }
+    }
+
+    /// The offer was not taken: takes the attempt back, and with it the request, which is answered inline.
+    pub(super) fn withdraw(&self) -> Option<Request<K, Connector<K>>> {
+        match self {
+            Self::Loopback(session, _) => session.withdraw(),
+        }
+    }
+
+    /// NdkAccept.
+    ///
+    /// # Errors
+    ///
+    /// [`Invalid`] if the offer does not stand (any more).
+    pub(super) fn accept(&self, accept: Accept<K>) -> Result<(), Invalid> {
+        match self {
+            Self::Loopback(session, _) => session.accept(accept),
+        }
+    }
+
+    /// NdkReject.
+    ///
+    /// # Errors
+    ///
+    /// [`Invalid`] if there is nothing to reject.
+    pub(super) fn reject(&self, data: PrivateData) -> Result<(), Invalid> {
+        match self {
+            Self::Loopback(session, side) => session.reject(*side, data),
+        }
+    }
+
+    /// NdkCompleteConnect, on the active side.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Session::complete_connect`].
+    pub(super) fn complete_connect(&self, event: Option<DisconnectEvent>) -> Result<(), NTSTATUS> {
+        match self {
+            Self::Loopback(session, _) => Session::complete_connect(session, event),
+        }
+    }
+
+    /// NdkDisconnect.
+    ///
+    /// # Errors
+    ///
+    /// [`Invalid`] if the connection was never established, or the disconnect of this side is pending.
+    pub(super) fn disconnect(&self, request: Request<K, Connector<K>>) -> Result<Disconnected, Invalid> {
+        match self {
+            Self::Loopback(session, side) => session.disconnect(*side, request),
+        }
+    }
+
+    /// The consumer closes the connector of this side.
+    pub(super) fn leave(&self) {
+        match self {
+            Self::Loopback(session, side) => session.leave(*side),
+        }
+    }
+
+    /// Makes the callbacks that are owed to this side, in the connector's deferred call.
+    pub(super) fn deliver(&self) {
+        match self {
+            Self::Loopback(session, side) => session.deliver(*side),
+        }
+    }
+
+    /// Whether the attempt has failed, and this side's consumer has been told.
+    pub(super) fn is_refused(&self) -> bool {
+        match self {
+            Self::Loopback(session, side) => session.is_refused(*side),
+        }
+    }
+
+    /// The connector of this side connects anew: this attempt, which was refused, wakes it no more.
+    pub(super) fn forget_connector(&self) {
+        match self {
+            Self::Loopback(session, side) => session.forget_connector(*side),
+        }
+    }
+
+    /// Takes out what the connector of this side has by the attempt: its address, and its antecedents.
+    pub(super) fn part(&self) -> (Option<Departure<K>>, Ties<K>) {
+        match self {
+            Self::Loopback(session, side) => session.part(*side),
+        }
+    }
+
+    /// The QP of this side has died: its attempt or its connection ends.
+    pub(crate) fn qp_died(&self) {
+        match self {
+            Self::Loopback(session, _) => session.qp_died(),
+        }
+    }
+}

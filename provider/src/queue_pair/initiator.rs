@@ -1,0 +1,192 @@
+//! The initiator of a QP: its send queue, what goes with the requests in it, and the request in flight.
+
+use sys::status::{NTSTATUS, STATUS_SUCCESS};
+
+use super::Depths;
+use super::ending::Ending;
+use super::inline::InlineData;
+use super::list::{List, length};
+use super::patience::{Patience, Verdict};
+use super::post::PostError;
+use super::work::{Flags, Initiated, Operation, WorkQueue};
+use crate::combiner::Combiner;
+use crate::completion::{Completed, Cq, Overflow};
+use crate::consumer::Opaque;
+use crate::heap::NoMemory;
+use crate::kernel::Kernel;
+use crate::memory::{Posted, Sge};
+use crate::object::{Alarm, Hold};
+use crate::port::MAX_TRANSFER_LENGTH;
+use crate::ring::Ring;
+use crate::sync::Line;
+
+/// The request that is being done.
+pub(super) struct Current<K: Kernel> {
+    pub(super) work: Option<Initiated<K>>,
+    /// Its scatter/gather list.
+    pub(super) list: List,
+    /// The registration that it makes valid, if it registers.
+    pub(super) posted: Option<Posted<K>>,
+    /// It has moved its data and invalidated a token, and waits for the transfers that use the memory.
+    pub(super) ending: Option<Ending<K>>,
+    /// How long the request has waited for a receive.
+    pub(super) patience: Patience,
+}
+
+impl<K: Kernel> Default for Current<K> {
+    fn default() -> Self {
+        Self { work: None, list: List::new(), posted: None, ending: None, patience: Patience::default() }
+    }
+}
+
+/// See the module's head.
+pub(super) struct Initiator<K: Kernel> {
+    pub(super) cq: Hold<K, Cq<K>>,
+    queue: WorkQueue<Initiated<K>>,
+    max_sge: usize,
+    /// Fast registrations and binds of the requests in the queue, in their order.
+    registrations: Ring<Posted<K>>,
+    inline: InlineData,
+    /// Serialises the execution of requests. Its value is the request that was taken off the queue and can't go on yet.
+    pub(super) engine: Line<Combiner<Current<K>>>,
+    /// Expires while a send waits for a receive.
+    pub(super) alarm: Alarm<K>,
+}
+
+impl<K: Kernel> Initiator<K> {
+    /// An empty send queue.
+    ///
+    /// # Errors
+    ///
+    /// [`NoMemory`].
+    #[inline(always)]
+    pub(super) fn new(cq: Hold<K, Cq<K>>, depths: &Depths) -> Result<Self, NoMemory> {
+        Ok(Self {
+            cq,
+            queue: WorkQueue::new(depths.initiator, depths.initiator_sge)?,
+            max_sge: depths.initiator_sge as usize,
+            registrations: Ring::new(depths.initiator)?,
+            inline: InlineData::new(depths.initiator, depths.inline as usize)?,
+            engine: Line(Combiner::new(Current::default())),
+            alarm: Alarm::new(),
+        })
+    }
+
+    /// Refuses a scatter/gather list with too many entries or bytes.
+    ///
+    /// # Errors
+    ///
+    /// [`PostError::TooLarge`].
+    pub(super) fn check(&self, list: impl ExactSizeIterator<Item = Sge>) -> Result<(), PostError> {
+        if list.len() > self.max_sge || length(list) > MAX_TRANSFER_LENGTH as usize {
+            return Err(PostError::TooLarge);
+        }
+        Ok(())
+    }
+
+    /// Refuses inline data for which a request has no room.
+    ///
+    /// # Errors
+    ///
+    /// [`PostError::TooLarge`].
+    pub(super) fn check_inline(&self, list: impl Iterator<Item = Sge>) -> Result<(), PostError> {
+        if length(list) > self.inline.size() { Err(PostError::TooLarge) } else { Ok(()) }
+    }
+
+    /// Queues a request.
+    ///
+    /// # Errors
+    ///
+    /// [`PostError::QueueFull`].
+    pub(super) fn post(&self, work: Initiated<K>, list: impl Iterator<Item = Sge>) -> Result<(), PostError> {
+        Ok(self.queue.post(|_| (work, list))?)
+    }
+
+    /// Queues a request with a copy of the data of `entries`.
+    ///
+    /// # Errors
+    ///
+    /// [`PostError::QueueFull`].
+    ///
+    /// # Safety
+    ///
+    /// The entries name memory that can be read at the caller's level.
+    pub(super) unsafe fn post_inline(
+        &self,
+        work: Initiated<K>,
+        entries: impl Iterator<Item = Sge>,
+    ) -> Result<(), PostError> {
+        Ok(self.queue.post(|position| {
+            // SAFETY: as the caller promises.
+            let copy = unsafe { self.inline.fill(position, entries) };
+            (work, core::iter::once(copy))
+        })?)
+    }
+
+    /// Queues a fast registration or a bind. Its token is known from then on.
+    ///
+    /// # Errors
+    ///
+    /// [`PostError::QueueFull`]; the registration is taken back.
+    pub(super) fn post_registration(
+        &self,
+        work: Initiated<K>,
+        mut posted: Posted<K>,
+    ) -> Result<(), PostError> {
+        Ok(self.queue.post(|_| {
+            posted.claim();
+            // There is room, as for the request itself: it is taken out before the request is over.
+            let pushed = self.registrations.push(posted);
+            debug_assert!(pushed.is_ok(), "as many registrations as requests");
+            (work, core::iter::empty())
+        })?)
+    }
+
+    /// Takes the next request off the queue, if none is being done; whether there is one.
+    pub(super) fn begin_next(&self, current: &mut Current<K>) -> bool {
+        if current.work.is_none() {
+            current.work = self.queue.take(&mut current.list);
+            if let Some(Initiated { operation: Operation::FastRegister | Operation::Bind, .. }) = current.work
+            {
+                current.posted = self.registrations.pop();
+            }
+        }
+        current.work.is_some()
+    }
+
+    /// The send in flight has found no receive.
+    pub(super) fn ask_patience(&self, current: &mut Current<K>) -> Verdict {
+        current.patience.ask(self.queue.begun())
+    }
+
+    /// Ends the request in flight, with its result unless it succeeded silently.
+    ///
+    /// # Errors
+    ///
+    /// [`Overflow`]: the CQ had no room for the result.
+    pub(super) fn finish(
+        &self,
+        current: &mut Current<K>,
+        status: NTSTATUS,
+        qp_context: Opaque,
+    ) -> Result<(), Overflow> {
+        let Some(Initiated { operation, flags, context }) = current.work.take() else { return Ok(()) };
+        let (name, bytes) = (operation.name(), length(current.list.iter().copied()));
+        // What it holds goes before its result is visible, for then the consumer may deregister or close that.
+        drop(operation);
+        current.posted = None;
+        self.queue.completed();
+        if status == STATUS_SUCCESS && flags.contains(Flags::SILENT) {
+            return Ok(());
+        }
+        let result = Completed {
+            status,
+            bytes: if status == STATUS_SUCCESS { u32::try_from(bytes).unwrap_or(u32::MAX) } else { 0 },
+            qp_context,
+            request_context: context,
+            operation: name,
+            invalidated: 0,
+        };
+        self.cq.push(result, false)
+    }
+}

@@ -1,0 +1,205 @@
+//! A QP of this driver at the other end: data is copied once, from one QP's memory to the other's.
+//!
+//! A transfer keeps what it gathered on the stack. What does that is not inlined, so that the frame
+//! of their caller does not grow to hold the locals of all: a frame over a page does not even link,
+//! because a kernel stack has no probe for it.
+
+use sys::status::{
+    NTSTATUS, STATUS_ACCESS_VIOLATION, STATUS_BUFFER_OVERFLOW, STATUS_CANCELLED, STATUS_SUCCESS,
+};
+
+use super::Qp;
+use super::ending::Ending;
+use super::engine::Attempt;
+use super::list::List;
+use super::remote::{RemoteMemory, Send};
+use super::responder::Message;
+use super::work::Flags;
+use crate::connection::{Side, Transfers};
+use crate::consumer::Opaque;
+use crate::kernel::Kernel;
+use crate::memory::{Gathered, Invalidated, Refusal, Rights, Sge, copy};
+use crate::object::{Hold, Object};
+use crate::rundown::{Lane, Pin};
+
+/// See the module's head.
+pub(super) struct Loopback<'c, K: Kernel> {
+    transfers: Pin<'c, Transfers<K>>,
+    /// The end that initiates.
+    side: Side,
+    /// Chooses the counters to which its bytes are added.
+    stripe: u64,
+}
+
+/// A message that met a receive.
+struct Arrival {
+    /// The receive's own.
+    context: Opaque,
+    /// The message's length, or the status by which the receive fails.
+    moved: Result<usize, NTSTATUS>,
+}
+
+/// A message that has arrived, before its receive has a result.
+pub(super) struct Delivered<K: Kernel> {
+    pub(super) receiver: Hold<K, Qp<K>>,
+    pub(super) message: Message,
+}
+
+impl<K: Kernel> Delivered<K> {
+    /// Completes the receive.
+    pub(super) fn complete(self) {
+        self.receiver.delivered(STATUS_SUCCESS, self.message);
+    }
+
+    /// Completes the receive as cancelled: the send is.
+    pub(super) fn cancel(self) {
+        self.receiver.delivered(STATUS_CANCELLED, Message::none(self.message.context));
+    }
+}
+
+impl<'c, K: Kernel> Loopback<'c, K> {
+    /// What `side` of a connection initiates.
+    pub(super) fn new(transfers: Pin<'c, Transfers<K>>, side: Side, stripe: u64) -> Self {
+        Self { transfers, side, stripe }
+    }
+
+    fn peer(&self) -> &Object<K, Qp<K>> {
+        self.transfers.peer_of(self.side)
+    }
+
+    /// As [`Remote::resume`](super::remote::Remote::resume).
+    pub(super) fn resume(&self) {
+        self.peer().progress();
+    }
+
+    /// As [`Remote::send`](super::remote::Remote::send).
+    pub(super) fn send(
+        &self,
+        qp: &Object<K, Qp<K>>,
+        Send { data, flags, invalidates }: Send<'_>,
+        pending: &mut Option<Ending<K>>,
+    ) -> Result<Attempt, Attempt> {
+        let peer = self.peer();
+        let Some(Arrival { context, moved }) = Self::deliver(qp, data, peer)? else {
+            return Ok(Attempt::Starves);
+        };
+        let mut message = Message { solicited: flags.contains(Flags::SOLICIT), ..Message::none(context) };
+        let length = match moved {
+            Ok(length) => length,
+            Err(status) => {
+                peer.delivered(status, message);
+                return Ok(Attempt::Broken);
+            }
+        };
+        self.count(qp, peer, length);
+        message.bytes = u32::try_from(length).unwrap_or(u32::MAX);
+        if let Some(token) = invalidates {
+            message.invalidated = Some(token);
+            let owner = peer.pd.adapter().table().invalidatable(token, peer.domain(), true);
+            let outcome = match owner {
+                Ok((owner, which)) => qp.invalidate(owner, Some(which), Some((peer, message)), pending),
+                Err(_) => Ok(Invalidated::NotValid),
+            };
+            match outcome {
+                Ok(Invalidated::Now) => {}
+                Ok(Invalidated::Later) => return Ok(Attempt::Waits),
+                // The receiver must abort the connection (the page of NdkSendAndInvalidate).
+                Ok(Invalidated::NotValid) | Err(_) => {
+                    message.invalidated = None;
+                    peer.delivered(STATUS_ACCESS_VIOLATION, message);
+                    return Ok(Attempt::Broken);
+                }
+            }
+        }
+        peer.delivered(STATUS_SUCCESS, message);
+        Ok(Attempt::Done)
+    }
+
+    /// Moves a message into the peer's next receive, which keeps the turn until [`Object::delivered`]. `None` if
+    /// the peer has no receive, or it is not this side's turn.
+    #[inline(never)]
+    fn deliver(
+        qp: &Object<K, Qp<K>>,
+        data: &List,
+        peer: &Object<K, Qp<K>>,
+    ) -> Result<Option<Arrival>, Refusal> {
+        peer.responder.expect_delivery();
+        let (mut source, mut sink) = (Gathered::new(), Gathered::new());
+        Self::gather(qp, &mut source, data, (Rights::LOCAL_READ, Lane::Near))?;
+        let mut receive = List::new();
+        let Some(context) = peer.next_receive(&mut receive) else { return Ok(None) };
+        let moved = if Self::gather(peer, &mut sink, &receive, (Rights::LOCAL_WRITE, Lane::Far)).is_err() {
+            Err(STATUS_ACCESS_VIOLATION)
+        } else if source.length() > sink.length() {
+            Err(STATUS_BUFFER_OVERFLOW)
+        } else {
+            copy(&source, &sink, source.length());
+            Ok(source.length())
+        };
+        Ok(Some(Arrival { context, moved }))
+    }
+
+    /// As [`Remote::write`](super::remote::Remote::write).
+    #[inline(never)]
+    pub(super) fn write(
+        &self,
+        qp: &Object<K, Qp<K>>,
+        data: &List,
+        to: RemoteMemory,
+    ) -> Result<Attempt, Attempt> {
+        let peer = self.peer();
+        let (mut source, mut sink) = (Gathered::new(), Gathered::new());
+        Self::gather(qp, &mut source, data, (Rights::LOCAL_READ, Lane::Near))?;
+        Self::gather_named(peer, &mut sink, source.length(), Rights::REMOTE_WRITE, to)?;
+        copy(&source, &sink, source.length());
+        self.count(qp, peer, source.length());
+        Ok(Attempt::Done)
+    }
+
+    /// As [`Remote::read`](super::remote::Remote::read).
+    #[inline(never)]
+    pub(super) fn read(
+        &self,
+        qp: &Object<K, Qp<K>>,
+        list: &List,
+        from: RemoteMemory,
+    ) -> Result<Attempt, Attempt> {
+        let peer = self.peer();
+        let (mut source, mut sink) = (Gathered::new(), Gathered::new());
+        Self::gather(qp, &mut sink, list, (Rights::LOCAL_WRITE, Lane::Near))?;
+        Self::gather_named(peer, &mut source, sink.length(), Rights::REMOTE_READ, from)?;
+        copy(&source, &sink, sink.length());
+        self.count(peer, qp, sink.length());
+        Ok(Attempt::Done)
+    }
+
+    /// The QP's own memory, for itself or for its peer.
+    fn gather<'t>(
+        qp: &'t Object<K, Qp<K>>,
+        gathered: &mut Gathered<'t, K>,
+        list: &List,
+        needed: (Rights, Lane),
+    ) -> Result<(), Refusal> {
+        gathered.local(qp.pd.adapter().table(), qp.domain(), needed, list)
+    }
+
+    /// The memory of the QP that its peer names.
+    fn gather_named<'t>(
+        qp: &'t Object<K, Qp<K>>,
+        gathered: &mut Gathered<'t, K>,
+        length: usize,
+        needed: Rights,
+        RemoteMemory { address, token }: RemoteMemory,
+    ) -> Result<(), Refusal> {
+        let length = u32::try_from(length).map_err(|_| Refusal::Bounds)?;
+        let named = Sge { address, length, token: token.0 };
+        gathered.remote(qp.pd.adapter().table(), qp.domain(), needed, named)
+    }
+
+    /// Counts the bytes that a request of this side has moved.
+    fn count(&self, from: &Object<K, Qp<K>>, to: &Object<K, Qp<K>>, bytes: usize) {
+        let stripe = usize::try_from(self.stripe).unwrap_or(0);
+        from.pd.adapter().port().counters().sent(stripe, bytes as u64);
+        to.pd.adapter().port().counters().received(stripe, bytes as u64);
+    }
+}

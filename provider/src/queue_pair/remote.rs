@@ -1,0 +1,91 @@
+//! What is at the other end of a QP's connection: the one door of the engine to it.
+
+use super::Qp;
+use super::ending::Ending;
+use super::engine::Attempt;
+use super::list::List;
+use super::loopback::Loopback;
+use super::work::Flags;
+use crate::kernel::Kernel;
+use crate::memory::Token;
+use crate::object::Object;
+
+/// The other end of an established connection, pinned: the connection does not end before this is dropped. In each
+/// operation `qp` is the QP at this end.
+pub(super) enum Remote<'c, K: Kernel> {
+    /// A QP of this driver.
+    Loopback(Loopback<'c, K>),
+}
+
+/// A message to be delivered.
+#[derive(Clone, Copy)]
+pub(super) struct Send<'a> {
+    pub(super) data: &'a List,
+    pub(super) flags: Flags,
+    /// The token of the peer's that its delivery invalidates.
+    pub(super) invalidates: Option<Token>,
+}
+
+/// The memory of the peer's that a Write or a Read names.
+#[derive(Clone, Copy)]
+pub(super) struct RemoteMemory {
+    pub(super) address: usize,
+    pub(super) token: Token,
+}
+
+impl<K: Kernel> Remote<'_, K> {
+    /// Delivers a message into the peer's next receive.
+    ///
+    /// # Errors
+    ///
+    /// The outcome of a send that failed at this end.
+    pub(super) fn send(
+        &self,
+        qp: &Object<K, Qp<K>>,
+        send: Send<'_>,
+        pending: &mut Option<Ending<K>>,
+    ) -> Result<Attempt, Attempt> {
+        match self {
+            Self::Loopback(loopback) => loopback.send(qp, send, pending),
+        }
+    }
+
+    /// Places the bytes of `source` in the peer's memory.
+    ///
+    /// # Errors
+    ///
+    /// The outcome of a write that either end refused.
+    pub(super) fn write(
+        &self,
+        qp: &Object<K, Qp<K>>,
+        source: &List,
+        to: RemoteMemory,
+    ) -> Result<Attempt, Attempt> {
+        match self {
+            Self::Loopback(loopback) => loopback.write(qp, source, to),
+        }
+    }
+
+    /// Fills `sink` from the peer's memory.
+    ///
+    /// # Errors
+    ///
+    /// The outcome of a read that either end refused.
+    pub(super) fn read(
+        &self,
+        qp: &Object<K, Qp<K>>,
+        sink: &List,
+        from: RemoteMemory,
+    ) -> Result<Attempt, Attempt> {
+        match self {
+            Self::Loopback(loopback) => loopback.read(qp, sink, from),
+        }
+    }
+
+    /// Lets a message of the peer's go on that found no receive at this end, or the receives in a flush's hands.
+    pub(super) fn resume(&self) {
+        match self {
+            Self::Loopback(loopback) => loopback.resume(),
+        }
+    }
+}

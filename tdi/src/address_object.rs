@@ -26,7 +26,7 @@ use crate::datagram::Receives;
 use crate::event::Handlers;
 use crate::network::{Network, System};
 use crate::slab::Id;
-use crate::world::EventOf;
+use crate::state::EventOf;
 
 /// Takes connections at one address of a host; closed with its last share, without the lock.
 pub(crate) type Listener<S> = (SocketAddr, Shared<<<S as System>::Network as Network<S>>::Listener>);

@@ -9,8 +9,8 @@ use crate::ea::ConnectionContext;
 use crate::network::{Adopted, System};
 use crate::request::Command;
 use crate::slab::Id;
+use crate::state::TransportState;
 use crate::transport::{Entered, Transport};
-use crate::world::World;
 
 /// A handler that runs or is about to: no handler can be called without one. Each file whose context the handler gets
 /// counts it: the address, where it was registered, and, if `C` is a [`ConnectionContext`], the endpoint. It begins
@@ -29,7 +29,7 @@ impl<C: Copy> Call<C> {
     }
 }
 
-impl<S: System> World<S> {
+impl<S: System> TransportState<S> {
     /// Begins the call of a handler of an address. `None` once the address was cleaned up.
     pub(crate) fn call(&mut self, address: Id) -> Option<Call<()>> {
         self.hold(address)?;
@@ -45,7 +45,7 @@ impl<S: System> World<S> {
         Some(Call { address, endpoint: Some(endpoint), context })
     }
 
-    /// Holds a file until [`World::release`].
+    /// Holds a file until [`TransportState::release`].
     fn hold(&mut self, id: Id) -> Option<()> {
         let file = self.open_file(id).ok()?;
         // As many as processors and waiting threads can call, which fits.

@@ -8,8 +8,8 @@ use crate::endpoint::{Endpoint, News};
 use crate::event::Handlers;
 use crate::network::{Network, System};
 use crate::slab::Id;
+use crate::state::Phase;
 use crate::transport::Transport;
-use crate::world::Phase;
 
 impl<S: System> Transport<S> {
     /// `IRP_MJ_CLEANUP`: ends everything in flight on the file, and returns when no request refers to it
@@ -21,8 +21,8 @@ impl<S: System> Transport<S> {
         self.end_datagrams(id, STATUS_CANCELLED);
         self.end_listens(id);
         let gate = {
-            let mut world = self.world();
-            world.files.get_mut(id).filter(|file| file.outstanding > 0).map(|file| {
+            let mut locked = self.lock();
+            locked.files.get_mut(id).filter(|file| file.outstanding > 0).map(|file| {
                 file.awaited = true;
                 file.gate.clone()
             })
@@ -36,8 +36,8 @@ impl<S: System> Transport<S> {
     /// list, which are given back to be dropped without the lock. `None` if there is no such file, or it was
     /// cleaned up before.
     fn begin_cleanup(&self, id: Id) -> Option<Option<address_object::State<S>>> {
-        let mut world = self.world();
-        let file = world.open_file(id).ok()?;
+        let mut locked = self.lock();
+        let file = locked.open_file(id).ok()?;
         file.phase = Phase::CleanedUp;
         if let Some(endpoint) = file.endpoint_mut() {
             endpoint.closing = true;
@@ -57,9 +57,9 @@ impl<S: System> Transport<S> {
 
     /// The next endpoint that listens at an address.
     fn next_orphan(&self, address: Id) -> Option<Id> {
-        let mut world = self.world();
-        let orphan = world.address(address)?.listens.pop_front()?;
-        if let Some(endpoint) = world.endpoint(orphan) {
+        let mut locked = self.lock();
+        let orphan = locked.address(address)?.listens.pop_front()?;
+        if let Some(endpoint) = locked.endpoint(orphan) {
             endpoint.listed = false;
         }
         Some(orphan)
@@ -69,11 +69,11 @@ impl<S: System> Transport<S> {
     /// does without the file.
     pub fn close(&self, id: Id) {
         let over = {
-            let mut world = self.world();
-            if let Some(file) = world.files.get_mut(id) {
+            let mut locked = self.lock();
+            if let Some(file) = locked.files.get_mut(id) {
                 file.phase = Phase::Closed;
             }
-            world.bury(id)
+            locked.bury(id)
         };
         drop(over);
     }
@@ -123,16 +123,16 @@ impl<S: System> Transport<S> {
 
     /// The next address object that loses a listener, and all that it loses with it.
     fn lose_listener(&self, goes: &impl Fn(&Listener<S>) -> bool) -> Option<(Id, Lost<S>)> {
-        let mut world = self.world();
-        world.files.iter_mut().find_map(|(id, file)| Some((id, file.address_mut()?.state.lose(goes)?)))
+        let mut locked = self.lock();
+        locked.files.iter_mut().find_map(|(id, file)| Some((id, file.address_mut()?.state.lose(goes)?)))
     }
 
     /// Tells the client of the next address object whose adapter is gone; `false` if there is none that was not
     /// told.
     fn tell_error(&self) -> bool {
         let (local, told) = {
-            let mut world = self.world();
-            let untold = world.files.iter_mut().find_map(|(id, file)| {
+            let mut locked = self.lock();
+            let untold = locked.files.iter_mut().find_map(|(id, file)| {
                 let address = file.address_mut()?;
                 match &mut address.state {
                     address_object::State::AdapterGone { told } if !*told => *told = true,
@@ -141,7 +141,7 @@ impl<S: System> Transport<S> {
                 Some((id, address.local, address.handlers.error()))
             });
             let Some((id, local, handler)) = untold else { return false };
-            (local, handler.and_then(|handler| Some((handler, world.call(id)?))))
+            (local, handler.and_then(|handler| Some((handler, locked.call(id)?))))
         };
         if let Some((handler, call)) = told {
             handler.call(&call, STATUS_ADDRESS_CLOSED, local);

@@ -12,7 +12,7 @@
 //! | `pump` | doing what a state machine asks for |
 //! | `call` | calling handlers, and taking over what they give away |
 //! | `endpoint` | the state machine of a connection endpoint |
-//! | `world`, `address_object`, `listen` | all files, under one lock |
+//! | `state`, `address_object`, `listen` | all files, under one lock |
 //! | `query`, `set` | what a client can ask, and set |
 //! | `queue`, `slab`, `event` | requests that wait; files by number; a client's handlers |
 //! | `ndk` | the network over NDK's tables |
@@ -45,7 +45,7 @@
 //!
 //! # Locks
 //!
-//! One, over all files (`World`). Nothing is called out of this crate under it but
+//! One, over all files (`TransportState`). Nothing is called out of this crate under it but
 //! [`Request::arm`], [`Request::disarm`] and [`Request::run`], which call nobody.
 //!
 //! Which statuses were chosen where the sources disagree, and what is not there, stands in docs/tdi.md.
@@ -89,6 +89,7 @@ mod queue;
 mod request;
 mod set;
 mod slab;
+mod state;
 pub mod tabled;
 #[cfg(any(test, feature = "fuzz"))]
 #[cfg_attr(not(test), allow(dead_code, reason = "the fuzz target needs a part of what tests do"))]
@@ -96,7 +97,6 @@ mod tests;
 mod trace;
 mod transport;
 pub mod user;
-mod world;
 
 pub use access::Opener;
 pub use datagram::{MAX_DATAGRAM, Source};

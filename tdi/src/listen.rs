@@ -9,7 +9,7 @@ use crate::endpoint::OfferOf;
 use crate::event::Connect;
 use crate::network::System;
 use crate::slab::Id;
-use crate::world::{Object, World};
+use crate::state::{Object, TransportState};
 
 /// To whom an offer goes.
 pub(crate) enum Taker<S: System> {
@@ -21,7 +21,7 @@ pub(crate) enum Taker<S: System> {
     Nobody(OfferOf<S>),
 }
 
-impl<S: System> World<S> {
+impl<S: System> TransportState<S> {
     /// Puts an endpoint at the end of its address's list of listens if it listens and is not there, and takes it
     /// off the list if it does not listen. Called in each section of the lock that changes whether it listens.
     pub(crate) fn relist(&mut self, id: Id) {

@@ -20,8 +20,8 @@ use crate::endpoint::Endpoint;
 use crate::event::Handlers;
 use crate::network::{BindError, Network, System};
 use crate::slab::Id;
+use crate::state::{EventOf, File, Object, Phase};
 use crate::transport::Transport;
-use crate::world::{EventOf, File, Object, Phase};
 
 /// Why an address of a list can't be opened.
 enum Refusal {
@@ -113,8 +113,7 @@ impl<S: System> Transport<S> {
         let outcome = self.settle(id, bound);
         outcome?;
         // The removal of a port, or of its address, has perhaps not seen the listener.
-        let missed =
-            self.world().address(id).is_some_and(|address| address.state.any(|at| self.has_gone(at)));
+        let missed = self.lock().address(id).is_some_and(|address| address.state.any(|at| self.has_gone(at)));
         if missed {
             self.abandon();
         }
@@ -134,19 +133,19 @@ impl<S: System> Transport<S> {
             receives: Receives::new(),
         };
         let mut file = Self::file(Object::Address(address))?;
-        let mut world = self.world();
-        let holder = world.holder(local).map(|holder| &holder.state);
+        let mut locked = self.lock();
+        let holder = locked.holder(local).map(|holder| &holder.state);
         let list = match sharing.settle(holder.and_then(State::held)) {
             Ok(list) => list,
             Err(obstacle) => {
-                drop(world);
+                drop(locked);
                 return Ok(Entry::Not(obstacle));
             }
         };
         let state = match holder {
             Some(State::Binding { settled, .. }) => {
                 let others = settled.clone();
-                drop(world);
+                drop(locked);
                 return Ok(Entry::After(others));
             }
             Some(State::Live { listeners, .. }) => {
@@ -158,8 +157,8 @@ impl<S: System> Transport<S> {
         if let Some(address) = file.address_mut() {
             address.state = state;
         }
-        let inserted = world.files.insert(file);
-        drop(world);
+        let inserted = locked.files.insert(file);
+        drop(locked);
         match inserted {
             Ok(id) if shares => Ok(Entry::Shares(id)),
             Ok(id) => Ok(Entry::First(id)),
@@ -193,26 +192,26 @@ impl<S: System> Transport<S> {
 
     /// An address object is bound, or gone if it could not be; those who wait for that go on.
     fn settle(&self, id: Id, bound: Result<(SocketAddr, Listeners<S>), Refusal>) -> Result<(), Refusal> {
-        let mut world = self.world();
-        let address = world.address(id);
+        let mut locked = self.lock();
+        let address = locked.address(id);
         let binding = address.map(|address| core::mem::replace(&mut address.state, State::Closed));
         let Some(State::Binding { list, settled }) = binding else {
             // The file is this create's alone until it is bound.
-            drop(world);
+            drop(locked);
             drop((bound, binding));
             return Err(Refusal::Final(STATUS_INSUFFICIENT_RESOURCES));
         };
         let (outcome, unneeded) = match bound {
             Ok((local, listeners)) => {
-                if let Some(address) = world.address(id) {
+                if let Some(address) = locked.address(id) {
                     address.local = local;
                     address.state = State::Live { list, listeners };
                 }
                 (Ok(()), (None, None))
             }
-            Err(refusal) => (Err(refusal), (world.files.remove(id), list)),
+            Err(refusal) => (Err(refusal), (locked.files.remove(id), list)),
         };
-        drop(world);
+        drop(locked);
         drop(unneeded);
         settled.signal();
         outcome
@@ -226,7 +225,7 @@ impl<S: System> Transport<S> {
 
     fn insert(&self, object: Object<S>) -> Result<Id, NTSTATUS> {
         let file = Self::file(object).map_err(|NoMemory| STATUS_INSUFFICIENT_RESOURCES)?;
-        let inserted = self.world().files.insert(file);
+        let inserted = self.lock().files.insert(file);
         inserted.map_err(|(NoMemory, _file)| STATUS_INSUFFICIENT_RESOURCES)
     }
 }

@@ -20,7 +20,7 @@ impl<S: System> Transport<S> {
     /// Works for an endpoint until there is nothing more to do, unless somebody does already: then that
     /// thread sees what the caller has left. Up to DISPATCH_LEVEL, with no lock held.
     pub(crate) fn pump(&self, id: Id) {
-        match self.world().endpoint(id) {
+        match self.lock().endpoint(id) {
             Some(endpoint) if !endpoint.pumping => endpoint.pumping = true,
             _ => return,
         }
@@ -34,10 +34,10 @@ impl<S: System> Transport<S> {
     // endpoint, and further.
     #[inline(never)]
     fn next(&self, id: Id) -> Option<(Effect<S>, Option<Call<ConnectionContext>>)> {
-        let mut world = self.world();
-        let effect = world.step(id);
-        let over = effect.is_none().then(|| world.rest(id));
-        drop(world);
+        let mut locked = self.lock();
+        let effect = locked.step(id);
+        let over = effect.is_none().then(|| locked.rest(id));
+        drop(locked);
         drop(over);
         effect
     }
@@ -91,7 +91,7 @@ impl<S: System> Transport<S> {
 
     fn linked(&self, id: Id, link: Result<LinkOf<S>, NTSTATUS>) {
         let place = link.as_ref().ok().map(|link| (link.port(), link.local()));
-        let gone = self.world().linked(id, link);
+        let gone = self.lock().linked(id, link);
         // The removal of a port, or of the address's last one, has perhaps not seen the link.
         if place.is_some_and(|(port, local)| gone || !self.network().serves(port, local.ip())) {
             self.with_endpoint(id, |endpoint| endpoint.news.add(News::FORCED));
@@ -138,7 +138,7 @@ impl<S: System> Transport<S> {
 
     /// Somebody connects to `local`. Up to DISPATCH_LEVEL, with no lock held.
     pub fn offered(&self, local: core::net::SocketAddr, offer: OfferOf<S>) {
-        let taker = self.world().taker(local, offer);
+        let taker = self.lock().taker(local, offer);
         match taker {
             Taker::Endpoint(id) => self.pump(id),
             Taker::Client { address, handler, call, offer } => {
@@ -172,14 +172,14 @@ impl<S: System> Transport<S> {
             Err(status) => Err((request, offer, *status)),
             Ok(entered) => {
                 let id = entered.file();
-                let mut world = self.world();
+                let mut locked = self.lock();
                 // Under the lock that puts it: a cleanup comes before both, or after both.
-                let admitted = world.open_file(id).and_then(|file| {
+                let admitted = locked.open_file(id).and_then(|file| {
                     let endpoint = file.endpoint_mut().filter(|endpoint| admits(id, endpoint, &command));
                     endpoint.map(drop).ok_or(STATUS_INVALID_CONNECTION)
                 });
                 match admitted {
-                    Ok(()) => world.put(id, command, request, offer).map(|()| id),
+                    Ok(()) => locked.put(id, command, request, offer).map(|()| id),
                     Err(status) => Err((request, offer, status)),
                 }
             }
@@ -199,12 +199,12 @@ impl<S: System> Transport<S> {
     }
 
     fn with_endpoint<R>(&self, id: Id, with: impl FnOnce(&mut endpoint::Endpoint<S>) -> R) -> Option<R> {
-        self.world().endpoint(id).map(with)
+        self.lock().endpoint(id).map(with)
     }
 
     /// Something that referred to a file is over.
     pub(crate) fn release(&self, id: Id) {
-        let gate = self.world().release(id);
+        let gate = self.lock().release(id);
         if let Some(gate) = gate {
             gate.signal();
         }

@@ -19,8 +19,8 @@ use crate::datagram::{Count, MAX_DATAGRAM, MAX_UNDER_WAY};
 use crate::endpoint::LinkOf;
 use crate::network::{Link, System};
 use crate::slab::Id;
+use crate::state::{Object, TransportState};
 use crate::transport::Transport;
-use crate::world::{Object, World};
 
 /// The longest answer.
 const LONGEST: usize = size_of::<TDI_PROVIDER_STATISTICS>();
@@ -68,14 +68,14 @@ impl<S: System> Transport<S> {
     /// `STATUS_INVALID_DEVICE_REQUEST` on the wrong kind of file, `STATUS_INVALID_PARAMETER` for an endpoint
     /// without an address, `STATUS_NOT_IMPLEMENTED` for what is not answered, `STATUS_FILE_CLOSED`.
     pub fn query(&self, file: Id, kind: i32) -> Result<Answer, NTSTATUS> {
-        let mut world = self.world();
-        world.open_file(file)?;
+        let mut locked = self.lock();
+        locked.open_file(file)?;
         match u32::try_from(kind).unwrap_or(0) {
             TDI_QUERY_PROVIDER_INFO => Ok(provider_info::<S>()),
-            TDI_QUERY_PROVIDER_STATISTICS => Ok(statistics(&world)),
-            TDI_QUERY_ADDRESS_INFO => address_info(&mut world, file),
+            TDI_QUERY_PROVIDER_STATISTICS => Ok(statistics(&locked)),
+            TDI_QUERY_ADDRESS_INFO => address_info(&mut locked, file),
             TDI_QUERY_CONNECTION_INFO => {
-                let endpoint = world.endpoint(file).ok_or(STATUS_INVALID_DEVICE_REQUEST)?;
+                let endpoint = locked.endpoint(file).ok_or(STATUS_INVALID_DEVICE_REQUEST)?;
                 let connected = u32::from(endpoint.is_connected());
                 let buffered =
                     usize::from(<LinkOf<S> as Link>::ROOM.normal).saturating_mul(<LinkOf<S> as Link>::PIECE);
@@ -116,13 +116,13 @@ fn provider_info<S: System>() -> Answer {
         .number(offset_of!(TDI_PROVIDER_INFO, MaximumLookaheadData), count(piece))
 }
 
-fn statistics<S: System>(world: &World<S>) -> Answer {
-    let connected = world.files.iter().filter(|(_, file)| match &file.object {
+fn statistics<S: System>(state: &TransportState<S>) -> Answer {
+    let connected = state.files.iter().filter(|(_, file)| match &file.object {
         Object::Endpoint(endpoint) => endpoint.is_connected(),
         Object::Address(_) | Object::ControlChannel => false,
     });
     let (Count { datagrams: sent, bytes: sent_bytes }, received) =
-        (world.traffic.sent, world.traffic.received);
+        (state.traffic.sent, state.traffic.received);
     Answer::new(size_of::<TDI_PROVIDER_STATISTICS>())
         .number(offset_of!(TDI_PROVIDER_STATISTICS, Version), VERSION)
         .number(offset_of!(TDI_PROVIDER_STATISTICS, OpenConnections), count(connected.count()))
@@ -132,15 +132,15 @@ fn statistics<S: System>(world: &World<S>) -> Answer {
         .put(offset_of!(TDI_PROVIDER_STATISTICS, DatagramBytesReceived), &received.bytes.to_le_bytes())
 }
 
-fn address_info<S: System>(world: &mut World<S>, file: Id) -> Result<Answer, NTSTATUS> {
-    let address = match world.endpoint(file) {
+fn address_info<S: System>(state: &mut TransportState<S>, file: Id) -> Result<Answer, NTSTATUS> {
+    let address = match state.endpoint(file) {
         Some(endpoint) => endpoint.address.ok_or(STATUS_INVALID_PARAMETER)?,
         None => file,
     };
-    let address = world.address(address).ok_or(STATUS_INVALID_DEVICE_REQUEST)?;
+    let address = state.address(address).ok_or(STATUS_INVALID_DEVICE_REQUEST)?;
     let (local, live) = (address.local, address.state.is_live());
     // An address that can't be used any more is none of those that have it open now.
-    let sharers = world.files.iter().filter(|(_, file)| match &file.object {
+    let sharers = state.files.iter().filter(|(_, file)| match &file.object {
         Object::Address(other) => live && other.state.is_live() && other.local == local,
         Object::Endpoint(_) | Object::ControlChannel => false,
     });

@@ -19,8 +19,8 @@ use crate::datagram::Count;
 use crate::network::System;
 use crate::request::Request;
 use crate::slab::Id;
+use crate::state::Object;
 use crate::transport::Transport;
-use crate::world::Object;
 
 impl<S: System> Transport<S> {
     /// `TDI_SET_INFORMATION` on a file; `kind` is a `TDI_QUERY_…`, and the request's data what is set. Returns how
@@ -33,7 +33,7 @@ impl<S: System> Transport<S> {
     /// `STATUS_FILE_CLOSED`.
     pub fn set(&self, file: Id, kind: i32, request: &impl Request) -> Result<usize, NTSTATUS> {
         let kind = u32::try_from(kind).unwrap_or(0);
-        let right = match (kind, &self.world().open_file(file)?.object) {
+        let right = match (kind, &self.lock().open_file(file)?.object) {
             (TDI_QUERY_ADDRESS_INFO, object) => matches!(object, Object::Address(_)),
             (TDI_QUERY_CONNECTION_INFO, object) => matches!(object, Object::Endpoint(_)),
             (TDI_QUERY_PROVIDER_INFO | TDI_QUERY_PROVIDER_STATISTICS, object) => {
@@ -69,9 +69,9 @@ impl<S: System> Transport<S> {
             offset_of!(TDI_PROVIDER_STATISTICS, DatagramBytesReceived),
         );
         let (sent, received) = sent.zip(received).ok_or(STATUS_INVALID_PARAMETER)?;
-        let mut world = self.world();
-        (world.traffic.sent, world.traffic.received) = (sent, received);
-        drop(world);
+        let mut locked = self.lock();
+        (locked.traffic.sent, locked.traffic.received) = (sent, received);
+        drop(locked);
         Ok(length)
     }
 }

@@ -24,9 +24,9 @@ impl<S: System> Transport<S> {
 
     /// The next endpoint that is not idle, its state, and how many requests refer to it.
     fn busy_after(&self, after: Option<Id>) -> Option<(Id, &'static str, u32)> {
-        let mut world = self.world();
+        let mut locked = self.lock();
         let mut rest =
-            world.files.iter_mut().skip_while(|(id, _)| after.is_some_and(|after| !id.follows(after)));
+            locked.files.iter_mut().skip_while(|(id, _)| after.is_some_and(|after| !id.follows(after)));
         rest.find_map(|(id, file)| {
             let outstanding = file.outstanding;
             let endpoint = file.endpoint_mut().filter(|endpoint| !endpoint.is_idle())?;

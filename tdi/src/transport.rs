@@ -13,14 +13,14 @@ use crate::endpoint::{Endpoint, News};
 use crate::network::System;
 use crate::request::{Command, Request as _, Ticket};
 use crate::slab::{Id, Slab};
-use crate::world::{Phase, World};
+use crate::state::{Phase, TransportState};
 
 type Lock<S, T> = lock_api::Mutex<<<S as System>::Kernel as Kernel>::Lock, T>;
-type Guard<'a, S> = MutexGuard<'a, <<S as System>::Kernel as Kernel>::Lock, World<S>>;
+type Guard<'a, S> = MutexGuard<'a, <<S as System>::Kernel as Kernel>::Lock, TransportState<S>>;
 
 /// What all clones of a transport have in common.
 pub(crate) struct Inner<S: System> {
-    world: Lock<S, World<S>>,
+    state: Lock<S, TransportState<S>>,
     network: S::Network,
     /// Delivers datagrams.
     pub(crate) delivery: <S::Kernel as Kernel>::Deferred,
@@ -62,8 +62,8 @@ impl<S: System> Transport<S> {
     ///
     /// [`NoMemory`].
     pub fn new(network: S::Network) -> Result<Self, NoMemory> {
-        let world = lock_api::Mutex::new(World { files: Slab::new(), traffic: Traffic::new()? });
-        let transport = Self(Shared::new(Inner { world, network, delivery: Deferred::new() })?);
+        let state = lock_api::Mutex::new(TransportState { files: Slab::new(), traffic: Traffic::new()? });
+        let transport = Self(Shared::new(Inner { state, network, delivery: Deferred::new() })?);
         // SAFETY: the transport is new.
         unsafe { transport.prepare_delivery() };
         Ok(transport)
@@ -86,8 +86,8 @@ impl<S: System> Transport<S> {
         Self(unsafe { Shared::from_raw(raw) })
     }
 
-    pub(crate) fn world(&self) -> Guard<'_, S> {
-        self.0.world.lock()
+    pub(crate) fn lock(&self) -> Guard<'_, S> {
+        self.0.state.lock()
     }
 
     /// The network below.
@@ -98,7 +98,7 @@ impl<S: System> Transport<S> {
 
     /// Notes what carries a file (a file object's address), by which [`Transport::carried_by`] finds it.
     pub fn set_carrier(&self, file: Id, carrier: usize) {
-        if let Some(file) = self.world().files.get_mut(file) {
+        if let Some(file) = self.lock().files.get_mut(file) {
             file.carrier = carrier;
         }
     }
@@ -106,8 +106,8 @@ impl<S: System> Transport<S> {
     /// The file that something carries, unless it was closed.
     #[must_use]
     pub fn carried_by(&self, carrier: usize) -> Option<Id> {
-        let world = self.world();
-        let mut open = world.files.iter().filter(|(_, file)| file.phase != Phase::Closed);
+        let locked = self.lock();
+        let mut open = locked.files.iter().filter(|(_, file)| file.phase != Phase::Closed);
         open.find(|(_, file)| file.carrier == carrier).map(|(id, _)| id)
     }
 
@@ -117,16 +117,16 @@ impl<S: System> Transport<S> {
     ///
     /// `STATUS_FILE_CLOSED` once the file was cleaned up.
     pub fn enter(&self, file: Id) -> Result<Entered<S>, NTSTATUS> {
-        let mut world = self.world();
-        let opened = world.open_file(file)?;
+        let mut locked = self.lock();
+        let opened = locked.open_file(file)?;
         opened.outstanding = opened.outstanding.checked_add(1).ok_or(STATUS_INSUFFICIENT_RESOURCES)?;
-        drop(world);
+        drop(locked);
         Ok(Entered { transport: self.clone(), file })
     }
 
     /// Begins a request; it is completed in any case, perhaps before this returns. Up to DISPATCH_LEVEL.
     pub fn submit(&self, file: Id, command: Command, request: S::Request) {
-        let on_address = self.world().address(file).is_some();
+        let on_address = self.lock().address(file).is_some();
         match command {
             Command::SendDatagram { to, length } if on_address => {
                 self.send_datagram(file, to, length, request);
@@ -135,7 +135,7 @@ impl<S: System> Transport<S> {
                 self.receive_datagram(file, from, length, flags, request);
             }
             command => {
-                let put = self.world().put(file, command, request, None);
+                let put = self.lock().put(file, command, request, None);
                 match put {
                     Ok(()) => self.pump(file),
                     Err((request, _, status)) => request.complete(status, 0),
@@ -146,7 +146,7 @@ impl<S: System> Transport<S> {
 
     /// The cancel routine of a request that was armed with this ticket. Up to DISPATCH_LEVEL.
     pub fn cancel(&self, ticket: Ticket) {
-        if let Some(endpoint) = self.world().endpoint(ticket.file) {
+        if let Some(endpoint) = self.lock().endpoint(ticket.file) {
             endpoint.cancel(ticket.number);
         }
         self.pump(ticket.file);
@@ -160,7 +160,7 @@ impl<S: System> Transport<S> {
     /// `STATUS_INVALID_HANDLE` if `address` is none; `STATUS_CONNECTION_ACTIVE` or `STATUS_INVALID_CONNECTION` if
     /// the endpoint is associated already, connected or not.
     pub fn associate(&self, endpoint: Id, address: Id) -> Result<(), NTSTATUS> {
-        self.world().associate(endpoint, address)
+        self.lock().associate(endpoint, address)
     }
 
     /// Takes the association of an endpoint back.
@@ -169,7 +169,7 @@ impl<S: System> Transport<S> {
     ///
     /// `STATUS_INVALID_CONNECTION` if there is none, or the endpoint is active.
     pub fn disassociate(&self, endpoint: Id) -> Result<(), NTSTATUS> {
-        let parted = self.world().disassociate(endpoint);
+        let parted = self.lock().disassociate(endpoint);
         parted.map(drop)
     }
 
@@ -187,8 +187,8 @@ impl<S: System> Transport<S> {
         context: *mut c_void,
     ) -> Result<(), NTSTATUS> {
         {
-            let mut world = self.world();
-            let address = world.open_file(file)?.address_mut().ok_or(STATUS_INVALID_PARAMETER)?;
+            let mut locked = self.lock();
+            let address = locked.open_file(file)?.address_mut().ok_or(STATUS_INVALID_PARAMETER)?;
             address.handlers.set(event, function, context)?;
         }
         if !function.is_null() {
@@ -199,7 +199,7 @@ impl<S: System> Transport<S> {
 
     /// The network has news for an endpoint. Up to DISPATCH_LEVEL, with no lock held.
     pub fn note(&self, endpoint: Id, news: News) {
-        if let Some(endpoint) = self.world().endpoint(endpoint) {
+        if let Some(endpoint) = self.lock().endpoint(endpoint) {
             endpoint.news.add(news);
         }
         self.pump(endpoint);
@@ -207,7 +207,7 @@ impl<S: System> Transport<S> {
 
     /// The connection of an endpoint did not come about, or has broken. As [`Transport::note`].
     pub fn lost(&self, endpoint: Id, status: NTSTATUS) {
-        if let Some(endpoint) = self.world().endpoint(endpoint) {
+        if let Some(endpoint) = self.lock().endpoint(endpoint) {
             endpoint.lost = status;
             endpoint.news.add(News::LOST);
         }
@@ -230,9 +230,9 @@ impl<S: System> Transport<S> {
     }
 
     fn next_endpoint(&self, after: Option<Id>, wanted: impl Fn(&mut Endpoint<S>) -> bool) -> Option<Id> {
-        let mut world = self.world();
+        let mut locked = self.lock();
         let mut rest =
-            world.files.iter_mut().skip_while(|(id, _)| after.is_some_and(|after| !id.follows(after)));
+            locked.files.iter_mut().skip_while(|(id, _)| after.is_some_and(|after| !id.follows(after)));
         rest.find_map(|(id, file)| file.endpoint_mut().is_some_and(&wanted).then_some(id))
     }
 }

@@ -62,9 +62,9 @@ impl<S: System> Transport<S> {
         // Clients that answer each other without an end must not keep the processor.
         for _ in 0..MAX_UNDER_WAY {
             let next = {
-                let mut world = self.world();
-                let next = world.traffic.queue.pop_front();
-                world.traffic.delivering = next.is_some();
+                let mut locked = self.lock();
+                let next = locked.traffic.queue.pop_front();
+                locked.traffic.delivering = next.is_some();
                 next
             };
             match next {
@@ -82,7 +82,7 @@ impl<S: System> Transport<S> {
         let mut last = None;
         while let Some((id, before)) = self.next_recipient(last, to) {
             if last.is_none() {
-                self.world().traffic.received.add(bytes.len());
+                self.lock().traffic.received.add(bytes.len());
             }
             self.deliver_to(id, before, from, bytes);
             last = Some(id);
@@ -92,8 +92,8 @@ impl<S: System> Transport<S> {
     /// The next open address object that the destination names, and the number up to which its receives are
     /// older than the datagram.
     fn next_recipient(&self, after: Option<Id>, to: SocketAddr) -> Option<(Id, u64)> {
-        let world = self.world();
-        let mut rest = world.addresses_after(after);
+        let locked = self.lock();
+        let mut rest = locked.addresses_after(after);
         rest.find_map(|(id, address)| address.covers(to).then(|| (id, address.receives.next_number())))
     }
 
@@ -119,14 +119,14 @@ impl<S: System> Transport<S> {
 
     /// A receive counts already, a handler from here on.
     fn datagram_taker(&self, id: Id, before: u64, from: SocketAddr) -> Option<Taker<S>> {
-        let mut world = self.world();
-        let file = world.open_file(id).ok()?;
+        let mut locked = self.lock();
+        let file = locked.open_file(id).ok()?;
         let address = file.address_mut()?;
         if let Some(waiting) = address.receives.take(from, before) {
             return Some(Taker::Receive(waiting));
         }
         let handler = address.handlers.receive_datagram()?;
-        Some(Taker::Client(handler, world.call(id)?))
+        Some(Taker::Client(handler, locked.call(id)?))
     }
 
     /// Shows a datagram to a client, and gives the rest to the receive that it makes.

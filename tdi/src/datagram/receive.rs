@@ -94,8 +94,8 @@ impl<S: System> Transport<S> {
             Ok(length) => length,
             Err(status) => return Err((request, status)),
         };
-        let mut world = self.world();
-        let opened = match world.open_file(file) {
+        let mut locked = self.lock();
+        let opened = match locked.open_file(file) {
             Ok(opened) => opened,
             Err(status) => return Err((request, status)),
         };
@@ -124,7 +124,7 @@ impl<S: System> Transport<S> {
     /// The cancel routine of a receive has come.
     pub(crate) fn cancel_datagram(&self, ticket: Ticket) {
         let cancelled = self
-            .world()
+            .lock()
             .address(ticket.file)
             .and_then(|address| address.receives.take_cancelled(ticket.number));
         if let Some(waiting) = cancelled {
@@ -137,7 +137,7 @@ impl<S: System> Transport<S> {
     /// cancel routine is on its way complete by that.
     pub(crate) fn end_datagrams(&self, file: Id, status: NTSTATUS) {
         loop {
-            let next = self.world().address(file).and_then(|address| address.receives.take_any());
+            let next = self.lock().address(file).and_then(|address| address.receives.take_any());
             let Some(waiting) = next else { break };
             waiting.request.complete(status, 0);
             self.release(file);

@@ -32,8 +32,8 @@ impl<S: System> Transport<S> {
     ) -> Result<(), NTSTATUS> {
         let sender = self.enter(file)?;
         let local = {
-            let mut world = self.world();
-            let address = world.address(file).ok_or(STATUS_INVALID_DEVICE_REQUEST)?;
+            let mut locked = self.lock();
+            let address = locked.address(file).ok_or(STATUS_INVALID_DEVICE_REQUEST)?;
             if !address.state.is_live() {
                 return Err(STATUS_ADDRESS_CLOSED);
             }
@@ -47,7 +47,7 @@ impl<S: System> Transport<S> {
         if length > request.length() {
             return Err(STATUS_INVALID_PARAMETER);
         }
-        let mut bound = (0..).map_while(|index| self.world().address(file)?.state.bound_at(index));
+        let mut bound = (0..).map_while(|index| self.lock().address(file)?.state.bound_at(index));
         let from = bound.find(|at| self.network().is_local(at.ip())).ok_or(STATUS_ADDRESS_CLOSED)?;
         if !self.network().is_local(to.ip()) {
             return Err(STATUS_HOST_UNREACHABLE);
@@ -57,18 +57,18 @@ impl<S: System> Transport<S> {
     }
 
     fn queue_datagram(&self, datagram: Datagram<S>) -> Result<(), NTSTATUS> {
-        let mut world = self.world();
-        let traffic = &mut world.traffic;
+        let mut locked = self.lock();
+        let traffic = &mut locked.traffic;
         if traffic.queue.len() >= MAX_UNDER_WAY.min(traffic.queue.capacity()) {
             // The datagram goes without the lock, as its sender does with it.
-            drop(world);
+            drop(locked);
             drop(datagram);
             return Err(STATUS_INSUFFICIENT_RESOURCES);
         }
         traffic.sent.add(datagram.bytes.len());
         traffic.queue.push_back(datagram);
         let idle = !core::mem::replace(&mut traffic.delivering, true);
-        drop(world);
+        drop(locked);
         if idle {
             self.defer_delivery();
         }

@@ -23,7 +23,7 @@
 //!
 //! A listen counts from the moment in which it is sent. The client relies on it once it is pending, and
 //! can't tell that the pumper has not looked at it yet. So [`Endpoint::is_listening`] is about the inbox,
-//! too, and the world puts the endpoint on the list of its address, or takes it off, in the very section of
+//! too, and the state puts the endpoint on the list of its address, or takes it off, in the very section of
 //! the lock in which that changes.
 
 mod advance;

@@ -14,8 +14,8 @@ use sys::ndk::{NDK_ADAPTER, NDK_PD, NDK_VERSION_2_1};
 use super::call::{call, close, create, slot};
 use super::refresh::Refresh;
 use crate::network::{PortId, System};
+use crate::state::EventOf;
 use crate::transport::Transport;
-use crate::world::EventOf;
 
 /// How long the removal of a port waits before it says what for, and then each time again.
 const PATIENCE: Duration = Duration::from_secs(5);

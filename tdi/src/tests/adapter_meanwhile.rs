@@ -95,7 +95,7 @@ fn connect_from_wildcard_whose_adapter_goes_meanwhile_leaves_no_link_over_it() {
             client.connect(files[0], FAR);
         },
         |client, files| {
-            let over = client.transport.world().endpoint(files[0]).and_then(|endpoint| endpoint.place());
+            let over = client.transport.lock().endpoint(files[0]).and_then(|endpoint| endpoint.place());
             let over = over.map(|(_, local)| local.ip().to_string());
             assert_ne!(over.as_deref(), Some("10.0.0.1"), "a link runs over an adapter that is gone");
             files.into_iter().for_each(|file| client.close(file));

@@ -75,7 +75,7 @@ fn the_peer_learns_of_a_cleanup_without_a_disconnect() {
     pair.client.close(pair.near);
     pump();
     assert_eq!(receive.outcome(), failed(STATUS_CONNECTION_RESET));
-    assert_eq!(pair.client.transport.world().address(pair.near_address).unwrap().associations, 0);
+    assert_eq!(pair.client.transport.lock().address(pair.near_address).unwrap().associations, 0);
     assert_eq!(pair.client.send(pair.far, b"x").outcome(), failed(STATUS_INVALID_CONNECTION));
     for file in [pair.far, pair.near_address, pair.far_address] {
         pair.client.close(file);
@@ -130,9 +130,9 @@ fn close_returns_while_the_link_is_still_on_its_way_out() {
     // No request waits, so the cleanup has nothing to wait for.
     pair.client.transport.cleanup(pair.near);
     pair.client.transport.close(pair.near);
-    assert!(pair.client.transport.world().endpoint(pair.near).is_some(), "the link still goes");
+    assert!(pair.client.transport.lock().endpoint(pair.near).is_some(), "the link still goes");
     pump();
-    assert!(pair.client.transport.world().endpoint(pair.near).is_none());
+    assert!(pair.client.transport.lock().endpoint(pair.near).is_none());
     pair.client.close(pair.far);
     for file in [pair.near_address, pair.far_address] {
         pair.client.close(file);

@@ -173,7 +173,7 @@ impl Client {
             Ndk::remove(&self.transport, interface.id.get());
         }
         pump();
-        assert_eq!(self.transport.world().files.iter().count(), 0, "a file is left");
+        assert_eq!(self.transport.lock().files.iter().count(), 0, "a file is left");
     }
 
     /// Removes the last of the ports that there are.

@@ -19,7 +19,7 @@ fn a_connect_meets_a_listen_and_each_learns_of_the_other() {
     pump();
     assert_eq!((listen.outcome(), connect.outcome()), (done(0), done(0)));
     assert_eq!(connect.peer(), Some(FAR.parse().unwrap()));
-    let near = pair.client.transport.world().address(pair.near_address).unwrap().local;
+    let near = pair.client.transport.lock().address(pair.near_address).unwrap().local;
     assert_eq!(listen.peer(), Some(near));
     pair.tear_down();
 }
@@ -296,7 +296,7 @@ fn an_address_that_is_not_local_or_none_is_refused_and_the_first_local_one_is_ta
         list.extend(&crate::address::TransportAddress::new(address.parse().unwrap()).bytes()[4..]);
     }
     let second = client.transport.create(&Opening::Address(&list), None).unwrap();
-    assert_eq!(client.transport.world().address(second).unwrap().local, "10.0.0.1:8".parse().unwrap());
+    assert_eq!(client.transport.lock().address(second).unwrap().local, "10.0.0.1:8".parse().unwrap());
     client.close(second);
     client.tear_down();
 }
@@ -503,10 +503,10 @@ fn accept_cancelled_before_it_was_seen_leaves_nothing_of_an_offer_whose_adapter_
     let (record, accept) = pair.client.record(Vec::new());
     accept.cancel(&pair.client.transport);
     // The adapter goes while the endpoint has a pumper, which then finds the accept first.
-    pair.client.transport.world().endpoint(pair.far).unwrap().pumping = true;
+    pair.client.transport.lock().endpoint(pair.far).unwrap().pumping = true;
     pair.client.take_address(1);
     pair.client.transport.submit(pair.far, Command::Accept, record);
-    pair.client.transport.world().endpoint(pair.far).unwrap().pumping = false;
+    pair.client.transport.lock().endpoint(pair.far).unwrap().pumping = false;
     pair.client.transport.pump(pair.far);
     pump();
     assert_eq!(accept.outcome(), failed(STATUS_CANCELLED));

@@ -175,7 +175,7 @@ fn a_datagram_for_an_endpoint_is_refused_also_if_that_is_cleaned_up_meanwhile() 
     let requests = commands.map(|command| {
         let (record, pending) = ends.client.log.request(0, vec![0], 1);
         // Nobody works for the endpoint before its cleanup does.
-        assert!(ends.client.transport.world().put(endpoint, command, record, None).is_ok());
+        assert!(ends.client.transport.lock().put(endpoint, command, record, None).is_ok());
         pending
     });
     ends.client.close(endpoint);

@@ -103,10 +103,10 @@ pub(crate) fn point() {
 #[cfg(test)]
 pub(crate) fn locks_under_lock_of(transport: &Transport<Host>, does: impl FnOnce()) -> usize {
     let context = context();
-    let world = transport.world();
+    let locked = transport.lock();
     // SAFETY: the lock is looked at, and not used.
-    let outer: *const HookedLock = unsafe { lock_api::MutexGuard::mutex(&world).raw() };
-    drop(world);
+    let outer: *const HookedLock = unsafe { lock_api::MutexGuard::mutex(&locked).raw() };
+    drop(locked);
     context.outer.set(Some(outer));
     does();
     context.outer.set(None);

@@ -235,31 +235,31 @@ impl Clients {
 
     /// When nothing moves any more, no endpoint has anything left to do, and none waits for what can't come.
     fn is_at_rest(&self) {
-        let mut world = self.client.transport.world();
-        let ids: Vec<_> = world.files.iter().map(|(id, _)| id).collect();
+        let mut locked = self.client.transport.lock();
+        let ids: Vec<_> = locked.files.iter().map(|(id, _)| id).collect();
         for id in ids {
-            if let Some(endpoint) = world.endpoint(id) {
+            if let Some(endpoint) = locked.endpoint(id) {
                 let (listens, listed) = (endpoint.is_listening(), endpoint.listed);
                 assert_eq!(listens, listed, "an endpoint is listed just while it listens");
                 let (address, uses) = (endpoint.address, listens || endpoint.link().is_some());
-                assert!(world.step(id).is_none(), "an endpoint has something to do that woke nothing");
-                let address = address.and_then(|address| world.address(address));
+                assert!(locked.step(id).is_none(), "an endpoint has something to do that woke nothing");
+                let address = address.and_then(|address| locked.address(address));
                 let dead = address.is_some_and(|address| matches!(address.state, State::AdapterGone { .. }));
                 assert!(!dead || !uses, "an endpoint uses an address whose adapter is gone");
                 continue;
             }
-            let Some(address) = world.address(id) else { continue };
+            let Some(address) = locked.address(id) else { continue };
             let dead = matches!(address.state, State::AdapterGone { .. });
             let (listens, waits) = (Vec::from(address.listens.clone()), address.receives.any());
             assert!(!dead || !waits, "a request waits at an address whose adapter is gone");
             let kept = address.state.any(|listener| self.client.transport.has_gone(listener));
             assert!(!kept, "an address object has kept an address that is gone");
             for listen in listens {
-                let listening = world.endpoint(listen).is_some_and(|endpoint| endpoint.is_listening());
+                let listening = locked.endpoint(listen).is_some_and(|endpoint| endpoint.is_listening());
                 assert!(listening, "an endpoint is listed that does not listen");
             }
         }
-        assert_eq!(world.traffic.under_way(), 0, "a datagram is under way");
+        assert_eq!(locked.traffic.under_way(), 0, "a datagram is under way");
     }
 
     /// What must hold when all operations are over. See the head of [`super`].

@@ -51,7 +51,7 @@ pub(crate) enum Object<S: System> {
 }
 
 /// See the module's head.
-pub(crate) struct World<S: System> {
+pub(crate) struct TransportState<S: System> {
     pub(crate) files: Slab<File<S>>,
     pub(crate) traffic: Traffic<S>,
 }
@@ -82,7 +82,7 @@ impl<S: System> File<S> {
     }
 }
 
-impl<S: System> World<S> {
+impl<S: System> TransportState<S> {
     /// An address object by which just this address is in use. Port 0 is never in use.
     pub(crate) fn holder(&self, local: SocketAddr) -> Option<&Address<S>> {
         self.files.iter().find_map(|(_, file)| match &file.object {

@@ -17,7 +17,7 @@ impl<S: System> Transport<S> {
     pub fn cleanup(&self, id: Id) {
         let Some(begun) = self.begin_cleanup(id) else { return };
         drop(begun);
-        self.pump(id);
+        self.drive(id);
         self.end_datagrams(id, STATUS_CANCELLED);
         self.end_listens(id);
         let gate = {
@@ -51,7 +51,7 @@ impl<S: System> Transport<S> {
     /// Ends the listens at an address at which no connection arrives any more: each finds that by itself.
     fn end_listens(&self, address: Id) {
         while let Some(listening) = self.next_orphan(address) {
-            self.pump(listening);
+            self.drive(listening);
         }
     }
 
@@ -111,7 +111,7 @@ impl<S: System> Transport<S> {
 
     /// Ends the connection of each endpoint for which `affected` holds.
     fn abort_connections(&self, affected: impl Fn(&Endpoint<S>) -> bool) {
-        self.pump_all(|endpoint| {
+        self.drive_all(|endpoint| {
             let affected = affected(endpoint);
             if affected {
                 endpoint.news.add(News::FORCED);

@@ -9,7 +9,7 @@
 //! |---|---|
 //! | `transport`, `open`, `cleanup` | files: create, requests, cleanup, close |
 //! | `datagram` | what is sent without a connection |
-//! | `pump` | doing what a state machine asks for |
+//! | `drive` | doing what a state machine asks for |
 //! | `call` | calling handlers, and taking over what they give away |
 //! | `endpoint` | the state machine of a connection endpoint |
 //! | `state`, `address_object`, `listen` | all files, under one lock |
@@ -25,7 +25,7 @@
 //! # How a file ends
 //!
 //! A file counts what refers to it: each request from its dispatch until its completion has *returned*,
-//! also while a pumper or a cancel routine has it in hand; a request that a handler gave away, from the moment in
+//! also while a drive loop or a cancel routine has it in hand; a request that a handler gave away, from the moment in
 //! which the transport takes it over; each handler that gets the context of the file, from the decision to call it
 //! until it has returned (`call`): of an address those that were registered there, of an endpoint those that concern
 //! its connection; and of an address each datagram from there that is not being delivered yet.
@@ -33,7 +33,7 @@
 //! | step | by | what follows |
 //! |---|---|---|
 //! | new requests are refused with STATUS_FILE_CLOSED | cleanup | also between cleanup and close |
-//! | an endpoint's connection is closed, the peer told; what waits completes in its order with STATUS_CANCELLED once the link is gone | cleanup, through the pumper | the association is dropped |
+//! | an endpoint's connection is closed, the peer told; what waits completes in its order with STATUS_CANCELLED once the link is gone | cleanup, through the drive loop | the association is dropped |
 //! | an address's handlers are taken, its shares of listeners go, what waits for datagrams completes in its order with STATUS_CANCELLED, its listens with STATUS_ADDRESS_CLOSED | cleanup | its connections stay, and keep its port |
 //! | the count is zero | cleanup waits for that | the cleanup's own request completes |
 //! | the file is forgotten | close, or the last of: its link, its associations | nothing waits |
@@ -76,6 +76,7 @@ mod address_object;
 mod call;
 mod cleanup;
 mod datagram;
+mod drive;
 pub mod ea;
 mod endpoint;
 mod event;
@@ -83,7 +84,6 @@ mod listen;
 pub mod ndk;
 pub mod network;
 mod open;
-mod pump;
 mod query;
 mod queue;
 mod request;

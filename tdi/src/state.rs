@@ -119,7 +119,7 @@ impl<S: System> TransportState<S> {
         })
     }
 
-    /// Leaves a request for an endpoint's pumper.
+    /// Leaves a request for an endpoint's drive loop.
     ///
     /// # Errors
     ///
@@ -157,7 +157,7 @@ impl<S: System> TransportState<S> {
         (file.outstanding == 0 && file.awaited).then(|| file.gate.clone())
     }
 
-    /// What the endpoint's pumper does next, with the call of a handler if that is part of it.
+    /// What the endpoint's drive loop does next, with the call of a handler if that is part of it.
     pub(crate) fn step(&mut self, id: Id) -> Option<(Effect<S>, Option<Call<ConnectionContext>>)> {
         let endpoint = self.endpoint(id)?;
         let (address, offered) = (endpoint.address, endpoint.offered_at());
@@ -236,11 +236,11 @@ impl<S: System> TransportState<S> {
         self.bury(address)
     }
 
-    /// The pumper has nothing more to do: it stops, and what a cleanup left behind is dropped. What is
+    /// The drive loop has nothing more to do: it stops, and what a cleanup left behind is dropped. What is
     /// given back is to be dropped without the lock.
     pub(crate) fn rest(&mut self, id: Id) -> [Option<File<S>>; 2] {
         let Some(endpoint) = self.endpoint(id) else { return [None, None] };
-        endpoint.pumping = false;
+        endpoint.driving = false;
         let address = if endpoint.closing && endpoint.is_idle() { self.part(id) } else { None };
         [self.bury(id), address]
     }

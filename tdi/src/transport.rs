@@ -137,7 +137,7 @@ impl<S: System> Transport<S> {
             command => {
                 let put = self.lock().put(file, command, request, None);
                 match put {
-                    Ok(()) => self.pump(file),
+                    Ok(()) => self.drive(file),
                     Err((request, _, status)) => request.complete(status, 0),
                 }
             }
@@ -149,7 +149,7 @@ impl<S: System> Transport<S> {
         if let Some(endpoint) = self.lock().endpoint(ticket.file) {
             endpoint.cancel(ticket.number);
         }
-        self.pump(ticket.file);
+        self.drive(ticket.file);
         self.cancel_datagram(ticket);
     }
 
@@ -192,7 +192,7 @@ impl<S: System> Transport<S> {
             address.handlers.set(event, function, context)?;
         }
         if !function.is_null() {
-            self.pump_all(|endpoint| endpoint.address == Some(file));
+            self.drive_all(|endpoint| endpoint.address == Some(file));
         }
         Ok(())
     }
@@ -202,7 +202,7 @@ impl<S: System> Transport<S> {
         if let Some(endpoint) = self.lock().endpoint(endpoint) {
             endpoint.news.add(news);
         }
-        self.pump(endpoint);
+        self.drive(endpoint);
     }
 
     /// The connection of an endpoint did not come about, or has broken. As [`Transport::note`].
@@ -211,20 +211,20 @@ impl<S: System> Transport<S> {
             endpoint.lost = status;
             endpoint.news.add(News::LOST);
         }
-        self.pump(endpoint);
+        self.drive(endpoint);
     }
 
     /// Ends what took too long. Called a few times a second. Up to DISPATCH_LEVEL, with no lock held.
     pub fn tick(&self) {
         let now = S::now();
-        self.pump_all(|endpoint| endpoint.is_late(now));
+        self.drive_all(|endpoint| endpoint.is_late(now));
     }
 
     /// Pumps each endpoint for which `wanted` holds.
-    pub(crate) fn pump_all(&self, wanted: impl Fn(&mut Endpoint<S>) -> bool) {
+    pub(crate) fn drive_all(&self, wanted: impl Fn(&mut Endpoint<S>) -> bool) {
         let mut after = None;
         while let Some(id) = self.next_endpoint(after, &wanted) {
-            self.pump(id);
+            self.drive(id);
             after = Some(id);
         }
     }

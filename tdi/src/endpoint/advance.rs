@@ -1,4 +1,4 @@
-//! What the pumper does next for each state.
+//! What the drive loop does next for each state.
 
 use core::net::SocketAddr;
 

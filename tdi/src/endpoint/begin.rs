@@ -1,4 +1,4 @@
-//! What a request finds when the pumper looks at it.
+//! What a request finds when the drive loop looks at it.
 
 use core::net::SocketAddr;
 

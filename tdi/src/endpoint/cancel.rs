@@ -1,4 +1,4 @@
-//! Cancelling: a mark from the cancel routine, and what the pumper makes of it.
+//! Cancelling: a mark from the cancel routine, and what the drive loop makes of it.
 
 use sys::status::{STATUS_CANCELLED, STATUS_CONNECTION_ABORTED};
 use sys::tdi::TDI_DISCONNECT_ABORT;

@@ -8,7 +8,7 @@
 //! | a disconnect that waits for the peer's | [`Endpoint::watches`], with each request |
 //!
 //! So a limit goes with its request, however that completes, and none can strike what comes later. That one has
-//! passed is not noted anywhere: the clock makes the pumper look, and the pumper compares.
+//! passed is not noted anywhere: the clock makes the drive loop look, and the drive loop compares.
 
 use sys::status::{STATUS_CONNECTION_ABORTED, STATUS_IO_TIMEOUT};
 use sys::tdi::TDI_DISCONNECT_ABORT;
@@ -37,7 +37,7 @@ impl Deadline {
 }
 
 impl<S: System> Endpoint<S> {
-    /// Whether a limit has passed on which the pumper has to act.
+    /// Whether a limit has passed on which the drive loop has to act.
     pub(crate) fn is_late(&self, now: u64) -> bool {
         match &self.state {
             State::Offered { until, .. } => until.is_past(now),

@@ -1,4 +1,4 @@
-//! What the pumper does for an endpoint, without the lock.
+//! What the drive loop does for an endpoint, without the lock.
 
 use core::net::SocketAddr;
 use core::ptr::NonNull;

@@ -9,7 +9,7 @@
 //!        └───────────────────────────  Ending  ◀───────┘   (from every state but Idle)
 //! ```
 //!
-//! One thread at a time, the *pumper*, works for an endpoint: it asks [`Endpoint::step`] under the
+//! One thread at a time, the *drive loop*, works for an endpoint: it asks [`Endpoint::step`] under the
 //! transport's lock what to do next, does it without the lock, and brings the result back. All others only
 //! leave something for it: requests in the inbox, marks on cancelled requests, [`News`] of the link, the
 //! wish to close. So no state changes while something is being done for it, requests complete in their
@@ -22,7 +22,7 @@
 //! the connection is over from a request that was refused on the way.
 //!
 //! A listen counts from the moment in which it is sent. The client relies on it once it is pending, and
-//! can't tell that the pumper has not looked at it yet. So [`Endpoint::is_listening`] is about the inbox,
+//! can't tell that the drive loop has not looked at it yet. So [`Endpoint::is_listening`] is about the inbox,
 //! too, and the state puts the endpoint on the list of its address, or takes it off, in the very section of
 //! the lock in which that changes.
 
@@ -87,8 +87,8 @@ pub(crate) struct Endpoint<S: System> {
     pub(crate) context: ConnectionContext,
     /// The address object with which it is associated.
     pub(crate) address: Option<Id>,
-    /// Somebody is the pumper.
-    pub(crate) pumping: bool,
+    /// Somebody is the drive loop.
+    pub(crate) driving: bool,
     /// It was cleaned up.
     pub(crate) closing: bool,
     /// It waits in its address's list of listens.
@@ -122,7 +122,7 @@ impl<S: System> Endpoint<S> {
         Self {
             context,
             address: None,
-            pumping: false,
+            driving: false,
             closing: false,
             listed: false,
             offer: None,
@@ -153,14 +153,14 @@ impl<S: System> Endpoint<S> {
         self.receives.reserve(count)
     }
 
-    /// Leaves a request for the pumper; there is room for it.
+    /// Leaves a request for the drive loop; there is room for it.
     pub(crate) fn put(&mut self, command: Command, request: S::Request, offer: Option<OfferOf<S>>) {
         let left = self.inbox.push_within(Arrived { command, request, offer });
         debug_assert!(left.is_ok(), "there is room for it");
     }
 
     /// Whether there is no connection, and none is about to come about. While a request that says so completes,
-    /// this is the case, although the pumper still has to come to rest.
+    /// this is the case, although the drive loop still has to come to rest.
     pub(crate) fn is_inactive(&self) -> bool {
         matches!(self.state, State::Idle)
             && self.inbox.is_empty()
@@ -170,7 +170,7 @@ impl<S: System> Endpoint<S> {
 
     /// Whether nothing is going on.
     pub(crate) fn is_idle(&self) -> bool {
-        self.is_inactive() && self.refuse.is_none() && !self.pumping
+        self.is_inactive() && self.refuse.is_none() && !self.driving
     }
 
     /// Whether a request waits that needs a connection.
@@ -235,7 +235,7 @@ impl<S: System> Endpoint<S> {
         }
     }
 
-    /// What the pumper does next; `None` if there is nothing for now.
+    /// What the drive loop does next; `None` if there is nothing for now.
     pub(crate) fn step(&mut self, id: Id, now: u64, view: Option<&View>) -> Option<Effect<S>> {
         loop {
             if self.closing && !matches!(self.state, State::Idle | State::Ending(_)) {

@@ -1,4 +1,4 @@
-//! What happens to a connection, as its pumper is told of it.
+//! What happens to a connection, as its drive loop is told of it.
 
 /// What a link has to say, as bits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 //! A link: a connector, a queue pair and its completion queue, and the buffers that are posted on it.
 //!
-//! Its calls are made by its endpoint's pumper alone, one at a time, and none after [`Link::close`]; so no
+//! Its calls are made by its endpoint's drive loop alone, one at a time, and none after [`Link::close`]; so no
 //! NDK object is used after its close. Callbacks only leave news.
 
 use alloc::vec::Vec;

@@ -3,7 +3,7 @@
 //! A connection is a queue pair with a completion queue of its own. Its messages (`message`) are sends of one
 //! byte and up to 16 KiB of a stream, straight from the client's memory. The other side has a few buffers
 //! posted, and is sent no more data than it has room for; so what waits in the provider waits for a buffer that
-//! the other side's pumper is about to post, and never for a client. Memory is named by the privileged token, as
+//! the other side's drive loop is about to post, and never for a client. Memory is named by the privileged token, as
 //! it is the kernel's own.
 //!
 //! # Names

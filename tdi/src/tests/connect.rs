@@ -427,14 +427,14 @@ fn a_handler_can_accept_only_for_an_idle_endpoint_of_its_address() {
 }
 
 #[test]
-fn listen_sent_while_pumper_works_is_offered_connection() {
+fn listen_sent_while_drive_loop_works_is_offered_connection() {
     let pair = Pair::new();
     let first = pair.client.listen(pair.far);
     let pair = std::rc::Rc::new(pair);
     let both = std::rc::Rc::new(std::cell::RefCell::new(Vec::new()));
     let (inside, results) = (std::rc::Rc::clone(&pair), std::rc::Rc::clone(&both));
     first.when_complete(move || {
-        // The pumper of the endpoint is below this routine, and has not seen the listen when the offer comes.
+        // The drive loop of the endpoint is below this routine, and has not seen the listen when the offer comes.
         let listen = inside.client.listen(inside.far);
         let connect = inside.client.connect(inside.near, FAR);
         pump();
@@ -502,12 +502,12 @@ fn accept_cancelled_before_it_was_seen_leaves_nothing_of_an_offer_whose_adapter_
     assert_eq!(listen.outcome(), done(0));
     let (record, accept) = pair.client.record(Vec::new());
     accept.cancel(&pair.client.transport);
-    // The adapter goes while the endpoint has a pumper, which then finds the accept first.
-    pair.client.transport.lock().endpoint(pair.far).unwrap().pumping = true;
+    // The adapter goes while the endpoint has a drive loop, which then finds the accept first.
+    pair.client.transport.lock().endpoint(pair.far).unwrap().driving = true;
     pair.client.take_address(1);
     pair.client.transport.submit(pair.far, Command::Accept, record);
-    pair.client.transport.lock().endpoint(pair.far).unwrap().pumping = false;
-    pair.client.transport.pump(pair.far);
+    pair.client.transport.lock().endpoint(pair.far).unwrap().driving = false;
+    pair.client.transport.drive(pair.far);
     pump();
     assert_eq!(accept.outcome(), failed(STATUS_CANCELLED));
     assert_eq!(connect.outcome(), failed(STATUS_REMOTE_NOT_LISTENING));

@@ -1,4 +1,4 @@
-//! A kernel for tests: deferred calls, and cancel routines on their way, wait until [`pump`].
+//! A kernel for tests: deferred calls, and cancel routines on their way, wait until [`drive`].
 
 mod lock;
 #[cfg_attr(not(test), allow(dead_code, reason = "the fuzz target has one processor"))]
@@ -149,7 +149,7 @@ pub(crate) struct Host;
 
 pub(crate) struct HostDeferred(Mutex<Option<(Routine, usize)>>);
 
-// SAFETY: each queueing leads to one call in `pump`, which does not touch the object.
+// SAFETY: each queueing leads to one call in `drive`, which does not touch the object.
 unsafe impl Deferred for HostDeferred {
     fn new() -> Self {
         Self(Mutex::new(None))
@@ -390,7 +390,7 @@ impl Pending {
         self.state.borrow().data.clone()
     }
 
-    /// Cancels the request: its cancel routine, if it has one, is on its way until [`pump`].
+    /// Cancels the request: its cancel routine, if it has one, is on its way until [`drive`].
     pub(crate) fn cancel(&self, transport: &Transport<Host>) {
         let mut state = self.state.borrow_mut();
         state.cancelled = true;

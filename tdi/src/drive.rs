@@ -1,4 +1,4 @@
-//! The pumper: does for an endpoint what its state machine asks for, one thing after another.
+//! The drive loop: does for an endpoint what its state machine asks for, one thing after another.
 
 use provider::kernel::Event as _;
 use sys::status::{
@@ -19,9 +19,9 @@ use crate::transport::Transport;
 impl<S: System> Transport<S> {
     /// Works for an endpoint until there is nothing more to do, unless somebody does already: then that
     /// thread sees what the caller has left. Up to DISPATCH_LEVEL, with no lock held.
-    pub(crate) fn pump(&self, id: Id) {
+    pub(crate) fn drive(&self, id: Id) {
         match self.lock().endpoint(id) {
-            Some(endpoint) if !endpoint.pumping => endpoint.pumping = true,
+            Some(endpoint) if !endpoint.driving => endpoint.driving = true,
             _ => return,
         }
         while let Some((effect, call)) = self.next(id) {
@@ -29,8 +29,8 @@ impl<S: System> Transport<S> {
         }
     }
 
-    /// What the pumper does next; if that is nothing, it is the pumper no more.
-    // A frame of its own, which has gone when the effect is performed: that may lead to the pumper of another
+    /// What the drive loop does next; if that is nothing, it is the drive loop no more.
+    // A frame of its own, which has gone when the effect is performed: that may lead to the drive loop of another
     // endpoint, and further.
     #[inline(never)]
     fn next(&self, id: Id) -> Option<(Effect<S>, Option<Call<ConnectionContext>>)> {
@@ -140,7 +140,7 @@ impl<S: System> Transport<S> {
     pub fn offered(&self, local: core::net::SocketAddr, offer: OfferOf<S>) {
         let taker = self.lock().taker(local, offer);
         match taker {
-            Taker::Endpoint(id) => self.pump(id),
+            Taker::Endpoint(id) => self.drive(id),
             Taker::Client { address, handler, call, offer } => {
                 self.ask(address, handler, &call, offer);
                 self.over(call);
@@ -187,7 +187,7 @@ impl<S: System> Transport<S> {
         match put {
             Ok(id) => {
                 drop(file);
-                self.pump(id);
+                self.drive(id);
             }
             Err((request, offer, status)) => {
                 drop(offer);

@@ -8,7 +8,7 @@ use sys::status::{
 
 use crate::call::{Call, Given};
 use crate::ea::ConnectionContext;
-use crate::endpoint::{self, Effect, LinkOf, News, OfferOf, Stream};
+use crate::endpoint::{self, Action, LinkOf, News, OfferOf, Stream};
 use crate::event::Connect;
 use crate::listen::Taker;
 use crate::network::{Broken, Link, Network, System};
@@ -24,51 +24,51 @@ impl<S: System> Transport<S> {
             Some(endpoint) if !endpoint.driving => endpoint.driving = true,
             _ => return,
         }
-        while let Some((effect, call)) = self.next(id) {
-            self.perform(id, effect, call);
+        while let Some((action, call)) = self.next(id) {
+            self.perform(id, action, call);
         }
     }
 
     /// What the drive loop does next; if that is nothing, it is the drive loop no more.
-    // A frame of its own, which has gone when the effect is performed: that may lead to the drive loop of another
+    // A frame of its own, which has gone when the action is performed: that may lead to the drive loop of another
     // endpoint, and further.
     #[inline(never)]
-    fn next(&self, id: Id) -> Option<(Effect<S>, Option<Call<ConnectionContext>>)> {
+    fn next(&self, id: Id) -> Option<(Action<S>, Option<Call<ConnectionContext>>)> {
         let mut locked = self.lock();
-        let effect = locked.step(id);
-        let over = effect.is_none().then(|| locked.rest(id));
+        let action = locked.step(id);
+        let over = action.is_none().then(|| locked.rest(id));
         drop(locked);
         drop(over);
-        effect
+        action
     }
 
-    fn perform(&self, id: Id, effect: Effect<S>, call: Option<Call<ConnectionContext>>) {
-        match effect {
-            Effect::Complete { request, status, information } => {
+    fn perform(&self, id: Id, action: Action<S>, call: Option<Call<ConnectionContext>>) {
+        match action {
+            Action::Complete { request, status, information } => {
                 request.complete(status, information);
                 self.release(id);
             }
-            Effect::Connect { from, to } => {
+            Action::Connect { from, to } => {
                 let link = self.network().connect(self, id, from, to);
                 self.linked(id, link);
             }
-            Effect::Accept(offer) => {
+            Action::Accept(offer) => {
                 let link = self.network().accept(self, id, offer);
                 self.linked(id, link);
             }
-            Effect::PassOn(offer) => {
+            Action::PassOn(offer) => {
                 let local = <S::Network as Network<S>>::local(&offer);
                 self.offered(local, offer);
             }
-            Effect::Refuse(offer) => drop(offer),
-            Effect::Open(link) => self.open(id, link),
-            Effect::Next(link) => {
+            Action::Refuse(offer) => drop(offer),
+            Action::Open(link) => self.open(id, link),
+            Action::Next(link) => {
                 let passed = link.next();
                 self.with_endpoint(id, |endpoint| endpoint.passed(passed));
             }
-            Effect::Fill(fill) => self.fill(id, fill),
-            Effect::Show(show) => self.show(id, show, call),
-            Effect::Send { link, number, kind, place, length } => {
+            Action::Fill(fill) => self.fill(id, fill),
+            Action::Show(show) => self.show(id, show, call),
+            Action::Send { link, number, kind, place, length } => {
                 // SAFETY: the bytes are those of a send request, which stays in its queue until the message
                 // has passed or the link is gone; the end of a stream has none.
                 let sent = unsafe { link.send(number, kind, place.as_ptr(), length) };
@@ -76,13 +76,13 @@ impl<S: System> Transport<S> {
                     self.with_endpoint(id, endpoint::Endpoint::unsent);
                 }
             }
-            Effect::Tell { notice, .. } => {
+            Action::Tell { notice, .. } => {
                 if let Some(call) = call {
                     notice.give(&call);
                     self.over(call);
                 }
             }
-            Effect::Close { link, untaken } => {
+            Action::Close { link, untaken } => {
                 link.close();
                 drop(untaken.into_all());
             }
@@ -103,8 +103,8 @@ impl<S: System> Transport<S> {
             Ok(()) => Stream::<LinkOf<S>>::room().map_err(|_| STATUS_INSUFFICIENT_RESOURCES),
             Err(Broken) => Err(STATUS_CONNECTION_ABORTED),
         };
-        if let Some(Some(effect)) = self.with_endpoint(id, |endpoint| endpoint.opened(link, room)) {
-            self.perform(id, effect, None);
+        if let Some(Some(action)) = self.with_endpoint(id, |endpoint| endpoint.opened(link, room)) {
+            self.perform(id, action, None);
         }
     }
 

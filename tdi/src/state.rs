@@ -12,7 +12,7 @@ use crate::address_object::{self, Address};
 use crate::call::Call;
 use crate::datagram::Traffic;
 use crate::ea::ConnectionContext;
-use crate::endpoint::{Effect, Endpoint, LinkOf, OfferOf, Show, View};
+use crate::endpoint::{Action, Endpoint, LinkOf, OfferOf, Show, View};
 use crate::network::System;
 use crate::request::Command;
 use crate::slab::{Id, Slab};
@@ -158,20 +158,20 @@ impl<S: System> TransportState<S> {
     }
 
     /// What the endpoint's drive loop does next, with the call of a handler if that is part of it.
-    pub(crate) fn step(&mut self, id: Id) -> Option<(Effect<S>, Option<Call<ConnectionContext>>)> {
+    pub(crate) fn step(&mut self, id: Id) -> Option<(Action<S>, Option<Call<ConnectionContext>>)> {
         let endpoint = self.endpoint(id)?;
         let (address, offered) = (endpoint.address, endpoint.offered_at());
         let view = address.and_then(|address| self.view(address, offered));
-        let effect = self.endpoint(id)?.step(id, S::now(), view.as_ref());
+        let action = self.endpoint(id)?.step(id, S::now(), view.as_ref());
         self.relist(id);
-        let effect = effect?;
-        let call = match &effect {
-            Effect::Tell { address, .. } | Effect::Show(Show { address, .. }) => {
+        let action = action?;
+        let call = match &action {
+            Action::Tell { address, .. } | Action::Show(Show { address, .. }) => {
                 self.call_about(*address, id)
             }
             _ => None,
         };
-        Some((effect, call))
+        Some((action, call))
     }
 
     /// An address for its endpoint, to which a connection at `offered` is offered.

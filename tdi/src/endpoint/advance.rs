@@ -9,7 +9,7 @@ use sys::status::{
 
 use super::begin::complete;
 use super::deadline::Deadline;
-use super::{Effect, Endpoint, LinkOf, News, Progress, State, Stream, Untaken, View, Why};
+use super::{Action, Endpoint, LinkOf, News, State, Step, Stream, Untaken, View, Why};
 use crate::event::Notice;
 use crate::network::{Link, Network, PortId, System};
 use crate::queue::{self, Waiting};
@@ -20,18 +20,18 @@ use crate::request::Request as _;
 const ACCEPT_LIMIT: u64 = 10_000_000;
 
 impl<S: System> Endpoint<S> {
-    pub(super) fn advance(&mut self, now: u64, view: Option<&View>) -> Progress<S> {
+    pub(super) fn advance(&mut self, now: u64, view: Option<&View>) -> Step<S> {
         if !self.wants_offer()
             && let Some(offer) = self.offer.take()
         {
-            return Progress::Do(Effect::PassOn(offer));
+            return Step::Do(Action::PassOn(offer));
         }
         match &self.state {
-            State::Idle => Progress::Rest,
+            State::Idle => Step::Idle,
             State::Connecting { to } => {
                 let to = *to;
                 match view {
-                    Some(view) => Progress::Do(Effect::Connect { from: view.local, to }),
+                    Some(view) => Step::Do(Action::Connect { from: view.local, to }),
                     None => self.failed(STATUS_INVALID_CONNECTION),
                 }
             }
@@ -44,13 +44,13 @@ impl<S: System> Endpoint<S> {
                 if self.news.take(News::FORCED) {
                     return self.failed(STATUS_CONNECTION_ABORTED);
                 }
-                if late { self.failed(STATUS_IO_TIMEOUT) } else { Progress::Rest }
+                if late { self.failed(STATUS_IO_TIMEOUT) } else { Step::Idle }
             }
             State::Accepting { .. } => match core::mem::replace(&mut self.state, State::Idle) {
-                State::Accepting { offer } => Progress::Do(Effect::Accept(offer)),
+                State::Accepting { offer } => Step::Do(Action::Accept(offer)),
                 other => {
                     self.state = other;
-                    Progress::Again
+                    Step::Again
                 }
             },
             State::Linking { .. } => self.linking(now),
@@ -60,24 +60,24 @@ impl<S: System> Endpoint<S> {
     }
 
     /// What would have become a connection ends with `status`.
-    fn failed(&mut self, status: NTSTATUS) -> Progress<S> {
+    fn failed(&mut self, status: NTSTATUS) -> Step<S> {
         self.end(Why::all(status));
-        Progress::Again
+        Step::Again
     }
 
-    fn listening(&mut self, query: bool, now: u64, view: Option<&View>) -> Progress<S> {
+    fn listening(&mut self, query: bool, now: u64, view: Option<&View>) -> Step<S> {
         let Some(view) = view.filter(|view| view.live) else {
             return self.failed(STATUS_ADDRESS_CLOSED);
         };
-        let Some(offer) = self.offer.take() else { return Progress::Rest };
+        let Some(offer) = self.offer.take() else { return Step::Idle };
         if !view.takes_offer {
             // It came in over an adapter that is gone; the listen goes on over the others.
             self.refuse = Some(offer);
-            return Progress::Again;
+            return Step::Again;
         }
         if !query {
             self.state = State::Accepting { offer };
-            return Progress::Again;
+            return Step::Again;
         }
         match queue::claim(&mut self.control) {
             None => {
@@ -88,13 +88,13 @@ impl<S: System> Endpoint<S> {
             Some(Waiting { mut request, .. }) => {
                 request.return_peer(<S::Network as Network<S>>::peer(&offer));
                 self.state = State::Offered { offer, until: Deadline::after(now, Some(ACCEPT_LIMIT)) };
-                Progress::Do(complete(request, STATUS_SUCCESS))
+                Step::Do(complete(request, STATUS_SUCCESS))
             }
         }
     }
 
-    fn linking(&mut self, now: u64) -> Progress<S> {
-        let State::Linking { link } = &self.state else { return Progress::Rest };
+    fn linking(&mut self, now: u64) -> Step<S> {
+        let State::Linking { link } = &self.state else { return Step::Idle };
         if self.news.take(News::LOST) {
             return self.failed(self.lost);
         }
@@ -102,15 +102,15 @@ impl<S: System> Endpoint<S> {
             return self.failed(STATUS_CONNECTION_ABORTED);
         }
         if self.news.take(News::CONNECTED) {
-            return Progress::Do(Effect::Open(link.clone()));
+            return Step::Do(Action::Open(link.clone()));
         }
         if self.connect_is_late(now) {
             return self.failed(STATUS_IO_TIMEOUT);
         }
-        Progress::Rest
+        Step::Idle
     }
 
-    /// [`Effect::Connect`] or [`Effect::Accept`] was done.
+    /// [`Action::Connect`] or [`Action::Accept`] was done.
     pub(crate) fn linked(&mut self, link: Result<LinkOf<S>, NTSTATUS>) {
         match link {
             Ok(link) => self.state = State::Linking { link },
@@ -122,12 +122,12 @@ impl<S: System> Endpoint<S> {
         }
     }
 
-    /// [`Effect::Open`] was done: data flows, and the request that made the connection completes.
+    /// [`Action::Open`] was done: data flows, and the request that made the connection completes.
     pub(crate) fn opened(
         &mut self,
         link: LinkOf<S>,
         room: Result<Untaken<LinkOf<S>>, NTSTATUS>,
-    ) -> Option<Effect<S>> {
+    ) -> Option<Action<S>> {
         let room = match room {
             Ok(room) => room,
             Err(status) => {
@@ -147,15 +147,15 @@ impl<S: System> Endpoint<S> {
     }
 
     /// The way out, see the head of [`endpoint`](super).
-    fn ending(&mut self, view: Option<&View>) -> Progress<S> {
-        let State::Ending(ending) = &mut self.state else { return Progress::Rest };
+    fn ending(&mut self, view: Option<&View>) -> Step<S> {
+        let State::Ending(ending) = &mut self.state else { return Step::Idle };
         if let Some((link, untaken)) = ending.close.take() {
             ending.awaited = true;
-            return Progress::Do(Effect::Close { link, untaken });
+            return Step::Do(Action::Close { link, untaken });
         }
         if ending.awaited {
             if !self.news.take(News::GONE) {
-                return Progress::Rest;
+                return Step::Idle;
             }
             ending.awaited = false;
         }
@@ -163,38 +163,38 @@ impl<S: System> Endpoint<S> {
         let ended = self.end_waiting(why);
         if self.control.is_some() || self.has_waiting() {
             // If none was ended, those are left to their cancel routines.
-            return ended.map_or(Progress::Rest, Progress::Do);
+            return ended.map_or(Step::Idle, Step::Do);
         }
-        if let Some(effect) = ended {
+        if let Some(action) = ended {
             if self.abort.is_none() && why.indicate.is_none() {
-                self.rest_idle();
+                self.become_idle();
             }
-            return Progress::Do(effect);
+            return Step::Do(action);
         }
-        self.rest_idle();
+        self.become_idle();
         if let Some(request) = self.abort.take() {
-            return Progress::Do(complete(request, STATUS_SUCCESS));
+            return Step::Do(complete(request, STATUS_SUCCESS));
         }
         let told = view.and_then(|view| Some((view, view.handlers.disconnect()?, why.indicate?)));
         match told.filter(|_| !self.closing) {
             Some((view, handler, flags)) => {
                 let notice = Notice::Disconnect(handler, flags);
-                Progress::Do(Effect::Tell { address: view.id, notice })
+                Step::Do(Action::Tell { address: view.id, notice })
             }
-            None => Progress::Again,
+            None => Step::Again,
         }
     }
 
     /// What was there has come to its end. A client may use the endpoint again in the completion routine of the last
     /// request, so this comes before that completes.
-    pub(super) fn rest_idle(&mut self) {
+    pub(super) fn become_idle(&mut self) {
         self.state = State::Idle;
         // The link is gone, so what news there are belong to the past.
         self.news = News::default();
     }
 
     /// Ends the next of the requests that wait, in their order.
-    fn end_waiting(&mut self, why: Why) -> Option<Effect<S>> {
+    fn end_waiting(&mut self, why: Why) -> Option<Action<S>> {
         if let Some(waiting) = queue::claim(&mut self.control) {
             return Some(ended(waiting, why.control));
         }
@@ -228,6 +228,6 @@ impl<S: System> Endpoint<S> {
     }
 }
 
-fn ended<S: System, T>(waiting: Waiting<S::Request, T>, status: NTSTATUS) -> Effect<S> {
+fn ended<S: System, T>(waiting: Waiting<S::Request, T>, status: NTSTATUS) -> Action<S> {
     complete(waiting.request, if waiting.cancelled { STATUS_CANCELLED } else { status })
 }

@@ -16,7 +16,7 @@ use sys::tdi::{
 use super::deadline::Deadline;
 use super::inflow::{Incoming, wanted};
 use super::outflow::Outgoing;
-use super::{Arrived, Effect, Endpoint, State, View, Why};
+use super::{Action, Arrived, Endpoint, State, View, Why};
 use crate::network::{System, Urgency};
 use crate::queue::Waiting;
 use crate::request::{Command, Request};
@@ -42,7 +42,7 @@ impl<S: System> Endpoint<S> {
         now: u64,
         view: Option<&View>,
         arrived: Arrived<S>,
-    ) -> Option<Effect<S>> {
+    ) -> Option<Action<S>> {
         let Arrived { command, request, offer } = arrived;
         match command {
             Command::SendDatagram { .. } | Command::ReceiveDatagram { .. } => {
@@ -89,7 +89,7 @@ impl<S: System> Endpoint<S> {
         request: S::Request,
         deadline: Deadline,
         state: State<S>,
-    ) -> Option<Effect<S>> {
+    ) -> Option<Action<S>> {
         match Waiting::arm(request, self.ticket(id), deadline) {
             Ok(waiting) => {
                 self.control = Some(waiting);
@@ -101,7 +101,7 @@ impl<S: System> Endpoint<S> {
                     self.refuse = Some(offer);
                 }
                 // An offer that ends so may have had news, which are not to end the next connection.
-                self.rest_idle();
+                self.become_idle();
                 Some(complete(request, STATUS_CANCELLED))
             }
         }
@@ -114,7 +114,7 @@ impl<S: System> Endpoint<S> {
         to: Option<SocketAddr>,
         deadline: Deadline,
         request: S::Request,
-    ) -> Option<Effect<S>> {
+    ) -> Option<Action<S>> {
         let to = to.ok_or(STATUS_INVALID_ADDRESS_COMPONENT);
         match self.ready(view).and(to) {
             Err(status) => Some(complete(request, status)),
@@ -122,7 +122,7 @@ impl<S: System> Endpoint<S> {
         }
     }
 
-    fn listen(&mut self, id: Id, view: Option<&View>, query: bool, request: S::Request) -> Option<Effect<S>> {
+    fn listen(&mut self, id: Id, view: Option<&View>, query: bool, request: S::Request) -> Option<Action<S>> {
         if let Err(status) = self.ready(view) {
             return Some(complete(request, status));
         }
@@ -137,7 +137,7 @@ impl<S: System> Endpoint<S> {
         view: Option<&View>,
         offer: Option<super::OfferOf<S>>,
         request: S::Request,
-    ) -> Option<Effect<S>> {
+    ) -> Option<Action<S>> {
         if let Some(offer) = offer {
             return match self.ready(view) {
                 Ok(()) => self.wait(id, request, Deadline::NONE, State::Accepting { offer }),
@@ -159,7 +159,7 @@ impl<S: System> Endpoint<S> {
     }
 
     /// Ends the connection, or what would become one, at once; overtakes a release that waits.
-    fn abort(&mut self, request: S::Request) -> Option<Effect<S>> {
+    fn abort(&mut self, request: S::Request) -> Option<Action<S>> {
         if matches!(self.state, State::Idle) || self.abort.is_some() {
             return Some(complete(request, STATUS_INVALID_CONNECTION));
         }
@@ -169,7 +169,7 @@ impl<S: System> Endpoint<S> {
     }
 
     /// Ends the stream to the peer after what was sent; completes with the peer's own end.
-    fn release(&mut self, id: Id, deadline: Deadline, request: S::Request) -> Option<Effect<S>> {
+    fn release(&mut self, id: Id, deadline: Deadline, request: S::Request) -> Option<Action<S>> {
         if matches!(self.state, State::Offered { .. }) {
             return self.abort(request);
         }
@@ -191,7 +191,7 @@ impl<S: System> Endpoint<S> {
     }
 
     /// Completes when the peer has disconnected, and changes nothing.
-    fn await_peer(&mut self, id: Id, deadline: Deadline, request: S::Request) -> Option<Effect<S>> {
+    fn await_peer(&mut self, id: Id, deadline: Deadline, request: S::Request) -> Option<Action<S>> {
         let ticket = self.ticket(id);
         match &self.state {
             State::Connected(stream) if stream.is_over() => Some(complete(request, STATUS_SUCCESS)),
@@ -206,7 +206,7 @@ impl<S: System> Endpoint<S> {
         }
     }
 
-    fn send(&mut self, id: Id, length: usize, flags: u32, request: S::Request) -> Option<Effect<S>> {
+    fn send(&mut self, id: Id, length: usize, flags: u32, request: S::Request) -> Option<Action<S>> {
         let ticket = self.ticket(id);
         let expedited = flags & TDI_SEND_EXPEDITED != 0;
         let urgency = if expedited { Urgency::Expedited } else { Urgency::Normal };
@@ -243,7 +243,7 @@ impl<S: System> Endpoint<S> {
         }
     }
 
-    fn receive(&mut self, id: Id, length: usize, flags: u32, request: S::Request) -> Option<Effect<S>> {
+    fn receive(&mut self, id: Id, length: usize, flags: u32, request: S::Request) -> Option<Action<S>> {
         let ticket = self.ticket(id);
         let wants = wanted(flags);
         let refused = match &self.state {
@@ -270,6 +270,6 @@ impl<S: System> Endpoint<S> {
 }
 
 /// Completes a request that moved no data.
-pub(super) fn complete<S: System>(request: S::Request, status: NTSTATUS) -> Effect<S> {
-    Effect::Complete { request, status, information: 0 }
+pub(super) fn complete<S: System>(request: S::Request, status: NTSTATUS) -> Action<S> {
+    Action::Complete { request, status, information: 0 }
 }

@@ -5,7 +5,7 @@ use sys::tdi::TDI_DISCONNECT_ABORT;
 
 use super::begin::complete;
 use super::outflow::Outgoing;
-use super::{Effect, Endpoint, Why};
+use super::{Action, Endpoint, Why};
 use crate::network::System;
 use crate::queue::Waiting;
 
@@ -21,7 +21,7 @@ impl<S: System> Endpoint<S> {
     }
 
     /// Completes a request whose cancel routine has come; what depends on it ends.
-    pub(super) fn take_cancelled(&mut self) -> Option<Effect<S>> {
+    pub(super) fn take_cancelled(&mut self) -> Option<Action<S>> {
         if !core::mem::take(&mut self.cancels) {
             return None;
         }
@@ -52,7 +52,7 @@ impl<S: System> Endpoint<S> {
     }
 
     /// More may have been cancelled.
-    fn cancelled(&mut self, request: S::Request) -> Effect<S> {
+    fn cancelled(&mut self, request: S::Request) -> Action<S> {
         self.cancels = true;
         complete(request, STATUS_CANCELLED)
     }

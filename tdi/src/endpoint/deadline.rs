@@ -14,7 +14,7 @@ use sys::status::{STATUS_CONNECTION_ABORTED, STATUS_IO_TIMEOUT};
 use sys::tdi::TDI_DISCONNECT_ABORT;
 
 use super::begin::complete;
-use super::{Effect, Endpoint, State, Why};
+use super::{Action, Endpoint, State, Why};
 use crate::network::System;
 
 /// When a request or a state ends by itself, in units of 100 ns of [`System::now`].
@@ -58,7 +58,7 @@ impl<S: System> Endpoint<S> {
     /// Acts on limits of disconnects: a release that is late aborts the connection, and one that waits for the
     /// peer's changes nothing. A request whose cancel routine is on its way is left to that, and so is the
     /// connection.
-    pub(super) fn end_late_disconnect(&mut self, now: u64) -> Option<Effect<S>> {
+    pub(super) fn end_late_disconnect(&mut self, now: u64) -> Option<Action<S>> {
         if let Some(watch) = self.watches.claim_first(|watch| watch.is_past(now)) {
             return Some(complete(watch.request, STATUS_IO_TIMEOUT));
         }

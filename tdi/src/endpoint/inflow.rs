@@ -10,10 +10,10 @@ use provider::Within as _;
 use sys::status::{STATUS_GRACEFUL_DISCONNECT, STATUS_SUCCESS};
 use sys::tdi::{TDI_RECEIVE_EXPEDITED, TDI_RECEIVE_NORMAL};
 
+use super::action::{Fill, Show};
 use super::begin::complete;
-use super::effect::{Fill, Show};
 use super::stream::Chunks;
-use super::{Effect, Endpoint, LinkOf, State, Stream, View};
+use super::{Action, Endpoint, LinkOf, State, Stream, View};
 use crate::call::Call;
 use crate::ea::ConnectionContext;
 use crate::event::{self, Taken};
@@ -95,12 +95,12 @@ impl<L: Link> Stream<L> {
 
 impl<S: System> Endpoint<S> {
     /// Data, and the end, to whoever wants it. See the module's head.
-    pub(super) fn deliver(&mut self, view: Option<&View>) -> Option<Effect<S>> {
+    pub(super) fn deliver(&mut self, view: Option<&View>) -> Option<Action<S>> {
         let data = Urgency::ALL.into_iter().find_map(|urgency| self.deliver_data(urgency, view));
         data.or_else(|| self.deliver_end())
     }
 
-    fn deliver_data(&mut self, urgency: Urgency, view: Option<&View>) -> Option<Effect<S>> {
+    fn deliver_data(&mut self, urgency: Urgency, view: Option<&View>) -> Option<Action<S>> {
         let State::Connected(stream) = &mut self.state else { return None };
         let inflow = stream.inflow.of_mut(urgency);
         if inflow.is_empty() {
@@ -110,17 +110,17 @@ impl<S: System> Endpoint<S> {
         if let Some(receive) = self.receives.claim_first(|receive| *receive.wants.of(urgency)) {
             let (length, peek) = (receive.what.length, receive.what.peek);
             let data = inflow.lend(urgency, link);
-            return Some(Effect::Fill(Fill { request: receive.request, length, peek, data }));
+            return Some(Action::Fill(Fill { request: receive.request, length, peek, data }));
         }
         let (view, handler) = view.and_then(|view| Some((view, view.handlers.receive(urgency)?)))?;
         if inflow.unwanted || self.receives.any(|receive| *receive.wants.of(urgency)) {
             return None;
         }
-        Some(Effect::Show(Show { address: view.id, handler, data: inflow.lend(urgency, link) }))
+        Some(Action::Show(Show { address: view.id, handler, data: inflow.lend(urgency, link) }))
     }
 
     /// The peer's streams have ended: what waits for more of them completes.
-    fn deliver_end(&mut self) -> Option<Effect<S>> {
+    fn deliver_end(&mut self) -> Option<Action<S>> {
         let State::Connected(stream) = &mut self.state else { return None };
         if let Some(receive) = self.receives.claim_first(|receive| stream.is_over_for(receive.wants)) {
             return Some(complete(receive.request, STATUS_GRACEFUL_DISCONNECT));
@@ -129,7 +129,7 @@ impl<S: System> Endpoint<S> {
         Some(complete(watch.request, STATUS_SUCCESS))
     }
 
-    /// Data comes back from [`Effect::Fill`] and [`Effect::Show`].
+    /// Data comes back from [`Action::Fill`] and [`Action::Show`].
     pub(crate) fn took(&mut self, data: Lent<LinkOf<S>>, unwanted: bool) {
         let Lent { urgency, chunks, consumed, freed, .. } = data;
         if let State::Connected(stream) = &mut self.state {

@@ -26,11 +26,11 @@
 //! too, and the state puts the endpoint on the list of its address, or takes it off, in the very section of
 //! the lock in which that changes.
 
+mod action;
 mod advance;
 mod begin;
 mod cancel;
 mod deadline;
-mod effect;
 mod inflow;
 mod news;
 mod outflow;
@@ -40,8 +40,8 @@ mod stream;
 use alloc::collections::VecDeque;
 use core::net::SocketAddr;
 
+pub(crate) use action::{Action, Fill, Show};
 use deadline::Deadline;
-pub(crate) use effect::{Effect, Fill, Show};
 use inflow::Incoming;
 pub use news::News;
 use outflow::Outgoing;
@@ -236,27 +236,27 @@ impl<S: System> Endpoint<S> {
     }
 
     /// What the drive loop does next; `None` if there is nothing for now.
-    pub(crate) fn step(&mut self, id: Id, now: u64, view: Option<&View>) -> Option<Effect<S>> {
+    pub(crate) fn step(&mut self, id: Id, now: u64, view: Option<&View>) -> Option<Action<S>> {
         loop {
             if self.closing && !matches!(self.state, State::Idle | State::Ending(_)) {
                 self.end(Why::all(STATUS_CANCELLED));
             }
             if let Some(offer) = self.refuse.take() {
-                return Some(Effect::Refuse(offer));
+                return Some(Action::Refuse(offer));
             }
-            if let Some(effect) = self.take_cancelled() {
-                return Some(effect);
+            if let Some(action) = self.take_cancelled() {
+                return Some(action);
             }
             if let Some(arrived) = self.next_arrived() {
                 match self.begin(id, now, view, arrived) {
-                    Some(effect) => return Some(effect),
+                    Some(action) => return Some(action),
                     None => continue,
                 }
             }
             match self.advance(now, view) {
-                Progress::Do(effect) => return Some(effect),
-                Progress::Again => {}
-                Progress::Rest => return None,
+                Step::Do(action) => return Some(action),
+                Step::Again => {}
+                Step::Idle => return None,
             }
         }
     }
@@ -289,11 +289,11 @@ impl<S: System> Endpoint<S> {
 }
 
 /// What came of a look at the state.
-enum Progress<S: System> {
+enum Step<S: System> {
     /// This is to be done.
-    Do(Effect<S>),
+    Do(Action<S>),
     /// The state has changed.
     Again,
     /// Nothing can be done now.
-    Rest,
+    Idle,
 }

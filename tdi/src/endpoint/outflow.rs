@@ -4,7 +4,7 @@ use core::ptr::NonNull;
 
 use sys::status::{STATUS_CANCELLED, STATUS_INSUFFICIENT_RESOURCES, STATUS_SUCCESS};
 
-use super::{Effect, Endpoint, LinkOf, Progress, State, Stream};
+use super::{Action, Endpoint, LinkOf, State, Step, Stream};
 use crate::network::{Kind, Link, Room, System, Urgency};
 use crate::request::Request;
 
@@ -93,24 +93,24 @@ impl<L: Link> Stream<L> {
 
 impl<S: System> Endpoint<S> {
     /// Completes the oldest send of either urgency, if all of it has reached the peer.
-    pub(super) fn complete_send(&mut self) -> Option<Effect<S>> {
+    pub(super) fn complete_send(&mut self) -> Option<Action<S>> {
         let sends = self.sends.all_mut().into_iter();
         let mut done = sends.filter(|sends| sends.front().is_some_and(|send| send.what.is_done()));
         let send = done.find_map(super::Queue::claim_front)?;
         let (status, information) =
             if send.cancelled { (STATUS_CANCELLED, 0) } else { (STATUS_SUCCESS, send.what.length) };
-        Some(Effect::Complete { request: send.request, status, information })
+        Some(Action::Complete { request: send.request, status, information })
     }
 
     /// The next message to the peer.
-    pub(super) fn next_message(&mut self) -> Progress<S> {
-        let State::Connected(stream) = &mut self.state else { return Progress::Rest };
+    pub(super) fn next_message(&mut self) -> Step<S> {
+        let State::Connected(stream) = &mut self.state else { return Step::Idle };
         if stream.broken {
-            return Progress::Rest;
+            return Step::Idle;
         }
         let link = stream.link.clone();
         let bare = |link, number, kind| {
-            Progress::Do(Effect::Send { link, number, kind, place: NonNull::dangling(), length: 0 })
+            Step::Do(Action::Send { link, number, kind, place: NonNull::dangling(), length: 0 })
         };
         if let Some(room) = stream.due_room() {
             return bare(link, ROOM, Kind::Room(room));
@@ -135,13 +135,13 @@ impl<S: System> Endpoint<S> {
             stream.underway = stream.underway.saturating_add(1);
             *room = room.saturating_sub(1);
             let (number, kind) = (send.number(), Kind::Data(urgency));
-            return Progress::Do(Effect::Send { link, number, kind, place, length });
+            return Step::Do(Action::Send { link, number, kind, place, length });
         }
         if given && stream.out == Out::Finishing {
             stream.out = Out::Ended;
             return bare(link, END, Kind::End);
         }
-        Progress::Rest
+        Step::Idle
     }
 
     /// For how many bytes there is room again, if a send was refused and one would be taken now.

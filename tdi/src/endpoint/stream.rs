@@ -18,7 +18,7 @@ use sys::tdi::{TDI_DISCONNECT_ABORT, TDI_DISCONNECT_RELEASE};
 
 use super::inflow::Inflow;
 use super::outflow::{END, Out, ROOM};
-use super::{DataOf, Effect, Endpoint, LinkOf, News, Progress, State, View, Why};
+use super::{Action, DataOf, Endpoint, LinkOf, News, State, Step, View, Why};
 use crate::event::Notice;
 use crate::network::{ByUrgency, Link, Passed, Room, System, Urgency};
 
@@ -98,34 +98,34 @@ impl<L: Link> Stream<L> {
 
 impl<S: System> Endpoint<S> {
     /// What is to be done for an established connection.
-    pub(super) fn transfer(&mut self, now: u64, view: Option<&View>) -> Progress<S> {
-        let State::Connected(stream) = &mut self.state else { return Progress::Rest };
+    pub(super) fn transfer(&mut self, now: u64, view: Option<&View>) -> Step<S> {
+        let State::Connected(stream) = &mut self.state else { return Step::Idle };
         if self.news.take(News::LOST) {
             stream.broken = true;
             // What has come before the connection broke was perhaps not noted yet.
             self.news.add(News::PASSED);
         }
         if self.news.take(News::PASSED) {
-            return Progress::Do(Effect::Next(stream.link.clone()));
+            return Step::Do(Action::Next(stream.link.clone()));
         }
         if self.news.take(News::FORCED) {
             return self.broke(STATUS_CONNECTION_ABORTED);
         }
-        if let Some(effect) = self.deliver(view).or_else(|| self.complete_send()) {
-            return Progress::Do(effect);
+        if let Some(action) = self.deliver(view).or_else(|| self.complete_send()) {
+            return Step::Do(action);
         }
         match self.next_message() {
-            Progress::Rest => self.settle(now, view),
+            Step::Idle => self.settle(now, view),
             other => other,
         }
     }
 
-    pub(super) fn broke(&mut self, status: i32) -> Progress<S> {
+    pub(super) fn broke(&mut self, status: i32) -> Step<S> {
         self.end(Why { indicate: Some(TDI_DISCONNECT_ABORT), ..Why::all(status) });
-        Progress::Again
+        Step::Again
     }
 
-    /// What has happened on the link, as [`Effect::Next`] found it.
+    /// What has happened on the link, as [`Action::Next`] found it.
     pub(crate) fn passed(&mut self, passed: Option<Passed<DataOf<S>>>) {
         let State::Connected(stream) = &mut self.state else { return };
         let Some(passed) = passed else { return };
@@ -156,19 +156,19 @@ impl<S: System> Endpoint<S> {
     }
 
     /// What follows when nothing more moves.
-    fn settle(&mut self, now: u64, view: Option<&View>) -> Progress<S> {
-        let State::Connected(stream) = &mut self.state else { return Progress::Rest };
+    fn settle(&mut self, now: u64, view: Option<&View>) -> Step<S> {
+        let State::Connected(stream) = &mut self.state else { return Step::Idle };
         let over = stream.is_over();
         if over && !stream.told {
             stream.told = true;
             if let Some((view, handler)) = view.and_then(|view| Some((view, view.handlers.disconnect()?))) {
                 let notice = Notice::Disconnect(handler, TDI_DISCONNECT_RELEASE);
-                return Progress::Do(Effect::Tell { address: view.id, notice });
+                return Step::Do(Action::Tell { address: view.id, notice });
             }
         }
         if over && stream.out == Out::Arrived {
             self.end(Why { release: STATUS_SUCCESS, ..Why::all(STATUS_GRACEFUL_DISCONNECT) });
-            return Progress::Again;
+            return Step::Again;
         }
         // The peer may go once both ends have arrived, while the client still reads.
         if stream.broken && !(stream.ended && stream.out == Out::Arrived) {
@@ -178,12 +178,12 @@ impl<S: System> Endpoint<S> {
             && let Some((view, handler)) = view.and_then(|view| Some((view, view.handlers.send_possible()?)))
         {
             let notice = Notice::SendPossible(handler, room);
-            return Progress::Do(Effect::Tell { address: view.id, notice });
+            return Step::Do(Action::Tell { address: view.id, notice });
         }
         match self.end_late_disconnect(now) {
-            Some(effect) => Progress::Do(effect),
-            None if self.is_connected() => Progress::Rest,
-            None => Progress::Again,
+            Some(action) => Step::Do(action),
+            None if self.is_connected() => Step::Idle,
+            None => Step::Again,
         }
     }
 }

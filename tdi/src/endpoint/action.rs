@@ -12,7 +12,7 @@ use crate::network::{Kind, System};
 use crate::slab::Id;
 
 /// One thing to do.
-pub(crate) enum Effect<S: System> {
+pub(crate) enum Action<S: System> {
     /// Complete a request.
     Complete { request: S::Request, status: NTSTATUS, information: usize },
     /// Make a link.
@@ -42,9 +42,9 @@ pub(crate) enum Effect<S: System> {
 
 // SAFETY: all parts are Send but the pointer, which leads to a request's memory, of which the endpoint has
 // charge.
-unsafe impl<S: System> Send for Effect<S> {}
+unsafe impl<S: System> Send for Action<S> {}
 
-/// See [`Effect::Fill`].
+/// See [`Action::Fill`].
 pub(crate) struct Fill<S: System> {
     pub(crate) request: S::Request,
     pub(crate) length: usize,
@@ -52,7 +52,7 @@ pub(crate) struct Fill<S: System> {
     pub(crate) data: Lent<LinkOf<S>>,
 }
 
-/// See [`Effect::Show`].
+/// See [`Action::Show`].
 pub(crate) struct Show<S: System> {
     pub(crate) address: Id,
     pub(crate) handler: event::Receive,

@@ -66,8 +66,8 @@ impl<S: System> Transport<S> {
                 let passed = link.next();
                 self.with_endpoint(id, |endpoint| endpoint.passed(passed));
             }
-            Action::Fill(fill) => self.fill(id, fill),
-            Action::Show(show) => self.show(id, show, call),
+            Action::CopyToIrp(fill) => self.copy_to_irp(id, fill),
+            Action::IndicateReceive(show) => self.indicate_receive(id, show, call),
             Action::Send { link, number, kind, place, length } => {
                 // SAFETY: the bytes are those of a send request, which stays in its queue until the message
                 // has passed or the link is gone; the end of a stream has none.
@@ -76,9 +76,9 @@ impl<S: System> Transport<S> {
                     self.with_endpoint(id, endpoint::Endpoint::unsent);
                 }
             }
-            Action::Tell { notice, .. } => {
+            Action::Indicate { indication, .. } => {
                 if let Some(call) = call {
-                    notice.give(&call);
+                    indication.give(&call);
                     self.over(call);
                 }
             }
@@ -108,9 +108,9 @@ impl<S: System> Transport<S> {
         }
     }
 
-    fn fill(&self, id: Id, mut fill: endpoint::Fill<S>) {
+    fn copy_to_irp(&self, id: Id, mut fill: endpoint::CopyToIrp<S>) {
         let filled = fill.data.fill(&mut fill.request, fill.length, fill.peek);
-        let endpoint::Fill { request, data, .. } = fill;
+        let endpoint::CopyToIrp { request, data, .. } = fill;
         // The receive has room for at least one byte, so that none went in means that it can't be reached.
         let status = if filled == 0 { STATUS_INSUFFICIENT_RESOURCES } else { STATUS_SUCCESS };
         self.with_endpoint(id, |endpoint| endpoint.took(data, false));
@@ -118,8 +118,13 @@ impl<S: System> Transport<S> {
         self.release(id);
     }
 
-    fn show(&self, id: Id, show: endpoint::Show<S>, call: Option<Call<ConnectionContext>>) {
-        let endpoint::Show { handler, mut data, .. } = show;
+    fn indicate_receive(
+        &self,
+        id: Id,
+        show: endpoint::IndicateReceive<S>,
+        call: Option<Call<ConnectionContext>>,
+    ) {
+        let endpoint::IndicateReceive { handler, mut data, .. } = show;
         let Some(call) = call else {
             self.with_endpoint(id, |endpoint| endpoint.took(data, true));
             return;

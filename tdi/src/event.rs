@@ -289,14 +289,14 @@ impl Error {
 
 /// What a client is told of a connection.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Notice {
+pub(crate) enum Indication {
     /// It has ended, by `TDI_DISCONNECT_ABORT` or `TDI_DISCONNECT_RELEASE`.
     Disconnect(Disconnect, u32),
     /// Sends are possible again, of so many bytes.
     SendPossible(SendPossible, usize),
 }
 
-impl Notice {
+impl Indication {
     /// Calls the handler.
     pub(crate) fn give(self, call: &Call<ConnectionContext>) {
         match self {

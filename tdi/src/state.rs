@@ -12,7 +12,7 @@ use crate::address_object::{self, Address};
 use crate::call::Call;
 use crate::datagram::Traffic;
 use crate::ea::ConnectionContext;
-use crate::endpoint::{Action, Endpoint, LinkOf, OfferOf, Show, View};
+use crate::endpoint::{Action, Endpoint, IndicateReceive, LinkOf, OfferOf, View};
 use crate::network::System;
 use crate::request::Command;
 use crate::slab::{Id, Slab};
@@ -166,7 +166,7 @@ impl<S: System> TransportState<S> {
         self.relist(id);
         let action = action?;
         let call = match &action {
-            Action::Tell { address, .. } | Action::Show(Show { address, .. }) => {
+            Action::Indicate { address, .. } | Action::IndicateReceive(IndicateReceive { address, .. }) => {
                 self.call_about(*address, id)
             }
             _ => None,

@@ -28,14 +28,14 @@ pub(crate) enum Action<S: System> {
     /// Ask what has happened on the link.
     Next(LinkOf<S>),
     /// Copy data to a receive, and complete it.
-    Fill(Fill<S>),
-    /// Show the client data.
-    Show(Show<S>),
+    CopyToIrp(CopyToIrp<S>),
+    /// IndicateReceive the client data.
+    IndicateReceive(IndicateReceive<S>),
     /// Send a message. Its bytes are those of a send request that stays in its queue until the message has
     /// passed or the link is gone.
     Send { link: LinkOf<S>, number: u64, kind: Kind, place: NonNull<u8>, length: usize },
     /// Tell the client something.
-    Tell { address: Id, notice: event::Notice },
+    Indicate { address: Id, indication: event::Indication },
     /// Close the link.
     Close { link: LinkOf<S>, untaken: Untaken<LinkOf<S>> },
 }
@@ -44,16 +44,16 @@ pub(crate) enum Action<S: System> {
 // charge.
 unsafe impl<S: System> Send for Action<S> {}
 
-/// See [`Action::Fill`].
-pub(crate) struct Fill<S: System> {
+/// See [`Action::CopyToIrp`].
+pub(crate) struct CopyToIrp<S: System> {
     pub(crate) request: S::Request,
     pub(crate) length: usize,
     pub(crate) peek: bool,
     pub(crate) data: Lent<LinkOf<S>>,
 }
 
-/// See [`Action::Show`].
-pub(crate) struct Show<S: System> {
+/// See [`Action::IndicateReceive`].
+pub(crate) struct IndicateReceive<S: System> {
     pub(crate) address: Id,
     pub(crate) handler: event::Receive,
     pub(crate) data: Lent<LinkOf<S>>,

@@ -10,7 +10,7 @@ use sys::status::{
 use super::begin::complete;
 use super::deadline::Deadline;
 use super::{Action, Endpoint, LinkOf, News, State, Step, Stream, Untaken, View, Why};
-use crate::event::Notice;
+use crate::event::Indication;
 use crate::network::{Link, Network, PortId, System};
 use crate::queue::{self, Waiting};
 use crate::request::Request as _;
@@ -178,8 +178,8 @@ impl<S: System> Endpoint<S> {
         let told = view.and_then(|view| Some((view, view.handlers.disconnect()?, why.indicate?)));
         match told.filter(|_| !self.closing) {
             Some((view, handler, flags)) => {
-                let notice = Notice::Disconnect(handler, flags);
-                Step::Do(Action::Tell { address: view.id, notice })
+                let indication = Indication::Disconnect(handler, flags);
+                Step::Do(Action::Indicate { address: view.id, indication })
             }
             None => Step::Again,
         }

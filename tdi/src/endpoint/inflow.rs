@@ -10,7 +10,7 @@ use provider::Within as _;
 use sys::status::{STATUS_GRACEFUL_DISCONNECT, STATUS_SUCCESS};
 use sys::tdi::{TDI_RECEIVE_EXPEDITED, TDI_RECEIVE_NORMAL};
 
-use super::action::{Fill, Show};
+use super::action::{CopyToIrp, IndicateReceive};
 use super::begin::complete;
 use super::stream::Chunks;
 use super::{Action, Endpoint, LinkOf, State, Stream, View};
@@ -110,13 +110,17 @@ impl<S: System> Endpoint<S> {
         if let Some(receive) = self.receives.claim_first(|receive| *receive.wants.of(urgency)) {
             let (length, peek) = (receive.what.length, receive.what.peek);
             let data = inflow.lend(urgency, link);
-            return Some(Action::Fill(Fill { request: receive.request, length, peek, data }));
+            return Some(Action::CopyToIrp(CopyToIrp { request: receive.request, length, peek, data }));
         }
         let (view, handler) = view.and_then(|view| Some((view, view.handlers.receive(urgency)?)))?;
         if inflow.unwanted || self.receives.any(|receive| *receive.wants.of(urgency)) {
             return None;
         }
-        Some(Action::Show(Show { address: view.id, handler, data: inflow.lend(urgency, link) }))
+        Some(Action::IndicateReceive(IndicateReceive {
+            address: view.id,
+            handler,
+            data: inflow.lend(urgency, link),
+        }))
     }
 
     /// The peer's streams have ended: what waits for more of them completes.
@@ -129,7 +133,7 @@ impl<S: System> Endpoint<S> {
         Some(complete(watch.request, STATUS_SUCCESS))
     }
 
-    /// Data comes back from [`Action::Fill`] and [`Action::Show`].
+    /// Data comes back from [`Action::CopyToIrp`] and [`Action::IndicateReceive`].
     pub(crate) fn took(&mut self, data: Lent<LinkOf<S>>, unwanted: bool) {
         let Lent { urgency, chunks, consumed, freed, .. } = data;
         if let State::Connected(stream) = &mut self.state {

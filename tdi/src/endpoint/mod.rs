@@ -40,7 +40,7 @@ mod stream;
 use alloc::collections::VecDeque;
 use core::net::SocketAddr;
 
-pub(crate) use action::{Action, Fill, Show};
+pub(crate) use action::{Action, CopyToIrp, IndicateReceive};
 use deadline::Deadline;
 use inflow::Incoming;
 pub use news::News;

@@ -19,7 +19,7 @@ use sys::tdi::{TDI_DISCONNECT_ABORT, TDI_DISCONNECT_RELEASE};
 use super::inflow::Inflow;
 use super::outflow::{END, Out, ROOM};
 use super::{Action, DataOf, Endpoint, LinkOf, News, State, Step, View, Why};
-use crate::event::Notice;
+use crate::event::Indication;
 use crate::network::{ByUrgency, Link, Passed, Room, System, Urgency};
 
 /// Messages that have come and were not taken whole.
@@ -162,8 +162,8 @@ impl<S: System> Endpoint<S> {
         if over && !stream.told {
             stream.told = true;
             if let Some((view, handler)) = view.and_then(|view| Some((view, view.handlers.disconnect()?))) {
-                let notice = Notice::Disconnect(handler, TDI_DISCONNECT_RELEASE);
-                return Step::Do(Action::Tell { address: view.id, notice });
+                let indication = Indication::Disconnect(handler, TDI_DISCONNECT_RELEASE);
+                return Step::Do(Action::Indicate { address: view.id, indication });
             }
         }
         if over && stream.out == Out::Arrived {
@@ -177,8 +177,8 @@ impl<S: System> Endpoint<S> {
         if let Some(room) = self.possible_again()
             && let Some((view, handler)) = view.and_then(|view| Some((view, view.handlers.send_possible()?)))
         {
-            let notice = Notice::SendPossible(handler, room);
-            return Step::Do(Action::Tell { address: view.id, notice });
+            let indication = Indication::SendPossible(handler, room);
+            return Step::Do(Action::Indicate { address: view.id, indication });
         }
         match self.end_late_disconnect(now) {
             Some(action) => Step::Do(action),

@@ -4,7 +4,7 @@ use provider::kernel::Event as _;
 use sys::status::{STATUS_ADDRESS_CLOSED, STATUS_CANCELLED, STATUS_CONNECTION_ABORTED};
 
 use crate::address_object::{self, Listener, Lost};
-use crate::endpoint::{Endpoint, News};
+use crate::endpoint::{Endpoint, LinkEvents};
 use crate::event::Handlers;
 use crate::network::{Network, System};
 use crate::slab::Id;
@@ -114,7 +114,7 @@ impl<S: System> Transport<S> {
         self.drive_all(|endpoint| {
             let affected = affected(endpoint);
             if affected {
-                endpoint.news.add(News::FORCED);
+                endpoint.link_events.add(LinkEvents::FORCED);
                 endpoint.lost = STATUS_CONNECTION_ABORTED;
             }
             affected

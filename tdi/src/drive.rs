@@ -8,7 +8,7 @@ use sys::status::{
 
 use crate::call::{Call, Given};
 use crate::ea::ConnectionContext;
-use crate::endpoint::{self, Action, LinkOf, News, OfferOf, Stream};
+use crate::endpoint::{self, Action, LinkEvents, LinkOf, OfferOf, Stream};
 use crate::event::Connect;
 use crate::listen::Taker;
 use crate::network::{Broken, Link, Network, System};
@@ -94,7 +94,7 @@ impl<S: System> Transport<S> {
         let gone = self.lock().linked(id, link);
         // The removal of a port, or of the address's last one, has perhaps not seen the link.
         if place.is_some_and(|(port, local)| gone || !self.network().serves(port, local.ip())) {
-            self.with_endpoint(id, |endpoint| endpoint.news.add(News::FORCED));
+            self.with_endpoint(id, |endpoint| endpoint.link_events.add(LinkEvents::FORCED));
         }
     }
 

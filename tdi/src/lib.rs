@@ -100,7 +100,7 @@ pub mod user;
 
 pub use access::Opener;
 pub use datagram::{MAX_DATAGRAM, Source};
-pub use endpoint::News;
+pub use endpoint::LinkEvents;
 pub use network::{Adopted, System};
 pub use query::Answer;
 pub use request::{Command, Request, Ticket};

@@ -93,7 +93,7 @@ pub trait Network<S: System>: Send + Sync + 'static {
     ) -> Result<(Self::Listener, SocketAddr), BindError>;
 
     /// Begins to connect for an endpoint, from an address of some port if `from` is a wildcard:
-    /// [`News::CONNECTED`](crate::News) or [`News::LOST`](crate::News) follows.
+    /// [`LinkEvents::CONNECTED`](crate::LinkEvents) or [`LinkEvents::LOST`](crate::LinkEvents) follows.
     ///
     /// # Errors
     ///
@@ -106,7 +106,7 @@ pub trait Network<S: System>: Send + Sync + 'static {
         to: SocketAddr,
     ) -> Result<Self::Link, NTSTATUS>;
 
-    /// Accepts for an endpoint; the same news follow.
+    /// Accepts for an endpoint; the same events follow.
     ///
     /// # Errors
     ///
@@ -241,7 +241,7 @@ pub enum Passed<D> {
     Nonsense,
 }
 
-/// One connection. It is closed by [`Link::close`] once, after which [`News::GONE`](crate::News) follows
+/// One connection. It is closed by [`Link::close`] once, after which [`LinkEvents::GONE`](crate::LinkEvents) follows
 /// and nothing else does.
 ///
 /// Messages arrive in their order, and each needs room at the other side. So that neither side's client, by
@@ -277,7 +277,7 @@ pub trait Link: Clone + Send + Sync + 'static {
     unsafe fn send(&self, number: u64, kind: Kind, place: *const u8, length: usize) -> Result<(), Broken>;
 
     /// The next thing that has happened; `None` if that was all, and more will be noted as
-    /// [`News::PASSED`](crate::News). One thread at a time.
+    /// [`LinkEvents::PASSED`](crate::LinkEvents). One thread at a time.
     fn next(&self) -> Option<Passed<Self::Data>>;
 
     /// Makes room for one more message of data; that the peer is told so is the caller's business.
@@ -300,6 +300,6 @@ pub trait Link: Clone + Send + Sync + 'static {
     fn local(&self) -> SocketAddr;
 }
 
-/// The connection is broken; [`News::LOST`](crate::News) has come or will.
+/// The connection is broken; [`LinkEvents::LOST`](crate::LinkEvents) has come or will.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Broken;

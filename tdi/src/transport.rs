@@ -9,7 +9,7 @@ use provider::{NoMemory, Shared};
 use sys::status::{NTSTATUS, STATUS_INSUFFICIENT_RESOURCES, STATUS_INVALID_PARAMETER};
 
 use crate::datagram::Traffic;
-use crate::endpoint::{Endpoint, News};
+use crate::endpoint::{Endpoint, LinkEvents};
 use crate::network::System;
 use crate::request::{Command, Request as _, Ticket};
 use crate::slab::{Id, Slab};
@@ -197,10 +197,10 @@ impl<S: System> Transport<S> {
         Ok(())
     }
 
-    /// The network has news for an endpoint. Up to DISPATCH_LEVEL, with no lock held.
-    pub fn note(&self, endpoint: Id, news: News) {
+    /// The network has events for an endpoint. Up to DISPATCH_LEVEL, with no lock held.
+    pub fn note(&self, endpoint: Id, link_events: LinkEvents) {
         if let Some(endpoint) = self.lock().endpoint(endpoint) {
-            endpoint.news.add(news);
+            endpoint.link_events.add(link_events);
         }
         self.drive(endpoint);
     }
@@ -209,7 +209,7 @@ impl<S: System> Transport<S> {
     pub fn lost(&self, endpoint: Id, status: NTSTATUS) {
         if let Some(endpoint) = self.lock().endpoint(endpoint) {
             endpoint.lost = status;
-            endpoint.news.add(News::LOST);
+            endpoint.link_events.add(LinkEvents::LOST);
         }
         self.drive(endpoint);
     }

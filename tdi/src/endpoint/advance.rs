@@ -9,7 +9,7 @@ use sys::status::{
 
 use super::begin::complete;
 use super::deadline::Deadline;
-use super::{Action, Endpoint, LinkOf, News, State, Step, Stream, Untaken, View, Why};
+use super::{Action, Endpoint, LinkEvents, LinkOf, State, Step, Stream, Untaken, View, Why};
 use crate::event::Indication;
 use crate::network::{Link, Network, PortId, System};
 use crate::queue::{self, Waiting};
@@ -41,7 +41,7 @@ impl<S: System> Endpoint<S> {
             }
             State::Offered { until, .. } => {
                 let late = until.is_past(now);
-                if self.news.take(News::FORCED) {
+                if self.link_events.take(LinkEvents::FORCED) {
                     return self.failed(STATUS_CONNECTION_ABORTED);
                 }
                 if late { self.failed(STATUS_IO_TIMEOUT) } else { Step::Idle }
@@ -95,13 +95,13 @@ impl<S: System> Endpoint<S> {
 
     fn linking(&mut self, now: u64) -> Step<S> {
         let State::Linking { link } = &self.state else { return Step::Idle };
-        if self.news.take(News::LOST) {
+        if self.link_events.take(LinkEvents::LOST) {
             return self.failed(self.lost);
         }
-        if self.news.take(News::FORCED) {
+        if self.link_events.take(LinkEvents::FORCED) {
             return self.failed(STATUS_CONNECTION_ABORTED);
         }
-        if self.news.take(News::CONNECTED) {
+        if self.link_events.take(LinkEvents::CONNECTED) {
             return Step::Do(Action::Open(link.clone()));
         }
         if self.connect_is_late(now) {
@@ -142,7 +142,7 @@ impl<S: System> Endpoint<S> {
         };
         request.return_peer(link.peer());
         self.state = State::Connected(Stream::new(link, room));
-        self.news.add(News::PASSED);
+        self.link_events.add(LinkEvents::PASSED);
         Some(complete(request, STATUS_SUCCESS))
     }
 
@@ -154,7 +154,7 @@ impl<S: System> Endpoint<S> {
             return Step::Do(Action::Close { link, untaken });
         }
         if ending.awaited {
-            if !self.news.take(News::GONE) {
+            if !self.link_events.take(LinkEvents::GONE) {
                 return Step::Idle;
             }
             ending.awaited = false;
@@ -189,8 +189,8 @@ impl<S: System> Endpoint<S> {
     /// request, so this comes before that completes.
     pub(super) fn become_idle(&mut self) {
         self.state = State::Idle;
-        // The link is gone, so what news there are belong to the past.
-        self.news = News::default();
+        // The link is gone, so what events there are belong to the past.
+        self.link_events = LinkEvents::default();
     }
 
     /// Ends the next of the requests that wait, in their order.

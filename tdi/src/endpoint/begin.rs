@@ -100,7 +100,7 @@ impl<S: System> Endpoint<S> {
                 if let State::Accepting { offer } = state {
                     self.refuse = Some(offer);
                 }
-                // An offer that ends so may have had news, which are not to end the next connection.
+                // An offer that ends so may have had events, which are not to end the next connection.
                 self.become_idle();
                 Some(complete(request, STATUS_CANCELLED))
             }

@@ -145,7 +145,7 @@ impl<S: System> Endpoint<S> {
 }
 
 impl<L: Link> Lent<L> {
-    /// Gives the first messages back to the link. If it is broken, so will its news say.
+    /// Gives the first messages back to the link. If it is broken, so will its events say.
     fn give_back(&mut self, count: usize) {
         for _ in 0..count {
             let Some(chunk) = self.chunks.pop_front() else { return };

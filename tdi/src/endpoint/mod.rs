@@ -11,7 +11,7 @@
 //!
 //! One thread at a time, the *drive loop*, works for an endpoint: it asks [`Endpoint::step`] under the
 //! transport's lock what to do next, does it without the lock, and brings the result back. All others only
-//! leave something for it: requests in the inbox, marks on cancelled requests, [`News`] of the link, the
+//! leave something for it: requests in the inbox, marks on cancelled requests, [`LinkEvents`] of the link, the
 //! wish to close. So no state changes while something is being done for it, requests complete in their
 //! order, and no handler of one connection runs twice at a time.
 //!
@@ -32,7 +32,7 @@ mod begin;
 mod cancel;
 mod deadline;
 mod inflow;
-mod news;
+mod link_events;
 mod outflow;
 mod state;
 mod stream;
@@ -43,7 +43,7 @@ use core::net::SocketAddr;
 pub(crate) use action::{Action, CopyToIrp, IndicateReceive};
 use deadline::Deadline;
 use inflow::Incoming;
-pub use news::News;
+pub use link_events::LinkEvents;
 use outflow::Outgoing;
 use state::{Ending, State, Why};
 pub(crate) use stream::{Stream, Untaken};
@@ -95,8 +95,8 @@ pub(crate) struct Endpoint<S: System> {
     pub(crate) listed: bool,
     /// A connection that is offered to the listen.
     pub(crate) offer: Option<OfferOf<S>>,
-    pub(crate) news: News,
-    /// Why [`News::LOST`].
+    pub(crate) link_events: LinkEvents,
+    /// Why [`LinkEvents::LOST`].
     pub(crate) lost: NTSTATUS,
     state: State<S>,
     inbox: VecDeque<Arrived<S>>,
@@ -126,7 +126,7 @@ impl<S: System> Endpoint<S> {
             closing: false,
             listed: false,
             offer: None,
-            news: News::default(),
+            link_events: LinkEvents::default(),
             lost: STATUS_CANCELLED,
             state: State::Idle,
             inbox: VecDeque::new(),

@@ -18,7 +18,7 @@ use sys::tdi::{TDI_DISCONNECT_ABORT, TDI_DISCONNECT_RELEASE};
 
 use super::inflow::Inflow;
 use super::outflow::{END, Out, ROOM};
-use super::{Action, DataOf, Endpoint, LinkOf, News, State, Step, View, Why};
+use super::{Action, DataOf, Endpoint, LinkEvents, LinkOf, State, Step, View, Why};
 use crate::event::Indication;
 use crate::network::{ByUrgency, Link, Passed, Room, System, Urgency};
 
@@ -100,15 +100,15 @@ impl<S: System> Endpoint<S> {
     /// What is to be done for an established connection.
     pub(super) fn transfer(&mut self, now: u64, view: Option<&View>) -> Step<S> {
         let State::Connected(stream) = &mut self.state else { return Step::Idle };
-        if self.news.take(News::LOST) {
+        if self.link_events.take(LinkEvents::LOST) {
             stream.broken = true;
             // What has come before the connection broke was perhaps not noted yet.
-            self.news.add(News::PASSED);
+            self.link_events.add(LinkEvents::PASSED);
         }
-        if self.news.take(News::PASSED) {
+        if self.link_events.take(LinkEvents::PASSED) {
             return Step::Do(Action::Next(stream.link.clone()));
         }
-        if self.news.take(News::FORCED) {
+        if self.link_events.take(LinkEvents::FORCED) {
             return self.broke(STATUS_CONNECTION_ABORTED);
         }
         if let Some(action) = self.deliver(view).or_else(|| self.complete_send()) {
@@ -129,7 +129,7 @@ impl<S: System> Endpoint<S> {
     pub(crate) fn passed(&mut self, passed: Option<Passed<DataOf<S>>>) {
         let State::Connected(stream) = &mut self.state else { return };
         let Some(passed) = passed else { return };
-        self.news.add(News::PASSED);
+        self.link_events.add(LinkEvents::PASSED);
         match passed {
             Passed::Sent { number, arrived } => {
                 stream.broken |= !arrived;

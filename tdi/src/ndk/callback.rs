@@ -1,4 +1,4 @@
-//! What the provider calls for a link. Callbacks only leave news.
+//! What the provider calls for a link. Callbacks only leave events.
 
 use core::ffi::c_void;
 use core::ptr::NonNull;
@@ -9,10 +9,10 @@ use sys::status::{NTSTATUS, STATUS_CONNECTION_ABORTED, STATUS_CONNECTION_RESET, 
 
 use super::connect_status;
 use super::link::State;
-use crate::endpoint::News;
+use crate::endpoint::LinkEvents;
 use crate::network::System;
 
-/// Runs `news` with the link of a callback.
+/// Runs `note` with the link of a callback.
 ///
 /// # Safety
 ///
@@ -29,7 +29,7 @@ unsafe fn with<S: System>(context: *mut c_void, news: impl FnOnce(&State<S>)) {
 /// The connect has been accepted, or an accept completed.
 pub(super) unsafe extern "win64" fn connected<S: System>(context: *mut c_void, status: NTSTATUS) {
     let news = |state: &State<S>| match status {
-        STATUS_SUCCESS => state.transport.note(state.endpoint, News::CONNECTED),
+        STATUS_SUCCESS => state.transport.note(state.endpoint, LinkEvents::CONNECTED),
         failed if state.active => state.transport.lost(state.endpoint, connect_status(failed)),
         _ => state.transport.lost(state.endpoint, STATUS_CONNECTION_ABORTED),
     };
@@ -46,7 +46,7 @@ pub(super) unsafe extern "win64" fn disconnected<S: System>(context: *mut c_void
 /// The completion queue has results.
 pub(super) unsafe extern "win64" fn passed<S: System>(context: *mut c_void, _status: NTSTATUS) {
     // SAFETY: the queue whose notification this is has not completed its close.
-    unsafe { with(context, |state: &State<S>| state.transport.note(state.endpoint, News::PASSED)) }
+    unsafe { with(context, |state: &State<S>| state.transport.note(state.endpoint, LinkEvents::PASSED)) }
 }
 
 /// One of the link's NDK objects is closed.
@@ -56,6 +56,6 @@ pub(super) unsafe extern "win64" fn closed<S: System>(context: *mut c_void) {
     let state = unsafe { Shared::<State<S>>::from_raw(raw) };
     let last = state.objects.fetch_sub(1, Ordering::AcqRel) == 1;
     if last && !state.silent.load(Ordering::Acquire) {
-        state.transport.note(state.endpoint, News::GONE);
+        state.transport.note(state.endpoint, LinkEvents::GONE);
     }
 }

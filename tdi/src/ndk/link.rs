@@ -1,7 +1,7 @@
 //! A link: a connector, a queue pair and its completion queue, and the buffers that are posted on it.
 //!
 //! Its calls are made by its endpoint's drive loop alone, one at a time, and none after [`Link::close`]; so no
-//! NDK object is used after its close. Callbacks only leave news.
+//! NDK object is used after its close. Callbacks only leave events.
 
 use alloc::vec::Vec;
 use core::cell::UnsafeCell;
@@ -40,7 +40,7 @@ pub(super) struct State<S: System> {
     pub(super) cq: AtomicPtr<NDK_CQ>,
     /// NDK objects that are not closed.
     pub(super) objects: AtomicU32,
-    /// The endpoint does not know the link, and gets no news of it.
+    /// The endpoint does not know the link, and gets no events of it.
     pub(super) silent: AtomicBool,
     pub(super) buffers: UnsafeCell<Vec<u8>>,
 }
@@ -168,7 +168,7 @@ impl<S: System> NdkLink<S> {
             Some(Kind::Room(room)) => Passed::Room(room),
             None => return Passed::Nonsense,
         };
-        // If the link is broken, so will its news say.
+        // If the link is broken, so will its events say.
         let _broken = self.post(index);
         passed
     }

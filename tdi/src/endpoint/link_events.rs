@@ -2,9 +2,9 @@
 
 /// What a link has to say, as bits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct News(u8);
+pub struct LinkEvents(u8);
 
-impl News {
+impl LinkEvents {
     /// The connection is established.
     pub const CONNECTED: Self = Self(1);
     /// [`Link::next`](crate::network::Link::next) has something.
@@ -16,14 +16,14 @@ impl News {
     /// The link has to go, as its port does.
     pub(crate) const FORCED: Self = Self(16);
 
-    pub(crate) fn add(&mut self, news: Self) {
-        self.0 |= news.0;
+    pub(crate) fn add(&mut self, events: Self) {
+        self.0 |= events.0;
     }
 
-    /// Whether `news` was there; it is not any more.
-    pub(super) fn take(&mut self, news: Self) -> bool {
-        let had = self.0 & news.0 != 0;
-        self.0 &= !news.0;
+    /// Whether `events` were there; they are not any more.
+    pub(super) fn take(&mut self, events: Self) -> bool {
+        let had = self.0 & events.0 != 0;
+        self.0 &= !events.0;
         had
     }
 }

@@ -99,11 +99,11 @@ impl<S: System> Transport<S> {
     }
 
     fn open(&self, id: Id, link: LinkOf<S>) {
-        let room = match link.open() {
-            Ok(()) => Stream::<LinkOf<S>>::room().map_err(|_| STATUS_INSUFFICIENT_RESOURCES),
+        let queues = match link.open() {
+            Ok(()) => Stream::<LinkOf<S>>::queues().map_err(|_| STATUS_INSUFFICIENT_RESOURCES),
             Err(Broken) => Err(STATUS_CONNECTION_ABORTED),
         };
-        if let Some(Some(action)) = self.with_endpoint(id, |endpoint| endpoint.opened(link, room)) {
+        if let Some(Some(action)) = self.with_endpoint(id, |endpoint| endpoint.opened(link, queues)) {
             self.perform(id, action, None);
         }
     }

@@ -208,7 +208,7 @@ impl<T> ByUrgency<T> {
 }
 
 /// A number of messages of data.
-pub type Room = ByUrgency<u8>;
+pub type Credits = ByUrgency<u8>;
 
 /// What a message is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -217,8 +217,8 @@ pub enum Kind {
     Data(Urgency),
     /// The sender's streams end.
     End,
-    /// The sender has room for so many more messages of data.
-    Room(Room),
+    /// The sender grants so many more credits.
+    Credits(Credits),
 }
 
 /// What has happened to a message.
@@ -235,8 +235,8 @@ pub enum Passed<D> {
     Data(Urgency, D),
     /// [`Kind::End`] has come.
     End,
-    /// [`Kind::Room`] has come.
-    Room(Room),
+    /// [`Kind::Credits`] has come.
+    Credits(Credits),
     /// Something came that is no message.
     Nonsense,
 }
@@ -246,7 +246,7 @@ pub enum Passed<D> {
 ///
 /// Messages arrive in their order, and each needs room at the other side. So that neither side's client, by
 /// not taking its data, can hold up a message of another kind, a side sends no more data than the other one
-/// has told it room for, beginning with [`Link::ROOM`].
+/// has granted it credits for, beginning with [`Link::CREDITS`].
 pub trait Link: Clone + Send + Sync + 'static {
     /// The bytes of a message that has come; they stay until it is given back.
     type Data: Deref<Target = [u8]> + Send;
@@ -254,7 +254,7 @@ pub trait Link: Clone + Send + Sync + 'static {
     /// How many messages of data may be under way from here at a time, besides one of each other kind.
     const DEPTH: usize;
     /// Messages of data that may come before one is given back.
-    const ROOM: Room;
+    const CREDITS: Credits;
     /// The most bytes of one message.
     const PIECE: usize;
 

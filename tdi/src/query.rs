@@ -77,8 +77,8 @@ impl<S: System> Transport<S> {
             TDI_QUERY_CONNECTION_INFO => {
                 let endpoint = locked.endpoint(file).ok_or(STATUS_INVALID_DEVICE_REQUEST)?;
                 let connected = u32::from(endpoint.is_connected());
-                let buffered =
-                    usize::from(<LinkOf<S> as Link>::ROOM.normal).saturating_mul(<LinkOf<S> as Link>::PIECE);
+                let buffered = usize::from(<LinkOf<S> as Link>::CREDITS.normal)
+                    .saturating_mul(<LinkOf<S> as Link>::PIECE);
                 Ok(Answer::new(size_of::<TDI_CONNECTION_INFO>())
                     .number(offset_of!(TDI_CONNECTION_INFO, State), connected)
                     .number(offset_of!(TDI_CONNECTION_INFO, ReceiveBufferSize), count(buffered)))

@@ -126,10 +126,10 @@ impl<S: System> Endpoint<S> {
     pub(crate) fn opened(
         &mut self,
         link: LinkOf<S>,
-        room: Result<Untaken<LinkOf<S>>, NTSTATUS>,
+        queues: Result<Untaken<LinkOf<S>>, NTSTATUS>,
     ) -> Option<Action<S>> {
-        let room = match room {
-            Ok(room) => room,
+        let queues = match queues {
+            Ok(queues) => queues,
             Err(status) => {
                 self.end(Why::all(status));
                 return None;
@@ -141,7 +141,7 @@ impl<S: System> Endpoint<S> {
             return None;
         };
         request.return_peer(link.peer());
-        self.state = State::Connected(Stream::new(link, room));
+        self.state = State::Connected(Stream::new(link, queues));
         self.link_events.add(LinkEvents::PASSED);
         Some(complete(request, STATUS_SUCCESS))
     }

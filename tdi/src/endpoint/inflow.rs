@@ -30,16 +30,16 @@ pub(super) struct Inflow<D> {
 }
 
 impl<D: Deref<Target = [u8]>> Inflow<D> {
-    /// Nothing, with room for what may come.
-    pub(super) const fn new(room: VecDeque<D>) -> Self {
-        Self { chunks: room, consumed: 0, unwanted: false }
+    /// No data, with an empty queue for what may come.
+    pub(super) const fn new(chunks: VecDeque<D>) -> Self {
+        Self { chunks, consumed: 0, unwanted: false }
     }
 
     pub(super) fn is_empty(&self) -> bool {
         self.chunks.is_empty()
     }
 
-    /// Adds what has come. `false` if the peer was not told room for it.
+    /// Adds what has come. `false` if the peer was not granted a credit for it.
     pub(super) fn add(&mut self, data: D, limit: usize) -> bool {
         self.chunks.len() < limit && self.chunks.push_within(data).is_ok()
     }
@@ -54,7 +54,7 @@ impl<D: Deref<Target = [u8]>> Inflow<D> {
         L: Link<Data = D>,
     {
         let (chunks, consumed) = (core::mem::take(&mut self.chunks), self.consumed);
-        Lent { urgency, link, chunks, consumed, freed: 0 }
+        Lent { urgency, link, chunks, consumed, consumed_messages: 0 }
     }
 }
 
@@ -66,7 +66,7 @@ pub(crate) struct Lent<L: Link> {
     /// Bytes of the first chunk that were taken before.
     consumed: usize,
     /// Messages that were given back to the link.
-    freed: u8,
+    consumed_messages: u8,
 }
 
 /// What a receive wants.
@@ -135,11 +135,11 @@ impl<S: System> Endpoint<S> {
 
     /// Data comes back from [`Action::CopyToIrp`] and [`Action::IndicateReceive`].
     pub(crate) fn took(&mut self, data: Lent<LinkOf<S>>, unwanted: bool) {
-        let Lent { urgency, chunks, consumed, freed, .. } = data;
+        let Lent { urgency, chunks, consumed, consumed_messages, .. } = data;
         if let State::Connected(stream) = &mut self.state {
             *stream.inflow.of_mut(urgency) = Inflow { chunks, consumed, unwanted };
-            let all = stream.freed.of_mut(urgency);
-            *all = all.saturating_add(freed);
+            let all = stream.consumed_messages.of_mut(urgency);
+            *all = all.saturating_add(consumed_messages);
         }
     }
 }
@@ -150,7 +150,7 @@ impl<L: Link> Lent<L> {
         for _ in 0..count {
             let Some(chunk) = self.chunks.pop_front() else { return };
             let _broken = self.link.give_back(chunk);
-            self.freed = self.freed.saturating_add(1);
+            self.consumed_messages = self.consumed_messages.saturating_add(1);
         }
     }
 

@@ -5,13 +5,13 @@ use core::ptr::NonNull;
 use sys::status::{STATUS_CANCELLED, STATUS_INSUFFICIENT_RESOURCES, STATUS_SUCCESS};
 
 use super::{Action, Endpoint, LinkOf, State, Step, Stream};
-use crate::network::{Kind, Link, Room, System, Urgency};
+use crate::network::{Credits, Kind, Link, System, Urgency};
 use crate::request::Request;
 
 /// The number of the message that ends the streams.
 pub(super) const END: u64 = 0;
-/// The number of the one that tells the peer of room.
-pub(super) const ROOM: u64 = 1;
+/// The number of the one that grants the peer credits.
+pub(super) const CREDIT_UPDATE: u64 = 1;
 /// Requests are numbered from here; the messages of a send have its number.
 pub(super) const FIRST_REQUEST: u64 = 2;
 
@@ -67,27 +67,27 @@ impl<L: Link> Stream<L> {
         self.out = Out::Finishing;
     }
 
-    /// The peer has more room. `false` if it can't have.
-    pub(super) fn grant(&mut self, more: Room) -> bool {
+    /// The peer grants more credits. `false` if these are more than it ever had.
+    pub(super) fn add_credits(&mut self, more: Credits) -> bool {
         Urgency::ALL.into_iter().all(|urgency| {
-            let room = self.room.of_mut(urgency);
-            *room = room.saturating_add(*more.of(urgency));
-            *room <= *L::ROOM.of(urgency)
+            let credits = self.credits.of_mut(urgency);
+            *credits = credits.saturating_add(*more.of(urgency));
+            *credits <= *L::CREDITS.of(urgency)
         })
     }
 
-    /// What the peer is to be told of room: not each time that there is a little more, as long as it has
+    /// Credits that are to be granted to the peer: not each time that there is a little more, as long as it has
     /// some left.
-    fn due_room(&mut self) -> Option<Room> {
+    fn credit_update_due(&mut self) -> Option<Credits> {
         let due = Urgency::ALL.into_iter().any(|urgency| {
-            let half = L::ROOM.of(urgency).div_ceil(2);
-            *self.freed.of(urgency) >= half
+            let half = L::CREDITS.of(urgency).div_ceil(2);
+            *self.consumed_messages.of(urgency) >= half
         });
-        if !due || self.telling {
+        if !due || self.credit_update_in_flight {
             return None;
         }
-        self.telling = true;
-        Some(core::mem::take(&mut self.freed))
+        self.credit_update_in_flight = true;
+        Some(core::mem::take(&mut self.consumed_messages))
     }
 }
 
@@ -112,16 +112,16 @@ impl<S: System> Endpoint<S> {
         let bare = |link, number, kind| {
             Step::Do(Action::Send { link, number, kind, place: NonNull::dangling(), length: 0 })
         };
-        if let Some(room) = stream.due_room() {
-            return bare(link, ROOM, Kind::Room(room));
+        if let Some(credits) = stream.credit_update_due() {
+            return bare(link, CREDIT_UPDATE, Kind::Credits(credits));
         }
         let mut given = true;
         for urgency in Urgency::ALL {
             let sends = self.sends.of_mut(urgency);
             let Some(send) = sends.iter_mut().find(|send| !send.what.is_given()) else { continue };
             given = false;
-            let room = stream.room.of_mut(urgency);
-            if *room == 0 || stream.underway >= <LinkOf<S> as Link>::DEPTH || send.cancelled {
+            let credits = stream.credits.of_mut(urgency);
+            if *credits == 0 || stream.underway >= <LinkOf<S> as Link>::DEPTH || send.cancelled {
                 continue;
             }
             let Some((place, run)) = send.request.run(send.what.given) else {
@@ -133,7 +133,7 @@ impl<S: System> Endpoint<S> {
             send.what.given = send.what.given.saturating_add(length);
             send.what.underway = send.what.underway.saturating_add(1);
             stream.underway = stream.underway.saturating_add(1);
-            *room = room.saturating_sub(1);
+            *credits = credits.saturating_sub(1);
             let (number, kind) = (send.number(), Kind::Data(urgency));
             return Step::Do(Action::Send { link, number, kind, place, length });
         }
@@ -151,7 +151,7 @@ impl<S: System> Endpoint<S> {
             return None;
         }
         Urgency::ALL.into_iter().find_map(|urgency| {
-            let room = usize::from(*stream.room.of(urgency));
+            let room = usize::from(*stream.credits.of(urgency));
             let possible = room > 0 && self.sends.of(urgency).is_empty();
             let told = possible && core::mem::take(stream.refused.of_mut(urgency));
             told.then(|| room.saturating_mul(<LinkOf<S> as Link>::PIECE))

@@ -17,10 +17,10 @@ use sys::status::{
 use sys::tdi::{TDI_DISCONNECT_ABORT, TDI_DISCONNECT_RELEASE};
 
 use super::inflow::Inflow;
-use super::outflow::{END, Out, ROOM};
+use super::outflow::{CREDIT_UPDATE, END, Out};
 use super::{Action, DataOf, Endpoint, LinkEvents, LinkOf, State, Step, View, Why};
 use crate::event::Indication;
-use crate::network::{ByUrgency, Link, Passed, Room, System, Urgency};
+use crate::network::{ByUrgency, Credits, Link, Passed, System, Urgency};
 
 /// Messages that have come and were not taken whole.
 pub(crate) type Chunks<L> = VecDeque<<L as Link>::Data>;
@@ -33,11 +33,11 @@ pub(crate) struct Stream<L: Link> {
     pub(super) link: L,
     pub(super) inflow: ByUrgency<Inflow<L::Data>>,
     /// Messages that were given back to the link, of which the peer was not told.
-    pub(super) freed: Room,
+    pub(super) consumed_messages: Credits,
     /// The peer is being told.
-    pub(super) telling: bool,
-    /// Messages of data for which the peer has room.
-    pub(super) room: Room,
+    pub(super) credit_update_in_flight: bool,
+    /// Credits: messages of data for which the peer has posted buffers.
+    pub(super) credits: Credits,
     /// Messages of data under way.
     pub(super) underway: usize,
     pub(super) out: Out,
@@ -52,15 +52,15 @@ pub(crate) struct Stream<L: Link> {
 }
 
 impl<L: Link> Stream<L> {
-    /// The streams of a link that was just connected, with the [`Stream::room`] for what may come.
-    pub(super) fn new(link: L, room: Untaken<L>) -> Self {
-        let ByUrgency { normal, expedited } = room;
+    /// The streams of a link that was just connected, with its [`Stream::queues`].
+    pub(super) fn new(link: L, queues: Untaken<L>) -> Self {
+        let ByUrgency { normal, expedited } = queues;
         Self {
             link,
             inflow: ByUrgency { normal: Inflow::new(normal), expedited: Inflow::new(expedited) },
-            freed: Room::default(),
-            telling: false,
-            room: L::ROOM,
+            consumed_messages: Credits::default(),
+            credit_update_in_flight: false,
+            credits: L::CREDITS,
             underway: 0,
             out: Out::Open,
             refused: ByUrgency::default(),
@@ -70,18 +70,18 @@ impl<L: Link> Stream<L> {
         }
     }
 
-    /// Room for all that may come.
+    /// Empty queues with capacity for all messages that may come.
     ///
     /// # Errors
     ///
     /// [`NoMemory`].
-    pub(crate) fn room() -> Result<Untaken<L>, NoMemory> {
-        let mut room = ByUrgency { normal: VecDeque::new(), expedited: VecDeque::new() };
+    pub(crate) fn queues() -> Result<Untaken<L>, NoMemory> {
+        let mut queues = ByUrgency { normal: VecDeque::new(), expedited: VecDeque::new() };
         for urgency in Urgency::ALL {
-            let count = usize::from(*L::ROOM.of(urgency));
-            room.of_mut(urgency).try_reserve_exact(count).map_err(|_| NoMemory)?;
+            let count = usize::from(*L::CREDITS.of(urgency));
+            queues.of_mut(urgency).try_reserve_exact(count).map_err(|_| NoMemory)?;
         }
-        Ok(room)
+        Ok(queues)
     }
 
     /// Whether there is nothing more to receive.
@@ -136,21 +136,21 @@ impl<S: System> Endpoint<S> {
                 match number {
                     END if arrived => stream.out = Out::Arrived,
                     END => {}
-                    ROOM => stream.telling = false,
+                    CREDIT_UPDATE => stream.credit_update_in_flight = false,
                     number => self.message_passed(number),
                 }
             }
             Passed::Data(urgency, data) if !stream.ended => {
-                let limit = usize::from(*<LinkOf<S> as Link>::ROOM.of(urgency));
+                let limit = usize::from(*<LinkOf<S> as Link>::CREDITS.of(urgency));
                 let taken = stream.inflow.of_mut(urgency).add(data, limit);
                 stream.broken |= !taken;
             }
             Passed::End if !stream.ended => stream.ended = true,
-            Passed::Room(room) => {
-                let granted = stream.grant(room);
-                stream.broken |= !granted;
+            Passed::Credits(credits) => {
+                let added = stream.add_credits(credits);
+                stream.broken |= !added;
             }
-            // Nothing may follow the end but the peer's room.
+            // Nothing may follow the end but credits of the peer.
             Passed::Data(..) | Passed::End | Passed::Nonsense => stream.broken = true,
         }
     }
@@ -203,7 +203,7 @@ mod tests {
         type Data = Box<[u8]>;
 
         const DEPTH: usize = 3;
-        const ROOM: Room = Room { normal: 2, expedited: 1 };
+        const CREDITS: Credits = Credits { normal: 2, expedited: 1 };
         const PIECE: usize = 8;
 
         fn open(&self) -> Result<(), Broken> {
@@ -238,7 +238,7 @@ mod tests {
     }
 
     fn stream() -> Stream<Unused> {
-        Stream::new(Unused, Stream::<Unused>::room().unwrap())
+        Stream::new(Unused, Stream::<Unused>::queues().unwrap())
     }
 
     #[test]
@@ -255,8 +255,8 @@ mod tests {
 
     #[test]
     fn a_peer_may_not_claim_more_room_than_it_ever_had() {
-        let more = |normal, expedited| Room { normal, expedited };
-        for (used, told, granted) in [
+        let more = |normal, expedited| Credits { normal, expedited };
+        for (used, told, added) in [
             (more(2, 1), more(2, 1), true),
             (more(1, 0), more(1, 0), true),
             (more(1, 1), more(2, 0), false),
@@ -264,8 +264,8 @@ mod tests {
             (more(2, 1), more(255, 1), false),
         ] {
             let mut stream = stream();
-            stream.room = more(2 - used.normal, 1 - used.expedited);
-            assert_eq!(stream.grant(told), granted, "{told:?} after {used:?}");
+            stream.credits = more(2 - used.normal, 1 - used.expedited);
+            assert_eq!(stream.add_credits(told), added, "{told:?} after {used:?}");
         }
     }
 }

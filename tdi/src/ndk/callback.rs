@@ -17,24 +17,24 @@ use crate::network::System;
 /// # Safety
 ///
 /// `context` is the link of an NDK object that is not closed, or whose close has not completed.
-unsafe fn with<S: System>(context: *mut c_void, news: impl FnOnce(&State<S>)) {
+unsafe fn with<S: System>(context: *mut c_void, note: impl FnOnce(&State<S>)) {
     let Some(raw) = NonNull::new(context) else { return };
     // SAFETY: as the caller promises, the object owns the link.
     let state = unsafe { Shared::<State<S>>::from_borrowed(raw) };
     if !state.silent.load(Ordering::Acquire) {
-        news(&state);
+        note(&state);
     }
 }
 
 /// The connect has been accepted, or an accept completed.
 pub(super) unsafe extern "win64" fn connected<S: System>(context: *mut c_void, status: NTSTATUS) {
-    let news = |state: &State<S>| match status {
+    let note = |state: &State<S>| match status {
         STATUS_SUCCESS => state.transport.note(state.endpoint, LinkEvents::CONNECTED),
         failed if state.active => state.transport.lost(state.endpoint, connect_status(failed)),
         _ => state.transport.lost(state.endpoint, STATUS_CONNECTION_ABORTED),
     };
     // SAFETY: the connector whose request this is has not completed its close.
-    unsafe { with(context, news) }
+    unsafe { with(context, note) }
 }
 
 /// The peer has gone, or the connection has broken.

@@ -19,7 +19,7 @@ use super::call::{call, close, slot, ulong};
 use super::callback::closed;
 use super::message::{self, BUFFER, BUFFERS, first_byte};
 use super::port::Use;
-use crate::network::{Broken, Kind, Link, Passed, PortId, Room, System};
+use crate::network::{Broken, Credits, Kind, Link, Passed, PortId, System};
 use crate::slab::Id;
 use crate::transport::Transport;
 
@@ -87,7 +87,7 @@ impl<S: System> Deref for Data<S> {
     }
 }
 
-/// Room for the messages that may come before one is given back.
+/// Credits for the messages that may come before one is given back.
 pub(super) fn buffers() -> Result<Vec<u8>, NoMemory> {
     let length = const { BUFFERS * BUFFER };
     let mut buffers: Vec<u8> = Vec::new();
@@ -165,7 +165,7 @@ impl<S: System> NdkLink<S> {
                 return Passed::Data(urgency, Data { link: self.clone(), index, length });
             }
             Some(Kind::End) => Passed::End,
-            Some(Kind::Room(room)) => Passed::Room(room),
+            Some(Kind::Credits(credits)) => Passed::Credits(credits),
             None => return Passed::Nonsense,
         };
         // If the link is broken, so will its events say.
@@ -187,7 +187,7 @@ impl<S: System> Link for NdkLink<S> {
     type Data = Data<S>;
 
     const DEPTH: usize = message::DATA;
-    const ROOM: Room = message::ROOM;
+    const CREDITS: Credits = message::CREDITS;
     const PIECE: usize = message::PIECE;
 
     fn open(&self) -> Result<(), Broken> {

@@ -2,13 +2,12 @@
 //!
 //! ```text
 //! 0x00        normal data        0x02              expedited data
-//! 0x01        the end            0x80 to 0xFF      room: 1 E N N N N N N
+//! 0x01        the end            0x80 to 0xFF      credits: 1 E N N N N N N
 //! ```
 //!
-//! The bits of a room are how many messages more of expedited (E) and of normal data (N) the sender has room
-//! for.
+//! The bits of a credit update are how many messages more of expedited (E) and of normal data (N) the sender grants.
 
-use crate::network::{Kind, Room, Urgency};
+use crate::network::{Credits, Kind, Urgency};
 
 /// The most bytes of a stream in one message.
 pub(crate) const PIECE: usize = 16 << 10;
@@ -16,26 +15,27 @@ pub(crate) const PIECE: usize = 16 << 10;
 pub(super) const BUFFER: usize = PIECE + 1;
 
 /// How much data may be unread by a client. A client reads normal data in bulk, and expedited data at once.
-pub(crate) const ROOM: Room = Room { normal: 4, expedited: 1 };
+pub(crate) const CREDITS: Credits = Credits { normal: 4, expedited: 1 };
 /// Messages of normal data that may be unread, for tests.
 #[cfg(test)]
-pub(crate) const WINDOW: usize = ROOM.normal as usize;
+pub(crate) const WINDOW: usize = CREDITS.normal as usize;
 /// Messages of data.
-pub(super) const DATA: usize = ROOM.normal as usize + ROOM.expedited as usize;
+pub(super) const DATA: usize = CREDITS.normal as usize + CREDITS.expedited as usize;
 /// Buffers that are posted: for all data that may be unread, and one for the other kinds, which are read as
 /// soon as they come.
 pub(super) const BUFFERS: usize = DATA + 1;
-/// Sends that may be under way: all data, an end and a room.
+/// Sends that may be under way: all data, an end and a credit update.
 pub(super) const SENDS: usize = DATA + 2;
 
 const NORMAL: u8 = 0;
 const END: u8 = 1;
 const EXPEDITED: u8 = 2;
-const IS_ROOM: u8 = 0x80;
-const EXPEDITED_ROOM: u8 = 0x40;
-const NORMAL_ROOM: u8 = 0x3F;
+const IS_CREDITS: u8 = 0x80;
+const EXPEDITED_CREDIT: u8 = 0x40;
+const NORMAL_CREDITS: u8 = 0x3F;
 
-const _: () = assert!(ROOM.normal <= NORMAL_ROOM && ROOM.expedited <= 1, "a room fits into its byte");
+const _: () =
+    assert!(CREDITS.normal <= NORMAL_CREDITS && CREDITS.expedited <= 1, "a credit update fits into its byte");
 
 /// Every byte, at an address that a queue pair can send from.
 static BYTES: [u8; 256] = {
@@ -57,8 +57,8 @@ pub(super) fn first_byte(kind: Kind) -> *const u8 {
         Kind::Data(Urgency::Normal) => NORMAL,
         Kind::Data(Urgency::Expedited) => EXPEDITED,
         Kind::End => END,
-        Kind::Room(Room { normal, expedited }) => {
-            IS_ROOM | (normal & NORMAL_ROOM) | if expedited > 0 { EXPEDITED_ROOM } else { 0 }
+        Kind::Credits(Credits { normal, expedited }) => {
+            IS_CREDITS | (normal & NORMAL_CREDITS) | if expedited > 0 { EXPEDITED_CREDIT } else { 0 }
         }
     };
     (&raw const BYTES).cast::<u8>().wrapping_add(usize::from(byte))
@@ -70,9 +70,9 @@ pub(super) fn kind(byte: u8, length: usize) -> Option<Kind> {
         NORMAL if length > 0 => Some(Kind::Data(Urgency::Normal)),
         EXPEDITED if length > 0 => Some(Kind::Data(Urgency::Expedited)),
         END if length == 0 => Some(Kind::End),
-        room if room & IS_ROOM != 0 && length == 0 => {
-            let expedited = u8::from(room & EXPEDITED_ROOM != 0);
-            Some(Kind::Room(Room { normal: room & NORMAL_ROOM, expedited }))
+        credits if credits & IS_CREDITS != 0 && length == 0 => {
+            let expedited = u8::from(credits & EXPEDITED_CREDIT != 0);
+            Some(Kind::Credits(Credits { normal: credits & NORMAL_CREDITS, expedited }))
         }
         _ => None,
     }

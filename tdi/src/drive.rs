@@ -63,8 +63,8 @@ impl<S: System> Transport<S> {
             Action::Refuse(offer) => drop(offer),
             Action::Open(link) => self.open(id, link),
             Action::Next(link) => {
-                let passed = link.next();
-                self.with_endpoint(id, |endpoint| endpoint.passed(passed));
+                let completion = link.next();
+                self.with_endpoint(id, |endpoint| endpoint.completed(completion));
             }
             Action::CopyToIrp(fill) => self.copy_to_irp(id, fill),
             Action::IndicateReceive(show) => self.indicate_receive(id, show, call),

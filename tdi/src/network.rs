@@ -223,7 +223,7 @@ pub enum Kind {
 
 /// What has happened to a message.
 #[derive(Debug)]
-pub enum Passed<D> {
+pub enum Completion<D> {
     /// The message with this number has reached the peer, or was lost.
     Sent {
         /// As given to [`Link::send`].
@@ -277,8 +277,8 @@ pub trait Link: Clone + Send + Sync + 'static {
     unsafe fn send(&self, number: u64, kind: Kind, place: *const u8, length: usize) -> Result<(), Broken>;
 
     /// The next thing that has happened; `None` if that was all, and more will be noted as
-    /// [`LinkEvents::PASSED`](crate::LinkEvents). One thread at a time.
-    fn next(&self) -> Option<Passed<Self::Data>>;
+    /// [`LinkEvents::COMPLETED`](crate::LinkEvents). One thread at a time.
+    fn next(&self) -> Option<Completion<Self::Data>>;
 
     /// Makes room for one more message of data; that the peer is told so is the caller's business.
     ///

@@ -5,7 +5,7 @@ use core::ptr::NonNull;
 
 use sys::status::NTSTATUS;
 
-use super::inflow::Lent;
+use super::receive::Lent;
 use super::{LinkOf, OfferOf, Untaken};
 use crate::event;
 use crate::network::{Kind, System};

@@ -142,7 +142,7 @@ impl<S: System> Endpoint<S> {
         };
         request.return_peer(link.peer());
         self.state = State::Connected(Stream::new(link, queues));
-        self.link_events.add(LinkEvents::PASSED);
+        self.link_events.add(LinkEvents::COMPLETED);
         Some(complete(request, STATUS_SUCCESS))
     }
 

@@ -14,8 +14,8 @@ use sys::tdi::{
 };
 
 use super::deadline::Deadline;
-use super::inflow::{Incoming, wanted};
-use super::outflow::Outgoing;
+use super::receive::{ReceiveState, wanted};
+use super::send::SendState;
 use super::{Action, Arrived, Endpoint, State, View, Why};
 use crate::network::{System, Urgency};
 use crate::queue::Waiting;
@@ -229,7 +229,7 @@ impl<S: System> Endpoint<S> {
             }
             return Some(complete(request, status));
         }
-        match Waiting::arm(request, ticket, Outgoing::new(length)) {
+        match Waiting::arm(request, ticket, SendState::new(length)) {
             Ok(waiting) => {
                 sends.push(waiting);
                 if let State::Connected(stream) = &mut self.state
@@ -258,7 +258,7 @@ impl<S: System> Endpoint<S> {
         if let Some(status) = refused {
             return Some(complete(request, status));
         }
-        let incoming = Incoming { length, peek: flags & TDI_RECEIVE_PEEK != 0, wants };
+        let incoming = ReceiveState { length, peek: flags & TDI_RECEIVE_PEEK != 0, wants };
         match Waiting::arm(request, ticket, incoming) {
             Ok(waiting) => {
                 self.receives.push(waiting);

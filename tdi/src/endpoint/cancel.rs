@@ -4,7 +4,7 @@ use sys::status::{STATUS_CANCELLED, STATUS_CONNECTION_ABORTED};
 use sys::tdi::TDI_DISCONNECT_ABORT;
 
 use super::begin::complete;
-use super::outflow::Outgoing;
+use super::send::SendState;
 use super::{Action, Endpoint, Why};
 use crate::network::System;
 use crate::queue::Waiting;
@@ -36,7 +36,7 @@ impl<S: System> Endpoint<S> {
             return Some(self.cancelled(waiting.request));
         }
         let sends = self.sends.all_mut();
-        let untouched = sends.into_iter().find_map(|sends| sends.take_cancelled(Outgoing::is_untouched));
+        let untouched = sends.into_iter().find_map(|sends| sends.take_cancelled(SendState::is_untouched));
         if let Some(waiting) = untouched {
             return Some(self.cancelled(waiting.request));
         }

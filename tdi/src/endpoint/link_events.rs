@@ -8,7 +8,7 @@ impl LinkEvents {
     /// The connection is established.
     pub const CONNECTED: Self = Self(1);
     /// [`Link::next`](crate::network::Link::next) has something.
-    pub const PASSED: Self = Self(2);
+    pub const COMPLETED: Self = Self(2);
     /// The link is closed, and uses no memory of a request any more.
     pub const GONE: Self = Self(4);
     /// The connection did not come about, or has broken.

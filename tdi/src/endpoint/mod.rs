@@ -31,9 +31,9 @@ mod advance;
 mod begin;
 mod cancel;
 mod deadline;
-mod inflow;
 mod link_events;
-mod outflow;
+mod receive;
+mod send;
 mod state;
 mod stream;
 
@@ -42,9 +42,9 @@ use core::net::SocketAddr;
 
 pub(crate) use action::{Action, CopyToIrp, IndicateReceive};
 use deadline::Deadline;
-use inflow::Incoming;
 pub use link_events::LinkEvents;
-use outflow::Outgoing;
+use receive::ReceiveState;
+use send::SendState;
 use state::{Ending, State, Why};
 pub(crate) use stream::{Stream, Untaken};
 
@@ -102,8 +102,8 @@ pub(crate) struct Endpoint<S: System> {
     inbox: VecDeque<Arrived<S>>,
     /// The connect, listen or accept that waits.
     control: Option<Waiting<S::Request, Deadline>>,
-    sends: ByUrgency<Queue<S::Request, Outgoing>>,
-    receives: Queue<S::Request, Incoming>,
+    sends: ByUrgency<Queue<S::Request, SendState>>,
+    receives: Queue<S::Request, ReceiveState>,
     /// The disconnect that waits for the other side's.
     release: Option<Waiting<S::Request, Deadline>>,
     /// Disconnects that wait for the other side's, and do nothing themselves.
@@ -138,7 +138,7 @@ impl<S: System> Endpoint<S> {
             abort: None,
             refuse: None,
             cancels: false,
-            next_number: outflow::FIRST_REQUEST,
+            next_number: send::FIRST_REQUEST,
         }
     }
 

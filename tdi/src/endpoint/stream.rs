@@ -5,8 +5,8 @@
 //!
 //! | module | is |
 //! |---|---|
-//! | [`inflow`](super::inflow) | what has come, to whoever wants it |
-//! | [`outflow`](super::outflow) | what the client sends |
+//! | [`receive`](super::receive) | what has come, to whoever wants it |
+//! | [`send`](super::send) | what the client sends |
 
 use alloc::collections::VecDeque;
 
@@ -16,11 +16,11 @@ use sys::status::{
 };
 use sys::tdi::{TDI_DISCONNECT_ABORT, TDI_DISCONNECT_RELEASE};
 
-use super::inflow::Inflow;
-use super::outflow::{CREDIT_UPDATE, END, Out};
+use super::receive::ReceivedStream;
+use super::send::{CREDIT_UPDATE, END, Out};
 use super::{Action, DataOf, Endpoint, LinkEvents, LinkOf, State, Step, View, Why};
 use crate::event::Indication;
-use crate::network::{ByUrgency, Credits, Link, Passed, System, Urgency};
+use crate::network::{ByUrgency, Completion, Credits, Link, System, Urgency};
 
 /// Messages that have come and were not taken whole.
 pub(crate) type Chunks<L> = VecDeque<<L as Link>::Data>;
@@ -31,7 +31,7 @@ pub(crate) type Untaken<L> = ByUrgency<Chunks<L>>;
 /// See the module's head.
 pub(crate) struct Stream<L: Link> {
     pub(super) link: L,
-    pub(super) inflow: ByUrgency<Inflow<L::Data>>,
+    pub(super) received: ByUrgency<ReceivedStream<L::Data>>,
     /// Messages that were given back to the link, of which the peer was not told.
     pub(super) consumed_messages: Credits,
     /// The peer is being told.
@@ -39,7 +39,7 @@ pub(crate) struct Stream<L: Link> {
     /// Credits: messages of data for which the peer has posted buffers.
     pub(super) credits: Credits,
     /// Messages of data under way.
-    pub(super) underway: usize,
+    pub(super) in_flight: usize,
     pub(super) out: Out,
     /// A send that may not wait was refused, and the client was not told since that sends are possible.
     pub(super) refused: ByUrgency<bool>,
@@ -57,11 +57,14 @@ impl<L: Link> Stream<L> {
         let ByUrgency { normal, expedited } = queues;
         Self {
             link,
-            inflow: ByUrgency { normal: Inflow::new(normal), expedited: Inflow::new(expedited) },
+            received: ByUrgency {
+                normal: ReceivedStream::new(normal),
+                expedited: ReceivedStream::new(expedited),
+            },
             consumed_messages: Credits::default(),
             credit_update_in_flight: false,
             credits: L::CREDITS,
-            underway: 0,
+            in_flight: 0,
             out: Out::Open,
             refused: ByUrgency::default(),
             ended: false,
@@ -86,12 +89,12 @@ impl<L: Link> Stream<L> {
 
     /// Whether there is nothing more to receive.
     pub(super) fn is_over(&self) -> bool {
-        self.ended && Urgency::ALL.into_iter().all(|urgency| self.inflow.of(urgency).is_empty())
+        self.ended && Urgency::ALL.into_iter().all(|urgency| self.received.of(urgency).is_empty())
     }
 
     /// The link, and the data that nobody takes any more.
     pub(super) fn into_parts(self) -> (L, Untaken<L>) {
-        let ByUrgency { normal, expedited } = self.inflow;
+        let ByUrgency { normal, expedited } = self.received;
         (self.link, ByUrgency { normal: normal.into_chunks(), expedited: expedited.into_chunks() })
     }
 }
@@ -103,9 +106,9 @@ impl<S: System> Endpoint<S> {
         if self.link_events.take(LinkEvents::LOST) {
             stream.broken = true;
             // What has come before the connection broke was perhaps not noted yet.
-            self.link_events.add(LinkEvents::PASSED);
+            self.link_events.add(LinkEvents::COMPLETED);
         }
-        if self.link_events.take(LinkEvents::PASSED) {
+        if self.link_events.take(LinkEvents::COMPLETED) {
             return Step::Do(Action::Next(stream.link.clone()));
         }
         if self.link_events.take(LinkEvents::FORCED) {
@@ -126,32 +129,32 @@ impl<S: System> Endpoint<S> {
     }
 
     /// What has happened on the link, as [`Action::Next`] found it.
-    pub(crate) fn passed(&mut self, passed: Option<Passed<DataOf<S>>>) {
+    pub(crate) fn completed(&mut self, completion: Option<Completion<DataOf<S>>>) {
         let State::Connected(stream) = &mut self.state else { return };
-        let Some(passed) = passed else { return };
-        self.link_events.add(LinkEvents::PASSED);
-        match passed {
-            Passed::Sent { number, arrived } => {
+        let Some(completion) = completion else { return };
+        self.link_events.add(LinkEvents::COMPLETED);
+        match completion {
+            Completion::Sent { number, arrived } => {
                 stream.broken |= !arrived;
                 match number {
                     END if arrived => stream.out = Out::Arrived,
                     END => {}
                     CREDIT_UPDATE => stream.credit_update_in_flight = false,
-                    number => self.message_passed(number),
+                    number => self.message_completed(number),
                 }
             }
-            Passed::Data(urgency, data) if !stream.ended => {
+            Completion::Data(urgency, data) if !stream.ended => {
                 let limit = usize::from(*<LinkOf<S> as Link>::CREDITS.of(urgency));
-                let taken = stream.inflow.of_mut(urgency).add(data, limit);
+                let taken = stream.received.of_mut(urgency).add(data, limit);
                 stream.broken |= !taken;
             }
-            Passed::End if !stream.ended => stream.ended = true,
-            Passed::Credits(credits) => {
+            Completion::End if !stream.ended => stream.ended = true,
+            Completion::Credits(credits) => {
                 let added = stream.add_credits(credits);
                 stream.broken |= !added;
             }
             // Nothing may follow the end but credits of the peer.
-            Passed::Data(..) | Passed::End | Passed::Nonsense => stream.broken = true,
+            Completion::Data(..) | Completion::End | Completion::Nonsense => stream.broken = true,
         }
     }
 
@@ -174,10 +177,10 @@ impl<S: System> Endpoint<S> {
         if stream.broken && !(stream.ended && stream.out == Out::Arrived) {
             return self.broke(STATUS_CONNECTION_RESET);
         }
-        if let Some(room) = self.possible_again()
+        if let Some(bytes) = self.possible_again()
             && let Some((view, handler)) = view.and_then(|view| Some((view, view.handlers.send_possible()?)))
         {
-            let indication = Indication::SendPossible(handler, room);
+            let indication = Indication::SendPossible(handler, bytes);
             return Step::Do(Action::Indicate { address: view.id, indication });
         }
         match self.end_late_disconnect(now) {
@@ -214,7 +217,7 @@ mod tests {
             Err(Broken)
         }
 
-        fn next(&self) -> Option<Passed<Box<[u8]>>> {
+        fn next(&self) -> Option<Completion<Box<[u8]>>> {
             None
         }
 
@@ -245,11 +248,11 @@ mod tests {
     fn a_peer_may_not_send_more_than_it_was_told_room_for() {
         let mut stream = stream();
         for (urgency, limit) in [(Urgency::Normal, 2), (Urgency::Expedited, 1)] {
-            let inflow = stream.inflow.of_mut(urgency);
+            let received = stream.received.of_mut(urgency);
             for _ in 0..limit {
-                assert!(inflow.add([1].into(), limit));
+                assert!(received.add([1].into(), limit));
             }
-            assert!(!inflow.add([1].into(), limit), "{urgency:?} data without room");
+            assert!(!received.add([1].into(), limit), "{urgency:?} data without a credit");
         }
     }
 

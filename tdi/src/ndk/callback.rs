@@ -44,9 +44,9 @@ pub(super) unsafe extern "win64" fn disconnected<S: System>(context: *mut c_void
 }
 
 /// The completion queue has results.
-pub(super) unsafe extern "win64" fn passed<S: System>(context: *mut c_void, _status: NTSTATUS) {
+pub(super) unsafe extern "win64" fn completed<S: System>(context: *mut c_void, _status: NTSTATUS) {
     // SAFETY: the queue whose notification this is has not completed its close.
-    unsafe { with(context, |state: &State<S>| state.transport.note(state.endpoint, LinkEvents::PASSED)) }
+    unsafe { with(context, |state: &State<S>| state.transport.note(state.endpoint, LinkEvents::COMPLETED)) }
 }
 
 /// One of the link's NDK objects is closed.

@@ -9,7 +9,7 @@ use provider::{NoMemory, Shared};
 use sys::status::{NTSTATUS, STATUS_INSUFFICIENT_RESOURCES};
 
 use super::call::{call, create, ulong};
-use super::callback::{connected, disconnected, passed};
+use super::callback::{completed, connected, disconnected};
 use super::link::{NdkLink, State, buffers, posted, started};
 use super::message::{BUFFERS, SENDS};
 use super::passive::Offer;
@@ -61,7 +61,7 @@ impl<S: System> NdkLink<S> {
                     adapter,
                     NdkCreateCq,
                     depth,
-                    Some(passed::<S>),
+                    Some(completed::<S>),
                     context,
                     null_mut(),
                     None,

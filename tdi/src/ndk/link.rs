@@ -19,7 +19,7 @@ use super::call::{call, close, slot, ulong};
 use super::callback::closed;
 use super::message::{self, BUFFER, BUFFERS, first_byte};
 use super::port::Use;
-use crate::network::{Broken, Credits, Kind, Link, Passed, PortId, System};
+use crate::network::{Broken, Completion, Credits, Kind, Link, PortId, System};
 use crate::slab::Id;
 use crate::transport::Transport;
 
@@ -149,28 +149,28 @@ impl<S: System> NdkLink<S> {
         posted(status)
     }
 
-    fn understand(&self, result: &NDK_RESULT) -> Passed<Data<S>> {
+    fn understand(&self, result: &NDK_RESULT) -> Completion<Data<S>> {
         let context = result.RequestContext.addr();
         let arrived = result.Status == STATUS_SUCCESS;
         if context & RECEIVE == 0 {
-            return Passed::Sent { number: context as u64, arrived };
+            return Completion::Sent { number: context as u64, arrived };
         }
         let index = context & !RECEIVE;
         let length = (result.BytesTransferred as usize).min(BUFFER);
-        let Some(length) = length.checked_sub(1).filter(|_| arrived) else { return Passed::Nonsense };
+        let Some(length) = length.checked_sub(1).filter(|_| arrived) else { return Completion::Nonsense };
         // SAFETY: the receive has completed with at least one byte, so the buffer is ours.
         let first = unsafe { self.buffer(index).read() };
-        let passed = match message::kind(first, length) {
+        let completion = match message::kind(first, length) {
             Some(Kind::Data(urgency)) => {
-                return Passed::Data(urgency, Data { link: self.clone(), index, length });
+                return Completion::Data(urgency, Data { link: self.clone(), index, length });
             }
-            Some(Kind::End) => Passed::End,
-            Some(Kind::Credits(credits)) => Passed::Credits(credits),
-            None => return Passed::Nonsense,
+            Some(Kind::End) => Completion::End,
+            Some(Kind::Credits(credits)) => Completion::Credits(credits),
+            None => return Completion::Nonsense,
         };
         // If the link is broken, so will its events say.
         let _broken = self.post(index);
-        passed
+        completion
     }
 
     fn poll(&self) -> Option<NDK_RESULT> {
@@ -206,7 +206,7 @@ impl<S: System> Link for NdkLink<S> {
         posted(status)
     }
 
-    fn next(&self) -> Option<Passed<Data<S>>> {
+    fn next(&self) -> Option<Completion<Data<S>>> {
         let result = self.poll().or_else(|| {
             let cq = self.0.cq.load(Ordering::Acquire);
             // SAFETY: the queue is not closed.

@@ -21,7 +21,7 @@ use crate::network::{ByUrgency, Link, System, Urgency};
 use crate::request::Request;
 
 /// What has come of one stream.
-pub(super) struct Inflow<D> {
+pub(super) struct ReceivedStream<D> {
     chunks: VecDeque<D>,
     /// Bytes taken of the first.
     consumed: usize,
@@ -29,7 +29,7 @@ pub(super) struct Inflow<D> {
     unwanted: bool,
 }
 
-impl<D: Deref<Target = [u8]>> Inflow<D> {
+impl<D: Deref<Target = [u8]>> ReceivedStream<D> {
     /// No data, with an empty queue for what may come.
     pub(super) const fn new(chunks: VecDeque<D>) -> Self {
         Self { chunks, consumed: 0, unwanted: false }
@@ -70,7 +70,7 @@ pub(crate) struct Lent<L: Link> {
 }
 
 /// What a receive wants.
-pub(super) struct Incoming {
+pub(super) struct ReceiveState {
     pub(super) length: usize,
     pub(super) peek: bool,
     pub(super) wants: ByUrgency<bool>,
@@ -88,7 +88,7 @@ pub(super) const fn wanted(flags: u32) -> ByUrgency<bool> {
 impl<L: Link> Stream<L> {
     /// Whether nothing that a receive wants is there or will come.
     pub(super) fn is_over_for(&self, wants: ByUrgency<bool>) -> bool {
-        let left = |urgency| *wants.of(urgency) && !self.inflow.of(urgency).is_empty();
+        let left = |urgency| *wants.of(urgency) && !self.received.of(urgency).is_empty();
         self.ended && !Urgency::ALL.into_iter().any(left)
     }
 }
@@ -102,24 +102,24 @@ impl<S: System> Endpoint<S> {
 
     fn deliver_data(&mut self, urgency: Urgency, view: Option<&View>) -> Option<Action<S>> {
         let State::Connected(stream) = &mut self.state else { return None };
-        let inflow = stream.inflow.of_mut(urgency);
-        if inflow.is_empty() {
+        let received = stream.received.of_mut(urgency);
+        if received.is_empty() {
             return None;
         }
         let link = stream.link.clone();
         if let Some(receive) = self.receives.claim_first(|receive| *receive.wants.of(urgency)) {
             let (length, peek) = (receive.what.length, receive.what.peek);
-            let data = inflow.lend(urgency, link);
+            let data = received.lend(urgency, link);
             return Some(Action::CopyToIrp(CopyToIrp { request: receive.request, length, peek, data }));
         }
         let (view, handler) = view.and_then(|view| Some((view, view.handlers.receive(urgency)?)))?;
-        if inflow.unwanted || self.receives.any(|receive| *receive.wants.of(urgency)) {
+        if received.unwanted || self.receives.any(|receive| *receive.wants.of(urgency)) {
             return None;
         }
         Some(Action::IndicateReceive(IndicateReceive {
             address: view.id,
             handler,
-            data: inflow.lend(urgency, link),
+            data: received.lend(urgency, link),
         }))
     }
 
@@ -137,7 +137,7 @@ impl<S: System> Endpoint<S> {
     pub(crate) fn took(&mut self, data: Lent<LinkOf<S>>, unwanted: bool) {
         let Lent { urgency, chunks, consumed, consumed_messages, .. } = data;
         if let State::Connected(stream) = &mut self.state {
-            *stream.inflow.of_mut(urgency) = Inflow { chunks, consumed, unwanted };
+            *stream.received.of_mut(urgency) = ReceivedStream { chunks, consumed, unwanted };
             let all = stream.consumed_messages.of_mut(urgency);
             *all = all.saturating_add(consumed_messages);
         }

@@ -1,4 +1,4 @@
-//! What a client sends: messages of its sends, as far as the peer has room, and what else the peer is told.
+//! What a client sends: messages of its sends, as far as credits go, and what else the peer is told.
 
 use core::ptr::NonNull;
 
@@ -16,30 +16,30 @@ pub(super) const CREDIT_UPDATE: u64 = 1;
 pub(super) const FIRST_REQUEST: u64 = 2;
 
 /// What a send has come to.
-pub(crate) struct Outgoing {
+pub(crate) struct SendState {
     length: usize,
     /// Bytes that were given to the link.
-    given: usize,
+    submitted: usize,
     /// Messages of it that have not passed.
-    underway: usize,
+    in_flight: usize,
 }
 
-impl Outgoing {
+impl SendState {
     pub(super) const fn new(length: usize) -> Self {
-        Self { length, given: 0, underway: 0 }
+        Self { length, submitted: 0, in_flight: 0 }
     }
 
     /// Nothing of it was given to the link.
     pub(super) const fn is_untouched(&self) -> bool {
-        self.given == 0
+        self.submitted == 0
     }
 
-    const fn is_given(&self) -> bool {
-        self.given == self.length
+    const fn is_submitted(&self) -> bool {
+        self.submitted == self.length
     }
 
     pub(super) const fn is_done(&self) -> bool {
-        self.is_given() && self.underway == 0
+        self.is_submitted() && self.in_flight == 0
     }
 }
 
@@ -115,57 +115,57 @@ impl<S: System> Endpoint<S> {
         if let Some(credits) = stream.credit_update_due() {
             return bare(link, CREDIT_UPDATE, Kind::Credits(credits));
         }
-        let mut given = true;
+        let mut submitted = true;
         for urgency in Urgency::ALL {
             let sends = self.sends.of_mut(urgency);
-            let Some(send) = sends.iter_mut().find(|send| !send.what.is_given()) else { continue };
-            given = false;
+            let Some(send) = sends.iter_mut().find(|send| !send.what.is_submitted()) else { continue };
+            submitted = false;
             let credits = stream.credits.of_mut(urgency);
-            if *credits == 0 || stream.underway >= <LinkOf<S> as Link>::DEPTH || send.cancelled {
+            if *credits == 0 || stream.in_flight >= <LinkOf<S> as Link>::DEPTH || send.cancelled {
                 continue;
             }
-            let Some((place, run)) = send.request.run(send.what.given) else {
+            let Some((place, run)) = send.request.run(send.what.submitted) else {
                 // The client's memory can't be reached, so the stream has a hole.
                 return self.broke(STATUS_INSUFFICIENT_RESOURCES);
             };
-            let left = send.what.length.saturating_sub(send.what.given);
+            let left = send.what.length.saturating_sub(send.what.submitted);
             let length = run.min(left).min(<LinkOf<S> as Link>::PIECE);
-            send.what.given = send.what.given.saturating_add(length);
-            send.what.underway = send.what.underway.saturating_add(1);
-            stream.underway = stream.underway.saturating_add(1);
+            send.what.submitted = send.what.submitted.saturating_add(length);
+            send.what.in_flight = send.what.in_flight.saturating_add(1);
+            stream.in_flight = stream.in_flight.saturating_add(1);
             *credits = credits.saturating_sub(1);
             let (number, kind) = (send.number(), Kind::Data(urgency));
             return Step::Do(Action::Send { link, number, kind, place, length });
         }
-        if given && stream.out == Out::Finishing {
+        if submitted && stream.out == Out::Finishing {
             stream.out = Out::Ended;
             return bare(link, END, Kind::End);
         }
         Step::Idle
     }
 
-    /// For how many bytes there is room again, if a send was refused and one would be taken now.
+    /// The bytes for which there are credits again, if a send was refused and one would be taken now.
     pub(super) fn possible_again(&mut self) -> Option<usize> {
         let State::Connected(stream) = &mut self.state else { return None };
         if stream.broken || !stream.is_sending() {
             return None;
         }
         Urgency::ALL.into_iter().find_map(|urgency| {
-            let room = usize::from(*stream.credits.of(urgency));
-            let possible = room > 0 && self.sends.of(urgency).is_empty();
+            let credits = usize::from(*stream.credits.of(urgency));
+            let possible = credits > 0 && self.sends.of(urgency).is_empty();
             let told = possible && core::mem::take(stream.refused.of_mut(urgency));
-            told.then(|| room.saturating_mul(<LinkOf<S> as Link>::PIECE))
+            told.then(|| credits.saturating_mul(<LinkOf<S> as Link>::PIECE))
         })
     }
 
     /// A message of a send has passed.
-    pub(super) fn message_passed(&mut self, number: u64) {
+    pub(super) fn message_completed(&mut self, number: u64) {
         if let State::Connected(stream) = &mut self.state {
-            stream.underway = stream.underway.saturating_sub(1);
+            stream.in_flight = stream.in_flight.saturating_sub(1);
         }
         let mut sends = self.sends.all_mut().into_iter().flat_map(super::Queue::iter_mut);
         if let Some(send) = sends.find(|send| send.number() == number) {
-            send.what.underway = send.what.underway.saturating_sub(1);
+            send.what.in_flight = send.what.in_flight.saturating_sub(1);
         }
     }
 

@@ -19,7 +19,7 @@
 //! | `access` | who may share an address |
 //! | `ea`, `address`, `user` | what clients write: attributes of a create, transport addresses, a program's requests |
 //! | `request`, `network` | what is needed of the carrier of requests, and of the network |
-//! | `tabled` | with which statuses a request may end |
+//! | `completion_status` | with which statuses a request may end |
 //! | `trace` | what is left of connections, for the kernel debugger |
 //!
 //! # How a file ends
@@ -75,6 +75,7 @@ pub mod address;
 mod address_object;
 mod call;
 mod cleanup;
+pub mod completion_status;
 mod datagram;
 mod drive;
 pub mod ea;
@@ -90,7 +91,6 @@ mod request;
 mod set;
 mod slab;
 mod state;
-pub mod tabled;
 #[cfg(any(test, feature = "fuzz"))]
 #[cfg_attr(not(test), allow(dead_code, reason = "the fuzz target needs a part of what tests do"))]
 mod tests;

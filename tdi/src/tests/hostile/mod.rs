@@ -8,7 +8,7 @@
 //! |---|---|
 //! | a request completes once, with no cancel routine set | the records of `host` |
 //! | it is complete when the cleanup of its file returns | `Run::cleanup` |
-//! | its status is tabled for it | `Run::inline`, `Run::end`, [`tabled`] |
+//! | its status is tabled for it | `Run::inline`, `Run::end`, [`completion_status`] |
 //! | after the cleanup of its file it is refused, and before it is not | `Run::inline`, `Run::submit` |
 //! | in the end no file, no link and no address in use is left | `Run::end` |
 
@@ -26,7 +26,7 @@ use super::client::{Client, FAR, NEAR};
 use super::host::{self, Pending, pass, pump, pump_once};
 use crate::address::TransportAddress;
 use crate::ea::{ConnectionContext, Opening};
-use crate::{Id, tabled};
+use crate::{Id, completion_status};
 use step::{Ask, PLACES, Step, at};
 
 /// The most steps that one input leads to.
@@ -191,7 +191,10 @@ impl Run {
     fn inline(&self, file: Id, minor: u8, ask: impl FnOnce(&Client) -> Result<(), NTSTATUS>) {
         let done = self.client.transport.enter(file).and_then(|_entered| ask(&self.client));
         let status = done.err().unwrap_or(STATUS_SUCCESS);
-        assert!(tabled::may_end(minor, status), "minor function {minor} ended with {status:#010X}");
+        assert!(
+            completion_status::is_permitted(minor, status),
+            "minor function {minor} ended with {status:#010X}"
+        );
         let open = self.files.contains(&(file, Phase::Open));
         assert_eq!(status == STATUS_FILE_CLOSED, !open, "only a file that is cleaned up is closed");
     }
@@ -234,7 +237,10 @@ impl Run {
         let mut tally = Tally { late: self.late, ..Tally::default() };
         for Sent { minor, pending, .. } in &self.sent {
             let status = pending.outcome().expect("it has completed").status;
-            assert!(tabled::may_end(*minor, status), "minor function {minor} ended with {status:#010X}");
+            assert!(
+                completion_status::is_permitted(*minor, status),
+                "minor function {minor} ended with {status:#010X}"
+            );
             *match status {
                 STATUS_SUCCESS => &mut tally.succeeded,
                 STATUS_CANCELLED => &mut tally.cancelled,

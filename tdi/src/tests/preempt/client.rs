@@ -22,7 +22,7 @@ use super::super::access::Somebody;
 use super::super::client::{Client, FAR, NEAR};
 use super::super::host::{Pending, pump};
 use crate::address_object::State;
-use crate::{Command, Id, tabled};
+use crate::{Command, Id, completion_status};
 
 /// The files that the clients begin with; each of the others is opened by an operation.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -137,7 +137,10 @@ impl Clients {
         self.with(which, |id| {
             let done = self.client.transport.enter(id).and_then(|_entered| ask(id));
             let status = done.err().unwrap_or(0);
-            assert!(tabled::may_end(minor, status), "minor function {minor} ended with {status:#010X}");
+            assert!(
+                completion_status::is_permitted(minor, status),
+                "minor function {minor} ended with {status:#010X}"
+            );
         });
     }
 
@@ -279,7 +282,10 @@ impl Clients {
         let sent = self.sent.take();
         for Sent { minor, pending, .. } in &sent {
             let status = pending.outcome().expect("it has completed").status;
-            assert!(tabled::may_end(*minor, status), "minor function {minor} ended with {status:#010X}");
+            assert!(
+                completion_status::is_permitted(*minor, status),
+                "minor function {minor} ended with {status:#010X}"
+            );
         }
         for place in ["10.0.0.1:139", FAR] {
             match self.client.address(place) {

@@ -5,7 +5,7 @@ use core::fmt;
 use ntsim::io::Status;
 use runner::Error;
 use sys::status::{NTSTATUS, STATUS_SUCCESS};
-use tdi::tabled;
+use tdi::completion_status;
 
 use crate::Request;
 
@@ -68,7 +68,7 @@ pub(crate) fn over<'a>(requests: impl IntoIterator<Item = &'a Request>) -> Resul
         let Some(outcome) = request.outcome() else {
             return Err(Wrong(format!("{request:?} outlived the cleanup of its file")));
         };
-        ensure(tabled::may_end(request.minor, outcome.status), || {
+        ensure(completion_status::is_permitted(request.minor, outcome.status), || {
             format!("a request with minor function {} ended with {}", request.minor, Status(outcome.status))
         })?;
     }

@@ -11,7 +11,7 @@ const WAITING: &[NTSTATUS] = &[STATUS_CANCELLED, STATUS_CONNECTION_ABORTED, STAT
 
 /// Whether a request with this minor function of `IRP_MJ_INTERNAL_DEVICE_CONTROL` may end so.
 #[must_use]
-pub fn may_end(minor: u8, status: NTSTATUS) -> bool {
+pub fn is_permitted(minor: u8, status: NTSTATUS) -> bool {
     let (waits, own) = own(minor);
     ANY.contains(&status) || own.contains(&status) || waits && WAITING.contains(&status)
 }
@@ -161,7 +161,7 @@ mod tests {
             (0xFF, STATUS_INVALID_DEVICE_REQUEST, true),
             (TDI_SEND, STATUS_PENDING, false),
         ] {
-            assert_eq!(may_end(minor, status), tabled, "{minor} with {status:#010X}");
+            assert_eq!(is_permitted(minor, status), tabled, "{minor} with {status:#010X}");
         }
     }
 }

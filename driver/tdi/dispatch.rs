@@ -141,7 +141,7 @@ unsafe extern "win64" fn create(object: *mut DEVICE_OBJECT, irp: *mut IRP) -> NT
             Opening::ControlChannel => TDI_CONTROL_CHANNEL_FILE,
         };
         let number = usize::try_from(id.to_raw()).unwrap_or(0);
-        transport.set_carrier(id, entry.file.as_ptr().addr());
+        transport.set_file_object(id, entry.file.as_ptr().addr());
         // SAFETY: the file object is ours to fill in, as its create is running.
         unsafe { (*entry.file.as_ptr()).FsContext = core::ptr::without_provenance_mut(number) };
         // SAFETY: as above.

@@ -206,7 +206,7 @@ fn associate(
     if status != STATUS_SUCCESS {
         return Err(STATUS_INVALID_HANDLE);
     }
-    let address = transport.carried_by(object.addr()).ok_or(STATUS_INVALID_HANDLE);
+    let address = transport.by_file_object(object.addr()).ok_or(STATUS_INVALID_HANDLE);
     let associated = address.and_then(|address| transport.associate(id, address));
     // SAFETY: the reference was taken above.
     unsafe { wdm::ObfDereferenceObject(object) };

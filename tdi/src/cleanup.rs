@@ -20,15 +20,15 @@ impl<S: System> Transport<S> {
         self.drive(id);
         self.end_datagrams(id, STATUS_CANCELLED);
         self.end_listens(id);
-        let gate = {
+        let idle_event = {
             let mut locked = self.lock();
             locked.files.get_mut(id).filter(|file| file.outstanding > 0).map(|file| {
-                file.awaited = true;
-                file.gate.clone()
+                file.has_waiter = true;
+                file.idle_event.clone()
             })
         };
-        if let Some(gate) = gate {
-            gate.wait();
+        if let Some(idle_event) = idle_event {
+            idle_event.wait();
         }
     }
 
@@ -50,19 +50,19 @@ impl<S: System> Transport<S> {
 
     /// Ends the listens at an address at which no connection arrives any more: each finds that by itself.
     fn end_listens(&self, address: Id) {
-        while let Some(listening) = self.next_orphan(address) {
+        while let Some(listening) = self.next_pending_listen(address) {
             self.drive(listening);
         }
     }
 
     /// The next endpoint that listens at an address.
-    fn next_orphan(&self, address: Id) -> Option<Id> {
+    fn next_pending_listen(&self, address: Id) -> Option<Id> {
         let mut locked = self.lock();
-        let orphan = locked.address(address)?.listens.pop_front()?;
-        if let Some(endpoint) = locked.endpoint(orphan) {
+        let pending_listen = locked.address(address)?.listens.pop_front()?;
+        if let Some(endpoint) = locked.endpoint(pending_listen) {
             endpoint.listed = false;
         }
-        Some(orphan)
+        Some(pending_listen)
     }
 
     /// `IRP_MJ_CLOSE`: forgets the file. Does not wait; what the network still has to do for a connection it
@@ -73,7 +73,7 @@ impl<S: System> Transport<S> {
             if let Some(file) = locked.files.get_mut(id) {
                 file.phase = Phase::Closed;
             }
-            locked.bury(id)
+            locked.remove_if_unreferenced(id)
         };
         drop(over);
     }

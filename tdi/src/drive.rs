@@ -209,9 +209,9 @@ impl<S: System> Transport<S> {
 
     /// Something that referred to a file is over.
     pub(crate) fn release(&self, id: Id) {
-        let gate = self.lock().release(id);
-        if let Some(gate) = gate {
-            gate.signal();
+        let idle_event = self.lock().release(id);
+        if let Some(idle_event) = idle_event {
+            idle_event.signal();
         }
     }
 }

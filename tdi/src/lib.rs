@@ -18,7 +18,7 @@
 //! | `ndk` | the network over NDK's tables |
 //! | `access` | who may share an address |
 //! | `ea`, `address`, `user` | what clients write: attributes of a create, transport addresses, a program's requests |
-//! | `request`, `network` | what is needed of the carrier of requests, and of the network |
+//! | `request`, `network` | what is needed of the file_object of requests, and of the network |
 //! | `completion_status` | with which statuses a request may end |
 //! | `trace` | what is left of connections, for the kernel debugger |
 //!

@@ -218,9 +218,9 @@ impl<S: System> Transport<S> {
     }
 
     fn file(object: Object<S>) -> Result<File<S>, NoMemory> {
-        let gate = Shared::new(EventOf::<S>::new())?;
-        gate.initialise();
-        Ok(File { phase: Phase::Open, outstanding: 0, awaited: false, gate, carrier: 0, object })
+        let idle_event = Shared::new(EventOf::<S>::new())?;
+        idle_event.initialise();
+        Ok(File { phase: Phase::Open, outstanding: 0, has_waiter: false, idle_event, file_object: 0, object })
     }
 
     fn insert(&self, object: Object<S>) -> Result<Id, NTSTATUS> {

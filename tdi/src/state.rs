@@ -36,10 +36,10 @@ pub(crate) struct File<S: System> {
     /// Requests that refer to the file, and handlers that run: those of the address, or for the endpoint.
     pub(crate) outstanding: u32,
     /// A cleanup waits until nothing is outstanding.
-    pub(crate) awaited: bool,
-    pub(crate) gate: Shared<EventOf<S>>,
-    /// What carries the file, see [`Transport::set_carrier`](crate::Transport::set_carrier).
-    pub(crate) carrier: usize,
+    pub(crate) has_waiter: bool,
+    pub(crate) idle_event: Shared<EventOf<S>>,
+    /// What carries the file, see [`Transport::set_file_object`](crate::Transport::set_file_object).
+    pub(crate) file_object: usize,
     pub(crate) object: Object<S>,
 }
 
@@ -154,7 +154,7 @@ impl<S: System> TransportState<S> {
     pub(crate) fn release(&mut self, id: Id) -> Option<Shared<EventOf<S>>> {
         let file = self.files.get_mut(id)?;
         file.outstanding = file.outstanding.saturating_sub(1);
-        (file.outstanding == 0 && file.awaited).then(|| file.gate.clone())
+        (file.outstanding == 0 && file.has_waiter).then(|| file.idle_event.clone())
     }
 
     /// What the endpoint's drive loop does next, with the call of a handler if that is part of it.
@@ -233,7 +233,7 @@ impl<S: System> TransportState<S> {
         self.unlist(id, address);
         let opened = self.address(address)?;
         opened.associations = opened.associations.saturating_sub(1);
-        self.bury(address)
+        self.remove_if_unreferenced(address)
     }
 
     /// The drive loop has nothing more to do: it stops, and what a cleanup left behind is dropped. What is
@@ -242,11 +242,11 @@ impl<S: System> TransportState<S> {
         let Some(endpoint) = self.endpoint(id) else { return [None, None] };
         endpoint.driving = false;
         let address = if endpoint.closing && endpoint.is_idle() { self.part(id) } else { None };
-        [self.bury(id), address]
+        [self.remove_if_unreferenced(id), address]
     }
 
     /// Takes a file out if nothing needs it any more.
-    pub(crate) fn bury(&mut self, id: Id) -> Option<File<S>> {
+    pub(crate) fn remove_if_unreferenced(&mut self, id: Id) -> Option<File<S>> {
         if self.files.get(id)?.is_over() { self.files.remove(id) } else { None }
     }
 }

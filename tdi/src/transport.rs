@@ -96,19 +96,19 @@ impl<S: System> Transport<S> {
         &self.0.network
     }
 
-    /// Notes what carries a file (a file object's address), by which [`Transport::carried_by`] finds it.
-    pub fn set_carrier(&self, file: Id, carrier: usize) {
+    /// Notes what carries a file (a file object's address), by which [`Transport::by_file_object`] finds it.
+    pub fn set_file_object(&self, file: Id, file_object: usize) {
         if let Some(file) = self.lock().files.get_mut(file) {
-            file.carrier = carrier;
+            file.file_object = file_object;
         }
     }
 
     /// The file that something carries, unless it was closed.
     #[must_use]
-    pub fn carried_by(&self, carrier: usize) -> Option<Id> {
+    pub fn by_file_object(&self, file_object: usize) -> Option<Id> {
         let locked = self.lock();
         let mut open = locked.files.iter().filter(|(_, file)| file.phase != Phase::Closed);
-        open.find(|(_, file)| file.carrier == carrier).map(|(id, _)| id)
+        open.find(|(_, file)| file.file_object == file_object).map(|(id, _)| id)
     }
 
     /// A request for a file has come.

@@ -33,7 +33,7 @@ use sys::ndis::NDIS_HANDLE;
 use sys::wdm;
 pub(crate) use tdi::ndk::Refresh;
 use tdi::ndk::{Ndk, PortId};
-use tdi::{Adopted, System, Transport};
+use tdi::{HandlerIrp, System, Transport};
 
 use crate::kernel::{Lock, SpinLock, Windows};
 use irp::Irp;
@@ -56,9 +56,9 @@ impl System for Legacy {
         unsafe { wdm::KeQueryInterruptTimePrecise(&raw mut counter) }
     }
 
-    unsafe fn adopt(irp: NonNull<wdm::IRP>) -> Option<Adopted<Irp>> {
+    unsafe fn accept_irp(irp: NonNull<wdm::IRP>) -> Option<HandlerIrp<Irp>> {
         // SAFETY: as the caller promises.
-        unsafe { requests::adopt(irp) }
+        unsafe { requests::accept_irp(irp) }
     }
 }
 

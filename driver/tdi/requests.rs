@@ -17,7 +17,7 @@ use sys::tdi::{
 };
 use sys::wdm::{self, DEVICE_OBJECT, IO_STACK_LOCATION, IRP, SL_PENDING_RETURNED};
 use tdi::user::UserRequest;
-use tdi::{Adopted, Command, Id, Request as _, Transport};
+use tdi::{Command, HandlerIrp, Id, Request as _, Transport};
 
 use super::dispatch::Entry;
 use super::irp::Irp;
@@ -213,13 +213,13 @@ fn associate(
     associated
 }
 
-/// See [`tdi::System::adopt`].
+/// See [`tdi::System::accept_irp`].
 ///
 /// # Safety
 ///
 /// `irp` is what a handler of a client returned with `STATUS_MORE_PROCESSING_REQUIRED`: a request that is
 /// set up for this device in its next stack location.
-pub(super) unsafe fn adopt(irp: NonNull<IRP>) -> Option<Adopted<Irp>> {
+pub(super) unsafe fn accept_irp(irp: NonNull<IRP>) -> Option<HandlerIrp<Irp>> {
     // SAFETY: as the caller promises.
     let packet = unsafe { &mut *irp.as_ptr() };
     // What `IoSetNextIrpStackLocation` does, as nobody sends the request.
@@ -241,7 +241,7 @@ pub(super) unsafe fn adopt(irp: NonNull<IRP>) -> Option<Adopted<Irp>> {
             request.complete(STATUS_INSUFFICIENT_RESOURCES, 0);
             None
         }
-        Some(command) => Some(Adopted { request, file: Id::from_raw(number), command }),
+        Some(command) => Some(HandlerIrp { request, file: Id::from_raw(number), command }),
         None => {
             request.complete(STATUS_INVALID_DEVICE_REQUEST, 0);
             None

@@ -6,7 +6,7 @@ use sys::status::NTSTATUS;
 use sys::wdm::IRP;
 
 use crate::ea::ConnectionContext;
-use crate::network::{Adopted, System};
+use crate::network::{HandlerIrp, System};
 use crate::request::Command;
 use crate::slab::Id;
 use crate::state::TransportState;
@@ -81,7 +81,7 @@ impl<S: System> Transport<S> {
     /// `irp` is what a handler of the client returned with `STATUS_MORE_PROCESSING_REQUIRED`.
     pub(crate) unsafe fn take_over(&self, irp: NonNull<IRP>, foreign: NTSTATUS) -> Option<Given<S>> {
         // SAFETY: as the caller promises.
-        let Adopted { request, file, command } = unsafe { S::adopt(irp) }?;
+        let HandlerIrp { request, file, command } = unsafe { S::accept_irp(irp) }?;
         let file = file.ok_or(foreign).and_then(|file| self.enter(file));
         Some(Given { request, command, file })
     }

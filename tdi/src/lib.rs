@@ -101,7 +101,7 @@ pub mod user;
 pub use access::Opener;
 pub use datagram::{MAX_DATAGRAM, Source};
 pub use endpoint::LinkEvents;
-pub use network::{Adopted, System};
+pub use network::{HandlerIrp, System};
 pub use query::Answer;
 pub use request::{Command, Request, Ticket};
 pub use slab::Id;

@@ -34,11 +34,11 @@ pub trait System: Sized + Send + Sync + 'static {
     /// # Safety
     ///
     /// `irp` is what a handler of the client returned with `STATUS_MORE_PROCESSING_REQUIRED`.
-    unsafe fn adopt(irp: core::ptr::NonNull<sys::wdm::IRP>) -> Option<Adopted<Self::Request>>;
+    unsafe fn accept_irp(irp: core::ptr::NonNull<sys::wdm::IRP>) -> Option<HandlerIrp<Self::Request>>;
 }
 
 /// A request that a client's handler gave.
-pub struct Adopted<R> {
+pub struct HandlerIrp<R> {
     /// The request.
     pub request: R,
     /// The file that it is for.

@@ -12,7 +12,7 @@ use sys::wdm::IRP;
 use super::client::{FAR, Pair};
 use super::host::{self, Pending, Record, Strike, give, preempted, pump};
 use crate::ndk::message::WINDOW;
-use crate::{Adopted, Command, Id, Request, Source};
+use crate::{Command, HandlerIrp, Id, Request, Source};
 
 /// What the handlers below have seen.
 #[derive(Default)]
@@ -24,7 +24,7 @@ struct Watch {
     /// A handler was running when the cleanup had returned.
     late: Cell<bool>,
     /// A request that the next call gives away.
-    gives: RefCell<Option<Adopted<Record>>>,
+    gives: RefCell<Option<HandlerIrp<Record>>>,
     given: RefCell<Option<Pending>>,
     /// It had been given away, and was not complete, when the cleanup had returned.
     outstanding: Cell<bool>,
@@ -178,7 +178,7 @@ fn at_each_point(cause: &Cause, cleaned: Pick, gives: impl Fn(&Pair) -> Option<(
         (cause.before)(&pair);
         if let Some((file, command)) = gives(&pair) {
             let (request, pending) = pair.client.record(vec![0; 4]);
-            watch.gives.replace(Some(Adopted { request, file: Some(file), command }));
+            watch.gives.replace(Some(HandlerIrp { request, file: Some(file), command }));
             watch.given.replace(Some(pending));
         }
         let (context, handler) = (Rc::as_ptr(&watch).cast_mut().cast(), cause.handler.cast_mut().cast());

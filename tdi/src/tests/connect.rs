@@ -9,7 +9,7 @@ use sys::tdi::{TDI_DISCONNECT_ABORT, TDI_DISCONNECT_RELEASE, TDI_EVENT_CONNECT};
 use super::client::{Client, FAR, NEAR, Pair, done, failed};
 use super::host::{Log, give, pass, pump};
 use crate::ea::Opening;
-use crate::{Adopted, Command, Id};
+use crate::{Command, HandlerIrp, Id};
 
 #[test]
 fn a_connect_meets_a_listen_and_each_learns_of_the_other() {
@@ -365,7 +365,7 @@ unsafe extern "win64" fn connect_handler(
     // SAFETY: the transport passes places for both.
     unsafe {
         connection.write(0xC0 as *mut c_void);
-        irp.write(give(Adopted { request, file: Some(file), command: acceptor.command }));
+        irp.write(give(HandlerIrp { request, file: Some(file), command: acceptor.command }));
     }
     STATUS_MORE_PROCESSING_REQUIRED
 }

@@ -10,7 +10,7 @@ use sys::tdi::{
 
 use super::client::Pair;
 use super::host::{Log, give};
-use crate::{Adopted, Command, Id};
+use crate::{Command, HandlerIrp, Id};
 
 /// The flags with which normal data is shown.
 pub(super) const NORMAL: u32 = TDI_RECEIVE_NORMAL | TDI_RECEIVE_COPY_LOOKAHEAD;
@@ -48,7 +48,7 @@ unsafe extern "win64" fn receive_handler(
         // SAFETY: the transport passes places for both.
         unsafe {
             taken.write(1);
-            irp.write(give(Adopted { request, file: Some(file), command }));
+            irp.write(give(HandlerIrp { request, file: Some(file), command }));
         }
         return STATUS_MORE_PROCESSING_REQUIRED;
     }

@@ -15,7 +15,7 @@ use super::super::host::{Host, Log, Outcome, Pending, give, pump, pump_once};
 use super::{Ends, HERE, brought};
 use crate::address::{TransportAddress, TransportAddresses};
 use crate::datagram::MAX_UNDER_WAY;
-use crate::{Adopted, Command, Id, Source, Transport};
+use crate::{Command, HandlerIrp, Id, Source, Transport};
 
 /// What a handler has seen, and what it does.
 #[derive(Default)]
@@ -68,7 +68,7 @@ unsafe extern "win64" fn datagram_handler(
     // SAFETY: the transport passes places for both.
     unsafe {
         taken.write(*take);
-        irp.write(give(Adopted { request, file: Some(*file), command }));
+        irp.write(give(HandlerIrp { request, file: Some(*file), command }));
     }
     STATUS_MORE_PROCESSING_REQUIRED
 }

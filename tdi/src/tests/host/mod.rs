@@ -22,7 +22,7 @@ use processor::Processors;
 pub(crate) use processor::{Strike, preempted};
 
 use crate::ndk::Ndk;
-use crate::{Adopted, Id, Request, System, Ticket, Transport};
+use crate::{HandlerIrp, Id, Request, System, Ticket, Transport};
 
 type Call = Box<dyn FnOnce()>;
 
@@ -308,15 +308,15 @@ impl System for Host {
         context().now.get()
     }
 
-    unsafe fn adopt(irp: NonNull<IRP>) -> Option<Adopted<Record>> {
+    unsafe fn accept_irp(irp: NonNull<IRP>) -> Option<HandlerIrp<Record>> {
         // SAFETY: the handlers of the tests return what `give` made.
-        Some(*unsafe { Box::from_raw(irp.as_ptr().cast::<Adopted<Record>>()) })
+        Some(*unsafe { Box::from_raw(irp.as_ptr().cast::<HandlerIrp<Record>>()) })
     }
 }
 
 /// What a handler returns as a request that it gives away.
-pub(crate) fn give(adopted: Adopted<Record>) -> *mut IRP {
-    Box::into_raw(Box::new(adopted)).cast()
+pub(crate) fn give(handler_irp: HandlerIrp<Record>) -> *mut IRP {
+    Box::into_raw(Box::new(handler_irp)).cast()
 }
 
 /// How a request ended.

@@ -8,7 +8,7 @@ use sys::wdm::IRP;
 
 use super::super::host::{self, give};
 use super::client::{Clients, Which};
-use crate::{Adopted, Command};
+use crate::{Command, HandlerIrp};
 
 /// The handlers of the far address.
 pub(super) fn far() -> [(i32, *const ()); 6] {
@@ -66,7 +66,7 @@ unsafe extern "win64" fn connects(
     // SAFETY: the transport passes places for both.
     unsafe {
         connection.write(0xC0 as *mut c_void);
-        irp.write(give(Adopted { request, file: Some(file), command: Command::Accept }));
+        irp.write(give(HandlerIrp { request, file: Some(file), command: Command::Accept }));
     }
     STATUS_MORE_PROCESSING_REQUIRED
 }

@@ -83,7 +83,7 @@ impl<S: System> Transport<S> {
     /// `STATUS_ADDRESS_CLOSED`, and their clients are told so (`TDI_EVENT_ERROR`, `TDI_EVENT_ERROR_EX`). What runs over
     /// a port is known by the port, and the network is asked at the moment in which something is taken: so nothing is
     /// missed whose address moved, and nothing is taken that was bound after its address had returned. PASSIVE_LEVEL.
-    pub fn abandon(&self) {
+    pub fn on_adapter_removed(&self) {
         let goes = |listener: &Listener<S>| self.has_gone(listener);
         while let Some((id, lost)) = self.lose_listener(&goes) {
             let (at, gone) = (lost.at(), lost.rest.is_some());

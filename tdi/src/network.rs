@@ -119,7 +119,7 @@ pub trait Network<S: System>: Send + Sync + 'static {
     ) -> Result<Self::Link, NTSTATUS>;
 
     /// Brings the addresses of all ports up to date with the host's. What runs over an address that has gone ends,
-    /// see [`Transport::abandon`](crate::Transport::abandon). PASSIVE_LEVEL.
+    /// see [`Transport::on_adapter_removed`](crate::Transport::on_adapter_removed). PASSIVE_LEVEL.
     ///
     /// # Errors
     ///

@@ -115,7 +115,7 @@ impl<S: System> Transport<S> {
         // The removal of a port, or of its address, has perhaps not seen the listener.
         let missed = self.lock().address(id).is_some_and(|address| address.state.any(|at| self.has_gone(at)));
         if missed {
-            self.abandon();
+            self.on_adapter_removed();
         }
         Ok(id)
     }

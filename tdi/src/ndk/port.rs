@@ -196,7 +196,7 @@ impl<S: System> Ndk<S> {
             place.filter(|place| *place < ports.entries.len()).map(|place| ports.entries.swap_remove(place))
         };
         let Some(Entry { port, .. }) = removed else { return };
-        transport.abandon();
+        transport.on_adapter_removed();
         let (adapter, pd, unused) = (port.adapter, port.pd, port.unused.clone());
         drop(port);
         while !unused.wait_for(PATIENCE) {
@@ -216,11 +216,11 @@ impl<S: System> Ndk<S> {
 pub struct Taken(bool);
 
 impl Taken {
-    /// Ends what runs over the lost addresses, see [`Transport::abandon`], but for those that have returned
+    /// Ends what runs over the lost addresses, see [`Transport::on_adapter_removed`], but for those that have returned
     /// meanwhile: what was bound there is served as before. PASSIVE_LEVEL, with no lock held.
     pub fn end<S: System<Network = Ndk<S>>>(self, transport: &Transport<S>) {
         if self.0 {
-            transport.abandon();
+            transport.on_adapter_removed();
         }
     }
 }

@@ -7,7 +7,7 @@ use core::sync::atomic::{AtomicPtr, AtomicU8, Ordering};
 use sys::status::NTSTATUS;
 use sys::wdm::{self, DEVICE_OBJECT, IO_STACK_LOCATION, IRP, MDL};
 use tdi::address::TransportAddress;
-use tdi::{Id, Request, Ticket};
+use tdi::{Id, Request, RequestId};
 
 use super::parameters;
 use crate::kernel::Windows;
@@ -97,8 +97,8 @@ impl Irp {
 // SAFETY: the cancel routine is taken out by one atomic exchange, by us or by whoever cancels; so `disarm`
 // returns `true` only if nobody else has got it. The lists of an IRP stay until it is completed.
 unsafe impl Request for Irp {
-    fn arm(&mut self, ticket: Ticket) -> bool {
-        let words = [ticket.file.to_raw(), ticket.number];
+    fn arm(&mut self, request_id: RequestId) -> bool {
+        let words = [request_id.file.to_raw(), request_id.number];
         // SAFETY: the IRP is ours, so this member of the union is in use.
         let notes = unsafe { &raw mut (*self.0.as_ptr()).Tail.Overlay.DriverContext.DriverContext };
         // SAFETY: the words of the IRP's owner, of which these are the first two.
@@ -175,6 +175,6 @@ unsafe extern "win64" fn cancel(_device: *mut DEVICE_OBJECT, irp: *mut IRP) {
     // SAFETY: the lock is held, and this is the level before it.
     unsafe { wdm::IoReleaseCancelSpinLock(level) };
     if let (Some(file), Some(transport)) = (Id::from_raw(file), super::transport()) {
-        transport.cancel(Ticket { file, number });
+        transport.cancel(RequestId { file, number });
     }
 }

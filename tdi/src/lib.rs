@@ -103,7 +103,7 @@ pub use datagram::{MAX_DATAGRAM, Source};
 pub use endpoint::LinkEvents;
 pub use network::{HandlerIrp, System};
 pub use query::Answer;
-pub use request::{Command, Request, Ticket};
+pub use request::{Command, Request, RequestId};
 pub use slab::Id;
 #[cfg(any(test, feature = "fuzz"))]
 pub use tests::hostile::run as fuzz_requests;

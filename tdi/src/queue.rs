@@ -4,7 +4,7 @@ use alloc::collections::VecDeque;
 
 use provider::{NoMemory, Within as _};
 
-use crate::request::{Request, Ticket};
+use crate::request::{Request, RequestId};
 
 /// A request that waits.
 pub(crate) struct Waiting<R, T = ()> {
@@ -24,9 +24,9 @@ impl<R: Request, T> Waiting<R, T> {
     /// # Errors
     ///
     /// The request is given back if it was cancelled before.
-    pub(crate) fn arm(mut request: R, ticket: Ticket, what: T) -> Result<Self, R> {
-        if request.arm(ticket) {
-            Ok(Self { number: ticket.number, request, cancelled: false, claimed: false, what })
+    pub(crate) fn arm(mut request: R, request_id: RequestId, what: T) -> Result<Self, R> {
+        if request.arm(request_id) {
+            Ok(Self { number: request_id.number, request, cancelled: false, claimed: false, what })
         } else {
             Err(request)
         }
@@ -38,7 +38,7 @@ impl<R: Request, T> Waiting<R, T> {
         self.claimed
     }
 
-    /// The number of its ticket.
+    /// The number of its request_id.
     pub(crate) fn number(&self) -> u64 {
         self.number
     }

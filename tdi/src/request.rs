@@ -11,7 +11,7 @@ use crate::slab::Id;
 
 /// Names a request that waits, for the routine that cancels it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Ticket {
+pub struct RequestId {
     /// The file that it is for.
     pub file: Id,
     /// Its number on that file.
@@ -23,7 +23,7 @@ pub struct Ticket {
 /// # Cancelling
 ///
 /// A request that waits is *armed*: its cancel routine may run at any moment and call
-/// [`Transport::cancel`](crate::Transport::cancel) with the ticket. Whoever wants to complete the request
+/// [`Transport::cancel`](crate::Transport::cancel) with the request_id. Whoever wants to complete the request
 /// has to disarm it first. If that fails, the cancel routine is on its way and the request stays in its
 /// queue until the routine has come; so of the two exactly one completes it, and never with a cancel
 /// routine set.
@@ -35,7 +35,7 @@ pub struct Ticket {
 /// - What [`Request::run`] yields stays readable until the request is completed.
 pub unsafe trait Request: Send + Sized + 'static {
     /// Makes the request cancellable. `false` if it was cancelled before, and the caller still owns it.
-    fn arm(&mut self, ticket: Ticket) -> bool;
+    fn arm(&mut self, request_id: RequestId) -> bool;
 
     /// Makes it uncancellable again. `false` if its cancel routine runs or is about to.
     fn disarm(&mut self) -> bool;

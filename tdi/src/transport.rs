@@ -11,7 +11,7 @@ use sys::status::{NTSTATUS, STATUS_INSUFFICIENT_RESOURCES, STATUS_INVALID_PARAME
 use crate::datagram::Traffic;
 use crate::endpoint::{Endpoint, LinkEvents};
 use crate::network::System;
-use crate::request::{Command, Request as _, Ticket};
+use crate::request::{Command, Request as _, RequestId};
 use crate::slab::{Id, Slab};
 use crate::state::{Phase, TransportState};
 
@@ -144,13 +144,13 @@ impl<S: System> Transport<S> {
         }
     }
 
-    /// The cancel routine of a request that was armed with this ticket. Up to DISPATCH_LEVEL.
-    pub fn cancel(&self, ticket: Ticket) {
-        if let Some(endpoint) = self.lock().endpoint(ticket.file) {
-            endpoint.cancel(ticket.number);
+    /// The cancel routine of a request that was armed with this request_id. Up to DISPATCH_LEVEL.
+    pub fn cancel(&self, request_id: RequestId) {
+        if let Some(endpoint) = self.lock().endpoint(request_id.file) {
+            endpoint.cancel(request_id.number);
         }
-        self.drive(ticket.file);
-        self.cancel_datagram(ticket);
+        self.drive(request_id.file);
+        self.cancel_datagram(request_id);
     }
 
     /// Associates an endpoint with an address object.

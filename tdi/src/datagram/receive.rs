@@ -11,7 +11,7 @@ use sys::tdi::{TDI_RECEIVE_NORMAL, TDI_RECEIVE_PEEK};
 use super::Source;
 use crate::network::System;
 use crate::queue::{Queue, Waiting};
-use crate::request::{Request, Ticket};
+use crate::request::{Request, RequestId};
 use crate::slab::Id;
 use crate::transport::Transport;
 
@@ -113,7 +113,7 @@ impl<S: System> Transport<S> {
         };
         let number = receives.next_number;
         let wanted = Wanted { number, from, length, peek: flags & TDI_RECEIVE_PEEK != 0 };
-        let waiting = Waiting::arm(request, Ticket { file, number }, wanted)
+        let waiting = Waiting::arm(request, RequestId { file, number }, wanted)
             .map_err(|request| (request, STATUS_CANCELLED))?;
         receives.next_number = number.wrapping_add(1);
         receives.waiting.push(waiting);
@@ -122,14 +122,14 @@ impl<S: System> Transport<S> {
     }
 
     /// The cancel routine of a receive has come.
-    pub(crate) fn cancel_datagram(&self, ticket: Ticket) {
+    pub(crate) fn cancel_datagram(&self, request_id: RequestId) {
         let cancelled = self
             .lock()
-            .address(ticket.file)
-            .and_then(|address| address.receives.take_cancelled(ticket.number));
+            .address(request_id.file)
+            .and_then(|address| address.receives.take_cancelled(request_id.number));
         if let Some(waiting) = cancelled {
             waiting.request.complete(STATUS_CANCELLED, 0);
-            self.release(ticket.file);
+            self.release(request_id.file);
         }
     }
 

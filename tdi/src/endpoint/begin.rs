@@ -90,7 +90,7 @@ impl<S: System> Endpoint<S> {
         deadline: Deadline,
         state: State<S>,
     ) -> Option<Action<S>> {
-        match Waiting::arm(request, self.ticket(id), deadline) {
+        match Waiting::arm(request, self.request_id(id), deadline) {
             Ok(waiting) => {
                 self.control = Some(waiting);
                 self.state = state;
@@ -173,14 +173,14 @@ impl<S: System> Endpoint<S> {
         if matches!(self.state, State::Offered { .. }) {
             return self.abort(request);
         }
-        let ticket = self.ticket(id);
+        let request_id = self.request_id(id);
         let State::Connected(stream) = &mut self.state else {
             return Some(complete(request, STATUS_INVALID_CONNECTION));
         };
         if self.release.is_some() || !stream.is_sending() {
             return Some(complete(request, STATUS_INVALID_CONNECTION));
         }
-        match Waiting::arm(request, ticket, deadline) {
+        match Waiting::arm(request, request_id, deadline) {
             Ok(waiting) => {
                 stream.finish();
                 self.release = Some(waiting);
@@ -192,10 +192,10 @@ impl<S: System> Endpoint<S> {
 
     /// Completes when the peer has disconnected, and changes nothing.
     fn await_peer(&mut self, id: Id, deadline: Deadline, request: S::Request) -> Option<Action<S>> {
-        let ticket = self.ticket(id);
+        let request_id = self.request_id(id);
         match &self.state {
             State::Connected(stream) if stream.is_over() => Some(complete(request, STATUS_SUCCESS)),
-            State::Connected(_) => match Waiting::arm(request, ticket, deadline) {
+            State::Connected(_) => match Waiting::arm(request, request_id, deadline) {
                 Ok(waiting) => {
                     self.watches.push(waiting);
                     None
@@ -207,7 +207,7 @@ impl<S: System> Endpoint<S> {
     }
 
     fn send(&mut self, id: Id, length: usize, flags: u32, request: S::Request) -> Option<Action<S>> {
-        let ticket = self.ticket(id);
+        let request_id = self.request_id(id);
         let expedited = flags & TDI_SEND_EXPEDITED != 0;
         let urgency = if expedited { Urgency::Expedited } else { Urgency::Normal };
         let sends = self.sends.of_mut(urgency);
@@ -229,7 +229,7 @@ impl<S: System> Endpoint<S> {
             }
             return Some(complete(request, status));
         }
-        match Waiting::arm(request, ticket, SendState::new(length)) {
+        match Waiting::arm(request, request_id, SendState::new(length)) {
             Ok(waiting) => {
                 sends.push(waiting);
                 if let State::Connected(stream) = &mut self.state
@@ -244,7 +244,7 @@ impl<S: System> Endpoint<S> {
     }
 
     fn receive(&mut self, id: Id, length: usize, flags: u32, request: S::Request) -> Option<Action<S>> {
-        let ticket = self.ticket(id);
+        let request_id = self.request_id(id);
         let wants = wanted(flags);
         let refused = match &self.state {
             State::Connected(_) if flags & !RECEIVE_FLAGS != 0 || length > request.length() => {
@@ -259,7 +259,7 @@ impl<S: System> Endpoint<S> {
             return Some(complete(request, status));
         }
         let incoming = ReceiveState { length, peek: flags & TDI_RECEIVE_PEEK != 0, wants };
-        match Waiting::arm(request, ticket, incoming) {
+        match Waiting::arm(request, request_id, incoming) {
             Ok(waiting) => {
                 self.receives.push(waiting);
                 None

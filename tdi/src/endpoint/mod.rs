@@ -55,7 +55,7 @@ use crate::ea::ConnectionContext;
 use crate::event::Handlers;
 use crate::network::{ByUrgency, Link, Network, System};
 use crate::queue::{Queue, Waiting};
-use crate::request::{Command, Ticket};
+use crate::request::{Command, RequestId};
 use crate::slab::Id;
 
 pub(crate) type LinkOf<S> = <<S as System>::Network as Network<S>>::Link;
@@ -261,11 +261,11 @@ impl<S: System> Endpoint<S> {
         }
     }
 
-    /// A ticket for a request that is about to wait.
-    fn ticket(&mut self, file: Id) -> Ticket {
+    /// A request_id for a request that is about to wait.
+    fn request_id(&mut self, file: Id) -> RequestId {
         let number = self.next_number;
         self.next_number = number.wrapping_add(1);
-        Ticket { file, number }
+        RequestId { file, number }
     }
 
     /// Ends whatever is there. See the module's head.

@@ -22,7 +22,7 @@ use processor::Processors;
 pub(crate) use processor::{Strike, preempted};
 
 use crate::ndk::Ndk;
-use crate::{HandlerIrp, Id, Request, System, Ticket, Transport};
+use crate::{HandlerIrp, Id, Request, RequestId, System, Transport};
 
 type Call = Box<dyn FnOnce()>;
 
@@ -328,7 +328,7 @@ pub(crate) struct Outcome {
 
 #[derive(Default)]
 struct State {
-    armed: Option<Ticket>,
+    armed: Option<RequestId>,
     cancelled: bool,
     outcome: Option<Outcome>,
     peer: Option<SocketAddr>,
@@ -394,21 +394,21 @@ impl Pending {
     pub(crate) fn cancel(&self, transport: &Transport<Host>) {
         let mut state = self.state.borrow_mut();
         state.cancelled = true;
-        if let Some(ticket) = state.armed.take() {
+        if let Some(request_id) = state.armed.take() {
             let transport = transport.clone();
-            queue(Box::new(move || transport.cancel(ticket)));
+            queue(Box::new(move || transport.cancel(request_id)));
         }
     }
 }
 
-// SAFETY: the cancel routine is called once per `arm`, unless `disarm` took the ticket back first; the buffer
+// SAFETY: the cancel routine is called once per `arm`, unless `disarm` took the request_id back first; the buffer
 // is neither moved nor changed but by `fill`.
 unsafe impl Request for Record {
-    fn arm(&mut self, ticket: Ticket) -> bool {
+    fn arm(&mut self, request_id: RequestId) -> bool {
         let mut state = self.0.state.borrow_mut();
         assert!(state.armed.is_none(), "armed twice");
         if !state.cancelled {
-            state.armed = Some(ticket);
+            state.armed = Some(request_id);
         }
         !state.cancelled
     }

@@ -9,7 +9,7 @@ use sys::ndis::{self, NDIS_DEVICE_OBJECT_ATTRIBUTES, NDIS_HANDLE, NDIS_STRING};
 use sys::status::{NDIS_STATUS, NDIS_STATUS_SUCCESS, STATUS_INSUFFICIENT_RESOURCES};
 use sys::wdm::{DEVICE_OBJECT, UNICODE_STRING};
 
-use super::{dispatch, ticker};
+use super::{dispatch, tick_timer};
 use crate::driver;
 use crate::heap::boxed;
 use crate::kernel::Mutex;
@@ -54,7 +54,7 @@ impl Device {
             return;
         }
         let Some(Registered { handle, .. }) = self.registered.take() else { return };
-        ticker::stop();
+        tick_timer::stop();
         // SAFETY: the handle is that of the device, on which no file is open.
         unsafe { ndis::NdisDeregisterDeviceEx(handle) };
     }
@@ -148,7 +148,7 @@ impl Share {
             let adapters = device.adapters.checked_add(1).ok_or(STATUS_INSUFFICIENT_RESOURCES)?;
             if device.registered.is_none() {
                 device.registered = Some(register()?);
-                ticker::start();
+                tick_timer::start();
             }
             device.adapters = adapters;
             Ok(Self(()))

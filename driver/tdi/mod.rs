@@ -8,7 +8,7 @@
 //! | [`requests`] | the requests for open files |
 //! | [`irp`] | a request: an IRP |
 //! | [`parameters`] | what a client's stack location asks |
-//! | [`ticker`] | the clock of time limits |
+//! | [`tick_timer`] | the clock of time limits |
 //! | [`user`] | what a program's device control asks |
 //!
 //! The transport itself lives from loading to unloading: clients may hold files when the last adapter goes,
@@ -20,7 +20,7 @@ mod dispatch;
 mod irp;
 mod parameters;
 mod requests;
-mod ticker;
+mod tick_timer;
 mod user;
 
 use core::net::IpAddr;

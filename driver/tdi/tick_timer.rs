@@ -11,20 +11,20 @@ use crate::nt;
 const PERIOD: i32 = 250;
 
 /// The timer and its call.
-struct Ticker {
+struct TickTimer {
     timer: UnsafeCell<MaybeUninit<KTIMER>>,
     dpc: UnsafeCell<MaybeUninit<KDPC>>,
 }
 
 // SAFETY: the kernel synchronises the use of timers and deferred calls; `start` and `stop` alternate.
-unsafe impl Sync for Ticker {}
+unsafe impl Sync for TickTimer {}
 
-static TICKER: Ticker =
-    Ticker { timer: UnsafeCell::new(MaybeUninit::uninit()), dpc: UnsafeCell::new(MaybeUninit::uninit()) };
+static TICK_TIMER: TickTimer =
+    TickTimer { timer: UnsafeCell::new(MaybeUninit::uninit()), dpc: UnsafeCell::new(MaybeUninit::uninit()) };
 
 /// Starts. PASSIVE_LEVEL.
 pub(super) fn start() {
-    let (timer, dpc) = (TICKER.timer.get().cast::<KTIMER>(), TICKER.dpc.get().cast::<KDPC>());
+    let (timer, dpc) = (TICK_TIMER.timer.get().cast::<KTIMER>(), TICK_TIMER.dpc.get().cast::<KDPC>());
     // SAFETY: the timer is not set: this is the first start, or `stop` came before it.
     unsafe { wdm::KeInitializeTimerEx(timer, wdm::TIMER_TYPE::NotificationTimer) };
     // SAFETY: the call is not queued, for the same reason.
@@ -38,7 +38,7 @@ pub(super) fn start() {
 /// Stops, and waits for a call that runs. PASSIVE_LEVEL.
 pub(super) fn stop() {
     // SAFETY: `start` came before this.
-    unsafe { wdm::KeCancelTimer(TICKER.timer.get().cast()) };
+    unsafe { wdm::KeCancelTimer(TICK_TIMER.timer.get().cast()) };
     // SAFETY: the level is PASSIVE_LEVEL.
     unsafe { nt::KeFlushQueuedDpcs() };
 }

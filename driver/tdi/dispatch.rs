@@ -17,7 +17,7 @@ use tdi::{Id, Transport};
 use super::access::Opener;
 use super::irp::finish;
 use super::requests::{device_control, internal_device_control};
-use super::{Legacy, device, parameters};
+use super::{TdiSystem, device, parameters};
 
 /// The device's dispatch table.
 pub(super) fn table() -> [Option<PDRIVER_DISPATCH>; IRP_MJ_COUNT] {
@@ -89,7 +89,7 @@ impl Entry {
 /// `irp` is the request of an entry point that is running, which owns it.
 unsafe fn answer(
     irp: *mut IRP,
-    answer: impl FnOnce(&Transport<Legacy>, &Entry) -> Result<usize, NTSTATUS>,
+    answer: impl FnOnce(&Transport<TdiSystem>, &Entry) -> Result<usize, NTSTATUS>,
 ) -> NTSTATUS {
     // SAFETY: as the caller promises.
     let Some(entry) = (unsafe { Entry::new(irp) }) else { return STATUS_INVALID_DEVICE_REQUEST };
@@ -109,7 +109,7 @@ unsafe extern "win64" fn create(object: *mut DEVICE_OBJECT, irp: *mut IRP) -> NT
         // SAFETY: the I/O manager passes the entry point its request.
         return unsafe { answer(irp, |_, _| Err(STATUS_NO_SUCH_DEVICE)) };
     }
-    let created = |transport: &Transport<Legacy>, entry: &Entry| {
+    let created = |transport: &Transport<TdiSystem>, entry: &Entry| {
         if entry.is_named() {
             return Err(STATUS_OBJECT_NAME_NOT_FOUND);
         }
@@ -161,7 +161,7 @@ const SHARE: u16 = 3;
 
 /// `IRP_MJ_CLEANUP`: the last handle was closed. PASSIVE_LEVEL.
 unsafe extern "win64" fn cleanup(_: *mut DEVICE_OBJECT, irp: *mut IRP) -> NTSTATUS {
-    let cleaned = |transport: &Transport<Legacy>, entry: &Entry| {
+    let cleaned = |transport: &Transport<TdiSystem>, entry: &Entry| {
         if let Some(id) = entry.id() {
             transport.cleanup(id);
         }
@@ -173,7 +173,7 @@ unsafe extern "win64" fn cleanup(_: *mut DEVICE_OBJECT, irp: *mut IRP) -> NTSTAT
 
 /// `IRP_MJ_CLOSE`: the last reference is gone. PASSIVE_LEVEL.
 unsafe extern "win64" fn close(_: *mut DEVICE_OBJECT, irp: *mut IRP) -> NTSTATUS {
-    let closed = |transport: &Transport<Legacy>, entry: &Entry| {
+    let closed = |transport: &Transport<TdiSystem>, entry: &Entry| {
         if let Some(id) = entry.id() {
             transport.close(id);
         }

@@ -39,12 +39,12 @@ use crate::kernel::{Lock, SpinLock, Windows};
 use irp::Irp;
 
 /// The transport, while the driver is loaded. Entry points of the I/O manager get no other context.
-static TRANSPORT: Lock<Option<Transport<Legacy>>> = Lock::const_new(SpinLock::INIT, None);
+static TRANSPORT: Lock<Option<Transport<TdiSystem>>> = Lock::const_new(SpinLock::INIT, None);
 
 /// What the transport runs on here.
-pub(crate) struct Legacy;
+pub(crate) struct TdiSystem;
 
-impl System for Legacy {
+impl System for TdiSystem {
     type Kernel = Windows;
     type Request = Irp;
     type Network = Ndk<Self>;
@@ -83,7 +83,7 @@ pub(crate) fn unload() {
 }
 
 /// The transport; `None` if the driver is not loaded.
-fn transport() -> Option<Transport<Legacy>> {
+fn transport() -> Option<Transport<TdiSystem>> {
     TRANSPORT.lock().clone()
 }
 
@@ -116,7 +116,7 @@ impl Share {
 /// Whether a port of the transport has lost addresses.
 #[must_use = "what runs over lost addresses is to end"]
 pub(crate) struct Taken {
-    transport: Transport<Legacy>,
+    transport: Transport<TdiSystem>,
     addresses: tdi::ndk::Taken,
 }
 

@@ -21,7 +21,7 @@ use tdi::{Command, HandlerIrp, Id, Request as _, Transport};
 
 use super::dispatch::Entry;
 use super::irp::Irp;
-use super::{Legacy, parameters, user};
+use super::{TdiSystem, parameters, user};
 
 /// `IRP_MJ_DEVICE_CONTROL`: a program's requests. PASSIVE_LEVEL.
 pub(super) unsafe extern "win64" fn device_control(_: *mut DEVICE_OBJECT, irp: *mut IRP) -> NTSTATUS {
@@ -179,7 +179,7 @@ unsafe fn inline(location: NonNull<IO_STACK_LOCATION>) -> Result<Asked, NTSTATUS
 /// # Safety
 ///
 /// The request is the caller's.
-unsafe fn query(transport: &Transport<Legacy>, id: Id, irp: NonNull<IRP>, kind: i32) -> (NTSTATUS, usize) {
+unsafe fn query(transport: &Transport<TdiSystem>, id: Id, irp: NonNull<IRP>, kind: i32) -> (NTSTATUS, usize) {
     match transport.query(id, kind) {
         Err(status) => (status, 0),
         Ok(answer) => {
@@ -193,7 +193,7 @@ unsafe fn query(transport: &Transport<Legacy>, id: Id, irp: NonNull<IRP>, kind: 
 
 /// Associates an endpoint with the address object behind a handle. PASSIVE_LEVEL.
 fn associate(
-    transport: &Transport<Legacy>,
+    transport: &Transport<TdiSystem>,
     id: Id,
     handle: wdm::HANDLE,
     mode: wdm::KPROCESSOR_MODE,

@@ -30,7 +30,7 @@ pub(crate) struct Rdma {
     work: Work<Adapter>,
     port: Port<Windows>,
     /// The legacy transport's, while the port is enabled.
-    legacy: Lock<Option<tdi::Share>>,
+    legacy: Lock<Option<tdi::TransportPort>>,
 }
 
 /// Whether NDIS may be told of a change. Decided under one lock: each event has begun before the halt, or never begins.
@@ -75,8 +75,8 @@ impl Rdma {
     fn begin_legacy(&self, adapter: NonNull<Adapter>) {
         // SAFETY: the adapter stays in its place until it has been halted, which removes the port.
         let refresh = unsafe { tdi::Refresh::new(refresh_addresses, adapter.as_ptr().cast()) };
-        let share = share(&self.port, refresh);
-        *self.legacy.lock() = share;
+        let port = transport_port(&self.port, refresh);
+        *self.legacy.lock() = port;
     }
 
     /// Ends events, before all else of a halt: one that has not begun is never raised, as NDIS may keep it waiting
@@ -95,8 +95,8 @@ impl Rdma {
 
     /// Ends what runs over the port of the legacy transport. PASSIVE_LEVEL.
     fn end_legacy(&self) {
-        let share = self.legacy.lock().take();
-        drop(share);
+        let port = self.legacy.lock().take();
+        drop(port);
     }
 
     /// Replaces the port's addresses. If the legacy transport loses any, what is returned ends what runs over these.
@@ -107,7 +107,7 @@ impl Rdma {
     /// `NDIS_STATUS_RESOURCES`.
     pub(crate) fn set_addresses(&self, addresses: &[IpAddr]) -> Result<Option<tdi::Taken>, NDIS_STATUS> {
         self.port.set_addresses(addresses).map_err(|_| NDIS_STATUS_RESOURCES)?;
-        let legacy = self.legacy.lock().as_ref().map(tdi::Share::port);
+        let legacy = self.legacy.lock().as_ref().map(tdi::TransportPort::port);
         match legacy {
             Some(port) => tdi::set_addresses(port, addresses).map_err(|_| NDIS_STATUS_RESOURCES),
             None => Ok(None),
@@ -209,16 +209,16 @@ impl Rdma {
     }
 }
 
-/// A share in the legacy transport. Without one that does not run over this adapter until RDMA is enabled again,
+/// The port of the legacy transport. Without one the transport does not run over this adapter until RDMA is enabled again,
 /// which is no reason for the adapter not to start.
-fn share(port: &Port<Windows>, refresh: tdi::Refresh) -> Option<tdi::Share> {
-    let share = tdi::Share::new(port, refresh);
-    if let Err(error) = &share {
+fn transport_port(port: &Port<Windows>, refresh: tdi::Refresh) -> Option<tdi::TransportPort> {
+    let port = tdi::TransportPort::new(port, refresh);
+    if let Err(error) = &port {
         <Windows as Kernel>::trace(format_args!(
             "the legacy transport does not run over an adapter: {error:?}"
         ));
     }
-    share.ok()
+    port.ok()
 }
 
 /// Reads the addresses of an adapter for a client of the legacy transport.

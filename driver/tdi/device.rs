@@ -134,11 +134,11 @@ macro_rules! utf16 {
     }};
 }
 
-/// One adapter's share; the device exists while there is one. PASSIVE_LEVEL.
-pub(super) struct Share(());
+/// One adapter's reference to the device, which exists while there is one. PASSIVE_LEVEL.
+pub(super) struct DeviceRef(());
 
-impl Share {
-    /// Takes a share.
+impl DeviceRef {
+    /// Takes a reference.
     ///
     /// # Errors
     ///
@@ -156,7 +156,7 @@ impl Share {
     }
 }
 
-impl Drop for Share {
+impl Drop for DeviceRef {
     fn drop(&mut self) {
         DEVICE.with(|device| {
             device.adapters = device.adapters.saturating_sub(1);

@@ -87,14 +87,14 @@ fn transport() -> Option<Transport<TdiSystem>> {
     TRANSPORT.lock().clone()
 }
 
-/// An adapter's share in the transport; dropping it ends what runs over the adapter. PASSIVE_LEVEL.
-pub(crate) struct Share {
+/// An adapter as a port of the transport; dropping it ends what runs over the adapter. PASSIVE_LEVEL.
+pub(crate) struct TransportPort {
     port: PortId,
-    /// The device, after the port: it goes with the last share.
-    _device: device::Share,
+    /// The device, after the port: it goes with the last reference.
+    _device: device::DeviceRef,
 }
 
-impl Share {
+impl TransportPort {
     /// Lets the transport run over an adapter's port, whose addresses `refresh` reads. PASSIVE_LEVEL.
     ///
     /// # Errors
@@ -102,7 +102,7 @@ impl Share {
     /// Those of opening the port, and [`OpenError::NoMemory`] if there is no device to be had.
     pub(crate) fn new(port: &Port<Windows>, refresh: Refresh) -> Result<Self, OpenError> {
         let transport = transport().ok_or(OpenError::NotReady)?;
-        let device = device::Share::new().map_err(|_| OpenError::NoMemory)?;
+        let device = device::DeviceRef::new().map_err(|_| OpenError::NoMemory)?;
         let port = transport.network().add(port, refresh)?;
         Ok(Self { port, _device: device })
     }
@@ -138,7 +138,7 @@ pub(crate) fn set_addresses(port: PortId, addresses: &[IpAddr]) -> Result<Option
     Ok(Some(Taken { transport, addresses }))
 }
 
-impl Drop for Share {
+impl Drop for TransportPort {
     fn drop(&mut self) {
         if let Some(transport) = transport() {
             Ndk::remove(&transport, self.port);

@@ -2,14 +2,19 @@
 //!
 //! # Layers, each using only those below it
 //!
-//! | module | knows |
+//! | module | contents |
 //! |---|---|
 //! | [`ndkpi`] | C: the dispatch tables; raw arguments in, references out, results into NTSTATUS |
-//! | [`port`] | one network adapter of the machine: what it offers, who has it open |
-//! | `adapter`, `connection`, `queue_pair`, `memory`, `completion` | the objects |
-//! | [`object`] | what all objects share: memory, antecedents, deferred calls, close |
+//! | `adapter` ⇄ [`port`] ⇄ `connection` ⇄ `queue_pair` ⇄ `memory` ⇄ `completion` | the objects, and the port whose tables name them: they hold each other |
+//! | `consumer`, `status` | contexts and completions of a consumer; the NTSTATUS of a failure |
+//! | [`object`] | what all objects share: memory, antecedents, DPCs, close |
 //! | [`lifetime`] | when an object may go: one atomic word |
 //! | [`kernel`] | what is needed of a kernel: one trait |
+//! | `combiner`, `ring`, `rundown` | lock-free parts of the data path |
+//! | `heap` | fallible allocation, shared pointers |
+//! | `flags`, `limits`, [`processor`], `sync` | flag words; limits of requests; processor sets; atomics |
+//!
+//! `tests/layers.rs` holds the imports to this table.
 //!
 //! The crate is portable: no Windows call is made here, and the tests run it on the host.
 //!
@@ -73,6 +78,7 @@ mod heap;
 mod interleavings;
 pub mod kernel;
 pub mod lifetime;
+mod limits;
 mod memory;
 pub mod ndkpi;
 pub mod object;

@@ -11,26 +11,12 @@ use core::net::{IpAddr, SocketAddr};
 
 use lookup::Lookups;
 
-use crate::connection::{Connector, Limits, Listener, SegmentState, SharedEndpoint};
+use crate::connection::{Connector, Listener, SegmentState, SharedEndpoint};
 use crate::heap::{NoMemory, Shared};
 use crate::kernel::Kernel;
 use crate::memory::Mappings;
 use crate::object::{Object, Registry};
 use crate::sync::{AtomicBool, Ordering};
-
-/// The most bytes of one request. A copy runs at the poster's level, which may be DISPATCH_LEVEL, so it is
-/// bounded by what can be copied in about a millisecond.
-pub(crate) const MAX_TRANSFER_LENGTH: u32 = 8 << 20;
-/// The most inline data of one request, in bytes; a queue pair has so much room for each one of its depth.
-pub(crate) const MAX_INLINE_DATA: u32 = 256;
-/// The most requests of one queue of a queue pair, and of a shared receive queue.
-pub(crate) const MAX_QUEUE_DEPTH: u32 = 16 << 10;
-/// The most results of one completion queue.
-pub(crate) const MAX_CQ_DEPTH: u32 = 256 << 10;
-/// The most RDMA Reads in progress. They are done one by one, so the number is a promise to the peer.
-pub(crate) const LIMITS: Limits = Limits { inbound: 128, outbound: 128 };
-/// The most memory of one region or window, in bytes. Nothing here depends on it; no more has been tried.
-pub(crate) const MAX_REGISTRATION: usize = 1 << 30;
 
 /// All ports of a driver. Two ports of one segment reach each other.
 pub struct Segment<K: Kernel>(Shared<SegmentState<K>>);

@@ -1,19 +1,9 @@
-//! From what went wrong to the NTSTATUS that the documentation has for it, in one place.
+//! The NTSTATUS of a call that failed.
 
-use sys::status::{
-    NTSTATUS, STATUS_ACCESS_VIOLATION, STATUS_ADDRESS_ALREADY_ASSOCIATED, STATUS_CONNECTION_INVALID,
-    STATUS_DELETE_PENDING, STATUS_IMPLEMENTATION_LIMIT, STATUS_INSUFFICIENT_RESOURCES,
-    STATUS_INVALID_ADDRESS, STATUS_INVALID_DEVICE_REQUEST, STATUS_INVALID_DEVICE_STATE,
-    STATUS_INVALID_PARAMETER, STATUS_INVALID_PARAMETER_MIX, STATUS_SHARING_VIOLATION,
-    STATUS_TOO_MANY_ADDRESSES,
-};
+use sys::status::{NTSTATUS, STATUS_DELETE_PENDING, STATUS_INSUFFICIENT_RESOURCES, STATUS_INVALID_PARAMETER};
 
-use crate::completion::Contradictory;
-use crate::connection::{BindError, ConnectError, ListenError};
 use crate::heap::NoMemory;
 use crate::lifetime::Refused;
-use crate::memory::{BindRefusal, Refusal, RegisterError};
-use crate::queue_pair::PostError;
 
 /// An NTSTATUS that is not a success.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,76 +26,5 @@ impl From<Refused> for Failure {
             Refused::Closing => Self(STATUS_DELETE_PENDING),
             Refused::Full => Self(STATUS_INSUFFICIENT_RESOURCES),
         }
-    }
-}
-
-impl From<Contradictory> for Failure {
-    fn from(_: Contradictory) -> Self {
-        Self(STATUS_INVALID_PARAMETER_MIX)
-    }
-}
-
-impl From<ConnectError> for Failure {
-    fn from(ConnectError(status): ConnectError) -> Self {
-        Self(status)
-    }
-}
-
-impl From<BindError> for Failure {
-    fn from(error: BindError) -> Self {
-        Self(match error {
-            BindError::InUse => STATUS_SHARING_VIOLATION,
-            BindError::NoPort => STATUS_TOO_MANY_ADDRESSES,
-            BindError::NoMemory => STATUS_INSUFFICIENT_RESOURCES,
-        })
-    }
-}
-
-impl From<ListenError> for Failure {
-    fn from(error: ListenError) -> Self {
-        match error {
-            ListenError::Listening => Self(STATUS_ADDRESS_ALREADY_ASSOCIATED),
-            ListenError::NotLocal => Self(STATUS_INVALID_ADDRESS),
-            ListenError::Closing => Self(STATUS_DELETE_PENDING),
-            ListenError::Bind(error) => error.into(),
-        }
-    }
-}
-
-impl From<RegisterError> for Failure {
-    fn from(error: RegisterError) -> Self {
-        Self(match error {
-            RegisterError::State => STATUS_INVALID_DEVICE_STATE,
-            RegisterError::Memory => STATUS_INVALID_PARAMETER,
-            RegisterError::Rights => STATUS_ACCESS_VIOLATION,
-            RegisterError::Limit => STATUS_IMPLEMENTATION_LIMIT,
-            RegisterError::Resources => STATUS_INSUFFICIENT_RESOURCES,
-        })
-    }
-}
-
-impl From<Refusal> for Failure {
-    fn from(_: Refusal) -> Self {
-        Self(STATUS_ACCESS_VIOLATION)
-    }
-}
-
-impl From<BindRefusal> for Failure {
-    fn from(refusal: BindRefusal) -> Self {
-        match refusal {
-            BindRefusal::Region(refusal) => refusal.into(),
-            BindRefusal::Object(refused) => refused.into(),
-        }
-    }
-}
-
-impl From<PostError> for Failure {
-    fn from(error: PostError) -> Self {
-        Self(match error {
-            PostError::NotConnected => STATUS_CONNECTION_INVALID,
-            PostError::TooLarge => STATUS_INVALID_PARAMETER,
-            PostError::QueueFull => STATUS_INSUFFICIENT_RESOURCES,
-            PostError::SharedReceives => STATUS_INVALID_DEVICE_REQUEST,
-        })
     }
 }

@@ -21,7 +21,6 @@ use crate::heap::NoMemory;
 use crate::kernel::{Kernel, Timer as _};
 use crate::lifetime::Kind;
 use crate::object::{ALARM, Alarm, Body, Hold, Id, Object, Registry, Vector};
-use crate::queue_pair::Qp;
 use crate::sync::{AtomicBool, AtomicU32, AtomicU64, Ordering, fence};
 use arm::{Answer, ArmWord};
 use moderation::Settings;
@@ -65,7 +64,11 @@ pub(crate) struct Cq<K: Kernel> {
     callback: Option<NDK_FN_CQ_NOTIFICATION_CALLBACK>,
     context: Opaque,
     vector: Vector<K>,
+    on_overflow: OnOverflow<K>,
 }
+
+/// Called once, in the queue's DPC, when a result has found no room.
+pub(crate) type OnOverflow<K> = fn(&Object<K, Cq<K>>);
 
 /// A result found no room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,6 +86,7 @@ impl<K: Kernel> Cq<K> {
         callback: Option<NDK_FN_CQ_NOTIFICATION_CALLBACK>,
         context: Opaque,
         affinity: Option<GROUP_AFFINITY>,
+        on_overflow: OnOverflow<K>,
     ) -> Result<Self, NoMemory> {
         let vector = Vector::new(affinity, adapter.notifies_immediately());
         Ok(Self {
@@ -99,6 +103,7 @@ impl<K: Kernel> Cq<K> {
             callback,
             context,
             vector,
+            on_overflow,
         })
     }
 
@@ -328,7 +333,7 @@ impl<K: Kernel> Body<K> for Cq<K> {
             object.owed.fetch_add(1, Ordering::AcqRel);
         }
         if events & OVERFLOWN != 0 {
-            object.adapter.registry().for_each::<Qp<K>>(|qp| qp.cq_overflown(object));
+            (object.on_overflow)(object);
         }
         let owed = object.owed.swap(0, Ordering::AcqRel);
         for _ in 0..owed {

@@ -17,7 +17,7 @@ pub(crate) use self::attempts::Turn;
 pub(crate) use self::connect::{Origin, Source, Way};
 
 use super::claim::Claim;
-use super::end::{DisconnectEvent, Limits, Ties};
+use super::end::{DisconnectEvent, Ties};
 use super::endpoint::{BindError, Endpoint};
 use super::link::Link;
 use super::listener::Listener;
@@ -28,8 +28,10 @@ use crate::consumer::Request;
 use crate::heap::{NoMemory, Shared};
 use crate::kernel::{Kernel, Lock};
 use crate::lifetime::{Kind, Refused};
+use crate::limits::{READ_LIMITS, ReadLimits};
 use crate::object::{Body, Hold, Id, Object, Registry};
-use crate::port::{LIMITS, PortState};
+
+use crate::port::PortState;
 use crate::queue_pair::Qp;
 
 /// Event bit: the connection owes callbacks.
@@ -124,8 +126,8 @@ impl<K: Kernel> Connector<K> {
     }
 
     /// Read limits as they hold, and the peer's private data.
-    pub(crate) fn peer_data(&self) -> Option<(Limits, PrivateData)> {
-        Some(self.link()?.peer_data(LIMITS))
+    pub(crate) fn peer_data(&self) -> Option<(ReadLimits, PrivateData)> {
+        Some(self.link()?.peer_data(READ_LIMITS))
     }
 
     /// Whether the queue pair is of the same port, whichever opening of it: no page asks for more.
@@ -162,7 +164,7 @@ impl<K: Kernel> Object<K, Connector<K>> {
     pub(crate) fn accept(
         &self,
         qp: &Object<K, Qp<K>>,
-        limits: Limits,
+        limits: ReadLimits,
         data: PrivateData,
         event: Option<DisconnectEvent>,
         request: Request<K, Connector<K>>,

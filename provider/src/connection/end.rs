@@ -9,22 +9,9 @@ use super::shared_endpoint::SharedEndpoint;
 use super::slot::Slot;
 use crate::consumer::{Opaque, Request};
 use crate::kernel::Kernel;
+use crate::limits::ReadLimits;
 use crate::object::Hold;
 use crate::queue_pair::Qp;
-
-/// Read limits (IRD and ORD): how many RDMA Reads may be in progress.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Limits {
-    pub(crate) inbound: u32,
-    pub(crate) outbound: u32,
-}
-
-impl Limits {
-    /// What holds between this side and its peer (CM-6); both were capped to their adapter's maximum.
-    pub(crate) fn effective(self, peer: Self) -> Self {
-        Self { inbound: self.inbound.min(peer.outbound), outbound: self.outbound.min(peer.inbound) }
-    }
-}
 
 /// How the consumer wants to hear of a disconnect.
 #[derive(Clone, Copy)]
@@ -73,7 +60,7 @@ pub(crate) struct End<K: Kernel> {
     pub(super) flush: bool,
     /// The consumer called reject or disconnect, or closed the connector.
     pub(super) left: bool,
-    pub(super) limits: Option<Limits>,
+    pub(super) limits: Option<ReadLimits>,
     pub(super) data: PrivateData,
 }
 

@@ -7,13 +7,14 @@ use sys::status::NTSTATUS;
 
 use super::connector::Connector;
 use super::departure::Departure;
-use super::end::{DisconnectEvent, Limits, Ties};
+use super::end::{DisconnectEvent, Ties};
 use super::private_data::PrivateData;
 use super::session::Session;
 use super::state::{Accept, Disconnected, Invalid, Side};
 use crate::consumer::Request;
 use crate::heap::Shared;
 use crate::kernel::Kernel;
+use crate::limits::ReadLimits;
 use crate::object::Id;
 
 /// One side of an attempt. Nothing here calls a consumer but [`Link::deliver`]; all of it may be called up to
@@ -71,7 +72,7 @@ impl<K: Kernel> Link<K> {
     }
 
     /// Read limits as they hold between the sides, and the peer's private data.
-    pub(super) fn peer_data(&self, own: Limits) -> (Limits, PrivateData) {
+    pub(super) fn peer_data(&self, own: ReadLimits) -> (ReadLimits, PrivateData) {
         match self {
             Self::Loopback(session, side) => session.peer_data(*side, own),
         }

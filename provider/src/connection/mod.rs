@@ -20,7 +20,7 @@ mod state;
 mod transfers;
 
 pub(crate) use connector::{ConnectError, Connector, Origin, Source, Turn, Way};
-pub(crate) use end::{DisconnectEvent, Limits};
+pub(crate) use end::DisconnectEvent;
 pub(crate) use endpoint::{BindError, Endpoint, SegmentState};
 pub(crate) use link::Link;
 pub(crate) use listener::{ListenError, Listener};

@@ -7,7 +7,7 @@ use sys::status::NTSTATUS;
 use super::claim::Claim;
 use super::connector::Connector;
 use super::departure::Departure;
-use super::end::{DisconnectEvent, End, Limits, Ties};
+use super::end::{DisconnectEvent, End, Ties};
 use super::private_data::PrivateData;
 use super::slot::Slot;
 use super::state::{Accept, Disconnected, Invalid, Side, State, Transition, Withdrawn};
@@ -15,6 +15,7 @@ use super::transfers::Transfers;
 use crate::consumer::Request;
 use crate::heap::{NoMemory, Shared};
 use crate::kernel::{Kernel, Lock};
+use crate::limits::ReadLimits;
 use crate::object::{Hold, Id};
 use crate::rundown::{Drain as _, Pin, Rundown};
 
@@ -26,7 +27,7 @@ pub(crate) struct Connect<K: Kernel> {
     pub(super) claim: Claim<K>,
     pub(super) departure: Departure<K>,
     pub(super) remote: SocketAddr,
-    pub(super) limits: Limits,
+    pub(super) limits: ReadLimits,
     pub(super) data: PrivateData,
     pub(super) request: Request<K, Connector<K>>,
 }
@@ -252,7 +253,7 @@ impl<K: Kernel> Session<K> {
     }
 
     /// What `side` gets to know of its peer: the limits that hold between them, and the peer's data.
-    pub(crate) fn peer_data(&self, side: Side, own: Limits) -> (Limits, PrivateData) {
+    pub(crate) fn peer_data(&self, side: Side, own: ReadLimits) -> (ReadLimits, PrivateData) {
         self.step(|state, _| state.peer_data(side, own))
     }
 

@@ -12,12 +12,13 @@ use sys::status::{
 use super::claim::Claim;
 use super::connector::Connector;
 use super::departure::Departure;
-use super::end::{DisconnectEvent, End, Limits, Ties};
+use super::end::{DisconnectEvent, End, Ties};
 use super::private_data::PrivateData;
 use super::slot::{Full, Slot};
 use crate::consumer::Request;
 use crate::kernel::Kernel;
 use crate::lifetime::Kind;
+use crate::limits::ReadLimits;
 use crate::object::Hold;
 use crate::queue_pair::Qp;
 use crate::rundown::Lane;
@@ -74,7 +75,7 @@ pub(crate) struct Invalid;
 pub(crate) struct Accept<K: Kernel> {
     pub(super) claim: Claim<K>,
     pub(super) tie: Hold<K, Qp<K>>,
-    pub(super) limits: Limits,
+    pub(super) limits: ReadLimits,
     pub(super) data: PrivateData,
     pub(super) event: Option<DisconnectEvent>,
     pub(super) request: Request<K, Connector<K>>,
@@ -175,7 +176,7 @@ impl<K: Kernel> State<K> {
     }
 
     /// The limits that hold between `side` and its peer, and the peer's data.
-    pub(super) fn peer_data(&mut self, side: Side, own: Limits) -> (Limits, PrivateData) {
+    pub(super) fn peer_data(&mut self, side: Side, own: ReadLimits) -> (ReadLimits, PrivateData) {
         let own = self.end(side).limits.unwrap_or(own);
         let peer = self.end(side.peer());
         (peer.limits.map_or(own, |limits| own.effective(limits)), peer.data.clone())

@@ -14,18 +14,19 @@ use sys::wdm::PVOID;
 use super::kernel::{Machine, pump};
 use crate::adapter::{Adapter, Pd};
 use crate::completion::Cq;
-use crate::connection::{ConnectError, Connector, Limits, Listener, PrivateData, Source, Way};
+use crate::connection::{ConnectError, Connector, Listener, PrivateData, Source, Way};
 use crate::consumer::{Completion, Opaque, Request};
 use crate::lifetime::Kind;
+use crate::limits::ReadLimits;
 use crate::ndkpi::offered_connector;
 use crate::object::{Body, Object};
 use crate::port::{Port, Segment};
-use crate::queue_pair::{Depths, Qp};
+use crate::queue_pair::{Depths, Qp, cq_overflown};
 
 /// The address of the adapter, and the port that is listened on.
 const LISTENING: &str = "10.0.0.1:445";
 const DEPTH: u32 = 2;
-const LIMITS: Limits = Limits { inbound: 1, outbound: 1 };
+const LIMITS: ReadLimits = ReadLimits { inbound: 1, outbound: 1 };
 
 static TABLE: u8 = 0;
 
@@ -118,7 +119,7 @@ fn cq(
     context: PVOID,
 ) -> Pointer<Cq<Machine>> {
     let tie = adapter.hold(Kind::Successor).unwrap();
-    object(Cq::new(tie, 16, callback, Opaque(context), None).unwrap())
+    object(Cq::new(tie, 16, callback, Opaque(context), None, cq_overflown).unwrap())
 }
 
 /// One adapter; its consumer connects it with itself.

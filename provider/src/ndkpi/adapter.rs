@@ -26,9 +26,10 @@ use crate::connection::{Connector, Endpoint, Listener, SharedEndpoint};
 use crate::consumer::Opaque;
 use crate::kernel::Kernel;
 use crate::lifetime::Kind;
+use crate::limits::MAX_CQ_DEPTH;
 use crate::object::Object;
-use crate::port::MAX_CQ_DEPTH;
 use crate::port::lookup::{CreateShared, MakeShared, Waiting};
+use crate::queue_pair;
 use crate::status::Failure;
 
 /// The functions of an adapter.
@@ -93,7 +94,14 @@ unsafe extern "win64" fn create_cq<K: Kernel>(
         let tie = adapter.hold(Kind::Successor)?;
         // SAFETY: the consumer passes null or an affinity.
         let affinity = unsafe { affinity.as_ref() }.copied();
-        let cq = Cq::new(tie, depth, notification, Opaque(notification_context), affinity);
+        let cq = Cq::new(
+            tie,
+            depth,
+            notification,
+            Opaque(notification_context),
+            affinity,
+            queue_pair::cq_overflown,
+        );
         create(adapter.version(), cq::table::<K>(), cq)
     };
     // SAFETY: the consumer passes a place for the pointer.

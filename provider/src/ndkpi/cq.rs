@@ -8,7 +8,7 @@ use super::{close, object, query_extension, status};
 use crate::completion::{Arm, Completed, Cq};
 use crate::kernel::Kernel;
 use crate::lifetime::Kind;
-use crate::port::MAX_CQ_DEPTH;
+use crate::limits::MAX_CQ_DEPTH;
 use crate::status::Failure;
 
 /// The functions of a completion queue.

@@ -10,10 +10,11 @@ use sys::ndk::{
 use super::ulong;
 use crate::connection::MAX_PRIVATE_DATA;
 use crate::kernel::Kernel;
-use crate::memory::{MAX_PAGES, MAX_SGE};
-use crate::port::{
-    LIMITS, MAX_CQ_DEPTH, MAX_INLINE_DATA, MAX_QUEUE_DEPTH, MAX_REGISTRATION, MAX_TRANSFER_LENGTH, Port,
+use crate::limits::{
+    MAX_CQ_DEPTH, MAX_INLINE_DATA, MAX_QUEUE_DEPTH, MAX_REGISTRATION, MAX_TRANSFER_LENGTH, READ_LIMITS,
 };
+use crate::memory::{MAX_PAGES, MAX_SGE};
+use crate::port::Port;
 
 impl<K: Kernel> Port<K> {
     /// What an adapter of this version says about itself.
@@ -39,8 +40,8 @@ pub(super) fn adapter_info(version: NDK_VERSION) -> NDK_ADAPTER_INFO {
         MaxReadRequestSge: sge,
         MaxTransferLength: MAX_TRANSFER_LENGTH,
         MaxInlineDataSize: MAX_INLINE_DATA,
-        MaxInboundReadLimit: LIMITS.inbound,
-        MaxOutboundReadLimit: LIMITS.outbound,
+        MaxInboundReadLimit: READ_LIMITS.inbound,
+        MaxOutboundReadLimit: READ_LIMITS.outbound,
         MaxReceiveQueueDepth: MAX_QUEUE_DEPTH,
         MaxInitiatorQueueDepth: MAX_QUEUE_DEPTH,
         MaxSrqDepth: MAX_QUEUE_DEPTH,

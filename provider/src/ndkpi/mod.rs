@@ -24,6 +24,7 @@ mod qp;
 mod registration;
 mod shared_endpoint;
 mod srq;
+mod status;
 
 #[cfg(all(test, not(loom)))]
 pub(crate) use address::write as write_address;

@@ -10,8 +10,8 @@ use sys::wdm::{BOOLEAN, MDL, PVOID, SIZE_T, UINT32, ULONG};
 
 use super::{close, object, query_extension, request, status};
 use crate::kernel::Kernel;
+use crate::limits::MAX_REGISTRATION;
 use crate::memory::{Deregistered, Mr, Rights};
-use crate::port::MAX_REGISTRATION;
 use crate::status::Failure;
 
 /// The functions of a memory region.

@@ -13,9 +13,9 @@ use crate::completion::Cq;
 use crate::consumer::Opaque;
 use crate::kernel::Kernel;
 use crate::lifetime::Kind;
+use crate::limits::{MAX_INLINE_DATA, MAX_QUEUE_DEPTH};
 use crate::memory::{MAX_SGE, Mr, Mw, Token};
 use crate::object::{Hold, Object};
-use crate::port::{MAX_INLINE_DATA, MAX_QUEUE_DEPTH};
 use crate::queue_pair::{Depths, Qp, Srq};
 use crate::status::Failure;
 

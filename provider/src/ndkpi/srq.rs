@@ -9,7 +9,7 @@ use super::{close, object, query_extension, status};
 use crate::consumer::Opaque;
 use crate::kernel::Kernel;
 use crate::lifetime::Kind;
-use crate::port::MAX_QUEUE_DEPTH;
+use crate::limits::MAX_QUEUE_DEPTH;
 use crate::queue_pair::Srq;
 use crate::status::Failure;
 

@@ -8,8 +8,13 @@ use super::responder::Message;
 use super::{DEAD, FLUSH, FLUSH_RECEIVES, Qp};
 use crate::completion::Cq;
 use crate::kernel::Kernel;
-use crate::object::Object;
+use crate::object::{Body as _, Object};
 use crate::sync::{Ordering, fence};
+
+/// Ends the QPs that complete into a CQ which has overflown (CQ-6). Up to DISPATCH_LEVEL, no lock held.
+pub(crate) fn cq_overflown<K: Kernel>(cq: &Object<K, Cq<K>>) {
+    cq.adapter().registry().for_each::<Qp<K>>(|qp| qp.cq_overflown(cq));
+}
 
 impl<K: Kernel> Object<K, Qp<K>> {
     /// NdkFlush: what is queued on both queues is cancelled. May run concurrently with posts (WR-1).
@@ -32,9 +37,8 @@ impl<K: Kernel> Object<K, Qp<K>> {
         }
     }
 
-    /// The queue `cq` has overflown: a queue pair that completes into it dies (CQ-6). Up to DISPATCH_LEVEL, no lock
-    /// held.
-    pub(crate) fn cq_overflown(&self, cq: &Object<K, Cq<K>>) {
+    /// The CQ has overflown: a QP that completes into it dies.
+    fn cq_overflown(&self, cq: &Object<K, Cq<K>>) {
         if [&self.responder.cq, &self.initiator.cq].into_iter().any(|own| core::ptr::eq(&raw const **own, cq))
         {
             self.die();

@@ -14,9 +14,9 @@ use crate::completion::{Completed, Cq, Overflow};
 use crate::consumer::Opaque;
 use crate::heap::NoMemory;
 use crate::kernel::Kernel;
+use crate::limits::MAX_TRANSFER_LENGTH;
 use crate::memory::{Posted, Sge};
 use crate::object::{Alarm, Hold};
-use crate::port::MAX_TRANSFER_LENGTH;
 use crate::ring::Ring;
 use crate::sync::Line;
 

@@ -26,6 +26,7 @@ mod srq;
 mod turn;
 mod work;
 
+pub(crate) use flush::cq_overflown;
 pub(crate) use post::PostError;
 pub(crate) use srq::Srq;
 pub(crate) use work::{Flags, Operation};

@@ -9,7 +9,7 @@ use sys::status::{
 use super::attempts;
 use super::{ConnectError, Connector, Role};
 use crate::connection::departure::{Departure, Destination};
-use crate::connection::end::{Limits, Ties};
+use crate::connection::end::Ties;
 use crate::connection::endpoint::{Endpoint, Found};
 use crate::connection::link::Link;
 use crate::connection::listener::Listener;
@@ -22,6 +22,7 @@ use crate::consumer::Request;
 use crate::heap::Shared;
 use crate::kernel::Kernel;
 use crate::lifetime::{Kind, Refused};
+use crate::limits::ReadLimits;
 use crate::object::{Hold, Object};
 use crate::queue_pair::Qp;
 
@@ -100,7 +101,7 @@ impl<K: Kernel> Object<K, Connector<K>> {
         &self,
         qp: &Object<K, Qp<K>>,
         way: Way<'_, K>,
-        limits: Limits,
+        limits: ReadLimits,
         data: PrivateData,
         request: Request<K, Connector<K>>,
     ) -> Result<(), ConnectError> {
@@ -115,7 +116,7 @@ impl<K: Kernel> Object<K, Connector<K>> {
         &self,
         qp: &Object<K, Qp<K>>,
         way: Way<'_, K>,
-        limits: Limits,
+        limits: ReadLimits,
         data: PrivateData,
         request: Request<K, Connector<K>>,
     ) -> Result<(), ConnectError> {
@@ -160,7 +161,7 @@ impl<K: Kernel> Object<K, Connector<K>> {
         &self,
         qp: &Object<K, Qp<K>>,
         way: Way<'_, K>,
-        limits: Limits,
+        limits: ReadLimits,
         data: PrivateData,
         request: Request<K, Connector<K>>,
     ) -> Result<Prepared<K>, ConnectError> {

@@ -9,19 +9,20 @@ use sys::status::{NTSTATUS, STATUS_PENDING, STATUS_SUCCESS};
 use sys::wdm::{PVOID, ULONG, VOID};
 
 use super::private_data;
-use crate::connection::{Connector, DisconnectEvent, Limits, SharedEndpoint, Source, Way};
+use crate::connection::{Connector, DisconnectEvent, SharedEndpoint, Source, Way};
 use crate::consumer::{Completion, Opaque};
 use crate::kernel::Kernel;
 use crate::lifetime::Kind;
+use crate::limits::{READ_LIMITS, ReadLimits};
 use crate::ndkpi::{address, object, request, status};
-use crate::port::LIMITS;
+
 use crate::port::lookup::{Connect, Waiting};
 use crate::queue_pair::Qp;
 use crate::status::Failure;
 
 /// Caps what the consumer asks for to what the adapter has (CM-6).
-fn limits(inbound: ULONG, outbound: ULONG) -> Limits {
-    Limits { inbound: inbound.min(LIMITS.inbound), outbound: outbound.min(LIMITS.outbound) }
+fn limits(inbound: ULONG, outbound: ULONG) -> ReadLimits {
+    ReadLimits { inbound: inbound.min(READ_LIMITS.inbound), outbound: outbound.min(READ_LIMITS.outbound) }
 }
 
 fn plain(event: Option<NDK_FN_DISCONNECT_EVENT_CALLBACK>, context: PVOID) -> Option<DisconnectEvent> {
@@ -44,7 +45,7 @@ unsafe fn connect_from<'a, K: Kernel>(
     (connector, qp): (*mut NDK_CONNECTOR, *mut NDK_QP),
     source: impl FnOnce() -> Result<Source<'a, K>, Failure>,
     (destination, destination_length): (*const SOCKADDR, ULONG),
-    limits: Limits,
+    limits: ReadLimits,
     (data, data_length): (*const VOID, ULONG),
     (completion, context): (Option<NDK_FN_REQUEST_COMPLETION>, PVOID),
 ) -> NTSTATUS {
@@ -133,7 +134,7 @@ pub(super) unsafe extern "win64" fn connect_with_shared_endpoint<K: Kernel>(
 /// The arguments are what the consumer passed to either.
 unsafe fn accept_with<K: Kernel>(
     (connector, qp): (*mut NDK_CONNECTOR, *mut NDK_QP),
-    limits: Limits,
+    limits: ReadLimits,
     (data, data_length): (*const VOID, ULONG),
     event: Option<DisconnectEvent>,
     (completion, context): (Option<NDK_FN_REQUEST_COMPLETION>, PVOID),

@@ -9,10 +9,11 @@ use sys::status::{
 };
 
 use crate::adapter::Adapter;
-use crate::connection::{Connector, Limits, Listener, Origin, PrivateData, SharedEndpoint, Turn, Way};
+use crate::connection::{Connector, Listener, Origin, PrivateData, SharedEndpoint, Turn, Way};
 use crate::consumer::{Completion, Opaque, Request};
 use crate::kernel::Kernel;
 use crate::lifetime::Kind;
+use crate::limits::ReadLimits;
 use crate::object::{Hold, Object};
 use crate::queue_pair::Qp;
 use crate::status::Failure;
@@ -42,7 +43,7 @@ pub(crate) struct Connect<K: Kernel> {
     pub(crate) origin: Origin<K>,
     /// The address to connect to.
     pub(crate) remote: SocketAddr,
-    pub(crate) limits: Limits,
+    pub(crate) limits: ReadLimits,
     /// The private data for the peer.
     pub(crate) data: PrivateData,
     pub(crate) completion: Completion,

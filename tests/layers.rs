@@ -12,6 +12,7 @@
     clippy::expect_used,
     clippy::arithmetic_side_effects,
     clippy::indexing_slicing,
+    clippy::std_instead_of_alloc,
     reason = "a test ends when what it needs is not there"
 )]
 

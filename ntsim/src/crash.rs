@@ -12,10 +12,8 @@ use std::sync::Once;
 use libc::{
     SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGSEGV, SIGSYS, SIGTRAP, SIGXCPU, c_int, siginfo_t, ucontext_t,
 };
-
-use crate::ex::pool;
-use crate::last_words::{self, Reporting};
-use crate::{emulate, mm, system_call};
+use nt::ex::pool;
+use nt::mm;
 use ntsim_core::bugcheck::Bugcheck;
 use ntsim_core::loader::{self, Frame, atomics, image_at, mapping};
 use ntsim_core::pageable;
@@ -23,6 +21,9 @@ use ntsim_core::per_machine::is_running;
 use ntsim_core::sched::hooks::{self, EXIT_CODE, not_attached};
 use ntsim_core::sched::local::{CALLER_BP, CALLER_SP};
 use ntsim_core::sched::{self, Irql, Turns, local, overrun};
+
+use crate::last_words::{self, Reporting};
+use crate::{emulate, system_call};
 
 /// What `si_code` says of a fault that is none of a page (`asm-generic/siginfo.h`).
 const SI_KERNEL: c_int = 0x80;

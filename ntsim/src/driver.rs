@@ -8,12 +8,8 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use parking_lot::Mutex;
-use sys::status::NTSTATUS;
-use sys::wdm::{DRIVER_EXTENSION, DRIVER_OBJECT, PDRIVER_INITIALIZE, UNICODE_STRING};
-
-use crate::ex::pool;
-use crate::{io, ob, ps};
+use nt::ex::pool;
+use nt::{io, ob, ps};
 use ntsim_core::boundary::{self, call_image};
 use ntsim_core::bugcheck::Bugcheck;
 use ntsim_core::loader::mapping::Alone;
@@ -21,6 +17,9 @@ use ntsim_core::loader::{self, Image, LoadError};
 use ntsim_core::per_machine::PerMachine;
 use ntsim_core::subsystem;
 use ntsim_core::verifier::{self, Finding};
+use parking_lot::Mutex;
+use sys::status::NTSTATUS;
+use sys::wdm::{DRIVER_EXTENSION, DRIVER_OBJECT, PDRIVER_INITIALIZE, UNICODE_STRING};
 
 /// `Type` of a driver object.
 const IO_TYPE_DRIVER: i16 = 4;

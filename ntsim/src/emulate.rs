@@ -9,7 +9,6 @@ use core::sync::atomic::{AtomicU64, Ordering};
 
 use iced_x86::{Code, Decoder, DecoderOptions, Instruction, InstructionInfoFactory, Register};
 use libc::ucontext_t;
-
 use ntsim_core::loader::Image;
 use ntsim_core::sched::{self, Irql, time};
 

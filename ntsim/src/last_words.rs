@@ -9,7 +9,6 @@ use core::ptr;
 use core::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use libc::{SIGALRM, c_int};
-
 use ntsim_core::bugcheck::Bugcheck;
 use ntsim_core::sched::hooks::EXIT_CODE;
 

@@ -83,29 +83,19 @@
 mod crash;
 mod driver;
 mod emulate;
-pub mod ex;
-pub mod io;
-mod ke;
 mod last_words;
 pub mod machine;
-mod mm;
-pub mod ndis;
-mod net;
 mod network;
-mod ob;
-mod ps;
 mod report;
-mod rtl;
-pub mod se;
 mod system_call;
 #[cfg(test)]
 mod tests;
-mod wdf;
-mod wsk;
 
 pub use ::ndk;
 pub use driver::Driver;
 pub use machine::Machine;
-pub use net::AddressWatch;
+pub use net::ip_helper::AddressWatch;
+pub use net::ndis;
+pub use nt::{ex, io, se};
 pub use ntsim_core::{Export, boot, boundary, bugcheck, loader, sched, subsystem, verifier};
 pub use report::Report;

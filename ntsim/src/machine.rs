@@ -2,36 +2,27 @@
 
 use core::fmt;
 use std::path::Path;
+use std::sync::OnceLock;
+
+use nt::io::{self, File, Opener, Status};
+use nt::ke::debug;
+use nt::se::Subject;
+use ntsim_core::boot;
+use ntsim_core::loader::LoadError;
+use ntsim_core::subsystem::{Subsystem, Subsystems};
 
 use crate::crash;
 use crate::driver::Driver;
-use crate::io::{self, File, Opener, Status};
-use crate::ke::debug;
 use crate::report::Report;
-use crate::se::Subject;
-use ntsim_core::boot;
-use ntsim_core::loader::LoadError;
-use ntsim_core::subsystem::Subsystems;
 
 /// How a machine is to be, before it is booted.
 pub type Builder = boot::Builder<Machine>;
 
 /// The parts of the kernel that there are.
-pub(crate) const SUBSYSTEMS: Subsystems = &[
-    &crate::ke::Ke,
-    &crate::mm::Mm,
-    &crate::ex::Ex,
-    &crate::ob::Ob,
-    &crate::se::Se,
-    &crate::ps::Ps,
-    &crate::rtl::Rtl,
-    &crate::io::Io,
-    &crate::wdf::Wdf,
-    &crate::net::Net,
-    &ndk::Ndk,
-    &crate::ndis::NdisLibrary,
-    &crate::wsk::Wsk,
-];
+pub(crate) fn subsystems() -> Subsystems {
+    static ALL: OnceLock<Vec<&dyn Subsystem>> = OnceLock::new();
+    ALL.get_or_init(|| [nt::SUBSYSTEMS, &[&ndk::Ndk], net::SUBSYSTEMS].concat())
+}
 
 /// The running machine. Dropping it shuts it down; [`Machine::shutdown`] also says what was found.
 pub struct Machine {
@@ -54,7 +45,7 @@ impl Machine {
     /// A machine with two processors, to be changed and booted.
     pub fn builder() -> Builder {
         crash::install();
-        Builder::new(SUBSYSTEMS)
+        Builder::new(subsystems())
     }
 
     /// Loads the driver image at `path` and calls its entry point.
@@ -82,7 +73,7 @@ impl Machine {
     /// # Errors
     /// The status of the name look-up or of the driver's create routine.
     pub fn open(&self, name: &str, attributes: &[u8]) -> Result<File, Status> {
-        self.open_as(name, attributes, &Opener::new(Subject::system()))
+        io::open(name, attributes)
     }
 
     /// As [`open`](Self::open), with the share access that is asked for.

@@ -2,15 +2,15 @@
 
 use std::sync::Arc;
 
+use net::ip_helper::{self, AddressWatch};
+use net::ndis::{self, Adapter, AdapterConfig, LogEntry};
+use nt::ex;
+use nt::io::Status;
+use ntsim_core::sched;
 use sys::netioapi::MIB_UNICASTIPADDRESS_ROW;
 
 use crate::driver::Driver;
-use crate::ex;
-use crate::io::Status;
 use crate::machine::Machine;
-use crate::ndis::{self, Adapter, AdapterConfig, LogEntry};
-use crate::net::{self, AddressWatch};
-use ntsim_core::sched;
 
 impl Machine {
     /// Adds adapters to the machine; a driver runs them once it is told to
@@ -61,7 +61,7 @@ impl Machine {
     /// Lets TCP/IP fail with this status from now on when drivers ask for unicast addresses or changes to them,
     /// as it does where it is not there (STATUS_NOT_SUPPORTED); or not any more.
     pub fn refuse_addresses(&self, status: Option<Status>) {
-        net::refuse_addresses(status);
+        ip_helper::refuse_addresses(status);
     }
 
     /// Registers for changes of unicast addresses, as a driver does by NotifyUnicastIpAddressChange. `told` is called

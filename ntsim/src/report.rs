@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use crate::io;
+use nt::io;
 use ntsim_core::sched::Played;
 use ntsim_core::subsystem::Leak;
 use ntsim_core::verifier::Finding;

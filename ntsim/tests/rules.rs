@@ -61,7 +61,7 @@ fn tests(page: &str) -> Vec<(Vec<&str>, String, String)> {
 }
 
 /// The folders of the simulator's crates.
-const CRATES: [&str; 3] = ["ntsim/src", "ntsim/core/src", "ntsim/ndk/src"];
+const CRATES: [&str; 5] = ["ntsim/src", "ntsim/core/src", "ntsim/nt/src", "ntsim/ndk/src", "ntsim/net/src"];
 
 /// The text of a module of one of the crates: of its file, or of the file in which it is written inline.
 fn module(path: &str) -> String {

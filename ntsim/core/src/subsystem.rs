@@ -130,7 +130,7 @@ pub fn take_live_objects(range: &Range<usize>) -> Vec<LiveObject> {
 }
 
 /// The name of what lies at `address`, if a part knows it.
-pub(crate) fn name(address: u64) -> Option<String> {
+pub fn name(address: u64) -> Option<String> {
     all().iter().find_map(|part| part.name(address))
 }
 

@@ -4,6 +4,7 @@ use core::fmt;
 use core::ptr;
 use std::sync::Arc;
 
+use ntsim_core::loader::image_at;
 use sys::explain::{
     EXPLAIN_DISPATCH, EXPLAIN_EXTENSION, EXPLAIN_KIND, EXPLAIN_REASON, EXPLAIN_VERSION, FN_EXPLAIN,
 };
@@ -13,7 +14,6 @@ use sys::status::NT_SUCCESS;
 use super::bracket;
 use super::kind::Kind;
 use super::shadow::{Shadow, Stage};
-use ntsim_core::loader::image_at;
 
 /// The most reasons that are asked for.
 const MOST: usize = 64;

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use ntsim_core::exports;
 use sys::ndk::*;
 use sys::sockaddr::SOCKADDR;
 use sys::status::{NT_SUCCESS, NTSTATUS, STATUS_PENDING};
@@ -17,7 +18,6 @@ use super::part::Part;
 use super::request::{self, CreateArguments};
 use super::shadow::Prospect;
 use super::{found, rules};
-use ntsim_core::exports;
 
 exports! {
     "(ndk)";

@@ -7,9 +7,10 @@
 
 use core::cell::RefCell;
 
-use super::{found, rules};
 use ntsim_core::boundary::call_driver;
 use ntsim_core::sched::local;
+
+use super::{found, rules};
 
 #[derive(Clone, Copy, Eq, PartialEq)]
 enum Side {

@@ -6,6 +6,8 @@
 use core::sync::atomic::Ordering;
 use std::sync::Arc;
 
+use ntsim_core::exports;
+use ntsim_core::sched;
 use parking_lot::Mutex;
 use sys::ndk::*;
 use sys::status::NTSTATUS;
@@ -16,8 +18,6 @@ use super::part::Part;
 use super::request::{self, Adopt};
 use super::shadow::{Prospect, Shadow};
 use super::{bracket, close, connection, found, layer, rules};
-use ntsim_core::exports;
-use ntsim_core::sched;
 
 /// What the consumer passed.
 pub(super) enum Consumer {

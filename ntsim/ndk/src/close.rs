@@ -7,6 +7,7 @@
 use core::sync::atomic::Ordering;
 use std::sync::Arc;
 
+use ntsim_core::exports;
 use sys::ndk::*;
 use sys::status::{NTSTATUS, STATUS_INVALID_HANDLE, STATUS_PENDING, STATUS_SUCCESS};
 use sys::wdm::PVOID;
@@ -19,7 +20,6 @@ use super::part::Part;
 use super::shadow::{Shadow, Stage};
 use super::ties::Ties;
 use super::{found, layer, rules};
-use ntsim_core::exports;
 
 macro_rules! closes {
     ($( $name:ident, $object:ident; )*) => { exports! {

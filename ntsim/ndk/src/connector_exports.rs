@@ -1,5 +1,6 @@
 //! The connector's functions.
 
+use ntsim_core::exports;
 use sys::ndk::*;
 use sys::sockaddr::SOCKADDR;
 use sys::status::{NTSTATUS, STATUS_INVALID_HANDLE};
@@ -10,7 +11,6 @@ use super::call::{argument, enter};
 use super::callback::{NdkDisconnectEventCallback, NdkDisconnectEventCallbackEx};
 use super::connection::{extended, plain, register, taking, tied};
 use super::request;
-use ntsim_core::exports;
 
 exports! {
     "(ndk)";

@@ -4,6 +4,8 @@ use core::sync::atomic::{AtomicU32, Ordering};
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use ntsim_core::exports;
+use ntsim_core::sched;
 use parking_lot::Mutex;
 use sys::ndk::*;
 use sys::status::{NTSTATUS, STATUS_SUCCESS};
@@ -17,8 +19,6 @@ use super::result::{self, Entry};
 use super::shadow::{Shadow, Stage};
 use super::turn::{Caller, Turn};
 use super::{found, layer, rules};
-use ntsim_core::exports;
-use ntsim_core::sched;
 
 /// The part of a CQ's shadow.
 #[derive(Default)]

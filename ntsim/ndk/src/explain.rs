@@ -5,12 +5,13 @@ use core::sync::atomic::Ordering;
 use core::time::Duration;
 use std::sync::Arc;
 
+use ntsim_core::sched;
+
 use super::account::{self, Reason};
 use super::kind::Kind;
 use super::shadow::{Shadow, Stage};
 use super::statistics::Statistics;
 use super::{layer, statistics};
-use ntsim_core::sched;
 
 /// An object whose close has been called and is not over, and what still holds it.
 #[derive(Clone, Debug, Eq, PartialEq)]

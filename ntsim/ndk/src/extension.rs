@@ -4,6 +4,7 @@ use core::ptr;
 use core::sync::atomic::Ordering;
 use std::sync::Arc;
 
+use ntsim_core::exports;
 use sys::ndk::{NDK_EXTENSION_INTERFACE, NDK_OBJECT_HEADER, NDK_VERSION};
 use sys::status::{NT_SUCCESS, NTSTATUS, STATUS_INVALID_HANDLE, STATUS_NOT_SUPPORTED};
 use sys::wdm::GUID;
@@ -11,7 +12,6 @@ use sys::wdm::GUID;
 use super::part::Part;
 use super::shadow::{Shadow, Stage};
 use super::{Checks, bracket, found, layer, rules};
-use ntsim_core::exports;
 
 /// An identifier that stands for nothing.
 static UNKNOWN: GUID = GUID {

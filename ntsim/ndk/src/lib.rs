@@ -105,13 +105,12 @@ pub use explain::{PendingClose, Successor, Summary, pending_closes, summary};
 pub use kind::Kind;
 pub use statistics::{Closes, Statistics};
 
-use parking_lot::Mutex;
-use sys::ndk::NDK_VERSION;
-
 use ntsim_core::Export;
 use ntsim_core::per_machine::PerMachine;
 use ntsim_core::subsystem::Subsystem;
 use ntsim_core::verifier::{self, Finding};
+use parking_lot::Mutex;
+use sys::ndk::NDK_VERSION;
 
 /// The functions of this folder; consumers and providers reach them through tables.
 const EXPORTS: &[&[Export]] = &[

@@ -3,6 +3,8 @@
 use core::sync::atomic::{AtomicU64, Ordering};
 use std::sync::Arc;
 
+use ntsim_core::exports;
+use ntsim_core::sched;
 use sys::ndk::*;
 use sys::sockaddr::SOCKADDR;
 use sys::status::{NT_SUCCESS, NTSTATUS};
@@ -13,8 +15,6 @@ use super::call::enter;
 use super::part::Part;
 use super::shadow::Shadow;
 use super::{layer, request, rules};
-use ntsim_core::exports;
-use ntsim_core::sched;
 
 /// The part of a listener's shadow.
 ///

@@ -3,6 +3,7 @@
 use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::Arc;
 
+use ntsim_core::exports;
 use parking_lot::Mutex;
 use sys::ndk::*;
 use sys::status::{NT_SUCCESS, NTSTATUS};
@@ -15,7 +16,6 @@ use super::request;
 use super::shadow::{Shadow, Stage};
 use super::ties::Ties;
 use super::{bracket, found, layer, rules};
-use ntsim_core::exports;
 
 /// The part of a region's or window's shadow.
 #[derive(Default)]

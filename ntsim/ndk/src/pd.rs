@@ -3,6 +3,7 @@
 use core::ptr;
 use std::sync::Arc;
 
+use ntsim_core::exports;
 use sys::ndk::*;
 use sys::status::{NTSTATUS, STATUS_INVALID_HANDLE};
 use sys::wdm::{BOOLEAN, GROUP_AFFINITY, PVOID, UINT32, ULONG};
@@ -16,7 +17,6 @@ use super::request::{self, CreateArguments};
 use super::shadow::{Prospect, Shadow};
 use super::srq::Srq;
 use super::{Checks, layer};
-use ntsim_core::exports;
 
 /// What creating a QP makes, and the QP context that the provider gets: the QP's serial number, so that a
 /// result says which QP it is of. Where the data path goes straight to the provider, the consumer's own.

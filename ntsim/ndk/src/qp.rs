@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use ntsim_core::exports;
 use sys::ndk::*;
 use sys::status::{NTSTATUS, STATUS_INVALID_HANDLE};
 use sys::wdm::{PVOID, SIZE_T, UINT32, UINT64, ULONG};
@@ -15,7 +16,6 @@ use super::ticket::Side;
 use super::turn::Turn;
 use super::work::{Queue, Request};
 use super::{found, layer, rules};
-use ntsim_core::exports;
 
 /// The part of a QP's shadow.
 pub(super) struct Qp {

@@ -8,6 +8,7 @@ use core::ptr;
 use core::sync::atomic::{AtomicPtr, Ordering};
 use std::sync::Arc;
 
+use ntsim_core::sched;
 use parking_lot::Mutex;
 use sys::ndk::{NDK_FN_CREATE_COMPLETION, NDK_FN_REQUEST_COMPLETION, NDK_OBJECT_HEADER};
 use sys::status::{NT_SUCCESS, NTSTATUS, STATUS_INTERNAL_ERROR, STATUS_PENDING};
@@ -20,7 +21,6 @@ use super::kind::Object;
 use super::part::Part;
 use super::shadow::{Prospect, Shadow};
 use super::{found, layer, rules};
-use ntsim_core::sched;
 
 /// [`Shadow::adopt`] for the type that a create makes.
 pub(super) type Adopt = fn(PVOID, Prospect, &Arc<Shadow>) -> Option<Arc<Shadow>>;
@@ -70,7 +70,7 @@ pub(super) fn with_event<P: Object>(call: &Call<P>, part: Part, event: Consumer)
 ///
 /// # Safety
 /// `out` is what the consumer passed as out-parameter.
-pub(super) unsafe fn create<P: Object, T: Object>(
+pub(crate) unsafe fn create<P: Object, T: Object>(
     call: &Call<P>,
     prospect: Prospect,
     callback: Option<NDK_FN_CREATE_COMPLETION>,

@@ -3,6 +3,7 @@
 use core::ptr;
 use std::sync::Arc;
 
+use ntsim_core::sched;
 use sys::ndk::*;
 use sys::status::NTSTATUS;
 use sys::wdm::PVOID;
@@ -14,7 +15,6 @@ use super::shadow::Shadow;
 use super::ticket::{Side, Ticket};
 use super::work::Outcome;
 use super::{found, layer, rules};
-use ntsim_core::sched;
 
 /// A result in either form.
 pub(super) trait Entry {

@@ -12,6 +12,7 @@ use core::ptr;
 use core::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
 use std::sync::Arc;
 
+use ntsim_core::sched;
 use parking_lot::Mutex;
 use sys::ndk::{NDK_FN_QUERY_EXTENSION_INTERFACE, NDK_OBJECT_HEADER, NDK_VERSION};
 use sys::wdm::PVOID;
@@ -22,7 +23,6 @@ use super::kind::{Kind, Object};
 use super::part::Part;
 use super::ties::Ties;
 use super::{Checks, extension, found, layer, rules, tables};
-use ntsim_core::sched;
 
 /// Which of the header's reserved words holds the address of the provider's table.
 pub(super) const TABLE_WORD: usize = 2;

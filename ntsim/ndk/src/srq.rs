@@ -1,5 +1,6 @@
 //! The shared receive queue.
 
+use ntsim_core::exports;
 use sys::ndk::*;
 use sys::status::{NTSTATUS, STATUS_INVALID_HANDLE};
 use sys::wdm::{PVOID, ULONG};
@@ -10,7 +11,6 @@ use super::ticket::Side;
 use super::turn::Turn;
 use super::work::Queue;
 use super::{post, request};
-use ntsim_core::exports;
 
 /// The part of an SRQ's shadow.
 pub(super) struct Srq {

@@ -3,10 +3,10 @@
 use core::sync::atomic::{AtomicU64, Ordering};
 use std::collections::BTreeMap;
 
+use ntsim_core::sched::{self, Irql};
 use parking_lot::RwLock;
 
 use super::kind::Kind;
-use ntsim_core::sched::{self, Irql};
 
 /// How the closes of one kind of object went.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -80,7 +80,7 @@ impl Counters {
     }
 
     /// The counts so far.
-    pub(super) fn snapshot(&self) -> Statistics {
+    pub(crate) fn snapshot(&self) -> Statistics {
         let closes = Kind::ALL.into_iter().map(|kind| {
             let read = |counters: &[AtomicU64]| counters[kind as usize].load(Ordering::Relaxed);
             (kind, Closes { inline: read(&self.inline), pending: read(&self.pending) })

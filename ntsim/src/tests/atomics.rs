@@ -5,12 +5,13 @@ use core::time::Duration;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use ntsim_core::boundary;
+use ntsim_core::sched::{self, Atomics, Played, Schedule, Strategy};
+
 use super::SUCCEED;
 use super::program::{DATA, Function, STRIDE, TEXT, write};
 use crate::Driver;
 use crate::Machine;
-use ntsim_core::boundary;
-use ntsim_core::sched::{self, Atomics, Played, Schedule, Strategy};
 
 /// Where the image has a variable of its own, which is zero at first.
 const VARIABLE: u32 = DATA + 0x80;

@@ -1,11 +1,12 @@
 //! Images that are broken in one place.
 
+use ntsim_core::loader;
+use ntsim_core::sched::Irql;
+
 use super::crash::crash;
 use super::program::{Function, Imports, TEXT, write};
 use super::{Frame, LoadError, SECTION_HEADERS, SUCCEED};
 use crate::Machine;
-use ntsim_core::loader;
-use ntsim_core::sched::Irql;
 
 /// The optional header, and the file header before it.
 const OPTIONAL: usize = SECTION_HEADERS.0 - 16 * 8 - 112;

@@ -4,14 +4,15 @@ use core::time::Duration;
 use std::path::Path;
 use std::process::Command;
 
-use super::program::{DATA, Function, Imports, STRIDE, write};
-use super::{SECTION_HEADERS, SUCCEED};
-use crate::Machine;
-use crate::ke::{
+use nt::ke::{
     KeAcquireSpinLockAtDpcLevel, KeAcquireSpinLockRaiseToDpc, KeGetCurrentIrql, KeReleaseSpinLock,
     KeReleaseSpinLockFromDpcLevel,
 };
 use ntsim_core::sched::{self, Atomics, Irql, Schedule, Strategy};
+
+use super::program::{DATA, Function, Imports, STRIDE, write};
+use super::{SECTION_HEADERS, SUCCEED};
+use crate::Machine;
 
 /// Set in the process that is to crash, to a folder for the image.
 const CHILD: &str = "NTSIM_TEST_CRASH";

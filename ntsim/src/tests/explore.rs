@@ -1,4 +1,4 @@
-//! That a seed is a schedule, and that schedules find what depends on order.
+//! Schedules: a seed is one, and they find races.
 
 use core::ffi::c_void;
 use core::mem::MaybeUninit;
@@ -7,14 +7,13 @@ use core::sync::atomic::{AtomicU32, Ordering};
 use core::time::Duration;
 use std::sync::Arc;
 
-use sys::wdm::{KDPC, KSPIN_LOCK, KTIMER, KWAIT_REASON, KernelMode};
-
-use super::{Schedule, Strategy, Trace};
-use crate::ke::{
+use nt::ke::{
     KeAcquireSpinLockRaiseToDpc, KeFlushQueuedDpcs, KeInitializeDpc, KeInitializeTimer, KeReleaseSpinLock,
     KeSetTimer, KeWaitForSingleObject,
 };
-use crate::sched::{self, Thread};
+use ntsim_core::sched::{self, Schedule, Strategy, Thread, Trace};
+use sys::wdm::{KDPC, KSPIN_LOCK, KTIMER, KWAIT_REASON, KernelMode};
+
 use crate::{Machine, Report};
 
 /// Seeds among which every strategy has to find what is planted.
@@ -24,7 +23,7 @@ const SEEDS: u64 = 100;
 const ADDED: u32 = 5;
 
 fn boot(seed: u64, strategy: Strategy) -> Machine {
-    crate::testing::builder().schedule(Schedule::seeded(seed, strategy).traced(10_000)).boot()
+    Machine::builder().schedule(Schedule::seeded(seed, strategy).traced(10_000)).boot()
 }
 
 fn join(threads: Vec<&'static Thread>) {

@@ -1,12 +1,13 @@
 //! Levels at which drivers may call the kernel.
 
-use crate::machine::SUBSYSTEMS;
 use ntsim_core::sched::Irql;
+
+use crate::machine::subsystems;
 
 /// The annotations in `wdm.h`, `ntddk.h` and `netioapi.h` of WDK 10.0.26100 and the requirements on their pages.
 #[test]
 fn levels_are_those_that_the_headers_state() {
-    let exports = SUBSYSTEMS.iter().flat_map(|part| part.exports()).copied().flatten();
+    let exports = subsystems().iter().flat_map(|part| part.exports()).copied().flatten();
     for (name, highest) in [
         ("KeFlushQueuedDpcs", Irql::APC),
         ("KeSetPriorityThread", Irql::DISPATCH),

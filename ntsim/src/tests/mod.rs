@@ -3,6 +3,7 @@
 mod atomics;
 mod broken;
 mod crash;
+mod explore;
 mod levels;
 mod overrun;
 mod program;
@@ -11,10 +12,11 @@ mod wdf_stub;
 
 use core::ptr;
 
+use nt::ex::{self, Faults};
+use ntsim_core::loader::{self, Frame, LoadError};
+
 use self::program::{DATA, STRING, TEXT_OF_STRING, write};
 use crate::Machine;
-use crate::ex::{self, Faults};
-use ntsim_core::loader::{self, Frame, LoadError};
 
 /// Code that returns STATUS_SUCCESS.
 const SUCCEED: &[u8] = &[0x31, 0xC0];

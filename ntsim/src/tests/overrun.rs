@@ -1,8 +1,9 @@
 //! Threads that do not come back: each in a process of its own, whose report is looked at.
 
+use ntsim_core::sched::Irql;
+
 use super::crash::crash;
 use super::program::{DATA, Function, STRIDE, TEXT};
-use ntsim_core::sched::Irql;
 
 /// `jmp` to itself.
 const SPIN: &[u8] = &[0xEB, 0xFE];

@@ -3,16 +3,16 @@
 use core::mem::MaybeUninit;
 use core::ptr;
 
+use nt::ke::dispatcher;
+use nt::ke::object_exports::KeInitializeEvent;
+use nt::ob::exports::ZwClose;
+use nt::ps::PsCreateSystemThread;
 use sys::wdm::{EVENT_TYPE, KEVENT, PKSTART_ROUTINE};
 
 use super::SUCCEED;
 use super::program::{DATA, Function, Imports, STRIDE, TEXT, write};
 use crate::Driver;
 use crate::Machine;
-use crate::ke::dispatcher;
-use crate::ke::object_exports::KeInitializeEvent;
-use crate::ob::exports::ZwClose;
-use crate::ps::PsCreateSystemThread;
 
 /// A place in the image's data that nothing else uses.
 const TIMER: u32 = DATA + 0x40;

@@ -1,5 +1,6 @@
 //! Antecedents and successors: which close has to wait for which.
 
+use ntsim_core::subsystem::Subsystem;
 use sys::explain::*;
 use sys::ndk::*;
 use sys::status::{NTSTATUS, STATUS_NOT_SUPPORTED, STATUS_PENDING, STATUS_SUCCESS};
@@ -8,7 +9,6 @@ use sys::wdm::{GUID, PVOID};
 use super::bench::{Bench, call, context, on_close};
 use super::provider::{self, At, fake};
 use crate::{Closes, Kind, pending_closes, rules};
-use ntsim_core::subsystem::Subsystem;
 
 #[test]
 fn objects_that_are_closed_antecedents_first_complete_when_the_last_successor_has() {

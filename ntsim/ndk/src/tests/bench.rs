@@ -2,6 +2,7 @@
 
 use core::ptr;
 
+use ntsim_core::boot::Machine;
 use parking_lot::Mutex;
 use sys::ndk::*;
 use sys::sockaddr::SOCKADDR_IN;
@@ -10,7 +11,6 @@ use sys::wdm::{PVOID, ULONG};
 
 use super::provider::Provider;
 use crate::{Checks, Opened, close_adapter, open_adapter, set_checks};
-use ntsim_core::boot::Machine;
 
 /// Calls a function through an object's dispatch pointer, as a consumer does.
 macro_rules! call {

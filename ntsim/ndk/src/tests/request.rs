@@ -3,6 +3,7 @@
 use core::ptr;
 use core::sync::atomic::Ordering;
 
+use ntsim_core::sched::{self, Irql};
 use sys::ndk::*;
 use sys::status::{NTSTATUS, STATUS_INSUFFICIENT_RESOURCES, STATUS_PENDING, STATUS_SUCCESS};
 use sys::wdm::{PVOID, ULONG};
@@ -10,7 +11,6 @@ use sys::wdm::{PVOID, ULONG};
 use super::bench::{Bench, Got, call, context, on_close, on_create, on_request};
 use super::provider::{self, At, fake};
 use crate::rules;
-use ntsim_core::sched::{self, Irql};
 
 /// The address of a spin lock.
 const LOCK: usize = 0x1000;

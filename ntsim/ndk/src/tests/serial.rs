@@ -2,6 +2,7 @@
 
 use core::ptr;
 
+use ntsim_core::sched;
 use sys::ndk::*;
 use sys::status::{NTSTATUS, STATUS_CANCELLED};
 use sys::wdm::{PVOID, ULONG};
@@ -10,7 +11,6 @@ use super::bench::call;
 use super::pair::Pair;
 use super::provider::{self, complete};
 use crate::rules;
-use ntsim_core::sched;
 
 /// Lets another thread post, or poll, while `function` of the provider is running.
 fn from_another_thread(call: impl FnOnce() + Send + 'static) {

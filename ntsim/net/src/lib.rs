@@ -1,0 +1,47 @@
+//! The network side of the kernel: NDIS, the IP helper of TCP/IP, and the network programming interface of Winsock Kernel
+//! as far as RDMA consumers need it.
+//!
+//! For the author of an NDIS miniport driver: boot a machine with the parts of `nt`, `ndk` and [`SUBSYSTEMS`]; add adapters
+//! and start them with [`ndis::add_adapters`] and [`ndis::start_adapters`].
+//!
+//! # Layers
+//!
+//! A module uses those below it only.
+//!
+//! | module | contents |
+//! |---|---|
+//! | `wsk` | Winsock Kernel: registration, and the interface by which RDMA consumers open adapters |
+//! | `ndis` | NDIS |
+//! | `ip_helper` | interfaces, their addresses, notifications of changes |
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unreachable,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    clippy::cast_possible_truncation,
+    clippy::cast_lossless,
+    clippy::std_instead_of_alloc,
+    reason = "a tool that runs in user mode: a broken invariant of its own stops it loudly"
+)]
+#![cfg_attr(
+    test,
+    allow(
+        clippy::multiple_unsafe_ops_per_block,
+        clippy::undocumented_unsafe_blocks,
+        reason = "a test plays a driver: its calls belong together, and break rules on purpose"
+    )
+)]
+
+pub mod ip_helper;
+pub mod ndis;
+#[cfg(test)]
+mod testing;
+pub mod wsk;
+
+use ntsim_core::subsystem::Subsystem;
+
+/// The parts of the network, in the order in which they are booted.
+pub const SUBSYSTEMS: &[&dyn Subsystem] = &[&ip_helper::IpHelper, &ndis::NdisLibrary, &wsk::Wsk];

@@ -1,0 +1,305 @@
+//! Net buffer lists and the pools that they come from.
+
+use core::mem::size_of;
+use core::ptr;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use nt::ex::fault;
+use nt::mm::Block;
+use ntsim_core::exports;
+use ntsim_core::per_machine::PerMachine;
+use parking_lot::Mutex;
+use sys::ndis::*;
+use sys::wdm::MDL;
+
+use super::header::{self, Expected};
+use super::{ndis, violation};
+
+const PARAMETERS: Expected = Expected {
+    name: "NET_BUFFER_LIST_POOL_PARAMETERS",
+    kind: NDIS_OBJECT_TYPE_DEFAULT,
+    revisions: &[(1, NDIS_SIZEOF_NET_BUFFER_LIST_POOL_PARAMETERS_REVISION_1)],
+};
+
+/// The pools and lists of one machine.
+#[derive(Default)]
+struct Pools {
+    /// By handle.
+    pools: Mutex<HashMap<usize, Arc<Pool>>>,
+    /// By the list's address.
+    lists: Mutex<HashMap<usize, List>>,
+}
+
+static POOLS: PerMachine<Pools> = PerMachine::new();
+
+/// Reports what drivers left behind.
+pub(super) fn inspect() {
+    POOLS.get().inspect();
+}
+
+impl Pools {
+    fn inspect(&self) {
+        for (handle, pool) in &*self.pools.lock() {
+            let text = format!("the net buffer list pool {handle:#x}, tag {:?}, was never freed", pool.tag);
+            violation("NdisFreeNetBufferListPool", [0, *handle as u64, 0, 0], text);
+        }
+    }
+}
+
+struct Pool {
+    /// The adapter or driver that it belongs to; 0 for NDIS itself.
+    owner: usize,
+    tag: String,
+    context_size: u16,
+    allocates_buffer: bool,
+}
+
+/// A list of a pool.
+struct List {
+    pool: usize,
+    _block: Block,
+    /// The buffers and MDLs of a clone.
+    _cloned: Vec<Block>,
+    /// Whose it is at the moment, if it is on its way.
+    passed_to: Option<&'static str>,
+}
+
+fn pools() -> &'static Pools {
+    POOLS.get()
+}
+
+/// Reports the pools of an adapter that are left when it is gone.
+pub(super) fn check_none_left(owner: usize, when: &str) {
+    let mut live = pools().pools.lock();
+    let before = live.len();
+    live.retain(|_, pool| pool.owner != owner);
+    let left = before - live.len();
+    drop(live);
+    if left > 0 {
+        let text = format!("{when} and left {left} net buffer list pools");
+        violation("NdisFreeNetBufferListPool", [0, owner as u64, 0, 0], text);
+    }
+}
+
+/// Notes that a list is passed on; if it was on its way already, that is a finding, and `false`.
+pub(super) fn pass(list: *mut NET_BUFFER_LIST, to: &'static str) -> bool {
+    let mut lists = pools().lists.lock();
+    let Some(known) = lists.get_mut(&(list as usize)) else {
+        drop(lists);
+        let text = format!("{list:p} is no net buffer list of any pool");
+        violation("NdisNetBufferList", [0x05, 0, list as u64, 0], text);
+        return false;
+    };
+    if let Some(before) = known.passed_to {
+        drop(lists);
+        let text = format!("the net buffer list {list:p} is passed to {to} while it is with {before}");
+        violation("NdisNetBufferList", [0x05, 0, list as u64, 0], text);
+        return false;
+    }
+    known.passed_to = Some(to);
+    true
+}
+
+/// Notes that a list has come back from `from`; if it was not there, that is a finding, and `false`.
+pub(super) fn take_back(list: *mut NET_BUFFER_LIST, from: &'static str) -> bool {
+    let mut lists = pools().lists.lock();
+    let was = lists.get_mut(&(list as usize)).and_then(|known| known.passed_to.take());
+    drop(lists);
+    if was == Some(from) {
+        return true;
+    }
+    let text = format!(
+        "the net buffer list {list:p} comes back from {from}, but was with {}",
+        was.unwrap_or("nobody")
+    );
+    violation("NdisNetBufferList", [0x06, 0, list as u64, 0], text);
+    false
+}
+
+/// Makes a list with one buffer over a part of an MDL chain.
+///
+/// # Safety
+/// `chain` is null or a chain of lists that outlives the result, and has `offset + length` bytes.
+pub(super) unsafe fn make(
+    pool: usize,
+    context_size: u16,
+    chain: *mut MDL,
+    offset: u32,
+    length: usize,
+) -> Option<*mut NET_BUFFER_LIST> {
+    let head = size_of::<NET_BUFFER_LIST>();
+    let context = size_of::<NET_BUFFER_LIST_CONTEXT>() + usize::from(context_size);
+    let block = Block::new(head + size_of::<NET_BUFFER>() + context)?;
+    let list = block.as_ptr::<NET_BUFFER_LIST>();
+    let buffer = list.wrapping_byte_add(head).cast::<NET_BUFFER>();
+    // SAFETY: the block is zeroed, which is a valid buffer, and has room for it after the list.
+    let net_buffer = unsafe { &mut *buffer };
+    net_buffer.MdlChain = chain;
+    net_buffer.DataOffset = offset;
+    net_buffer.DataLength = length;
+    net_buffer.NdisPoolHandle = pool as NDIS_HANDLE;
+    // SAFETY: the caller's contract.
+    (net_buffer.CurrentMdl, net_buffer.CurrentMdlOffset) = unsafe { locate(chain, offset) };
+    // SAFETY: the block is zeroed, which is a valid list, and has room for it.
+    let net_list = unsafe { &mut *list };
+    net_list.FirstNetBuffer = buffer;
+    net_list.NdisPoolHandle = pool as NDIS_HANDLE;
+    if context_size > 0 {
+        let at = buffer.wrapping_add(1).cast::<NET_BUFFER_LIST_CONTEXT>();
+        // SAFETY: the block has room for the context after the buffer.
+        let context = unsafe { &mut *at };
+        context.Size = context_size;
+        context.Offset = 0;
+        net_list.Context = at;
+    }
+    let record = List { pool, _block: block, _cloned: Vec::new(), passed_to: None };
+    pools().lists.lock().insert(list as usize, record);
+    Some(list)
+}
+
+/// The MDL in which an offset lies, and where in it.
+///
+/// # Safety
+/// `chain` is null or a chain of lists.
+pub(super) unsafe fn locate(chain: *mut MDL, offset: u32) -> (*mut MDL, u32) {
+    let (mut mdl, mut left) = (chain, offset);
+    // SAFETY: the caller's contract.
+    while let Some(list) = unsafe { mdl.as_ref() } {
+        if left < list.ByteCount || list.Next.is_null() {
+            break;
+        }
+        left -= list.ByteCount;
+        mdl = list.Next;
+    }
+    (mdl, left)
+}
+
+/// Makes a list over buffers that lie in `memory`, as a clone of `original`.
+pub(super) fn make_clone(
+    pool: usize,
+    original: *mut NET_BUFFER_LIST,
+    first: *mut NET_BUFFER,
+    memory: Vec<Block>,
+) -> Option<*mut NET_BUFFER_LIST> {
+    let block = Block::new(size_of::<NET_BUFFER_LIST>())?;
+    let list = block.as_ptr::<NET_BUFFER_LIST>();
+    // SAFETY: the block is zeroed, which is a valid list, and has room for it.
+    let net_list = unsafe { &mut *list };
+    net_list.FirstNetBuffer = first;
+    net_list.ParentNetBufferList = original;
+    net_list.NdisPoolHandle = pool as NDIS_HANDLE;
+    let record = List { pool, _block: block, _cloned: memory, passed_to: None };
+    pools().lists.lock().insert(list as usize, record);
+    Some(list)
+}
+
+/// Whether a list exists.
+pub(super) fn exists(list: *mut NET_BUFFER_LIST) -> bool {
+    pools().lists.lock().contains_key(&(list as usize))
+}
+
+/// The list that a list is a clone of.
+pub(super) fn parent(list: *mut NET_BUFFER_LIST) -> Option<*mut NET_BUFFER_LIST> {
+    // SAFETY: a list that exists is valid.
+    let parent = exists(list).then(|| unsafe { (*list).ParentNetBufferList })?;
+    (!parent.is_null()).then_some(parent)
+}
+
+/// Frees a list.
+pub(super) fn free(list: *mut NET_BUFFER_LIST) {
+    match pools().lists.lock().remove(&(list as usize)) {
+        None => misuse(list, "is no net buffer list, or was freed before"),
+        Some(List { passed_to: Some(to), .. }) => {
+            misuse(list, &format!("is freed while it is with {to}"));
+        }
+        Some(_) => {}
+    }
+}
+
+exports! {
+    "ndis.sys", signature;
+
+    /// Makes a pool of net buffer lists.
+    #[irql(PASSIVE..=DISPATCH)]
+    fn NdisAllocateNetBufferListPool(
+        owner: NDIS_HANDLE,
+        parameters: *const NET_BUFFER_LIST_POOL_PARAMETERS,
+    ) -> NDIS_HANDLE {
+        // SAFETY: the driver passes parameters, which begin with their head.
+        if !unsafe { header::check(parameters.cast(), &PARAMETERS) } || fault::strikes() {
+            return ptr::null_mut();
+        }
+        // SAFETY: the head says that the structure has this size.
+        let parameters = unsafe { &*parameters };
+        if parameters.PoolTag == 0 {
+            let text = "a net buffer list pool without a tag".into();
+            violation("NdisAllocateNetBufferListPool", [0, owner as u64, 0, 0], text);
+        }
+        let pool = Pool {
+            owner: owner as usize,
+            tag: String::from_utf8_lossy(&parameters.PoolTag.to_le_bytes()).into_owned(),
+            context_size: parameters.ContextSize,
+            allocates_buffer: parameters.fAllocateNetBuffer != 0,
+        };
+        let handle = ndis().new_handle();
+        pools().pools.lock().insert(handle, Arc::new(pool));
+        handle as NDIS_HANDLE
+    }
+
+    /// Frees a pool, whose lists must have been freed.
+    #[irql(PASSIVE..=DISPATCH)]
+    fn NdisFreeNetBufferListPool(handle: NDIS_HANDLE) {
+        if pools().pools.lock().remove(&(handle as usize)).is_none() {
+            let text = format!("{handle:p} is no pool, or was freed before");
+            violation("NdisFreeNetBufferListPool", [0, handle as u64, 0, 0], text);
+            return;
+        }
+        let left = pools().lists.lock().values().filter(|list| list.pool == handle as usize).count();
+        if left > 0 {
+            let text = format!("a pool is freed with {left} of its lists outstanding");
+            violation("NdisFreeNetBufferListPool", [0x27, 1, handle as u64, 0], text);
+        }
+    }
+
+    /// Makes a list with one buffer over a part of an MDL chain.
+    #[irql(PASSIVE..=DISPATCH)]
+    fn NdisAllocateNetBufferAndNetBufferList(
+        handle: NDIS_HANDLE,
+        context_size: u16,
+        _back_fill: u16,
+        chain: *mut MDL,
+        offset: u32,
+        length: usize,
+    ) -> *mut NET_BUFFER_LIST {
+        let Some(pool) = pools().pools.lock().get(&(handle as usize)).cloned() else {
+            violation(
+                "NdisHandle",
+                [0, handle as u64, 0, 0],
+                format!("{handle:p} is no net buffer list pool"),
+            );
+            return ptr::null_mut();
+        };
+        if !pool.allocates_buffer {
+            let text = "NdisAllocateNetBufferAndNetBufferList with a pool that was not made for it".into();
+            violation("NdisNetBufferList", [0, handle as u64, 0, 0], text);
+        }
+        if fault::strikes() {
+            return ptr::null_mut();
+        }
+        let context_size = context_size.max(pool.context_size);
+        // SAFETY: the driver vouches for the chain.
+        unsafe { make(handle as usize, context_size, chain, offset, length) }.unwrap_or(ptr::null_mut())
+    }
+
+    /// Frees a list.
+    #[irql(PASSIVE..=DISPATCH)]
+    fn NdisFreeNetBufferList(list: *mut NET_BUFFER_LIST) {
+        free(list);
+    }
+}
+
+#[cold]
+fn misuse(list: *mut NET_BUFFER_LIST, what: &str) {
+    violation("NdisNetBufferList", [0x06, 0, list as u64, 0], format!("{list:p} {what}"));
+}

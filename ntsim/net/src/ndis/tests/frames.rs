@@ -1,0 +1,183 @@
+//! Frames between the protocol and a pretended miniport.
+
+use core::ptr;
+use core::sync::atomic::Ordering;
+
+use nt::mm::{self, Block, Range};
+use sys::ndis::*;
+use sys::wdm::MDL;
+
+use super::miniport::{Bench, Break, HANDLE, RETURNED};
+use super::rules::pool;
+use crate::ndis::buffer::data;
+use crate::ndis::clone::{NdisAllocateCloneNetBufferList, NdisFreeCloneNetBufferList};
+use crate::ndis::data_path::{NdisMIndicateReceiveNetBufferLists, NdisMSendNetBufferListsComplete};
+use crate::ndis::pool::{
+    NdisAllocateNetBufferAndNetBufferList, NdisAllocateNetBufferListPool, NdisFreeNetBufferList,
+    NdisFreeNetBufferListPool,
+};
+
+/// A miniport's list over a frame, with what it lies in.
+struct Frame {
+    list: *mut NET_BUFFER_LIST,
+    pool: NDIS_HANDLE,
+    _memory: [Block; 2],
+}
+
+impl Frame {
+    fn new(bytes: &[u8]) -> Self {
+        let memory = Block::new(bytes.len()).unwrap();
+        let range = Range { start: memory.as_ptr::<u8>() as usize, length: bytes.len() };
+        let mdl = Block::new(range.list_size()).unwrap();
+        unsafe {
+            ptr::copy(bytes.as_ptr(), memory.as_ptr(), bytes.len());
+            mm::describe(mdl.as_ptr(), range);
+            mm::build_for_nonpaged(mdl.as_ptr::<MDL>());
+            let pool = NdisAllocateNetBufferListPool(handle(), &pool());
+            let list = NdisAllocateNetBufferAndNetBufferList(pool, 0, 0, mdl.as_ptr(), 0, bytes.len());
+            Self { list, pool, _memory: [memory, mdl] }
+        }
+    }
+
+    fn indicate(&self, count: u32, flags: u32) {
+        unsafe { NdisMIndicateReceiveNetBufferLists(handle(), self.list, 0, count, flags) };
+    }
+
+    /// Says nothing any more of the frame before.
+    fn reset(&self) {
+        let list = unsafe { &mut *self.list };
+        (list.NblFlags, list.Status) = (0, 0);
+        list.NetBufferListInfo.fill(ptr::null_mut());
+    }
+
+    fn free(self) {
+        unsafe {
+            NdisFreeNetBufferList(self.list);
+            NdisFreeNetBufferListPool(self.pool);
+        }
+    }
+}
+
+fn handle() -> NDIS_HANDLE {
+    HANDLE.load(Ordering::SeqCst)
+}
+
+fn wait_for_return() {
+    while RETURNED.load(Ordering::SeqCst) == 0 {
+        std::thread::yield_now();
+    }
+}
+
+fn rules(bench: Bench) -> Vec<&'static str> {
+    bench.finish().rules()
+}
+
+#[test]
+fn a_frame_is_sent_and_another_received() {
+    let bench = Bench::boot(Break::Nothing);
+    bench.adapter().send(b"frame").unwrap();
+    let frame = Frame::new(b"another");
+    frame.indicate(1, 0);
+    assert_eq!(bench.adapter().take_received(), [b"another"]);
+    wait_for_return();
+    frame.reset();
+    frame.indicate(1, NDIS_RECEIVE_FLAGS_RESOURCES);
+    assert_eq!(RETURNED.load(Ordering::SeqCst), 1);
+    frame.free();
+    bench.adapter().pause().unwrap();
+    assert!(bench.adapter().send(b"late").is_err());
+    assert_eq!(rules(bench), [""; 0]);
+}
+
+#[test]
+fn a_chain_has_as_many_lists_as_are_claimed() {
+    let bench = Bench::boot(Break::Nothing);
+    let frame = Frame::new(b"one");
+    frame.indicate(2, NDIS_RECEIVE_FLAGS_RESOURCES);
+    frame.free();
+    assert_eq!(rules(bench), ["NdisMIndicateReceiveNetBufferLists"]);
+}
+
+#[test]
+fn a_list_is_with_one_side_at_a_time() {
+    let bench = Bench::boot(Break::Nothing);
+    let frame = Frame::new(b"one");
+    assert!(crate::ndis::pool::pass(frame.list, "a protocol"));
+    frame.indicate(1, 0);
+    wait_for_return();
+    frame.free();
+    assert_eq!(rules(bench)[0], "NdisNetBufferList");
+}
+
+#[test]
+fn frames_flow_only_while_the_adapter_runs_and_with_true_flags() {
+    let bench = Bench::boot(Break::Nothing);
+    let frame = Frame::new(b"one");
+    frame.indicate(1, NDIS_RECEIVE_FLAGS_RESOURCES | NDIS_RECEIVE_FLAGS_DISPATCH_LEVEL);
+    bench.adapter().pause().unwrap();
+    frame.reset();
+    frame.indicate(1, NDIS_RECEIVE_FLAGS_RESOURCES);
+    frame.free();
+    assert_eq!(rules(bench), ["NdisIrqlFlag", "NdisMIndicateReceiveNetBufferLists"]);
+}
+
+#[test]
+fn only_what_was_given_to_send_is_completed() {
+    let bench = Bench::boot(Break::Nothing);
+    let frame = Frame::new(b"one");
+    unsafe { NdisMSendNetBufferListsComplete(handle(), frame.list, 0) };
+    frame.free();
+    assert_eq!(rules(bench), ["NdisMSendNetBufferListsComplete"]);
+}
+
+#[test]
+fn an_adapter_pauses_with_nothing_on_its_way() {
+    let bench = Bench::boot(Break::Nothing);
+    // As if the miniport paused while the protocol had a list of its.
+    bench.adapter().protocol.received.fetch_add(1, Ordering::SeqCst);
+    bench.adapter().pause().unwrap();
+    bench.adapter().protocol.received.fetch_sub(1, Ordering::SeqCst);
+    assert_eq!(rules(bench), ["NdisOutstandingNbl"]);
+}
+
+#[test]
+fn a_clone_has_the_bytes_of_its_original_and_goes_before_it() {
+    let bench = Bench::boot(Break::Nothing);
+    let frame = Frame::new(b"bytes");
+    unsafe {
+        for flags in [0, 2] {
+            let clone = NdisAllocateCloneNetBufferList(frame.list, frame.pool, ptr::null_mut(), flags);
+            assert_eq!(data((*clone).FirstNetBuffer), b"bytes");
+            let shared = (*(*clone).FirstNetBuffer).MdlChain == (*(*frame.list).FirstNetBuffer).MdlChain;
+            assert_eq!(shared, flags == 2);
+            NdisFreeCloneNetBufferList(clone, flags);
+        }
+        let late = NdisAllocateCloneNetBufferList(frame.list, frame.pool, ptr::null_mut(), 0);
+        NdisFreeNetBufferList(frame.list);
+        NdisFreeCloneNetBufferList(late, 0);
+        NdisFreeNetBufferListPool(frame.pool);
+    }
+    assert_eq!(rules(bench), ["NdisFreeCloneNetBufferList"]);
+}
+
+#[test]
+fn a_pool_is_freed_after_its_lists() {
+    let bench = Bench::boot(Break::Nothing);
+    let frame = Frame::new(b"one");
+    unsafe {
+        NdisFreeNetBufferListPool(frame.pool);
+        NdisFreeNetBufferList(frame.list);
+        NdisFreeNetBufferList(frame.list);
+    }
+    assert_eq!(rules(bench), ["NdisFreeNetBufferListPool", "NdisNetBufferList"]);
+}
+
+#[test]
+fn a_list_that_tells_of_the_frame_before_is_found() {
+    let bench = Bench::boot(Break::Nothing);
+    let frame = Frame::new(b"one");
+    frame.indicate(1, NDIS_RECEIVE_FLAGS_RESOURCES);
+    frame.indicate(1, NDIS_RECEIVE_FLAGS_RESOURCES);
+    frame.free();
+    assert_eq!(rules(bench), ["NdisStaleNetBufferList"; 3]);
+}

@@ -1,0 +1,347 @@
+//! A pretended miniport driver, which keeps the rules unless it is told to break one.
+
+use core::ffi::c_void;
+use core::mem::MaybeUninit;
+use core::net::IpAddr;
+use core::ptr;
+use core::sync::atomic::{AtomicPtr, AtomicU8, AtomicUsize, Ordering};
+
+use ntsim_core::boot::{Machine, Report};
+use ntsim_core::sched;
+use sys::ndis::*;
+use sys::ndk::{NDK_ADAPTER, NDK_ADAPTER_INFO};
+use sys::status::*;
+use sys::wdm::DRIVER_OBJECT;
+
+use crate::ndis::attributes::NdisMSetMiniportAttributes;
+use crate::ndis::data_path::NdisMSendNetBufferListsComplete;
+use crate::ndis::driver::{
+    NdisMDeregisterMiniportDriver, NdisMRegisterMiniportDriver, NdisSetOptionalHandlers, of_object,
+};
+use crate::ndis::lifecycle::{NdisMPauseComplete, start};
+use crate::ndis::oid::NdisMOidRequestComplete;
+use crate::ndis::pnp::NdisMNetPnPEvent;
+use crate::ndis::{Adapter, AdapterConfig};
+
+/// The rule to break.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[repr(u8)]
+pub(super) enum Break {
+    Nothing,
+    NoPauseHandler,
+    WrongHeader,
+    NoGeneralAttributes,
+    NoNdkAttributes,
+    LateAttributes,
+    InitializeFails,
+    PauseFails,
+    PauseCompletesTwice,
+    OidCompletesTwice,
+    EventInsideOid,
+    SetStatePends,
+    NeverDeregisters,
+    OpensNothing,
+    AnswersLate,
+    WritesTooMuch,
+    RefusesFilter,
+    CapabilitiesOnStack,
+    NeverPausesToSleep,
+}
+
+static BREAK: AtomicU8 = AtomicU8::new(0);
+/// The adapter's handle.
+pub(super) static HANDLE: AtomicPtr<c_void> = AtomicPtr::new(ptr::null_mut());
+/// The driver's handle.
+static DRIVER: AtomicPtr<c_void> = AtomicPtr::new(ptr::null_mut());
+/// Lists that were returned.
+pub(super) static RETURNED: AtomicUsize = AtomicUsize::new(0);
+/// RDMA adapters that were closed.
+pub(super) static CLOSED: AtomicUsize = AtomicUsize::new(0);
+
+fn breaks(rule: Break) -> bool {
+    BREAK.load(Ordering::SeqCst) == rule as u8
+}
+
+/// A machine with the driver, its adapter running unless the rule to break prevents it.
+pub(super) struct Bench {
+    pub(super) machine: Machine,
+    pub(super) registered: NDIS_STATUS,
+    pub(super) started: Result<(), nt::io::Status>,
+    driver: Box<DRIVER_OBJECT>,
+}
+
+impl Bench {
+    pub(super) fn boot(rule: Break) -> Self {
+        let machine = crate::testing::builder().boot();
+        BREAK.store(rule as u8, Ordering::SeqCst);
+        RETURNED.store(0, Ordering::SeqCst);
+        CLOSED.store(0, Ordering::SeqCst);
+        let mut driver: Box<DRIVER_OBJECT> = Box::new(zeroed());
+        let registered = register(&mut driver);
+        crate::ndis::add_adapters([AdapterConfig::new(12, ["10.0.0.1".parse::<IpAddr>().unwrap()])]);
+        let started = match of_object(&mut *driver) {
+            Some(driver) => start(&driver),
+            None => Ok(()),
+        };
+        Self { machine, registered, started, driver }
+    }
+
+    pub(super) fn adapter(&self) -> std::sync::Arc<Adapter> {
+        crate::ndis::adapter(12).unwrap()
+    }
+
+    /// Halts the adapter, unloads the driver and shuts down.
+    pub(super) fn finish(self) -> Report {
+        if let Some(adapter) = crate::ndis::adapter(12) {
+            adapter.halt().unwrap();
+        }
+        if let Some(unload) = self.driver.DriverUnload {
+            let object = ptr::from_ref(&*self.driver).cast_mut();
+            unsafe { unload(object) };
+        }
+        self.machine.shutdown()
+    }
+}
+
+pub(super) fn zeroed<T>() -> T {
+    unsafe { MaybeUninit::zeroed().assume_init() }
+}
+
+pub(super) fn head(kind: u8, revision: u8, size: usize) -> NDIS_OBJECT_HEADER {
+    NDIS_OBJECT_HEADER { Type: kind, Revision: revision, Size: size as u16 }
+}
+
+fn register(driver: &mut DRIVER_OBJECT) -> NDIS_STATUS {
+    let mut characteristics: NDIS_MINIPORT_DRIVER_CHARACTERISTICS = zeroed();
+    let size = if breaks(Break::WrongHeader) { 0x20 } else { 0xA0 };
+    characteristics.Header = head(NDIS_OBJECT_TYPE_MINIPORT_DRIVER_CHARACTERISTICS, 3, size);
+    (characteristics.MajorNdisVersion, characteristics.MinorNdisVersion) = (6, 80);
+    characteristics.SetOptionsHandler = Some(set_options);
+    characteristics.InitializeHandlerEx = Some(initialize);
+    characteristics.HaltHandlerEx = Some(halt);
+    characteristics.UnloadHandler = Some(unload);
+    characteristics.PauseHandler = (!breaks(Break::NoPauseHandler)).then_some(pause);
+    characteristics.RestartHandler = Some(restart);
+    characteristics.OidRequestHandler = Some(oid);
+    characteristics.SendNetBufferListsHandler = Some(send);
+    characteristics.ReturnNetBufferListsHandler = Some(returned);
+    characteristics.CancelSendHandler = Some(cancel);
+    characteristics.DevicePnPEventNotifyHandler = Some(event);
+    characteristics.ShutdownHandlerEx = Some(shutdown);
+    characteristics.CancelOidRequestHandler = Some(cancel);
+    characteristics.DirectOidRequestHandler = Some(direct_oid);
+    characteristics.CancelDirectOidRequestHandler = Some(cancel);
+    let mut handle = ptr::null_mut();
+    let context = 0x77 as NDIS_HANDLE;
+    let status = unsafe {
+        NdisMRegisterMiniportDriver(driver, ptr::null_mut(), context, &characteristics, &mut handle)
+    };
+    DRIVER.store(handle, Ordering::SeqCst);
+    status
+}
+
+unsafe extern "win64" fn set_options(handle: NDIS_HANDLE, context: NDIS_HANDLE) -> NDIS_STATUS {
+    assert_eq!(context as usize, 0x77);
+    let ndk = NDIS_NDK_PROVIDER_CHARACTERISTICS {
+        Header: head(NDIS_OBJECT_TYPE_NDK_PROVIDER_CHARACTERISTICS, 1, 0x18),
+        Flags: 0,
+        OpenNDKAdapterHandler: Some(open_ndk),
+        CloseNDKAdapterHandler: Some(close_ndk),
+    };
+    unsafe { NdisSetOptionalHandlers(handle, (&raw const ndk).cast()) }
+}
+
+unsafe extern "win64" fn initialize(
+    handle: NDIS_HANDLE,
+    _context: NDIS_HANDLE,
+    parameters: *mut NDIS_MINIPORT_INIT_PARAMETERS,
+) -> NDIS_STATUS {
+    HANDLE.store(handle, Ordering::SeqCst);
+    assert_eq!(unsafe { (*parameters).IfIndex }, 12);
+    if breaks(Break::InitializeFails) {
+        return STATUS_INSUFFICIENT_RESOURCES;
+    }
+    if !breaks(Break::LateAttributes) {
+        set_attributes(handle);
+    }
+    NDIS_STATUS_SUCCESS
+}
+
+/// Sets all attributes that the rule to break leaves.
+pub(super) fn set_attributes(handle: NDIS_HANDLE) {
+    let registration = NDIS_MINIPORT_ADAPTER_REGISTRATION_ATTRIBUTES {
+        Header: head(NDIS_OBJECT_TYPE_MINIPORT_ADAPTER_REGISTRATION_ATTRIBUTES, 2, 0x1C),
+        MiniportAdapterContext: 0x99 as NDIS_HANDLE,
+        AttributeFlags: if breaks(Break::NeverPausesToSleep) {
+            NDIS_MINIPORT_ATTRIBUTES_NO_PAUSE_ON_SUSPEND
+        } else {
+            0
+        },
+        ..zeroed()
+    };
+    static OIDS: [u32; 2] = [OID_GEN_CURRENT_PACKET_FILTER, OID_NDK_STATISTICS];
+    let mut general: NDIS_MINIPORT_ADAPTER_GENERAL_ATTRIBUTES = zeroed();
+    general.Header = head(NDIS_OBJECT_TYPE_MINIPORT_ADAPTER_GENERAL_ATTRIBUTES, 2, 0xE0);
+    general.MtuSize = 1500;
+    general.MacAddressLength = 6;
+    general.CurrentMacAddress[..6].copy_from_slice(&[2, 0, 0, 0, 0, 1]);
+    general.SupportedOidList = OIDS.as_ptr();
+    general.SupportedOidListLength = size_of_val(&OIDS) as u32;
+    let info: &NDK_ADAPTER_INFO = Box::leak(Box::new(zeroed()));
+    let mut capabilities: NDIS_NDK_CAPABILITIES = zeroed();
+    capabilities.Header = head(NDIS_OBJECT_TYPE_DEFAULT, 1, 0x38);
+    capabilities.NdkInfo = info;
+    let kept = if breaks(Break::CapabilitiesOnStack) {
+        &raw const capabilities
+    } else {
+        Box::leak(Box::new(capabilities))
+    };
+    let ndk = NDIS_MINIPORT_ADAPTER_NDK_ATTRIBUTES {
+        Header: head(NDIS_OBJECT_TYPE_MINIPORT_ADAPTER_NDK_ATTRIBUTES, 1, 0x10),
+        Enabled: 1,
+        NdkCapabilities: kept,
+    };
+    unsafe {
+        NdisMSetMiniportAttributes(handle, (&raw const registration).cast());
+        if !breaks(Break::NoGeneralAttributes) {
+            NdisMSetMiniportAttributes(handle, (&raw const general).cast());
+        }
+        if !breaks(Break::NoNdkAttributes) {
+            NdisMSetMiniportAttributes(handle, (&raw const ndk).cast());
+        }
+    }
+}
+
+unsafe extern "win64" fn halt(_context: NDIS_HANDLE, _action: NDIS_HALT_ACTION) {}
+
+unsafe extern "win64" fn unload(_object: *mut DRIVER_OBJECT) {
+    if !breaks(Break::NeverDeregisters) {
+        unsafe { NdisMDeregisterMiniportDriver(DRIVER.load(Ordering::SeqCst)) };
+    }
+}
+
+unsafe extern "win64" fn pause(
+    context: NDIS_HANDLE,
+    _parameters: *mut NDIS_MINIPORT_PAUSE_PARAMETERS,
+) -> NDIS_STATUS {
+    assert!(context as usize == 0x99 || breaks(Break::LateAttributes));
+    if breaks(Break::PauseFails) {
+        return NDIS_STATUS_RESOURCES;
+    }
+    let handle = HANDLE.load(Ordering::SeqCst) as usize;
+    let completed = move || unsafe { NdisMPauseComplete(handle as NDIS_HANDLE) };
+    sched::spawn("pause", move || {
+        hesitate("NdisWatchdog");
+        completed();
+        if breaks(Break::PauseCompletesTwice) {
+            completed();
+        }
+    })
+    .unwrap();
+    NDIS_STATUS_PENDING
+}
+
+unsafe extern "win64" fn restart(
+    _context: NDIS_HANDLE,
+    _parameters: *mut NDIS_MINIPORT_RESTART_PARAMETERS,
+) -> NDIS_STATUS {
+    NDIS_STATUS_SUCCESS
+}
+
+unsafe extern "win64" fn oid(_context: NDIS_HANDLE, request: *mut NDIS_OID_REQUEST) -> NDIS_STATUS {
+    let handle = HANDLE.load(Ordering::SeqCst);
+    let asked = unsafe { &mut *request };
+    let oid = unsafe { asked.DATA.QUERY_INFORMATION.Oid };
+    if breaks(Break::OidCompletesTwice) {
+        unsafe { NdisMOidRequestComplete(handle, request, NDIS_STATUS_SUCCESS) };
+        return NDIS_STATUS_SUCCESS;
+    }
+    if breaks(Break::EventInsideOid) {
+        raise(NET_PNP_EVENT_CODE::NetEventNDKEnable);
+    }
+    match oid {
+        OID_GEN_CURRENT_PACKET_FILTER if breaks(Break::RefusesFilter) => return NDIS_STATUS_NOT_SUPPORTED,
+        OID_NDK_SET_STATE if !breaks(Break::SetStatePends) => return NDIS_STATUS_SUCCESS,
+        OID_NDK_STATISTICS => answer(asked),
+        _ => {}
+    }
+    let (handle, request) = (handle as usize, request as usize);
+    let body = move || unsafe {
+        hesitate("NdisTimedOidComplete");
+        NdisMOidRequestComplete(handle as NDIS_HANDLE, request as *mut NDIS_OID_REQUEST, NDIS_STATUS_SUCCESS);
+    };
+    sched::spawn("oid", body).unwrap();
+    NDIS_STATUS_PENDING
+}
+
+unsafe extern "win64" fn direct_oid(_context: NDIS_HANDLE, request: *mut NDIS_OID_REQUEST) -> NDIS_STATUS {
+    answer(unsafe { &mut *request });
+    NDIS_STATUS_SUCCESS
+}
+
+fn answer(request: &mut NDIS_OID_REQUEST) {
+    let query = unsafe { &mut request.DATA.QUERY_INFORMATION };
+    unsafe { query.InformationBuffer.cast::<u32>().write(0x1234) };
+    query.BytesWritten = if breaks(Break::WritesTooMuch) { 5 } else { 4 };
+}
+
+/// Raises an event for the RDMA consumers.
+pub(super) fn raise(event: NET_PNP_EVENT_CODE) -> NDIS_STATUS {
+    let mut notification: NET_PNP_EVENT_NOTIFICATION = zeroed();
+    notification.Header = head(NDIS_OBJECT_TYPE_DEFAULT, 2, 0xAC);
+    notification.NetPnPEvent.NetEvent = event;
+    unsafe { NdisMNetPnPEvent(HANDLE.load(Ordering::SeqCst), &notification) }
+}
+
+unsafe extern "win64" fn send(
+    _context: NDIS_HANDLE,
+    lists: *mut NET_BUFFER_LIST,
+    _port: NDIS_PORT_NUMBER,
+    _flags: u32,
+) {
+    unsafe { (*lists).Status = NDIS_STATUS_SUCCESS };
+    let (handle, lists) = (HANDLE.load(Ordering::SeqCst) as usize, lists as usize);
+    let completed = move || unsafe {
+        hesitate("NdisTimedDataSend");
+        NdisMSendNetBufferListsComplete(handle as NDIS_HANDLE, lists as *mut NET_BUFFER_LIST, 0);
+    };
+    sched::spawn("send", completed).unwrap();
+}
+
+unsafe extern "win64" fn returned(_context: NDIS_HANDLE, lists: *mut NET_BUFFER_LIST, _flags: u32) {
+    let mut next = lists;
+    while !next.is_null() {
+        RETURNED.fetch_add(1, Ordering::SeqCst);
+        next = unsafe { (*next).Next };
+    }
+}
+
+/// Waits until NDIS has lost patience by `rule`, if that is what is to be seen.
+fn hesitate(rule: &str) {
+    let lost = || ntsim_core::verifier::findings().iter().any(|finding| finding.rule == rule);
+    while breaks(Break::AnswersLate) && !lost() {
+        std::thread::yield_now();
+    }
+}
+
+unsafe extern "win64" fn cancel(_context: NDIS_HANDLE, _id: *mut c_void) {}
+
+unsafe extern "win64" fn event(_context: NDIS_HANDLE, _event: *mut NET_DEVICE_PNP_EVENT) {}
+
+unsafe extern "win64" fn shutdown(_context: NDIS_HANDLE, _action: NDIS_SHUTDOWN_ACTION) {}
+
+unsafe extern "win64" fn open_ndk(
+    _context: NDIS_HANDLE,
+    _parameters: *const NDIS_OPEN_NDK_ADAPTER_PARAMETERS,
+    out: *mut *mut NDK_ADAPTER,
+) -> NDIS_STATUS {
+    if !breaks(Break::OpensNothing) {
+        unsafe { out.write(0x1000 as *mut NDK_ADAPTER) };
+    }
+    NDIS_STATUS_SUCCESS
+}
+
+unsafe extern "win64" fn close_ndk(_context: NDIS_HANDLE, adapter: *mut NDK_ADAPTER) {
+    assert_eq!(adapter as usize, 0x1000);
+    CLOSED.fetch_add(1, Ordering::SeqCst);
+}

@@ -1,0 +1,122 @@
+//! Work items of NDIS.
+
+use core::ffi::c_void;
+use core::ptr;
+use std::collections::HashMap;
+
+use nt::ex::fault;
+use nt::ex::queue_work;
+use ntsim_core::boundary;
+use ntsim_core::exports;
+use ntsim_core::per_machine::PerMachine;
+use parking_lot::Mutex;
+use sys::ndis::{NDIS_HANDLE, NDIS_IO_WORKITEM_ROUTINE, signature};
+
+use super::{ndis, violation};
+
+/// The work items of one machine, by handle.
+#[derive(Default)]
+struct Items {
+    live: Mutex<HashMap<usize, Item>>,
+}
+
+static ITEMS: PerMachine<Items> = PerMachine::new();
+
+/// Reports what drivers left behind.
+pub(super) fn inspect() {
+    ITEMS.get().inspect();
+}
+
+impl Items {
+    fn inspect(&self) {
+        for (handle, item) in &*self.live.lock() {
+            let state = if item.queued { "still queued" } else { "never freed" };
+            violation(
+                "NdisIoWorkItem",
+                [0, *handle as u64, 0, 0],
+                format!("the work item {handle:#x} is {state}"),
+            );
+        }
+    }
+}
+
+struct Item {
+    /// The adapter or driver that it belongs to.
+    owner: usize,
+    queued: bool,
+}
+
+fn items() -> &'static Items {
+    ITEMS.get()
+}
+
+/// Reports the work items of an adapter that are left when it is gone.
+pub(super) fn check_none_left(owner: usize, when: &str) {
+    let mut live = items().live.lock();
+    let left: Vec<_> =
+        live.iter().filter(|(_, item)| item.owner == owner).map(|(handle, _)| *handle).collect();
+    live.retain(|_, item| item.owner != owner);
+    drop(live);
+    if !left.is_empty() {
+        let text = format!("{when} and left {} work items", left.len());
+        violation("NdisIoWorkItem", [0, owner as u64, 0, 0], text);
+    }
+}
+
+exports! {
+    "ndis.sys", signature;
+
+    /// Makes a work item.
+    #[irql(PASSIVE..=DISPATCH)]
+    fn NdisAllocateIoWorkItem(owner: NDIS_HANDLE) -> NDIS_HANDLE {
+        if fault::strikes() {
+            return ptr::null_mut();
+        }
+        let handle = ndis().new_handle();
+        items().live.lock().insert(handle, Item { owner: owner as usize, queued: false });
+        handle as NDIS_HANDLE
+    }
+
+    /// Queues a work item.
+    #[irql(PASSIVE..=DISPATCH)]
+    fn NdisQueueIoWorkItem(
+        handle: NDIS_HANDLE,
+        routine: Option<NDIS_IO_WORKITEM_ROUTINE>,
+        context: *mut c_void,
+    ) {
+        let queued = items()
+            .live
+            .lock()
+            .get_mut(&(handle as usize))
+            .map(|item| core::mem::replace(&mut item.queued, true));
+        let (Some(false), Some(routine)) = (queued, routine) else {
+            misuse(handle, "is no work item, is queued already, or has no routine");
+            return;
+        };
+        let (handle, context) = (handle as usize, context as usize);
+        queue_work(move || {
+            if let Some(item) = items().live.lock().get_mut(&handle) {
+                item.queued = false;
+            }
+            // SAFETY: the routine and its context are what the driver queued.
+            boundary::call_driver("NdisIoWorkItem", || unsafe {
+                routine(context as *mut c_void, handle as NDIS_HANDLE)
+            });
+        });
+    }
+
+    /// Frees a work item that is not queued.
+    #[irql(PASSIVE..=DISPATCH)]
+    fn NdisFreeIoWorkItem(handle: NDIS_HANDLE) {
+        match items().live.lock().remove(&(handle as usize)) {
+            None => misuse(handle, "is no work item, or was freed before"),
+            Some(item) if item.queued => misuse(handle, "is freed while it is queued"),
+            Some(_) => {}
+        }
+    }
+}
+
+#[cold]
+fn misuse(handle: NDIS_HANDLE, what: &str) {
+    violation("NdisIoWorkItem", [0, handle as u64, 0, 0], format!("{handle:p} {what}"));
+}

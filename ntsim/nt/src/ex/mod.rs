@@ -1,0 +1,83 @@
+//! The executive: pool memory, rundown protection, lookaside lists, fault injection.
+
+mod allocate;
+mod fast_mutex;
+pub mod fault;
+mod list;
+pub(crate) mod lookaside;
+pub mod pool;
+mod rundown;
+mod uuid;
+mod work_item;
+mod worker;
+
+use core::ops::Range;
+
+use ntsim_core::Export;
+use ntsim_core::bugcheck::Bugcheck;
+use ntsim_core::subsystem::{Leak, LiveObject, Subsystem};
+
+pub use fault::{Faults, inject, injected, struck};
+pub use worker::{queue_work, settle};
+pub use {
+    allocate::{ExAllocatePool2, ExFreePool},
+    fast_mutex::{ExAcquireFastMutex, ExReleaseFastMutex},
+};
+
+/// The functions of this folder.
+const EXPORTS: &[&[Export]] = &[
+    allocate::EXPORTS,
+    fast_mutex::EXPORTS,
+    list::EXPORTS,
+    lookaside::EXPORTS,
+    lookaside::DEFAULT_FUNCTIONS,
+    rundown::EXPORTS,
+    uuid::EXPORTS,
+    work_item::EXPORTS,
+];
+
+/// The executive: pool, work items and what is built of them.
+pub struct Ex;
+
+impl Subsystem for Ex {
+    fn exports(&self) -> &'static [&'static [Export]] {
+        EXPORTS
+    }
+
+    fn settle(&self) {
+        worker::settle();
+    }
+
+    fn inspect(&self) {
+        lookaside::inspect();
+    }
+
+    fn stop(&self) {
+        worker::stop();
+    }
+
+    fn leaks(&self) -> Vec<Leak> {
+        pool::leaks(None)
+    }
+
+    unsafe fn release(&self) {
+        // SAFETY: the caller's promise.
+        unsafe { pool::clear() };
+    }
+
+    fn take_live_objects(&self, range: &Range<usize>) -> Vec<LiveObject> {
+        let lists = lookaside::take_within(range).into_iter();
+        lists
+            .map(|address| {
+                // Bug check 0xC4, code 0xCC: the list, the block, its size.
+                let parameters = [0xCC, address as u64, range.start as u64, range.len() as u64];
+                let bugcheck = Some(Bugcheck { code: 0xC4, parameters });
+                LiveObject { what: "a lookaside list", address, bugcheck }
+            })
+            .collect()
+    }
+
+    fn name(&self, address: u64) -> Option<String> {
+        pool::name(address).map(|(number, tag, offset)| format!("{tag}#{number}+{offset:#x}"))
+    }
+}

@@ -1,0 +1,277 @@
+//! Request packets: their memory, and what is known of each while it exists.
+
+use core::mem::size_of;
+use core::ptr;
+use core::sync::atomic::{AtomicBool, Ordering};
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use ntsim_core::bugcheck::Bugcheck;
+use ntsim_core::exports;
+use ntsim_core::per_machine::PerMachine;
+use ntsim_core::verifier::{self, Finding};
+use parking_lot::Mutex;
+use sys::status::NTSTATUS;
+use sys::wdm::{IO_STACK_LOCATION, IRP, signature};
+
+use super::request::Job;
+use super::statistics::Function;
+use crate::ex::fault;
+use crate::mm::Block;
+
+/// `Type` of a request packet.
+pub(super) const TYPE: i16 = 6;
+
+/// The packets of one machine, by address.
+#[derive(Default)]
+pub(super) struct Packets {
+    live: Mutex<HashMap<usize, Arc<Packet>>>,
+}
+
+static PACKETS: PerMachine<Packets> = PerMachine::new();
+
+/// Reports what drivers left behind.
+pub(super) fn inspect() {
+    PACKETS.get().inspect();
+}
+
+impl Packets {
+    fn inspect(&self) {
+        for (address, packet) in &*self.live.lock() {
+            let whose = match packet.owner {
+                Owner::Driver => "a driver allocated",
+                Owner::Caller => "a driver keeps in its own memory",
+                Owner::Manager(_) => "was never completed and that the I/O manager sent",
+            };
+            if !matches!(packet.owner, Owner::Caller) {
+                verifier::report(
+                    Finding::new("IrpLeak")
+                        .text(format!("the request at {address:#x} is left, which {whose}")),
+                );
+            }
+        }
+    }
+}
+
+/// What is known of a packet besides what stands in its memory.
+pub(super) struct Packet {
+    pub(super) owner: Owner,
+    pub(super) progress: Mutex<Progress>,
+}
+
+/// To whom a packet goes back.
+pub(super) enum Owner {
+    /// A driver got it from `IoAllocateIrp`.
+    Driver,
+    /// It lies in memory of the driver, which initialised it itself.
+    Caller,
+    /// The I/O manager, which sent it on behalf of a job.
+    Manager(Arc<dyn Job>),
+}
+
+/// Where a packet is.
+#[derive(Default)]
+pub(super) struct Progress {
+    /// Its memory, until it is freed.
+    pub(super) block: Option<Block>,
+    /// The calls of dispatch routines that were made with it and are not all over.
+    pub(super) sent: Vec<Arc<Sent>>,
+}
+
+/// One call of a dispatch routine.
+pub(super) struct Sent {
+    /// The stack location that the routine was given.
+    pub(super) location: i8,
+    /// Set when the request was completed at that location.
+    pub(super) completed: Mutex<Option<Completed>>,
+    /// Set when the routine sent the request on.
+    pub(super) forwarded: AtomicBool,
+    /// Set when the routine has returned.
+    pub(super) returned: AtomicBool,
+}
+
+/// How a request was completed at one location.
+#[derive(Clone, Copy)]
+pub(super) struct Completed {
+    pub(super) marked_pending: bool,
+    pub(super) status: NTSTATUS,
+}
+
+/// Makes a packet with `stack` locations; `None` if there is no memory.
+pub(super) fn allocate(stack: i8, owner: Owner) -> Option<*mut IRP> {
+    let size = packet_size(stack);
+    let block = Block::new(size)?;
+    let irp = block.as_ptr::<IRP>();
+    // SAFETY: the block has the packet's size.
+    unsafe { initialise(irp, size as u16, stack) };
+    register(irp, owner, Some(block));
+    Some(irp)
+}
+
+fn register(irp: *mut IRP, owner: Owner, block: Option<Block>) {
+    let progress = Mutex::new(Progress { block, sent: Vec::new() });
+    let packets = PACKETS.get();
+    packets.live.lock().insert(irp as usize, Arc::new(Packet { owner, progress }));
+}
+
+/// Bytes of a packet with `stack` locations.
+fn packet_size(stack: i8) -> usize {
+    size_of::<IRP>() + usize::try_from(stack).unwrap_or(0) * size_of::<IO_STACK_LOCATION>()
+}
+
+/// # Safety
+/// There are `size` bytes at `irp`, and `size` has room for `stack` locations.
+unsafe fn initialise(irp: *mut IRP, size: u16, stack: i8) {
+    // SAFETY: the caller's contract.
+    unsafe { irp.cast::<u8>().write_bytes(0, usize::from(size)) };
+    // SAFETY: all zero is a valid packet.
+    let packet = unsafe { &mut *irp };
+    packet.Type = TYPE;
+    packet.Size = size;
+    packet.StackCount = stack;
+    packet.CurrentLocation = stack + 1;
+    let locations = irp.wrapping_add(1).cast::<IO_STACK_LOCATION>();
+    packet.Tail.Overlay.CurrentStackLocation = locations.wrapping_offset(isize::from(stack));
+    let list = &raw mut packet.ThreadListEntry;
+    packet.ThreadListEntry.Flink = list;
+    packet.ThreadListEntry.Blink = list;
+}
+
+/// The stack location that a packet's owner fills in before it sends the packet.
+///
+/// # Safety
+/// The packet is there as long as the result, nobody else has it, and it has a location left.
+pub(super) unsafe fn next_location<'a>(irp: &IRP) -> &'a mut IO_STACK_LOCATION {
+    // SAFETY: while somebody owns the packet, this member of the union is in use.
+    let current = unsafe { irp.Tail.Overlay.CurrentStackLocation };
+    // SAFETY: the caller's contract.
+    unsafe { &mut *current.wrapping_sub(1) }
+}
+
+/// What is known of the packet at an address, if there is one.
+pub(super) fn find(irp: *mut IRP) -> Option<Arc<Packet>> {
+    PACKETS.get().live.lock().get(&(irp as usize)).cloned()
+}
+
+/// What the packets ask that the I/O manager sent for jobs for which `wanted` holds.
+pub(super) fn functions(wanted: impl Fn(&dyn Job) -> bool) -> Vec<Function> {
+    let live = PACKETS.get().live.lock();
+    let wanted =
+        live.iter().filter(|(_, packet)| matches!(&packet.owner, Owner::Manager(job) if wanted(&**job)));
+    // SAFETY: a packet is taken out of the table, which is locked, before its memory goes.
+    wanted.map(|(&address, _)| function(unsafe { &*(address as *const IRP) })).collect()
+}
+
+/// How many of the packets for which [`functions`] tells what they ask are with a driver whose dispatch routine
+/// has returned.
+pub(super) fn count_kept(wanted: impl Fn(&dyn Job) -> bool) -> usize {
+    let live = PACKETS.get().live.lock();
+    let wanted =
+        live.values().filter(|packet| matches!(&packet.owner, Owner::Manager(job) if wanted(&**job)));
+    let kept = |sent: &Arc<Sent>| sent.returned.load(Ordering::Acquire) && sent.completed.lock().is_none();
+    wanted.filter(|packet| packet.progress.lock().sent.iter().any(kept)).count()
+}
+
+/// What a packet asks, as its first stack location has it.
+pub(super) fn function(irp: &IRP) -> Function {
+    let locations = ptr::from_ref(irp).wrapping_add(1).cast::<IO_STACK_LOCATION>();
+    let first = locations.wrapping_offset(isize::from(irp.StackCount) - 1);
+    // SAFETY: the location is one of the packet's own.
+    let first = unsafe { &*first };
+    (first.MajorFunction, first.MinorFunction)
+}
+
+/// Frees a packet: any access to it crashes from now on.
+pub(super) fn free(irp: *mut IRP) {
+    let packet = PACKETS.get().live.lock().remove(&(irp as usize));
+    if let Some(packet) = packet {
+        packet.progress.lock().block = None;
+    }
+}
+
+/// Reports a broken rule of the I/O manager, bug check 0xC9.
+#[cold]
+pub(super) fn violation(rule: &'static str, code: u64, irp: *const IRP, text: String) {
+    verifier::report(
+        Finding::new(rule).bugcheck(Bugcheck { code: 0xC9, parameters: [code, irp as u64, 0, 0] }).text(text),
+    );
+}
+
+exports! {
+    "ntoskrnl.exe", signature;
+
+    /// Makes a packet with that many stack locations.
+    #[irql(PASSIVE..=DISPATCH)]
+    fn IoAllocateIrp(stack: i8, _quota: u8) -> *mut IRP {
+        if fault::strikes() {
+            return ptr::null_mut();
+        }
+        allocate(stack, Owner::Driver).unwrap_or(ptr::null_mut())
+    }
+
+    /// Frees a packet that the driver made.
+    #[irql(PASSIVE..=DISPATCH)]
+    fn IoFreeIrp(irp: *mut IRP) {
+        match find(irp) {
+            None => {
+                violation("IoFreeIrp", 0x1, irp, format!("IoFreeIrp got {irp:p}, which is no request"));
+                return;
+            }
+            Some(packet) if in_use(&packet) => {
+                violation(
+                    "IoFreeIrp",
+                    0x20B,
+                    irp,
+                    format!("IoFreeIrp got {irp:p}, which a driver still has"),
+                );
+            }
+            Some(packet) if matches!(packet.owner, Owner::Manager(_)) => {
+                violation("IoFreeIrp", 0x2, irp, format!("IoFreeIrp got {irp:p}, which belongs to a thread"));
+                return;
+            }
+            Some(_) => {}
+        }
+        free(irp);
+    }
+
+    /// Makes a packet in the caller's own memory.
+    #[irql(PASSIVE..=DISPATCH)]
+    fn IoInitializeIrp(irp: *mut IRP, size: u16, stack: i8) {
+        if find(irp).is_some_and(|packet| matches!(packet.owner, Owner::Driver)) {
+            violation("IoInitializeIrp", 0x20D, irp, format!("{irp:p} came from IoAllocateIrp"));
+            return;
+        }
+        if usize::from(size) < packet_size(stack) {
+            violation(
+                "IoInitializeIrp",
+                0x208,
+                irp,
+                format!("{size} bytes have no room for {stack} locations"),
+            );
+            return;
+        }
+        // SAFETY: the driver vouches for the memory, and the size was just checked.
+        unsafe { initialise(irp, size, stack) };
+        register(irp, Owner::Caller, None);
+    }
+
+    /// Makes a packet usable again for its owner.
+    #[irql(PASSIVE..=DISPATCH)]
+    fn IoReuseIrp(irp: *mut IRP, status: NTSTATUS) {
+        if find(irp).is_none_or(|packet| in_use(&packet)) {
+            violation("IoReuseIrp", 0x20B, irp, format!("IoReuseIrp got {irp:p}, which a driver still has"));
+            return;
+        }
+        // SAFETY: the packet is the driver's.
+        let &IRP { Size: size, StackCount: stack, .. } = unsafe { &*irp };
+        // SAFETY: the packet has that size, as it was made with it.
+        unsafe { initialise(irp, size, stack) };
+        // SAFETY: as above.
+        unsafe { (*irp).IoStatus.Status = status };
+    }
+}
+
+/// Whether a dispatch routine was called with the packet that has not completed it.
+fn in_use(packet: &Packet) -> bool {
+    packet.progress.lock().sent.iter().any(|sent| sent.completed.lock().is_none())
+}

@@ -1,0 +1,100 @@
+//! The I/O manager: devices and their names, open files, requests on their way through drivers.
+//!
+//! The user-mode side is [`File`]: what a program on Windows does with CreateFile, DeviceIoControl and
+//! CloseHandle, a test does with [`Machine::open`](crate::Machine::open) and the methods of the handle; who
+//! opens it is an [`Opener`].
+//! Inside, everything is a request packet ([`irp`]) that is sent ([`dispatch`]), completed
+//! ([`complete`]) and perhaps cancelled ([`cancel`]); the rules that drivers must keep are checked at
+//! these three places.
+
+mod build;
+mod cancel;
+mod client;
+mod complete;
+mod control;
+mod device;
+mod direct;
+mod dispatch;
+mod file;
+mod fingerprint;
+mod force_pending;
+mod generic_mapping;
+mod irp;
+mod mdl;
+mod namespace;
+mod open;
+mod opener;
+mod remove_lock;
+mod request;
+mod statistics;
+mod work_item;
+
+#[cfg(test)]
+mod tests;
+
+use core::ops::Range;
+
+use ntsim_core::Export;
+use ntsim_core::subsystem::{LiveObject, Subsystem};
+use sys::status::NTSTATUS;
+
+pub use client::{Prepared, Reference, Sending};
+pub use complete::IofCompleteRequest;
+pub use complete::complete_for_driver;
+pub use device::{IoCreateDevice, IoDeleteDevice};
+pub use device::{
+    Made, create as create_device, delete as delete_device, driver_is_ready, driver_is_unloaded, set_security,
+};
+pub use dispatch::set_route;
+pub use file::File;
+pub use force_pending::force_pending;
+pub use mdl::{IoAllocateMdl, IoFreeMdl};
+pub use namespace::{link, unlink};
+pub use open::{open, open_as};
+pub use opener::Opener;
+pub use request::{Outcome, Request};
+pub use statistics::snapshot;
+pub use statistics::{Function, Statistics, Tally};
+pub use work_item::{IoInitializeWorkItem, IoUninitializeWorkItem};
+
+/// The functions of this folder.
+const EXPORTS: &[&[Export]] = &[
+    build::EXPORTS,
+    cancel::EXPORTS,
+    complete::EXPORTS,
+    device::EXPORTS,
+    dispatch::EXPORTS,
+    generic_mapping::EXPORTS,
+    irp::EXPORTS,
+    mdl::EXPORTS,
+    namespace::EXPORTS,
+    remove_lock::EXPORTS,
+    work_item::EXPORTS,
+];
+
+/// The I/O manager.
+pub struct Io;
+
+impl Subsystem for Io {
+    fn exports(&self) -> &'static [&'static [Export]] {
+        EXPORTS
+    }
+
+    fn inspect(&self) {
+        namespace::inspect();
+        irp::inspect();
+        mdl::inspect();
+        work_item::inspect();
+    }
+
+    fn take_live_objects(&self, range: &Range<usize>) -> Vec<LiveObject> {
+        let object = |what| move |address| LiveObject { what, address, bugcheck: None };
+        let locks = remove_lock::take_within(range).into_iter().map(object("a remove lock that is held"));
+        locks.chain(work_item::take_within(range).into_iter().map(object("a work item"))).collect()
+    }
+}
+
+/// A status with which an operation failed.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("status {0:#010X}")]
+pub struct Status(pub NTSTATUS);

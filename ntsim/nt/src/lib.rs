@@ -1,0 +1,52 @@
+//! NT: the functions that `ntoskrnl.exe`, `hal.dll` and the driver framework export, with the rules that their callers
+//! must keep. One folder for each prefix; a function is in the file of its subject.
+//!
+//! For the author of a WDM or KMDF driver: this crate and the core are all that such a driver needs. Boot a machine with
+//! [`SUBSYSTEMS`]; open devices and send requests with [`io`]; let allocations fail with [`ex::inject`].
+//!
+//! # Layers
+//!
+//! A module uses those in its row and below.
+//!
+//! | module | contents |
+//! |---|---|
+//! LAYERS
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unreachable,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    clippy::cast_possible_truncation,
+    clippy::cast_lossless,
+    clippy::std_instead_of_alloc,
+    reason = "a tool that runs in user mode: a broken invariant of its own stops it loudly"
+)]
+#![cfg_attr(
+    test,
+    allow(
+        clippy::multiple_unsafe_ops_per_block,
+        clippy::undocumented_unsafe_blocks,
+        reason = "a test plays a driver: its calls belong together, and break rules on purpose"
+    )
+)]
+
+pub mod ex;
+pub mod io;
+pub mod ke;
+pub mod mm;
+pub mod ob;
+pub mod ps;
+pub mod rtl;
+pub mod se;
+#[cfg(test)]
+mod testing;
+pub mod wdf;
+
+use ntsim_core::subsystem::Subsystem;
+
+/// The parts of NT, in the order in which they are booted.
+pub const SUBSYSTEMS: &[&dyn Subsystem] =
+    &[&ke::Ke, &mm::Mm, &ex::Ex, &ob::Ob, &se::Se, &ps::Ps, &rtl::Rtl, &io::Io, &wdf::Wdf];

@@ -1,0 +1,130 @@
+//! Copying, filling and comparing memory.
+
+use core::ffi::c_void;
+
+use ntsim_core::bugcheck::Bugcheck;
+use ntsim_core::exports;
+use ntsim_core::verifier::{self, Finding};
+use sys::wdm::signature;
+
+use super::string::terminated;
+
+exports! {
+    "ntoskrnl.exe", signature;
+
+    /// Copies between ranges that must not overlap.
+    #[irql(PASSIVE..=HIGH)]
+    fn memcpy(to: *mut c_void, from: *const c_void, length: usize) -> *mut c_void {
+        let distance = (to as usize).abs_diff(from as usize);
+        if distance != 0 && distance < length {
+            overlap(to, from, length);
+        }
+        // SAFETY: the driver vouches for both ranges; `copy` allows the overlap just reported.
+        unsafe { core::ptr::copy(from.cast::<u8>(), to.cast(), length) };
+        to
+    }
+
+    /// Copies between ranges that may overlap.
+    #[irql(PASSIVE..=HIGH)]
+    fn memmove(to: *mut c_void, from: *const c_void, length: usize) -> *mut c_void {
+        // SAFETY: the driver vouches for both ranges.
+        unsafe { core::ptr::copy(from.cast::<u8>(), to.cast(), length) };
+        to
+    }
+
+    /// Fills with one byte.
+    #[irql(PASSIVE..=HIGH)]
+    fn memset(to: *mut c_void, byte: i32, length: usize) -> *mut c_void {
+        // SAFETY: the driver vouches for the range.
+        unsafe { to.cast::<u8>().write_bytes(byte as u8, length) };
+        to
+    }
+
+    /// Compares; below, at or above zero as the first differing byte is.
+    #[irql(PASSIVE..=HIGH)]
+    fn memcmp(a: *const c_void, b: *const c_void, length: usize) -> i32 {
+        // SAFETY: the driver vouches for both ranges.
+        unsafe { libc::memcmp(a, b, length) }
+    }
+
+    /// Length of a NUL-terminated text.
+    #[irql(PASSIVE..=HIGH)]
+    fn strlen(text: *const i8) -> usize {
+        // SAFETY: the driver vouches for the terminator.
+        unsafe { terminated(text, |unit| unit == 0) }
+    }
+
+    /// Length of a NUL-terminated text.
+    #[irql(PASSIVE..=HIGH)]
+    fn wcslen(text: *const u16) -> usize {
+        // SAFETY: the driver vouches for the terminator.
+        unsafe { terminated(text, |unit| unit == 0) }
+    }
+
+    /// Compares NUL-terminated texts; below, at or above zero as the first differing byte is.
+    #[irql(PASSIVE..=HIGH)]
+    fn strcmp(a: *const i8, b: *const i8) -> i32 {
+        // SAFETY: the driver vouches for the terminators.
+        unsafe { libc::strcmp(a, b) }
+    }
+
+    /// The number of bytes at the start of both ranges that are equal.
+    #[irql(PASSIVE..=HIGH)]
+    fn RtlCompareMemory(a: *const c_void, b: *const c_void, length: usize) -> usize {
+        // SAFETY: the driver vouches for this range.
+        let a = unsafe { core::slice::from_raw_parts(a.cast::<u8>(), length) };
+        // SAFETY: the driver vouches for this range.
+        let b = unsafe { core::slice::from_raw_parts(b.cast::<u8>(), length) };
+        a.iter().zip(b).take_while(|(a, b)| a == b).count()
+    }
+}
+
+/// Bug check 0xC4, code 0xF0: the ranges of a `memcpy` overlap.
+#[cold]
+fn overlap(to: *mut c_void, from: *const c_void, length: usize) {
+    let parameters = [0xF0, to as u64, from as u64, length as u64];
+    verifier::report(
+        Finding::new("OverlappedCopy")
+            .bugcheck(Bugcheck { code: 0xC4, parameters })
+            .text(format!("memcpy of {length:#x} bytes from {from:p} to {to:p}: the ranges overlap")),
+    );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_copy_between_overlapping_ranges_is_found_and_still_right() {
+        let machine = crate::testing::builder().boot();
+        let mut bytes = *b"abcdef";
+        let at = bytes.as_mut_ptr();
+        // SAFETY: both ranges are within the array.
+        unsafe { memcpy(at.wrapping_add(2).cast(), at.cast(), 4) };
+        assert_eq!(&bytes, b"ababcd");
+        assert_eq!(machine.shutdown().findings[0].rule, "OverlappedCopy");
+    }
+
+    #[test]
+    fn texts_end_at_their_terminator() {
+        let machine = crate::testing::builder().boot();
+        let wide = [u16::from(b'n'), u16::from(b'd'), 0, 9];
+        // SAFETY: all texts are terminated.
+        unsafe {
+            assert_eq!((strlen(c"ndk".as_ptr()), wcslen(wide.as_ptr())), (3, 2));
+            assert!(strcmp(c"ndis".as_ptr(), c"ndk".as_ptr()) < 0);
+        }
+        assert!(machine.shutdown().is_clean());
+    }
+
+    #[test]
+    fn comparing_counts_the_equal_start() {
+        let machine = crate::testing::builder().boot();
+        let (a, b) = (b"network".as_ptr().cast(), b"netbook".as_ptr().cast());
+        // SAFETY: both texts have seven bytes.
+        assert_eq!(unsafe { RtlCompareMemory(a, b, 7) }, 3);
+        // SAFETY: as above.
+        assert!(unsafe { memcmp(a, b, 7) } > 0);
+        assert!(machine.shutdown().is_clean());
+    }
+}

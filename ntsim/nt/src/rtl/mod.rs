@@ -1,0 +1,41 @@
+//! The run-time library: strings, memory, addresses as text, numbers, rights.
+
+mod address;
+mod address_exports;
+mod character;
+mod generic_mask;
+mod memory;
+mod random;
+mod string;
+mod string_convert;
+mod version;
+
+#[cfg(test)]
+mod address_tests;
+
+use ntsim_core::Export;
+use ntsim_core::subsystem::Subsystem;
+
+#[cfg(test)]
+pub(crate) use generic_mask::RtlMapGenericMask;
+pub use string::from_counted;
+
+/// The functions of this folder.
+const EXPORTS: &[&[Export]] = &[
+    address_exports::EXPORTS,
+    generic_mask::EXPORTS,
+    memory::EXPORTS,
+    random::EXPORTS,
+    string::EXPORTS,
+    string_convert::EXPORTS,
+    version::EXPORTS,
+];
+
+/// The run-time library.
+pub struct Rtl;
+
+impl Subsystem for Rtl {
+    fn exports(&self) -> &'static [&'static [Export]] {
+        EXPORTS
+    }
+}

@@ -1,0 +1,57 @@
+//! Security descriptors in the memory of drivers.
+
+use core::ffi::c_void;
+use core::slice;
+
+use ntsim_core::verifier::{self, Finding};
+
+use super::Descriptor;
+use super::wire::{self, Malformed};
+use crate::mm::Range;
+
+/// Bytes that a descriptor may have: its head, two identifiers and two lists of 64 KiB.
+const LONGEST: usize = 0x2_1000;
+const PAGE: usize = sys::wdm::PAGE_SIZE;
+
+/// What is wrong with a pointer to a descriptor.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+enum Wrong {
+    #[error("which cannot be read")]
+    Unreadable,
+    #[error("which is no security descriptor: {0}")]
+    Malformed(#[from] Malformed),
+}
+
+/// The descriptor at `address`, which the driver passed to `function`. That there is none is a finding.
+pub(super) fn descriptor(function: &str, address: *const c_void) -> Option<Descriptor> {
+    let wrong = match read(address as usize) {
+        Ok(descriptor) => return Some(descriptor),
+        Err(wrong) => wrong,
+    };
+    verifier::report(Finding::new("SecurityDescriptor").text(format!("{function} got {address:p}, {wrong}")));
+    None
+}
+
+fn read(address: usize) -> Result<Descriptor, Wrong> {
+    let bytes = readable(address);
+    if bytes.is_empty() {
+        return Err(Wrong::Unreadable);
+    }
+    Ok(wire::read(&bytes)?)
+}
+
+/// What lies at `address`, up to what can't be read. Blocks of pool end there.
+fn readable(address: usize) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let mut start = address;
+    while bytes.len() < LONGEST {
+        let range = Range { start, length: PAGE - start % PAGE };
+        if !range.is_readable() {
+            break;
+        }
+        // SAFETY: the range can be read; a driver that changes what it has passed breaks the copy only.
+        bytes.extend(unsafe { slice::from_raw_parts(start as *const u8, range.length) });
+        start += range.length;
+    }
+    bytes
+}

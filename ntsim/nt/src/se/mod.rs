@@ -1,0 +1,44 @@
+//! The security reference monitor: who opens a file, and who may have which access to what.
+//!
+//! A [`Subject`] opens files ([`Opener`](crate::io::Opener)); a [`Descriptor`] says what it may do. The I/O
+//! manager checks the device's descriptor and sends the create with an access state ([`access`]), by
+//! which drivers ask [`SeAccessCheck`](exports) about descriptors of their own, which they have made from it by
+//! [`SeAssignSecurity`](exports).
+//!
+//! There are no privileges, no audits, no impersonation, no integrity levels, and no entries for parts of an
+//! object.
+
+pub(crate) mod access;
+mod check;
+mod descriptor;
+mod exports;
+mod memory;
+mod sddl;
+mod sid;
+mod subject;
+mod wire;
+
+#[cfg(test)]
+mod tests;
+
+use ntsim_core::Export;
+use ntsim_core::subsystem::Subsystem;
+
+pub(crate) use access::Access;
+pub(crate) use check::{FILES, check, map};
+pub use descriptor::Descriptor;
+pub use sddl::SddlError;
+pub use sid::Sid;
+pub use subject::Subject;
+
+/// The functions of this folder.
+const EXPORTS: &[&[Export]] = &[exports::EXPORTS];
+
+/// The security reference monitor.
+pub struct Se;
+
+impl Subsystem for Se {
+    fn exports(&self) -> &'static [&'static [Export]] {
+        EXPORTS
+    }
+}

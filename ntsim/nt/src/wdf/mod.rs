@@ -1,0 +1,65 @@
+//! The Kernel-Mode Driver Framework, version 1.33, as a driver in miniport mode or with its own dispatch
+//! routines uses it.
+//!
+//! A driver's entry stub binds through the loader's `WdfVersionBind` ([`bind`]) and gets a table of
+//! functions ([`table`]). What is here works as on Windows; every other slot of the table holds a
+//! function that stops the machine and says which one the driver wanted. Everything is an [`object`].
+
+mod bind;
+mod client;
+mod context;
+mod device;
+mod dpc;
+mod driver;
+mod lock;
+mod memory;
+mod names;
+mod object;
+mod object_exports;
+mod table;
+mod timer;
+mod work_item;
+
+#[cfg(test)]
+mod tests;
+
+use ntsim_core::Export;
+use ntsim_core::bugcheck::Bugcheck;
+use ntsim_core::subsystem::Subsystem;
+use ntsim_core::verifier::{self, Finding};
+
+/// The functions of this folder: the loader's, and those of the table.
+const EXPORTS: &[&[Export]] = &[
+    bind::EXPORTS,
+    device::EXPORTS,
+    dpc::EXPORTS,
+    driver::EXPORTS,
+    lock::EXPORTS,
+    memory::EXPORTS,
+    object_exports::EXPORTS,
+    timer::EXPORTS,
+    work_item::EXPORTS,
+];
+
+/// The kernel-mode driver framework.
+pub struct Wdf;
+
+impl Subsystem for Wdf {
+    fn exports(&self) -> &'static [&'static [Export]] {
+        EXPORTS
+    }
+
+    fn inspect(&self) {
+        client::inspect();
+    }
+}
+
+/// Reports a misuse of the framework, bug check 0x10D (WDF_VIOLATION).
+#[cold]
+fn violation(rule: &'static str, object: usize, text: String) {
+    verifier::report(
+        Finding::new(rule)
+            .bugcheck(Bugcheck { code: 0x10D, parameters: [0, object as u64, 0, 0] })
+            .text(text),
+    );
+}

@@ -37,8 +37,17 @@ enum Doors {
     Closed,
 }
 
+/// How far NdkListen has come. A listener has one address, for good: the first call that gets here claims it, and
+/// gives the claim back if its address can't be bound.
+enum Binding<K: Kernel> {
+    Unbound,
+    /// A call of NdkListen binds the endpoint; another one is refused as if that had succeeded.
+    Underway,
+    Bound(Shared<Endpoint<K>>),
+}
+
 struct State<K: Kernel> {
-    endpoint: Option<Shared<Endpoint<K>>>,
+    binding: Binding<K>,
     /// Connectors that the consumer has not been shown, each with the number of the opening in which it came.
     offers: VecDeque<(u64, Offer<K>)>,
     doors: Doors,
@@ -51,6 +60,13 @@ impl<K: Kernel> State<K> {
     fn shut(&mut self, doors: Doors) {
         self.doors = doors;
         self.shut = self.shut.wrapping_add(1);
+    }
+
+    fn endpoint(&self) -> Option<Shared<Endpoint<K>>> {
+        match &self.binding {
+            Binding::Bound(endpoint) => Some(endpoint.clone()),
+            Binding::Unbound | Binding::Underway => None,
+        }
     }
 
     /// The oldest offer, if it came before the doors were shut last.
@@ -96,7 +112,7 @@ impl<K: Kernel> Listener<K> {
     ) -> Result<Self, NoMemory> {
         let mut offers = VecDeque::new();
         offers.try_reserve_exact(BACKLOG).map_err(|_| NoMemory)?;
-        let state = State { endpoint: None, offers, doors: Doors::Open, shut: 0 };
+        let state = State { binding: Binding::Unbound, offers, doors: Doors::Open, shut: 0 };
         Ok(Self { adapter, callback, context, make, state: Lock::<K, _>::new(state) })
     }
 
@@ -112,7 +128,7 @@ impl<K: Kernel> Listener<K> {
 
     /// The endpoint, which its connectors inherit (CL-12).
     pub(super) fn endpoint(&self) -> Option<Shared<Endpoint<K>>> {
-        self.state.lock().endpoint.clone()
+        self.state.lock().endpoint()
     }
 
     /// The address and port on which it listens.
@@ -132,6 +148,22 @@ impl<K: Kernel> Listener<K> {
             }
         }
         self.refuse_stale();
+    }
+
+    /// Makes the listener bind, which it does once.
+    ///
+    /// # Errors
+    ///
+    /// [`ListenError::Listening`]: it is bound, or another call binds it.
+    fn claim_binding(&self) -> Result<(), ListenError> {
+        let mut state = self.state.lock();
+        match state.binding {
+            Binding::Unbound => {
+                state.binding = Binding::Underway;
+                Ok(())
+            }
+            Binding::Underway | Binding::Bound(_) => Err(ListenError::Listening),
+        }
     }
 
     /// Refuses the offers that came before the doors were shut.
@@ -175,22 +207,21 @@ impl<K: Kernel> Object<K, Listener<K>> {
         if !port.is_local(address.ip()) {
             return Err(ListenError::NotLocal);
         }
-        if self.endpoint().is_some() {
-            return Err(ListenError::Listening);
-        }
-        let endpoint = Endpoint::bind(port.segment(), address).map_err(ListenError::Bind)?;
-        let first = {
+        self.claim_binding()?;
+        let bound = Endpoint::bind(port.segment(), address);
+        let endpoint = {
             let mut state = self.state.lock();
-            let first = state.endpoint.is_none();
-            if first {
-                state.endpoint = Some(endpoint.clone());
+            match bound {
+                Ok(endpoint) => {
+                    state.binding = Binding::Bound(endpoint.clone());
+                    endpoint
+                }
+                Err(error) => {
+                    state.binding = Binding::Unbound;
+                    return Err(ListenError::Bind(error));
+                }
             }
-            first
         };
-        if !first {
-            // Another listen has come between.
-            return Err(ListenError::Listening);
-        }
         endpoint.set_listener(self);
         let open = self.state.lock().doors != Doors::Closed;
         if open {
@@ -240,7 +271,7 @@ impl<K: Kernel> Body<K> for Listener<K> {
         let endpoint = {
             let mut state = object.state.lock();
             state.shut(Doors::Closed);
-            state.endpoint.clone()
+            state.endpoint()
         };
         if let Some(endpoint) = endpoint {
             endpoint.clear_listener();

@@ -99,8 +99,38 @@ impl World {
                 // Its close may be about to answer that it is gone.
                 State::Closing => successor.closed.is_some(),
             };
-            if is_one && stays {
-                self.fail(format!("{name} is closed before its successor {:?}", successor.role));
+            if !(is_one && stays) {
+                continue;
+            }
+            let failure = format!("{name} is closed before its successor {:?}", successor.role);
+            match self.connect_underway(successor, id) {
+                Some(request) => self.suspicions.borrow_mut().push((request, failure)),
+                None => self.fail(failure),
+            }
+        }
+    }
+
+    /// The connect that is called for a connector and would tie others than `id`. If it is accepted, the connector
+    /// may have given up the QP of its last attempt already.
+    fn connect_underway(&self, connector: &Thing, id: usize) -> Option<usize> {
+        if connector.antecedents.contains(&id) {
+            return None;
+        }
+        let things = self.things.borrow();
+        self.requests.borrow().iter().position(|request| {
+            let is_own = things.get(request.thing).is_some_and(|thing| std::ptr::eq(thing, connector));
+            is_own && request.what == What::Connect && request.status.is_none() && !request.ties.contains(&id)
+        })
+    }
+
+    /// A request has answered: one that is refused has left the connector's ties as they were.
+    pub(super) fn judge_suspicions(&self, number: usize, status: NTSTATUS) {
+        let suspicions = self.suspicions.take();
+        for (request, failure) in suspicions {
+            if request != number {
+                self.suspicions.borrow_mut().push((request, failure));
+            } else if status != STATUS_PENDING {
+                self.fail(failure);
             }
         }
     }

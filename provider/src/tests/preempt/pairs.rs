@@ -88,7 +88,7 @@ pub(super) fn all(seed: u64, share: Share, atomics: bool, failures: &mut Failure
     (covered.into_iter().filter(|covered| *covered).count(), runs)
 }
 
-/// What makes results and notifications takes no lock: each of these is preempted at every atomic.
+/// Pairs whose faults lie between atomics, or that few runs of [`all`] reach: each is preempted at every atomic.
 fn results() -> Vec<(Stage, Vec<Op>, Op)> {
     use super::op::{FAR, NEAR};
     let message = vec![Op::Receive(FAR)];
@@ -104,6 +104,9 @@ fn results() -> Vec<(Stage, Vec<Op>, Op)> {
         (Stage::Moderated, vec![Op::Send(NEAR)], Op::Unmoderate(FAR)),
         (Stage::Moderated, vec![Op::Send(NEAR)], Op::Timers),
         (Stage::WaitingShared, vec![Op::ReceiveShared], Op::PollAndSend(NEAR)),
+        // A listener is bound once, by one of two calls.
+        (Stage::Arriving, vec![Op::Arrive(FAR)], Op::Listen),
+        (Stage::ArrivingShared, vec![Op::Arrive(FAR)], Op::Listen),
     ]
 }
 

@@ -142,6 +142,7 @@ impl World {
             requests[number].status = Some(status);
             (requests[number].what, requests[number].completions.clone())
         };
+        self.judge_suspicions(number, status);
         if status != STATUS_PENDING && !completions.is_empty() {
             self.fail(format!("{what:?} answers {status:#010x} and is completed too"));
         }
@@ -179,15 +180,25 @@ impl World {
         }
     }
 
+    /// Calls that overlap have no order: connect events count as paused only if no resume began or ended during
+    /// the pause.
     fn control_connect_events(&self, pause: bool) -> NTSTATUS {
+        let resumes = self.resumes.get();
         if !pause {
-            self.paused.set(false);
+            self.resumed();
         }
         call!(self.pointer::<NDK_LISTENER>(FAR, Role::Listener), NdkControlConnectEvents, pause.into());
-        if pause {
+        if !pause {
+            self.resumed();
+        } else if self.resumes.get() == resumes {
             self.paused.set(true);
         }
         STATUS_SUCCESS
+    }
+
+    fn resumed(&self) {
+        self.resumes.set(self.resumes.get() + 1);
+        self.paused.set(false);
     }
 
     /// NdkCloseObject.

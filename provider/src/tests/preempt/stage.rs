@@ -190,6 +190,8 @@ impl World {
             moderated: RefCell::default(),
             taken: RefCell::default(),
             paused: Cell::new(false),
+            resumes: Cell::new(0),
+            suspicions: RefCell::new(Vec::new()),
             paused_at_start: Cell::new(false),
             calls: RefCell::default(),
             interruptions: RefCell::new(VecDeque::new()),

@@ -57,6 +57,11 @@ pub(super) struct World {
     /// Results that were taken from each CQ: successes, and others.
     pub(super) taken: RefCell<[[usize; 2]; 2]>,
     pub(super) paused: Cell<bool>,
+    /// Beginnings and ends of calls that resume connect events.
+    pub(super) resumes: Cell<u64>,
+    /// Objects that ended before a connector that was connecting with another QP: a fault if that connect is
+    /// refused. The number of its request, and the failure.
+    pub(super) suspicions: RefCell<Vec<(usize, String)>>,
     /// Connect events were paused when the present deferred call began.
     pub(super) paused_at_start: Cell<bool>,
     /// Calls that have not returned, the outermost first.

@@ -148,7 +148,7 @@ fn a_send_that_is_posted_against_the_receive_for_it() {
 }
 
 #[test]
-fn the_end_of_patience_against_the_receive_that_a_send_waits_for() {
+fn rnr_timeout_against_receive_posted() {
     explore(Some(2), || {
         let connection = Connection::new();
         let [near, far] = connection.qps;

@@ -67,7 +67,7 @@ impl<K: Kernel> Object<K, Qp<K>> {
     pub(super) fn invalidated(outcome: Invalidated) -> Result<Attempt, Attempt> {
         match outcome {
             Invalidated::Now => Ok(Attempt::Done),
-            Invalidated::Later => Ok(Attempt::Waits),
+            Invalidated::Later => Ok(Attempt::AwaitingDrain),
             Invalidated::NotValid => Err(Refusal::Token.into()),
         }
     }

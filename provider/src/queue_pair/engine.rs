@@ -11,10 +11,10 @@ use sys::status::{
 use super::ending::Ending;
 use super::initiator::Current;
 use super::list::List;
-use super::patience::Verdict;
 use super::remote::{Remote, RemoteMemory, Send};
+use super::rnr_timeout::Rnr;
 use super::work::{Initiated, Operation};
-use super::{DEAD, FLUSH, FLUSH_RECEIVES, Qp, RANG};
+use super::{DEAD, FLUSH, FLUSH_RECEIVES, Qp, TIMER_EXPIRED};
 use crate::kernel::Kernel;
 use crate::lifetime::Refused;
 use crate::memory::{Invalidated, Posted, Refusal, Token, Unfit};
@@ -30,9 +30,9 @@ pub(super) enum Attempt {
     /// It is done, but the other end could not take it; the connection breaks.
     Broken,
     /// The peer has no receive for it yet.
-    Starves,
+    ReceiverNotReady,
     /// Memory that it invalidated is still in use.
-    Waits,
+    AwaitingDrain,
     /// No transfer is possible now.
     NoConnection,
 }
@@ -69,9 +69,10 @@ impl<K: Kernel> Object<K, Qp<K>> {
         loop {
             // A flush that comes after the look has left a note with the combiner.
             if self.cancel.load(Ordering::SeqCst) != 0 {
-                let cancel = self.cancel.fetch_and(!(FLUSH | FLUSH_RECEIVES | RANG), Ordering::SeqCst);
-                if cancel & RANG != 0 {
-                    current.patience.ring();
+                let cancel =
+                    self.cancel.fetch_and(!(FLUSH | FLUSH_RECEIVES | TIMER_EXPIRED), Ordering::SeqCst);
+                if cancel & TIMER_EXPIRED != 0 {
+                    current.rnr_timeout.on_timer();
                 }
                 if cancel & (FLUSH | DEAD) != 0 {
                     self.cancel_initiated(current);
@@ -87,9 +88,9 @@ impl<K: Kernel> Object<K, Qp<K>> {
                 Attempt::Done => (STATUS_SUCCESS, false),
                 Attempt::Failed(status) => (status, true),
                 Attempt::Broken => (STATUS_SUCCESS, true),
-                Attempt::Starves if self.starves(current) => (STATUS_IO_TIMEOUT, true),
+                Attempt::ReceiverNotReady if self.rnr_timed_out(current) => (STATUS_IO_TIMEOUT, true),
                 // A kill that came meanwhile has left a note with the combiner.
-                Attempt::Starves | Attempt::Waits | Attempt::NoConnection => return,
+                Attempt::ReceiverNotReady | Attempt::AwaitingDrain | Attempt::NoConnection => return,
             };
             self.finish(current, status);
             if breaks {
@@ -98,13 +99,13 @@ impl<K: Kernel> Object<K, Qp<K>> {
         }
     }
 
-    /// Whether the present request has waited too long for a receive.
+    /// Asks whether the send in flight has waited too long for a receive, and sets the timer if it may wait.
     #[cold]
-    fn starves(&self, current: &mut Current<K>) -> bool {
-        match self.initiator.ask_patience(current) {
-            Verdict::TimedOut => true,
-            Verdict::Waits => false,
-            Verdict::WaitsFor(time) => {
+    fn rnr_timed_out(&self, current: &mut Current<K>) -> bool {
+        match self.initiator.check_rnr_timeout(current) {
+            Rnr::TimedOut => true,
+            Rnr::Waits => false,
+            Rnr::WaitsFor(time) => {
                 self.set_alarm(time);
                 false
             }
@@ -115,7 +116,7 @@ impl<K: Kernel> Object<K, Qp<K>> {
         let Current { work: Some(work), list, posted, ending, .. } = current else { return Attempt::Done };
         let Some(remote) = self.attachment.remote() else { return Attempt::NoConnection };
         if ending.as_ref().is_some_and(|ending| ending.owner.is_awaited_by(self)) {
-            return Attempt::Waits;
+            return Attempt::AwaitingDrain;
         }
         let done = match ending.take() {
             Some(ended) => Self::resume(work, posted, ended),
@@ -151,7 +152,7 @@ impl<K: Kernel> Object<K, Qp<K>> {
             Operation::Bind => {
                 let window = posted.as_ref().ok_or(Unfit::State)?.owner().keep()?;
                 match self.invalidate(window, None, None, ending)? {
-                    Invalidated::Later => Ok(Attempt::Waits),
+                    Invalidated::Later => Ok(Attempt::AwaitingDrain),
                     // A window that was not bound is bound all the same.
                     Invalidated::Now | Invalidated::NotValid => Self::carry_out(posted),
                 }

@@ -6,8 +6,8 @@ use super::Depths;
 use super::ending::Ending;
 use super::inline::InlineData;
 use super::list::{List, length};
-use super::patience::{Patience, Verdict};
 use super::post::PostError;
+use super::rnr_timeout::{Rnr, RnrTimeout};
 use super::work::{Flags, Initiated, Operation, WorkQueue};
 use crate::combiner::Combiner;
 use crate::completion::{Completed, Cq, Overflow};
@@ -29,13 +29,13 @@ pub(super) struct Current<K: Kernel> {
     pub(super) posted: Option<Posted<K>>,
     /// It has moved its data and invalidated a token, and waits for the transfers that use the memory.
     pub(super) ending: Option<Ending<K>>,
-    /// How long the request has waited for a receive.
-    pub(super) patience: Patience,
+    /// The wait for a receive.
+    pub(super) rnr_timeout: RnrTimeout,
 }
 
 impl<K: Kernel> Default for Current<K> {
     fn default() -> Self {
-        Self { work: None, list: List::new(), posted: None, ending: None, patience: Patience::default() }
+        Self { work: None, list: List::new(), posted: None, ending: None, rnr_timeout: RnrTimeout::default() }
     }
 }
 
@@ -154,9 +154,9 @@ impl<K: Kernel> Initiator<K> {
         current.work.is_some()
     }
 
-    /// The send in flight has found no receive.
-    pub(super) fn ask_patience(&self, current: &mut Current<K>) -> Verdict {
-        current.patience.ask(self.queue.begun())
+    /// Judges the send in flight, which has found no receive.
+    pub(super) fn check_rnr_timeout(&self, current: &mut Current<K>) -> Rnr {
+        current.rnr_timeout.check(self.queue.begun())
     }
 
     /// Ends the request in flight, with its result unless it succeeded silently.

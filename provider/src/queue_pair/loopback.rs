@@ -81,7 +81,7 @@ impl<'c, K: Kernel> Loopback<'c, K> {
     ) -> Result<Attempt, Attempt> {
         let peer = self.peer();
         let Some(Arrival { context, moved }) = Self::deliver(qp, data, peer)? else {
-            return Ok(Attempt::Starves);
+            return Ok(Attempt::ReceiverNotReady);
         };
         let mut message = Message { solicited: flags.contains(Flags::SOLICIT), ..Message::none(context) };
         let length = match moved {
@@ -102,7 +102,7 @@ impl<'c, K: Kernel> Loopback<'c, K> {
             };
             match outcome {
                 Ok(Invalidated::Now) => {}
-                Ok(Invalidated::Later) => return Ok(Attempt::Waits),
+                Ok(Invalidated::Later) => return Ok(Attempt::AwaitingDrain),
                 // The receiver must abort the connection (the page of NdkSendAndInvalidate).
                 Ok(Invalidated::NotValid) | Err(_) => {
                     message.invalidated = None;

@@ -18,10 +18,10 @@ mod initiator;
 mod inline;
 mod list;
 mod loopback;
-mod patience;
 mod post;
 mod remote;
 mod responder;
+mod rnr_timeout;
 mod srq;
 mod turn;
 mod work;
@@ -66,8 +66,8 @@ const DEAD: u32 = 2;
 /// What is left of a flush that did not have its turn at the receives.
 const FLUSH_RECEIVES: u32 = 4;
 
-/// The alarm of a send that waits for a receive has rung.
-const RANG: u32 = 8;
+/// The RNR timer of the send in flight has expired.
+const TIMER_EXPIRED: u32 = 8;
 
 /// What a queue pair is beyond an object.
 pub(crate) struct Qp<K: Kernel> {
@@ -170,7 +170,7 @@ impl<K: Kernel> Object<K, Qp<K>> {
         fence(Ordering::SeqCst);
         if self.is_dead() {
             self.progress();
-        } else if self.responder.take_starving() {
+        } else if self.responder.take_rnr_pending() {
             self.peer_progress();
         }
     }
@@ -244,7 +244,7 @@ impl<K: Kernel> Body<K> for Qp<K> {
     /// A queue pair has no callbacks of its own, only an alarm.
     fn deliver(object: &Object<K, Self>, events: u32) {
         if events & ALARM != 0 {
-            object.cancel.fetch_or(RANG, Ordering::SeqCst);
+            object.cancel.fetch_or(TIMER_EXPIRED, Ordering::SeqCst);
             object.progress();
         }
     }

@@ -53,8 +53,8 @@ pub(super) struct Responder<K: Kernel> {
     max_sge: usize,
     /// Taken by the delivery of a message, and by a flush.
     turn: Line<Turn>,
-    /// A message found no receive: the next one that is posted makes the peer's initiator go on.
-    starving: AtomicBool,
+    /// A message found no receive (RNR): the next one that is posted makes the peer's initiator go on.
+    rnr_pending: AtomicBool,
 }
 
 impl<K: Kernel> Responder<K> {
@@ -74,7 +74,7 @@ impl<K: Kernel> Responder<K> {
             Some(srq) => Receives::Shared(Seat::take(srq)?),
         };
         let max_sge = depths.receive_sge as usize;
-        Ok(Self { cq, receives, max_sge, turn: Line(Turn::new()), starving: AtomicBool::new(false) })
+        Ok(Self { cq, receives, max_sge, turn: Line(Turn::new()), rnr_pending: AtomicBool::new(false) })
     }
 
     /// The SRQ, if it takes its receives from one.
@@ -107,9 +107,9 @@ impl<K: Kernel> Responder<K> {
         Ok(queue.post(|_| (context, sink))?)
     }
 
-    /// Whether a message waits for the receive that was posted just now; it is to be asked once for each.
-    pub(super) fn take_starving(&self) -> bool {
-        self.starving.load(Ordering::Relaxed) && self.starving.swap(false, Ordering::AcqRel)
+    /// Takes the mark of a message that waits for a receive, when one was posted.
+    pub(super) fn take_rnr_pending(&self) -> bool {
+        self.rnr_pending.load(Ordering::Relaxed) && self.rnr_pending.swap(false, Ordering::AcqRel)
     }
 
     /// A message is about to arrive.
@@ -137,8 +137,8 @@ impl<K: Kernel> Responder<K> {
     pub(super) fn take(&self, qp: &Object<K, Qp<K>>, sink: &mut List) -> Option<Opaque> {
         match &self.receives {
             Receives::Own(queue) => queue.take(sink).or_else(|| {
-                self.starving.store(true, Ordering::Relaxed);
-                // One of two sees the other: a post of a receive looks for starvation after that.
+                self.rnr_pending.store(true, Ordering::Relaxed);
+                // One of two sees the other: a post of a receive looks at this after that.
                 fence(Ordering::SeqCst);
                 queue.take(sink)
             }),

@@ -2,8 +2,8 @@
 
 mod inline;
 mod moderation;
+mod receiver_not_ready;
 mod resize;
-mod starving;
 
 use std::ptr::{null, null_mut};
 

@@ -1,10 +1,10 @@
 //! Requests that invalidate: once nothing new can use the memory, they wait for the transfers that do.
 
 use super::Qp;
-use super::engine::Attempt;
+use super::engine::Step;
 use super::loopback::Delivered;
 use super::responder::Message;
-use super::work::{Initiated, Operation};
+use super::work::{Operation, WorkRequest};
 use crate::kernel::Kernel;
 use crate::lifetime::Kind;
 use crate::memory::{Generation, Invalidated, Owner, Posted, Refusal, Token, Unfit};
@@ -20,10 +20,10 @@ pub(super) struct Ending<K: Kernel> {
 impl<K: Kernel> Object<K, Qp<K>> {
     /// Nobody uses any more what the request invalidated.
     pub(super) fn resume(
-        work: &Initiated<K>,
+        work: &WorkRequest<K>,
         posted: &mut Option<Posted<K>>,
         ended: Ending<K>,
-    ) -> Result<Attempt, Attempt> {
+    ) -> Result<Step, Step> {
         if let Some(delivered) = ended.delivered {
             delivered.complete();
         }
@@ -35,13 +35,13 @@ impl<K: Kernel> Object<K, Qp<K>> {
             | Operation::Read { .. }
             | Operation::ReadAndInvalidate { .. }
             | Operation::FastRegister
-            | Operation::Invalidate(_) => Ok(Attempt::Done),
+            | Operation::Invalidate(_) => Ok(Step::Done),
         }
     }
 
-    pub(super) fn carry_out(posted: &mut Option<Posted<K>>) -> Result<Attempt, Attempt> {
+    pub(super) fn carry_out(posted: &mut Option<Posted<K>>) -> Result<Step, Step> {
         posted.as_mut().ok_or(Unfit::State)?.carry_out()?;
-        Ok(Attempt::Done)
+        Ok(Step::Done)
     }
 
     /// Invalidates what `owner` has, or this registration of it. [`Invalidated::Later`] leaves what
@@ -52,7 +52,7 @@ impl<K: Kernel> Object<K, Qp<K>> {
         which: Option<Generation>,
         delivered: Option<(&Self, Message)>,
         ending: &mut Option<Ending<K>>,
-    ) -> Result<Invalidated, Attempt> {
+    ) -> Result<Invalidated, Step> {
         let delivered = match delivered {
             Some((receiver, message)) => Some(Delivered { receiver: receiver.hold(Kind::Request)?, message }),
             None => None,
@@ -64,20 +64,16 @@ impl<K: Kernel> Object<K, Qp<K>> {
         Ok(outcome)
     }
 
-    pub(super) fn invalidated(outcome: Invalidated) -> Result<Attempt, Attempt> {
+    pub(super) fn invalidated(outcome: Invalidated) -> Result<Step, Step> {
         match outcome {
-            Invalidated::Now => Ok(Attempt::Done),
-            Invalidated::Later => Ok(Attempt::AwaitingDrain),
+            Invalidated::Now => Ok(Step::Done),
+            Invalidated::Later => Ok(Step::AwaitingDrain),
             Invalidated::NotValid => Err(Refusal::Token.into()),
         }
     }
 
     /// The end of a read with local invalidate.
-    pub(super) fn invalidate_sink(
-        &self,
-        token: Token,
-        ending: &mut Option<Ending<K>>,
-    ) -> Result<Attempt, Attempt> {
+    pub(super) fn invalidate_sink(&self, token: Token, ending: &mut Option<Ending<K>>) -> Result<Step, Step> {
         let (owner, which) = self.pd.adapter().table().invalidatable(token, self.domain(), false)?;
         Self::invalidated(self.invalidate(owner, Some(which), None, ending)?)
     }

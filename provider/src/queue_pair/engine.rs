@@ -9,11 +9,11 @@ use sys::status::{
 };
 
 use super::ending::Ending;
-use super::initiator::Current;
+use super::initiator::InFlight;
 use super::list::List;
 use super::remote::{Remote, RemoteMemory, Send};
 use super::rnr_timeout::Rnr;
-use super::work::{Initiated, Operation};
+use super::work::{Operation, WorkRequest};
 use super::{DEAD, FLUSH, FLUSH_RECEIVES, Qp, TIMER_EXPIRED};
 use crate::kernel::Kernel;
 use crate::lifetime::Refused;
@@ -21,8 +21,8 @@ use crate::memory::{Invalidated, Posted, Refusal, Token, Unfit};
 use crate::object::Object;
 use crate::sync::Ordering;
 
-/// What became of one attempt at a request.
-pub(super) enum Attempt {
+/// The outcome of one step of a request.
+pub(super) enum Step {
     /// It is done.
     Done,
     /// It failed here; the connection breaks.
@@ -37,13 +37,13 @@ pub(super) enum Attempt {
     NoConnection,
 }
 
-impl From<Refusal> for Attempt {
+impl From<Refusal> for Step {
     fn from(_: Refusal) -> Self {
         Self::Failed(STATUS_ACCESS_VIOLATION)
     }
 }
 
-impl From<Unfit> for Attempt {
+impl From<Unfit> for Step {
     fn from(unfit: Unfit) -> Self {
         match unfit {
             Unfit::Refused(refusal) => refusal.into(),
@@ -52,7 +52,7 @@ impl From<Unfit> for Attempt {
     }
 }
 
-impl From<Refused> for Attempt {
+impl From<Refused> for Step {
     /// A queue pair that is being closed, or can't be held once more, does nothing new.
     fn from(_: Refused) -> Self {
         Self::NoConnection
@@ -62,37 +62,37 @@ impl From<Refused> for Attempt {
 impl<K: Kernel> Object<K, Qp<K>> {
     /// See the module's head. The caller holds the queue pair, directly or by a transfer.
     pub(crate) fn progress(&self) {
-        self.initiator.engine.run(|current| self.advance(current));
+        self.initiator.engine.run(|in_flight| self.advance(in_flight));
     }
 
-    fn advance(&self, current: &mut Current<K>) {
+    fn advance(&self, in_flight: &mut InFlight<K>) {
         loop {
             // A flush that comes after the look has left a note with the combiner.
             if self.cancel.load(Ordering::SeqCst) != 0 {
                 let cancel =
                     self.cancel.fetch_and(!(FLUSH | FLUSH_RECEIVES | TIMER_EXPIRED), Ordering::SeqCst);
                 if cancel & TIMER_EXPIRED != 0 {
-                    current.rnr_timeout.on_timer();
+                    in_flight.rnr_timeout.on_timer();
                 }
                 if cancel & (FLUSH | DEAD) != 0 {
-                    self.cancel_initiated(current);
+                    self.cancel_initiated(in_flight);
                 }
                 if cancel & (FLUSH | DEAD | FLUSH_RECEIVES) != 0 {
                     self.cancel_receives();
                 }
             }
-            if !self.initiator.begin_next(current) {
+            if !self.initiator.begin_next(in_flight) {
                 return;
             }
-            let (status, breaks) = match self.attempt(current) {
-                Attempt::Done => (STATUS_SUCCESS, false),
-                Attempt::Failed(status) => (status, true),
-                Attempt::Broken => (STATUS_SUCCESS, true),
-                Attempt::ReceiverNotReady if self.rnr_timed_out(current) => (STATUS_IO_TIMEOUT, true),
+            let (status, breaks) = match self.step(in_flight) {
+                Step::Done => (STATUS_SUCCESS, false),
+                Step::Failed(status) => (status, true),
+                Step::Broken => (STATUS_SUCCESS, true),
+                Step::ReceiverNotReady if self.rnr_timed_out(in_flight) => (STATUS_IO_TIMEOUT, true),
                 // A kill that came meanwhile has left a note with the combiner.
-                Attempt::ReceiverNotReady | Attempt::AwaitingDrain | Attempt::NoConnection => return,
+                Step::ReceiverNotReady | Step::AwaitingDrain | Step::NoConnection => return,
             };
-            self.finish(current, status);
+            self.finish(in_flight, status);
             if breaks {
                 self.break_connection();
             }
@@ -101,8 +101,8 @@ impl<K: Kernel> Object<K, Qp<K>> {
 
     /// Asks whether the send in flight has waited too long for a receive, and sets the timer if it may wait.
     #[cold]
-    fn rnr_timed_out(&self, current: &mut Current<K>) -> bool {
-        match self.initiator.check_rnr_timeout(current) {
+    fn rnr_timed_out(&self, in_flight: &mut InFlight<K>) -> bool {
+        match self.initiator.check_rnr_timeout(in_flight) {
             Rnr::TimedOut => true,
             Rnr::Waits => false,
             Rnr::WaitsFor(time) => {
@@ -112,11 +112,11 @@ impl<K: Kernel> Object<K, Qp<K>> {
         }
     }
 
-    fn attempt(&self, current: &mut Current<K>) -> Attempt {
-        let Current { work: Some(work), list, posted, ending, .. } = current else { return Attempt::Done };
-        let Some(remote) = self.attachment.remote() else { return Attempt::NoConnection };
+    fn step(&self, in_flight: &mut InFlight<K>) -> Step {
+        let InFlight { work: Some(work), list, posted, ending, .. } = in_flight else { return Step::Done };
+        let Some(remote) = self.attachment.remote() else { return Step::NoConnection };
         if ending.as_ref().is_some_and(|ending| ending.owner.is_awaited_by(self)) {
-            return Attempt::AwaitingDrain;
+            return Step::AwaitingDrain;
         }
         let done = match ending.take() {
             Some(ended) => Self::resume(work, posted, ended),
@@ -127,12 +127,12 @@ impl<K: Kernel> Object<K, Qp<K>> {
 
     fn start(
         &self,
-        work: &Initiated<K>,
+        work: &WorkRequest<K>,
         list: &List,
         posted: &mut Option<Posted<K>>,
         remote: &Remote<'_, K>,
         ending: &mut Option<Ending<K>>,
-    ) -> Result<Attempt, Attempt> {
+    ) -> Result<Step, Step> {
         let (data, flags) = (list, work.flags);
         match &work.operation {
             Operation::Send => remote.send(self, Send { data, flags, invalidates: None }, ending),
@@ -145,14 +145,14 @@ impl<K: Kernel> Object<K, Qp<K>> {
                 remote.read(self, list, RemoteMemory { address, token })?;
                 match list.first() {
                     Some(first) => self.invalidate_sink(Token(first.token), ending),
-                    None => Ok(Attempt::Done),
+                    None => Ok(Step::Done),
                 }
             }
             Operation::FastRegister => Self::carry_out(posted),
             Operation::Bind => {
                 let window = posted.as_ref().ok_or(Unfit::State)?.owner().keep()?;
                 match self.invalidate(window, None, None, ending)? {
-                    Invalidated::Later => Ok(Attempt::AwaitingDrain),
+                    Invalidated::Later => Ok(Step::AwaitingDrain),
                     // A window that was not bound is bound all the same.
                     Invalidated::Now | Invalidated::NotValid => Self::carry_out(posted),
                 }

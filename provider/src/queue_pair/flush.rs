@@ -2,7 +2,7 @@
 
 use sys::status::STATUS_CANCELLED;
 
-use super::initiator::Current;
+use super::initiator::InFlight;
 use super::list::List;
 use super::responder::Message;
 use super::{DEAD, FLUSH, FLUSH_RECEIVES, Qp};
@@ -53,12 +53,12 @@ impl<K: Kernel> Object<K, Qp<K>> {
     }
 
     /// Cancels all initiator requests that are queued.
-    pub(super) fn cancel_initiated(&self, current: &mut Current<K>) {
-        if let Some(delivered) = current.ending.take().and_then(|ended| ended.delivered) {
+    pub(super) fn cancel_initiated(&self, in_flight: &mut InFlight<K>) {
+        if let Some(delivered) = in_flight.ending.take().and_then(|ended| ended.delivered) {
             delivered.cancel();
         }
-        while self.initiator.begin_next(current) {
-            self.finish(current, STATUS_CANCELLED);
+        while self.initiator.begin_next(in_flight) {
+            self.finish(in_flight, STATUS_CANCELLED);
         }
     }
 

@@ -8,7 +8,7 @@ use super::inline::InlineData;
 use super::list::{List, length};
 use super::post::PostError;
 use super::rnr_timeout::{Rnr, RnrTimeout};
-use super::work::{Flags, Initiated, Operation, WorkQueue};
+use super::work::{Flags, Operation, WorkQueue, WorkRequest};
 use crate::combiner::Combiner;
 use crate::completion::{Completed, Cq, Overflow};
 use crate::consumer::Opaque;
@@ -20,9 +20,9 @@ use crate::object::{Alarm, Hold};
 use crate::ring::Ring;
 use crate::sync::Line;
 
-/// The request that is being done.
-pub(super) struct Current<K: Kernel> {
-    pub(super) work: Option<Initiated<K>>,
+/// The request in flight: taken off the queue, and not over.
+pub(super) struct InFlight<K: Kernel> {
+    pub(super) work: Option<WorkRequest<K>>,
     /// Its scatter/gather list.
     pub(super) list: List,
     /// The registration that it makes valid, if it registers.
@@ -33,7 +33,7 @@ pub(super) struct Current<K: Kernel> {
     pub(super) rnr_timeout: RnrTimeout,
 }
 
-impl<K: Kernel> Default for Current<K> {
+impl<K: Kernel> Default for InFlight<K> {
     fn default() -> Self {
         Self { work: None, list: List::new(), posted: None, ending: None, rnr_timeout: RnrTimeout::default() }
     }
@@ -42,13 +42,13 @@ impl<K: Kernel> Default for Current<K> {
 /// See the module's head.
 pub(super) struct Initiator<K: Kernel> {
     pub(super) cq: Hold<K, Cq<K>>,
-    queue: WorkQueue<Initiated<K>>,
+    queue: WorkQueue<WorkRequest<K>>,
     max_sge: usize,
     /// Fast registrations and binds of the requests in the queue, in their order.
     registrations: Ring<Posted<K>>,
     inline: InlineData,
     /// Serialises the execution of requests. Its value is the request that was taken off the queue and can't go on yet.
-    pub(super) engine: Line<Combiner<Current<K>>>,
+    pub(super) engine: Line<Combiner<InFlight<K>>>,
     /// Expires while a send waits for a receive.
     pub(super) alarm: Alarm<K>,
 }
@@ -67,7 +67,7 @@ impl<K: Kernel> Initiator<K> {
             max_sge: depths.initiator_sge as usize,
             registrations: Ring::new(depths.initiator)?,
             inline: InlineData::new(depths.initiator, depths.inline as usize)?,
-            engine: Line(Combiner::new(Current::default())),
+            engine: Line(Combiner::new(InFlight::default())),
             alarm: Alarm::new(),
         })
     }
@@ -98,7 +98,11 @@ impl<K: Kernel> Initiator<K> {
     /// # Errors
     ///
     /// [`PostError::QueueFull`].
-    pub(super) fn post(&self, work: Initiated<K>, list: impl Iterator<Item = Sge>) -> Result<(), PostError> {
+    pub(super) fn post(
+        &self,
+        work: WorkRequest<K>,
+        list: impl Iterator<Item = Sge>,
+    ) -> Result<(), PostError> {
         Ok(self.queue.post(|_| (work, list))?)
     }
 
@@ -113,7 +117,7 @@ impl<K: Kernel> Initiator<K> {
     /// The entries name memory that can be read at the caller's level.
     pub(super) unsafe fn post_inline(
         &self,
-        work: Initiated<K>,
+        work: WorkRequest<K>,
         entries: impl Iterator<Item = Sge>,
     ) -> Result<(), PostError> {
         Ok(self.queue.post(|position| {
@@ -130,7 +134,7 @@ impl<K: Kernel> Initiator<K> {
     /// [`PostError::QueueFull`]; the registration is taken back.
     pub(super) fn post_registration(
         &self,
-        work: Initiated<K>,
+        work: WorkRequest<K>,
         mut posted: Posted<K>,
     ) -> Result<(), PostError> {
         Ok(self.queue.post(|_| {
@@ -143,20 +147,21 @@ impl<K: Kernel> Initiator<K> {
     }
 
     /// Takes the next request off the queue, if none is being done; whether there is one.
-    pub(super) fn begin_next(&self, current: &mut Current<K>) -> bool {
-        if current.work.is_none() {
-            current.work = self.queue.take(&mut current.list);
-            if let Some(Initiated { operation: Operation::FastRegister | Operation::Bind, .. }) = current.work
+    pub(super) fn begin_next(&self, in_flight: &mut InFlight<K>) -> bool {
+        if in_flight.work.is_none() {
+            in_flight.work = self.queue.take(&mut in_flight.list);
+            if let Some(WorkRequest { operation: Operation::FastRegister | Operation::Bind, .. }) =
+                in_flight.work
             {
-                current.posted = self.registrations.pop();
+                in_flight.posted = self.registrations.pop();
             }
         }
-        current.work.is_some()
+        in_flight.work.is_some()
     }
 
     /// Judges the send in flight, which has found no receive.
-    pub(super) fn check_rnr_timeout(&self, current: &mut Current<K>) -> Rnr {
-        current.rnr_timeout.check(self.queue.begun())
+    pub(super) fn check_rnr_timeout(&self, in_flight: &mut InFlight<K>) -> Rnr {
+        in_flight.rnr_timeout.check(self.queue.begun())
     }
 
     /// Ends the request in flight, with its result unless it succeeded silently.
@@ -166,15 +171,15 @@ impl<K: Kernel> Initiator<K> {
     /// [`Overflow`]: the CQ had no room for the result.
     pub(super) fn finish(
         &self,
-        current: &mut Current<K>,
+        in_flight: &mut InFlight<K>,
         status: NTSTATUS,
         qp_context: Opaque,
     ) -> Result<(), Overflow> {
-        let Some(Initiated { operation, flags, context }) = current.work.take() else { return Ok(()) };
-        let (name, bytes) = (operation.name(), length(current.list.iter().copied()));
+        let Some(WorkRequest { operation, flags, context }) = in_flight.work.take() else { return Ok(()) };
+        let (name, bytes) = (operation.name(), length(in_flight.list.iter().copied()));
         // What it holds goes before its result is visible, for then the consumer may deregister or close that.
         drop(operation);
-        current.posted = None;
+        in_flight.posted = None;
         self.queue.completed();
         if status == STATUS_SUCCESS && flags.contains(Flags::SILENT) {
             return Ok(());

@@ -10,7 +10,7 @@ use sys::status::{
 
 use super::Qp;
 use super::ending::Ending;
-use super::engine::Attempt;
+use super::engine::Step;
 use super::list::List;
 use super::remote::{RemoteMemory, Send};
 use super::responder::Message;
@@ -78,17 +78,17 @@ impl<'c, K: Kernel> Loopback<'c, K> {
         qp: &Object<K, Qp<K>>,
         Send { data, flags, invalidates }: Send<'_>,
         pending: &mut Option<Ending<K>>,
-    ) -> Result<Attempt, Attempt> {
+    ) -> Result<Step, Step> {
         let peer = self.peer();
         let Some(Arrival { context, moved }) = Self::deliver(qp, data, peer)? else {
-            return Ok(Attempt::ReceiverNotReady);
+            return Ok(Step::ReceiverNotReady);
         };
         let mut message = Message { solicited: flags.contains(Flags::SOLICIT), ..Message::none(context) };
         let length = match moved {
             Ok(length) => length,
             Err(status) => {
                 peer.delivered(status, message);
-                return Ok(Attempt::Broken);
+                return Ok(Step::Broken);
             }
         };
         self.count(qp, peer, length);
@@ -102,17 +102,17 @@ impl<'c, K: Kernel> Loopback<'c, K> {
             };
             match outcome {
                 Ok(Invalidated::Now) => {}
-                Ok(Invalidated::Later) => return Ok(Attempt::AwaitingDrain),
+                Ok(Invalidated::Later) => return Ok(Step::AwaitingDrain),
                 // The receiver must abort the connection (the page of NdkSendAndInvalidate).
                 Ok(Invalidated::NotValid) | Err(_) => {
                     message.invalidated = None;
                     peer.delivered(STATUS_ACCESS_VIOLATION, message);
-                    return Ok(Attempt::Broken);
+                    return Ok(Step::Broken);
                 }
             }
         }
         peer.delivered(STATUS_SUCCESS, message);
-        Ok(Attempt::Done)
+        Ok(Step::Done)
     }
 
     /// Moves a message into the peer's next receive, which keeps the turn until [`Object::delivered`]. `None` if
@@ -141,36 +141,26 @@ impl<'c, K: Kernel> Loopback<'c, K> {
 
     /// As [`Remote::write`](super::remote::Remote::write).
     #[inline(never)]
-    pub(super) fn write(
-        &self,
-        qp: &Object<K, Qp<K>>,
-        data: &List,
-        to: RemoteMemory,
-    ) -> Result<Attempt, Attempt> {
+    pub(super) fn write(&self, qp: &Object<K, Qp<K>>, data: &List, to: RemoteMemory) -> Result<Step, Step> {
         let peer = self.peer();
         let (mut source, mut sink) = (Gathered::new(), Gathered::new());
         Self::gather(qp, &mut source, data, (Rights::LOCAL_READ, Lane::Near))?;
         Self::gather_named(peer, &mut sink, source.length(), Rights::REMOTE_WRITE, to)?;
         copy(&source, &sink, source.length());
         self.count(qp, peer, source.length());
-        Ok(Attempt::Done)
+        Ok(Step::Done)
     }
 
     /// As [`Remote::read`](super::remote::Remote::read).
     #[inline(never)]
-    pub(super) fn read(
-        &self,
-        qp: &Object<K, Qp<K>>,
-        list: &List,
-        from: RemoteMemory,
-    ) -> Result<Attempt, Attempt> {
+    pub(super) fn read(&self, qp: &Object<K, Qp<K>>, list: &List, from: RemoteMemory) -> Result<Step, Step> {
         let peer = self.peer();
         let (mut source, mut sink) = (Gathered::new(), Gathered::new());
         Self::gather(qp, &mut sink, list, (Rights::LOCAL_WRITE, Lane::Near))?;
         Self::gather_named(peer, &mut source, sink.length(), Rights::REMOTE_READ, from)?;
         copy(&source, &sink, sink.length());
         self.count(peer, qp, sink.length());
-        Ok(Attempt::Done)
+        Ok(Step::Done)
     }
 
     /// The QP's own memory, for itself or for its peer.

@@ -44,7 +44,7 @@ use crate::memory::Domain;
 use crate::object::{ALARM, Alarm, Body, Hold, Id, Object, Registry};
 use crate::sync::{AtomicU32, Ordering, fence};
 use attachment::Attachment;
-use initiator::{Current, Initiator};
+use initiator::{InFlight, Initiator};
 use list::List;
 use responder::{Message, Receives, Responder};
 
@@ -176,8 +176,8 @@ impl<K: Kernel> Object<K, Qp<K>> {
     }
 
     /// The present request is over.
-    fn finish(&self, current: &mut Current<K>, status: NTSTATUS) {
-        if self.initiator.finish(current, status, self.context).is_err() {
+    fn finish(&self, in_flight: &mut InFlight<K>, status: NTSTATUS) {
+        if self.initiator.finish(in_flight, status, self.context).is_err() {
             self.overflow();
         }
     }

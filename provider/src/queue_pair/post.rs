@@ -2,7 +2,7 @@
 
 use super::Qp;
 use super::initiator::Initiator;
-use super::work::{Flags, Initiated, Operation, QueueFull};
+use super::work::{Flags, Operation, QueueFull, WorkRequest};
 use crate::consumer::Opaque;
 use crate::kernel::Kernel;
 use crate::memory::{Owner, Posted, Sge};
@@ -44,7 +44,7 @@ impl<K: Kernel> Object<K, Qp<K>> {
         local: impl ExactSizeIterator<Item = Sge> + Clone,
     ) -> Result<(), PostError> {
         self.initiator.check(local.clone())?;
-        let work = Initiated { operation, flags, context };
+        let work = WorkRequest { operation, flags, context };
         self.accept(flags, |initiator| initiator.post(work, local))
     }
 
@@ -65,7 +65,7 @@ impl<K: Kernel> Object<K, Qp<K>> {
         entries: impl Iterator<Item = Sge> + Clone,
     ) -> Result<(), PostError> {
         self.initiator.check_inline(entries.clone())?;
-        let work = Initiated { operation, flags, context };
+        let work = WorkRequest { operation, flags, context };
         self.accept(flags, |initiator| {
             // SAFETY: as the caller promises.
             unsafe { initiator.post_inline(work, entries) }
@@ -83,7 +83,7 @@ impl<K: Kernel> Object<K, Qp<K>> {
         (flags, context): (Flags, Opaque),
         posted: Posted<K>,
     ) -> Result<(), PostError> {
-        let work = Initiated { operation, flags, context };
+        let work = WorkRequest { operation, flags, context };
         self.accept(flags, |initiator| initiator.post_registration(work, posted))
     }
 
@@ -97,7 +97,7 @@ impl<K: Kernel> Object<K, Qp<K>> {
         (flags, context): (Flags, Opaque),
         owner: Owner<K>,
     ) -> Result<(), PostError> {
-        let work = Initiated { operation: Operation::Invalidate(owner), flags, context };
+        let work = WorkRequest { operation: Operation::Invalidate(owner), flags, context };
         self.accept(flags, |initiator| initiator.post(work, core::iter::empty()))
     }
 

@@ -2,7 +2,7 @@
 
 use super::Qp;
 use super::ending::Ending;
-use super::engine::Attempt;
+use super::engine::Step;
 use super::list::List;
 use super::loopback::Loopback;
 use super::work::Flags;
@@ -44,7 +44,7 @@ impl<K: Kernel> Remote<'_, K> {
         qp: &Object<K, Qp<K>>,
         send: Send<'_>,
         pending: &mut Option<Ending<K>>,
-    ) -> Result<Attempt, Attempt> {
+    ) -> Result<Step, Step> {
         match self {
             Self::Loopback(loopback) => loopback.send(qp, send, pending),
         }
@@ -55,12 +55,7 @@ impl<K: Kernel> Remote<'_, K> {
     /// # Errors
     ///
     /// The outcome of a write that either end refused.
-    pub(super) fn write(
-        &self,
-        qp: &Object<K, Qp<K>>,
-        source: &List,
-        to: RemoteMemory,
-    ) -> Result<Attempt, Attempt> {
+    pub(super) fn write(&self, qp: &Object<K, Qp<K>>, source: &List, to: RemoteMemory) -> Result<Step, Step> {
         match self {
             Self::Loopback(loopback) => loopback.write(qp, source, to),
         }
@@ -71,12 +66,7 @@ impl<K: Kernel> Remote<'_, K> {
     /// # Errors
     ///
     /// The outcome of a read that either end refused.
-    pub(super) fn read(
-        &self,
-        qp: &Object<K, Qp<K>>,
-        sink: &List,
-        from: RemoteMemory,
-    ) -> Result<Attempt, Attempt> {
+    pub(super) fn read(&self, qp: &Object<K, Qp<K>>, sink: &List, from: RemoteMemory) -> Result<Step, Step> {
         match self {
             Self::Loopback(loopback) => loopback.read(qp, sink, from),
         }

@@ -61,7 +61,7 @@ impl<K: Kernel> Operation<K> {
 }
 
 /// A request on the initiator queue.
-pub(crate) struct Initiated<K: Kernel> {
+pub(crate) struct WorkRequest<K: Kernel> {
     pub(crate) operation: Operation<K>,
     pub(crate) flags: Flags,
     pub(crate) context: Opaque,

@@ -5,8 +5,8 @@
 //! lock. A moderated queue holds notifications back until enough results are in it, or its alarm rings.
 
 mod arm;
+mod entries;
 mod moderation;
-mod results;
 
 pub(crate) use arm::{Arm, Class};
 pub(crate) use moderation::{Contradictory, Moderation};
@@ -23,18 +23,18 @@ use crate::lifetime::Kind;
 use crate::object::{ALARM, Alarm, Body, Hold, Id, Object, Registry, Vector};
 use crate::sync::{AtomicBool, AtomicU32, AtomicU64, Ordering, fence};
 use arm::{Answer, ArmWord};
+use entries::Entries;
 use moderation::Settings;
-use results::Results;
 
-/// Event bit: notifications are owed.
+/// Event bit: notifications are pending.
 const NOTIFY: u32 = 1;
 
 /// Event bit: a result found no room, which is the end of the queue pairs.
 const OVERFLOWN: u32 = 2;
 
-/// One entry of a completion queue.
+/// A completion queue entry (CQE): the result of one request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Completed {
+pub(crate) struct Cqe {
     pub(crate) status: NTSTATUS,
     pub(crate) bytes: u32,
     pub(crate) qp_context: Opaque,
@@ -47,7 +47,7 @@ pub(crate) struct Completed {
 /// What a completion queue is beyond an object.
 pub(crate) struct Cq<K: Kernel> {
     adapter: Hold<K, Adapter<K>>,
-    results: Results,
+    entries: Entries,
     /// One past the position of the newest result that was solicited, or failed.
     newest_solicited: AtomicU64,
     newest_error: AtomicU64,
@@ -58,7 +58,7 @@ pub(crate) struct Cq<K: Kernel> {
     /// As the consumer asked for it last; the queue may be deeper.
     depth: AtomicU32,
     /// Notifications not yet made.
-    owed: AtomicU32,
+    notifications_pending: AtomicU32,
     /// A result found no room; the queue and its queue pairs are dead (CQ-6).
     overflown: AtomicBool,
     callback: Option<NDK_FN_CQ_NOTIFICATION_CALLBACK>,
@@ -91,14 +91,14 @@ impl<K: Kernel> Cq<K> {
         let vector = Vector::new(affinity, adapter.notifies_immediately());
         Ok(Self {
             adapter,
-            results: Results::new(depth)?,
+            entries: Entries::new(depth)?,
             newest_solicited: AtomicU64::new(0),
             newest_error: AtomicU64::new(0),
             arm: ArmWord::new(),
             moderation: Settings::new(),
             alarm: Alarm::new(),
             depth: AtomicU32::new(depth),
-            owed: AtomicU32::new(0),
+            notifications_pending: AtomicU32::new(0),
             overflown: AtomicBool::new(false),
             callback,
             context,
@@ -114,12 +114,12 @@ impl<K: Kernel> Cq<K> {
 
     /// A result is to come soon.
     pub(crate) fn expect_push(&self) {
-        self.results.expect_push();
+        self.entries.expect_push();
     }
 
     /// The oldest result.
-    pub(crate) fn poll(&self) -> Option<Completed> {
-        self.results.pop()
+    pub(crate) fn poll(&self) -> Option<Cqe> {
+        self.entries.pop()
     }
 
     /// Whether a result was lost.
@@ -130,9 +130,9 @@ impl<K: Kernel> Cq<K> {
     /// Whether a result of at least `class` is in the queue, and where; the newest of errors and
     /// solicited ones, the oldest of all.
     fn present(&self, class: Class) -> Option<u64> {
-        let head = self.results.head();
+        let head = self.entries.head();
         let newest = match class {
-            Class::Plain => return self.results.oldest(),
+            Class::Plain => return self.entries.oldest(),
             Class::Solicited => &self.newest_solicited,
             Class::Error => &self.newest_error,
         };
@@ -144,7 +144,7 @@ impl<K: Kernel> Cq<K> {
     /// Whether a notification that is held back is due, for what is in the queue.
     fn is_due(&self, moderation: Moderation) -> bool {
         // Where a resize is under way the difference is too large, and the notification early.
-        let results = self.results.tail().saturating_sub(self.results.head());
+        let results = self.entries.tail().saturating_sub(self.entries.head());
         self.overflown.load(Ordering::SeqCst)
             || moderation.is_reached(results, self.depth.load(Ordering::Relaxed))
     }
@@ -158,13 +158,13 @@ impl<K: Kernel> Object<K, Cq<K>> {
     ///
     /// [`Overflow`]: the queue is full, and dead from now on.
     #[inline(always)]
-    pub(crate) fn push(&self, result: Completed, solicited: bool) -> Result<(), Overflow> {
+    pub(crate) fn push(&self, result: Cqe, solicited: bool) -> Result<(), Overflow> {
         let class = match (result.status, solicited) {
             (STATUS_SUCCESS, false) => Class::Plain,
             (STATUS_SUCCESS, true) => Class::Solicited,
             _ => Class::Error,
         };
-        match self.results.push(result) {
+        match self.entries.push(result) {
             Ok(position) => {
                 let past = position.wrapping_add(1);
                 if class >= Class::Solicited {
@@ -178,7 +178,7 @@ impl<K: Kernel> Object<K, Cq<K>> {
             }
             Err(_) => {
                 self.overflow();
-                self.settle(Class::Error, self.results.tail());
+                self.settle(Class::Error, self.entries.tail());
                 Err(Overflow)
             }
         }
@@ -187,7 +187,7 @@ impl<K: Kernel> Object<K, Cq<K>> {
     /// No result is reported from here on (CQ-6), also where room is made.
     #[cold]
     fn overflow(&self) {
-        self.results.end();
+        self.entries.end();
         if !self.overflown.swap(true, Ordering::SeqCst) {
             self.adapter.port().counters().cq_error();
             self.post(OVERFLOWN);
@@ -197,8 +197,8 @@ impl<K: Kernel> Object<K, Cq<K>> {
     /// Asks for a notification (CQ-2, CQ-3). What is in the queue already satisfies the arm too, also
     /// what was there at the last notification, which the interface leaves open.
     pub(crate) fn arm(&self, arm: Arm) {
-        self.arm.arm(arm, self.results.head());
-        let overflow = self.overflown.load(Ordering::SeqCst).then(|| (Class::Error, self.results.tail()));
+        self.arm.arm(arm, self.entries.head());
+        let overflow = self.overflown.load(Ordering::SeqCst).then(|| (Class::Error, self.entries.tail()));
         let present = [Class::Error, Class::Solicited, Class::Plain]
             .into_iter()
             .filter_map(|class| Some((class, self.present(class)?)));
@@ -238,7 +238,7 @@ impl<K: Kernel> Object<K, Cq<K>> {
     ///
     /// [`NoMemory`], and nothing has changed.
     pub(crate) fn resize(&self, depth: u32) -> Result<(), NoMemory> {
-        self.results.grow(depth)?;
+        self.entries.grow(depth)?;
         self.depth.store(depth, Ordering::Relaxed);
         // A result that comes meanwhile finds the new depth, or is found here.
         fence(Ordering::SeqCst);
@@ -267,9 +267,9 @@ impl<K: Kernel> Object<K, Cq<K>> {
         }
     }
 
-    /// One notification is owed.
+    /// Makes one notification pending.
     fn notify(&self) {
-        self.owed.fetch_add(1, Ordering::AcqRel);
+        self.notifications_pending.fetch_add(1, Ordering::AcqRel);
         self.post(NOTIFY);
     }
 
@@ -283,7 +283,7 @@ impl<K: Kernel> Object<K, Cq<K>> {
     /// Sees to it that the notification that is held back from now on comes when it is due.
     #[cold]
     fn hold_back(&self) {
-        // Results that come from here on find the notification held back, and settings that change too.
+        // Entries that come from here on find the notification held back, and settings that change too.
         fence(Ordering::SeqCst);
         let moderation = self.moderation.now();
         if self.is_due(moderation) {
@@ -330,13 +330,13 @@ impl<K: Kernel> Body<K> for Cq<K> {
 
     fn deliver(object: &Object<K, Self>, events: u32) {
         if events & ALARM != 0 && object.arm.let_go() {
-            object.owed.fetch_add(1, Ordering::AcqRel);
+            object.notifications_pending.fetch_add(1, Ordering::AcqRel);
         }
         if events & OVERFLOWN != 0 {
             (object.on_overflow)(object);
         }
-        let owed = object.owed.swap(0, Ordering::AcqRel);
-        for _ in 0..owed {
+        let pending = object.notifications_pending.swap(0, Ordering::AcqRel);
+        for _ in 0..pending {
             if object.holds().closing {
                 return;
             }

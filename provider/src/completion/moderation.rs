@@ -22,7 +22,7 @@ pub(crate) struct Contradictory;
 pub(crate) struct Moderation {
     /// Microseconds, or [`UNLIMITED`].
     interval: u32,
-    /// Results in the queue. More than one, if it is for anything.
+    /// Entries in the queue. More than one, if it is for anything.
     count: u32,
 }
 

@@ -11,7 +11,7 @@ use sys::wdm::{PVOID, ULONG};
 use super::bed::{Bed, Ending, Pointer, close, close_inline};
 use super::kernel::{Machine, expire, is_ticking, pump};
 use super::{explore, race};
-use crate::completion::{Arm, Completed, Cq};
+use crate::completion::{Arm, Cq, Cqe};
 use crate::consumer::Opaque;
 use crate::lifetime::Kind;
 use crate::object::Object;
@@ -83,7 +83,7 @@ type Work = Box<dyn FnOnce() + Send>;
 
 fn push(cq: &Object<Machine, Cq<Machine>>) {
     let none = Opaque(null_mut());
-    let result = Completed {
+    let result = Cqe {
         status: STATUS_SUCCESS,
         bytes: 0,
         qp_context: none,

@@ -5,7 +5,7 @@ use sys::status::{NTSTATUS, STATUS_SUCCESS};
 use sys::wdm::{PVOID, ULONG};
 
 use super::{close, object, query_extension, status};
-use crate::completion::{Arm, Completed, Cq};
+use crate::completion::{Arm, Cq, Cqe};
 use crate::kernel::Kernel;
 use crate::lifetime::Kind;
 use crate::limits::MAX_CQ_DEPTH;
@@ -39,7 +39,7 @@ unsafe extern "win64" fn arm<K: Kernel>(cq: *mut NDK_CQ, kind: ULONG) {
 /// # Safety
 ///
 /// `cq` is a queue that the consumer has not closed; `out` has room for `count`.
-unsafe fn take<K: Kernel, R>(cq: *mut NDK_CQ, out: *mut R, count: ULONG, form: fn(Completed) -> R) -> ULONG {
+unsafe fn take<K: Kernel, R>(cq: *mut NDK_CQ, out: *mut R, count: ULONG, form: fn(Cqe) -> R) -> ULONG {
     // SAFETY: as the caller promises.
     let Ok(cq) = (unsafe { object::<K, Cq<K>, _>(cq) }) else { return 0 };
     if out.is_null() {
@@ -58,7 +58,7 @@ unsafe fn take<K: Kernel, R>(cq: *mut NDK_CQ, out: *mut R, count: ULONG, form: f
 
 /// NdkGetCqResults.
 unsafe extern "win64" fn results<K: Kernel>(cq: *mut NDK_CQ, out: *mut NDK_RESULT, count: ULONG) -> ULONG {
-    let form = |result: Completed| NDK_RESULT {
+    let form = |result: Cqe| NDK_RESULT {
         Status: result.status,
         BytesTransferred: result.bytes,
         QPContext: result.qp_context.0,
@@ -75,7 +75,7 @@ unsafe extern "win64" fn results_ex<K: Kernel>(
     out: *mut NDK_RESULT_EX,
     count: ULONG,
 ) -> ULONG {
-    let form = |result: Completed| NDK_RESULT_EX {
+    let form = |result: Cqe| NDK_RESULT_EX {
         Status: result.status,
         BytesTransferred: result.bytes,
         QPContext: result.qp_context.0,

@@ -10,7 +10,7 @@ use super::post::PostError;
 use super::rnr_timeout::{Rnr, RnrTimeout};
 use super::work::{Flags, Operation, WorkQueue, WorkRequest};
 use crate::combiner::Combiner;
-use crate::completion::{Completed, Cq, Overflow};
+use crate::completion::{Cq, Cqe, Overflow};
 use crate::consumer::Opaque;
 use crate::heap::NoMemory;
 use crate::kernel::Kernel;
@@ -184,7 +184,7 @@ impl<K: Kernel> Initiator<K> {
         if status == STATUS_SUCCESS && flags.contains(Flags::SILENT) {
             return Ok(());
         }
-        let result = Completed {
+        let result = Cqe {
             status,
             bytes: if status == STATUS_SUCCESS { u32::try_from(bytes).unwrap_or(u32::MAX) } else { 0 },
             qp_context,

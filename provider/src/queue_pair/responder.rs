@@ -9,7 +9,7 @@ use super::srq::Seat;
 use super::turn::Turn;
 use super::work::WorkQueue;
 use super::{Depths, Qp, Srq};
-use crate::completion::{Completed, Cq, Overflow};
+use crate::completion::{Cq, Cqe, Overflow};
 use crate::consumer::Opaque;
 use crate::heap::NoMemory;
 use crate::kernel::Kernel;
@@ -178,7 +178,7 @@ impl<K: Kernel> Responder<K> {
             Some(_) => NDK_OPERATION_TYPE::NdkOperationTypeReceiveAndInvalidate,
             None => NDK_OPERATION_TYPE::NdkOperationTypeReceive,
         };
-        let result = Completed {
+        let result = Cqe {
             status,
             bytes: message.bytes,
             qp_context,

@@ -78,14 +78,14 @@ fn a_connector_can_be_closed_inside_its_own_completion() {
     pair.take_offer();
     let (log, near) = (pair.log.clone(), pair.near.connector);
     pair.log.inside(move |seen| {
-        if let Seen::Completed("connect", _) = seen {
+        if let Seen::Cqe("connect", _) = seen {
             let status = close!(log, near, NdkCloseConnector, "near");
             assert_eq!(status, STATUS_PENDING, "its completion has not returned");
         }
     });
     call!(pair.far.connector, NdkReject, std::ptr::null(), 0);
     let seen = pair.log.pump();
-    assert_eq!(seen, [Seen::Completed("connect", STATUS_CONNECTION_REFUSED), Seen::Closed("near")]);
+    assert_eq!(seen, [Seen::Cqe("connect", STATUS_CONNECTION_REFUSED), Seen::Closed("near")]);
     pair.near.connector = null_mut();
     pair.tear_down();
 }
@@ -103,7 +103,7 @@ fn an_offered_connector_can_be_closed_inside_the_connect_event() {
     });
     assert_eq!(pair.connect(b""), STATUS_PENDING);
     let seen = pair.log.pump();
-    assert!(seen.contains(&Seen::Completed("connect", STATUS_CONNECTION_REFUSED)), "{seen:?}");
+    assert!(seen.contains(&Seen::Cqe("connect", STATUS_CONNECTION_REFUSED)), "{seen:?}");
     assert!(seen.contains(&Seen::Closed("offered")), "{seen:?}");
     pair.tear_down();
 }
@@ -138,7 +138,7 @@ fn a_listener_closed_before_the_connect_event_refuses_what_waits() {
     let status = close!(pair.log, pair.listener, NdkCloseListener, "listener");
     assert_eq!(status, STATUS_PENDING);
     let seen = pair.log.pump();
-    let refused = [Seen::Completed("connect", STATUS_CONNECTION_REFUSED), Seen::Closed("listener")];
+    let refused = [Seen::Cqe("connect", STATUS_CONNECTION_REFUSED), Seen::Closed("listener")];
     assert_eq!(seen, refused, "nobody is shown what waits");
     pair.listener = pair.far.create_listener(&pair.log);
     pair.tear_down();

@@ -21,7 +21,7 @@ use super::host::pump;
 /// What callbacks were made, in order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Seen {
-    Completed(&'static str, NTSTATUS),
+    Cqe(&'static str, NTSTATUS),
     Closed(&'static str),
     Offered(&'static str, usize),
     Disconnected(&'static str),
@@ -86,7 +86,7 @@ fn seen(context: PVOID, make: impl FnOnce(&'static str) -> Seen) {
 }
 
 pub(crate) unsafe extern "win64" fn completed(context: PVOID, status: NTSTATUS) {
-    seen(context, |name| Seen::Completed(name, status));
+    seen(context, |name| Seen::Cqe(name, status));
 }
 
 pub(crate) unsafe extern "win64" fn closed(context: PVOID) {

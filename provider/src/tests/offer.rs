@@ -14,7 +14,7 @@ fn a_listener_that_pauses_refuses_the_offers_that_wait() {
     pair.listen();
     assert_eq!(pair.connect(b""), STATUS_PENDING);
     call!(pair.listener, NdkControlConnectEvents, 1);
-    assert_eq!(pair.log.pump(), [Seen::Completed("connect", STATUS_CONNECTION_REFUSED)]);
+    assert_eq!(pair.log.pump(), [Seen::Cqe("connect", STATUS_CONNECTION_REFUSED)]);
     call!(pair.listener, NdkControlConnectEvents, 0);
     assert_eq!(pair.log.pump(), [], "nor when it goes on");
     assert_eq!(pair.connect_again(b""), STATUS_PENDING);
@@ -34,8 +34,7 @@ fn a_listener_that_pauses_and_goes_on_refuses_only_the_offers_from_before() {
     assert_eq!(pair.connect(b""), STATUS_PENDING);
     let mut seen = pair.log.pump();
     seen.sort_by_key(|seen| matches!(seen, Seen::Offered(..)));
-    let [Seen::Completed("connect", STATUS_CONNECTION_REFUSED), Seen::Offered(_, connector)] = seen[..]
-    else {
+    let [Seen::Cqe("connect", STATUS_CONNECTION_REFUSED), Seen::Offered(_, connector)] = seen[..] else {
         panic!("{seen:?}")
     };
     pair.far.connector = connector as *mut NDK_CONNECTOR;
@@ -80,7 +79,7 @@ fn a_port_that_is_disabled_refuses_the_offers_that_wait() {
     pair.listen();
     assert_eq!(pair.connect(b""), STATUS_PENDING);
     pair.far.port.set_enabled(false);
-    assert_eq!(pair.log.pump(), [Seen::Completed("connect", STATUS_CONNECTION_REFUSED)]);
+    assert_eq!(pair.log.pump(), [Seen::Cqe("connect", STATUS_CONNECTION_REFUSED)]);
     pair.tear_down();
 }
 

@@ -66,9 +66,9 @@ fn connected() -> (Pair, Opening, Opening) {
     pair.near.qp = own;
     pair.take_offer();
     assert_eq!(accept(&pair, far.qp), STATUS_PENDING);
-    assert_eq!(pair.log.pump(), [Seen::Completed("connect", STATUS_SUCCESS)]);
+    assert_eq!(pair.log.pump(), [Seen::Cqe("connect", STATUS_SUCCESS)]);
     assert_eq!(pair.complete_connect(), STATUS_SUCCESS);
-    assert_eq!(pair.log.pump(), [Seen::Completed("accept", STATUS_SUCCESS)]);
+    assert_eq!(pair.log.pump(), [Seen::Cqe("accept", STATUS_SUCCESS)]);
     (pair, near, far)
 }
 

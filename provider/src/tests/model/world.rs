@@ -235,14 +235,14 @@ impl World {
     }
 
     fn observe(&mut self, seen: &Seen) -> bool {
-        let (Seen::Completed(name, _)
+        let (Seen::Cqe(name, _)
         | Seen::Closed(name)
         | Seen::Offered(name, _)
         | Seen::Disconnected(name)
         | Seen::Notified(name, _)) = seen;
         let id = name.parse().expect("the model's objects are numbered");
         let owed = match seen {
-            Seen::Completed(_, status) => self.tree.completed(id, *status),
+            Seen::Cqe(_, status) => self.tree.completed(id, *status),
             Seen::Disconnected(_) => self.tree.disconnected(id),
             Seen::Notified(_, status) => *status == STATUS_SUCCESS && self.tree.notified(id),
             Seen::Offered(_, connector) => self.offered(id, *connector as PVOID),

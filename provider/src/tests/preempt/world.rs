@@ -23,7 +23,7 @@ type Mapping = (Lent<u64>, Registered);
 pub(super) enum Event {
     Call(Op),
     Returned(Op, NTSTATUS),
-    Completed(What, NTSTATUS),
+    Cqe(What, NTSTATUS),
     Closed(End, Role),
     Indicated,
     Disconnected(End),
@@ -195,7 +195,7 @@ impl World {
             request.completions.push(status);
             (request.what, request.thing)
         };
-        self.note(Event::Completed(what, status));
+        self.note(Event::Cqe(what, status));
         self.inside(thing, "a request completion", || self.judge_completion(number));
         self.requests.borrow_mut()[number].returned += 1;
     }

@@ -12,7 +12,7 @@
 //!   level        in ring
 //! ```
 
-use super::Completed;
+use super::Cqe;
 use crate::heap::{NoMemory, Once, Shared};
 use crate::ring::{Full, Ring};
 use crate::sync::{AtomicU32, Ordering};
@@ -23,8 +23,8 @@ const LEVELS: usize = 19;
 const END: u32 = 19;
 
 /// See the module's head.
-pub(super) struct Results {
-    rings: [Once<Ring<Completed>>; LEVELS],
+pub(super) struct Entries {
+    rings: [Once<Ring<Cqe>>; LEVELS],
     /// Where results go in.
     pushing: AtomicU32,
     /// Where they are taken out.
@@ -41,7 +41,7 @@ fn position(level: u32, within: u64) -> u64 {
     (u64::from(level) << 56) | within
 }
 
-impl Results {
+impl Entries {
     /// Room for `depth` results, at most 2^18.
     ///
     /// # Errors
@@ -65,7 +65,7 @@ impl Results {
         Ok(())
     }
 
-    fn ring(&self, level: u32) -> Option<&Ring<Completed>> {
+    fn ring(&self, level: u32) -> Option<&Ring<Cqe>> {
         self.rings.get(level as usize)?.value()
     }
 
@@ -93,7 +93,7 @@ impl Results {
     ///
     /// [`Full`] gives the result back.
     #[inline(always)]
-    pub(super) fn push(&self, result: Completed) -> Result<u64, Full<Completed>> {
+    pub(super) fn push(&self, result: Cqe) -> Result<u64, Full<Cqe>> {
         let mut result = result;
         loop {
             let level = self.pushing.load(Ordering::Acquire);
@@ -124,7 +124,7 @@ impl Results {
 
     /// Removes the oldest result. Not concurrently with itself (CQ-1).
     #[inline(always)]
-    pub(super) fn pop(&self) -> Option<Completed> {
+    pub(super) fn pop(&self) -> Option<Cqe> {
         loop {
             let level = self.popping.load(Ordering::Relaxed);
             let ring = self.ring(level)?;
@@ -172,10 +172,10 @@ impl Results {
 }
 
 #[cfg(test)]
-fn result(number: u32) -> Completed {
+fn result(number: u32) -> Cqe {
     use crate::consumer::Opaque;
     let none = Opaque(core::ptr::null_mut());
-    Completed {
+    Cqe {
         status: 0,
         bytes: number,
         qp_context: none,
@@ -201,7 +201,7 @@ mod tests {
                 1 => (1_u32..40).prop_map(Some),
             ], 0..200),
         ) {
-            let results = Results::new(depth).unwrap();
+            let results = Entries::new(depth).unwrap();
             let (mut model, mut number, mut room, mut last) = (VecDeque::new(), 0, depth, None);
             for step in steps {
                 match step {
@@ -228,15 +228,15 @@ mod tests {
 
     #[test]
     fn more_than_the_largest_ring_is_refused() {
-        let results = Results::new(2).unwrap();
+        let results = Entries::new(2).unwrap();
         assert_eq!(results.grow((1 << 18) + 1), Err(NoMemory));
-        assert!(Results::new(u32::MAX).is_err());
+        assert!(Entries::new(u32::MAX).is_err());
     }
 
     #[test]
     fn pushers_that_race_with_growth_keep_their_own_order() {
         const EACH: u32 = 2000;
-        let results = Results::new(2).unwrap();
+        let results = Entries::new(2).unwrap();
         std::thread::scope(|scope| {
             for pusher in 0..3_u32 {
                 let results = &results;
@@ -279,7 +279,7 @@ mod model {
     #[test]
     fn results_pushed_during_growth_are_all_taken_in_their_order() {
         explore(None, || {
-            let results = Arc::new(Results::new(2).unwrap());
+            let results = Arc::new(Entries::new(2).unwrap());
             let pusher = {
                 let results = results.clone();
                 thread::spawn(move || (0..2).all(|number| results.push(result(number)).is_ok()))

@@ -85,12 +85,12 @@ pub(crate) enum Answer {
     /// It satisfied the arm, which is taken out: the caller owes one notification.
     Notify,
     /// It satisfied the arm, whose notification is held back: the caller sees to it that it comes.
-    HoldBack,
+    Coalesce,
     /// The notification was held back before: the caller sees whether it is due.
-    HeldBack,
+    Coalesced,
 }
 
-const HELD_BACK: u64 = 1 << 2;
+const COALESCED: u64 = 1 << 2;
 
 /// See the module's head.
 pub(crate) struct ArmWord(AtomicU64);
@@ -106,7 +106,7 @@ impl ArmWord {
         let mut word = self.0.load(Ordering::Relaxed);
         loop {
             let merged = Arm::from_code(word & 3).map_or(arm, |earlier| earlier.max(arm));
-            let next = (taken << 3) | (word & HELD_BACK) | merged.code();
+            let next = (taken << 3) | (word & COALESCED) | merged.code();
             match self.0.compare_exchange_weak(word, next, Ordering::SeqCst, Ordering::Relaxed) {
                 Ok(_) => break,
                 Err(now) => word = now,
@@ -121,14 +121,14 @@ impl ArmWord {
         fence(Ordering::SeqCst);
         let mut word = self.0.load(Ordering::SeqCst);
         while let Some(arm) = Arm::from_code(word & 3) {
-            if word & HELD_BACK != 0 {
-                return Answer::HeldBack;
+            if word & COALESCED != 0 {
+                return Answer::Coalesced;
             }
             if class < arm.needs() || position < word >> 3 {
                 return Answer::Nothing;
             }
             let (next, answer) =
-                if moderated() { (word | HELD_BACK, Answer::HoldBack) } else { (0, Answer::Notify) };
+                if moderated() { (word | COALESCED, Answer::Coalesce) } else { (0, Answer::Notify) };
             match self.0.compare_exchange_weak(word, next, Ordering::SeqCst, Ordering::SeqCst) {
                 Ok(_) => return answer,
                 Err(now) => word = now,
@@ -139,9 +139,9 @@ impl ArmWord {
 
     /// Takes out an arm whose notification is held back; if there is one, the caller owes it.
     #[must_use]
-    pub(crate) fn let_go(&self) -> bool {
+    pub(crate) fn flush_coalesced(&self) -> bool {
         let mut word = self.0.load(Ordering::SeqCst);
-        while word & HELD_BACK != 0 {
+        while word & COALESCED != 0 {
             match self.0.compare_exchange_weak(word, 0, Ordering::SeqCst, Ordering::SeqCst) {
                 Ok(_) => return true,
                 Err(now) => word = now,
@@ -202,17 +202,17 @@ mod tests {
     }
 
     #[test]
-    fn an_arm_that_is_held_back_is_let_go_once_with_those_that_merged() {
+    fn coalesced_arm_is_flushed_once_with_merged_ones() {
         let word = ArmWord::new();
         word.arm(Arm::Errors, 0);
-        assert!(!word.let_go(), "not satisfied yet");
+        assert!(!word.flush_coalesced(), "not satisfied yet");
         assert_eq!(word.satisfy(Class::Plain, 0, || true), Answer::Nothing);
-        assert_eq!(word.satisfy(Class::Error, 1, || true), Answer::HoldBack);
-        assert_eq!(word.satisfy(Class::Plain, 2, || true), Answer::HeldBack);
+        assert_eq!(word.satisfy(Class::Error, 1, || true), Answer::Coalesce);
+        assert_eq!(word.satisfy(Class::Plain, 2, || true), Answer::Coalesced);
         word.arm(Arm::Any, 7);
-        assert_eq!(word.satisfy(Class::Plain, 3, || false), Answer::HeldBack);
-        assert!(word.let_go());
-        assert!(!word.let_go());
+        assert_eq!(word.satisfy(Class::Plain, 3, || false), Answer::Coalesced);
+        assert!(word.flush_coalesced());
+        assert!(!word.flush_coalesced());
         assert_eq!(word.satisfy(Class::Error, 9, || true), Answer::Nothing);
     }
 
@@ -221,7 +221,7 @@ mod tests {
         let (word, taken) = (ArmWord::new(), (18 << 56) | 0x00FF_FFFF_FFFF_FFFF);
         word.arm(Arm::Any, taken);
         assert_eq!(word.satisfy(Class::Error, taken - 1, || true), Answer::Nothing);
-        assert_eq!(word.satisfy(Class::Plain, taken, || true), Answer::HoldBack);
+        assert_eq!(word.satisfy(Class::Plain, taken, || true), Answer::Coalesce);
     }
 }
 

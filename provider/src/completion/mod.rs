@@ -53,7 +53,7 @@ pub(crate) struct Cq<K: Kernel> {
     newest_error: AtomicU64,
     arm: ArmWord,
     moderation: Settings,
-    /// Rings when a notification that is held back is due.
+    /// Rings when a notification that is coalesced is due.
     alarm: Alarm<K>,
     /// As the consumer asked for it last; the queue may be deeper.
     depth: AtomicU32,
@@ -141,7 +141,7 @@ impl<K: Kernel> Cq<K> {
 }
 
 impl<K: Kernel> Cq<K> {
-    /// Whether a notification that is held back is due, for what is in the queue.
+    /// Whether a notification that is coalesced is due, for what is in the queue.
     fn is_due(&self, moderation: Moderation) -> bool {
         // Where a resize is under way the difference is too large, and the notification early.
         let results = self.entries.tail().saturating_sub(self.entries.head());
@@ -226,7 +226,7 @@ impl<K: Kernel> Object<K, Cq<K>> {
         self.moderation.set(Moderation::new(interval, count, depth, K::Timer::lateness())?);
         fence(Ordering::SeqCst);
         self.cancel_alarm();
-        self.let_go();
+        self.flush_coalesced();
         Ok(())
     }
 
@@ -244,7 +244,7 @@ impl<K: Kernel> Object<K, Cq<K>> {
         fence(Ordering::SeqCst);
         if self.is_due(self.moderation.now()) {
             self.cancel_alarm();
-            self.let_go();
+            self.flush_coalesced();
         }
         Ok(())
     }
@@ -261,9 +261,9 @@ impl<K: Kernel> Object<K, Cq<K>> {
         match answer {
             Answer::Nothing => {}
             Answer::Notify => self.notify(),
-            Answer::HoldBack => self.hold_back(),
-            Answer::HeldBack if self.is_due(self.moderation.now()) => self.let_go(),
-            Answer::HeldBack => {}
+            Answer::Coalesce => self.coalesce(),
+            Answer::Coalesced if self.is_due(self.moderation.now()) => self.flush_coalesced(),
+            Answer::Coalesced => {}
         }
     }
 
@@ -273,21 +273,21 @@ impl<K: Kernel> Object<K, Cq<K>> {
         self.post(NOTIFY);
     }
 
-    /// A notification that is held back, if there is one, is not any longer.
-    fn let_go(&self) {
-        if self.arm.let_go() {
+    /// A notification that is coalesced, if there is one, is not any longer.
+    fn flush_coalesced(&self) {
+        if self.arm.flush_coalesced() {
             self.notify();
         }
     }
 
-    /// Sees to it that the notification that is held back from now on comes when it is due.
+    /// Sees to it that the notification that is coalesced from now on comes when it is due.
     #[cold]
-    fn hold_back(&self) {
+    fn coalesce(&self) {
         // Entries that come from here on find the notification held back, and settings that change too.
         fence(Ordering::SeqCst);
         let moderation = self.moderation.now();
         if self.is_due(moderation) {
-            return self.let_go();
+            return self.flush_coalesced();
         }
         if let Some(limit) = moderation.limit() {
             self.set_alarm(limit);
@@ -295,7 +295,7 @@ impl<K: Kernel> Object<K, Cq<K>> {
         if self.moderation.now() != moderation {
             // The alarm is one of earlier settings; their change found neither it nor what it is for.
             self.cancel_alarm();
-            self.let_go();
+            self.flush_coalesced();
         }
     }
 }
@@ -329,7 +329,7 @@ impl<K: Kernel> Body<K> for Cq<K> {
     }
 
     fn deliver(object: &Object<K, Self>, events: u32) {
-        if events & ALARM != 0 && object.arm.let_go() {
+        if events & ALARM != 0 && object.arm.flush_coalesced() {
             object.notifications_pending.fetch_add(1, Ordering::AcqRel);
         }
         if events & OVERFLOWN != 0 {

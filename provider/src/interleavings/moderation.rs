@@ -99,7 +99,7 @@ fn clock() -> Work {
 }
 
 #[test]
-fn close_against_a_notification_that_is_held_back_and_its_alarm() {
+fn close_against_coalesced_notification_and_its_timer() {
     explore(Some(2), || {
         let bed = Bed::new();
         let queue = Queue::new(&bed, BY_TIME);
@@ -137,7 +137,7 @@ fn an_alarm_against_an_arm_and_a_result() {
 }
 
 #[test]
-fn settings_against_a_result_that_is_held_back() {
+fn settings_against_coalesced_result() {
     explore(Some(3), || {
         let bed = Bed::new();
         let queue = Queue::new(&bed, BY_TIME);

@@ -87,7 +87,7 @@ fn a_notification_comes_although_its_results_were_taken() {
 }
 
 #[test]
-fn arms_that_come_while_a_notification_is_held_back_are_answered_by_it() {
+fn arm_during_coalesced_notification_is_answered_by_it() {
     let pair = moderated(1000, 3);
     message(&pair);
     arm(&pair);
@@ -99,7 +99,7 @@ fn arms_that_come_while_a_notification_is_held_back_are_answered_by_it() {
 }
 
 #[test]
-fn new_settings_let_go_what_earlier_ones_held_back() {
+fn new_settings_flush_coalesced_notification() {
     for (interval, count) in [(0, 0), (ULONG::MAX, 2), (5000, 9)] {
         let pair = moderated(1000, 3);
         message(&pair);

@@ -8,9 +8,9 @@ use sys::status::{
     NTSTATUS, STATUS_ACCESS_VIOLATION, STATUS_INVALID_DEVICE_STATE, STATUS_IO_TIMEOUT, STATUS_SUCCESS,
 };
 
-use super::ending::Ending;
 use super::initiator::InFlight;
 use super::list::List;
+use super::pending_invalidate::PendingInvalidate;
 use super::remote::{Remote, RemoteMemory, Send};
 use super::rnr_timeout::Rnr;
 use super::work::{Operation, WorkRequest};
@@ -113,14 +113,19 @@ impl<K: Kernel> Object<K, Qp<K>> {
     }
 
     fn step(&self, in_flight: &mut InFlight<K>) -> Step {
-        let InFlight { work: Some(work), list, posted, ending, .. } = in_flight else { return Step::Done };
+        let InFlight { work: Some(work), list, posted, pending_invalidate, .. } = in_flight else {
+            return Step::Done;
+        };
         let Some(remote) = self.attachment.remote() else { return Step::NoConnection };
-        if ending.as_ref().is_some_and(|ending| ending.owner.is_awaited_by(self)) {
+        if pending_invalidate
+            .as_ref()
+            .is_some_and(|pending_invalidate| pending_invalidate.memory.is_awaited_by(self))
+        {
             return Step::AwaitingDrain;
         }
-        let done = match ending.take() {
+        let done = match pending_invalidate.take() {
             Some(ended) => Self::resume(work, posted, ended),
-            None => self.start(work, list, posted, &remote, ending),
+            None => self.start(work, list, posted, &remote, pending_invalidate),
         };
         done.unwrap_or_else(|failed| failed)
     }
@@ -131,34 +136,34 @@ impl<K: Kernel> Object<K, Qp<K>> {
         list: &List,
         posted: &mut Option<Posted<K>>,
         remote: &Remote<'_, K>,
-        ending: &mut Option<Ending<K>>,
+        pending_invalidate: &mut Option<PendingInvalidate<K>>,
     ) -> Result<Step, Step> {
         let (data, flags) = (list, work.flags);
         match &work.operation {
-            Operation::Send => remote.send(self, Send { data, flags, invalidates: None }, ending),
+            Operation::Send => remote.send(self, Send { data, flags, invalidates: None }, pending_invalidate),
             Operation::SendAndInvalidate { token } => {
-                remote.send(self, Send { data, flags, invalidates: Some(*token) }, ending)
+                remote.send(self, Send { data, flags, invalidates: Some(*token) }, pending_invalidate)
             }
             &Operation::Write { address, token } => remote.write(self, list, RemoteMemory { address, token }),
             &Operation::Read { address, token } => remote.read(self, list, RemoteMemory { address, token }),
             &Operation::ReadAndInvalidate { address, token } => {
                 remote.read(self, list, RemoteMemory { address, token })?;
                 match list.first() {
-                    Some(first) => self.invalidate_sink(Token(first.token), ending),
+                    Some(first) => self.invalidate_sink(Token(first.token), pending_invalidate),
                     None => Ok(Step::Done),
                 }
             }
             Operation::FastRegister => Self::carry_out(posted),
             Operation::Bind => {
                 let window = posted.as_ref().ok_or(Unfit::State)?.owner().keep()?;
-                match self.invalidate(window, None, None, ending)? {
+                match self.invalidate(window, None, None, pending_invalidate)? {
                     Invalidated::Later => Ok(Step::AwaitingDrain),
                     // A window that was not bound is bound all the same.
                     Invalidated::Now | Invalidated::NotValid => Self::carry_out(posted),
                 }
             }
             Operation::Invalidate(owner) => {
-                Self::invalidated(self.invalidate(owner.keep()?, None, None, ending)?)
+                Self::invalidated(self.invalidate(owner.keep()?, None, None, pending_invalidate)?)
             }
         }
     }

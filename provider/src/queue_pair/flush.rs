@@ -54,7 +54,7 @@ impl<K: Kernel> Object<K, Qp<K>> {
 
     /// Cancels all initiator requests that are queued.
     pub(super) fn cancel_initiated(&self, in_flight: &mut InFlight<K>) {
-        if let Some(delivered) = in_flight.ending.take().and_then(|ended| ended.delivered) {
+        if let Some(delivered) = in_flight.pending_invalidate.take().and_then(|ended| ended.delivered) {
             delivered.cancel();
         }
         while self.initiator.begin_next(in_flight) {

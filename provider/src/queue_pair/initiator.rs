@@ -3,9 +3,9 @@
 use sys::status::{NTSTATUS, STATUS_SUCCESS};
 
 use super::Depths;
-use super::ending::Ending;
 use super::inline::InlineData;
 use super::list::{List, length};
+use super::pending_invalidate::PendingInvalidate;
 use super::post::PostError;
 use super::rnr_timeout::{Rnr, RnrTimeout};
 use super::work::{Flags, Operation, WorkQueue, WorkRequest};
@@ -28,14 +28,20 @@ pub(super) struct InFlight<K: Kernel> {
     /// The registration that it makes valid, if it registers.
     pub(super) posted: Option<Posted<K>>,
     /// It has moved its data and invalidated a token, and waits for the transfers that use the memory.
-    pub(super) ending: Option<Ending<K>>,
+    pub(super) pending_invalidate: Option<PendingInvalidate<K>>,
     /// The wait for a receive.
     pub(super) rnr_timeout: RnrTimeout,
 }
 
 impl<K: Kernel> Default for InFlight<K> {
     fn default() -> Self {
-        Self { work: None, list: List::new(), posted: None, ending: None, rnr_timeout: RnrTimeout::default() }
+        Self {
+            work: None,
+            list: List::new(),
+            posted: None,
+            pending_invalidate: None,
+            rnr_timeout: RnrTimeout::default(),
+        }
     }
 }
 

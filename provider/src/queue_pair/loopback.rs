@@ -9,9 +9,9 @@ use sys::status::{
 };
 
 use super::Qp;
-use super::ending::Ending;
 use super::engine::Step;
 use super::list::List;
+use super::pending_invalidate::PendingInvalidate;
 use super::remote::{RemoteMemory, Send};
 use super::responder::Message;
 use super::work::Flags;
@@ -77,7 +77,7 @@ impl<'c, K: Kernel> Loopback<'c, K> {
         &self,
         qp: &Object<K, Qp<K>>,
         Send { data, flags, invalidates }: Send<'_>,
-        pending: &mut Option<Ending<K>>,
+        pending_invalidate: &mut Option<PendingInvalidate<K>>,
     ) -> Result<Step, Step> {
         let peer = self.peer();
         let Some(Arrival { context, moved }) = Self::deliver(qp, data, peer)? else {
@@ -97,7 +97,9 @@ impl<'c, K: Kernel> Loopback<'c, K> {
             message.invalidated = Some(token);
             let owner = peer.pd.adapter().table().invalidatable(token, peer.domain(), true);
             let outcome = match owner {
-                Ok((owner, which)) => qp.invalidate(owner, Some(which), Some((peer, message)), pending),
+                Ok((owner, which)) => {
+                    qp.invalidate(owner, Some(which), Some((peer, message)), pending_invalidate)
+                }
                 Err(_) => Ok(Invalidated::NotValid),
             };
             match outcome {

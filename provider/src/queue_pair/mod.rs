@@ -11,13 +11,13 @@
 //! has exactly one result, cancelled if nothing else (WR-2), unless its CQ has no room for any (CQ-6).
 
 mod attachment;
-mod ending;
 mod engine;
 mod flush;
 mod initiator;
 mod inline;
 mod list;
 mod loopback;
+mod pending_invalidate;
 mod post;
 mod remote;
 mod responder;

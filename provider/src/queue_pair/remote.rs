@@ -1,10 +1,10 @@
 //! What is at the other end of a QP's connection: the one door of the engine to it.
 
 use super::Qp;
-use super::ending::Ending;
 use super::engine::Step;
 use super::list::List;
 use super::loopback::Loopback;
+use super::pending_invalidate::PendingInvalidate;
 use super::work::Flags;
 use crate::kernel::Kernel;
 use crate::memory::Token;
@@ -43,10 +43,10 @@ impl<K: Kernel> Remote<'_, K> {
         &self,
         qp: &Object<K, Qp<K>>,
         send: Send<'_>,
-        pending: &mut Option<Ending<K>>,
+        pending_invalidate: &mut Option<PendingInvalidate<K>>,
     ) -> Result<Step, Step> {
         match self {
-            Self::Loopback(loopback) => loopback.send(qp, send, pending),
+            Self::Loopback(loopback) => loopback.send(qp, send, pending_invalidate),
         }
     }
 

@@ -10,19 +10,19 @@ use crate::lifetime::Kind;
 use crate::memory::{Generation, Invalidated, Owner, Posted, Refusal, Token, Unfit};
 use crate::object::Object;
 
-/// What remains to be done when nobody uses the invalidated memory any more.
-pub(super) struct Ending<K: Kernel> {
-    pub(super) owner: Owner<K>,
+/// An invalidation that waits for the transfers which use the memory, and the rest of its request.
+pub(super) struct PendingInvalidate<K: Kernel> {
+    pub(super) memory: Owner<K>,
     /// Of a send: the message that it delivered.
     pub(super) delivered: Option<Delivered<K>>,
 }
 
 impl<K: Kernel> Object<K, Qp<K>> {
-    /// Nobody uses any more what the request invalidated.
+    /// Goes on with a request when no transfer uses the memory any more that it invalidated.
     pub(super) fn resume(
         work: &WorkRequest<K>,
         posted: &mut Option<Posted<K>>,
-        ended: Ending<K>,
+        ended: PendingInvalidate<K>,
     ) -> Result<Step, Step> {
         if let Some(delivered) = ended.delivered {
             delivered.complete();
@@ -45,13 +45,13 @@ impl<K: Kernel> Object<K, Qp<K>> {
     }
 
     /// Invalidates what `owner` has, or this registration of it. [`Invalidated::Later`] leaves what
-    /// remains to be done in `ending`.
+    /// remains to be done in `pending_invalidate`.
     pub(super) fn invalidate(
         &self,
         owner: Owner<K>,
         which: Option<Generation>,
         delivered: Option<(&Self, Message)>,
-        ending: &mut Option<Ending<K>>,
+        pending_invalidate: &mut Option<PendingInvalidate<K>>,
     ) -> Result<Invalidated, Step> {
         let delivered = match delivered {
             Some((receiver, message)) => Some(Delivered { receiver: receiver.hold(Kind::Request)?, message }),
@@ -59,7 +59,7 @@ impl<K: Kernel> Object<K, Qp<K>> {
         };
         let outcome = owner.invalidate(which, self.hold(Kind::Request)?);
         if outcome == Invalidated::Later {
-            *ending = Some(Ending { owner, delivered });
+            *pending_invalidate = Some(PendingInvalidate { memory: owner, delivered });
         }
         Ok(outcome)
     }
@@ -73,8 +73,12 @@ impl<K: Kernel> Object<K, Qp<K>> {
     }
 
     /// The end of a read with local invalidate.
-    pub(super) fn invalidate_sink(&self, token: Token, ending: &mut Option<Ending<K>>) -> Result<Step, Step> {
+    pub(super) fn invalidate_sink(
+        &self,
+        token: Token,
+        pending_invalidate: &mut Option<PendingInvalidate<K>>,
+    ) -> Result<Step, Step> {
         let (owner, which) = self.pd.adapter().table().invalidatable(token, self.domain(), false)?;
-        Self::invalidated(self.invalidate(owner, Some(which), None, ending)?)
+        Self::invalidated(self.invalidate(owner, Some(which), None, pending_invalidate)?)
     }
 }

@@ -62,14 +62,14 @@ impl<K: Kernel> Object<K, Qp<K>> {
         }
     }
 
-    /// Cancels all receives that are queued, at once or when the peer's turn has ended. Those of a shared queue
+    /// Cancels all receives that are queued, at once or when the delivery is unlocked. Those of a shared queue
     /// are not this queue pair's to cancel.
     #[inline(never)]
     pub(super) fn cancel_receives(&self) {
         if !self.responder.has_queue() {
             return;
         }
-        if !self.responder.take_turn() {
+        if !self.responder.try_lock_delivery() {
             // The peer finds the note and runs this engine again.
             self.cancel.fetch_or(FLUSH_RECEIVES, Ordering::SeqCst);
             return;
@@ -80,7 +80,7 @@ impl<K: Kernel> Object<K, Qp<K>> {
         while let Some(context) = self.responder.take_own(&mut sink) {
             self.received(STATUS_CANCELLED, Message::none(context));
         }
-        if self.responder.give_back() {
+        if self.responder.unlock_delivery() {
             self.peer_progress();
         }
     }
@@ -126,7 +126,7 @@ mod tests {
         receive(&pair.near, 1, &NDK_SGE { Length: 100, ..near.sge(near_token) });
         // SAFETY: the queue pair is open.
         let qp = unsafe { &*pair.near.qp.cast::<Object<Host, Qp<Host>>>() };
-        assert!(qp.responder.take_turn(), "the peer is about to deliver");
+        assert!(qp.responder.try_lock_delivery(), "the peer is about to deliver");
         qp.flush();
         let send = near.sge(near_token);
         assert_eq!(call!(pair.near.qp, NdkSend, without_provenance_mut(2), &send, 1, 0), STATUS_SUCCESS);

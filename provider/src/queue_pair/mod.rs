@@ -11,6 +11,7 @@
 //! has exactly one result, cancelled if nothing else (WR-2), unless its CQ has no room for any (CQ-6).
 
 mod attachment;
+mod delivery_lock;
 mod engine;
 mod flush;
 mod initiator;
@@ -23,7 +24,6 @@ mod remote;
 mod responder;
 mod rnr_timeout;
 mod srq;
-mod turn;
 mod work;
 
 pub(crate) use flush::cq_overflown;
@@ -63,7 +63,7 @@ pub(crate) struct Depths {
 const FLUSH: u32 = 1;
 /// Dead: cancel what is queued, and whatever comes.
 const DEAD: u32 = 2;
-/// What is left of a flush that did not have its turn at the receives.
+/// The rest of a flush that found the delivery locked.
 const FLUSH_RECEIVES: u32 = 4;
 
 /// The RNR timer of the send in flight has expired.
@@ -151,10 +151,10 @@ impl<K: Kernel> Object<K, Qp<K>> {
         }
     }
 
-    /// The next receive for a message that has arrived, and with it the turn at the receives: its context, and
+    /// The next receive for a message that has arrived, and with it the delivery lock: its context, and
     /// in `sink` its list. If there is none, the peer is told of the next one.
     fn next_receive(&self, sink: &mut List) -> Option<Opaque> {
-        if !self.responder.take_turn() {
+        if !self.responder.try_lock_delivery() {
             return None;
         }
         let receive = self.responder.take(self, sink);
@@ -189,15 +189,15 @@ impl<K: Kernel> Object<K, Qp<K>> {
         }
     }
 
-    /// The result of the receive that a message of the peer's has met, which ends the peer's turn.
+    /// The result of the receive that a message of the peer's has met, which unlocks the delivery.
     fn delivered(&self, status: NTSTATUS, message: Message) {
         self.received(status, message);
         self.end_delivery();
     }
 
-    /// Ends the turn of a peer that has nothing more to deliver just now: a flush that wanted it goes on.
+    /// Unlocks the delivery: a flush that found it locked goes on.
     fn end_delivery(&self) {
-        if self.responder.give_back() {
+        if self.responder.unlock_delivery() {
             self.progress();
         }
     }

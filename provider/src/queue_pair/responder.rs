@@ -3,10 +3,10 @@
 use sys::ndk::NDK_OPERATION_TYPE;
 use sys::status::NTSTATUS;
 
+use super::delivery_lock::DeliveryLock;
 use super::list::List;
 use super::post::PostError;
 use super::srq::Seat;
-use super::turn::Turn;
 use super::work::WorkQueue;
 use super::{Depths, Qp, Srq};
 use crate::completion::{Cq, Cqe, Overflow};
@@ -51,8 +51,8 @@ pub(super) struct Responder<K: Kernel> {
     pub(super) cq: Hold<K, Cq<K>>,
     pub(super) receives: Receives<K>,
     max_sge: usize,
-    /// Taken by the delivery of a message, and by a flush.
-    turn: Line<Turn>,
+    /// Locked by the delivery of a message, and by a flush.
+    delivery_lock: Line<DeliveryLock>,
     /// A message found no receive (RNR): the next one that is posted makes the peer's initiator go on.
     rnr_pending: AtomicBool,
 }
@@ -74,7 +74,13 @@ impl<K: Kernel> Responder<K> {
             Some(srq) => Receives::Shared(Seat::take(srq)?),
         };
         let max_sge = depths.receive_sge as usize;
-        Ok(Self { cq, receives, max_sge, turn: Line(Turn::new()), rnr_pending: AtomicBool::new(false) })
+        Ok(Self {
+            cq,
+            receives,
+            max_sge,
+            delivery_lock: Line(DeliveryLock::new()),
+            rnr_pending: AtomicBool::new(false),
+        })
     }
 
     /// The SRQ, if it takes its receives from one.
@@ -120,20 +126,20 @@ impl<K: Kernel> Responder<K> {
         }
     }
 
-    /// Takes the turn at the receives; if it is taken, it leaves a note, which [`Responder::give_back`] finds.
+    /// Locks the delivery; if it is locked, leaves a note, which [`Responder::unlock_delivery`] finds.
     #[must_use]
-    pub(super) fn take_turn(&self) -> bool {
-        self.turn.take()
+    pub(super) fn try_lock_delivery(&self) -> bool {
+        self.delivery_lock.try_lock()
     }
 
-    /// Gives the turn back; whether a note was left meanwhile.
+    /// Unlocks the delivery; whether a note was left meanwhile.
     #[must_use]
-    pub(super) fn give_back(&self) -> bool {
-        self.turn.give_back()
+    pub(super) fn unlock_delivery(&self) -> bool {
+        self.delivery_lock.unlock()
     }
 
     /// The oldest receive, for a message: its context, and in `sink` its list. If there is none, the next that is
-    /// posted finds that one is wanted. The caller has the turn; `qp` is the QP of this responder.
+    /// posted finds that one is wanted. The caller has locked the delivery; `qp` is the QP of this responder.
     pub(super) fn take(&self, qp: &Object<K, Qp<K>>, sink: &mut List) -> Option<Opaque> {
         match &self.receives {
             Receives::Own(queue) => queue.take(sink).or_else(|| {
@@ -160,7 +166,7 @@ impl<K: Kernel> Responder<K> {
         matches!(self.receives, Receives::Own(_))
     }
 
-    /// Reports the result of a receive that was taken. The caller has the turn.
+    /// Reports the result of a receive that was taken. The caller has locked the delivery.
     ///
     /// # Errors
     ///

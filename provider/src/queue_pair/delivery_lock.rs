@@ -1,35 +1,35 @@
-//! Whose turn it is to take receives: the results of a queue come in the order of its requests, and two
+//! Serialises receive-queue delivery against flush: the results of a queue come in the order of its requests, and two
 //! processors take requests off a receive queue, one to deliver the peer's messages, one to cancel.
 //!
-//! Whoever takes the turn keeps it until the results of all that it took are in the completion queue. Who finds
-//! it taken leaves a note and goes on, as with a [`Combiner`](crate::combiner::Combiner); whoever gives the
-//! turn back finds the note, and sees to it that the other goes on.
+//! The holder keeps the lock until the results of all that it took are in the completion queue. A processor that finds
+//! it locked leaves a note and goes on, as with a [`Combiner`](crate::combiner::Combiner); the holder finds the note
+//! when it unlocks, and sees to it that the other goes on.
 
 use crate::sync::{AtomicU32, Ordering};
 
 const FREE: u32 = 0;
-const TAKEN: u32 = 1;
-/// Taken, and there is a note.
+const LOCKED: u32 = 1;
+/// Locked, and there is a note.
 const WANTED: u32 = 2;
 
 /// See the module's head.
-pub(super) struct Turn(AtomicU32);
+pub(super) struct DeliveryLock(AtomicU32);
 
-impl Turn {
+impl DeliveryLock {
     pub(super) fn new() -> Self {
         Self(AtomicU32::new(FREE))
     }
 
-    /// Takes the turn; if it is taken, leaves a note.
+    /// Locks; if it is locked, leaves a note.
     #[must_use]
-    pub(super) fn take(&self) -> bool {
-        let next = |turn| Some(if turn == FREE { TAKEN } else { WANTED });
+    pub(super) fn try_lock(&self) -> bool {
+        let next = |state| Some(if state == FREE { LOCKED } else { WANTED });
         self.0.fetch_update(Ordering::AcqRel, Ordering::Relaxed, next) == Ok(FREE)
     }
 
-    /// Gives the turn back. Says whether there was a note.
+    /// Unlocks. Says whether there was a note.
     #[must_use]
-    pub(super) fn give_back(&self) -> bool {
+    pub(super) fn unlock(&self) -> bool {
         self.0.swap(FREE, Ordering::AcqRel) == WANTED
     }
 }
@@ -42,27 +42,27 @@ mod model {
     use loom::thread;
 
     #[test]
-    fn who_finds_the_turn_taken_is_told_when_it_is_given_back() {
+    fn contended_delivery_is_resumed_on_release() {
         loom::model(|| {
-            let shared = Arc::new((Turn::new(), AtomicUsize::new(0), AtomicUsize::new(0)));
+            let shared = Arc::new((DeliveryLock::new(), AtomicUsize::new(0), AtomicUsize::new(0)));
             let threads: Vec<_> = (0..2)
                 .map(|_| {
                     let shared = shared.clone();
                     thread::spawn(move || {
-                        let (turn, inside, notes) = &*shared;
-                        if !turn.take() {
+                        let (lock, inside, notes) = &*shared;
+                        if !lock.try_lock() {
                             return 1;
                         }
                         assert_eq!(inside.fetch_add(1, Ordering::Relaxed), 0);
                         inside.fetch_sub(1, Ordering::Relaxed);
-                        notes.fetch_add(turn.give_back().into(), Ordering::Relaxed);
+                        notes.fetch_add(lock.unlock().into(), Ordering::Relaxed);
                         0
                     })
                 })
                 .collect();
             let refused: usize = threads.into_iter().map(|thread| thread.join().unwrap()).sum();
             assert_eq!(shared.2.load(Ordering::Relaxed), refused);
-            assert!(shared.0.take());
+            assert!(shared.0.try_lock());
         });
     }
 }

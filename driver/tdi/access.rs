@@ -1,4 +1,4 @@
-//! Who opens an address for sharing, and the access list that the first of them sets.
+//! The opener of a shared address, and the access list that the first of them sets.
 
 use core::ptr::{NonNull, null_mut};
 
@@ -9,7 +9,7 @@ use sys::wdm::{
 };
 use wdk::nt_success;
 
-/// Who opens an address: the access state of its create.
+/// The opener of an address: the access state of its create.
 ///
 /// # Invariants
 ///
@@ -26,7 +26,7 @@ pub(crate) struct Opener {
 /// It came from `SeAssignSecurity`, and was not given back.
 pub(crate) struct List(NonNull<VOID>);
 
-// SAFETY: nobody changes a descriptor, and any thread may give it back.
+// SAFETY: a descriptor does not change, and any thread may give it back.
 unsafe impl Send for List {}
 // SAFETY: as above.
 unsafe impl Sync for List {}
@@ -50,14 +50,14 @@ impl Opener {
         Some(Self { state, mode })
     }
 
-    /// Who asks.
+    /// The subject that asks.
     fn subject(&self) -> *mut SECURITY_SUBJECT_CONTEXT {
         // SAFETY: the state is there, by the invariant.
         unsafe { &raw mut (*self.state.as_ptr()).SubjectSecurityContext }
     }
 }
 
-/// What the generic rights stand for on files, and so on addresses.
+/// The mapping of the generic rights on files, and so on addresses.
 fn mapping() -> *mut GENERIC_MAPPING {
     // SAFETY: creates run at PASSIVE_LEVEL.
     unsafe { wdm::IoGetFileObjectGenericMapping() }

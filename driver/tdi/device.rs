@@ -25,7 +25,7 @@ static DEVICE: Mutex<Device> = Mutex::new(Device { adapters: 0, files: 0, regist
 /// may go below it.
 static REMOVAL: AtomicPtr<Work<Mutex<Device>>> = AtomicPtr::new(null_mut());
 
-/// What keeps the device: it is deregistered when neither an adapter nor a file needs it any more. No page says
+/// The references that keep the device: it is deregistered when neither an adapter nor a file needs it any more. No page says
 /// that NDIS dispatches the requests of open files after that.
 struct Device {
     adapters: usize,
@@ -43,7 +43,7 @@ struct Registered {
 unsafe impl Send for Registered {}
 
 impl Device {
-    /// Whether neither an adapter nor a file needs it.
+    /// Returns whether neither an adapter nor a file needs it.
     const fn is_unused(&self) -> bool {
         self.adapters == 0 && self.files == 0
     }
@@ -170,7 +170,7 @@ fn register() -> Result<Registered, NDIS_STATUS> {
     let driver = driver::handle().ok_or(STATUS_INSUFFICIENT_RESOURCES)?;
     let name: NDIS_STRING = utf16!(b"\\Device\\Softndk");
     let link: NDIS_STRING = utf16!(b"\\DosDevices\\Softndk");
-    // Everything to the system and to administrators, nothing to anybody else.
+    // All access to the system and to administrators, none to others.
     let security = utf16!(b"D:P(A;;GA;;;SY)(A;;GA;;;BA)");
     let functions = dispatch::table();
     let attributes = NDIS_DEVICE_OBJECT_ATTRIBUTES {

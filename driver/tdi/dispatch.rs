@@ -37,7 +37,7 @@ pub(super) fn table() -> [Option<PDRIVER_DISPATCH>; IRP_MJ_COUNT] {
     table
 }
 
-/// What an entry point has in hand.
+/// The arguments of an entry point.
 #[derive(Clone, Copy)]
 pub(super) struct Entry {
     pub(super) irp: NonNull<IRP>,
@@ -67,7 +67,7 @@ impl Entry {
         Id::from_raw(raw.addr() as u64)
     }
 
-    /// Whether a create names a file below the device. The device's security descriptor does not stand before
+    /// Returns whether a create names a file below the device. The device's security descriptor does not stand before
     /// such names, unless the device is told so ("Controlling Device Namespace Access"), and there are none.
     fn is_named(&self) -> bool {
         // SAFETY: the request keeps the file object.

@@ -47,7 +47,7 @@ impl Irp {
     fn cancel_routine(&self) -> &AtomicPtr<()> {
         // SAFETY: the IRP is ours.
         let place = unsafe { &raw mut (*self.0.as_ptr()).CancelRoutine };
-        // SAFETY: an optional function pointer has the size and alignment of a pointer, and everybody
+        // SAFETY: an optional function pointer has the size and alignment of a pointer, and all code
         // accesses it atomically while the IRP can be cancelled.
         unsafe { AtomicPtr::from_ptr(place.cast::<*mut ()>()) }
     }
@@ -55,7 +55,7 @@ impl Irp {
     fn is_cancelled(&self) -> bool {
         // SAFETY: the IRP is ours.
         let place = unsafe { &raw mut (*self.0.as_ptr()).Cancel };
-        // SAFETY: whoever cancels the IRP writes this byte, in one piece.
+        // SAFETY: the canceller of the IRP writes this byte, in one piece.
         unsafe { AtomicU8::from_ptr(place) }.load(Ordering::SeqCst) != 0
     }
 
@@ -94,8 +94,8 @@ impl Irp {
     }
 }
 
-// SAFETY: the cancel routine is taken out by one atomic exchange, by us or by whoever cancels; so `disarm`
-// returns `true` only if nobody else has got it. The lists of an IRP stay until it is completed.
+// SAFETY: the cancel routine is taken out by one atomic exchange, by us or by the canceller; so `disarm`
+// returns `true` only if the canceller has not got it. The lists of an IRP stay until it is completed.
 unsafe impl Request for Irp {
     fn arm(&mut self, request_id: RequestId) -> bool {
         let words = [request_id.file.to_raw(), request_id.number];
@@ -104,7 +104,7 @@ unsafe impl Request for Irp {
         // SAFETY: the words of the IRP's owner, of which these are the first two.
         unsafe { notes.cast::<[u64; 2]>().write(words) };
         self.cancel_routine().store(cancel as *mut (), Ordering::SeqCst);
-        // Whoever cancelled before this has found no routine.
+        // A canceller before this has found no routine.
         !(self.is_cancelled() && self.disarm())
     }
 
@@ -165,7 +165,7 @@ const NO_BOOST: i8 = 0;
 
 /// The cancel routine: at DISPATCH_LEVEL, with the cancel spin lock held.
 unsafe extern "win64" fn cancel(_device: *mut DEVICE_OBJECT, irp: *mut IRP) {
-    // SAFETY: whoever took this routine out of the IRP keeps it until the transport has completed it, which
+    // SAFETY: the canceller that took this routine out of the IRP keeps it until the transport has completed it, which
     // it does not do before `cancel` below.
     let notes = unsafe { &raw const (*irp).Tail.Overlay.DriverContext.DriverContext };
     // SAFETY: `arm` wrote the two words.

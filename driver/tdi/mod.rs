@@ -41,7 +41,7 @@ use irp::Irp;
 /// The transport, while the driver is loaded. Entry points of the I/O manager get no other context.
 static TRANSPORT: Lock<Option<Transport<TdiSystem>>> = Lock::const_new(SpinLock::INIT, None);
 
-/// What the transport runs on here.
+/// The system that the transport runs on: the kernel.
 pub(crate) struct TdiSystem;
 
 impl System for TdiSystem {
@@ -113,7 +113,7 @@ impl TransportPort {
     }
 }
 
-/// Whether a port of the transport has lost addresses.
+/// The loss of addresses of a port of the transport, if any.
 #[must_use = "what runs over lost addresses is to end"]
 pub(crate) struct Taken {
     transport: Transport<TdiSystem>,

@@ -1,4 +1,4 @@
-//! What a client's stack location asks. Its clients are drivers: their pointers are valid, their addresses
+//! Parameters of a client's stack location. Its clients are drivers: their pointers are valid, their addresses
 //! need not be.
 
 use core::mem::MaybeUninit;
@@ -27,7 +27,7 @@ pub(super) unsafe fn of<T: Copy>(location: NonNull<IO_STACK_LOCATION>) -> T {
     unsafe { parameters.cast::<T>().read() }
 }
 
-/// What a request asks that may wait; `None` if it is another one.
+/// Reads the command of a request that may wait; `None` if it is another one.
 ///
 /// # Safety
 ///
@@ -97,7 +97,7 @@ unsafe fn source(information: *const TDI_CONNECTION_INFORMATION) -> Source {
     // SAFETY: as the caller promises.
     let named = unsafe { information.as_ref() }.is_some_and(|named| named.RemoteAddressLength != 0);
     if !named {
-        return Source::Anyone;
+        return Source::Any;
     }
     // SAFETY: as the caller promises.
     unsafe { remote(information) }.map_or(Source::Unknown, Source::Address)

@@ -62,7 +62,7 @@ pub(super) unsafe extern "win64" fn internal_device_control(
     unsafe { serve(irp, asked) }
 }
 
-/// What a client asks of an open file.
+/// A request for an open file.
 enum Asked {
     /// Something that may wait.
     Submit(Command),
@@ -143,7 +143,7 @@ unsafe fn pend(irp: NonNull<IRP>, location: NonNull<IO_STACK_LOCATION>) -> Irp {
     unsafe { Irp::new(irp) }
 }
 
-/// What a driver asks by a request that never waits.
+/// Reads a driver's request that never waits.
 ///
 /// # Safety
 ///
@@ -222,7 +222,7 @@ fn associate(
 pub(super) unsafe fn accept_irp(irp: NonNull<IRP>) -> Option<HandlerIrp<Irp>> {
     // SAFETY: as the caller promises.
     let packet = unsafe { &mut *irp.as_ptr() };
-    // What `IoSetNextIrpStackLocation` does, as nobody sends the request.
+    // As `IoSetNextIrpStackLocation` does: the request comes without IoCallDriver.
     packet.CurrentLocation = packet.CurrentLocation.checked_sub(1)?;
     // SAFETY: while a driver owns the request, this member of the union is in use.
     let current = unsafe { &mut packet.Tail.Overlay.CurrentStackLocation };

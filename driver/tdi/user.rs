@@ -13,7 +13,7 @@ use tdi::user::UserRequest;
 
 use super::parameters;
 
-/// What a program asks.
+/// A program's request.
 ///
 /// # Errors
 ///
@@ -38,12 +38,12 @@ pub(super) unsafe fn request(
         _ => 0,
     };
     let input = input.unwrap_or(NonNull::dangling());
-    // SAFETY: the system buffer has so many bytes, which nobody else changes.
+    // SAFETY: the system buffer has so many bytes, which no other code changes.
     let input = unsafe { core::slice::from_raw_parts(input.as_ptr(), length) };
     UserRequest::parse(control.IoControlCode, input, control.OutputBufferLength as usize)
 }
 
-/// Whether the I/O manager copies the input of a control code to a system buffer.
+/// Returns whether the I/O manager copies the input of a control code to a system buffer.
 const fn buffered_input(code: u32) -> bool {
     sys::wdm::METHOD_FROM_CTL_CODE(code) != sys::wdm::METHOD_NEITHER
 }

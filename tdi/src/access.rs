@@ -1,4 +1,4 @@
-//! Who may share an address.
+//! Access check for shared addresses.
 //!
 //! The first to open an address for sharing sets the access list of the address; each further opener is
 //! compared with it (the page of TdiDispatchCreate, `SecurityContext->AccessState`). The list is the address's
@@ -9,7 +9,7 @@ use sys::status::NTSTATUS;
 
 use crate::network::System;
 
-/// Who opens an address for sharing. Its functions are called at PASSIVE_LEVEL, with no lock held.
+/// The opener of an address that is to be shared. Its functions are called at PASSIVE_LEVEL, with no lock held.
 pub trait Opener {
     /// An access list. Dropped at PASSIVE_LEVEL, with no lock held.
     type List: Send + Sync + 'static;
@@ -21,7 +21,7 @@ pub trait Opener {
     /// The status for the create.
     fn assign(&self) -> Result<Self::List, NTSTATUS>;
 
-    /// Whether the list of an address grants this opener what it asks for.
+    /// Returns whether the list of an address grants this opener what it asks for.
     ///
     /// # Errors
     ///
@@ -32,11 +32,11 @@ pub trait Opener {
 /// A list, which the files that share an address have in common.
 pub(crate) type ListOf<S> = Shared<<<S as System>::Opener as Opener>::List>;
 
-/// How far it is settled that, and by which list, a file shares an address.
+/// The progress of the access check of a file that is to share an address.
 pub(crate) enum Sharing<S: System> {
     /// It does not.
     Exclusive,
-    /// It wants to; nobody was asked.
+    /// It wants to; no list was looked at.
     Wanted,
     /// By its own list, if it is the first.
     Own(ListOf<S>),
@@ -44,7 +44,7 @@ pub(crate) enum Sharing<S: System> {
     Theirs(ListOf<S>),
 }
 
-/// What stands between a file and an address.
+/// The obstacle between a file and an address.
 pub(crate) enum Obstacle<S: System> {
     /// It is the first to open the address, and needs a list.
     NoList,

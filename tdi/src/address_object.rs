@@ -74,7 +74,7 @@ pub(crate) enum State<S: System> {
 }
 
 impl<S: System> State<S> {
-    /// Whether one of its listeners is such that `goes` holds.
+    /// Returns whether one of its listeners is such that `goes` holds.
     pub(crate) fn any(&self, goes: impl Fn(&Listener<S>) -> bool) -> bool {
         match self {
             Self::Live { listeners, .. } => listeners.iter().any(goes),
@@ -82,7 +82,7 @@ impl<S: System> State<S> {
         }
     }
 
-    /// Whether the address is open, and usable.
+    /// Returns whether the address is open, and usable.
     pub(crate) const fn is_live(&self) -> bool {
         matches!(self, Self::Live { .. })
     }
@@ -132,7 +132,7 @@ impl<S: System> Lost<S> {
 }
 
 impl<S: System> Address<S> {
-    /// Whether connections and datagrams to `at` are for this address: it is bound there.
+    /// Returns whether connections and datagrams to `at` are for this address: it is bound there.
     pub(crate) fn covers(&self, at: SocketAddr) -> bool {
         match &self.state {
             State::Live { listeners, .. } => listeners.iter().any(|(bound, _)| *bound == at),

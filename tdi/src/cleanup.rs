@@ -1,4 +1,4 @@
-//! How files end, and what runs over a port that goes.
+//! Cleanup and close of files, and the removal of ports.
 
 use provider::kernel::Event as _;
 use sys::status::{STATUS_ADDRESS_CLOSED, STATUS_CANCELLED, STATUS_CONNECTION_ABORTED};
@@ -104,7 +104,7 @@ impl<S: System> Transport<S> {
         while self.tell_error() {}
     }
 
-    /// Whether a listener's port has gone, or has lost the listener's address.
+    /// Returns whether a listener's port has gone, or has lost the listener's address.
     pub(crate) fn has_gone(&self, (at, listener): &Listener<S>) -> bool {
         !self.network().serves(<S::Network as Network<S>>::port(listener), at.ip())
     }

@@ -1,4 +1,4 @@
-//! With which statuses a request may end: the table of docs/tdi.md, for whoever checks it.
+//! Permitted completion statuses of each request: the table of docs/tdi.md, for the tests.
 
 use sys::status::*;
 use sys::tdi::*;
@@ -9,14 +9,14 @@ const ANY: &[NTSTATUS] = &[STATUS_FILE_CLOSED, STATUS_INSUFFICIENT_RESOURCES];
 /// With which those may end that wait.
 const WAITING: &[NTSTATUS] = &[STATUS_CANCELLED, STATUS_CONNECTION_ABORTED, STATUS_CONNECTION_RESET];
 
-/// Whether a request with this minor function of `IRP_MJ_INTERNAL_DEVICE_CONTROL` may end so.
+/// Returns whether a request with this minor function of `IRP_MJ_INTERNAL_DEVICE_CONTROL` may end so.
 #[must_use]
 pub fn is_permitted(minor: u8, status: NTSTATUS) -> bool {
     let (waits, own) = own(minor);
     ANY.contains(&status) || own.contains(&status) || waits && WAITING.contains(&status)
 }
 
-/// Whether requests of this kind wait, and their own statuses.
+/// Returns whether requests of this kind wait, and their own statuses.
 fn own(minor: u8) -> (bool, &'static [NTSTATUS]) {
     match minor {
         TDI_ASSOCIATE_ADDRESS => (

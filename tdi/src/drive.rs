@@ -17,7 +17,7 @@ use crate::slab::Id;
 use crate::transport::Transport;
 
 impl<S: System> Transport<S> {
-    /// Works for an endpoint until there is nothing more to do, unless somebody does already: then that
+    /// Works for an endpoint until there is nothing more to do, unless another thread does already: then that
     /// thread sees what the caller has left. Up to DISPATCH_LEVEL, with no lock held.
     pub(crate) fn drive(&self, id: Id) {
         match self.lock().endpoint(id) {
@@ -29,7 +29,7 @@ impl<S: System> Transport<S> {
         }
     }
 
-    /// What the drive loop does next; if that is nothing, it is the drive loop no more.
+    /// Returns the next action, or ends the drive loop if there is none.
     // A frame of its own, which has gone when the action is performed: that may lead to the drive loop of another
     // endpoint, and further.
     #[inline(never)]
@@ -141,7 +141,7 @@ impl<S: System> Transport<S> {
         self.over(call);
     }
 
-    /// Somebody connects to `local`. Up to DISPATCH_LEVEL, with no lock held.
+    /// Takes a connect request for `local`. Up to DISPATCH_LEVEL, with no lock held.
     pub fn offered(&self, local: core::net::SocketAddr, offer: OfferOf<S>) {
         let taker = self.lock().taker(local, offer);
         match taker {
@@ -150,7 +150,7 @@ impl<S: System> Transport<S> {
                 self.ask(address, handler, &call, offer);
                 self.over(call);
             }
-            Taker::Nobody(offer) => drop(offer),
+            Taker::None(offer) => drop(offer),
         }
     }
 

@@ -1,4 +1,4 @@
-//! Who listens where, and to whom a connection goes that somebody asks for.
+//! Pending listens of each address, and the target of a connect request.
 
 use core::net::SocketAddr;
 
@@ -17,8 +17,8 @@ pub(crate) enum Taker<S: System> {
     Endpoint(Id),
     /// The client of an address is to be asked.
     Client { address: Id, handler: Connect, call: Call<()>, offer: OfferOf<S> },
-    /// Nobody.
-    Nobody(OfferOf<S>),
+    /// No endpoint and no handler.
+    None(OfferOf<S>),
 }
 
 impl<S: System> TransportState<S> {
@@ -77,7 +77,7 @@ impl<S: System> TransportState<S> {
         });
         match asked.and_then(|(address, handler)| Some((address, handler, self.call(address)?))) {
             Some((address, handler, call)) => Taker::Client { address, handler, call, offer },
-            None => Taker::Nobody(offer),
+            None => Taker::None(offer),
         }
     }
 

@@ -1,4 +1,4 @@
-//! What the transport needs of the network below: listeners and links.
+//! The network below, as the transport needs it: listeners and links.
 //!
 //! A link carries one connection as a sequence of messages. What happens on it is noted by
 //! [`Transport::note`](crate::Transport::note) and then asked for, so that one thread at a time works for
@@ -14,7 +14,7 @@ use sys::status::NTSTATUS;
 use crate::slab::Id;
 use crate::transport::Transport;
 
-/// What the transport runs on.
+/// The system that the transport runs on.
 pub trait System: Sized + Send + Sync + 'static {
     /// Locks and events.
     type Kernel: provider::Kernel;
@@ -43,7 +43,7 @@ pub struct HandlerIrp<R> {
     pub request: R,
     /// The file that it is for.
     pub file: Option<Id>,
-    /// What it asks.
+    /// The command that it carries.
     pub command: crate::Command,
 }
 
@@ -56,7 +56,7 @@ pub struct PortId(pub(crate) u64);
 pub enum BindError {
     /// No port of the network has the address.
     NotLocal,
-    /// Somebody has it.
+    /// Another listener has it.
     InUse,
     /// All ports for those who name none are in use.
     NoPort,
@@ -75,7 +75,7 @@ impl From<NoMemory> for BindError {
 pub trait Network<S: System>: Send + Sync + 'static {
     /// Takes connections at an address; dropping it ends that.
     type Listener: Send + Sync;
-    /// A connection that somebody asks for; dropping it refuses it.
+    /// A connect request of a peer; dropping it refuses it.
     type Offer: Send;
     /// See [`Link`].
     type Link: Link;
@@ -136,11 +136,11 @@ pub trait Network<S: System>: Send + Sync + 'static {
     /// Some address that a port of the network has, of one family.
     fn host(&self, ipv4: bool) -> Option<IpAddr>;
 
-    /// Whether the network has a port of this name, and that port has the address; either may go at any time. The
+    /// Returns whether the network has a port of this name, and that port has the address; either may go at any time. The
     /// transport's lock may be held.
     fn serves(&self, port: PortId, address: IpAddr) -> bool;
 
-    /// Whether some port of the network has the address.
+    /// Returns whether some port of the network has the address.
     fn is_local(&self, address: IpAddr) -> bool;
 
     /// The port on which a listener is. The transport's lock may be held.
@@ -149,7 +149,7 @@ pub trait Network<S: System>: Send + Sync + 'static {
     /// The port over which a connection is offered. The transport's lock may be held.
     fn offered_over(offer: &Self::Offer) -> PortId;
 
-    /// Who asks.
+    /// The address of the peer.
     fn peer(offer: &Self::Offer) -> SocketAddr;
 
     /// Where.
@@ -210,7 +210,7 @@ impl<T> ByUrgency<T> {
 /// A number of messages of data.
 pub type Credits = ByUrgency<u8>;
 
-/// What a message is.
+/// The kinds of message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// Bytes of a stream.
@@ -221,14 +221,14 @@ pub enum Kind {
     Credits(Credits),
 }
 
-/// What has happened to a message.
+/// The completion of a send or a receive.
 #[derive(Debug)]
 pub enum Completion<D> {
     /// The message with this number has reached the peer, or was lost.
     Sent {
         /// As given to [`Link::send`].
         number: u64,
-        /// Whether it has reached the peer.
+        /// Set if it has reached the peer.
         arrived: bool,
     },
     /// Data has come.
@@ -251,7 +251,7 @@ pub trait Link: Clone + Send + Sync + 'static {
     /// The bytes of a message that has come; they stay until it is given back.
     type Data: Deref<Target = [u8]> + Send;
 
-    /// How many messages of data may be under way from here at a time, besides one of each other kind.
+    /// The messages of data that may be in flight from here at a time, besides one of each other kind.
     const DEPTH: usize;
     /// Messages of data that may come before one is given back.
     const CREDITS: Credits;
@@ -290,7 +290,7 @@ pub trait Link: Clone + Send + Sync + 'static {
     /// Ends the connection at once and tells the peer.
     fn close(&self);
 
-    /// Who is at the other end.
+    /// The address of the other end.
     fn peer(&self) -> SocketAddr;
 
     /// The port over which it runs.

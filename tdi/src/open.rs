@@ -47,15 +47,15 @@ impl From<NoMemory> for Refusal {
     }
 }
 
-/// How an address object begins.
+/// The outcome of entering an address object.
 enum Entry<S: System> {
     /// Not yet.
     Not(Obstacle<S>),
     /// Others have the address, and share it.
     Shares(Id),
-    /// Nobody has it, so it is to be bound.
+    /// No other file has it, so it is to be bound.
     First(Id),
-    /// Somebody is about to bind it, and it will be known then whether it can be shared.
+    /// Another create is binding it, and tells then whether it can be shared.
     After(Shared<EventOf<S>>),
 }
 
@@ -120,7 +120,7 @@ impl<S: System> Transport<S> {
         Ok(id)
     }
 
-    /// Enters an address object before it is bound, so that whoever opens the same address meanwhile finds it.
+    /// Enters an address object before it is bound, so that another create of the same address finds it meanwhile.
     fn enter_address(&self, local: SocketAddr, sharing: &Sharing<S>) -> Result<Entry<S>, Refusal> {
         let settled = Shared::new(EventOf::<S>::new())?;
         settled.initialise();

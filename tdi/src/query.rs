@@ -1,4 +1,4 @@
-//! What a client can ask about the transport and its files.
+//! TDI_QUERY_INFORMATION: queries of the transport and its files.
 
 use core::mem::offset_of;
 

@@ -14,7 +14,7 @@ pub(crate) struct Waiting<R, T = ()> {
     pub(crate) cancelled: bool,
     /// It was disarmed: it is ours to complete.
     claimed: bool,
-    /// What is known of it.
+    /// The state that its owner keeps with it.
     pub(crate) what: T,
 }
 
@@ -32,7 +32,7 @@ impl<R: Request, T> Waiting<R, T> {
         }
     }
 
-    /// Whether the caller may take it out and complete it, now or later. If not, its cancel routine is on its way.
+    /// Returns whether the caller may take it out and complete it, now or later. If not, its cancel routine is on its way.
     pub(crate) fn claim(&mut self) -> bool {
         self.claimed = self.claimed || self.cancelled || self.request.disarm();
         self.claimed
@@ -101,7 +101,7 @@ impl<R: Request, T> Queue<R, T> {
         if self.0.front_mut()?.claim() { self.0.pop_front() } else { None }
     }
 
-    /// Whether there is one for which `wanted` holds.
+    /// Returns whether there is one for which `wanted` holds.
     pub(crate) fn any(&self, wanted: impl Fn(&T) -> bool) -> bool {
         self.0.iter().any(|waiting| wanted(&waiting.what))
     }
@@ -113,7 +113,7 @@ impl<R: Request, T> Queue<R, T> {
         self.0.remove(place)
     }
 
-    /// Whether there is a cancelled one for which `wanted` holds.
+    /// Returns whether there is a cancelled one for which `wanted` holds.
     pub(crate) fn has_cancelled(&self, wanted: impl Fn(&T) -> bool) -> bool {
         self.0.iter().any(|waiting| waiting.cancelled && wanted(&waiting.what))
     }

@@ -23,7 +23,7 @@ pub struct RequestId {
 /// # Cancelling
 ///
 /// A request that waits is *armed*: its cancel routine may run at any moment and call
-/// [`Transport::cancel`](crate::Transport::cancel) with the request_id. Whoever wants to complete the request
+/// [`Transport::cancel`](crate::Transport::cancel) with the request_id. The thread that wants to complete the request
 /// has to disarm it first. If that fails, the cancel routine is on its way and the request stays in its
 /// queue until the routine has come; so of the two exactly one completes it, and never with a cancel
 /// routine set.
@@ -73,7 +73,7 @@ pub unsafe trait Request: Send + Sized + 'static {
     fn complete(self, status: NTSTATUS, information: usize);
 }
 
-/// What a request asks of a connection endpoint, or, if it is about datagrams, of an address object. All of these
+/// A command for a connection endpoint, or, if it is about datagrams, for an address object. All of these
 /// complete by [`Request::complete`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Command {
@@ -81,7 +81,7 @@ pub enum Command {
     Connect {
         /// Where to; `None` if the client named no address that is one.
         to: Option<SocketAddr>,
-        /// How long it may take, in units of 100 ns.
+        /// The time limit, in units of 100 ns.
         limit: Option<u64>,
     },
     /// `TDI_LISTEN`.
@@ -95,7 +95,7 @@ pub enum Command {
     Disconnect {
         /// `TDI_DISCONNECT_…`.
         flags: u32,
-        /// How long a release may take, in units of 100 ns.
+        /// The time limit of a release, in units of 100 ns.
         limit: Option<u64>,
     },
     /// `TDI_SEND`.

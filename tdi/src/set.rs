@@ -1,4 +1,4 @@
-//! What a client can set.
+//! TDI_SET_INFORMATION.
 //!
 //! The page of TDI_SET_INFORMATION has one set operation for each of four queries, and leaves to a transport what
 //! of them it takes. Of the statistics that is what this one counts itself. An address can't be changed once it is

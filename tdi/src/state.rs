@@ -19,7 +19,7 @@ use crate::slab::{Id, Slab};
 
 pub(crate) type EventOf<S> = <<S as System>::Kernel as provider::Kernel>::Event;
 
-/// How far the closing of a file is.
+/// The phase of a file's end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Phase {
     /// Not begun.
@@ -30,7 +30,7 @@ pub(crate) enum Phase {
     Closed,
 }
 
-/// What a file object stands for.
+/// The state behind a file object.
 pub(crate) struct File<S: System> {
     pub(crate) phase: Phase,
     /// Requests that refer to the file, and handlers that run: those of the address, or for the endpoint.
@@ -38,7 +38,7 @@ pub(crate) struct File<S: System> {
     /// A cleanup waits until nothing is outstanding.
     pub(crate) has_waiter: bool,
     pub(crate) idle_event: Shared<EventOf<S>>,
-    /// What carries the file, see [`Transport::set_file_object`](crate::Transport::set_file_object).
+    /// The address of the I/O manager's file object, see [`Transport::set_file_object`](crate::Transport::set_file_object).
     pub(crate) file_object: usize,
     pub(crate) object: Object<S>,
 }
@@ -71,7 +71,7 @@ impl<S: System> File<S> {
         }
     }
 
-    /// Whether nothing needs it any more.
+    /// Returns whether nothing needs it any more.
     fn is_over(&self) -> bool {
         let idle = match &self.object {
             Object::Endpoint(endpoint) => endpoint.is_idle(),
@@ -157,7 +157,7 @@ impl<S: System> TransportState<S> {
         (file.outstanding == 0 && file.has_waiter).then(|| file.idle_event.clone())
     }
 
-    /// What the endpoint's drive loop does next, with the call of a handler if that is part of it.
+    /// Returns the next action of the endpoint's drive loop, with the call of a handler if that is part of it.
     pub(crate) fn step(&mut self, id: Id) -> Option<(Action<S>, Option<Call<ConnectionContext>>)> {
         let endpoint = self.endpoint(id)?;
         let (address, offered) = (endpoint.address, endpoint.offered_at());

@@ -1,4 +1,4 @@
-//! What is left of connections, for whoever waits for its end.
+//! Trace of the connections that a port's removal waits for.
 
 use provider::Kernel;
 

@@ -18,7 +18,7 @@ use crate::state::{Phase, TransportState};
 type Lock<S, T> = lock_api::Mutex<<<S as System>::Kernel as Kernel>::Lock, T>;
 type Guard<'a, S> = MutexGuard<'a, <<S as System>::Kernel as Kernel>::Lock, TransportState<S>>;
 
-/// What all clones of a transport have in common.
+/// The state that all clones of a transport share.
 pub(crate) struct Inner<S: System> {
     state: Lock<S, TransportState<S>>,
     network: S::Network,

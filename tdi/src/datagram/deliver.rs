@@ -17,7 +17,7 @@ use crate::request::{Command, Request as _};
 use crate::slab::Id;
 use crate::transport::Transport;
 
-/// Who takes a datagram next at an address object, which is held meanwhile.
+/// The next receiver of a datagram at an address object, which is held meanwhile.
 enum Taker<S: System> {
     Receive(Waiting<S::Request, Wanted>),
     Client(ReceiveDatagram, Call<()>),

@@ -15,7 +15,7 @@ use crate::slab::Id;
 use crate::transport::Transport;
 
 impl<S: System> Transport<S> {
-    /// `TDI_SEND_DATAGRAM`. That nobody at the destination takes the datagram is no error.
+    /// `TDI_SEND_DATAGRAM`. A datagram that is not taken at the destination is no error.
     pub(crate) fn send_datagram(&self, file: Id, to: Option<SocketAddr>, length: usize, request: S::Request) {
         match self.post_datagram(file, to, length, &request) {
             Ok(()) => request.complete(STATUS_SUCCESS, length),

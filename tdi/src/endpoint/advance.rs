@@ -1,4 +1,4 @@
-//! What the drive loop does next for each state.
+//! The next action in each state.
 
 use core::net::SocketAddr;
 
@@ -15,7 +15,7 @@ use crate::network::{Link, Network, PortId, System};
 use crate::queue::{self, Waiting};
 use crate::request::Request as _;
 
-/// How long a client may take to accept what completed its listen: 1 s in units of 100 ns, as the text has
+/// The time in which a client has to accept what completed its listen: 1 s in units of 100 ns, as the text has
 /// "under a second".
 const ACCEPT_LIMIT: u64 = 10_000_000;
 
@@ -59,7 +59,7 @@ impl<S: System> Endpoint<S> {
         }
     }
 
-    /// What would have become a connection ends with `status`.
+    /// Ends the establishment of a connection with `status`.
     fn failed(&mut self, status: NTSTATUS) -> Step<S> {
         self.end(Why::all(status));
         Step::Again
@@ -185,7 +185,7 @@ impl<S: System> Endpoint<S> {
         }
     }
 
-    /// What was there has come to its end. A client may use the endpoint again in the completion routine of the last
+    /// The connection has come to its end. A client may use the endpoint again in the completion routine of the last
     /// request, so this comes before that completes.
     pub(super) fn become_idle(&mut self) {
         self.state = State::Idle;

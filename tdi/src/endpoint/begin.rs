@@ -1,4 +1,4 @@
-//! What a request finds when the drive loop looks at it.
+//! The beginning of each request, when the drive loop takes it from the inbox.
 
 use core::net::SocketAddr;
 
@@ -22,15 +22,15 @@ use crate::queue::Waiting;
 use crate::request::{Command, Request};
 use crate::slab::Id;
 
-/// How a client aborts: by no flag, or by this one.
+/// The flags of an abort: none, or this one.
 const NO_FLAGS: u32 = 0;
-/// What a send may ask for. The streams have no message bounds, so "partial" says nothing.
+/// The flags that a send may have. The streams have no message bounds, so "partial" says nothing.
 const SEND_FLAGS: u32 = TDI_SEND_EXPEDITED
     | TDI_SEND_PARTIAL
     | TDI_SEND_NO_RESPONSE_EXPECTED
     | TDI_SEND_NON_BLOCKING
     | TDI_SEND_AND_DISCONNECT;
-/// What a receive may ask for.
+/// The flags that a receive may have.
 const RECEIVE_FLAGS: u32 =
     TDI_RECEIVE_PARTIAL | TDI_RECEIVE_NORMAL | TDI_RECEIVE_EXPEDITED | TDI_RECEIVE_PEEK;
 
@@ -70,7 +70,7 @@ impl<S: System> Endpoint<S> {
         }
     }
 
-    /// Whether a connection may begin.
+    /// Returns whether a connection may begin.
     fn ready(&self, view: Option<&View>) -> Result<(), NTSTATUS> {
         match view {
             None => Err(STATUS_INVALID_CONNECTION),

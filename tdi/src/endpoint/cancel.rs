@@ -47,7 +47,7 @@ impl<S: System> Endpoint<S> {
         if torn && self.is_connected() {
             self.end(Why { indicate: Some(TDI_DISCONNECT_ABORT), ..Why::all(STATUS_CONNECTION_ABORTED) });
         }
-        // The release itself goes on; only nobody waits for it.
+        // The release itself goes on; only its request has gone.
         take(&mut self.release).map(|waiting| self.cancelled(waiting.request))
     }
 

@@ -30,14 +30,14 @@ impl Deadline {
         Self(limit.map(|limit| now.saturating_add(limit)))
     }
 
-    /// Whether it has passed.
+    /// Returns whether it has passed.
     pub(super) fn is_past(self, now: u64) -> bool {
         self.0.is_some_and(|deadline| deadline <= now)
     }
 }
 
 impl<S: System> Endpoint<S> {
-    /// Whether a limit has passed on which the drive loop has to act.
+    /// Returns whether a limit has passed on which the drive loop has to act.
     pub(crate) fn is_late(&self, now: u64) -> bool {
         match &self.state {
             State::Offered { until, .. } => until.is_past(now),
@@ -50,7 +50,7 @@ impl<S: System> Endpoint<S> {
         }
     }
 
-    /// Whether the connect, if it is one that waits, has taken too long.
+    /// Returns whether the connect, if it is one that waits, has taken too long.
     pub(super) fn connect_is_late(&self, now: u64) -> bool {
         self.control.as_ref().is_some_and(|control| control.what.is_past(now))
     }

@@ -1,6 +1,6 @@
-//! What happens to a connection, as its drive loop is told of it.
+//! Events of a link, as its endpoint's drive loop is told of them.
 
-/// What a link has to say, as bits.
+/// The events of a link, as bits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct LinkEvents(u8);
 
@@ -20,7 +20,7 @@ impl LinkEvents {
         self.0 |= events.0;
     }
 
-    /// Whether `events` were there; they are not any more.
+    /// Returns whether `events` were there; they are not any more.
     pub(super) fn take(&mut self, events: Self) -> bool {
         let had = self.0 & events.0 != 0;
         self.0 &= !events.0;

@@ -1,4 +1,4 @@
-//! What has come, to whoever wants it: the receives that wait, in their order, or else the client's handlers.
+//! The receive path: data goes to the receives that wait, in their order, or else to the client's handlers.
 //!
 //! A receive asks for normal data, for expedited data, or for whichever comes. What a client hears of one kind
 //! does not depend on requests for the other kind only: such a request keeps no handler from being called.
@@ -20,7 +20,7 @@ use crate::event::{self, Taken};
 use crate::network::{ByUrgency, Link, System, Urgency};
 use crate::request::Request;
 
-/// What has come of one stream.
+/// The data of one stream that has come.
 pub(super) struct ReceivedStream<D> {
     chunks: VecDeque<D>,
     /// Bytes taken of the first.
@@ -69,14 +69,14 @@ pub(crate) struct Lent<L: Link> {
     consumed_messages: u8,
 }
 
-/// What a receive wants.
+/// The data that a receive wants.
 pub(super) struct ReceiveState {
     pub(super) length: usize,
     pub(super) peek: bool,
     pub(super) wants: ByUrgency<bool>,
 }
 
-/// Which data a receive wants by its flags: by none of both, as by both, whichever comes.
+/// The streams that a receive wants by its flags: with none of both, as with both, either.
 pub(super) const fn wanted(flags: u32) -> ByUrgency<bool> {
     match flags & (TDI_RECEIVE_NORMAL | TDI_RECEIVE_EXPEDITED) {
         TDI_RECEIVE_NORMAL => ByUrgency { normal: true, expedited: false },
@@ -86,7 +86,7 @@ pub(super) const fn wanted(flags: u32) -> ByUrgency<bool> {
 }
 
 impl<L: Link> Stream<L> {
-    /// Whether nothing that a receive wants is there or will come.
+    /// Returns whether nothing that a receive wants is there or will come.
     pub(super) fn is_over_for(&self, wants: ByUrgency<bool>) -> bool {
         let left = |urgency| *wants.of(urgency) && !self.received.of(urgency).is_empty();
         self.ended && !Urgency::ALL.into_iter().any(left)
@@ -94,7 +94,7 @@ impl<L: Link> Stream<L> {
 }
 
 impl<S: System> Endpoint<S> {
-    /// Data, and the end, to whoever wants it. See the module's head.
+    /// Delivers data, and the end, to receives and handlers. See the module's head.
     pub(super) fn deliver(&mut self, view: Option<&View>) -> Option<Action<S>> {
         let data = Urgency::ALL.into_iter().find_map(|urgency| self.deliver_data(urgency, view));
         data.or_else(|| self.deliver_end())

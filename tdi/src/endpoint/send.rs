@@ -1,4 +1,4 @@
-//! What a client sends: messages of its sends, as far as credits go, and what else the peer is told.
+//! The send path: messages of a client's sends, as far as credits go, and control messages.
 
 use core::ptr::NonNull;
 
@@ -15,7 +15,7 @@ pub(super) const CREDIT_UPDATE: u64 = 1;
 /// Requests are numbered from here; the messages of a send have its number.
 pub(super) const FIRST_REQUEST: u64 = 2;
 
-/// What a send has come to.
+/// The progress of a send.
 pub(crate) struct SendState {
     length: usize,
     /// Bytes that were given to the link.
@@ -43,7 +43,7 @@ impl SendState {
     }
 }
 
-/// How far this side's streams are.
+/// The state of this side's streams.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Out {
     /// The client may send.
@@ -57,7 +57,7 @@ pub(super) enum Out {
 }
 
 impl<L: Link> Stream<L> {
-    /// Whether the client may send.
+    /// Returns whether the client may send.
     pub(super) fn is_sending(&self) -> bool {
         self.out == Out::Open
     }

@@ -30,7 +30,7 @@ pub(super) enum State<S: System> {
 
 /// A connection on its way out.
 pub(super) struct Ending<S: System> {
-    /// To be closed, with data that nobody takes any more.
+    /// To be closed, with data that is not taken any more.
     pub(super) close: Option<(LinkOf<S>, Untaken<LinkOf<S>>)>,
     /// Closed and not gone yet.
     pub(super) awaited: bool,
@@ -46,7 +46,7 @@ pub(super) struct Why {
     pub(super) transfers: NTSTATUS,
     /// For a release that waits.
     pub(super) release: NTSTATUS,
-    /// What the client's disconnect handler is told.
+    /// The flags for the client's disconnect handler.
     pub(super) indicate: Option<u32>,
 }
 

@@ -5,7 +5,7 @@
 //!
 //! | module | is |
 //! |---|---|
-//! | [`receive`](super::receive) | what has come, to whoever wants it |
+//! | [`receive`](super::receive) | the receive path |
 //! | [`send`](super::send) | what the client sends |
 
 use alloc::collections::VecDeque;
@@ -87,12 +87,12 @@ impl<L: Link> Stream<L> {
         Ok(queues)
     }
 
-    /// Whether there is nothing more to receive.
+    /// Returns whether there is nothing more to receive.
     pub(super) fn is_over(&self) -> bool {
         self.ended && Urgency::ALL.into_iter().all(|urgency| self.received.of(urgency).is_empty())
     }
 
-    /// The link, and the data that nobody takes any more.
+    /// The link, and the data that is not taken any more.
     pub(super) fn into_parts(self) -> (L, Untaken<L>) {
         let ByUrgency { normal, expedited } = self.received;
         (self.link, ByUrgency { normal: normal.into_chunks(), expedited: expedited.into_chunks() })
@@ -100,7 +100,7 @@ impl<L: Link> Stream<L> {
 }
 
 impl<S: System> Endpoint<S> {
-    /// What is to be done for an established connection.
+    /// Returns the next action for an established connection.
     pub(super) fn transfer(&mut self, now: u64, view: Option<&View>) -> Step<S> {
         let State::Connected(stream) = &mut self.state else { return Step::Idle };
         if self.link_events.take(LinkEvents::LOST) {
@@ -128,7 +128,7 @@ impl<S: System> Endpoint<S> {
         Step::Again
     }
 
-    /// What has happened on the link, as [`Action::Next`] found it.
+    /// Takes a completion of the link, as [`Action::Next`] found it.
     pub(crate) fn completed(&mut self, completion: Option<Completion<DataOf<S>>>) {
         let State::Connected(stream) = &mut self.state else { return };
         let Some(completion) = completion else { return };
@@ -158,7 +158,7 @@ impl<S: System> Endpoint<S> {
         }
     }
 
-    /// What follows when nothing more moves.
+    /// Returns the next action when no data moves.
     fn settle(&mut self, now: u64, view: Option<&View>) -> Step<S> {
         let State::Connected(stream) = &mut self.state else { return Step::Idle };
         let over = stream.is_over();

@@ -1,4 +1,4 @@
-//! What the provider calls for a link. Callbacks only leave events.
+//! Callbacks of the provider for a link. Callbacks only leave events.
 
 use core::ffi::c_void;
 use core::ptr::NonNull;

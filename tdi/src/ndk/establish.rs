@@ -1,4 +1,4 @@
-//! How a link comes about: its queues, and its connector on either side.
+//! Establishment of a link: its queues, and its connector on either side.
 
 use core::cell::UnsafeCell;
 use core::net::SocketAddr;

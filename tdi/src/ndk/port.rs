@@ -17,7 +17,7 @@ use crate::network::{PortId, System};
 use crate::state::EventOf;
 use crate::transport::Transport;
 
-/// How long the removal of a port waits before it says what for, and then each time again.
+/// The time after which the removal of a port traces what it waits for, and then each time again.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// A port that links, listeners and offers use.
@@ -86,7 +86,7 @@ impl<S: System> Ndk<S> {
             let token = token(pd);
             Shared::new(Use { id, adapter, pd, token, refresh, unused })
                 .inspect_err(|_| {
-                    // SAFETY: nobody else knows the domain.
+                    // SAFETY: the domain is known to no other code.
                     unsafe { close_pd::<S>(pd) };
                 })
                 .map_err(|NoMemory| OpenError::NoMemory)
@@ -120,7 +120,7 @@ impl<S: System> Ndk<S> {
         if ports.entries.try_reserve(1).is_err() {
             drop(ports);
             drop(port);
-            // SAFETY: nobody else knows the domain.
+            // SAFETY: the domain is known to no other code.
             unsafe { close_pd::<S>(pd) };
             return Err(OpenError::NoMemory);
         }
@@ -163,7 +163,7 @@ impl<S: System> Ndk<S> {
         all.min_by_key(|entry| entry.id).map(|entry| entry.port.clone())
     }
 
-    /// Whether a port that is there has an address.
+    /// Returns whether a port that is there has an address.
     pub(super) fn has(&self, id: PortId, address: IpAddr) -> bool {
         let ports = self.ports.lock();
         ports.entries.iter().any(|entry| entry.id == id && entry.addresses.contains(&address))
@@ -203,14 +203,14 @@ impl<S: System> Ndk<S> {
             S::Kernel::trace(format_args!("a port of the transport that is to go is in use; not idle are"));
             transport.trace_endpoints();
         }
-        // SAFETY: no use of the port is left, so nobody calls with the domain.
+        // SAFETY: no use of the port is left, so no call with the domain is made.
         unsafe { close_pd::<S>(pd) };
         // SAFETY: as above, with the adapter.
         unsafe { Port::<S::Kernel>::close(adapter) };
     }
 }
 
-/// Whether a port has lost addresses.
+/// Set if a port has lost addresses.
 #[derive(Debug)]
 #[must_use = "what runs over lost addresses is to end"]
 pub struct Taken(bool);
@@ -236,7 +236,7 @@ fn token(pd: NonNull<NDK_PD>) -> u32 {
 ///
 /// # Safety
 ///
-/// The domain is not closed, and nobody calls with it any more.
+/// The domain is not closed, and no call with it is made any more.
 unsafe fn close_pd<S: System>(pd: NonNull<NDK_PD>) {
     let event = EventOf::<S>::new();
     event.initialise();

@@ -77,7 +77,7 @@ impl Raw {
 
 /// Bytes of the private data.
 pub(super) const HELLO: usize = 6;
-/// What a transport says first: its name and version.
+/// The greeting of a transport: its name and version.
 const MAGIC: [u8; 4] = *b"TDI\x02";
 
 /// The private data of a connect from an address object with this port.

@@ -1,21 +1,21 @@
-//! Who may share an address: its first opener says.
+//! Access checks of shared addresses: the first opener's list decides.
 
 use sys::status::{NTSTATUS, STATUS_ACCESS_DENIED, STATUS_INSUFFICIENT_RESOURCES};
 
 use super::host::context;
 use crate::Opener;
 
-/// Somebody who opens addresses.
-pub(crate) struct Somebody {
+/// An opener of addresses.
+pub(crate) struct TestOpener {
     pub(super) who: u32,
     /// Whom their lists admit.
     pub(super) admits: &'static [u32],
-    /// Whether there is memory for one.
+    /// Set if there is memory for one.
     pub(super) memory: bool,
 }
 
-impl Somebody {
-    pub(crate) const ANYBODY: Self = Self { who: 0, admits: &[0], memory: true };
+impl TestOpener {
+    pub(crate) const ANY: Self = Self { who: 0, admits: &[0], memory: true };
 }
 
 /// Lists that are there now, and how many were made.
@@ -33,7 +33,7 @@ impl Drop for List {
     }
 }
 
-impl Opener for Somebody {
+impl Opener for TestOpener {
     type List = List;
 
     fn assign(&self) -> Result<List, NTSTATUS> {
@@ -57,9 +57,9 @@ mod tests {
     use super::super::client::{Client, FAR, NEAR};
     use super::*;
 
-    const HOST: Somebody = Somebody { who: 1, admits: &[1, 2], memory: true };
-    const FRIEND: Somebody = Somebody { who: 2, admits: &[2, 3], memory: true };
-    const STRANGER: Somebody = Somebody { who: 3, admits: &[3], memory: true };
+    const HOST: TestOpener = TestOpener { who: 1, admits: &[1, 2], memory: true };
+    const FRIEND: TestOpener = TestOpener { who: 2, admits: &[2, 3], memory: true };
+    const STRANGER: TestOpener = TestOpener { who: 3, admits: &[3], memory: true };
 
     #[test]
     fn the_first_openers_list_says_who_shares_until_the_last_is_cleaned_up() {
@@ -97,7 +97,7 @@ mod tests {
     #[test]
     fn a_create_that_fails_leaves_no_list() {
         let client = Client::new();
-        let poor = Somebody { memory: false, ..HOST };
+        let poor = TestOpener { memory: false, ..HOST };
         assert_eq!(client.open_address_as(FAR, Some(&poor)), Err(STATUS_INSUFFICIENT_RESOURCES));
         assert_eq!(client.open_address_as("10.0.0.9:7", Some(&HOST)), Err(STATUS_INVALID_ADDRESS));
         assert_eq!(lists(), (0, 1));

@@ -6,7 +6,7 @@ use std::ffi::c_void;
 use sys::status::*;
 use sys::tdi::TDI_EVENT_ERROR;
 
-use super::access::Somebody;
+use super::access::TestOpener;
 use super::client::{Client, FAR, NEAR, Pair, done, failed};
 use super::host::{Pending, pump};
 use crate::{Command, Id, Source};
@@ -37,7 +37,7 @@ fn requests_that_wait_end_when_adapter_of_address_goes() {
     let pair = Pair::new();
     let second = pair.client.associated(pair.far_address);
     let listens = [pair.client.listen(pair.far), query(&pair.client, second)];
-    let receives = [(); 2].map(|()| pair.client.receive_datagram(pair.far_address, Source::Anyone, 9));
+    let receives = [(); 2].map(|()| pair.client.receive_datagram(pair.far_address, Source::Any, 9));
     pair.client.disable(1);
     for request in listens.iter().chain(&receives) {
         assert_eq!(request.outcome(), CLOSED);
@@ -62,7 +62,7 @@ fn requests_after_adapter_of_address_went_fail_with_address_closed() {
             query(client, pair.far),
             client.connect(pair.far, FAR),
             client.send_datagram(pair.far_address, FAR, b"x"),
-            client.receive_datagram(pair.far_address, Source::Anyone, 9),
+            client.receive_datagram(pair.far_address, Source::Any, 9),
         ] {
             assert_eq!(request.outcome(), CLOSED, "returned: {returned}");
         }
@@ -91,7 +91,7 @@ fn address_is_free_for_new_client_after_adapter_returned() {
         let new = client.open_address(FAR, !shared).unwrap();
         assert_eq!(client.listen(endpoint).outcome(), CLOSED);
         connects(&client, near, new, FAR);
-        let receive = client.receive_datagram(new, Source::Anyone, 4);
+        let receive = client.receive_datagram(new, Source::Any, 4);
         client.send_datagram(near, FAR, b"data");
         pump();
         assert_eq!(receive.outcome(), done(4));
@@ -107,8 +107,8 @@ fn address_is_free_for_new_client_after_adapter_returned() {
 #[test]
 fn access_list_of_dead_address_no_longer_counts() {
     let client = Client::new();
-    let owner = Somebody { who: 1, admits: &[1], memory: true };
-    let stranger = Somebody { who: 2, admits: &[2], memory: true };
+    let owner = TestOpener { who: 1, admits: &[1], memory: true };
+    let stranger = TestOpener { who: 2, admits: &[2], memory: true };
     let old = client.open_address_as(FAR, Some(&owner)).unwrap();
     assert_eq!(client.open_address_as(FAR, Some(&stranger)), Err(STATUS_ACCESS_DENIED));
     client.disable(1);
@@ -132,7 +132,7 @@ fn sharers_of_address_lose_it_together_whoever_opened_first() {
         client.disable(1);
         for (listen, address) in listens.iter().zip(all) {
             assert_eq!(listen.outcome(), CLOSED);
-            let receive = client.receive_datagram(address, Source::Anyone, 1).outcome();
+            let receive = client.receive_datagram(address, Source::Any, 1).outcome();
             let late = first_closed && address == all[0];
             assert_eq!(receive, if late { failed(STATUS_FILE_CLOSED) } else { CLOSED });
         }
@@ -147,7 +147,7 @@ fn wildcard_lives_until_its_last_adapter_went() {
     let near = client.address("10.0.0.1:0").unwrap();
     let any = client.address(ANY).unwrap();
     let endpoint = client.associated(any);
-    let (listen, receive) = (client.listen(endpoint), client.receive_datagram(any, Source::Anyone, 9));
+    let (listen, receive) = (client.listen(endpoint), client.receive_datagram(any, Source::Any, 9));
     client.disable(1);
     assert_eq!((listen.outcome(), receive.outcome()), (None, None));
     // What is left of it is served.
@@ -163,7 +163,7 @@ fn wildcard_lives_until_its_last_adapter_went() {
     let far = client.address(FAR).unwrap();
     connects(&client, near, far, FAR);
     let endpoint = client.associated(any);
-    let (listen, receive) = (client.listen(endpoint), client.receive_datagram(any, Source::Anyone, 9));
+    let (listen, receive) = (client.listen(endpoint), client.receive_datagram(any, Source::Any, 9));
     client.disable(0);
     assert_eq!((listen.outcome(), receive.outcome()), (CLOSED, CLOSED));
     client.enable(0);
@@ -174,7 +174,7 @@ fn wildcard_lives_until_its_last_adapter_went() {
 }
 
 thread_local! {
-    /// How often the handler below was called.
+    /// The number of calls of the handler below.
     static TOLD: Cell<usize> = const { Cell::new(0) };
 }
 
@@ -216,7 +216,7 @@ fn address_taken_from_live_adapter_is_gone_and_opened_anew_when_it_returns() {
         let told = TOLD.get();
         let second = client.associated(pair.far_address);
         let listens = [client.listen(pair.far), query(client, second)];
-        let receives = [(); 2].map(|()| client.receive_datagram(pair.far_address, Source::Anyone, 9));
+        let receives = [(); 2].map(|()| client.receive_datagram(pair.far_address, Source::Any, 9));
         // What does not concern the address changes nothing.
         client.return_address(1);
         client.take_address(0);

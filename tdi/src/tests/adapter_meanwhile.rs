@@ -1,4 +1,4 @@
-//! What clients do while an adapter goes, at each point.
+//! Operations of clients while an adapter goes, at each point.
 
 use std::cell::Cell;
 use std::net::SocketAddr;

@@ -85,7 +85,7 @@ fn create_without_memory_to_read_addresses_fails_and_leaves_nothing() {
     client.tear_down();
 }
 
-/// What the create finds is what the driver would have found later: an address that has gone ends.
+/// The create finds what the driver would have found later: an address that has gone ends.
 #[test]
 fn create_that_reads_the_loss_of_an_address_ends_what_runs_over_it() {
     let client = Client::new();

@@ -14,7 +14,7 @@ use super::host::{self, Pending, Record, Strike, give, preempted, pump};
 use crate::ndk::message::WINDOW;
 use crate::{Command, HandlerIrp, Id, Request, Source};
 
-/// What the handlers below have seen.
+/// The calls of the handlers below.
 #[derive(Default)]
 struct Watch {
     running: Cell<bool>,
@@ -98,7 +98,7 @@ giving_handlers! {
 type Act = fn(&Pair);
 type Pick = fn(&Pair) -> Id;
 
-/// What makes the transport call a handler: before it may be preempted, and then.
+/// The steps that make the transport call a handler: before it may be preempted, and then.
 struct Cause {
     event: i32,
     handler: *const (),
@@ -157,15 +157,15 @@ fn is_refused(pair: &Pair) {
     pump();
 }
 
-/// What came of a cleanup at one point.
+/// The outcome of a cleanup at one point.
 struct Seen {
     /// A handler was running when it began.
     preempted: bool,
     /// A handler ran when it had returned.
     late: bool,
-    /// What the handler gave away was not complete when it had returned.
+    /// The request that the handler gave away was not complete when the cleanup had returned.
     outstanding: bool,
-    /// How that ended.
+    /// The status of that request.
     status: Option<NTSTATUS>,
 }
 
@@ -254,7 +254,7 @@ fn handler_in_progress_holds_cleanup_of_endpoint_whose_context_it_has() {
 #[test]
 fn request_given_by_handler_during_cleanup_of_its_file_completes_before_that_returns() {
     let receive = Command::Receive { length: 4, flags: 0 };
-    let datagram = Command::ReceiveDatagram { from: Source::Anyone, length: 4, flags: 0 };
+    let datagram = Command::ReceiveDatagram { from: Source::Any, length: 4, flags: 0 };
     let all: [(i32, Pick, Command, usize); 3] = [
         // The cleanup of the endpoint may come, and return, before the transport knows for which one the client accepts.
         (TDI_EVENT_CONNECT, far, Command::Accept, 1),

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use sys::status::*;
 use sys::tdi::{TDI_DISCONNECT_RELEASE, TDI_EVENT_RECEIVE};
 
-use super::access::Somebody;
+use super::access::TestOpener;
 use super::client::{Client, FAR, NEAR, Pair, done, failed};
 use super::host::{self, Strike, preempted, pump};
 use crate::ea::Opening;
@@ -96,7 +96,7 @@ fn requests_between_cleanup_and_close_and_after_it_fail() {
         }
         for datagram in [
             Command::SendDatagram { to: FAR.parse().ok(), length: 1 },
-            Command::ReceiveDatagram { from: Source::Anyone, length: 1, flags: 0 },
+            Command::ReceiveDatagram { from: Source::Any, length: 1, flags: 0 },
         ] {
             let late = pair.client.submit(pair.near_address, datagram, vec![0]);
             assert_eq!(late.outcome(), failed(STATUS_FILE_CLOSED), "{datagram:?} comes too late");
@@ -210,12 +210,12 @@ fn a_failed_create_leaves_nothing() {
     let client = Client::new();
     for _ in 0..3 {
         assert!(client.address("10.0.0.7:1").is_err());
-        assert!(client.transport.create(&Opening::Address(b"rubbish"), Some(&Somebody::ANYBODY)).is_err());
+        assert!(client.transport.create(&Opening::Address(b"rubbish"), Some(&TestOpener::ANY)).is_err());
     }
     client.tear_down();
 }
 
-/// What the handler below has seen.
+/// The calls of the handler below.
 #[derive(Default)]
 struct Watch {
     returned: Cell<bool>,

@@ -8,7 +8,7 @@ use std::rc::Rc;
 use provider::port::{Port, Segment};
 use sys::status::{NTSTATUS, STATUS_SUCCESS};
 
-use super::access::Somebody;
+use super::access::TestOpener;
 use super::host::{Host, Log, Outcome, Pending, Record, close, pump};
 use crate::address::TransportAddress;
 use crate::ea::{ConnectionContext, Opening};
@@ -25,7 +25,7 @@ struct Interface {
     id: Cell<PortId>,
     /// As TCP/IP has them, which may be ahead of the driver.
     addresses: RefCell<Vec<IpAddr>>,
-    /// How often they were read by a create.
+    /// The number of times that a create read them.
     refreshed: Cell<u32>,
     /// There is no memory to read them.
     starved: Cell<bool>,
@@ -94,10 +94,10 @@ impl Client {
     }
 
     pub(crate) fn open_address(&self, at: &str, shared: bool) -> Result<Id, NTSTATUS> {
-        self.open_address_as(at, shared.then_some(&Somebody::ANYBODY))
+        self.open_address_as(at, shared.then_some(&TestOpener::ANY))
     }
 
-    pub(crate) fn open_address_as(&self, at: &str, sharing: Option<&Somebody>) -> Result<Id, NTSTATUS> {
+    pub(crate) fn open_address_as(&self, at: &str, sharing: Option<&TestOpener>) -> Result<Id, NTSTATUS> {
         let address = TransportAddress::new(at.parse().unwrap());
         self.transport.create(&Opening::Address(address.bytes()), sharing)
     }
@@ -225,7 +225,7 @@ impl Client {
         self.ports[index].starved.set(starved);
     }
 
-    /// How often creates had the addresses of each port read.
+    /// The number of times that creates had the addresses of each port read.
     #[cfg_attr(not(test), allow(dead_code, reason = "the fuzz target does not look"))]
     pub(crate) fn refreshed(&self) -> Vec<u32> {
         self.ports.iter().map(|interface| interface.refreshed.get()).collect()

@@ -336,7 +336,7 @@ fn a_connection_may_come_from_a_wildcard() {
     client.tear_down();
 }
 
-/// What the connect handler of a test does.
+/// The answer of a test's connect handler.
 struct Acceptor {
     log: Log,
     file: Option<Id>,

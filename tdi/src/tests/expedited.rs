@@ -26,7 +26,7 @@ fn receive(pair: &Pair, length: usize, flags: u32) -> Pending {
     pair.client.submit(pair.far, Command::Receive { length, flags }, vec![0; length])
 }
 
-/// What a receive has brought.
+/// The data of a completed receive.
 #[track_caller]
 fn brought(receive: &Pending) -> Vec<u8> {
     let outcome = receive.outcome().expect("the receive is over");

@@ -17,7 +17,7 @@ pub(super) const NORMAL: u32 = TDI_RECEIVE_NORMAL | TDI_RECEIVE_COPY_LOOKAHEAD;
 /// The flags with which expedited data is shown.
 pub(super) const EXPEDITED: u32 = TDI_RECEIVE_EXPEDITED | TDI_RECEIVE_COPY_LOOKAHEAD;
 
-/// What the handlers of a test have seen, and a receive that they make.
+/// The calls of a test's handlers, and a receive that they make.
 #[derive(Default)]
 pub(super) struct Seen {
     /// The flags of each call, bytes shown and bytes that there were.

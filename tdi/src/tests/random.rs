@@ -142,7 +142,7 @@ impl Run {
             .collect()
     }
 
-    /// What must hold when a file's cleanup has returned: every request of it is complete, and those of
+    /// Asserts that a cleanup has returned rightly: every request of the file is complete, and those of
     /// one kind that were not cancelled completed in their order (the log is in the order of completion).
     fn close(&mut self, file: Id) {
         self.client.close(file);
@@ -195,7 +195,7 @@ impl Run {
         sends.flat_map(|sent| words(&sent.pending.data()).collect::<Vec<_>>())
     }
 
-    /// What was received of either stream is what was sent: words of one sender in a row, until the next
+    /// Asserts that each stream received what was sent: words of one sender in a row, until the next
     /// connection, without a hole but where sends were cancelled before they had begun.
     fn check_bytes(&self) {
         let cancelled: HashSet<Word> = self.cancelled_words().collect();

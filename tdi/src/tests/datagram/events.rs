@@ -1,4 +1,4 @@
-//! What a client's handlers are shown, and what they answer.
+//! Datagrams that a client's handlers are shown, and their answers.
 
 use std::ffi::c_void;
 use std::net::SocketAddr;
@@ -17,7 +17,7 @@ use crate::address::{TransportAddress, TransportAddresses};
 use crate::datagram::MAX_UNDER_WAY;
 use crate::{Command, HandlerIrp, Id, Source, Transport};
 
-/// What a handler has seen, and what it does.
+/// The calls of a handler, and its answer.
 #[derive(Default)]
 struct Seen {
     shown: Vec<(SocketAddr, u32, Vec<u8>)>,
@@ -64,7 +64,7 @@ unsafe extern "win64" fn datagram_handler(
     };
     let (request, other) = log.request(88, vec![0; 4], 4);
     *pending = other;
-    let command = Command::ReceiveDatagram { from: Source::Anyone, length: 4, flags: 0 };
+    let command = Command::ReceiveDatagram { from: Source::Any, length: 4, flags: 0 };
     // SAFETY: the transport passes places for both.
     unsafe {
         taken.write(*take);
@@ -79,7 +79,7 @@ unsafe extern "win64" fn error_handler(context: *mut c_void, status: NTSTATUS) -
     STATUS_SUCCESS
 }
 
-/// What an extended error has more is the address.
+/// An extended error has the address besides.
 unsafe extern "win64" fn extended_handler(
     context: *mut c_void,
     status: NTSTATUS,

@@ -35,7 +35,7 @@ impl Ends {
     }
 
     fn receive(&self, length: usize) -> Pending {
-        self.client.receive_datagram(self.far, Source::Anyone, length)
+        self.client.receive_datagram(self.far, Source::Any, length)
     }
 
     fn tear_down(self) {
@@ -46,7 +46,7 @@ impl Ends {
     }
 }
 
-/// What a receive has brought, and from whom.
+/// The data of a completed receive, and its source.
 #[track_caller]
 fn brought(receive: &Pending) -> (Vec<u8>, SocketAddr) {
     let outcome = receive.outcome().expect("the receive is over");
@@ -78,7 +78,7 @@ fn a_datagram_that_is_longer_than_the_buffer_is_cut() {
     let ends = Ends::new();
     let received = ends.receive(4);
     // A length of 0 is that of the buffer.
-    let all = Command::ReceiveDatagram { from: Source::Anyone, length: 0, flags: TDI_RECEIVE_NORMAL };
+    let all = Command::ReceiveDatagram { from: Source::Any, length: 0, flags: TDI_RECEIVE_NORMAL };
     let next = ends.client.submit(ends.far, all, vec![0; 5]);
     ends.send(b"too long");
     ends.send(b"fits.");
@@ -95,10 +95,10 @@ fn a_receive_waits_for_the_source_that_it_names() {
     let other = ends.client.address(NEAR).unwrap();
     let from = |address: &str| Source::Address(address.parse().unwrap());
     let picky = ends.client.receive_datagram(ends.far, from(HERE), 9);
-    let anyone = ends.receive(9);
+    let any = ends.receive(9);
     ends.client.send_datagram(other, FAR, b"other");
     pump();
-    assert_eq!((picky.outcome(), brought(&anyone).0), (None, b"other".to_vec()));
+    assert_eq!((picky.outcome(), brought(&any).0), (None, b"other".to_vec()));
     ends.send(b"here");
     pump();
     assert_eq!(brought(&picky), (b"here".to_vec(), HERE.parse().unwrap()));
@@ -109,7 +109,7 @@ fn a_receive_waits_for_the_source_that_it_names() {
 #[test]
 fn a_peek_leaves_the_datagram_to_the_next() {
     let ends = Ends::new();
-    let peek = Command::ReceiveDatagram { from: Source::Anyone, length: 3, flags: TDI_RECEIVE_PEEK };
+    let peek = Command::ReceiveDatagram { from: Source::Any, length: 3, flags: TDI_RECEIVE_PEEK };
     let peeked = ends.client.submit(ends.far, peek, vec![0; 3]);
     let received = ends.receive(9);
     ends.send(b"looked at");
@@ -123,7 +123,7 @@ fn a_peek_leaves_the_datagram_to_the_next() {
 fn what_nobody_waits_for_is_lost_and_no_error() {
     let ends = Ends::new();
     assert_eq!(ends.send(b"lost").outcome(), done(4));
-    assert_eq!(ends.client.send_datagram(ends.near, "10.0.0.2:9", b"nobody").outcome(), done(6));
+    assert_eq!(ends.client.send_datagram(ends.near, "10.0.0.2:9", b"absent").outcome(), done(6));
     pump();
     let received = ends.receive(9);
     ends.send(b"found");
@@ -151,14 +151,14 @@ fn sends_that_can_not_go_are_refused() {
         ends.client.submit(ends.far, command, vec![0; 4]).outcome()
     };
     assert_eq!(receive(Source::Unknown, 4, 0), failed(STATUS_INVALID_ADDRESS));
-    assert_eq!(receive(Source::Anyone, 5, 0), failed(STATUS_INVALID_PARAMETER));
-    assert_eq!(receive(Source::Anyone, 4, TDI_RECEIVE_EXPEDITED), failed(STATUS_INVALID_PARAMETER));
+    assert_eq!(receive(Source::Any, 5, 0), failed(STATUS_INVALID_PARAMETER));
+    assert_eq!(receive(Source::Any, 4, TDI_RECEIVE_EXPEDITED), failed(STATUS_INVALID_PARAMETER));
     let control = ends.client.transport.create(&Opening::ControlChannel, None).unwrap();
     let endpoint = ends.client.endpoint(1);
     for file in [control, endpoint] {
         let wrong = failed(STATUS_INVALID_DEVICE_REQUEST);
         assert_eq!(ends.client.send_datagram(file, FAR, b"x").outcome(), wrong);
-        assert_eq!(ends.client.receive_datagram(file, Source::Anyone, 1).outcome(), wrong);
+        assert_eq!(ends.client.receive_datagram(file, Source::Any, 1).outcome(), wrong);
         ends.client.close(file);
     }
     ends.tear_down();
@@ -170,11 +170,11 @@ fn a_datagram_for_an_endpoint_is_refused_also_if_that_is_cleaned_up_meanwhile() 
     let endpoint = ends.client.endpoint(1);
     let commands = [
         Command::SendDatagram { to: FAR.parse().ok(), length: 1 },
-        Command::ReceiveDatagram { from: Source::Anyone, length: 1, flags: 0 },
+        Command::ReceiveDatagram { from: Source::Any, length: 1, flags: 0 },
     ];
     let requests = commands.map(|command| {
         let (record, pending) = ends.client.log.request(0, vec![0], 1);
-        // Nobody works for the endpoint before its cleanup does.
+        // The endpoint has no drive loop before its cleanup.
         assert!(ends.client.transport.lock().put(endpoint, command, record, None).is_ok());
         pending
     });
@@ -200,14 +200,14 @@ fn every_address_object_that_the_destination_names_gets_it() {
     let client = Client::new();
     let near = client.address(HERE).unwrap();
     let all = ["0.0.0.0:4000", "0.0.0.0:4000"].map(|at| client.open_address(at, true).unwrap());
-    let receives = all.map(|file| client.receive_datagram(file, Source::Anyone, 9));
+    let receives = all.map(|file| client.receive_datagram(file, Source::Any, 9));
     client.send_datagram(near, "10.0.0.2:4000", b"to all");
     pump();
     for receive in &receives {
         assert_eq!(brought(receive), (b"to all".to_vec(), HERE.parse().unwrap()));
     }
     // From a wildcard it comes from one of the host's addresses.
-    let received = client.receive_datagram(near, Source::Anyone, 9);
+    let received = client.receive_datagram(near, Source::Any, 9);
     client.send_datagram(all[0], HERE, b"back");
     pump();
     let (data, from) = brought(&received);
@@ -255,7 +255,7 @@ fn receive_cancelled_before_it_arrives_is_cancelled() {
     let ends = Ends::new();
     let (record, receive) = ends.client.record(vec![0; 4]);
     receive.cancel(&ends.client.transport);
-    let command = Command::ReceiveDatagram { from: Source::Anyone, length: 4, flags: 0 };
+    let command = Command::ReceiveDatagram { from: Source::Any, length: 4, flags: 0 };
     ends.client.transport.submit(ends.far, command, record);
     assert_eq!(receive.outcome(), failed(STATUS_CANCELLED));
     ends.tear_down();

@@ -26,7 +26,7 @@ use crate::{HandlerIrp, Id, Request, RequestId, System, Transport};
 
 type Call = Box<dyn FnOnce()>;
 
-/// What the threads of a test have in common, of which one runs at a time.
+/// The state that the threads of a test share, of which one runs at a time.
 #[derive(Default)]
 pub(crate) struct Context {
     queue: RefCell<VecDeque<Call>>,
@@ -71,7 +71,7 @@ thread_local! {
     static CONTEXT: RefCell<Rc<Context>> = RefCell::default();
 }
 
-/// What the threads of the running test have in common.
+/// The state that the threads of the running test share.
 pub(crate) fn context() -> Rc<Context> {
     CONTEXT.with_borrow(Rc::clone)
 }
@@ -302,7 +302,7 @@ impl System for Host {
     type Kernel = Self;
     type Request = Record;
     type Network = Ndk<Self>;
-    type Opener = super::access::Somebody;
+    type Opener = super::access::TestOpener;
 
     fn now() -> u64 {
         context().now.get()
@@ -314,12 +314,12 @@ impl System for Host {
     }
 }
 
-/// What a handler returns as a request that it gives away.
+/// Makes the pointer that a handler returns as a request that it gives away.
 pub(crate) fn give(handler_irp: HandlerIrp<Record>) -> *mut IRP {
     Box::into_raw(Box::new(handler_irp)).cast()
 }
 
-/// How a request ended.
+/// The outcome of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Outcome {
     pub(crate) status: NTSTATUS,

@@ -15,7 +15,7 @@ use std::thread::{self, JoinHandle};
 
 use super::{Context, HostEvent, Movable, context, install, pump_once};
 
-/// What a processor does.
+/// The code that a processor runs.
 pub(crate) type Work = Box<dyn FnOnce()>;
 
 /// Some work, and the lock acquisition before which it preempts.
@@ -27,7 +27,7 @@ pub(crate) struct Strike {
     pub(crate) work: Work,
 }
 
-/// Who runs. Shared by the threads themselves, and all else only by whichever of them runs.
+/// The running processor. Shared by the threads themselves, and all else only by the one that runs.
 #[derive(Default)]
 struct Baton {
     running: Mutex<usize>,
@@ -158,7 +158,7 @@ impl Processors {
         let all = self.all.borrow();
         let can_go_on = |number: usize| match all[number] {
             Doing::Ready => true,
-            // SAFETY: whoever waits for an event keeps it.
+            // SAFETY: the thread that waits for an event keeps it.
             Doing::Waits(event) => unsafe { &*event }.is_signalled(),
             Doing::Over => false,
         };

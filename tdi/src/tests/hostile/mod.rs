@@ -21,7 +21,7 @@ use sys::tdi::{
     TDI_ASSOCIATE_ADDRESS, TDI_DISASSOCIATE_ADDRESS, TDI_QUERY_INFORMATION, TDI_SET_EVENT_HANDLER,
 };
 
-use super::access::Somebody;
+use super::access::TestOpener;
 use super::client::{Client, FAR, NEAR};
 use super::host::{self, Pending, pass, pump, pump_once};
 use crate::address::TransportAddress;
@@ -32,7 +32,7 @@ use step::{Ask, PLACES, Step, at};
 /// The most steps that one input leads to.
 const MOST: usize = 300;
 
-/// How far a file is.
+/// The phase of a file.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Phase {
     Open,
@@ -47,7 +47,7 @@ struct Sent {
     pending: Pending,
 }
 
-/// How requests ended.
+/// The outcomes of requests.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Tally {
     /// Successes.
@@ -151,7 +151,7 @@ impl Run {
     }
 
     fn open(&mut self, opening: &Opening<'_>, shared: bool) {
-        match self.client.transport.create(opening, shared.then_some(&Somebody::ANYBODY)) {
+        match self.client.transport.create(opening, shared.then_some(&TestOpener::ANY)) {
             Ok(id) => self.files.push((id, Phase::Open)),
             Err(status) => {
                 let tabled = [

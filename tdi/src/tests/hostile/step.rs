@@ -1,4 +1,4 @@
-//! What bytes stand for.
+//! Steps of clients, read from bytes.
 
 use core::net::SocketAddr;
 
@@ -65,7 +65,7 @@ pub(super) enum Step {
 }
 
 impl<'a> Arbitrary<'a> for Step {
-    /// What ends things comes seldom, so that there is something to end.
+    /// Steps that end things come seldom, so that there is something to end.
     fn arbitrary(input: &mut Unstructured<'a>) -> arbitrary::Result<Self> {
         // The endpoints that there are from the beginning, or any file.
         let endpoint = if input.ratio(7, 8)? { input.int_in_range(0..=3)? } else { input.arbitrary()? };
@@ -104,7 +104,7 @@ impl Ask {
         Self { command, minor, buffer }
     }
 
-    /// What an endpoint is for.
+    /// The role of an endpoint.
     fn of_endpoint(input: &mut Unstructured<'_>) -> arbitrary::Result<Self> {
         const SENDS: [u32; 4] = [0, TDI_SEND_EXPEDITED, TDI_SEND_NON_BLOCKING, TDI_SEND_AND_DISCONNECT];
         const RECEIVES: [u32; 4] = [0, TDI_RECEIVE_NORMAL, TDI_RECEIVE_EXPEDITED, TDI_RECEIVE_PEEK];
@@ -132,15 +132,15 @@ impl Ask {
         })
     }
 
-    /// What an address object is for.
+    /// The role of an address object.
     fn of_address(input: &mut Unstructured<'_>) -> arbitrary::Result<Self> {
         let (length, buffer) = lengths(input)?;
         let place = at(input.arbitrary()?);
         Ok(if input.arbitrary()? {
             Self::new(Command::SendDatagram { to: place, length }, TDI_SEND_DATAGRAM, buffer)
         } else {
-            let anyone = input.ratio(3, 4)?;
-            let from = if anyone { Source::Anyone } else { place.map_or(Source::Unknown, Source::Address) };
+            let any = input.ratio(3, 4)?;
+            let from = if any { Source::Any } else { place.map_or(Source::Unknown, Source::Address) };
             let flags = flags(input, &[0, TDI_RECEIVE_PEEK])?;
             Self::new(Command::ReceiveDatagram { from, length, flags }, TDI_RECEIVE_DATAGRAM, buffer)
         })

@@ -18,7 +18,7 @@ use std::rc::Rc;
 
 use sys::status::{NTSTATUS, STATUS_FILE_CLOSED};
 
-use super::super::access::Somebody;
+use super::super::access::TestOpener;
 use super::super::client::{Client, FAR, NEAR};
 use super::super::host::{Pending, pump};
 use crate::address_object::State;
@@ -158,7 +158,7 @@ impl Clients {
         if self.file(Which::Third).is_some() {
             return;
         }
-        if let Ok(id) = self.client.open_address_as(FAR, Some(&Somebody::ANYBODY)) {
+        if let Ok(id) = self.client.open_address_as(FAR, Some(&TestOpener::ANY)) {
             let mut files = self.files.borrow_mut();
             let place = &mut files[Which::Third as usize];
             if place.is_none() {
@@ -189,13 +189,13 @@ impl Clients {
         self.client.transport.close(file.id);
     }
 
-    /// Whether handlers that concern the endpoint with this context may run.
+    /// Returns whether handlers that concern the endpoint with this context may run.
     pub(super) fn may_be_called_for(&self, context: *mut c_void) -> bool {
         let which = FILES.into_iter().find(|which| *which as usize == context.addr());
         which.is_some_and(|which| self.may_be_called(which))
     }
 
-    /// Whether handlers of a file may run.
+    /// Returns whether handlers of a file may run.
     pub(super) fn may_be_called(&self, which: Which) -> bool {
         self.file(which).is_some_and(|file| matches!(file.phase.get(), Phase::Open | Phase::CleaningUp))
     }
@@ -265,7 +265,7 @@ impl Clients {
         assert_eq!(locked.traffic.under_way(), 0, "a datagram is under way");
     }
 
-    /// What must hold when all operations are over. See the head of [`super`].
+    /// Asserts all rules when all operations are over. See the head of [`super`].
     pub(super) fn end(self: Rc<Self>) {
         self.client.transport.tick();
         pump();

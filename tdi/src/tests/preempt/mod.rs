@@ -35,7 +35,7 @@ use stage::Stage;
 
 use super::host::{self, Strike, preempted};
 
-/// How long the pairs and the triples run together, in seconds, unless the environment says otherwise.
+/// The seconds for which pairs and triples run together, unless the environment says otherwise.
 const SECONDS: u64 = 6;
 
 /// One run: an operation, and those that preempt it, or each other.
@@ -56,7 +56,7 @@ impl core::fmt::Display for Run {
 }
 
 impl Run {
-    /// What [`Run`]'s display has printed.
+    /// The text that [`Run`]'s display has printed.
     fn parse(text: &str) -> Option<Self> {
         let mut words = text.split(',');
         let operation =

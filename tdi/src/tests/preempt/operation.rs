@@ -61,7 +61,7 @@ operations! {
         c.submit(Which::NearAddress, TDI_SEND_DATAGRAM, command, vec![7; 10]);
     };
     FarReceivesDatagram => |c| {
-        let command = Command::ReceiveDatagram { from: Source::Anyone, length: 10, flags: 0 };
+        let command = Command::ReceiveDatagram { from: Source::Any, length: 10, flags: 0 };
         c.submit(Which::FarAddress, TDI_RECEIVE_DATAGRAM, command, vec![0; 10]);
     };
     SetsHandlers => |c| {

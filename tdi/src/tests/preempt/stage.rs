@@ -14,7 +14,7 @@ macro_rules! stages {
         impl Stage {
             pub(super) const ALL: &'static [Self] = &[$(Self::$name,)+];
 
-            /// What leads there, from two associated endpoints.
+            /// The operations that lead there, from two associated endpoints.
             const fn operations(self) -> &'static [Operation] {
                 match self {
                     $(Self::$name => &[$($operation),*],)+

@@ -14,7 +14,9 @@
 use sys::status::{NTSTATUS, STATUS_INVALID_PARAMETER, STATUS_NONEXISTENT_EA_ENTRY};
 use sys::tdi::{TdiConnectionContext, TdiTransportAddress};
 
-/// What a client opens.
+use crate::number::usize_from;
+
+/// The kind of file that a client opens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Opening<'a> {
     /// An address object; the bytes of a `TRANSPORT_ADDRESS`.
@@ -25,7 +27,7 @@ pub enum Opening<'a> {
     ControlChannel,
 }
 
-/// What a client calls its connection (`CONNECTION_CONTEXT`): a number to the transport.
+/// A client's `CONNECTION_CONTEXT`: a number to the transport.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ConnectionContext(pub usize);
 
@@ -62,7 +64,7 @@ struct Attribute<'a> {
 fn split(list: &[u8]) -> Result<(Attribute<'_>, Option<&[u8]>), EaError> {
     let (head, body) = list.split_first_chunk::<HEAD>().ok_or(EaError::Malformed)?;
     let [n0, n1, n2, n3, _flags, name_length, v0, v1] = *head;
-    let next = u32::from_le_bytes([n0, n1, n2, n3]) as usize;
+    let next = usize_from(u32::from_le_bytes([n0, n1, n2, n3]));
     let value_length = usize::from(u16::from_le_bytes([v0, v1]));
     let (name, rest) = body.split_at_checked(usize::from(name_length)).ok_or(EaError::Malformed)?;
     let (terminator, rest) = rest.split_first().ok_or(EaError::NoValue)?;

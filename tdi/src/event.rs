@@ -22,6 +22,7 @@ use crate::address::TransportAddress;
 use crate::call::Call;
 use crate::ea::ConnectionContext;
 use crate::network::Urgency;
+use crate::number::usize_from;
 
 /// A client's function and its context, as `TDI_SET_EVENT_HANDLER` gave them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,7 +61,7 @@ impl Handlers {
         function: *mut c_void,
         context: *mut c_void,
     ) -> Result<(), NTSTATUS> {
-        const { assert!(TDI_EVENT_ERROR_EX as usize + 1 == TYPES, "one place for each type") };
+        const { assert!(usize_from(TDI_EVENT_ERROR_EX.unsigned_abs()) + 1 == TYPES, "one place for each type") };
         let place = usize::try_from(event).ok().and_then(|event| self.0.get_mut(event));
         *place.ok_or(STATUS_INVALID_PARAMETER)? =
             NonNull::new(function).map(|function| Handler { function, context });
@@ -156,11 +157,11 @@ impl Disconnect {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Receive {
     handler: Handler,
-    /// Which data it is shown.
+    /// The data that it is shown.
     flag: u32,
 }
 
-/// What a client did with the data that it was shown.
+/// The answer of a client's receive handler.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Taken {
     /// Bytes that it took.
@@ -173,10 +174,10 @@ pub(crate) struct Taken {
 unsafe impl Send for Taken {}
 
 impl Taken {
-    /// What a handler says of `shown` bytes.
+    /// Reads a handler's answer for `shown` bytes.
     fn new(status: NTSTATUS, taken: u32, irp: *mut IRP, shown: usize) -> Self {
         let bytes = match status {
-            STATUS_SUCCESS | STATUS_MORE_PROCESSING_REQUIRED => (taken as usize).min(shown),
+            STATUS_SUCCESS | STATUS_MORE_PROCESSING_REQUIRED => usize_from(taken).min(shown),
             _ => 0,
         };
         Self { bytes, irp: NonNull::new(irp).filter(|_| status == STATUS_MORE_PROCESSING_REQUIRED) }
@@ -287,7 +288,7 @@ impl Error {
     }
 }
 
-/// What a client is told of a connection.
+/// An indication about a connection.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Indication {
     /// It has ended, by `TDI_DISCONNECT_ABORT` or `TDI_DISCONNECT_RELEASE`.

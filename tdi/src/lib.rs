@@ -18,7 +18,7 @@
 //! | `ndk` | the network over NDK's tables |
 //! | `access` | who may share an address |
 //! | `ea`, `address`, `user` | what clients write: attributes of a create, transport addresses, a program's requests |
-//! | `request`, `network` | what is needed of the file_object of requests, and of the network |
+//! | `request`, `network` | what is needed of the carrier of requests, and of the network |
 //! | `completion_status` | with which statuses a request may end |
 //! | `trace` | what is left of connections, for the kernel debugger |
 //!
@@ -46,15 +46,17 @@
 //! # Locks
 //!
 //! One, over all files (`TransportState`). Nothing is called out of this crate under it but
-//! [`Request::arm`], [`Request::disarm`] and [`Request::run`], which call nobody.
+//! [`Request::arm`], [`Request::disarm`] and [`Request::run`], which call nothing.
 //!
-//! Which statuses were chosen where the sources disagree, and what is not there, stands in docs/tdi.md.
+//! docs/tdi.md has the statuses that were chosen where the sources disagree, and the list of what is not supported.
 
 #![cfg_attr(not(any(test, feature = "fuzz")), no_std)]
+#![cfg_attr(not(any(test, feature = "fuzz")), deny(unsafe_code, clippy::as_conversions))]
 #![cfg_attr(
     any(test, feature = "fuzz"),
     allow(
         clippy::arithmetic_side_effects,
+        clippy::as_conversions,
         clippy::cast_possible_truncation,
         clippy::expect_used,
         clippy::indexing_slicing,
@@ -73,20 +75,28 @@ extern crate alloc;
 mod access;
 pub mod address;
 mod address_object;
+#[expect(unsafe_code, reason = "a handler gives away requests by their address")]
 mod call;
 mod cleanup;
 pub mod completion_status;
+#[expect(unsafe_code, reason = "a handler gives away requests by their address")]
 mod datagram;
+#[expect(unsafe_code, reason = "a handler gives away requests by their address")]
 mod drive;
 pub mod ea;
 mod endpoint;
+#[expect(unsafe_code, reason = "a client's handlers are called by their address")]
 mod event;
 mod listen;
+#[expect(unsafe_code, reason = "NDK's tables are called")]
 pub mod ndk;
+#[expect(unsafe_code, reason = "links take bytes by their address")]
 pub mod network;
+mod number;
 mod open;
 mod query;
 mod queue;
+#[expect(unsafe_code, reason = "a request has its bytes by their address")]
 mod request;
 mod set;
 mod slab;
@@ -95,6 +105,7 @@ mod state;
 #[cfg_attr(not(test), allow(dead_code, reason = "the fuzz target needs a part of what tests do"))]
 mod tests;
 mod trace;
+#[expect(unsafe_code, reason = "a deferred call has the transport as its context")]
 mod transport;
 pub mod user;
 

@@ -7,6 +7,8 @@ use alloc::vec::Vec;
 
 use provider::{NoMemory, Within as _};
 
+use crate::number::usize_from;
+
 /// Names a file. Never zero as a raw number, so that an empty `FsContext` names none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Id {
@@ -19,7 +21,8 @@ impl Id {
     /// The number that goes into `FsContext`.
     #[must_use]
     pub const fn to_raw(self) -> u64 {
-        ((self.generation as u64) << 32) | self.index as u64
+        let ([a, b, c, d], [e, f, g, h]) = (self.index.to_le_bytes(), self.generation.to_le_bytes());
+        u64::from_le_bytes([a, b, c, d, e, f, g, h])
     }
 
     /// The file that a number names, if it names one.
@@ -30,13 +33,13 @@ impl Id {
         if index == 0 { None } else { Some(Self { index, generation }) }
     }
 
-    /// Whether it stands behind `other` in the order of iteration.
+    /// Returns whether it stands behind `other` in the order of iteration.
     pub(crate) const fn follows(self, other: Self) -> bool {
         self.index > other.index
     }
 
     fn place(self) -> usize {
-        (self.index as usize).saturating_sub(1)
+        usize_from(self.index).saturating_sub(1)
     }
 }
 
@@ -65,7 +68,7 @@ impl<T> Slab<T> {
     /// [`NoMemory`], and `value` is given back, to be dropped without a lock held.
     pub(crate) fn insert(&mut self, value: T) -> Result<Id, (NoMemory, T)> {
         if let Some(index) = self.free
-            && let Some(slot) = self.slots.get_mut((index as usize).saturating_sub(1))
+            && let Some(slot) = self.slots.get_mut(usize_from(index).saturating_sub(1))
         {
             self.free = slot.next_free.take();
             slot.value = Some(value);

@@ -32,9 +32,10 @@ use sys::tdi::{
 
 use crate::address::TransportAddresses;
 use crate::datagram::Source;
+use crate::number::u64_from;
 use crate::request::Command;
 
-/// What a program asks.
+/// A program's request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum UserRequest {
     /// Something that may wait.
@@ -131,10 +132,10 @@ pub fn time_limit(time: i64) -> Option<u64> {
     (time < -1).then_some(time.unsigned_abs())
 }
 
-/// From whom a program wants a datagram: anyone, if there is no connection information at `place`.
+/// The source from which a program wants a datagram: any, if there is no connection information at `place`.
 fn source(input: &[u8], place: usize, behind: usize) -> Option<Source> {
     match u64::from_le_bytes(number(input, place)?) {
-        0 => Some(Source::Anyone),
+        0 => Some(Source::Any),
         _ => remote(input, place, behind).map(Source::Address),
     }
 }
@@ -144,7 +145,7 @@ fn source(input: &[u8], place: usize, behind: usize) -> Option<Source> {
 fn remote(input: &[u8], place: usize, behind: usize) -> Option<SocketAddr> {
     let information = u64::from_le_bytes(number(input, place)?);
     // The buffer's own address, as the program sees it.
-    let own = information.checked_sub(behind as u64)?;
+    let own = information.checked_sub(u64_from(behind))?;
     let field = |offset: usize| behind.checked_add(offset);
     let length = number(input, field(offset_of!(TDI_CONNECTION_INFORMATION, RemoteAddressLength))?)?;
     let address = number(input, field(offset_of!(TDI_CONNECTION_INFORMATION, RemoteAddress))?)?;
@@ -222,7 +223,7 @@ mod tests {
         let mut input = connect(to);
         // The flags lie where a connect has its time limit.
         input[48..50].copy_from_slice(&[0x80, 0]);
-        for (information, from) in [(BASE + 56, Source::Address(to)), (0, Source::Anyone)] {
+        for (information, from) in [(BASE + 56, Source::Address(to)), (0, Source::Any)] {
             input[32..40].copy_from_slice(&information.to_le_bytes());
             let expected = Command::ReceiveDatagram { from, length: 9, flags: 0x80 };
             let parsed = UserRequest::parse(IOCTL_TDI_RECEIVE_DATAGRAM, &input, 9);

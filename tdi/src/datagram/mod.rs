@@ -7,7 +7,7 @@
 //! send ──copy──▶ queue ──deferred call──▶ each open address object that the destination names
 //!   │            (bounded)                   1. receives that wait and want it, in their order
 //!   ▼                                        2. or else the client's handler
-//! completes                                  3. or else nobody: it is dropped
+//! completes                                  3. or else it is dropped
 //! ```
 //!
 //! The deferred call keeps clients apart: a handler that answers a datagram with another one does not run the
@@ -29,6 +29,7 @@ use provider::NoMemory;
 pub(crate) use receive::Receives;
 
 use crate::network::System;
+use crate::number::u64_from;
 use crate::transport::Entered;
 
 /// The most bytes of a datagram: as many as one of UDP over IPv4 can have.
@@ -40,7 +41,7 @@ pub(crate) const MAX_UNDER_WAY: usize = 64;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Source {
     /// From whomever it comes.
-    Anyone,
+    Any,
     /// From this address; an unspecified host or port 0 in it is any.
     Address(SocketAddr),
     /// From something that is no address.
@@ -50,7 +51,7 @@ pub enum Source {
 impl Source {
     fn admits(self, from: SocketAddr) -> bool {
         match self {
-            Self::Anyone => true,
+            Self::Any => true,
             Self::Address(only) => {
                 let host = only.ip() == from.ip()
                     || (only.ip().is_unspecified() && only.is_ipv4() == from.is_ipv4());
@@ -82,7 +83,7 @@ impl Count {
     /// As other statistics do, the number begins anew when it is full.
     fn add(&mut self, bytes: usize) {
         self.datagrams = self.datagrams.wrapping_add(1);
-        self.bytes = self.bytes.wrapping_add(bytes as u64);
+        self.bytes = self.bytes.wrapping_add(u64_from(bytes));
     }
 }
 
@@ -123,7 +124,7 @@ mod tests {
     fn a_source_admits_what_it_names() {
         let from = "10.0.0.1:7".parse().unwrap();
         let only = |address: &str| Source::Address(address.parse().unwrap());
-        assert!(Source::Anyone.admits(from) && !Source::Unknown.admits(from));
+        assert!(Source::Any.admits(from) && !Source::Unknown.admits(from));
         for named in ["10.0.0.1:7", "10.0.0.1:0", "0.0.0.0:7", "0.0.0.0:0"] {
             assert!(only(named).admits(from), "{named}");
         }

@@ -10,21 +10,22 @@ use sys::tdi::{TDI_RECEIVE_NORMAL, TDI_RECEIVE_PEEK};
 
 use super::Source;
 use crate::network::System;
+use crate::number::usize_from;
 use crate::queue::{Queue, Waiting};
 use crate::request::{Request, RequestId};
 use crate::slab::Id;
 use crate::transport::Transport;
 
-/// What a receive may ask for.
+/// The flags that a receive may have.
 const FLAGS: u32 = TDI_RECEIVE_NORMAL | TDI_RECEIVE_PEEK;
 
-/// What a receive wants.
+/// The data that a receive wants.
 #[derive(Clone, Copy)]
 pub(super) struct Wanted {
     number: u64,
     from: Source,
     pub(super) length: usize,
-    /// The datagram stays for whoever comes next.
+    /// The datagram stays for the next receiver.
     pub(super) peek: bool,
 }
 
@@ -39,7 +40,7 @@ impl<R: Request> Receives<R> {
         Self { waiting: Queue::new(), next_number: 0 }
     }
 
-    /// Whether a receive waits.
+    /// Returns whether a receive waits.
     #[cfg(test)]
     pub(crate) fn any(&self) -> bool {
         !self.waiting.is_empty()
@@ -107,7 +108,7 @@ impl<S: System> Transport<S> {
             return Err((request, STATUS_ADDRESS_CLOSED));
         }
         let receives = &mut address.receives;
-        let count = (outstanding as usize).saturating_add(1);
+        let count = usize_from(outstanding).saturating_add(1);
         let (Ok(()), Some(more)) = (receives.waiting.reserve(count), outstanding.checked_add(1)) else {
             return Err((request, STATUS_INSUFFICIENT_RESOURCES));
         };
@@ -145,11 +146,11 @@ impl<S: System> Transport<S> {
     }
 }
 
-/// How many bytes a receive wants at most: all that its buffer holds, if it says 0.
+/// The most bytes that a receive takes: all that its buffer holds, if it says 0.
 ///
 /// # Errors
 ///
-/// What is wrong with it.
+/// The status of a malformed receive.
 pub(super) fn wanted_length(
     length: usize,
     flags: u32,

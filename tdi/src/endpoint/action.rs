@@ -1,4 +1,4 @@
-//! What the drive loop does for an endpoint, without the lock.
+//! Actions of the drive loop for an endpoint, without the lock.
 
 use core::net::SocketAddr;
 use core::ptr::NonNull;
@@ -19,7 +19,7 @@ pub(crate) enum Action<S: System> {
     Connect { from: SocketAddr, to: SocketAddr },
     /// Make a link from an offer.
     Accept(OfferOf<S>),
-    /// Let somebody else have an offer.
+    /// Pass an offer on to another taker.
     PassOn(OfferOf<S>),
     /// Refuse an offer.
     Refuse(OfferOf<S>),
@@ -39,10 +39,6 @@ pub(crate) enum Action<S: System> {
     /// Close the link.
     Close { link: LinkOf<S>, untaken: Untaken<LinkOf<S>> },
 }
-
-// SAFETY: all parts are Send but the pointer, which leads to a request's memory, of which the endpoint has
-// charge.
-unsafe impl<S: System> Send for Action<S> {}
 
 /// See [`Action::CopyToIrp`].
 pub(crate) struct CopyToIrp<S: System> {

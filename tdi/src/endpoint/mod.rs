@@ -54,6 +54,7 @@ use sys::status::{NTSTATUS, STATUS_CANCELLED};
 use crate::ea::ConnectionContext;
 use crate::event::Handlers;
 use crate::network::{ByUrgency, Link, Network, System};
+use crate::number::usize_from;
 use crate::queue::{Queue, Waiting};
 use crate::request::{Command, RequestId};
 use crate::slab::Id;
@@ -70,7 +71,7 @@ struct Arrived<S: System> {
     offer: Option<OfferOf<S>>,
 }
 
-/// What an endpoint gets to know of the address with which it is associated.
+/// The address with which an endpoint is associated, as the endpoint sees it.
 #[derive(Clone, Copy)]
 pub(crate) struct View {
     pub(crate) id: Id,
@@ -87,7 +88,7 @@ pub(crate) struct Endpoint<S: System> {
     pub(crate) context: ConnectionContext,
     /// The address object with which it is associated.
     pub(crate) address: Option<Id>,
-    /// Somebody is the drive loop.
+    /// A thread is the drive loop.
     pub(crate) driving: bool,
     /// It was cleaned up.
     pub(crate) closing: bool,
@@ -110,7 +111,7 @@ pub(crate) struct Endpoint<S: System> {
     watches: Queue<S::Request, Deadline>,
     /// The disconnect that waits for the end, not cancellable, as the end is near.
     abort: Option<S::Request>,
-    /// An offer that nobody wants.
+    /// An offer that is to be refused.
     refuse: Option<OfferOf<S>>,
     /// Requests were cancelled since the last look.
     cancels: bool,
@@ -144,7 +145,7 @@ impl<S: System> Endpoint<S> {
 
     /// Sees to it that one more request finds room wherever it goes. `outstanding` are there already.
     pub(crate) fn reserve(&mut self, outstanding: u32) -> Result<(), NoMemory> {
-        let count = (outstanding as usize).saturating_add(1);
+        let count = usize_from(outstanding).saturating_add(1);
         self.inbox.try_reserve(count.saturating_sub(self.inbox.len())).map_err(|_| NoMemory)?;
         for sends in self.sends.all_mut() {
             sends.reserve(count)?;
@@ -159,7 +160,7 @@ impl<S: System> Endpoint<S> {
         debug_assert!(left.is_ok(), "there is room for it");
     }
 
-    /// Whether there is no connection, and none is about to come about. While a request that says so completes,
+    /// Returns whether there is no connection, and none is about to come about. While a request that says so completes,
     /// this is the case, although the drive loop still has to come to rest.
     pub(crate) fn is_inactive(&self) -> bool {
         matches!(self.state, State::Idle)
@@ -168,12 +169,12 @@ impl<S: System> Endpoint<S> {
             && self.abort.is_none()
     }
 
-    /// Whether nothing is going on.
+    /// Returns whether nothing is going on.
     pub(crate) fn is_idle(&self) -> bool {
         self.is_inactive() && self.refuse.is_none() && !self.driving
     }
 
-    /// Whether a request waits that needs a connection.
+    /// Returns whether a request waits that needs a connection.
     fn has_waiting(&self) -> bool {
         !self.sends.normal.is_empty()
             || !self.sends.expedited.is_empty()
@@ -182,12 +183,12 @@ impl<S: System> Endpoint<S> {
             || self.release.is_some()
     }
 
-    /// Whether a listen waits here, or was sent, and has not been offered a connection.
+    /// Returns whether a listen waits here, or was sent, and has not been offered a connection.
     pub(crate) fn is_listening(&self) -> bool {
         self.wants_offer() && self.offer.is_none() && !self.closing
     }
 
-    /// Whether an offer is for a listen that waits here or was sent.
+    /// Returns whether an offer is for a listen that waits here or was sent.
     fn wants_offer(&self) -> bool {
         matches!(self.state, State::Listening { .. })
             || self.inbox.iter().any(|arrived| matches!(arrived.command, Command::Listen { .. }))
@@ -202,7 +203,7 @@ impl<S: System> Endpoint<S> {
         if ending && self.inbox.front().is_some_and(begins) { None } else { self.inbox.pop_front() }
     }
 
-    /// Whether data flows.
+    /// Returns whether data flows.
     pub(crate) fn is_connected(&self) -> bool {
         matches!(self.state, State::Connected(_))
     }
@@ -235,7 +236,7 @@ impl<S: System> Endpoint<S> {
         }
     }
 
-    /// What the drive loop does next; `None` if there is nothing for now.
+    /// Returns the next action; `None` if there is none for now.
     pub(crate) fn step(&mut self, id: Id, now: u64, view: Option<&View>) -> Option<Action<S>> {
         loop {
             if self.closing && !matches!(self.state, State::Idle | State::Ending(_)) {
@@ -288,7 +289,7 @@ impl<S: System> Endpoint<S> {
     }
 }
 
-/// What came of a look at the state.
+/// The outcome of one step of the state machine.
 enum Step<S: System> {
     /// This is to be done.
     Do(Action<S>),

@@ -20,13 +20,14 @@ use super::callback::closed;
 use super::message::{self, BUFFER, BUFFERS, first_byte};
 use super::port::Use;
 use crate::network::{Broken, Completion, Credits, Kind, Link, PortId, System};
+use crate::number::{u64_from, usize_from};
 use crate::slab::Id;
 use crate::transport::Transport;
 
 /// Marks the context of a receive; the rest is the buffer's index. Sends have their number.
 const RECEIVE: usize = 1 << (usize::BITS - 1);
 
-/// What a link is; each of its NDK objects owns it as the context of its callbacks.
+/// The state of a link; each of its NDK objects owns it as the context of its callbacks.
 pub(super) struct State<S: System> {
     pub(super) transport: Transport<S>,
     pub(super) endpoint: Id,
@@ -144,7 +145,7 @@ impl<S: System> NdkLink<S> {
         let sge = self.sge(self.buffer(index), BUFFER);
         let context = core::ptr::without_provenance_mut(RECEIVE | index);
         let qp = self.0.qp.load(Ordering::Acquire);
-        // SAFETY: the queue pair is not closed; the buffer is nobody's until its receive completes.
+        // SAFETY: the queue pair is not closed; the buffer belongs to the queue pair until its receive completes.
         let status = unsafe { call!(qp, NdkReceive, context, &raw const sge, 1) };
         posted(status)
     }
@@ -153,10 +154,10 @@ impl<S: System> NdkLink<S> {
         let context = result.RequestContext.addr();
         let arrived = result.Status == STATUS_SUCCESS;
         if context & RECEIVE == 0 {
-            return Completion::Sent { number: context as u64, arrived };
+            return Completion::Sent { number: u64_from(context), arrived };
         }
         let index = context & !RECEIVE;
-        let length = (result.BytesTransferred as usize).min(BUFFER);
+        let length = usize_from(result.BytesTransferred).min(BUFFER);
         let Some(length) = length.checked_sub(1).filter(|_| arrived) else { return Completion::Nonsense };
         // SAFETY: the receive has completed with at least one byte, so the buffer is ours.
         let first = unsafe { self.buffer(index).read() };
@@ -227,7 +228,7 @@ impl<S: System> Link for NdkLink<S> {
         let cq = self.0.cq.swap(null_mut(), Ordering::AcqRel);
         let context = self.borrowed();
         if !connector.is_null() {
-            // SAFETY: not null means not closed, and nobody finds the object any more.
+            // SAFETY: not null means not closed, and the object can't be found any more.
             let function = unsafe { slot!(connector, NdkCloseConnector) };
             // SAFETY: as above; the context owns the link for this object, which `closed` takes back.
             unsafe { close(connector, function, closed::<S>, context) };

@@ -14,18 +14,24 @@ pub(crate) const PIECE: usize = 16 << 10;
 /// A buffer has room for a message.
 pub(super) const BUFFER: usize = PIECE + 1;
 
-/// How much data may be unread by a client. A client reads normal data in bulk, and expedited data at once.
+/// The messages of data that may be unread by a client. A client reads normal data in bulk, and expedited data at once.
 pub(crate) const CREDITS: Credits = Credits { normal: 4, expedited: 1 };
 /// Messages of normal data that may be unread, for tests.
 #[cfg(test)]
-pub(crate) const WINDOW: usize = CREDITS.normal as usize;
+pub(crate) const WINDOW: usize = count(CREDITS.normal);
 /// Messages of data.
-pub(super) const DATA: usize = CREDITS.normal as usize + CREDITS.expedited as usize;
+pub(super) const DATA: usize = count(CREDITS.normal) + count(CREDITS.expedited);
 /// Buffers that are posted: for all data that may be unread, and one for the other kinds, which are read as
 /// soon as they come.
 pub(super) const BUFFERS: usize = DATA + 1;
 /// Sends that may be under way: all data, an end and a credit update.
 pub(super) const SENDS: usize = DATA + 2;
+
+/// A number of messages.
+#[expect(clippy::as_conversions, reason = "From is not const")]
+const fn count(credits: u8) -> usize {
+    credits as usize
+}
 
 const NORMAL: u8 = 0;
 const END: u8 = 1;
@@ -45,7 +51,7 @@ static BYTES: [u8; 256] = {
         byte = byte.wrapping_add(1);
         #[allow(clippy::indexing_slicing, reason = "evaluated by the compiler")]
         {
-            bytes[byte as usize] = byte;
+            bytes[count(byte)] = byte;
         }
     }
     bytes
@@ -64,7 +70,7 @@ pub(super) fn first_byte(kind: Kind) -> *const u8 {
     (&raw const BYTES).cast::<u8>().wrapping_add(usize::from(byte))
 }
 
-/// What a message is; `None` if it is none. `length` counts what follows the first byte.
+/// Parses the kind of a message; `None` if it is none. `length` counts what follows the first byte.
 pub(super) fn kind(byte: u8, length: usize) -> Option<Kind> {
     match byte {
         NORMAL if length > 0 => Some(Kind::Data(Urgency::Normal)),

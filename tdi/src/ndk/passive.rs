@@ -17,9 +17,10 @@ use super::call::{call, close, create, slot, ulong};
 use super::port::Use;
 use super::sockaddr::{HELLO, Raw, read_hello};
 use crate::network::{BindError, PortId, System};
+use crate::number::usize_from;
 use crate::transport::Transport;
 
-/// What a listener's callbacks need; the NDK listener owns it until its close has completed.
+/// The context of a listener's callbacks; the NDK listener owns it until its close has completed.
 struct State<S: System> {
     transport: Transport<S>,
     port: Shared<Use<S>>,
@@ -48,9 +49,10 @@ impl<S: System<Network = Ndk<S>>> Listener<S> {
         let (adapter, id) = (port.adapter.as_ptr(), port.id);
         let context = Shared::new(State { transport, port })?.into_raw();
         let made = create(|out| {
-            let (event, none) = (Some(offered::<S> as sys::ndk::NDK_FN_CONNECT_EVENT_CALLBACK), null_mut());
+            let event: sys::ndk::NDK_FN_CONNECT_EVENT_CALLBACK = offered::<S>;
+            let none = null_mut();
             // SAFETY: the adapter is open; the context lives until the listener's close has completed.
-            unsafe { call!(adapter, NdkCreateListener, event, context.as_ptr(), None, none, out) }
+            unsafe { call!(adapter, NdkCreateListener, Some(event), context.as_ptr(), None, none, out) }
         });
         let object = made.map_err(|_| {
             // SAFETY: no listener owns it.
@@ -149,7 +151,7 @@ impl<S: System> Drop for Offer<S> {
 ///
 /// # Safety
 ///
-/// The connector is not closed, and nobody else uses it.
+/// The connector is not closed, and no other thread uses it.
 unsafe fn refuse<S: System>(connector: NonNull<NDK_CONNECTOR>, port: Shared<Use<S>>) {
     // SAFETY: as the caller promises.
     let function = unsafe { slot!(connector.as_ptr(), NdkCloseConnector) };
@@ -158,7 +160,7 @@ unsafe fn refuse<S: System>(connector: NonNull<NDK_CONNECTOR>, port: Shared<Use<
     unsafe { close(connector.as_ptr(), function, forget::<Use<S>>, context) };
 }
 
-/// Somebody connects.
+/// Takes a connect request of a peer.
 unsafe extern "win64" fn offered<S: System<Network = Ndk<S>>>(
     context: *mut c_void,
     connector: *mut NDK_CONNECTOR,
@@ -203,7 +205,7 @@ unsafe fn describe(connector: NonNull<NDK_CONNECTOR>) -> Option<(SocketAddr, Soc
         )
     };
     // A longer greeting does not fit, which is a status that is no success.
-    let whole = status.is_some_and(NT_SUCCESS) && length as usize == HELLO;
+    let whole = status.is_some_and(NT_SUCCESS) && usize_from(length) == HELLO;
     let port = read_hello(hello.get(..).filter(|_| whole)?)?;
     Some((local, SocketAddr::new(peer.ip(), port)))
 }

@@ -136,8 +136,8 @@ pub trait Network<S: System>: Send + Sync + 'static {
     /// Some address that a port of the network has, of one family.
     fn host(&self, ipv4: bool) -> Option<IpAddr>;
 
-    /// Returns whether the network has a port of this name, and that port has the address; either may go at any time. The
-    /// transport's lock may be held.
+    /// Returns whether the network has a port of this name, and that port has the address; either may go at any time.
+    /// The transport's lock may be held.
     fn serves(&self, port: PortId, address: IpAddr) -> bool;
 
     /// Returns whether some port of the network has the address.

@@ -32,13 +32,14 @@ impl<R: Request, T> Waiting<R, T> {
         }
     }
 
-    /// Returns whether the caller may take it out and complete it, now or later. If not, its cancel routine is on its way.
+    /// Returns whether the caller may take it out and complete it, now or later. If not, its cancel routine is on its
+    /// way.
     pub(crate) fn claim(&mut self) -> bool {
         self.claimed = self.claimed || self.cancelled || self.request.disarm();
         self.claimed
     }
 
-    /// The number of its request_id.
+    /// The number of its request ID.
     pub(crate) fn number(&self) -> u64 {
         self.number
     }

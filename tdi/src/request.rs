@@ -23,7 +23,7 @@ pub struct RequestId {
 /// # Cancelling
 ///
 /// A request that waits is *armed*: its cancel routine may run at any moment and call
-/// [`Transport::cancel`](crate::Transport::cancel) with the request_id. The thread that wants to complete the request
+/// [`Transport::cancel`](crate::Transport::cancel) with the request ID. The thread that wants to complete the request
 /// has to disarm it first. If that fails, the cancel routine is on its way and the request stays in its
 /// queue until the routine has come; so of the two exactly one completes it, and never with a cancel
 /// routine set.

@@ -144,7 +144,7 @@ impl<S: System> Transport<S> {
         }
     }
 
-    /// The cancel routine of a request that was armed with this request_id. Up to DISPATCH_LEVEL.
+    /// The cancel routine of a request that was armed with this request ID. Up to DISPATCH_LEVEL.
     pub fn cancel(&self, request_id: RequestId) {
         if let Some(endpoint) = self.lock().endpoint(request_id.file) {
             endpoint.cancel(request_id.number);

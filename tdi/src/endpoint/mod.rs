@@ -262,7 +262,7 @@ impl<S: System> Endpoint<S> {
         }
     }
 
-    /// A request_id for a request that is about to wait.
+    /// A request ID for a request that is about to wait.
     fn request_id(&mut self, file: Id) -> RequestId {
         let number = self.next_number;
         self.next_number = number.wrapping_add(1);

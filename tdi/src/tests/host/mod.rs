@@ -401,7 +401,7 @@ impl Pending {
     }
 }
 
-// SAFETY: the cancel routine is called once per `arm`, unless `disarm` took the request_id back first; the buffer
+// SAFETY: the cancel routine is called once per `arm`, unless `disarm` took the request ID back first; the buffer
 // is neither moved nor changed but by `fill`.
 unsafe impl Request for Record {
     fn arm(&mut self, request_id: RequestId) -> bool {

@@ -5,7 +5,7 @@ use sys::ndk::NDK_OBJECT_TYPE;
 use crate::heap::{NoMemory, Shared};
 use crate::kernel::Kernel;
 use crate::memory::Table;
-use crate::object::{Body, Hold, Id, Object, Registry};
+use crate::object::{Body, Id, Object, ObjectRef, Registry};
 use crate::port::PortState;
 
 /// One opening of a port. Several may exist at a time (VER-2); each has a token table of its own.
@@ -64,11 +64,11 @@ impl<K: Kernel> Body<K> for Adapter<K> {
 
 /// A protection domain: what may be used together.
 pub(crate) struct Pd<K: Kernel> {
-    adapter: Hold<K, Adapter<K>>,
+    adapter: ObjectRef<K, Adapter<K>>,
 }
 
 impl<K: Kernel> Pd<K> {
-    pub(crate) fn new(adapter: Hold<K, Adapter<K>>) -> Self {
+    pub(crate) fn new(adapter: ObjectRef<K, Adapter<K>>) -> Self {
         Self { adapter }
     }
 
@@ -81,7 +81,7 @@ impl<K: Kernel> Pd<K> {
 impl<K: Kernel> Body<K> for Pd<K> {
     const TYPE: NDK_OBJECT_TYPE = NDK_OBJECT_TYPE::NdkObjectTypePd;
 
-    type Ties = Hold<K, Adapter<K>>;
+    type Ties = ObjectRef<K, Adapter<K>>;
 
     fn registry(&self) -> &Registry<K> {
         self.adapter.registry()

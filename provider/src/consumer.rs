@@ -5,7 +5,7 @@ use sys::status::NTSTATUS;
 use sys::wdm::PVOID;
 
 use crate::kernel::Kernel;
-use crate::object::{Body, Hold};
+use crate::object::{Body, ObjectRef};
 
 /// A pointer of the consumer's that we never look into.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,12 +33,12 @@ impl Completion {
 /// A pending request on an object: holds the object until the completion has returned (CL-3).
 pub(crate) struct Request<K: Kernel, B: Body<K>> {
     completion: Completion,
-    hold: Hold<K, B>,
+    hold: ObjectRef<K, B>,
 }
 
 impl<K: Kernel, B: Body<K>> Request<K, B> {
     /// A request whose object `hold` keeps.
-    pub(crate) fn new(completion: Completion, hold: Hold<K, B>) -> Self {
+    pub(crate) fn new(completion: Completion, hold: ObjectRef<K, B>) -> Self {
         Self { completion, hold }
     }
 

@@ -20,7 +20,7 @@ use crate::consumer::Opaque;
 use crate::heap::NoMemory;
 use crate::kernel::{Kernel, Timer as _};
 use crate::lifetime::Kind;
-use crate::object::{ALARM, Alarm, Body, Hold, Id, Object, Registry, Vector};
+use crate::object::{ALARM, Alarm, Body, Id, Object, ObjectRef, Registry, Vector};
 use crate::sync::{AtomicBool, AtomicU32, AtomicU64, Ordering, fence};
 use arm::{Answer, ArmWord};
 use entries::Entries;
@@ -46,7 +46,7 @@ pub(crate) struct Cqe {
 
 /// What a completion queue is beyond an object.
 pub(crate) struct Cq<K: Kernel> {
-    adapter: Hold<K, Adapter<K>>,
+    adapter: ObjectRef<K, Adapter<K>>,
     entries: Entries,
     /// One past the position of the newest result that was solicited, or failed.
     newest_solicited: AtomicU64,
@@ -81,7 +81,7 @@ impl<K: Kernel> Cq<K> {
     ///
     /// [`NoMemory`].
     pub(crate) fn new(
-        adapter: Hold<K, Adapter<K>>,
+        adapter: ObjectRef<K, Adapter<K>>,
         depth: u32,
         callback: Option<NDK_FN_CQ_NOTIFICATION_CALLBACK>,
         context: Opaque,
@@ -209,7 +209,7 @@ impl<K: Kernel> Object<K, Cq<K>> {
             .find(|answer| *answer != Answer::Nothing);
         // The consumer may close the queue in the notification; one that is being closed makes none.
         if let Some(answer) = answer
-            && let Ok(_held) = self.hold(Kind::Request)
+            && let Ok(_held) = self.try_acquire(Kind::Request)
         {
             self.answer(answer);
         }
@@ -303,7 +303,7 @@ impl<K: Kernel> Object<K, Cq<K>> {
 impl<K: Kernel> Body<K> for Cq<K> {
     const TYPE: NDK_OBJECT_TYPE = NDK_OBJECT_TYPE::NdkObjectTypeCq;
 
-    type Ties = Hold<K, Adapter<K>>;
+    type Ties = ObjectRef<K, Adapter<K>>;
 
     fn registry(&self) -> &Registry<K> {
         self.adapter.registry()

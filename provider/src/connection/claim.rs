@@ -7,13 +7,13 @@ use sys::status::{STATUS_CONNECTION_ABORTED, STATUS_CONNECTION_ACTIVE};
 use super::connector::ConnectError;
 use crate::kernel::Kernel;
 use crate::lifetime::Kind;
-use crate::object::{Hold, Object};
+use crate::object::{Object, ObjectRef};
 use crate::queue_pair::Qp;
 
 /// A queue pair that is taken for one connection: no other attempt gets it (CM-3). Dropping the claim gives it
 /// back, unless the connection was established. May be dropped up to DISPATCH_LEVEL, with no lock held.
 pub(crate) struct Claim<K: Kernel> {
-    qp: Hold<K, Qp<K>>,
+    qp: ObjectRef<K, Qp<K>>,
     for_good: bool,
 }
 
@@ -25,7 +25,7 @@ impl<K: Kernel> Claim<K> {
     /// STATUS_CONNECTION_ACTIVE if another connection has it; STATUS_DELETE_PENDING if it is being closed;
     /// STATUS_CONNECTION_ABORTED if its CQ has overflown (CQ-6).
     pub(super) fn take(qp: &Object<K, Qp<K>>) -> Result<Self, ConnectError> {
-        let qp = qp.hold(Kind::Request)?;
+        let qp = qp.try_acquire(Kind::Request)?;
         if !qp.claim() {
             return Err(ConnectError(STATUS_CONNECTION_ACTIVE));
         }

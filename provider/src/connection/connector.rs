@@ -29,7 +29,7 @@ use crate::heap::{NoMemory, Shared};
 use crate::kernel::{Kernel, Lock};
 use crate::lifetime::{Kind, Refused};
 use crate::limits::{READ_LIMITS, ReadLimits};
-use crate::object::{Body, Hold, Id, Object, Registry};
+use crate::object::{Body, Id, Object, ObjectRef, Registry};
 
 use crate::port::PortState;
 use crate::queue_pair::Qp;
@@ -72,7 +72,7 @@ enum Role<K: Kernel> {
     Active(Lock<K, Attempts<K>>),
     /// A listener indicated it, for this attempt of a peer. It never connects.
     Passive {
-        listener: Hold<K, Listener<K>>,
+        listener: ObjectRef<K, Listener<K>>,
         /// The listener's, which it inherits (CL-12).
         endpoint: Option<Shared<Endpoint<K>>>,
         link: Link<K>,
@@ -81,13 +81,13 @@ enum Role<K: Kernel> {
 
 /// What a connector is beyond an object.
 pub(crate) struct Connector<K: Kernel> {
-    adapter: Hold<K, Adapter<K>>,
+    adapter: ObjectRef<K, Adapter<K>>,
     role: Role<K>,
 }
 
 impl<K: Kernel> Connector<K> {
     /// A connector that can connect.
-    pub(crate) fn new(adapter: Hold<K, Adapter<K>>) -> Self {
+    pub(crate) fn new(adapter: ObjectRef<K, Adapter<K>>) -> Self {
         Self { adapter, role: Role::Active(Lock::<K, _>::new(Attempts::default())) }
     }
 
@@ -97,7 +97,11 @@ impl<K: Kernel> Connector<K> {
     }
 
     /// The connector that a listener indicates for a peer's attempt.
-    fn offered(adapter: Hold<K, Adapter<K>>, listener: Hold<K, Listener<K>>, link: Link<K>) -> Self {
+    fn offered(
+        adapter: ObjectRef<K, Adapter<K>>,
+        listener: ObjectRef<K, Listener<K>>,
+        link: Link<K>,
+    ) -> Self {
         let endpoint = listener.endpoint();
         Self { adapter, role: Role::Passive { listener, endpoint, link } }
     }
@@ -137,7 +141,7 @@ impl<K: Kernel> Connector<K> {
 }
 
 /// A queue pair for a connection: for the attempt, and as the connector's antecedent.
-type Claimed<K> = (Claim<K>, Hold<K, Qp<K>>);
+type Claimed<K> = (Claim<K>, ObjectRef<K, Qp<K>>);
 
 impl<K: Kernel> Object<K, Connector<K>> {
     /// Something is to be delivered.
@@ -150,7 +154,7 @@ impl<K: Kernel> Object<K, Connector<K>> {
         if !self.shares_port_with(qp) {
             return Err(ConnectError(STATUS_INVALID_PARAMETER));
         }
-        Ok((Claim::take(qp)?, qp.hold(Kind::Successor)?))
+        Ok((Claim::take(qp)?, qp.try_acquire(Kind::Successor)?))
     }
 
     /// NdkAccept. On success the request is pending until the peer completes its connect, or goes, possibly before
@@ -221,7 +225,7 @@ impl<K: Kernel> Object<K, Connector<K>> {
 impl<K: Kernel> Body<K> for Connector<K> {
     const TYPE: NDK_OBJECT_TYPE = NDK_OBJECT_TYPE::NdkObjectTypeConnector;
 
-    type Ties = (Option<Hold<K, Listener<K>>>, Ties<K>, Hold<K, Adapter<K>>);
+    type Ties = (Option<ObjectRef<K, Listener<K>>>, Ties<K>, ObjectRef<K, Adapter<K>>);
 
     fn registry(&self) -> &Registry<K> {
         self.adapter.registry()

@@ -10,7 +10,7 @@ use super::slot::Slot;
 use crate::consumer::{Opaque, Request};
 use crate::kernel::Kernel;
 use crate::limits::ReadLimits;
-use crate::object::Hold;
+use crate::object::ObjectRef;
 use crate::queue_pair::Qp;
 
 /// How the consumer wants to hear of a disconnect.
@@ -34,8 +34,8 @@ impl DisconnectEvent {
 
 /// The antecedents that a connector has by a connect or an accept (OBJ-2): until it is closed, or connects again.
 pub(crate) struct Ties<K: Kernel> {
-    pub(crate) shared: Option<Hold<K, SharedEndpoint<K>>>,
-    pub(crate) qp: Option<Hold<K, Qp<K>>>,
+    pub(crate) shared: Option<ObjectRef<K, SharedEndpoint<K>>>,
+    pub(crate) qp: Option<ObjectRef<K, Qp<K>>>,
 }
 
 impl<K: Kernel> Ties<K> {
@@ -48,7 +48,7 @@ impl<K: Kernel> Ties<K> {
 /// See the module's head.
 pub(crate) struct End<K: Kernel> {
     /// The connector; let go when nothing more is owed to it.
-    pub(super) connector: Option<Hold<K, Connector<K>>>,
+    pub(super) connector: Option<ObjectRef<K, Connector<K>>>,
     pub(super) ties: Ties<K>,
     /// Connect or accept.
     pub(super) establish: Slot<K>,

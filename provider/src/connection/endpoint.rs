@@ -12,7 +12,7 @@ use super::listener::Listener;
 use crate::heap::{NoMemory, Shared, Within as _};
 use crate::kernel::{Kernel, Lock};
 use crate::lifetime::Kind;
-use crate::object::{Hold, Object};
+use crate::object::{Object, ObjectRef};
 
 /// Ports for those who ask for none (CM-4).
 const FIRST_DYNAMIC: u16 = 49152;
@@ -62,7 +62,7 @@ impl From<NoMemory> for BindError {
 /// What is at a destination.
 pub(crate) enum Found<K: Kernel> {
     /// A listener.
-    Listener(Hold<K, Listener<K>>),
+    Listener(ObjectRef<K, Listener<K>>),
     /// One of our ports, on which nobody listens.
     Nobody,
     /// No port of ours.
@@ -175,7 +175,7 @@ impl<K: Kernel> SegmentState<K> {
                 .and_then(|place| endpoints.entries.get(place))
                 .and_then(|entry| entry.listener)
                 // SAFETY: a listener is taken out of the table under this lock before its close is decided.
-                .and_then(|listener| unsafe { listener.as_ref() }.hold(Kind::Successor).ok())
+                .and_then(|listener| unsafe { listener.as_ref() }.try_acquire(Kind::Successor).ok())
                 .map(|listener| {
                     let owner = (address.ip(), listener.adapter().port().number());
                     let at_home = endpoints.hosts.contains(&owner);

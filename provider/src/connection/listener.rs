@@ -13,7 +13,7 @@ use crate::adapter::Adapter;
 use crate::consumer::Opaque;
 use crate::heap::{NoMemory, Shared, Within as _};
 use crate::kernel::{Kernel, Lock};
-use crate::object::{Body, Hold, Id, Object, Registry};
+use crate::object::{Body, Id, Object, ObjectRef, Registry};
 use crate::port::PortState;
 
 /// Event bit: offers wait.
@@ -78,7 +78,7 @@ impl<K: Kernel> State<K> {
 
 /// What a listener is beyond an object.
 pub(crate) struct Listener<K: Kernel> {
-    adapter: Hold<K, Adapter<K>>,
+    adapter: ObjectRef<K, Adapter<K>>,
     callback: Option<NDK_FN_CONNECT_EVENT_CALLBACK>,
     context: Opaque,
     make: Make<K>,
@@ -105,7 +105,7 @@ impl<K: Kernel> Listener<K> {
     ///
     /// [`NoMemory`].
     pub(crate) fn new(
-        adapter: Hold<K, Adapter<K>>,
+        adapter: ObjectRef<K, Adapter<K>>,
         callback: Option<NDK_FN_CONNECT_EVENT_CALLBACK>,
         context: Opaque,
         make: Make<K>,
@@ -255,7 +255,7 @@ impl<K: Kernel> Object<K, Listener<K>> {
 impl<K: Kernel> Body<K> for Listener<K> {
     const TYPE: NDK_OBJECT_TYPE = NDK_OBJECT_TYPE::NdkObjectTypeListener;
 
-    type Ties = Hold<K, Adapter<K>>;
+    type Ties = ObjectRef<K, Adapter<K>>;
 
     fn registry(&self) -> &Registry<K> {
         self.adapter.registry()

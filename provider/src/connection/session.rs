@@ -16,13 +16,13 @@ use crate::consumer::Request;
 use crate::heap::{NoMemory, Shared};
 use crate::kernel::{Kernel, Lock};
 use crate::limits::ReadLimits;
-use crate::object::{Hold, Id};
+use crate::object::{Id, ObjectRef};
 use crate::rundown::{Drain as _, Pin, Rundown};
 
 /// What NdkConnect brings along.
 pub(crate) struct Connect<K: Kernel> {
     /// The connector, which the session wakes.
-    pub(super) connector: Hold<K, Connector<K>>,
+    pub(super) connector: ObjectRef<K, Connector<K>>,
     pub(super) ties: Ties<K>,
     pub(super) claim: Claim<K>,
     pub(super) departure: Departure<K>,
@@ -110,7 +110,7 @@ impl<K: Kernel> Session<K> {
     }
 
     /// The listener's side gets its connector, before the offer is shown to a consumer.
-    pub(super) fn attach(&self, passive: Hold<K, Connector<K>>) {
+    pub(super) fn attach(&self, passive: ObjectRef<K, Connector<K>>) {
         drop(self.step(|state, _| state.attach(passive)));
     }
 

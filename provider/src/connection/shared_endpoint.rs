@@ -9,11 +9,11 @@ use super::endpoint::Endpoint;
 use crate::adapter::Adapter;
 use crate::heap::{NoMemory, Shared};
 use crate::kernel::Kernel;
-use crate::object::{Body, Hold, Id, Object, Registry};
+use crate::object::{Body, Id, Object, ObjectRef, Registry};
 
 /// What a shared endpoint is beyond an object.
 pub(crate) struct SharedEndpoint<K: Kernel> {
-    adapter: Hold<K, Adapter<K>>,
+    adapter: ObjectRef<K, Adapter<K>>,
     outlet: Shared<Outlet<K>>,
 }
 
@@ -23,7 +23,10 @@ impl<K: Kernel> SharedEndpoint<K> {
     /// # Errors
     ///
     /// [`NoMemory`]; the endpoint is free again.
-    pub(crate) fn new(adapter: Hold<K, Adapter<K>>, endpoint: Shared<Endpoint<K>>) -> Result<Self, NoMemory> {
+    pub(crate) fn new(
+        adapter: ObjectRef<K, Adapter<K>>,
+        endpoint: Shared<Endpoint<K>>,
+    ) -> Result<Self, NoMemory> {
         Ok(Self { adapter, outlet: Outlet::new(endpoint)? })
     }
 
@@ -41,7 +44,7 @@ impl<K: Kernel> SharedEndpoint<K> {
 impl<K: Kernel> Body<K> for SharedEndpoint<K> {
     const TYPE: NDK_OBJECT_TYPE = NDK_OBJECT_TYPE::NdkObjectTypeSharedEndpoint;
 
-    type Ties = Hold<K, Adapter<K>>;
+    type Ties = ObjectRef<K, Adapter<K>>;
 
     fn registry(&self) -> &Registry<K> {
         self.adapter.registry()

@@ -19,7 +19,7 @@ use crate::consumer::Request;
 use crate::kernel::Kernel;
 use crate::lifetime::Kind;
 use crate::limits::ReadLimits;
-use crate::object::Hold;
+use crate::object::ObjectRef;
 use crate::queue_pair::Qp;
 use crate::rundown::Lane;
 
@@ -74,7 +74,7 @@ pub(crate) struct Invalid;
 /// What NdkAccept brings along. Nothing of it is used before the connection has admitted the accept.
 pub(crate) struct Accept<K: Kernel> {
     pub(super) claim: Claim<K>,
-    pub(super) tie: Hold<K, Qp<K>>,
+    pub(super) tie: ObjectRef<K, Qp<K>>,
     pub(super) limits: ReadLimits,
     pub(super) data: PrivateData,
     pub(super) event: Option<DisconnectEvent>,
@@ -104,7 +104,7 @@ pub(super) struct Transition<K: Kernel> {
     /// Transfers are to be closed.
     pub(super) stop: bool,
     /// To be flushed for good.
-    pub(super) flush: Option<Hold<K, Qp<K>>>,
+    pub(super) flush: Option<ObjectRef<K, Qp<K>>>,
     /// What an attempt that has ended gives back.
     pub(super) released: Option<Phase<K>>,
 }
@@ -112,7 +112,7 @@ pub(super) struct Transition<K: Kernel> {
 /// What [`State::withdraw`] took out, and the request, which is answered inline.
 pub(super) struct Withdrawn<K: Kernel> {
     pub(super) request: Option<Request<K, Connector<K>>>,
-    pub(super) connectors: [Option<Hold<K, Connector<K>>>; 2],
+    pub(super) connectors: [Option<ObjectRef<K, Connector<K>>>; 2],
     pub(super) ties: Ties<K>,
 }
 
@@ -147,10 +147,10 @@ impl<K: Kernel> State<K> {
     }
 
     /// The connectors that a transition asks to be woken.
-    pub(super) fn woken(&self, next: &Transition<K>) -> [Option<Hold<K, Connector<K>>>; 2] {
+    pub(super) fn woken(&self, next: &Transition<K>) -> [Option<ObjectRef<K, Connector<K>>>; 2] {
         [(next.wake_active, &self.active), (next.wake_passive, &self.passive)]
             .map(|(wake, end)| if wake { end.connector.as_ref() } else { None })
-            .map(|connector| connector.and_then(|connector| connector.keep(Kind::Request).ok()))
+            .map(|connector| connector.and_then(|connector| connector.acquire(Kind::Request).ok()))
     }
 
     /// Whether the active side's address is taken for it.
@@ -183,17 +183,20 @@ impl<K: Kernel> State<K> {
     }
 
     /// The listener's side gets its connector; gives out an earlier one.
-    pub(super) fn attach(&mut self, passive: Hold<K, Connector<K>>) -> Option<Hold<K, Connector<K>>> {
+    pub(super) fn attach(
+        &mut self,
+        passive: ObjectRef<K, Connector<K>>,
+    ) -> Option<ObjectRef<K, Connector<K>>> {
         self.passive.connector.replace(passive)
     }
 
     /// The connector of `side` is woken no more.
-    pub(super) fn forget_connector(&mut self, side: Side) -> Option<Hold<K, Connector<K>>> {
+    pub(super) fn forget_connector(&mut self, side: Side) -> Option<ObjectRef<K, Connector<K>>> {
         self.end(side).connector.take()
     }
 
     /// The connector of `side` has nothing more to hear of a connection that is over: it is let go.
-    pub(super) fn release_connector(&mut self, side: Side) -> Option<Hold<K, Connector<K>>> {
+    pub(super) fn release_connector(&mut self, side: Side) -> Option<ObjectRef<K, Connector<K>>> {
         match self.phase {
             Phase::Disconnected { .. } | Phase::Refused => self.end(side).connector.take(),
             Phase::Offered { .. }
@@ -468,7 +471,7 @@ impl<K: Kernel> State<K> {
     /// The flush at the end of a connection that had ended before.
     fn flush_now(&mut self, side: Side) -> Transition<K> {
         let qp = self.end(side).ties.qp.as_ref();
-        Transition { flush: qp.and_then(|qp| qp.keep(Kind::Request).ok()), ..Transition::default() }
+        Transition { flush: qp.and_then(|qp| qp.acquire(Kind::Request).ok()), ..Transition::default() }
     }
 
     /// An established connection breaks: both sides are told, both queue pairs are flushed.

@@ -118,7 +118,7 @@ fn cq(
     callback: Option<NDK_FN_CQ_NOTIFICATION_CALLBACK>,
     context: PVOID,
 ) -> Pointer<Cq<Machine>> {
-    let tie = adapter.hold(Kind::Successor).unwrap();
+    let tie = adapter.try_acquire(Kind::Successor).unwrap();
     object(Cq::new(tie, 16, callback, Opaque(context), None, cq_overflown).unwrap())
 }
 
@@ -138,7 +138,7 @@ impl Bed {
         port.set_enabled(true);
         let adapter =
             Pointer(port.open(NDK_VERSION_2_1).unwrap().cast::<Object<Machine, Adapter<Machine>>>());
-        let pd = object(Pd::new(adapter.hold(Kind::Successor).unwrap()));
+        let pd = object(Pd::new(adapter.try_acquire(Kind::Successor).unwrap()));
         let cq = cq(adapter, None, null_mut());
         Self { port, adapter, pd, cq }
     }
@@ -158,13 +158,13 @@ impl Bed {
 
     pub(super) fn qp(&self) -> Pointer<Qp<Machine>> {
         let depths = Depths { receive: DEPTH, initiator: DEPTH, receive_sge: 1, initiator_sge: 1, inline: 0 };
-        let tie = self.pd.hold(Kind::Successor).unwrap();
-        let cq = || self.cq.hold(Kind::Successor).unwrap();
+        let tie = self.pd.try_acquire(Kind::Successor).unwrap();
+        let cq = || self.cq.try_acquire(Kind::Successor).unwrap();
         object(Qp::new(tie, cq(), cq(), None, Opaque(null_mut()), depths).unwrap())
     }
 
     pub(super) fn connector(&self) -> Pointer<Connector<Machine>> {
-        object(Connector::new(self.adapter.hold(Kind::Successor).unwrap()))
+        object(Connector::new(self.adapter.try_acquire(Kind::Successor).unwrap()))
     }
 
     /// A listener that listens.
@@ -173,7 +173,7 @@ impl Bed {
         event: NDK_FN_CONNECT_EVENT_CALLBACK,
         context: PVOID,
     ) -> Pointer<Listener<Machine>> {
-        let tie = self.adapter.hold(Kind::Successor).unwrap();
+        let tie = self.adapter.try_acquire(Kind::Successor).unwrap();
         let listener = object(Listener::new(tie, Some(event), Opaque(context), offered_connector).unwrap());
         listener.listen(Self::listening()).unwrap();
         listener
@@ -196,7 +196,7 @@ pub(super) fn connect(
     qp: Pointer<Qp<Machine>>,
     ending: &Ending,
 ) -> Result<(), ConnectError> {
-    let hold = connector.hold(Kind::Request).unwrap();
+    let hold = connector.try_acquire(Kind::Request).unwrap();
     let request = Request::new(Completion::new(Some(completed), ending.context()), hold);
     let mut local = Bed::listening();
     local.set_port(0);
@@ -210,7 +210,7 @@ pub(super) fn accept(
     qp: Pointer<Qp<Machine>>,
     ending: &Ending,
 ) -> Result<(), ConnectError> {
-    let hold = connector.hold(Kind::Request).unwrap();
+    let hold = connector.try_acquire(Kind::Request).unwrap();
     let request = Request::new(Completion::new(Some(completed), ending.context()), hold);
     connector.accept(&qp, LIMITS, PrivateData::empty(), None, request)
 }

@@ -57,7 +57,7 @@ impl Queue {
 
     /// A queue pair that completes a request, and then lets go of the queue.
     fn pushes(&self) -> Work {
-        let cq = self.cq.hold(Kind::Successor).unwrap();
+        let cq = self.cq.try_acquire(Kind::Successor).unwrap();
         Box::new(move || {
             push(&cq);
             drop(cq);

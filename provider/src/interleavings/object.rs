@@ -11,7 +11,7 @@ use sys::wdm::PVOID;
 use super::kernel::{Machine, pump};
 use super::{explore, race};
 use crate::lifetime::{Kind, Refused};
-use crate::object::{Body, Hold, Id, Object, Registry};
+use crate::object::{Body, Id, Object, ObjectRef, Registry};
 
 /// The consumer does nothing in the callback.
 const EVENT: u32 = 1;
@@ -61,14 +61,14 @@ impl Story {
 struct Thing {
     /// Its own, so that the lock of a common one is not explored.
     registry: Registry<Machine>,
-    antecedent: Option<Hold<Machine, Thing>>,
+    antecedent: Option<ObjectRef<Machine, Thing>>,
     story: Arc<Story>,
 }
 
 impl Body<Machine> for Thing {
     const TYPE: NDK_OBJECT_TYPE = NDK_OBJECT_TYPE::NdkObjectTypePd;
 
-    type Ties = Option<Hold<Machine, Thing>>;
+    type Ties = Option<ObjectRef<Machine, Thing>>;
 
     fn registry(&self) -> &Registry<Machine> {
         &self.registry
@@ -104,7 +104,7 @@ type Pointer = NonNull<Object<Machine, Thing>>;
 
 static TABLE: u8 = 0;
 
-fn create(antecedent: Option<Hold<Machine, Thing>>) -> (Pointer, Arc<Story>) {
+fn create(antecedent: Option<ObjectRef<Machine, Thing>>) -> (Pointer, Arc<Story>) {
     let story = Arc::new(Story::default());
     if let Some(antecedent) = &antecedent {
         antecedent.story.successors.lock().unwrap().push(story.clone());
@@ -115,9 +115,9 @@ fn create(antecedent: Option<Hold<Machine, Thing>>) -> (Pointer, Arc<Story>) {
     (object, story)
 }
 
-fn hold(object: Pointer, kind: Kind) -> Result<Hold<Machine, Thing>, Refused> {
+fn hold(object: Pointer, kind: Kind) -> Result<ObjectRef<Machine, Thing>, Refused> {
     // SAFETY: the model keeps the object as long as it takes holds on it.
-    unsafe { object.as_ref() }.hold(kind)
+    unsafe { object.as_ref() }.try_acquire(kind)
 }
 
 unsafe extern "win64" fn closed(context: PVOID) {
@@ -155,7 +155,7 @@ fn closer(story: &Arc<Story>) -> Work {
 }
 
 /// A processor that completes a request.
-fn completes(request: Hold<Machine, Thing>) -> Work {
+fn completes(request: ObjectRef<Machine, Thing>) -> Work {
     Box::new(move || {
         drop(request);
         pump();
@@ -163,7 +163,7 @@ fn completes(request: Hold<Machine, Thing>) -> Work {
 }
 
 /// A processor that causes a callback, with a request of its own.
-fn posts(request: Hold<Machine, Thing>, event: u32) -> Work {
+fn posts(request: ObjectRef<Machine, Thing>, event: u32) -> Work {
     Box::new(move || {
         request.post(event);
         drop(request);
@@ -203,7 +203,7 @@ fn close_inside_a_callback() {
         // A request on an object that its consumer has not closed, or in whose callback it closes.
         let begins = hold(object, Kind::Request).unwrap();
         let beginning: Work = Box::new(move || {
-            match begins.hold(Kind::Request) {
+            match begins.try_acquire(Kind::Request) {
                 Ok(request) => request.post(EVENT),
                 Err(refused) => assert_eq!(refused, Refused::Closing),
             }
@@ -247,7 +247,7 @@ fn creates_against_the_close_of_the_parent() {
             // callback may: it keeps the memory, and no more.
             let call = hold(parent, Kind::Request).unwrap();
             Box::new(move || {
-                match call.hold(Kind::Successor) {
+                match call.try_acquire(Kind::Successor) {
                     Ok(tie) => {
                         let (_, child) = create(Some(tie));
                         assert_eq!(close(&child), STATUS_SUCCESS, "nothing holds the child");

@@ -19,9 +19,9 @@
 //!
 //! | transition | outcome | the caller now |
 //! |---|---|---|
-//! | [`Lifetime::hold`] | `Ok` | owns one hold and must [`Lifetime::release`] it |
+//! | [`Lifetime::try_acquire`] | `Ok` | owns one hold and must [`Lifetime::release`] it |
 //! | | `Err(Closing)` | may not begin anything: closing has begun |
-//! | [`Lifetime::keep`] | `Ok` | owns one more hold; it already owned one, so closing does not matter |
+//! | [`Lifetime::acquire`] | `Ok` | owns one more hold; it already owned one, so closing does not matter |
 //! | [`Lifetime::release`] | `Held` | may not touch the object again |
 //! | | `Last` | owns the object alone: completes the pending close, once |
 //! | [`Lifetime::close`] | `Ok` | starts flush and cancellation, then asks [`Lifetime::decide`] |
@@ -33,13 +33,13 @@
 //!
 //! "All counts zero and CLOSING set and CLOSE CALL clear" is one value of one word: [`FREE`]. Every
 //! transition is one read-modify-write, so in the total order of the word's modifications the value
-//! appears at most once: it has no hold left to release, `hold` refuses under CLOSING, `keep` needs a
+//! appears at most once: it has no hold left to release, `try_acquire` refuses under CLOSING, `acquire` needs a
 //! hold, and `close` refuses under CLOSING. Exactly one call brings it about, and that call alone is
 //! told so:
 //!
 //! - *close against the last completion*: if the release comes first, `decide` makes the word free and
 //!   the close is inline; if `decide` comes first, the release makes it free and completes the close.
-//! - *close against a callback in progress*: the deferred call took its hold before it was queued, by `keep`
+//! - *close against a callback in progress*: the deferred call took its hold before it was queued, by `acquire`
 //!   from a holder, and releases it after the callback has returned. So either `decide` finds it, or it
 //!   was released before, when the callback had returned.
 //! - *close inside a callback*: the callback's own hold is still there when `decide` runs, so the
@@ -47,7 +47,7 @@
 //! - *an antecedent against its last successor*: the successor's hold on the antecedent's word is released
 //!   after the successor's close completion has returned, by whoever called that; of several successors only
 //!   one release can be the `Last`, and if all come before `decide`, the antecedent's close is inline.
-//! - *create against the parent's close*: `hold` for the successor either comes before CLOSING, and
+//! - *create against the parent's close*: `try_acquire` for the successor either comes before CLOSING, and
 //!   then the parent waits for it, or is refused.
 //! - *a listener's close against a connection that arrives*: the connect takes a hold as a successor does. It
 //!   is refused, or it is counted, and then its offer finds the listener's own state closing and is given
@@ -189,7 +189,7 @@ impl Lifetime {
     /// # Errors
     ///
     /// [`Refused::Closing`] once [`Lifetime::close`] was called; [`Refused::Full`] at the count's limit.
-    pub fn hold(&self, kind: Kind) -> Result<(), Refused> {
+    pub fn try_acquire(&self, kind: Kind) -> Result<(), Refused> {
         self.add(kind, CLOSING)
     }
 
@@ -198,7 +198,7 @@ impl Lifetime {
     /// # Errors
     ///
     /// [`Refused::Full`] at the count's limit.
-    pub fn keep(&self, kind: Kind) -> Result<(), Refused> {
+    pub fn acquire(&self, kind: Kind) -> Result<(), Refused> {
         self.add(kind, 0)
     }
 
@@ -226,7 +226,7 @@ impl Lifetime {
         if word.wrapping_sub(kind.one()) == FREE { Released::Last } else { Released::Held }
     }
 
-    /// Begins to close. From here on [`Lifetime::hold`] refuses; the close call itself holds the object
+    /// Begins to close. From here on [`Lifetime::try_acquire`] refuses; the close call itself holds the object
     /// until [`Lifetime::decide`].
     ///
     /// # Errors

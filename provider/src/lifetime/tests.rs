@@ -20,7 +20,7 @@ mod sequence {
     fn each_kind_of_hold_makes_the_close_pend_and_its_release_is_the_last() {
         for kind in KINDS {
             let word = Lifetime::new();
-            word.hold(kind).unwrap();
+            word.try_acquire(kind).unwrap();
             word.close().unwrap();
             assert_eq!(word.decide(), Verdict::Pending);
             assert_eq!(word.release(kind), Released::Last);
@@ -30,7 +30,7 @@ mod sequence {
     #[test]
     fn a_release_before_the_verdict_leaves_the_object_to_the_closer() {
         let word = Lifetime::new();
-        word.hold(Kind::Request).unwrap();
+        word.try_acquire(Kind::Request).unwrap();
         word.close().unwrap();
         assert_eq!(word.release(Kind::Request), Released::Held);
         assert_eq!(word.decide(), Verdict::Closed);
@@ -39,10 +39,10 @@ mod sequence {
     #[test]
     fn nothing_new_is_held_once_closing_but_an_owner_may_keep() {
         let word = Lifetime::new();
-        word.hold(Kind::Request).unwrap();
+        word.try_acquire(Kind::Request).unwrap();
         word.close().unwrap();
-        assert_eq!(word.hold(Kind::Callback), Err(Refused::Closing));
-        word.keep(Kind::Callback).unwrap();
+        assert_eq!(word.try_acquire(Kind::Callback), Err(Refused::Closing));
+        word.acquire(Kind::Callback).unwrap();
         assert_eq!(word.decide(), Verdict::Pending);
         assert_eq!(word.release(Kind::Request), Released::Held);
         assert_eq!(word.release(Kind::Callback), Released::Last);
@@ -51,7 +51,7 @@ mod sequence {
     #[test]
     fn a_second_close_changes_nothing() {
         let word = Lifetime::new();
-        word.hold(Kind::Successor).unwrap();
+        word.try_acquire(Kind::Successor).unwrap();
         word.close().unwrap();
         let before = word.holds();
         assert!(word.close().is_err());
@@ -62,7 +62,7 @@ mod sequence {
     fn releases_on_an_open_object_are_never_the_last() {
         let word = Lifetime::new();
         for kind in KINDS {
-            word.hold(kind).unwrap();
+            word.try_acquire(kind).unwrap();
             assert_eq!(word.release(kind), Released::Held);
         }
     }
@@ -72,11 +72,11 @@ mod sequence {
         for kind in [Kind::Request, Kind::Callback] {
             let word = Lifetime::new();
             for _ in 0..kind.limit() {
-                word.hold(kind).unwrap();
+                word.try_acquire(kind).unwrap();
             }
             let before = word.holds();
-            assert_eq!(word.hold(kind), Err(Refused::Full));
-            assert_eq!(word.keep(kind), Err(Refused::Full));
+            assert_eq!(word.try_acquire(kind), Err(Refused::Full));
+            assert_eq!(word.acquire(kind), Err(Refused::Full));
             assert_eq!(word.holds(), before);
         }
     }
@@ -84,9 +84,9 @@ mod sequence {
     #[test]
     fn the_word_says_what_holds_the_object() {
         let word = Lifetime::new();
-        word.hold(Kind::Successor).unwrap();
-        word.hold(Kind::Successor).unwrap();
-        word.hold(Kind::Request).unwrap();
+        word.try_acquire(Kind::Successor).unwrap();
+        word.try_acquire(Kind::Successor).unwrap();
+        word.try_acquire(Kind::Request).unwrap();
         word.close().unwrap();
         let holds = word.holds();
         assert!(holds.closing && holds.close_call);
@@ -186,7 +186,7 @@ mod model {
                 Fate::close,
                 |object| object.release(Kind::Successor),
                 |object| {
-                    if object.word.hold(Kind::Successor).is_ok() {
+                    if object.word.try_acquire(Kind::Successor).is_ok() {
                         assert_eq!(object.freed(), 0, "freed under a hold");
                         object.release(Kind::Successor);
                     }
@@ -204,7 +204,7 @@ mod model {
                 Fate::close,
                 |object| object.release(Kind::Request),
                 |object| {
-                    object.word.keep(Kind::Callback).unwrap();
+                    object.word.acquire(Kind::Callback).unwrap();
                     object.release(Kind::Request);
                     assert_eq!(object.freed(), 0, "freed under a hold");
                     object.release(Kind::Callback);
@@ -219,8 +219,8 @@ mod model {
             let parent = Arc::new(Fate::default());
             let children = [(); 2].map(|()| Arc::new(Fate::default()));
             for child in &children {
-                parent.word.hold(Kind::Successor).unwrap();
-                child.word.hold(Kind::Request).unwrap();
+                parent.word.try_acquire(Kind::Successor).unwrap();
+                child.word.try_acquire(Kind::Request).unwrap();
             }
             let gone = |parent: &Fate| {
                 assert_eq!(parent.freed(), 0, "the antecedent went first");

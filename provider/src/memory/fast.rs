@@ -156,8 +156,8 @@ impl<K: Kernel> Object<K, Mr<K>> {
             prepared.lists.pop().ok_or(RegisterError::Resources)?
         };
         let owners = || {
-            let owner = self.hold(Kind::Request)?;
-            Ok((Owner::Region(owner.keep(Kind::Request)?), Owner::Region(owner)))
+            let owner = self.try_acquire(Kind::Request)?;
+            Ok((Owner::Region(owner.acquire(Kind::Request)?), Owner::Region(owner)))
         };
         let mappings = self.tenure().pd().adapter().port().mappings();
         let filled = layout.fill(&mut memory, mappings, pages);

@@ -5,7 +5,7 @@ use super::tenure::{Ended, Tenure, Waiter};
 use super::{Key, Mr, Mw, Refusal};
 use crate::kernel::Kernel;
 use crate::lifetime::{Kind, Refused};
-use crate::object::{Hold, Object};
+use crate::object::{Object, ObjectRef};
 use crate::queue_pair::Qp;
 use crate::rundown::{Drain, Lane};
 
@@ -14,8 +14,8 @@ const DRAINED: u32 = 1;
 
 /// A region or a window.
 pub(crate) enum Owner<K: Kernel> {
-    Region(Hold<K, Mr<K>>),
-    Window(Hold<K, Mw<K>>),
+    Region(ObjectRef<K, Mr<K>>),
+    Window(ObjectRef<K, Mw<K>>),
 }
 
 /// What became of an attempt to invalidate.
@@ -42,10 +42,10 @@ impl<K: Kernel> Owner<K> {
     /// # Errors
     ///
     /// [`Refused::Full`] only.
-    pub(crate) fn keep(&self) -> Result<Self, Refused> {
+    pub(crate) fn acquire(&self) -> Result<Self, Refused> {
         Ok(match self {
-            Self::Region(region) => Self::Region(region.keep(Kind::Request)?),
-            Self::Window(window) => Self::Window(window.keep(Kind::Request)?),
+            Self::Region(region) => Self::Region(region.acquire(Kind::Request)?),
+            Self::Window(window) => Self::Window(window.acquire(Kind::Request)?),
         })
     }
 
@@ -59,7 +59,7 @@ impl<K: Kernel> Owner<K> {
 
     /// Invalidates the registration, if it is this one or none is asked for. If that must wait for transfers, `by`
     /// goes on when they have ended.
-    pub(crate) fn invalidate(&self, which: Option<Generation>, by: Hold<K, Qp<K>>) -> Invalidated {
+    pub(crate) fn invalidate(&self, which: Option<Generation>, by: ObjectRef<K, Qp<K>>) -> Invalidated {
         match self.tenure().end(which, Some(Waiter::Work(by))) {
             Ended::Now(registration, _) => {
                 registration.dispose();

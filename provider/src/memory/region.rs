@@ -15,7 +15,7 @@ use crate::consumer::Request;
 use crate::heap::{NoMemory, Shared, Within as _};
 use crate::kernel::{Kernel, Lock, Mapping as _};
 use crate::lifetime::Kind;
-use crate::object::{Body, Hold, Id, Object, Registry};
+use crate::object::{Body, Id, Object, ObjectRef, Registry};
 
 /// Why a registration was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,7 +47,7 @@ pub(crate) struct Mr<K: Kernel> {
 
 impl<K: Kernel> Mr<K> {
     /// A region of `pd` that owns `slot` of the adapter's token table.
-    pub(crate) fn new(pd: Hold<K, Pd<K>>, slot: u32, fast: bool) -> Self {
+    pub(crate) fn new(pd: ObjectRef<K, Pd<K>>, slot: u32, fast: bool) -> Self {
         let tokens = if fast { Tokens::Kept } else { Tokens::Fresh };
         let fast = fast.then(|| Lock::<K, _>::new(Prepared::default()));
         Self { tenure: Tenure::new(pd, slot, tokens), fast }
@@ -113,7 +113,7 @@ impl<K: Kernel> Object<K, Mr<K>> {
         let memory = unsafe { mapped::<K>(mdl, length) }?;
         // SAFETY: as above.
         let base = unsafe { chain::base(mdl) };
-        let owner = Owner::Region(self.hold(Kind::Request).map_err(|_| RegisterError::State)?);
+        let owner = Owner::Region(self.try_acquire(Kind::Request).map_err(|_| RegisterError::State)?);
         let domain = self.domain();
         let registration = Registration {
             key: Key::FIRST,
@@ -162,7 +162,7 @@ impl Domain {
 impl<K: Kernel> Body<K> for Mr<K> {
     const TYPE: NDK_OBJECT_TYPE = NDK_OBJECT_TYPE::NdkObjectTypeMr;
 
-    type Ties = Hold<K, Pd<K>>;
+    type Ties = ObjectRef<K, Pd<K>>;
 
     fn registry(&self) -> &Registry<K> {
         self.tenure.pd().registry()

@@ -6,7 +6,7 @@ use super::owner::Owner;
 use super::{Domain, Key, Mr, Rights, Token};
 use crate::heap::{NoMemory, Shared};
 use crate::kernel::Kernel;
-use crate::object::{Hold, Id};
+use crate::object::{Id, ObjectRef};
 use crate::rundown::{Lane, Pin, Rundown};
 use crate::sync::{AtomicU32, Ordering};
 
@@ -76,7 +76,7 @@ pub(crate) struct Parent<K: Kernel> {
     /// Of the region's registration, known once the bind is done: when that ends, the window admits nothing.
     pub(crate) generation: Generation,
     /// The region, whose close waits for the window (OBJ-2).
-    pub(crate) region: Hold<K, Mr<K>>,
+    pub(crate) region: ObjectRef<K, Mr<K>>,
 }
 
 /// What a valid token stands for.

@@ -170,7 +170,7 @@ impl<K: Kernel> Table<K> {
         if !named.owner.can_be_invalidated() || (by_peer && !named.rights.is_remote()) {
             return Err(Refusal::Rights);
         }
-        let owner = named.owner.keep().map_err(|_| Refusal::Token)?;
+        let owner = named.owner.acquire().map_err(|_| Refusal::Token)?;
         Ok((owner, named.generation))
     }
 

@@ -23,7 +23,7 @@ use super::{Domain, Key, Mr, Token};
 use crate::adapter::Pd;
 use crate::consumer::Request;
 use crate::kernel::{Kernel, Lock};
-use crate::object::{Hold, Id, Object};
+use crate::object::{Id, Object, ObjectRef};
 use crate::queue_pair::Qp;
 
 /// Who is told that a registration has drained.
@@ -31,7 +31,7 @@ pub(super) enum Waiter<K: Kernel> {
     /// The consumer's deregistration.
     Deregistration(Request<K, Mr<K>>),
     /// The queue pair whose work request ended the registration; it goes on then.
-    Work(Hold<K, Qp<K>>),
+    Work(ObjectRef<K, Qp<K>>),
 }
 
 impl<K: Kernel> Waiter<K> {
@@ -70,7 +70,7 @@ pub(super) enum Tokens {
 
 /// See the module's head.
 pub(super) struct Tenure<K: Kernel> {
-    pd: Hold<K, Pd<K>>,
+    pd: ObjectRef<K, Pd<K>>,
     slot: u32,
     tokens: Tokens,
     state: Lock<K, State<K>>,
@@ -88,7 +88,7 @@ pub(super) enum Ended<K: Kernel> {
 
 impl<K: Kernel> Tenure<K> {
     /// The tenure of `slot` in the token table of `pd`'s adapter.
-    pub(super) fn new(pd: Hold<K, Pd<K>>, slot: u32, tokens: Tokens) -> Self {
+    pub(super) fn new(pd: ObjectRef<K, Pd<K>>, slot: u32, tokens: Tokens) -> Self {
         let state = State { phase: Phase::Idle, claimed: false, closing: false };
         Self { pd, slot, tokens, state: Lock::<K, _>::new(state) }
     }
@@ -109,7 +109,7 @@ impl<K: Kernel> Tenure<K> {
     }
 
     /// Gives the slot back, which nothing uses any more.
-    pub(super) fn dismantle(self) -> Hold<K, Pd<K>> {
+    pub(super) fn dismantle(self) -> ObjectRef<K, Pd<K>> {
         self.pd.adapter().table().give_back(self.slot);
         self.pd
     }

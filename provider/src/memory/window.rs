@@ -9,14 +9,14 @@ use super::{Domain, Key, Mr, Refusal, Rights};
 use crate::adapter::Pd;
 use crate::kernel::{Kernel, Lock};
 use crate::lifetime::{Kind, Refused};
-use crate::object::{Body, Hold, Id, Object, Registry};
+use crate::object::{Body, Id, Object, ObjectRef, Registry};
 use crate::rundown::Lane;
 
 /// What a memory window is beyond an object.
 pub(crate) struct Mw<K: Kernel> {
     tenure: Tenure<K>,
     /// The region that it was bound to when it was closed: that must outlive its close completion.
-    bound_to: Lock<K, Option<Hold<K, Mr<K>>>>,
+    bound_to: Lock<K, Option<ObjectRef<K, Mr<K>>>>,
 }
 
 /// Why a bind was refused inline.
@@ -42,7 +42,7 @@ impl From<Refused> for BindRefusal {
 
 impl<K: Kernel> Mw<K> {
     /// A window of `pd` that owns `slot` of the adapter's token table.
-    pub(crate) fn new(pd: Hold<K, Pd<K>>, slot: u32) -> Self {
+    pub(crate) fn new(pd: ObjectRef<K, Pd<K>>, slot: u32) -> Self {
         Self { tenure: Tenure::new(pd, slot, Tokens::Fresh), bound_to: Lock::<K, _>::new(None) }
     }
 
@@ -77,7 +77,7 @@ impl<K: Kernel> Object<K, Mw<K>> {
         rights: Rights,
     ) -> Result<Posted<K>, BindRefusal> {
         let (domain, token) = (self.tenure.domain(), region.tenure().token());
-        let tie = region.hold(Kind::Successor)?;
+        let tie = region.try_acquire(Kind::Successor)?;
         if region.tenure().domain() != domain {
             return Err(Refusal::Domain.into());
         }
@@ -85,8 +85,8 @@ impl<K: Kernel> Object<K, Mw<K>> {
             let table = self.tenure.pd().adapter().table();
             drop(table.admit(token, domain, (rights.behind_window(), Lane::Near), address, length)?);
         }
-        let own = self.hold(Kind::Request)?;
-        let owner = Owner::Window(own.keep(Kind::Request)?);
+        let own = self.try_acquire(Kind::Request)?;
+        let owner = Owner::Window(own.acquire(Kind::Request)?);
         let registration = Registration {
             key: Key::FIRST,
             generation: Generation::NONE,
@@ -114,7 +114,7 @@ impl<K: Kernel> Object<K, Mw<K>> {
 impl<K: Kernel> Body<K> for Mw<K> {
     const TYPE: NDK_OBJECT_TYPE = NDK_OBJECT_TYPE::NdkObjectTypeMw;
 
-    type Ties = (Option<Hold<K, Mr<K>>>, Hold<K, Pd<K>>);
+    type Ties = (Option<ObjectRef<K, Mr<K>>>, ObjectRef<K, Pd<K>>);
 
     fn registry(&self) -> &Registry<K> {
         self.tenure.pd().registry()

@@ -91,7 +91,7 @@ unsafe extern "win64" fn create_cq<K: Kernel>(
         if depth == 0 || depth > MAX_CQ_DEPTH {
             return Err(Failure::PARAMETER);
         }
-        let tie = adapter.hold(Kind::Successor)?;
+        let tie = adapter.try_acquire(Kind::Successor)?;
         // SAFETY: the consumer passes null or an affinity.
         let affinity = unsafe { affinity.as_ref() }.copied();
         let cq = Cq::new(
@@ -118,7 +118,7 @@ unsafe extern "win64" fn create_pd<K: Kernel>(
     let made = || {
         // SAFETY: the consumer passes an adapter that it has open.
         let adapter = unsafe { object::<K, Adapter<K>, _>(adapter) }?;
-        let tie = adapter.hold(Kind::Successor)?;
+        let tie = adapter.try_acquire(Kind::Successor)?;
         create(adapter.version(), pd::table::<K>(), Ok(Pd::new(tie)))
     };
     // SAFETY: the consumer passes a place for the pointer.
@@ -135,7 +135,7 @@ unsafe extern "win64" fn create_connector<K: Kernel>(
     let made = || {
         // SAFETY: the consumer passes an adapter that it has open.
         let adapter = unsafe { object::<K, Adapter<K>, _>(adapter) }?;
-        let tie = adapter.hold(Kind::Successor)?;
+        let tie = adapter.try_acquire(Kind::Successor)?;
         create(adapter.version(), connector::table::<K>(), Ok(Connector::new(tie)))
     };
     // SAFETY: the consumer passes a place for the pointer.
@@ -154,7 +154,7 @@ unsafe extern "win64" fn create_listener<K: Kernel>(
     let made = || {
         // SAFETY: the consumer passes an adapter that it has open.
         let adapter = unsafe { object::<K, Adapter<K>, _>(adapter) }?;
-        let tie = adapter.hold(Kind::Successor)?;
+        let tie = adapter.try_acquire(Kind::Successor)?;
         let listener = Listener::new(tie, event, Opaque(event_context), connector::offered);
         create(adapter.version(), listener::table::<K>(), listener)
     };
@@ -167,7 +167,7 @@ fn make_shared<K: Kernel>(
     adapter: &Object<K, Adapter<K>>,
     local: SocketAddr,
 ) -> Result<NonNull<Object<K, SharedEndpoint<K>>>, Failure> {
-    let tie = adapter.hold(Kind::Successor)?;
+    let tie = adapter.try_acquire(Kind::Successor)?;
     if !adapter.port().is_local(local.ip()) {
         return Err(Failure(STATUS_INVALID_ADDRESS));
     }
@@ -194,7 +194,7 @@ unsafe extern "win64" fn create_shared_endpoint<K: Kernel>(
             && adapter.port().is_to_be_looked_up(local.ip())
         {
             // The request may be completed, and the adapter closed, before this returns.
-            let (_call, hold) = (adapter.hold(Kind::Request)?, adapter.hold(Kind::Request)?);
+            let (_call, hold) = (adapter.try_acquire(Kind::Request)?, adapter.try_acquire(Kind::Request)?);
             let (make, context) = (make_shared as MakeShared<K>, Opaque(context));
             let request = CreateShared { adapter: hold, at: local, make, completion, context };
             adapter.port().wait_for_addresses(Waiting::CreateShared(request))?;

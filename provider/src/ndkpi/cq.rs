@@ -102,7 +102,7 @@ unsafe extern "win64" fn resize<K: Kernel>(
             return Err(Failure::PARAMETER);
         }
         // The consumer may close the queue in a notification that the new depth lets go.
-        let cq = cq.hold(Kind::Request)?;
+        let cq = cq.try_acquire(Kind::Request)?;
         cq.resize(depth)?;
         Ok(STATUS_SUCCESS)
     };
@@ -115,7 +115,7 @@ unsafe extern "win64" fn moderate<K: Kernel>(cq: *mut NDK_CQ, interval: ULONG, c
         // SAFETY: the consumer passes a queue that it has not closed.
         let cq = unsafe { object::<K, Cq<K>, _>(cq) }?;
         // The consumer may close the queue in a notification that the new settings let go.
-        let cq = cq.hold(Kind::Request)?;
+        let cq = cq.try_acquire(Kind::Request)?;
         cq.moderate(interval, count)?;
         Ok(STATUS_SUCCESS)
     };

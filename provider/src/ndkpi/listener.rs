@@ -43,8 +43,9 @@ unsafe extern "win64" fn listen<K: Kernel>(
         let new = listener.local_address().is_none();
         if new && completion.is_some() && port.is_to_be_looked_up(at.ip()) {
             // The request may be completed, and the listener closed, before this returns.
-            let _call = listener.hold(Kind::Request)?;
-            let (completion, hold) = (Completion::new(completion, context), listener.hold(Kind::Request)?);
+            let _call = listener.try_acquire(Kind::Request)?;
+            let (completion, hold) =
+                (Completion::new(completion, context), listener.try_acquire(Kind::Request)?);
             port.wait_for_addresses(Waiting::Listen(Listen { listener: hold, at, completion }))?;
             return Ok(STATUS_PENDING);
         }

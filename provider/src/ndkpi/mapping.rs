@@ -13,14 +13,14 @@ use crate::heap::Shared;
 use crate::kernel::Kernel;
 use crate::lifetime::Kind;
 use crate::memory::{self, Mapped};
-use crate::object::Hold;
+use crate::object::ObjectRef;
 use crate::status::Failure;
 
 /// What the consumer keeps for the provider between NdkBuildLAM and NdkReleaseLAM. The mapping is let go of before
 /// the adapter.
 struct Held<K: Kernel> {
     mapped: Mapped<K>,
-    adapter: Hold<K, Adapter<K>>,
+    adapter: ObjectRef<K, Adapter<K>>,
 }
 
 /// NdkBuildLAM, always inline: public consumers pass completions that cannot be called. The mapping holds the adapter
@@ -57,7 +57,7 @@ pub(super) unsafe extern "win64" fn build<K: Kernel>(
             unsafe { size.write(needed) };
             return Err(Failure(STATUS_BUFFER_TOO_SMALL));
         }
-        let own = adapter.hold(Kind::Successor)?;
+        let own = adapter.try_acquire(Kind::Successor)?;
         // SAFETY: the consumer passes a chain of lists over pages that stay locked until the mapping is released.
         let mapped = unsafe { adapter.port().mappings().build(mdl, length) }?;
         let addresses = mapped.pages();

@@ -97,7 +97,7 @@ fn request<K: Kernel, B: Body<K>>(
     completion: Option<NDK_FN_REQUEST_COMPLETION>,
     context: PVOID,
 ) -> Result<Request<K, B>, Failure> {
-    Ok(Request::new(Completion::new(completion, context), object.hold(Kind::Request)?))
+    Ok(Request::new(Completion::new(completion, context), object.try_acquire(Kind::Request)?))
 }
 
 /// The status of an outcome.

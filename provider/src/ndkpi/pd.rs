@@ -15,7 +15,7 @@ use crate::kernel::Kernel;
 use crate::lifetime::Kind;
 use crate::limits::{MAX_INLINE_DATA, MAX_QUEUE_DEPTH};
 use crate::memory::{MAX_SGE, Mr, Mw, Token};
-use crate::object::{Hold, Object};
+use crate::object::{Object, ObjectRef};
 use crate::queue_pair::{Depths, Qp, Srq};
 use crate::status::Failure;
 
@@ -38,9 +38,9 @@ pub(super) fn table<K: Kernel>() -> &'static NDK_PD_DISPATCH {
 /// Makes an object of `pd` that owns a slot of the token table.
 fn with_slot<K: Kernel, T>(
     pd: &Object<K, Pd<K>>,
-    make: impl FnOnce(Hold<K, Pd<K>>, u32) -> Result<T, Failure>,
+    make: impl FnOnce(ObjectRef<K, Pd<K>>, u32) -> Result<T, Failure>,
 ) -> Result<T, Failure> {
-    let tie = pd.hold(Kind::Successor)?;
+    let tie = pd.try_acquire(Kind::Successor)?;
     let table = pd.adapter().table();
     let slot = table.allocate()?.ok_or(Failure(STATUS_INSUFFICIENT_RESOURCES))?;
     make(tie, slot).inspect_err(|_| table.give_back(slot))
@@ -98,10 +98,10 @@ impl NewQp {
             if !within {
                 return Err(Failure::PARAMETER);
             }
-            let tie = pd.hold(Kind::Successor)?;
-            let receive_tie = receive_cq.hold(Kind::Successor)?;
-            let initiator_tie = initiator_cq.hold(Kind::Successor)?;
-            let srq_tie = srq.map(|srq| srq.hold(Kind::Successor)).transpose()?;
+            let tie = pd.try_acquire(Kind::Successor)?;
+            let receive_tie = receive_cq.try_acquire(Kind::Successor)?;
+            let initiator_tie = initiator_cq.try_acquire(Kind::Successor)?;
+            let srq_tie = srq.map(|srq| srq.try_acquire(Kind::Successor)).transpose()?;
             let qp = Qp::new(tie, receive_tie, initiator_tie, srq_tie, Opaque(self.context), depths);
             create(pd.version(), qp::table::<K>(), qp)
         };
@@ -170,7 +170,7 @@ unsafe extern "win64" fn create_srq<K: Kernel>(
         if depth == 0 || depth > MAX_QUEUE_DEPTH || sge as usize > MAX_SGE {
             return Err(Failure::PARAMETER);
         }
-        let tie = pd.hold(Kind::Successor)?;
+        let tie = pd.try_acquire(Kind::Successor)?;
         let sizes = (depth as usize, sge as usize, threshold as usize);
         // SAFETY: the consumer passes null or an affinity.
         let affinity = unsafe { affinity.as_ref() }.copied();

@@ -108,7 +108,7 @@ pub(super) unsafe fn post<K: Kernel>(
         // SAFETY: as the caller promises.
         let qp = unsafe { object::<K, Qp<K>, _>(qp) }?;
         // The result may reach the consumer, and make it close the queue pair, before this returns.
-        let qp = qp.hold(Kind::Request)?;
+        let qp = qp.try_acquire(Kind::Request)?;
         accept(&qp).inspect_err(|_| qp.start_deferred())?;
         Ok(STATUS_SUCCESS)
     };
@@ -147,7 +147,7 @@ unsafe fn transfer<K: Kernel>(
 unsafe extern "win64" fn flush<K: Kernel>(qp: *mut NDK_QP) {
     // SAFETY: the consumer passes a queue pair that it has not closed.
     let Ok(qp) = (unsafe { object::<K, Qp<K>, _>(qp) }) else { return };
-    if let Ok(qp) = qp.hold(Kind::Request) {
+    if let Ok(qp) = qp.try_acquire(Kind::Request) {
         qp.flush();
     }
 }
@@ -223,7 +223,7 @@ unsafe extern "win64" fn receive<K: Kernel>(
     let posted = || {
         // SAFETY: the consumer passes a queue pair that it has not closed.
         let qp = unsafe { object::<K, Qp<K>, _>(qp) }?;
-        let qp = qp.hold(Kind::Request)?;
+        let qp = qp.try_acquire(Kind::Request)?;
         // SAFETY: the consumer passes a list of so many entries.
         let sink = unsafe { entries(sgl, count) }?;
         qp.post_receive(Opaque(context), sink)?;

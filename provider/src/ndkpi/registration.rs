@@ -121,12 +121,12 @@ unsafe fn named<K: Kernel>(memory: *mut NDK_OBJECT_HEADER) -> Result<(Owner<K>, 
             if !mr.is_fast() {
                 return Err(Failure(STATUS_INVALID_DEVICE_STATE));
             }
-            Ok((Owner::Region(mr.hold(Kind::Request)?), mr.domain()))
+            Ok((Owner::Region(mr.try_acquire(Kind::Request)?), mr.domain()))
         }
         NDK_OBJECT_TYPE::NdkObjectTypeMw => {
             // SAFETY: it is a window, as its header says.
             let mw = unsafe { object::<K, Mw<K>, _>(memory) }?;
-            Ok((Owner::Window(mw.hold(Kind::Request)?), mw.domain()))
+            Ok((Owner::Window(mw.try_acquire(Kind::Request)?), mw.domain()))
         }
         _ => Err(Failure::PARAMETER),
     }

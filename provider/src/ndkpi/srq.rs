@@ -40,7 +40,7 @@ unsafe extern "win64" fn modify<K: Kernel>(
             return Err(Failure::PARAMETER);
         }
         // The notification may make the consumer close the queue before this returns.
-        srq.hold(Kind::Request)?.modify(depth as usize, threshold as usize)?;
+        srq.try_acquire(Kind::Request)?.modify(depth as usize, threshold as usize)?;
         Ok(STATUS_SUCCESS)
     };
     status(modified())
@@ -56,7 +56,7 @@ unsafe extern "win64" fn receive<K: Kernel>(
     let posted = || {
         // SAFETY: the consumer passes a queue that it has not closed.
         let srq = unsafe { object::<K, Srq<K>, _>(srq) }?;
-        let srq = srq.hold(Kind::Request)?;
+        let srq = srq.try_acquire(Kind::Request)?;
         // SAFETY: the consumer passes a list of so many entries.
         let sink = unsafe { entries(sgl, count) }?;
         srq.post_receive(Opaque(context), sink)?;

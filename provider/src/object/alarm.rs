@@ -14,7 +14,7 @@ use core::ffi::c_void;
 use core::ptr::NonNull;
 use core::time::Duration;
 
-use super::{Body, Hold, Object, deferred};
+use super::{Body, Object, ObjectRef, deferred};
 use crate::kernel::{Kernel, Timer as _};
 use crate::lifetime::Kind;
 use crate::sync::{AtomicBool, Ordering};
@@ -46,7 +46,7 @@ pub(super) fn initialise<K: Kernel, B: Body<K>>(object: NonNull<Object<K, B>>) {
 unsafe extern "win64" fn ring<K: Kernel, B: Body<K>>(context: *mut c_void) {
     let Some(object) = NonNull::new(context.cast::<Object<K, B>>()) else { return };
     // SAFETY: `set_alarm` took the hold and leaked it, and who is called is who ends the alarm.
-    let hold = unsafe { Hold::reclaim(object, Kind::Callback) };
+    let hold = unsafe { ObjectRef::reclaim(object, Kind::Callback) };
     hold.post(deferred::ALARM);
 }
 
@@ -62,7 +62,7 @@ impl<K: Kernel, B: Body<K>> Object<K, B> {
         if alarm.set.swap(true, Ordering::AcqRel) {
             return;
         }
-        let Ok(hold) = self.hold(Kind::Callback) else {
+        let Ok(hold) = self.try_acquire(Kind::Callback) else {
             alarm.set.store(false, Ordering::Release);
             return;
         };
@@ -83,7 +83,7 @@ impl<K: Kernel, B: Body<K>> Object<K, B> {
         if unsafe { K::Timer::cancel(NonNull::from(&alarm.timer)) } {
             alarm.set.swap(false, Ordering::AcqRel);
             // SAFETY: `set_alarm` took the hold and leaked it, and this cancel is what ends the alarm.
-            drop(unsafe { Hold::<K, B>::reclaim(NonNull::from(self), Kind::Callback) });
+            drop(unsafe { ObjectRef::<K, B>::reclaim(NonNull::from(self), Kind::Callback) });
         }
     }
 }

@@ -38,7 +38,7 @@ pub(super) fn post<K: Kernel, B: Body<K>>(object: &Object<K, B>, events: u32) {
     if core.events.fetch_or(events | SCHEDULED, Ordering::AcqRel) & SCHEDULED == 0 {
         // The caller keeps the object alive up to here; from here on the call's own hold does. The count
         // of callbacks can't be full, as there is one call and one alarm per object.
-        let kept = core.lifetime.keep(Kind::Callback);
+        let kept = core.lifetime.acquire(Kind::Callback);
         debug_assert!(kept.is_ok(), "one deferred call and one alarm per object");
         match vector {
             // SAFETY: SCHEDULED was set just now, by this call; the callback hold keeps the object.

@@ -4,7 +4,7 @@
 //! # The life of an object
 //!
 //! [`Object::create`] allocates. While the consumer uses the object, everything of ours that needs it
-//! owns a [`Hold`]; dropping the last one after close has been decided is what ends it. The end has one
+//! owns a [`ObjectRef`]; dropping the last one after close has been decided is what ends it. The end has one
 //! form, in this order:
 //!
 //! 1. the object's memory is freed;
@@ -19,13 +19,13 @@
 mod alarm;
 mod close;
 mod deferred;
-mod hold;
+mod object_ref;
 mod registry;
 mod vector;
 
 pub use alarm::Alarm;
 pub use close::Waiter;
-pub use hold::Hold;
+pub use object_ref::ObjectRef;
 pub use registry::{Gone, Id, Reason, Registry};
 pub use vector::Vector;
 
@@ -182,10 +182,10 @@ impl<K: Kernel, B: Body<K>> Object<K, B> {
     /// # Errors
     ///
     /// [`Refused::Closing`] once the consumer has closed the object.
-    pub fn hold(&self, kind: Kind) -> Result<Hold<K, B>, Refused> {
-        self.core.lifetime.hold(kind)?;
+    pub fn try_acquire(&self, kind: Kind) -> Result<ObjectRef<K, B>, Refused> {
+        self.core.lifetime.try_acquire(kind)?;
         // SAFETY: the hold was taken just now and is given to the value alone.
-        Ok(unsafe { Hold::adopt(NonNull::from(self), kind) })
+        Ok(unsafe { ObjectRef::adopt(NonNull::from(self), kind) })
     }
 
     /// Has `events` delivered by [`Body::deliver`] in a deferred call. Up to DISPATCH_LEVEL, with no lock

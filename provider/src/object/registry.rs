@@ -7,7 +7,7 @@ use core::ptr::NonNull;
 
 use sys::ndk::NDK_OBJECT_TYPE;
 
-use super::{Body, Core, Hold, Object};
+use super::{Body, Core, Object, ObjectRef};
 use crate::kernel::{Kernel, Lock};
 use crate::lifetime::Kind;
 
@@ -109,7 +109,7 @@ impl<K: Kernel> Registry<K> {
 
     /// The first object of kind `B` that is not being closed, or the next behind `after`. It is held, so that
     /// nothing is done with it under the registry's lock. Up to DISPATCH_LEVEL.
-    pub(crate) fn next<B: Body<K>>(&self, after: Option<&Hold<K, B>>) -> Option<Hold<K, B>> {
+    pub(crate) fn next<B: Body<K>>(&self, after: Option<&ObjectRef<K, B>>) -> Option<ObjectRef<K, B>> {
         let first = self.0.lock();
         let start = match after {
             // SAFETY: a held object exists, so it is in the list; the lock is held.
@@ -121,7 +121,8 @@ impl<K: Kernel> Registry<K> {
         // SAFETY: as above.
         let mut of_kind = objects.filter(|core| unsafe { core.as_ref() }.kind == B::TYPE);
         // SAFETY: as above; the kind says what the whole object is.
-        of_kind.find_map(|core| unsafe { core.cast::<Object<K, B>>().as_ref() }.hold(Kind::Request).ok())
+        of_kind
+            .find_map(|core| unsafe { core.cast::<Object<K, B>>().as_ref() }.try_acquire(Kind::Request).ok())
     }
 
     /// Tells `each` of every object of kind `B` that is not being closed. No lock is held then. Up to

@@ -155,7 +155,7 @@ impl<K: Kernel> Object<K, Qp<K>> {
             }
             Operation::FastRegister => Self::carry_out(posted),
             Operation::Bind => {
-                let window = posted.as_ref().ok_or(Unfit::State)?.owner().keep()?;
+                let window = posted.as_ref().ok_or(Unfit::State)?.owner().acquire()?;
                 match self.invalidate(window, None, None, pending_invalidate)? {
                     Invalidated::Later => Ok(Step::AwaitingDrain),
                     // A window that was not bound is bound all the same.
@@ -163,7 +163,7 @@ impl<K: Kernel> Object<K, Qp<K>> {
                 }
             }
             Operation::Invalidate(owner) => {
-                Self::invalidated(self.invalidate(owner.keep()?, None, None, pending_invalidate)?)
+                Self::invalidated(self.invalidate(owner.acquire()?, None, None, pending_invalidate)?)
             }
         }
     }

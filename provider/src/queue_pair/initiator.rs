@@ -16,7 +16,7 @@ use crate::heap::NoMemory;
 use crate::kernel::Kernel;
 use crate::limits::MAX_TRANSFER_LENGTH;
 use crate::memory::{Posted, Sge};
-use crate::object::{Alarm, Hold};
+use crate::object::{Alarm, ObjectRef};
 use crate::ring::Ring;
 use crate::sync::Line;
 
@@ -47,7 +47,7 @@ impl<K: Kernel> Default for InFlight<K> {
 
 /// See the module's head.
 pub(super) struct Initiator<K: Kernel> {
-    pub(super) cq: Hold<K, Cq<K>>,
+    pub(super) cq: ObjectRef<K, Cq<K>>,
     queue: WorkQueue<WorkRequest<K>>,
     max_sge: usize,
     /// Fast registrations and binds of the requests in the queue, in their order.
@@ -66,7 +66,7 @@ impl<K: Kernel> Initiator<K> {
     ///
     /// [`NoMemory`].
     #[inline(always)]
-    pub(super) fn new(cq: Hold<K, Cq<K>>, depths: &Depths) -> Result<Self, NoMemory> {
+    pub(super) fn new(cq: ObjectRef<K, Cq<K>>, depths: &Depths) -> Result<Self, NoMemory> {
         Ok(Self {
             cq,
             queue: WorkQueue::new(depths.initiator, depths.initiator_sge)?,

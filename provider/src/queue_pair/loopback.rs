@@ -19,7 +19,7 @@ use crate::connection::{Side, Transfers};
 use crate::consumer::Opaque;
 use crate::kernel::Kernel;
 use crate::memory::{Gathered, Invalidated, Refusal, Rights, Sge, copy};
-use crate::object::{Hold, Object};
+use crate::object::{Object, ObjectRef};
 use crate::rundown::{Lane, Pin};
 
 /// See the module's head.
@@ -41,7 +41,7 @@ struct Arrival {
 
 /// A message that has arrived, before its receive has a result.
 pub(super) struct Delivered<K: Kernel> {
-    pub(super) receiver: Hold<K, Qp<K>>,
+    pub(super) receiver: ObjectRef<K, Qp<K>>,
     pub(super) message: Message,
 }
 

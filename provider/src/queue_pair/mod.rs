@@ -41,7 +41,7 @@ use crate::consumer::Opaque;
 use crate::heap::{NoMemory, Shared};
 use crate::kernel::Kernel;
 use crate::memory::Domain;
-use crate::object::{ALARM, Alarm, Body, Hold, Id, Object, Registry};
+use crate::object::{ALARM, Alarm, Body, Id, Object, ObjectRef, Registry};
 use crate::sync::{AtomicU32, Ordering, fence};
 use attachment::Attachment;
 use initiator::{InFlight, Initiator};
@@ -71,7 +71,7 @@ const TIMER_EXPIRED: u32 = 8;
 
 /// What a queue pair is beyond an object.
 pub(crate) struct Qp<K: Kernel> {
-    pd: Hold<K, Pd<K>>,
+    pd: ObjectRef<K, Pd<K>>,
     context: Opaque,
     initiator: Initiator<K>,
     responder: Responder<K>,
@@ -87,10 +87,10 @@ impl<K: Kernel> Qp<K> {
     ///
     /// [`NoMemory`].
     pub(crate) fn new(
-        pd: Hold<K, Pd<K>>,
-        receive_cq: Hold<K, Cq<K>>,
-        initiator_cq: Hold<K, Cq<K>>,
-        srq: Option<Hold<K, Srq<K>>>,
+        pd: ObjectRef<K, Pd<K>>,
+        receive_cq: ObjectRef<K, Cq<K>>,
+        initiator_cq: ObjectRef<K, Cq<K>>,
+        srq: Option<ObjectRef<K, Srq<K>>>,
         context: Opaque,
         depths: Depths,
     ) -> Result<Self, NoMemory> {
@@ -206,7 +206,7 @@ impl<K: Kernel> Object<K, Qp<K>> {
 impl<K: Kernel> Body<K> for Qp<K> {
     const TYPE: NDK_OBJECT_TYPE = NDK_OBJECT_TYPE::NdkObjectTypeQp;
 
-    type Ties = (Hold<K, Pd<K>>, Hold<K, Cq<K>>, Hold<K, Cq<K>>, Option<Hold<K, Srq<K>>>);
+    type Ties = (ObjectRef<K, Pd<K>>, ObjectRef<K, Cq<K>>, ObjectRef<K, Cq<K>>, Option<ObjectRef<K, Srq<K>>>);
 
     fn registry(&self) -> &Registry<K> {
         self.pd.registry()

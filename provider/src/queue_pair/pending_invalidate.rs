@@ -54,10 +54,12 @@ impl<K: Kernel> Object<K, Qp<K>> {
         pending_invalidate: &mut Option<PendingInvalidate<K>>,
     ) -> Result<Invalidated, Step> {
         let delivered = match delivered {
-            Some((receiver, message)) => Some(Delivered { receiver: receiver.hold(Kind::Request)?, message }),
+            Some((receiver, message)) => {
+                Some(Delivered { receiver: receiver.try_acquire(Kind::Request)?, message })
+            }
             None => None,
         };
-        let outcome = owner.invalidate(which, self.hold(Kind::Request)?);
+        let outcome = owner.invalidate(which, self.try_acquire(Kind::Request)?);
         if outcome == Invalidated::Later {
             *pending_invalidate = Some(PendingInvalidate { memory: owner, delivered });
         }

@@ -14,7 +14,7 @@ use crate::consumer::Opaque;
 use crate::heap::NoMemory;
 use crate::kernel::Kernel;
 use crate::memory::{Sge, Token};
-use crate::object::{Hold, Object};
+use crate::object::{Object, ObjectRef};
 use crate::sync::{AtomicBool, Line, Ordering, fence};
 
 /// The part of a receive's result that its message gives.
@@ -48,7 +48,7 @@ pub(super) enum Receives<K: Kernel> {
 
 /// See the module's head.
 pub(super) struct Responder<K: Kernel> {
-    pub(super) cq: Hold<K, Cq<K>>,
+    pub(super) cq: ObjectRef<K, Cq<K>>,
     pub(super) receives: Receives<K>,
     max_sge: usize,
     /// Locked by the delivery of a message, and by a flush.
@@ -65,8 +65,8 @@ impl<K: Kernel> Responder<K> {
     /// [`NoMemory`].
     #[inline(always)]
     pub(super) fn new(
-        cq: Hold<K, Cq<K>>,
-        srq: Option<Hold<K, Srq<K>>>,
+        cq: ObjectRef<K, Cq<K>>,
+        srq: Option<ObjectRef<K, Srq<K>>>,
         depths: &Depths,
     ) -> Result<Self, NoMemory> {
         let receives = match srq {

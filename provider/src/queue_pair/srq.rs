@@ -17,7 +17,7 @@ use crate::heap::{NoMemory, Within as _};
 use crate::kernel::{Kernel, Lock};
 use crate::lifetime::Kind;
 use crate::memory::Sge;
-use crate::object::{Body, Hold, Id, Object, Registry, Vector};
+use crate::object::{Body, Id, Object, ObjectRef, Registry, Vector};
 
 /// Event bit: the number of receives fell below the threshold.
 const BELOW: u32 = 1;
@@ -35,7 +35,7 @@ struct State<K: Kernel> {
     /// A notification is owed when the receives fall below the threshold.
     armed: bool,
     /// Queue pairs whose peer has a message but found no receive, each once, the longest first.
-    waiting: VecDeque<Hold<K, Qp<K>>>,
+    waiting: VecDeque<ObjectRef<K, Qp<K>>>,
     /// Queue pairs that take from here; there is room for so many to wait.
     users: usize,
 }
@@ -51,7 +51,7 @@ impl<K: Kernel> State<K> {
 
 /// What a shared receive queue is beyond an object.
 pub(crate) struct Srq<K: Kernel> {
-    pd: Hold<K, Pd<K>>,
+    pd: ObjectRef<K, Pd<K>>,
     max_sge: usize,
     state: Lock<K, State<K>>,
     callback: Option<NDK_FN_SRQ_NOTIFICATION_CALLBACK>,
@@ -81,7 +81,7 @@ impl<K: Kernel> Srq<K> {
     ///
     /// [`NoMemory`].
     pub(crate) fn new(
-        pd: Hold<K, Pd<K>>,
+        pd: ObjectRef<K, Pd<K>>,
         (depth, max_sge, threshold): (usize, usize, usize),
         callback: Option<NDK_FN_SRQ_NOTIFICATION_CALLBACK>,
         context: Opaque,
@@ -140,7 +140,7 @@ impl<K: Kernel> Srq<K> {
 /// A queue pair's part in a shared queue: room to wait there, given back when it is dropped.
 pub(super) struct Seat<K: Kernel>(
     /// Taken out by [`Seat::leave`] only.
-    Option<Hold<K, Srq<K>>>,
+    Option<ObjectRef<K, Srq<K>>>,
 );
 
 impl<K: Kernel> Seat<K> {
@@ -149,7 +149,7 @@ impl<K: Kernel> Seat<K> {
     /// # Errors
     ///
     /// [`NoMemory`]; the queue is as it was.
-    pub(super) fn take(srq: Hold<K, Srq<K>>) -> Result<Self, NoMemory> {
+    pub(super) fn take(srq: ObjectRef<K, Srq<K>>) -> Result<Self, NoMemory> {
         srq.attach()?;
         Ok(Self(Some(srq)))
     }
@@ -160,7 +160,7 @@ impl<K: Kernel> Seat<K> {
     }
 
     /// Gives the seat back; the tie stays.
-    pub(super) fn leave(mut self) -> Option<Hold<K, Srq<K>>> {
+    pub(super) fn leave(mut self) -> Option<ObjectRef<K, Srq<K>>> {
         let srq = self.0.take()?;
         srq.detach();
         Some(srq)
@@ -205,7 +205,7 @@ impl<K: Kernel> Object<K, Srq<K>> {
         Ok(())
     }
 
-    fn next_waiting(&self) -> Option<Hold<K, Qp<K>>> {
+    fn next_waiting(&self) -> Option<ObjectRef<K, Qp<K>>> {
         let mut state = self.state.lock();
         if state.receives.is_empty() { None } else { state.waiting.pop_front() }
     }
@@ -216,7 +216,7 @@ impl<K: Kernel> Object<K, Srq<K>> {
             let mut state = self.state.lock();
             let taken = state.receives.pop_front();
             let waits = taken.is_none() && !state.waiting.iter().any(|waiting| waiting.same(qp));
-            let hold = if waits { qp.hold(Kind::Request).ok() } else { None };
+            let hold = if waits { qp.try_acquire(Kind::Request).ok() } else { None };
             let unlisted = hold.and_then(|hold| state.waiting.push_within(hold).err());
             (taken, unlisted, state.below())
         };
@@ -268,7 +268,7 @@ impl<K: Kernel> Object<K, Srq<K>> {
 impl<K: Kernel> Body<K> for Srq<K> {
     const TYPE: NDK_OBJECT_TYPE = NDK_OBJECT_TYPE::NdkObjectTypeSrq;
 
-    type Ties = Hold<K, Pd<K>>;
+    type Ties = ObjectRef<K, Pd<K>>;
 
     fn registry(&self) -> &Registry<K> {
         self.pd.registry()

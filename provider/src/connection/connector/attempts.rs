@@ -6,7 +6,7 @@ use super::{ConnectError, Connector, Role};
 use crate::connection::link::Link;
 use crate::kernel::{Kernel, Lock};
 use crate::lifetime::Kind;
-use crate::object::{Hold, Object};
+use crate::object::{Object, ObjectRef};
 
 /// The attempts that there were, and may be.
 pub(super) struct Attempts<K: Kernel> {
@@ -51,7 +51,7 @@ pub(super) fn earlier<K: Kernel>(attempts: &Lock<K, Attempts<K>>) -> Result<Opti
 
 /// Keeps other connects of a connector away while one waits; until it is dropped, which may be up to DISPATCH_LEVEL,
 /// with no lock held.
-pub(crate) struct Turn<K: Kernel>(Hold<K, Connector<K>>);
+pub(crate) struct Turn<K: Kernel>(ObjectRef<K, Connector<K>>);
 
 impl<K: Kernel> Drop for Turn<K> {
     fn drop(&mut self) {
@@ -69,7 +69,7 @@ impl<K: Kernel> Object<K, Connector<K>> {
     /// STATUS_CONNECTION_ACTIVE if none may begin; STATUS_DELETE_PENDING if the connector is being closed.
     pub(crate) fn take_turn(&self) -> Result<Turn<K>, ConnectError> {
         let Role::Active(attempts) = &self.role else { return Err(ConnectError(STATUS_CONNECTION_ACTIVE)) };
-        let hold = self.hold(Kind::Request)?;
+        let hold = self.try_acquire(Kind::Request)?;
         let earlier = earlier(attempts)?;
         let taken = {
             let mut attempts = attempts.lock();

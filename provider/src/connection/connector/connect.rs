@@ -23,7 +23,7 @@ use crate::heap::Shared;
 use crate::kernel::Kernel;
 use crate::lifetime::{Kind, Refused};
 use crate::limits::ReadLimits;
-use crate::object::{Hold, Object};
+use crate::object::{Object, ObjectRef};
 use crate::queue_pair::Qp;
 
 /// From where to connect.
@@ -52,7 +52,7 @@ impl<K: Kernel> Source<'_, K> {
     pub(crate) fn keep(&self) -> Result<Origin<K>, Refused> {
         Ok(match self {
             Self::Address(address) => Origin::Address(*address),
-            Self::Shared(shared) => Origin::Shared(shared.hold(Kind::Request)?),
+            Self::Shared(shared) => Origin::Shared(shared.try_acquire(Kind::Request)?),
         })
     }
 }
@@ -69,7 +69,7 @@ pub(crate) enum Origin<K: Kernel> {
     /// An address, and a port or 0.
     Address(SocketAddr),
     /// An endpoint that several connectors share.
-    Shared(Hold<K, SharedEndpoint<K>>),
+    Shared(ObjectRef<K, SharedEndpoint<K>>),
 }
 
 impl<K: Kernel> Origin<K> {
@@ -85,7 +85,7 @@ impl<K: Kernel> Origin<K> {
 /// An attempt that has all it needs, and the offer of it.
 struct Prepared<K: Kernel> {
     link: Link<K>,
-    listener: Hold<K, Listener<K>>,
+    listener: ObjectRef<K, Listener<K>>,
     offer: Offer<K>,
 }
 
@@ -174,11 +174,11 @@ impl<K: Kernel> Object<K, Connector<K>> {
         let (departure, shared) = match way.source {
             Source::Address(address) => (Departure::Own(Endpoint::bind(segment, address)?), None),
             Source::Shared(shared) => {
-                let tie = shared.hold(Kind::Successor)?;
+                let tie = shared.try_acquire(Kind::Successor)?;
                 (Departure::Shared(Destination::take(shared.outlet(), way.remote)?), Some(tie))
             }
         };
-        let connector = self.hold(Kind::Request)?;
+        let connector = self.try_acquire(Kind::Request)?;
         let (claim, tie) = self.claim(qp)?;
         let ties = Ties { shared, qp: Some(tie) };
         let remote = way.remote;
@@ -192,17 +192,17 @@ impl<K: Kernel> Object<K, Connector<K>> {
 
     fn offer_of(
         &self,
-        listener: &Hold<K, Listener<K>>,
+        listener: &ObjectRef<K, Listener<K>>,
         session: &Shared<Session<K>>,
     ) -> Result<Offer<K>, ConnectError> {
-        let adapter = listener.adapter().hold(Kind::Successor)?;
-        let tie = listener.keep(Kind::Successor)?;
+        let adapter = listener.adapter().try_acquire(Kind::Successor)?;
+        let tie = listener.acquire(Kind::Successor)?;
         let offer = listener.offer_of(Connector::offered(
             adapter,
             tie,
             Link::Loopback(session.clone(), Side::Passive),
         ))?;
-        match offer.connector().hold(Kind::Request) {
+        match offer.connector().try_acquire(Kind::Request) {
             Ok(passive) => session.attach(passive),
             Err(refused) => {
                 // Before the offer goes, which would complete the request.

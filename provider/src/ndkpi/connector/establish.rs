@@ -63,9 +63,9 @@ unsafe fn connect_from<'a, K: Kernel>(
         if completion.is_some() && local.is_ipv4() == remote.is_ipv4() && port.is_to_be_looked_up(local.ip())
         {
             // The request may be completed, and the connector closed, before this returns.
-            let _call = connector.hold(Kind::Request)?;
+            let _call = connector.try_acquire(Kind::Request)?;
             let (turn, origin) = (connector.take_turn()?, source.keep()?);
-            let (connector, qp) = (connector.hold(Kind::Request)?, qp.hold(Kind::Request)?);
+            let (connector, qp) = (connector.try_acquire(Kind::Request)?, qp.try_acquire(Kind::Request)?);
             let completion = Completion::new(completion, context);
             let connect = Connect { turn, connector, qp, origin, remote, limits, data, completion };
             port.wait_for_addresses(Waiting::Connect(connect))?;

@@ -14,7 +14,7 @@ use crate::consumer::{Completion, Opaque, Request};
 use crate::kernel::Kernel;
 use crate::lifetime::Kind;
 use crate::limits::ReadLimits;
-use crate::object::{Hold, Object};
+use crate::object::{Object, ObjectRef};
 use crate::queue_pair::Qp;
 use crate::status::Failure;
 
@@ -28,7 +28,7 @@ pub(crate) enum Waiting<K: Kernel> {
 
 /// NdkListen.
 pub(crate) struct Listen<K: Kernel> {
-    pub(crate) listener: Hold<K, Listener<K>>,
+    pub(crate) listener: ObjectRef<K, Listener<K>>,
     /// The address to listen on.
     pub(crate) at: SocketAddr,
     pub(crate) completion: Completion,
@@ -38,8 +38,8 @@ pub(crate) struct Listen<K: Kernel> {
 pub(crate) struct Connect<K: Kernel> {
     /// Keeps other connects of the connector away.
     pub(crate) turn: Turn<K>,
-    pub(crate) connector: Hold<K, Connector<K>>,
-    pub(crate) qp: Hold<K, Qp<K>>,
+    pub(crate) connector: ObjectRef<K, Connector<K>>,
+    pub(crate) qp: ObjectRef<K, Qp<K>>,
     pub(crate) origin: Origin<K>,
     /// The address to connect to.
     pub(crate) remote: SocketAddr,
@@ -55,7 +55,7 @@ pub(crate) type MakeShared<K> =
 
 /// NdkCreateSharedEndpoint.
 pub(crate) struct CreateShared<K: Kernel> {
-    pub(crate) adapter: Hold<K, Adapter<K>>,
+    pub(crate) adapter: ObjectRef<K, Adapter<K>>,
     /// The address and port to take.
     pub(crate) at: SocketAddr,
     pub(crate) make: MakeShared<K>,
@@ -89,7 +89,7 @@ impl<K: Kernel> Listen<K> {
     fn retry(self, outcome: Result<(), Failure>) {
         let Self { listener, at, completion } = self;
         let listening = outcome.and_then(|()| {
-            let _open = listener.hold(Kind::Request)?;
+            let _open = listener.try_acquire(Kind::Request)?;
             Ok(listener.listen(at)?)
         });
         let status = listening.map_or_else(failed, |()| STATUS_SUCCESS);
@@ -103,7 +103,7 @@ impl<K: Kernel> Connect<K> {
         // The consumer may connect again inside the completion.
         drop(turn);
         let connecting = outcome.and_then(|()| {
-            let request = Request::new(completion, connector.hold(Kind::Request)?);
+            let request = Request::new(completion, connector.try_acquire(Kind::Request)?);
             let way = Way { source: origin.source(), remote };
             Ok(connector.connect(&qp, way, limits, data, request)?)
         });

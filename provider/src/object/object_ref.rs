@@ -9,17 +9,17 @@ use crate::lifetime::{Kind, Refused, Released};
 
 /// Keeps an object alive. Dropping the last one completes a pending close, from a deferred call; so a
 /// hold may be dropped anywhere up to DISPATCH_LEVEL, but not with a lock held.
-pub struct Hold<K: Kernel, B: Body<K>> {
+pub struct ObjectRef<K: Kernel, B: Body<K>> {
     object: NonNull<Object<K, B>>,
     kind: Kind,
 }
 
 // SAFETY: a hold is a counted reference to an object that is itself Send and Sync.
-unsafe impl<K: Kernel, B: Body<K>> Send for Hold<K, B> {}
+unsafe impl<K: Kernel, B: Body<K>> Send for ObjectRef<K, B> {}
 // SAFETY: as above.
-unsafe impl<K: Kernel, B: Body<K>> Sync for Hold<K, B> {}
+unsafe impl<K: Kernel, B: Body<K>> Sync for ObjectRef<K, B> {}
 
-impl<K: Kernel, B: Body<K>> Hold<K, B> {
+impl<K: Kernel, B: Body<K>> ObjectRef<K, B> {
     /// Makes a value of a hold that was taken on the word.
     ///
     /// # Safety
@@ -34,12 +34,12 @@ impl<K: Kernel, B: Body<K>> Hold<K, B> {
     /// # Errors
     ///
     /// [`Refused::Full`] only.
-    pub fn keep(&self, kind: Kind) -> Result<Self, Refused> {
-        self.core.lifetime.keep(kind)?;
+    pub fn acquire(&self, kind: Kind) -> Result<Self, Refused> {
+        self.core.lifetime.acquire(kind)?;
         Ok(Self { object: self.object, kind })
     }
 
-    /// Gives the hold to the holder of the pointer, to be made a value again by [`Hold::reclaim`].
+    /// Gives the hold to the holder of the pointer, to be made a value again by [`ObjectRef::reclaim`].
     pub(crate) fn leak(self) -> NonNull<Object<K, B>> {
         core::mem::ManuallyDrop::new(self).object
     }
@@ -48,7 +48,7 @@ impl<K: Kernel, B: Body<K>> Hold<K, B> {
     ///
     /// # Safety
     ///
-    /// `object` came from [`Hold::leak`] of a hold of this kind that was not reclaimed yet.
+    /// `object` came from [`ObjectRef::leak`] of a hold of this kind that was not reclaimed yet.
     pub(crate) unsafe fn reclaim(object: NonNull<Object<K, B>>, kind: Kind) -> Self {
         // SAFETY: as the caller promises, the hold exists and no value owns it.
         unsafe { Self::adopt(object, kind) }
@@ -60,7 +60,7 @@ impl<K: Kernel, B: Body<K>> Hold<K, B> {
     }
 }
 
-impl<K: Kernel, B: Body<K>> Deref for Hold<K, B> {
+impl<K: Kernel, B: Body<K>> Deref for ObjectRef<K, B> {
     type Target = Object<K, B>;
 
     fn deref(&self) -> &Object<K, B> {
@@ -69,7 +69,7 @@ impl<K: Kernel, B: Body<K>> Deref for Hold<K, B> {
     }
 }
 
-impl<K: Kernel, B: Body<K>> Drop for Hold<K, B> {
+impl<K: Kernel, B: Body<K>> Drop for ObjectRef<K, B> {
     fn drop(&mut self) {
         match self.core.lifetime.release(self.kind) {
             Released::Held => {}

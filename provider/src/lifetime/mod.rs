@@ -24,9 +24,9 @@
 //! | [`Lifetime::acquire`] | `Ok` | owns one more hold; it already owned one, so closing does not matter |
 //! | [`Lifetime::release`] | `Held` | may not touch the object again |
 //! | | `Last` | owns the object alone: completes the pending close, once |
-//! | [`Lifetime::close`] | `Ok` | starts flush and cancellation, then asks [`Lifetime::decide`] |
+//! | [`Lifetime::close`] | `Ok` | starts flush and cancellation, then asks [`Lifetime::finish_close`] |
 //! | | `Err(AlreadyClosing)` | does nothing: the object belongs to the earlier close |
-//! | [`Lifetime::decide`] | `Closed` | owns the object alone: frees it and answers STATUS_SUCCESS |
+//! | [`Lifetime::finish_close`] | `Closed` | owns the object alone: frees it and answers STATUS_SUCCESS |
 //! | | `Pending` | answers STATUS_PENDING and may not touch the object again |
 //!
 //! # Why no interleaving is wrong
@@ -37,16 +37,16 @@
 //! hold, and `close` refuses under CLOSING. Exactly one call brings it about, and that call alone is
 //! told so:
 //!
-//! - *close against the last completion*: if the release comes first, `decide` makes the word free and
-//!   the close is inline; if `decide` comes first, the release makes it free and completes the close.
+//! - *close against the last completion*: if the release comes first, `finish_close` makes the word free and
+//!   the close is inline; if `finish_close` comes first, the release makes it free and completes the close.
 //! - *close against a callback in progress*: the deferred call took its hold before it was queued, by `acquire`
-//!   from a holder, and releases it after the callback has returned. So either `decide` finds it, or it
+//!   from a holder, and releases it after the callback has returned. So either `finish_close` finds it, or it
 //!   was released before, when the callback had returned.
-//! - *close inside a callback*: the callback's own hold is still there when `decide` runs, so the
+//! - *close inside a callback*: the callback's own hold is still there when `finish_close` runs, so the
 //!   verdict is `Pending`, and the return of the callback or a later release is the `Last` one.
 //! - *an antecedent against its last successor*: the successor's hold on the antecedent's word is released
 //!   after the successor's close completion has returned, by whoever called that; of several successors only
-//!   one release can be the `Last`, and if all come before `decide`, the antecedent's close is inline.
+//!   one release can be the `Last`, and if all come before `finish_close`, the antecedent's close is inline.
 //! - *create against the parent's close*: `try_acquire` for the successor either comes before CLOSING, and
 //!   then the parent waits for it, or is refused.
 //! - *a listener's close against a connection that arrives*: the connect takes a hold as a successor does. It
@@ -55,7 +55,7 @@
 //! - *flush against posts*: not the word's business. A post and a flush each hold the queue pair as a
 //!   request; the combiner makes one of them see the other's work.
 //! - *the consumer acts inside the completion*: the completion is called by whoever was told `Last`,
-//!   after `decide` has returned `Pending`, or while it is about to; neither touches the object again.
+//!   after `finish_close` has returned `Pending`, or while it is about to; neither touches the object again.
 //!
 //! `tests` explores the word in every interleaving of three threads, `interleavings` the objects, listeners and
 //! queue pairs upon it.
@@ -138,10 +138,10 @@ pub enum Released {
     Last,
 }
 
-/// What [`Lifetime::decide`] found.
+/// What [`Lifetime::finish_close`] found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
-pub enum Verdict {
+pub enum CloseStatus {
     /// Nothing holds the object: free it and answer STATUS_SUCCESS; the completion is never called.
     Closed,
     /// Something does: answer STATUS_PENDING; whoever releases the last hold calls the completion.
@@ -227,7 +227,7 @@ impl Lifetime {
     }
 
     /// Begins to close. From here on [`Lifetime::try_acquire`] refuses; the close call itself holds the object
-    /// until [`Lifetime::decide`].
+    /// until [`Lifetime::finish_close`].
     ///
     /// # Errors
     ///
@@ -247,9 +247,9 @@ impl Lifetime {
     }
 
     /// Ends the close call: inline or pending.
-    pub fn decide(&self) -> Verdict {
+    pub fn finish_close(&self) -> CloseStatus {
         let word = self.0.fetch_and(!CLOSE_CALL, Ordering::AcqRel);
-        if word & !CLOSE_CALL == FREE { Verdict::Closed } else { Verdict::Pending }
+        if word & !CLOSE_CALL == FREE { CloseStatus::Closed } else { CloseStatus::Pending }
     }
 
     /// What holds the object now; another processor may change it at once.

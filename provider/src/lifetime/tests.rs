@@ -1,6 +1,6 @@
 //! The word alone: in sequence here, in every interleaving under loom (`--cfg loom`).
 
-use super::{Kind, Lifetime, Released, Verdict};
+use super::{CloseStatus, Kind, Lifetime, Released};
 
 #[cfg(not(loom))]
 mod sequence {
@@ -13,7 +13,7 @@ mod sequence {
     fn an_object_without_holds_closes_inline() {
         let word = Lifetime::new();
         word.close().unwrap();
-        assert_eq!(word.decide(), Verdict::Closed);
+        assert_eq!(word.finish_close(), CloseStatus::Closed);
     }
 
     #[test]
@@ -22,7 +22,7 @@ mod sequence {
             let word = Lifetime::new();
             word.try_acquire(kind).unwrap();
             word.close().unwrap();
-            assert_eq!(word.decide(), Verdict::Pending);
+            assert_eq!(word.finish_close(), CloseStatus::Pending);
             assert_eq!(word.release(kind), Released::Last);
         }
     }
@@ -33,7 +33,7 @@ mod sequence {
         word.try_acquire(Kind::Request).unwrap();
         word.close().unwrap();
         assert_eq!(word.release(Kind::Request), Released::Held);
-        assert_eq!(word.decide(), Verdict::Closed);
+        assert_eq!(word.finish_close(), CloseStatus::Closed);
     }
 
     #[test]
@@ -43,7 +43,7 @@ mod sequence {
         word.close().unwrap();
         assert_eq!(word.try_acquire(Kind::Callback), Err(Refused::Closing));
         word.acquire(Kind::Callback).unwrap();
-        assert_eq!(word.decide(), Verdict::Pending);
+        assert_eq!(word.finish_close(), CloseStatus::Pending);
         assert_eq!(word.release(Kind::Request), Released::Held);
         assert_eq!(word.release(Kind::Callback), Released::Last);
     }
@@ -118,7 +118,7 @@ mod model {
         }
 
         fn close(&self) {
-            if self.word.close().is_ok() && self.word.decide() == Verdict::Closed {
+            if self.word.close().is_ok() && self.word.finish_close() == CloseStatus::Closed {
                 self.inline.fetch_add(1, Ordering::SeqCst);
             }
         }

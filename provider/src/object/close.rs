@@ -10,11 +10,11 @@ use sys::wdm::PVOID;
 use super::{Body, Core, Object, deferred};
 use crate::heap;
 use crate::kernel::{Event as _, Kernel};
-use crate::lifetime::Verdict;
+use crate::lifetime::CloseStatus;
 use crate::sync::Ordering;
 
 /// How long a blocked close waits until it says what for.
-const PATIENCE: Duration = Duration::from_secs(5);
+const TRACE_INTERVAL: Duration = Duration::from_secs(5);
 
 /// How the consumer learns that a pending close is complete.
 pub(crate) enum CloseRecord<K: Kernel> {
@@ -65,14 +65,14 @@ impl<K: Kernel, B: Body<K>> Object<K, B> {
     ) -> NTSTATUS {
         // SAFETY: the consumer still owns the object, as the caller promises.
         match unsafe { Self::begin(object, CloseRecord::Call(completion, context)) } {
-            Some(Verdict::Closed) => STATUS_SUCCESS,
-            Some(Verdict::Pending) | None => STATUS_PENDING,
+            Some(CloseStatus::Closed) => STATUS_SUCCESS,
+            Some(CloseStatus::Pending) | None => STATUS_PENDING,
         }
     }
 
     /// Closes the object and waits until it and everything that descends from it has gone, and every
     /// callback has returned (CL-10). PASSIVE_LEVEL, not inside a callback. Calls `still` each time that it
-    /// has waited for another [`PATIENCE`].
+    /// has waited for another [`TRACE_INTERVAL`].
     ///
     /// # Safety
     ///
@@ -83,9 +83,9 @@ impl<K: Kernel, B: Body<K>> Object<K, B> {
         let waiter = Waiter(NonNull::from(&event));
         // SAFETY: as the caller promises.
         match unsafe { Self::begin(object, CloseRecord::Wake(waiter)) } {
-            Some(Verdict::Closed) | None => {}
-            Some(Verdict::Pending) => {
-                while !event.wait_for(PATIENCE) {
+            Some(CloseStatus::Closed) | None => {}
+            Some(CloseStatus::Pending) => {
+                while !event.wait_for(TRACE_INTERVAL) {
                     still();
                 }
             }
@@ -95,19 +95,19 @@ impl<K: Kernel, B: Body<K>> Object<K, B> {
     /// # Safety
     ///
     /// As for [`Object::close`].
-    unsafe fn begin(object: NonNull<Self>, record: CloseRecord<K>) -> Option<Verdict> {
+    unsafe fn begin(object: NonNull<Self>, record: CloseRecord<K>) -> Option<CloseStatus> {
         // SAFETY: the consumer owns the object until it closes it, and CLOSE CALL keeps it from then on.
         let this = unsafe { object.as_ref() };
         this.core.lifetime.close().ok()?;
         *this.core.close.lock() = Some(record);
         B::start_close(this);
         this.cancel_alarm();
-        let verdict = this.core.lifetime.decide();
-        if verdict == Verdict::Closed {
+        let status = this.core.lifetime.finish_close();
+        if status == CloseStatus::Closed {
             // SAFETY: the verdict left the object to this call alone.
-            drop(unsafe { demolish(object) });
+            drop(unsafe { free(object) });
         }
-        Some(verdict)
+        Some(status)
     }
 }
 
@@ -116,7 +116,7 @@ impl<K: Kernel, B: Body<K>> Object<K, B> {
 /// # Safety
 ///
 /// The caller was told `Last` for this object.
-pub(super) unsafe fn end_later<K: Kernel>(core: NonNull<Core<K>>) {
+pub(super) unsafe fn queue_close_completion<K: Kernel>(core: NonNull<Core<K>>) {
     // SAFETY: the object is the caller's alone.
     unsafe { core.as_ref() }.events.store(deferred::END, Ordering::Release);
     // SAFETY: END was set just now; the object is nobody's but the call's.
@@ -127,8 +127,8 @@ pub(super) unsafe fn end_later<K: Kernel>(core: NonNull<Core<K>>) {
 ///
 /// # Safety
 ///
-/// As for [`end_later`]; the caller is a deferred call.
-pub(super) unsafe fn end_now<K: Kernel>(core: NonNull<Core<K>>) {
+/// As for [`queue_close_completion`]; the caller is a deferred call.
+pub(super) unsafe fn complete_close<K: Kernel>(core: NonNull<Core<K>>) {
     // SAFETY: the object is the caller's alone.
     let end = unsafe { core.as_ref() }.end;
     // SAFETY: `end` was made for this object's kind, and the object is the caller's alone.
@@ -145,7 +145,7 @@ pub(super) unsafe fn end<K: Kernel, B: Body<K>>(core: NonNull<Core<K>>) {
     // SAFETY: as the caller promises.
     let record = unsafe { core.as_ref() }.close.lock().take();
     // SAFETY: as the caller promises.
-    let ties = unsafe { demolish(core.cast::<Object<K, B>>()) };
+    let ties = unsafe { free(core.cast::<Object<K, B>>()) };
     if let Some(record) = record {
         record.complete();
     }
@@ -157,7 +157,7 @@ pub(super) unsafe fn end<K: Kernel, B: Body<K>>(core: NonNull<Core<K>>) {
 /// # Safety
 ///
 /// The object is the caller's alone.
-unsafe fn demolish<K: Kernel, B: Body<K>>(object: NonNull<Object<K, B>>) -> B::Ties {
+unsafe fn free<K: Kernel, B: Body<K>>(object: NonNull<Object<K, B>>) -> B::Ties {
     // SAFETY: the object exists until it is freed below.
     let registry = unsafe { object.as_ref() }.body.registry();
     // SAFETY: `create` entered it, and this is the only end of an object.

@@ -87,7 +87,7 @@ unsafe extern "win64" fn run<K: Kernel>(context: *mut c_void) {
     let object = unsafe { core.as_ref() };
     if object.events.load(Ordering::Acquire) & END != 0 {
         // SAFETY: END is set by whoever was told `Last`, and nobody else owns the object.
-        unsafe { close::end_now(core) };
+        unsafe { close::complete_close(core) };
         return;
     }
     loop {
@@ -102,6 +102,6 @@ unsafe extern "win64" fn run<K: Kernel>(context: *mut c_void) {
     match object.lifetime.release(Kind::Callback) {
         Released::Held => {}
         // SAFETY: this call was told `Last`, so the object is its own alone.
-        Released::Last => unsafe { close::end_now(core) },
+        Released::Last => unsafe { close::complete_close(core) },
     }
 }

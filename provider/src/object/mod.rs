@@ -162,7 +162,7 @@ impl<K: Kernel, B: Body<K>> Object<K, B> {
         vector::initialise(object);
         // SAFETY: the object was placed just now.
         let registry = unsafe { object.as_ref() }.body.registry();
-        // SAFETY: the object is new; `demolish` takes it off before it frees it.
+        // SAFETY: the object is new; `free` takes it off before it frees it.
         unsafe { registry.add(object.cast()) };
         Ok(object)
     }

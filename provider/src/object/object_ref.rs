@@ -76,7 +76,7 @@ impl<K: Kernel, B: Body<K>> Drop for ObjectRef<K, B> {
             Released::Last => {
                 let core = self.object.cast::<Core<K>>();
                 // SAFETY: this call was told `Last`, so the object is its own alone.
-                unsafe { close::end_later(core) }
+                unsafe { close::queue_close_completion(core) }
             }
         }
     }

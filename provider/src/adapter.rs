@@ -5,7 +5,7 @@ use sys::ndk::NDK_OBJECT_TYPE;
 use crate::heap::{NoMemory, Shared};
 use crate::kernel::Kernel;
 use crate::memory::Table;
-use crate::object::{Body, Id, Object, ObjectRef, Registry};
+use crate::object::{Id, Object, ObjectRef, ObjectType, Registry};
 use crate::port::PortState;
 
 /// One opening of a port. Several may exist at a time (VER-2); each has a token table of its own.
@@ -42,10 +42,10 @@ impl<K: Kernel> Adapter<K> {
     }
 }
 
-impl<K: Kernel> Body<K> for Adapter<K> {
+impl<K: Kernel> ObjectType<K> for Adapter<K> {
     const TYPE: NDK_OBJECT_TYPE = NDK_OBJECT_TYPE::NdkObjectTypeAdapter;
 
-    type Ties = ();
+    type Antecedents = ();
 
     fn registry(&self) -> &Registry<K> {
         self.port.objects()
@@ -56,7 +56,7 @@ impl<K: Kernel> Body<K> for Adapter<K> {
     /// A mere dereference: closing waits for the descendants (CL-5).
     fn start_close(_: &Object<K, Self>) {}
 
-    fn dismantle(self) -> Self::Ties {}
+    fn into_antecedents(self) -> Self::Antecedents {}
 
     /// An adapter has no callbacks.
     fn deliver(_: &Object<K, Self>, _: u32) {}
@@ -78,10 +78,10 @@ impl<K: Kernel> Pd<K> {
     }
 }
 
-impl<K: Kernel> Body<K> for Pd<K> {
+impl<K: Kernel> ObjectType<K> for Pd<K> {
     const TYPE: NDK_OBJECT_TYPE = NDK_OBJECT_TYPE::NdkObjectTypePd;
 
-    type Ties = ObjectRef<K, Adapter<K>>;
+    type Antecedents = ObjectRef<K, Adapter<K>>;
 
     fn registry(&self) -> &Registry<K> {
         self.adapter.registry()
@@ -94,7 +94,7 @@ impl<K: Kernel> Body<K> for Pd<K> {
     /// A mere dereference: closing waits for the regions and queue pairs (CL-5).
     fn start_close(_: &Object<K, Self>) {}
 
-    fn dismantle(self) -> Self::Ties {
+    fn into_antecedents(self) -> Self::Antecedents {
         self.adapter
     }
 

@@ -5,7 +5,7 @@ use sys::status::NTSTATUS;
 use sys::wdm::PVOID;
 
 use crate::kernel::Kernel;
-use crate::object::{Body, ObjectRef};
+use crate::object::{ObjectRef, ObjectType};
 
 /// A pointer of the consumer's that we never look into.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,12 +31,12 @@ impl Completion {
 }
 
 /// A pending request on an object: holds the object until the completion has returned (CL-3).
-pub(crate) struct Request<K: Kernel, B: Body<K>> {
+pub(crate) struct Request<K: Kernel, B: ObjectType<K>> {
     completion: Completion,
     hold: ObjectRef<K, B>,
 }
 
-impl<K: Kernel, B: Body<K>> Request<K, B> {
+impl<K: Kernel, B: ObjectType<K>> Request<K, B> {
     /// A request whose object `hold` keeps.
     pub(crate) fn new(completion: Completion, hold: ObjectRef<K, B>) -> Self {
         Self { completion, hold }

@@ -20,7 +20,7 @@ use crate::consumer::Opaque;
 use crate::heap::NoMemory;
 use crate::kernel::{Kernel, Timer as _};
 use crate::lifetime::Kind;
-use crate::object::{ALARM, Alarm, Body, Id, Object, ObjectRef, Registry, Vector};
+use crate::object::{ALARM, Alarm, Id, Object, ObjectRef, ObjectType, Registry, Vector};
 use crate::sync::{AtomicBool, AtomicU32, AtomicU64, Ordering, fence};
 use arm::{Answer, ArmWord};
 use entries::Entries;
@@ -300,10 +300,10 @@ impl<K: Kernel> Object<K, Cq<K>> {
     }
 }
 
-impl<K: Kernel> Body<K> for Cq<K> {
+impl<K: Kernel> ObjectType<K> for Cq<K> {
     const TYPE: NDK_OBJECT_TYPE = NDK_OBJECT_TYPE::NdkObjectTypeCq;
 
-    type Ties = ObjectRef<K, Adapter<K>>;
+    type Antecedents = ObjectRef<K, Adapter<K>>;
 
     fn registry(&self) -> &Registry<K> {
         self.adapter.registry()
@@ -321,10 +321,10 @@ impl<K: Kernel> Body<K> for Cq<K> {
         Some(&self.vector)
     }
 
-    /// Nothing to cancel: a notification that has not begun is dropped in [`Body::deliver`].
+    /// Nothing to cancel: a notification that has not begun is dropped in [`ObjectType::deliver`].
     fn start_close(_: &Object<K, Self>) {}
 
-    fn dismantle(self) -> Self::Ties {
+    fn into_antecedents(self) -> Self::Antecedents {
         self.adapter
     }
 

@@ -17,7 +17,7 @@ pub(crate) use self::attempts::Turn;
 pub(crate) use self::connect::{Origin, Source, Way};
 
 use super::claim::Claim;
-use super::end::{DisconnectEvent, Ties};
+use super::end::{AntecedentRefs, DisconnectEvent};
 use super::endpoint::{BindError, Endpoint};
 use super::link::Link;
 use super::listener::Listener;
@@ -29,7 +29,7 @@ use crate::heap::{NoMemory, Shared};
 use crate::kernel::{Kernel, Lock};
 use crate::lifetime::{Kind, Refused};
 use crate::limits::{READ_LIMITS, ReadLimits};
-use crate::object::{Body, Id, Object, ObjectRef, Registry};
+use crate::object::{Id, Object, ObjectRef, ObjectType, Registry};
 
 use crate::port::PortState;
 use crate::queue_pair::Qp;
@@ -222,10 +222,10 @@ impl<K: Kernel> Object<K, Connector<K>> {
     }
 }
 
-impl<K: Kernel> Body<K> for Connector<K> {
+impl<K: Kernel> ObjectType<K> for Connector<K> {
     const TYPE: NDK_OBJECT_TYPE = NDK_OBJECT_TYPE::NdkObjectTypeConnector;
 
-    type Ties = (Option<ObjectRef<K, Listener<K>>>, Ties<K>, ObjectRef<K, Adapter<K>>);
+    type Antecedents = (Option<ObjectRef<K, Listener<K>>>, AntecedentRefs<K>, ObjectRef<K, Adapter<K>>);
 
     fn registry(&self) -> &Registry<K> {
         self.adapter.registry()
@@ -238,12 +238,12 @@ impl<K: Kernel> Body<K> for Connector<K> {
         match &self.role {
             Role::Active(attempts) => {
                 if let Some(link) = &attempts.lock().last {
-                    link.name_ties(name);
+                    link.name_antecedents(name);
                 }
             }
             Role::Passive { listener, link, .. } => {
                 name(Id::of(listener));
-                link.name_ties(name);
+                link.name_antecedents(name);
             }
         }
     }
@@ -256,13 +256,13 @@ impl<K: Kernel> Body<K> for Connector<K> {
     }
 
     /// The endpoint is let go here, before the completion: its port is free by then (CL-12).
-    fn dismantle(self) -> Self::Ties {
+    fn into_antecedents(self) -> Self::Antecedents {
         let (listener, endpoint, link) = match self.role {
             Role::Active(attempts) => (None, None, attempts.into_inner().last),
             Role::Passive { listener, endpoint, link } => (Some(listener), endpoint, Some(link)),
         };
         drop(endpoint);
-        let ties = link.map_or_else(Ties::none, |link| {
+        let ties = link.map_or_else(AntecedentRefs::none, |link| {
             let (departure, ties) = link.part();
             drop(departure);
             ties

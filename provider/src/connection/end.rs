@@ -33,12 +33,12 @@ impl DisconnectEvent {
 }
 
 /// The antecedents that a connector has by a connect or an accept (OBJ-2): until it is closed, or connects again.
-pub(crate) struct Ties<K: Kernel> {
+pub(crate) struct AntecedentRefs<K: Kernel> {
     pub(crate) shared: Option<ObjectRef<K, SharedEndpoint<K>>>,
     pub(crate) qp: Option<ObjectRef<K, Qp<K>>>,
 }
 
-impl<K: Kernel> Ties<K> {
+impl<K: Kernel> AntecedentRefs<K> {
     /// None.
     pub(crate) const fn none() -> Self {
         Self { shared: None, qp: None }
@@ -49,7 +49,7 @@ impl<K: Kernel> Ties<K> {
 pub(crate) struct End<K: Kernel> {
     /// The connector; let go when nothing more is owed to it.
     pub(super) connector: Option<ObjectRef<K, Connector<K>>>,
-    pub(super) ties: Ties<K>,
+    pub(super) ties: AntecedentRefs<K>,
     /// Connect or accept.
     pub(super) establish: Slot<K>,
     pub(super) disconnect: Slot<K>,
@@ -69,7 +69,7 @@ impl<K: Kernel> End<K> {
     pub(super) const fn new() -> Self {
         Self {
             connector: None,
-            ties: Ties::none(),
+            ties: AntecedentRefs::none(),
             establish: Slot::Empty,
             disconnect: Slot::Empty,
             event: None,

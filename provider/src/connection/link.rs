@@ -7,7 +7,7 @@ use sys::status::NTSTATUS;
 
 use super::connector::Connector;
 use super::departure::Departure;
-use super::end::{DisconnectEvent, Ties};
+use super::end::{AntecedentRefs, DisconnectEvent};
 use super::private_data::PrivateData;
 use super::session::Session;
 use super::state::{Accept, Disconnected, Invalid, Side};
@@ -80,9 +80,9 @@ impl<K: Kernel> Link<K> {
 
     /// Names the antecedents that the connector of this side has by the attempt. Also with the lock of the connector's
     /// attempts held.
-    pub(super) fn name_ties(&self, name: &mut dyn FnMut(Id)) {
+    pub(super) fn name_antecedents(&self, name: &mut dyn FnMut(Id)) {
         match self {
-            Self::Loopback(session, side) => session.name_ties(*side, name),
+            Self::Loopback(session, side) => session.name_antecedents(*side, name),
         }
     }
 
@@ -173,7 +173,7 @@ impl<K: Kernel> Link<K> {
     }
 
     /// Takes out what the connector of this side has by the attempt: its address, and its antecedents.
-    pub(super) fn part(&self) -> (Option<Departure<K>>, Ties<K>) {
+    pub(super) fn part(&self) -> (Option<Departure<K>>, AntecedentRefs<K>) {
         match self {
             Self::Loopback(session, side) => session.part(*side),
         }

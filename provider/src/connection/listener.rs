@@ -13,7 +13,7 @@ use crate::adapter::Adapter;
 use crate::consumer::Opaque;
 use crate::heap::{NoMemory, Shared, Within as _};
 use crate::kernel::{Kernel, Lock};
-use crate::object::{Body, Id, Object, ObjectRef, Registry};
+use crate::object::{Id, Object, ObjectRef, ObjectType, Registry};
 use crate::port::PortState;
 
 /// Event bit: offers wait.
@@ -252,10 +252,10 @@ impl<K: Kernel> Object<K, Listener<K>> {
     }
 }
 
-impl<K: Kernel> Body<K> for Listener<K> {
+impl<K: Kernel> ObjectType<K> for Listener<K> {
     const TYPE: NDK_OBJECT_TYPE = NDK_OBJECT_TYPE::NdkObjectTypeListener;
 
-    type Ties = ObjectRef<K, Adapter<K>>;
+    type Antecedents = ObjectRef<K, Adapter<K>>;
 
     fn registry(&self) -> &Registry<K> {
         self.adapter.registry()
@@ -280,7 +280,7 @@ impl<K: Kernel> Body<K> for Listener<K> {
     }
 
     /// The endpoint is let go here, before the completion.
-    fn dismantle(self) -> Self::Ties {
+    fn into_antecedents(self) -> Self::Antecedents {
         drop(self.state.into_inner());
         self.adapter
     }

@@ -7,7 +7,7 @@ use sys::status::NTSTATUS;
 use super::claim::Claim;
 use super::connector::Connector;
 use super::departure::Departure;
-use super::end::{DisconnectEvent, End, Ties};
+use super::end::{AntecedentRefs, DisconnectEvent, End};
 use super::private_data::PrivateData;
 use super::slot::Slot;
 use super::state::{Accept, Disconnected, Invalid, Side, State, Transition, Withdrawn};
@@ -23,7 +23,7 @@ use crate::rundown::{Drain as _, Pin, Rundown};
 pub(crate) struct Connect<K: Kernel> {
     /// The connector, which the session wakes.
     pub(super) connector: ObjectRef<K, Connector<K>>,
-    pub(super) ties: Ties<K>,
+    pub(super) ties: AntecedentRefs<K>,
     pub(super) claim: Claim<K>,
     pub(super) departure: Departure<K>,
     pub(super) remote: SocketAddr,
@@ -133,14 +133,14 @@ impl<K: Kernel> Session<K> {
     }
 
     /// Takes out what the connector of `side` has by this session: its address, and its antecedents.
-    pub(super) fn part(&self, side: Side) -> (Option<Departure<K>>, Ties<K>) {
+    pub(super) fn part(&self, side: Side) -> (Option<Departure<K>>, AntecedentRefs<K>) {
         self.step(|state, _| state.part(side))
     }
 
     /// Names the antecedents of the connector of `side`.
-    pub(super) fn name_ties(&self, side: Side, name: &mut dyn FnMut(Id)) {
+    pub(super) fn name_antecedents(&self, side: Side, name: &mut dyn FnMut(Id)) {
         let mut state = self.state.lock();
-        let Ties { shared, qp } = state.ties(side);
+        let AntecedentRefs { shared, qp } = state.antecedent_refs(side);
         if let Some(shared) = shared {
             name(Id::of(shared));
         }

@@ -9,7 +9,7 @@ use super::endpoint::Endpoint;
 use crate::adapter::Adapter;
 use crate::heap::{NoMemory, Shared};
 use crate::kernel::Kernel;
-use crate::object::{Body, Id, Object, ObjectRef, Registry};
+use crate::object::{Id, Object, ObjectRef, ObjectType, Registry};
 
 /// What a shared endpoint is beyond an object.
 pub(crate) struct SharedEndpoint<K: Kernel> {
@@ -41,10 +41,10 @@ impl<K: Kernel> SharedEndpoint<K> {
     }
 }
 
-impl<K: Kernel> Body<K> for SharedEndpoint<K> {
+impl<K: Kernel> ObjectType<K> for SharedEndpoint<K> {
     const TYPE: NDK_OBJECT_TYPE = NDK_OBJECT_TYPE::NdkObjectTypeSharedEndpoint;
 
-    type Ties = ObjectRef<K, Adapter<K>>;
+    type Antecedents = ObjectRef<K, Adapter<K>>;
 
     fn registry(&self) -> &Registry<K> {
         self.adapter.registry()
@@ -58,7 +58,7 @@ impl<K: Kernel> Body<K> for SharedEndpoint<K> {
     fn start_close(_: &Object<K, Self>) {}
 
     /// The endpoint is let go here, before the completion.
-    fn dismantle(self) -> Self::Ties {
+    fn into_antecedents(self) -> Self::Antecedents {
         drop(self.outlet);
         self.adapter
     }

@@ -12,7 +12,7 @@ use sys::status::{
 use super::claim::Claim;
 use super::connector::Connector;
 use super::departure::Departure;
-use super::end::{DisconnectEvent, End, Ties};
+use super::end::{AntecedentRefs, DisconnectEvent, End};
 use super::private_data::PrivateData;
 use super::slot::{Full, Slot};
 use crate::consumer::Request;
@@ -113,7 +113,7 @@ pub(super) struct Transition<K: Kernel> {
 pub(super) struct Withdrawn<K: Kernel> {
     pub(super) request: Option<Request<K, Connector<K>>>,
     pub(super) connectors: [Option<ObjectRef<K, Connector<K>>>; 2],
-    pub(super) ties: Ties<K>,
+    pub(super) ties: AntecedentRefs<K>,
 }
 
 impl<K: Kernel> Default for Transition<K> {
@@ -171,7 +171,7 @@ impl<K: Kernel> State<K> {
     }
 
     /// The antecedents of the connector of `side`.
-    pub(super) fn ties(&mut self, side: Side) -> &Ties<K> {
+    pub(super) fn antecedent_refs(&mut self, side: Side) -> &AntecedentRefs<K> {
         &self.end(side).ties
     }
 
@@ -207,7 +207,7 @@ impl<K: Kernel> State<K> {
     }
 
     /// The connector of `side` goes, or connects again: takes out what it has by this connection.
-    pub(super) fn part(&mut self, side: Side) -> (Option<Departure<K>>, Ties<K>) {
+    pub(super) fn part(&mut self, side: Side) -> (Option<Departure<K>>, AntecedentRefs<K>) {
         let departure = match (&mut self.phase, side) {
             (Phase::Disconnected { departure }, Side::Active) => departure.take(),
             // Before, the connection holds the connector; after, there is none.
@@ -221,7 +221,7 @@ impl<K: Kernel> State<K> {
                 _,
             ) => None,
         };
-        (departure, core::mem::replace(&mut self.end(side).ties, Ties::none()))
+        (departure, core::mem::replace(&mut self.end(side).ties, AntecedentRefs::none()))
     }
 
     /// The next request of `side` whose completion is due.
@@ -249,7 +249,7 @@ impl<K: Kernel> State<K> {
         Withdrawn {
             request: self.active.establish.withdraw(),
             connectors: [self.active.connector.take(), self.passive.connector.take()],
-            ties: core::mem::replace(&mut self.active.ties, Ties::none()),
+            ties: core::mem::replace(&mut self.active.ties, AntecedentRefs::none()),
         }
     }
 

@@ -19,7 +19,7 @@ use crate::consumer::{Completion, Opaque, Request};
 use crate::lifetime::Kind;
 use crate::limits::ReadLimits;
 use crate::ndkpi::offered_connector;
-use crate::object::{Body, Object};
+use crate::object::{Object, ObjectType};
 use crate::port::{Port, Segment};
 use crate::queue_pair::{Depths, Qp, cq_overflown};
 
@@ -31,20 +31,20 @@ const LIMITS: ReadLimits = ReadLimits { inbound: 1, outbound: 1 };
 static TABLE: u8 = 0;
 
 /// An object that the model has not closed.
-pub(super) struct Pointer<B: Body<Machine>>(NonNull<Object<Machine, B>>);
+pub(super) struct Pointer<B: ObjectType<Machine>>(NonNull<Object<Machine, B>>);
 
-impl<B: Body<Machine>> Clone for Pointer<B> {
+impl<B: ObjectType<Machine>> Clone for Pointer<B> {
     fn clone(&self) -> Self {
         *self
     }
 }
 
-impl<B: Body<Machine>> Copy for Pointer<B> {}
+impl<B: ObjectType<Machine>> Copy for Pointer<B> {}
 
 // SAFETY: an object may be used by every thread.
-unsafe impl<B: Body<Machine>> Send for Pointer<B> {}
+unsafe impl<B: ObjectType<Machine>> Send for Pointer<B> {}
 
-impl<B: Body<Machine>> Deref for Pointer<B> {
+impl<B: ObjectType<Machine>> Deref for Pointer<B> {
     type Target = Object<Machine, B>;
 
     fn deref(&self) -> &Object<Machine, B> {
@@ -96,18 +96,18 @@ unsafe extern "win64" fn closed(context: PVOID) {
     unsafe { completed(context, STATUS_SUCCESS) }
 }
 
-fn object<B: Body<Machine>>(body: B) -> Pointer<B> {
+fn object<B: ObjectType<Machine>>(body: B) -> Pointer<B> {
     Pointer(Object::create(NDK_VERSION_2_1, &TABLE, body).unwrap())
 }
 
 /// Closes an object; its ending has a completion if that pends.
-pub(super) fn close<B: Body<Machine>>(object: Pointer<B>, ending: &Ending) -> NTSTATUS {
+pub(super) fn close<B: ObjectType<Machine>>(object: Pointer<B>, ending: &Ending) -> NTSTATUS {
     // SAFETY: the model closes each object once.
     unsafe { Object::close(object.0, Some(closed), ending.context()) }
 }
 
 /// Closes an object that nothing holds any more.
-pub(super) fn close_inline<B: Body<Machine>>(object: Pointer<B>) {
+pub(super) fn close_inline<B: ObjectType<Machine>>(object: Pointer<B>) {
     // SAFETY: as above.
     let status = unsafe { Object::close(object.0, None, null_mut()) };
     assert_eq!(status, STATUS_SUCCESS, "nothing holds it");

@@ -11,7 +11,7 @@ use sys::wdm::PVOID;
 use super::kernel::{Machine, pump};
 use super::{explore, race};
 use crate::lifetime::{Kind, Refused};
-use crate::object::{Body, Id, Object, ObjectRef, Registry};
+use crate::object::{Id, Object, ObjectRef, ObjectType, Registry};
 
 /// The consumer does nothing in the callback.
 const EVENT: u32 = 1;
@@ -65,10 +65,10 @@ struct Thing {
     story: Arc<Story>,
 }
 
-impl Body<Machine> for Thing {
+impl ObjectType<Machine> for Thing {
     const TYPE: NDK_OBJECT_TYPE = NDK_OBJECT_TYPE::NdkObjectTypePd;
 
-    type Ties = Option<ObjectRef<Machine, Thing>>;
+    type Antecedents = Option<ObjectRef<Machine, Thing>>;
 
     fn registry(&self) -> &Registry<Machine> {
         &self.registry
@@ -80,7 +80,7 @@ impl Body<Machine> for Thing {
         object.story.pass();
     }
 
-    fn dismantle(self) -> Self::Ties {
+    fn into_antecedents(self) -> Self::Antecedents {
         assert_eq!(self.story.gone.fetch_add(1, SeqCst), 0, "freed twice");
         self.antecedent
     }

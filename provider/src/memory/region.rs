@@ -15,7 +15,7 @@ use crate::consumer::Request;
 use crate::heap::{NoMemory, Shared, Within as _};
 use crate::kernel::{Kernel, Lock, Mapping as _};
 use crate::lifetime::Kind;
-use crate::object::{Body, Id, Object, ObjectRef, Registry};
+use crate::object::{Id, Object, ObjectRef, ObjectType, Registry};
 
 /// Why a registration was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -159,10 +159,10 @@ impl Domain {
     }
 }
 
-impl<K: Kernel> Body<K> for Mr<K> {
+impl<K: Kernel> ObjectType<K> for Mr<K> {
     const TYPE: NDK_OBJECT_TYPE = NDK_OBJECT_TYPE::NdkObjectTypeMr;
 
-    type Ties = ObjectRef<K, Pd<K>>;
+    type Antecedents = ObjectRef<K, Pd<K>>;
 
     fn registry(&self) -> &Registry<K> {
         self.tenure.pd().registry()
@@ -179,8 +179,8 @@ impl<K: Kernel> Body<K> for Mr<K> {
         }
     }
 
-    fn dismantle(self) -> Self::Ties {
-        self.tenure.dismantle()
+    fn into_antecedents(self) -> Self::Antecedents {
+        self.tenure.into_antecedents()
     }
 
     fn deliver(object: &Object<K, Self>, _: u32) {

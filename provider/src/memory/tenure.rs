@@ -109,7 +109,7 @@ impl<K: Kernel> Tenure<K> {
     }
 
     /// Gives the slot back, which nothing uses any more.
-    pub(super) fn dismantle(self) -> ObjectRef<K, Pd<K>> {
+    pub(super) fn into_antecedents(self) -> ObjectRef<K, Pd<K>> {
         self.pd.adapter().table().give_back(self.slot);
         self.pd
     }

@@ -9,7 +9,7 @@ use super::{Domain, Key, Mr, Refusal, Rights};
 use crate::adapter::Pd;
 use crate::kernel::{Kernel, Lock};
 use crate::lifetime::{Kind, Refused};
-use crate::object::{Body, Id, Object, ObjectRef, Registry};
+use crate::object::{Id, Object, ObjectRef, ObjectType, Registry};
 use crate::rundown::Lane;
 
 /// What a memory window is beyond an object.
@@ -111,10 +111,10 @@ impl<K: Kernel> Object<K, Mw<K>> {
     }
 }
 
-impl<K: Kernel> Body<K> for Mw<K> {
+impl<K: Kernel> ObjectType<K> for Mw<K> {
     const TYPE: NDK_OBJECT_TYPE = NDK_OBJECT_TYPE::NdkObjectTypeMw;
 
-    type Ties = (Option<ObjectRef<K, Mr<K>>>, ObjectRef<K, Pd<K>>);
+    type Antecedents = (Option<ObjectRef<K, Mr<K>>>, ObjectRef<K, Pd<K>>);
 
     fn registry(&self) -> &Registry<K> {
         self.tenure.pd().registry()
@@ -135,8 +135,8 @@ impl<K: Kernel> Body<K> for Mw<K> {
         }
     }
 
-    fn dismantle(self) -> Self::Ties {
-        (self.bound_to.into_inner(), self.tenure.dismantle())
+    fn into_antecedents(self) -> Self::Antecedents {
+        (self.bound_to.into_inner(), self.tenure.into_antecedents())
     }
 
     fn deliver(object: &Object<K, Self>, _: u32) {

@@ -44,7 +44,7 @@ use crate::consumer::{Completion, Request};
 use crate::heap::NoMemory;
 use crate::kernel::Kernel;
 use crate::lifetime::Kind;
-use crate::object::{Body, Object};
+use crate::object::{Object, ObjectType};
 use crate::status::Failure;
 
 /// A size or count of ours as the interface has it; all of them are far below its limit.
@@ -57,7 +57,7 @@ fn ulong(number: usize) -> ULONG {
 /// # Safety
 ///
 /// `pointer` is null or an object of kind `B` that the consumer has not closed, or in whose callback it is.
-unsafe fn object<'a, K: Kernel, B: Body<K>, P>(pointer: *mut P) -> Result<&'a Object<K, B>, Failure> {
+unsafe fn object<'a, K: Kernel, B: ObjectType<K>, P>(pointer: *mut P) -> Result<&'a Object<K, B>, Failure> {
     // SAFETY: as the caller promises; an object begins with its public part.
     unsafe { pointer.cast::<Object<K, B>>().as_ref() }.ok_or(Failure::PARAMETER)
 }
@@ -83,7 +83,7 @@ unsafe fn hand_out<T, P>(made: impl FnOnce() -> Result<NonNull<T>, Failure>, out
 }
 
 /// Creates an object of `version` with its table.
-fn create<K: Kernel, B: Body<K>, D>(
+fn create<K: Kernel, B: ObjectType<K>, D>(
     version: NDK_VERSION,
     table: &'static D,
     body: Result<B, NoMemory>,
@@ -92,7 +92,7 @@ fn create<K: Kernel, B: Body<K>, D>(
 }
 
 /// A pending request of the consumer's on `object`.
-fn request<K: Kernel, B: Body<K>>(
+fn request<K: Kernel, B: ObjectType<K>>(
     object: &Object<K, B>,
     completion: Option<NDK_FN_REQUEST_COMPLETION>,
     context: PVOID,
@@ -108,7 +108,7 @@ fn status(outcome: Result<NTSTATUS, Failure>) -> NTSTATUS {
 }
 
 /// NdkCloseObject, for every kind of object but the adapter (OBJ-6).
-unsafe extern "win64" fn close<K: Kernel, B: Body<K>>(
+unsafe extern "win64" fn close<K: Kernel, B: ObjectType<K>>(
     object: *mut NDK_OBJECT_HEADER,
     completion: Option<NDK_FN_CLOSE_COMPLETION>,
     context: PVOID,

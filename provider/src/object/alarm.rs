@@ -14,7 +14,7 @@ use core::ffi::c_void;
 use core::ptr::NonNull;
 use core::time::Duration;
 
-use super::{Body, Object, ObjectRef, deferred};
+use super::{Object, ObjectRef, ObjectType, deferred};
 use crate::kernel::{Kernel, Timer as _};
 use crate::lifetime::Kind;
 use crate::sync::{AtomicBool, Ordering};
@@ -34,7 +34,7 @@ impl<K: Kernel> Alarm<K> {
 }
 
 /// Makes the alarm of an object ready, if it has one. The object was just created and has its place.
-pub(super) fn initialise<K: Kernel, B: Body<K>>(object: NonNull<Object<K, B>>) {
+pub(super) fn initialise<K: Kernel, B: ObjectType<K>>(object: NonNull<Object<K, B>>) {
     // SAFETY: the object is alive and nobody else knows it yet.
     if let Some(alarm) = unsafe { object.as_ref() }.body.alarm() {
         // SAFETY: an object never moves, and this is the only initialisation.
@@ -43,15 +43,15 @@ pub(super) fn initialise<K: Kernel, B: Body<K>>(object: NonNull<Object<K, B>>) {
 }
 
 /// What the timer calls.
-unsafe extern "win64" fn ring<K: Kernel, B: Body<K>>(context: *mut c_void) {
+unsafe extern "win64" fn ring<K: Kernel, B: ObjectType<K>>(context: *mut c_void) {
     let Some(object) = NonNull::new(context.cast::<Object<K, B>>()) else { return };
     // SAFETY: `set_alarm` took the hold and leaked it, and who is called is who ends the alarm.
     let hold = unsafe { ObjectRef::reclaim(object, Kind::Callback) };
     hold.post(deferred::ALARM);
 }
 
-impl<K: Kernel, B: Body<K>> Object<K, B> {
-    /// Has [`Body::deliver`] called with [`deferred::ALARM`] once `after` has passed. If the alarm is set
+impl<K: Kernel, B: ObjectType<K>> Object<K, B> {
+    /// Has [`ObjectType::deliver`] called with [`deferred::ALARM`] once `after` has passed. If the alarm is set
     /// already, or its delivery has not begun, that one is it, earlier though it may be. Nothing happens once
     /// the object is being closed.
     ///
@@ -90,7 +90,7 @@ impl<K: Kernel, B: Body<K>> Object<K, B> {
 
 /// The alarm is about to be delivered: it may be set again, and who found it set before is served by this
 /// delivery.
-pub(super) fn rang<K: Kernel, B: Body<K>>(body: &B) {
+pub(super) fn rang<K: Kernel, B: ObjectType<K>>(body: &B) {
     if let Some(alarm) = body.alarm() {
         alarm.set.swap(false, Ordering::AcqRel);
     }

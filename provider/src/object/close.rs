@@ -7,7 +7,7 @@ use sys::ndk::NDK_FN_CLOSE_COMPLETION;
 use sys::status::{NTSTATUS, STATUS_PENDING, STATUS_SUCCESS};
 use sys::wdm::PVOID;
 
-use super::{Body, Core, Object, deferred};
+use super::{Core, Object, ObjectType, deferred};
 use crate::heap;
 use crate::kernel::{Event as _, Kernel};
 use crate::lifetime::CloseStatus;
@@ -48,7 +48,7 @@ impl<K: Kernel> CloseRecord<K> {
     }
 }
 
-impl<K: Kernel, B: Body<K>> Object<K, B> {
+impl<K: Kernel, B: ObjectType<K>> Object<K, B> {
     /// Closes the object for the consumer (CL-1). STATUS_SUCCESS: the object is gone and `completion` is
     /// never called. STATUS_PENDING: it is called exactly once, possibly before this returns.
     ///
@@ -141,7 +141,7 @@ pub(super) unsafe fn complete_close<K: Kernel>(core: NonNull<Core<K>>) {
 /// # Safety
 ///
 /// `core` is the head of an object of kind `B` that is the caller's alone.
-pub(super) unsafe fn end<K: Kernel, B: Body<K>>(core: NonNull<Core<K>>) {
+pub(super) unsafe fn end<K: Kernel, B: ObjectType<K>>(core: NonNull<Core<K>>) {
     // SAFETY: as the caller promises.
     let record = unsafe { core.as_ref() }.close.lock().take();
     // SAFETY: as the caller promises.
@@ -157,7 +157,7 @@ pub(super) unsafe fn end<K: Kernel, B: Body<K>>(core: NonNull<Core<K>>) {
 /// # Safety
 ///
 /// The object is the caller's alone.
-unsafe fn free<K: Kernel, B: Body<K>>(object: NonNull<Object<K, B>>) -> B::Ties {
+unsafe fn free<K: Kernel, B: ObjectType<K>>(object: NonNull<Object<K, B>>) -> B::Antecedents {
     // SAFETY: the object exists until it is freed below.
     let registry = unsafe { object.as_ref() }.body.registry();
     // SAFETY: `create` entered it, and this is the only end of an object.
@@ -167,5 +167,5 @@ unsafe fn free<K: Kernel, B: Body<K>>(object: NonNull<Object<K, B>>) -> B::Ties 
     // SAFETY: `create` placed the object, and its value was moved out just now.
     unsafe { heap::free(object) };
     drop(core);
-    body.dismantle()
+    body.into_antecedents()
 }

@@ -14,7 +14,7 @@
 use core::ffi::c_void;
 use core::ptr::NonNull;
 
-use super::{Body, Core, Object, Vector, alarm, close};
+use super::{Core, Object, ObjectType, Vector, alarm, close};
 use crate::kernel::{Deferred as _, Kernel};
 use crate::lifetime::{Kind, Released};
 use crate::sync::Ordering;
@@ -33,7 +33,7 @@ pub(super) fn initialise<K: Kernel>(core: NonNull<Core<K>>) {
 }
 
 /// See [`Object::post`].
-pub(super) fn post<K: Kernel, B: Body<K>>(object: &Object<K, B>, events: u32) {
+pub(super) fn post<K: Kernel, B: ObjectType<K>>(object: &Object<K, B>, events: u32) {
     let (core, vector) = (&object.core, object.body.vector());
     if core.events.fetch_or(events | SCHEDULED, Ordering::AcqRel) & SCHEDULED == 0 {
         // The caller keeps the object alive up to here; from here on the call's own hold does. The count
@@ -66,12 +66,12 @@ pub(super) fn of<K: Kernel>(core: NonNull<Core<K>>) -> NonNull<K::Deferred> {
     unsafe { core.byte_add(core::mem::offset_of!(Core<K>, deferred)) }.cast()
 }
 
-/// Dispatches to the kind's own [`Body::deliver`].
+/// Dispatches to the kind's own [`ObjectType::deliver`].
 ///
 /// # Safety
 ///
 /// `core` is the head of a live object of kind `B`.
-pub(super) unsafe fn deliver<K: Kernel, B: Body<K>>(core: NonNull<Core<K>>, events: u32) {
+pub(super) unsafe fn deliver<K: Kernel, B: ObjectType<K>>(core: NonNull<Core<K>>, events: u32) {
     // SAFETY: as the caller promises.
     let object = unsafe { core.cast::<Object<K, B>>().as_ref() };
     if events & ALARM != 0 {

@@ -8,7 +8,7 @@
 //! form, in this order:
 //!
 //! 1. the object's memory is freed;
-//! 2. its body is dismantled: endpoints, queues and tables go, what must outlive it ([`Body::Ties`]) stays;
+//! 2. its body is dismantled: endpoints, queues and tables go, what must outlive it ([`ObjectType::AntecedentRefs`]) stays;
 //! 3. the consumer's close completion is called, if the close was pending;
 //! 4. the ties are dropped, which lets the antecedents go in their turn (CL-5, CL-6).
 //!
@@ -44,12 +44,12 @@ use crate::lifetime::{Holds, Kind, Lifetime, Refused};
 use crate::sync::AtomicU32;
 
 /// What one kind of object adds.
-pub trait Body<K: Kernel>: Sized + Send + Sync + 'static {
+pub trait ObjectType<K: Kernel>: Sized + Send + Sync + 'static {
     /// The number that names the kind (OBJ-1).
     const TYPE: NDK_OBJECT_TYPE;
 
     /// What must stay until the close completion has returned: the holds on antecedents.
-    type Ties: Send;
+    type Antecedents: Send;
 
     /// Where the object is entered while it exists: its port's registry.
     fn registry(&self) -> &Registry<K>;
@@ -73,7 +73,7 @@ pub trait Body<K: Kernel>: Sized + Send + Sync + 'static {
     fn start_close(object: &Object<K, Self>);
 
     /// Takes the object apart: drops everything but the ties.
-    fn dismantle(self) -> Self::Ties;
+    fn into_antecedents(self) -> Self::Antecedents;
 
     /// Makes the consumer's callbacks for `events`, the bits that [`Object::post`] was given since the
     /// last call, and [`ALARM`]. At DISPATCH_LEVEL, never on two processors at once for one object.
@@ -112,17 +112,17 @@ pub(crate) struct Core<K: Kernel> {
 
 /// An NDK object of kind `B`. The consumer holds it as a pointer to its public part.
 #[repr(C)]
-pub struct Object<K: Kernel, B: Body<K>> {
+pub struct Object<K: Kernel, B: ObjectType<K>> {
     core: Core<K>,
     body: B,
 }
 
 // SAFETY: the public part is written at creation only; the raw pointers in it belong to the NDK layer.
-unsafe impl<K: Kernel, B: Body<K>> Send for Object<K, B> {}
+unsafe impl<K: Kernel, B: ObjectType<K>> Send for Object<K, B> {}
 // SAFETY: as above; everything else in an object is Sync.
-unsafe impl<K: Kernel, B: Body<K>> Sync for Object<K, B> {}
+unsafe impl<K: Kernel, B: ObjectType<K>> Sync for Object<K, B> {}
 
-impl<K: Kernel, B: Body<K>> core::ops::Deref for Object<K, B> {
+impl<K: Kernel, B: ObjectType<K>> core::ops::Deref for Object<K, B> {
     type Target = B;
 
     fn deref(&self) -> &B {
@@ -130,7 +130,7 @@ impl<K: Kernel, B: Body<K>> core::ops::Deref for Object<K, B> {
     }
 }
 
-impl<K: Kernel, B: Body<K>> Object<K, B> {
+impl<K: Kernel, B: ObjectType<K>> Object<K, B> {
     /// Allocates an object of interface `version` around `body`. The caller owns it until it hands the
     /// pointer to the consumer, whose close ends it.
     ///
@@ -188,7 +188,7 @@ impl<K: Kernel, B: Body<K>> Object<K, B> {
         Ok(unsafe { ObjectRef::adopt(NonNull::from(self), kind) })
     }
 
-    /// Has `events` delivered by [`Body::deliver`] in a deferred call. Up to DISPATCH_LEVEL, with no lock
+    /// Has `events` delivered by [`ObjectType::deliver`] in a deferred call. Up to DISPATCH_LEVEL, with no lock
     /// held. The call may be made before this returns, and whatever the consumer does in it may end the
     /// object, unless the caller owns a hold.
     pub(crate) fn post(&self, events: u32) {

@@ -3,23 +3,23 @@
 use core::ops::Deref;
 use core::ptr::NonNull;
 
-use super::{Body, Core, Object, close};
+use super::{Core, Object, ObjectType, close};
 use crate::kernel::Kernel;
 use crate::lifetime::{Kind, Refused, Released};
 
 /// Keeps an object alive. Dropping the last one completes a pending close, from a deferred call; so a
 /// hold may be dropped anywhere up to DISPATCH_LEVEL, but not with a lock held.
-pub struct ObjectRef<K: Kernel, B: Body<K>> {
+pub struct ObjectRef<K: Kernel, B: ObjectType<K>> {
     object: NonNull<Object<K, B>>,
     kind: Kind,
 }
 
 // SAFETY: a hold is a counted reference to an object that is itself Send and Sync.
-unsafe impl<K: Kernel, B: Body<K>> Send for ObjectRef<K, B> {}
+unsafe impl<K: Kernel, B: ObjectType<K>> Send for ObjectRef<K, B> {}
 // SAFETY: as above.
-unsafe impl<K: Kernel, B: Body<K>> Sync for ObjectRef<K, B> {}
+unsafe impl<K: Kernel, B: ObjectType<K>> Sync for ObjectRef<K, B> {}
 
-impl<K: Kernel, B: Body<K>> ObjectRef<K, B> {
+impl<K: Kernel, B: ObjectType<K>> ObjectRef<K, B> {
     /// Makes a value of a hold that was taken on the word.
     ///
     /// # Safety
@@ -60,7 +60,7 @@ impl<K: Kernel, B: Body<K>> ObjectRef<K, B> {
     }
 }
 
-impl<K: Kernel, B: Body<K>> Deref for ObjectRef<K, B> {
+impl<K: Kernel, B: ObjectType<K>> Deref for ObjectRef<K, B> {
     type Target = Object<K, B>;
 
     fn deref(&self) -> &Object<K, B> {
@@ -69,7 +69,7 @@ impl<K: Kernel, B: Body<K>> Deref for ObjectRef<K, B> {
     }
 }
 
-impl<K: Kernel, B: Body<K>> Drop for ObjectRef<K, B> {
+impl<K: Kernel, B: ObjectType<K>> Drop for ObjectRef<K, B> {
     fn drop(&mut self) {
         match self.core.lifetime.release(self.kind) {
             Released::Held => {}

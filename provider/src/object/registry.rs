@@ -7,7 +7,7 @@ use core::ptr::NonNull;
 
 use sys::ndk::NDK_OBJECT_TYPE;
 
-use super::{Body, Core, Object, ObjectRef};
+use super::{Core, Object, ObjectRef, ObjectType};
 use crate::kernel::{Kernel, Lock};
 use crate::lifetime::Kind;
 
@@ -109,7 +109,7 @@ impl<K: Kernel> Registry<K> {
 
     /// The first object of kind `B` that is not being closed, or the next behind `after`. It is held, so that
     /// nothing is done with it under the registry's lock. Up to DISPATCH_LEVEL.
-    pub(crate) fn next<B: Body<K>>(&self, after: Option<&ObjectRef<K, B>>) -> Option<ObjectRef<K, B>> {
+    pub(crate) fn next<B: ObjectType<K>>(&self, after: Option<&ObjectRef<K, B>>) -> Option<ObjectRef<K, B>> {
         let first = self.0.lock();
         let start = match after {
             // SAFETY: a held object exists, so it is in the list; the lock is held.
@@ -127,7 +127,7 @@ impl<K: Kernel> Registry<K> {
 
     /// Tells `each` of every object of kind `B` that is not being closed. No lock is held then. Up to
     /// DISPATCH_LEVEL.
-    pub(crate) fn for_each<B: Body<K>>(&self, mut each: impl FnMut(&Object<K, B>)) {
+    pub(crate) fn for_each<B: ObjectType<K>>(&self, mut each: impl FnMut(&Object<K, B>)) {
         let mut next = self.next::<B>(None);
         while let Some(object) = next {
             each(&object);
@@ -218,13 +218,13 @@ impl<K: Kernel> Registry<K> {
 /// Names the antecedents of an object of one kind.
 pub(super) type Antecedents<K> = unsafe fn(NonNull<Core<K>>, &mut dyn FnMut(Id));
 
-/// Which object is an antecedent, see [`Body::antecedents`].
+/// Which object is an antecedent, see [`ObjectType::antecedents`].
 #[derive(Clone, Copy, Debug)]
 pub struct Id(*const c_void);
 
 impl Id {
     /// That of `object`.
-    pub(crate) fn of<K: Kernel, B: Body<K>>(object: &Object<K, B>) -> Self {
+    pub(crate) fn of<K: Kernel, B: ObjectType<K>>(object: &Object<K, B>) -> Self {
         Self(core::ptr::from_ref(object).cast())
     }
 }
@@ -257,7 +257,10 @@ unsafe fn neighbours<'a, K: Kernel>(object: NonNull<Core<K>>) -> &'a mut Neighbo
 /// # Safety
 ///
 /// `core` is the head of an object of kind `B` that exists.
-pub(super) unsafe fn antecedents<K: Kernel, B: Body<K>>(core: NonNull<Core<K>>, name: &mut dyn FnMut(Id)) {
+pub(super) unsafe fn antecedents<K: Kernel, B: ObjectType<K>>(
+    core: NonNull<Core<K>>,
+    name: &mut dyn FnMut(Id),
+) {
     // SAFETY: as the caller promises.
     unsafe { core.cast::<Object<K, B>>().as_ref() }.body.antecedents(name);
 }

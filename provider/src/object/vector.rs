@@ -11,7 +11,7 @@ use core::time::Duration;
 
 use sys::wdm::GROUP_AFFINITY;
 
-use super::{Body, Core, Object, deferred};
+use super::{Core, Object, ObjectType, deferred};
 use crate::kernel::{Deferred as _, Kernel, Timer as _};
 
 /// Less than any tick.
@@ -61,7 +61,7 @@ impl<K: Kernel> Vector<K> {
 }
 
 /// Makes the vector of an object ready, if it has one. The object was just created and has its place.
-pub(super) fn initialise<K: Kernel, B: Body<K>>(object: NonNull<Object<K, B>>) {
+pub(super) fn initialise<K: Kernel, B: ObjectType<K>>(object: NonNull<Object<K, B>>) {
     // SAFETY: the object is alive and nothing else knows it yet.
     if let Some(vector) = unsafe { object.as_ref() }.body.vector() {
         let core = object.cast::<Core<K>>();

@@ -8,7 +8,7 @@ use super::responder::Message;
 use super::{DEAD, FLUSH, FLUSH_RECEIVES, Qp};
 use crate::completion::Cq;
 use crate::kernel::Kernel;
-use crate::object::{Body as _, Object};
+use crate::object::{Object, ObjectType as _};
 use crate::sync::{Ordering, fence};
 
 /// Ends the QPs that complete into a CQ which has overflown (CQ-6). Up to DISPATCH_LEVEL, no lock held.

@@ -41,7 +41,7 @@ use crate::consumer::Opaque;
 use crate::heap::{NoMemory, Shared};
 use crate::kernel::Kernel;
 use crate::memory::Domain;
-use crate::object::{ALARM, Alarm, Body, Id, Object, ObjectRef, Registry};
+use crate::object::{ALARM, Alarm, Id, Object, ObjectRef, ObjectType, Registry};
 use crate::sync::{AtomicU32, Ordering, fence};
 use attachment::Attachment;
 use initiator::{InFlight, Initiator};
@@ -203,10 +203,11 @@ impl<K: Kernel> Object<K, Qp<K>> {
     }
 }
 
-impl<K: Kernel> Body<K> for Qp<K> {
+impl<K: Kernel> ObjectType<K> for Qp<K> {
     const TYPE: NDK_OBJECT_TYPE = NDK_OBJECT_TYPE::NdkObjectTypeQp;
 
-    type Ties = (ObjectRef<K, Pd<K>>, ObjectRef<K, Cq<K>>, ObjectRef<K, Cq<K>>, Option<ObjectRef<K, Srq<K>>>);
+    type Antecedents =
+        (ObjectRef<K, Pd<K>>, ObjectRef<K, Cq<K>>, ObjectRef<K, Cq<K>>, Option<ObjectRef<K, Srq<K>>>);
 
     fn registry(&self) -> &Registry<K> {
         self.pd.registry()
@@ -233,7 +234,7 @@ impl<K: Kernel> Body<K> for Qp<K> {
         }
     }
 
-    fn dismantle(self) -> Self::Ties {
+    fn into_antecedents(self) -> Self::Antecedents {
         let srq = match self.responder.receives {
             Receives::Own(_) => None,
             Receives::Shared(seat) => seat.leave(),

@@ -17,7 +17,7 @@ use crate::heap::{NoMemory, Within as _};
 use crate::kernel::{Kernel, Lock};
 use crate::lifetime::Kind;
 use crate::memory::Sge;
-use crate::object::{Body, Id, Object, ObjectRef, Registry, Vector};
+use crate::object::{Id, Object, ObjectRef, ObjectType, Registry, Vector};
 
 /// Event bit: the number of receives fell below the threshold.
 const BELOW: u32 = 1;
@@ -265,10 +265,10 @@ impl<K: Kernel> Object<K, Srq<K>> {
     }
 }
 
-impl<K: Kernel> Body<K> for Srq<K> {
+impl<K: Kernel> ObjectType<K> for Srq<K> {
     const TYPE: NDK_OBJECT_TYPE = NDK_OBJECT_TYPE::NdkObjectTypeSrq;
 
-    type Ties = ObjectRef<K, Pd<K>>;
+    type Antecedents = ObjectRef<K, Pd<K>>;
 
     fn registry(&self) -> &Registry<K> {
         self.pd.registry()
@@ -286,7 +286,7 @@ impl<K: Kernel> Body<K> for Srq<K> {
     /// no result: a result belongs to a queue pair.
     fn start_close(_: &Object<K, Self>) {}
 
-    fn dismantle(self) -> Self::Ties {
+    fn into_antecedents(self) -> Self::Antecedents {
         self.pd
     }
 

@@ -9,7 +9,7 @@ use sys::status::{
 use super::attempts;
 use super::{ConnectError, Connector, Role};
 use crate::connection::departure::{Departure, Destination};
-use crate::connection::end::Ties;
+use crate::connection::end::AntecedentRefs;
 use crate::connection::endpoint::{Endpoint, Found};
 use crate::connection::link::Link;
 use crate::connection::listener::Listener;
@@ -180,7 +180,7 @@ impl<K: Kernel> Object<K, Connector<K>> {
         };
         let connector = self.try_acquire(Kind::Request)?;
         let (claim, tie) = self.claim(qp)?;
-        let ties = Ties { shared, qp: Some(tie) };
+        let ties = AntecedentRefs { shared, qp: Some(tie) };
         let remote = way.remote;
         let session =
             Session::new(Connect { connector, ties, claim, departure, remote, limits, data, request })?;

@@ -1,14 +1,18 @@
 //! Crashes: each in a process of its own, whose report and exit code are looked at.
 
+use core::ffi::c_void;
+use core::mem::MaybeUninit;
+use core::ptr;
 use core::time::Duration;
 use std::path::Path;
 use std::process::Command;
 
 use nt::ke::{
-    KeAcquireSpinLockAtDpcLevel, KeAcquireSpinLockRaiseToDpc, KeGetCurrentIrql, KeReleaseSpinLock,
-    KeReleaseSpinLockFromDpcLevel,
+    KeAcquireSpinLockAtDpcLevel, KeAcquireSpinLockRaiseToDpc, KeGetCurrentIrql, KeInitializeDpc,
+    KeInitializeTimer, KeReleaseSpinLock, KeReleaseSpinLockFromDpcLevel, KeSetTimerEx,
 };
 use ntsim_core::sched::{self, Atomics, Irql, Schedule, Strategy};
+use sys::wdm::{KDPC, KTIMER};
 
 use super::program::{DATA, Function, Imports, STRIDE, write};
 use super::{SECTION_HEADERS, SUCCEED};
@@ -280,6 +284,26 @@ fn a_machine_that_hangs_says_who_waits_where() {
     assert!(report.contains("STOP: 0xE2 MANUALLY_INITIATED_CRASH"), "{report}");
     assert!(report.contains("nothing has moved for 2 s") && report.contains("(boot)"), "{report}");
     assert!(report.contains("nt!KeWaitForSingleObject\n    crash+0x10"), "{report}");
+}
+
+#[test]
+fn wait_for_ever_beside_periodic_timer_is_hang_under_a_schedule() {
+    unsafe extern "win64" fn nothing(_: *mut KDPC, _: *mut c_void, _: *mut c_void, _: *mut c_void) {}
+    let name = "wait_for_ever_beside_periodic_timer_is_hang_under_a_schedule";
+    let report = in_child(name, |_| {
+        let schedule = Schedule::seeded(1, Strategy::Bounded);
+        let _machine = Machine::builder().schedule(schedule).boot();
+        let timer: *mut KTIMER = Box::leak(Box::new(unsafe { MaybeUninit::zeroed().assume_init() }));
+        let dpc: *mut KDPC = Box::leak(Box::new(unsafe { MaybeUninit::zeroed().assume_init() }));
+        unsafe {
+            KeInitializeTimer(timer);
+            KeInitializeDpc(dpc, Some(nothing), ptr::null_mut());
+            KeSetTimerEx(timer, -2_500_000, 250, dpc);
+        }
+        sched::block(None);
+    });
+    assert!(report.contains("STOP: 0xE2 MANUALLY_INITIATED_CRASH"), "{report}");
+    assert!(report.contains("(boot) has been in one wait for 600 s"), "{report}");
 }
 
 #[test]

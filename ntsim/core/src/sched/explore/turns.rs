@@ -15,6 +15,10 @@ use crate::sched::{Thread, for_each_thread, hooks, time, watchdog};
 /// How many more points in code than calls are to be expected of a run.
 const IN_CODE: u64 = 100;
 
+/// How long, by the machine's clock, a thread of the host may be in one wait that has no time limit. Periodic timers
+/// let time pass without end, and nothing that a driver has to do takes so long.
+const HANGS: Duration = Duration::from_secs(600);
+
 /// A thread's part in passing the turn.
 #[derive(Debug, Default)]
 pub(crate) struct Turn {
@@ -63,6 +67,25 @@ enum State {
     Ended,
 }
 
+/// Why a run can't go on.
+enum Stuck {
+    /// Every thread waits for another one.
+    Deadlock,
+    /// This thread waits, and will for ever: all that happens is that timers expire.
+    Hang(&'static Thread),
+}
+
+impl fmt::Display for Stuck {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Deadlock => f.write_str("no thread can run, and none waits for a time:"),
+            Self::Hang(thread) => {
+                write!(f, "the machine hangs: {thread:?} has been in one wait for {} s:", HANGS.as_secs())
+            }
+        }
+    }
+}
+
 /// The threads of one machine, of which one has the turn.
 pub struct Turns {
     schedule: Schedule,
@@ -80,6 +103,8 @@ struct Table {
     /// The images that were loaded with points in their code.
     images: Vec<Points>,
     recorder: Recorder,
+    /// The thread of the host that waits without a time limit, how often it had moved then, and since when.
+    still: Option<(Number, u64, Duration)>,
     /// Who wants to know where everybody is, before the end.
     asks: Option<&'static Thread>,
 }
@@ -96,6 +121,7 @@ impl Turns {
             digest: Digest::EMPTY,
             images: Vec::new(),
             recorder: Recorder::new(schedule.kept),
+            still: None,
             asks: None,
         };
         Self { schedule, table: Mutex::new(table) }
@@ -132,10 +158,9 @@ impl Turns {
         table.recorder.note(own, || What::Ends);
         table.threads[own.number()].1 = State::Ended;
         table.release(|wait| matches!(wait, Wait::End(id, _) if id == own.id));
-        if let Some(next) = table.next() {
-            table.give(next);
-        } else {
-            self.nobody_can_run(table, own);
+        match table.next() {
+            Ok(next) => table.give(next),
+            Err(stuck) => self.end_stuck(table, own, stuck),
         }
     }
 
@@ -178,9 +203,9 @@ impl Turns {
         table.recorder.note(own, || What::Waits(wait.to_string()));
         table.threads[own.number()].1 = State::Waits(wait);
         match table.next() {
-            Some(next) if next == own.number() => {}
-            Some(next) => self.switch(table, own, next),
-            None => self.nobody_can_run(table, own),
+            Ok(next) if next == own.number() => {}
+            Ok(next) => self.switch(table, own, next),
+            Err(stuck) => self.end_stuck(table, own, stuck),
         }
     }
 
@@ -266,8 +291,8 @@ impl Turns {
         }
     }
 
-    /// Ends a run in which every thread waits for another one.
-    fn nobody_can_run(&self, mut table: MutexGuard<'_, Table>, own: &'static Thread) -> ! {
+    /// Ends a run that is stuck.
+    fn end_stuck(&self, mut table: MutexGuard<'_, Table>, own: &'static Thread, stuck: Stuck) -> ! {
         table.asks = Some(own);
         let waiting: Vec<_> = table
             .threads
@@ -278,7 +303,7 @@ impl Turns {
             })
             .collect();
         drop(table);
-        let mut text = "no thread can run, and none waits for a time:".to_owned();
+        let mut text = stuck.to_string();
         for (thread, wait) in waiting {
             if thread.id == own.id {
                 *own.waits.lock() = hooks::stack();
@@ -290,7 +315,7 @@ impl Turns {
             }
             text.push_str(&format!("\n  {thread:?} waits {wait}{}", held_by(wait)));
         }
-        text.push_str(&watchdog::describe("these wait inside of drivers:"));
+        text.push_str(&watchdog::describe("\nthese wait inside of drivers:"));
         stop(&text)
     }
 }
@@ -315,22 +340,41 @@ impl Table {
         chosen
     }
 
-    /// The thread that has the turn next; `None` if none can ever run again.
-    fn next(&mut self) -> Option<Number> {
+    /// The thread that has the turn next.
+    fn next(&mut self) -> Result<Number, Stuck> {
         loop {
             let ready = self.others(None);
             let chosen = self.chooser.choose(&ready);
             self.ready = ready;
-            if chosen.is_some() {
-                return chosen;
+            if let Some(chosen) = chosen {
+                return Ok(chosen);
             }
             let deadlines = self.threads.iter().filter_map(|(_, state)| match state {
                 State::Waits(wait) => wait.deadline(),
                 State::Ready | State::Ended => None,
             });
-            let now = deadlines.min()?;
+            let now = deadlines.min().ok_or(Stuck::Deadlock)?;
+            if let Some(thread) = self.hangs(now) {
+                return Err(Stuck::Hang(thread));
+            }
             time::advance_to(now);
             self.release(|wait| wait.deadline().is_some_and(|deadline| deadline <= now));
+        }
+    }
+
+    /// The thread of the host that will have been for too long in one wait without a time limit, at `now`.
+    fn hangs(&mut self, now: Duration) -> Option<&'static Thread> {
+        let endless = |state: &State| matches!(state, State::Waits(wait) if wait.deadline().is_none());
+        let (thread, _) = *self.threads.iter().find(|(thread, state)| thread.of_host && endless(state))?;
+        let place = (thread.number(), thread.moves());
+        match self.still {
+            Some((number, moves, since)) if (number, moves) == place => {
+                (now.saturating_sub(since) > HANGS).then_some(thread)
+            }
+            _ => {
+                self.still = Some((place.0, place.1, time::elapsed()));
+                None
+            }
         }
     }
 

@@ -1,8 +1,12 @@
-//! Names the case that runs when the process dies of it: of an access to memory that was taken back, say.
+//! Names the case that runs when the process dies of it: of an access to memory that was taken back, say. A case that
+//! does not come to its end is such a death, too.
 
 use std::cell::RefCell;
+use std::collections::HashMap;
 use std::fmt::Write as _;
-use std::sync::Once;
+use std::sync::{LazyLock, Mutex, MutexGuard, Once, PoisonError};
+use std::thread::{self, ThreadId};
+use std::time::{Duration, Instant};
 
 use super::case::Case;
 
@@ -11,6 +15,32 @@ thread_local! {
 }
 
 static HANDLED: Once = Once::new();
+
+/// How long a case may take; it takes less than a millisecond.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The cases that run, by their threads, and since when.
+static RUNNING: LazyLock<Mutex<HashMap<ThreadId, (Instant, String)>>> = LazyLock::new(Mutex::default);
+
+fn running() -> MutexGuard<'static, HashMap<ThreadId, (Instant, String)>> {
+    RUNNING.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Ends the process when a case takes too long.
+fn watch() {
+    loop {
+        thread::sleep(Duration::from_secs(1));
+        if let Some((_, case)) = running().values().find(|(since, _)| since.elapsed() > PATIENCE) {
+            eprintln!("SOFTNDK_PREEMPT_CASE={case} has not come to its end in {} s", PATIENCE.as_secs());
+            std::process::abort();
+        }
+    }
+}
+
+/// The case of this thread is over.
+pub(super) fn leave() {
+    running().remove(&thread::current().id());
+}
 
 extern "C" fn report(signal: libc::c_int) {
     let text = CURRENT.with_borrow(|current| format!("signal {signal} in SOFTNDK_PREEMPT_CASE={current}\n"));
@@ -29,10 +59,12 @@ pub(super) fn enter(case: &Case) {
             // SAFETY: the handler reads what its own thread wrote, and ends the process.
             unsafe { libc::signal(signal, report as *const () as libc::sighandler_t) };
         }
+        thread::spawn(watch);
     });
     CURRENT.with_borrow_mut(|current| {
         current.clear();
         let written = write!(current, "{case}");
         assert!(written.is_ok(), "a string takes anything");
     });
+    running().insert(thread::current().id(), (Instant::now(), case.to_string()));
 }

@@ -3,7 +3,8 @@
 //! An operation runs, and just before it takes its k-th lock, or a deferred call starts, or inside a callback, another
 //! processor does another operation to its end: for all pairs of operations that a legal consumer may have under way
 //! at once ([`op::Op::may_meet`]), all k, all stages of a connection ([`stage::Stage`]). Then everything is brought to
-//! its end, and judged ([`judge`]). Triples and longer are drawn at random from a seed.
+//! its end, and judged ([`judge`]). Triples and longer are drawn at random from a seed. A case that does not come to
+//! its end within a minute, or ends the process, is named ([`crash`]).
 //!
 //! | variable | effect |
 //! |---|---|
@@ -34,6 +35,9 @@ use pairs::Share;
 use random::{Random, shorten};
 use run::Outcome;
 
+/// Failures after which no more cases are run: where a mistake fails in every case, each case leaves objects behind.
+const ENOUGH: usize = 500;
+
 /// The failures of many runs: of each kind a case, and how often it came.
 #[derive(Default)]
 struct Failures(BTreeMap<String, (usize, String)>);
@@ -53,7 +57,15 @@ impl Failures {
         self.0.entry(failure.clone()).or_insert_with(|| (0, report())).0 += 1;
     }
 
+    /// There are so many that more would say nothing new.
+    fn are_enough(&self) -> bool {
+        self.0.values().map(|(count, _)| count).sum::<usize>() >= ENOUGH
+    }
+
     fn judge(self) {
+        if self.are_enough() {
+            println!("no more cases after {ENOUGH} failures");
+        }
         for (count, report) in self.0.values() {
             println!("{count} times: {report}\n");
         }
@@ -107,7 +119,8 @@ fn preempt_at_random() {
     const RUNS: usize = 4000;
     let (begin, mut random, mut failures) = (Instant::now(), Random(seed()), Failures::default());
     let mut runs = 0;
-    while seconds().map_or(runs < RUNS, |seconds| begin.elapsed() < seconds) {
+    let goes_on = |runs| seconds().map_or(runs < RUNS, |seconds| begin.elapsed() < seconds);
+    while goes_on(runs) && !failures.are_enough() {
         let case = random.case();
         failures.add(&case, &case.run());
         runs += 1;

@@ -35,7 +35,7 @@ fn preempt(
             let outcome = case.run();
             failures.add(&case, &outcome);
             runs += 1;
-            if !outcome.legal {
+            if !outcome.legal || failures.are_enough() {
                 return (runs, after > 1);
             }
         }
@@ -71,7 +71,7 @@ pub(super) fn all(seed: u64, share: Share, atomics: bool, failures: &mut Failure
                         Share::Each(one_of) | Share::Some(one_of) => random.below(one_of) == 0,
                     },
                 };
-                if !meets || !chosen {
+                if !meets || !chosen || failures.are_enough() {
                     continue;
                 }
                 let ways = || {
@@ -122,7 +122,7 @@ pub(super) fn all_results(failures: &mut Failures) -> usize {
                 let outcome = case.run();
                 failures.add(&case, &outcome);
                 runs += 1;
-                if outcome.points < after {
+                if outcome.points < after || failures.are_enough() {
                     break;
                 }
             }

@@ -43,6 +43,7 @@ impl Case {
             }
             drop(trail);
         }
+        crash::leave();
         outcome
     }
 

@@ -42,16 +42,38 @@
 //!   can be repeated, and many can be tried.
 //! - Pool blocks lie against inaccessible pages, and stay inaccessible when they are freed.
 //!
-//! # Map
+//! # Layers
 //!
-//! It is NT's own: one folder per prefix (`ex`, `io`, `ke`, `mm`, `ndis`, `ob`, `ps`, `rtl`, `se`, `wdf`, `wsk`;
-//! `net` is the IP helper and `ndk` the layer between the consumers and providers of RDMA), and beside them
+//! This crate is a facade; a module of it uses those below it only:
 //!
-//! - [`sched`](mod@sched): processors, levels, threads, time; the one place in which anything blocks;
-//! - [`verifier`](mod@verifier): findings;
-//! - [`loader`](mod@loader): images, symbols, stacks, crash reports;
-//! - [`machine`](mod@machine): booting, per-machine state, shutdown;
-//! - [`export`](mod@export): how an emulated function is declared, and how to add one.
+//! | module | contents |
+//! |---|---|
+//! | `network` | the machine's adapters, as a program sees them |
+//! | `machine` | [`Machine`]: booting, opening devices, shutting down |
+//! | `driver` | loading and unloading drivers |
+//! | `crash` | crash reports |
+//! | `emulate` | instructions of drivers that fault in a process |
+//! | `system_call` | system calls of drivers, which must not reach the host |
+//! | `last_words` | the line in place of a report that can't be written |
+//! | `report` | [`Report`]: findings, leaks, counts |
+//!
+//! What it boots comes from crates of their own, each of which says at its head what it can be used for alone. `nt` has
+//! one folder for each prefix of NT's functions (`ex`, `io`, `ke`, `mm`, `ob`, `ps`, `rtl`, `se`, `wdf`), `net` has
+//! [`ndis`], the IP helper and Winsock Kernel, [`ndk`] is the layer between the consumers and providers of RDMA, and
+//! `core` has [`sched`](mod@sched), [`loader`](mod@loader), [`verifier`](mod@verifier) and
+//! [`boundary::export`], which says how to add a function.
+//!
+//! ```text
+//!               ntsim (facade)
+//!              /   |    |     \
+//!           net ---+--> ndk    |        an arrow: may use; never the other way
+//!             \    |    |      |
+//!              \-> nt   |      |
+//!                   \   |      |
+//!                    -> core <-
+//!                        |
+//!                       sys
+//! ```
 //!
 //! # What it is not
 //!

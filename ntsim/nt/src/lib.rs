@@ -6,11 +6,21 @@
 //!
 //! # Layers
 //!
-//! A module uses those in its row and below.
+//! A module uses those below it only.
 //!
 //! | module | contents |
 //! |---|---|
-//! LAYERS
+//! | `wdf` | the kernel-mode driver framework |
+//! | `io` | the I/O manager: devices, files, requests |
+//! | `ps` | threads of drivers |
+//! | `rtl` | the run-time library: strings, addresses, memory |
+//! | `se` | security descriptors, subjects, access checks |
+//! | `ob` | objects, references, handles |
+//! | `ex` | pool, lists, fast mutexes, rundown protection, worker threads |
+//! | `ke` | dispatcher objects, spin locks, DPCs, timers, levels |
+//! | `mm` | memory descriptor lists, mappings |
+//! | `fault` | allocations that fail on purpose |
+//! | `counted` | counted strings of drivers |
 
 #![allow(
     clippy::unwrap_used,
@@ -33,7 +43,9 @@
     )
 )]
 
+mod counted;
 pub mod ex;
+pub mod fault;
 pub mod io;
 pub mod ke;
 pub mod mm;

@@ -4,7 +4,7 @@ use core::ffi::c_void;
 use core::mem::{offset_of, size_of};
 use std::collections::HashMap;
 
-use nt::ex::fault;
+use nt::fault;
 use nt::mm::Block;
 use ntsim_core::exports;
 use ntsim_core::per_machine::PerMachine;

@@ -2,7 +2,7 @@
 
 use core::ptr;
 
-use nt::ex::fault;
+use nt::fault;
 use nt::mm::{self, Block};
 use ntsim_core::exports;
 use sys::ndis::*;

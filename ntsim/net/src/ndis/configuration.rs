@@ -3,7 +3,7 @@
 use core::ffi::c_void;
 use std::collections::HashMap;
 
-use nt::ex::fault;
+use nt::fault;
 use nt::rtl;
 use ntsim_core::exports;
 use ntsim_core::per_machine::PerMachine;

@@ -3,7 +3,7 @@
 use core::ptr;
 use std::sync::Arc;
 
-use nt::ex::fault;
+use nt::fault;
 use ntsim_core::boundary;
 use ntsim_core::exports;
 use parking_lot::Mutex;

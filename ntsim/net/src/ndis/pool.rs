@@ -5,7 +5,7 @@ use core::ptr;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use nt::ex::fault;
+use nt::fault;
 use nt::mm::Block;
 use ntsim_core::exports;
 use ntsim_core::per_machine::PerMachine;

@@ -4,8 +4,8 @@ use core::ffi::c_void;
 use core::ptr;
 use std::collections::HashMap;
 
-use nt::ex::fault;
 use nt::ex::queue_work;
+use nt::fault;
 use ntsim_core::boundary;
 use ntsim_core::exports;
 use ntsim_core::per_machine::PerMachine;

@@ -4,7 +4,7 @@ use core::time::Duration;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use nt::ex::fault;
+use nt::fault;
 use ntsim_core::exports;
 use ntsim_core::per_machine::PerMachine;
 use ntsim_core::sched::{self, Irql, Thread};

@@ -2,7 +2,6 @@
 
 mod allocate;
 mod fast_mutex;
-pub mod fault;
 mod list;
 pub(crate) mod lookaside;
 pub mod pool;
@@ -17,7 +16,7 @@ use ntsim_core::Export;
 use ntsim_core::bugcheck::Bugcheck;
 use ntsim_core::subsystem::{Leak, LiveObject, Subsystem};
 
-pub use fault::{Faults, inject, injected, struck};
+pub use crate::fault::{Faults, inject, injected, struck};
 pub use worker::{queue_work, settle};
 pub use {
     allocate::{ExAllocatePool2, ExFreePool},

@@ -17,7 +17,7 @@ use super::file;
 use super::irp::{self, Owner};
 use super::opener::Opener;
 use super::request::{Buffers, Job};
-use crate::ex::fault;
+use crate::fault;
 use crate::ke::object_exports::KeSetEvent;
 use crate::mm::Range;
 use crate::se::Subject;

@@ -18,7 +18,7 @@ use sys::wdm::{
 };
 
 use super::namespace::namespace;
-use crate::ex::fault;
+use crate::fault;
 use crate::mm::Block;
 use crate::ob::{self, Kind};
 use crate::rtl;
@@ -84,7 +84,7 @@ pub(super) fn security(device: *mut DEVICE_OBJECT) -> Arc<Descriptor> {
 }
 
 /// Changes who may open a device; `false` if it is no more.
-pub fn set_security(device: *mut DEVICE_OBJECT, change: impl FnOnce(&mut Descriptor)) -> bool {
+pub(super) fn set_security(device: *mut DEVICE_OBJECT, change: impl FnOnce(&mut Descriptor)) -> bool {
     let mut live = devices().live.lock();
     let Some(known) = live.get_mut(&(device as usize)) else { return false };
     change(Arc::make_mut(&mut known.security));

@@ -16,7 +16,7 @@ use sys::wdm::{IO_STACK_LOCATION, IRP, signature};
 
 use super::request::Job;
 use super::statistics::Function;
-use crate::ex::fault;
+use crate::fault;
 use crate::mm::Block;
 
 /// `Type` of a request packet.

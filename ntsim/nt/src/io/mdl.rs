@@ -10,7 +10,7 @@ use ntsim_core::verifier::{self, Finding};
 use parking_lot::Mutex;
 use sys::wdm::{IRP, MDL, MDL_MAPPED_TO_SYSTEM_VA, MDL_PAGES_LOCKED, MDL_PARTIAL, signature};
 
-use crate::ex::fault;
+use crate::fault;
 use crate::mm::{self, Block, Range};
 
 /// The lists of one machine, by address.

@@ -26,6 +26,7 @@ mod open;
 mod opener;
 mod remove_lock;
 mod request;
+mod security;
 mod statistics;
 mod work_item;
 
@@ -43,7 +44,7 @@ pub use complete::IofCompleteRequest;
 pub use complete::complete_for_driver;
 pub use device::{IoCreateDevice, IoDeleteDevice};
 pub use device::{
-    Made, create as create_device, delete as delete_device, driver_is_ready, driver_is_unloaded, set_security,
+    Made, create as create_device, delete as delete_device, driver_is_ready, driver_is_unloaded,
 };
 pub use dispatch::set_route;
 pub use file::File;
@@ -69,6 +70,7 @@ const EXPORTS: &[&[Export]] = &[
     mdl::EXPORTS,
     namespace::EXPORTS,
     remove_lock::EXPORTS,
+    security::EXPORTS,
     work_item::EXPORTS,
 ];
 

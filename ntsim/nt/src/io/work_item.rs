@@ -15,8 +15,8 @@ use sys::wdm::{
     DEVICE_OBJECT, IO_WORKITEM, PIO_WORKITEM_ROUTINE, PIO_WORKITEM_ROUTINE_EX, WORK_QUEUE_TYPE, signature,
 };
 
-use crate::ex::fault;
 use crate::ex::queue_work;
+use crate::fault;
 use crate::ke::resident;
 use crate::mm::Block;
 use crate::ob;

@@ -15,7 +15,7 @@ use sys::wdm::{
 
 use super::mdl::{Range, copy_frames, described, frames, misuse};
 use super::shared;
-use crate::ex::fault;
+use crate::fault;
 
 /// The system mappings of one machine, by where they begin.
 #[derive(Default)]

@@ -7,7 +7,7 @@ use ntsim_core::exports;
 use ntsim_core::loader;
 use sys::wdm::{UNICODE_STRING, signature};
 
-use crate::rtl;
+use crate::counted::from_counted;
 
 exports! {
     "ntoskrnl.exe", signature;
@@ -16,7 +16,7 @@ exports! {
     #[irql(PASSIVE..=PASSIVE)]
     fn MmGetSystemRoutineAddress(name: *mut UNICODE_STRING) -> *mut c_void {
         // SAFETY: the caller passes a counted string.
-        let name = unsafe { rtl::from_counted(name) };
+        let name = unsafe { from_counted(name) };
         loader::routine("ntoskrnl.exe", &name).unwrap_or(ptr::null()).cast_mut().cast()
     }
 }

@@ -16,7 +16,7 @@ use sys::status::{NTSTATUS, STATUS_INSUFFICIENT_RESOURCES, STATUS_SUCCESS};
 use sys::wdm::{CLIENT_ID, HANDLE, OBJECT_ATTRIBUTES, PKSTART_ROUTINE, signature};
 
 use super::entry;
-use crate::ex::fault;
+use crate::fault;
 use crate::ke::object_exports;
 use crate::ob;
 

@@ -16,9 +16,9 @@ mod address_tests;
 use ntsim_core::Export;
 use ntsim_core::subsystem::Subsystem;
 
+pub use crate::counted::from_counted;
 #[cfg(test)]
 pub(crate) use generic_mask::RtlMapGenericMask;
-pub use string::from_counted;
 
 /// The functions of this folder.
 const EXPORTS: &[&[Export]] = &[

@@ -4,6 +4,8 @@ use ntsim_core::exports;
 use sys::status::{NTSTATUS, STATUS_BUFFER_TOO_SMALL, STATUS_SUCCESS};
 use sys::wdm::{ANSI_STRING, UNICODE_STRING, signature};
 
+use crate::counted::counted;
+
 exports! {
     "ntoskrnl.exe", signature;
 
@@ -107,29 +109,6 @@ pub(super) unsafe fn terminated<C: Copy>(from: *const C, ends: impl Fn(C) -> boo
     length
 }
 
-/// The units of a counted string; none for null.
-///
-/// # Safety
-/// `string` is null or a valid string that nobody changes while the result is used.
-pub(super) unsafe fn counted<'a>(string: *const UNICODE_STRING) -> &'a [u16] {
-    // SAFETY: the caller's contract.
-    let Some(string) = (unsafe { string.as_ref() }) else { return &[] };
-    if string.Length == 0 {
-        return &[];
-    }
-    // SAFETY: a valid string has so many bytes at its buffer.
-    unsafe { core::slice::from_raw_parts(string.Buffer, usize::from(string.Length) / 2) }
-}
-
-/// A counted string of a driver as a string of ours.
-///
-/// # Safety
-/// `string` is null or a valid string that nobody changes meanwhile.
-pub unsafe fn from_counted(string: *const UNICODE_STRING) -> String {
-    // SAFETY: the caller's contract.
-    String::from_utf16_lossy(unsafe { counted(string) })
-}
-
 /// Appends `units` if all of them fit, with a NUL if that fits too.
 fn append(to: &mut UNICODE_STRING, units: &[u16]) -> NTSTATUS {
     let (used, room) = (usize::from(to.Length) / 2, usize::from(to.MaximumLength) / 2);
@@ -177,6 +156,7 @@ fn upper(unit: u16) -> u16 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rtl::from_counted;
 
     fn string(units: &mut [u16], length: usize) -> UNICODE_STRING {
         UNICODE_STRING {

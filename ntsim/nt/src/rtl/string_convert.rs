@@ -9,7 +9,7 @@ use sys::status::{
 };
 use sys::wdm::{ANSI_STRING, UNICODE_STRING, signature};
 
-use super::string::counted;
+use crate::counted::counted;
 use crate::ex::pool::{self, Kind, Request, Tag};
 
 /// The tag of strings that a conversion allocates, as Windows has it for the W functions.

@@ -16,6 +16,13 @@ pub struct Descriptor {
 }
 
 impl Descriptor {
+    /// Takes over the access list of another descriptor, and whether it is kept from inheriting.
+    pub(crate) fn set_list(&mut self, from: Self) {
+        (self.list, self.protected) = (from.list, from.protected);
+    }
+}
+
+impl Descriptor {
     /// Its self-relative form.
     pub(crate) fn to_bytes(&self) -> Vec<u8> {
         wire::write(self)

@@ -5,20 +5,17 @@ use core::ptr;
 
 use ntsim_core::exports;
 use sys::status::{
-    NTSTATUS, STATUS_ACCESS_DENIED, STATUS_INSUFFICIENT_RESOURCES, STATUS_INVALID_HANDLE,
-    STATUS_INVALID_OWNER, STATUS_INVALID_PARAMETER, STATUS_INVALID_SECURITY_DESCR, STATUS_NOT_SUPPORTED,
-    STATUS_SUCCESS,
+    NTSTATUS, STATUS_ACCESS_DENIED, STATUS_INSUFFICIENT_RESOURCES, STATUS_INVALID_OWNER,
+    STATUS_INVALID_PARAMETER, STATUS_INVALID_SECURITY_DESCR, STATUS_SUCCESS,
 };
 use sys::wdm::{
-    GENERIC_MAPPING, HANDLE, KPROCESSOR_MODE, KernelMode, MAXIMUM_ALLOWED, POOL_TYPE,
-    SECURITY_SUBJECT_CONTEXT, signature,
+    GENERIC_MAPPING, KPROCESSOR_MODE, KernelMode, MAXIMUM_ALLOWED, POOL_TYPE, SECURITY_SUBJECT_CONTEXT,
+    signature,
 };
 
 use super::descriptor::List;
 use super::{Descriptor, Subject, access, check, map, memory};
 use crate::ex::pool::{self, Kind, Request, Tag};
-use crate::io::set_security;
-use crate::ob;
 
 /// The tag of the descriptors that are made here.
 const TAG: Tag = Tag(u32::from_le_bytes(*b"SeSd"));
@@ -70,23 +67,6 @@ exports! {
         STATUS_SUCCESS
     }
 
-    /// Sets the access list of the device behind a handle. Other objects have no descriptors here, and devices no
-    /// other parts that matter.
-    #[irql(PASSIVE..=PASSIVE)]
-    fn ZwSetSecurityObject(handle: HANDLE, parts: u32, descriptor: *mut c_void) -> NTSTATUS {
-        let Some(object) = ob::by_handle(handle as usize) else { return STATUS_INVALID_HANDLE };
-        let Some(given) = memory::descriptor("ZwSetSecurityObject", descriptor) else {
-            return STATUS_INVALID_SECURITY_DESCR;
-        };
-        if parts != DACL {
-            return STATUS_NOT_SUPPORTED;
-        }
-        let changed = set_security(object.cast(), |security| {
-            (security.list, security.protected) = (given.list, given.protected);
-        });
-        if changed { STATUS_SUCCESS } else { STATUS_NOT_SUPPORTED }
-    }
-
     /// Whether a descriptor grants rights to a subject. The kernel itself gets all that it asks for. No
     /// privileges are used, so none are returned.
     #[irql(PASSIVE..=PASSIVE)]
@@ -123,9 +103,6 @@ exports! {
         u8::from(outcome.is_ok())
     }
 }
-
-/// `DACL_SECURITY_INFORMATION`.
-const DACL: u32 = 4;
 
 /// Runs the check with what the driver has passed. Without a descriptor, everything is refused.
 fn check_user(

@@ -23,7 +23,7 @@ enum Wrong {
 }
 
 /// The descriptor at `address`, which the driver passed to `function`. That there is none is a finding.
-pub(super) fn descriptor(function: &str, address: *const c_void) -> Option<Descriptor> {
+pub(crate) fn descriptor(function: &str, address: *const c_void) -> Option<Descriptor> {
     let wrong = match read(address as usize) {
         Ok(descriptor) => return Some(descriptor),
         Err(wrong) => wrong,

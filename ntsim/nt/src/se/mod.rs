@@ -12,7 +12,7 @@ pub(crate) mod access;
 mod check;
 mod descriptor;
 mod exports;
-mod memory;
+pub(crate) mod memory;
 mod sddl;
 mod sid;
 mod subject;

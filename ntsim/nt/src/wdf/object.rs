@@ -15,7 +15,7 @@ use sys::wdf::{WDF_OBJECT_ATTRIBUTES, WDFOBJECT};
 use super::client::{Client, framework};
 use super::context::Context;
 use super::violation;
-use crate::ex::fault;
+use crate::fault;
 use crate::mm::Block;
 
 /// What an object is.

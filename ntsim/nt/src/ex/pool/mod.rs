@@ -70,7 +70,7 @@ pub fn usage() -> Usage {
 /// injection strikes or there is no memory.
 pub fn allocate(request: Request) -> *mut c_void {
     check::allocation(request);
-    if super::fault::strikes() {
+    if crate::fault::strikes() {
         return ptr::null_mut();
     }
     POOL.get().allocate(request, Trace::of_caller())

@@ -265,26 +265,30 @@ mod tests {
     }
 
     /// Whether an insertion for each pair of importance and distance runs the DPC before the next tick.
+    /// Whether a DPC that processor 0 queues for processor 1 runs at a later tick than the one of its insertion.
+    fn runs_at_later_tick(importance: KDPC_IMPORTANCE) -> bool {
+        let machine = crate::testing::builder().processors(2).boot();
+        let mut dpc = made(importance, 1 - sched::processor() as i8);
+        // Just after a tick, so that the next one is far.
+        let tick = sched::now() / TICK;
+        while sched::now() / TICK == tick {
+            core::hint::spin_loop();
+        }
+        let tick = sched::now() / TICK;
+        insert(&mut dpc);
+        while RUNS.load(Ordering::Relaxed) == 0 {
+            core::hint::spin_loop();
+        }
+        let later = sched::now() / TICK > tick;
+        assert!(machine.shutdown().is_clean());
+        later
+    }
+
     #[test]
     fn dpc_for_another_processor_of_medium_importance_waits_for_tick() {
-        for (importance, waits) in
-            [(KDPC_IMPORTANCE::MediumImportance, true), (KDPC_IMPORTANCE::MediumHighImportance, false)]
-        {
-            let machine = crate::testing::builder().processors(2).boot();
-            let mut dpc = made(importance, 1 - sched::processor() as i8);
-            // Just after a tick, so that the next one is far.
-            let tick = sched::now() / TICK;
-            while sched::now() / TICK == tick {
-                core::hint::spin_loop();
-            }
-            let tick = sched::now() / TICK;
-            insert(&mut dpc);
-            while RUNS.load(Ordering::Relaxed) == 0 {
-                core::hint::spin_loop();
-            }
-            assert_eq!(sched::now() / TICK > tick, waits, "{importance:?}");
-            assert!(machine.shutdown().is_clean());
-        }
+        assert!(runs_at_later_tick(KDPC_IMPORTANCE::MediumImportance));
+        // A busy host may let the other processor wait for longer than a tick.
+        assert!((0..50).any(|_| !runs_at_later_tick(KDPC_IMPORTANCE::MediumHighImportance)));
     }
 
     #[test]

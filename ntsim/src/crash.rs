@@ -202,7 +202,7 @@ struct Fault {
     signal: c_int,
     code: c_int,
     address: u64,
-    /// Whether the address is one of memory that is paged out.
+    /// Set if the address is one of memory that is paged out.
     paged_out: bool,
     error: u64,
     ip: u64,
@@ -229,7 +229,7 @@ impl Fault {
         Bugcheck { code: 0x7E, parameters: [status, self.ip, 0, 0] }
     }
 
-    /// Whether the thread has come to the end of its stack.
+    /// Returns whether the thread has come to the end of its stack.
     fn overflows(&self) -> bool {
         let stack = sched::current().and_then(|thread| thread.stack_bounds());
         stack.is_some_and(|(low, _)| (low.saturating_sub(GUARD)..low).contains(&self.address))
@@ -266,7 +266,7 @@ impl Fault {
         )
     }
 
-    /// Whether the instruction is `int 0x29`.
+    /// Returns whether the instruction is `int 0x29`.
     fn is_fast_fail(&self) -> bool {
         let Some(image) = image_at(self.ip) else { return false };
         image.memory((self.ip - image.base as u64) as u32).starts_with(&[0xCD, 0x29])

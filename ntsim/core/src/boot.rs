@@ -248,7 +248,7 @@ impl Report {
             .collect()
     }
 
-    /// Whether nothing was found and nothing is left.
+    /// Returns whether nothing was found and nothing is left.
     pub fn is_clean(&self) -> bool {
         self.findings.is_empty() && self.pool.is_empty()
     }

@@ -20,7 +20,7 @@ use crate::per_machine::PerMachine;
 /// The pageable memory of one machine.
 #[derive(Default)]
 struct Pageable {
-    /// Whether it is paged out.
+    /// Set if it is paged out.
     forced: bool,
     /// By where it begins.
     areas: Mutex<BTreeMap<usize, Area>>,
@@ -73,13 +73,13 @@ pub fn bring_back(address: usize) {
     PAGEABLE.get().bring_back(address);
 }
 
-/// Whether the memory at `address` is pageable. (Blocks that the pool took from the host's heap are not
+/// Returns whether the memory at `address` is pageable. (Blocks that the pool took from the host's heap are not
 /// here.)
 pub fn contains(address: usize) -> bool {
     PAGEABLE.get().contains(address)
 }
 
-/// Whether the memory at `address` may have been paged out when an access to it failed; another thread
+/// Returns whether the memory at `address` may have been paged out when an access to it failed; another thread
 /// may have brought it back since.
 pub fn may_be_out(address: usize) -> bool {
     PAGEABLE.made().is_some_and(|pageable| pageable.forced && pageable.contains(address))

@@ -87,7 +87,7 @@ static SLOTS: Mutex<Vec<&'static dyn Slot>> = Mutex::new(Vec::new());
 
 static RUNNING: AtomicBool = AtomicBool::new(false);
 
-/// Whether a machine is running.
+/// Returns whether a machine is running.
 #[inline]
 pub fn is_running() -> bool {
     RUNNING.load(Ordering::Acquire)
@@ -114,7 +114,7 @@ impl Stopping {
         STOPPING.get()
     }
 
-    /// Whether it is.
+    /// Returns whether it is.
     pub fn is_set(&self) -> bool {
         self.0.load(Ordering::Acquire)
     }

@@ -79,7 +79,7 @@ pub struct Leak {
     pub tag: Tag,
     /// Its length, in bytes.
     pub size: usize,
-    /// Whether it is in paged pool.
+    /// Set if it is in paged pool.
     pub paged: bool,
     /// The block with the stack that allocated it, in words.
     pub text: String,

@@ -29,7 +29,7 @@ pub enum Reason {
         kind: Option<Kind>,
         /// The consumer's handle.
         handle: usize,
-        /// Whether its own close is pending.
+        /// Set if its own close is pending.
         closing: bool,
     },
     /// So many successors without a handle.

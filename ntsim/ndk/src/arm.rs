@@ -47,7 +47,7 @@ impl Notify {
         }
     }
 
-    /// Whether a result with this status must be notified. Whether a success was solicited is not known.
+    /// Returns whether a result with this status must be notified. Whether a success was solicited is not known.
     fn must_follow(self, status: NTSTATUS) -> bool {
         self == Self::Any || !NT_SUCCESS(status)
     }
@@ -169,7 +169,7 @@ impl Arm {
         )
     }
 
-    /// Whether a notification has been owed for longer than `limit`; said once.
+    /// Returns whether a notification has been owed for longer than `limit`; said once.
     pub(super) fn overdue(&self, now: impl Fn() -> u64, limit: u64) -> bool {
         let mut state = self.0.lock();
         let limit = limit.saturating_add(state.moderated);

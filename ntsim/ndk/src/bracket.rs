@@ -37,7 +37,7 @@ fn innermost() -> Option<Frame> {
     FRAMES.with_borrow(|frames| frames.last().copied()).filter(|frame| frame.in_dpc == in_dpc)
 }
 
-/// Whether the calling thread is inside a consumer's callback.
+/// Returns whether the calling thread is inside a consumer's callback.
 pub(super) fn in_callback() -> bool {
     let in_dpc = local::with(|local| local.in_dpc.get());
     FRAMES.with_borrow(|frames| {

@@ -28,7 +28,7 @@ impl<T: Object> Call<T> {
         self.shadow.dispatch::<T>()
     }
 
-    /// Whether the object's version has the function, which came with `major`.`minor`; a finding if not.
+    /// Returns whether the object's version has the function, which came with `major`.`minor`; a finding if not.
     pub(super) fn since(&self, major: u16, minor: u16) -> bool {
         let has = (self.shadow.version.Major, self.shadow.version.Minor) >= (major, minor);
         if !has {

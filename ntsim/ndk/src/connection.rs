@@ -24,7 +24,7 @@ pub(super) struct Connector {
 }
 
 impl Connector {
-    /// Whether the peer's disconnect has been told before; it is being told now.
+    /// Returns whether the peer's disconnect has been told before; it is being told now.
     fn tells_again(&self) -> bool {
         self.disconnected.swap(true, Ordering::Relaxed)
     }

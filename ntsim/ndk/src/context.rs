@@ -156,7 +156,7 @@ impl Context {
         self.subject.get()
     }
 
-    /// Whether the object can still get this callback; a finding if it is closed.
+    /// Returns whether the object can still get this callback; a finding if it is closed.
     fn may_call(&self, callback: &'static str) -> bool {
         let Some(subject) = self.subject.get() else { return true };
         let adapter = subject.adapter();

@@ -40,7 +40,7 @@ impl Cq {
         Self { depth: AtomicU32::new(depth), ..Self::default() }
     }
 
-    /// Whether the queue may have been full since it was last found empty, and have lost results: then
+    /// Returns whether the queue may have been full since it was last found empty, and have lost results: then
     /// it is the consumer who posted too much.
     fn may_have_overflown(&self) -> bool {
         self.taken.swap(0, Ordering::Relaxed) >= self.depth.load(Ordering::Relaxed)

@@ -39,7 +39,7 @@ pub struct Successor {
     pub kind: Kind,
     /// The consumer's handle.
     pub handle: usize,
-    /// Whether its own close has been called, and is pending too.
+    /// Set if its own close has been called, and is pending too.
     pub closing: bool,
 }
 

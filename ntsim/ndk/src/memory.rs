@@ -20,7 +20,7 @@ use super::{bracket, found, layer, rules};
 /// The part of a region's or window's shadow.
 #[derive(Default)]
 pub(super) struct Memory {
-    /// Whether its tokens mean anything.
+    /// Set if its tokens mean anything.
     usable: AtomicBool,
     tokens: Mutex<Vec<u32>>,
     /// Counts what makes it valid again: posts of fast registrations and binds.
@@ -111,7 +111,7 @@ pub(super) fn closed(shadow: &Shadow) {
     }
 }
 
-/// Whether a region's or window's tokens are its own: it is open, and not being deregistered.
+/// Returns whether a region's or window's tokens are its own: it is open, and not being deregistered.
 pub(super) fn is_usable(shadow: &Shadow) -> bool {
     shadow.stage() == Stage::Open && part(shadow).is_some_and(|memory| memory.usable.load(Ordering::Relaxed))
 }

@@ -23,7 +23,7 @@ impl Objects {
         self.shard(handle).read().get(&handle).cloned()
     }
 
-    /// Whether the handle is that of an object which the consumer has not closed.
+    /// Returns whether the handle is that of an object which the consumer has not closed.
     pub(super) fn is_open(&self, handle: usize) -> bool {
         self.find(handle).is_some_and(|shadow| shadow.stage() == Stage::Open)
     }

@@ -40,12 +40,12 @@ impl Qp {
         }
     }
 
-    /// Whether results of that queue belong in the CQ of that serial number.
+    /// Returns whether results of that queue belong in the CQ of that serial number.
     pub(super) fn completes_in(&self, side: Side, cq: u32) -> bool {
         self.cq(side).is_some_and(|one| one.serial == cq)
     }
 
-    /// Whether `source`'s receives are this QP's.
+    /// Returns whether `source`'s receives are this QP's.
     pub(super) fn receives_through(&self, source: &Arc<Shadow>, side: Side) -> bool {
         side == Side::Receive && self.srq.as_ref().is_some_and(|srq| Arc::ptr_eq(srq, source))
     }

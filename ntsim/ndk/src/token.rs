@@ -121,7 +121,7 @@ impl Tokens {
         *self.0.write() = Table::default();
     }
 
-    /// Whether a local request on `adapter` can't be admitted by `token`.
+    /// Returns whether a local request on `adapter` can't be admitted by `token`.
     pub(super) fn is_stale(&self, adapter: u32, token: u32) -> bool {
         let table = self.0.read();
         let mut issues =

@@ -47,7 +47,7 @@ struct State {
 #[derive(Default)]
 pub(super) struct Queue {
     state: Mutex<State>,
-    /// Whether results may come in any order, as those of an SRQ do.
+    /// Set if results may come in any order, as those of an SRQ do.
     unordered: bool,
 }
 

@@ -65,7 +65,7 @@ pub fn struck() -> Vec<Frame> {
     INJECTOR.get().state.lock().struck.map(|trace| trace.frames()).unwrap_or_default()
 }
 
-/// Whether the allocation that a driver asks for right now is to fail.
+/// Returns whether the allocation that a driver asks for right now is to fail.
 ///
 /// Called once by each emulated function that may fail for want of memory.
 pub fn strikes() -> bool {

@@ -40,12 +40,12 @@ impl fmt::Debug for Image {
 }
 
 impl Image {
-    /// Whether `address` lies within the image.
+    /// Returns whether `address` lies within the image.
     pub fn contains(&self, address: u64) -> bool {
         address.checked_sub(self.base as u64).is_some_and(|offset| offset < self.size as u64)
     }
 
-    /// Whether the image has not been unloaded.
+    /// Returns whether the image has not been unloaded.
     pub fn is_loaded(&self) -> bool {
         self.loaded.load(Ordering::Acquire)
     }
@@ -98,7 +98,7 @@ impl Image {
         }
     }
 
-    /// Whether `address` lies in what was discarded.
+    /// Returns whether `address` lies in what was discarded.
     pub fn is_discarded(&self, address: u64) -> bool {
         let rva = address.wrapping_sub(self.base as u64) as usize;
         self.discarded.load(Ordering::Acquire) && self.discardable.iter().any(|place| place.contains(&rva))

@@ -135,7 +135,7 @@ impl Registers {
     }
 }
 
-/// Whether an instruction ends an epilogue: it returns, or jumps out of the function.
+/// Returns whether an instruction ends an epilogue: it returns, or jumps out of the function.
 fn leaves(instruction: &Instruction, image: &Image, function: &Function) -> bool {
     match instruction.code() {
         Code::Retnq | Code::Jmp_rm64 => true,
@@ -219,7 +219,7 @@ impl<'a> Info<'a> {
         Codes { version: self.version, left: self.codes }
     }
 
-    /// Whether every code is one that there is.
+    /// Returns whether every code is one that there is.
     fn is_whole(&self) -> bool {
         let mut codes = self.codes();
         codes.by_ref().for_each(drop);

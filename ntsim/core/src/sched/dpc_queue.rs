@@ -82,7 +82,7 @@ struct State {
 }
 
 impl State {
-    /// Whether few requests were made in the ticks since this was asked last.
+    /// Returns whether few requests were made in the ticks since this was asked last.
     fn rate_is_low(&mut self) -> bool {
         let tick = now() / TICK;
         let (since, requests) = self.requests;
@@ -150,7 +150,7 @@ impl DpcQueue {
         next
     }
 
-    /// Whether the queue is to be processed.
+    /// Returns whether the queue is to be processed.
     #[inline]
     pub(super) fn is_requested(&self) -> bool {
         self.requested.load(Ordering::Acquire)
@@ -167,7 +167,7 @@ impl DpcQueue {
         self.lock().due
     }
 
-    /// Whether nothing is in the queue.
+    /// Returns whether nothing is in the queue.
     #[inline]
     pub(super) fn is_empty(&self) -> bool {
         self.depth.load(Ordering::Acquire) == 0

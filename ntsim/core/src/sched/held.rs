@@ -38,7 +38,7 @@ impl HeldLocks {
         Some(self.addresses[last].load(Ordering::Relaxed))
     }
 
-    /// Whether the lock at `address` is held.
+    /// Returns whether the lock at `address` is held.
     #[inline]
     pub fn contains(&self, address: usize) -> bool {
         self.addresses().any(|held| held == address)

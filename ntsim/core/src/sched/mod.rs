@@ -81,7 +81,7 @@ pub fn processor() -> u32 {
     local::with(|local| local.processor.get())
 }
 
-/// Whether `address` lies on the calling thread's stack.
+/// Returns whether `address` lies on the calling thread's stack.
 pub fn on_own_stack(address: u64) -> bool {
     current().is_some_and(|thread| thread.stack_contains(address))
 }

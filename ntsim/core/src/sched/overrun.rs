@@ -139,7 +139,7 @@ fn judge(
     None
 }
 
-/// Whether a debugger has the process: then a thread may stand still for as long as it likes.
+/// Returns whether a debugger has the process: then a thread may stand still for as long as it likes.
 fn is_traced() -> bool {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     status.lines().find_map(|line| line.strip_prefix("TracerPid:")).is_some_and(|pid| pid.trim() != "0")

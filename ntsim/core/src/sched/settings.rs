@@ -14,11 +14,11 @@ pub struct Settings {
     pub special_pool: usize,
     /// The bytes of pool memory that a driver does not ask to be zero.
     pub fresh_pool: u8,
-    /// Whether pageable memory is paged out at DISPATCH_LEVEL.
+    /// Set if pageable memory is paged out at DISPATCH_LEVEL.
     pub force_irql: bool,
     /// The seed from which requests are chosen that pend; `None` lets none pend that need not.
     pub force_pending: Option<u64>,
-    /// Whether text for the debugger also goes to standard error.
+    /// Set if text for the debugger also goes to standard error.
     pub echo: bool,
     /// How long nothing may move while a thread of the host waits.
     pub patience: Duration,

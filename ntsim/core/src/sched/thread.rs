@@ -34,7 +34,7 @@ pub struct Thread {
     pub held: HeldLocks,
     /// The mutexes that it holds.
     pub mutexes: HeldLocks,
-    /// Whether it is a thread of the host that was attached, and not one that the machine started.
+    /// Set if it is a thread of the host that was attached, and not one that the machine started.
     pub(super) of_host: bool,
     /// The drivers' stack in it, while it waits for long.
     pub(super) waits: parking_lot::Mutex<Option<Captured>>,
@@ -111,7 +111,7 @@ impl Thread {
         self.moves.load(Ordering::Relaxed)
     }
 
-    /// Whether a thread of the running machine has, or had, this number.
+    /// Returns whether a thread of the running machine has, or had, this number.
     pub fn exists(id: u64) -> bool {
         (1..=THREADS.get().begun.load(Ordering::Relaxed)).contains(&id)
     }
@@ -149,12 +149,12 @@ impl Thread {
         unsafe { libc::syscall(libc::SYS_tgkill, process, self.host_id, signal) };
     }
 
-    /// Whether `address` lies on the thread's stack.
+    /// Returns whether `address` lies on the thread's stack.
     pub(super) fn stack_contains(&self, address: u64) -> bool {
         self.stack.get().is_some_and(|&(low, high)| (low..high).contains(&address))
     }
 
-    /// Whether the thread's affinity includes processor `number`.
+    /// Returns whether the thread's affinity includes processor `number`.
     pub fn may_run_on(&self, number: u32) -> bool {
         self.affinity.load(Ordering::Relaxed) >> (number & 63) & 1 == 1
     }
@@ -189,7 +189,7 @@ impl Thread {
         self.ended()
     }
 
-    /// Whether the thread's routine has returned.
+    /// Returns whether the thread's routine has returned.
     pub fn ended(&self) -> bool {
         self.ended.load(Ordering::Acquire)
     }

@@ -69,7 +69,7 @@ pub(super) struct Changing {
     /// The driver's context, from its registration attributes.
     pub(super) context: usize,
     pub(super) registered: bool,
-    /// Whether it is not to be paused before the machine sleeps.
+    /// Set if it is not to be paused before the machine sleeps.
     pub(super) unpaused: bool,
     pub(super) general: Option<General>,
     pub(super) ndk: Option<Ndk>,
@@ -182,7 +182,7 @@ impl Adapter {
         self.state.lock().general.as_ref().map_or_else(Vec::new, |general| general.oids.clone())
     }
 
-    /// Whether RDMA is enabled on it.
+    /// Returns whether RDMA is enabled on it.
     pub fn is_ndk_enabled(&self) -> bool {
         self.state.lock().ndk.is_some_and(|ndk| ndk.enabled)
     }

@@ -33,7 +33,7 @@ unsafe impl Sync for MiniportDriver {}
 
 #[derive(Default)]
 struct Options {
-    /// Whether the driver's set-options handler runs, the only place to set optional handlers.
+    /// Set if the driver's set-options handler runs, the only place to set optional handlers.
     open: bool,
     ndk: Option<NDIS_NDK_PROVIDER_CHARACTERISTICS>,
 }

@@ -74,7 +74,7 @@ thread_local! {
     static INSIDE: Cell<usize> = const { Cell::new(0) };
 }
 
-/// Whether the calling thread is inside an OID handler.
+/// Returns whether the calling thread is inside an OID handler.
 pub(super) fn inside_handler() -> bool {
     INSIDE.with(Cell::get) > 0
 }

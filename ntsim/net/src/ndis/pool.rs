@@ -194,7 +194,7 @@ pub(super) fn make_clone(
     Some(list)
 }
 
-/// Whether a list exists.
+/// Returns whether a list exists.
 pub(super) fn exists(list: *mut NET_BUFFER_LIST) -> bool {
     pools().lists.lock().contains_key(&(list as usize))
 }

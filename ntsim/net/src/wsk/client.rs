@@ -134,7 +134,7 @@ impl Client {
     }
 }
 
-/// Whether every client is being deregistered.
+/// Returns whether every client is being deregistered.
 #[cfg(test)]
 pub(super) fn deregistering() -> bool {
     clients().live.lock().values().all(|client| client.state.lock().deregistering)

@@ -30,7 +30,7 @@ impl CancelLock {
         sched::lower(to);
     }
 
-    /// Whether the calling thread has it.
+    /// Returns whether the calling thread has it.
     fn is_held(&self) -> bool {
         let address = ptr::from_ref(&self.0) as usize;
         sched::current().is_some_and(|thread| thread.held.contains(address))

@@ -68,7 +68,7 @@ static KIND: Kind = Kind {
     },
 };
 
-/// Whether `device` is a device that exists.
+/// Returns whether `device` is a device that exists.
 pub(super) fn is_device(device: *mut DEVICE_OBJECT) -> bool {
     devices().live.lock().contains_key(&(device as usize))
 }
@@ -186,7 +186,7 @@ pub struct Made {
     pub kind: DEVICE_TYPE,
     /// The characteristics, as IoCreateDevice takes them.
     pub characteristics: u32,
-    /// Whether one file at a time may be open.
+    /// Set if one file at a time may be open.
     pub exclusive: bool,
     /// The access that openers have.
     pub security: Descriptor,

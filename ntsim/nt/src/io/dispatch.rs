@@ -76,7 +76,7 @@ struct Call {
     location: *mut IO_STACK_LOCATION,
     packet: Arc<Packet>,
     sent: Arc<Sent>,
-    /// Whether the request was marked pending on the driver's behalf.
+    /// Set if the request was marked pending on the driver's behalf.
     forced: bool,
 }
 

@@ -24,7 +24,7 @@ impl Fingerprint {
         Self { range, hash: hash(range) }
     }
 
-    /// Whether it holds something else by now.
+    /// Returns whether it holds something else by now.
     pub(super) fn has_changed(&self) -> bool {
         hash(self.range) != self.hash
     }

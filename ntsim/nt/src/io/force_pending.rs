@@ -26,7 +26,7 @@ pub fn force_pending(seed: Option<u64>) {
     *FORCE_PENDING.get().0.lock() = seed.map(fastrand::Rng::with_seed);
 }
 
-/// Whether the request that a driver sends right now is to pend.
+/// Returns whether the request that a driver sends right now is to pend.
 pub(super) fn strikes() -> bool {
     FORCE_PENDING.get().0.lock().as_mut().is_some_and(fastrand::Rng::bool)
 }

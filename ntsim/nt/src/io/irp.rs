@@ -271,7 +271,7 @@ exports! {
     }
 }
 
-/// Whether a dispatch routine was called with the packet that has not completed it.
+/// Returns whether a dispatch routine was called with the packet that has not completed it.
 fn in_use(packet: &Packet) -> bool {
     packet.progress.lock().sent.iter().any(|sent| sent.completed.lock().is_none())
 }

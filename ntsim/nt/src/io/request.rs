@@ -59,7 +59,7 @@ pub(super) struct Buffers {
 pub(super) struct Output {
     pub(super) start: usize,
     pub(super) length: usize,
-    /// Whether the I/O manager copies it there from the system buffer.
+    /// Set if the I/O manager copies it there from the system buffer.
     pub(super) copied: bool,
 }
 

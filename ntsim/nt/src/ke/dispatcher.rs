@@ -62,7 +62,7 @@ pub fn lock() -> Locked {
 }
 
 impl Object {
-    /// Whether a wait of `thread` would be satisfied.
+    /// Returns whether a wait of `thread` would be satisfied.
     fn is_signaled_for(self, thread: &Thread) -> bool {
         // SAFETY: the object exists (see `Object`), and the lock is held.
         let header = unsafe { &*self.0 };

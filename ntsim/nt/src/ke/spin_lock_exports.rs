@@ -70,7 +70,7 @@ exports! {
         release_and_lower("KeReleaseSpinLockForDpc", lock, unsafe { word(lock) }, Irql(to));
     }
 
-    /// Whether the lock is free.
+    /// Returns whether the lock is free.
     #[irql(PASSIVE..=HIGH)]
     fn KeTestSpinLock(lock: *const KSPIN_LOCK) -> BOOLEAN {
         // SAFETY: the caller passes a spin lock.

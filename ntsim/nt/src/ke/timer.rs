@@ -188,7 +188,7 @@ exports! {
         forget(timer as usize).into()
     }
 
-    /// Whether a timer is signaled.
+    /// Returns whether a timer is signaled.
     #[irql(PASSIVE..=DISPATCH)]
     fn KeReadStateTimer(timer: *mut KTIMER) -> BOOLEAN {
         // SAFETY: the caller passes an initialised timer, which begins with its header.

@@ -32,7 +32,7 @@ impl Range {
         size_of::<MDL>() + self.pages() * size_of::<usize>()
     }
 
-    /// Whether it can be read: its first and its last byte are tried, and what is between them must at
+    /// Returns whether it can be read: its first and its last byte are tried, and what is between them must at
     /// least be mapped.
     pub(crate) fn is_readable(self) -> bool {
         let Some(last) = self.length.checked_sub(1).and_then(|length| self.start.checked_add(length)) else {
@@ -49,7 +49,7 @@ impl Range {
     }
 }
 
-/// Whether two bytes can be read, found out without touching them in this process.
+/// Returns whether two bytes can be read, found out without touching them in this process.
 fn bytes_readable(addresses: [usize; 2]) -> bool {
     let mut read = [0u8; 2];
     let local = libc::iovec { iov_base: read.as_mut_ptr().cast(), iov_len: read.len() };
@@ -180,7 +180,7 @@ exports! {
         Range { start: base as usize, length }.list_size()
     }
 
-    /// Whether an address can be read without a page fault.
+    /// Returns whether an address can be read without a page fault.
     #[irql(PASSIVE..=DISPATCH)]
     fn MmIsAddressValid(address: *mut core::ffi::c_void) -> u8 {
         u8::from(Range { start: address as usize, length: 1 }.is_readable())

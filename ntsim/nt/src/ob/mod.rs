@@ -34,7 +34,7 @@ impl Subsystem for Ob {
 pub struct Kind {
     /// Its name, in reports.
     pub name: &'static str,
-    /// Whether the machine may end while its maker has it.
+    /// Set if the machine may end while its maker has it.
     pub stays: bool,
     /// Called when the last handle is closed, while references may remain.
     pub last_handle: fn(*mut c_void),

@@ -76,7 +76,7 @@ exports! {
         unsafe { compare(a, b, fold != 0) }
     }
 
-    /// Whether two strings are equal.
+    /// Returns whether two strings are equal.
     #[irql(PASSIVE..=PASSIVE)]
     fn RtlEqualUnicodeString(a: *const UNICODE_STRING, b: *const UNICODE_STRING, fold: u8) -> u8 {
         // SAFETY: the driver passes valid strings.

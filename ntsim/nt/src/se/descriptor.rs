@@ -10,7 +10,7 @@ use super::{Sid, wire};
 pub struct Descriptor {
     pub(super) owner: Option<Sid>,
     pub(super) group: Option<Sid>,
-    /// Whether the list is kept from inheriting.
+    /// Set if the list is kept from inheriting.
     pub(super) protected: bool,
     pub(super) list: List,
 }
@@ -69,7 +69,7 @@ impl Entry {
         Self { verdict: Verdict::Allow, flags: 0, mask, sid }
     }
 
-    /// Whether it says something about the object itself.
+    /// Returns whether it says something about the object itself.
     pub(super) fn applies(&self) -> bool {
         self.flags & INHERIT_ONLY_ACE == 0
     }

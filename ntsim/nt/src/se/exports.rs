@@ -67,7 +67,7 @@ exports! {
         STATUS_SUCCESS
     }
 
-    /// Whether a descriptor grants rights to a subject. The kernel itself gets all that it asks for. No
+    /// Returns whether a descriptor grants rights to a subject. The kernel itself gets all that it asks for. No
     /// privileges are used, so none are returned.
     #[irql(PASSIVE..=PASSIVE)]
     fn SeAccessCheck(

@@ -68,12 +68,12 @@ impl Subject {
         self
     }
 
-    /// Whether this is the user or one of its groups.
+    /// Returns whether this is the user or one of its groups.
     pub(super) fn is(&self, sid: &Sid) -> bool {
         self.0.user == *sid || self.0.groups.contains(sid)
     }
 
-    /// Whether it may say that this one owns an object: the user itself, or the administrators, whose members
+    /// Returns whether it may say that this one owns an object: the user itself, or the administrators, whose members
     /// all own what one of them owns.
     pub(super) fn may_give_to(&self, owner: &Sid) -> bool {
         self.0.user == *owner || (*owner == Sid::ADMINISTRATORS && self.is(owner))

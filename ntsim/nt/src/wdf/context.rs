@@ -46,7 +46,7 @@ impl Context {
         self.block.as_ptr::<u8>() as usize
     }
 
-    /// Whether it is of the type that a description stands for.
+    /// Returns whether it is of the type that a description stands for.
     ///
     /// # Safety
     /// `kind` is a valid description.

@@ -23,7 +23,7 @@ pub(super) struct Timer {
     routine: PFN_WDF_TIMER,
     /// Milliseconds between firings; zero for a single one.
     period: u32,
-    /// Whether the driver is told at PASSIVE_LEVEL.
+    /// Set if the driver is told at PASSIVE_LEVEL.
     passive: bool,
     block: Block,
 }

@@ -84,7 +84,7 @@ pub(super) struct Function {
     pub(super) instructions: Vec<Instruction>,
     /// The register through which it reaches its stack frame, besides `rsp`.
     frame: Option<Register>,
-    /// Whether it can be entered at places that no branch leads to: by a jump table or an exception's handler.
+    /// Set if it can be entered at places that no branch leads to: by a jump table or an exception's handler.
     pub(super) has_hidden_entries: bool,
 }
 
@@ -216,12 +216,12 @@ fn branch(instruction: &Instruction) -> Option<u32> {
     near.then(|| instruction.near_branch_target() as u32)
 }
 
-/// Whether an instruction may jump to other places of its function, which a table has.
+/// Returns whether an instruction may jump to other places of its function, which a table has.
 fn jumps_by_table(instruction: &Instruction) -> bool {
     instruction.flow_control() == FlowControl::IndirectBranch && instruction.op0_kind() == OpKind::Register
 }
 
-/// Whether nothing of the function follows, unless a branch leads there.
+/// Returns whether nothing of the function follows, unless a branch leads there.
 fn ends(instruction: &Instruction) -> bool {
     matches!(
         instruction.flow_control(),
@@ -266,7 +266,7 @@ impl Function {
         self.is_shared_access(instruction, sections).then_some(Kind::Access)
     }
 
-    /// Whether the instruction reads or writes memory that another thread might: through a general register, in
+    /// Returns whether the instruction reads or writes memory that another thread might: through a general register, in
     /// a size that can be atomic, and neither in the stack frame nor in a section that nothing writes to.
     fn is_shared_access(&self, instruction: &Instruction, sections: &Sections<'_>) -> bool {
         let harmless = matches!(
@@ -291,7 +291,7 @@ impl Function {
     }
 }
 
-/// Whether an instruction can be executed elsewhere: all but calls, whose return address would be elsewhere, too,
+/// Returns whether an instruction can be executed elsewhere: all but calls, whose return address would be elsewhere, too,
 /// and what may hold an absolute address that the loader relocates.
 pub(super) fn can_move(instruction: &Instruction) -> bool {
     let flows = matches!(instruction.flow_control(), FlowControl::Next | FlowControl::Return)

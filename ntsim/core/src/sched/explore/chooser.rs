@@ -131,7 +131,7 @@ impl Chooser {
         }
     }
 
-    /// Whether it is one of those that are `ready` instead of `running`, which has come to `place`.
+    /// Returns whether it is one of those that are `ready` instead of `running`, which has come to `place`.
     pub(super) fn preempts(
         &mut self,
         running: Number,

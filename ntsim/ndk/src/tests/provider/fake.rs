@@ -25,7 +25,7 @@ pub(crate) struct State {
     pub(crate) event: (usize, usize),
     /// A CQ's results.
     pub(crate) results: VecDeque<NDK_RESULT_EX>,
-    /// Whether a result came since the last notification.
+    /// Set if a result came since the last notification.
     pub(super) fresh: bool,
     pub(crate) armed: Option<ULONG>,
     /// A QP's.

@@ -32,7 +32,7 @@ pub(super) struct Place {
 }
 
 impl Place {
-    /// Whether the memory is zero when the place is taken.
+    /// Returns whether the memory is zero when the place is taken.
     pub(super) fn is_zero(self) -> bool {
         self.former == 0 || self.pages > KEPT
     }

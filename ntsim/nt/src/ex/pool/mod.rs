@@ -57,7 +57,7 @@ pub struct Request {
     pub tag: Tag,
     /// From which pool.
     pub kind: Kind,
-    /// Whether it must be zero; otherwise it is filled with a pattern.
+    /// Set if it must be zero; otherwise it is filled with a pattern.
     pub zeroed: bool,
 }
 

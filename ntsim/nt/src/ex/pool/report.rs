@@ -8,7 +8,7 @@ use super::{Kind, Tag};
 
 /// What a fault at an address has to do with a block.
 pub struct Explanation {
-    /// Whether the block had been freed.
+    /// Set if the block had been freed.
     pub freed: bool,
     /// In words.
     pub text: String,

@@ -18,7 +18,7 @@ const KEPT: usize = 10_000;
 /// What the drivers of one machine have printed.
 struct Log {
     lines: Mutex<Vec<String>>,
-    /// Whether it also goes to standard error.
+    /// Set if it also goes to standard error.
     echo: bool,
 }
 

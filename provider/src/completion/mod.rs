@@ -2,7 +2,7 @@
 //!
 //! A queue pair pushes results from any processor; the consumer takes them out, one thread at a time
 //! (CQ-1). Notifications are made from the queue's deferred call, one after another. Neither side takes a
-//! lock. A moderated queue holds notifications back until enough results are in it, or its alarm rings.
+//! lock. A moderated queue holds notifications back until enough results are in it, or its timer expires.
 
 mod arm;
 mod entries;
@@ -20,7 +20,7 @@ use crate::consumer::Opaque;
 use crate::heap::NoMemory;
 use crate::kernel::{Kernel, Timer as _};
 use crate::lifetime::Kind;
-use crate::object::{ALARM, Alarm, Id, Object, ObjectRef, ObjectType, Registry, Vector};
+use crate::object::{Id, Object, ObjectRef, ObjectTimer, ObjectType, Registry, TIMER, Vector};
 use crate::sync::{AtomicBool, AtomicU32, AtomicU64, Ordering, fence};
 use arm::{Answer, ArmWord};
 use entries::Entries;
@@ -54,7 +54,7 @@ pub(crate) struct Cq<K: Kernel> {
     arm: ArmWord,
     moderation: Settings,
     /// Rings when a notification that is coalesced is due.
-    alarm: Alarm<K>,
+    timer: ObjectTimer<K>,
     /// As the consumer asked for it last; the queue may be deeper.
     depth: AtomicU32,
     /// Notifications not yet made.
@@ -96,7 +96,7 @@ impl<K: Kernel> Cq<K> {
             newest_error: AtomicU64::new(0),
             arm: ArmWord::new(),
             moderation: Settings::new(),
-            alarm: Alarm::new(),
+            timer: ObjectTimer::new(),
             depth: AtomicU32::new(depth),
             notifications_pending: AtomicU32::new(0),
             overflown: AtomicBool::new(false),
@@ -225,7 +225,7 @@ impl<K: Kernel> Object<K, Cq<K>> {
         let depth = self.depth.load(Ordering::Relaxed);
         self.moderation.set(Moderation::new(interval, count, depth, K::Timer::lateness())?);
         fence(Ordering::SeqCst);
-        self.cancel_alarm();
+        self.cancel_timer();
         self.flush_coalesced();
         Ok(())
     }
@@ -243,7 +243,7 @@ impl<K: Kernel> Object<K, Cq<K>> {
         // A result that comes meanwhile finds the new depth, or is found here.
         fence(Ordering::SeqCst);
         if self.is_due(self.moderation.now()) {
-            self.cancel_alarm();
+            self.cancel_timer();
             self.flush_coalesced();
         }
         Ok(())
@@ -290,11 +290,11 @@ impl<K: Kernel> Object<K, Cq<K>> {
             return self.flush_coalesced();
         }
         if let Some(limit) = moderation.limit() {
-            self.set_alarm(limit);
+            self.set_timer(limit);
         }
         if self.moderation.now() != moderation {
-            // The alarm is one of earlier settings; their change found neither it nor what it is for.
-            self.cancel_alarm();
+            // The timer is one of earlier settings; their change found neither it nor what it is for.
+            self.cancel_timer();
             self.flush_coalesced();
         }
     }
@@ -313,8 +313,8 @@ impl<K: Kernel> ObjectType<K> for Cq<K> {
         name(Id::of(&self.adapter));
     }
 
-    fn alarm(&self) -> Option<&Alarm<K>> {
-        Some(&self.alarm)
+    fn timer(&self) -> Option<&ObjectTimer<K>> {
+        Some(&self.timer)
     }
 
     fn vector(&self) -> Option<&Vector<K>> {
@@ -329,7 +329,7 @@ impl<K: Kernel> ObjectType<K> for Cq<K> {
     }
 
     fn deliver(object: &Object<K, Self>, events: u32) {
-        if events & ALARM != 0 && object.arm.flush_coalesced() {
+        if events & TIMER != 0 && object.arm.flush_coalesced() {
             object.notifications_pending.fetch_add(1, Ordering::AcqRel);
         }
         if events & OVERFLOWN != 0 {

@@ -1,7 +1,7 @@
 //! Interrupt moderation: how long, and for how many results, a notification may be coalesced (CQ-7).
 //!
 //! Both are maxima (`ndkpi/nc-ndkpi-ndk_fn_control_cq_interrupt_moderation`), so a notification may come
-//! earlier, and does: when an alarm rings that was set for an earlier one; when the settings change; when
+//! earlier, and does: when a timer rings that was set for an earlier one; when the settings change; when
 //! the queue overflows.
 
 use core::time::Duration;

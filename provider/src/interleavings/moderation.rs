@@ -112,14 +112,14 @@ fn close_against_coalesced_notification_and_its_timer() {
         });
         race(vec![closes, queue.pushes(), clock()]);
         pump();
-        assert!(!is_ticking(), "an alarm outlives its object");
+        assert!(!is_ticking(), "a timer outlives its object");
         assert_eq!(queue.story.closed.status(), STATUS_SUCCESS);
         bed.tear_down();
     });
 }
 
 #[test]
-fn an_alarm_against_an_arm_and_a_result() {
+fn timer_against_arm_and_result() {
     explore(Some(2), || {
         let bed = Bed::new();
         let queue = Queue::new(&bed, BY_TIME);
@@ -154,7 +154,7 @@ fn settings_against_coalesced_result() {
 }
 
 #[test]
-fn as_many_results_as_the_count_against_the_alarm() {
+fn results_up_to_the_count_against_timer() {
     explore(Some(2), || {
         let bed = Bed::new();
         let queue = Queue::new(&bed, BY_TWO);

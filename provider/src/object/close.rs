@@ -101,7 +101,7 @@ impl<K: Kernel, B: ObjectType<K>> Object<K, B> {
         this.core.lifetime.close().ok()?;
         *this.core.close.lock() = Some(record);
         B::start_close(this);
-        this.cancel_alarm();
+        this.cancel_timer();
         let status = this.core.lifetime.finish_close();
         if status == CloseStatus::Closed {
             // SAFETY: the verdict left the object to this call alone.

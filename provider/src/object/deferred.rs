@@ -14,15 +14,15 @@
 use core::ffi::c_void;
 use core::ptr::NonNull;
 
-use super::{Core, Object, ObjectType, Vector, alarm, close};
+use super::{Core, Object, ObjectType, Vector, close, timer};
 use crate::kernel::{Deferred as _, Kernel};
 use crate::lifetime::{Kind, Released};
 use crate::sync::Ordering;
 
 const SCHEDULED: u32 = 1 << 31;
 pub(super) const END: u32 = 1 << 30;
-/// The event that the object's alarm delivers.
-pub(crate) const ALARM: u32 = 1 << 29;
+/// The event that the object's timer delivers.
+pub(crate) const TIMER: u32 = 1 << 29;
 
 /// Makes the deferred call ready. The object was just created and has its place.
 pub(super) fn initialise<K: Kernel>(core: NonNull<Core<K>>) {
@@ -37,9 +37,9 @@ pub(super) fn post<K: Kernel, B: ObjectType<K>>(object: &Object<K, B>, events: u
     let (core, vector) = (&object.core, object.body.vector());
     if core.events.fetch_or(events | SCHEDULED, Ordering::AcqRel) & SCHEDULED == 0 {
         // The caller keeps the object alive up to here; from here on the call's own hold does. The count
-        // of callbacks can't be full, as there is one call and one alarm per object.
+        // of callbacks can't be full, as there is one call and one timer per object.
         let kept = core.lifetime.acquire(Kind::Callback);
-        debug_assert!(kept.is_ok(), "one deferred call and one alarm per object");
+        debug_assert!(kept.is_ok(), "one deferred call and one timer per object");
         match vector {
             // SAFETY: SCHEDULED was set just now, by this call; the callback hold keeps the object.
             None => unsafe { queue(NonNull::from(core)) },
@@ -74,8 +74,8 @@ pub(super) fn of<K: Kernel>(core: NonNull<Core<K>>) -> NonNull<K::Deferred> {
 pub(super) unsafe fn deliver<K: Kernel, B: ObjectType<K>>(core: NonNull<Core<K>>, events: u32) {
     // SAFETY: as the caller promises.
     let object = unsafe { core.cast::<Object<K, B>>().as_ref() };
-    if events & ALARM != 0 {
-        alarm::rang(&object.body);
+    if events & TIMER != 0 {
+        timer::expired(&object.body);
     }
     B::deliver(object, events);
 }

@@ -1,4 +1,4 @@
-//! What all objects share: their memory, what they hold, their deferred calls and alarms, and how they are
+//! What all objects share: their memory, what they hold, their deferred calls and timers, and how they are
 //! closed.
 //!
 //! # The life of an object
@@ -16,21 +16,21 @@
 //! a hold may be dropped anywhere up to DISPATCH_LEVEL, and the stack stays shallow however many
 //! antecedents follow.
 
-mod alarm;
 mod close;
 mod deferred;
 mod object_ref;
 mod registry;
+mod timer;
 mod vector;
 
-pub use alarm::Alarm;
 pub use close::Waiter;
 pub use object_ref::ObjectRef;
 pub use registry::{Gone, Id, Reason, Registry};
+pub use timer::ObjectTimer;
 pub use vector::Vector;
 
 pub(crate) use close::CloseRecord;
-pub(crate) use deferred::ALARM;
+pub(crate) use deferred::TIMER;
 
 use core::cell::UnsafeCell;
 use core::ffi::c_void;
@@ -58,8 +58,8 @@ pub trait ObjectType<K: Kernel>: Sized + Send + Sync + 'static {
     /// it has. Called with the registry's lock held; may take the object's own.
     fn antecedents(&self, name: &mut dyn FnMut(Id));
 
-    /// The object's alarm, if it has one.
-    fn alarm(&self) -> Option<&Alarm<K>> {
+    /// The object's timer, if it has one.
+    fn timer(&self) -> Option<&ObjectTimer<K>> {
         None
     }
 
@@ -76,7 +76,7 @@ pub trait ObjectType<K: Kernel>: Sized + Send + Sync + 'static {
     fn into_antecedents(self) -> Self::Antecedents;
 
     /// Makes the consumer's callbacks for `events`, the bits that [`Object::post`] was given since the
-    /// last call, and [`ALARM`]. At DISPATCH_LEVEL, never on two processors at once for one object.
+    /// last call, and [`TIMER`]. At DISPATCH_LEVEL, never on two processors at once for one object.
     fn deliver(object: &Object<K, Self>, events: u32);
 }
 
@@ -158,7 +158,7 @@ impl<K: Kernel, B: ObjectType<K>> Object<K, B> {
         };
         let object = heap::place(Self { core, body })?;
         deferred::initialise(object.cast::<Core<K>>());
-        alarm::initialise(object);
+        timer::initialise(object);
         vector::initialise(object);
         // SAFETY: the object was placed just now.
         let registry = unsafe { object.as_ref() }.body.registry();

@@ -106,7 +106,7 @@ impl<K: Kernel> Object<K, Qp<K>> {
             Rnr::TimedOut => true,
             Rnr::Waits => false,
             Rnr::WaitsFor(time) => {
-                self.set_alarm(time);
+                self.set_timer(time);
                 false
             }
         }

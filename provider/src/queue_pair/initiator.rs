@@ -16,7 +16,7 @@ use crate::heap::NoMemory;
 use crate::kernel::Kernel;
 use crate::limits::MAX_TRANSFER_LENGTH;
 use crate::memory::{Posted, Sge};
-use crate::object::{Alarm, ObjectRef};
+use crate::object::{ObjectRef, ObjectTimer};
 use crate::ring::Ring;
 use crate::sync::Line;
 
@@ -56,7 +56,7 @@ pub(super) struct Initiator<K: Kernel> {
     /// Serialises the execution of requests. Its value is the request that was taken off the queue and can't go on yet.
     pub(super) engine: Line<Combiner<InFlight<K>>>,
     /// Expires while a send waits for a receive.
-    pub(super) alarm: Alarm<K>,
+    pub(super) timer: ObjectTimer<K>,
 }
 
 impl<K: Kernel> Initiator<K> {
@@ -74,7 +74,7 @@ impl<K: Kernel> Initiator<K> {
             registrations: Ring::new(depths.initiator)?,
             inline: InlineData::new(depths.initiator, depths.inline as usize)?,
             engine: Line(Combiner::new(InFlight::default())),
-            alarm: Alarm::new(),
+            timer: ObjectTimer::new(),
         })
     }
 

@@ -41,7 +41,7 @@ use crate::consumer::Opaque;
 use crate::heap::{NoMemory, Shared};
 use crate::kernel::Kernel;
 use crate::memory::Domain;
-use crate::object::{ALARM, Alarm, Id, Object, ObjectRef, ObjectType, Registry};
+use crate::object::{Id, Object, ObjectRef, ObjectTimer, ObjectType, Registry, TIMER};
 use crate::sync::{AtomicU32, Ordering, fence};
 use attachment::Attachment;
 use initiator::{InFlight, Initiator};
@@ -222,8 +222,8 @@ impl<K: Kernel> ObjectType<K> for Qp<K> {
         }
     }
 
-    fn alarm(&self) -> Option<&Alarm<K>> {
-        Some(&self.initiator.alarm)
+    fn timer(&self) -> Option<&ObjectTimer<K>> {
+        Some(&self.initiator.timer)
     }
 
     /// What is outstanding is flushed, and the connection ends (CL-4).
@@ -242,9 +242,9 @@ impl<K: Kernel> ObjectType<K> for Qp<K> {
         (self.pd, self.responder.cq, self.initiator.cq, srq)
     }
 
-    /// A queue pair has no callbacks of its own, only an alarm.
+    /// A queue pair has no callbacks of its own, only a timer.
     fn deliver(object: &Object<K, Self>, events: u32) {
-        if events & ALARM != 0 {
+        if events & TIMER != 0 {
             object.cancel.fetch_or(TIMER_EXPIRED, Ordering::SeqCst);
             object.progress();
         }

@@ -172,10 +172,10 @@ fn a_close_waits_for_no_interval() {
     assert_eq!(expire(), []);
 }
 
-/// Closes the far CQ, as another processor would, at each point of a message in turn: before its alarm is set, between
+/// Closes the far CQ, as another processor would, at each point of a message in turn: before its timer is set, between
 /// the decision and the timer, and after.
 #[test]
-fn cq_closed_at_any_point_of_a_message_leaves_no_alarm() {
+fn cq_closed_at_any_point_of_a_message_leaves_no_timer() {
     for number in 0.. {
         let mut pair = moderated(1000, ULONG::MAX);
         let (log, cq) = (pair.log.clone(), pair.far.cq);
@@ -192,12 +192,12 @@ fn cq_closed_at_any_point_of_a_message_leaves_no_alarm() {
         at_each(None);
         assert_eq!(seen, []);
         if points.get() <= number {
-            assert!(number > 0 && is_ticking(), "the message sets the alarm");
+            assert!(number > 0 && is_ticking(), "the message sets the timer");
             assert_eq!(expire().len(), 1);
             pair.tear_down();
             break;
         }
-        assert!(!is_ticking(), "the alarm outlives the close, point {number}");
+        assert!(!is_ticking(), "the timer outlives the close, point {number}");
         close!(pair.log, pair.far.connector, NdkCloseConnector, "far");
         pair.log.pump();
         assert_eq!(close!(pair.log, pair.far.qp, NdkCloseQp, "qp"), STATUS_SUCCESS);

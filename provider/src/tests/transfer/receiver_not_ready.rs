@@ -41,7 +41,7 @@ fn a_receive_that_comes_in_time_ends_the_waiting() {
     wait(&pair, 3);
     assert_eq!(receive(&pair.far, 2, &[]), STATUS_SUCCESS);
     assert_eq!(pair.near.results(), [(STATUS_SUCCESS, 0, 1)]);
-    assert_eq!(expire(), SECOND, "the alarm that was set for it");
+    assert_eq!(expire(), SECOND, "the timer that was set for it");
     assert!(!is_ticking());
     pair.tear_down();
 }
@@ -54,7 +54,7 @@ fn each_send_has_its_own_time() {
     assert_eq!(receive(&pair.far, 2, &[]), STATUS_SUCCESS);
     assert_eq!(pair.near.results(), [(STATUS_SUCCESS, 0, 1)]);
     assert_eq!(send(&pair.near, 3, &[], 0), STATUS_SUCCESS);
-    // The alarm was set for the first send, so the first second of the other one may be short.
+    // The timer was set for the first send, so the first second of the other one may be short.
     wait(&pair, 3);
     expire();
     assert_eq!(pair.near.results(), [(STATUS_IO_TIMEOUT, 0, 3)]);

@@ -189,7 +189,7 @@ impl Adapter {
         // SAFETY: nothing is called any more.
         unsafe { self.rdma.port().on_unknown_address(None) };
         segment::leave(&self.station);
-        // A deferred call of the station may be queued, though there is nothing left for it to do.
+        // A DPC of the station may be queued, though there is nothing left for it to do.
         // SAFETY: the level is PASSIVE_LEVEL.
         unsafe { nt::KeFlushQueuedDpcs() };
         self.readdress.finish();

@@ -1,6 +1,6 @@
 //! The kernel behind the provider's trait.
 
-mod deferred;
+mod dpc;
 mod event;
 mod lock;
 mod mapping;
@@ -10,7 +10,7 @@ mod trace;
 
 use core::ptr::NonNull;
 
-pub(crate) use deferred::Deferred;
+pub(crate) use dpc::Dpc;
 pub(crate) use event::Event;
 pub(crate) use lock::SpinLock;
 pub(crate) use mapping::Mapping;
@@ -25,11 +25,11 @@ pub(crate) type Lock<T> = lock_api::Mutex<SpinLock, T>;
 /// The Windows kernel.
 pub(crate) struct Windows;
 
-// SAFETY: a spin lock excludes other processors, and deferred calls by raising to DISPATCH_LEVEL; the
+// SAFETY: a spin lock excludes other processors, and DPCs by raising to DISPATCH_LEVEL; the
 // promises of the associated types stand at their implementations.
 unsafe impl provider::Kernel for Windows {
     type Lock = SpinLock;
-    type Deferred = Deferred;
+    type Dpc = Dpc;
     type Timer = Timer;
     type Event = Event;
     type Mapping = Mapping;

@@ -6,16 +6,16 @@ use core::mem::MaybeUninit;
 use core::ptr::NonNull;
 use core::time::Duration;
 
-use provider::kernel::{Deferred as _, Routine};
+use provider::kernel::{Dpc as _, Routine};
 use sys::wdm::{self, KDPC, KTIMER};
 
-use super::Deferred;
+use super::Dpc;
 
 /// A kernel timer, and the deferred procedure call that it queues.
 #[repr(C)]
 pub(crate) struct Timer {
     timer: UnsafeCell<MaybeUninit<KTIMER>>,
-    deferred: Deferred,
+    deferred: Dpc,
 }
 
 // SAFETY: the kernel synchronises the use of timers.
@@ -28,7 +28,7 @@ unsafe impl Send for Timer {}
 // kernel unlinks the call before its routine begins.
 unsafe impl provider::kernel::Timer for Timer {
     fn new() -> Self {
-        Self { timer: UnsafeCell::new(MaybeUninit::uninit()), deferred: Deferred::new() }
+        Self { timer: UnsafeCell::new(MaybeUninit::uninit()), deferred: Dpc::new() }
     }
 
     unsafe fn initialise(this: NonNull<Self>, routine: Routine, context: *mut c_void) {
@@ -37,7 +37,7 @@ unsafe impl provider::kernel::Timer for Timer {
         // SAFETY: the timer has its place, as the caller promises.
         unsafe { wdm::KeInitializeTimerEx(timer.timer.get().cast(), wdm::TIMER_TYPE::NotificationTimer) };
         // SAFETY: the member has its place too, and is initialised here only.
-        unsafe { Deferred::initialise(NonNull::from(&timer.deferred), routine, context) };
+        unsafe { Dpc::initialise(NonNull::from(&timer.deferred), routine, context) };
     }
 
     unsafe fn set(this: NonNull<Self>, after: Duration) {
@@ -46,7 +46,7 @@ unsafe impl provider::kernel::Timer for Timer {
         // the routine frees at once.
         let deferred = unsafe { this.byte_add(core::mem::offset_of!(Self, deferred)) };
         // SAFETY: the timer is the first member and not set, its call not queued, as the caller promises; a
-        // deferred call begins with the kernel's object. Negative: from now on.
+        // DPC begins with the kernel's object. Negative: from now on.
         unsafe {
             wdm::KeSetTimer(this.as_ptr().cast(), units.saturating_neg(), deferred.as_ptr().cast::<KDPC>())
         };

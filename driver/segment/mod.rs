@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! protocol ──send──▶ station ──frame──▶ segment ──copy──▶ the other stations' waiting lists
-//!                                                              │ deferred call
+//!                                                              │ DPC
 //! protocol ◀────────────────── indicate ───────────────────────┘
 //! ```
 //!

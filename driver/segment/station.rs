@@ -5,7 +5,7 @@ use core::mem::replace;
 use core::ptr::NonNull;
 
 use lock_api::RawMutex as _;
-use provider::kernel::Deferred as _;
+use provider::kernel::Dpc as _;
 use sys::ndis::{self, NDIS_HANDLE, NET_BUFFER_LIST};
 use sys::status::{
     NDIS_STATUS, NDIS_STATUS_INVALID_PACKET, NDIS_STATUS_PAUSED, NDIS_STATUS_PENDING, NDIS_STATUS_SUCCESS,
@@ -17,7 +17,7 @@ use super::counters::Traffic;
 use super::filter::Filter;
 use super::frame::Frame;
 use super::pool::Pool;
-use crate::kernel::{Deferred, Lock, SpinLock};
+use crate::kernel::{Dpc, Lock, SpinLock};
 
 /// One adapter's end of the segment.
 pub(crate) struct Station {
@@ -27,7 +27,7 @@ pub(crate) struct Station {
     received: Traffic,
     state: Lock<State>,
     /// Indicates what waits.
-    indicate: Deferred,
+    indicate: Dpc,
 }
 
 struct State {
@@ -36,7 +36,7 @@ struct State {
     pool: Pool,
     /// Received, and not indicated yet.
     waiting: Chain,
-    /// Whether the deferred call is queued.
+    /// Whether the DPC is queued.
     queued: bool,
     /// Lists that are not where they belong: sends that the driver has, receives that the protocols have.
     abroad: u32,
@@ -71,15 +71,15 @@ impl Station {
             sent: Traffic::default(),
             received: Traffic::default(),
             state: Lock::const_new(SpinLock::INIT, state),
-            indicate: Deferred::new(),
+            indicate: Dpc::new(),
         })
     }
 
     /// Makes the station ready, in the place where it stays.
     pub(crate) fn initialise(&self) {
         let context = (&raw const *self).cast_mut().cast();
-        // SAFETY: the station stays where it is until its deferred call has run for the last time.
-        unsafe { Deferred::initialise(NonNull::from(&self.indicate), indicate, context) };
+        // SAFETY: the station stays where it is until its DPC has run for the last time.
+        unsafe { Dpc::initialise(NonNull::from(&self.indicate), indicate, context) };
     }
 
     /// The address in use.
@@ -198,7 +198,7 @@ impl Station {
         if !replace(&mut state.queued, true) {
             // SAFETY: the call is not queued. The station is in the segment, so it is in its place; when it
             // leaves, it waits for the call.
-            unsafe { Deferred::queue(NonNull::from(&self.indicate)) };
+            unsafe { Dpc::queue(NonNull::from(&self.indicate)) };
         }
     }
 
@@ -260,7 +260,7 @@ impl Station {
     }
 }
 
-/// What the deferred call runs.
+/// What the DPC runs.
 unsafe extern "win64" fn indicate(context: *mut c_void) {
     // SAFETY: the context is the station, which waits for this call before it goes.
     unsafe { &*context.cast::<Station>() }.indicate();

@@ -1,4 +1,4 @@
-//! The clock of the transport's time limits: a deferred call, four times a second, while there is a device.
+//! The clock of the transport's time limits: a DPC, four times a second, while there is a device.
 
 use core::cell::UnsafeCell;
 use core::mem::MaybeUninit;
@@ -16,7 +16,7 @@ struct TickTimer {
     dpc: UnsafeCell<MaybeUninit<KDPC>>,
 }
 
-// SAFETY: the kernel synchronises the use of timers and deferred calls; `start` and `stop` alternate.
+// SAFETY: the kernel synchronises the use of timers and DPCs; `start` and `stop` alternate.
 unsafe impl Sync for TickTimer {}
 
 static TICK_TIMER: TickTimer =

@@ -12,16 +12,16 @@ use sys::wdm::{GROUP_AFFINITY, MDL};
 /// # Safety
 ///
 /// What the implementation promises, the provider's unsafe code leans on:
-/// - [`Kernel::Lock`] excludes other processors and deferred calls of its own processor, at any level up
+/// - [`Kernel::Lock`] excludes other processors and DPCs of its own processor, at any level up
 ///   to DISPATCH_LEVEL.
-/// - [`Deferred`], [`Timer`] and [`Event`] keep the promises in their own documentation.
+/// - [`Dpc`], [`Timer`] and [`Event`] keep the promises in their own documentation.
 /// - [`Mapping`] keeps the promises in its own documentation.
 pub unsafe trait Kernel: Sized + Send + Sync + 'static {
     /// A spin lock: it raises to DISPATCH_LEVEL and is held for a few instructions only.
     type Lock: lock_api::RawMutex + Send + Sync;
 
-    /// A deferred call that lives inside the object it is for.
-    type Deferred: Deferred;
+    /// A DPC that lives inside the object it is for.
+    type Dpc: Dpc;
 
     /// A call to be made after a time, likewise.
     type Timer: Timer;
@@ -71,17 +71,17 @@ pub enum Unmapped {
     Resources,
 }
 
-/// What a deferred call runs: at DISPATCH_LEVEL, with what [`Deferred::initialise`] was given.
+/// What a DPC runs: at DISPATCH_LEVEL, with what [`Dpc::initialise`] was given.
 pub type Routine = unsafe extern "win64" fn(context: *mut c_void);
 
 /// A call to be made soon, at DISPATCH_LEVEL, outside the caller's own stack if the level permits it.
 ///
 /// # Safety
 ///
-/// Each [`Deferred::queue`], and each [`Deferred::queue_apart`] that returns true, is followed by exactly one call of the routine, on any processor, possibly
+/// Each [`Dpc::queue`], and each [`Dpc::queue_apart`] that returns true, is followed by exactly one call of the routine, on any processor, possibly
 /// before it returns; the implementation does not touch the object once the routine has begun.
-pub unsafe trait Deferred: Send + Sync {
-    /// An object that is not initialised yet; [`Deferred::initialise`] follows once it has its place.
+pub unsafe trait Dpc: Send + Sync {
+    /// An object that is not initialised yet; [`Dpc::initialise`] follows once it has its place.
     fn new() -> Self;
 
     /// Makes the object ready, in the place where it stays.
@@ -101,11 +101,11 @@ pub unsafe trait Deferred: Send + Sync {
     /// Queues the call so that it does not run before the function returns that the consumer is in, unless another
     /// processor gets to it first: see [`route`](crate::processor::route). `affinity`: the processors on which it
     /// is to run, if possible. Returns whether it was queued; it is not where there is no other processor. A kernel
-    /// whose calls never run inside their queueing needs no more than [`Deferred::queue`].
+    /// whose calls never run inside their queueing needs no more than [`Dpc::queue`].
     ///
     /// # Safety
     ///
-    /// As for [`Deferred::queue`].
+    /// As for [`Dpc::queue`].
     unsafe fn queue_apart(this: NonNull<Self>, affinity: Option<GROUP_AFFINITY>) -> bool {
         let _ = affinity;
         // SAFETY: as the caller promises.

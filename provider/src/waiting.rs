@@ -9,14 +9,14 @@ use std::sync::Mutex;
 
 use sys::wdm::GROUP_AFFINITY;
 
-use crate::kernel::{Deferred, Routine, Timer};
+use crate::kernel::{Dpc, Routine, Timer};
 
 /// Where the calls of a kernel wait.
 pub(crate) trait Processors: Sized + 'static {
-    /// Has a deferred call made, once, by whoever makes them here.
+    /// Has a DPC made, once, by whoever makes them here.
     fn push(call: Call<Self>);
 
-    /// Whether there is one processor only, on which a deferred call would run inside its queueing.
+    /// Whether there is one processor only, on which a DPC would run inside its queueing.
     fn is_single() -> bool {
         false
     }
@@ -56,7 +56,7 @@ struct State {
     waits: bool,
 }
 
-/// A deferred call or a timer of a kernel whose processors are `P`.
+/// A DPC or a timer of a kernel whose processors are `P`.
 pub(crate) struct Waiting<P>(Mutex<State>, PhantomData<fn() -> P>);
 
 impl<P> Waiting<P> {
@@ -84,7 +84,7 @@ impl<P> Waiting<P> {
 }
 
 // SAFETY: each queueing leads to one call, which does not touch the object once its routine has begun.
-unsafe impl<P: Processors> Deferred for Waiting<P> {
+unsafe impl<P: Processors> Dpc for Waiting<P> {
     fn new() -> Self {
         Self::idle()
     }
@@ -96,7 +96,7 @@ unsafe impl<P: Processors> Deferred for Waiting<P> {
 
     unsafe fn queue(this: NonNull<Self>) {
         // SAFETY: the caller passes a live object.
-        unsafe { this.as_ref() }.enter("a deferred call is queued twice");
+        unsafe { this.as_ref() }.enter("a DPC is queued twice");
         P::push(Call(this));
     }
 

@@ -4,7 +4,7 @@ use core::ffi::c_void;
 use core::ptr::NonNull;
 
 use lock_api::MutexGuard;
-use provider::kernel::{Deferred, Kernel};
+use provider::kernel::{Dpc, Kernel};
 use provider::{NoMemory, Shared};
 use sys::status::{NTSTATUS, STATUS_INSUFFICIENT_RESOURCES, STATUS_INVALID_PARAMETER};
 
@@ -23,7 +23,7 @@ pub(crate) struct Inner<S: System> {
     state: Lock<S, TransportState<S>>,
     network: S::Network,
     /// Delivers datagrams.
-    pub(crate) delivery: <S::Kernel as Kernel>::Deferred,
+    pub(crate) delivery: <S::Kernel as Kernel>::Dpc,
 }
 
 /// A transport; clones are the same one.
@@ -63,7 +63,7 @@ impl<S: System> Transport<S> {
     /// [`NoMemory`].
     pub fn new(network: S::Network) -> Result<Self, NoMemory> {
         let state = lock_api::Mutex::new(TransportState { files: Slab::new(), traffic: Traffic::new()? });
-        let transport = Self(Shared::new(Inner { state, network, delivery: Deferred::new() })?);
+        let transport = Self(Shared::new(Inner { state, network, delivery: Dpc::new() })?);
         // SAFETY: the transport is new.
         unsafe { transport.prepare_delivery() };
         Ok(transport)

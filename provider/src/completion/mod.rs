@@ -1,7 +1,7 @@
 //! Completion queues: results in, notifications out.
 //!
 //! A queue pair pushes results from any processor; the consumer takes them out, one thread at a time
-//! (CQ-1). Notifications are made from the queue's deferred call, one after another. Neither side takes a
+//! (CQ-1). Notifications are made from the queue's DPC, one after another. Neither side takes a
 //! lock. A moderated queue holds notifications back until enough results are in it, or its timer expires.
 
 mod arm;
@@ -343,7 +343,7 @@ impl<K: Kernel> ObjectType<K> for Cq<K> {
             let overflown = object.overflown.load(Ordering::SeqCst);
             let status = if overflown { STATUS_BUFFER_OVERFLOW } else { STATUS_SUCCESS };
             if let Some(callback) = object.callback {
-                // SAFETY: the consumer gave this function and context at creation; the deferred call
+                // SAFETY: the consumer gave this function and context at creation; the DPC
                 // holds the queue, so its close has not completed.
                 unsafe { callback(object.context.0, status) }
             }

@@ -151,7 +151,7 @@ impl<K: Kernel> Link<K> {
         }
     }
 
-    /// Makes the callbacks that are owed to this side, in the connector's deferred call.
+    /// Makes the callbacks that are owed to this side, in the connector's DPC.
     pub(super) fn deliver(&self) {
         match self {
             Self::Loopback(session, side) => session.deliver(*side),

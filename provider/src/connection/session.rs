@@ -241,7 +241,7 @@ impl<K: Kernel> Session<K> {
     }
 
     /// Makes the callbacks that are owed to `side`: completions first, then the disconnect event. At the
-    /// end of the connection its connector is let go. In the connector's deferred call.
+    /// end of the connection its connector is let go. In the connector's DPC.
     pub(super) fn deliver(&self, side: Side) {
         while let Some((request, status)) = self.step(|state, _| state.take_due(side)) {
             request.complete(status);

@@ -13,7 +13,7 @@ pub(crate) enum Slot<K: Kernel> {
     Empty,
     /// The call answered STATUS_PENDING; the outcome is not known.
     Pending(Request<K, Connector<K>>),
-    /// The outcome is known; the connector's deferred call completes the request.
+    /// The outcome is known; the connector's DPC completes the request.
     Due(Request<K, Connector<K>>, NTSTATUS),
     /// The completion is being called, or has returned.
     Told,

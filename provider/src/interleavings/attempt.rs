@@ -1,4 +1,4 @@
-//! A connector that connects again, against the deferred call of the attempt before (CL-12).
+//! A connector that connects again, against the DPC of the attempt before (CL-12).
 
 use core::sync::atomic::{AtomicPtr, AtomicU32, Ordering::SeqCst};
 use std::ptr::null_mut;
@@ -35,7 +35,7 @@ unsafe extern "win64" fn offered(context: PVOID, connector: *mut NDK_CONNECTOR) 
     record.count.fetch_add(1, SeqCst);
 }
 
-/// How the first attempt ends, of which a deferred call is left.
+/// How the first attempt ends, of which a DPC is left.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum First {
     /// The listener refuses it inline.
@@ -44,7 +44,7 @@ enum First {
     Aborted,
 }
 
-fn again_against_the_deferred_call_of(first: First) {
+fn again_against_the_dpc_of(first: First) {
     explore(Some(2), move || {
         let bed = Bed::new();
         let record = Arc::new(Offered::default());
@@ -95,10 +95,10 @@ fn again_against_the_deferred_call_of(first: First) {
 
 #[test]
 fn a_connect_again_keeps_its_address_whatever_is_left_of_one_refused_inline() {
-    again_against_the_deferred_call_of(First::Refused);
+    again_against_the_dpc_of(First::Refused);
 }
 
 #[test]
 fn a_connect_again_keeps_its_address_whatever_is_left_of_one_that_was_aborted() {
-    again_against_the_deferred_call_of(First::Aborted);
+    again_against_the_dpc_of(First::Aborted);
 }

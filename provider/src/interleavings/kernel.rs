@@ -21,7 +21,7 @@ loom::lazy_static! {
     static ref TIMERS: Mutex<Vec<Call<Machine>>> = Mutex::new(Vec::new());
 }
 
-/// Makes the deferred calls that wait, and those that they queue.
+/// Makes the DPCs that wait, and those that they queue.
 pub(super) fn pump() {
     loop {
         let next = QUEUE.lock().unwrap().pop_front();
@@ -146,7 +146,7 @@ unsafe impl Mapping for Never {
 // SAFETY: the locks are loom's; nothing is ever mapped.
 unsafe impl Kernel for Machine {
     type Lock = Raw;
-    type Deferred = Waiting<Self>;
+    type Dpc = Waiting<Self>;
     type Timer = Waiting<Self>;
     type Event = Signal;
     type Mapping = Never;

@@ -58,7 +58,7 @@ fn connects_against_the_close(connects: usize, bound: usize) {
             pump();
         }));
         if connects == 1 {
-            // A third processor, which makes deferred calls only.
+            // A third processor, which makes DPCs only.
             threads.push(Box::new(pump));
         }
         race(threads);

@@ -1,7 +1,7 @@
 //! The objects in every interleaving of several processors, under loom (`--cfg loom`).
 //!
 //! `lifetime` is explored alone, beside its code; here is what is built upon it: the code of the objects as
-//! it ships, on a kernel whose locks, deferred calls and events are loom's.
+//! it ships, on a kernel whose locks, DPCs and events are loom's.
 
 mod attempt;
 mod bed;

@@ -11,7 +11,7 @@
 //! |---|---|---|
 //! | successors | an object that was created from, or tied to, this one | its close completion has *returned* (CL-5, CL-6) |
 //! | requests | an asynchronous request, a call in progress, an open connection | the request's completion has *returned*, the call ends, the connection is drained (CL-3) |
-//! | callbacks | a deferred call that is queued or running | it has returned (CL-3) |
+//! | callbacks | a DPC that is queued or running | it has returned (CL-3) |
 //! | CLOSE CALL | the close call itself | it has started what closing needs and asks for the verdict |
 //! | CLOSING | set once, by close; never cleared | - |
 //!
@@ -39,7 +39,7 @@
 //!
 //! - *close against the last completion*: if the release comes first, `finish_close` makes the word free and
 //!   the close is inline; if `finish_close` comes first, the release makes it free and completes the close.
-//! - *close against a callback in progress*: the deferred call took its hold before it was queued, by `acquire`
+//! - *close against a callback in progress*: the DPC took its hold before it was queued, by `acquire`
 //!   from a holder, and releases it after the callback has returned. So either `finish_close` finds it, or it
 //!   was released before, when the callback had returned.
 //! - *close inside a callback*: the callback's own hold is still there when `finish_close` runs, so the
@@ -85,7 +85,7 @@ pub enum Kind {
     Successor,
     /// A request that is not completed, a call in progress, a connection that is not drained.
     Request,
-    /// A deferred call that is queued or running.
+    /// A DPC that is queued or running.
     Callback,
 }
 
@@ -163,7 +163,7 @@ pub struct Holds {
     pub successors: u32,
     /// Requests, calls and connections in progress.
     pub requests: u32,
-    /// Deferred calls queued or running.
+    /// Dpc calls queued or running.
     pub callbacks: u32,
 }
 

@@ -105,7 +105,7 @@ impl<K: Kernel> Drain for Registration<K> {
 }
 
 impl<K: Kernel> Waiter<K> {
-    /// In the owner's deferred call.
+    /// In the owner's DPC.
     pub(super) fn tell(self) {
         match self {
             Self::Deregistration(request) => request.complete(sys::status::STATUS_SUCCESS),

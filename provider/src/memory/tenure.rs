@@ -5,7 +5,7 @@
 //! | idle | the slot admits nothing | [`Tenure::validate`] |
 //! | valid | it admits what its registration says | [`Tenure::end`] |
 //! | draining | it admits nothing new, but transfers still use the memory | the last of them |
-//! | drained | nobody uses it; somebody waits to be told | the owner's deferred call |
+//! | drained | nobody uses it; somebody waits to be told | the owner's DPC |
 //!
 //! # Keys
 //!

@@ -7,7 +7,7 @@ use sys::ndk::NDK_FN_CLOSE_COMPLETION;
 use sys::status::{NTSTATUS, STATUS_PENDING, STATUS_SUCCESS};
 use sys::wdm::PVOID;
 
-use super::{Core, Object, ObjectType, deferred};
+use super::{Core, Object, ObjectType, dpc};
 use crate::heap;
 use crate::kernel::{Event as _, Kernel};
 use crate::lifetime::CloseStatus;
@@ -111,23 +111,23 @@ impl<K: Kernel, B: ObjectType<K>> Object<K, B> {
     }
 }
 
-/// Has the object ended by its deferred call.
+/// Has the object ended by its DPC.
 ///
 /// # Safety
 ///
 /// The caller was told `Last` for this object.
 pub(super) unsafe fn queue_close_completion<K: Kernel>(core: NonNull<Core<K>>) {
     // SAFETY: the object is the caller's alone.
-    unsafe { core.as_ref() }.events.store(deferred::END, Ordering::Release);
+    unsafe { core.as_ref() }.events.store(dpc::END, Ordering::Release);
     // SAFETY: END was set just now; the object is nobody's but the call's.
-    unsafe { deferred::queue(core) }
+    unsafe { dpc::queue(core) }
 }
 
 /// Ends the object at once.
 ///
 /// # Safety
 ///
-/// As for [`queue_close_completion`]; the caller is a deferred call.
+/// As for [`queue_close_completion`]; the caller is a DPC.
 pub(super) unsafe fn complete_close<K: Kernel>(core: NonNull<Core<K>>) {
     // SAFETY: the object is the caller's alone.
     let end = unsafe { core.as_ref() }.end;

@@ -1,4 +1,4 @@
-//! What all objects share: their memory, what they hold, their deferred calls and timers, and how they are
+//! What all objects share: their memory, what they hold, their DPCs and timers, and how they are
 //! closed.
 //!
 //! # The life of an object
@@ -12,12 +12,12 @@
 //! 3. the consumer's close completion is called, if the close was pending;
 //! 4. the ties are dropped, which lets the antecedents go in their turn (CL-5, CL-6).
 //!
-//! A pending close is always completed from a deferred call, never inside another call of the consumer:
+//! A pending close is always completed from a DPC, never inside another call of the consumer:
 //! a hold may be dropped anywhere up to DISPATCH_LEVEL, and the stack stays shallow however many
 //! antecedents follow.
 
 mod close;
-mod deferred;
+mod dpc;
 mod object_ref;
 mod registry;
 mod timer;
@@ -30,7 +30,7 @@ pub use timer::ObjectTimer;
 pub use vector::Vector;
 
 pub(crate) use close::CloseRecord;
-pub(crate) use deferred::TIMER;
+pub(crate) use dpc::TIMER;
 
 use core::cell::UnsafeCell;
 use core::ffi::c_void;
@@ -39,7 +39,7 @@ use core::ptr::NonNull;
 use sys::ndk::{NDK_OBJECT_HEADER, NDK_OBJECT_HEADER_RESERVED_BLOCK, NDK_OBJECT_TYPE, NDK_VERSION};
 
 use crate::heap::{self, NoMemory};
-use crate::kernel::{Deferred, Kernel, Lock};
+use crate::kernel::{Dpc, Kernel, Lock};
 use crate::lifetime::{Holds, Kind, Lifetime, Refused};
 use crate::sync::AtomicU32;
 
@@ -63,7 +63,7 @@ pub trait ObjectType<K: Kernel>: Sized + Send + Sync + 'static {
         None
     }
 
-    /// The way of its notifications, if a consumer's data path causes them; its deferred call is queued by it.
+    /// The way of its notifications, if a consumer's data path causes them; its DPC is queued by it.
     fn vector(&self) -> Option<&Vector<K>> {
         None
     }
@@ -98,9 +98,9 @@ pub(crate) struct Core<K: Kernel> {
     lifetime: Lifetime,
     /// In the registry.
     place: registry::Place<K>,
-    /// Events to deliver and the state of the deferred call, see [`deferred`].
+    /// Events to deliver and the state of the DPC, see [`dpc`].
     events: AtomicU32,
-    deferred: K::Deferred,
+    dpc: K::Dpc,
     close: Lock<K, Option<CloseRecord<K>>>,
     /// Ends the object, see [`close`]; knows its kind.
     end: unsafe fn(NonNull<Core<K>>),
@@ -150,14 +150,14 @@ impl<K: Kernel, B: ObjectType<K>> Object<K, B> {
             lifetime: Lifetime::new(),
             place: registry::Place::new(),
             events: AtomicU32::new(0),
-            deferred: K::Deferred::new(),
+            dpc: K::Dpc::new(),
             close: Lock::<K, _>::new(None),
             end: close::end::<K, B>,
-            deliver: deferred::deliver::<K, B>,
+            deliver: dpc::deliver::<K, B>,
             antecedents: registry::antecedents::<K, B>,
         };
         let object = heap::place(Self { core, body })?;
-        deferred::initialise(object.cast::<Core<K>>());
+        dpc::initialise(object.cast::<Core<K>>());
         timer::initialise(object);
         vector::initialise(object);
         // SAFETY: the object was placed just now.
@@ -188,10 +188,10 @@ impl<K: Kernel, B: ObjectType<K>> Object<K, B> {
         Ok(unsafe { ObjectRef::adopt(NonNull::from(self), kind) })
     }
 
-    /// Has `events` delivered by [`ObjectType::deliver`] in a deferred call. Up to DISPATCH_LEVEL, with no lock
+    /// Has `events` delivered by [`ObjectType::deliver`] in a DPC. Up to DISPATCH_LEVEL, with no lock
     /// held. The call may be made before this returns, and whatever the consumer does in it may end the
     /// object, unless the caller owns a hold.
     pub(crate) fn post(&self, events: u32) {
-        deferred::post(self, events);
+        dpc::post(self, events);
     }
 }

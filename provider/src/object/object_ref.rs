@@ -7,7 +7,7 @@ use super::{Core, Object, ObjectType, close};
 use crate::kernel::Kernel;
 use crate::lifetime::{Kind, Refused, Released};
 
-/// Keeps an object alive. Dropping the last one completes a pending close, from a deferred call; so a
+/// Keeps an object alive. Dropping the last one completes a pending close, from a DPC; so a
 /// hold may be dropped anywhere up to DISPATCH_LEVEL, but not with a lock held.
 pub struct ObjectRef<K: Kernel, B: ObjectType<K>> {
     object: NonNull<Object<K, B>>,

@@ -57,7 +57,7 @@ pub enum Reason {
     Nameless(u32),
     /// So many requests, calls and connections in progress.
     Requests(u32),
-    /// So many deferred calls queued or running.
+    /// So many DPCs queued or running.
     Callbacks(u32),
 }
 

@@ -1,4 +1,4 @@
-//! The timer of an object: its deferred call, made after a time.
+//! The timer of an object: its DPC, made after a time.
 //!
 //! A timer that is set owns a callback reference, which its end gets: the routine, or the one cancel that comes before. Closing cancels it, so no close waits for a time to pass:
 //!
@@ -7,13 +7,13 @@
 //! | before CLOSING, in the kernel too | cancels it | and releases its hold |
 //! | before CLOSING, but not yet in the kernel | finds nothing to cancel | the setter looks at CLOSING after it has set the timer, and cancels |
 //! | after CLOSING | | is refused the hold |
-//! | and its routine is on its way | finds nothing to cancel | the hold counts like that of any deferred call |
+//! | and its routine is on its way | finds nothing to cancel | the hold counts like that of any DPC |
 
 use core::ffi::c_void;
 use core::ptr::NonNull;
 use core::time::Duration;
 
-use super::{Object, ObjectRef, ObjectType, deferred};
+use super::{Object, ObjectRef, ObjectType, dpc};
 use crate::kernel::{Kernel, Timer as _};
 use crate::lifetime::Kind;
 use crate::sync::{AtomicBool, Ordering};
@@ -48,11 +48,11 @@ unsafe extern "win64" fn on_timer<K: Kernel, B: ObjectType<K>>(context: *mut c_v
     let Some(object) = NonNull::new(context.cast::<Object<K, B>>()) else { return };
     // SAFETY: `set_timer` took the hold and leaked it, and this call ends the timer.
     let hold = unsafe { ObjectRef::reclaim(object, Kind::Callback) };
-    hold.post(deferred::TIMER);
+    hold.post(dpc::TIMER);
 }
 
 impl<K: Kernel, B: ObjectType<K>> Object<K, B> {
-    /// Has [`ObjectType::deliver`] called with [`deferred::TIMER`] once `after` has passed. If the timer is set
+    /// Has [`ObjectType::deliver`] called with [`dpc::TIMER`] once `after` has passed. If the timer is set
     /// already, or its delivery has not begun, that one is it, earlier though it may be. Nothing happens once
     /// the object is being closed.
     ///

@@ -1,7 +1,7 @@
 //! The delivery of an object's notifications: what an interrupt vector is to the completion queue of an adapter.
 //!
-//! The events of a CQ or SRQ are mostly caused by a consumer's post, maybe of another consumer's. Their deferred
-//! call is queued by [`Deferred::queue_apart`], so that it does not run inside that post. All other deferred calls
+//! The events of a CQ or SRQ are mostly caused by a consumer's post, maybe of another consumer's. Their
+//! call is queued by [`Dpc::queue_apart`], so that it does not run inside that post. All other DPCs
 //! are queued directly: the end of a close, a request's completion or a connect event is no part of a data path,
 //! and the interface has them run at any time, before the function returns that caused them too.
 
@@ -11,8 +11,8 @@ use core::time::Duration;
 
 use sys::wdm::GROUP_AFFINITY;
 
-use super::{Core, Object, ObjectType, deferred};
-use crate::kernel::{Deferred as _, Kernel, Timer as _};
+use super::{Core, Object, ObjectType, dpc};
+use crate::kernel::{Dpc as _, Kernel, Timer as _};
 
 /// Less than any tick.
 const NEXT_TICK: Duration = Duration::from_nanos(100);
@@ -34,11 +34,11 @@ impl<K: Kernel> Vector<K> {
         Self { affinity, immediate, tick: K::Timer::new() }
     }
 
-    /// Queues the object's deferred call.
+    /// Queues the object's DPC.
     ///
     /// # Safety
     ///
-    /// As for [`deferred::queue`]; `vector` is that of the object.
+    /// As for [`dpc::queue`]; `vector` is that of the object.
     pub(super) unsafe fn queue(vector: NonNull<Self>, core: NonNull<Core<K>>) {
         let (affinity, immediate) = {
             // SAFETY: the object stays until the call begins, as the caller promises.
@@ -47,15 +47,15 @@ impl<K: Kernel> Vector<K> {
         };
         if immediate {
             // SAFETY: as the caller promises.
-            return unsafe { deferred::queue(core) };
+            return unsafe { dpc::queue(core) };
         }
         // SAFETY: as the caller promises.
-        if unsafe { K::Deferred::queue_apart(deferred::of(core), affinity) } {
+        if unsafe { K::Dpc::queue_apart(dpc::of(core), affinity) } {
             return;
         }
         // SAFETY: the call is not queued, so the object stays.
         let tick = NonNull::from(unsafe { &vector.as_ref().tick });
-        // SAFETY: `create` initialised it; the deferred call is made once at a time, so its timer is not set.
+        // SAFETY: `create` initialised it; the DPC is made once at a time, so its timer is not set.
         unsafe { K::Timer::set(tick, NEXT_TICK) }
     }
 }
@@ -74,5 +74,5 @@ pub(super) fn initialise<K: Kernel, B: ObjectType<K>>(object: NonNull<Object<K, 
 unsafe extern "win64" fn ticks<K: Kernel>(context: *mut c_void) {
     let Some(core) = NonNull::new(context.cast::<Core<K>>()) else { return };
     // SAFETY: the timer was set in place of queueing the call, by the setter of SCHEDULED.
-    unsafe { deferred::queue(core) }
+    unsafe { dpc::queue(core) }
 }

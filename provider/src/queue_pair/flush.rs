@@ -86,7 +86,7 @@ impl<K: Kernel> Object<K, Qp<K>> {
     }
 
     /// A result was lost: the queue pair is of no more use (CQ-6). Those that share the queue with it follow in the
-    /// queue's deferred call.
+    /// queue's DPC.
     pub(super) fn overflow(&self) {
         self.cancel.fetch_or(DEAD, Ordering::SeqCst);
         self.break_connection();

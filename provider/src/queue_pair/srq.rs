@@ -295,7 +295,7 @@ impl<K: Kernel> ObjectType<K> for Srq<K> {
             return;
         }
         if let Some(callback) = object.callback {
-            // SAFETY: the consumer gave this function and context at creation; the deferred call holds
+            // SAFETY: the consumer gave this function and context at creation; the DPC holds
             // the queue, so its close has not completed.
             unsafe { callback(object.context.0, STATUS_SUCCESS) }
         }

@@ -245,7 +245,7 @@ fn a_connect_refused_inline_and_tried_again_keeps_its_address() {
     pair.tear_down();
 }
 
-/// Runs `action` while another processor makes each deferred call as soon as it is queued.
+/// Runs `action` while another processor makes each DPC as soon as it is queued.
 fn with_prompt_calls<R>(action: impl FnOnce() -> R) -> R {
     let pumps = Cell::new(false);
     at_each(Some(Rc::new(move |_| {

@@ -55,7 +55,7 @@ fn an_antecedent_completes_only_after_its_successors_completion_has_returned() {
     assert_eq!(close!(pair.log, pair.near.pd, NdkClosePd, "pd"), STATUS_PENDING);
     pair.log.pump();
     let log = pair.log.clone();
-    // Deferred calls that are made while the completion runs must not complete the antecedent.
+    // Dpc calls that are made while the completion runs must not complete the antecedent.
     pair.log.inside(move |seen| {
         if let Seen::Closed(_) = seen {
             let before = log.count();
@@ -244,7 +244,7 @@ fn an_adapters_close_waits_for_the_completions_of_its_descendants() {
         close!(log, side.connector, NdkCloseConnector, "connector");
     }
     close!(log, pair.listener, NdkCloseListener, "listener");
-    // The host's wait makes the deferred calls, and fails if they don't end it.
+    // The host's wait makes the DPCs, and fails if they don't end it.
     pair.near.close_adapter();
     pair.far.close_adapter();
     assert_eq!(log.pump().iter().filter(|seen| matches!(seen, Seen::Closed(_))).count(), 9);

@@ -62,7 +62,7 @@ impl Log {
         Box::into_raw(Box::new(Context { name, log: self.clone() })).cast()
     }
 
-    /// Makes the deferred calls, and returns the callbacks since the last time.
+    /// Makes the DPCs, and returns the callbacks since the last time.
     pub(crate) fn pump(&self) -> Vec<Seen> {
         pump();
         self.0.seen.take()

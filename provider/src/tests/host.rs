@@ -1,4 +1,4 @@
-//! A kernel for tests: deferred calls wait in the thread that queued them until it calls [`pump`], and timers
+//! A kernel for tests: DPCs wait in the thread that queued them until it calls [`pump`], and timers
 //! until it calls [`expire`].
 
 mod atomics;
@@ -31,11 +31,11 @@ thread_local! {
     static ON_TRACE: RefCell<Option<Box<dyn FnOnce()>>> = const { RefCell::new(None) };
 }
 
-/// Makes the deferred calls that wait, and those that they queue. Returns how many.
+/// Makes the DPCs that wait, and those that they queue. Returns how many.
 pub(crate) fn pump() -> usize {
     let mut calls = 0;
     while QUEUE.with_borrow(|queue| !queue.is_empty()) {
-        reach(Point::Deferred);
+        reach(Point::Dpc);
         // What was done at that point may have made the call.
         let Some(call) = QUEUE.with_borrow_mut(VecDeque::pop_front) else { break };
         call.make();
@@ -56,7 +56,7 @@ pub(crate) fn traced() -> Vec<String> {
     TRACE.take()
 }
 
-/// Makes the calls of all timers that are set, and the deferred calls. Returns after what time each was set to
+/// Makes the calls of all timers that are set, and the DPCs. Returns after what time each was set to
 /// be made.
 pub(crate) fn expire() -> Vec<Duration> {
     let made = ring();
@@ -154,7 +154,7 @@ impl Event for HostEvent {
 // SAFETY: the locks are parking_lot's, with a count; a mapping is what `MappedSystemVa` says.
 unsafe impl Kernel for Host {
     type Lock = points::HostLock;
-    type Deferred = Waiting<Self>;
+    type Dpc = Waiting<Self>;
     type Timer = Waiting<Self>;
     type Event = HostEvent;
     type Mapping = Pinned;

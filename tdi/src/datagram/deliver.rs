@@ -4,7 +4,7 @@ use core::ffi::c_void;
 use core::net::SocketAddr;
 use core::ptr::NonNull;
 
-use provider::kernel::{Deferred as _, Kernel};
+use provider::kernel::{Dpc as _, Kernel};
 use sys::status::STATUS_INVALID_ADDRESS;
 
 use super::receive::Wanted;
@@ -45,7 +45,7 @@ impl<S: System> Transport<S> {
         drop(unsafe { Self::from_raw(raw) });
         // SAFETY: the object lies in what all shares have in common, and does not move; the rest is as the
         // caller promises.
-        unsafe { <S::Kernel as Kernel>::Deferred::initialise(deferred, deliver::<S>, raw.as_ptr()) }
+        unsafe { <S::Kernel as Kernel>::Dpc::initialise(deferred, deliver::<S>, raw.as_ptr()) }
     }
 
     /// Queues the deferred call, which is neither queued nor running.
@@ -54,7 +54,7 @@ impl<S: System> Transport<S> {
         let _share = self.clone().into_raw();
         let deferred = NonNull::from(&self.inner().delivery);
         // SAFETY: it was initialised with the transport, is not queued, and its call keeps the transport.
-        unsafe { <S::Kernel as Kernel>::Deferred::queue(deferred) }
+        unsafe { <S::Kernel as Kernel>::Dpc::queue(deferred) }
     }
 
     /// Delivers what is under way. At DISPATCH_LEVEL, with no lock held.

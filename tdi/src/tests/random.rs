@@ -22,7 +22,7 @@ enum Step {
     Disassociate,
     Cancel { back: usize },
     Replace,
-    Deferred { calls: usize },
+    Dpc { calls: usize },
     Tick,
 }
 
@@ -38,7 +38,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => Just(Step::Disassociate),
         4 => (0_usize..20).prop_map(|back| Step::Cancel { back }),
         1 => Just(Step::Replace),
-        12 => (1_usize..8).prop_map(|calls| Step::Deferred { calls }),
+        12 => (1_usize..8).prop_map(|calls| Step::Dpc { calls }),
         1 => Just(Step::Tick),
     ]
 }
@@ -115,7 +115,7 @@ impl Run {
                 self.close(file);
                 self.files[who] = self.client.associated(self.addresses[who / 3]);
             }
-            Step::Deferred { calls } => {
+            Step::Dpc { calls } => {
                 for _ in 0..calls {
                     pump_once();
                 }

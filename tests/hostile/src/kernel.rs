@@ -8,7 +8,7 @@ use core::time::Duration;
 use std::collections::VecDeque;
 use std::sync::Mutex;
 
-use provider::kernel::{Deferred, Event, Kernel, Mapping, Routine, Timer, Unmapped};
+use provider::kernel::{Dpc, Event, Kernel, Mapping, Routine, Timer, Unmapped};
 use sys::wdm::MDL;
 
 pub(crate) struct Host;
@@ -37,7 +37,7 @@ pub(crate) fn pump_one() {
 pub(crate) struct Queued(Mutex<Option<(Routine, usize)>>);
 
 // SAFETY: each queueing leads to one call in `pump`, which does not touch the object.
-unsafe impl Deferred for Queued {
+unsafe impl Dpc for Queued {
     fn new() -> Self {
         Self(Mutex::new(None))
     }
@@ -157,7 +157,7 @@ unsafe impl Mapping for Pinned {
 // SAFETY: the locks are parking_lot's; a mapping is what `MappedSystemVa` says.
 unsafe impl Kernel for Host {
     type Lock = parking_lot::RawMutex;
-    type Deferred = Queued;
+    type Dpc = Queued;
     type Timer = Clocked;
     type Event = Signal;
     type Mapping = Pinned;

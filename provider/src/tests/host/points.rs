@@ -1,5 +1,5 @@
 //! Points at which a test may preempt the provider as another processor would: just before a lock is taken, before
-//! a deferred call starts, and inside a callback. Also keeps count of the locks that this thread holds.
+//! a DPC starts, and inside a callback. Also keeps count of the locks that this thread holds.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -9,8 +9,8 @@ use std::rc::Rc;
 pub(crate) enum Point {
     /// About to take a lock, with none held.
     Lock,
-    /// About to start a deferred call.
-    Deferred,
+    /// About to start a DPC.
+    Dpc,
     /// In a callback of the consumer's.
     Callback,
     /// About to access an atomic or to set a timer, with no lock held. Only on demand.

@@ -13,7 +13,7 @@ const BASE: usize = 0x7000_0000;
 struct Player<'s>(&'s Side, Log);
 
 // SAFETY: the objects may be used on any processor. The record of callbacks may not; while both threads
-// play, only the near side's makes deferred calls.
+// play, only the near side's makes DPCs.
 unsafe impl Send for Player<'_> {}
 
 impl Player<'_> {

@@ -1,6 +1,6 @@
 //! Random lives of object trees, against a plain model: every status, every callback, in a permitted order.
 //!
-//! Steps are taken outside of callbacks, where deferred calls wait as they do at DISPATCH_LEVEL until the
+//! Steps are taken outside of callbacks, where DPCs wait as they do at DISPATCH_LEVEL until the
 //! next pump, and inside of callbacks of every kind.
 
 mod tree;

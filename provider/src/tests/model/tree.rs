@@ -1,8 +1,8 @@
 //! The model: objects, what holds them, and what must come of a close. Plain and slow.
 //!
-//! It does not know in which order deferred calls are made, and learns it from the callbacks: each must be one
-//! that is owed at that moment, and when all deferred calls were made, nothing may be owed any more. What a
-//! deferred call does without a callback is not seen; while deferred calls are being made, it may or may not
+//! It does not know in which order DPCs are made, and learns it from the callbacks: each must be one
+//! that is owed at that moment, and when all DPCs were made, nothing may be owed any more. What a
+//! DPC does without a callback is not seen; while DPCs are being made, it may or may not
 //! have happened, and a close whose answer depends on that may give either.
 
 use sys::status::*;
@@ -45,7 +45,7 @@ pub(crate) struct Node {
     pub(crate) owed: usize,
     /// Of a listener: it takes no offers.
     pub(crate) paused: bool,
-    /// Its deferred call is queued, as far as is known.
+    /// Its DPC is queued, as far as is known.
     pub(crate) called: bool,
 }
 
@@ -98,7 +98,7 @@ impl Session {
 pub(crate) struct Tree {
     pub(crate) nodes: Vec<Node>,
     pub(crate) sessions: Vec<Session>,
-    /// Deferred calls are being made.
+    /// Dpc calls are being made.
     pub(crate) pumping: bool,
     /// The object whose callback runs.
     pub(crate) inside: Option<usize>,
@@ -349,7 +349,7 @@ impl Tree {
         }
     }
 
-    /// All deferred calls were made. What is left that should not be.
+    /// All DPCs were made. What is left that should not be.
     pub(crate) fn settle(&mut self) -> Vec<String> {
         let mut left = Vec::new();
         for (number, session) in self.sessions.iter_mut().enumerate() {

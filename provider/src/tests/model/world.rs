@@ -51,7 +51,7 @@ impl Lives {
         self.0.borrow_mut().planned.push_back(step);
     }
 
-    /// Makes the deferred calls; the callbacks come one by one to [`World::called_back`].
+    /// Makes the DPCs; the callbacks come one by one to [`World::called_back`].
     fn pump(&self) {
         let log = self.0.borrow().log().clone();
         self.0.borrow_mut().tree.pumping = true;
@@ -159,7 +159,7 @@ impl World {
                 self.close(pick(&open, number)?);
             }
             Step::Again(call, qp, listener) => self.again(call, qp, listener)?,
-            // Deferred calls are not made inside a callback.
+            // Dpc calls are not made inside a callback.
             Step::Pump => {}
         }
         Some(())
@@ -252,7 +252,7 @@ impl World {
         owed
     }
 
-    /// All deferred calls were made: nothing is owed any more.
+    /// All DPCs were made: nothing is owed any more.
     fn settle(&mut self) {
         if let Some(failed) = self.failed.take() {
             resume_unwind(failed);

@@ -10,7 +10,7 @@ use super::world::Interruption;
 /// What is done after the operations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Ending {
-    /// The consumer goes on to connect, before the deferred calls are made.
+    /// The consumer goes on to connect, before the DPCs are made.
     pub(super) goes_on: bool,
     /// Antecedents are closed first.
     pub(super) antecedents_first: bool,

@@ -189,7 +189,7 @@ impl World {
     }
 
     /// No connect or accept pends whose QP, or whose peer's QP, is closed: nothing waits for the peer's consumer
-    /// (CL-4). The deferred calls have been made.
+    /// (CL-4). The DPCs have been made.
     pub(super) fn judge_attempts(&self) {
         let (requests, things) = (self.requests.borrow(), self.things.borrow());
         let pends =
@@ -302,7 +302,7 @@ impl World {
         }
     }
 
-    /// Everything is closed, and the deferred calls are made: nothing is owed any more.
+    /// Everything is closed, and the DPCs are made: nothing is owed any more.
     pub(super) fn judge_all(&self) {
         for thing in self.things.borrow().iter().filter(|thing| thing.state != State::Gone) {
             self.fail(format!("{:?} of end {} is {:?} for ever", thing.role, thing.end, thing.state));

@@ -1,6 +1,6 @@
 //! Preemption at every lock, systematically.
 //!
-//! An operation runs, and just before it takes its k-th lock, or a deferred call starts, or inside a callback, another
+//! An operation runs, and just before it takes its k-th lock, or a DPC starts, or inside a callback, another
 //! processor does another operation to its end: for all pairs of operations that a legal consumer may have under way
 //! at once ([`op::Op::may_meet`]), all k, all stages of a connection ([`stage::Stage`]). Then everything is brought to
 //! its end, and judged ([`judge`]). Triples and longer are drawn at random from a seed. A case that does not come to

@@ -54,8 +54,8 @@ pub(super) enum Op {
     ReleaseMapping(End),
     /// All timers that are set expire.
     Timers,
-    /// The deferred calls that are queued are made.
-    Deferred,
+    /// The DPCs that are queued are made.
+    Dpc,
     /// The port's owner asks which connections and endpoints there are, and what holds the QP.
     Explain(End),
     /// The port's addresses go.
@@ -107,7 +107,7 @@ impl Op {
             ModifySrq,
             ReceiveShared,
             Timers,
-            Deferred,
+            Dpc,
         ];
         for end in ENDS {
             let closes = Role::of(end).iter().map(|role| Close(end, *role));
@@ -148,7 +148,7 @@ impl Op {
             ModifySrq | ReceiveShared => vec![(FAR, Role::Srq)],
             Register(end) | Deregister(end) => vec![(end, Role::Mr)],
             InitialiseFast(end) => vec![(end, Role::Fast)],
-            BuildMapping(_) | ReleaseMapping(_) | Timers | Deferred | Explain(_) | RemoveAddress(_)
+            BuildMapping(_) | ReleaseMapping(_) | Timers | Dpc | Explain(_) | RemoveAddress(_)
             | Arrive(_) | LookUp(_) | Disable(_) => vec![],
         }
     }

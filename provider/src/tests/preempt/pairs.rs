@@ -7,12 +7,12 @@ use super::random::Random;
 use super::stage::Stage;
 use super::world::Interruption;
 
-/// The ways in which a pair may go on: deferred calls at once or later, and the endings.
+/// The ways in which a pair may go on: DPCs at once or later, and the endings.
 const WAYS: usize = 8;
 
 /// The number of points that an operation reaches in a stage by itself, if a legal consumer can do it there.
 fn points(stage: Stage, op: Op, atomics: bool) -> usize {
-    let interruption = Interruption { after: usize::MAX, op: Op::Deferred, deferred: false };
+    let interruption = Interruption { after: usize::MAX, op: Op::Dpc, deferred: false };
     let (ops, interruptions) = (vec![op], vec![interruption]);
     let outcome = Case { stage, ops, interruptions, ending: Ending::numbered(0), atomics }.run();
     if outcome.legal { outcome.points } else { 0 }

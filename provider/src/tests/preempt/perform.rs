@@ -89,7 +89,7 @@ impl World {
                 host::ring();
                 STATUS_SUCCESS
             }
-            Op::Deferred => {
+            Op::Dpc => {
                 let paused = self.paused_at_start.get();
                 host::pump();
                 self.paused_at_start.set(paused);

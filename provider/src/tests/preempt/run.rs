@@ -121,7 +121,7 @@ impl World {
                 self.perform(Op::Unmoderate(end));
             }
         }
-        self.perform(Op::Deferred);
+        self.perform(Op::Dpc);
         for end in [NEAR, FAR] {
             self.judge_arm(end);
         }
@@ -141,9 +141,9 @@ impl World {
         self.close_adapters();
     }
 
-    /// Deferred calls are made, and the drivers' work items run.
+    /// Dpc calls are made, and the drivers' work items run.
     fn deliver(&self) {
-        for op in [Op::LookUp(FAR), Op::LookUp(NEAR), Op::Deferred] {
+        for op in [Op::LookUp(FAR), Op::LookUp(NEAR), Op::Dpc] {
             self.perform(op);
         }
     }
@@ -155,14 +155,8 @@ impl World {
             port.set_enabled(true);
         }
         self.deliver();
-        let way = [
-            Op::Resume,
-            Op::Connect(Role::Qp),
-            Op::Deferred,
-            Op::Accept(Role::Qp),
-            Op::Deferred,
-            Op::CompleteConnect,
-        ];
+        let way =
+            [Op::Resume, Op::Connect(Role::Qp), Op::Dpc, Op::Accept(Role::Qp), Op::Dpc, Op::CompleteConnect];
         for op in way {
             self.perform(op);
         }
@@ -235,7 +229,7 @@ impl World {
         for end in [NEAR, FAR] {
             self.close_roles(end, |role| role == Role::Connector);
         }
-        self.perform(Op::Deferred);
+        self.perform(Op::Dpc);
         self.poll_all();
         let polled = |qp: usize| {
             let end = self.things.borrow()[qp].end;
@@ -245,7 +239,7 @@ impl World {
         for end in [NEAR, FAR] {
             self.close_roles(end, |role| matches!(role, Role::Qp | Role::Spare));
         }
-        self.perform(Op::Deferred);
+        self.perform(Op::Dpc);
         self.poll_all();
         self.judge_posts("QP closed", polled);
         let rest =

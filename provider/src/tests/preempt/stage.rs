@@ -86,9 +86,9 @@ impl Stage {
     fn way(self) -> Vec<Op> {
         use Op::*;
         let connect = Connect(Role::Qp);
-        let offer = vec![connect, Deferred];
+        let offer = vec![connect, Dpc];
         let accept = [offer.clone(), vec![Accept(Role::Qp)]].concat();
-        let established = [accept.clone(), vec![Deferred, CompleteConnect, Deferred]].concat();
+        let established = [accept.clone(), vec![Dpc, CompleteConnect, Dpc]].concat();
         let then = |way: &[Op], more: &[Op]| [way, more].concat();
         let receives = [Receive(NEAR), Receive(FAR), Receive(FAR)];
         match self {
@@ -96,12 +96,12 @@ impl Stage {
             Self::Queued => vec![connect],
             Self::Offered => offer,
             Self::Rejected => then(&offer, &[Reject(FAR)]),
-            Self::Refused => then(&offer, &[Reject(FAR), Deferred]),
+            Self::Refused => then(&offer, &[Reject(FAR), Dpc]),
             Self::Accepted => accept,
-            Self::Completing => then(&accept, &[Deferred]),
+            Self::Completing => then(&accept, &[Dpc]),
             Self::Established => established,
             Self::Shared => {
-                vec![ConnectShared, Deferred, Accept(Role::Qp), Deferred, CompleteConnect, Deferred]
+                vec![ConnectShared, Dpc, Accept(Role::Qp), Dpc, CompleteConnect, Dpc]
             }
             Self::Waiting => then(
                 &established,
@@ -113,13 +113,13 @@ impl Stage {
                 let moderate = [Moderate(NEAR), Moderate(FAR), Arm(NEAR), Arm(FAR)];
                 [&established[..], &receives[..], &moderate[..], &[Send(NEAR), Write(FAR)]].concat()
             }
-            Self::PeerGone => [&established[..], &receives[..], &[Disconnect(NEAR), Deferred]].concat(),
+            Self::PeerGone => [&established[..], &receives[..], &[Disconnect(NEAR), Dpc]].concat(),
             Self::Disconnecting => [&established[..], &receives[..], &[Disconnect(NEAR)]].concat(),
             Self::Arriving => vec![RemoveAddress(NEAR), RemoveAddress(FAR), Listen, connect],
             Self::ArrivingShared => {
                 vec![RemoveAddress(NEAR), RemoveAddress(FAR), Listen, ConnectShared]
             }
-            Self::Abandoned => then(&offer, &[Close(NEAR, Role::Connector), Deferred]),
+            Self::Abandoned => then(&offer, &[Close(NEAR, Role::Connector), Dpc]),
         }
     }
 

@@ -35,7 +35,7 @@ pub(super) enum Event {
 pub(super) struct Interruption {
     pub(super) after: usize,
     pub(super) op: Op,
-    /// The deferred calls that wait are made at once.
+    /// The DPCs that wait are made at once.
     pub(super) deferred: bool,
 }
 
@@ -62,7 +62,7 @@ pub(super) struct World {
     /// Objects that ended before a connector that was connecting with another QP: a fault if that connect is
     /// refused. The number of its request, and the failure.
     pub(super) suspicions: RefCell<Vec<(usize, String)>>,
-    /// Connect events were paused when the present deferred call began.
+    /// Connect events were paused when the present DPC began.
     pub(super) paused_at_start: Cell<bool>,
     /// Calls that have not returned, the outermost first.
     pub(super) calls: RefCell<Vec<Op>>,
@@ -141,7 +141,7 @@ impl World {
     /// A point is reached: another processor may do something.
     pub(super) fn point(&self, point: Point) {
         self.interrupt();
-        if point == Point::Deferred {
+        if point == Point::Dpc {
             self.paused_at_start.set(self.paused.get());
         }
     }
@@ -160,7 +160,7 @@ impl World {
             self.skipped.set(true);
         }
         if interruption.deferred {
-            self.perform(Op::Deferred);
+            self.perform(Op::Dpc);
         }
     }
 

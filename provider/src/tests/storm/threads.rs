@@ -1,4 +1,4 @@
-//! A kernel for storms: deferred calls are made at once, by threads of their own.
+//! A kernel for storms: DPCs are made at once, by threads of their own.
 
 use std::ptr::NonNull;
 use std::sync::mpsc::{Sender, channel};
@@ -13,7 +13,7 @@ use crate::waiting::{Call, Processors, Waiting};
 
 pub(super) struct Threads;
 
-/// Three processors that make deferred calls.
+/// Three processors that make DPCs.
 static PROCESSORS: LazyLock<Mutex<Sender<Call<Threads>>>> = LazyLock::new(|| {
     let (sender, receiver) = channel::<Call<Threads>>();
     let receiver = std::sync::Arc::new(Mutex::new(receiver));
@@ -74,7 +74,7 @@ impl Event for Signal {
 // SAFETY: the locks are parking_lot's; a mapping is what `MappedSystemVa` says.
 unsafe impl Kernel for Threads {
     type Lock = parking_lot::RawMutex;
-    type Deferred = Waiting<Self>;
+    type Dpc = Waiting<Self>;
     type Timer = Waiting<Self>;
     type Event = Signal;
     type Mapping = Pinned;

@@ -12,7 +12,7 @@ use std::ptr::NonNull;
 use std::rc::Rc;
 use std::sync::Mutex;
 
-use provider::kernel::{Deferred, Event, Kernel, Mapping, Routine, Timer, Unmapped};
+use provider::kernel::{Dpc, Event, Kernel, Mapping, Routine, Timer, Unmapped};
 use sys::status::NTSTATUS;
 use sys::wdm::{IRP, MDL};
 
@@ -150,7 +150,7 @@ pub(crate) struct Host;
 pub(crate) struct HostDeferred(Mutex<Option<(Routine, usize)>>);
 
 // SAFETY: each queueing leads to one call in `drive`, which does not touch the object.
-unsafe impl Deferred for HostDeferred {
+unsafe impl Dpc for HostDeferred {
     fn new() -> Self {
         Self(Mutex::new(None))
     }
@@ -283,7 +283,7 @@ unsafe impl Mapping for Pinned {
 // SAFETY: the locks exclude; a mapping is what `MappedSystemVa` says.
 unsafe impl Kernel for Host {
     type Lock = HookedLock;
-    type Deferred = HostDeferred;
+    type Dpc = HostDeferred;
     type Timer = HostTimer;
     type Event = HostEvent;
     type Mapping = Pinned;

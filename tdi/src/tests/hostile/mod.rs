@@ -142,7 +142,7 @@ impl Run {
             Step::Close { file } => self.close(self.file(file).1),
             Step::RemovePort => self.client.remove_last_port(),
             Step::LeaveBriefly { far } => self.client.leave_briefly(far.into()),
-            Step::Deferred { calls } => drop((0..calls).take_while(|_| pump_once()).count()),
+            Step::Dpc { calls } => drop((0..calls).take_while(|_| pump_once()).count()),
             Step::Tick { time } => {
                 pass(time.into());
                 self.client.transport.tick();

@@ -56,7 +56,7 @@ pub(super) enum Step {
     LeaveBriefly {
         far: bool,
     },
-    Deferred {
+    Dpc {
         calls: u8,
     },
     Tick {
@@ -85,7 +85,7 @@ impl<'a> Arbitrary<'a> for Step {
             49 => Self::Close { file },
             50 if file == 0 => Self::RemovePort,
             50 if file < 32 => Self::LeaveBriefly { far: input.arbitrary()? },
-            50..=60 => Self::Deferred { calls: input.int_in_range(1..=20)? },
+            50..=60 => Self::Dpc { calls: input.int_in_range(1..=20)? },
             _ => Self::Tick { time: input.arbitrary()? },
         })
     }

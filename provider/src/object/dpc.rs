@@ -1,4 +1,4 @@
-//! The deferred call of an object: all of its callbacks to the consumer are made from here.
+//! The DPC of an object: all of its callbacks to the consumer are made from here.
 //!
 //! The word holds the events to deliver and two bits of state:
 //!
@@ -8,14 +8,14 @@
 //! | 1 | 0 | the call is queued or running; it owns a callback hold, and takes further events along |
 //! | 0 | 1 | queued to end the object, which nothing holds any more |
 //!
-//! One call at a time per object: so callbacks of one object never overlap (CQ-1), and the deferred call
+//! One call at a time per object: so callbacks of one object never overlap (CQ-1), and the DPC
 //! is never queued twice.
 
 use core::ffi::c_void;
 use core::ptr::NonNull;
 
 use super::{Core, Object, ObjectType, Vector, close, timer};
-use crate::kernel::{Deferred as _, Kernel};
+use crate::kernel::{Dpc as _, Kernel};
 use crate::lifetime::{Kind, Released};
 use crate::sync::Ordering;
 
@@ -24,12 +24,12 @@ pub(super) const END: u32 = 1 << 30;
 /// The event that the object's timer delivers.
 pub(crate) const TIMER: u32 = 1 << 29;
 
-/// Makes the deferred call ready. The object was just created and has its place.
+/// Makes the DPC ready. The object was just created and has its place.
 pub(super) fn initialise<K: Kernel>(core: NonNull<Core<K>>) {
     // SAFETY: the object is alive and nobody else knows it yet.
-    let deferred = NonNull::from(unsafe { &core.as_ref().deferred });
+    let dpc = NonNull::from(unsafe { &core.as_ref().dpc });
     // SAFETY: an object never moves, and this is the only initialisation.
-    unsafe { K::Deferred::initialise(deferred, run::<K>, core.as_ptr().cast()) }
+    unsafe { K::Dpc::initialise(dpc, run::<K>, core.as_ptr().cast()) }
 }
 
 /// See [`Object::post`].
@@ -39,7 +39,7 @@ pub(super) fn post<K: Kernel, B: ObjectType<K>>(object: &Object<K, B>, events: u
         // The caller keeps the object alive up to here; from here on the call's own hold does. The count
         // of callbacks can't be full, as there is one call and one timer per object.
         let kept = core.lifetime.acquire(Kind::Callback);
-        debug_assert!(kept.is_ok(), "one deferred call and one timer per object");
+        debug_assert!(kept.is_ok(), "one DPC and one timer per object");
         match vector {
             // SAFETY: SCHEDULED was set just now, by this call; the callback hold keeps the object.
             None => unsafe { queue(NonNull::from(core)) },
@@ -57,13 +57,13 @@ pub(super) fn post<K: Kernel, B: ObjectType<K>>(object: &Object<K, B>, events: u
 /// call begins.
 pub(super) unsafe fn queue<K: Kernel>(core: NonNull<Core<K>>) {
     // SAFETY: `create` initialised it; the rest is as the caller promises.
-    unsafe { K::Deferred::queue(of(core)) }
+    unsafe { K::Dpc::queue(of(core)) }
 }
 
-/// The deferred call of an object, without a reference to it.
-pub(super) fn of<K: Kernel>(core: NonNull<Core<K>>) -> NonNull<K::Deferred> {
+/// The DPC of an object, without a reference to it.
+pub(super) fn of<K: Kernel>(core: NonNull<Core<K>>) -> NonNull<K::Dpc> {
     // SAFETY: the member lies within the object.
-    unsafe { core.byte_add(core::mem::offset_of!(Core<K>, deferred)) }.cast()
+    unsafe { core.byte_add(core::mem::offset_of!(Core<K>, dpc)) }.cast()
 }
 
 /// Dispatches to the kind's own [`ObjectType::deliver`].
@@ -82,7 +82,7 @@ pub(super) unsafe fn deliver<K: Kernel, B: ObjectType<K>>(core: NonNull<Core<K>>
 
 unsafe extern "win64" fn run<K: Kernel>(context: *mut c_void) {
     let Some(core) = NonNull::new(context.cast::<Core<K>>()) else { return };
-    // SAFETY: `context` is the object that owns this deferred call, kept alive by a callback hold or by
+    // SAFETY: `context` is the object that owns this DPC, kept alive by a callback hold or by
     // the bit END, whose setter left the object to this call.
     let object = unsafe { core.as_ref() };
     if object.events.load(Ordering::Acquire) & END != 0 {

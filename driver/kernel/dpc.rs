@@ -13,19 +13,19 @@ use crate::nt;
 
 /// A deferred procedure call that runs one routine with one argument.
 #[repr(C)]
-pub(crate) struct Deferred {
+pub(crate) struct Dpc {
     dpc: UnsafeCell<MaybeUninit<nt::KDPC>>,
     routine: UnsafeCell<Option<Routine>>,
 }
 
 // SAFETY: the provider's contract has one caller at a time of `queue`; the kernel synchronises the rest.
-unsafe impl Sync for Deferred {}
+unsafe impl Sync for Dpc {}
 // SAFETY: before it is initialised the object is plain memory; afterwards it does not move.
-unsafe impl Send for Deferred {}
+unsafe impl Send for Dpc {}
 
 // SAFETY: the kernel runs a queued call once and unlinks it before its routine begins, and `call` reads
 // the object only before it runs the routine.
-unsafe impl provider::kernel::Deferred for Deferred {
+unsafe impl provider::kernel::Dpc for Dpc {
     fn new() -> Self {
         Self { dpc: UnsafeCell::new(MaybeUninit::uninit()), routine: UnsafeCell::new(None) }
     }
@@ -125,8 +125,8 @@ unsafe extern "C" fn call(dpc: *mut nt::KDPC, context: *mut c_void, relay: *mut 
         // SAFETY: the kernel has unlinked the call, whose own routine has not begun.
         return unsafe { insert(dpc.cast(), processor, null_mut()) };
     }
-    // SAFETY: the call is the first member of a `Deferred`, which outlives the beginning of its routine.
-    let deferred = unsafe { &*dpc.cast::<Deferred>() };
+    // SAFETY: the call is the first member of a `Dpc`, which outlives the beginning of its routine.
+    let deferred = unsafe { &*dpc.cast::<Dpc>() };
     // SAFETY: the routine was stored before the call could be queued, and nobody stores it again.
     let routine = unsafe { deferred.routine.get().read() };
     if let Some(routine) = routine {

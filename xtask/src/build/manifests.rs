@@ -47,8 +47,12 @@ fn file(folder: &str, key: &[&str]) -> PathBuf {
 #[test]
 fn lints_and_profiles_are_those_of_the_root_workspace() {
     let (root, kit) = (manifest(""), manifest("kit"));
-    for path in [&["workspace", "lints"][..], &["profile", "dev", "panic"], &["profile", "release", "panic"]]
-    {
+    for path in [
+        &["workspace", "lints"][..],
+        &["workspace", "package", "rust-version"],
+        &["profile", "dev", "panic"],
+        &["profile", "release", "panic"],
+    ] {
         assert_eq!(at(&root, path), at(&kit, path), "{path:?}");
     }
 }

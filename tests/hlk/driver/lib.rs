@@ -7,7 +7,7 @@
 //! |---|---|
 //! | `entry`, `device`, `security`, `control` | the I/O manager: device, handles, control codes |
 //! | `session`, `storm`, `scenario`, `measure` | what the harness does to a provider |
-//! | `stage`, `pair`, `work` | open adapters, connected sides, work requests |
+//! | `test`, `pair`, `work` | open adapters, connected sides, work requests |
 //! | `ndk`, `wsk` | NDK and WSK functions, as methods |
 //! | `ledger` | everything that was asked for and everything that was called back |
 //! | `kernel`, `heap`, `slot` | events, threads, IRQL, time, memory |
@@ -35,8 +35,8 @@ mod scenario;
 mod security;
 mod session;
 mod slot;
-mod stage;
 mod storm;
+mod test_context;
 mod work;
 mod wsk;
 

@@ -5,7 +5,7 @@ use sys::status::{NTSTATUS, STATUS_SUCCESS};
 
 use crate::ledger::{Reaction, Ticket};
 use crate::ndk::{Address, CqDepth, Handle, Inside, QpDepths, ReadLimits};
-use crate::stage::Stage;
+use crate::test_context::TestContext;
 
 /// The objects that one side needs before it can connect.
 #[derive(Clone, Copy)]
@@ -69,45 +69,45 @@ impl Connection<'_> {
 pub(crate) const READS: ReadLimits = ReadLimits { inbound: 4, outbound: 4 };
 
 /// Listens at the far end.
-pub(crate) fn listen<'l>(stage: &Stage<'l>) -> Result<Handle<'l, NDK_LISTENER>, NTSTATUS> {
-    let listener = stage.far.create_listener()?;
-    listener.listen(&Address::of(&stage.far_end), Inside::Nothing)?.wait()?;
+pub(crate) fn listen<'l>(test: &TestContext<'l>) -> Result<Handle<'l, NDK_LISTENER>, NTSTATUS> {
+    let listener = test.far.create_listener()?;
+    listener.listen(&Address::of(&test.far_end), Inside::Nothing)?.wait()?;
     Ok(listener)
 }
 
 /// Begins to connect from the near end to the far end.
 pub(crate) fn start_connect<'l>(
-    stage: &Stage<'l>,
+    test: &TestContext<'l>,
     qp: Handle<'l, NDK_QP>,
     data: &[u8],
 ) -> Result<(Handle<'l, NDK_CONNECTOR>, Ticket<'l>), NTSTATUS> {
-    let connector = stage.near.create_connector()?;
-    let (from, to) = (Address::of(&stage.near_end), Address::of(&stage.far_end));
+    let connector = test.near.create_connector()?;
+    let (from, to) = (Address::of(&test.near_end), Address::of(&test.far_end));
     let ticket = connector.connect(qp, &from, &to, READS, data, Inside::Nothing)?;
     Ok((connector, ticket))
 }
 
 /// Connects `near_qp` and `far_qp`, with private data both ways, which is checked.
 pub(crate) fn connect<'l>(
-    stage: &Stage<'l>,
+    test: &TestContext<'l>,
     near_qp: Handle<'l, NDK_QP>,
     far_qp: Handle<'l, NDK_QP>,
     near_data: &[u8],
     far_data: &[u8],
 ) -> Result<Connection<'l>, NTSTATUS> {
-    connect_to(stage, listen(stage)?, (near_qp, near_data), (far_qp, far_data))
+    connect_to(test, listen(test)?, (near_qp, near_data), (far_qp, far_data))
 }
 
 /// The same, over a listener that is there already.
 pub(crate) fn connect_to<'l>(
-    stage: &Stage<'l>,
+    test: &TestContext<'l>,
     listener: Handle<'l, NDK_LISTENER>,
     (near_qp, near_data): (Handle<'l, NDK_QP>, &[u8]),
     (far_qp, far_data): (Handle<'l, NDK_QP>, &[u8]),
 ) -> Result<Connection<'l>, NTSTATUS> {
-    let (near, connecting) = start_connect(stage, near_qp, near_data)?;
-    let offer = stage.ledger().take_offer(listener.object(), connecting)?;
-    let far = Handle::new(stage.ledger(), offer);
+    let (near, connecting) = start_connect(test, near_qp, near_data)?;
+    let offer = test.ledger().take_offer(listener.object(), connecting)?;
+    let far = Handle::new(test.ledger(), offer);
     expect_data(far, near_data, "private data of the connector");
     let accepting = far.accept(far_qp, READS, far_data, Inside::Nothing)?;
     connecting.wait()?;

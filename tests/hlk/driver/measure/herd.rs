@@ -17,7 +17,7 @@ use super::transfer::check;
 use crate::heap::try_box;
 use crate::kernel::{Event, Reset};
 use crate::ndk::{Address, QpDepths, Unrecorded, call, close_function};
-use crate::stage::Stage;
+use crate::test_context::TestContext;
 
 type Header = *mut NDK_OBJECT_HEADER;
 
@@ -79,16 +79,16 @@ impl Herd {
     /// # Errors
     /// The status with which a create failed; what was created is closed again.
     pub(super) fn create(
-        stage: &Stage<'_>,
+        test: &TestContext<'_>,
         kind: Kind,
         samples: &mut Samples,
         closes: &Closes,
     ) -> Result<Self, NTSTATUS> {
-        let adapter = Unrecorded(stage.near.as_ptr());
+        let adapter = Unrecorded(test.near.as_ptr());
         let mut members = Vec::new();
         members.try_reserve_exact(samples.wanted()).map_err(|_| STATUS_INSUFFICIENT_RESOURCES)?;
         let mut herd = Self { kind, cq: None, pd: None, members };
-        match herd.fill(adapter, &Address::of(&stage.near_end), samples) {
+        match herd.fill(adapter, &Address::of(&test.near_end), samples) {
             Ok(()) => Ok(herd),
             Err(status) => {
                 herd.end(closes);

@@ -23,13 +23,13 @@ pub(crate) use self::samples::Samples;
 use self::transfer::Link;
 use crate::heap::try_box;
 use crate::slot::Content;
-use crate::stage::{Backstage, Stage};
+use crate::test_context::{TestContext, TestState};
 
 /// Two connected ends, and the objects that are only there to be counted.
 pub(crate) struct Measuring {
     /// The state that the link borrows from. Taken back and freed by [`Measuring::close`].
-    backstage: &'static Backstage,
-    stage: Stage<'static>,
+    test_state: &'static TestState,
+    test: TestContext<'static>,
     link: Link<'static>,
     herd: Option<Herd>,
     closes: Box<Closes>,
@@ -41,16 +41,16 @@ impl Measuring {
     /// # Errors
     /// The status with which that failed; everything is closed again then.
     pub(crate) fn open(request: &MeasuringRequest) -> Result<Box<Self>, NTSTATUS> {
-        let backstage: *mut Backstage = Box::into_raw(Backstage::set_up(Level::Passive)?);
+        let test_state: *mut TestState = Box::into_raw(TestState::set_up(Level::Passive)?);
         // SAFETY: the box was just leaked, and is only taken back when nothing borrows from it any more.
-        let lent: &'static Backstage = unsafe { &*backstage };
-        let opened = Stage::open(lent, request.near, request.far).and_then(|stage| {
-            let link = Link::connect(&stage)?;
-            try_box(Self { backstage: lent, stage, link, herd: None, closes: Closes::new()? })
+        let lent: &'static TestState = unsafe { &*test_state };
+        let opened = TestContext::open(lent, request.near, request.far).and_then(|test| {
+            let link = Link::connect(&test)?;
+            try_box(Self { test_state: lent, test, link, herd: None, closes: Closes::new()? })
         });
         opened.inspect_err(|_| {
             // SAFETY: the box was leaked above, and the failed attempt has dropped what borrowed from it.
-            let _ = unsafe { Box::from_raw(backstage) }.take_down();
+            let _ = unsafe { Box::from_raw(test_state) }.take_down();
         })
     }
 
@@ -80,7 +80,7 @@ impl Measuring {
             Measure::Create => {
                 self.end_herd();
                 let kind = Kind::from(request.kind);
-                self.herd = Some(Herd::create(&self.stage, kind, &mut samples, &self.closes)?);
+                self.herd = Some(Herd::create(&self.test, kind, &mut samples, &self.closes)?);
             }
             Measure::Close | Measure::CloseUnder => {
                 let herd = self.herd.take().ok_or(STATUS_INVALID_PARAMETER)?;
@@ -102,10 +102,10 @@ impl Measuring {
     /// `STATUS_INSUFFICIENT_RESOURCES` if there is no memory for the outcome.
     pub(crate) fn close(mut self: Box<Self>) -> Result<Box<Outcome>, NTSTATUS> {
         self.end_herd();
-        let Self { backstage, closes, .. } = *self;
-        let backstage: *const Backstage = backstage;
+        let Self { test_state, closes, .. } = *self;
+        let test_state: *const TestState = test_state;
         // SAFETY: the box was leaked by `open`, and what borrowed from it is dropped.
-        let outcome = unsafe { Box::from_raw(backstage.cast_mut()) }.take_down();
+        let outcome = unsafe { Box::from_raw(test_state.cast_mut()) }.take_down();
         // Only now have all close completions returned.
         drop(closes);
         outcome

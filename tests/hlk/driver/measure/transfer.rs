@@ -17,7 +17,7 @@ use crate::kernel;
 use crate::ledger::PATIENCE;
 use crate::ndk::{Handle, Inside, QpDepths, Remote, sge};
 use crate::pair::{self, Party};
-use crate::stage::Stage;
+use crate::test_context::TestContext;
 
 /// The number of results that are polled at once.
 const BATCH: usize = 16;
@@ -34,12 +34,12 @@ pub(super) struct End<'l> {
 }
 
 impl<'l> End<'l> {
-    fn on(stage: &Stage<'l>, adapter: Handle<'l, NDK_ADAPTER>) -> Result<Self, NTSTATUS> {
+    fn on(test: &TestContext<'l>, adapter: Handle<'l, NDK_ADAPTER>) -> Result<Self, NTSTATUS> {
         const ACCESS: u32 =
             NDK_MR_FLAG_ALLOW_LOCAL_WRITE | NDK_MR_FLAG_ALLOW_REMOTE_READ | NDK_MR_FLAG_ALLOW_REMOTE_WRITE;
         let depths = QpDepths { receive: MEASURE_DEPTH, initiator: MEASURE_DEPTH, ..QpDepths::SMALL };
         let party = Party::on(adapter, depths)?;
-        let buffer = stage.buffer(MEASURE_LENGTH)?;
+        let buffer = test.buffer(MEASURE_LENGTH)?;
         party.mr.register(buffer.mdl(), MEASURE_LENGTH, ACCESS, Inside::Nothing)?.wait()?;
         let (local_token, remote_token) = (party.mr.local_token(), party.mr.remote_token());
         Ok(Self { party, buffer, local_token, remote_token })
@@ -107,10 +107,10 @@ pub(super) struct Link<'l> {
 }
 
 impl<'l> Link<'l> {
-    pub(super) fn connect(stage: &Stage<'l>) -> Result<Self, NTSTATUS> {
-        let near = End::on(stage, stage.near)?;
-        let far = End::on(stage, stage.far)?;
-        pair::connect(stage, near.party.qp, far.party.qp, b"near", b"far")?;
+    pub(super) fn connect(test: &TestContext<'l>) -> Result<Self, NTSTATUS> {
+        let near = End::on(test, test.near)?;
+        let far = End::on(test, test.far)?;
+        pair::connect(test, near.party.qp, far.party.qp, b"near", b"far")?;
         Ok(Self { near, far })
     }
 

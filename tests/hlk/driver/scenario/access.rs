@@ -9,7 +9,7 @@ use sys::status::{NTSTATUS, STATUS_ACCESS_VIOLATION, STATUS_CANCELLED, STATUS_SU
 use super::scene::{MEMORY, Memory, Scene, close_and_wait, post_receives};
 use crate::ndk::{Inside, Remote, sge};
 use crate::pair::{self, Party};
-use crate::stage::Stage;
+use crate::test_context::TestContext;
 use crate::work::Work;
 
 /// An RDMA operation of the near side.
@@ -27,7 +27,7 @@ impl Rdma {
         sges: &[NDK_SGE],
         remote: Remote,
     ) -> Result<NTSTATUS, NTSTATUS> {
-        let work = scene.stage.work("RDMA")?;
+        let work = scene.test.work("RDMA")?;
         let posted = match self {
             Self::Read => scene.near.qp.read(work.context(), sges, remote, 0),
             Self::Write => scene.near.qp.write(work.context(), sges, remote, 0),
@@ -38,12 +38,12 @@ impl Rdma {
 
 /// WR-7, WR-8: what the far side did not grant is an access violation at the initiator, and ends the
 /// connection; what it granted, up to the last byte, works.
-pub(super) fn remote(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
+pub(super) fn remote(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
     const READ: u32 = NDK_MR_FLAG_ALLOW_REMOTE_READ;
     const WRITE: u32 = NDK_MR_FLAG_ALLOW_REMOTE_WRITE;
-    let ledger = stage.ledger();
-    let listener = pair::listen(stage)?;
-    let granted = Scene::over(stage, listener, READ | WRITE)?;
+    let ledger = test.ledger();
+    let listener = pair::listen(test)?;
+    let granted = Scene::over(test, listener, READ | WRITE)?;
     let last = [granted.near_memory.sge(16)];
     let end = granted.far_memory.remote(MEMORY.saturating_sub(16));
     ledger.expect("write the last bytes", Rdma::Write.run(&granted, &last, end)?, STATUS_SUCCESS);
@@ -67,7 +67,7 @@ pub(super) fn remote(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
         ("read what is local", Rdma::Read, NDK_MR_FLAG_ALLOW_LOCAL_WRITE, |scene| scene.far_memory.remote(0)),
     ];
     for (step, rdma, access, place) in cases {
-        let scene = Scene::over(stage, listener, access)?;
+        let scene = Scene::over(test, listener, access)?;
         let receive = posted_receive(&scene)?;
         let status = rdma.run(&scene, &[scene.near_memory.sge(16)], place(&scene))?;
         ledger.expect(step, status, STATUS_ACCESS_VIOLATION);
@@ -75,7 +75,7 @@ pub(super) fn remote(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
         close_and_wait(&[scene.near_connector.object(), scene.far_connector.object()]);
     }
 
-    let scene = Scene::over(stage, listener, READ | WRITE)?;
+    let scene = Scene::over(test, listener, READ | WRITE)?;
     let stale = scene.far_memory.remote(0);
     scene.far.mr.deregister(Inside::Nothing)?.wait()?;
     let status = Rdma::Write.run(&scene, &[scene.near_memory.sge(16)], stale)?;
@@ -86,15 +86,15 @@ pub(super) fn remote(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
 /// A receive of the far side, into memory of another region than the one under test.
 fn posted_receive<'l>(scene: &Scene<'l>) -> Result<&'l Work, NTSTATUS> {
     let spare = Party { mr: scene.far.pd.create_mr()?, ..scene.far };
-    let memory = Memory::of(&scene.stage, spare, NDK_MR_FLAG_ALLOW_LOCAL_WRITE)?;
-    post_receives::<1>(&scene.stage, spare, memory).map(|[receive]| receive)
+    let memory = Memory::of(&scene.test, spare, NDK_MR_FLAG_ALLOW_LOCAL_WRITE)?;
+    post_receives::<1>(&scene.test, spare, memory).map(|[receive]| receive)
 }
 
 /// WR-4, WR-7: a local token and range are checked too, at the post or in the result.
-pub(super) fn local(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
+pub(super) fn local(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
     const ALL: u32 = NDK_MR_FLAG_ALLOW_REMOTE_READ | NDK_MR_FLAG_ALLOW_REMOTE_WRITE;
-    let ledger = stage.ledger();
-    let listener = pair::listen(stage)?;
+    let ledger = test.ledger();
+    let listener = pair::listen(test)?;
     type Place = fn(&Scene<'_>) -> NDK_SGE;
     let cases: [(&str, Place); 2] = [
         ("write from a token that never was", |scene| {
@@ -107,18 +107,18 @@ pub(super) fn local(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
         }),
     ];
     for (step, place) in cases {
-        let scene = Scene::over(stage, listener, ALL)?;
+        let scene = Scene::over(test, listener, ALL)?;
         let status = Rdma::Write.run(&scene, &[place(&scene)], scene.far_memory.remote(0))?;
         ledger.expect(step, status, STATUS_ACCESS_VIOLATION);
         close_and_wait(&[scene.near_connector.object(), scene.far_connector.object()]);
     }
 
     // A receive into memory that may only be read fails when it is posted or when the bytes come.
-    let scene = Scene::over(stage, listener, NDK_MR_FLAG_ALLOW_LOCAL_READ)?;
-    let receive = stage.work("receive into read-only memory")?;
+    let scene = Scene::over(test, listener, NDK_MR_FLAG_ALLOW_LOCAL_READ)?;
+    let receive = test.work("receive into read-only memory")?;
     let mut received = scene.far.qp.receive(receive.context(), &[scene.far_memory.sge(16)]);
     if received == STATUS_SUCCESS {
-        let send = stage.work("send")?;
+        let send = test.work("send")?;
         let posted = scene.near.qp.send(send.context(), &[scene.near_memory.sge(16)], 0);
         ledger.expect("post a send", posted, STATUS_SUCCESS);
         received = scene.far.cq.wait_for(receive);

@@ -12,38 +12,38 @@ use super::scene::{MEMORY, Memory, Scene, close_and_wait, expect_results, post_r
 use crate::kernel;
 use crate::ndk::{Address, Handle, Inside, QpDepths};
 use crate::pair::{self, Connection, Party, READS};
-use crate::stage::Stage;
+use crate::test_context::TestContext;
 
 /// The statuses of a request that a connection does not admit.
 const REFUSED: [NTSTATUS; 2] = [STATUS_CONNECTION_ABORTED, STATUS_CONNECTION_INVALID];
 
 /// CM-3, OBJ-2: a second accept, with another QP, fails and changes nothing: the first QP is the connector's, and is
 /// what a disconnect flushes.
-pub(super) fn accept_again(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
-    let ledger = stage.ledger();
-    let scene = Scene::connected(stage)?;
+pub(super) fn accept_again(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
+    let ledger = test.ledger();
+    let scene = Scene::connected(test)?;
     let works = scene.far_receives::<1>()?;
-    let spare = Party::on(stage.far, QpDepths::SMALL)?;
-    let spare_works = post_receives::<1>(stage, spare, Memory::of(stage, spare, 1)?)?;
+    let spare = Party::on(test.far, QpDepths::SMALL)?;
+    let spare_works = post_receives::<1>(test, spare, Memory::of(test, spare, 1)?)?;
     scene.far_connector.accept(spare.qp, READS, b"", Inside::Nothing)?.expect_one_of(&REFUSED);
     scene.far_connector.disconnect(Inside::Nothing)?.expect_one_of(&[STATUS_SUCCESS]);
-    expect_results(stage, scene.far, "a receive of the first QP", &works, &[STATUS_CANCELLED]);
+    expect_results(test, scene.far, "a receive of the first QP", &works, &[STATUS_CANCELLED]);
     ledger.require("the second QP is left alone", spare.cq.harvest() == 0);
     spare.qp.object().close();
     ledger.require("the second QP waits for no connector", spare.qp.object().wait_closed());
-    expect_results(stage, spare, "a receive of the second QP", &spare_works, &[STATUS_CANCELLED]);
+    expect_results(test, spare, "a receive of the second QP", &spare_works, &[STATUS_CANCELLED]);
     scene.far.qp.object().close();
     ledger.require("the first QP waits for its connector", !scene.far.qp.object().is_closed());
     Ok(())
 }
 
 /// RQ-2, CM-1: two threads disconnect one connector: each call that pends is completed once, one at least succeeds.
-pub(super) fn disconnect_twice(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
-    let ledger = stage.ledger();
-    let scene = Scene::connected(stage)?;
+pub(super) fn disconnect_twice(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
+    let ledger = test.ledger();
+    let scene = Scene::connected(test)?;
     scene.far_receives::<2>()?;
     let one = scene.near_connector;
-    let works = [stage.work("send")?, stage.work("send")?];
+    let works = [test.work("send")?, test.work("send")?];
     for work in works {
         let posted = scene.near.qp.send(work.context(), &[scene.near_memory.sge(MEMORY)], 0);
         ledger.expect("post a send", posted, STATUS_SUCCESS);
@@ -63,16 +63,16 @@ pub(super) fn disconnect_twice(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
 
 /// CM-4, CL-12: a connector connects again as soon as its peer has left: the new connection has its address, whatever
 /// is still on its way of the one before.
-pub(super) fn connect_again(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
-    let ledger = stage.ledger();
-    let listener = pair::listen(stage)?;
-    let near = Party::on(stage.near, QpDepths::SMALL)?;
-    let (first, second) = (Party::on(stage.far, QpDepths::SMALL)?, Party::on(stage.far, QpDepths::SMALL)?);
-    let (connector, connecting) = pair::start_connect(stage, near.qp, b"near")?;
+pub(super) fn connect_again(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
+    let ledger = test.ledger();
+    let listener = pair::listen(test)?;
+    let near = Party::on(test.near, QpDepths::SMALL)?;
+    let (first, second) = (Party::on(test.far, QpDepths::SMALL)?, Party::on(test.far, QpDepths::SMALL)?);
+    let (connector, connecting) = pair::start_connect(test, near.qp, b"near")?;
     let offer = Handle::<NDK_CONNECTOR>::new(ledger, ledger.take_offer(listener.object(), connecting)?);
     let accepting = offer.accept(first.qp, READS, b"far", Inside::Nothing)?;
     connecting.wait()?;
-    let (from, to) = (Address::of(&stage.near_end), Address::of(&stage.far_end));
+    let (from, to) = (Address::of(&test.near_end), Address::of(&test.far_end));
     let leaving = offer.object();
     let again = kernel::beside(
         || leaving.close(),
@@ -89,7 +89,7 @@ pub(super) fn connect_again(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
     let offer = Handle::<NDK_CONNECTOR>::new(ledger, ledger.take_offer(listener.object(), again)?);
     let (status, local) = connector.local_address();
     ledger.expect("the address of the second attempt", status, STATUS_SUCCESS);
-    let taken = stage.near.create_listener()?.listen(&Address::of(&local), Inside::Nothing)?.status();
+    let taken = test.near.create_listener()?.listen(&Address::of(&local), Inside::Nothing)?.status();
     ledger.expect("listen on the address of the second attempt", taken, STATUS_SHARING_VIOLATION);
     let accepting = offer.accept(second.qp, READS, b"far", Inside::Nothing)?;
     again.wait()?;
@@ -98,13 +98,13 @@ pub(super) fn connect_again(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
 }
 
 /// CM-1, WR-7: NdkDisconnect of a connection that never came about fails, and the QP can be connected.
-pub(super) fn disconnect_unconnected(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
-    let ledger = stage.ledger();
-    let listener = pair::listen(stage)?;
-    let near = Party::on(stage.near, QpDepths::SMALL)?;
-    let far = Party::on(stage.far, QpDepths::SMALL)?;
-    post_receives::<1>(stage, near, Memory::of(stage, near, 1)?)?;
-    let (connector, connecting) = pair::start_connect(stage, near.qp, b"")?;
+pub(super) fn disconnect_unconnected(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
+    let ledger = test.ledger();
+    let listener = pair::listen(test)?;
+    let near = Party::on(test.near, QpDepths::SMALL)?;
+    let far = Party::on(test.far, QpDepths::SMALL)?;
+    post_receives::<1>(test, near, Memory::of(test, near, 1)?)?;
+    let (connector, connecting) = pair::start_connect(test, near.qp, b"")?;
     let offer = Handle::<NDK_CONNECTOR>::new(ledger, ledger.take_offer(listener.object(), connecting)?);
     ledger.expect("reject", offer.reject(b""), STATUS_SUCCESS);
     ledger.expect("connect, and be rejected", connecting.status(), STATUS_CONNECTION_REFUSED);
@@ -114,29 +114,29 @@ pub(super) fn disconnect_unconnected(stage: &Stage<'_>) -> Result<(), NTSTATUS> 
     }
     ledger.require("the QP is left alone", near.cq.harvest() == 0);
     close_and_wait(&[connector.object(), offer.object()]);
-    pair::connect_to(stage, listener, (near.qp, b"near"), (far.qp, b"far")).map(drop)
+    pair::connect_to(test, listener, (near.qp, b"near"), (far.qp, b"far")).map(drop)
 }
 
 /// CL-4, WR-7: after the peer's disconnect, which flushes nothing here, closing the connector flushes its QP.
-pub(super) fn close_after_disconnect(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
-    let ledger = stage.ledger();
-    let scene = Scene::connected(stage)?;
+pub(super) fn close_after_disconnect(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
+    let ledger = test.ledger();
+    let scene = Scene::connected(test)?;
     let works = scene.far_receives::<2>()?;
     scene.near_connector.disconnect(Inside::Nothing)?.expect_one_of(&[STATUS_SUCCESS]);
-    wait_event(stage, scene.far_connector.object(), "disconnect event");
+    wait_event(test, scene.far_connector.object(), "disconnect event");
     ledger.require("the peer's disconnect flushes nothing", scene.far.cq.harvest() == 0);
     close_and_wait(&[scene.far_connector.object()]);
-    expect_results(stage, scene.far, "a receive after the connector's close", &works, &[STATUS_CANCELLED]);
+    expect_results(test, scene.far, "a receive after the connector's close", &works, &[STATUS_CANCELLED]);
     Ok(())
 }
 
 /// CM-5: a listener that pauses refuses the connect that has arrived and was not shown.
-pub(super) fn pause_with_offers(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
-    let ledger = stage.ledger();
-    let listener = pair::listen(stage)?;
-    let near = Party::on(stage.near, QpDepths::SMALL)?;
-    let connector = stage.near.create_connector()?;
-    let (from, to) = (Address::of(&stage.near_end), Address::of(&stage.far_end));
+pub(super) fn pause_with_offers(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
+    let ledger = test.ledger();
+    let listener = pair::listen(test)?;
+    let near = Party::on(test.near, QpDepths::SMALL)?;
+    let connector = test.near.create_connector()?;
+    let (from, to) = (Address::of(&test.near_end), Address::of(&test.far_end));
     let level = ledger.level();
     // In one DPC, which no other one of this processor interrupts.
     let connecting = kernel::at(Level::Dispatch, || {
@@ -150,25 +150,25 @@ pub(super) fn pause_with_offers(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
     ledger.require("no connect event", listener.object().events() == 0);
     listener.control_connect_events(false);
     close_and_wait(&[connector.object()]);
-    let far = Party::on(stage.far, QpDepths::SMALL)?;
-    let connected = pair::connect_to(stage, listener, (near.qp, b"near"), (far.qp, b"far"));
+    let far = Party::on(test.far, QpDepths::SMALL)?;
+    let connected = pair::connect_to(test, listener, (near.qp, b"near"), (far.qp, b"far"));
     ledger.require("one connect event", listener.object().events() == 1);
     connected.map(drop)
 }
 
 /// OBJ-2, CL-5, VER-2: connectors and the QPs that they connect and accept with are of different openings of an
 /// adapter, and closing keeps their order.
-pub(super) fn openings(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
-    let ledger = stage.ledger();
-    let (near_again, far_again) = (stage.open_again(&stage.near_end)?, stage.open_again(&stage.far_end)?);
+pub(super) fn openings(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
+    let ledger = test.ledger();
+    let (near_again, far_again) = (test.open_again(&test.near_end)?, test.open_again(&test.far_end)?);
     let near = Party::on(near_again, QpDepths::SMALL)?;
     let far = Party::on(far_again, QpDepths::SMALL)?;
-    let listener = pair::listen(stage)?;
+    let listener = pair::listen(test)?;
     let Connection { near: one, far: other } =
-        pair::connect_to(stage, listener, (near.qp, b"near"), (far.qp, b"far"))?;
-    let (source, sink) = (Memory::of(stage, near, 0)?, Memory::of(stage, far, 1)?);
-    let [receive] = post_receives::<1>(stage, far, sink)?;
-    let send = stage.work("send")?;
+        pair::connect_to(test, listener, (near.qp, b"near"), (far.qp, b"far"))?;
+    let (source, sink) = (Memory::of(test, near, 0)?, Memory::of(test, far, 1)?);
+    let [receive] = post_receives::<1>(test, far, sink)?;
+    let send = test.work("send")?;
     let posted = near.qp.send(send.context(), &[source.sge(16)], 0);
     ledger.expect("post a send", posted, STATUS_SUCCESS);
     ledger.expect("send", near.cq.wait_for(send), STATUS_SUCCESS);

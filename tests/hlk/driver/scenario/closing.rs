@@ -8,12 +8,12 @@ use sys::status::{
 use super::scene::{Scene, close_and_wait, expect_refused};
 use crate::ndk::{Address, Inside, QpDepths};
 use crate::pair::{self, Party};
-use crate::stage::Stage;
+use crate::test_context::TestContext;
 
 /// CL-5, CL-6: each antecedent's close pends while a successor lives.
-pub(super) fn antecedents_first(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
-    let scene = Scene::connected(stage)?;
-    let ledger = stage.ledger();
+pub(super) fn antecedents_first(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
+    let scene = Scene::connected(test)?;
+    let ledger = test.ledger();
     scene.far_receives::<2>()?;
     let antecedents = [
         scene.near.cq.object(),
@@ -40,15 +40,15 @@ pub(super) fn antecedents_first(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
 }
 
 /// CL-5, CL-7: an offered connector is a successor of the listener, and new connects are refused.
-pub(super) fn listener_with_offers(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
-    let ledger = stage.ledger();
-    let listener = pair::listen(stage)?;
-    let near = Party::on(stage.near, QpDepths::SMALL)?;
-    let (_, connecting) = pair::start_connect(stage, near.qp, b"near")?;
+pub(super) fn listener_with_offers(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
+    let ledger = test.ledger();
+    let listener = pair::listen(test)?;
+    let near = Party::on(test.near, QpDepths::SMALL)?;
+    let (_, connecting) = pair::start_connect(test, near.qp, b"near")?;
     let offer = ledger.take_offer(listener.object(), connecting)?;
     listener.object().close();
     ledger.require("the listener's close pends while its offer lives", !listener.object().is_closed());
-    expect_refused(stage, "connect to a listener that is closing")?;
+    expect_refused(test, "connect to a listener that is closing")?;
     close_and_wait(&[offer]);
     connecting.expect_one_of(&[STATUS_CONNECTION_REFUSED, STATUS_CONNECTION_ABORTED]);
     ledger.require("the listener's close completes after its offer's", listener.object().wait_closed());
@@ -56,12 +56,12 @@ pub(super) fn listener_with_offers(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
 }
 
 /// CL-7, CL-5: a connection outlives its closing listener, which refuses new connects.
-pub(super) fn listener_before_connection(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
-    let scene = Scene::connected(stage)?;
-    let ledger = stage.ledger();
+pub(super) fn listener_before_connection(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
+    let scene = Scene::connected(test)?;
+    let ledger = test.ledger();
     scene.listener.object().close();
     ledger.require("the listener's close pends", !scene.listener.object().is_closed());
-    expect_refused(stage, "connect to a listener that is closing")?;
+    expect_refused(test, "connect to a listener that is closing")?;
     scene.exchange(b"still here")?;
     close_and_wait(&[scene.far_connector.object()]);
     ledger.require("the listener's close completes", scene.listener.object().wait_closed());
@@ -69,24 +69,24 @@ pub(super) fn listener_before_connection(stage: &Stage<'_>) -> Result<(), NTSTAT
 }
 
 /// CL-12: an address is taken until the listener and every connector accepted over it are closed.
-pub(super) fn address_reuse(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
+pub(super) fn address_reuse(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
     const TAKEN: [NTSTATUS; 2] = [STATUS_SHARING_VIOLATION, STATUS_ADDRESS_ALREADY_EXISTS];
-    let scene = Scene::connected(stage)?;
-    let address = Address::of(&stage.far_end);
-    let second = stage.far.create_listener()?;
+    let scene = Scene::connected(test)?;
+    let address = Address::of(&test.far_end);
+    let second = test.far.create_listener()?;
     second.listen(&address, Inside::Nothing)?.expect_one_of(&TAKEN);
     scene.listener.object().close();
-    let third = stage.far.create_listener()?;
+    let third = test.far.create_listener()?;
     third.listen(&address, Inside::Nothing)?.expect_one_of(&TAKEN);
     close_and_wait(&[scene.far_connector.object(), scene.listener.object()]);
-    let fourth = stage.far.create_listener()?;
+    let fourth = test.far.create_listener()?;
     fourth.listen(&address, Inside::Nothing)?.expect_one_of(&[STATUS_SUCCESS]);
     Ok(())
 }
 
 /// A PD is closed while one of its MRs stays open for good.
-pub(super) fn leak(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
-    let pd = stage.near.create_pd()?;
+pub(super) fn leak(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
+    let pd = test.near.create_pd()?;
     pd.create_mr()?.object().abandon();
     pd.object().close();
     Ok(())

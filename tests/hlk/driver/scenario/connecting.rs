@@ -11,15 +11,15 @@ use sys::status::{
 use super::scene::{Scene, close_and_wait, expect_results, wait_event};
 use crate::ndk::{Address, Handle, Inside, QpDepths, ReadLimits};
 use crate::pair::{self, Connection, Party, READS};
-use crate::stage::Stage;
+use crate::test_context::TestContext;
 
 /// CM-7, CM-6: without private data the read limits are there all the same.
-pub(super) fn no_private_data(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
-    let ledger = stage.ledger();
-    let near = Party::on(stage.near, QpDepths::SMALL)?;
-    let far = Party::on(stage.far, QpDepths::SMALL)?;
-    let listener = pair::listen(stage)?;
-    let (connector, connecting) = pair::start_connect(stage, near.qp, b"")?;
+pub(super) fn no_private_data(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
+    let ledger = test.ledger();
+    let near = Party::on(test.near, QpDepths::SMALL)?;
+    let far = Party::on(test.far, QpDepths::SMALL)?;
+    let listener = pair::listen(test)?;
+    let (connector, connecting) = pair::start_connect(test, near.qp, b"")?;
     let offer = Handle::<NDK_CONNECTOR>::new(ledger, ledger.take_offer(listener.object(), connecting)?);
     let mut limits = ReadLimits { inbound: u32::MAX, outbound: u32::MAX };
     let (status, _) = offer.connection_data(&mut [], &mut limits);
@@ -46,15 +46,15 @@ fn same_addresses(one: Handle<'_, NDK_CONNECTOR>, other: Handle<'_, NDK_CONNECTO
 
 /// CM-7: the most private data is carried, one byte more is refused, and a buffer that is too small gets
 /// what fits.
-pub(super) fn private_data_limits(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
-    let ledger = stage.ledger();
-    let (most_near, most_far) = (stage.near.info()?.MaxCallerData, stage.far.info()?.MaxCalleeData);
-    let near = Party::on(stage.near, QpDepths::SMALL)?;
-    let far = Party::on(stage.far, QpDepths::SMALL)?;
-    let listener = pair::listen(stage)?;
+pub(super) fn private_data_limits(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
+    let ledger = test.ledger();
+    let (most_near, most_far) = (test.near.info()?.MaxCallerData, test.far.info()?.MaxCalleeData);
+    let near = Party::on(test.near, QpDepths::SMALL)?;
+    let far = Party::on(test.far, QpDepths::SMALL)?;
+    let listener = pair::listen(test)?;
 
-    let (from, to) = (Address::of(&stage.near_end), Address::of(&stage.far_end));
-    let refused = stage.near.create_connector()?;
+    let (from, to) = (Address::of(&test.near_end), Address::of(&test.far_end));
+    let refused = test.near.create_connector()?;
     let too_much = pattern(most_near.saturating_add(1))?;
     let ticket = refused.connect(near.qp, &from, &to, READS, &too_much, Inside::Nothing)?;
     let status = ticket.status();
@@ -62,7 +62,7 @@ pub(super) fn private_data_limits(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
     close_and_wait(&[refused.object()]);
 
     let most = pattern(most_near)?;
-    let (connector, connecting) = pair::start_connect(stage, near.qp, &most)?;
+    let (connector, connecting) = pair::start_connect(test, near.qp, &most)?;
     let offer = Handle::<NDK_CONNECTOR>::new(ledger, ledger.take_offer(listener.object(), connecting)?);
     let mut limits = READS;
     let mut small = [0_u8; 4];
@@ -95,10 +95,10 @@ fn pattern(length: u32) -> Result<Vec<u8>, NTSTATUS> {
 }
 
 /// CM-1: both sides disconnect without waiting for each other.
-pub(super) fn disconnect_both(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
-    let near = Party::on(stage.near, QpDepths::SMALL)?;
-    let far = Party::on(stage.far, QpDepths::SMALL)?;
-    let Connection { near: one, far: other } = pair::connect(stage, near.qp, far.qp, b"near", b"far")?;
+pub(super) fn disconnect_both(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
+    let near = Party::on(test.near, QpDepths::SMALL)?;
+    let far = Party::on(test.far, QpDepths::SMALL)?;
+    let Connection { near: one, far: other } = pair::connect(test, near.qp, far.qp, b"near", b"far")?;
     let tickets = [one.disconnect(Inside::Nothing)?, other.disconnect(Inside::Nothing)?];
     for ticket in tickets {
         ticket.expect_one_of(&[STATUS_SUCCESS]);
@@ -107,16 +107,16 @@ pub(super) fn disconnect_both(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
 }
 
 /// CM-1, CM-2, WR-7: the peer's disconnect is an event and no flush; ours completes it for both.
-pub(super) fn disconnect_event(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
-    let scene = Scene::connected(stage)?;
-    let ledger = stage.ledger();
+pub(super) fn disconnect_event(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
+    let scene = Scene::connected(test)?;
+    let ledger = test.ledger();
     let works = scene.far_receives::<2>()?;
     let disconnecting = scene.near_connector.disconnect(Inside::Nothing)?;
-    wait_event(stage, scene.far_connector.object(), "disconnect event");
+    wait_event(test, scene.far_connector.object(), "disconnect event");
     ledger.require("the peer's disconnect flushes nothing", scene.far.cq.harvest() == 0);
     scene.far_connector.disconnect(Inside::Nothing)?.expect_one_of(&[STATUS_SUCCESS]);
     disconnecting.expect_one_of(&[STATUS_SUCCESS]);
-    expect_results(stage, scene.far, "a receive after the disconnect", &works, &[STATUS_CANCELLED]);
+    expect_results(test, scene.far, "a receive after the disconnect", &works, &[STATUS_CANCELLED]);
     ledger.require("one disconnect event", scene.far_connector.object().events() == 1);
     Ok(())
 }

@@ -15,7 +15,7 @@ use super::access::Rdma;
 use super::scene::{MEMORY, Memory, Scene, close_and_wait};
 use crate::ndk::{Extent, Inside, QpDepths, Remote, Then};
 use crate::pair::{self, Party};
-use crate::stage::Stage;
+use crate::test_context::TestContext;
 
 const ACCESS: u32 =
     NDK_MR_FLAG_ALLOW_LOCAL_WRITE | NDK_MR_FLAG_ALLOW_REMOTE_READ | NDK_MR_FLAG_ALLOW_REMOTE_WRITE;
@@ -32,21 +32,21 @@ struct Ends<'l> {
 }
 
 /// NDIS-8: scatter/gather entries of each kind of request, and inline data.
-pub(super) fn requests(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
-    let (info, peer) = (stage.near.info()?, stage.far.info()?);
+pub(super) fn requests(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
+    let (info, peer) = (test.near.info()?, test.far.info()?);
     let depths = |info: &NDK_ADAPTER_INFO| QpDepths {
         receive_sges: info.MaxReceiveRequestSge,
         initiator_sges: info.MaxInitiatorRequestSge,
         inline: info.MaxInlineDataSize,
         ..QpDepths::SMALL
     };
-    let (near, far) = (Party::on(stage.near, depths(&info))?, Party::on(stage.far, depths(&peer))?);
-    pair::connect_to(stage, pair::listen(stage)?, (near.qp, b"near"), (far.qp, b"far"))?;
-    let (source, sink) = (Memory::of(stage, near, ACCESS)?, Memory::of(stage, far, ACCESS)?);
+    let (near, far) = (Party::on(test.near, depths(&info))?, Party::on(test.far, depths(&peer))?);
+    pair::connect_to(test, pair::listen(test)?, (near.qp, b"near"), (far.qp, b"far"))?;
+    let (source, sink) = (Memory::of(test, near, ACCESS)?, Memory::of(test, far, ACCESS)?);
     let ends = Ends { near, far, source, sink };
-    messages(stage, &ends, (info.MaxInitiatorRequestSge, peer.MaxReceiveRequestSge))?;
-    reads(stage, &ends, info.MaxReadRequestSge)?;
-    inline(stage, &ends, info.MaxInlineDataSize)
+    messages(test, &ends, (info.MaxInitiatorRequestSge, peer.MaxReceiveRequestSge))?;
+    reads(test, &ends, info.MaxReadRequestSge)?;
+    inline(test, &ends, info.MaxInlineDataSize)
 }
 
 /// So many entries of a byte each, for `post`.
@@ -56,8 +56,8 @@ fn with_entries(memory: Memory<'_>, count: u32, post: impl FnOnce(&[NDK_SGE]) ->
     post(entries.get(..count as usize).unwrap_or_default())
 }
 
-fn messages(stage: &Stage<'_>, ends: &Ends<'_>, (most, peers): (u32, u32)) -> Result<(), NTSTATUS> {
-    let (ledger, work, send) = (stage.ledger(), stage.work("receive")?, stage.work("send")?);
+fn messages(test: &TestContext<'_>, ends: &Ends<'_>, (most, peers): (u32, u32)) -> Result<(), NTSTATUS> {
+    let (ledger, work, send) = (test.ledger(), test.work("receive")?, test.work("send")?);
     let receives = |count| with_entries(ends.sink, count, |list| ends.far.qp.receive(work.context(), list));
     let sends = |count| with_entries(ends.source, count, |list| ends.near.qp.send(send.context(), list, 0));
     let refused = receives(peers.saturating_add(1));
@@ -72,8 +72,8 @@ fn messages(stage: &Stage<'_>, ends: &Ends<'_>, (most, peers): (u32, u32)) -> Re
     Ok(())
 }
 
-fn reads(stage: &Stage<'_>, ends: &Ends<'_>, most: u32) -> Result<(), NTSTATUS> {
-    let (ledger, read) = (stage.ledger(), stage.work("read")?);
+fn reads(test: &TestContext<'_>, ends: &Ends<'_>, most: u32) -> Result<(), NTSTATUS> {
+    let (ledger, read) = (test.ledger(), test.work("read")?);
     let reads = |count| {
         with_entries(ends.source, count, |list| {
             ends.near.qp.read(read.context(), list, ends.sink.remote(0), 0)
@@ -85,8 +85,8 @@ fn reads(stage: &Stage<'_>, ends: &Ends<'_>, most: u32) -> Result<(), NTSTATUS> 
     Ok(())
 }
 
-fn inline(stage: &Stage<'_>, ends: &Ends<'_>, most: u32) -> Result<(), NTSTATUS> {
-    let (ledger, work, send) = (stage.ledger(), stage.work("receive")?, stage.work("inline send")?);
+fn inline(test: &TestContext<'_>, ends: &Ends<'_>, most: u32) -> Result<(), NTSTATUS> {
+    let (ledger, work, send) = (test.ledger(), test.work("receive")?, test.work("inline send")?);
     let posted = ends.far.qp.receive(work.context(), &[ends.sink.sge(MEMORY)]);
     ledger.expect("post a receive", posted, STATUS_SUCCESS);
     ends.source.buffer.fill(0xc3, MEMORY);
@@ -102,24 +102,24 @@ fn inline(stage: &Stage<'_>, ends: &Ends<'_>, most: u32) -> Result<(), NTSTATUS>
 }
 
 /// NDIS-8: as many requests as the deepest queues hold, and one more on each.
-pub(super) fn queues(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
-    let ledger = stage.ledger();
-    let info = stage.near.info()?;
+pub(super) fn queues(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
+    let ledger = test.ledger();
+    let info = test.near.info()?;
     let deep = QpDepths {
         receive: info.MaxReceiveQueueDepth,
         initiator: info.MaxInitiatorQueueDepth,
         ..QpDepths::SMALL
     };
-    let (near, far) = (Party::on(stage.near, deep)?, Party::on(stage.far, QpDepths::SMALL)?);
-    let connection = pair::connect_to(stage, pair::listen(stage)?, (near.qp, b"near"), (far.qp, b"far"))?;
-    let memory = Memory::of(stage, near, ACCESS)?;
+    let (near, far) = (Party::on(test.near, deep)?, Party::on(test.far, QpDepths::SMALL)?);
+    let connection = pair::connect_to(test, pair::listen(test)?, (near.qp, b"near"), (far.qp, b"far"))?;
+    let memory = Memory::of(test, near, ACCESS)?;
     let receive = || {
-        let work = stage.work("receive")?;
+        let work = test.work("receive")?;
         Ok::<_, NTSTATUS>(near.qp.receive(work.context(), &[memory.sge(1)]))
     };
     // There is no receive for the sends.
     let send = || {
-        let work = stage.work("send")?;
+        let work = test.work("send")?;
         Ok::<_, NTSTATUS>(near.qp.send(work.context(), &[memory.sge(1)], 0))
     };
     for _ in 0..deep.receive {
@@ -145,14 +145,14 @@ pub(super) fn queues(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
 }
 
 /// NDIS-8, WR-8: the largest region and window, over the same memory again and again.
-pub(super) fn memory(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
+pub(super) fn memory(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
     const PART: u32 = 4 << 20;
-    let ledger = stage.ledger();
-    let info = stage.far.info()?;
-    let scene = Scene::connected(stage)?;
+    let ledger = test.ledger();
+    let info = test.far.info()?;
+    let scene = Scene::connected(test)?;
     let (far, bytes) = (scene.far, |size: usize| u32::try_from(size).map_err(|_| STATUS_INVALID_PARAMETER));
     let most = bytes(info.MaxRegistrationSize)?;
-    let buffer = stage.repeated(PART, most.div_ceil(PART).saturating_add(1))?;
+    let buffer = test.repeated(PART, most.div_ceil(PART).saturating_add(1))?;
     let mr = far.pd.create_mr()?;
     let over = mr.register(buffer.mdl(), most.saturating_add(1), ACCESS, Inside::Nothing)?;
     ledger.expect("register a byte too many", over.status(), STATUS_INVALID_PARAMETER);
@@ -173,7 +173,7 @@ pub(super) fn memory(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
     let mw = far.pd.start_mw(Then::Keep)?.wait()?;
     let bind = |length: u32| {
         let extent = Extent { address: buffer.address(0), length };
-        let work = stage.work("bind")?;
+        let work = test.work("bind")?;
         let posted = far.qp.bind(work.context(), mr, mw, extent, NDK_OP_FLAG_ALLOW_REMOTE_WRITE);
         Ok::<_, NTSTATUS>(if posted == STATUS_SUCCESS { far.cq.wait_for(work) } else { posted })
     };

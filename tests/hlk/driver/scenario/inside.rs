@@ -9,12 +9,12 @@ use super::scene::{MEMORY, Scene, close_and_wait, expect_refused, post_receives,
 use crate::ledger::Reaction;
 use crate::ndk::{Address, CqDepth, Creation, Handle, Inside, Interface, QpDepths, Then};
 use crate::pair::{self, Party, READS};
-use crate::stage::Stage;
+use crate::test_context::TestContext;
 
 /// CL-8, RQ-3: every kind of object, closed in its create completion (or at once, if the create did not
 /// pend).
-pub(super) fn create(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
-    let adapter = stage.near;
+pub(super) fn create(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
+    let adapter = test.near;
     let cq = adapter.create_cq(CqDepth(16))?;
     let pd = adapter.create_pd()?;
     finish(adapter.start_cq(CqDepth(16), Then::CloseInside)?)?;
@@ -32,11 +32,11 @@ fn finish<T: Interface>(creation: Creation<'_, T>) -> Result<(), NTSTATUS> {
 }
 
 /// CL-3, CL-8: a listener closed in its listen completion, an MR in its registration's.
-pub(super) fn request(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
-    let listener = stage.far.create_listener()?;
-    listener.listen(&Address::of(&stage.far_end), Inside::Close)?.wait()?;
-    let party = Party::on(stage.near, QpDepths::SMALL)?;
-    let buffer = stage.buffer(MEMORY)?;
+pub(super) fn request(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
+    let listener = test.far.create_listener()?;
+    listener.listen(&Address::of(&test.far_end), Inside::Close)?.wait()?;
+    let party = Party::on(test.near, QpDepths::SMALL)?;
+    let buffer = test.buffer(MEMORY)?;
     let registered = party.mr.register(buffer.mdl(), MEMORY, NDK_MR_FLAG_ALLOW_LOCAL_READ, Inside::Close)?;
     registered.wait()?;
     close_and_wait(&[listener.object(), party.mr.object()]);
@@ -45,22 +45,22 @@ pub(super) fn request(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
     mr.deregister(Inside::Close)?.wait()?;
     close_and_wait(&[mr.object()]);
     // The address is free again, as the listener is gone.
-    pair::listen(stage).map(drop)
+    pair::listen(test).map(drop)
 }
 
 /// CL-8: a connector closed in the completion of a connect that was refused, and of one that was not.
-pub(super) fn connect(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
-    let ledger = stage.ledger();
-    let near = Party::on(stage.near, QpDepths::SMALL)?;
-    let (from, to) = (Address::of(&stage.near_end), Address::of(&stage.far_end));
-    let refused = stage.near.create_connector()?;
+pub(super) fn connect(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
+    let ledger = test.ledger();
+    let near = Party::on(test.near, QpDepths::SMALL)?;
+    let (from, to) = (Address::of(&test.near_end), Address::of(&test.far_end));
+    let refused = test.near.create_connector()?;
     let ticket = refused.connect(near.qp, &from, &to, READS, b"", Inside::Close)?;
     ledger.expect("connect to an address without a listener", ticket.status(), STATUS_CONNECTION_REFUSED);
     close_and_wait(&[refused.object()]);
 
-    let listener = pair::listen(stage)?;
-    let far = Party::on(stage.far, QpDepths::SMALL)?;
-    let connector = stage.near.create_connector()?;
+    let listener = pair::listen(test)?;
+    let far = Party::on(test.far, QpDepths::SMALL)?;
+    let connector = test.near.create_connector()?;
     let connecting = connector.connect(near.qp, &from, &to, READS, b"near", Inside::Close)?;
     let offer = ledger.take_offer(listener.object(), connecting)?;
     let accepted = Handle::new(ledger, offer).accept(far.qp, READS, b"far", Inside::Nothing)?;
@@ -71,37 +71,37 @@ pub(super) fn connect(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
 }
 
 /// CL-7, CL-8: an offer that is closed in the connect event is a refusal.
-pub(super) fn connect_event(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
-    let listener = pair::listen(stage)?;
+pub(super) fn connect_event(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
+    let listener = pair::listen(test)?;
     listener.object().react(Reaction::Close);
-    expect_refused(stage, "connect, and the offer is closed")?;
-    expect_refused(stage, "connect again, and the offer is closed")?;
-    stage.ledger().require("a connect event for each", listener.object().events() == 2);
+    expect_refused(test, "connect, and the offer is closed")?;
+    expect_refused(test, "connect again, and the offer is closed")?;
+    test.ledger().require("a connect event for each", listener.object().events() == 2);
     Ok(())
 }
 
 /// CL-8, CM-2: connectors closed in the disconnect completion and in the disconnect event.
-pub(super) fn disconnect(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
-    let scene = Scene::connected(stage)?;
+pub(super) fn disconnect(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
+    let scene = Scene::connected(test)?;
     scene.far_connector.object().react(Reaction::Close);
     let disconnected = scene.near_connector.disconnect(Inside::Close)?;
     disconnected.expect_one_of(&[STATUS_SUCCESS, STATUS_CONNECTION_ABORTED, STATUS_IO_TIMEOUT]);
-    wait_event(stage, scene.far_connector.object(), "disconnect event");
+    wait_event(test, scene.far_connector.object(), "disconnect event");
     close_and_wait(&[scene.near_connector.object(), scene.far_connector.object()]);
     Ok(())
 }
 
 /// CL-3: a CQ closed in its own notification; its QP holds it until that is closed.
-pub(super) fn notification(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
-    let scene = Scene::connected(stage)?;
-    let ledger = stage.ledger();
-    post_receives::<1>(stage, scene.far, scene.far_memory)?;
+pub(super) fn notification(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
+    let scene = Scene::connected(test)?;
+    let ledger = test.ledger();
+    post_receives::<1>(test, scene.far, scene.far_memory)?;
     scene.far.cq.object().react(Reaction::Close);
     scene.far.cq.arm(NDK_CQ_NOTIFY_ANY);
-    let send = stage.work("send")?;
+    let send = test.work("send")?;
     let posted = scene.near.qp.send(send.context(), &[scene.near_memory.sge(8)], 0);
     ledger.expect("post a send", posted, STATUS_SUCCESS);
-    wait_event(stage, scene.far.cq.object(), "notification");
+    wait_event(test, scene.far.cq.object(), "notification");
     ledger.require("the CQ's close pends while its QP lives", !scene.far.cq.object().is_closed());
     ledger.expect("send", scene.near.cq.wait_for(send), STATUS_SUCCESS);
     close_and_wait(&[scene.far_connector.object(), scene.far.qp.object(), scene.far.cq.object()]);

@@ -5,14 +5,14 @@ use sys::status::{NTSTATUS, STATUS_INVALID_PARAMETER, STATUS_NOT_SUPPORTED, STAT
 
 use crate::ndk::{Address, CqDepth, QpDepths, Then};
 use crate::pair::{self, Party};
-use crate::stage::Stage;
+use crate::test_context::TestContext;
 
 /// OBJ-5, OBJ-6, CQ-7: an operation that an adapter's information denies is refused, one that it claims works,
 /// and every object refuses an undefined extension.
-pub(super) fn not_supported(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
-    let ledger = stage.ledger();
-    let info = stage.near.info()?;
-    let party = Party::on(stage.near, QpDepths::SMALL)?;
+pub(super) fn not_supported(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
+    let ledger = test.ledger();
+    let info = test.near.info()?;
+    let party = Party::on(test.near, QpDepths::SMALL)?;
     let claims = |flag: u32| info.AdapterFlags & flag != 0;
     let claimed = [
         ("create a memory window", info.MaxWindowSize != 0, party.pd.start_mw(Then::Keep)?.ticket().status()),
@@ -26,11 +26,11 @@ pub(super) fn not_supported(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
     for (step, claimed, status) in claimed {
         ledger.expect(step, status, if claimed { STATUS_SUCCESS } else { STATUS_NOT_SUPPORTED });
     }
-    let (connector, listener) = (stage.near.create_connector()?, stage.near.create_listener()?);
+    let (connector, listener) = (test.near.create_connector()?, test.near.create_listener()?);
     let (mw, srq) = (party.pd.start_mw(Then::Keep)?.wait()?, party.pd.start_srq(2, 0, Then::Keep)?.wait()?);
-    let endpoint = stage.near.start_shared_endpoint(&Address::of(&stage.near_end), Then::Keep)?.wait()?;
+    let endpoint = test.near.start_shared_endpoint(&Address::of(&test.near_end), Then::Keep)?.wait()?;
     let extensions = [
-        ("extension of an adapter", stage.near.query_unknown_extension()),
+        ("extension of an adapter", test.near.query_unknown_extension()),
         ("extension of a CQ", party.cq.query_unknown_extension()),
         ("extension of a PD", party.pd.query_unknown_extension()),
         ("extension of a QP", party.qp.query_unknown_extension()),
@@ -48,12 +48,12 @@ pub(super) fn not_supported(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
 }
 
 /// CQ-7: at a limit it works, over it the parameter is invalid.
-pub(super) fn limits(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
-    let ledger = stage.ledger();
-    let info = stage.near.info()?;
-    let pd = stage.near.create_pd()?;
-    let cq = stage.near.create_cq(CqDepth(info.MaxCqDepth))?;
-    let too_deep = stage.near.start_cq(CqDepth(info.MaxCqDepth.saturating_add(1)), Then::Keep)?;
+pub(super) fn limits(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
+    let ledger = test.ledger();
+    let info = test.near.info()?;
+    let pd = test.near.create_pd()?;
+    let cq = test.near.create_cq(CqDepth(info.MaxCqDepth))?;
+    let too_deep = test.near.start_cq(CqDepth(info.MaxCqDepth.saturating_add(1)), Then::Keep)?;
     ledger.expect("a CQ that is too deep", too_deep.ticket().status(), STATUS_INVALID_PARAMETER);
 
     let most = QpDepths {
@@ -75,5 +75,5 @@ pub(super) fn limits(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
         let creation = pd.start_qp(cq, depths, Then::Keep)?;
         ledger.expect(step, creation.ticket().status(), STATUS_INVALID_PARAMETER);
     }
-    pair::listen(stage).map(drop)
+    pair::listen(test).map(drop)
 }

@@ -13,7 +13,7 @@ use crate::buffer::Buffer;
 use crate::kernel::{self, Look, PartialMdl};
 use crate::ledger::Ledger;
 use crate::ndk::{Extent, Inside, Remote, mapping_length};
-use crate::stage::Stage;
+use crate::test_context::TestContext;
 
 /// Where in the buffer the memory begins, which is not where a page does.
 const FIRST: u32 = 100;
@@ -82,7 +82,7 @@ impl Way {
 
 /// Writes to the beginning, across the cuts and to the end of what `base` and `token` name, and checks the buffer.
 fn write(scene: &Scene<'_>, buffer: &Buffer, base: usize, token: u32) -> Result<(), NTSTATUS> {
-    let ledger = scene.stage.ledger();
+    let ledger = scene.test.ledger();
     let middle = CUTS.map(|cut| cut.saturating_sub(PIECE / 2));
     let places = [0, middle[0], middle[1], LENGTH.saturating_sub(PIECE)];
     for place in places {
@@ -112,10 +112,10 @@ impl ConcatPair for [[u8; 8]; 2] {
 }
 
 /// WR-8: memory stays registered when the lists that described it are freed, reused or unmapped.
-pub(super) fn registered(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
-    let ledger = stage.ledger();
-    let scene = Scene::connected(stage)?;
-    let buffer = stage.locked(FIRST.saturating_add(LENGTH))?;
+pub(super) fn registered(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
+    let ledger = test.ledger();
+    let scene = Scene::connected(test)?;
+    let buffer = test.locked(FIRST.saturating_add(LENGTH))?;
     let mr = scene.far.pd.create_mr()?;
     let flags = NDK_MR_FLAG_ALLOW_LOCAL_WRITE | NDK_MR_FLAG_ALLOW_REMOTE_WRITE;
     for way in WAYS {
@@ -135,23 +135,23 @@ pub(super) fn registered(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
 
 /// WR-8: pages stay mapped when the lists that described them are freed, reused or unmapped, and until the mapping
 /// is released. It is built without a completion (the page of NdkBuildLAM has it optional).
-pub(super) fn mapped(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
+pub(super) fn mapped(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
     const BASE: usize = 0x7000_0000;
-    let ledger = stage.ledger();
-    let scene = Scene::connected(stage)?;
+    let ledger = test.ledger();
+    let scene = Scene::connected(test)?;
     let far = scene.far;
-    let (buffer, place) = (stage.locked(FIRST.saturating_add(LENGTH))?, stage.buffer(mapping_length(3))?);
+    let (buffer, place) = (test.locked(FIRST.saturating_add(LENGTH))?, test.buffer(mapping_length(3))?);
     let mr = far.pd.create_fast_mr()?;
     mr.initialise(16, true)?.wait()?;
     for way in WAYS {
-        let mapping = way.hand_over(ledger, buffer, |mdl| stage.far.map_inline(mdl, LENGTH, place))?;
+        let mapping = way.hand_over(ledger, buffer, |mdl| test.far.map_inline(mdl, LENGTH, place))?;
         ledger.require("a page for each that the memory touches", mapping.count() == 3);
         let extent = Extent { address: BASE | mapping.offset() as usize, length: LENGTH };
         let post =
             |context| far.qp.fast_register(context, mr, &mapping, extent, NDK_OP_FLAG_ALLOW_REMOTE_WRITE);
-        ledger.expect("fast register", run(stage, far, "fast register", post)?, STATUS_SUCCESS);
+        ledger.expect("fast register", run(test, far, "fast register", post)?, STATUS_SUCCESS);
         write(&scene, buffer, extent.address, mr.remote_token())?;
-        let invalidated = run(stage, far, "invalidate", |context| far.qp.invalidate(context, mr, 0))?;
+        let invalidated = run(test, far, "invalidate", |context| far.qp.invalidate(context, mr, 0))?;
         ledger.expect("invalidate", invalidated, STATUS_SUCCESS);
     }
     Ok(())

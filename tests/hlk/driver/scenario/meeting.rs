@@ -13,7 +13,7 @@ use super::scene::{Scene, close_and_wait, expect_results, wait_event};
 use crate::kernel;
 use crate::ndk::{Handle, Inside, QpDepths};
 use crate::pair::{self, Party, READS};
-use crate::stage::Stage;
+use crate::test_context::TestContext;
 use crate::work::Work;
 
 /// Final statuses of a request whose connection is ended meanwhile.
@@ -33,12 +33,12 @@ const POLLS: usize = 50;
 
 /// CL-4, CM-2: a QP is closed while its connect is completed. If both sides' requests succeed, the connection was
 /// there, and the peer is told of its end.
-pub(super) fn close_and_complete(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
-    let ledger = stage.ledger();
-    let listener = pair::listen(stage)?;
-    let near = Party::on(stage.near, QpDepths::SMALL)?;
-    let far = Party::on(stage.far, QpDepths::SMALL)?;
-    let (connector, connecting) = pair::start_connect(stage, near.qp, b"near")?;
+pub(super) fn close_and_complete(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
+    let ledger = test.ledger();
+    let listener = pair::listen(test)?;
+    let near = Party::on(test.near, QpDepths::SMALL)?;
+    let far = Party::on(test.far, QpDepths::SMALL)?;
+    let (connector, connecting) = pair::start_connect(test, near.qp, b"near")?;
     let offer = Handle::new(ledger, ledger.take_offer(listener.object(), connecting)?);
     let accepting = offer.accept(far.qp, READS, b"far", Inside::Nothing)?;
     connecting.wait()?;
@@ -53,34 +53,34 @@ pub(super) fn close_and_complete(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
     let accepted = accepting.status();
     ledger.expect_one_of("accept of a QP that is closed", accepted, &ENDED);
     if completed == STATUS_SUCCESS && accepted == STATUS_SUCCESS {
-        wait_event(stage, offer.object(), "disconnect event after the close of the peer's QP");
+        wait_event(test, offer.object(), "disconnect event after the close of the peer's QP");
     }
     close_and_wait(&[connector.object(), near.qp.object(), offer.object(), listener.object()]);
     Ok(())
 }
 
 /// CL-9, WR-2: where there is the result of a request, there is room for another one.
-pub(super) fn result_and_post(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
-    let ledger = stage.ledger();
-    let scene = Scene::connected(stage)?;
+pub(super) fn result_and_post(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
+    let ledger = test.ledger();
+    let scene = Scene::connected(test)?;
     let (qp, cq, memory) = (scene.near.qp, scene.near.cq, scene.near_memory);
-    let first = stage.work("send")?;
+    let first = test.work("send")?;
     let mut sends: [&Work; FULL] = [first; FULL];
     for slot in sends.iter_mut().skip(1) {
-        *slot = stage.work("send")?;
+        *slot = test.work("send")?;
     }
     for send in sends {
         ledger.expect("fill the queue", qp.send(send.context(), &[memory.sge(16)], 0), STATUS_SUCCESS);
     }
     let mut more: [&Work; FULL] = [first; FULL];
     for slot in &mut more {
-        *slot = stage.work("send as soon as there is a result")?;
+        *slot = test.work("send as soon as there is a result")?;
     }
     let mut more = more.into_iter();
-    let receive = stage.work("receive")?;
+    let receive = test.work("receive")?;
     let mut receives: [&Work; FULL] = [receive; FULL];
     for slot in receives.iter_mut().skip(1) {
-        *slot = stage.work("receive")?;
+        *slot = test.work("receive")?;
     }
     let (far, far_memory) = (scene.far.qp, scene.far_memory);
     // Each receive lets a send go on, in this thread; one preemption between the send's result and the end of the
@@ -102,18 +102,18 @@ pub(super) fn result_and_post(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
         },
     )?;
     close_and_wait(&[scene.near_connector.object(), qp.object()]);
-    expect_results(stage, scene.near, "a send of a full queue", &sends, &ENDED);
+    expect_results(test, scene.near, "a send of a full queue", &sends, &ENDED);
     Ok(())
 }
 
 /// CL-3, CQ-3: a CQ is armed for errors while its first one comes: there is one notification.
-pub(super) fn error_and_arm(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
-    let scene = Scene::connected(stage)?;
+pub(super) fn error_and_arm(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
+    let scene = Scene::connected(test)?;
     let receives = scene.far_receives::<1>()?;
     let (qp, cq) = (scene.far.qp, scene.far.cq);
     kernel::beside(|| cq.arm(NDK_CQ_NOTIFY_ERRORS), || qp.flush())?;
-    wait_event(stage, cq.object(), "notification of an error that came while the CQ was armed");
-    stage.ledger().require("one notification for an arm", cq.object().events() == 1);
-    expect_results(stage, scene.far, "a receive that was flushed", &receives, &[STATUS_CANCELLED]);
+    wait_event(test, cq.object(), "notification of an error that came while the CQ was armed");
+    test.ledger().require("one notification for an arm", cq.object().events() == 1);
+    expect_results(test, scene.far, "a receive that was flushed", &receives, &[STATUS_CANCELLED]);
     Ok(())
 }

@@ -4,7 +4,7 @@ use sys::ndk::{NDK_ADAPTER_FLAG_CQ_INTERRUPT_MODERATION_SUPPORTED, NDK_CQ_NOTIFY
 use sys::status::{NTSTATUS, STATUS_INVALID_PARAMETER_MIX, STATUS_NOT_SUPPORTED, STATUS_SUCCESS};
 
 use super::scene::{QUIET, Scene, close_and_wait, wait_event};
-use crate::stage::Stage;
+use crate::test_context::TestContext;
 
 /// Neither an interval nor a count.
 const UNLIMITED: u32 = u32::MAX;
@@ -17,17 +17,17 @@ const LONG: u32 = 60_000_000;
 
 /// CQ-7: a notification is held back until a count is reached or an interval is over, whichever is limited;
 /// never by a close.
-pub(super) fn moderated(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
-    let ledger = stage.ledger();
-    let scene = Scene::connected(stage)?;
+pub(super) fn moderated(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
+    let ledger = test.ledger();
+    let scene = Scene::connected(test)?;
     let cq = scene.far.cq;
-    if stage.far.info()?.AdapterFlags & NDK_ADAPTER_FLAG_CQ_INTERRUPT_MODERATION_SUPPORTED == 0 {
+    if test.far.info()?.AdapterFlags & NDK_ADAPTER_FLAG_CQ_INTERRUPT_MODERATION_SUPPORTED == 0 {
         ledger.expect("moderate what can't be", cq.moderate(SHORT, 8), STATUS_NOT_SUPPORTED);
         return Ok(());
     }
     let send = || {
         let [_] = scene.far_receives::<1>()?;
-        let work = stage.work("send")?;
+        let work = test.work("send")?;
         let posted = scene.near.qp.send(work.context(), &[scene.near_memory.sge(8)], 0);
         ledger.expect("post a send", posted, STATUS_SUCCESS);
         ledger.expect("send", scene.near.cq.wait_for(work), STATUS_SUCCESS);
@@ -42,13 +42,13 @@ pub(super) fn moderated(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
     send()?;
     ledger.require("no notification before the count", !cq.object().event_within(QUIET));
     send()?;
-    wait_event(stage, cq.object(), "the count is reached");
+    wait_event(test, cq.object(), "the count is reached");
     while cq.harvest() != 0 {}
 
     ledger.expect("moderate by an interval", cq.moderate(SHORT, UNLIMITED), STATUS_SUCCESS);
     cq.arm(NDK_CQ_NOTIFY_ANY);
     send()?;
-    wait_event(stage, cq.object(), "the interval is over");
+    wait_event(test, cq.object(), "the interval is over");
     while cq.harvest() != 0 {}
 
     ledger.expect("moderate by a minute", cq.moderate(LONG, UNLIMITED), STATUS_SUCCESS);
@@ -56,7 +56,7 @@ pub(super) fn moderated(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
     send()?;
     ledger.require("no notification for a minute", !cq.object().event_within(QUIET));
     ledger.expect("moderate no longer", cq.moderate(0, UNLIMITED), STATUS_SUCCESS);
-    wait_event(stage, cq.object(), "what was held back is let go");
+    wait_event(test, cq.object(), "what was held back is let go");
     while cq.harvest() != 0 {}
 
     ledger.expect("moderate by a minute again", cq.moderate(LONG, UNLIMITED), STATUS_SUCCESS);
@@ -70,14 +70,14 @@ pub(super) fn moderated(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
 
 /// CL-3: a CQ is closed at the very moment when a notification that was held back is due. (So it is where an
 /// interval is kept by a clock of 64 ticks in a second; elsewhere it is about that moment.)
-pub(super) fn closed_when_due(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
+pub(super) fn closed_when_due(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
     const TICK: u32 = 15_625;
     const MILLISECONDS: u32 = 10;
-    let ledger = stage.ledger();
-    let scene = Scene::connected(stage)?;
+    let ledger = test.ledger();
+    let scene = Scene::connected(test)?;
     let (far, connector) = (scene.far, scene.far_connector);
     let [_] = scene.far_receives::<1>()?;
-    let work = stage.work("send")?;
+    let work = test.work("send")?;
     // Refused or not: a queue that is not moderated is closed while it notifies.
     let _ = far.cq.moderate(TICK + MILLISECONDS * 1000, UNLIMITED);
     far.cq.arm(NDK_CQ_NOTIFY_ANY);

@@ -9,13 +9,13 @@ use sys::status::{NDIS_STATUS_BAD_VERSION, NTSTATUS, STATUS_SUCCESS};
 use super::scene::{Memory, post_receives, wait_event};
 use crate::ndk::{CqDepth, Handle, Inside, QpDepths};
 use crate::pair::{self, Party, READS};
-use crate::stage::Stage;
+use crate::test_context::TestContext;
 
 /// VER-1, VER-2: the older minor versions are spoken too, each with what it has; others are refused.
-pub(super) fn versions(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
-    let ledger = stage.ledger();
+pub(super) fn versions(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
+    let ledger = test.ledger();
     for version in [NDK_VERSION_1_1, NDK_VERSION_1_2, NDK_VERSION_2_0, NDK_VERSION_2_1] {
-        let adapter = stage.open_as(version)?;
+        let adapter = test.open_as(version)?;
         let spoken = adapter.info()?.Version;
         ledger.require("the major version that was asked for", spoken.Major == version.Major);
         ledger.require("at least the minor version", spoken.Minor >= version.Minor);
@@ -30,32 +30,32 @@ pub(super) fn versions(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
         NDK_VERSION { Major: 0, Minor: 9 },
     ];
     for version in refused {
-        let status = stage.open_as(version).err().unwrap_or(STATUS_SUCCESS);
+        let status = test.open_as(version).err().unwrap_or(STATUS_SUCCESS);
         ledger.expect("open as an unknown version", status, NDIS_STATUS_BAD_VERSION);
     }
     Ok(())
 }
 
 /// CM-8: accept, complete connect and the disconnect event in their extended forms, and extended results.
-pub(super) fn extended(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
-    let ledger = stage.ledger();
-    let near = Party::on(stage.near, QpDepths::SMALL)?;
-    let far = Party::on(stage.far, QpDepths::SMALL)?;
-    let listener = pair::listen(stage)?;
-    let (connector, connecting) = pair::start_connect(stage, near.qp, b"near")?;
+pub(super) fn extended(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
+    let ledger = test.ledger();
+    let near = Party::on(test.near, QpDepths::SMALL)?;
+    let far = Party::on(test.far, QpDepths::SMALL)?;
+    let listener = pair::listen(test)?;
+    let (connector, connecting) = pair::start_connect(test, near.qp, b"near")?;
     let offer = Handle::<NDK_CONNECTOR>::new(ledger, ledger.take_offer(listener.object(), connecting)?);
     let accepting = offer.accept_extended(far.qp, READS, b"far")?;
     connecting.wait()?;
     connector.complete_connect_extended()?.wait()?;
     accepting.wait()?;
 
-    let (source, sink) = (Memory::of(stage, near, 0)?, Memory::of(stage, far, 1)?);
-    let [receive] = post_receives::<1>(stage, far, sink)?;
-    let send = stage.work("send")?;
+    let (source, sink) = (Memory::of(test, near, 0)?, Memory::of(test, far, 1)?);
+    let [receive] = post_receives::<1>(test, far, sink)?;
+    let send = test.work("send")?;
     far.cq.arm(NDK_CQ_NOTIFY_ANY);
     ledger.expect("post a send", near.qp.send(send.context(), &[source.sge(24)], 0), STATUS_SUCCESS);
     ledger.expect("send", near.cq.wait_for(send), STATUS_SUCCESS);
-    wait_event(stage, far.cq.object(), "receive");
+    wait_event(test, far.cq.object(), "receive");
     let result = far.cq.poll_extended();
     let expected = |result: sys::ndk::NDK_RESULT_EX| {
         result.Status == STATUS_SUCCESS
@@ -67,7 +67,7 @@ pub(super) fn extended(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
     ledger.require("an extended result", result.is_some_and(expected));
 
     let disconnecting = connector.disconnect(Inside::Nothing)?;
-    wait_event(stage, offer.object(), "extended disconnect event");
+    wait_event(test, offer.object(), "extended disconnect event");
     offer.disconnect(Inside::Nothing)?.expect_one_of(&[STATUS_SUCCESS]);
     disconnecting.expect_one_of(&[STATUS_SUCCESS]);
     Ok(())

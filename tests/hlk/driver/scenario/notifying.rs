@@ -8,35 +8,35 @@ use super::scene::{Memory, post_receives, wait_event};
 use crate::kernel;
 use crate::ndk::{CqDepth, Handle, QpDepths};
 use crate::pair::{self, Party};
-use crate::stage::Stage;
+use crate::test_context::TestContext;
 
 /// The number of sends that are posted for each affinity.
 const SENDS: usize = 4;
 
 /// CQ-8: consumers walk their requests after a post, which a notification frees; so it does not come by way of the
 /// post, whatever processors it is to run on. (On another one it may run meanwhile.)
-pub(super) fn after_post(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
-    let (ledger, listener) = (stage.ledger(), pair::listen(stage)?);
+pub(super) fn after_post(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
+    let (ledger, listener) = (test.ledger(), pair::listen(test)?);
     let (group, number) = kernel::processor();
     let own = GROUP_AFFINITY { Mask: 1_usize.wrapping_shl(number.into()), Group: group, Reserved: [0; 3] };
     let others = GROUP_AFFINITY { Mask: !own.Mask, ..own };
     // What is to run on the poster's own processor comes there as an interrupt does, maybe during the post.
     for (mut affinity, apart) in [(None, true), (Some(others), true), (Some(own), false)] {
-        let near = party(stage.near, affinity.as_mut())?;
-        let far = party(stage.far, affinity.as_mut())?;
-        pair::connect_to(stage, listener, (near.qp, b"near"), (far.qp, b"far"))?;
-        let from = Memory::of(stage, near, NDK_MR_FLAG_ALLOW_LOCAL_WRITE)?;
-        let to = Memory::of(stage, far, NDK_MR_FLAG_ALLOW_LOCAL_WRITE)?;
+        let near = party(test.near, affinity.as_mut())?;
+        let far = party(test.far, affinity.as_mut())?;
+        pair::connect_to(test, listener, (near.qp, b"near"), (far.qp, b"far"))?;
+        let from = Memory::of(test, near, NDK_MR_FLAG_ALLOW_LOCAL_WRITE)?;
+        let to = Memory::of(test, far, NDK_MR_FLAG_ALLOW_LOCAL_WRITE)?;
         for _ in 0..SENDS {
-            let [receive] = post_receives::<1>(stage, far, to)?;
-            let send = stage.work("send")?;
+            let [receive] = post_receives::<1>(test, far, to)?;
+            let send = test.work("send")?;
             near.cq.arm(NDK_CQ_NOTIFY_ANY);
             far.cq.arm(NDK_CQ_NOTIFY_ANY);
             let posted = near.qp.send_watched(send.context(), &[from.sge(8)]);
             ledger.expect("post a send", posted, STATUS_SUCCESS);
             ledger.require("no notification inside the post", !apart || ledger.notified_inside() == 0);
-            wait_event(stage, near.cq.object(), "a notification of the send");
-            wait_event(stage, far.cq.object(), "a notification of the receive");
+            wait_event(test, near.cq.object(), "a notification of the send");
+            wait_event(test, far.cq.object(), "a notification of the receive");
             ledger.expect("send", near.cq.wait_for(send), STATUS_SUCCESS);
             ledger.expect("receive", far.cq.wait_for(receive), STATUS_SUCCESS);
         }

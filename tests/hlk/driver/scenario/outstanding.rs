@@ -8,22 +8,22 @@ use sys::status::{
 use super::scene::{Scene, close_and_wait, expect_results};
 use crate::ndk::{Handle, Inside, QpDepths};
 use crate::pair::{self, Party, READS};
-use crate::stage::Stage;
+use crate::test_context::TestContext;
 
 /// CL-4, WR-2: each posted receive is cancelled, with one result.
-pub(super) fn receives(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
-    let scene = Scene::connected(stage)?;
+pub(super) fn receives(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
+    let scene = Scene::connected(test)?;
     let works = scene.far_receives::<4>()?;
     close_and_wait(&[scene.far_connector.object(), scene.far.qp.object()]);
-    expect_results(stage, scene.far, "a receive of a closed QP", &works, &[STATUS_CANCELLED]);
+    expect_results(test, scene.far, "a receive of a closed QP", &works, &[STATUS_CANCELLED]);
     Ok(())
 }
 
 /// CL-4, WR-2: each send that no receive awaits ends, with one result.
-pub(super) fn sends(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
-    let scene = Scene::connected(stage)?;
-    let ledger = stage.ledger();
-    let works = [stage.work("send")?, stage.work("send")?, stage.work("send")?];
+pub(super) fn sends(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
+    let scene = Scene::connected(test)?;
+    let ledger = test.ledger();
+    let works = [test.work("send")?, test.work("send")?, test.work("send")?];
     for work in works {
         let posted = scene.near.qp.send(work.context(), &[scene.near_memory.sge(16)], 0);
         ledger.expect("post a send", posted, STATUS_SUCCESS);
@@ -31,17 +31,17 @@ pub(super) fn sends(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
     close_and_wait(&[scene.near_connector.object(), scene.near.qp.object()]);
     // On iWARP a send is a success once its bytes are on their way.
     let statuses = [STATUS_CANCELLED, STATUS_IO_TIMEOUT, STATUS_CONNECTION_ABORTED, STATUS_SUCCESS];
-    expect_results(stage, scene.near, "a send of a closed QP", &works, &statuses);
+    expect_results(test, scene.near, "a send of a closed QP", &works, &statuses);
     Ok(())
 }
 
 /// CL-4: a connector is closed while its connect waits for an answer.
-pub(super) fn connect(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
-    let ledger = stage.ledger();
-    let listener = pair::listen(stage)?;
-    let near = Party::on(stage.near, QpDepths::SMALL)?;
-    let far = Party::on(stage.far, QpDepths::SMALL)?;
-    let (connector, connecting) = pair::start_connect(stage, near.qp, b"near")?;
+pub(super) fn connect(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
+    let ledger = test.ledger();
+    let listener = pair::listen(test)?;
+    let near = Party::on(test.near, QpDepths::SMALL)?;
+    let far = Party::on(test.far, QpDepths::SMALL)?;
+    let (connector, connecting) = pair::start_connect(test, near.qp, b"near")?;
     let offer = ledger.take_offer(listener.object(), connecting)?;
     close_and_wait(&[connector.object()]);
     connecting.expect_one_of(&[STATUS_CANCELLED, STATUS_CONNECTION_ABORTED]);
@@ -52,12 +52,12 @@ pub(super) fn connect(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
 }
 
 /// CL-4: a connector is closed while its accept waits for the peer to complete.
-pub(super) fn accept(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
-    let ledger = stage.ledger();
-    let listener = pair::listen(stage)?;
-    let near = Party::on(stage.near, QpDepths::SMALL)?;
-    let far = Party::on(stage.far, QpDepths::SMALL)?;
-    let (connector, connecting) = pair::start_connect(stage, near.qp, b"near")?;
+pub(super) fn accept(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
+    let ledger = test.ledger();
+    let listener = pair::listen(test)?;
+    let near = Party::on(test.near, QpDepths::SMALL)?;
+    let far = Party::on(test.far, QpDepths::SMALL)?;
+    let (connector, connecting) = pair::start_connect(test, near.qp, b"near")?;
     let offer = ledger.take_offer(listener.object(), connecting)?;
     let accepted = Handle::new(ledger, offer).accept(far.qp, READS, b"far", Inside::Nothing)?;
     connecting.wait()?;

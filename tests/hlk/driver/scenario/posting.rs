@@ -12,43 +12,43 @@ use sys::status::{
 use super::scene::{MEMORY, Memory, QUIET, Scene, expect_results, post_receives, wait_event};
 use crate::ndk::{QpDepths, sge};
 use crate::pair::{self, Party};
-use crate::stage::Stage;
+use crate::test_context::TestContext;
 
 /// WR-2, WR-7: flush cancels what is posted, before and during a connection.
-pub(super) fn flush(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
-    let party = Party::on(stage.near, QpDepths::SMALL)?;
-    let memory = Memory::of(stage, party, NDK_MR_FLAG_ALLOW_LOCAL_WRITE)?;
-    let works = post_receives::<3>(stage, party, memory)?;
+pub(super) fn flush(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
+    let party = Party::on(test.near, QpDepths::SMALL)?;
+    let memory = Memory::of(test, party, NDK_MR_FLAG_ALLOW_LOCAL_WRITE)?;
+    let works = post_receives::<3>(test, party, memory)?;
     party.qp.flush();
-    expect_results(stage, party, "a receive flushed unconnected", &works, &[STATUS_CANCELLED]);
+    expect_results(test, party, "a receive flushed unconnected", &works, &[STATUS_CANCELLED]);
 
-    let scene = Scene::connected(stage)?;
+    let scene = Scene::connected(test)?;
     let works = scene.far_receives::<3>()?;
     scene.far.qp.flush();
-    expect_results(stage, scene.far, "a receive flushed connected", &works, &[STATUS_CANCELLED]);
+    expect_results(test, scene.far, "a receive flushed connected", &works, &[STATUS_CANCELLED]);
     Ok(())
 }
 
 /// WR-2: what does not fit into a queue fails at once, without a result; the rest is not harmed.
-pub(super) fn over_posting(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
-    let ledger = stage.ledger();
-    let scene = Scene::connected(stage)?;
+pub(super) fn over_posting(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
+    let ledger = test.ledger();
+    let scene = Scene::connected(test)?;
     let works = scene.far_receives::<8>()?;
-    let extra = stage.work("a receive too many")?;
+    let extra = test.work("a receive too many")?;
     let posted = scene.far.qp.receive(extra.context(), &[scene.far_memory.sge(MEMORY)]);
     ledger.require("a receive too many fails", posted != STATUS_SUCCESS);
     scene.far.qp.flush();
-    expect_results(stage, scene.far, "a receive that fitted", &works, &[STATUS_CANCELLED]);
+    expect_results(test, scene.far, "a receive that fitted", &works, &[STATUS_CANCELLED]);
     ledger.require("no result for the receive too many", !extra.is_done());
     Ok(())
 }
 
 /// WR-7: only receives may be posted before there is a connection.
-pub(super) fn unconnected(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
-    let ledger = stage.ledger();
-    let party = Party::on(stage.near, QpDepths::SMALL)?;
-    let memory = Memory::of(stage, party, NDK_MR_FLAG_ALLOW_LOCAL_WRITE)?;
-    let work = stage.work("unconnected")?;
+pub(super) fn unconnected(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
+    let ledger = test.ledger();
+    let party = Party::on(test.near, QpDepths::SMALL)?;
+    let memory = Memory::of(test, party, NDK_MR_FLAG_ALLOW_LOCAL_WRITE)?;
+    let work = test.work("unconnected")?;
     let sges = [memory.sge(16)];
     let to = memory.remote(0);
     let sent = party.qp.send(work.context(), &sges, 0);
@@ -58,17 +58,17 @@ pub(super) fn unconnected(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
     let read = party.qp.read(work.context(), &sges, to, 0);
     ledger.expect("read unconnected", read, STATUS_CONNECTION_INVALID);
     ledger.require("no result for what was not accepted", party.cq.harvest() == 0);
-    post_receives::<1>(stage, party, memory).map(drop)
+    post_receives::<1>(test, party, memory).map(drop)
 }
 
 /// CQ-2, CQ-3, CQ-4: one notification per satisfied arm, at once if it is late, and none otherwise.
-pub(super) fn arming(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
-    let scene = Scene::connected(stage)?;
-    let ledger = stage.ledger();
+pub(super) fn arming(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
+    let scene = Scene::connected(test)?;
+    let ledger = test.ledger();
     let cq = scene.far.cq;
     let send = |flags: u32| {
         let [receive] = scene.far_receives::<1>()?;
-        let work = stage.work("send")?;
+        let work = test.work("send")?;
         let posted = scene.near.qp.send(work.context(), &[scene.near_memory.sge(8)], flags);
         ledger.expect("post a send", posted, STATUS_SUCCESS);
         ledger.expect("send", scene.near.cq.wait_for(work), STATUS_SUCCESS);
@@ -98,12 +98,12 @@ pub(super) fn arming(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
 }
 
 /// WR-2, WR-7: a send waits for a receive, but not for ever; then the connection is over.
-pub(super) fn starving(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
-    let ledger = stage.ledger();
-    let scene = Scene::connected(stage)?;
+pub(super) fn starving(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
+    let ledger = test.ledger();
+    let scene = Scene::connected(test)?;
     let sges = [scene.near_memory.sge(8)];
     let send = |step| {
-        let work = stage.work(step)?;
+        let work = test.work(step)?;
         ledger.expect(step, scene.near.qp.send(work.context(), &sges, 0), STATUS_SUCCESS);
         Ok::<_, NTSTATUS>(work)
     };
@@ -118,23 +118,23 @@ pub(super) fn starving(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
     let behind = send("send behind it")?;
     ledger.expect("a send without a receive", scene.near.cq.wait_for(starving), STATUS_IO_TIMEOUT);
     ledger.expect("a send behind it", scene.near.cq.wait_for(behind), STATUS_CANCELLED);
-    wait_event(stage, scene.far_connector.object(), "the end of the connection");
-    let late = stage.work("send too late")?;
+    wait_event(test, scene.far_connector.object(), "the end of the connection");
+    let late = test.work("send too late")?;
     let refused = scene.near.qp.send(late.context(), &sges, 0);
     ledger.expect("a send after it", refused, STATUS_CONNECTION_INVALID);
     Ok(())
 }
 
 /// WR-2, WR-3, WR-5: sends of no and one byte, inline, silent, and too long for the receive.
-pub(super) fn send_shapes(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
-    let ledger = stage.ledger();
-    let scene = Scene::connected(stage)?;
+pub(super) fn send_shapes(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
+    let ledger = test.ledger();
+    let scene = Scene::connected(test)?;
     scene.exchange(b"")?;
     scene.exchange(b"1")?;
     inline(&scene)?;
 
     let [receive] = scene.far_receives::<1>()?;
-    let silent = stage.work("send silently")?;
+    let silent = test.work("send silently")?;
     let sges = [scene.near_memory.sge(8)];
     let posted = scene.near.qp.send(silent.context(), &sges, NDK_OP_FLAG_SILENT_SUCCESS);
     ledger.expect("post a silent send", posted, STATUS_SUCCESS);
@@ -142,10 +142,10 @@ pub(super) fn send_shapes(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
     scene.exchange(b"after it")?;
     ledger.require("a silent success has no result", !silent.is_done());
 
-    let short = stage.work("receive too little")?;
+    let short = test.work("receive too little")?;
     let posted = scene.far.qp.receive(short.context(), &[scene.far_memory.sge(4)]);
     ledger.expect("post a short receive", posted, STATUS_SUCCESS);
-    let long = stage.work("send too much")?;
+    let long = test.work("send too much")?;
     let posted = scene.near.qp.send(long.context(), &sges, 0);
     ledger.expect("post a long send", posted, STATUS_SUCCESS);
     let received = scene.far.cq.wait_for(short);
@@ -159,21 +159,21 @@ pub(super) fn send_shapes(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
 /// WR-5: inline data needs no token and may change when the post has returned; more than the QP was made
 /// for is refused.
 fn inline(scene: &Scene<'_>) -> Result<(), NTSTATUS> {
-    let (stage, ledger) = (&scene.stage, scene.stage.ledger());
-    let work = stage.work("send inline")?;
+    let (test, ledger) = (&scene.test, scene.test.ledger());
+    let work = test.work("send inline")?;
     let mut data = [0x5a_u8];
     let address = data.as_mut_ptr() as usize;
     let sges = [sge(address, 1, 0)];
     let posted = scene.near.qp.send(work.context(), &sges, NDK_OP_FLAG_INLINE);
     ledger.require("more inline data than the QP takes is refused", posted != STATUS_SUCCESS);
-    if stage.near.info()?.MaxInlineDataSize == 0 {
+    if test.near.info()?.MaxInlineDataSize == 0 {
         return Ok(());
     }
-    let near = Party::on(stage.near, QpDepths { inline: 1, ..QpDepths::SMALL })?;
-    let far = Party::on(stage.far, QpDepths::SMALL)?;
-    pair::connect_to(stage, scene.listener, (near.qp, b"near"), (far.qp, b"far"))?;
-    let memory = Memory::of(stage, far, NDK_MR_FLAG_ALLOW_LOCAL_WRITE)?;
-    let [receive] = post_receives::<1>(stage, far, memory)?;
+    let near = Party::on(test.near, QpDepths { inline: 1, ..QpDepths::SMALL })?;
+    let far = Party::on(test.far, QpDepths::SMALL)?;
+    pair::connect_to(test, scene.listener, (near.qp, b"near"), (far.qp, b"far"))?;
+    let memory = Memory::of(test, far, NDK_MR_FLAG_ALLOW_LOCAL_WRITE)?;
+    let [receive] = post_receives::<1>(test, far, memory)?;
     let posted = near.qp.send(work.context(), &sges, NDK_OP_FLAG_INLINE);
     data = [0];
     ledger.expect("post an inline send", posted, STATUS_SUCCESS);

@@ -12,31 +12,31 @@ use sys::status::{
 use super::scene::{Memory, QUIET, Scene, close_and_wait, post_receives, wait_event};
 use crate::ndk::{Address, CqDepth, Handle, Inside, QpDepths, ReadLimits, Remote, Then, sge};
 use crate::pair::{self, Party, READS};
-use crate::stage::Stage;
+use crate::test_context::TestContext;
 
 /// WR-6: a chain of deferred posts is started by its last one, also if that one is refused.
-pub(super) fn deferred(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
-    let ledger = stage.ledger();
-    let scene = Scene::connected(stage)?;
+pub(super) fn deferred(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
+    let ledger = test.ledger();
+    let scene = Scene::connected(test)?;
     let (qp, cq) = (scene.near.qp, scene.near.cq);
     let (sges, to) = ([scene.near_memory.sge(16)], scene.far_memory.remote(0));
     for chain in [0, 1, 4] {
-        let mut last = stage.work("the end of a chain")?;
+        let mut last = test.work("the end of a chain")?;
         for _ in 0..chain {
-            let work = stage.work("a deferred write")?;
+            let work = test.work("a deferred write")?;
             ledger.expect("defer", qp.write(work.context(), &sges, to, NDK_OP_FLAG_DEFER), STATUS_SUCCESS);
             last = work;
         }
-        let end = stage.work("the end of a chain")?;
+        let end = test.work("the end of a chain")?;
         ledger.expect("end a chain", qp.write(end.context(), &sges, to, 0), STATUS_SUCCESS);
         ledger.expect("the end of a chain", cq.wait_for(end), STATUS_SUCCESS);
         ledger.require("a chain is done in its order", chain == 0 || last.is_done());
     }
-    let deferred = [stage.work("deferred before a refusal")?, stage.work("deferred before a refusal")?];
+    let deferred = [test.work("deferred before a refusal")?, test.work("deferred before a refusal")?];
     for work in deferred {
         ledger.expect("defer", qp.write(work.context(), &sges, to, NDK_OP_FLAG_DEFER), STATUS_SUCCESS);
     }
-    let refused = stage.work("refused")?;
+    let refused = test.work("refused")?;
     let [sge] = sges;
     let status = qp.write(refused.context(), &[sge, sge], to, NDK_OP_FLAG_DEFER);
     ledger.expect("too many SGEs in the middle of a chain", status, STATUS_INVALID_PARAMETER);
@@ -48,13 +48,13 @@ pub(super) fn deferred(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
 }
 
 /// CQ-7: a CQ may be resized with results in it, and loses none; over the limit it is left as it is.
-pub(super) fn resized(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
-    let ledger = stage.ledger();
-    let scene = Scene::connected(stage)?;
-    let most = stage.far.info()?.MaxCqDepth;
+pub(super) fn resized(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
+    let ledger = test.ledger();
+    let scene = Scene::connected(test)?;
+    let most = test.far.info()?.MaxCqDepth;
     let receives = scene.far_receives::<3>()?;
     for depth in [64, 128, 32] {
-        let send = stage.work("send")?;
+        let send = test.work("send")?;
         let posted = scene.near.qp.send(send.context(), &[scene.near_memory.sge(8)], 0);
         ledger.expect("post a send", posted, STATUS_SUCCESS);
         ledger.expect("send", scene.near.cq.wait_for(send), STATUS_SUCCESS);
@@ -69,26 +69,26 @@ pub(super) fn resized(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
 }
 
 /// CQ-6: more results than a CQ holds make it fail, which it says when it is armed.
-pub(super) fn overflown(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
-    let ledger = stage.ledger();
-    let (cq, pd) = (stage.far.create_cq(CqDepth(2))?, stage.far.create_pd()?);
+pub(super) fn overflown(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
+    let ledger = test.ledger();
+    let (cq, pd) = (test.far.create_cq(CqDepth(2))?, test.far.create_pd()?);
     let party = Party { cq, pd, qp: pd.create_qp(cq, QpDepths::SMALL)?, mr: pd.create_mr()? };
-    let memory = Memory::of(stage, party, NDK_MR_FLAG_ALLOW_LOCAL_WRITE)?;
-    post_receives::<8>(stage, party, memory)?;
+    let memory = Memory::of(test, party, NDK_MR_FLAG_ALLOW_LOCAL_WRITE)?;
+    post_receives::<8>(test, party, memory)?;
     party.qp.flush();
     ledger.require("no notification unarmed", !cq.object().event_within(QUIET));
     cq.arm(NDK_CQ_NOTIFY_ANY);
-    wait_event(stage, cq.object(), "a CQ that overflowed");
+    wait_event(test, cq.object(), "a CQ that overflowed");
     ledger.require("the CQ says that it failed", cq.object().has_failed());
     Ok(())
 }
 
 /// WR-9: an SRQ's depth and threshold, changed one by one, and their limits.
-pub(super) fn modified_srq(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
-    let ledger = stage.ledger();
-    let most = stage.far.info()?.MaxSrqDepth;
-    let party = Party::on(stage.far, QpDepths::SMALL)?;
-    let memory = Memory::of(stage, party, NDK_MR_FLAG_ALLOW_LOCAL_WRITE)?;
+pub(super) fn modified_srq(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
+    let ledger = test.ledger();
+    let most = test.far.info()?.MaxSrqDepth;
+    let party = Party::on(test.far, QpDepths::SMALL)?;
+    let memory = Memory::of(test, party, NDK_MR_FLAG_ALLOW_LOCAL_WRITE)?;
     let deepest = party.pd.start_srq(most, 0, Then::Keep)?.wait()?;
     let over = most.saturating_add(1);
     let too_deep = party.pd.start_srq(over, 0, Then::Keep)?;
@@ -97,7 +97,7 @@ pub(super) fn modified_srq(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
 
     let srq = party.pd.start_srq(2, 0, Then::Keep)?.wait()?;
     let post = || {
-        let work = stage.work("receive")?;
+        let work = test.work("receive")?;
         Ok::<_, NTSTATUS>(srq.receive(work.context(), &[memory.sge(16)]))
     };
     srq.modify(0, 0)?.wait()?;
@@ -108,35 +108,35 @@ pub(super) fn modified_srq(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
     ledger.expect("the third receive of a deeper queue", post()?, STATUS_SUCCESS);
     ledger.require("no notification without a threshold", !srq.object().event_within(QUIET));
     srq.modify(0, 8)?.wait()?;
-    wait_event(stage, srq.object(), "a threshold that is above what is left");
+    wait_event(test, srq.object(), "a threshold that is above what is left");
     ledger.require("one notification for a threshold", srq.object().events() == 1);
     Ok(())
 }
 
 /// CM-3, CM-4: a QP and a connector connect once, and a listener listens once.
-pub(super) fn once(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
-    let ledger = stage.ledger();
-    let scene = Scene::connected(stage)?;
-    let (from, to) = (Address::of(&stage.near_end), Address::of(&stage.far_end));
-    let spare = Party::on(stage.near, QpDepths::SMALL)?;
+pub(super) fn once(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
+    let ledger = test.ledger();
+    let scene = Scene::connected(test)?;
+    let (from, to) = (Address::of(&test.near_end), Address::of(&test.far_end));
+    let spare = Party::on(test.near, QpDepths::SMALL)?;
     let again = scene.near_connector.connect(spare.qp, &from, &to, READS, b"", Inside::Nothing)?;
     ledger.expect("connect a connector twice", again.status(), STATUS_CONNECTION_ACTIVE);
-    let (second, connecting) = pair::start_connect(stage, scene.near.qp, b"")?;
+    let (second, connecting) = pair::start_connect(test, scene.near.qp, b"")?;
     ledger.expect("connect a QP twice", connecting.status(), STATUS_CONNECTION_ACTIVE);
     close_and_wait(&[second.object()]);
-    let elsewhere = Address::of(&stage.far_end.with_port(stage.far_end.port().wrapping_add(1)));
+    let elsewhere = Address::of(&test.far_end.with_port(test.far_end.port().wrapping_add(1)));
     let listening = scene.listener.listen(&elsewhere, Inside::Nothing)?;
     ledger.expect("listen twice", listening.status(), STATUS_ADDRESS_ALREADY_ASSOCIATED);
     scene.exchange(b"all the same")
 }
 
 /// CQ-7, CM-6: a transfer and read limits as large as the adapter says, and one more.
-pub(super) fn largest(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
-    let ledger = stage.ledger();
-    let info = stage.near.info()?;
-    let scene = Scene::connected(stage)?;
-    let most = info.MaxTransferLength.min(stage.far.info()?.MaxTransferLength);
-    let (source, sink) = (stage.buffer(most.saturating_add(1))?, stage.buffer(most)?);
+pub(super) fn largest(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
+    let ledger = test.ledger();
+    let info = test.near.info()?;
+    let scene = Scene::connected(test)?;
+    let most = info.MaxTransferLength.min(test.far.info()?.MaxTransferLength);
+    let (source, sink) = (test.buffer(most.saturating_add(1))?, test.buffer(most)?);
     let (source_mr, sink_mr) = (scene.near.pd.create_mr()?, scene.far.pd.create_mr()?);
     source_mr.register(source.mdl(), most.saturating_add(1), 0, Inside::Nothing)?.wait()?;
     let access = NDK_MR_FLAG_ALLOW_REMOTE_WRITE;
@@ -144,7 +144,7 @@ pub(super) fn largest(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
     let to = Remote { address: sink.address(0) as u64, token: sink_mr.remote_token() };
     source.put_at(most.saturating_sub(4), b"last");
     let part = |length| sge(source.address(0), length, source_mr.local_token());
-    let work = stage.work("the longest write")?;
+    let work = test.work("the longest write")?;
     ledger.expect(
         "post the longest write",
         scene.near.qp.write(work.context(), &[part(most)], to, 0),
@@ -154,14 +154,14 @@ pub(super) fn largest(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
     let mut arrived = [0; 4];
     sink.take_at(most.saturating_sub(4), &mut arrived);
     ledger.require("its last bytes", &arrived == b"last");
-    let longer = stage.work("a write that is too long")?;
+    let longer = test.work("a write that is too long")?;
     let refused = scene.near.qp.write(longer.context(), &[part(most.saturating_add(1))], to, 0);
     ledger.expect("post a byte too many", refused, STATUS_INVALID_PARAMETER);
 
     let limits = ReadLimits { inbound: u32::MAX, outbound: u32::MAX };
-    let (near, far) = (Party::on(stage.near, QpDepths::SMALL)?, Party::on(stage.far, QpDepths::SMALL)?);
-    let connector = stage.near.create_connector()?;
-    let (from, at) = (Address::of(&stage.near_end), Address::of(&stage.far_end));
+    let (near, far) = (Party::on(test.near, QpDepths::SMALL)?, Party::on(test.far, QpDepths::SMALL)?);
+    let connector = test.near.create_connector()?;
+    let (from, at) = (Address::of(&test.near_end), Address::of(&test.far_end));
     let connecting = connector.connect(near.qp, &from, &at, limits, b"", Inside::Nothing)?;
     let offer = ledger.take_offer(scene.listener.object(), connecting)?;
     let offer = Handle::<NDK_CONNECTOR>::new(ledger, offer);

@@ -14,7 +14,7 @@ use crate::kernel;
 use crate::ledger::Object;
 use crate::ndk::{Handle, Inside, QpDepths};
 use crate::pair::{self, Party, READS};
-use crate::stage::Stage;
+use crate::test_context::TestContext;
 use crate::work::Work;
 
 /// The statuses of a request whose connection goes away meanwhile.
@@ -32,11 +32,11 @@ const ENDED: [NTSTATUS; 7] = [
 const POSTED: usize = 4;
 
 /// Work requests, by their records.
-fn works<'l>(stage: &Stage<'l>, step: &'static str) -> Result<[&'l Work; POSTED], NTSTATUS> {
-    let first = stage.work(step)?;
+fn works<'l>(test: &TestContext<'l>, step: &'static str) -> Result<[&'l Work; POSTED], NTSTATUS> {
+    let first = test.work(step)?;
     let mut works = [first; POSTED];
     for slot in works.iter_mut().skip(1) {
-        *slot = stage.work(step)?;
+        *slot = test.work(step)?;
     }
     Ok(works)
 }
@@ -52,8 +52,8 @@ fn close_all(objects: &[&Object]) {
 }
 
 /// CL-5, CL-6: antecedents and their successors are closed by two threads at once.
-pub(super) fn antecedents(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
-    let scene = Scene::connected(stage)?;
+pub(super) fn antecedents(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
+    let scene = Scene::connected(test)?;
     scene.far_receives::<2>()?;
     let antecedents = [
         scene.near.cq.object(),
@@ -77,61 +77,61 @@ pub(super) fn antecedents(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
 }
 
 /// CL-4, WR-2: both ends of a connection with work on them are closed at once.
-pub(super) fn ends(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
-    let scene = Scene::connected(stage)?;
+pub(super) fn ends(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
+    let scene = Scene::connected(test)?;
     let receives = scene.far_receives::<2>()?;
-    let sends = works(stage, "send")?;
+    let sends = works(test, "send")?;
     let sent = send_all(scene.near.qp, scene.near_memory, &sends);
-    stage.ledger().require("sends are posted", sent == POSTED);
+    test.ledger().require("sends are posted", sent == POSTED);
     let near = [scene.near_connector.object(), scene.near.qp.object()];
     let far = [scene.far.qp.object(), scene.far_connector.object()];
     kernel::beside(|| close_all(&near), || close_all(&far))?;
     close_and_wait(&near);
     close_and_wait(&far);
-    expect_results(stage, scene.near, "a send of a closed connection", &sends, &ENDED);
-    expect_results(stage, scene.far, "a receive of a closed connection", &receives, &ENDED);
+    expect_results(test, scene.near, "a send of a closed connection", &sends, &ENDED);
+    expect_results(test, scene.far, "a receive of a closed connection", &receives, &ENDED);
     Ok(())
 }
 
 /// CL-9, WR-2: a connector is closed while its QP is being posted to; what was taken ends once.
-pub(super) fn posts(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
-    let scene = Scene::connected(stage)?;
+pub(super) fn posts(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
+    let scene = Scene::connected(test)?;
     scene.far_receives::<POSTED>()?;
-    let sends = works(stage, "send")?;
+    let sends = works(test, "send")?;
     let connector = scene.near_connector.object();
     let (qp, memory) = (scene.near.qp, scene.near_memory);
     let sent = kernel::beside(|| connector.close(), || send_all(qp, memory, &sends))?;
     close_and_wait(&[connector, qp.object()]);
     let taken = sends.get(..sent).unwrap_or_default();
-    expect_results(stage, scene.near, "a send of a closing connection", taken, &ENDED);
+    expect_results(test, scene.near, "a send of a closing connection", taken, &ENDED);
     Ok(())
 }
 
 /// CL-4, WR-2: one side is closed while the other sends to it.
-pub(super) fn traffic(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
-    let scene = Scene::connected(stage)?;
+pub(super) fn traffic(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
+    let scene = Scene::connected(test)?;
     let receives = scene.far_receives::<2>()?;
-    let sends = works(stage, "send")?;
+    let sends = works(test, "send")?;
     let far = [scene.far.qp.object(), scene.far.cq.object(), scene.far_connector.object()];
     let (qp, memory) = (scene.near.qp, scene.near_memory);
     let sent = kernel::beside(|| close_all(&far), || send_all(qp, memory, &sends))?;
     close_and_wait(&[scene.far_connector.object(), scene.far.qp.object()]);
     close_and_wait(&[scene.near_connector.object(), qp.object()]);
     let taken = sends.get(..sent).unwrap_or_default();
-    expect_results(stage, scene.near, "a send to a closing side", taken, &ENDED);
+    expect_results(test, scene.near, "a send to a closing side", taken, &ENDED);
     // Its CQ is closed: the results of these are gone with it.
-    stage.ledger().require("no result comes after a CQ's close", receives.iter().all(|work| !work.is_done()));
+    test.ledger().require("no result comes after a CQ's close", receives.iter().all(|work| !work.is_done()));
     close_and_wait(&[scene.far.cq.object()]);
     Ok(())
 }
 
 /// CL-7: a listener is closed while a peer connects, who is refused or gets an offer that is closed.
-pub(super) fn listener(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
-    let ledger = stage.ledger();
-    let listener = pair::listen(stage)?;
-    let near = Party::on(stage.near, QpDepths::SMALL)?;
+pub(super) fn listener(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
+    let ledger = test.ledger();
+    let listener = pair::listen(test)?;
+    let near = Party::on(test.near, QpDepths::SMALL)?;
     let connecting =
-        kernel::beside(|| listener.object().close(), || pair::start_connect(stage, near.qp, b"near"))?;
+        kernel::beside(|| listener.object().close(), || pair::start_connect(test, near.qp, b"near"))?;
     let (_, connecting) = connecting?;
     if let Ok(offer) = ledger.take_offer(listener.object(), connecting) {
         close_and_wait(&[offer]);
@@ -142,12 +142,12 @@ pub(super) fn listener(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
 }
 
 /// CL-4, CM-1: a connector is closed while the peer accepts it.
-pub(super) fn accept(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
-    let ledger = stage.ledger();
-    let listener = pair::listen(stage)?;
-    let near = Party::on(stage.near, QpDepths::SMALL)?;
-    let far = Party::on(stage.far, QpDepths::SMALL)?;
-    let (connector, connecting) = pair::start_connect(stage, near.qp, b"near")?;
+pub(super) fn accept(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
+    let ledger = test.ledger();
+    let listener = pair::listen(test)?;
+    let near = Party::on(test.near, QpDepths::SMALL)?;
+    let far = Party::on(test.far, QpDepths::SMALL)?;
+    let (connector, connecting) = pair::start_connect(test, near.qp, b"near")?;
     let offer = Handle::new(ledger, ledger.take_offer(listener.object(), connecting)?);
     let accepting = kernel::beside(
         || connector.object().close(),
@@ -161,8 +161,8 @@ pub(super) fn accept(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
 }
 
 /// CM-1, CM-2: one side disconnects while the other is closed.
-pub(super) fn disconnect(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
-    let scene = Scene::connected(stage)?;
+pub(super) fn disconnect(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
+    let scene = Scene::connected(test)?;
     let receives = scene.far_receives::<2>()?;
     let far = scene.far_connector.object();
     let near = scene.near_connector;
@@ -170,23 +170,23 @@ pub(super) fn disconnect(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
     disconnecting?.expect_one_of(&ENDED);
     close_and_wait(&[near.object(), far]);
     scene.far.qp.flush();
-    expect_results(stage, scene.far, "a receive of a closed connection", &receives, &ENDED);
+    expect_results(test, scene.far, "a receive of a closed connection", &receives, &ENDED);
     Ok(())
 }
 
 /// CL-3: a CQ and what uses it are closed while sends that it is armed for arrive.
-pub(super) fn notification(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
-    let scene = Scene::connected(stage)?;
+pub(super) fn notification(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
+    let scene = Scene::connected(test)?;
     scene.far_receives::<POSTED>()?;
     scene.far.cq.arm(NDK_CQ_NOTIFY_ANY);
     scene.near.cq.arm(NDK_CQ_NOTIFY_ANY);
-    let sends = works(stage, "send")?;
+    let sends = works(test, "send")?;
     let far = [scene.far.cq.object(), scene.far_connector.object(), scene.far.qp.object()];
     let (qp, memory) = (scene.near.qp, scene.near_memory);
     let sent = kernel::beside(|| close_all(&far), || send_all(qp, memory, &sends))?;
     close_and_wait(&far);
     close_and_wait(&[scene.near_connector.object(), qp.object()]);
     let taken = sends.get(..sent).unwrap_or_default();
-    expect_results(stage, scene.near, "a send to a closing side", taken, &ENDED);
+    expect_results(test, scene.near, "a send to a closing side", taken, &ENDED);
     Ok(())
 }

@@ -10,18 +10,18 @@ use sys::status::{
 use super::scene::{close_and_wait, expect_refused};
 use crate::ndk::{Address, Handle, Inside, QpDepths};
 use crate::pair::{self, Party, READS};
-use crate::stage::Stage;
+use crate::test_context::TestContext;
 
 /// A port that is no listener's.
 const NAMED: u16 = 4791;
 
 /// CM-4, CL-12: a rejected connect is refused and gives its port back, and the rejecting side's private data comes with it.
-pub(super) fn reject(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
-    let ledger = stage.ledger();
-    let listener = pair::listen(stage)?;
-    let near = Party::on(stage.near, QpDepths::SMALL)?;
-    let mut named = *stage;
-    named.near_end = stage.near_end.with_port(NAMED);
+pub(super) fn reject(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
+    let ledger = test.ledger();
+    let listener = pair::listen(test)?;
+    let near = Party::on(test.near, QpDepths::SMALL)?;
+    let mut named = *test;
+    named.near_end = test.near_end.with_port(NAMED);
     let (connector, connecting) = pair::start_connect(&named, near.qp, b"near")?;
     let offer = Handle::<NDK_CONNECTOR>::new(ledger, ledger.take_offer(listener.object(), connecting)?);
     pair::expect_data(offer, b"near", "private data of the connector");
@@ -29,12 +29,12 @@ pub(super) fn reject(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
     ledger.expect("connect, and be rejected", connecting.status(), STATUS_CONNECTION_REFUSED);
     pair::expect_data(connector, b"not today", "private data of the rejection");
     // The port of a refused connect is free while its connector is open (CL-12).
-    let there = stage.near.create_listener()?;
+    let there = test.near.create_listener()?;
     let listening = there.listen(&Address::of(&named.near_end), Inside::Nothing)?.status();
     ledger.expect("listen on the port of a refused connect", listening, STATUS_SUCCESS);
     close_and_wait(&[connector.object(), offer.object(), there.object()]);
     // One rejection is not the end of the listener.
-    let (_, connecting) = pair::start_connect(stage, near.qp, b"again")?;
+    let (_, connecting) = pair::start_connect(test, near.qp, b"again")?;
     let offer = Handle::<NDK_CONNECTOR>::new(ledger, ledger.take_offer(listener.object(), connecting)?);
     ledger.expect("reject without data", offer.reject(b""), STATUS_SUCCESS);
     ledger.expect("connect again, and be rejected", connecting.status(), STATUS_CONNECTION_REFUSED);
@@ -42,18 +42,18 @@ pub(super) fn reject(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
 }
 
 /// CM-4: statuses of addresses that can't be listened on or connected to.
-pub(super) fn bad_address(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
-    let ledger = stage.ledger();
-    let near = Party::on(stage.near, QpDepths::SMALL)?;
-    let foreign = foreign(&stage.near_end);
+pub(super) fn bad_address(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
+    let ledger = test.ledger();
+    let near = Party::on(test.near, QpDepths::SMALL)?;
+    let foreign = foreign(&test.near_end);
 
-    let listener = stage.far.create_listener()?;
+    let listener = test.far.create_listener()?;
     let listening = listener.listen(&Address::of(&foreign), Inside::Nothing)?;
     ledger.expect("listen on a foreign address", listening.status(), STATUS_INVALID_ADDRESS);
 
-    let (from, to) = (Address::of(&stage.near_end), Address::of(&stage.far_end));
+    let (from, to) = (Address::of(&test.near_end), Address::of(&test.far_end));
     let connect = |from: &Address, to: &Address| {
-        let connector = stage.near.create_connector()?;
+        let connector = test.near.create_connector()?;
         let status = connector.connect(near.qp, from, to, READS, b"", Inside::Nothing)?.status();
         close_and_wait(&[connector.object()]);
         Ok::<_, NTSTATUS>(status)
@@ -68,8 +68,8 @@ pub(super) fn bad_address(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
     ledger.expect("connect to an address without a listener", status, STATUS_CONNECTION_REFUSED);
 
     // Port 0 asks for one of the dynamic range.
-    let any = stage.far.create_listener()?;
-    any.listen(&Address::of(&stage.far_end.with_port(0)), Inside::Nothing)?.wait()?;
+    let any = test.far.create_listener()?;
+    any.listen(&Address::of(&test.far_end.with_port(0)), Inside::Nothing)?.wait()?;
     let (status, chosen) = any.local_address();
     ledger.expect("ask for the chosen port", status, STATUS_SUCCESS);
     ledger.require("the port is of the dynamic range", chosen.port() >= 49152);
@@ -86,14 +86,14 @@ fn foreign(end: &Endpoint) -> Endpoint {
 }
 
 /// CM-5: while its connect events are paused, a listener refuses connects like an address without a listener.
-pub(super) fn paused_listener(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
-    let ledger = stage.ledger();
-    let listener = pair::listen(stage)?;
+pub(super) fn paused_listener(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
+    let ledger = test.ledger();
+    let listener = pair::listen(test)?;
     listener.control_connect_events(true);
-    expect_refused(stage, "connect to a paused listener")?;
+    expect_refused(test, "connect to a paused listener")?;
     ledger.require("no connect event while paused", listener.object().events() == 0);
     listener.control_connect_events(false);
-    let near = Party::on(stage.near, QpDepths::SMALL)?;
-    let far = Party::on(stage.far, QpDepths::SMALL)?;
-    pair::connect_to(stage, listener, (near.qp, b"near"), (far.qp, b"far")).map(drop)
+    let near = Party::on(test.near, QpDepths::SMALL)?;
+    let far = Party::on(test.far, QpDepths::SMALL)?;
+    pair::connect_to(test, listener, (near.qp, b"near"), (far.qp, b"far")).map(drop)
 }

@@ -15,7 +15,7 @@ use crate::buffer::Buffer;
 use crate::kernel::{self, PartialMdl};
 use crate::ndk::{Extent, Handle, Inside, Mapping, Remote, Then, mapping_length, sge};
 use crate::pair::Party;
-use crate::stage::Stage;
+use crate::test_context::TestContext;
 
 /// So short, and buffers so aligned, that it lies within one page.
 const LENGTH: u32 = 16;
@@ -26,26 +26,26 @@ const REMOTE: u32 = NDK_OP_FLAG_ALLOW_REMOTE_READ | NDK_OP_FLAG_ALLOW_REMOTE_WRI
 
 /// Posts a request on a party's QP and says how it ended.
 pub(super) fn run(
-    stage: &Stage<'_>,
+    test: &TestContext<'_>,
     party: Party<'_>,
     step: &'static str,
     post: impl FnOnce(*mut core::ffi::c_void) -> NTSTATUS,
 ) -> Result<NTSTATUS, NTSTATUS> {
-    let work = stage.work(step)?;
+    let work = test.work(step)?;
     let posted = post(work.context());
     Ok(if posted == STATUS_SUCCESS { party.cq.wait_for(work) } else { posted })
 }
 
 /// OBJ-2, WR-4: a window admits its part of a region until it is bound anew or invalidated, and the region is
 /// busy as long.
-pub(super) fn windows(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
-    let ledger = stage.ledger();
-    let scene = Scene::connected(stage)?;
+pub(super) fn windows(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
+    let ledger = test.ledger();
+    let scene = Scene::connected(test)?;
     let (far, memory) = (scene.far, scene.far_memory);
     let mw = far.pd.start_mw(Then::Keep)?.wait()?;
     let bind = |offset: u32, flags: u32| {
         let extent = Extent { address: memory.buffer.address(offset), length: 64 };
-        run(stage, far, "bind", |context| far.qp.bind(context, far.mr, mw, extent, flags))
+        run(test, far, "bind", |context| far.qp.bind(context, far.mr, mw, extent, flags))
     };
     let through = |offset: u32, token: u32| Remote { token, ..memory.remote(offset) };
     let sges = [scene.near_memory.sge(LENGTH)];
@@ -63,7 +63,7 @@ pub(super) fn windows(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
     let second = mw.remote_token();
     ledger.require("a window bound anew has another token", first != second);
     ledger.expect("read from a window", Rdma::Read.run(&scene, &sges, through(512, second))?, STATUS_SUCCESS);
-    let invalidated = run(stage, far, "invalidate", |context| far.qp.invalidate(context, mw, 0))?;
+    let invalidated = run(test, far, "invalidate", |context| far.qp.invalidate(context, mw, 0))?;
     ledger.expect("invalidate a window", invalidated, STATUS_SUCCESS);
     far.mr.deregister(Inside::Nothing)?.expect_one_of(&[STATUS_SUCCESS]);
     let stale = Rdma::Read.run(&scene, &sges, through(512, second))?;
@@ -83,26 +83,26 @@ struct Fast<'l> {
 
 impl<'l> Fast<'l> {
     fn new(
-        stage: &Stage<'l>,
+        test: &TestContext<'l>,
         adapter: Handle<'l, sys::ndk::NDK_ADAPTER>,
         party: Party<'l>,
     ) -> Result<Self, NTSTATUS> {
         let mr = party.pd.create_fast_mr()?;
         mr.initialise(16, true)?.wait()?;
-        let buffer = stage.buffer(MEMORY)?;
-        let mapping = adapter.map(buffer.mdl(), MEMORY, stage.buffer(mapping_length(2))?)?;
+        let buffer = test.buffer(MEMORY)?;
+        let mapping = adapter.map(buffer.mdl(), MEMORY, test.buffer(mapping_length(2))?)?;
         let address = BASE | mapping.offset() as usize;
         Ok(Self { party, mr, buffer, mapping, address })
     }
 
-    fn register(&self, stage: &Stage<'_>, flags: u32) -> Result<NTSTATUS, NTSTATUS> {
+    fn register(&self, test: &TestContext<'_>, flags: u32) -> Result<NTSTATUS, NTSTATUS> {
         let extent = Extent { address: self.address, length: LENGTH };
         let post = |context| self.party.qp.fast_register(context, self.mr, &self.mapping, extent, flags);
-        run(stage, self.party, "fast register", post)
+        run(test, self.party, "fast register", post)
     }
 
-    fn invalidate(&self, stage: &Stage<'_>) -> Result<NTSTATUS, NTSTATUS> {
-        run(stage, self.party, "invalidate", |context| self.party.qp.invalidate(context, self.mr, 0))
+    fn invalidate(&self, test: &TestContext<'_>) -> Result<NTSTATUS, NTSTATUS> {
+        run(test, self.party, "invalidate", |context| self.party.qp.invalidate(context, self.mr, 0))
     }
 
     fn remote(&self) -> Remote {
@@ -111,26 +111,26 @@ impl<'l> Fast<'l> {
 }
 
 /// WR-8: a fast registration over logical addresses admits a peer until it is invalidated; only up to the limit.
-pub(super) fn fast(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
-    let ledger = stage.ledger();
-    let scene = Scene::connected(stage)?;
-    let most = stage.far.info()?.FRMRPageCount;
+pub(super) fn fast(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
+    let ledger = test.ledger();
+    let scene = Scene::connected(test)?;
+    let most = test.far.info()?.FRMRPageCount;
     ledger.require("at least 16 pages", most >= 16);
     let limits = scene.far.pd.create_fast_mr()?;
     ledger.expect("as many pages as there may be", limits.initialise(most, true)?.status(), STATUS_SUCCESS);
     let over = limits.initialise(most.saturating_add(1), true)?.status();
     ledger.expect("a page too many", over, STATUS_IMPLEMENTATION_LIMIT);
 
-    let fast = Fast::new(stage, stage.far, scene.far)?;
+    let fast = Fast::new(test, test.far, scene.far)?;
     scene.near_memory.buffer.put(b"fast registered!");
     let sges = [scene.near_memory.sge(LENGTH)];
     for _ in 0..2 {
-        ledger.expect("fast register", fast.register(stage, REMOTE)?, STATUS_SUCCESS);
+        ledger.expect("fast register", fast.register(test, REMOTE)?, STATUS_SUCCESS);
         ledger.expect("write", Rdma::Write.run(&scene, &sges, fast.remote())?, STATUS_SUCCESS);
         let mut arrived = [0; LENGTH as usize];
         fast.buffer.take(&mut arrived);
         ledger.require("the bytes behind a fast registration", &arrived == b"fast registered!");
-        ledger.expect("invalidate", fast.invalidate(stage)?, STATUS_SUCCESS);
+        ledger.expect("invalidate", fast.invalidate(test)?, STATUS_SUCCESS);
     }
     let stale = Rdma::Write.run(&scene, &sges, fast.remote())?;
     ledger.expect("write to what was invalidated", stale, STATUS_ACCESS_VIOLATION);
@@ -138,23 +138,23 @@ pub(super) fn fast(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
 }
 
 /// WR-8: the token that is read once serves every registration, and admits nothing between two of them.
-pub(super) fn kept_token(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
-    let ledger = stage.ledger();
-    let scene = Scene::connected(stage)?;
-    let fast = Fast::new(stage, stage.far, scene.far)?;
+pub(super) fn kept_token(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
+    let ledger = test.ledger();
+    let scene = Scene::connected(test)?;
+    let fast = Fast::new(test, test.far, scene.far)?;
     let remote = fast.remote();
     let sges = [scene.near_memory.sge(LENGTH)];
     for turn in 0..6_u8 {
-        ledger.expect("fast register", fast.register(stage, REMOTE)?, STATUS_SUCCESS);
+        ledger.expect("fast register", fast.register(test, REMOTE)?, STATUS_SUCCESS);
         scene.near_memory.buffer.fill(turn, LENGTH);
         ledger.expect("write by the first token", Rdma::Write.run(&scene, &sges, remote)?, STATUS_SUCCESS);
         ledger.require("the bytes of this turn", fast.buffer.holds(turn, LENGTH));
         if turn % 2 == 0 {
-            ledger.expect("invalidate", fast.invalidate(stage)?, STATUS_SUCCESS);
+            ledger.expect("invalidate", fast.invalidate(test)?, STATUS_SUCCESS);
         } else {
             let [receive] = scene.far_receives::<1>()?;
             let post = |context| scene.near.qp.send_and_invalidate(context, &sges, 0, remote.token);
-            ledger.expect("send and invalidate", run(stage, scene.near, "send", post)?, STATUS_SUCCESS);
+            ledger.expect("send and invalidate", run(test, scene.near, "send", post)?, STATUS_SUCCESS);
             ledger.expect("receive", scene.far.cq.wait_for(receive), STATUS_SUCCESS);
         }
         ledger.require("the token stays", fast.mr.remote_token() == remote.token);
@@ -165,24 +165,24 @@ pub(super) fn kept_token(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
 }
 
 /// NDIS-8: a mebibyte needs one fast registration, wherever in its page it begins.
-pub(super) fn mebibyte(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
+pub(super) fn mebibyte(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
     const MEBIBYTE: u32 = 1 << 20;
     const PAGES: u32 = 257;
     const FIRST: u32 = 1000;
-    let ledger = stage.ledger();
-    let scene = Scene::connected(stage)?;
+    let ledger = test.ledger();
+    let scene = Scene::connected(test)?;
     let far = scene.far;
-    ledger.require("pages for an unaligned mebibyte", stage.far.info()?.FRMRPageCount >= PAGES);
+    ledger.require("pages for an unaligned mebibyte", test.far.info()?.FRMRPageCount >= PAGES);
     let mr = far.pd.create_fast_mr()?;
     mr.initialise(PAGES, true)?.wait()?;
-    let buffer = stage.locked(FIRST.saturating_add(MEBIBYTE))?;
+    let buffer = test.locked(FIRST.saturating_add(MEBIBYTE))?;
     // SAFETY: the buffer has the bytes.
     let part = unsafe { PartialMdl::new(buffer.locked_mdl(), FIRST, MEBIBYTE) }?;
-    let mapping = stage.far.map(part.as_ptr(), MEBIBYTE, stage.buffer(mapping_length(PAGES))?)?;
+    let mapping = test.far.map(part.as_ptr(), MEBIBYTE, test.buffer(mapping_length(PAGES))?)?;
     drop(part);
     let extent = Extent { address: BASE | mapping.offset() as usize, length: MEBIBYTE };
     let post = |context| far.qp.fast_register(context, mr, &mapping, extent, REMOTE);
-    ledger.expect("fast register", run(stage, far, "fast register", post)?, STATUS_SUCCESS);
+    ledger.expect("fast register", run(test, far, "fast register", post)?, STATUS_SUCCESS);
     let last = MEBIBYTE.saturating_sub(LENGTH);
     for place in [0, last] {
         let bytes = kernel::ticks().to_le_bytes();
@@ -195,29 +195,29 @@ pub(super) fn mebibyte(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
         buffer.take_at(FIRST.saturating_add(place), &mut arrived);
         ledger.require("the bytes at either end", arrived == bytes);
     }
-    let invalidated = run(stage, far, "invalidate", |context| far.qp.invalidate(context, mr, 0))?;
+    let invalidated = run(test, far, "invalidate", |context| far.qp.invalidate(context, mr, 0))?;
     ledger.expect("invalidate", invalidated, STATUS_SUCCESS);
     Ok(())
 }
 
 /// CQ-5: a send invalidates the receiver's token. The extended poll says which; after the plain one it is
 /// invalid, too.
-pub(super) fn send_and_invalidate(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
-    let ledger = stage.ledger();
-    let scene = Scene::connected(stage)?;
-    let fast = Fast::new(stage, stage.far, scene.far)?;
+pub(super) fn send_and_invalidate(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
+    let ledger = test.ledger();
+    let scene = Scene::connected(test)?;
+    let fast = Fast::new(test, test.far, scene.far)?;
     let send = |token: u32| {
         let sges = [scene.near_memory.sge(8)];
         let post = |context| scene.near.qp.send_and_invalidate(context, &sges, 0, token);
-        run(stage, scene.near, "send and invalidate", post)
+        run(test, scene.near, "send and invalidate", post)
     };
 
-    ledger.expect("fast register", fast.register(stage, REMOTE)?, STATUS_SUCCESS);
+    ledger.expect("fast register", fast.register(test, REMOTE)?, STATUS_SUCCESS);
     let token = fast.mr.remote_token();
     let [receive] = scene.far_receives::<1>()?;
     scene.far.cq.arm(NDK_CQ_NOTIFY_ANY);
     ledger.expect("send and invalidate", send(token)?, STATUS_SUCCESS);
-    wait_event(stage, scene.far.cq.object(), "receive, and be invalidated");
+    wait_event(test, scene.far.cq.object(), "receive, and be invalidated");
     let result = scene.far.cq.poll_extended();
     ledger.require("the receive has a result", result.is_some());
     if let Some(result) = result {
@@ -227,39 +227,39 @@ pub(super) fn send_and_invalidate(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
         ledger.require("the token", result.TypeSpecificCompletionOutput == token as usize);
     }
 
-    ledger.expect("fast register again", fast.register(stage, REMOTE)?, STATUS_SUCCESS);
+    ledger.expect("fast register again", fast.register(test, REMOTE)?, STATUS_SUCCESS);
     let [receive] = scene.far_receives::<1>()?;
     ledger.expect("send and invalidate", send(fast.mr.remote_token())?, STATUS_SUCCESS);
     ledger.expect("receive by the plain poll", scene.far.cq.wait_for(receive), STATUS_SUCCESS);
-    ledger.expect("invalidate once more", fast.invalidate(stage)?, STATUS_ACCESS_VIOLATION);
+    ledger.expect("invalidate once more", fast.invalidate(test)?, STATUS_ACCESS_VIOLATION);
     Ok(())
 }
 
 /// WR-3: a read may invalidate its own sink, and what is fenced comes after it.
-pub(super) fn read_and_invalidate(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
-    let ledger = stage.ledger();
-    let scene = Scene::connected(stage)?;
+pub(super) fn read_and_invalidate(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
+    let ledger = test.ledger();
+    let scene = Scene::connected(test)?;
     let near = scene.near;
-    let fast = Fast::new(stage, stage.near, near)?;
-    ledger.expect("fast register", fast.register(stage, NDK_OP_FLAG_ALLOW_LOCAL_WRITE)?, STATUS_SUCCESS);
+    let fast = Fast::new(test, test.near, near)?;
+    ledger.expect("fast register", fast.register(test, NDK_OP_FLAG_ALLOW_LOCAL_WRITE)?, STATUS_SUCCESS);
     let sink = [sge(fast.address, LENGTH, fast.mr.local_token())];
     let from = scene.far_memory.remote(0);
-    let read = |flags: u32| run(stage, near, "read", |context| near.qp.read(context, &sink, from, flags));
+    let read = |flags: u32| run(test, near, "read", |context| near.qp.read(context, &sink, from, flags));
 
     scene.far_memory.buffer.put(b"behind the fence");
     let fenced = [sge(fast.address, LENGTH, fast.mr.local_token())];
-    let reading = stage.work("read before a fence")?;
+    let reading = test.work("read before a fence")?;
     let posted = near.qp.read(reading.context(), &sink, from, 0);
     ledger.expect("post a read", posted, STATUS_SUCCESS);
     let back = scene.far_memory.remote(1024);
     let post = |context| near.qp.write(context, &fenced, back, NDK_OP_FLAG_READ_FENCE);
-    ledger.expect("write behind the fence", run(stage, near, "write", post)?, STATUS_SUCCESS);
+    ledger.expect("write behind the fence", run(test, near, "write", post)?, STATUS_SUCCESS);
     ledger.require("the read is over before what it fences", reading.is_done());
     let mut arrived = [0; LENGTH as usize];
     scene.far_memory.buffer.take_at(1024, &mut arrived);
     ledger.require("what was read is written", &arrived == b"behind the fence");
 
-    if stage.near.info()?.AdapterFlags & NDK_ADAPTER_FLAG_RDMA_READ_LOCAL_INVALIDATE_SUPPORTED != 0 {
+    if test.near.info()?.AdapterFlags & NDK_ADAPTER_FLAG_RDMA_READ_LOCAL_INVALIDATE_SUPPORTED != 0 {
         let invalidating = read(NDK_OP_FLAG_RDMA_READ_LOCAL_INVALIDATE)?;
         ledger.expect("read and invalidate", invalidating, STATUS_SUCCESS);
         ledger.expect("read into what was invalidated", read(0)?, STATUS_ACCESS_VIOLATION);

@@ -10,7 +10,7 @@ use crate::buffer::Buffer;
 use crate::ledger::{Object, Ticket};
 use crate::ndk::{Handle, Inside, QpDepths, Remote, sge};
 use crate::pair::{self, Connection, Party};
-use crate::stage::Stage;
+use crate::test_context::TestContext;
 use crate::work::Work;
 
 /// Bytes of memory on each side.
@@ -33,8 +33,8 @@ pub(super) struct Memory<'l> {
 
 impl<'l> Memory<'l> {
     /// Registers [`MEMORY`] bytes in the party's region with these access rights: `NDK_MR_FLAG_…`.
-    pub(super) fn of(stage: &Stage<'l>, party: Party<'l>, flags: u32) -> Result<Self, NTSTATUS> {
-        let buffer = stage.buffer(MEMORY)?;
+    pub(super) fn of(test: &TestContext<'l>, party: Party<'l>, flags: u32) -> Result<Self, NTSTATUS> {
+        let buffer = test.buffer(MEMORY)?;
         party.mr.register(buffer.mdl(), MEMORY, flags, Inside::Nothing)?.wait()?;
         Ok(Self { buffer, local_token: party.mr.local_token(), remote_token: party.mr.remote_token() })
     }
@@ -52,7 +52,7 @@ impl<'l> Memory<'l> {
 
 /// Two connected parties.
 pub(super) struct Scene<'l> {
-    pub(super) stage: Stage<'l>,
+    pub(super) test: TestContext<'l>,
     pub(super) near: Party<'l>,
     pub(super) far: Party<'l>,
     pub(super) listener: Handle<'l, NDK_LISTENER>,
@@ -64,25 +64,25 @@ pub(super) struct Scene<'l> {
 
 impl<'l> Scene<'l> {
     /// Connects two parties over a listener of their own.
-    pub(super) fn connected(stage: &Stage<'l>) -> Result<Self, NTSTATUS> {
-        Self::over(stage, pair::listen(stage)?, ALL_ACCESS)
+    pub(super) fn connected(test: &TestContext<'l>) -> Result<Self, NTSTATUS> {
+        Self::over(test, pair::listen(test)?, ALL_ACCESS)
     }
 
     /// Connects two new parties over `listener`; the far side's memory has the access rights
     /// `far_access`.
     pub(super) fn over(
-        stage: &Stage<'l>,
+        test: &TestContext<'l>,
         listener: Handle<'l, NDK_LISTENER>,
         far_access: u32,
     ) -> Result<Self, NTSTATUS> {
-        let near = Party::on(stage.near, QpDepths::SMALL)?;
-        let far = Party::on(stage.far, QpDepths::SMALL)?;
+        let near = Party::on(test.near, QpDepths::SMALL)?;
+        let far = Party::on(test.far, QpDepths::SMALL)?;
         let Connection { near: near_connector, far: far_connector } =
-            pair::connect_to(stage, listener, (near.qp, b"near"), (far.qp, b"far"))?;
+            pair::connect_to(test, listener, (near.qp, b"near"), (far.qp, b"far"))?;
         Ok(Self {
-            near_memory: Memory::of(stage, near, ALL_ACCESS)?,
-            far_memory: Memory::of(stage, far, far_access)?,
-            stage: *stage,
+            near_memory: Memory::of(test, near, ALL_ACCESS)?,
+            far_memory: Memory::of(test, far, far_access)?,
+            test: *test,
             near,
             far,
             listener,
@@ -93,16 +93,16 @@ impl<'l> Scene<'l> {
 
     /// Posts `count` receives of [`MEMORY`] bytes on the far side.
     pub(super) fn far_receives<const N: usize>(&self) -> Result<[&'l Work; N], NTSTATUS> {
-        post_receives(&self.stage, self.far, self.far_memory)
+        post_receives(&self.test, self.far, self.far_memory)
     }
 
     /// Moves `bytes` from near to far and checks that they arrive.
     pub(super) fn exchange(&self, bytes: &[u8]) -> Result<(), NTSTATUS> {
-        let ledger = self.stage.ledger();
+        let ledger = self.test.ledger();
         let length = u32::try_from(bytes.len()).unwrap_or(MEMORY);
         self.near_memory.buffer.put(bytes);
         let [receive] = self.far_receives::<1>()?;
-        let send = self.stage.work("send")?;
+        let send = self.test.work("send")?;
         let posted = self.near.qp.send(send.context(), &[self.near_memory.sge(length)], 0);
         ledger.expect("post a send", posted, STATUS_SUCCESS);
         ledger.expect("send", self.near.cq.wait_for(send), STATUS_SUCCESS);
@@ -117,25 +117,25 @@ impl<'l> Scene<'l> {
 
 /// Posts receives of [`MEMORY`] bytes.
 pub(super) fn post_receives<'l, const N: usize>(
-    stage: &Stage<'l>,
+    test: &TestContext<'l>,
     party: Party<'l>,
     memory: Memory<'l>,
 ) -> Result<[&'l Work; N], NTSTATUS> {
-    let first = stage.work("receive")?;
+    let first = test.work("receive")?;
     let mut works = [first; N];
     for (index, slot) in works.iter_mut().enumerate() {
         if index != 0 {
-            *slot = stage.work("receive")?;
+            *slot = test.work("receive")?;
         }
         let posted = party.qp.receive(slot.context(), &[memory.sge(MEMORY)]);
-        stage.ledger().expect("post a receive", posted, STATUS_SUCCESS);
+        test.ledger().expect("post a receive", posted, STATUS_SUCCESS);
     }
     Ok(works)
 }
 
 /// Checks that each work request has one result by now, with one of these statuses.
 pub(super) fn expect_results(
-    stage: &Stage<'_>,
+    test: &TestContext<'_>,
     party: Party<'_>,
     step: &str,
     works: &[&Work],
@@ -143,15 +143,15 @@ pub(super) fn expect_results(
 ) {
     while party.cq.harvest() != 0 {}
     for work in works {
-        stage.ledger().expect(step, work.results().cast_signed(), 1);
-        stage.ledger().expect_one_of(step, work.status(), statuses);
+        test.ledger().expect(step, work.results().cast_signed(), 1);
+        test.ledger().expect_one_of(step, work.status(), statuses);
     }
 }
 
 /// Waits for the event of a connector or CQ.
-pub(super) fn wait_event(stage: &Stage<'_>, object: &Object, step: &str) {
+pub(super) fn wait_event(test: &TestContext<'_>, object: &Object, step: &str) {
     let came = object.wait_for_event(step);
-    stage.ledger().require(step, came);
+    test.ledger().require(step, came);
 }
 
 /// Closes objects and waits until their closes are complete.
@@ -164,10 +164,10 @@ pub(super) fn close_and_wait(objects: &[&Object]) {
 }
 
 /// Connects from a party of its own to the far end, which must be refused.
-pub(super) fn expect_refused<'l>(stage: &Stage<'l>, step: &str) -> Result<(), NTSTATUS> {
-    let party = Party::on(stage.near, QpDepths::SMALL)?;
-    let (connector, connecting): (_, Ticket<'l>) = pair::start_connect(stage, party.qp, b"")?;
-    stage.ledger().expect(step, connecting.status(), sys::status::STATUS_CONNECTION_REFUSED);
+pub(super) fn expect_refused<'l>(test: &TestContext<'l>, step: &str) -> Result<(), NTSTATUS> {
+    let party = Party::on(test.near, QpDepths::SMALL)?;
+    let (connector, connecting): (_, Ticket<'l>) = pair::start_connect(test, party.qp, b"")?;
+    test.ledger().expect(step, connecting.status(), sys::status::STATUS_CONNECTION_REFUSED);
     close_and_wait(&[connector.object()]);
     Ok(())
 }

@@ -9,23 +9,23 @@ use sys::status::{
 use super::scene::{MEMORY, Memory, Scene, close_and_wait, wait_event};
 use crate::ndk::{Address, CqDepth, Handle, Inside, QpDepths, Remote, Then, mapping_length, sge};
 use crate::pair::{self, Party, READS};
-use crate::stage::Stage;
+use crate::test_context::TestContext;
 
 /// WR-9, CL-5: two QPs take their receives from one queue, which says when few are left and outlives
 /// neither QP.
-pub(super) fn receives(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
-    let ledger = stage.ledger();
-    let listener = pair::listen(stage)?;
-    let cq = stage.far.create_cq(CqDepth(32))?;
-    let pd = stage.far.create_pd()?;
+pub(super) fn receives(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
+    let ledger = test.ledger();
+    let listener = pair::listen(test)?;
+    let cq = test.far.create_cq(CqDepth(32))?;
+    let pd = test.far.create_pd()?;
     let srq = pd.start_srq(4, 2, Then::Keep)?.wait()?;
     let mr = pd.create_mr()?;
     let party =
         || Ok::<_, NTSTATUS>(Party { cq, pd, qp: pd.create_qp_with_srq(cq, srq, QpDepths::SMALL)?, mr });
     let parties = [party()?, party()?];
     let [one, _] = parties;
-    let memory = Memory::of(stage, one, NDK_MR_FLAG_ALLOW_LOCAL_WRITE)?;
-    let works = [stage.work("receive")?, stage.work("receive")?, stage.work("receive")?];
+    let memory = Memory::of(test, one, NDK_MR_FLAG_ALLOW_LOCAL_WRITE)?;
+    let works = [test.work("receive")?, test.work("receive")?, test.work("receive")?];
     for work in works {
         ledger.expect(
             "post a shared receive",
@@ -35,15 +35,15 @@ pub(super) fn receives(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
     }
     let [first, second, left] = works;
     for (party, receive) in parties.into_iter().zip([first, second]) {
-        let near = Party::on(stage.near, QpDepths::SMALL)?;
-        pair::connect_to(stage, listener, (near.qp, b"near"), (party.qp, b"far"))?;
-        let source = Memory::of(stage, near, NDK_MR_FLAG_ALLOW_LOCAL_WRITE)?;
-        let send = stage.work("send")?;
+        let near = Party::on(test.near, QpDepths::SMALL)?;
+        pair::connect_to(test, listener, (near.qp, b"near"), (party.qp, b"far"))?;
+        let source = Memory::of(test, near, NDK_MR_FLAG_ALLOW_LOCAL_WRITE)?;
+        let send = test.work("send")?;
         let posted = near.qp.send(send.context(), &[source.sge(16)], 0);
         ledger.expect("post a send", posted, STATUS_SUCCESS);
         ledger.expect("receive from the shared queue", cq.wait_for(receive), STATUS_SUCCESS);
     }
-    wait_event(stage, srq.object(), "SRQ notification");
+    wait_event(test, srq.object(), "SRQ notification");
     ledger.require("a receive without a message is still posted", !left.is_done());
     srq.object().close();
     ledger.require("the SRQ's close pends while its QPs live", !srq.object().is_closed());
@@ -51,22 +51,22 @@ pub(super) fn receives(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
 }
 
 /// CL-12, CL-5: connections from one address, which is taken until the last of them is closed.
-pub(super) fn address(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
+pub(super) fn address(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
     const TAKEN: [NTSTATUS; 2] = [STATUS_SHARING_VIOLATION, STATUS_ADDRESS_ALREADY_EXISTS];
     const PORT: u16 = 6000;
-    let ledger = stage.ledger();
-    let (own, to) = (Address::of(&stage.near_end.with_port(PORT)), Address::of(&stage.far_end));
-    let endpoint = stage.near.start_shared_endpoint(&own, Then::Keep)?.wait()?;
+    let ledger = test.ledger();
+    let (own, to) = (Address::of(&test.near_end.with_port(PORT)), Address::of(&test.far_end));
+    let endpoint = test.near.start_shared_endpoint(&own, Then::Keep)?.wait()?;
     let (status, shared) = endpoint.local_address();
     ledger.expect("the shared address", status, STATUS_SUCCESS);
     ledger.require("the shared port", shared.port() == PORT);
-    let second = stage.near.start_shared_endpoint(&own, Then::Keep)?;
+    let second = test.near.start_shared_endpoint(&own, Then::Keep)?;
     ledger.expect_one_of("share an address twice", second.ticket().status(), &TAKEN);
 
-    let listener = pair::listen(stage)?;
-    let near = Party::on(stage.near, QpDepths::SMALL)?;
-    let far = Party::on(stage.far, QpDepths::SMALL)?;
-    let connector = stage.near.create_connector()?;
+    let listener = pair::listen(test)?;
+    let near = Party::on(test.near, QpDepths::SMALL)?;
+    let far = Party::on(test.far, QpDepths::SMALL)?;
+    let connector = test.near.create_connector()?;
     let connecting = connector.connect_from(near.qp, endpoint, &to, READS, b"near")?;
     let accepted = Handle::<NDK_CONNECTOR>::new(ledger, ledger.take_offer(listener.object(), connecting)?);
     let accepting = accepted.accept(far.qp, READS, b"far", Inside::Nothing)?;
@@ -79,27 +79,27 @@ pub(super) fn address(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
 
     endpoint.object().close();
     ledger.require("the endpoint's close pends", !endpoint.object().is_closed());
-    let third = stage.near.start_shared_endpoint(&own, Then::Keep)?;
+    let third = test.near.start_shared_endpoint(&own, Then::Keep)?;
     ledger.expect_one_of("share an address in use", third.ticket().status(), &TAKEN);
     close_and_wait(&[connector.object(), endpoint.object()]);
-    let fourth = stage.near.start_shared_endpoint(&own, Then::Keep)?;
+    let fourth = test.near.start_shared_endpoint(&own, Then::Keep)?;
     ledger.expect("share an address that is free again", fourth.ticket().status(), STATUS_SUCCESS);
     Ok(())
 }
 
 /// WR-8: the privileged token reaches memory by logical addresses, on this side only.
-pub(super) fn privileged_memory(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
+pub(super) fn privileged_memory(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
     // So short, and so aligned, that it lies within one page.
     const DATA: &[u8; LENGTH as usize] = b"logical address!";
     const LENGTH: u32 = 16;
-    let ledger = stage.ledger();
-    let scene = Scene::connected(stage)?;
-    let buffer = stage.buffer(MEMORY)?;
+    let ledger = test.ledger();
+    let scene = Scene::connected(test)?;
+    let buffer = test.buffer(MEMORY)?;
     buffer.put(DATA);
-    let mapping = stage.near.map(buffer.mdl(), MEMORY, stage.buffer(mapping_length(2))?)?;
+    let mapping = test.near.map(buffer.mdl(), MEMORY, test.buffer(mapping_length(2))?)?;
     let token = scene.near.pd.privileged_token();
     let [receive] = scene.far_receives::<1>()?;
-    let send = stage.work("send privileged")?;
+    let send = test.work("send privileged")?;
     let sges = [sge(mapping.address()?, LENGTH, token)];
     let posted = scene.near.qp.send(send.context(), &sges, NDK_OP_FLAG_SILENT_SUCCESS);
     ledger.expect("post a privileged send", posted, STATUS_SUCCESS);
@@ -110,7 +110,7 @@ pub(super) fn privileged_memory(stage: &Stage<'_>) -> Result<(), NTSTATUS> {
     drop(mapping);
 
     let [receive] = scene.far_receives::<1>()?;
-    let work = stage.work("write by the privileged token")?;
+    let work = test.work("write by the privileged token")?;
     let to = Remote { token: scene.far.pd.privileged_token(), ..scene.far_memory.remote(0) };
     let posted = scene.near.qp.write(work.context(), &[scene.near_memory.sge(16)], to, 0);
     let status = if posted == STATUS_SUCCESS { scene.near.cq.wait_for(work) } else { posted };

@@ -22,7 +22,7 @@ use crate::buffer::Buffer;
 use crate::kernel;
 use crate::ndk::{CqDepth, Extent, Handle, Mapping, QpDepths, Remote, mapping_length};
 use crate::pair::Party;
-use crate::stage::Stage;
+use crate::test_context::TestContext;
 use crate::work::{Poll, Work};
 
 /// The longest chunk, in bytes, that one fast registration covers wherever in a page it begins.
@@ -45,16 +45,16 @@ pub(super) struct Client<'l> {
 
 impl<'l> Client<'l> {
     /// A client on the near adapter, which `info` is about.
-    pub(super) fn open(stage: &Stage<'l>, info: &NDK_ADAPTER_INFO) -> Result<Self, NTSTATUS> {
-        let end = End::open(stage, Party::on(stage.near, QpDepths::SMALL)?, Poll::Extended)?;
+    pub(super) fn open(test: &TestContext<'l>, info: &NDK_ADAPTER_INFO) -> Result<Self, NTSTATUS> {
+        let end = End::open(test, Party::on(test.near, QpDepths::SMALL)?, Poll::Extended)?;
         let region = end.pd.create_fast_mr()?;
         region.initialise(info.FRMRPageCount, true)?.wait()?;
         Ok(Self {
             end,
-            adapter: stage.near,
+            adapter: test.near,
             region,
-            place: stage.buffer(mapping_length(info.FRMRPageCount))?,
-            registering: stage.work("fast register a chunk")?,
+            place: test.buffer(mapping_length(info.FRMRPageCount))?,
+            registering: test.work("fast register a chunk")?,
             registrations: AtomicU64::new(0),
             invalidations: AtomicU64::new(0),
         })
@@ -131,14 +131,14 @@ pub(super) struct Server<'l> {
 
 impl<'l> Server<'l> {
     /// A server on the far adapter.
-    pub(super) fn open(stage: &Stage<'l>) -> Result<Self, NTSTATUS> {
+    pub(super) fn open(test: &TestContext<'l>) -> Result<Self, NTSTATUS> {
         let depths = QpDepths::SMALL;
-        let cq = stage.far.create_cq(CqDepth(depths.initiator.saturating_add(DEPTH)))?;
-        let pd = stage.far.create_pd()?;
-        let inbox = Shared::open(stage, pd)?;
+        let cq = test.far.create_cq(CqDepth(depths.initiator.saturating_add(DEPTH)))?;
+        let pd = test.far.create_pd()?;
+        let inbox = Shared::open(test, pd)?;
         let party = Party { cq, pd, qp: pd.create_qp_with_srq(cq, inbox.srq, depths)?, mr: pd.create_mr()? };
         Ok(Self {
-            end: End::with_inbox(stage, party, inbox, Poll::Extended)?,
+            end: End::with_inbox(test, party, inbox, Poll::Extended)?,
             last_address: AtomicU64::new(0),
             last_token: AtomicU32::new(0),
         })

@@ -8,7 +8,7 @@ use super::letter::{Control, Letter};
 use super::lists::Lists;
 use crate::ndk::{Handle, Inside, sge};
 use crate::pair::Party;
-use crate::stage::Stage;
+use crate::test_context::TestContext;
 use crate::work::{Poll, Work};
 
 /// One side. `I` is where its control messages arrive.
@@ -37,22 +37,22 @@ impl<'l> End<'l> {
     }
 
     /// A side with one receive at a time.
-    pub(super) fn open(stage: &Stage<'l>, party: Party<'l>, poll: Poll) -> Result<Self, NTSTATUS> {
-        let inbox = Letter::new(stage, party.pd, "receive a control message")?;
-        Self::with_inbox(stage, party, inbox, poll)
+    pub(super) fn open(test: &TestContext<'l>, party: Party<'l>, poll: Poll) -> Result<Self, NTSTATUS> {
+        let inbox = Letter::new(test, party.pd, "receive a control message")?;
+        Self::with_inbox(test, party, inbox, poll)
     }
 }
 
 impl<'l, I> End<'l, I> {
     /// A side whose control messages arrive in `inbox`.
     pub(super) fn with_inbox(
-        stage: &Stage<'l>,
+        test: &TestContext<'l>,
         Party { cq, pd, qp, mr }: Party<'l>,
         inbox: I,
         poll: Poll,
     ) -> Result<Self, NTSTATUS> {
-        let outbox = Letter::new(stage, pd, "send a control message")?;
-        Ok(Self { cq, pd, qp, region: mr, inbox, outbox, data: stage.work("move a chunk")?, poll })
+        let outbox = Letter::new(test, pd, "send a control message")?;
+        Ok(Self { cq, pd, qp, region: mr, inbox, outbox, data: test.work("move a chunk")?, poll })
     }
 
     /// Posts a control message. The last one must have been delivered.

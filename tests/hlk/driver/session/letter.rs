@@ -8,7 +8,7 @@ use super::Chunk;
 use super::end::check;
 use crate::buffer::Buffer;
 use crate::ndk::{Handle, Inside, sge};
-use crate::stage::Stage;
+use crate::test_context::TestContext;
 use crate::work::Work;
 
 /// A control message.
@@ -50,14 +50,14 @@ pub(super) struct Letter<'l> {
 
 impl<'l> Letter<'l> {
     pub(super) fn new(
-        stage: &Stage<'l>,
+        test: &TestContext<'l>,
         pd: Handle<'l, NDK_PD>,
         step: &'static str,
     ) -> Result<Self, NTSTATUS> {
-        let buffer = stage.buffer(CONTROL)?;
+        let buffer = test.buffer(CONTROL)?;
         let region = pd.create_mr()?;
         region.register(buffer.mdl(), CONTROL, NDK_MR_FLAG_ALLOW_LOCAL_WRITE, Inside::Nothing)?.wait()?;
-        Ok(Self { buffer, token: region.local_token(), work: stage.work(step)? })
+        Ok(Self { buffer, token: region.local_token(), work: test.work(step)? })
     }
 
     pub(super) fn sge(&self) -> NDK_SGE {

@@ -52,7 +52,7 @@ use crate::kernel;
 use crate::ndk::{Handle, QpDepths, limits};
 use crate::pair::{self, Connection, Party};
 use crate::slot::Content;
-use crate::stage::{Backstage, Stage};
+use crate::test_context::{TestContext, TestState};
 use crate::work::Poll;
 
 /// The private data that the near side sends when it connects, and that the far side answers with.
@@ -62,7 +62,7 @@ const FAR_DATA: &[u8] = b"ndkhlk: far, nice to meet you";
 /// An open session.
 pub(crate) struct Session {
     /// The state that the handles below borrow from. Taken back and freed by [`Session::close`].
-    backstage: &'static Backstage,
+    test_state: &'static TestState,
     near: End<'static>,
     far: End<'static>,
     connection: Connection<'static>,
@@ -105,33 +105,33 @@ impl Session {
         request: &SessionRequest,
     ) -> Result<(Option<Box<Self>>, Box<SessionReport>), NTSTATUS> {
         let mut report = try_box(failure(STATUS_SUCCESS, &Outcome::NONE))?;
-        let backstage: *mut Backstage = Box::into_raw(Backstage::set_up(Level::Passive)?);
+        let test_state: *mut TestState = Box::into_raw(TestState::set_up(Level::Passive)?);
         // SAFETY: the box was just leaked, and is only taken back when nothing borrows from it any more.
-        let stage: &'static Backstage = unsafe { &*backstage };
-        match Self::connect(stage, request) {
+        let test: &'static TestState = unsafe { &*test_state };
+        match Self::connect(test, request) {
             Ok(session) => {
                 *report = session.report();
                 Ok((Some(session), report))
             }
             Err(status) => {
                 // SAFETY: the box was leaked above, and the failed attempt has dropped its handles.
-                let outcome = unsafe { Box::from_raw(backstage) }.take_down()?;
+                let outcome = unsafe { Box::from_raw(test_state) }.take_down()?;
                 *report = failure(status, &outcome);
                 Ok((None, report))
             }
         }
     }
 
-    fn connect(backstage: &'static Backstage, request: &SessionRequest) -> Result<Box<Self>, NTSTATUS> {
-        let stage = Stage::open(backstage, request.near, request.far)?;
-        let (near_info, far_info) = (stage.near.info()?, stage.far.info()?);
-        let near = End::open(&stage, Party::on(stage.near, QpDepths::SMALL)?, Poll::Plain)?;
-        let far = End::open(&stage, Party::on(stage.far, QpDepths::SMALL)?, Poll::Plain)?;
+    fn connect(test_state: &'static TestState, request: &SessionRequest) -> Result<Box<Self>, NTSTATUS> {
+        let test = TestContext::open(test_state, request.near, request.far)?;
+        let (near_info, far_info) = (test.near.info()?, test.far.info()?);
+        let near = End::open(&test, Party::on(test.near, QpDepths::SMALL)?, Poll::Plain)?;
+        let far = End::open(&test, Party::on(test.far, QpDepths::SMALL)?, Poll::Plain)?;
         near.expect_control()?;
-        let client = Client::open(&stage, &near_info)?;
-        let server = Server::open(&stage)?;
-        let listener = pair::listen(&stage)?;
-        let connect = |near, far| pair::connect_to(&stage, listener, (near, NEAR_DATA), (far, FAR_DATA));
+        let client = Client::open(&test, &near_info)?;
+        let server = Server::open(&test)?;
+        let listener = pair::listen(&test)?;
+        let connect = |near, far| pair::connect_to(&test, listener, (near, NEAR_DATA), (far, FAR_DATA));
         let connection = connect(near.qp, far.qp)?;
         let direct = connect(client.end.qp, server.end.qp)?;
         let chunk_length = [near_info, far_info]
@@ -141,7 +141,7 @@ impl Session {
             })
             .fold(request.chunk_length.min(direct::longest(&near_info)), u32::min);
         let session = try_box(Self {
-            backstage,
+            test_state,
             near,
             far,
             connection,
@@ -202,8 +202,8 @@ impl Session {
     /// Closes everything in the hardest order: antecedents first, connectors from inside the disconnect
     /// completion and the disconnect event, with receives outstanding, from `level`.
     pub(crate) fn close(self: Box<Self>, level: Level) -> Result<Box<Outcome>, NTSTATUS> {
-        let backstage: *const Backstage = self.backstage;
-        self.backstage.ledger.call_from(level);
+        let test_state: *const TestState = self.test_state;
+        self.test_state.ledger.call_from(level);
         let alive = !self.given_up.load(Ordering::Acquire);
         let connections = [self.connection, self.direct];
         connections.iter().for_each(|connection| connection.close_far_inside());
@@ -231,7 +231,7 @@ impl Session {
         }
         drop(self);
         // SAFETY: the box was leaked by `open`, and the session that borrowed from it is dropped.
-        unsafe { Box::from_raw(backstage.cast_mut()) }.take_down()
+        unsafe { Box::from_raw(test_state.cast_mut()) }.take_down()
     }
 }
 

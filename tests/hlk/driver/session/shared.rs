@@ -7,7 +7,7 @@ use sys::status::{NTSTATUS, STATUS_CANCELLED, STATUS_IO_TIMEOUT};
 
 use super::letter::{Control, Letter};
 use crate::ndk::{Handle, Then};
-use crate::stage::Stage;
+use crate::test_context::TestContext;
 use crate::work::Poll;
 
 /// Receives in a full queue.
@@ -27,8 +27,8 @@ pub(super) struct Shared<'l> {
 
 impl<'l> Shared<'l> {
     /// A full queue, which will say when it is to be refilled.
-    pub(super) fn open(stage: &Stage<'l>, pd: Handle<'l, NDK_PD>) -> Result<Self, NTSTATUS> {
-        let letter = || Letter::new(stage, pd, "receive from the SRQ");
+    pub(super) fn open(test: &TestContext<'l>, pd: Handle<'l, NDK_PD>) -> Result<Self, NTSTATUS> {
+        let letter = || Letter::new(test, pd, "receive from the SRQ");
         let shared = Self {
             // No threshold yet: a queue is not to say of itself that it is empty because it is new.
             srq: pd.start_srq(DEPTH, 0, Then::Keep)?.wait()?,

@@ -14,7 +14,7 @@ use crate::buffer::Buffer;
 use crate::ledger::Object;
 use crate::ndk::{Handle, Inside, QpDepths, Remote, sge};
 use crate::pair::Party;
-use crate::stage::Stage;
+use crate::test_context::TestContext;
 use crate::work::Work;
 
 const RECEIVES: usize = 4;
@@ -99,12 +99,12 @@ pub(super) struct Half {
 
 impl Half {
     /// Registers memory for one half.
-    pub(super) fn memory(stage: &Stage<'static>, party: Party<'static>) -> Result<Memory, NTSTATUS> {
+    pub(super) fn memory(test: &TestContext<'static>, party: Party<'static>) -> Result<Memory, NTSTATUS> {
         const ACCESS: u32 = NDK_MR_FLAG_ALLOW_LOCAL_WRITE
             | NDK_MR_FLAG_ALLOW_REMOTE_READ
             | NDK_MR_FLAG_ALLOW_REMOTE_WRITE
             | NDK_MR_FLAG_RDMA_READ_SINK;
-        let buffer = stage.buffer(LENGTH)?;
+        let buffer = test.buffer(LENGTH)?;
         party.mr.register(buffer.mdl(), LENGTH, ACCESS, Inside::Nothing)?.wait()?;
         Ok(Memory { buffer, local_token: party.mr.local_token(), remote_token: party.mr.remote_token() })
     }

@@ -10,7 +10,7 @@ use super::half::{DEPTHS, Half, REQUESTS};
 use crate::ledger::Object;
 use crate::ndk::{CqDepth, Handle};
 use crate::pair::{self, Connection, Party};
-use crate::stage::Stage;
+use crate::test_context::TestContext;
 
 /// A lane.
 pub(super) struct Lane {
@@ -57,23 +57,23 @@ impl Lane {
     /// # Errors
     /// If there can't be a lane at all.
     pub(super) fn connect(
-        stage: &Stage<'static>,
+        test: &TestContext<'static>,
         number: u32,
         connections: u32,
     ) -> Result<(Self, LaneReport), NTSTATUS> {
         let port = u16::try_from(number)
             .ok()
-            .and_then(|number| stage.far_end.port().checked_add(number))
+            .and_then(|number| test.far_end.port().checked_add(number))
             .ok_or(STATUS_INVALID_PARAMETER)?;
-        let mut stage = *stage;
-        stage.far_end = stage.far_end.with_port(port);
-        let listener = pair::listen(&stage)?;
-        let near = Shore::new(stage.near, None, connections)?;
-        let far = Shore::new(stage.far, Some(listener), connections)?;
+        let mut test = *test;
+        test.far_end = test.far_end.with_port(port);
+        let listener = pair::listen(&test)?;
+        let near = Shore::new(test.near, None, connections)?;
+        let far = Shore::new(test.far, Some(listener), connections)?;
         let mut lane = Self { number, near, far };
         let mut report = LaneReport { status: STATUS_SUCCESS, connected: 0 };
         for _ in 0..connections {
-            match lane.add(&stage, listener) {
+            match lane.add(&test, listener) {
                 Ok(()) => report.connected = report.connected.saturating_add(1),
                 Err(status) if report.status == STATUS_SUCCESS => report.status = status,
                 Err(_) => {}
@@ -85,13 +85,13 @@ impl Lane {
     /// Adds a connection.
     fn add(
         &mut self,
-        stage: &Stage<'static>,
+        test: &TestContext<'static>,
         listener: Handle<'static, NDK_LISTENER>,
     ) -> Result<(), NTSTATUS> {
-        let (near, far) = (self.near.party(stage.near)?, self.far.party(stage.far)?);
-        let (near_memory, far_memory) = (Half::memory(stage, near)?, Half::memory(stage, far)?);
+        let (near, far) = (self.near.party(test.near)?, self.far.party(test.far)?);
+        let (near_memory, far_memory) = (Half::memory(test, near)?, Half::memory(test, far)?);
         let Connection { near: near_connector, far: far_connector } =
-            pair::connect_to(stage, listener, (near.qp, b"near"), (far.qp, b"far"))?;
+            pair::connect_to(test, listener, (near.qp, b"near"), (far.qp, b"far"))?;
         let (near_remote, far_remote) = (near_memory.remote(), far_memory.remote());
         self.near.halves.push(Half::new(near, near_connector, near_memory, far_remote));
         self.far.halves.push(Half::new(far, far_connector, far_memory, near_remote));

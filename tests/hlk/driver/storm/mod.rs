@@ -18,13 +18,13 @@ use sys::status::{NTSTATUS, STATUS_INVALID_PARAMETER, STATUS_SUCCESS};
 use self::lane::Lane;
 use crate::heap::{List, try_box};
 use crate::slot::Content;
-use crate::stage::{Backstage, Stage};
+use crate::test_context::{TestContext, TestState};
 
 /// A storm.
 pub(crate) struct Storm {
     /// The state that the lanes borrow from. Taken back and freed by [`Storm::close`].
-    backstage: &'static Backstage,
-    stage: Stage<'static>,
+    test_state: &'static TestState,
+    test: TestContext<'static>,
     /// The number of connections of each lane.
     connections: u32,
     lanes: List<Lane>,
@@ -73,33 +73,33 @@ impl Storm {
     /// Opens both adapters. The report says how it went; there is a storm only after success.
     pub(crate) fn open(request: &StormRequest) -> Result<(Option<Box<Self>>, Box<OpenReport>), NTSTATUS> {
         let mut report = try_box(OpenReport { status: STATUS_SUCCESS, outcome: Outcome::NONE })?;
-        let backstage: *mut Backstage = Box::into_raw(Backstage::set_up(Level::Passive)?);
+        let test_state: *mut TestState = Box::into_raw(TestState::set_up(Level::Passive)?);
         // SAFETY: the box was just leaked, and is only taken back when nothing borrows from it any more.
-        let stage: &'static Backstage = unsafe { &*backstage };
-        match Self::prepare(stage, request) {
+        let test: &'static TestState = unsafe { &*test_state };
+        match Self::prepare(test, request) {
             Ok(storm) => Ok((Some(storm), report)),
             Err(status) => {
                 report.status = status;
                 // SAFETY: the box was leaked above, and the failed attempt has dropped its handles.
-                report.outcome = *unsafe { Box::from_raw(backstage) }.take_down()?;
+                report.outcome = *unsafe { Box::from_raw(test_state) }.take_down()?;
                 Ok((None, report))
             }
         }
     }
 
-    fn prepare(backstage: &'static Backstage, request: &StormRequest) -> Result<Box<Self>, NTSTATUS> {
-        let stage = Stage::open(backstage, request.near, request.far)?;
+    fn prepare(test_state: &'static TestState, request: &StormRequest) -> Result<Box<Self>, NTSTATUS> {
+        let test = TestContext::open(test_state, request.near, request.far)?;
         let weather = Weather {
             shortage: request.shortage != 0,
             breaking: [AtomicBool::new(false), AtomicBool::new(false)],
             results: AtomicU64::new(0),
         };
-        try_box(Self { backstage, stage, connections: request.connections, lanes: List::new(), weather })
+        try_box(Self { test_state, test, connections: request.connections, lanes: List::new(), weather })
     }
 
     /// Connects a lane; to be called once for each.
     pub(crate) fn connect(&self, number: u32) -> Result<LaneReport, NTSTATUS> {
-        let (lane, report) = Lane::connect(&self.stage, number, self.connections)?;
+        let (lane, report) = Lane::connect(&self.test, number, self.connections)?;
         self.lanes.push(lane)?;
         Ok(report)
     }
@@ -128,18 +128,18 @@ impl Storm {
     /// Closes the rest of this side, whose threads have ended, and its adapter.
     pub(crate) fn close_adapter(&self, side: Side) -> Result<(), NTSTATUS> {
         let adapter = match side {
-            Side::Near => self.stage.near,
-            Side::Far => self.stage.far,
+            Side::Near => self.test.near,
+            Side::Far => self.test.far,
         };
-        self.backstage.close_adapter(adapter)
+        self.test_state.close_adapter(adapter)
     }
 
     /// Closes whatever is open and audits all that happened.
     pub(crate) fn close(self: Box<Self>) -> Result<Box<Outcome>, NTSTATUS> {
-        let backstage: *const Backstage = self.backstage;
+        let test_state: *const TestState = self.test_state;
         drop(self);
         // SAFETY: the box was leaked by `open`, and the storm that borrowed from it is dropped.
-        unsafe { Box::from_raw(backstage.cast_mut()) }.take_down()
+        unsafe { Box::from_raw(test_state.cast_mut()) }.take_down()
     }
 }
 

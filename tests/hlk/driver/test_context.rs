@@ -15,7 +15,7 @@ use crate::work::Work;
 use crate::wsk::Provider;
 
 /// The state that outlives the adapters, because the provider may use it until they are closed.
-pub(crate) struct Backstage {
+pub(crate) struct TestState {
     pub(crate) ledger: Ledger,
     pub(crate) provider: Provider,
     buffers: List<Buffer>,
@@ -35,7 +35,7 @@ const HARDEST_FIRST: [Kind; 9] = [
     Kind::Connector,
 ];
 
-impl Backstage {
+impl TestState {
     /// Captures WSK for a test whose NDK calls come from `level`.
     pub(crate) fn set_up(level: Level) -> Result<Box<Self>, NTSTATUS> {
         try_box(Self {
@@ -98,8 +98,8 @@ impl Backstage {
 
 /// Two open adapters.
 #[derive(Clone, Copy)]
-pub(crate) struct Stage<'l> {
-    backstage: &'l Backstage,
+pub(crate) struct TestContext<'l> {
+    test_state: &'l TestState,
     pub(crate) near: Handle<'l, NDK_ADAPTER>,
     pub(crate) far: Handle<'l, NDK_ADAPTER>,
     /// The address that connects.
@@ -108,17 +108,17 @@ pub(crate) struct Stage<'l> {
     pub(crate) far_end: Endpoint,
 }
 
-impl<'l> Stage<'l> {
+impl<'l> TestContext<'l> {
     /// Opens both adapters.
     pub(crate) fn open(
-        backstage: &'l Backstage,
+        test_state: &'l TestState,
         near_end: Endpoint,
         far_end: Endpoint,
     ) -> Result<Self, NTSTATUS> {
-        let (ledger, provider) = (&backstage.ledger, &backstage.provider);
+        let (ledger, provider) = (&test_state.ledger, &test_state.provider);
         let near = provider.open(ledger, near_end.if_index)?;
         let far = provider.open(ledger, far_end.if_index)?;
-        Ok(Self { backstage, near, far, near_end, far_end })
+        Ok(Self { test_state, near, far, near_end, far_end })
     }
 
     /// Opens the near adapter once more, as this version of the interface.
@@ -126,7 +126,7 @@ impl<'l> Stage<'l> {
     /// # Errors
     /// The status of the open.
     pub(crate) fn open_as(&self, version: NDK_VERSION) -> Result<Handle<'l, NDK_ADAPTER>, NTSTATUS> {
-        self.backstage.provider.open_as(self.ledger(), self.near_end.if_index, version)
+        self.test_state.provider.open_as(self.ledger(), self.near_end.if_index, version)
     }
 
     /// Opens the adapter of one of the two ends once more.
@@ -134,30 +134,30 @@ impl<'l> Stage<'l> {
     /// # Errors
     /// The status of the open.
     pub(crate) fn open_again(&self, end: &Endpoint) -> Result<Handle<'l, NDK_ADAPTER>, NTSTATUS> {
-        self.backstage.provider.open(self.ledger(), end.if_index)
+        self.test_state.provider.open(self.ledger(), end.if_index)
     }
 
     pub(crate) fn ledger(&self) -> &'l Ledger {
-        &self.backstage.ledger
+        &self.test_state.ledger
     }
 
     /// Memory that stays until the adapters are closed.
     pub(crate) fn buffer(&self, length: u32) -> Result<&'l Buffer, NTSTATUS> {
-        self.backstage.buffers.push(Buffer::new(length)?)
+        self.test_state.buffers.push(Buffer::new(length)?)
     }
 
     /// As [`Self::buffer`], with a locked list.
     pub(crate) fn locked(&self, length: u32) -> Result<&'l Buffer, NTSTATUS> {
-        self.backstage.buffers.push(Buffer::locked(length)?)
+        self.test_state.buffers.push(Buffer::locked(length)?)
     }
 
     /// As [`Self::buffer`], with a chain of MDLs that describes the buffer so many times.
     pub(crate) fn repeated(&self, length: u32, times: u32) -> Result<&'l Buffer, NTSTATUS> {
-        self.backstage.buffers.push(Buffer::repeated(length, times)?)
+        self.test_state.buffers.push(Buffer::repeated(length, times)?)
     }
 
     /// A work request's record, which stays until the adapters are closed.
     pub(crate) fn work(&self, step: &'static str) -> Result<&'l Work, NTSTATUS> {
-        self.backstage.works.push(Work::new(step))
+        self.test_state.works.push(Work::new(step))
     }
 }

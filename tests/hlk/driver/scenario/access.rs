@@ -6,7 +6,7 @@ use sys::ndk::{
 };
 use sys::status::{NTSTATUS, STATUS_ACCESS_VIOLATION, STATUS_CANCELLED, STATUS_SUCCESS};
 
-use super::scene::{MEMORY, Memory, Scene, close_and_wait, post_receives};
+use super::connected_pair::{ConnectedPair, MEMORY, Memory, close_and_wait, post_receives};
 use crate::ndk::{Inside, Remote, sge};
 use crate::pair::{self, Party};
 use crate::test_context::TestContext;
@@ -23,16 +23,16 @@ impl Rdma {
     /// Posts it and says how it ended.
     pub(super) fn run(
         self,
-        scene: &Scene<'_>,
+        pair: &ConnectedPair<'_>,
         sges: &[NDK_SGE],
         remote: Remote,
     ) -> Result<NTSTATUS, NTSTATUS> {
-        let work = scene.test.work("RDMA")?;
+        let work = pair.test.work("RDMA")?;
         let posted = match self {
-            Self::Read => scene.near.qp.read(work.context(), sges, remote, 0),
-            Self::Write => scene.near.qp.write(work.context(), sges, remote, 0),
+            Self::Read => pair.near.qp.read(work.context(), sges, remote, 0),
+            Self::Write => pair.near.qp.write(work.context(), sges, remote, 0),
         };
-        Ok(if posted == STATUS_SUCCESS { scene.near.cq.wait_for(work) } else { posted })
+        Ok(if posted == STATUS_SUCCESS { pair.near.cq.wait_for(work) } else { posted })
     }
 }
 
@@ -43,51 +43,51 @@ pub(super) fn remote(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
     const WRITE: u32 = NDK_MR_FLAG_ALLOW_REMOTE_WRITE;
     let ledger = test.ledger();
     let listener = pair::listen(test)?;
-    let granted = Scene::over(test, listener, READ | WRITE)?;
+    let granted = ConnectedPair::over(test, listener, READ | WRITE)?;
     let last = [granted.near_memory.sge(16)];
     let end = granted.far_memory.remote(MEMORY.saturating_sub(16));
     ledger.expect("write the last bytes", Rdma::Write.run(&granted, &last, end)?, STATUS_SUCCESS);
     ledger.expect("read the last bytes", Rdma::Read.run(&granted, &last, end)?, STATUS_SUCCESS);
 
-    type Place = fn(&Scene<'_>) -> Remote;
+    type Place = fn(&ConnectedPair<'_>) -> Remote;
     let cases: [(&str, Rdma, u32, Place); 6] = [
-        ("write with a token that never was", Rdma::Write, READ | WRITE, |scene| {
-            let good = scene.far_memory.remote(0);
+        ("write with a token that never was", Rdma::Write, READ | WRITE, |pair| {
+            let good = pair.far_memory.remote(0);
             Remote { token: good.token ^ 0x00ff_ff00, ..good }
         }),
-        ("write one byte too far", Rdma::Write, READ | WRITE, |scene| {
-            scene.far_memory.remote(MEMORY.saturating_sub(15))
+        ("write one byte too far", Rdma::Write, READ | WRITE, |pair| {
+            pair.far_memory.remote(MEMORY.saturating_sub(15))
         }),
-        ("write near the end of the address space", Rdma::Write, READ | WRITE, |scene| Remote {
+        ("write near the end of the address space", Rdma::Write, READ | WRITE, |pair| Remote {
             address: u64::MAX.saturating_sub(7),
-            ..scene.far_memory.remote(0)
+            ..pair.far_memory.remote(0)
         }),
-        ("write what is to be read only", Rdma::Write, READ, |scene| scene.far_memory.remote(0)),
-        ("read what is to be written only", Rdma::Read, WRITE, |scene| scene.far_memory.remote(0)),
-        ("read what is local", Rdma::Read, NDK_MR_FLAG_ALLOW_LOCAL_WRITE, |scene| scene.far_memory.remote(0)),
+        ("write what is to be read only", Rdma::Write, READ, |pair| pair.far_memory.remote(0)),
+        ("read what is to be written only", Rdma::Read, WRITE, |pair| pair.far_memory.remote(0)),
+        ("read what is local", Rdma::Read, NDK_MR_FLAG_ALLOW_LOCAL_WRITE, |pair| pair.far_memory.remote(0)),
     ];
     for (step, rdma, access, place) in cases {
-        let scene = Scene::over(test, listener, access)?;
-        let receive = posted_receive(&scene)?;
-        let status = rdma.run(&scene, &[scene.near_memory.sge(16)], place(&scene))?;
+        let pair = ConnectedPair::over(test, listener, access)?;
+        let receive = posted_receive(&pair)?;
+        let status = rdma.run(&pair, &[pair.near_memory.sge(16)], place(&pair))?;
         ledger.expect(step, status, STATUS_ACCESS_VIOLATION);
-        ledger.expect(step, scene.far.cq.wait_for(receive), STATUS_CANCELLED);
-        close_and_wait(&[scene.near_connector.object(), scene.far_connector.object()]);
+        ledger.expect(step, pair.far.cq.wait_for(receive), STATUS_CANCELLED);
+        close_and_wait(&[pair.near_connector.object(), pair.far_connector.object()]);
     }
 
-    let scene = Scene::over(test, listener, READ | WRITE)?;
-    let stale = scene.far_memory.remote(0);
-    scene.far.mr.deregister(Inside::Nothing)?.wait()?;
-    let status = Rdma::Write.run(&scene, &[scene.near_memory.sge(16)], stale)?;
+    let pair = ConnectedPair::over(test, listener, READ | WRITE)?;
+    let stale = pair.far_memory.remote(0);
+    pair.far.mr.deregister(Inside::Nothing)?.wait()?;
+    let status = Rdma::Write.run(&pair, &[pair.near_memory.sge(16)], stale)?;
     ledger.expect("write to what was deregistered", status, STATUS_ACCESS_VIOLATION);
     Ok(())
 }
 
 /// A receive of the far side, into memory of another region than the one under test.
-fn posted_receive<'l>(scene: &Scene<'l>) -> Result<&'l Work, NTSTATUS> {
-    let spare = Party { mr: scene.far.pd.create_mr()?, ..scene.far };
-    let memory = Memory::of(&scene.test, spare, NDK_MR_FLAG_ALLOW_LOCAL_WRITE)?;
-    post_receives::<1>(&scene.test, spare, memory).map(|[receive]| receive)
+fn posted_receive<'l>(pair: &ConnectedPair<'l>) -> Result<&'l Work, NTSTATUS> {
+    let spare = Party { mr: pair.far.pd.create_mr()?, ..pair.far };
+    let memory = Memory::of(&pair.test, spare, NDK_MR_FLAG_ALLOW_LOCAL_WRITE)?;
+    post_receives::<1>(&pair.test, spare, memory).map(|[receive]| receive)
 }
 
 /// WR-4, WR-7: a local token and range are checked too, at the post or in the result.
@@ -95,34 +95,34 @@ pub(super) fn local(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
     const ALL: u32 = NDK_MR_FLAG_ALLOW_REMOTE_READ | NDK_MR_FLAG_ALLOW_REMOTE_WRITE;
     let ledger = test.ledger();
     let listener = pair::listen(test)?;
-    type Place = fn(&Scene<'_>) -> NDK_SGE;
+    type Place = fn(&ConnectedPair<'_>) -> NDK_SGE;
     let cases: [(&str, Place); 2] = [
-        ("write from a token that never was", |scene| {
-            let good = scene.near_memory;
+        ("write from a token that never was", |pair| {
+            let good = pair.near_memory;
             sge(good.buffer.address(0), 16, good.local_token ^ 0x00ff_ff00)
         }),
-        ("write from beyond the region", |scene| {
-            let good = scene.near_memory;
+        ("write from beyond the region", |pair| {
+            let good = pair.near_memory;
             sge(good.buffer.address(MEMORY.saturating_sub(15)), 16, good.local_token)
         }),
     ];
     for (step, place) in cases {
-        let scene = Scene::over(test, listener, ALL)?;
-        let status = Rdma::Write.run(&scene, &[place(&scene)], scene.far_memory.remote(0))?;
+        let pair = ConnectedPair::over(test, listener, ALL)?;
+        let status = Rdma::Write.run(&pair, &[place(&pair)], pair.far_memory.remote(0))?;
         ledger.expect(step, status, STATUS_ACCESS_VIOLATION);
-        close_and_wait(&[scene.near_connector.object(), scene.far_connector.object()]);
+        close_and_wait(&[pair.near_connector.object(), pair.far_connector.object()]);
     }
 
     // A receive into memory that may only be read fails when it is posted or when the bytes come.
-    let scene = Scene::over(test, listener, NDK_MR_FLAG_ALLOW_LOCAL_READ)?;
+    let pair = ConnectedPair::over(test, listener, NDK_MR_FLAG_ALLOW_LOCAL_READ)?;
     let receive = test.work("receive into read-only memory")?;
-    let mut received = scene.far.qp.receive(receive.context(), &[scene.far_memory.sge(16)]);
+    let mut received = pair.far.qp.receive(receive.context(), &[pair.far_memory.sge(16)]);
     if received == STATUS_SUCCESS {
         let send = test.work("send")?;
-        let posted = scene.near.qp.send(send.context(), &[scene.near_memory.sge(16)], 0);
+        let posted = pair.near.qp.send(send.context(), &[pair.near_memory.sge(16)], 0);
         ledger.expect("post a send", posted, STATUS_SUCCESS);
-        received = scene.far.cq.wait_for(receive);
-        let _ = scene.near.cq.wait_for(send);
+        received = pair.far.cq.wait_for(receive);
+        let _ = pair.near.cq.wait_for(send);
     }
     ledger.expect("receive into read-only memory", received, STATUS_ACCESS_VIOLATION);
     Ok(())

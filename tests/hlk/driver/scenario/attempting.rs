@@ -8,7 +8,9 @@ use sys::status::{
 
 use protocol::Level;
 
-use super::scene::{MEMORY, Memory, Scene, close_and_wait, expect_results, post_receives, wait_event};
+use super::connected_pair::{
+    ConnectedPair, MEMORY, Memory, close_and_wait, expect_results, post_receives, wait_event,
+};
 use crate::kernel;
 use crate::ndk::{Address, Handle, Inside, QpDepths};
 use crate::pair::{self, Connection, Party, READS};
@@ -21,31 +23,31 @@ const REFUSED: [NTSTATUS; 2] = [STATUS_CONNECTION_ABORTED, STATUS_CONNECTION_INV
 /// what a disconnect flushes.
 pub(super) fn accept_again(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
     let ledger = test.ledger();
-    let scene = Scene::connected(test)?;
-    let works = scene.far_receives::<1>()?;
+    let pair = ConnectedPair::connected(test)?;
+    let works = pair.far_receives::<1>()?;
     let spare = Party::on(test.far, QpDepths::SMALL)?;
     let spare_works = post_receives::<1>(test, spare, Memory::of(test, spare, 1)?)?;
-    scene.far_connector.accept(spare.qp, READS, b"", Inside::Nothing)?.expect_one_of(&REFUSED);
-    scene.far_connector.disconnect(Inside::Nothing)?.expect_one_of(&[STATUS_SUCCESS]);
-    expect_results(test, scene.far, "a receive of the first QP", &works, &[STATUS_CANCELLED]);
+    pair.far_connector.accept(spare.qp, READS, b"", Inside::Nothing)?.expect_one_of(&REFUSED);
+    pair.far_connector.disconnect(Inside::Nothing)?.expect_one_of(&[STATUS_SUCCESS]);
+    expect_results(test, pair.far, "a receive of the first QP", &works, &[STATUS_CANCELLED]);
     ledger.require("the second QP is left alone", spare.cq.harvest() == 0);
     spare.qp.object().close();
     ledger.require("the second QP waits for no connector", spare.qp.object().wait_closed());
     expect_results(test, spare, "a receive of the second QP", &spare_works, &[STATUS_CANCELLED]);
-    scene.far.qp.object().close();
-    ledger.require("the first QP waits for its connector", !scene.far.qp.object().is_closed());
+    pair.far.qp.object().close();
+    ledger.require("the first QP waits for its connector", !pair.far.qp.object().is_closed());
     Ok(())
 }
 
 /// RQ-2, CM-1: two threads disconnect one connector: each call that pends is completed once, one at least succeeds.
 pub(super) fn disconnect_twice(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
     let ledger = test.ledger();
-    let scene = Scene::connected(test)?;
-    scene.far_receives::<2>()?;
-    let one = scene.near_connector;
+    let pair = ConnectedPair::connected(test)?;
+    pair.far_receives::<2>()?;
+    let one = pair.near_connector;
     let works = [test.work("send")?, test.work("send")?];
     for work in works {
-        let posted = scene.near.qp.send(work.context(), &[scene.near_memory.sge(MEMORY)], 0);
+        let posted = pair.near.qp.send(work.context(), &[pair.near_memory.sge(MEMORY)], 0);
         ledger.expect("post a send", posted, STATUS_SUCCESS);
     }
     let mut other = None;
@@ -120,13 +122,13 @@ pub(super) fn disconnect_unconnected(test: &TestContext<'_>) -> Result<(), NTSTA
 /// CL-4, WR-7: after the peer's disconnect, which flushes nothing here, closing the connector flushes its QP.
 pub(super) fn close_after_disconnect(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
     let ledger = test.ledger();
-    let scene = Scene::connected(test)?;
-    let works = scene.far_receives::<2>()?;
-    scene.near_connector.disconnect(Inside::Nothing)?.expect_one_of(&[STATUS_SUCCESS]);
-    wait_event(test, scene.far_connector.object(), "disconnect event");
-    ledger.require("the peer's disconnect flushes nothing", scene.far.cq.harvest() == 0);
-    close_and_wait(&[scene.far_connector.object()]);
-    expect_results(test, scene.far, "a receive after the connector's close", &works, &[STATUS_CANCELLED]);
+    let pair = ConnectedPair::connected(test)?;
+    let works = pair.far_receives::<2>()?;
+    pair.near_connector.disconnect(Inside::Nothing)?.expect_one_of(&[STATUS_SUCCESS]);
+    wait_event(test, pair.far_connector.object(), "disconnect event");
+    ledger.require("the peer's disconnect flushes nothing", pair.far.cq.harvest() == 0);
+    close_and_wait(&[pair.far_connector.object()]);
+    expect_results(test, pair.far, "a receive after the connector's close", &works, &[STATUS_CANCELLED]);
     Ok(())
 }
 

@@ -5,34 +5,34 @@ use sys::status::{
     STATUS_SHARING_VIOLATION, STATUS_SUCCESS,
 };
 
-use super::scene::{Scene, close_and_wait, expect_refused};
+use super::connected_pair::{ConnectedPair, close_and_wait, expect_refused};
 use crate::ndk::{Address, Inside, QpDepths};
 use crate::pair::{self, Party};
 use crate::test_context::TestContext;
 
 /// CL-5, CL-6: each antecedent's close pends while a successor lives.
 pub(super) fn antecedents_first(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
-    let scene = Scene::connected(test)?;
+    let pair = ConnectedPair::connected(test)?;
     let ledger = test.ledger();
-    scene.far_receives::<2>()?;
+    pair.far_receives::<2>()?;
     let antecedents = [
-        scene.near.cq.object(),
-        scene.far.cq.object(),
-        scene.near.pd.object(),
-        scene.far.pd.object(),
-        scene.listener.object(),
-        scene.near.qp.object(),
-        scene.far.qp.object(),
+        pair.near.cq.object(),
+        pair.far.cq.object(),
+        pair.near.pd.object(),
+        pair.far.pd.object(),
+        pair.listener.object(),
+        pair.near.qp.object(),
+        pair.far.qp.object(),
     ];
     for object in antecedents {
         object.close();
         ledger.require("an antecedent's close pends", !object.is_closed());
     }
-    close_and_wait(&[scene.near_connector.object(), scene.far_connector.object()]);
-    for object in [scene.near.pd.object(), scene.far.pd.object()] {
+    close_and_wait(&[pair.near_connector.object(), pair.far_connector.object()]);
+    for object in [pair.near.pd.object(), pair.far.pd.object()] {
         ledger.require("a PD's close pends while its MR lives", !object.is_closed());
     }
-    close_and_wait(&[scene.near.mr.object(), scene.far.mr.object()]);
+    close_and_wait(&[pair.near.mr.object(), pair.far.mr.object()]);
     for object in antecedents {
         ledger.require("an antecedent's close completes after the last successor's", object.wait_closed());
     }
@@ -57,28 +57,28 @@ pub(super) fn listener_with_offers(test: &TestContext<'_>) -> Result<(), NTSTATU
 
 /// CL-7, CL-5: a connection outlives its closing listener, which refuses new connects.
 pub(super) fn listener_before_connection(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
-    let scene = Scene::connected(test)?;
+    let pair = ConnectedPair::connected(test)?;
     let ledger = test.ledger();
-    scene.listener.object().close();
-    ledger.require("the listener's close pends", !scene.listener.object().is_closed());
+    pair.listener.object().close();
+    ledger.require("the listener's close pends", !pair.listener.object().is_closed());
     expect_refused(test, "connect to a listener that is closing")?;
-    scene.exchange(b"still here")?;
-    close_and_wait(&[scene.far_connector.object()]);
-    ledger.require("the listener's close completes", scene.listener.object().wait_closed());
+    pair.exchange(b"still here")?;
+    close_and_wait(&[pair.far_connector.object()]);
+    ledger.require("the listener's close completes", pair.listener.object().wait_closed());
     Ok(())
 }
 
 /// CL-12: an address is taken until the listener and every connector accepted over it are closed.
 pub(super) fn address_reuse(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
     const TAKEN: [NTSTATUS; 2] = [STATUS_SHARING_VIOLATION, STATUS_ADDRESS_ALREADY_EXISTS];
-    let scene = Scene::connected(test)?;
+    let pair = ConnectedPair::connected(test)?;
     let address = Address::of(&test.far_end);
     let second = test.far.create_listener()?;
     second.listen(&address, Inside::Nothing)?.expect_one_of(&TAKEN);
-    scene.listener.object().close();
+    pair.listener.object().close();
     let third = test.far.create_listener()?;
     third.listen(&address, Inside::Nothing)?.expect_one_of(&TAKEN);
-    close_and_wait(&[scene.far_connector.object(), scene.listener.object()]);
+    close_and_wait(&[pair.far_connector.object(), pair.listener.object()]);
     let fourth = test.far.create_listener()?;
     fourth.listen(&address, Inside::Nothing)?.expect_one_of(&[STATUS_SUCCESS]);
     Ok(())

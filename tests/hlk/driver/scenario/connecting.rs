@@ -8,7 +8,7 @@ use sys::status::{
     STATUS_SUCCESS,
 };
 
-use super::scene::{Scene, close_and_wait, expect_results, wait_event};
+use super::connected_pair::{ConnectedPair, close_and_wait, expect_results, wait_event};
 use crate::ndk::{Address, Handle, Inside, QpDepths, ReadLimits};
 use crate::pair::{self, Connection, Party, READS};
 use crate::test_context::TestContext;
@@ -108,15 +108,15 @@ pub(super) fn disconnect_both(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
 
 /// CM-1, CM-2, WR-7: the peer's disconnect is an event and no flush; ours completes it for both.
 pub(super) fn disconnect_event(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
-    let scene = Scene::connected(test)?;
+    let pair = ConnectedPair::connected(test)?;
     let ledger = test.ledger();
-    let works = scene.far_receives::<2>()?;
-    let disconnecting = scene.near_connector.disconnect(Inside::Nothing)?;
-    wait_event(test, scene.far_connector.object(), "disconnect event");
-    ledger.require("the peer's disconnect flushes nothing", scene.far.cq.harvest() == 0);
-    scene.far_connector.disconnect(Inside::Nothing)?.expect_one_of(&[STATUS_SUCCESS]);
+    let works = pair.far_receives::<2>()?;
+    let disconnecting = pair.near_connector.disconnect(Inside::Nothing)?;
+    wait_event(test, pair.far_connector.object(), "disconnect event");
+    ledger.require("the peer's disconnect flushes nothing", pair.far.cq.harvest() == 0);
+    pair.far_connector.disconnect(Inside::Nothing)?.expect_one_of(&[STATUS_SUCCESS]);
     disconnecting.expect_one_of(&[STATUS_SUCCESS]);
-    expect_results(test, scene.far, "a receive after the disconnect", &works, &[STATUS_CANCELLED]);
-    ledger.require("one disconnect event", scene.far_connector.object().events() == 1);
+    expect_results(test, pair.far, "a receive after the disconnect", &works, &[STATUS_CANCELLED]);
+    ledger.require("one disconnect event", pair.far_connector.object().events() == 1);
     Ok(())
 }

@@ -12,7 +12,7 @@ use sys::status::{
 };
 
 use super::access::Rdma;
-use super::scene::{MEMORY, Memory, Scene, close_and_wait};
+use super::connected_pair::{ConnectedPair, MEMORY, Memory, close_and_wait};
 use crate::ndk::{Extent, Inside, QpDepths, Remote, Then};
 use crate::pair::{self, Party};
 use crate::test_context::TestContext;
@@ -149,8 +149,8 @@ pub(super) fn memory(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
     const PART: u32 = 4 << 20;
     let ledger = test.ledger();
     let info = test.far.info()?;
-    let scene = Scene::connected(test)?;
-    let (far, bytes) = (scene.far, |size: usize| u32::try_from(size).map_err(|_| STATUS_INVALID_PARAMETER));
+    let pair = ConnectedPair::connected(test)?;
+    let (far, bytes) = (pair.far, |size: usize| u32::try_from(size).map_err(|_| STATUS_INVALID_PARAMETER));
     let most = bytes(info.MaxRegistrationSize)?;
     let buffer = test.repeated(PART, most.div_ceil(PART).saturating_add(1))?;
     let mr = far.pd.create_mr()?;
@@ -160,9 +160,9 @@ pub(super) fn memory(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
 
     let write = |from: u32, token: u32| {
         let remote = Remote { address: buffer.address(from) as u64, token };
-        Rdma::Write.run(&scene, &[scene.near_memory.sge(4)], remote)
+        Rdma::Write.run(&pair, &[pair.near_memory.sge(4)], remote)
     };
-    scene.near_memory.buffer.put(b"last");
+    pair.near_memory.buffer.put(b"last");
     let last = most.saturating_sub(4);
     ledger.expect("write to the end of a region", write(last, mr.remote_token())?, STATUS_SUCCESS);
     let mut arrived = [0; 4];

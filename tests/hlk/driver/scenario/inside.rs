@@ -5,7 +5,9 @@ use sys::status::{
     NTSTATUS, STATUS_CONNECTION_ABORTED, STATUS_CONNECTION_REFUSED, STATUS_IO_TIMEOUT, STATUS_SUCCESS,
 };
 
-use super::scene::{MEMORY, Scene, close_and_wait, expect_refused, post_receives, wait_event};
+use super::connected_pair::{
+    ConnectedPair, MEMORY, close_and_wait, expect_refused, post_receives, wait_event,
+};
 use crate::ledger::Reaction;
 use crate::ndk::{Address, CqDepth, Creation, Handle, Inside, Interface, QpDepths, Then};
 use crate::pair::{self, Party, READS};
@@ -82,28 +84,28 @@ pub(super) fn connect_event(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
 
 /// CL-8, CM-2: connectors closed in the disconnect completion and in the disconnect event.
 pub(super) fn disconnect(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
-    let scene = Scene::connected(test)?;
-    scene.far_connector.object().react(Reaction::Close);
-    let disconnected = scene.near_connector.disconnect(Inside::Close)?;
+    let pair = ConnectedPair::connected(test)?;
+    pair.far_connector.object().react(Reaction::Close);
+    let disconnected = pair.near_connector.disconnect(Inside::Close)?;
     disconnected.expect_one_of(&[STATUS_SUCCESS, STATUS_CONNECTION_ABORTED, STATUS_IO_TIMEOUT]);
-    wait_event(test, scene.far_connector.object(), "disconnect event");
-    close_and_wait(&[scene.near_connector.object(), scene.far_connector.object()]);
+    wait_event(test, pair.far_connector.object(), "disconnect event");
+    close_and_wait(&[pair.near_connector.object(), pair.far_connector.object()]);
     Ok(())
 }
 
 /// CL-3: a CQ closed in its own notification; its QP holds it until that is closed.
 pub(super) fn notification(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
-    let scene = Scene::connected(test)?;
+    let pair = ConnectedPair::connected(test)?;
     let ledger = test.ledger();
-    post_receives::<1>(test, scene.far, scene.far_memory)?;
-    scene.far.cq.object().react(Reaction::Close);
-    scene.far.cq.arm(NDK_CQ_NOTIFY_ANY);
+    post_receives::<1>(test, pair.far, pair.far_memory)?;
+    pair.far.cq.object().react(Reaction::Close);
+    pair.far.cq.arm(NDK_CQ_NOTIFY_ANY);
     let send = test.work("send")?;
-    let posted = scene.near.qp.send(send.context(), &[scene.near_memory.sge(8)], 0);
+    let posted = pair.near.qp.send(send.context(), &[pair.near_memory.sge(8)], 0);
     ledger.expect("post a send", posted, STATUS_SUCCESS);
-    wait_event(test, scene.far.cq.object(), "notification");
-    ledger.require("the CQ's close pends while its QP lives", !scene.far.cq.object().is_closed());
-    ledger.expect("send", scene.near.cq.wait_for(send), STATUS_SUCCESS);
-    close_and_wait(&[scene.far_connector.object(), scene.far.qp.object(), scene.far.cq.object()]);
+    wait_event(test, pair.far.cq.object(), "notification");
+    ledger.require("the CQ's close pends while its QP lives", !pair.far.cq.object().is_closed());
+    ledger.expect("send", pair.near.cq.wait_for(send), STATUS_SUCCESS);
+    close_and_wait(&[pair.far_connector.object(), pair.far.qp.object(), pair.far.cq.object()]);
     Ok(())
 }

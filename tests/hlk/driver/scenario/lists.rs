@@ -7,8 +7,8 @@ use sys::status::{NTSTATUS, STATUS_INVALID_PARAMETER, STATUS_SUCCESS};
 use sys::wdm::MDL;
 
 use super::access::Rdma;
+use super::connected_pair::ConnectedPair;
 use super::registering::run;
-use super::scene::Scene;
 use crate::buffer::Buffer;
 use crate::kernel::{self, Look, PartialMdl};
 use crate::ledger::Ledger;
@@ -81,15 +81,15 @@ impl Way {
 }
 
 /// Writes to the beginning, across the cuts and to the end of what `base` and `token` name, and checks the buffer.
-fn write(scene: &Scene<'_>, buffer: &Buffer, base: usize, token: u32) -> Result<(), NTSTATUS> {
-    let ledger = scene.test.ledger();
+fn write(pair: &ConnectedPair<'_>, buffer: &Buffer, base: usize, token: u32) -> Result<(), NTSTATUS> {
+    let ledger = pair.test.ledger();
     let middle = CUTS.map(|cut| cut.saturating_sub(PIECE / 2));
     let places = [0, middle[0], middle[1], LENGTH.saturating_sub(PIECE)];
     for place in places {
         let written = kernel::ticks().to_le_bytes().map(|byte| byte | 1);
-        scene.near_memory.buffer.put(&[written, written].concat_pair());
+        pair.near_memory.buffer.put(&[written, written].concat_pair());
         let remote = Remote { address: (base as u64).saturating_add(u64::from(place)), token };
-        let status = Rdma::Write.run(scene, &[scene.near_memory.sge(PIECE)], remote)?;
+        let status = Rdma::Write.run(pair, &[pair.near_memory.sge(PIECE)], remote)?;
         ledger.expect("write to memory whose lists are gone", status, STATUS_SUCCESS);
         let mut arrived = [0; PIECE as usize];
         buffer.take_at(FIRST.saturating_add(place), &mut arrived);
@@ -114,13 +114,13 @@ impl ConcatPair for [[u8; 8]; 2] {
 /// WR-8: memory stays registered when the lists that described it are freed, reused or unmapped.
 pub(super) fn registered(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
     let ledger = test.ledger();
-    let scene = Scene::connected(test)?;
+    let pair = ConnectedPair::connected(test)?;
     let buffer = test.locked(FIRST.saturating_add(LENGTH))?;
-    let mr = scene.far.pd.create_mr()?;
+    let mr = pair.far.pd.create_mr()?;
     let flags = NDK_MR_FLAG_ALLOW_LOCAL_WRITE | NDK_MR_FLAG_ALLOW_REMOTE_WRITE;
     for way in WAYS {
         way.hand_over(ledger, buffer, |mdl| mr.register(mdl, LENGTH, flags, Inside::Nothing)?.wait())?;
-        write(&scene, buffer, buffer.address(FIRST), mr.remote_token())?;
+        write(&pair, buffer, buffer.address(FIRST), mr.remote_token())?;
         mr.deregister(Inside::Nothing)?.expect_one_of(&[STATUS_SUCCESS]);
     }
     // SAFETY: the buffer has the bytes.
@@ -138,8 +138,8 @@ pub(super) fn registered(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
 pub(super) fn mapped(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
     const BASE: usize = 0x7000_0000;
     let ledger = test.ledger();
-    let scene = Scene::connected(test)?;
-    let far = scene.far;
+    let pair = ConnectedPair::connected(test)?;
+    let far = pair.far;
     let (buffer, place) = (test.locked(FIRST.saturating_add(LENGTH))?, test.buffer(mapping_length(3))?);
     let mr = far.pd.create_fast_mr()?;
     mr.initialise(16, true)?.wait()?;
@@ -150,7 +150,7 @@ pub(super) fn mapped(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
         let post =
             |context| far.qp.fast_register(context, mr, &mapping, extent, NDK_OP_FLAG_ALLOW_REMOTE_WRITE);
         ledger.expect("fast register", run(test, far, "fast register", post)?, STATUS_SUCCESS);
-        write(&scene, buffer, extent.address, mr.remote_token())?;
+        write(&pair, buffer, extent.address, mr.remote_token())?;
         let invalidated = run(test, far, "invalidate", |context| far.qp.invalidate(context, mr, 0))?;
         ledger.expect("invalidate", invalidated, STATUS_SUCCESS);
     }

@@ -9,7 +9,7 @@ use sys::status::{
     STATUS_CONNECTION_INVALID, STATUS_SUCCESS,
 };
 
-use super::scene::{Scene, close_and_wait, expect_results, wait_event};
+use super::connected_pair::{ConnectedPair, close_and_wait, expect_results, wait_event};
 use crate::kernel;
 use crate::ndk::{Handle, Inside, QpDepths};
 use crate::pair::{self, Party, READS};
@@ -62,8 +62,8 @@ pub(super) fn close_and_complete(test: &TestContext<'_>) -> Result<(), NTSTATUS>
 /// CL-9, WR-2: where there is the result of a request, there is room for another one.
 pub(super) fn result_and_post(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
     let ledger = test.ledger();
-    let scene = Scene::connected(test)?;
-    let (qp, cq, memory) = (scene.near.qp, scene.near.cq, scene.near_memory);
+    let pair = ConnectedPair::connected(test)?;
+    let (qp, cq, memory) = (pair.near.qp, pair.near.cq, pair.near_memory);
     let first = test.work("send")?;
     let mut sends: [&Work; FULL] = [first; FULL];
     for slot in sends.iter_mut().skip(1) {
@@ -82,7 +82,7 @@ pub(super) fn result_and_post(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
     for slot in receives.iter_mut().skip(1) {
         *slot = test.work("receive")?;
     }
-    let (far, far_memory) = (scene.far.qp, scene.far_memory);
+    let (far, far_memory) = (pair.far.qp, pair.far_memory);
     // Each receive lets a send go on, in this thread; one preemption between the send's result and the end of the
     // request is enough for the other thread to meet it.
     kernel::beside(
@@ -101,19 +101,19 @@ pub(super) fn result_and_post(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
             }
         },
     )?;
-    close_and_wait(&[scene.near_connector.object(), qp.object()]);
-    expect_results(test, scene.near, "a send of a full queue", &sends, &ENDED);
+    close_and_wait(&[pair.near_connector.object(), qp.object()]);
+    expect_results(test, pair.near, "a send of a full queue", &sends, &ENDED);
     Ok(())
 }
 
 /// CL-3, CQ-3: a CQ is armed for errors while its first one comes: there is one notification.
 pub(super) fn error_and_arm(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
-    let scene = Scene::connected(test)?;
-    let receives = scene.far_receives::<1>()?;
-    let (qp, cq) = (scene.far.qp, scene.far.cq);
+    let pair = ConnectedPair::connected(test)?;
+    let receives = pair.far_receives::<1>()?;
+    let (qp, cq) = (pair.far.qp, pair.far.cq);
     kernel::beside(|| cq.arm(NDK_CQ_NOTIFY_ERRORS), || qp.flush())?;
     wait_event(test, cq.object(), "notification of an error that came while the CQ was armed");
     test.ledger().require("one notification for an arm", cq.object().events() == 1);
-    expect_results(test, scene.far, "a receive that was flushed", &receives, &[STATUS_CANCELLED]);
+    expect_results(test, pair.far, "a receive that was flushed", &receives, &[STATUS_CANCELLED]);
     Ok(())
 }

@@ -7,6 +7,7 @@
 mod access;
 mod attempting;
 mod closing;
+mod connected_pair;
 mod connecting;
 mod extremes;
 mod inside;
@@ -22,7 +23,6 @@ mod queueing;
 mod racing;
 mod refusing;
 mod registering;
-mod scene;
 mod shared;
 
 use alloc::boxed::Box;

@@ -3,7 +3,7 @@
 use sys::ndk::{NDK_ADAPTER_FLAG_CQ_INTERRUPT_MODERATION_SUPPORTED, NDK_CQ_NOTIFY_ANY};
 use sys::status::{NTSTATUS, STATUS_INVALID_PARAMETER_MIX, STATUS_NOT_SUPPORTED, STATUS_SUCCESS};
 
-use super::scene::{QUIET, Scene, close_and_wait, wait_event};
+use super::connected_pair::{ConnectedPair, QUIET, close_and_wait, wait_event};
 use crate::test_context::TestContext;
 
 /// Neither an interval nor a count.
@@ -19,18 +19,18 @@ const LONG: u32 = 60_000_000;
 /// never by a close.
 pub(super) fn moderated(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
     let ledger = test.ledger();
-    let scene = Scene::connected(test)?;
-    let cq = scene.far.cq;
+    let pair = ConnectedPair::connected(test)?;
+    let cq = pair.far.cq;
     if test.far.info()?.AdapterFlags & NDK_ADAPTER_FLAG_CQ_INTERRUPT_MODERATION_SUPPORTED == 0 {
         ledger.expect("moderate what can't be", cq.moderate(SHORT, 8), STATUS_NOT_SUPPORTED);
         return Ok(());
     }
     let send = || {
-        let [_] = scene.far_receives::<1>()?;
+        let [_] = pair.far_receives::<1>()?;
         let work = test.work("send")?;
-        let posted = scene.near.qp.send(work.context(), &[scene.near_memory.sge(8)], 0);
+        let posted = pair.near.qp.send(work.context(), &[pair.near_memory.sge(8)], 0);
         ledger.expect("post a send", posted, STATUS_SUCCESS);
-        ledger.expect("send", scene.near.cq.wait_for(work), STATUS_SUCCESS);
+        ledger.expect("send", pair.near.cq.wait_for(work), STATUS_SUCCESS);
         Ok::<_, NTSTATUS>(())
     };
     let contradictory = cq.moderate(UNLIMITED, UNLIMITED);
@@ -62,7 +62,7 @@ pub(super) fn moderated(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
     ledger.expect("moderate by a minute again", cq.moderate(LONG, UNLIMITED), STATUS_SUCCESS);
     cq.arm(NDK_CQ_NOTIFY_ANY);
     send()?;
-    let (far, connector) = (scene.far, scene.far_connector);
+    let (far, connector) = (pair.far, pair.far_connector);
     close_and_wait(&[far.cq.object(), far.qp.object(), connector.object()]);
     ledger.require("one notification for each arm but the last", cq.object().events() == 3);
     Ok(())
@@ -74,14 +74,14 @@ pub(super) fn closed_when_due(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
     const TICK: u32 = 15_625;
     const MILLISECONDS: u32 = 10;
     let ledger = test.ledger();
-    let scene = Scene::connected(test)?;
-    let (far, connector) = (scene.far, scene.far_connector);
-    let [_] = scene.far_receives::<1>()?;
+    let pair = ConnectedPair::connected(test)?;
+    let (far, connector) = (pair.far, pair.far_connector);
+    let [_] = pair.far_receives::<1>()?;
     let work = test.work("send")?;
     // Refused or not: a queue that is not moderated is closed while it notifies.
     let _ = far.cq.moderate(TICK + MILLISECONDS * 1000, UNLIMITED);
     far.cq.arm(NDK_CQ_NOTIFY_ANY);
-    let posted = scene.near.qp.send(work.context(), &[scene.near_memory.sge(8)], 0);
+    let posted = pair.near.qp.send(work.context(), &[pair.near_memory.sge(8)], 0);
     ledger.expect("post a send", posted, STATUS_SUCCESS);
     let _ = far.cq.object().event_within(MILLISECONDS);
     close_and_wait(&[connector.object(), far.qp.object(), far.cq.object()]);

@@ -6,7 +6,7 @@ use sys::ndk::{
 };
 use sys::status::{NDIS_STATUS_BAD_VERSION, NTSTATUS, STATUS_SUCCESS};
 
-use super::scene::{Memory, post_receives, wait_event};
+use super::connected_pair::{Memory, post_receives, wait_event};
 use crate::ndk::{CqDepth, Handle, Inside, QpDepths};
 use crate::pair::{self, Party, READS};
 use crate::test_context::TestContext;

@@ -4,7 +4,7 @@ use sys::ndk::{NDK_ADAPTER, NDK_CQ_NOTIFY_ANY, NDK_MR_FLAG_ALLOW_LOCAL_WRITE};
 use sys::status::{NTSTATUS, STATUS_SUCCESS};
 use sys::wdm::GROUP_AFFINITY;
 
-use super::scene::{Memory, post_receives, wait_event};
+use super::connected_pair::{Memory, post_receives, wait_event};
 use crate::kernel;
 use crate::ndk::{CqDepth, Handle, QpDepths};
 use crate::pair::{self, Party};

@@ -5,33 +5,33 @@ use sys::status::{
     STATUS_CONNECTION_REFUSED, STATUS_IO_TIMEOUT, STATUS_SUCCESS,
 };
 
-use super::scene::{Scene, close_and_wait, expect_results};
+use super::connected_pair::{ConnectedPair, close_and_wait, expect_results};
 use crate::ndk::{Handle, Inside, QpDepths};
 use crate::pair::{self, Party, READS};
 use crate::test_context::TestContext;
 
 /// CL-4, WR-2: each posted receive is cancelled, with one result.
 pub(super) fn receives(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
-    let scene = Scene::connected(test)?;
-    let works = scene.far_receives::<4>()?;
-    close_and_wait(&[scene.far_connector.object(), scene.far.qp.object()]);
-    expect_results(test, scene.far, "a receive of a closed QP", &works, &[STATUS_CANCELLED]);
+    let pair = ConnectedPair::connected(test)?;
+    let works = pair.far_receives::<4>()?;
+    close_and_wait(&[pair.far_connector.object(), pair.far.qp.object()]);
+    expect_results(test, pair.far, "a receive of a closed QP", &works, &[STATUS_CANCELLED]);
     Ok(())
 }
 
 /// CL-4, WR-2: each send that no receive awaits ends, with one result.
 pub(super) fn sends(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
-    let scene = Scene::connected(test)?;
+    let pair = ConnectedPair::connected(test)?;
     let ledger = test.ledger();
     let works = [test.work("send")?, test.work("send")?, test.work("send")?];
     for work in works {
-        let posted = scene.near.qp.send(work.context(), &[scene.near_memory.sge(16)], 0);
+        let posted = pair.near.qp.send(work.context(), &[pair.near_memory.sge(16)], 0);
         ledger.expect("post a send", posted, STATUS_SUCCESS);
     }
-    close_and_wait(&[scene.near_connector.object(), scene.near.qp.object()]);
+    close_and_wait(&[pair.near_connector.object(), pair.near.qp.object()]);
     // On iWARP a send is a success once its bytes are on their way.
     let statuses = [STATUS_CANCELLED, STATUS_IO_TIMEOUT, STATUS_CONNECTION_ABORTED, STATUS_SUCCESS];
-    expect_results(test, scene.near, "a send of a closed QP", &works, &statuses);
+    expect_results(test, pair.near, "a send of a closed QP", &works, &statuses);
     Ok(())
 }
 

@@ -9,7 +9,9 @@ use sys::status::{
     STATUS_SUCCESS,
 };
 
-use super::scene::{MEMORY, Memory, QUIET, Scene, expect_results, post_receives, wait_event};
+use super::connected_pair::{
+    ConnectedPair, MEMORY, Memory, QUIET, expect_results, post_receives, wait_event,
+};
 use crate::ndk::{QpDepths, sge};
 use crate::pair::{self, Party};
 use crate::test_context::TestContext;
@@ -22,23 +24,23 @@ pub(super) fn flush(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
     party.qp.flush();
     expect_results(test, party, "a receive flushed unconnected", &works, &[STATUS_CANCELLED]);
 
-    let scene = Scene::connected(test)?;
-    let works = scene.far_receives::<3>()?;
-    scene.far.qp.flush();
-    expect_results(test, scene.far, "a receive flushed connected", &works, &[STATUS_CANCELLED]);
+    let pair = ConnectedPair::connected(test)?;
+    let works = pair.far_receives::<3>()?;
+    pair.far.qp.flush();
+    expect_results(test, pair.far, "a receive flushed connected", &works, &[STATUS_CANCELLED]);
     Ok(())
 }
 
 /// WR-2: what does not fit into a queue fails at once, without a result; the rest is not harmed.
 pub(super) fn over_posting(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
     let ledger = test.ledger();
-    let scene = Scene::connected(test)?;
-    let works = scene.far_receives::<8>()?;
+    let pair = ConnectedPair::connected(test)?;
+    let works = pair.far_receives::<8>()?;
     let extra = test.work("a receive too many")?;
-    let posted = scene.far.qp.receive(extra.context(), &[scene.far_memory.sge(MEMORY)]);
+    let posted = pair.far.qp.receive(extra.context(), &[pair.far_memory.sge(MEMORY)]);
     ledger.require("a receive too many fails", posted != STATUS_SUCCESS);
-    scene.far.qp.flush();
-    expect_results(test, scene.far, "a receive that fitted", &works, &[STATUS_CANCELLED]);
+    pair.far.qp.flush();
+    expect_results(test, pair.far, "a receive that fitted", &works, &[STATUS_CANCELLED]);
     ledger.require("no result for the receive too many", !extra.is_done());
     Ok(())
 }
@@ -63,15 +65,15 @@ pub(super) fn unconnected(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
 
 /// CQ-2, CQ-3, CQ-4: one notification per satisfied arm, at once if it is late, and none otherwise.
 pub(super) fn arming(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
-    let scene = Scene::connected(test)?;
+    let pair = ConnectedPair::connected(test)?;
     let ledger = test.ledger();
-    let cq = scene.far.cq;
+    let cq = pair.far.cq;
     let send = |flags: u32| {
-        let [receive] = scene.far_receives::<1>()?;
+        let [receive] = pair.far_receives::<1>()?;
         let work = test.work("send")?;
-        let posted = scene.near.qp.send(work.context(), &[scene.near_memory.sge(8)], flags);
+        let posted = pair.near.qp.send(work.context(), &[pair.near_memory.sge(8)], flags);
         ledger.expect("post a send", posted, STATUS_SUCCESS);
-        ledger.expect("send", scene.near.cq.wait_for(work), STATUS_SUCCESS);
+        ledger.expect("send", pair.near.cq.wait_for(work), STATUS_SUCCESS);
         Ok::<_, NTSTATUS>(receive)
     };
 
@@ -100,27 +102,27 @@ pub(super) fn arming(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
 /// WR-2, WR-7: a send waits for a receive, but not for ever; then the connection is over.
 pub(super) fn starving(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
     let ledger = test.ledger();
-    let scene = Scene::connected(test)?;
-    let sges = [scene.near_memory.sge(8)];
+    let pair = ConnectedPair::connected(test)?;
+    let sges = [pair.near_memory.sge(8)];
     let send = |step| {
         let work = test.work(step)?;
-        ledger.expect(step, scene.near.qp.send(work.context(), &sges, 0), STATUS_SUCCESS);
+        ledger.expect(step, pair.near.qp.send(work.context(), &sges, 0), STATUS_SUCCESS);
         Ok::<_, NTSTATUS>(work)
     };
     let early = send("send before the receive")?;
-    scene.near.cq.arm(NDK_CQ_NOTIFY_ANY);
-    ledger.require("no result while it waits", !scene.near.cq.object().event_within(QUIET));
-    let [receive] = scene.far_receives::<1>()?;
-    ledger.expect("a send that waited", scene.near.cq.wait_for(early), STATUS_SUCCESS);
-    ledger.expect("the receive for it", scene.far.cq.wait_for(receive), STATUS_SUCCESS);
+    pair.near.cq.arm(NDK_CQ_NOTIFY_ANY);
+    ledger.require("no result while it waits", !pair.near.cq.object().event_within(QUIET));
+    let [receive] = pair.far_receives::<1>()?;
+    ledger.expect("a send that waited", pair.near.cq.wait_for(early), STATUS_SUCCESS);
+    ledger.expect("the receive for it", pair.far.cq.wait_for(receive), STATUS_SUCCESS);
 
     let starving = send("send without a receive")?;
     let behind = send("send behind it")?;
-    ledger.expect("a send without a receive", scene.near.cq.wait_for(starving), STATUS_IO_TIMEOUT);
-    ledger.expect("a send behind it", scene.near.cq.wait_for(behind), STATUS_CANCELLED);
-    wait_event(test, scene.far_connector.object(), "the end of the connection");
+    ledger.expect("a send without a receive", pair.near.cq.wait_for(starving), STATUS_IO_TIMEOUT);
+    ledger.expect("a send behind it", pair.near.cq.wait_for(behind), STATUS_CANCELLED);
+    wait_event(test, pair.far_connector.object(), "the end of the connection");
     let late = test.work("send too late")?;
-    let refused = scene.near.qp.send(late.context(), &sges, 0);
+    let refused = pair.near.qp.send(late.context(), &sges, 0);
     ledger.expect("a send after it", refused, STATUS_CONNECTION_INVALID);
     Ok(())
 }
@@ -128,50 +130,50 @@ pub(super) fn starving(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
 /// WR-2, WR-3, WR-5: sends of no and one byte, inline, silent, and too long for the receive.
 pub(super) fn send_shapes(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
     let ledger = test.ledger();
-    let scene = Scene::connected(test)?;
-    scene.exchange(b"")?;
-    scene.exchange(b"1")?;
-    inline(&scene)?;
+    let pair = ConnectedPair::connected(test)?;
+    pair.exchange(b"")?;
+    pair.exchange(b"1")?;
+    inline(&pair)?;
 
-    let [receive] = scene.far_receives::<1>()?;
+    let [receive] = pair.far_receives::<1>()?;
     let silent = test.work("send silently")?;
-    let sges = [scene.near_memory.sge(8)];
-    let posted = scene.near.qp.send(silent.context(), &sges, NDK_OP_FLAG_SILENT_SUCCESS);
+    let sges = [pair.near_memory.sge(8)];
+    let posted = pair.near.qp.send(silent.context(), &sges, NDK_OP_FLAG_SILENT_SUCCESS);
     ledger.expect("post a silent send", posted, STATUS_SUCCESS);
-    ledger.expect("receive a silent send", scene.far.cq.wait_for(receive), STATUS_SUCCESS);
-    scene.exchange(b"after it")?;
+    ledger.expect("receive a silent send", pair.far.cq.wait_for(receive), STATUS_SUCCESS);
+    pair.exchange(b"after it")?;
     ledger.require("a silent success has no result", !silent.is_done());
 
     let short = test.work("receive too little")?;
-    let posted = scene.far.qp.receive(short.context(), &[scene.far_memory.sge(4)]);
+    let posted = pair.far.qp.receive(short.context(), &[pair.far_memory.sge(4)]);
     ledger.expect("post a short receive", posted, STATUS_SUCCESS);
     let long = test.work("send too much")?;
-    let posted = scene.near.qp.send(long.context(), &sges, 0);
+    let posted = pair.near.qp.send(long.context(), &sges, 0);
     ledger.expect("post a long send", posted, STATUS_SUCCESS);
-    let received = scene.far.cq.wait_for(short);
+    let received = pair.far.cq.wait_for(short);
     ledger.expect("a receive that is too short", received, STATUS_BUFFER_OVERFLOW);
     // The sender learns of it or not; it gets a result either way.
-    let _ = scene.near.cq.wait_for(long);
+    let _ = pair.near.cq.wait_for(long);
     ledger.require("a result for the long send", long.results() == 1);
     Ok(())
 }
 
 /// WR-5: inline data needs no token and may change when the post has returned; more than the QP was made
 /// for is refused.
-fn inline(scene: &Scene<'_>) -> Result<(), NTSTATUS> {
-    let (test, ledger) = (&scene.test, scene.test.ledger());
+fn inline(pair: &ConnectedPair<'_>) -> Result<(), NTSTATUS> {
+    let (test, ledger) = (&pair.test, pair.test.ledger());
     let work = test.work("send inline")?;
     let mut data = [0x5a_u8];
     let address = data.as_mut_ptr() as usize;
     let sges = [sge(address, 1, 0)];
-    let posted = scene.near.qp.send(work.context(), &sges, NDK_OP_FLAG_INLINE);
+    let posted = pair.near.qp.send(work.context(), &sges, NDK_OP_FLAG_INLINE);
     ledger.require("more inline data than the QP takes is refused", posted != STATUS_SUCCESS);
     if test.near.info()?.MaxInlineDataSize == 0 {
         return Ok(());
     }
     let near = Party::on(test.near, QpDepths { inline: 1, ..QpDepths::SMALL })?;
     let far = Party::on(test.far, QpDepths::SMALL)?;
-    pair::connect_to(test, scene.listener, (near.qp, b"near"), (far.qp, b"far"))?;
+    pair::connect_to(test, pair.listener, (near.qp, b"near"), (far.qp, b"far"))?;
     let memory = Memory::of(test, far, NDK_MR_FLAG_ALLOW_LOCAL_WRITE)?;
     let [receive] = post_receives::<1>(test, far, memory)?;
     let posted = near.qp.send(work.context(), &sges, NDK_OP_FLAG_INLINE);

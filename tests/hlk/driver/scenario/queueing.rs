@@ -9,7 +9,7 @@ use sys::status::{
     STATUS_SUCCESS,
 };
 
-use super::scene::{Memory, QUIET, Scene, close_and_wait, post_receives, wait_event};
+use super::connected_pair::{ConnectedPair, Memory, QUIET, close_and_wait, post_receives, wait_event};
 use crate::ndk::{Address, CqDepth, Handle, Inside, QpDepths, ReadLimits, Remote, Then, sge};
 use crate::pair::{self, Party, READS};
 use crate::test_context::TestContext;
@@ -17,9 +17,9 @@ use crate::test_context::TestContext;
 /// WR-6: a chain of deferred posts is started by its last one, also if that one is refused.
 pub(super) fn deferred(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
     let ledger = test.ledger();
-    let scene = Scene::connected(test)?;
-    let (qp, cq) = (scene.near.qp, scene.near.cq);
-    let (sges, to) = ([scene.near_memory.sge(16)], scene.far_memory.remote(0));
+    let pair = ConnectedPair::connected(test)?;
+    let (qp, cq) = (pair.near.qp, pair.near.cq);
+    let (sges, to) = ([pair.near_memory.sge(16)], pair.far_memory.remote(0));
     for chain in [0, 1, 4] {
         let mut last = test.work("the end of a chain")?;
         for _ in 0..chain {
@@ -50,22 +50,22 @@ pub(super) fn deferred(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
 /// CQ-7: a CQ may be resized with results in it, and loses none; over the limit it is left as it is.
 pub(super) fn resized(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
     let ledger = test.ledger();
-    let scene = Scene::connected(test)?;
+    let pair = ConnectedPair::connected(test)?;
     let most = test.far.info()?.MaxCqDepth;
-    let receives = scene.far_receives::<3>()?;
+    let receives = pair.far_receives::<3>()?;
     for depth in [64, 128, 32] {
         let send = test.work("send")?;
-        let posted = scene.near.qp.send(send.context(), &[scene.near_memory.sge(8)], 0);
+        let posted = pair.near.qp.send(send.context(), &[pair.near_memory.sge(8)], 0);
         ledger.expect("post a send", posted, STATUS_SUCCESS);
-        ledger.expect("send", scene.near.cq.wait_for(send), STATUS_SUCCESS);
-        scene.far.cq.resize(CqDepth(depth))?.expect_one_of(&[STATUS_SUCCESS]);
+        ledger.expect("send", pair.near.cq.wait_for(send), STATUS_SUCCESS);
+        pair.far.cq.resize(CqDepth(depth))?.expect_one_of(&[STATUS_SUCCESS]);
     }
-    let over = scene.far.cq.resize(CqDepth(most.saturating_add(1)))?.status();
+    let over = pair.far.cq.resize(CqDepth(most.saturating_add(1)))?.status();
     ledger.expect("resize over the limit", over, STATUS_INVALID_PARAMETER);
     for receive in receives {
-        ledger.expect("receive into a CQ that is resized", scene.far.cq.wait_for(receive), STATUS_SUCCESS);
+        ledger.expect("receive into a CQ that is resized", pair.far.cq.wait_for(receive), STATUS_SUCCESS);
     }
-    scene.exchange(b"after it")
+    pair.exchange(b"after it")
 }
 
 /// CQ-6: more results than a CQ holds make it fail, which it says when it is armed.
@@ -116,28 +116,28 @@ pub(super) fn modified_srq(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
 /// CM-3, CM-4: a QP and a connector connect once, and a listener listens once.
 pub(super) fn once(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
     let ledger = test.ledger();
-    let scene = Scene::connected(test)?;
+    let pair = ConnectedPair::connected(test)?;
     let (from, to) = (Address::of(&test.near_end), Address::of(&test.far_end));
     let spare = Party::on(test.near, QpDepths::SMALL)?;
-    let again = scene.near_connector.connect(spare.qp, &from, &to, READS, b"", Inside::Nothing)?;
+    let again = pair.near_connector.connect(spare.qp, &from, &to, READS, b"", Inside::Nothing)?;
     ledger.expect("connect a connector twice", again.status(), STATUS_CONNECTION_ACTIVE);
-    let (second, connecting) = pair::start_connect(test, scene.near.qp, b"")?;
+    let (second, connecting) = pair::start_connect(test, pair.near.qp, b"")?;
     ledger.expect("connect a QP twice", connecting.status(), STATUS_CONNECTION_ACTIVE);
     close_and_wait(&[second.object()]);
     let elsewhere = Address::of(&test.far_end.with_port(test.far_end.port().wrapping_add(1)));
-    let listening = scene.listener.listen(&elsewhere, Inside::Nothing)?;
+    let listening = pair.listener.listen(&elsewhere, Inside::Nothing)?;
     ledger.expect("listen twice", listening.status(), STATUS_ADDRESS_ALREADY_ASSOCIATED);
-    scene.exchange(b"all the same")
+    pair.exchange(b"all the same")
 }
 
 /// CQ-7, CM-6: a transfer and read limits as large as the adapter says, and one more.
 pub(super) fn largest(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
     let ledger = test.ledger();
     let info = test.near.info()?;
-    let scene = Scene::connected(test)?;
+    let pair = ConnectedPair::connected(test)?;
     let most = info.MaxTransferLength.min(test.far.info()?.MaxTransferLength);
     let (source, sink) = (test.buffer(most.saturating_add(1))?, test.buffer(most)?);
-    let (source_mr, sink_mr) = (scene.near.pd.create_mr()?, scene.far.pd.create_mr()?);
+    let (source_mr, sink_mr) = (pair.near.pd.create_mr()?, pair.far.pd.create_mr()?);
     source_mr.register(source.mdl(), most.saturating_add(1), 0, Inside::Nothing)?.wait()?;
     let access = NDK_MR_FLAG_ALLOW_REMOTE_WRITE;
     sink_mr.register(sink.mdl(), most, access, Inside::Nothing)?.wait()?;
@@ -147,15 +147,15 @@ pub(super) fn largest(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
     let work = test.work("the longest write")?;
     ledger.expect(
         "post the longest write",
-        scene.near.qp.write(work.context(), &[part(most)], to, 0),
+        pair.near.qp.write(work.context(), &[part(most)], to, 0),
         STATUS_SUCCESS,
     );
-    ledger.expect("the longest write", scene.near.cq.wait_for(work), STATUS_SUCCESS);
+    ledger.expect("the longest write", pair.near.cq.wait_for(work), STATUS_SUCCESS);
     let mut arrived = [0; 4];
     sink.take_at(most.saturating_sub(4), &mut arrived);
     ledger.require("its last bytes", &arrived == b"last");
     let longer = test.work("a write that is too long")?;
-    let refused = scene.near.qp.write(longer.context(), &[part(most.saturating_add(1))], to, 0);
+    let refused = pair.near.qp.write(longer.context(), &[part(most.saturating_add(1))], to, 0);
     ledger.expect("post a byte too many", refused, STATUS_INVALID_PARAMETER);
 
     let limits = ReadLimits { inbound: u32::MAX, outbound: u32::MAX };
@@ -163,7 +163,7 @@ pub(super) fn largest(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
     let connector = test.near.create_connector()?;
     let (from, at) = (Address::of(&test.near_end), Address::of(&test.far_end));
     let connecting = connector.connect(near.qp, &from, &at, limits, b"", Inside::Nothing)?;
-    let offer = ledger.take_offer(scene.listener.object(), connecting)?;
+    let offer = ledger.take_offer(pair.listener.object(), connecting)?;
     let offer = Handle::<NDK_CONNECTOR>::new(ledger, offer);
     let mut seen = limits;
     let (status, _) = offer.connection_data(&mut [], &mut seen);

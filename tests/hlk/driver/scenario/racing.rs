@@ -9,7 +9,7 @@ use sys::status::{
     STATUS_CONNECTION_INVALID, STATUS_CONNECTION_REFUSED, STATUS_IO_TIMEOUT, STATUS_SUCCESS,
 };
 
-use super::scene::{Memory, Scene, close_and_wait, expect_results};
+use super::connected_pair::{ConnectedPair, Memory, close_and_wait, expect_results};
 use crate::kernel;
 use crate::ledger::Object;
 use crate::ndk::{Handle, Inside, QpDepths};
@@ -53,22 +53,22 @@ fn close_all(objects: &[&Object]) {
 
 /// CL-5, CL-6: antecedents and their successors are closed by two threads at once.
 pub(super) fn antecedents(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
-    let scene = Scene::connected(test)?;
-    scene.far_receives::<2>()?;
+    let pair = ConnectedPair::connected(test)?;
+    pair.far_receives::<2>()?;
     let antecedents = [
-        scene.near.cq.object(),
-        scene.far.cq.object(),
-        scene.near.pd.object(),
-        scene.far.pd.object(),
-        scene.listener.object(),
+        pair.near.cq.object(),
+        pair.far.cq.object(),
+        pair.near.pd.object(),
+        pair.far.pd.object(),
+        pair.listener.object(),
     ];
     let successors = [
-        scene.near_connector.object(),
-        scene.far.qp.object(),
-        scene.far_connector.object(),
-        scene.near.qp.object(),
-        scene.near.mr.object(),
-        scene.far.mr.object(),
+        pair.near_connector.object(),
+        pair.far.qp.object(),
+        pair.far_connector.object(),
+        pair.near.qp.object(),
+        pair.near.mr.object(),
+        pair.far.mr.object(),
     ];
     kernel::beside(|| close_all(&antecedents), || close_all(&successors))?;
     close_and_wait(&successors);
@@ -78,50 +78,50 @@ pub(super) fn antecedents(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
 
 /// CL-4, WR-2: both ends of a connection with work on them are closed at once.
 pub(super) fn ends(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
-    let scene = Scene::connected(test)?;
-    let receives = scene.far_receives::<2>()?;
+    let pair = ConnectedPair::connected(test)?;
+    let receives = pair.far_receives::<2>()?;
     let sends = works(test, "send")?;
-    let sent = send_all(scene.near.qp, scene.near_memory, &sends);
+    let sent = send_all(pair.near.qp, pair.near_memory, &sends);
     test.ledger().require("sends are posted", sent == POSTED);
-    let near = [scene.near_connector.object(), scene.near.qp.object()];
-    let far = [scene.far.qp.object(), scene.far_connector.object()];
+    let near = [pair.near_connector.object(), pair.near.qp.object()];
+    let far = [pair.far.qp.object(), pair.far_connector.object()];
     kernel::beside(|| close_all(&near), || close_all(&far))?;
     close_and_wait(&near);
     close_and_wait(&far);
-    expect_results(test, scene.near, "a send of a closed connection", &sends, &ENDED);
-    expect_results(test, scene.far, "a receive of a closed connection", &receives, &ENDED);
+    expect_results(test, pair.near, "a send of a closed connection", &sends, &ENDED);
+    expect_results(test, pair.far, "a receive of a closed connection", &receives, &ENDED);
     Ok(())
 }
 
 /// CL-9, WR-2: a connector is closed while its QP is being posted to; what was taken ends once.
 pub(super) fn posts(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
-    let scene = Scene::connected(test)?;
-    scene.far_receives::<POSTED>()?;
+    let pair = ConnectedPair::connected(test)?;
+    pair.far_receives::<POSTED>()?;
     let sends = works(test, "send")?;
-    let connector = scene.near_connector.object();
-    let (qp, memory) = (scene.near.qp, scene.near_memory);
+    let connector = pair.near_connector.object();
+    let (qp, memory) = (pair.near.qp, pair.near_memory);
     let sent = kernel::beside(|| connector.close(), || send_all(qp, memory, &sends))?;
     close_and_wait(&[connector, qp.object()]);
     let taken = sends.get(..sent).unwrap_or_default();
-    expect_results(test, scene.near, "a send of a closing connection", taken, &ENDED);
+    expect_results(test, pair.near, "a send of a closing connection", taken, &ENDED);
     Ok(())
 }
 
 /// CL-4, WR-2: one side is closed while the other sends to it.
 pub(super) fn traffic(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
-    let scene = Scene::connected(test)?;
-    let receives = scene.far_receives::<2>()?;
+    let pair = ConnectedPair::connected(test)?;
+    let receives = pair.far_receives::<2>()?;
     let sends = works(test, "send")?;
-    let far = [scene.far.qp.object(), scene.far.cq.object(), scene.far_connector.object()];
-    let (qp, memory) = (scene.near.qp, scene.near_memory);
+    let far = [pair.far.qp.object(), pair.far.cq.object(), pair.far_connector.object()];
+    let (qp, memory) = (pair.near.qp, pair.near_memory);
     let sent = kernel::beside(|| close_all(&far), || send_all(qp, memory, &sends))?;
-    close_and_wait(&[scene.far_connector.object(), scene.far.qp.object()]);
-    close_and_wait(&[scene.near_connector.object(), qp.object()]);
+    close_and_wait(&[pair.far_connector.object(), pair.far.qp.object()]);
+    close_and_wait(&[pair.near_connector.object(), qp.object()]);
     let taken = sends.get(..sent).unwrap_or_default();
-    expect_results(test, scene.near, "a send to a closing side", taken, &ENDED);
+    expect_results(test, pair.near, "a send to a closing side", taken, &ENDED);
     // Its CQ is closed: the results of these are gone with it.
     test.ledger().require("no result comes after a CQ's close", receives.iter().all(|work| !work.is_done()));
-    close_and_wait(&[scene.far.cq.object()]);
+    close_and_wait(&[pair.far.cq.object()]);
     Ok(())
 }
 
@@ -162,31 +162,31 @@ pub(super) fn accept(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
 
 /// CM-1, CM-2: one side disconnects while the other is closed.
 pub(super) fn disconnect(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
-    let scene = Scene::connected(test)?;
-    let receives = scene.far_receives::<2>()?;
-    let far = scene.far_connector.object();
-    let near = scene.near_connector;
+    let pair = ConnectedPair::connected(test)?;
+    let receives = pair.far_receives::<2>()?;
+    let far = pair.far_connector.object();
+    let near = pair.near_connector;
     let disconnecting = kernel::beside(|| far.close(), || near.disconnect(Inside::Close))?;
     disconnecting?.expect_one_of(&ENDED);
     close_and_wait(&[near.object(), far]);
-    scene.far.qp.flush();
-    expect_results(test, scene.far, "a receive of a closed connection", &receives, &ENDED);
+    pair.far.qp.flush();
+    expect_results(test, pair.far, "a receive of a closed connection", &receives, &ENDED);
     Ok(())
 }
 
 /// CL-3: a CQ and what uses it are closed while sends that it is armed for arrive.
 pub(super) fn notification(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
-    let scene = Scene::connected(test)?;
-    scene.far_receives::<POSTED>()?;
-    scene.far.cq.arm(NDK_CQ_NOTIFY_ANY);
-    scene.near.cq.arm(NDK_CQ_NOTIFY_ANY);
+    let pair = ConnectedPair::connected(test)?;
+    pair.far_receives::<POSTED>()?;
+    pair.far.cq.arm(NDK_CQ_NOTIFY_ANY);
+    pair.near.cq.arm(NDK_CQ_NOTIFY_ANY);
     let sends = works(test, "send")?;
-    let far = [scene.far.cq.object(), scene.far_connector.object(), scene.far.qp.object()];
-    let (qp, memory) = (scene.near.qp, scene.near_memory);
+    let far = [pair.far.cq.object(), pair.far_connector.object(), pair.far.qp.object()];
+    let (qp, memory) = (pair.near.qp, pair.near_memory);
     let sent = kernel::beside(|| close_all(&far), || send_all(qp, memory, &sends))?;
     close_and_wait(&far);
-    close_and_wait(&[scene.near_connector.object(), qp.object()]);
+    close_and_wait(&[pair.near_connector.object(), qp.object()]);
     let taken = sends.get(..sent).unwrap_or_default();
-    expect_results(test, scene.near, "a send to a closing side", taken, &ENDED);
+    expect_results(test, pair.near, "a send to a closing side", taken, &ENDED);
     Ok(())
 }

@@ -7,7 +7,7 @@ use sys::status::{
     STATUS_NETWORK_UNREACHABLE, STATUS_SUCCESS,
 };
 
-use super::scene::{close_and_wait, expect_refused};
+use super::connected_pair::{close_and_wait, expect_refused};
 use crate::ndk::{Address, Handle, Inside, QpDepths};
 use crate::pair::{self, Party, READS};
 use crate::test_context::TestContext;

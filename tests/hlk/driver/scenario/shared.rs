@@ -6,7 +6,7 @@ use sys::status::{
     STATUS_SHARING_VIOLATION, STATUS_SUCCESS,
 };
 
-use super::scene::{MEMORY, Memory, Scene, close_and_wait, wait_event};
+use super::connected_pair::{ConnectedPair, MEMORY, Memory, close_and_wait, wait_event};
 use crate::ndk::{Address, CqDepth, Handle, Inside, QpDepths, Remote, Then, mapping_length, sge};
 use crate::pair::{self, Party, READS};
 use crate::test_context::TestContext;
@@ -93,28 +93,28 @@ pub(super) fn privileged_memory(test: &TestContext<'_>) -> Result<(), NTSTATUS> 
     const DATA: &[u8; LENGTH as usize] = b"logical address!";
     const LENGTH: u32 = 16;
     let ledger = test.ledger();
-    let scene = Scene::connected(test)?;
+    let pair = ConnectedPair::connected(test)?;
     let buffer = test.buffer(MEMORY)?;
     buffer.put(DATA);
     let mapping = test.near.map(buffer.mdl(), MEMORY, test.buffer(mapping_length(2))?)?;
-    let token = scene.near.pd.privileged_token();
-    let [receive] = scene.far_receives::<1>()?;
+    let token = pair.near.pd.privileged_token();
+    let [receive] = pair.far_receives::<1>()?;
     let send = test.work("send privileged")?;
     let sges = [sge(mapping.address()?, LENGTH, token)];
-    let posted = scene.near.qp.send(send.context(), &sges, NDK_OP_FLAG_SILENT_SUCCESS);
+    let posted = pair.near.qp.send(send.context(), &sges, NDK_OP_FLAG_SILENT_SUCCESS);
     ledger.expect("post a privileged send", posted, STATUS_SUCCESS);
-    ledger.expect("receive it", scene.far.cq.wait_for(receive), STATUS_SUCCESS);
+    ledger.expect("receive it", pair.far.cq.wait_for(receive), STATUS_SUCCESS);
     let mut arrived = [0; LENGTH as usize];
-    scene.far_memory.buffer.take(&mut arrived);
+    pair.far_memory.buffer.take(&mut arrived);
     ledger.require("the bytes behind the logical address", &arrived == DATA);
     drop(mapping);
 
-    let [receive] = scene.far_receives::<1>()?;
+    let [receive] = pair.far_receives::<1>()?;
     let work = test.work("write by the privileged token")?;
-    let to = Remote { token: scene.far.pd.privileged_token(), ..scene.far_memory.remote(0) };
-    let posted = scene.near.qp.write(work.context(), &[scene.near_memory.sge(16)], to, 0);
-    let status = if posted == STATUS_SUCCESS { scene.near.cq.wait_for(work) } else { posted };
+    let to = Remote { token: pair.far.pd.privileged_token(), ..pair.far_memory.remote(0) };
+    let posted = pair.near.qp.write(work.context(), &[pair.near_memory.sge(16)], to, 0);
+    let status = if posted == STATUS_SUCCESS { pair.near.cq.wait_for(work) } else { posted };
     ledger.expect("write by the privileged token", status, STATUS_ACCESS_VIOLATION);
-    ledger.expect("the far side's receive", scene.far.cq.wait_for(receive), STATUS_CANCELLED);
+    ledger.expect("the far side's receive", pair.far.cq.wait_for(receive), STATUS_CANCELLED);
     Ok(())
 }

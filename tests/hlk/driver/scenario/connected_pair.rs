@@ -51,7 +51,7 @@ impl<'l> Memory<'l> {
 }
 
 /// Two connected parties.
-pub(super) struct Scene<'l> {
+pub(super) struct ConnectedPair<'l> {
     pub(super) test: TestContext<'l>,
     pub(super) near: Party<'l>,
     pub(super) far: Party<'l>,
@@ -62,7 +62,7 @@ pub(super) struct Scene<'l> {
     pub(super) far_memory: Memory<'l>,
 }
 
-impl<'l> Scene<'l> {
+impl<'l> ConnectedPair<'l> {
     /// Connects two parties over a listener of their own.
     pub(super) fn connected(test: &TestContext<'l>) -> Result<Self, NTSTATUS> {
         Self::over(test, pair::listen(test)?, ALL_ACCESS)

@@ -9,14 +9,14 @@ use crate::test_context::TestContext;
 
 /// The objects that one side needs before it can connect.
 #[derive(Clone, Copy)]
-pub(crate) struct Party<'l> {
+pub(crate) struct QpSet<'l> {
     pub(crate) cq: Handle<'l, NDK_CQ>,
     pub(crate) pd: Handle<'l, NDK_PD>,
     pub(crate) qp: Handle<'l, NDK_QP>,
     pub(crate) mr: Handle<'l, NDK_MR>,
 }
 
-impl<'l> Party<'l> {
+impl<'l> QpSet<'l> {
     /// Makes CQ, PD, QP and MR on `adapter`.
     pub(crate) fn on(adapter: Handle<'l, NDK_ADAPTER>, depths: QpDepths) -> Result<Self, NTSTATUS> {
         let cq = adapter.create_cq(CqDepth(depths.receive.saturating_add(depths.initiator)))?;

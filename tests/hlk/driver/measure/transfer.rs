@@ -16,7 +16,7 @@ use crate::buffer::Buffer;
 use crate::kernel;
 use crate::ledger::PATIENCE;
 use crate::ndk::{Handle, Inside, QpDepths, Remote, sge};
-use crate::pair::{self, Party};
+use crate::pair::{self, QpSet};
 use crate::test_context::TestContext;
 
 /// The number of results that are polled at once.
@@ -27,7 +27,7 @@ const EMPTY: NDK_RESULT =
 
 /// One end: its queues and its buffer.
 pub(super) struct End<'l> {
-    party: Party<'l>,
+    qp_set: QpSet<'l>,
     buffer: &'l Buffer,
     local_token: u32,
     remote_token: u32,
@@ -38,11 +38,11 @@ impl<'l> End<'l> {
         const ACCESS: u32 =
             NDK_MR_FLAG_ALLOW_LOCAL_WRITE | NDK_MR_FLAG_ALLOW_REMOTE_READ | NDK_MR_FLAG_ALLOW_REMOTE_WRITE;
         let depths = QpDepths { receive: MEASURE_DEPTH, initiator: MEASURE_DEPTH, ..QpDepths::SMALL };
-        let party = Party::on(adapter, depths)?;
+        let qp_set = QpSet::on(adapter, depths)?;
         let buffer = test.buffer(MEASURE_LENGTH)?;
-        party.mr.register(buffer.mdl(), MEASURE_LENGTH, ACCESS, Inside::Nothing)?.wait()?;
-        let (local_token, remote_token) = (party.mr.local_token(), party.mr.remote_token());
-        Ok(Self { party, buffer, local_token, remote_token })
+        qp_set.mr.register(buffer.mdl(), MEASURE_LENGTH, ACCESS, Inside::Nothing)?.wait()?;
+        let (local_token, remote_token) = (qp_set.mr.local_token(), qp_set.mr.remote_token());
+        Ok(Self { qp_set, buffer, local_token, remote_token })
     }
 
     /// The first `length` bytes of the buffer, for use on this side.
@@ -55,11 +55,11 @@ impl<'l> End<'l> {
     }
 
     pub(super) fn receive(&self, length: u32) -> Result<(), NTSTATUS> {
-        check(self.party.qp.receive(null_mut(), &[self.sge(length)]))
+        check(self.qp_set.qp.receive(null_mut(), &[self.sge(length)]))
     }
 
     pub(super) fn send(&self, length: u32, flags: u32) -> Result<(), NTSTATUS> {
-        check(self.party.qp.send(null_mut(), &[self.sge(length)], flags))
+        check(self.qp_set.qp.send(null_mut(), &[self.sge(length)], flags))
     }
 
     /// Polls until it has `count` results, all of them successes that moved `length` bytes, or until
@@ -76,7 +76,7 @@ impl<'l> End<'l> {
         let (mut left, mut empty, mut deadline) = (count as usize, 0_u32, None);
         while left != 0 {
             let room = left.min(BATCH);
-            let taken = results.get_mut(..room).map_or(0, |results| self.party.cq.poll(results));
+            let taken = results.get_mut(..room).map_or(0, |results| self.qp_set.cq.poll(results));
             for result in results.iter().take(taken) {
                 check(result.Status)?;
                 if result.BytesTransferred != length {
@@ -110,7 +110,7 @@ impl<'l> Link<'l> {
     pub(super) fn connect(test: &TestContext<'l>) -> Result<Self, NTSTATUS> {
         let near = End::on(test, test.near)?;
         let far = End::on(test, test.far)?;
-        pair::connect(test, near.party.qp, far.party.qp, b"near", b"far")?;
+        pair::connect(test, near.qp_set.qp, far.qp_set.qp, b"near", b"far")?;
         Ok(Self { near, far })
     }
 
@@ -123,9 +123,9 @@ impl<'l> Link<'l> {
         let never = || false;
         samples.repeat(|| {
             far.receive(length)?;
-            near.party.cq.arm(NDK_CQ_NOTIFY_ANY);
+            near.qp_set.cq.arm(NDK_CQ_NOTIFY_ANY);
             near.send(length, 0)?;
-            if !near.party.cq.object().event_within(PATIENCE) {
+            if !near.qp_set.cq.object().event_within(PATIENCE) {
                 return Err(STATUS_IO_TIMEOUT);
             }
             near.results(1, length, never)?;
@@ -170,14 +170,14 @@ impl<'l> Link<'l> {
             }),
             Measure::Write => samples.repeat(|| {
                 for _ in 0..depth {
-                    check(near.party.qp.write(null_mut(), &from, far.remote(), 0))?;
+                    check(near.qp_set.qp.write(null_mut(), &from, far.remote(), 0))?;
                 }
                 near.results(depth, length, never)
             }),
             // The far end reads, so that the bytes go the same way.
             Measure::Read => samples.repeat(|| {
                 for _ in 0..depth {
-                    check(far.party.qp.read(null_mut(), &[far.sge(length)], near.remote(), 0))?;
+                    check(far.qp_set.qp.read(null_mut(), &[far.sge(length)], near.remote(), 0))?;
                 }
                 far.results(depth, length, never)
             }),

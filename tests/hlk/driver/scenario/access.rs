@@ -8,7 +8,7 @@ use sys::status::{NTSTATUS, STATUS_ACCESS_VIOLATION, STATUS_CANCELLED, STATUS_SU
 
 use super::connected_pair::{ConnectedPair, MEMORY, Memory, close_and_wait, post_receives};
 use crate::ndk::{Inside, Remote, sge};
-use crate::pair::{self, Party};
+use crate::pair::{self, QpSet};
 use crate::test_context::TestContext;
 use crate::work::Work;
 
@@ -85,7 +85,7 @@ pub(super) fn remote(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
 
 /// A receive of the far side, into memory of another region than the one under test.
 fn posted_receive<'l>(pair: &ConnectedPair<'l>) -> Result<&'l Work, NTSTATUS> {
-    let spare = Party { mr: pair.far.pd.create_mr()?, ..pair.far };
+    let spare = QpSet { mr: pair.far.pd.create_mr()?, ..pair.far };
     let memory = Memory::of(&pair.test, spare, NDK_MR_FLAG_ALLOW_LOCAL_WRITE)?;
     post_receives::<1>(&pair.test, spare, memory).map(|[receive]| receive)
 }

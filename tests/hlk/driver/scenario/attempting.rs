@@ -13,7 +13,7 @@ use super::connected_pair::{
 };
 use crate::kernel;
 use crate::ndk::{Address, Handle, Inside, QpDepths};
-use crate::pair::{self, Connection, Party, READS};
+use crate::pair::{self, Connection, QpSet, READS};
 use crate::test_context::TestContext;
 
 /// The statuses of a request that a connection does not admit.
@@ -25,7 +25,7 @@ pub(super) fn accept_again(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
     let ledger = test.ledger();
     let pair = ConnectedPair::connected(test)?;
     let works = pair.far_receives::<1>()?;
-    let spare = Party::on(test.far, QpDepths::SMALL)?;
+    let spare = QpSet::on(test.far, QpDepths::SMALL)?;
     let spare_works = post_receives::<1>(test, spare, Memory::of(test, spare, 1)?)?;
     pair.far_connector.accept(spare.qp, READS, b"", Inside::Nothing)?.expect_one_of(&REFUSED);
     pair.far_connector.disconnect(Inside::Nothing)?.expect_one_of(&[STATUS_SUCCESS]);
@@ -68,8 +68,8 @@ pub(super) fn disconnect_twice(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
 pub(super) fn connect_again(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
     let ledger = test.ledger();
     let listener = pair::listen(test)?;
-    let near = Party::on(test.near, QpDepths::SMALL)?;
-    let (first, second) = (Party::on(test.far, QpDepths::SMALL)?, Party::on(test.far, QpDepths::SMALL)?);
+    let near = QpSet::on(test.near, QpDepths::SMALL)?;
+    let (first, second) = (QpSet::on(test.far, QpDepths::SMALL)?, QpSet::on(test.far, QpDepths::SMALL)?);
     let (connector, connecting) = pair::start_connect(test, near.qp, b"near")?;
     let offer = Handle::<NDK_CONNECTOR>::new(ledger, ledger.take_offer(listener.object(), connecting)?);
     let accepting = offer.accept(first.qp, READS, b"far", Inside::Nothing)?;
@@ -103,8 +103,8 @@ pub(super) fn connect_again(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
 pub(super) fn disconnect_unconnected(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
     let ledger = test.ledger();
     let listener = pair::listen(test)?;
-    let near = Party::on(test.near, QpDepths::SMALL)?;
-    let far = Party::on(test.far, QpDepths::SMALL)?;
+    let near = QpSet::on(test.near, QpDepths::SMALL)?;
+    let far = QpSet::on(test.far, QpDepths::SMALL)?;
     post_receives::<1>(test, near, Memory::of(test, near, 1)?)?;
     let (connector, connecting) = pair::start_connect(test, near.qp, b"")?;
     let offer = Handle::<NDK_CONNECTOR>::new(ledger, ledger.take_offer(listener.object(), connecting)?);
@@ -136,7 +136,7 @@ pub(super) fn close_after_disconnect(test: &TestContext<'_>) -> Result<(), NTSTA
 pub(super) fn pause_with_offers(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
     let ledger = test.ledger();
     let listener = pair::listen(test)?;
-    let near = Party::on(test.near, QpDepths::SMALL)?;
+    let near = QpSet::on(test.near, QpDepths::SMALL)?;
     let connector = test.near.create_connector()?;
     let (from, to) = (Address::of(&test.near_end), Address::of(&test.far_end));
     let level = ledger.level();
@@ -152,7 +152,7 @@ pub(super) fn pause_with_offers(test: &TestContext<'_>) -> Result<(), NTSTATUS> 
     ledger.require("no connect event", listener.object().events() == 0);
     listener.control_connect_events(false);
     close_and_wait(&[connector.object()]);
-    let far = Party::on(test.far, QpDepths::SMALL)?;
+    let far = QpSet::on(test.far, QpDepths::SMALL)?;
     let connected = pair::connect_to(test, listener, (near.qp, b"near"), (far.qp, b"far"));
     ledger.require("one connect event", listener.object().events() == 1);
     connected.map(drop)
@@ -163,8 +163,8 @@ pub(super) fn pause_with_offers(test: &TestContext<'_>) -> Result<(), NTSTATUS> 
 pub(super) fn openings(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
     let ledger = test.ledger();
     let (near_again, far_again) = (test.open_again(&test.near_end)?, test.open_again(&test.far_end)?);
-    let near = Party::on(near_again, QpDepths::SMALL)?;
-    let far = Party::on(far_again, QpDepths::SMALL)?;
+    let near = QpSet::on(near_again, QpDepths::SMALL)?;
+    let far = QpSet::on(far_again, QpDepths::SMALL)?;
     let listener = pair::listen(test)?;
     let Connection { near: one, far: other } =
         pair::connect_to(test, listener, (near.qp, b"near"), (far.qp, b"far"))?;

@@ -7,7 +7,7 @@ use sys::status::{
 
 use super::connected_pair::{ConnectedPair, close_and_wait, expect_refused};
 use crate::ndk::{Address, Inside, QpDepths};
-use crate::pair::{self, Party};
+use crate::pair::{self, QpSet};
 use crate::test_context::TestContext;
 
 /// CL-5, CL-6: each antecedent's close pends while a successor lives.
@@ -43,7 +43,7 @@ pub(super) fn antecedents_first(test: &TestContext<'_>) -> Result<(), NTSTATUS> 
 pub(super) fn listener_with_offers(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
     let ledger = test.ledger();
     let listener = pair::listen(test)?;
-    let near = Party::on(test.near, QpDepths::SMALL)?;
+    let near = QpSet::on(test.near, QpDepths::SMALL)?;
     let (_, connecting) = pair::start_connect(test, near.qp, b"near")?;
     let offer = ledger.take_offer(listener.object(), connecting)?;
     listener.object().close();

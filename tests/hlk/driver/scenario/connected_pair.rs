@@ -1,4 +1,4 @@
-//! The start of most scenarios: two connected parties with some registered memory.
+//! The start of most scenarios: two connected sides with some registered memory.
 
 use sys::ndk::{
     NDK_CONNECTOR, NDK_LISTENER, NDK_MR_FLAG_ALLOW_LOCAL_WRITE, NDK_MR_FLAG_ALLOW_REMOTE_READ,
@@ -9,7 +9,7 @@ use sys::status::{NTSTATUS, STATUS_SUCCESS};
 use crate::buffer::Buffer;
 use crate::ledger::{Object, Ticket};
 use crate::ndk::{Handle, Inside, QpDepths, Remote, sge};
-use crate::pair::{self, Connection, Party};
+use crate::pair::{self, Connection, QpSet};
 use crate::test_context::TestContext;
 use crate::work::Work;
 
@@ -23,7 +23,7 @@ pub(super) const QUIET: u32 = 50;
 const ALL_ACCESS: u32 =
     NDK_MR_FLAG_ALLOW_LOCAL_WRITE | NDK_MR_FLAG_ALLOW_REMOTE_READ | NDK_MR_FLAG_ALLOW_REMOTE_WRITE;
 
-/// Registered memory of one party.
+/// Registered memory of one side.
 #[derive(Clone, Copy)]
 pub(super) struct Memory<'l> {
     pub(super) buffer: &'l Buffer,
@@ -32,11 +32,11 @@ pub(super) struct Memory<'l> {
 }
 
 impl<'l> Memory<'l> {
-    /// Registers [`MEMORY`] bytes in the party's region with these access rights: `NDK_MR_FLAG_…`.
-    pub(super) fn of(test: &TestContext<'l>, party: Party<'l>, flags: u32) -> Result<Self, NTSTATUS> {
+    /// Registers [`MEMORY`] bytes in the side's region with these access rights: `NDK_MR_FLAG_…`.
+    pub(super) fn of(test: &TestContext<'l>, qp_set: QpSet<'l>, flags: u32) -> Result<Self, NTSTATUS> {
         let buffer = test.buffer(MEMORY)?;
-        party.mr.register(buffer.mdl(), MEMORY, flags, Inside::Nothing)?.wait()?;
-        Ok(Self { buffer, local_token: party.mr.local_token(), remote_token: party.mr.remote_token() })
+        qp_set.mr.register(buffer.mdl(), MEMORY, flags, Inside::Nothing)?.wait()?;
+        Ok(Self { buffer, local_token: qp_set.mr.local_token(), remote_token: qp_set.mr.remote_token() })
     }
 
     /// The first `length` bytes, for use on this side.
@@ -50,11 +50,11 @@ impl<'l> Memory<'l> {
     }
 }
 
-/// Two connected parties.
+/// Two connected sides.
 pub(super) struct ConnectedPair<'l> {
     pub(super) test: TestContext<'l>,
-    pub(super) near: Party<'l>,
-    pub(super) far: Party<'l>,
+    pub(super) near: QpSet<'l>,
+    pub(super) far: QpSet<'l>,
     pub(super) listener: Handle<'l, NDK_LISTENER>,
     pub(super) near_connector: Handle<'l, NDK_CONNECTOR>,
     pub(super) far_connector: Handle<'l, NDK_CONNECTOR>,
@@ -63,20 +63,20 @@ pub(super) struct ConnectedPair<'l> {
 }
 
 impl<'l> ConnectedPair<'l> {
-    /// Connects two parties over a listener of their own.
+    /// Connects two sides over a listener of their own.
     pub(super) fn connected(test: &TestContext<'l>) -> Result<Self, NTSTATUS> {
         Self::over(test, pair::listen(test)?, ALL_ACCESS)
     }
 
-    /// Connects two new parties over `listener`; the far side's memory has the access rights
+    /// Connects two new sides over `listener`; the far side's memory has the access rights
     /// `far_access`.
     pub(super) fn over(
         test: &TestContext<'l>,
         listener: Handle<'l, NDK_LISTENER>,
         far_access: u32,
     ) -> Result<Self, NTSTATUS> {
-        let near = Party::on(test.near, QpDepths::SMALL)?;
-        let far = Party::on(test.far, QpDepths::SMALL)?;
+        let near = QpSet::on(test.near, QpDepths::SMALL)?;
+        let far = QpSet::on(test.far, QpDepths::SMALL)?;
         let Connection { near: near_connector, far: far_connector } =
             pair::connect_to(test, listener, (near.qp, b"near"), (far.qp, b"far"))?;
         Ok(Self {
@@ -118,7 +118,7 @@ impl<'l> ConnectedPair<'l> {
 /// Posts receives of [`MEMORY`] bytes.
 pub(super) fn post_receives<'l, const N: usize>(
     test: &TestContext<'l>,
-    party: Party<'l>,
+    qp_set: QpSet<'l>,
     memory: Memory<'l>,
 ) -> Result<[&'l Work; N], NTSTATUS> {
     let first = test.work("receive")?;
@@ -127,7 +127,7 @@ pub(super) fn post_receives<'l, const N: usize>(
         if index != 0 {
             *slot = test.work("receive")?;
         }
-        let posted = party.qp.receive(slot.context(), &[memory.sge(MEMORY)]);
+        let posted = qp_set.qp.receive(slot.context(), &[memory.sge(MEMORY)]);
         test.ledger().expect("post a receive", posted, STATUS_SUCCESS);
     }
     Ok(works)
@@ -136,12 +136,12 @@ pub(super) fn post_receives<'l, const N: usize>(
 /// Checks that each work request has one result by now, with one of these statuses.
 pub(super) fn expect_results(
     test: &TestContext<'_>,
-    party: Party<'_>,
+    qp_set: QpSet<'_>,
     step: &str,
     works: &[&Work],
     statuses: &[NTSTATUS],
 ) {
-    while party.cq.harvest() != 0 {}
+    while qp_set.cq.harvest() != 0 {}
     for work in works {
         test.ledger().expect(step, work.results().cast_signed(), 1);
         test.ledger().expect_one_of(step, work.status(), statuses);
@@ -163,10 +163,10 @@ pub(super) fn close_and_wait(objects: &[&Object]) {
     });
 }
 
-/// Connects from a party of its own to the far end, which must be refused.
+/// Connects from a QP of its own to the far end, which must be refused.
 pub(super) fn expect_refused<'l>(test: &TestContext<'l>, step: &str) -> Result<(), NTSTATUS> {
-    let party = Party::on(test.near, QpDepths::SMALL)?;
-    let (connector, connecting): (_, Ticket<'l>) = pair::start_connect(test, party.qp, b"")?;
+    let qp_set = QpSet::on(test.near, QpDepths::SMALL)?;
+    let (connector, connecting): (_, Ticket<'l>) = pair::start_connect(test, qp_set.qp, b"")?;
     test.ledger().expect(step, connecting.status(), sys::status::STATUS_CONNECTION_REFUSED);
     close_and_wait(&[connector.object()]);
     Ok(())

@@ -10,14 +10,14 @@ use sys::status::{
 
 use super::connected_pair::{ConnectedPair, close_and_wait, expect_results, wait_event};
 use crate::ndk::{Address, Handle, Inside, QpDepths, ReadLimits};
-use crate::pair::{self, Connection, Party, READS};
+use crate::pair::{self, Connection, QpSet, READS};
 use crate::test_context::TestContext;
 
 /// CM-7, CM-6: without private data the read limits are there all the same.
 pub(super) fn no_private_data(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
     let ledger = test.ledger();
-    let near = Party::on(test.near, QpDepths::SMALL)?;
-    let far = Party::on(test.far, QpDepths::SMALL)?;
+    let near = QpSet::on(test.near, QpDepths::SMALL)?;
+    let far = QpSet::on(test.far, QpDepths::SMALL)?;
     let listener = pair::listen(test)?;
     let (connector, connecting) = pair::start_connect(test, near.qp, b"")?;
     let offer = Handle::<NDK_CONNECTOR>::new(ledger, ledger.take_offer(listener.object(), connecting)?);
@@ -49,8 +49,8 @@ fn same_addresses(one: Handle<'_, NDK_CONNECTOR>, other: Handle<'_, NDK_CONNECTO
 pub(super) fn private_data_limits(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
     let ledger = test.ledger();
     let (most_near, most_far) = (test.near.info()?.MaxCallerData, test.far.info()?.MaxCalleeData);
-    let near = Party::on(test.near, QpDepths::SMALL)?;
-    let far = Party::on(test.far, QpDepths::SMALL)?;
+    let near = QpSet::on(test.near, QpDepths::SMALL)?;
+    let far = QpSet::on(test.far, QpDepths::SMALL)?;
     let listener = pair::listen(test)?;
 
     let (from, to) = (Address::of(&test.near_end), Address::of(&test.far_end));
@@ -96,8 +96,8 @@ fn pattern(length: u32) -> Result<Vec<u8>, NTSTATUS> {
 
 /// CM-1: both sides disconnect without waiting for each other.
 pub(super) fn disconnect_both(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
-    let near = Party::on(test.near, QpDepths::SMALL)?;
-    let far = Party::on(test.far, QpDepths::SMALL)?;
+    let near = QpSet::on(test.near, QpDepths::SMALL)?;
+    let far = QpSet::on(test.far, QpDepths::SMALL)?;
     let Connection { near: one, far: other } = pair::connect(test, near.qp, far.qp, b"near", b"far")?;
     let tickets = [one.disconnect(Inside::Nothing)?, other.disconnect(Inside::Nothing)?];
     for ticket in tickets {

@@ -14,7 +14,7 @@ use sys::status::{
 use super::access::Rdma;
 use super::connected_pair::{ConnectedPair, MEMORY, Memory, close_and_wait};
 use crate::ndk::{Extent, Inside, QpDepths, Remote, Then};
-use crate::pair::{self, Party};
+use crate::pair::{self, QpSet};
 use crate::test_context::TestContext;
 
 const ACCESS: u32 =
@@ -23,10 +23,10 @@ const ACCESS: u32 =
 /// Room for more entries than any adapter here takes.
 const ENTRIES: usize = 32;
 
-/// Two connected parties whose QPs take the largest requests, with memory.
+/// Two connected sides whose QPs take the largest requests, with memory.
 struct Ends<'l> {
-    near: Party<'l>,
-    far: Party<'l>,
+    near: QpSet<'l>,
+    far: QpSet<'l>,
     source: Memory<'l>,
     sink: Memory<'l>,
 }
@@ -40,7 +40,7 @@ pub(super) fn requests(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
         inline: info.MaxInlineDataSize,
         ..QpDepths::SMALL
     };
-    let (near, far) = (Party::on(test.near, depths(&info))?, Party::on(test.far, depths(&peer))?);
+    let (near, far) = (QpSet::on(test.near, depths(&info))?, QpSet::on(test.far, depths(&peer))?);
     pair::connect_to(test, pair::listen(test)?, (near.qp, b"near"), (far.qp, b"far"))?;
     let (source, sink) = (Memory::of(test, near, ACCESS)?, Memory::of(test, far, ACCESS)?);
     let ends = Ends { near, far, source, sink };
@@ -110,7 +110,7 @@ pub(super) fn queues(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
         initiator: info.MaxInitiatorQueueDepth,
         ..QpDepths::SMALL
     };
-    let (near, far) = (Party::on(test.near, deep)?, Party::on(test.far, QpDepths::SMALL)?);
+    let (near, far) = (QpSet::on(test.near, deep)?, QpSet::on(test.far, QpDepths::SMALL)?);
     let connection = pair::connect_to(test, pair::listen(test)?, (near.qp, b"near"), (far.qp, b"far"))?;
     let memory = Memory::of(test, near, ACCESS)?;
     let receive = || {

@@ -10,7 +10,7 @@ use super::connected_pair::{
 };
 use crate::ledger::Reaction;
 use crate::ndk::{Address, CqDepth, Creation, Handle, Inside, Interface, QpDepths, Then};
-use crate::pair::{self, Party, READS};
+use crate::pair::{self, QpSet, READS};
 use crate::test_context::TestContext;
 
 /// CL-8, RQ-3: every kind of object, closed in its create completion (or at once, if the create did not
@@ -37,12 +37,12 @@ fn finish<T: Interface>(creation: Creation<'_, T>) -> Result<(), NTSTATUS> {
 pub(super) fn request(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
     let listener = test.far.create_listener()?;
     listener.listen(&Address::of(&test.far_end), Inside::Close)?.wait()?;
-    let party = Party::on(test.near, QpDepths::SMALL)?;
+    let qp_set = QpSet::on(test.near, QpDepths::SMALL)?;
     let buffer = test.buffer(MEMORY)?;
-    let registered = party.mr.register(buffer.mdl(), MEMORY, NDK_MR_FLAG_ALLOW_LOCAL_READ, Inside::Close)?;
+    let registered = qp_set.mr.register(buffer.mdl(), MEMORY, NDK_MR_FLAG_ALLOW_LOCAL_READ, Inside::Close)?;
     registered.wait()?;
-    close_and_wait(&[listener.object(), party.mr.object()]);
-    let mr = party.pd.create_mr()?;
+    close_and_wait(&[listener.object(), qp_set.mr.object()]);
+    let mr = qp_set.pd.create_mr()?;
     mr.register(buffer.mdl(), MEMORY, NDK_MR_FLAG_ALLOW_LOCAL_READ, Inside::Nothing)?.wait()?;
     mr.deregister(Inside::Close)?.wait()?;
     close_and_wait(&[mr.object()]);
@@ -53,7 +53,7 @@ pub(super) fn request(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
 /// CL-8: a connector closed in the completion of a connect that was refused, and of one that was not.
 pub(super) fn connect(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
     let ledger = test.ledger();
-    let near = Party::on(test.near, QpDepths::SMALL)?;
+    let near = QpSet::on(test.near, QpDepths::SMALL)?;
     let (from, to) = (Address::of(&test.near_end), Address::of(&test.far_end));
     let refused = test.near.create_connector()?;
     let ticket = refused.connect(near.qp, &from, &to, READS, b"", Inside::Close)?;
@@ -61,7 +61,7 @@ pub(super) fn connect(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
     close_and_wait(&[refused.object()]);
 
     let listener = pair::listen(test)?;
-    let far = Party::on(test.far, QpDepths::SMALL)?;
+    let far = QpSet::on(test.far, QpDepths::SMALL)?;
     let connector = test.near.create_connector()?;
     let connecting = connector.connect(near.qp, &from, &to, READS, b"near", Inside::Close)?;
     let offer = ledger.take_offer(listener.object(), connecting)?;

@@ -4,7 +4,7 @@ use sys::ndk::{NDK_ADAPTER_FLAG_CQ_INTERRUPT_MODERATION_SUPPORTED, NDK_ADAPTER_F
 use sys::status::{NTSTATUS, STATUS_INVALID_PARAMETER, STATUS_NOT_SUPPORTED, STATUS_SUCCESS};
 
 use crate::ndk::{Address, CqDepth, QpDepths, Then};
-use crate::pair::{self, Party};
+use crate::pair::{self, QpSet};
 use crate::test_context::TestContext;
 
 /// OBJ-5, OBJ-6, CQ-7: an operation that an adapter's information denies is refused, one that it claims works,
@@ -12,29 +12,37 @@ use crate::test_context::TestContext;
 pub(super) fn not_supported(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
     let ledger = test.ledger();
     let info = test.near.info()?;
-    let party = Party::on(test.near, QpDepths::SMALL)?;
+    let qp_set = QpSet::on(test.near, QpDepths::SMALL)?;
     let claims = |flag: u32| info.AdapterFlags & flag != 0;
     let claimed = [
-        ("create a memory window", info.MaxWindowSize != 0, party.pd.start_mw(Then::Keep)?.ticket().status()),
-        ("resize a CQ", claims(NDK_ADAPTER_FLAG_CQ_RESIZE_SUPPORTED), party.cq.resize(CqDepth(32))?.status()),
+        (
+            "create a memory window",
+            info.MaxWindowSize != 0,
+            qp_set.pd.start_mw(Then::Keep)?.ticket().status(),
+        ),
+        (
+            "resize a CQ",
+            claims(NDK_ADAPTER_FLAG_CQ_RESIZE_SUPPORTED),
+            qp_set.cq.resize(CqDepth(32))?.status(),
+        ),
         (
             "moderate a CQ",
             claims(NDK_ADAPTER_FLAG_CQ_INTERRUPT_MODERATION_SUPPORTED),
-            party.cq.moderate(50, 8),
+            qp_set.cq.moderate(50, 8),
         ),
     ];
     for (step, claimed, status) in claimed {
         ledger.expect(step, status, if claimed { STATUS_SUCCESS } else { STATUS_NOT_SUPPORTED });
     }
     let (connector, listener) = (test.near.create_connector()?, test.near.create_listener()?);
-    let (mw, srq) = (party.pd.start_mw(Then::Keep)?.wait()?, party.pd.start_srq(2, 0, Then::Keep)?.wait()?);
+    let (mw, srq) = (qp_set.pd.start_mw(Then::Keep)?.wait()?, qp_set.pd.start_srq(2, 0, Then::Keep)?.wait()?);
     let endpoint = test.near.start_shared_endpoint(&Address::of(&test.near_end), Then::Keep)?.wait()?;
     let extensions = [
         ("extension of an adapter", test.near.query_unknown_extension()),
-        ("extension of a CQ", party.cq.query_unknown_extension()),
-        ("extension of a PD", party.pd.query_unknown_extension()),
-        ("extension of a QP", party.qp.query_unknown_extension()),
-        ("extension of an MR", party.mr.query_unknown_extension()),
+        ("extension of a CQ", qp_set.cq.query_unknown_extension()),
+        ("extension of a PD", qp_set.pd.query_unknown_extension()),
+        ("extension of a QP", qp_set.qp.query_unknown_extension()),
+        ("extension of an MR", qp_set.mr.query_unknown_extension()),
         ("extension of a connector", connector.query_unknown_extension()),
         ("extension of a listener", listener.query_unknown_extension()),
         ("extension of a window", mw.query_unknown_extension()),

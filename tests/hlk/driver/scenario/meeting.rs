@@ -12,7 +12,7 @@ use sys::status::{
 use super::connected_pair::{ConnectedPair, close_and_wait, expect_results, wait_event};
 use crate::kernel;
 use crate::ndk::{Handle, Inside, QpDepths};
-use crate::pair::{self, Party, READS};
+use crate::pair::{self, QpSet, READS};
 use crate::test_context::TestContext;
 use crate::work::Work;
 
@@ -36,8 +36,8 @@ const POLLS: usize = 50;
 pub(super) fn close_and_complete(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
     let ledger = test.ledger();
     let listener = pair::listen(test)?;
-    let near = Party::on(test.near, QpDepths::SMALL)?;
-    let far = Party::on(test.far, QpDepths::SMALL)?;
+    let near = QpSet::on(test.near, QpDepths::SMALL)?;
+    let far = QpSet::on(test.far, QpDepths::SMALL)?;
     let (connector, connecting) = pair::start_connect(test, near.qp, b"near")?;
     let offer = Handle::new(ledger, ledger.take_offer(listener.object(), connecting)?);
     let accepting = offer.accept(far.qp, READS, b"far", Inside::Nothing)?;

@@ -8,7 +8,7 @@ use sys::status::{NDIS_STATUS_BAD_VERSION, NTSTATUS, STATUS_SUCCESS};
 
 use super::connected_pair::{Memory, post_receives, wait_event};
 use crate::ndk::{CqDepth, Handle, Inside, QpDepths};
-use crate::pair::{self, Party, READS};
+use crate::pair::{self, QpSet, READS};
 use crate::test_context::TestContext;
 
 /// VER-1, VER-2: the older minor versions are spoken too, each with what it has; others are refused.
@@ -39,8 +39,8 @@ pub(super) fn versions(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
 /// CM-8: accept, complete connect and the disconnect event in their extended forms, and extended results.
 pub(super) fn extended(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
     let ledger = test.ledger();
-    let near = Party::on(test.near, QpDepths::SMALL)?;
-    let far = Party::on(test.far, QpDepths::SMALL)?;
+    let near = QpSet::on(test.near, QpDepths::SMALL)?;
+    let far = QpSet::on(test.far, QpDepths::SMALL)?;
     let listener = pair::listen(test)?;
     let (connector, connecting) = pair::start_connect(test, near.qp, b"near")?;
     let offer = Handle::<NDK_CONNECTOR>::new(ledger, ledger.take_offer(listener.object(), connecting)?);

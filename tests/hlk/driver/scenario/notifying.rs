@@ -7,7 +7,7 @@ use sys::wdm::GROUP_AFFINITY;
 use super::connected_pair::{Memory, post_receives, wait_event};
 use crate::kernel;
 use crate::ndk::{CqDepth, Handle, QpDepths};
-use crate::pair::{self, Party};
+use crate::pair::{self, QpSet};
 use crate::test_context::TestContext;
 
 /// The number of sends that are posted for each affinity.
@@ -22,8 +22,8 @@ pub(super) fn after_post(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
     let others = GROUP_AFFINITY { Mask: !own.Mask, ..own };
     // What is to run on the poster's own processor comes there as an interrupt does, maybe during the post.
     for (mut affinity, apart) in [(None, true), (Some(others), true), (Some(own), false)] {
-        let near = party(test.near, affinity.as_mut())?;
-        let far = party(test.far, affinity.as_mut())?;
+        let near = qp_set(test.near, affinity.as_mut())?;
+        let far = qp_set(test.far, affinity.as_mut())?;
         pair::connect_to(test, listener, (near.qp, b"near"), (far.qp, b"far"))?;
         let from = Memory::of(test, near, NDK_MR_FLAG_ALLOW_LOCAL_WRITE)?;
         let to = Memory::of(test, far, NDK_MR_FLAG_ALLOW_LOCAL_WRITE)?;
@@ -44,10 +44,10 @@ pub(super) fn after_post(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
     Ok(())
 }
 
-fn party<'l>(
+fn qp_set<'l>(
     adapter: Handle<'l, NDK_ADAPTER>,
     affinity: Option<&mut GROUP_AFFINITY>,
-) -> Result<Party<'l>, NTSTATUS> {
+) -> Result<QpSet<'l>, NTSTATUS> {
     let cq = adapter.create_cq_for(CqDepth(16), affinity)?;
-    Party::with(adapter, cq, QpDepths::SMALL)
+    QpSet::with(adapter, cq, QpDepths::SMALL)
 }

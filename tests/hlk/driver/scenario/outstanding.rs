@@ -7,7 +7,7 @@ use sys::status::{
 
 use super::connected_pair::{ConnectedPair, close_and_wait, expect_results};
 use crate::ndk::{Handle, Inside, QpDepths};
-use crate::pair::{self, Party, READS};
+use crate::pair::{self, QpSet, READS};
 use crate::test_context::TestContext;
 
 /// CL-4, WR-2: each posted receive is cancelled, with one result.
@@ -39,8 +39,8 @@ pub(super) fn sends(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
 pub(super) fn connect(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
     let ledger = test.ledger();
     let listener = pair::listen(test)?;
-    let near = Party::on(test.near, QpDepths::SMALL)?;
-    let far = Party::on(test.far, QpDepths::SMALL)?;
+    let near = QpSet::on(test.near, QpDepths::SMALL)?;
+    let far = QpSet::on(test.far, QpDepths::SMALL)?;
     let (connector, connecting) = pair::start_connect(test, near.qp, b"near")?;
     let offer = ledger.take_offer(listener.object(), connecting)?;
     close_and_wait(&[connector.object()]);
@@ -55,8 +55,8 @@ pub(super) fn connect(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
 pub(super) fn accept(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
     let ledger = test.ledger();
     let listener = pair::listen(test)?;
-    let near = Party::on(test.near, QpDepths::SMALL)?;
-    let far = Party::on(test.far, QpDepths::SMALL)?;
+    let near = QpSet::on(test.near, QpDepths::SMALL)?;
+    let far = QpSet::on(test.far, QpDepths::SMALL)?;
     let (connector, connecting) = pair::start_connect(test, near.qp, b"near")?;
     let offer = ledger.take_offer(listener.object(), connecting)?;
     let accepted = Handle::new(ledger, offer).accept(far.qp, READS, b"far", Inside::Nothing)?;

@@ -13,16 +13,16 @@ use super::connected_pair::{
     ConnectedPair, MEMORY, Memory, QUIET, expect_results, post_receives, wait_event,
 };
 use crate::ndk::{QpDepths, sge};
-use crate::pair::{self, Party};
+use crate::pair::{self, QpSet};
 use crate::test_context::TestContext;
 
 /// WR-2, WR-7: flush cancels what is posted, before and during a connection.
 pub(super) fn flush(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
-    let party = Party::on(test.near, QpDepths::SMALL)?;
-    let memory = Memory::of(test, party, NDK_MR_FLAG_ALLOW_LOCAL_WRITE)?;
-    let works = post_receives::<3>(test, party, memory)?;
-    party.qp.flush();
-    expect_results(test, party, "a receive flushed unconnected", &works, &[STATUS_CANCELLED]);
+    let qp_set = QpSet::on(test.near, QpDepths::SMALL)?;
+    let memory = Memory::of(test, qp_set, NDK_MR_FLAG_ALLOW_LOCAL_WRITE)?;
+    let works = post_receives::<3>(test, qp_set, memory)?;
+    qp_set.qp.flush();
+    expect_results(test, qp_set, "a receive flushed unconnected", &works, &[STATUS_CANCELLED]);
 
     let pair = ConnectedPair::connected(test)?;
     let works = pair.far_receives::<3>()?;
@@ -48,19 +48,19 @@ pub(super) fn over_posting(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
 /// WR-7: only receives may be posted before there is a connection.
 pub(super) fn unconnected(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
     let ledger = test.ledger();
-    let party = Party::on(test.near, QpDepths::SMALL)?;
-    let memory = Memory::of(test, party, NDK_MR_FLAG_ALLOW_LOCAL_WRITE)?;
+    let qp_set = QpSet::on(test.near, QpDepths::SMALL)?;
+    let memory = Memory::of(test, qp_set, NDK_MR_FLAG_ALLOW_LOCAL_WRITE)?;
     let work = test.work("unconnected")?;
     let sges = [memory.sge(16)];
     let to = memory.remote(0);
-    let sent = party.qp.send(work.context(), &sges, 0);
+    let sent = qp_set.qp.send(work.context(), &sges, 0);
     ledger.expect("send unconnected", sent, STATUS_CONNECTION_INVALID);
-    let written = party.qp.write(work.context(), &sges, to, 0);
+    let written = qp_set.qp.write(work.context(), &sges, to, 0);
     ledger.expect("write unconnected", written, STATUS_CONNECTION_INVALID);
-    let read = party.qp.read(work.context(), &sges, to, 0);
+    let read = qp_set.qp.read(work.context(), &sges, to, 0);
     ledger.expect("read unconnected", read, STATUS_CONNECTION_INVALID);
-    ledger.require("no result for what was not accepted", party.cq.harvest() == 0);
-    post_receives::<1>(test, party, memory).map(drop)
+    ledger.require("no result for what was not accepted", qp_set.cq.harvest() == 0);
+    post_receives::<1>(test, qp_set, memory).map(drop)
 }
 
 /// CQ-2, CQ-3, CQ-4: one notification per satisfied arm, at once if it is late, and none otherwise.
@@ -171,8 +171,8 @@ fn inline(pair: &ConnectedPair<'_>) -> Result<(), NTSTATUS> {
     if test.near.info()?.MaxInlineDataSize == 0 {
         return Ok(());
     }
-    let near = Party::on(test.near, QpDepths { inline: 1, ..QpDepths::SMALL })?;
-    let far = Party::on(test.far, QpDepths::SMALL)?;
+    let near = QpSet::on(test.near, QpDepths { inline: 1, ..QpDepths::SMALL })?;
+    let far = QpSet::on(test.far, QpDepths::SMALL)?;
     pair::connect_to(test, pair.listener, (near.qp, b"near"), (far.qp, b"far"))?;
     let memory = Memory::of(test, far, NDK_MR_FLAG_ALLOW_LOCAL_WRITE)?;
     let [receive] = post_receives::<1>(test, far, memory)?;

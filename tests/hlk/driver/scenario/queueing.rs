@@ -11,7 +11,7 @@ use sys::status::{
 
 use super::connected_pair::{ConnectedPair, Memory, QUIET, close_and_wait, post_receives, wait_event};
 use crate::ndk::{Address, CqDepth, Handle, Inside, QpDepths, ReadLimits, Remote, Then, sge};
-use crate::pair::{self, Party, READS};
+use crate::pair::{self, QpSet, READS};
 use crate::test_context::TestContext;
 
 /// WR-6: a chain of deferred posts is started by its last one, also if that one is refused.
@@ -72,10 +72,10 @@ pub(super) fn resized(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
 pub(super) fn overflown(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
     let ledger = test.ledger();
     let (cq, pd) = (test.far.create_cq(CqDepth(2))?, test.far.create_pd()?);
-    let party = Party { cq, pd, qp: pd.create_qp(cq, QpDepths::SMALL)?, mr: pd.create_mr()? };
-    let memory = Memory::of(test, party, NDK_MR_FLAG_ALLOW_LOCAL_WRITE)?;
-    post_receives::<8>(test, party, memory)?;
-    party.qp.flush();
+    let qp_set = QpSet { cq, pd, qp: pd.create_qp(cq, QpDepths::SMALL)?, mr: pd.create_mr()? };
+    let memory = Memory::of(test, qp_set, NDK_MR_FLAG_ALLOW_LOCAL_WRITE)?;
+    post_receives::<8>(test, qp_set, memory)?;
+    qp_set.qp.flush();
     ledger.require("no notification unarmed", !cq.object().event_within(QUIET));
     cq.arm(NDK_CQ_NOTIFY_ANY);
     wait_event(test, cq.object(), "a CQ that overflowed");
@@ -87,15 +87,15 @@ pub(super) fn overflown(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
 pub(super) fn modified_srq(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
     let ledger = test.ledger();
     let most = test.far.info()?.MaxSrqDepth;
-    let party = Party::on(test.far, QpDepths::SMALL)?;
-    let memory = Memory::of(test, party, NDK_MR_FLAG_ALLOW_LOCAL_WRITE)?;
-    let deepest = party.pd.start_srq(most, 0, Then::Keep)?.wait()?;
+    let qp_set = QpSet::on(test.far, QpDepths::SMALL)?;
+    let memory = Memory::of(test, qp_set, NDK_MR_FLAG_ALLOW_LOCAL_WRITE)?;
+    let deepest = qp_set.pd.start_srq(most, 0, Then::Keep)?.wait()?;
     let over = most.saturating_add(1);
-    let too_deep = party.pd.start_srq(over, 0, Then::Keep)?;
+    let too_deep = qp_set.pd.start_srq(over, 0, Then::Keep)?;
     ledger.expect("an SRQ that is too deep", too_deep.ticket().status(), STATUS_INVALID_PARAMETER);
     ledger.expect("make an SRQ too deep", deepest.modify(over, 0)?.status(), STATUS_INVALID_PARAMETER);
 
-    let srq = party.pd.start_srq(2, 0, Then::Keep)?.wait()?;
+    let srq = qp_set.pd.start_srq(2, 0, Then::Keep)?.wait()?;
     let post = || {
         let work = test.work("receive")?;
         Ok::<_, NTSTATUS>(srq.receive(work.context(), &[memory.sge(16)]))
@@ -118,7 +118,7 @@ pub(super) fn once(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
     let ledger = test.ledger();
     let pair = ConnectedPair::connected(test)?;
     let (from, to) = (Address::of(&test.near_end), Address::of(&test.far_end));
-    let spare = Party::on(test.near, QpDepths::SMALL)?;
+    let spare = QpSet::on(test.near, QpDepths::SMALL)?;
     let again = pair.near_connector.connect(spare.qp, &from, &to, READS, b"", Inside::Nothing)?;
     ledger.expect("connect a connector twice", again.status(), STATUS_CONNECTION_ACTIVE);
     let (second, connecting) = pair::start_connect(test, pair.near.qp, b"")?;
@@ -159,7 +159,7 @@ pub(super) fn largest(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
     ledger.expect("post a byte too many", refused, STATUS_INVALID_PARAMETER);
 
     let limits = ReadLimits { inbound: u32::MAX, outbound: u32::MAX };
-    let (near, far) = (Party::on(test.near, QpDepths::SMALL)?, Party::on(test.far, QpDepths::SMALL)?);
+    let (near, far) = (QpSet::on(test.near, QpDepths::SMALL)?, QpSet::on(test.far, QpDepths::SMALL)?);
     let connector = test.near.create_connector()?;
     let (from, at) = (Address::of(&test.near_end), Address::of(&test.far_end));
     let connecting = connector.connect(near.qp, &from, &at, limits, b"", Inside::Nothing)?;

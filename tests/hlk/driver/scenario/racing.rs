@@ -13,7 +13,7 @@ use super::connected_pair::{ConnectedPair, Memory, close_and_wait, expect_result
 use crate::kernel;
 use crate::ledger::Object;
 use crate::ndk::{Handle, Inside, QpDepths};
-use crate::pair::{self, Party, READS};
+use crate::pair::{self, QpSet, READS};
 use crate::test_context::TestContext;
 use crate::work::Work;
 
@@ -129,7 +129,7 @@ pub(super) fn traffic(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
 pub(super) fn listener(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
     let ledger = test.ledger();
     let listener = pair::listen(test)?;
-    let near = Party::on(test.near, QpDepths::SMALL)?;
+    let near = QpSet::on(test.near, QpDepths::SMALL)?;
     let connecting =
         kernel::beside(|| listener.object().close(), || pair::start_connect(test, near.qp, b"near"))?;
     let (_, connecting) = connecting?;
@@ -145,8 +145,8 @@ pub(super) fn listener(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
 pub(super) fn accept(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
     let ledger = test.ledger();
     let listener = pair::listen(test)?;
-    let near = Party::on(test.near, QpDepths::SMALL)?;
-    let far = Party::on(test.far, QpDepths::SMALL)?;
+    let near = QpSet::on(test.near, QpDepths::SMALL)?;
+    let far = QpSet::on(test.far, QpDepths::SMALL)?;
     let (connector, connecting) = pair::start_connect(test, near.qp, b"near")?;
     let offer = Handle::new(ledger, ledger.take_offer(listener.object(), connecting)?);
     let accepting = kernel::beside(

@@ -9,7 +9,7 @@ use sys::status::{
 
 use super::connected_pair::{close_and_wait, expect_refused};
 use crate::ndk::{Address, Handle, Inside, QpDepths};
-use crate::pair::{self, Party, READS};
+use crate::pair::{self, QpSet, READS};
 use crate::test_context::TestContext;
 
 /// A port that is no listener's.
@@ -19,7 +19,7 @@ const NAMED: u16 = 4791;
 pub(super) fn reject(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
     let ledger = test.ledger();
     let listener = pair::listen(test)?;
-    let near = Party::on(test.near, QpDepths::SMALL)?;
+    let near = QpSet::on(test.near, QpDepths::SMALL)?;
     let mut named = *test;
     named.near_end = test.near_end.with_port(NAMED);
     let (connector, connecting) = pair::start_connect(&named, near.qp, b"near")?;
@@ -44,7 +44,7 @@ pub(super) fn reject(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
 /// CM-4: statuses of addresses that can't be listened on or connected to.
 pub(super) fn bad_address(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
     let ledger = test.ledger();
-    let near = Party::on(test.near, QpDepths::SMALL)?;
+    let near = QpSet::on(test.near, QpDepths::SMALL)?;
     let foreign = foreign(&test.near_end);
 
     let listener = test.far.create_listener()?;
@@ -93,7 +93,7 @@ pub(super) fn paused_listener(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
     expect_refused(test, "connect to a paused listener")?;
     ledger.require("no connect event while paused", listener.object().events() == 0);
     listener.control_connect_events(false);
-    let near = Party::on(test.near, QpDepths::SMALL)?;
-    let far = Party::on(test.far, QpDepths::SMALL)?;
+    let near = QpSet::on(test.near, QpDepths::SMALL)?;
+    let far = QpSet::on(test.far, QpDepths::SMALL)?;
     pair::connect_to(test, listener, (near.qp, b"near"), (far.qp, b"far")).map(drop)
 }

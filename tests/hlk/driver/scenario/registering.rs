@@ -14,7 +14,7 @@ use super::connected_pair::{ConnectedPair, MEMORY, wait_event};
 use crate::buffer::Buffer;
 use crate::kernel::{self, PartialMdl};
 use crate::ndk::{Extent, Handle, Inside, Mapping, Remote, Then, mapping_length, sge};
-use crate::pair::Party;
+use crate::pair::QpSet;
 use crate::test_context::TestContext;
 
 /// So short, and buffers so aligned, that it lies within one page.
@@ -24,16 +24,16 @@ const BASE: usize = 0x7000_0000;
 
 const REMOTE: u32 = NDK_OP_FLAG_ALLOW_REMOTE_READ | NDK_OP_FLAG_ALLOW_REMOTE_WRITE;
 
-/// Posts a request on a party's QP and says how it ended.
+/// Posts a request on a side's QP and says how it ended.
 pub(super) fn run(
     test: &TestContext<'_>,
-    party: Party<'_>,
+    qp_set: QpSet<'_>,
     step: &'static str,
     post: impl FnOnce(*mut core::ffi::c_void) -> NTSTATUS,
 ) -> Result<NTSTATUS, NTSTATUS> {
     let work = test.work(step)?;
     let posted = post(work.context());
-    Ok(if posted == STATUS_SUCCESS { party.cq.wait_for(work) } else { posted })
+    Ok(if posted == STATUS_SUCCESS { qp_set.cq.wait_for(work) } else { posted })
 }
 
 /// OBJ-2, WR-4: a window admits its part of a region until it is bound anew or invalidated, and the region is
@@ -69,7 +69,7 @@ pub(super) fn windows(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
 
 /// Memory that is registered by work requests.
 struct Fast<'l> {
-    party: Party<'l>,
+    qp_set: QpSet<'l>,
     mr: Handle<'l, NDK_MR>,
     buffer: &'l Buffer,
     mapping: Mapping<'l>,
@@ -81,24 +81,24 @@ impl<'l> Fast<'l> {
     fn new(
         test: &TestContext<'l>,
         adapter: Handle<'l, sys::ndk::NDK_ADAPTER>,
-        party: Party<'l>,
+        qp_set: QpSet<'l>,
     ) -> Result<Self, NTSTATUS> {
-        let mr = party.pd.create_fast_mr()?;
+        let mr = qp_set.pd.create_fast_mr()?;
         mr.initialise(16, true)?.wait()?;
         let buffer = test.buffer(MEMORY)?;
         let mapping = adapter.map(buffer.mdl(), MEMORY, test.buffer(mapping_length(2))?)?;
         let address = BASE | mapping.offset() as usize;
-        Ok(Self { party, mr, buffer, mapping, address })
+        Ok(Self { qp_set, mr, buffer, mapping, address })
     }
 
     fn register(&self, test: &TestContext<'_>, flags: u32) -> Result<NTSTATUS, NTSTATUS> {
         let extent = Extent { address: self.address, length: LENGTH };
-        let post = |context| self.party.qp.fast_register(context, self.mr, &self.mapping, extent, flags);
-        run(test, self.party, "fast register", post)
+        let post = |context| self.qp_set.qp.fast_register(context, self.mr, &self.mapping, extent, flags);
+        run(test, self.qp_set, "fast register", post)
     }
 
     fn invalidate(&self, test: &TestContext<'_>) -> Result<NTSTATUS, NTSTATUS> {
-        run(test, self.party, "invalidate", |context| self.party.qp.invalidate(context, self.mr, 0))
+        run(test, self.qp_set, "invalidate", |context| self.qp_set.qp.invalidate(context, self.mr, 0))
     }
 
     fn remote(&self) -> Remote {

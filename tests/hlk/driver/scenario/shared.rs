@@ -8,7 +8,7 @@ use sys::status::{
 
 use super::connected_pair::{ConnectedPair, MEMORY, Memory, close_and_wait, wait_event};
 use crate::ndk::{Address, CqDepth, Handle, Inside, QpDepths, Remote, Then, mapping_length, sge};
-use crate::pair::{self, Party, READS};
+use crate::pair::{self, QpSet, READS};
 use crate::test_context::TestContext;
 
 /// WR-9, CL-5: two QPs take their receives from one queue, which says when few are left and outlives
@@ -20,10 +20,10 @@ pub(super) fn receives(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
     let pd = test.far.create_pd()?;
     let srq = pd.start_srq(4, 2, Then::Keep)?.wait()?;
     let mr = pd.create_mr()?;
-    let party =
-        || Ok::<_, NTSTATUS>(Party { cq, pd, qp: pd.create_qp_with_srq(cq, srq, QpDepths::SMALL)?, mr });
-    let parties = [party()?, party()?];
-    let [one, _] = parties;
+    let qp_set =
+        || Ok::<_, NTSTATUS>(QpSet { cq, pd, qp: pd.create_qp_with_srq(cq, srq, QpDepths::SMALL)?, mr });
+    let qp_sets = [qp_set()?, qp_set()?];
+    let [one, _] = qp_sets;
     let memory = Memory::of(test, one, NDK_MR_FLAG_ALLOW_LOCAL_WRITE)?;
     let works = [test.work("receive")?, test.work("receive")?, test.work("receive")?];
     for work in works {
@@ -34,9 +34,9 @@ pub(super) fn receives(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
         );
     }
     let [first, second, left] = works;
-    for (party, receive) in parties.into_iter().zip([first, second]) {
-        let near = Party::on(test.near, QpDepths::SMALL)?;
-        pair::connect_to(test, listener, (near.qp, b"near"), (party.qp, b"far"))?;
+    for (qp_set, receive) in qp_sets.into_iter().zip([first, second]) {
+        let near = QpSet::on(test.near, QpDepths::SMALL)?;
+        pair::connect_to(test, listener, (near.qp, b"near"), (qp_set.qp, b"far"))?;
         let source = Memory::of(test, near, NDK_MR_FLAG_ALLOW_LOCAL_WRITE)?;
         let send = test.work("send")?;
         let posted = near.qp.send(send.context(), &[source.sge(16)], 0);
@@ -64,8 +64,8 @@ pub(super) fn address(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
     ledger.expect_one_of("share an address twice", second.ticket().status(), &TAKEN);
 
     let listener = pair::listen(test)?;
-    let near = Party::on(test.near, QpDepths::SMALL)?;
-    let far = Party::on(test.far, QpDepths::SMALL)?;
+    let near = QpSet::on(test.near, QpDepths::SMALL)?;
+    let far = QpSet::on(test.far, QpDepths::SMALL)?;
     let connector = test.near.create_connector()?;
     let connecting = connector.connect_from(near.qp, endpoint, &to, READS, b"near")?;
     let accepted = Handle::<NDK_CONNECTOR>::new(ledger, ledger.take_offer(listener.object(), connecting)?);

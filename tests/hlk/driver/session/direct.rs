@@ -21,7 +21,7 @@ use super::shared::{DEPTH, Shared};
 use crate::buffer::Buffer;
 use crate::kernel;
 use crate::ndk::{CqDepth, Extent, Handle, Mapping, QpDepths, Remote, mapping_length};
-use crate::pair::Party;
+use crate::pair::QpSet;
 use crate::test_context::TestContext;
 use crate::work::{Poll, Work};
 
@@ -46,7 +46,7 @@ pub(super) struct Client<'l> {
 impl<'l> Client<'l> {
     /// A client on the near adapter, which `info` is about.
     pub(super) fn open(test: &TestContext<'l>, info: &NDK_ADAPTER_INFO) -> Result<Self, NTSTATUS> {
-        let end = End::open(test, Party::on(test.near, QpDepths::SMALL)?, Poll::Extended)?;
+        let end = End::open(test, QpSet::on(test.near, QpDepths::SMALL)?, Poll::Extended)?;
         let region = end.pd.create_fast_mr()?;
         region.initialise(info.FRMRPageCount, true)?.wait()?;
         Ok(Self {
@@ -136,9 +136,9 @@ impl<'l> Server<'l> {
         let cq = test.far.create_cq(CqDepth(depths.initiator.saturating_add(DEPTH)))?;
         let pd = test.far.create_pd()?;
         let inbox = Shared::open(test, pd)?;
-        let party = Party { cq, pd, qp: pd.create_qp_with_srq(cq, inbox.srq, depths)?, mr: pd.create_mr()? };
+        let qp_set = QpSet { cq, pd, qp: pd.create_qp_with_srq(cq, inbox.srq, depths)?, mr: pd.create_mr()? };
         Ok(Self {
-            end: End::with_inbox(test, party, inbox, Poll::Extended)?,
+            end: End::with_inbox(test, qp_set, inbox, Poll::Extended)?,
             last_address: AtomicU64::new(0),
             last_token: AtomicU32::new(0),
         })

@@ -7,7 +7,7 @@ use super::Chunk;
 use super::letter::{Control, Letter};
 use super::lists::Lists;
 use crate::ndk::{Handle, Inside, sge};
-use crate::pair::Party;
+use crate::pair::QpSet;
 use crate::test_context::TestContext;
 use crate::work::{Poll, Work};
 
@@ -37,9 +37,9 @@ impl<'l> End<'l> {
     }
 
     /// A side with one receive at a time.
-    pub(super) fn open(test: &TestContext<'l>, party: Party<'l>, poll: Poll) -> Result<Self, NTSTATUS> {
-        let inbox = Letter::new(test, party.pd, "receive a control message")?;
-        Self::with_inbox(test, party, inbox, poll)
+    pub(super) fn open(test: &TestContext<'l>, qp_set: QpSet<'l>, poll: Poll) -> Result<Self, NTSTATUS> {
+        let inbox = Letter::new(test, qp_set.pd, "receive a control message")?;
+        Self::with_inbox(test, qp_set, inbox, poll)
     }
 }
 
@@ -47,7 +47,7 @@ impl<'l, I> End<'l, I> {
     /// A side whose control messages arrive in `inbox`.
     pub(super) fn with_inbox(
         test: &TestContext<'l>,
-        Party { cq, pd, qp, mr }: Party<'l>,
+        QpSet { cq, pd, qp, mr }: QpSet<'l>,
         inbox: I,
         poll: Poll,
     ) -> Result<Self, NTSTATUS> {

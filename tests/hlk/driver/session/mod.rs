@@ -50,7 +50,7 @@ use self::rendezvous::Rendezvous;
 use crate::heap::try_box;
 use crate::kernel;
 use crate::ndk::{Handle, QpDepths, limits};
-use crate::pair::{self, Connection, Party};
+use crate::pair::{self, Connection, QpSet};
 use crate::slot::Content;
 use crate::test_context::{TestContext, TestState};
 use crate::work::Poll;
@@ -125,8 +125,8 @@ impl Session {
     fn connect(test_state: &'static TestState, request: &SessionRequest) -> Result<Box<Self>, NTSTATUS> {
         let test = TestContext::open(test_state, request.near, request.far)?;
         let (near_info, far_info) = (test.near.info()?, test.far.info()?);
-        let near = End::open(&test, Party::on(test.near, QpDepths::SMALL)?, Poll::Plain)?;
-        let far = End::open(&test, Party::on(test.far, QpDepths::SMALL)?, Poll::Plain)?;
+        let near = End::open(&test, QpSet::on(test.near, QpDepths::SMALL)?, Poll::Plain)?;
+        let far = End::open(&test, QpSet::on(test.far, QpDepths::SMALL)?, Poll::Plain)?;
         near.expect_control()?;
         let client = Client::open(&test, &near_info)?;
         let server = Server::open(&test)?;

@@ -13,7 +13,7 @@ use super::side::Traffic;
 use crate::buffer::Buffer;
 use crate::ledger::Object;
 use crate::ndk::{Handle, Inside, QpDepths, Remote, sge};
-use crate::pair::Party;
+use crate::pair::QpSet;
 use crate::test_context::TestContext;
 use crate::work::Work;
 
@@ -84,7 +84,7 @@ impl Slot {
 
 /// One side of one connection. It is used by the one thread that drives its side.
 pub(super) struct Half {
-    party: Party<'static>,
+    qp_set: QpSet<'static>,
     connector: Handle<'static, NDK_CONNECTOR>,
     memory: Memory,
     peer: Remote,
@@ -99,24 +99,24 @@ pub(super) struct Half {
 
 impl Half {
     /// Registers memory for one half.
-    pub(super) fn memory(test: &TestContext<'static>, party: Party<'static>) -> Result<Memory, NTSTATUS> {
+    pub(super) fn memory(test: &TestContext<'static>, qp_set: QpSet<'static>) -> Result<Memory, NTSTATUS> {
         const ACCESS: u32 = NDK_MR_FLAG_ALLOW_LOCAL_WRITE
             | NDK_MR_FLAG_ALLOW_REMOTE_READ
             | NDK_MR_FLAG_ALLOW_REMOTE_WRITE
             | NDK_MR_FLAG_RDMA_READ_SINK;
         let buffer = test.buffer(LENGTH)?;
-        party.mr.register(buffer.mdl(), LENGTH, ACCESS, Inside::Nothing)?.wait()?;
-        Ok(Memory { buffer, local_token: party.mr.local_token(), remote_token: party.mr.remote_token() })
+        qp_set.mr.register(buffer.mdl(), LENGTH, ACCESS, Inside::Nothing)?.wait()?;
+        Ok(Memory { buffer, local_token: qp_set.mr.local_token(), remote_token: qp_set.mr.remote_token() })
     }
 
     pub(super) const fn new(
-        party: Party<'static>,
+        qp_set: QpSet<'static>,
         connector: Handle<'static, NDK_CONNECTOR>,
         memory: Memory,
         peer: Remote,
     ) -> Self {
         Self {
-            party,
+            qp_set,
             connector,
             memory,
             peer,
@@ -139,7 +139,7 @@ impl Half {
 
     /// The half's objects, antecedents first.
     pub(super) fn objects(&self) -> [&'static Object; 4] {
-        [self.party.pd.object(), self.party.qp.object(), self.party.mr.object(), self.connector.object()]
+        [self.qp_set.pd.object(), self.qp_set.qp.object(), self.qp_set.mr.object(), self.connector.object()]
     }
 
     /// Takes the results that were polled, and posts as much as may be in flight.
@@ -147,18 +147,18 @@ impl Half {
         self.settle(traffic);
         for slot in self.turn().filter(|slot| !slot.is_posted()) {
             let sges = [self.memory.sge(slot.offset, MESSAGE)];
-            self.post(slot, traffic, |context| self.party.qp.receive(context, &sges));
+            self.post(slot, traffic, |context| self.qp_set.qp.receive(context, &sges));
         }
         for slot in self.initiators.iter().filter(|slot| !slot.is_posted()) {
             let bulk = [self.memory.sge(BULK_AREA, BULK)];
             match traffic.random(4) {
-                0 => self.post(slot, traffic, |context| self.party.qp.write(context, &bulk, self.peer, 0)),
-                1 => self.post(slot, traffic, |context| self.party.qp.read(context, &bulk, self.peer, 0)),
+                0 => self.post(slot, traffic, |context| self.qp_set.qp.write(context, &bulk, self.peer, 0)),
+                1 => self.post(slot, traffic, |context| self.qp_set.qp.read(context, &bulk, self.peer, 0)),
                 _ => {
                     let number = self.sent.load(Ordering::Relaxed);
                     self.memory.buffer.put_at(slot.offset, &number.to_le_bytes());
                     let sges = [self.memory.sge(slot.offset, MESSAGE)];
-                    if self.post(slot, traffic, |context| self.party.qp.send(context, &sges, 0)) {
+                    if self.post(slot, traffic, |context| self.qp_set.qp.send(context, &sges, 0)) {
                         self.sent.store(number.saturating_add(1), Ordering::Relaxed);
                     }
                     continue;

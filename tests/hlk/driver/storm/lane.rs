@@ -9,7 +9,7 @@ use sys::status::{NTSTATUS, STATUS_INSUFFICIENT_RESOURCES, STATUS_INVALID_PARAME
 use super::half::{DEPTHS, Half, REQUESTS};
 use crate::ledger::Object;
 use crate::ndk::{CqDepth, Handle};
-use crate::pair::{self, Connection, Party};
+use crate::pair::{self, Connection, QpSet};
 use crate::test_context::TestContext;
 
 /// A lane.
@@ -40,9 +40,9 @@ impl Shore {
     }
 
     /// Creates the objects that a connection needs on this side.
-    fn party(&self, adapter: Handle<'static, NDK_ADAPTER>) -> Result<Party<'static>, NTSTATUS> {
+    fn qp_set(&self, adapter: Handle<'static, NDK_ADAPTER>) -> Result<QpSet<'static>, NTSTATUS> {
         let pd = adapter.create_pd()?;
-        Ok(Party { cq: self.cq, pd, qp: pd.create_qp(self.cq, DEPTHS)?, mr: pd.create_mr()? })
+        Ok(QpSet { cq: self.cq, pd, qp: pd.create_qp(self.cq, DEPTHS)?, mr: pd.create_mr()? })
     }
 
     /// The side's own objects: CQ and listener.
@@ -88,7 +88,7 @@ impl Lane {
         test: &TestContext<'static>,
         listener: Handle<'static, NDK_LISTENER>,
     ) -> Result<(), NTSTATUS> {
-        let (near, far) = (self.near.party(test.near)?, self.far.party(test.far)?);
+        let (near, far) = (self.near.qp_set(test.near)?, self.far.qp_set(test.far)?);
         let (near_memory, far_memory) = (Half::memory(test, near)?, Half::memory(test, far)?);
         let Connection { near: near_connector, far: far_connector } =
             pair::connect_to(test, listener, (near.qp, b"near"), (far.qp, b"far"))?;

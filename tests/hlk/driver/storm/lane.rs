@@ -6,7 +6,7 @@ use protocol::{LaneReport, Side};
 use sys::ndk::{NDK_ADAPTER, NDK_CQ, NDK_LISTENER};
 use sys::status::{NTSTATUS, STATUS_INSUFFICIENT_RESOURCES, STATUS_INVALID_PARAMETER, STATUS_SUCCESS};
 
-use super::half::{DEPTHS, Half, REQUESTS};
+use super::endpoint::{DEPTHS, REQUESTS, StressEndpoint};
 use crate::ledger::Object;
 use crate::ndk::{CqDepth, Handle};
 use crate::pair::{self, Connection, QpSet};
@@ -22,9 +22,9 @@ pub(super) struct Lane {
 /// One side of a lane.
 pub(super) struct Shore {
     pub(super) cq: Handle<'static, NDK_CQ>,
-    /// The side's objects that belong to none of its halves.
+    /// The side's objects that belong to none of its endpoints.
     pub(super) listener: Option<Handle<'static, NDK_LISTENER>>,
-    pub(super) halves: Vec<Half>,
+    pub(super) endpoints: Vec<StressEndpoint>,
 }
 
 impl Shore {
@@ -33,10 +33,10 @@ impl Shore {
         listener: Option<Handle<'static, NDK_LISTENER>>,
         connections: u32,
     ) -> Result<Self, NTSTATUS> {
-        let mut halves = Vec::new();
-        halves.try_reserve_exact(connections as usize).map_err(|_| STATUS_INSUFFICIENT_RESOURCES)?;
+        let mut endpoints = Vec::new();
+        endpoints.try_reserve_exact(connections as usize).map_err(|_| STATUS_INSUFFICIENT_RESOURCES)?;
         let cq = adapter.create_cq(CqDepth(connections.saturating_mul(REQUESTS).max(1)))?;
-        Ok(Self { cq, listener, halves })
+        Ok(Self { cq, listener, endpoints })
     }
 
     /// Creates the objects that a connection needs on this side.
@@ -89,12 +89,13 @@ impl Lane {
         listener: Handle<'static, NDK_LISTENER>,
     ) -> Result<(), NTSTATUS> {
         let (near, far) = (self.near.qp_set(test.near)?, self.far.qp_set(test.far)?);
-        let (near_memory, far_memory) = (Half::memory(test, near)?, Half::memory(test, far)?);
+        let (near_memory, far_memory) =
+            (StressEndpoint::memory(test, near)?, StressEndpoint::memory(test, far)?);
         let Connection { near: near_connector, far: far_connector } =
             pair::connect_to(test, listener, (near.qp, b"near"), (far.qp, b"far"))?;
         let (near_remote, far_remote) = (near_memory.remote(), far_memory.remote());
-        self.near.halves.push(Half::new(near, near_connector, near_memory, far_remote));
-        self.far.halves.push(Half::new(far, far_connector, far_memory, near_remote));
+        self.near.endpoints.push(StressEndpoint::new(near, near_connector, near_memory, far_remote));
+        self.far.endpoints.push(StressEndpoint::new(far, far_connector, far_memory, near_remote));
         Ok(())
     }
 

@@ -4,13 +4,13 @@ use protocol::SideReport;
 use sys::ndk::NDK_CQ_NOTIFY_ANY;
 use sys::status::NTSTATUS;
 
-use super::half::Half;
+use super::endpoint::StressEndpoint;
 use super::lane::{Lane, Shore};
 use super::{Drive, Weather};
 use crate::kernel;
 use crate::ledger::Object;
 
-/// The number of halves that are served at a time, at DISPATCH_LEVEL in one DPC.
+/// The number of endpoints that are served at a time, at DISPATCH_LEVEL in one DPC.
 const BATCH: usize = 16;
 
 /// The time, in milliseconds, to wait for a notification before looking whether the storm breaks.
@@ -41,8 +41,8 @@ pub(super) fn drive(lane: &Lane, drive: &Drive, weather: &Weather) -> Result<Sid
     let random = drive.seed.wrapping_mul(64).wrapping_add(number) | 0x8000_0000;
     let mut traffic = Traffic { weather, report: SideReport::default(), random };
     while !weather.breaks_on(drive.side) {
-        for batch in shore.halves.chunks(BATCH) {
-            kernel::at(drive.level, || batch.iter().for_each(|half| half.pump(&mut traffic)));
+        for batch in shore.endpoints.chunks(BATCH) {
+            kernel::at(drive.level, || batch.iter().for_each(|endpoint| endpoint.pump(&mut traffic)));
         }
         // Armed before the last poll, so that no result is missed, and so that a close meets an armed CQ.
         let polled = kernel::at(drive.level, || {
@@ -53,7 +53,7 @@ pub(super) fn drive(lane: &Lane, drive: &Drive, weather: &Weather) -> Result<Sid
             let _ = shore.cq.object().event_within(LOOK);
         }
     }
-    // One half of the lanes is closed in the hardest order, with which results can't be polled any more.
+    // Every second lane is closed in the hardest order, with which results can't be polled any more.
     if lane.number & 1 == 0 {
         close_antecedents_first(shore, drive, &mut traffic);
     } else {
@@ -80,25 +80,26 @@ fn drain(shore: &Shore, traffic: &mut Traffic<'_>) -> u64 {
 /// CL-5: CQ and listener, then PDs, QPs, regions and connectors.
 fn close_antecedents_first(shore: &Shore, drive: &Drive, traffic: &mut Traffic<'_>) {
     close(shore.objects(), drive, traffic);
-    close(shore.halves.iter().flat_map(Half::objects), drive, traffic);
+    close(shore.endpoints.iter().flat_map(StressEndpoint::objects), drive, traffic);
     close(strays(shore), drive, traffic);
-    let halves = shore.halves.iter().flat_map(Half::objects);
-    halves.chain(shore.objects()).for_each(wait);
-    traffic.report.unseen = shore.halves.iter().fold(0, |sum, half| sum.saturating_add(half.unseen()));
+    let endpoints = shore.endpoints.iter().flat_map(StressEndpoint::objects);
+    endpoints.chain(shore.objects()).for_each(wait);
+    traffic.report.unseen =
+        shore.endpoints.iter().fold(0, |sum, endpoint| sum.saturating_add(endpoint.unseen()));
 }
 
 /// WR-2: what the CQ has when all its QPs are closed is one result for each request that was accepted.
 fn close_and_count(shore: &Shore, drive: &Drive, traffic: &mut Traffic<'_>) {
-    close(shore.halves.iter().flat_map(Half::objects), drive, traffic);
+    close(shore.endpoints.iter().flat_map(StressEndpoint::objects), drive, traffic);
     close(strays(shore), drive, traffic);
-    shore.halves.iter().flat_map(Half::objects).for_each(wait);
+    shore.endpoints.iter().flat_map(StressEndpoint::objects).for_each(wait);
     kernel::at(drive.level, || drain(shore, traffic));
-    shore.halves.iter().for_each(Half::expect_all_seen);
+    shore.endpoints.iter().for_each(StressEndpoint::expect_all_seen);
     close(shore.objects(), drive, traffic);
     shore.objects().for_each(wait);
 }
 
-/// The side's objects that belong to no half, because its connection did not come about.
+/// The side's objects that belong to no endpoint, because its connection did not come about.
 fn strays(shore: &Shore) -> impl Iterator<Item = &'static Object> {
     let all = shore.cq.ledger().objects().filter(|object| object.is_open());
     all.filter(|object| shore.objects().any(|own| object.descends_from(own)))

@@ -20,11 +20,11 @@ use crate::work::Work;
 const RECEIVES: usize = 4;
 const INITIATORS: usize = 3;
 
-/// Requests of a half that are in flight at most.
+/// Requests of a endpoint that are in flight at most.
 pub(super) const REQUESTS: u32 = 7;
 const _: () = assert!(RECEIVES + INITIATORS == REQUESTS as usize);
 
-/// The depths of a half's QP.
+/// The depths of a endpoint's QP.
 pub(super) const DEPTHS: QpDepths =
     QpDepths { receive: 4, initiator: 3, receive_sges: 1, initiator_sges: 1, inline: 0 };
 
@@ -38,7 +38,7 @@ const OUTBOX: u32 = 64;
 const BULK_AREA: u32 = 128;
 const LENGTH: u32 = BULK_AREA + BULK;
 
-/// Registered memory of one half.
+/// Registered memory of one endpoint.
 pub(super) struct Memory {
     buffer: &'static Buffer,
     local_token: u32,
@@ -83,7 +83,7 @@ impl Slot {
 }
 
 /// One side of one connection. It is used by the one thread that drives its side.
-pub(super) struct Half {
+pub(super) struct StressEndpoint {
     qp_set: QpSet<'static>,
     connector: Handle<'static, NDK_CONNECTOR>,
     memory: Memory,
@@ -97,8 +97,8 @@ pub(super) struct Half {
     broken: AtomicBool,
 }
 
-impl Half {
-    /// Registers memory for one half.
+impl StressEndpoint {
+    /// Registers memory for one endpoint.
     pub(super) fn memory(test: &TestContext<'static>, qp_set: QpSet<'static>) -> Result<Memory, NTSTATUS> {
         const ACCESS: u32 = NDK_MR_FLAG_ALLOW_LOCAL_WRITE
             | NDK_MR_FLAG_ALLOW_REMOTE_READ
@@ -137,7 +137,7 @@ impl Half {
         }
     }
 
-    /// The half's objects, antecedents first.
+    /// The endpoint's objects, antecedents first.
     pub(super) fn objects(&self) -> [&'static Object; 4] {
         [self.qp_set.pd.object(), self.qp_set.qp.object(), self.qp_set.mr.object(), self.connector.object()]
     }
@@ -176,7 +176,7 @@ impl Half {
         first.iter().chain(after)
     }
 
-    /// Posts a request, unless the half is broken; says whether it was accepted.
+    /// Posts a request, unless the endpoint is broken; says whether it was accepted.
     fn post(
         &self,
         slot: &Slot,

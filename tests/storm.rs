@@ -12,7 +12,7 @@ use runner::storm::{self, Ending, Plan, Round};
 
 /// A thousand connections.
 const MANY: Plan = Plan {
-    lanes: 4,
+    groups: 4,
     connections: 250,
     results: 10,
     ending: Ending::Closed,
@@ -41,7 +41,7 @@ fn play_many(ending: Ending) {
     let plans = [Level::Passive, Level::Dispatch].map(|level| Plan { ending, level, ..MANY });
     for round in play(&plans) {
         assert_eq!(round.connected, 1000);
-        // On either side a QP, a PD, a region and a connector each, and the CQs and listeners of the lanes.
+        // On either side a QP, a PD, a region and a connector each, and the CQs and listeners of the groups.
         assert_eq!(round.closed, 1000 * 2 * 4 + 4 * 3);
         assert!(round.accepted >= 10_000, "{} requests were accepted", round.accepted);
     }
@@ -80,7 +80,7 @@ fn storms_may_run_out_of_memory() {
         .map(|(shortage, ending)| {
             seed += 1;
             let level = if seed % 2 == 0 { Level::Passive } else { Level::Dispatch };
-            Plan { lanes: 2, connections: 50, ending, level, shortage, seed, ..MANY }
+            Plan { groups: 2, connections: 50, ending, level, shortage, seed, ..MANY }
         })
         .collect();
     let rounds = play(&plans);

@@ -16,11 +16,11 @@ use crate::{build, failure::Failure};
 /// The two adapters: interface index and address.
 const NEAR: (u32, IpAddr) = (12, IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1)));
 const FAR: (u32, IpAddr) = (15, IpAddr::V4(Ipv4Addr::new(10, 0, 0, 2)));
-/// The port of the first lane.
+/// The port of the first group.
 const PORT: u16 = 5445;
 
 /// Pairs of threads that drive the connections.
-const LANES: u32 = 4;
+const GROUPS: u32 = 4;
 
 /// The fraction of the provider's allocations that fails, in the second and each further turn of the endings.
 const SHORTAGES: [f64; 5] = [0.0, 0.001, 0.0, 0.02, 0.1];
@@ -79,8 +79,8 @@ fn turn(
     let ends = [Endpoint::new(NEAR.0, NEAR.1, 0), Endpoint::new(FAR.0, FAR.1, PORT)];
     let plans = Ending::ALL.into_iter().flat_map(|ending| {
         [Level::Passive, Level::Dispatch].map(|level| Plan {
-            lanes: LANES,
-            connections: options.connections / LANES,
+            groups: GROUPS,
+            connections: options.connections / GROUPS,
             results: 10,
             ending,
             level,

@@ -1,12 +1,12 @@
 //! The control codes, from raw buffers to calls and back.
 
 use protocol::control::{
-    BREAK_STORM, CLOSE_ADAPTER, CLOSE_MEASURING, CLOSE_SESSION, CLOSE_STORM, COLLECT, CONNECT_LANE,
-    DRIVE_LANE, MEASURE, OPEN_MEASURING, OPEN_SESSION, OPEN_STORM, QUERY_SESSION, QUERY_STORM, RUN_SCENARIO,
+    BREAK_STORM, CLOSE_ADAPTER, CLOSE_MEASURING, CLOSE_SESSION, CLOSE_STORM, COLLECT, CONNECT_GROUP,
+    DRIVE_GROUP, MEASURE, OPEN_MEASURING, OPEN_SESSION, OPEN_STORM, QUERY_SESSION, QUERY_STORM, RUN_SCENARIO,
     TRANSMIT,
 };
 use protocol::{
-    ChunkRequest, CloseRequest, LaneRequest, Level, MeasureRequest, MeasuringRequest, Operation,
+    ChunkRequest, CloseRequest, GroupRequest, Level, MeasureRequest, MeasuringRequest, Operation,
     ScenarioRequest, SessionRequest, Side, SideRequest, StormRequest, VERSION,
 };
 use sys::status::{
@@ -105,18 +105,18 @@ unsafe fn run_storm(client: &Client, request: &Request) -> Result<usize, NTSTATU
             // SAFETY: the code is buffered.
             unsafe { output(request, &*client.storm.fill(|| Storm::open(&input))?) }
         }
-        CONNECT_LANE => {
+        CONNECT_GROUP => {
             // SAFETY: the code is buffered.
-            let input: LaneRequest = unsafe { input(request) }?;
+            let input: GroupRequest = unsafe { input(request) }?;
             // SAFETY: the code is buffered.
-            unsafe { output(request, &client.storm.with(|storm| storm.connect(input.lane))?) }
+            unsafe { output(request, &client.storm.with(|storm| storm.connect(input.group))?) }
         }
-        DRIVE_LANE => {
+        DRIVE_GROUP => {
             // SAFETY: the code is buffered.
-            let input: LaneRequest = unsafe { input(request) }?;
+            let input: GroupRequest = unsafe { input(request) }?;
             let side = Side::try_from(input.side).map_err(|_| STATUS_INVALID_PARAMETER)?;
             let level = Level::try_from(input.level).map_err(|_| STATUS_INVALID_PARAMETER)?;
-            let drive = Drive { lane: input.lane, side, level, seed: input.seed };
+            let drive = Drive { group: input.group, side, level, seed: input.seed };
             // SAFETY: the code is buffered.
             unsafe { output(request, &client.storm.with(|storm| storm.drive(&drive))?) }
         }

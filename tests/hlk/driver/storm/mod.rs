@@ -1,33 +1,33 @@
 //! The storm: many connections with traffic, closed in the middle of it.
 //!
-//! A [`Lane`] has a listener and many connections; each of its two sides has a CQ, and is driven by a thread
+//! A [`Group`] has a listener and many connections; each of its two sides has a CQ, and is driven by a thread
 //! of the runner's ([`side`]), which keeps requests of every kind in flight on every [`StressEndpoint`] of its side. When
 //! the storm breaks on a side, its threads close what they drove with all of that in flight. The other side may
 //! go on, and sees its connections break.
 
 mod endpoint;
-mod lane;
+mod group;
 mod side;
 
 use alloc::boxed::Box;
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use protocol::{LaneReport, Level, OpenReport, Outcome, Side, SideReport, StormCounters, StormRequest};
+use protocol::{GroupReport, Level, OpenReport, Outcome, Side, SideReport, StormCounters, StormRequest};
 use sys::status::{NTSTATUS, STATUS_INVALID_PARAMETER, STATUS_SUCCESS};
 
-use self::lane::Lane;
+use self::group::Group;
 use crate::heap::{List, try_box};
 use crate::slot::Content;
 use crate::test_context::{TestContext, TestState};
 
 /// A storm.
 pub(crate) struct Storm {
-    /// The state that the lanes borrow from. Taken back and freed by [`Storm::close`].
+    /// The state that the groups borrow from. Taken back and freed by [`Storm::close`].
     test_state: &'static TestState,
     test: TestContext<'static>,
-    /// The number of connections of each lane.
+    /// The number of connections of each group.
     connections: u32,
-    lanes: List<Lane>,
+    groups: List<Group>,
     weather: Weather,
 }
 
@@ -61,9 +61,9 @@ impl Weather {
     }
 }
 
-/// One thread's drive: its side, its lane and its method.
+/// One thread's drive: its side, its group and its method.
 pub(crate) struct Drive {
-    pub(crate) lane: u32,
+    pub(crate) group: u32,
     pub(crate) side: Side,
     pub(crate) level: Level,
     pub(crate) seed: u32,
@@ -94,23 +94,23 @@ impl Storm {
             breaking: [AtomicBool::new(false), AtomicBool::new(false)],
             results: AtomicU64::new(0),
         };
-        try_box(Self { test_state, test, connections: request.connections, lanes: List::new(), weather })
+        try_box(Self { test_state, test, connections: request.connections, groups: List::new(), weather })
     }
 
-    /// Connects a lane; to be called once for each.
-    pub(crate) fn connect(&self, number: u32) -> Result<LaneReport, NTSTATUS> {
-        let (lane, report) = Lane::connect(&self.test, number, self.connections)?;
-        self.lanes.push(lane)?;
+    /// Connects a group; to be called once for each.
+    pub(crate) fn connect(&self, number: u32) -> Result<GroupReport, NTSTATUS> {
+        let (group, report) = Group::connect(&self.test, number, self.connections)?;
+        self.groups.push(group)?;
         Ok(report)
     }
 
-    /// Drives one side of a lane until it is closed.
+    /// Drives one side of a group until it is closed.
     pub(crate) fn drive(&self, drive: &Drive) -> Result<SideReport, NTSTATUS> {
-        side::drive(self.lane(drive.lane)?, drive, &self.weather)
+        side::drive(self.group(drive.group)?, drive, &self.weather)
     }
 
-    fn lane(&self, number: u32) -> Result<&Lane, NTSTATUS> {
-        self.lanes.iter().find(|lane| lane.number == number).ok_or(STATUS_INVALID_PARAMETER)
+    fn group(&self, number: u32) -> Result<&Group, NTSTATUS> {
+        self.groups.iter().find(|group| group.number == number).ok_or(STATUS_INVALID_PARAMETER)
     }
 
     /// The counters up to now.

@@ -1,11 +1,11 @@
-//! One side of a lane, driven by one thread: traffic until the storm breaks, then closes.
+//! One side of a group, driven by one thread: traffic until the storm breaks, then closes.
 
 use protocol::SideReport;
 use sys::ndk::NDK_CQ_NOTIFY_ANY;
 use sys::status::NTSTATUS;
 
 use super::endpoint::StressEndpoint;
-use super::lane::{Lane, Shore};
+use super::group::{Group, GroupSide};
 use super::{Drive, Weather};
 use crate::kernel;
 use crate::ledger::Object;
@@ -33,40 +33,40 @@ impl Traffic<'_> {
     }
 }
 
-/// Keeps one side of a lane busy until the storm breaks on it, then closes its objects.
-pub(super) fn drive(lane: &Lane, drive: &Drive, weather: &Weather) -> Result<SideReport, NTSTATUS> {
-    let shore = lane.shore(drive.side);
-    let number = lane.number.wrapping_mul(2).wrapping_add(drive.side as u32);
+/// Keeps one side of a group busy until the storm breaks on it, then closes its objects.
+pub(super) fn drive(group: &Group, drive: &Drive, weather: &Weather) -> Result<SideReport, NTSTATUS> {
+    let group_side = group.group_side(drive.side);
+    let number = group.number.wrapping_mul(2).wrapping_add(drive.side as u32);
     // Not zero, from which there would be no way out.
     let random = drive.seed.wrapping_mul(64).wrapping_add(number) | 0x8000_0000;
     let mut traffic = Traffic { weather, report: SideReport::default(), random };
     while !weather.breaks_on(drive.side) {
-        for batch in shore.endpoints.chunks(BATCH) {
+        for batch in group_side.endpoints.chunks(BATCH) {
             kernel::at(drive.level, || batch.iter().for_each(|endpoint| endpoint.pump(&mut traffic)));
         }
         // Armed before the last poll, so that no result is missed, and so that a close meets an armed CQ.
         let polled = kernel::at(drive.level, || {
-            shore.cq.arm(NDK_CQ_NOTIFY_ANY);
-            drain(shore, &mut traffic)
+            group_side.cq.arm(NDK_CQ_NOTIFY_ANY);
+            drain(group_side, &mut traffic)
         });
         if polled == 0 {
-            let _ = shore.cq.object().event_within(LOOK);
+            let _ = group_side.cq.object().event_within(LOOK);
         }
     }
-    // Every second lane is closed in the hardest order, with which results can't be polled any more.
-    if lane.number & 1 == 0 {
-        close_antecedents_first(shore, drive, &mut traffic);
+    // Every second group is closed in the hardest order, with which results can't be polled any more.
+    if group.number & 1 == 0 {
+        close_antecedents_first(group_side, drive, &mut traffic);
     } else {
-        close_and_count(shore, drive, &mut traffic);
+        close_and_count(group_side, drive, &mut traffic);
     }
     Ok(traffic.report)
 }
 
 /// Polls until there is nothing more; says how much there was.
-fn drain(shore: &Shore, traffic: &mut Traffic<'_>) -> u64 {
+fn drain(group_side: &GroupSide, traffic: &mut Traffic<'_>) -> u64 {
     let mut polled: u64 = 0;
     loop {
-        let taken = shore.cq.harvest() as u64;
+        let taken = group_side.cq.harvest() as u64;
         if taken == 0 {
             break;
         }
@@ -78,31 +78,31 @@ fn drain(shore: &Shore, traffic: &mut Traffic<'_>) -> u64 {
 }
 
 /// CL-5: CQ and listener, then PDs, QPs, regions and connectors.
-fn close_antecedents_first(shore: &Shore, drive: &Drive, traffic: &mut Traffic<'_>) {
-    close(shore.objects(), drive, traffic);
-    close(shore.endpoints.iter().flat_map(StressEndpoint::objects), drive, traffic);
-    close(strays(shore), drive, traffic);
-    let endpoints = shore.endpoints.iter().flat_map(StressEndpoint::objects);
-    endpoints.chain(shore.objects()).for_each(wait);
+fn close_antecedents_first(group_side: &GroupSide, drive: &Drive, traffic: &mut Traffic<'_>) {
+    close(group_side.objects(), drive, traffic);
+    close(group_side.endpoints.iter().flat_map(StressEndpoint::objects), drive, traffic);
+    close(strays(group_side), drive, traffic);
+    let endpoints = group_side.endpoints.iter().flat_map(StressEndpoint::objects);
+    endpoints.chain(group_side.objects()).for_each(wait);
     traffic.report.unseen =
-        shore.endpoints.iter().fold(0, |sum, endpoint| sum.saturating_add(endpoint.unseen()));
+        group_side.endpoints.iter().fold(0, |sum, endpoint| sum.saturating_add(endpoint.unseen()));
 }
 
 /// WR-2: what the CQ has when all its QPs are closed is one result for each request that was accepted.
-fn close_and_count(shore: &Shore, drive: &Drive, traffic: &mut Traffic<'_>) {
-    close(shore.endpoints.iter().flat_map(StressEndpoint::objects), drive, traffic);
-    close(strays(shore), drive, traffic);
-    shore.endpoints.iter().flat_map(StressEndpoint::objects).for_each(wait);
-    kernel::at(drive.level, || drain(shore, traffic));
-    shore.endpoints.iter().for_each(StressEndpoint::expect_all_seen);
-    close(shore.objects(), drive, traffic);
-    shore.objects().for_each(wait);
+fn close_and_count(group_side: &GroupSide, drive: &Drive, traffic: &mut Traffic<'_>) {
+    close(group_side.endpoints.iter().flat_map(StressEndpoint::objects), drive, traffic);
+    close(strays(group_side), drive, traffic);
+    group_side.endpoints.iter().flat_map(StressEndpoint::objects).for_each(wait);
+    kernel::at(drive.level, || drain(group_side, traffic));
+    group_side.endpoints.iter().for_each(StressEndpoint::expect_all_seen);
+    close(group_side.objects(), drive, traffic);
+    group_side.objects().for_each(wait);
 }
 
 /// The side's objects that belong to no endpoint, because its connection did not come about.
-fn strays(shore: &Shore) -> impl Iterator<Item = &'static Object> {
-    let all = shore.cq.ledger().objects().filter(|object| object.is_open());
-    all.filter(|object| shore.objects().any(|own| object.descends_from(own)))
+fn strays(group_side: &GroupSide) -> impl Iterator<Item = &'static Object> {
+    let all = group_side.cq.ledger().objects().filter(|object| object.is_open());
+    all.filter(|object| group_side.objects().any(|own| object.descends_from(own)))
 }
 
 fn close(objects: impl Iterator<Item = &'static Object>, drive: &Drive, traffic: &mut Traffic<'_>) {

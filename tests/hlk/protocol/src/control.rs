@@ -56,14 +56,14 @@ pub const CLOSE_MEASURING: u32 = code(8, Method::Buffered);
 /// storm.
 pub const OPEN_STORM: u32 = code(9, Method::Buffered);
 
-/// [`LaneRequest`](crate::LaneRequest) in, [`LaneReport`](crate::LaneReport) out: connects a lane. Once for
-/// each lane, before it is driven.
-pub const CONNECT_LANE: u32 = code(10, Method::Buffered);
+/// [`GroupRequest`](crate::GroupRequest) in, [`GroupReport`](crate::GroupReport) out: connects a group. Once for
+/// each group, before it is driven.
+pub const CONNECT_GROUP: u32 = code(10, Method::Buffered);
 
-/// [`LaneRequest`](crate::LaneRequest) in, [`SideReport`](crate::SideReport) out: keeps one side of a lane
-/// busy until the storm breaks on that side, then closes the side's objects. Once for each side of each lane,
+/// [`GroupRequest`](crate::GroupRequest) in, [`SideReport`](crate::SideReport) out: keeps one side of a group
+/// busy until the storm breaks on that side, then closes the side's objects. Once for each side of each group,
 /// all of them at the same time.
-pub const DRIVE_LANE: u32 = code(11, Method::Buffered);
+pub const DRIVE_GROUP: u32 = code(11, Method::Buffered);
 
 /// Nothing in, [`StormCounters`](crate::StormCounters) out.
 pub const QUERY_STORM: u32 = code(12, Method::Buffered);

@@ -27,7 +27,7 @@ pub use session::{
     SessionRequest, Tally,
 };
 pub use storm::{
-    LaneReport, LaneRequest, OpenReport, Side, SideReport, SideRequest, StormCounters, StormRequest,
+    GroupReport, GroupRequest, OpenReport, Side, SideReport, SideRequest, StormCounters, StormRequest,
 };
 pub use text::Text;
 

@@ -1,7 +1,7 @@
 //! The storm: many connections with traffic, closed in the middle of it.
 //!
-//! A storm has lanes, each with a listener and as many connections from the near to the far adapter. Each side
-//! of a lane is driven by a thread of the runner's, which posts, polls and arms until the storm breaks on its
+//! A storm has groups, each with a listener and as many connections from the near to the far adapter. Each side
+//! of a group is driven by a thread of the runner's, which posts, polls and arms until the storm breaks on its
 //! side; then it closes what it drove.
 
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
@@ -36,7 +36,7 @@ impl TryFrom<u32> for Side {
 pub struct StormRequest {
     /// [`VERSION`](crate::VERSION).
     pub version: u32,
-    /// The number of connections of each lane.
+    /// The number of connections of each group.
     pub connections: u32,
     /// Not zero if memory may run out: then what fails for it is no finding.
     pub shortage: u32,
@@ -44,7 +44,7 @@ pub struct StormRequest {
     pub reserved: u32,
     /// The end that connects.
     pub near: Endpoint,
-    /// The end that listens: the first lane on its port, the second on the next one.
+    /// The end that listens: the first group on its port, the second on the next one.
     pub far: Endpoint,
 }
 
@@ -58,31 +58,31 @@ pub struct OpenReport {
     pub outcome: Outcome,
 }
 
-/// Connects a lane, or drives one side of it.
+/// Connects a group, or drives one side of it.
 #[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
-pub struct LaneRequest {
-    /// The lane's number, from zero.
-    pub lane: u32,
+pub struct GroupRequest {
+    /// The group's number, from zero.
+    pub group: u32,
     /// A [`Side`]; of no meaning when connecting.
     pub side: u32,
     /// The [`Level`](crate::Level) that posts, polls, arms and closes come from.
     pub level: u32,
-    /// Determines what is posted, together with the lane and the side.
+    /// Determines what is posted, together with the group and the side.
     pub seed: u32,
 }
 
-/// The outcome of connecting a lane.
+/// The outcome of connecting a group.
 #[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
-pub struct LaneReport {
+pub struct GroupReport {
     /// `STATUS_SUCCESS`, or the NTSTATUS of the first attempt that failed.
     pub status: i32,
     /// The number of connections.
     pub connected: u32,
 }
 
-/// The result of one side of a lane.
+/// The result of one side of a group.
 #[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
 pub struct SideReport {
@@ -100,7 +100,7 @@ pub struct SideReport {
 #[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
 pub struct StormCounters {
-    /// Results that were polled, on all lanes.
+    /// Results that were polled, on all groups.
     pub results: u64,
 }
 

@@ -1,7 +1,7 @@
 //! The control codes of a storm, as methods.
 
 use protocol::{
-    Endpoint, LaneReport, LaneRequest, Level, OpenReport, Outcome, Side, SideReport, SideRequest,
+    Endpoint, GroupReport, GroupRequest, Level, OpenReport, Outcome, Side, SideReport, SideRequest,
     StormCounters, StormRequest, VERSION, control,
 };
 use sys::status::STATUS_SUCCESS;
@@ -30,15 +30,15 @@ impl Storm {
         Err(Error::Status { what: "open a storm", status: report.status, outcome })
     }
 
-    pub(super) fn connect(&self, lane: u32) -> Result<LaneReport, Error> {
-        let request = LaneRequest { lane, side: 0, level: 0, seed: 0 };
-        self.0.call("connect a lane", control::CONNECT_LANE, &request)
+    pub(super) fn connect(&self, group: u32) -> Result<GroupReport, Error> {
+        let request = GroupRequest { group, side: 0, level: 0, seed: 0 };
+        self.0.call("connect a group", control::CONNECT_GROUP, &request)
     }
 
     /// Blocks until the storm breaks on this side and everything of it is closed.
-    pub(super) fn drive(&self, lane: u32, side: Side, level: Level, seed: u32) -> Result<SideReport, Error> {
-        let request = LaneRequest { lane, side: side as u32, level: level as u32, seed };
-        self.0.call("drive a lane", control::DRIVE_LANE, &request)
+    pub(super) fn drive(&self, group: u32, side: Side, level: Level, seed: u32) -> Result<SideReport, Error> {
+        let request = GroupRequest { group, side: side as u32, level: level as u32, seed };
+        self.0.call("drive a group", control::DRIVE_GROUP, &request)
     }
 
     pub(super) fn counters(&self) -> Result<StormCounters, Error> {

@@ -1,6 +1,6 @@
 //! Many connections with traffic, closed in the middle of it.
 //!
-//! A [round](round) opens both adapters, connects them many times, and drives either side of each lane by a
+//! A [round](round) opens both adapters, connects them many times, and drives either side of each group by a
 //! thread of its own until enough requests have gone through. Then the consumer closes everything, at once or
 //! because the far adapter goes away; whether every rule was kept is said by the [`Round`] and, when the
 //! machine is shut down, by the simulator.
@@ -28,9 +28,9 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// The parameters of a round.
 #[derive(Clone, Copy, Debug)]
 pub struct Plan {
-    /// The number of lanes: listeners, CQs of either side, and pairs of threads.
-    pub lanes: u32,
-    /// The number of connections in each lane.
+    /// The number of groups: listeners, CQs of either side, and pairs of threads.
+    pub groups: u32,
+    /// The number of connections in each group.
     pub connections: u32,
     /// The number of results to wait for, of each connection on average, before the storm breaks.
     pub results: u64,
@@ -114,14 +114,14 @@ fn play(bench: &Bench, [near, far]: [Endpoint; 2], plan: &Plan, short: bool) -> 
         Err(Error::Status { outcome: Some(outcome), .. }) if short => return Ok(Round::empty(*outcome)),
         Err(error) => return Err(error),
     };
-    let lanes = connect(&storm, plan, short)?;
+    let groups = connect(&storm, plan, short)?;
     let mut round = Round::empty(Outcome::NONE);
-    round.connected = lanes.iter().map(|(_, connected)| connected).sum();
+    round.connected = groups.iter().map(|(_, connected)| connected).sum();
     thread::scope(|scope| {
         let [near_threads, far_threads] = [Side::Near, Side::Far].map(|side| {
             let storm = &storm;
-            let drive = move |lane| scope.spawn(move || storm.drive(lane, side, plan.level, plan.seed));
-            lanes.iter().map(|(lane, _)| drive(*lane)).collect::<Vec<_>>()
+            let drive = move |group| scope.spawn(move || storm.drive(group, side, plan.level, plan.seed));
+            groups.iter().map(|(group, _)| drive(*group)).collect::<Vec<_>>()
         });
         let traffic = await_traffic(&storm, u64::from(round.connected) * plan.results);
         // However the traffic went, its threads must end.
@@ -143,14 +143,14 @@ fn play(bench: &Bench, [near, far]: [Endpoint; 2], plan: &Plan, short: bool) -> 
     Ok(round)
 }
 
-/// Connects the lanes at the same time; says which there are, and how many connections each has.
+/// Connects the groups at the same time; says which there are, and how many connections each has.
 fn connect(storm: &Storm, plan: &Plan, short: bool) -> Result<Vec<(u32, u32)>, Error> {
     thread::scope(|scope| {
-        let lanes: Vec<_> =
-            (0..plan.lanes).map(|lane| (lane, scope.spawn(move || storm.connect(lane)))).collect();
-        let connected = lanes.into_iter().map(|(lane, thread)| (lane, result_of(thread)));
-        let made = connected.filter_map(|(lane, report)| match report {
-            Ok(report) if short || report.status == 0 => Some(Ok((lane, report.connected))),
+        let groups: Vec<_> =
+            (0..plan.groups).map(|group| (group, scope.spawn(move || storm.connect(group)))).collect();
+        let connected = groups.into_iter().map(|(group, thread)| (group, result_of(thread)));
+        let made = connected.filter_map(|(group, report)| match report {
+            Ok(report) if short || report.status == 0 => Some(Ok((group, report.connected))),
             Ok(report) => Some(Err(Error::Status { what: "connect", status: report.status, outcome: None })),
             Err(_) if short => None,
             Err(error) => Some(Err(error)),

@@ -1,8 +1,8 @@
-//! A lane: a listener, and many connections to it.
+//! A group: a listener, and many connections to it.
 
 use alloc::vec::Vec;
 
-use protocol::{LaneReport, Side};
+use protocol::{GroupReport, Side};
 use sys::ndk::{NDK_ADAPTER, NDK_CQ, NDK_LISTENER};
 use sys::status::{NTSTATUS, STATUS_INSUFFICIENT_RESOURCES, STATUS_INVALID_PARAMETER, STATUS_SUCCESS};
 
@@ -12,22 +12,22 @@ use crate::ndk::{CqDepth, Handle};
 use crate::pair::{self, Connection, QpSet};
 use crate::test_context::TestContext;
 
-/// A lane.
-pub(super) struct Lane {
+/// A group.
+pub(super) struct Group {
     pub(super) number: u32,
-    near: Shore,
-    far: Shore,
+    near: GroupSide,
+    far: GroupSide,
 }
 
-/// One side of a lane.
-pub(super) struct Shore {
+/// One side of a group.
+pub(super) struct GroupSide {
     pub(super) cq: Handle<'static, NDK_CQ>,
     /// The side's objects that belong to none of its endpoints.
     pub(super) listener: Option<Handle<'static, NDK_LISTENER>>,
     pub(super) endpoints: Vec<StressEndpoint>,
 }
 
-impl Shore {
+impl GroupSide {
     fn new(
         adapter: Handle<'static, NDK_ADAPTER>,
         listener: Option<Handle<'static, NDK_LISTENER>>,
@@ -51,16 +51,16 @@ impl Shore {
     }
 }
 
-impl Lane {
-    /// Makes a lane with as many connections as can be made. Objects of attempts that fail stay open.
+impl Group {
+    /// Makes a group with as many connections as can be made. Objects of attempts that fail stay open.
     ///
     /// # Errors
-    /// If there can't be a lane at all.
+    /// If there can't be a group at all.
     pub(super) fn connect(
         test: &TestContext<'static>,
         number: u32,
         connections: u32,
-    ) -> Result<(Self, LaneReport), NTSTATUS> {
+    ) -> Result<(Self, GroupReport), NTSTATUS> {
         let port = u16::try_from(number)
             .ok()
             .and_then(|number| test.far_end.port().checked_add(number))
@@ -68,18 +68,18 @@ impl Lane {
         let mut test = *test;
         test.far_end = test.far_end.with_port(port);
         let listener = pair::listen(&test)?;
-        let near = Shore::new(test.near, None, connections)?;
-        let far = Shore::new(test.far, Some(listener), connections)?;
-        let mut lane = Self { number, near, far };
-        let mut report = LaneReport { status: STATUS_SUCCESS, connected: 0 };
+        let near = GroupSide::new(test.near, None, connections)?;
+        let far = GroupSide::new(test.far, Some(listener), connections)?;
+        let mut group = Self { number, near, far };
+        let mut report = GroupReport { status: STATUS_SUCCESS, connected: 0 };
         for _ in 0..connections {
-            match lane.add(&test, listener) {
+            match group.add(&test, listener) {
                 Ok(()) => report.connected = report.connected.saturating_add(1),
                 Err(status) if report.status == STATUS_SUCCESS => report.status = status,
                 Err(_) => {}
             }
         }
-        Ok((lane, report))
+        Ok((group, report))
     }
 
     /// Adds a connection.
@@ -99,7 +99,7 @@ impl Lane {
         Ok(())
     }
 
-    pub(super) const fn shore(&self, side: Side) -> &Shore {
+    pub(super) const fn group_side(&self, side: Side) -> &GroupSide {
         match side {
             Side::Near => &self.near,
             Side::Far => &self.far,

@@ -28,18 +28,18 @@ pub(crate) struct Storm {
     /// The number of connections of each group.
     connections: u32,
     groups: List<Group>,
-    weather: Weather,
+    state: StressState,
 }
 
 /// The state that the threads of a storm share.
-struct Weather {
+struct StressState {
     /// Memory may run out.
     shortage: bool,
     breaking: [AtomicBool; 2],
     results: AtomicU64,
 }
 
-impl Weather {
+impl StressState {
     /// Returns whether this side is to be closed.
     fn breaks_on(&self, side: Side) -> bool {
         let [near, far] = &self.breaking;
@@ -56,7 +56,7 @@ impl Weather {
     }
 
     /// Returns whether requests must succeed: no side is being closed, and memory does not run out.
-    fn is_fair(&self) -> bool {
+    fn must_succeed(&self) -> bool {
         !self.shortage && !self.breaks_on(Side::Near) && !self.breaks_on(Side::Far)
     }
 }
@@ -89,12 +89,12 @@ impl Storm {
 
     fn prepare(test_state: &'static TestState, request: &StormRequest) -> Result<Box<Self>, NTSTATUS> {
         let test = TestContext::open(test_state, request.near, request.far)?;
-        let weather = Weather {
+        let state = StressState {
             shortage: request.shortage != 0,
             breaking: [AtomicBool::new(false), AtomicBool::new(false)],
             results: AtomicU64::new(0),
         };
-        try_box(Self { test_state, test, connections: request.connections, groups: List::new(), weather })
+        try_box(Self { test_state, test, connections: request.connections, groups: List::new(), state })
     }
 
     /// Connects a group; to be called once for each.
@@ -106,7 +106,7 @@ impl Storm {
 
     /// Drives one side of a group until it is closed.
     pub(crate) fn drive(&self, drive: &Drive) -> Result<SideReport, NTSTATUS> {
-        side::drive(self.group(drive.group)?, drive, &self.weather)
+        side::drive(self.group(drive.group)?, drive, &self.state)
     }
 
     fn group(&self, number: u32) -> Result<&Group, NTSTATUS> {
@@ -115,12 +115,12 @@ impl Storm {
 
     /// The counters up to now.
     pub(crate) fn counters(&self) -> StormCounters {
-        StormCounters { results: self.weather.results.load(Ordering::Relaxed) }
+        StormCounters { results: self.state.results.load(Ordering::Relaxed) }
     }
 
     /// From now on, those who drive this side close it.
     pub(crate) fn break_on(&self, side: Side) {
-        if let Some(breaking) = self.weather.breaking.get(side as usize) {
+        if let Some(breaking) = self.state.breaking.get(side as usize) {
             breaking.store(true, Ordering::Release);
         }
     }

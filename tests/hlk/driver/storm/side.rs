@@ -6,7 +6,7 @@ use sys::status::NTSTATUS;
 
 use super::endpoint::StressEndpoint;
 use super::group::{Group, GroupSide};
-use super::{Drive, Weather};
+use super::{Drive, StressState};
 use crate::kernel;
 use crate::ledger::Object;
 
@@ -18,7 +18,7 @@ const LOOK: u32 = 2;
 
 /// The state that a thread keeps while it drives.
 pub(super) struct Traffic<'s> {
-    pub(super) weather: &'s Weather,
+    pub(super) state: &'s StressState,
     pub(super) report: SideReport,
     random: u32,
 }
@@ -34,13 +34,13 @@ impl Traffic<'_> {
 }
 
 /// Keeps one side of a group busy until the storm breaks on it, then closes its objects.
-pub(super) fn drive(group: &Group, drive: &Drive, weather: &Weather) -> Result<SideReport, NTSTATUS> {
+pub(super) fn drive(group: &Group, drive: &Drive, state: &StressState) -> Result<SideReport, NTSTATUS> {
     let group_side = group.group_side(drive.side);
     let number = group.number.wrapping_mul(2).wrapping_add(drive.side as u32);
     // Not zero, from which there would be no way out.
     let random = drive.seed.wrapping_mul(64).wrapping_add(number) | 0x8000_0000;
-    let mut traffic = Traffic { weather, report: SideReport::default(), random };
-    while !weather.breaks_on(drive.side) {
+    let mut traffic = Traffic { state, report: SideReport::default(), random };
+    while !state.breaks_on(drive.side) {
         for batch in group_side.endpoints.chunks(BATCH) {
             kernel::at(drive.level, || batch.iter().for_each(|endpoint| endpoint.pump(&mut traffic)));
         }
@@ -73,7 +73,7 @@ fn drain(group_side: &GroupSide, traffic: &mut Traffic<'_>) -> u64 {
         polled = polled.saturating_add(taken);
     }
     traffic.report.results = traffic.report.results.saturating_add(polled);
-    traffic.weather.count(polled);
+    traffic.state.count(polled);
     polled
 }
 

@@ -9,7 +9,7 @@ use sys::ndk::{
 };
 use sys::status::{NTSTATUS, STATUS_SUCCESS};
 
-use super::side::Traffic;
+use super::side::DriveState;
 use crate::buffer::Buffer;
 use crate::ledger::Object;
 use crate::ndk::{Handle, Inside, QpDepths, Remote, sge};
@@ -143,22 +143,26 @@ impl StressEndpoint {
     }
 
     /// Takes the results that were polled, and posts as much as may be in flight.
-    pub(super) fn pump(&self, traffic: &mut Traffic<'_>) {
-        self.settle(traffic);
+    pub(super) fn pump(&self, drive_state: &mut DriveState<'_>) {
+        self.settle(drive_state);
         for slot in self.turn().filter(|slot| !slot.is_posted()) {
             let sges = [self.memory.sge(slot.offset, MESSAGE)];
-            self.post(slot, traffic, |context| self.qp_set.qp.receive(context, &sges));
+            self.post(slot, drive_state, |context| self.qp_set.qp.receive(context, &sges));
         }
         for slot in self.initiators.iter().filter(|slot| !slot.is_posted()) {
             let bulk = [self.memory.sge(BULK_AREA, BULK)];
-            match traffic.random(4) {
-                0 => self.post(slot, traffic, |context| self.qp_set.qp.write(context, &bulk, self.peer, 0)),
-                1 => self.post(slot, traffic, |context| self.qp_set.qp.read(context, &bulk, self.peer, 0)),
+            match drive_state.random(4) {
+                0 => {
+                    self.post(slot, drive_state, |context| self.qp_set.qp.write(context, &bulk, self.peer, 0))
+                }
+                1 => {
+                    self.post(slot, drive_state, |context| self.qp_set.qp.read(context, &bulk, self.peer, 0))
+                }
                 _ => {
                     let number = self.sent.load(Ordering::Relaxed);
                     self.memory.buffer.put_at(slot.offset, &number.to_le_bytes());
                     let sges = [self.memory.sge(slot.offset, MESSAGE)];
-                    if self.post(slot, traffic, |context| self.qp_set.qp.send(context, &sges, 0)) {
+                    if self.post(slot, drive_state, |context| self.qp_set.qp.send(context, &sges, 0)) {
                         self.sent.store(number.saturating_add(1), Ordering::Relaxed);
                     }
                     continue;
@@ -180,7 +184,7 @@ impl StressEndpoint {
     fn post(
         &self,
         slot: &Slot,
-        traffic: &mut Traffic<'_>,
+        drive_state: &mut DriveState<'_>,
         post: impl FnOnce(*mut core::ffi::c_void) -> NTSTATUS,
     ) -> bool {
         if self.broken.load(Ordering::Relaxed) {
@@ -190,24 +194,24 @@ impl StressEndpoint {
         let status = post(slot.work.context());
         if status == STATUS_SUCCESS {
             slot.posted.store(true, Ordering::Relaxed);
-            traffic.report.accepted = traffic.report.accepted.saturating_add(1);
+            drive_state.report.accepted = drive_state.report.accepted.saturating_add(1);
         } else {
-            self.fail("storm: post", status, traffic);
+            self.fail("storm: post", status, drive_state);
         }
         status == STATUS_SUCCESS
     }
 
     /// Takes the results that were polled.
-    pub(super) fn settle(&self, traffic: &mut Traffic<'_>) {
+    pub(super) fn settle(&self, drive_state: &mut DriveState<'_>) {
         for slot in self.turn() {
             match slot.take() {
                 Some(STATUS_SUCCESS) => self.check(slot),
-                Some(failure) => self.fail("storm: receive", failure, traffic),
+                Some(failure) => self.fail("storm: receive", failure, drive_state),
                 None => break,
             }
         }
         for failure in self.initiators.iter().filter_map(Slot::take).filter(|status| *status != 0) {
-            self.fail("storm: send, write or read", failure, traffic);
+            self.fail("storm: send, write or read", failure, drive_state);
         }
     }
 
@@ -221,9 +225,9 @@ impl StressEndpoint {
         ledger.require("storm: a whole message", slot.work.bytes() == MESSAGE);
     }
 
-    fn fail(&self, step: &str, status: NTSTATUS, traffic: &Traffic<'_>) {
+    fn fail(&self, step: &str, status: NTSTATUS, drive_state: &DriveState<'_>) {
         self.broken.store(true, Ordering::Relaxed);
-        if traffic.state.must_succeed() {
+        if drive_state.state.must_succeed() {
             self.connector.ledger().expect(step, status, STATUS_SUCCESS);
         }
     }

@@ -11,8 +11,8 @@ use sys::status::{NTSTATUS, STATUS_CANCELLED, STATUS_DEVICE_BUSY, STATUS_INVALID
 use sys::wdm::MDL;
 
 use super::Session;
+use super::control_message::Control;
 use super::end::{Registered, check};
-use super::letter::Control;
 use crate::kernel;
 use crate::ndk::Remote;
 

@@ -14,8 +14,8 @@ use sys::status::{NTSTATUS, STATUS_ACCESS_VIOLATION, STATUS_INVALID_PARAMETER, S
 use sys::wdm::PAGE_SIZE;
 
 use super::Chunk;
+use super::control_message::Control;
 use super::end::{End, check};
-use super::letter::Control;
 use super::lists::Lists;
 use super::shared::{DEPTH, Shared};
 use crate::buffer::Buffer;
@@ -156,9 +156,9 @@ impl<'l> Server<'l> {
         let began = kernel::ticks();
         check(self.read(memory.sge(), from))?;
         read(began);
-        end.outbox.send(Control::about(chunk), |letter| {
-            let sges = [letter.sge()];
-            end.qp.send_and_invalidate(letter.work.context(), &sges, 0, from.token)
+        end.outbox.send(Control::about(chunk), |message| {
+            let sges = [message.sge()];
+            end.qp.send_and_invalidate(message.work.context(), &sges, 0, from.token)
         })?;
         end.control_sent()?;
         self.last_address.store(from.address, Ordering::Relaxed);

@@ -4,7 +4,7 @@ use sys::ndk::{NDK_CQ, NDK_MR, NDK_PD, NDK_QP, NDK_SGE};
 use sys::status::{NTSTATUS, STATUS_SUCCESS};
 
 use super::Chunk;
-use super::letter::{Control, Letter};
+use super::control_message::{Control, ControlMessage};
 use super::lists::Lists;
 use crate::ndk::{Handle, Inside, sge};
 use crate::pair::QpSet;
@@ -12,14 +12,14 @@ use crate::test_context::TestContext;
 use crate::work::{Poll, Work};
 
 /// One side. `I` is where its control messages arrive.
-pub(super) struct End<'l, I = Letter<'l>> {
+pub(super) struct End<'l, I = ControlMessage<'l>> {
     pub(super) cq: Handle<'l, NDK_CQ>,
     pub(super) pd: Handle<'l, NDK_PD>,
     pub(super) qp: Handle<'l, NDK_QP>,
     /// The region for the chunk that is being moved.
     region: Handle<'l, NDK_MR>,
     pub(super) inbox: I,
-    pub(super) outbox: Letter<'l>,
+    pub(super) outbox: ControlMessage<'l>,
     pub(super) data: &'l Work,
     pub(super) poll: Poll,
 }
@@ -38,7 +38,7 @@ impl<'l> End<'l> {
 
     /// A side with one receive at a time.
     pub(super) fn open(test: &TestContext<'l>, qp_set: QpSet<'l>, poll: Poll) -> Result<Self, NTSTATUS> {
-        let inbox = Letter::new(test, qp_set.pd, "receive a control message")?;
+        let inbox = ControlMessage::new(test, qp_set.pd, "receive a control message")?;
         Self::with_inbox(test, qp_set, inbox, poll)
     }
 }
@@ -51,13 +51,13 @@ impl<'l, I> End<'l, I> {
         inbox: I,
         poll: Poll,
     ) -> Result<Self, NTSTATUS> {
-        let outbox = Letter::new(test, pd, "send a control message")?;
+        let outbox = ControlMessage::new(test, pd, "send a control message")?;
         Ok(Self { cq, pd, qp, region: mr, inbox, outbox, data: test.work("move a chunk")?, poll })
     }
 
     /// Posts a control message. The last one must have been delivered.
     pub(super) fn post_control(&self, control: Control) -> Result<(), NTSTATUS> {
-        self.outbox.send(control, |letter| self.qp.send(letter.work.context(), &[letter.sge()], 0))
+        self.outbox.send(control, |message| self.qp.send(message.work.context(), &[message.sge()], 0))
     }
 
     /// Waits until the posted control message is delivered.

@@ -27,9 +27,9 @@
 //! ```
 
 mod chunk;
+mod control_message;
 mod direct;
 mod end;
-mod letter;
 mod lists;
 mod rendezvous;
 mod shared;

@@ -5,7 +5,7 @@ use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use sys::ndk::{NDK_CQ, NDK_PD, NDK_SRQ};
 use sys::status::{NTSTATUS, STATUS_CANCELLED, STATUS_IO_TIMEOUT};
 
-use super::letter::{Control, Letter};
+use super::control_message::{Control, ControlMessage};
 use crate::ndk::{Handle, Then};
 use crate::test_context::TestContext;
 use crate::work::Poll;
@@ -18,8 +18,8 @@ const THRESHOLD: u32 = 2;
 /// Letters that an SRQ gives to whatever message comes.
 pub(super) struct Shared<'l> {
     pub(super) srq: Handle<'l, NDK_SRQ>,
-    letters: [Letter<'l>; DEPTH as usize],
-    /// A bit for each letter that is not posted.
+    control_messages: [ControlMessage<'l>; DEPTH as usize],
+    /// A bit for each control message that is not posted.
     free: AtomicU32,
     refills: AtomicU32,
     abandoned: AtomicBool,
@@ -28,11 +28,16 @@ pub(super) struct Shared<'l> {
 impl<'l> Shared<'l> {
     /// A full queue, which will say when it is to be refilled.
     pub(super) fn open(test: &TestContext<'l>, pd: Handle<'l, NDK_PD>) -> Result<Self, NTSTATUS> {
-        let letter = || Letter::new(test, pd, "receive from the SRQ");
+        let control_message = || ControlMessage::new(test, pd, "receive from the SRQ");
         let shared = Self {
             // No threshold yet: a queue is not to say of itself that it is empty because it is new.
             srq: pd.start_srq(DEPTH, 0, Then::Keep)?.wait()?,
-            letters: [letter()?, letter()?, letter()?, letter()?],
+            control_messages: [
+                control_message()?,
+                control_message()?,
+                control_message()?,
+                control_message()?,
+            ],
             free: AtomicU32::new((1 << DEPTH) - 1),
             refills: AtomicU32::new(0),
             abandoned: AtomicBool::new(false),
@@ -43,19 +48,21 @@ impl<'l> Shared<'l> {
 
     /// Posts what is free, and arms the notification.
     fn fill(&self) -> Result<(), NTSTATUS> {
-        for (_, letter) in self.numbered().filter(|(bit, _)| self.free.load(Ordering::Relaxed) & bit != 0) {
-            letter.receive_shared(self.srq)?;
+        for (_, control_message) in
+            self.numbered().filter(|(bit, _)| self.free.load(Ordering::Relaxed) & bit != 0)
+        {
+            control_message.receive_shared(self.srq)?;
         }
         self.free.store(0, Ordering::Relaxed);
         self.srq.modify(0, THRESHOLD)?.wait()
     }
 
-    /// The letters, each with its bit.
-    fn numbered(&self) -> impl Iterator<Item = (u32, &Letter<'l>)> {
-        self.letters.iter().scan(1_u32, |next, letter| {
+    /// The control messages, each with its bit.
+    fn numbered(&self) -> impl Iterator<Item = (u32, &ControlMessage<'l>)> {
+        self.control_messages.iter().scan(1_u32, |next, control_message| {
             let bit = *next;
             *next = bit.wrapping_shl(1);
-            Some((bit, letter))
+            Some((bit, control_message))
         })
     }
 
@@ -65,14 +72,16 @@ impl<'l> Shared<'l> {
     /// `STATUS_CANCELLED` once the wait is [abandoned](Self::abandon).
     pub(super) fn take(&self, cq: Handle<'_, NDK_CQ>, poll: Poll) -> Result<Control, NTSTATUS> {
         let free = self.free.load(Ordering::Relaxed);
-        let arrived = || self.numbered().find(|(bit, letter)| free & bit == 0 && letter.work.is_done());
+        let arrived = || {
+            self.numbered().find(|(bit, control_message)| free & bit == 0 && control_message.work.is_done())
+        };
         let ready = || match arrived() {
             None if self.abandoned.load(Ordering::Acquire) => Some(Err(STATUS_CANCELLED)),
             arrived => arrived.map(Ok),
         };
         let came = cq.wait_until("receive from the SRQ", poll, ready).unwrap_or(Err(STATUS_IO_TIMEOUT));
-        let (bit, letter) = came?;
-        let message = letter.read();
+        let (bit, control_message) = came?;
+        let message = control_message.read();
         let free = free | bit;
         self.free.store(free, Ordering::Relaxed);
         if DEPTH.saturating_sub(free.count_ones()) < THRESHOLD {

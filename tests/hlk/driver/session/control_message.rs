@@ -42,13 +42,13 @@ const CONTROL: u32 = 24;
 const _: () = assert!(size_of::<Control>() == 24);
 
 /// Room for one control message, registered, and the work request that moves it.
-pub(super) struct Letter<'l> {
+pub(super) struct ControlMessage<'l> {
     buffer: &'l Buffer,
     token: u32,
     pub(super) work: &'l Work,
 }
 
-impl<'l> Letter<'l> {
+impl<'l> ControlMessage<'l> {
     pub(super) fn new(
         test: &TestContext<'l>,
         pd: Handle<'l, NDK_PD>,

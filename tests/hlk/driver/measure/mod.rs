@@ -3,8 +3,8 @@
 //! Nothing here keeps records of calls, as the ledger does for what is verified. What is allocated is
 //! allocated before the clock runs, so that a count of allocations around a measure is the provider's.
 
+mod bulk;
 mod clock;
-mod herd;
 mod pool;
 mod samples;
 mod transfer;
@@ -17,8 +17,8 @@ use protocol::{
 };
 use sys::status::{NTSTATUS, STATUS_INVALID_PARAMETER};
 
+use self::bulk::{Bulk, Closes};
 use self::clock::Moment;
-use self::herd::{Closes, Herd};
 pub(crate) use self::samples::Samples;
 use self::transfer::Link;
 use crate::heap::try_box;
@@ -31,7 +31,7 @@ pub(crate) struct Measuring {
     test_state: &'static TestState,
     test: TestContext<'static>,
     link: Link<'static>,
-    herd: Option<Herd>,
+    bulk: Option<Bulk>,
     closes: Box<Closes>,
 }
 
@@ -46,7 +46,7 @@ impl Measuring {
         let lent: &'static TestState = unsafe { &*test_state };
         let opened = TestContext::open(lent, request.near, request.far).and_then(|test| {
             let link = Link::connect(&test)?;
-            try_box(Self { test_state: lent, test, link, herd: None, closes: Closes::new()? })
+            try_box(Self { test_state: lent, test, link, bulk: None, closes: Closes::new()? })
         });
         opened.inspect_err(|_| {
             // SAFETY: the box was leaked above, and the failed attempt has dropped what borrowed from it.
@@ -80,19 +80,19 @@ impl Measuring {
             Measure::Create => {
                 self.end_herd();
                 let kind = Kind::from(request.kind);
-                self.herd = Some(Herd::create(&self.test, kind, &mut samples, &self.closes)?);
+                self.bulk = Some(Bulk::create(&self.test, kind, &mut samples, &self.closes)?);
             }
             Measure::Close | Measure::CloseUnder => {
-                let herd = self.herd.take().ok_or(STATUS_INVALID_PARAMETER)?;
-                herd.close(&mut samples, measure == Measure::CloseUnder, &self.closes);
+                let bulk = self.bulk.take().ok_or(STATUS_INVALID_PARAMETER)?;
+                bulk.close(&mut samples, measure == Measure::CloseUnder, &self.closes);
             }
         }
         Ok(samples.finish(began.cycles_per_second()))
     }
 
     fn end_herd(&mut self) {
-        if let Some(herd) = self.herd.take() {
-            herd.end(&self.closes);
+        if let Some(bulk) = self.bulk.take() {
+            bulk.end(&self.closes);
         }
     }
 

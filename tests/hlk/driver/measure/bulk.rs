@@ -66,14 +66,14 @@ impl Closes {
 }
 
 /// The objects, and what they were created from.
-pub(super) struct Herd {
+pub(super) struct Bulk {
     kind: Kind,
     cq: Option<Unrecorded<NDK_CQ>>,
     pd: Option<Unrecorded<NDK_PD>>,
     members: Vec<Header>,
 }
 
-impl Herd {
+impl Bulk {
     /// Creates as many objects of `kind` as samples are wanted.
     ///
     /// # Errors
@@ -87,11 +87,11 @@ impl Herd {
         let adapter = Unrecorded(test.near.as_ptr());
         let mut members = Vec::new();
         members.try_reserve_exact(samples.wanted()).map_err(|_| STATUS_INSUFFICIENT_RESOURCES)?;
-        let mut herd = Self { kind, cq: None, pd: None, members };
-        match herd.fill(adapter, &Address::of(&test.near_end), samples) {
-            Ok(()) => Ok(herd),
+        let mut bulk = Self { kind, cq: None, pd: None, members };
+        match bulk.fill(adapter, &Address::of(&test.near_end), samples) {
+            Ok(()) => Ok(bulk),
             Err(status) => {
-                herd.end(closes);
+                bulk.end(closes);
                 Err(status)
             }
         }

@@ -5,10 +5,10 @@
 
 mod bulk;
 mod clock;
+mod ping_pong;
 mod pool;
 mod samples;
 mod transfer;
-mod two;
 
 use alloc::boxed::Box;
 
@@ -73,8 +73,8 @@ impl Measuring {
             Measure::Copy | Measure::Send | Measure::Write | Measure::Read => {
                 self.link.transfer(measure, (length, depth), &mut samples)?;
             }
-            Measure::CacheLine => two::cache_line(&mut samples)?,
-            Measure::Exchange => two::exchange(&self.link, length, &mut samples)?,
+            Measure::CacheLine => ping_pong::cache_line(&mut samples)?,
+            Measure::Exchange => ping_pong::exchange(&self.link, length, &mut samples)?,
             Measure::Notification => self.link.notified(length, &mut samples)?,
             Measure::Pool => pool::blocks(length, &mut samples)?,
             Measure::Create => {

@@ -6,16 +6,16 @@
 
 mod access;
 mod attempting;
+mod boundaries;
+mod close_in_callback;
 mod closing;
 mod connected_pair;
 mod connecting;
-mod extremes;
-mod inside;
 mod limits;
 mod lists;
 mod meeting;
 mod moderating;
-mod newer;
+mod ndk2;
 mod notifying;
 mod outstanding;
 mod posting;
@@ -52,12 +52,12 @@ fn play(scenario: Scenario, test: &TestContext<'_>) -> Result<(), NTSTATUS> {
         Scenario::ListenerWithOffers => closing::listener_with_offers(test),
         Scenario::ListenerBeforeConnection => closing::listener_before_connection(test),
         Scenario::AddressReuse => closing::address_reuse(test),
-        Scenario::CloseInCreate => inside::create(test),
-        Scenario::CloseInRequest => inside::request(test),
-        Scenario::CloseInConnect => inside::connect(test),
-        Scenario::CloseInConnectEvent => inside::connect_event(test),
-        Scenario::CloseInDisconnect => inside::disconnect(test),
-        Scenario::CloseInNotification => inside::notification(test),
+        Scenario::CloseInCreate => close_in_callback::create(test),
+        Scenario::CloseInRequest => close_in_callback::request(test),
+        Scenario::CloseInConnect => close_in_callback::connect(test),
+        Scenario::CloseInConnectEvent => close_in_callback::connect_event(test),
+        Scenario::CloseInDisconnect => close_in_callback::disconnect(test),
+        Scenario::CloseInNotification => close_in_callback::notification(test),
         Scenario::ReceivesOutstanding => outstanding::receives(test),
         Scenario::SendsOutstanding => outstanding::sends(test),
         Scenario::ConnectOutstanding => outstanding::connect(test),
@@ -101,8 +101,8 @@ fn play(scenario: Scenario, test: &TestContext<'_>) -> Result<(), NTSTATUS> {
         Scenario::ListsOfMappings => lists::mapped(test),
         Scenario::KeptToken => registering::kept_token(test),
         Scenario::Mebibyte => registering::mebibyte(test),
-        Scenario::Versions => newer::versions(test),
-        Scenario::Extended => newer::extended(test),
+        Scenario::Versions => ndk2::versions(test),
+        Scenario::Extended => ndk2::extended(test),
         Scenario::DeferredChains => queueing::deferred(test),
         Scenario::ResizedCq => queueing::resized(test),
         Scenario::ModifiedSrq => queueing::modified_srq(test),
@@ -110,9 +110,9 @@ fn play(scenario: Scenario, test: &TestContext<'_>) -> Result<(), NTSTATUS> {
         Scenario::Overflow => queueing::overflown(test),
         Scenario::Largest => queueing::largest(test),
         Scenario::Moderation => moderating::moderated(test),
-        Scenario::LargestRequests => extremes::requests(test),
-        Scenario::DeepestQueues => extremes::queues(test),
-        Scenario::LargestMemory => extremes::memory(test),
+        Scenario::LargestRequests => boundaries::requests(test),
+        Scenario::DeepestQueues => boundaries::queues(test),
+        Scenario::LargestMemory => boundaries::memory(test),
         Scenario::SendWithoutReceive => posting::starving(test),
         Scenario::NotifiedAfterPost => notifying::after_post(test),
         Scenario::RaceAlarm => moderating::closed_when_due(test),

@@ -9,10 +9,10 @@
 //! | `session`, `storm`, `scenario`, `measure` | what the harness does to a provider |
 //! | `test`, `pair`, `work` | open adapters, connected sides, work requests |
 //! | `ndk`, `wsk` | NDK and WSK functions, as methods |
-//! | `ledger` | everything that was asked for and everything that was called back |
+//! | `call_log` | everything that was asked for and everything that was called back |
 //! | `kernel`, `heap`, `slot` | events, threads, IRQL, time, memory |
 //!
-//! The harness itself keeps the rules of a consumer and verifies those of a provider (`ledger`). It blocks
+//! The harness itself keeps the rules of a consumer and verifies those of a provider (`call_log`). It blocks
 //! only in the threads of its callers, never in a callback.
 
 #![cfg(windows)]
@@ -22,12 +22,12 @@ extern crate alloc;
 extern crate wdk_panic as _;
 
 mod buffer;
+mod call_log;
 mod control;
 mod device;
 mod entry;
 mod heap;
 mod kernel;
-mod ledger;
 mod measure;
 mod ndk;
 mod pair;

@@ -3,7 +3,7 @@
 use sys::ndk::{NDK_ADAPTER, NDK_CONNECTOR, NDK_CQ, NDK_LISTENER, NDK_MR, NDK_PD, NDK_QP};
 use sys::status::{NTSTATUS, STATUS_SUCCESS};
 
-use crate::ledger::{Reaction, Ticket};
+use crate::call_log::{Reaction, Ticket};
 use crate::ndk::{Address, CqDepth, Handle, Inside, QpDepths, ReadLimits};
 use crate::test_context::TestContext;
 
@@ -106,8 +106,8 @@ pub(crate) fn connect_to<'l>(
     (far_qp, far_data): (Handle<'l, NDK_QP>, &[u8]),
 ) -> Result<Connection<'l>, NTSTATUS> {
     let (near, connecting) = start_connect(test, near_qp, near_data)?;
-    let offer = test.ledger().take_offer(listener.object(), connecting)?;
-    let far = Handle::new(test.ledger(), offer);
+    let offer = test.call_log().take_offer(listener.object(), connecting)?;
+    let far = Handle::new(test.call_log(), offer);
     expect_data(far, near_data, "private data of the connector");
     let accepting = far.accept(far_qp, READS, far_data, Inside::Nothing)?;
     connecting.wait()?;
@@ -122,9 +122,9 @@ pub(crate) fn expect_data(connector: Handle<'_, NDK_CONNECTOR>, expected: &[u8],
     let mut buffer = [0_u8; 128];
     let mut limits = ReadLimits { inbound: 0, outbound: 0 };
     let (status, length) = connector.connection_data(&mut buffer, &mut limits);
-    let ledger = connector.ledger();
-    ledger.expect(step, status, STATUS_SUCCESS);
-    ledger.require(step, buffer.starts_with(expected));
+    let call_log = connector.call_log();
+    call_log.expect(step, status, STATUS_SUCCESS);
+    call_log.require(step, buffer.starts_with(expected));
     // The length that comes back is what a buffer needs, which may be more than what was sent.
-    ledger.require(step, length as usize >= expected.len());
+    call_log.require(step, length as usize >= expected.len());
 }

@@ -8,15 +8,15 @@ use sys::ndk::{NDK_ADAPTER, NDK_VERSION};
 use sys::status::{NTSTATUS, STATUS_IO_TIMEOUT};
 
 use crate::buffer::Buffer;
+use crate::call_log::{CallLog, Object};
 use crate::heap::{List, try_box};
-use crate::ledger::{Ledger, Object};
 use crate::ndk::Handle;
 use crate::work::Work;
 use crate::wsk::Provider;
 
 /// The state that outlives the adapters, because the provider may use it until they are closed.
 pub(crate) struct TestState {
-    pub(crate) ledger: Ledger,
+    pub(crate) call_log: CallLog,
     pub(crate) provider: Provider,
     buffers: List<Buffer>,
     works: List<Work>,
@@ -39,7 +39,7 @@ impl TestState {
     /// Captures WSK for a test whose NDK calls come from `level`.
     pub(crate) fn set_up(level: Level) -> Result<Box<Self>, NTSTATUS> {
         try_box(Self {
-            ledger: Ledger::new(level),
+            call_log: CallLog::new(level),
             provider: Provider::capture()?,
             buffers: List::new(),
             works: List::new(),
@@ -53,11 +53,11 @@ impl TestState {
     pub(crate) fn take_down(self: Box<Self>) -> Result<Box<Outcome>, NTSTATUS> {
         let closed = self.close_objects(|object| object.kind() != Kind::Adapter);
         if closed {
-            for adapter in self.ledger.objects().filter(|object| object.kind() == Kind::Adapter) {
+            for adapter in self.call_log.objects().filter(|object| object.kind() == Kind::Adapter) {
                 self.provider.close(adapter);
             }
         }
-        let outcome = if closed { self.ledger.audit() } else { self.ledger.sum_up(Outcome::NONE) };
+        let outcome = if closed { self.call_log.audit() } else { self.call_log.sum_up(Outcome::NONE) };
         if !closed {
             Box::leak(self);
         }
@@ -81,15 +81,15 @@ impl TestState {
     /// Closes those objects that `which` admits, and waits for it; says whether it came to an end.
     fn close_objects(&self, which: impl Fn(&Object) -> bool) -> bool {
         // A listener may offer a connector until it is closed.
-        while self.ledger.objects().any(|object| which(object) && object.is_open()) {
+        while self.call_log.objects().any(|object| which(object) && object.is_open()) {
             for kind in HARDEST_FIRST {
-                self.ledger
+                self.call_log
                     .objects()
                     .filter(|object| object.kind() == kind && which(object))
                     .for_each(|object| object.close());
             }
         }
-        self.ledger
+        self.call_log
             .objects()
             .filter(|object| which(object) && !object.pointer().is_null())
             .all(|object| object.wait_closed())
@@ -115,9 +115,9 @@ impl<'l> TestContext<'l> {
         near_end: Endpoint,
         far_end: Endpoint,
     ) -> Result<Self, NTSTATUS> {
-        let (ledger, provider) = (&test_state.ledger, &test_state.provider);
-        let near = provider.open(ledger, near_end.if_index)?;
-        let far = provider.open(ledger, far_end.if_index)?;
+        let (call_log, provider) = (&test_state.call_log, &test_state.provider);
+        let near = provider.open(call_log, near_end.if_index)?;
+        let far = provider.open(call_log, far_end.if_index)?;
         Ok(Self { test_state, near, far, near_end, far_end })
     }
 
@@ -126,7 +126,7 @@ impl<'l> TestContext<'l> {
     /// # Errors
     /// The status of the open.
     pub(crate) fn open_as(&self, version: NDK_VERSION) -> Result<Handle<'l, NDK_ADAPTER>, NTSTATUS> {
-        self.test_state.provider.open_as(self.ledger(), self.near_end.if_index, version)
+        self.test_state.provider.open_as(self.call_log(), self.near_end.if_index, version)
     }
 
     /// Opens the adapter of one of the two ends once more.
@@ -134,11 +134,11 @@ impl<'l> TestContext<'l> {
     /// # Errors
     /// The status of the open.
     pub(crate) fn open_again(&self, end: &Endpoint) -> Result<Handle<'l, NDK_ADAPTER>, NTSTATUS> {
-        self.test_state.provider.open(self.ledger(), end.if_index)
+        self.test_state.provider.open(self.call_log(), end.if_index)
     }
 
-    pub(crate) fn ledger(&self) -> &'l Ledger {
-        &self.test_state.ledger
+    pub(crate) fn call_log(&self) -> &'l CallLog {
+        &self.test_state.call_log
     }
 
     /// Memory that stays until the adapters are closed.

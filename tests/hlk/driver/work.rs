@@ -8,7 +8,7 @@ use protocol::{Kind, Violation};
 use sys::ndk::{NDK_CQ, NDK_CQ_NOTIFY_ANY, NDK_OPERATION_TYPE, NDK_RESULT};
 use sys::status::{NTSTATUS, STATUS_IO_TIMEOUT, STATUS_PENDING};
 
-use crate::ledger::{Ledger, PATIENCE};
+use crate::call_log::{CallLog, PATIENCE};
 use crate::ndk::Handle;
 
 /// One work request. Its address is the request context.
@@ -80,13 +80,13 @@ impl Work {
         invalidated.checked_sub(NAMED).and_then(|token| u32::try_from(token).ok())
     }
 
-    fn finish(&self, (status, bytes): (NTSTATUS, u32), invalidated: Option<u32>, ledger: &Ledger) {
+    fn finish(&self, (status, bytes): (NTSTATUS, u32), invalidated: Option<u32>, call_log: &CallLog) {
         self.status.store(status, Ordering::Release);
         self.bytes.store(bytes, Ordering::Release);
         self.invalidated.store(invalidated.map_or(0, |token| NAMED | u64::from(token)), Ordering::Release);
         if self.results.fetch_add(1, Ordering::AcqRel) != 0 {
             // WR-2: one result for a request.
-            ledger.find(Violation::CompletedTwice, Kind::Qp, self.step, 2, 1);
+            call_log.find(Violation::CompletedTwice, Kind::Qp, self.step, 2, 1);
         }
     }
 }
@@ -106,7 +106,7 @@ impl Handle<'_, NDK_CQ> {
             // SAFETY: the harness posts with the addresses of records that live until the adapters are
             // closed.
             if let Some(work) = unsafe { result.RequestContext.cast::<Work>().as_ref() } {
-                work.finish((result.Status, result.BytesTransferred), None, self.ledger());
+                work.finish((result.Status, result.BytesTransferred), None, self.call_log());
             }
         }
         taken
@@ -120,7 +120,7 @@ impl Handle<'_, NDK_CQ> {
         let token = u32::try_from(result.TypeSpecificCompletionOutput).ok().filter(|_| named);
         // SAFETY: as above.
         if let Some(work) = unsafe { result.RequestContext.cast::<Work>().as_ref() } {
-            work.finish((result.Status, result.BytesTransferred), token, self.ledger());
+            work.finish((result.Status, result.BytesTransferred), token, self.call_log());
         }
         1
     }

@@ -13,7 +13,7 @@ use sys::wsk::{
     WskReleaseProviderNPI,
 };
 
-use crate::ledger::{Ledger, Object};
+use crate::call_log::{CallLog, Object};
 use crate::ndk::Handle;
 
 /// Version 1.0, as `MAKE_WSK_VERSION` makes it: major in the high byte (wsk.h).
@@ -98,16 +98,16 @@ impl Provider {
     /// PASSIVE_LEVEL.
     pub(crate) fn open<'l>(
         &self,
-        ledger: &'l Ledger,
+        call_log: &'l CallLog,
         if_index: u32,
     ) -> Result<Handle<'l, NDK_ADAPTER>, NTSTATUS> {
         for version in [NDK_VERSION_2_1, NDK_VERSION_2_0] {
-            match self.open_as(ledger, if_index, version) {
+            match self.open_as(call_log, if_index, version) {
                 Err(NDIS_STATUS_BAD_VERSION) => {}
                 opened => return opened,
             }
         }
-        self.open_as(ledger, if_index, NDK_VERSION_1_2)
+        self.open_as(call_log, if_index, NDK_VERSION_1_2)
     }
 
     /// Opens the adapter of an interface in one version. IRQL = PASSIVE_LEVEL.
@@ -116,18 +116,18 @@ impl Provider {
     /// The status of the open.
     pub(crate) fn open_as<'l>(
         &self,
-        ledger: &'l Ledger,
+        call_log: &'l CallLog,
         if_index: u32,
         version: NDK_VERSION,
     ) -> Result<Handle<'l, NDK_ADAPTER>, NTSTATUS> {
         let open = self.ndk.WskOpenNdkAdapter.ok_or(STATUS_NOINTERFACE)?;
-        let object = ledger.object(Kind::Adapter, &[])?;
+        let object = call_log.object(Kind::Adapter, &[])?;
         let mut adapter: *mut NDK_ADAPTER = null_mut();
         // SAFETY: the client is registered, and the out parameter lives through the call.
         match unsafe { open(self.npi.Client, version, if_index, &raw mut adapter) } {
             STATUS_SUCCESS => {
                 object.exists(adapter.cast());
-                Ok(Handle::new(ledger, object))
+                Ok(Handle::new(call_log, object))
             }
             failure => Err(failure),
         }

@@ -1,6 +1,6 @@
 //! Measuring a provider: loops that do nothing but call it, and take the time.
 //!
-//! Nothing here keeps records of calls, as the ledger does for what is verified. What is allocated is
+//! Nothing here keeps records of calls, as the call log does for what is verified. What is allocated is
 //! allocated before the clock runs, so that a count of allocations around a measure is the provider's.
 
 mod bulk;

@@ -13,8 +13,8 @@ use sys::status::{
 
 use super::Samples;
 use crate::buffer::Buffer;
+use crate::call_log::PATIENCE;
 use crate::kernel;
-use crate::ledger::PATIENCE;
 use crate::ndk::{Handle, Inside, QpDepths, Remote, sge};
 use crate::pair::{self, QpSet};
 use crate::test_context::TestContext;

@@ -11,8 +11,8 @@ use sys::status::{NTSTATUS, STATUS_SUCCESS};
 use sys::wdm::GROUP_AFFINITY;
 
 use super::{Address, Handle, QpDepths, call};
+use crate::call_log::{self, Call, Object, Ticket};
 use crate::kernel;
-use crate::ledger::{self, Call, Object, Ticket};
 
 /// The number of results that a CQ holds.
 #[derive(Clone, Copy)]
@@ -56,12 +56,12 @@ impl<'l, P: super::Interface> Handle<'l, P> {
         antecedents: &[&Object],
         function: impl FnOnce(&'l Object, *mut core::ffi::c_void, *mut *mut T) -> NTSTATUS,
     ) -> Result<Creation<'l, T>, NTSTATUS> {
-        let object = self.ledger.object(T::KIND, antecedents)?;
+        let object = self.call_log.object(T::KIND, antecedents)?;
         object.depend_on(self.object)?;
         let call: Call = Call::new(step, self.object).creates(object);
         let call = if then == Then::CloseInside { call.closes_inside(object) } else { call };
-        let ticket = self.ledger.start_create(call, |context, place| function(object, context, place))?;
-        Ok(Creation { handle: Handle::new(self.ledger, object), ticket })
+        let ticket = self.call_log.start_create(call, |context, place| function(object, context, place))?;
+        Ok(Creation { handle: Handle::new(self.call_log, object), ticket })
     }
 }
 
@@ -91,10 +91,10 @@ impl<'l> Handle<'l, NDK_ADAPTER> {
         self.create("create CQ", then, &[], |cq, context, place| {
             call!(self.NdkCreateCq(
                 depth.0,
-                Some(ledger::notified),
+                Some(call_log::notified),
                 core::ptr::from_ref(cq).cast_mut().cast(),
                 affinity,
-                Some(ledger::created),
+                Some(call_log::created),
                 context,
                 place
             ))
@@ -116,7 +116,7 @@ impl<'l> Handle<'l, NDK_ADAPTER> {
 
     pub(crate) fn start_pd(self, then: Then) -> Result<Creation<'l, NDK_PD>, NTSTATUS> {
         self.create("create PD", then, &[], |_, context, place| {
-            call!(self.NdkCreatePd(Some(ledger::created), context, place))
+            call!(self.NdkCreatePd(Some(call_log::created), context, place))
         })
     }
 
@@ -126,7 +126,7 @@ impl<'l> Handle<'l, NDK_ADAPTER> {
 
     pub(crate) fn start_connector(self, then: Then) -> Result<Creation<'l, NDK_CONNECTOR>, NTSTATUS> {
         self.create("create connector", then, &[], |_, context, place| {
-            call!(self.NdkCreateConnector(Some(ledger::created), context, place))
+            call!(self.NdkCreateConnector(Some(call_log::created), context, place))
         })
     }
 
@@ -137,9 +137,9 @@ impl<'l> Handle<'l, NDK_ADAPTER> {
     pub(crate) fn start_listener(self, then: Then) -> Result<Creation<'l, NDK_LISTENER>, NTSTATUS> {
         self.create("create listener", then, &[], |listener, context, place| {
             call!(self.NdkCreateListener(
-                Some(ledger::connect_event),
+                Some(call_log::connect_event),
                 core::ptr::from_ref(listener).cast_mut().cast(),
-                Some(ledger::created),
+                Some(call_log::created),
                 context,
                 place
             ))
@@ -154,7 +154,7 @@ impl<'l> Handle<'l, NDK_ADAPTER> {
 impl<'l> Handle<'l, NDK_PD> {
     pub(crate) fn start_mr(self, then: Then) -> Result<Creation<'l, NDK_MR>, NTSTATUS> {
         self.create("create MR", then, &[], |_, context, place| {
-            call!(self.NdkCreateMr(0, Some(ledger::created), context, place))
+            call!(self.NdkCreateMr(0, Some(call_log::created), context, place))
         })
     }
 
@@ -179,7 +179,7 @@ impl<'l> Handle<'l, NDK_PD> {
                 depths.receive_sges,
                 depths.initiator_sges,
                 depths.inline,
-                Some(ledger::created),
+                Some(call_log::created),
                 context,
                 place
             ))
@@ -199,7 +199,7 @@ impl<'l> Handle<'l, NDK_PD> {
     /// `NdkCreateMw`.
     pub(crate) fn start_mw(self, then: Then) -> Result<Creation<'l, NDK_MW>, NTSTATUS> {
         self.create("create MW", then, &[], |_, context, place| {
-            call!(self.NdkCreateMw(Some(ledger::created), context, place))
+            call!(self.NdkCreateMw(Some(call_log::created), context, place))
         })
     }
 }
@@ -213,7 +213,7 @@ impl<'l> Handle<'l, NDK_ADAPTER> {
     ) -> Result<Creation<'l, NDK_SHARED_ENDPOINT>, NTSTATUS> {
         let (start, length) = address.parts();
         self.create("create shared endpoint", then, &[], |_, context, place| {
-            call!(self.NdkCreateSharedEndpoint(start, length, Some(ledger::created), context, place))
+            call!(self.NdkCreateSharedEndpoint(start, length, Some(call_log::created), context, place))
         })
     }
 }
@@ -231,10 +231,10 @@ impl<'l> Handle<'l, NDK_PD> {
                 depth,
                 1,
                 threshold,
-                Some(ledger::srq_notified),
+                Some(call_log::srq_notified),
                 core::ptr::from_ref(srq).cast_mut().cast(),
                 null_mut(),
-                Some(ledger::created),
+                Some(call_log::created),
                 context,
                 place
             ))
@@ -258,7 +258,7 @@ impl<'l> Handle<'l, NDK_PD> {
                     depths.initiator,
                     depths.initiator_sges,
                     depths.inline,
-                    Some(ledger::created),
+                    Some(call_log::created),
                     context,
                     place
                 ))
@@ -269,7 +269,7 @@ impl<'l> Handle<'l, NDK_PD> {
     /// `NdkGetPrivilegedMemoryRegionToken`.
     pub(crate) fn privileged_token(self) -> u32 {
         let mut token = 0;
-        kernel::at(self.ledger.level(), || {
+        kernel::at(self.call_log.level(), || {
             call!(self.NdkGetPrivilegedMemoryRegionToken(&raw mut token) or ());
         });
         token

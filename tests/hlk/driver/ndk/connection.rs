@@ -6,8 +6,8 @@ use sys::sockaddr::SOCKADDR;
 use sys::status::NTSTATUS;
 
 use super::{Handle, call};
+use crate::call_log::{self, Call, Ticket};
 use crate::kernel;
-use crate::ledger::{self, Call, Ticket};
 
 /// A socket address as NDK takes it.
 #[derive(Clone, Copy)]
@@ -56,9 +56,9 @@ pub(crate) enum Inside {
 macro_rules! complete_connect {
     ($connector:ident.$slot:ident, $event:ident, $context:ident) => {
         call!($connector.$slot(
-            Some(ledger::$event),
+            Some(call_log::$event),
             core::ptr::from_ref($connector.object).cast_mut().cast(),
-            Some(ledger::request_completed),
+            Some(call_log::request_completed),
             $context
         ))
     };
@@ -73,9 +73,9 @@ macro_rules! accept {
             $limits.outbound,
             start($data),
             length($data),
-            Some(ledger::$event),
+            Some(call_log::$event),
             core::ptr::from_ref($connector.object).cast_mut().cast(),
-            Some(ledger::request_completed),
+            Some(call_log::request_completed),
             $context
         ))
     };
@@ -85,25 +85,29 @@ impl<'l> Handle<'l, NDK_LISTENER> {
     pub(crate) fn listen(self, address: &Address, inside: Inside) -> Result<Ticket<'l>, NTSTATUS> {
         let (start, length) = address.parts();
         self.request("listen", inside, |context| {
-            call!(self.NdkListen(start, length, Some(ledger::request_completed), context))
+            call!(self.NdkListen(start, length, Some(call_log::request_completed), context))
         })
     }
 
     /// Pauses the listener's connect events or lets them run again.
     pub(crate) fn control_connect_events(self, pause: bool) {
-        kernel::at(self.ledger.level(), || call!(self.NdkControlConnectEvents(u8::from(pause)) or ()));
+        kernel::at(self.call_log.level(), || call!(self.NdkControlConnectEvents(u8::from(pause)) or ()));
     }
 
     /// The address that is listened on, and the status.
     pub(crate) fn local_address(self) -> (NTSTATUS, Endpoint) {
-        fetch_address(self.ledger.level(), |address, length| call!(self.NdkGetLocalAddress(address, length)))
+        fetch_address(self.call_log.level(), |address, length| {
+            call!(self.NdkGetLocalAddress(address, length))
+        })
     }
 }
 
 impl Handle<'_, NDK_SHARED_ENDPOINT> {
     /// The address that is shared, and the status.
     pub(crate) fn local_address(self) -> (NTSTATUS, Endpoint) {
-        fetch_address(self.ledger.level(), |address, length| call!(self.NdkGetLocalAddress(address, length)))
+        fetch_address(self.call_log.level(), |address, length| {
+            call!(self.NdkGetLocalAddress(address, length))
+        })
     }
 }
 
@@ -130,7 +134,7 @@ impl<'l> Handle<'l, NDK_CONNECTOR> {
                 limits.outbound,
                 start(private_data),
                 length(private_data),
-                Some(ledger::request_completed),
+                Some(call_log::request_completed),
                 context
             ))
         })?;
@@ -158,7 +162,7 @@ impl<'l> Handle<'l, NDK_CONNECTOR> {
                 limits.outbound,
                 start(private_data),
                 length(private_data),
-                Some(ledger::request_completed),
+                Some(call_log::request_completed),
                 context
             ))
         })?;
@@ -210,12 +214,12 @@ impl<'l> Handle<'l, NDK_CONNECTOR> {
     }
 
     pub(crate) fn reject(self, private_data: &[u8]) -> NTSTATUS {
-        kernel::at(self.ledger.level(), || call!(self.NdkReject(start(private_data), length(private_data))))
+        kernel::at(self.call_log.level(), || call!(self.NdkReject(start(private_data), length(private_data))))
     }
 
     pub(crate) fn disconnect(self, inside: Inside) -> Result<Ticket<'l>, NTSTATUS> {
         self.request("disconnect", inside, |context| {
-            call!(self.NdkDisconnect(Some(ledger::request_completed), context))
+            call!(self.NdkDisconnect(Some(call_log::request_completed), context))
         })
     }
 
@@ -223,7 +227,7 @@ impl<'l> Handle<'l, NDK_CONNECTOR> {
     pub(crate) fn connection_data(self, buffer: &mut [u8], limits: &mut ReadLimits) -> (NTSTATUS, u32) {
         let mut used = length(buffer);
         let place = if buffer.is_empty() { core::ptr::null_mut() } else { buffer.as_mut_ptr() };
-        let status = kernel::at(self.ledger.level(), || {
+        let status = kernel::at(self.call_log.level(), || {
             call!(self.NdkGetConnectionData(
                 &raw mut limits.inbound,
                 &raw mut limits.outbound,
@@ -235,11 +239,13 @@ impl<'l> Handle<'l, NDK_CONNECTOR> {
     }
 
     pub(crate) fn local_address(self) -> (NTSTATUS, Endpoint) {
-        fetch_address(self.ledger.level(), |address, length| call!(self.NdkGetLocalAddress(address, length)))
+        fetch_address(self.call_log.level(), |address, length| {
+            call!(self.NdkGetLocalAddress(address, length))
+        })
     }
 
     pub(crate) fn peer_address(self) -> (NTSTATUS, Endpoint) {
-        fetch_address(self.ledger.level(), |address, length| call!(self.NdkGetPeerAddress(address, length)))
+        fetch_address(self.call_log.level(), |address, length| call!(self.NdkGetPeerAddress(address, length)))
     }
 }
 
@@ -265,6 +271,6 @@ impl<'l, T: super::Interface> Handle<'l, T> {
     ) -> Result<Ticket<'l>, NTSTATUS> {
         let call = Call::new(step, self.object);
         let call = if inside == Inside::Close { call.closes_inside(self.object) } else { call };
-        self.ledger.start(call, function)
+        self.call_log.start(call, function)
     }
 }

@@ -8,8 +8,8 @@ use sys::wdm::MDL;
 
 use super::{Handle, Inside, call};
 use crate::buffer::Buffer;
+use crate::call_log;
 use crate::kernel;
-use crate::ledger;
 
 /// Where the provider puts a mapping: the two out parameters and the mapping, whose pages follow. All of it
 /// must stay where it is until the mapping is released.
@@ -68,7 +68,7 @@ impl Drop for Mapping<'_> {
     fn drop(&mut self) {
         let adapter = self.adapter;
         let mapping = self.place.as_ptr().wrapping_add(offset_of!(Place, mapping)).cast();
-        kernel::at(adapter.ledger.level(), || call!(adapter.NdkReleaseLAM(mapping) or ()));
+        kernel::at(adapter.call_log.level(), || call!(adapter.NdkReleaseLAM(mapping) or ()));
     }
 }
 
@@ -88,7 +88,7 @@ impl<'l> Handle<'l, NDK_ADAPTER> {
             call!(self.NdkBuildLAM(
                 mdl,
                 length as usize,
-                Some(ledger::request_completed),
+                Some(call_log::request_completed),
                 context,
                 at.wrapping_byte_add(offset_of!(Place, mapping)).cast(),
                 at.wrapping_byte_add(offset_of!(Place, size)).cast(),
@@ -110,7 +110,7 @@ impl<'l> Handle<'l, NDK_ADAPTER> {
         let room = buffer.length().saturating_sub(u32::try_from(offset_of!(Place, mapping)).unwrap_or(0));
         // SAFETY: the place is large enough, aligned to 16 bytes, and nothing else uses it.
         unsafe { (*at).size = room };
-        let status = kernel::at(self.ledger.level(), || {
+        let status = kernel::at(self.call_log.level(), || {
             call!(self.NdkBuildLAM(
                 mdl,
                 length as usize,

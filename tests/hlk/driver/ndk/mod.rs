@@ -29,7 +29,7 @@ pub(crate) use self::connection::{Address, Inside, ReadLimits};
 pub(crate) use self::mapping::{Mapping, mapping_length};
 pub(crate) use self::queue::{QpDepths, Remote, sge};
 pub(crate) use self::registration::Extent;
-use crate::ledger::{Ledger, Object};
+use crate::call_log::{CallLog, Object};
 
 /// The members that the structures of all NDK objects have in common.
 pub(crate) trait Interface {
@@ -75,7 +75,7 @@ interfaces! {
 
 /// An object that exists, with its record.
 pub(crate) struct Handle<'l, T> {
-    ledger: &'l Ledger,
+    call_log: &'l CallLog,
     object: &'l Object,
     interface: PhantomData<*mut T>,
 }
@@ -95,17 +95,17 @@ unsafe impl<T> Send for Handle<'_, T> {}
 
 impl<'l, T: Interface> Handle<'l, T> {
     /// The object that `object` is the record of.
-    pub(crate) fn new(ledger: &'l Ledger, object: &'l Object) -> Self {
+    pub(crate) fn new(call_log: &'l CallLog, object: &'l Object) -> Self {
         debug_assert!(object.kind() == T::KIND);
-        Self { ledger, object, interface: PhantomData }
+        Self { call_log, object, interface: PhantomData }
     }
 
     pub(crate) const fn object(self) -> &'l Object {
         self.object
     }
 
-    pub(crate) const fn ledger(self) -> &'l Ledger {
-        self.ledger
+    pub(crate) const fn call_log(self) -> &'l CallLog {
+        self.call_log
     }
 
     pub(crate) fn as_ptr(self) -> *mut T {
@@ -125,7 +125,7 @@ impl<'l, T: Interface> Handle<'l, T> {
         let header: *mut NDK_OBJECT_HEADER = self.object.pointer();
         let version = NDK_VERSION_1_2;
         T::query_extension(self.table()).map_or(STATUS_PROCEDURE_NOT_FOUND, |query| {
-            crate::kernel::at(self.ledger.level(), || {
+            crate::kernel::at(self.call_log.level(), || {
                 // SAFETY: the object exists; the other arguments live through the call.
                 unsafe { query(header, &raw const guid, version, &raw mut extension) }
             })

@@ -6,7 +6,7 @@ use sys::ndk::{NDK_CQ, NDK_QP, NDK_RESULT, NDK_RESULT_EX, NDK_SGE, NDK_SGE_ADDRE
 use sys::status::NTSTATUS;
 
 use super::{CqDepth, Handle, Inside, call};
-use crate::ledger::{self, Ticket};
+use crate::call_log::{self, Ticket};
 
 /// The depths of a QP's queues.
 #[derive(Clone, Copy)]
@@ -54,10 +54,10 @@ impl Handle<'_, NDK_QP> {
         self.posted(|| call!(self.NdkSend(context, sges.as_ptr(), count(sges), flags)))
     }
 
-    /// Posts a send of which the ledger counts the notifications that come inside it.
+    /// Posts a send of which the call log counts the notifications that come inside it.
     pub(crate) fn send_watched(self, context: *mut c_void, sges: &[NDK_SGE]) -> NTSTATUS {
-        let ledger = self.ledger();
-        self.posted(|| ledger.watch(|| call!(self.NdkSend(context, sges.as_ptr(), count(sges), 0))))
+        let call_log = self.call_log();
+        self.posted(|| call_log.watch(|| call!(self.NdkSend(context, sges.as_ptr(), count(sges), 0))))
     }
 
     pub(crate) fn write(self, context: *mut c_void, sges: &[NDK_SGE], to: Remote, flags: u32) -> NTSTATUS {
@@ -75,7 +75,7 @@ impl Handle<'_, NDK_QP> {
     }
 
     pub(super) fn posted<R>(self, post: impl FnOnce() -> R) -> R {
-        crate::kernel::at(self.ledger.level(), post)
+        crate::kernel::at(self.call_log.level(), post)
     }
 }
 
@@ -83,12 +83,12 @@ impl<'l> Handle<'l, NDK_SRQ> {
     /// `NdkModifySrq`; zero keeps what is.
     pub(crate) fn modify(self, depth: u32, threshold: u32) -> Result<Ticket<'l>, NTSTATUS> {
         self.request("modify SRQ", Inside::Nothing, |context| {
-            call!(self.NdkModifySrq(depth, threshold, Some(ledger::request_completed), context))
+            call!(self.NdkModifySrq(depth, threshold, Some(call_log::request_completed), context))
         })
     }
 
     pub(crate) fn receive(self, context: *mut c_void, sges: &[NDK_SGE]) -> NTSTATUS {
-        crate::kernel::at(self.ledger.level(), || {
+        crate::kernel::at(self.call_log.level(), || {
             call!(self.NdkSrqReceive(context, sges.as_ptr(), count(sges)))
         })
     }
@@ -98,13 +98,13 @@ impl<'l> Handle<'l, NDK_CQ> {
     /// `NdkResizeCq`.
     pub(crate) fn resize(self, depth: CqDepth) -> Result<Ticket<'l>, NTSTATUS> {
         self.request("resize CQ", Inside::Nothing, |context| {
-            call!(self.NdkResizeCq(depth.0, Some(ledger::request_completed), context))
+            call!(self.NdkResizeCq(depth.0, Some(call_log::request_completed), context))
         })
     }
 
     /// `NdkControlCqInterruptModeration`: an interval in microseconds and a count.
     pub(crate) fn moderate(self, interval: u32, count: u32) -> NTSTATUS {
-        crate::kernel::at(self.ledger.level(), || {
+        crate::kernel::at(self.call_log.level(), || {
             call!(self.NdkControlCqInterruptModeration(interval, count))
         })
     }
@@ -112,14 +112,14 @@ impl<'l> Handle<'l, NDK_CQ> {
     /// Arms the CQ: `NDK_CQ_NOTIFY_…`.
     pub(crate) fn arm(self, what: u32) {
         self.object.arm();
-        crate::kernel::at(self.ledger.level(), || call!(self.NdkArmCq(what) or ()));
+        crate::kernel::at(self.call_log.level(), || call!(self.NdkArmCq(what) or ()));
     }
 
     /// Takes results; says how many.
     pub(crate) fn poll(self, results: &mut [NDK_RESULT]) -> usize {
         let room = u32::try_from(results.len()).unwrap_or(u32::MAX);
         let taken = crate::kernel::at(
-            self.ledger.level(),
+            self.call_log.level(),
             || call!(self.NdkGetCqResults(results.as_mut_ptr(), room) or 0),
         );
         (taken as usize).min(results.len())
@@ -129,7 +129,7 @@ impl<'l> Handle<'l, NDK_CQ> {
     pub(crate) fn poll_extended(self) -> Option<NDK_RESULT_EX> {
         let mut result = core::mem::MaybeUninit::<NDK_RESULT_EX>::zeroed();
         let taken = crate::kernel::at(
-            self.ledger.level(),
+            self.call_log.level(),
             || call!(self.NdkGetCqResultsEx(result.as_mut_ptr(), 1) or 0),
         );
         // SAFETY: all zero is a valid value of the structure, and the provider fills it further.

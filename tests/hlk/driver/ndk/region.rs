@@ -5,8 +5,8 @@ use sys::status::NTSTATUS;
 use sys::wdm::MDL;
 
 use super::{Handle, Inside, call};
+use crate::call_log::{self, Ticket};
 use crate::kernel;
-use crate::ledger::{self, Ticket};
 
 impl<'l> Handle<'l, NDK_MR> {
     /// `NdkRegisterMr` over the first `length` bytes of `mdl`, which must stay locked until the
@@ -19,24 +19,24 @@ impl<'l> Handle<'l, NDK_MR> {
         inside: Inside,
     ) -> Result<Ticket<'l>, NTSTATUS> {
         self.request("register MR", inside, |context| {
-            call!(self.NdkRegisterMr(mdl, length as usize, flags, Some(ledger::request_completed), context))
+            call!(self.NdkRegisterMr(mdl, length as usize, flags, Some(call_log::request_completed), context))
         })
     }
 
     /// `NdkDeregisterMr`.
     pub(crate) fn deregister(self, inside: Inside) -> Result<Ticket<'l>, NTSTATUS> {
         self.request("deregister MR", inside, |context| {
-            call!(self.NdkDeregisterMr(Some(ledger::request_completed), context))
+            call!(self.NdkDeregisterMr(Some(call_log::request_completed), context))
         })
     }
 
     /// The token that a peer needs.
     pub(crate) fn remote_token(self) -> u32 {
-        kernel::at(self.ledger.level(), || call!(self.NdkGetRemoteTokenFromMr() or 0))
+        kernel::at(self.call_log.level(), || call!(self.NdkGetRemoteTokenFromMr() or 0))
     }
 
     /// The token that SGEs need.
     pub(crate) fn local_token(self) -> u32 {
-        kernel::at(self.ledger.level(), || call!(self.NdkGetLocalTokenFromMr() or 0))
+        kernel::at(self.call_log.level(), || call!(self.NdkGetLocalTokenFromMr() or 0))
     }
 }

@@ -6,7 +6,7 @@ use sys::ndk::{NDK_MR, NDK_MW, NDK_PD, NDK_QP, NDK_SGE};
 use sys::status::NTSTATUS;
 
 use super::{Creation, Handle, Inside, Interface, Mapping, Then, call};
-use crate::ledger::{self, Ticket};
+use crate::call_log::{self, Ticket};
 
 /// Memory as a bind or a fast registration describes it.
 #[derive(Clone, Copy)]
@@ -22,7 +22,7 @@ impl<'l> Handle<'l, NDK_PD> {
     pub(crate) fn create_fast_mr(self) -> Result<Handle<'l, NDK_MR>, NTSTATUS> {
         let creation: Creation<'l, NDK_MR> =
             self.create("create MR for fast registration", Then::Keep, &[], |_, context, place| {
-                call!(self.NdkCreateMr(1, Some(ledger::created), context, place))
+                call!(self.NdkCreateMr(1, Some(call_log::created), context, place))
             })?;
         creation.wait()
     }
@@ -33,7 +33,7 @@ impl<'l> Handle<'l, NDK_MR> {
     pub(crate) fn initialise(self, pages: u32, remote: bool) -> Result<Ticket<'l>, NTSTATUS> {
         self.request("initialise fast registration", Inside::Nothing, |context| {
             let remote = u8::from(remote);
-            call!(self.NdkInitializeFastRegisterMr(pages, remote, Some(ledger::request_completed), context))
+            call!(self.NdkInitializeFastRegisterMr(pages, remote, Some(call_log::request_completed), context))
         })
     }
 }
@@ -41,7 +41,7 @@ impl<'l> Handle<'l, NDK_MR> {
 impl Handle<'_, NDK_MW> {
     /// `NdkGetRemoteTokenFromMw`.
     pub(crate) fn remote_token(self) -> u32 {
-        crate::kernel::at(self.ledger.level(), || call!(self.NdkGetRemoteTokenFromMw() or 0))
+        crate::kernel::at(self.call_log.level(), || call!(self.NdkGetRemoteTokenFromMw() or 0))
     }
 }
 

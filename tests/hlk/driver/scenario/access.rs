@@ -41,13 +41,13 @@ impl Rdma {
 pub(super) fn remote(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
     const READ: u32 = NDK_MR_FLAG_ALLOW_REMOTE_READ;
     const WRITE: u32 = NDK_MR_FLAG_ALLOW_REMOTE_WRITE;
-    let ledger = test.ledger();
+    let call_log = test.call_log();
     let listener = pair::listen(test)?;
     let granted = ConnectedPair::over(test, listener, READ | WRITE)?;
     let last = [granted.near_memory.sge(16)];
     let end = granted.far_memory.remote(MEMORY.saturating_sub(16));
-    ledger.expect("write the last bytes", Rdma::Write.run(&granted, &last, end)?, STATUS_SUCCESS);
-    ledger.expect("read the last bytes", Rdma::Read.run(&granted, &last, end)?, STATUS_SUCCESS);
+    call_log.expect("write the last bytes", Rdma::Write.run(&granted, &last, end)?, STATUS_SUCCESS);
+    call_log.expect("read the last bytes", Rdma::Read.run(&granted, &last, end)?, STATUS_SUCCESS);
 
     type Place = fn(&ConnectedPair<'_>) -> Remote;
     let cases: [(&str, Rdma, u32, Place); 6] = [
@@ -70,8 +70,8 @@ pub(super) fn remote(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
         let pair = ConnectedPair::over(test, listener, access)?;
         let receive = posted_receive(&pair)?;
         let status = rdma.run(&pair, &[pair.near_memory.sge(16)], place(&pair))?;
-        ledger.expect(step, status, STATUS_ACCESS_VIOLATION);
-        ledger.expect(step, pair.far.cq.wait_for(receive), STATUS_CANCELLED);
+        call_log.expect(step, status, STATUS_ACCESS_VIOLATION);
+        call_log.expect(step, pair.far.cq.wait_for(receive), STATUS_CANCELLED);
         close_and_wait(&[pair.near_connector.object(), pair.far_connector.object()]);
     }
 
@@ -79,7 +79,7 @@ pub(super) fn remote(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
     let stale = pair.far_memory.remote(0);
     pair.far.mr.deregister(Inside::Nothing)?.wait()?;
     let status = Rdma::Write.run(&pair, &[pair.near_memory.sge(16)], stale)?;
-    ledger.expect("write to what was deregistered", status, STATUS_ACCESS_VIOLATION);
+    call_log.expect("write to what was deregistered", status, STATUS_ACCESS_VIOLATION);
     Ok(())
 }
 
@@ -93,7 +93,7 @@ fn posted_receive<'l>(pair: &ConnectedPair<'l>) -> Result<&'l Work, NTSTATUS> {
 /// WR-4, WR-7: a local token and range are checked too, at the post or in the result.
 pub(super) fn local(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
     const ALL: u32 = NDK_MR_FLAG_ALLOW_REMOTE_READ | NDK_MR_FLAG_ALLOW_REMOTE_WRITE;
-    let ledger = test.ledger();
+    let call_log = test.call_log();
     let listener = pair::listen(test)?;
     type Place = fn(&ConnectedPair<'_>) -> NDK_SGE;
     let cases: [(&str, Place); 2] = [
@@ -109,7 +109,7 @@ pub(super) fn local(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
     for (step, place) in cases {
         let pair = ConnectedPair::over(test, listener, ALL)?;
         let status = Rdma::Write.run(&pair, &[place(&pair)], pair.far_memory.remote(0))?;
-        ledger.expect(step, status, STATUS_ACCESS_VIOLATION);
+        call_log.expect(step, status, STATUS_ACCESS_VIOLATION);
         close_and_wait(&[pair.near_connector.object(), pair.far_connector.object()]);
     }
 
@@ -120,10 +120,10 @@ pub(super) fn local(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
     if received == STATUS_SUCCESS {
         let send = test.work("send")?;
         let posted = pair.near.qp.send(send.context(), &[pair.near_memory.sge(16)], 0);
-        ledger.expect("post a send", posted, STATUS_SUCCESS);
+        call_log.expect("post a send", posted, STATUS_SUCCESS);
         received = pair.far.cq.wait_for(receive);
         let _ = pair.near.cq.wait_for(send);
     }
-    ledger.expect("receive into read-only memory", received, STATUS_ACCESS_VIOLATION);
+    call_log.expect("receive into read-only memory", received, STATUS_ACCESS_VIOLATION);
     Ok(())
 }

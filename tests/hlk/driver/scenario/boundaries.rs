@@ -57,53 +57,53 @@ fn with_entries(memory: Memory<'_>, count: u32, post: impl FnOnce(&[NDK_SGE]) ->
 }
 
 fn messages(test: &TestContext<'_>, ends: &Ends<'_>, (most, peers): (u32, u32)) -> Result<(), NTSTATUS> {
-    let (ledger, work, send) = (test.ledger(), test.work("receive")?, test.work("send")?);
+    let (call_log, work, send) = (test.call_log(), test.work("receive")?, test.work("send")?);
     let receives = |count| with_entries(ends.sink, count, |list| ends.far.qp.receive(work.context(), list));
     let sends = |count| with_entries(ends.source, count, |list| ends.near.qp.send(send.context(), list, 0));
     let refused = receives(peers.saturating_add(1));
-    ledger.expect("receive into too many entries", refused, STATUS_INVALID_PARAMETER);
-    ledger.expect("post a receive of many entries", receives(peers), STATUS_SUCCESS);
-    ledger.expect("send of too many entries", sends(most.saturating_add(1)), STATUS_INVALID_PARAMETER);
+    call_log.expect("receive into too many entries", refused, STATUS_INVALID_PARAMETER);
+    call_log.expect("post a receive of many entries", receives(peers), STATUS_SUCCESS);
+    call_log.expect("send of too many entries", sends(most.saturating_add(1)), STATUS_INVALID_PARAMETER);
     let count = most.min(peers);
-    ledger.expect("post a send of many entries", sends(count), STATUS_SUCCESS);
-    ledger.expect("send of many entries", ends.near.cq.wait_for(send), STATUS_SUCCESS);
-    ledger.expect("receive into many entries", ends.far.cq.wait_for(work), STATUS_SUCCESS);
-    ledger.require("a byte of each entry", work.bytes() == count);
+    call_log.expect("post a send of many entries", sends(count), STATUS_SUCCESS);
+    call_log.expect("send of many entries", ends.near.cq.wait_for(send), STATUS_SUCCESS);
+    call_log.expect("receive into many entries", ends.far.cq.wait_for(work), STATUS_SUCCESS);
+    call_log.require("a byte of each entry", work.bytes() == count);
     Ok(())
 }
 
 fn reads(test: &TestContext<'_>, ends: &Ends<'_>, most: u32) -> Result<(), NTSTATUS> {
-    let (ledger, read) = (test.ledger(), test.work("read")?);
+    let (call_log, read) = (test.call_log(), test.work("read")?);
     let reads = |count| {
         with_entries(ends.source, count, |list| {
             ends.near.qp.read(read.context(), list, ends.sink.remote(0), 0)
         })
     };
-    ledger.expect("read into too many entries", reads(most.saturating_add(1)), STATUS_INVALID_PARAMETER);
-    ledger.expect("post a read of many entries", reads(most), STATUS_SUCCESS);
-    ledger.expect("read into many entries", ends.near.cq.wait_for(read), STATUS_SUCCESS);
+    call_log.expect("read into too many entries", reads(most.saturating_add(1)), STATUS_INVALID_PARAMETER);
+    call_log.expect("post a read of many entries", reads(most), STATUS_SUCCESS);
+    call_log.expect("read into many entries", ends.near.cq.wait_for(read), STATUS_SUCCESS);
     Ok(())
 }
 
 fn inline(test: &TestContext<'_>, ends: &Ends<'_>, most: u32) -> Result<(), NTSTATUS> {
-    let (ledger, work, send) = (test.ledger(), test.work("receive")?, test.work("inline send")?);
+    let (call_log, work, send) = (test.call_log(), test.work("receive")?, test.work("inline send")?);
     let posted = ends.far.qp.receive(work.context(), &[ends.sink.sge(MEMORY)]);
-    ledger.expect("post a receive", posted, STATUS_SUCCESS);
+    call_log.expect("post a receive", posted, STATUS_SUCCESS);
     ends.source.buffer.fill(0xc3, MEMORY);
     let sends =
         |length: u32| ends.near.qp.send(send.context(), &[ends.source.sge(length)], NDK_OP_FLAG_INLINE);
     let longer = sends(most.saturating_add(1));
-    ledger.expect("a byte of inline data too many", longer, STATUS_INVALID_PARAMETER);
-    ledger.expect("post the most inline data", sends(most), STATUS_SUCCESS);
-    ledger.expect("the most inline data", ends.near.cq.wait_for(send), STATUS_SUCCESS);
-    ledger.expect("receive inline data", ends.far.cq.wait_for(work), STATUS_SUCCESS);
-    ledger.require("the most inline data arrives", ends.sink.buffer.holds(0xc3, most));
+    call_log.expect("a byte of inline data too many", longer, STATUS_INVALID_PARAMETER);
+    call_log.expect("post the most inline data", sends(most), STATUS_SUCCESS);
+    call_log.expect("the most inline data", ends.near.cq.wait_for(send), STATUS_SUCCESS);
+    call_log.expect("receive inline data", ends.far.cq.wait_for(work), STATUS_SUCCESS);
+    call_log.require("the most inline data arrives", ends.sink.buffer.holds(0xc3, most));
     Ok(())
 }
 
 /// NDIS-8: as many requests as the deepest queues hold, and one more on each.
 pub(super) fn queues(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
-    let ledger = test.ledger();
+    let call_log = test.call_log();
     let info = test.near.info()?;
     let deep = QpDepths {
         receive: info.MaxReceiveQueueDepth,
@@ -123,13 +123,13 @@ pub(super) fn queues(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
         Ok::<_, NTSTATUS>(near.qp.send(work.context(), &[memory.sge(1)], 0))
     };
     for _ in 0..deep.receive {
-        ledger.expect("a receive into a deep queue", receive()?, STATUS_SUCCESS);
+        call_log.expect("a receive into a deep queue", receive()?, STATUS_SUCCESS);
     }
-    ledger.expect("a receive too many", receive()?, STATUS_INSUFFICIENT_RESOURCES);
+    call_log.expect("a receive too many", receive()?, STATUS_INSUFFICIENT_RESOURCES);
     for _ in 0..deep.initiator {
-        ledger.expect("a send into a deep queue", send()?, STATUS_SUCCESS);
+        call_log.expect("a send into a deep queue", send()?, STATUS_SUCCESS);
     }
-    ledger.expect("a send too many", send()?, STATUS_INSUFFICIENT_RESOURCES);
+    call_log.expect("a send too many", send()?, STATUS_INSUFFICIENT_RESOURCES);
     close_and_wait(&[connection.near.object(), near.qp.object()]);
     let mut results = 0_usize;
     loop {
@@ -140,14 +140,14 @@ pub(super) fn queues(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
         }
     }
     let posted = deep.receive.saturating_add(deep.initiator) as usize;
-    ledger.require("a result for each", results == posted);
+    call_log.require("a result for each", results == posted);
     Ok(())
 }
 
 /// NDIS-8, WR-8: the largest region and window, over the same memory again and again.
 pub(super) fn memory(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
     const PART: u32 = 4 << 20;
-    let ledger = test.ledger();
+    let call_log = test.call_log();
     let info = test.far.info()?;
     let pair = ConnectedPair::connected(test)?;
     let (far, bytes) = (pair.far, |size: usize| u32::try_from(size).map_err(|_| STATUS_INVALID_PARAMETER));
@@ -155,7 +155,7 @@ pub(super) fn memory(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
     let buffer = test.repeated(PART, most.div_ceil(PART).saturating_add(1))?;
     let mr = far.pd.create_mr()?;
     let over = mr.register(buffer.mdl(), most.saturating_add(1), ACCESS, Inside::Nothing)?;
-    ledger.expect("register a byte too many", over.status(), STATUS_INVALID_PARAMETER);
+    call_log.expect("register a byte too many", over.status(), STATUS_INVALID_PARAMETER);
     mr.register(buffer.mdl(), most, ACCESS, Inside::Nothing)?.wait()?;
 
     let write = |from: u32, token: u32| {
@@ -164,10 +164,10 @@ pub(super) fn memory(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
     };
     pair.near_memory.buffer.put(b"last");
     let last = most.saturating_sub(4);
-    ledger.expect("write to the end of a region", write(last, mr.remote_token())?, STATUS_SUCCESS);
+    call_log.expect("write to the end of a region", write(last, mr.remote_token())?, STATUS_SUCCESS);
     let mut arrived = [0; 4];
     buffer.take_at(last % PART, &mut arrived);
-    ledger.require("the bytes at the end of a region", &arrived == b"last");
+    call_log.require("the bytes at the end of a region", &arrived == b"last");
 
     let widest = bytes(info.MaxWindowSize)?;
     let mw = far.pd.start_mw(Then::Keep)?.wait()?;
@@ -178,9 +178,9 @@ pub(super) fn memory(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
         Ok::<_, NTSTATUS>(if posted == STATUS_SUCCESS { far.cq.wait_for(work) } else { posted })
     };
     let wider = bind(widest.saturating_add(1))?;
-    ledger.expect("bind a byte too many", wider, STATUS_ACCESS_VIOLATION);
-    ledger.expect("bind the widest window", bind(widest)?, STATUS_SUCCESS);
+    call_log.expect("bind a byte too many", wider, STATUS_ACCESS_VIOLATION);
+    call_log.expect("bind the widest window", bind(widest)?, STATUS_SUCCESS);
     let last = widest.saturating_sub(4);
-    ledger.expect("write to the end of a window", write(last, mw.remote_token())?, STATUS_SUCCESS);
+    call_log.expect("write to the end of a window", write(last, mw.remote_token())?, STATUS_SUCCESS);
     Ok(())
 }

@@ -8,7 +8,7 @@ use sys::status::{
 use super::connected_pair::{
     ConnectedPair, MEMORY, close_and_wait, expect_refused, post_receives, wait_event,
 };
-use crate::ledger::Reaction;
+use crate::call_log::Reaction;
 use crate::ndk::{Address, CqDepth, Creation, Handle, Inside, Interface, QpDepths, Then};
 use crate::pair::{self, QpSet, READS};
 use crate::test_context::TestContext;
@@ -52,20 +52,20 @@ pub(super) fn request(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
 
 /// CL-8: a connector closed in the completion of a connect that was refused, and of one that was not.
 pub(super) fn connect(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
-    let ledger = test.ledger();
+    let call_log = test.call_log();
     let near = QpSet::on(test.near, QpDepths::SMALL)?;
     let (from, to) = (Address::of(&test.near_end), Address::of(&test.far_end));
     let refused = test.near.create_connector()?;
     let ticket = refused.connect(near.qp, &from, &to, READS, b"", Inside::Close)?;
-    ledger.expect("connect to an address without a listener", ticket.status(), STATUS_CONNECTION_REFUSED);
+    call_log.expect("connect to an address without a listener", ticket.status(), STATUS_CONNECTION_REFUSED);
     close_and_wait(&[refused.object()]);
 
     let listener = pair::listen(test)?;
     let far = QpSet::on(test.far, QpDepths::SMALL)?;
     let connector = test.near.create_connector()?;
     let connecting = connector.connect(near.qp, &from, &to, READS, b"near", Inside::Close)?;
-    let offer = ledger.take_offer(listener.object(), connecting)?;
-    let accepted = Handle::new(ledger, offer).accept(far.qp, READS, b"far", Inside::Nothing)?;
+    let offer = call_log.take_offer(listener.object(), connecting)?;
+    let accepted = Handle::new(call_log, offer).accept(far.qp, READS, b"far", Inside::Nothing)?;
     connecting.expect_one_of(&[STATUS_SUCCESS]);
     close_and_wait(&[connector.object()]);
     accepted.expect_one_of(&[STATUS_CONNECTION_ABORTED, STATUS_CONNECTION_REFUSED, STATUS_IO_TIMEOUT]);
@@ -78,7 +78,7 @@ pub(super) fn connect_event(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
     listener.object().react(Reaction::Close);
     expect_refused(test, "connect, and the offer is closed")?;
     expect_refused(test, "connect again, and the offer is closed")?;
-    test.ledger().require("a connect event for each", listener.object().events() == 2);
+    test.call_log().require("a connect event for each", listener.object().events() == 2);
     Ok(())
 }
 
@@ -96,16 +96,16 @@ pub(super) fn disconnect(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
 /// CL-3: a CQ closed in its own notification; its QP holds it until that is closed.
 pub(super) fn notification(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
     let pair = ConnectedPair::connected(test)?;
-    let ledger = test.ledger();
+    let call_log = test.call_log();
     post_receives::<1>(test, pair.far, pair.far_memory)?;
     pair.far.cq.object().react(Reaction::Close);
     pair.far.cq.arm(NDK_CQ_NOTIFY_ANY);
     let send = test.work("send")?;
     let posted = pair.near.qp.send(send.context(), &[pair.near_memory.sge(8)], 0);
-    ledger.expect("post a send", posted, STATUS_SUCCESS);
+    call_log.expect("post a send", posted, STATUS_SUCCESS);
     wait_event(test, pair.far.cq.object(), "notification");
-    ledger.require("the CQ's close pends while its QP lives", !pair.far.cq.object().is_closed());
-    ledger.expect("send", pair.near.cq.wait_for(send), STATUS_SUCCESS);
+    call_log.require("the CQ's close pends while its QP lives", !pair.far.cq.object().is_closed());
+    call_log.expect("send", pair.near.cq.wait_for(send), STATUS_SUCCESS);
     close_and_wait(&[pair.far_connector.object(), pair.far.qp.object(), pair.far.cq.object()]);
     Ok(())
 }

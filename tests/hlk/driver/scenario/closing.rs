@@ -13,7 +13,7 @@ use crate::test_context::TestContext;
 /// CL-5, CL-6: each antecedent's close pends while a successor lives.
 pub(super) fn antecedents_first(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
     let pair = ConnectedPair::connected(test)?;
-    let ledger = test.ledger();
+    let call_log = test.call_log();
     pair.far_receives::<2>()?;
     let antecedents = [
         pair.near.cq.object(),
@@ -26,45 +26,45 @@ pub(super) fn antecedents_first(test: &TestContext<'_>) -> Result<(), NTSTATUS> 
     ];
     for object in antecedents {
         object.close();
-        ledger.require("an antecedent's close pends", !object.is_closed());
+        call_log.require("an antecedent's close pends", !object.is_closed());
     }
     close_and_wait(&[pair.near_connector.object(), pair.far_connector.object()]);
     for object in [pair.near.pd.object(), pair.far.pd.object()] {
-        ledger.require("a PD's close pends while its MR lives", !object.is_closed());
+        call_log.require("a PD's close pends while its MR lives", !object.is_closed());
     }
     close_and_wait(&[pair.near.mr.object(), pair.far.mr.object()]);
     for object in antecedents {
-        ledger.require("an antecedent's close completes after the last successor's", object.wait_closed());
+        call_log.require("an antecedent's close completes after the last successor's", object.wait_closed());
     }
     Ok(())
 }
 
 /// CL-5, CL-7: an offered connector is a successor of the listener, and new connects are refused.
 pub(super) fn listener_with_offers(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
-    let ledger = test.ledger();
+    let call_log = test.call_log();
     let listener = pair::listen(test)?;
     let near = QpSet::on(test.near, QpDepths::SMALL)?;
     let (_, connecting) = pair::start_connect(test, near.qp, b"near")?;
-    let offer = ledger.take_offer(listener.object(), connecting)?;
+    let offer = call_log.take_offer(listener.object(), connecting)?;
     listener.object().close();
-    ledger.require("the listener's close pends while its offer lives", !listener.object().is_closed());
+    call_log.require("the listener's close pends while its offer lives", !listener.object().is_closed());
     expect_refused(test, "connect to a listener that is closing")?;
     close_and_wait(&[offer]);
     connecting.expect_one_of(&[STATUS_CONNECTION_REFUSED, STATUS_CONNECTION_ABORTED]);
-    ledger.require("the listener's close completes after its offer's", listener.object().wait_closed());
+    call_log.require("the listener's close completes after its offer's", listener.object().wait_closed());
     Ok(())
 }
 
 /// CL-7, CL-5: a connection outlives its closing listener, which refuses new connects.
 pub(super) fn listener_before_connection(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
     let pair = ConnectedPair::connected(test)?;
-    let ledger = test.ledger();
+    let call_log = test.call_log();
     pair.listener.object().close();
-    ledger.require("the listener's close pends", !pair.listener.object().is_closed());
+    call_log.require("the listener's close pends", !pair.listener.object().is_closed());
     expect_refused(test, "connect to a listener that is closing")?;
     pair.exchange(b"still here")?;
     close_and_wait(&[pair.far_connector.object()]);
-    ledger.require("the listener's close completes", pair.listener.object().wait_closed());
+    call_log.require("the listener's close completes", pair.listener.object().wait_closed());
     Ok(())
 }
 

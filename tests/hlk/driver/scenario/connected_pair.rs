@@ -7,7 +7,7 @@ use sys::ndk::{
 use sys::status::{NTSTATUS, STATUS_SUCCESS};
 
 use crate::buffer::Buffer;
-use crate::ledger::{Object, Ticket};
+use crate::call_log::{Object, Ticket};
 use crate::ndk::{Handle, Inside, QpDepths, Remote, sge};
 use crate::pair::{self, Connection, QpSet};
 use crate::test_context::TestContext;
@@ -98,19 +98,19 @@ impl<'l> ConnectedPair<'l> {
 
     /// Moves `bytes` from near to far and checks that they arrive.
     pub(super) fn exchange(&self, bytes: &[u8]) -> Result<(), NTSTATUS> {
-        let ledger = self.test.ledger();
+        let call_log = self.test.call_log();
         let length = u32::try_from(bytes.len()).unwrap_or(MEMORY);
         self.near_memory.buffer.put(bytes);
         let [receive] = self.far_receives::<1>()?;
         let send = self.test.work("send")?;
         let posted = self.near.qp.send(send.context(), &[self.near_memory.sge(length)], 0);
-        ledger.expect("post a send", posted, STATUS_SUCCESS);
-        ledger.expect("send", self.near.cq.wait_for(send), STATUS_SUCCESS);
-        ledger.expect("receive", self.far.cq.wait_for(receive), STATUS_SUCCESS);
-        ledger.require("as many bytes as were sent", receive.bytes() == length);
+        call_log.expect("post a send", posted, STATUS_SUCCESS);
+        call_log.expect("send", self.near.cq.wait_for(send), STATUS_SUCCESS);
+        call_log.expect("receive", self.far.cq.wait_for(receive), STATUS_SUCCESS);
+        call_log.require("as many bytes as were sent", receive.bytes() == length);
         let mut arrived = [0_u8; 64];
         self.far_memory.buffer.take(&mut arrived);
-        ledger.require("the bytes that were sent", arrived.starts_with(bytes));
+        call_log.require("the bytes that were sent", arrived.starts_with(bytes));
         Ok(())
     }
 }
@@ -128,7 +128,7 @@ pub(super) fn post_receives<'l, const N: usize>(
             *slot = test.work("receive")?;
         }
         let posted = qp_set.qp.receive(slot.context(), &[memory.sge(MEMORY)]);
-        test.ledger().expect("post a receive", posted, STATUS_SUCCESS);
+        test.call_log().expect("post a receive", posted, STATUS_SUCCESS);
     }
     Ok(works)
 }
@@ -143,21 +143,21 @@ pub(super) fn expect_results(
 ) {
     while qp_set.cq.harvest() != 0 {}
     for work in works {
-        test.ledger().expect(step, work.results().cast_signed(), 1);
-        test.ledger().expect_one_of(step, work.status(), statuses);
+        test.call_log().expect(step, work.results().cast_signed(), 1);
+        test.call_log().expect_one_of(step, work.status(), statuses);
     }
 }
 
 /// Waits for the event of a connector or CQ.
 pub(super) fn wait_event(test: &TestContext<'_>, object: &Object, step: &str) {
     let came = object.wait_for_event(step);
-    test.ledger().require(step, came);
+    test.call_log().require(step, came);
 }
 
 /// Closes objects and waits until their closes are complete.
 pub(super) fn close_and_wait(objects: &[&Object]) {
     objects.iter().for_each(|object| object.close());
-    // What does not complete is a finding of the ledger.
+    // What does not complete is a finding of the call log.
     objects.iter().for_each(|object| {
         let _ = object.wait_closed();
     });
@@ -167,7 +167,7 @@ pub(super) fn close_and_wait(objects: &[&Object]) {
 pub(super) fn expect_refused<'l>(test: &TestContext<'l>, step: &str) -> Result<(), NTSTATUS> {
     let qp_set = QpSet::on(test.near, QpDepths::SMALL)?;
     let (connector, connecting): (_, Ticket<'l>) = pair::start_connect(test, qp_set.qp, b"")?;
-    test.ledger().expect(step, connecting.status(), sys::status::STATUS_CONNECTION_REFUSED);
+    test.call_log().expect(step, connecting.status(), sys::status::STATUS_CONNECTION_REFUSED);
     close_and_wait(&[connector.object()]);
     Ok(())
 }

@@ -15,17 +15,17 @@ use crate::test_context::TestContext;
 
 /// CM-7, CM-6: without private data the read limits are there all the same.
 pub(super) fn no_private_data(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
-    let ledger = test.ledger();
+    let call_log = test.call_log();
     let near = QpSet::on(test.near, QpDepths::SMALL)?;
     let far = QpSet::on(test.far, QpDepths::SMALL)?;
     let listener = pair::listen(test)?;
     let (connector, connecting) = pair::start_connect(test, near.qp, b"")?;
-    let offer = Handle::<NDK_CONNECTOR>::new(ledger, ledger.take_offer(listener.object(), connecting)?);
+    let offer = Handle::<NDK_CONNECTOR>::new(call_log, call_log.take_offer(listener.object(), connecting)?);
     let mut limits = ReadLimits { inbound: u32::MAX, outbound: u32::MAX };
     let (status, _) = offer.connection_data(&mut [], &mut limits);
-    ledger.expect("ask for the limits alone", status, STATUS_SUCCESS);
-    ledger.require("the inbound limit is what the peer asks for", limits.inbound <= READS.outbound);
-    ledger.require("the outbound limit is what the peer allows", limits.outbound <= READS.inbound);
+    call_log.expect("ask for the limits alone", status, STATUS_SUCCESS);
+    call_log.require("the inbound limit is what the peer asks for", limits.inbound <= READS.outbound);
+    call_log.require("the outbound limit is what the peer allows", limits.outbound <= READS.inbound);
     let accepting = offer.accept(far.qp, READS, b"", Inside::Nothing)?;
     connecting.wait()?;
     connector.complete_connect(Inside::Nothing)?.wait()?;
@@ -38,16 +38,16 @@ pub(super) fn no_private_data(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
 fn same_addresses(one: Handle<'_, NDK_CONNECTOR>, other: Handle<'_, NDK_CONNECTOR>) {
     for (own, peers) in [(one, other), (other, one)] {
         let ((status, local), (peer_status, peer)) = (own.local_address(), peers.peer_address());
-        own.ledger().expect("local address", status, STATUS_SUCCESS);
-        own.ledger().expect("peer address", peer_status, STATUS_SUCCESS);
-        own.ledger().require("the peer sees the local address", local == peer && local.port() != 0);
+        own.call_log().expect("local address", status, STATUS_SUCCESS);
+        own.call_log().expect("peer address", peer_status, STATUS_SUCCESS);
+        own.call_log().require("the peer sees the local address", local == peer && local.port() != 0);
     }
 }
 
 /// CM-7: the most private data is carried, one byte more is refused, and a buffer that is too small gets
 /// what fits.
 pub(super) fn private_data_limits(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
-    let ledger = test.ledger();
+    let call_log = test.call_log();
     let (most_near, most_far) = (test.near.info()?.MaxCallerData, test.far.info()?.MaxCalleeData);
     let near = QpSet::on(test.near, QpDepths::SMALL)?;
     let far = QpSet::on(test.far, QpDepths::SMALL)?;
@@ -58,30 +58,31 @@ pub(super) fn private_data_limits(test: &TestContext<'_>) -> Result<(), NTSTATUS
     let too_much = pattern(most_near.saturating_add(1))?;
     let ticket = refused.connect(near.qp, &from, &to, READS, &too_much, Inside::Nothing)?;
     let status = ticket.status();
-    ledger.require("too much private data is refused", status != STATUS_SUCCESS && status != STATUS_PENDING);
+    call_log
+        .require("too much private data is refused", status != STATUS_SUCCESS && status != STATUS_PENDING);
     close_and_wait(&[refused.object()]);
 
     let most = pattern(most_near)?;
     let (connector, connecting) = pair::start_connect(test, near.qp, &most)?;
-    let offer = Handle::<NDK_CONNECTOR>::new(ledger, ledger.take_offer(listener.object(), connecting)?);
+    let offer = Handle::<NDK_CONNECTOR>::new(call_log, call_log.take_offer(listener.object(), connecting)?);
     let mut limits = READS;
     let mut small = [0_u8; 4];
     let (status, needed) = offer.connection_data(&mut small, &mut limits);
-    ledger.expect("too small a buffer", status, STATUS_BUFFER_TOO_SMALL);
-    ledger.require("too small a buffer gets what fits", most.starts_with(&small));
-    ledger.require("too small a buffer is told what it takes", needed >= most_near);
+    call_log.expect("too small a buffer", status, STATUS_BUFFER_TOO_SMALL);
+    call_log.require("too small a buffer gets what fits", most.starts_with(&small));
+    call_log.require("too small a buffer is told what it takes", needed >= most_near);
     let mut all = pattern(needed)?;
     let (status, _) = offer.connection_data(&mut all, &mut limits);
-    ledger.expect("a buffer of the right size", status, STATUS_SUCCESS);
-    ledger.require("the most private data arrives", all.starts_with(&most));
+    call_log.expect("a buffer of the right size", status, STATUS_SUCCESS);
+    call_log.require("the most private data arrives", all.starts_with(&most));
 
     let answer = pattern(most_far)?;
     let accepting = offer.accept(far.qp, READS, &answer, Inside::Nothing)?;
     connecting.wait()?;
     let mut all = pattern(most_far.max(needed))?;
     let (status, _) = connector.connection_data(&mut all, &mut limits);
-    ledger.expect("the acceptor's private data", status, STATUS_SUCCESS);
-    ledger.require("the acceptor's private data arrives", all.starts_with(&answer));
+    call_log.expect("the acceptor's private data", status, STATUS_SUCCESS);
+    call_log.require("the acceptor's private data arrives", all.starts_with(&answer));
     connector.complete_connect(Inside::Nothing)?.wait()?;
     accepting.wait()
 }
@@ -109,14 +110,14 @@ pub(super) fn disconnect_both(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
 /// CM-1, CM-2, WR-7: the peer's disconnect is an event and no flush; ours completes it for both.
 pub(super) fn disconnect_event(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
     let pair = ConnectedPair::connected(test)?;
-    let ledger = test.ledger();
+    let call_log = test.call_log();
     let works = pair.far_receives::<2>()?;
     let disconnecting = pair.near_connector.disconnect(Inside::Nothing)?;
     wait_event(test, pair.far_connector.object(), "disconnect event");
-    ledger.require("the peer's disconnect flushes nothing", pair.far.cq.harvest() == 0);
+    call_log.require("the peer's disconnect flushes nothing", pair.far.cq.harvest() == 0);
     pair.far_connector.disconnect(Inside::Nothing)?.expect_one_of(&[STATUS_SUCCESS]);
     disconnecting.expect_one_of(&[STATUS_SUCCESS]);
     expect_results(test, pair.far, "a receive after the disconnect", &works, &[STATUS_CANCELLED]);
-    ledger.require("one disconnect event", pair.far_connector.object().events() == 1);
+    call_log.require("one disconnect event", pair.far_connector.object().events() == 1);
     Ok(())
 }

@@ -10,7 +10,7 @@ use crate::test_context::TestContext;
 /// OBJ-5, OBJ-6, CQ-7: an operation that an adapter's information denies is refused, one that it claims works,
 /// and every object refuses an undefined extension.
 pub(super) fn not_supported(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
-    let ledger = test.ledger();
+    let call_log = test.call_log();
     let info = test.near.info()?;
     let qp_set = QpSet::on(test.near, QpDepths::SMALL)?;
     let claims = |flag: u32| info.AdapterFlags & flag != 0;
@@ -32,7 +32,7 @@ pub(super) fn not_supported(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
         ),
     ];
     for (step, claimed, status) in claimed {
-        ledger.expect(step, status, if claimed { STATUS_SUCCESS } else { STATUS_NOT_SUPPORTED });
+        call_log.expect(step, status, if claimed { STATUS_SUCCESS } else { STATUS_NOT_SUPPORTED });
     }
     let (connector, listener) = (test.near.create_connector()?, test.near.create_listener()?);
     let (mw, srq) = (qp_set.pd.start_mw(Then::Keep)?.wait()?, qp_set.pd.start_srq(2, 0, Then::Keep)?.wait()?);
@@ -50,19 +50,19 @@ pub(super) fn not_supported(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
         ("extension of a shared endpoint", endpoint.query_unknown_extension()),
     ];
     for (step, status) in extensions {
-        ledger.expect(step, status, STATUS_NOT_SUPPORTED);
+        call_log.expect(step, status, STATUS_NOT_SUPPORTED);
     }
     Ok(())
 }
 
 /// CQ-7: at a limit it works, over it the parameter is invalid.
 pub(super) fn limits(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
-    let ledger = test.ledger();
+    let call_log = test.call_log();
     let info = test.near.info()?;
     let pd = test.near.create_pd()?;
     let cq = test.near.create_cq(CqDepth(info.MaxCqDepth))?;
     let too_deep = test.near.start_cq(CqDepth(info.MaxCqDepth.saturating_add(1)), Then::Keep)?;
-    ledger.expect("a CQ that is too deep", too_deep.ticket().status(), STATUS_INVALID_PARAMETER);
+    call_log.expect("a CQ that is too deep", too_deep.ticket().status(), STATUS_INVALID_PARAMETER);
 
     let most = QpDepths {
         receive: info.MaxReceiveQueueDepth,
@@ -81,7 +81,7 @@ pub(super) fn limits(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
     ];
     for (step, depths) in over {
         let creation = pd.start_qp(cq, depths, Then::Keep)?;
-        ledger.expect(step, creation.ticket().status(), STATUS_INVALID_PARAMETER);
+        call_log.expect(step, creation.ticket().status(), STATUS_INVALID_PARAMETER);
     }
     pair::listen(test).map(drop)
 }

@@ -10,8 +10,8 @@ use super::access::Rdma;
 use super::connected_pair::ConnectedPair;
 use super::registering::run;
 use crate::buffer::Buffer;
+use crate::call_log::CallLog;
 use crate::kernel::{self, Look, PartialMdl};
-use crate::ledger::Ledger;
 use crate::ndk::{Extent, Inside, Remote, mapping_length};
 use crate::test_context::TestContext;
 
@@ -43,7 +43,7 @@ impl Way {
     /// Hands lists over the buffer's memory to `request`, and lets go of them when that has completed.
     fn hand_over<T>(
         self,
-        ledger: &Ledger,
+        call_log: &CallLog,
         buffer: &Buffer,
         request: impl FnOnce(*mut MDL) -> Result<T, NTSTATUS>,
     ) -> Result<T, NTSTATUS> {
@@ -68,7 +68,7 @@ impl Way {
         let before = unsafe { Look::at(whole.as_ptr()) };
         let done = request(whole.as_ptr());
         // SAFETY: as above.
-        ledger.require("a list is left as it was", before == unsafe { Look::at(whole.as_ptr()) });
+        call_log.require("a list is left as it was", before == unsafe { Look::at(whole.as_ptr()) });
         match (self, mapped) {
             // SAFETY: the mapping was made above, and is out of use.
             (_, Some(address)) => unsafe { kernel::unmap(whole.as_ptr(), address) },
@@ -82,7 +82,7 @@ impl Way {
 
 /// Writes to the beginning, across the cuts and to the end of what `base` and `token` name, and checks the buffer.
 fn write(pair: &ConnectedPair<'_>, buffer: &Buffer, base: usize, token: u32) -> Result<(), NTSTATUS> {
-    let ledger = pair.test.ledger();
+    let call_log = pair.test.call_log();
     let middle = CUTS.map(|cut| cut.saturating_sub(PIECE / 2));
     let places = [0, middle[0], middle[1], LENGTH.saturating_sub(PIECE)];
     for place in places {
@@ -90,10 +90,10 @@ fn write(pair: &ConnectedPair<'_>, buffer: &Buffer, base: usize, token: u32) -> 
         pair.near_memory.buffer.put(&[written, written].concat_pair());
         let remote = Remote { address: (base as u64).saturating_add(u64::from(place)), token };
         let status = Rdma::Write.run(pair, &[pair.near_memory.sge(PIECE)], remote)?;
-        ledger.expect("write to memory whose lists are gone", status, STATUS_SUCCESS);
+        call_log.expect("write to memory whose lists are gone", status, STATUS_SUCCESS);
         let mut arrived = [0; PIECE as usize];
         buffer.take_at(FIRST.saturating_add(place), &mut arrived);
-        ledger.require("the bytes are in the buffer", arrived == [written, written].concat_pair());
+        call_log.require("the bytes are in the buffer", arrived == [written, written].concat_pair());
     }
     Ok(())
 }
@@ -113,13 +113,13 @@ impl ConcatPair for [[u8; 8]; 2] {
 
 /// WR-8: memory stays registered when the lists that described it are freed, reused or unmapped.
 pub(super) fn registered(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
-    let ledger = test.ledger();
+    let call_log = test.call_log();
     let pair = ConnectedPair::connected(test)?;
     let buffer = test.locked(FIRST.saturating_add(LENGTH))?;
     let mr = pair.far.pd.create_mr()?;
     let flags = NDK_MR_FLAG_ALLOW_LOCAL_WRITE | NDK_MR_FLAG_ALLOW_REMOTE_WRITE;
     for way in WAYS {
-        way.hand_over(ledger, buffer, |mdl| mr.register(mdl, LENGTH, flags, Inside::Nothing)?.wait())?;
+        way.hand_over(call_log, buffer, |mdl| mr.register(mdl, LENGTH, flags, Inside::Nothing)?.wait())?;
         write(&pair, buffer, buffer.address(FIRST), mr.remote_token())?;
         mr.deregister(Inside::Nothing)?.expect_one_of(&[STATUS_SUCCESS]);
     }
@@ -129,7 +129,7 @@ pub(super) fn registered(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
     let second = unsafe { PartialMdl::new(buffer.locked_mdl(), 65, 64) }?;
     first.chain(&second);
     let gap = mr.register(first.as_ptr(), 128, flags, Inside::Nothing)?;
-    ledger.expect("register a chain with a gap", gap.status(), STATUS_INVALID_PARAMETER);
+    call_log.expect("register a chain with a gap", gap.status(), STATUS_INVALID_PARAMETER);
     Ok(())
 }
 
@@ -137,22 +137,22 @@ pub(super) fn registered(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
 /// is released. It is built without a completion (the page of NdkBuildLAM has it optional).
 pub(super) fn mapped(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
     const BASE: usize = 0x7000_0000;
-    let ledger = test.ledger();
+    let call_log = test.call_log();
     let pair = ConnectedPair::connected(test)?;
     let far = pair.far;
     let (buffer, place) = (test.locked(FIRST.saturating_add(LENGTH))?, test.buffer(mapping_length(3))?);
     let mr = far.pd.create_fast_mr()?;
     mr.initialise(16, true)?.wait()?;
     for way in WAYS {
-        let mapping = way.hand_over(ledger, buffer, |mdl| test.far.map_inline(mdl, LENGTH, place))?;
-        ledger.require("a page for each that the memory touches", mapping.count() == 3);
+        let mapping = way.hand_over(call_log, buffer, |mdl| test.far.map_inline(mdl, LENGTH, place))?;
+        call_log.require("a page for each that the memory touches", mapping.count() == 3);
         let extent = Extent { address: BASE | mapping.offset() as usize, length: LENGTH };
         let post =
             |context| far.qp.fast_register(context, mr, &mapping, extent, NDK_OP_FLAG_ALLOW_REMOTE_WRITE);
-        ledger.expect("fast register", run(test, far, "fast register", post)?, STATUS_SUCCESS);
+        call_log.expect("fast register", run(test, far, "fast register", post)?, STATUS_SUCCESS);
         write(&pair, buffer, extent.address, mr.remote_token())?;
         let invalidated = run(test, far, "invalidate", |context| far.qp.invalidate(context, mr, 0))?;
-        ledger.expect("invalidate", invalidated, STATUS_SUCCESS);
+        call_log.expect("invalidate", invalidated, STATUS_SUCCESS);
     }
     Ok(())
 }

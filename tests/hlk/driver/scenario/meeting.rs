@@ -34,24 +34,24 @@ const POLLS: usize = 50;
 /// CL-4, CM-2: a QP is closed while its connect is completed. If both sides' requests succeed, the connection was
 /// there, and the peer is told of its end.
 pub(super) fn close_and_complete(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
-    let ledger = test.ledger();
+    let call_log = test.call_log();
     let listener = pair::listen(test)?;
     let near = QpSet::on(test.near, QpDepths::SMALL)?;
     let far = QpSet::on(test.far, QpDepths::SMALL)?;
     let (connector, connecting) = pair::start_connect(test, near.qp, b"near")?;
-    let offer = Handle::new(ledger, ledger.take_offer(listener.object(), connecting)?);
+    let offer = Handle::new(call_log, call_log.take_offer(listener.object(), connecting)?);
     let accepting = offer.accept(far.qp, READS, b"far", Inside::Nothing)?;
     connecting.wait()?;
     let completing =
         kernel::beside(|| near.qp.object().close(), || connector.complete_connect(Inside::Nothing))?;
     let completed = completing?.status();
-    ledger.expect_one_of("complete connect of a QP that is closed", completed, &ENDED);
+    call_log.expect_one_of("complete connect of a QP that is closed", completed, &ENDED);
     if completed != STATUS_SUCCESS {
         // Until then the accept waits for another attempt to complete the connect.
         close_and_wait(&[connector.object(), near.qp.object()]);
     }
     let accepted = accepting.status();
-    ledger.expect_one_of("accept of a QP that is closed", accepted, &ENDED);
+    call_log.expect_one_of("accept of a QP that is closed", accepted, &ENDED);
     if completed == STATUS_SUCCESS && accepted == STATUS_SUCCESS {
         wait_event(test, offer.object(), "disconnect event after the close of the peer's QP");
     }
@@ -61,7 +61,7 @@ pub(super) fn close_and_complete(test: &TestContext<'_>) -> Result<(), NTSTATUS>
 
 /// CL-9, WR-2: where there is the result of a request, there is room for another one.
 pub(super) fn result_and_post(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
-    let ledger = test.ledger();
+    let call_log = test.call_log();
     let pair = ConnectedPair::connected(test)?;
     let (qp, cq, memory) = (pair.near.qp, pair.near.cq, pair.near_memory);
     let first = test.work("send")?;
@@ -70,7 +70,7 @@ pub(super) fn result_and_post(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
         *slot = test.work("send")?;
     }
     for send in sends {
-        ledger.expect("fill the queue", qp.send(send.context(), &[memory.sge(16)], 0), STATUS_SUCCESS);
+        call_log.expect("fill the queue", qp.send(send.context(), &[memory.sge(16)], 0), STATUS_SUCCESS);
     }
     let mut more: [&Work; FULL] = [first; FULL];
     for slot in &mut more {
@@ -90,14 +90,14 @@ pub(super) fn result_and_post(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
             for _ in 0..POLLS {
                 for send in more.by_ref().take(cq.harvest()) {
                     let status = qp.send(send.context(), &[memory.sge(16)], 0);
-                    ledger.expect("post where there is a result", status, STATUS_SUCCESS);
+                    call_log.expect("post where there is a result", status, STATUS_SUCCESS);
                 }
             }
         },
         || {
             for receive in receives {
                 let status = far.receive(receive.context(), &[far_memory.sge(16)]);
-                ledger.expect("receive for a send", status, STATUS_SUCCESS);
+                call_log.expect("receive for a send", status, STATUS_SUCCESS);
             }
         },
     )?;
@@ -113,7 +113,7 @@ pub(super) fn error_and_arm(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
     let (qp, cq) = (pair.far.qp, pair.far.cq);
     kernel::beside(|| cq.arm(NDK_CQ_NOTIFY_ERRORS), || qp.flush())?;
     wait_event(test, cq.object(), "notification of an error that came while the CQ was armed");
-    test.ledger().require("one notification for an arm", cq.object().events() == 1);
+    test.call_log().require("one notification for an arm", cq.object().events() == 1);
     expect_results(test, pair.far, "a receive that was flushed", &receives, &[STATUS_CANCELLED]);
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! The scenarios: what the harness does to a provider, one function each.
 //!
 //! A scenario builds what it needs on a [`TestContext`], checks statuses and counts as it goes, and may return
-//! at any point: what it leaves open is closed by the test, and the ledger's audit checks every callback
+//! at any point: what it leaves open is closed by the test, and the call log's audit checks every callback
 //! and every close of it.
 
 mod access;

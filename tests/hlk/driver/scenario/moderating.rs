@@ -18,53 +18,53 @@ const LONG: u32 = 60_000_000;
 /// CQ-7: a notification is held back until a count is reached or an interval is over, whichever is limited;
 /// never by a close.
 pub(super) fn moderated(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
-    let ledger = test.ledger();
+    let call_log = test.call_log();
     let pair = ConnectedPair::connected(test)?;
     let cq = pair.far.cq;
     if test.far.info()?.AdapterFlags & NDK_ADAPTER_FLAG_CQ_INTERRUPT_MODERATION_SUPPORTED == 0 {
-        ledger.expect("moderate what can't be", cq.moderate(SHORT, 8), STATUS_NOT_SUPPORTED);
+        call_log.expect("moderate what can't be", cq.moderate(SHORT, 8), STATUS_NOT_SUPPORTED);
         return Ok(());
     }
     let send = || {
         let [_] = pair.far_receives::<1>()?;
         let work = test.work("send")?;
         let posted = pair.near.qp.send(work.context(), &[pair.near_memory.sge(8)], 0);
-        ledger.expect("post a send", posted, STATUS_SUCCESS);
-        ledger.expect("send", pair.near.cq.wait_for(work), STATUS_SUCCESS);
+        call_log.expect("post a send", posted, STATUS_SUCCESS);
+        call_log.expect("send", pair.near.cq.wait_for(work), STATUS_SUCCESS);
         Ok::<_, NTSTATUS>(())
     };
     let contradictory = cq.moderate(UNLIMITED, UNLIMITED);
-    ledger.expect("no limit at all", contradictory, STATUS_INVALID_PARAMETER_MIX);
+    call_log.expect("no limit at all", contradictory, STATUS_INVALID_PARAMETER_MIX);
 
-    ledger.expect("moderate by a count", cq.moderate(UNLIMITED, 3), STATUS_SUCCESS);
+    call_log.expect("moderate by a count", cq.moderate(UNLIMITED, 3), STATUS_SUCCESS);
     cq.arm(NDK_CQ_NOTIFY_ANY);
     send()?;
     send()?;
-    ledger.require("no notification before the count", !cq.object().event_within(QUIET));
+    call_log.require("no notification before the count", !cq.object().event_within(QUIET));
     send()?;
     wait_event(test, cq.object(), "the count is reached");
     while cq.harvest() != 0 {}
 
-    ledger.expect("moderate by an interval", cq.moderate(SHORT, UNLIMITED), STATUS_SUCCESS);
+    call_log.expect("moderate by an interval", cq.moderate(SHORT, UNLIMITED), STATUS_SUCCESS);
     cq.arm(NDK_CQ_NOTIFY_ANY);
     send()?;
     wait_event(test, cq.object(), "the interval is over");
     while cq.harvest() != 0 {}
 
-    ledger.expect("moderate by a minute", cq.moderate(LONG, UNLIMITED), STATUS_SUCCESS);
+    call_log.expect("moderate by a minute", cq.moderate(LONG, UNLIMITED), STATUS_SUCCESS);
     cq.arm(NDK_CQ_NOTIFY_ANY);
     send()?;
-    ledger.require("no notification for a minute", !cq.object().event_within(QUIET));
-    ledger.expect("moderate no longer", cq.moderate(0, UNLIMITED), STATUS_SUCCESS);
+    call_log.require("no notification for a minute", !cq.object().event_within(QUIET));
+    call_log.expect("moderate no longer", cq.moderate(0, UNLIMITED), STATUS_SUCCESS);
     wait_event(test, cq.object(), "what was held back is let go");
     while cq.harvest() != 0 {}
 
-    ledger.expect("moderate by a minute again", cq.moderate(LONG, UNLIMITED), STATUS_SUCCESS);
+    call_log.expect("moderate by a minute again", cq.moderate(LONG, UNLIMITED), STATUS_SUCCESS);
     cq.arm(NDK_CQ_NOTIFY_ANY);
     send()?;
     let (far, connector) = (pair.far, pair.far_connector);
     close_and_wait(&[far.cq.object(), far.qp.object(), connector.object()]);
-    ledger.require("one notification for each arm but the last", cq.object().events() == 3);
+    call_log.require("one notification for each arm but the last", cq.object().events() == 3);
     Ok(())
 }
 
@@ -73,7 +73,7 @@ pub(super) fn moderated(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
 pub(super) fn closed_when_due(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
     const TICK: u32 = 15_625;
     const MILLISECONDS: u32 = 10;
-    let ledger = test.ledger();
+    let call_log = test.call_log();
     let pair = ConnectedPair::connected(test)?;
     let (far, connector) = (pair.far, pair.far_connector);
     let [_] = pair.far_receives::<1>()?;
@@ -82,9 +82,9 @@ pub(super) fn closed_when_due(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
     let _ = far.cq.moderate(TICK + MILLISECONDS * 1000, UNLIMITED);
     far.cq.arm(NDK_CQ_NOTIFY_ANY);
     let posted = pair.near.qp.send(work.context(), &[pair.near_memory.sge(8)], 0);
-    ledger.expect("post a send", posted, STATUS_SUCCESS);
+    call_log.expect("post a send", posted, STATUS_SUCCESS);
     let _ = far.cq.object().event_within(MILLISECONDS);
     close_and_wait(&[connector.object(), far.qp.object(), far.cq.object()]);
-    ledger.require("no more than one notification", far.cq.object().events() <= 1);
+    call_log.require("no more than one notification", far.cq.object().events() <= 1);
     Ok(())
 }

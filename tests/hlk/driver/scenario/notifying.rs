@@ -16,7 +16,7 @@ const SENDS: usize = 4;
 /// CQ-8: consumers walk their requests after a post, which a notification frees; so it does not come by way of the
 /// post, whatever processors it is to run on. (On another one it may run meanwhile.)
 pub(super) fn after_post(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
-    let (ledger, listener) = (test.ledger(), pair::listen(test)?);
+    let (call_log, listener) = (test.call_log(), pair::listen(test)?);
     let (group, number) = kernel::processor();
     let own = GROUP_AFFINITY { Mask: 1_usize.wrapping_shl(number.into()), Group: group, Reserved: [0; 3] };
     let others = GROUP_AFFINITY { Mask: !own.Mask, ..own };
@@ -33,12 +33,12 @@ pub(super) fn after_post(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
             near.cq.arm(NDK_CQ_NOTIFY_ANY);
             far.cq.arm(NDK_CQ_NOTIFY_ANY);
             let posted = near.qp.send_watched(send.context(), &[from.sge(8)]);
-            ledger.expect("post a send", posted, STATUS_SUCCESS);
-            ledger.require("no notification inside the post", !apart || ledger.notified_inside() == 0);
+            call_log.expect("post a send", posted, STATUS_SUCCESS);
+            call_log.require("no notification inside the post", !apart || call_log.notified_inside() == 0);
             wait_event(test, near.cq.object(), "a notification of the send");
             wait_event(test, far.cq.object(), "a notification of the receive");
-            ledger.expect("send", near.cq.wait_for(send), STATUS_SUCCESS);
-            ledger.expect("receive", far.cq.wait_for(receive), STATUS_SUCCESS);
+            call_log.expect("send", near.cq.wait_for(send), STATUS_SUCCESS);
+            call_log.expect("receive", far.cq.wait_for(receive), STATUS_SUCCESS);
         }
     }
     Ok(())

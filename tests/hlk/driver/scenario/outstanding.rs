@@ -22,11 +22,11 @@ pub(super) fn receives(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
 /// CL-4, WR-2: each send that no receive awaits ends, with one result.
 pub(super) fn sends(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
     let pair = ConnectedPair::connected(test)?;
-    let ledger = test.ledger();
+    let call_log = test.call_log();
     let works = [test.work("send")?, test.work("send")?, test.work("send")?];
     for work in works {
         let posted = pair.near.qp.send(work.context(), &[pair.near_memory.sge(16)], 0);
-        ledger.expect("post a send", posted, STATUS_SUCCESS);
+        call_log.expect("post a send", posted, STATUS_SUCCESS);
     }
     close_and_wait(&[pair.near_connector.object(), pair.near.qp.object()]);
     // On iWARP a send is a success once its bytes are on their way.
@@ -37,15 +37,15 @@ pub(super) fn sends(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
 
 /// CL-4: a connector is closed while its connect waits for an answer.
 pub(super) fn connect(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
-    let ledger = test.ledger();
+    let call_log = test.call_log();
     let listener = pair::listen(test)?;
     let near = QpSet::on(test.near, QpDepths::SMALL)?;
     let far = QpSet::on(test.far, QpDepths::SMALL)?;
     let (connector, connecting) = pair::start_connect(test, near.qp, b"near")?;
-    let offer = ledger.take_offer(listener.object(), connecting)?;
+    let offer = call_log.take_offer(listener.object(), connecting)?;
     close_and_wait(&[connector.object()]);
     connecting.expect_one_of(&[STATUS_CANCELLED, STATUS_CONNECTION_ABORTED]);
-    let accepted = Handle::new(ledger, offer).accept(far.qp, READS, b"far", Inside::Nothing)?;
+    let accepted = Handle::new(call_log, offer).accept(far.qp, READS, b"far", Inside::Nothing)?;
     accepted.expect_one_of(&[STATUS_CONNECTION_ABORTED, STATUS_CONNECTION_REFUSED, STATUS_IO_TIMEOUT]);
     close_and_wait(&[offer]);
     Ok(())
@@ -53,13 +53,13 @@ pub(super) fn connect(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
 
 /// CL-4: a connector is closed while its accept waits for the peer to complete.
 pub(super) fn accept(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
-    let ledger = test.ledger();
+    let call_log = test.call_log();
     let listener = pair::listen(test)?;
     let near = QpSet::on(test.near, QpDepths::SMALL)?;
     let far = QpSet::on(test.far, QpDepths::SMALL)?;
     let (connector, connecting) = pair::start_connect(test, near.qp, b"near")?;
-    let offer = ledger.take_offer(listener.object(), connecting)?;
-    let accepted = Handle::new(ledger, offer).accept(far.qp, READS, b"far", Inside::Nothing)?;
+    let offer = call_log.take_offer(listener.object(), connecting)?;
+    let accepted = Handle::new(call_log, offer).accept(far.qp, READS, b"far", Inside::Nothing)?;
     connecting.wait()?;
     close_and_wait(&[offer]);
     accepted.expect_one_of(&[STATUS_CANCELLED, STATUS_CONNECTION_ABORTED]);

@@ -33,103 +33,103 @@ pub(super) fn flush(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
 
 /// WR-2: what does not fit into a queue fails at once, without a result; the rest is not harmed.
 pub(super) fn over_posting(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
-    let ledger = test.ledger();
+    let call_log = test.call_log();
     let pair = ConnectedPair::connected(test)?;
     let works = pair.far_receives::<8>()?;
     let extra = test.work("a receive too many")?;
     let posted = pair.far.qp.receive(extra.context(), &[pair.far_memory.sge(MEMORY)]);
-    ledger.require("a receive too many fails", posted != STATUS_SUCCESS);
+    call_log.require("a receive too many fails", posted != STATUS_SUCCESS);
     pair.far.qp.flush();
     expect_results(test, pair.far, "a receive that fitted", &works, &[STATUS_CANCELLED]);
-    ledger.require("no result for the receive too many", !extra.is_done());
+    call_log.require("no result for the receive too many", !extra.is_done());
     Ok(())
 }
 
 /// WR-7: only receives may be posted before there is a connection.
 pub(super) fn unconnected(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
-    let ledger = test.ledger();
+    let call_log = test.call_log();
     let qp_set = QpSet::on(test.near, QpDepths::SMALL)?;
     let memory = Memory::of(test, qp_set, NDK_MR_FLAG_ALLOW_LOCAL_WRITE)?;
     let work = test.work("unconnected")?;
     let sges = [memory.sge(16)];
     let to = memory.remote(0);
     let sent = qp_set.qp.send(work.context(), &sges, 0);
-    ledger.expect("send unconnected", sent, STATUS_CONNECTION_INVALID);
+    call_log.expect("send unconnected", sent, STATUS_CONNECTION_INVALID);
     let written = qp_set.qp.write(work.context(), &sges, to, 0);
-    ledger.expect("write unconnected", written, STATUS_CONNECTION_INVALID);
+    call_log.expect("write unconnected", written, STATUS_CONNECTION_INVALID);
     let read = qp_set.qp.read(work.context(), &sges, to, 0);
-    ledger.expect("read unconnected", read, STATUS_CONNECTION_INVALID);
-    ledger.require("no result for what was not accepted", qp_set.cq.harvest() == 0);
+    call_log.expect("read unconnected", read, STATUS_CONNECTION_INVALID);
+    call_log.require("no result for what was not accepted", qp_set.cq.harvest() == 0);
     post_receives::<1>(test, qp_set, memory).map(drop)
 }
 
 /// CQ-2, CQ-3, CQ-4: one notification per satisfied arm, at once if it is late, and none otherwise.
 pub(super) fn arming(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
     let pair = ConnectedPair::connected(test)?;
-    let ledger = test.ledger();
+    let call_log = test.call_log();
     let cq = pair.far.cq;
     let send = |flags: u32| {
         let [receive] = pair.far_receives::<1>()?;
         let work = test.work("send")?;
         let posted = pair.near.qp.send(work.context(), &[pair.near_memory.sge(8)], flags);
-        ledger.expect("post a send", posted, STATUS_SUCCESS);
-        ledger.expect("send", pair.near.cq.wait_for(work), STATUS_SUCCESS);
+        call_log.expect("post a send", posted, STATUS_SUCCESS);
+        call_log.expect("send", pair.near.cq.wait_for(work), STATUS_SUCCESS);
         Ok::<_, NTSTATUS>(receive)
     };
 
     cq.arm(NDK_CQ_NOTIFY_ANY);
-    ledger.require("no notification without a result", !cq.object().event_within(QUIET));
+    call_log.require("no notification without a result", !cq.object().event_within(QUIET));
     send(0)?;
-    ledger.require("a notification for an arm", cq.object().wait_for_event("notification"));
+    call_log.require("a notification for an arm", cq.object().wait_for_event("notification"));
     send(0)?;
-    ledger.require("no notification unarmed", !cq.object().event_within(QUIET));
+    call_log.require("no notification unarmed", !cq.object().event_within(QUIET));
     cq.arm(NDK_CQ_NOTIFY_ANY);
-    ledger.require("a late arm fires", cq.object().wait_for_event("late notification"));
-    ledger.require("one notification for each arm", cq.object().events() == 2);
+    call_log.require("a late arm fires", cq.object().wait_for_event("late notification"));
+    call_log.require("one notification for each arm", cq.object().events() == 2);
     while cq.harvest() != 0 {}
 
     cq.arm(NDK_CQ_NOTIFY_ERRORS);
     cq.arm(NDK_CQ_NOTIFY_SOLICITED);
     send(0)?;
-    ledger.require("no notification unsolicited", !cq.object().event_within(QUIET));
+    call_log.require("no notification unsolicited", !cq.object().event_within(QUIET));
     send(NDK_OP_FLAG_SEND_AND_SOLICIT_EVENT)?;
-    ledger.require("a notification solicited", cq.object().wait_for_event("solicited notification"));
-    ledger.require("merged arms notify once", cq.object().events() == 3);
+    call_log.require("a notification solicited", cq.object().wait_for_event("solicited notification"));
+    call_log.require("merged arms notify once", cq.object().events() == 3);
     while cq.harvest() != 0 {}
     Ok(())
 }
 
 /// WR-2, WR-7: a send waits for a receive, but not for ever; then the connection is over.
 pub(super) fn starving(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
-    let ledger = test.ledger();
+    let call_log = test.call_log();
     let pair = ConnectedPair::connected(test)?;
     let sges = [pair.near_memory.sge(8)];
     let send = |step| {
         let work = test.work(step)?;
-        ledger.expect(step, pair.near.qp.send(work.context(), &sges, 0), STATUS_SUCCESS);
+        call_log.expect(step, pair.near.qp.send(work.context(), &sges, 0), STATUS_SUCCESS);
         Ok::<_, NTSTATUS>(work)
     };
     let early = send("send before the receive")?;
     pair.near.cq.arm(NDK_CQ_NOTIFY_ANY);
-    ledger.require("no result while it waits", !pair.near.cq.object().event_within(QUIET));
+    call_log.require("no result while it waits", !pair.near.cq.object().event_within(QUIET));
     let [receive] = pair.far_receives::<1>()?;
-    ledger.expect("a send that waited", pair.near.cq.wait_for(early), STATUS_SUCCESS);
-    ledger.expect("the receive for it", pair.far.cq.wait_for(receive), STATUS_SUCCESS);
+    call_log.expect("a send that waited", pair.near.cq.wait_for(early), STATUS_SUCCESS);
+    call_log.expect("the receive for it", pair.far.cq.wait_for(receive), STATUS_SUCCESS);
 
     let starving = send("send without a receive")?;
     let behind = send("send behind it")?;
-    ledger.expect("a send without a receive", pair.near.cq.wait_for(starving), STATUS_IO_TIMEOUT);
-    ledger.expect("a send behind it", pair.near.cq.wait_for(behind), STATUS_CANCELLED);
+    call_log.expect("a send without a receive", pair.near.cq.wait_for(starving), STATUS_IO_TIMEOUT);
+    call_log.expect("a send behind it", pair.near.cq.wait_for(behind), STATUS_CANCELLED);
     wait_event(test, pair.far_connector.object(), "the end of the connection");
     let late = test.work("send too late")?;
     let refused = pair.near.qp.send(late.context(), &sges, 0);
-    ledger.expect("a send after it", refused, STATUS_CONNECTION_INVALID);
+    call_log.expect("a send after it", refused, STATUS_CONNECTION_INVALID);
     Ok(())
 }
 
 /// WR-2, WR-3, WR-5: sends of no and one byte, inline, silent, and too long for the receive.
 pub(super) fn send_shapes(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
-    let ledger = test.ledger();
+    let call_log = test.call_log();
     let pair = ConnectedPair::connected(test)?;
     pair.exchange(b"")?;
     pair.exchange(b"1")?;
@@ -139,35 +139,35 @@ pub(super) fn send_shapes(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
     let silent = test.work("send silently")?;
     let sges = [pair.near_memory.sge(8)];
     let posted = pair.near.qp.send(silent.context(), &sges, NDK_OP_FLAG_SILENT_SUCCESS);
-    ledger.expect("post a silent send", posted, STATUS_SUCCESS);
-    ledger.expect("receive a silent send", pair.far.cq.wait_for(receive), STATUS_SUCCESS);
+    call_log.expect("post a silent send", posted, STATUS_SUCCESS);
+    call_log.expect("receive a silent send", pair.far.cq.wait_for(receive), STATUS_SUCCESS);
     pair.exchange(b"after it")?;
-    ledger.require("a silent success has no result", !silent.is_done());
+    call_log.require("a silent success has no result", !silent.is_done());
 
     let short = test.work("receive too little")?;
     let posted = pair.far.qp.receive(short.context(), &[pair.far_memory.sge(4)]);
-    ledger.expect("post a short receive", posted, STATUS_SUCCESS);
+    call_log.expect("post a short receive", posted, STATUS_SUCCESS);
     let long = test.work("send too much")?;
     let posted = pair.near.qp.send(long.context(), &sges, 0);
-    ledger.expect("post a long send", posted, STATUS_SUCCESS);
+    call_log.expect("post a long send", posted, STATUS_SUCCESS);
     let received = pair.far.cq.wait_for(short);
-    ledger.expect("a receive that is too short", received, STATUS_BUFFER_OVERFLOW);
+    call_log.expect("a receive that is too short", received, STATUS_BUFFER_OVERFLOW);
     // The sender learns of it or not; it gets a result either way.
     let _ = pair.near.cq.wait_for(long);
-    ledger.require("a result for the long send", long.results() == 1);
+    call_log.require("a result for the long send", long.results() == 1);
     Ok(())
 }
 
 /// WR-5: inline data needs no token and may change when the post has returned; more than the QP was made
 /// for is refused.
 fn inline(pair: &ConnectedPair<'_>) -> Result<(), NTSTATUS> {
-    let (test, ledger) = (&pair.test, pair.test.ledger());
+    let (test, call_log) = (&pair.test, pair.test.call_log());
     let work = test.work("send inline")?;
     let mut data = [0x5a_u8];
     let address = data.as_mut_ptr() as usize;
     let sges = [sge(address, 1, 0)];
     let posted = pair.near.qp.send(work.context(), &sges, NDK_OP_FLAG_INLINE);
-    ledger.require("more inline data than the QP takes is refused", posted != STATUS_SUCCESS);
+    call_log.require("more inline data than the QP takes is refused", posted != STATUS_SUCCESS);
     if test.near.info()?.MaxInlineDataSize == 0 {
         return Ok(());
     }
@@ -178,11 +178,11 @@ fn inline(pair: &ConnectedPair<'_>) -> Result<(), NTSTATUS> {
     let [receive] = post_receives::<1>(test, far, memory)?;
     let posted = near.qp.send(work.context(), &sges, NDK_OP_FLAG_INLINE);
     data = [0];
-    ledger.expect("post an inline send", posted, STATUS_SUCCESS);
-    ledger.expect("send inline", near.cq.wait_for(work), STATUS_SUCCESS);
-    ledger.expect("receive inline data", far.cq.wait_for(receive), STATUS_SUCCESS);
+    call_log.expect("post an inline send", posted, STATUS_SUCCESS);
+    call_log.expect("send inline", near.cq.wait_for(work), STATUS_SUCCESS);
+    call_log.expect("receive inline data", far.cq.wait_for(receive), STATUS_SUCCESS);
     let mut arrived = [0];
     memory.buffer.take(&mut arrived);
-    ledger.require("the inline data of the post", arrived == [0x5a] && data == [0]);
+    call_log.require("the inline data of the post", arrived == [0x5a] && data == [0]);
     Ok(())
 }

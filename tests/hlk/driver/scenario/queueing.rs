@@ -16,7 +16,7 @@ use crate::test_context::TestContext;
 
 /// WR-6: a chain of deferred posts is started by its last one, also if that one is refused.
 pub(super) fn deferred(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
-    let ledger = test.ledger();
+    let call_log = test.call_log();
     let pair = ConnectedPair::connected(test)?;
     let (qp, cq) = (pair.near.qp, pair.near.cq);
     let (sges, to) = ([pair.near_memory.sge(16)], pair.far_memory.remote(0));
@@ -24,76 +24,76 @@ pub(super) fn deferred(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
         let mut last = test.work("the end of a chain")?;
         for _ in 0..chain {
             let work = test.work("a deferred write")?;
-            ledger.expect("defer", qp.write(work.context(), &sges, to, NDK_OP_FLAG_DEFER), STATUS_SUCCESS);
+            call_log.expect("defer", qp.write(work.context(), &sges, to, NDK_OP_FLAG_DEFER), STATUS_SUCCESS);
             last = work;
         }
         let end = test.work("the end of a chain")?;
-        ledger.expect("end a chain", qp.write(end.context(), &sges, to, 0), STATUS_SUCCESS);
-        ledger.expect("the end of a chain", cq.wait_for(end), STATUS_SUCCESS);
-        ledger.require("a chain is done in its order", chain == 0 || last.is_done());
+        call_log.expect("end a chain", qp.write(end.context(), &sges, to, 0), STATUS_SUCCESS);
+        call_log.expect("the end of a chain", cq.wait_for(end), STATUS_SUCCESS);
+        call_log.require("a chain is done in its order", chain == 0 || last.is_done());
     }
     let deferred = [test.work("deferred before a refusal")?, test.work("deferred before a refusal")?];
     for work in deferred {
-        ledger.expect("defer", qp.write(work.context(), &sges, to, NDK_OP_FLAG_DEFER), STATUS_SUCCESS);
+        call_log.expect("defer", qp.write(work.context(), &sges, to, NDK_OP_FLAG_DEFER), STATUS_SUCCESS);
     }
     let refused = test.work("refused")?;
     let [sge] = sges;
     let status = qp.write(refused.context(), &[sge, sge], to, NDK_OP_FLAG_DEFER);
-    ledger.expect("too many SGEs in the middle of a chain", status, STATUS_INVALID_PARAMETER);
+    call_log.expect("too many SGEs in the middle of a chain", status, STATUS_INVALID_PARAMETER);
     for work in deferred {
-        ledger.expect("deferred before a refusal", cq.wait_for(work), STATUS_SUCCESS);
+        call_log.expect("deferred before a refusal", cq.wait_for(work), STATUS_SUCCESS);
     }
-    ledger.require("no result for what was refused", !refused.is_done());
+    call_log.require("no result for what was refused", !refused.is_done());
     Ok(())
 }
 
 /// CQ-7: a CQ may be resized with results in it, and loses none; over the limit it is left as it is.
 pub(super) fn resized(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
-    let ledger = test.ledger();
+    let call_log = test.call_log();
     let pair = ConnectedPair::connected(test)?;
     let most = test.far.info()?.MaxCqDepth;
     let receives = pair.far_receives::<3>()?;
     for depth in [64, 128, 32] {
         let send = test.work("send")?;
         let posted = pair.near.qp.send(send.context(), &[pair.near_memory.sge(8)], 0);
-        ledger.expect("post a send", posted, STATUS_SUCCESS);
-        ledger.expect("send", pair.near.cq.wait_for(send), STATUS_SUCCESS);
+        call_log.expect("post a send", posted, STATUS_SUCCESS);
+        call_log.expect("send", pair.near.cq.wait_for(send), STATUS_SUCCESS);
         pair.far.cq.resize(CqDepth(depth))?.expect_one_of(&[STATUS_SUCCESS]);
     }
     let over = pair.far.cq.resize(CqDepth(most.saturating_add(1)))?.status();
-    ledger.expect("resize over the limit", over, STATUS_INVALID_PARAMETER);
+    call_log.expect("resize over the limit", over, STATUS_INVALID_PARAMETER);
     for receive in receives {
-        ledger.expect("receive into a CQ that is resized", pair.far.cq.wait_for(receive), STATUS_SUCCESS);
+        call_log.expect("receive into a CQ that is resized", pair.far.cq.wait_for(receive), STATUS_SUCCESS);
     }
     pair.exchange(b"after it")
 }
 
 /// CQ-6: more results than a CQ holds make it fail, which it says when it is armed.
 pub(super) fn overflown(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
-    let ledger = test.ledger();
+    let call_log = test.call_log();
     let (cq, pd) = (test.far.create_cq(CqDepth(2))?, test.far.create_pd()?);
     let qp_set = QpSet { cq, pd, qp: pd.create_qp(cq, QpDepths::SMALL)?, mr: pd.create_mr()? };
     let memory = Memory::of(test, qp_set, NDK_MR_FLAG_ALLOW_LOCAL_WRITE)?;
     post_receives::<8>(test, qp_set, memory)?;
     qp_set.qp.flush();
-    ledger.require("no notification unarmed", !cq.object().event_within(QUIET));
+    call_log.require("no notification unarmed", !cq.object().event_within(QUIET));
     cq.arm(NDK_CQ_NOTIFY_ANY);
     wait_event(test, cq.object(), "a CQ that overflowed");
-    ledger.require("the CQ says that it failed", cq.object().has_failed());
+    call_log.require("the CQ says that it failed", cq.object().has_failed());
     Ok(())
 }
 
 /// WR-9: an SRQ's depth and threshold, changed one by one, and their limits.
 pub(super) fn modified_srq(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
-    let ledger = test.ledger();
+    let call_log = test.call_log();
     let most = test.far.info()?.MaxSrqDepth;
     let qp_set = QpSet::on(test.far, QpDepths::SMALL)?;
     let memory = Memory::of(test, qp_set, NDK_MR_FLAG_ALLOW_LOCAL_WRITE)?;
     let deepest = qp_set.pd.start_srq(most, 0, Then::Keep)?.wait()?;
     let over = most.saturating_add(1);
     let too_deep = qp_set.pd.start_srq(over, 0, Then::Keep)?;
-    ledger.expect("an SRQ that is too deep", too_deep.ticket().status(), STATUS_INVALID_PARAMETER);
-    ledger.expect("make an SRQ too deep", deepest.modify(over, 0)?.status(), STATUS_INVALID_PARAMETER);
+    call_log.expect("an SRQ that is too deep", too_deep.ticket().status(), STATUS_INVALID_PARAMETER);
+    call_log.expect("make an SRQ too deep", deepest.modify(over, 0)?.status(), STATUS_INVALID_PARAMETER);
 
     let srq = qp_set.pd.start_srq(2, 0, Then::Keep)?.wait()?;
     let post = || {
@@ -101,38 +101,38 @@ pub(super) fn modified_srq(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
         Ok::<_, NTSTATUS>(srq.receive(work.context(), &[memory.sge(16)]))
     };
     srq.modify(0, 0)?.wait()?;
-    ledger.expect("the first receive", post()?, STATUS_SUCCESS);
-    ledger.expect("the second receive", post()?, STATUS_SUCCESS);
-    ledger.require("no room for a third one", post()? != STATUS_SUCCESS);
+    call_log.expect("the first receive", post()?, STATUS_SUCCESS);
+    call_log.expect("the second receive", post()?, STATUS_SUCCESS);
+    call_log.require("no room for a third one", post()? != STATUS_SUCCESS);
     srq.modify(3, 0)?.wait()?;
-    ledger.expect("the third receive of a deeper queue", post()?, STATUS_SUCCESS);
-    ledger.require("no notification without a threshold", !srq.object().event_within(QUIET));
+    call_log.expect("the third receive of a deeper queue", post()?, STATUS_SUCCESS);
+    call_log.require("no notification without a threshold", !srq.object().event_within(QUIET));
     srq.modify(0, 8)?.wait()?;
     wait_event(test, srq.object(), "a threshold that is above what is left");
-    ledger.require("one notification for a threshold", srq.object().events() == 1);
+    call_log.require("one notification for a threshold", srq.object().events() == 1);
     Ok(())
 }
 
 /// CM-3, CM-4: a QP and a connector connect once, and a listener listens once.
 pub(super) fn once(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
-    let ledger = test.ledger();
+    let call_log = test.call_log();
     let pair = ConnectedPair::connected(test)?;
     let (from, to) = (Address::of(&test.near_end), Address::of(&test.far_end));
     let spare = QpSet::on(test.near, QpDepths::SMALL)?;
     let again = pair.near_connector.connect(spare.qp, &from, &to, READS, b"", Inside::Nothing)?;
-    ledger.expect("connect a connector twice", again.status(), STATUS_CONNECTION_ACTIVE);
+    call_log.expect("connect a connector twice", again.status(), STATUS_CONNECTION_ACTIVE);
     let (second, connecting) = pair::start_connect(test, pair.near.qp, b"")?;
-    ledger.expect("connect a QP twice", connecting.status(), STATUS_CONNECTION_ACTIVE);
+    call_log.expect("connect a QP twice", connecting.status(), STATUS_CONNECTION_ACTIVE);
     close_and_wait(&[second.object()]);
     let elsewhere = Address::of(&test.far_end.with_port(test.far_end.port().wrapping_add(1)));
     let listening = pair.listener.listen(&elsewhere, Inside::Nothing)?;
-    ledger.expect("listen twice", listening.status(), STATUS_ADDRESS_ALREADY_ASSOCIATED);
+    call_log.expect("listen twice", listening.status(), STATUS_ADDRESS_ALREADY_ASSOCIATED);
     pair.exchange(b"all the same")
 }
 
 /// CQ-7, CM-6: a transfer and read limits as large as the adapter says, and one more.
 pub(super) fn largest(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
-    let ledger = test.ledger();
+    let call_log = test.call_log();
     let info = test.near.info()?;
     let pair = ConnectedPair::connected(test)?;
     let most = info.MaxTransferLength.min(test.far.info()?.MaxTransferLength);
@@ -145,37 +145,37 @@ pub(super) fn largest(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
     source.put_at(most.saturating_sub(4), b"last");
     let part = |length| sge(source.address(0), length, source_mr.local_token());
     let work = test.work("the longest write")?;
-    ledger.expect(
+    call_log.expect(
         "post the longest write",
         pair.near.qp.write(work.context(), &[part(most)], to, 0),
         STATUS_SUCCESS,
     );
-    ledger.expect("the longest write", pair.near.cq.wait_for(work), STATUS_SUCCESS);
+    call_log.expect("the longest write", pair.near.cq.wait_for(work), STATUS_SUCCESS);
     let mut arrived = [0; 4];
     sink.take_at(most.saturating_sub(4), &mut arrived);
-    ledger.require("its last bytes", &arrived == b"last");
+    call_log.require("its last bytes", &arrived == b"last");
     let longer = test.work("a write that is too long")?;
     let refused = pair.near.qp.write(longer.context(), &[part(most.saturating_add(1))], to, 0);
-    ledger.expect("post a byte too many", refused, STATUS_INVALID_PARAMETER);
+    call_log.expect("post a byte too many", refused, STATUS_INVALID_PARAMETER);
 
     let limits = ReadLimits { inbound: u32::MAX, outbound: u32::MAX };
     let (near, far) = (QpSet::on(test.near, QpDepths::SMALL)?, QpSet::on(test.far, QpDepths::SMALL)?);
     let connector = test.near.create_connector()?;
     let (from, at) = (Address::of(&test.near_end), Address::of(&test.far_end));
     let connecting = connector.connect(near.qp, &from, &at, limits, b"", Inside::Nothing)?;
-    let offer = ledger.take_offer(pair.listener.object(), connecting)?;
-    let offer = Handle::<NDK_CONNECTOR>::new(ledger, offer);
+    let offer = call_log.take_offer(pair.listener.object(), connecting)?;
+    let offer = Handle::<NDK_CONNECTOR>::new(call_log, offer);
     let mut seen = limits;
     let (status, _) = offer.connection_data(&mut [], &mut seen);
-    ledger.expect("the limits of an offer", status, STATUS_SUCCESS);
-    ledger.require("inbound reads up to the maximum", seen.inbound <= info.MaxOutboundReadLimit);
-    ledger.require("outbound reads up to the maximum", seen.outbound <= info.MaxInboundReadLimit);
+    call_log.expect("the limits of an offer", status, STATUS_SUCCESS);
+    call_log.require("inbound reads up to the maximum", seen.inbound <= info.MaxOutboundReadLimit);
+    call_log.require("outbound reads up to the maximum", seen.outbound <= info.MaxInboundReadLimit);
     let accepting = offer.accept(far.qp, READS, b"", Inside::Nothing)?;
     connecting.wait()?;
     let (status, _) = connector.connection_data(&mut [], &mut seen);
-    ledger.expect("the limits of a connection", status, STATUS_SUCCESS);
-    ledger.require("the peer's inbound limit", seen.outbound == READS.inbound);
-    ledger.require("the peer's outbound limit", seen.inbound == READS.outbound);
+    call_log.expect("the limits of a connection", status, STATUS_SUCCESS);
+    call_log.require("the peer's inbound limit", seen.outbound == READS.inbound);
+    call_log.require("the peer's outbound limit", seen.inbound == READS.outbound);
     connector.complete_connect(Inside::Nothing)?.wait()?;
     accepting.wait()?;
     Ok(())

@@ -1,7 +1,7 @@
 //! Closes while another thread works on the same objects, or on their successors and antecedents.
 //!
 //! The scheduler decides which of the two comes first, so both outcomes are right; either must satisfy the
-//! ledger's audit: every request and every close completes once, in order.
+//! call log's audit: every request and every close completes once, in order.
 
 use sys::ndk::{NDK_CQ_NOTIFY_ANY, NDK_QP};
 use sys::status::{
@@ -10,8 +10,8 @@ use sys::status::{
 };
 
 use super::connected_pair::{ConnectedPair, Memory, close_and_wait, expect_results};
+use crate::call_log::Object;
 use crate::kernel;
-use crate::ledger::Object;
 use crate::ndk::{Handle, Inside, QpDepths};
 use crate::pair::{self, QpSet, READS};
 use crate::test_context::TestContext;
@@ -82,7 +82,7 @@ pub(super) fn ends(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
     let receives = pair.far_receives::<2>()?;
     let sends = works(test, "send")?;
     let sent = send_all(pair.near.qp, pair.near_memory, &sends);
-    test.ledger().require("sends are posted", sent == POSTED);
+    test.call_log().require("sends are posted", sent == POSTED);
     let near = [pair.near_connector.object(), pair.near.qp.object()];
     let far = [pair.far.qp.object(), pair.far_connector.object()];
     kernel::beside(|| close_all(&near), || close_all(&far))?;
@@ -120,35 +120,36 @@ pub(super) fn traffic(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
     let taken = sends.get(..sent).unwrap_or_default();
     expect_results(test, pair.near, "a send to a closing side", taken, &ENDED);
     // Its CQ is closed: the results of these are gone with it.
-    test.ledger().require("no result comes after a CQ's close", receives.iter().all(|work| !work.is_done()));
+    test.call_log()
+        .require("no result comes after a CQ's close", receives.iter().all(|work| !work.is_done()));
     close_and_wait(&[pair.far.cq.object()]);
     Ok(())
 }
 
 /// CL-7: a listener is closed while a peer connects, who is refused or gets an offer that is closed.
 pub(super) fn listener(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
-    let ledger = test.ledger();
+    let call_log = test.call_log();
     let listener = pair::listen(test)?;
     let near = QpSet::on(test.near, QpDepths::SMALL)?;
     let connecting =
         kernel::beside(|| listener.object().close(), || pair::start_connect(test, near.qp, b"near"))?;
     let (_, connecting) = connecting?;
-    if let Ok(offer) = ledger.take_offer(listener.object(), connecting) {
+    if let Ok(offer) = call_log.take_offer(listener.object(), connecting) {
         close_and_wait(&[offer]);
     }
     connecting.expect_one_of(&[STATUS_CONNECTION_REFUSED, STATUS_CONNECTION_ABORTED]);
-    ledger.require("the listener's close completes", listener.object().wait_closed());
+    call_log.require("the listener's close completes", listener.object().wait_closed());
     Ok(())
 }
 
 /// CL-4, CM-1: a connector is closed while the peer accepts it.
 pub(super) fn accept(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
-    let ledger = test.ledger();
+    let call_log = test.call_log();
     let listener = pair::listen(test)?;
     let near = QpSet::on(test.near, QpDepths::SMALL)?;
     let far = QpSet::on(test.far, QpDepths::SMALL)?;
     let (connector, connecting) = pair::start_connect(test, near.qp, b"near")?;
-    let offer = Handle::new(ledger, ledger.take_offer(listener.object(), connecting)?);
+    let offer = Handle::new(call_log, call_log.take_offer(listener.object(), connecting)?);
     let accepting = kernel::beside(
         || connector.object().close(),
         || offer.accept(far.qp, READS, b"far", Inside::Nothing),

@@ -39,7 +39,7 @@ pub(super) fn run(
 /// OBJ-2, WR-4: a window admits its part of a region until it is bound anew or invalidated, and the region is
 /// busy as long.
 pub(super) fn windows(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
-    let ledger = test.ledger();
+    let call_log = test.call_log();
     let pair = ConnectedPair::connected(test)?;
     let (far, memory) = (pair.far, pair.far_memory);
     let mw = far.pd.start_mw(Then::Keep)?.wait()?;
@@ -50,20 +50,28 @@ pub(super) fn windows(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
     let through = |offset: u32, token: u32| Remote { token, ..memory.remote(offset) };
     let sges = [pair.near_memory.sge(LENGTH)];
 
-    ledger.expect("bind", bind(64, REMOTE)?, STATUS_SUCCESS);
+    call_log.expect("bind", bind(64, REMOTE)?, STATUS_SUCCESS);
     let first = mw.remote_token();
-    ledger.expect("write into a window", Rdma::Write.run(&pair, &sges, through(112, first))?, STATUS_SUCCESS);
+    call_log.expect(
+        "write into a window",
+        Rdma::Write.run(&pair, &sges, through(112, first))?,
+        STATUS_SUCCESS,
+    );
     let busy = far.mr.deregister(Inside::Nothing)?.status();
-    ledger.expect("deregister a region with a window", busy, STATUS_DEVICE_BUSY);
-    ledger.expect("bind anew", bind(512, NDK_OP_FLAG_ALLOW_REMOTE_READ)?, STATUS_SUCCESS);
+    call_log.expect("deregister a region with a window", busy, STATUS_DEVICE_BUSY);
+    call_log.expect("bind anew", bind(512, NDK_OP_FLAG_ALLOW_REMOTE_READ)?, STATUS_SUCCESS);
     let second = mw.remote_token();
-    ledger.require("a window bound anew has another token", first != second);
-    ledger.expect("read from a window", Rdma::Read.run(&pair, &sges, through(512, second))?, STATUS_SUCCESS);
+    call_log.require("a window bound anew has another token", first != second);
+    call_log.expect(
+        "read from a window",
+        Rdma::Read.run(&pair, &sges, through(512, second))?,
+        STATUS_SUCCESS,
+    );
     let invalidated = run(test, far, "invalidate", |context| far.qp.invalidate(context, mw, 0))?;
-    ledger.expect("invalidate a window", invalidated, STATUS_SUCCESS);
+    call_log.expect("invalidate a window", invalidated, STATUS_SUCCESS);
     far.mr.deregister(Inside::Nothing)?.expect_one_of(&[STATUS_SUCCESS]);
     let stale = Rdma::Read.run(&pair, &sges, through(512, second))?;
-    ledger.expect("read from a window that is invalid", stale, STATUS_ACCESS_VIOLATION);
+    call_log.expect("read from a window that is invalid", stale, STATUS_ACCESS_VIOLATION);
     Ok(())
 }
 
@@ -108,55 +116,55 @@ impl<'l> Fast<'l> {
 
 /// WR-8: a fast registration over logical addresses admits a peer until it is invalidated; only up to the limit.
 pub(super) fn fast(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
-    let ledger = test.ledger();
+    let call_log = test.call_log();
     let pair = ConnectedPair::connected(test)?;
     let most = test.far.info()?.FRMRPageCount;
-    ledger.require("at least 16 pages", most >= 16);
+    call_log.require("at least 16 pages", most >= 16);
     let limits = pair.far.pd.create_fast_mr()?;
-    ledger.expect("as many pages as there may be", limits.initialise(most, true)?.status(), STATUS_SUCCESS);
+    call_log.expect("as many pages as there may be", limits.initialise(most, true)?.status(), STATUS_SUCCESS);
     let over = limits.initialise(most.saturating_add(1), true)?.status();
-    ledger.expect("a page too many", over, STATUS_IMPLEMENTATION_LIMIT);
+    call_log.expect("a page too many", over, STATUS_IMPLEMENTATION_LIMIT);
 
     let fast = Fast::new(test, test.far, pair.far)?;
     pair.near_memory.buffer.put(b"fast registered!");
     let sges = [pair.near_memory.sge(LENGTH)];
     for _ in 0..2 {
-        ledger.expect("fast register", fast.register(test, REMOTE)?, STATUS_SUCCESS);
-        ledger.expect("write", Rdma::Write.run(&pair, &sges, fast.remote())?, STATUS_SUCCESS);
+        call_log.expect("fast register", fast.register(test, REMOTE)?, STATUS_SUCCESS);
+        call_log.expect("write", Rdma::Write.run(&pair, &sges, fast.remote())?, STATUS_SUCCESS);
         let mut arrived = [0; LENGTH as usize];
         fast.buffer.take(&mut arrived);
-        ledger.require("the bytes behind a fast registration", &arrived == b"fast registered!");
-        ledger.expect("invalidate", fast.invalidate(test)?, STATUS_SUCCESS);
+        call_log.require("the bytes behind a fast registration", &arrived == b"fast registered!");
+        call_log.expect("invalidate", fast.invalidate(test)?, STATUS_SUCCESS);
     }
     let stale = Rdma::Write.run(&pair, &sges, fast.remote())?;
-    ledger.expect("write to what was invalidated", stale, STATUS_ACCESS_VIOLATION);
+    call_log.expect("write to what was invalidated", stale, STATUS_ACCESS_VIOLATION);
     Ok(())
 }
 
 /// WR-8: the token that is read once serves every registration, and admits nothing between two of them.
 pub(super) fn kept_token(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
-    let ledger = test.ledger();
+    let call_log = test.call_log();
     let pair = ConnectedPair::connected(test)?;
     let fast = Fast::new(test, test.far, pair.far)?;
     let remote = fast.remote();
     let sges = [pair.near_memory.sge(LENGTH)];
     for turn in 0..6_u8 {
-        ledger.expect("fast register", fast.register(test, REMOTE)?, STATUS_SUCCESS);
+        call_log.expect("fast register", fast.register(test, REMOTE)?, STATUS_SUCCESS);
         pair.near_memory.buffer.fill(turn, LENGTH);
-        ledger.expect("write by the first token", Rdma::Write.run(&pair, &sges, remote)?, STATUS_SUCCESS);
-        ledger.require("the bytes of this turn", fast.buffer.holds(turn, LENGTH));
+        call_log.expect("write by the first token", Rdma::Write.run(&pair, &sges, remote)?, STATUS_SUCCESS);
+        call_log.require("the bytes of this turn", fast.buffer.holds(turn, LENGTH));
         if turn % 2 == 0 {
-            ledger.expect("invalidate", fast.invalidate(test)?, STATUS_SUCCESS);
+            call_log.expect("invalidate", fast.invalidate(test)?, STATUS_SUCCESS);
         } else {
             let [receive] = pair.far_receives::<1>()?;
             let post = |context| pair.near.qp.send_and_invalidate(context, &sges, 0, remote.token);
-            ledger.expect("send and invalidate", run(test, pair.near, "send", post)?, STATUS_SUCCESS);
-            ledger.expect("receive", pair.far.cq.wait_for(receive), STATUS_SUCCESS);
+            call_log.expect("send and invalidate", run(test, pair.near, "send", post)?, STATUS_SUCCESS);
+            call_log.expect("receive", pair.far.cq.wait_for(receive), STATUS_SUCCESS);
         }
-        ledger.require("the token stays", fast.mr.remote_token() == remote.token);
+        call_log.require("the token stays", fast.mr.remote_token() == remote.token);
     }
     let stale = Rdma::Write.run(&pair, &sges, remote)?;
-    ledger.expect("write by a token that is not valid", stale, STATUS_ACCESS_VIOLATION);
+    call_log.expect("write by a token that is not valid", stale, STATUS_ACCESS_VIOLATION);
     Ok(())
 }
 
@@ -165,10 +173,10 @@ pub(super) fn mebibyte(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
     const MEBIBYTE: u32 = 1 << 20;
     const PAGES: u32 = 257;
     const FIRST: u32 = 1000;
-    let ledger = test.ledger();
+    let call_log = test.call_log();
     let pair = ConnectedPair::connected(test)?;
     let far = pair.far;
-    ledger.require("pages for an unaligned mebibyte", test.far.info()?.FRMRPageCount >= PAGES);
+    call_log.require("pages for an unaligned mebibyte", test.far.info()?.FRMRPageCount >= PAGES);
     let mr = far.pd.create_fast_mr()?;
     mr.initialise(PAGES, true)?.wait()?;
     let buffer = test.locked(FIRST.saturating_add(MEBIBYTE))?;
@@ -178,7 +186,7 @@ pub(super) fn mebibyte(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
     drop(part);
     let extent = Extent { address: BASE | mapping.offset() as usize, length: MEBIBYTE };
     let post = |context| far.qp.fast_register(context, mr, &mapping, extent, REMOTE);
-    ledger.expect("fast register", run(test, far, "fast register", post)?, STATUS_SUCCESS);
+    call_log.expect("fast register", run(test, far, "fast register", post)?, STATUS_SUCCESS);
     let last = MEBIBYTE.saturating_sub(LENGTH);
     for place in [0, last] {
         let bytes = kernel::ticks().to_le_bytes();
@@ -186,20 +194,20 @@ pub(super) fn mebibyte(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
         let address = (extent.address as u64).saturating_add(u64::from(place));
         let remote = Remote { address, token: mr.remote_token() };
         let status = Rdma::Write.run(&pair, &[pair.near_memory.sge(8)], remote)?;
-        ledger.expect("write to either end", status, STATUS_SUCCESS);
+        call_log.expect("write to either end", status, STATUS_SUCCESS);
         let mut arrived = [0; 8];
         buffer.take_at(FIRST.saturating_add(place), &mut arrived);
-        ledger.require("the bytes at either end", arrived == bytes);
+        call_log.require("the bytes at either end", arrived == bytes);
     }
     let invalidated = run(test, far, "invalidate", |context| far.qp.invalidate(context, mr, 0))?;
-    ledger.expect("invalidate", invalidated, STATUS_SUCCESS);
+    call_log.expect("invalidate", invalidated, STATUS_SUCCESS);
     Ok(())
 }
 
 /// CQ-5: a send invalidates the receiver's token. The extended poll says which; after the plain one it is
 /// invalid, too.
 pub(super) fn send_and_invalidate(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
-    let ledger = test.ledger();
+    let call_log = test.call_log();
     let pair = ConnectedPair::connected(test)?;
     let fast = Fast::new(test, test.far, pair.far)?;
     let send = |token: u32| {
@@ -208,36 +216,37 @@ pub(super) fn send_and_invalidate(test: &TestContext<'_>) -> Result<(), NTSTATUS
         run(test, pair.near, "send and invalidate", post)
     };
 
-    ledger.expect("fast register", fast.register(test, REMOTE)?, STATUS_SUCCESS);
+    call_log.expect("fast register", fast.register(test, REMOTE)?, STATUS_SUCCESS);
     let token = fast.mr.remote_token();
     let [receive] = pair.far_receives::<1>()?;
     pair.far.cq.arm(NDK_CQ_NOTIFY_ANY);
-    ledger.expect("send and invalidate", send(token)?, STATUS_SUCCESS);
+    call_log.expect("send and invalidate", send(token)?, STATUS_SUCCESS);
     wait_event(test, pair.far.cq.object(), "receive, and be invalidated");
     let result = pair.far.cq.poll_extended();
-    ledger.require("the receive has a result", result.is_some());
+    call_log.require("the receive has a result", result.is_some());
     if let Some(result) = result {
-        ledger.require("the result's context", result.RequestContext == receive.context());
+        call_log.require("the result's context", result.RequestContext == receive.context());
         let kind = NDK_OPERATION_TYPE::NdkOperationTypeReceiveAndInvalidate;
-        ledger.require("a receive that invalidated", result.Status == STATUS_SUCCESS && result.Type == kind);
-        ledger.require("the token", result.TypeSpecificCompletionOutput == token as usize);
+        call_log
+            .require("a receive that invalidated", result.Status == STATUS_SUCCESS && result.Type == kind);
+        call_log.require("the token", result.TypeSpecificCompletionOutput == token as usize);
     }
 
-    ledger.expect("fast register again", fast.register(test, REMOTE)?, STATUS_SUCCESS);
+    call_log.expect("fast register again", fast.register(test, REMOTE)?, STATUS_SUCCESS);
     let [receive] = pair.far_receives::<1>()?;
-    ledger.expect("send and invalidate", send(fast.mr.remote_token())?, STATUS_SUCCESS);
-    ledger.expect("receive by the plain poll", pair.far.cq.wait_for(receive), STATUS_SUCCESS);
-    ledger.expect("invalidate once more", fast.invalidate(test)?, STATUS_ACCESS_VIOLATION);
+    call_log.expect("send and invalidate", send(fast.mr.remote_token())?, STATUS_SUCCESS);
+    call_log.expect("receive by the plain poll", pair.far.cq.wait_for(receive), STATUS_SUCCESS);
+    call_log.expect("invalidate once more", fast.invalidate(test)?, STATUS_ACCESS_VIOLATION);
     Ok(())
 }
 
 /// WR-3: a read may invalidate its own sink, and what is fenced comes after it.
 pub(super) fn read_and_invalidate(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
-    let ledger = test.ledger();
+    let call_log = test.call_log();
     let pair = ConnectedPair::connected(test)?;
     let near = pair.near;
     let fast = Fast::new(test, test.near, near)?;
-    ledger.expect("fast register", fast.register(test, NDK_OP_FLAG_ALLOW_LOCAL_WRITE)?, STATUS_SUCCESS);
+    call_log.expect("fast register", fast.register(test, NDK_OP_FLAG_ALLOW_LOCAL_WRITE)?, STATUS_SUCCESS);
     let sink = [sge(fast.address, LENGTH, fast.mr.local_token())];
     let from = pair.far_memory.remote(0);
     let read = |flags: u32| run(test, near, "read", |context| near.qp.read(context, &sink, from, flags));
@@ -246,19 +255,19 @@ pub(super) fn read_and_invalidate(test: &TestContext<'_>) -> Result<(), NTSTATUS
     let fenced = [sge(fast.address, LENGTH, fast.mr.local_token())];
     let reading = test.work("read before a fence")?;
     let posted = near.qp.read(reading.context(), &sink, from, 0);
-    ledger.expect("post a read", posted, STATUS_SUCCESS);
+    call_log.expect("post a read", posted, STATUS_SUCCESS);
     let back = pair.far_memory.remote(1024);
     let post = |context| near.qp.write(context, &fenced, back, NDK_OP_FLAG_READ_FENCE);
-    ledger.expect("write behind the fence", run(test, near, "write", post)?, STATUS_SUCCESS);
-    ledger.require("the read is over before what it fences", reading.is_done());
+    call_log.expect("write behind the fence", run(test, near, "write", post)?, STATUS_SUCCESS);
+    call_log.require("the read is over before what it fences", reading.is_done());
     let mut arrived = [0; LENGTH as usize];
     pair.far_memory.buffer.take_at(1024, &mut arrived);
-    ledger.require("what was read is written", &arrived == b"behind the fence");
+    call_log.require("what was read is written", &arrived == b"behind the fence");
 
     if test.near.info()?.AdapterFlags & NDK_ADAPTER_FLAG_RDMA_READ_LOCAL_INVALIDATE_SUPPORTED != 0 {
         let invalidating = read(NDK_OP_FLAG_RDMA_READ_LOCAL_INVALIDATE)?;
-        ledger.expect("read and invalidate", invalidating, STATUS_SUCCESS);
-        ledger.expect("read into what was invalidated", read(0)?, STATUS_ACCESS_VIOLATION);
+        call_log.expect("read and invalidate", invalidating, STATUS_SUCCESS);
+        call_log.expect("read into what was invalidated", read(0)?, STATUS_ACCESS_VIOLATION);
     }
     Ok(())
 }

@@ -14,7 +14,7 @@ use crate::test_context::TestContext;
 /// WR-9, CL-5: two QPs take their receives from one queue, which says when few are left and outlives
 /// neither QP.
 pub(super) fn receives(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
-    let ledger = test.ledger();
+    let call_log = test.call_log();
     let listener = pair::listen(test)?;
     let cq = test.far.create_cq(CqDepth(32))?;
     let pd = test.far.create_pd()?;
@@ -27,7 +27,7 @@ pub(super) fn receives(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
     let memory = Memory::of(test, one, NDK_MR_FLAG_ALLOW_LOCAL_WRITE)?;
     let works = [test.work("receive")?, test.work("receive")?, test.work("receive")?];
     for work in works {
-        ledger.expect(
+        call_log.expect(
             "post a shared receive",
             srq.receive(work.context(), &[memory.sge(64)]),
             STATUS_SUCCESS,
@@ -40,13 +40,13 @@ pub(super) fn receives(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
         let source = Memory::of(test, near, NDK_MR_FLAG_ALLOW_LOCAL_WRITE)?;
         let send = test.work("send")?;
         let posted = near.qp.send(send.context(), &[source.sge(16)], 0);
-        ledger.expect("post a send", posted, STATUS_SUCCESS);
-        ledger.expect("receive from the shared queue", cq.wait_for(receive), STATUS_SUCCESS);
+        call_log.expect("post a send", posted, STATUS_SUCCESS);
+        call_log.expect("receive from the shared queue", cq.wait_for(receive), STATUS_SUCCESS);
     }
     wait_event(test, srq.object(), "SRQ notification");
-    ledger.require("a receive without a message is still posted", !left.is_done());
+    call_log.require("a receive without a message is still posted", !left.is_done());
     srq.object().close();
-    ledger.require("the SRQ's close pends while its QPs live", !srq.object().is_closed());
+    call_log.require("the SRQ's close pends while its QPs live", !srq.object().is_closed());
     Ok(())
 }
 
@@ -54,36 +54,37 @@ pub(super) fn receives(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
 pub(super) fn address(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
     const TAKEN: [NTSTATUS; 2] = [STATUS_SHARING_VIOLATION, STATUS_ADDRESS_ALREADY_EXISTS];
     const PORT: u16 = 6000;
-    let ledger = test.ledger();
+    let call_log = test.call_log();
     let (own, to) = (Address::of(&test.near_end.with_port(PORT)), Address::of(&test.far_end));
     let endpoint = test.near.start_shared_endpoint(&own, Then::Keep)?.wait()?;
     let (status, shared) = endpoint.local_address();
-    ledger.expect("the shared address", status, STATUS_SUCCESS);
-    ledger.require("the shared port", shared.port() == PORT);
+    call_log.expect("the shared address", status, STATUS_SUCCESS);
+    call_log.require("the shared port", shared.port() == PORT);
     let second = test.near.start_shared_endpoint(&own, Then::Keep)?;
-    ledger.expect_one_of("share an address twice", second.ticket().status(), &TAKEN);
+    call_log.expect_one_of("share an address twice", second.ticket().status(), &TAKEN);
 
     let listener = pair::listen(test)?;
     let near = QpSet::on(test.near, QpDepths::SMALL)?;
     let far = QpSet::on(test.far, QpDepths::SMALL)?;
     let connector = test.near.create_connector()?;
     let connecting = connector.connect_from(near.qp, endpoint, &to, READS, b"near")?;
-    let accepted = Handle::<NDK_CONNECTOR>::new(ledger, ledger.take_offer(listener.object(), connecting)?);
+    let accepted =
+        Handle::<NDK_CONNECTOR>::new(call_log, call_log.take_offer(listener.object(), connecting)?);
     let accepting = accepted.accept(far.qp, READS, b"far", Inside::Nothing)?;
     connecting.wait()?;
     connector.complete_connect(Inside::Nothing)?.wait()?;
     accepting.wait()?;
     let (status, local) = connector.local_address();
-    ledger.expect("local address", status, STATUS_SUCCESS);
-    ledger.require("the connection comes from the shared port", local.port() == PORT);
+    call_log.expect("local address", status, STATUS_SUCCESS);
+    call_log.require("the connection comes from the shared port", local.port() == PORT);
 
     endpoint.object().close();
-    ledger.require("the endpoint's close pends", !endpoint.object().is_closed());
+    call_log.require("the endpoint's close pends", !endpoint.object().is_closed());
     let third = test.near.start_shared_endpoint(&own, Then::Keep)?;
-    ledger.expect_one_of("share an address in use", third.ticket().status(), &TAKEN);
+    call_log.expect_one_of("share an address in use", third.ticket().status(), &TAKEN);
     close_and_wait(&[connector.object(), endpoint.object()]);
     let fourth = test.near.start_shared_endpoint(&own, Then::Keep)?;
-    ledger.expect("share an address that is free again", fourth.ticket().status(), STATUS_SUCCESS);
+    call_log.expect("share an address that is free again", fourth.ticket().status(), STATUS_SUCCESS);
     Ok(())
 }
 
@@ -92,7 +93,7 @@ pub(super) fn privileged_memory(test: &TestContext<'_>) -> Result<(), NTSTATUS> 
     // So short, and so aligned, that it lies within one page.
     const DATA: &[u8; LENGTH as usize] = b"logical address!";
     const LENGTH: u32 = 16;
-    let ledger = test.ledger();
+    let call_log = test.call_log();
     let pair = ConnectedPair::connected(test)?;
     let buffer = test.buffer(MEMORY)?;
     buffer.put(DATA);
@@ -102,11 +103,11 @@ pub(super) fn privileged_memory(test: &TestContext<'_>) -> Result<(), NTSTATUS> 
     let send = test.work("send privileged")?;
     let sges = [sge(mapping.address()?, LENGTH, token)];
     let posted = pair.near.qp.send(send.context(), &sges, NDK_OP_FLAG_SILENT_SUCCESS);
-    ledger.expect("post a privileged send", posted, STATUS_SUCCESS);
-    ledger.expect("receive it", pair.far.cq.wait_for(receive), STATUS_SUCCESS);
+    call_log.expect("post a privileged send", posted, STATUS_SUCCESS);
+    call_log.expect("receive it", pair.far.cq.wait_for(receive), STATUS_SUCCESS);
     let mut arrived = [0; LENGTH as usize];
     pair.far_memory.buffer.take(&mut arrived);
-    ledger.require("the bytes behind the logical address", &arrived == DATA);
+    call_log.require("the bytes behind the logical address", &arrived == DATA);
     drop(mapping);
 
     let [receive] = pair.far_receives::<1>()?;
@@ -114,7 +115,7 @@ pub(super) fn privileged_memory(test: &TestContext<'_>) -> Result<(), NTSTATUS> 
     let to = Remote { token: pair.far.pd.privileged_token(), ..pair.far_memory.remote(0) };
     let posted = pair.near.qp.write(work.context(), &[pair.near_memory.sge(16)], to, 0);
     let status = if posted == STATUS_SUCCESS { pair.near.cq.wait_for(work) } else { posted };
-    ledger.expect("write by the privileged token", status, STATUS_ACCESS_VIOLATION);
-    ledger.expect("the far side's receive", pair.far.cq.wait_for(receive), STATUS_CANCELLED);
+    call_log.expect("write by the privileged token", status, STATUS_ACCESS_VIOLATION);
+    call_log.expect("the far side's receive", pair.far.cq.wait_for(receive), STATUS_CANCELLED);
     Ok(())
 }

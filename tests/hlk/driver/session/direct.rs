@@ -77,7 +77,7 @@ impl<'l> Client<'l> {
         let answer = end.take_control()?;
         // CQ-5: the extended poll names the token.
         let named = end.inbox.work.invalidated();
-        self.region.ledger().require("the answer invalidates the chunk's token", named == Some(token));
+        self.region.call_log().require("the answer invalidates the chunk's token", named == Some(token));
         if named != Some(token) || !answer.is_about(chunk) {
             return Err(STATUS_INVALID_PARAMETER);
         }
@@ -91,7 +91,7 @@ impl<'l> Client<'l> {
     fn advertise(&self, chunk: &Chunk) -> Result<Advertised<'_, 'l>, NTSTATUS> {
         let lists = Lists::of(chunk)?;
         let mapping = self.adapter.map(lists.head(), chunk.length, self.place)?;
-        lists.let_go(self.region.ledger());
+        lists.let_go(self.region.call_log());
         let extent = Extent { address: chunk.address(), length: chunk.length };
         let flags = NDK_OP_FLAG_ALLOW_REMOTE_READ | NDK_OP_FLAG_DEFER;
         self.registering.reset();
@@ -115,7 +115,7 @@ impl Drop for Advertised<'_, '_> {
         if self.valid {
             let region = self.client.region.object();
             region.close();
-            // A close that does not complete is a finding of the ledger.
+            // A close that does not complete is a finding of the call log.
             let _ = region.wait_closed();
         }
     }
@@ -173,8 +173,8 @@ impl<'l> Server<'l> {
         if address != 0 {
             let from = Remote { address, token: self.last_token.load(Ordering::Relaxed) };
             let status = self.read(NDK_SGE { Length: 1, ..self.end.outbox.sge() }, from);
-            let ledger = self.end.cq.ledger();
-            ledger.expect("read by a token that was invalidated", status, STATUS_ACCESS_VIOLATION);
+            let call_log = self.end.cq.call_log();
+            call_log.expect("read by a token that was invalidated", status, STATUS_ACCESS_VIOLATION);
         }
     }
 

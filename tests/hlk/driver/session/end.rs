@@ -75,7 +75,7 @@ impl<'l, I> End<'l, I> {
     pub(super) fn register(&self, chunk: &Chunk, flags: u32) -> Result<Registered<'l>, NTSTATUS> {
         let lists = Lists::of(chunk)?;
         self.region.register(lists.head(), chunk.length, flags, Inside::Nothing)?.wait()?;
-        lists.let_go(self.region.ledger());
+        lists.let_go(self.region.call_log());
         Ok(Registered { region: self.region, address: chunk.address(), length: chunk.length })
     }
 }
@@ -104,10 +104,10 @@ impl Registered<'_> {
 
 impl Drop for Registered<'_> {
     fn drop(&mut self) {
-        // A deregistration that fails leaves a finding in the ledger.
+        // A deregistration that fails leaves a finding in the call log.
         match self.region.deregister(Inside::Nothing) {
             Ok(ticket) => ticket.expect_one_of(&[STATUS_SUCCESS]),
-            Err(status) => self.region.ledger().expect("deregister the chunk", status, STATUS_SUCCESS),
+            Err(status) => self.region.call_log().expect("deregister the chunk", status, STATUS_SUCCESS),
         }
     }
 }

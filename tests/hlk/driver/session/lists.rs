@@ -5,8 +5,8 @@ use sys::status::NTSTATUS;
 use sys::wdm::MDL;
 
 use super::Chunk;
+use crate::call_log::CallLog;
 use crate::kernel::{Look, PartialMdl};
-use crate::ledger::Ledger;
 
 /// A chunk as it is described to a provider. The operations take turns.
 pub(super) enum Lists {
@@ -55,12 +55,12 @@ impl Lists {
     }
 
     /// The provider has completed its request: the lists are the consumer's again.
-    pub(super) fn let_go(self, ledger: &Ledger) {
+    pub(super) fn let_go(self, call_log: &CallLog) {
         match self {
             Self::Own(mdl, before) => {
                 // SAFETY: a chunk's MDL is that of the request that is being served.
                 let after = unsafe { Look::at(mdl) };
-                ledger.require("the provider leaves an MDL as it was", before == after);
+                call_log.require("the provider leaves an MDL as it was", before == after);
             }
             Self::Part(part) => drop(part),
             Self::Chain { head, tail, source } => {

@@ -203,7 +203,7 @@ impl Session {
     /// completion and the disconnect event, with receives outstanding, from `level`.
     pub(crate) fn close(self: Box<Self>, level: Level) -> Result<Box<Outcome>, NTSTATUS> {
         let test_state: *const TestState = self.test_state;
-        self.test_state.ledger.call_from(level);
+        self.test_state.call_log.call_from(level);
         let alive = !self.given_up.load(Ordering::Acquire);
         let connections = [self.connection, self.direct];
         connections.iter().for_each(|connection| connection.close_far_inside());

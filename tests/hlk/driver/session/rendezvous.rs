@@ -5,8 +5,8 @@ use core::sync::atomic::{AtomicPtr, Ordering};
 
 use sys::status::{NTSTATUS, STATUS_IO_TIMEOUT};
 
+use crate::call_log::PATIENCE;
 use crate::kernel::{Event, Reset};
-use crate::ledger::PATIENCE;
 
 /// One offer at a time.
 pub(super) struct Rendezvous {

@@ -11,7 +11,7 @@ use sys::status::{NTSTATUS, STATUS_SUCCESS};
 
 use super::side::DriveState;
 use crate::buffer::Buffer;
-use crate::ledger::Object;
+use crate::call_log::Object;
 use crate::ndk::{Handle, Inside, QpDepths, Remote, sge};
 use crate::pair::QpSet;
 use crate::test_context::TestContext;
@@ -220,15 +220,15 @@ impl StressEndpoint {
         let expected = self.received.fetch_add(1, Ordering::Relaxed);
         let mut number = [0; MESSAGE as usize];
         self.memory.buffer.take_at(slot.offset, &mut number);
-        let ledger = self.connector.ledger();
-        ledger.require("storm: the message that is next", u64::from_le_bytes(number) == expected);
-        ledger.require("storm: a whole message", slot.work.bytes() == MESSAGE);
+        let call_log = self.connector.call_log();
+        call_log.require("storm: the message that is next", u64::from_le_bytes(number) == expected);
+        call_log.require("storm: a whole message", slot.work.bytes() == MESSAGE);
     }
 
     fn fail(&self, step: &str, status: NTSTATUS, drive_state: &DriveState<'_>) {
         self.broken.store(true, Ordering::Relaxed);
         if drive_state.state.must_succeed() {
-            self.connector.ledger().expect(step, status, STATUS_SUCCESS);
+            self.connector.call_log().expect(step, status, STATUS_SUCCESS);
         }
     }
 
@@ -245,8 +245,8 @@ impl StressEndpoint {
         let unseen = self.unseen();
         if unseen != 0 {
             let seen = i32::try_from(unseen).unwrap_or(i32::MAX);
-            let ledger = self.connector.ledger();
-            ledger.find(Violation::NeverCompleted, Kind::Qp, "storm: requests of a closed QP", seen, 0);
+            let call_log = self.connector.call_log();
+            call_log.find(Violation::NeverCompleted, Kind::Qp, "storm: requests of a closed QP", seen, 0);
         }
     }
 }

@@ -7,7 +7,7 @@ use sys::ndk::{NDK_ADAPTER, NDK_CQ, NDK_LISTENER};
 use sys::status::{NTSTATUS, STATUS_INSUFFICIENT_RESOURCES, STATUS_INVALID_PARAMETER, STATUS_SUCCESS};
 
 use super::endpoint::{DEPTHS, REQUESTS, StressEndpoint};
-use crate::ledger::Object;
+use crate::call_log::Object;
 use crate::ndk::{CqDepth, Handle};
 use crate::pair::{self, Connection, QpSet};
 use crate::test_context::TestContext;

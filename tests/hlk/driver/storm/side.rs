@@ -7,8 +7,8 @@ use sys::status::NTSTATUS;
 use super::endpoint::StressEndpoint;
 use super::group::{Group, GroupSide};
 use super::{Drive, StressState};
+use crate::call_log::Object;
 use crate::kernel;
-use crate::ledger::Object;
 
 /// The number of endpoints that are served at a time, at DISPATCH_LEVEL in one DPC.
 const BATCH: usize = 16;
@@ -101,7 +101,7 @@ fn close_and_count(group_side: &GroupSide, drive: &Drive, drive_state: &mut Driv
 
 /// The side's objects that belong to no endpoint, because its connection did not come about.
 fn strays(group_side: &GroupSide) -> impl Iterator<Item = &'static Object> {
-    let all = group_side.cq.ledger().objects().filter(|object| object.is_open());
+    let all = group_side.cq.call_log().objects().filter(|object| object.is_open());
     all.filter(|object| group_side.objects().any(|own| object.descends_from(own)))
 }
 
@@ -118,6 +118,6 @@ fn close(objects: impl Iterator<Item = &'static Object>, drive: &Drive, drive_st
 }
 
 fn wait(object: &Object) {
-    // What does not come is a finding of the ledger.
+    // What does not come is a finding of the call log.
     let _ = object.wait_closed();
 }

@@ -7,7 +7,7 @@ use protocol::{Kind, Violation};
 use sys::ndk::{NDK_FN_CLOSE_OBJECT, NDK_OBJECT_HEADER};
 use sys::status::{NTSTATUS, STATUS_PENDING, STATUS_SUCCESS};
 
-use super::{Call, Ledger, PATIENCE, Ticket, close_completed, stamp};
+use super::{Call, CallLog, PATIENCE, Ticket, close_completed, stamp};
 use crate::heap::List;
 use crate::kernel::{self, Event, Reset};
 use crate::ndk;
@@ -24,7 +24,7 @@ pub(crate) enum Reaction {
 
 /// The record of an object. Its address is the context of its events and of its close completion.
 pub(crate) struct Object {
-    pub(super) ledger: *const Ledger,
+    pub(super) call_log: *const CallLog,
     kind: Kind,
     pointer: AtomicPtr<NDK_OBJECT_HEADER>,
     pub(super) antecedents: List<Antecedent>,
@@ -56,7 +56,7 @@ pub(super) struct Antecedent {
     pub(super) tie: *const Call,
 }
 
-// SAFETY: the pointers are those of records that live as long as the ledger.
+// SAFETY: the pointers are those of records that live as long as the call log.
 unsafe impl Sync for Antecedent {}
 // SAFETY: as above.
 unsafe impl Send for Antecedent {}
@@ -75,15 +75,15 @@ pub(super) struct Close {
     pub(super) done: Event,
 }
 
-// SAFETY: the ledger pointer is only used while the ledger lives; the rest is atomic.
+// SAFETY: the call log pointer is only used while the call log lives; the rest is atomic.
 unsafe impl Sync for Object {}
 // SAFETY: a record belongs to no thread.
 unsafe impl Send for Object {}
 
 impl Object {
-    pub(super) const fn new(ledger: &Ledger, kind: Kind) -> Self {
+    pub(super) const fn new(call_log: &CallLog, kind: Kind) -> Self {
         Self {
-            ledger: ptr::from_ref(ledger),
+            call_log: ptr::from_ref(call_log),
             kind,
             pointer: AtomicPtr::new(null_mut()),
             antecedents: List::new(),
@@ -125,9 +125,9 @@ impl Object {
         self.pointer.load(Ordering::Acquire)
     }
 
-    fn ledger(&self) -> &Ledger {
-        // SAFETY: the ledger owns this record, so it outlives it.
-        unsafe { &*self.ledger }
+    fn call_log(&self) -> &CallLog {
+        // SAFETY: the call log owns this record, so it outlives it.
+        unsafe { &*self.call_log }
     }
 
     /// The provider has made the object.
@@ -138,7 +138,7 @@ impl Object {
         if kind == expected {
             self.pointer.store(pointer, Ordering::Release);
         } else {
-            self.ledger().find(Violation::BadObject, self.kind, "create", kind, expected);
+            self.call_log().find(Violation::BadObject, self.kind, "create", kind, expected);
         }
     }
 
@@ -155,7 +155,7 @@ impl Object {
     /// Returns whether the object must not outlive `other`, directly or by way of others.
     pub(crate) fn descends_from(&self, other: &Self) -> bool {
         self.antecedents.iter().any(|antecedent| {
-            // SAFETY: antecedents are records of the same ledger.
+            // SAFETY: antecedents are records of the same call log.
             let antecedent = unsafe { &*antecedent.object };
             ptr::eq(antecedent, other) || antecedent.descends_from(other)
         })
@@ -199,7 +199,7 @@ impl Object {
     pub(crate) fn wait_for_event(&self, step: &str) -> bool {
         let came = self.event.wait(PATIENCE);
         if !came {
-            self.ledger().find(Violation::TimedOut, self.kind, step, STATUS_PENDING, STATUS_SUCCESS);
+            self.call_log().find(Violation::TimedOut, self.kind, step, STATUS_PENDING, STATUS_SUCCESS);
         }
         came
     }
@@ -224,9 +224,9 @@ impl Object {
         self.close.requested.store(true, Ordering::Release);
     }
 
-    /// Closes the object, from the level that the ledger's calls come from. IRQL = PASSIVE_LEVEL.
+    /// Closes the object, from the level that the call log's calls come from. IRQL = PASSIVE_LEVEL.
     pub(crate) fn close(&self) {
-        kernel::at(self.ledger().level(), || self.close_here(false));
+        kernel::at(self.call_log().level(), || self.close_here(false));
     }
 
     /// Closes the object from where the caller is. A close that was asked for already is left alone.
@@ -238,14 +238,14 @@ impl Object {
         self.close.inside.store(inside, Ordering::Relaxed);
         let function: Option<NDK_FN_CLOSE_OBJECT> = ndk::close_function(self.kind, pointer);
         let Some(function) = function else {
-            self.ledger().find(Violation::BadObject, self.kind, "close slot", 0, 1);
+            self.call_log().find(Violation::BadObject, self.kind, "close slot", 0, 1);
             return;
         };
         self.close.called.store(stamp(), Ordering::Release);
         // SAFETY: the object is open, and this is its one close.
         let status =
             unsafe { function(pointer, Some(close_completed), ptr::from_ref(self).cast_mut().cast()) };
-        // The completion may have run, but the ledger lives on: its adapters are not closed yet.
+        // The completion may have run, but the call log lives on: its adapters are not closed yet.
         self.close.status.store(status, Ordering::Release);
         self.close.returned.store(stamp(), Ordering::Release);
         match status {
@@ -253,12 +253,12 @@ impl Object {
             STATUS_SUCCESS => {
                 let running = self.running.load(Ordering::Acquire).cast_signed();
                 if running != 0 {
-                    self.ledger().find(Violation::CallbackAfterClose, self.kind, "close", running, 0);
+                    self.call_log().find(Violation::CallbackAfterClose, self.kind, "close", running, 0);
                 }
                 self.close.done.set();
             }
             other => {
-                self.ledger().find(Violation::CloseFailed, self.kind, "close", other, STATUS_SUCCESS);
+                self.call_log().find(Violation::CloseFailed, self.kind, "close", other, STATUS_SUCCESS);
                 self.close.done.set();
             }
         }
@@ -280,7 +280,7 @@ impl Object {
     pub(crate) fn wait_closed(&self) -> bool {
         let closed = self.close.done.wait(PATIENCE);
         if !closed {
-            self.ledger().find(Violation::TimedOut, self.kind, "close", STATUS_PENDING, STATUS_SUCCESS);
+            self.call_log().find(Violation::TimedOut, self.kind, "close", STATUS_PENDING, STATUS_SUCCESS);
         }
         closed
     }

@@ -8,7 +8,7 @@ use protocol::Violation;
 use sys::ndk::NDK_OBJECT_HEADER;
 use sys::status::{NTSTATUS, STATUS_IO_TIMEOUT, STATUS_PENDING, STATUS_SUCCESS};
 
-use super::{Ledger, Object, PATIENCE};
+use super::{CallLog, Object, PATIENCE};
 use crate::kernel::{self, Event, Reset};
 
 /// The record of a call. Its address is the context of the completion, so it is never used again: a
@@ -31,7 +31,7 @@ pub(crate) struct Call {
     pub(super) done: Event,
 }
 
-// SAFETY: the pointers are those of records that live as long as the ledger; the rest is atomic.
+// SAFETY: the pointers are those of records that live as long as the call log; the rest is atomic.
 unsafe impl Sync for Call {}
 // SAFETY: a record belongs to no thread.
 unsafe impl Send for Call {}
@@ -76,13 +76,13 @@ impl Call {
 #[must_use]
 #[derive(Clone, Copy)]
 pub(crate) struct Ticket<'l> {
-    ledger: &'l Ledger,
+    call_log: &'l CallLog,
     call: &'l Call,
 }
 
-impl Ledger {
+impl CallLog {
     /// Makes `call` through `function`, which gets the completion's context, from the level that this
-    /// ledger's calls come from. Does not wait.
+    /// call log's calls come from. Does not wait.
     pub(crate) fn start(
         &self,
         call: Call,
@@ -92,7 +92,7 @@ impl Ledger {
         call.done.place(Reset::Never);
         let returned = kernel::at(self.level(), || function(ptr::from_ref(call).cast_mut().cast()));
         call.returned.store(returned, Ordering::Release);
-        Ok(Ticket { ledger: self, call })
+        Ok(Ticket { call_log: self, call })
     }
 
     /// The same for a create, whose function also gets the place for the created object.
@@ -105,7 +105,7 @@ impl Ledger {
             // SAFETY: the context is the record that `start` made.
             let call = unsafe { &*context.cast::<Call>() };
             let returned = function(context, call.out.as_ptr().cast());
-            // SAFETY: a create's subject is a record of the same ledger.
+            // SAFETY: a create's subject is a record of the same call log.
             let subject = unsafe { call.subject.as_ref() };
             if let Some(subject) = subject.filter(|_| returned == STATUS_SUCCESS) {
                 subject.exists(call.out.load(Ordering::Acquire));
@@ -139,9 +139,9 @@ impl<'l> Ticket<'l> {
         if self.call.done.wait(PATIENCE) {
             return self.call.status.load(Ordering::Acquire);
         }
-        // SAFETY: the owner is a record of the same ledger.
+        // SAFETY: the owner is a record of the same call log.
         let kind = unsafe { (*self.call.owner).kind() };
-        self.ledger.find(Violation::TimedOut, kind, self.call.step, STATUS_PENDING, STATUS_SUCCESS);
+        self.call_log.find(Violation::TimedOut, kind, self.call.step, STATUS_PENDING, STATUS_SUCCESS);
         STATUS_IO_TIMEOUT
     }
 
@@ -155,6 +155,6 @@ impl<'l> Ticket<'l> {
 
     /// Records a finding unless the final status is one of `expected`, or a failed allocation.
     pub(crate) fn expect_one_of(self, expected: &[NTSTATUS]) {
-        self.ledger.expect_one_of(self.call.step, self.status(), expected);
+        self.call_log.expect_one_of(self.call.step, self.status(), expected);
     }
 }

@@ -3,7 +3,7 @@
 //! Every NDK object has an [`Object`], every create and request a [`Call`]; their addresses are the
 //! contexts that the provider gets. All they hold is atomic: callbacks come on any processor. Begin and
 //! end of each callback are stamped from one counter, so that, once the adapters are closed, the
-//! [`audit`](Ledger::audit) can say in which order things happened:
+//! [`audit`](CallLog::audit) can say in which order things happened:
 //!
 //! - a call that returned a final status has no completion, one that returned STATUS_PENDING has one;
 //! - an object's close is complete after all its callbacks have returned, and no callback comes after it;
@@ -41,7 +41,7 @@ pub(crate) fn stamp() -> u64 {
 }
 
 /// The record. It must outlive the adapters of the objects in it.
-pub(crate) struct Ledger {
+pub(crate) struct CallLog {
     /// The [`Level`] that NDK is called from.
     level: AtomicU32,
     objects: List<Object>,
@@ -54,7 +54,7 @@ pub(crate) struct Ledger {
     notified_inside: AtomicU32,
 }
 
-impl Ledger {
+impl CallLog {
     pub(crate) const fn new(level: Level) -> Self {
         Self {
             level: AtomicU32::new(level as u32),

@@ -8,7 +8,7 @@ use protocol::{Kind, Violation};
 use sys::ndk::{NDK_CONNECTOR, NDK_OBJECT_HEADER};
 use sys::status::{NTSTATUS, STATUS_SUCCESS};
 
-use super::{Call, Ledger, Object, stamp};
+use super::{Call, CallLog, Object, stamp};
 use crate::kernel;
 
 /// The time, in microseconds, that a callback stays before it returns: a violation of the rules that something
@@ -36,7 +36,7 @@ impl Drop for Inside<'_> {
 }
 
 /// # Safety
-/// `context` is the address of a record in a ledger that lives.
+/// `context` is the address of a record in a call log that lives.
 unsafe fn record<'r, R>(context: *mut c_void) -> &'r R {
     // SAFETY: the caller's contract.
     unsafe { &*context.cast_const().cast() }
@@ -50,7 +50,7 @@ pub(crate) unsafe extern "win64" fn created(
 ) {
     // SAFETY: the context of a create is its call.
     let call: &Call = unsafe { record(context) };
-    // SAFETY: a create's subject is a record of the same ledger.
+    // SAFETY: a create's subject is a record of the same call log.
     let subject = unsafe { call.subject.as_ref() };
     if let Some(subject) = subject.filter(|_| status == STATUS_SUCCESS) {
         subject.exists(object);
@@ -65,9 +65,9 @@ pub(crate) unsafe extern "win64" fn request_completed(context: *mut c_void, stat
 }
 
 fn completed(call: &Call, status: NTSTATUS) {
-    // SAFETY: a call's owner is a record of the same ledger.
+    // SAFETY: a call's owner is a record of the same call log.
     let inside = Inside::enter(unsafe { &*call.owner });
-    // SAFETY: what is to be closed is a record of the same ledger.
+    // SAFETY: what is to be closed is a record of the same call log.
     if let Some(object) = unsafe { call.close_inside.as_ref() } {
         object.close_here(true);
     }
@@ -84,9 +84,9 @@ pub(crate) unsafe extern "win64" fn close_completed(context: *mut c_void) {
     object.close.began.store(stamp(), Ordering::Release);
     let running = object.running.load(Ordering::Acquire).cast_signed();
     if running != 0 {
-        // SAFETY: the ledger owns the record.
-        let ledger: &Ledger = unsafe { &*object.ledger };
-        ledger.find(Violation::CallbackAfterClose, object.kind(), "close completion", running, 0);
+        // SAFETY: the call log owns the record.
+        let call_log: &CallLog = unsafe { &*object.call_log };
+        call_log.find(Violation::CallbackAfterClose, object.kind(), "close completion", running, 0);
     }
     object.close.completions.fetch_add(1, Ordering::AcqRel);
     dwell();
@@ -106,18 +106,18 @@ pub(crate) unsafe extern "win64" fn notified(context: *mut c_void, status: NTSTA
     // SAFETY: the context of a CQ's notifications is its record.
     let cq: &Object = unsafe { record(context) };
     let inside = Inside::enter(cq);
-    // SAFETY: the ledger owns the record.
-    let ledger: &Ledger = unsafe { &*cq.ledger };
-    ledger.notifies();
+    // SAFETY: the call log owns the record.
+    let call_log: &CallLog = unsafe { &*cq.call_log };
+    call_log.notifies();
     if cq.notifying.swap(true, Ordering::AcqRel) {
-        ledger.find(Violation::NotificationsOverlap, Kind::Cq, "notification", 2, 1);
+        call_log.find(Violation::NotificationsOverlap, Kind::Cq, "notification", 2, 1);
     }
     let notifications = cq.events.fetch_add(1, Ordering::AcqRel).saturating_add(1);
     let arms = cq.arms.load(Ordering::Acquire);
     // A CQ that broke says so unasked.
     if notifications > arms && status == STATUS_SUCCESS {
         let (seen, expected) = (notifications.cast_signed(), arms.cast_signed());
-        ledger.find(Violation::NotifiedUnarmed, Kind::Cq, "notification", seen, expected);
+        call_log.find(Violation::NotifiedUnarmed, Kind::Cq, "notification", seen, expected);
     }
     if status != STATUS_SUCCESS {
         cq.failed.store(true, Ordering::Release);
@@ -152,10 +152,10 @@ pub(crate) unsafe extern "win64" fn connect_event(context: *mut c_void, connecto
     // SAFETY: the context of a listener's events is its record.
     let listener: &Object = unsafe { record(context) };
     let inside = Inside::enter(listener);
-    // SAFETY: the ledger owns the record.
-    let ledger: &Ledger = unsafe { &*listener.ledger };
+    // SAFETY: the call log owns the record.
+    let call_log: &CallLog = unsafe { &*listener.call_log };
     listener.events.fetch_add(1, Ordering::AcqRel);
-    match ledger.object(Kind::Connector, &[listener]) {
+    match call_log.object(Kind::Connector, &[listener]) {
         Ok(object) => {
             object.exists(connector.cast());
             if listener.closes_in_callback() {
@@ -165,7 +165,7 @@ pub(crate) unsafe extern "win64" fn connect_event(context: *mut c_void, connecto
             }
         }
         // Without a record the connector could not be closed; the adapter's close would wait for ever.
-        Err(status) => ledger.find(Violation::TimedOut, Kind::Connector, "connect event", status, 0),
+        Err(status) => call_log.find(Violation::TimedOut, Kind::Connector, "connect event", status, 0),
     }
     drop(inside);
     listener.signal();

@@ -5,10 +5,10 @@ use core::sync::atomic::Ordering;
 use protocol::{Kind, Outcome, Violation};
 use sys::status::{STATUS_PENDING, STATUS_SUCCESS};
 
-use super::{Call, Ledger, Object};
+use super::{Call, CallLog, Object};
 
-impl Ledger {
-    /// Checks every record and sums up. All adapters of this ledger are closed, so no callback may be
+impl CallLog {
+    /// Checks every record and sums up. All adapters of this call log are closed, so no callback may be
     /// running or yet to come.
     pub(crate) fn audit(&self) -> Outcome {
         let mut outcome = Outcome::NONE;
@@ -48,7 +48,7 @@ impl Ledger {
             (true, _) => Violation::CompletedTwice,
             (false, _) => Violation::CompletedAfterInlineReturn,
         };
-        // SAFETY: the owner is a record of this ledger.
+        // SAFETY: the owner is a record of this call log.
         let kind = unsafe { (*call.owner).kind() };
         self.find(violation, kind, call.step, completions.cast_signed(), i32::from(pending));
     }
@@ -98,12 +98,12 @@ impl Ledger {
     /// CL-5, CL-6, CL-10: antecedents last.
     fn audit_order(&self, successor: &Object) {
         for antecedent in successor.antecedents.iter() {
-            // SAFETY: what ties them is a record of this ledger.
+            // SAFETY: what ties them is a record of this call log.
             let tie = unsafe { antecedent.tie.as_ref() };
             if tie.is_some_and(|request| !request.succeeded()) {
                 continue;
             }
-            // SAFETY: antecedents are records of this ledger.
+            // SAFETY: antecedents are records of this call log.
             let antecedent = unsafe { &*antecedent.object };
             if complete_by(antecedent) < over_from(successor) {
                 let successor = (successor.kind() as u32).cast_signed();

@@ -12,16 +12,16 @@ use ntsim::loader::LoadError;
 use ntsim::se::Subject;
 use ntsim::{Machine, Report};
 use protocol::{Level, Operation};
-use runner::{Bench, Client, Error, transfer};
+use runner::{Client, Error, Fixture, transfer};
 use sys::status::{STATUS_ACCESS_DENIED, STATUS_INSUFFICIENT_RESOURCES, STATUS_NO_MEMORY};
 
 /// The image whose allocations fail.
 const UNDER_TEST: &str = "softndk.sys";
 
 /// A whole session: everything is made, used and closed. `Err` is what the consumer was told.
-fn session(bench: &Bench) -> Result<(), Error> {
+fn session(fixture: &Fixture) -> Result<(), Error> {
     let [near, far] = IPV4.ends();
-    let session = Client::open(bench.machine())?.open_session(near, far, 4096)?;
+    let session = Client::open(fixture.machine())?.open_session(near, far, 4096)?;
     let data = [7_u8; 10_000];
     let moved = [Operation::Send, Operation::Write, Operation::Read, Operation::SmbDirect]
         .map(|way| transfer::run(&session, way, &data[..], data.len() as u64, |_| ()));
@@ -52,11 +52,11 @@ fn session_with(faults: Faults) -> Shortage {
     let machine = Machine::builder().boot();
     inject(faults, Some(UNDER_TEST));
     let counted = || (injected().0, struck().iter().map(ToString::to_string).collect());
-    match Bench::on(machine, &common::images(), &IPV4.places()) {
-        Ok(bench) => {
-            let outcome = session(&bench);
+    match Fixture::on(machine, &common::images(), &IPV4.places()) {
+        Ok(fixture) => {
+            let outcome = session(&fixture);
             let (allocations, struck) = counted();
-            Shortage { outcome, allocations, struck, found: bench.shut_down() }
+            Shortage { outcome, allocations, struck, found: fixture.shut_down() }
         }
         Err((error, machine)) => {
             let (allocations, struck) = counted();
@@ -121,9 +121,9 @@ fn entry_point_that_fails_prints_its_status_and_its_driver() {
 #[test]
 fn the_driver_may_be_unloaded_and_loaded_again() {
     for _ in 0..3 {
-        let bench = common::boot(IPV4);
-        let outcome = session(&bench);
-        let found = bench.shut_down();
+        let fixture = common::boot(IPV4);
+        let outcome = session(&fixture);
+        let found = fixture.shut_down();
         outcome.unwrap_or_else(|error| panic!("{error}\n{found}"));
         assert!(found.is_clean(), "{found}");
     }
@@ -131,21 +131,21 @@ fn the_driver_may_be_unloaded_and_loaded_again() {
 
 #[test]
 fn adapters_may_be_halted_and_started_again_under_a_loaded_driver() {
-    let mut bench = common::boot(IPV4);
-    let outcome = session(&bench).and_then(|()| {
-        bench.restart_adapters()?;
-        session(&bench)
+    let mut fixture = common::boot(IPV4);
+    let outcome = session(&fixture).and_then(|()| {
+        fixture.restart_adapters()?;
+        session(&fixture)
     });
-    let found = bench.shut_down();
+    let found = fixture.shut_down();
     outcome.unwrap_or_else(|error| panic!("{error}\n{found}"));
     assert!(found.is_clean(), "{found}");
 }
 
 #[test]
 fn one_handle_after_another_may_open_a_session() {
-    let bench = common::boot(IPV4);
-    let outcome = (0..5).try_for_each(|_| session(&bench));
-    let found = bench.shut_down();
+    let fixture = common::boot(IPV4);
+    let outcome = (0..5).try_for_each(|_| session(&fixture));
+    let found = fixture.shut_down();
     outcome.unwrap_or_else(|error| panic!("{error}\n{found}"));
     assert!(found.is_clean(), "{found}");
 }
@@ -153,14 +153,14 @@ fn one_handle_after_another_may_open_a_session() {
 /// The consumer moves memory of the kernel for its callers.
 #[test]
 fn harness_device_admits_the_system_and_administrators_only() {
-    let bench = common::boot(IPV4);
+    let fixture = common::boot(IPV4);
     let open = |subject| {
-        let opened = bench.machine().open_as(protocol::DEVICE_NAME, &[], &Opener::new(subject));
+        let opened = fixture.machine().open_as(protocol::DEVICE_NAME, &[], &Opener::new(subject));
         opened.map(drop)
     };
     assert_eq!(open(Subject::system()), Ok(()));
     assert_eq!(open(Subject::administrator()), Ok(()));
     assert_eq!(open(Subject::user(1001)), Err(Status(STATUS_ACCESS_DENIED)));
-    let found = bench.shut_down();
+    let found = fixture.shut_down();
     assert!(found.is_clean(), "{found}");
 }

@@ -16,7 +16,7 @@ use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use common::{FAR, IPV4, IPV6, NEAR, Network};
 use protocol::{Level, Operation};
-use runner::{Bench, Client, Session, transfer};
+use runner::{Client, Fixture, Session, transfer};
 use sys::ndis::{
     NDIS_NDK_STATISTICS_INFO, NDIS_OID, OID_NDK_CONNECTIONS, OID_NDK_LOCAL_ENDPOINTS, OID_NDK_STATISTICS,
 };
@@ -49,8 +49,8 @@ fn address(bytes: &[u8], offset: usize) -> SocketAddr {
 
 /// The entries of a list, whose head is checked.
 #[track_caller]
-fn entries(bench: &Bench, adapter: u32, oid: NDIS_OID, size: usize) -> Vec<Vec<u8>> {
-    let adapter = bench.machine().adapter(adapter).expect("it is running");
+fn entries(fixture: &Fixture, adapter: u32, oid: NDIS_OID, size: usize) -> Vec<Vec<u8>> {
+    let adapter = fixture.machine().adapter(adapter).expect("it is running");
     let list = adapter.query(oid, 4096).expect("it is listed");
     let count = number(&list, 8) as usize;
     assert_eq!((list[0], list[1], list.len()), (0x80, 1, HEAD + count * size));
@@ -61,8 +61,8 @@ fn entries(bench: &Bench, adapter: u32, oid: NDIS_OID, size: usize) -> Vec<Vec<u
 
 /// Local and remote addresses.
 #[track_caller]
-fn connections(bench: &Bench, adapter: u32) -> Vec<(SocketAddr, SocketAddr)> {
-    let entries = entries(bench, adapter, OID_NDK_CONNECTIONS, CONNECTION);
+fn connections(fixture: &Fixture, adapter: u32) -> Vec<(SocketAddr, SocketAddr)> {
+    let entries = entries(fixture, adapter, OID_NDK_CONNECTIONS, CONNECTION);
     let mut listed: Vec<_> = entries.iter().map(|entry| (address(entry, 0), address(entry, 28))).collect();
     assert!(entries.iter().all(|entry| entry[56..].iter().all(|byte| *byte == 0)), "no process owns any");
     listed.sort();
@@ -71,16 +71,16 @@ fn connections(bench: &Bench, adapter: u32) -> Vec<(SocketAddr, SocketAddr)> {
 
 /// Addresses, each with whether a listener is there.
 #[track_caller]
-fn endpoints(bench: &Bench, adapter: u32) -> Vec<(SocketAddr, bool)> {
-    let entries = entries(bench, adapter, OID_NDK_LOCAL_ENDPOINTS, ENDPOINT);
+fn endpoints(fixture: &Fixture, adapter: u32) -> Vec<(SocketAddr, bool)> {
+    let entries = entries(fixture, adapter, OID_NDK_LOCAL_ENDPOINTS, ENDPOINT);
     let mut listed: Vec<_> = entries.iter().map(|entry| (address(entry, 0), entry[29] != 0)).collect();
     listed.sort();
     listed
 }
 
-fn open(bench: &Bench, network: Network, port: u16) -> Session {
+fn open(fixture: &Fixture, network: Network, port: u16) -> Session {
     let [near, far] = network.ends();
-    let client = Client::open(bench.machine()).expect("the harness is loaded");
+    let client = Client::open(fixture.machine()).expect("the harness is loaded");
     client.open_session(near, far.with_port(port), 4096).expect("the adapters can be connected")
 }
 
@@ -93,56 +93,56 @@ fn close(session: Session) {
 #[test]
 fn a_connection_is_listed_at_both_ends_while_it_lives() {
     for network in [IPV4, IPV6] {
-        let bench = common::boot(network);
-        assert_eq!((connections(&bench, NEAR), endpoints(&bench, FAR)), (vec![], vec![]));
-        let session = open(&bench, network, 5445);
-        let (near, far) = (connections(&bench, NEAR), connections(&bench, FAR));
+        let fixture = common::boot(network);
+        assert_eq!((connections(&fixture, NEAR), endpoints(&fixture, FAR)), (vec![], vec![]));
+        let session = open(&fixture, network, 5445);
+        let (near, far) = (connections(&fixture, NEAR), connections(&fixture, FAR));
         // A session has two, from ports of their own to one listener.
         let [(local, remote), (other, same)] = near[..] else { panic!("{near:?}") };
         assert_eq!(far, [(remote, local), (remote, other)]);
         assert!(local != other && remote == same);
         assert_eq!(remote.port(), 5445);
-        assert_eq!((endpoints(&bench, NEAR), endpoints(&bench, FAR)), (vec![], vec![(remote, true)]));
+        assert_eq!((endpoints(&fixture, NEAR), endpoints(&fixture, FAR)), (vec![], vec![(remote, true)]));
         close(session);
-        assert_eq!((connections(&bench, NEAR), endpoints(&bench, FAR)), (vec![], vec![]));
-        let found = bench.shut_down();
+        assert_eq!((connections(&fixture, NEAR), endpoints(&fixture, FAR)), (vec![], vec![]));
+        let found = fixture.shut_down();
         assert!(found.is_clean(), "{found}");
     }
 }
 
 #[test]
 fn a_list_that_finds_no_room_says_how_much_it_needs() {
-    let bench = common::boot(IPV4);
-    let session = open(&bench, IPV4, 5445);
-    let adapter = bench.machine().adapter(NEAR).expect("it is running");
+    let fixture = common::boot(IPV4);
+    let session = open(&fixture, IPV4, 5445);
+    let adapter = fixture.machine().adapter(NEAR).expect("it is running");
     let refused =
         adapter.query(OID_NDK_CONNECTIONS, HEAD + 2 * CONNECTION - 1).expect_err("one byte is missing");
     assert_eq!(refused.0, NDIS_STATUS_BUFFER_TOO_SHORT);
     assert!(adapter.query(OID_NDK_CONNECTIONS, HEAD + 2 * CONNECTION).is_ok());
     close(session);
-    let found = bench.shut_down();
+    let found = fixture.shut_down();
     assert!(found.is_clean(), "{found}");
 }
 
 #[test]
 fn several_consumers_have_an_adapter_open_at_once() {
-    let bench = common::boot(IPV4);
-    let sessions = [5445, 5446, 5447].map(|port| open(&bench, IPV4, port));
-    let ports: Vec<_> = connections(&bench, NEAR).iter().map(|(_, remote)| remote.port()).collect();
+    let fixture = common::boot(IPV4);
+    let sessions = [5445, 5446, 5447].map(|port| open(&fixture, IPV4, port));
+    let ports: Vec<_> = connections(&fixture, NEAR).iter().map(|(_, remote)| remote.port()).collect();
     assert_eq!(ports.iter().copied().collect::<std::collections::BTreeSet<_>>(), [5445, 5446, 5447].into());
-    assert_eq!(endpoints(&bench, FAR).len(), 3);
+    assert_eq!(endpoints(&fixture, FAR).len(), 3);
     for (session, fill) in sessions.iter().zip(1_u8..) {
         let data = vec![fill; 5000];
         let moved = transfer::run(session, Operation::Write, &data[..], 5000, |_| ());
         let moved = moved.expect("every consumer's connection works");
         assert_eq!(moved.sent, moved.arrived);
     }
-    let adapter = bench.machine().adapter(NEAR).expect("it is running");
+    let adapter = fixture.machine().adapter(NEAR).expect("it is running");
     let direct = adapter.query_direct(OID_NDK_STATISTICS, size_of::<NDIS_NDK_STATISTICS_INFO>());
     let direct = direct.expect("statistics are asked for by the direct path too");
     let active = core::mem::offset_of!(NDIS_NDK_STATISTICS_INFO, CounterSet.ActiveConnection);
     assert_eq!(number(&direct, active), 6, "two for each");
     sessions.into_iter().for_each(close);
-    let found = bench.shut_down();
+    let found = fixture.shut_down();
     assert!(found.is_clean(), "{found}");
 }

@@ -17,16 +17,16 @@ use ntsim::ndk::Statistics;
 use ntsim::sched::{Schedule, Strategy};
 use played::PLAYED;
 use protocol::{Level, Scenario};
-use runner::{Bench, Client, Place};
+use runner::{Client, Fixture, Place};
 
 /// Plays one scenario on a machine of its own.
 #[track_caller]
 fn play(scenario: Scenario, level: Level, network: Network) {
-    let bench = common::boot(network);
+    let fixture = common::boot(network);
     let [near, far] = network.ends();
     let report =
-        Client::open(bench.machine()).and_then(|client| client.run_scenario(scenario, level, near, far));
-    let found = bench.shut_down();
+        Client::open(fixture.machine()).and_then(|client| client.run_scenario(scenario, level, near, far));
+    let found = fixture.shut_down();
     let report = report.unwrap_or_else(|error| panic!("{scenario:?} was not played: {error}\n{found}"));
     let broken = common::broken(&report.outcome);
     assert!(
@@ -56,12 +56,12 @@ fn expect_calls(scenario: Scenario, level: Level, seen: &Statistics) {
 fn trace(fresh: u8, scenario: Scenario) -> (u64, u64, Vec<String>) {
     let schedule = Schedule::seeded(7, Strategy::Bounded).traced(usize::MAX);
     let machine = Machine::builder().fresh_pool(fresh).schedule(schedule).boot();
-    let bench = Bench::on(machine, &common::images(), &IPV4.places()).map_err(|(error, _)| error);
-    let bench = bench.expect("the images are built");
+    let fixture = Fixture::on(machine, &common::images(), &IPV4.places()).map_err(|(error, _)| error);
+    let fixture = fixture.expect("the images are built");
     let [near, far] = IPV4.ends();
-    let played = Client::open(bench.machine())
+    let played = Client::open(fixture.machine())
         .and_then(|client| client.run_scenario(scenario, Level::Passive, near, far));
-    let report = bench.shut_down();
+    let report = fixture.shut_down();
     assert!(played.is_ok_and(|played| played.status == 0) && report.is_clean(), "{report}");
     let played = report.schedule.expect("the machine had a schedule");
     (played.points, played.switches, played.trace.0.into_iter().map(|event| event.text).collect())
@@ -81,13 +81,13 @@ fn what_fresh_memory_holds_makes_no_difference() {
 fn on_single_processor(seed: u64, places: &[Place]) -> String {
     let schedule = Schedule::seeded(seed, Strategy::of_seed(seed));
     let machine = Machine::builder().processors(1).schedule(schedule).boot();
-    let bench = Bench::on(machine, &common::images(), places).map_err(|(error, _)| error);
-    let bench = bench.expect("the images are built");
+    let fixture = Fixture::on(machine, &common::images(), places).map_err(|(error, _)| error);
+    let fixture = fixture.expect("the images are built");
     let [near, far] = IPV4.ends();
     let scenario = Scenario::NotifiedAfterPost;
-    let played = Client::open(bench.machine())
+    let played = Client::open(fixture.machine())
         .and_then(|client| client.run_scenario(scenario, Level::Passive, near, far));
-    let report = bench.shut_down();
+    let report = fixture.shut_down();
     assert!(report.is_clean(), "{report}");
     common::broken(&played.expect("it is played").outcome)
 }

@@ -24,10 +24,10 @@ const MANY: Plan = Plan {
 /// Plays `plans` on one machine; nothing may be lost, left or found.
 #[track_caller]
 fn play(plans: &[Plan]) -> Vec<Round> {
-    let mut bench = common::boot(IPV4);
+    let mut fixture = common::boot(IPV4);
     let rounds: Result<Vec<_>, _> =
-        plans.iter().map(|plan| storm::round(&mut bench, IPV4.ends(), plan)).collect();
-    let found = bench.shut_down();
+        plans.iter().map(|plan| storm::round(&mut fixture, IPV4.ends(), plan)).collect();
+    let found = fixture.shut_down();
     let rounds = rounds.unwrap_or_else(|error| panic!("{error}\n{found}"));
     for (plan, round) in plans.iter().zip(&rounds) {
         assert!(round.is_clean(), "{plan:?}: {round:?}\n{}{found}", common::broken(&round.outcome));

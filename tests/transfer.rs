@@ -22,8 +22,8 @@ const WAYS: [Operation; 4] = [Operation::Send, Operation::Write, Operation::Read
 /// Moves `lengths` bytes in turn, each in every way, over one session, and closes it from `level`.
 #[track_caller]
 fn transfers(network: Network, lengths: &[u64], level: Level) -> SessionCounters {
-    let bench = common::boot(network);
-    let outcome = Client::open(bench.machine()).and_then(|client| {
+    let fixture = common::boot(network);
+    let outcome = Client::open(fixture.machine()).and_then(|client| {
         let [near, far] = network.ends();
         let session = client.open_session(near, far, CHUNK)?;
         for length in lengths {
@@ -36,7 +36,7 @@ fn transfers(network: Network, lengths: &[u64], level: Level) -> SessionCounters
         let counters = session.counters()?;
         Ok((counters, session.close(level)?))
     });
-    let found = bench.shut_down();
+    let found = fixture.shut_down();
     let (counters, closed) = outcome.unwrap_or_else(|error: Error| panic!("{error}\n{found}"));
     let broken = common::broken(&closed);
     assert!(broken.is_empty() && found.is_clean(), "{broken}{found}");
@@ -108,13 +108,13 @@ fn each_chunk_of_smb_direct_is_registered_for_itself_and_invalidated_by_its_answ
 /// Re-arming an SRQ is part of every message, and must not fail for want of memory.
 #[test]
 fn an_srq_that_is_armed_again_takes_no_memory() {
-    let bench = common::boot(IPV4);
+    let fixture = common::boot(IPV4);
     let [near, far] = IPV4.ends();
-    let session = Client::open(bench.machine())
+    let session = Client::open(fixture.machine())
         .and_then(|client| client.open_session(near, far, CHUNK))
         .expect("a session opens");
     // The driver's work for addresses that still arrive allocates, too.
-    bench.machine().settle();
+    fixture.machine().settle();
     // One chunk leaves the queue as it is; of the next six two have it refilled, and armed.
     let [one, six] = [1, 6].map(|chunks| {
         inject(Faults::None, Some("softndk.sys"));
@@ -126,17 +126,17 @@ fn an_srq_that_is_armed_again_takes_no_memory() {
     assert_eq!(session.counters().expect("it is open").refills, 2);
     assert_eq!(six, 6 * one);
     session.close(Level::Passive).expect("it closes");
-    let found = bench.shut_down();
+    let found = fixture.shut_down();
     assert!(found.is_clean(), "{found}");
 }
 
 /// The sides do not agree on a chunk's length: one sees that, and the other waits for what does not come.
 #[test]
 fn a_chunk_that_fails_on_its_way_ends_the_session_and_leaves_nothing_registered() {
-    let bench = common::boot(IPV4);
+    let fixture = common::boot(IPV4);
     for (way, level) in WAYS.into_iter().flat_map(|way| [(way, Level::Passive), (way, Level::Dispatch)]) {
         let [near, far] = IPV4.ends();
-        let session = Client::open(bench.machine())
+        let session = Client::open(fixture.machine())
             .and_then(|client| client.open_session(near, far, CHUNK))
             .expect("a session opens");
         let failed = thread::scope(|scope| {
@@ -152,7 +152,7 @@ fn a_chunk_that_fails_on_its_way_ends_the_session_and_leaves_nothing_registered(
         let broken = common::broken(&session.close(level).expect("it closes"));
         assert!(broken.is_empty(), "{way:?}: {broken}");
     }
-    let found = bench.shut_down();
+    let found = fixture.shut_down();
     assert!(found.is_clean(), "{found}");
 }
 
@@ -168,9 +168,9 @@ fn status(error: Error) -> i32 {
 /// Shows NDIS-4 at PASSIVE_LEVEL.
 #[test]
 fn connections_and_octets_are_counted_on_both_adapters() {
-    let bench = common::boot(IPV4);
+    let fixture = common::boot(IPV4);
     let counted = |index| {
-        let adapter = bench.machine().adapter(index).expect("it runs");
+        let adapter = fixture.machine().adapter(index).expect("it runs");
         let answer =
             adapter.query(OID_NDK_STATISTICS, size_of::<NDIS_NDK_STATISTICS_INFO>()).expect("they are kept");
         // Behind the head and the flags, numbers of 64 bits: those of connections come first, those of data last.
@@ -181,7 +181,7 @@ fn connections_and_octets_are_counted_on_both_adapters() {
         let (connections, data) = (numbers[..5].to_vec(), numbers[numbers.len() - 4..].to_vec());
         (connections, data)
     };
-    let session = Client::open(bench.machine())
+    let session = Client::open(fixture.machine())
         .and_then(|client| client.open_session(IPV4.ends()[0], IPV4.ends()[1], CHUNK))
         .expect("a session opens");
     let data = bytes(100_000);
@@ -195,6 +195,6 @@ fn connections_and_octets_are_counted_on_both_adapters() {
     assert_eq!((near_in, near_out), (far_out, far_in));
     assert!(near_out > 100_000, "the data and the messages around it: {near_out}");
     session.close(Level::Passive).expect("it closes");
-    let found = bench.shut_down();
+    let found = fixture.shut_down();
     assert!(found.is_clean(), "{found}");
 }

@@ -6,7 +6,7 @@ use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::Path;
 
 use protocol::{Endpoint, Outcome};
-use runner::{Bench, Images, Place};
+use runner::{Fixture, Images, Place};
 
 /// The interface index of the adapter that connects.
 pub(crate) const NEAR: u32 = 12;
@@ -49,8 +49,8 @@ pub(crate) fn images() -> Images {
 }
 
 /// A machine with both drivers, running.
-pub(crate) fn boot(network: Network) -> Bench {
-    Bench::boot(&images(), &network.places()).unwrap_or_else(|error| panic!("{error}"))
+pub(crate) fn boot(network: Network) -> Fixture {
+    Fixture::boot(&images(), &network.places()).unwrap_or_else(|error| panic!("{error}"))
 }
 
 /// The consumer's findings, a line each.

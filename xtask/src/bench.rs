@@ -13,7 +13,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use indicatif::{ProgressBar, ProgressStyle};
 use ntsim::{Machine, ex::pool, ndk};
 use protocol::Endpoint;
-use runner::{Bench, Error, Images, Measuring, Place};
+use runner::{Error, Fixture, Images, Measuring, Place};
 
 use self::report::Report;
 use crate::{build, failure::Failure};
@@ -102,9 +102,9 @@ fn measure(images: &build::Images, plan: &Plan) -> Result<Report, Failure> {
     let places: Vec<_> = ADAPTERS.into_iter().map(place).collect();
     let places = places.into_iter().chain(IMMEDIATE.map(|end| place(end).immediate()));
     let places: Vec<_> = places.collect();
-    let bench = Bench::on(machine, &images, &places).map_err(|(error, _)| failed(&error))?;
-    let report = series(&bench, plan);
-    let found = bench.shut_down();
+    let fixture = Fixture::on(machine, &images, &places).map_err(|(error, _)| failed(&error))?;
+    let report = series(&fixture, plan);
+    let found = fixture.shut_down();
     let mut report = report.map_err(|error| failed(&error))?;
     report.findings.extend(found.findings.iter().map(ToString::to_string));
     report.findings.extend(found.pool.iter().map(ToString::to_string));
@@ -115,10 +115,10 @@ fn failed(error: &Error) -> Failure {
     Failure::work(error.to_string())
 }
 
-fn series(bench: &Bench, plan: &Plan) -> Result<Report, Error> {
+fn series(fixture: &Fixture, plan: &Plan) -> Result<Report, Error> {
     let open = |ends: [(u32, IpAddr, u16); 2]| {
         let [near, far] = ends.map(|(index, address, port)| Endpoint::new(index, address, port));
-        Measuring::open(bench.machine(), near, far)
+        Measuring::open(fixture.machine(), near, far)
     };
     let (measuring, immediate) = (open(ADAPTERS)?, open(IMMEDIATE)?);
     let bar = bar(plan.steps());

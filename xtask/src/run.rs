@@ -16,7 +16,7 @@ use std::time::Instant;
 
 use protocol::{Level, Operation, Outcome, SessionCounters, Tally};
 use runner::transfer::{self, Transfer};
-use runner::{Bench, Client, Error, Images, Place, Session};
+use runner::{Client, Error, Fixture, Images, Place, Session};
 
 pub(crate) use self::options::Options;
 use self::options::{Route, Source};
@@ -57,13 +57,13 @@ fn rdma(options: &Options, route: Route, source: &Source, images: &Images) -> Re
     let mut report = Report::new(source, route, options.json);
     let booted = Instant::now();
     let places = [Place::new(NEAR_INDEX, route.near), Place::new(FAR_INDEX, route.far)];
-    let bench = Bench::boot(images, &places).map_err(|error| Failure::work(error.to_string()))?;
+    let fixture = Fixture::boot(images, &places).map_err(|error| Failure::work(error.to_string()))?;
     report.phase("boot", booted.elapsed());
 
-    let outcome = cross(&bench, options, source, &mut report);
+    let outcome = cross(&fixture, options, source, &mut report);
 
     let stopping = Instant::now();
-    let found = bench.shut_down();
+    let found = fixture.shut_down();
     report.phase("halt, unload", stopping.elapsed());
     report.course.found(&found);
     report.course.peak_resident_bytes = memory::peak();
@@ -75,9 +75,9 @@ fn rdma(options: &Options, route: Route, source: &Source, images: &Images) -> Re
 }
 
 /// Opens a session, moves the file across in every way, and closes the session.
-fn cross(bench: &Bench, options: &Options, source: &Source, report: &mut Report) -> Result<(), Error> {
+fn cross(fixture: &Fixture, options: &Options, source: &Source, report: &mut Report) -> Result<(), Error> {
     let opening = Instant::now();
-    let client = Client::open(bench.machine())?;
+    let client = Client::open(fixture.machine())?;
     let [near, far] = options.route_ends(NEAR_INDEX, FAR_INDEX);
     let session = client.open_session(near, far, CHUNK)?;
     report.opened(session.report());

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressStyle};
 use protocol::{Endpoint, Level};
 use runner::storm::{self, Ending, Plan};
-use runner::{Bench, Images, Place};
+use runner::{Fixture, Images, Place};
 
 use self::report::Report;
 use crate::{build, failure::Failure};
@@ -75,7 +75,7 @@ fn turn(
     goes_on: impl Fn(usize) -> bool,
 ) -> Result<(), Failure> {
     let places = [NEAR, FAR].map(|(index, address)| Place::new(index, address));
-    let mut bench = Bench::boot(images, &places).map_err(|error| Failure::work(error.to_string()))?;
+    let mut fixture = Fixture::boot(images, &places).map_err(|error| Failure::work(error.to_string()))?;
     let ends = [Endpoint::new(NEAR.0, NEAR.1, 0), Endpoint::new(FAR.0, FAR.1, PORT)];
     let plans = Ending::ALL.into_iter().flat_map(|ending| {
         [Level::Passive, Level::Dispatch].map(|level| Plan {
@@ -94,12 +94,12 @@ fn turn(
         }
         let plan = Plan { seed: *seed, ..plan };
         *seed = seed.wrapping_add(1);
-        let played = storm::round(&mut bench, ends, &plan);
+        let played = storm::round(&mut fixture, ends, &plan);
         if !report.played(&plan, played) {
             break;
         }
     }
-    report.found(&bench.shut_down());
+    report.found(&fixture.shut_down());
     Ok(())
 }
 

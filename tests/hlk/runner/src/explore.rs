@@ -11,7 +11,7 @@ use ntsim::sched::{Atomics, Schedule, Strategy};
 use ntsim::{Machine, Report};
 use protocol::{Endpoint, Level, Scenario, ScenarioReport};
 
-use crate::{Bench, Client, Error, Images, Place};
+use crate::{Client, Error, Fixture, Images, Place};
 
 /// Interface index and address of the adapter that connects, and of the one that listens.
 const ADAPTERS: [(u32, IpAddr); 2] =
@@ -98,13 +98,13 @@ impl Play {
     pub fn run(self, images: &Images, traced: usize) -> Result<Outcome, Error> {
         let machine = self.machine(self.schedule(traced)).boot();
         let places = ADAPTERS.map(|(index, address)| Place::new(index, address));
-        let bench = Bench::on(machine, images, &places).map_err(|(error, _)| error)?;
+        let fixture = Fixture::on(machine, images, &places).map_err(|(error, _)| error)?;
         let [near, far] = ADAPTERS;
         let near = Endpoint::new(near.0, near.1, 0);
         let far = Endpoint::new(far.0, far.1, PORT);
-        let consumer = Client::open(bench.machine())
+        let consumer = Client::open(fixture.machine())
             .and_then(|client| client.run_scenario(self.scenario, self.level(), near, far));
-        Ok(Outcome { consumer: said(consumer), report: bench.shut_down() })
+        Ok(Outcome { consumer: said(consumer), report: fixture.shut_down() })
     }
 }
 

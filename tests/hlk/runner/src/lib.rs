@@ -2,7 +2,7 @@
 //!
 //! `cargo xtask run` and the integration tests share it, so that what a user sees is what is tested:
 //!
-//! - [`Bench`]: a machine with both drivers and two adapters, and how it is shut down;
+//! - [`Fixture`]: a machine with both drivers and two adapters, and how it is shut down;
 //! - [`Client`]: a handle to the harness driver, its control codes as methods;
 //! - [`explore`]: a scenario under a schedule that is chosen from a seed;
 //! - [`Measuring`]: two connected ends, and what was timed on them;
@@ -19,15 +19,15 @@
     reason = "a tool in user mode: a panic ends the tool and nothing else"
 )]
 
-mod bench;
 mod client;
 mod error;
 pub mod explore;
+mod fixture;
 mod measure;
 pub mod storm;
 pub mod transfer;
 
-pub use bench::{Bench, Images, Place};
 pub use client::{Client, Session};
 pub use error::Error;
+pub use fixture::{Fixture, Images, Place};
 pub use measure::{Measuring, Samples, Series};

@@ -9,7 +9,7 @@ use protocol::Endpoint;
 use sys::ndis::OID_NDK_SET_STATE;
 
 use super::PATIENCE;
-use crate::{Bench, Error};
+use crate::{Error, Fixture};
 
 /// Why the consumer closes.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -47,13 +47,13 @@ impl Ending {
     /// when the far adapter has come to rest.
     pub(super) fn run(
         self,
-        bench: &Bench,
+        fixture: &Fixture,
         far: Endpoint,
         close: impl FnOnce() -> Result<(), Error>,
     ) -> Result<(), Error> {
         let gone =
             |status: Status| Error::Status { what: "take the adapter away", status: status.0, outcome: None };
-        let adapter = bench.machine().adapter(far.if_index).ok_or(Error::Late("the far adapter"))?;
+        let adapter = fixture.machine().adapter(far.if_index).ok_or(Error::Late("the far adapter"))?;
         match self {
             Self::Closed => close(),
             Self::Disabled => {
@@ -75,11 +75,12 @@ impl Ending {
     }
 
     /// Brings the far adapter back.
-    pub(super) fn undo(self, bench: &mut Bench, far: Endpoint) -> Result<(), Error> {
+    pub(super) fn undo(self, fixture: &mut Fixture, far: Endpoint) -> Result<(), Error> {
         match self {
             Self::Closed => Ok(()),
             Self::Disabled => {
-                let adapter = bench.machine().adapter(far.if_index).ok_or(Error::Late("the far adapter"))?;
+                let adapter =
+                    fixture.machine().adapter(far.if_index).ok_or(Error::Late("the far adapter"))?;
                 adapter.set(OID_NDK_SET_STATE, &[1]).map_err(|status| Error::Status {
                     what: "enable RDMA",
                     status: status.0,
@@ -87,7 +88,7 @@ impl Ending {
                 })?;
                 await_state(&adapter, true)
             }
-            Self::Removed | Self::Halted => bench.start_adapters(),
+            Self::Removed | Self::Halted => fixture.start_adapters(),
         }
     }
 }

@@ -17,7 +17,7 @@ use protocol::{Endpoint, Level, Outcome, Side, SideReport};
 
 use self::client::Storm;
 pub use self::ending::Ending;
-use crate::{Bench, Client, Error};
+use crate::{Client, Error, Fixture};
 
 /// The image whose allocations fail.
 const UNDER_TEST: &str = "softndk.sys";
@@ -92,23 +92,23 @@ impl Round {
     }
 }
 
-/// Plays a round between two ends of `bench`, whose adapters run before and after.
+/// Plays a round between two ends of `fixture`, whose adapters run before and after.
 ///
 /// # Errors
 /// If something fails that may not; where memory is made short, failures are part of the round.
-pub fn round(bench: &mut Bench, [near, far]: [Endpoint; 2], plan: &Plan) -> Result<Round, Error> {
+pub fn round(fixture: &mut Fixture, [near, far]: [Endpoint; 2], plan: &Plan) -> Result<Round, Error> {
     let short = plan.shortage > 0.0;
     let faults = Faults::Random { probability: plan.shortage, seed: plan.seed.into() };
     inject(if short { faults } else { Faults::None }, Some(UNDER_TEST));
-    let played = play(bench, [near, far], plan, short);
+    let played = play(fixture, [near, far], plan, short);
     let (_, failed_allocations) = injected();
     inject(Faults::None, None);
-    plan.ending.undo(bench, far)?;
+    plan.ending.undo(fixture, far)?;
     played.map(|round| Round { failed_allocations, ..round })
 }
 
-fn play(bench: &Bench, [near, far]: [Endpoint; 2], plan: &Plan, short: bool) -> Result<Round, Error> {
-    let client = Client::open(bench.machine())?;
+fn play(fixture: &Fixture, [near, far]: [Endpoint; 2], plan: &Plan, short: bool) -> Result<Round, Error> {
+    let client = Client::open(fixture.machine())?;
     let storm = match Storm::open(client, near, far, plan.connections, short) {
         Ok(storm) => storm,
         Err(Error::Status { outcome: Some(outcome), .. }) if short => return Ok(Round::empty(*outcome)),
@@ -126,7 +126,7 @@ fn play(bench: &Bench, [near, far]: [Endpoint; 2], plan: &Plan, short: bool) -> 
         let traffic = await_traffic(&storm, u64::from(round.connected) * plan.results);
         // However the traffic went, its threads must end.
         let broke = Instant::now();
-        let gone = plan.ending.run(bench, far, || {
+        let gone = plan.ending.run(fixture, far, || {
             storm.break_on(Side::Far)?;
             if !plan.ending.takes_adapter() {
                 storm.break_on(Side::Near)?;

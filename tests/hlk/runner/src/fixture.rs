@@ -67,7 +67,7 @@ impl Place {
 
 /// A machine with both drivers loaded and the adapters running.
 #[derive(Debug)]
-pub struct Bench {
+pub struct Fixture {
     softndk: Driver,
     ndkhlk: Driver,
     adapters: Vec<u32>,
@@ -75,7 +75,7 @@ pub struct Bench {
     machine: Machine,
 }
 
-impl Bench {
+impl Fixture {
     /// Boots a machine with two processors, loads both drivers and starts the adapters.
     ///
     /// # Errors

@@ -15,7 +15,7 @@ mod tree;
 use std::{collections::BTreeSet, time::Instant};
 
 use self::{
-    check::{Bench, Verdict},
+    check::{CheckRunner, Verdict},
     patch::{Check, Mutant},
     report::{Fate, Report, Row},
     tree::Tree,
@@ -50,15 +50,15 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     let mutants = chosen(Mutant::all(&crate::root().join(FOLDER))?, &options.names)?;
     let compiler = build::provide()?;
     let tree = Tree::below_target();
-    let bench = Bench::new(&tree, compiler);
+    let runner = CheckRunner::new(&tree, compiler);
     if !tree.exists() {
         eprintln!("The first run builds everything once more, which takes about six minutes on two cores.");
     }
     tree.refresh()?;
-    baseline(&bench, &mutants)?;
+    baseline(&runner, &mutants)?;
     let mut report = Report::default();
     for mutant in &mutants {
-        report.add(plant(&tree, &bench, mutant)?);
+        report.add(plant(&tree, &runner, mutant)?);
     }
     tree.refresh()?;
     report.print(started.elapsed(), options.json)
@@ -76,12 +76,12 @@ fn chosen(mutants: Vec<Mutant>, names: &[String]) -> Result<Vec<Mutant>, Failure
 }
 
 /// Every check passes as long as nothing is planted.
-fn baseline(bench: &Bench<'_>, mutants: &[Mutant]) -> Result<(), Failure> {
+fn baseline(runner: &CheckRunner<'_>, mutants: &[Mutant]) -> Result<(), Failure> {
     let step = Step::start("without a mutant");
     let checks: BTreeSet<&Check> = mutants.iter().flat_map(|mutant| &mutant.checks).collect();
-    bench.build(&step, checks.iter().copied())?.map_err(Failure::Work)?;
+    runner.build(&step, checks.iter().copied())?.map_err(Failure::Work)?;
     for check in checks {
-        let verdict = bench.run(&step, check)?;
+        let verdict = runner.run(&step, check)?;
         if verdict != Verdict::Passed {
             let said = verdict.text();
             return Err(Failure::work(format!("without a mutant, {check} does not pass: {said}")));
@@ -92,15 +92,16 @@ fn baseline(bench: &Bench<'_>, mutants: &[Mutant]) -> Result<(), Failure> {
 }
 
 /// Plants one mistake and runs its checks.
-fn plant(tree: &Tree, bench: &Bench<'_>, mutant: &Mutant) -> Result<Row, Failure> {
+fn plant(tree: &Tree, runner: &CheckRunner<'_>, mutant: &Mutant) -> Result<Row, Failure> {
     let step = Step::start(mutant.name.clone());
     tree.refresh()?;
     let fate = match tree.apply(&mutant.path) {
         Err(reason) => Fate::Error(format!("the patch does not apply: {reason}")),
-        Ok(()) => match bench.build(&step, &mutant.checks)? {
+        Ok(()) => match runner.build(&step, &mutant.checks)? {
             Err(reason) => Fate::Error(reason),
             Ok(()) => {
-                let ran = mutant.checks.iter().map(|check| Ok((check.to_string(), bench.run(&step, check)?)));
+                let ran =
+                    mutant.checks.iter().map(|check| Ok((check.to_string(), runner.run(&step, check)?)));
                 Fate::Checked(ran.collect::<Result<_, Failure>>()?)
             }
         },

@@ -48,13 +48,13 @@ impl Verdict {
 }
 
 /// Builds and runs checks on one tree.
-pub(super) struct Bench<'t> {
+pub(super) struct CheckRunner<'t> {
     tree: &'t Tree,
     compiler: Compiler,
     drivers: Site,
 }
 
-impl<'t> Bench<'t> {
+impl<'t> CheckRunner<'t> {
     pub(super) fn new(tree: &'t Tree, compiler: Compiler) -> Self {
         let drivers =
             Site { tree: tree.root().to_owned(), target: target("kit"), images: target("images"), wdk: None };

@@ -17,7 +17,7 @@ use std::{collections::BTreeSet, time::Instant};
 use self::{
     check::{CheckRunner, Verdict},
     patch::{Check, Mutant},
-    report::{Fate, Report, Row},
+    report::{MutantResult, Report, Row},
     tree::Tree,
 };
 use crate::{build, failure::Failure, step::Step};
@@ -95,19 +95,19 @@ fn baseline(runner: &CheckRunner<'_>, mutants: &[Mutant]) -> Result<(), Failure>
 fn plant(tree: &Tree, runner: &CheckRunner<'_>, mutant: &Mutant) -> Result<Row, Failure> {
     let step = Step::start(mutant.name.clone());
     tree.refresh()?;
-    let fate = match tree.apply(&mutant.path) {
-        Err(reason) => Fate::Error(format!("the patch does not apply: {reason}")),
+    let result = match tree.apply(&mutant.path) {
+        Err(reason) => MutantResult::Error(format!("the patch does not apply: {reason}")),
         Ok(()) => match runner.build(&step, &mutant.checks)? {
-            Err(reason) => Fate::Error(reason),
+            Err(reason) => MutantResult::Error(reason),
             Ok(()) => {
                 let ran =
                     mutant.checks.iter().map(|check| Ok((check.to_string(), runner.run(&step, check)?)));
-                Fate::Checked(ran.collect::<Result<_, Failure>>()?)
+                MutantResult::Checked(ran.collect::<Result<_, Failure>>()?)
             }
         },
     };
     step.done();
-    Ok(Row::new(mutant, fate))
+    Ok(Row::new(mutant, result))
 }
 
 #[cfg(test)]

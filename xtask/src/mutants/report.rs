@@ -8,7 +8,7 @@ use super::{check::Verdict, patch::Mutant};
 use crate::failure::Failure;
 
 /// The outcome of one mutant.
-pub(super) enum Fate {
+pub(super) enum MutantResult {
     /// It was built, and its checks said this.
     Checked(Vec<(String, Verdict)>),
     /// It could not be tried.
@@ -45,10 +45,10 @@ struct Said {
 }
 
 impl Row {
-    pub(super) fn new(mutant: &Mutant, fate: Fate) -> Self {
-        let (outcome, checks, error) = match fate {
-            Fate::Error(error) => (Outcome::Error, Vec::new(), Some(error)),
-            Fate::Checked(checks) => {
+    pub(super) fn new(mutant: &Mutant, result: MutantResult) -> Self {
+        let (outcome, checks, error) = match result {
+            MutantResult::Error(error) => (Outcome::Error, Vec::new(), Some(error)),
+            MutantResult::Checked(checks) => {
                 let checks: Vec<Said> = checks.into_iter().map(Said::new).collect();
                 let caught = !checks.is_empty() && checks.iter().all(|said| said.caught);
                 (if caught { Outcome::Caught } else { Outcome::Survived }, checks, None)
@@ -132,7 +132,7 @@ mod tests {
 
     use super::*;
 
-    fn row(fate: Fate) -> Row {
+    fn row(result: MutantResult) -> Row {
         let mutant = Mutant {
             name: "01-x".to_owned(),
             path: PathBuf::new(),
@@ -140,11 +140,13 @@ mod tests {
             rules: vec!["CL-1".to_owned()],
             checks: Vec::new(),
         };
-        Row::new(&mutant, fate)
+        Row::new(&mutant, result)
     }
 
     fn checked(verdicts: impl IntoIterator<Item = Verdict>) -> Row {
-        row(Fate::Checked(verdicts.into_iter().map(|verdict| ("unit p t".to_owned(), verdict)).collect()))
+        row(MutantResult::Checked(
+            verdicts.into_iter().map(|verdict| ("unit p t".to_owned(), verdict)).collect(),
+        ))
     }
 
     #[test]
@@ -154,7 +156,7 @@ mod tests {
         assert_eq!(checked([found(), Verdict::Passed]).outcome, Outcome::Survived);
         assert_eq!(checked([Verdict::Failed("other".to_owned())]).outcome, Outcome::Survived);
         assert_eq!(checked([]).outcome, Outcome::Survived);
-        assert_eq!(row(Fate::Error("e".to_owned())).outcome, Outcome::Error);
+        assert_eq!(row(MutantResult::Error("e".to_owned())).outcome, Outcome::Error);
     }
 
     #[test]
@@ -163,7 +165,9 @@ mod tests {
         let report = |mutants| Report { mutants, seconds: 0.0 };
         assert!(report(vec![caught()]).print(Duration::ZERO, true).is_ok());
         assert!(
-            report(vec![caught(), row(Fate::Error("e".to_owned()))]).print(Duration::ZERO, false).is_err()
+            report(vec![caught(), row(MutantResult::Error("e".to_owned()))])
+                .print(Duration::ZERO, false)
+                .is_err()
         );
     }
 

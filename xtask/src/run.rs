@@ -1,13 +1,13 @@
 //! `cargo xtask run`: boots the drivers in the simulator and moves a file through them, in every way that
 //! NDKPI has; or with `--tdi` over the legacy path.
 
-mod course;
 mod figures;
 mod legacy;
 mod memory;
 mod options;
 mod progress;
 mod report;
+mod run_report;
 
 use std::fs::File;
 use std::io::{BufReader, Read};
@@ -65,8 +65,8 @@ fn rdma(options: &Options, route: Route, source: &Source, images: &Images) -> Re
     let stopping = Instant::now();
     let found = fixture.shut_down();
     report.phase("halt, unload", stopping.elapsed());
-    report.course.found(&found);
-    report.course.peak_resident_bytes = memory::peak();
+    report.run.found(&found);
+    report.run.peak_resident_bytes = memory::peak();
     if let Err(error) = outcome {
         report.failed(&error);
     }

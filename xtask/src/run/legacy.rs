@@ -30,9 +30,9 @@ pub(super) fn run(json: bool, route: Route, source: &Source, images: &Images) ->
     let found = bed.end();
     report.phase("halt, unload", stopping.elapsed());
     report.found(&found);
-    report.course.peak_resident_bytes = memory::peak();
+    report.run.peak_resident_bytes = memory::peak();
     if let Err(error) = outcome {
-        report.course.error = Some(error.to_string());
+        report.run.error = Some(error.to_string());
     }
     report.print()?;
     if report.passed() { Ok(()) } else { Err(Failure::work("the run failed")) }

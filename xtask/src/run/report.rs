@@ -8,9 +8,9 @@ use runner::Error;
 use runner::transfer::Transfer;
 use serde::Serialize;
 
-use super::course::{Course, Passage, print_json};
 use super::figures::{line, list, rate, speed};
 use super::options::{Route, Source};
+use super::run_report::{Passage, RunReport, print_json};
 use crate::failure::Failure;
 
 /// The name of an operation.
@@ -28,7 +28,7 @@ pub(super) const fn name(operation: Operation) -> &'static str {
 #[derive(Serialize)]
 pub(super) struct Report {
     #[serde(flatten)]
-    pub(super) course: Course,
+    pub(super) run: RunReport,
     /// The NDK version that the adapters speak.
     ndk_version: Option<String>,
     /// Bytes.
@@ -89,7 +89,7 @@ impl Crossing {
 impl Report {
     pub(super) fn new(source: &Source, route: Route, json: bool) -> Self {
         Self {
-            course: Course::new(source, route, json),
+            run: RunReport::new(source, route, json),
             ndk_version: None,
             chunk_length: None,
             crossings: Vec::new(),
@@ -102,7 +102,7 @@ impl Report {
 
     /// A phase without data is over.
     pub(super) fn phase(&mut self, name: &'static str, took: Duration) {
-        self.course.phase(name, took, ("", &format!("{:>18}", "operation alone")));
+        self.run.phase(name, took, ("", &format!("{:>18}", "operation alone")));
     }
 
     /// The session is open.
@@ -114,7 +114,7 @@ impl Report {
 
     /// The file is across.
     pub(super) fn crossed(&mut self, crossing: Crossing) {
-        if !self.course.json {
+        if !self.run.json {
             let alone = format!("{:>18}", speed(crossing.operation_bytes_per_second));
             crossing.passage.print(crossing.operation, &alone);
         }
@@ -161,7 +161,7 @@ impl Report {
         if let Error::Status { outcome: Some(outcome), .. } = error {
             self.consumer(outcome);
         }
-        self.course.error = Some(error.to_string());
+        self.run.error = Some(error.to_string());
     }
 
     fn passages(&self) -> impl ExactSizeIterator<Item = &Passage> {
@@ -170,15 +170,15 @@ impl Report {
 
     /// Returns whether every byte matched, every close obeyed the protocol and nothing was found.
     pub(super) fn passed(&self) -> bool {
-        self.course.passed(self.passages(), super::WAYS.len())
+        self.run.passed(self.passages(), super::WAYS.len())
             && self.closes.is_some()
             && self.consumer_findings.is_empty()
     }
 
     /// Prints the whole as JSON, or for people what is not on the screen yet.
     pub(super) fn print(&mut self) -> Result<(), Failure> {
-        self.course.conclude(self.passed());
-        if self.course.json {
+        self.run.conclude(self.passed());
+        if self.run.json {
             return print_json(self);
         }
         self.print_summary();
@@ -191,7 +191,7 @@ impl Report {
             let chunk = BinaryBytes(self.chunk_length.unwrap_or_default().into());
             line("adapters", format!("NDK {version}, chunks of at most {chunk}"));
         }
-        self.course.print_arrivals(self.passages(), super::WAYS.len());
+        self.run.print_arrivals(self.passages(), super::WAYS.len());
         if let Some(part) = self.write_to_memcpy {
             line("RDMA Write", format!("{:.0} % of memcpy's bandwidth", part * 100.0));
         }
@@ -211,8 +211,8 @@ impl Report {
                 format!("{inline} inline, {pending} pending, {inside_callbacks} from inside callbacks"),
             );
         }
-        self.course.print_memory();
+        self.run.print_memory();
         list("consumer found", &self.consumer_findings);
-        self.course.print_end();
+        self.run.print_end();
     }
 }

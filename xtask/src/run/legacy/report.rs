@@ -11,9 +11,9 @@ use sys::wdm::{
 };
 use tdi_client::transfer::Way;
 
-use super::super::course::{Course, Passage, print_json};
 use super::super::figures::line;
 use super::super::options::{Route, Source};
+use super::super::run_report::{Passage, RunReport, print_json};
 use crate::failure::Failure;
 
 /// The name of a way across.
@@ -50,7 +50,7 @@ fn request_name((major, minor): Function) -> &'static str {
 #[derive(Serialize)]
 pub(super) struct Report {
     #[serde(flatten)]
-    pub(super) course: Course,
+    pub(super) run: RunReport,
     crossings: Vec<Crossing>,
     requests: Vec<Requests>,
     /// The number of cancelled requests.
@@ -79,7 +79,7 @@ struct Requests {
 impl Report {
     pub(super) fn new(source: &Source, route: Route, json: bool) -> Self {
         Self {
-            course: Course::new(source, route, json),
+            run: RunReport::new(source, route, json),
             crossings: Vec::new(),
             requests: Vec::new(),
             cancels: 0,
@@ -88,13 +88,13 @@ impl Report {
 
     /// A phase without data is over.
     pub(super) fn phase(&mut self, name: &'static str, took: Duration) {
-        self.course.phase(name, took, (" by TDI", ""));
+        self.run.phase(name, took, (" by TDI", ""));
     }
 
     /// The file is across.
     pub(super) fn crossed(&mut self, way: Way, moved: &Transfer) {
         let crossing = Crossing { way: name(way), passage: Passage::new(moved) };
-        if !self.course.json {
+        if !self.run.json {
             crossing.passage.print(crossing.way, "");
         }
         self.crossings.push(crossing);
@@ -113,7 +113,7 @@ impl Report {
         };
         self.requests = requests.iter().map(count).collect();
         self.cancels = *cancels;
-        self.course.found(report);
+        self.run.found(report);
     }
 
     fn passages(&self) -> impl ExactSizeIterator<Item = &Passage> {
@@ -122,13 +122,13 @@ impl Report {
 
     /// Returns whether every byte matched, every file went as tabled and nothing was found.
     pub(super) fn passed(&self) -> bool {
-        self.course.passed(self.passages(), super::WAYS.len())
+        self.run.passed(self.passages(), super::WAYS.len())
     }
 
     /// Prints the whole as JSON, or for people what is not on the screen yet.
     pub(super) fn print(&mut self) -> Result<(), Failure> {
-        self.course.conclude(self.passed());
-        if self.course.json {
+        self.run.conclude(self.passed());
+        if self.run.json {
             return print_json(self);
         }
         self.print_requests();
@@ -152,9 +152,9 @@ impl Report {
 
     fn print_summary(&self) {
         println!();
-        self.course.print_arrivals(self.passages(), super::WAYS.len());
+        self.run.print_arrivals(self.passages(), super::WAYS.len());
         line("cancels", self.cancels.to_string());
-        self.course.print_memory();
-        self.course.print_end();
+        self.run.print_memory();
+        self.run.print_end();
     }
 }

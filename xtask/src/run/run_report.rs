@@ -13,7 +13,7 @@ use crate::failure::Failure;
 
 /// The report of a run, common to both paths of the file.
 #[derive(Serialize)]
-pub(super) struct Course {
+pub(super) struct RunReport {
     /// Set if only the JSON is to be printed.
     #[serde(skip)]
     pub(super) json: bool,
@@ -31,7 +31,7 @@ pub(super) struct Course {
     passed: bool,
 }
 
-impl Course {
+impl RunReport {
     pub(super) fn new(source: &Source, Route { near, far, port }: Route, json: bool) -> Self {
         Self {
             json,

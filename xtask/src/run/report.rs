@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::figures::{line, list, rate, speed};
 use super::options::{Route, Source};
-use super::run_report::{Passage, RunReport, print_json};
+use super::run_report::{Pass, RunReport, print_json};
 use crate::failure::Failure;
 
 /// The name of an operation.
@@ -65,7 +65,7 @@ struct Closes {
 pub(super) struct Crossing {
     operation: &'static str,
     #[serde(flatten)]
-    passage: Passage,
+    pass: Pass,
     /// The operation that moved the bytes alone, from post to completion.
     operation_seconds: f64,
     operation_bytes_per_second: Option<f64>,
@@ -75,11 +75,11 @@ impl Crossing {
     /// `tally` counts ticks, of which there are `frequency` in a second.
     pub(super) fn new(way: Operation, moved: &Transfer, tally: Tally, frequency: u64) -> Self {
         let operation_seconds = if frequency == 0 { 0.0 } else { tally.ticks as f64 / frequency as f64 };
-        let mut passage = Passage::new(moved);
-        passage.intact &= tally.bytes == moved.bytes;
+        let mut pass = Pass::new(moved);
+        pass.intact &= tally.bytes == moved.bytes;
         Self {
             operation: name(way),
-            passage,
+            pass,
             operation_seconds,
             operation_bytes_per_second: rate(tally.bytes, operation_seconds),
         }
@@ -116,7 +116,7 @@ impl Report {
     pub(super) fn crossed(&mut self, crossing: Crossing) {
         if !self.run.json {
             let alone = format!("{:>18}", speed(crossing.operation_bytes_per_second));
-            crossing.passage.print(crossing.operation, &alone);
+            crossing.pass.print(crossing.operation, &alone);
         }
         self.crossings.push(crossing);
         let alone = |way| {
@@ -164,13 +164,13 @@ impl Report {
         self.run.error = Some(error.to_string());
     }
 
-    fn passages(&self) -> impl ExactSizeIterator<Item = &Passage> {
-        self.crossings.iter().map(|crossing| &crossing.passage)
+    fn passes(&self) -> impl ExactSizeIterator<Item = &Pass> {
+        self.crossings.iter().map(|crossing| &crossing.pass)
     }
 
     /// Returns whether every byte matched, every close obeyed the protocol and nothing was found.
     pub(super) fn passed(&self) -> bool {
-        self.run.passed(self.passages(), super::WAYS.len())
+        self.run.passed(self.passes(), super::WAYS.len())
             && self.closes.is_some()
             && self.consumer_findings.is_empty()
     }
@@ -191,7 +191,7 @@ impl Report {
             let chunk = BinaryBytes(self.chunk_length.unwrap_or_default().into());
             line("adapters", format!("NDK {version}, chunks of at most {chunk}"));
         }
-        self.run.print_arrivals(self.passages(), super::WAYS.len());
+        self.run.print_arrivals(self.passes(), super::WAYS.len());
         if let Some(part) = self.write_to_memcpy {
             line("RDMA Write", format!("{:.0} % of memcpy's bandwidth", part * 100.0));
         }

@@ -70,14 +70,10 @@ impl RunReport {
     }
 
     /// Returns whether every one of `ways` led across, and the simulator found nothing.
-    pub(super) fn passed<'p>(
-        &self,
-        passages: impl ExactSizeIterator<Item = &'p Passage>,
-        ways: usize,
-    ) -> bool {
+    pub(super) fn passed<'p>(&self, passes: impl ExactSizeIterator<Item = &'p Pass>, ways: usize) -> bool {
         self.error.is_none()
-            && passages.len() == ways
-            && passages.into_iter().all(|passage| passage.intact)
+            && passes.len() == ways
+            && passes.into_iter().all(|pass| pass.intact)
             && self.verifier_findings.is_empty()
             && self.pool_left.is_empty()
     }
@@ -88,12 +84,12 @@ impl RunReport {
     }
 
     /// Prints what arrived.
-    pub(super) fn print_arrivals<'p>(&self, passages: impl Iterator<Item = &'p Passage>, ways: usize) {
-        let mut passages = passages.peekable();
-        if let Some(first) = passages.peek() {
+    pub(super) fn print_arrivals<'p>(&self, passes: impl Iterator<Item = &'p Pass>, ways: usize) {
+        let mut passes = passes.peekable();
+        if let Some(first) = passes.peek() {
             line("SHA-256", first.sha256_sent.clone());
         }
-        let intact = passages.filter(|passage| passage.intact).count();
+        let intact = passes.filter(|pass| pass.intact).count();
         line("arrived intact", format!("{intact} of {ways}"));
     }
 
@@ -116,7 +112,7 @@ impl RunReport {
 
 /// The file's way across.
 #[derive(Serialize)]
-pub(super) struct Passage {
+pub(super) struct Pass {
     /// With reading and hashing.
     seconds: f64,
     bytes_per_second: Option<f64>,
@@ -125,7 +121,7 @@ pub(super) struct Passage {
     pub(super) intact: bool,
 }
 
-impl Passage {
+impl Pass {
     pub(super) fn new(moved: &Transfer) -> Self {
         let seconds = moved.time.as_secs_f64();
         Self {

@@ -13,7 +13,7 @@ use tdi_client::transfer::Way;
 
 use super::super::figures::line;
 use super::super::options::{Route, Source};
-use super::super::run_report::{Passage, RunReport, print_json};
+use super::super::run_report::{Pass, RunReport, print_json};
 use crate::failure::Failure;
 
 /// The name of a way across.
@@ -62,7 +62,7 @@ pub(super) struct Report {
 struct Crossing {
     way: &'static str,
     #[serde(flatten)]
-    passage: Passage,
+    pass: Pass,
 }
 
 /// The outcomes of the requests of one kind.
@@ -93,9 +93,9 @@ impl Report {
 
     /// The file is across.
     pub(super) fn crossed(&mut self, way: Way, moved: &Transfer) {
-        let crossing = Crossing { way: name(way), passage: Passage::new(moved) };
+        let crossing = Crossing { way: name(way), pass: Pass::new(moved) };
         if !self.run.json {
-            crossing.passage.print(crossing.way, "");
+            crossing.pass.print(crossing.way, "");
         }
         self.crossings.push(crossing);
     }
@@ -116,13 +116,13 @@ impl Report {
         self.run.found(report);
     }
 
-    fn passages(&self) -> impl ExactSizeIterator<Item = &Passage> {
-        self.crossings.iter().map(|crossing| &crossing.passage)
+    fn passes(&self) -> impl ExactSizeIterator<Item = &Pass> {
+        self.crossings.iter().map(|crossing| &crossing.pass)
     }
 
     /// Returns whether every byte matched, every file went as tabled and nothing was found.
     pub(super) fn passed(&self) -> bool {
-        self.run.passed(self.passages(), super::WAYS.len())
+        self.run.passed(self.passes(), super::WAYS.len())
     }
 
     /// Prints the whole as JSON, or for people what is not on the screen yet.
@@ -152,7 +152,7 @@ impl Report {
 
     fn print_summary(&self) {
         println!();
-        self.run.print_arrivals(self.passages(), super::WAYS.len());
+        self.run.print_arrivals(self.passes(), super::WAYS.len());
         line("cancels", self.cancels.to_string());
         self.run.print_memory();
         self.run.print_end();

@@ -1,7 +1,7 @@
 //! `cargo xtask run`: boots the drivers in the simulator and moves a file through them, in every way that
 //! NDKPI has; or with `--tdi` over the legacy path.
 
-mod figures;
+mod format;
 mod legacy;
 mod memory;
 mod options;

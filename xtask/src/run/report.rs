@@ -8,7 +8,7 @@ use runner::Error;
 use runner::transfer::Transfer;
 use serde::Serialize;
 
-use super::figures::{line, list, rate, speed};
+use super::format::{line, list, rate, speed};
 use super::options::{Route, Source};
 use super::run_report::{Pass, RunReport, print_json};
 use crate::failure::Failure;

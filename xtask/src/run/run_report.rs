@@ -7,7 +7,7 @@ use indicatif::BinaryBytes;
 use runner::transfer::Transfer;
 use serde::Serialize;
 
-use super::figures::{Phase, PoolLeft, hex, line, list, rate, speed};
+use super::format::{Phase, PoolLeft, hex, line, list, rate, speed};
 use super::options::{Route, Source};
 use crate::failure::Failure;
 

@@ -11,7 +11,7 @@ use sys::wdm::{
 };
 use tdi_client::transfer::Way;
 
-use super::super::figures::line;
+use super::super::format::line;
 use super::super::options::{Route, Source};
 use super::super::run_report::{Pass, RunReport, print_json};
 use crate::failure::Failure;

@@ -4,20 +4,20 @@
 //! of LLVM that every one has, libFuzzer comes from Debian, and the address sanitizer from the compiler, where
 //! that has its runtime. What a run learns stays in target/fuzz/TARGET/corpus, from which the next one goes on.
 
-mod course;
 mod instrument;
 mod report;
 mod statistics;
 mod target;
+mod target_run;
 
 use std::path::{Path, PathBuf};
 
 pub(crate) use self::target::exclude;
 use self::{
-    course::{Course, Limit},
     instrument::Programs,
     report::Report,
     target::Target,
+    target_run::{Limit, TargetRun},
 };
 
 use crate::{
@@ -60,8 +60,8 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     let mut report = Report::new(options.seconds, programs.sanitized());
     for target in &targets {
         let step = Step::start(format!("fuzz {}", target.name));
-        let course = Course::new(target, &programs, folder().join(&target.name));
-        report.add(target, course.run(limit, &step)?, step.done());
+        let run = TargetRun::new(target, &programs, folder().join(&target.name));
+        report.add(target, run.run(limit, &step)?, step.done());
     }
     report.print(options.json)
 }
@@ -72,7 +72,7 @@ pub(crate) fn smoke() -> Result<(), Failure> {
     let step = Step::start("fuzz targets, briefly");
     for target in target::all()? {
         let place = folder().join("smoke").join(&target.name);
-        let outcome = Course::anew(&target, &programs, place)?.run(SMOKE, &step)?;
+        let outcome = TargetRun::anew(&target, &programs, place)?.run(SMOKE, &step)?;
         if let Some(finding) = outcome.finding {
             return Err(Failure::work(finding.line(&target.name)));
         }

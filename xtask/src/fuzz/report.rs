@@ -4,7 +4,7 @@ use std::{fmt::Write, path::PathBuf, time::Duration};
 
 use serde::Serialize;
 
-use super::{course::Outcome, target::Target};
+use super::{target::Target, target_run::Outcome};
 use crate::failure::Failure;
 
 /// Everything that the runs have to tell.

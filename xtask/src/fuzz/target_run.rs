@@ -40,13 +40,13 @@ pub(super) struct Outcome {
 }
 
 /// A target, and where its runs leave what they learn.
-pub(super) struct Course<'a> {
+pub(super) struct TargetRun<'a> {
     target: &'a Target,
     programs: &'a Programs,
     folder: PathBuf,
 }
 
-impl<'a> Course<'a> {
+impl<'a> TargetRun<'a> {
     /// One that goes on from what earlier runs left in `folder`.
     pub(super) fn new(target: &'a Target, programs: &'a Programs, folder: PathBuf) -> Self {
         Self { target, programs, folder }

@@ -14,10 +14,10 @@
 mod annotations;
 #[path = "conformance/cases.rs"]
 mod cases;
+#[path = "common/coverage.rs"]
+mod coverage;
 #[path = "conformance/functions.rs"]
 mod functions;
-#[path = "common/played.rs"]
-mod played;
 #[path = "conformance/rules.rs"]
 mod rules;
 
@@ -27,8 +27,8 @@ use std::{env, fs};
 
 use annotations::Annotation;
 use cases::CASES;
+use coverage::COVERAGE;
 use functions::{TABLES, is_passive};
-use played::PLAYED;
 use protocol::Level;
 use rules::{PAGES, PASSIVE_ONLY, RULES};
 
@@ -75,7 +75,7 @@ fn tests_of(
         Level::Passive => "at_passive_level",
         Level::Dispatch => "at_dispatch_level",
     };
-    let scenarios = PLAYED
+    let scenarios = COVERAGE
         .iter()
         .filter(|(_, scenario)| lists(*scenario).split_whitespace().any(|listed| listed == subject))
         .map(|(name, _)| format!("`{name}::{suffix}`"));
@@ -115,7 +115,7 @@ fn table(others: &[Annotation]) -> String {
     page += CASES_HEAD;
     for (names, expected, scenarios) in CASES {
         let [passive, dispatch] = ["at_passive_level", "at_dispatch_level"].map(|suffix| {
-            let tests = PLAYED.iter().filter(|(_, scenario)| scenarios.contains(scenario));
+            let tests = COVERAGE.iter().filter(|(_, scenario)| scenarios.contains(scenario));
             cell(&tests.map(|(name, _)| format!("`{name}::{suffix}`")).collect::<Vec<_>>(), true)
         });
         writeln!(page, "| {names} | {expected} | {passive} | {dispatch} |").expect("a string grows");
@@ -158,7 +158,7 @@ fn annotation_names_known_rule_or_function() {
         .iter()
         .flat_map(|(owner, list)| list.iter().map(move |one| format!("{}.{one}", owner.replace(' ', "-"))));
     let known: Vec<String> = rules.chain(functions).collect();
-    let of_scenarios = PLAYED
+    let of_scenarios = COVERAGE
         .iter()
         .flat_map(|(_, scenario)| [scenario.rules(), scenario.functions()])
         .flat_map(str::split_whitespace)
@@ -176,7 +176,7 @@ fn case_names_played_scenarios() {
         assert!(!scenarios.is_empty(), "{names}");
         for scenario in *scenarios {
             assert!(
-                PLAYED.iter().any(|(_, played)| played == scenario),
+                COVERAGE.iter().any(|(_, played)| played == scenario),
                 "{names}: {scenario:?} is not played"
             );
         }

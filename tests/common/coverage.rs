@@ -3,7 +3,7 @@
 use protocol::Scenario;
 
 /// Hands the name of each test, and its scenario, to a macro.
-macro_rules! with_played {
+macro_rules! with_coverage {
     ($with:ident) => {
         $with! {
             an_antecedents_close_pends_until_its_successors_are_closed: AntecedentsFirst;
@@ -87,8 +87,8 @@ macro_rules! with_played {
 macro_rules! list {
     ($($name:ident: $scenario:ident;)*) => {
         /// The tests by name, with their scenarios; `tests/scenarios.rs` has them.
-        pub(crate) const PLAYED: &[(&str, Scenario)] = &[$((stringify!($name), Scenario::$scenario),)*];
+        pub(crate) const COVERAGE: &[(&str, Scenario)] = &[$((stringify!($name), Scenario::$scenario),)*];
     };
 }
 
-with_played!(list);
+with_coverage!(list);

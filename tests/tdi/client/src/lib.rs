@@ -34,8 +34,8 @@ pub mod scenario;
 pub mod storm;
 mod together;
 pub mod transfer;
-mod wrong;
+mod violation;
 
 pub use bed::{Bed, DEVICE, Pair, attribute};
 pub use request::{Completed, Request};
-pub use wrong::Wrong;
+pub use violation::Violation;

@@ -14,7 +14,7 @@ use crate::any::any;
 use crate::event::{self, Taken};
 use crate::request::{self, Request};
 use crate::together::{Body, together};
-use crate::wrong::{Wrong, over, succeeds};
+use crate::violation::{Violation, over, succeeds};
 
 /// The size of a storm.
 #[derive(Clone, Copy, Debug)]
@@ -62,7 +62,7 @@ struct Clients {
 /// # Panics
 ///
 /// If the host has no more threads.
-pub fn pass(bed: &Bed, near: SocketAddr, far: SocketAddr, plan: Plan) -> Result<(), Wrong> {
+pub fn pass(bed: &Bed, near: SocketAddr, far: SocketAddr, plan: Plan) -> Result<(), Violation> {
     let clients = Arc::new(connect(bed, near, far, plan)?);
     let bodies = (0..plan.threads).map(|number| -> Body<()> {
         let (clients, mut random) = (Arc::clone(&clients), fastrand::Rng::with_seed(plan.seed));
@@ -76,7 +76,7 @@ pub fn pass(bed: &Bed, near: SocketAddr, far: SocketAddr, plan: Plan) -> Result<
     clients.end(plan)
 }
 
-fn connect(bed: &Bed, near: SocketAddr, far: SocketAddr, plan: Plan) -> Result<Clients, Wrong> {
+fn connect(bed: &Bed, near: SocketAddr, far: SocketAddr, plan: Plan) -> Result<Clients, Violation> {
     let (near_address, far_address) = (bed.address(near)?, bed.address(far)?);
     watch(&near_address).and_then(|()| watch(&far_address))?;
     let mut ends = Vec::new();
@@ -148,7 +148,7 @@ impl Clients {
     }
 
     /// Closes what is left, and looks at what became of the requests.
-    fn end(&self, plan: Plan) -> Result<(), Wrong> {
+    fn end(&self, plan: Plan) -> Result<(), Violation> {
         self.ends.iter().for_each(End::kill);
         self.addresses.iter().for_each(|address| drop(locked(address).take()));
         self.ends.iter().try_for_each(|end| {

@@ -7,10 +7,10 @@ use super::{FAR, NEAR, Scene, at};
 use crate::Request;
 use crate::request::{accept, connect, listen};
 use crate::together::{Body, together};
-use crate::wrong::{Wrong, over};
+use crate::violation::{Violation, over};
 
 /// See [`super::Scenario::ConnectRaces`].
-pub(super) fn races(scene: &Scene<'_>) -> Result<(), Wrong> {
+pub(super) fn races(scene: &Scene<'_>) -> Result<(), Violation> {
     let (bed, level, mut random) = (scene.bed, scene.level, scene.random());
     let (near_address, far_address) = (bed.address(NEAR)?, bed.address(FAR)?);
     let (near, far) = (bed.associated(&near_address, 0xA)?, bed.associated(&far_address, 0xB)?);

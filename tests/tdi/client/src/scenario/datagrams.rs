@@ -10,13 +10,13 @@ use crate::Request;
 use crate::datagram::{receive_datagram, send_datagram};
 use crate::event::{Taken, on_datagram};
 use crate::together::{Body, together};
-use crate::wrong::{Wrong, ensure, over};
+use crate::violation::{Violation, ensure, over};
 
 /// Datagrams that one thread sends.
 const EACH: usize = 6;
 
 /// See [`super::Scenario::DatagramsRaceCleanup`].
-pub(super) fn cleanup(scene: &Scene<'_>) -> Result<(), Wrong> {
+pub(super) fn cleanup(scene: &Scene<'_>) -> Result<(), Violation> {
     let (near, far) = (scene.bed.address(NEAR)?, scene.bed.address(FAR)?);
     let [gone, late] = [(); 2].map(|()| Arc::new(AtomicBool::new(false)));
     watch(&far, &gone, &late)?;
@@ -45,7 +45,7 @@ pub(super) fn cleanup(scene: &Scene<'_>) -> Result<(), Wrong> {
 }
 
 /// Takes whatever datagram is shown, and notes one that is shown when the address has gone.
-fn watch(address: &File, gone: &Arc<AtomicBool>, late: &Arc<AtomicBool>) -> Result<(), Wrong> {
+fn watch(address: &File, gone: &Arc<AtomicBool>, late: &Arc<AtomicBool>) -> Result<(), Violation> {
     let (gone, late) = (Arc::clone(gone), Arc::clone(late));
     let handler = Box::leak(Box::new(move |_, data: &[u8]| {
         late.fetch_or(gone.load(Ordering::SeqCst), Ordering::SeqCst);

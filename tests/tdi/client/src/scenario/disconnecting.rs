@@ -12,14 +12,14 @@ use sys::tdi::{TDI_DISCONNECT_ABORT, TDI_DISCONNECT_RELEASE, TDI_DISCONNECT_WAIT
 use super::{FAR, Scene, at};
 use crate::request::{disconnect, disconnect_within, receive, send};
 use crate::together::{Body, together};
-use crate::wrong::{Wrong, one_of, over};
+use crate::violation::{Violation, one_of, over};
 use crate::{Pair, Request};
 
 /// More than the peer's buffers hold, so that a send of it waits for receives.
 const LONG: usize = 300_000;
 
 /// See [`super::Scenario::DisconnectRaces`].
-pub(super) fn races(scene: &Scene<'_>) -> Result<(), Wrong> {
+pub(super) fn races(scene: &Scene<'_>) -> Result<(), Violation> {
     let Pair { near, far, near_address, far_address } = scene.pair()?;
     let mut random = scene.random();
     let level = scene.level;
@@ -54,7 +54,7 @@ pub(super) fn races(scene: &Scene<'_>) -> Result<(), Wrong> {
 }
 
 /// See [`super::Scenario::DisconnectOvertakes`].
-pub(super) fn overtakes(scene: &Scene<'_>) -> Result<(), Wrong> {
+pub(super) fn overtakes(scene: &Scene<'_>) -> Result<(), Violation> {
     let pair = scene.pair()?;
     // The peer has no room for all of it, so the release waits behind it.
     let sent = send(&pair.near, vec![1; LONG]);

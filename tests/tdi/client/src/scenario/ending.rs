@@ -15,14 +15,14 @@ use super::{FAR, Scene, at, await_free};
 use crate::any::any;
 use crate::request::{listen, receive, send};
 use crate::together::{Body, together};
-use crate::wrong::{Wrong, ensure, one_of, over, succeeds};
+use crate::violation::{Violation, ensure, one_of, over, succeeds};
 use crate::{Pair, Request};
 
 /// More than the peer's buffers hold, so that a send of it waits for receives.
 const LONG: usize = 300_000;
 
 /// See [`super::Scenario::CleanupInOrder`].
-pub(super) fn in_order(scene: &Scene<'_>) -> Result<(), Wrong> {
+pub(super) fn in_order(scene: &Scene<'_>) -> Result<(), Violation> {
     let Pair { near, far, near_address, far_address } = scene.pair()?;
     let mut all: Vec<_> = (0..3).map(|_| scene.send(|| send(&near, vec![1; LONG]))).collect();
     all.extend((0..3).map(|_| scene.send(|| receive(&near, 100))));
@@ -42,7 +42,7 @@ pub(super) fn in_order(scene: &Scene<'_>) -> Result<(), Wrong> {
 }
 
 /// See [`super::Scenario::CleanupOfTheLast`].
-pub(super) fn the_last(scene: &Scene<'_>) -> Result<(), Wrong> {
+pub(super) fn the_last(scene: &Scene<'_>) -> Result<(), Violation> {
     let pair = scene.pair()?;
     let second = pair.near.duplicate();
     drop(pair.near);
@@ -64,7 +64,7 @@ pub(super) fn the_last(scene: &Scene<'_>) -> Result<(), Wrong> {
 }
 
 /// See [`super::Scenario::CleanupOfAddresses`].
-pub(super) fn addresses(scene: &Scene<'_>) -> Result<(), Wrong> {
+pub(super) fn addresses(scene: &Scene<'_>) -> Result<(), Violation> {
     let mut random = scene.random();
     let Pair { near, far, near_address, far_address } = scene.pair()?;
     let listening = scene.bed.associated(&far_address, 0xC)?;
@@ -98,7 +98,7 @@ pub(super) fn addresses(scene: &Scene<'_>) -> Result<(), Wrong> {
 }
 
 /// See [`super::Scenario::ExitingProcess`].
-pub(super) fn exit(scene: &Scene<'_>) -> Result<(), Wrong> {
+pub(super) fn exit(scene: &Scene<'_>) -> Result<(), Violation> {
     let Pair { near, far, near_address, far_address } = scene.pair()?;
     let three = || [receive(&near, 8), send(&near, vec![1; LONG]), receive(&far, 8)];
     let requests: Vec<_> = (0..3).flat_map(|_| scene.send(three)).collect();
@@ -130,7 +130,7 @@ pub(super) fn exit(scene: &Scene<'_>) -> Result<(), Wrong> {
 }
 
 /// See [`super::Scenario::CloseWhileLinkGoes`].
-pub(super) fn link_goes(scene: &Scene<'_>) -> Result<(), Wrong> {
+pub(super) fn link_goes(scene: &Scene<'_>) -> Result<(), Violation> {
     let mut random = scene.random();
     for _ in 0..2 {
         let Pair { near, far, near_address, far_address } = scene.pair()?;
@@ -155,7 +155,7 @@ pub(super) fn link_goes(scene: &Scene<'_>) -> Result<(), Wrong> {
 }
 
 /// See [`super::Scenario::AdapterGoes`].
-pub(super) fn adapter_goes(scene: &Scene<'_>) -> Result<(), Wrong> {
+pub(super) fn adapter_goes(scene: &Scene<'_>) -> Result<(), Violation> {
     let Pair { near, far, near_address, far_address } = scene.pair()?;
     let waits = scene.send(|| [receive(&near, 9), receive(&far, 9), receive(&far, 9)]);
     let first = usize::from(scene.random().bool());

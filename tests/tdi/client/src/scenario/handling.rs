@@ -12,7 +12,7 @@ use super::{FAR, Scene, at};
 use crate::event::{Taken, on_disconnect, on_receive};
 use crate::request::{disconnect, receive, send};
 use crate::together::{Body, together};
-use crate::wrong::{Wrong, ensure, one_of, over, succeeds};
+use crate::violation::{Violation, ensure, one_of, over, succeeds};
 use crate::{Pair, Request};
 
 /// The record of a handler's calls.
@@ -37,18 +37,18 @@ impl Seen {
 }
 
 /// See [`super::Scenario::HandlerRacesCleanup`].
-pub(super) fn cleanup(scene: &Scene<'_>) -> Result<(), Wrong> {
+pub(super) fn cleanup(scene: &Scene<'_>) -> Result<(), Violation> {
     let Pair { near, far, near_address, far_address } = scene.pair()?;
     let seen: &'static Seen = Box::leak(Box::default());
     on_receive(&far_address, Box::leak(Box::new(|data: &[u8], _| seen.call(data.len()))))?;
     succeeds("a send", send(&near, vec![3; 100]))?;
     let level = scene.level;
-    let sender: Body<Result<Vec<Request>, Wrong>> = Box::new(move || {
+    let sender: Body<Result<Vec<Request>, Violation>> = Box::new(move || {
         let requests = (0..5).map(|_| at(level, || send(&near, vec![3; 100]))).collect();
         drop(near);
         Ok(requests)
     });
-    let closer: Body<Result<Vec<Request>, Wrong>> = Box::new(move || {
+    let closer: Body<Result<Vec<Request>, Violation>> = Box::new(move || {
         drop(far_address);
         let calls = seen.calls.load(Ordering::SeqCst);
         ensure(!seen.runs.load(Ordering::SeqCst), || "a handler runs after its address's cleanup".into())?;
@@ -75,7 +75,7 @@ pub(super) fn cleanup(scene: &Scene<'_>) -> Result<(), Wrong> {
 type Told = Mutex<Option<(u32, File, Request)>>;
 
 /// See [`super::Scenario::HandlerDisconnects`].
-pub(super) fn disconnect_inside(scene: &Scene<'_>) -> Result<(), Wrong> {
+pub(super) fn disconnect_inside(scene: &Scene<'_>) -> Result<(), Violation> {
     let pair = scene.pair()?;
     // For the first disconnect; the handler lives longer than the file.
     let far = Mutex::new(Some(pair.far.clone()));

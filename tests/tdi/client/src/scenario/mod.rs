@@ -21,7 +21,7 @@ use core::time::Duration;
 use ntsim::sched::{self, Irql};
 use sys::status::STATUS_SHARING_VIOLATION;
 
-use crate::wrong::{Wrong, one_of};
+use crate::violation::{Violation, one_of};
 use crate::{Bed, Pair};
 
 /// The address that connects; the port is picked.
@@ -30,7 +30,7 @@ pub const NEAR: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(10, 0, 0, 
 pub const FAR: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(10, 0, 0, 13)), 139);
 
 /// The body of a scenario.
-type Body = fn(&Scene<'_>) -> Result<(), Wrong>;
+type Body = fn(&Scene<'_>) -> Result<(), Violation>;
 
 macro_rules! scenarios {
     ($($(#[$about:meta])+ $name:ident: $body:path;)+) => {
@@ -104,7 +104,7 @@ impl Scenario {
     /// # Errors
     ///
     /// The violation.
-    pub fn play(self, scene: &Scene<'_>) -> Result<(), Wrong> {
+    pub fn play(self, scene: &Scene<'_>) -> Result<(), Violation> {
         self.body()(scene)?;
         // With the last adapter the device goes.
         if self == Self::AdapterGoes { Ok(()) } else { await_free(scene.bed) }
@@ -124,7 +124,7 @@ pub struct Scene<'b> {
 
 impl Scene<'_> {
     /// A connection between [`NEAR`] and [`FAR`].
-    fn pair(&self) -> Result<Pair, Wrong> {
+    fn pair(&self) -> Result<Pair, Violation> {
         Ok(self.bed.pair(NEAR, FAR)?)
     }
 
@@ -144,7 +144,7 @@ impl Scene<'_> {
 /// # Errors
 ///
 /// If the port can't be had for another reason.
-pub fn await_free(bed: &Bed) -> Result<(), Wrong> {
+pub fn await_free(bed: &Bed) -> Result<(), Violation> {
     while let Err(status) = bed.exclusive(FAR) {
         one_of("opening the address", status.0, &[STATUS_SHARING_VIOLATION])?;
         sched::block(Some(Duration::from_millis(1)));

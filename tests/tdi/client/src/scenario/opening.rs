@@ -10,7 +10,7 @@ use tdi::address::TransportAddress;
 
 use super::{FAR, Scene};
 use crate::together::{Body, together};
-use crate::wrong::{Wrong, ensure};
+use crate::violation::{Violation, ensure};
 use crate::{DEVICE, attribute};
 
 /// The clients that open the address, each with the users that its list admits. In any order, the first and the
@@ -18,10 +18,10 @@ use crate::{DEVICE, attribute};
 const CLIENTS: [(u32, &[u32]); 3] = [(1001, &[1001, 1002]), (1002, &[1002, 1003]), (1003, &[1003])];
 
 /// An administrator, who shares the address with these accounts.
-fn client((account, admitted): (u32, &[u32])) -> Result<Opener, Wrong> {
+fn client((account, admitted): (u32, &[u32])) -> Result<Opener, Violation> {
     let entries: String =
         admitted.iter().map(|other| format!("(A;;GA;;;{})", Sid::account(*other))).collect();
-    let list: Descriptor = format!("D:{entries}").parse().map_err(|error| Wrong(format!("{error}")))?;
+    let list: Descriptor = format!("D:{entries}").parse().map_err(|error| Violation(format!("{error}")))?;
     let subject = Subject::user(account).member_of(Sid::ADMINISTRATORS);
     Ok(Opener::new(subject).descriptor(&list))
 }
@@ -30,14 +30,14 @@ fn client((account, admitted): (u32, &[u32])) -> Result<Opener, Wrong> {
 type Holders = Mutex<[bool; CLIENTS.len()]>;
 
 /// Notes whether one of the clients has the address.
-fn note(holders: &Holders, which: usize, holds: bool) -> Result<(), Wrong> {
+fn note(holders: &Holders, which: usize, holds: bool) -> Result<(), Violation> {
     let mut holders = holders.lock().unwrap_or_else(PoisonError::into_inner);
     holders[which] = holds;
     ensure(!(holders[0] && holders[2]), || "two share an address whom no list admits both".into())
 }
 
 /// Opens the address and closes it again, some times.
-fn come_and_go(which: usize, opener: &Opener, holders: &Holders) -> Result<(), Wrong> {
+fn come_and_go(which: usize, opener: &Opener, holders: &Holders) -> Result<(), Violation> {
     let attributes = attribute(TdiTransportAddress, TransportAddress::new(FAR).bytes());
     let open = || open_as(DEVICE, &attributes, opener);
     for _ in 0..4 {
@@ -45,7 +45,7 @@ fn come_and_go(which: usize, opener: &Opener, holders: &Holders) -> Result<(), W
             Ok(file) => {
                 note(holders, which, true)?;
                 let again = open().map_err(|status| {
-                    Wrong(format!("one who has the address was refused it with {status}"))
+                    Violation(format!("one who has the address was refused it with {status}"))
                 })?;
                 drop(file);
                 note(holders, which, false)?;
@@ -53,16 +53,16 @@ fn come_and_go(which: usize, opener: &Opener, holders: &Holders) -> Result<(), W
             }
             // The port of those who had the address before may not be free yet.
             Err(Status(STATUS_ACCESS_DENIED | STATUS_SHARING_VIOLATION)) => {}
-            Err(status) => return Err(Wrong(format!("a create ended with {status}"))),
+            Err(status) => return Err(Violation(format!("a create ended with {status}"))),
         }
     }
     Ok(())
 }
 
 /// See [`super::Scenario::OpensRace`].
-pub(super) fn races(_: &Scene<'_>) -> Result<(), Wrong> {
+pub(super) fn races(_: &Scene<'_>) -> Result<(), Violation> {
     let holders = Arc::new(Holders::default());
-    let bodies = CLIENTS.into_iter().enumerate().map(|(which, about)| -> Result<Body<_>, Wrong> {
+    let bodies = CLIENTS.into_iter().enumerate().map(|(which, about)| -> Result<Body<_>, Violation> {
         let (opener, holders) = (client(about)?, Arc::clone(&holders));
         Ok(Box::new(move || come_and_go(which, &opener, &holders)))
     });

@@ -7,7 +7,7 @@ use super::{FAR, Scene, at};
 use crate::any::any;
 use crate::request::{receive, send};
 use crate::together::{Body, together};
-use crate::wrong::{Wrong, ensure, one_of, over};
+use crate::violation::{Violation, ensure, one_of, over};
 use crate::{Pair, Request};
 
 /// More than the peer's buffers hold, so that a send of it waits for receives.
@@ -21,7 +21,7 @@ fn waiting(near: &File, far: &File) -> Vec<Request> {
 }
 
 /// See [`super::Scenario::CleanupRacesRequests`].
-pub(super) fn requests(scene: &Scene<'_>) -> Result<(), Wrong> {
+pub(super) fn requests(scene: &Scene<'_>) -> Result<(), Violation> {
     let Pair { near, far, near_address, far_address } = scene.pair()?;
     let control = scene.bed.open(&[])?;
     let mut files = vec![near, far, near_address, far_address, control];
@@ -44,7 +44,7 @@ pub(super) fn requests(scene: &Scene<'_>) -> Result<(), Wrong> {
 }
 
 /// See [`super::Scenario::CleanupRacesCancels`].
-pub(super) fn cancels(scene: &Scene<'_>) -> Result<(), Wrong> {
+pub(super) fn cancels(scene: &Scene<'_>) -> Result<(), Violation> {
     let Pair { near, far, near_address, far_address } = scene.pair()?;
     let two = || [receive(&near, 100), send(&near, vec![4; LONGEST])];
     let requests: Vec<_> = (0..4).flat_map(|_| scene.send(two)).collect();
@@ -59,7 +59,8 @@ pub(super) fn cancels(scene: &Scene<'_>) -> Result<(), Wrong> {
     });
     let requests = together("client", vec![canceller, closer]);
     for request in requests.iter().flatten() {
-        let outcome = request.outcome().ok_or_else(|| Wrong(format!("{request:?} outlived its cleanup")))?;
+        let outcome =
+            request.outcome().ok_or_else(|| Violation(format!("{request:?} outlived its cleanup")))?;
         let expected = [STATUS_SUCCESS, STATUS_CANCELLED, STATUS_CONNECTION_ABORTED];
         one_of("a request that was cancelled", outcome.status, &expected)?;
     }
@@ -68,7 +69,7 @@ pub(super) fn cancels(scene: &Scene<'_>) -> Result<(), Wrong> {
 }
 
 /// See [`super::Scenario::CleanupOfBothEnds`].
-pub(super) fn both_ends(scene: &Scene<'_>) -> Result<(), Wrong> {
+pub(super) fn both_ends(scene: &Scene<'_>) -> Result<(), Violation> {
     let Pair { near, far, near_address, far_address } = scene.pair()?;
     let requests = scene.send(|| waiting(&near, &far));
     let ends: Vec<Body<()>> =
@@ -78,7 +79,7 @@ pub(super) fn both_ends(scene: &Scene<'_>) -> Result<(), Wrong> {
 }
 
 /// See [`super::Scenario::CleanupRacesHandles`].
-pub(super) fn handles(scene: &Scene<'_>) -> Result<(), Wrong> {
+pub(super) fn handles(scene: &Scene<'_>) -> Result<(), Violation> {
     let Pair { near, far, near_address, far_address } = scene.pair()?;
     let (second, level) = (near.duplicate(), scene.level);
     let waits = scene.send(|| waiting(&near, &far));

@@ -18,14 +18,14 @@ use crate::bed::set_rdma;
 use crate::datagram::receive_datagram;
 use crate::request::{accept, associate, connect, disassociate, disconnect, listen};
 use crate::together::{Body, together};
-use crate::wrong::{Wrong, ensure, one_of, over};
+use crate::violation::{Violation, ensure, one_of, over};
 
 /// Milliseconds that an abort may be pending.
 const ABORT_TIMEOUT: u32 = 10_000;
 
 /// Opens the far address when it is there again, and those that had it have let it go. A create reads the addresses,
 /// so one that TCP/IP has again is usable then, whether the driver had noticed or not that it was away.
-fn reopened(scene: &Scene<'_>) -> Result<File, Wrong> {
+fn reopened(scene: &Scene<'_>) -> Result<File, Violation> {
     loop {
         match scene.bed.address(FAR) {
             Ok(file) => return Ok(file),
@@ -40,7 +40,7 @@ fn reopened(scene: &Scene<'_>) -> Result<File, Wrong> {
 /// Aborts what an endpoint has, and associates it with another address. An abort is refused where there is nothing, and
 /// where another one is pending; the latter ends soon. An endpoint that was aborted can be parted from its address, unless
 /// a request of the client's has done that already.
-fn associate_anew(endpoint: &File, address: &File) -> Result<(), Wrong> {
+fn associate_anew(endpoint: &File, address: &File) -> Result<(), Violation> {
     for _ in 0..ABORT_TIMEOUT {
         let aborted = disconnect(endpoint, TDI_DISCONNECT_ABORT).status();
         one_of("an abort", aborted, &[STATUS_SUCCESS, STATUS_INVALID_CONNECTION])?;
@@ -53,11 +53,11 @@ fn associate_anew(endpoint: &File, address: &File) -> Result<(), Wrong> {
         }
         sched::block(Some(Duration::from_millis(1)));
     }
-    Err(Wrong("an endpoint can't be associated anew".into()))
+    Err(Violation("an endpoint can't be associated anew".into()))
 }
 
 /// See [`super::Scenario::AdapterReturns`].
-pub(super) fn adapter(scene: &Scene<'_>) -> Result<(), Wrong> {
+pub(super) fn adapter(scene: &Scene<'_>) -> Result<(), Violation> {
     let (bed, level, mut random) = (scene.bed, scene.level, scene.random());
     let (near_address, far_address) = (bed.address(NEAR)?, bed.address(FAR)?);
     let (near, far) = (bed.associated(&near_address, 0xA)?, bed.associated(&far_address, 0xB)?);
@@ -95,7 +95,7 @@ pub(super) fn adapter(scene: &Scene<'_>) -> Result<(), Wrong> {
             requests
         })
     };
-    let adapter = bed.adapter(1).ok_or_else(|| Wrong("the adapter has gone".into()))?;
+    let adapter = bed.adapter(1).ok_or_else(|| Violation("the adapter has gone".into()))?;
     let refused = Arc::new(OnceLock::new());
     let refusal = refused.clone();
     let manager: Body<Vec<Request>> = Box::new(move || {

@@ -2,15 +2,15 @@
 
 use super::{FAR, NEAR, Scene};
 use crate::storm::{self, Plan};
-use crate::wrong::Wrong;
+use crate::violation::Violation;
 
 /// A few connections, of which most survive for a while.
-pub(super) fn few(scene: &Scene<'_>) -> Result<(), Wrong> {
+pub(super) fn few(scene: &Scene<'_>) -> Result<(), Violation> {
     storm::pass(scene.bed, NEAR, FAR, plan(2, 25, scene.seed))
 }
 
 /// A thousand connections of either client.
-pub(super) fn thousand(scene: &Scene<'_>) -> Result<(), Wrong> {
+pub(super) fn thousand(scene: &Scene<'_>) -> Result<(), Violation> {
     storm::pass(scene.bed, NEAR, FAR, plan(1000, 1000, scene.seed))
 }
 

@@ -11,21 +11,21 @@ use crate::Request;
 
 /// A violation, in words for people.
 #[derive(Debug)]
-pub struct Wrong(pub String);
+pub struct Violation(pub String);
 
-impl fmt::Display for Wrong {
+impl fmt::Display for Violation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
 }
 
-impl From<Status> for Wrong {
+impl From<Status> for Violation {
     fn from(status: Status) -> Self {
         Self(format!("a client was refused what it needs: {status}"))
     }
 }
 
-impl From<Error> for Wrong {
+impl From<Error> for Violation {
     fn from(error: Error) -> Self {
         Self(error.to_string())
     }
@@ -36,8 +36,8 @@ impl From<Error> for Wrong {
 /// # Errors
 ///
 /// The violation.
-pub(crate) fn ensure(holds: bool, otherwise: impl FnOnce() -> String) -> Result<(), Wrong> {
-    if holds { Ok(()) } else { Err(Wrong(otherwise())) }
+pub(crate) fn ensure(holds: bool, otherwise: impl FnOnce() -> String) -> Result<(), Violation> {
+    if holds { Ok(()) } else { Err(Violation(otherwise())) }
 }
 
 /// Checks that a request has ended with one of these statuses.
@@ -45,7 +45,7 @@ pub(crate) fn ensure(holds: bool, otherwise: impl FnOnce() -> String) -> Result<
 /// # Errors
 ///
 /// The status, if it is none of them.
-pub(crate) fn one_of(what: &str, status: NTSTATUS, expected: &[NTSTATUS]) -> Result<(), Wrong> {
+pub(crate) fn one_of(what: &str, status: NTSTATUS, expected: &[NTSTATUS]) -> Result<(), Violation> {
     ensure(expected.contains(&status), || format!("{what} ended with {}", Status(status)))
 }
 
@@ -54,7 +54,7 @@ pub(crate) fn one_of(what: &str, status: NTSTATUS, expected: &[NTSTATUS]) -> Res
 /// # Errors
 ///
 /// The status, if it has not.
-pub(crate) fn succeeds(what: &str, request: Request) -> Result<(), Wrong> {
+pub(crate) fn succeeds(what: &str, request: Request) -> Result<(), Violation> {
     one_of(what, request.status(), &[STATUS_SUCCESS])
 }
 
@@ -63,10 +63,10 @@ pub(crate) fn succeeds(what: &str, request: Request) -> Result<(), Wrong> {
 /// # Errors
 ///
 /// The first request that is not over.
-pub(crate) fn over<'a>(requests: impl IntoIterator<Item = &'a Request>) -> Result<(), Wrong> {
+pub(crate) fn over<'a>(requests: impl IntoIterator<Item = &'a Request>) -> Result<(), Violation> {
     for request in requests {
         let Some(outcome) = request.outcome() else {
-            return Err(Wrong(format!("{request:?} outlived the cleanup of its file")));
+            return Err(Violation(format!("{request:?} outlived the cleanup of its file")));
         };
         ensure(completion_status::is_permitted(request.minor, outcome.status), || {
             format!("a request with minor function {} ended with {}", request.minor, Status(outcome.status))

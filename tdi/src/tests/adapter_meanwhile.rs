@@ -4,9 +4,9 @@ use std::cell::Cell;
 use std::net::SocketAddr;
 use std::rc::Rc;
 
-use sys::status::STATUS_ADDRESS_CLOSED;
+use sys::status::{STATUS_ADDRESS_CLOSED, STATUS_CONNECTION_ABORTED, STATUS_CONNECTION_RESET};
 
-use super::client::{Client, FAR, failed};
+use super::client::{Client, FAR, Pair, failed};
 use super::host::{Strike, preempted, pump};
 
 /// Takes an adapter away at each point of something that a client does; `then` looks what has become of it.
@@ -79,6 +79,38 @@ fn create_that_reads_addresses_while_their_adapter_goes_leaves_nothing_of_it() {
             }
         },
     );
+}
+
+/// An address object that has lost its address loses its connections with it, also if the address returns before they
+/// are aborted; one that has not lost it keeps them.
+#[test]
+fn connections_go_with_the_listener_of_an_address_that_returns_meanwhile() {
+    let mut outcomes = [false; 2];
+    for point in 0.. {
+        let (pair, returned) = (Rc::new(Pair::connected()), Rc::new(Cell::new(false)));
+        let receives = [pair.near, pair.far].map(|file| pair.client.receive(file, 9));
+        let (returns, came) = (Rc::clone(&pair), Rc::clone(&returned));
+        let work = Box::new(move || {
+            came.set(true);
+            returns.client.return_address(1);
+        });
+        preempted(vec![Strike { processor: 0, point, work }], || pair.client.take_address(1));
+        pump();
+        let pair = Rc::into_inner(pair).unwrap();
+        let other = pair.client.associated(pair.far_address);
+        let listen = pair.client.listen(other);
+        let gone = listen.outcome() == failed(STATUS_ADDRESS_CLOSED);
+        let ended = receives.map(|receive| receive.outcome());
+        let expected = [failed(STATUS_CONNECTION_RESET), failed(STATUS_CONNECTION_ABORTED)];
+        assert_eq!(ended, if gone { expected } else { [None; 2] }, "point {point}");
+        outcomes[usize::from(gone)] = true;
+        pair.client.close(other);
+        pair.tear_down();
+        if !returned.get() {
+            break;
+        }
+    }
+    assert_eq!(outcomes, [true; 2], "the address returned early, and late");
 }
 
 #[test]

@@ -37,7 +37,7 @@
 //! | lock | guards | taken while holding |
 //! |---|---|---|
 //! | `Segment::endpoints` | addresses and ports in use, who listens | nothing |
-//! | `Session::state` | both ends of one connection attempt | nothing; naming antecedents takes it inside the connector's |
+//! | `Connection::state` | both ends of one connection attempt | nothing; naming antecedents takes it inside the connector's |
 //! | `Table::free` | unused memory tokens | nothing |
 //! | `Core::close` | the completion of a pending close | nothing |
 //! | state of one connector, listener, shared endpoint, region, window or SRQ | its pending requests, what it queues | nothing |

@@ -172,7 +172,7 @@ impl<K: Kernel> Port<K> {
     /// DISPATCH_LEVEL.
     pub fn connections(&self, mut each: impl FnMut(SocketAddr, SocketAddr)) {
         self.0.objects.for_each(|connector: &Object<K, Connector<K>>| {
-            if let Some((local, remote)) = connector.connection() {
+            if let Some((local, remote)) = connector.addresses() {
                 each(local, remote);
             }
         });

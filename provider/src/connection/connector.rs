@@ -35,7 +35,7 @@ use crate::port::PortState;
 use crate::queue_pair::Qp;
 
 /// Event bit: the connection owes callbacks.
-const SESSION: u32 = 1;
+const OWED: u32 = 1;
 
 /// Why a request on a connector failed: the status that the documentation gives for it (CM-4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -125,8 +125,8 @@ impl<K: Kernel> Connector<K> {
     }
 
     /// The local and the peer's address, while it is connected.
-    pub(crate) fn connection(&self) -> Option<(SocketAddr, SocketAddr)> {
-        self.link()?.connection()
+    pub(crate) fn addresses(&self) -> Option<(SocketAddr, SocketAddr)> {
+        self.link()?.addresses()
     }
 
     /// Read limits as they hold, and the peer's private data.
@@ -146,7 +146,7 @@ type Claimed<K> = (Claim<K>, ObjectRef<K, Qp<K>>);
 impl<K: Kernel> Object<K, Connector<K>> {
     /// Something is to be delivered.
     pub(super) fn wake(&self) {
-        self.post(SESSION);
+        self.post(OWED);
     }
 
     /// Takes a queue pair for a connection.

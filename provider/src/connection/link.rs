@@ -8,8 +8,8 @@ use sys::status::NTSTATUS;
 use super::connector::Connector;
 use super::departure::Departure;
 use super::end::{AntecedentRefs, DisconnectEvent};
+use super::loopback::Connection;
 use super::private_data::PrivateData;
-use super::session::Session;
 use super::state::{Accept, Disconnected, Invalid, Side};
 use crate::consumer::Request;
 use crate::heap::Shared;
@@ -21,13 +21,13 @@ use crate::object::Id;
 /// DISPATCH_LEVEL, with no lock held unless it says so.
 pub(crate) enum Link<K: Kernel> {
     /// Both sides are connectors of this driver.
-    Loopback(Shared<Session<K>>, Side),
+    Loopback(Shared<Connection<K>>, Side),
 }
 
 impl<K: Kernel> Clone for Link<K> {
     fn clone(&self) -> Self {
         match self {
-            Self::Loopback(session, side) => Self::Loopback(session.clone(), *side),
+            Self::Loopback(connection, side) => Self::Loopback(connection.clone(), *side),
         }
     }
 }
@@ -45,25 +45,27 @@ impl<K: Kernel> Link<K> {
     /// This side's address, once it has one.
     pub(super) fn local_address(&self) -> Option<SocketAddr> {
         match self {
-            Self::Loopback(session, Side::Active) => session.has_departure().then(|| session.source()),
-            Self::Loopback(session, Side::Passive) => Some(session.destination()),
+            Self::Loopback(connection, Side::Active) => {
+                connection.has_departure().then(|| connection.source())
+            }
+            Self::Loopback(connection, Side::Passive) => Some(connection.destination()),
         }
     }
 
     /// The peer's address.
     pub(super) fn peer_address(&self) -> SocketAddr {
         match self {
-            Self::Loopback(session, Side::Active) => session.destination(),
-            Self::Loopback(session, Side::Passive) => session.source(),
+            Self::Loopback(connection, Side::Active) => connection.destination(),
+            Self::Loopback(connection, Side::Passive) => connection.source(),
         }
     }
 
     /// The local and the peer's address, while it is established.
-    pub(super) fn connection(&self) -> Option<(SocketAddr, SocketAddr)> {
+    pub(super) fn addresses(&self) -> Option<(SocketAddr, SocketAddr)> {
         match self {
-            Self::Loopback(session, side) => {
-                let (source, destination) = (session.source(), session.destination());
-                session.is_established().then_some(match side {
+            Self::Loopback(connection, side) => {
+                let (source, destination) = (connection.source(), connection.destination());
+                connection.is_established().then_some(match side {
                     Side::Active => (source, destination),
                     Side::Passive => (destination, source),
                 })
@@ -74,7 +76,7 @@ impl<K: Kernel> Link<K> {
     /// Read limits as they hold between the sides, and the peer's private data.
     pub(super) fn peer_data(&self, own: ReadLimits) -> (ReadLimits, PrivateData) {
         match self {
-            Self::Loopback(session, side) => session.peer_data(*side, own),
+            Self::Loopback(connection, side) => connection.peer_data(*side, own),
         }
     }
 
@@ -82,21 +84,21 @@ impl<K: Kernel> Link<K> {
     /// attempts held.
     pub(super) fn name_antecedents(&self, name: &mut dyn FnMut(Id)) {
         match self {
-            Self::Loopback(session, side) => session.name_antecedents(*side, name),
+            Self::Loopback(connection, side) => connection.name_antecedents(*side, name),
         }
     }
 
     /// The offer was taken, and NdkConnect answers STATUS_PENDING.
     pub(super) fn stands(&self) {
         match self {
-            Self::Loopback(session, _) => session.stands(),
+            Self::Loopback(connection, _) => connection.stands(),
         }
     }
 
     /// The offer was not taken: takes the attempt back, and with it the request, which is answered inline.
     pub(super) fn withdraw(&self) -> Option<Request<K, Connector<K>>> {
         match self {
-            Self::Loopback(session, _) => session.withdraw(),
+            Self::Loopback(connection, _) => connection.withdraw(),
         }
     }
 
@@ -107,7 +109,7 @@ impl<K: Kernel> Link<K> {
     /// [`Invalid`] if the offer does not stand (any more).
     pub(super) fn accept(&self, accept: Accept<K>) -> Result<(), Invalid> {
         match self {
-            Self::Loopback(session, _) => session.accept(accept),
+            Self::Loopback(connection, _) => connection.accept(accept),
         }
     }
 
@@ -118,7 +120,7 @@ impl<K: Kernel> Link<K> {
     /// [`Invalid`] if there is nothing to reject.
     pub(super) fn reject(&self, data: PrivateData) -> Result<(), Invalid> {
         match self {
-            Self::Loopback(session, side) => session.reject(*side, data),
+            Self::Loopback(connection, side) => connection.reject(*side, data),
         }
     }
 
@@ -126,10 +128,10 @@ impl<K: Kernel> Link<K> {
     ///
     /// # Errors
     ///
-    /// Those of [`Session::complete_connect`].
+    /// Those of [`Connection::complete_connect`].
     pub(super) fn complete_connect(&self, event: Option<DisconnectEvent>) -> Result<(), NTSTATUS> {
         match self {
-            Self::Loopback(session, _) => Session::complete_connect(session, event),
+            Self::Loopback(connection, _) => Connection::complete_connect(connection, event),
         }
     }
 
@@ -140,49 +142,49 @@ impl<K: Kernel> Link<K> {
     /// [`Invalid`] if the connection was never established, or the disconnect of this side is pending.
     pub(super) fn disconnect(&self, request: Request<K, Connector<K>>) -> Result<Disconnected, Invalid> {
         match self {
-            Self::Loopback(session, side) => session.disconnect(*side, request),
+            Self::Loopback(connection, side) => connection.disconnect(*side, request),
         }
     }
 
     /// The consumer closes the connector of this side.
     pub(super) fn leave(&self) {
         match self {
-            Self::Loopback(session, side) => session.leave(*side),
+            Self::Loopback(connection, side) => connection.leave(*side),
         }
     }
 
     /// Makes the callbacks that are owed to this side, in the connector's DPC.
     pub(super) fn deliver(&self) {
         match self {
-            Self::Loopback(session, side) => session.deliver(*side),
+            Self::Loopback(connection, side) => connection.deliver(*side),
         }
     }
 
     /// Whether the attempt has failed, and this side's consumer has been told.
     pub(super) fn is_refused(&self) -> bool {
         match self {
-            Self::Loopback(session, side) => session.is_refused(*side),
+            Self::Loopback(connection, side) => connection.is_refused(*side),
         }
     }
 
     /// The connector of this side connects anew: this attempt, which was refused, wakes it no more.
     pub(super) fn forget_connector(&self) {
         match self {
-            Self::Loopback(session, side) => session.forget_connector(*side),
+            Self::Loopback(connection, side) => connection.forget_connector(*side),
         }
     }
 
     /// Takes out what the connector of this side has by the attempt: its address, and its antecedents.
     pub(super) fn part(&self) -> (Option<Departure<K>>, AntecedentRefs<K>) {
         match self {
-            Self::Loopback(session, side) => session.part(*side),
+            Self::Loopback(connection, side) => connection.part(*side),
         }
     }
 
     /// The QP of this side has died: its attempt or its connection ends.
     pub(crate) fn qp_died(&self) {
         match self {
-            Self::Loopback(session, _) => session.qp_died(),
+            Self::Loopback(connection, _) => connection.qp_died(),
         }
     }
 }

@@ -1,8 +1,8 @@
-//! Connections: endpoints, listeners, connectors, and the session between two queue pairs.
+//! Connections: endpoints, listeners, connectors, and the connection between two QPs.
 //!
 //! A connector and a QP have one side of a connection, as a [`Link`]. The active side connected; the passive side's
 //! connector was made here and indicated by a listener. Where both sides live in this driver, the link leads to a
-//! [`Session`]: what would be messages are transitions of one state machine (`state`), made under one lock.
+//! [`Connection`]: what would be messages are transitions of one state machine (`state`), made under one lock.
 
 mod claim;
 mod connector;
@@ -11,9 +11,9 @@ mod end;
 mod endpoint;
 mod link;
 mod listener;
+mod loopback;
 mod offer;
 mod private_data;
-mod session;
 mod shared_endpoint;
 mod slot;
 mod state;
@@ -24,8 +24,8 @@ pub(crate) use end::DisconnectEvent;
 pub(crate) use endpoint::{BindError, Endpoint, SegmentState};
 pub(crate) use link::Link;
 pub(crate) use listener::{ListenError, Listener};
+pub(crate) use loopback::Connection;
 pub(crate) use private_data::{MAX_PRIVATE_DATA, PrivateData};
-pub(crate) use session::Session;
 pub(crate) use shared_endpoint::SharedEndpoint;
 pub(crate) use state::{Disconnected, Side};
 pub(crate) use transfers::Transfers;

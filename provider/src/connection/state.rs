@@ -89,7 +89,7 @@ pub(crate) enum Disconnected {
     Done,
 }
 
-/// A connection. What [`Transition`] asks for is done by the session after its lock was released.
+/// A connection. What [`Transition`] asks for is done by the connection after its lock was released.
 pub(super) struct State<K: Kernel> {
     phase: Phase<K>,
     active: End<K>,

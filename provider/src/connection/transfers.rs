@@ -1,7 +1,7 @@
 //! The part of an established connection that transfers use.
 
 use super::claim::Claim;
-use super::session::Session;
+use super::loopback::Connection;
 use super::state::Side;
 use crate::heap::Shared;
 use crate::kernel::Kernel;
@@ -13,18 +13,22 @@ use crate::rundown::Drain;
 pub(crate) struct Transfers<K: Kernel> {
     active: Claim<K>,
     passive: Claim<K>,
-    session: Shared<Session<K>>,
+    connection: Shared<Connection<K>>,
 }
 
 impl<K: Kernel> Transfers<K> {
-    pub(super) fn new(mut active: Claim<K>, mut passive: Claim<K>, session: &Shared<Session<K>>) -> Self {
+    pub(super) fn new(
+        mut active: Claim<K>,
+        mut passive: Claim<K>,
+        connection: &Shared<Connection<K>>,
+    ) -> Self {
         let number = active.pd().adapter().port().counters().connected();
         passive.pd().adapter().port().counters().accepted();
         active.keep_for_good();
         passive.keep_for_good();
-        active.join(session.clone(), Side::Active, number);
-        passive.join(session.clone(), Side::Passive, number);
-        Self { active, passive, session: session.clone() }
+        active.join(connection.clone(), Side::Active, number);
+        passive.join(connection.clone(), Side::Passive, number);
+        Self { active, passive, connection: connection.clone() }
     }
 
     /// The queue pair at the other end from `side`.
@@ -38,7 +42,7 @@ impl<K: Kernel> Transfers<K> {
 
 impl<K: Kernel> Drain for Transfers<K> {
     fn drained(self) {
-        let flush = self.session.drained();
+        let flush = self.connection.drained();
         for (qp, flush) in [&self.active, &self.passive].into_iter().zip(flush) {
             qp.pd().adapter().port().counters().disconnected();
             qp.disconnected(flush);

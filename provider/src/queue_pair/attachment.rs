@@ -2,7 +2,7 @@
 
 use super::loopback::Loopback;
 use super::remote::Remote;
-use crate::connection::{Link, Session, Side};
+use crate::connection::{Connection, Link, Side};
 use crate::heap::{Once, Shared};
 use crate::kernel::{Kernel, Lock};
 use crate::sync::{AtomicBool, AtomicU64, Ordering};
@@ -14,7 +14,7 @@ pub(super) struct Attachment<K: Kernel> {
     /// The attempt, then the connection, that the connector has it for: it is told when the QP dies.
     bound: Lock<K, Option<Link<K>>>,
     /// Once established, if the peer is a QP of this driver.
-    loopback: Once<Session<K>>,
+    loopback: Once<Connection<K>>,
     /// The connection's number, doubled, and one more on the passive side; once established.
     direction: AtomicU64,
 }
@@ -54,23 +54,23 @@ impl<K: Kernel> Attachment<K> {
     }
 
     /// The connection is established, with a QP of this driver at the other end. `number` is the same at both ends.
-    pub(super) fn join(&self, session: Shared<Session<K>>, side: Side, number: u64) {
+    pub(super) fn join(&self, connection: Shared<Connection<K>>, side: Side, number: u64) {
         let passive = u64::from(side == Side::Passive);
         self.direction.store(number.wrapping_shl(1) | passive, Ordering::Relaxed);
-        self.loopback.set(session);
+        self.loopback.set(connection);
     }
 
     /// Whether requests are accepted.
     pub(super) fn is_established(&self) -> bool {
-        self.loopback.value().is_some_and(Session::is_established)
+        self.loopback.value().is_some_and(Connection::is_established)
     }
 
     /// The other end, pinned for one request or more, if the connection is established.
     pub(super) fn remote(&self) -> Option<Remote<'_, K>> {
-        let session = self.loopback.value()?;
+        let connection = self.loopback.value()?;
         let direction = self.direction.load(Ordering::Relaxed);
         let side = if direction & 1 != 0 { Side::Passive } else { Side::Active };
-        Some(Remote::Loopback(Loopback::new(session.transfer(side)?, side, direction)))
+        Some(Remote::Loopback(Loopback::new(connection.transfer(side)?, side, direction)))
     }
 
     /// Whether a connection is, or was, established.
@@ -80,8 +80,8 @@ impl<K: Kernel> Attachment<K> {
 
     /// Breaks an established connection.
     pub(super) fn fail(&self) {
-        if let Some(session) = self.loopback.value() {
-            session.fail();
+        if let Some(connection) = self.loopback.value() {
+            connection.fail();
         }
     }
 }

@@ -36,7 +36,7 @@ use sys::status::NTSTATUS;
 
 use crate::adapter::Pd;
 use crate::completion::Cq;
-use crate::connection::{Link, Session, Side};
+use crate::connection::{Connection, Link, Side};
 use crate::consumer::Opaque;
 use crate::heap::{NoMemory, Shared};
 use crate::kernel::Kernel;
@@ -131,10 +131,10 @@ impl<K: Kernel> Qp<K> {
         self.attachment.unclaim();
     }
 
-    /// The connection is established: transfers go by this session. `number` is the same at both ends, and
+    /// The connection is established: transfers go by this connection. `number` is the same at both ends, and
     /// another one for other connections.
-    pub(crate) fn join(&self, session: Shared<Session<K>>, side: Side, number: u64) {
-        self.attachment.join(session, side, number);
+    pub(crate) fn join(&self, connection: Shared<Connection<K>>, side: Side, number: u64) {
+        self.attachment.join(connection, side, number);
     }
 
     /// Whether everything posted is flushed.

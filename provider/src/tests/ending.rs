@@ -7,7 +7,7 @@ use sys::status::*;
 
 use super::consumer::{Pair, Seen, call, close};
 use super::host::Host;
-use crate::connection::{Connector, Link, Session, Side};
+use crate::connection::{Connection, Connector, Link, Side};
 use crate::heap::Shared;
 use crate::object::Object;
 
@@ -15,12 +15,12 @@ fn receive(qp: *mut NDK_QP, context: usize) {
     assert_eq!(call!(qp, NdkReceive, context as _, std::ptr::null(), 0), STATUS_SUCCESS);
 }
 
-/// The session of a connector, in which a test can keep a transfer from ending.
-fn session(connector: *mut NDK_CONNECTOR) -> Shared<Session<Host>> {
+/// The connection of a connector, in which a test can keep a transfer from ending.
+fn connection(connector: *mut NDK_CONNECTOR) -> Shared<Connection<Host>> {
     // SAFETY: the connector is open.
     let connector = unsafe { &*connector.cast::<Object<Host, Connector<Host>>>() };
-    let Link::Loopback(session, _) = connector.link().expect("it is connected");
-    session
+    let Link::Loopback(connection, _) = connector.link().expect("it is connected");
+    connection
 }
 
 fn sorted(mut seen: Vec<Seen>) -> Vec<Seen> {
@@ -31,8 +31,8 @@ fn sorted(mut seen: Vec<Seen>) -> Vec<Seen> {
 #[test]
 fn disconnect_while_another_is_pending_is_invalid_and_leaves_the_first_its_completion() {
     let pair = Pair::connected();
-    let session = session(pair.near.connector);
-    let transfer = session.transfer(Side::Active).expect("the connection is established");
+    let connection = connection(pair.near.connector);
+    let transfer = connection.transfer(Side::Active).expect("the connection is established");
     assert_eq!(pair.disconnect(pair.near.connector, "first"), STATUS_PENDING);
     assert_eq!(pair.disconnect(pair.near.connector, "second"), STATUS_CONNECTION_INVALID);
     assert_eq!(pair.log.pump(), [Seen::Disconnected("far")]);
@@ -49,7 +49,7 @@ fn disconnect_while_another_is_pending_is_invalid_and_leaves_the_first_its_compl
     assert_eq!(pair.log.pump(), [completed("first"), completed("far")]);
     assert_eq!(pair.disconnect(pair.near.connector, "fourth"), STATUS_SUCCESS);
     assert_eq!(pair.log.pump(), []);
-    drop(session);
+    drop(connection);
     pair.tear_down();
 }
 
@@ -71,8 +71,8 @@ fn closing_a_connector_after_the_peers_disconnect_flushes_its_qp() {
 fn closing_a_connector_while_the_peers_disconnect_drains_flushes_its_qp() {
     let mut pair = Pair::connected();
     receive(pair.far.qp, 9);
-    let session = session(pair.near.connector);
-    let transfer = session.transfer(Side::Active).expect("the connection is established");
+    let connection = connection(pair.near.connector);
+    let transfer = connection.transfer(Side::Active).expect("the connection is established");
     assert_eq!(pair.disconnect(pair.near.connector, "disconnect"), STATUS_PENDING);
     assert_eq!(close!(pair.log, pair.far.connector, NdkCloseConnector, "far"), STATUS_PENDING);
     pair.far.connector = null_mut();

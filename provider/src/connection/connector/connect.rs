@@ -13,9 +13,9 @@ use crate::connection::end::AntecedentRefs;
 use crate::connection::endpoint::{Endpoint, Found};
 use crate::connection::link::Link;
 use crate::connection::listener::Listener;
+use crate::connection::loopback::{Connect, Connection};
 use crate::connection::offer::Offer;
 use crate::connection::private_data::PrivateData;
-use crate::connection::session::{Connect, Session};
 use crate::connection::shared_endpoint::SharedEndpoint;
 use crate::connection::state::Side;
 use crate::consumer::Request;
@@ -155,7 +155,7 @@ impl<K: Kernel> Object<K, Connector<K>> {
         Ok(())
     }
 
-    /// All that can fail in a connect, undone by dropping if it does: endpoint, listener, session, and the
+    /// All that can fail in a connect, undone by dropping if it does: endpoint, listener, connection, and the
     /// connector for the other side.
     fn prepare(
         &self,
@@ -182,31 +182,31 @@ impl<K: Kernel> Object<K, Connector<K>> {
         let (claim, tie) = self.claim(qp)?;
         let ties = AntecedentRefs { shared, qp: Some(tie) };
         let remote = way.remote;
-        let session =
-            Session::new(Connect { connector, ties, claim, departure, remote, limits, data, request })?;
-        let link = Link::Loopback(session.clone(), Side::Active);
+        let connection =
+            Connection::new(Connect { connector, ties, claim, departure, remote, limits, data, request })?;
+        let link = Link::Loopback(connection.clone(), Side::Active);
         qp.bind(link.clone());
-        let offer = self.offer_of(&listener, &session).inspect_err(|_| drop(link.withdraw()))?;
+        let offer = self.offer_of(&listener, &connection).inspect_err(|_| drop(link.withdraw()))?;
         Ok(Prepared { link, listener, offer })
     }
 
     fn offer_of(
         &self,
         listener: &ObjectRef<K, Listener<K>>,
-        session: &Shared<Session<K>>,
+        connection: &Shared<Connection<K>>,
     ) -> Result<Offer<K>, ConnectError> {
         let adapter = listener.adapter().try_acquire(Kind::Successor)?;
         let tie = listener.acquire(Kind::Successor)?;
         let offer = listener.offer_of(Connector::offered(
             adapter,
             tie,
-            Link::Loopback(session.clone(), Side::Passive),
+            Link::Loopback(connection.clone(), Side::Passive),
         ))?;
         match offer.connector().try_acquire(Kind::Request) {
-            Ok(passive) => session.attach(passive),
+            Ok(passive) => connection.attach(passive),
             Err(refused) => {
                 // Before the offer goes, which would complete the request.
-                drop(session.withdraw());
+                drop(connection.withdraw());
                 return Err(refused.into());
             }
         }

@@ -21,7 +21,7 @@ use crate::rundown::{Drain as _, Pin, Rundown};
 
 /// What NdkConnect brings along.
 pub(crate) struct Connect<K: Kernel> {
-    /// The connector, which the session wakes.
+    /// The connector, which the connection wakes.
     pub(super) connector: ObjectRef<K, Connector<K>>,
     pub(super) ties: AntecedentRefs<K>,
     pub(super) claim: Claim<K>,
@@ -33,8 +33,8 @@ pub(crate) struct Connect<K: Kernel> {
 }
 
 /// One connection attempt, and the connection that comes of it. A connector that connects again gets another one:
-/// so whatever acts on a session acts on the attempt that it was meant for.
-pub(crate) struct Session<K: Kernel> {
+/// so whatever acts on a connection acts on the attempt that it was meant for.
+pub(crate) struct Connection<K: Kernel> {
     state: Lock<K, State<K>>,
     transfers: Rundown<Transfers<K>>,
     /// The active side's address and port.
@@ -43,7 +43,7 @@ pub(crate) struct Session<K: Kernel> {
     destination: SocketAddr,
 }
 
-impl<K: Kernel> Session<K> {
+impl<K: Kernel> Connection<K> {
     /// A connection that is offered; the connect request is pending.
     ///
     /// # Errors
@@ -132,7 +132,7 @@ impl<K: Kernel> Session<K> {
         drop(self.step(|state, _| state.forget_connector(side)));
     }
 
-    /// Takes out what the connector of `side` has by this session: its address, and its antecedents.
+    /// Takes out what the connector of `side` has by this connection: its address, and its antecedents.
     pub(super) fn part(&self, side: Side) -> (Option<Departure<K>>, AntecedentRefs<K>) {
         self.step(|state, _| state.part(side))
     }
@@ -150,7 +150,7 @@ impl<K: Kernel> Session<K> {
     }
 
     /// NdkAccept: the active side's connect completes, the request stays pending until it answers. The QP of the
-    /// claim is bound to this session.
+    /// claim is bound to this connection.
     ///
     /// # Errors
     ///
@@ -190,7 +190,7 @@ impl<K: Kernel> Session<K> {
     ) -> Result<(), NTSTATUS> {
         this.step(|state, next| {
             state.complete_connect(next, event, |active, passive| {
-                // SAFETY: the state admits this once per session, under its lock, and no close before it.
+                // SAFETY: the state admits this once per connection, under its lock, and no close before it.
                 unsafe { this.transfers.open(Transfers::new(active, passive, this)) };
             })
         })
@@ -229,7 +229,7 @@ impl<K: Kernel> Session<K> {
         self.step(|state, next| *next = state.fail());
     }
 
-    /// One of the QPs that are bound to this session died: its attempt or its connection ends. Up to
+    /// One of the QPs that are bound to this connection died: its attempt or its connection ends. Up to
     /// DISPATCH_LEVEL, no lock held.
     pub(crate) fn qp_died(&self) {
         self.step(|state, next| *next = state.qp_died());

@@ -251,7 +251,7 @@ impl<K: Kernel> ObjectType<K> for Connector<K> {
     /// A pending request is cancelled; a connection ends, without waiting for the peer's consumer.
     fn start_close(object: &Object<K, Self>) {
         if let Some(link) = object.link() {
-            link.leave();
+            link.local_close();
         }
     }
 

@@ -59,7 +59,7 @@ pub(crate) struct End<K: Kernel> {
     /// The queue pair is to be flushed once transfers have drained.
     pub(super) flush: bool,
     /// The consumer called reject or disconnect, or closed the connector.
-    pub(super) left: bool,
+    pub(super) local_close: bool,
     pub(super) limits: Option<ReadLimits>,
     pub(super) data: PrivateData,
 }
@@ -75,7 +75,7 @@ impl<K: Kernel> End<K> {
             event: None,
             event_owed: false,
             flush: false,
-            left: false,
+            local_close: false,
             limits: None,
             data: PrivateData::empty(),
         }
@@ -88,7 +88,7 @@ impl<K: Kernel> End<K> {
 
     /// The disconnect event, if it is owed; it is not after this.
     pub(super) fn take_event(&mut self) -> Option<DisconnectEvent> {
-        if !core::mem::take(&mut self.event_owed) || self.left {
+        if !core::mem::take(&mut self.event_owed) || self.local_close {
             return None;
         }
         self.event.take()

@@ -147,9 +147,9 @@ impl<K: Kernel> Link<K> {
     }
 
     /// The consumer closes the connector of this side.
-    pub(super) fn leave(&self) {
+    pub(super) fn local_close(&self) {
         match self {
-            Self::Loopback(connection, side) => connection.leave(*side),
+            Self::Loopback(connection, side) => connection.local_close(*side),
         }
     }
 

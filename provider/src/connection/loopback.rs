@@ -8,10 +8,10 @@ use super::claim::Claim;
 use super::connector::Connector;
 use super::departure::Departure;
 use super::end::{AntecedentRefs, DisconnectEvent, End};
+use super::established::Established;
 use super::private_data::PrivateData;
 use super::slot::Slot;
 use super::state::{Accept, Disconnected, Invalid, Side, State, Transition, Withdrawn};
-use super::transfers::Transfers;
 use crate::consumer::Request;
 use crate::heap::{NoMemory, Shared};
 use crate::kernel::{Kernel, Lock};
@@ -36,7 +36,7 @@ pub(crate) struct Connect<K: Kernel> {
 /// so whatever acts on a connection acts on the attempt that it was meant for.
 pub(crate) struct Connection<K: Kernel> {
     state: Lock<K, State<K>>,
-    transfers: Rundown<Transfers<K>>,
+    established: Rundown<Established<K>>,
     /// The active side's address and port.
     source: SocketAddr,
     /// The listener's.
@@ -61,8 +61,8 @@ impl<K: Kernel> Connection<K> {
             ..End::new()
         };
         let state = State::offered(active, claim, departure);
-        let (state, transfers) = (Lock::<K, _>::new(state), Rundown::new());
-        Shared::new(Self { state, transfers, source, destination: remote })
+        let (state, established) = (Lock::<K, _>::new(state), Rundown::new());
+        Shared::new(Self { state, established, source, destination: remote })
     }
 
     /// The offer stands, and NdkConnect answers STATUS_PENDING: what ends the attempt completes the request.
@@ -100,7 +100,7 @@ impl<K: Kernel> Connection<K> {
         if let Some(qp) = flush {
             qp.disconnected(true);
         }
-        if stop && let Some(transfers) = self.transfers.close() {
+        if stop && let Some(transfers) = self.established.close() {
             transfers.drained();
         }
         for connector in wake.into_iter().flatten() {
@@ -191,7 +191,7 @@ impl<K: Kernel> Connection<K> {
         this.step(|state, next| {
             state.complete_connect(next, event, |active, passive| {
                 // SAFETY: the state admits this once per connection, under its lock, and no close before it.
-                unsafe { this.transfers.open(Transfers::new(active, passive, this)) };
+                unsafe { this.established.open(Established::new(active, passive, this)) };
             })
         })
     }
@@ -236,8 +236,8 @@ impl<K: Kernel> Connection<K> {
     }
 
     /// The consumer closes the connector of `side`.
-    pub(super) fn leave(&self, side: Side) {
-        self.step(|state, next| *next = state.leave(side));
+    pub(super) fn local_close(&self, side: Side) {
+        self.step(|state, next| *next = state.local_close(side));
     }
 
     /// Makes the callbacks that are owed to `side`: completions first, then the disconnect event. At the
@@ -258,12 +258,12 @@ impl<K: Kernel> Connection<K> {
     }
 
     /// Begins a transfer that `side` initiates, if the connection is established.
-    pub(crate) fn transfer(&self, side: Side) -> Option<Pin<'_, Transfers<K>>> {
-        self.transfers.pin(side.lane())
+    pub(crate) fn transfer(&self, side: Side) -> Option<Pin<'_, Established<K>>> {
+        self.established.pin(side.lane())
     }
 
     /// Whether transfers may begin.
     pub(crate) fn is_established(&self) -> bool {
-        self.transfers.is_open()
+        self.established.is_open()
     }
 }

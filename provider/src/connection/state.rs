@@ -57,11 +57,11 @@ pub(super) enum Phase<K: Kernel> {
     Offered { active: Claim<K>, departure: Departure<K>, in_call: bool },
     /// The passive side accepted; the active side has not completed the connect.
     Accepted { active: Claim<K>, passive: Claim<K>, departure: Departure<K> },
-    /// Transfers run. They own the claims, see [`Transfers`](super::transfers::Transfers).
+    /// Established run. They own the claims, see [`Established`](super::established::Established).
     Established { departure: Departure<K> },
     /// No transfer begins any more; some may still run.
     Ending { departure: Departure<K> },
-    /// Transfers have drained. The active side's connector keeps its address until it is closed.
+    /// Established have drained. The active side's connector keeps its address until it is closed.
     Disconnected { departure: Option<Departure<K>> },
     /// The attempt came to nothing.
     Refused,
@@ -101,7 +101,7 @@ pub(super) struct Transition<K: Kernel> {
     /// Sides whose connector has something to deliver.
     pub(super) wake_active: bool,
     pub(super) wake_passive: bool,
-    /// Transfers are to be closed.
+    /// Established are to be closed.
     pub(super) stop: bool,
     /// To be flushed for good.
     pub(super) flush: Option<ObjectRef<K, Qp<K>>>,
@@ -315,7 +315,7 @@ impl<K: Kernel> State<K> {
             phase => {
                 self.phase = phase;
                 match self.phase {
-                    Phase::Refused if !self.active.left => Err(STATUS_CONNECTION_ABORTED),
+                    Phase::Refused if !self.active.local_close => Err(STATUS_CONNECTION_ABORTED),
                     Phase::Offered { .. }
                     | Phase::Accepted { .. }
                     | Phase::Established { .. }
@@ -373,7 +373,7 @@ impl<K: Kernel> State<K> {
             (Phase::Offered { .. }, Side::Passive) | (Phase::Accepted { .. }, Side::Active) => {
                 let end = self.end(side);
                 end.data = data;
-                end.left = true;
+                end.local_close = true;
                 Ok(self.refuse(STATUS_CONNECTION_REFUSED, STATUS_CONNECTION_ABORTED))
             }
             (Phase::Offered { .. }, Side::Active)
@@ -390,8 +390,8 @@ impl<K: Kernel> State<K> {
 
     /// The consumer closes the connector of `side`: its own request is cancelled, the peer learns of it, and the
     /// queue pair of an established connection is flushed, whichever side ended it.
-    pub(super) fn leave(&mut self, side: Side) -> Transition<K> {
-        self.end(side).left = true;
+    pub(super) fn local_close(&mut self, side: Side) -> Transition<K> {
+        self.end(side).local_close = true;
         match self.phase {
             Phase::Offered { .. } | Phase::Accepted { .. } => {
                 let (active, passive) = match side {
@@ -427,7 +427,7 @@ impl<K: Kernel> State<K> {
             Phase::Established { .. } | Phase::Ending { .. } => {
                 let end = self.end(side);
                 end.disconnect.put(request).map_err(|Full| Invalid)?;
-                end.left = true;
+                end.local_close = true;
                 end.flush = true;
                 Ok((Disconnected::Pending, self.begin_to_end(side)))
             }
@@ -436,7 +436,7 @@ impl<K: Kernel> State<K> {
                 if end.disconnect.owes() {
                     return Err(Invalid);
                 }
-                end.left = true;
+                end.local_close = true;
                 Ok((Disconnected::Done, self.flush_now(side)))
             }
             Phase::Offered { .. } | Phase::Accepted { .. } | Phase::Refused => Err(Invalid),

@@ -15,7 +15,7 @@ use super::pending_invalidate::PendingInvalidate;
 use super::remote::{RemoteMemory, Send};
 use super::responder::Message;
 use super::work::Flags;
-use crate::connection::{Side, Transfers};
+use crate::connection::{Established, Side};
 use crate::consumer::Opaque;
 use crate::kernel::Kernel;
 use crate::memory::{Gathered, Invalidated, Refusal, Rights, Sge, copy};
@@ -24,7 +24,7 @@ use crate::rundown::{Lane, Pin};
 
 /// See the module's head.
 pub(super) struct Loopback<'c, K: Kernel> {
-    transfers: Pin<'c, Transfers<K>>,
+    established: Pin<'c, Established<K>>,
     /// The end that initiates.
     side: Side,
     /// Chooses the counters to which its bytes are added.
@@ -59,12 +59,12 @@ impl<K: Kernel> Delivered<K> {
 
 impl<'c, K: Kernel> Loopback<'c, K> {
     /// What `side` of a connection initiates.
-    pub(super) fn new(transfers: Pin<'c, Transfers<K>>, side: Side, stripe: u64) -> Self {
-        Self { transfers, side, stripe }
+    pub(super) fn new(established: Pin<'c, Established<K>>, side: Side, stripe: u64) -> Self {
+        Self { established, side, stripe }
     }
 
     fn peer(&self) -> &Object<K, Qp<K>> {
-        self.transfers.peer_of(self.side)
+        self.established.peer_of(self.side)
     }
 
     /// As [`Remote::resume`](super::remote::Remote::resume).

@@ -10,13 +10,13 @@ use crate::queue_pair::Qp;
 use crate::rundown::Drain;
 
 /// Both queue pairs of an established connection, while transfers may run between them.
-pub(crate) struct Transfers<K: Kernel> {
+pub(crate) struct Established<K: Kernel> {
     active: Claim<K>,
     passive: Claim<K>,
     connection: Shared<Connection<K>>,
 }
 
-impl<K: Kernel> Transfers<K> {
+impl<K: Kernel> Established<K> {
     pub(super) fn new(
         mut active: Claim<K>,
         mut passive: Claim<K>,
@@ -40,7 +40,7 @@ impl<K: Kernel> Transfers<K> {
     }
 }
 
-impl<K: Kernel> Drain for Transfers<K> {
+impl<K: Kernel> Drain for Established<K> {
     fn drained(self) {
         let flush = self.connection.drained();
         for (qp, flush) in [&self.active, &self.passive].into_iter().zip(flush) {

@@ -32,7 +32,7 @@ pub(crate) use slot::Generation;
 #[cfg(all(test, not(loom)))]
 pub(crate) use table::Admitted;
 pub(crate) use table::Table;
-pub(crate) use transfer::{Gathered, Sge, copy};
+pub(crate) use transfer::{PinnedSgl, Sge, copy};
 pub(crate) use window::{BindRefusal, Mw};
 
 /// The most scatter/gather entries of one request.

@@ -25,12 +25,12 @@ enum Part<'t, K: Kernel> {
 }
 
 /// A list whose every entry was admitted; its memory stays registered until this is dropped.
-pub(crate) struct Gathered<'t, K: Kernel> {
+pub(crate) struct PinnedSgl<'t, K: Kernel> {
     parts: ArrayVec<(Sge, Part<'t, K>), MAX_SGE>,
     length: usize,
 }
 
-impl<'t, K: Kernel> Gathered<'t, K> {
+impl<'t, K: Kernel> PinnedSgl<'t, K> {
     /// No memory yet. A list is gathered in its place, as it is too large to be moved about.
     pub(crate) fn new() -> Self {
         Self { parts: ArrayVec::new_const(), length: 0 }
@@ -138,7 +138,7 @@ fn run_in(segments: &[Segment], offset: usize, left: usize) -> Option<Run> {
 
 /// Copies `length` bytes (at most what each list has). The consumers on both sides may touch the memory
 /// meanwhile, and the two ranges may overlap; so no reference to it is ever made.
-pub(crate) fn copy<K: Kernel>(from: &Gathered<'_, K>, to: &Gathered<'_, K>, length: usize) {
+pub(crate) fn copy<K: Kernel>(from: &PinnedSgl<'_, K>, to: &PinnedSgl<'_, K>, length: usize) {
     let mut done = 0_usize;
     while done < length {
         let (Some(source), Some(sink)) = (from.run_at(done), to.run_at(done)) else { return };

@@ -9,10 +9,10 @@ use sys::status::{
 };
 
 use super::initiator::InFlight;
-use super::list::List;
 use super::pending_invalidate::PendingInvalidate;
 use super::remote::{Remote, RemoteMemory, Send};
 use super::rnr_timeout::Rnr;
+use super::sgl::Sgl;
 use super::work::{Operation, WorkRequest};
 use super::{DEAD, FLUSH, FLUSH_RECEIVES, Qp, TIMER_EXPIRED};
 use crate::kernel::Kernel;
@@ -133,7 +133,7 @@ impl<K: Kernel> Object<K, Qp<K>> {
     fn start(
         &self,
         work: &WorkRequest<K>,
-        list: &List,
+        list: &Sgl,
         posted: &mut Option<Posted<K>>,
         remote: &Remote<'_, K>,
         pending_invalidate: &mut Option<PendingInvalidate<K>>,

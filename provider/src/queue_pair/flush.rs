@@ -3,8 +3,8 @@
 use sys::status::STATUS_CANCELLED;
 
 use super::initiator::InFlight;
-use super::list::List;
 use super::responder::Message;
+use super::sgl::Sgl;
 use super::{DEAD, FLUSH, FLUSH_RECEIVES, Qp};
 use crate::completion::Cq;
 use crate::kernel::Kernel;
@@ -76,7 +76,7 @@ impl<K: Kernel> Object<K, Qp<K>> {
         }
         // Whoever posts a receive looks at `cancel` after that: one of two sees the other.
         fence(Ordering::SeqCst);
-        let mut sink = List::new();
+        let mut sink = Sgl::new();
         while let Some(context) = self.responder.take_own(&mut sink) {
             self.received(STATUS_CANCELLED, Message::none(context));
         }

@@ -4,10 +4,10 @@ use sys::status::{NTSTATUS, STATUS_SUCCESS};
 
 use super::Depths;
 use super::inline::InlineData;
-use super::list::{List, length};
 use super::pending_invalidate::PendingInvalidate;
 use super::post::PostError;
 use super::rnr_timeout::{Rnr, RnrTimeout};
+use super::sgl::{Sgl, length};
 use super::work::{Flags, Operation, WorkQueue, WorkRequest};
 use crate::combiner::Combiner;
 use crate::completion::{Cq, Cqe, Overflow};
@@ -24,7 +24,7 @@ use crate::sync::Line;
 pub(super) struct InFlight<K: Kernel> {
     pub(super) work: Option<WorkRequest<K>>,
     /// Its scatter/gather list.
-    pub(super) list: List,
+    pub(super) list: Sgl,
     /// The registration that it makes valid, if it registers.
     pub(super) posted: Option<Posted<K>>,
     /// It has moved its data and invalidated a token, and waits for the transfers that use the memory.
@@ -37,7 +37,7 @@ impl<K: Kernel> Default for InFlight<K> {
     fn default() -> Self {
         Self {
             work: None,
-            list: List::new(),
+            list: Sgl::new(),
             posted: None,
             pending_invalidate: None,
             rnr_timeout: RnrTimeout::default(),

@@ -10,15 +10,15 @@ use sys::status::{
 
 use super::Qp;
 use super::engine::Step;
-use super::list::List;
 use super::pending_invalidate::PendingInvalidate;
 use super::remote::{RemoteMemory, Send};
 use super::responder::Message;
+use super::sgl::Sgl;
 use super::work::Flags;
 use crate::connection::{Established, Side};
 use crate::consumer::Opaque;
 use crate::kernel::Kernel;
-use crate::memory::{Gathered, Invalidated, Refusal, Rights, Sge, copy};
+use crate::memory::{Invalidated, PinnedSgl, Refusal, Rights, Sge, copy};
 use crate::object::{Object, ObjectRef};
 use crate::rundown::{Lane, Pin};
 
@@ -122,13 +122,13 @@ impl<'c, K: Kernel> Loopback<'c, K> {
     #[inline(never)]
     fn deliver(
         qp: &Object<K, Qp<K>>,
-        data: &List,
+        data: &Sgl,
         peer: &Object<K, Qp<K>>,
     ) -> Result<Option<Arrival>, Refusal> {
         peer.responder.expect_delivery();
-        let (mut source, mut sink) = (Gathered::new(), Gathered::new());
+        let (mut source, mut sink) = (PinnedSgl::new(), PinnedSgl::new());
         Self::gather(qp, &mut source, data, (Rights::LOCAL_READ, Lane::Near))?;
-        let mut receive = List::new();
+        let mut receive = Sgl::new();
         let Some(context) = peer.next_receive(&mut receive) else { return Ok(None) };
         let moved = if Self::gather(peer, &mut sink, &receive, (Rights::LOCAL_WRITE, Lane::Far)).is_err() {
             Err(STATUS_ACCESS_VIOLATION)
@@ -143,9 +143,9 @@ impl<'c, K: Kernel> Loopback<'c, K> {
 
     /// As [`Remote::write`](super::remote::Remote::write).
     #[inline(never)]
-    pub(super) fn write(&self, qp: &Object<K, Qp<K>>, data: &List, to: RemoteMemory) -> Result<Step, Step> {
+    pub(super) fn write(&self, qp: &Object<K, Qp<K>>, data: &Sgl, to: RemoteMemory) -> Result<Step, Step> {
         let peer = self.peer();
-        let (mut source, mut sink) = (Gathered::new(), Gathered::new());
+        let (mut source, mut sink) = (PinnedSgl::new(), PinnedSgl::new());
         Self::gather(qp, &mut source, data, (Rights::LOCAL_READ, Lane::Near))?;
         Self::gather_named(peer, &mut sink, source.length(), Rights::REMOTE_WRITE, to)?;
         copy(&source, &sink, source.length());
@@ -155,9 +155,9 @@ impl<'c, K: Kernel> Loopback<'c, K> {
 
     /// As [`Remote::read`](super::remote::Remote::read).
     #[inline(never)]
-    pub(super) fn read(&self, qp: &Object<K, Qp<K>>, list: &List, from: RemoteMemory) -> Result<Step, Step> {
+    pub(super) fn read(&self, qp: &Object<K, Qp<K>>, list: &Sgl, from: RemoteMemory) -> Result<Step, Step> {
         let peer = self.peer();
-        let (mut source, mut sink) = (Gathered::new(), Gathered::new());
+        let (mut source, mut sink) = (PinnedSgl::new(), PinnedSgl::new());
         Self::gather(qp, &mut sink, list, (Rights::LOCAL_WRITE, Lane::Near))?;
         Self::gather_named(peer, &mut source, sink.length(), Rights::REMOTE_READ, from)?;
         copy(&source, &sink, sink.length());
@@ -168,8 +168,8 @@ impl<'c, K: Kernel> Loopback<'c, K> {
     /// The QP's own memory, for itself or for its peer.
     fn gather<'t>(
         qp: &'t Object<K, Qp<K>>,
-        gathered: &mut Gathered<'t, K>,
-        list: &List,
+        gathered: &mut PinnedSgl<'t, K>,
+        list: &Sgl,
         needed: (Rights, Lane),
     ) -> Result<(), Refusal> {
         gathered.local(qp.pd.adapter().table(), qp.domain(), needed, list)
@@ -178,7 +178,7 @@ impl<'c, K: Kernel> Loopback<'c, K> {
     /// The memory of the QP that its peer names.
     fn gather_named<'t>(
         qp: &'t Object<K, Qp<K>>,
-        gathered: &mut Gathered<'t, K>,
+        gathered: &mut PinnedSgl<'t, K>,
         length: usize,
         needed: Rights,
         RemoteMemory { address, token }: RemoteMemory,

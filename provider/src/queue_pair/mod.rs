@@ -16,13 +16,13 @@ mod engine;
 mod flush;
 mod initiator;
 mod inline;
-mod list;
 mod loopback;
 mod pending_invalidate;
 mod post;
 mod remote;
 mod responder;
 mod rnr_timeout;
+mod sgl;
 mod srq;
 mod work;
 
@@ -45,8 +45,8 @@ use crate::object::{Id, Object, ObjectRef, ObjectTimer, ObjectType, Registry, TI
 use crate::sync::{AtomicU32, Ordering, fence};
 use attachment::Attachment;
 use initiator::{InFlight, Initiator};
-use list::List;
 use responder::{Message, Receives, Responder};
+use sgl::Sgl;
 
 /// What a consumer asks of a new queue pair; checked against the limits of the adapter.
 #[derive(Clone, Copy, Debug)]
@@ -153,7 +153,7 @@ impl<K: Kernel> Object<K, Qp<K>> {
 
     /// The next receive for a message that has arrived, and with it the delivery lock: its context, and
     /// in `sink` its list. If there is none, the peer is told of the next one.
-    fn next_receive(&self, sink: &mut List) -> Option<Opaque> {
+    fn next_receive(&self, sink: &mut Sgl) -> Option<Opaque> {
         if !self.responder.try_lock_delivery() {
             return None;
         }

@@ -2,9 +2,9 @@
 
 use super::Qp;
 use super::engine::Step;
-use super::list::List;
 use super::loopback::Loopback;
 use super::pending_invalidate::PendingInvalidate;
+use super::sgl::Sgl;
 use super::work::Flags;
 use crate::kernel::Kernel;
 use crate::memory::Token;
@@ -20,7 +20,7 @@ pub(super) enum Remote<'c, K: Kernel> {
 /// A message to be delivered.
 #[derive(Clone, Copy)]
 pub(super) struct Send<'a> {
-    pub(super) data: &'a List,
+    pub(super) data: &'a Sgl,
     pub(super) flags: Flags,
     /// The token of the peer's that its delivery invalidates.
     pub(super) invalidates: Option<Token>,
@@ -55,7 +55,7 @@ impl<K: Kernel> Remote<'_, K> {
     /// # Errors
     ///
     /// The outcome of a write that either end refused.
-    pub(super) fn write(&self, qp: &Object<K, Qp<K>>, source: &List, to: RemoteMemory) -> Result<Step, Step> {
+    pub(super) fn write(&self, qp: &Object<K, Qp<K>>, source: &Sgl, to: RemoteMemory) -> Result<Step, Step> {
         match self {
             Self::Loopback(loopback) => loopback.write(qp, source, to),
         }
@@ -66,7 +66,7 @@ impl<K: Kernel> Remote<'_, K> {
     /// # Errors
     ///
     /// The outcome of a read that either end refused.
-    pub(super) fn read(&self, qp: &Object<K, Qp<K>>, sink: &List, from: RemoteMemory) -> Result<Step, Step> {
+    pub(super) fn read(&self, qp: &Object<K, Qp<K>>, sink: &Sgl, from: RemoteMemory) -> Result<Step, Step> {
         match self {
             Self::Loopback(loopback) => loopback.read(qp, sink, from),
         }

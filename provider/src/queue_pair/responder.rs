@@ -4,8 +4,8 @@ use sys::ndk::NDK_OPERATION_TYPE;
 use sys::status::NTSTATUS;
 
 use super::delivery_lock::DeliveryLock;
-use super::list::List;
 use super::post::PostError;
+use super::sgl::Sgl;
 use super::srq::Seat;
 use super::work::WorkQueue;
 use super::{Depths, Qp, Srq};
@@ -140,7 +140,7 @@ impl<K: Kernel> Responder<K> {
 
     /// The oldest receive, for a message: its context, and in `sink` its list. If there is none, the next that is
     /// posted finds that one is wanted. The caller has locked the delivery; `qp` is the QP of this responder.
-    pub(super) fn take(&self, qp: &Object<K, Qp<K>>, sink: &mut List) -> Option<Opaque> {
+    pub(super) fn take(&self, qp: &Object<K, Qp<K>>, sink: &mut Sgl) -> Option<Opaque> {
         match &self.receives {
             Receives::Own(queue) => queue.take(sink).or_else(|| {
                 self.rnr_pending.store(true, Ordering::Relaxed);
@@ -154,7 +154,7 @@ impl<K: Kernel> Responder<K> {
 
     /// The oldest receive of its own queue, for a flush. Those of an SRQ are not this QP's to cancel. The caller has
     /// the turn.
-    pub(super) fn take_own(&self, sink: &mut List) -> Option<Opaque> {
+    pub(super) fn take_own(&self, sink: &mut Sgl) -> Option<Opaque> {
         match &self.receives {
             Receives::Own(queue) => queue.take(sink),
             Receives::Shared(_) => None,

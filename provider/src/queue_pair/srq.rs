@@ -9,7 +9,7 @@ use sys::ndk::{NDK_FN_SRQ_NOTIFICATION_CALLBACK, NDK_OBJECT_TYPE};
 use sys::status::STATUS_SUCCESS;
 use sys::wdm::GROUP_AFFINITY;
 
-use super::list::{List, refill};
+use super::sgl::{Sgl, refill};
 use super::{PostError, Qp};
 use crate::adapter::Pd;
 use crate::consumer::Opaque;
@@ -25,7 +25,7 @@ const BELOW: u32 = 1;
 /// A receive that no queue pair has taken.
 struct Receive {
     context: Opaque,
-    sink: List,
+    sink: Sgl,
 }
 
 struct State<K: Kernel> {
@@ -189,7 +189,7 @@ impl<K: Kernel> Object<K, Srq<K>> {
         if entries.len() > self.max_sge {
             return Err(PostError::TooLarge);
         }
-        let mut sink = List::new();
+        let mut sink = Sgl::new();
         refill(&mut sink, entries);
         {
             let mut state = self.state.lock();
@@ -211,7 +211,7 @@ impl<K: Kernel> Object<K, Srq<K>> {
     }
 
     /// The oldest receive for `qp`: its context, and in `sink` its list; if there is none, it waits for one.
-    pub(super) fn take(&self, qp: &Object<K, Qp<K>>, sink: &mut List) -> Option<Opaque> {
+    pub(super) fn take(&self, qp: &Object<K, Qp<K>>, sink: &mut Sgl) -> Option<Opaque> {
         let (taken, unlisted, below) = {
             let mut state = self.state.lock();
             let taken = state.receives.pop_front();

@@ -4,7 +4,7 @@ use sys::ndk::{
     NDK_OP_FLAG_DEFER, NDK_OP_FLAG_SEND_AND_SOLICIT_EVENT, NDK_OP_FLAG_SILENT_SUCCESS, NDK_OPERATION_TYPE,
 };
 
-use super::list::{List, Rows};
+use super::sgl::{Sgl, SglTable};
 use crate::consumer::Opaque;
 use crate::heap::NoMemory;
 use crate::kernel::Kernel;
@@ -72,7 +72,7 @@ pub(crate) struct WorkRequest<K: Kernel> {
 pub(crate) struct WorkQueue<W> {
     ring: Ring<Queued<W>>,
     /// The lists of the requests in the ring.
-    lists: Rows,
+    lists: SglTable,
     depth: u32,
     /// How many were completed. Those that were accepted beyond that are outstanding.
     completed: Line<AtomicU64>,
@@ -98,7 +98,7 @@ impl<W> WorkQueue<W> {
     /// [`NoMemory`].
     pub(crate) fn new(depth: u32, width: u32) -> Result<Self, NoMemory> {
         let ring = Ring::new(depth)?;
-        let lists = Rows::new(ring.capacity(), width as usize)?;
+        let lists = SglTable::new(ring.capacity(), width as usize)?;
         Ok(Self { ring, lists, depth, completed: Line(AtomicU64::new(0)), seen: Line(AtomicU64::new(0)) })
     }
 
@@ -143,7 +143,7 @@ impl<W> WorkQueue<W> {
     }
 
     /// The oldest request that nobody has begun. Its list takes the place of what is in `list`.
-    pub(crate) fn take(&self, list: &mut List) -> Option<W> {
+    pub(crate) fn take(&self, list: &mut Sgl) -> Option<W> {
         self.ring.pop_with(|position, Queued { work, entries }| {
             self.lists.read(position, entries, list);
             work
@@ -179,7 +179,7 @@ mod tests {
 
     #[test]
     fn a_request_counts_until_it_is_completed() {
-        let (queue, mut list) = (WorkQueue::new(1, 1).unwrap(), List::new());
+        let (queue, mut list) = (WorkQueue::new(1, 1).unwrap(), Sgl::new());
         post(&queue, 'a', &[]).unwrap();
         assert_eq!(queue.take(&mut list), Some('a'));
         assert_eq!(post(&queue, 'b', &[]), Err(QueueFull));
@@ -189,7 +189,7 @@ mod tests {
 
     #[test]
     fn each_request_comes_with_its_own_list() {
-        let (queue, mut list) = (WorkQueue::new(2, 3).unwrap(), List::new());
+        let (queue, mut list) = (WorkQueue::new(2, 3).unwrap(), Sgl::new());
         for round in 0..5 {
             post(&queue, 'a', &[round, 2, 3]).unwrap();
             post(&queue, 'b', &[9]).unwrap();

@@ -13,10 +13,10 @@ use crate::heap::{self, NoMemory};
 use crate::memory::{MAX_SGE, Sge};
 
 /// A list that somebody works on.
-pub(crate) type List = ArrayVec<Sge, MAX_SGE>;
+pub(crate) type Sgl = ArrayVec<Sge, MAX_SGE>;
 
 /// Puts `entries`, as many as there is room for, in the place of what is in `list`.
-pub(super) fn refill(list: &mut List, entries: impl Iterator<Item = Sge>) {
+pub(super) fn refill(list: &mut Sgl, entries: impl Iterator<Item = Sge>) {
     list.clear();
     for entry in entries {
         if list.try_push(entry).is_err() {
@@ -36,14 +36,14 @@ type Cells = [AtomicU64; 2];
 /// One row for each slot of a ring, in which the list of the request in that slot lies. Whose turn it is on
 /// a row is the ring's to say; the cells are atomic, and not ordered, so that nothing here depends on it but
 /// which list is read.
-pub(super) struct Rows {
+pub(super) struct SglTable {
     cells: Vec<Cells>,
     /// One less than the number of rows, which is a power of two.
     mask: u64,
     width: usize,
 }
 
-impl Rows {
+impl SglTable {
     /// As many rows, a power of two, of `width` entries each.
     ///
     /// # Errors
@@ -75,7 +75,7 @@ impl Rows {
     }
 
     /// Reads back what was written for `position`.
-    pub(super) fn read(&self, position: u64, count: usize, list: &mut List) {
+    pub(super) fn read(&self, position: u64, count: usize, list: &mut Sgl) {
         let entries = self.row(position).iter().take(count).map(|[address, rest]| {
             let rest = rest.load(Ordering::Relaxed);
             let address = usize::try_from(address.load(Ordering::Relaxed)).unwrap_or(0);
@@ -93,7 +93,7 @@ mod tests {
 
     #[test]
     fn a_list_that_is_longer_than_the_row_is_cut() {
-        let (rows, mut list) = (Rows::new(2, 2).unwrap(), List::new());
+        let (rows, mut list) = (SglTable::new(2, 2).unwrap(), Sgl::new());
         let sge = |token| Sge { address: usize::MAX, length: u32::MAX, token };
         assert_eq!(rows.write(3, (1..5).map(sge)), 2);
         rows.read(3, 2, &mut list);

@@ -159,7 +159,7 @@ impl<K: Kernel> Object<K, Mr<K>> {
             let owner = self.try_acquire(Kind::Request)?;
             Ok((Owner::Region(owner.acquire(Kind::Request)?), Owner::Region(owner)))
         };
-        let mappings = self.tenure().pd().adapter().port().mappings();
+        let mappings = self.registration_state().pd().adapter().port().mappings();
         let filled = layout.fill(&mut memory, mappings, pages);
         let owners =
             filled.and_then(|()| owners().map_err(|_: crate::lifetime::Refused| RegisterError::State));
@@ -168,7 +168,7 @@ impl<K: Kernel> Object<K, Mr<K>> {
                 let registration = Registration {
                     key: Key::FIRST,
                     generation: Generation::NONE,
-                    domain: self.tenure().domain(),
+                    domain: self.registration_state().domain(),
                     base: layout.base,
                     length: layout.length,
                     rights,

@@ -6,7 +6,7 @@
 //! | module | knows |
 //! |---|---|
 //! | `region`, `fast`, `window` | the objects, and how their registrations are made |
-//! | `owner`, `tenure` | how one registration of an object follows another |
+//! | `owner`, `registration_state` | how one registration of an object follows another |
 //! | `table`, `slot` | what a token admits |
 //! | `chain`, `mapping` | how a consumer describes memory |
 //! | `transfer` | the copy |
@@ -16,10 +16,10 @@ mod fast;
 mod mapping;
 mod owner;
 mod region;
+mod registration_state;
 mod rights;
 mod slot;
 mod table;
-mod tenure;
 mod transfer;
 mod window;
 
@@ -66,7 +66,7 @@ impl Key {
 /// ```
 ///
 /// The key of a region for fast registration changes with its owner, others change with each registration, so that
-/// a stale token is refused; see [`tenure`].
+/// a stale token is refused; see [`registration_state`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Token(pub(crate) u32);
 

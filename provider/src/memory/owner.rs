@@ -1,7 +1,7 @@
 //! What a slot of the token table belongs to, and registrations on their way to it.
 
+use super::registration_state::{Deregister, RegistrationState, Waiter};
 use super::slot::{Generation, Memory, Parent, Registration};
-use super::tenure::{Ended, Tenure, Waiter};
 use super::{Key, Mr, Mw, Refusal};
 use crate::kernel::Kernel;
 use crate::lifetime::{Kind, Refused};
@@ -30,10 +30,10 @@ pub(crate) enum Invalidated {
 }
 
 impl<K: Kernel> Owner<K> {
-    fn tenure(&self) -> &Tenure<K> {
+    fn registration_state(&self) -> &RegistrationState<K> {
         match self {
-            Self::Region(region) => region.tenure(),
-            Self::Window(window) => window.tenure(),
+            Self::Region(region) => region.registration_state(),
+            Self::Window(window) => window.registration_state(),
         }
     }
 
@@ -60,19 +60,19 @@ impl<K: Kernel> Owner<K> {
     /// Invalidates the registration, if it is this one or none is asked for. If that must wait for transfers, `by`
     /// goes on when they have ended.
     pub(crate) fn invalidate(&self, which: Option<Generation>, by: ObjectRef<K, Qp<K>>) -> Invalidated {
-        match self.tenure().end(which, Some(Waiter::Work(by))) {
-            Ended::Now(registration, _) => {
+        match self.registration_state().end(which, Some(Waiter::Work(by))) {
+            Deregister::Now(registration, _) => {
                 registration.dispose();
                 Invalidated::Now
             }
-            Ended::Later => Invalidated::Later,
-            Ended::NotValid(_) => Invalidated::NotValid,
+            Deregister::Later => Invalidated::Later,
+            Deregister::NotValid(_) => Invalidated::NotValid,
         }
     }
 
     /// Whether `qp` still waits for what it invalidated.
     pub(crate) fn is_awaited_by(&self, qp: &Object<K, Qp<K>>) -> bool {
-        self.tenure().is_awaited_by(qp)
+        self.registration_state().is_awaited_by(qp)
     }
 
     fn take_back(&self, memory: Memory<K>, parent: Option<Parent<K>>) {
@@ -95,7 +95,7 @@ impl<K: Kernel> Drain for Registration<K> {
     fn drained(self) {
         let Self { owner, memory, parent, key, .. } = self;
         owner.take_back(memory, parent);
-        if owner.tenure().drained(key) {
+        if owner.registration_state().drained(key) {
             match &owner {
                 Owner::Region(region) => region.post(DRAINED),
                 Owner::Window(window) => window.post(DRAINED),
@@ -139,7 +139,7 @@ impl<K: Kernel> Posted<K> {
 
     /// The request is accepted: the token is known from now on.
     pub(crate) fn claim(&mut self) {
-        self.key = Some(self.owner.tenure().claim());
+        self.key = Some(self.owner.registration_state().reserve_key());
     }
 
     /// The region or window.
@@ -151,7 +151,7 @@ impl<K: Kernel> Posted<K> {
     pub(crate) fn let_go(&mut self) {
         let Some(registration) = self.registration.take() else { return };
         if let Some(key) = self.key {
-            self.owner.tenure().retire(key);
+            self.owner.registration_state().retire_key(key);
         }
         registration.dispose();
     }
@@ -162,7 +162,7 @@ impl<K: Kernel> Posted<K> {
     ///
     /// See [`Unfit`]; it is taken back when `self` is dropped.
     pub(crate) fn carry_out(&mut self) -> Result<(), Unfit> {
-        let tenure = self.owner.tenure();
+        let registration_state = self.owner.registration_state();
         // What a window may be bound to is decided like any access. The pin goes at once: later accesses
         // through the window are decided anew.
         if let Some(registration) = &mut self.registration
@@ -170,14 +170,14 @@ impl<K: Kernel> Posted<K> {
         {
             let behind = registration.rights.behind_window();
             let (base, length) = (registration.base, registration.length);
-            let table = tenure.pd().adapter().table();
+            let table = registration_state.pd().adapter().table();
             let admitted = table
                 .admit(parent.token, registration.domain, (behind, Lane::Near), base, length)
                 .map_err(Unfit::Refused)?;
             parent.generation = admitted.generation;
         }
         let Some(registration) = self.registration.take() else { return Err(Unfit::State) };
-        tenure.validate(registration, self.key).map_err(|registration| {
+        registration_state.validate(registration, self.key).map_err(|registration| {
             self.registration = Some(registration);
             Unfit::State
         })

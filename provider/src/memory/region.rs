@@ -7,8 +7,8 @@ use sys::wdm::MDL;
 
 use super::fast::Prepared;
 use super::owner::Owner;
+use super::registration_state::{Deregister, RegistrationState, Tokens, Waiter};
 use super::slot::{Generation, Memory, Registration, Segment};
-use super::tenure::{Ended, Tenure, Tokens, Waiter};
 use super::{Domain, Key, Rights, chain};
 use crate::adapter::Pd;
 use crate::consumer::Request;
@@ -40,7 +40,7 @@ impl From<NoMemory> for RegisterError {
 
 /// What a memory region is beyond an object.
 pub(crate) struct Mr<K: Kernel> {
-    tenure: Tenure<K>,
+    registration_state: RegistrationState<K>,
     /// Of a region that was created for fast registration.
     fast: Option<Lock<K, Prepared<K>>>,
 }
@@ -50,12 +50,12 @@ impl<K: Kernel> Mr<K> {
     pub(crate) fn new(pd: ObjectRef<K, Pd<K>>, slot: u32, fast: bool) -> Self {
         let tokens = if fast { Tokens::Kept } else { Tokens::Fresh };
         let fast = fast.then(|| Lock::<K, _>::new(Prepared::default()));
-        Self { tenure: Tenure::new(pd, slot, tokens), fast }
+        Self { registration_state: RegistrationState::new(pd, slot, tokens), fast }
     }
 
     /// The token: of a fast region that of all its registrations, else of the present or the next one.
     pub(crate) fn token(&self) -> u32 {
-        self.tenure.token().0
+        self.registration_state.token().0
     }
 
     /// Created for fast registration.
@@ -65,11 +65,11 @@ impl<K: Kernel> Mr<K> {
 
     /// The protection domain.
     pub(crate) fn domain(&self) -> Domain {
-        self.tenure.domain()
+        self.registration_state.domain()
     }
 
-    pub(super) fn tenure(&self) -> &Tenure<K> {
-        &self.tenure
+    pub(super) fn registration_state(&self) -> &RegistrationState<K> {
+        &self.registration_state
     }
 
     pub(super) fn prepared(&self) -> Option<&Lock<K, Prepared<K>>> {
@@ -126,7 +126,7 @@ impl<K: Kernel> Object<K, Mr<K>> {
             parent: None,
             owner,
         };
-        self.tenure.validate(registration, None).map_err(|_| RegisterError::State)
+        self.registration_state.validate(registration, None).map_err(|_| RegisterError::State)
     }
 
     /// Ends the registration; `request` is completed later if that must wait for a transfer.
@@ -136,10 +136,12 @@ impl<K: Kernel> Object<K, Mr<K>> {
         } else if self.holds().successors != 0 {
             (Deregistered::Bound, Some(request))
         } else {
-            match self.tenure.end(None, Some(Waiter::Deregistration(request))) {
-                Ended::Later => (Deregistered::Pending, None),
-                Ended::NotValid(waiter) => (Deregistered::NotRegistered, waiter.and_then(Waiter::request)),
-                Ended::Now(registration, waiter) => {
+            match self.registration_state.end(None, Some(Waiter::Deregistration(request))) {
+                Deregister::Later => (Deregistered::Pending, None),
+                Deregister::NotValid(waiter) => {
+                    (Deregistered::NotRegistered, waiter.and_then(Waiter::request))
+                }
+                Deregister::Now(registration, waiter) => {
                     registration.dispose();
                     (Deregistered::Done, waiter.and_then(Waiter::request))
                 }
@@ -165,26 +167,26 @@ impl<K: Kernel> ObjectType<K> for Mr<K> {
     type Antecedents = ObjectRef<K, Pd<K>>;
 
     fn registry(&self) -> &Registry<K> {
-        self.tenure.pd().registry()
+        self.registration_state.pd().registry()
     }
 
     fn antecedents(&self, name: &mut dyn FnMut(Id)) {
-        name(Id::of(self.tenure.pd()));
+        name(Id::of(self.registration_state.pd()));
     }
 
     /// A registered region is deregistered; the close then waits for the transfers that use it.
     fn start_close(object: &Object<K, Self>) {
-        if let Some(registration) = object.tenure.close() {
+        if let Some(registration) = object.registration_state.close() {
             registration.dispose();
         }
     }
 
     fn into_antecedents(self) -> Self::Antecedents {
-        self.tenure.into_antecedents()
+        self.registration_state.into_antecedents()
     }
 
     fn deliver(object: &Object<K, Self>, _: u32) {
-        if let Some(waiter) = object.tenure.take_waiter() {
+        if let Some(waiter) = object.registration_state.take_waiter() {
             waiter.tell();
         }
     }

@@ -3,8 +3,8 @@
 use sys::ndk::NDK_OBJECT_TYPE;
 
 use super::owner::{Owner, Posted};
+use super::registration_state::{RegistrationState, Tokens};
 use super::slot::{Generation, Memory, Parent, Registration};
-use super::tenure::{Tenure, Tokens};
 use super::{Domain, Key, Mr, Refusal, Rights};
 use crate::adapter::Pd;
 use crate::kernel::{Kernel, Lock};
@@ -14,7 +14,7 @@ use crate::rundown::Lane;
 
 /// What a memory window is beyond an object.
 pub(crate) struct Mw<K: Kernel> {
-    tenure: Tenure<K>,
+    registration_state: RegistrationState<K>,
     /// The region that it was bound to when it was closed: that must outlive its close completion.
     bound_to: Lock<K, Option<ObjectRef<K, Mr<K>>>>,
 }
@@ -43,21 +43,24 @@ impl From<Refused> for BindRefusal {
 impl<K: Kernel> Mw<K> {
     /// A window of `pd` that owns `slot` of the adapter's token table.
     pub(crate) fn new(pd: ObjectRef<K, Pd<K>>, slot: u32) -> Self {
-        Self { tenure: Tenure::new(pd, slot, Tokens::Fresh), bound_to: Lock::<K, _>::new(None) }
+        Self {
+            registration_state: RegistrationState::new(pd, slot, Tokens::Fresh),
+            bound_to: Lock::<K, _>::new(None),
+        }
     }
 
     /// The token of the newest bind that was posted, for peers only.
     pub(crate) fn token(&self) -> u32 {
-        self.tenure.token().0
+        self.registration_state.token().0
     }
 
     /// The protection domain.
     pub(crate) fn domain(&self) -> Domain {
-        self.tenure.domain()
+        self.registration_state.domain()
     }
 
-    pub(super) fn tenure(&self) -> &Tenure<K> {
-        &self.tenure
+    pub(super) fn registration_state(&self) -> &RegistrationState<K> {
+        &self.registration_state
     }
 }
 
@@ -76,13 +79,13 @@ impl<K: Kernel> Object<K, Mw<K>> {
         (address, length): (usize, usize),
         rights: Rights,
     ) -> Result<Posted<K>, BindRefusal> {
-        let (domain, token) = (self.tenure.domain(), region.tenure().token());
+        let (domain, token) = (self.registration_state.domain(), region.registration_state().token());
         let tie = region.try_acquire(Kind::Successor)?;
-        if region.tenure().domain() != domain {
+        if region.registration_state().domain() != domain {
             return Err(Refusal::Domain.into());
         }
         if !region.is_fast() {
-            let table = self.tenure.pd().adapter().table();
+            let table = self.registration_state.pd().adapter().table();
             drop(table.admit(token, domain, (rights.behind_window(), Lane::Near), address, length)?);
         }
         let own = self.try_acquire(Kind::Request)?;
@@ -117,30 +120,30 @@ impl<K: Kernel> ObjectType<K> for Mw<K> {
     type Antecedents = (Option<ObjectRef<K, Mr<K>>>, ObjectRef<K, Pd<K>>);
 
     fn registry(&self) -> &Registry<K> {
-        self.tenure.pd().registry()
+        self.registration_state.pd().registry()
     }
 
     fn antecedents(&self, name: &mut dyn FnMut(Id)) {
-        name(Id::of(self.tenure.pd()));
+        name(Id::of(self.registration_state.pd()));
         let parted = self.bound_to.lock().as_ref().map(|region| Id::of(region));
-        if let Some(region) = parted.or_else(|| self.tenure.parent()) {
+        if let Some(region) = parted.or_else(|| self.registration_state.parent()) {
             name(region);
         }
     }
 
     /// A bound window is unbound; the close then waits for the transfers that use it.
     fn start_close(object: &Object<K, Self>) {
-        if let Some(registration) = object.tenure.close() {
+        if let Some(registration) = object.registration_state.close() {
             registration.dispose();
         }
     }
 
     fn into_antecedents(self) -> Self::Antecedents {
-        (self.bound_to.into_inner(), self.tenure.into_antecedents())
+        (self.bound_to.into_inner(), self.registration_state.into_antecedents())
     }
 
     fn deliver(object: &Object<K, Self>, _: u32) {
-        if let Some(waiter) = object.tenure.take_waiter() {
+        if let Some(waiter) = object.registration_state.take_waiter() {
             waiter.tell();
         }
     }

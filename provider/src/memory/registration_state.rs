@@ -2,8 +2,8 @@
 //!
 //! | phase | meaning | left by |
 //! |---|---|---|
-//! | idle | the slot admits nothing | [`Tenure::validate`] |
-//! | valid | it admits what its registration says | [`Tenure::end`] |
+//! | idle | the slot admits nothing | [`RegistrationState::validate`] |
+//! | valid | it admits what its registration says | [`RegistrationState::end`] |
 //! | draining | it admits nothing new, but transfers still use the memory | the last of them |
 //! | drained | nobody uses it; somebody waits to be told | the owner's DPC |
 //!
@@ -69,7 +69,7 @@ pub(super) enum Tokens {
 }
 
 /// See the module's head.
-pub(super) struct Tenure<K: Kernel> {
+pub(super) struct RegistrationState<K: Kernel> {
     pd: ObjectRef<K, Pd<K>>,
     slot: u32,
     tokens: Tokens,
@@ -77,7 +77,7 @@ pub(super) struct Tenure<K: Kernel> {
 }
 
 /// What became of an attempt to end a registration.
-pub(super) enum Ended<K: Kernel> {
+pub(super) enum Deregister<K: Kernel> {
     /// It ended, and nobody used it; the waiter need not wait.
     Now(Registration<K>, Option<Waiter<K>>),
     /// Transfers still use it; the waiter is kept.
@@ -86,8 +86,8 @@ pub(super) enum Ended<K: Kernel> {
     NotValid(Option<Waiter<K>>),
 }
 
-impl<K: Kernel> Tenure<K> {
-    /// The tenure of `slot` in the token table of `pd`'s adapter.
+impl<K: Kernel> RegistrationState<K> {
+    /// The registration_state of `slot` in the token table of `pd`'s adapter.
     pub(super) fn new(pd: ObjectRef<K, Pd<K>>, slot: u32, tokens: Tokens) -> Self {
         let state = State { phase: Phase::Idle, claimed: false, closing: false };
         Self { pd, slot, tokens, state: Lock::<K, _>::new(state) }
@@ -131,11 +131,11 @@ impl<K: Kernel> Tenure<K> {
     }
 
     /// The key for a registration whose request is accepted; it is to be retired.
-    pub(super) fn claim(&self) -> Key {
-        self.claim_in(&mut self.state.lock())
+    pub(super) fn reserve_key(&self) -> Key {
+        self.reserve_key_in(&mut self.state.lock())
     }
 
-    fn claim_in(&self, state: &mut State<K>) -> Key {
+    fn reserve_key_in(&self, state: &mut State<K>) -> Key {
         let Some(slot) = self.slot() else { return Key::FIRST };
         if self.tokens == Tokens::Fresh && core::mem::replace(&mut state.claimed, true) {
             slot.advance();
@@ -144,7 +144,7 @@ impl<K: Kernel> Tenure<K> {
     }
 
     /// The registration with this key has ended, or never came about.
-    pub(super) fn retire(&self, key: Key) {
+    pub(super) fn retire_key(&self, key: Key) {
         self.retire_in(&mut self.state.lock(), key);
     }
 
@@ -174,17 +174,17 @@ impl<K: Kernel> Tenure<K> {
         if state.closing || !matches!(state.phase, Phase::Idle) {
             return Err(registration);
         }
-        registration.key = claimed.unwrap_or_else(|| self.claim_in(&mut state));
+        registration.key = claimed.unwrap_or_else(|| self.reserve_key_in(&mut state));
         registration.generation = slot.next_generation();
         state.phase = Phase::Valid(registration.key, registration.generation);
-        // SAFETY: the slot is this tenure's own; the phase says that nothing was valid or draining, and the
+        // SAFETY: the slot is this registration_state's own; the phase says that nothing was valid or draining, and the
         // lock that nobody else makes it so now.
         unsafe { slot.validate(registration) };
         Ok(())
     }
 
     /// Ends the registration, if it is this one or none is asked for.
-    pub(super) fn end(&self, which: Option<Generation>, waiter: Option<Waiter<K>>) -> Ended<K> {
+    pub(super) fn end(&self, which: Option<Generation>, waiter: Option<Waiter<K>>) -> Deregister<K> {
         {
             let mut state = self.state.lock();
             match state.phase {
@@ -192,13 +192,13 @@ impl<K: Kernel> Tenure<K> {
                     state.phase = Phase::Draining(waiter);
                 }
                 Phase::Idle | Phase::Valid(..) | Phase::Draining(_) | Phase::Drained(_) => {
-                    return Ended::NotValid(waiter);
+                    return Deregister::NotValid(waiter);
                 }
             }
         }
-        let Some(registration) = self.slot().and_then(Slot::invalidate) else { return Ended::Later };
+        let Some(registration) = self.slot().and_then(Slot::invalidate) else { return Deregister::Later };
         let waiter = self.leave_draining(registration.key, |waiter| (Phase::Idle, waiter));
-        Ended::Now(registration, waiter.flatten())
+        Deregister::Now(registration, waiter.flatten())
     }
 
     /// The owner is being closed: nothing becomes valid any more, and what is ends, to be dropped by the
@@ -206,13 +206,13 @@ impl<K: Kernel> Tenure<K> {
     pub(super) fn close(&self) -> Option<Registration<K>> {
         self.state.lock().closing = true;
         match self.end(None, None) {
-            Ended::Now(registration, _) => Some(registration),
-            Ended::Later | Ended::NotValid(_) => None,
+            Deregister::Now(registration, _) => Some(registration),
+            Deregister::Later | Deregister::NotValid(_) => None,
         }
     }
 
     /// The last transfer has let go of the registration with this key, which had ended. True if somebody
-    /// is to be told, see [`Tenure::take_waiter`].
+    /// is to be told, see [`RegistrationState::take_waiter`].
     #[must_use]
     pub(super) fn drained(&self, key: Key) -> bool {
         let owes = self.leave_draining(key, |waiter| match waiter {

@@ -135,7 +135,7 @@ mod model {
         explore(bound, move || {
             let object = Arc::new(Fate::default());
             for kind in holds {
-                object.word.hold(*kind).unwrap();
+                object.word.try_acquire(*kind).unwrap();
             }
             let threads = actions.into_iter().map(|action| {
                 let object = object.clone();

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use sys::wdm::PAGE_SIZE;
 
 use super::mapping::{Mappings, within_page};
-use super::owner::{Owner, Posted};
+use super::owner::{PendingRegistration, RegionOrWindow};
 use super::slot::{Generation, Memory, Registration, Segment};
 use super::{Key, Mr, RegisterError, Rights};
 use crate::heap::{self, Within as _};
@@ -140,7 +140,7 @@ impl<K: Kernel> Object<K, Mr<K>> {
         layout: Layout,
         rights: Rights,
         pages: impl ExactSizeIterator<Item = usize>,
-    ) -> Result<Posted<K>, RegisterError> {
+    ) -> Result<PendingRegistration<K>, RegisterError> {
         let prepared = self.prepared().ok_or(RegisterError::State)?;
         let mut memory = {
             let mut prepared = prepared.lock();
@@ -157,7 +157,7 @@ impl<K: Kernel> Object<K, Mr<K>> {
         };
         let owners = || {
             let owner = self.try_acquire(Kind::Request)?;
-            Ok((Owner::Region(owner.acquire(Kind::Request)?), Owner::Region(owner)))
+            Ok((RegionOrWindow::Region(owner.acquire(Kind::Request)?), RegionOrWindow::Region(owner)))
         };
         let mappings = self.registration_state().pd().adapter().port().mappings();
         let filled = layout.fill(&mut memory, mappings, pages);
@@ -176,7 +176,7 @@ impl<K: Kernel> Object<K, Mr<K>> {
                     parent: None,
                     owner: own,
                 };
-                Ok(Posted::new(owner, registration))
+                Ok(PendingRegistration::new(owner, registration))
             }
             Err(error) => {
                 self.recycle(memory);

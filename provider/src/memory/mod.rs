@@ -25,7 +25,7 @@ mod window;
 
 pub(crate) use fast::{Layout, MAX_PAGES};
 pub(crate) use mapping::{Mapped, Mappings, extent};
-pub(crate) use owner::{Invalidated, Owner, Posted, Unfit};
+pub(crate) use owner::{Invalidated, PendingRegistration, RegionOrWindow, RegistrationError};
 pub(crate) use region::{Deregistered, Mr, RegisterError};
 pub(crate) use rights::Rights;
 pub(crate) use slot::Generation;

@@ -13,7 +13,7 @@ use crate::rundown::{Drain, Lane};
 const DRAINED: u32 = 1;
 
 /// A region or a window.
-pub(crate) enum Owner<K: Kernel> {
+pub(crate) enum RegionOrWindow<K: Kernel> {
     Region(ObjectRef<K, Mr<K>>),
     Window(ObjectRef<K, Mw<K>>),
 }
@@ -29,7 +29,7 @@ pub(crate) enum Invalidated {
     NotValid,
 }
 
-impl<K: Kernel> Owner<K> {
+impl<K: Kernel> RegionOrWindow<K> {
     fn registration_state(&self) -> &RegistrationState<K> {
         match self {
             Self::Region(region) => region.registration_state(),
@@ -97,8 +97,8 @@ impl<K: Kernel> Drain for Registration<K> {
         owner.take_back(memory, parent);
         if owner.registration_state().drained(key) {
             match &owner {
-                Owner::Region(region) => region.post(DRAINED),
-                Owner::Window(window) => window.post(DRAINED),
+                RegionOrWindow::Region(region) => region.post(DRAINED),
+                RegionOrWindow::Window(window) => window.post(DRAINED),
             }
         }
     }
@@ -115,8 +115,8 @@ impl<K: Kernel> Waiter<K> {
 }
 
 /// A registration that a work request will make valid. Dropping it before takes it back.
-pub(crate) struct Posted<K: Kernel> {
-    owner: Owner<K>,
+pub(crate) struct PendingRegistration<K: Kernel> {
+    owner: RegionOrWindow<K>,
     registration: Option<Registration<K>>,
     /// From the acceptance of the request on.
     key: Option<Key>,
@@ -124,31 +124,31 @@ pub(crate) struct Posted<K: Kernel> {
 
 /// Why a posted registration did not become valid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Unfit {
+pub(crate) enum RegistrationError {
     /// The region, to which the window was to be bound, does not admit it (any more).
     Refused(Refusal),
     /// The earlier registration is still valid, or the owner is being closed.
     State,
 }
 
-impl<K: Kernel> Posted<K> {
+impl<K: Kernel> PendingRegistration<K> {
     /// A registration that was made for its owner.
-    pub(super) fn new(owner: Owner<K>, registration: Registration<K>) -> Self {
+    pub(super) fn new(owner: RegionOrWindow<K>, registration: Registration<K>) -> Self {
         Self { owner, registration: Some(registration), key: None }
     }
 
     /// The request is accepted: the token is known from now on.
-    pub(crate) fn claim(&mut self) {
+    pub(crate) fn reserve_key(&mut self) {
         self.key = Some(self.owner.registration_state().reserve_key());
     }
 
     /// The region or window.
-    pub(crate) fn owner(&self) -> &Owner<K> {
+    pub(crate) fn owner(&self) -> &RegionOrWindow<K> {
         &self.owner
     }
 
     /// Takes it back, unless it was made valid.
-    pub(crate) fn let_go(&mut self) {
+    pub(crate) fn rollback(&mut self) {
         let Some(registration) = self.registration.take() else { return };
         if let Some(key) = self.key {
             self.owner.registration_state().retire_key(key);
@@ -160,8 +160,8 @@ impl<K: Kernel> Posted<K> {
     ///
     /// # Errors
     ///
-    /// See [`Unfit`]; it is taken back when `self` is dropped.
-    pub(crate) fn carry_out(&mut self) -> Result<(), Unfit> {
+    /// See [`RegistrationError`]; it is taken back when `self` is dropped.
+    pub(crate) fn apply(&mut self) -> Result<(), RegistrationError> {
         let registration_state = self.owner.registration_state();
         // What a window may be bound to is decided like any access. The pin goes at once: later accesses
         // through the window are decided anew.
@@ -173,19 +173,19 @@ impl<K: Kernel> Posted<K> {
             let table = registration_state.pd().adapter().table();
             let admitted = table
                 .admit(parent.token, registration.domain, (behind, Lane::Near), base, length)
-                .map_err(Unfit::Refused)?;
+                .map_err(RegistrationError::Refused)?;
             parent.generation = admitted.generation;
         }
-        let Some(registration) = self.registration.take() else { return Err(Unfit::State) };
+        let Some(registration) = self.registration.take() else { return Err(RegistrationError::State) };
         registration_state.validate(registration, self.key).map_err(|registration| {
             self.registration = Some(registration);
-            Unfit::State
+            RegistrationError::State
         })
     }
 }
 
-impl<K: Kernel> Drop for Posted<K> {
+impl<K: Kernel> Drop for PendingRegistration<K> {
     fn drop(&mut self) {
-        self.let_go();
+        self.rollback();
     }
 }

@@ -6,7 +6,7 @@ use sys::ndk::NDK_OBJECT_TYPE;
 use sys::wdm::MDL;
 
 use super::fast::Prepared;
-use super::owner::Owner;
+use super::owner::RegionOrWindow;
 use super::registration_state::{Deregister, RegistrationState, Tokens, Waiter};
 use super::slot::{Generation, Memory, Registration, Segment};
 use super::{Domain, Key, Rights, chain};
@@ -113,7 +113,8 @@ impl<K: Kernel> Object<K, Mr<K>> {
         let memory = unsafe { mapped::<K>(mdl, length) }?;
         // SAFETY: as above.
         let base = unsafe { chain::base(mdl) };
-        let owner = Owner::Region(self.try_acquire(Kind::Request).map_err(|_| RegisterError::State)?);
+        let owner =
+            RegionOrWindow::Region(self.try_acquire(Kind::Request).map_err(|_| RegisterError::State)?);
         let domain = self.domain();
         let registration = Registration {
             key: Key::FIRST,

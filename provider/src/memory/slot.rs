@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use super::owner::Owner;
+use super::owner::RegionOrWindow;
 use super::{Domain, Key, Mr, Rights, Token};
 use crate::heap::{NoMemory, Shared};
 use crate::kernel::Kernel;
@@ -98,7 +98,7 @@ pub(crate) struct Registration<K: Kernel> {
     /// Of a window.
     pub(crate) parent: Option<Parent<K>>,
     /// What it belongs to, which stays until no transfer uses it.
-    pub(crate) owner: Owner<K>,
+    pub(crate) owner: RegionOrWindow<K>,
 }
 
 /// See the module's head. It belongs to one region or window while that lives.

@@ -7,7 +7,7 @@ use core::ops::Deref;
 use core::ptr::NonNull;
 use core::sync::atomic::AtomicPtr;
 
-use super::owner::Owner;
+use super::owner::RegionOrWindow;
 use super::slot::{Generation, Registration, Slot};
 use super::{Domain, Refusal, Rights, Token};
 use crate::heap::{self, NoMemory, Slice};
@@ -165,7 +165,7 @@ impl<K: Kernel> Table<K> {
         token: Token,
         domain: Domain,
         by_peer: bool,
-    ) -> Result<(Owner<K>, Generation), Refusal> {
+    ) -> Result<(RegionOrWindow<K>, Generation), Refusal> {
         let named = self.named(token, domain, Lane::Near)?;
         if !named.owner.can_be_invalidated() || (by_peer && !named.rights.is_remote()) {
             return Err(Refusal::Rights);

@@ -2,7 +2,7 @@
 
 use sys::ndk::NDK_OBJECT_TYPE;
 
-use super::owner::{Owner, Posted};
+use super::owner::{PendingRegistration, RegionOrWindow};
 use super::registration_state::{RegistrationState, Tokens};
 use super::slot::{Generation, Memory, Parent, Registration};
 use super::{Domain, Key, Mr, Refusal, Rights};
@@ -68,7 +68,7 @@ impl<K: Kernel> Object<K, Mw<K>> {
     /// Makes the registration that an NdkBind posts: `length` bytes from `address` on in `region`.
     ///
     /// What a fast registration before it in the queue will admit is not known yet; so for such a region
-    /// the decision is left to [`Posted::carry_out`].
+    /// the decision is left to [`PendingRegistration::apply`].
     ///
     /// # Errors
     ///
@@ -78,7 +78,7 @@ impl<K: Kernel> Object<K, Mw<K>> {
         region: &Object<K, Mr<K>>,
         (address, length): (usize, usize),
         rights: Rights,
-    ) -> Result<Posted<K>, BindRefusal> {
+    ) -> Result<PendingRegistration<K>, BindRefusal> {
         let (domain, token) = (self.registration_state.domain(), region.registration_state().token());
         let tie = region.try_acquire(Kind::Successor)?;
         if region.registration_state().domain() != domain {
@@ -89,7 +89,7 @@ impl<K: Kernel> Object<K, Mw<K>> {
             drop(table.admit(token, domain, (rights.behind_window(), Lane::Near), address, length)?);
         }
         let own = self.try_acquire(Kind::Request)?;
-        let owner = Owner::Window(own.acquire(Kind::Request)?);
+        let owner = RegionOrWindow::Window(own.acquire(Kind::Request)?);
         let registration = Registration {
             key: Key::FIRST,
             generation: Generation::NONE,
@@ -99,9 +99,9 @@ impl<K: Kernel> Object<K, Mw<K>> {
             rights,
             memory: Memory::new(),
             parent: Some(Parent { token, generation: Generation::NONE, region: tie }),
-            owner: Owner::Window(own),
+            owner: RegionOrWindow::Window(own),
         };
-        Ok(Posted::new(owner, registration))
+        Ok(PendingRegistration::new(owner, registration))
     }
 
     /// The window is no longer bound.

@@ -14,7 +14,7 @@ use super::qp::{TRANSFER, flags, post};
 use crate::consumer::Opaque;
 use crate::kernel::Kernel;
 use crate::lifetime::Kind;
-use crate::memory::{Domain, Layout, Mr, Mw, Owner, Refusal, Rights};
+use crate::memory::{Domain, Layout, Mr, Mw, Refusal, RegionOrWindow, Rights};
 use crate::object::Object;
 use crate::queue_pair::{Operation, Qp};
 use crate::status::Failure;
@@ -111,7 +111,7 @@ pub(super) unsafe extern "win64" fn bind<K: Kernel>(
 /// # Safety
 ///
 /// `memory` is null or a region or window that the consumer has not closed.
-unsafe fn named<K: Kernel>(memory: *mut NDK_OBJECT_HEADER) -> Result<(Owner<K>, Domain), Failure> {
+unsafe fn named<K: Kernel>(memory: *mut NDK_OBJECT_HEADER) -> Result<(RegionOrWindow<K>, Domain), Failure> {
     // SAFETY: as the caller promises.
     let kind = unsafe { memory.as_ref() }.ok_or(Failure::PARAMETER)?.ObjectType;
     match kind {
@@ -121,12 +121,12 @@ unsafe fn named<K: Kernel>(memory: *mut NDK_OBJECT_HEADER) -> Result<(Owner<K>, 
             if !mr.is_fast() {
                 return Err(Failure(STATUS_INVALID_DEVICE_STATE));
             }
-            Ok((Owner::Region(mr.try_acquire(Kind::Request)?), mr.domain()))
+            Ok((RegionOrWindow::Region(mr.try_acquire(Kind::Request)?), mr.domain()))
         }
         NDK_OBJECT_TYPE::NdkObjectTypeMw => {
             // SAFETY: it is a window, as its header says.
             let mw = unsafe { object::<K, Mw<K>, _>(memory) }?;
-            Ok((Owner::Window(mw.try_acquire(Kind::Request)?), mw.domain()))
+            Ok((RegionOrWindow::Window(mw.try_acquire(Kind::Request)?), mw.domain()))
         }
         _ => Err(Failure::PARAMETER),
     }

@@ -17,7 +17,7 @@ use super::work::{Operation, WorkRequest};
 use super::{DEAD, FLUSH, FLUSH_RECEIVES, Qp, TIMER_EXPIRED};
 use crate::kernel::Kernel;
 use crate::lifetime::Refused;
-use crate::memory::{Invalidated, Posted, Refusal, Token, Unfit};
+use crate::memory::{Invalidated, PendingRegistration, Refusal, RegistrationError, Token};
 use crate::object::Object;
 use crate::sync::Ordering;
 
@@ -43,11 +43,11 @@ impl From<Refusal> for Step {
     }
 }
 
-impl From<Unfit> for Step {
-    fn from(unfit: Unfit) -> Self {
+impl From<RegistrationError> for Step {
+    fn from(unfit: RegistrationError) -> Self {
         match unfit {
-            Unfit::Refused(refusal) => refusal.into(),
-            Unfit::State => Self::Failed(STATUS_INVALID_DEVICE_STATE),
+            RegistrationError::Refused(refusal) => refusal.into(),
+            RegistrationError::State => Self::Failed(STATUS_INVALID_DEVICE_STATE),
         }
     }
 }
@@ -134,7 +134,7 @@ impl<K: Kernel> Object<K, Qp<K>> {
         &self,
         work: &WorkRequest<K>,
         list: &Sgl,
-        posted: &mut Option<Posted<K>>,
+        posted: &mut Option<PendingRegistration<K>>,
         remote: &Remote<'_, K>,
         pending_invalidate: &mut Option<PendingInvalidate<K>>,
     ) -> Result<Step, Step> {
@@ -153,13 +153,13 @@ impl<K: Kernel> Object<K, Qp<K>> {
                     None => Ok(Step::Done),
                 }
             }
-            Operation::FastRegister => Self::carry_out(posted),
+            Operation::FastRegister => Self::apply(posted),
             Operation::Bind => {
-                let window = posted.as_ref().ok_or(Unfit::State)?.owner().acquire()?;
+                let window = posted.as_ref().ok_or(RegistrationError::State)?.owner().acquire()?;
                 match self.invalidate(window, None, None, pending_invalidate)? {
                     Invalidated::Later => Ok(Step::AwaitingDrain),
                     // A window that was not bound is bound all the same.
-                    Invalidated::Now | Invalidated::NotValid => Self::carry_out(posted),
+                    Invalidated::Now | Invalidated::NotValid => Self::apply(posted),
                 }
             }
             Operation::Invalidate(owner) => {

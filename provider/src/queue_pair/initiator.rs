@@ -15,7 +15,7 @@ use crate::consumer::Opaque;
 use crate::heap::NoMemory;
 use crate::kernel::Kernel;
 use crate::limits::MAX_TRANSFER_LENGTH;
-use crate::memory::{Posted, Sge};
+use crate::memory::{PendingRegistration, Sge};
 use crate::object::{ObjectRef, ObjectTimer};
 use crate::ring::Ring;
 use crate::sync::Line;
@@ -26,7 +26,7 @@ pub(super) struct InFlight<K: Kernel> {
     /// Its scatter/gather list.
     pub(super) list: Sgl,
     /// The registration that it makes valid, if it registers.
-    pub(super) posted: Option<Posted<K>>,
+    pub(super) posted: Option<PendingRegistration<K>>,
     /// It has moved its data and invalidated a token, and waits for the transfers that use the memory.
     pub(super) pending_invalidate: Option<PendingInvalidate<K>>,
     /// The wait for a receive.
@@ -51,7 +51,7 @@ pub(super) struct Initiator<K: Kernel> {
     queue: WorkQueue<WorkRequest<K>>,
     max_sge: usize,
     /// Fast registrations and binds of the requests in the queue, in their order.
-    registrations: Ring<Posted<K>>,
+    registrations: Ring<PendingRegistration<K>>,
     inline: InlineData,
     /// Serialises the execution of requests. Its value is the request that was taken off the queue and can't go on yet.
     pub(super) engine: Line<Combiner<InFlight<K>>>,
@@ -141,10 +141,10 @@ impl<K: Kernel> Initiator<K> {
     pub(super) fn post_registration(
         &self,
         work: WorkRequest<K>,
-        mut posted: Posted<K>,
+        mut posted: PendingRegistration<K>,
     ) -> Result<(), PostError> {
         Ok(self.queue.post(|_| {
-            posted.claim();
+            posted.reserve_key();
             // There is room, as for the request itself: it is taken out before the request is over.
             let pushed = self.registrations.push(posted);
             debug_assert!(pushed.is_ok(), "as many registrations as requests");

@@ -7,12 +7,14 @@ use super::responder::Message;
 use super::work::{Operation, WorkRequest};
 use crate::kernel::Kernel;
 use crate::lifetime::Kind;
-use crate::memory::{Generation, Invalidated, Owner, Posted, Refusal, Token, Unfit};
+use crate::memory::{
+    Generation, Invalidated, PendingRegistration, Refusal, RegionOrWindow, RegistrationError, Token,
+};
 use crate::object::Object;
 
 /// An invalidation that waits for the transfers which use the memory, and the rest of its request.
 pub(super) struct PendingInvalidate<K: Kernel> {
-    pub(super) memory: Owner<K>,
+    pub(super) memory: RegionOrWindow<K>,
     /// Of a send: the message that it delivered.
     pub(super) delivered: Option<Delivered<K>>,
 }
@@ -21,14 +23,14 @@ impl<K: Kernel> Object<K, Qp<K>> {
     /// Goes on with a request when no transfer uses the memory any more that it invalidated.
     pub(super) fn resume(
         work: &WorkRequest<K>,
-        posted: &mut Option<Posted<K>>,
+        posted: &mut Option<PendingRegistration<K>>,
         ended: PendingInvalidate<K>,
     ) -> Result<Step, Step> {
         if let Some(delivered) = ended.delivered {
             delivered.complete();
         }
         match &work.operation {
-            Operation::Bind => Self::carry_out(posted),
+            Operation::Bind => Self::apply(posted),
             Operation::Send
             | Operation::SendAndInvalidate { .. }
             | Operation::Write { .. }
@@ -39,8 +41,8 @@ impl<K: Kernel> Object<K, Qp<K>> {
         }
     }
 
-    pub(super) fn carry_out(posted: &mut Option<Posted<K>>) -> Result<Step, Step> {
-        posted.as_mut().ok_or(Unfit::State)?.carry_out()?;
+    pub(super) fn apply(posted: &mut Option<PendingRegistration<K>>) -> Result<Step, Step> {
+        posted.as_mut().ok_or(RegistrationError::State)?.apply()?;
         Ok(Step::Done)
     }
 
@@ -48,7 +50,7 @@ impl<K: Kernel> Object<K, Qp<K>> {
     /// remains to be done in `pending_invalidate`.
     pub(super) fn invalidate(
         &self,
-        owner: Owner<K>,
+        owner: RegionOrWindow<K>,
         which: Option<Generation>,
         delivered: Option<(&Self, Message)>,
         pending_invalidate: &mut Option<PendingInvalidate<K>>,

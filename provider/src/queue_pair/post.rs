@@ -5,7 +5,7 @@ use super::initiator::Initiator;
 use super::work::{Flags, Operation, QueueFull, WorkRequest};
 use crate::consumer::Opaque;
 use crate::kernel::Kernel;
-use crate::memory::{Owner, Posted, Sge};
+use crate::memory::{PendingRegistration, RegionOrWindow, Sge};
 use crate::object::Object;
 
 /// Why a post was refused inline; there is no result for it (WR-2).
@@ -81,7 +81,7 @@ impl<K: Kernel> Object<K, Qp<K>> {
         &self,
         operation: Operation<K>,
         (flags, context): (Flags, Opaque),
-        posted: Posted<K>,
+        posted: PendingRegistration<K>,
     ) -> Result<(), PostError> {
         let work = WorkRequest { operation, flags, context };
         self.accept(flags, |initiator| initiator.post_registration(work, posted))
@@ -95,7 +95,7 @@ impl<K: Kernel> Object<K, Qp<K>> {
     pub(crate) fn post_invalidation(
         &self,
         (flags, context): (Flags, Opaque),
-        owner: Owner<K>,
+        owner: RegionOrWindow<K>,
     ) -> Result<(), PostError> {
         let work = WorkRequest { operation: Operation::Invalidate(owner), flags, context };
         self.accept(flags, |initiator| initiator.post(work, core::iter::empty()))

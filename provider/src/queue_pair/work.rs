@@ -8,7 +8,7 @@ use super::sgl::{Sgl, SglTable};
 use crate::consumer::Opaque;
 use crate::heap::NoMemory;
 use crate::kernel::Kernel;
-use crate::memory::{Owner, Sge, Token};
+use crate::memory::{RegionOrWindow, Sge, Token};
 use crate::ring::Ring;
 use crate::sync::{AtomicU64, Line, Ordering};
 
@@ -43,7 +43,7 @@ pub(crate) enum Operation<K: Kernel> {
     /// A bind of a window: likewise.
     Bind,
     /// An invalidation of a region or window.
-    Invalidate(Owner<K>),
+    Invalidate(RegionOrWindow<K>),
 }
 
 impl<K: Kernel> Operation<K> {

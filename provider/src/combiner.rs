@@ -101,7 +101,7 @@ mod tests {
 #[cfg(all(test, loom))]
 mod model {
     use super::*;
-    use crate::interleavings::explore;
+    use crate::loom_tests::explore;
     use loom::sync::Arc;
     use loom::thread;
 

@@ -74,11 +74,11 @@ mod connection;
 mod consumer;
 mod flags;
 mod heap;
-#[cfg(all(test, loom))]
-mod interleavings;
 pub mod kernel;
 pub mod lifetime;
 mod limits;
+#[cfg(all(test, loom))]
+mod loom_tests;
 mod memory;
 pub mod ndkpi;
 pub mod object;

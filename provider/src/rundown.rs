@@ -222,7 +222,7 @@ mod tests {
 #[cfg(all(test, loom))]
 mod model {
     use super::*;
-    use crate::interleavings::explore;
+    use crate::loom_tests::explore;
     use loom::thread;
     use std::sync::Arc;
     use std::sync::atomic::{AtomicUsize, Ordering as O};

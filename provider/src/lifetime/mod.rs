@@ -57,7 +57,7 @@
 //! - *the consumer acts inside the completion*: the completion is called by whoever was told `Last`,
 //!   after `finish_close` has returned `Pending`, or while it is about to; neither touches the object again.
 //!
-//! `tests` explores the word in every interleaving of three threads, `interleavings` the objects, listeners and
+//! `tests` explores the word in every interleaving of three threads, `loom_tests` the objects, listeners and
 //! queue pairs upon it.
 //!
 //! Release is a release operation and the outcome that owns the object alone acquires, so all that was

@@ -97,7 +97,7 @@ mod sequence {
 #[cfg(loom)]
 mod model {
     use super::*;
-    use crate::interleavings::{self, explore};
+    use crate::loom_tests::{self, explore};
     use core::sync::atomic::{AtomicUsize, Ordering};
     use loom::sync::Arc;
 
@@ -141,7 +141,7 @@ mod model {
                 let object = object.clone();
                 Box::new(move || action(&object)) as Box<dyn FnOnce() + Send>
             });
-            interleavings::race(threads.collect());
+            loom_tests::race(threads.collect());
             assert_eq!(object.freed(), 1, "freed {} times", object.freed());
         });
     }
@@ -238,7 +238,7 @@ mod model {
                 })
             };
             let closing = parent.clone();
-            interleavings::race(vec![
+            loom_tests::race(vec![
                 Box::new(move || closing.close()),
                 closes(&children[0]),
                 closes(&children[1]),

@@ -7,7 +7,7 @@ use sys::ndk::NDK_CONNECTOR;
 use sys::status::{STATUS_CONNECTION_REFUSED, STATUS_SUCCESS};
 use sys::wdm::PVOID;
 
-use super::bed::{Bed, Ending, Pointer, close, close_inline, connect};
+use super::fixture::{Ending, Fixture, Pointer, close, close_inline, connect};
 use super::kernel::pump;
 use super::{explore, race};
 use crate::connection::ConnectError;
@@ -35,11 +35,11 @@ unsafe extern "win64" fn offered(context: PVOID, connector: *mut NDK_CONNECTOR) 
 /// One, or two, connects against the close.
 fn connects_against_the_close(connects: usize, bound: usize) {
     explore(Some(bound), move || {
-        let bed = Bed::new();
+        let fixture = Fixture::new();
         let offers = Arc::new(Offers::default());
-        let listener = bed.listener(offered, Arc::as_ptr(&offers).cast_mut().cast());
+        let listener = fixture.listener(offered, Arc::as_ptr(&offers).cast_mut().cast());
         let active: Vec<_> =
-            (0..connects).map(|_| (bed.connector(), bed.qp(), Arc::new(Ending::default()))).collect();
+            (0..connects).map(|_| (fixture.connector(), fixture.qp(), Arc::new(Ending::default()))).collect();
         let mut threads: Vec<Box<dyn FnOnce() + Send>> = Vec::new();
         for (connector, qp, ending) in &active {
             let (connector, qp, ending) = (*connector, *qp, ending.clone());
@@ -73,7 +73,7 @@ fn connects_against_the_close(connects: usize, bound: usize) {
             pump();
             close_inline(qp);
         }
-        bed.tear_down();
+        fixture.tear_down();
     });
 }
 

@@ -8,7 +8,7 @@ use sys::ndk::NDK_OPERATION_TYPE;
 use sys::status::{NTSTATUS, STATUS_SUCCESS};
 use sys::wdm::{PVOID, ULONG};
 
-use super::bed::{Bed, Ending, Pointer, close, close_inline};
+use super::fixture::{Ending, Fixture, Pointer, close, close_inline};
 use super::kernel::{Machine, expire, is_ticking, pump};
 use super::{explore, race};
 use crate::completion::{Arm, Cq, Cqe};
@@ -43,9 +43,9 @@ unsafe extern "win64" fn notified(context: PVOID, status: NTSTATUS) {
 }
 
 impl Queue {
-    fn new(bed: &Bed, (interval, count): (ULONG, ULONG)) -> Self {
+    fn new(fixture: &Fixture, (interval, count): (ULONG, ULONG)) -> Self {
         let story = Arc::new(Story::default());
-        let cq = bed.cq(Some(notified), Arc::as_ptr(&story).cast_mut().cast());
+        let cq = fixture.cq(Some(notified), Arc::as_ptr(&story).cast_mut().cast());
         cq.moderate(interval, count).unwrap();
         cq.arm(Arm::Any);
         Self { cq, story }
@@ -72,10 +72,10 @@ impl Queue {
         self.cq.arm(Arm::Any);
     }
 
-    fn tear_down(self, bed: Bed) {
+    fn tear_down(self, fixture: Fixture) {
         expire();
         close_inline(self.cq);
-        bed.tear_down();
+        fixture.tear_down();
     }
 }
 
@@ -101,8 +101,8 @@ fn clock() -> Work {
 #[test]
 fn close_against_coalesced_notification_and_its_timer() {
     explore(Some(2), || {
-        let bed = Bed::new();
-        let queue = Queue::new(&bed, BY_TIME);
+        let fixture = Fixture::new();
+        let queue = Queue::new(&fixture, BY_TIME);
         let (cq, story) = (queue.cq, queue.story.clone());
         let closes: Work = Box::new(move || {
             if close(cq, &story.closed) == STATUS_SUCCESS {
@@ -114,15 +114,15 @@ fn close_against_coalesced_notification_and_its_timer() {
         pump();
         assert!(!is_ticking(), "a timer outlives its object");
         assert_eq!(queue.story.closed.status(), STATUS_SUCCESS);
-        bed.tear_down();
+        fixture.tear_down();
     });
 }
 
 #[test]
 fn timer_against_arm_and_result() {
     explore(Some(2), || {
-        let bed = Bed::new();
-        let queue = Queue::new(&bed, BY_TIME);
+        let fixture = Fixture::new();
+        let queue = Queue::new(&fixture, BY_TIME);
         push(&queue.cq);
         let arming = queue.clone();
         let consumer: Work = Box::new(move || {
@@ -132,15 +132,15 @@ fn timer_against_arm_and_result() {
         race(vec![consumer, queue.pushes(), clock()]);
         expire();
         assert_ne!(queue.notified(), 0, "an arm that a result satisfies is answered");
-        queue.tear_down(bed);
+        queue.tear_down(fixture);
     });
 }
 
 #[test]
 fn settings_against_coalesced_result() {
     explore(Some(3), || {
-        let bed = Bed::new();
-        let queue = Queue::new(&bed, BY_TIME);
+        let fixture = Fixture::new();
+        let queue = Queue::new(&fixture, BY_TIME);
         let cq = queue.cq;
         let settings: Work = Box::new(move || {
             cq.moderate(0, 0).unwrap();
@@ -149,20 +149,20 @@ fn settings_against_coalesced_result() {
         race(vec![settings, queue.pushes()]);
         assert_eq!(queue.notified(), 1, "nothing is held back by settings that are gone");
         assert!(!is_ticking());
-        queue.tear_down(bed);
+        queue.tear_down(fixture);
     });
 }
 
 #[test]
 fn results_up_to_the_count_against_timer() {
     explore(Some(2), || {
-        let bed = Bed::new();
-        let queue = Queue::new(&bed, BY_TWO);
+        let fixture = Fixture::new();
+        let queue = Queue::new(&fixture, BY_TWO);
         race(vec![queue.pushes(), queue.pushes(), clock()]);
         pump();
         assert_eq!(queue.notified(), 1, "one for one arm, and at once");
         expire();
         assert_eq!(queue.notified(), 1);
-        queue.tear_down(bed);
+        queue.tear_down(fixture);
     });
 }

@@ -10,7 +10,7 @@ use sys::status::{
 };
 use sys::wdm::PVOID;
 
-use super::bed::{Bed, Ending, Pointer, accept, close, close_inline, connect};
+use super::fixture::{Ending, Fixture, Pointer, accept, close, close_inline, connect};
 use super::kernel::{Machine, pump};
 use super::{explore, race};
 use crate::connection::{ConnectError, Connector};
@@ -46,10 +46,10 @@ enum First {
 
 fn again_against_the_dpc_of(first: First) {
     explore(Some(2), move || {
-        let bed = Bed::new();
+        let fixture = Fixture::new();
         let record = Arc::new(Offered::default());
-        let listener = bed.listener(offered, Arc::as_ptr(&record).cast_mut().cast());
-        let (connector, qp, far) = (bed.connector(), bed.qp(), bed.qp());
+        let listener = fixture.listener(offered, Arc::as_ptr(&record).cast_mut().cast());
+        let (connector, qp, far) = (fixture.connector(), fixture.qp(), fixture.qp());
         let endings = Arc::new([(); 4].map(|()| Ending::default()));
         let [one, two, accepting, closing] = &*endings;
         match first {
@@ -89,7 +89,7 @@ fn again_against_the_dpc_of(first: First) {
         }
         close_inline(listener);
         record.connector.store(null_mut(), SeqCst);
-        bed.tear_down();
+        fixture.tear_down();
     });
 }
 

@@ -123,14 +123,14 @@ fn cq(
 }
 
 /// One adapter; its consumer connects it with itself.
-pub(super) struct Bed {
+pub(super) struct Fixture {
     port: Port<Machine>,
     adapter: Pointer<Adapter<Machine>>,
     pub(super) pd: Pointer<Pd<Machine>>,
     pub(super) cq: Pointer<Cq<Machine>>,
 }
 
-impl Bed {
+impl Fixture {
     pub(super) fn new() -> Self {
         let segment = Segment::<Machine>::new().unwrap();
         let port = Port::new(&segment).unwrap();
@@ -198,9 +198,9 @@ pub(super) fn connect(
 ) -> Result<(), ConnectError> {
     let hold = connector.try_acquire(Kind::Request).unwrap();
     let request = Request::new(Completion::new(Some(completed), ending.context()), hold);
-    let mut local = Bed::listening();
+    let mut local = Fixture::listening();
     local.set_port(0);
-    let way = Way { source: Source::Address(local), remote: Bed::listening() };
+    let way = Way { source: Source::Address(local), remote: Fixture::listening() };
     connector.connect(&qp, way, LIMITS, PrivateData::empty(), request)
 }
 

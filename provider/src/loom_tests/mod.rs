@@ -4,7 +4,7 @@
 //! it ships, on a kernel whose locks, DPCs and events are loom's.
 
 mod attempt;
-mod bed;
+mod fixture;
 mod flush;
 mod kernel;
 mod listener;

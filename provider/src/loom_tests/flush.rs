@@ -8,7 +8,7 @@ use sys::ndk::NDK_CONNECTOR;
 use sys::status::{STATUS_CANCELLED, STATUS_IO_TIMEOUT, STATUS_SUCCESS};
 use sys::wdm::PVOID;
 
-use super::bed::{Bed, Ending, Pointer, accept, close, close_inline, connect};
+use super::fixture::{Ending, Fixture, Pointer, accept, close, close_inline, connect};
 use super::kernel::{Machine, expire, pump};
 use super::{explore, race};
 use crate::completion::Cq;
@@ -53,8 +53,8 @@ fn results(cq: Pointer<Cq<Machine>>) -> Vec<(usize, bool)> {
 #[test]
 fn flushes_against_receives_that_are_posted() {
     explore(Some(3), || {
-        let bed = Bed::new();
-        let qp = bed.qp();
+        let fixture = Fixture::new();
+        let qp = fixture.qp();
         let accepted = Arc::new(AtomicU32::new(0));
         let posted = accepted.clone();
         race(vec![
@@ -68,20 +68,20 @@ fn flushes_against_receives_that_are_posted() {
         ]);
         close_inline(qp);
         assert_eq!(accepted.load(SeqCst), 2, "there is room for both");
-        assert_eq!(results(bed.cq), [(1, false), (2, false)]);
-        bed.tear_down();
+        assert_eq!(results(fixture.cq), [(1, false), (2, false)]);
+        fixture.tear_down();
     });
 }
 
 #[test]
 fn the_end_of_a_queue_pair_against_a_receive_that_is_posted() {
     explore(None, || {
-        let bed = Bed::new();
-        let qp = bed.qp();
+        let fixture = Fixture::new();
+        let qp = fixture.qp();
         race(vec![Box::new(move || assert!(receive(qp, 1))), Box::new(move || qp.disconnected(true))]);
-        assert_eq!(results(bed.cq), [(1, false)], "before the close, which flushes once more");
+        assert_eq!(results(fixture.cq), [(1, false)], "before the close, which flushes once more");
         close_inline(qp);
-        bed.tear_down();
+        fixture.tear_down();
     });
 }
 
@@ -93,17 +93,17 @@ unsafe extern "win64" fn offered(context: PVOID, connector: *mut NDK_CONNECTOR) 
 
 /// Two queue pairs of one adapter, connected.
 struct Connection {
-    bed: Bed,
+    fixture: Fixture,
     qps: [Pointer<Qp<Machine>>; 2],
     connectors: [Pointer<Connector<Machine>>; 2],
 }
 
 impl Connection {
     fn new() -> Self {
-        let bed = Bed::new();
+        let fixture = Fixture::new();
         let place = AtomicPtr::new(null_mut());
-        let listener = bed.listener(offered, std::ptr::from_ref(&place).cast_mut().cast());
-        let (near, qps) = (bed.connector(), [bed.qp(), bed.qp()]);
+        let listener = fixture.listener(offered, std::ptr::from_ref(&place).cast_mut().cast());
+        let (near, qps) = (fixture.connector(), [fixture.qp(), fixture.qp()]);
         let (connecting, accepting, closing) = (Ending::default(), Ending::default(), Ending::default());
         assert!(connect(near, qps[0], &connecting).is_ok());
         pump();
@@ -116,7 +116,7 @@ impl Connection {
         // It pends until the connector that it showed is closed, and tells nobody.
         close(listener, Box::leak(Box::new(closing)));
         let connectors = [near, far];
-        Self { bed, qps, connectors }
+        Self { fixture, qps, connectors }
     }
 
     /// Closes all, the connector that was closed already left out; returns the results.
@@ -129,8 +129,8 @@ impl Connection {
         for qp in self.qps {
             close_inline(qp);
         }
-        let results = results(self.bed.cq);
-        self.bed.tear_down();
+        let results = results(self.fixture.cq);
+        self.fixture.tear_down();
         results
     }
 }
@@ -142,7 +142,7 @@ fn a_send_that_is_posted_against_the_receive_for_it() {
         let [near, far] = connection.qps;
         race(vec![Box::new(move || assert!(send(near, 1))), Box::new(move || assert!(receive(far, 2)))]);
         // Before anything else makes either go on.
-        assert_eq!(results(connection.bed.cq), [(1, true), (2, true)]);
+        assert_eq!(results(connection.fixture.cq), [(1, true), (2, true)]);
         assert_eq!(connection.end(false), []);
     });
 }

@@ -12,7 +12,7 @@ use crate::port::PortState;
 pub(crate) struct Adapter<K: Kernel> {
     port: Shared<PortState<K>>,
     table: Table<K>,
-    /// Whether a notification may come inside the call that causes it.
+    /// True if a CQ notification may be called inside the call that causes it.
     immediate: bool,
 }
 
@@ -26,7 +26,7 @@ impl<K: Kernel> Adapter<K> {
         Ok(Self { port, table: Table::new()?, immediate })
     }
 
-    /// Whether a notification may come inside the call that causes it.
+    /// Returns true if a CQ notification may be called inside the call that causes it.
     pub(crate) fn notifies_immediately(&self) -> bool {
         self.immediate
     }

@@ -1,14 +1,14 @@
-//! Work that one thread at a time does for all: the progress of a queue pair.
+//! Flat combining: one thread at a time runs the queue pair on behalf of all callers.
 //!
-//! A thread that finds the combiner busy leaves a note and goes on; whoever is at work looks for notes
-//! before it stops. So nobody spins at DISPATCH_LEVEL while another copies a megabyte, and a thread that
-//! is preempted at work delays only what it has taken on.
+//! A thread that finds the combiner busy sets the "run again" state and returns; the thread that holds the
+//! combiner checks that state before it leaves. So no thread spins at DISPATCH_LEVEL while another copies a
+//! megabyte, and a combiner that is preempted delays only the requests that it has taken.
 //!
 //! | state | meaning |
 //! |---|---|
-//! | IDLE | nobody is at work |
-//! | BUSY | somebody is |
-//! | AGAIN | somebody is, and must look once more |
+//! | IDLE | no thread holds the combiner |
+//! | BUSY | one thread holds it |
+//! | AGAIN | one thread holds it, and must run once more before it leaves |
 
 use crate::sync::{AtomicU32, Ordering, UnsafeCell};
 

@@ -1,4 +1,4 @@
-//! What a consumer gives us to hand back: its contexts and its completions.
+//! The consumer's contexts and completion callbacks.
 
 use sys::ndk::NDK_FN_REQUEST_COMPLETION;
 use sys::status::NTSTATUS;

@@ -2,8 +2,9 @@
 
 use sys::wdm::ULONG;
 
-/// Whether `given` is an OR of values of `listed`, the list of a function's page. A listed value may have several bits,
-/// of which one alone may be no listed value: remote write contains local write (WR-4), and is not given by halves.
+/// Returns true if `given` is an OR of values of `listed`, the flags on a function's page. A listed value may
+/// have several bits, of which one alone may be no listed value: remote write contains local write (WR-4),
+/// and the bit that it adds is not valid alone.
 pub(crate) fn is_made_of(given: ULONG, listed: &[ULONG]) -> bool {
     let contained = listed.iter().filter(|value| given & **value == **value);
     contained.fold(0, |made, value| made | value) == given

@@ -41,7 +41,8 @@ pub(crate) fn place<T>(value: T) -> Result<NonNull<T>, NoMemory> {
 ///
 /// # Safety
 ///
-/// `block` came from [`place`] for the same `T`, its value was moved out or dropped, and nobody uses it.
+/// `block` came from [`place`] for the same `T`, its value was moved out or dropped, and no reference to it
+/// remains.
 pub(crate) unsafe fn free<T>(block: NonNull<T>) {
     // SAFETY: the caller passes a block of `place`, which used this layout.
     unsafe { block::release(block.cast(), Layout::new::<T>()) }
@@ -110,7 +111,7 @@ impl<T> Shared<T> {
         Self::clone(&ManuallyDrop::new(Self(raw.cast())))
     }
 
-    /// Whether both are owners of the same value.
+    /// Returns true if both own the same value.
     #[must_use]
     pub fn same(&self, other: &Self) -> bool {
         self.0 == other.0
@@ -144,7 +145,7 @@ impl<T> Drop for Shared<T> {
             return;
         }
         fence(Ordering::Acquire);
-        // SAFETY: this was the last owner, so nobody reads the value any more.
+        // SAFETY: this was the last owner, so no reference to the value remains.
         unsafe { self.0.drop_in_place() };
         // SAFETY: the value was dropped in place just now.
         unsafe { free(self.0) };

@@ -1,4 +1,4 @@
-//! What the provider needs of a kernel.
+//! The kernel services that the provider uses.
 
 use core::ffi::c_void;
 use core::fmt;
@@ -11,7 +11,7 @@ use sys::wdm::{GROUP_AFFINITY, MDL};
 ///
 /// # Safety
 ///
-/// What the implementation promises, the provider's unsafe code leans on:
+/// The provider's unsafe code relies on these promises of the implementation:
 /// - [`Kernel::Lock`] excludes other processors and DPCs of its own processor, at any level up
 ///   to DISPATCH_LEVEL.
 /// - [`Dpc`], [`Timer`] and [`Event`] keep the promises in their own documentation.
@@ -26,7 +26,7 @@ pub unsafe trait Kernel: Sized + Send + Sync + 'static {
     /// A call to be made after a time, likewise.
     type Timer: Timer;
 
-    /// What the closing of an adapter waits on.
+    /// The event that the close of an adapter waits for.
     type Event: Event;
 
     /// A mapping of memory that a consumer describes.
@@ -46,7 +46,7 @@ pub unsafe trait Kernel: Sized + Send + Sync + 'static {
     /// until the mapping is dropped.
     unsafe fn map(mdl: NonNull<MDL>, length: usize) -> Result<Self::Mapping, Unmapped>;
 
-    /// Tells whoever watches the machine, with a kernel debugger say, one line. Up to DISPATCH_LEVEL.
+    /// Writes one line to the debug output, as DbgPrintEx does. Up to DISPATCH_LEVEL.
     fn trace(line: fmt::Arguments<'_>);
 }
 
@@ -71,7 +71,7 @@ pub enum Unmapped {
     Resources,
 }
 
-/// What a DPC runs: at DISPATCH_LEVEL, with what [`Dpc::initialise`] was given.
+/// Routine of a DPC or a timer: runs at DISPATCH_LEVEL, with the context that its initialisation was given.
 pub type Routine = unsafe extern "win64" fn(context: *mut c_void);
 
 /// A call to be made soon, at DISPATCH_LEVEL, outside the caller's own stack if the level permits it.
@@ -142,7 +142,7 @@ pub unsafe trait Timer: Send + Sync {
     /// cancelled. It outlives the beginning of its routine.
     unsafe fn set(this: NonNull<Self>, after: Duration);
 
-    /// Whether the call of the last set is not going to be made, by reason of this very cancel. Up to
+    /// Cancels the last set. Returns true if this call prevented the routine from being called. Up to
     /// DISPATCH_LEVEL.
     ///
     /// # Safety
@@ -150,7 +150,7 @@ pub unsafe trait Timer: Send + Sync {
     /// `this` is initialised.
     unsafe fn cancel(this: NonNull<Self>) -> bool;
 
-    /// How late a call may be: the time between two ticks of the clock that makes it.
+    /// Longest delay of the routine past its due time: the time between two ticks of the clock.
     fn lateness() -> Duration;
 }
 

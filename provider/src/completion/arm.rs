@@ -5,25 +5,26 @@
 //!
 //! ```text
 //!  63 ...... 3       2        1 .. 0
-//!  position taken   HELD BACK   arm
+//!  position taken   COALESCED   arm
 //! ```
 //!
-//! Where notifications are moderated, an arm that is satisfied stays in the word, held back, until whoever finds
-//! its notification due takes it out. Arms that come meanwhile merge with it: one notification answers them.
+//! Under interrupt moderation a satisfied arm stays in the word with COALESCED set, until the thread that
+//! finds its notification due takes it out. Arms that come meanwhile merge with it: one notification answers
+//! them.
 //!
-//! Whether an arm is satisfied is asked by both sides, in an order that can't miss: the pusher publishes
-//! its result, then looks at the word; the consumer writes the word, then looks at the results. Whoever
-//! finds both there takes the arm out of the word, which only one of them can.
+//! Both sides check for a satisfied arm, in an order that loses no wake-up: the pusher publishes its result,
+//! then reads the word; the consumer writes the word, then reads the results. The side that sees both takes
+//! the arm out of the word by compare-and-swap, in which only one of them succeeds.
 
 use sys::ndk::{NDK_CQ_NOTIFY_ERRORS, NDK_CQ_NOTIFY_SOLICITED};
 use sys::wdm::ULONG;
 
 use crate::sync::{AtomicU64, Ordering, fence};
 
-/// What a result is to the notification. A class satisfies its own arm and every arm below it.
+/// Notification class of a result. A class satisfies its own arm and every arm below it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Class {
-    /// A success that nobody asked to be told of.
+    /// An unsolicited success.
     Plain,
     /// A receive whose sender asked for a solicited event.
     Solicited,
@@ -31,7 +32,7 @@ pub(crate) enum Class {
     Error,
 }
 
-/// What the consumer waits for. Merging two arms takes the greater: ANY over SOLICITED over ERRORS (CQ-4).
+/// Armed notification type. Merging two arms takes the greater: ANY over SOLICITED over ERRORS (CQ-4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Arm {
     Errors,
@@ -40,7 +41,8 @@ pub(crate) enum Arm {
 }
 
 impl Arm {
-    /// What NdkArmCq was given; ANY, and an unknown value too, arms for anything, so that no wake-up is lost.
+    /// Converts the argument of NdkArmCq; ANY, and an unknown value too, arms for any result, so that no
+    /// wake-up is lost.
     pub(crate) fn from_ndk(kind: ULONG) -> Self {
         match kind {
             NDK_CQ_NOTIFY_ERRORS => Self::Errors,
@@ -76,7 +78,7 @@ impl Arm {
     }
 }
 
-/// What a result is to the arm.
+/// Effect of a result on the arm.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub(crate) enum Answer {
@@ -84,9 +86,9 @@ pub(crate) enum Answer {
     Nothing,
     /// It satisfied the arm, which is taken out: the caller owes one notification.
     Notify,
-    /// It satisfied the arm, whose notification is held back: the caller sees to it that it comes.
+    /// It satisfied the arm, whose notification is coalesced: the caller starts the moderation timer.
     Coalesce,
-    /// The notification was held back before: the caller sees whether it is due.
+    /// The notification was coalesced before: the caller checks for it being due.
     Coalesced,
 }
 
@@ -115,8 +117,8 @@ impl ArmWord {
         fence(Ordering::SeqCst);
     }
 
-    /// What a result of `class`, published at `position` before this call, is to the arm. Asks `moderated`
-    /// whether the notification is to be held back, if it satisfies the arm.
+    /// Applies a result of `class`, published at `position` before this call, to the arm. If the result
+    /// satisfies the arm, `moderated` decides between notifying and coalescing.
     pub(crate) fn satisfy(&self, class: Class, position: u64, moderated: impl Fn() -> bool) -> Answer {
         fence(Ordering::SeqCst);
         let mut word = self.0.load(Ordering::SeqCst);
@@ -137,7 +139,8 @@ impl ArmWord {
         Answer::Nothing
     }
 
-    /// Takes out an arm whose notification is held back; if there is one, the caller owes it.
+    /// Takes out an arm whose notification is coalesced. Returns true if there was one: the caller owes the
+    /// notification.
     #[must_use]
     pub(crate) fn flush_coalesced(&self) -> bool {
         let mut word = self.0.load(Ordering::SeqCst);

@@ -44,7 +44,7 @@ pub(crate) struct Cqe {
     pub(crate) invalidated: u32,
 }
 
-/// What a completion queue is beyond an object.
+/// Type-specific state of a completion queue.
 pub(crate) struct Cq<K: Kernel> {
     adapter: ObjectRef<K, Adapter<K>>,
     entries: Entries,
@@ -122,13 +122,13 @@ impl<K: Kernel> Cq<K> {
         self.entries.pop()
     }
 
-    /// Whether a result was lost.
+    /// Returns true if the queue overflowed and lost a result.
     pub(crate) fn is_overflown(&self) -> bool {
         self.overflown.load(Ordering::Acquire)
     }
 
-    /// Whether a result of at least `class` is in the queue, and where; the newest of errors and
-    /// solicited ones, the oldest of all.
+    /// Returns the position of a result of at least `class` in the queue, if there is one: the newest for
+    /// errors and solicited results, the oldest for any.
     fn present(&self, class: Class) -> Option<u64> {
         let head = self.entries.head();
         let newest = match class {
@@ -141,7 +141,7 @@ impl<K: Kernel> Cq<K> {
 }
 
 impl<K: Kernel> Cq<K> {
-    /// Whether a notification that is coalesced is due, for what is in the queue.
+    /// Returns true if a coalesced notification is due, by the number of results in the queue.
     fn is_due(&self, moderation: Moderation) -> bool {
         // Where a resize is under way the difference is too large, and the notification early.
         let results = self.entries.tail().saturating_sub(self.entries.head());

@@ -1,7 +1,7 @@
 //! Interrupt moderation: how long, and for how many results, a notification may be coalesced (CQ-7).
 //!
 //! Both are maxima (`ndkpi/nc-ndkpi-ndk_fn_control_cq_interrupt_moderation`), so a notification may come
-//! earlier, and does: when a timer rings that was set for an earlier one; when the settings change; when
+//! earlier, and does: when a timer expires that was set for an earlier one; when the settings change; when
 //! the queue overflows.
 
 use core::time::Duration;
@@ -17,7 +17,7 @@ const UNLIMITED: ULONG = ULONG::MAX;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Contradictory;
 
-/// What ends the holding back of a notification.
+/// Limits of the coalescing of a notification.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Moderation {
     /// Microseconds, or [`UNLIMITED`].
@@ -27,12 +27,11 @@ pub(crate) struct Moderation {
 }
 
 impl Moderation {
-    /// Nothing is held back, as for a new queue.
+    /// No notification is coalesced, as for a new queue.
     pub(crate) const OFF: Self = Self { interval: 0, count: 0 };
 
-    /// What NdkControlCqInterruptModeration was given, for a queue of so many results. An interval that the
-    /// timer can't keep, as it may be late by `lateness`, is rounded down so that it can; to nothing, if need
-    /// be.
+    /// Converts the arguments of NdkControlCqInterruptModeration, for a queue of `depth` results. As the
+    /// timer may be late by `lateness`, the interval is shortened by that much, down to zero.
     ///
     /// # Errors
     ///
@@ -59,7 +58,7 @@ impl Moderation {
         (self.interval != UNLIMITED).then(|| Duration::from_micros(self.interval.into()))
     }
 
-    /// Whether it is due with so many results in a queue of this depth.
+    /// Returns true if the count limit is reached by so many results in a queue of this depth.
     pub(super) fn is_reached(self, results: u64, depth: u32) -> bool {
         results >= u64::from(self.count.min(depth))
     }

@@ -79,7 +79,7 @@ enum Role<K: Kernel> {
     },
 }
 
-/// What a connector is beyond an object.
+/// Type-specific state of a connector.
 pub(crate) struct Connector<K: Kernel> {
     adapter: ObjectRef<K, Adapter<K>>,
     role: Role<K>,
@@ -134,7 +134,8 @@ impl<K: Kernel> Connector<K> {
         Some(self.link()?.peer_data(READ_LIMITS))
     }
 
-    /// Whether the queue pair is of the same port, whichever opening of it: no page asks for more.
+    /// Returns true if the queue pair is of the same port. It may be of another NDK adapter object of that
+    /// port: no page asks for more.
     fn shares_port_with(&self, qp: &Object<K, Qp<K>>) -> bool {
         self.adapter.port().same(qp.pd().adapter().port())
     }

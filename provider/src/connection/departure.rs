@@ -1,4 +1,4 @@
-//! Where a connection goes out from, while it needs it.
+//! The local endpoint of an outgoing connection, and its ownership.
 
 use alloc::vec::Vec;
 use core::net::SocketAddr;
@@ -10,8 +10,8 @@ use super::endpoint::Endpoint;
 use crate::heap::{NoMemory, Shared, Within as _};
 use crate::kernel::{Kernel, Lock};
 
-/// What a connection attempt takes of addresses. Dropping it gives that back; up to DISPATCH_LEVEL, with no lock
-/// held.
+/// The local address that a connection attempt occupies. Dropping it releases the address; up to
+/// DISPATCH_LEVEL, with no lock held.
 pub(crate) enum Departure<K: Kernel> {
     /// An endpoint of its own.
     Own(Shared<Endpoint<K>>),

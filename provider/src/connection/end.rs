@@ -13,7 +13,7 @@ use crate::limits::ReadLimits;
 use crate::object::ObjectRef;
 use crate::queue_pair::Qp;
 
-/// How the consumer wants to hear of a disconnect.
+/// Disconnect event callback of the consumer.
 #[derive(Clone, Copy)]
 pub(crate) enum DisconnectEvent {
     Plain(NDK_FN_DISCONNECT_EVENT_CALLBACK, Opaque),

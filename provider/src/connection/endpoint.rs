@@ -59,11 +59,11 @@ impl From<NoMemory> for BindError {
     }
 }
 
-/// What is at a destination.
+/// Result of the lookup of a destination address.
 pub(crate) enum Found<K: Kernel> {
     /// A listener.
     Listener(ObjectRef<K, Listener<K>>),
-    /// One of our ports, on which nobody listens.
+    /// An address of one of our ports, without a listener.
     Nobody,
     /// No port of ours.
     NoHost,
@@ -159,13 +159,13 @@ impl<K: Kernel> SegmentState<K> {
         added.try_for_each(|host| endpoints.hosts.push_within(host)).map_err(|_| NoMemory)
     }
 
-    /// Whether `address` is one of the port's.
+    /// Returns true if `address` is one of the port's.
     pub(crate) fn is_local(&self, number: u64, address: IpAddr) -> bool {
         self.endpoints.lock().hosts.contains(&(address, number))
     }
 
-    /// What a connect to `address` meets. A listener is found while its port has the address and is enabled: a port
-    /// that has gone takes no connects, although its listener is not closed yet.
+    /// Looks up the destination of a connect to `address`. A listener is found while its port has the address
+    /// and is enabled: a port that was removed takes no connects, although its listener is not closed yet.
     pub(crate) fn find(&self, address: &SocketAddr) -> Found<K> {
         let (listener, known) = {
             let endpoints = self.endpoints.lock();
@@ -220,7 +220,7 @@ impl<K: Kernel> Endpoint<K> {
         self.replace_listener(Some(NonNull::from(listener)));
     }
 
-    /// From now on nobody listens here; nobody is in the middle of finding the listener either.
+    /// Removes the listener from the endpoint. After the return no lookup finds it, and none is in progress.
     pub(crate) fn clear_listener(&self) {
         self.replace_listener(None);
     }

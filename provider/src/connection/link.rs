@@ -33,7 +33,7 @@ impl<K: Kernel> Clone for Link<K> {
 }
 
 impl<K: Kernel> Link<K> {
-    /// Whether both are the same side of the same attempt.
+    /// Returns true if both are the same side of the same attempt.
     pub(super) fn same(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Loopback(one, side), Self::Loopback(other, other_side)) => {
@@ -160,7 +160,7 @@ impl<K: Kernel> Link<K> {
         }
     }
 
-    /// Whether the attempt has failed, and this side's consumer has been told.
+    /// Returns true if the attempt has failed, and this side's request was completed.
     pub(super) fn is_refused(&self) -> bool {
         match self {
             Self::Loopback(connection, side) => connection.is_refused(*side),

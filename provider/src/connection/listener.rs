@@ -26,7 +26,7 @@ const BACKLOG: usize = 1024;
 /// table.
 type Make<K> = fn(NDK_VERSION, Connector<K>) -> Result<NonNull<Object<K, Connector<K>>>, NoMemory>;
 
-/// What becomes of an offer that arrives.
+/// Admission of connect requests that arrive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Doors {
     /// It waits for the consumer's connect event.
@@ -37,8 +37,8 @@ enum Doors {
     Closed,
 }
 
-/// How far NdkListen has come. A listener has one address, for good: the first call that gets here claims it, and
-/// gives the claim back if its address can't be bound.
+/// Binding state of the listener. A listener has one address, for good: the first NdkListen that gets here
+/// claims it, and gives the claim back if its address can't be bound.
 enum Binding<K: Kernel> {
     Unbound,
     /// A call of NdkListen binds the endpoint; another one is refused as if that had succeeded.
@@ -76,7 +76,7 @@ impl<K: Kernel> State<K> {
     }
 }
 
-/// What a listener is beyond an object.
+/// Type-specific state of a listener.
 pub(crate) struct Listener<K: Kernel> {
     adapter: ObjectRef<K, Adapter<K>>,
     callback: Option<NDK_FN_CONNECT_EVENT_CALLBACK>,
@@ -265,7 +265,7 @@ impl<K: Kernel> ObjectType<K> for Listener<K> {
         name(Id::of(&self.adapter));
     }
 
-    /// New connections are refused from here on, those that nobody has seen too; the close waits for the
+    /// Refuses new connect requests, and those that were not indicated yet; the close waits for the
     /// connectors that were indicated (CL-7).
     fn start_close(object: &Object<K, Self>) {
         let endpoint = {

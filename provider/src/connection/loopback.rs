@@ -19,7 +19,7 @@ use crate::limits::ReadLimits;
 use crate::object::{Id, ObjectRef};
 use crate::rundown::{Drain as _, Pin, Rundown};
 
-/// What NdkConnect brings along.
+/// Parameters of NdkConnect.
 pub(crate) struct Connect<K: Kernel> {
     /// The connector, which the connection wakes.
     pub(super) connector: ObjectRef<K, Connector<K>>,
@@ -80,7 +80,7 @@ impl<K: Kernel> Connection<K> {
         self.destination
     }
 
-    /// Whether the active side's address is taken for it.
+    /// Returns true if the connection still occupies the active side's local address.
     pub(super) fn has_departure(&self) -> bool {
         self.state.lock().has_departure()
     }
@@ -122,7 +122,7 @@ impl<K: Kernel> Connection<K> {
         request
     }
 
-    /// Whether the attempt of `side` has failed, and its consumer has been told.
+    /// Returns true if the attempt has failed, and the request of `side` was completed.
     pub(super) fn is_refused(&self, side: Side) -> bool {
         self.state.lock().is_refused(side)
     }
@@ -252,7 +252,7 @@ impl<K: Kernel> Connection<K> {
         drop(self.step(|state, _| state.release_connector(side)));
     }
 
-    /// What `side` gets to know of its peer: the limits that hold between them, and the peer's data.
+    /// Returns the read limits in effect between `side` and its peer, and the peer's private data.
     pub(crate) fn peer_data(&self, side: Side, own: ReadLimits) -> (ReadLimits, PrivateData) {
         self.step(|state, _| state.peer_data(side, own))
     }
@@ -262,7 +262,7 @@ impl<K: Kernel> Connection<K> {
         self.established.pin(side.lane())
     }
 
-    /// Whether transfers may begin.
+    /// Returns true if transfers may begin.
     pub(crate) fn is_established(&self) -> bool {
         self.established.is_open()
     }

@@ -11,7 +11,7 @@ use crate::heap::{NoMemory, Shared};
 use crate::kernel::Kernel;
 use crate::object::{Id, Object, ObjectRef, ObjectType, Registry};
 
-/// What a shared endpoint is beyond an object.
+/// Type-specific state of a shared endpoint.
 pub(crate) struct SharedEndpoint<K: Kernel> {
     adapter: ObjectRef<K, Adapter<K>>,
     outlet: Shared<Outlet<K>>,
@@ -35,7 +35,7 @@ impl<K: Kernel> SharedEndpoint<K> {
         self.outlet.address()
     }
 
-    /// What its connections go out from.
+    /// The outlet that its connections share.
     pub(super) fn outlet(&self) -> &Shared<Outlet<K>> {
         &self.outlet
     }

@@ -69,7 +69,7 @@ impl<K: Kernel> Slot<K> {
         }
     }
 
-    /// Whether the consumer has called, and not been told of the outcome yet.
+    /// Returns true if a request was accepted, and its outcome not reported to the consumer yet.
     pub(super) const fn owes(&self) -> bool {
         matches!(self, Self::Pending(_) | Self::Due(..))
     }

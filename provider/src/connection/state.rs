@@ -71,7 +71,7 @@ pub(super) enum Phase<K: Kernel> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Invalid;
 
-/// What NdkAccept brings along. Nothing of it is used before the connection has admitted the accept.
+/// Parameters of NdkAccept. None is used before the connection has admitted the accept.
 pub(crate) struct Accept<K: Kernel> {
     pub(super) claim: Claim<K>,
     pub(super) tie: ObjectRef<K, Qp<K>>,
@@ -81,11 +81,11 @@ pub(crate) struct Accept<K: Kernel> {
     pub(super) request: Request<K, Connector<K>>,
 }
 
-/// What NdkDisconnect found.
+/// Outcome of NdkDisconnect.
 pub(crate) enum Disconnected {
     /// The request is kept and completes when transfers have drained.
     Pending,
-    /// They have.
+    /// Transfers have drained.
     Done,
 }
 
@@ -96,7 +96,7 @@ pub(super) struct State<K: Kernel> {
     passive: End<K>,
 }
 
-/// What a transition leaves to do, and what it took out, which is dropped without the lock.
+/// Actions that a state transition asks for, and references that it took out, to be dropped without the lock.
 pub(super) struct Transition<K: Kernel> {
     /// Sides whose connector has something to deliver.
     pub(super) wake_active: bool,
@@ -105,11 +105,11 @@ pub(super) struct Transition<K: Kernel> {
     pub(super) stop: bool,
     /// To be flushed for good.
     pub(super) flush: Option<ObjectRef<K, Qp<K>>>,
-    /// What an attempt that has ended gives back.
+    /// References of the phase of an attempt that has ended.
     pub(super) released: Option<Phase<K>>,
 }
 
-/// What [`State::withdraw`] took out, and the request, which is answered inline.
+/// References that [`State::withdraw`] took out, and the request, which is answered inline.
 pub(super) struct Withdrawn<K: Kernel> {
     pub(super) request: Option<Request<K, Connector<K>>>,
     pub(super) connectors: [Option<ObjectRef<K, Connector<K>>>; 2],
@@ -153,7 +153,7 @@ impl<K: Kernel> State<K> {
             .map(|connector| connector.and_then(|connector| connector.acquire(Kind::Request).ok()))
     }
 
-    /// Whether the active side's address is taken for it.
+    /// Returns true if the connection still occupies the active side's local address.
     pub(super) const fn has_departure(&self) -> bool {
         match &self.phase {
             Phase::Offered { .. }
@@ -165,7 +165,8 @@ impl<K: Kernel> State<K> {
         }
     }
 
-    /// Whether the attempt of `side` has failed and its consumer knows it: the connector may connect again.
+    /// Returns true if the attempt has failed and the request of `side` was completed: the connector may
+    /// connect again.
     pub(super) fn is_refused(&mut self, side: Side) -> bool {
         matches!(self.phase, Phase::Refused) && !self.end(side).establish.owes()
     }

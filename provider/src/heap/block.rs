@@ -10,7 +10,7 @@ use core::ptr::NonNull;
 
 use super::NoMemory;
 
-/// What every allocator keeps to.
+/// Alignment that every pool allocation has.
 const POOL_ALIGNMENT: usize = 16;
 
 /// The layout of the block around what `layout` asks for, if that wants more than pool's alignment. The word
@@ -58,7 +58,7 @@ pub(super) unsafe fn allocate(layout: Layout) -> Result<NonNull<u8>, NoMemory> {
 ///
 /// # Safety
 ///
-/// `block` came from [`allocate`] with this layout, and nobody uses it.
+/// `block` came from [`allocate`] with this layout, and no reference to it remains.
 pub(super) unsafe fn release(block: NonNull<u8>, layout: Layout) {
     match around(layout) {
         Ok(Some(around)) => {

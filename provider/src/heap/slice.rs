@@ -43,11 +43,11 @@ impl<T> Slice<T> {
         ManuallyDrop::new(self).0
     }
 
-    /// Takes back what was leaked.
+    /// Takes a leaked slice back.
     ///
     /// # Safety
     ///
-    /// `elements` came from [`Slice::leak`] and were not reclaimed yet; nobody else uses them.
+    /// `elements` came from [`Slice::leak`] and were not reclaimed yet; no other reference to them remains.
     pub(crate) unsafe fn reclaim(elements: NonNull<[T]>) -> Self {
         Self(elements)
     }

@@ -1,7 +1,7 @@
-//! Adding to collections that have room.
+//! Pushes to collections without growing them.
 //!
-//! What `alloc`'s own collections do when they are full ends in a panic when memory runs out; the compiler
-//! keeps that, although room was made before, unless it sees that there is some.
+//! `alloc`'s own collections grow when they are full, and panic when memory runs out. The compiler keeps that
+//! path in the image, although the capacity was reserved before, unless it can prove it unreachable.
 
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;

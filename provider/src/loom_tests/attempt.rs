@@ -15,7 +15,7 @@ use super::kernel::{Machine, pump};
 use super::{explore, race};
 use crate::connection::{ConnectError, Connector};
 
-/// What the listener has offered, last.
+/// The last connector that the listener indicated.
 #[derive(Default)]
 struct Offered {
     connector: AtomicPtr<NDK_CONNECTOR>,
@@ -35,12 +35,12 @@ unsafe extern "win64" fn offered(context: PVOID, connector: *mut NDK_CONNECTOR) 
     record.count.fetch_add(1, SeqCst);
 }
 
-/// How the first attempt ends, of which a DPC is left.
+/// End of the first attempt, which leaves a DPC queued.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum First {
     /// The listener refuses it inline.
     Refused,
-    /// It is accepted, and the peer leaves; its consumer learns that from NdkCompleteConnect.
+    /// It is accepted, and the peer disconnects; NdkCompleteConnect reports that.
     Aborted,
 }
 

@@ -60,7 +60,7 @@ impl Pointer<Connector<Machine>> {
     }
 }
 
-/// How a request, or a close, of the consumer's ended.
+/// Outcome of a request or a close of the consumer.
 #[derive(Default)]
 pub(super) struct Ending {
     /// Completions that were called.

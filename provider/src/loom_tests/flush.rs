@@ -113,7 +113,7 @@ impl Connection {
         assert!(near.complete_connect(None).is_ok());
         pump();
         assert_eq!((connecting.status(), accepting.status()), (STATUS_SUCCESS, STATUS_SUCCESS));
-        // It pends until the connector that it showed is closed, and tells nobody.
+        // It pends until the connector that it indicated is closed, and has no completion callback.
         close(listener, Box::leak(Box::new(closing)));
         let connectors = [near, far];
         Self { fixture, qps, connectors }

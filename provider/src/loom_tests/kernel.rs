@@ -37,7 +37,7 @@ pub(super) fn expire() {
     pump();
 }
 
-/// Whether a timer is set.
+/// Returns true if a timer is set.
 pub(super) fn is_ticking() -> bool {
     !TIMERS.lock().unwrap().is_empty()
 }
@@ -73,7 +73,7 @@ unsafe impl Sync for Raw {}
 impl Raw {
     fn mutex(&self) -> &'static Mutex<()> {
         let mutex: *const Mutex<()> = &**self.mutex.get_or_init(Box::default);
-        // SAFETY: the mutex stays where it is until the lock is dropped, which nobody holds then.
+        // SAFETY: the mutex stays where it is until the lock is dropped, and no thread holds it then.
         unsafe { &*mutex }
     }
 }
@@ -126,7 +126,7 @@ impl Event for Signal {
         }
     }
 
-    /// There is no time here: nobody waits for long.
+    /// Waits without a time limit: a loom model has no clock.
     fn wait_for(&self, _: Duration) -> bool {
         self.wait();
         true

@@ -12,7 +12,7 @@ use super::kernel::pump;
 use super::{explore, race};
 use crate::connection::ConnectError;
 
-/// What the listener's consumer saw.
+/// Connect events that the listener's consumer received.
 #[derive(Default)]
 struct Offers {
     seen: AtomicU32,

@@ -18,7 +18,7 @@ const EVENT: u32 = 1;
 /// The consumer closes the object in the callback.
 const CLOSE: u32 = 2;
 
-/// What happened to one object. Plain atomics: loom runs one thread at a time, and is not to explore these.
+/// Events of one object. Plain atomics: loom runs one thread at a time, and is not to explore these.
 #[derive(Default)]
 struct Story {
     /// Callbacks of the object that run.

@@ -23,7 +23,8 @@ impl<K: Kernel> Default for Attempts<K> {
 }
 
 impl<K: Kernel> Attempts<K> {
-    /// Whether an attempt may begin that found `earlier`, and found no other that waits.
+    /// Returns true if an attempt that found `earlier` may begin: that is still the last one, and no connect
+    /// waits.
     pub(super) fn admits(&self, earlier: Option<&Link<K>>) -> bool {
         let unchanged = match (&self.last, earlier) {
             (Some(last), Some(earlier)) => last.same(earlier),

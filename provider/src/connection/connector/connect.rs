@@ -73,7 +73,7 @@ pub(crate) enum Origin<K: Kernel> {
 }
 
 impl<K: Kernel> Origin<K> {
-    /// What it stands for.
+    /// The source address that it names.
     pub(crate) fn source(&self) -> Source<'_, K> {
         match self {
             Self::Address(address) => Source::Address(*address),

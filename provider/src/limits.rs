@@ -22,7 +22,8 @@ pub(crate) struct ReadLimits {
 }
 
 impl ReadLimits {
-    /// What holds between this side and its peer (CM-6); both were capped to their adapter's maximum.
+    /// Returns the limits in effect between this side and its peer (CM-6); both were capped to their
+    /// adapter's maximum.
     pub(crate) fn effective(self, peer: Self) -> Self {
         Self { inbound: self.inbound.min(peer.outbound), outbound: self.outbound.min(peer.inbound) }
     }

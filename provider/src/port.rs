@@ -38,12 +38,12 @@ impl<K: Kernel> Segment<K> {
     }
 }
 
-/// What the objects of a port share.
+/// State of a port that its objects share.
 pub struct PortState<K: Kernel> {
     segment: Shared<SegmentState<K>>,
     number: u64,
     enabled: AtomicBool,
-    /// Whether a notification may come inside the call that causes it.
+    /// True if a CQ notification may be called inside the call that causes it.
     immediate: AtomicBool,
     counters: Counters,
     objects: Registry<K>,
@@ -66,18 +66,18 @@ impl<K: Kernel> PortState<K> {
         &self.segment
     }
 
-    /// Whether consumers may listen on this address and connect from it: it is one of the port's, and the port is
-    /// enabled.
+    /// Returns true if consumers may listen on this address and connect from it: it is one of the port's, and
+    /// the port is enabled.
     pub(crate) fn is_local(&self, address: IpAddr) -> bool {
         self.is_enabled() && self.segment.is_local(self.number, address)
     }
 
-    /// Whether the port is there, and NDK enabled.
+    /// Returns true if the port is present, and NDK enabled.
     pub(crate) fn is_enabled(&self) -> bool {
         self.enabled.load(Ordering::Acquire)
     }
 
-    /// Which of the segment's ports this is.
+    /// The number of the port in its segment.
     pub(crate) const fn number(&self) -> u64 {
         self.number
     }
@@ -86,7 +86,7 @@ impl<K: Kernel> PortState<K> {
         &self.counters
     }
 
-    /// Whether a notification may come inside the call that causes it.
+    /// Returns true if a CQ notification may be called inside the call that causes it.
     pub(crate) fn notifies_immediately(&self) -> bool {
         self.immediate.load(Ordering::Acquire)
     }
@@ -138,7 +138,7 @@ impl<K: Kernel> Port<K> {
         self.0.segment.set_hosts(self.0.number, addresses)
     }
 
-    /// What its objects share.
+    /// The state that its objects share.
     pub(crate) fn state(&self) -> &Shared<PortState<K>> {
         &self.0
     }
@@ -156,19 +156,19 @@ impl<K: Kernel> Port<K> {
         self.0.enabled.store(enabled, Ordering::Release);
     }
 
-    /// Whether NDK is enabled.
+    /// Returns true if NDK is enabled.
     #[must_use]
     pub fn enabled(&self) -> bool {
         self.0.is_enabled()
     }
 
-    /// What the port has counted so far.
+    /// Returns the performance counters of the port.
     #[must_use]
     pub fn statistics(&self) -> Statistics {
         self.0.counters.read()
     }
 
-    /// Tells `each` the local and the remote address of every established connection of the port's. Up to
+    /// Calls `each` with the local and the remote address of every established connection of the port. Up to
     /// DISPATCH_LEVEL.
     pub fn connections(&self, mut each: impl FnMut(SocketAddr, SocketAddr)) {
         self.0.objects.for_each(|connector: &Object<K, Connector<K>>| {
@@ -178,8 +178,8 @@ impl<K: Kernel> Port<K> {
         });
     }
 
-    /// Tells `each` the address of everyone who listens on the port, and of every shared endpoint; it listens
-    /// if the flag is set. Up to DISPATCH_LEVEL.
+    /// Calls `each` with the address of every listener on the port, and of every shared endpoint; the flag is
+    /// set for a listener. Up to DISPATCH_LEVEL.
     pub fn endpoints(&self, mut each: impl FnMut(SocketAddr, bool)) {
         self.0.objects.for_each(|listener: &Object<K, Listener<K>>| {
             if let Some(address) = listener.local_address() {

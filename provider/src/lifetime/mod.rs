@@ -1,4 +1,4 @@
-//! When an object may go: one atomic word per object, and the only code that decides on it.
+//! Object lifetime: one atomic word per object counts its references and records its close.
 //!
 //! # The word
 //!
@@ -7,12 +7,12 @@
 //! CLOSING  CLOSE CALL   callbacks      requests       successors
 //! ```
 //!
-//! | part | held by | let go when |
+//! | field | held by | released when |
 //! |---|---|---|
 //! | successors | an object that was created from, or tied to, this one | its close completion has *returned* (CL-5, CL-6) |
 //! | requests | an asynchronous request, a call in progress, an open connection | the request's completion has *returned*, the call ends, the connection is drained (CL-3) |
 //! | callbacks | a DPC that is queued or running | it has returned (CL-3) |
-//! | CLOSE CALL | the close call itself | it has started what closing needs and asks for the verdict |
+//! | CLOSE CALL | the close call itself | flush and cancellation have begun; it asks for the close status |
 //! | CLOSING | set once, by close; never cleared | - |
 //!
 //! # The transitions, and what the caller owes after each
@@ -43,10 +43,11 @@
 //!   from a holder, and releases it after the callback has returned. So either `finish_close` finds it, or it
 //!   was released before, when the callback had returned.
 //! - *close inside a callback*: the callback's own hold is still there when `finish_close` runs, so the
-//!   verdict is `Pending`, and the return of the callback or a later release is the `Last` one.
+//!   status is `Pending`, and the return of the callback or a later release is the `Last` one.
 //! - *an antecedent against its last successor*: the successor's hold on the antecedent's word is released
-//!   after the successor's close completion has returned, by whoever called that; of several successors only
-//!   one release can be the `Last`, and if all come before `finish_close`, the antecedent's close is inline.
+//!   after the successor's close completion has returned, by the DPC that called it; of several successors
+//!   only one release can be the `Last`, and if all come before `finish_close`, the antecedent's close is
+//!   inline.
 //! - *create against the parent's close*: `try_acquire` for the successor either comes before CLOSING, and
 //!   then the parent waits for it, or is refused.
 //! - *a listener's close against a connection that arrives*: the connect takes a hold as a successor does. It
@@ -54,7 +55,7 @@
 //!   back, or is taken off the queue by the close, or was shown: in each case the hold goes with the connector.
 //! - *flush against posts*: not the word's business. A post and a flush each hold the queue pair as a
 //!   request; the combiner makes one of them see the other's work.
-//! - *the consumer acts inside the completion*: the completion is called by whoever was told `Last`,
+//! - *the consumer acts inside the completion*: the completion follows from the release that returned `Last`,
 //!   after `finish_close` has returned `Pending`, or while it is about to; neither touches the object again.
 //!
 //! `tests` explores the word in every interleaving of three threads, `loom_tests` the objects, listeners and
@@ -128,7 +129,7 @@ pub enum Refused {
     Full,
 }
 
-/// What the caller of [`Lifetime::release`] owes.
+/// Outcome of [`Lifetime::release`], with the obligation of its caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub enum Released {
@@ -138,13 +139,13 @@ pub enum Released {
     Last,
 }
 
-/// What [`Lifetime::finish_close`] found.
+/// Outcome of [`Lifetime::finish_close`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub enum CloseStatus {
     /// Nothing holds the object: free it and answer STATUS_SUCCESS; the completion is never called.
     Closed,
-    /// Something does: answer STATUS_PENDING; whoever releases the last hold calls the completion.
+    /// References remain: answer STATUS_PENDING; the release of the last one completes the close.
     Pending,
 }
 
@@ -152,7 +153,7 @@ pub enum CloseStatus {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AlreadyClosing;
 
-/// What holds an object at one moment, in numbers.
+/// Snapshot of the counts of an object's lifetime word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Holds {
     /// Close was called.
@@ -252,7 +253,7 @@ impl Lifetime {
         if word & !CLOSE_CALL == FREE { CloseStatus::Closed } else { CloseStatus::Pending }
     }
 
-    /// What holds the object now; another processor may change it at once.
+    /// Returns a snapshot of the counts; another processor may change them at once.
     #[must_use]
     pub fn holds(&self) -> Holds {
         let word = self.0.load(Ordering::Acquire);

@@ -20,7 +20,7 @@ pub(crate) const MAX_PAGES: usize = 257;
 /// Lists of a region: one for the registration that is valid, one for the next that is posted.
 const LISTS: usize = 2;
 
-/// What NdkInitializeFastRegisterMr prepared, so that a post need not allocate.
+/// Resources that NdkInitializeFastRegisterMr allocated, so that a post need not allocate.
 pub(super) struct Prepared<K: Kernel> {
     pages: usize,
     remote: bool,
@@ -34,7 +34,7 @@ impl<K: Kernel> Default for Prepared<K> {
     }
 }
 
-/// What a consumer asks of one fast registration.
+/// Parameters of one fast registration.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Layout {
     /// Where in the first page the memory begins.

@@ -58,7 +58,7 @@ impl Key {
     }
 }
 
-/// What a consumer or a peer names memory by.
+/// Memory token (STag, R_Key): the name of registered memory in a request of the consumer or its peer.
 ///
 /// ```text
 ///  31 ........ 14   13 ....... 0

@@ -1,4 +1,4 @@
-//! What a slot of the token table belongs to, and registrations on their way to it.
+//! The owner of a slot of the token table, a region or a window, and pending registrations.
 
 use super::registration_state::{Deregister, RegistrationState, Waiter};
 use super::slot::{Generation, Memory, Parent, Registration};
@@ -9,7 +9,7 @@ use crate::object::{Object, ObjectRef};
 use crate::queue_pair::Qp;
 use crate::rundown::{Drain, Lane};
 
-/// Event bit of regions and windows: a registration has drained, and somebody waits to be told.
+/// Event bit of regions and windows: a registration has drained, and has a waiter.
 const DRAINED: u32 = 1;
 
 /// A region or a window.
@@ -18,7 +18,7 @@ pub(crate) enum RegionOrWindow<K: Kernel> {
     Window(ObjectRef<K, Mw<K>>),
 }
 
-/// What became of an attempt to invalidate.
+/// Outcome of an invalidation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Invalidated {
     /// The token admits nothing, and no transfer uses the memory.
@@ -49,7 +49,7 @@ impl<K: Kernel> RegionOrWindow<K> {
         })
     }
 
-    /// Whether a work request may invalidate it: not what NdkRegisterMr registered.
+    /// Returns true if a work request may invalidate it: false for a region that NdkRegisterMr registered.
     pub(super) fn can_be_invalidated(&self) -> bool {
         match self {
             Self::Region(region) => region.is_fast(),
@@ -70,7 +70,7 @@ impl<K: Kernel> RegionOrWindow<K> {
         }
     }
 
-    /// Whether `qp` still waits for what it invalidated.
+    /// Returns true if `qp` still waits for the registration that it invalidated to drain.
     pub(crate) fn is_awaited_by(&self, qp: &Object<K, Qp<K>>) -> bool {
         self.registration_state().is_awaited_by(qp)
     }

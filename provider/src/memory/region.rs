@@ -38,7 +38,7 @@ impl From<NoMemory> for RegisterError {
     }
 }
 
-/// What a memory region is beyond an object.
+/// Type-specific state of a memory region.
 pub(crate) struct Mr<K: Kernel> {
     registration_state: RegistrationState<K>,
     /// Of a region that was created for fast registration.
@@ -77,7 +77,7 @@ impl<K: Kernel> Mr<K> {
     }
 }
 
-/// What a deregistration did.
+/// Outcome of a deregistration.
 pub(crate) enum Deregistered {
     /// Done: the token admits nothing, no transfer uses the memory.
     Done,

@@ -1,11 +1,11 @@
-//! What the owner of a slot, a region or a window, knows of it, through one registration after another.
+//! Registration state of a region or a window, the owner of a slot, across successive registrations.
 //!
 //! | phase | meaning | left by |
 //! |---|---|---|
 //! | idle | the slot admits nothing | [`RegistrationState::validate`] |
 //! | valid | it admits what its registration says | [`RegistrationState::end`] |
 //! | draining | it admits nothing new, but transfers still use the memory | the last of them |
-//! | drained | nobody uses it; somebody waits to be told | the owner's DPC |
+//! | drained | no transfer uses it; the waiter is not notified yet | the owner's DPC |
 //!
 //! # Keys
 //!
@@ -14,9 +14,10 @@
 //! another key.
 //!
 //! Of other regions and of windows each registration has a key of its own. A token is known before its registration
-//! is valid: after the post of a bind, which may have others before it in its queue. So a key is claimed when
-//! the request is accepted, and retired when its registration ends or is taken back; whichever of the next
-//! claim and the retirement comes first moves on to the next key, so no key serves twice in a row.
+//! is valid: after the post of a bind, which may have others before it in its queue. So a key is reserved
+//! when the request is accepted, and retired when its registration ends or is rolled back. The next
+//! reservation or the retirement, the earlier of the two, moves on to the next key, so no key serves twice in
+//! a row.
 
 use super::slot::{Generation, Registration, Slot};
 use super::{Domain, Key, Mr, Token};
@@ -26,11 +27,11 @@ use crate::kernel::{Kernel, Lock};
 use crate::object::{Id, Object, ObjectRef};
 use crate::queue_pair::Qp;
 
-/// Who is told that a registration has drained.
+/// The waiter for a registration to drain.
 pub(super) enum Waiter<K: Kernel> {
     /// The consumer's deregistration.
     Deregistration(Request<K, Mr<K>>),
-    /// The queue pair whose work request ended the registration; it goes on then.
+    /// The queue pair whose work request ended the registration; its send queue resumes then.
     Work(ObjectRef<K, Qp<K>>),
 }
 
@@ -76,9 +77,9 @@ pub(super) struct RegistrationState<K: Kernel> {
     state: Lock<K, State<K>>,
 }
 
-/// What became of an attempt to end a registration.
+/// Outcome of the end of a registration.
 pub(super) enum Deregister<K: Kernel> {
-    /// It ended, and nobody used it; the waiter need not wait.
+    /// It ended, and no transfer used it; the waiter need not wait.
     Now(Registration<K>, Option<Waiter<K>>),
     /// Transfers still use it; the waiter is kept.
     Later,
@@ -98,7 +99,7 @@ impl<K: Kernel> RegistrationState<K> {
         &self.pd
     }
 
-    /// Which region a window is bound to.
+    /// The region that a window is bound to.
     pub(super) fn parent(&self) -> Option<Id> {
         self.slot()?.parent()
     }
@@ -177,8 +178,8 @@ impl<K: Kernel> RegistrationState<K> {
         registration.key = claimed.unwrap_or_else(|| self.reserve_key_in(&mut state));
         registration.generation = slot.next_generation();
         state.phase = Phase::Valid(registration.key, registration.generation);
-        // SAFETY: the slot is this registration_state's own; the phase says that nothing was valid or draining, and the
-        // lock that nobody else makes it so now.
+        // SAFETY: the slot belongs to this registration state; the phase says that no registration was valid
+        // or draining, and the lock excludes another call that makes one valid.
         unsafe { slot.validate(registration) };
         Ok(())
     }
@@ -211,8 +212,8 @@ impl<K: Kernel> RegistrationState<K> {
         }
     }
 
-    /// The last transfer has let go of the registration with this key, which had ended. True if somebody
-    /// is to be told, see [`RegistrationState::take_waiter`].
+    /// Records that the last transfer has unpinned the registration with this key, which had ended. Returns
+    /// true if it has a waiter to notify, see [`RegistrationState::take_waiter`].
     #[must_use]
     pub(super) fn drained(&self, key: Key) -> bool {
         let owes = self.leave_draining(key, |waiter| match waiter {
@@ -242,7 +243,7 @@ impl<K: Kernel> RegistrationState<K> {
         }
     }
 
-    /// Who is to be told that the registration has drained.
+    /// Takes the waiter of a registration that has drained.
     pub(super) fn take_waiter(&self) -> Option<Waiter<K>> {
         let mut state = self.state.lock();
         match core::mem::replace(&mut state.phase, Phase::Idle) {
@@ -254,7 +255,7 @@ impl<K: Kernel> RegistrationState<K> {
         }
     }
 
-    /// Whether a work request of `qp` still waits for the registration to drain.
+    /// Returns true if a work request of `qp` still waits for the registration to drain.
     pub(super) fn is_awaited_by(&self, qp: &Object<K, Qp<K>>) -> bool {
         match &self.state.lock().phase {
             Phase::Draining(Some(Waiter::Work(waiter))) | Phase::Drained(Waiter::Work(waiter)) => {

@@ -1,4 +1,4 @@
-//! What a registration permits.
+//! Access rights of a registration.
 
 use sys::ndk::{
     NDK_MR_FLAG_ALLOW_LOCAL_WRITE, NDK_MR_FLAG_ALLOW_REMOTE_READ, NDK_MR_FLAG_ALLOW_REMOTE_WRITE,
@@ -63,12 +63,12 @@ impl Rights {
         rights
     }
 
-    /// Whether a peer may do anything here.
+    /// Returns true if the rights include a remote one.
     pub(crate) fn is_remote(self) -> bool {
         self.intersects(Self::REMOTE_READ | Self::REMOTE_WRITE)
     }
 
-    /// What a window with these rights needs of the region that it is bound to (the page of NdkBind).
+    /// Returns the rights that the region must have for a window with these rights (the page of NdkBind).
     pub(crate) fn behind_window(self) -> Self {
         if self.contains(Self::REMOTE_WRITE) { Self::LOCAL_WRITE } else { Self::LOCAL_READ }
     }

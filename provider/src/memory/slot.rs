@@ -69,7 +69,7 @@ impl Generation {
     pub(crate) const NONE: Self = Self(0);
 }
 
-/// What a window is bound to.
+/// The region that a window is bound to.
 pub(crate) struct Parent<K: Kernel> {
     /// Of the region.
     pub(crate) token: Token,
@@ -79,7 +79,7 @@ pub(crate) struct Parent<K: Kernel> {
     pub(crate) region: ObjectRef<K, Mr<K>>,
 }
 
-/// What a valid token stands for.
+/// Registration behind a valid token.
 pub(crate) struct Registration<K: Kernel> {
     /// The slot's key while it is valid; set when it becomes so.
     pub(crate) key: Key,
@@ -91,13 +91,13 @@ pub(crate) struct Registration<K: Kernel> {
     pub(crate) base: usize,
     /// In bytes.
     pub(crate) length: usize,
-    /// What may be done here.
+    /// The access rights.
     pub(crate) rights: Rights,
     /// Of a window none: that of its region serves.
     pub(crate) memory: Memory<K>,
     /// Of a window.
     pub(crate) parent: Option<Parent<K>>,
-    /// What it belongs to, which stays until no transfer uses it.
+    /// The region or window, which stays until no transfer uses the registration.
     pub(crate) owner: RegionOrWindow<K>,
 }
 
@@ -150,7 +150,7 @@ impl<K: Kernel> Slot<K> {
         self.registration.close()
     }
 
-    /// Which region a window is bound to.
+    /// The region that a window is bound to.
     pub(super) fn parent(&self) -> Option<Id> {
         let registration = self.registration.pin(Lane::Near)?;
         registration.parent.as_ref().map(|parent| Id::of(&parent.region))

@@ -78,7 +78,7 @@ impl<K: Kernel> Table<K> {
         // Made slot by slot in its place: a chunk is larger than a kernel stack should ever hold.
         let slots = Slice::new(CHUNK as usize, |_| Slot::<K>::new())?;
         let chunk: NonNull<Chunk<K>> = slots.leak().cast();
-        // SAFETY: placed just now, and nobody else knows it.
+        // SAFETY: placed just now, and not published yet.
         for (slot, index) in unsafe { chunk.as_ref() }.iter().zip(base..) {
             let last = index.wrapping_add(1) == base.saturating_add(CHUNK);
             let next = if last { NONE } else { index.wrapping_add(1) };
@@ -154,8 +154,8 @@ impl<K: Kernel> Table<K> {
         Ok(Admitted { memory, window: Some(named) })
     }
 
-    /// What a work request is to invalidate by its token, and which registration of it: a peer's must be one that
-    /// admits peers.
+    /// Looks up the registration that a work request invalidates by its token: returns its region or window,
+    /// and its generation. An invalidation by the peer requires a remote right.
     ///
     /// # Errors
     ///

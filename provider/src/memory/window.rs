@@ -12,7 +12,7 @@ use crate::lifetime::{Kind, Refused};
 use crate::object::{Id, Object, ObjectRef, ObjectType, Registry};
 use crate::rundown::Lane;
 
-/// What a memory window is beyond an object.
+/// Type-specific state of a memory window.
 pub(crate) struct Mw<K: Kernel> {
     registration_state: RegistrationState<K>,
     /// The region that it was bound to when it was closed: that must outlive its close completion.
@@ -65,10 +65,10 @@ impl<K: Kernel> Mw<K> {
 }
 
 impl<K: Kernel> Object<K, Mw<K>> {
-    /// Makes the registration that an NdkBind posts: `length` bytes from `address` on in `region`.
+    /// Creates the registration that an NdkBind posts: `length` bytes from `address` on in `region`.
     ///
-    /// What a fast registration before it in the queue will admit is not known yet; so for such a region
-    /// the decision is left to [`PendingRegistration::apply`].
+    /// A region for fast registration may have a registration pending in the queue, so for such a region
+    /// [`PendingRegistration::apply`] checks the range and the rights.
     ///
     /// # Errors
     ///

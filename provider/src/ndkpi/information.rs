@@ -1,4 +1,4 @@
-//! What an adapter says about itself (NDIS-7, NDIS-8).
+//! Adapter information, NDK_ADAPTER_INFO (NDIS-7, NDIS-8).
 
 use sys::ndk::{
     NDK_ADAPTER_FLAG_CQ_INTERRUPT_MODERATION_SUPPORTED, NDK_ADAPTER_FLAG_CQ_RESIZE_SUPPORTED,
@@ -17,7 +17,7 @@ use crate::memory::{MAX_PAGES, MAX_SGE};
 use crate::port::Port;
 
 impl<K: Kernel> Port<K> {
-    /// What an adapter of this version says about itself.
+    /// Returns the NDK_ADAPTER_INFO of an adapter of this version.
     #[must_use]
     pub fn adapter_info(version: NDK_VERSION) -> NDK_ADAPTER_INFO {
         adapter_info(version)

@@ -16,8 +16,8 @@ use crate::memory::{self, Mapped};
 use crate::object::ObjectRef;
 use crate::status::Failure;
 
-/// What the consumer keeps for the provider between NdkBuildLAM and NdkReleaseLAM. The mapping is let go of before
-/// the adapter.
+/// State of a logical address mapping between NdkBuildLAM and NdkReleaseLAM. The mapping is dropped before
+/// the adapter reference.
 struct Held<K: Kernel> {
     mapped: Mapped<K>,
     adapter: ObjectRef<K, Adapter<K>>,

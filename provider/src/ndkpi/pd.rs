@@ -63,7 +63,7 @@ unsafe extern "win64" fn create_mr<K: Kernel>(
     unsafe { hand_out(made, out) }
 }
 
-/// What both forms of creating a queue pair have in common.
+/// Parameters common to NdkCreateQp and NdkCreateQpWithSrq.
 struct NewQp {
     pd: *mut NDK_PD,
     receive_cq: *mut NDK_CQ,

@@ -75,10 +75,10 @@ fn wide(address: UINT64) -> usize {
     usize::try_from(address).unwrap_or(usize::MAX)
 }
 
-/// What the page of every initiator request lists.
+/// Flags that the page of every initiator request lists.
 pub(super) const TRANSFER: &[ULONG] =
     &[NDK_OP_FLAG_SILENT_SUCCESS, NDK_OP_FLAG_READ_FENCE, NDK_OP_FLAG_DEFER];
-/// What the pages of NdkSend and NdkSendAndInvalidate list.
+/// Flags on the pages of NdkSend and NdkSendAndInvalidate.
 const SEND: &[ULONG] = &[
     NDK_OP_FLAG_SILENT_SUCCESS,
     NDK_OP_FLAG_READ_FENCE,
@@ -86,7 +86,7 @@ const SEND: &[ULONG] = &[
     NDK_OP_FLAG_SEND_AND_SOLICIT_EVENT,
     NDK_OP_FLAG_INLINE,
 ];
-/// What the page of NdkRead lists.
+/// Flags on the page of NdkRead.
 const READ: &[ULONG] = &[
     NDK_OP_FLAG_SILENT_SUCCESS,
     NDK_OP_FLAG_READ_FENCE,

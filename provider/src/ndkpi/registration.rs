@@ -19,7 +19,7 @@ use crate::object::Object;
 use crate::queue_pair::{Operation, Qp};
 use crate::status::Failure;
 
-/// What the page of NdkFastRegister lists, and the read sink flag that its remarks name.
+/// Flags on the page of NdkFastRegister, and the read sink flag that its remarks name.
 const FAST_REGISTER: &[ULONG] = &[
     NDK_OP_FLAG_SILENT_SUCCESS,
     NDK_OP_FLAG_READ_FENCE,
@@ -29,7 +29,7 @@ const FAST_REGISTER: &[ULONG] = &[
     NDK_OP_FLAG_ALLOW_REMOTE_WRITE,
     NDK_OP_FLAG_RDMA_READ_SINK,
 ];
-/// What the page of NdkBind lists: a window is for peers only.
+/// Flags on the page of NdkBind: a window grants remote access only.
 const BIND: &[ULONG] = &[
     NDK_OP_FLAG_SILENT_SUCCESS,
     NDK_OP_FLAG_READ_FENCE,
@@ -106,7 +106,8 @@ pub(super) unsafe extern "win64" fn bind<K: Kernel>(
     unsafe { post::<K>(qp, accept) }
 }
 
-/// What NdkInvalidate names, by the type in its header.
+/// Returns the region or window that NdkInvalidate names, by the type in its header, and its protection
+/// domain.
 ///
 /// # Safety
 ///

@@ -1,4 +1,4 @@
-//! Closing: the verdict, and the end.
+//! Close of an object: close status, teardown and close completion.
 
 use core::ptr::NonNull;
 use core::time::Duration;
@@ -13,15 +13,16 @@ use crate::kernel::{Event as _, Kernel};
 use crate::lifetime::CloseStatus;
 use crate::sync::Ordering;
 
-/// How long a blocked close waits until it says what for.
+/// Interval at which a blocked close traces what it waits for.
 const TRACE_INTERVAL: Duration = Duration::from_secs(5);
 
-/// How the consumer learns that a pending close is complete.
+/// Completion of a pending close.
 pub(crate) enum CloseRecord<K: Kernel> {
-    /// By its callback. A null pointer is refused nowhere in the documentation and crashed a provider in
-    /// the field; here the close then completes without a word (CL-2 calls the parameter required).
+    /// A call of the close completion callback. A null pointer is refused nowhere in the documentation and
+    /// crashed a provider in the field; here the close then completes without a call (CL-2 calls the
+    /// parameter required).
     Call(Option<NDK_FN_CLOSE_COMPLETION>, PVOID),
-    /// By waking the thread that waits: an adapter's close blocks (CL-10).
+    /// A signal to the thread that waits: an adapter's close blocks (CL-10).
     Wake(Waiter<K>),
 }
 
@@ -119,7 +120,7 @@ impl<K: Kernel, B: ObjectType<K>> Object<K, B> {
 pub(super) unsafe fn queue_close_completion<K: Kernel>(core: NonNull<Core<K>>) {
     // SAFETY: the object is the caller's alone.
     unsafe { core.as_ref() }.events.store(dpc::END, Ordering::Release);
-    // SAFETY: END was set just now; the object is nobody's but the call's.
+    // SAFETY: END was set just now; the object belongs to the DPC alone.
     unsafe { dpc::queue(core) }
 }
 
@@ -135,8 +136,8 @@ pub(super) unsafe fn complete_close<K: Kernel>(core: NonNull<Core<K>>) {
     unsafe { end(core) }
 }
 
-/// What [`Core::end`] points to: frees the object, completes its close, and only then lets go of its
-/// antecedents (CL-6).
+/// Frees the object, completes its close, and only then releases its antecedents (CL-6). The target of
+/// [`Core::end`].
 ///
 /// # Safety
 ///

@@ -26,7 +26,7 @@ pub(crate) const TIMER: u32 = 1 << 29;
 
 /// Makes the DPC ready. The object was just created and has its place.
 pub(super) fn initialise<K: Kernel>(core: NonNull<Core<K>>) {
-    // SAFETY: the object is alive and nobody else knows it yet.
+    // SAFETY: the object is alive and not published yet.
     let dpc = NonNull::from(unsafe { &core.as_ref().dpc });
     // SAFETY: an object never moves, and this is the only initialisation.
     unsafe { K::Dpc::initialise(dpc, run::<K>, core.as_ptr().cast()) }
@@ -86,7 +86,7 @@ unsafe extern "win64" fn run<K: Kernel>(context: *mut c_void) {
     // the bit END, whose setter left the object to this call.
     let object = unsafe { core.as_ref() };
     if object.events.load(Ordering::Acquire) & END != 0 {
-        // SAFETY: END is set by whoever was told `Last`, and nobody else owns the object.
+        // SAFETY: END is set after a release returned `Last`: no other reference to the object exists.
         unsafe { close::complete_close(core) };
         return;
     }

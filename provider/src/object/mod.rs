@@ -1,16 +1,15 @@
-//! What all objects share: their memory, what they hold, their DPCs and timers, and how they are
-//! closed.
+//! State and operations common to all objects: memory, references, DPC, timer and close.
 //!
 //! # The life of an object
 //!
 //! [`Object::create`] allocates. While the consumer uses the object, everything of ours that needs it
-//! owns a [`ObjectRef`]; dropping the last one after close has been decided is what ends it. The end has one
-//! form, in this order:
+//! owns an [`ObjectRef`]; dropping the last one after the close has started frees it. The teardown has one
+//! order:
 //!
 //! 1. the object's memory is freed;
 //! 2. its body is dismantled: endpoints, queues and tables go, what must outlive it ([`ObjectType::AntecedentRefs`]) stays;
 //! 3. the consumer's close completion is called, if the close was pending;
-//! 4. the ties are dropped, which lets the antecedents go in their turn (CL-5, CL-6).
+//! 4. the antecedent references are dropped, which may free the antecedents in their turn (CL-5, CL-6).
 //!
 //! A pending close is always completed from a DPC, never inside another call of the consumer:
 //! a hold may be dropped anywhere up to DISPATCH_LEVEL, and the stack stays shallow however many
@@ -43,12 +42,12 @@ use crate::kernel::{Dpc, Kernel, Lock};
 use crate::lifetime::{Holds, Kind, Lifetime, Refused};
 use crate::sync::AtomicU32;
 
-/// What one kind of object adds.
+/// Type-specific part of an object.
 pub trait ObjectType<K: Kernel>: Sized + Send + Sync + 'static {
     /// The number that names the kind (OBJ-1).
     const TYPE: NDK_OBJECT_TYPE;
 
-    /// What must stay until the close completion has returned: the holds on antecedents.
+    /// The antecedent references, which are kept until the close completion has returned.
     type Antecedents: Send;
 
     /// Where the object is entered while it exists: its port's registry.
@@ -63,7 +62,7 @@ pub trait ObjectType<K: Kernel>: Sized + Send + Sync + 'static {
         None
     }
 
-    /// The way of its notifications, if a consumer's data path causes them; its DPC is queued by it.
+    /// The vector of its notifications, if a consumer's data path causes them; it queues the object's DPC.
     fn vector(&self) -> Option<&Vector<K>> {
         None
     }
@@ -72,7 +71,7 @@ pub trait ObjectType<K: Kernel>: Sized + Send + Sync + 'static {
     /// during the call. Up to DISPATCH_LEVEL.
     fn start_close(object: &Object<K, Self>);
 
-    /// Takes the object apart: drops everything but the ties.
+    /// Takes the object apart: drops everything but the antecedent references.
     fn into_antecedents(self) -> Self::Antecedents;
 
     /// Makes the consumer's callbacks for `events`, the bits that [`Object::post`] was given since the
@@ -88,7 +87,7 @@ struct Public {
     dispatch: *const c_void,
 }
 
-/// What the object modules need of an object without knowing its kind.
+/// State of an object that does not depend on its type.
 #[repr(C)]
 pub(crate) struct Core<K: Kernel> {
     /// The NDK layer writes to it at any time.
@@ -172,7 +171,7 @@ impl<K: Kernel, B: ObjectType<K>> Object<K, B> {
         self.core.version
     }
 
-    /// What holds the object now, in numbers.
+    /// Returns a snapshot of the object's counts.
     pub fn holds(&self) -> Holds {
         self.core.lifetime.holds()
     }

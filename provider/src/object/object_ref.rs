@@ -54,7 +54,7 @@ impl<K: Kernel, B: ObjectType<K>> ObjectRef<K, B> {
         unsafe { Self::adopt(object, kind) }
     }
 
-    /// Whether both hold the same object.
+    /// Returns true if both refer to the same object.
     pub fn same(&self, other: &Object<K, B>) -> bool {
         core::ptr::eq(self.object.as_ptr(), other)
     }

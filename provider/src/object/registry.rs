@@ -1,4 +1,4 @@
-//! Which objects of a port exist, and why one of them can't go yet.
+//! Registry of the objects of a port, and the reasons for which a close is pending.
 
 use core::cell::UnsafeCell;
 use core::ffi::c_void;
@@ -38,18 +38,18 @@ impl<K: Kernel> Place<K> {
     }
 }
 
-/// Something that keeps an object from going.
+/// A reason for which an object can't be freed yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reason {
-    /// The close call itself, which has not asked for its verdict yet.
+    /// The close call itself, which has not determined its status yet.
     CloseCall,
     /// An object that was created from this one or is tied to it by use.
     Successor {
-        /// What it is.
+        /// The type of the object.
         kind: NDK_OBJECT_TYPE,
         /// The consumer's pointer to it.
         handle: usize,
-        /// Whether its own close has been called, and is pending too.
+        /// True if its own close has been called, and is pending too.
         closing: bool,
     },
     /// So many successors that have no handle: their close completion has not returned, or they are logical
@@ -87,7 +87,7 @@ impl<K: Kernel> Registry<K> {
         }
     }
 
-    /// Takes an object off the list. Afterwards nobody looks at it from here.
+    /// Takes an object off the list. After the return no reader of the registry accesses it.
     ///
     /// # Safety
     ///
@@ -174,8 +174,8 @@ impl<K: Kernel> Registry<K> {
         }
     }
 
-    /// What holds the object at `handle` now: the answer to "why is this close pending?". Tells `each` as
-    /// many reasons as there are; none means that the object can go. Up to DISPATCH_LEVEL.
+    /// Calls `each` for every reason for which the close of the object at `handle` would be pending now; no
+    /// call means that the object can be freed. Up to DISPATCH_LEVEL.
     ///
     /// The handle may be stale. The list is walked under its lock, so this takes as long as the port has
     /// objects: it is for reports and debuggers, not for a data path.
@@ -218,7 +218,7 @@ impl<K: Kernel> Registry<K> {
 /// Names the antecedents of an object of one kind.
 pub(super) type Antecedents<K> = unsafe fn(NonNull<Core<K>>, &mut dyn FnMut(Id));
 
-/// Which object is an antecedent, see [`ObjectType::antecedents`].
+/// Identity of an antecedent, see [`ObjectType::antecedents`].
 #[derive(Clone, Copy, Debug)]
 pub struct Id(*const c_void);
 
@@ -252,7 +252,7 @@ unsafe fn neighbours<'a, K: Kernel>(object: NonNull<Core<K>>) -> &'a mut Neighbo
     unsafe { &mut *place }
 }
 
-/// What [`Core::antecedents`] points to: names the antecedents of an object of kind `B`.
+/// Names the antecedents of an object of kind `B`. The target of [`Core::antecedents`].
 ///
 /// # Safety
 ///

@@ -34,7 +34,7 @@ impl<K: Kernel> ObjectTimer<K> {
 
 /// Makes the timer of an object ready, if it has one. The object was just created and has its place.
 pub(super) fn initialise<K: Kernel, B: ObjectType<K>>(object: NonNull<Object<K, B>>) {
-    // SAFETY: the object is alive and nobody else knows it yet.
+    // SAFETY: the object is alive and not published yet.
     if let Some(timer) = unsafe { object.as_ref() }.body.timer() {
         // SAFETY: an object never moves, and this is the only initialisation.
         unsafe {

@@ -21,7 +21,7 @@ const NEXT_TICK: Duration = Duration::from_nanos(100);
 pub struct Vector<K: Kernel> {
     /// The processors that the consumer prefers for its callback.
     affinity: Option<GROUP_AFFINITY>,
-    /// Whether to queue directly all the same.
+    /// True if the DPC is queued on the current processor in spite of the affinity.
     immediate: bool,
     /// Queues the call on a machine that has no other processor.
     tick: K::Timer,

@@ -1,4 +1,4 @@
-//! What a port counts (NDIS-4).
+//! Performance counters of a port (NDIS-4).
 
 use crate::sync::{AtomicU64, Line, Ordering};
 
@@ -27,12 +27,12 @@ pub struct Statistics {
     pub out_frames: u64,
 }
 
-/// Into how many stripes traffic is divided.
+/// Number of stripes of the traffic counters.
 const STRIPES: usize = 8;
 
-/// What messages count. One direction of a connection counts in one stripe of either port, and the other
-/// direction in the next, so that two processors that talk to each other do not hand each other a cache line
-/// for it.
+/// Counters of messages. One direction of a connection counts in one stripe of either port, and the other
+/// direction in the next, so that two processors at the ends of a connection do not share a cache line for
+/// them.
 #[derive(Debug, Default)]
 struct Traffic {
     in_octets: AtomicU64,

@@ -81,7 +81,8 @@ impl<K: Kernel> Lookups<K> {
 }
 
 impl<K: Kernel> PortState<K> {
-    /// Whether a request that names this address is to wait: the port does not have it, and a driver looks it up.
+    /// Returns true if a request that names this address is to wait: the port does not have it, and a driver
+    /// looks it up.
     pub(crate) fn is_to_be_looked_up(&self, address: IpAddr) -> bool {
         self.is_enabled() && !self.is_local(address) && self.lookups.is_possible()
     }

@@ -18,7 +18,7 @@ use crate::verifier::{self, Finding};
 /// Held while a machine exists: there is one at a time in a process.
 static ONE: Mutex<()> = Mutex::new(());
 
-/// How a machine is to be, before it is booted as an `M`.
+/// The settings and subsystems of a machine that has not been booted yet, as an `M`.
 pub struct Builder<M = Machine> {
     settings: Settings,
     subsystems: Subsystems,

@@ -1,6 +1,6 @@
 //! Pageable memory: paged pool, and the sections of images whose names begin with `PAGE`.
 //!
-//! What the kernel uses at DISPATCH_LEVEL must not lie in it: locks, events, timers, deferred calls, work items.
+//! Data that the kernel uses at DISPATCH_LEVEL must not lie in it: locks, events, timers, DPCs, work items.
 //!
 //! With Driver Verifier's option to force IRQL checking, all of it is paged out whenever a thread comes to
 //! DISPATCH_LEVEL. Here it is made inaccessible then, if the machine's builder asks for that. A touch below
@@ -24,7 +24,7 @@ struct Pageable {
     forced: bool,
     /// By where it begins.
     areas: Mutex<BTreeMap<usize, Area>>,
-    /// How many areas can be paged out.
+    /// The number of areas that can be paged out.
     resident: AtomicUsize,
 }
 

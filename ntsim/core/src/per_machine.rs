@@ -104,7 +104,7 @@ pub(crate) fn end() {
     SLOTS.lock().drain(..).for_each(Slot::clear);
 }
 
-/// Whether a machine is being shut down; those of its threads that serve it end then.
+/// Set while a machine is being shut down; those of its threads that serve it end then.
 #[derive(Default)]
 pub struct Stopping(AtomicBool);
 

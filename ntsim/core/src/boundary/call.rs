@@ -6,7 +6,7 @@ use crate::sched::local::{self, Local};
 use crate::sched::{Irql, What, answered, irql, lower, point_at, raise};
 use crate::verifier::{self, Finding};
 
-/// What a completion routine is called by.
+/// The name under which [`call_driver`] reports calls of completion routines.
 pub const COMPLETION: &str = "IoCompletion";
 
 /// Calls driver code by `call` and checks that it comes back as it was entered: at the same level, with

@@ -10,7 +10,7 @@ use core::ffi::c_void;
 use crate::sched::local::{self, CROSSING, Crossing};
 use crate::verifier::{self, Finding};
 
-/// What registers and the stack hold where a driver has no business: no address, so that its use faults.
+/// The value of registers and stack words that a driver must not use: no address, so that its use faults.
 const POISON: u64 = 0xBAD0_BAD0_BAD0_BAD0;
 
 /// Words of stack between the driver and the simulator.

@@ -1,4 +1,4 @@
-//! How much kernel stack drivers use.
+//! Measures the kernel stack that drivers use.
 //!
 //! Windows gives a thread 24 KiB of kernel stack on x64 ("Using the kernel stack" in the driver design
 //! guide), shared by everything on the way to a driver and below it. Here threads have much more, so that

@@ -1,4 +1,4 @@
-//! What images import: the declaration of an emulated function, and the table the loader binds from.
+//! Exports to driver images: the declaration of an emulated function, and the table the loader binds from.
 //!
 //! # Adding a function
 //!

@@ -10,7 +10,7 @@ pub enum LoadError {
     Read {
         /// The file.
         path: PathBuf,
-        /// What the host says.
+        /// The host's error.
         source: std::io::Error,
     },
     /// The file is no valid PE image for x64.
@@ -18,7 +18,7 @@ pub enum LoadError {
     Format {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The reason.
         reason: String,
     },
     /// The image imports what the simulator does not have.
@@ -34,7 +34,7 @@ pub enum LoadError {
     Memory {
         /// The file.
         path: PathBuf,
-        /// What the host says.
+        /// The host's error.
         source: std::io::Error,
     },
     /// The driver's entry point failed.

@@ -1,4 +1,4 @@
-//! What the headers of a driver image must say before anything is done with it.
+//! Checks of a driver image's headers, which come before anything else is done with it.
 //!
 //! The rules are those of Microsoft's page "PE Format"
 //! (<https://learn.microsoft.com/windows/win32/debug/pe-format>). That a checksum of zero is not compared, and
@@ -13,14 +13,14 @@ use object::read::pe::PeFile64;
 
 use super::mapping::PAGE;
 
-/// What an image may take: "PE32+ images allow for a 64-bit address space while limiting the image size to 2
-/// gigabytes".
+/// The largest size of an image: "PE32+ images allow for a 64-bit address space while limiting the image
+/// size to 2 gigabytes".
 const LARGEST: u64 = 1 << 31;
 
 /// "The Windows loader limits the number of sections to 96."
 const SECTIONS: usize = 96;
 
-/// What the base address must be a multiple of.
+/// The number that the base address must be a multiple of.
 const BASE_ALIGNMENT: u64 = 0x1_0000;
 
 /// Checks the headers; the error is a sentence without its subject.
@@ -73,7 +73,7 @@ fn extent(section: &ImageSectionHeader) -> core::ops::Range<u64> {
     start..start + u64::from(size(section))
 }
 
-/// How many bytes of the image a section takes.
+/// Returns the number of bytes that a section takes in the image.
 pub(super) fn size(section: &ImageSectionHeader) -> u32 {
     match section.virtual_size.get(LE) {
         0 => section.size_of_raw_data.get(LE),

@@ -18,14 +18,14 @@ pub struct Image {
     pub path: PathBuf,
     /// Where it is.
     pub base: usize,
-    /// How many bytes of address space it takes.
+    /// The number of bytes of address space it takes.
     pub size: usize,
     /// Where its entry point is, relative to the base.
     pub entry: u32,
     /// The table of functions, as an address range relative to the base.
     pub(super) functions: Range<u32>,
     pub(super) symbols: Option<&'static Symbols>,
-    /// How its atomics were made points, if they were; the thunks are the end of its address space.
+    /// The plan that made its atomics points, if any; the thunks are the end of its address space.
     pub(super) atomics: Option<&'static Plan>,
     /// Pages of sections that Windows frees once the entry point has succeeded, relative to the base.
     pub(super) discardable: Vec<Range<usize>>,
@@ -82,7 +82,7 @@ impl Image {
         // A stack is unwound at any level, through functions that may be paged out.
         pageable::bring_back(self.base + rva as usize);
         // SAFETY: a loaded image is mapped readable from its base for its whole size. What is read here
-        // (headers, unwind tables, code) nobody writes to after it has been bound.
+        // (headers, unwind tables, code) is not written to after it has been bound.
         unsafe { slice::from_raw_parts((self.base + start) as *const u8, end - start) }
     }
 

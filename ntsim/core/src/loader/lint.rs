@@ -1,4 +1,4 @@
-//! What memory integrity asks of an image (Driver Verifier's code integrity checking).
+//! The requirements of memory integrity on an image (Driver Verifier's code integrity checking).
 //!
 //! The codes are those of Microsoft's page "Code integrity checking". Its 0x2004, sections that do not lie on
 //! pages of their own, does not get here: the loader refuses such an image.

@@ -10,7 +10,7 @@ pub(super) const PAGE: usize = 0x1000;
 /// far as an instruction reaches.
 const PLACE: usize = 0x2000_0000_0000;
 const DISTANCE: usize = 1 << 32;
-/// How many places there are.
+/// The number of places.
 const PLACES: usize = 0x1000;
 /// All addresses that are reserved for images.
 pub const IMAGES: core::ops::Range<usize> = PLACE..PLACE + PLACES * DISTANCE;

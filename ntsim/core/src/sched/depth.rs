@@ -1,4 +1,4 @@
-//! How deep a thread is in its stack, as far as its drivers took it there.
+//! The depth of a thread in its stack, as far as its drivers took it there.
 
 use core::cell::Cell;
 

@@ -46,7 +46,7 @@ pub enum Importance {
     High,
 }
 
-/// What a seed decides of the processing of DPC queues, where there is one.
+/// The random numbers that order the processing of DPC queues, if the schedule has a seed.
 struct DpcOrder(Option<Mutex<fastrand::Rng>>);
 
 static ORDER: PerMachine<DpcOrder> = PerMachine::new();

@@ -20,7 +20,7 @@ pub struct HeldLocks {
 const KEPT: u8 = u8::MAX;
 
 impl HeldLocks {
-    /// How many locks are held.
+    /// Returns the number of locks that are held.
     #[inline]
     pub fn count(&self) -> usize {
         self.count.load(Ordering::Relaxed)

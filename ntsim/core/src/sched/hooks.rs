@@ -8,13 +8,13 @@ use crate::bugcheck::Bugcheck;
 /// A driver's stack as it was; its text is a new line for each frame.
 pub(crate) type Captured = Box<dyn Display + Send>;
 
-/// What the layers above do for the scheduler.
+/// Functions of the layers above that the scheduler calls.
 pub(crate) struct Hooks {
     /// The drivers' stack in the calling thread, unless it is in no driver.
     pub(crate) stack: fn() -> Option<Captured>,
     /// The function that the code at an address belongs to.
     pub(crate) code: fn(u64) -> String,
-    /// What lies at an address, in words that are the same whenever a run is repeated.
+    /// Describes the target of an address, in words that are the same whenever a run is repeated.
     pub(crate) place: fn(u64) -> Option<String>,
     /// Adds to the report of a machine that hangs, a line for each object that waits for a driver.
     pub(crate) hang: fn(&mut String),

@@ -1,4 +1,4 @@
-//! What a thread knows about itself: its level, processor, locks, and how it came into the kernel.
+//! A thread's own state: its level, processor, locks, and the way it came into the kernel.
 //!
 //! Everything here is touched by its own thread only, so it is plain cells in thread-local storage, and
 //! reaching it costs no atomic operation. The same block is what the `gs` register points to while the
@@ -49,17 +49,17 @@ pub struct Local {
     pub(crate) processor: Cell<u32>,
     /// The thread object; `None` while the thread is no part of a machine.
     pub(crate) thread: Cell<Option<&'static Thread>>,
-    /// What it takes turns by; `None` where the machine has no schedule.
+    /// The turns it takes part in; `None` where the machine has no schedule.
     pub turns: Cell<Option<&'static Turns>>,
-    /// How the innermost call into the kernel left driver code; null outside.
+    /// The point at which the innermost call into the kernel left driver code; null outside.
     entry: Cell<*const Entry>,
-    /// How deep its drivers are in its stack.
+    /// The depth of its drivers in its stack.
     pub(crate) depth: Depth,
     /// Where the thread's stack begins and ends.
     stack: Cell<(u64, u64)>,
 }
 
-/// What a call into an image leaves and finds again, whatever became of the registers.
+/// The state that a call into an image saves and restores, whatever became of the registers.
 #[repr(C)]
 #[derive(Default)]
 pub(crate) struct Crossing {
@@ -210,13 +210,13 @@ pub(super) fn prepare(thread: &'static Thread) {
 }
 
 impl Local {
-    /// How many spin locks the thread holds.
+    /// Returns the number of spin locks that the thread holds.
     pub fn held(&self) -> usize {
         self.thread.get().map_or(0, |thread| thread.held.count())
     }
 
-    /// How often normal kernel APCs are held off: in how many critical regions it is, and by how many mutexes
-    /// that it holds.
+    /// Returns the number of times that normal kernel APCs are held off: one for each critical region that
+    /// the thread is in, and one for each mutex that it holds.
     pub(crate) fn apcs_disabled(&self) -> u32 {
         self.critical_regions.get() + self.thread.get().map_or(0, |thread| thread.mutexes.count() as u32)
     }

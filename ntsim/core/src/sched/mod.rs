@@ -70,7 +70,7 @@ pub fn schedule() -> Option<&'static Turns> {
     TURNS.made()?.0.as_ref()
 }
 
-/// What the run came to so far, where the machine has a schedule.
+/// Returns the outcome of the run so far, where the machine has a schedule.
 pub(crate) fn played() -> Option<Played> {
     schedule().map(Turns::played)
 }

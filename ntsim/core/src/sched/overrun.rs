@@ -22,17 +22,18 @@ use super::{Thread, for_each_thread, hooks};
 use crate::bugcheck::Bugcheck;
 use crate::sched::Settings;
 
-/// How much longer a processor may be at DISPATCH_LEVEL than a single DPC: 0x1E00 ticks are Windows' watchdog period,
-/// 0x500 are for a DPC.
+/// The ratio of the time that a processor may be at DISPATCH_LEVEL to that of one DPC: 0x1E00 ticks are Windows'
+/// watchdog period, 0x500 are for a DPC.
 const PERIOD: u32 = 6;
 
-/// How long the report of another thread may take.
+/// The longest time that the report of another thread may take.
 const REPORT: Duration = Duration::from_secs(30);
 
 /// The bug check of the thread that is told to report, and its sentence.
 static OVERRUN: Mutex<Option<(Bugcheck, String)>> = Mutex::new(None);
 
-/// What the thread that got the host's signal is to report. Without a request, the signal is the host's own.
+/// Takes the report that the thread with the host's signal is to make. Without a request, the signal is the
+/// host's own.
 pub fn take() -> (Bugcheck, String) {
     let request = OVERRUN.try_lock_for(Duration::from_secs(1)).and_then(|mut request| request.take());
     request.unwrap_or_else(|| {
@@ -77,7 +78,7 @@ struct Since {
 }
 
 impl Since {
-    /// How long it has been at `place`.
+    /// Returns the time it has been at `place`.
     fn at(&mut self, place: u64, time: Duration) -> Duration {
         if place != self.place {
             *self = Self { place, time };
@@ -108,7 +109,7 @@ fn watch(settings: &Settings, over: &AtomicBool) {
     }
 }
 
-/// What a thread has to stop with, if it has to.
+/// Returns the bug check that a thread has to stop with, if any.
 fn judge(
     settings: &Settings,
     thread: &Thread,

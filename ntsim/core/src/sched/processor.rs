@@ -21,16 +21,16 @@ use crate::sched::Settings;
 /// A call deferred to DISPATCH_LEVEL on one processor.
 #[derive(Clone, Copy)]
 pub struct Deferred {
-    /// What to call.
+    /// The routine to call.
     pub routine: unsafe fn(*mut c_void),
-    /// With what.
+    /// The argument of the routine.
     pub context: *mut c_void,
 }
 
-// SAFETY: whoever defers a call vouches that its context may be used on another thread.
+// SAFETY: the code that defers a call vouches that its context may be used on another thread.
 unsafe impl Send for Deferred {}
 
-/// How often a thread lets others run before it sleeps until its processor is free.
+/// The number of times that a thread lets others run before it sleeps until its processor is free.
 const YIELDS: u32 = 10;
 
 /// One virtual processor.
@@ -82,7 +82,7 @@ pub fn all() -> &'static [Processor] {
     &PROCESSORS.get().0
 }
 
-/// How many processors the running machine has.
+/// Returns the number of processors of the running machine.
 pub fn count() -> usize {
     all().len()
 }
@@ -171,7 +171,7 @@ pub(super) fn occupy(local: &Local) {
             return;
         }
     }
-    // Somebody is at DISPATCH_LEVEL on each; that does not take long.
+    // Each is occupied by a thread at DISPATCH_LEVEL; that does not take long.
     let mut yields = 0;
     while yields < YIELDS || local.turns.get().is_some() {
         sched::contended(Wait::Processor(own as u32));
@@ -191,7 +191,7 @@ pub(super) fn vacate(local: &Local, to: Irql) {
         if !local.in_dpc.get() {
             local.in_dpc.set(true);
             while let Some(deferred) = processor.queue.pop() {
-                // SAFETY: whoever deferred the call vouched for it, and this thread owns the processor.
+                // SAFETY: the code that deferred the call vouched for it, and this thread owns the processor.
                 unsafe { (deferred.routine)(deferred.context) };
             }
             local.in_dpc.set(false);

@@ -1,11 +1,11 @@
-//! How a machine is to be.
+//! The settings of a machine.
 
 use core::time::Duration;
 
 use super::Schedule;
 use crate::per_machine::PerMachine;
 
-/// How a machine is to be. Each part reads what concerns it.
+/// The settings of a machine. Each part reads those that concern it.
 #[derive(Clone, Copy, Debug)]
 pub struct Settings {
     /// The number of virtual processors, 1 to 64.
@@ -20,7 +20,7 @@ pub struct Settings {
     pub force_pending: Option<u64>,
     /// Set if text for the debugger also goes to standard error.
     pub echo: bool,
-    /// How long nothing may move while a thread of the host waits.
+    /// The longest time without progress while a thread of the host waits.
     pub patience: Duration,
     /// The time of one DPC.
     pub dpc_limit: Duration,

@@ -24,11 +24,11 @@ use crate::per_machine::PerMachine;
 /// driver can be told from a live one; they are small.
 #[repr(C)]
 pub struct Thread {
-    /// What other threads wait for: signaled when the thread has ended. It comes first, as in NT's.
+    /// The object for waits of other threads: signaled when the thread has ended. It comes first, as in NT's.
     header: UnsafeCell<DISPATCHER_HEADER>,
     /// Number of the thread, from 1; never reused on its machine.
     pub id: u64,
-    /// What it is for, in reports.
+    /// Its purpose, in reports.
     pub name: String,
     /// The spin locks that it holds.
     pub held: HeldLocks,
@@ -65,7 +65,7 @@ impl fmt::Debug for Thread {
 /// The type of a thread in its header (`KOBJECTS` in `ntddk.h`).
 pub const THREAD_OBJECT: u8 = 6;
 
-/// How long a machine that shuts down waits for each of its threads.
+/// The time that a machine that shuts down waits for each of its threads.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 impl Thread {
@@ -106,7 +106,7 @@ impl Thread {
         self.moves.store(self.moves.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
     }
 
-    /// How often it has.
+    /// Returns the number of times that it has.
     pub(super) fn moves(&self) -> u64 {
         self.moves.load(Ordering::Relaxed)
     }
@@ -131,7 +131,7 @@ impl Thread {
         self.stack.get().copied()
     }
 
-    /// How long the thread has run on the host's processors; `None` if it has ended.
+    /// Returns the time for which the thread has run on the host's processors; `None` if it has ended.
     pub(super) fn processor_time(&self) -> Option<Duration> {
         // The clock of a thread's processor time, as Linux numbers it (`CPUCLOCK_SCHED`, `CPUCLOCK_PERTHREAD_MASK`).
         let clock = !self.host_id << 3 | 2 | 4;
@@ -261,7 +261,7 @@ impl Drop for Attached {
 /// The threads that a machine started and has to wait for.
 #[derive(Default)]
 struct Threads {
-    /// How many have begun, so far.
+    /// The number of threads that have begun so far.
     begun: AtomicU64,
     /// Those that have not ended.
     all: Mutex<Vec<&'static Thread>>,

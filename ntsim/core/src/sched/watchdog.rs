@@ -1,7 +1,7 @@
 //! Telling a machine that hangs from one that works or is idle.
 //!
 //! It hangs if a thread of the host (the one that booted it, say) waits for something in it, and for a
-//! long time no thread of the machine has called the kernel or been called by it. Then nobody will ever
+//! long time no thread of the machine has called the kernel or been called by it. Then no thread will ever
 //! wake the waiting thread, and a report is worth more than a process that has to be killed.
 
 use core::time::Duration;
@@ -10,10 +10,10 @@ use super::{Thread, for_each_thread, hooks};
 use crate::bugcheck::Bugcheck;
 use crate::sched::Settings;
 
-/// How often a waiting thread looks.
+/// The interval at which a waiting thread looks.
 pub(super) const STEP: Duration = Duration::from_secs(1);
 
-/// What a thread that waits has seen of the others.
+/// The progress of the other threads, as a waiting thread has seen it.
 #[derive(Default)]
 pub(super) struct Watch {
     moves: u64,

@@ -11,9 +11,9 @@ use crate::sched::{self, Irql};
 pub struct Finding {
     /// The rule's name: Driver Verifier's, where it has one.
     pub rule: &'static str,
-    /// What Windows would stop with, where it would.
+    /// The bug check that Windows would stop with, where it would.
     pub bugcheck: Option<Bugcheck>,
-    /// What happened, in a sentence.
+    /// A description of the event, in a sentence.
     pub text: String,
     /// The level at which it happened.
     pub irql: Irql,
@@ -23,7 +23,7 @@ pub struct Finding {
     pub thread: String,
     /// The calls into the kernel that it was inside of, innermost first, and how the driver got there.
     pub stack: Vec<Frame>,
-    /// How often it happened at this place.
+    /// The number of times it happened at this place.
     pub times: u64,
 }
 

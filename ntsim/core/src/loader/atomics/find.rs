@@ -16,10 +16,10 @@ use super::Kind;
 /// Largest access that can be an atomic one.
 const WIDEST: usize = 8;
 
-/// What linkers put between functions: INT3.
+/// The padding that linkers put between functions: INT3.
 const PADDING: u8 = 0xCC;
 
-/// How compilers align functions.
+/// The alignment that compilers give to functions.
 const ALIGNMENT: usize = 16;
 
 /// The sections of an image file.

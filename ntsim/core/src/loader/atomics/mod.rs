@@ -7,7 +7,7 @@
 //! passes another point and goes back. Where a jump does not fit, a breakpoint leads to the thunk. Other
 //! accesses to memory can be points, too: on x64 an atomic load or store is a plain MOV.
 //!
-//! What a driver can see of this: its code, if it reads that, is not what the file has; and it uses up to
+//! A driver can see this in two ways: its code, if it reads that, differs from the file's; and it uses up to
 //! 300 bytes more of the stack, which are not counted as the driver's own.
 
 mod find;

@@ -1,4 +1,4 @@
-//! How an image is changed.
+//! The changes to an image that make its atomics scheduling points.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -23,14 +23,14 @@ const BREAKPOINT: u8 = 0xCC;
 /// The code of a jump.
 const JUMP_CODE: u8 = 0xE9;
 
-/// How an image is changed, and where it leads then. Addresses are relative to the image's base.
+/// The changes to an image, and the thunks they lead to. Addresses are relative to the image's base.
 pub(in super::super) struct Plan {
     /// Where the thunks begin: behind the image.
     pub(in super::super) start: u32,
     /// Bytes of address space for the thunks.
     pub(in super::super) size: usize,
     thunks: Vec<u8>,
-    /// What is written where.
+    /// The bytes to write, by address.
     changes: Vec<(u32, Vec<u8>)>,
     /// By the address of a breakpoint: that of its thunk.
     traps: HashMap<u32, u32>,
@@ -108,7 +108,7 @@ impl Plan {
         (reached as *const () as u64).to_le_bytes()
     }
 
-    /// What the image's points are.
+    /// Returns the image's points.
     pub(in super::super) fn points(&self) -> &Points {
         &self.points
     }
@@ -207,7 +207,8 @@ impl Writer {
     }
 }
 
-/// How many instructions from number `at` on have to move for a jump to fit; `None` if one must not.
+/// Returns the number of instructions from index `at` on that have to move for a jump to fit; `None` if one
+/// of them must not move.
 fn room(function: &Function, at: usize, functions: &Functions) -> Option<usize> {
     let instructions = function.instructions.get(at..)?;
     let start = instructions.first()?.ip();

@@ -27,7 +27,7 @@ pub(super) struct Chooser {
     pub(super) choices: u64,
     /// The same, in code.
     pub(super) choices_in_code: u64,
-    /// How often at a place of the kind that the strategy preempts at.
+    /// The number of times at a place of the kind that the strategy preempts at.
     steps: u64,
     strategy: Chosen,
 }
@@ -49,7 +49,7 @@ enum Chosen {
         priorities: Vec<u64>,
         changes: Vec<u64>,
         changes_in_code: Vec<u64>,
-        /// What the next change lowers a priority to; below all that were drawn.
+        /// The priority that the next change lowers a thread to; below all that were drawn.
         lowest: u64,
     },
 }
@@ -200,7 +200,7 @@ fn close_choices(random: &mut fastrand::Rng, most: usize, longest: u32) -> Vec<u
 mod tests {
     use super::*;
 
-    /// What a thousand choices come to while threads 0 to 2 can run all the time.
+    /// Returns a thousand choices while threads 0 to 2 can run all the time.
     fn chosen(seed: u64, strategy: Strategy) -> Vec<Number> {
         let place = match strategy {
             Strategy::Locks => Place::Lock,

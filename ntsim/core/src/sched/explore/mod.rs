@@ -11,9 +11,9 @@
 //! | a wait | `block`, a spin lock or processor that another thread has, a thread's end | another one |
 //! | a beginning, an end | `spawn`, the end of a thread's routine | the new thread when it is chosen; another one |
 //!
-//! A thread that waits for a lock is not chosen until the lock is given back, so nobody spins, and who
-//! waits in a circle is found at once: if no thread can run and none waits for a time, the run is over, with
-//! a report of who waits where.
+//! A thread that waits for a lock is not chosen until the lock is given back, so no thread spins, and a
+//! circular wait is found at once: if no thread can run and none waits for a time, the run is over, with a
+//! report of each thread's wait.
 //!
 //! A driver's own atomics, and its other accesses to memory, are points where the schedule says so
 //! ([`Schedule::atomics`]); else the order of accesses between two calls is the same for every seed.

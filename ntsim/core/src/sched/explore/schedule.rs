@@ -1,9 +1,9 @@
-//! What a schedule is chosen by.
+//! The parameters of a schedule.
 
 use core::fmt;
 use core::str::FromStr;
 
-/// How the thread that runs next is chosen from a seed.
+/// The strategy that chooses the next thread to run from a seed.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Strategy {
     /// A random walk: at each point another thread goes on with a probability that is drawn once per run,
@@ -22,7 +22,7 @@ pub enum Strategy {
     Atomics,
 }
 
-/// Which instructions of images are points, besides calls.
+/// The instructions of images that are points, besides calls.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
 pub enum Atomics {
     /// None: images run as they are.
@@ -99,7 +99,7 @@ impl FromStr for Strategy {
     }
 }
 
-/// Which thread of a machine runs when: all of it follows from a seed.
+/// The order in which a machine's threads run: all of it follows from a seed.
 ///
 /// Given to [`Builder::schedule`](crate::machine::Builder::schedule). One thread of the machine then runs
 /// at a time, and the next one is chosen at every entry into the kernel and every return from it, at every
@@ -112,11 +112,11 @@ impl FromStr for Strategy {
 /// - it takes no decision by an address, the host's time or the order within a hash table.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Schedule {
-    /// What it is chosen from.
+    /// The seed that all choices follow from.
     pub seed: u64,
-    /// How.
+    /// The strategy of the choices.
     pub strategy: Strategy,
-    /// Which instructions of images are points.
+    /// The instructions of images that are points.
     pub atomics: Atomics,
     pub(super) kept: usize,
     pub(super) most: u64,

@@ -1,4 +1,4 @@
-//! What happened in which order.
+//! Records the events of a run in their order.
 
 use core::fmt;
 use core::time::Duration;
@@ -7,7 +7,7 @@ use std::collections::{HashMap, VecDeque};
 use super::{Digest, Points, Schedule};
 use crate::sched::{self, Irql, Thread, for_each_thread, hooks, local};
 
-/// What happened in a thread.
+/// An event in a thread.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum What {
     /// A driver called the function, with this first argument.
@@ -43,9 +43,9 @@ pub struct Event {
     pub processor: u32,
     /// Its level.
     pub irql: Irql,
-    /// How many calls into the kernel it is inside of.
+    /// The number of calls into the kernel it is inside of.
     pub depth: usize,
-    /// What it did; a function with what its first argument points to.
+    /// The event in words; a function with the target of its first argument.
     pub text: String,
 }
 
@@ -53,7 +53,7 @@ pub struct Event {
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Trace(pub Vec<Event>);
 
-/// What came of a [`Schedule`].
+/// The outcome of a run under a [`Schedule`].
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Played {
     /// The schedule.
@@ -80,7 +80,7 @@ pub struct Played {
 pub(super) struct Recorder {
     kept: usize,
     events: VecDeque<Event>,
-    /// How many more are taken; `None` while nothing has been found.
+    /// The number of events still to be recorded; `None` while nothing has been found.
     left: Option<usize>,
     /// Objects on stacks are known by their turn: addresses are the host's.
     known: HashMap<u64, usize>,
@@ -132,7 +132,7 @@ impl Recorder {
         Trace(self.events.iter().cloned().collect())
     }
 
-    /// What lies at `address`, in words that are the same whenever the run is repeated.
+    /// Describes the target of `address`, in words that are the same whenever the run is repeated.
     fn place(&mut self, address: u64) -> String {
         if address < 0x1_0000 {
             return format!(" {address:#x}");

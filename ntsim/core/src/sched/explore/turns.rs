@@ -12,11 +12,11 @@ use super::{Atomics, Digest, Points, Schedule, Trace};
 use crate::bugcheck::Bugcheck;
 use crate::sched::{Thread, for_each_thread, hooks, time, watchdog};
 
-/// How many more points in code than calls are to be expected of a run.
+/// The expected number of points in code for each call of a run.
 const IN_CODE: u64 = 100;
 
-/// How long, by the machine's clock, a thread of the host may be in one wait that has no time limit. Periodic timers
-/// let time pass without end, and nothing that a driver has to do takes so long.
+/// The longest time, by the machine's clock, that a thread of the host may be in one wait without a time limit.
+/// Periodic timers let time pass without end, and nothing that a driver has to do takes so long.
 const HANGS: Duration = Duration::from_secs(600);
 
 /// A thread's part in passing the turn.
@@ -26,7 +26,7 @@ pub(crate) struct Turn {
     given: AtomicBool,
 }
 
-/// What a thread waits for that has not the turn and must not get it.
+/// The reason why a thread that has not the turn must not get it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Wait {
     /// For being woken, or a time since boot.
@@ -105,7 +105,7 @@ struct Table {
     recorder: Recorder,
     /// The thread of the host that waits without a time limit, how often it had moved then, and since when.
     still: Option<(Number, u64, Duration)>,
-    /// Who wants to know where everybody is, before the end.
+    /// The thread that asks for the positions of all threads, before the end.
     asks: Option<&'static Thread>,
 }
 
@@ -127,7 +127,7 @@ impl Turns {
         Self { schedule, table: Mutex::new(table) }
     }
 
-    /// Which instructions of images are points, if any are.
+    /// Returns the kind of instructions of images that are points, if any are.
     pub(crate) fn atomics(&self) -> Option<Atomics> {
         Some(self.schedule.atomics).filter(|&atomics| atomics != Atomics::Off)
     }
@@ -236,7 +236,7 @@ impl Turns {
         self.table.lock().digest.ends(own, call, status);
     }
 
-    /// What the run came to so far.
+    /// Returns the outcome of the run so far.
     pub(crate) fn played(&self) -> Played {
         let table = self.table.lock();
         Played {
@@ -392,7 +392,7 @@ impl Table {
     }
 }
 
-/// Who has the spin lock that is waited for.
+/// Names the thread that holds the spin lock that is waited for.
 fn held_by(wait: Wait) -> String {
     let mut text = String::new();
     if let Wait::SpinLock(address) = wait {

@@ -1,7 +1,7 @@
 //! A bounded queue without a lock: the work queues of a QP and the results of a CQ.
 //!
-//! Any number of threads may push and pop. Every slot carries a sequence number that says whose turn
-//! it is, so a slot is only ever touched by the one thread that its number admits:
+//! Any number of threads may push and pop. Every slot carries a sequence number that admits one push or one
+//! pop, so only one thread at a time accesses the slot:
 //!
 //! | sequence of slot `p % capacity` | meaning |
 //! |---|---|
@@ -12,8 +12,8 @@
 //! it in this queue, and nothing else; no thread ever waits here. (The scheme is D. Vyukov's bounded
 //! MPMC queue.)
 //!
-//! Pushes and pops are inlined into whoever makes or uses the value: handed over in memory, a small value is read
-//! back in wider pieces than it was written in, and each such read waits for the writes.
+//! Pushes and pops are inlined into the code that makes or uses the value: passed through memory, a small
+//! value is read back in wider pieces than it was written in, and each such read waits for the writes.
 
 use crate::heap::{NoMemory, Slice};
 use crate::sync::{AtomicU64, Line, Ordering, UnsafeCell, expect_to_write};
@@ -175,7 +175,7 @@ impl<T> Ring<T> {
         }
     }
 
-    /// How many values fit; positions that are so many apart share a slot.
+    /// Returns the number of slots; positions that are so many apart share a slot.
     pub(crate) fn capacity(&self) -> usize {
         self.slots.len()
     }
@@ -185,7 +185,7 @@ impl<T> Ring<T> {
         self.head.load(Ordering::SeqCst)
     }
 
-    /// Whether the value for `position`, which no pop has taken yet, is published.
+    /// Returns true if the value for `position`, which no pop has taken yet, is published.
     pub(crate) fn published(&self, position: u64) -> bool {
         let next = position.wrapping_add(1);
         self.slot(position).is_some_and(|slot| slot.sequence.load(Ordering::SeqCst) == next)
@@ -201,12 +201,12 @@ impl<T> Ring<T> {
         self.tail.fetch_or(SEALED, Ordering::SeqCst);
     }
 
-    /// Whether it was sealed. Whoever is told so sees what was done before the seal.
+    /// Returns true if the ring was sealed. The caller then sees all writes made before the seal.
     pub(crate) fn is_sealed(&self) -> bool {
         self.tail.load(Ordering::SeqCst) & SEALED != 0
     }
 
-    /// Whether it was sealed and the last value was taken: it stays empty.
+    /// Returns true if the ring was sealed and the last value was taken: it stays empty.
     pub(crate) fn is_exhausted(&self) -> bool {
         self.tail.load(Ordering::SeqCst) == self.head() | SEALED
     }

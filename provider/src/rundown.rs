@@ -1,4 +1,5 @@
-//! A value that is in use until it is closed and the last user has gone: a registration, a connection.
+//! Rundown protection of a value, a registration or a connection: it is in use until it is closed and
+//! unpinned.
 //!
 //! Its users come from two sides, each of which counts in a lane of its own, so that two processors which use
 //! the same value all the time do not hand each other a cache line for it:
@@ -9,8 +10,9 @@
 //! ```
 //!
 //! A pin is taken only while OPEN is set; closing clears it. "Not open and no pins" therefore comes about
-//! once per lane and value, in one read-modify-write, and whoever brings it about counts the lane as over. Who
-//! counts the last one takes the value out: the closer, or the last pin, which hands it to [`Drain::drained`].
+//! once per lane and value, in one read-modify-write, whose thread counts the lane as over. The thread that
+//! counts the last lane takes the value out: the closer, or the last pin, which passes it to
+//! [`Drain::drained`].
 
 use core::ops::Deref;
 
@@ -20,7 +22,7 @@ const OPEN: u64 = 1 << 63;
 const PINS: u64 = OPEN.wrapping_sub(1);
 const LANES: u32 = 2;
 
-/// What becomes of a value whose last user has gone.
+/// Disposal of a value after its rundown.
 pub(crate) trait Drain {
     /// Called once, wherever the last pin was given back: up to DISPATCH_LEVEL, no lock held.
     fn drained(self);
@@ -70,7 +72,7 @@ impl<T: Drain> Rundown<T> {
     /// was taken out.
     pub(crate) unsafe fn open(&self, value: T) {
         self.value.with_mut(|cell| {
-            // SAFETY: neither open nor pinned, so nobody reads; and the caller is the only writer.
+            // SAFETY: neither open nor pinned, so there is no reader; and the caller is the only writer.
             unsafe { *cell = Some(value) };
         });
         self.lanes.store(LANES, Ordering::Relaxed);
@@ -79,7 +81,7 @@ impl<T: Drain> Rundown<T> {
         }
     }
 
-    /// Whether a pin would be given now.
+    /// Returns true if the value is open: a pin would succeed now.
     pub(crate) fn is_open(&self) -> bool {
         self.near.load(Ordering::Acquire) & OPEN != 0
     }
@@ -101,13 +103,13 @@ impl<T: Drain> Rundown<T> {
                 Err(now) => word = now,
             }
         }
-        // SAFETY: pinned, so nobody writes until the pin is given back.
+        // SAFETY: pinned, so there is no writer until the pin is released.
         let value = self.value.with(|cell| unsafe { (*cell).as_ref() });
         value.map(|value| Pin { rundown: self, word: lane, value })
     }
 
-    /// Refuses new pins. `Some` is the value, if nobody uses it: the caller owes its [`Drain::drained`], or
-    /// what takes that place. `None` if it is in use, or was not open.
+    /// Refuses new pins. Returns the value if it is not pinned: the caller then calls [`Drain::drained`] or
+    /// does the equivalent. Returns `None` if it is in use, or was not open.
     #[must_use]
     pub(crate) fn close(&self) -> Option<T> {
         let mut value = None;
@@ -125,8 +127,7 @@ impl<T: Drain> Rundown<T> {
             return None;
         }
         self.value.with_mut(|cell| {
-            // SAFETY: this thread brought about "not open and no pins" in the last lane, which admits nobody
-            // else.
+            // SAFETY: this thread brought about "not open and no pins" in the last lane, which happens once.
             unsafe { (*cell).take() }
         })
     }
@@ -169,7 +170,7 @@ mod tests {
 
     fn opened() -> (Rundown<Probe>, Arc<AtomicUsize>) {
         let (rundown, drained) = (Rundown::new(), Arc::new(AtomicUsize::new(0)));
-        // SAFETY: nobody else knows it.
+        // SAFETY: not shared with another thread yet.
         unsafe { rundown.open(Probe(drained.clone())) };
         (rundown, drained)
     }
@@ -212,7 +213,7 @@ mod tests {
     fn a_rundown_can_be_opened_again_once_its_value_is_out() {
         let (rundown, drained) = opened();
         drop(rundown.close());
-        // SAFETY: nobody else knows it, and the value was taken out.
+        // SAFETY: not shared with another thread, and the value was taken out.
         unsafe { rundown.open(Probe(drained)) };
         assert!(rundown.is_open());
         assert!(rundown.pin(Lane::Near).is_some() && rundown.pin(Lane::Far).is_some());
@@ -231,7 +232,7 @@ mod model {
         explore(None, move || {
             let drained = Arc::new(AtomicUsize::new(0));
             let rundown = loom::sync::Arc::new(Rundown::new());
-            // SAFETY: nobody else knows it yet.
+            // SAFETY: not shared with another thread yet.
             unsafe { rundown.open(Probe(drained.clone())) };
             let users = lanes.map(|lane| {
                 let rundown = rundown.clone();
@@ -262,7 +263,7 @@ mod model {
         explore(None, || {
             let drained = Arc::new(AtomicUsize::new(0));
             let rundown = loom::sync::Arc::new(Rundown::new());
-            // SAFETY: nobody else knows it yet.
+            // SAFETY: not shared with another thread yet.
             unsafe { rundown.open(Probe(drained.clone())) };
             let close = |rundown: &Rundown<Probe>| rundown.close().into_iter().for_each(Drain::drained);
             let other = {

@@ -1,5 +1,5 @@
-//! Calls that wait, deferred or for their time, as the kernels of tests have them. These differ in where a call
-//! waits and in who makes it.
+//! Pending DPC and timer calls of the test kernels, which differ in the queue of a call and in the thread
+//! that makes it.
 
 use core::marker::PhantomData;
 use core::ptr::NonNull;
@@ -13,18 +13,18 @@ use crate::kernel::{Dpc, Routine, Timer};
 
 /// Where the calls of a kernel wait.
 pub(crate) trait Processors: Sized + 'static {
-    /// Has a DPC made, once, by whoever makes them here.
+    /// Queues a DPC, to be run once by a thread of this kernel.
     fn push(call: Call<Self>);
 
-    /// Whether there is one processor only, on which a DPC would run inside its queueing.
+    /// Returns true if there is one processor only, on which a DPC would run inside its queueing.
     fn is_single() -> bool {
         false
     }
 
-    /// Has a timer's call made once its time has come.
+    /// Starts a timer, whose routine is called once `after` has passed.
     fn set(call: Call<Self>, after: Duration);
 
-    /// Takes back a timer's call; says whether it was still waiting.
+    /// Cancels a timer's call. Returns true if it was still pending.
     fn take_back(call: &Call<Self>) -> bool;
 }
 
@@ -51,7 +51,7 @@ impl<P> Call<P> {
 }
 
 struct State {
-    /// What to call and with what, once it is initialised.
+    /// The routine and its context, once initialised.
     call: Option<(Routine, usize)>,
     waits: bool,
 }

@@ -1,4 +1,4 @@
-//! What a QP knows of its connection: the attempt that has claimed it, and the connection that came of one.
+//! Connection state of a QP: the connection attempt that has claimed it, and the connection once established.
 
 use super::loopback::Loopback;
 use super::remote::Remote;
@@ -30,7 +30,7 @@ impl<K: Kernel> Attachment<K> {
         }
     }
 
-    /// Claims the QP for an attempt; whether no other one has it.
+    /// Claims the QP for an attempt. Returns true if no other attempt has it.
     pub(super) fn claim(&self) -> bool {
         !self.claimed.swap(true, Ordering::AcqRel)
     }
@@ -60,7 +60,7 @@ impl<K: Kernel> Attachment<K> {
         self.loopback.set(connection);
     }
 
-    /// Whether requests are accepted.
+    /// Returns true if the connection is established: the QP accepts initiator requests.
     pub(super) fn is_established(&self) -> bool {
         self.loopback.value().is_some_and(Connection::is_established)
     }
@@ -73,7 +73,7 @@ impl<K: Kernel> Attachment<K> {
         Some(Remote::Loopback(Loopback::new(connection.transfer(side)?, side, direction)))
     }
 
-    /// Whether a connection is, or was, established.
+    /// Returns true if a connection is, or was, established.
     pub(super) fn is_joined(&self) -> bool {
         self.loopback.value().is_some()
     }

@@ -74,7 +74,7 @@ impl<K: Kernel> Object<K, Qp<K>> {
             self.cancel.fetch_or(FLUSH_RECEIVES, Ordering::SeqCst);
             return;
         }
-        // Whoever posts a receive looks at `cancel` after that: one of two sees the other.
+        // A post of a receive reads `cancel` after its push: the flush or the post sees the other.
         fence(Ordering::SeqCst);
         let mut sink = Sgl::new();
         while let Some(context) = self.responder.take_own(&mut sink) {

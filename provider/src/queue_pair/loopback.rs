@@ -58,7 +58,7 @@ impl<K: Kernel> Delivered<K> {
 }
 
 impl<'c, K: Kernel> Loopback<'c, K> {
-    /// What `side` of a connection initiates.
+    /// The initiator of `side` of a connection.
     pub(super) fn new(established: Pin<'c, Established<K>>, side: Side, stripe: u64) -> Self {
         Self { established, side, stripe }
     }

@@ -48,7 +48,7 @@ use initiator::{InFlight, Initiator};
 use responder::{Message, Receives, Responder};
 use sgl::Sgl;
 
-/// What a consumer asks of a new queue pair; checked against the limits of the adapter.
+/// Queue depths and SGE limits of a new queue pair; checked against the limits of the adapter.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Depths {
     pub(crate) receive: u32,
@@ -69,13 +69,13 @@ const FLUSH_RECEIVES: u32 = 4;
 /// The RNR timer of the send in flight has expired.
 const TIMER_EXPIRED: u32 = 8;
 
-/// What a queue pair is beyond an object.
+/// Type-specific state of a queue pair.
 pub(crate) struct Qp<K: Kernel> {
     pd: ObjectRef<K, Pd<K>>,
     context: Opaque,
     initiator: Initiator<K>,
     responder: Responder<K>,
-    /// What the engine is to do before the next request: see [`FLUSH`] and those below it.
+    /// Event bits that the engine handles before the next request: see [`FLUSH`] and those below it.
     cancel: AtomicU32,
     attachment: Attachment<K>,
 }
@@ -137,7 +137,7 @@ impl<K: Kernel> Qp<K> {
         self.attachment.join(connection, side, number);
     }
 
-    /// Whether everything posted is flushed.
+    /// Returns true if the QP is in its error state: every request that is posted is flushed.
     pub(crate) fn is_dead(&self) -> bool {
         self.cancel.load(Ordering::SeqCst) & DEAD != 0
     }
@@ -226,7 +226,7 @@ impl<K: Kernel> ObjectType<K> for Qp<K> {
         Some(&self.initiator.timer)
     }
 
-    /// What is outstanding is flushed, and the connection ends (CL-4).
+    /// Flushes the outstanding requests and ends the connection (CL-4).
     fn start_close(object: &Object<K, Self>) {
         object.die();
         if let Some(srq) = object.responder.srq() {

@@ -1,4 +1,4 @@
-//! What is at the other end of a QP's connection: the one door of the engine to it.
+//! The remote end of a QP's connection: the only interface through which the engine reaches the peer.
 
 use super::Qp;
 use super::engine::Step;

@@ -161,7 +161,7 @@ impl<K: Kernel> Responder<K> {
         }
     }
 
-    /// Whether it has a queue of its own.
+    /// Returns true if the QP has a receive queue of its own, not an SRQ.
     pub(super) fn has_queue(&self) -> bool {
         matches!(self.receives, Receives::Own(_))
     }

@@ -12,7 +12,7 @@ use arrayvec::ArrayVec;
 use crate::heap::{self, NoMemory};
 use crate::memory::{MAX_SGE, Sge};
 
-/// A list that somebody works on.
+/// A scatter/gather list in use by the engine.
 pub(crate) type Sgl = ArrayVec<Sge, MAX_SGE>;
 
 /// Puts `entries`, as many as there is room for, in the place of what is in `list`.

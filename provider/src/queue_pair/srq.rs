@@ -41,7 +41,7 @@ struct State<K: Kernel> {
 }
 
 impl<K: Kernel> State<K> {
-    /// Whether a notification is to be made now; if so, it is not owed any more.
+    /// Returns true if the low threshold notification is due now, and disarms it then.
     fn below(&mut self) -> bool {
         let below = self.armed && self.receives.len() < self.threshold;
         self.armed &= !below;
@@ -49,7 +49,7 @@ impl<K: Kernel> State<K> {
     }
 }
 
-/// What a shared receive queue is beyond an object.
+/// Type-specific state of a shared receive queue.
 pub(crate) struct Srq<K: Kernel> {
     pd: ObjectRef<K, Pd<K>>,
     max_sge: usize,

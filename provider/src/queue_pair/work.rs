@@ -13,7 +13,7 @@ use crate::ring::Ring;
 use crate::sync::{AtomicU64, Line, Ordering};
 
 bitflags::bitflags! {
-    /// How a work request is to be done (WR-3). A read fence needs nothing: requests are done one by one.
+    /// Flags of a work request (WR-3). A read fence needs no flag: requests are executed one by one.
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
     pub(crate) struct Flags: u32 {
         /// No result if it succeeds.
@@ -25,8 +25,8 @@ bitflags::bitflags! {
     }
 }
 
-/// What an initiator request does. The memory on this side is what its scatter/gather list names; what a
-/// registration is made of lies in a queue of its own, so that the others are small.
+/// Operation of an initiator request. Its scatter/gather list names the local memory; the parameters of a
+/// registration lie in a queue of their own, so that the others are small.
 pub(crate) enum Operation<K: Kernel> {
     /// A message.
     Send,
@@ -47,7 +47,7 @@ pub(crate) enum Operation<K: Kernel> {
 }
 
 impl<K: Kernel> Operation<K> {
-    /// What results call it.
+    /// Returns the operation type that its result reports.
     pub(super) fn name(&self) -> NDK_OPERATION_TYPE {
         match self {
             Self::Send | Self::SendAndInvalidate { .. } => NDK_OPERATION_TYPE::NdkOperationTypeSend,
@@ -74,9 +74,9 @@ pub(crate) struct WorkQueue<W> {
     /// The lists of the requests in the ring.
     lists: SglTable,
     depth: u32,
-    /// How many were completed. Those that were accepted beyond that are outstanding.
+    /// Number of completed requests. Those that were accepted beyond that are outstanding.
     completed: Line<AtomicU64>,
-    /// How many the poster has seen completed, which it looks up when it seems to have no room.
+    /// The poster's copy of `completed`, which it refreshes when the queue seems to be full.
     seen: Line<AtomicU64>,
 }
 
@@ -127,7 +127,7 @@ impl<W> WorkQueue<W> {
         pushed.map(drop).ok_or(QueueFull)
     }
 
-    /// Whether one more may be outstanding beyond so many completed.
+    /// Returns true if one more request may be outstanding beyond so many completed.
     fn has_room(&self, completed: u64) -> bool {
         self.ring.tail().wrapping_sub(completed) < u64::from(self.depth)
     }
@@ -137,12 +137,12 @@ impl<W> WorkQueue<W> {
         self.ring.expect_pop();
     }
 
-    /// How many requests were taken.
+    /// Returns the number of requests that were taken.
     pub(crate) fn begun(&self) -> u64 {
         self.ring.head()
     }
 
-    /// The oldest request that nobody has begun. Its list takes the place of what is in `list`.
+    /// Takes the oldest request in the queue. Its list replaces the contents of `list`.
     pub(crate) fn take(&self, list: &mut Sgl) -> Option<W> {
         self.ring.pop_with(|position, Queued { work, entries }| {
             self.lists.read(position, entries, list);

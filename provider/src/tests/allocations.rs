@@ -1,4 +1,5 @@
-//! How much memory each thread of the tests has allocated and not freed, and allocations that fail on demand.
+//! Test allocator: counts the bytes that each thread has allocated and not freed, and fails allocations on
+//! demand.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
@@ -8,7 +9,7 @@ struct Counting;
 
 thread_local! {
     static LIVE: Cell<isize> = const { Cell::new(0) };
-    /// How many allocations succeed before one fails; `None` if none does.
+    /// Number of allocations that succeed before one fails; `None` if none does.
     static LEFT: Cell<Option<usize>> = const { Cell::new(None) };
 }
 
@@ -36,7 +37,7 @@ pub(crate) fn spared<R>(work: impl FnOnce() -> R) -> R {
     result
 }
 
-/// Whether the allocation that begins is the one that fails.
+/// Counts an allocation. Returns true if it is the one that fails.
 fn fails() -> bool {
     match LEFT.get() {
         None => false,

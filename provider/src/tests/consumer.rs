@@ -18,7 +18,7 @@ pub(crate) use self::pair::{Pair, sockaddr};
 pub(crate) use self::side::{DEPTH, INLINE, Side};
 use super::host::pump;
 
-/// What callbacks were made, in order.
+/// A callback that the consumer received.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Seen {
     Cqe(&'static str, NTSTATUS),
@@ -68,7 +68,7 @@ impl Log {
         self.0.seen.take()
     }
 
-    /// How many callbacks there were since the last pump.
+    /// Returns the number of callbacks since the last pump.
     pub(crate) fn count(&self) -> usize {
         self.0.seen.borrow().len()
     }

@@ -1,4 +1,4 @@
-//! How an established connection ends, from either side and in either order (CM-1, CM-2, WR-7).
+//! End of an established connection, from either side and in either order (CM-1, CM-2, WR-7).
 
 use std::ptr::null_mut;
 

@@ -162,7 +162,7 @@ fn an_adapter_whose_close_blocks_traces_what_it_waits_for() {
     }
 }
 
-/// What is traced of a closing PD over `regions` regions and a QP.
+/// Returns the trace of a closing PD over `regions` regions and a QP.
 fn trace_of_pd(regions: usize) -> Vec<String> {
     let pair = Pair::connected();
     let near = &pair.near;

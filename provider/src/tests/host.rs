@@ -51,7 +51,7 @@ pub(crate) fn on_trace(action: impl FnOnce() + 'static) {
     ON_TRACE.set(Some(Box::new(action)));
 }
 
-/// What was traced since the last call.
+/// Takes the lines that were traced since the last call.
 pub(crate) fn traced() -> Vec<String> {
     TRACE.take()
 }
@@ -94,7 +94,7 @@ pub(crate) fn have_single_processor() {
     SINGLE.set(true);
 }
 
-/// Whether a timer is set.
+/// Returns true if a timer is set.
 pub(crate) fn is_ticking() -> bool {
     TIMERS.with_borrow(|timers| !timers.is_empty())
 }

@@ -32,7 +32,7 @@ pub(crate) fn at_each(hook: Option<Hook>) {
     drop(earlier);
 }
 
-/// Whether accesses to atomics are points from now on.
+/// Sets whether accesses to atomics are preemption points from now on.
 pub(crate) fn at_atomics(at_atomics: bool) {
     AT_ATOMICS.set(at_atomics);
 }

@@ -7,7 +7,7 @@
 
 use sys::status::*;
 
-/// What an object is.
+/// Type of an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     Cq,
@@ -49,11 +49,11 @@ pub(crate) struct Node {
     pub(crate) called: bool,
 }
 
-/// Whether an object is held.
+/// Reference state of an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Held {
     No,
-    /// By something that goes without being seen to.
+    /// Its last reference may have been released unobserved.
     Perhaps,
     Yes,
 }
@@ -77,7 +77,7 @@ pub(crate) struct Session {
     pub(crate) qps: [Option<usize>; 2],
     /// Requests that are pending.
     pub(crate) pending: [bool; 2],
-    /// What is to be called at the next pump.
+    /// Request completions that the next pump calls.
     pub(crate) completions: Vec<(usize, NTSTATUS)>,
     pub(crate) events: [bool; 2],
     pub(crate) left: [bool; 2],
@@ -86,7 +86,8 @@ pub(crate) struct Session {
 }
 
 impl Session {
-    /// Whether the consumer of a connector has not been told of the end of its disconnect.
+    /// Returns true if the disconnect request of a connector has drained and its completion is still to be
+    /// called.
     pub(crate) fn owes_disconnect(&self, connector: usize) -> bool {
         let side = usize::from(self.ends[1] == connector);
         self.disconnects[side] && self.completions.iter().any(|(end, _)| *end == connector)
@@ -136,7 +137,7 @@ impl Tree {
         (0..self.nodes.len()).filter(|&id| usable(&self.nodes[id])).collect()
     }
 
-    /// What keeps an object from going: successors, its part in a connection, its callbacks.
+    /// Determines the references to an object: successors, its part in a connection, its callbacks.
     pub(crate) fn held(&self, id: usize) -> Held {
         let surely =
             self.nodes.iter().enumerate().any(|(successor, node)| {
@@ -158,13 +159,13 @@ impl Tree {
         }
     }
 
-    /// Whether an object is still there, beyond doubt: its end would be seen.
+    /// Returns true if an object certainly exists still: its end would be observed.
     fn stays(&self, id: usize) -> bool {
         let node = &self.nodes[id];
         !node.closing || !node.hidden || self.completing == Some(id)
     }
 
-    /// Whether a callback of an object, other than its close completion, is owed.
+    /// Returns true if a callback of an object, other than its close completion, is still to be called.
     fn is_owed_a_callback(&self, id: usize) -> bool {
         let Node { owed, closing, .. } = self.nodes[id];
         let events = self.sessions.iter().any(|session| {

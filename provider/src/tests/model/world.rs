@@ -86,7 +86,7 @@ struct World {
     last: Option<usize>,
     /// Steps to take inside callbacks.
     planned: VecDeque<Step>,
-    /// What failed inside a callback, from which nothing can unwind.
+    /// Panic payload of a failure inside a callback, from which nothing can unwind.
     failed: Option<Box<dyn std::any::Any + Send>>,
 }
 

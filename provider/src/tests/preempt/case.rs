@@ -7,7 +7,7 @@ use super::op::Op;
 use super::stage::Stage;
 use super::world::Interruption;
 
-/// What is done after the operations.
+/// Teardown after the operations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Ending {
     /// The consumer goes on to connect, before the DPCs are made.

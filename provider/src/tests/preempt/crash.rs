@@ -16,7 +16,7 @@ thread_local! {
 
 static HANDLED: Once = Once::new();
 
-/// How long a case may take; it takes less than a millisecond.
+/// Time limit of a case, which takes less than a millisecond.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The cases that run, by their threads, and since when.

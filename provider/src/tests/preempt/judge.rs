@@ -44,8 +44,8 @@ impl World {
         self.settle_request(number, status);
     }
 
-    /// Whether an object that the connection would tie is closed: a connect or accept that pends is cancelled by
-    /// that too (CL-4).
+    /// Returns true if an object is closed that would be an antecedent of the connection: that cancels a
+    /// pending connect or accept too (CL-4).
     fn has_closed_a_tie(&self, number: usize) -> bool {
         let requests = self.requests.borrow();
         let (request, things) = (&requests[number], self.things.borrow());
@@ -53,7 +53,7 @@ impl World {
             && request.ties.iter().any(|id| things[*id].state != State::Open)
     }
 
-    /// What a request's outcome, inline or not, means for what the consumer knows.
+    /// Updates the consumer's state by the outcome of a request, inline or not.
     pub(super) fn settle_request(&self, number: usize, status: NTSTATUS) {
         let (what, thing, ties, connection) = {
             let Request { what, thing, ties, connection, .. } = &self.requests.borrow()[number];
@@ -319,7 +319,7 @@ impl World {
         }
     }
 
-    /// What was posted to QPs for which `chosen` holds has its result.
+    /// Checks that every request posted to a QP for which `chosen` holds has its result.
     pub(super) fn judge_posts(&self, when: &str, chosen: impl Fn(usize) -> bool) {
         for post in self.posts.borrow().iter() {
             let Some(qp) = post.qp.filter(|qp| chosen(*qp)) else { continue };

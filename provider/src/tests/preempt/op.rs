@@ -67,7 +67,7 @@ pub(super) enum Op {
     Disable(End),
 }
 
-/// What the documentation has the consumer do one call at a time.
+/// Serialisation class: calls that the documentation has the consumer make one at a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Serial {
     /// Initiator posts of one QP (WR-1).
@@ -78,7 +78,7 @@ pub(super) enum Serial {
     Results(End),
     /// Settings of one CQ: a later one is meant to replace an earlier one.
     Settings(End),
-    /// What begins or ends the registration of one MR: the next begins when the one before is over.
+    /// Registrations and deregistrations of one MR: the next begins when the one before has completed.
     Registration(End),
     Mapping(End),
     /// Time passes once.
@@ -153,7 +153,7 @@ impl Op {
         }
     }
 
-    /// What the call is serialised with.
+    /// Returns the serialisation classes of the call.
     pub(super) fn serial(self) -> Vec<Serial> {
         use Op::*;
         match self {
@@ -180,9 +180,9 @@ impl Op {
         if let Self::Close(end, role) = self { Some((end, role)) } else { None }
     }
 
-    /// Whether a consumer may make this call while `other` has not returned. The one place where pairs are
-    /// excluded: calls that the documentation has serialised, and the close of an object while a call on it is
-    /// outstanding (CL-9).
+    /// Returns true if a consumer may make this call while `other` has not returned. The one place where
+    /// pairs are excluded: calls that the documentation has serialised, and the close of an object while a
+    /// call on it is outstanding (CL-9).
     pub(super) fn may_meet(self, other: Self) -> bool {
         let serialised = self.serial().iter().any(|serial| other.serial().contains(serial));
         let closes =

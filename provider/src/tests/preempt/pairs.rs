@@ -43,7 +43,7 @@ fn preempt(
     (runs, true)
 }
 
-/// How many of the pairs are run.
+/// Share of the pairs that is run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Share {
     /// In every stage and way.

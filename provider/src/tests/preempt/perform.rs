@@ -18,14 +18,14 @@ pub(super) fn lend_address(end: End) -> (Lent<u8>, u32) {
 }
 
 impl World {
-    /// Whether the consumer may do `op` now.
+    /// Returns true if the consumer may do `op` now.
     pub(super) fn may(&self, op: Op) -> bool {
         op.uses().iter().all(|(end, role)| self.open(*end, *role).is_some())
             && self.calls.borrow().iter().all(|other| op.may_meet(*other))
             && self.is_there(op)
     }
 
-    /// Whether what the operation takes back, other than objects, is there.
+    /// Returns true if the logical address mapping that `op` builds or releases is in the right state for it.
     fn is_there(&self, op: Op) -> bool {
         match op {
             Op::ReleaseMapping(end) => self.mappings.borrow()[end].is_some(),
@@ -34,7 +34,7 @@ impl World {
         }
     }
 
-    /// Does `op`, if it is legal now; says whether it was.
+    /// Does `op`, if it is legal now. Returns true if it was.
     pub(super) fn perform(&self, op: Op) -> bool {
         if !self.may(op) {
             return false;

@@ -17,7 +17,7 @@ use crate::port::Port;
 use crate::tests::allocations;
 use crate::tests::host::{self, Host, at_atomics, at_each, forget_queues, is_ticking, nested};
 
-/// What became of a run.
+/// Outcome of a run.
 pub(super) struct Outcome {
     /// The points that were reached.
     pub(super) points: usize,

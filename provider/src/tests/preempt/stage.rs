@@ -19,7 +19,7 @@ use crate::port::{Port, Segment};
 use crate::tests::consumer::{Lent, call};
 use crate::tests::host::at_each;
 
-/// How far a connection has come.
+/// Stage of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stage {
     /// The listener listens.
@@ -82,7 +82,7 @@ impl Stage {
         Self::ArrivingShared,
     ];
 
-    /// What leads to the stage.
+    /// Returns the operations that lead to the stage.
     fn way(self) -> Vec<Op> {
         use Op::*;
         let connect = Connect(Role::Qp);
@@ -123,7 +123,7 @@ impl Stage {
         }
     }
 
-    /// Whether its listener does not listen yet.
+    /// Returns true if the listener does not listen yet in this stage.
     fn arrives(self) -> bool {
         matches!(self, Self::Arriving | Self::ArrivingShared)
     }

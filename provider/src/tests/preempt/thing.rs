@@ -1,11 +1,11 @@
-//! What the consumer knows of each of its objects, and what it keeps account of.
+//! The consumer's state of its objects, requests, posts and connections.
 
 use sys::status::NTSTATUS;
 
 use super::op::End;
 use crate::tests::consumer::Lent;
 
-/// What an object is for.
+/// Role of an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Role {
     Cq,
@@ -34,7 +34,7 @@ impl Role {
     }
 }
 
-/// How far an object's close has come.
+/// Close state of an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum State {
     Open,
@@ -52,7 +52,7 @@ pub(super) struct Thing {
     pub(super) role: Role,
     pub(super) pointer: usize,
     pub(super) state: State,
-    /// What its close answered.
+    /// The status that its close returned.
     pub(super) closed: Option<NTSTATUS>,
     /// Callbacks of it in progress.
     pub(super) inside: usize,
@@ -118,7 +118,7 @@ pub(super) struct Connection {
 }
 
 impl Connection {
-    /// Whether it has come about, as far as the consumer can know.
+    /// Returns true if the connection may be established, as far as the consumer can know.
     pub(super) fn came_about(&self) -> bool {
         self.established || self.completing != 0
     }

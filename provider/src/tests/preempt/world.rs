@@ -17,7 +17,7 @@ use crate::tests::host::{Host, Point, held, reach};
 /// A logical address mapping, and the memory that it is of.
 type Mapping = (Lent<u64>, Registered);
 
-/// What happened, for the report of a failure.
+/// Event in the trail that a failure report prints.
 #[derive(Clone, Copy, Debug)]
 #[expect(dead_code, reason = "it is printed")]
 pub(super) enum Event {
@@ -51,7 +51,7 @@ pub(super) struct World {
     pub(super) tokens: RefCell<[(u32, usize); 2]>,
     pub(super) pages: [Lent<u8>; 2],
     pub(super) mappings: RefCell<[Option<Mapping>; 2]>,
-    /// What each CQ is armed for, and whether it was moderated ever.
+    /// The notification type that each CQ is armed for, and whether it was moderated ever.
     pub(super) armed: RefCell<[Option<u32>; 2]>,
     pub(super) moderated: RefCell<[bool; 2]>,
     /// Results that were taken from each CQ: successes, and others.
@@ -89,7 +89,7 @@ fn world() -> Rc<World> {
     WORLD.with_borrow(Clone::clone).expect("callbacks come while there is a world")
 }
 
-/// What a context stands for: a number of a kind.
+/// Meaning of a callback context: the number of a request or of an object.
 #[derive(Clone, Copy)]
 pub(super) enum Context {
     Request(usize),

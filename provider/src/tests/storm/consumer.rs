@@ -15,7 +15,7 @@ use super::threads::Threads;
 use crate::port::{Port, Segment};
 use crate::tests::consumer::{call, sockaddr};
 
-/// What became of one close.
+/// Record of one close: its inline status, and the calls of its completion.
 #[derive(Default)]
 pub(super) struct Close {
     pub(super) pending: AtomicBool,
@@ -127,7 +127,7 @@ impl End {
         }
     }
 
-    /// Closes connector and queue pair, whoever comes first, in either order.
+    /// Closes the connector and the queue pair, in either order; only the first caller does.
     fn close(&self) {
         let connector = self.connector.swap(null_mut(), Ordering::SeqCst);
         if connector.is_null() {

@@ -223,7 +223,7 @@ impl World {
         Some(())
     }
 
-    /// What did not succeed at once is what the next call may follow.
+    /// Remembers the connector of a call that did not succeed inline, for the next call to follow up.
     fn remember(&mut self, connector: usize, status: NTSTATUS) {
         if status != STATUS_SUCCESS {
             self.last = Some(connector);

@@ -234,6 +234,11 @@ fn simulator_keeps_to_its_layers() {
     ["ntsim/core", "ntsim/nt", "ntsim/net", "ntsim"].into_iter().for_each(hold);
 }
 
+#[test]
+fn tdi_keeps_to_its_layers() {
+    hold("tdi");
+}
+
 const LIB: &str = "//! # Layers\n//!\n//! | module | knows |\n//! |---|---|\n//! | [`top`] | |\n\
     //! | `left` ⇄ `right` | |\n//! | `one`, `two` | |\n\nmod top;\npub mod left;\nmod right;\nmod one;\nmod two;\n\
     #[cfg(test)]\nmod tests;\n\npub use one::{Thing, Other};\n";

@@ -49,6 +49,7 @@ impl System for TdiSystem {
     type Request = Irp;
     type Network = Ndk<Self>;
     type Opener = access::Opener;
+    type Client = Transport<Self>;
 
     fn now() -> u64 {
         let mut counter = 0;
@@ -117,7 +118,7 @@ impl TransportPort {
 #[must_use = "what runs over lost addresses is to end"]
 pub(crate) struct Taken {
     transport: Transport<TdiSystem>,
-    addresses: tdi::ndk::Taken,
+    addresses: tdi::ndk::Taken<TdiSystem>,
 }
 
 impl Taken {
@@ -141,7 +142,7 @@ pub(crate) fn set_addresses(port: PortId, addresses: &[IpAddr]) -> Result<Option
 impl Drop for TransportPort {
     fn drop(&mut self) {
         if let Some(transport) = transport() {
-            Ndk::remove(&transport, self.port);
+            transport.network().remove(&transport, self.port);
         }
     }
 }

@@ -5,29 +5,8 @@
 //! until the last file that shares it is cleaned up. What a list says, and of whom, is the kernel's business.
 
 use provider::Shared;
-use sys::status::NTSTATUS;
 
-use crate::network::System;
-
-/// The opener of an address that is to be shared. Its functions are called at PASSIVE_LEVEL, with no lock held.
-pub trait Opener {
-    /// An access list. Dropped at PASSIVE_LEVEL, with no lock held.
-    type List: Send + Sync + 'static;
-
-    /// The list for an address that this opener is the first to open.
-    ///
-    /// # Errors
-    ///
-    /// The status for the create.
-    fn assign(&self) -> Result<Self::List, NTSTATUS>;
-
-    /// Returns whether the list of an address grants this opener what it asks for.
-    ///
-    /// # Errors
-    ///
-    /// The status for the create, `STATUS_ACCESS_DENIED` by custom.
-    fn admitted_by(&self, list: &Self::List) -> Result<(), NTSTATUS>;
-}
+use crate::system::{Opener, System};
 
 /// A list, which the files that share an address have in common.
 pub(crate) type ListOf<S> = Shared<<<S as System>::Opener as Opener>::List>;

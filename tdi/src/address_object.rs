@@ -24,9 +24,10 @@ use provider::{NoMemory, Shared, Within as _};
 use crate::access::ListOf;
 use crate::datagram::Receives;
 use crate::event::Handlers;
-use crate::network::{Network, System};
+use crate::network::Network;
 use crate::slab::Id;
-use crate::state::EventOf;
+use crate::system::EventOf;
+use crate::system::System;
 
 /// Takes connections at one address of a host; closed with its last share, without the lock.
 pub(crate) type Listener<S> = (SocketAddr, Shared<<<S as System>::Network as Network<S>>::Listener>);

@@ -4,14 +4,16 @@ use provider::kernel::Event as _;
 use sys::status::{STATUS_ADDRESS_CLOSED, STATUS_CANCELLED, STATUS_CONNECTION_ABORTED};
 
 use crate::address_object::{self, Listener, Lost};
-use crate::endpoint::{Endpoint, LinkEvents};
+use crate::endpoint::Endpoint;
 use crate::event::Handlers;
-use crate::network::{Network, System};
+use crate::link_events::LinkEvents;
+use crate::network::Network;
 use crate::slab::Id;
 use crate::state::Phase;
+use crate::system::System;
 use crate::transport::Transport;
 
-impl<S: System> Transport<S> {
+impl<S: System<Client = Self>> Transport<S> {
     /// `IRP_MJ_CLEANUP`: ends everything in flight on the file, and returns when no request refers to it
     /// any more and no handler runs. PASSIVE_LEVEL, outside any callback of ours.
     pub fn cleanup(&self, id: Id) {

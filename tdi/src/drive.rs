@@ -1,22 +1,24 @@
 //! The drive loop: does for an endpoint what its state machine asks for, one thing after another.
 
-use provider::kernel::Event as _;
 use sys::status::{
     NTSTATUS, STATUS_CONNECTION_ABORTED, STATUS_INSUFFICIENT_RESOURCES, STATUS_INVALID_CONNECTION,
     STATUS_SUCCESS,
 };
 
-use crate::call::{Call, Given};
+use crate::call::Call;
 use crate::ea::ConnectionContext;
-use crate::endpoint::{self, Action, LinkEvents, LinkOf, OfferOf, Stream};
+use crate::endpoint::{self, Action, LinkOf, OfferOf, Stream};
 use crate::event::Connect;
+use crate::handler_irp::Given;
+use crate::link_events::LinkEvents;
 use crate::listen::Taker;
-use crate::network::{Broken, Link, Network, System};
+use crate::network::{Broken, Link, Network};
 use crate::request::{Command, Request};
 use crate::slab::Id;
+use crate::system::System;
 use crate::transport::Transport;
 
-impl<S: System> Transport<S> {
+impl<S: System<Client = Self>> Transport<S> {
     /// Works for an endpoint until there is nothing more to do, unless another thread does already: then that
     /// thread sees what the caller has left. Up to DISPATCH_LEVEL, with no lock held.
     pub(crate) fn drive(&self, id: Id) {
@@ -205,13 +207,5 @@ impl<S: System> Transport<S> {
 
     fn with_endpoint<R>(&self, id: Id, with: impl FnOnce(&mut endpoint::Endpoint<S>) -> R) -> Option<R> {
         self.lock().endpoint(id).map(with)
-    }
-
-    /// Something that referred to a file is over.
-    pub(crate) fn release(&self, id: Id) {
-        let idle_event = self.lock().release(id);
-        if let Some(idle_event) = idle_event {
-            idle_event.signal();
-        }
     }
 }

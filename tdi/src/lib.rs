@@ -7,20 +7,18 @@
 //!
 //! | module | knows |
 //! |---|---|
-//! | `transport`, `open`, `cleanup` | files: create, requests, cleanup, close |
-//! | `datagram` | what is sent without a connection |
-//! | `drive` | doing what a state machine asks for |
-//! | `call` | calling handlers, and taking over what they give away |
-//! | `endpoint` | the state machine of a connection endpoint |
-//! | `state`, `address_object`, `listen` | all files, under one lock |
-//! | `query`, `set` | what a client can ask, and set |
-//! | `queue`, `slab`, `event` | requests that wait; files by number; a client's handlers |
-//! | `ndk` | the network over NDK's tables |
-//! | `access` | who may share an address |
-//! | `ea`, `address`, `user` | what clients write: attributes of a create, transport addresses, a program's requests |
-//! | `request`, `network` | what is needed of the carrier of requests, and of the network |
-//! | `completion_status` | with which statuses a request may end |
-//! | `trace` | what is left of connections, for the kernel debugger |
+//! | `open`, `cleanup`, `query`, `set`, `trace`, `drive` | create, cleanup and close; queries and sets; the actions that a state machine asks for |
+//! | `listen` | pending listens, and the target of a connect request |
+//! | `transport` ⇄ `state` ⇄ `datagram` ⇄ `handler_irp` ⇄ `address_object` | all files, under one lock; datagrams; handlers that run |
+//! | `endpoint`, `access`, `ndk` | the state machine of a connection endpoint; the access check of shared addresses; the network over NDK's tables |
+//! | `event`, `queue` | a client's handlers; requests that wait |
+//! | `system` ⇄ `network` | the system that all runs on: requests, the network, and its callbacks |
+//! | `call`, `user` | handlers that run; a program's requests |
+//! | `ea`, `request` | attributes of a create; requests |
+//! | `address`, `slab`, `link_events`, `completion_status` | transport addresses; files by number; events of links; permitted statuses |
+//! | `number` | conversions of integers |
+//!
+//! `tests/layers.rs` of the driver's package holds the imports to this table.
 //!
 //! # How a file ends
 //!
@@ -75,7 +73,6 @@ extern crate alloc;
 mod access;
 pub mod address;
 mod address_object;
-#[expect(unsafe_code, reason = "a handler gives away requests by their address")]
 mod call;
 mod cleanup;
 pub mod completion_status;
@@ -87,6 +84,9 @@ pub mod ea;
 mod endpoint;
 #[expect(unsafe_code, reason = "a client's handlers are called by their address")]
 mod event;
+#[expect(unsafe_code, reason = "a handler gives away requests by their address")]
+mod handler_irp;
+mod link_events;
 mod listen;
 #[expect(unsafe_code, reason = "NDK's tables are called")]
 pub mod ndk;
@@ -101,6 +101,8 @@ mod request;
 mod set;
 mod slab;
 mod state;
+#[expect(unsafe_code, reason = "a handler gives away requests by their address")]
+pub mod system;
 #[cfg(any(test, feature = "fuzz"))]
 #[cfg_attr(not(test), allow(dead_code, reason = "the fuzz target needs a part of what tests do"))]
 mod tests;
@@ -109,13 +111,12 @@ mod trace;
 mod transport;
 pub mod user;
 
-pub use access::Opener;
-pub use datagram::{MAX_DATAGRAM, Source};
-pub use endpoint::LinkEvents;
-pub use network::{HandlerIrp, System};
+pub use datagram::MAX_DATAGRAM;
+pub use link_events::LinkEvents;
 pub use query::Answer;
-pub use request::{Command, Request, RequestId};
+pub use request::{Command, Request, RequestId, Source};
 pub use slab::Id;
+pub use system::{HandlerIrp, Opener, System};
 #[cfg(any(test, feature = "fuzz"))]
 pub use tests::hostile::run as fuzz_requests;
 pub use transport::{Entered, Transport};

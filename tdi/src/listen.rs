@@ -7,9 +7,9 @@ use provider::Within as _;
 use crate::call::Call;
 use crate::endpoint::OfferOf;
 use crate::event::Connect;
-use crate::network::System;
 use crate::slab::Id;
 use crate::state::{Object, TransportState};
+use crate::system::System;
 
 /// To whom an offer goes.
 pub(crate) enum Taker<S: System> {

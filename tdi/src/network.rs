@@ -12,40 +12,7 @@ use provider::NoMemory;
 use sys::status::NTSTATUS;
 
 use crate::slab::Id;
-use crate::transport::Transport;
-
-/// The system that the transport runs on.
-pub trait System: Sized + Send + Sync + 'static {
-    /// Locks and events.
-    type Kernel: provider::Kernel;
-    /// Requests.
-    type Request: crate::Request;
-    /// The network below.
-    type Network: Network<Self>;
-    /// Those who open addresses.
-    type Opener: crate::Opener;
-
-    /// Units of 100 ns since some moment; never goes back. Up to DISPATCH_LEVEL.
-    fn now() -> u64;
-
-    /// Takes over a request that a client's handler gave: it passed to this device as if the client had
-    /// sent it. With the file that it is for, if that is one of this transport's. Up to DISPATCH_LEVEL.
-    ///
-    /// # Safety
-    ///
-    /// `irp` is what a handler of the client returned with `STATUS_MORE_PROCESSING_REQUIRED`.
-    unsafe fn accept_irp(irp: core::ptr::NonNull<sys::wdm::IRP>) -> Option<HandlerIrp<Self::Request>>;
-}
-
-/// A request that a client's handler gave.
-pub struct HandlerIrp<R> {
-    /// The request.
-    pub request: R,
-    /// The file that it is for.
-    pub file: Option<Id>,
-    /// The command that it carries.
-    pub command: crate::Command,
-}
+use crate::system::System;
 
 /// Names a port of the network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -80,17 +47,13 @@ pub trait Network<S: System>: Send + Sync + 'static {
     /// See [`Link`].
     type Link: Link;
 
-    /// Listens. Offers come by [`Transport::offered`](crate::Transport::offered). Port 0 picks one.
+    /// Listens. Offers come by [`Client::offered`](crate::system::Client::offered). Port 0 picks one.
     /// PASSIVE_LEVEL.
     ///
     /// # Errors
     ///
     /// See [`BindError`].
-    fn listen(
-        &self,
-        transport: &Transport<S>,
-        at: SocketAddr,
-    ) -> Result<(Self::Listener, SocketAddr), BindError>;
+    fn listen(&self, client: &S::Client, at: SocketAddr) -> Result<(Self::Listener, SocketAddr), BindError>;
 
     /// Begins to connect for an endpoint, from an address of some port if `from` is a wildcard:
     /// [`LinkEvents::CONNECTED`](crate::LinkEvents) or [`LinkEvents::LOST`](crate::LinkEvents) follows.
@@ -100,7 +63,7 @@ pub trait Network<S: System>: Send + Sync + 'static {
     /// The status for the client.
     fn connect(
         &self,
-        transport: &Transport<S>,
+        client: &S::Client,
         endpoint: Id,
         from: SocketAddr,
         to: SocketAddr,
@@ -111,15 +74,10 @@ pub trait Network<S: System>: Send + Sync + 'static {
     /// # Errors
     ///
     /// The status for the client.
-    fn accept(
-        &self,
-        transport: &Transport<S>,
-        endpoint: Id,
-        offer: Self::Offer,
-    ) -> Result<Self::Link, NTSTATUS>;
+    fn accept(&self, client: &S::Client, endpoint: Id, offer: Self::Offer) -> Result<Self::Link, NTSTATUS>;
 
     /// Brings the addresses of all ports up to date with the host's. What runs over an address that has gone ends,
-    /// see [`Transport::on_adapter_removed`](crate::Transport::on_adapter_removed). PASSIVE_LEVEL.
+    /// see [`Client::on_adapter_removed`](crate::system::Client::on_adapter_removed). PASSIVE_LEVEL.
     ///
     /// # Errors
     ///

@@ -11,16 +11,17 @@ use sys::status::{
     STATUS_SHARING_VIOLATION, STATUS_TOO_MANY_ADDRESSES,
 };
 
-use crate::access::{Obstacle, Opener as _, Sharing};
+use crate::access::{Obstacle, Sharing};
 use crate::address::TransportAddresses;
 use crate::address_object::{self, Address, Listeners, State};
 use crate::datagram::Receives;
 use crate::ea::Opening;
 use crate::endpoint::Endpoint;
 use crate::event::Handlers;
-use crate::network::{BindError, Network, System};
+use crate::network::{BindError, Network};
 use crate::slab::Id;
-use crate::state::{EventOf, File, Object, Phase};
+use crate::state::{File, Object, Phase};
+use crate::system::{EventOf, Opener as _, System};
 use crate::transport::Transport;
 
 /// Why an address of a list can't be opened.
@@ -59,7 +60,7 @@ enum Entry<S: System> {
     After(Shared<EventOf<S>>),
 }
 
-impl<S: System> Transport<S> {
+impl<S: System<Client = Self>> Transport<S> {
     /// Opens a file; PASSIVE_LEVEL. `sharing` is who opens it, if others may open the same address.
     ///
     /// TCP/IP tells clients and the driver of a change of addresses at the same time, so a client may name an address

@@ -17,9 +17,10 @@ use sys::tdi::{
 use crate::address::TransportAddress;
 use crate::datagram::{Count, MAX_DATAGRAM, MAX_UNDER_WAY};
 use crate::endpoint::LinkOf;
-use crate::network::{Link, System};
+use crate::network::Link;
 use crate::slab::Id;
 use crate::state::{Object, TransportState};
+use crate::system::System;
 use crate::transport::Transport;
 
 /// The longest answer.
@@ -58,7 +59,7 @@ impl Answer {
 /// The version of the answers' structures: major and minor in a byte each.
 const VERSION: u32 = 0x0100;
 
-impl<S: System> Transport<S> {
+impl<S: System<Client = Self>> Transport<S> {
     /// `TDI_QUERY_INFORMATION` on a file; `kind` is a `TDI_QUERY_…`. The transport and its statistics may
     /// be asked for on any file, an address on an address object or an endpoint, a connection on an
     /// endpoint.

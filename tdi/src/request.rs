@@ -6,7 +6,6 @@ use core::ptr::NonNull;
 
 use sys::status::NTSTATUS;
 
-use crate::datagram::Source;
 use crate::slab::Id;
 
 /// Names a request that waits, for the routine that cancels it.
@@ -71,6 +70,31 @@ pub unsafe trait Request: Send + Sized + 'static {
 
     /// Completes it. Up to DISPATCH_LEVEL, with no lock held, disarmed.
     fn complete(self, status: NTSTATUS, information: usize);
+}
+
+/// The source from which a client wants a datagram.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// From whomever it comes.
+    Any,
+    /// From this address; an unspecified host or port 0 in it is any.
+    Address(SocketAddr),
+    /// From something that is no address.
+    Unknown,
+}
+
+impl Source {
+    pub(crate) fn admits(self, from: SocketAddr) -> bool {
+        match self {
+            Self::Any => true,
+            Self::Address(only) => {
+                let host = only.ip() == from.ip()
+                    || (only.ip().is_unspecified() && only.is_ipv4() == from.is_ipv4());
+                host && (only.port() == 0 || only.port() == from.port())
+            }
+            Self::Unknown => false,
+        }
+    }
 }
 
 /// A command for a connection endpoint, or, if it is about datagrams, for an address object. All of these

@@ -16,13 +16,13 @@ use sys::tdi::{
 };
 
 use crate::datagram::Count;
-use crate::network::System;
 use crate::request::Request;
 use crate::slab::Id;
 use crate::state::Object;
+use crate::system::System;
 use crate::transport::Transport;
 
-impl<S: System> Transport<S> {
+impl<S: System<Client = Self>> Transport<S> {
     /// `TDI_SET_INFORMATION` on a file; `kind` is a `TDI_QUERY_…`, and the request's data what is set. Returns how
     /// many bytes of it were used. Of statistics, the counters of datagrams are taken, and the rest is left alone.
     ///

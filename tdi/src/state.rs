@@ -13,11 +13,9 @@ use crate::call::Call;
 use crate::datagram::Traffic;
 use crate::ea::ConnectionContext;
 use crate::endpoint::{Action, Endpoint, IndicateReceive, LinkOf, OfferOf, View};
-use crate::network::System;
 use crate::request::Command;
 use crate::slab::{Id, Slab};
-
-pub(crate) type EventOf<S> = <<S as System>::Kernel as provider::Kernel>::Event;
+use crate::system::{EventOf, System};
 
 /// The phase of a file's end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,14 +2,14 @@
 
 use provider::Kernel;
 
-use crate::network::System;
 use crate::slab::Id;
+use crate::system::System;
 use crate::transport::Transport;
 
 /// The most endpoints that a trace lists.
 const TRACED: usize = 32;
 
-impl<S: System> Transport<S> {
+impl<S: System<Client = Self>> Transport<S> {
     /// Prints for the kernel debugger which endpoints are not idle, in which state, and how many requests refer to
     /// them. PASSIVE_LEVEL.
     pub(crate) fn trace_endpoints(&self) {

@@ -1,19 +1,21 @@
 //! The transport: its files, and what clients and the network do with them.
 
 use core::ffi::c_void;
+use core::net::SocketAddr;
 use core::ptr::NonNull;
 
 use lock_api::MutexGuard;
-use provider::kernel::{Dpc, Kernel};
+use provider::kernel::{Dpc, Event as _, Kernel};
 use provider::{NoMemory, Shared};
 use sys::status::{NTSTATUS, STATUS_INSUFFICIENT_RESOURCES, STATUS_INVALID_PARAMETER};
 
 use crate::datagram::Traffic;
-use crate::endpoint::{Endpoint, LinkEvents};
-use crate::network::System;
+use crate::endpoint::Endpoint;
+use crate::link_events::LinkEvents;
 use crate::request::{Command, Request as _, RequestId};
 use crate::slab::{Id, Slab};
 use crate::state::{Phase, TransportState};
+use crate::system::{Client, OfferOf, System};
 
 type Lock<S, T> = lock_api::Mutex<<<S as System>::Kernel as Kernel>::Lock, T>;
 type Guard<'a, S> = MutexGuard<'a, <<S as System>::Kernel as Kernel>::Lock, TransportState<S>>;
@@ -55,7 +57,7 @@ impl<S: System> Drop for Entered<S> {
     }
 }
 
-impl<S: System> Transport<S> {
+impl<S: System<Client = Self>> Transport<S> {
     /// A transport without files.
     ///
     /// # Errors
@@ -84,10 +86,6 @@ impl<S: System> Transport<S> {
     pub(crate) unsafe fn from_raw(raw: NonNull<c_void>) -> Self {
         // SAFETY: as the caller promises.
         Self(unsafe { Shared::from_raw(raw) })
-    }
-
-    pub(crate) fn lock(&self) -> Guard<'_, S> {
-        self.0.state.lock()
     }
 
     /// The network below.
@@ -234,5 +232,41 @@ impl<S: System> Transport<S> {
         let mut rest =
             locked.files.iter_mut().skip_while(|(id, _)| after.is_some_and(|after| !id.follows(after)));
         rest.find_map(|(id, file)| file.endpoint_mut().is_some_and(&wanted).then_some(id))
+    }
+}
+
+impl<S: System> Transport<S> {
+    pub(crate) fn lock(&self) -> Guard<'_, S> {
+        self.0.state.lock()
+    }
+
+    /// Something that referred to a file is over.
+    pub(crate) fn release(&self, id: Id) {
+        let idle_event = self.lock().release(id);
+        if let Some(idle_event) = idle_event {
+            idle_event.signal();
+        }
+    }
+}
+
+impl<S: System<Client = Self>> Client<S> for Transport<S> {
+    fn note(&self, endpoint: Id, events: LinkEvents) {
+        self.note(endpoint, events);
+    }
+
+    fn lost(&self, endpoint: Id, status: NTSTATUS) {
+        self.lost(endpoint, status);
+    }
+
+    fn offered(&self, local: SocketAddr, offer: OfferOf<S>) {
+        self.offered(local, offer);
+    }
+
+    fn on_adapter_removed(&self) {
+        self.on_adapter_removed();
+    }
+
+    fn trace_endpoints(&self) {
+        self.trace_endpoints();
     }
 }

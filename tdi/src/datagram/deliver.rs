@@ -9,12 +9,13 @@ use sys::status::STATUS_INVALID_ADDRESS;
 
 use super::receive::Wanted;
 use super::{Datagram, MAX_UNDER_WAY};
-use crate::call::{Call, Given};
+use crate::call::Call;
 use crate::event::{ReceiveDatagram, Taken};
-use crate::network::System;
+use crate::handler_irp::Given;
 use crate::queue::Waiting;
 use crate::request::{Command, Request as _};
 use crate::slab::Id;
+use crate::system::System;
 use crate::transport::Transport;
 
 /// The next receiver of a datagram at an address object, which is held meanwhile.
@@ -24,14 +25,14 @@ enum Taker<S: System> {
 }
 
 /// The deferred call.
-unsafe extern "win64" fn deliver<S: System>(context: *mut c_void) {
+unsafe extern "win64" fn deliver<S: System<Client = Transport<S>>>(context: *mut c_void) {
     let Some(raw) = NonNull::new(context) else { return };
     // SAFETY: `defer_delivery` gave a share of the transport to this call.
     let transport = unsafe { Transport::<S>::from_raw(raw) };
     transport.deliver_all();
 }
 
-impl<S: System> Transport<S> {
+impl<S: System<Client = Self>> Transport<S> {
     /// Makes the deferred call ready.
     ///
     /// # Safety

@@ -28,39 +28,14 @@ use core::net::SocketAddr;
 use provider::NoMemory;
 pub(crate) use receive::Receives;
 
-use crate::network::System;
 use crate::number::u64_from;
+use crate::system::System;
 use crate::transport::Entered;
 
 /// The most bytes of a datagram: as many as one of UDP over IPv4 can have.
 pub const MAX_DATAGRAM: usize = 65_507;
 /// The most datagrams that are under way at a time.
 pub(crate) const MAX_UNDER_WAY: usize = 64;
-
-/// From whom a client wants a datagram.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Source {
-    /// From whomever it comes.
-    Any,
-    /// From this address; an unspecified host or port 0 in it is any.
-    Address(SocketAddr),
-    /// From something that is no address.
-    Unknown,
-}
-
-impl Source {
-    fn admits(self, from: SocketAddr) -> bool {
-        match self {
-            Self::Any => true,
-            Self::Address(only) => {
-                let host = only.ip() == from.ip()
-                    || (only.ip().is_unspecified() && only.is_ipv4() == from.is_ipv4());
-                host && (only.port() == 0 || only.port() == from.port())
-            }
-            Self::Unknown => false,
-        }
-    }
-}
 
 /// One under way.
 struct Datagram<S: System> {
@@ -118,7 +93,7 @@ impl<S: System> Traffic<S> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use crate::request::Source;
 
     #[test]
     fn a_source_admits_what_it_names() {

@@ -8,12 +8,11 @@ use sys::status::{
 };
 use sys::tdi::{TDI_RECEIVE_NORMAL, TDI_RECEIVE_PEEK};
 
-use super::Source;
-use crate::network::System;
 use crate::number::usize_from;
 use crate::queue::{Queue, Waiting};
-use crate::request::{Request, RequestId};
+use crate::request::{Request, RequestId, Source};
 use crate::slab::Id;
+use crate::system::System;
 use crate::transport::Transport;
 
 /// The flags that a receive may have.
@@ -68,7 +67,7 @@ impl<R: Request> Receives<R> {
     }
 }
 
-impl<S: System> Transport<S> {
+impl<S: System<Client = Self>> Transport<S> {
     /// `TDI_RECEIVE_DATAGRAM`: waits for a datagram.
     pub(crate) fn receive_datagram(
         &self,

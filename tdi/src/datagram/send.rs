@@ -9,12 +9,13 @@ use sys::status::{
 };
 
 use super::{Datagram, MAX_DATAGRAM, MAX_UNDER_WAY};
-use crate::network::{Network, System};
+use crate::network::Network;
 use crate::request::Request;
 use crate::slab::Id;
+use crate::system::System;
 use crate::transport::Transport;
 
-impl<S: System> Transport<S> {
+impl<S: System<Client = Self>> Transport<S> {
     /// `TDI_SEND_DATAGRAM`. A datagram that is not taken at the destination is no error.
     pub(crate) fn send_datagram(&self, file: Id, to: Option<SocketAddr>, length: usize, request: S::Request) {
         match self.post_datagram(file, to, length, &request) {

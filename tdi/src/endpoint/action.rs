@@ -8,8 +8,9 @@ use sys::status::NTSTATUS;
 use super::receive::Lent;
 use super::{LinkOf, OfferOf, Untaken};
 use crate::event;
-use crate::network::{Kind, System};
+use crate::network::Kind;
 use crate::slab::Id;
+use crate::system::System;
 
 /// One thing to do.
 pub(crate) enum Action<S: System> {

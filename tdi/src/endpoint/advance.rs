@@ -9,11 +9,13 @@ use sys::status::{
 
 use super::begin::complete;
 use super::deadline::Deadline;
-use super::{Action, Endpoint, LinkEvents, LinkOf, State, Step, Stream, Untaken, View, Why};
+use super::{Action, Endpoint, LinkOf, State, Step, Stream, Untaken, View, Why};
 use crate::event::Indication;
-use crate::network::{Link, Network, PortId, System};
+use crate::link_events::LinkEvents;
+use crate::network::{Link, Network, PortId};
 use crate::queue::{self, Waiting};
 use crate::request::Request as _;
+use crate::system::System;
 
 /// The time in which a client has to accept what completed its listen: 1 s in units of 100 ns, as the text has
 /// "under a second".

@@ -17,10 +17,11 @@ use super::deadline::Deadline;
 use super::receive::{ReceiveState, wanted};
 use super::send::SendState;
 use super::{Action, Arrived, Endpoint, State, View, Why};
-use crate::network::{System, Urgency};
+use crate::network::Urgency;
 use crate::queue::Waiting;
 use crate::request::{Command, Request};
 use crate::slab::Id;
+use crate::system::System;
 
 /// The flags of an abort: none, or this one.
 const NO_FLAGS: u32 = 0;

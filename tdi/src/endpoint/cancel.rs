@@ -6,8 +6,8 @@ use sys::tdi::TDI_DISCONNECT_ABORT;
 use super::begin::complete;
 use super::send::SendState;
 use super::{Action, Endpoint, Why};
-use crate::network::System;
 use crate::queue::Waiting;
+use crate::system::System;
 
 impl<S: System> Endpoint<S> {
     /// A cancel routine has come for a request.

@@ -15,7 +15,7 @@ use sys::tdi::TDI_DISCONNECT_ABORT;
 
 use super::begin::complete;
 use super::{Action, Endpoint, State, Why};
-use crate::network::System;
+use crate::system::System;
 
 /// When a request or a state ends by itself, in units of 100 ns of [`System::now`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

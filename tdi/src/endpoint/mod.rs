@@ -31,7 +31,6 @@ mod advance;
 mod begin;
 mod cancel;
 mod deadline;
-mod link_events;
 mod receive;
 mod send;
 mod state;
@@ -42,7 +41,6 @@ use core::net::SocketAddr;
 
 pub(crate) use action::{Action, CopyToIrp, IndicateReceive};
 use deadline::Deadline;
-pub use link_events::LinkEvents;
 use receive::ReceiveState;
 use send::SendState;
 use state::{Ending, State, Why};
@@ -53,11 +51,13 @@ use sys::status::{NTSTATUS, STATUS_CANCELLED};
 
 use crate::ea::ConnectionContext;
 use crate::event::Handlers;
-use crate::network::{ByUrgency, Link, Network, System};
+use crate::link_events::LinkEvents;
+use crate::network::{ByUrgency, Link, Network};
 use crate::number::usize_from;
 use crate::queue::{Queue, Waiting};
 use crate::request::{Command, RequestId};
 use crate::slab::Id;
+use crate::system::System;
 
 pub(crate) type LinkOf<S> = <<S as System>::Network as Network<S>>::Link;
 pub(crate) type DataOf<S> = <LinkOf<S> as Link>::Data;

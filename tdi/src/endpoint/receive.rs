@@ -17,8 +17,9 @@ use super::{Action, Endpoint, LinkOf, State, Stream, View};
 use crate::call::Call;
 use crate::ea::ConnectionContext;
 use crate::event::{self, Taken};
-use crate::network::{ByUrgency, Link, System, Urgency};
+use crate::network::{ByUrgency, Link, Urgency};
 use crate::request::Request;
+use crate::system::System;
 
 /// The data of one stream that has come.
 pub(super) struct ReceivedStream<D> {

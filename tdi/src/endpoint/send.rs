@@ -5,8 +5,9 @@ use core::ptr::NonNull;
 use sys::status::{STATUS_CANCELLED, STATUS_INSUFFICIENT_RESOURCES, STATUS_SUCCESS};
 
 use super::{Action, Endpoint, LinkOf, State, Step, Stream};
-use crate::network::{Credits, Kind, Link, System, Urgency};
+use crate::network::{Credits, Kind, Link, Urgency};
 use crate::request::Request;
+use crate::system::System;
 
 /// The number of the message that ends the streams.
 pub(super) const END: u64 = 0;

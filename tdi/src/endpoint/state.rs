@@ -6,7 +6,7 @@ use sys::status::NTSTATUS;
 
 use super::deadline::Deadline;
 use super::{LinkOf, OfferOf, Stream, Untaken};
-use crate::network::System;
+use crate::system::System;
 
 /// Where an endpoint is.
 pub(super) enum State<S: System> {

@@ -18,9 +18,11 @@ use sys::tdi::{TDI_DISCONNECT_ABORT, TDI_DISCONNECT_RELEASE};
 
 use super::receive::ReceivedStream;
 use super::send::{CREDIT_UPDATE, END, Out};
-use super::{Action, DataOf, Endpoint, LinkEvents, LinkOf, State, Step, View, Why};
+use super::{Action, DataOf, Endpoint, LinkOf, State, Step, View, Why};
 use crate::event::Indication;
-use crate::network::{ByUrgency, Completion, Credits, Link, System, Urgency};
+use crate::link_events::LinkEvents;
+use crate::network::{ByUrgency, Completion, Credits, Link, Urgency};
+use crate::system::System;
 
 /// Messages that have come and were not taken whole.
 pub(crate) type Chunks<L> = VecDeque<<L as Link>::Data>;

@@ -9,8 +9,8 @@ use sys::status::{NTSTATUS, STATUS_CONNECTION_ABORTED, STATUS_CONNECTION_RESET, 
 
 use super::connect_status;
 use super::link::State;
-use crate::endpoint::LinkEvents;
-use crate::network::System;
+use crate::link_events::LinkEvents;
+use crate::system::{Client as _, System};
 
 /// Runs `note` with the link of a callback.
 ///
@@ -29,9 +29,9 @@ unsafe fn with<S: System>(context: *mut c_void, note: impl FnOnce(&State<S>)) {
 /// The connect has been accepted, or an accept completed.
 pub(super) unsafe extern "win64" fn connected<S: System>(context: *mut c_void, status: NTSTATUS) {
     let note = |state: &State<S>| match status {
-        STATUS_SUCCESS => state.transport.note(state.endpoint, LinkEvents::CONNECTED),
-        failed if state.active => state.transport.lost(state.endpoint, connect_status(failed)),
-        _ => state.transport.lost(state.endpoint, STATUS_CONNECTION_ABORTED),
+        STATUS_SUCCESS => state.client.note(state.endpoint, LinkEvents::CONNECTED),
+        failed if state.active => state.client.lost(state.endpoint, connect_status(failed)),
+        _ => state.client.lost(state.endpoint, STATUS_CONNECTION_ABORTED),
     };
     // SAFETY: the connector whose request this is has not completed its close.
     unsafe { with(context, note) }
@@ -40,13 +40,13 @@ pub(super) unsafe extern "win64" fn connected<S: System>(context: *mut c_void, s
 /// The peer has gone, or the connection has broken.
 pub(super) unsafe extern "win64" fn disconnected<S: System>(context: *mut c_void) {
     // SAFETY: the connector whose event this is has not completed its close.
-    unsafe { with(context, |state: &State<S>| state.transport.lost(state.endpoint, STATUS_CONNECTION_RESET)) }
+    unsafe { with(context, |state: &State<S>| state.client.lost(state.endpoint, STATUS_CONNECTION_RESET)) }
 }
 
 /// The completion queue has results.
 pub(super) unsafe extern "win64" fn completed<S: System>(context: *mut c_void, _status: NTSTATUS) {
     // SAFETY: the queue whose notification this is has not completed its close.
-    unsafe { with(context, |state: &State<S>| state.transport.note(state.endpoint, LinkEvents::COMPLETED)) }
+    unsafe { with(context, |state: &State<S>| state.client.note(state.endpoint, LinkEvents::COMPLETED)) }
 }
 
 /// One of the link's NDK objects is closed.
@@ -56,6 +56,6 @@ pub(super) unsafe extern "win64" fn closed<S: System>(context: *mut c_void) {
     let state = unsafe { Shared::<State<S>>::from_raw(raw) };
     let last = state.objects.fetch_sub(1, Ordering::AcqRel) == 1;
     if last && !state.silent.load(Ordering::Acquire) {
-        state.transport.note(state.endpoint, LinkEvents::GONE);
+        state.client.note(state.endpoint, LinkEvents::GONE);
     }
 }

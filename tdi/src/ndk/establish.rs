@@ -15,14 +15,14 @@ use super::message::{BUFFERS, SENDS};
 use super::passive::Offer;
 use super::port::Use;
 use super::sockaddr::{HELLO, Raw, hello};
-use crate::network::{Broken, System};
+use crate::network::Broken;
 use crate::slab::Id;
-use crate::transport::Transport;
+use crate::system::System;
 
 impl<S: System> NdkLink<S> {
     /// A link with a queue pair, and no connector yet.
     fn new(
-        transport: Transport<S>,
+        client: S::Client,
         endpoint: Id,
         port: Shared<Use<S>>,
         active: bool,
@@ -30,7 +30,7 @@ impl<S: System> NdkLink<S> {
     ) -> Result<Self, NTSTATUS> {
         let no_memory = |NoMemory| STATUS_INSUFFICIENT_RESOURCES;
         let state = State {
-            transport,
+            client,
             endpoint,
             port,
             local,
@@ -88,13 +88,13 @@ impl<S: System> NdkLink<S> {
     ///
     /// The provider's, and nothing is left.
     pub(super) fn connect(
-        transport: Transport<S>,
+        client: S::Client,
         endpoint: Id,
         port: Shared<Use<S>>,
         from: SocketAddr,
         to: SocketAddr,
     ) -> Result<Self, NTSTATUS> {
-        let link = Self::new(transport, endpoint, port, true, (from, to))?;
+        let link = Self::new(client, endpoint, port, true, (from, to))?;
         link.start_connect(from, to).inspect_err(|_| link.discard())?;
         Ok(link)
     }
@@ -136,9 +136,9 @@ impl<S: System> NdkLink<S> {
     /// # Errors
     ///
     /// The provider's; the offer is refused.
-    pub(super) fn accept(transport: Transport<S>, endpoint: Id, offer: Offer<S>) -> Result<Self, NTSTATUS> {
+    pub(super) fn accept(client: S::Client, endpoint: Id, offer: Offer<S>) -> Result<Self, NTSTATUS> {
         let (port, ends) = (offer.port(), (offer.local(), offer.peer()));
-        let link = Self::new(transport, endpoint, port, false, ends)?;
+        let link = Self::new(client, endpoint, port, false, ends)?;
         let connector = offer.into_connector();
         link.own(&link.0.connector, connector);
         // SAFETY: connector and queue pair are not closed; the contexts live until the connector's close

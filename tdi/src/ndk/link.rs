@@ -19,17 +19,17 @@ use super::call::{call, close, slot, ulong};
 use super::callback::closed;
 use super::message::{self, BUFFER, BUFFERS, first_byte};
 use super::port::Use;
-use crate::network::{Broken, Completion, Credits, Kind, Link, PortId, System};
+use crate::network::{Broken, Completion, Credits, Kind, Link, PortId};
 use crate::number::{u64_from, usize_from};
 use crate::slab::Id;
-use crate::transport::Transport;
+use crate::system::System;
 
 /// Marks the context of a receive; the rest is the buffer's index. Sends have their number.
 const RECEIVE: usize = 1 << (usize::BITS - 1);
 
 /// The state of a link; each of its NDK objects owns it as the context of its callbacks.
 pub(super) struct State<S: System> {
-    pub(super) transport: Transport<S>,
+    pub(super) client: S::Client,
     pub(super) endpoint: Id,
     pub(super) port: Shared<Use<S>>,
     pub(super) local: SocketAddr,

@@ -17,7 +17,7 @@
 //! T D I    version  port, in network byte order
 //! ```
 //!
-//! A peer without that is no transport, and is refused.
+//! A peer without that is no client, and is refused.
 //!
 //! # Who holds whom
 //!
@@ -52,9 +52,9 @@ pub use port::{Ndk, Taken};
 pub use refresh::{Refresh, RefreshFunction};
 
 pub use crate::network::PortId;
-use crate::network::{BindError, Network, System};
+use crate::network::{BindError, Network};
 use crate::slab::Id;
-use crate::transport::Transport;
+use crate::system::System;
 
 /// The status for a client's connect, from the one that NDK has for it.
 pub(crate) const fn connect_status(status: NTSTATUS) -> NTSTATUS {
@@ -70,18 +70,14 @@ impl<S: System<Network = Self>> Network<S> for Ndk<S> {
     type Offer = Offer<S>;
     type Link = NdkLink<S>;
 
-    fn listen(
-        &self,
-        transport: &Transport<S>,
-        at: SocketAddr,
-    ) -> Result<(Listener<S>, SocketAddr), BindError> {
+    fn listen(&self, client: &S::Client, at: SocketAddr) -> Result<(Listener<S>, SocketAddr), BindError> {
         let port = self.port_of(at.ip()).ok_or(BindError::NotLocal)?;
-        Listener::new(transport.clone(), port, at)
+        Listener::new(client.clone(), port, at)
     }
 
     fn connect(
         &self,
-        transport: &Transport<S>,
+        client: &S::Client,
         endpoint: Id,
         from: SocketAddr,
         to: SocketAddr,
@@ -89,16 +85,11 @@ impl<S: System<Network = Self>> Network<S> for Ndk<S> {
         let host = if from.ip().is_unspecified() { self.host(to.is_ipv4()) } else { Some(from.ip()) };
         let from = SocketAddr::new(host.ok_or(STATUS_ADDRESS_CLOSED)?, from.port());
         let port = self.port_of(from.ip()).ok_or(STATUS_ADDRESS_CLOSED)?;
-        NdkLink::connect(transport.clone(), endpoint, port, from, to).map_err(connect_status)
+        NdkLink::connect(client.clone(), endpoint, port, from, to).map_err(connect_status)
     }
 
-    fn accept(
-        &self,
-        transport: &Transport<S>,
-        endpoint: Id,
-        offer: Offer<S>,
-    ) -> Result<NdkLink<S>, NTSTATUS> {
-        NdkLink::accept(transport.clone(), endpoint, offer)
+    fn accept(&self, client: &S::Client, endpoint: Id, offer: Offer<S>) -> Result<NdkLink<S>, NTSTATUS> {
+        NdkLink::accept(client.clone(), endpoint, offer)
     }
 
     fn refresh_addresses(&self) -> Result<(), NoMemory> {

@@ -16,13 +16,13 @@ use super::Ndk;
 use super::call::{call, close, create, slot, ulong};
 use super::port::Use;
 use super::sockaddr::{HELLO, Raw, read_hello};
-use crate::network::{BindError, PortId, System};
+use crate::network::{BindError, PortId};
 use crate::number::usize_from;
-use crate::transport::Transport;
+use crate::system::{Client as _, System};
 
 /// The context of a listener's callbacks; the NDK listener owns it until its close has completed.
 struct State<S: System> {
-    transport: Transport<S>,
+    client: S::Client,
     port: Shared<Use<S>>,
 }
 
@@ -42,12 +42,12 @@ unsafe impl<S: System> Sync for Listener<S> {}
 impl<S: System<Network = Ndk<S>>> Listener<S> {
     /// Listens at an address of the port.
     pub(super) fn new(
-        transport: Transport<S>,
+        client: S::Client,
         port: Shared<Use<S>>,
         at: SocketAddr,
     ) -> Result<(Self, SocketAddr), BindError> {
         let (adapter, id) = (port.adapter.as_ptr(), port.id);
-        let context = Shared::new(State { transport, port })?.into_raw();
+        let context = Shared::new(State { client, port })?.into_raw();
         let made = create(|out| {
             let event: sys::ndk::NDK_FN_CONNECT_EVENT_CALLBACK = offered::<S>;
             let none = null_mut();
@@ -173,14 +173,14 @@ unsafe extern "win64" fn offered<S: System<Network = Ndk<S>>>(
     match unsafe { describe(connector) } {
         Some((local, peer)) => {
             let offer = Offer { connector, port, local, peer };
-            state.transport.offered(local, offer);
+            state.client.offered(local, offer);
         }
         // SAFETY: as above.
         None => unsafe { refuse(connector, port) },
     }
 }
 
-/// The two ends of an offered connection; `None` if the peer is no transport.
+/// The two ends of an offered connection; `None` if the peer is no client.
 ///
 /// # Safety
 ///

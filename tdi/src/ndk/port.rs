@@ -13,9 +13,8 @@ use sys::ndk::{NDK_ADAPTER, NDK_PD, NDK_VERSION_2_1};
 
 use super::call::{call, close, create, slot};
 use super::refresh::Refresh;
-use crate::network::{PortId, System};
-use crate::state::EventOf;
-use crate::transport::Transport;
+use crate::network::PortId;
+use crate::system::{Client as _, EventOf, System};
 
 /// The time after which the removal of a port traces what it waits for, and then each time again.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -137,7 +136,7 @@ impl<S: System> Ndk<S> {
     /// # Errors
     ///
     /// [`NoMemory`], and they are as before.
-    pub fn set_addresses(&self, id: PortId, addresses: &[IpAddr]) -> Result<Taken, NoMemory> {
+    pub fn set_addresses(&self, id: PortId, addresses: &[IpAddr]) -> Result<Taken<S>, NoMemory> {
         let mut copy = Vec::new();
         copy.try_reserve_exact(addresses.len()).map_err(|_| NoMemory)?;
         addresses.iter().try_for_each(|address| copy.push_within(*address)).map_err(|_| NoMemory)?;
@@ -147,7 +146,8 @@ impl<S: System> Ndk<S> {
             None => copy.clear(),
         }
         drop(ports);
-        Ok(Taken(copy.iter().any(|address| !addresses.contains(address))))
+        let any = copy.iter().any(|address| !addresses.contains(address));
+        Ok(Taken { any, system: core::marker::PhantomData })
     }
 
     /// The port that has an address.
@@ -186,22 +186,19 @@ impl<S: System> Ndk<S> {
     }
 
     /// Removes a port: what runs over it ends, and when this returns, nothing of it is left. PASSIVE_LEVEL.
-    pub fn remove(transport: &Transport<S>, id: PortId)
-    where
-        S: System<Network = Self>,
-    {
+    pub fn remove(&self, client: &S::Client, id: PortId) {
         let removed = {
-            let mut ports = transport.network().ports.lock();
+            let mut ports = self.ports.lock();
             let place = ports.entries.iter().position(|entry| entry.id == id);
             place.filter(|place| *place < ports.entries.len()).map(|place| ports.entries.swap_remove(place))
         };
         let Some(Entry { port, .. }) = removed else { return };
-        transport.on_adapter_removed();
+        client.on_adapter_removed();
         let (adapter, pd, unused) = (port.adapter, port.pd, port.unused.clone());
         drop(port);
         while !unused.wait_for(PATIENCE) {
             S::Kernel::trace(format_args!("a port of the transport that is to go is in use; not idle are"));
-            transport.trace_endpoints();
+            client.trace_endpoints();
         }
         // SAFETY: no use of the port is left, so no call with the domain is made.
         unsafe { close_pd::<S>(pd) };
@@ -211,16 +208,18 @@ impl<S: System> Ndk<S> {
 }
 
 /// Set if a port has lost addresses.
-#[derive(Debug)]
 #[must_use = "what runs over lost addresses is to end"]
-pub struct Taken(bool);
+pub struct Taken<S: System> {
+    any: bool,
+    system: core::marker::PhantomData<fn() -> S>,
+}
 
-impl Taken {
-    /// Ends what runs over the lost addresses, see [`Transport::on_adapter_removed`], but for those that have returned
+impl<S: System> Taken<S> {
+    /// Ends what runs over the lost addresses, see [`Client::on_adapter_removed`], but for those that have returned
     /// meanwhile: what was bound there is served as before. PASSIVE_LEVEL, with no lock held.
-    pub fn end<S: System<Network = Ndk<S>>>(self, transport: &Transport<S>) {
-        if self.0 {
-            transport.on_adapter_removed();
+    pub fn end(self, client: &S::Client) {
+        if self.any {
+            client.on_adapter_removed();
         }
     }
 }

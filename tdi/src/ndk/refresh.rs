@@ -7,7 +7,8 @@ use provider::{NoMemory, Shared};
 
 use super::Ndk;
 use super::port::Use;
-use crate::network::{PortId, System};
+use crate::network::PortId;
+use crate::system::System;
 
 /// Reads the addresses that TCP/IP has on a port's interface, and passes them to
 /// [`Ndk::set_addresses`]. PASSIVE_LEVEL, with no lock held. `false` if there is no memory for that.

@@ -170,7 +170,7 @@ impl Client {
     pub(crate) fn tear_down(self) {
         pump();
         for interface in &self.ports {
-            Ndk::remove(&self.transport, interface.id.get());
+            self.transport.network().remove(&self.transport, interface.id.get());
         }
         pump();
         assert_eq!(self.transport.lock().files.iter().count(), 0, "a file is left");
@@ -185,7 +185,7 @@ impl Client {
 
     /// Takes a port from the transport, as `OID_NDK_SET_STATE` does that disables its adapter.
     pub(crate) fn disable(&self, index: usize) {
-        Ndk::remove(&self.transport, self.port(index));
+        self.transport.network().remove(&self.transport, self.port(index));
     }
 
     /// Gives it back.
@@ -242,7 +242,7 @@ impl Client {
     /// Removes one port.
     pub(crate) fn remove_port(&mut self, index: usize) {
         let interface = self.ports.remove(index);
-        Ndk::remove(&self.transport, interface.id.get());
+        self.transport.network().remove(&self.transport, interface.id.get());
     }
 }
 

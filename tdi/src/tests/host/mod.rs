@@ -303,6 +303,7 @@ impl System for Host {
     type Request = Record;
     type Network = Ndk<Self>;
     type Opener = super::access::TestOpener;
+    type Client = Transport<Self>;
 
     fn now() -> u64 {
         context().now.get()

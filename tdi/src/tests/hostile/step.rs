@@ -7,7 +7,7 @@ use sys::tdi::*;
 
 use super::super::client::{FAR, NEAR};
 use crate::Command;
-use crate::datagram::Source;
+use crate::request::Source;
 
 /// Where clients are and connect to: on either port, on both, nowhere.
 pub(super) const PLACES: [&str; 6] =

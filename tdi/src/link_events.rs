@@ -21,7 +21,7 @@ impl LinkEvents {
     }
 
     /// Returns whether `events` were there; they are not any more.
-    pub(super) fn take(&mut self, events: Self) -> bool {
+    pub(crate) fn take(&mut self, events: Self) -> bool {
         let had = self.0 & events.0 != 0;
         self.0 &= !events.0;
         had

@@ -1,4 +1,4 @@
-//! What a provider itself says of an object that it is closing, if it has the extension for that.
+//! The provider's own account of an object that it is closing, if it has the extension for that.
 
 use core::fmt;
 use core::ptr;
@@ -25,7 +25,7 @@ pub enum Reason {
     CloseCall,
     /// A successor.
     Successor {
-        /// What it is; none if the provider names a kind that there is not.
+        /// Its kind; none if the provider names a kind that does not exist.
         kind: Option<Kind>,
         /// The consumer's handle.
         handle: usize,
@@ -40,7 +40,7 @@ pub enum Reason {
     Callbacks(u32),
 }
 
-/// What the provider says of `shadow`; `None` if it can't be asked or does not know.
+/// Returns the provider's account of `shadow`; `None` if it can't be asked or does not know.
 pub(super) fn of(shadow: &Arc<Shadow>) -> Option<Vec<Reason>> {
     let adapter = shadow.adapter();
     if adapter.stage() == Stage::Closed {

@@ -20,7 +20,7 @@ use sys::wdm::ULONG;
 
 use super::rules;
 
-/// What an arm asks to be told about.
+/// The results that an arm asks to be told about.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Notify {
     Errors,
@@ -38,7 +38,7 @@ impl Notify {
         }
     }
 
-    /// What two arms ask for together.
+    /// Returns the results that two arms ask for together.
     fn merged(self, other: Self) -> Self {
         match (self, other) {
             (Self::Any, _) | (_, Self::Any) => Self::Any,
@@ -71,11 +71,11 @@ struct Unexplained {
 struct State {
     /// Arms that no notification has answered; of two that merged, one may never be.
     arms: u32,
-    /// What the arms since the last notification ask for together.
+    /// The results that the arms since the last notification ask for together.
     wanted: Option<Notify>,
     /// Every unanswered arm asked for errors only.
     errors_only: bool,
-    /// What turned up since the first unanswered arm.
+    /// The results that turned up since the first unanswered arm.
     seen: Seen,
     running: u32,
     /// The queue was found empty since the last notification began.

@@ -1,4 +1,4 @@
-//! Which side of the layer a thread is on.
+//! The side of the layer that a thread is on: the consumer's or the provider's.
 //!
 //! Each call through the layer pushes a frame on the calling thread: into the provider, or, for a
 //! callback, into the consumer. From the innermost frame follows who is calling now. A DPC that the

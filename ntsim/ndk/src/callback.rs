@@ -19,7 +19,7 @@ use super::request::{self, Adopt};
 use super::shadow::{Prospect, Shadow};
 use super::{bracket, close, connection, found, layer, rules};
 
-/// What the consumer passed.
+/// The callback and context that the consumer passed.
 pub(super) enum Consumer {
     /// To a create.
     Create {
@@ -27,14 +27,14 @@ pub(super) enum Consumer {
         context: Address,
         adopt: Adopt,
         prospect: Mutex<Option<Box<Prospect>>>,
-        /// What the provider gets as out-parameter.
+        /// The provider's out-parameter.
         out: request::Out,
     },
     /// To a request.
     Request {
         callback: Option<NDK_FN_REQUEST_COMPLETION>,
         context: Address,
-        /// What follows from its final status.
+        /// The effect of its final status.
         then: Mutex<Option<Then>>,
     },
     /// To a close.
@@ -51,7 +51,7 @@ pub(super) enum Consumer {
     DisconnectEventEx { callback: Option<NDK_FN_DISCONNECT_EVENT_CALLBACK_EX>, context: Address },
 }
 
-/// What the layer does with a request's final status before the consumer learns it.
+/// The layer's reaction to a request's final status, before the consumer learns it.
 pub(super) type Then = Box<dyn FnOnce(NTSTATUS) + Send>;
 
 /// The rules that a completion breaks which must not come.
@@ -63,7 +63,7 @@ pub(super) struct Broken {
 }
 
 impl Consumer {
-    /// What a superfluous completion breaks.
+    /// Returns the rules that a superfluous completion breaks.
     pub(super) fn broken_by_completion(&self) -> Broken {
         if let Self::Close { .. } = self {
             Broken { twice: rules::CLOSE_COMPLETED_TWICE, after_final: rules::CLOSE_COMPLETION_AFTER_SUCCESS }
@@ -77,7 +77,7 @@ impl Consumer {
 #[derive(Clone, Copy)]
 pub(super) struct Address(PVOID);
 
-// SAFETY: the pointer is only handed back to whoever passed it; the interface lets any thread do that.
+// SAFETY: the pointer is only handed back to the consumer that passed it; the interface lets any thread do so.
 unsafe impl Send for Address {}
 // SAFETY: as above.
 unsafe impl Sync for Address {}

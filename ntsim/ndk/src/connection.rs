@@ -1,4 +1,4 @@
-//! What a connector is tied to, and what its events mean.
+//! The objects that a connector depends on, and the effects of its events.
 
 use core::ptr;
 use core::sync::atomic::{AtomicBool, Ordering};

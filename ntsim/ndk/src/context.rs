@@ -1,7 +1,7 @@
-//! What the layer passes to the provider in place of the consumer's callback and context.
+//! The callbacks and contexts that the layer passes to the provider in place of the consumer's.
 //!
 //! The context that the provider sees is a number, not an address: a callback that comes after its object
-//! has gone, or with a context that nobody passed, finds nothing, and the finding can say what the number
+//! has gone, or with a context that was never passed, finds nothing, and the finding can say what the number
 //! once stood for.
 
 use core::ptr;
@@ -19,7 +19,7 @@ use super::{found, layer, rules};
 /// Contexts are numbered from here: no address on x86-64, so that using one as such faults.
 const FIRST: u64 = 0x4E44_4B00_0000_0000;
 
-/// How many ended contexts are remembered for reports.
+/// The number of ended contexts that are remembered for reports.
 const REMEMBERED: usize = 1 << 16;
 
 const RETURNED_PENDING: u8 = 1;
@@ -36,7 +36,7 @@ pub(super) struct Context {
     answer: AtomicU8,
 }
 
-/// What remains to be said about a context that has ended.
+/// The finding to be made if a context that has ended is used again.
 struct Ended {
     rule: &'static str,
     text: String,
@@ -146,7 +146,7 @@ impl Contexts {
 }
 
 impl Context {
-    /// What the provider gets in place of the consumer's context.
+    /// Returns the context that the provider gets in place of the consumer's.
     pub(super) fn pointer(&self) -> PVOID {
         ptr::without_provenance_mut(self.id as usize)
     }
@@ -231,7 +231,7 @@ impl Context {
     }
 }
 
-/// What a function's return means for its request.
+/// The consequence of a function's return for its request.
 #[must_use]
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Returned {

@@ -16,11 +16,11 @@ use super::{layer, statistics};
 /// An object whose close has been called and is not over, and what still holds it.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct PendingClose {
-    /// What it is.
+    /// Its kind.
     pub kind: Kind,
     /// The consumer's handle.
     pub handle: usize,
-    /// How long ago the close was called.
+    /// The time since the close was called.
     pub since: Duration,
     /// The objects that it has to outlive, and that are not closed.
     pub successors: Vec<Successor>,
@@ -35,7 +35,7 @@ pub struct PendingClose {
 /// An object that holds another one's close.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Successor {
-    /// What it is.
+    /// Its kind.
     pub kind: Kind,
     /// The consumer's handle.
     pub handle: usize,
@@ -43,7 +43,7 @@ pub struct Successor {
     pub closing: bool,
 }
 
-/// What went through the NDK layer, and what of it was stuck at the end.
+/// The calls and callbacks that the NDK layer has seen, and the closes that were not over at the end.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Summary {
     /// Counts of closes, callbacks and calls.

@@ -4,7 +4,7 @@ use core::fmt;
 
 use sys::ndk::*;
 
-/// What an NDK object is.
+/// The kind of an NDK object.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub enum Kind {
     /// An open adapter.
@@ -44,7 +44,7 @@ impl Kind {
         Self::Srq,
     ];
 
-    /// What the header of such an object says.
+    /// Returns the type that the header of such an object states.
     pub(super) fn object_type(self) -> NDK_OBJECT_TYPE {
         match self {
             Self::Adapter => NDK_OBJECT_TYPE::NdkObjectTypeAdapter,
@@ -60,7 +60,7 @@ impl Kind {
         }
     }
 
-    /// How many functions the table of such an object has in `version`.
+    /// Returns the number of functions that the table of such an object has in `version`.
     ///
     /// Version 1.2 appended one to the tables of QP and CQ, version 2.1 two to that of the connector.
     pub(super) fn slots(self, version: NDK_VERSION) -> usize {
@@ -110,7 +110,7 @@ impl fmt::Display for Kind {
 pub(super) unsafe trait Object: Sized + 'static {
     /// The table of its functions.
     type Dispatch: 'static;
-    /// What it is.
+    /// Its kind.
     const KIND: Kind;
 }
 

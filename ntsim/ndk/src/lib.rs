@@ -146,7 +146,7 @@ impl Subsystem for Ndk {
     }
 }
 
-/// How much the layer checks.
+/// The extent of the layer's checks.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub enum Checks {
     /// Everything.
@@ -179,7 +179,7 @@ struct Layer {
     notification_limit: NotificationLimit,
 }
 
-/// How long a CQ notification may be owed, in units of 100 ns.
+/// The longest time for which a CQ notification may be owed, in units of 100 ns.
 struct NotificationLimit(AtomicU64);
 
 impl Default for NotificationLimit {
@@ -213,7 +213,7 @@ impl Layer {
 }
 
 impl Layer {
-    /// What to check on an adapter that is opened now. Tables older than 1.2 lack functions of the data
+    /// Returns the checks for an adapter that is opened now. Tables older than 1.2 lack functions of the data
     /// path that the direct tables have, so such adapters get the others.
     fn checks_for(&self, version: NDK_VERSION) -> Checks {
         let has_all = (version.Major, version.Minor) >= (1, 2);
@@ -241,7 +241,7 @@ fn layer() -> &'static Layer {
     LAYER.get()
 }
 
-/// What went through the layer since the machine was booted.
+/// Returns the counts of calls, callbacks and closes since the machine was booted.
 pub fn statistics() -> Statistics {
     layer().statistics.snapshot()
 }

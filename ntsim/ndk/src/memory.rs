@@ -29,7 +29,7 @@ pub(super) struct Memory {
     bound_to: Mutex<Option<Arc<Shadow>>>,
 }
 
-/// What the success of a work request does to memory.
+/// The effect that the success of a work request has on memory.
 pub(super) enum Effect {
     /// A window is bound to a region.
     Bound { region: Arc<Shadow>, window: Arc<Shadow>, generation: u32 },

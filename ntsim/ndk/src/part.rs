@@ -1,4 +1,4 @@
-//! What the layer keeps about an object beyond what all objects have.
+//! The state that the layer keeps of an object beyond the part that all objects have.
 
 use std::sync::Arc;
 

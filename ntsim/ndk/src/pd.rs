@@ -18,7 +18,7 @@ use super::shadow::{Prospect, Shadow};
 use super::srq::Srq;
 use super::{Checks, layer};
 
-/// What creating a QP makes, and the QP context that the provider gets: the QP's serial number, so that a
+/// Returns the prospect of a QP, and the QP context that the provider gets: the QP's serial number, so that a
 /// result says which QP it is of. Where the data path goes straight to the provider, the consumer's own.
 fn qp_prospect(
     call: &Call<NDK_PD>,

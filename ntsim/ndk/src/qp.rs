@@ -50,7 +50,7 @@ impl Qp {
         side == Side::Receive && self.srq.as_ref().is_some_and(|srq| Arc::ptr_eq(srq, source))
     }
 
-    /// How many requests still need a result in the CQ of that serial number.
+    /// Returns the number of requests that still need a result in the CQ of that serial number.
     pub(super) fn outstanding(&self, cq: u32) -> usize {
         let sides = [Side::Initiator, Side::Receive].into_iter().filter(|&side| self.completes_in(side, cq));
         sides.map(|side| self.queue(side).outstanding()).sum()

@@ -1,7 +1,7 @@
 //! Functions that take a completion: creates and requests.
 //!
 //! The provider gets the layer's completion and, for a create, the layer's own out-parameter, so that
-//! whatever it writes there, whenever, is seen and harms nobody. The consumer's is written only when the
+//! anything it writes there, at any time, is seen and does no harm. The consumer's is written only when the
 //! object is there.
 
 use core::ptr;
@@ -43,21 +43,21 @@ impl Out {
         self.0.as_ptr().cast()
     }
 
-    /// What has been written, if anything was.
+    /// Returns the value that has been written, if any.
     fn written(&self) -> Option<*mut ()> {
         let value = self.0.load(Ordering::Acquire);
         (!ptr::addr_eq(value, ptr::from_ref(&*self.0))).then_some(value)
     }
 }
 
-/// What the provider gets from the layer in a create.
+/// The arguments that the provider gets from the layer in a create.
 pub(super) struct CreateArguments<T> {
     pub(super) completion: Option<NDK_FN_CREATE_COMPLETION>,
     pub(super) context: PVOID,
     pub(super) out: *mut *mut T,
 }
 
-/// What a create makes that registers an event, and the context that the provider gets for the event.
+/// Returns the prospect of a create that registers an event, and the provider's context for the event.
 pub(super) fn with_event<P: Object>(call: &Call<P>, part: Part, event: Consumer) -> (Prospect, PVOID) {
     let event = layer().contexts.make(call.name, None, event);
     let pointer = event.pointer();

@@ -1,4 +1,4 @@
-//! What the layer knows about one object.
+//! The layer's knowledge about one object.
 //!
 //! The object itself is the provider's, and so is its address, which consumers use as they got it. The
 //! layer takes two things in it: the dispatch pointer, which it points to a table of its own, and the
@@ -24,10 +24,10 @@ use super::part::Part;
 use super::ties::Ties;
 use super::{Checks, extension, found, layer, rules, tables};
 
-/// Which of the header's reserved words holds the address of the provider's table.
+/// The reserved word of the header that holds the address of the provider's table.
 pub(super) const TABLE_WORD: usize = 2;
 
-/// How far an object's life has got. It only moves on.
+/// The stage of an object's life. It only moves on.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(super) enum Stage {
     /// The consumer may use it.
@@ -80,12 +80,12 @@ pub(super) struct Shadow {
     pub(super) part: Part,
 }
 
-/// What a create is going to make.
+/// The object that a create is going to make.
 pub(super) struct Prospect {
     /// The serial number it will have.
     pub(super) serial: u32,
     pub(super) part: Part,
-    /// What it depends on from its creation.
+    /// The objects that it depends on from its creation.
     pub(super) antecedents: Vec<Arc<Shadow>>,
     /// The local address that it holds from its creation.
     pub(super) takes: Option<Address>,
@@ -216,7 +216,7 @@ impl Shadow {
         self.stage.store(to as u8, Ordering::Release);
     }
 
-    /// What the header's reserved words hold while the object is open.
+    /// Returns the values of the header's reserved words while the object is open.
     fn words(&self) -> [PVOID; 4] {
         let serial = self.serial as usize;
         [serial, !serial, self.dispatch, !self.dispatch].map(ptr::with_exposed_provenance_mut)

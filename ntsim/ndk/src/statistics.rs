@@ -1,4 +1,4 @@
-//! What went through the layer, for people.
+//! Counts of calls, callbacks and closes, for reports.
 
 use core::sync::atomic::{AtomicU64, Ordering};
 use std::collections::BTreeMap;
@@ -8,7 +8,7 @@ use parking_lot::RwLock;
 
 use super::kind::Kind;
 
-/// How the closes of one kind of object went.
+/// The outcomes of the closes of one kind of object.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Closes {
     /// Over when the close function returned.
@@ -17,7 +17,7 @@ pub struct Closes {
     pub pending: u64,
 }
 
-/// What went through the layer since the machine was booted.
+/// Counts of calls, callbacks and closes since the machine was booted.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Statistics {
     /// Closes, by kind of object.

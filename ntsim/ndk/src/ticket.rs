@@ -1,4 +1,4 @@
-//! What the provider gets in place of the consumer's request context: it names one request.
+//! The request context that the provider gets in place of the consumer's: it names one request.
 
 use core::ptr;
 

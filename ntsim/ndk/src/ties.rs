@@ -1,4 +1,4 @@
-//! Which object must outlive which: antecedents and successors.
+//! The dependencies between objects: antecedents and successors.
 //!
 //! From creation: adapter → CQ, PD, connector, listener, shared endpoint; PD → MR, MW, SRQ, QP; CQ → QP;
 //! SRQ → QP; listener → the connector of a connect event. From a later call: QP → connector (connect or

@@ -15,7 +15,7 @@ use parking_lot::RwLock;
 use super::shadow::Shadow;
 use super::{memory, rules};
 
-/// How many tokens that are no longer good are remembered.
+/// The number of invalid tokens that are remembered.
 const REMEMBERED: usize = 1 << 16;
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

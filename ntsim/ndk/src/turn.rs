@@ -4,11 +4,11 @@ use core::sync::atomic::{AtomicU64, Ordering};
 
 use ntsim_core::sched::{self, local};
 
-/// Who is in a function that has to be called by one at a time; 0 if nobody is.
+/// The caller that is in a function which only one may be in at a time; 0 if there is none.
 #[derive(Default)]
 pub(super) struct Turn(AtomicU64);
 
-/// What counts as the same caller, who may call again from inside the call.
+/// The identity of a caller, which may call again from inside the call.
 #[derive(Clone, Copy)]
 pub(super) enum Caller {
     /// The thread, with the DPCs that happen to run on it: an arm may be answered, and the CQ polled in
@@ -22,7 +22,7 @@ pub(super) enum Caller {
 pub(super) struct Inside<'a>(Option<&'a AtomicU64>);
 
 impl Turn {
-    /// Enters; `None` if somebody else is in.
+    /// Enters; `None` if another caller is in.
     pub(super) fn enter(&self, caller: Caller) -> Option<Inside<'_>> {
         let thread = sched::current().map_or(u64::MAX >> 1, |thread| thread.id);
         let dpc = matches!(caller, Caller::Context) && local::with(|local| local.in_dpc.get());

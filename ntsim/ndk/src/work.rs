@@ -20,7 +20,7 @@ pub(super) struct Request {
     pub(super) operation: NDK_OPERATION_TYPE,
     /// Success makes no result.
     pub(super) silent: bool,
-    /// What success changes.
+    /// The effect of success on memory.
     pub(super) effect: Option<Effect>,
     /// The rule that success breaks: it was posted with what must be refused.
     pub(super) hopeless: Option<&'static str>,
@@ -51,14 +51,14 @@ pub(super) struct Queue {
     unordered: bool,
 }
 
-/// What a result means.
+/// The interpretation of a result.
 #[derive(Default)]
 pub(super) struct Outcome {
     /// The consumer's context.
     pub(super) context: Option<usize>,
     /// The rules that the result breaks.
     pub(super) broken: Vec<&'static str>,
-    /// What follows from the requests that have succeeded.
+    /// The effects of the requests that have succeeded.
     pub(super) effects: Vec<Effect>,
 }
 
@@ -137,7 +137,7 @@ impl Queue {
         outcome
     }
 
-    /// How many accepted requests have no result, and need one.
+    /// Returns the number of accepted requests that have no result, and need one.
     pub(super) fn outstanding(&self) -> usize {
         let state = self.state.lock();
         state.entries.iter().filter(|(request, stage)| *stage == Stage::Accepted && !request.silent).count()

@@ -58,7 +58,7 @@ pub(crate) struct Address {
     address: IpAddr,
     /// The length of its prefix.
     prefix: u8,
-    /// How far the detection of duplicates is.
+    /// The state of duplicate address detection.
     state: NL_DAD_STATE,
 }
 

@@ -63,7 +63,7 @@ unsafe impl Send for Devices {}
 // SAFETY: as above.
 unsafe impl Sync for Devices {}
 
-/// What changes of an adapter.
+/// The part of an adapter's state that changes.
 pub(super) struct Changing {
     pub(super) state: State,
     /// The driver's context, from its registration attributes.
@@ -79,7 +79,7 @@ pub(super) struct Changing {
     pub(super) removed: bool,
 }
 
-/// What NDIS needs of the general attributes.
+/// The general attributes that NDIS needs.
 #[derive(Clone, Debug)]
 pub(super) struct General {
     pub(super) mtu: u32,
@@ -87,7 +87,7 @@ pub(super) struct General {
     pub(super) oids: Vec<u32>,
 }
 
-/// What NDIS needs of the RDMA attributes.
+/// The RDMA attributes that NDIS needs.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Ndk {
     pub(super) enabled: bool,
@@ -187,7 +187,7 @@ impl Adapter {
         self.state.lock().ndk.is_some_and(|ndk| ndk.enabled)
     }
 
-    /// How many RDMA adapters are open on it.
+    /// Returns the number of RDMA adapters that are open on it.
     pub fn open_ndk_adapters(&self) -> usize {
         self.ndk_open.load(Ordering::Acquire)
     }

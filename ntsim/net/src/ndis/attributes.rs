@@ -1,4 +1,4 @@
-//! What a miniport says about its adapter, and asks NDIS about it.
+//! The attributes that a miniport sets for its adapter, and its queries of NDIS about it.
 
 use core::ffi::c_void;
 

@@ -140,7 +140,7 @@ exports! {
 }
 
 impl Piece {
-    /// What is left after `taken` bytes, if anything is.
+    /// Returns the piece behind the first `taken` bytes, if anything is left.
     fn rest(&self, taken: usize) -> Option<Self> {
         (taken < self.length)
             .then(|| Self { start: self.start.wrapping_add(taken), length: self.length - taken })

@@ -62,7 +62,7 @@ pub(super) fn add(miniport: *mut DRIVER_OBJECT) -> Result<Devices, NTSTATUS> {
 
 /// Puts a device on top of another.
 fn attach(upper: *mut DEVICE_OBJECT, lower: *mut DEVICE_OBJECT) {
-    // SAFETY: both devices were just made and nobody else has them.
+    // SAFETY: both devices were just made and no other code has them.
     unsafe { (*lower).AttachedDevice = upper };
     // SAFETY: as above.
     unsafe { (*upper).StackSize = 2 };

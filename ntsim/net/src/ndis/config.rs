@@ -1,4 +1,4 @@
-//! How an adapter of the machine is to be.
+//! The settings of an adapter of the machine.
 
 use core::net::IpAddr;
 

@@ -38,7 +38,7 @@ static CONFIGURATIONS: PerMachine<Configurations> = PerMachine::new();
 struct Configuration {
     adapter: usize,
     config: AdapterConfig,
-    /// What was read, which the driver may use until it closes the configuration.
+    /// The values that were read, which the driver may use until it closes the configuration.
     values: Vec<Value>,
 }
 

@@ -22,18 +22,18 @@ use super::pnp::Indicated;
 use super::wait::Answer;
 use super::{buffer, compliance, pool, violation};
 
-/// How long a miniport may keep a frame to be sent, by Driver Verifier's rule NdisTimedDataSend; tests are
-/// less patient.
+/// The longest time that a miniport may keep a frame to be sent, by Driver Verifier's rule NdisTimedDataSend;
+/// tests are less patient.
 const LIMIT: Duration = Duration::from_secs(if cfg!(test) { 2 } else { 30 });
 
-/// How long it may complete none at all while it has some, by the rule NdisTimedDataHang.
+/// The longest time that it may complete none at all while it has some, by the rule NdisTimedDataHang.
 const HANG: Duration = Duration::from_secs(if cfg!(test) { 1 } else { 22 });
 
-/// Who has a net buffer list.
+/// The owners of net buffer lists.
 const MINIPORT: &str = "the miniport";
 const PROTOCOL: &str = "the protocol";
 
-/// Frames that are kept for whoever asks for them.
+/// The number of frames that are kept until they are asked for.
 const KEPT: usize = 4096;
 
 /// The protocol on top of an adapter.
@@ -41,7 +41,7 @@ const KEPT: usize = 4096;
 pub(super) struct Protocol {
     /// Lists that the miniport has been given to send.
     sending: Mutex<Vec<(usize, Arc<Answer<NDIS_STATUS>>)>>,
-    /// How many the miniport has completed so far.
+    /// The number of lists that the miniport has completed so far.
     completed: AtomicUsize,
     /// Lists of the miniport that are with the protocol.
     pub(super) received: AtomicUsize,
@@ -61,7 +61,7 @@ impl Protocol {
 }
 
 impl Adapter {
-    /// What a protocol does when it binds: asks for the frames that it wants.
+    /// Binds the protocol to the adapter: asks for the frames that it wants.
     pub(super) fn bind_protocol(&self) {
         let filter = NDIS_PACKET_TYPE_DIRECTED | NDIS_PACKET_TYPE_MULTICAST | NDIS_PACKET_TYPE_BROADCAST;
         let set = self.set(OID_GEN_CURRENT_PACKET_FILTER, &filter.to_le_bytes());

@@ -21,7 +21,7 @@ use sys::wdm::{
 use super::header::{self, Expected};
 use super::{ndis, text, violation};
 
-/// What NDIS calls for a device in place of the driver object's routines.
+/// The dispatch routines that NDIS calls for a device in place of the driver object's.
 type Table = [Option<PDRIVER_DISPATCH>; IRP_MJ_COUNT];
 
 /// The devices of all miniport drivers.

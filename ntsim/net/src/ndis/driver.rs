@@ -237,7 +237,7 @@ unsafe fn set_ndk(
     NDIS_STATUS_SUCCESS
 }
 
-/// What NDIS puts into the driver object: calls the miniport's own unload routine.
+/// The unload routine that NDIS puts into the driver object: calls the miniport's own.
 unsafe extern "win64" fn unload(object: *mut DRIVER_OBJECT) {
     let Some(driver) = of_object(object) else { return };
     if let Some(handler) = driver.handlers.UnloadHandler {

@@ -27,7 +27,7 @@ pub struct LogEntry {
     pub if_index: u32,
     /// `NDIS_ERROR_CODE_...`
     pub code: u32,
-    /// What the driver added.
+    /// The values that the driver added.
     pub values: Vec<u32>,
 }
 

@@ -4,7 +4,7 @@ use sys::ndis::NDIS_OBJECT_HEADER;
 
 use super::violation;
 
-/// What the head of a structure must say.
+/// The required contents of a structure's head.
 pub(super) struct Expected {
     /// The structure's name.
     pub(super) name: &'static str,

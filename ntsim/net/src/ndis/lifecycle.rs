@@ -20,11 +20,11 @@ use super::wait::Answer;
 use super::{AdapterConfig, bus, ndis, violation};
 use crate::ip_helper::{self, Interface};
 
-/// How long a miniport may take to pause, restart or halt before NDIS's watchdog barks; tests are less
-/// patient.
+/// The longest time that a miniport may take to pause, restart or halt before NDIS's watchdog barks; tests
+/// are less patient.
 const WATCHDOG: Duration = Duration::from_secs(if cfg!(test) { 1 } else { 60 });
 
-/// How long RDMA consumers may take to close an adapter that is about to be halted.
+/// The longest time that RDMA consumers may take to close an adapter that is about to be halted.
 const GRACE: Duration = Duration::from_secs(if cfg!(test) { 1 } else { 20 });
 
 /// Size of `NDIS_MINIPORT_RESTART_PARAMETERS` through its last member.
@@ -133,7 +133,7 @@ fn initialise(config: AdapterConfig, driver: &Arc<MiniportDriver>) -> Result<Arc
     Ok(adapter)
 }
 
-/// What an adapter must have said about itself when its initialise handler succeeds.
+/// Checks that an adapter has its attributes when its initialise handler succeeds.
 fn check_initialised(adapter: &Adapter) {
     let state = adapter.state.lock();
     let missing = [
@@ -219,7 +219,7 @@ impl Adapter {
     }
 
     fn halt_because(&self, action: NDIS_HALT_ACTION) -> Result<(), Status> {
-        // Whoever is above the adapter goes first.
+        // The consumers above the adapter go first.
         self.disable_ndk(Some(GRACE));
         if self.state() == State::Running {
             self.pause()?;

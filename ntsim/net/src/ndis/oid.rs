@@ -20,8 +20,8 @@ use super::adapter::{self, Adapter, State};
 use super::wait::Answer;
 use super::{compliance, violation};
 
-/// How long a miniport may take for a request, by Driver Verifier's rule NdisTimedOidComplete; tests are
-/// less patient.
+/// The longest time that a miniport may take for a request, by Driver Verifier's rule NdisTimedOidComplete;
+/// tests are less patient.
 const LIMIT: Duration = Duration::from_secs(if cfg!(test) { 1 } else { 12 });
 
 /// Size of `NDIS_OID_REQUEST` in revision 1: through the reserved members.
@@ -70,7 +70,7 @@ mod serial {
 }
 
 thread_local! {
-    /// How many OID handlers the thread is inside of.
+    /// The number of OID handlers that the thread is inside of.
     static INSIDE: Cell<usize> = const { Cell::new(0) };
 }
 
@@ -179,7 +179,7 @@ impl Adapter {
     }
 }
 
-/// Which kind of request.
+/// The kind of a request.
 #[derive(Clone, Copy)]
 enum Kind {
     Query,

@@ -1,4 +1,4 @@
-//! What a miniport tells NDIS: status indications, and events for the RDMA consumers above it.
+//! Notifications from a miniport to NDIS: status indications, and events for the RDMA consumers above it.
 
 use core::time::Duration;
 
@@ -29,10 +29,10 @@ const EVENT: Expected = Expected {
     ],
 };
 
-/// How often the wait for the last RDMA adapter looks again.
+/// The interval at which the wait for the last RDMA adapter looks again.
 const LOOK: Duration = Duration::from_millis(1);
 
-/// The statuses that adapters indicated, for whoever wants to see them.
+/// The statuses that adapters indicated, kept until they are taken.
 #[derive(Default)]
 pub(super) struct Indicated {
     statuses: Mutex<Vec<NDIS_STATUS>>,

@@ -111,7 +111,7 @@ pub(super) fn take_back(list: *mut NET_BUFFER_LIST, from: &'static str) -> bool 
     }
     let text = format!(
         "the net buffer list {list:p} comes back from {from}, but was with {}",
-        was.unwrap_or("nobody")
+        was.unwrap_or("neither side")
     );
     violation("NdisNetBufferList", [0x06, 0, list as u64, 0], text);
     false

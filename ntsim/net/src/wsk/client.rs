@@ -22,7 +22,7 @@ use super::provider;
 /// The version that the provider has, lowest and highest.
 pub(super) const VERSION: u16 = MAKE_WSK_VERSION(1, 0);
 
-/// How long a deregistration may wait for the client before it counts as hung; tests are less patient.
+/// The longest wait of a deregistration for the client before it counts as hung; tests are less patient.
 const PATIENCE: Duration = Duration::from_secs(if cfg!(test) { 1 } else { 30 });
 
 /// The registered clients of one machine, by the address of their registration.
@@ -55,7 +55,7 @@ impl Clients {
 
 /// A registered client.
 pub(super) struct Client {
-    /// What stands for it in the provider's functions.
+    /// Its handle in the provider's functions.
     handle: usize,
     version: u16,
     state: Mutex<State>,
@@ -63,7 +63,7 @@ pub(super) struct Client {
 
 #[derive(Default)]
 struct State {
-    /// How often it holds the provider.
+    /// The number of times that it holds the provider.
     captured: usize,
     /// RDMA adapters that it has open.
     adapters: usize,

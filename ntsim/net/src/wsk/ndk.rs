@@ -8,7 +8,7 @@ use sys::wsk::{WSK_CLIENT, WSK_PROVIDER_NDK_DISPATCH};
 use super::client::Client;
 use crate::ndis;
 
-/// What the client control code for RDMA yields.
+/// The dispatch table that the client control code for RDMA yields.
 pub(super) const DISPATCH: WSK_PROVIDER_NDK_DISPATCH = WSK_PROVIDER_NDK_DISPATCH {
     WskOpenNdkAdapter: Some(WskOpenNdkAdapter),
     WskCloseNdkAdapter: Some(WskCloseNdkAdapter),

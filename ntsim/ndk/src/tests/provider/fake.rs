@@ -13,7 +13,7 @@ pub(crate) struct Fake {
     dispatch: AtomicPtr<()>,
     provider: &'static Provider,
     pub(super) parents: Mutex<Vec<At>>,
-    /// What holds the object: successors, requests, callbacks.
+    /// The number of successors, requests and callbacks that hold the object.
     holds: AtomicU32,
     state: Mutex<State>,
 }

@@ -19,7 +19,7 @@ unsafe extern "win64" fn dispatch(_device: *mut DEVICE_OBJECT, irp: *mut IRP) ->
     STATUS_SUCCESS
 }
 
-/// Registers a device that dispatches these requests, for everybody; its handle.
+/// Registers a device that dispatches these requests and that all users may open; its handle.
 fn register(bench: &Bench, majors: &[u8]) -> NDIS_HANDLE {
     register_for(bench, majors, "").unwrap()
 }
@@ -100,7 +100,7 @@ fn a_device_admits_whom_its_definition_admits() {
 #[test]
 fn who_may_open_a_device_is_said_in_the_definition_language() {
     let rules = found(|bench| {
-        let refused = register_for(bench, &[], "D:P(A;;GA;;;NOBODY)");
+        let refused = register_for(bench, &[], "D:P(A;;GA;;;UNKNOWN)");
         assert_eq!(refused, Err(NDIS_STATUS_INVALID_PARAMETER));
     });
     assert_eq!(rules, ["NdisRegisterDeviceEx"]);

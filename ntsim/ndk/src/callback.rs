@@ -77,7 +77,7 @@ impl Consumer {
 #[derive(Clone, Copy)]
 pub(super) struct Address(PVOID);
 
-// SAFETY: the pointer is only handed back to the consumer that passed it; the interface lets any thread do so.
+// SAFETY: the pointer is only handed back to the consumer that passed it; any thread may do that.
 unsafe impl Send for Address {}
 // SAFETY: as above.
 unsafe impl Sync for Address {}

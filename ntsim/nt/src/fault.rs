@@ -4,7 +4,7 @@ use ntsim_core::loader::{self, Frame, Trace};
 use ntsim_core::per_machine::PerMachine;
 use parking_lot::Mutex;
 
-/// Which allocations of drivers fail.
+/// The allocations of drivers that fail.
 ///
 /// An allocation is anything that may fail for want of memory: pool, MDLs, work items, framework objects.
 #[derive(Clone, Debug, Default)]
@@ -54,7 +54,7 @@ pub fn inject(faults: Faults, image: Option<&str>) {
     (state.counted, state.failed, state.struck) = (0, 0, None);
 }
 
-/// How many allocations were asked for since [`inject`], and how many of these were made to fail.
+/// Returns the number of allocations since [`inject`], and the number of those that were made to fail.
 pub fn injected() -> (u64, u64) {
     let state = INJECTOR.get().state.lock();
     (state.counted, state.failed)

@@ -101,7 +101,7 @@ unsafe fn acquire(mutex: *mut FAST_MUTEX, before: Irql) {
     if unsafe { count(mutex) }.fetch_sub(1, Ordering::AcqRel) != 1 {
         // SAFETY: the caller's promise.
         let event = unsafe { event(mutex) };
-        // SAFETY: the event is the mutex's, which stays while somebody waits for it.
+        // SAFETY: the event is the mutex's, which stays while a thread waits for it.
         unsafe { dispatcher::wait(&[event], false, None) };
     }
     // SAFETY: the mutex is this thread's now.

@@ -50,7 +50,7 @@ impl Lists {
     }
 }
 
-/// What a list is to be.
+/// The parameters of a list.
 struct Description {
     kind: POOL_TYPE,
     size: usize,
@@ -142,7 +142,7 @@ exports! {
     }
 }
 
-/// What a list calls whose owner named no functions.
+/// The functions of a list whose owner named none.
 mod default_functions {
     use super::*;
 

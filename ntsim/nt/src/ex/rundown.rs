@@ -1,4 +1,4 @@
-//! Rundown protection: uses of a thing are counted until somebody waits for the last to end.
+//! Rundown protection: uses of an object are counted, so that a thread can wait for the last of them to end.
 
 use core::sync::atomic::{AtomicUsize, Ordering};
 use std::collections::HashMap;
@@ -10,12 +10,12 @@ use ntsim_core::verifier::{self, Finding};
 use parking_lot::Mutex;
 use sys::wdm::{BOOLEAN, EX_RUNDOWN_REF, FALSE, TRUE, signature};
 
-/// Set in the word once somebody waits, or waited, for the uses to end: there are no new ones.
+/// Set in the word once a thread waits, or waited, for the uses to end: there are no new ones.
 const RUNDOWN: usize = 1;
-/// What one use adds to the word.
+/// The amount that one use adds to the word.
 const USE: usize = 2;
 
-/// Who waits for which word.
+/// The waiting threads, by the address of the word.
 #[derive(Default)]
 struct Waits {
     by_word: Mutex<HashMap<usize, &'static Thread>>,

@@ -7,7 +7,7 @@ use ntsim_core::per_machine::PerMachine;
 use sys::status::{NTSTATUS, STATUS_SUCCESS};
 use sys::wdm::{GUID, signature};
 
-/// How many identifiers were made: the same on every run, so that a run can be repeated.
+/// The number of identifiers that were made: the same on every run, so that a run can be repeated.
 #[derive(Default)]
 struct Made {
     count: AtomicU16,

@@ -9,9 +9,9 @@ use ntsim_core::per_machine::PerMachine;
 use ntsim_core::sched::{self, Thread};
 use parking_lot::Mutex;
 
-/// How long a worker waits for more before it ends.
+/// The time that a worker waits for more before it ends.
 const LINGER: Duration = Duration::from_millis(100);
-/// How long a shutdown waits for work that is queued or runs.
+/// The time that a shutdown waits for work that is queued or runs.
 const SETTLE: Duration = Duration::from_secs(2);
 
 type Work = Box<dyn FnOnce() + Send>;
@@ -26,9 +26,9 @@ struct Workers {
 struct State {
     queue: VecDeque<Work>,
     idle: Vec<&'static Thread>,
-    /// How many pieces of work were taken off the queue and have not returned.
+    /// The number of pieces of work that were taken off the queue and have not returned.
     running: usize,
-    /// Who waits until there is neither work nor a piece of it running.
+    /// The thread that waits until there is neither work nor a piece of it running.
     settling: Option<&'static Thread>,
     closing: bool,
 }

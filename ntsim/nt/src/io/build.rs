@@ -23,7 +23,7 @@ use crate::mm::Range;
 use crate::se::Subject;
 use crate::{ob, rtl};
 
-/// What becomes of a request that a driver built when it is complete.
+/// The completion of a request that a driver built: its buffers, and the places for its result.
 struct Built {
     buffers: Mutex<Buffers>,
     status: *mut IO_STATUS_BLOCK,
@@ -88,7 +88,7 @@ exports! {
         let Some(irp) = irp::allocate(stack, Owner::Manager(Arc::clone(&built) as _)) else {
             return ptr::null_mut();
         };
-        // SAFETY: the packet is new, and nobody else has it yet.
+        // SAFETY: the packet is new, and no other code has it yet.
         let packet = unsafe { &mut *irp };
         packet.UserIosb = status;
         packet.UserEvent = event;

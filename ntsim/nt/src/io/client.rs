@@ -14,7 +14,7 @@ use super::request::{Buffers, Request, Transfer};
 use super::{Status, dispatch, irp};
 use crate::ob;
 
-/// What a driver above sends.
+/// A request that a driver above sends.
 #[derive(Clone, Debug)]
 pub struct Sending {
     /// The minor function.
@@ -63,7 +63,7 @@ impl Drop for Prepared {
 }
 
 impl Sending {
-    /// What becomes of the file's packet, its first location, and the buffers.
+    /// Returns the transfer with the request's buffers, and the contents for the packet's first location.
     fn into_transfer(self, file: *mut FILE_OBJECT) -> Result<(Arc<Transfer>, Fill), Status> {
         let Self { minor, parameters, data } = self;
         let described = (!data.is_empty()).then(|| range(&data));
@@ -74,7 +74,7 @@ impl Sending {
     }
 }
 
-/// What a packet and its first location are filled in with.
+/// The contents of a packet and its first location.
 struct Fill {
     minor: u8,
     parameters: [u8; 32],
@@ -119,7 +119,7 @@ impl File {
         let irp = as_thread(|| {
             file::prepare(&transfer, self.object(), |irp, location| {
                 fill.fill(irp, location);
-                // As nobody calls the driver with it, nobody else would.
+                // The packet does not pass through IofCallDriver, which would set the device.
                 // SAFETY: the handle keeps the file object.
                 location.DeviceObject = unsafe { (*self.object()).DeviceObject };
             })

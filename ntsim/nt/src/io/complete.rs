@@ -76,7 +76,7 @@ unsafe fn complete(irp: *mut IRP) {
     finish(irp, &packet);
 }
 
-/// What holds of every request that a driver completes.
+/// Checks the rules that apply to every request that a driver completes.
 fn check(request: &IRP) {
     let irp = ptr::from_ref(request);
     let status = request.IoStatus.Status;
@@ -163,7 +163,7 @@ fn finish(irp: *mut IRP, packet: &Packet) {
         Owner::Driver | Owner::Caller => {
             let text = format!(
                 "the driver's own request {irp:p} was completed to the end: the completion routine of \
-                 whoever made it must return STATUS_MORE_PROCESSING_REQUIRED"
+                 the driver that made it must return STATUS_MORE_PROCESSING_REQUIRED"
             );
             violation("CompleteRequest", 0x2, irp, text);
         }

@@ -73,7 +73,7 @@ pub(super) fn is_device(device: *mut DEVICE_OBJECT) -> bool {
     devices().live.lock().contains_key(&(device as usize))
 }
 
-/// Who may open a device: everybody, if it is no more.
+/// Returns the descriptor that controls opens of a device. A device that no longer exists admits all.
 pub(super) fn security(device: *mut DEVICE_OBJECT) -> Arc<Descriptor> {
     devices()
         .live

@@ -20,7 +20,7 @@ pub(super) struct Direct {
     buffer: Buffer,
     /// Where the caller has its bytes.
     caller: usize,
-    /// What the buffer holds, if the driver may only read it.
+    /// The fingerprint of the buffer's contents, if the driver may only read it.
     read_only: Option<Fingerprint>,
 }
 

@@ -80,7 +80,7 @@ struct Call {
     forced: bool,
 }
 
-// SAFETY: a request may be handled by any thread, and whoever sent it leaves it alone until it is completed.
+// SAFETY: a request may be handled by any thread, and its sender leaves it alone until it is completed.
 unsafe impl Send for Call {}
 
 impl Call {
@@ -92,7 +92,7 @@ impl Call {
         status
     }
 
-    /// Tells whoever sends the request that it pends, and calls the routine on another thread.
+    /// Tells the sender of the request that it pends, and calls the routine on another thread.
     fn later(mut self) -> NTSTATUS {
         self.forced = true;
         // SAFETY: the location is the packet's current one, and the routine has not been called yet.
@@ -118,7 +118,7 @@ impl Call {
 /// As for [`send`].
 ///
 /// # Errors
-/// The status for whoever sends it, if there is nobody to call.
+/// The status for the sender, if there is no driver to call.
 unsafe fn prepare(device: *mut DEVICE_OBJECT, irp: *mut IRP) -> Result<Call, NTSTATUS> {
     let Some(packet) = irp::find(irp) else {
         violation("IofCallDriver", 0x3, irp, format!("IofCallDriver got {irp:p}, which is no request"));

@@ -285,13 +285,13 @@ pub(super) fn prepare(
     let stack = unsafe { (*device).StackSize };
     let irp = irp::allocate(stack, Owner::Manager(Arc::clone(transfer) as _))
         .ok_or(STATUS_INSUFFICIENT_RESOURCES)?;
-    // SAFETY: the packet is new, and nobody else has it yet.
+    // SAFETY: the packet is new, and no other code has it yet.
     let packet = unsafe { &mut *irp };
     packet.RequestorMode = UserMode;
     packet.Tail.Overlay.OriginalFileObject = file;
     packet.Tail.Overlay.Thread =
         sched::current().map_or(ptr::null_mut(), |t| ptr::from_ref(t).cast_mut().cast());
-    // SAFETY: the packet is new, and nobody else has it yet.
+    // SAFETY: the packet is new, and no other code has it yet.
     let location = unsafe { irp::next_location(packet) };
     location.FileObject = file;
     fill(packet, location);

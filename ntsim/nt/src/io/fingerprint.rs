@@ -1,4 +1,4 @@
-//! Whether a buffer changed that a driver was only to read.
+//! Detects changes to a buffer that a driver was only to read.
 
 use sys::wdm::PAGE_SIZE;
 
@@ -11,7 +11,7 @@ const WHOLE: usize = PAGE_SIZE;
 /// Bytes that are looked at of each page of a long buffer.
 const SAMPLE: usize = 16;
 
-/// What a buffer held at one time.
+/// The contents of a buffer at one time, as a hash.
 #[derive(Clone, Copy)]
 pub(super) struct Fingerprint {
     range: Range,
@@ -19,7 +19,7 @@ pub(super) struct Fingerprint {
 }
 
 impl Fingerprint {
-    /// What `range`, which must be readable for as long as this lives, holds now.
+    /// Takes the present contents of `range`, which must be readable for as long as this lives.
     pub(super) fn of(range: Range) -> Self {
         Self { range, hash: hash(range) }
     }

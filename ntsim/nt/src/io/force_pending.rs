@@ -10,7 +10,7 @@ use ntsim_core::Settings;
 use ntsim_core::per_machine::PerMachine;
 use parking_lot::Mutex;
 
-/// Which requests pend, chosen from a seed; none if there is none.
+/// The random numbers that choose the requests that pend; none if there is no seed.
 struct ForcePending(Mutex<Option<fastrand::Rng>>);
 
 impl Default for ForcePending {

@@ -1,4 +1,4 @@
-//! What the generic rights stand for on files.
+//! The generic mapping of files.
 
 use core::ptr;
 
@@ -10,7 +10,7 @@ use crate::se::FILES;
 exports! {
     "ntoskrnl.exe", signature;
 
-    /// What the generic rights stand for on files. Writing to it faults.
+    /// Returns the generic mapping of files. Writing to it faults.
     #[irql(PASSIVE..=PASSIVE)]
     fn IoGetFileObjectGenericMapping() -> *mut GENERIC_MAPPING {
         ptr::from_ref(&FILES).cast_mut()

@@ -53,7 +53,7 @@ impl Packets {
     }
 }
 
-/// What is known of a packet besides what stands in its memory.
+/// The I/O manager's record of a packet, apart from the packet's memory.
 pub(super) struct Packet {
     pub(super) owner: Owner,
     pub(super) progress: Mutex<Progress>,
@@ -90,7 +90,7 @@ pub(super) struct Sent {
     pub(super) returned: AtomicBool,
 }
 
-/// How a request was completed at one location.
+/// The completion of a request at one location.
 #[derive(Clone, Copy)]
 pub(super) struct Completed {
     pub(super) marked_pending: bool,
@@ -140,20 +140,20 @@ unsafe fn initialise(irp: *mut IRP, size: u16, stack: i8) {
 /// The stack location that a packet's owner fills in before it sends the packet.
 ///
 /// # Safety
-/// The packet is there as long as the result, nobody else has it, and it has a location left.
+/// The packet is there as long as the result, no other code has it, and it has a location left.
 pub(super) unsafe fn next_location<'a>(irp: &IRP) -> &'a mut IO_STACK_LOCATION {
-    // SAFETY: while somebody owns the packet, this member of the union is in use.
+    // SAFETY: while the packet has an owner, this member of the union is in use.
     let current = unsafe { irp.Tail.Overlay.CurrentStackLocation };
     // SAFETY: the caller's contract.
     unsafe { &mut *current.wrapping_sub(1) }
 }
 
-/// What is known of the packet at an address, if there is one.
+/// Returns the record of the packet at an address, if there is one.
 pub(super) fn find(irp: *mut IRP) -> Option<Arc<Packet>> {
     PACKETS.get().live.lock().get(&(irp as usize)).cloned()
 }
 
-/// What the packets ask that the I/O manager sent for jobs for which `wanted` holds.
+/// Returns the functions of the packets that the I/O manager sent for jobs for which `wanted` holds.
 pub(super) fn functions(wanted: impl Fn(&dyn Job) -> bool) -> Vec<Function> {
     let live = PACKETS.get().live.lock();
     let wanted =
@@ -162,7 +162,7 @@ pub(super) fn functions(wanted: impl Fn(&dyn Job) -> bool) -> Vec<Function> {
     wanted.map(|(&address, _)| function(unsafe { &*(address as *const IRP) })).collect()
 }
 
-/// How many of the packets for which [`functions`] tells what they ask are with a driver whose dispatch routine
+/// Returns the number of the packets that [`functions`] covers whose driver has them after its dispatch routine
 /// has returned.
 pub(super) fn count_kept(wanted: impl Fn(&dyn Job) -> bool) -> usize {
     let live = PACKETS.get().live.lock();
@@ -172,7 +172,7 @@ pub(super) fn count_kept(wanted: impl Fn(&dyn Job) -> bool) -> usize {
     wanted.filter(|packet| packet.progress.lock().sent.iter().any(kept)).count()
 }
 
-/// What a packet asks, as its first stack location has it.
+/// Returns the function of a packet, as its first stack location has it.
 pub(super) fn function(irp: &IRP) -> Function {
     let locations = ptr::from_ref(irp).wrapping_add(1).cast::<IO_STACK_LOCATION>();
     let first = locations.wrapping_offset(isize::from(irp.StackCount) - 1);

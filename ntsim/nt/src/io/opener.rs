@@ -1,4 +1,4 @@
-//! Who opens a file, and how.
+//! The parameters of an open of a file.
 
 use core::ptr;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ const FILE_SHARE_WRITE: u16 = 2;
 /// `FILE_READ_DATA | FILE_WRITE_DATA | SYNCHRONIZE`.
 const READ_WRITE: u32 = 0x0010_0003;
 
-/// Who opens a file, and how: what a program says to `NtCreateFile`, and a driver to `ZwCreateFile`.
+/// The opener of a file: the parameters that a program passes to `NtCreateFile`, a driver to `ZwCreateFile`.
 #[derive(Clone, Debug)]
 pub struct Opener {
     subject: Subject,
@@ -35,7 +35,7 @@ enum Requestor {
     KernelForced,
 }
 
-/// What the driver gets to know.
+/// The part of the opener's identity that the driver gets to know.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Told {
     All,
@@ -78,7 +78,7 @@ impl Opener {
         self
     }
 
-    /// Opens the file as a driver does, whom nobody checks.
+    /// Opens the file as a driver does, without an access check.
     #[must_use]
     pub fn kernel(mut self) -> Self {
         self.requestor = Requestor::Kernel;
@@ -94,7 +94,7 @@ impl Opener {
     }
 
     /// Sends a create as another driver may make one: its security context has no access state. As the
-    /// I/O manager has no part in it, nobody checks the device's descriptor.
+    /// I/O manager has no part in it, the device's descriptor is not checked.
     #[must_use]
     pub fn without_access_state(mut self) -> Self {
         self.told = Told::NoAccessState;
@@ -129,12 +129,12 @@ impl Opener {
         if self.told == Told::NoSecurityContext { ptr::null_mut() } else { access.context() }
     }
 
-    /// How it shares the file.
+    /// Returns the access that it shares (`FILE_SHARE_…`).
     pub(super) fn shared(&self) -> u16 {
         self.share
     }
 
-    /// Who asks: the requestor mode of the packet.
+    /// Returns the requestor mode of the packet.
     pub(super) fn mode(&self) -> KPROCESSOR_MODE {
         if self.requestor == Requestor::User { UserMode } else { KernelMode }
     }

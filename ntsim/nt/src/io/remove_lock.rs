@@ -95,7 +95,7 @@ exports! {
         }
     }
 
-    /// Gives the lock back, lets nobody have it any more, and waits until nobody has.
+    /// Gives the lock back, lets no further holder acquire it, and waits until it has no holder.
     #[irql(PASSIVE..=PASSIVE)]
     fn IoReleaseRemoveLockAndWaitEx(lock: *mut IO_REMOVE_LOCK, tag: PVOID, _size: u32) {
         let uses = 1 + i32::from(held_with(0xD6, lock, tag));

@@ -17,25 +17,25 @@ use super::statistics::{Function, counters};
 use super::{cancel, irp};
 use crate::mm::Block;
 
-/// How a request ended.
+/// The result of a request.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Outcome {
     /// Its final status.
     pub status: NTSTATUS,
-    /// What the driver says beyond it; for a device control, the bytes of output.
+    /// The driver's additional result; for a device control, the bytes of output.
     pub information: usize,
 }
 
-/// What the I/O manager does with a request that has come back.
+/// The I/O manager's handling of a request that has come back.
 pub(super) trait Job: Send + Sync {
     /// Takes what the request yields. Called once, before the packet is freed.
     fn complete(&self, irp: &mut IRP);
-    /// Tells whoever waits. Called once, after the packet was freed.
+    /// Tells the waiting thread. Called once, after the packet was freed.
     fn delivered(&self);
     /// The file that the request is for.
     fn file(&self) -> *mut FILE_OBJECT;
     /// The request is forced to pend, so a call that sends it has begun, or has returned. The request is not
-    /// over before, as whoever calls keeps the file.
+    /// over before, as the caller keeps the file.
     fn sending(&self, begun: bool) {
         let _ = begun;
     }
@@ -239,7 +239,7 @@ impl Request {
         state.delivered = true;
     }
 
-    /// How it ended, if it has.
+    /// Returns its outcome, if it is over.
     pub fn outcome(&self) -> Option<Outcome> {
         let state = self.transfer.state.lock();
         state.outcome.filter(|_| state.is_over())
@@ -310,8 +310,8 @@ pub(super) fn outstanding(file: *mut FILE_OBJECT) -> Vec<Function> {
     irp::functions(|job| job.file() == file)
 }
 
-/// How many requests for a file a driver has kept. Those whose dispatch routine still runs are not among them:
-/// they may have come while the file was cleaned up, and be about to be refused.
+/// Returns the number of requests for a file that a driver has kept. Those whose dispatch routine still runs
+/// are not among them: they may have come while the file was cleaned up, and be about to be refused.
 pub(super) fn kept(file: *mut FILE_OBJECT) -> usize {
     irp::count_kept(|job| job.file() == file)
 }

@@ -1,4 +1,4 @@
-//! What went through the I/O manager, for people.
+//! Counts of the I/O manager's requests, for reports.
 
 use core::sync::atomic::{AtomicU64, Ordering};
 use std::collections::BTreeMap;
@@ -10,7 +10,7 @@ use sys::status::{NT_SUCCESS, NTSTATUS, STATUS_CANCELLED};
 /// A kind of request: its major and its minor function.
 pub type Function = (u8, u8);
 
-/// How the requests of one kind went.
+/// The outcomes of the requests of one kind.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Tally {
     /// Completed with a success.
@@ -28,12 +28,12 @@ impl Tally {
     }
 }
 
-/// What went through the I/O manager since the machine was booted.
+/// Counts of the I/O manager's requests since the machine was booted.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Statistics {
     /// Requests that the I/O manager sent and got back.
     pub requests: BTreeMap<Function, Tally>,
-    /// How often a request was asked to be given up.
+    /// The number of times that a request's cancellation was asked for.
     pub cancels: u64,
     /// Requests for a file that drivers had when the file's cleanup was sent.
     pub in_flight_at_cleanup: BTreeMap<Function, u64>,

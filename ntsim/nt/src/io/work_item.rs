@@ -76,7 +76,7 @@ pub(crate) fn take_within(range: &Range<usize>) -> Vec<usize> {
     within
 }
 
-/// What a queued work item calls.
+/// The routine that a queued work item calls.
 #[derive(Clone, Copy)]
 enum Routine {
     Plain(PIO_WORKITEM_ROUTINE),

@@ -77,7 +77,7 @@ impl Arena {
     /// Keeps the arena for another machine.
     ///
     /// # Safety
-    /// Nobody uses the memory of any place any more; `live` are those that do not rest.
+    /// The memory of no place is in use any more; `live` are those that do not rest.
     pub(super) unsafe fn leave(mut self, live: impl Iterator<Item = (Place, usize)>) {
         for (place, former) in live {
             // SAFETY: the caller's promise.
@@ -109,7 +109,7 @@ impl Arena {
     /// Makes a place inaccessible, in which a block lay at `former`.
     ///
     /// # Safety
-    /// Nobody uses the memory any more.
+    /// The memory is not in use any more.
     pub(super) unsafe fn rest(&mut self, place: Place, former: usize) {
         let (start, length) = (place.start as *mut c_void, place.pages * PAGE);
         if place.pages > KEPT {

@@ -1,4 +1,4 @@
-//! What a driver may not do with pool memory.
+//! Checks of the use of pool memory by drivers.
 //!
 //! Codes and parameters: the pages of bug checks 0xC1, 0xC2 and 0xC4 in Microsoft's reference.
 

@@ -29,7 +29,7 @@ pub use ntsim_core::subsystem::Tag;
 
 static POOL: PerMachine<Pool> = PerMachine::new();
 
-/// Which pool a block belongs to.
+/// The pool that a block belongs to.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Kind {
     /// Usable at any level.
@@ -48,20 +48,20 @@ impl Kind {
     }
 }
 
-/// What is asked for.
+/// The parameters of an allocation.
 #[derive(Clone, Copy, Debug)]
 pub struct Request {
     /// Length, in bytes.
     pub size: usize,
-    /// What for.
+    /// The tag.
     pub tag: Tag,
-    /// From which pool.
+    /// The pool.
     pub kind: Kind,
     /// Set if it must be zero; otherwise it is filled with a pattern.
     pub zeroed: bool,
 }
 
-/// What drivers have in use now, and how often they have asked.
+/// Returns the pool memory that drivers have in use now, and the number of their allocations.
 pub fn usage() -> Usage {
     POOL.get().usage()
 }
@@ -81,7 +81,7 @@ pub fn allocate(request: Request) -> *mut c_void {
 /// A mistaken address or tag is a finding, and where no block is meant, nothing happens.
 ///
 /// # Safety
-/// If a block begins at `address`, nobody uses it any more.
+/// If a block begins at `address`, it is not in use any more.
 pub unsafe fn free(address: *mut c_void, tag: Option<Tag>) {
     let pool = POOL.get();
     let Some(block) = pool.take(address as usize) else {

@@ -1,4 +1,4 @@
-//! What can be said about pool memory afterwards.
+//! Describes accesses to pool memory after a fault.
 
 use ntsim_core::loader::Image;
 use ntsim_core::subsystem::Leak;
@@ -6,7 +6,7 @@ use ntsim_core::subsystem::Leak;
 use super::check::describe;
 use super::{Kind, Tag};
 
-/// What a fault at an address has to do with a block.
+/// The relation of a fault's address to a block.
 pub struct Explanation {
     /// Set if the block had been freed.
     pub freed: bool,

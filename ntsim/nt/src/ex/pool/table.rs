@@ -14,9 +14,9 @@ use parking_lot::Mutex;
 use super::arena::{Arena, PAGE, Place};
 use super::{Kind, Request, Tag, check};
 
-/// What surrounds a block within memory that the block does not own.
+/// The pattern around a block, in memory that the block does not own.
 pub(super) const AROUND: u8 = 0xB6;
-/// What a freed block in the heap holds.
+/// The pattern in a freed block in the heap.
 pub(super) const FREED: u8 = 0xD7;
 
 /// Alignment of a block; also the length of the pattern on each side of one in the heap.
@@ -29,7 +29,7 @@ const FILL_LIMIT: usize = 1 << 20;
 /// One block.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Block {
-    /// How many were allocated before it.
+    /// The number of blocks that were allocated before it.
     pub(crate) number: u64,
     pub(crate) address: usize,
     pub(crate) size: usize,
@@ -50,7 +50,7 @@ pub(super) enum Home {
 }
 
 impl Block {
-    /// The memory around the block that nobody may write to: in front of it, and behind it.
+    /// The memory around the block that must not be written to: in front of it, and behind it.
     pub(super) fn surroundings(&self) -> [(usize, usize); 2] {
         let end = self.address + self.size;
         match self.home {
@@ -64,7 +64,7 @@ impl Block {
     }
 }
 
-/// How much pool is in use.
+/// The amount of pool in use.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Usage {
     /// Blocks that were ever allocated.
@@ -119,7 +119,7 @@ impl Pool {
         drop(blocks);
 
         for (start, end) in block.surroundings() {
-            // SAFETY: the surroundings of a new block are writable memory that nobody uses.
+            // SAFETY: the surroundings of a new block are writable memory that is not in use.
             unsafe { ptr::write_bytes(start as *mut u8, AROUND, end - start) };
         }
         let (value, length) = match (zeroed, home) {
@@ -154,7 +154,7 @@ impl Pool {
     /// Frees the memory of a block that was taken.
     ///
     /// # Safety
-    /// Nobody uses the block any more.
+    /// The block is not in use any more.
     pub(super) unsafe fn release(&self, mut block: Block, freed: Trace) {
         block.freed = Some(freed);
         let mut blocks = self.blocks.lock();
@@ -162,7 +162,7 @@ impl Pool {
         if let Home::Special(place) = block.home {
             blocks.special -= 1;
             pageable::forget(&(place.start..place.end()));
-            // SAFETY: the block's owner vouches that nobody uses it.
+            // SAFETY: the block's owner vouches that it is not in use.
             unsafe { blocks.arena.rest(place, block.address) };
             return;
         }
@@ -194,7 +194,7 @@ impl Pool {
     /// Gives all memory back to the host, or keeps it for another machine.
     ///
     /// # Safety
-    /// Nobody uses any block any more, whether it was freed or not.
+    /// No block is in use any more, whether it was freed or not.
     pub(crate) unsafe fn clear(&self) {
         let blocks = core::mem::take(&mut *self.blocks.lock());
         let leaked = blocks.live.values().filter(|block| matches!(block.home, Home::Heap));
@@ -268,7 +268,7 @@ unsafe fn release_heap(block: &Block) {
 }
 
 /// # Safety
-/// The block lies in the heap, is in no list any more, and nobody uses it.
+/// The block lies in the heap, is in no list any more, and is not in use.
 unsafe fn deallocate(block: &Block) {
     let start = (block.address - front(block.size)) as *mut u8;
     // SAFETY: this is where and how `heap` allocated it.

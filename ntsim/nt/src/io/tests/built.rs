@@ -13,7 +13,7 @@ use crate::io::dispatch::IofCallDriver;
 use crate::ke::object_exports::{KeInitializeEvent, KeReadStateEvent};
 use crate::ob;
 
-/// What a driver keeps while its request is under way.
+/// The state that a driver keeps while its request is under way.
 struct Sender {
     event: KEVENT,
     status: IO_STATUS_BLOCK,

@@ -14,7 +14,7 @@ use crate::io::{cancel, complete};
 use crate::mm::MmMapLockedPagesSpecifyCache;
 use crate::rtl;
 
-/// What a device control makes the driver do.
+/// The actions of the driver, chosen by the device control.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Way {
     /// Write the input backwards.
@@ -87,7 +87,7 @@ pub(super) fn code(way: Way, method: u32) -> u32 {
     CTL_CODE(FILE_DEVICE_UNKNOWN, 0x800 + way as u32, method, FILE_ANY_ACCESS)
 }
 
-/// What the driver remembers. There is one, as there is one machine at a time.
+/// The state of the driver. There is one, as there is one machine at a time.
 pub(super) struct Control {
     majors: Mutex<Vec<u8>>,
     attributes: Mutex<Vec<u8>>,
@@ -128,7 +128,7 @@ impl Control {
         self.majors.lock().clone()
     }
 
-    /// How many internal device controls came at PASSIVE_LEVEL, and starts anew.
+    /// Takes the number of internal device controls that came at PASSIVE_LEVEL, and starts anew.
     pub(super) fn take_passive(&self) -> usize {
         self.passive.swap(0, Ordering::SeqCst)
     }

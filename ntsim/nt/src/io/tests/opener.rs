@@ -1,4 +1,4 @@
-//! Who gets to a device, and what its driver gets to know of them.
+//! Access to a device, and the information that its driver gets about openers.
 
 use core::mem::MaybeUninit;
 
@@ -12,7 +12,7 @@ use crate::io::{IofCompleteRequest, Made, Opener, Status, create_device, delete_
 use crate::rtl::RtlMapGenericMask;
 use crate::se::{Descriptor, Subject};
 
-/// What a create says.
+/// The parameters of a create, as the driver saw them.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 struct Seen {
     mode: KPROCESSOR_MODE,

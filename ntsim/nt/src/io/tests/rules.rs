@@ -22,7 +22,7 @@ fn found(report: &Report) -> Vec<(&'static str, u64)> {
     report.findings.iter().map(|finding| (finding.rule, finding.bugcheck.map_or(0, parameter))).collect()
 }
 
-/// What is found when the driver goes a way and completes the request at once.
+/// Returns the findings when the driver goes a way and completes the request at once.
 fn completed_at_once(way: Way) -> Vec<(&'static str, u64)> {
     let bench = Bench::boot();
     let file = bench.open();
@@ -31,7 +31,7 @@ fn completed_at_once(way: Way) -> Vec<(&'static str, u64)> {
     found(&bench.finish())
 }
 
-/// What is found when the driver goes a way and the request is completed later.
+/// Returns the findings when the driver goes a way and the request is completed later.
 fn completed_later(way: Way) -> Vec<(&'static str, u64)> {
     let bench = Bench::boot();
     let file = bench.open();

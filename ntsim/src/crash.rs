@@ -1,4 +1,4 @@
-//! What happens when a driver crashes: a report in Windows' terms, and the end of the process.
+//! Crashes of drivers: a report in Windows' terms, and the end of the process.
 //!
 //! A fault in an image's code, or in an emulated function that was given bad memory, is what a bug check
 //! is on Windows: nothing can go on. The handler runs on a stack of its own and may do what it likes,
@@ -25,7 +25,7 @@ use ntsim_core::sched::{self, Irql, Turns, local, overrun};
 use crate::last_words::{self, Reporting};
 use crate::{emulate, system_call};
 
-/// What `si_code` says of a fault that is none of a page (`asm-generic/siginfo.h`).
+/// The `si_code` of a fault that is none of a page (`asm-generic/siginfo.h`).
 const SI_KERNEL: c_int = 0x80;
 
 /// Events that a report tells, of those before a crash under a schedule.
@@ -235,7 +235,8 @@ impl Fault {
         stack.is_some_and(|(low, _)| (low.saturating_sub(GUARD)..low).contains(&self.address))
     }
 
-    /// What Windows would stop with, and a sentence. Parameters: the pages of the bug check reference.
+    /// Returns the bug check that Windows would stop with, and a sentence. Parameters: the pages of the bug
+    /// check reference.
     fn explain(&self) -> (Bugcheck, String) {
         match self.signal {
             SIGILL => (

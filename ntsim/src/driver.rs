@@ -117,7 +117,7 @@ impl Driver {
     }
 }
 
-/// What references keep a driver by after it has been unloaded, or its entry point has failed.
+/// The drivers that references keep after they have been unloaded, or their entry points have failed.
 #[derive(Default)]
 struct Leaving(Mutex<HashMap<usize, Left>>);
 

@@ -1,4 +1,4 @@
-//! What drivers do on Windows without calling it, and what a process may not do.
+//! Emulates instructions that drivers execute on Windows in place of calls, but a process may not execute.
 //!
 //! In C, some functions of the kernel are inline: the level is control register 8 (KeGetCurrentIrql,
 //! KeRaiseIrql and KeLowerIrql in the x64 part of `wdm.h`), and times lie at a fixed address that kernel

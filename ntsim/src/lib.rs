@@ -57,11 +57,11 @@
 //! | `last_words` | the line in place of a report that can't be written |
 //! | `report` | [`Report`]: findings, leaks, counts |
 //!
-//! What it boots comes from crates of their own, each of which says at its head what it can be used for alone. `nt` has
-//! one folder for each prefix of NT's functions (`ex`, `io`, `ke`, `mm`, `ob`, `ps`, `rtl`, `se`, `wdf`), `net` has
-//! [`ndis`], the IP helper and Winsock Kernel, [`ndk`] is the layer between the consumers and providers of RDMA, and
-//! `core` has [`sched`](mod@sched), [`loader`](mod@loader), [`verifier`](mod@verifier) and
-//! [`boundary::export`], which says how to add a function.
+//! The parts that it boots come from crates of their own; each of them says at its head what it can be used
+//! for alone. `nt` has one folder for each prefix of NT's functions (`ex`, `io`, `ke`, `mm`, `ob`, `ps`,
+//! `rtl`, `se`, `wdf`), `net` has [`ndis`], the IP helper and Winsock Kernel, [`ndk`] is the layer between
+//! the consumers and providers of RDMA, and `core` has [`sched`](mod@sched), [`loader`](mod@loader),
+//! [`verifier`](mod@verifier) and [`boundary::export`], which says how to add a function.
 //!
 //! ```text
 //!               ntsim (facade)

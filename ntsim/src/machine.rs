@@ -15,7 +15,7 @@ use crate::crash;
 use crate::driver::Driver;
 use crate::report::Report;
 
-/// How a machine is to be, before it is booted.
+/// The settings and subsystems of a machine, before it is booted.
 pub type Builder = boot::Builder<Machine>;
 
 /// The parts of the kernel that there are.

@@ -1,4 +1,4 @@
-//! What a machine says when it has been shut down.
+//! The report of a machine that has been shut down.
 
 use core::fmt;
 
@@ -7,20 +7,20 @@ use ntsim_core::sched::Played;
 use ntsim_core::subsystem::Leak;
 use ntsim_core::verifier::Finding;
 
-/// What was found while a machine ran.
+/// The findings, leaks and counts of a machine's run.
 #[derive(Clone, Debug, Default)]
 pub struct Report {
     /// The rules that drivers broke, in the order in which they were first broken.
     pub findings: Vec<Finding>,
-    /// Pool memory that nobody freed before the machine was shut down, by tag.
+    /// Pool memory that was not freed before the machine was shut down, by tag.
     pub pool: Vec<Leak>,
     /// Bytes of kernel stack that drivers used at most, as far as they called the kernel from there.
     pub deepest_stack: u64,
-    /// What went through the NDK layer.
+    /// Counts of the NDK layer's calls and callbacks, and closes that were not over.
     pub ndk: ndk::Summary,
-    /// What went through the I/O manager.
+    /// Counts of the I/O manager's requests.
     pub io: io::Statistics,
-    /// What was played, where the machine had a schedule.
+    /// The outcome of the schedule, where the machine had one.
     pub schedule: Option<Played>,
 }
 

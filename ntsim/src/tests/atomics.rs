@@ -16,7 +16,7 @@ use crate::Machine;
 /// Where the image has a variable of its own, which is zero at first.
 const VARIABLE: u32 = DATA + 0x80;
 
-/// How often each thread calls.
+/// The number of calls of each thread.
 const CALLS: u32 = 5;
 
 /// Seeds among which a race has to be found.

@@ -167,7 +167,7 @@ fn fault_without_the_threads_local_data_is_still_told() {
     );
 }
 
-/// What is reported of a system call that ends the process of the host.
+/// Checks the report of a system call that ends the process of the host.
 fn system_call(test: &str, code: &'static [u8]) {
     let report = crash(test, Irql::PASSIVE, &[], &[&|f: &mut Function| _ = f.raw(code)]);
     assert!(report.contains("STOP: 0x7E") && report.contains("    broken+0x"), "{report}");

@@ -19,7 +19,7 @@ use crate::{Machine, Report};
 /// Seeds among which every strategy has to find what is planted.
 const SEEDS: u64 = 100;
 
-/// How often each thread counts.
+/// The number of times that each thread counts.
 const ADDED: u32 = 5;
 
 fn boot(seed: u64, strategy: Strategy) -> Machine {

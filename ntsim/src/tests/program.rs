@@ -17,7 +17,7 @@ const RDATA: u32 = 0x2000;
 pub(super) const DATA: u32 = 0x3000;
 /// Offset of the string in the writable section.
 pub(super) const STRING: u32 = DATA + 0x10;
-/// What the string is.
+/// The text of the string.
 pub(super) const TEXT_OF_STRING: &str = "hello from %s";
 
 const DEFAULT_COOKIE: u64 = 0x0000_2B99_2DDF_A232;
@@ -25,7 +25,7 @@ const DEFAULT_COOKIE: u64 = 0x0000_2B99_2DDF_A232;
 /// Bytes of stack that each function takes: room for the arguments of what it calls, aligned.
 const FRAME: u8 = 40;
 
-/// What an image imports, as (module, function).
+/// The imports of an image, as (module, function).
 pub(super) type Imports<'a> = &'a [(&'a str, &'a str)];
 
 /// One function's machine code.

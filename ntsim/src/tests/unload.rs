@@ -1,4 +1,4 @@
-//! What a driver may not leave behind when it is unloaded.
+//! Leftovers of drivers that are unloaded, which are findings.
 
 use core::mem::MaybeUninit;
 use core::ptr;
@@ -60,7 +60,7 @@ fn a_thread_that_outlives_its_driver_and_its_machine_is_found() {
         f.raw(&[0x48, 0xC7, 0x44, 0x24, 0x20, 0, 0, 0, 0]).edx(0).r8d(0).call(0);
     };
     let functions: [&dyn Fn(&mut Function); 3] = [&|f| _ = f.set_unload(1).raw(SUCCEED), &|_| {}, &wait];
-    // Nobody ever signals the event, so the thread never runs in the image again.
+    // No thread ever signals the event, so the thread never runs in the image again.
     let event: &'static mut KEVENT = Box::leak(Box::new(unsafe { MaybeUninit::zeroed().assume_init() }));
     let event = ptr::from_mut(event);
     let start = |driver: &Driver| unsafe {

@@ -1,4 +1,4 @@
-//! What the stub of an image that the WDK builds asks of the framework's loader.
+//! The calls to the framework's loader from the stub in each image that the WDK builds.
 
 use sys::status::{STATUS_NOT_FOUND, STATUS_OBJECT_NAME_NOT_FOUND};
 

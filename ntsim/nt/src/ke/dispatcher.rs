@@ -1,6 +1,6 @@
-//! What a thread can wait for, and waiting.
+//! Dispatcher objects, which threads wait for, and waits.
 //!
-//! An object's state is in its own header, in the driver's memory; who waits for it is kept here. One lock
+//! An object's state is in its own header, in the driver's memory; its waiters are kept here. One lock
 //! guards both, as in the kernels before Windows 7: a wait for all of several objects is then atomic.
 
 use core::ptr;
@@ -28,13 +28,13 @@ struct Wait {
     thread: &'static Thread,
     objects: Vec<Object>,
     all: bool,
-    /// Which object satisfied it; [`WAITING`] before.
+    /// The index of the object that satisfied it; [`WAITING`] before.
     outcome: AtomicI32,
 }
 
 const WAITING: i32 = -1;
 
-/// A dispatcher object that somebody waits for or signals, used under the lock only.
+/// A dispatcher object that a thread waits for or signals, used under the lock only.
 #[derive(Clone, Copy, Eq, Hash, PartialEq)]
 struct Object(*mut DISPATCHER_HEADER);
 
@@ -44,7 +44,7 @@ unsafe impl Send for Object {}
 // SAFETY: as above.
 unsafe impl Sync for Object {}
 
-/// Who waits for what, on one machine.
+/// The waits on one machine, by object.
 #[derive(Default)]
 struct Dispatcher {
     waits: Mutex<HashMap<Object, Vec<Arc<Wait>>>>,
@@ -74,7 +74,7 @@ impl Object {
         unsafe { (*self.0.cast::<KMUTANT>()).OwnerThread.cast() }
     }
 
-    /// What a satisfied wait does to the object.
+    /// Changes the object's state for a wait of `thread` that it satisfies.
     fn consume(self, thread: &Thread) {
         // SAFETY: the object exists (see `Object`), and the lock is held.
         let header = unsafe { &mut *self.0 };

@@ -24,7 +24,7 @@ const DPC_OBJECT: u8 = 19;
 /// `Type` of one that may run at PASSIVE_LEVEL; here it runs as any other.
 const THREADED_DPC_OBJECT: u8 = 24;
 
-/// What `Number` holds above the number of the processor that a DPC was directed to; 0 means the current.
+/// Added in `Number` to the number of the processor that a DPC was directed to; 0 means the current one.
 const DIRECTED: u16 = 0x800;
 
 exports! {
@@ -56,7 +56,7 @@ exports! {
     fn KeRemoveQueueDpc(dpc: *mut KDPC) -> BOOLEAN {
         let removed: usize = processor::all().iter().map(|p| p.cancel(dpc.cast())).sum();
         if removed > 0 {
-            // SAFETY: the caller passes an initialised DPC, and nobody else has it now.
+            // SAFETY: the caller passes an initialised DPC, and no other code has it now.
             unsafe { queued(dpc) }.store(ptr::null_mut(), Ordering::Release);
         }
         (removed > 0).into()

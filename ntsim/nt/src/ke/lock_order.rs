@@ -9,7 +9,7 @@
 //! A lock is its address until the memory is freed or the lock initialised again: then the graph forgets it,
 //! so two locks that lay at one place in turn are never taken for one.
 //!
-//! What is checked only if another lock is held; a pair that the thread has seen lately costs a look into a
+//! A lock is checked only if another one is held; a pair that the thread has seen lately costs a look into a
 //! small table of its own.
 
 use core::cell::Cell;
@@ -31,7 +31,7 @@ type After = HashMap<usize, Trace>;
 /// The order of the locks of one machine.
 struct LockOrder {
     graph: Mutex<Graph>,
-    /// How many locks the graph knows.
+    /// The number of locks that the graph knows.
     known: AtomicUsize,
     /// Changes whenever a lock is forgotten; no two machines have the same.
     epoch: AtomicU64,

@@ -150,7 +150,7 @@ exports! {
 }
 
 /// # Safety
-/// `object` is writable memory of that size that nobody uses.
+/// `object` is writable memory of that size that is not in use.
 pub(crate) unsafe fn initialise(object: *mut DISPATCHER_HEADER, kind: u8, size: usize, state: i32) {
     resident::check(0xE1, "an object to wait for", object as usize);
     // SAFETY: the caller's promise.

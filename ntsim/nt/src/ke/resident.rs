@@ -1,4 +1,4 @@
-//! What the kernel uses at DISPATCH_LEVEL lies in memory that is there at that level.
+//! Checks that objects the kernel uses at DISPATCH_LEVEL lie in memory that is resident at that level.
 
 use ntsim_core::bugcheck::Bugcheck;
 use ntsim_core::pageable;

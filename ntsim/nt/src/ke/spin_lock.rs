@@ -77,7 +77,7 @@ pub(super) fn check_last(lock: *const usize) {
 /// Initialises a lock for the calling thread's driver.
 ///
 /// # Safety
-/// `lock` is writable, and the address of a spin lock that is in use by nobody else.
+/// `lock` is writable, and the address of a spin lock that no other code uses.
 pub(crate) unsafe fn initialise(lock: *mut usize) {
     resident::check(0xE1, "a spin lock", lock as usize);
     if let Some(owner) = lock_order::initialising(lock as usize) {

@@ -16,19 +16,19 @@ const GROUP: u32 = 64;
 /// Longest time for which a driver may keep a processor spinning, in microseconds (its DDI page).
 const LONGEST_STALL: u32 = 50;
 
-/// The priority of a thread that nobody changed.
+/// The priority of a thread whose priority was not changed.
 const PRIORITY: KPRIORITY = 8;
 
 exports! {
     "ntoskrnl.exe", signature;
 
-    /// How many processors there are in a group, or in all.
+    /// Returns the number of processors in a group, or in all.
     #[irql(PASSIVE..=HIGH)]
     fn KeQueryActiveProcessorCountEx(group: u16) -> u32 {
         if group == 0 || group == u16::MAX { count() } else { 0 }
     }
 
-    /// How many processors there are, and which.
+    /// Returns the number of processors, and their set.
     #[irql(PASSIVE..=HIGH)]
     fn KeQueryActiveProcessorCount(active: *mut KAFFINITY) -> u32 {
         // SAFETY: the caller passes null or room for the set.
@@ -38,13 +38,13 @@ exports! {
         count()
     }
 
-    /// How many processors a group may have, or all.
+    /// Returns the number of processors that a group may have, or all.
     #[irql(PASSIVE..=HIGH)]
     fn KeQueryMaximumProcessorCountEx(group: u16) -> u32 {
         if group == 0 || group == u16::MAX { GROUP } else { 0 }
     }
 
-    /// How many groups there are.
+    /// Returns the number of groups.
     #[irql(PASSIVE..=HIGH)]
     fn KeQueryActiveGroupCount() -> u16 {
         1

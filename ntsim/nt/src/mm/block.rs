@@ -47,7 +47,7 @@ impl Block {
         let size = size.next_multiple_of(16);
         let mapping = Mapping::take(size.next_multiple_of(PAGE))?;
         let start = NonNull::new(mapping.base.as_ptr().wrapping_add(mapping.usable - size))?;
-        // SAFETY: the last `size` accessible bytes of the mapping begin there, and nobody else has them.
+        // SAFETY: the last `size` accessible bytes of the mapping begin there, and no other code has them.
         unsafe { start.as_ptr().write_bytes(0, size) };
         Some(Self { mapping: Some(mapping), start })
     }

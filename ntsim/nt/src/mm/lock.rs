@@ -15,7 +15,7 @@ use sys::wdm::{
 use super::map::unmap;
 use super::mdl::{Range, described, fill_frames, misuse};
 
-/// What is locked, by the address of the list that locked it.
+/// The locked ranges, by the address of the list that locked them.
 #[derive(Default)]
 pub(super) struct Locked {
     lists: Mutex<HashMap<usize, Range>>,

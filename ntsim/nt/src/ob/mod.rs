@@ -30,7 +30,7 @@ impl Subsystem for Ob {
     }
 }
 
-/// What all objects of one sort have in common.
+/// The properties that all objects of one kind share.
 pub struct Kind {
     /// Its name, in reports.
     pub name: &'static str,

@@ -26,7 +26,7 @@ const SYSTEM_PROCESS: usize = 4;
 /// Bug check 0xC4: code for a thread that ends with a lock.
 const LOCK_AT_END: u64 = 0x100A;
 
-/// How long an unloading driver's threads may take to run their last instructions.
+/// The longest time that an unloading driver's threads may take to run their last instructions.
 const GRACE: Duration = Duration::from_secs(2);
 
 /// Threads are never freed, so nothing is to do when the last reference goes.

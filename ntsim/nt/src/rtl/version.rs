@@ -1,4 +1,4 @@
-//! Which Windows this is.
+//! The version of Windows.
 
 use core::mem::size_of;
 
@@ -6,7 +6,7 @@ use ntsim_core::exports;
 use sys::status::{NTSTATUS, STATUS_INVALID_PARAMETER, STATUS_SUCCESS};
 use sys::wdm::{OSVERSIONINFOW, signature};
 
-/// What the simulator says it is: Windows Server 2022, whose build number is 20348.
+/// The version that the simulator reports: Windows Server 2022, whose build number is 20348.
 const VERSION: (u32, u32, u32) = (10, 0, 20348);
 
 /// `VER_PLATFORM_WIN32_NT`.

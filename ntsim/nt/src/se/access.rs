@@ -17,7 +17,7 @@ use sys::wdm::{ACCESS_STATE, IO_SECURITY_CONTEXT, MAXIMUM_ALLOWED, SECURITY_SUBJ
 use super::{Descriptor, FILES, Subject, check, map};
 use crate::mm::Block;
 
-/// Who asks, by the address of the subject context in an access state.
+/// The subjects of creates, by the address of the subject context in an access state.
 #[derive(Default)]
 struct Accesses {
     live: Mutex<HashMap<usize, Subject>>,
@@ -29,7 +29,7 @@ fn accesses() -> &'static Accesses {
     ACCESSES.get()
 }
 
-/// What lies in the block; the descriptor that is asked for follows.
+/// The layout of the block; the descriptor that is asked for follows.
 #[repr(C)]
 struct Layout {
     context: IO_SECURITY_CONTEXT,
@@ -57,7 +57,7 @@ impl Access {
         let behind = layout.wrapping_add(1).cast::<u8>();
         // SAFETY: the block is new and has room for the bytes behind the layout.
         unsafe { ptr::copy_nonoverlapping(descriptor.as_ptr(), behind, descriptor.len()) };
-        // SAFETY: the block is zeroed, which is a valid layout, and nobody else has it.
+        // SAFETY: the block is zeroed, which is a valid layout, and no other code has it.
         let Layout { context, state, token } = unsafe { &mut *layout };
         let desired = map(desired, &FILES);
         state.RemainingDesiredAccess = desired;
@@ -93,7 +93,7 @@ impl Access {
         unsafe { (*self.context()).AccessState = ptr::null_mut() };
     }
 
-    /// What the create's stack location points to.
+    /// Returns the security context that the create's stack location points to.
     pub(crate) fn context(&self) -> *mut IO_SECURITY_CONTEXT {
         self.block.as_ptr()
     }
@@ -125,7 +125,7 @@ impl Drop for Access {
     }
 }
 
-/// Whose subject context this is that the driver passed to `function`. That it is nobody's is a finding.
+/// Returns the subject whose context the driver passed to `function`. A context of no subject is a finding.
 pub(super) fn subject(function: &str, context: *mut SECURITY_SUBJECT_CONTEXT) -> Option<Subject> {
     let subject = accesses().live.lock().get(&(context as usize)).cloned();
     if subject.is_none() {

@@ -10,7 +10,7 @@ use sys::wdm::{
 use super::descriptor::{Entry, List, Verdict};
 use super::{Descriptor, Sid, Subject};
 
-/// What the generic rights stand for on files.
+/// The generic mapping of files.
 pub(crate) static FILES: GENERIC_MAPPING = GENERIC_MAPPING {
     GenericRead: FILE_GENERIC_READ,
     GenericWrite: FILE_GENERIC_WRITE,
@@ -31,11 +31,12 @@ pub(crate) fn map(mask: u32, mapping: &GENERIC_MAPPING) -> u32 {
     .fold(mask, |mask, (generic, meaning)| mask & !generic | meaning)
 }
 
-/// Which rights a subject has to an object when it asks for `desired` and was granted `before`: these and
-/// those that it asks for, or with [`MAXIMUM_ALLOWED`] all that it can have.
+/// Returns the rights that a subject has to an object when it asks for `desired` and was granted `before`:
+/// these and those that it asks for, or with [`MAXIMUM_ALLOWED`] all that it can have.
 ///
-/// What was granted before is not asked for again. Who asks for nothing and has nothing gets nothing: so does
-/// `SeAccessCheck` of ReactOS (`ntoskrnl/se/accesschk.c`); the page of Windows' own does not say.
+/// Rights granted before are not asked for again. A subject that asks for nothing and has nothing gets
+/// nothing: so does `SeAccessCheck` of ReactOS (`ntoskrnl/se/accesschk.c`); the page of Windows' own does not
+/// say.
 ///
 /// # Errors
 /// STATUS_ACCESS_DENIED if the descriptor refuses a right or none is left to be granted, and

@@ -41,7 +41,7 @@ pub(super) enum List {
     Entries(Vec<Entry>),
 }
 
-/// Whether an entry grants or refuses.
+/// The type of an entry: one that grants or one that refuses.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Verdict {
     /// It grants the rights.

@@ -1,4 +1,4 @@
-//! What drivers call.
+//! Functions that drivers call.
 
 use core::ffi::c_void;
 use core::ptr;

@@ -13,7 +13,7 @@ use crate::mm::Range;
 const LONGEST: usize = 0x2_1000;
 const PAGE: usize = sys::wdm::PAGE_SIZE;
 
-/// What is wrong with a pointer to a descriptor.
+/// The reason why a pointer to a descriptor is refused.
 #[derive(Clone, Copy, Debug, thiserror::Error)]
 enum Wrong {
     #[error("which cannot be read")]
@@ -40,7 +40,7 @@ fn read(address: usize) -> Result<Descriptor, Wrong> {
     Ok(wire::read(&bytes)?)
 }
 
-/// What lies at `address`, up to what can't be read. Blocks of pool end there.
+/// Returns the bytes at `address`, up to those that can't be read. Blocks of pool end there.
 fn readable(address: usize) -> Vec<u8> {
     let mut bytes = Vec::new();
     let mut start = address;

@@ -130,7 +130,7 @@ fn read_entry(text: &str) -> Result<Entry, SddlError> {
     Ok(Entry { verdict, flags, mask, sid: account.parse()? })
 }
 
-/// What the pairs of letters in `text` stand for.
+/// Returns the values of the pairs of letters in `text`.
 fn pairs<T: Copy>(text: &str, table: &[(&str, T)]) -> Result<Vec<T>, SddlError> {
     text.as_bytes()
         .chunks(2)
@@ -147,7 +147,7 @@ impl FromStr for Sid {
     fn from_str(text: &str) -> Result<Self, SddlError> {
         find(&SIDS, text)
             .or_else(|| Self::from_numbers(text))
-            .map_or_else(|| error("this is nobody", text), Ok)
+            .map_or_else(|| error("this is no security identifier", text), Ok)
     }
 }
 

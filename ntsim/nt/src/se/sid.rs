@@ -15,11 +15,11 @@ impl Sid {
     /// Subauthorities that there can be.
     pub(super) const MAX_PARTS: usize = 15;
 
-    /// Everyone.
+    /// World: all users.
     pub const EVERYONE: Self = Self::new(1, &[0]);
-    /// Whoever owns the object: a list that names it says what its owner may do.
+    /// The object's owner: a list that names it says what its owner may do.
     pub(super) const OWNER_RIGHTS: Self = Self::new(3, &[4]);
-    /// Who has logged on.
+    /// The users who have logged on.
     pub const AUTHENTICATED_USERS: Self = Self::new(5, &[11]);
     /// The operating system.
     pub const SYSTEM: Self = Self::new(5, &[18]);

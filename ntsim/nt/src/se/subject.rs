@@ -10,7 +10,7 @@ use super::{Descriptor, Sid};
 /// The group that users and administrators belong to first: `DOMAIN_GROUP_RID_USERS`.
 const DOMAIN_USERS: Sid = Sid::account(0x201);
 
-/// Who opens files: a user, its groups, and what it wants for its objects where nothing else is said. It
+/// The subject that opens files: a user, its groups, and its defaults for the security of its objects. It
 /// holds no privileges. A copy is the same subject.
 ///
 /// Unless [`default_list_of`](Self::default_list_of) says otherwise, a subject's objects are the user's own
@@ -79,7 +79,7 @@ impl Subject {
         self.0.user == *owner || (*owner == Sid::ADMINISTRATORS && self.is(owner))
     }
 
-    /// What it wants for its objects where nothing else is said.
+    /// Returns the descriptor of its objects where no other is given.
     pub(super) fn default_descriptor(&self) -> Descriptor {
         let Token { user, primary_group, default_list, .. } = &*self.0;
         Descriptor {

@@ -98,7 +98,7 @@ exports! {
     }
 }
 
-/// What the loader and the framework look at before they bind a driver.
+/// Checks the bind information, as the loader and the framework do before they bind a driver.
 fn check(asked: &WDF_BIND_INFO, component: &str) -> Result<(), NTSTATUS> {
     let size = asked.Size as usize;
     if size != size_of::<WDF_BIND_INFO>() && size != size_of::<WDF_BIND_INFO2>() {

@@ -47,7 +47,7 @@ pub(super) struct Client {
     /// The service's name.
     pub(super) name: String,
     pub(super) driver_object: *mut DRIVER_OBJECT,
-    /// What the driver sees of this; never freed, so that a late call still finds it.
+    /// The part of this that the driver sees; never freed, so that a late call still finds it.
     pub(super) globals: *mut WDF_DRIVER_GLOBALS,
     /// The driver's table; never freed, for the same reason.
     pub(super) table: &'static [WDFFUNC; table::COUNT],

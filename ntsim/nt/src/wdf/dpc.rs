@@ -107,7 +107,7 @@ fn with(handle: WDFDPC, f: impl FnOnce(&Dpc) -> BOOLEAN) -> BOOLEAN {
     }
 }
 
-/// What the kernel calls.
+/// The DPC routine that the kernel calls.
 unsafe extern "win64" fn run(_dpc: *mut KDPC, handle: *mut c_void, _: *mut c_void, _: *mut c_void) {
     let Some(object) = Object::known(handle as usize) else { return };
     if let Body::Dpc(Dpc { routine, .. }) = &object.body {

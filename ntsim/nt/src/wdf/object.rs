@@ -18,7 +18,7 @@ use super::violation;
 use crate::fault;
 use crate::mm::Block;
 
-/// What an object is.
+/// The type of an object, with its state.
 pub(super) enum Body {
     /// The driver.
     Driver,
@@ -64,7 +64,7 @@ pub(super) struct Object {
     pub(super) state: Mutex<State>,
 }
 
-/// What changes of an object.
+/// The part of an object's state that changes.
 pub(super) struct State {
     pub(super) parent: Option<usize>,
     pub(super) contexts: Vec<Context>,

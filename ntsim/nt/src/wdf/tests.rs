@@ -23,7 +23,7 @@ use super::timer::{WdfTimerCreate, WdfTimerStart, WdfTimerStop};
 use super::work_item::{WdfWorkItemCreate, WdfWorkItemEnqueue, WdfWorkItemFlush};
 use crate::io::{IoCreateDevice, IoDeleteDevice, Status};
 
-/// What callbacks were called, by handle.
+/// The callbacks that were called, by handle.
 static CALLED: Mutex<Option<Sender<(&'static str, usize)>>> = Mutex::new(None);
 
 unsafe extern "win64" fn unloads(driver: WDFDRIVER) {

@@ -126,7 +126,7 @@ fn with(handle: WDFTIMER, f: impl FnOnce(&Timer) -> BOOLEAN) -> BOOLEAN {
     }
 }
 
-/// What the kernel calls.
+/// The DPC routine that the kernel calls.
 unsafe extern "win64" fn fired(_dpc: *mut KDPC, handle: *mut c_void, _: *mut c_void, _: *mut c_void) {
     let Some(object) = Object::known(handle as usize) else { return };
     let Body::Timer(timer) = &object.body else { return };

@@ -1,4 +1,4 @@
-//! What drivers print for the debugger.
+//! Output of drivers for the debugger.
 
 mod format;
 
@@ -15,7 +15,7 @@ use self::format::Arguments;
 /// Lines that are kept.
 const KEPT: usize = 10_000;
 
-/// What the drivers of one machine have printed.
+/// The output of the drivers of one machine.
 struct Log {
     lines: Mutex<Vec<String>>,
     /// Set if it also goes to standard error.

@@ -73,7 +73,7 @@ fn an_owner_can_get_at_the_list_unless_that_says_what_owners_may() {
     ] {
         assert_eq!(asks(&format!("{own}{list}"), desired), outcome, "{list} for {desired:#x}");
     }
-    assert_eq!(asks("O:BAD:(A;;0x1;;;S-1-3-4)", 1), DENIED, "the owner is somebody else");
+    assert_eq!(asks("O:BAD:(A;;0x1;;;S-1-3-4)", 1), DENIED, "the owner is another one");
     let administrators = "O:BAD:".parse().unwrap();
     assert_eq!(check(&administrators, &Subject::administrator(), WRITE_DAC, 0, &FILES), Ok(WRITE_DAC));
 }

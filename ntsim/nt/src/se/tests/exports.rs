@@ -34,7 +34,7 @@ fn deassign(mut descriptor: *mut c_void) {
     assert!(descriptor.is_null());
 }
 
-/// What a driver is told that asks about a user's access.
+/// Returns the answer to a driver that asks about a user's access.
 fn checks(
     descriptor: *mut c_void,
     context: *mut SECURITY_SUBJECT_CONTEXT,

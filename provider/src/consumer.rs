@@ -42,7 +42,7 @@ impl<K: Kernel, B: ObjectType<K>> Request<K, B> {
         Self { completion, hold }
     }
 
-    /// Calls the consumer, and then lets go of the object. Up to DISPATCH_LEVEL, with no lock held.
+    /// Calls the completion, and then releases the object. Up to DISPATCH_LEVEL, with no lock held.
     pub(crate) fn complete(self, status: NTSTATUS) {
         if let Some(function) = self.completion.function {
             // SAFETY: the consumer passed this function and context for exactly this call; `self` is

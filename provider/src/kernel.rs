@@ -100,7 +100,7 @@ pub unsafe trait Dpc: Send + Sync {
 
     /// Queues the call so that it does not run before the function returns that the consumer is in, unless another
     /// processor gets to it first: see [`route`](crate::processor::route). `affinity`: the processors on which it
-    /// is to run, if possible. Returns whether it was queued; it is not where there is no other processor. A kernel
+    /// is to run, if possible. Returns false if it was not queued, as there is no other processor. A kernel
     /// whose calls never run inside their queueing needs no more than [`Dpc::queue`].
     ///
     /// # Safety
@@ -162,13 +162,13 @@ pub trait Event: Send + Sync {
     /// Makes the event usable in the place where it stays.
     fn initialise(&self);
 
-    /// Lets the waiter go on. Up to DISPATCH_LEVEL. The event may be gone when this returns.
+    /// Signals the event. Up to DISPATCH_LEVEL. The event may be freed when this returns.
     fn signal(&self);
 
     /// Waits until the event is signalled. PASSIVE_LEVEL, outside any callback.
     fn wait(&self);
 
-    /// As [`Event::wait`], but not longer than `limit`; whether the event is signalled.
+    /// Waits as [`Event::wait`] does, but not longer than `limit`. Returns true if the event is signalled.
     fn wait_for(&self, limit: Duration) -> bool;
 }
 

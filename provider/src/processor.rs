@@ -8,7 +8,7 @@
 
 use sys::wdm::{GROUP_AFFINITY, KAFFINITY, PROCESSOR_NUMBER};
 
-/// The way of a notification's DPC.
+/// Target processor of a notification's DPC.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Route {
     /// To this processor: another one than the caller's, or the caller's where that is at DISPATCH_LEVEL, so that
@@ -33,7 +33,8 @@ pub trait Topology {
     fn active(&self, group: u16) -> KAFFINITY;
 }
 
-/// Chooses the way of a notification. `affinity`: the processors that the consumer prefers; those of them that are
+/// Chooses the target processor of a notification. `affinity`: the processors that the consumer prefers;
+/// those that are
 /// not active do not count, and without any all are as good. `within_call`: whether a DPC on the caller's own
 /// processor would run before the caller's function returns, as its level is below DISPATCH_LEVEL.
 pub fn route(topology: &impl Topology, affinity: Option<GROUP_AFFINITY>, within_call: bool) -> Route {

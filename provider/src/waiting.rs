@@ -11,7 +11,7 @@ use sys::wdm::GROUP_AFFINITY;
 
 use crate::kernel::{Dpc, Routine, Timer};
 
-/// Where the calls of a kernel wait.
+/// DPC and timer queues of a test kernel.
 pub(crate) trait Processors: Sized + 'static {
     /// Queues a DPC, to be run once by a thread of this kernel.
     fn push(call: Call<Self>);
@@ -28,7 +28,7 @@ pub(crate) trait Processors: Sized + 'static {
     fn take_back(call: &Call<Self>) -> bool;
 }
 
-/// A call that waits.
+/// A pending call.
 pub(crate) struct Call<P>(NonNull<Waiting<P>>);
 
 // SAFETY: a call may be made on any processor, and its object is used under its lock.
@@ -68,13 +68,13 @@ impl<P> Waiting<P> {
         self.0.lock().unwrap().call = Some((routine, context as usize));
     }
 
-    /// From now on it waits.
+    /// Marks the call as pending.
     fn enter(&self, twice: &str) {
         let waited = core::mem::replace(&mut self.0.lock().unwrap().waits, true);
         assert!(!waited, "{twice}");
     }
 
-    /// It does not wait any more; what to call.
+    /// Marks the call as begun. Returns its routine and context.
     fn begin(&self) -> (Routine, *mut c_void) {
         let mut state = self.0.lock().unwrap();
         state.waits = false;

@@ -1,4 +1,4 @@
-//! The results of a completion queue, in rings that are outgrown (CQ-7).
+//! The entries of a completion queue, in a chain of rings, each replaced by a larger one on resize (CQ-7).
 //!
 //! Each ring has twice the room of the one below it, or more, so all that were outgrown take less than the
 //! present one, and stay until the queue goes: a pusher may still be in one. A ring that is outgrown is
@@ -81,8 +81,8 @@ impl Entries {
             return Ok(());
         }
         self.add(level, depth)?;
-        // From here on pushers find the new ring; one that found the outgrown one before gets in until the
-        // poller seals that.
+        // From here on pushers find the new ring; one that found the outgrown one before may push to it until
+        // the poller seals that.
         self.pushing.fetch_max(level, Ordering::AcqRel);
         Ok(())
     }
@@ -100,7 +100,8 @@ impl Entries {
             let Some(ring) = self.ring(level) else { return Err(Full(result)) };
             match ring.push(result) {
                 Ok(within) => return Ok(position(level, within)),
-                // There is a larger ring by now, and who sees the seal sees that too, so this comes to an end.
+                // There is a larger ring by now, and a thread that sees the seal sees that too, so the loop
+                // ends.
                 Err(Full(back)) if ring.is_sealed() || level != self.pushing.load(Ordering::Acquire) => {
                     result = back;
                 }
@@ -109,8 +110,8 @@ impl Entries {
         }
     }
 
-    /// Takes no result any more; those that are there stay to be taken out. A push that found its ring before this
-    /// may get in yet.
+    /// Refuses further results; those that are there stay to be taken out. A push that found its ring before
+    /// this may succeed yet.
     #[cold]
     pub(super) fn end(&self) {
         // No ring is there: neither a pusher nor a growth goes past it.

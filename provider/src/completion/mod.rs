@@ -53,7 +53,7 @@ pub(crate) struct Cq<K: Kernel> {
     newest_error: AtomicU64,
     arm: ArmWord,
     moderation: Settings,
-    /// Rings when a notification that is coalesced is due.
+    /// Timer that expires when a coalesced notification is due.
     timer: ObjectTimer<K>,
     /// As the consumer asked for it last; the queue may be deeper.
     depth: AtomicU32,

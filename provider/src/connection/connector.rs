@@ -66,9 +66,9 @@ impl From<BindError> for ConnectError {
     }
 }
 
-/// By which way a connector comes to its connection; that never changes.
+/// Role of a connector, which never changes.
 enum Role<K: Kernel> {
-    /// The consumer made it: it may connect, again and again until a connection comes about.
+    /// Created by the consumer: it may connect, again and again until a connection is established.
     Active(Lock<K, Attempts<K>>),
     /// A listener indicated it, for this attempt of a peer. It never connects.
     Passive {
@@ -256,7 +256,7 @@ impl<K: Kernel> ObjectType<K> for Connector<K> {
         }
     }
 
-    /// The endpoint is let go here, before the completion: its port is free by then (CL-12).
+    /// Releases the endpoint, before the close completion: its port is free by then (CL-12).
     fn into_antecedents(self) -> Self::Antecedents {
         let (listener, endpoint, link) = match self.role {
             Role::Active(attempts) => (None, None, attempts.into_inner().last),

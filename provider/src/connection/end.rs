@@ -47,7 +47,7 @@ impl<K: Kernel> AntecedentRefs<K> {
 
 /// See the module's head.
 pub(crate) struct End<K: Kernel> {
-    /// The connector; let go when nothing more is owed to it.
+    /// The connector; released when no callback of it is due any more.
     pub(super) connector: Option<ObjectRef<K, Connector<K>>>,
     pub(super) ties: AntecedentRefs<K>,
     /// Connect or accept.

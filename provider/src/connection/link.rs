@@ -1,5 +1,5 @@
-//! A connector's, and a QP's, hold on a connection attempt and the connection that comes of it: the one door to it,
-//! wherever the peer is.
+//! A connector's or a QP's reference to a connection attempt and the connection that it becomes: the only
+//! interface to it, for a local or a remote peer.
 
 use core::net::SocketAddr;
 
@@ -167,7 +167,7 @@ impl<K: Kernel> Link<K> {
         }
     }
 
-    /// The connector of this side connects anew: this attempt, which was refused, wakes it no more.
+    /// Detaches the connector of this side, which connects again, from this attempt, which was refused.
     pub(super) fn forget_connector(&self) {
         match self {
             Self::Loopback(connection, side) => connection.forget_connector(*side),

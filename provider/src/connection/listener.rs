@@ -48,15 +48,15 @@ enum Binding<K: Kernel> {
 
 struct State<K: Kernel> {
     binding: Binding<K>,
-    /// Connectors that the consumer has not been shown, each with the number of the opening in which it came.
+    /// Connectors that were not indicated yet, each with the value of `shut` at its arrival.
     offers: VecDeque<(u64, Offer<K>)>,
     doors: Doors,
-    /// Counts how often the doors were shut.
+    /// Number of times that the listener was paused or closed.
     shut: u64,
 }
 
 impl<K: Kernel> State<K> {
-    /// Refuses what arrives, and what has arrived and was not shown.
+    /// Refuses new connect requests, and those that were not indicated yet.
     fn shut(&mut self, doors: Doors) {
         self.doors = doors;
         self.shut = self.shut.wrapping_add(1);
@@ -69,7 +69,7 @@ impl<K: Kernel> State<K> {
         }
     }
 
-    /// The oldest offer, if it came before the doors were shut last.
+    /// Takes the oldest offer, if it came before the last pause or close.
     fn next_stale(&mut self) -> Option<Offer<K>> {
         let shut = self.shut;
         self.offers.pop_front_if(|(came, _)| *came != shut).map(|(_, offer)| offer)
@@ -136,8 +136,8 @@ impl<K: Kernel> Listener<K> {
         self.endpoint().map(|endpoint| endpoint.address())
     }
 
-    /// NdkControlConnectEvents. Pausing refuses what waits to be shown too: its peers came to an address on which, as
-    /// they are to see it, there is no listener (CM-5). A connect event that has begun goes on.
+    /// NdkControlConnectEvents. Pausing refuses the offers that were not indicated yet too: to their peers it
+    /// looks as though there were no listener (CM-5). A connect event that has begun completes.
     pub(crate) fn pause(&self, paused: bool) {
         {
             let mut state = self.state.lock();
@@ -166,7 +166,7 @@ impl<K: Kernel> Listener<K> {
         }
     }
 
-    /// Refuses the offers that came before the doors were shut.
+    /// Refuses the offers that came before the last pause or close.
     fn refuse_stale(&self) {
         while let Some(offer) = self.next_stale() {
             drop(offer);
@@ -177,7 +177,7 @@ impl<K: Kernel> Listener<K> {
         self.state.lock().next_stale()
     }
 
-    /// The oldest offer that may be shown.
+    /// Takes the oldest offer that may be indicated.
     fn next_offer(&self) -> Option<Offer<K>> {
         self.refuse_stale();
         let mut state = self.state.lock();
@@ -279,14 +279,14 @@ impl<K: Kernel> ObjectType<K> for Listener<K> {
         object.refuse_stale();
     }
 
-    /// The endpoint is let go here, before the completion.
+    /// Releases the endpoint, before the close completion.
     fn into_antecedents(self) -> Self::Antecedents {
         drop(self.state.into_inner());
         self.adapter
     }
 
-    /// Shows the offers that may be shown when it is their turn: the doors may have been shut since they came, and
-    /// the port may have gone.
+    /// Indicates the queued offers, each unless the listener was paused or closed since it came, or the port
+    /// was removed or disabled.
     fn deliver(object: &Object<K, Self>, _: u32) {
         while let Some(offer) = object.next_offer() {
             match object.callback {

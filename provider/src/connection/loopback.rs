@@ -85,8 +85,9 @@ impl<K: Kernel> Connection<K> {
         self.state.lock().has_departure()
     }
 
-    /// Makes a transition under the lock, then does what it asks for without: first it gives back what an attempt
-    /// had, then it flushes and stops, and last come the connectors, whose consumers may use all of that anew.
+    /// Makes a transition under the lock, then performs its actions without: first it releases the references
+    /// of an attempt, then it flushes and stops, and last it wakes the connectors, whose consumers may use
+    /// all of that again.
     fn step<R>(&self, transition: impl FnOnce(&mut State<K>, &mut Transition<K>) -> R) -> R {
         let mut next = Transition::default();
         let (result, wake) = {
@@ -109,7 +110,7 @@ impl<K: Kernel> Connection<K> {
         result
     }
 
-    /// The listener's side gets its connector, before the offer is shown to a consumer.
+    /// Sets the connector of the listener's side, before it is indicated to a consumer.
     pub(super) fn attach(&self, passive: ObjectRef<K, Connector<K>>) {
         drop(self.step(|state, _| state.attach(passive)));
     }
@@ -127,7 +128,7 @@ impl<K: Kernel> Connection<K> {
         self.state.lock().is_refused(side)
     }
 
-    /// The connector of `side` connects anew: this attempt, which was refused, wakes it no more.
+    /// Detaches the connector of `side`, which connects again, from this attempt, which was refused.
     pub(super) fn forget_connector(&self, side: Side) {
         drop(self.step(|state, _| state.forget_connector(side)));
     }
@@ -240,8 +241,8 @@ impl<K: Kernel> Connection<K> {
         self.step(|state, next| *next = state.local_close(side));
     }
 
-    /// Makes the callbacks that are owed to `side`: completions first, then the disconnect event. At the
-    /// end of the connection its connector is let go. In the connector's DPC.
+    /// Makes the callbacks that are due at `side`: completions first, then the disconnect event. At the end
+    /// of the connection it releases the connector. Runs in the connector's DPC.
     pub(super) fn deliver(&self, side: Side) {
         while let Some((request, status)) = self.step(|state, _| state.take_due(side)) {
             request.complete(status);

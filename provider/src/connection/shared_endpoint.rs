@@ -57,7 +57,7 @@ impl<K: Kernel> ObjectType<K> for SharedEndpoint<K> {
     /// A mere dereference: closing waits for the connectors (CL-5).
     fn start_close(_: &Object<K, Self>) {}
 
-    /// The endpoint is let go here, before the completion.
+    /// Releases the endpoint, before the close completion.
     fn into_antecedents(self) -> Self::Antecedents {
         drop(self.outlet);
         self.adapter

@@ -196,7 +196,7 @@ impl<K: Kernel> State<K> {
         self.end(side).connector.take()
     }
 
-    /// The connector of `side` has nothing more to hear of a connection that is over: it is let go.
+    /// Takes out the connector of `side`, if the connection is over, for the caller to release.
     pub(super) fn release_connector(&mut self, side: Side) -> Option<ObjectRef<K, Connector<K>>> {
         match self.phase {
             Phase::Disconnected { .. } | Phase::Refused => self.end(side).connector.take(),
@@ -235,8 +235,8 @@ impl<K: Kernel> State<K> {
         self.end(side).take_event()
     }
 
-    /// A connection that never came about ends: both pending requests get their status. Both connectors are woken:
-    /// there they learn what is owed, and are let go.
+    /// Ends a connection that was never established: both pending requests get their status, and both
+    /// connectors are woken, whose DPCs complete the requests and release the connectors.
     fn refuse(&mut self, active: i32, passive: i32) -> Transition<K> {
         self.active.establish.finish(active);
         self.passive.establish.finish(passive);
@@ -444,7 +444,7 @@ impl<K: Kernel> State<K> {
         }
     }
 
-    /// From established to ending; whether it was established.
+    /// Moves from established to ending. Returns true if the connection was established.
     fn stop(&mut self) -> bool {
         match core::mem::replace(&mut self.phase, Phase::Refused) {
             Phase::Established { departure } => {
@@ -458,7 +458,7 @@ impl<K: Kernel> State<K> {
         }
     }
 
-    /// `side` disconnects: if it is the first to, the peer's consumer is told, and transfers stop.
+    /// Starts the disconnect by `side`: the first stops transfers and makes the peer's disconnect event due.
     fn begin_to_end(&mut self, side: Side) -> Transition<K> {
         let mut next = Transition::default();
         if self.stop() {
@@ -475,7 +475,7 @@ impl<K: Kernel> State<K> {
         Transition { flush: qp.and_then(|qp| qp.acquire(Kind::Request).ok()), ..Transition::default() }
     }
 
-    /// An established connection breaks: both sides are told, both queue pairs are flushed.
+    /// Breaks an established connection: both disconnect events become due, and both queue pairs are flushed.
     pub(super) fn fail(&mut self) -> Transition<K> {
         if !self.stop() {
             return Transition::default();
@@ -487,8 +487,8 @@ impl<K: Kernel> State<K> {
         Transition { wake_active: true, wake_passive: true, stop: true, ..Transition::default() }
     }
 
-    /// The last transfer has ended: pending disconnects complete (CM-1), and both connectors are woken, to be let go.
-    /// Which QPs are to be flushed, the active side's first.
+    /// Completes pending disconnects, as the last transfer has ended (CM-1), and wakes both connectors, which
+    /// are released then. Returns flags of the QPs to be flushed, the active side's first.
     pub(super) fn drained(&mut self, next: &mut Transition<K>) -> [bool; 2] {
         self.active.disconnect.finish(STATUS_SUCCESS);
         self.passive.disconnect.finish(STATUS_SUCCESS);

@@ -34,8 +34,8 @@
 //! "All counts zero and CLOSING set and CLOSE CALL clear" is one value of one word: [`FREE`]. Every
 //! transition is one read-modify-write, so in the total order of the word's modifications the value
 //! appears at most once: it has no hold left to release, `try_acquire` refuses under CLOSING, `acquire` needs a
-//! hold, and `close` refuses under CLOSING. Exactly one call brings it about, and that call alone is
-//! told so:
+//! hold, and `close` refuses under CLOSING. Exactly one call makes that transition, and its outcome alone
+//! says so:
 //!
 //! - *close against the last completion*: if the release comes first, `finish_close` makes the word free and
 //!   the close is inline; if `finish_close` comes first, the release makes it free and completes the close.
@@ -158,7 +158,7 @@ pub struct AlreadyClosing;
 pub struct Holds {
     /// Close was called.
     pub closing: bool,
-    /// The close call has not asked for its verdict yet.
+    /// The close call has not determined its status yet.
     pub close_call: bool,
     /// Successors whose close completion has not returned.
     pub successors: u32,

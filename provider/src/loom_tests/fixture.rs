@@ -69,7 +69,7 @@ pub(super) struct Ending {
 }
 
 impl Ending {
-    /// It ended, as the call returned or the completion was told.
+    /// Records the status that the call returned or the completion reported.
     pub(super) fn ended(&self, status: NTSTATUS) {
         self.status.store(status.cast_unsigned(), SeqCst);
         self.calls.fetch_add(1, SeqCst);

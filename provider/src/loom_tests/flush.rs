@@ -26,12 +26,12 @@ fn context(number: usize) -> Opaque {
     Opaque(std::ptr::without_provenance_mut(number))
 }
 
-/// Posts a receive; says whether it was accepted.
+/// Posts a receive. Returns true if it was accepted.
 fn receive(qp: Pointer<Qp<Machine>>, number: usize) -> bool {
     qp.post_receive(context(number), empty()).is_ok()
 }
 
-/// Posts a send; says whether it was accepted.
+/// Posts a send. Returns true if it was accepted.
 fn send(qp: Pointer<Qp<Machine>>, number: usize) -> bool {
     let operation = Operation::Send;
     qp.post_transfer(operation, (Flags::empty(), context(number)), empty()).is_ok()

@@ -42,7 +42,8 @@ pub(crate) const MAX_SGE: usize = 16;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Domain(pub(crate) usize);
 
-/// Tells the registrations of one slot apart. It counts up, and begins anew after 16,384 of them.
+/// Key of a token: differs between successive registrations of one slot. It counts up, and wraps after
+/// 16,384.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Key(u32);
 

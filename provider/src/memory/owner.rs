@@ -91,7 +91,7 @@ impl<K: Kernel> Registration<K> {
 }
 
 impl<K: Kernel> Drain for Registration<K> {
-    /// The last transfer has let go of an invalid registration.
+    /// Handles the release of an invalid registration by its last transfer.
     fn drained(self) {
         let Self { owner, memory, parent, key, .. } = self;
         owner.take_back(memory, parent);

@@ -53,14 +53,14 @@ impl<K: Kernel> Memory<K> {
         Ok(memory)
     }
 
-    /// Lets go of the memory, and keeps the room.
+    /// Releases the memory, and keeps the capacity.
     pub(crate) fn clear(&mut self) {
         self.segments.clear();
         self.held.clear();
     }
 }
 
-/// Tells the registrations of one slot apart, also those with the same token.
+/// Generation of a slot: differs between registrations of one slot, also those with the same token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Generation(u32);
 

@@ -50,7 +50,7 @@ impl<K: Kernel> CloseRecord<K> {
 }
 
 impl<K: Kernel, B: ObjectType<K>> Object<K, B> {
-    /// Closes the object for the consumer (CL-1). STATUS_SUCCESS: the object is gone and `completion` is
+    /// Closes the object for the consumer (CL-1). STATUS_SUCCESS: the object is freed and `completion` is
     /// never called. STATUS_PENDING: it is called exactly once, possibly before this returns.
     ///
     /// Up to DISPATCH_LEVEL, also inside a callback of the object. Never blocks, allocates or fails; a
@@ -71,9 +71,9 @@ impl<K: Kernel, B: ObjectType<K>> Object<K, B> {
         }
     }
 
-    /// Closes the object and waits until it and everything that descends from it has gone, and every
-    /// callback has returned (CL-10). PASSIVE_LEVEL, not inside a callback. Calls `still` each time that it
-    /// has waited for another [`TRACE_INTERVAL`].
+    /// Closes the object and waits until it and all its descendants are freed, and every callback has
+    /// returned (CL-10). PASSIVE_LEVEL, not inside a callback. Calls `still` after each [`TRACE_INTERVAL`] of
+    /// the wait.
     ///
     /// # Safety
     ///
@@ -105,18 +105,18 @@ impl<K: Kernel, B: ObjectType<K>> Object<K, B> {
         this.cancel_timer();
         let status = this.core.lifetime.finish_close();
         if status == CloseStatus::Closed {
-            // SAFETY: the verdict left the object to this call alone.
+            // SAFETY: with this status the object belongs to this call alone.
             drop(unsafe { free(object) });
         }
         Some(status)
     }
 }
 
-/// Has the object ended by its DPC.
+/// Queues the DPC that frees the object and completes its close.
 ///
 /// # Safety
 ///
-/// The caller was told `Last` for this object.
+/// The caller's release of this object returned `Last`.
 pub(super) unsafe fn queue_close_completion<K: Kernel>(core: NonNull<Core<K>>) {
     // SAFETY: the object is the caller's alone.
     unsafe { core.as_ref() }.events.store(dpc::END, Ordering::Release);

@@ -101,7 +101,7 @@ unsafe extern "win64" fn run<K: Kernel>(context: *mut c_void) {
     }
     match object.lifetime.release(Kind::Callback) {
         Released::Held => {}
-        // SAFETY: this call was told `Last`, so the object is its own alone.
+        // SAFETY: the release returned `Last`, so the object belongs to this call alone.
         Released::Last => unsafe { close::complete_close(core) },
     }
 }

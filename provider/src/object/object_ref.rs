@@ -75,7 +75,7 @@ impl<K: Kernel, B: ObjectType<K>> Drop for ObjectRef<K, B> {
             Released::Held => {}
             Released::Last => {
                 let core = self.object.cast::<Core<K>>();
-                // SAFETY: this call was told `Last`, so the object is its own alone.
+                // SAFETY: the release returned `Last`, so the object belongs to this call alone.
                 unsafe { close::queue_close_completion(core) }
             }
         }

@@ -43,7 +43,7 @@ impl<K: Kernel> Place<K> {
 pub enum Reason {
     /// The close call itself, which has not determined its status yet.
     CloseCall,
-    /// An object that was created from this one or is tied to it by use.
+    /// A successor: an object that was created from this one or uses it.
     Successor {
         /// The type of the object.
         kind: NDK_OBJECT_TYPE,
@@ -125,7 +125,7 @@ impl<K: Kernel> Registry<K> {
             .find_map(|core| unsafe { core.cast::<Object<K, B>>().as_ref() }.try_acquire(Kind::Request).ok())
     }
 
-    /// Tells `each` of every object of kind `B` that is not being closed. No lock is held then. Up to
+    /// Calls `each` for every object of kind `B` that is not being closed, with no lock held. Up to
     /// DISPATCH_LEVEL.
     pub(crate) fn for_each<B: ObjectType<K>>(&self, mut each: impl FnMut(&Object<K, B>)) {
         let mut next = self.next::<B>(None);

@@ -9,7 +9,7 @@ pub struct Statistics {
     pub connect: u64,
     /// Connections established by accepting.
     pub accept: u64,
-    /// Connects that did not come about.
+    /// Connect attempts that failed.
     pub connect_failure: u64,
     /// Connections that broke.
     pub connection_error: u64,

@@ -28,7 +28,7 @@ const ROOM: usize = 64;
 /// Has the driver look the port's addresses up, by [`Port::look_up`]. Up to DISPATCH_LEVEL, with no lock held.
 pub type LookUp = unsafe extern "win64" fn(context: *mut c_void);
 
-/// The requests of a port that wait.
+/// The pending requests of a port.
 pub(crate) struct Lookups<K: Kernel>(Lock<K, State<K>>);
 
 struct State<K: Kernel> {

@@ -11,7 +11,7 @@ use crate::sync::{AtomicBool, AtomicU64, Ordering};
 pub(super) struct Attachment<K: Kernel> {
     /// A connector has the QP.
     claimed: AtomicBool,
-    /// The attempt, then the connection, that the connector has it for: it is told when the QP dies.
+    /// The attempt, then the connection, of the connector: it is notified when the QP enters its error state.
     bound: Lock<K, Option<Link<K>>>,
     /// Once established, if the peer is a QP of this driver.
     loopback: Once<Connection<K>>,
@@ -35,13 +35,13 @@ impl<K: Kernel> Attachment<K> {
         !self.claimed.swap(true, Ordering::AcqRel)
     }
 
-    /// Names the attempt that is told of the QP's death.
+    /// Sets the attempt to notify when the QP enters its error state.
     pub(super) fn bind(&self, link: Link<K>) {
         let earlier = self.bound.lock().replace(link);
         drop(earlier);
     }
 
-    /// Gives the QP back, as the attempt came to nothing.
+    /// Releases the claim, as the attempt failed.
     pub(super) fn unclaim(&self) {
         let link = self.bound.lock().take();
         drop(link);
@@ -53,7 +53,8 @@ impl<K: Kernel> Attachment<K> {
         self.bound.lock().clone()
     }
 
-    /// The connection is established, with a QP of this driver at the other end. `number` is the same at both ends.
+    /// Records the established connection, with a QP of this driver at the other end. `number` is the same at
+    /// both ends.
     pub(super) fn join(&self, connection: Shared<Connection<K>>, side: Side, number: u64) {
         let passive = u64::from(side == Side::Passive);
         self.direction.store(number.wrapping_shl(1) | passive, Ordering::Relaxed);

@@ -1,15 +1,16 @@
 //! Serialises receive-queue delivery against flush: the results of a queue come in the order of its requests, and two
 //! processors take requests off a receive queue, one to deliver the peer's messages, one to cancel.
 //!
-//! The holder keeps the lock until the results of all that it took are in the completion queue. A processor that finds
-//! it locked leaves a note and goes on, as with a [`Combiner`](crate::combiner::Combiner); the holder finds the note
-//! when it unlocks, and sees to it that the other goes on.
+//! The holder keeps the lock until the results of all requests that it took are in the completion queue. A
+//! processor that finds it locked sets the contended state and returns, as with a
+//! [`Combiner`](crate::combiner::Combiner); the holder finds that when it unlocks, and resumes the other's
+//! work.
 
 use crate::sync::{AtomicU32, Ordering};
 
 const FREE: u32 = 0;
 const LOCKED: u32 = 1;
-/// Locked, and there is a note.
+/// Locked and contended.
 const WANTED: u32 = 2;
 
 /// See the module's head.
@@ -20,14 +21,14 @@ impl DeliveryLock {
         Self(AtomicU32::new(FREE))
     }
 
-    /// Locks; if it is locked, leaves a note.
+    /// Tries to lock; if it is locked, sets the contended state.
     #[must_use]
     pub(super) fn try_lock(&self) -> bool {
         let next = |state| Some(if state == FREE { LOCKED } else { WANTED });
         self.0.fetch_update(Ordering::AcqRel, Ordering::Relaxed, next) == Ok(FREE)
     }
 
-    /// Unlocks. Says whether there was a note.
+    /// Unlocks. Returns true if the contended state was set.
     #[must_use]
     pub(super) fn unlock(&self) -> bool {
         self.0.swap(FREE, Ordering::AcqRel) == WANTED

@@ -1,8 +1,8 @@
-//! Progress: takes requests off the initiator queue, one by one, and does them against the peer.
+//! The engine: takes requests off the initiator queue, one by one, and executes them against the peer.
 //!
-//! Called on every state change: a post, a receive posted at the other end, a flush. It runs in that
-//! caller, at its level, and calls no consumer: results go into completion queues, whose notifications
-//! are deferred. What lies at this end it does itself; the other end it reaches by [`Remote`] only.
+//! Called on every state change: a post, a receive posted at the other end, a flush. It runs in the
+//! context and at the IRQL of that caller, and calls no consumer: results go into completion queues, whose
+//! notifications run in DPCs. It accesses local memory and queues itself, the remote end by [`Remote`] only.
 
 use sys::status::{
     NTSTATUS, STATUS_ACCESS_VIOLATION, STATUS_INVALID_DEVICE_STATE, STATUS_IO_TIMEOUT, STATUS_SUCCESS,
@@ -99,7 +99,8 @@ impl<K: Kernel> Object<K, Qp<K>> {
         }
     }
 
-    /// Asks whether the send in flight has waited too long for a receive, and sets the timer if it may wait.
+    /// Returns true if the RNR timeout of the send in flight has expired; otherwise sets the RNR timer if
+    /// needed.
     #[cold]
     fn rnr_timed_out(&self, in_flight: &mut InFlight<K>) -> bool {
         match self.initiator.check_rnr_timeout(in_flight) {

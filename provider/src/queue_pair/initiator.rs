@@ -152,7 +152,7 @@ impl<K: Kernel> Initiator<K> {
         })?)
     }
 
-    /// Takes the next request off the queue, if none is being done; whether there is one.
+    /// Takes the next request off the queue, if none is in flight. Returns true if one is in flight then.
     pub(super) fn begin_next(&self, in_flight: &mut InFlight<K>) -> bool {
         if in_flight.work.is_none() {
             in_flight.work = self.queue.take(&mut in_flight.list);
@@ -165,7 +165,7 @@ impl<K: Kernel> Initiator<K> {
         in_flight.work.is_some()
     }
 
-    /// Judges the send in flight, which has found no receive.
+    /// Determines the RNR state of the send in flight, which has found no receive.
     pub(super) fn check_rnr_timeout(&self, in_flight: &mut InFlight<K>) -> Rnr {
         in_flight.rnr_timeout.check(self.queue.begun())
     }

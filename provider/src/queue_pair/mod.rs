@@ -120,19 +120,20 @@ impl<K: Kernel> Qp<K> {
         self.attachment.claim()
     }
 
-    /// Names the attempt that is told of the queue pair's death. The caller has claimed it, and looks whether it
-    /// is dead after this, under the lock of the attempt. Up to DISPATCH_LEVEL, no lock held.
+    /// Sets the connection attempt to notify when the queue pair enters its error state. The caller has
+    /// claimed the queue pair, and checks [`Qp::is_dead`] after this, under the lock of the attempt. Up to
+    /// DISPATCH_LEVEL, no lock held.
     pub(crate) fn bind(&self, link: Link<K>) {
         self.attachment.bind(link);
     }
 
-    /// Gives it back, as the connection did not come about. Up to DISPATCH_LEVEL, no lock held.
+    /// Releases the claim, as the connection was not established. Up to DISPATCH_LEVEL, no lock held.
     pub(crate) fn unclaim(&self) {
         self.attachment.unclaim();
     }
 
-    /// The connection is established: transfers go by this connection. `number` is the same at both ends, and
-    /// another one for other connections.
+    /// Records the established connection, which transfers use from then on. `number` is the same at both
+    /// ends, and differs between connections.
     pub(crate) fn join(&self, connection: Shared<Connection<K>>, side: Side, number: u64) {
         self.attachment.join(connection, side, number);
     }
@@ -144,15 +145,15 @@ impl<K: Kernel> Qp<K> {
 }
 
 impl<K: Kernel> Object<K, Qp<K>> {
-    /// There is a receive: a message of the peer's that waited for one goes on.
+    /// Resumes a message of the peer that waits for a receive, as one is posted.
     fn peer_progress(&self) {
         if let Some(remote) = self.attachment.remote() {
             remote.resume();
         }
     }
 
-    /// The next receive for a message that has arrived, and with it the delivery lock: its context, and
-    /// in `sink` its list. If there is none, the peer is told of the next one.
+    /// Takes the next receive for a message that has arrived, and with it the delivery lock: returns its
+    /// context, and in `sink` its list. If there is none, the next post of a receive resumes the peer.
     fn next_receive(&self, sink: &mut Sgl) -> Option<Opaque> {
         if !self.responder.try_lock_delivery() {
             return None;

@@ -72,7 +72,8 @@ impl<K: Kernel> Remote<'_, K> {
         }
     }
 
-    /// Lets a message of the peer's go on that found no receive at this end, or the receives in a flush's hands.
+    /// Resumes a message of the peer that found no receive at this end, or found the delivery locked by a
+    /// flush.
     pub(super) fn resume(&self) {
         match self {
             Self::Loopback(loopback) => loopback.resume(),

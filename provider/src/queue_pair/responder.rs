@@ -132,7 +132,7 @@ impl<K: Kernel> Responder<K> {
         self.delivery_lock.try_lock()
     }
 
-    /// Unlocks the delivery; whether a note was left meanwhile.
+    /// Unlocks the delivery. Returns true if it was contended meanwhile.
     #[must_use]
     pub(super) fn unlock_delivery(&self) -> bool {
         self.delivery_lock.unlock()

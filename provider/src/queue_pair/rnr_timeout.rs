@@ -4,14 +4,15 @@
 //! five seconds (microsoft/NetworkDirect, `src/unittests/ndmemorytest/ndsendnoreceive.cpp`). Here a send fails
 //! with STATUS_IO_TIMEOUT when it has waited for three seconds at least, four at most, and the connection breaks.
 //!
-//! Nothing is added to a send that does not wait: the first that does sets the QP's timer, for a second, and each
-//! second that finds one waiting sets it again. A send is known by its place in the queue.
+//! A send that finds a receive costs nothing more: the first that does not sets the QP's timer, for a second,
+//! and the timer is set again each second while a send waits. A send is identified by its place in the queue.
 
 use core::time::Duration;
 
-/// From one expiration of the timer to the next.
+/// Interval between two expirations of the timer.
 const PERIOD: Duration = Duration::from_secs(1);
-/// So many expirations are too many for one send. The first comes early, if the timer was set for another send.
+/// Number of expirations after which a send fails. The first comes early if the timer was set for another
+/// send.
 const EXPIRATIONS: u32 = 4;
 
 /// The wait of the send in flight; part of the engine's state.
@@ -28,11 +29,11 @@ pub(super) struct RnrTimeout {
 /// The state of a send that finds no receive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Rnr {
-    /// It waits.
+    /// RNR pending: the send waits.
     Waits,
-    /// It waits, and the timer is to be set for it.
+    /// RNR pending, and the timer is to be set for it.
     WaitsFor(Duration),
-    /// It has waited for too long.
+    /// The RNR timeout has expired.
     TimedOut,
 }
 
@@ -43,7 +44,7 @@ impl RnrTimeout {
         self.expirations = self.expirations.saturating_add(1);
     }
 
-    /// Judges the send at `place` of the queue, which finds no receive.
+    /// Determines the RNR state of the send at `place` of the queue, which finds no receive.
     pub(super) fn check(&mut self, place: u64) -> Rnr {
         if self.place != place {
             *self = Self { place, expirations: 0, set: self.set };

@@ -33,9 +33,9 @@ pub(super) fn length(entries: impl Iterator<Item = Sge>) -> usize {
 /// An entry in a row: its address, and its length and token.
 type Cells = [AtomicU64; 2];
 
-/// One row for each slot of a ring, in which the list of the request in that slot lies. Whose turn it is on
-/// a row is the ring's to say; the cells are atomic, and not ordered, so that nothing here depends on it but
-/// which list is read.
+/// Table of scatter/gather lists, with one row for the request in each slot of a ring. The ring's sequence
+/// numbers serialise access to a row; the cells are relaxed atomics, so a violation could read a wrong list
+/// but is no data race.
 pub(super) struct SglTable {
     cells: Vec<Cells>,
     /// One less than the number of rows, which is a power of two.

@@ -159,7 +159,7 @@ impl<K: Kernel> Seat<K> {
         self.0.as_deref()
     }
 
-    /// Gives the seat back; the tie stays.
+    /// Gives up the seat; returns the reference to the SRQ, which stays an antecedent.
     pub(super) fn leave(mut self) -> Option<ObjectRef<K, Srq<K>>> {
         let srq = self.0.take()?;
         srq.detach();

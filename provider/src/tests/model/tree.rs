@@ -29,7 +29,7 @@ pub(crate) struct Node {
     pub(crate) gone: bool,
     /// A connector that the consumer has not been shown; closed, it goes without a word.
     pub(crate) hidden: bool,
-    /// The session that a connector is in, and whether the connector is still to hear something of it.
+    /// The session of a connector; `informed` is false while the connector is to be released by its DPC.
     pub(crate) session: Option<usize>,
     pub(crate) informed: bool,
     /// A queue pair that a connector has.
@@ -175,7 +175,8 @@ impl Tree {
         events || (owed != 0 && !closing)
     }
 
-    /// The consumer has closed an object, which the provider answered with `status`; whether it may have.
+    /// Records the close of an object with the provider's `status`. Fails with the reference state if that
+    /// does not permit the status.
     pub(crate) fn close(&mut self, id: usize, status: NTSTATUS) -> Result<(), Held> {
         self.nodes[id].closing = true;
         match self.nodes[id].kind {
@@ -220,7 +221,7 @@ impl Tree {
         }
     }
 
-    /// A receive is posted; whether it is accepted.
+    /// Records the post of a receive. Returns the expected status.
     pub(crate) fn receive(&mut self, qp: usize, depth: usize) -> NTSTATUS {
         let dead = self.nodes[qp].dead;
         match &mut self.nodes[qp].receives {
@@ -308,7 +309,7 @@ impl Tree {
         }
     }
 
-    /// A completion comes; whether it is the next that is owed to this connector.
+    /// Records a completion. Returns true if it is the next that is owed to this connector.
     pub(crate) fn completed(&mut self, connector: usize, status: NTSTATUS) -> bool {
         for session in &mut self.sessions {
             if let Some(place) = session.completions.iter().position(|(end, _)| *end == connector) {
@@ -318,7 +319,7 @@ impl Tree {
         false
     }
 
-    /// A disconnect event comes; whether it is owed.
+    /// Records a disconnect event. Returns true if it is owed.
     pub(crate) fn disconnected(&mut self, connector: usize) -> bool {
         let Some((id, side)) = self.side(connector) else { return false };
         let session = &mut self.sessions[id];
@@ -326,7 +327,7 @@ impl Tree {
         std::mem::take(&mut session.events[side]) && !session.left[side] && told
     }
 
-    /// A notification comes; whether it is owed.
+    /// Records a notification. Returns true if it is owed.
     pub(crate) fn notified(&mut self, cq: usize) -> bool {
         let cq = &mut self.nodes[cq];
         let owed = cq.owed != 0 && !cq.closing;
@@ -334,7 +335,7 @@ impl Tree {
         owed
     }
 
-    /// A close completes; whether it may.
+    /// Records a close completion. Returns true if it may come now.
     pub(crate) fn closed(&mut self, id: usize) -> bool {
         let node = &self.nodes[id];
         let may = node.closing && !node.gone && !node.hidden && self.held(id) != Held::Yes;

@@ -34,7 +34,7 @@ pub(super) enum Consumer {
     Request {
         callback: Option<NDK_FN_REQUEST_COMPLETION>,
         context: Address,
-        /// The effect of its final status.
+        /// The layer's reaction to its final status.
         then: Mutex<Option<Then>>,
     },
     /// To a close.

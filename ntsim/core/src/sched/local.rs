@@ -51,7 +51,7 @@ pub struct Local {
     pub(crate) thread: Cell<Option<&'static Thread>>,
     /// The turns it takes part in; `None` where the machine has no schedule.
     pub turns: Cell<Option<&'static Turns>>,
-    /// The point at which the innermost call into the kernel left driver code; null outside.
+    /// The innermost call into the kernel, with the point where it left driver code; null outside.
     entry: Cell<*const Entry>,
     /// The depth of its drivers in its stack.
     pub(crate) depth: Depth,

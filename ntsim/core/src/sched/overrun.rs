@@ -22,8 +22,8 @@ use super::{Thread, for_each_thread, hooks};
 use crate::bugcheck::Bugcheck;
 use crate::sched::Settings;
 
-/// The ratio of the time that a processor may be at DISPATCH_LEVEL to that of one DPC: 0x1E00 ticks are Windows'
-/// watchdog period, 0x500 are for a DPC.
+/// The ratio of the time that a processor may be at DISPATCH_LEVEL to that of one DPC: 0x1E00 ticks are
+/// Windows' watchdog period, 0x500 are for a DPC.
 const PERIOD: u32 = 6;
 
 /// The longest time that the report of another thread may take.

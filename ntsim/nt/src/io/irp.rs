@@ -162,8 +162,8 @@ pub(super) fn functions(wanted: impl Fn(&dyn Job) -> bool) -> Vec<Function> {
     wanted.map(|(&address, _)| function(unsafe { &*(address as *const IRP) })).collect()
 }
 
-/// Returns the number of the packets that [`functions`] covers whose driver has them after its dispatch routine
-/// has returned.
+/// Returns the number of packets, among those of [`functions`], that a driver keeps after its dispatch
+/// routine has returned.
 pub(super) fn count_kept(wanted: impl Fn(&dyn Job) -> bool) -> usize {
     let live = PACKETS.get().live.lock();
     let wanted =

@@ -35,7 +35,7 @@ enum Requestor {
     KernelForced,
 }
 
-/// The part of the opener's identity that the driver gets to know.
+/// The security information that the driver gets.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Told {
     All,

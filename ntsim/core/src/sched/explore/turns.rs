@@ -15,7 +15,7 @@ use crate::sched::{Thread, for_each_thread, hooks, time, watchdog};
 /// The expected number of points in code for each call of a run.
 const IN_CODE: u64 = 100;
 
-/// The longest time, by the machine's clock, that a thread of the host may be in one wait without a time limit.
+/// The longest time, by the machine's clock, that a thread of the host may be in a wait without a time limit.
 /// Periodic timers let time pass without end, and nothing that a driver has to do takes so long.
 const HANGS: Duration = Duration::from_secs(600);
 
@@ -26,7 +26,7 @@ pub(crate) struct Turn {
     given: AtomicBool,
 }
 
-/// The reason why a thread that has not the turn must not get it.
+/// The event that a thread without the turn waits for; it must not get the turn before.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Wait {
     /// For being woken, or a time since boot.

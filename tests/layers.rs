@@ -149,7 +149,7 @@ fn used(text: &str, module: &[String]) -> Vec<String> {
     names.into_iter().map(String::from).collect()
 }
 
-/// What a crate does against its table, and how many imports were judged.
+/// The violations of a crate against its table, and the number of imports judged.
 fn judge(lib: &str, files: &[(Vec<String>, String)]) -> (Vec<String>, usize) {
     let rows = table(lib);
     let exported = exported(lib);

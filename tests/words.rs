@@ -25,12 +25,12 @@ const ITSELF: &str = "tests/words.rs";
 /// Each folder at the root with the pronouns and the question words that it may have. A folder without an entry, and
 /// the files at the root, may have none.
 const BUDGETS: &[(&str, usize, usize)] = &[
-    ("docs", 1, 0),
+    // One a line, so that two changes seldom meet.
     ("driver", 21, 43),
     ("ntsim", 13, 0),
-    ("provider", 8, 0),
+    ("provider", 6, 0),
     ("sys", 17, 209),
-    ("tests", 8, 3),
+    ("tests", 2, 0),
 ];
 
 /// The number of times that a line has one of the pronouns, as words of their own.

@@ -19,7 +19,7 @@ fn every_object_without_successors_closes_inline() {
     pair.near.connector = null_mut();
     let log = pair.log.clone();
     pair.tear_down();
-    assert_eq!(log.pump(), [], "an inline close calls nobody");
+    assert_eq!(log.pump(), [], "an inline close makes no callback");
 }
 
 #[test]
@@ -139,7 +139,7 @@ fn a_listener_closed_before_the_connect_event_refuses_what_waits() {
     assert_eq!(status, STATUS_PENDING);
     let seen = pair.log.pump();
     let refused = [Seen::Cqe("connect", STATUS_CONNECTION_REFUSED), Seen::Closed("listener")];
-    assert_eq!(seen, refused, "nobody is shown what waits");
+    assert_eq!(seen, refused, "what waits is not indicated");
     pair.listener = pair.far.create_listener(&pair.log);
     pair.tear_down();
 }

@@ -115,7 +115,7 @@ fn received(adapter: &Adapter, expected: usize) -> Vec<Vec<u8>> {
 }
 
 #[test]
-fn a_frame_reaches_the_station_that_it_is_for_and_no_other() {
+fn frame_reaches_only_its_destination() {
     let network = Network::new();
     let [a, b, c] = &*network.adapters else { panic!("there are three adapters") };
     let sent = frame(address(b), address(a), 1500);
@@ -127,7 +127,7 @@ fn a_frame_reaches_the_station_that_it_is_for_and_no_other() {
 }
 
 #[test]
-fn a_broadcast_reaches_everybody_but_its_sender() {
+fn broadcast_reaches_all_but_its_sender() {
     let network = Network::new();
     let [a, b, c] = &*network.adapters else { panic!("there are three adapters") };
     let sent = frame(BROADCAST, address(b), 46);
@@ -139,7 +139,7 @@ fn a_broadcast_reaches_everybody_but_its_sender() {
 }
 
 #[test]
-fn a_station_receives_only_what_its_filter_lets_through() {
+fn packet_filter_limits_received_frames() {
     let network = Network::new();
     let [a, b, _] = &*network.adapters else { panic!("there are three adapters") };
     let group = [0x01, 0x00, 0x5E, 0, 0, 1];
@@ -158,7 +158,7 @@ fn a_station_receives_only_what_its_filter_lets_through() {
 }
 
 #[test]
-fn a_frame_that_ethernet_cannot_carry_is_an_error_of_its_sender() {
+fn malformed_frame_counts_as_transmit_error() {
     let network = Network::new();
     let [a, b, _] = &*network.adapters else { panic!("there are three adapters") };
     a.send(&frame(address(b), address(a), 1501)).expect_err("it is too long");
@@ -170,7 +170,7 @@ fn a_frame_that_ethernet_cannot_carry_is_an_error_of_its_sender() {
 }
 
 #[test]
-fn what_is_sent_and_received_is_counted() {
+fn frames_and_octets_are_counted() {
     let network = Network::new();
     let [a, b, _] = &*network.adapters else { panic!("there are three adapters") };
     for _ in 0..3 {
@@ -188,7 +188,7 @@ fn what_is_sent_and_received_is_counted() {
 }
 
 #[test]
-fn frames_that_nobody_can_take_any_more_are_discarded_and_not_leaked() {
+fn undeliverable_frames_are_discarded_without_leak() {
     let network = Network::new();
     let [a, b, _] = &*network.adapters else { panic!("there are three adapters") };
     let sent = frame(address(b), address(a), 100);
@@ -203,7 +203,7 @@ fn frames_that_nobody_can_take_any_more_are_discarded_and_not_leaked() {
 }
 
 #[test]
-fn adapters_may_be_paused_and_halted_while_frames_fly() {
+fn adapters_pause_and_halt_with_frames_in_flight() {
     let network = Network::new();
     let [a, b, c] = &*network.adapters else { panic!("there are three adapters") };
     let to_all = frame(BROADCAST, address(a), 200);
@@ -244,7 +244,7 @@ fn addresses_are_locally_administered_and_differ() {
 }
 
 #[test]
-fn every_identifier_that_is_listed_is_known() {
+fn every_listed_oid_is_supported() {
     let network = Network::new();
     let [a, ..] = &*network.adapters else { panic!("there are three adapters") };
     let only_set = [OID_GEN_LINK_PARAMETERS, OID_NDK_SET_STATE];
@@ -257,7 +257,7 @@ fn every_identifier_that_is_listed_is_known() {
 }
 
 #[test]
-fn a_multicast_list_of_nonsense_is_refused() {
+fn malformed_multicast_list_is_refused() {
     let network = Network::new();
     let [a, ..] = &*network.adapters else { panic!("there are three adapters") };
     let room = a.query(OID_802_3_MAXIMUM_LIST_SIZE, 4).expect("it says how many it takes");
@@ -276,7 +276,7 @@ fn a_multicast_list_of_nonsense_is_refused() {
 
 /// Shows NDIS-2 at PASSIVE_LEVEL.
 #[test]
-fn rdma_is_enabled_and_disabled_by_ndis_outside_of_its_request() {
+fn set_state_applies_outside_of_its_request() {
     let network = Network::new();
     let [a, ..] = &*network.adapters else { panic!("there are three adapters") };
     assert!(a.is_ndk_enabled());
@@ -288,7 +288,7 @@ fn rdma_is_enabled_and_disabled_by_ndis_outside_of_its_request() {
 
 /// Shows NDIS-1 at PASSIVE_LEVEL.
 #[test]
-fn rdma_that_the_configuration_forbids_cannot_be_enabled() {
+fn set_state_cannot_enable_rdma_configured_off() {
     let mut off = configuration(12);
     off.network_direct = false;
     let mut other = configuration(13);
@@ -304,7 +304,7 @@ fn rdma_that_the_configuration_forbids_cannot_be_enabled() {
 
 /// `*NetworkDirect` counts as it is when NDIS asks, not as it was when the adapter started.
 #[test]
-fn network_direct_changed_on_a_running_adapter_is_obeyed() {
+fn changed_network_direct_keyword_applies_at_set_state() {
     let mut off = configuration(12);
     off.network_direct = false;
     let network = Network::with(vec![off]);
@@ -343,7 +343,7 @@ fn rdma_statistics_are_answered_on_both_paths() {
 }
 
 #[test]
-fn a_device_that_vanishes_is_let_go() {
+fn surprise_removed_adapter_is_freed() {
     let network = Network::new();
     let [a, b, _] = &*network.adapters else { panic!("there are three adapters") };
     a.send(&frame(BROADCAST, address(a), 60)).expect("it is sent");
@@ -496,7 +496,7 @@ fn failed_driver_entry_names_its_step_to_debugger() {
 
 /// Shows NDIS-5 at PASSIVE_LEVEL.
 #[test]
-fn the_inf_offers_what_the_driver_reads() {
+fn inf_offers_every_keyword_the_driver_reads() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("inf/softndk.inx");
     let inf = std::fs::read_to_string(path).expect("the INF is text");
     let entries: Vec<String> = inf.lines().map(|line| line.split_whitespace().collect()).collect();

@@ -91,7 +91,7 @@ fn close(session: Session) {
 }
 
 #[test]
-fn a_connection_is_listed_at_both_ends_while_it_lives() {
+fn connection_is_listed_at_both_ends_until_closed() {
     for network in [IPV4, IPV6] {
         let fixture = common::boot(network);
         assert_eq!((connections(&fixture, NEAR), endpoints(&fixture, FAR)), (vec![], vec![]));
@@ -111,7 +111,7 @@ fn a_connection_is_listed_at_both_ends_while_it_lives() {
 }
 
 #[test]
-fn a_list_that_finds_no_room_says_how_much_it_needs() {
+fn list_query_with_short_buffer_returns_needed_size() {
     let fixture = common::boot(IPV4);
     let session = open(&fixture, IPV4, 5445);
     let adapter = fixture.machine().adapter(NEAR).expect("it is running");

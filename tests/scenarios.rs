@@ -68,7 +68,7 @@ fn trace(fresh: u8, scenario: Scenario) -> (u64, u64, Vec<String>) {
 }
 
 #[test]
-fn what_fresh_memory_holds_makes_no_difference() {
+fn pool_contents_do_not_affect_scenarios() {
     for scenario in [Scenario::SendShapes, Scenario::ListenerWithOffers] {
         let (pattern, zero) = (trace(0xA5, scenario), trace(0, scenario));
         assert!(pattern.2.len() > 1000, "{} events", pattern.2.len());

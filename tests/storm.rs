@@ -49,30 +49,30 @@ fn play_many(ending: Ending) {
 
 /// Shows CL-9, CL-10 and WR-1 at PASSIVE_LEVEL and DISPATCH_LEVEL.
 #[test]
-fn a_thousand_connections_may_be_closed_in_the_middle_of_their_traffic() {
+fn thousand_connections_close_under_traffic() {
     play_many(Ending::Closed);
 }
 
 /// Shows NDIS-2 and VER-2 at PASSIVE_LEVEL.
 #[test]
-fn an_adapter_may_be_disabled_under_a_thousand_connections() {
+fn adapter_is_disabled_under_thousand_connections() {
     play_many(Ending::Disabled);
 }
 
 /// Shows CL-10 at PASSIVE_LEVEL.
 #[test]
-fn an_adapter_may_vanish_under_a_thousand_connections() {
+fn adapter_is_surprise_removed_under_thousand_connections() {
     play_many(Ending::Removed);
 }
 
 /// Shows CL-10 at PASSIVE_LEVEL.
 #[test]
-fn an_adapter_may_be_halted_under_a_thousand_connections() {
+fn adapter_halts_under_thousand_connections() {
     play_many(Ending::Halted);
 }
 
 #[test]
-fn storms_may_run_out_of_memory() {
+fn storm_with_failing_allocations_leaks_nothing() {
     let mut seed = 0;
     let plans: Vec<Plan> = [0.001, 0.01, 0.05, 0.2]
         .into_iter()

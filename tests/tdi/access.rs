@@ -45,7 +45,7 @@ fn only_the_system_and_administrators_open_the_device() {
 }
 
 #[test]
-fn no_name_below_the_device_gets_past_its_descriptor() {
+fn name_below_the_device_is_refused() {
     let bed = bed();
     for subject in [Subject::user(1000), Subject::system()] {
         for name in ["\\", "\\x", "\\x\\y"] {
@@ -57,7 +57,7 @@ fn no_name_below_the_device_gets_past_its_descriptor() {
 }
 
 #[test]
-fn the_first_opener_says_who_shares_an_address() {
+fn first_openers_descriptor_controls_sharing() {
     let bed = bed();
     let host = sharing(Subject::administrator(), "D:(A;;GA;;;SY)(A;;GR;;;S-1-5-21-1-2-3-1001)");
     let first = address(&bed, FAR, &host).expect("the address is free");
@@ -80,7 +80,7 @@ fn the_first_opener_says_who_shares_an_address() {
 }
 
 #[test]
-fn without_a_descriptor_the_list_is_that_of_the_first_openers_token() {
+fn shared_address_without_descriptor_takes_the_tokens_default() {
     let bed = bed();
     let first = address(&bed, FAR, &Opener::new(Subject::administrator())).expect("the address is free");
     refused(&bed, &Opener::new(second()), STATUS_ACCESS_DENIED);
@@ -92,7 +92,7 @@ fn without_a_descriptor_the_list_is_that_of_the_first_openers_token() {
 }
 
 #[test]
-fn a_driver_is_checked_only_if_it_wants_to_be() {
+fn kernel_opener_is_checked_only_when_forced() {
     let bed = bed();
     let first = address(&bed, FAR, &sharing(Subject::system(), "D:(A;;GA;;;SY)")).expect("it is free");
     drop(address(&bed, FAR, &Opener::new(second()).kernel()).expect("a driver is not checked"));
@@ -102,7 +102,7 @@ fn a_driver_is_checked_only_if_it_wants_to_be() {
 }
 
 #[test]
-fn an_exclusive_address_is_in_use_whoever_asks() {
+fn exclusive_address_refuses_every_opener() {
     let bed = bed();
     let alone = Opener::new(second()).share(0);
     let first = address(&bed, FAR, &alone).expect("the address is free");
@@ -114,7 +114,7 @@ fn an_exclusive_address_is_in_use_whoever_asks() {
 }
 
 #[test]
-fn who_shares_an_address_has_to_say_who_it_is() {
+fn shared_open_without_access_state_is_refused() {
     let bed = bed();
     let unknown = Opener::new(Subject::system());
     for opener in [unknown.clone().without_access_state(), unknown.without_security_context()] {

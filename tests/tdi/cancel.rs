@@ -56,7 +56,7 @@ fn request_cancelled_before_driver_sees_it_completes() {
 }
 
 #[test]
-fn a_connect_is_cancelled_while_the_other_side_makes_up_its_mind() {
+fn connect_with_unanswered_offer_is_cancelled() {
     let bed = bed();
     let pair = pair(&bed);
     let asking = bed.associated(&pair.far_address, 0xC).expect("an endpoint opens");

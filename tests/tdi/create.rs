@@ -87,7 +87,7 @@ fn a_list_truncated_at_any_byte_is_refused() {
 }
 
 #[test]
-fn lengths_and_offsets_that_lie_are_refused() {
+fn false_lengths_and_offsets_are_refused() {
     let bed = bed();
     let whole = attribute(TdiConnectionContext, &[7; 8]);
     let mut unterminated = whole.clone();

@@ -9,7 +9,7 @@ use tdi_client::request::{disconnect, disconnect_within, receive, send, send_wit
 use super::{FAR, LEVELS, at, bed, end_clean, is_one_of, pair, succeeds};
 
 #[test]
-fn a_release_that_the_peer_never_answers_ends_when_its_time_is_up() {
+fn unanswered_release_ends_at_its_time_limit() {
     let bed = bed();
     let pair = pair(&bed);
     let limit = Duration::from_millis(50);

@@ -18,7 +18,7 @@ const LONG: Duration = Duration::from_secs(60);
 const STUCK: usize = 300_000;
 
 #[test]
-fn expedited_data_overtakes_a_stream_that_nobody_reads() {
+fn expedited_data_overtakes_an_unread_stream() {
     let bed = bed();
     let pair = pair(&bed);
     let stuck = send(&pair.near, vec![b'n'; STUCK]);

@@ -10,7 +10,7 @@ use tdi_client::request::{accept, connect, connect_within, disconnect_within, li
 use super::{FAR, NEAR, bed, end_clean, pair, succeeds};
 
 #[test]
-fn a_connect_that_nobody_answers_ends_when_its_time_is_up() {
+fn unanswered_connect_ends_at_its_time_limit() {
     let bed = bed();
     let near_address = bed.address(NEAR).expect("the near address opens");
     let far_address = bed.address(FAR).expect("the far address opens");

@@ -104,7 +104,7 @@ fn a_program_sends_and_receives_datagrams() {
 }
 
 #[test]
-fn what_a_program_may_not_ask_has_the_status_of_the_page() {
+fn refused_program_request_has_its_documented_status() {
     let bed = bed();
     let endpoint = bed.endpoint(0xA).expect("an endpoint opens");
     assert_eq!(associate(&endpoint, 0x7777), STATUS_INVALID_HANDLE);

@@ -73,14 +73,14 @@ mod tests {
 
     proptest! {
         #[test]
-        fn whatever_a_consumer_does_the_rules_hold(bytes in inputs()) {
+        fn random_calls_keep_every_rule(bytes in inputs()) {
             super::run(&bytes);
         }
     }
 
     /// Bytes that only lead to refusals would test little.
     #[test]
-    fn some_of_what_it_does_is_right() {
+    fn random_calls_include_accepted_ones() {
         let mut runner = TestRunner::deterministic();
         let mut all = super::Tally::default();
         for _ in 0..50 {

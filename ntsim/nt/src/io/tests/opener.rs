@@ -128,7 +128,7 @@ fn what_the_device_grants_is_granted_when_its_driver_gets_the_create() {
 }
 
 #[test]
-fn a_driver_is_checked_only_if_it_wants_to_be() {
+fn kernel_opener_is_checked_only_when_forced() {
     let nobody = "D:";
     let kernel = opens(nobody, &Opener::new(Subject::user(1001)).kernel()).unwrap();
     assert_eq!((kernel.mode, kernel.flags), (KernelMode, 0));

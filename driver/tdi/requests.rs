@@ -199,10 +199,12 @@ fn associate(
     mode: wdm::KPROCESSOR_MODE,
 ) -> Result<(), NTSTATUS> {
     let mut object = null_mut();
+    // SAFETY: the kernel sets its variable before any driver is loaded, and never again.
+    let file = unsafe { wdm::IoFileObjectType };
     // SAFETY: the place is a local. The handle may be anything; it is of this client's process, or the
-    // kernel's. The object may be of any type, and is compared only.
+    // kernel's. Which file the object is, is compared only.
     let status =
-        unsafe { wdm::ObReferenceObjectByHandle(handle, 0, null_mut(), mode, &raw mut object, null_mut()) };
+        unsafe { wdm::ObReferenceObjectByHandle(handle, 0, file, mode, &raw mut object, null_mut()) };
     if status != STATUS_SUCCESS {
         return Err(STATUS_INVALID_HANDLE);
     }

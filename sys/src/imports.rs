@@ -1,10 +1,11 @@
 //! How this crate declares what a driver imports.
 
-/// Declares the functions that one system module exports, once for both sides of the call.
+/// Declares the functions and variables that one system module exports, once for both sides of the import.
 ///
-/// On Windows it yields the functions themselves, linked from the import library that is named after the
-/// module. Everywhere it yields `signature`, with one function type per export, so that whoever
-/// implements the function (the simulator) is checked against the same declaration.
+/// On Windows it yields the functions and variables themselves, linked from the import library that is named after
+/// the module. Everywhere it yields `signature`, with the type of each export, so that an implementation (the
+/// simulator's) is checked against the same declaration. The loader writes a variable's address into the import
+/// table, and rustc reads the variable through that (`dllimport`).
 macro_rules! imports {
     (
         $module:literal, $library:literal;
@@ -16,6 +17,10 @@ macro_rules! imports {
             $(#[$open_note:meta])*
             fn $open_name:ident($($open_argument:ident: $open_type:ty),*) $(-> $open_result:ty)?;
         )*})?
+        $(data {$(
+            $(#[$data_note:meta])*
+            static $data_name:ident: $data_type:ty;
+        )*})?
     ) => {
         #[cfg(windows)]
         #[link(name = $library)]
@@ -25,6 +30,7 @@ macro_rules! imports {
                 $(#[$open_note])*
                 pub fn $open_name($($open_argument: $open_type),*, ...) $(-> $open_result)?;
             )*)?
+            $($( $(#[$data_note])* pub static $data_name: $data_type; )*)?
         }
 
         #[doc = concat!("The types of what `", $module, "` exports.")]
@@ -39,6 +45,7 @@ macro_rules! imports {
                 pub type $open_name =
                     unsafe extern "win64" fn($($open_argument: $open_type),*, ...) $(-> $open_result)?;
             )*)?
+            $($( $(#[$data_note])* pub type $data_name = $data_type; )*)?
         }
     };
 }

@@ -128,4 +128,10 @@ imports! {
     fn IoUninitializeWorkItem(IoWorkItem: *mut IO_WORKITEM);
     /// The current process. Any level.
     fn IoGetCurrentProcess() -> PVOID;
+
+    data {
+        /// The type of file objects, for functions that verify an object's type: `*IoFileObjectType` of the headers.
+        /// Any level.
+        static IoFileObjectType: POBJECT_TYPE;
+    }
 }

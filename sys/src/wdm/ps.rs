@@ -45,6 +45,15 @@ constants! { ACCESS_MASK:
     KEY_READ = 0x0002_0019;
 }
 
+/// A type of the object manager's, opaque to drivers.
+#[repr(C)]
+pub struct OBJECT_TYPE {
+    opaque: [UCHAR; 0],
+}
+
+/// A type of objects, as functions of the object manager take it.
+pub type POBJECT_TYPE = *mut OBJECT_TYPE;
+
 imports! {
     "ntoskrnl.exe", "ntoskrnl";
 
@@ -69,7 +78,7 @@ imports! {
     fn ObReferenceObjectByHandle(
         Handle: HANDLE,
         DesiredAccess: ACCESS_MASK,
-        ObjectType: PVOID,
+        ObjectType: POBJECT_TYPE,
         AccessMode: KPROCESSOR_MODE,
         Object: *mut PVOID,
         HandleInformation: PVOID,
@@ -80,7 +89,7 @@ imports! {
         HandleAttributes: ULONG,
         PassedAccessState: PVOID,
         DesiredAccess: ACCESS_MASK,
-        ObjectType: PVOID,
+        ObjectType: POBJECT_TYPE,
         AccessMode: KPROCESSOR_MODE,
         Handle: *mut HANDLE,
     ) -> NTSTATUS;

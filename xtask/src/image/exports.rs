@@ -14,7 +14,7 @@ use crate::failure::Failure;
 /// Where Debian's mingw-w64-x86-64-dev puts its import libraries.
 const MINGW: &str = "/usr/x86_64-w64-mingw32/lib";
 
-/// The functions that each module exports. A module's name is written in lower case.
+/// The functions and variables that each module exports. A module's name is written in lower case.
 #[derive(Default)]
 pub(crate) struct Exports(BTreeMap<String, BTreeSet<String>>);
 
@@ -65,10 +65,15 @@ impl Exports {
                 documented = comment.trim_start().starts_with("https://");
                 continue;
             }
-            if !documented && !known.contains(line) {
-                return Err(format!("{line} is in no import library and cites no page"));
+            // A variable has no stub to call, so that a library has only the name of its place in the import table.
+            let (name, symbol) = match line.strip_suffix("DATA") {
+                Some(name) => (name.trim_end(), format!("__imp_{}", name.trim_end())),
+                None => (line, line.to_owned()),
+            };
+            if !documented && !known.contains(&symbol) {
+                return Err(format!("{name} is in no import library and cites no page"));
             }
-            functions.insert(line.to_owned());
+            functions.insert(name.to_owned());
             documented = false;
         }
         Ok(())
@@ -102,6 +107,15 @@ mod tests {
         let mut exports = Exports::default();
         exports.add("LIBRARY ntoskrnl.exe\nEXPORTS\n    DbgPrint\n", &known()).unwrap();
         assert!(exports.has("NTOSKRNL.EXE", "DbgPrint"));
+    }
+
+    #[test]
+    fn variable_is_known_by_its_place_in_the_import_table() {
+        let mut exports = Exports::default();
+        let variable = "LIBRARY ntoskrnl.exe\nEXPORTS\n    IoFileObjectType DATA\n";
+        assert!(exports.add(variable, &known()).is_err());
+        exports.add(variable, &BTreeSet::from(["__imp_IoFileObjectType".to_owned()])).unwrap();
+        assert!(exports.has("ntoskrnl.exe", "IoFileObjectType"));
     }
 
     #[test]

@@ -41,14 +41,14 @@ use crate::bugcheck::Bugcheck;
 use crate::sched::{self, Irql, What, local};
 use crate::verifier::{self, Finding};
 
-/// An emulated function.
+/// An emulated function, or a variable of the kernel's that drivers import.
 pub struct Export {
     /// File name of the module that exports it, in lower case. A name in parentheses is no module: the
     /// function reaches drivers through a table.
     pub module: &'static str,
     /// Its name.
     pub name: &'static str,
-    /// Where a driver enters it.
+    /// Where a driver enters it, or where the variable lies.
     pub address: *const (),
     /// The lowest level at which it may be called.
     pub lowest: Irql,
@@ -56,7 +56,7 @@ pub struct Export {
     pub highest: Irql,
 }
 
-// SAFETY: the address is that of a function, which is immutable and lives as long as the process.
+// SAFETY: the address is that of a function or of a static that is never written, which is immutable and lives as long as the process.
 unsafe impl Sync for Export {}
 
 /// Runs the body of an emulated function for a driver that just entered it.

@@ -5,6 +5,7 @@ use core::ptr;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use ntsim_core::Export;
 use ntsim_core::per_machine::PerMachine;
 use ntsim_core::sched::{self, Irql};
 use ntsim_core::verifier::{self, Finding};
@@ -16,7 +17,7 @@ use sys::status::{
 use sys::wdm::{
     DEVICE_OBJECT, DO_DEVICE_INITIALIZING, DO_EXCLUSIVE, FILE_DEVICE_SECURE_OPEN, FILE_OBJECT,
     IO_STACK_CREATE, IO_STACK_LOCATION, IRP, IRP_MJ_CLEANUP, IRP_MJ_CLOSE, IRP_MJ_CREATE, UNICODE_STRING,
-    UserMode,
+    UserMode, signature,
 };
 
 use super::device::security;
@@ -62,6 +63,20 @@ static KIND: Kind =
             queue_work(move || close(object as *mut FILE_OBJECT));
         },
     };
+
+/// `IoFileObjectType`: the kernel's variable, which holds the type of file objects.
+static FILE_OBJECT_TYPE: &Kind = &KIND;
+
+const _: () = assert!(size_of::<&Kind>() == size_of::<signature::IoFileObjectType>());
+
+/// The variables of this file.
+pub(crate) const DATA: &[Export] = &[Export {
+    module: "ntoskrnl.exe",
+    name: "IoFileObjectType",
+    address: (&raw const FILE_OBJECT_TYPE).cast(),
+    lowest: Irql::PASSIVE,
+    highest: Irql::HIGH,
+}];
 
 /// One handle of user mode; closed with its last owner.
 #[derive(Debug)]

@@ -65,6 +65,7 @@ const EXPORTS: &[&[Export]] = &[
     complete::EXPORTS,
     device::EXPORTS,
     dispatch::EXPORTS,
+    file::DATA,
     generic_mapping::EXPORTS,
     irp::EXPORTS,
     mdl::EXPORTS,

@@ -1,28 +1,41 @@
 //! References and handles as drivers use them.
 
 use core::ffi::c_void;
+use core::ptr;
 
 use ntsim_core::bugcheck::Bugcheck;
 use ntsim_core::exports;
 use ntsim_core::verifier::{self, Finding};
-use sys::status::{NTSTATUS, STATUS_INVALID_HANDLE, STATUS_INVALID_PARAMETER, STATUS_SUCCESS};
-use sys::wdm::{ACCESS_MASK, HANDLE, KPROCESSOR_MODE, KernelMode, OBJ_KERNEL_HANDLE, signature};
+use sys::status::{
+    NTSTATUS, STATUS_INVALID_HANDLE, STATUS_INVALID_PARAMETER, STATUS_OBJECT_TYPE_MISMATCH, STATUS_SUCCESS,
+};
+use sys::wdm::{
+    ACCESS_MASK, HANDLE, KPROCESSOR_MODE, KernelMode, OBJ_KERNEL_HANDLE, POBJECT_TYPE, signature,
+};
 
 use crate::ob;
 
 exports! {
     "ntoskrnl.exe", signature;
 
-    /// The object behind a handle, with a reference that the caller drops.
+    /// The object behind a handle, with a reference that the caller drops. A type is that of the object:
+    /// <https://learn.microsoft.com/windows-hardware/drivers/ddi/wdm/nf-wdm-obreferenceobjectbyhandle>. A handle of a
+    /// program's is taken with a type:
+    /// <https://learn.microsoft.com/windows-hardware/drivers/kernel/failure-to-validate-object-handles>.
     #[irql(PASSIVE..=PASSIVE)]
     fn ObReferenceObjectByHandle(
         handle: HANDLE,
         _access: ACCESS_MASK,
-        _kind: *mut c_void,
+        kind: POBJECT_TYPE,
         mode: KPROCESSOR_MODE,
         object: *mut *mut c_void,
         _information: *mut c_void,
     ) -> NTSTATUS {
+        if kind.is_null() && mode != KernelMode {
+            verifier::report(Finding::new("ObjectHandleType").text(format!(
+                "ObReferenceObjectByHandle got the handle {handle:p} of a program, and no type to verify it against"
+            )));
+        }
         let Some(found) = ob::by_handle(handle as usize) else {
             // A program may pass anything as a handle; a driver that vouches for one must not.
             if mode != KernelMode {
@@ -31,6 +44,10 @@ exports! {
             wrong("ObReferenceObjectByHandle", [0x3C, handle as u64, 0, 0], "got a handle that is not open");
             return STATUS_INVALID_HANDLE;
         };
+        let found_kind = ob::kind(found).map_or(ptr::null(), ptr::from_ref);
+        if !kind.is_null() && kind.cast_const().cast() != found_kind {
+            return STATUS_OBJECT_TYPE_MISMATCH;
+        }
         ob::reference(found);
         // SAFETY: the driver passes room for the pointer.
         unsafe { object.write(found) };
@@ -44,7 +61,7 @@ exports! {
         attributes: u32,
         _state: *mut c_void,
         _access: ACCESS_MASK,
-        _kind: *mut c_void,
+        _kind: POBJECT_TYPE,
         _mode: KPROCESSOR_MODE,
         out: *mut HANDLE,
     ) -> NTSTATUS {
@@ -139,12 +156,12 @@ mod tests {
         ob::create(object, &KIND);
         let handles = [ob::open(object).unwrap(), ob::open(object).unwrap()];
         let before = counts();
-        let mut found = core::ptr::null_mut();
+        let mut found = ptr::null_mut();
         unsafe {
             assert_eq!(ObfDereferenceObject(object), 2);
             let handle = handles[0] as HANDLE;
-            let kind = core::ptr::null_mut();
-            assert_eq!(ObReferenceObjectByHandle(handle, 0, kind, 0, &mut found, kind), STATUS_SUCCESS);
+            let (kind, none) = (ptr::null_mut(), ptr::null_mut());
+            assert_eq!(ObReferenceObjectByHandle(handle, 0, kind, 0, &mut found, none), STATUS_SUCCESS);
             assert_eq!(found, object);
             assert_eq!(ZwClose(handle), STATUS_SUCCESS);
             assert_eq!(counts(), before);
@@ -171,14 +188,60 @@ mod tests {
     #[test]
     fn a_handle_that_is_none_is_found_in_a_drivers_hand_and_refused_in_a_programs() {
         let machine = crate::testing::builder().boot();
-        let (kind, mut found) = (core::ptr::null_mut(), core::ptr::null_mut());
+        let (kind, none, mut found) = (type_of(&KIND), ptr::null_mut(), ptr::null_mut());
         for (mode, findings) in [(UserMode, 0), (KernelMode, 1)] {
             let refused =
-                unsafe { ObReferenceObjectByHandle(0x44 as HANDLE, 0, kind, mode, &mut found, kind) };
+                unsafe { ObReferenceObjectByHandle(0x44 as HANDLE, 0, kind, mode, &mut found, none) };
             assert_eq!(refused, STATUS_INVALID_HANDLE);
             assert_eq!(ntsim_core::verifier::findings().len(), findings);
         }
         drop(machine);
+    }
+
+    fn type_of(kind: &'static Kind) -> POBJECT_TYPE {
+        ptr::from_ref(kind).cast_mut().cast()
+    }
+
+    #[test]
+    fn handle_of_another_type_is_refused_and_keeps_its_count() {
+        static OTHER: Kind =
+            Kind { name: "other", stays: false, last_handle: |_| (), last_reference: |_| () };
+        let machine = crate::testing::builder().boot();
+        let object = 0x5000 as *mut c_void;
+        ob::create(object, &OTHER);
+        let handle = ob::open(object).unwrap() as HANDLE;
+        let (none, mut found) = (ptr::null_mut(), ptr::null_mut());
+        for (kind, expected) in [(&KIND, STATUS_OBJECT_TYPE_MISMATCH), (&OTHER, STATUS_SUCCESS)]
+            .map(|(kind, e)| (type_of(kind), e))
+        {
+            let status = unsafe { ObReferenceObjectByHandle(handle, 0, kind, UserMode, &mut found, none) };
+            assert_eq!(status, expected);
+        }
+        assert_eq!(found, object);
+        unsafe {
+            assert_eq!(ObfDereferenceObject(object), 2);
+            assert_eq!(ZwClose(handle), STATUS_SUCCESS);
+            assert_eq!(ObfDereferenceObject(object), 0);
+        }
+        assert!(machine.shutdown().is_clean());
+    }
+
+    #[test]
+    fn handle_of_a_program_without_a_type_is_found() {
+        let machine = crate::testing::builder().boot();
+        let object = 0x6000 as *mut c_void;
+        ob::create(object, &KIND);
+        let handle = ob::open(object).unwrap() as HANDLE;
+        let (none, mut found) = (ptr::null_mut(), ptr::null_mut());
+        for mode in [KernelMode, UserMode] {
+            let status =
+                unsafe { ObReferenceObjectByHandle(handle, 0, ptr::null_mut(), mode, &mut found, none) };
+            assert_eq!(status, STATUS_SUCCESS);
+            unsafe { ObfDereferenceObject(found) };
+        }
+        unsafe { ZwClose(handle) };
+        unsafe { ObfDereferenceObject(object) };
+        assert_eq!(machine.shutdown().rules(), ["ObjectHandleType"]);
     }
 
     #[test]
@@ -186,12 +249,20 @@ mod tests {
         let machine = crate::testing::builder().boot();
         let object = 0x4000 as *mut c_void;
         ob::create(object, &KIND);
-        let none = core::ptr::null_mut();
+        let none = ptr::null_mut();
         unsafe {
             for attributes in [OBJ_KERNEL_HANDLE, 0] {
                 let mut handle = none;
                 assert_eq!(
-                    ObOpenObjectByPointer(object, attributes, none, 0, none, KernelMode, &mut handle),
+                    ObOpenObjectByPointer(
+                        object,
+                        attributes,
+                        none,
+                        0,
+                        ptr::null_mut(),
+                        KernelMode,
+                        &mut handle
+                    ),
                     STATUS_SUCCESS
                 );
                 assert_eq!(ZwClose(handle), STATUS_SUCCESS);

@@ -132,6 +132,11 @@ pub(crate) fn open(object: *mut c_void) -> Option<usize> {
     Some(handle)
 }
 
+/// The type of an object; `None` if there is no such object.
+pub(crate) fn kind(object: *mut c_void) -> Option<&'static Kind> {
+    objects().live.lock().get(&(object as usize)).map(|known| known.kind)
+}
+
 /// The object behind a handle.
 pub(crate) fn by_handle(handle: usize) -> Option<*mut c_void> {
     objects().handles.lock().open.get(&handle).map(|address| *address as *mut c_void)

@@ -9,7 +9,7 @@
 //! | [`miniport`] | the entry points that NDIS calls: raw arguments in, a safe call, a status out |
 //! | [`adapter`] | one network adapter: how it comes, what it says about itself, how it goes |
 //! | [`oid`] | what NDIS asks of an adapter and tells it |
-//! | [`segment`] | the Ethernet that the driver's adapters share |
+//! | [`ethernet`] | the ports of the Ethernet switch, which is `vswitch`, on NDIS |
 //! | [`rdma`] | an adapter's RDMA side: enabled or not, opened and closed |
 //! | [`tdi`](mod@tdi) | the legacy transport's device |
 //! | [`addresses`] | which IP addresses an adapter has |
@@ -17,7 +17,7 @@
 //! | [`failure`] | the steps of an initialisation, and how one that fails is told |
 //! | [`work`], [`framework`], [`heap`], [`nt`] | what the others use of NDIS, KMDF, the pool and the kernel |
 //!
-//! Locks: the segment's list of stations, then one station's state. Nothing is called out of the driver,
+//! Locks: the list of the switch's ports, then one port's state. Nothing is called out of the driver,
 //! and no other lock is taken, under either. All other locks are taken alone.
 
 #![cfg(windows)]
@@ -29,6 +29,7 @@ extern crate wdk_panic as _;
 mod adapter;
 mod addresses;
 mod driver;
+mod ethernet;
 mod failure;
 mod framework;
 mod heap;
@@ -37,7 +38,6 @@ mod miniport;
 mod nt;
 mod oid;
 mod rdma;
-mod segment;
 mod tdi;
 mod work;
 

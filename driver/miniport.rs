@@ -50,7 +50,7 @@ pub(crate) const fn characteristics() -> NDIS_MINIPORT_DRIVER_CHARACTERISTICS {
         RestartHandler: Some(restart),
         OidRequestHandler: Some(oid_request),
         SendNetBufferListsHandler: Some(send),
-        ReturnNetBufferListsHandler: Some(take_back),
+        ReturnNetBufferListsHandler: Some(return_nbls),
         CancelSendHandler: Some(cancel_send),
         CheckForHangHandlerEx: None,
         ResetHandlerEx: None,
@@ -123,7 +123,7 @@ unsafe extern "win64" fn pause(
     _parameters: *mut NDIS_MINIPORT_PAUSE_PARAMETERS,
 ) -> NDIS_STATUS {
     // SAFETY: NDIS passes an adapter's context.
-    unsafe { adapter(context) }.station().pause()
+    unsafe { adapter(context) }.ethernet().pause()
 }
 
 unsafe extern "win64" fn restart(
@@ -131,7 +131,7 @@ unsafe extern "win64" fn restart(
     _parameters: *mut NDIS_MINIPORT_RESTART_PARAMETERS,
 ) -> NDIS_STATUS {
     // SAFETY: NDIS passes an adapter's context.
-    unsafe { adapter(context) }.station().restart();
+    unsafe { adapter(context) }.ethernet().restart();
     NDIS_STATUS_SUCCESS
 }
 
@@ -142,16 +142,16 @@ unsafe extern "win64" fn send(
     flags: ULONG,
 ) {
     // SAFETY: NDIS passes an adapter's context.
-    let station = unsafe { adapter(context) }.station();
+    let port = unsafe { adapter(context) }.ethernet();
     // SAFETY: NDIS passes lists that are the driver's until it completes them.
-    unsafe { station.send(lists, flags) };
+    unsafe { port.send(lists, flags) };
 }
 
-unsafe extern "win64" fn take_back(context: NDIS_HANDLE, lists: *mut NET_BUFFER_LIST, _flags: ULONG) {
+unsafe extern "win64" fn return_nbls(context: NDIS_HANDLE, lists: *mut NET_BUFFER_LIST, _flags: ULONG) {
     // SAFETY: NDIS passes an adapter's context.
-    let station = unsafe { adapter(context) }.station();
+    let port = unsafe { adapter(context) }.ethernet();
     // SAFETY: NDIS returns lists that the adapter indicated.
-    unsafe { station.take_back(lists) };
+    unsafe { port.return_nbls(lists) };
 }
 
 /// Sends are over when the call that began them returns, so there is none to cancel.
@@ -188,7 +188,7 @@ unsafe extern "win64" fn device_pnp_event(context: NDIS_HANDLE, event: *mut NET_
     // SAFETY: NDIS passes an event that is valid during the call.
     let Some(event) = (unsafe { event.as_ref() }) else { return };
     if event.DevicePnPEvent == NDIS_DEVICE_PNP_EVENT::NdisDevicePnPEventSurpriseRemoved {
-        adapter.station().unplug();
+        adapter.ethernet().surprise_remove();
     }
 }
 

@@ -19,7 +19,7 @@ use crate::heap::boxed;
 use crate::kernel::Windows;
 use crate::miniport::header;
 use crate::oid;
-use crate::segment::{Address, LONGEST, MTU, MULTICAST_ADDRESSES, SUPPORTED_FILTERS};
+use vswitch::{Address, LONGEST, MTU, MULTICAST_ADDRESSES, SUPPORTED_FILTERS};
 
 /// The speed that the link claims, in bits per second: 10 Gbit/s. There is no link.
 const LINK_SPEED: u64 = 10_000_000_000;
@@ -111,7 +111,7 @@ unsafe fn general(adapter: &Adapter) -> Result<(), NDIS_STATUS> {
         MaxMulticastListSize: MULTICAST_ADDRESSES,
         MacAddressLength: 6,
         PermanentMacAddress: padded(adapter.permanent),
-        CurrentMacAddress: padded(adapter.station.address()),
+        CurrentMacAddress: padded(adapter.ethernet.address()),
         RecvScaleCapabilities: null_mut(),
         AccessType: NET_IF_ACCESS_TYPE::NET_IF_ACCESS_BROADCAST,
         DirectionType: NET_IF_DIRECTION_TYPE::NET_IF_DIRECTION_SENDRECEIVE,

@@ -6,7 +6,7 @@ use sys::ndis::{self, NDIS_CONFIGURATION_OBJECT, NDIS_HANDLE, NDIS_PARAMETER_TYP
 use sys::status::{NDIS_STATUS, NDIS_STATUS_SUCCESS};
 
 use crate::miniport::header;
-use crate::segment::Address;
+use vswitch::Address;
 
 /// The `*NetworkDirectTechnology` that the provider speaks: iWARP.
 const IWARP: u32 = 1;
@@ -116,7 +116,7 @@ impl Open {
         Some(unsafe { value.ParameterData.IntegerData })
     }
 
-    /// The Ethernet address that the administrator has set, if it is one that a station can have.
+    /// The Ethernet address that the administrator has set, if an adapter may have it.
     fn network_address(&self) -> Option<Address> {
         let (mut status, mut bytes, mut length) = (0, null_mut(), 0);
         // SAFETY: the handle is open; the places for the results are locals.
@@ -126,7 +126,7 @@ impl Open {
         let bytes = NonNull::new(bytes).filter(|_| status == NDIS_STATUS_SUCCESS && length == 6)?;
         // SAFETY: the address has as many bytes as was said, and lives until the configuration is closed.
         let address = Address(unsafe { bytes.cast().read() });
-        address.is_local_station().then_some(address)
+        address.is_local_unicast().then_some(address)
     }
 }
 

@@ -11,14 +11,15 @@ use lock_api::RawMutex as _;
 use sys::ndis::{self, NDIS_HANDLE, NDIS_MINIPORT_INIT_PARAMETERS};
 use sys::netioapi::NET_LUID;
 use sys::status::NTSTATUS;
+use vswitch::Address;
 
 use crate::addresses::{self, Watch};
+use crate::ethernet::{self, VirtualPort};
 use crate::failure::{Failure, Step};
 use crate::framework::{Device, Stack};
 use crate::heap::boxed;
 use crate::kernel::{Lock, Mutex, SpinLock};
 use crate::rdma::Rdma;
-use crate::segment::{self, Address, Station};
 use crate::work::Work;
 use crate::{driver, nt};
 use configuration::Configuration;
@@ -28,9 +29,9 @@ pub(crate) use configuration::may_be_enabled;
 pub(crate) struct Adapter {
     handle: NDIS_HANDLE,
     interface: NET_LUID,
-    /// The Ethernet address that it was made with; the station has the one in use.
+    /// The Ethernet address that it was made with; the port has the one in use.
     permanent: Address,
-    station: Station,
+    ethernet: VirtualPort,
     rdma: Rdma,
     /// Tells the port which IP addresses the interface has now.
     readdress: Work<Self>,
@@ -116,7 +117,7 @@ impl Adapter {
             handle,
             interface: parameters.NetLuid,
             permanent,
-            station: Station::new(handle, current).ok_or(Step::Station.starved())?,
+            ethernet: VirtualPort::new(handle, current).ok_or(Step::VirtualPort.starved())?,
             rdma,
             readdress,
             reading: Mutex::new(()),
@@ -140,10 +141,10 @@ impl Adapter {
         // SAFETY: the adapter stays in its place, and `stop` ends this; what is called may be.
         unsafe { adapter.rdma.port().on_unknown_address(Some((look_up, place.as_ptr().cast()))) };
         adapter.rdma.initialise(place);
-        adapter.station.initialise();
+        adapter.ethernet.initialise();
         // SAFETY: NDIS is initialising the adapter.
         unsafe { attributes::set(adapter) }.map_err(|status| Step::Attributes.failed(status))?;
-        segment::join(&adapter.station).map_err(|status| Step::Join.failed(status))?;
+        ethernet::connect(&adapter.ethernet).map_err(|status| Step::Connect.failed(status))?;
         // SAFETY: the adapter stays in its place.
         unsafe { adapter.watch() }.map_err(|status| Step::AddressWatch.failed(status))?;
         adapter.read_addresses().map_err(|status| Step::Addresses.failed(status))
@@ -188,8 +189,8 @@ impl Adapter {
         }
         // SAFETY: nothing is called any more.
         unsafe { self.rdma.port().on_unknown_address(None) };
-        segment::leave(&self.station);
-        // A DPC of the station may be queued, though there is nothing left for it to do.
+        ethernet::disconnect(&self.ethernet);
+        // The DPC of the port may be queued, though there is nothing left for it to do.
         // SAFETY: the level is PASSIVE_LEVEL.
         unsafe { nt::KeFlushQueuedDpcs() };
         self.readdress.finish();
@@ -241,9 +242,9 @@ impl Adapter {
         self.permanent
     }
 
-    /// Its end of the Ethernet segment.
-    pub(crate) const fn station(&self) -> &Station {
-        &self.station
+    /// Its port of the Ethernet switch.
+    pub(crate) const fn ethernet(&self) -> &VirtualPort {
+        &self.ethernet
     }
 
     /// Its RDMA side.

@@ -1,11 +1,12 @@
 //! The adapter as a network adapter: general and Ethernet identifiers.
 
 use sys::ndis::{self, NDIS_INTERRUPT_MODERATION, NDIS_INTERRUPT_MODERATION_PARAMETERS, NDIS_OID};
+use vswitch::{Address, LONGEST, MULTICAST_ADDRESSES};
 
 use super::buffer::{Answer, Refusal, Value};
 use crate::adapter::Adapter;
+use crate::ethernet::BUFFERS;
 use crate::miniport::{DRIVER_VERSION, header};
-use crate::segment::{Address, BUFFERS, LONGEST, MULTICAST_ADDRESSES};
 
 /// `NdisHardwareStatusReady`.
 const READY: i32 = 0;
@@ -18,7 +19,7 @@ const DESCRIPTION: &[u8] = b"softndk software RDMA adapter\0";
 
 /// Answers a query.
 pub(super) fn query(adapter: &Adapter, oid: NDIS_OID, answer: &mut Answer) -> Result<(), Refusal> {
-    let station = adapter.station();
+    let port = adapter.ethernet();
     match oid {
         ndis::OID_GEN_HARDWARE_STATUS => answer.put(&READY),
         ndis::OID_GEN_MAXIMUM_TOTAL_SIZE
@@ -34,12 +35,12 @@ pub(super) fn query(adapter: &Adapter, oid: NDIS_OID, answer: &mut Answer) -> Re
             let (major, minor) = DRIVER_VERSION;
             answer.put(&u32::from_be_bytes([0, major, 0, minor]))
         }
-        ndis::OID_GEN_CURRENT_PACKET_FILTER => answer.put(&station.filter(|filter| filter.types())),
+        ndis::OID_GEN_CURRENT_PACKET_FILTER => answer.put(&port.filter(|filter| filter.types())),
         ndis::OID_GEN_INTERRUPT_MODERATION => answer.put(&MODERATION),
         ndis::OID_802_3_PERMANENT_ADDRESS => answer.put(&adapter.permanent_address().0),
-        ndis::OID_802_3_CURRENT_ADDRESS => answer.put(&station.address().0),
+        ndis::OID_802_3_CURRENT_ADDRESS => answer.put(&port.address().0),
         ndis::OID_802_3_MULTICAST_LIST => {
-            station.filter(|filter| answer.put_all(filter.groups()))
+            port.filter(|filter| answer.put_all(filter.groups()))
         }
         ndis::OID_802_3_MAXIMUM_LIST_SIZE => answer.put(&MULTICAST_ADDRESSES),
         // There is no wire on which frames could meet or break.
@@ -55,7 +56,7 @@ pub(super) fn set(adapter: &Adapter, oid: NDIS_OID, value: &mut Value) -> Result
     match oid {
         ndis::OID_GEN_CURRENT_PACKET_FILTER => {
             let types = u32::from_ne_bytes(value.take()?);
-            let supported = adapter.station().filter(|filter| filter.set_types(types));
+            let supported = adapter.ethernet().filter(|filter| filter.set_types(types));
             supported.then_some(()).ok_or(Refusal::NotSupported)
         }
         ndis::OID_802_3_MULTICAST_LIST => set_multicast_list(adapter, value),
@@ -80,7 +81,7 @@ fn set_multicast_list(adapter: &Adapter, value: &mut Value) -> Result<(), Refusa
             return Err(Refusal::Data);
         }
     }
-    let listed = adapter.station().filter(|filter| filter.set_groups(groups));
+    let listed = adapter.ethernet().filter(|filter| filter.set_groups(groups));
     listed.then_some(()).ok_or(Refusal::MulticastFull)
 }
 

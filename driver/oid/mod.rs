@@ -143,7 +143,7 @@ fn query_any(adapter: &Adapter, oid: NDIS_OID, answer: &mut Answer) -> Result<()
         OID_NDK_STATISTICS | OID_NDK_CONNECTIONS | OID_NDK_LOCAL_ENDPOINTS => {
             rdma::query(adapter.rdma(), oid, answer)
         }
-        OID_GEN_XMIT_OK..=OID_GEN_STATISTICS => statistics::query(adapter.station(), oid, answer),
+        OID_GEN_XMIT_OK..=OID_GEN_STATISTICS => statistics::query(adapter.ethernet(), oid, answer),
         _ => ethernet::query(adapter, oid, answer),
     }
 }

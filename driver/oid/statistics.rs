@@ -3,8 +3,8 @@
 use sys::ndis::{self, NDIS_OID, NDIS_STATISTICS_INFO};
 
 use super::buffer::{Answer, Refusal};
+use crate::ethernet::VirtualPort;
 use crate::miniport::header;
-use crate::segment::Station;
 
 /// The members of `NDIS_STATISTICS_INFO` that are kept: all of them.
 pub(crate) const SUPPORTED: u32 = ndis::NDIS_STATISTICS_FLAGS_VALID_DIRECTED_FRAMES_RCV
@@ -27,20 +27,20 @@ pub(crate) const SUPPORTED: u32 = ndis::NDIS_STATISTICS_FLAGS_VALID_DIRECTED_FRA
     | ndis::NDIS_STATISTICS_FLAGS_VALID_BROADCAST_BYTES_XMIT;
 
 /// Answers a query of statistics.
-pub(super) fn query(station: &Station, oid: NDIS_OID, answer: &mut Answer) -> Result<(), Refusal> {
+pub(super) fn query(port: &VirtualPort, oid: NDIS_OID, answer: &mut Answer) -> Result<(), Refusal> {
     match oid {
-        ndis::OID_GEN_XMIT_OK => answer.put_counter(station.sent().frames()),
-        ndis::OID_GEN_RCV_OK => answer.put_counter(station.received().frames()),
-        ndis::OID_GEN_XMIT_ERROR => answer.put_counter(station.sent().errors()),
-        ndis::OID_GEN_RCV_ERROR => answer.put_counter(station.received().errors()),
-        ndis::OID_GEN_RCV_NO_BUFFER => answer.put_counter(station.received().discards()),
-        ndis::OID_GEN_STATISTICS => answer.put(&all(station)),
+        ndis::OID_GEN_XMIT_OK => answer.put_counter(port.sent().frames()),
+        ndis::OID_GEN_RCV_OK => answer.put_counter(port.received().frames()),
+        ndis::OID_GEN_XMIT_ERROR => answer.put_counter(port.sent().errors()),
+        ndis::OID_GEN_RCV_ERROR => answer.put_counter(port.received().errors()),
+        ndis::OID_GEN_RCV_NO_BUFFER => answer.put_counter(port.received().discards()),
+        ndis::OID_GEN_STATISTICS => answer.put(&all(port)),
         _ => Err(Refusal::NotSupported),
     }
 }
 
-fn all(station: &Station) -> NDIS_STATISTICS_INFO {
-    let (sent, received) = (station.sent(), station.received());
+fn all(port: &VirtualPort) -> NDIS_STATISTICS_INFO {
+    let (sent, received) = (port.sent(), port.received());
     NDIS_STATISTICS_INFO {
         Header: header(
             ndis::NDIS_OBJECT_TYPE_DEFAULT,

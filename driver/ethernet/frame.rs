@@ -5,18 +5,9 @@ use core::ptr::NonNull;
 
 use sys::ndis::NET_BUFFER;
 use sys::wdm::MDL;
+use vswitch::{ADDRESS_LENGTH, Address};
 
-use super::address::{Address, LENGTH};
 use crate::kernel::Windows;
-
-/// Destination, source and type.
-const HEADER: u32 = 14;
-
-/// The most data that a frame carries.
-pub(crate) const MTU: u32 = 1500;
-
-/// The longest frame. (Without the check sequence, which nobody would check here.)
-pub(crate) const LONGEST: u32 = HEADER + MTU;
 
 /// The bits of `NET_BUFFER::DataLength` that count: in C it is also a 32-bit number in the same place.
 const DATA_LENGTH: usize = 0xFFFF_FFFF;
@@ -46,12 +37,12 @@ impl Frame {
             mdl: buffer.CurrentMdl,
             offset: usize::try_from(buffer.CurrentMdlOffset).ok()?,
             length: u32::try_from(buffer.DataLength & DATA_LENGTH).ok()?,
-            destination: Address([0; LENGTH]),
+            destination: Address([0; ADDRESS_LENGTH]),
         };
-        if !(HEADER..=LONGEST).contains(&frame.length) {
+        if !vswitch::is_legal_length(frame.length) {
             return None;
         }
-        let mut destination = [0; LENGTH];
+        let mut destination = [0; ADDRESS_LENGTH];
         frame.copy(&mut destination)?;
         frame.destination = Address(destination);
         Some(frame)
@@ -62,7 +53,7 @@ impl Frame {
         self.length
     }
 
-    /// To whom it goes.
+    /// Its destination address.
     pub(crate) const fn destination(&self) -> Address {
         self.destination
     }

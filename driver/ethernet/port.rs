@@ -1,7 +1,6 @@
-//! One adapter's end of the segment.
+//! One adapter's port of the switch.
 
 use core::ffi::c_void;
-use core::mem::replace;
 use core::ptr::NonNull;
 
 use lock_api::RawMutex as _;
@@ -10,75 +9,55 @@ use sys::ndis::{self, NDIS_HANDLE, NET_BUFFER_LIST};
 use sys::status::{
     NDIS_STATUS, NDIS_STATUS_INVALID_PACKET, NDIS_STATUS_PAUSED, NDIS_STATUS_PENDING, NDIS_STATUS_SUCCESS,
 };
+use vswitch::{Address, DataPath, Disposition, Filter, FrameCounters, Pause};
 
-use super::address::Address;
 use super::chain::Chain;
-use super::counters::Traffic;
-use super::filter::Filter;
 use super::frame::Frame;
 use super::pool::Pool;
 use crate::kernel::{Dpc, Lock, SpinLock};
 
-/// One adapter's end of the segment.
-pub(crate) struct Station {
+/// One adapter's port of the switch.
+pub(crate) struct VirtualPort {
     adapter: NDIS_HANDLE,
     address: Address,
-    sent: Traffic,
-    received: Traffic,
+    sent: FrameCounters,
+    received: FrameCounters,
     state: Lock<State>,
-    /// Indicates what waits.
+    /// Indicates what was received.
     indicate: Dpc,
 }
 
 struct State {
-    mode: Mode,
+    path: DataPath,
     filter: Filter,
     pool: Pool,
     /// Received, and not indicated yet.
     waiting: Chain,
-    /// Whether the DPC is queued.
-    queued: bool,
-    /// Lists that are not where they belong: sends that the driver has, receives that the protocols have.
-    abroad: u32,
 }
 
-/// NDIS's states of an adapter, as far as data goes.
-#[derive(Clone, Copy, Eq, PartialEq)]
-enum Mode {
-    /// No data goes either way.
-    Paused,
-    Running,
-    /// As paused, but data is still abroad.
-    Pausing,
-    /// The device is gone: no data goes in, and what is sent is lost.
-    Unplugged,
-}
-
-impl Station {
-    /// A station without a place in a segment, paused. PASSIVE_LEVEL. `None` if memory runs out.
+impl VirtualPort {
+    /// A port that is not connected, paused. PASSIVE_LEVEL. `None` if memory runs out.
     pub(crate) fn new(adapter: NDIS_HANDLE, address: Address) -> Option<Self> {
         let state = State {
-            mode: Mode::Paused,
+            path: DataPath::new(),
             filter: Filter::closed(address),
             pool: Pool::new(adapter)?,
             waiting: Chain::new(),
-            queued: false,
-            abroad: 0,
         };
         Some(Self {
             adapter,
             address,
-            sent: Traffic::default(),
-            received: Traffic::default(),
+            sent: FrameCounters::default(),
+            received: FrameCounters::default(),
             state: Lock::const_new(SpinLock::INIT, state),
             indicate: Dpc::new(),
         })
     }
 
-    /// Makes the station ready, in the place where it stays.
+    /// Makes the port ready, in the place where it stays.
     pub(crate) fn initialise(&self) {
         let context = (&raw const *self).cast_mut().cast();
-        // SAFETY: the station stays where it is until its DPC has run for the last time.
+        // SAFETY: the port stays where it is until its DPC has run for the last time.
         unsafe { Dpc::initialise(NonNull::from(&self.indicate), indicate, context) };
     }
 
@@ -87,13 +66,13 @@ impl Station {
         self.address
     }
 
-    /// What it has sent.
-    pub(crate) const fn sent(&self) -> &Traffic {
+    /// Counters of what it has sent.
+    pub(crate) const fn sent(&self) -> &FrameCounters {
         &self.sent
     }
 
-    /// What it has received.
-    pub(crate) const fn received(&self) -> &Traffic {
+    /// Counters of what it has received.
+    pub(crate) const fn received(&self) -> &FrameCounters {
         &self.received
     }
 
@@ -102,31 +81,25 @@ impl Station {
         act(&mut self.state.lock().filter)
     }
 
-    /// Lets data through. PASSIVE_LEVEL.
+    /// Lets frames through. PASSIVE_LEVEL.
     pub(crate) fn restart(&self) {
-        self.state.lock().mode = Mode::Running;
+        self.state.lock().path.restart();
     }
 
-    /// Stops data. PASSIVE_LEVEL. `NDIS_STATUS_PENDING` while some is abroad: NDIS is told when it is back.
+    /// Stops frames. PASSIVE_LEVEL. `NDIS_STATUS_PENDING` while NBLs are outstanding: NDIS is told when they are back.
     pub(crate) fn pause(&self) -> NDIS_STATUS {
         let mut state = self.state.lock();
         let waiting = state.waiting.take();
         state.pool.give_back(waiting);
-        if state.abroad == 0 {
-            state.mode = Mode::Paused;
-            NDIS_STATUS_SUCCESS
-        } else {
-            state.mode = Mode::Pausing;
-            NDIS_STATUS_PENDING
+        match state.path.pause() {
+            Pause::Complete => NDIS_STATUS_SUCCESS,
+            Pause::Pending => NDIS_STATUS_PENDING,
         }
     }
 
     /// The device is gone, which NDIS will follow up with a pause.
-    pub(crate) fn unplug(&self) {
-        let mut state = self.state.lock();
-        if state.mode == Mode::Running {
-            state.mode = Mode::Unplugged;
-        }
+    pub(crate) fn surprise_remove(&self) {
+        self.state.lock().path.surprise_remove();
     }
 
     /// Sends lists and completes them. Up to DISPATCH_LEVEL.
@@ -137,13 +110,13 @@ impl Station {
     pub(crate) unsafe fn send(&self, lists: *mut NET_BUFFER_LIST, flags: u32) {
         // SAFETY: as the caller promises.
         let lists = unsafe { Chain::from_head(lists) };
-        let mode = self.depart(lists.length());
+        let disposition = self.state.lock().path.begin_send(lists.length());
         for list in lists.iter() {
-            let status = match mode {
+            let status = match disposition {
                 // SAFETY: the list is the driver's.
-                Mode::Running => unsafe { self.transmit(list) },
-                Mode::Unplugged => NDIS_STATUS_SUCCESS,
-                Mode::Paused | Mode::Pausing => NDIS_STATUS_PAUSED,
+                Disposition::Deliver => unsafe { self.transmit(list) },
+                Disposition::Discard => NDIS_STATUS_SUCCESS,
+                Disposition::Refuse => NDIS_STATUS_PAUSED,
             };
             // SAFETY: the list is the driver's.
             unsafe { (*list.as_ptr()).Status = status };
@@ -155,7 +128,7 @@ impl Station {
         };
         // SAFETY: the lists are the driver's, and NDIS's again from here on.
         unsafe { ndis::NdisMSendNetBufferListsComplete(self.adapter, lists.head(), flags) };
-        self.come_back(lists.length(), Chain::new());
+        self.finish_nbls(lists.length(), Chain::new());
     }
 
     /// Sends the frames of one list.
@@ -167,14 +140,14 @@ impl Station {
         let mut status = NDIS_STATUS_SUCCESS;
         // SAFETY: the list is the driver's.
         let mut next = unsafe { (*list.as_ptr()).FirstNetBuffer };
-        // SAFETY: the net buffers of a list are whose the list is.
+        // SAFETY: the net buffers of a list belong to its owner.
         while let Some(buffer) = unsafe { next.as_ref() } {
             // SAFETY: the net buffer is the driver's until its list is completed.
             if let Some(frame) = unsafe { Frame::of(buffer) } {
-                self.sent.count(frame.destination().reach(), frame.length());
+                self.sent.count(frame.destination().class(), frame.length());
                 super::deliver(self, &frame);
             } else {
-                self.sent.error();
+                self.sent.count_error();
                 status = NDIS_STATUS_INVALID_PACKET;
             }
             next = buffer.Next;
@@ -182,33 +155,32 @@ impl Station {
         status
     }
 
-    /// Receives a frame, if the station wants it. Up to DISPATCH_LEVEL.
+    /// Receives a frame, if the filter accepts it. Up to DISPATCH_LEVEL.
     pub(super) fn receive(&self, frame: &Frame) {
         let mut state = self.state.lock();
-        if state.mode != Mode::Running || !state.filter.accepts(frame.destination()) {
+        if !state.path.receives() || !state.filter.accepts(frame.destination()) {
             return;
         }
         let Some(list) = state.pool.receive(frame) else {
-            self.received.discard();
+            self.received.count_discard();
             return;
         };
-        self.received.count(frame.destination().reach(), frame.length());
+        self.received.count(frame.destination().class(), frame.length());
         // SAFETY: the list comes from the pool.
         unsafe { state.waiting.push(list) };
-        if !replace(&mut state.queued, true) {
-            // SAFETY: the call is not queued. The station is in the segment, so it is in its place; when it
-            // leaves, it waits for the call.
+        if state.path.request_indication() {
+            // SAFETY: the DPC is not queued. The port is connected, so it is in its place; the adapter flushes DPCs
+            // after it has disconnected the port.
             unsafe { Dpc::queue(NonNull::from(&self.indicate)) };
         }
     }
 
-    /// Hands up what waits. DISPATCH_LEVEL.
+    /// Indicates what was received. DISPATCH_LEVEL.
     fn indicate(&self) {
         let mut state = self.state.lock();
-        state.queued = false;
         let lists = state.waiting.take();
         let count = lists.length();
-        state.abroad = state.abroad.saturating_add(count);
+        state.path.begin_indication(count);
         drop(state);
         if count != 0 {
             // SAFETY: the lists are the pool's, and the protocols' until they return them.
@@ -224,33 +196,22 @@ impl Station {
         }
     }
 
-    /// Takes lists back that the protocols are done with. Up to DISPATCH_LEVEL.
+    /// Takes back NBLs that the protocols return. Up to DISPATCH_LEVEL.
     ///
     /// # Safety
     ///
-    /// NDIS returns the lists, which the station has indicated.
-    pub(crate) unsafe fn take_back(&self, lists: *mut NET_BUFFER_LIST) {
+    /// NDIS returns the lists, which the port has indicated.
+    pub(crate) unsafe fn return_nbls(&self, lists: *mut NET_BUFFER_LIST) {
         // SAFETY: as the caller promises.
         let lists = unsafe { Chain::from_head(lists) };
-        self.come_back(lists.length(), lists);
+        self.finish_nbls(lists.length(), lists);
     }
 
-    /// Counts lists that leave the place where they belong; says whether data goes now.
-    fn depart(&self, count: u32) -> Mode {
-        let mut state = self.state.lock();
-        state.abroad = state.abroad.saturating_add(count);
-        state.mode
-    }
-
-    /// Counts lists that are back, some of which go to the pool.
-    fn come_back(&self, count: u32, received: Chain) {
+    /// Counts NBLs that are with their owners again; those that were received go to the pool.
+    fn finish_nbls(&self, count: u32, received: Chain) {
         let mut state = self.state.lock();
         state.pool.give_back(received);
-        state.abroad = state.abroad.saturating_sub(count);
-        let paused = state.mode == Mode::Pausing && state.abroad == 0;
-        if paused {
-            state.mode = Mode::Paused;
-        }
+        let paused = state.path.return_nbls(count);
         drop(state);
         if paused {
             // SAFETY: NDIS waits for this since it was told that the pause is pending. The adapter may be
@@ -260,8 +221,8 @@ impl Station {
     }
 }
 
-/// What the DPC runs.
+/// The DPC of a port.
 unsafe extern "win64" fn indicate(context: *mut c_void) {
-    // SAFETY: the context is the station, which waits for this call before it goes.
-    unsafe { &*context.cast::<Station>() }.indicate();
+    // SAFETY: the context is the port, whose adapter flushes DPCs before it goes.
+    unsafe { &*context.cast::<VirtualPort>() }.indicate();
 }

@@ -1,4 +1,4 @@
-//! The buffers into which a station receives.
+//! The buffers into which a port receives.
 
 use alloc::boxed::Box;
 use core::ptr::NonNull;
@@ -6,14 +6,15 @@ use core::ptr::NonNull;
 use sys::ndis::{self, NDIS_HANDLE, NET_BUFFER_LIST};
 use sys::status::NDIS_STATUS_SUCCESS;
 use sys::wdm::MDL;
+use vswitch::LONGEST;
 
 use super::chain::Chain;
-use super::frame::{Frame, LONGEST};
+use super::frame::Frame;
 use crate::heap;
 use crate::miniport::header;
 use crate::nt;
 
-/// How many frames a station can hold until the protocols above have dealt with them.
+/// How many frames a port can hold until the protocols above have dealt with them.
 pub(crate) const BUFFERS: u32 = 128;
 
 /// Room for one frame, rounded up so that each buffer begins on a cache line.

@@ -1,4 +1,4 @@
-//! Which IP addresses an adapter has, as TCP/IP sees it.
+//! The IP addresses of an adapter, as TCP/IP sees them.
 
 use alloc::vec::Vec;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -49,7 +49,7 @@ impl Watch {
     }
 }
 
-/// Whether a failure is to be borne: all are but a shortage of memory. TCP/IP may not be there, or not be bound
+/// Returns whether a failure is to be borne: all are but a shortage of memory. TCP/IP may not be there, or not be bound
 /// to any interface, or have no addresses yet
 /// (<https://learn.microsoft.com/windows-hardware/drivers/network/getunicastipaddresstable>); the adapter works
 /// without them.
@@ -98,7 +98,7 @@ pub(crate) fn of(interface: NET_LUID) -> Result<Vec<IpAddr>, NTSTATUS> {
     Ok(addresses)
 }
 
-/// Whether the address is known to be nobody else's.
+/// Returns whether the address is known to be unique.
 fn usable(row: &MIB_UNICASTIPADDRESS_ROW) -> bool {
     matches!(row.DadState, NL_DAD_STATE::IpDadStatePreferred | NL_DAD_STATE::IpDadStateDeprecated)
 }

@@ -10,10 +10,10 @@ use crate::framework::{Device, Framework, Stack};
 use crate::kernel::{Lock, SpinLock, Windows};
 use crate::{miniport, nt, tdi};
 
-/// What the driver has while it is loaded. MiniportDriverUnload gets no context, so it lives here.
+/// The driver while it is loaded. MiniportDriverUnload gets no context, so it lives here.
 static LOADED: Lock<Option<Driver>> = Lock::const_new(SpinLock::INIT, None);
 
-/// What the driver has; its parts go in the order in which they stand here.
+/// The parts of the driver, which are dropped in the order of the fields.
 struct Driver {
     registration: Registration,
     segment: Segment<Windows>,

@@ -107,7 +107,7 @@ impl Framework {
     pub(crate) unsafe fn unload(self) {
         // The table's own entry would leave the driver bound: the entry stub puts a function of its own
         // into this variable, and so the header's inline `WdfDriverMiniportUnload` calls through it.
-        // SAFETY: the stub set the variable before the entry point ran, and nobody writes it since.
+        // SAFETY: the stub set the variable before the entry point ran, and it is not written since.
         let unload = unsafe { nt::WdfDriverMiniportUnloadOverride };
         // SAFETY: this is the type of what the variable holds.
         let unload = unsafe { typed::<signature::WdfDriverMiniportUnload>(unload) };
@@ -118,9 +118,9 @@ impl Framework {
     }
 }
 
-/// What the framework keeps for the driver.
+/// The framework's globals of the driver.
 fn globals() -> *mut WDF_DRIVER_GLOBALS {
-    // SAFETY: the stub set the variable when it bound the driver, and nobody writes it since.
+    // SAFETY: the stub set the variable when it bound the driver, and it is not written since.
     unsafe { nt::WdfDriverGlobals }.cast()
 }
 
@@ -134,7 +134,7 @@ fn globals() -> *mut WDF_DRIVER_GLOBALS {
 ///
 /// `place` is one of KMDF 1.33, and `F` the type of the function there.
 unsafe fn entry<F>(place: usize) -> Result<F, NTSTATUS> {
-    // SAFETY: the stub set the variable when it bound the driver, and nobody writes it since.
+    // SAFETY: the stub set the variable when it bound the driver, and it is not written since.
     let table = unsafe { nt::WdfFunctions };
     // SAFETY: the stub asked for KMDF 1.33, whose table has the place.
     let function = unsafe { table.add(place) };

@@ -29,7 +29,7 @@ pub(crate) const fn header(kind: u8, revision: u8, size: u16) -> NDIS_OBJECT_HEA
     NDIS_OBJECT_HEADER { Type: kind, Revision: revision, Size: size }
 }
 
-/// What the driver registers. Its hardware cannot hang, so nobody asks whether it does, and nobody resets it.
+/// The handlers that the driver registers. Its hardware cannot hang, so there is no check for a hang, and no reset.
 pub(crate) const fn characteristics() -> NDIS_MINIPORT_DRIVER_CHARACTERISTICS {
     NDIS_MINIPORT_DRIVER_CHARACTERISTICS {
         Header: header(

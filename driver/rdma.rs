@@ -24,7 +24,7 @@ use crate::work::Work;
 /// An adapter's RDMA side.
 pub(crate) struct Rdma {
     handle: NDIS_HANDLE,
-    /// What NDIS wants; the port follows when the work is done.
+    /// The state that NDIS wants; the port follows when the work is done.
     wanted: AtomicBool,
     events: Lock<Events>,
     work: Work<Adapter>,
@@ -33,7 +33,7 @@ pub(crate) struct Rdma {
     legacy: Lock<Option<tdi::TransportPort>>,
 }
 
-/// Whether NDIS may be told of a change. Decided under one lock: each event has begun before the halt, or never begins.
+/// The state of events to NDIS. Decided under one lock: each event has begun before the halt, or never begins.
 enum Events {
     Allowed,
     /// The work item raises one.
@@ -119,7 +119,7 @@ impl Rdma {
         &self.port
     }
 
-    /// What it has counted.
+    /// Its counters.
     pub(crate) fn statistics(&self) -> Statistics {
         self.port.statistics()
     }

@@ -12,7 +12,7 @@ use sys::ndis::{self, NDIS_HANDLE};
 
 use crate::kernel::{Event, Lock, SpinLock, Windows};
 
-/// How long a wait for the end of work may last before it is traced.
+/// The time after which a wait for the end of work is traced.
 const LONG: Duration = Duration::from_secs(5);
 
 /// One kind of work for one adapter, or for the driver: a function that brings something up to date. However
@@ -87,7 +87,7 @@ impl<T> Work<T> {
             <Windows as Kernel>::trace(format_args!("work item {:p}: still runs", self.item));
             self.rest.wait();
         }
-        // Whoever signalled did so under the lock, and has to be out of it before the work may go.
+        // The signal was given under the lock, which has to be free before the work may go.
         drop(self.phase.lock());
     }
 
@@ -115,7 +115,7 @@ impl<T> Drop for Work<T> {
     }
 }
 
-/// What NDIS runs at PASSIVE_LEVEL.
+/// The routine that NDIS runs at PASSIVE_LEVEL.
 unsafe extern "win64" fn routine<T>(context: *mut c_void, _item: NDIS_HANDLE) {
     // SAFETY: the context is the work that queued the item, which stays until it is at rest.
     unsafe { &*context.cast::<Work<T>>() }.perform();

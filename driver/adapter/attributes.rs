@@ -1,4 +1,4 @@
-//! What an adapter tells NDIS about itself when it is initialised.
+//! The attributes of an adapter, set while it is initialised.
 
 use alloc::boxed::Box;
 use core::ptr::{null, null_mut};

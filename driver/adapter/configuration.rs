@@ -1,4 +1,4 @@
-//! What the administrator has set for an adapter (NDIS-5).
+//! The configuration of an adapter, as an administrator has set it (NDIS-5).
 
 use core::ptr::{NonNull, null_mut};
 
@@ -13,10 +13,10 @@ const IWARP: u32 = 1;
 
 /// An adapter's settings.
 pub(crate) struct Configuration {
-    /// Whether RDMA may be enabled: `*NetworkDirect` is 1 and `*NetworkDirectTechnology`, if there is
+    /// True if RDMA may be enabled: `*NetworkDirect` is 1 and `*NetworkDirectTechnology`, if there is
     /// one, iWARP.
     pub(super) network_direct: bool,
-    /// Whether a notification may come inside the call that causes it: `ImmediateNotification` is 1.
+    /// True if a notification may come inside the call that causes it: `ImmediateNotification` is 1.
     pub(super) immediate_notification: bool,
     /// The Ethernet address to use in place of the adapter's own, if it is a legal one.
     pub(super) address: Option<Address>,
@@ -43,7 +43,7 @@ impl Configuration {
     }
 }
 
-/// Whether the configuration lets RDMA be enabled now. PASSIVE_LEVEL.
+/// Returns whether the configuration lets RDMA be enabled now. PASSIVE_LEVEL.
 ///
 /// # Errors
 ///
@@ -86,7 +86,7 @@ impl Open {
         if status == NDIS_STATUS_SUCCESS { Ok(Self(handle)) } else { Err(status) }
     }
 
-    /// Whether RDMA may be enabled.
+    /// Returns whether RDMA may be enabled.
     fn network_direct(&self) -> bool {
         let enabled = self.integer(b"*NetworkDirect\0").is_none_or(|value| value != 0);
         enabled && self.integer(b"*NetworkDirectTechnology\0").is_none_or(|value| value == IWARP)

@@ -45,7 +45,7 @@ pub(crate) struct Adapter {
     _device: Device,
 }
 
-/// Whether changes of the machine's addresses are watched.
+/// The watch of the machine's addresses.
 enum Watching {
     /// Not yet: TCP/IP did not let it.
     No,
@@ -72,7 +72,7 @@ impl Adapter {
         // SAFETY: as the caller promises.
         let adapter = unsafe { Self::new(handle, parameters) }?;
         let place = NonNull::from(Box::leak(boxed(adapter).ok_or(Step::Adapter.starved())?));
-        // SAFETY: the adapter is in its place, and nobody knows it yet.
+        // SAFETY: the adapter is in its place, and it is not known outside yet.
         let started = unsafe { Self::start(place) };
         if started.is_err() {
             // SAFETY: the adapter is in a box, and NDIS does not use one whose initialisation fails.
@@ -89,7 +89,7 @@ impl Adapter {
     pub(crate) unsafe fn halt(place: NonNull<Self>) {
         // SAFETY: the adapter lives; those whom `stop` stops may still use it.
         unsafe { place.as_ref() }.stop();
-        // SAFETY: the address is that of a box, and now nobody else has it.
+        // SAFETY: the address is that of a box, and it is in use no more.
         drop(unsafe { Box::from_raw(place.as_ptr()) });
     }
 

@@ -44,7 +44,7 @@ impl Chain {
         chain
     }
 
-    /// How many lists there are.
+    /// The number of lists.
     pub(crate) const fn length(&self) -> u32 {
         self.length
     }

@@ -14,7 +14,7 @@ use crate::heap;
 use crate::miniport::header;
 use crate::nt;
 
-/// How many frames a port can hold until the protocols above have dealt with them.
+/// The number of frames that a port can hold until the protocols above have dealt with them.
 pub(crate) const BUFFERS: u32 = 128;
 
 /// Room for one frame, rounded up so that each buffer begins on a cache line.

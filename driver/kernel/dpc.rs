@@ -31,7 +31,7 @@ unsafe impl provider::kernel::Dpc for Dpc {
     }
 
     unsafe fn initialise(this: NonNull<Self>, routine: Routine, context: *mut c_void) {
-        // SAFETY: nobody else uses the object before it is initialised.
+        // SAFETY: the object is not in use before it is initialised.
         let deferred = unsafe { this.as_ref() };
         // SAFETY: as above.
         unsafe { deferred.routine.get().write(Some(routine)) };
@@ -119,7 +119,7 @@ fn relayed(argument: *mut c_void) -> Option<PROCESSOR_NUMBER> {
     (flag != 0).then_some(processor)
 }
 
-/// What the kernel runs at DISPATCH_LEVEL.
+/// The DPC routine.
 unsafe extern "C" fn call(dpc: *mut nt::KDPC, context: *mut c_void, relay: *mut c_void, _: *mut c_void) {
     if let Some(processor) = relayed(relay) {
         // SAFETY: the kernel has unlinked the call, whose own routine has not begun.
@@ -127,7 +127,7 @@ unsafe extern "C" fn call(dpc: *mut nt::KDPC, context: *mut c_void, relay: *mut 
     }
     // SAFETY: the call is the first member of a `Dpc`, which outlives the beginning of its routine.
     let deferred = unsafe { &*dpc.cast::<Dpc>() };
-    // SAFETY: the routine was stored before the call could be queued, and nobody stores it again.
+    // SAFETY: the routine was stored before the call could be queued, and it is not stored again.
     let routine = unsafe { deferred.routine.get().read() };
     if let Some(routine) = routine {
         // SAFETY: this is the one call that follows a `queue`, with what `initialise` was given.

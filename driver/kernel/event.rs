@@ -40,7 +40,7 @@ impl provider::kernel::Event for Event {
     }
 
     fn initialise(&self) {
-        // SAFETY: the memory is an event's, in the place where it stays, and nobody waits yet.
+        // SAFETY: the memory is an event's, in the place where it stays, and no thread waits yet.
         unsafe { nt::KeInitializeEvent(self.0.get().cast(), nt::NotificationEvent, nt::FALSE) };
     }
 

@@ -53,7 +53,7 @@ impl Windows {
     ///
     /// `mdl` points to a list whose pages are locked or that describes nonpaged pool.
     pub(crate) unsafe fn system_address(mdl: NonNull<wdm::MDL>) -> *mut u8 {
-        // SAFETY: the caller passes a valid list, whose head nobody writes while its pages stay locked,
+        // SAFETY: the caller passes a valid list, whose head is not written while its pages stay locked,
         // except for a mapping made by another caller of this function for the same list.
         let list = unsafe { mdl.read() };
         if list.MdlFlags & (wdm::MDL_MAPPED_TO_SYSTEM_VA | wdm::MDL_SOURCE_IS_NONPAGED_POOL) != 0 {

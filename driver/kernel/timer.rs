@@ -32,7 +32,7 @@ unsafe impl provider::kernel::Timer for Timer {
     }
 
     unsafe fn initialise(this: NonNull<Self>, routine: Routine, context: *mut c_void) {
-        // SAFETY: nobody else uses the object before it is initialised.
+        // SAFETY: the object is not in use before it is initialised.
         let timer = unsafe { this.as_ref() };
         // SAFETY: the timer has its place, as the caller promises.
         unsafe { wdm::KeInitializeTimerEx(timer.timer.get().cast(), wdm::TIMER_TYPE::NotificationTimer) };

@@ -25,7 +25,7 @@ pub(super) enum Refusal {
 }
 
 impl Refusal {
-    /// What NDIS is told.
+    /// The status for NDIS.
     pub(super) const fn into_status(self) -> NDIS_STATUS {
         match self {
             Self::NotSupported => NDIS_STATUS_NOT_SUPPORTED,
@@ -61,12 +61,12 @@ impl Answer {
         Self { buffer: buffer.cast(), length, written: 0, needed: 0 }
     }
 
-    /// How much was written, in bytes.
+    /// The length of what was written, in bytes.
     pub(super) const fn written(&self) -> u32 {
         self.written
     }
 
-    /// How much would have been needed, in bytes; zero if there was enough.
+    /// The length that would have been needed, in bytes; zero if there was enough.
     pub(super) const fn needed(&self) -> u32 {
         self.needed
     }
@@ -128,7 +128,7 @@ impl Answer {
     }
 }
 
-/// What something is to be set to.
+/// The value of a set.
 ///
 /// # Invariants
 ///
@@ -151,12 +151,12 @@ impl Value {
         Self { buffer: buffer.cast(), length, read: 0, needed: 0 }
     }
 
-    /// How much was read, in bytes.
+    /// The length of what was read, in bytes.
     pub(super) const fn read(&self) -> u32 {
         self.read
     }
 
-    /// How much would have been needed, in bytes; zero if there was enough.
+    /// The length that would have been needed, in bytes; zero if there was enough.
     pub(super) const fn needed(&self) -> u32 {
         self.needed
     }

@@ -11,10 +11,10 @@ use crate::miniport::{DRIVER_VERSION, header};
 /// `NdisHardwareStatusReady`.
 const READY: i32 = 0;
 
-/// Nobody: a vendor without an IEEE code.
+/// A vendor without an IEEE code.
 const VENDOR: u32 = 0x00FF_FFFF;
 
-/// What the vendor calls the adapter, terminated.
+/// The vendor's description of the adapter, terminated.
 const DESCRIPTION: &[u8] = b"softndk software RDMA adapter\0";
 
 /// Answers a query.

@@ -1,4 +1,4 @@
-//! What an adapter lists: its connections, and its listeners and shared endpoints (NDIS-3).
+//! Lists of an adapter's connections, listeners and shared endpoints (NDIS-3).
 //!
 //! No connection of ours is carried by a TCP connection, so neither list pairs its entries with TCP's.
 //! (<https://learn.microsoft.com/windows-hardware/drivers/network/oid-ndk-connections>,

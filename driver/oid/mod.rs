@@ -1,4 +1,4 @@
-//! What NDIS asks of an adapter and tells it, by object identifier.
+//! OID requests of an adapter.
 //!
 //! No request is ever left pending.
 
@@ -136,7 +136,7 @@ unsafe fn set(adapter: &Adapter, request: &mut NDIS_OID_REQUEST) -> NDIS_STATUS 
     result.map_or_else(Refusal::into_status, |()| NDIS_STATUS_SUCCESS)
 }
 
-/// Looks for whoever knows the answer.
+/// Dispatches a query to the module that has the answer.
 fn query_any(adapter: &Adapter, oid: NDIS_OID, answer: &mut Answer) -> Result<(), Refusal> {
     match oid {
         OID_GEN_SUPPORTED_LIST => answer.put_all(SUPPORTED),

@@ -1,7 +1,7 @@
 //! A private extension of NDKPI: what keeps an object from going. It is softndk's own, not Microsoft's.
 //!
 //! A provider that has it answers the extension query of its adapters for [`EXPLAIN_EXTENSION`] with a
-//! pointer to an [`EXPLAIN_DISPATCH`]. Whoever looks into a machine, a simulator or a test of the provider,
+//! pointer to an [`EXPLAIN_DISPATCH`]. A debugger, a simulator or a test of the provider
 //! asks it why a close is pending; a consumer has no use for it.
 
 use crate::ndk::{NDK_ADAPTER, NDK_OBJECT_TYPE, NDK_VERSION};
@@ -20,7 +20,7 @@ pub const EXPLAIN_EXTENSION: GUID = GUID {
 pub const EXPLAIN_VERSION: NDK_VERSION = NDK_VERSION { Major: 1, Minor: 0 };
 
 open_enum! {
-    /// What keeps an object from going.
+    /// A reason for which an object is not freed yet.
     enum EXPLAIN_KIND: USHORT {
         /// The close call itself, which has not returned.
         CLOSE_CALL = 1,
@@ -40,7 +40,7 @@ layout! {
     /// One reason.
     #[derive(Debug, Eq, PartialEq)]
     struct EXPLAIN_REASON: 0x10 {
-        /// What it is.
+        /// Its kind.
         0x00 => Kind: EXPLAIN_KIND,
         /// Of a successor: 1 if its own close is pending, 0 if it is open.
         0x02 => Closing: USHORT,

@@ -1,4 +1,4 @@
-//! How this crate declares what a driver imports.
+//! Macros that declare what a driver imports.
 
 /// Declares the functions and variables that one system module exports, once for both sides of the import.
 ///

@@ -1,4 +1,4 @@
-//! How this crate declares structures and enumerations.
+//! Macros that declare structures and enumerations.
 
 /// Declares C structures and unions together with their published layout.
 ///

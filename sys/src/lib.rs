@@ -16,7 +16,7 @@
 //! - pointers are `*const` where the interface only reads through them, also where the C declaration
 //!   forgot to say so.
 //!
-//! What is left out: everything that neither the driver, nor the simulator, nor the test consumers use.
+//! Left out is everything that neither the driver, nor the simulator, nor the test consumers use.
 
 #![no_std]
 #![allow(

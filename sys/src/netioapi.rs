@@ -48,7 +48,7 @@ layout! {
 
     /// Unicast addresses, to be returned to [`signature::FreeMibTable`]; more rows follow the first.
     struct MIB_UNICASTIPADDRESS_TABLE: 0x58 {
-        /// How many rows there are.
+        /// The number of rows.
         0x0 => NumEntries: ULONG,
         /// The first row.
         0x8 => Table: [MIB_UNICASTIPADDRESS_ROW; 1],
@@ -62,7 +62,7 @@ open_enum! {
         IpDadStateInvalid = 0,
         /// Detection is under way; the address may not be used yet.
         IpDadStateTentative = 1,
-        /// Somebody else has the address.
+        /// Another host has the address.
         IpDadStateDuplicate = 2,
         /// Valid, but not for new connections.
         IpDadStateDeprecated = 3,
@@ -70,7 +70,7 @@ open_enum! {
         IpDadStatePreferred = 4,
     }
 
-    /// What happened to a row that a driver asked to be told about.
+    /// The kinds of notifications about a row.
     enum MIB_NOTIFICATION_TYPE: i32 {
         /// A member changed.
         MibParameterNotification = 0,

@@ -9,13 +9,13 @@ pub type NTSTATUS = i32;
 /// The outcome of an NDIS operation; see [`NTSTATUS`].
 pub type NDIS_STATUS = i32;
 
-/// Whether `status` is a success or an informational value (`STATUS_PENDING` is one).
+/// Returns whether `status` is a success or an informational value (`STATUS_PENDING` is one).
 #[must_use]
 pub const fn NT_SUCCESS(status: NTSTATUS) -> bool {
     status >= 0
 }
 
-/// Whether `status` is an error, as opposed to a success, an information or a warning.
+/// Returns whether `status` is an error, as opposed to a success, an information or a warning.
 #[must_use]
 pub const fn NT_ERROR(status: NTSTATUS) -> bool {
     status.cast_unsigned() >> 30 == 3
@@ -125,7 +125,7 @@ statuses! { NTSTATUS:
     STATUS_FILE_FORCED_CLOSED = 0xC000_00B6;
     /// The request is not supported.
     STATUS_NOT_SUPPORTED = 0xC000_00BB;
-    /// Nobody listens at the other side.
+    /// There is no listener at the other side.
     STATUS_REMOTE_NOT_LISTENING = 0xC000_00BC;
     /// The name is taken on the network.
     STATUS_DUPLICATE_NAME = 0xC000_00BD;
@@ -175,7 +175,7 @@ statuses! { NTSTATUS:
     STATUS_TRANSACTION_ABORTED = 0xC000_020F;
     /// The event handler did not take the data.
     STATUS_DATA_NOT_ACCEPTED = 0xC000_021B;
-    /// What was asked for was not found.
+    /// The object was not found.
     STATUS_NOT_FOUND = 0xC000_0225;
     /// The object identifier is taken.
     STATUS_OBJECTID_EXISTS = 0xC000_022B;

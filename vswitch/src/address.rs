@@ -27,13 +27,13 @@ impl Address {
         Self([0x02, b'S', b'N', a, b, c])
     }
 
-    /// Whether an administrator may give this address to an adapter: it is locally administered, and no group's.
+    /// Returns whether an administrator may give this address to an adapter: locally administered, no group's.
     pub const fn is_local_unicast(self) -> bool {
         let [first, ..] = self.0;
         first & 0b11 == 0b10
     }
 
-    /// Whether this is a group's address; the broadcast address is one.
+    /// Returns whether this is a group's address; the broadcast address is one.
     pub const fn is_group(self) -> bool {
         let [first, ..] = self.0;
         first & 1 != 0

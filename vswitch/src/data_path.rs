@@ -13,7 +13,7 @@ pub struct DataPath {
     mode: Mode,
     /// Sends that the driver has, and receives that the protocols have.
     outstanding_nbls: u32,
-    /// Whether the DPC that indicates receives is queued.
+    /// True if the DPC that indicates receives is queued.
     dpc_queued: bool,
 }
 
@@ -29,7 +29,7 @@ enum Mode {
     SurpriseRemoved,
 }
 
-/// What happens to the frames of a send.
+/// The treatment of the frames of a send.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Disposition {
     /// The other ports get them.
@@ -40,7 +40,7 @@ pub enum Disposition {
     Refuse,
 }
 
-/// How a pause ends.
+/// The outcome of a pause.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Pause {
     /// The adapter is paused.
@@ -88,7 +88,7 @@ impl DataPath {
         }
     }
 
-    /// Whether a frame may be received.
+    /// Returns whether a frame may be received.
     pub fn receives(&self) -> bool {
         self.mode == Mode::Running
     }

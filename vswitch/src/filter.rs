@@ -4,7 +4,7 @@ use sys::ndis;
 
 use crate::address::{Address, AddressClass, LENGTH};
 
-/// How many multicast addresses a port can list.
+/// The number of multicast addresses that a port can list.
 pub const MULTICAST_ADDRESSES: u32 = 32;
 
 /// The `NDIS_PACKET_TYPE_…` that a filter may have.
@@ -62,7 +62,7 @@ impl Filter {
         true
     }
 
-    /// Whether a frame with this destination is accepted.
+    /// Returns whether a frame with this destination is accepted.
     pub fn accepts(&self, destination: Address) -> bool {
         let has = |types| self.types & types != 0;
         has(ndis::NDIS_PACKET_TYPE_PROMISCUOUS)

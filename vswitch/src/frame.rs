@@ -9,7 +9,7 @@ pub const MTU: u32 = 1500;
 /// The longest frame, in bytes, without a check sequence: frames never leave the machine.
 pub const LONGEST: u32 = HEADER + MTU;
 
-/// Whether a frame may be this long, in bytes with the header. Short frames are not padded: no wire needs that.
+/// Returns whether a frame may be this long, in bytes with the header. Short frames are not padded: no wire needs that.
 pub const fn is_legal_length(length: u32) -> bool {
     HEADER <= length && length <= LONGEST
 }

@@ -12,7 +12,7 @@ use crate::netioapi::{NET_IFINDEX, NET_LUID};
 use crate::wdm::{BOOLEAN, PVOID, UCHAR, UINT, ULONG, ULONG64, USHORT};
 
 layout! {
-    /// What NDIS tells about an adapter that is to be initialised.
+    /// The parameters of an adapter's initialisation.
     struct NDIS_MINIPORT_INIT_PARAMETERS: 0x40 {
         /// The head.
         0x00 => Header: NDIS_OBJECT_HEADER,
@@ -22,7 +22,7 @@ layout! {
         0x08 => AllocatedResources: PVOID,
         /// For intermediate drivers.
         0x10 => IMDeviceInstanceContext: NDIS_HANDLE,
-        /// What the driver said when the device was added.
+        /// The context that the driver gave when the device was added.
         0x18 => MiniportAddDeviceContext: NDIS_HANDLE,
         /// The interface's index.
         0x20 => IfIndex: NET_IFINDEX,
@@ -42,13 +42,13 @@ layout! {
         0x08 => MiniportAdapterContext: NDIS_HANDLE,
         /// `NDIS_MINIPORT_ATTRIBUTES_…`.
         0x10 => AttributeFlags: ULONG,
-        /// How often to ask whether the hardware hangs; zero for the default.
+        /// The interval of the checks for a hang, in seconds; zero for the default.
         0x14 => CheckForHangTimeInSeconds: UINT,
         /// The bus.
         0x18 => InterfaceType: NDIS_INTERFACE_TYPE,
     }
 
-    /// What an adapter is.
+    /// The general attributes of an adapter.
     struct NDIS_MINIPORT_ADAPTER_GENERAL_ATTRIBUTES: 0xE0 {
         /// The head.
         0x00 => Header: NDIS_OBJECT_HEADER,
@@ -62,15 +62,15 @@ layout! {
         0x10 => MtuSize: ULONG,
         /// The fastest it can send, in bits per second.
         0x18 => MaxXmitLinkSpeed: ULONG64,
-        /// How fast it sends now, in bits per second.
+        /// The speed at which it sends now, in bits per second.
         0x20 => XmitLinkSpeed: ULONG64,
         /// The fastest it can receive, in bits per second.
         0x28 => MaxRcvLinkSpeed: ULONG64,
-        /// How fast it receives now, in bits per second.
+        /// The speed at which it receives now, in bits per second.
         0x30 => RcvLinkSpeed: ULONG64,
-        /// Whether it is connected.
+        /// The connection state.
         0x38 => MediaConnectState: NET_IF_MEDIA_CONNECT_STATE,
-        /// Whether it sends and receives at once.
+        /// The duplex state.
         0x3C => MediaDuplexState: NET_IF_MEDIA_DUPLEX_STATE,
         /// Bytes of a frame that are at once accessible.
         0x40 => LookaheadSize: ULONG,
@@ -80,7 +80,7 @@ layout! {
         0x50 => MacOptions: ULONG,
         /// `NDIS_PACKET_TYPE_…`.
         0x54 => SupportedPacketFilters: ULONG,
-        /// How many multicast addresses it can filter.
+        /// The number of multicast addresses that it can filter.
         0x58 => MaxMulticastListSize: ULONG,
         /// Length of its address, in bytes.
         0x5C => MacAddressLength: USHORT,
@@ -90,15 +90,15 @@ layout! {
         0x7E => CurrentMacAddress: [UCHAR; NDIS_MAX_PHYS_ADDRESS_LENGTH],
         /// Receive side scaling, or null.
         0xA0 => RecvScaleCapabilities: PVOID,
-        /// How the medium is shared.
+        /// The access type of the medium.
         0xA8 => AccessType: NET_IF_ACCESS_TYPE,
-        /// Whether it sends, receives or both.
+        /// The directions of data: it sends, receives or both.
         0xAC => DirectionType: NET_IF_DIRECTION_TYPE,
-        /// How it is connected.
+        /// The connection type.
         0xB0 => ConnectionType: NET_IF_CONNECTION_TYPE,
         /// The IANA type of the interface.
         0xB4 => IfType: USHORT,
-        /// Whether there is a physical connector.
+        /// True if there is a physical connector.
         0xB6 => IfConnectorPresent: BOOLEAN,
         /// `NDIS_STATISTICS_…` that it keeps.
         0xB8 => SupportedStatistics: ULONG,
@@ -124,13 +124,13 @@ layout! {
         0x00 => Header: NDIS_OBJECT_HEADER,
         /// The first to be set.
         0x00 => RegistrationAttributes: NDIS_MINIPORT_ADAPTER_REGISTRATION_ATTRIBUTES,
-        /// What the adapter is.
+        /// The kind of adapter.
         0x00 => GeneralAttributes: NDIS_MINIPORT_ADAPTER_GENERAL_ATTRIBUTES,
         /// Its RDMA side.
         0x00 => NDKAttributes: NDIS_MINIPORT_ADAPTER_NDK_ATTRIBUTES,
     }
 
-    /// How to pause.
+    /// The parameters of a pause.
     struct NDIS_MINIPORT_PAUSE_PARAMETERS: 0xC {
         /// The head.
         0x0 => Header: NDIS_OBJECT_HEADER,
@@ -140,17 +140,17 @@ layout! {
         0x8 => PauseReason: ULONG,
     }
 
-    /// How to restart.
+    /// The parameters of a restart.
     struct NDIS_MINIPORT_RESTART_PARAMETERS: 0x18 {
         /// The head.
         0x00 => Header: NDIS_OBJECT_HEADER,
-        /// What is new, or null.
+        /// Attributes that have changed, or null.
         0x08 => RestartAttributes: PVOID,
         /// Zero.
         0x10 => Flags: ULONG,
     }
 
-    /// What an adapter can do about power (revision 2; compiled from mingw-w64).
+    /// The power management capabilities of an adapter (revision 2; compiled from mingw-w64).
     struct NDIS_PM_CAPABILITIES: 0x3C {
         /// The head.
         0x00 => Header: NDIS_OBJECT_HEADER,
@@ -158,13 +158,13 @@ layout! {
         0x04 => Flags: ULONG,
         /// Packets that can wake.
         0x08 => SupportedWoLPacketPatterns: ULONG,
-        /// How many patterns it can hold.
+        /// The number of patterns that it can hold.
         0x0C => NumTotalWoLPatterns: ULONG,
         /// Length of a pattern, in bytes.
         0x10 => MaxWoLPatternSize: ULONG,
         /// Where in a packet a pattern can begin, in bytes.
         0x14 => MaxWoLPatternOffset: ULONG,
-        /// How much of a waking packet it can save, in bytes.
+        /// The part of a waking packet that it can save, in bytes.
         0x18 => MaxWoLPacketSaveBuffer: ULONG,
         /// Protocols that it can answer for.
         0x1C => SupportedProtocolOffloads: ULONG,

@@ -1,4 +1,4 @@
-//! What all of NDIS shares: handles, the head of every structure.
+//! The common part of NDIS: handles, the head of every structure.
 
 use crate::wdm::{KIRQL, KSPIN_LOCK, PVOID, UCHAR, ULONG, UNICODE_STRING, USHORT};
 

@@ -65,19 +65,19 @@ layout! {
         0x040 => ProtocolReserved: [PVOID; 4],
         /// The miniport's own.
         0x060 => MiniportReserved: [PVOID; 2],
-        /// Whoever has it now may use this.
+        /// The current owner may use this.
         0x070 => Scratch: PVOID,
-        /// Who sent it.
+        /// The handle of its sender.
         0x078 => SourceHandle: NDIS_HANDLE,
         /// `NDIS_NBL_FLAGS_…`.
         0x080 => NblFlags: ULONG,
-        /// How many lists are derived from it.
+        /// The number of lists that are derived from it.
         0x084 => ChildRefCount: LONG,
         /// Flags of NDIS.
         0x088 => Flags: ULONG,
-        /// How the send ended.
+        /// The outcome of the send.
         0x08C => Status: NDIS_STATUS,
-        /// What goes with it beside the packets.
+        /// Information that goes with it beside the packets.
         0x090 => NetBufferListInfo: [PVOID; 29],
     }
 
@@ -102,7 +102,7 @@ layout! {
         0x00 => Header: NDIS_OBJECT_HEADER,
         /// `NDIS_PROTOCOL_ID_…`.
         0x04 => ProtocolId: UCHAR,
-        /// Whether each list comes with a packet.
+        /// True if each list comes with a packet.
         0x05 => fAllocateNetBuffer: BOOLEAN,
         /// Size of the context, in bytes.
         0x06 => ContextSize: USHORT,

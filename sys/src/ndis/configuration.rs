@@ -4,7 +4,7 @@ use super::{NDIS_HANDLE, NDIS_OBJECT_HEADER, NDIS_STRING};
 use crate::wdm::{GUID, PCUNICODE_STRING, PDRIVER_DISPATCH, PVOID, UCHAR, ULONG, USHORT};
 
 layout! {
-    /// Whose configuration to open.
+    /// The handle whose configuration is opened.
     struct NDIS_CONFIGURATION_OBJECT: 0x18 {
         /// The head.
         0x00 => Header: NDIS_OBJECT_HEADER,
@@ -34,7 +34,7 @@ layout! {
 
     /// Bytes of a configuration.
     struct BINARY_DATA: 0x10 {
-        /// How many.
+        /// The number of entries.
         0x0 => Length: USHORT,
         /// Where.
         0x8 => Buffer: PVOID,
@@ -52,7 +52,7 @@ layout! {
         0x18 => MajorFunctions: *const Option<PDRIVER_DISPATCH>,
         /// Size of the driver's own room, in bytes.
         0x20 => ExtensionSize: ULONG,
-        /// Who may open it.
+        /// The security descriptor of its openers.
         0x28 => DefaultSDDLString: PCUNICODE_STRING,
         /// The class that its security may be set for.
         0x30 => DeviceClassGuid: *const GUID,

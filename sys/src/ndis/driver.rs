@@ -13,7 +13,7 @@ use crate::status::NDIS_STATUS;
 use crate::wdm::{BOOLEAN, DRIVER_OBJECT, PVOID, UCHAR, ULONG, USHORT};
 
 layout! {
-    /// What a miniport driver is and can do.
+    /// The characteristics of a miniport driver.
     struct NDIS_MINIPORT_DRIVER_CHARACTERISTICS: 0xA0 {
         /// The head.
         0x00 => Header: NDIS_OBJECT_HEADER,

@@ -1,4 +1,4 @@
-//! What `ndis.sys` exports to a miniport driver.
+//! Exports of `ndis.sys` to a miniport driver.
 //!
 //! Prototypes: Microsoft's pages of `ndis.h`, `ndis/nf-ndis-…`.
 

@@ -12,7 +12,7 @@ layout! {
         0x0 => Header: NDIS_OBJECT_HEADER,
         /// `NDIS_INTERRUPT_MODERATION_CHANGE_NEEDS_…`.
         0x4 => Flags: ULONG,
-        /// Whether interrupts are moderated.
+        /// The state of interrupt moderation.
         0x8 => InterruptModeration: NDIS_INTERRUPT_MODERATION,
     }
 }
@@ -28,7 +28,7 @@ constants! { USHORT:
 }
 
 open_enum! {
-    /// Whether interrupts are moderated.
+    /// States of interrupt moderation.
     enum NDIS_INTERRUPT_MODERATION: i32 {
         /// Not known.
         NdisInterruptModerationUnknown = 0,

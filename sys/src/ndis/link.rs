@@ -9,15 +9,15 @@ layout! {
     struct NDIS_LINK_STATE: 0x28 {
         /// The head.
         0x00 => Header: NDIS_OBJECT_HEADER,
-        /// Whether it is connected.
+        /// The connection state.
         0x04 => MediaConnectState: NET_IF_MEDIA_CONNECT_STATE,
-        /// Whether it sends and receives at once.
+        /// The duplex state.
         0x08 => MediaDuplexState: NET_IF_MEDIA_DUPLEX_STATE,
-        /// How fast it sends, in bits per second.
+        /// The speed at which it sends, in bits per second.
         0x10 => XmitLinkSpeed: ULONG64,
-        /// How fast it receives, in bits per second.
+        /// The speed at which it receives, in bits per second.
         0x18 => RcvLinkSpeed: ULONG64,
-        /// How it can be made to pause.
+        /// The pause functions that it supports.
         0x20 => PauseFunctions: NDIS_SUPPORTED_PAUSE_FUNCTIONS,
         /// `NDIS_LINK_STATE_…` that were negotiated.
         0x24 => AutoNegotiationFlags: ULONG,
@@ -31,7 +31,7 @@ layout! {
         0x08 => SourceHandle: NDIS_HANDLE,
         /// The port.
         0x10 => PortNumber: NDIS_PORT_NUMBER,
-        /// What is indicated, `NDIS_STATUS_…`.
+        /// The status that is indicated, `NDIS_STATUS_…`.
         0x14 => StatusCode: NDIS_STATUS,
         /// Zero.
         0x18 => Flags: ULONG,
@@ -39,7 +39,7 @@ layout! {
         0x20 => DestinationHandle: NDIS_HANDLE,
         /// The request that it belongs to, or null.
         0x28 => RequestId: PVOID,
-        /// What goes with it.
+        /// The buffer that goes with it.
         0x30 => StatusBuffer: PVOID,
         /// Length of that, in bytes.
         0x38 => StatusBufferSize: ULONG,
@@ -70,7 +70,7 @@ constants! { ULONG64:
 }
 
 open_enum! {
-    /// Whether the medium is connected.
+    /// Connection states of a medium.
     enum NET_IF_MEDIA_CONNECT_STATE: i32 {
         /// Not known.
         MediaConnectStateUnknown = 0,
@@ -80,7 +80,7 @@ open_enum! {
         MediaConnectStateDisconnected = 2,
     }
 
-    /// Whether data goes both ways at once.
+    /// Duplex states of a medium.
     enum NET_IF_MEDIA_DUPLEX_STATE: i32 {
         /// Not known.
         MediaDuplexStateUnknown = 0,
@@ -90,7 +90,7 @@ open_enum! {
         MediaDuplexStateFull = 2,
     }
 
-    /// How the link can be made to pause.
+    /// Pause functions of a link.
     enum NDIS_SUPPORTED_PAUSE_FUNCTIONS: i32 {
         /// Not at all.
         NdisPauseFunctionsUnsupported = 0,

@@ -64,7 +64,7 @@ open_enum! {
         NdisInterfacePNPBus = 15,
     }
 
-    /// How a medium is shared.
+    /// Access types of media.
     enum NET_IF_ACCESS_TYPE: i32 {
         /// Not at all: it leads back.
         NET_IF_ACCESS_LOOPBACK = 1,
@@ -76,7 +76,7 @@ open_enum! {
         NET_IF_ACCESS_POINT_TO_MULTI_POINT = 4,
     }
 
-    /// Which way data goes.
+    /// Directions of data.
     enum NET_IF_DIRECTION_TYPE: i32 {
         /// Both ways.
         NET_IF_DIRECTION_SENDRECEIVE = 0,
@@ -86,7 +86,7 @@ open_enum! {
         NET_IF_DIRECTION_RECEIVEONLY = 2,
     }
 
-    /// How an interface is connected.
+    /// Connection types of interfaces.
     enum NET_IF_CONNECTION_TYPE: i32 {
         /// Always.
         NET_IF_CONNECTION_DEDICATED = 1,

@@ -11,7 +11,7 @@ use crate::status::NDIS_STATUS;
 use crate::wdm::{BOOLEAN, UCHAR, ULONG, ULONG64, USHORT};
 
 layout! {
-    /// What an RDMA provider registers in its set-options handler.
+    /// The handlers that an RDMA provider registers in its set-options handler.
     struct NDIS_NDK_PROVIDER_CHARACTERISTICS: 0x18 {
         /// The head.
         0x00 => Header: NDIS_OBJECT_HEADER,
@@ -23,7 +23,7 @@ layout! {
         0x10 => CloseNDKAdapterHandler: Option<CLOSE_NDK_ADAPTER_HANDLER>,
     }
 
-    /// How to open an NDK adapter.
+    /// The parameters of an opening of an NDK adapter.
     struct NDIS_OPEN_NDK_ADAPTER_PARAMETERS: 0xC {
         /// The version that is asked for.
         0x0 => Version: NDK_VERSION,
@@ -37,13 +37,13 @@ layout! {
     struct NDIS_MINIPORT_ADAPTER_NDK_ATTRIBUTES: 0x10 {
         /// The head.
         0x00 => Header: NDIS_OBJECT_HEADER,
-        /// Whether RDMA is enabled.
+        /// True if RDMA is enabled.
         0x04 => Enabled: BOOLEAN,
-        /// What the adapter can do.
+        /// The capabilities of the adapter.
         0x08 => NdkCapabilities: *const NDIS_NDK_CAPABILITIES,
     }
 
-    /// What an adapter can do by RDMA.
+    /// The RDMA capabilities of an adapter.
     struct NDIS_NDK_CAPABILITIES: 0x38 {
         /// The head.
         0x00 => Header: NDIS_OBJECT_HEADER,
@@ -151,9 +151,9 @@ layout! {
         0x00 => Local: SOCKADDR_INET,
         /// The peer's address.
         0x1C => Remote: SOCKADDR_INET,
-        /// Whether a process owns it.
+        /// True if a process owns it.
         0x38 => UserModeOwner: BOOLEAN,
-        /// Which one; zero for the kernel.
+        /// The process; zero for the kernel.
         0x3C => OwnerPid: ULONG,
     }
 
@@ -163,9 +163,9 @@ layout! {
         0x00 => Header: NDIS_OBJECT_HEADER,
         /// Zero.
         0x04 => Flags: ULONG,
-        /// How many there are.
+        /// The number of entries.
         0x08 => Count: ULONG,
-        /// Whether each comes with the TCP connection that carries it.
+        /// True if each comes with the TCP connection that carries it.
         0x0C => NDConnectionsMappedtoTCPConnections: BOOLEAN,
         /// The first of them.
         0x10 => Connections: [NDIS_NDK_CONNECTION_ENTRY; 1],
@@ -175,11 +175,11 @@ layout! {
     struct NDIS_NDK_LOCAL_ENDPOINT_ENTRY: 0x24 {
         /// Its address.
         0x00 => Local: SOCKADDR_INET,
-        /// Whether a process owns it.
+        /// True if a process owns it.
         0x1C => UserModeOwner: BOOLEAN,
-        /// Whether it listens.
+        /// True if it listens.
         0x1D => Listener: BOOLEAN,
-        /// Which process; zero for the kernel.
+        /// The process; zero for the kernel.
         0x20 => OwnerPid: ULONG,
     }
 
@@ -189,9 +189,9 @@ layout! {
         0x00 => Header: NDIS_OBJECT_HEADER,
         /// Zero.
         0x04 => Flags: ULONG,
-        /// How many there are.
+        /// The number of entries.
         0x08 => Count: ULONG,
-        /// Whether each comes with the TCP endpoint that carries it.
+        /// True if each comes with the TCP endpoint that carries it.
         0x0C => NDLocalEndpointsMappedtoTCPLocalEndpoints: BOOLEAN,
         /// The first of them.
         0x10 => LocalEndpoints: [NDIS_NDK_LOCAL_ENDPOINT_ENTRY; 1],

@@ -11,13 +11,13 @@ layout! {
     struct NDIS_OID_REQUEST: 0xF8 {
         /// The head.
         0x00 => Header: NDIS_OBJECT_HEADER,
-        /// Which member of `DATA` is meant.
+        /// The kind of request, which selects the member of `DATA`.
         0x04 => RequestType: NDIS_REQUEST_TYPE,
         /// The port.
         0x08 => PortNumber: NDIS_PORT_NUMBER,
         /// Seconds; zero for no limit.
         0x0C => Timeout: UINT,
-        /// Identifies the request to whoever wants to cancel it.
+        /// Identifies the request for a cancellation.
         0x10 => RequestId: PVOID,
         /// For NDIS.
         0x18 => RequestHandle: NDIS_HANDLE,
@@ -55,35 +55,35 @@ layout! {
 
     /// Parameters of a query.
     struct NDIS_OID_QUERY_INFORMATION: 0x20 {
-        /// What is asked.
+        /// The object identifier that is queried.
         0x00 => Oid: NDIS_OID,
         /// Where to put the answer.
         0x08 => InformationBuffer: PVOID,
         /// Length of that, in bytes.
         0x10 => InformationBufferLength: UINT,
-        /// How much was put there, in bytes.
+        /// The length of what was put there, in bytes.
         0x14 => BytesWritten: UINT,
-        /// How much would have been needed, in bytes.
+        /// The length that would have been needed, in bytes.
         0x18 => BytesNeeded: UINT,
     }
 
     /// Parameters of a set.
     struct NDIS_OID_SET_INFORMATION: 0x20 {
-        /// What is set.
+        /// The object identifier that is set.
         0x00 => Oid: NDIS_OID,
         /// To what.
         0x08 => InformationBuffer: PVOID,
         /// Length of that, in bytes.
         0x10 => InformationBufferLength: UINT,
-        /// How much was read, in bytes.
+        /// The length of what was read, in bytes.
         0x14 => BytesRead: UINT,
-        /// How much would have been needed, in bytes.
+        /// The length that would have been needed, in bytes.
         0x18 => BytesNeeded: UINT,
     }
 
     /// Parameters of a method.
     struct NDIS_OID_METHOD_INFORMATION: 0x28 {
-        /// Which method.
+        /// The method's identifier.
         0x00 => Oid: NDIS_OID,
         /// Input, then output.
         0x08 => InformationBuffer: PVOID,
@@ -93,11 +93,11 @@ layout! {
         0x14 => OutputBufferLength: ULONG,
         /// The kind of method.
         0x18 => MethodId: ULONG,
-        /// How much was put there, in bytes.
+        /// The length of what was put there, in bytes.
         0x1C => BytesWritten: UINT,
-        /// How much was read, in bytes.
+        /// The length of what was read, in bytes.
         0x20 => BytesRead: UINT,
-        /// How much would have been needed, in bytes.
+        /// The length that would have been needed, in bytes.
         0x24 => BytesNeeded: UINT,
     }
 }
@@ -110,7 +110,7 @@ constants! { UCHAR:
 }
 
 open_enum! {
-    /// What kind of request.
+    /// The kinds of requests.
     enum NDIS_REQUEST_TYPE: i32 {
         /// A query.
         NdisRequestQueryInformation = 0,

@@ -12,7 +12,7 @@ layout! {
         0x00 => Header: NDIS_OBJECT_HEADER,
         /// The port.
         0x04 => PortNumber: NDIS_PORT_NUMBER,
-        /// What happens.
+        /// The code of the event.
         0x08 => DevicePnPEvent: NDIS_DEVICE_PNP_EVENT,
         /// More about it.
         0x10 => InformationBuffer: PVOID,
@@ -24,7 +24,7 @@ layout! {
 
     /// An event.
     struct NET_PNP_EVENT: 0x98 {
-        /// What happens.
+        /// The code of the event.
         0x00 => NetEvent: NET_PNP_EVENT_CODE,
         /// More about it.
         0x08 => Buffer: PVOID,
@@ -72,7 +72,7 @@ constants! { USHORT:
 }
 
 open_enum! {
-    /// What happens to a device.
+    /// Events of a device.
     enum NDIS_DEVICE_PNP_EVENT: i32 {
         /// It may be removed soon.
         NdisDevicePnPEventQueryRemoved = 0,
@@ -88,7 +88,7 @@ open_enum! {
         NdisDevicePnPEventPowerProfileChanged = 5,
     }
 
-    /// What happens to an adapter.
+    /// Events of an adapter.
     enum NET_PNP_EVENT_CODE: i32 {
         /// RDMA was enabled.
         NetEventNDKEnable = 13,

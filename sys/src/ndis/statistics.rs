@@ -11,7 +11,7 @@ layout! {
     struct NDIS_STATISTICS_INFO: 0x98 {
         /// The head.
         0x00 => Header: NDIS_OBJECT_HEADER,
-        /// Which of the members below are kept, `NDIS_STATISTICS_FLAGS_VALID_…`.
+        /// The members below that are kept, `NDIS_STATISTICS_FLAGS_VALID_…`.
         0x04 => SupportedStatistics: ULONG,
         /// Good frames that were not delivered.
         0x08 => ifInDiscards: ULONG64,

@@ -44,7 +44,7 @@ layout! {
     struct NDK_LOGICAL_ADDRESS_MAPPING: 0x18 {
         /// The provider's own context.
         0x00 => AdapterContext: PVOID,
-        /// How many pages follow.
+        /// The number of pages that follow.
         0x08 => AdapterPageCount: ULONG,
         /// The first of `AdapterPageCount` logical page addresses.
         0x10 => AdapterPageArray: [NDK_LOGICAL_ADDRESS; 1],

@@ -40,7 +40,7 @@ layout! {
 
     /// The outcome of one request.
     struct NDK_RESULT: 0x18 {
-        /// How the request ended.
+        /// The outcome of the request.
         0x00 => Status: NTSTATUS,
         /// Bytes that were received; meaningful for receives only.
         0x04 => BytesTransferred: ULONG,
@@ -52,7 +52,7 @@ layout! {
 
     /// The outcome of one request, with its kind (1.2).
     struct NDK_RESULT_EX: 0x28 {
-        /// How the request ended.
+        /// The outcome of the request.
         0x00 => Status: NTSTATUS,
         /// Bytes that were received; meaningful for receives only.
         0x04 => BytesTransferred: ULONG,

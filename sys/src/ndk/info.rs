@@ -1,4 +1,4 @@
-//! What an adapter says about itself.
+//! The information that an adapter gives about itself.
 //!
 //! Flag values: documented, and equal in the Windows 8.1 kit and in windows-sys; mingw-w64 lacks
 //! `NDK_ADAPTER_FLAG_RDMA_READ_LOCAL_INVALIDATE_SUPPORTED`. `RdmaTechnology` is in the symbol files (0x68

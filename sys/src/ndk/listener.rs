@@ -57,6 +57,6 @@ pub type NDK_FN_GET_LISTENER_LOCAL_ADDRESS = unsafe extern "win64" fn(
     pAddressLength: *mut ULONG,
 ) -> NTSTATUS;
 
-/// Pauses or resumes connect events; to peers, a paused listener looks as though nobody listens.
+/// Pauses or resumes connect events; to peers, a paused listener looks as though there were none.
 pub type NDK_FN_CONTROL_CONNECT_EVENTS =
     unsafe extern "win64" fn(pNdkListener: *mut NDK_LISTENER, Pause: BOOLEAN);

@@ -1,4 +1,4 @@
-//! What all objects have in common: version, header, close, extensions, completions.
+//! The common part of all objects: version, header, close, extensions, completions.
 
 use crate::status::NTSTATUS;
 use crate::wdm::{GUID, PVOID, USHORT, VOID};
@@ -23,13 +23,13 @@ layout! {
     struct NDK_OBJECT_HEADER: 0x28 {
         /// The version of the interface that the object keeps to.
         0x00 => Version: NDK_VERSION,
-        /// What the object is; never zero.
+        /// The type of the object; never zero.
         0x04 => ObjectType: NDK_OBJECT_TYPE,
         /// The NDK layer's own words.
         0x08 => NdkReserved: NDK_OBJECT_HEADER_RESERVED_BLOCK,
     }
 
-    /// What an extension query returns.
+    /// The result of an extension query.
     struct NDK_EXTENSION_INTERFACE: 0x8 {
         /// The extension's table of functions.
         0x00 => Dispatch: *const VOID,
@@ -46,7 +46,7 @@ pub const NDK_VERSION_2_0: NDK_VERSION = NDK_VERSION { Major: 2, Minor: 0 };
 pub const NDK_VERSION_2_1: NDK_VERSION = NDK_VERSION { Major: 2, Minor: 1 };
 
 open_enum! {
-    /// What an object is.
+    /// The types of objects.
     enum NDK_OBJECT_TYPE: i32 {
         /// No object.
         NdkObjectTypeUndefined = 0,

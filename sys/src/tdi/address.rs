@@ -17,7 +17,7 @@ layout! {
 
     /// A list of addresses, which follow one another.
     struct TRANSPORT_ADDRESS: 0xC {
-        /// How many.
+        /// The number of entries.
         0x0 => TAAddressCount: LONG,
         /// The first.
         0x4 => Address: [TA_ADDRESS; 1],

@@ -5,7 +5,7 @@ use crate::status::NTSTATUS;
 use crate::wdm::{IRP, LONG, PMDL, PVOID, ULONG, VOID};
 
 constants! { LONG:
-    /// Somebody connects.
+    /// A connect request.
     TDI_EVENT_CONNECT = 0;
     /// The other side has disconnected.
     TDI_EVENT_DISCONNECT = 1;
@@ -54,7 +54,7 @@ constants! { ULONG:
     TDI_RECEIVE_CONTROL_INFO = 0x1000;
 }
 
-/// The client's: somebody connects. `STATUS_MORE_PROCESSING_REQUIRED` with an accept request takes it.
+/// The client's handler of a connect request. `STATUS_MORE_PROCESSING_REQUIRED` with an accept request takes it.
 pub type PTDI_IND_CONNECT = unsafe extern "win64" fn(
     TdiEventContext: PVOID,
     RemoteAddressLength: LONG,

@@ -4,7 +4,7 @@ use super::TRANSPORT_ADDRESS;
 use crate::wdm::{BOOLEAN, LARGE_INTEGER, ULONG, USHORT};
 
 layout! {
-    /// What a transport is.
+    /// The properties of a transport.
     struct TDI_PROVIDER_INFO: 0x28 {
         /// The version.
         0x00 => Version: ULONG,
@@ -48,13 +48,13 @@ layout! {
         0x28 => SendBufferSize: ULONG,
         /// Size of the buffer to receive to, in bytes.
         0x2C => ReceiveBufferSize: ULONG,
-        /// Whether data can be lost.
+        /// True if data can be lost.
         0x30 => Unreliable: BOOLEAN,
     }
 
     /// An address object.
     struct TDI_ADDRESS_INFO: 0x10 {
-        /// How many clients have it open.
+        /// The number of clients that have it open.
         0x00 => ActivityCount: ULONG,
         /// Its address.
         0x04 => Address: TRANSPORT_ADDRESS,
@@ -100,9 +100,9 @@ layout! {
         0x28 => RemoteResourceFailures: ULONG,
         /// Connections for which this side lacked resources.
         0x2C => LocalResourceFailures: ULONG,
-        /// Connections to nobody.
+        /// Connections to an address that does not exist.
         0x30 => NotFoundFailures: ULONG,
-        /// Connections to somebody who does not listen.
+        /// Connections to an address without a listener.
         0x34 => NoListenFailures: ULONG,
         /// Datagrams sent.
         0x38 => DatagramsSent: ULONG,
@@ -148,7 +148,7 @@ layout! {
         0xB8 => WastedPacketSpace: LARGE_INTEGER,
         /// Packets that were not full.
         0xC0 => WastedSpacePackets: ULONG,
-        /// How many resources follow.
+        /// The number of resources that follow.
         0xC4 => NumberOfResources: ULONG,
         /// The first of them.
         0xC8 => ResourceStats: [TDI_PROVIDER_RESOURCE_STATS; 1],
@@ -156,13 +156,13 @@ layout! {
 
     /// Statistics of a resource.
     struct TDI_PROVIDER_RESOURCE_STATS: 0x10 {
-        /// Which.
+        /// The identifier of the resource.
         0x00 => ResourceId: ULONG,
         /// The most that was used.
         0x04 => MaximumResourceUsed: ULONG,
-        /// What is used usually.
+        /// The usual number in use.
         0x08 => AverageResourceUsed: ULONG,
-        /// How often there was none left.
+        /// The number of times that none was left.
         0x0C => ResourceExhausted: ULONG,
     }
 
@@ -170,7 +170,7 @@ layout! {
     struct TDI_ACTION_HEADER: 0x8 {
         /// For which transport, four letters.
         0x0 => TransportId: ULONG,
-        /// Which action.
+        /// The code of the action.
         0x4 => ActionCode: USHORT,
         /// Zero.
         0x6 => Reserved: USHORT,

@@ -27,7 +27,7 @@ layout! {
     struct TDI_REQUEST_KERNEL: 0x20 {
         /// Flags of the request.
         0x00 => RequestFlags: ULONG,
-        /// What the client says.
+        /// The information of the client.
         0x08 => RequestConnectionInformation: *mut TDI_CONNECTION_INFORMATION,
         /// Where to say what came of it.
         0x10 => ReturnConnectionInformation: *mut TDI_CONNECTION_INFORMATION,
@@ -43,7 +43,7 @@ layout! {
 
     /// Parameters of accept.
     struct TDI_REQUEST_KERNEL_ACCEPT: 0x10 {
-        /// What the client says.
+        /// The information of the client.
         0x00 => RequestConnectionInformation: *mut TDI_CONNECTION_INFORMATION,
         /// Where to say what came of it.
         0x08 => ReturnConnectionInformation: *mut TDI_CONNECTION_INFORMATION,
@@ -105,14 +105,14 @@ layout! {
 
     /// Parameters of set information.
     struct TDI_REQUEST_KERNEL_SET_INFORMATION: 0x10 {
-        /// What is set.
+        /// The object identifier that is set.
         0x00 => SetType: LONG,
         /// About whom.
         0x08 => RequestConnectionInformation: *mut TDI_CONNECTION_INFORMATION,
     }
 }
 
-/// What a client calls its connection; opaque to the transport.
+/// The context that a client has for its connection; opaque to the transport.
 pub type CONNECTION_CONTEXT = PVOID;
 
 constants! { UCHAR:

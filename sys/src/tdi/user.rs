@@ -5,7 +5,7 @@ use super::TDI_CONNECTION_INFORMATION;
 use crate::wdm::{HANDLE, LARGE_INTEGER, LONG, PVOID, ULONG, USHORT};
 
 layout! {
-    /// What every request begins with.
+    /// The head of every request.
     struct TDI_REQUEST: 0x20 {
         /// The file.
         0x00 => Handle: PVOID,
@@ -13,7 +13,7 @@ layout! {
         0x08 => RequestNotifyObject: PVOID,
         /// Its context.
         0x10 => RequestContext: PVOID,
-        /// What came of it.
+        /// The outcome.
         0x18 => TdiStatus: LONG,
     }
 
@@ -29,7 +29,7 @@ layout! {
     struct TDI_REQUEST_CONNECT: 0x38 {
         /// The head.
         0x00 => Request: TDI_REQUEST,
-        /// What the client says.
+        /// The information of the client.
         0x20 => RequestConnectionInformation: *mut TDI_CONNECTION_INFORMATION,
         /// Where to say what came of it.
         0x28 => ReturnConnectionInformation: *mut TDI_CONNECTION_INFORMATION,
@@ -41,7 +41,7 @@ layout! {
     struct TDI_REQUEST_LISTEN: 0x38 {
         /// The head.
         0x00 => Request: TDI_REQUEST,
-        /// What the client says.
+        /// The information of the client.
         0x20 => RequestConnectionInformation: *mut TDI_CONNECTION_INFORMATION,
         /// Where to say what came of it.
         0x28 => ReturnConnectionInformation: *mut TDI_CONNECTION_INFORMATION,
@@ -97,7 +97,7 @@ layout! {
     struct TDI_REQUEST_SET_INFORMATION: 0x30 {
         /// The head.
         0x00 => Request: TDI_REQUEST,
-        /// What is set, `TDI_QUERY_…`.
+        /// The kind of information that is set, `TDI_QUERY_…`.
         0x20 => SetType: ULONG,
         /// About whom.
         0x28 => RequestConnectionInformation: *mut TDI_CONNECTION_INFORMATION,

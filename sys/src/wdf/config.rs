@@ -6,7 +6,7 @@ use crate::wdm::{
     ACCESS_MASK, BOOLEAN, CHAR, DEVICE_OBJECT, DRIVER_OBJECT, PCUNICODE_STRING, ULONG, VOID, WCHAR,
 };
 
-/// What a new device is to be; the framework's business.
+/// The properties of a new device; opaque to drivers.
 pub type WDFDEVICE_INIT = VOID;
 
 /// The driver's: there is a new device. PASSIVE_LEVEL.
@@ -16,7 +16,7 @@ pub type PFN_WDF_DRIVER_DEVICE_ADD =
 pub type PFN_WDF_DRIVER_UNLOAD = unsafe extern "win64" fn(Driver: WDFDRIVER);
 
 layout! {
-    /// How the driver wants to be treated.
+    /// The flags of a driver's initialisation.
     struct WDF_DRIVER_CONFIG: 0x20 {
         /// Size of this structure, in bytes.
         0x00 => Size: ULONG,
@@ -30,7 +30,7 @@ layout! {
         0x1C => DriverPoolTag: ULONG,
     }
 
-    /// What the framework tells a driver; the head of what it keeps about it.
+    /// The globals of a driver; the head of the framework's own structure.
     struct WDF_DRIVER_GLOBALS: 0x38 {
         /// The driver.
         0x00 => Driver: WDFDRIVER,
@@ -40,7 +40,7 @@ layout! {
         0x0C => DriverTag: ULONG,
         /// Its name, terminated.
         0x10 => DriverName: [CHAR; 32],
-        /// Whether the stub puts an unload routine of its own before the driver's.
+        /// True if the stub puts an unload routine of its own before the driver's.
         0x30 => DisplaceDriverUnload: BOOLEAN,
     }
 }

@@ -1,4 +1,4 @@
-//! How functions of the framework's table are declared.
+//! Declarations of functions of the framework's table.
 
 /// Declares functions of the table: `signature` holds their types, `index` their places.
 ///

@@ -19,7 +19,7 @@ layout! {
         0x8 => Build: ULONG,
     }
 
-    /// What a driver asks of the framework, and where it gets it.
+    /// The bind information of a driver: the version that it asks for, and where the framework's table goes.
     struct WDF_BIND_INFO: 0x30 {
         /// Size of this structure, or of [`WDF_BIND_INFO2`] if it is the head of one, in bytes.
         0x00 => Size: ULONG,
@@ -27,7 +27,7 @@ layout! {
         0x08 => Component: *const WCHAR,
         /// The version that the driver is built for.
         0x10 => Version: WDF_VERSION,
-        /// How many functions the driver knows; must be a released table's size.
+        /// The number of functions that the driver knows; must be a released table's size.
         0x1C => FuncCount: ULONG,
         /// From 1.15 on, where to store the address of the table.
         0x20 => FuncTable: *mut *const WDFFUNC,
@@ -35,7 +35,7 @@ layout! {
         0x28 => Module: PVOID,
     }
 
-    /// What a driver asks that also runs on older frameworks (from 1.25 on; offsets computed).
+    /// The bind information of a driver that runs on older frameworks too (from 1.25 on; offsets computed).
     struct WDF_BIND_INFO2: 0x58 {
         /// The head.
         0x00 => V1: WDF_BIND_INFO,
@@ -53,9 +53,9 @@ layout! {
 }
 
 constants! { ULONG:
-    /// How many functions KMDF 1.15 has.
+    /// The number of functions of KMDF 1.15.
     WDF_FUNCTION_COUNT_1_15 = 444;
-    /// How many functions KMDF 1.33 has.
+    /// The number of functions of KMDF 1.33.
     WDF_FUNCTION_COUNT_1_33 = 458;
 }
 

@@ -34,7 +34,7 @@ pub type PFN_WDF_OBJECT_CONTEXT_DESTROY = unsafe extern "win64" fn(Object: WDFOB
 pub type PFN_GET_UNIQUE_CONTEXT_TYPE = unsafe extern "win64" fn() -> *const WDF_OBJECT_CONTEXT_TYPE_INFO;
 
 layout! {
-    /// How an object is to be created.
+    /// The attributes of an object that is created.
     struct WDF_OBJECT_ATTRIBUTES: 0x38 {
         /// Size of this structure, in bytes.
         0x00 => Size: ULONG,
@@ -44,7 +44,7 @@ layout! {
         0x10 => EvtDestroyCallback: Option<PFN_WDF_OBJECT_CONTEXT_DESTROY>,
         /// At which level its callbacks run.
         0x18 => ExecutionLevel: WDF_EXECUTION_LEVEL,
-        /// Which callbacks are serialised.
+        /// The callbacks that are serialised.
         0x1C => SynchronizationScope: WDF_SYNCHRONIZATION_SCOPE,
         /// The object that it is deleted with.
         0x20 => ParentObject: WDFOBJECT,
@@ -82,7 +82,7 @@ open_enum! {
         WdfExecutionLevelDispatch = 3,
     }
 
-    /// Which callbacks are serialised.
+    /// The callbacks that are serialised.
     enum WDF_SYNCHRONIZATION_SCOPE: i32 {
         /// None.
         WdfSynchronizationScopeInvalid = 0,

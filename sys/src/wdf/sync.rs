@@ -20,13 +20,13 @@ layout! {
         0x08 => EvtTimerFunc: Option<PFN_WDF_TIMER>,
         /// Milliseconds between firings; zero for a single one.
         0x10 => Period: ULONG,
-        /// Whether it is serialised with its parent's callbacks.
+        /// True if it is serialised with its parent's callbacks.
         0x14 => AutomaticSerialization: BOOLEAN,
-        /// How late it may be, in milliseconds.
+        /// The tolerable delay, in milliseconds.
         0x18 => TolerableDelay: ULONG,
         /// Padding: the next member is aligned to a pointer.
         0x1C => Padding0: ULONG,
-        /// Whether it is a high-resolution timer.
+        /// True if it is a high-resolution timer.
         0x20 => UseHighResolutionTimer: BOOLEAN,
     }
 
@@ -36,7 +36,7 @@ layout! {
         0x00 => Size: ULONG,
         /// The routine.
         0x08 => EvtWorkItemFunc: Option<PFN_WDF_WORKITEM>,
-        /// Whether it is serialised with its parent's callbacks.
+        /// True if it is serialised with its parent's callbacks.
         0x10 => AutomaticSerialization: BOOLEAN,
     }
 
@@ -46,7 +46,7 @@ layout! {
         0x00 => Size: ULONG,
         /// The routine.
         0x08 => EvtDpcFunc: Option<PFN_WDF_DPC>,
-        /// Whether it is serialised with its parent's callbacks.
+        /// True if it is serialised with its parent's callbacks.
         0x10 => AutomaticSerialization: BOOLEAN,
     }
 }

@@ -5,7 +5,7 @@ use super::{CHAR, KDPC, LIST_ENTRY, LONG, PVOID, UCHAR, ULARGE_INTEGER, ULONG, U
 layout! {
     /// The head of every object that can be waited for. The first word also serves as the object's lock.
     struct DISPATCHER_HEADER: 0x18 {
-        /// Which kind of object, `KOBJECTS`.
+        /// The kind of object, `KOBJECTS`.
         0x00 => Type: UCHAR,
         /// Used by the kernel while it signals the object.
         0x01 => Signalling: UCHAR,
@@ -43,7 +43,7 @@ layout! {
         0x28 => OwnerThread: PVOID,
         /// Its owner ended without releasing it.
         0x30 => Abandoned: UCHAR,
-        /// Whether kernel asynchronous procedure calls are held off for the owner.
+        /// True if kernel asynchronous procedure calls are held off for the owner.
         0x31 => ApcDisable: UCHAR,
     }
 
@@ -55,7 +55,7 @@ layout! {
         0x18 => DueTime: ULARGE_INTEGER,
         /// Links the running timers.
         0x20 => TimerListEntry: LIST_ENTRY,
-        /// What to queue when it fires; encoded by the kernel while the timer runs.
+        /// The DPC that is queued when it expires; encoded by the kernel while the timer runs.
         0x30 => Dpc: *mut KDPC,
         /// Where it runs.
         0x38 => Processor: USHORT,
@@ -69,11 +69,11 @@ layout! {
     struct KWAIT_BLOCK: 0x30 {
         /// Links the waits for one object.
         0x00 => WaitListEntry: LIST_ENTRY,
-        /// Whether the wait is for all objects or any.
+        /// The kind of wait: for all objects or any.
         0x10 => WaitType: UCHAR,
         /// State of the block.
         0x11 => BlockState: UCHAR,
-        /// What to return if this object ends the wait.
+        /// The status of a wait that this object ends.
         0x12 => WaitKey: USHORT,
         /// Padding.
         0x14 => SpareLong: LONG,
@@ -97,7 +97,7 @@ constants! { usize:
 }
 
 open_enum! {
-    /// How an event is reset.
+    /// The kinds of events, by their reset.
     enum EVENT_TYPE: i32 {
         /// Stays signalled until it is reset.
         NotificationEvent = 0,
@@ -105,7 +105,7 @@ open_enum! {
         SynchronizationEvent = 1,
     }
 
-    /// How a timer is reset.
+    /// The kinds of timers, by their reset.
     enum TIMER_TYPE: i32 {
         /// Stays signalled until it is set again.
         NotificationTimer = 0,
@@ -113,7 +113,7 @@ open_enum! {
         SynchronizationTimer = 1,
     }
 
-    /// What a wait for several objects waits for.
+    /// The kinds of waits for several objects.
     enum WAIT_TYPE: i32 {
         /// All of them.
         WaitAll = 0,
@@ -123,7 +123,7 @@ open_enum! {
 
     /// Why a thread waits; for display only.
     enum KWAIT_REASON: i32 {
-        /// A driver does work on behalf of nobody in particular.
+        /// A driver does work on behalf of no thread in particular.
         Executive = 0,
         /// A wait on behalf of a user thread.
         UserRequest = 6,

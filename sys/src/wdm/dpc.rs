@@ -13,7 +13,7 @@ pub type PKDEFERRED_ROUTINE = unsafe extern "win64" fn(
 layout! {
     /// A deferred procedure call, or its wish to be one.
     struct KDPC: 0x40 {
-        /// Which kind of object, `KOBJECTS`.
+        /// The kind of object, `KOBJECTS`.
         0x00 => Type: UCHAR,
         /// `KDPC_IMPORTANCE`.
         0x01 => Importance: UCHAR,

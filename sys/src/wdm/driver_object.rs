@@ -73,7 +73,7 @@ layout! {
         0x00 => DriverObject: *mut DRIVER_OBJECT,
         /// Called for each new device.
         0x08 => AddDevice: Option<PDRIVER_ADD_DEVICE>,
-        /// How often reinitialisation was asked for.
+        /// The number of reinitialisations that were requested.
         0x10 => Count: ULONG,
         /// The driver's key under Services.
         0x18 => ServiceKeyName: UNICODE_STRING,
@@ -112,7 +112,7 @@ layout! {
         0x04C => StackSize: CCHAR,
         /// The wait for an adapter, or a link.
         0x050 => Queue: WAIT_CONTEXT_BLOCK,
-        /// How buffers must be aligned, as a mask.
+        /// The alignment of buffers, as a mask.
         0x098 => AlignmentRequirement: ULONG,
         /// Requests that wait for the driver.
         0x0A0 => DeviceQueue: KDEVICE_QUEUE,
@@ -120,7 +120,7 @@ layout! {
         0x0C8 => Dpc: KDPC,
         /// Threads in the file system.
         0x108 => ActiveThreadCount: ULONG,
-        /// Who may open it.
+        /// The security descriptor of its openers.
         0x110 => SecurityDescriptor: PVOID,
         /// Held while a volume is mounted.
         0x118 => DeviceLock: KEVENT,
@@ -142,7 +142,7 @@ layout! {
         0x18 => DeviceRoutine: PVOID,
         /// The routine's context.
         0x20 => DeviceContext: PVOID,
-        /// How many map registers it needs.
+        /// The number of map registers that it needs.
         0x28 => NumberOfMapRegisters: ULONG,
         /// The device.
         0x30 => DeviceObject: PVOID,
@@ -158,7 +158,7 @@ constants! { usize:
     IRP_MJ_COUNT = 28;
 }
 
-/// What kind of device, `FILE_DEVICE_…`.
+/// The kinds of devices, `FILE_DEVICE_…`.
 pub type DEVICE_TYPE = ULONG;
 
 constants! { ULONG:

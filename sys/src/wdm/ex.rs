@@ -1,4 +1,4 @@
-//! What `ntoskrnl.exe` exports under the prefix Ex: pool, lookaside lists, rundown protection, fast mutexes.
+//! Exports of `ntoskrnl.exe` under the prefix Ex: pool, lookaside lists, rundown protection, fast mutexes.
 //!
 //! `ExAllocateFromNPagedLookasideList` and its relatives are inline over the list functions and the
 //! members of the list. `ExInitializeFastMutex` is inline too. `ExAllocatePool2` is not in mingw-w64's headers

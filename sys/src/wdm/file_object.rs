@@ -25,7 +25,7 @@ layout! {
         0x28 => SectionObjectPointer: PVOID,
         /// For the cache manager.
         0x30 => PrivateCacheMap: PVOID,
-        /// How the last request on it ended.
+        /// The status of the last request on it.
         0x38 => FinalStatus: NTSTATUS,
         /// The directory that the open was relative to.
         0x40 => RelatedFileObject: *mut FILE_OBJECT,
@@ -53,7 +53,7 @@ layout! {
         0x68 => CurrentByteOffset: LARGE_INTEGER,
         /// Threads that wait for the file's lock.
         0x70 => Waiters: ULONG,
-        /// Whether that lock is held.
+        /// True if that lock is held.
         0x74 => Busy: ULONG,
         /// The last range that was locked.
         0x78 => LastLock: PVOID,
@@ -73,7 +73,7 @@ layout! {
 
     /// Requests that wait for a device. (Compiled from mingw-w64.)
     struct KDEVICE_QUEUE: 0x28 {
-        /// Which kind of object, `KOBJECTS`.
+        /// The kind of object, `KOBJECTS`.
         0x00 => Type: CSHORT,
         /// Size of this structure, in bytes.
         0x02 => Size: CSHORT,
@@ -81,7 +81,7 @@ layout! {
         0x08 => DeviceListHead: LIST_ENTRY,
         /// Guards the queue.
         0x18 => Lock: KSPIN_LOCK,
-        /// Whether the device is busy; the bytes above it are a hint of the kernel's.
+        /// True if the device is busy; the bytes above it are a hint of the kernel's.
         0x20 => Busy: BOOLEAN,
     }
 
@@ -91,7 +91,7 @@ layout! {
         0x00 => DeviceListEntry: LIST_ENTRY,
         /// Where it goes, if the queue is sorted.
         0x10 => SortKey: ULONG,
-        /// Whether it is in a queue.
+        /// True if it is in a queue.
         0x14 => Inserted: BOOLEAN,
     }
 }

@@ -1,4 +1,4 @@
-//! What `hal.dll` exports. Since Windows 10 2004 it only forwards to `ntoskrnl.exe`.
+//! Exports of `hal.dll`. Since Windows 10 2004 it only forwards to `ntoskrnl.exe`.
 
 use super::{LARGE_INTEGER, ULONG};
 

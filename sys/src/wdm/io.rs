@@ -1,4 +1,4 @@
-//! What `ntoskrnl.exe` exports under the prefix Io: devices, requests, work items.
+//! Exports of `ntoskrnl.exe` under the prefix Io: devices, requests, work items.
 //!
 //! `IoCompleteRequest` and `IoCallDriver` are macros over `IofCompleteRequest` and `IofCallDriver`;
 //! `IoGetCurrentIrpStackLocation`, `IoMarkIrpPending` and `IoSetCompletionRoutine` are inline.
@@ -35,7 +35,7 @@ imports! {
     /// The top device of a file's stack. ≤ DISPATCH_LEVEL.
     fn IoGetRelatedDeviceObject(FileObject: *mut FILE_OBJECT) -> *mut DEVICE_OBJECT;
 
-    /// What the generic rights stand for on files; the structure is the system's. PASSIVE_LEVEL.
+    /// Returns the rights that the generic ones map to on files; the structure is the system's. PASSIVE_LEVEL.
     fn IoGetFileObjectGenericMapping() -> *mut GENERIC_MAPPING;
 
     /// Completes a request with a boost for its thread. ≤ DISPATCH_LEVEL.
@@ -74,7 +74,7 @@ imports! {
     ) -> NTSTATUS;
     /// Gives a remove lock back. ≤ DISPATCH_LEVEL.
     fn IoReleaseRemoveLockEx(RemoveLock: *mut IO_REMOVE_LOCK, Tag: PVOID, RemlockSize: ULONG);
-    /// Gives a remove lock back, removes it and waits until nobody has it. PASSIVE_LEVEL.
+    /// Gives a remove lock back, removes it and waits until it is free. PASSIVE_LEVEL.
     fn IoReleaseRemoveLockAndWaitEx(RemoveLock: *mut IO_REMOVE_LOCK, Tag: PVOID, RemlockSize: ULONG);
     /// Builds a device control request that completes with the caller's event. ≤ APC_LEVEL.
     fn IoBuildDeviceIoControlRequest(

@@ -8,7 +8,7 @@ pub const fn CTL_CODE(device: DEVICE_TYPE, function: ULONG, method: ULONG, acces
     (device << 16) | (access << 14) | (function << 2) | method
 }
 
-/// How a device control code hands over its buffers, `METHOD_…`.
+/// The transfer types of device control codes, `METHOD_…`.
 #[must_use]
 pub const fn METHOD_FROM_CTL_CODE(code: ULONG) -> ULONG {
     code & 3

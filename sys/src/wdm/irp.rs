@@ -11,11 +11,11 @@ use super::{
 use crate::status::NTSTATUS;
 
 layout! {
-    /// How a request ended. In C the status shares its storage with a pointer.
+    /// The outcome of a request. In C the status shares its storage with a pointer.
     struct IO_STATUS_BLOCK: 0x10 {
         /// The status.
         0x00 => Status: NTSTATUS,
-        /// What the request says beyond its status, mostly a count of bytes.
+        /// The information beside the status, mostly a count of bytes.
         0x08 => Information: ULONG_PTR,
     }
 
@@ -37,27 +37,27 @@ layout! {
         0x18 => AssociatedIrp: IRP_ASSOCIATED,
         /// Links the requests of a thread.
         0x20 => ThreadListEntry: LIST_ENTRY,
-        /// How it ended.
+        /// The outcome.
         0x30 => IoStatus: IO_STATUS_BLOCK,
         /// Where it comes from.
         0x40 => RequestorMode: KPROCESSOR_MODE,
-        /// Whether the lower driver returned `STATUS_PENDING`.
+        /// True if the lower driver returned `STATUS_PENDING`.
         0x41 => PendingReturned: BOOLEAN,
         /// Stack locations it has.
         0x42 => StackCount: CHAR,
         /// The current one, counted from 1 at the bottom.
         0x43 => CurrentLocation: CHAR,
-        /// Whether it was cancelled.
+        /// True if it was cancelled.
         0x44 => Cancel: BOOLEAN,
         /// The level to go back to from the cancel spin lock.
         0x45 => CancelIrql: KIRQL,
         /// Where the completion is to be delivered.
         0x46 => ApcEnvironment: CCHAR,
-        /// How it was allocated.
+        /// Flags of its allocation.
         0x47 => AllocationFlags: UCHAR,
         /// Where its caller wants the status.
         0x48 => UserIosb: *mut IO_STATUS_BLOCK,
-        /// What its caller waits for.
+        /// The event that its sender waits for.
         0x50 => UserEvent: *mut KEVENT,
         /// The caller's completion routine, or the size to allocate.
         0x58 => Overlay: IRP_OVERLAY,
@@ -65,7 +65,7 @@ layout! {
         0x68 => CancelRoutine: Option<PDRIVER_CANCEL>,
         /// The caller's buffer, for neither kind of I/O.
         0x70 => UserBuffer: PVOID,
-        /// Whoever has it now, keeps his notes here.
+        /// For the current owner's use.
         0x78 => Tail: IRP_TAIL,
     }
 
@@ -73,7 +73,7 @@ layout! {
     union IRP_ASSOCIATED: 0x8 {
         /// The request that this one is a part of.
         0x0 => MasterIrp: *mut IRP,
-        /// How many parts are outstanding.
+        /// The number of parts that are outstanding.
         0x0 => IrpCount: LONG,
         /// The system buffer.
         0x0 => SystemBuffer: PVOID,

@@ -1,10 +1,10 @@
-//! What `ntoskrnl.exe` exports under the prefix Ke: levels, locks, waits, timers, deferred calls.
+//! Exports of `ntoskrnl.exe` under the prefix Ke: levels, locks, waits, timers, deferred calls.
 //!
 //! On x64, `KeRaiseIrql` is a macro over the export `KfRaiseIrql`, `KeAcquireSpinLock` one over
 //! `KeAcquireSpinLockRaiseToDpc`. Inline code once and exports now are `KeGetCurrentIrql` (a read of CR8
 //! before Windows 10, MicrosoftDocs/windows-driver-docs-ddi#1374) and `KeInitializeSpinLock` (a store of
 //! zero before Windows 8, as its page says). `KeQueryInterruptTime` and `KeQuerySystemTime` are inline
-//! reads of the page that the kernel shares with everybody, at 0xFFFFF780_00000000.
+//! reads of the page that the kernel shares with all processes, at 0xFFFFF780_00000000.
 //!
 //! Prototypes were compared with mingw-w64's headers, but for the two exact clocks, which those lack
 //! (pages `wdm/nf-wdm-kequeryinterrupttimeprecise` and `…-kequerysystemtimeprecise`).
@@ -40,7 +40,7 @@ imports! {
     fn KeAcquireSpinLockForDpc(SpinLock: *mut KSPIN_LOCK) -> KIRQL;
     /// Frees what `KeAcquireSpinLockForDpc` took. DISPATCH_LEVEL.
     fn KeReleaseSpinLockForDpc(SpinLock: *mut KSPIN_LOCK, OldIrql: KIRQL);
-    /// Whether a spin lock is free. Any level.
+    /// Returns whether a spin lock is free. Any level.
     fn KeTestSpinLock(SpinLock: *const KSPIN_LOCK) -> BOOLEAN;
     /// Takes a spin lock in turn and raises to DISPATCH_LEVEL. ≤ DISPATCH_LEVEL.
     fn KeAcquireInStackQueuedSpinLock(SpinLock: *mut KSPIN_LOCK, LockHandle: *mut KLOCK_QUEUE_HANDLE);

@@ -17,7 +17,7 @@ layout! {
         0x08 => Lock: *mut KSPIN_LOCK,
     }
 
-    /// What the holder of a queued spin lock keeps on its stack.
+    /// The entry that the holder of a queued spin lock keeps on its stack.
     struct KLOCK_QUEUE_HANDLE: 0x18 {
         /// Its place in the queue.
         0x00 => LockQueue: KSPIN_LOCK_QUEUE,
@@ -38,9 +38,9 @@ layout! {
         0x00 => Count: LONG,
         /// The thread that holds it.
         0x08 => Owner: PVOID,
-        /// How often somebody had to wait.
+        /// The number of waits.
         0x10 => Contention: ULONG,
-        /// What waiters wait for.
+        /// The event of waiters.
         0x18 => Event: KEVENT,
         /// The level to go back to.
         0x30 => OldIrql: ULONG,
@@ -49,7 +49,7 @@ layout! {
     /// A remove lock: a count of the operations that a device must outlive. (As in free builds, where it is no
     /// more than the structure's common block.)
     struct IO_REMOVE_LOCK: 0x20 {
-        /// Whether nobody may have it any more.
+        /// True once it can't be acquired any more.
         0x00 => Removed: BOOLEAN,
         /// One more than it has uses, until it is removed.
         0x04 => IoCount: LONG,

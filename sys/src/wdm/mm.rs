@@ -1,11 +1,11 @@
-//! What `ntoskrnl.exe` exports under the prefix Mm: memory descriptor lists and mappings.
+//! Exports of `ntoskrnl.exe` under the prefix Mm: memory descriptor lists and mappings.
 //!
 //! `MmGetSystemAddressForMdlSafe`, `MmGetMdlVirtualAddress` and the like are inline over the list's members.
 
 use super::*;
 
 open_enum! {
-    /// What locked pages are for.
+    /// The operations that pages are locked for.
     enum LOCK_OPERATION: i32 {
         /// To be read.
         IoReadAccess = 0,
@@ -15,7 +15,7 @@ open_enum! {
         IoModifyAccess = 2,
     }
 
-    /// How a mapping is cached.
+    /// Cache types of mappings.
     enum MEMORY_CACHING_TYPE: i32 {
         /// Not cached.
         MmNonCached = 0,
@@ -67,7 +67,7 @@ imports! {
     fn MmSizeOfMdl(Base: PVOID, Length: SIZE_T) -> SIZE_T;
     /// The physical address behind a nonpaged address. Any level.
     fn MmGetPhysicalAddress(BaseAddress: PVOID) -> PHYSICAL_ADDRESS;
-    /// Whether an address can be read without a page fault. ≤ DISPATCH_LEVEL.
+    /// Returns whether an address can be read without a page fault. ≤ DISPATCH_LEVEL.
     fn MmIsAddressValid(VirtualAddress: PVOID) -> BOOLEAN;
     /// The address of an exported routine by its name. PASSIVE_LEVEL.
     fn MmGetSystemRoutineAddress(SystemRoutineName: PUNICODE_STRING) -> PVOID;

@@ -5,7 +5,7 @@
 
 use super::{LIST_ENTRY, PVOID, SIZE_T, ULONG, ULONG64, USHORT};
 
-/// What [`ExAllocatePool2`](super::signature::ExAllocatePool2) is asked for, `POOL_FLAG_…`.
+/// Flags of [`ExAllocatePool2`](super::signature::ExAllocatePool2), `POOL_FLAG_…`.
 pub type POOL_FLAGS = ULONG64;
 
 constants! { POOL_FLAGS:
@@ -28,7 +28,7 @@ constants! { POOL_FLAGS:
 }
 
 open_enum! {
-    /// What the older allocation functions are asked for.
+    /// The pool types of the older allocation functions.
     enum POOL_TYPE: i32 {
         /// Nonpaged, executable.
         NonPagedPool = 0,
@@ -44,7 +44,7 @@ open_enum! {
         NonPagedPoolNxCacheAligned = 516,
     }
 
-    /// How much the caller needs the memory.
+    /// Priorities of an allocation.
     enum EX_POOL_PRIORITY: i32 {
         /// May fail first.
         LowPoolPriority = 0,
@@ -91,9 +91,9 @@ layout! {
     struct GENERAL_LOOKASIDE_POOL: 0x60 {
         /// The free blocks.
         0x00 => ListHead: SLIST_HEADER,
-        /// How many it keeps.
+        /// The number that it keeps.
         0x10 => Depth: USHORT,
-        /// How many it keeps at most.
+        /// The number that it keeps at most.
         0x12 => MaximumDepth: USHORT,
         /// Allocations, from the list or not.
         0x14 => TotalAllocates: ULONG,
@@ -103,7 +103,7 @@ layout! {
         0x1C => TotalFrees: ULONG,
         /// Frees that found the list full.
         0x20 => FreeMisses: ULONG,
-        /// Which pool.
+        /// The type of pool.
         0x24 => Type: POOL_TYPE,
         /// The pool tag.
         0x28 => Tag: ULONG,

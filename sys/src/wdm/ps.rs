@@ -1,10 +1,10 @@
-//! What `ntoskrnl.exe` exports under the prefixes Ps, Ob and Zw: threads, handles, the registry.
+//! Exports of `ntoskrnl.exe` under the prefixes Ps, Ob and Zw: threads, handles, the registry.
 
 use super::*;
 use crate::status::NTSTATUS;
 
 open_enum! {
-    /// What to read of a registry value.
+    /// The parts of a registry value that a query reads.
     enum KEY_VALUE_INFORMATION_CLASS: i32 {
         /// Its name.
         KeyValueBasicInformation = 0,

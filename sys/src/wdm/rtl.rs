@@ -1,4 +1,4 @@
-//! What `ntoskrnl.exe` exports of the run-time library: strings, memory, debug output.
+//! Exports of `ntoskrnl.exe` of the run-time library: strings, memory, debug output.
 //!
 //! `RtlCopyMemory`, `RtlZeroMemory` and `RtlFillMemory` are macros over the C functions;
 //! `InitializeListHead`, `InsertTailList` and their relatives are inline.
@@ -65,7 +65,7 @@ imports! {
         String2: PCUNICODE_STRING,
         CaseInSensitive: BOOLEAN,
     ) -> LONG;
-    /// Whether two strings are equal. PASSIVE_LEVEL.
+    /// Returns whether two strings are equal. PASSIVE_LEVEL.
     fn RtlEqualUnicodeString(
         String1: PCUNICODE_STRING,
         String2: PCUNICODE_STRING,
@@ -91,7 +91,7 @@ imports! {
     fn RtlFreeUnicodeString(UnicodeString: *mut UNICODE_STRING);
     /// Frees what a conversion allocated. ≤ APC_LEVEL.
     fn RtlFreeAnsiString(AnsiString: *mut ANSI_STRING);
-    /// How many leading bytes are equal. Any level.
+    /// Returns the number of leading bytes that are equal. Any level.
     fn RtlCompareMemory(Source1: *const VOID, Source2: *const VOID, Length: SIZE_T) -> SIZE_T;
     /// The version of Windows. PASSIVE_LEVEL.
     fn RtlGetVersion(lpVersionInformation: *mut OSVERSIONINFOW) -> NTSTATUS;

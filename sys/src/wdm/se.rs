@@ -1,5 +1,5 @@
-//! What `ntoskrnl.exe` exports under the prefix Se, and what it works on: who asks for an access, and who may
-//! have it.
+//! Exports of `ntoskrnl.exe` under the prefix Se, and the subjects, access states and rights that they
+//! work on.
 //!
 //! The layouts are compiled from the DDK headers of mingw-w64; the pages of the structures
 //! (`ns-wdm-_access_state`, `ns-wdm-_generic_mapping`) have the same members in the same order.
@@ -8,15 +8,15 @@ use super::*;
 use crate::status::NTSTATUS;
 
 layout! {
-    /// Who asks for an access; opaque to drivers.
+    /// The subject of an access check; opaque to drivers.
     struct SECURITY_SUBJECT_CONTEXT: 0x20 {
         /// The token of the client that the thread impersonates; null if it does not.
         0x00 => ClientToken: PVOID,
-        /// How far it may act for the client (`SECURITY_IMPERSONATION_LEVEL`).
+        /// The impersonation level (`SECURITY_IMPERSONATION_LEVEL`).
         0x08 => ImpersonationLevel: i32,
         /// The token of the process.
         0x10 => PrimaryToken: PVOID,
-        /// Which process it is, for audits.
+        /// The process's identifier, for audits.
         0x18 => ProcessAuditId: PVOID,
     }
 
@@ -40,7 +40,7 @@ layout! {
         0x14 => PreviouslyGrantedAccess: ACCESS_MASK,
         /// Rights that were asked for.
         0x18 => OriginalDesiredAccess: ACCESS_MASK,
-        /// Who asks.
+        /// The subject.
         0x20 => SubjectSecurityContext: SECURITY_SUBJECT_CONTEXT,
         /// The security descriptor that a new object is to have; null if none is asked for.
         0x40 => SecurityDescriptor: PVOID,
@@ -48,7 +48,7 @@ layout! {
         0x48 => AuxData: PVOID,
         /// Privileges that were used.
         0x50 => Privileges: [u8; 0x2C],
-        /// Whether to audit them.
+        /// True if they are audited.
         0x7C => AuditPrivileges: BOOLEAN,
         /// The object's name, for audits.
         0x80 => ObjectName: UNICODE_STRING,
@@ -56,7 +56,7 @@ layout! {
         0x90 => ObjectTypeName: UNICODE_STRING,
     }
 
-    /// What the generic rights stand for.
+    /// The rights that the generic ones map to.
     struct GENERIC_MAPPING: 0x10 {
         /// `GENERIC_READ`.
         0x0 => GenericRead: ACCESS_MASK,
@@ -81,17 +81,17 @@ constants! { ACCESS_MASK:
     MAXIMUM_ALLOWED = 0x0200_0000;
     /// Every right.
     GENERIC_ALL = 0x1000_0000;
-    /// What executing takes.
+    /// The rights of executing.
     GENERIC_EXECUTE = 0x2000_0000;
-    /// What writing takes.
+    /// The rights of writing.
     GENERIC_WRITE = 0x4000_0000;
-    /// What reading takes.
+    /// The rights of reading.
     GENERIC_READ = 0x8000_0000;
-    /// What reading a file takes.
+    /// The rights of reading a file.
     FILE_GENERIC_READ = 0x0012_0089;
-    /// What writing a file takes.
+    /// The rights of writing a file.
     FILE_GENERIC_WRITE = 0x0012_0116;
-    /// What executing a file takes.
+    /// The rights of executing a file.
     FILE_GENERIC_EXECUTE = 0x0012_00A0;
     /// Every right to a file.
     FILE_ALL_ACCESS = 0x001F_01FF;
@@ -113,7 +113,7 @@ imports! {
     ) -> NTSTATUS;
     /// Frees a descriptor that [`SeAssignSecurity`] made. PASSIVE_LEVEL.
     fn SeDeassignSecurity(SecurityDescriptor: *mut PVOID) -> NTSTATUS;
-    /// Whether a descriptor grants rights to a subject; if not, the status says why. PASSIVE_LEVEL.
+    /// Returns whether a descriptor grants rights to a subject; if not, the status says why. PASSIVE_LEVEL.
     fn SeAccessCheck(
         SecurityDescriptor: PVOID,
         SubjectSecurityContext: *mut SECURITY_SUBJECT_CONTEXT,

@@ -13,7 +13,7 @@ layout! {
     struct IO_STACK_LOCATION: 0x48 {
         /// `IRP_MJ_…`.
         0x00 => MajorFunction: UCHAR,
-        /// Which kind of the major function.
+        /// The minor function.
         0x01 => MinorFunction: UCHAR,
         /// Flags of the major function.
         0x02 => Flags: UCHAR,

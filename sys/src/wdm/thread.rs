@@ -36,7 +36,7 @@ layout! {
         0x08 => UniqueThread: HANDLE,
     }
 
-    /// How an object is to be named and opened.
+    /// The attributes of an object that is named and opened.
     struct OBJECT_ATTRIBUTES: 0x30 {
         /// Size of this structure, in bytes.
         0x00 => Length: ULONG,
@@ -46,7 +46,7 @@ layout! {
         0x10 => ObjectName: PUNICODE_STRING,
         /// `OBJ_…`.
         0x18 => Attributes: ULONG,
-        /// Who may open it.
+        /// The security descriptor of its openers.
         0x20 => SecurityDescriptor: PVOID,
         /// Impersonation.
         0x28 => SecurityQualityOfService: PVOID,
@@ -54,7 +54,7 @@ layout! {
 }
 
 open_enum! {
-    /// Which worker threads serve a work item.
+    /// The queues of work items.
     enum WORK_QUEUE_TYPE: i32 {
         /// The usual.
         CriticalWorkQueue = 0,

@@ -64,9 +64,9 @@ layout! {
         0x8 => SerialNumber: ULONG,
     }
 
-    /// Which events a client wants.
+    /// The events that a client enables.
     struct WSK_EVENT_CALLBACK_CONTROL: 0x10 {
-        /// Whose events.
+        /// The interface whose events are enabled.
         0x0 => NpiId: *const GUID,
         /// `WSK_EVENT_…`.
         0x8 => EventMask: ULONG,
@@ -74,7 +74,7 @@ layout! {
 }
 
 open_enum! {
-    /// What to do about a connection that is asked for.
+    /// Answers to a connection request.
     enum WSK_INSPECT_ACTION: i32 {
         /// Reject it.
         WskInspectReject = 0,

@@ -1,4 +1,4 @@
-//! How a WSK client opens an RDMA adapter.
+//! The opening of an RDMA adapter by a WSK client.
 //!
 //! Order: the parsed `wskndkp.h` of Microsoft's NDKCI sample; offsets computed. The control code's name comes
 //! from a header excerpt, its value is the multi-character constant `'NDKD'`.
@@ -15,7 +15,7 @@ constants! { ULONG:
 }
 
 layout! {
-    /// What the provider does about RDMA adapters.
+    /// The provider's functions for RDMA adapters.
     struct WSK_PROVIDER_NDK_DISPATCH: 0x10 {
         /// Opens an adapter.
         0x0 => WskOpenNdkAdapter: Option<PFN_WSK_NDK_OPEN_ADAPTER>,

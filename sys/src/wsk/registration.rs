@@ -1,4 +1,4 @@
-//! How a client registers, and how it obtains the provider.
+//! Registration of a client, and capture of the provider.
 
 use super::WSK_CLIENT_CONNECTION_DISPATCH;
 use crate::sockaddr::{ADDRESS_FAMILY, SOCKADDR};
@@ -45,13 +45,13 @@ layout! {
 
     /// The provider, as a client has captured it.
     struct WSK_PROVIDER_NPI: 0x10 {
-        /// What the client is called in calls of the provider.
+        /// The context of the client in calls of the provider.
         0x0 => Client: *mut WSK_CLIENT,
         /// The provider's functions.
         0x8 => Dispatch: *const WSK_PROVIDER_DISPATCH,
     }
 
-    /// Which versions the provider supports.
+    /// The versions that the provider supports.
     struct WSK_PROVIDER_CHARACTERISTICS: 0x4 {
         /// The highest.
         0x0 => HighestVersion: USHORT,

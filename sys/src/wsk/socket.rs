@@ -103,7 +103,7 @@ layout! {
 }
 
 open_enum! {
-    /// What to do about an option.
+    /// Operations on an option.
     enum WSK_CONTROL_SOCKET_TYPE: i32 {
         /// Set it.
         WskSetOption = 0,

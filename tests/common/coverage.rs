@@ -80,6 +80,8 @@ macro_rules! with_coverage {
             qp_closed_while_its_connect_completes_ends_the_connection: RaceComplete;
             request_posted_on_a_result_finds_room: RaceRoom;
             error_that_meets_an_arm_is_notified_once: RaceArm;
+            sends_that_wait_for_a_shared_queue_take_receives_in_order: SharedWaiters;
+            token_of_another_pd_is_not_invalidated: ForeignToken;
         }
     };
 }

@@ -93,6 +93,8 @@ fn play(scenario: Scenario, test: &TestContext<'_>) -> Result<(), NTSTATUS> {
         Scenario::RaceComplete => meeting::close_and_complete(test),
         Scenario::RaceRoom => meeting::result_and_post(test),
         Scenario::RaceArm => meeting::error_and_arm(test),
+        Scenario::SharedWaiters => shared::waiters(test),
+        Scenario::ForeignToken => registering::foreign_token(test),
         Scenario::Windows => registering::windows(test),
         Scenario::FastRegistration => registering::fast(test),
         Scenario::SendAndInvalidate => registering::send_and_invalidate(test),

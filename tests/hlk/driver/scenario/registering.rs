@@ -240,6 +240,31 @@ pub(super) fn send_and_invalidate(test: &TestContext<'_>) -> Result<(), NTSTATUS
     Ok(())
 }
 
+/// CQ-5, WR-7: a send can't invalidate a token of another PD: its connection breaks, and the token's own connection
+/// still writes by it.
+pub(super) fn foreign_token(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
+    let call_log = test.call_log();
+    let scene = ConnectedPair::connected(test)?;
+    let owner = ConnectedPair::over(test, scene.listener, 0)?;
+    let fast = Fast::new(test, test.far, owner.far)?;
+    call_log.expect("fast register", fast.register(test, REMOTE)?, STATUS_SUCCESS);
+
+    let [receive] = scene.far_receives::<1>()?;
+    let sges = [scene.near_memory.sge(8)];
+    let post = |context| scene.near.qp.send_and_invalidate(context, &sges, 0, fast.mr.remote_token());
+    let sent = run(test, scene.near, "send and invalidate", post)?;
+    call_log.expect("send the token of another PD", sent, STATUS_SUCCESS);
+    let received = scene.far.cq.wait_for(receive);
+    call_log.expect("receive the token of another PD", received, STATUS_ACCESS_VIOLATION);
+    wait_event(test, scene.near_connector.object(), "the end of the connection");
+
+    owner.near_memory.buffer.put(b"it is still valid");
+    let sges = [owner.near_memory.sge(LENGTH)];
+    call_log.expect("write by the token", Rdma::Write.run(&owner, &sges, fast.remote())?, STATUS_SUCCESS);
+    call_log.expect("invalidate it by its own PD", fast.invalidate(test)?, STATUS_SUCCESS);
+    Ok(())
+}
+
 /// WR-3: a read may invalidate its own sink, and what is fenced comes after it.
 pub(super) fn read_and_invalidate(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
     let call_log = test.call_log();

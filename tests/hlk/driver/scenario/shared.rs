@@ -1,12 +1,12 @@
 //! Resources that several connections share: a receive queue, an address; and memory without a region.
 
-use sys::ndk::{NDK_CONNECTOR, NDK_MR_FLAG_ALLOW_LOCAL_WRITE, NDK_OP_FLAG_SILENT_SUCCESS};
+use sys::ndk::{NDK_CONNECTOR, NDK_CQ_NOTIFY_ANY, NDK_MR_FLAG_ALLOW_LOCAL_WRITE, NDK_OP_FLAG_SILENT_SUCCESS};
 use sys::status::{
     NTSTATUS, STATUS_ACCESS_VIOLATION, STATUS_ADDRESS_ALREADY_EXISTS, STATUS_CANCELLED,
     STATUS_SHARING_VIOLATION, STATUS_SUCCESS,
 };
 
-use super::connected_pair::{ConnectedPair, MEMORY, Memory, close_and_wait, wait_event};
+use super::connected_pair::{ConnectedPair, MEMORY, Memory, QUIET, close_and_wait, wait_event};
 use crate::ndk::{Address, CqDepth, Handle, Inside, QpDepths, Remote, Then, mapping_length, sge};
 use crate::pair::{self, QpSet, READS};
 use crate::test_context::TestContext;
@@ -47,6 +47,51 @@ pub(super) fn receives(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
     call_log.require("a receive without a message is still posted", !left.is_done());
     srq.object().close();
     call_log.require("the SRQ's close pends while its QPs live", !srq.object().is_closed());
+    Ok(())
+}
+
+/// WR-9: messages that find the shared queue empty take its receives in the order in which they began to wait, one
+/// each; a QP that is closed while it waits takes none.
+pub(super) fn waiters(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
+    let call_log = test.call_log();
+    let listener = pair::listen(test)?;
+    let cq = test.far.create_cq(CqDepth(32))?;
+    let pd = test.far.create_pd()?;
+    let srq = pd.start_srq(4, 0, Then::Keep)?.wait()?;
+    let mr = pd.create_mr()?;
+    let wait = |step| {
+        let far = QpSet { cq, pd, qp: pd.create_qp_with_srq(cq, srq, QpDepths::SMALL)?, mr };
+        let near = QpSet::on(test.near, QpDepths::SMALL)?;
+        pair::connect_to(test, listener, (near.qp, b"near"), (far.qp, b"far"))?;
+        let source = Memory::of(test, near, NDK_MR_FLAG_ALLOW_LOCAL_WRITE)?;
+        let send = test.work(step)?;
+        call_log.expect(step, near.qp.send(send.context(), &[source.sge(16)], 0), STATUS_SUCCESS);
+        near.cq.arm(NDK_CQ_NOTIFY_ANY);
+        call_log.require("a send waits for a receive", !near.cq.object().event_within(QUIET));
+        Ok::<_, NTSTATUS>((near, far, send))
+    };
+    let first = wait("send first")?;
+    let closed = wait("send to a QP that is closed")?;
+    let last = wait("send last")?;
+    closed.1.qp.object().close();
+    call_log.expect("a send to a QP that is closed", closed.0.cq.wait_for(closed.2), STATUS_CANCELLED);
+
+    let memory = Memory::of(test, first.1, NDK_MR_FLAG_ALLOW_LOCAL_WRITE)?;
+    let receive = || {
+        let work = test.work("receive for one that waits")?;
+        let posted = srq.receive(work.context(), &[memory.sge(64)]);
+        call_log.expect("post a shared receive", posted, STATUS_SUCCESS);
+        Ok::<_, NTSTATUS>(work)
+    };
+    let one = receive()?;
+    call_log.expect("the first that waits", first.0.cq.wait_for(first.2), STATUS_SUCCESS);
+    call_log.expect("its receive", cq.wait_for(one), STATUS_SUCCESS);
+    call_log.require("one receive serves one", !last.0.cq.object().event_within(QUIET));
+    let two = receive()?;
+    call_log.expect("the last that waits", last.0.cq.wait_for(last.2), STATUS_SUCCESS);
+    call_log.expect("its receive", cq.wait_for(two), STATUS_SUCCESS);
+    let left = receive()?;
+    call_log.require("nothing waits any more", !left.is_done());
     Ok(())
 }
 

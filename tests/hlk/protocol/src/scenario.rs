@@ -274,6 +274,12 @@ scenarios! {
     /// A CQ is armed for errors while its first one comes.
     RaceArm = 82, "CL-3 CQ-3",
         "CQ.NdkArmCq QP.NdkFlush";
+    /// Sends to several QPs wait for receives of one shared queue, and one of the QPs is closed.
+    SharedWaiters = 83, "WR-9 WR-2",
+        "SRQ.NdkSrqReceive PD.NdkCreateQpWithSrq QP.NdkCloseQp";
+    /// A send carries the token of another PD for invalidation.
+    ForeignToken = 84, "CQ-5 WR-7",
+        "QP.NdkSendAndInvalidate";
 }
 
 impl TryFrom<u32> for Scenario {

@@ -27,7 +27,6 @@ const ITSELF: &str = "tests/words.rs";
 const BUDGETS: &[(&str, usize, usize)] = &[
     // One a line, so that two changes seldom meet.
     ("ntsim", 13, 0),
-    ("provider", 6, 0),
     ("tests", 2, 0),
 ];
 

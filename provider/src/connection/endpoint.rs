@@ -64,7 +64,7 @@ pub(crate) enum Found<K: Kernel> {
     /// A listener.
     Listener(ObjectRef<K, Listener<K>>),
     /// An address of one of our ports, without a listener.
-    Nobody,
+    NoListener,
     /// No port of ours.
     NoHost,
 }
@@ -188,7 +188,7 @@ impl<K: Kernel> SegmentState<K> {
             (Some((listener, true)), true) if listener.adapter().port().is_enabled() => {
                 Found::Listener(listener)
             }
-            (Some(_) | None, true) => Found::Nobody,
+            (Some(_) | None, true) => Found::NoListener,
         }
     }
 }

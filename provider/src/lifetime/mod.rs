@@ -223,7 +223,7 @@ impl Lifetime {
     /// Gives a hold back. The caller must own one of this kind.
     pub fn release(&self, kind: Kind) -> Released {
         let word = self.0.fetch_sub(kind.one(), Ordering::AcqRel);
-        debug_assert!(kind.count(word) > 0, "a hold was released that nobody owned");
+        debug_assert!(kind.count(word) > 0, "a reference was released that had no owner");
         if word.wrapping_sub(kind.one()) == FREE { Released::Last } else { Released::Held }
     }
 

@@ -221,7 +221,7 @@ fn an_arm_is_notified_once_and_a_late_one_at_once() {
         send(&pair.near, number, &[], 0);
     };
     one(1);
-    assert_eq!(pair.log.pump(), [], "nobody armed");
+    assert_eq!(pair.log.pump(), [], "the CQ is not armed");
     call!(cq, NdkArmCq, NDK_CQ_NOTIFY_ANY);
     assert_eq!(pair.log.pump(), [Seen::Notified("cq", STATUS_SUCCESS)], "a result was there");
     one(2);

@@ -168,7 +168,7 @@ impl<K: Kernel> Object<K, Connector<K>> {
         let segment = self.adapter.port().segment();
         let listener = match segment.find(&way.remote) {
             Found::Listener(listener) => listener,
-            Found::Nobody => return Err(ConnectError(STATUS_CONNECTION_REFUSED)),
+            Found::NoListener => return Err(ConnectError(STATUS_CONNECTION_REFUSED)),
             Found::NoHost => return Err(ConnectError(STATUS_HOST_UNREACHABLE)),
         };
         let (departure, shared) = match way.source {

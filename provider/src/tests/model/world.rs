@@ -65,7 +65,7 @@ impl Lives {
         self.pump();
         self.0.borrow_mut().close_all();
         self.pump();
-        let world = Rc::into_inner(self.0).expect("nobody else has it").into_inner();
+        let world = Rc::into_inner(self.0).expect("this is the only reference").into_inner();
         assert!(world.tree.nodes.iter().all(|node| node.gone), "{:#?}", world.tree);
         world.pair.tear_down();
     }

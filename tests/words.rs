@@ -34,8 +34,9 @@ const BUDGETS: &[(&str, usize, usize)] = &[
 fn pronouns(line: &str) -> usize {
     let line = line.to_ascii_lowercase();
     let part = |c: char| c.is_ascii_alphanumeric() || c == '_';
-    let alone =
-        |at: usize, word: &str| !line[..at].ends_with(part) && !line[at + word.len()..].starts_with(part);
+    let alone = |at: usize, word: &str| {
+        !line[..at].ends_with(part) && !line[at.saturating_add(word.len())..].starts_with(part)
+    };
     PRONOUNS.iter().map(|word| line.match_indices(word).filter(|(at, _)| alone(*at, word)).count()).sum()
 }
 
@@ -57,7 +58,7 @@ fn occurrences(text: &str) -> [Vec<(usize, &str)>; 2] {
     let mut found = [Vec::new(), Vec::new()];
     let mut before = "";
     for (index, line) in text.lines().enumerate() {
-        let number = index + 1;
+        let number = index.saturating_add(1);
         found[0].extend(core::iter::repeat_n((number, line.trim()), pronouns(line)));
         found[1].extend(asks(before, line).then_some((number, line.trim())));
         before = line;

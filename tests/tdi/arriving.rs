@@ -1,7 +1,8 @@
 //! Addresses that arrive: a client opens one as soon as TCP/IP tells of it, and the driver is told later.
 
+use alloc::sync::Arc;
 use core::net::{IpAddr, SocketAddr};
-use std::sync::{Arc, Mutex};
+use std::sync::Mutex;
 
 use ntsim::Machine;
 use ntsim::io::{File, Opener, Status, open_as};

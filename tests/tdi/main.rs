@@ -10,6 +10,8 @@
     reason = "a test ends when what it needs is not there"
 )]
 
+extern crate alloc;
+
 mod access;
 mod adapter;
 mod arriving;

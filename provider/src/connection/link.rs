@@ -33,15 +33,6 @@ impl<K: Kernel> Clone for Link<K> {
 }
 
 impl<K: Kernel> Link<K> {
-    /// Returns true if both are the same side of the same attempt.
-    pub(super) fn same(&self, other: &Self) -> bool {
-        match (self, other) {
-            (Self::Loopback(one, side), Self::Loopback(other, other_side)) => {
-                one.same(other) && side == other_side
-            }
-        }
-    }
-
     /// This side's address, once it has one.
     pub(super) fn local_address(&self) -> Option<SocketAddr> {
         match self {

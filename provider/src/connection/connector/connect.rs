@@ -6,7 +6,7 @@ use sys::status::{
     STATUS_CONNECTION_ACTIVE, STATUS_CONNECTION_REFUSED, STATUS_HOST_UNREACHABLE, STATUS_INVALID_ADDRESS,
 };
 
-use super::attempts;
+use super::attempts::Turn;
 use super::{ConnectError, Connector, Role};
 use crate::connection::departure::{Departure, Destination};
 use crate::connection::end::AntecedentRefs;
@@ -105,7 +105,25 @@ impl<K: Kernel> Object<K, Connector<K>> {
         data: PrivateData,
         request: Request<K, Connector<K>>,
     ) -> Result<(), ConnectError> {
-        let outcome = self.try_connect(qp, way, limits, data, request);
+        let turn = self.take_turn().inspect_err(|_| self.adapter.port().counters().connect_failure())?;
+        self.connect_in_turn(turn, qp, way, limits, data, request)
+    }
+
+    /// The same for a connect that has its turn already.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Self::connect`].
+    pub(crate) fn connect_in_turn(
+        &self,
+        turn: Turn<K>,
+        qp: &Object<K, Qp<K>>,
+        way: Way<'_, K>,
+        limits: ReadLimits,
+        data: PrivateData,
+        request: Request<K, Connector<K>>,
+    ) -> Result<(), ConnectError> {
+        let outcome = self.try_connect(turn, qp, way, limits, data, request);
         if outcome.is_err() {
             self.adapter.port().counters().connect_failure();
         }
@@ -114,6 +132,7 @@ impl<K: Kernel> Object<K, Connector<K>> {
 
     fn try_connect(
         &self,
+        turn: Turn<K>,
         qp: &Object<K, Qp<K>>,
         way: Way<'_, K>,
         limits: ReadLimits,
@@ -126,21 +145,13 @@ impl<K: Kernel> Object<K, Connector<K>> {
             return Err(ConnectError(STATUS_INVALID_ADDRESS));
         }
         let Role::Active(attempts) = &self.role else { return Err(ConnectError(STATUS_CONNECTION_ACTIVE)) };
-        let earlier = attempts::earlier(attempts)?;
         let Prepared { link, listener, offer } = self.prepare(qp, way, limits, data, request)?;
-        let replaced = {
-            let mut attempts = attempts.lock();
-            // Another connect may have come between.
-            if attempts.admits(earlier.as_ref()) { Ok(attempts.last.replace(link.clone())) } else { Err(()) }
-        };
-        let Ok(replaced) = replaced else {
-            drop(link.withdraw());
-            return Err(ConnectError(STATUS_CONNECTION_ACTIVE));
-        };
-        drop(earlier);
+        let replaced = attempts.lock().last.replace(link.clone());
         if let Some(replaced) = &replaced {
             replaced.forget_connector();
         }
+        // The consumer may connect again inside the completion, which may come as soon as the peer has the offer.
+        drop(turn);
         if let Err(offer) = listener.offer(offer) {
             // No consumer has seen the offer: the attempt is taken back, and the connector is as it was.
             let withdrawn = core::mem::replace(&mut attempts.lock().last, replaced);

@@ -100,12 +100,11 @@ impl<K: Kernel> Listen<K> {
 impl<K: Kernel> Connect<K> {
     fn retry(self, outcome: Result<(), Failure>) {
         let Self { turn, connector, qp, origin, remote, limits, data, completion } = self;
-        // The consumer may connect again inside the completion.
-        drop(turn);
+        // The turn ends in here in any case: the consumer may connect again inside the completion.
         let connecting = outcome.and_then(|()| {
             let request = Request::new(completion, connector.try_acquire(Kind::Request)?);
             let way = Way { source: origin.source(), remote };
-            Ok(connector.connect(&qp, way, limits, data, request)?)
+            Ok(connector.connect_in_turn(turn, &qp, way, limits, data, request)?)
         });
         // On success the completion comes from the connection. Its QP and endpoint outlive the one that comes from here.
         if let Err(failure) = connecting {

@@ -201,7 +201,9 @@ impl World {
         for request in requests.iter().filter(|request| pends(request)) {
             let peers = requests.iter().filter(|peer| {
                 let connection = things[request.thing].connection;
-                request.what == What::Accept && peer.what == What::Connect && peer.connection == connection
+                let is_peer = peer.what == What::Connect && peer.connection == connection;
+                // A connect that was refused has offered nothing.
+                request.what == What::Accept && is_peer && peer.status == Some(STATUS_PENDING)
             });
             let peer_is_lost = peers.filter(|peer| peer.connection.is_some()).any(has_lost_qp);
             let attempts = matches!(request.what, What::Connect | What::Accept);

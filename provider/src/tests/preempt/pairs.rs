@@ -91,6 +91,7 @@ pub(super) fn all(seed: u64, share: Share, atomics: bool, failures: &mut Failure
 /// Pairs whose faults lie between atomics, or that few runs of [`all`] reach: each is preempted at every atomic.
 fn results() -> Vec<(Stage, Vec<Op>, Op)> {
     use super::op::{FAR, NEAR};
+    use super::thing::Role;
     let message = vec![Op::Receive(FAR)];
     vec![
         (Stage::Waiting, message.clone(), Op::PollAndSend(NEAR)),
@@ -104,7 +105,9 @@ fn results() -> Vec<(Stage, Vec<Op>, Op)> {
         (Stage::Moderated, vec![Op::Send(NEAR)], Op::Unmoderate(FAR)),
         (Stage::Moderated, vec![Op::Send(NEAR)], Op::Timers),
         (Stage::WaitingShared, vec![Op::ReceiveShared], Op::PollAndSend(NEAR)),
-        // A listener is bound once, by one of two calls.
+        // A connector has one attempt at a time, and a listener is bound once, by one of two calls.
+        (Stage::Arriving, vec![Op::Arrive(FAR), Op::Arrive(NEAR)], Op::Connect(Role::Spare)),
+        (Stage::ArrivingShared, vec![Op::Arrive(FAR), Op::Arrive(NEAR)], Op::Connect(Role::Spare)),
         (Stage::Arriving, vec![Op::Arrive(FAR)], Op::Listen),
         (Stage::ArrivingShared, vec![Op::Arrive(FAR)], Op::Listen),
     ]

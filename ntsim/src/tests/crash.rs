@@ -39,10 +39,20 @@ pub(super) fn crash(
     imports: Imports<'_>,
     functions: &[&dyn Fn(&mut Function)],
 ) -> String {
+    crash_within(test, Duration::from_secs(2), irql, imports, functions)
+}
+
+/// Does so on a machine of that patience.
+pub(super) fn crash_within(
+    test: &str,
+    patience: Duration,
+    irql: Irql,
+    imports: Imports<'_>,
+    functions: &[&dyn Fn(&mut Function)],
+) -> String {
     in_child(test, |folder| {
         let path = write(folder, &format!("{}.sys", name(test)), imports, functions);
-        let machine =
-            Machine::builder().patience(Duration::from_secs(2)).dpc_limit(Duration::from_millis(100)).boot();
+        let machine = Machine::builder().patience(patience).dpc_limit(Duration::from_millis(100)).boot();
         let old = sched::raise(irql);
         let driver = machine.load(path);
         sched::lower(old);
@@ -57,7 +67,7 @@ fn name(test: &str) -> &str {
 }
 
 /// Runs `body` with a folder in a process of its own, which is to stop, and returns what it reports.
-fn in_child(test: &str, body: impl FnOnce(&Path)) -> String {
+pub(super) fn in_child(test: &str, body: impl FnOnce(&Path)) -> String {
     if let Some(folder) = std::env::var_os(CHILD) {
         body(folder.as_ref());
         std::process::exit(0);

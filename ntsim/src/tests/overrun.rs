@@ -1,9 +1,13 @@
 //! Threads that do not come back: each in a process of its own, whose report is looked at.
 
-use ntsim_core::sched::Irql;
+use core::hint::spin_loop;
+use core::time::Duration;
 
-use super::crash::crash;
+use ntsim_core::sched::{self, Irql};
+
+use super::crash::{crash, crash_within, in_child};
 use super::program::{DATA, Function, STRIDE, TEXT};
+use crate::Machine;
 
 /// `jmp` to itself.
 const SPIN: &[u8] = &[0xEB, 0xFE];
@@ -66,4 +70,50 @@ fn loop_at_passive_level_ends_as_an_operator_ends_it() {
     );
     assert!(report.contains("STOP: 0xE2 MANUALLY_INITIATED_CRASH"), "{report}");
     assert!(report.contains("without a call") && report.contains("overrun+0x10"), "{report}");
+}
+
+#[test]
+fn spin_at_dispatch_level_stops_with_the_watchdog_period_before_patience_ends() {
+    let imports = [("ntoskrnl.exe", "KeRaiseIrqlToDpcLevel")];
+    let report = crash_within(
+        "overrun::spin_at_dispatch_level_stops_with_the_watchdog_period_before_patience_ends",
+        Duration::from_millis(200),
+        Irql::PASSIVE,
+        &imports,
+        &[&|f| _ = f.call(0).raw(SPIN)],
+    );
+    assert!(report.contains("STOP: 0x133 DPC_WATCHDOG_VIOLATION (0x1, 0x26,"), "{report}");
+}
+
+#[test]
+fn spin_at_dispatch_level_that_a_thread_waits_for_is_no_hang() {
+    let name = "overrun::spin_at_dispatch_level_that_a_thread_waits_for_is_no_hang";
+    let report = in_child(name, |_| {
+        let _machine =
+            Machine::builder().patience(Duration::from_secs(1)).dpc_limit(Duration::from_millis(500)).boot();
+        let spin = || {
+            sched::raise(Irql::DISPATCH);
+            loop {
+                spin_loop();
+            }
+        };
+        sched::spawn("spins", spin).unwrap();
+        sched::block(None);
+    });
+    assert!(report.contains("STOP: 0x133 DPC_WATCHDOG_VIOLATION (0x1,"), "{report}");
+    assert!(report.contains("(spins) has been at DISPATCH_LEVEL"), "{report}");
+}
+
+#[test]
+fn wait_at_dispatch_level_is_hang() {
+    let report = in_child("overrun::wait_at_dispatch_level_is_hang", |_| {
+        let _machine = Machine::builder().patience(Duration::from_secs(1)).boot();
+        sched::raise(Irql::DISPATCH);
+        sched::block(None);
+    });
+    assert!(report.contains("STOP: 0xE2 MANUALLY_INITIATED_CRASH"), "{report}");
+    assert!(
+        report.contains("nothing has moved for 1 s") && report.contains("at DISPATCH_LEVEL on"),
+        "{report}"
+    );
 }

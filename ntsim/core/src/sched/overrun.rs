@@ -6,7 +6,7 @@
 //! back late is a finding of its own; one that never does, a spin at DISPATCH_LEVEL and a lock that another thread
 //! keeps for ever are found here, by what the thread has used of a processor: a host that is busy does not count.
 //!
-//! Below DISPATCH_LEVEL Windows would go on for ever. Here the run ends as an operator ends such a Windows, if a
+//! Below DISPATCH_LEVEL, and only there, Windows would go on for ever. Here the run ends as an operator ends such a Windows, if a
 //! driver neither returns nor calls the kernel.
 
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -100,8 +100,10 @@ fn watch(settings: &Settings, over: &AtomicBool) {
         for_each_thread(|thread| {
             let Some(time) = thread.processor_time() else { return };
             let since = seen.entry(thread.id).or_default();
-            let overrun = judge(settings, thread, time, since);
-            found = found.take().or(overrun.map(|overrun| (*thread, overrun)));
+            let overrun = judge(settings, &thread.stays, thread.moves(), time, since);
+            found =
+                found.take().or(overrun
+                    .map(|(bugcheck, text)| (*thread, (bugcheck, format!("{thread:?} has been {text}")))));
         });
         if let Some((thread, overrun)) = found.filter(|_| !is_traced()) {
             end(thread, overrun);
@@ -109,32 +111,32 @@ fn watch(settings: &Settings, over: &AtomicBool) {
     }
 }
 
-/// Returns the bug check that a thread has to stop with, if any.
+/// Returns the bug check that a thread has to stop with, if any, and for how long it has been where. `time` is its
+/// processor time.
 fn judge(
     settings: &Settings,
-    thread: &Thread,
+    stays: &Stays,
+    moves: u64,
     time: Duration,
     [dpc, raised, driver]: &mut [Since; 3],
 ) -> Option<(Bugcheck, String)> {
     let ticks = |time: Duration| time.as_nanos() as u64 / 100 / TICK;
-    let stays = &thread.stays;
     let in_dpc = dpc.at(stays.in_dpc.place(), time);
     if stays.in_dpc.is_inside() && in_dpc > settings.dpc_limit {
         let parameters = [0, ticks(in_dpc), ticks(settings.dpc_limit), 0];
-        let text = format!("{thread:?} has been in a DPC for {in_dpc:?} of processor time");
+        let text = format!("in a DPC for {in_dpc:?} of processor time");
         return Some((Bugcheck { code: 0x133, parameters }, text));
     }
     let above = raised.at(stays.raised.place(), time);
     if stays.raised.is_inside() && above > settings.dpc_limit * PERIOD {
         let parameters = [1, ticks(settings.dpc_limit * PERIOD), 0, 0];
-        let text = format!("{thread:?} has been at DISPATCH_LEVEL or above for {above:?} of processor time");
+        let text = format!("at DISPATCH_LEVEL or above for {above:?} of processor time");
         return Some((Bugcheck { code: 0x133, parameters }, text));
     }
-    let alone = driver.at(stays.in_driver.place().wrapping_add(thread.moves()), time);
-    if stays.in_driver.is_inside() && alone > settings.patience {
-        let text = format!(
-            "the machine hangs: {thread:?} has been in a driver for {alone:?} of processor time, without a call"
-        );
+    let place = stays.in_driver.place().wrapping_add(stays.raised.place()).wrapping_add(moves);
+    let alone = driver.at(place, time);
+    if stays.in_driver.is_inside() && !stays.has_processor() && alone > settings.patience {
+        let text = format!("in a driver for {alone:?} of processor time, without a call: the machine hangs");
         return Some((Bugcheck { code: 0xE2, parameters: [0; 4] }, text));
     }
     None
@@ -163,6 +165,14 @@ pub struct Stays {
     pub in_dpc: Stay,
     /// In driver code, and what that calls.
     pub(crate) in_driver: Stay,
+}
+
+impl Stays {
+    /// Returns whether the thread has a processor to itself: it is at DISPATCH_LEVEL or above, as in a DPC. It then has the
+    /// limits of these, however long other threads may be patient.
+    pub(super) fn has_processor(&self) -> bool {
+        self.raised.is_inside() || self.in_dpc.is_inside()
+    }
 }
 
 /// One kind of place that a thread goes into and out of. Only the thread itself writes it.
@@ -197,5 +207,38 @@ impl Stay {
 
     fn is_inside(&self) -> bool {
         self.depth.load(Ordering::Relaxed) != 0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Judges, each second, a thread that stays at these places for ever; returns when it is stopped, and with which bug
+    /// check and first parameter.
+    fn judged(patience: Duration, places: &[fn(&Stays) -> &Stay]) -> (Duration, [u64; 2]) {
+        let settings = Settings { patience, ..Settings::default() };
+        let stays = Stays::default();
+        places.iter().for_each(|place| place(&stays).enter());
+        let mut since = Default::default();
+        let mut seconds = (0..).map(Duration::from_secs);
+        let found = seconds.find_map(|time| Some((time, judge(&settings, &stays, 0, time, &mut since)?.0)));
+        let (time, bugcheck) = found.unwrap();
+        (time, [u64::from(bugcheck.code), bugcheck.parameters[0]])
+    }
+
+    #[test]
+    fn thread_at_dispatch_level_is_judged_by_its_own_limits_whatever_the_patience() {
+        let [in_driver, raised, in_dpc]: [fn(&Stays) -> &Stay; 3] =
+            [|stays| &stays.in_driver, |stays| &stays.raised, |stays| &stays.in_dpc];
+        let default = Settings::default();
+        for patience in [default.patience, Duration::from_secs(1), Duration::from_secs(3600)] {
+            let second = Duration::from_secs(1);
+            assert_eq!(judged(patience, &[in_driver]), (patience + second, [0xE2, 0]));
+            let period = default.dpc_limit * PERIOD + second;
+            assert_eq!(judged(patience, &[in_driver, raised]), (period, [0x133, 1]));
+            let limit = default.dpc_limit + second;
+            assert_eq!(judged(patience, &[in_driver, raised, in_dpc]), (limit, [0x133, 0]));
+        }
     }
 }

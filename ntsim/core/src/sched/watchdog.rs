@@ -3,6 +3,9 @@
 //! It hangs if a thread of the host (the one that booted it, say) waits for something in it, and for a
 //! long time no thread of the machine has called the kernel or been called by it. Then no thread will ever
 //! wake the waiting thread, and a report is worth more than a process that has to be killed.
+//!
+//! A thread that keeps a processor busy at DISPATCH_LEVEL or above is left to its own limits, see
+//! [`overrun`](super::overrun). One that waits there is not: it uses no processor time.
 
 use core::time::Duration;
 
@@ -13,10 +16,15 @@ use crate::sched::Settings;
 /// The interval at which a waiting thread looks.
 pub(super) const STEP: Duration = Duration::from_secs(1);
 
+/// The processor time that tells a thread which runs from one that waits and looks.
+const RUNS: Duration = Duration::from_millis(100);
+
 /// The progress of the other threads, as a waiting thread has seen it.
 #[derive(Default)]
 pub(super) struct Watch {
     moves: u64,
+    /// The processor time of the threads at DISPATCH_LEVEL or above.
+    raised: Duration,
     still: Duration,
 }
 
@@ -31,10 +39,15 @@ impl Watch {
         if !thread.of_host {
             return;
         }
-        let mut moves = 0;
-        for_each_thread(|thread| moves += thread.moves());
-        if moves != self.moves {
-            *self = Self { moves, still: Duration::ZERO };
+        let (mut moves, mut raised) = (0, Duration::ZERO);
+        for_each_thread(|thread| {
+            moves += thread.moves();
+            if thread.stays.has_processor() {
+                raised += thread.processor_time().unwrap_or_default();
+            }
+        });
+        if moves != self.moves || raised.abs_diff(self.raised) >= RUNS {
+            *self = Self { moves, raised, still: Duration::ZERO };
             return;
         }
         self.still += STEP;

@@ -4,13 +4,10 @@
 //! is on Windows: nothing can go on. The handler runs on a stack of its own and may do what it likes,
 //! locks aside: code of an image holds none of the host's.
 
-use core::ffi::c_void;
-use core::mem::MaybeUninit;
-use core::ptr;
 use std::sync::Once;
 
 use libc::{
-    SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGSEGV, SIGSYS, SIGTRAP, SIGXCPU, c_int, siginfo_t, ucontext_t,
+    SIGABRT, SIGALRM, SIGBUS, SIGFPE, SIGILL, SIGSEGV, SIGSYS, SIGTRAP, SIGXCPU, c_int, siginfo_t, ucontext_t,
 };
 use nt::ex::pool;
 use nt::mm;
@@ -23,7 +20,7 @@ use ntsim_core::sched::local::{CALLER_BP, CALLER_SP};
 use ntsim_core::sched::{self, Irql, Turns, local, overrun};
 
 use crate::last_words::{self, Reporting};
-use crate::{emulate, system_call};
+use crate::{emulate, signals, system_call};
 
 /// The `si_code` of a fault that is none of a page (`asm-generic/siginfo.h`).
 const SI_KERNEL: c_int = 0x80;
@@ -98,10 +95,8 @@ pub(crate) fn install() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         hooks::on_stop(stop);
-        [SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP, SIGSYS].into_iter().for_each(|signal| on(signal, handle));
-        on(SIGXCPU, expire);
-        on(SIGABRT, abort);
-        last_words::install();
+        let faults = [SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP, SIGSYS];
+        signals::take(faults.into_iter().chain([SIGXCPU, SIGABRT, SIGALRM]), handle);
         if let Err(error) = system_call::keep_out(&mapping::IMAGES) {
             eprintln!(
                 "the host does not filter system calls ({error}): those of a driver that runs wild reach it"
@@ -110,24 +105,22 @@ pub(crate) fn install() {
     });
 }
 
-/// Lets `handler` have a signal, on the stack for crashes.
-fn on(signal: c_int, handler: extern "C" fn(c_int, *mut siginfo_t, *mut c_void)) {
-    // SAFETY: all-zero is a valid value of this structure of integers and a nullable pointer.
-    let mut action: libc::sigaction = unsafe { MaybeUninit::zeroed().assume_init() };
-    action.sa_sigaction = handler as usize;
-    action.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK | libc::SA_NODEFER;
-    // SAFETY: the handler has the signature that SA_SIGINFO asks for and lives forever.
-    unsafe { libc::sigaction(signal, &raw const action, ptr::null_mut()) };
+/// Does what a signal asks for.
+fn handle(signal: c_int, info: &siginfo_t, context: &mut ucontext_t) {
+    match signal {
+        SIGXCPU => expire(context),
+        SIGABRT => abort(context),
+        SIGALRM => last_words::end("the report took too long"),
+        _ => fault(signal, info, context),
+    }
 }
 
 /// Says that the host's heap is broken: what a driver has written to shows there as it would in Windows' pool. A
 /// panic of the simulator ends as ever, with the signal.
-extern "C" fn abort(_: c_int, _: *mut siginfo_t, context: *mut c_void) {
+fn abort(context: &ucontext_t) {
     if !is_running() || std::thread::panicking() {
         return;
     }
-    // SAFETY: with SA_SIGINFO the kernel passes a valid, aligned machine context, which is the handler's.
-    let context = unsafe { &*context.cast::<ucontext_t>() };
     let ip = context.uc_mcontext.gregs[libc::REG_RIP as usize] as u64;
     last_words::begin(&Bugcheck { code: 0x13A, parameters: [0, 0, ip, 0] });
     // A report would need the heap.
@@ -136,9 +129,7 @@ extern "C" fn abort(_: c_int, _: *mut siginfo_t, context: *mut c_void) {
 
 /// Reports a thread that has used up its time: see [`overrun`]; or the process, where the host limits that
 /// (`RLIMIT_CPU`).
-extern "C" fn expire(_: c_int, _: *mut siginfo_t, context: *mut c_void) {
-    // SAFETY: with SA_SIGINFO the kernel passes a valid, aligned machine context, which is the handler's.
-    let context = unsafe { &*context.cast::<ucontext_t>() };
+fn expire(context: &ucontext_t) -> ! {
     if !is_running() {
         // SAFETY: ending the process is what the signal does where nothing handles it.
         unsafe { libc::_exit(128 + SIGXCPU) }
@@ -148,14 +139,10 @@ extern "C" fn expire(_: c_int, _: *mut siginfo_t, context: *mut c_void) {
     let registers = REGISTERS.map(|register| context.uc_mcontext.gregs[register as usize] as u64);
     let ip = context.uc_mcontext.gregs[libc::REG_RIP as usize] as u64;
     let ip = image_at(ip).map_or(ip, |image| image.origin(ip));
-    finish(reporting, bugcheck, &text, &loader::from_registers(ip, registers, true));
+    finish(reporting, bugcheck, &text, &loader::from_registers(ip, registers, true))
 }
 
-extern "C" fn handle(signal: c_int, info: *mut siginfo_t, context: *mut c_void) {
-    // SAFETY: with SA_SIGINFO the kernel passes a valid description.
-    let info = unsafe { &*info };
-    // SAFETY: with SA_SIGINFO the kernel passes a valid, aligned machine context, which is the handler's.
-    let context = unsafe { &mut *context.cast::<ucontext_t>() };
+fn fault(signal: c_int, info: &siginfo_t, context: &mut ucontext_t) {
     let ip = context.uc_mcontext.gregs[libc::REG_RIP as usize] as u64;
     if signal == SIGTRAP && (emulate::stepped(context) || atomics::trapped(context)) {
         return;

@@ -4,15 +4,12 @@
 //! faults or waits, and what is left says why the process ends. Nothing here uses more than its own statics.
 
 use core::fmt::{self, Write};
-use core::mem::MaybeUninit;
-use core::ptr;
 use core::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
-use libc::{SIGALRM, c_int};
 use ntsim_core::bugcheck::Bugcheck;
 use ntsim_core::sched::hooks::EXIT_CODE;
 
-/// Seconds that a report may take; symbols of a large PDB are read for it.
+/// Seconds that a report may take before SIGALRM ends it; symbols of a large PDB are read for it.
 const SECONDS: usize = 20;
 
 /// The thread that reports, as the host numbers it; 0 while none does.
@@ -42,21 +39,6 @@ pub(super) fn begin(bugcheck: &Bugcheck) -> Reporting {
             host(libc::SYS_pause, [0; 3]);
         },
     }
-}
-
-/// Lets a report end that takes too long.
-pub(super) fn install() {
-    // SAFETY: all-zero is a valid value of this structure of integers and a nullable pointer.
-    let mut action: libc::sigaction = unsafe { MaybeUninit::zeroed().assume_init() };
-    let handler: extern "C" fn(c_int) = expired;
-    action.sa_sigaction = handler as usize;
-    action.sa_flags = libc::SA_ONSTACK;
-    // SAFETY: the handler has the signature of one without SA_SIGINFO and lives forever.
-    unsafe { libc::sigaction(SIGALRM, &raw const action, ptr::null_mut()) };
-}
-
-extern "C" fn expired(_: c_int) {
-    end("the report took too long")
 }
 
 /// Ends the process with a line that says what it stopped with, and why there is no more.

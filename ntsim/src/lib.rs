@@ -54,6 +54,7 @@
 //! | `crash` | crash reports |
 //! | `emulate` | instructions of drivers that fault in a process |
 //! | `system_call` | system calls of drivers, which must not reach the host |
+//! | `signals` | the way from a signal of the host into the simulator |
 //! | `last_words` | the line in place of a report that can't be written |
 //! | `report` | [`Report`]: findings, leaks, counts |
 //!
@@ -109,6 +110,7 @@ mod last_words;
 pub mod machine;
 mod network;
 mod report;
+mod signals;
 mod system_call;
 #[cfg(test)]
 mod tests;

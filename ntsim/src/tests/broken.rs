@@ -264,3 +264,55 @@ fn entry_point_finds_nothing_of_the_simulator_on_the_stack() {
         assert!(machine.shutdown().is_clean());
     }
 }
+
+/// `pushfq; or dword [rsp], 1 << bit; popfq`.
+fn set_flag(f: &mut Function, bit: u32) -> &mut Function {
+    f.raw(&[0x9C, 0x81, 0x0C, 0x24]).raw(&(1_u32 << bit).to_le_bytes()).raw(&[0x9D])
+}
+
+/// The processor's flag that asks for alignment checks.
+const ALIGNMENT_CHECK: u32 = 18;
+/// The processor's flag that lets string instructions go downwards.
+const DIRECTION: u32 = 10;
+
+#[test]
+fn alignment_check_flag_faults_nothing_in_kernel_code() {
+    let folder = tempfile::tempdir().unwrap();
+    let imports = [("ntoskrnl.exe", "KeGetCurrentIrql")];
+    // It reads a word at an odd address, `mov eax, [rsp + 1]`, and calls and returns with the flag set.
+    let entry = |f: &mut Function| {
+        f.set_unload(1);
+        set_flag(f, ALIGNMENT_CHECK).raw(&[0x8B, 0x44, 0x24, 0x01]);
+        set_flag(f, ALIGNMENT_CHECK).call(0);
+        set_flag(f, ALIGNMENT_CHECK).raw(SUCCEED);
+    };
+    let path = write(folder.path(), "align.sys", &imports, &[&entry, &|_| {}]);
+    let machine = Machine::builder().boot();
+    machine.load(&path).unwrap().unload();
+    assert!(machine.shutdown().is_clean());
+}
+
+#[test]
+fn fault_with_alignment_check_flag_is_reported() {
+    let report = crash(
+        "broken::fault_with_alignment_check_flag_is_reported",
+        Irql::PASSIVE,
+        &[],
+        &[&|f| _ = set_flag(f, ALIGNMENT_CHECK).raw(&[0x0F, 0x0B])],
+    );
+    assert!(report.contains("STOP: 0x7E SYSTEM_THREAD_EXCEPTION_NOT_HANDLED (0xc000001d,"), "{report}");
+}
+
+#[test]
+fn direction_flag_that_a_driver_leaves_set_is_found() {
+    let folder = tempfile::tempdir().unwrap();
+    let imports = [("ntoskrnl.exe", "KeGetCurrentIrql")];
+    let load = |entry: &dyn Fn(&mut Function)| {
+        let path = write(folder.path(), "down.sys", &imports, &[entry, &|_| {}]);
+        let machine = Machine::builder().boot();
+        machine.load(&path).unwrap().unload();
+        machine.shutdown().findings.iter().map(|finding| finding.rule).collect::<Vec<_>>()
+    };
+    assert_eq!(load(&|f| _ = set_flag(f.set_unload(1), DIRECTION).call(0).raw(SUCCEED)), ["DirectionFlag"]);
+    assert_eq!(load(&|f| _ = set_flag(f.set_unload(1), DIRECTION).raw(SUCCEED)), ["DirectionFlag"]);
+}

@@ -1,6 +1,6 @@
 //! Calls from the kernel into driver code.
 
-use super::depth;
+use super::{depth, flags};
 use crate::bugcheck::Bugcheck;
 use crate::sched::local::{self, Local};
 use crate::sched::{Irql, What, answered, irql, lower, point_at, raise};
@@ -23,6 +23,7 @@ pub fn call_driver<R: 'static>(name: &'static str, call: impl FnOnce() -> R) -> 
     let stay = |local: &Local| local.thread.get().map(|thread| &thread.stays.in_driver);
     local::with(|local| stay(local).inspect(|stay| stay.enter()));
     let result = depth::within(call);
+    flags::check_direction(|| format!("{name} returned with the direction flag set"));
     local::with(|local| stay(local).inspect(|stay| stay.leave()));
     answered(name, &result);
     let (after, held, still_disabled, still_guarded) = local::with(state);

@@ -7,6 +7,7 @@
 
 use core::ffi::c_void;
 
+use super::flags;
 use crate::sched::local::{self, CROSSING, Crossing};
 use crate::verifier::{self, Finding};
 
@@ -39,7 +40,9 @@ pub unsafe fn call_image(
     let result = unsafe { cross(routine, first, second, crossing) };
     local::with(|local| local.crossing.set(outer));
     // SAFETY: it is this function's own.
-    if unsafe { (*crossing).difference } != 0 {
+    let Crossing { difference, flags, .. } = unsafe { *crossing };
+    flags::check(flags, || format!("{name} returned with the direction flag set"));
+    if difference != 0 {
         let text = format!("{name} returned with other values in registers that it has to keep");
         verifier::report(Finding::new("NonvolatileRegisters").text(text));
     }
@@ -90,7 +93,6 @@ unsafe extern "sysv64" fn cross(
         "mov r14, rax",
         "mov r15, rax",
         "call r11",
-        "cld",
         "mov r11, gs:[{crossing}]",
         "mov r10, {poison}",
         "lea r9, [rsp + 8 * ({words} + 1)]",
@@ -113,6 +115,10 @@ unsafe extern "sysv64" fn cross(
         "or r9, r15",
         "mov [r11 + 8], r9",
         "mov rsp, [r11]",
+        "pushfq",
+        "pop r9",
+        "mov [r11 + 16], r9",
+        "cld",
         "pop r15",
         "pop r14",
         "pop r13",

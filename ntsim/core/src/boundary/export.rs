@@ -36,7 +36,7 @@
 //! A body is an unsafe function: its contract is the one that Microsoft documents for the real function.
 //! It must not panic: there is no way to unwind through a driver's frames, so the process would abort.
 
-use super::depth;
+use super::{depth, flags};
 use crate::bugcheck::Bugcheck;
 use crate::sched::{self, Irql, What, local};
 use crate::verifier::{self, Finding};
@@ -63,6 +63,7 @@ unsafe impl Sync for Export {}
 #[inline]
 pub fn enter<R: 'static>(export: &'static Export, body: impl FnOnce() -> R) -> R {
     local::entered(export.name, depth::deeper, || {
+        flags::check_direction(|| format!("{} called with the direction flag set", export.name));
         sched::point_at(|| What::Calls(export.name, local::argument()));
         let irql = sched::irql();
         if irql < export.lowest || irql > export.highest {

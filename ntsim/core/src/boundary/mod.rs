@@ -5,6 +5,7 @@ mod call;
 mod cross;
 mod depth;
 pub mod export;
+mod flags;
 
 pub use call::{COMPLETION, call_driver};
 pub use cross::call_image;

@@ -61,11 +61,13 @@ pub struct Local {
 
 /// The state that a call into an image saves and restores, whatever became of the registers.
 #[repr(C)]
-#[derive(Default)]
+#[derive(Clone, Copy, Default)]
 pub(crate) struct Crossing {
     pub(crate) stack_pointer: u64,
     /// Bits in which the registers differ from what they were.
     pub(crate) difference: u64,
+    /// The processor's flags behind the call.
+    pub(crate) flags: u64,
 }
 
 /// A call of a driver into the kernel that has not returned yet.

@@ -1,7 +1,7 @@
 //! The code of thunks, which lies behind the image and is the same wherever that is loaded.
 //!
 //! The area begins with the address of the function that a point calls, then code that all thunks share: it
-//! keeps what a call of that function may change. Then comes a thunk for each place that was changed:
+//! keeps what a call of that function may change, and clears the direction flag, which a driver's own code may set. Then comes a thunk for each place that was changed:
 //!
 //! ```text
 //!     pushfq; push rax; mov eax, <kind and address>; call <shared>; pop rax; popfq     the point
@@ -20,6 +20,7 @@ const SHARED: u32 = 8;
 /// one with the point and the image's base.
 const KEEP: [&[u8]; 2] = [
     &[
+        0xFC, // cld
         0x51, // push rcx
         0x52, // push rdx
         0x41, 0x50, // push r8

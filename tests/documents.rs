@@ -1,10 +1,16 @@
 //! Checks of the documents: the files, tests and supported systems that they name.
 
 #![cfg(not(windows))]
-#![allow(clippy::expect_used, reason = "a test ends when what it needs is not there")]
+#![allow(
+    clippy::expect_used,
+    clippy::std_instead_of_alloc,
+    reason = "a test ends when what it needs is not there"
+)]
 
+use std::collections::BTreeSet;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::process::Command;
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -35,31 +41,6 @@ fn assumptions_row_has_text_in_each_cell() {
         rows += 1;
     }
     assert!(rows > 20, "{rows} rows are not the page's");
-}
-
-/// The file of Rust, or the function `test::name`, that a word names.
-fn named(word: &str) -> Option<(PathBuf, Option<&str>)> {
-    if word.ends_with(".rs") && word.contains('/') && !word.contains(' ') {
-        return Some((root().join(word), None));
-    }
-    let (file, function) = word.split_once("::")?;
-    let plain = |text: &str| text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
-    let test = root().join("tests").join(file).with_extension("rs");
-    (plain(file) && plain(function)).then_some((test, Some(function)))
-}
-
-#[test]
-fn assumptions_row_names_existing_files_and_tests() {
-    let page = text("docs/assumptions.md");
-    let names: Vec<_> = page.split('`').skip(1).step_by(2).filter_map(named).collect();
-    assert!(!names.is_empty(), "the page names files and tests");
-    for (file, function) in names {
-        let source = fs::read_to_string(&file).unwrap_or_default();
-        assert!(!source.is_empty(), "there is no {}", file.display());
-        if let Some(function) = function {
-            assert!(source.contains(&format!("fn {function}(")), "no {function} in {}", file.display());
-        }
-    }
 }
 
 /// Terms that a reader from the field searches for.
@@ -129,4 +110,142 @@ fn supported_systems_match_in_every_text() {
         assert!(manifest.contains(line), "wdk-build reads {line}");
     }
     assert!(text("inf/softndk.inx").contains(".20348"), "the INF asks for the build of Windows Server 2022");
+}
+
+/// The files that git tracks.
+fn tracked() -> Vec<String> {
+    let output = Command::new("git").arg("ls-files").current_dir(root()).output().expect("git can be run");
+    let files: Vec<String> = String::from_utf8_lossy(&output.stdout).lines().map(str::to_owned).collect();
+    assert!(files.len() > 100, "git lists {} files", files.len());
+    files
+}
+
+fn is_part(c: char) -> bool {
+    c.is_ascii_alphanumeric() || c == '_'
+}
+
+/// The identifiers in the code of the sources, comments left out. This file, which has names of others, does not count.
+fn identifiers(files: &[String]) -> BTreeSet<String> {
+    let code = |file: &&String| {
+        let end = Path::new(file).extension().and_then(|end| end.to_str());
+        matches!(end, Some("rs" | "c" | "h" | "toml" | "inx")) && *file != "tests/documents.rs"
+    };
+    let mut names = BTreeSet::new();
+    for file in files.iter().filter(code) {
+        names.extend(Path::new(file).iter().filter_map(|part| part.to_str()).flat_map(words));
+        // A file that is deleted and not committed yet is listed too.
+        let text = fs::read_to_string(root().join(file)).unwrap_or_default();
+        for line in text.lines() {
+            names.extend(words(line.split("//").next().unwrap_or_default()));
+        }
+    }
+    names
+}
+
+fn words(text: &str) -> Vec<String> {
+    text.split(|c| !is_part(c)).map(str::to_owned).collect()
+}
+
+/// Names in the documents that are not of this repository.
+const FOREIGN: [&str; 6] =
+    ["NdkCloseObject", "LOOM_MAX_PREEMPTIONS", "_In_opt_", "rdma_rxe", "siw", "sysenter"];
+
+/// The pages whose names are those of Windows and its tools.
+const OF_WINDOWS: [&str; 1] = ["docs/windows.md"];
+
+/// Returns why a word between backticks names nothing that exists; `None` if it does, or is no name.
+fn fault(word: &str, files: &[String], identifiers: &BTreeSet<String>) -> Option<String> {
+    let first = word.split('/').next().unwrap_or_default();
+    let is_path = word.contains('/') && word.chars().all(|c| is_part(c) || matches!(c, '/' | '.' | '-'));
+    if is_path && (word.ends_with(".rs") || files.iter().any(|file| file.starts_with(&format!("{first}/")))) {
+        let inner = format!("/{}/", word.trim_matches('/'));
+        let exists = files.iter().any(|file| format!("/{file}/").contains(&inner));
+        return (!exists).then(|| format!("no file {word}"));
+    }
+    let segments: Vec<&str> = word.trim_end_matches("()").split("::").collect();
+    let is_name = |segment: &&str| {
+        segment.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_') && segment.chars().all(is_part)
+    };
+    if !segments.iter().all(is_name) || word.ends_with('_') || FOREIGN.contains(&word) {
+        return None;
+    }
+    if let Some(unknown) = segments.iter().find(|segment| !identifiers.contains(**segment)) {
+        return Some(format!("no {unknown} in the code"));
+    }
+    // `file::test`, as the tables of tests have it.
+    let [file, test] = segments[..] else { return None };
+    if file.starts_with(char::is_uppercase) || test.matches('_').count() < 2 {
+        return None;
+    }
+    let of_module = |path: &&String| {
+        path.ends_with(".rs") && Path::new(path).with_extension("").iter().any(|part| part == file)
+    };
+    let defines = |path: &String| {
+        let text = fs::read_to_string(root().join(path)).unwrap_or_default();
+        words(&text).iter().any(|name| name == test)
+    };
+    let mut modules = files.iter().filter(of_module).peekable();
+    // Where there is no such file, the first name is a scenario with its variants, or a crate.
+    modules.peek()?;
+    (!modules.any(defines)).then(|| format!("no {test} in {file}"))
+}
+
+#[test]
+fn document_names_existing_files_tests_and_identifiers() {
+    let files = tracked();
+    let identifiers = identifiers(&files);
+    let mut faults = Vec::new();
+    let mut named = 0;
+    for page in files.iter().filter(|file| file.ends_with(".md") && !OF_WINDOWS.contains(&file.as_str())) {
+        let prose: String = text(page).split("```").step_by(2).collect();
+        for word in prose.split('`').skip(1).step_by(2) {
+            named += 1;
+            faults.extend(fault(word, &files, &identifiers).map(|why| format!("{page}: `{word}`: {why}")));
+        }
+    }
+    assert!(named > 1000, "{named} names are not those of all pages");
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+#[test]
+fn name_of_no_file_test_or_identifier_is_a_fault() {
+    let files = tracked();
+    let identifiers = identifiers(&files);
+    let is_fault = |word| fault(word, &files, &identifiers).is_some();
+    for word in ["tests/no_such_file.rs", "provider/src/nowhere", "NoSuchType", "ObjectRef::no_such_function"]
+    {
+        assert!(is_fault(word), "{word}");
+    }
+    assert!(is_fault("close::cleanup_waits_for_no_such_thing"));
+    for word in ["tests/words.rs", "connection/state.rs", "ObjectRef", "any text", "NdkCloseObject", "a/b"] {
+        assert!(!is_fault(word), "{word}");
+    }
+}
+
+#[test]
+fn planted_mistakes_have_a_row_each() {
+    let page = text("docs/close.md");
+    let is_name = |word: &&str| {
+        word.len() > 3 && word[..2].bytes().all(|c| c.is_ascii_digit()) && word.as_bytes()[2] == b'-'
+    };
+    let rows: BTreeSet<&str> = page
+        .lines()
+        .filter(|line| line.starts_with('|'))
+        .flat_map(|row| row.split('`'))
+        .filter(is_name)
+        .collect();
+    let files = tracked();
+    let patches: BTreeSet<&str> =
+        files.iter().filter_map(|file| file.strip_prefix("tests/mutants/")?.strip_suffix(".patch")).collect();
+    assert_eq!(rows, patches);
+}
+
+#[test]
+fn mutated_paths_exist() {
+    let settings = text(".cargo/mutants.toml");
+    let globs: Vec<_> = settings.split('"').filter(|text| text.contains("/src/")).collect();
+    assert!(globs.len() > 5, "{globs:?}");
+    for glob in globs {
+        assert!(root().join(glob.trim_end_matches("/**")).exists(), "there is no {glob}");
+    }
 }

@@ -2,7 +2,7 @@
 //!
 //! # Adding a function
 //!
-//! Put it into the file of its subject under the folder of its prefix (`ke/event.rs` for `KeSetEvent`):
+//! Put it into the file of its subject under the folder of its prefix (`ke/object_exports.rs` for `KeSetEvent`):
 //!
 //! ```ignore
 //! use sys::wdm::signature;
@@ -13,7 +13,7 @@
 //!     /// Signals an event; returns its previous state.
 //!     #[irql(PASSIVE..=DISPATCH)]
 //!     fn KeSetEvent(event: *mut KEVENT, increment: KPRIORITY, wait: BOOLEAN) -> LONG {
-//!         …
+//!         // ...
 //!     }
 //! }
 //! ```
@@ -87,7 +87,7 @@ fn wrong_irql(export: &'static Export, irql: Irql) {
     )));
 }
 
-/// Declares emulated functions; see the head of [`export`](crate::export).
+/// Declares emulated functions; see the head of [`boundary::export`](crate::boundary::export).
 #[macro_export]
 macro_rules! exports {
     ($module:literal, $signature:ident; $( $(#[doc = $doc:literal])* #[irql($low:ident ..= $high:ident)]

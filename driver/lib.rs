@@ -5,17 +5,17 @@
 //!
 //! | module | is |
 //! |---|---|
-//! | [`driver`] | loading and unloading |
-//! | [`miniport`] | the entry points that NDIS calls: raw arguments in, a safe call, a status out |
-//! | [`adapter`] | one network adapter: how it comes, what it says about itself, how it goes |
-//! | [`oid`] | what NDIS asks of an adapter and tells it |
-//! | [`ethernet`] | the ports of the Ethernet switch, which is `vswitch`, on NDIS |
-//! | [`rdma`] | an adapter's RDMA side: enabled or not, opened and closed |
-//! | [`tdi`](mod@tdi) | the legacy transport's device |
-//! | [`addresses`] | which IP addresses an adapter has |
-//! | [`kernel`] | the kernel that the provider asks for |
-//! | [`failure`] | the steps of an initialisation, and how one that fails is told |
-//! | [`work`], [`framework`], [`heap`], [`nt`] | what the others use of NDIS, KMDF, the pool and the kernel |
+//! | `driver` | loading and unloading |
+//! | `miniport` | the entry points that NDIS calls: raw arguments in, a safe call, a status out |
+//! | `adapter` | one network adapter: how it comes, what it says about itself, how it goes |
+//! | `oid` | what NDIS asks of an adapter and tells it |
+//! | `ethernet` | the ports of the Ethernet switch, which is `vswitch`, on NDIS |
+//! | `rdma` | an adapter's RDMA side: enabled or not, opened and closed |
+//! | `tdi` | the legacy transport's device |
+//! | `addresses` | which IP addresses an adapter has |
+//! | `kernel` | the kernel that the provider asks for |
+//! | `failure` | the steps of an initialisation, and how one that fails is told |
+//! | `work`, `framework`, `heap`, `nt` | what the others use of NDIS, KMDF, the pool and the kernel |
 //!
 //! Locks: the list of the switch's ports, then one port's state. Nothing is called out of the driver,
 //! and no other lock is taken, under either. All other locks are taken alone.

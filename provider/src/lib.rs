@@ -44,7 +44,7 @@
 //! | `Port::objects` | which objects exist | nothing; explaining a close takes those of the line above inside it |
 //!
 //! But for that explanation no lock is taken while another is held, and no consumer is called with one held. The data path (post,
-//! transfer, complete, poll) takes none: see [`ring`](crate::ring) and [`combiner`](crate::combiner). Work
+//! transfer, complete, poll) takes none: see `ring` and `combiner`. Work
 //! requests that register or invalidate memory take that of their region or window.
 
 #![cfg_attr(not(any(test, loom)), no_std)]

@@ -29,6 +29,12 @@ const TRACED: usize = 20_000;
 /// Plays with findings after which no more are started.
 const ENOUGH: usize = 10;
 
+/// Returns whether there is a scenario with this name.
+#[cfg(test)]
+pub(crate) fn is_scenario(name: &str) -> bool {
+    selection::Scenario::named(name).is_some()
+}
+
 /// Builds the drivers, plays, and prints what was found.
 pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     let scenarios = selection::select(&options.scenario)?;

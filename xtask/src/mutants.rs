@@ -127,6 +127,29 @@ mod tests {
     }
 
     #[test]
+    fn check_names_an_existing_test_or_scenario() {
+        let listed = std::process::Command::new("git").arg("ls-files").current_dir(crate::root()).output();
+        let listed = String::from_utf8(listed.unwrap().stdout).unwrap();
+        let sources = listed.lines().filter(|file| file.ends_with(".rs"));
+        let part = |c: char| c.is_alphanumeric() || c == '_';
+        let words: BTreeSet<String> = sources
+            .flat_map(|file| {
+                let text = std::fs::read_to_string(crate::root().join(file)).unwrap_or_default();
+                text.split(|c| !part(c)).map(str::to_owned).collect::<Vec<_>>()
+            })
+            .collect();
+        for mutant in mutants() {
+            for check in &mutant.checks {
+                let exists = match check.layer {
+                    patch::Layer::Explore { .. } => crate::explore::is_scenario(&check.test),
+                    _ => check.test.split("::").all(|name| words.contains(name)),
+                };
+                assert!(exists, "{}: {check}", mutant.name);
+            }
+        }
+    }
+
+    #[test]
     fn each_of_the_ten_behaviours_has_a_mutant() {
         let behaviours: BTreeSet<u8> = mutants().iter().map(|mutant| mutant.behaviour).collect();
         assert_eq!(behaviours, (1..=10).collect());

@@ -75,6 +75,10 @@ fn source_checks(compiler: Compiler, linters: Linters) -> Vec<(&'static str, Com
     let mut documentation = cargo();
     fuzz::exclude(documentation.args(["test", "--workspace", "--exclude", "softndk"])).arg("--doc");
 
+    let mut links = cargo();
+    fuzz::exclude(links.args(["doc", "--workspace", "--no-deps", "--document-private-items"]))
+        .env("RUSTDOCFLAGS", "-D warnings");
+
     vec![
         ("formatting", format),
         ("formatting, drivers and kit", format_drivers),
@@ -82,6 +86,7 @@ fn source_checks(compiler: Compiler, linters: Linters) -> Vec<(&'static str, Com
         ("clippy, drivers and kit", lint_drivers),
         ("unit and property tests", unit),
         ("documentation tests", documentation),
+        ("links of the documentation", links),
     ]
 }
 

@@ -3,7 +3,7 @@
 //!
 //! A consumer opens an adapter through Winsock Kernel, as it does on Windows, which hands it over with
 //! [`open_adapter`]. The objects it gets are
-//! the provider's own, but their dispatch pointers lead to the layer's [tables](tables): each function
+//! the provider's own, but their dispatch pointers lead to the layer's tables: each function
 //! checks what the consumer passes, calls the provider's with the layer's own completion and events in
 //! place of the consumer's, and checks what comes back, then and whenever it comes.
 //!
@@ -14,12 +14,12 @@
 //!                               └── layer's callback ─▶ consumer
 //! ```
 //!
-//! - [`shadow`]: what is known about one object; [`ties`]: which must outlive which;
-//! - [`context`], [`callback`], [`request`], [`close`]: what goes to the provider in place of the
+//! - `shadow`: what is known about one object; `ties`: which must outlive which;
+//! - `context`, `callback`, `request`, `close`: what goes to the provider in place of the
 //!   consumer's callbacks, and what may come back;
-//! - [`explain`]: what still holds a close;
-//! - [`bracket`]: which side a thread is on;
-//! - [`work`], [`arm`], [`token`], [`address`]: models of what the provider may do on the data path, with
+//! - `explain`: what still holds a close;
+//! - `bracket`: which side a thread is on;
+//! - `work`, `arm`, `token`, `address`: models of what the provider may do on the data path, with
 //!   memory, and with local addresses;
 //! - the rest: one file per object;
 //! - [`rules`]: what is watched.

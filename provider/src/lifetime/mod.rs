@@ -31,7 +31,7 @@
 //!
 //! # Why no interleaving is wrong
 //!
-//! "All counts zero and CLOSING set and CLOSE CALL clear" is one value of one word: [`FREE`]. Every
+//! "All counts zero and CLOSING set and CLOSE CALL clear" is one value of one word: `FREE`. Every
 //! transition is one read-modify-write, so in the total order of the word's modifications the value
 //! appears at most once: it has no hold left to release, `try_acquire` refuses under CLOSING, `acquire` needs a
 //! hold, and `close` refuses under CLOSING. Exactly one call makes that transition, and its outcome alone
@@ -164,7 +164,7 @@ pub struct Holds {
     pub successors: u32,
     /// Requests, calls and connections in progress.
     pub requests: u32,
-    /// Dpc calls queued or running.
+    /// DPCs that are queued or running.
     pub callbacks: u32,
 }
 

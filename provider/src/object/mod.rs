@@ -7,7 +7,8 @@
 //! order:
 //!
 //! 1. the object's memory is freed;
-//! 2. its body is dismantled: endpoints, queues and tables go, what must outlive it ([`ObjectType::AntecedentRefs`]) stays;
+//! 2. its type-specific state is taken apart: endpoints, queues and tables go, what must outlive it
+//!    ([`ObjectType::Antecedents`]) stays;
 //! 3. the consumer's close completion is called, if the close was pending;
 //! 4. the antecedent references are dropped, which may free the antecedents in their turn (CL-5, CL-6).
 //!
@@ -74,8 +75,8 @@ pub trait ObjectType<K: Kernel>: Sized + Send + Sync + 'static {
     /// Takes the object apart: drops everything but the antecedent references.
     fn into_antecedents(self) -> Self::Antecedents;
 
-    /// Makes the consumer's callbacks for `events`, the bits that [`Object::post`] was given since the
-    /// last call, and [`TIMER`]. At DISPATCH_LEVEL, never on two processors at once for one object.
+    /// Makes the consumer's callbacks for `events`, the bits that `Object::post` was given since the last
+    /// call, and `TIMER`. At DISPATCH_LEVEL, never on two processors at once for one object.
     fn deliver(object: &Object<K, Self>, events: u32);
 }
 

@@ -1,17 +1,17 @@
 //! A consumer that does everything wrong that the interface lets it, driven by arbitrary bytes.
 //!
 //! [`run`] is the body of the fuzz target, and of a test over random bytes. It reads the bytes as calls
-//! ([`calls`]) into the provider's dispatch tables: objects of two adapters mixed with each other, requests in
+//! (`calls`) into the provider's dispatch tables: objects of two adapters mixed with each other, requests in
 //! wrong states, tokens that are stale, foreign or made up, ranges that end outside of their region or wrap
 //! around, queues posted beyond their depth, closes in any order. What a kernel-mode consumer must not do, as
 //! calling with an object that it has closed, it does not do: nothing could survive that.
 //!
 //! | rule | checked by |
 //! |---|---|
-//! | exactly one result per accepted request, none per refused one (WR-2, WR-6) | [`ledger`] |
-//! | a request completes once if it pended, never if it did not (RQ-1, RQ-2) | [`ledger`] |
-//! | a close pends or not, and completes accordingly, after everything else of its object (CL-1 to CL-3) | [`ledger`] |
-//! | no byte changes without a granted right to write it | [`memory`] |
+//! | exactly one result per accepted request, none per refused one (WR-2, WR-6) | `ledger` |
+//! | a request completes once if it pended, never if it did not (RQ-1, RQ-2) | `ledger` |
+//! | a close pends or not, and completes accordingly, after everything else of its object (CL-1 to CL-3) | `ledger` |
+//! | no byte changes without a granted right to write it | `memory` |
 //! | nothing touches memory that is not there | the sanitizer of the fuzzer |
 
 #![allow(

@@ -50,7 +50,7 @@ pub unsafe fn call_image(
 }
 
 /// # Safety
-/// As [`call`]; `crossing` is also what `gs` leads to.
+/// As [`call_image`]; `crossing` is also what `gs` leads to.
 #[unsafe(naked)]
 unsafe extern "sysv64" fn cross(
     routine: *const (),

@@ -7,7 +7,7 @@
 //!
 //! For the layers above, of which it knows none (they install [`hooks`]):
 //!
-//! - [`irql`], [`raise`], [`lower`]: the calling thread's level;
+//! - [`irql`](fn@irql), [`raise`], [`lower`]: the calling thread's level;
 //! - [`spawn`]: a thread of the machine, at PASSIVE_LEVEL;
 //! - [`attach`]: makes a host thread one of the machine's;
 //! - [`block`], [`wake`]: waiting (dispatcher objects are built on these; see `ke`);

@@ -103,7 +103,7 @@ pub(crate) fn wake_all() {
 
 /// Queues `deferred` for processor `target`, or the caller's own.
 ///
-/// If that begins the processing of the queue (see [`dpc_queue`](super::dpc_queue)), it runs before this
+/// If that begins the processing of the queue (see `dpc_queue`), it runs before this
 /// returns where the processor is the caller's own and the caller is below DISPATCH_LEVEL, and when the level is
 /// lowered if it is not; on another processor, its service thread runs it. The service thread also runs what is
 /// deferred, when it is due.

@@ -1,8 +1,8 @@
 //! NDIS: registers miniport drivers, runs their adapters through their states, and plays the protocol on
 //! top of them.
 //!
-//! The user's side is [`Adapter`], from [`Machine::adapter`](crate::Machine::adapter), and the functions
-//! of the machine that start and stop adapters. What a driver calls is in the files named for it. The
+//! The user's side is [`Adapter`], from [`adapter`](fn@adapter), and the functions
+//! that start and stop adapters. What a driver calls is in the files named for it. The
 //! rules are those of NDIS and of Driver Verifier's NDIS checks; codes of findings are those of bug
 //! check 0x7C (BUGCODE_NDIS_DRIVER).
 

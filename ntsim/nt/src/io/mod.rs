@@ -1,10 +1,9 @@
 //! The I/O manager: devices and their names, open files, requests on their way through drivers.
 //!
 //! The user-mode side is [`File`]: what a program on Windows does with CreateFile, DeviceIoControl and
-//! CloseHandle, a test does with [`Machine::open`](crate::Machine::open) and the methods of the handle; who
-//! opens it is an [`Opener`].
-//! Inside, everything is a request packet ([`irp`]) that is sent ([`dispatch`]), completed
-//! ([`complete`]) and perhaps cancelled ([`cancel`]); the rules that drivers must keep are checked at
+//! CloseHandle, a test does with [`open`](fn@open) and the methods of the handle, in the context of an [`Opener`].
+//! Inside, everything is a request packet (`irp`) that is sent (`dispatch`), completed
+//! (`complete`) and perhaps cancelled (`cancel`); the rules that drivers must keep are checked at
 //! these three places.
 
 mod build;

@@ -77,7 +77,7 @@ impl Access {
     /// Grants the subject what it asks for, as the device's descriptor says.
     ///
     /// # Errors
-    /// As [`check`].
+    /// As [`check`](super::check::check()).
     pub(crate) fn grant(&mut self, device: &Descriptor) -> Result<(), NTSTATUS> {
         // SAFETY: the block is this access's own, and no driver has it yet.
         let Layout { state, .. } = unsafe { &mut *self.block.as_ptr::<Layout>() };

@@ -1,9 +1,9 @@
-//! The security reference monitor: who opens a file, and who may have which access to what.
+//! The security reference monitor: the openers of files, and their access to objects.
 //!
 //! A [`Subject`] opens files ([`Opener`](crate::io::Opener)); a [`Descriptor`] says what it may do. The I/O
-//! manager checks the device's descriptor and sends the create with an access state ([`access`]), by
-//! which drivers ask [`SeAccessCheck`](exports) about descriptors of their own, which they have made from it by
-//! [`SeAssignSecurity`](exports).
+//! manager checks the device's descriptor and sends the create with an access state (`access`), by
+//! which drivers ask `SeAccessCheck` about descriptors of their own, which they have made from it by
+//! `SeAssignSecurity`.
 //!
 //! There are no privileges, no audits, no impersonation, no integrity levels, and no entries for parts of an
 //! object.

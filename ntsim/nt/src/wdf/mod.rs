@@ -1,9 +1,9 @@
 //! The Kernel-Mode Driver Framework, version 1.33, as a driver in miniport mode or with its own dispatch
 //! routines uses it.
 //!
-//! A driver's entry stub binds through the loader's `WdfVersionBind` ([`bind`]) and gets a table of
-//! functions ([`table`]). What is here works as on Windows; every other slot of the table holds a
-//! function that stops the machine and says which one the driver wanted. Everything is an [`object`].
+//! A driver's entry stub binds through the loader's `WdfVersionBind` (`bind`) and gets a table of
+//! functions (`table`). What is here works as on Windows; every other slot of the table holds a
+//! function that stops the machine and says which one the driver wanted. Everything is an `object`.
 
 mod bind;
 mod client;

@@ -1,4 +1,4 @@
-//! A kernel for tests: deferred calls, and cancel routines on their way, wait until [`drive`].
+//! A kernel for tests: DPCs, and cancel routines on their way, wait until [`pump`].
 
 mod lock;
 #[cfg_attr(not(test), allow(dead_code, reason = "the fuzz target has one processor"))]
@@ -391,7 +391,7 @@ impl Pending {
         self.state.borrow().data.clone()
     }
 
-    /// Cancels the request: its cancel routine, if it has one, is on its way until [`drive`].
+    /// Cancels the request: its cancel routine, if it has one, is on its way until [`pump`].
     pub(crate) fn cancel(&self, transport: &Transport<Host>) {
         let mut state = self.state.borrow_mut();
         state.cancelled = true;

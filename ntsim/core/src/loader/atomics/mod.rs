@@ -2,8 +2,8 @@
 //!
 //! Under a schedule, threads switch where a driver calls the kernel. Two threads that meet in a driver's own
 //! atomics, with no call between, would be seen in one order only. So an image that is loaded for such a
-//! schedule is changed: each of its locked and exchanging instructions ([`find`] says which) is replaced by a
-//! jump to a thunk behind the image ([`thunk`]), which passes a scheduling point, executes the instruction,
+//! schedule is changed: each of its locked and exchanging instructions (`find` says which) is replaced by a
+//! jump to a thunk behind the image (`thunk`), which passes a scheduling point, executes the instruction,
 //! passes another point and goes back. Where a jump does not fit, a breakpoint leads to the thunk. Other
 //! accesses to memory can be points, too: on x64 an atomic load or store is a plain MOV.
 //!

@@ -101,7 +101,7 @@ impl FromStr for Strategy {
 
 /// The order in which a machine's threads run: all of it follows from a seed.
 ///
-/// Given to [`Builder::schedule`](crate::machine::Builder::schedule). One thread of the machine then runs
+/// Given to [`Builder::schedule`](crate::boot::Builder::schedule). One thread of the machine then runs
 /// at a time, and the next one is chosen at every entry into the kernel and every return from it, at every
 /// call into a driver, and wherever a thread waits, for a spin lock or a processor too. Time stands still
 /// while a thread can run, and else jumps to the next deadline. The same seed therefore leads to the same

@@ -1,6 +1,6 @@
 //! Many connections with traffic, closed in the middle of it.
 //!
-//! A [round](round) opens both adapters, connects them many times, and drives either side of each group by a
+//! A [round] opens both adapters, connects them many times, and drives either side of each group by a
 //! thread of its own until enough requests have gone through. Then the consumer closes everything, at once or
 //! because the far adapter goes away; whether every rule was kept is said by the [`Round`] and, when the
 //! machine is shut down, by the simulator.

@@ -65,7 +65,7 @@ pub unsafe trait Request: Send + Sized + 'static {
     /// Copies `bytes` to its data buffer at `offset`; returns how many there was room for.
     fn fill(&mut self, offset: usize, bytes: &[u8]) -> usize;
 
-    /// Tells the client who is at the other end, where it asked for that.
+    /// Returns the address of the other end to the client, if it asked for that.
     fn return_peer(&mut self, peer: SocketAddr);
 
     /// Completes it. Up to DISPATCH_LEVEL, with no lock held, disarmed.
@@ -75,7 +75,7 @@ pub unsafe trait Request: Send + Sized + 'static {
 /// The source from which a client wants a datagram.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Source {
-    /// From whomever it comes.
+    /// From any source.
     Any,
     /// From this address; an unspecified host or port 0 in it is any.
     Address(SocketAddr),

@@ -88,7 +88,7 @@ pub(super) enum Deregister<K: Kernel> {
 }
 
 impl<K: Kernel> RegistrationState<K> {
-    /// The registration_state of `slot` in the token table of `pd`'s adapter.
+    /// The registration state of `slot` in the token table of `pd`'s adapter.
     pub(super) fn new(pd: ObjectRef<K, Pd<K>>, slot: u32, tokens: Tokens) -> Self {
         let state = State { phase: Phase::Idle, claimed: false, closing: false };
         Self { pd, slot, tokens, state: Lock::<K, _>::new(state) }

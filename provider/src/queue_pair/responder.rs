@@ -153,7 +153,7 @@ impl<K: Kernel> Responder<K> {
     }
 
     /// The oldest receive of its own queue, for a flush. Those of an SRQ are not this QP's to cancel. The caller has
-    /// the turn.
+    /// locked the delivery.
     pub(super) fn take_own(&self, sink: &mut Sgl) -> Option<Opaque> {
         match &self.receives {
             Receives::Own(queue) => queue.take(sink),

@@ -55,7 +55,7 @@ fn an_antecedent_completes_only_after_its_successors_completion_has_returned() {
     assert_eq!(close!(pair.log, pair.near.pd, NdkClosePd, "pd"), STATUS_PENDING);
     pair.log.pump();
     let log = pair.log.clone();
-    // Dpc calls that are made while the completion runs must not complete the antecedent.
+    // DPCs that are made while the completion runs must not complete the antecedent.
     pair.log.inside(move |seen| {
         if let Seen::Closed(_) = seen {
             let before = log.count();

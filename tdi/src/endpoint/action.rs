@@ -30,7 +30,7 @@ pub(crate) enum Action<S: System> {
     Next(LinkOf<S>),
     /// Copy data to a receive, and complete it.
     CopyToIrp(CopyToIrp<S>),
-    /// IndicateReceive the client data.
+    /// Indicate data to the client.
     IndicateReceive(IndicateReceive<S>),
     /// Send a message. Its bytes are those of a send request that stays in its queue until the message has
     /// passed or the link is gone.

@@ -29,7 +29,7 @@ pub(crate) struct Node {
     pub(crate) gone: bool,
     /// A connector that the consumer has not been shown; closed, it goes without a word.
     pub(crate) hidden: bool,
-    /// The session of a connector; `informed` is false while the connector is to be released by its DPC.
+    /// The connection of a connector; `informed` is false while the connector is to be released by its DPC.
     pub(crate) session: Option<usize>,
     pub(crate) informed: bool,
     /// A queue pair that a connector has.
@@ -99,7 +99,7 @@ impl Session {
 pub(crate) struct Tree {
     pub(crate) nodes: Vec<Node>,
     pub(crate) sessions: Vec<Session>,
-    /// Dpc calls are being made.
+    /// DPCs are being made.
     pub(crate) pumping: bool,
     /// The object whose callback runs.
     pub(crate) inside: Option<usize>,

@@ -159,7 +159,7 @@ impl World {
                 self.close(pick(&open, number)?);
             }
             Step::Again(call, qp, listener) => self.again(call, qp, listener)?,
-            // Dpc calls are not made inside a callback.
+            // DPCs are not made inside a callback.
             Step::Pump => {}
         }
         Some(())

@@ -12,17 +12,18 @@ use crate::port::PortState;
 pub(crate) struct Adapter<K: Kernel> {
     port: Shared<PortState<K>>,
     table: Table<K>,
-    /// True if a CQ notification may be called inside the call that causes it.
+    /// True if a CQ notification may be called inside the call that causes it, as the port had it at the opening.
     immediate: bool,
 }
 
 impl<K: Kernel> Adapter<K> {
-    /// An opening of `port`. `immediate`: a notification may come inside the call that causes it.
+    /// An opening of `port`.
     ///
     /// # Errors
     ///
     /// [`NoMemory`].
-    pub(crate) fn new(port: Shared<PortState<K>>, immediate: bool) -> Result<Self, NoMemory> {
+    pub(crate) fn new(port: Shared<PortState<K>>) -> Result<Self, NoMemory> {
+        let immediate = port.notifies_immediately();
         Ok(Self { port, table: Table::new()?, immediate })
     }
 

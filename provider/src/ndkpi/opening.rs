@@ -21,20 +21,6 @@ impl<K: Kernel> Port<K> {
     ///
     /// See [`OpenError`].
     pub fn open(&self, version: NDK_VERSION) -> Result<NonNull<NDK_ADAPTER>, OpenError> {
-        self.open_as(version, self.state().notifies_immediately())
-    }
-
-    /// As [`Port::open`], for a consumer whose notifications may come inside the call that causes them: it touches
-    /// nothing of a request after its post, and holds no lock in it. They take no way over another processor.
-    ///
-    /// # Errors
-    ///
-    /// See [`OpenError`].
-    pub fn open_immediate(&self, version: NDK_VERSION) -> Result<NonNull<NDK_ADAPTER>, OpenError> {
-        self.open_as(version, true)
-    }
-
-    fn open_as(&self, version: NDK_VERSION, immediate: bool) -> Result<NonNull<NDK_ADAPTER>, OpenError> {
         let spoken = VERSIONS
             .into_iter()
             .find(|spoken| spoken.Major == version.Major && version.Minor <= spoken.Minor)
@@ -42,7 +28,7 @@ impl<K: Kernel> Port<K> {
         if !self.enabled() {
             return Err(OpenError::NotReady);
         }
-        let adapter = Adapter::new(self.state().clone(), immediate)?;
+        let adapter = Adapter::new(self.state().clone())?;
         let adapter = Object::create(spoken, adapter::table::<K>(), adapter)?;
         Ok(adapter.cast())
     }

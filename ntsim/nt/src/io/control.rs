@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use sys::status::{NTSTATUS, STATUS_INSUFFICIENT_RESOURCES};
 use sys::wdm::{
-    IO_STACK_DEVICE_CONTROL, IO_STACK_LOCATION, IRP, IRP_MJ_DEVICE_CONTROL, IRP_MJ_INTERNAL_DEVICE_CONTROL,
-    METHOD_BUFFERED, METHOD_FROM_CTL_CODE, METHOD_NEITHER, METHOD_OUT_DIRECT,
+    IO_STACK_DEVICE_CONTROL, IO_STACK_LOCATION, IRP, IRP_MJ_DEVICE_CONTROL, METHOD_BUFFERED,
+    METHOD_FROM_CTL_CODE, METHOD_NEITHER, METHOD_OUT_DIRECT,
 };
 
 use super::direct::Direct;
@@ -27,15 +27,7 @@ impl File {
     /// Sends a device control and waits for its outcome. How the buffers reach the driver follows from
     /// the method in `code`, as `DeviceIoControl` has it.
     pub fn ioctl(&self, code: u32, input: &[u8], output: &mut [u8]) -> Outcome {
-        self.control(IRP_MJ_DEVICE_CONTROL, code, input, output)
-    }
-
-    /// Sends an internal device control, as another driver would, and waits for its outcome.
-    pub fn internal_ioctl(&self, code: u32, input: &[u8], output: &mut [u8]) -> Outcome {
-        self.control(IRP_MJ_INTERNAL_DEVICE_CONTROL, code, input, output)
-    }
-
-    fn control(&self, major: u8, code: u32, input: &[u8], output: &mut [u8]) -> Outcome {
+        let major = IRP_MJ_DEVICE_CONTROL;
         let control = Control { major, code, input: range(input), output: range(output) };
         as_thread(|| {
             // The buffers are borrowed until this returns, and it returns after the request is over.

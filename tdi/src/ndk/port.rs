@@ -114,20 +114,21 @@ impl<S: System> Ndk<S> {
     }
 
     fn enter(&self, port: Shared<Use<S>>) -> Result<PortId, OpenError> {
-        let pd = port.pd;
-        let mut ports = self.ports.lock();
-        if ports.entries.try_reserve(1).is_err() {
-            drop(ports);
-            drop(port);
+        let (id, pd) = (port.id, port.pd);
+        let entry = Entry { id, addresses: Vec::new(), port };
+        let entered = {
+            let mut ports = self.ports.lock();
+            match ports.entries.try_reserve(1) {
+                Ok(()) => ports.entries.push_within(entry),
+                Err(_) => Err(entry),
+            }
+        };
+        entered.map(|()| id).map_err(|entry| {
+            drop(entry);
             // SAFETY: the domain is known to no other code.
             unsafe { close_pd::<S>(pd) };
-            return Err(OpenError::NoMemory);
-        }
-        let id = port.id;
-        match ports.entries.push_within(Entry { id, addresses: Vec::new(), port }) {
-            Ok(()) => Ok(id),
-            Err(_) => Err(OpenError::NoMemory),
-        }
+            OpenError::NoMemory
+        })
     }
 
     /// Replaces the addresses of a port. If it loses any, what is returned ends what runs over these. Up to

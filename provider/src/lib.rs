@@ -36,14 +36,24 @@
 //!
 //! | lock | guards | taken while holding |
 //! |---|---|---|
-//! | `Segment::endpoints` | addresses and ports in use, who listens | nothing |
-//! | `Connection::state` | both ends of one connection attempt | nothing; naming antecedents takes it inside the connector's |
+//! | `SegmentState::endpoints` | addresses and ports in use, and the listeners there | nothing |
+//! | `Outlet::taken` | the destinations of the connections from one shared endpoint | nothing |
+//! | `Listener::state` | the binding and the offers of one listener | nothing |
+//! | `Lookups` | requests that wait for an address of the port | nothing |
+//! | `Attachment::bound` | the connection attempt of one QP | nothing |
+//! | `Srq::state` | the receives of one SRQ, and the QPs that wait for one | nothing |
+//! | `RegistrationState::state` | the registration of one MR or MW | nothing |
+//! | `Mr::fast` | the prepared fast registrations of one MR | nothing |
+//! | `Mappings::all` | the mappings of a port | nothing |
 //! | `Table::free` | unused memory tokens | nothing |
 //! | `Core::close` | the completion of a pending close | nothing |
-//! | state of one connector, listener, shared endpoint, region, window or SRQ | its pending requests, what it queues | nothing |
-//! | `Port::objects` | which objects exist | nothing; explaining a close takes those of the line above inside it |
+//! | `Registry` | which objects exist | nothing |
+//! | `Mw::bound_to` | the MR that a window is bound to | nothing; `Registry`, to explain a close |
+//! | `Role::Active` | the attempts of one connector | nothing; `Registry`, to explain a close |
+//! | `Connection::state` | both ends of one connection attempt | nothing; `Registry` and `Role::Active`, to explain a close |
 //!
-//! But for that explanation no lock is taken while another is held, and no consumer is called with one held. The data path (post,
+//! But for that explanation no lock is taken while another is held, and no consumer is called with one held.
+//! `tests/locks.rs` holds the names to the code. The data path (post,
 //! transfer, complete, poll) takes none: see `ring` and `combiner`. Work
 //! requests that register or invalidate memory take that of their region or window.
 

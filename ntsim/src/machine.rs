@@ -2,14 +2,13 @@
 
 use core::fmt;
 use std::path::Path;
-use std::sync::OnceLock;
 
 use nt::io::{self, File, Opener, Status};
 use nt::ke::debug;
 use nt::se::Subject;
 use ntsim_core::boot;
 use ntsim_core::loader::LoadError;
-use ntsim_core::subsystem::{Subsystem, Subsystems};
+use ntsim_core::subsystem::Subsystems;
 
 use crate::crash;
 use crate::driver::Driver;
@@ -19,10 +18,7 @@ use crate::report::Report;
 pub type Builder = boot::Builder<Machine>;
 
 /// The parts of the kernel that there are.
-pub(crate) fn subsystems() -> Subsystems {
-    static ALL: OnceLock<Vec<&dyn Subsystem>> = OnceLock::new();
-    ALL.get_or_init(|| [nt::SUBSYSTEMS, &[&ndk::Ndk], net::SUBSYSTEMS].concat())
-}
+pub(crate) const SUBSYSTEMS: Subsystems = &[nt::SUBSYSTEMS, ndk::SUBSYSTEMS, net::SUBSYSTEMS];
 
 /// The running machine. Dropping it shuts it down; [`Machine::shutdown`] also says what was found.
 pub struct Machine {
@@ -45,7 +41,7 @@ impl Machine {
     /// A machine with two processors, to be changed and booted.
     pub fn builder() -> Builder {
         crash::install();
-        Builder::new(subsystems())
+        Builder::new(SUBSYSTEMS)
     }
 
     /// Loads the driver image at `path` and calls its entry point.

@@ -122,12 +122,12 @@ impl<M: From<Machine>> Builder<M> {
         settings.install();
         pageable::boot(settings.force_irql);
         subsystem::register(self.subsystems);
-        let exports = subsystem::all().iter().flat_map(|part| part.exports()).copied().flatten();
+        let exports = subsystem::all().flat_map(|part| part.exports()).copied().flatten();
         loader::export(exports.map(|export| ((export.module, export.name), export.address as usize)));
         sched::boot();
         let attached = sched::attach("boot");
         sched::start_processors();
-        subsystem::all().iter().for_each(|part| part.boot(&settings));
+        subsystem::all().for_each(|part| part.boot(&settings));
         if settings.schedule.is_some() {
             // Time passes only once these wait. While they had not run, there would be a choice at every
             // point from here on, and none of them matters.
@@ -173,7 +173,7 @@ impl Machine {
     pub fn settle(&self) {
         sched::lower(Irql::PASSIVE);
         sched::flush_dpcs();
-        subsystem::all().iter().for_each(|part| part.settle());
+        subsystem::all().for_each(|part| part.settle());
     }
 
     /// Inspects and stops a machine that has [settled](Self::settle). State per machine can be read until this is
@@ -181,21 +181,21 @@ impl Machine {
     pub fn stop(&mut self) -> Report {
         let Some(attached) = self.attached.take() else { return Report::default() };
         let parts = subsystem::all();
-        parts.iter().for_each(|part| part.inspect());
+        parts.clone().for_each(|part| part.inspect());
         Stopping::current().set();
         sched::wake_processors();
-        parts.iter().for_each(|part| part.stop());
+        parts.clone().for_each(|part| part.stop());
         let stuck = sched::join_threads();
         for thread in &stuck {
             let text = format!("{thread:?} still ran when the machine was shut down");
             verifier::report(Finding::new("ThreadAtShutdown").text(text));
         }
         drop(self.watchdog.take());
-        let pool = parts.iter().flat_map(|part| part.leaks()).collect();
+        let pool = parts.clone().flat_map(|part| part.leaks()).collect();
         if stuck.is_empty() {
             pageable::forget(&(0..usize::MAX));
             // SAFETY: every thread of the machine has ended, this one is outside of its drivers.
-            parts.iter().for_each(|part| unsafe { part.release() });
+            parts.for_each(|part| unsafe { part.release() });
             // SAFETY: as above.
             unsafe { loader::release_images() };
         }

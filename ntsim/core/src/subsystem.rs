@@ -105,8 +105,8 @@ impl fmt::Display for Tag {
     }
 }
 
-/// The parts of a machine, those that others need first.
-pub type Subsystems = &'static [&'static dyn Subsystem];
+/// The parts of a machine, those that others need first, in the lists of their crates.
+pub type Subsystems = &'static [&'static [&'static dyn Subsystem]];
 
 /// The parts of the running machine.
 #[derive(Default)]
@@ -120,21 +120,21 @@ pub(crate) fn register(parts: Subsystems) {
 }
 
 /// The parts of the running machine.
-pub(crate) fn all() -> Subsystems {
-    REGISTERED.get().0
+pub(crate) fn all() -> impl Iterator<Item = &'static dyn Subsystem> + Clone {
+    REGISTERED.get().0.iter().copied().flatten().copied()
 }
 
 /// The kernel objects in use within `range`, which is being freed. They are taken out of their queues.
 pub fn take_live_objects(range: &Range<usize>) -> Vec<LiveObject> {
-    all().iter().flat_map(|part| part.take_live_objects(range)).collect()
+    all().flat_map(|part| part.take_live_objects(range)).collect()
 }
 
 /// The name of what lies at `address`, if a part knows it.
 pub fn name(address: u64) -> Option<String> {
-    all().iter().find_map(|part| part.name(address))
+    all().find_map(|part| part.name(address))
 }
 
 /// Adds to the report of a machine that hangs.
 pub(crate) fn describe_hang(report: &mut String) {
-    all().iter().for_each(|part| part.describe_hang(report));
+    all().for_each(|part| part.describe_hang(report));
 }

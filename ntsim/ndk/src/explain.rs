@@ -53,7 +53,7 @@ pub struct Summary {
 }
 
 /// Every close that is pending now, in the order in which the objects were made.
-pub fn pending_closes() -> Vec<PendingClose> {
+pub(crate) fn pending_closes() -> Vec<PendingClose> {
     let objects = layer().objects.all();
     objects.iter().filter(|shadow| shadow.stage() != Stage::Open).map(explain).collect()
 }

@@ -101,7 +101,8 @@ use std::collections::HashMap;
 
 pub use account::Reason;
 pub use adapter::{Opened, close_adapter, open_adapter};
-pub use explain::{PendingClose, Successor, Summary, pending_closes, summary};
+use explain::pending_closes;
+pub use explain::{PendingClose, Successor, Summary, summary};
 pub use kind::Kind;
 pub use statistics::{Closes, Statistics};
 
@@ -127,8 +128,11 @@ const EXPORTS: &[&[Export]] = &[
     srq::EXPORTS,
 ];
 
+/// The layer, as the one part that a machine needs to have it.
+pub const SUBSYSTEMS: &[&dyn Subsystem] = &[&Ndk];
+
 /// The layer between the consumers and providers of RDMA.
-pub struct Ndk;
+struct Ndk;
 
 impl Subsystem for Ndk {
     fn exports(&self) -> &'static [&'static [Export]] {

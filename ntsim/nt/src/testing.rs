@@ -4,5 +4,5 @@ use ntsim_core::boot::{Builder, Machine};
 
 /// A machine with NT.
 pub(crate) fn builder() -> Builder<Machine> {
-    Builder::new(crate::SUBSYSTEMS)
+    Builder::new(&[crate::SUBSYSTEMS])
 }

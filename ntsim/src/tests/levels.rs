@@ -2,12 +2,12 @@
 
 use ntsim_core::sched::Irql;
 
-use crate::machine::subsystems;
+use crate::machine::SUBSYSTEMS;
 
 /// The annotations in `wdm.h`, `ntddk.h` and `netioapi.h` of WDK 10.0.26100 and the requirements on their pages.
 #[test]
 fn levels_are_those_that_the_headers_state() {
-    let exports = subsystems().iter().flat_map(|part| part.exports()).copied().flatten();
+    let exports = SUBSYSTEMS.iter().copied().flatten().flat_map(|part| part.exports()).copied().flatten();
     for (name, highest) in [
         ("KeFlushQueuedDpcs", Irql::APC),
         ("KeSetPriorityThread", Irql::DISPATCH),

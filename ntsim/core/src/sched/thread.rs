@@ -63,7 +63,7 @@ impl fmt::Debug for Thread {
 }
 
 /// The type of a thread in its header (`KOBJECTS` in `ntddk.h`).
-pub const THREAD_OBJECT: u8 = 6;
+const THREAD_OBJECT: u8 = 6;
 
 /// The time that a machine that shuts down waits for each of its threads.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -155,12 +155,12 @@ impl Thread {
     }
 
     /// Returns whether the thread's affinity includes processor `number`.
-    pub fn may_run_on(&self, number: u32) -> bool {
+    pub(super) fn may_run_on(&self, number: u32) -> bool {
         self.affinity.load(Ordering::Relaxed) >> (number & 63) & 1 == 1
     }
 
     /// Sets the processors that the thread may run on, one bit each, and returns the ones before.
-    pub fn set_affinity(&self, mask: u64) -> u64 {
+    pub(super) fn set_affinity(&self, mask: u64) -> u64 {
         self.affinity.swap(mask, Ordering::Relaxed)
     }
 

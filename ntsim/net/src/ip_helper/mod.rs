@@ -25,7 +25,7 @@ use sys::status::NTSTATUS;
 const EXPORTS: &[&[Export]] = &[exports::EXPORTS];
 
 /// The IP helper.
-pub struct IpHelper;
+pub(crate) struct IpHelper;
 
 impl Subsystem for IpHelper {
     fn exports(&self) -> &'static [&'static [Export]] {

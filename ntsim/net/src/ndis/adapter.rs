@@ -188,7 +188,7 @@ impl Adapter {
     }
 
     /// Returns the number of RDMA adapters that are open on it.
-    pub fn open_ndk_adapters(&self) -> usize {
+    pub(super) fn open_ndk_adapters(&self) -> usize {
         self.ndk_open.load(Ordering::Acquire)
     }
 

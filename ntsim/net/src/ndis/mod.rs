@@ -70,7 +70,7 @@ const EXPORTS: &[&[Export]] = &[
 ];
 
 /// NDIS.
-pub struct NdisLibrary;
+pub(crate) struct NdisLibrary;
 
 impl Subsystem for NdisLibrary {
     fn exports(&self) -> &'static [&'static [Export]] {

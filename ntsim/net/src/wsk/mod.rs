@@ -19,7 +19,7 @@ use ntsim_core::subsystem::Subsystem;
 const EXPORTS: &[&[Export]] = &[client::EXPORTS, ndk::EXPORTS, provider::EXPORTS];
 
 /// The network programming interface of Winsock Kernel.
-pub struct Wsk;
+pub(crate) struct Wsk;
 
 impl Subsystem for Wsk {
     fn exports(&self) -> &'static [&'static [Export]] {

@@ -36,7 +36,7 @@ const EXPORTS: &[&[Export]] = &[
 ];
 
 /// The executive: pool, work items and what is built of them.
-pub struct Ex;
+pub(crate) struct Ex;
 
 impl Subsystem for Ex {
     fn exports(&self) -> &'static [&'static [Export]] {

@@ -75,7 +75,7 @@ const EXPORTS: &[&[Export]] = &[
 ];
 
 /// The I/O manager.
-pub struct Io;
+pub(crate) struct Io;
 
 impl Subsystem for Io {
     fn exports(&self) -> &'static [&'static [Export]] {

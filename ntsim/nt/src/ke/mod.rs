@@ -52,7 +52,7 @@ const EXPORTS: &[&[Export]] = &[
 ];
 
 /// The kernel proper.
-pub struct Ke;
+pub(crate) struct Ke;
 
 impl Subsystem for Ke {
     fn exports(&self) -> &'static [&'static [Export]] {

@@ -24,7 +24,7 @@ pub use shared::{Buffer, explain, forget, reserve};
 const EXPORTS: &[&[Export]] = &[lock::EXPORTS, map::EXPORTS, mdl::EXPORTS, routine::EXPORTS];
 
 /// The memory manager.
-pub struct Mm;
+pub(crate) struct Mm;
 
 impl Subsystem for Mm {
     fn exports(&self) -> &'static [&'static [Export]] {

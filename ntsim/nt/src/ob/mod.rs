@@ -18,7 +18,7 @@ use parking_lot::Mutex;
 const EXPORTS: &[&[Export]] = &[exports::EXPORTS];
 
 /// The object manager.
-pub struct Ob;
+pub(crate) struct Ob;
 
 impl Subsystem for Ob {
     fn exports(&self) -> &'static [&'static [Export]] {

@@ -13,7 +13,7 @@ pub use thread::running_in;
 const EXPORTS: &[&[Export]] = &[thread::EXPORTS];
 
 /// Processes and threads.
-pub struct Ps;
+pub(crate) struct Ps;
 
 impl Subsystem for Ps {
     fn exports(&self) -> &'static [&'static [Export]] {

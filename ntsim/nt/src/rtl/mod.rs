@@ -32,7 +32,7 @@ const EXPORTS: &[&[Export]] = &[
 ];
 
 /// The run-time library.
-pub struct Rtl;
+pub(crate) struct Rtl;
 
 impl Subsystem for Rtl {
     fn exports(&self) -> &'static [&'static [Export]] {

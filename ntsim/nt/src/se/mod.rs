@@ -35,7 +35,7 @@ pub use subject::Subject;
 const EXPORTS: &[&[Export]] = &[exports::EXPORTS];
 
 /// The security reference monitor.
-pub struct Se;
+pub(crate) struct Se;
 
 impl Subsystem for Se {
     fn exports(&self) -> &'static [&'static [Export]] {

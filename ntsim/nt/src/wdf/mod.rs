@@ -42,7 +42,7 @@ const EXPORTS: &[&[Export]] = &[
 ];
 
 /// The kernel-mode driver framework.
-pub struct Wdf;
+pub(crate) struct Wdf;
 
 impl Subsystem for Wdf {
     fn exports(&self) -> &'static [&'static [Export]] {

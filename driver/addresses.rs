@@ -49,7 +49,7 @@ impl Watch {
     }
 }
 
-/// Returns whether a failure is to be borne: all are but a shortage of memory. TCP/IP may not be there, or not be bound
+/// Passes on a shortage of memory; every other failure is borne. TCP/IP may not be there, or not be bound
 /// to any interface, or have no addresses yet
 /// (<https://learn.microsoft.com/windows-hardware/drivers/network/getunicastipaddresstable>); the adapter works
 /// without them.

@@ -209,8 +209,8 @@ impl Rdma {
     }
 }
 
-/// The port of the legacy transport. Without one the transport does not run over this adapter until RDMA is enabled again,
-/// which is no reason for the adapter not to start.
+/// The port of the legacy transport. Without one the transport does not run over this adapter until RDMA is enabled
+/// again, which is no reason for the adapter not to start.
 fn transport_port(port: &Port<Windows>, refresh: tdi::Refresh) -> Option<tdi::TransportPort> {
     let port = tdi::TransportPort::new(port, refresh);
     if let Err(error) = &port {

@@ -1,5 +1,5 @@
-//! The ports of the Ethernet switch on NDIS: what one adapter sends, the others receive. Which frames, when and how they
-//! are counted is `vswitch`'s; here are net buffer lists, memory and calls of NDIS.
+//! The ports of the Ethernet switch on NDIS: what one adapter sends, the others receive. Which frames, when and how
+//! they are counted is `vswitch`'s; here are net buffer lists, memory and calls of NDIS.
 //!
 //! ```text
 //! protocol ──send──▶ port ──frame──▶ switch ──copy──▶ the other ports' received lists

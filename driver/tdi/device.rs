@@ -25,8 +25,8 @@ static DEVICE: Mutex<Device> = Mutex::new(Device { adapters: 0, files: 0, regist
 /// may go below it.
 static REMOVAL: AtomicPtr<Work<Mutex<Device>>> = AtomicPtr::new(null_mut());
 
-/// The references that keep the device: it is deregistered when neither an adapter nor a file needs it any more. No page says
-/// that NDIS dispatches the requests of open files after that.
+/// The references that keep the device: it is deregistered when neither an adapter nor a file needs it any more. No
+/// page says that NDIS dispatches the requests of open files after that.
 struct Device {
     adapters: usize,
     files: usize,

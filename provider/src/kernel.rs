@@ -78,8 +78,9 @@ pub type Routine = unsafe extern "win64" fn(context: *mut c_void);
 ///
 /// # Safety
 ///
-/// Each [`Dpc::queue`], and each [`Dpc::queue_apart`] that returns true, is followed by exactly one call of the routine, on any processor, possibly
-/// before it returns; the implementation does not touch the object once the routine has begun.
+/// Each [`Dpc::queue`], and each [`Dpc::queue_apart`] that returns true, is followed by exactly one call of the
+/// routine, on any processor, possibly before it returns; the implementation does not touch the object once the
+/// routine has begun.
 pub unsafe trait Dpc: Send + Sync {
     /// An object that is not initialised yet; [`Dpc::initialise`] follows once it has its place.
     fn new() -> Self;

@@ -34,9 +34,8 @@ pub trait Topology {
 }
 
 /// Chooses the target processor of a notification. `affinity`: the processors that the consumer prefers;
-/// those that are
-/// not active do not count, and without any all are as good. `within_call`: whether a DPC on the caller's own
-/// processor would run before the caller's function returns, as its level is below DISPATCH_LEVEL.
+/// those that are not active do not count, and without any all are as good. `within_call`: whether a DPC on the
+/// caller's own processor would run before the caller's function returns, as its level is below DISPATCH_LEVEL.
 pub fn route(topology: &impl Topology, affinity: Option<GROUP_AFFINITY>, within_call: bool) -> Route {
     let here = topology.here();
     let preferred = affinity.and_then(|affinity| {

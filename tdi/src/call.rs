@@ -3,8 +3,9 @@
 use crate::slab::Id;
 
 /// A handler that runs or is about to: no handler can be called without one. Each file whose context the handler gets
-/// counts it: the address, where it was registered, and, if `C` is a [`ConnectionContext`](crate::ea::ConnectionContext), the endpoint. It begins
-/// under the lock under which the call is decided, and lasts until `Transport::over`.
+/// counts it: the address, where it was registered, and, if `C` is a
+/// [`ConnectionContext`](crate::ea::ConnectionContext), the endpoint. It begins under the lock under which the call
+/// is decided, and lasts until `Transport::over`.
 #[must_use = "the cleanup of each file that it concerns waits until it is over"]
 pub(crate) struct Call<C> {
     address: Id,

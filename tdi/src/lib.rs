@@ -48,8 +48,8 @@
 //! | `Inner::state` | all files, the `TransportState` | nothing |
 //! | `Ndk::ports` | the ports of the network, and their addresses | nothing; `Inner::state`, to look for an address |
 //!
-//! `tests/locks.rs` of the driver's package holds the names to the code. Nothing is called out of this crate under a lock
-//! but [`Request::arm`], [`Request::disarm`] and [`Request::run`], which call nothing.
+//! `tests/locks.rs` of the driver's package holds the names to the code. Nothing is called out of this crate under a
+//! lock but [`Request::arm`], [`Request::disarm`] and [`Request::run`], which call nothing.
 //!
 //! docs/tdi.md has the statuses that were chosen where the sources disagree, and the list of what is not supported.
 

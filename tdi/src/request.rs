@@ -65,7 +65,7 @@ pub unsafe trait Request: Send + Sized + 'static {
     /// Copies `bytes` to its data buffer at `offset`; returns how many there was room for.
     fn fill(&mut self, offset: usize, bytes: &[u8]) -> usize;
 
-    /// Returns the address of the other end to the client, if it asked for that.
+    /// Passes the address of the other end to the client, if it asked for that.
     fn return_peer(&mut self, peer: SocketAddr);
 
     /// Completes it. Up to DISPATCH_LEVEL, with no lock held, disarmed.

@@ -36,7 +36,8 @@ pub(crate) struct File<S: System> {
     /// A cleanup waits until nothing is outstanding.
     pub(crate) has_waiter: bool,
     pub(crate) idle_event: Shared<EventOf<S>>,
-    /// The address of the I/O manager's file object, see [`Transport::set_file_object`](crate::Transport::set_file_object).
+    /// The address of the I/O manager's file object, see
+    /// [`Transport::set_file_object`](crate::Transport::set_file_object).
     pub(crate) file_object: usize,
     pub(crate) object: Object<S>,
 }

@@ -81,7 +81,7 @@ pub trait Opener {
     /// The status for the create.
     fn assign(&self) -> Result<Self::List, NTSTATUS>;
 
-    /// Returns whether the list of an address grants this opener what it asks for.
+    /// Checks that the list of an address grants this opener what it asks for.
     ///
     /// # Errors
     ///

@@ -5,8 +5,8 @@ use core::mem::replace;
 
 /// The state of a port's data path, and the NBLs that are outstanding. It begins paused.
 ///
-/// A paused adapter completes sends with NDIS_STATUS_PAUSED and indicates nothing; a pause is complete when all NBLs are
-/// with their owners: sends with the protocols, receives with the driver
+/// A paused adapter completes sends with NDIS_STATUS_PAUSED and indicates nothing; a pause is complete when all NBLs
+/// are with their owners: sends with the protocols, receives with the driver
 /// (<https://learn.microsoft.com/windows-hardware/drivers/network/pausing-an-adapter>).
 #[derive(Debug)]
 pub struct DataPath {

@@ -1,4 +1,5 @@
-//! The packet filter of a port (<https://learn.microsoft.com/windows-hardware/drivers/network/oid-gen-current-packet-filter>).
+//! The packet filter of a port
+//! (<https://learn.microsoft.com/windows-hardware/drivers/network/oid-gen-current-packet-filter>).
 
 use sys::ndis;
 

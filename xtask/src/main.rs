@@ -1,5 +1,5 @@
-//! The commands of the README: `cargo xtask build`, `run`, `bench`, `explore`, `corrupt`, `fuzz`, `storm`, `conformance`,
-//! `test`, `mutants` and `reproduce`.
+//! The commands of the README: `cargo xtask build`, `run`, `bench`, `explore`, `corrupt`, `fuzz`, `storm`,
+//! `conformance`, `test`, `mutants` and `reproduce`.
 //!
 //! Each is a sequence of steps that show what they do and how long it took, on standard error; standard
 //! output is for results. What can go wrong is told in one line on standard error; the exit code is 2

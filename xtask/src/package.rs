@@ -1,4 +1,5 @@
-//! `cargo xtask package`: what is copied to a Windows machine, stamped, signed and checked, under target/softndk/package.
+//! `cargo xtask package`: what is copied to a Windows machine, stamped, signed and checked, under
+//! target/softndk/package.
 
 mod readme;
 mod verify;
@@ -173,7 +174,8 @@ fn default_key() -> Result<PathBuf, Failure> {
     Ok(data.join("softndk/test-signing.key"))
 }
 
-/// The time of the package: that of SOURCE_DATE_EPOCH, or else of the commit, so that it does not change from run to run.
+/// The time of the package: that of SOURCE_DATE_EPOCH, or else of the commit, so that it does not change from run to
+/// run.
 fn time() -> Result<Timestamp, Failure> {
     let seconds = match env::var("SOURCE_DATE_EPOCH") {
         Ok(seconds) => seconds,

@@ -1,8 +1,8 @@
 //! The model of a queue of work requests: each that was accepted has one result, in order, and each that
 //! was refused has none.
 //!
-//! The provider gets a [`Ticket`](super::ticket::Ticket) as request context, so that a result says exactly which request it is
-//! for. A request with silent success is over when a later one of its queue has completed.
+//! The provider gets a [`Ticket`](super::ticket::Ticket) as request context, so that a result says exactly which
+//! request it is for. A request with silent success is over when a later one of its queue has completed.
 
 use std::collections::VecDeque;
 

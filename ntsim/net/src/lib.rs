@@ -1,8 +1,8 @@
-//! The network side of the kernel: NDIS, the IP helper of TCP/IP, and the network programming interface of Winsock Kernel
-//! as far as RDMA consumers need it.
+//! The network side of the kernel: NDIS, the IP helper of TCP/IP, and the network programming interface of Winsock
+//! Kernel as far as RDMA consumers need it.
 //!
-//! For the author of an NDIS miniport driver: boot a machine with the parts of `nt`, `ndk` and [`SUBSYSTEMS`]; add adapters
-//! and start them with [`ndis::add_adapters`] and [`ndis::start_adapters`].
+//! For the author of an NDIS miniport driver: boot a machine with the parts of `nt`, `ndk` and [`SUBSYSTEMS`]; add
+//! adapters and start them with [`ndis::add_adapters`] and [`ndis::start_adapters`].
 //!
 //! # Layers
 //!

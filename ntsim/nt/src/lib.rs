@@ -1,8 +1,8 @@
 //! NT: the functions that `ntoskrnl.exe`, `hal.dll` and the driver framework export, with the rules that their callers
 //! must keep. One folder for each prefix; a function is in the file of its subject.
 //!
-//! For the author of a WDM or KMDF driver: this crate and the core are all that such a driver needs. Boot a machine with
-//! [`SUBSYSTEMS`]; open devices and send requests with [`io`]; let allocations fail with [`ex::inject`].
+//! For the author of a WDM or KMDF driver: this crate and the core are all that such a driver needs. Boot a machine
+//! with [`SUBSYSTEMS`]; open devices and send requests with [`io`]; let allocations fail with [`ex::inject`].
 //!
 //! # Layers
 //!

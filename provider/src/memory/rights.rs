@@ -25,9 +25,9 @@ bitflags::bitflags! {
 }
 
 impl Rights {
-    /// From what NdkRegisterMr was given; `None` if that is not made of the values that its page lists. The value for remote write contains
-    /// that for local write (WR-4). The read sink flag grants nothing of its own: an RDMA Read needs no
-    /// more than local write here, as the adapter's flags say.
+    /// From what NdkRegisterMr was given; `None` if that is not made of the values that its page lists. The value
+    /// for remote write contains that for local write (WR-4). The read sink flag grants nothing of its own: an RDMA
+    /// Read needs no more than local write here, as the adapter's flags say.
     pub(crate) fn from_ndk(flags: ULONG) -> Option<Self> {
         const LISTED: &[ULONG] = &[
             NDK_MR_FLAG_ALLOW_LOCAL_WRITE,

@@ -1,6 +1,7 @@
 //! The timer of an object: its DPC, made after a time.
 //!
-//! A timer that is set owns a callback reference, which its end gets: the routine, or the one cancel that comes before. Closing cancels it, so no close waits for a time to pass:
+//! A timer that is set owns a callback reference, which its end gets: the routine, or the one cancel that comes
+//! before. Closing cancels it, so no close waits for a time to pass:
 //!
 //! | the timer is set | the close | |
 //! |---|---|---|

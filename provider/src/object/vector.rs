@@ -1,9 +1,9 @@
 //! The delivery of an object's notifications: what an interrupt vector is to the completion queue of an adapter.
 //!
 //! The events of a CQ or SRQ are mostly caused by a consumer's post, maybe of another consumer's. Their
-//! call is queued by [`Dpc::queue_apart`](crate::kernel::Dpc::queue_apart), so that it does not run inside that post. All other DPCs
-//! are queued directly: the end of a close, a request's completion or a connect event is no part of a data path,
-//! and the interface has them run at any time, before the function returns that caused them too.
+//! call is queued by [`Dpc::queue_apart`](crate::kernel::Dpc::queue_apart), so that it does not run inside that
+//! post. All other DPCs are queued directly: the end of a close, a request's completion or a connect event is no
+//! part of a data path, and the interface has them run at any time, before the function returns that caused them too.
 
 use core::ffi::c_void;
 use core::ptr::NonNull;

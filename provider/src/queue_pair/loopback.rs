@@ -117,8 +117,8 @@ impl<'c, K: Kernel> Loopback<'c, K> {
         Ok(Step::Done)
     }
 
-    /// Moves a message into the peer's next receive, which keeps the delivery locked until [`Object::delivered`]. `None` if
-    /// the peer has no receive, or its delivery is locked.
+    /// Moves a message into the peer's next receive, which keeps the delivery locked until [`Object::delivered`].
+    /// `None` if the peer has no receive, or its delivery is locked.
     #[inline(never)]
     fn deliver(
         qp: &Object<K, Qp<K>>,

@@ -71,7 +71,7 @@ impl<S: System> Endpoint<S> {
         }
     }
 
-    /// Returns whether a connection may begin.
+    /// Refuses a connection that may not begin.
     fn ready(&self, view: Option<&View>) -> Result<(), NTSTATUS> {
         match view {
             None => Err(STATUS_INVALID_CONNECTION),

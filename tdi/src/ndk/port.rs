@@ -216,7 +216,8 @@ pub struct Taken<S: System> {
 }
 
 impl<S: System> Taken<S> {
-    /// Ends what runs over the lost addresses, see [`Client::on_adapter_removed`](crate::system::Client::on_adapter_removed), but for those that have returned
+    /// Ends what runs over the lost addresses, see
+    /// [`Client::on_adapter_removed`](crate::system::Client::on_adapter_removed), but for those that have returned
     /// meanwhile: what was bound there is served as before. PASSIVE_LEVEL, with no lock held.
     pub fn end(self, client: &S::Client) {
         if self.any {

@@ -256,7 +256,8 @@ fn request_given_by_handler_during_cleanup_of_its_file_completes_before_that_ret
     let receive = Command::Receive { length: 4, flags: 0 };
     let datagram = Command::ReceiveDatagram { from: Source::Any, length: 4, flags: 0 };
     let all: [(i32, Pick, Command, usize); 3] = [
-        // The cleanup of the endpoint may come, and return, before the transport knows for which one the client accepts.
+        // The cleanup of the endpoint may come, and return, before the transport knows for which one the client
+        // accepts.
         (TDI_EVENT_CONNECT, far, Command::Accept, 1),
         (TDI_EVENT_RECEIVE, far, receive, 0),
         (TDI_EVENT_RECEIVE_DATAGRAM, far_address, datagram, 0),

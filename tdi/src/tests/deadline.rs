@@ -22,7 +22,7 @@ fn expire(pair: &Pair) {
     pump();
 }
 
-/// Returns whether the connection still carries data, both ways.
+/// Asserts that the connection still carries data, both ways.
 #[track_caller]
 fn carries_data(pair: &Pair) {
     for (from, to) in [(pair.near, pair.far), (pair.far, pair.near)] {

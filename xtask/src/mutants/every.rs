@@ -1,7 +1,7 @@
 //! `cargo xtask mutants --all`: every small change that cargo-mutants makes to the code that closes.
 //!
-//! `.cargo/mutants.toml` says where, by which tests a change has to be noticed, and which changes are equivalent. A shard
-//! is resumed: what an earlier run of it has caught is not tried again.
+//! `.cargo/mutants.toml` says where, by which tests a change has to be noticed, and which changes are equivalent. A
+//! shard is resumed: what an earlier run of it has caught is not tried again.
 
 use std::{fs, process::Command, str::FromStr};
 

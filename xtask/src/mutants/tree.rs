@@ -53,7 +53,7 @@ impl Tree {
         self.git_apply(patch, &[])
     }
 
-    /// Returns whether a patch would apply. The error is git's first line.
+    /// Checks that a patch would apply. The error is git's first line.
     #[cfg(test)]
     pub(super) fn would_apply(&self, patch: &Path) -> Result<(), String> {
         self.git_apply(patch, &["--check"])

@@ -56,7 +56,8 @@ pub struct Export {
     pub highest: Irql,
 }
 
-// SAFETY: the address is that of a function or of a static that is never written, which is immutable and lives as long as the process.
+// SAFETY: the address is that of a function or of a static that is never written, which is immutable and lives as
+// long as the process.
 unsafe impl Sync for Export {}
 
 /// Runs the body of an emulated function for a driver that just entered it.

@@ -119,8 +119,8 @@ pub fn with<R>(f: impl FnOnce(&Local) -> R) -> R {
     LOCAL.with(f)
 }
 
-/// Runs the body of `function`, noting meanwhile where the driver is. `deeper` is called if the driver's stack is deeper
-/// than the thread's ever was.
+/// Runs the body of `function`, noting meanwhile where the driver is. `deeper` is called if the driver's stack is
+/// deeper than the thread's ever was.
 #[inline]
 pub(crate) fn entered<R>(function: &'static str, deeper: fn(u64), body: impl FnOnce() -> R) -> R {
     let (entry, outer) = with(|local| {

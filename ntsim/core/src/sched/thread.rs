@@ -164,8 +164,8 @@ impl Thread {
         self.affinity.swap(mask, Ordering::Relaxed)
     }
 
-    /// The dispatcher object that is signaled when the thread has ended; it lives as long as the process, and is accessed
-    /// under the dispatcher's lock only.
+    /// The dispatcher object that is signaled when the thread has ended; it lives as long as the process, and is
+    /// accessed under the dispatcher's lock only.
     pub fn header(&self) -> *mut DISPATCHER_HEADER {
         self.header.get()
     }

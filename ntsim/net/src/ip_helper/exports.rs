@@ -116,7 +116,7 @@ exports! {
         STATUS_SUCCESS
     }
 
-    /// Returns a table.
+    /// Frees a table.
     #[irql(PASSIVE..=DISPATCH)]
     fn FreeMibTable(memory: *mut c_void) {
         if tables().live.lock().remove(&(memory as usize)).is_none() && !memory.is_null() {

@@ -1,7 +1,8 @@
 //! The simulated IP stack's view of the machine: interfaces and their unicast addresses.
 //!
 //! An adapter brings its interface when it is initialised and takes it away when it is halted. Its addresses
-//! come once TCP/IP has bound to it. Drivers ask through the IP Helper functions of `netio.sys`, and are told of changes if they wish.
+//! come once TCP/IP has bound to it. Drivers ask through the IP Helper functions of `netio.sys`, and are told of
+//! changes if they wish.
 
 mod exports;
 mod notify;

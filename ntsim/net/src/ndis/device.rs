@@ -71,8 +71,8 @@ pub fn refuse_devices(status: Option<Status>) {
     *devices().refused.lock() = status.map(|Status(status)| status);
 }
 
-/// The routine of a device that NDIS dispatches for, for a major function. An empty place is answered as the I/O manager
-/// answers one.
+/// The routine of a device that NDIS dispatches for, for a major function. An empty place is answered as the I/O
+/// manager answers one.
 ///
 /// No page says that NDIS goes on to dispatch once the device is deregistered, which "frees the extension", so
 /// it does not; a request for a file that is open then is a finding. A create may be on its way when the

@@ -10,14 +10,14 @@ use sys::ndis::{NDIS_ERROR_CODE, NDIS_HANDLE};
 use super::{adapter, compliance, ndis};
 
 /// The codes that the page of NdisWriteErrorLogEntry lists
-/// (<https://learn.microsoft.com/windows-hardware/drivers/ddi/ndis/nf-ndis-ndiswriteerrorlogentry>), with the values that
-/// ndis.h and netevent.h give them: events 5000 to 5014, of which the last but one informs and the last warns.
+/// (<https://learn.microsoft.com/windows-hardware/drivers/ddi/ndis/nf-ndis-ndiswriteerrorlogentry>), with the values
+/// that ndis.h and netevent.h give them: events 5000 to 5014, of which the last but one informs and the last warns.
 const fn is_listed(code: NDIS_ERROR_CODE) -> bool {
     matches!(code, 0xC000_1388..=0xC000_1394 | 0x4000_1395 | 0x8000_1396)
 }
 
-/// The most values of an entry. The page says that they fit into ERROR_LOG_MAXIMUM_SIZE, which wdm.h has as 240 bytes; an
-/// `IO_ERROR_LOG_PACKET` of 0x30 bytes comes before them.
+/// The most values of an entry. The page says that they fit into ERROR_LOG_MAXIMUM_SIZE, which wdm.h has as 240
+/// bytes; an `IO_ERROR_LOG_PACKET` of 0x30 bytes comes before them.
 const MOST: u32 = (240 - 0x30) / 4;
 
 /// An entry of the event log.

@@ -35,8 +35,8 @@ pub fn add_adapters(adapters: impl IntoIterator<Item = AdapterConfig>) {
     ndis().hardware.lock().extend(adapters);
 }
 
-/// Lets the driver with this object initialise every adapter that no driver runs, and starts them, all at once. When this
-/// returns, their addresses are preferred; drivers that asked for notifications may not have got them yet.
+/// Lets the driver with this object initialise every adapter that no driver runs, and starts them, all at once. When
+/// this returns, their addresses are preferred; drivers that asked for notifications may not have got them yet.
 ///
 /// # Errors
 /// The status with which the driver's initialise or restart handler failed for the first of the

@@ -143,7 +143,7 @@ exports! {
         unsafe { answer(irp, STATUS_NOT_SUPPORTED) }
     }
 
-    /// Returns what a resolution yielded; none does.
+    /// Frees what a resolution yielded; none does.
     #[irql(PASSIVE..=PASSIVE)]
     fn WskFreeAddressInfo(_client: *mut WSK_CLIENT, info: *mut c_void) {
         found("WskFreeAddressInfo", format!("{info:p} did not come from WskGetAddressInfo"));

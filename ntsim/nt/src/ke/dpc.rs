@@ -264,7 +264,8 @@ mod tests {
         dpc
     }
 
-    /// Returns whether a DPC that processor 0 queues for processor 1 runs at a later tick than the one of its insertion.
+    /// Returns whether a DPC that processor 0 queues for processor 1 runs at a later tick than the one of its
+    /// insertion.
     fn runs_at_later_tick(importance: KDPC_IMPORTANCE) -> bool {
         let machine = crate::testing::builder().processors(2).boot();
         let mut dpc = made(importance, 1 - sched::processor() as i8);

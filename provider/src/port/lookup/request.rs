@@ -106,7 +106,8 @@ impl<K: Kernel> Connect<K> {
             let way = Way { source: origin.source(), remote };
             Ok(connector.connect_in_turn(turn, &qp, way, limits, data, request)?)
         });
-        // On success the completion comes from the connection. Its QP and endpoint outlive the one that comes from here.
+        // On success the completion comes from the connection. Its QP and endpoint outlive the one that comes from
+        // here.
         if let Err(failure) = connecting {
             Request::new(completion, connector).complete(failed(failure));
         }

@@ -15,7 +15,8 @@ use crate::test_context::TestContext;
 /// A port that is no listener's.
 const NAMED: u16 = 4791;
 
-/// CM-4, CL-12: a rejected connect is refused and gives its port back, and the rejecting side's private data comes with it.
+/// CM-4, CL-12: a rejected connect is refused and gives its port back, and the rejecting side's private data comes
+/// with it.
 pub(super) fn reject(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
     let call_log = test.call_log();
     let listener = pair::listen(test)?;

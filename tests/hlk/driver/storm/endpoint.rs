@@ -20,11 +20,11 @@ use crate::work::Work;
 const RECEIVES: usize = 4;
 const INITIATORS: usize = 3;
 
-/// Requests of a endpoint that are in flight at most.
+/// Requests of an endpoint that are in flight at most.
 pub(super) const REQUESTS: u32 = 7;
 const _: () = assert!(RECEIVES + INITIATORS == REQUESTS as usize);
 
-/// The depths of a endpoint's QP.
+/// The depths of an endpoint's QP.
 pub(super) const DEPTHS: QpDepths =
     QpDepths { receive: 4, initiator: 3, receive_sges: 1, initiator_sges: 1, inline: 0 };
 

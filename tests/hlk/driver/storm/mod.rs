@@ -1,8 +1,8 @@
 //! The storm: many connections with traffic, closed in the middle of it.
 //!
 //! A [`Group`] has a listener and many connections; each of its two sides has a CQ, and is driven by a thread
-//! of the runner's ([`side`]), which keeps requests of every kind in flight on every [`StressEndpoint`] of its side. When
-//! the storm breaks on a side, its threads close what they drove with all of that in flight. The other side may
+//! of the runner's ([`side`]), which keeps requests of every kind in flight on every [`StressEndpoint`] of its side.
+//! When the storm breaks on a side, its threads close what they drove with all of that in flight. The other side may
 //! go on, and sees its connections break.
 
 mod endpoint;

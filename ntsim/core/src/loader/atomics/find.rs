@@ -291,8 +291,8 @@ impl Function {
     }
 }
 
-/// Returns whether an instruction can be executed elsewhere: all but calls, whose return address would be elsewhere, too,
-/// and what may hold an absolute address that the loader relocates.
+/// Returns whether an instruction can be executed elsewhere: all but calls, whose return address would be elsewhere,
+/// too, and what may hold an absolute address that the loader relocates.
 pub(super) fn can_move(instruction: &Instruction) -> bool {
     let flows = matches!(instruction.flow_control(), FlowControl::Next | FlowControl::Return)
         || instruction.is_jcc_short_or_near()

@@ -1,7 +1,8 @@
 //! The code of thunks, which lies behind the image and is the same wherever that is loaded.
 //!
 //! The area begins with the address of the function that a point calls, then code that all thunks share: it
-//! keeps what a call of that function may change, and clears the direction flag, which a driver's own code may set. Then comes a thunk for each place that was changed:
+//! keeps what a call of that function may change, and clears the direction flag, which a driver's own code may set.
+//! Then comes a thunk for each place that was changed:
 //!
 //! ```text
 //!     pushfq; push rax; mov eax, <kind and address>; call <shared>; pop rax; popfq     the point

@@ -191,7 +191,7 @@ impl Trace {
         self
     }
 
-    /// Returns whether the one or two events before `at` are repeated from there on: how many, and how often.
+    /// Returns how many events before `at`, one or two, are repeated from there on, and how often; `None` if they are not.
     fn repeats(&self, at: usize) -> Option<(usize, usize)> {
         (1..=2).find_map(|length| {
             let cycle = self.0.get(at.checked_sub(length)?..at)?;

@@ -78,9 +78,9 @@ unsafe fn log(arguments: *const u64) -> u32 {
     0
 }
 
-/// Declares a variadic function. Puts the four arguments that came in registers where the calling convention reserves room for them,
-/// right in front of those on the stack: all of them then lie in a row. The stack pointer does not move,
-/// so that what is jumped to finds its return address.
+/// Declares a variadic function. Puts the four arguments that came in registers where the calling convention
+/// reserves room for them, right in front of those on the stack: all of them then lie in a row. The stack pointer
+/// does not move, so that what is jumped to finds its return address.
 #[macro_export]
 macro_rules! variadic {
     ($visible:vis $name:ident, $to:path) => {

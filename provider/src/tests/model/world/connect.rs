@@ -258,7 +258,8 @@ impl World {
         Some(())
     }
 
-    /// A listener closes or pauses: offers that were not indicated yet are refused, and their connectors go without a word.
+    /// A listener closes or pauses: offers that were not indicated yet are refused, and their connectors go without
+    /// a word.
     pub(super) fn withdraw(&mut self, listener: usize) {
         let (withdrawn, kept) =
             std::mem::take(&mut self.offers).into_iter().partition(|offer| offer.1 == listener);

@@ -38,8 +38,8 @@ fn reopened(scene: &Scene<'_>) -> Result<File, Violation> {
 }
 
 /// Aborts what an endpoint has, and associates it with another address. An abort is refused where there is nothing, and
-/// where another one is pending; the latter ends soon. An endpoint that was aborted can be parted from its address, unless
-/// a request of the client's has done that already.
+/// where another one is pending; the latter ends soon. An endpoint that was aborted can be parted from its address,
+/// unless a request of the client's has done that already.
 fn associate_anew(endpoint: &File, address: &File) -> Result<(), Violation> {
     for _ in 0..ABORT_TIMEOUT {
         let aborted = disconnect(endpoint, TDI_DISCONNECT_ABORT).status();

@@ -2,9 +2,8 @@
 //! the rules of the interface are watched for any consumer and any provider.
 //!
 //! A consumer opens an adapter through Winsock Kernel, as it does on Windows, which hands it over with
-//! [`open_adapter`]. The objects it gets are
-//! the provider's own, but their dispatch pointers lead to the layer's tables: each function
-//! checks what the consumer passes, calls the provider's with the layer's own completion and events in
+//! [`open_adapter`]. The objects it gets are the provider's own, but their dispatch pointers lead to the layer's
+//! tables: each function checks what the consumer passes, calls the provider's with the layer's own completion and events in
 //! place of the consumer's, and checks what comes back, then and whenever it comes.
 //!
 //! ```text

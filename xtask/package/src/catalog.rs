@@ -1,8 +1,8 @@
 //! The catalogue of a package: a signed certificate trust list that names the hash of each member.
 //!
-//! The form is the second version, with SHA-256, which Inf2Cat writes by default since Windows 10. No page describes
-//! it; what makecat writes was compared. Each member has an entry under its SHA-256 hash, and one under its SHA-1
-//! hash that says no more than what kind of file it is, for readers that look members up by that.
+//! The form is the second version, with SHA-256, which Inf2Cat writes by default since Windows 10. No page describes it; what
+//! makecat writes was compared. Each member has an entry under its SHA-256 hash, and one under its SHA-1 hash that says no
+//! more than what kind of file it is, for readers that look members up by that.
 
 use ::der::oid::ObjectIdentifier;
 use sha1::Sha1;

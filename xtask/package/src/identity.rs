@@ -1,7 +1,7 @@
 //! The test-signing identity: an RSA key and its self-signed certificate.
 //!
-//! A key of one's own for each developer: it is made on first use, outside the repository, and the certificate is
-//! what a test machine has to trust ([Creating test
+//! A key of one's own for each developer: it is made on first use, outside the repository, and the certificate is what a test
+//! machine has to trust ([Creating test
 //! certificates](https://learn.microsoft.com/windows-hardware/drivers/install/creating-test-certificates)).
 
 use std::{
@@ -69,8 +69,8 @@ pub enum IdentityError {
 }
 
 impl Identity {
-    /// Reads the key at `path` (PKCS #8) and the certificate beside it, with the extension `cer`; makes both if
-    /// neither is there. The key is then readable by its owner alone.
+    /// Reads the key at `path` (PKCS #8) and the certificate beside it, with the extension `cer`; makes both if neither is
+    /// there. The key is then readable by its owner alone.
     ///
     /// # Errors
     ///
@@ -168,8 +168,8 @@ fn certify(key: &SigningKey<Sha256>) -> x509_cert::builder::Result<Certificate> 
     builder.build::<_, Signature>(key)
 }
 
-/// A leaf that may sign code and nothing else: no basic constraints, as makecert and New-SelfSignedCertificate make
-/// it. Signing with a CA certificate is refused by some verifiers.
+/// A leaf that may sign code and nothing else: no basic constraints, as makecert and New-SelfSignedCertificate make it. Signing
+/// with a CA certificate is refused by some verifiers.
 struct Profile(Name);
 
 impl BuilderProfile for Profile {

@@ -1,7 +1,7 @@
 //! A PE image: its Authenticode hash, its embedded signature, its checksum.
 //!
-//! [PE format](https://learn.microsoft.com/windows/win32/debug/pe-format), sections "Optional header" and "The
-//! attribute certificate table".
+//! [PE format](https://learn.microsoft.com/windows/win32/debug/pe-format), sections "Optional header" and "The attribute
+//! certificate table".
 
 use sha2::Digest;
 use thiserror::Error;

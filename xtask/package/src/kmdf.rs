@@ -1,7 +1,7 @@
 //! The framework version that a KMDF image binds to.
 //!
-//! The entry stub hands the loader a `WDF_BIND_INFO`: its size, a pointer to the component's name `KmdfLibrary`, and
-//! the version. (Public source: `fxldr.h` of the Windows Driver Frameworks.)
+//! The entry stub hands the loader a `WDF_BIND_INFO`: its size, a pointer to the component's name `KmdfLibrary`, and the version.
+//! (Public source: `fxldr.h` of the Windows Driver Frameworks.)
 
 /// Bytes of the structure's first form, and of its second one.
 const SIZES: [u64; 2] = [0x30, 0x58];

@@ -11,13 +11,12 @@
 //! | [`inf`] | an INF's rules, as far as they can be held without Windows |
 //! | `der` | the encoding below all of them |
 //!
-//! The output is a function of the input, the key and the time that the caller names: RSA signatures of PKCS #1 v1.5
-//! are deterministic, so two runs give the same bytes.
+//! The output is a function of the input, the key and the time that the caller names: RSA signatures of PKCS #1 v1.5 are
+//! deterministic, so two runs give the same bytes.
 //!
-//! Formats follow [Windows Authenticode Portable Executable Signature
-//! Format](https://learn.microsoft.com/windows/win32/debug/pe-format) and, for catalogues, which no page describes,
-//! what makecat and Inf2Cat were seen to write. Foreign verifiers judge the result (`cargo xtask package --verify`);
-//! acceptance by Windows has not been shown.
+//! Formats follow [Windows Authenticode Portable Executable Signature Format](https://learn.microsoft.com/windows/win32/debug/pe-format)
+//! and, for catalogues, which no page describes, what makecat and Inf2Cat were seen to write. Foreign verifiers judge the result
+//! (`cargo xtask package --verify`); acceptance by Windows has not been shown.
 
 #![allow(
     clippy::arithmetic_side_effects,

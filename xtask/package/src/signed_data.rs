@@ -21,8 +21,8 @@ const INDIVIDUAL: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.4.1.3
 const OPUS_INFO: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.4.1.311.2.1.12");
 pub(crate) const SHA_256: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.2.1");
 
-/// Signs `signed`, an encoded SEQUENCE of type `content_type`. It stands directly below the explicit tag, without
-/// the OCTET STRING that CMS (RFC 5652) would put around it; the digest is over its content, without tag and length.
+/// Signs `signed`, an encoded SEQUENCE of type `content_type`. It stands directly below the explicit tag, without the OCTET STRING
+/// that CMS (RFC 5652) would put around it; the digest is over its content, without tag and length.
 pub(crate) fn sign(
     identity: &Identity,
     content_type: &ObjectIdentifier,

@@ -17,8 +17,8 @@ impl Timestamp {
     }
 
     /// As `DriverVer` has it: month, day, year. [INF DriverVer
-    /// directive](https://learn.microsoft.com/windows-hardware/drivers/install/inf-driverver-directive). In UTC, so
-    /// that it is never in the future for Inf2Cat, which reckons in UTC.
+    /// directive](https://learn.microsoft.com/windows-hardware/drivers/install/inf-driverver-directive). In UTC, so that it is
+    /// never in the future for Inf2Cat, which reckons in UTC.
     #[must_use]
     pub fn driver_date(self) -> String {
         let Self(time) = self;

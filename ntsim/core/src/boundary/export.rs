@@ -29,9 +29,8 @@
 //!
 //! The entry point is three stores and a jump: it notes the driver's stack and frame pointers, from which a
 //! finding unwinds the driver's stack, and the first argument, which a trace shows; and goes on to `enter`,
-//! which passes the scheduling point,
-//! checks the IRQL against the declared range (a violation is a finding, and the call continues as far as
-//! the simulator can) and runs the body.
+//! which passes the scheduling point, checks the IRQL against the declared range (a violation is a finding, and
+//! the call continues as far as the simulator can) and runs the body.
 //!
 //! A body is an unsafe function: its contract is the one that Microsoft documents for the real function.
 //! It must not panic: there is no way to unwind through a driver's frames, so the process would abort.

@@ -1,7 +1,7 @@
 //! Keywords below `Ndi\Params`, those of NDKPI above all.
 //!
-//! [Keywords and values for advanced
-//! properties](https://learn.microsoft.com/windows-hardware/drivers/network/standardized-inf-keywords-for-network-devices), [INF requirements for NDKPI](https://learn.microsoft.com/windows-hardware/drivers/network/inf-requirements-for-ndkpi).
+//! [Keywords and values for advanced properties](https://learn.microsoft.com/windows-hardware/drivers/network/standardized-inf-keywords-for-network-devices),
+//! [INF requirements for NDKPI](https://learn.microsoft.com/windows-hardware/drivers/network/inf-requirements-for-ndkpi).
 
 use std::collections::BTreeMap;
 

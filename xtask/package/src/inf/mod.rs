@@ -1,8 +1,8 @@
 //! An INF and the rules that it keeps, as far as they can be held without InfVerif.
 //!
 //! Each rule follows a page of [INF file sections and
-//! directives](https://learn.microsoft.com/windows-hardware/drivers/install/inf-file-sections-and-directives); the
-//! test of a rule is an INF that breaks it and nothing else. InfVerif on Windows remains the judge: it knows more.
+//! directives](https://learn.microsoft.com/windows-hardware/drivers/install/inf-file-sections-and-directives); the test of a rule is an
+//! INF that breaks it and nothing else. InfVerif on Windows remains the judge: it knows more.
 
 mod files;
 mod install;

@@ -1,7 +1,6 @@
 //! The grammar of an INF: sections, entries, quoted strings, comments, continued lines, `%string%` tokens.
 //!
-//! [General syntax rules for INF
-//! files](https://learn.microsoft.com/windows-hardware/drivers/install/general-syntax-rules-for-inf-files).
+//! [General syntax rules for INF files](https://learn.microsoft.com/windows-hardware/drivers/install/general-syntax-rules-for-inf-files).
 
 use thiserror::Error;
 

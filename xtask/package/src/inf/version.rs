@@ -5,8 +5,8 @@
 use super::{Expected, Inf, Report, Rule};
 use crate::time::Timestamp;
 
-/// [System-defined setup
-/// classes](https://learn.microsoft.com/windows-hardware/drivers/install/system-defined-device-setup-classes-available-to-vendors) of drivers that are packaged here.
+/// [System-defined setup classes](https://learn.microsoft.com/windows-hardware/drivers/install/system-defined-device-setup-classes-available-to-vendors)
+/// of drivers that are packaged here.
 const CLASSES: &[(&str, &str)] = &[
     ("Net", "{4d36e972-e325-11ce-bfc1-08002be10318}"),
     ("System", "{4d36e97d-e325-11ce-bfc1-08002be10318}"),

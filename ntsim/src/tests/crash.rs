@@ -14,15 +14,13 @@ use nt::ke::{
 use ntsim_core::sched::{self, Atomics, Irql, Schedule, Strategy};
 use sys::wdm::{KDPC, KTIMER};
 
-use super::program::{DATA, Function, Imports, STRIDE, write};
+use super::program::{DATA, Function, Imports, RAX_TO_RCX, STRIDE, write};
 use super::{SECTION_HEADERS, SUCCEED};
 use crate::Machine;
 
 /// Set in the process that is to crash, to a folder for the image.
 const CHILD: &str = "NTSIM_TEST_CRASH";
 
-/// `mov rcx, rax`.
-const RAX_TO_RCX: &[u8] = &[0x48, 0x89, 0xC1];
 /// `mov rbx, rax`, which the kernel's functions keep.
 const RAX_TO_RBX: &[u8] = &[0x48, 0x89, 0xC3];
 /// `mov rcx, rbx`.

@@ -6,15 +6,11 @@ use core::time::Duration;
 use ntsim_core::sched::{self, Irql};
 
 use super::crash::{crash, crash_within, in_child};
-use super::program::{DATA, Function, STRIDE, TEXT};
+use super::program::{DATA, Function, RAX_TO_RCX, RAX_TO_RDX, STRIDE, TEXT};
 use crate::Machine;
 
 /// `jmp` to itself.
 const SPIN: &[u8] = &[0xEB, 0xFE];
-/// `mov rcx, rax`.
-const RAX_TO_RCX: &[u8] = &[0x48, 0x89, 0xC1];
-/// `mov rdx, rax`.
-const RAX_TO_RDX: &[u8] = &[0x48, 0x89, 0xC2];
 
 #[test]
 fn spin_at_dispatch_level_stops_with_the_watchdog_period() {

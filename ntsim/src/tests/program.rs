@@ -25,6 +25,11 @@ const DEFAULT_COOKIE: u64 = 0x0000_2B99_2DDF_A232;
 /// Bytes of stack that each function takes: room for the arguments of what it calls, aligned.
 const FRAME: u8 = 40;
 
+/// `mov rcx, rax`.
+pub(super) const RAX_TO_RCX: &[u8] = &[0x48, 0x89, 0xC1];
+/// `mov rdx, rax`.
+pub(super) const RAX_TO_RDX: &[u8] = &[0x48, 0x89, 0xC2];
+
 /// The imports of an image, as (module, function).
 pub(super) type Imports<'a> = &'a [(&'a str, &'a str)];
 

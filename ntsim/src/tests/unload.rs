@@ -10,15 +10,13 @@ use nt::ps::PsCreateSystemThread;
 use sys::wdm::{EVENT_TYPE, KEVENT, PKSTART_ROUTINE};
 
 use super::SUCCEED;
-use super::program::{DATA, Function, Imports, STRIDE, TEXT, write};
+use super::program::{DATA, Function, Imports, RAX_TO_RCX, STRIDE, TEXT, write};
 use crate::Driver;
 use crate::Machine;
 
 /// A place in the image's data that nothing else uses.
 const TIMER: u32 = DATA + 0x40;
 
-/// `mov rcx, rax`.
-const RAX_TO_RCX: &[u8] = &[0x48, 0x89, 0xC1];
 /// `mov rdx, -0x7000_0000`: an hour, in units of 100 ns, is longer than any test.
 const FAR_TO_RDX: &[u8] = &[0x48, 0xC7, 0xC2, 0x00, 0x00, 0x00, 0x90];
 

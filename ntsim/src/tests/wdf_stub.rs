@@ -3,7 +3,7 @@
 use sys::status::{STATUS_NOT_FOUND, STATUS_OBJECT_NAME_NOT_FOUND};
 
 use super::SUCCEED;
-use super::program::{DATA, Function, TEXT_OF_STRING, write};
+use super::program::{DATA, Function, RAX_TO_RCX, RAX_TO_RDX, TEXT_OF_STRING, write};
 use crate::Machine;
 
 /// Where the image has its bind information, and what that points to.
@@ -16,9 +16,6 @@ const MINIMUM: u32 = DATA + 0x190;
 const CLASS: u32 = DATA + 0x1A0;
 const ANSWERS: u32 = DATA + 0x1F0;
 
-/// `mov rcx, rax`, and so on; the last two load what `rax` points to.
-const RAX_TO_RCX: &[u8] = &[0x48, 0x89, 0xC1];
-const RAX_TO_RDX: &[u8] = &[0x48, 0x89, 0xC2];
 const RAX_TO_R8: &[u8] = &[0x49, 0x89, 0xC0];
 const RAX_TO_R9: &[u8] = &[0x49, 0x89, 0xC1];
 const AT_RAX_TO_RDX: &[u8] = &[0x48, 0x8B, 0x10];

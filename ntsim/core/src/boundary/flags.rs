@@ -17,9 +17,11 @@ pub(super) fn check_direction(text: impl FnOnce() -> String) {
     let flags: u64;
     // SAFETY: the instructions leave the stack and the flags as they are.
     unsafe { asm!("pushfq", "pop {}", out(reg) flags, options(preserves_flags)) };
-    // SAFETY: a clear flag is what compiled code expects.
-    unsafe { asm!("cld", options(nomem, nostack, preserves_flags)) };
-    check(flags, text);
+    if flags & DIRECTION != 0 {
+        // SAFETY: a clear flag is what compiled code expects.
+        unsafe { asm!("cld", options(nomem, nostack, preserves_flags)) };
+        report(text());
+    }
 }
 
 /// Reports a direction flag that was set in `flags`, those that a driver has left.

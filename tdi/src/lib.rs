@@ -112,7 +112,7 @@ pub mod system;
 #[cfg_attr(not(test), allow(dead_code, reason = "the fuzz target needs a part of what tests do"))]
 mod tests;
 mod trace;
-#[expect(unsafe_code, reason = "a deferred call has the transport as its context")]
+#[expect(unsafe_code, reason = "a DPC has the transport as its context")]
 mod transport;
 pub mod user;
 

@@ -1,4 +1,4 @@
-//! Exports of `ntoskrnl.exe` under the prefix Ke: levels, locks, waits, timers, deferred calls.
+//! Exports of `ntoskrnl.exe` under the prefix Ke: levels, locks, waits, timers, DPCs.
 //!
 //! On x64, `KeRaiseIrql` is a macro over the export `KfRaiseIrql`, `KeAcquireSpinLock` one over
 //! `KeAcquireSpinLockRaiseToDpc`. Inline code once and exports now are `KeGetCurrentIrql` (a read of CR8
@@ -36,7 +36,7 @@ imports! {
     fn KeReleaseSpinLockFromDpcLevel(SpinLock: *mut KSPIN_LOCK);
     /// Takes a spin lock if it is free. ≥ DISPATCH_LEVEL.
     fn KeTryToAcquireSpinLockAtDpcLevel(SpinLock: *mut KSPIN_LOCK) -> BOOLEAN;
-    /// Takes a spin lock from a threaded deferred call or below; returns the old level. ≤ DISPATCH_LEVEL.
+    /// Takes a spin lock from a threaded DPC or below; returns the old level. ≤ DISPATCH_LEVEL.
     fn KeAcquireSpinLockForDpc(SpinLock: *mut KSPIN_LOCK) -> KIRQL;
     /// Frees what `KeAcquireSpinLockForDpc` took. DISPATCH_LEVEL.
     fn KeReleaseSpinLockForDpc(SpinLock: *mut KSPIN_LOCK, OldIrql: KIRQL);
@@ -53,7 +53,7 @@ imports! {
     );
     /// Frees a queued spin lock. ≥ DISPATCH_LEVEL.
     fn KeReleaseInStackQueuedSpinLockFromDpcLevel(LockHandle: *mut KLOCK_QUEUE_HANDLE);
-    /// Takes a spin lock in turn from a threaded deferred call or below. ≤ DISPATCH_LEVEL.
+    /// Takes a spin lock in turn from a threaded DPC or below. ≤ DISPATCH_LEVEL.
     fn KeAcquireInStackQueuedSpinLockForDpc(SpinLock: *mut KSPIN_LOCK, LockHandle: *mut KLOCK_QUEUE_HANDLE);
     /// Frees what `KeAcquireInStackQueuedSpinLockForDpc` took. DISPATCH_LEVEL.
     fn KeReleaseInStackQueuedSpinLockForDpc(LockHandle: *mut KLOCK_QUEUE_HANDLE);

@@ -1,4 +1,4 @@
-//! Delivering, by a deferred call: to each address object that the destination names.
+//! Delivering, by a DPC: to each address object that the destination names.
 
 use core::ffi::c_void;
 use core::net::SocketAddr;
@@ -24,7 +24,7 @@ enum Taker<S: System> {
     Client(ReceiveDatagram, Call<()>),
 }
 
-/// The deferred call.
+/// The DPC.
 unsafe extern "win64" fn deliver<S: System<Client = Transport<S>>>(context: *mut c_void) {
     let Some(raw) = NonNull::new(context) else { return };
     // SAFETY: `defer_delivery` gave a share of the transport to this call.
@@ -33,7 +33,7 @@ unsafe extern "win64" fn deliver<S: System<Client = Transport<S>>>(context: *mut
 }
 
 impl<S: System<Client = Self>> Transport<S> {
-    /// Makes the deferred call ready.
+    /// Makes the DPC ready.
     ///
     /// # Safety
     ///
@@ -49,7 +49,7 @@ impl<S: System<Client = Self>> Transport<S> {
         unsafe { <S::Kernel as Kernel>::Dpc::initialise(deferred, deliver::<S>, raw.as_ptr()) }
     }
 
-    /// Queues the deferred call, which is neither queued nor running.
+    /// Queues the DPC, which is neither queued nor running.
     pub(super) fn defer_delivery(&self) {
         // Taken back by `deliver`.
         let _share = self.clone().into_raw();

@@ -4,13 +4,13 @@
 //! driver. So a datagram is handed over inside the transport:
 //!
 //! ```text
-//! send ──copy──▶ queue ──deferred call──▶ each open address object that the destination names
+//! send ──copy──▶ queue ──DPC──▶ each open address object that the destination names
 //!   │            (bounded)                   1. receives that wait and want it, in their order
 //!   ▼                                        2. or else the client's handler
 //! completes                                  3. or else it is dropped
 //! ```
 //!
-//! The deferred call keeps clients apart: a handler that answers a datagram with another one does not run the
+//! The DPC keeps clients apart: a handler that answers a datagram with another one does not run the
 //! other client's handler inside its own call, however long the conversation is. One call is under way at a
 //! time, so the datagrams from one address to another one arrive in their order.
 //!
@@ -65,7 +65,7 @@ impl Count {
 /// All that are under way.
 pub(crate) struct Traffic<S: System> {
     queue: VecDeque<Datagram<S>>,
-    /// The deferred call is queued, or runs.
+    /// The DPC is queued, or runs.
     delivering: bool,
     pub(crate) sent: Count,
     /// Those that had an address to go to.

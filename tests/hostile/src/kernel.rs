@@ -1,4 +1,4 @@
-//! A kernel in which deferred calls wait until [`pump`] is called, and timers until [`expire`] is.
+//! A kernel in which DPCs wait until [`pump`] is called, and timers until [`expire`] is.
 
 use core::cell::RefCell;
 use core::ffi::c_void;
@@ -18,7 +18,7 @@ thread_local! {
     static TIMERS: RefCell<Vec<(usize, Routine, *mut c_void)>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Makes the deferred calls that wait, and those that they queue.
+/// Makes the DPCs that wait, and those that they queue.
 pub(crate) fn pump() {
     while let Some((routine, context)) = QUEUE.with_borrow_mut(VecDeque::pop_front) {
         // SAFETY: queued with this context by `queue`, whose caller keeps the object.
@@ -26,7 +26,7 @@ pub(crate) fn pump() {
     }
 }
 
-/// Makes the oldest deferred call that waits.
+/// Makes the oldest DPC that waits.
 pub(crate) fn pump_one() {
     if let Some((routine, context)) = QUEUE.with_borrow_mut(VecDeque::pop_front) {
         // SAFETY: as above.

@@ -162,7 +162,7 @@ impl DpcQueue {
         self.requested.store(!state.calls.is_empty(), Ordering::Release);
     }
 
-    /// When a queue with deferred calls is processed.
+    /// When a queue with DPCs is processed.
     pub(super) fn due(&self) -> Option<Duration> {
         self.lock().due
     }

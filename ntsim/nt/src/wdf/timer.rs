@@ -1,4 +1,4 @@
-//! Timers of the framework: the kernel's, whose deferred call tells the driver.
+//! Timers of the framework: the kernel's, whose DPC tells the driver.
 
 use core::ffi::c_void;
 use core::ptr;

@@ -153,7 +153,7 @@ fn handlers_that_answer_each_other_run_one_after_the_other() {
     near.answer = Some((ends.client.transport.clone(), ends.near, ends.client.log.clone()));
     far.answer = Some((ends.client.transport.clone(), ends.far, ends.client.log.clone()));
     ends.send(b"ping");
-    // The conversation has no end, and every deferred call has.
+    // The conversation has no end, and every DPC has.
     assert!(pump_once() && pump_once());
     assert_eq!(near.shown.len() + far.shown.len(), 2 * MAX_UNDER_WAY);
     near.answer = None;

@@ -3,7 +3,7 @@
 //! The thread of a test is the first processor. Just before some lock acquisition of one processor, another one
 //! starts and runs until it has done its work, or has to wait; then a processor that was preempted goes on. One that
 //! waits goes on when what it waits for has come about and the others have stopped. When all of them wait, the
-//! deferred calls are made; when there is none, they would wait for ever.
+//! DPCs are made; when there is none, they would wait for ever.
 //!
 //! A processor that holds a lock is not preempted: the other one would only spin until it was released.
 
@@ -207,7 +207,7 @@ fn run_alone(number: usize, work: Work) {
         *processors.failure.borrow_mut() = Some(failure);
     }
     processors.all.borrow_mut()[number] = Doing::Over;
-    // The first one makes the deferred calls when all of the others wait, and fails for those that fail.
+    // The first one makes the DPCs when all of the others wait, and fails for those that fail.
     let next = if failed { 0 } else { processors.another().unwrap_or(0) };
     processors.current.set(next);
     let baton = Arc::clone(&processors.baton);

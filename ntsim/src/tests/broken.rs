@@ -232,6 +232,23 @@ fn registers_that_an_entry_point_does_not_keep_are_found() {
 }
 
 #[test]
+fn float_control_that_an_entry_point_does_not_keep_is_found() {
+    let folder = tempfile::tempdir().unwrap();
+    // `push 0; ldmxcsr [rsp]; pop rax` and `push 0; fldcw [rsp]; pop rax` let every exception be one.
+    let sse: &[u8] = &[0x6A, 0x00, 0x0F, 0xAE, 0x14, 0x24, 0x58];
+    let x87: &[u8] = &[0x6A, 0x00, 0xD9, 0x2C, 0x24, 0x58];
+    for change in [sse, x87] {
+        let entry = |f: &mut Function| _ = f.set_unload(1).raw(change).raw(SUCCEED);
+        let path = write(folder.path(), "float.sys", &[], &[&entry, &|_| {}]);
+        let machine = Machine::builder().boot();
+        machine.load(&path).unwrap().unload();
+        let third = core::hint::black_box(1.0) / core::hint::black_box(3.0);
+        assert!(third < 0.5);
+        assert_eq!(machine.shutdown().rules(), ["NonvolatileRegisters"]);
+    }
+}
+
+#[test]
 fn touch_of_a_discarded_section_is_reported() {
     // `mov al, [rax]` of the section of relocations.
     let report = crash(

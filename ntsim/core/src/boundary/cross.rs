@@ -7,7 +7,7 @@
 
 use core::ffi::c_void;
 
-use super::flags;
+use super::{flags, float};
 use crate::sched::local::{self, CROSSING, Crossing};
 use crate::verifier::{self, Finding};
 
@@ -36,13 +36,16 @@ pub unsafe fn call_image(
         local.depth.skip(8 * WORDS);
         local.crossing.replace(crossing)
     });
+    let control = float::Control::read();
     // SAFETY: the caller's promise; what is left to be found again lives until the call is over.
     let result = unsafe { cross(routine, first, second, crossing) };
+    let is_kept = control == float::Control::read();
+    control.write();
     local::with(|local| local.crossing.set(outer));
     // SAFETY: it is this function's own.
     let Crossing { difference, flags, .. } = unsafe { *crossing };
     flags::check(flags, || format!("{name} returned with the direction flag set"));
-    if difference != 0 {
+    if difference != 0 || !is_kept {
         let text = format!("{name} returned with other values in registers that it has to keep");
         verifier::report(Finding::new("NonvolatileRegisters").text(text));
     }

@@ -6,6 +6,7 @@ mod cross;
 mod depth;
 pub mod export;
 mod flags;
+mod float;
 
 pub use call::{COMPLETION, call_driver};
 pub use cross::call_image;

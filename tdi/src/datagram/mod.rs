@@ -5,9 +5,9 @@
 //!
 //! ```text
 //! send ──copy──▶ queue ──DPC──▶ each open address object that the destination names
-//!   │            (bounded)                   1. receives that wait and want it, in their order
-//!   ▼                                        2. or else the client's handler
-//! completes                                  3. or else it is dropped
+//!   │            (bounded)      1. receives that wait and want it, in their order
+//!   ▼                           2. or else the client's handler
+//! completes                     3. or else it is dropped
 //! ```
 //!
 //! The DPC keeps clients apart: a handler that answers a datagram with another one does not run the

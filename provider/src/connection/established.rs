@@ -45,7 +45,9 @@ impl<K: Kernel> Drain for Established<K> {
         let flush = self.connection.drained();
         for (qp, flush) in [&self.active, &self.passive].into_iter().zip(flush) {
             qp.pd().adapter().port().counters().disconnected();
-            qp.disconnected(flush);
+            if flush {
+                qp.kill();
+            }
         }
     }
 }

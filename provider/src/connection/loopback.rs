@@ -99,7 +99,7 @@ impl<K: Kernel> Connection<K> {
         let Transition { wake_active: _, wake_passive: _, stop, flush, released } = next;
         drop(released);
         if let Some(qp) = flush {
-            qp.disconnected(true);
+            qp.kill();
         }
         if stop && let Some(transfers) = self.established.close() {
             transfers.drained();

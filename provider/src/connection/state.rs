@@ -57,11 +57,11 @@ pub(super) enum Phase<K: Kernel> {
     Offered { active: Claim<K>, departure: Departure<K>, in_call: bool },
     /// The passive side accepted; the active side has not completed the connect.
     Accepted { active: Claim<K>, passive: Claim<K>, departure: Departure<K> },
-    /// Established run. They own the claims, see [`Established`](super::established::Established).
+    /// Transfers run. They own the claims, see [`Established`](super::established::Established).
     Established { departure: Departure<K> },
     /// No transfer begins any more; some may still run.
     Ending { departure: Departure<K> },
-    /// Established have drained. The active side's connector keeps its address until it is closed.
+    /// The transfers have drained. The active side's connector keeps its address until it is closed.
     Disconnected { departure: Option<Departure<K>> },
     /// The attempt came to nothing.
     Refused,
@@ -101,7 +101,7 @@ pub(super) struct Transition<K: Kernel> {
     /// Sides whose connector has something to deliver.
     pub(super) wake_active: bool,
     pub(super) wake_passive: bool,
-    /// Established are to be closed.
+    /// The transfers are to be closed.
     pub(super) stop: bool,
     /// To be flushed for good.
     pub(super) flush: Option<ObjectRef<K, Qp<K>>>,

@@ -24,7 +24,7 @@ impl<K: Kernel> Object<K, Qp<K>> {
     }
 
     /// Flushes for good.
-    pub(super) fn kill(&self) {
+    pub(crate) fn kill(&self) {
         self.cancel.fetch_or(DEAD, Ordering::SeqCst);
         self.progress();
     }
@@ -42,13 +42,6 @@ impl<K: Kernel> Object<K, Qp<K>> {
         if [&self.responder.cq, &self.initiator.cq].into_iter().any(|own| core::ptr::eq(&raw const **own, cq))
         {
             self.die();
-        }
-    }
-
-    /// The last transfer of its connection has ended.
-    pub(crate) fn disconnected(&self, flush: bool) {
-        if flush {
-            self.kill();
         }
     }
 

@@ -12,7 +12,7 @@
 //! | [`kernel`] | what is needed of a kernel: one trait |
 //! | `combiner`, `ring`, `rundown` | lock-free parts of the data path |
 //! | `heap` | fallible allocation, shared pointers |
-//! | `flags`, `limits`, [`processor`], `sync` | flag words; limits of requests; processor sets; atomics |
+//! | `flags`, `limits`, [`number`], [`processor`], `sync` | flag words; limits of requests; conversions of integers; processor sets; atomics |
 //!
 //! `tests/layers.rs` holds the imports to this table.
 //!
@@ -58,6 +58,7 @@
 //! requests that register or invalidate memory take that of their region or window.
 
 #![cfg_attr(not(any(test, loom)), no_std)]
+#![deny(clippy::as_conversions)]
 #![cfg_attr(
     test,
     allow(
@@ -91,6 +92,7 @@ mod limits;
 mod loom_tests;
 mod memory;
 pub mod ndkpi;
+pub mod number;
 pub mod object;
 pub mod port;
 pub mod processor;

@@ -87,7 +87,7 @@ mod tests {
         }
 
         fn groups(&self) -> u16 {
-            self.groups.len() as u16
+            u16::try_from(self.groups.len()).unwrap()
         }
 
         fn active(&self, group: u16) -> KAFFINITY {

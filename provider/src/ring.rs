@@ -16,6 +16,7 @@
 //! value is read back in wider pieces than it was written in, and each such read waits for the writes.
 
 use crate::heap::{NoMemory, Slice};
+use crate::number::u64_from;
 use crate::sync::{AtomicU64, Line, Ordering, UnsafeCell, expect_to_write};
 
 /// Set in the tail of a sealed queue: no slot's sequence number is as great, so no push finds one free.
@@ -57,7 +58,7 @@ impl<T> Ring<T> {
         let capacity = u64::from(depth.max(2)).checked_next_power_of_two().ok_or(NoMemory)?;
         let length = usize::try_from(capacity).map_err(|_| NoMemory)?;
         let slots = Slice::new(length, |index| Slot {
-            sequence: AtomicU64::new(index as u64),
+            sequence: AtomicU64::new(u64_from(index)),
             value: UnsafeCell::new(None),
         })?;
         let (tail, head) = (Line(AtomicU64::new(0)), Line(AtomicU64::new(0)));
@@ -215,6 +216,7 @@ impl<T> Ring<T> {
 #[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
+    use crate::number::usize_from;
     use proptest::prelude::*;
     use std::collections::VecDeque;
     use std::sync::atomic::{AtomicU64 as Sum, Ordering as O};
@@ -254,7 +256,7 @@ mod tests {
         #[test]
         fn a_ring_is_a_bounded_queue(depth in 1_u32..9, steps in prop::collection::vec(any::<Option<u8>>(), 0..200)) {
             let ring = Ring::new(depth).unwrap();
-            let capacity = depth.max(2).next_power_of_two() as usize;
+            let capacity = usize_from(depth.max(2).next_power_of_two());
             let mut model = VecDeque::new();
             for step in steps {
                 match step {
@@ -265,7 +267,7 @@ mod tests {
                     Some(value) => prop_assert_eq!(ring.push(value), Err(Full(value))),
                     None => prop_assert_eq!(ring.pop(), model.pop_front()),
                 }
-                prop_assert_eq!((ring.tail() - ring.head()) as usize, model.len());
+                prop_assert_eq!(ring.tail() - ring.head(), u64_from(model.len()));
             }
         }
     }

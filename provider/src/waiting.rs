@@ -65,7 +65,7 @@ impl<P> Waiting<P> {
     }
 
     fn ready(&self, routine: Routine, context: *mut c_void) {
-        self.0.lock().unwrap().call = Some((routine, context as usize));
+        self.0.lock().unwrap().call = Some((routine, context.expose_provenance()));
     }
 
     /// Marks the call as pending.
@@ -79,7 +79,7 @@ impl<P> Waiting<P> {
         let mut state = self.0.lock().unwrap();
         state.waits = false;
         let (routine, context) = state.call.expect("initialised");
-        (routine, context as *mut c_void)
+        (routine, core::ptr::with_exposed_provenance_mut(context))
     }
 }
 

@@ -14,7 +14,7 @@
 use sys::status::{NTSTATUS, STATUS_INVALID_PARAMETER, STATUS_NONEXISTENT_EA_ENTRY};
 use sys::tdi::{TdiConnectionContext, TdiTransportAddress};
 
-use crate::number::usize_from;
+use provider::number::usize_from;
 
 /// The kind of file that a client opens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

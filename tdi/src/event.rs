@@ -22,7 +22,7 @@ use crate::address::TransportAddress;
 use crate::call::Call;
 use crate::ea::ConnectionContext;
 use crate::network::Urgency;
-use crate::number::usize_from;
+use provider::number::usize_from;
 
 /// A client's function and its context, as `TDI_SET_EVENT_HANDLER` gave them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

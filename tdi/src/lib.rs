@@ -16,7 +16,6 @@
 //! | `call`, `user` | handlers that run; a program's requests |
 //! | `ea`, `request` | attributes of a create; requests |
 //! | `address`, `slab`, `link_events`, `completion_status` | transport addresses; files by number; events of links; permitted statuses |
-//! | `number` | conversions of integers |
 //!
 //! `tests/layers.rs` of the driver's package holds the imports to this table.
 //!
@@ -54,12 +53,12 @@
 //! docs/tdi.md has the statuses that were chosen where the sources disagree, and the list of what is not supported.
 
 #![cfg_attr(not(any(test, feature = "fuzz")), no_std)]
-#![cfg_attr(not(any(test, feature = "fuzz")), deny(unsafe_code, clippy::as_conversions))]
+#![cfg_attr(not(any(test, feature = "fuzz")), deny(unsafe_code))]
+#![deny(clippy::as_conversions)]
 #![cfg_attr(
     any(test, feature = "fuzz"),
     allow(
         clippy::arithmetic_side_effects,
-        clippy::as_conversions,
         clippy::cast_possible_truncation,
         clippy::expect_used,
         clippy::indexing_slicing,
@@ -97,7 +96,6 @@ mod listen;
 pub mod ndk;
 #[expect(unsafe_code, reason = "links take bytes by their address")]
 pub mod network;
-mod number;
 mod open;
 mod query;
 mod queue;

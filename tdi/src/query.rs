@@ -161,7 +161,7 @@ mod tests {
     #[test]
     fn each_kind_of_file_is_asked_about_what_it_has() {
         let pair = Pair::connected();
-        let ask = |file, kind: u32| pair.client.transport.query(file, kind as i32);
+        let ask = |file, kind: u32| pair.client.transport.query(file, kind.cast_signed());
         let info = ask(pair.near, TDI_QUERY_PROVIDER_INFO).unwrap();
         assert_eq!(info.bytes().len(), size_of::<TDI_PROVIDER_INFO>());
         let address = ask(pair.far_address, TDI_QUERY_ADDRESS_INFO).unwrap();

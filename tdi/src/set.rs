@@ -95,11 +95,12 @@ mod tests {
         let control = pair.client.transport.create(&Opening::ControlChannel, None).unwrap();
         let set = |file, kind: u32, data: &[u8]| {
             let (request, _) = pair.client.log.request(0, data.to_vec(), 100);
-            let outcome = pair.client.transport.set(file, kind as i32, &request);
+            let outcome = pair.client.transport.set(file, kind.cast_signed(), &request);
             Request::complete(request, STATUS_SUCCESS, 0);
             outcome
         };
-        let query = || pair.client.transport.query(control, TDI_QUERY_PROVIDER_STATISTICS as i32).unwrap();
+        let query =
+            || pair.client.transport.query(control, TDI_QUERY_PROVIDER_STATISTICS.cast_signed()).unwrap();
         let mut statistics = vec![0xFF; 216];
         for (at, value) in [(56, 1), (64, 2), (72, 3), (80, 4)] {
             statistics[at..at + 4].copy_from_slice(&u32::to_le_bytes(value));

@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 
 use provider::{NoMemory, Within as _};
 
-use crate::number::usize_from;
+use provider::number::usize_from;
 
 /// Names a file. Never zero as a raw number, so that an empty `FsContext` names none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

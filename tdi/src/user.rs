@@ -31,9 +31,9 @@ use sys::tdi::{
 };
 
 use crate::address::TransportAddresses;
-use crate::number::u64_from;
 use crate::request::Command;
 use crate::request::Source;
+use provider::number::u64_from;
 
 /// A program's request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -14,6 +14,7 @@
 
 use super::Cqe;
 use crate::heap::{NoMemory, Once, Shared};
+use crate::number::usize_from;
 use crate::ring::{Full, Ring};
 use crate::sync::{AtomicU32, Ordering};
 
@@ -34,7 +35,7 @@ pub(super) struct Entries {
 /// The level of the ring for this depth.
 fn level(depth: u32) -> Result<u32, NoMemory> {
     let level = depth.max(2).checked_next_power_of_two().ok_or(NoMemory)?.trailing_zeros();
-    if (level as usize) < LEVELS { Ok(level) } else { Err(NoMemory) }
+    if usize_from(level) < LEVELS { Ok(level) } else { Err(NoMemory) }
 }
 
 fn position(level: u32, within: u64) -> u64 {
@@ -59,14 +60,14 @@ impl Entries {
     }
 
     fn add(&self, level: u32, depth: u32) -> Result<(), NoMemory> {
-        if let Some(place) = self.rings.get(level as usize) {
+        if let Some(place) = self.rings.get(usize_from(level)) {
             place.set(Shared::new(Ring::new(depth)?)?);
         }
         Ok(())
     }
 
     fn ring(&self, level: u32) -> Option<&Ring<Cqe>> {
-        self.rings.get(level as usize)?.value()
+        self.rings.get(usize_from(level))?.value()
     }
 
     /// Makes room for `depth` results; never takes any away, so that no result is lost. May run
@@ -214,7 +215,7 @@ mod tests {
                             model.push_back(number);
                             number += 1;
                         }
-                        Err(_) => prop_assert!(model.len() >= room as usize),
+                        Err(_) => prop_assert!(model.len() >= usize_from(room)),
                     },
                     Some(depth) => {
                         results.grow(depth).unwrap();
@@ -261,7 +262,7 @@ mod tests {
                     std::thread::yield_now();
                     continue;
                 };
-                let (pusher, number) = (result.bytes as usize >> 16, result.bytes & 0xFFFF);
+                let (pusher, number) = (usize_from(result.bytes) >> 16, result.bytes & 0xFFFF);
                 assert_eq!(next[pusher], number);
                 next[pusher] += 1;
             }

@@ -96,7 +96,7 @@ mod tests {
 
     #[test]
     fn a_block_too_large_to_be_moved_in_is_refused() {
-        let layout = Layout::from_size_align(isize::MAX as usize - 63, 64).unwrap();
+        let layout = Layout::from_size_align(isize::MAX.cast_unsigned() - 63, 64).unwrap();
         // SAFETY: not empty.
         assert_eq!(unsafe { allocate(layout) }, Err(NoMemory));
     }

@@ -137,9 +137,9 @@ mod model {
             for kind in holds {
                 object.word.try_acquire(*kind).unwrap();
             }
-            let threads = actions.into_iter().map(|action| {
+            let threads = actions.into_iter().map(|action| -> Box<dyn FnOnce() + Send> {
                 let object = object.clone();
-                Box::new(move || action(&object)) as Box<dyn FnOnce() + Send>
+                Box::new(move || action(&object))
             });
             loom_tests::race(threads.collect());
             assert_eq!(object.freed(), 1, "freed {} times", object.freed());

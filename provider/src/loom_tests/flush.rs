@@ -43,7 +43,7 @@ fn results(cq: Pointer<Cq<Machine>>) -> Vec<(usize, bool)> {
     let mut all: Vec<_> = all
         .map(|result| {
             assert!([STATUS_SUCCESS, STATUS_CANCELLED, STATUS_IO_TIMEOUT].contains(&result.status));
-            (result.request_context.0 as usize, result.status == STATUS_SUCCESS)
+            (result.request_context.0.addr(), result.status == STATUS_SUCCESS)
         })
         .collect();
     all.sort_unstable();

@@ -11,6 +11,7 @@ use super::fixture::{Ending, Fixture, Pointer, close, close_inline, connect};
 use super::kernel::pump;
 use super::{explore, race};
 use crate::connection::ConnectError;
+use crate::number::usize_from;
 
 /// Connect events that the listener's consumer received.
 #[derive(Default)]
@@ -26,7 +27,7 @@ unsafe extern "win64" fn offered(context: PVOID, connector: *mut NDK_CONNECTOR) 
     // SAFETY: the context is the record, which the model keeps.
     let offers = unsafe { &*context.cast::<Offers>() };
     assert_eq!(offers.listener.calls.load(SeqCst), 0, "an offer after the listener's close");
-    let ending = &offers.connectors[offers.seen.fetch_add(1, SeqCst) as usize];
+    let ending = &offers.connectors[usize_from(offers.seen.fetch_add(1, SeqCst))];
     if close(Pointer::offered(connector), ending) == STATUS_SUCCESS {
         ending.ended(STATUS_SUCCESS);
     }
@@ -64,7 +65,7 @@ fn connects_against_the_close(connects: usize, bound: usize) {
         race(threads);
         pump();
         assert_eq!(offers.listener.status(), STATUS_SUCCESS);
-        for ending in &offers.connectors[..offers.seen.load(SeqCst) as usize] {
+        for ending in &offers.connectors[..usize_from(offers.seen.load(SeqCst))] {
             assert_eq!(ending.status(), STATUS_SUCCESS);
         }
         for (connector, qp, ending) in active {

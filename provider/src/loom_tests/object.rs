@@ -11,6 +11,7 @@ use sys::wdm::PVOID;
 use super::kernel::{Machine, pump};
 use super::{explore, race};
 use crate::lifetime::{Kind, Refused};
+use crate::number::u64_from;
 use crate::object::{Id, Object, ObjectRef, ObjectType, Registry};
 
 /// The consumer does nothing in the callback.
@@ -111,7 +112,7 @@ fn create(antecedent: Option<ObjectRef<Machine, Thing>>) -> (Pointer, Arc<Story>
     }
     let thing = Thing { registry: Registry::new(), antecedent, story: story.clone() };
     let object = Object::create(NDK_VERSION_2_1, &TABLE, thing).unwrap();
-    story.object.store(object.as_ptr() as u64, SeqCst);
+    story.object.store(u64_from(object.as_ptr().expose_provenance()), SeqCst);
     (object, story)
 }
 
@@ -131,7 +132,9 @@ unsafe extern "win64" fn closed(context: PVOID) {
 
 /// The consumer closes an object.
 fn close(story: &Arc<Story>) -> i32 {
-    let object = NonNull::new(story.object.load(SeqCst) as *mut Object<Machine, Thing>).unwrap();
+    let object = usize::try_from(story.object.load(SeqCst)).unwrap();
+    let object =
+        NonNull::new(core::ptr::with_exposed_provenance_mut::<Object<Machine, Thing>>(object)).unwrap();
     let context = Arc::as_ptr(story).cast_mut().cast();
     // SAFETY: the model closes each object once.
     let status = unsafe { Object::close(object, Some(closed), context) };

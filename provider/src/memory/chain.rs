@@ -6,6 +6,7 @@ use sys::wdm::MDL;
 
 use super::RegisterError;
 use crate::kernel::{Kernel, Unmapped};
+use crate::number::usize_from;
 
 /// The virtual address at which a chain begins. It is an index only: never an address to access (WR-8).
 ///
@@ -18,7 +19,7 @@ pub(super) unsafe fn base(mdl: NonNull<MDL>) -> usize {
 }
 
 fn start(list: &MDL) -> usize {
-    (list.StartVa as usize).wrapping_add(list.ByteOffset as usize)
+    list.StartVa.addr().wrapping_add(usize_from(list.ByteOffset))
 }
 
 impl From<Unmapped> for RegisterError {
@@ -53,7 +54,7 @@ pub(super) unsafe fn map<K: Kernel>(mdl: NonNull<MDL>, length: usize) -> Result<
             return Err(RegisterError::Memory);
         }
         next = NonNull::new(list.Next);
-        offset = offset.saturating_add(list.ByteCount as usize);
+        offset = offset.saturating_add(usize_from(list.ByteCount));
     }
     // SAFETY: the chain was just seen to be contiguous and long enough; the rest is the caller's promise.
     Ok(unsafe { K::map(mdl, length) }?)

@@ -12,6 +12,7 @@ use super::slot::{Generation, Registration, Slot};
 use super::{Domain, Refusal, Rights, Token};
 use crate::heap::{self, NoMemory, Slice};
 use crate::kernel::{Kernel, Lock};
+use crate::number::usize_from;
 use crate::rundown::{Lane, Pin};
 use crate::sync::Ordering;
 
@@ -20,7 +21,7 @@ const CHUNKS: u32 = 1024;
 /// Ends the list of free slots. Slot 0 is never given out: its index marks the privileged token.
 const NONE: u32 = 0;
 
-type Chunk<K> = [Slot<K>; CHUNK as usize];
+type Chunk<K> = [Slot<K>; usize_from(CHUNK)];
 
 /// A queue of free slots: the one that was freed first is given out first, so that a slot, and with it a range
 /// of tokens, comes back as late as it can.
@@ -44,7 +45,7 @@ impl<K: Kernel> Table<K> {
     ///
     /// [`NoMemory`].
     pub(crate) fn new() -> Result<Self, NoMemory> {
-        let chunks = heap::vector(CHUNKS as usize, |_| AtomicPtr::new(core::ptr::null_mut()))?;
+        let chunks = heap::vector(usize_from(CHUNKS), |_| AtomicPtr::new(core::ptr::null_mut()))?;
         Ok(Self { chunks, free: Lock::<K, _>::new(Free { first: NONE, last: NONE, chunks: 0 }) })
     }
 
@@ -76,7 +77,7 @@ impl<K: Kernel> Table<K> {
     fn grow(&self, expected: u32) -> Result<(), NoMemory> {
         let base = expected.saturating_mul(CHUNK);
         // Made slot by slot in its place: a chunk is larger than a kernel stack should ever hold.
-        let slots = Slice::new(CHUNK as usize, |_| Slot::<K>::new())?;
+        let slots = Slice::new(usize_from(CHUNK), |_| Slot::<K>::new())?;
         let chunk: NonNull<Chunk<K>> = slots.leak().cast();
         // SAFETY: placed just now, and not published yet.
         for (slot, index) in unsafe { chunk.as_ref() }.iter().zip(base..) {
@@ -88,7 +89,7 @@ impl<K: Kernel> Table<K> {
             let mut free = self.free.lock();
             if free.chunks == expected
                 && free.first == NONE
-                && let Some(place) = self.chunks.get(expected as usize)
+                && let Some(place) = self.chunks.get(usize_from(expected))
             {
                 place.store(chunk.as_ptr(), core::sync::atomic::Ordering::Release);
                 free.chunks = expected.wrapping_add(1);
@@ -118,10 +119,10 @@ impl<K: Kernel> Table<K> {
 
     /// The slot with this index, which may come from a peer.
     pub(super) fn slot(&self, index: u32) -> Option<&Slot<K>> {
-        let chunk = self.chunks.get((index / CHUNK) as usize)?.load(core::sync::atomic::Ordering::Acquire);
+        let chunk = self.chunks.get(usize_from(index / CHUNK))?.load(core::sync::atomic::Ordering::Acquire);
         // SAFETY: null, or a chunk that was published whole and stays as long as the table.
         let chunk = unsafe { chunk.as_ref() }?;
-        chunk.get((index % CHUNK) as usize)
+        chunk.get(usize_from(index % CHUNK))
     }
 
     /// Decides whether an access may happen: token, protection domain, rights, bounds, in this order; for a
@@ -213,7 +214,7 @@ impl<K: Kernel> Registration<K> {
 ///
 /// `chunk` was made by [`Table::grow`] and is the caller's alone.
 unsafe fn release<K: Kernel>(chunk: NonNull<Chunk<K>>) {
-    let slots = NonNull::slice_from_raw_parts(chunk.cast::<Slot<K>>(), CHUNK as usize);
+    let slots = NonNull::slice_from_raw_parts(chunk.cast::<Slot<K>>(), usize_from(CHUNK));
     // SAFETY: that many slots were leaked to make the chunk; the rest is as the caller promises.
     drop(unsafe { Slice::reclaim(slots) });
 }

@@ -6,6 +6,7 @@ use super::slot::Segment;
 use super::table::{Admitted, Table};
 use super::{Domain, MAX_SGE, Refusal, Rights, Token};
 use crate::kernel::Kernel;
+use crate::number::usize_from;
 use crate::rundown::Lane;
 
 /// One scatter/gather entry, copied from the consumer's list.
@@ -53,7 +54,7 @@ impl<'t, K: Kernel> PinnedSgl<'t, K> {
                 return Ok(Part::Direct);
             }
             table
-                .admit(Token(sge.token), domain, (needed, by), sge.address, sge.length as usize)
+                .admit(Token(sge.token), domain, (needed, by), sge.address, usize_from(sge.length))
                 .map(Part::Registered)
         })
     }
@@ -72,7 +73,7 @@ impl<'t, K: Kernel> PinnedSgl<'t, K> {
     ) -> Result<(), Refusal> {
         self.gather(&[sge], |sge| {
             table
-                .admit(Token(sge.token), domain, (needed, Lane::Far), sge.address, sge.length as usize)
+                .admit(Token(sge.token), domain, (needed, Lane::Far), sge.address, usize_from(sge.length))
                 .map(Part::Registered)
         })
     }
@@ -87,7 +88,7 @@ impl<'t, K: Kernel> PinnedSgl<'t, K> {
             let part = admit(sge)?;
             // There is room: no list has more entries.
             self.parts.try_push((*sge, part)).map_err(|_| Refusal::Bounds)?;
-            self.length = self.length.saturating_add(sge.length as usize);
+            self.length = self.length.saturating_add(usize_from(sge.length));
         }
         Ok(())
     }
@@ -100,7 +101,7 @@ impl<'t, K: Kernel> PinnedSgl<'t, K> {
     /// The runs of system memory from byte `skip` of the list on, in order.
     fn run_at(&self, mut skip: usize) -> Option<Run> {
         for (sge, part) in &self.parts {
-            let length = sge.length as usize;
+            let length = usize_from(sge.length);
             if skip >= length {
                 skip = skip.saturating_sub(length);
                 continue;

@@ -195,7 +195,8 @@ unsafe extern "win64" fn create_shared_endpoint<K: Kernel>(
         {
             // The request may be completed, and the adapter closed, before this returns.
             let (_call, hold) = (adapter.try_acquire(Kind::Request)?, adapter.try_acquire(Kind::Request)?);
-            let (make, context) = (make_shared as MakeShared<K>, Opaque(context));
+            let make: MakeShared<K> = make_shared;
+            let context = Opaque(context);
             let request = CreateShared { adapter: hold, at: local, make, completion, context };
             adapter.port().wait_for_addresses(Waiting::CreateShared(request))?;
             return Ok(STATUS_PENDING);

@@ -7,6 +7,7 @@ use sys::status::{NTSTATUS, STATUS_BUFFER_TOO_SMALL, STATUS_INVALID_PARAMETER, S
 use sys::wdm::ULONG;
 
 use super::ulong;
+use crate::number::usize_from;
 use crate::status::Failure;
 
 /// Reads an IPv4 or IPv6 address.
@@ -19,7 +20,7 @@ use crate::status::Failure;
 ///
 /// `address` is null or points to `length` readable bytes.
 pub(super) unsafe fn read(address: *const SOCKADDR, length: ULONG) -> Result<SocketAddr, Failure> {
-    let length = length as usize;
+    let length = usize_from(length);
     if address.is_null() || length < size_of::<u16>() {
         return Err(Failure::PARAMETER);
     }
@@ -61,7 +62,7 @@ pub(crate) unsafe fn write(address: SocketAddr, buffer: *mut SOCKADDR, length: *
         SocketAddr::V6(_) => size_of::<SOCKADDR_IN6>(),
     };
     // SAFETY: not null, and points to a length.
-    let room = unsafe { length.replace(ulong(needed)) } as usize;
+    let room = usize_from(unsafe { length.replace(ulong(needed)) });
     if buffer.is_null() || room < needed {
         return STATUS_BUFFER_TOO_SMALL;
     }
@@ -94,6 +95,7 @@ pub(crate) unsafe fn write(address: SocketAddr, buffer: *mut SOCKADDR, length: *
 #[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
+    use crate::number::u32_from;
     use proptest::prelude::*;
 
     proptest! {
@@ -118,7 +120,7 @@ mod tests {
         #[test]
         fn any_bytes_are_an_address_or_refused(bytes in prop::collection::vec(any::<u8>(), 0..64)) {
             // SAFETY: so many bytes are there.
-            let read = unsafe { read(bytes.as_ptr().cast(), bytes.len() as ULONG) };
+            let read = unsafe { read(bytes.as_ptr().cast(), u32_from(bytes.len())) };
             if let Ok(address) = read {
                 prop_assert_eq!(address.is_ipv4(), u16::from_ne_bytes([bytes[0], bytes[1]]) == AF_INET);
             }

@@ -19,6 +19,7 @@ use super::{address, close, object, query_extension, request, status, ulong};
 use crate::connection::{Connector, Disconnected, MAX_PRIVATE_DATA, PrivateData};
 use crate::heap::NoMemory;
 use crate::kernel::Kernel;
+use crate::number::usize_from;
 use crate::object::Object;
 use crate::status::Failure;
 
@@ -61,7 +62,7 @@ pub(crate) fn offered<K: Kernel>(
 ///
 /// `data` is null or has `length` readable bytes.
 unsafe fn private_data(data: *const VOID, length: ULONG) -> Result<PrivateData, Failure> {
-    let length = length as usize;
+    let length = usize_from(length);
     if length == 0 {
         return Ok(PrivateData::empty());
     }
@@ -119,7 +120,7 @@ unsafe extern "win64" fn connection_data<K: Kernel>(
         let connector = unsafe { object::<K, Connector<K>, _>(connector) }?;
         let (limits, data) = connector.peer_data().ok_or(Failure(STATUS_CONNECTION_INVALID))?;
         // SAFETY: null, or the consumer passes a place for a length.
-        let room = unsafe { length.as_ref() }.map(|length| *length as usize);
+        let room = unsafe { length.as_ref() }.map(|length| usize_from(*length));
         // All is checked before anything is written.
         let room = match (room, buffer.is_null()) {
             (None | Some(0), true) => 0,

@@ -9,6 +9,7 @@ use crate::completion::{Arm, Cq, Cqe};
 use crate::kernel::Kernel;
 use crate::lifetime::Kind;
 use crate::limits::MAX_CQ_DEPTH;
+use crate::number::usize_from;
 use crate::status::Failure;
 
 /// The functions of a completion queue.
@@ -48,7 +49,7 @@ unsafe fn take<K: Kernel, R>(cq: *mut NDK_CQ, out: *mut R, count: ULONG, form: f
     let mut taken = 0;
     while taken < count {
         let Some(result) = cq.poll() else { break };
-        let place = out.wrapping_add(taken as usize);
+        let place = out.wrapping_add(usize_from(taken));
         // SAFETY: fewer than `count` were written, so there is room for one more.
         unsafe { place.write(form(result)) };
         taken = taken.saturating_add(1);
@@ -82,7 +83,7 @@ unsafe extern "win64" fn results_ex<K: Kernel>(
         RequestContext: result.request_context.0,
         Type: result.operation,
         ProviderErrorCode: 0,
-        TypeSpecificCompletionOutput: result.invalidated as usize,
+        TypeSpecificCompletionOutput: usize_from(result.invalidated),
     };
     // SAFETY: the consumer passes its queue, and room for as many results as it says.
     unsafe { take::<K, _>(cq, out, count, form) }

@@ -12,6 +12,7 @@ use sys::wdm::{GUID, ULONG};
 
 use crate::adapter::Adapter;
 use crate::kernel::Kernel;
+use crate::number::usize_from;
 use crate::object::{Gone, Object, Reason};
 
 fn table<K: Kernel>() -> &'static EXPLAIN_DISPATCH {
@@ -56,7 +57,7 @@ unsafe extern "win64" fn explain<K: Kernel>(
     let outcome = objects.explain(core::ptr::without_provenance::<c_void>(handle), |reason| {
         if told < capacity {
             // SAFETY: the caller passes room for `capacity` reasons, of which `told` are written.
-            unsafe { reasons.wrapping_add(told as usize).write(as_c(reason)) };
+            unsafe { reasons.wrapping_add(usize_from(told)).write(as_c(reason)) };
         }
         told = told.saturating_add(1);
     });

@@ -13,6 +13,7 @@ use crate::heap::Shared;
 use crate::kernel::Kernel;
 use crate::lifetime::Kind;
 use crate::memory::{self, Mapped};
+use crate::number::u64_from;
 use crate::object::ObjectRef;
 use crate::status::Failure;
 
@@ -71,7 +72,7 @@ pub(super) unsafe extern "win64" fn build<K: Kernel>(
             .cast::<NDK_LOGICAL_ADDRESS>();
         for page in addresses.take(pages) {
             // SAFETY: there is room for so many pages.
-            unsafe { place.write(page.cast_signed() as NDK_LOGICAL_ADDRESS) };
+            unsafe { place.write(u64_from(page).cast_signed()) };
             place = place.wrapping_add(1);
         }
         // SAFETY: the consumer passes a buffer with room for the structure.

@@ -12,6 +12,7 @@ use super::{close, object, query_extension, request, status};
 use crate::kernel::Kernel;
 use crate::limits::MAX_REGISTRATION;
 use crate::memory::{Deregistered, Mr, Rights};
+use crate::number::usize_from;
 use crate::status::Failure;
 
 /// The functions of a memory region.
@@ -83,7 +84,7 @@ unsafe extern "win64" fn initialize_fast_register<K: Kernel>(
     let prepared = || {
         // SAFETY: the consumer passes a region that it has not closed.
         let mr = unsafe { object::<K, Mr<K>, _>(mr) }?;
-        mr.prepare(pages as usize, remote != 0)?;
+        mr.prepare(usize_from(pages), remote != 0)?;
         Ok(STATUS_SUCCESS)
     };
     status(prepared())

@@ -15,6 +15,7 @@ use crate::kernel::Kernel;
 use crate::lifetime::Kind;
 use crate::limits::{MAX_INLINE_DATA, MAX_QUEUE_DEPTH};
 use crate::memory::{MAX_SGE, Mr, Mw, Token};
+use crate::number::usize_from;
 use crate::object::{Object, ObjectRef};
 use crate::queue_pair::{Depths, Qp, Srq};
 use crate::status::Failure;
@@ -92,7 +93,7 @@ impl NewQp {
             let together = [receive_cq, initiator_cq].into_iter().all(|cq| port.same(cq.adapter().port()));
             let within = together
                 && depths.receive.max(depths.initiator) <= MAX_QUEUE_DEPTH
-                && depths.receive_sge.max(depths.initiator_sge) as usize <= MAX_SGE
+                && usize_from(depths.receive_sge.max(depths.initiator_sge)) <= MAX_SGE
                 && depths.inline <= MAX_INLINE_DATA
                 && srq.is_none_or(|srq| core::ptr::eq(srq.pd(), pd));
             if !within {
@@ -167,11 +168,11 @@ unsafe extern "win64" fn create_srq<K: Kernel>(
     let made = || {
         // SAFETY: the consumer passes a domain that it has not closed.
         let pd = unsafe { object::<K, Pd<K>, _>(pd) }?;
-        if depth == 0 || depth > MAX_QUEUE_DEPTH || sge as usize > MAX_SGE {
+        if depth == 0 || depth > MAX_QUEUE_DEPTH || usize_from(sge) > MAX_SGE {
             return Err(Failure::PARAMETER);
         }
         let tie = pd.try_acquire(Kind::Successor)?;
-        let sizes = (depth as usize, sge as usize, threshold as usize);
+        let sizes = (usize_from(depth), usize_from(sge), usize_from(threshold));
         // SAFETY: the consumer passes null or an affinity.
         let affinity = unsafe { affinity.as_ref() }.copied();
         let srq = Srq::new(tie, sizes, notification, Opaque(notification_context), affinity);

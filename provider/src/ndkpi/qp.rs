@@ -13,6 +13,7 @@ use crate::flags::is_made_of;
 use crate::kernel::Kernel;
 use crate::lifetime::Kind;
 use crate::memory::{Sge, Token};
+use crate::number::usize_from;
 use crate::object::Object;
 use crate::queue_pair::{Flags, Operation, Qp};
 use crate::status::Failure;
@@ -48,7 +49,7 @@ pub(super) unsafe fn entries(
     if list.is_null() && count != 0 {
         return Err(Failure::PARAMETER);
     }
-    Ok((0..count as usize).map(move |index| {
+    Ok((0..usize_from(count)).map(move |index| {
         // SAFETY: the caller promises so many entries.
         let entry = unsafe { list.wrapping_add(index).read() };
         // SAFETY: both members are eight bytes of any value.

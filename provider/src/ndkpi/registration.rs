@@ -15,6 +15,7 @@ use crate::consumer::Opaque;
 use crate::kernel::Kernel;
 use crate::lifetime::Kind;
 use crate::memory::{Domain, Layout, Mr, Mw, Refusal, RegionOrWindow, Rights};
+use crate::number::usize_from;
 use crate::object::Object;
 use crate::queue_pair::{Operation, Qp};
 use crate::status::Failure;
@@ -64,12 +65,12 @@ pub(super) unsafe extern "win64" fn fast_register<K: Kernel>(
         if pages.is_null() {
             return Err(Failure::PARAMETER);
         }
-        let addresses = (0..count as usize).map(|index| {
+        let addresses = (0..usize_from(count)).map(|index| {
             // SAFETY: the consumer passes an array of so many addresses.
             let address = unsafe { pages.wrapping_add(index).read() };
             usize::try_from(address.cast_unsigned()).unwrap_or(0)
         });
-        let layout = Layout { offset: fbo as usize, length, base: base.addr() };
+        let layout = Layout { offset: usize_from(fbo), length, base: base.addr() };
         let posted = mr.register_pages(layout, Rights::of_registration(given), addresses)?;
         qp.post_registration(Operation::FastRegister, (flags, Opaque(context)), posted)?;
         Ok(())

@@ -10,6 +10,7 @@ use crate::consumer::Opaque;
 use crate::kernel::Kernel;
 use crate::lifetime::Kind;
 use crate::limits::MAX_QUEUE_DEPTH;
+use crate::number::usize_from;
 use crate::queue_pair::Srq;
 use crate::status::Failure;
 
@@ -40,7 +41,7 @@ unsafe extern "win64" fn modify<K: Kernel>(
             return Err(Failure::PARAMETER);
         }
         // The notification may make the consumer close the queue before this returns.
-        srq.try_acquire(Kind::Request)?.modify(depth as usize, threshold as usize)?;
+        srq.try_acquire(Kind::Request)?.modify(usize_from(depth), usize_from(threshold))?;
         Ok(STATUS_SUCCESS)
     };
     status(modified())

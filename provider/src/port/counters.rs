@@ -121,6 +121,7 @@ impl Counters {
 #[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
+    use crate::number::u64_from;
 
     #[test]
     fn what_any_direction_counted_is_in_the_sums() {
@@ -132,6 +133,6 @@ mod tests {
         let all = (1 << (2 * STRIPES)) - 1;
         let read = counters.read();
         assert_eq!((read.out_octets, read.in_octets), (all, 2 * all));
-        assert_eq!([read.out_frames, read.in_frames], [2 * STRIPES as u64; 2]);
+        assert_eq!([read.out_frames, read.in_frames], [2 * u64_from(STRIPES); 2]);
     }
 }

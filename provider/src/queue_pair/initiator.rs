@@ -16,6 +16,7 @@ use crate::heap::NoMemory;
 use crate::kernel::Kernel;
 use crate::limits::MAX_TRANSFER_LENGTH;
 use crate::memory::{PendingRegistration, Sge};
+use crate::number::usize_from;
 use crate::object::{ObjectRef, ObjectTimer};
 use crate::ring::Ring;
 use crate::sync::Line;
@@ -70,9 +71,9 @@ impl<K: Kernel> Initiator<K> {
         Ok(Self {
             cq,
             queue: WorkQueue::new(depths.initiator, depths.initiator_sge)?,
-            max_sge: depths.initiator_sge as usize,
+            max_sge: usize_from(depths.initiator_sge),
             registrations: Ring::new(depths.initiator)?,
-            inline: InlineData::new(depths.initiator, depths.inline as usize)?,
+            inline: InlineData::new(depths.initiator, usize_from(depths.inline))?,
             engine: Line(Combiner::new(InFlight::default())),
             timer: ObjectTimer::new(),
         })
@@ -84,7 +85,7 @@ impl<K: Kernel> Initiator<K> {
     ///
     /// [`PostError::TooLarge`].
     pub(super) fn check(&self, list: impl ExactSizeIterator<Item = Sge>) -> Result<(), PostError> {
-        if list.len() > self.max_sge || length(list) > MAX_TRANSFER_LENGTH as usize {
+        if list.len() > self.max_sge || length(list) > usize_from(MAX_TRANSFER_LENGTH) {
             return Err(PostError::TooLarge);
         }
         Ok(())

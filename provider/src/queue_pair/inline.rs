@@ -6,6 +6,7 @@ use core::num::NonZero;
 
 use crate::heap::{self, NoMemory};
 use crate::memory::{Sge, Token};
+use crate::number::usize_from;
 
 /// Room for the inline data of every request that a queue can hold. A request at position `p` of the queue
 /// has the place `p % depth`: the request that had it before is over when this one is accepted, as
@@ -27,7 +28,7 @@ impl InlineData {
     ///
     /// [`NoMemory`].
     pub(super) fn new(depth: u32, size: usize) -> Result<Self, NoMemory> {
-        let length = (depth as usize).checked_mul(size).ok_or(NoMemory)?;
+        let length = usize_from(depth).checked_mul(size).ok_or(NoMemory)?;
         let depth = NonZero::new(u64::from(depth)).unwrap_or(NonZero::<u64>::MIN);
         let bytes = heap::vector(length, |_| UnsafeCell::new(0))?;
         Ok(Self { bytes, depth, size })
@@ -50,7 +51,7 @@ impl InlineData {
         let start = room.as_ptr().cast_mut().cast::<u8>();
         let mut length = 0_usize;
         for entry in entries {
-            let bytes = (entry.length as usize).min(room.len().saturating_sub(length));
+            let bytes = usize_from(entry.length).min(room.len().saturating_sub(length));
             let from = core::ptr::with_exposed_provenance::<u8>(entry.address);
             // SAFETY: the caller's memory can be read, and the room has so many bytes left.
             unsafe { core::ptr::copy(from, start.wrapping_add(length), bytes) };
@@ -65,15 +66,16 @@ impl InlineData {
 #[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
+    use crate::number::u32_from;
 
     fn entry(bytes: &[u8]) -> Sge {
-        Sge { address: bytes.as_ptr().expose_provenance(), length: bytes.len() as u32, token: 0 }
+        Sge { address: bytes.as_ptr().expose_provenance(), length: u32_from(bytes.len()), token: 0 }
     }
 
     fn read(copy: Sge) -> Vec<u8> {
         let start = core::ptr::with_exposed_provenance::<u8>(copy.address);
         // SAFETY: `fill` named so many bytes, which stay.
-        (0..copy.length as usize).map(|index| unsafe { start.add(index).read() }).collect()
+        (0..usize_from(copy.length)).map(|index| unsafe { start.add(index).read() }).collect()
     }
 
     #[test]

@@ -19,6 +19,7 @@ use crate::connection::{Established, Side};
 use crate::consumer::Opaque;
 use crate::kernel::Kernel;
 use crate::memory::{Invalidated, PinnedSgl, Refusal, Rights, Sge, copy};
+use crate::number::u64_from;
 use crate::object::{Object, ObjectRef};
 use crate::rundown::{Lane, Pin};
 
@@ -191,7 +192,7 @@ impl<'c, K: Kernel> Loopback<'c, K> {
     /// Counts the bytes that a request of this side has moved.
     fn count(&self, from: &Object<K, Qp<K>>, to: &Object<K, Qp<K>>, bytes: usize) {
         let stripe = usize::try_from(self.stripe).unwrap_or(0);
-        from.pd.adapter().port().counters().sent(stripe, bytes as u64);
-        to.pd.adapter().port().counters().received(stripe, bytes as u64);
+        from.pd.adapter().port().counters().sent(stripe, u64_from(bytes));
+        to.pd.adapter().port().counters().received(stripe, u64_from(bytes));
     }
 }

@@ -14,6 +14,7 @@ use crate::consumer::Opaque;
 use crate::heap::NoMemory;
 use crate::kernel::Kernel;
 use crate::memory::{Sge, Token};
+use crate::number::usize_from;
 use crate::object::{Object, ObjectRef};
 use crate::sync::{AtomicBool, Line, Ordering, fence};
 
@@ -73,7 +74,7 @@ impl<K: Kernel> Responder<K> {
             None => Receives::Own(WorkQueue::new(depths.receive, depths.receive_sge)?),
             Some(srq) => Receives::Shared(Seat::take(srq)?),
         };
-        let max_sge = depths.receive_sge as usize;
+        let max_sge = usize_from(depths.receive_sge);
         Ok(Self {
             cq,
             receives,

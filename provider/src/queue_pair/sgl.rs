@@ -11,6 +11,7 @@ use arrayvec::ArrayVec;
 
 use crate::heap::{self, NoMemory};
 use crate::memory::{MAX_SGE, Sge};
+use crate::number::{u64_from, usize_from};
 
 /// A scatter/gather list in use by the engine.
 pub(crate) type Sgl = ArrayVec<Sge, MAX_SGE>;
@@ -27,7 +28,7 @@ pub(super) fn refill(list: &mut Sgl, entries: impl Iterator<Item = Sge>) {
 
 /// Bytes in all entries.
 pub(super) fn length(entries: impl Iterator<Item = Sge>) -> usize {
-    entries.fold(0, |sum, sge| sum.saturating_add(sge.length as usize))
+    entries.fold(0, |sum, sge| sum.saturating_add(usize_from(sge.length)))
 }
 
 /// An entry in a row: its address, and its length and token.
@@ -53,7 +54,7 @@ impl SglTable {
         let width = width.clamp(1, MAX_SGE);
         let count = rows.checked_mul(width).ok_or(NoMemory)?;
         let cells = heap::vector(count, |_| [AtomicU64::new(0), AtomicU64::new(0)])?;
-        Ok(Self { cells, mask: (rows as u64).wrapping_sub(1), width })
+        Ok(Self { cells, mask: u64_from(rows).wrapping_sub(1), width })
     }
 
     fn row(&self, position: u64) -> &[Cells] {
@@ -67,7 +68,7 @@ impl SglTable {
         let mut count = 0_usize;
         for (place, entry) in self.row(position).iter().zip(list) {
             let [address, rest] = place;
-            address.store(entry.address as u64, Ordering::Relaxed);
+            address.store(u64_from(entry.address), Ordering::Relaxed);
             rest.store((u64::from(entry.length) << 32) | u64::from(entry.token), Ordering::Relaxed);
             count = count.saturating_add(1);
         }

@@ -9,6 +9,7 @@ use crate::consumer::Opaque;
 use crate::heap::NoMemory;
 use crate::kernel::Kernel;
 use crate::memory::{RegionOrWindow, Sge, Token};
+use crate::number::usize_from;
 use crate::ring::Ring;
 use crate::sync::{AtomicU64, Line, Ordering};
 
@@ -98,7 +99,7 @@ impl<W> WorkQueue<W> {
     /// [`NoMemory`].
     pub(crate) fn new(depth: u32, width: u32) -> Result<Self, NoMemory> {
         let ring = Ring::new(depth)?;
-        let lists = SglTable::new(ring.capacity(), width as usize)?;
+        let lists = SglTable::new(ring.capacity(), usize_from(width))?;
         Ok(Self { ring, lists, depth, completed: Line(AtomicU64::new(0)), seen: Line(AtomicU64::new(0)) })
     }
 

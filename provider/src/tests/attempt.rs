@@ -8,7 +8,7 @@ use sys::ndk::*;
 use sys::sockaddr::SOCKADDR;
 use sys::status::*;
 
-use super::consumer::{Pair, Seen, call, close, completed, disconnected, sockaddr};
+use super::consumer::{Pair, Seen, call, close, completed, disconnected, request, sockaddr, virtual_address};
 use super::host::{at_atomics, at_each, pump};
 
 fn accept_with(pair: &Pair, qp: *mut NDK_QP) -> NTSTATUS {
@@ -18,7 +18,7 @@ fn accept_with(pair: &Pair, qp: *mut NDK_QP) -> NTSTATUS {
 }
 
 fn receive(qp: *mut NDK_QP, context: usize) {
-    assert_eq!(call!(qp, NdkReceive, context as _, null(), 0), STATUS_SUCCESS);
+    assert_eq!(call!(qp, NdkReceive, request(context), null(), 0), STATUS_SUCCESS);
 }
 
 /// An offer that was rejected, with a receive that waits at either side.
@@ -292,7 +292,7 @@ fn connect_again_inside_its_refusal_has_the_qp() {
             assert_eq!(close!(log, first, NdkCloseConnector, "first"), STATUS_SUCCESS);
         }
         let mut pair = Rc::into_inner(pair).unwrap().into_inner();
-        pair.far.connector = connector as *mut NDK_CONNECTOR;
+        pair.far.connector = virtual_address(connector).cast();
         pair.tear_down();
     }
 }

@@ -5,7 +5,7 @@ use std::ptr::{NonNull, null_mut};
 use sys::ndk::*;
 use sys::status::*;
 
-use super::consumer::{Pair, Seen, call, close};
+use super::consumer::{Pair, Seen, call, close, request, virtual_address};
 use super::host::{Host, pump};
 use crate::port::{OpenError, Port};
 
@@ -97,7 +97,7 @@ fn an_offered_connector_can_be_closed_inside_the_connect_event() {
     let log = pair.log.clone();
     pair.log.inside(move |seen| {
         if let Seen::Offered(_, connector) = seen {
-            let connector = *connector as *mut NDK_CONNECTOR;
+            let connector = virtual_address(*connector).cast::<NDK_CONNECTOR>();
             assert_eq!(close!(log, connector, NdkCloseConnector, "offered"), STATUS_PENDING);
         }
     });
@@ -147,8 +147,8 @@ fn a_listener_closed_before_the_connect_event_refuses_what_waits() {
 #[test]
 fn closing_a_queue_pair_cancels_what_was_posted() {
     let pair = Pair::connected();
-    call!(pair.near.qp, NdkReceive, 1 as _, std::ptr::null(), 0);
-    call!(pair.near.qp, NdkSend, 2 as _, std::ptr::null(), 0, 0);
+    call!(pair.near.qp, NdkReceive, request(1), std::ptr::null(), 0);
+    call!(pair.near.qp, NdkSend, request(2), std::ptr::null(), 0, 0);
     assert_eq!(close!(pair.log, pair.near.qp, NdkCloseQp, "qp"), STATUS_PENDING);
     let mut results = pair.near.results();
     results.sort_unstable();
@@ -163,7 +163,7 @@ fn no_notification_begins_once_the_queue_is_being_closed() {
     let pair = Pair::connected();
     call!(pair.near.cq, NdkArmCq, NDK_CQ_NOTIFY_ANY);
     assert_eq!(close!(pair.log, pair.near.cq, NdkCloseCq, "cq"), STATUS_PENDING);
-    call!(pair.near.qp, NdkReceive, 1 as _, std::ptr::null(), 0);
+    call!(pair.near.qp, NdkReceive, request(1), std::ptr::null(), 0);
     call!(pair.near.qp, NdkFlush);
     assert_eq!(pair.log.pump(), []);
 }
@@ -257,7 +257,7 @@ fn the_layer_above_may_swap_the_table_and_use_its_words() {
     // SAFETY: the words and the table's pointer belong to the layer above, which is the test.
     let pd = unsafe { NonNull::new_unchecked(pair.near.pd).as_mut() };
     let original = std::mem::replace(&mut pd.Dispatch, &raw const swapped);
-    pd.Header.NdkReserved.rf = [0xA5 as _; 4];
+    pd.Header.NdkReserved.rf = [request(0xA5); 4];
     // SAFETY: the original table is the provider's, and static.
     let create = unsafe { (*original).NdkCreateMr.unwrap() };
     let mut mr = null_mut();
@@ -266,7 +266,7 @@ fn the_layer_above_may_swap_the_table_and_use_its_words() {
     assert_eq!(close!(pair.log, mr, NdkCloseMr, "mr"), STATUS_SUCCESS);
     // SAFETY: the domain is open.
     let words = unsafe { (*pair.near.pd).Header.NdkReserved.rf };
-    assert_eq!(words, [0xA5 as _; 4]);
+    assert_eq!(words, [request(0xA5); 4]);
     // SAFETY: as above.
     unsafe { (*pair.near.pd).Dispatch = original };
     pair.tear_down();

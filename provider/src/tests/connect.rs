@@ -6,7 +6,8 @@ use sys::ndk::*;
 use sys::sockaddr::SOCKADDR;
 use sys::status::*;
 
-use super::consumer::{Pair, Seen, call, close, sockaddr};
+use super::consumer::{Pair, Seen, call, close, request, sockaddr};
+use crate::number::usize_from;
 
 fn data_of(connector: *mut NDK_CONNECTOR, room: usize) -> (NTSTATUS, u32, u32, Vec<u8>, u32) {
     let (mut inbound, mut outbound, mut length) = (0, 0, u32::try_from(room).unwrap());
@@ -61,7 +62,7 @@ fn addresses_are_those_of_both_ends_and_the_dynamic_port_is_in_its_range() {
                 call!(connector, NdkGetPeerAddress, pointer, &mut length)
             };
             assert_eq!(status, STATUS_SUCCESS);
-            buffer[..length as usize].to_vec()
+            buffer[..usize_from(length)].to_vec()
         };
         let near_end = read(true, pair.near.connector);
         assert_eq!(near_end, read(false, pair.far.connector));
@@ -186,7 +187,7 @@ fn an_accept_is_aborted_when_the_client_rejects_in_place_of_completing() {
 fn a_disconnect_completes_without_the_peers_consumer_and_flushes_only_this_side() {
     let pair = Pair::connected();
     for side in [&pair.near, &pair.far] {
-        assert_eq!(call!(side.qp, NdkReceive, 7 as _, std::ptr::null(), 0), STATUS_SUCCESS);
+        assert_eq!(call!(side.qp, NdkReceive, request(7), std::ptr::null(), 0), STATUS_SUCCESS);
     }
     let status = pair.disconnect(pair.near.connector, "disconnect");
     assert_eq!(status, STATUS_PENDING);
@@ -205,7 +206,7 @@ fn a_disconnect_completes_without_the_peers_consumer_and_flushes_only_this_side(
 #[test]
 fn closing_a_connected_connector_breaks_the_connection_on_both_sides() {
     let mut pair = Pair::connected();
-    assert_eq!(call!(pair.far.qp, NdkReceive, 9 as _, std::ptr::null(), 0), STATUS_SUCCESS);
+    assert_eq!(call!(pair.far.qp, NdkReceive, request(9), std::ptr::null(), 0), STATUS_SUCCESS);
     assert_eq!(close!(pair.log, pair.near.connector, NdkCloseConnector, "near"), STATUS_PENDING);
     let mut seen = pair.log.pump();
     seen.sort_by_key(|seen| matches!(seen, Seen::Closed(_)));

@@ -28,6 +28,16 @@ pub(crate) enum Seen {
     Notified(&'static str, NTSTATUS),
 }
 
+/// The context of the request with this number.
+pub(crate) fn request(number: usize) -> PVOID {
+    std::ptr::without_provenance_mut(number)
+}
+
+/// The pointer at an address that a pointer was made of, or one to nothing.
+pub(crate) fn virtual_address(address: usize) -> PVOID {
+    std::ptr::with_exposed_provenance_mut(address)
+}
+
 type Action = Box<dyn FnMut(&Seen)>;
 
 /// One context of the consumer's: where a callback is recorded, and under which name.
@@ -94,7 +104,7 @@ pub(crate) unsafe extern "win64" fn closed(context: PVOID) {
 }
 
 pub(crate) unsafe extern "win64" fn offered(context: PVOID, connector: *mut NDK_CONNECTOR) {
-    seen(context, |name| Seen::Offered(name, connector as usize));
+    seen(context, |name| Seen::Offered(name, connector.expose_provenance()));
 }
 
 pub(crate) unsafe extern "win64" fn disconnected(context: PVOID) {

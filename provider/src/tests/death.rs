@@ -5,10 +5,10 @@ use std::ptr::{null, null_mut};
 use sys::ndk::*;
 use sys::status::*;
 
-use super::consumer::{DEPTH, Pair, Seen, call, close};
+use super::consumer::{DEPTH, Pair, Seen, call, close, request};
 
 fn receive(qp: *mut NDK_QP, context: usize) -> NTSTATUS {
-    call!(qp, NdkReceive, context as _, null(), 0)
+    call!(qp, NdkReceive, request(context), null(), 0)
 }
 
 /// An attempt to connect that the far side has been shown.

@@ -5,14 +5,14 @@ use std::ptr::null_mut;
 use sys::ndk::*;
 use sys::status::*;
 
-use super::consumer::{Pair, Seen, call, close};
+use super::consumer::{Pair, Seen, call, close, request};
 use super::host::Host;
 use crate::connection::{Connection, Connector, Link, Side};
 use crate::heap::Shared;
 use crate::object::Object;
 
 fn receive(qp: *mut NDK_QP, context: usize) {
-    assert_eq!(call!(qp, NdkReceive, context as _, std::ptr::null(), 0), STATUS_SUCCESS);
+    assert_eq!(call!(qp, NdkReceive, request(context), std::ptr::null(), 0), STATUS_SUCCESS);
 }
 
 /// The connection of a connector, in which a test can keep a transfer from ending.

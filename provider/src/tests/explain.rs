@@ -8,6 +8,7 @@ use sys::status::*;
 
 use super::consumer::{Buffer, Pair, Seen, call, close};
 use super::host::{on_trace, traced};
+use crate::number::{u32_from, usize_from};
 use crate::object::Reason;
 
 /// Asks the extension of `adapter` what holds `handle`, with room for `room` reasons.
@@ -32,11 +33,11 @@ fn ask(adapter: *mut NDK_ADAPTER, handle: usize, room: usize) -> (NTSTATUS, Vec<
             adapter,
             handle,
             reasons.as_mut_ptr(),
-            room as u32,
+            u32_from(room),
             &mut count,
         )
     };
-    reasons.truncate(count as usize);
+    reasons.truncate(usize_from(count));
     (status, reasons, count)
 }
 
@@ -115,7 +116,7 @@ fn a_pending_close_is_among_the_reasons_of_its_antecedent_until_its_completion_h
     pair.log.pump();
     let told: Vec<_> = receiver.try_iter().collect();
     let nameless = EXPLAIN_REASON { Kind: EXPLAIN_KIND::NAMELESS, Closing: 0, Number: 1, Handle: 0 };
-    let kind = NDK_OBJECT_TYPE::NdkObjectTypeQp.0 as u32;
+    let kind = NDK_OBJECT_TYPE::NdkObjectTypeQp.0.cast_unsigned();
     let named = EXPLAIN_REASON { Kind: EXPLAIN_KIND::SUCCESSOR, Closing: 1, Number: kind, Handle: qp.addr() };
     let expected = [
         ("connector", STATUS_SUCCESS, vec![named]),

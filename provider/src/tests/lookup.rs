@@ -8,7 +8,7 @@ use sys::ndk::*;
 use sys::sockaddr::SOCKADDR;
 use sys::status::*;
 
-use super::consumer::{Pair, Seen, Side, call, close, completed, sockaddr};
+use super::consumer::{Pair, Seen, Side, call, close, completed, sockaddr, virtual_address};
 
 unsafe extern "win64" fn count(context: *mut c_void) {
     // SAFETY: the context is the counter of the test, which outlives the port.
@@ -157,7 +157,7 @@ thread_local! {
 }
 
 unsafe extern "win64" fn created(_: *mut c_void, status: NTSTATUS, object: *mut NDK_OBJECT_HEADER) {
-    assert_eq!(CREATED.replace(Some((status, object as usize))), None, "one completion");
+    assert_eq!(CREATED.replace(Some((status, object.expose_provenance()))), None, "one completion");
 }
 
 fn create_shared(pair: &Pair) -> NTSTATUS {
@@ -180,13 +180,13 @@ fn shared_endpoint_of_an_arriving_address_pends_and_connects_after_the_address_w
     arrive(&pair.near);
     let (status, shared) = CREATED.take().expect("the create is completed");
     assert_eq!(status, STATUS_SUCCESS);
-    let shared = shared as *mut NDK_SHARED_ENDPOINT;
+    let shared: *mut NDK_SHARED_ENDPOINT = virtual_address(shared).cast();
     without_address(&pair.near);
     pair.near.connector = pair.near.create_connector();
     let ((remote, length), context) = (sockaddr(pair.far.address), pair.log.context("connect"));
     let (to, none) = (remote.as_ptr().cast::<SOCKADDR>(), std::ptr::null());
     let connector = pair.near.connector;
-    let (qp, done) = (pair.near.qp, Some(completed as NDK_FN_REQUEST_COMPLETION));
+    let (qp, done): (_, Option<NDK_FN_REQUEST_COMPLETION>) = (pair.near.qp, Some(completed));
     let status =
         call!(connector, NdkConnectWithSharedEndpoint, qp, shared, to, length, 0, 0, none, 0, done, context);
     assert_eq!(status, STATUS_PENDING);

@@ -11,13 +11,13 @@ use std::ptr::{from_mut, null_mut};
 
 use sys::ndk::*;
 use sys::status::*;
-use sys::wdm::PVOID;
 
-use super::consumer::{Buffer, Log, Pair, Side, call, close};
+use super::consumer::{Buffer, Log, Pair, Side, call, close, request, virtual_address};
 use super::host::Host;
 use super::pinned;
 use crate::adapter::{Adapter, Pd};
 use crate::memory::{Admitted, Domain, Rights, Token};
+use crate::number::{u32_from, u64_from};
 use crate::object::Object;
 use crate::port::Port;
 use crate::rundown::Lane;
@@ -73,14 +73,14 @@ fn fast_register(
     (offset, length, base): (usize, usize, usize),
     flags: u32,
 ) -> NTSTATUS {
-    let pages: Vec<_> = pages.iter().map(|page| *page as NDK_LOGICAL_ADDRESS).collect();
-    let (count, list, offset) = (pages.len() as u32, pages.as_ptr(), offset as u32);
-    let (context, base) = (number as PVOID, base as PVOID);
+    let pages: Vec<_> = pages.iter().map(|page| u64_from(*page).cast_signed()).collect();
+    let (count, list, offset) = (u32_from(pages.len()), pages.as_ptr(), u32_from(offset));
+    let (context, base) = (request(number), virtual_address(base));
     call!(side.qp, NdkFastRegister, context, mr, count, list, offset, length, base, flags)
 }
 
 fn invalidate<T>(side: &Side, number: usize, memory: *mut T) -> NTSTATUS {
-    call!(side.qp, NdkInvalidate, number as PVOID, memory.cast(), 0)
+    call!(side.qp, NdkInvalidate, request(number), memory.cast(), 0)
 }
 
 fn cancelled((status, ..): &(NTSTATUS, u32, usize)) -> bool {
@@ -115,15 +115,15 @@ impl<'s> Remote<'s> {
     }
 
     fn write(&self, number: usize, at: usize, token: u32) -> Results {
-        let (sge, context) = (self.buffer.sge(self.token), number as PVOID);
-        let status = call!(self.side.qp, NdkWrite, context, &sge, 1, at as u64, token, 0);
+        let (sge, context) = (self.buffer.sge(self.token), request(number));
+        let status = call!(self.side.qp, NdkWrite, context, &sge, 1, u64_from(at), token, 0);
         assert_eq!(status, STATUS_SUCCESS);
         self.side.results()
     }
 
     fn read(&self, number: usize, at: usize, token: u32) -> Results {
-        let (sge, context) = (self.buffer.sge(self.token), number as PVOID);
-        let status = call!(self.side.qp, NdkRead, context, &sge, 1, at as u64, token, 0);
+        let (sge, context) = (self.buffer.sge(self.token), request(number));
+        let status = call!(self.side.qp, NdkRead, context, &sge, 1, u64_from(at), token, 0);
         assert_eq!(status, STATUS_SUCCESS);
         self.side.results()
     }
@@ -146,8 +146,8 @@ fn a_chain_must_be_long_enough_and_virtually_contiguous() {
     assert_eq!(register(&mut whole, 301), STATUS_INVALID_PARAMETER);
     // Contiguous, but the page in which the lists meet is another one in each.
     let end = whole.address() + 300;
-    gap.mdl.StartVa = (end & !0xFFF) as PVOID;
-    gap.mdl.ByteOffset = (end & 0xFFF) as u32;
+    gap.mdl.StartVa = virtual_address(end & !0xFFF);
+    gap.mdl.ByteOffset = u32_from(end & 0xFFF);
     assert_eq!(register(&mut whole, 600), STATUS_INVALID_PARAMETER);
     assert_eq!(pinned::live(), 0);
     let mut whole = Buffer::new(vec![0; 600]);
@@ -175,7 +175,7 @@ fn a_chain_that_is_cut_inside_a_page_is_one_region_when_its_lists_are_gone() {
     sink.mdl.Next = null_mut();
     let token = call!(mr, NdkGetRemoteTokenFromMr);
     let sge = source.sge(source_token);
-    let at = sink.address() as u64;
+    let at = u64_from(sink.address());
     assert_eq!(call!(pair.near.qp, NdkWrite, null_mut(), &sge, 1, at, token, 0), STATUS_SUCCESS);
     assert_eq!(pair.near.results(), [(STATUS_SUCCESS, 1000, 0)]);
     assert_eq!(sink.bytes, source.bytes);
@@ -225,7 +225,7 @@ fn registration_with_flags_that_no_page_lists_is_refused() {
         "all that are listed"
     );
     for flags in [0x10, 0x18, 0x20, 0x28, 0x80] {
-        let (qp, at) = (pair.near.qp, buffer.address() as PVOID);
+        let (qp, at) = (pair.near.qp, virtual_address(buffer.address()));
         let status = call!(qp, NdkBind, null_mut(), mr, mw, at, 64, flags);
         assert_eq!(status, STATUS_INVALID_PARAMETER, "{flags:#x}");
     }

@@ -2,10 +2,9 @@
 
 use std::ptr::null;
 
-use sys::ndk::*;
 use sys::status::*;
 
-use super::consumer::{Pair, Seen, call};
+use super::consumer::{Pair, Seen, call, virtual_address};
 use crate::port::Port;
 
 #[test]
@@ -37,7 +36,7 @@ fn a_listener_that_pauses_and_goes_on_refuses_only_the_offers_from_before() {
     let [Seen::Cqe("connect", STATUS_CONNECTION_REFUSED), Seen::Offered(_, connector)] = seen[..] else {
         panic!("{seen:?}")
     };
-    pair.far.connector = connector as *mut NDK_CONNECTOR;
+    pair.far.connector = virtual_address(connector).cast();
     super::consumer::close!(pair.log, first, NdkCloseConnector, "first");
     assert_eq!(super::consumer::close!(pair.log, qp, NdkCloseQp, "qp"), STATUS_SUCCESS);
     pair.tear_down();

@@ -4,9 +4,8 @@ use std::ptr::{null, null_mut};
 
 use sys::ndk::*;
 use sys::status::*;
-use sys::wdm::PVOID;
 
-use super::consumer::{Log, Pair, Seen, Side, call, close, completed, disconnected};
+use super::consumer::{Log, Pair, Seen, Side, call, close, completed, disconnected, request};
 use super::host::{Host, on_trace};
 use crate::port::Port;
 
@@ -20,7 +19,7 @@ struct Opening {
 
 fn create_qp(pd: *mut NDK_PD, cq: *mut NDK_CQ) -> (NTSTATUS, *mut NDK_QP) {
     let mut qp = null_mut();
-    let context = 0x51 as PVOID;
+    let context = request(0x51);
     let status = call!(pd, NdkCreateQp, cq, cq, context, 4, 4, 2, 2, 0, None, null_mut(), &mut qp);
     (status, qp)
 }
@@ -75,13 +74,13 @@ fn connected() -> (Pair, Opening, Opening) {
 #[test]
 fn connectors_connect_and_accept_with_qps_of_another_opening() {
     let (pair, near, far) = connected();
-    assert_eq!(call!(far.qp, NdkReceive, 5 as _, null(), 0), STATUS_SUCCESS);
-    assert_eq!(call!(near.qp, NdkSend, 6 as _, null(), 0, 0), STATUS_SUCCESS);
+    assert_eq!(call!(far.qp, NdkReceive, request(5), null(), 0), STATUS_SUCCESS);
+    assert_eq!(call!(near.qp, NdkSend, request(6), null(), 0, 0), STATUS_SUCCESS);
     let mut result =
         [NDK_RESULT { Status: 1, BytesTransferred: 0, QPContext: null_mut(), RequestContext: null_mut() }; 2];
     for (cq, context) in [(far.cq, 5), (near.cq, 6)] {
         assert_eq!(call!(cq, NdkGetCqResults, result.as_mut_ptr(), 2), 1);
-        assert_eq!((result[0].Status, result[0].RequestContext as usize), (STATUS_SUCCESS, context));
+        assert_eq!((result[0].Status, result[0].RequestContext.addr()), (STATUS_SUCCESS, context));
     }
     let Pair { log, .. } = &pair;
     // The connector holds the QP of the other opening.

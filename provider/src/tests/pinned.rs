@@ -6,6 +6,7 @@ use std::ptr::NonNull;
 use sys::wdm::MDL;
 
 use crate::kernel::{Mapping, Unmapped};
+use crate::number::usize_from;
 
 thread_local! {
     static LIVE: Cell<isize> = const { Cell::new(0) };
@@ -40,7 +41,7 @@ impl Pinned {
             if list.ByteCount != 0 && list.MappedSystemVa.cast() != first.wrapping_add(offset) {
                 return Err(Unmapped::Scattered);
             }
-            (next, offset) = (NonNull::new(list.Next), offset + list.ByteCount as usize);
+            (next, offset) = (NonNull::new(list.Next), offset + usize_from(list.ByteCount));
         }
         let start = NonNull::new(first).ok_or(Unmapped::Resources)?;
         LIVE.set(LIVE.get() + 1);

@@ -4,9 +4,8 @@ use std::ptr::{null, null_mut};
 
 use sys::ndk::*;
 use sys::status::*;
-use sys::wdm::PVOID;
 
-use super::consumer::{Pair, Seen, call, close, notified};
+use super::consumer::{Pair, Seen, call, close, notified, request};
 use super::host::{expire, have_single_processor};
 
 /// Gives the far side a queue pair with a shared receive queue of `depth`.
@@ -31,7 +30,7 @@ fn pair_with_srq(depth: u32, threshold: u32) -> (Pair, *mut NDK_SRQ) {
         &mut srq
     );
     assert_eq!(status, STATUS_SUCCESS);
-    let context = 0x51 as PVOID;
+    let context = request(0x51);
     let status = call!(pd, NdkCreateQpWithSrq, cq, cq, srq, context, 4, 2, 0, None, null_mut(), &mut qp);
     assert_eq!(status, STATUS_SUCCESS);
     pair.far.qp = qp;
@@ -51,11 +50,11 @@ fn srq_notification_on_single_processor_waits_for_tick() {
 }
 
 fn receive(srq: *mut NDK_SRQ, number: usize) -> NTSTATUS {
-    call!(srq, NdkSrqReceive, number as PVOID, null(), 0)
+    call!(srq, NdkSrqReceive, request(number), null(), 0)
 }
 
 fn send(pair: &Pair, number: usize) -> NTSTATUS {
-    call!(pair.near.qp, NdkSend, number as PVOID, null(), 0, 0)
+    call!(pair.near.qp, NdkSend, request(number), null(), 0, 0)
 }
 
 /// The antecedent first: it waits for the queue pair.

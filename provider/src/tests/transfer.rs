@@ -9,20 +9,16 @@ use std::ptr::{null, null_mut};
 
 use sys::ndk::*;
 use sys::status::*;
-use sys::wdm::PVOID;
 
-use super::consumer::{Buffer, DEPTH, Pair, Seen, Side, call, close};
-
-fn context(number: usize) -> PVOID {
-    number as PVOID
-}
+use super::consumer::{Buffer, DEPTH, Pair, Seen, Side, call, close, request, virtual_address};
+use crate::number::{u64_from, usize_from};
 
 fn send(side: &Side, number: usize, sges: &[NDK_SGE], flags: u32) -> NTSTATUS {
-    call!(side.qp, NdkSend, context(number), sges.as_ptr(), u32::try_from(sges.len()).unwrap(), flags)
+    call!(side.qp, NdkSend, request(number), sges.as_ptr(), u32::try_from(sges.len()).unwrap(), flags)
 }
 
 fn receive(side: &Side, number: usize, sges: &[NDK_SGE]) -> NTSTATUS {
-    call!(side.qp, NdkReceive, context(number), sges.as_ptr(), u32::try_from(sges.len()).unwrap())
+    call!(side.qp, NdkReceive, request(number), sges.as_ptr(), u32::try_from(sges.len()).unwrap())
 }
 
 /// A pair with a registered buffer on each side: near full of 7, far of 0.
@@ -47,14 +43,14 @@ impl Rig {
 
     fn write(&self, number: usize, flags: u32) -> NTSTATUS {
         let sge = self.near.sge(self.near_token);
-        let (at, token) = (self.far.address() as u64, self.far_token);
-        call!(self.pair.near.qp, NdkWrite, context(number), &sge, 1, at, token, flags)
+        let (at, token) = (u64_from(self.far.address()), self.far_token);
+        call!(self.pair.near.qp, NdkWrite, request(number), &sge, 1, at, token, flags)
     }
 
     fn read(&self, number: usize, token: u32) -> NTSTATUS {
         let sge = self.near.sge(self.near_token);
-        let at = self.far.address() as u64;
-        call!(self.pair.near.qp, NdkRead, context(number), &sge, 1, at, token, 0)
+        let at = u64_from(self.far.address());
+        call!(self.pair.near.qp, NdkRead, request(number), &sge, 1, at, token, 0)
     }
 
     fn tear_down(self) {
@@ -70,7 +66,7 @@ fn a_send_fills_the_receive_across_entries() {
     let rig = Rig::new(0, 1);
     let whole = rig.far.sge(rig.far_token);
     let split = |from: usize, length: u32| NDK_SGE {
-        Address: NDK_SGE_ADDRESS { VirtualAddress: context(rig.far.address() + from) },
+        Address: NDK_SGE_ADDRESS { VirtualAddress: virtual_address(rig.far.address() + from) },
         Length: length,
         ..whole
     };
@@ -158,15 +154,15 @@ fn a_message_longer_than_its_receive_succeeds_at_the_sender_and_overruns_the_rec
 #[test]
 fn a_queue_takes_its_depth_and_refuses_the_next_without_a_result() {
     let pair = Pair::connected();
-    for number in 0..DEPTH as usize {
+    for number in 0..usize_from(DEPTH) {
         assert_eq!(send(&pair.near, number, &[], 0), STATUS_SUCCESS);
-        assert_eq!(call!(pair.near.qp, NdkReceive, context(100 + number), null(), 0), STATUS_SUCCESS);
+        assert_eq!(call!(pair.near.qp, NdkReceive, request(100 + number), null(), 0), STATUS_SUCCESS);
     }
     assert_eq!(send(&pair.near, 99, &[], 0), STATUS_INSUFFICIENT_RESOURCES);
-    assert_eq!(call!(pair.near.qp, NdkReceive, context(99), null(), 0), STATUS_INSUFFICIENT_RESOURCES);
+    assert_eq!(call!(pair.near.qp, NdkReceive, request(99), null(), 0), STATUS_INSUFFICIENT_RESOURCES);
     call!(pair.near.qp, NdkFlush);
     let results = pair.near.results();
-    assert_eq!(results.len(), 2 * DEPTH as usize);
+    assert_eq!(results.len(), 2 * usize_from(DEPTH));
     assert!(results.iter().all(|(status, _, number)| *status == STATUS_CANCELLED && *number != 99));
     // A flush is no end: the connection goes on.
     assert_eq!(receive(&pair.far, 1, &[]), STATUS_SUCCESS);

@@ -28,9 +28,9 @@ use core::net::SocketAddr;
 use provider::NoMemory;
 pub(crate) use receive::Receives;
 
-use crate::number::u64_from;
 use crate::system::System;
 use crate::transport::Entered;
+use provider::number::u64_from;
 
 /// The most bytes of a datagram: as many as one of UDP over IPv4 can have.
 pub const MAX_DATAGRAM: usize = 65_507;

@@ -8,12 +8,12 @@ use sys::status::{
 };
 use sys::tdi::{TDI_RECEIVE_NORMAL, TDI_RECEIVE_PEEK};
 
-use crate::number::usize_from;
 use crate::queue::{Queue, Waiting};
 use crate::request::{Request, RequestId, Source};
 use crate::slab::Id;
 use crate::system::System;
 use crate::transport::Transport;
+use provider::number::usize_from;
 
 /// The flags that a receive may have.
 const FLAGS: u32 = TDI_RECEIVE_NORMAL | TDI_RECEIVE_PEEK;

@@ -53,11 +53,11 @@ use crate::ea::ConnectionContext;
 use crate::event::Handlers;
 use crate::link_events::LinkEvents;
 use crate::network::{ByUrgency, Link, Network};
-use crate::number::usize_from;
 use crate::queue::{Queue, Waiting};
 use crate::request::{Command, RequestId};
 use crate::slab::Id;
 use crate::system::System;
+use provider::number::usize_from;
 
 pub(crate) type LinkOf<S> = <<S as System>::Network as Network<S>>::Link;
 pub(crate) type DataOf<S> = <LinkOf<S> as Link>::Data;

@@ -20,9 +20,9 @@ use super::callback::closed;
 use super::message::{self, BUFFER, BUFFERS, first_byte};
 use super::port::Use;
 use crate::network::{Broken, Completion, Credits, Kind, Link, PortId};
-use crate::number::{u64_from, usize_from};
 use crate::slab::Id;
 use crate::system::System;
+use provider::number::{u64_from, usize_from};
 
 /// Marks the context of a receive; the rest is the buffer's index. Sends have their number.
 const RECEIVE: usize = 1 << (usize::BITS - 1);

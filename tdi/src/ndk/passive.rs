@@ -17,8 +17,8 @@ use super::call::{call, close, create, slot, ulong};
 use super::port::Use;
 use super::sockaddr::{HELLO, Raw, read_hello};
 use crate::network::{BindError, PortId};
-use crate::number::usize_from;
 use crate::system::{Client as _, System};
+use provider::number::usize_from;
 
 /// The context of a listener's callbacks; the NDK listener owns it until its close has completed.
 struct State<S: System> {

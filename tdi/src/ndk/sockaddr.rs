@@ -95,6 +95,8 @@ pub(super) fn read_hello(data: &[u8]) -> Option<u16> {
 
 #[cfg(test)]
 mod tests {
+    use provider::number::usize_from;
+
     use super::*;
 
     #[test]
@@ -107,7 +109,7 @@ mod tests {
                 // SAFETY: there is room for any address, and `from` has so many bytes.
                 unsafe {
                     assert!(*length >= bytes);
-                    place.cast::<u8>().copy_from(from.cast(), bytes as usize);
+                    place.cast::<u8>().copy_from(from.cast(), usize_from(bytes));
                 }
                 Some(0)
             });

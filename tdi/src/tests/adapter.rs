@@ -187,7 +187,7 @@ unsafe extern "win64" fn error_handler(_: *mut c_void, status: NTSTATUS) -> NTST
 #[test]
 fn client_of_address_is_told_once_when_its_last_adapter_went() {
     let client = Client::new();
-    let handler = error_handler as *const () as *mut c_void;
+    let handler = code_address!(error_handler).cast_mut().cast();
     let addresses = [ANY, "10.0.0.2:7", NEAR].map(|at| client.address(at).unwrap());
     for address in addresses {
         let set = client.transport.set_event(address, TDI_EVENT_ERROR, handler, std::ptr::null_mut());
@@ -209,7 +209,7 @@ fn address_taken_from_live_adapter_is_gone_and_opened_anew_when_it_returns() {
     for shared in [false, true] {
         let pair = Pair::new();
         let client = &pair.client;
-        let handler = error_handler as *const () as *mut c_void;
+        let handler = code_address!(error_handler).cast_mut().cast();
         let set =
             client.transport.set_event(pair.far_address, TDI_EVENT_ERROR, handler, std::ptr::null_mut());
         assert_eq!(set, Ok(()));

@@ -118,32 +118,32 @@ fn sends(pair: &Pair, flags: u32) {
 
 fn cause(event: i32) -> Cause {
     let (handler, before, then): (*const (), Act, Act) = match event {
-        TDI_EVENT_CONNECT => (asked as *const (), nothing, |pair| {
+        TDI_EVENT_CONNECT => (code_address!(asked), nothing, |pair| {
             let other = pair.client.associated(pair.near_address);
             pair.client.connect(other, FAR);
             pump();
             pair.client.close(other);
         }),
-        TDI_EVENT_DISCONNECT => (disconnected as *const (), Pair::establish, |pair| {
+        TDI_EVENT_DISCONNECT => (code_address!(disconnected), Pair::establish, |pair| {
             pair.client.disconnect(pair.near, TDI_DISCONNECT_RELEASE);
             pump();
         }),
-        TDI_EVENT_RECEIVE => (shown as *const (), Pair::establish, |pair| sends(pair, 0)),
+        TDI_EVENT_RECEIVE => (code_address!(shown), Pair::establish, |pair| sends(pair, 0)),
         TDI_EVENT_RECEIVE_EXPEDITED => {
-            (shown as *const (), Pair::establish, |pair| sends(pair, TDI_SEND_EXPEDITED))
+            (code_address!(shown), Pair::establish, |pair| sends(pair, TDI_SEND_EXPEDITED))
         }
-        TDI_EVENT_RECEIVE_DATAGRAM => (shown_datagram as *const (), nothing, |pair| {
+        TDI_EVENT_RECEIVE_DATAGRAM => (code_address!(shown_datagram), nothing, |pair| {
             pair.client.send_datagram(pair.near_address, FAR, b"data");
             pump();
         }),
-        TDI_EVENT_SEND_POSSIBLE => (possible as *const (), is_refused, |pair| {
+        TDI_EVENT_SEND_POSSIBLE => (code_address!(possible), is_refused, |pair| {
             for _ in 0..=WINDOW {
                 pair.client.receive(pair.near, RUN);
                 pump();
             }
         }),
-        TDI_EVENT_ERROR => (failed as *const (), nothing, |pair| pair.client.disable(1)),
-        TDI_EVENT_ERROR_EX => (failed_ex as *const (), nothing, |pair| pair.client.disable(1)),
+        TDI_EVENT_ERROR => (code_address!(failed), nothing, |pair| pair.client.disable(1)),
+        TDI_EVENT_ERROR_EX => (code_address!(failed_ex), nothing, |pair| pair.client.disable(1)),
         other => panic!("the transport has no event {other}"),
     };
     Cause { event, handler, before, then }

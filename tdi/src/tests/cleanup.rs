@@ -249,7 +249,7 @@ fn cleanup_of_endpoint_waits_for_handler_that_is_called_for_it() {
     loop {
         let (pair, watch) = (Rc::new(Pair::connected()), Rc::new(Watch::default()));
         let context = Rc::as_ptr(&watch).cast_mut().cast();
-        let handler = shown as *const () as *mut c_void;
+        let handler = code_address!(shown).cast_mut().cast();
         assert_eq!(
             pair.client.transport.set_event(pair.far_address, TDI_EVENT_RECEIVE, handler, context),
             Ok(())

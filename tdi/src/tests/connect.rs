@@ -357,14 +357,15 @@ unsafe extern "win64" fn connect_handler(
     // SAFETY: the tests register it with this context.
     let acceptor = unsafe { &*context.cast::<Acceptor>() };
     // SAFETY: the transport passes so many bytes.
-    let address = unsafe { std::slice::from_raw_parts(address.cast::<u8>(), length as usize) };
+    let address =
+        unsafe { std::slice::from_raw_parts(address.cast::<u8>(), usize::try_from(length).unwrap()) };
     assert!(crate::address::TransportAddresses::parse(address).unwrap().next().is_some());
     let Some(file) = acceptor.file else { return STATUS_CONNECTION_REFUSED };
     let (request, pending) = acceptor.log.request(77, Vec::new(), 1);
     drop(pending);
     // SAFETY: the transport passes places for both.
     unsafe {
-        connection.write(0xC0 as *mut c_void);
+        connection.write(std::ptr::without_provenance_mut(0xC0));
         irp.write(give(HandlerIrp { request, file: Some(file), command: acceptor.command }));
     }
     STATUS_MORE_PROCESSING_REQUIRED
@@ -373,7 +374,7 @@ unsafe extern "win64" fn connect_handler(
 fn asked(pair: &Pair, file: Option<Id>, command: Command) -> Box<Acceptor> {
     let acceptor = Box::new(Acceptor { log: pair.client.log.clone(), file, command });
     let context = (&raw const *acceptor).cast_mut().cast();
-    let handler = connect_handler as *const () as *mut c_void;
+    let handler = code_address!(connect_handler).cast_mut().cast();
     let set = pair.client.transport.set_event(pair.far_address, TDI_EVENT_CONNECT, handler, context);
     assert_eq!(set, Ok(()));
     acceptor

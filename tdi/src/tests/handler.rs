@@ -11,6 +11,7 @@ use sys::tdi::{
 use super::client::Pair;
 use super::host::{Log, give};
 use crate::{Command, HandlerIrp, Id};
+use provider::number::usize_from;
 
 /// The flags with which normal data is shown.
 pub(super) const NORMAL: u32 = TDI_RECEIVE_NORMAL | TDI_RECEIVE_COPY_LOOKAHEAD;
@@ -41,7 +42,7 @@ unsafe extern "win64" fn receive_handler(
 ) -> NTSTATUS {
     // SAFETY: the tests register it with this context.
     let seen = unsafe { &mut *context.cast::<Seen>() };
-    seen.shown.push((flags, indicated as usize, available as usize));
+    seen.shown.push((flags, usize_from(indicated), usize_from(available)));
     if let Some((log, file, flags)) = seen.again.take() {
         let (request, _) = log.request(88, vec![0; 16], 16);
         let command = Command::Receive { length: 16, flags };
@@ -67,7 +68,7 @@ unsafe extern "win64" fn disconnect_handler(
     _: *const c_void,
     flags: u32,
 ) -> NTSTATUS {
-    assert_eq!(connection as usize, 0xC0);
+    assert_eq!(connection.addr(), 0xC0);
     // SAFETY: the tests register it with this context.
     unsafe { &mut *context.cast::<Seen>() }.told.push(flags);
     STATUS_SUCCESS
@@ -78,9 +79,9 @@ pub(super) fn watched(pair: &Pair) -> Box<Seen> {
     let mut seen = Box::new(Seen::default());
     let context = (&raw mut *seen).cast();
     let handlers = [
-        (TDI_EVENT_RECEIVE, receive_handler as *const () as *mut c_void),
-        (TDI_EVENT_RECEIVE_EXPEDITED, receive_handler as *const () as *mut c_void),
-        (TDI_EVENT_DISCONNECT, disconnect_handler as *const () as *mut c_void),
+        (TDI_EVENT_RECEIVE, code_address!(receive_handler).cast_mut().cast()),
+        (TDI_EVENT_RECEIVE_EXPEDITED, code_address!(receive_handler).cast_mut().cast()),
+        (TDI_EVENT_DISCONNECT, code_address!(disconnect_handler).cast_mut().cast()),
     ];
     for (event, handler) in handlers {
         assert_eq!(pair.client.transport.set_event(pair.far_address, event, handler, context), Ok(()));

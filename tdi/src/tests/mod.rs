@@ -1,5 +1,12 @@
 //! The transport over the real provider, on the host: each test is a client with two ports.
 
+/// The address of a handler, as a client registers it: a function becomes one by a cast alone.
+macro_rules! code_address {
+    ($handler:ident) => {
+        $handler as *const ()
+    };
+}
+
 pub(crate) mod access;
 #[cfg(test)]
 mod adapter;

@@ -9,6 +9,7 @@ use super::client::{Pair, done, failed};
 use super::host::{Pending, pump};
 use crate::Command;
 use crate::ndk::message::{PIECE, WINDOW};
+use provider::number::usize_from;
 
 /// More than the peer has room for.
 const STUCK: usize = PIECE * (WINDOW + 1);
@@ -17,7 +18,7 @@ const STUCK: usize = PIECE * (WINDOW + 1);
 type Told = Vec<u32>;
 
 unsafe extern "win64" fn possible(context: *mut c_void, connection: *mut c_void, room: u32) -> NTSTATUS {
-    assert_eq!(connection as usize, 0xC0);
+    assert_eq!(connection.addr(), 0xC0);
     // SAFETY: the tests register it with this context.
     unsafe { &mut *context.cast::<Told>() }.push(room);
     STATUS_SUCCESS
@@ -25,7 +26,7 @@ unsafe extern "win64" fn possible(context: *mut c_void, connection: *mut c_void,
 
 fn watch(pair: &Pair) -> Box<Told> {
     let mut told = Box::new(Told::new());
-    let handler = possible as *const () as *mut c_void;
+    let handler = code_address!(possible).cast_mut().cast();
     let context = (&raw mut *told).cast();
     let set = pair.client.transport.set_event(pair.near_address, TDI_EVENT_SEND_POSSIBLE, handler, context);
     assert_eq!(set, Ok(()));
@@ -68,7 +69,7 @@ fn a_refused_client_is_told_once_when_its_peer_has_room_again() {
     assert_eq!(*told, [], "nothing has moved");
     read_all(&pair);
     assert_eq!(told.len(), 1, "once for both");
-    assert!(told[0] >= PIECE as u32 && told[0] <= (PIECE * WINDOW) as u32, "{told:?}");
+    assert!((PIECE..=PIECE * WINDOW).contains(&usize_from(told[0])), "{told:?}");
     assert_eq!(hasty(&pair, 0).outcome(), done(1));
     pair.tear_down();
 }

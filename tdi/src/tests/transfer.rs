@@ -13,7 +13,7 @@ use crate::Command;
 use crate::ndk::message::{PIECE, WINDOW};
 
 fn pattern(length: usize) -> Vec<u8> {
-    (0..length).map(|i| (i % 251) as u8).collect()
+    (0..=250).cycle().take(length).collect()
 }
 
 #[test]

@@ -4,10 +4,11 @@ use std::ptr::null_mut;
 
 use sys::ndk::*;
 use sys::status::*;
-use sys::wdm::{MDL, PVOID};
+use sys::wdm::MDL;
 
 use super::lent::{Lent, LentOne};
-use super::{Side, call};
+use super::{Side, call, virtual_address};
+use crate::number::{u32_from, usize_from};
 
 /// Memory with a list that describes it, as a consumer would have locked it.
 pub(crate) struct Buffer {
@@ -18,7 +19,7 @@ pub(crate) struct Buffer {
 impl Buffer {
     pub(crate) fn new(bytes: Vec<u8>) -> Self {
         let bytes = Lent::new(&bytes);
-        let address = bytes.pointer() as usize;
+        let address = bytes.pointer().expose_provenance();
         let mdl = LentOne::new(MDL {
             Next: null_mut(),
             Size: 0x38,
@@ -26,10 +27,10 @@ impl Buffer {
             AllocationProcessorNumber: 0,
             Reserved: 0,
             Process: null_mut(),
-            MappedSystemVa: address as PVOID,
-            StartVa: (address & !0xFFF) as PVOID,
+            MappedSystemVa: virtual_address(address),
+            StartVa: virtual_address(address & !0xFFF),
             ByteCount: u32::try_from(bytes.len()).unwrap(),
-            ByteOffset: (address & 0xFFF) as u32,
+            ByteOffset: u32_from(address & 0xFFF),
         });
         Self { bytes, mdl }
     }
@@ -37,10 +38,10 @@ impl Buffer {
     /// Cuts the list in two at byte `at`; the second one, which the first continues in, is returned.
     pub(crate) fn split(&mut self, at: u32) -> LentOne<MDL> {
         let mut second = LentOne::new(*self.mdl);
-        let middle = self.address() + at as usize;
-        second.StartVa = (middle & !0xFFF) as PVOID;
-        second.ByteOffset = (middle & 0xFFF) as u32;
-        second.MappedSystemVa = middle as PVOID;
+        let middle = self.address() + usize_from(at);
+        second.StartVa = virtual_address(middle & !0xFFF);
+        second.ByteOffset = u32_from(middle & 0xFFF);
+        second.MappedSystemVa = virtual_address(middle);
         second.ByteCount = self.mdl.ByteCount - at;
         self.mdl.ByteCount = at;
         self.mdl.Next = std::ptr::from_mut(&mut *second);
@@ -48,7 +49,7 @@ impl Buffer {
     }
 
     pub(crate) fn address(&self) -> usize {
-        self.bytes.as_ptr() as usize
+        self.bytes.as_ptr().expose_provenance()
     }
 
     /// Registers the whole buffer; returns the region and its token.
@@ -61,7 +62,7 @@ impl Buffer {
 
     pub(crate) fn sge(&self, token: u32) -> NDK_SGE {
         let length = u32::try_from(self.bytes.len()).unwrap();
-        let address = NDK_SGE_ADDRESS { VirtualAddress: self.address() as PVOID };
+        let address = NDK_SGE_ADDRESS { VirtualAddress: virtual_address(self.address()) };
         NDK_SGE { Address: address, Length: length, MemoryRegionToken: token }
     }
 }

@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
-use std::ptr::{NonNull, null_mut};
+use std::ptr::{NonNull, null_mut, with_exposed_provenance_mut};
 
 const PAGE: usize = 4096;
 
@@ -22,7 +22,7 @@ thread_local! {
 
 fn protect(page: usize, pages: usize, access: i32) {
     // SAFETY: the pages were mapped by `map`, and nothing but lent memory lies on them.
-    let changed = unsafe { libc::mprotect(page as *mut libc::c_void, pages * PAGE, access) };
+    let changed = unsafe { libc::mprotect(with_exposed_provenance_mut(page), pages * PAGE, access) };
     assert_eq!(changed, 0, "the protection of a page can be changed");
 }
 
@@ -32,7 +32,7 @@ fn map(pages: usize) -> usize {
     // SAFETY: a fresh mapping is no other memory's.
     let block = unsafe { libc::mmap(null_mut(), pages * PAGE, libc::PROT_NONE, flags, -1, 0) };
     assert_ne!(block, libc::MAP_FAILED, "there is memory for pages");
-    block as usize
+    block.expose_provenance()
 }
 
 /// One page, that was taken back long ago if ever.
@@ -69,10 +69,10 @@ impl<T: Copy> Lent<T> {
 
     /// Where the first value is.
     pub(crate) fn pointer(&self) -> *mut T {
-        let end = (self.page + self.pages * PAGE) as *mut T;
+        let end = self.page + self.pages * PAGE;
         // The values begin where one may begin; behind the last there may be a few bytes, as alignment has it.
-        let begin = end.wrapping_sub(self.count) as usize & !(align_of::<T>() - 1);
-        NonNull::new(begin as *mut T).expect("a page is not at zero").as_ptr()
+        let begin = end.wrapping_sub(self.count * size_of::<T>()) & !(align_of::<T>() - 1);
+        NonNull::new(with_exposed_provenance_mut(begin)).expect("a page is not at zero").as_ptr()
     }
 
     /// The value at `index`, as it is now.

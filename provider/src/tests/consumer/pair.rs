@@ -8,7 +8,8 @@ use sys::ndk::*;
 use sys::sockaddr::SOCKADDR;
 use sys::status::*;
 
-use super::{Lent, Log, Seen, Side, call, close, completed, disconnected};
+use super::{Lent, Log, Seen, Side, call, close, completed, disconnected, virtual_address};
+use crate::number::usize_from;
 use crate::port::Segment;
 use crate::tests::host::Host;
 
@@ -18,7 +19,7 @@ pub(crate) fn sockaddr(address: SocketAddr) -> (Lent<u8>, u32) {
     // SAFETY: the buffer has 64 bytes.
     let status = unsafe { crate::ndkpi::write_address(address, buffer.as_mut_ptr().cast(), &mut length) };
     assert_eq!(status, STATUS_SUCCESS);
-    (Lent::new(&buffer[..length as usize]), length)
+    (Lent::new(&buffer[..usize_from(length)]), length)
 }
 
 /// Two ports, each opened once.
@@ -81,7 +82,7 @@ impl Pair {
     pub(crate) fn take_offer(&mut self) {
         let seen = self.log.pump();
         let [Seen::Offered(_, connector)] = seen[..] else { panic!("no single offer: {seen:?}") };
-        self.far.connector = connector as *mut NDK_CONNECTOR;
+        self.far.connector = virtual_address(connector).cast();
     }
 
     pub(crate) fn accept(&self, data: &[u8]) -> NTSTATUS {

@@ -7,7 +7,8 @@ use sys::ndk::*;
 use sys::status::*;
 use sys::wdm::PVOID;
 
-use super::{Log, call, notified, offered};
+use super::{Log, call, notified, offered, request};
+use crate::number::usize_from;
 use crate::port::{Port, Segment};
 use crate::tests::host::Host;
 
@@ -68,7 +69,7 @@ impl Side {
     }
 
     pub(crate) fn create_qp(&self) -> *mut NDK_QP {
-        let (cq, context) = (self.cq, 0x51 as PVOID);
+        let (cq, context) = (self.cq, request(0x51));
         create(|out| {
             call!(
                 self.pd,
@@ -118,10 +119,10 @@ impl Side {
         let mut results = [none; 8];
         let mut all = Vec::new();
         loop {
-            let count = call!(self.cq, NdkGetCqResults, results.as_mut_ptr(), 8) as usize;
+            let count = usize_from(call!(self.cq, NdkGetCqResults, results.as_mut_ptr(), 8));
             all.extend(results[..count].iter().map(|result| {
-                assert_eq!(result.QPContext as usize, 0x51);
-                (result.Status, result.BytesTransferred, result.RequestContext as usize)
+                assert_eq!(result.QPContext.addr(), 0x51);
+                (result.Status, result.BytesTransferred, result.RequestContext.addr())
             }));
             if count < 8 {
                 return all;

@@ -4,10 +4,10 @@ use std::ptr::null_mut;
 
 use sys::ndk::*;
 use sys::status::*;
-use sys::wdm::PVOID;
 
 use super::{PAGE, Pages, Remote, cancelled, create_fast, fast_register, in_use, initialise, invalidate};
-use crate::tests::consumer::{Buffer, DEPTH, Pair, Seen, call, close};
+use crate::number::{u32_from, usize_from};
+use crate::tests::consumer::{Buffer, DEPTH, Pair, Seen, call, close, request, virtual_address};
 
 const ALL: u32 = NDK_OP_FLAG_ALLOW_REMOTE_READ | NDK_OP_FLAG_ALLOW_REMOTE_WRITE;
 
@@ -57,7 +57,7 @@ impl Rig {
 fn a_fast_registration_admits_its_pages_at_its_base() {
     let (rig, token) = Rig::registered();
     let remote = Remote::new(&rig.pair.near, vec![9; 2 * PAGE - 16]);
-    assert_eq!(remote.write(2, BASE + 16, token), [(STATUS_SUCCESS, (2 * PAGE - 16) as u32, 2)]);
+    assert_eq!(remote.write(2, BASE + 16, token), [(STATUS_SUCCESS, u32_from(2 * PAGE - 16), 2)]);
     let bytes = rig.pages.bytes();
     let expected = |at: usize| at >= 16 && at / PAGE != 1 && at / PAGE != 3;
     assert!((0..4 * PAGE).all(|at| bytes[at] == if expected(at) { 9 } else { 0 }));
@@ -73,15 +73,15 @@ fn a_fast_region_serves_local_requests_behind_it_in_the_queue() {
     assert_eq!(initialise(mr, 1, false), STATUS_SUCCESS);
     let token = call!(mr, NdkGetLocalTokenFromMr);
     assert_eq!(fast_register(&pair.near, mr, 1, &[pages.at(1)], (0, PAGE, BASE), 0), STATUS_SUCCESS);
-    let address = NDK_SGE_ADDRESS { VirtualAddress: BASE as PVOID };
+    let address = NDK_SGE_ADDRESS { VirtualAddress: virtual_address(BASE) };
     let sge = NDK_SGE { Address: address, Length: 100, MemoryRegionToken: token };
     assert_eq!(call!(pair.far.qp, NdkReceive, null_mut(), std::ptr::null(), 0), STATUS_SUCCESS);
-    assert_eq!(call!(pair.near.qp, NdkSend, 2 as PVOID, &sge, 0, 0), STATUS_SUCCESS);
+    assert_eq!(call!(pair.near.qp, NdkSend, request(2), &sge, 0, 0), STATUS_SUCCESS);
     assert_eq!(pair.near.results(), [(STATUS_SUCCESS, 0, 1), (STATUS_SUCCESS, 0, 2)]);
     let mut sink = Buffer::new(vec![1; 100]);
     let (sink_mr, sink_token) = sink.register(&pair.far, 1);
     assert_eq!(call!(pair.far.qp, NdkReceive, null_mut(), &sink.sge(sink_token), 1), STATUS_SUCCESS);
-    assert_eq!(call!(pair.near.qp, NdkSend, 3 as PVOID, &sge, 1, 0), STATUS_SUCCESS);
+    assert_eq!(call!(pair.near.qp, NdkSend, request(3), &sge, 1, 0), STATUS_SUCCESS);
     assert_eq!(pair.near.results(), [(STATUS_SUCCESS, 100, 3)]);
     assert_eq!(*sink.bytes, [0; 100]);
     for mr in [mr, sink_mr] {
@@ -192,9 +192,9 @@ fn a_token_is_kept_when_a_peer_invalidates() {
     let token = rig.token();
     for _ in 0..3 {
         assert_eq!(rig.register(), STATUS_SUCCESS);
-        assert_eq!(call!(rig.pair.far.qp, NdkReceive, 2 as PVOID, std::ptr::null(), 0), STATUS_SUCCESS);
+        assert_eq!(call!(rig.pair.far.qp, NdkReceive, request(2), std::ptr::null(), 0), STATUS_SUCCESS);
         let qp = rig.pair.near.qp;
-        let status = call!(qp, NdkSendAndInvalidate, 3 as PVOID, std::ptr::null(), 0, 0, token);
+        let status = call!(qp, NdkSendAndInvalidate, request(3), std::ptr::null(), 0, 0, token);
         assert_eq!(status, STATUS_SUCCESS);
         assert_eq!(rig.pair.far.results(), [(STATUS_SUCCESS, 0, 1), (STATUS_SUCCESS, 0, 2)]);
         assert_eq!(rig.token(), token);
@@ -207,13 +207,13 @@ fn a_token_is_kept_when_a_peer_invalidates() {
 fn a_token_that_waits_in_the_queue_for_its_next_registration_admits_the_valid_one() {
     let (rig, token) = Rig::registered();
     // A send without a receive holds up the queue.
-    assert_eq!(call!(rig.pair.far.qp, NdkSend, 2 as PVOID, std::ptr::null(), 0, 0), STATUS_SUCCESS);
+    assert_eq!(call!(rig.pair.far.qp, NdkSend, request(2), std::ptr::null(), 0, 0), STATUS_SUCCESS);
     assert_eq!(invalidate(&rig.pair.far, 3, rig.mr), STATUS_SUCCESS);
     assert_eq!(rig.register(), STATUS_SUCCESS);
     assert_eq!((rig.token(), rig.pair.far.results()), (token, vec![]));
     let remote = Remote::new(&rig.pair.near, vec![9; 8]);
     assert_eq!(remote.write(4, BASE + 16, token), [(STATUS_SUCCESS, 8, 4)]);
-    assert_eq!(call!(rig.pair.near.qp, NdkReceive, 5 as PVOID, std::ptr::null(), 0), STATUS_SUCCESS);
+    assert_eq!(call!(rig.pair.near.qp, NdkReceive, request(5), std::ptr::null(), 0), STATUS_SUCCESS);
     assert_eq!(rig.pair.far.results().len(), 3);
     assert_eq!(rig.pair.near.results(), [(STATUS_SUCCESS, 0, 5)]);
     assert_eq!(remote.write(6, BASE + 16, token), [(STATUS_SUCCESS, 8, 6)]);
@@ -237,11 +237,11 @@ fn the_next_owner_of_a_slot_has_another_token() {
 #[test]
 fn as_many_pages_as_an_unaligned_mebibyte_touches_are_registered_at_once() {
     const MEBIBYTE: usize = 1 << 20;
-    let most = super::info().FRMRPageCount as usize;
+    let most = usize_from(super::info().FRMRPageCount);
     assert!(most * PAGE > MEBIBYTE, "{most}");
     let pair = Pair::connected();
     let (mr, pages) = (create_fast(&pair.far), Pages::new());
-    assert_eq!(initialise(mr, most as u32, true), STATUS_SUCCESS);
+    assert_eq!(initialise(mr, u32_from(most), true), STATUS_SUCCESS);
     let list: Vec<_> = (0..MEBIBYTE / PAGE + 1).map(|page| pages.at(page % 4)).collect();
     let layout = (PAGE - 1, MEBIBYTE, BASE + PAGE - 1);
     assert_eq!(fast_register(&pair.far, mr, 1, &list, layout, ALL), STATUS_SUCCESS);
@@ -305,7 +305,7 @@ fn only_fast_regions_are_registered_and_invalidated_by_work_requests() {
 #[test]
 fn a_flushed_registration_is_taken_back() {
     let rig = Rig::new();
-    assert_eq!(call!(rig.pair.far.qp, NdkSend, 9 as PVOID, std::ptr::null(), 0, 0), STATUS_SUCCESS);
+    assert_eq!(call!(rig.pair.far.qp, NdkSend, request(9), std::ptr::null(), 0, 0), STATUS_SUCCESS);
     for _ in 0..2 {
         assert_eq!([rig.register(), rig.register()], [STATUS_SUCCESS; 2]);
         assert_eq!(rig.register(), STATUS_INSUFFICIENT_RESOURCES, "one valid and one posted are the most");
@@ -313,7 +313,7 @@ fn a_flushed_registration_is_taken_back() {
         call!(rig.pair.far.qp, NdkFlush);
         assert!(rig.pair.far.results().iter().all(cancelled));
         assert_eq!(rig.token(), posted);
-        assert_eq!(call!(rig.pair.far.qp, NdkSend, 9 as PVOID, std::ptr::null(), 0, 0), STATUS_SUCCESS);
+        assert_eq!(call!(rig.pair.far.qp, NdkSend, request(9), std::ptr::null(), 0, 0), STATUS_SUCCESS);
     }
     call!(rig.pair.far.qp, NdkFlush);
     rig.pair.far.results();
@@ -325,7 +325,7 @@ fn a_flushed_registration_is_taken_back() {
 #[test]
 fn a_registration_that_is_refused_or_taken_back_leaves_the_token_of_the_one_before() {
     let (rig, token) = Rig::registered();
-    assert_eq!(call!(rig.pair.far.qp, NdkSend, 9 as PVOID, std::ptr::null(), 0, 0), STATUS_SUCCESS);
+    assert_eq!(call!(rig.pair.far.qp, NdkSend, request(9), std::ptr::null(), 0, 0), STATUS_SUCCESS);
     assert_eq!(invalidate(&rig.pair.far, 2, rig.mr), STATUS_SUCCESS);
     assert_eq!(rig.register(), STATUS_SUCCESS);
     let next = rig.token();
@@ -340,9 +340,9 @@ fn a_registration_that_is_refused_or_taken_back_leaves_the_token_of_the_one_befo
     rig.tear_down();
     // The queue is full: the one that was accepted keeps its token.
     let rig = Rig::new();
-    for number in 1..DEPTH as usize {
+    for number in 1..usize_from(DEPTH) {
         let qp = rig.pair.far.qp;
-        assert_eq!(call!(qp, NdkSend, number as PVOID, std::ptr::null(), 0, 0), STATUS_SUCCESS);
+        assert_eq!(call!(qp, NdkSend, request(number), std::ptr::null(), 0, 0), STATUS_SUCCESS);
     }
     assert_eq!(rig.register(), STATUS_SUCCESS);
     let token = rig.token();
@@ -360,7 +360,7 @@ fn an_invalidation_completes_when_no_transfer_uses_the_memory() {
     assert_eq!(rig.register(), STATUS_SUCCESS);
     assert_eq!((rig.pair.log.pump(), rig.pair.far.results()), (vec![], vec![]));
     // Another try does not mistake what it began for what it is to begin.
-    assert_eq!(call!(rig.pair.near.qp, NdkReceive, 5 as PVOID, std::ptr::null(), 0), STATUS_SUCCESS);
+    assert_eq!(call!(rig.pair.near.qp, NdkReceive, request(5), std::ptr::null(), 0), STATUS_SUCCESS);
     assert_eq!(rig.pair.far.results(), []);
     drop(used);
     rig.pair.log.pump();
@@ -388,10 +388,10 @@ fn a_waiting_invalidation_can_be_flushed_and_its_objects_closed() {
 #[test]
 fn a_region_that_is_closed_with_its_registration_posted_waits_for_it() {
     let rig = Rig::new();
-    assert_eq!(call!(rig.pair.far.qp, NdkSend, 9 as PVOID, std::ptr::null(), 0, 0), STATUS_SUCCESS);
+    assert_eq!(call!(rig.pair.far.qp, NdkSend, request(9), std::ptr::null(), 0, 0), STATUS_SUCCESS);
     assert_eq!(rig.register(), STATUS_SUCCESS);
     assert_eq!(close!(rig.pair.log, rig.mr, NdkCloseMr, "mr"), STATUS_PENDING);
-    assert_eq!(call!(rig.pair.near.qp, NdkReceive, 5 as PVOID, std::ptr::null(), 0), STATUS_SUCCESS);
+    assert_eq!(call!(rig.pair.near.qp, NdkReceive, request(5), std::ptr::null(), 0), STATUS_SUCCESS);
     let results = rig.pair.far.results();
     assert_eq!(results, [(STATUS_SUCCESS, 0, 9), (STATUS_INVALID_DEVICE_STATE, 0, 1)]);
     let seen = rig.pair.log.pump();

@@ -4,10 +4,10 @@ use std::ptr::{null, null_mut};
 
 use sys::ndk::*;
 use sys::status::*;
-use sys::wdm::PVOID;
 
 use super::{PAGE, Pages, Remote, create_fast, fast_register, in_use, initialise, invalidate};
-use crate::tests::consumer::{Buffer, Pair, Seen, Side, call, close};
+use crate::number::{u64_from, usize_from};
+use crate::tests::consumer::{Buffer, Pair, Seen, Side, call, close, request, virtual_address};
 
 const BASE: usize = 0x7000_0000;
 
@@ -32,11 +32,11 @@ impl Rig {
     }
 
     fn send(&self, number: usize, token: u32) -> NTSTATUS {
-        call!(self.pair.near.qp, NdkSendAndInvalidate, number as PVOID, null(), 0, 0, token)
+        call!(self.pair.near.qp, NdkSendAndInvalidate, request(number), null(), 0, 0, token)
     }
 
     fn receive(&self, number: usize) {
-        assert_eq!(call!(self.pair.far.qp, NdkReceive, number as PVOID, null(), 0), STATUS_SUCCESS);
+        assert_eq!(call!(self.pair.far.qp, NdkReceive, request(number), null(), 0), STATUS_SUCCESS);
     }
 
     fn tear_down(self) {
@@ -50,7 +50,7 @@ fn extended(side: &Side) -> Option<(NTSTATUS, usize, NDK_OPERATION_TYPE, usize)>
     // SAFETY: all members are numbers and pointers, for which zero is a value.
     let mut result: NDK_RESULT_EX = unsafe { std::mem::zeroed() };
     let taken = call!(side.cq, NdkGetCqResultsEx, &mut result, 1);
-    let context = result.RequestContext as usize;
+    let context = result.RequestContext.addr();
     (taken == 1).then_some((result.Status, context, result.Type, result.TypeSpecificCompletionOutput))
 }
 
@@ -60,7 +60,7 @@ fn a_send_invalidates_the_receivers_token_and_its_result_says_which() {
     rig.receive(2);
     assert_eq!(rig.send(3, rig.token), STATUS_SUCCESS);
     let received = NDK_OPERATION_TYPE::NdkOperationTypeReceiveAndInvalidate;
-    assert_eq!(extended(&rig.pair.far), Some((STATUS_SUCCESS, 2, received, rig.token as usize)));
+    assert_eq!(extended(&rig.pair.far), Some((STATUS_SUCCESS, 2, received, usize_from(rig.token))));
     let sent = extended(&rig.pair.near).map(|(status, number, kind, _)| (status, number, kind));
     assert_eq!(sent, Some((STATUS_SUCCESS, 3, NDK_OPERATION_TYPE::NdkOperationTypeSend)));
     let remote = Remote::new(&rig.pair.near, vec![0; 8]);
@@ -122,7 +122,7 @@ fn such_a_receive_completes_when_no_other_transfer_uses_the_memory() {
     rig.receive(2);
     rig.receive(4);
     assert_eq!(rig.send(3, rig.token), STATUS_SUCCESS);
-    assert_eq!(call!(rig.pair.near.qp, NdkSend, 5 as PVOID, null(), 0, 0), STATUS_SUCCESS);
+    assert_eq!(call!(rig.pair.near.qp, NdkSend, request(5), null(), 0, 0), STATUS_SUCCESS);
     rig.pair.log.pump();
     assert_eq!((rig.pair.near.results(), rig.pair.far.results()), (vec![], vec![]));
     drop(used);
@@ -173,13 +173,13 @@ fn a_read_invalidates_its_first_token_if_it_is_asked_to() {
     let mut source = Buffer::new(vec![7; 100]);
     let (source_mr, source_token) = source.register(&pair.far, 2);
     let sge = NDK_SGE {
-        Address: NDK_SGE_ADDRESS { VirtualAddress: BASE as PVOID },
+        Address: NDK_SGE_ADDRESS { VirtualAddress: virtual_address(BASE) },
         Length: 100,
         MemoryRegionToken: call!(mr, NdkGetLocalTokenFromMr),
     };
     let flags = NDK_OP_FLAG_RDMA_READ_LOCAL_INVALIDATE;
-    let at = source.address() as u64;
-    let read = |number| call!(pair.near.qp, NdkRead, number as PVOID, &sge, 1, at, source_token, flags);
+    let at = u64_from(source.address());
+    let read = |number| call!(pair.near.qp, NdkRead, request(number), &sge, 1, at, source_token, flags);
     assert_eq!([read(2_usize), read(3)], [STATUS_SUCCESS; 2]);
     let results = pair.near.results();
     assert_eq!(results[1..], [(STATUS_SUCCESS, 100, 2), (STATUS_ACCESS_VIOLATION, 0, 3)]);
@@ -199,7 +199,7 @@ fn a_read_can_not_invalidate_what_was_registered_otherwise() {
     let (sink_mr, sink_token) = sink.register(&pair.near, 1);
     let (source_mr, source_token) = source.register(&pair.far, 2);
     let (sge, flags) = (sink.sge(sink_token), NDK_OP_FLAG_RDMA_READ_LOCAL_INVALIDATE);
-    let at = source.address() as u64;
+    let at = u64_from(source.address());
     let status = call!(pair.near.qp, NdkRead, null_mut(), &sge, 1, at, source_token, flags);
     assert_eq!(status, STATUS_SUCCESS);
     assert_eq!(pair.near.results(), [(STATUS_ACCESS_VIOLATION, 0, 0)]);

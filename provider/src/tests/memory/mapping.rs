@@ -4,11 +4,12 @@ use std::ptr::{from_mut, null_mut};
 
 use sys::ndk::*;
 use sys::status::*;
-use sys::wdm::{MDL, PVOID};
+use sys::wdm::MDL;
 
 use super::{create_fast, fast_register, initialise, invalidate};
+use crate::number::{u32_from, u64_from, usize_from};
 use crate::object::Reason;
-use crate::tests::consumer::{Buffer, Pair, Seen, Side, call, close};
+use crate::tests::consumer::{Buffer, Pair, Seen, Side, call, close, virtual_address};
 use crate::tests::pinned;
 
 const PAGE: usize = 4096;
@@ -31,11 +32,11 @@ impl Mapping {
     fn pages(&mut self) -> Vec<usize> {
         let mapping = self.pointer();
         // SAFETY: the provider filled it in.
-        let count = unsafe { (*mapping).AdapterPageCount } as usize;
+        let count = usize_from(unsafe { (*mapping).AdapterPageCount });
         // SAFETY: as above.
         let first = unsafe { (&raw const (*mapping).AdapterPageArray).cast::<NDK_LOGICAL_ADDRESS>() };
         // SAFETY: so many pages follow.
-        (0..count).map(|index| unsafe { first.add(index).read() } as usize).collect()
+        (0..count).map(|index| usize::try_from(unsafe { first.add(index).read() }).unwrap()).collect()
     }
 }
 
@@ -60,11 +61,11 @@ fn a_mapping_names_every_page_and_the_offset_in_the_first() {
     let (first, offset) = (buffer.address() & !(PAGE - 1), buffer.address() & (PAGE - 1));
     let pages = (offset + 3 * PAGE).div_ceil(PAGE);
     let mdl = from_mut(&mut *buffer.mdl);
-    let needed = 16 + 8 * pages as u32;
+    let needed = 16 + 8 * u32_from(pages);
     let short = build(&pair.near, mdl, 3 * PAGE, &mut mapping, needed - 1);
     assert_eq!((short.0, short.1), (STATUS_BUFFER_TOO_SMALL, needed));
     let built = build(&pair.near, mdl, 3 * PAGE, &mut mapping, 256);
-    assert_eq!(built, (STATUS_SUCCESS, needed, offset as u32));
+    assert_eq!(built, (STATUS_SUCCESS, needed, u32_from(offset)));
     let expected: Vec<_> = (0..pages).map(|page| first + page * PAGE).collect();
     assert_eq!(mapping.pages(), expected);
     call!(pair.near.adapter, NdkReleaseLAM, mapping.pointer());
@@ -82,8 +83,8 @@ fn a_chain_that_is_not_contiguous_or_too_short_is_not_mapped() {
     assert_eq!(build(&pair.near, mdl, 600, &mut mapping, 256).0, STATUS_INVALID_PARAMETER);
     // Contiguous, but the page that both lists share would have two addresses.
     let end = first.address() + 300;
-    second.mdl.StartVa = (end & !(PAGE - 1)) as PVOID;
-    second.mdl.ByteOffset = (end & (PAGE - 1)) as u32;
+    second.mdl.StartVa = virtual_address(end & !(PAGE - 1));
+    second.mdl.ByteOffset = u32_from(end & (PAGE - 1));
     assert_eq!(build(&pair.near, mdl, 600, &mut mapping, 256).0, STATUS_INVALID_PARAMETER);
     assert_eq!(build(&pair.near, mdl, 0, &mut mapping, 256).0, STATUS_INVALID_PARAMETER);
     pair.tear_down();
@@ -96,9 +97,9 @@ fn lists_that_meet_inside_a_page_share_it() {
     let _second = whole.split(300);
     let mut mapping = Mapping::new();
     let (status, _, fbo) = build(&pair.near, from_mut(&mut *whole.mdl), 2 * PAGE, &mut mapping, 256);
-    assert_eq!((status, fbo as usize), (STATUS_SUCCESS, whole.address() & (PAGE - 1)));
+    assert_eq!((status, usize_from(fbo)), (STATUS_SUCCESS, whole.address() & (PAGE - 1)));
     let first = whole.address() & !(PAGE - 1);
-    let count = (fbo as usize + 2 * PAGE).div_ceil(PAGE);
+    let count = (usize_from(fbo) + 2 * PAGE).div_ceil(PAGE);
     assert_eq!(mapping.pages(), (0..count).map(|page| first + page * PAGE).collect::<Vec<_>>());
     call!(pair.near.adapter, NdkReleaseLAM, mapping.pointer());
     pair.tear_down();
@@ -117,17 +118,17 @@ fn logical_addresses_move_data_with_the_privileged_token() {
     let mut sink = Buffer::new(vec![0; PAGE]);
     let (sink_mr, sink_token) = sink.register(&pair.far, 5);
     let mut sges = Vec::new();
-    let (mut skip, mut left) = (fbo as usize, PAGE);
+    let (mut skip, mut left) = (usize_from(fbo), PAGE);
     for page in mapping.pages() {
         let length = (PAGE - skip).min(left);
-        let address = NDK_SGE_ADDRESS { LogicalAddress: (page + skip) as i64 };
-        sges.push(NDK_SGE { Address: address, Length: length as u32, MemoryRegionToken: privileged });
+        let address = NDK_SGE_ADDRESS { LogicalAddress: u64_from(page + skip).cast_signed() };
+        sges.push(NDK_SGE { Address: address, Length: u32_from(length), MemoryRegionToken: privileged });
         (skip, left) = (0, left - length);
     }
-    let (at, count) = (sink.address() as u64, sges.len() as u32);
+    let (at, count) = (u64_from(sink.address()), u32_from(sges.len()));
     let status = call!(pair.near.qp, NdkWrite, null_mut(), sges.as_ptr(), count, at, sink_token, 0);
     assert_eq!(status, STATUS_SUCCESS);
-    assert_eq!(pair.near.results(), [(STATUS_SUCCESS, PAGE as u32, 0)]);
+    assert_eq!(pair.near.results(), [(STATUS_SUCCESS, u32_from(PAGE), 0)]);
     assert_eq!(sink.bytes, source.bytes);
     call!(pair.near.adapter, NdkReleaseLAM, mapping.pointer());
     assert_eq!(close!(pair.log, sink_mr, NdkCloseMr, "mr"), STATUS_SUCCESS);
@@ -143,11 +144,11 @@ fn an_adapters_close_waits_until_its_mappings_are_released() {
     assert_eq!(close!(pair.log, pair.near.qp, NdkCloseQp, "qp"), STATUS_SUCCESS);
     assert_eq!(close!(pair.log, pair.near.cq, NdkCloseCq, "cq"), STATUS_SUCCESS);
     assert_eq!(close!(pair.log, pair.near.pd, NdkClosePd, "pd"), STATUS_SUCCESS);
-    let (adapter, pointer) = (pair.near.adapter, mapping.pointer() as usize);
+    let (adapter, pointer) = (pair.near.adapter, mapping.pointer().expose_provenance());
     // The release is made in a callback on the other side, while the close waits.
     pair.log.inside(move |seen| {
         if let Seen::Notified(..) = seen {
-            call!(adapter, NdkReleaseLAM, pointer as *mut NDK_LOGICAL_ADDRESS_MAPPING);
+            call!(adapter, NdkReleaseLAM, virtual_address(pointer).cast());
         }
     });
     let status = call!(pair.far.qp, NdkReceive, null_mut(), std::ptr::null(), 0);
@@ -190,8 +191,8 @@ fn a_mapping_is_undone_by_its_release_and_a_registration_over_it_keeps_it() {
     let mr = create_fast(&pair.far);
     assert_eq!(initialise(mr, 4, true), STATUS_SUCCESS);
     let pages = mapping.pages();
-    let base = 0x7000_0000 + fbo as usize;
-    let layout = (fbo as usize, PAGE, base);
+    let base = 0x7000_0000 + usize_from(fbo);
+    let layout = (usize_from(fbo), PAGE, base);
     let flags = NDK_OP_FLAG_ALLOW_REMOTE_READ;
     assert_eq!(fast_register(&pair.far, mr, 1, &pages, layout, flags), STATUS_SUCCESS);
     assert_eq!(pair.far.results(), [(STATUS_SUCCESS, 0, 1)]);

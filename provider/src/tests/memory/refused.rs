@@ -4,7 +4,8 @@ use sys::ndk::*;
 use sys::status::*;
 
 use super::{PAGE, Pages, Remote, create_fast, fast_register, initialise};
-use crate::tests::consumer::{Pair, call, close};
+use crate::number::u32_from;
+use crate::tests::consumer::{Pair, call, close, request};
 
 const BASE: usize = 0x7000_0000;
 
@@ -28,7 +29,7 @@ fn fast_registration_refused_for_its_pages_leaves_both_lists() {
     assert_eq!(initialise(mr, 2, true), STATUS_SUCCESS, "nothing is registered");
     refuse();
     // A send without a receive holds up the queue: one registration for now and one for later.
-    assert_eq!(call!(pair.far.qp, NdkSend, 2 as _, std::ptr::null(), 0, 0), STATUS_SUCCESS);
+    assert_eq!(call!(pair.far.qp, NdkSend, request(2), std::ptr::null(), 0, 0), STATUS_SUCCESS);
     let good = [pages.at(0), pages.at(2)];
     assert_eq!([register(&good), register(&good)], [STATUS_SUCCESS; 2]);
     assert_eq!(register(&good), STATUS_INSUFFICIENT_RESOURCES);
@@ -39,7 +40,7 @@ fn fast_registration_refused_for_its_pages_leaves_both_lists() {
     assert_eq!(pair.far.results(), [(STATUS_SUCCESS, 0, 1)]);
     let remote = Remote::new(&pair.near, vec![9; 2 * PAGE]);
     let token = call!(mr, NdkGetRemoteTokenFromMr);
-    assert_eq!(remote.write(3, BASE, token), [(STATUS_SUCCESS, (2 * PAGE) as u32, 3)]);
+    assert_eq!(remote.write(3, BASE, token), [(STATUS_SUCCESS, u32_from(2 * PAGE), 3)]);
     let written: Vec<_> = pages.bytes().chunks(PAGE).map(|page| page.iter().all(|byte| *byte == 9)).collect();
     assert_eq!(written, [true, false, true, false], "nothing is left of what was refused");
     remote.close(&pair.log);

@@ -4,10 +4,10 @@ use std::ptr::null_mut;
 
 use sys::ndk::*;
 use sys::status::*;
-use sys::wdm::PVOID;
 
 use super::{PAGE, Pages, Remote, cancelled, create_fast, fast_register, in_use, initialise, invalidate};
-use crate::tests::consumer::{Buffer, Pair, Seen, call, close};
+use crate::number::u32_from;
+use crate::tests::consumer::{Buffer, Pair, Seen, call, close, request, virtual_address};
 
 const READ: u32 = NDK_OP_FLAG_ALLOW_REMOTE_READ;
 const WRITE: u32 = NDK_OP_FLAG_ALLOW_REMOTE_WRITE;
@@ -31,8 +31,8 @@ impl Rig {
     }
 
     fn bind(&self, number: usize, (from, length): (usize, usize), flags: u32) -> NTSTATUS {
-        let address = self.buffer.address().wrapping_add(from) as PVOID;
-        call!(self.pair.far.qp, NdkBind, number as PVOID, self.mr, self.mw, address, length, flags)
+        let address = virtual_address(self.buffer.address().wrapping_add(from));
+        call!(self.pair.far.qp, NdkBind, request(number), self.mr, self.mw, address, length, flags)
     }
 
     /// Binds, and returns the token.
@@ -64,7 +64,7 @@ fn a_window_admits_its_part_of_the_region_and_nothing_around_it() {
         let rig = Rig::new(1);
         let token = rig.bound((100, 50), WRITE);
         let remote = Remote::new(&rig.pair.near, vec![9; length]);
-        let bytes = if status == STATUS_SUCCESS { length as u32 } else { 0 };
+        let bytes = if status == STATUS_SUCCESS { u32_from(length) } else { 0 };
         assert_eq!(remote.write(2, rig.buffer.address() + from, token), [(status, bytes, 2)]);
         let inside = |at| status == STATUS_SUCCESS && (from..from + length).contains(&at);
         assert!((0..1000).all(|at| rig.buffer.bytes[at] == if inside(at) { 9 } else { 5 }));
@@ -85,7 +85,7 @@ fn a_window_admits_peers_only_and_only_what_it_was_bound_for() {
     let rig = Rig::new(7);
     let sge = rig.buffer.sge(rig.bound((0, 1000), READ | WRITE));
     assert_eq!(call!(rig.pair.near.qp, NdkReceive, null_mut(), std::ptr::null(), 0), STATUS_SUCCESS);
-    assert_eq!(call!(rig.pair.far.qp, NdkSend, 2 as PVOID, &sge, 1, 0), STATUS_SUCCESS);
+    assert_eq!(call!(rig.pair.far.qp, NdkSend, request(2), &sge, 1, 0), STATUS_SUCCESS);
     assert_eq!(rig.pair.far.results(), [(STATUS_ACCESS_VIOLATION, 0, 2)]);
     rig.tear_down();
 }
@@ -110,13 +110,13 @@ fn rebinding_invalidates_the_earlier_token_in_the_order_of_the_queue() {
     let rig = Rig::new(1);
     let first = rig.bound((0, 100), READ);
     // A send without a receive holds up the queue.
-    assert_eq!(call!(rig.pair.far.qp, NdkSend, 2 as PVOID, std::ptr::null(), 0, 0), STATUS_SUCCESS);
+    assert_eq!(call!(rig.pair.far.qp, NdkSend, request(2), std::ptr::null(), 0, 0), STATUS_SUCCESS);
     assert_eq!(rig.bind(3, (200, 100), READ), STATUS_SUCCESS);
     let second = rig.token();
     assert_ne!(second, first);
     let (remote, at) = (Remote::new(&rig.pair.near, vec![0; 8]), rig.buffer.address());
     assert_eq!(remote.read(4, at, first), [(STATUS_SUCCESS, 8, 4)]);
-    assert_eq!(call!(rig.pair.near.qp, NdkReceive, 5 as PVOID, std::ptr::null(), 0), STATUS_SUCCESS);
+    assert_eq!(call!(rig.pair.near.qp, NdkReceive, request(5), std::ptr::null(), 0), STATUS_SUCCESS);
     assert_eq!(rig.pair.far.results(), [(STATUS_SUCCESS, 0, 2), (STATUS_SUCCESS, 0, 3)]);
     assert_eq!(rig.pair.near.results(), [(STATUS_SUCCESS, 0, 5)]);
     assert_eq!(remote.read(6, at + 200, second), [(STATUS_SUCCESS, 8, 6)]);
@@ -156,9 +156,9 @@ fn an_invalidated_window_admits_nothing() {
 fn a_peer_can_invalidate_a_window() {
     let rig = Rig::new(1);
     let token = rig.bound((0, 100), READ);
-    assert_eq!(call!(rig.pair.far.qp, NdkReceive, 2 as PVOID, std::ptr::null(), 0), STATUS_SUCCESS);
+    assert_eq!(call!(rig.pair.far.qp, NdkReceive, request(2), std::ptr::null(), 0), STATUS_SUCCESS);
     let qp = rig.pair.near.qp;
-    let status = call!(qp, NdkSendAndInvalidate, 3 as PVOID, std::ptr::null(), 0, 0, token);
+    let status = call!(qp, NdkSendAndInvalidate, request(3), std::ptr::null(), 0, 0, token);
     assert_eq!(status, STATUS_SUCCESS);
     assert_eq!(rig.pair.far.results(), [(STATUS_SUCCESS, 0, 2)]);
     assert_eq!(call!(rig.mr, NdkDeregisterMr, None, null_mut()), STATUS_SUCCESS, "nothing is bound");
@@ -179,7 +179,7 @@ fn a_region_with_a_bound_window_is_busy() {
 #[test]
 fn a_flushed_bind_is_taken_back() {
     let rig = Rig::new(1);
-    assert_eq!(call!(rig.pair.far.qp, NdkSend, 2 as PVOID, std::ptr::null(), 0, 0), STATUS_SUCCESS);
+    assert_eq!(call!(rig.pair.far.qp, NdkSend, request(2), std::ptr::null(), 0, 0), STATUS_SUCCESS);
     assert_eq!([rig.bind(3, (0, 10), READ), rig.bind(4, (0, 10), READ)], [STATUS_SUCCESS; 2]);
     assert_eq!(call!(rig.mr, NdkDeregisterMr, None, null_mut()), STATUS_DEVICE_BUSY);
     let posted = rig.token();
@@ -230,13 +230,14 @@ fn a_window_over_a_fast_region_ends_with_the_regions_registration() {
     assert_eq!(initialise(fast, 1, true), STATUS_SUCCESS);
     assert_eq!(call!(pair.far.pd, NdkCreateMw, None, null_mut(), &mut mw), STATUS_SUCCESS);
     let base = 0x7000_0000;
-    let bind =
-        |number: usize| call!(pair.far.qp, NdkBind, number as PVOID, fast, mw, base as PVOID, 100, READ);
+    let bind = |number: usize| {
+        call!(pair.far.qp, NdkBind, request(number), fast, mw, virtual_address(base), 100, READ)
+    };
     let register = || fast_register(&pair.far, fast, 1, &[pages.at(0)], (0, PAGE, base), READ);
     // The bind follows the registration before that is valid.
-    assert_eq!(call!(pair.far.qp, NdkSend, 9 as PVOID, std::ptr::null(), 0, 0), STATUS_SUCCESS);
+    assert_eq!(call!(pair.far.qp, NdkSend, request(9), std::ptr::null(), 0, 0), STATUS_SUCCESS);
     assert_eq!([register(), bind(2)], [STATUS_SUCCESS; 2]);
-    assert_eq!(call!(pair.near.qp, NdkReceive, 8 as PVOID, std::ptr::null(), 0), STATUS_SUCCESS);
+    assert_eq!(call!(pair.near.qp, NdkReceive, request(8), std::ptr::null(), 0), STATUS_SUCCESS);
     assert!(pair.far.results().iter().all(|(status, ..)| *status == STATUS_SUCCESS));
     pair.near.results();
     let (remote, token) = (Remote::new(&pair.near, vec![0; 8]), call!(mw, NdkGetRemoteTokenFromMw));
@@ -257,7 +258,7 @@ fn a_bind_before_its_fast_region_is_registered_fails_in_its_turn() {
     let (fast, mut mw) = (create_fast(&pair.far), null_mut());
     assert_eq!(initialise(fast, 1, true), STATUS_SUCCESS);
     assert_eq!(call!(pair.far.pd, NdkCreateMw, None, null_mut(), &mut mw), STATUS_SUCCESS);
-    let status = call!(pair.far.qp, NdkBind, 1 as PVOID, fast, mw, 0x1000 as PVOID, 10, READ);
+    let status = call!(pair.far.qp, NdkBind, request(1), fast, mw, virtual_address(0x1000), 10, READ);
     assert_eq!(status, STATUS_SUCCESS);
     assert_eq!(pair.far.results(), [(STATUS_ACCESS_VIOLATION, 0, 1)]);
     assert_eq!(close!(pair.log, mw, NdkCloseMw, "mw"), STATUS_SUCCESS);

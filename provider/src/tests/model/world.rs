@@ -15,7 +15,8 @@ use sys::wdm::PVOID;
 
 use super::Step;
 use super::tree::{Kind, Node, Tree};
-use crate::tests::consumer::{Log, Pair, Seen, call, closed};
+use crate::number::{u32_from, usize_from};
+use crate::tests::consumer::{Log, Pair, Seen, call, closed, virtual_address};
 
 /// The most steps that are taken inside one callback.
 const STEPS_INSIDE: usize = 3;
@@ -209,11 +210,11 @@ impl World {
         let none =
             NDK_RESULT { Status: 0, BytesTransferred: 0, QPContext: null_mut(), RequestContext: null_mut() };
         let mut results = [none; CQ_DEPTH];
-        let room = CQ_DEPTH as u32;
+        let room = u32_from(CQ_DEPTH);
         let count = call!(self.objects[cq].cast::<NDK_CQ>(), NdkGetCqResults, results.as_mut_ptr(), room);
-        let cancelled = results[..count as usize].iter().all(|result| result.Status == STATUS_CANCELLED);
+        let cancelled = results[..usize_from(count)].iter().all(|result| result.Status == STATUS_CANCELLED);
         assert!(cancelled, "nothing is ever sent");
-        assert_eq!(count as usize, std::mem::take(&mut self.tree.nodes[cq].results), "results");
+        assert_eq!(usize_from(count), std::mem::take(&mut self.tree.nodes[cq].results), "results");
         Some(())
     }
 
@@ -245,7 +246,7 @@ impl World {
             Seen::Cqe(_, status) => self.tree.completed(id, *status),
             Seen::Disconnected(_) => self.tree.disconnected(id),
             Seen::Notified(_, status) => *status == STATUS_SUCCESS && self.tree.notified(id),
-            Seen::Offered(_, connector) => self.offered(id, *connector as PVOID),
+            Seen::Offered(_, connector) => self.offered(id, virtual_address(*connector)),
             Seen::Closed(_) => return self.tree.closed(id),
         };
         self.tree.inside = Some(id);

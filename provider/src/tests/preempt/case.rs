@@ -44,7 +44,7 @@ fn number_of(op: Op) -> usize {
 /// The numbers of stage and ending, of the operations, and of the interruptions.
 impl fmt::Display for Case {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.stage as usize, self.ending.number() | usize::from(self.atomics) << 2)?;
+        write!(f, "{}:{}", self.stage.number(), self.ending.number() | usize::from(self.atomics) << 2)?;
         for op in &self.ops {
             write!(f, ":{}", number_of(*op))?;
         }

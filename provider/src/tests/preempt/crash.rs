@@ -54,10 +54,12 @@ extern "C" fn report(signal: libc::c_int) {
 
 /// From now on this thread runs `case`.
 pub(super) fn enter(case: &Case) {
+    #[expect(clippy::as_conversions, reason = "a function becomes an address by a cast alone")]
+    let handler = report as *const () as libc::sighandler_t;
     HANDLED.call_once(|| {
         for signal in [libc::SIGSEGV, libc::SIGBUS, libc::SIGABRT] {
             // SAFETY: the handler reads what its own thread wrote, and ends the process.
-            unsafe { libc::signal(signal, report as *const () as libc::sighandler_t) };
+            unsafe { libc::signal(signal, handler) };
         }
         thread::spawn(watch);
     });

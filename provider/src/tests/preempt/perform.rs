@@ -3,13 +3,12 @@
 use sys::ndk::*;
 use sys::sockaddr::SOCKADDR;
 use sys::status::*;
-use sys::wdm::PVOID;
 
 use super::op::{End, FAR, NEAR, Op};
 use super::stage::address;
 use super::thing::{Request, Role, State, What};
 use super::world::{Context, Event, World, on_close, on_completion};
-use crate::tests::consumer::{Lent, call, sockaddr};
+use crate::tests::consumer::{Lent, call, sockaddr, virtual_address};
 use crate::tests::host;
 
 /// An address that is lent for a call.
@@ -206,7 +205,7 @@ impl World {
         let object = {
             let mut things = self.things.borrow_mut();
             things[id].state = State::Closing;
-            things[id].pointer as *mut NDK_OBJECT_HEADER
+            virtual_address(things[id].pointer).cast::<NDK_OBJECT_HEADER>()
         };
         // SAFETY: the object is open; every object's table but the adapter's begins with close.
         let close = unsafe { (*(*object.cast::<NDK_PD>()).Dispatch).NdkClosePd };
@@ -231,7 +230,7 @@ impl World {
     }
 
     fn explain(&self, end: End) {
-        let at = |thing: &super::thing::Thing| (thing.end == end).then_some(thing.pointer as PVOID);
+        let at = |thing: &super::thing::Thing| (thing.end == end).then_some(virtual_address(thing.pointer));
         let handles: Vec<_> = self.things.borrow().iter().filter_map(at).collect();
         let port = &self.ports[end];
         for handle in handles {

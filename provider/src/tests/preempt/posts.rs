@@ -9,7 +9,8 @@ use sys::wdm::{MDL, PVOID};
 use super::op::{End, FAR, Op};
 use super::thing::{Post, Queue, Registered, Role};
 use super::world::World;
-use crate::tests::consumer::{Lent, call};
+use crate::number::{u32_from, u64_from, usize_from};
+use crate::tests::consumer::{Lent, call, request, virtual_address};
 
 /// The bytes of each registration.
 const LENGTH: usize = 64;
@@ -24,7 +25,7 @@ pub(super) const PAGES: u32 = 16;
 /// Memory with a list that describes it, both lent.
 pub(super) fn lend_memory() -> Registered {
     let data = Lent::new(&[7_u8; LENGTH]);
-    let address = data.pointer() as usize;
+    let address = data.pointer().expose_provenance();
     let mdl = MDL {
         Next: null_mut(),
         Size: 0x38,
@@ -32,10 +33,10 @@ pub(super) fn lend_memory() -> Registered {
         AllocationProcessorNumber: 0,
         Reserved: 0,
         Process: null_mut(),
-        MappedSystemVa: address as PVOID,
-        StartVa: (address & !0xFFF) as PVOID,
-        ByteCount: LENGTH as u32,
-        ByteOffset: (address & 0xFFF) as u32,
+        MappedSystemVa: virtual_address(address),
+        StartVa: virtual_address(address & !0xFFF),
+        ByteCount: u32_from(LENGTH),
+        ByteOffset: u32_from(address & 0xFFF),
     };
     Registered { data, mdl: Lent::new(&[mdl]) }
 }
@@ -58,22 +59,22 @@ impl World {
             }),
             Op::Write(end) => self.post(end, |qp, context| {
                 let (list, (token, at)) = (self.list(end), self.tokens.borrow()[1 - end]);
-                call!(qp, NdkWrite, context, list.pointer(), 1, at as u64, token, 0)
+                call!(qp, NdkWrite, context, list.pointer(), 1, u64_from(at), token, 0)
             }),
             Op::Read(end) => self.post(end, |qp, context| {
                 let (list, (token, at)) = (self.list(end), self.tokens.borrow()[1 - end]);
-                call!(qp, NdkRead, context, list.pointer(), 1, at as u64, token, 0)
+                call!(qp, NdkRead, context, list.pointer(), 1, u64_from(at), token, 0)
             }),
             Op::Bind(end) => self.post(end, |qp, context| {
                 let (mr, mw) = (self.pointer(end, Role::Mr), self.pointer(end, Role::Mw));
-                let at = self.tokens.borrow()[end].1 as PVOID;
+                let at = virtual_address(self.tokens.borrow()[end].1);
                 call!(qp, NdkBind, context, mr, mw, at, LENGTH, OPENED)
             }),
             Op::FastRegister(end) => self.post(end, |qp, context| {
-                let page = self.pages[end].pointer() as usize & !0xFFF;
-                let pages = Lent::new(&[page as NDK_LOGICAL_ADDRESS]);
+                let page = self.pages[end].pointer().expose_provenance() & !0xFFF;
+                let pages = Lent::new(&[u64_from(page).cast_signed()]);
                 let mr = self.pointer(end, Role::Fast);
-                let base = (page + 0x1000_0000) as PVOID;
+                let base = virtual_address(page + 0x1000_0000);
                 call!(qp, NdkFastRegister, context, mr, 1, pages.pointer(), 0, 64, base, OPENED)
             }),
             Op::Invalidate(end, role) => self.post(end, |qp, context| {
@@ -84,7 +85,7 @@ impl World {
                 let number = self.begin_post(None, Queue::Receive);
                 let list = self.list(FAR);
                 let srq = self.pointer::<NDK_SRQ>(FAR, Role::Srq);
-                let status = call!(srq, NdkSrqReceive, (number + 1) as PVOID, list.pointer(), 1);
+                let status = call!(srq, NdkSrqReceive, request(number + 1), list.pointer(), 1);
                 self.end_post(number, status)
             }
             _ => self.do_queue(op),
@@ -160,7 +161,7 @@ impl World {
         let qp = self.find(end, Role::Qp).expect("it is open");
         let number = self.begin_post(Some(qp), queue);
         let waiting = self.waiting((qp, queue), number);
-        let status = post(self.pointer(end, Role::Qp), (number + 1) as PVOID);
+        let status = post(self.pointer(end, Role::Qp), request(number + 1));
         if status == STATUS_INSUFFICIENT_RESOURCES && waiting < DEPTH {
             self.fail(format!("a post finds no room behind {waiting} others"));
         }
@@ -180,8 +181,8 @@ impl World {
     /// The registered memory of an end as a scatter/gather list; its token may be invalid by now.
     fn list(&self, end: End) -> Lent<NDK_SGE> {
         let (token, at) = self.tokens.borrow()[end];
-        let address = NDK_SGE_ADDRESS { VirtualAddress: at as PVOID };
-        Lent::new(&[NDK_SGE { Address: address, Length: LENGTH as u32, MemoryRegionToken: token }])
+        let address = NDK_SGE_ADDRESS { VirtualAddress: virtual_address(at) };
+        Lent::new(&[NDK_SGE { Address: address, Length: u32_from(LENGTH), MemoryRegionToken: token }])
     }
 
     fn window_token(&self, end: End) -> u32 {
@@ -202,7 +203,7 @@ impl World {
                 RequestContext: null_mut(),
             };
             let results = Lent::new(&[none; 4]);
-            let count = call!(cq, NdkGetCqResults, results.pointer(), 4) as usize;
+            let count = usize_from(call!(cq, NdkGetCqResults, results.pointer(), 4));
             for index in 0..count {
                 self.take_result(results.get(index));
             }
@@ -221,7 +222,7 @@ impl World {
             STATUS_IO_TIMEOUT,
             STATUS_BUFFER_OVERFLOW,
         ];
-        let number = (result.RequestContext as usize).wrapping_sub(1);
+        let number = result.RequestContext.addr().wrapping_sub(1);
         let mut posts = self.posts.borrow_mut();
         let Some(post) = posts.get_mut(number) else {
             return self.fail(format!("a result of no post: {number}"));
@@ -248,7 +249,7 @@ impl World {
         let status = call!(mr, NdkRegisterMr, mdl, LENGTH, RIGHTS, None, null_mut());
         if status == STATUS_SUCCESS {
             let token = call!(mr, NdkGetLocalTokenFromMr);
-            self.tokens.borrow_mut()[end] = (token, memory.data.pointer() as usize);
+            self.tokens.borrow_mut()[end] = (token, memory.data.pointer().expose_provenance());
             let earlier = self.memory.borrow_mut()[end].replace(memory);
             drop(earlier);
         }

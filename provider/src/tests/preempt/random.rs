@@ -4,6 +4,7 @@ use super::case::{Case, Ending};
 use super::op::Op;
 use super::stage::Stage;
 use super::world::Interruption;
+use crate::number::u64_from;
 
 /// SplitMix64 (Steele, Lea and Flood, 2014).
 pub(super) struct Random(pub(super) u64);
@@ -14,7 +15,7 @@ impl Random {
         let mut mixed = self.0;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
         mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        (mixed ^ (mixed >> 31)) as usize % limit
+        usize::try_from((mixed ^ (mixed >> 31)) % u64_from(limit)).unwrap()
     }
 
     fn op(&mut self, all: &[Op]) -> Op {

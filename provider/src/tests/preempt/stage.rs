@@ -82,6 +82,11 @@ impl Stage {
         Self::ArrivingShared,
     ];
 
+    /// The place in [`Stage::ALL`].
+    pub(super) fn number(self) -> usize {
+        Self::ALL.iter().position(|stage| *stage == self).expect("every stage is listed")
+    }
+
     /// Returns the operations that lead to the stage.
     fn way(self) -> Vec<Op> {
         use Op::*;

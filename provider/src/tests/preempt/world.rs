@@ -11,7 +11,7 @@ use sys::wdm::PVOID;
 use super::op::{End, Op};
 use super::thing::{Connection, Post, Registered, Request, Role, State, Thing, What};
 use crate::port::Port;
-use crate::tests::consumer::Lent;
+use crate::tests::consumer::{Lent, request, virtual_address};
 use crate::tests::host::{Host, Point, held, reach};
 
 /// A logical address mapping, and the memory that it is of.
@@ -99,13 +99,13 @@ pub(super) enum Context {
 impl Context {
     pub(super) fn pointer(self) -> PVOID {
         match self {
-            Self::Request(number) => (number << 4 | 1) as PVOID,
-            Self::Thing(number) => (number << 4 | 2) as PVOID,
+            Self::Request(number) => request(number << 4 | 1),
+            Self::Thing(number) => request(number << 4 | 2),
         }
     }
 
     fn number(pointer: PVOID, kind: usize) -> usize {
-        let word = pointer as usize;
+        let word = pointer.addr();
         if word & 15 != kind {
             world().fail(format!("a callback has the context {word:#x} of another"));
         }
@@ -135,7 +135,7 @@ impl World {
     /// The pointer of the object in a role.
     pub(super) fn pointer<T>(&self, end: End, role: Role) -> *mut T {
         let id = self.find(end, role).expect("the stage has the object");
-        self.things.borrow()[id].pointer as *mut T
+        virtual_address(self.things.borrow()[id].pointer).cast()
     }
 
     /// A point is reached: another processor may do something.
@@ -292,7 +292,7 @@ impl World {
         things.push(Thing {
             end,
             role,
-            pointer: pointer as usize,
+            pointer: pointer.expose_provenance(),
             state: State::Open,
             closed: None,
             inside: 0,

@@ -12,6 +12,7 @@ use sys::status::*;
 use sys::wdm::PVOID;
 
 use super::threads::Threads;
+use crate::number::usize_from;
 use crate::port::{Port, Segment};
 use crate::tests::consumer::{call, sockaddr};
 
@@ -186,7 +187,7 @@ unsafe extern "win64" fn disconnected(context: PVOID) {
 unsafe extern "win64" fn offered(context: PVOID, connector: *mut NDK_CONNECTOR) {
     // SAFETY: the context is the world, which stays.
     let world = unsafe { &*context.cast::<World>() };
-    let end = End::new(world, true, connector, connector as usize >> 4);
+    let end = End::new(world, true, connector, connector.addr() >> 4);
     match end.random(8) {
         0 => end.close(),
         1 => {
@@ -267,7 +268,7 @@ impl World {
             NDK_RESULT { Status: 0, BytesTransferred: 0, QPContext: null_mut(), RequestContext: null_mut() };
         let mut results = [none; 32];
         loop {
-            let count = call!(side.cq, NdkGetCqResults, results.as_mut_ptr(), 32) as usize;
+            let count = usize_from(call!(side.cq, NdkGetCqResults, results.as_mut_ptr(), 32));
             self.results.fetch_add(count, Ordering::SeqCst);
             if count == 0 {
                 return;

@@ -4,17 +4,17 @@ use std::ptr::null_mut;
 
 use sys::ndk::*;
 use sys::status::*;
-use sys::wdm::PVOID;
 
-use super::{context, receive, send};
+use super::{receive, send};
+use crate::number::{u32_from, usize_from};
 use crate::port::Port;
-use crate::tests::consumer::{Buffer, DEPTH, INLINE, Pair, call, close};
+use crate::tests::consumer::{Buffer, DEPTH, INLINE, Pair, call, close, request};
 use crate::tests::host::Host;
 
 /// An entry without a token that means anything.
 fn entry(bytes: &[u8]) -> NDK_SGE {
-    let address = NDK_SGE_ADDRESS { VirtualAddress: bytes.as_ptr() as PVOID };
-    NDK_SGE { Address: address, Length: bytes.len() as u32, MemoryRegionToken: 0xDEAD_BEEF }
+    let address = NDK_SGE_ADDRESS { VirtualAddress: bytes.as_ptr().cast_mut().cast() };
+    NDK_SGE { Address: address, Length: u32_from(bytes.len()), MemoryRegionToken: 0xDEAD_BEEF }
 }
 
 #[test]
@@ -41,13 +41,16 @@ fn each_outstanding_request_keeps_its_own_inline_data() {
     let mut sink = Buffer::new(vec![0; 64]);
     let (mr, token) = sink.register(&pair.far, 1);
     for round in 0..3 {
-        for number in 0..DEPTH as usize {
-            let data = [(10 * round + number) as u8; INLINE as usize];
+        for number in 0..usize_from(DEPTH) {
+            let data = [u8::try_from(10 * round + number).unwrap(); usize_from(INLINE)];
             assert_eq!(send(&pair.near, number, &[entry(&data)], NDK_OP_FLAG_INLINE), STATUS_SUCCESS);
         }
-        for number in 0..DEPTH as usize {
+        for number in 0..usize_from(DEPTH) {
             assert_eq!(receive(&pair.far, number, &[sink.sge(token)]), STATUS_SUCCESS);
-            assert_eq!(sink.bytes[..INLINE as usize], [(10 * round + number) as u8; INLINE as usize]);
+            assert_eq!(
+                sink.bytes[..usize_from(INLINE)],
+                [u8::try_from(10 * round + number).unwrap(); usize_from(INLINE)]
+            );
         }
         assert_eq!((pair.near.results().len(), pair.far.results().len()), (4, 4));
     }
@@ -58,7 +61,7 @@ fn each_outstanding_request_keeps_its_own_inline_data() {
 #[test]
 fn more_inline_data_than_the_queue_pair_has_room_for_is_refused() {
     let pair = Pair::connected();
-    let data = [7; INLINE as usize + 1];
+    let data = [7; usize_from(INLINE) + 1];
     assert_eq!(send(&pair.near, 1, &[entry(&data)], NDK_OP_FLAG_INLINE), STATUS_INVALID_PARAMETER);
     assert_eq!(send(&pair.near, 2, &[entry(&data[1..])], NDK_OP_FLAG_INLINE), STATUS_SUCCESS);
     call!(pair.near.qp, NdkFlush);
@@ -70,7 +73,7 @@ fn more_inline_data_than_the_queue_pair_has_room_for_is_refused() {
 fn only_sends_carry_inline_data() {
     let pair = Pair::connected();
     let (qp, sge) = (pair.near.qp, entry(b"abc"));
-    let status = call!(qp, NdkWrite, context(1), &sge, 1, 0, 0, NDK_OP_FLAG_INLINE);
+    let status = call!(qp, NdkWrite, request(1), &sge, 1, 0, 0, NDK_OP_FLAG_INLINE);
     assert_eq!(status, STATUS_INVALID_PARAMETER);
     pair.tear_down();
 }

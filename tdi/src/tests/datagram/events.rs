@@ -16,6 +16,7 @@ use super::{Ends, HERE, brought};
 use crate::address::{TransportAddress, TransportAddresses};
 use crate::datagram::MAX_UNDER_WAY;
 use crate::{Command, HandlerIrp, Id, Source, Transport};
+use provider::number::usize_from;
 
 /// The calls of a handler, and its answer.
 #[derive(Default)]
@@ -48,9 +49,10 @@ unsafe extern "win64" fn datagram_handler(
     // SAFETY: the tests register it with this context.
     let seen = unsafe { &mut *context.cast::<Seen>() };
     // SAFETY: the transport passes an address of this length.
-    let source = unsafe { std::slice::from_raw_parts(source.cast::<u8>(), source_length as usize) };
+    let source =
+        unsafe { std::slice::from_raw_parts(source.cast::<u8>(), usize::try_from(source_length).unwrap()) };
     // SAFETY: the transport shows so many bytes.
-    let data = unsafe { std::slice::from_raw_parts(data.cast::<u8>(), indicated as usize) };
+    let data = unsafe { std::slice::from_raw_parts(data.cast::<u8>(), usize_from(indicated)) };
     let from = TransportAddresses::parse(source).unwrap().next().unwrap();
     seen.shown.push((from, flags, data.to_vec()));
     if let Some((transport, file, log)) = &seen.answer {
@@ -99,9 +101,9 @@ fn watch(client: &Client, file: Id) -> Box<Seen> {
     let mut seen = Box::new(Seen::default());
     let context = (&raw mut *seen).cast();
     for (event, handler) in [
-        (TDI_EVENT_RECEIVE_DATAGRAM, datagram_handler as *const () as *mut c_void),
-        (TDI_EVENT_ERROR, error_handler as *const () as *mut c_void),
-        (TDI_EVENT_ERROR_EX, extended_handler as *const () as *mut c_void),
+        (TDI_EVENT_RECEIVE_DATAGRAM, code_address!(datagram_handler).cast_mut().cast()),
+        (TDI_EVENT_ERROR, code_address!(error_handler).cast_mut().cast()),
+        (TDI_EVENT_ERROR_EX, code_address!(extended_handler).cast_mut().cast()),
     ] {
         assert_eq!(client.transport.set_event(file, event, handler, context), Ok(()));
     }

@@ -13,6 +13,7 @@ use std::rc::Rc;
 use std::sync::Mutex;
 
 use provider::kernel::{Dpc, Event, Kernel, Mapping, Routine, Timer, Unmapped};
+use provider::number::usize_from;
 use sys::status::NTSTATUS;
 use sys::wdm::{IRP, MDL};
 
@@ -157,14 +158,14 @@ unsafe impl Dpc for HostDeferred {
 
     unsafe fn initialise(this: NonNull<Self>, routine: Routine, context: *mut c_void) {
         // SAFETY: the caller passes a live object.
-        *unsafe { this.as_ref() }.0.lock().unwrap() = Some((routine, context as usize));
+        *unsafe { this.as_ref() }.0.lock().unwrap() = Some((routine, context.expose_provenance()));
     }
 
     unsafe fn queue(this: NonNull<Self>) {
         // SAFETY: the caller passes a live object.
         let (routine, context) = unsafe { this.as_ref() }.0.lock().unwrap().expect("initialised");
         // SAFETY: queued with this context by the caller, who keeps the object.
-        queue(Box::new(move || unsafe { routine(context as *mut c_void) }));
+        queue(Box::new(move || unsafe { routine(std::ptr::with_exposed_provenance_mut(context)) }));
     }
 }
 
@@ -267,7 +268,7 @@ impl Pinned {
             if list.ByteCount != 0 && list.MappedSystemVa.cast() != first.wrapping_add(offset) {
                 return Err(Unmapped::Scattered);
             }
-            (next, offset) = (NonNull::new(list.Next), offset + list.ByteCount as usize);
+            (next, offset) = (NonNull::new(list.Next), offset + usize_from(list.ByteCount));
         }
         NonNull::new(first).map(Self).ok_or(Unmapped::Resources)
     }

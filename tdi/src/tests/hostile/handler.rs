@@ -12,12 +12,12 @@ use sys::wdm::IRP;
 /// The handler of an event; null where there is none.
 pub(super) fn of(event: i32) -> *const () {
     match event {
-        TDI_EVENT_CONNECT => connect_handler as *const (),
-        TDI_EVENT_DISCONNECT => disconnect_handler as *const (),
-        TDI_EVENT_RECEIVE | TDI_EVENT_RECEIVE_EXPEDITED => receive_handler as *const (),
-        TDI_EVENT_SEND_POSSIBLE => possible_handler as *const (),
-        TDI_EVENT_ERROR => error_handler as *const (),
-        TDI_EVENT_ERROR_EX => extended_handler as *const (),
+        TDI_EVENT_CONNECT => code_address!(connect_handler),
+        TDI_EVENT_DISCONNECT => code_address!(disconnect_handler),
+        TDI_EVENT_RECEIVE | TDI_EVENT_RECEIVE_EXPEDITED => code_address!(receive_handler),
+        TDI_EVENT_SEND_POSSIBLE => code_address!(possible_handler),
+        TDI_EVENT_ERROR => code_address!(error_handler),
+        TDI_EVENT_ERROR_EX => code_address!(extended_handler),
         _ => core::ptr::null(),
     }
 }

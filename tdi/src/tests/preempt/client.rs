@@ -40,6 +40,13 @@ pub(super) enum Which {
 pub(super) const FILES: [Which; 6] =
     [Which::Near, Which::Far, Which::Spare, Which::NearAddress, Which::FarAddress, Which::Third];
 
+impl Which {
+    /// The place in [`FILES`].
+    fn number(self) -> usize {
+        FILES.iter().position(|which| *which == self).expect("every file is listed")
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Phase {
     Open,
@@ -84,7 +91,7 @@ impl Clients {
         let far_address = client.open_address(FAR, true).unwrap();
         let [near, far, spare] =
             [(near_address, Which::Near), (far_address, Which::Far), (far_address, Which::Spare)]
-                .map(|(at, which)| client.associated_as(at, which as usize));
+                .map(|(at, which)| client.associated_as(at, which.number()));
         let files = [near, far, spare, near_address, far_address].map(|id| Some(Rc::new(File::new(id))));
         let files = RefCell::new(files.into_iter().chain([None]).collect());
         let adapters = [const { Cell::new(true) }; 2];
@@ -92,7 +99,7 @@ impl Clients {
     }
 
     fn file(&self, which: Which) -> Option<Rc<File>> {
-        self.files.borrow()[which as usize].clone()
+        self.files.borrow()[which.number()].clone()
     }
 
     /// Does something with a file object, to which it has a reference.
@@ -160,7 +167,7 @@ impl Clients {
         }
         if let Ok(id) = self.client.open_address_as(FAR, Some(&TestOpener::ANY)) {
             let mut files = self.files.borrow_mut();
-            let place = &mut files[Which::Third as usize];
+            let place = &mut files[Which::Third.number()];
             if place.is_none() {
                 *place = Some(Rc::new(File::new(id)));
                 return;
@@ -191,7 +198,7 @@ impl Clients {
 
     /// Returns whether handlers that concern the endpoint with this context may run.
     pub(super) fn may_be_called_for(&self, context: *mut c_void) -> bool {
-        let which = FILES.into_iter().find(|which| *which as usize == context.addr());
+        let which = FILES.into_iter().find(|which| which.number() == context.addr());
         which.is_some_and(|which| self.may_be_called(which))
     }
 

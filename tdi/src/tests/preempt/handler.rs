@@ -13,22 +13,22 @@ use crate::{Command, HandlerIrp};
 /// The handlers of the far address.
 pub(super) fn far() -> [(i32, *const ()); 6] {
     [
-        (TDI_EVENT_CONNECT, connects as *const ()),
-        (TDI_EVENT_DISCONNECT, far_disconnects as *const ()),
-        (TDI_EVENT_RECEIVE, far_receives as *const ()),
-        (TDI_EVENT_RECEIVE_EXPEDITED, far_receives as *const ()),
-        (TDI_EVENT_RECEIVE_DATAGRAM, receives_datagram as *const ()),
-        (TDI_EVENT_ERROR, far_fails as *const ()),
+        (TDI_EVENT_CONNECT, code_address!(connects)),
+        (TDI_EVENT_DISCONNECT, code_address!(far_disconnects)),
+        (TDI_EVENT_RECEIVE, code_address!(far_receives)),
+        (TDI_EVENT_RECEIVE_EXPEDITED, code_address!(far_receives)),
+        (TDI_EVENT_RECEIVE_DATAGRAM, code_address!(receives_datagram)),
+        (TDI_EVENT_ERROR, code_address!(far_fails)),
     ]
 }
 
 /// The handlers of the near address.
 pub(super) fn near() -> [(i32, *const ()); 4] {
     [
-        (TDI_EVENT_DISCONNECT, near_disconnects as *const ()),
-        (TDI_EVENT_RECEIVE, near_receives as *const ()),
-        (TDI_EVENT_RECEIVE_EXPEDITED, near_receives as *const ()),
-        (TDI_EVENT_ERROR, near_fails as *const ()),
+        (TDI_EVENT_DISCONNECT, code_address!(near_disconnects)),
+        (TDI_EVENT_RECEIVE, code_address!(near_receives)),
+        (TDI_EVENT_RECEIVE_EXPEDITED, code_address!(near_receives)),
+        (TDI_EVENT_ERROR, code_address!(near_fails)),
     ]
 }
 
@@ -65,7 +65,7 @@ unsafe extern "win64" fn connects(
     clients.note(TDI_ACCEPT, pending);
     // SAFETY: the transport passes places for both.
     unsafe {
-        connection.write(0xC0 as *mut c_void);
+        connection.write(std::ptr::without_provenance_mut(0xC0));
         irp.write(give(HandlerIrp { request, file: Some(file), command: Command::Accept }));
     }
     STATUS_MORE_PROCESSING_REQUIRED

@@ -34,6 +34,7 @@ use operation::Operation;
 use stage::Stage;
 
 use super::host::{self, Strike, preempted};
+use provider::number::u64_from;
 
 /// The seconds for which pairs and triples run together, unless the environment says otherwise.
 const SECONDS: u64 = 6;
@@ -124,7 +125,7 @@ impl Random {
     }
 
     fn below(&mut self, limit: usize) -> usize {
-        usize::try_from(self.next() % limit as u64).unwrap()
+        usize::try_from(self.next() % u64_from(limit)).unwrap()
     }
 
     fn of<T: Copy>(&mut self, all: &[T]) -> T {

@@ -77,7 +77,7 @@ operations! {
             (Which::Near, TDI_QUERY_ADDRESS_INFO),
             (Which::FarAddress, TDI_QUERY_ADDRESS_INFO),
         ] {
-            c.inline(which, TDI_QUERY_INFORMATION, |id| c.client.transport.query(id, kind as i32).map(drop));
+            c.inline(which, TDI_QUERY_INFORMATION, |id| c.client.transport.query(id, kind.cast_signed()).map(drop));
         }
     };
     AssociatesFar => |c| {

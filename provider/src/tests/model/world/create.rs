@@ -8,6 +8,7 @@ use sys::status::*;
 use sys::wdm::PVOID;
 
 use super::{CQ_DEPTH, DEPTH, World, pick};
+use crate::number::u32_from;
 use crate::tests::consumer::{call, notified, offered, sockaddr};
 use crate::tests::model::tree::Kind;
 
@@ -37,7 +38,7 @@ impl World {
     pub(super) fn create_cq(&mut self, far: bool) {
         self.add(Kind::Cq, far, vec![], |world, context| {
             let mut cq = null_mut();
-            let (none, adapter, depth) = (null_mut(), world.adapter(far), CQ_DEPTH as u32);
+            let (none, adapter, depth) = (null_mut(), world.adapter(far), u32_from(CQ_DEPTH));
             let status =
                 call!(adapter, NdkCreateCq, depth, Some(notified), context, none, None, null_mut(), &mut cq);
             assert_eq!(status, STATUS_SUCCESS);
@@ -96,7 +97,7 @@ impl World {
             let pd = world.objects[pd].cast::<NDK_PD>();
             let cq = world.objects[cq].cast::<NDK_CQ>();
             let none = null_mut();
-            let depth = DEPTH as u32;
+            let depth = u32_from(DEPTH);
             let status = call!(pd, NdkCreateQp, cq, cq, none, depth, 2, 1, 1, 0, None, null_mut(), &mut qp);
             assert_eq!(status, STATUS_SUCCESS);
             qp.cast()

@@ -1,0 +1,24 @@
+//! Conversions of integers that lose nothing on the machines that the provider is built for. The other crates of the
+//! driver use these too, so that each `as` stands here, with its reason.
+
+/// Returns a number of 32 bits as a length or an index.
+#[must_use]
+#[expect(clippy::as_conversions, reason = "From is not const, and usize has no From<u32>")]
+pub const fn usize_from(number: u32) -> usize {
+    const { assert!(usize::BITS >= u32::BITS, "a length has at least 32 bits") };
+    number as usize
+}
+
+/// Returns a length or an address as a number of 64 bits.
+#[must_use]
+#[expect(clippy::as_conversions, reason = "From is not const, and u64 has no From<usize>")]
+pub const fn u64_from(length: usize) -> u64 {
+    const { assert!(usize::BITS <= u64::BITS, "a length has at most 64 bits") };
+    length as u64
+}
+
+/// Returns a length that a test chose as a number of 32 bits.
+#[cfg(all(test, not(loom)))]
+pub(crate) fn u32_from(length: usize) -> u32 {
+    u32::try_from(length).expect("a test's lengths have 32 bits")
+}

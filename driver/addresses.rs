@@ -12,10 +12,18 @@ use sys::status::{NTSTATUS, STATUS_INSUFFICIENT_RESOURCES, STATUS_NO_MEMORY};
 use sys::wdm::{FALSE, HANDLE, PVOID};
 use wdk::nt_success;
 
-use crate::adapter::Adapter;
 use crate::heap;
 
-/// A registration for changes of the machine's addresses; the adapter is told of those of its interface.
+/// A subject of a [`Watch`].
+pub(crate) trait Watched {
+    /// The interface whose addresses it has.
+    fn interface(&self) -> NET_LUID;
+
+    /// Takes note that these have changed. Up to DISPATCH_LEVEL.
+    fn addresses_changed(&self);
+}
+
+/// A registration for changes of the machine's addresses; its subject is told of those of its interface.
 pub(crate) struct Watch(HANDLE);
 
 // SAFETY: the handle may be used on any thread.
@@ -32,15 +40,15 @@ impl Watch {
     ///
     /// # Safety
     ///
-    /// The adapter stays where it is until the watch is dropped.
-    pub(crate) unsafe fn new(adapter: NonNull<Adapter>) -> Result<Option<Self>, NTSTATUS> {
+    /// The subject may be used in any thread, and stays where it is until the watch is dropped.
+    pub(crate) unsafe fn new<T: Watched>(subject: NonNull<T>) -> Result<Option<Self>, NTSTATUS> {
         let mut handle = null_mut();
-        // SAFETY: the callback gets the adapter, which outlives the registration, as the caller promises.
+        // SAFETY: the callback gets the subject, which outlives the registration, as the caller promises.
         let status = unsafe {
             netioapi::NotifyUnicastIpAddressChange(
                 AF_UNSPEC,
-                Some(changed),
-                adapter.as_ptr().cast(),
+                Some(changed::<T>),
+                subject.as_ptr().cast(),
                 FALSE,
                 &raw mut handle,
             )
@@ -69,17 +77,17 @@ impl Drop for Watch {
 }
 
 /// Some interface's address has come, gone or changed.
-unsafe extern "win64" fn changed(
+unsafe extern "win64" fn changed<T: Watched>(
     context: PVOID,
     row: *const MIB_UNICASTIPADDRESS_ROW,
     _kind: MIB_NOTIFICATION_TYPE,
 ) {
-    // SAFETY: the context is the adapter that the registration was made for, which outlives it.
-    let adapter = unsafe { &*context.cast::<Adapter>() };
+    // SAFETY: the context is the subject that the registration was made for, which outlives it.
+    let subject = unsafe { &*context.cast::<T>() };
     // SAFETY: the row is null or valid during the call.
     let interface = unsafe { row.as_ref() }.map(|row| row.InterfaceLuid);
-    if interface.is_none_or(|interface| interface == adapter.interface()) {
-        adapter.addresses_changed();
+    if interface.is_none_or(|interface| interface == subject.interface()) {
+        subject.addresses_changed();
     }
 }
 

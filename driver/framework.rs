@@ -20,6 +20,7 @@ use sys::wdf::{
 use sys::wdm::{DEVICE_OBJECT, ULONG};
 use wdk::nt_success;
 
+use crate::identity::POOL_TAG;
 use crate::nt;
 
 #[expect(clippy::cast_possible_truncation, reason = "the structure has 32 bytes")]
@@ -52,7 +53,7 @@ impl Framework {
             EvtDriverDeviceAdd: None,
             EvtDriverUnload: None,
             DriverInitFlags: WdfDriverInitNoDispatchOverride,
-            DriverPoolTag: crate::POOL_TAG,
+            DriverPoolTag: POOL_TAG,
         };
         // SAFETY: this is the type of that entry.
         let create = unsafe { entry::<signature::WdfDriverCreate>(index::WdfDriverCreate) }?;

@@ -3,19 +3,20 @@
 //! This crate is glue, and only that: it turns what NDIS, the framework and the kernel call or hand over
 //! into calls of the provider, and back. What RDMA is lives in `provider`.
 //!
-//! | module | is |
+//! # Layers, each using only those below it
+//!
+//! | module | contents |
 //! |---|---|
-//! | `driver` | loading and unloading |
 //! | `miniport` | the entry points that NDIS calls: raw arguments in, a safe call, a status out |
-//! | `adapter` | one network adapter: how it comes, what it says about itself, how it goes |
-//! | `oid` | what NDIS asks of an adapter and tells it |
-//! | `ethernet` | the ports of the Ethernet switch, which is `vswitch`, on NDIS |
+//! | `driver`, `oid` | loading and unloading; the OID requests of an adapter |
+//! | `adapter` | one network adapter: initialisation, attributes, halt |
 //! | `rdma` | an adapter's RDMA side: enabled or not, opened and closed |
-//! | `tdi` | the legacy transport's device |
-//! | `addresses` | which IP addresses an adapter has |
-//! | `kernel` | the kernel that the provider asks for |
-//! | `failure` | the steps of an initialisation, and how one that fails is told |
-//! | `work`, `framework`, `heap`, `nt` | what the others use of NDIS, KMDF, the pool and the kernel |
+//! | `addresses`, `ethernet`, `tdi` | the IP addresses of an interface; the ports of the Ethernet switch, which is `vswitch`, on NDIS; the legacy transport's device |
+//! | `failure`, `registration`, `supported`, `work` | steps of an initialisation that can fail; the loaded driver; supported OIDs and statistics; work items |
+//! | `framework`, `kernel` | KMDF; the kernel that the provider asks for |
+//! | `heap`, `identity`, `nt` | memory; versions, pool tag and header; the functions of `wdk-sys` in use |
+//!
+//! `tests/layers.rs` holds the imports to this table.
 //!
 //! Locks: the list of the switch's ports, then one port's state. Nothing is called out of the driver,
 //! and no other lock is taken, under either. All other locks are taken alone.
@@ -33,11 +34,14 @@ mod ethernet;
 mod failure;
 mod framework;
 mod heap;
+mod identity;
 mod kernel;
 mod miniport;
 mod nt;
 mod oid;
 mod rdma;
+mod registration;
+mod supported;
 mod tdi;
 mod work;
 
@@ -47,9 +51,6 @@ use wdk_alloc::WdkAllocator;
 /// Rust's allocations come from nonpaged pool.
 #[global_allocator]
 static ALLOCATOR: WdkAllocator = WdkAllocator;
-
-/// The tag of what NDIS and the framework allocate for the driver.
-const POOL_TAG: u32 = u32::from_ne_bytes(*b"sndk");
 
 /// The entry point that the framework's stub calls. PASSIVE_LEVEL.
 ///
@@ -62,8 +63,8 @@ pub unsafe extern "system" fn driver_entry(
     object: *mut nt::DRIVER_OBJECT,
     registry_path: nt::PCUNICODE_STRING,
 ) -> NTSTATUS {
-    // SAFETY: these are the entry point's arguments.
-    match unsafe { driver::load(object, registry_path) } {
+    // SAFETY: these are the entry point's arguments, and the characteristics are complete.
+    match unsafe { driver::load(object, registry_path, &miniport::characteristics()) } {
         Ok(()) => STATUS_SUCCESS,
         Err(failure) => {
             failure.print();

@@ -7,27 +7,16 @@ use core::ptr::NonNull;
 use sys::ndis::{
     self, NDIS_DEVICE_PNP_EVENT, NDIS_HALT_ACTION, NDIS_HANDLE, NDIS_MINIPORT_DRIVER_CHARACTERISTICS,
     NDIS_MINIPORT_INIT_PARAMETERS, NDIS_MINIPORT_PAUSE_PARAMETERS, NDIS_MINIPORT_RESTART_PARAMETERS,
-    NDIS_NDK_PROVIDER_CHARACTERISTICS, NDIS_OBJECT_HEADER, NDIS_OID_REQUEST,
-    NDIS_OPEN_NDK_ADAPTER_PARAMETERS, NDIS_PORT_NUMBER, NDIS_SHUTDOWN_ACTION, NET_BUFFER_LIST,
-    NET_DEVICE_PNP_EVENT,
+    NDIS_NDK_PROVIDER_CHARACTERISTICS, NDIS_OID_REQUEST, NDIS_OPEN_NDK_ADAPTER_PARAMETERS, NDIS_PORT_NUMBER,
+    NDIS_SHUTDOWN_ACTION, NET_BUFFER_LIST, NET_DEVICE_PNP_EVENT,
 };
 use sys::ndk::NDK_ADAPTER;
 use sys::status::{NDIS_STATUS, NDIS_STATUS_INVALID_PARAMETER, NDIS_STATUS_SUCCESS};
 use sys::wdm::{DRIVER_OBJECT, PVOID, ULONG};
 
 use crate::adapter::Adapter;
+use crate::identity::{DRIVER_VERSION, NDIS_VERSION, header};
 use crate::{driver, oid};
-
-/// The version of NDIS that the driver is written for: 6.50.
-pub(crate) const NDIS_VERSION: (u8, u8) = (6, 50);
-
-/// The driver's own version: that of its package.
-pub(crate) const DRIVER_VERSION: (u8, u8) = (0, 1);
-
-/// The head of a structure for NDIS.
-pub(crate) const fn header(kind: u8, revision: u8, size: u16) -> NDIS_OBJECT_HEADER {
-    NDIS_OBJECT_HEADER { Type: kind, Revision: revision, Size: size }
-}
 
 /// The handlers that the driver registers. Its hardware cannot hang, so there is no check for a hang, and no reset.
 pub(crate) const fn characteristics() -> NDIS_MINIPORT_DRIVER_CHARACTERISTICS {

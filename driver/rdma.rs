@@ -1,6 +1,5 @@
 //! An adapter's RDMA side: enabled or not, opened and closed.
 
-use core::ffi::c_void;
 use core::net::IpAddr;
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicBool, Ordering};
@@ -11,23 +10,19 @@ use provider::{Kernel, Port};
 use sys::ndis::{self, NDIS_HANDLE, NET_PNP_EVENT, NET_PNP_EVENT_CODE, NET_PNP_EVENT_NOTIFICATION};
 use sys::ndk::{NDK_ADAPTER, NDK_VERSION};
 use sys::status::{
-    NDIS_STATUS, NDIS_STATUS_ADAPTER_NOT_READY, NDIS_STATUS_BAD_VERSION, NDIS_STATUS_NOT_SUPPORTED,
-    NDIS_STATUS_RESOURCES,
+    NDIS_STATUS, NDIS_STATUS_ADAPTER_NOT_READY, NDIS_STATUS_BAD_VERSION, NDIS_STATUS_RESOURCES,
 };
 
-use crate::adapter::{self, Adapter};
+use crate::identity::header;
 use crate::kernel::{Lock, SpinLock, Windows};
-use crate::miniport::header;
-use crate::tdi;
-use crate::work::Work;
+use crate::{registration, tdi};
 
 /// An adapter's RDMA side.
 pub(crate) struct Rdma {
     handle: NDIS_HANDLE,
-    /// The state that NDIS wants; the port follows when the work is done.
+    /// The state that NDIS wants; [`Rdma::follow`] gives it to the port.
     wanted: AtomicBool,
     events: Lock<Events>,
-    work: Work<Adapter>,
     port: Port<Windows>,
     /// The legacy transport's, while the port is enabled.
     legacy: Lock<Option<tdi::TransportPort>>,
@@ -36,7 +31,7 @@ pub(crate) struct Rdma {
 /// The state of events to NDIS. Decided under one lock: each event has begun before the halt, or never begins.
 enum Events {
     Allowed,
-    /// The work item raises one.
+    /// [`Rdma::follow`] raises one.
     Raised,
     /// The adapter is being halted, and NDIS is not to be called about it any more.
     Over,
@@ -49,32 +44,24 @@ impl Rdma {
     ///
     /// `NDIS_STATUS_RESOURCES`.
     pub(crate) fn new(handle: NDIS_HANDLE, allowed: bool) -> Result<Self, NDIS_STATUS> {
-        let segment = crate::driver::segment().ok_or(NDIS_STATUS_RESOURCES)?;
+        let segment = registration::segment().ok_or(NDIS_STATUS_RESOURCES)?;
         let port = Port::new(&segment).map_err(|_| NDIS_STATUS_RESOURCES)?;
         port.set_enabled(allowed);
-        let work = Work::new(handle, |adapter: &Adapter| {
-            adapter.rdma().follow(NonNull::from(adapter));
-            adapter.readdress();
-        });
-        let work = work.ok_or(NDIS_STATUS_RESOURCES)?;
         let legacy = Lock::const_new(SpinLock::INIT, None);
         let events = Lock::const_new(SpinLock::INIT, Events::Allowed);
-        Ok(Self { handle, wanted: AtomicBool::new(allowed), events, work, port, legacy })
+        Ok(Self { handle, wanted: AtomicBool::new(allowed), events, port, legacy })
     }
 
-    /// Makes it ready, in the place where it stays, which is in `adapter`. PASSIVE_LEVEL.
-    pub(crate) fn initialise(&self, adapter: NonNull<Adapter>) {
-        self.work.initialise(adapter);
+    /// Lets the legacy transport run over the port if that is enabled; `refresh` reads its addresses. PASSIVE_LEVEL.
+    pub(crate) fn start(&self, refresh: tdi::Refresh) {
         if self.port.enabled() {
-            self.begin_legacy(adapter);
+            self.begin_legacy(refresh);
         }
     }
 
     /// Lets the legacy transport run over the port. Without it the adapter works all the same, until the next time
     /// that RDMA is enabled. PASSIVE_LEVEL.
-    fn begin_legacy(&self, adapter: NonNull<Adapter>) {
-        // SAFETY: the adapter stays in its place until it has been halted, which removes the port.
-        let refresh = unsafe { tdi::Refresh::new(refresh_addresses, adapter.as_ptr().cast()) };
+    fn begin_legacy(&self, refresh: tdi::Refresh) {
         let port = transport_port(&self.port, refresh);
         *self.legacy.lock() = port;
     }
@@ -85,16 +72,8 @@ impl Rdma {
         *self.events.lock() = Events::Over;
     }
 
-    /// Waits for the work item. Called when the adapter is being halted, after [`Rdma::end_events`]: what NDIS wanted
-    /// last is of no use then. An event that has begun returns, as NDIS halts an adapter after its consumers have
-    /// closed. PASSIVE_LEVEL.
-    pub(crate) fn finish(&self) {
-        self.work.finish();
-        self.end_legacy();
-    }
-
     /// Ends what runs over the port of the legacy transport. PASSIVE_LEVEL.
-    fn end_legacy(&self) {
+    pub(crate) fn end_legacy(&self) {
         let port = self.legacy.lock().take();
         drop(port);
     }
@@ -138,27 +117,16 @@ impl Rdma {
         })
     }
 
-    /// Takes note of what NDIS wants. It is done in a work item: NDIS may wait in the event that belongs
-    /// to it until this very request has been answered (NDIS-2). Whether it may be enabled, the configuration
-    /// says at this moment
-    /// (<https://learn.microsoft.com/windows-hardware/drivers/network/oid-ndk-set-state>). PASSIVE_LEVEL.
-    ///
-    /// # Errors
-    ///
-    /// `NDIS_STATUS_NOT_SUPPORTED` if it is to be enabled and the configuration forbids it; NDIS's own if the
-    /// configuration can't be opened.
-    pub(crate) fn set_state(&self, enabled: bool) -> Result<(), NDIS_STATUS> {
-        // SAFETY: the handle is the adapter's, which is not halted while NDIS makes requests.
-        if enabled && !unsafe { adapter::may_be_enabled(self.handle) }? {
-            return Err(NDIS_STATUS_NOT_SUPPORTED);
-        }
+    /// Takes note of what NDIS wants, which [`Rdma::follow`] brings about. Up to DISPATCH_LEVEL.
+    pub(crate) fn want(&self, enabled: bool) {
         self.wanted.store(enabled, Ordering::Release);
-        self.work.request();
-        Ok(())
     }
 
-    /// Makes the port as NDIS wants it. PASSIVE_LEVEL, in the work item.
-    fn follow(&self, adapter: NonNull<Adapter>) {
+    /// Makes the port as NDIS wants it, and raises the event that belongs to it, which NDIS may hold up until all
+    /// consumers have closed. PASSIVE_LEVEL, not in several threads at once. Nothing after [`Rdma::end_events`].
+    ///
+    /// The call returns before the adapter is halted, or the halt waits for it.
+    pub(crate) fn follow(&self, refresh: tdi::Refresh) {
         if matches!(*self.events.lock(), Events::Over) {
             return;
         }
@@ -170,7 +138,7 @@ impl Rdma {
         // may open any more while those that have it open are asked to close it.
         self.port.set_enabled(wanted);
         if wanted {
-            self.begin_legacy(adapter);
+            self.begin_legacy(refresh);
         } else {
             self.end_legacy();
         }
@@ -183,14 +151,14 @@ impl Rdma {
             return;
         }
         let notification = notification(event);
-        // SAFETY: the handle is the adapter's, which is not halted before the work is at rest. When
+        // SAFETY: the handle is the adapter's, whose halt waits for this call. When
         // disabling, the call returns after the last consumer has closed.
         let _outcome_is_for_the_log_of_ndis =
             unsafe { ndis::NdisMNetPnPEvent(self.handle, &raw const notification) };
         self.end_event();
     }
 
-    /// Begins an event, unless the adapter is being halted. The work item raises one at a time.
+    /// Begins an event, unless the adapter is being halted. One is raised at a time.
     fn begin_event(&self) -> bool {
         let mut events = self.events.lock();
         let begins = matches!(*events, Events::Allowed);
@@ -200,7 +168,7 @@ impl Rdma {
         begins
     }
 
-    /// The event has returned; the halt may have begun meanwhile, and waits for the work item.
+    /// The event has returned; the halt may have begun meanwhile, and waits for this.
     fn end_event(&self) {
         let mut events = self.events.lock();
         if matches!(*events, Events::Raised) {
@@ -219,12 +187,6 @@ fn transport_port(port: &Port<Windows>, refresh: tdi::Refresh) -> Option<tdi::Tr
         ));
     }
     port.ok()
-}
-
-/// Reads the addresses of an adapter for a client of the legacy transport.
-unsafe extern "win64" fn refresh_addresses(context: *mut c_void) -> bool {
-    // SAFETY: the context is the adapter whose port the legacy transport runs over, which waits for this call.
-    unsafe { &*context.cast::<Adapter>() }.refresh_addresses().is_ok()
 }
 
 const fn notification(event: NET_PNP_EVENT_CODE) -> NET_PNP_EVENT_NOTIFICATION {

@@ -16,9 +16,9 @@ use sys::wdm::{FALSE, ULONG};
 
 use super::Adapter;
 use crate::heap::boxed;
+use crate::identity::header;
 use crate::kernel::Windows;
-use crate::miniport::header;
-use crate::oid;
+use crate::supported;
 use vswitch::{Address, LONGEST, MTU, MULTICAST_ADDRESSES, SUPPORTED_FILTERS};
 
 /// The speed that the link claims, in bits per second: 10 Gbit/s. There is no link.
@@ -118,14 +118,14 @@ unsafe fn general(adapter: &Adapter) -> Result<(), NDIS_STATUS> {
         ConnectionType: NET_IF_CONNECTION_TYPE::NET_IF_CONNECTION_DEDICATED,
         IfType: ndis::IF_TYPE_ETHERNET_CSMACD,
         IfConnectorPresent: FALSE,
-        SupportedStatistics: oid::SUPPORTED_STATISTICS,
+        SupportedStatistics: supported::STATISTICS,
         SupportedPauseFunctions: NDIS_SUPPORTED_PAUSE_FUNCTIONS::NdisPauseFunctionsUnsupported
             .0
             .cast_unsigned(),
         DataBackFillSize: 0,
         ContextBackFillSize: 0,
-        SupportedOidList: oid::SUPPORTED.as_ptr(),
-        SupportedOidListLength: oid::SUPPORTED_LENGTH,
+        SupportedOidList: supported::OIDS.as_ptr(),
+        SupportedOidListLength: supported::OIDS_LENGTH,
         AutoNegotiationFlags: 0,
         // The adapter cannot wake the machine; NDIS halts it when the machine goes to sleep.
         PowerManagementCapabilitiesEx: null(),

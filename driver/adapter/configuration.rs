@@ -5,7 +5,7 @@ use core::ptr::{NonNull, null_mut};
 use sys::ndis::{self, NDIS_CONFIGURATION_OBJECT, NDIS_HANDLE, NDIS_PARAMETER_TYPE, NDIS_STRING};
 use sys::status::{NDIS_STATUS, NDIS_STATUS_SUCCESS};
 
-use crate::miniport::header;
+use crate::identity::header;
 use vswitch::Address;
 
 /// The `*NetworkDirectTechnology` that the provider speaks: iWARP.
@@ -52,7 +52,7 @@ impl Configuration {
 /// # Safety
 ///
 /// The handle is that of an adapter that is not halted.
-pub(crate) unsafe fn may_be_enabled(adapter: NDIS_HANDLE) -> Result<bool, NDIS_STATUS> {
+pub(super) unsafe fn may_be_enabled(adapter: NDIS_HANDLE) -> Result<bool, NDIS_STATUS> {
     // SAFETY: as the caller promises.
     unsafe { Open::new(adapter) }.map(|open| open.network_direct())
 }

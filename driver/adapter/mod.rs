@@ -10,10 +10,10 @@ use core::ptr::{NonNull, null_mut};
 use lock_api::RawMutex as _;
 use sys::ndis::{self, NDIS_HANDLE, NDIS_MINIPORT_INIT_PARAMETERS};
 use sys::netioapi::NET_LUID;
-use sys::status::NTSTATUS;
+use sys::status::{NDIS_STATUS, NDIS_STATUS_NOT_SUPPORTED, NTSTATUS};
 use vswitch::Address;
 
-use crate::addresses::{self, Watch};
+use crate::addresses::{self, Watch, Watched};
 use crate::ethernet::{self, VirtualPort};
 use crate::failure::{Failure, Step};
 use crate::framework::{Device, Stack};
@@ -21,9 +21,8 @@ use crate::heap::boxed;
 use crate::kernel::{Lock, Mutex, SpinLock};
 use crate::rdma::Rdma;
 use crate::work::Work;
-use crate::{driver, nt};
+use crate::{nt, registration, tdi};
 use configuration::Configuration;
-pub(crate) use configuration::may_be_enabled;
 
 /// A network adapter: what lives from its initialisation to its halt.
 pub(crate) struct Adapter {
@@ -33,6 +32,8 @@ pub(crate) struct Adapter {
     permanent: Address,
     ethernet: VirtualPort,
     rdma: Rdma,
+    /// Enables or disables RDMA as NDIS wants it, and reads the addresses then.
+    follow: Work<Self>,
     /// Tells the port which IP addresses the interface has now.
     readdress: Work<Self>,
     /// Held from the look at the interface's addresses until the port has them, so that no older look replaces a
@@ -102,7 +103,7 @@ impl Adapter {
         // SAFETY: as the caller promises.
         let stack = unsafe { stack(handle) };
         // SAFETY: as the caller promises.
-        let device = unsafe { driver::device(&stack) }.map_err(|status| Step::Device.failed(status))?;
+        let device = unsafe { registration::device(&stack) }.map_err(|status| Step::Device.failed(status))?;
         // SAFETY: as the caller promises.
         let configuration = unsafe { Configuration::read(handle) };
         let configuration = configuration.map_err(|status| Step::Configuration.failed(status))?;
@@ -111,6 +112,11 @@ impl Adapter {
         let rdma = Rdma::new(handle, configuration.network_direct);
         let rdma = rdma.map_err(|status| Step::Rdma.failed(status))?;
         rdma.port().set_immediate_notifications(configuration.immediate_notification);
+        let follow = Work::new(handle, |adapter: &Self| {
+            adapter.rdma.follow(adapter.refresh());
+            adapter.readdress();
+        });
+        let follow = follow.ok_or(Step::WorkItem.starved())?;
         let readdress = Work::new(handle, Self::readdress).ok_or(Step::WorkItem.starved())?;
         let capabilities = attributes::Capabilities::new();
         Ok(Self {
@@ -119,6 +125,7 @@ impl Adapter {
             permanent,
             ethernet: VirtualPort::new(handle, current).ok_or(Step::VirtualPort.starved())?,
             rdma,
+            follow,
             readdress,
             reading: Mutex::new(()),
             watch: Lock::const_new(SpinLock::INIT, Watching::No),
@@ -140,7 +147,8 @@ impl Adapter {
         adapter.readdress.initialise(place);
         // SAFETY: the adapter stays in its place, and `stop` ends this; what is called may be.
         unsafe { adapter.rdma.port().on_unknown_address(Some((look_up, place.as_ptr().cast()))) };
-        adapter.rdma.initialise(place);
+        adapter.follow.initialise(place);
+        adapter.rdma.start(adapter.refresh());
         adapter.ethernet.initialise();
         // SAFETY: NDIS is initialising the adapter.
         unsafe { attributes::set(adapter) }.map_err(|status| Step::Attributes.failed(status))?;
@@ -194,7 +202,10 @@ impl Adapter {
         // SAFETY: the level is PASSIVE_LEVEL.
         unsafe { nt::KeFlushQueuedDpcs() };
         self.readdress.finish();
-        self.rdma.finish();
+        // What NDIS wanted last is of no use any more. An event that has begun returns, as NDIS halts an adapter after
+        // its consumers have closed.
+        self.follow.finish();
+        self.rdma.end_legacy();
     }
 
     /// Follows a change of addresses. If that fails, the port keeps those that it had; the next change or
@@ -227,14 +238,29 @@ impl Adapter {
         Ok(())
     }
 
-    /// Takes note that the interface's addresses have changed. Up to DISPATCH_LEVEL.
-    pub(crate) fn addresses_changed(&self) {
-        self.readdress.request();
+    /// Takes note of whether NDIS wants RDMA enabled. It is done in a work item: NDIS may wait in the event that belongs
+    /// to it until this very request has been answered (NDIS-2). Whether it may be enabled, the configuration
+    /// says at this moment
+    /// (<https://learn.microsoft.com/windows-hardware/drivers/network/oid-ndk-set-state>). PASSIVE_LEVEL.
+    ///
+    /// # Errors
+    ///
+    /// `NDIS_STATUS_NOT_SUPPORTED` if it is to be enabled and the configuration forbids it; NDIS's own if the
+    /// configuration can't be opened.
+    pub(crate) fn set_rdma_state(&self, enabled: bool) -> Result<(), NDIS_STATUS> {
+        // SAFETY: the handle is the adapter's, which is not halted while NDIS makes requests.
+        if enabled && !unsafe { configuration::may_be_enabled(self.handle) }? {
+            return Err(NDIS_STATUS_NOT_SUPPORTED);
+        }
+        self.rdma.want(enabled);
+        self.follow.request();
+        Ok(())
     }
 
-    /// The interface that TCP/IP knows it by.
-    pub(crate) const fn interface(&self) -> NET_LUID {
-        self.interface
+    /// The function by which the legacy transport has the addresses read.
+    fn refresh(&self) -> tdi::Refresh {
+        // SAFETY: the adapter stays in its place until it has been halted, which removes the port.
+        unsafe { tdi::Refresh::new(refresh_addresses, (&raw const *self).cast_mut().cast()) }
     }
 
     /// The Ethernet address that it was made with.
@@ -251,6 +277,22 @@ impl Adapter {
     pub(crate) const fn rdma(&self) -> &Rdma {
         &self.rdma
     }
+}
+
+impl Watched for Adapter {
+    fn interface(&self) -> NET_LUID {
+        self.interface
+    }
+
+    fn addresses_changed(&self) {
+        self.readdress.request();
+    }
+}
+
+/// Reads the addresses of an adapter for a client of the legacy transport.
+unsafe extern "win64" fn refresh_addresses(context: *mut c_void) -> bool {
+    // SAFETY: the context is the adapter whose port the legacy transport runs over, which waits for this call.
+    unsafe { &*context.cast::<Adapter>() }.refresh_addresses().is_ok()
 }
 
 /// A consumer has named an address that the port does not have.

@@ -11,7 +11,7 @@ use vswitch::LONGEST;
 use super::chain::Chain;
 use super::frame::Frame;
 use crate::heap;
-use crate::miniport::header;
+use crate::identity::{POOL_TAG, header};
 use crate::nt;
 
 /// The number of frames that a port can hold until the protocols above have dealt with them.
@@ -51,7 +51,7 @@ impl Pool {
             ProtocolId: ndis::NDIS_PROTOCOL_ID_DEFAULT,
             fAllocateNetBuffer: sys::wdm::TRUE,
             ContextSize: 0,
-            PoolTag: crate::POOL_TAG,
+            PoolTag: POOL_TAG,
             DataSize: 0,
         };
         // SAFETY: the parameters are complete; the handle is that of an adapter.

@@ -6,7 +6,7 @@ use vswitch::{Address, LONGEST, MULTICAST_ADDRESSES};
 use super::buffer::{Answer, Refusal, Value};
 use crate::adapter::Adapter;
 use crate::ethernet::BUFFERS;
-use crate::miniport::{DRIVER_VERSION, header};
+use crate::identity::{DRIVER_VERSION, header};
 
 /// `NdisHardwareStatusReady`.
 const READY: i32 = 0;

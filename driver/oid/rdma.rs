@@ -8,7 +8,8 @@ use sys::wdm::FALSE;
 
 use super::buffer::{Answer, Refusal, Value};
 use super::listing;
-use crate::miniport::header;
+use crate::adapter::Adapter;
+use crate::identity::header;
 use crate::rdma::Rdma;
 
 /// Answers a query. Up to DISPATCH_LEVEL.
@@ -22,9 +23,9 @@ pub(super) fn query(rdma: &Rdma, oid: NDIS_OID, answer: &mut Answer) -> Result<(
 }
 
 /// Obeys OID_NDK_SET_STATE, whose value is a BOOLEAN. PASSIVE_LEVEL.
-pub(super) fn set_state(rdma: &Rdma, value: &mut Value) -> Result<(), Refusal> {
+pub(super) fn set_state(adapter: &Adapter, value: &mut Value) -> Result<(), Refusal> {
     let [enabled] = value.take()?;
-    rdma.set_state(enabled != FALSE).map_err(Refusal::Status)
+    adapter.set_rdma_state(enabled != FALSE).map_err(Refusal::Status)
 }
 
 fn statistics(rdma: &Rdma) -> NDIS_NDK_STATISTICS_INFO {

@@ -4,27 +4,8 @@ use sys::ndis::{self, NDIS_OID, NDIS_STATISTICS_INFO};
 
 use super::buffer::{Answer, Refusal};
 use crate::ethernet::VirtualPort;
-use crate::miniport::header;
-
-/// The members of `NDIS_STATISTICS_INFO` that are kept: all of them.
-pub(crate) const SUPPORTED: u32 = ndis::NDIS_STATISTICS_FLAGS_VALID_DIRECTED_FRAMES_RCV
-    | ndis::NDIS_STATISTICS_FLAGS_VALID_MULTICAST_FRAMES_RCV
-    | ndis::NDIS_STATISTICS_FLAGS_VALID_BROADCAST_FRAMES_RCV
-    | ndis::NDIS_STATISTICS_FLAGS_VALID_BYTES_RCV
-    | ndis::NDIS_STATISTICS_FLAGS_VALID_RCV_DISCARDS
-    | ndis::NDIS_STATISTICS_FLAGS_VALID_RCV_ERROR
-    | ndis::NDIS_STATISTICS_FLAGS_VALID_DIRECTED_FRAMES_XMIT
-    | ndis::NDIS_STATISTICS_FLAGS_VALID_MULTICAST_FRAMES_XMIT
-    | ndis::NDIS_STATISTICS_FLAGS_VALID_BROADCAST_FRAMES_XMIT
-    | ndis::NDIS_STATISTICS_FLAGS_VALID_BYTES_XMIT
-    | ndis::NDIS_STATISTICS_FLAGS_VALID_XMIT_ERROR
-    | ndis::NDIS_STATISTICS_FLAGS_VALID_XMIT_DISCARDS
-    | ndis::NDIS_STATISTICS_FLAGS_VALID_DIRECTED_BYTES_RCV
-    | ndis::NDIS_STATISTICS_FLAGS_VALID_MULTICAST_BYTES_RCV
-    | ndis::NDIS_STATISTICS_FLAGS_VALID_BROADCAST_BYTES_RCV
-    | ndis::NDIS_STATISTICS_FLAGS_VALID_DIRECTED_BYTES_XMIT
-    | ndis::NDIS_STATISTICS_FLAGS_VALID_MULTICAST_BYTES_XMIT
-    | ndis::NDIS_STATISTICS_FLAGS_VALID_BROADCAST_BYTES_XMIT;
+use crate::identity::header;
+use crate::supported::STATISTICS;
 
 /// Answers a query of statistics.
 pub(super) fn query(port: &VirtualPort, oid: NDIS_OID, answer: &mut Answer) -> Result<(), Refusal> {
@@ -47,7 +28,7 @@ fn all(port: &VirtualPort) -> NDIS_STATISTICS_INFO {
             ndis::NDIS_STATISTICS_INFO_REVISION_1,
             ndis::NDIS_SIZEOF_STATISTICS_INFO_REVISION_1,
         ),
-        SupportedStatistics: SUPPORTED,
+        SupportedStatistics: STATISTICS,
         ifInDiscards: received.discards(),
         ifInErrors: received.errors(),
         ifHCInOctets: received.octets(),

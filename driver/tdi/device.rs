@@ -10,10 +10,10 @@ use sys::status::{NDIS_STATUS, NDIS_STATUS_SUCCESS, STATUS_INSUFFICIENT_RESOURCE
 use sys::wdm::{DEVICE_OBJECT, UNICODE_STRING};
 
 use super::{dispatch, tick_timer};
-use crate::driver;
 use crate::heap::boxed;
+use crate::identity::header;
 use crate::kernel::Mutex;
-use crate::miniport::header;
+use crate::registration;
 use crate::work::Work;
 
 /// The device, and what keeps it. Adapters start and halt, and files are opened and closed, at the same time in
@@ -167,7 +167,7 @@ impl Drop for DeviceRef {
 
 /// Lets NDIS make the device.
 fn register() -> Result<Registered, NDIS_STATUS> {
-    let driver = driver::handle().ok_or(STATUS_INSUFFICIENT_RESOURCES)?;
+    let driver = registration::handle().ok_or(STATUS_INSUFFICIENT_RESOURCES)?;
     let name: NDIS_STRING = utf16!(b"\\Device\\Softndk");
     let link: NDIS_STRING = utf16!(b"\\DosDevices\\Softndk");
     // All access to the system and to administrators, none to others.

@@ -1,0 +1,105 @@
+//! The driver's registrations: with the framework and NDIS, and the segment of its adapters.
+
+use lock_api::RawMutex as _;
+use provider::port::Segment;
+use sys::ndis::{self, NDIS_HANDLE, NDIS_MINIPORT_DRIVER_CHARACTERISTICS};
+use sys::status::{NDIS_STATUS, NTSTATUS, STATUS_INSUFFICIENT_RESOURCES, STATUS_SUCCESS};
+
+use crate::framework::{Device, Framework, Stack};
+use crate::kernel::{Lock, SpinLock, Windows};
+use crate::nt;
+
+/// The driver while it is loaded. MiniportDriverUnload gets no context, so it lives here.
+static LOADED: Lock<Option<Loaded>> = Lock::const_new(SpinLock::INIT, None);
+
+/// The parts of a loaded driver.
+pub(crate) struct Loaded {
+    pub(crate) registration: Registration,
+    pub(crate) segment: Segment<Windows>,
+    pub(crate) framework: Framework,
+}
+
+/// Keeps the parts of the driver until [`take`].
+pub(crate) fn keep(loaded: Loaded) {
+    *LOADED.lock() = Some(loaded);
+}
+
+/// Takes the parts of the driver, which is being unloaded; `None` if it is not loaded.
+pub(crate) fn take() -> Option<Loaded> {
+    LOADED.lock().take()
+}
+
+/// The segment that connects the RDMA sides of the driver's adapters; `None` if the driver is not loaded.
+pub(crate) fn segment() -> Option<Segment<Windows>> {
+    LOADED.lock().as_ref().map(|driver| driver.segment.clone())
+}
+
+/// NDIS's handle of the driver; `None` if the driver is not loaded.
+pub(crate) fn handle() -> Option<NDIS_HANDLE> {
+    LOADED.lock().as_ref().map(|driver| driver.registration.handle())
+}
+
+/// Creates the framework's device for an adapter. PASSIVE_LEVEL.
+///
+/// # Errors
+///
+/// The framework's.
+///
+/// # Safety
+///
+/// `stack` is that of an adapter that is being initialised.
+pub(crate) unsafe fn device(stack: &Stack) -> Result<Device, NTSTATUS> {
+    // The handle is copied out: the framework must not be called with a lock held.
+    let framework = LOADED.lock().as_ref().map(|driver| driver.framework);
+    let framework = framework.ok_or(STATUS_INSUFFICIENT_RESOURCES)?;
+    // SAFETY: as the caller promises; the driver object lives as long as the driver is loaded.
+    unsafe { framework.device(stack) }
+}
+
+/// The driver's registration with NDIS.
+pub(crate) struct Registration(NDIS_HANDLE);
+
+// SAFETY: NDIS's handles may be used on any thread.
+unsafe impl Send for Registration {}
+
+impl Registration {
+    /// Registers the driver with its handlers. Inside the call NDIS calls the set-options handler. PASSIVE_LEVEL.
+    ///
+    /// # Errors
+    ///
+    /// Those of NDIS.
+    ///
+    /// # Safety
+    ///
+    /// Object and path are those of the driver's entry point, which is running, and the characteristics are complete.
+    pub(crate) unsafe fn new(
+        object: *mut nt::DRIVER_OBJECT,
+        registry_path: nt::PCUNICODE_STRING,
+        characteristics: &NDIS_MINIPORT_DRIVER_CHARACTERISTICS,
+    ) -> Result<Self, NDIS_STATUS> {
+        let mut handle = core::ptr::null_mut();
+        // SAFETY: as the caller promises.
+        let status = unsafe {
+            ndis::NdisMRegisterMiniportDriver(
+                object.cast(),
+                registry_path.cast_mut().cast(),
+                core::ptr::null_mut(),
+                &raw const *characteristics,
+                &raw mut handle,
+            )
+        };
+        if status == STATUS_SUCCESS { Ok(Self(handle)) } else { Err(status) }
+    }
+
+    /// NDIS's handle of the driver.
+    pub(crate) const fn handle(&self) -> NDIS_HANDLE {
+        self.0
+    }
+}
+
+impl Drop for Registration {
+    fn drop(&mut self) {
+        // SAFETY: the handle is that of the driver's own registration, which ends here.
+        unsafe { ndis::NdisMDeregisterMiniportDriver(self.0) };
+    }
+}

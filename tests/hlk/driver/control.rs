@@ -15,7 +15,7 @@ use sys::status::{
 };
 use zerocopy::{FromBytes, Immutable, IntoBytes};
 
-use crate::device::{Client, Request};
+use crate::client::{Client, Request};
 use crate::measure::{Measuring, Samples};
 use crate::session::{Chunk, Session};
 use crate::storm::{Drive, Storm};

@@ -8,33 +8,23 @@ use alloc::boxed::Box;
 use sys::status::{NTSTATUS, STATUS_INVALID_DEVICE_REQUEST, STATUS_SUCCESS};
 use sys::wdm::{
     FILE_OBJECT, IO_STACK_LOCATION, IRP, IRP_MJ_CLEANUP, IRP_MJ_CLOSE, IRP_MJ_CREATE, IRP_MJ_DEVICE_CONTROL,
-    MDL, UNICODE_STRING,
+    UNICODE_STRING,
 };
 use wdk_sys::{
     DEVICE_OBJECT, DRIVER_OBJECT, PDEVICE_OBJECT, PIRP,
     ntddk::{IoCreateDevice, IoCreateSymbolicLink, IoDeleteDevice, IoDeleteSymbolicLink, IofCompleteRequest},
 };
 
-use crate::control;
+use crate::client::{Client, Request};
 use crate::heap::try_box;
-use crate::measure::Measuring;
-use crate::security;
-use crate::session::Session;
 use crate::slot::Slot;
-use crate::storm::Storm;
+use crate::{control, security};
 
 /// From wdm.h: no device of a standard type; names below the device are secured like the device.
 const FILE_DEVICE_UNKNOWN: u32 = 0x22;
 const FILE_DEVICE_SECURE_OPEN: u32 = 0x100;
 
 static DEVICE: AtomicPtr<DEVICE_OBJECT> = AtomicPtr::new(null_mut());
-
-/// The objects that a handle to the device may own.
-pub(crate) struct Client {
-    pub(crate) session: Slot<Session>,
-    pub(crate) storm: Slot<Storm>,
-    pub(crate) measuring: Slot<Measuring>,
-}
 
 /// A name as UTF-16, for the life of a call.
 struct Name {
@@ -117,17 +107,6 @@ pub(crate) fn delete() {
         // SAFETY: the device is ours, and no handle to it is open at unload.
         unsafe { IoDeleteDevice(device) };
     }
-}
-
-/// A request of the I/O manager, as far as the harness looks at it.
-pub(crate) struct Request {
-    pub(crate) code: u32,
-    /// Input, and in place of it the output, of a buffered code; the input of a direct one.
-    pub(crate) buffer: *mut u8,
-    pub(crate) input_length: usize,
-    pub(crate) output_length: usize,
-    /// The memory behind the output buffer of a direct code; null for an empty one.
-    pub(crate) mdl: *mut MDL,
 }
 
 unsafe extern "C" fn dispatch(_device: PDEVICE_OBJECT, irp: PIRP) -> NTSTATUS {

@@ -1,16 +1,24 @@
 //! `ndkhlk.sys`: a kernel-mode NDK consumer that puts a provider to the test.
 //!
-//! A runner in user mode talks to it by the control codes of `protocol`. The layers, each using those
-//! below it:
+//! A runner in user mode talks to it by the control codes of `protocol`.
 //!
-//! | module | knows |
+//! # Layers, each using only those below it
+//!
+//! | module | contents |
 //! |---|---|
-//! | `entry`, `device`, `security`, `control` | the I/O manager: device, handles, control codes |
-//! | `session`, `storm`, `scenario`, `measure` | what the harness does to a provider |
-//! | `test`, `pair`, `work` | open adapters, connected sides, work requests |
-//! | `ndk`, `wsk` | NDK and WSK functions, as methods |
-//! | `call_log` | everything that was asked for and everything that was called back |
-//! | `kernel`, `heap`, `slot` | events, threads, IRQL, time, memory |
+//! | `entry` | loading and unloading |
+//! | `device` | the device, its handles and its dispatch routines |
+//! | `control` | the control codes |
+//! | `client` | the objects of a handle; a request |
+//! | `measure`, `scenario`, `session`, `storm` | what the harness does to a provider |
+//! | `pair` | connected sides |
+//! | `test_context` | open adapters |
+//! | `work`, `wsk` | work requests; WSK functions, as methods |
+//! | `ndk` | NDK functions, as methods |
+//! | `buffer`, `call_log` | memory of transfers; everything that was asked for and everything that was called back |
+//! | `heap`, `interface`, `kernel`, `security`, `slot` | memory; dispatch tables; events, threads, IRQL, time; the device's access list; an object that is opened once |
+//!
+//! `tests/layers.rs` holds the imports to this table.
 //!
 //! The harness itself keeps the rules of a consumer and verifies those of a provider (`call_log`). It blocks
 //! only in the threads of its callers, never in a callback.
@@ -23,10 +31,12 @@ extern crate wdk_panic as _;
 
 mod buffer;
 mod call_log;
+mod client;
 mod control;
 mod device;
 mod entry;
 mod heap;
+mod interface;
 mod kernel;
 mod measure;
 mod ndk;

@@ -9,8 +9,8 @@ use sys::status::{NTSTATUS, STATUS_PENDING, STATUS_SUCCESS};
 
 use super::{Call, CallLog, PATIENCE, Ticket, close_completed, stamp};
 use crate::heap::List;
+use crate::interface::close_function;
 use crate::kernel::{self, Event, Reset};
-use crate::ndk;
 
 /// The action of an object's event or notification callback, besides signalling the event.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -236,7 +236,7 @@ impl Object {
             return;
         }
         self.close.inside.store(inside, Ordering::Relaxed);
-        let function: Option<NDK_FN_CLOSE_OBJECT> = ndk::close_function(self.kind, pointer);
+        let function: Option<NDK_FN_CLOSE_OBJECT> = close_function(self.kind, pointer);
         let Some(function) = function else {
             self.call_log().find(Violation::BadObject, self.kind, "close slot", 0, 1);
             return;

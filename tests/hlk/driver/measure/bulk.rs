@@ -15,8 +15,9 @@ use sys::status::{
 use super::Samples;
 use super::transfer::check;
 use crate::heap::try_box;
+use crate::interface::{Unrecorded, close_function};
 use crate::kernel::{Event, Reset};
-use crate::ndk::{Address, QpDepths, Unrecorded, call, close_function};
+use crate::ndk::{Address, QpDepths, call};
 use crate::test_context::TestContext;
 
 type Header = *mut NDK_OBJECT_HEADER;

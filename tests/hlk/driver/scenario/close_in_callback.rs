@@ -9,7 +9,8 @@ use super::connected_pair::{
     ConnectedPair, MEMORY, close_and_wait, expect_refused, post_receives, wait_event,
 };
 use crate::call_log::Reaction;
-use crate::ndk::{Address, CqDepth, Creation, Handle, Inside, Interface, QpDepths, Then};
+use crate::interface::Interface;
+use crate::ndk::{Address, CqDepth, Creation, Handle, Inside, QpDepths, Then};
 use crate::pair::{self, QpSet, READS};
 use crate::test_context::TestContext;
 

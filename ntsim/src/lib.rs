@@ -82,6 +82,7 @@
 //! is ever caught), no power management and no real devices. Time is the host's,
 //! unless a [schedule](sched::Schedule) steers it.
 
+#![cfg(not(windows))]
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

@@ -21,6 +21,8 @@ pub(crate) enum Use {
     Format,
     /// Verifying a package by tools that did not make it.
     Verify,
+    /// Tools from PyPI, in an environment of their own.
+    Python,
 }
 
 /// A package and why it is needed.
@@ -79,7 +81,7 @@ const PACKAGES: &[Package] = &[
     Package::new("mingw-w64-x86-64-dev", Use::Drivers, "the kernel's export lists, to check imports against"),
     Package::new("osslsigncode", Use::Verify, "verifies the signatures of a package"),
     Package::new("openssl", Use::Verify, "converts the certificate for osslsigncode"),
-    Package::new("python3-venv", Use::Verify, "a place for signify, which verifies catalogues too"),
+    Package::new("python3-venv", Use::Python, "a place for verifiers and linters from PyPI"),
 ];
 
 /// Installs what is missing of the packages that are `needed`.

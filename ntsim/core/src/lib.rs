@@ -21,6 +21,7 @@
 //! | `bugcheck` | stop codes |
 //! | `per_machine` | state that is kept per machine |
 
+#![cfg(not(windows))]
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

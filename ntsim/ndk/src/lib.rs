@@ -30,6 +30,7 @@
 //! reach the consumer. A mistake of the consumer's is a finding too, and a call that must not have been made
 //! does not reach the provider.
 
+#![cfg(not(windows))]
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

@@ -14,6 +14,7 @@
 //! | `ndis` | NDIS |
 //! | `ip_helper` | interfaces, their addresses, notifications of changes |
 
+#![cfg(not(windows))]
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

@@ -22,6 +22,7 @@
 //! | `fault` | allocations that fail on purpose |
 //! | `counted` | counted strings of drivers |
 
+#![cfg(not(windows))]
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

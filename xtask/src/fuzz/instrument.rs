@@ -62,7 +62,7 @@ fn compilation(folder: &Path, sanitized: bool) -> Command {
     command.args(["--config", "profile.release.debug-assertions=true"]);
     command.args(["--config", "profile.release.overflow-checks=true"]);
     for (package, _) in PACKAGES {
-        command.args(["--package", package]);
+        command.args(["--package", package, "--features", &format!("{package}/libfuzzer")]);
     }
     command.env_remove("CARGO_ENCODED_RUSTFLAGS").env("CUSTOM_LIBFUZZER_PATH", LIBRARY);
     if sanitized {

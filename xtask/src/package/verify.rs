@@ -11,7 +11,7 @@ use crate::{
     build::Images,
     failure::Failure,
     packages::{self, Use},
-    root,
+    python, root,
     step::Step,
 };
 
@@ -20,7 +20,7 @@ const SIGNIFY: &str = "signify==0.9.3";
 
 /// Has the package in `folder` verified.
 pub(super) fn run(folder: &Path, images: &Images) -> Result<(), Failure> {
-    packages::provide(|need| matches!(need, Use::Verify))?;
+    packages::provide(|need| matches!(need, Use::Verify | Use::Python))?;
     let step = Step::start("verify by osslsigncode");
     let accepted = osslsigncode(&step, folder)?;
     step.done();
@@ -91,15 +91,8 @@ fn osslsigncode(step: &Step, folder: &Path) -> Result<String, Failure> {
 }
 
 fn signify(step: &Step, folder: &Path, images: &Images) -> Result<String, Failure> {
-    let venv = root().join("target/venv-signify");
-    let python = venv.join("bin/python3");
-    if !python.exists() {
-        step.run(Command::new("python3").args(["-m", "venv"]).arg(&venv))?;
-    }
-    let mut install = Command::new(&python);
-    install.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", SIGNIFY]);
-    step.run(&mut install)?;
-    let mut judge = Command::new(&python);
+    let tools = python::provide(step, "signify", &[SIGNIFY])?;
+    let mut judge = Command::new(tools.join("python3"));
     judge.arg(root().join("xtask/src/package/signify_verify.py")).arg(folder).arg(images.image("softndk"));
     let output = step.run(&mut judge)?;
     Ok(output.trim().to_owned())

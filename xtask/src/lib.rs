@@ -6,6 +6,7 @@
 //! where the caller has to act (arguments, packages that only root can install) and 1 where the work
 //! itself failed.
 
+#![cfg(not(windows))]
 #![allow(
     clippy::arithmetic_side_effects,
     clippy::indexing_slicing,
@@ -23,10 +24,12 @@ mod explore;
 mod failure;
 mod fuzz;
 mod image;
+mod lint_workflows;
 mod mutants;
 mod package;
 mod packages;
 mod performance;
+mod python;
 mod reproduce;
 mod run;
 mod step;
@@ -70,13 +73,16 @@ enum Command {
     Test,
     /// Build the drivers and make the signed package for Windows under target/softndk/package.
     Package(package::Options),
+    /// Have linters judge the workflow files of the hosted machines, and refuse broken ones.
+    LintWorkflows,
     /// Measure on this machine and write docs/performance.md anew.
     Performance,
     /// Plant each known mistake of tests/mutants in turn, and check that it is caught.
     Mutants(mutants::Options),
 }
 
-fn main() -> ExitCode {
+/// Does what the command line says.
+pub fn main() -> ExitCode {
     let command = match Command::try_parse() {
         Ok(command) => command,
         Err(error) => return refuse(&error),
@@ -95,6 +101,7 @@ fn main() -> ExitCode {
         Command::Reproduce => reproduce::run(),
         Command::Test => test::test(),
         Command::Package(options) => package::run(&options),
+        Command::LintWorkflows => lint_workflows::run(),
         Command::Performance => performance::write(),
         Command::Mutants(options) => mutants::run(&options),
     };

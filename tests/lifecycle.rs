@@ -21,7 +21,7 @@ const UNDER_TEST: &str = "softndk.sys";
 /// A whole session: everything is made, used and closed. `Err` is what the consumer was told.
 fn session(fixture: &Fixture) -> Result<(), Error> {
     let [near, far] = IPV4.ends();
-    let session = Client::open(fixture.machine())?.open_session(near, far, 4096)?;
+    let session = Client::open(fixture)?.open_session(near, far, 4096)?;
     let data = [7_u8; 10_000];
     let moved = [Operation::Send, Operation::Write, Operation::Read, Operation::SmbDirect]
         .map(|way| transfer::run(&session, way, &data[..], data.len() as u64, |_| ()));

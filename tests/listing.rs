@@ -80,7 +80,7 @@ fn endpoints(fixture: &Fixture, adapter: u32) -> Vec<(SocketAddr, bool)> {
 
 fn open(fixture: &Fixture, network: Network, port: u16) -> Session {
     let [near, far] = network.ends();
-    let client = Client::open(fixture.machine()).expect("the harness is loaded");
+    let client = Client::open(fixture).expect("the harness is loaded");
     client.open_session(near, far.with_port(port), 4096).expect("the adapters can be connected")
 }
 

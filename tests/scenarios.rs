@@ -24,8 +24,7 @@ use runner::{Client, Fixture, Place};
 fn play(scenario: Scenario, level: Level, network: Network) {
     let fixture = common::boot(network);
     let [near, far] = network.ends();
-    let report =
-        Client::open(fixture.machine()).and_then(|client| client.run_scenario(scenario, level, near, far));
+    let report = Client::open(&fixture).and_then(|client| client.run_scenario(scenario, level, near, far));
     let found = fixture.shut_down();
     let report = report.unwrap_or_else(|error| panic!("{scenario:?} was not played: {error}\n{found}"));
     let broken = common::broken(&report.outcome);
@@ -59,8 +58,8 @@ fn trace(fresh: u8, scenario: Scenario) -> (u64, u64, Vec<String>) {
     let fixture = Fixture::on(machine, &common::images(), &IPV4.places()).map_err(|(error, _)| error);
     let fixture = fixture.expect("the images are built");
     let [near, far] = IPV4.ends();
-    let played = Client::open(fixture.machine())
-        .and_then(|client| client.run_scenario(scenario, Level::Passive, near, far));
+    let played =
+        Client::open(&fixture).and_then(|client| client.run_scenario(scenario, Level::Passive, near, far));
     let report = fixture.shut_down();
     assert!(played.is_ok_and(|played| played.status == 0) && report.is_clean(), "{report}");
     let played = report.schedule.expect("the machine had a schedule");
@@ -85,8 +84,8 @@ fn on_single_processor(seed: u64, places: &[Place]) -> String {
     let fixture = fixture.expect("the images are built");
     let [near, far] = IPV4.ends();
     let scenario = Scenario::NotifiedAfterPost;
-    let played = Client::open(fixture.machine())
-        .and_then(|client| client.run_scenario(scenario, Level::Passive, near, far));
+    let played =
+        Client::open(&fixture).and_then(|client| client.run_scenario(scenario, Level::Passive, near, far));
     let report = fixture.shut_down();
     assert!(report.is_clean(), "{report}");
     common::broken(&played.expect("it is played").outcome)

@@ -23,7 +23,7 @@ const WAYS: [Operation; 4] = [Operation::Send, Operation::Write, Operation::Read
 #[track_caller]
 fn transfers(network: Network, lengths: &[u64], level: Level) -> SessionCounters {
     let fixture = common::boot(network);
-    let outcome = Client::open(fixture.machine()).and_then(|client| {
+    let outcome = Client::open(&fixture).and_then(|client| {
         let [near, far] = network.ends();
         let session = client.open_session(near, far, CHUNK)?;
         for length in lengths {
@@ -110,7 +110,7 @@ fn each_chunk_of_smb_direct_is_registered_for_itself_and_invalidated_by_its_answ
 fn an_srq_that_is_armed_again_takes_no_memory() {
     let fixture = common::boot(IPV4);
     let [near, far] = IPV4.ends();
-    let session = Client::open(fixture.machine())
+    let session = Client::open(&fixture)
         .and_then(|client| client.open_session(near, far, CHUNK))
         .expect("a session opens");
     // The driver's work for addresses that still arrive allocates, too.
@@ -136,7 +136,7 @@ fn a_chunk_that_fails_on_its_way_ends_the_session_and_leaves_nothing_registered(
     let fixture = common::boot(IPV4);
     for (way, level) in WAYS.into_iter().flat_map(|way| [(way, Level::Passive), (way, Level::Dispatch)]) {
         let [near, far] = IPV4.ends();
-        let session = Client::open(fixture.machine())
+        let session = Client::open(&fixture)
             .and_then(|client| client.open_session(near, far, CHUNK))
             .expect("a session opens");
         let failed = thread::scope(|scope| {
@@ -181,7 +181,7 @@ fn connections_and_octets_are_counted_on_both_adapters() {
         let (connections, data) = (numbers[..5].to_vec(), numbers[numbers.len() - 4..].to_vec());
         (connections, data)
     };
-    let session = Client::open(fixture.machine())
+    let session = Client::open(&fixture)
         .and_then(|client| client.open_session(IPV4.ends()[0], IPV4.ends()[1], CHUNK))
         .expect("a session opens");
     let data = bytes(100_000);

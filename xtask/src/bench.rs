@@ -118,7 +118,7 @@ fn failed(error: &Error) -> Failure {
 fn series(fixture: &Fixture, plan: &Plan) -> Result<Report, Error> {
     let open = |ends: [(u32, IpAddr, u16); 2]| {
         let [near, far] = ends.map(|(index, address, port)| Endpoint::new(index, address, port));
-        Measuring::open(fixture.machine(), near, far)
+        Measuring::open(fixture, near, far)
     };
     let (measuring, immediate) = (open(ADAPTERS)?, open(IMMEDIATE)?);
     let bar = bar(plan.steps());

@@ -77,7 +77,7 @@ fn rdma(options: &Options, route: Route, source: &Source, images: &Images) -> Re
 /// Opens a session, moves the file across in every way, and closes the session.
 fn cross(fixture: &Fixture, options: &Options, source: &Source, report: &mut Report) -> Result<(), Error> {
     let opening = Instant::now();
-    let client = Client::open(fixture.machine())?;
+    let client = Client::open(fixture)?;
     let [near, far] = options.route_ends(NEAR_INDEX, FAR_INDEX);
     let session = client.open_session(near, far, CHUNK)?;
     report.opened(session.report());

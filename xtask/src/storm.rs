@@ -77,18 +77,16 @@ fn turn(
     let places = [NEAR, FAR].map(|(index, address)| Place::new(index, address));
     let mut fixture = Fixture::boot(images, &places).map_err(|error| Failure::work(error.to_string()))?;
     let ends = [Endpoint::new(NEAR.0, NEAR.1, 0), Endpoint::new(FAR.0, FAR.1, PORT)];
-    let plans = Ending::ALL.into_iter().flat_map(|ending| {
-        [Level::Passive, Level::Dispatch].map(|level| Plan {
-            groups: GROUPS,
-            connections: options.connections / GROUPS,
-            results: 10,
-            ending,
-            level,
-            shortage,
-            seed: 0,
-        })
-    });
-    for plan in plans {
+    let plan = Plan {
+        groups: GROUPS,
+        connections: options.connections / GROUPS,
+        results: 10,
+        ending: Ending::Closed,
+        level: Level::Passive,
+        shortage,
+        seed: 0,
+    };
+    for plan in plan.every_ending() {
         if !goes_on(report.rounds() + 1) {
             break;
         }

@@ -1,20 +1,20 @@
 //! A handle to the harness driver.
 
-use ntsim::Machine;
-use ntsim::io::File;
+use std::sync::Arc;
+
 use protocol::{
     ChunkRequest, CloseRequest, Endpoint, Level, Operation, Outcome, Scenario, ScenarioReport,
     ScenarioRequest, SessionCounters, SessionReport, SessionRequest, VERSION, control,
 };
-use sys::status::STATUS_SUCCESS;
 use zerocopy::{FromBytes, Immutable, IntoBytes};
 
-use crate::Error;
+use crate::status::SUCCESS;
+use crate::{Completion, Device, Error, Host};
 
 /// An open handle to ndkhlk.sys.
 #[derive(Clone, Debug)]
 pub struct Client {
-    file: File,
+    device: Arc<dyn Device>,
 }
 
 impl Client {
@@ -22,13 +22,14 @@ impl Client {
     ///
     /// # Errors
     /// The status of the open.
-    pub fn open(machine: &Machine) -> Result<Self, Error> {
-        let file = machine.open(protocol::LINK_NAME, &[]).map_err(|status| Error::Status {
-            what: "open the harness driver",
-            status: status.0,
-            outcome: None,
-        })?;
-        Ok(Self { file })
+    pub fn open(host: &impl Host) -> Result<Self, Error> {
+        host.open().map(Self::on)
+    }
+
+    /// A client with a handle that is open already.
+    #[must_use]
+    pub const fn on(device: Arc<dyn Device>) -> Self {
+        Self { device }
     }
 
     /// Opens both adapters and connects them.
@@ -38,7 +39,7 @@ impl Client {
     pub fn open_session(self, near: Endpoint, far: Endpoint, chunk_length: u32) -> Result<Session, Error> {
         let request = SessionRequest { version: VERSION, chunk_length, near, far };
         let report: SessionReport = self.call("open a session", control::OPEN_SESSION, &request)?;
-        if report.status != STATUS_SUCCESS {
+        if report.status != SUCCESS {
             return Err(Error::Status {
                 what: "open a session",
                 status: report.status,
@@ -64,10 +65,8 @@ impl Client {
         self.call("run a scenario", control::RUN_SCENARIO, &request)
     }
 
-    /// Sends a control request; its status and its information.
-    pub(crate) fn control(&self, code: u32, input: &[u8], output: &mut [u8]) -> (i32, usize) {
-        let outcome = self.file.ioctl(code, input, output);
-        (outcome.status, outcome.information)
+    pub(crate) fn control(&self, code: u32, input: &[u8], output: &mut [u8]) -> Completion {
+        self.device.control(code, input, output)
     }
 
     pub(crate) fn call<T: FromBytes + IntoBytes>(
@@ -77,11 +76,11 @@ impl Client {
         request: &(impl IntoBytes + Immutable),
     ) -> Result<T, Error> {
         let mut reply = T::new_zeroed();
-        let outcome = self.file.ioctl(code, request.as_bytes(), reply.as_mut_bytes());
+        let outcome = self.control(code, request.as_bytes(), reply.as_mut_bytes());
         let size = size_of::<T>();
         match (outcome.status, outcome.information) {
-            (STATUS_SUCCESS, information) if information == size => Ok(reply),
-            (STATUS_SUCCESS, arrived) => Err(Error::Short { what, arrived, sent: size }),
+            (SUCCESS, information) if information == size => Ok(reply),
+            (SUCCESS, arrived) => Err(Error::Short { what, arrived, sent: size }),
             (status, _) => Err(Error::Status { what, status, outcome: None }),
         }
     }
@@ -124,8 +123,8 @@ impl Session {
         chunk: &mut [u8],
     ) -> Result<(), Error> {
         let request = ChunkRequest { operation: operation as u32, length: chunk.len() as u32 };
-        let outcome = self.client.file.ioctl(code, request.as_bytes(), chunk);
-        if outcome.status != STATUS_SUCCESS {
+        let outcome = self.client.control(code, request.as_bytes(), chunk);
+        if outcome.status != SUCCESS {
             return Err(Error::Status { what, status: outcome.status, outcome: None });
         }
         if outcome.information != chunk.len() {

@@ -3,10 +3,10 @@
 use std::io;
 use std::path::PathBuf;
 
-use ntsim::loader::LoadError;
 use protocol::Outcome;
-use sys::status::STATUS_CANCELLED;
 use thiserror::Error;
+
+use crate::status::CANCELLED;
 
 /// An error between a runner and the drivers.
 #[derive(Debug, Error)]
@@ -15,8 +15,9 @@ pub enum Error {
     #[error("{0}: no such image; run `cargo xtask build` first")]
     NotBuilt(PathBuf),
     /// An image could not be loaded.
+    #[cfg(not(windows))]
     #[error(transparent)]
-    Load(#[from] LoadError),
+    Load(#[from] ntsim::loader::LoadError),
     /// A request to the harness driver, or what it did on its behalf, failed.
     #[error("{what}: status {status:#010x}")]
     Status {
@@ -30,6 +31,14 @@ pub enum Error {
     /// Something that is only a matter of time did not happen.
     #[error("{0}: not in time")]
     Late(&'static str),
+    /// The machine refused something, or has no way to do it.
+    #[error("{what}: {why}")]
+    Host {
+        /// The request.
+        what: &'static str,
+        /// The reason, as the machine says it.
+        why: String,
+    },
     /// The data could not be read.
     #[error("reading: {0}")]
     Read(#[from] io::Error),
@@ -48,6 +57,6 @@ pub enum Error {
 impl Error {
     /// Returns whether a request was cancelled, as it is when the other side of a transfer has failed.
     pub(crate) const fn is_cancelled(&self) -> bool {
-        matches!(self, Self::Status { status: STATUS_CANCELLED, .. })
+        matches!(self, Self::Status { status: CANCELLED, .. })
     }
 }

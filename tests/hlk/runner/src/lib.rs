@@ -1,15 +1,22 @@
-//! Boots softndk.sys and ndkhlk.sys in the simulator and talks to the harness driver.
+//! Drives the harness driver `ndkhlk.sys`, on Windows and in the simulator.
 //!
-//! `cargo xtask run` and the integration tests share it, so that what a user sees is what is tested:
+//! All but a few calls is the same on both sides, so that what runs on Windows is tested on Linux. What differs stands
+//! behind two traits: [`Device`], an open handle to the harness driver, and [`Host`], the machine around it, with its adapters ([`Control`]). `ndkhlk.exe`
+//! implements them by Win32; for the simulator they are implemented here, in a module that Windows does not compile.
 //!
-//! - [`Fixture`]: a machine with both drivers and two adapters, and how it is shut down;
 //! - [`Client`]: a handle to the harness driver, its control codes as methods;
-//! - [`explore`]: a scenario under a schedule that is chosen from a seed;
 //! - [`Measuring`]: two connected ends, and what was timed on them;
 //! - [`transfer`]: a stream of bytes from one adapter to the other, hashed at both ends;
-//! - [`storm`]: many connections with traffic, closed in the middle of it.
+//! - [`storm`]: many connections with traffic, closed in the middle of it;
+//! - [`suite`]: scenarios, one after the other, that a [`Selection`] chose, between the ends of a [`Pair`];
+//! - [`report`]: what came of them, as text, TAP, JUnit and JSON;
+//! - [`command`]: the commands of `ndkhlk.exe`, up to the [exit code](Exit).
+//!
+//! In the simulator alone:
+//!
+//! - `Fixture`: a machine with both drivers and two adapters, and how it is shut down;
+//! - `explore`: a scenario under a schedule that is chosen from a seed.
 
-#![cfg(not(windows))]
 #![allow(
     clippy::arithmetic_side_effects,
     clippy::cast_possible_truncation,
@@ -20,14 +27,29 @@
 )]
 
 mod client;
+pub mod command;
+mod device;
 mod error;
-pub mod explore;
-mod fixture;
+mod exit;
+mod host;
 mod measure;
+mod pair;
+pub mod report;
+mod selection;
+#[cfg(not(windows))]
+mod simulator;
+mod status;
 pub mod storm;
+pub mod suite;
 pub mod transfer;
 
 pub use client::{Client, Session};
+pub use device::{Completion, Device};
 pub use error::Error;
-pub use fixture::{Fixture, Images, Place};
+pub use exit::Exit;
+pub use host::{Adapter, Control, Host, Shortage};
 pub use measure::{Measuring, Samples, Series};
+pub use pair::{NoPair, PORT, Pair};
+pub use selection::{Selection, Unknown, level_name, name};
+#[cfg(not(windows))]
+pub use simulator::{Fixture, Images, Place, explore};

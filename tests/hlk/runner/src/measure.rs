@@ -1,11 +1,10 @@
 //! Taking samples in the harness driver.
 
-use ntsim::Machine;
 use protocol::{Endpoint, Kind, Measure, MeasureRequest, MeasuringRequest, Outcome, VERSION, control};
-use sys::status::STATUS_SUCCESS;
 use zerocopy::IntoBytes;
 
-use crate::{Client, Error};
+use crate::status::SUCCESS;
+use crate::{Client, Completion, Error, Host};
 
 /// Two connected ends, to measure on.
 #[derive(Clone, Debug)]
@@ -62,12 +61,12 @@ impl Measuring {
     ///
     /// # Errors
     /// The status with which that failed.
-    pub fn open(machine: &Machine, near: Endpoint, far: Endpoint) -> Result<Self, Error> {
-        let client = Client::open(machine)?;
+    pub fn open(host: &impl Host, near: Endpoint, far: Endpoint) -> Result<Self, Error> {
+        let client = Client::open(host)?;
         let request = MeasuringRequest { version: VERSION, near, far };
-        match client.control(control::OPEN_MEASURING, request.as_bytes(), &mut []) {
-            (STATUS_SUCCESS, _) => Ok(Self { client }),
-            (status, _) => Err(Error::Status { what: "open the adapters to measure", status, outcome: None }),
+        match client.control(control::OPEN_MEASURING, request.as_bytes(), &mut []).status {
+            SUCCESS => Ok(Self { client }),
+            status => Err(Error::Status { what: "open the adapters to measure", status, outcome: None }),
         }
     }
 
@@ -80,9 +79,9 @@ impl Measuring {
         let request = MeasureRequest { measure: measure as u32, length, depth, kind: kind as u32 };
         let mut output = vec![0_u64; count + 1];
         let sent = output.as_bytes().len();
-        let (status, arrived) =
+        let Completion { status, information: arrived } =
             self.client.control(control::MEASURE, request.as_bytes(), output.as_mut_bytes());
-        if status != STATUS_SUCCESS {
+        if status != SUCCESS {
             return Err(Error::Status { what: "measure", status, outcome: None });
         }
         match protocol::samples(&output) {

@@ -4,8 +4,8 @@ use protocol::{
     Endpoint, GroupReport, GroupRequest, Level, OpenReport, Outcome, Side, SideReport, SideRequest,
     StormCounters, StormRequest, VERSION, control,
 };
-use sys::status::STATUS_SUCCESS;
 
+use crate::status::SUCCESS;
 use crate::{Client, Error};
 
 /// An open storm.
@@ -23,7 +23,7 @@ impl Storm {
         let request =
             StormRequest { version: VERSION, connections, shortage: short.into(), reserved: 0, near, far };
         let report: OpenReport = client.call("open a storm", control::OPEN_STORM, &request)?;
-        if report.status == STATUS_SUCCESS {
+        if report.status == SUCCESS {
             return Ok(Self(client));
         }
         let outcome = Some(Box::new(report.outcome));

@@ -12,15 +12,12 @@ use core::time::Duration;
 use std::thread::{self, ScopedJoinHandle};
 use std::time::Instant;
 
-use ntsim::ex::{Faults, inject, injected};
 use protocol::{Endpoint, Level, Outcome, Side, SideReport};
 
 use self::client::Storm;
 pub use self::ending::Ending;
-use crate::{Client, Error, Fixture};
-
-/// The image whose allocations fail.
-const UNDER_TEST: &str = "softndk.sys";
+use crate::status::SUCCESS;
+use crate::{Client, Error, Host, Shortage, suite};
 
 /// The time limit of any step.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -65,6 +62,15 @@ pub struct Round {
     pub outcome: Outcome,
 }
 
+impl Plan {
+    /// This plan with every ending from either level, in turn.
+    pub fn every_ending(self) -> impl Iterator<Item = Self> + Clone {
+        Ending::ALL.into_iter().flat_map(move |ending| {
+            [Level::Passive, Level::Dispatch].map(|level| Self { ending, level, ..self })
+        })
+    }
+}
+
 impl Round {
     fn empty(outcome: Outcome) -> Self {
         Self {
@@ -86,29 +92,42 @@ impl Round {
         self.unseen += side.unseen;
     }
 
+    /// The findings, a line each.
+    #[must_use]
+    pub fn findings(&self) -> Vec<String> {
+        let mut found = suite::findings(SUCCESS, &self.outcome);
+        let (accepted, results, unseen) = (self.accepted, self.results, self.unseen);
+        if accepted != results + unseen {
+            found.push(format!(
+                "{accepted} requests were accepted, {results} have results, {unseen} can have none"
+            ));
+        }
+        found
+    }
+
     /// Returns whether nothing is wrong: no finding of the consumer, and no request lost.
     pub fn is_clean(&self) -> bool {
-        self.outcome.found == 0 && self.accepted == self.results + self.unseen
+        self.findings().is_empty()
     }
 }
 
-/// Plays a round between two ends of `fixture`, whose adapters run before and after.
+/// Plays a round between two ends of `host`, whose adapters run before and after.
 ///
 /// # Errors
 /// If something fails that may not; where memory is made short, failures are part of the round.
-pub fn round(fixture: &mut Fixture, [near, far]: [Endpoint; 2], plan: &Plan) -> Result<Round, Error> {
+pub fn round(host: &mut impl Host, [near, far]: [Endpoint; 2], plan: &Plan) -> Result<Round, Error> {
     let short = plan.shortage > 0.0;
-    let faults = Faults::Random { probability: plan.shortage, seed: plan.seed.into() };
-    inject(if short { faults } else { Faults::None }, Some(UNDER_TEST));
-    let played = play(fixture, [near, far], plan, short);
-    let (_, failed_allocations) = injected();
-    inject(Faults::None, None);
-    plan.ending.undo(fixture, far)?;
+    if short {
+        host.shorten(Some(Shortage { fraction: plan.shortage, seed: plan.seed }))?;
+    }
+    let played = play(host, [near, far], plan, short);
+    let failed_allocations = if short { host.shorten(None)? } else { 0 };
+    plan.ending.undo(host, far)?;
     played.map(|round| Round { failed_allocations, ..round })
 }
 
-fn play(fixture: &Fixture, [near, far]: [Endpoint; 2], plan: &Plan, short: bool) -> Result<Round, Error> {
-    let client = Client::open(fixture.machine())?;
+fn play(host: &impl Host, [near, far]: [Endpoint; 2], plan: &Plan, short: bool) -> Result<Round, Error> {
+    let client = Client::open(host)?;
     let storm = match Storm::open(client, near, far, plan.connections, short) {
         Ok(storm) => storm,
         Err(Error::Status { outcome: Some(outcome), .. }) if short => return Ok(Round::empty(*outcome)),
@@ -126,7 +145,7 @@ fn play(fixture: &Fixture, [near, far]: [Endpoint; 2], plan: &Plan, short: bool)
         let traffic = await_traffic(&storm, u64::from(round.connected) * plan.results);
         // However the traffic went, its threads must end.
         let broke = Instant::now();
-        let gone = plan.ending.run(fixture, far, || {
+        let gone = plan.ending.run(host, far, || {
             storm.break_on(Side::Far)?;
             if !plan.ending.takes_adapter() {
                 storm.break_on(Side::Near)?;

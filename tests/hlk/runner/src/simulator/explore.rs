@@ -11,7 +11,9 @@ use ntsim::sched::{Atomics, Schedule, Strategy};
 use ntsim::{Machine, Report};
 use protocol::{Endpoint, Level, Scenario, ScenarioReport};
 
-use crate::{Client, Error, Fixture, Images, Place};
+use super::{Fixture, Images, Place};
+use crate::suite::findings;
+use crate::{Client, Error};
 
 /// Interface index and address of the adapter that connects, and of the one that listens.
 const ADAPTERS: [(u32, IpAddr); 2] =
@@ -102,7 +104,7 @@ impl Play {
         let [near, far] = ADAPTERS;
         let near = Endpoint::new(near.0, near.1, 0);
         let far = Endpoint::new(far.0, far.1, PORT);
-        let consumer = Client::open(fixture.machine())
+        let consumer = Client::open(&fixture)
             .and_then(|client| client.run_scenario(self.scenario, self.level(), near, far));
         Ok(Outcome { consumer: said(consumer), report: fixture.shut_down() })
     }
@@ -122,17 +124,7 @@ fn said(consumer: Result<ScenarioReport, Error>) -> Vec<String> {
         Ok(consumer) => consumer,
         Err(error) => return vec![error.to_string()],
     };
-    let mut found = Vec::new();
-    if consumer.status != 0 {
-        found.push(format!("the scenario ended with status {:#010x}", consumer.status));
-    }
-    found.extend(consumer.outcome.listed().map(|finding| format!("the consumer: {finding}")));
-    let listed = consumer.outcome.listed().count();
-    let unlisted = (consumer.outcome.found as usize).saturating_sub(listed);
-    if unlisted > 0 {
-        found.push(format!("the consumer: {unlisted} more"));
-    }
-    found
+    findings(consumer.status, &consumer.outcome)
 }
 
 impl Outcome {

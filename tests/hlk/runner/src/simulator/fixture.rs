@@ -56,6 +56,14 @@ impl Place {
         Self { immediate: true, ..self }
     }
 
+    pub(super) const fn if_index(&self) -> u32 {
+        self.if_index
+    }
+
+    pub(super) const fn address(&self) -> IpAddr {
+        self.address
+    }
+
     fn config(&self) -> AdapterConfig {
         let mut config = AdapterConfig::new(self.if_index, [self.address]);
         if self.immediate {
@@ -70,7 +78,7 @@ impl Place {
 pub struct Fixture {
     softndk: Driver,
     ndkhlk: Driver,
-    adapters: Vec<u32>,
+    places: Vec<Place>,
     // Last: what is above must be gone when the machine is shut down.
     machine: Machine,
 }
@@ -89,7 +97,6 @@ impl Fixture {
     /// # Errors
     /// As [`boot`](Self::boot); then whatever was loaded is unloaded, and the machine comes back.
     pub fn on(machine: Machine, images: &Images, places: &[Place]) -> Result<Self, (Error, Machine)> {
-        let adapters: Vec<u32> = places.iter().map(|place| place.if_index).collect();
         let mut softndk = match machine.load(&images.softndk) {
             Ok(driver) => driver,
             Err(error) => return Err((error.into(), machine)),
@@ -97,9 +104,9 @@ impl Fixture {
         machine.add_adapters(places.iter().map(Place::config));
         let started = machine.start_adapters(&mut softndk).map_err(cannot_start);
         match started.and_then(|()| machine.load(&images.ndkhlk).map_err(Error::from)) {
-            Ok(ndkhlk) => Ok(Self { softndk, ndkhlk, adapters, machine }),
+            Ok(ndkhlk) => Ok(Self { softndk, ndkhlk, places: places.to_vec(), machine }),
             Err(error) => {
-                halt(&machine, &adapters);
+                halt(&machine, places);
                 softndk.unload();
                 Err((error, machine))
             }
@@ -111,7 +118,7 @@ impl Fixture {
     /// # Errors
     /// If an adapter can't be started.
     pub fn restart_adapters(&mut self) -> Result<(), Error> {
-        halt(&self.machine, &self.adapters);
+        halt(&self.machine, &self.places);
         self.start_adapters()
     }
 
@@ -128,19 +135,23 @@ impl Fixture {
         &self.machine
     }
 
+    pub(super) fn places(&self) -> &[Place] {
+        &self.places
+    }
+
     /// Unloads the consumer, halts the adapters, unloads the provider, and says what was found from boot
     /// to here. All clients must be gone.
     pub fn shut_down(self) -> Report {
-        let Self { softndk, ndkhlk, adapters, machine } = self;
+        let Self { softndk, ndkhlk, places, machine } = self;
         ndkhlk.unload();
-        halt(&machine, &adapters);
+        halt(&machine, &places);
         softndk.unload();
         machine.shutdown()
     }
 }
 
-fn halt(machine: &Machine, adapters: &[u32]) {
-    for adapter in adapters.iter().filter_map(|index| machine.adapter(*index)) {
+fn halt(machine: &Machine, places: &[Place]) {
+    for adapter in places.iter().filter_map(|place| machine.adapter(place.if_index)) {
         // An adapter that can't be halted is a finding of the simulator.
         let _ = adapter.halt();
     }

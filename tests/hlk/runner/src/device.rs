@@ -1,0 +1,23 @@
+//! An open handle to the harness driver.
+
+use core::fmt::Debug;
+
+/// The result of a request: what `IO_STATUS_BLOCK` has.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Completion {
+    /// The NTSTATUS.
+    pub status: i32,
+    /// The driver's additional result; for a control request, the bytes of output.
+    pub information: usize,
+}
+
+/// An open handle to the harness driver, closed with its last owner.
+///
+/// The handle is asynchronous (`FILE_FLAG_OVERLAPPED`): requests of several threads are under way at the same time.
+/// On a synchronous one the I/O manager lets one request through at a time, and a collect would keep the transmit that
+/// it waits for from starting ("Synchronous and Asynchronous I/O", learn.microsoft.com/windows/win32/fileio).
+pub trait Device: Debug + Send + Sync {
+    /// Sends a control request, and returns when it is over. How the buffers reach the driver follows from the method
+    /// in `code`.
+    fn control(&self, code: u32, input: &[u8], output: &mut [u8]) -> Completion;
+}

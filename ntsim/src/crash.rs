@@ -11,6 +11,7 @@ use libc::{
 };
 use nt::ex::pool;
 use nt::mm;
+use ntsim_core::address::Va;
 use ntsim_core::bugcheck::Bugcheck;
 use ntsim_core::loader::{self, Frame, atomics, image_at, mapping};
 use ntsim_core::pageable;
@@ -29,7 +30,7 @@ const SI_KERNEL: c_int = 0x80;
 const TOLD: usize = 200;
 
 /// Bytes below a stack that a thread touches when it has used it up: frames are smaller.
-const GUARD: u64 = 1 << 20;
+const GUARD: usize = 1 << 20;
 
 /// The bit of the processor's error code that says of a page fault that the page was present.
 const PRESENT: u64 = 1;
@@ -121,7 +122,7 @@ fn abort(context: &ucontext_t) {
     if !is_running() || std::thread::panicking() {
         return;
     }
-    let ip = context.uc_mcontext.gregs[libc::REG_RIP as usize] as u64;
+    let ip = instruction_pointer(context).bits();
     last_words::begin(&Bugcheck { code: 0x13A, parameters: [0, 0, ip, 0] });
     // A report would need the heap.
     last_words::end("KERNEL_MODE_HEAP_CORRUPTION: the host's heap is broken");
@@ -136,24 +137,24 @@ fn expire(context: &ucontext_t) -> ! {
     }
     let (bugcheck, text) = overrun::take();
     let reporting = last_words::begin(&bugcheck);
-    let registers = REGISTERS.map(|register| context.uc_mcontext.gregs[register as usize] as u64);
-    let ip = context.uc_mcontext.gregs[libc::REG_RIP as usize] as u64;
+    let registers = REGISTERS.map(|register| value(context, register));
+    let ip = instruction_pointer(context);
     let ip = image_at(ip).map_or(ip, |image| image.origin(ip));
     finish(reporting, bugcheck, &text, &loader::from_registers(ip, registers, true))
 }
 
 fn fault(signal: c_int, info: &siginfo_t, context: &mut ucontext_t) {
-    let ip = context.uc_mcontext.gregs[libc::REG_RIP as usize] as u64;
+    let ip = instruction_pointer(context);
     if signal == SIGTRAP && (emulate::stepped(context) || atomics::trapped(context)) {
         return;
     }
     // SAFETY: the signals that this is installed for carry an address.
-    let address = unsafe { info.si_addr() } as u64;
-    let error = context.uc_mcontext.gregs[libc::REG_ERR as usize] as u64;
+    let address = Va::of(unsafe { info.si_addr() });
+    let error = value(context, libc::REG_ERR);
     let absent = signal == SIGSEGV && error & PRESENT == 0;
-    let paged_out = absent && pageable::may_be_out(address as usize);
+    let paged_out = absent && pageable::may_be_out(address);
     if paged_out && sched::irql() < Irql::DISPATCH {
-        pageable::bring_back(address as usize);
+        pageable::bring_back(address);
         return;
     }
     if let Some(image) = image_at(ip)
@@ -164,11 +165,10 @@ fn fault(signal: c_int, info: &siginfo_t, context: &mut ucontext_t) {
         return;
     }
     // A system call is told with the address behind it.
-    let ip = if signal == SIGSYS { ip.wrapping_sub(system_call::LENGTH) } else { ip };
+    let ip = if signal == SIGSYS { ip - system_call::LENGTH } else { ip };
     let ip = image_at(ip).map_or(ip, |image| image.origin(ip));
-    let read = |register: c_int| context.uc_mcontext.gregs[register as usize] as u64;
-    let fault =
-        Fault { signal, code: info.si_code, address, paged_out, error, ip, registers: REGISTERS.map(read) };
+    let registers = REGISTERS.map(|register| value(context, register));
+    let fault = Fault { signal, code: info.si_code, address, paged_out, error, ip, registers };
     if !is_running() {
         // Not a driver's doing. The default action names the signal when the instruction runs again.
         // SAFETY: restoring the default action has no preconditions.
@@ -176,7 +176,7 @@ fn fault(signal: c_int, info: &siginfo_t, context: &mut ucontext_t) {
         return;
     }
     let reporting = last_words::begin(&fault.exception(STATUS_ACCESS_VIOLATION));
-    if sched::current().is_none() && (CALLER_SP..=CALLER_BP).contains(&(address as usize)) {
+    if sched::current().is_none() && (CALLER_SP..=CALLER_BP).contains(&address.get()) {
         not_attached();
     }
     // What a driver has broken may also show in code of the simulator, in any thread of the process.
@@ -184,15 +184,25 @@ fn fault(signal: c_int, info: &siginfo_t, context: &mut ucontext_t) {
     finish(reporting, bugcheck, &text, &fault.frames());
 }
 
+/// The value of a register in a host context.
+fn value(context: &ucontext_t, register: c_int) -> u64 {
+    context.uc_mcontext.gregs[register as usize].cast_unsigned()
+}
+
+/// The address of the instruction at which a context stands.
+fn instruction_pointer(context: &ucontext_t) -> Va {
+    Va::from_bits(value(context, libc::REG_RIP))
+}
+
 /// A fault of the processor.
 struct Fault {
     signal: c_int,
     code: c_int,
-    address: u64,
+    address: Va,
     /// Set if the address is one of memory that is paged out.
     paged_out: bool,
     error: u64,
-    ip: u64,
+    ip: Va,
     registers: [u64; 16],
 }
 
@@ -203,7 +213,10 @@ impl Fault {
         if image_at(ip).is_none() {
             // A call to nowhere: the caller's address lies on top of the stack.
             let sp = registers[4];
-            if let Some(caller) = local::read_stack(sp).filter(|&address| image_at(address).is_some()) {
+            if let Some(caller) = local::read_stack(Va::from_bits(sp))
+                .map(Va::from_bits)
+                .filter(|&address| image_at(address).is_some())
+            {
                 registers[4] = sp + 8;
                 (ip, instruction) = (caller, false);
             }
@@ -213,13 +226,15 @@ impl Fault {
 
     /// Bug check 0x7E: the status, the address of the instruction.
     fn exception(&self, status: u64) -> Bugcheck {
-        Bugcheck { code: 0x7E, parameters: [status, self.ip, 0, 0] }
+        Bugcheck { code: 0x7E, parameters: [status, self.ip.bits(), 0, 0] }
     }
 
     /// Returns whether the thread has come to the end of its stack.
     fn overflows(&self) -> bool {
         let stack = sched::current().and_then(|thread| thread.stack_bounds());
-        stack.is_some_and(|(low, _)| (low.saturating_sub(GUARD)..low).contains(&self.address))
+        stack.is_some_and(|(low, _)| {
+            low.checked_offset_from(self.address).is_some_and(|below| (1..=GUARD).contains(&below))
+        })
     }
 
     /// Returns the bug check that Windows would stop with, and a sentence. Parameters: the pages of the bug
@@ -257,7 +272,7 @@ impl Fault {
     /// Returns whether the instruction is `int 0x29`.
     fn is_fast_fail(&self) -> bool {
         let Some(image) = image_at(self.ip) else { return false };
-        image.memory((self.ip - image.base as u64) as u32).starts_with(&[0xCD, 0x29])
+        image.memory(image.rva(self.ip)).starts_with(&[0xCD, 0x29])
     }
 
     fn explain_page_fault(&self) -> (Bugcheck, String) {
@@ -272,29 +287,33 @@ impl Fault {
             "read"
         };
         let irql = sched::irql();
-        let at = self.address;
+        let (at, address, ip) = (self.address, self.address.bits(), self.ip.bits());
         let stopped = |code, parameters, text| (Bugcheck { code, parameters }, text);
 
         if self.overflows() {
             // 8: double fault, which is what running out of kernel stack leads to.
-            return stopped(0x7F, [8, at, 0, 0], format!("{operation} of {at:#x}: the stack has overflowed"));
+            return stopped(
+                0x7F,
+                [8, address, 0, 0],
+                format!("{operation} of {at:#x}: the stack has overflowed"),
+            );
         }
         if let Some(image) = image_at(at).filter(|image| !image.is_loaded()) {
             let text = format!("{operation} of {at:#x} in {}, which has been unloaded", image.name);
-            return stopped(0xCE, [at, u64::from(write), self.ip, 0], text);
+            return stopped(0xCE, [address, u64::from(write), ip, 0], text);
         }
         if self.paged_out {
             let text = format!("{operation} of {at:#x}, which is pageable, at {irql}");
             let operation = if execute { 8 } else { u64::from(write) };
-            return stopped(0xD1, [at, u64::from(irql.0), operation, self.ip], text);
+            return stopped(0xD1, [address, u64::from(irql.0), operation, ip], text);
         }
         if let Some(block) = pool::explain(at) {
             let code = if block.freed { 0xD5 } else { 0xD6 };
             let text = format!("{operation} of {at:#x}: {}", block.text);
-            return stopped(code, [at, u64::from(write), self.ip, 0], text);
+            return stopped(code, [address, u64::from(write), ip, 0], text);
         }
         let discarded = image_at(at).filter(|image| image.is_discarded(at));
-        let text = match (discarded, mm::explain(at as usize)) {
+        let text = match (discarded, mm::explain(at)) {
             (Some(image), _) => format!(
                 "{operation} of {at:#x} in {}, which was discarded when its entry point had succeeded",
                 image.name
@@ -303,19 +322,19 @@ impl Fault {
             (None, None) => format!("{operation} of {at:#x}"),
         };
         if execute && present {
-            return stopped(0xFC, [at, 0, 0, 0], text);
+            return stopped(0xFC, [address, 0, 0, 0], text);
         }
         if write && present {
-            return stopped(0xBE, [at, 0, 0, 0], text);
+            return stopped(0xBE, [address, 0, 0, 0], text);
         }
         if irql >= Irql::DISPATCH {
             let operation = if execute { 8 } else { u64::from(write) };
-            return stopped(0xD1, [at, u64::from(irql.0), operation, self.ip], text);
+            return stopped(0xD1, [address, u64::from(irql.0), operation, ip], text);
         }
-        if at < 0x1_0000 {
-            return stopped(0x7E, [STATUS_ACCESS_VIOLATION, self.ip, 0, 0], text);
+        if at < Va::new(0x1_0000) {
+            return stopped(0x7E, [STATUS_ACCESS_VIOLATION, ip, 0, 0], text);
         }
         let operation = if execute { 0x10 } else { u64::from(write) * 2 };
-        stopped(0x50, [at, operation, self.ip, 0], text)
+        stopped(0x50, [address, operation, ip, 0], text)
     }
 }

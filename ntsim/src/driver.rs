@@ -10,10 +10,12 @@ use std::sync::Arc;
 
 use nt::ex::pool;
 use nt::{io, ob, ps};
+use ntsim_core::address::Va;
 use ntsim_core::boundary::{self, call_image};
 use ntsim_core::bugcheck::Bugcheck;
 use ntsim_core::loader::mapping::Alone;
 use ntsim_core::loader::{self, Image, LoadError};
+use ntsim_core::number::{ToU64, narrow};
 use ntsim_core::per_machine::PerMachine;
 use ntsim_core::subsystem;
 use ntsim_core::verifier::{self, Finding};
@@ -58,7 +60,7 @@ impl Driver {
         }
         let no_memory = |source| LoadError::Memory { path: path.into(), source };
         let mut object = Object::new(&image).map_err(no_memory)?;
-        let entry = (image.base + image.entry as usize) as *const ();
+        let entry = image.at(image.entry).ptr::<()>();
         // SAFETY: the image's header says that its entry point is here; that of a driver has this type.
         let entry: PDRIVER_INITIALIZE = unsafe { core::mem::transmute(entry) };
         object.driver.DriverInit = Some(entry);
@@ -119,7 +121,7 @@ impl Driver {
 
 /// The drivers that references keep after they have been unloaded, or their entry points have failed.
 #[derive(Default)]
-struct Leaving(Mutex<HashMap<usize, Left>>);
+struct Leaving(Mutex<HashMap<Va, Left>>);
 
 /// The image and the driver object.
 type Left = (Arc<Image>, Alone<Object>);
@@ -133,12 +135,12 @@ static KIND: ob::Kind = ob::Kind { name: "driver", stays: true, last_handle: |_|
 /// Lets a driver go, whose image stays for as long as something references its object.
 fn leave(image: Arc<Image>, object: Alone<Object>) {
     let address = &raw const object.driver;
-    LEAVING.get().0.lock().insert(address as usize, (image, object));
+    LEAVING.get().0.lock().insert(Va::of(address), (image, object));
     ob::dereference(address.cast_mut().cast());
 }
 
 fn gone(object: *mut c_void) {
-    let left = LEAVING.get().0.lock().remove(&(object as usize));
+    let left = LEAVING.get().0.lock().remove(&Va::of(object));
     if let Some((image, _object)) = left {
         remove(&image);
     }
@@ -148,7 +150,7 @@ fn gone(object: *mut c_void) {
 fn remove(image: &Image) {
     let leaks = pool::leaks(Some(image));
     if !leaks.is_empty() {
-        let count = leaks.len() as u64;
+        let count = leaks.len().to_u64();
         let bytes: usize = leaks.iter().map(|leak| leak.size).sum();
         let mut text = format!("{} left {count} pool allocations, {bytes} bytes:", image.name);
         leaks.iter().for_each(|leak| text.push_str(&format!("\n    {leak}")));
@@ -156,13 +158,13 @@ fn remove(image: &Image) {
         verifier::report(Finding::new("PoolLeak").bugcheck(bugcheck).text(text));
     }
     for object in subsystem::take_live_objects(&(image.base..image.base + image.size)) {
-        let bugcheck = Bugcheck { code: 0xCE, parameters: [image.base as u64, 0, 0, 0] };
+        let bugcheck = Bugcheck { code: 0xCE, parameters: [image.base.bits(), 0, 0, 0] };
         let text = format!("{} was unloaded with {object} in its image", image.name);
         verifier::report(Finding::new("ObjectAtUnload").bugcheck(bugcheck).text(text));
     }
     let threads = ps::running_in(image);
     if threads > 0 {
-        let bugcheck = Bugcheck { code: 0xCE, parameters: [image.base as u64, 0, 0, 0] };
+        let bugcheck = Bugcheck { code: 0xCE, parameters: [image.base.bits(), 0, 0, 0] };
         let text = format!("{} was unloaded while {threads} of its threads ran", image.name);
         verifier::report(Finding::new("ThreadAtUnload").bugcheck(bugcheck).text(text));
     }
@@ -195,9 +197,9 @@ impl Object {
         whole.registry = string(&mut whole.registry_path);
         let extension: *mut DRIVER_EXTENSION = &raw mut whole.extension;
         whole.driver.Type = IO_TYPE_DRIVER;
-        whole.driver.Size = size_of::<DRIVER_OBJECT>() as i16;
-        whole.driver.DriverStart = image.base as *mut _;
-        whole.driver.DriverSize = image.own_size() as u32;
+        whole.driver.Size = narrow(size_of::<DRIVER_OBJECT>());
+        whole.driver.DriverStart = image.base.ptr::<_>();
+        whole.driver.DriverSize = narrow(image.own_size());
         whole.driver.DriverExtension = extension;
         whole.driver.DriverName = string(&mut whole.name);
         whole.extension.DriverObject = &raw mut whole.driver;
@@ -208,6 +210,6 @@ impl Object {
 
 /// A counted string over a terminated one, which it must not outlive.
 fn string(text: &mut [u16]) -> UNICODE_STRING {
-    let size = size_of_val(text) as u16;
+    let size = narrow(size_of_val(text));
     UNICODE_STRING { Length: size - 2, MaximumLength: size, Buffer: text.as_mut_ptr() }
 }

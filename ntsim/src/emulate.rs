@@ -9,7 +9,9 @@ use core::sync::atomic::{AtomicU64, Ordering};
 
 use iced_x86::{Code, Decoder, DecoderOptions, Instruction, InstructionInfoFactory, Register};
 use libc::ucontext_t;
+use ntsim_core::address::Va;
 use ntsim_core::loader::Image;
+use ntsim_core::number::{Low, ToU64};
 use ntsim_core::sched::{self, Irql, time};
 
 /// Where the page of shared data is on x64 (`KI_USER_SHARED_DATA` in `wdm.h`).
@@ -34,21 +36,21 @@ thread_local! {
 }
 
 /// Does the instruction at which the calling thread faulted, if it is one of those; whether it was.
-pub(super) fn instruction(context: &mut ucontext_t, image: &Image, fault: u64) -> bool {
-    let ip = context.uc_mcontext.gregs[libc::REG_RIP as usize] as u64;
-    let code = image.memory((ip - image.base as u64) as u32);
+pub(super) fn instruction(context: &mut ucontext_t, image: &Image, fault: Va) -> bool {
+    let ip = Va::from_bits(context.uc_mcontext.gregs[libc::REG_RIP as usize].cast_unsigned());
+    let code = image.memory(image.rva(ip));
     let code = &code[..code.len().min(LONGEST)];
-    let instruction = Decoder::with_ip(64, code, ip, DecoderOptions::NONE).decode();
+    let instruction = Decoder::with_ip(64, code, ip.bits(), DecoderOptions::NONE).decode();
     match instruction.code() {
         Code::Mov_r64_cr if instruction.op1_register() == Register::CR8 => {
             set(context, instruction.op0_register(), u64::from(sched::irql().0));
         }
         Code::Mov_cr_r64 if instruction.op0_register() == Register::CR8 => {
-            change_level(Irql(read(context, instruction.op1_register()) as u8));
+            change_level(Irql(read(context, instruction.op1_register()).low_u8()));
         }
         _ => return read_shared(context, &instruction, fault),
     }
-    context.uc_mcontext.gregs[libc::REG_RIP as usize] = instruction.next_ip() as i64;
+    context.uc_mcontext.gregs[libc::REG_RIP as usize] = instruction.next_ip().cast_signed();
     true
 }
 
@@ -62,10 +64,10 @@ fn change_level(to: Irql) {
 }
 
 /// Lets an instruction that reads the page of shared data read another one, and trap behind it.
-fn read_shared(context: &mut ucontext_t, instruction: &Instruction, fault: u64) -> bool {
+fn read_shared(context: &mut ucontext_t, instruction: &Instruction, fault: Va) -> bool {
     let base = instruction.memory_base();
-    let offset = fault.wrapping_sub(SHARED_DATA);
-    if offset >= size_of_val(&SHARED) as u64 || index(base).is_none() {
+    let offset = fault.bits().wrapping_sub(SHARED_DATA);
+    if offset >= size_of_val(&SHARED).to_u64() || index(base).is_none() {
         return false;
     }
     // InterruptTime, SystemTime (which is not aligned), TickCount: each may be read as one number.
@@ -83,7 +85,7 @@ fn read_shared(context: &mut ucontext_t, instruction: &Instruction, fault: u64) 
             && matches!(used.access(), iced_x86::OpAccess::Write | iced_x86::OpAccess::ReadWrite)
     });
     STEP.set(Some((base, (!overwritten).then_some(before))));
-    set(context, base, before.wrapping_sub(SHARED_DATA).wrapping_add(SHARED.as_ptr() as u64));
+    set(context, base, before.wrapping_sub(SHARED_DATA).wrapping_add(Va::of(SHARED.as_ptr()).bits()));
     context.uc_mcontext.gregs[libc::REG_EFL as usize] |= TRAP_FLAG;
     true
 }
@@ -123,11 +125,11 @@ fn index(register: Register) -> Option<usize> {
 }
 
 fn read(context: &ucontext_t, register: Register) -> u64 {
-    index(register).map_or(0, |index| context.uc_mcontext.gregs[index] as u64)
+    index(register).map_or(0, |index| context.uc_mcontext.gregs[index].cast_unsigned())
 }
 
 fn set(context: &mut ucontext_t, register: Register, value: u64) {
     if let Some(index) = index(register) {
-        context.uc_mcontext.gregs[index] = value as i64;
+        context.uc_mcontext.gregs[index] = value.cast_signed();
     }
 }

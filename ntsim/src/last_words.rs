@@ -6,6 +6,7 @@
 use core::fmt::{self, Write};
 use core::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
+use ntsim_core::address::Va;
 use ntsim_core::bugcheck::Bugcheck;
 use ntsim_core::sched::hooks::EXIT_CODE;
 
@@ -47,7 +48,7 @@ pub(super) fn end(why: &str) -> ! {
     let mut line = Line { bytes: [0; 256], length: 0 };
     // What does not fit is left out.
     let _ = writeln!(line, "\n*** STOP: {code:#x} ({a:#x}, {b:#x}, {c:#x}, {d:#x}); {why}");
-    host(libc::SYS_write, [2, line.bytes.as_ptr() as usize, line.length]);
+    host(libc::SYS_write, [2, Va::of(line.bytes.as_ptr()).get(), line.length]);
     loop {
         host(libc::SYS_exit_group, [EXIT_CODE as usize, 0, 0]);
     }

@@ -10,6 +10,7 @@ use core::ptr;
 use std::sync::OnceLock;
 
 use libc::{BUS_ADRALN, SIGBUS, c_int, siginfo_t, ucontext_t};
+use ntsim_core::address::Va;
 
 /// The processor's flag that lets it check alignment: AC, bit 18.
 const ALIGNMENT_CHECK: i32 = 1 << 18;
@@ -29,7 +30,7 @@ fn take_one(signal: c_int) {
     // SAFETY: all-zero is a valid value of this structure of integers and a nullable pointer.
     let mut action: libc::sigaction = unsafe { MaybeUninit::zeroed().assume_init() };
     let handler: extern "C" fn(c_int, *mut siginfo_t, *mut c_void) = enter;
-    action.sa_sigaction = handler as usize;
+    action.sa_sigaction = Va::of(handler as *const ()).get();
     action.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK | libc::SA_NODEFER;
     // SAFETY: the handler has the signature that SA_SIGINFO asks for and lives forever.
     unsafe { libc::sigaction(signal, &raw const action, ptr::null_mut()) };

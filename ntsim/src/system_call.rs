@@ -9,20 +9,22 @@ use core::ops::Range;
 use std::io;
 
 use libc::{BPF_ABS, BPF_JEQ, BPF_JGE, BPF_JMP, BPF_K, BPF_LD, BPF_RET, BPF_W, seccomp_data, sock_filter};
+use ntsim_core::address::Va;
+use ntsim_core::number::narrow;
 
 /// The calls of 64-bit code (`linux/audit.h`); `int 0x80` and `sysenter` make those of 32-bit code.
 const AUDIT_ARCH_X86_64: u32 = 0xC000_003E;
 
 /// Bytes of the instructions that make a system call.
-pub(super) const LENGTH: u64 = 2;
+pub(super) const LENGTH: usize = 2;
 
 /// Lets SIGSYS be raised for every system call in `images`, whose bounds are multiples of 4 GiB, and for all of
 /// 32-bit code, in every thread of the process.
 ///
 /// # Errors
 /// The host refuses filters, or another part of the process has its own in some threads only.
-pub(super) fn keep_out(images: &Range<usize>) -> io::Result<()> {
-    let [start, end] = [images.start, images.end].map(|bound| (bound >> 32) as u32);
+pub(super) fn keep_out(images: &Range<Va>) -> io::Result<()> {
+    let [start, end] = [images.start, images.end].map(|bound| narrow(bound.bits() >> 32));
     let upper = offset_of!(seccomp_data, instruction_pointer) + 4;
     let mut filter = [
         load(offset_of!(seccomp_data, arch)),
@@ -33,7 +35,7 @@ pub(super) fn keep_out(images: &Range<usize>) -> io::Result<()> {
         give(libc::SECCOMP_RET_TRAP),
         give(libc::SECCOMP_RET_ALLOW),
     ];
-    let program = libc::sock_fprog { len: filter.len() as u16, filter: filter.as_mut_ptr() };
+    let program = libc::sock_fprog { len: narrow(filter.len()), filter: filter.as_mut_ptr() };
     // SAFETY: the call takes numbers only.
     if unsafe { libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) } != 0 {
         return Err(io::Error::last_os_error());
@@ -51,7 +53,7 @@ pub(super) fn keep_out(images: &Range<usize>) -> io::Result<()> {
 
 /// Loads a part of what is known of the call.
 fn load(offset: usize) -> sock_filter {
-    sock_filter { code: (BPF_LD | BPF_W | BPF_ABS) as u16, jt: 0, jf: 0, k: offset as u32 }
+    sock_filter { code: (BPF_LD | BPF_W | BPF_ABS) as u16, jt: 0, jf: 0, k: narrow(offset) }
 }
 
 /// Skips as many instructions as the outcome says.

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use ntsim::Machine;
+use ntsim_core::address::Va;
 
 const HEADERS: &str = "/usr/share/mingw-w64/include";
 const IMPORTS: &str = "/usr/x86_64-w64-mingw32/lib/libntoskrnl.a";
@@ -78,6 +79,6 @@ fn what_is_inline_in_c_works_too() {
     assert!(words[3].parse::<u64>().unwrap().abs_diff(ntsim::sched::system_time()) < 100_000_000, "{log}");
     assert!(words[4].parse::<u64>().unwrap() <= 1, "{log}");
     let thread = ntsim::sched::current().unwrap();
-    assert_eq!(u64::from_str_radix(words[5], 16).unwrap(), core::ptr::from_ref(thread) as u64);
+    assert_eq!(u64::from_str_radix(words[5], 16).unwrap(), Va::of(core::ptr::from_ref(thread)).bits());
     assert!(machine.shutdown().is_clean());
 }

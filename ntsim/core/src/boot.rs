@@ -6,6 +6,7 @@ use core::time::Duration;
 
 use parking_lot::{Mutex, MutexGuard};
 
+use crate::address::Va;
 use crate::boundary::deepest_stack;
 use crate::loader;
 use crate::pageable;
@@ -123,7 +124,7 @@ impl<M: From<Machine>> Builder<M> {
         pageable::boot(settings.force_irql);
         subsystem::register(self.subsystems);
         let exports = subsystem::all().flat_map(|part| part.exports()).copied().flatten();
-        loader::export(exports.map(|export| ((export.module, export.name), export.address as usize)));
+        loader::export(exports.map(|export| ((export.module, export.name), Va::of(export.address))));
         sched::boot();
         let attached = sched::attach("boot");
         sched::start_processors();
@@ -193,7 +194,7 @@ impl Machine {
         drop(self.watchdog.take());
         let pool = parts.clone().flat_map(|part| part.leaks()).collect();
         if stuck.is_empty() {
-            pageable::forget(&(0..usize::MAX));
+            pageable::forget(&(Va::NULL..Va::MAX));
             // SAFETY: every thread of the machine has ended, this one is outside of its drivers.
             parts.for_each(|part| unsafe { part.release() });
             // SAFETY: as above.

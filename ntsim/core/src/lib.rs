@@ -20,6 +20,8 @@
 //! | `pageable` | memory that can be paged out |
 //! | `bugcheck` | stop codes |
 //! | `per_machine` | state that is kept per machine |
+//! | `address` | addresses in the simulated machine |
+//! | `number` | conversions between integers, with their reasons |
 
 #![cfg(not(windows))]
 #![allow(
@@ -43,10 +45,12 @@
     )
 )]
 
+pub mod address;
 pub mod boot;
 pub mod boundary;
 pub mod bugcheck;
 pub mod loader;
+pub mod number;
 pub mod pageable;
 pub mod per_machine;
 pub mod sched;

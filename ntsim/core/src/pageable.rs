@@ -15,6 +15,7 @@ use std::collections::BTreeMap;
 use libc::c_int;
 use parking_lot::Mutex;
 
+use crate::address::Va;
 use crate::per_machine::PerMachine;
 
 /// The pageable memory of one machine.
@@ -23,7 +24,7 @@ struct Pageable {
     /// Set if it is paged out.
     forced: bool,
     /// By where it begins.
-    areas: Mutex<BTreeMap<usize, Area>>,
+    areas: Mutex<BTreeMap<Va, Area>>,
     /// The number of areas that can be paged out.
     resident: AtomicUsize,
 }
@@ -39,9 +40,9 @@ struct Area {
 impl Area {
     /// # Safety
     /// The area is memory of the process.
-    unsafe fn protect(self, start: usize, protection: c_int) {
+    unsafe fn protect(self, start: Va, protection: c_int) {
         // SAFETY: the caller's promise. What loses access here gets it back in `bring_back`.
-        let done = unsafe { libc::mprotect(start as *mut c_void, self.length, protection) };
+        let done = unsafe { libc::mprotect(start.ptr::<c_void>(), self.length, protection) };
         assert_eq!(done, 0, "mprotect of pageable memory failed");
     }
 }
@@ -52,13 +53,13 @@ static PAGEABLE: PerMachine<Pageable> = PerMachine::new();
 ///
 /// # Safety
 /// It is memory of the process until [`forget`] is called for it.
-pub unsafe fn add(start: usize, length: usize, protection: c_int) {
+pub unsafe fn add(start: Va, length: usize, protection: c_int) {
     // SAFETY: the caller's promise.
     unsafe { PAGEABLE.get().add(start, length, protection) };
 }
 
 /// Forgets the areas that begin in `range`, and leaves them accessible.
-pub fn forget(range: &Range<usize>) {
+pub fn forget(range: &Range<Va>) {
     PAGEABLE.get().forget(range);
 }
 
@@ -69,19 +70,19 @@ pub(crate) fn page_out() {
 }
 
 /// Brings the memory at `address` back, if it is pageable.
-pub fn bring_back(address: usize) {
+pub fn bring_back(address: Va) {
     PAGEABLE.get().bring_back(address);
 }
 
 /// Returns whether the memory at `address` is pageable. (Blocks that the pool took from the host's heap are not
 /// here.)
-pub fn contains(address: usize) -> bool {
+pub fn contains(address: Va) -> bool {
     PAGEABLE.get().contains(address)
 }
 
 /// Returns whether the memory at `address` may have been paged out when an access to it failed; another thread
 /// may have brought it back since.
-pub fn may_be_out(address: usize) -> bool {
+pub fn may_be_out(address: Va) -> bool {
     PAGEABLE.made().is_some_and(|pageable| pageable.forced && pageable.contains(address))
 }
 
@@ -93,12 +94,12 @@ pub(crate) fn boot(forced: bool) {
 impl Pageable {
     /// # Safety
     /// As for [`add`].
-    unsafe fn add(&self, start: usize, length: usize, protection: c_int) {
+    unsafe fn add(&self, start: Va, length: usize, protection: c_int) {
         self.areas.lock().insert(start, Area { length, protection, resident: true });
         self.resident.fetch_add(usize::from(self.forced), Ordering::Release);
     }
 
-    fn forget(&self, range: &Range<usize>) {
+    fn forget(&self, range: &Range<Va>) {
         let mut areas = self.areas.lock();
         let inside: Vec<_> = areas.range(range.clone()).map(|(start, _)| *start).collect();
         for start in inside {
@@ -125,7 +126,7 @@ impl Pageable {
         }
     }
 
-    fn bring_back(&self, address: usize) {
+    fn bring_back(&self, address: Va) {
         if !self.forced {
             return;
         }
@@ -137,7 +138,7 @@ impl Pageable {
     }
 
     /// Makes an area accessible.
-    fn enter(&self, start: usize, area: Option<&mut Area>) {
+    fn enter(&self, start: Va, area: Option<&mut Area>) {
         if let Some(area) = area.filter(|area| !area.resident) {
             // SAFETY: an area is memory of the process for as long as it is here.
             unsafe { area.protect(start, area.protection) };
@@ -146,10 +147,10 @@ impl Pageable {
         }
     }
 
-    fn contains(&self, address: usize) -> bool {
+    fn contains(&self, address: Va) -> bool {
         // A crash may happen while the areas are being changed; then it does without.
         let Some(areas) = self.areas.try_lock_for(core::time::Duration::from_secs(1)) else { return false };
         let area = areas.range(..=address).next_back();
-        area.is_some_and(|(start, area)| address - start < area.length)
+        area.is_some_and(|(start, area)| address - *start < area.length)
     }
 }

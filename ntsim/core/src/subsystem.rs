@@ -7,6 +7,7 @@ use core::fmt;
 use core::ops::Range;
 
 use crate::Export;
+use crate::address::Va;
 use crate::bugcheck::Bugcheck;
 use crate::per_machine::PerMachine;
 use crate::sched::Settings;
@@ -42,7 +43,7 @@ pub trait Subsystem: Sync {
 
     /// The objects in use within `range`, which is being freed, taken out of the part's queues, so that they are not
     /// touched later.
-    fn take_live_objects(&self, _range: &Range<usize>) -> Vec<LiveObject> {
+    fn take_live_objects(&self, _range: &Range<Va>) -> Vec<LiveObject> {
         Vec::new()
     }
 
@@ -50,7 +51,7 @@ pub trait Subsystem: Sync {
     fn describe_hang(&self, _report: &mut String) {}
 
     /// The name of what lies at `address`, the same whenever a run is repeated.
-    fn name(&self, _address: u64) -> Option<String> {
+    fn name(&self, _address: Va) -> Option<String> {
         None
     }
 }
@@ -61,7 +62,7 @@ pub struct LiveObject {
     /// Its type.
     pub what: &'static str,
     /// Where it is.
-    pub address: usize,
+    pub address: Va,
     /// The bug check of Windows when it finds the object in freed memory.
     pub bugcheck: Option<Bugcheck>,
 }
@@ -125,12 +126,12 @@ pub(crate) fn all() -> impl Iterator<Item = &'static dyn Subsystem> + Clone {
 }
 
 /// The kernel objects in use within `range`, which is being freed. They are taken out of their queues.
-pub fn take_live_objects(range: &Range<usize>) -> Vec<LiveObject> {
+pub fn take_live_objects(range: &Range<Va>) -> Vec<LiveObject> {
     all().flat_map(|part| part.take_live_objects(range)).collect()
 }
 
 /// The name of what lies at `address`, if a part knows it.
-pub fn name(address: u64) -> Option<String> {
+pub fn name(address: Va) -> Option<String> {
     all().find_map(|part| part.name(address))
 }
 

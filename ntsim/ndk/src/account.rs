@@ -4,7 +4,9 @@ use core::fmt;
 use core::ptr;
 use std::sync::Arc;
 
+use ntsim_core::address::Va;
 use ntsim_core::loader::image_at;
+use ntsim_core::number::{ToUsize, narrow};
 use sys::explain::{
     EXPLAIN_DISPATCH, EXPLAIN_EXTENSION, EXPLAIN_KIND, EXPLAIN_REASON, EXPLAIN_VERSION, FN_EXPLAIN,
 };
@@ -28,7 +30,7 @@ pub enum Reason {
         /// Its kind; none if the provider names a kind that does not exist.
         kind: Option<Kind>,
         /// The consumer's handle.
-        handle: usize,
+        handle: Va,
         /// Set if its own close is pending.
         closing: bool,
     },
@@ -50,23 +52,23 @@ pub(super) fn of(shadow: &Arc<Shadow>) -> Option<Vec<Reason>> {
     let nothing = EXPLAIN_REASON { Kind: EXPLAIN_KIND(0), Closing: 0, Number: 0, Handle: 0 };
     let mut reasons = [nothing; MOST];
     let mut count = 0;
-    let object = ptr::with_exposed_provenance_mut::<NDK_ADAPTER>(adapter.handle);
+    let object = adapter.handle.ptr::<NDK_ADAPTER>();
     let room = reasons.as_mut_ptr();
     // SAFETY: the adapter has not gone, and there is room for as many reasons as are asked for.
     let status = bracket::into_provider("Explain", || unsafe {
-        explain(object, shadow.handle, room, MOST as u32, &raw mut count)
+        explain(object, shadow.handle.get(), room, narrow(MOST), &raw mut count)
     });
-    NT_SUCCESS(status).then(|| reasons.iter().take(count as usize).filter_map(reason).collect())
+    NT_SUCCESS(status).then(|| reasons.iter().take(count.to_usize()).filter_map(reason).collect())
 }
 
 /// The extension's function.
 fn function(adapter: &Arc<Shadow>) -> Option<FN_EXPLAIN> {
     let query = adapter.extension_query()?;
     // A driver that was unloaded with an adapter open answers nothing any more.
-    if image_at(query as usize as u64).is_some_and(|image| !image.is_loaded()) {
+    if image_at(Va::of(query as *const ())).is_some_and(|image| !image.is_loaded()) {
         return None;
     }
-    let object = ptr::with_exposed_provenance_mut(adapter.handle);
+    let object = adapter.handle.ptr();
     let mut interface = NDK_EXTENSION_INTERFACE { Dispatch: ptr::null() };
     let place = &raw mut interface;
     // SAFETY: the adapter has not gone; the identifier and the interface live during the call.
@@ -86,7 +88,7 @@ fn reason(raw: &EXPLAIN_REASON) -> Option<Reason> {
         EXPLAIN_KIND::CLOSE_CALL => Reason::CloseCall,
         EXPLAIN_KIND::SUCCESSOR => Reason::Successor {
             kind: Kind::ALL.into_iter().find(|kind| kind.object_type() == raw.object_type()),
-            handle: raw.Handle,
+            handle: Va::new(raw.Handle),
             closing: raw.Closing != 0,
         },
         EXPLAIN_KIND::NAMELESS => Reason::Nameless(raw.Number),

@@ -4,6 +4,7 @@ use core::sync::atomic::{AtomicU32, Ordering};
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use ntsim_core::address::Va;
 use parking_lot::Mutex;
 use sys::ndk::*;
 
@@ -33,7 +34,7 @@ pub(super) struct Adapter {
     /// Kinds of descendants whose extension query has been tried, one bit each.
     pub(super) queried: AtomicU32,
     /// Logical address mappings that are not released, by address.
-    pub(super) mappings: Mutex<HashSet<usize>>,
+    pub(super) mappings: Mutex<HashSet<Va>>,
     close: Mutex<Option<CloseHandler>>,
 }
 
@@ -44,7 +45,7 @@ pub fn open_adapter(requested: NDK_VERSION, opened: Opened) -> Option<*mut NDK_A
     let Opened { adapter, close } = opened;
     let checks = layer().checks_for(requested);
     if checks == Checks::None {
-        layer().unchecked.lock().insert(adapter.addr(), close);
+        layer().unchecked.lock().insert(Va::of(adapter), close);
         return Some(adapter);
     }
     let part = Part::Adapter(Adapter {
@@ -76,7 +77,7 @@ pub fn open_adapter(requested: NDK_VERSION, opened: Opened) -> Option<*mut NDK_A
 
 /// Closes an adapter for its consumer; returns when the provider's handler has. PASSIVE_LEVEL.
 pub fn close_adapter(adapter: *mut NDK_ADAPTER) {
-    let unchecked = layer().unchecked.lock().remove(&adapter.addr());
+    let unchecked = layer().unchecked.lock().remove(&Va::of(adapter));
     if let Some(close) = unchecked {
         close(adapter);
         return;

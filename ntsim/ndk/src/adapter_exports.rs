@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use ntsim_core::address::Va;
 use ntsim_core::exports;
 use sys::ndk::*;
 use sys::sockaddr::SOCKADDR;
@@ -160,7 +161,7 @@ exports! {
         offset: *mut ULONG,
     ) -> NTSTATUS {
         let (call, build) = enter!(adapter, NdkBuildLAM);
-        let (shadow, at) = (Arc::clone(&call.shadow), mapping.addr());
+        let (shadow, at) = (Arc::clone(&call.shadow), Va::of(mapping));
         let then = Box::new(move |status| {
             if let (true, Part::Adapter(part)) = (NT_SUCCESS(status), &shadow.part) {
                 part.mappings.lock().insert(at);
@@ -182,7 +183,7 @@ exports! {
     fn NdkReleaseLAM(adapter: *mut NDK_ADAPTER, mapping: *mut NDK_LOGICAL_ADDRESS_MAPPING) {
         let (call, release) = enter!(adapter, NdkReleaseLAM, else return);
         let Part::Adapter(part) = &call.shadow.part else { return };
-        if !part.mappings.lock().remove(&mapping.addr()) {
+        if !part.mappings.lock().remove(&Va::of(mapping)) {
             found(rules::HANDLE_INVALID, format!("{} was given {mapping:p}, which is no mapping", call.name));
             return;
         }

@@ -9,6 +9,7 @@
 
 use std::sync::{Arc, Weak};
 
+use ntsim_core::number::ToUsize;
 use parking_lot::Mutex;
 use sys::sockaddr::{ADDRESS_FAMILY, AF_INET, AF_INET6, SOCKADDR, SOCKADDR_IN, SOCKADDR_IN6};
 use sys::wdm::ULONG;
@@ -32,7 +33,7 @@ impl Address {
     /// # Safety
     /// `at` is null or points to `length` bytes.
     pub(super) unsafe fn read(shadow: &Shadow, at: *const SOCKADDR, length: ULONG) -> Option<Self> {
-        let length = length as usize;
+        let length = length.to_usize();
         if at.is_null() || length < size_of::<SOCKADDR>() {
             return None;
         }

@@ -65,7 +65,7 @@ pub(super) fn into_consumer<R: 'static>(name: &'static str, call: impl FnOnce() 
     if held > outer {
         found(
             rules::CALLBACK_UNDER_LOCK,
-            format!("{name} is called with the spin lock at {:#x} held", last.unwrap_or(0)),
+            format!("{name} is called with the spin lock at {:#x} held", last.unwrap_or_default()),
         );
     }
     within(Side::Consumer, name, call)

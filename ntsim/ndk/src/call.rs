@@ -3,6 +3,8 @@
 use core::marker::PhantomData;
 use std::sync::Arc;
 
+use ntsim_core::address::Va;
+
 use super::kind::Object;
 use super::shadow::{Shadow, Stage};
 use super::{bracket, found, layer, rules};
@@ -55,7 +57,7 @@ impl<T: Object> Call<T> {
 
 /// The open object that a consumer means by `object`; `None`, with a finding, if there is none.
 pub(super) fn open<T: Object>(object: *mut T, name: &'static str) -> Option<Arc<Shadow>> {
-    let Some(shadow) = layer().objects.find(object.addr()) else {
+    let Some(shadow) = layer().objects.find(Va::of(object)) else {
         found(rules::HANDLE_INVALID, format!("{name} was given {object:p}, which is no object"));
         return None;
     };

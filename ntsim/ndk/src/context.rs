@@ -9,6 +9,7 @@ use core::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, OnceLock};
 
+use ntsim_core::number::{ToU64, ToUsize};
 use parking_lot::Mutex;
 use sys::wdm::PVOID;
 
@@ -53,7 +54,7 @@ pub(super) struct Contexts {
 
 impl Contexts {
     fn shard(&self, id: u64) -> &Mutex<HashMap<u64, Arc<Context>>> {
-        &self.live[(id % 16) as usize]
+        &self.live[(id % 16).to_usize()]
     }
 
     /// A context for a callback of `subject`, or of an object that does not exist yet.
@@ -79,7 +80,7 @@ impl Contexts {
     ///
     /// `None`, with a finding, if there is none: the callback must not reach the consumer.
     pub(super) fn find(&self, context: PVOID, callback: &'static str) -> Option<Arc<Context>> {
-        let id = context.addr() as u64;
+        let id = context.addr().to_u64();
         let live = self.shard(id).lock().get(&id).cloned();
         let Some(live) = live else {
             self.report_ended(id, callback);
@@ -148,7 +149,7 @@ impl Contexts {
 impl Context {
     /// Returns the context that the provider gets in place of the consumer's.
     pub(super) fn pointer(&self) -> PVOID {
-        ptr::without_provenance_mut(self.id as usize)
+        ptr::without_provenance_mut(self.id.to_usize())
     }
 
     /// The object whose callback it is. For an event that is registered by a create: once that is done.

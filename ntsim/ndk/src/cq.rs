@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use ntsim_core::exports;
+use ntsim_core::number::ToUsize;
 use ntsim_core::sched;
 use parking_lot::Mutex;
 use sys::ndk::*;
@@ -100,7 +101,7 @@ unsafe fn poll<R: Entry>(
     } else if taken != 0 {
         cq.taken.fetch_add(taken, Ordering::Relaxed);
         // SAFETY: the provider says that it filled so many, and there is room for them.
-        let results = unsafe { core::slice::from_raw_parts_mut(results, taken as usize) };
+        let results = unsafe { core::slice::from_raw_parts_mut(results, taken.to_usize()) };
         cq.arm.took(results.iter().map(Entry::status), sched::now);
         results.iter_mut().for_each(|result| result::take(&call.shadow, cq, result));
     }

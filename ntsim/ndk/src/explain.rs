@@ -5,6 +5,7 @@ use core::sync::atomic::Ordering;
 use core::time::Duration;
 use std::sync::Arc;
 
+use ntsim_core::address::Va;
 use ntsim_core::sched;
 
 use super::account::{self, Reason};
@@ -19,7 +20,7 @@ pub struct PendingClose {
     /// Its kind.
     pub kind: Kind,
     /// The consumer's handle.
-    pub handle: usize,
+    pub handle: Va,
     /// The time since the close was called.
     pub since: Duration,
     /// The objects that it has to outlive, and that are not closed.
@@ -38,7 +39,7 @@ pub struct Successor {
     /// Its kind.
     pub kind: Kind,
     /// The consumer's handle.
-    pub handle: usize,
+    pub handle: Va,
     /// Set if its own close has been called, and is pending too.
     pub closing: bool,
 }

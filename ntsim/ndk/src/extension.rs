@@ -4,6 +4,7 @@ use core::ptr;
 use core::sync::atomic::Ordering;
 use std::sync::Arc;
 
+use ntsim_core::address::Va;
 use ntsim_core::exports;
 use sys::ndk::{NDK_EXTENSION_INTERFACE, NDK_OBJECT_HEADER, NDK_VERSION};
 use sys::status::{NT_SUCCESS, NTSTATUS, STATUS_INVALID_HANDLE, STATUS_NOT_SUPPORTED};
@@ -29,7 +30,7 @@ pub(super) fn probe(shadow: &Arc<Shadow>) {
     if adapter.queried.fetch_or(bit, Ordering::Relaxed) & bit != 0 {
         return;
     }
-    let object = ptr::with_exposed_provenance_mut(shadow.handle);
+    let object = shadow.handle.ptr();
     let mut interface = NDK_EXTENSION_INTERFACE { Dispatch: ptr::null() };
     let interface = &raw mut interface;
     // SAFETY: the object is open; the identifier and the interface live during the call.
@@ -57,7 +58,7 @@ exports! {
     ) -> NTSTATUS {
         const NAME: &str = "NdkQueryExtension";
         bracket::entered_by_consumer(NAME);
-        let Some(shadow) = layer().objects.find(object.addr()) else {
+        let Some(shadow) = layer().objects.find(Va::of(object)) else {
             found(rules::HANDLE_INVALID, format!("{NAME} was given {object:p}, which is no object"));
             return STATUS_INVALID_HANDLE;
         };

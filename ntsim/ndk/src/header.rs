@@ -1,9 +1,9 @@
 //! The part of an object that provider and layer share: header, dispatch pointer, dispatch table.
 
 use core::mem::offset_of;
-use core::ptr;
 use std::sync::Arc;
 
+use ntsim_core::address::Va;
 use sys::ndk::{NDK_OBJECT_HEADER, NDK_VERSION};
 use sys::wdm::PVOID;
 
@@ -14,9 +14,9 @@ use super::{found, rules};
 /// Checks what a create promises of its object; `None` if the object can't be worked with.
 pub(super) fn check_new<T: Object>(
     head: &NDK_OBJECT_HEADER,
-    handle: usize,
+    handle: Va,
     adapter: Option<&Arc<Shadow>>,
-    dispatch: usize,
+    dispatch: Va,
 ) -> Option<()> {
     let kind = T::KIND;
     if head.ObjectType != kind.object_type() {
@@ -41,7 +41,7 @@ pub(super) fn check_new<T: Object>(
         );
     }
     let slots = kind.slots(head.Version);
-    let table = ptr::with_exposed_provenance::<usize>(dispatch);
+    let table = dispatch.ptr::<usize>().cast_const();
     if table.is_null() || !table.is_aligned() {
         found(
             rules::DISPATCH_INCOMPLETE,
@@ -66,16 +66,16 @@ pub(super) fn words_at<T: Object>(object: *mut T) -> *mut [PVOID; 4] {
 }
 
 /// An object's dispatch pointer.
-pub(super) fn dispatch_of<T: Object>(object: *mut T) -> usize {
+pub(super) fn dispatch_of<T: Object>(object: *mut T) -> Va {
     let at = object.wrapping_byte_add(size_of::<NDK_OBJECT_HEADER>());
     // SAFETY: the caller has a live object; by the contract of `Object` the pointer follows the header.
-    unsafe { at.cast::<usize>().read() }
+    Va::new(unsafe { at.cast::<usize>().read() })
 }
 
 /// Points an object to another table.
-pub(super) fn set_dispatch<T: Object>(object: *mut T, table: usize) {
+pub(super) fn set_dispatch<T: Object>(object: *mut T, table: Va) {
     let at = object.wrapping_byte_add(size_of::<NDK_OBJECT_HEADER>());
     // SAFETY: the caller has a live object; by the contract of `Object` the pointer follows the header,
     // and the interface lets the layer set it.
-    unsafe { at.cast::<usize>().write(table) };
+    unsafe { at.cast::<usize>().write(table.get()) };
 }

@@ -107,6 +107,7 @@ pub use kind::Kind;
 pub use statistics::{Closes, Statistics};
 
 use ntsim_core::Export;
+use ntsim_core::address::Va;
 use ntsim_core::per_machine::PerMachine;
 use ntsim_core::subsystem::Subsystem;
 use ntsim_core::verifier::{self, Finding};
@@ -177,7 +178,7 @@ struct Layer {
     /// An index into [`CHECKS`].
     checks: AtomicUsize,
     /// Adapters that were handed over unchecked.
-    unchecked: Mutex<HashMap<usize, adapter::CloseHandler>>,
+    unchecked: Mutex<HashMap<Va, adapter::CloseHandler>>,
     tokens: token::Tokens,
     endpoints: address::Endpoints,
     notification_limit: NotificationLimit,

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use ntsim_core::address::Va;
 use parking_lot::RwLock;
 
 use super::shadow::{Shadow, Stage};
@@ -10,21 +11,21 @@ use super::shadow::{Shadow, Stage};
 /// The objects of a machine, in shards so that data paths on several processors don't meet.
 #[derive(Default)]
 pub(super) struct Objects {
-    shards: [RwLock<HashMap<usize, Arc<Shadow>>>; 16],
+    shards: [RwLock<HashMap<Va, Arc<Shadow>>>; 16],
 }
 
 impl Objects {
-    fn shard(&self, handle: usize) -> &RwLock<HashMap<usize, Arc<Shadow>>> {
-        &self.shards[(handle >> 6) % 16]
+    fn shard(&self, handle: Va) -> &RwLock<HashMap<Va, Arc<Shadow>>> {
+        &self.shards[(handle.get() >> 6) % 16]
     }
 
     /// The object with this handle, if there is one that is not closed.
-    pub(super) fn find(&self, handle: usize) -> Option<Arc<Shadow>> {
+    pub(super) fn find(&self, handle: Va) -> Option<Arc<Shadow>> {
         self.shard(handle).read().get(&handle).cloned()
     }
 
     /// Returns whether the handle is that of an object which the consumer has not closed.
-    pub(super) fn is_open(&self, handle: usize) -> bool {
+    pub(super) fn is_open(&self, handle: Va) -> bool {
         self.find(handle).is_some_and(|shadow| shadow.stage() == Stage::Open)
     }
 

@@ -4,6 +4,7 @@ use core::ptr;
 use std::sync::Arc;
 
 use ntsim_core::exports;
+use ntsim_core::number::ToUsize;
 use sys::ndk::*;
 use sys::status::{NTSTATUS, STATUS_INVALID_HANDLE};
 use sys::wdm::{BOOLEAN, GROUP_AFFINITY, PVOID, UINT32, ULONG};
@@ -38,7 +39,7 @@ fn qp_prospect(
     };
     let prospect = Prospect::new(Part::Qp(part), antecedents);
     let context = match call.shadow.checks {
-        Checks::Full => ptr::without_provenance_mut(prospect.serial as usize),
+        Checks::Full => ptr::without_provenance_mut(prospect.serial.to_usize()),
         Checks::Lifetimes | Checks::None => context,
     };
     (prospect, context)

@@ -1,5 +1,6 @@
 //! Posting a work request: what all posts have in common.
 
+use ntsim_core::number::ToUsize;
 use sys::ndk::*;
 use sys::status::{NT_SUCCESS, NTSTATUS, STATUS_PENDING};
 use sys::wdm::{PVOID, ULONG};
@@ -37,7 +38,7 @@ pub(super) unsafe fn hopeless(
         return None;
     }
     // SAFETY: the caller vouches for it.
-    let sgl = unsafe { core::slice::from_raw_parts(sgl, count as usize) };
+    let sgl = unsafe { core::slice::from_raw_parts(sgl, count.to_usize()) };
     let adapter = shadow.adapter_serial();
     sgl.iter()
         .any(|entry| entry.Length != 0 && layer().tokens.is_stale(adapter, entry.MemoryRegionToken))

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use ntsim_core::address::Va;
 use ntsim_core::exports;
 use sys::ndk::*;
 use sys::status::{NTSTATUS, STATUS_INVALID_HANDLE};
@@ -208,7 +209,7 @@ exports! {
         flags: ULONG,
     ) -> NTSTATUS {
         let (call, invalidate) = enter!(qp, NdkInvalidate);
-        let named = layer().objects.find(memory.addr()).filter(|one| one.stage() == Stage::Open);
+        let named = layer().objects.find(Va::of(memory)).filter(|one| one.stage() == Stage::Open);
         let Some(named) = named else {
             found(rules::HANDLE_INVALID, format!("{} was given {memory:p}, which is not open", call.name));
             return STATUS_INVALID_HANDLE;

@@ -3,6 +3,7 @@
 use core::ptr;
 use std::sync::Arc;
 
+use ntsim_core::number::Low;
 use ntsim_core::sched;
 use sys::ndk::*;
 use sys::status::NTSTATUS;
@@ -67,7 +68,7 @@ impl Entry for NDK_RESULT_EX {
 
     fn invalidated(&self) -> Option<u32> {
         let invalidates = self.Type == NDK_OPERATION_TYPE::NdkOperationTypeReceiveAndInvalidate;
-        invalidates.then_some(self.TypeSpecificCompletionOutput as u32)
+        invalidates.then_some(self.TypeSpecificCompletionOutput.low_u32())
     }
 }
 

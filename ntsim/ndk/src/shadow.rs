@@ -12,6 +12,8 @@ use core::ptr;
 use core::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
 use std::sync::Arc;
 
+use ntsim_core::address::Va;
+use ntsim_core::number::ToUsize;
 use ntsim_core::sched;
 use parking_lot::Mutex;
 use sys::ndk::{NDK_FN_QUERY_EXTENSION_INTERFACE, NDK_OBJECT_HEADER, NDK_VERSION};
@@ -57,14 +59,14 @@ pub(super) struct Shadow {
     /// Number of the object, from 1; never reused.
     pub(super) serial: u32,
     /// The consumer's handle: the address of the provider's object.
-    pub(super) handle: usize,
+    pub(super) handle: Va,
     /// The version that the object's header states.
     pub(super) version: NDK_VERSION,
     pub(super) checks: Checks,
     /// The provider's table.
-    dispatch: usize,
+    dispatch: Va,
     /// The layer's table.
-    table: usize,
+    table: Va,
     /// The adapter that it descends from; the adapter has none.
     adapter: Option<Arc<Self>>,
     stage: AtomicU8,
@@ -122,7 +124,7 @@ impl Shadow {
             found(rules::OBJECT_HEADER, format!("a new {} has the handle {object:p}", T::KIND));
             return None;
         }
-        if layer().objects.is_open(object.addr()) {
+        if layer().objects.is_open(Va::of(object)) {
             found(
                 rules::OBJECT_HEADER,
                 format!("a new {} has the handle {object:p} of one still open", T::KIND),
@@ -132,16 +134,16 @@ impl Shadow {
         // SAFETY: the provider says that this is an object of the type, whose first member is its header.
         let head = unsafe { header.read() };
         let dispatch = dispatch_of(object);
-        check_new::<T>(&head, object.addr(), adapter, dispatch)?;
+        check_new::<T>(&head, Va::of(object), adapter, dispatch)?;
 
         let shadow = Arc::new(Self {
             kind: T::KIND,
             serial: prospect.serial,
-            handle: object.addr(),
+            handle: Va::of(object),
             version: head.Version,
             checks,
             dispatch,
-            table: tables::of(T::KIND, checks).addr(),
+            table: Va::of(tables::of(T::KIND, checks)),
             adapter: adapter.cloned(),
             stage: AtomicU8::new(0),
             closing_since: AtomicU64::new(0),
@@ -172,13 +174,13 @@ impl Shadow {
     /// The provider's table for this object.
     pub(super) fn dispatch<T: Object>(&self) -> *const T::Dispatch {
         assert_eq!(self.kind, T::KIND, "a shadow's kind is that of its handle's type");
-        ptr::with_exposed_provenance(self.dispatch)
+        self.dispatch.ptr()
     }
 
     /// The provider's extension query: the first function of an adapter, the second of everything else.
     pub(super) fn extension_query(&self) -> Option<NDK_FN_QUERY_EXTENSION_INTERFACE> {
         let slot = usize::from(self.kind != Kind::Adapter);
-        let table = ptr::with_exposed_provenance::<Option<NDK_FN_QUERY_EXTENSION_INTERFACE>>(self.dispatch);
+        let table = self.dispatch.ptr::<Option<NDK_FN_QUERY_EXTENSION_INTERFACE>>();
         // SAFETY: every table has at least these two, and an extension query in this one.
         unsafe { table.wrapping_add(slot).read() }
     }
@@ -218,13 +220,13 @@ impl Shadow {
 
     /// Returns the values of the header's reserved words while the object is open.
     fn words(&self) -> [PVOID; 4] {
-        let serial = self.serial as usize;
-        [serial, !serial, self.dispatch, !self.dispatch].map(ptr::with_exposed_provenance_mut)
+        let (serial, dispatch) = (self.serial.to_usize(), self.dispatch.get());
+        [serial, !serial, dispatch, !dispatch].map(ptr::with_exposed_provenance_mut)
     }
 
     /// Checks that the provider left the layer's part of the object alone. The object must be open.
     pub(super) fn check_header(&self) {
-        let object = ptr::with_exposed_provenance_mut::<sys::ndk::NDK_MR>(self.handle);
+        let object = self.handle.ptr::<sys::ndk::NDK_MR>();
         // SAFETY: the object is open, so its memory is the provider's to keep; all types begin alike.
         let words = unsafe { words_at(object).read() };
         if words != self.words() || dispatch_of(object) != self.table {

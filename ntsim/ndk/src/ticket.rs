@@ -2,6 +2,7 @@
 
 use core::ptr;
 
+use ntsim_core::number::{Low, ToU64, ToUsize, narrow};
 use sys::wdm::PVOID;
 
 /// The queue of a QP, or of an SRQ, that a request stands in.
@@ -29,14 +30,14 @@ impl Ticket {
     pub(super) fn pointer(self) -> PVOID {
         let side = if self.side == Side::Receive { NUMBERS } else { 0 };
         let low = u64::from((self.number % NUMBERS) | side);
-        ptr::without_provenance_mut(((u64::from(self.object) << 32) | low) as usize)
+        ptr::without_provenance_mut(((u64::from(self.object) << 32) | low).to_usize())
     }
 
     /// The ticket that a result's request context is, if it is one.
     pub(super) fn of(context: PVOID) -> Self {
-        let bits = context.addr() as u64;
-        let side = if bits as u32 & NUMBERS == 0 { Side::Initiator } else { Side::Receive };
-        Self { object: (bits >> 32) as u32, side, number: bits as u32 % NUMBERS }
+        let bits = context.addr().to_u64();
+        let side = if bits.low_u32() & NUMBERS == 0 { Side::Initiator } else { Side::Receive };
+        Self { object: narrow(bits >> 32), side, number: bits.low_u32() % NUMBERS }
     }
 }
 

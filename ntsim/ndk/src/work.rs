@@ -6,6 +6,7 @@
 
 use std::collections::VecDeque;
 
+use ntsim_core::number::{ToUsize, narrow};
 use parking_lot::Mutex;
 use sys::ndk::NDK_OPERATION_TYPE;
 use sys::status::{NT_SUCCESS, NTSTATUS};
@@ -72,7 +73,7 @@ impl Queue {
     pub(super) fn post(&self, request: Request) -> u32 {
         let mut state = self.state.lock();
         state.entries.push_back((request, Stage::Posting));
-        state.first.wrapping_add(state.entries.len() as u32 - 1) % NUMBERS
+        state.first.wrapping_add(narrow::<u32, _>(state.entries.len()) - 1) % NUMBERS
     }
 
     /// The provider accepted or refused a request; the rule that broke.
@@ -147,7 +148,7 @@ impl Queue {
 impl State {
     /// Where the request of that number is, if it is not over yet.
     fn index(&self, number: u32) -> Option<usize> {
-        let at = (number.wrapping_sub(self.first) % NUMBERS) as usize;
+        let at = (number.wrapping_sub(self.first) % NUMBERS).to_usize();
         (at < self.entries.len()).then_some(at)
     }
 

@@ -5,7 +5,9 @@ use core::time::Duration;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use ntsim_core::address::Va;
 use ntsim_core::boundary;
+use ntsim_core::number::{ToUsize, narrow};
 use ntsim_core::sched::{self, Atomics, Played, Schedule, Strategy};
 
 use super::SUCCEED;
@@ -26,7 +28,7 @@ type Body<'a> = dyn Fn(&mut Function) + 'a;
 
 /// The image with an entry point that succeeds, and these functions, of which the first is number 1.
 fn image(folder: &Path, name: &str, functions: &[&Body<'_>]) -> PathBuf {
-    let entry = |f: &mut Function| _ = f.set_unload(functions.len() as u32 + 1).raw(SUCCEED);
+    let entry = |f: &mut Function| _ = f.set_unload(narrow::<u32, _>(functions.len()) + 1).raw(SUCCEED);
     let nothing = |_: &mut Function| {};
     let mut all: Vec<&Body<'_>> = vec![&entry];
     all.extend(functions);
@@ -35,14 +37,14 @@ fn image(folder: &Path, name: &str, functions: &[&Body<'_>]) -> PathBuf {
 }
 
 /// Calls function `number` of the driver and returns its result.
-fn call(base: usize, number: u32) -> u32 {
-    let function = (base + (TEXT + STRIDE * number) as usize) as *const ();
+fn call(base: Va, number: u32) -> u32 {
+    let function = (base + (TEXT + STRIDE * number).to_usize()).ptr::<()>();
     let function: unsafe extern "win64" fn() -> u32 = unsafe { core::mem::transmute(function) };
     boundary::call_driver("Function", || unsafe { function() })
 }
 
 fn variable(driver: &Driver) -> u32 {
-    unsafe { ((driver.image().base + VARIABLE as usize) as *const u32).read_volatile() }
+    unsafe { (driver.image().base + VARIABLE.to_usize()).ptr::<u32>().read_volatile() }
 }
 
 fn boot(seed: u64, strategy: Strategy, atomics: Atomics) -> Machine {
@@ -173,7 +175,7 @@ fn image_on_a_machine_without_a_schedule_is_as_in_its_file() {
     let path = image(folder.path(), "plain.sys", &[&count]);
     let machine = Machine::builder().boot();
     let driver = machine.load(&path).unwrap();
-    let code = (driver.image().base + (TEXT + STRIDE) as usize) as *const [u8; 17];
+    let code = (driver.image().base + (TEXT + STRIDE).to_usize()).ptr::<[u8; 17]>();
     let code = unsafe { code.read_volatile() };
     assert!(code.ends_with(&[0x8B, 0x08, 0xFF, 0xC1, 0x87, 0x08]), "{code:x?}");
     drop(driver);

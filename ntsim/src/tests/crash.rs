@@ -11,6 +11,7 @@ use nt::ke::{
     KeAcquireSpinLockAtDpcLevel, KeAcquireSpinLockRaiseToDpc, KeGetCurrentIrql, KeInitializeDpc,
     KeInitializeTimer, KeReleaseSpinLock, KeReleaseSpinLockFromDpcLevel, KeSetTimerEx,
 };
+use ntsim_core::address::Va;
 use ntsim_core::sched::{self, Atomics, Irql, Schedule, Strategy};
 use sys::wdm::{KDPC, KTIMER};
 
@@ -329,13 +330,13 @@ fn threads_that_wait_for_each_other_are_found_at_once_under_a_schedule() {
         for seed in 0.. {
             let schedule = Schedule::seeded(seed, Strategy::Random).traced(100);
             let machine = Machine::builder().schedule(schedule).boot();
-            let locks = [0_usize; 2].map(|free| Box::leak(Box::new(free)) as *mut usize as usize);
-            let take = |first: usize, second: usize| {
+            let locks = [0_usize; 2].map(|free| Va::of(Box::leak(Box::new(free))));
+            let take = |first: Va, second: Va| {
                 move || unsafe {
-                    let old = KeAcquireSpinLockRaiseToDpc(first as *mut usize);
-                    KeAcquireSpinLockAtDpcLevel(second as *mut usize);
-                    KeReleaseSpinLockFromDpcLevel(second as *mut usize);
-                    KeReleaseSpinLock(first as *mut usize, old);
+                    let old = KeAcquireSpinLockRaiseToDpc(first.ptr());
+                    KeAcquireSpinLockAtDpcLevel(second.ptr());
+                    KeReleaseSpinLockFromDpcLevel(second.ptr());
+                    KeReleaseSpinLock(first.ptr(), old);
                 }
             };
             sched::spawn("backwards", take(locks[1], locks[0])).unwrap();

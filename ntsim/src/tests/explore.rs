@@ -11,6 +11,7 @@ use nt::ke::{
     KeAcquireSpinLockRaiseToDpc, KeFlushQueuedDpcs, KeInitializeDpc, KeInitializeTimer, KeReleaseSpinLock,
     KeSetTimer, KeWaitForSingleObject,
 };
+use ntsim_core::address::Va;
 use ntsim_core::sched::{self, Schedule, Strategy, Thread, Trace};
 use sys::wdm::{KDPC, KSPIN_LOCK, KTIMER, KWAIT_REASON, KernelMode};
 
@@ -35,15 +36,15 @@ fn busy(seed: u64, strategy: Strategy) -> Report {
     let machine = boot(seed, strategy);
     let lock = Arc::new(AtomicU32::new(0));
     let word: &'static mut KSPIN_LOCK = Box::leak(Box::new(0));
-    let word = ptr::from_mut(word) as usize;
+    let word = Va::of(ptr::from_mut(word));
     let body = move || {
         for _ in 0..5 {
             unsafe {
-                let old = KeAcquireSpinLockRaiseToDpc(word as *mut KSPIN_LOCK);
+                let old = KeAcquireSpinLockRaiseToDpc(word.ptr::<KSPIN_LOCK>());
                 assert_eq!(lock.fetch_add(1, Ordering::Relaxed), 0);
                 sched::point();
                 lock.fetch_sub(1, Ordering::Relaxed);
-                KeReleaseSpinLock(word as *mut KSPIN_LOCK, old);
+                KeReleaseSpinLock(word.ptr::<KSPIN_LOCK>(), old);
             }
             sleep();
         }

@@ -13,7 +13,9 @@ mod wdf_stub;
 use core::ptr;
 
 use nt::ex::{self, Faults};
+use ntsim_core::address::Va;
 use ntsim_core::loader::{self, Frame, LoadError};
+use ntsim_core::number::ToUsize;
 
 use self::program::{DATA, STRING, TEXT_OF_STRING, write};
 use crate::Machine;
@@ -22,12 +24,12 @@ use crate::Machine;
 const SUCCEED: &[u8] = &[0x31, 0xC0];
 
 /// The permissions of the page at `address`, as the host lists them.
-fn permissions(address: usize) -> String {
+fn permissions(address: Va) -> String {
     let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
     let line = maps.lines().find(|line| {
         let (start, end) = line.split_once(' ').unwrap().0.split_once('-').unwrap();
         (usize::from_str_radix(start, 16).unwrap()..usize::from_str_radix(end, 16).unwrap())
-            .contains(&address)
+            .contains(&address.get())
     });
     line.unwrap().split(' ').nth(1).unwrap()[..3].into()
 }
@@ -44,9 +46,9 @@ fn an_image_is_relocated_bound_protected_and_entered() {
     let driver = machine.load(&path).unwrap();
     assert_eq!(machine.log(), [TEXT_OF_STRING.replace("%s", TEXT_OF_STRING)]);
     let base = driver.image().base;
-    let data = (base + DATA as usize) as *const usize;
+    let data = (base + DATA.to_usize()).ptr::<usize>();
     let (cookie, pointer) = unsafe { (*data, *data.add(1)) };
-    assert_eq!(pointer, base + DATA as usize);
+    assert_eq!(pointer, (base + DATA.to_usize()).get());
     assert!(cookie != 0x2B99_2DDF_A232 && cookie >> 48 == 0);
     let sections = [0, 0x1000, 0x2000, 0x3000, 0x4000].map(|rva| permissions(base + rva));
     // The last, that of relocations, is discarded once the entry point has succeeded.
@@ -64,7 +66,7 @@ fn two_images_are_loaded_beside_each_other() {
         .map(|name| write(folder.path(), name, &[], &[&|f| _ = f.set_unload(1).raw(SUCCEED), &|_| {}]));
     let machine = Machine::builder().boot();
     let drivers = paths.map(|path| machine.load(path).unwrap());
-    assert!(!drivers[0].image().contains(drivers[1].image().base as u64));
+    assert!(!drivers[0].image().contains(drivers[1].image().base));
     drop(drivers);
     assert!(machine.shutdown().is_clean());
 }
@@ -163,7 +165,7 @@ fn a_finding_has_the_stack_of_the_driver() {
     );
     let machine = Machine::builder().boot();
     let driver = machine.load(&path).unwrap();
-    let base = driver.image().base as u64;
+    let base = driver.image().base;
     driver.unload();
     let finding = machine.shutdown().findings.remove(0);
     let addresses: Vec<_> = finding
@@ -171,7 +173,7 @@ fn a_finding_has_the_stack_of_the_driver() {
         .iter()
         .map(|frame| match frame {
             Frame::Kernel(_) => 0,
-            Frame::Driver { address, .. } => (address - base) / u64::from(program::STRIDE) - 0x10,
+            Frame::Driver { address, .. } => (*address - base) / program::STRIDE.to_usize() - 0x10,
         })
         .collect();
     assert_eq!(finding.stack[0], Frame::Kernel("KeLowerIrql"));

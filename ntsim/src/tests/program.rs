@@ -33,6 +33,11 @@ pub(super) const RAX_TO_RDX: &[u8] = &[0x48, 0x89, 0xC2];
 /// The imports of an image, as (module, function).
 pub(super) type Imports<'a> = &'a [(&'a str, &'a str)];
 
+/// A length as a field of an image holds it.
+fn size(length: usize) -> u32 {
+    u32::try_from(length).unwrap()
+}
+
 /// One function's machine code.
 pub(super) struct Function {
     code: Vec<u8>,
@@ -97,7 +102,7 @@ impl Function {
     }
 
     fn relative(&mut self, target: u32) -> &mut Self {
-        let next = self.start + self.code.len() as u32 + 4;
+        let next = self.start + size(self.code.len()) + 4;
         self.raw(&target.wrapping_sub(next).to_le_bytes())
     }
 }
@@ -112,7 +117,7 @@ pub(super) fn write(
 ) -> PathBuf {
     let mut text = Vec::new();
     for body in functions {
-        let start = TEXT + text.len() as u32;
+        let start = TEXT + size(text.len());
         let mut function = Function { code: vec![0x48, 0x83, 0xEC, FRAME], start };
         body(&mut function);
         function.raw(&[0x48, 0x83, 0xC4, FRAME, 0xC3]);
@@ -127,7 +132,7 @@ pub(super) fn write(
 
 /// An image of this code, the entry point at its beginning.
 pub(super) fn image(imports: Imports<'_>, text: &[u8]) -> Vec<u8> {
-    let rdata = ReadOnly::new(imports, text.len() as u32);
+    let rdata = ReadOnly::new(imports, size(text.len()));
     let mut data = DEFAULT_COOKIE.to_le_bytes().to_vec();
     data.extend((IMAGE_BASE + u64::from(DATA)).to_le_bytes());
     data.extend(TEXT_OF_STRING.as_bytes());
@@ -138,16 +143,16 @@ pub(super) fn image(imports: Imports<'_>, text: &[u8]) -> Vec<u8> {
     writer.reserve_dos_header();
     writer.reserve_nt_headers(16);
     writer.reserve_section_headers(4);
-    let text_range = writer.reserve_text_section(text.len() as u32);
-    let rdata_range = writer.reserve_rdata_section(rdata.bytes.len() as u32);
-    let data_range = writer.reserve_data_section(data.len() as u32, data.len() as u32);
+    let text_range = writer.reserve_text_section(size(text.len()));
+    let rdata_range = writer.reserve_rdata_section(size(rdata.bytes.len()));
+    let data_range = writer.reserve_data_section(size(data.len()), size(data.len()));
     let places = [text_range, rdata_range, data_range].map(|range| range.virtual_address);
     assert_eq!(places, [TEXT, RDATA, DATA]);
     writer.add_reloc(DATA + 8, pe::IMAGE_REL_BASED_DIR64);
     writer.reserve_reloc_section();
     let (start, size) = rdata.descriptors;
     writer.set_data_directory(pe::IMAGE_DIRECTORY_ENTRY_IMPORT, start, size);
-    writer.set_data_directory(pe::IMAGE_DIRECTORY_ENTRY_IAT, RDATA, 8 * (imports.len() as u32 + 1));
+    writer.set_data_directory(pe::IMAGE_DIRECTORY_ENTRY_IAT, RDATA, 8 * (self::size(imports.len()) + 1));
     let (start, size) = rdata.functions;
     writer.set_data_directory(pe::IMAGE_DIRECTORY_ENTRY_EXCEPTION, start, size);
     let (start, size) = rdata.config;
@@ -198,7 +203,7 @@ struct ReadOnly {
 
 impl ReadOnly {
     fn new(imports: Imports<'_>, text: u32) -> Self {
-        let count = imports.len() as u32;
+        let count = size(imports.len());
         // The address table, one descriptor for each import and an empty one, each table entry followed by
         // a zero so that every descriptor ends: the slots are therefore listed twice, in names and addresses.
         let (names, descriptors) = (RDATA + 8 * (count + 1), RDATA + 8 * (count + 1) + 16 * count);
@@ -207,8 +212,8 @@ impl ReadOnly {
         for (number, (module, function)) in (0..).zip(imports) {
             let hint = strings;
             let text = [&[0, 0], function.as_bytes(), &[0]].concat();
-            let module_name = hint + text.len() as u32;
-            strings = module_name + module.len() as u32 + 1;
+            let module_name = hint + size(text.len());
+            strings = module_name + size(module.len()) + 1;
             tables[0].extend(u64::from(hint).to_le_bytes());
             tables[1].extend([u64::from(hint).to_le_bytes(), [0; 8]].concat());
             for field in [names + 16 * number, 0, 0, module_name, RDATA + 8 * number] {
@@ -222,9 +227,9 @@ impl ReadOnly {
 
         let mut part = |align: usize, content: &[u8]| {
             bytes.resize(bytes.len().next_multiple_of(align), 0);
-            let start = RDATA + bytes.len() as u32;
+            let start = RDATA + size(bytes.len());
             bytes.extend(content);
-            (start, content.len() as u32)
+            (start, size(content.len()))
         };
         // Version 1, a prologue of 4 bytes with one code, no frame register: at offset 4, a small allocation.
         let unwind = part(4, &[1, 4, 1, 0, 4, ((FRAME - 8) / 8) << 4 | 2, 0, 0]).0;

@@ -7,6 +7,8 @@ use nt::ke::dispatcher;
 use nt::ke::object_exports::KeInitializeEvent;
 use nt::ob::exports::ZwClose;
 use nt::ps::PsCreateSystemThread;
+use ntsim_core::address::Va;
+use ntsim_core::number::ToUsize;
 use sys::wdm::{EVENT_TYPE, KEVENT, PKSTART_ROUTINE};
 
 use super::SUCCEED;
@@ -63,13 +65,13 @@ fn a_thread_that_outlives_its_driver_and_its_machine_is_found() {
     let event = ptr::from_mut(event);
     let start = |driver: &Driver| unsafe {
         KeInitializeEvent(event, EVENT_TYPE::NotificationEvent, 0);
-        let routine = (driver.image().base + (TEXT + 2 * STRIDE) as usize) as *const ();
+        let routine = (driver.image().base + (TEXT + 2 * STRIDE).to_usize()).ptr::<()>();
         let routine = core::mem::transmute::<*const (), PKSTART_ROUTINE>(routine);
         let (mut handle, none) = (ptr::null_mut(), ptr::null_mut());
         let made = ptr::null_mut();
         PsCreateSystemThread(&mut handle, 0, ptr::null_mut(), none, made, Some(routine), event.cast());
         ZwClose(handle);
-        while !dispatcher::lock().awaited().any(|object| object == event as usize) {
+        while !dispatcher::lock().awaited().any(|object| object == Va::of(event)) {
             std::thread::yield_now();
         }
     };

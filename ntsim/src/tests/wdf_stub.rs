@@ -1,5 +1,6 @@
 //! The calls to the framework's loader from the stub in each image that the WDK builds.
 
+use ntsim_core::number::ToUsize;
 use sys::status::{STATUS_NOT_FOUND, STATUS_OBJECT_NAME_NOT_FOUND};
 
 use super::SUCCEED;
@@ -26,7 +27,7 @@ fn describe(image: &mut [u8]) {
     let text = TEXT_OF_STRING.as_bytes();
     let data = image.windows(text.len()).position(|window| window == text).unwrap() - 0x10;
     let mut put = |rva: u32, bytes: &[u8]| {
-        let at = data + (rva - DATA) as usize;
+        let at = data + (rva - DATA).to_usize();
         image[at..at + bytes.len()].copy_from_slice(bytes);
     };
     put(INFO, &0x58_u32.to_le_bytes());
@@ -66,7 +67,7 @@ fn image_with_the_imports_of_the_wdks_stub_binds_and_unbinds() {
     std::fs::write(&path, image).unwrap();
     let machine = Machine::builder().boot();
     let driver = machine.load(&path).unwrap();
-    let read = |rva: u32| unsafe { ((driver.image().base + rva as usize) as *const i32).read_unaligned() };
+    let read = |rva: u32| unsafe { (driver.image().base + rva.to_usize()).ptr::<i32>().read_unaligned() };
     assert_eq!(
         [read(ANSWERS), read(ANSWERS + 4), read(ANSWERS + 8)],
         [0, STATUS_OBJECT_NAME_NOT_FOUND, STATUS_NOT_FOUND]

@@ -62,7 +62,7 @@ fn irql_changed(name: &'static str, before: Irql, after: Irql) {
 
 #[cold]
 fn lock_held(name: &'static str) {
-    let lock = local::with(Local::last_held).unwrap_or(0);
+    let lock = local::with(Local::last_held).unwrap_or_default();
     verifier::report(
         Finding::new("SpinLock").text(format!("{name} returned with the spin lock at {lock:#x} held")),
     );

@@ -6,6 +6,7 @@
 
 use core::sync::atomic::{AtomicU64, Ordering};
 
+use crate::address::Va;
 use crate::bugcheck::Bugcheck;
 use crate::per_machine::PerMachine;
 use crate::sched::local;
@@ -38,7 +39,7 @@ pub(super) fn deeper(depth: u64) {
 #[inline]
 pub(super) fn within<R>(call: impl FnOnce() -> R) -> R {
     let mark = 0_u8;
-    let here = (&raw const mark) as u64;
+    let here = Va::of(&raw const mark).bits();
     let before = local::with(|local| local.depth.enter(here, local::innermost().map(|entry| entry.sp)));
     let result = call();
     local::with(|local| local.depth.leave(before));

@@ -7,6 +7,7 @@
 //!
 //! `IMAGE_FILE_DLL` says nothing here: drivers in Rust are linked with it, and Windows loads them.
 
+use crate::number::{Low, ToU64, ToUsize, narrow};
 use object::LittleEndian as LE;
 use object::pe::{self, ImageSectionHeader};
 use object::read::pe::PeFile64;
@@ -42,7 +43,7 @@ pub(super) fn check(file: &PeFile64<'_>, data: &[u8]) -> Result<(), String> {
         return Err("its base address is not a multiple of 64 KiB".into());
     }
     let alignment = optional.section_alignment.get(LE);
-    if !alignment.is_power_of_two() || !(alignment as usize).is_multiple_of(PAGE) {
+    if !alignment.is_power_of_two() || !(alignment.to_usize()).is_multiple_of(PAGE) {
         return Err("its sections are not page aligned".into());
     }
     let file_alignment = optional.file_alignment.get(LE);
@@ -50,7 +51,7 @@ pub(super) fn check(file: &PeFile64<'_>, data: &[u8]) -> Result<(), String> {
         return Err(format!("its parts are aligned to {file_alignment:#x} bytes in the file"));
     }
     let headers = optional.size_of_headers.get(LE);
-    if headers == 0 || headers as usize > data.len() {
+    if headers == 0 || headers.to_usize() > data.len() {
         return Err(format!("its headers take {headers:#x} of {:#x} bytes", data.len()));
     }
     let end = sections(file, data)?;
@@ -106,7 +107,7 @@ fn sections(file: &PeFile64<'_>, data: &[u8]) -> Result<u64, String> {
             continue;
         }
         let end = u64::from(start) + u64::from(length);
-        if !start.is_multiple_of(optional.file_alignment.get(LE)) || end > data.len() as u64 {
+        if !start.is_multiple_of(optional.file_alignment.get(LE)) || end > data.len().to_u64() {
             let text =
                 format!("section {name} is at {start:#x}..{end:#x} of a file of {:#x} bytes", data.len());
             return Err(text);
@@ -118,7 +119,7 @@ fn sections(file: &PeFile64<'_>, data: &[u8]) -> Result<u64, String> {
 /// "The following are checked for validation at load time: all drivers [...]"
 fn checksum(file: &PeFile64<'_>, data: &[u8]) -> Result<(), String> {
     let said = file.nt_headers().optional_header.check_sum.get(LE);
-    let found = sum(data, file.dos_header().nt_headers_offset() as usize + CHECKSUM);
+    let found = sum(data, file.dos_header().nt_headers_offset().to_usize() + CHECKSUM);
     if said != 0 && said != found {
         return Err(format!("its checksum is {said:#x}, and that of its bytes {found:#x}"));
     }
@@ -139,5 +140,5 @@ pub fn sum(data: &[u8], field: usize) -> u32 {
     while sum > 0xFFFF {
         sum = (sum & 0xFFFF) + (sum >> 16);
     }
-    sum as u32 + data.len() as u32
+    sum.low_u32() + narrow::<u32, _>(data.len())
 }

@@ -8,6 +8,8 @@ use std::path::PathBuf;
 
 use super::atomics::Plan;
 use super::symbols::Symbols;
+use crate::address::Va;
+use crate::number::{ToUsize, narrow};
 use crate::pageable;
 
 /// A loaded driver image.
@@ -17,7 +19,7 @@ pub struct Image {
     /// Where it was loaded from.
     pub path: PathBuf,
     /// Where it is.
-    pub base: usize,
+    pub base: Va,
     /// The number of bytes of address space it takes.
     pub size: usize,
     /// Where its entry point is, relative to the base.
@@ -41,8 +43,18 @@ impl fmt::Debug for Image {
 
 impl Image {
     /// Returns whether `address` lies within the image.
-    pub fn contains(&self, address: u64) -> bool {
-        address.checked_sub(self.base as u64).is_some_and(|offset| offset < self.size as u64)
+    pub fn contains(&self, address: Va) -> bool {
+        address.checked_offset_from(self.base).is_some_and(|offset| offset < self.size)
+    }
+
+    /// The offset from the image's base at which an address of the image lies.
+    pub fn rva(&self, address: Va) -> u32 {
+        narrow(address - self.base)
+    }
+
+    /// The address at an offset from the image's base.
+    pub fn at(&self, rva: u32) -> Va {
+        self.base + rva.to_usize()
     }
 
     /// Returns whether the image has not been unloaded.
@@ -56,10 +68,10 @@ impl Image {
     }
 
     /// The address of the instruction for which the code at `address` stands: for most, itself.
-    pub fn origin(&self, address: u64) -> u64 {
-        let rva = (address - self.base as u64) as u32;
+    pub fn origin(&self, address: Va) -> Va {
+        let rva = self.rva(address);
         let origin = self.atomics.and_then(|plan| plan.origin(rva));
-        self.base as u64 + u64::from(origin.unwrap_or(rva))
+        self.at(origin.unwrap_or(rva))
     }
 
     /// The name without its extension, as debuggers write it in front of a function.
@@ -69,10 +81,10 @@ impl Image {
 
     /// The image's memory from `rva` on; empty if it has been unloaded or `rva` lies outside.
     pub fn memory(&self, rva: u32) -> &[u8] {
-        if !self.is_loaded() || rva as usize >= self.size {
+        if !self.is_loaded() || rva.to_usize() >= self.size {
             return &[];
         }
-        let start = rva as usize;
+        let start = rva.to_usize();
         let discarded = self.discarded.load(Ordering::Acquire).then_some(&*self.discardable);
         let gone = discarded.unwrap_or_default().iter().filter(|place| place.end > start);
         let end = gone.map(|place| place.start).min().unwrap_or(self.size);
@@ -80,10 +92,10 @@ impl Image {
             return &[];
         }
         // A stack is unwound at any level, through functions that may be paged out.
-        pageable::bring_back(self.base + rva as usize);
+        pageable::bring_back(self.at(rva));
         // SAFETY: a loaded image is mapped readable from its base for its whole size. What is read here
         // (headers, unwind tables, code) is not written to after it has been bound.
-        unsafe { slice::from_raw_parts((self.base + start) as *const u8, end - start) }
+        unsafe { slice::from_raw_parts((self.base + start).ptr::<u8>(), end - start) }
     }
 
     /// Makes inaccessible what is needed during initialisation only: the sections that are marked as discardable
@@ -94,13 +106,13 @@ impl Image {
             let (start, size) = (self.base + place.start, place.len());
             pageable::forget(&(start..start + size));
             // SAFETY: the range is the image's own, and of no use any more, so its linker says.
-            unsafe { libc::mprotect(start as *mut libc::c_void, size, libc::PROT_NONE) };
+            unsafe { libc::mprotect(start.ptr::<libc::c_void>(), size, libc::PROT_NONE) };
         }
     }
 
     /// Returns whether `address` lies in what was discarded.
-    pub fn is_discarded(&self, address: u64) -> bool {
-        let rva = address.wrapping_sub(self.base as u64) as usize;
+    pub fn is_discarded(&self, address: Va) -> bool {
+        let rva = address.wrapping_offset_from(self.base);
         self.discarded.load(Ordering::Acquire) && self.discardable.iter().any(|place| place.contains(&rva))
     }
 

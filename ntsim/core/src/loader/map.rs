@@ -11,6 +11,8 @@ use object::read::pe::{Import, PeFile64};
 
 use super::mapping::{Mapping, PAGE};
 use super::{Image, LoadError, Warning, atomics, headers, lint, symbols};
+use crate::address::Va;
+use crate::number::ToUsize;
 use crate::pageable;
 use crate::sched::{self, Turns};
 
@@ -29,17 +31,17 @@ pub(super) fn map_bytes(path: &Path, data: &[u8]) -> Result<(Image, Vec<Warning>
     let file = PeFile64::parse(data).map_err(|error| bad(error.to_string()))?;
     headers::check(&file, data).map_err(&bad)?;
     let optional = &file.nt_headers().optional_header;
-    let size = (optional.size_of_image.get(LE) as usize).next_multiple_of(PAGE);
+    let size = (optional.size_of_image.get(LE).to_usize()).next_multiple_of(PAGE);
     let wanted = sched::schedule().and_then(Turns::atomics);
     let atomics =
         wanted.map(|wanted| atomics::of(path, &file, data, size, wanted)).transpose().map_err(&bad)?;
     let size = size + atomics.map_or(0, |plan| plan.size);
     let mapping = Mapping::new(size).map_err(|source| LoadError::Memory { path: path.into(), source })?;
 
-    mapping.write(0, &data[..optional.size_of_headers.get(LE) as usize]).map_err(&bad)?;
+    mapping.write(0, &data[..optional.size_of_headers.get(LE).to_usize()]).map_err(&bad)?;
     for section in file.section_table().iter() {
         let content = section.pe_data(data).map_err(|error| bad(error.to_string()))?;
-        let limit = headers::size(section) as usize;
+        let limit = headers::size(section).to_usize();
         mapping.write(section.virtual_address.get(LE), &content[..content.len().min(limit)]).map_err(&bad)?;
     }
     relocate(&file, data, &mapping).map_err(&bad)?;
@@ -77,7 +79,7 @@ pub(super) fn map_bytes(path: &Path, data: &[u8]) -> Result<(Image, Vec<Warning>
 
 /// Applies the base relocations for where the image came to lie.
 fn relocate(file: &PeFile64<'_>, data: &[u8], mapping: &Mapping) -> Result<(), String> {
-    let delta = (mapping.base as u64).wrapping_sub(file.nt_headers().optional_header.image_base.get(LE));
+    let delta = mapping.base.bits().wrapping_sub(file.nt_headers().optional_header.image_base.get(LE));
     let Some(mut blocks) = file
         .data_directories()
         .relocation_blocks(data, &file.section_table())
@@ -122,7 +124,7 @@ fn bind(file: &PeFile64<'_>, mapping: &Mapping) -> Result<Vec<String>, String> {
                 Import::Name(_, name) => {
                     let name = String::from_utf8_lossy(name);
                     match super::routine(&module, &name) {
-                        Some(address) => mapping.write(slot, &(address as u64).to_le_bytes())?,
+                        Some(address) => mapping.write(slot, &Va::of(address).bits().to_le_bytes())?,
                         None => missing.push(format!("{module}!{name}").escape_debug().to_string()),
                     }
                 }
@@ -173,11 +175,11 @@ fn protect(file: &PeFile64<'_>, mapping: &Mapping) -> Result<(), String> {
         if flags.contains(pe::IMAGE_SCN_MEM_EXECUTE) {
             protection |= libc::PROT_EXEC;
         }
-        let size = section.virtual_size.get(LE).max(section.size_of_raw_data.get(LE)) as usize;
+        let size = section.virtual_size.get(LE).max(section.size_of_raw_data.get(LE)).to_usize();
         let start = section.virtual_address.get(LE);
         mapping.protect(start, size, protection)?;
         if section.raw_name().starts_with(b"PAGE") {
-            let (start, size) = (mapping.base + start as usize, size.next_multiple_of(PAGE));
+            let (start, size) = (mapping.base + start.to_usize(), size.next_multiple_of(PAGE));
             // SAFETY: the section is part of the mapping, and forgotten when that goes.
             unsafe { pageable::add(start, size, protection) };
         }
@@ -193,8 +195,8 @@ fn discardable(file: &PeFile64<'_>) -> Vec<core::ops::Range<usize>> {
         .filter(|section| section.characteristics.get(LE).contains(pe::IMAGE_SCN_MEM_DISCARDABLE));
     flagged
         .map(|section| {
-            let start = section.virtual_address.get(LE) as usize;
-            start..start + (headers::size(section) as usize).next_multiple_of(PAGE)
+            let start = section.virtual_address.get(LE).to_usize();
+            start..start + (headers::size(section).to_usize()).next_multiple_of(PAGE)
         })
         .collect()
 }
@@ -208,7 +210,7 @@ pub unsafe fn unload(image: &Image) {
     pageable::forget(&(image.base..image.base + image.size));
     let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_FIXED | libc::MAP_NORESERVE;
     // SAFETY: the range is the image's own mapping, and the caller vouches that it is out of use.
-    unsafe { libc::mmap(image.base as *mut libc::c_void, image.size, libc::PROT_NONE, flags, -1, 0) };
+    unsafe { libc::mmap(image.base.ptr::<libc::c_void>(), image.size, libc::PROT_NONE, flags, -1, 0) };
 }
 
 /// Gives an image's addresses back to the host.
@@ -218,5 +220,5 @@ pub unsafe fn unload(image: &Image) {
 pub(super) unsafe fn release(image: &Image) {
     image.loaded.store(false, Ordering::Release);
     // SAFETY: the range is the image's own, mapped or reserved, and out of use.
-    unsafe { libc::munmap(image.base as *mut libc::c_void, image.size) };
+    unsafe { libc::munmap(image.base.ptr::<libc::c_void>(), image.size) };
 }

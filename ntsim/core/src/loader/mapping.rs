@@ -3,6 +3,9 @@
 use core::ptr;
 use core::sync::atomic::{AtomicUsize, Ordering};
 
+use crate::address::Va;
+use crate::number::ToUsize;
+
 /// Size of a page: what sections have to be aligned to.
 pub(super) const PAGE: usize = 0x1000;
 
@@ -13,11 +16,11 @@ const DISTANCE: usize = 1 << 32;
 /// The number of places.
 const PLACES: usize = 0x1000;
 /// All addresses that are reserved for images.
-pub const IMAGES: core::ops::Range<usize> = PLACE..PLACE + PLACES * DISTANCE;
+pub const IMAGES: core::ops::Range<Va> = Va::new(PLACE)..Va::new(PLACE + PLACES * DISTANCE);
 
 /// Address space for one image; given back when dropped.
 pub(super) struct Mapping {
-    pub(super) base: usize,
+    pub(super) base: Va,
     size: usize,
 }
 
@@ -29,11 +32,11 @@ impl Mapping {
         let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
         let protection = libc::PROT_READ | libc::PROT_WRITE;
         for _ in 0..PLACES {
-            let place = PLACE + NEXT.fetch_add(1, Ordering::Relaxed) % PLACES * DISTANCE;
+            let place = Va::new(PLACE + NEXT.fetch_add(1, Ordering::Relaxed) % PLACES * DISTANCE);
             let flags = flags | libc::MAP_FIXED_NOREPLACE;
             // SAFETY: the mapping is new, or refused where there is one already.
-            let base = unsafe { libc::mmap(place as *mut libc::c_void, size, protection, flags, -1, 0) };
-            if base as usize == place {
+            let base = unsafe { libc::mmap(place.ptr(), size, protection, flags, -1, 0) };
+            if Va::of(base) == place {
                 return Ok(Self { base: place, size });
             }
             let error = std::io::Error::last_os_error();
@@ -44,39 +47,39 @@ impl Mapping {
         Err(std::io::Error::from_raw_os_error(libc::ENOMEM))
     }
 
-    fn check(&self, rva: u32, length: usize) -> Result<usize, String> {
-        let end = (rva as usize).checked_add(length);
+    fn check(&self, rva: u32, length: usize) -> Result<Va, String> {
+        let end = rva.to_usize().checked_add(length);
         if end.is_none_or(|end| end > self.size) {
             return Err(format!("{length} bytes at {rva:#x} lie outside of the image"));
         }
-        Ok(self.base + rva as usize)
+        Ok(self.base + rva.to_usize())
     }
 
     pub(super) fn write(&self, rva: u32, content: &[u8]) -> Result<(), String> {
         let address = self.check(rva, content.len())?;
         // SAFETY: the range was checked to lie within this mapping, which is writable until `protect`,
         // known to no other code, and no part of `content`.
-        unsafe { ptr::copy_nonoverlapping(content.as_ptr(), address as *mut u8, content.len()) };
+        unsafe { ptr::copy_nonoverlapping(content.as_ptr(), address.ptr(), content.len()) };
         Ok(())
     }
 
     pub(super) fn read(&self, rva: u32) -> Result<u64, String> {
         let address = self.check(rva, 8)?;
         // SAFETY: the range was checked to lie within this mapping, which is readable.
-        Ok(unsafe { ptr::read_unaligned(address as *const u64) })
+        Ok(unsafe { ptr::read_unaligned(address.ptr::<u64>()) })
     }
 
     pub(super) fn protect(&self, rva: u32, size: usize, protection: libc::c_int) -> Result<(), String> {
         let size = size.next_multiple_of(PAGE);
         let address = self.check(rva, size)?;
         // SAFETY: the range lies within this mapping, and what is at it now is not in use yet.
-        match unsafe { libc::mprotect(address as *mut libc::c_void, size, protection) } {
+        match unsafe { libc::mprotect(address.ptr(), size, protection) } {
             0 => Ok(()),
             _ => Err(format!("mprotect: {}", std::io::Error::last_os_error())),
         }
     }
 
-    pub(super) fn keep(self) -> usize {
+    pub(super) fn keep(self) -> Va {
         let base = self.base;
         core::mem::forget(self);
         base
@@ -86,7 +89,7 @@ impl Mapping {
 impl Drop for Mapping {
     fn drop(&mut self) {
         // SAFETY: this is the mapping that `new` made; an image that is in use was kept instead.
-        unsafe { libc::munmap(self.base as *mut libc::c_void, self.size) };
+        unsafe { libc::munmap(self.base.ptr::<libc::c_void>(), self.size) };
     }
 }
 
@@ -105,7 +108,7 @@ impl<T> Alone<T> {
     pub fn new(value: T) -> std::io::Result<Self> {
         let mapping = Mapping::new(size_of::<T>().next_multiple_of(PAGE))?;
         // SAFETY: the mapping is new, writable, page-aligned and large enough.
-        unsafe { (mapping.base as *mut T).write(value) };
+        unsafe { mapping.base.ptr::<T>().write(value) };
         Ok(Self { mapping, value: core::marker::PhantomData })
     }
 }
@@ -118,20 +121,20 @@ impl<T> core::ops::Deref for Alone<T> {
 
     fn deref(&self) -> &T {
         // SAFETY: `new` wrote the value, and it is taken out when this is dropped.
-        unsafe { &*(self.mapping.base as *const T) }
+        unsafe { &*self.mapping.base.ptr::<T>() }
     }
 }
 
 impl<T> core::ops::DerefMut for Alone<T> {
     fn deref_mut(&mut self) -> &mut T {
         // SAFETY: as above.
-        unsafe { &mut *(self.mapping.base as *mut T) }
+        unsafe { &mut *self.mapping.base.ptr::<T>() }
     }
 }
 
 impl<T> Drop for Alone<T> {
     fn drop(&mut self) {
         // SAFETY: as above; nothing uses it after this.
-        unsafe { ptr::drop_in_place(self.mapping.base as *mut T) };
+        unsafe { ptr::drop_in_place(self.mapping.base.ptr::<T>()) };
     }
 }

@@ -31,6 +31,7 @@ pub use stack::from_registers;
 pub use stack::of_this_thread as stack;
 pub use stack::{Frame, Trace};
 
+use crate::address::Va;
 use crate::per_machine::PerMachine;
 use crate::sched;
 
@@ -43,7 +44,7 @@ struct Images {
 static IMAGES: PerMachine<Images> = PerMachine::new();
 
 /// The image of the running machine that `address` lies in, loaded or not.
-pub fn image_at(address: u64) -> Option<Arc<Image>> {
+pub fn image_at(address: Va) -> Option<Arc<Image>> {
     // A crash may happen while the list is being changed; then it does without.
     let all = IMAGES.made()?.all.try_read_for(core::time::Duration::from_secs(1))?;
     all.iter().find(|image| image.contains(address)).cloned()
@@ -60,12 +61,12 @@ pub(crate) unsafe fn release_images() {
 
 /// The functions that images may import: by module and name, the addresses.
 #[derive(Default)]
-struct Exports(RwLock<HashMap<(&'static str, &'static str), usize>>);
+struct Exports(RwLock<HashMap<(&'static str, &'static str), Va>>);
 
 static EXPORTS: PerMachine<Exports> = PerMachine::new();
 
 /// Lets images import these functions: module, name, address.
-pub(crate) fn export(functions: impl Iterator<Item = ((&'static str, &'static str), usize)>) {
+pub(crate) fn export(functions: impl Iterator<Item = ((&'static str, &'static str), Va)>) {
     EXPORTS.get().0.write().extend(functions);
 }
 
@@ -109,11 +110,11 @@ pub fn routine(module: &str, name: &str) -> Option<*const ()> {
     };
     let table = EXPORTS.get().0.read();
     let address = table.get(&(module, name)).or_else(|| table.get(&(other, name)));
-    address.map(|address| *address as *const ())
+    address.map(|address| address.ptr::<()>().cast_const())
 }
 
 /// The function that the code at `address` belongs to, as well as it is known.
-pub fn name(address: u64) -> String {
+pub fn name(address: Va) -> String {
     match image_at(address) {
         // A frame's address is one behind its call.
         Some(image) => Frame::Driver { image, address: address + 1 }.to_string(),
@@ -122,8 +123,8 @@ pub fn name(address: u64) -> String {
 }
 
 /// The image that `address` lies in, and how far.
-pub(crate) fn place(address: u64) -> Option<String> {
-    image_at(address).map(|image| format!("{}+{:#x}", image.name, address - image.base as u64))
+pub(crate) fn place(address: Va) -> Option<String> {
+    image_at(address).map(|image| format!("{}+{:#x}", image.name, address - image.base))
 }
 
 /// The image whose code called the emulated function that the calling thread is in.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::Image;
 use super::unwind::Registers;
+use crate::address::Va;
 use crate::sched::local;
 
 /// Most frames of one trace.
@@ -16,13 +17,13 @@ const LIMIT: usize = 64;
 /// Where a driver was when it called: the return addresses, innermost first. Cheap to take and to keep.
 #[derive(Clone, Copy, Default)]
 pub struct Trace {
-    addresses: [u64; DEPTH],
+    addresses: [Va; DEPTH],
 }
 
 impl Trace {
     /// Of the driver code that called the emulated function that the calling thread is in.
     pub fn of_caller() -> Self {
-        let mut addresses = [0; DEPTH];
+        let mut addresses = [Va::NULL; DEPTH];
         if let Some(entry) = local::innermost() {
             let mut registers = Registers::at_entry(&entry);
             let slots = addresses.iter_mut();
@@ -37,7 +38,7 @@ impl Trace {
     pub fn frames(&self) -> Vec<Frame> {
         self.addresses
             .iter()
-            .take_while(|&&address| address != 0)
+            .take_while(|address| !address.is_null())
             .filter_map(|&address| Some(Frame::Driver { image: super::image_at(address)?, address }))
             .collect()
     }
@@ -64,7 +65,7 @@ pub enum Frame {
         /// The image.
         image: Arc<Image>,
         /// The address.
-        address: u64,
+        address: Va,
     },
 }
 
@@ -86,7 +87,7 @@ impl fmt::Display for Frame {
             Self::Driver { image, address } => (image, address),
         };
         // A return address may already belong to the line, or even the function, behind the call.
-        let rva = (address - image.base as u64) as u32;
+        let rva = image.rva(*address);
         let places = image.symbols.map(|symbols| symbols.places(rva.saturating_sub(1))).unwrap_or_default();
         if places.is_empty() {
             return write!(f, "{}+{rva:#x}", image.module());
@@ -138,7 +139,7 @@ pub(crate) fn captured() -> Option<Box<dyn fmt::Display + Send>> {
 
 /// The stack of a driver from an address and its registers on, then that of [`of_this_thread`]. The address is that
 /// of an `instruction`, or one behind a call.
-pub fn from_registers(ip: u64, registers: [u64; 16], instruction: bool) -> Vec<Frame> {
+pub fn from_registers(ip: Va, registers: [u64; 16], instruction: bool) -> Vec<Frame> {
     let mut registers = Registers { values: registers };
     let mut stack: Vec<_> =
         registers.frames(ip, instruction).map(|(image, address)| Frame::Driver { image, address }).collect();
@@ -152,12 +153,12 @@ pub fn from_registers(ip: u64, registers: [u64; 16], instruction: bool) -> Vec<F
 impl Registers {
     /// The frames from `address` outwards, for as long as they lie in images. The first may be that of an
     /// `instruction`; all others are where a call returns to.
-    fn frames(&mut self, address: u64, instruction: bool) -> impl Iterator<Item = (Arc<Image>, u64)> {
+    fn frames(&mut self, address: Va, instruction: bool) -> impl Iterator<Item = (Arc<Image>, Va)> {
         let mut next = Some((address, instruction));
         core::iter::from_fn(move || {
             let (address, instruction) = next?;
             let image = super::image_at(address)?;
-            let rva = (address - image.base as u64) as u32;
+            let rva = image.rva(address);
             next = self.unwind(&image, rva, instruction).map(|address| (address, false));
             Some((image, address))
         })

@@ -8,6 +8,8 @@
 use iced_x86::{Code, Decoder, DecoderOptions, Instruction, Register};
 
 use super::Image;
+use crate::address::Va;
+use crate::number::ToUsize;
 use crate::sched::local;
 
 /// Bytes of a `RUNTIME_FUNCTION`.
@@ -42,11 +44,11 @@ impl Registers {
 
     /// Goes from a frame at the offset `rva` of `image` to its caller's, and returns the address at which that
     /// goes on. At an `instruction` and not behind a call, the frame may be partly gone already.
-    pub(super) fn unwind(&mut self, image: &Image, rva: u32, instruction: bool) -> Option<u64> {
+    pub(super) fn unwind(&mut self, image: &Image, rva: u32, instruction: bool) -> Option<Va> {
         let before = self.values[RSP];
         let address = self.leave(image, rva, instruction)?;
         // A caller's frame lies above; one that does not would go round in circles.
-        (self.values[RSP] > before).then_some(address)
+        (self.values[RSP] > before).then_some(Va::from_bits(address))
     }
 
     fn leave(&mut self, image: &Image, rva: u32, instruction: bool) -> Option<u64> {
@@ -82,11 +84,11 @@ impl Registers {
                 0 => self.values[code.register()] = self.pop()?,
                 1 | 2 => self.values[RSP] = self.values[RSP].wrapping_add(code.operand),
                 3 => self.values[RSP] = frame,
-                4 | 5 => self.values[code.register()] = local::read_stack(base.wrapping_add(code.operand))?,
+                4 | 5 => self.values[code.register()] = stacked(base.wrapping_add(code.operand))?,
                 10 => {
                     let frame = self.values[RSP].wrapping_add(8 * u64::from(code.info));
-                    self.values[RSP] = local::read_stack(frame.wrapping_add(24))?;
-                    return Some(Some(local::read_stack(frame)?));
+                    self.values[RSP] = stacked(frame.wrapping_add(24))?;
+                    return Some(Some(stacked(frame)?));
                 }
                 _ => {}
             }
@@ -97,8 +99,8 @@ impl Registers {
     /// Does the rest of an epilogue, if that is all that lies ahead.
     fn leave_epilogue(&mut self, image: &Image, function: &Function, rva: u32) -> Option<u64> {
         let code = image.memory(rva);
-        let code = &code[..code.len().min((function.end - rva) as usize)];
-        let ip = image.base as u64 + u64::from(rva);
+        let code = &code[..code.len().min((function.end - rva).to_usize())];
+        let ip = image.base.bits() + u64::from(rva);
         let mut after = Self { values: self.values };
         let mut decoder = Decoder::with_ip(64, code, ip, DecoderOptions::NONE);
         for number in 0..EPILOGUE {
@@ -129,10 +131,15 @@ impl Registers {
     }
 
     fn pop(&mut self) -> Option<u64> {
-        let value = local::read_stack(self.values[RSP])?;
+        let value = stacked(self.values[RSP])?;
         self.values[RSP] = self.values[RSP].wrapping_add(8);
         Some(value)
     }
+}
+
+/// The eight bytes of the calling thread's stack to which a register points.
+fn stacked(register: u64) -> Option<u64> {
+    local::read_stack(Va::from_bits(register))
 }
 
 /// Returns whether an instruction ends an epilogue: it returns, or jumps out of the function.
@@ -140,7 +147,7 @@ fn leaves(instruction: &Instruction, image: &Image, function: &Function) -> bool
     match instruction.code() {
         Code::Retnq | Code::Jmp_rm64 => true,
         Code::Jmp_rel32_64 | Code::Jmp_rel8_64 => {
-            let target = instruction.near_branch_target().wrapping_sub(image.base as u64);
+            let target = instruction.near_branch_target().wrapping_sub(image.base.bits());
             !(u64::from(function.begin)..u64::from(function.end)).contains(&target)
         }
         _ => false,

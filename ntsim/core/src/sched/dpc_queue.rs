@@ -24,6 +24,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::processor::Deferred;
 use super::time::{TICK, duration, elapsed, now};
+use crate::address::Va;
 use crate::per_machine::PerMachine;
 use crate::sched::Settings;
 
@@ -174,22 +175,22 @@ impl DpcQueue {
     }
 
     /// Takes back the calls whose contexts `which` chooses; returns these.
-    pub(super) fn take(&self, which: impl Fn(usize) -> bool) -> Vec<usize> {
+    pub(super) fn take(&self, which: impl Fn(Va) -> bool) -> Vec<Va> {
         let mut state = self.lock();
-        let contexts = state.calls.iter().map(|call| call.context as usize);
+        let contexts = state.calls.iter().map(|call| Va::of(call.context));
         let taken = contexts.filter(|context| which(*context)).collect();
-        state.calls.retain(|call| !which(call.context as usize));
+        state.calls.retain(|call| !which(Va::of(call.context)));
         self.changed(&mut state);
         taken
     }
 
     /// Takes back the calls with this context; returns how many there were.
     pub(super) fn cancel(&self, context: *mut c_void) -> usize {
-        self.take(|other| other == context as usize).len()
+        self.take(|other| other == Va::of(context)).len()
     }
 
     /// Takes back the calls whose contexts lie in `range`; returns these.
-    pub(super) fn take_within(&self, range: &Range<usize>) -> Vec<usize> {
+    pub(super) fn take_within(&self, range: &Range<Va>) -> Vec<Va> {
         if self.is_empty() { Vec::new() } else { self.take(|context| range.contains(&context)) }
     }
 }

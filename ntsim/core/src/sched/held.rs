@@ -2,6 +2,8 @@
 
 use core::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 
+use crate::address::Va;
+
 use super::Irql;
 
 /// Most locks that a thread may hold at a time.
@@ -27,29 +29,29 @@ impl HeldLocks {
     }
 
     /// The locks, in the order in which they were taken.
-    pub fn addresses(&self) -> impl Iterator<Item = usize> {
-        self.addresses[..self.count()].iter().map(|address| address.load(Ordering::Relaxed))
+    pub fn addresses(&self) -> impl Iterator<Item = Va> {
+        self.addresses[..self.count()].iter().map(|address| Va::new(address.load(Ordering::Relaxed)))
     }
 
     /// The lock that was taken last.
     #[inline]
-    pub fn last(&self) -> Option<usize> {
+    pub fn last(&self) -> Option<Va> {
         let last = self.count().checked_sub(1)?;
-        Some(self.addresses[last].load(Ordering::Relaxed))
+        Some(Va::new(self.addresses[last].load(Ordering::Relaxed)))
     }
 
     /// Returns whether the lock at `address` is held.
     #[inline]
-    pub fn contains(&self, address: usize) -> bool {
+    pub fn contains(&self, address: Va) -> bool {
         self.addresses().any(|held| held == address)
     }
 
     /// Adds a lock, with the level before it was taken if its release lowers; `false` if there is no room.
     #[inline]
-    pub fn add(&self, address: usize, before: Option<Irql>) -> bool {
+    pub fn add(&self, address: Va, before: Option<Irql>) -> bool {
         let count = self.count();
         let Some(slot) = self.addresses.get(count) else { return false };
-        slot.store(address, Ordering::Relaxed);
+        slot.store(address.get(), Ordering::Relaxed);
         self.levels[count].store(before.map_or(KEPT, |irql| irql.0), Ordering::Relaxed);
         self.count.store(count + 1, Ordering::Relaxed);
         true
@@ -57,9 +59,9 @@ impl HeldLocks {
 
     /// Removes a lock; with the level that [`HeldLocks::add`] was given. `None` if it is not held.
     #[inline]
-    pub fn remove(&self, address: usize) -> Option<Option<Irql>> {
+    pub fn remove(&self, address: Va) -> Option<Option<Irql>> {
         let count = self.count();
-        let at = (0..count).rev().find(|&at| self.addresses[at].load(Ordering::Relaxed) == address)?;
+        let at = (0..count).rev().find(|&at| self.addresses[at].load(Ordering::Relaxed) == address.get())?;
         let level = self.levels[at].load(Ordering::Relaxed);
         for later in at + 1..count {
             self.addresses[later - 1].store(self.addresses[later].load(Ordering::Relaxed), Ordering::Relaxed);
@@ -77,12 +79,16 @@ mod tests {
     #[test]
     fn locks_come_back_with_their_level_in_any_order() {
         let held = HeldLocks::default();
-        assert!(held.add(1, Some(Irql::PASSIVE)) && held.add(2, None) && held.add(3, Some(Irql::DISPATCH)));
-        assert_eq!(held.remove(2), Some(None));
-        assert_eq!(held.remove(2), None);
-        assert_eq!(held.addresses().collect::<Vec<_>>(), [1, 3]);
-        assert_eq!(held.remove(1), Some(Some(Irql::PASSIVE)));
-        assert_eq!(held.remove(3), Some(Some(Irql::DISPATCH)));
+        assert!(
+            held.add(Va::new(1), Some(Irql::PASSIVE))
+                && held.add(Va::new(2), None)
+                && held.add(Va::new(3), Some(Irql::DISPATCH))
+        );
+        assert_eq!(held.remove(Va::new(2)), Some(None));
+        assert_eq!(held.remove(Va::new(2)), None);
+        assert_eq!(held.addresses().collect::<Vec<_>>(), [1, 3].map(Va::new));
+        assert_eq!(held.remove(Va::new(1)), Some(Some(Irql::PASSIVE)));
+        assert_eq!(held.remove(Va::new(3)), Some(Some(Irql::DISPATCH)));
         assert_eq!(held.count(), 0);
     }
 }

@@ -3,6 +3,7 @@
 use core::fmt::Display;
 use std::sync::OnceLock;
 
+use crate::address::Va;
 use crate::bugcheck::Bugcheck;
 
 /// A driver's stack as it was; its text is a new line for each frame.
@@ -13,9 +14,9 @@ pub(crate) struct Hooks {
     /// The drivers' stack in the calling thread, unless it is in no driver.
     pub(crate) stack: fn() -> Option<Captured>,
     /// The function that the code at an address belongs to.
-    pub(crate) code: fn(u64) -> String,
+    pub(crate) code: fn(Va) -> String,
     /// Describes the target of an address, in words that are the same whenever a run is repeated.
-    pub(crate) place: fn(u64) -> Option<String>,
+    pub(crate) place: fn(Va) -> Option<String>,
     /// Adds to the report of a machine that hangs, a line for each object that waits for a driver.
     pub(crate) hang: fn(&mut String),
 }
@@ -33,11 +34,11 @@ pub(super) fn stack() -> Option<Captured> {
     HOOKS.get().and_then(|hooks| (hooks.stack)())
 }
 
-pub(super) fn code(address: u64) -> String {
+pub(super) fn code(address: Va) -> String {
     HOOKS.get().map_or_else(|| format!("{address:#x}"), |hooks| (hooks.code)(address))
 }
 
-pub(super) fn place(address: u64) -> Option<String> {
+pub(super) fn place(address: Va) -> Option<String> {
     HOOKS.get().and_then(|hooks| (hooks.place)(address))
 }
 

@@ -8,6 +8,9 @@ use core::cell::Cell;
 use core::mem::offset_of;
 use core::ptr;
 
+use crate::address::Va;
+use crate::number::narrow;
+
 use super::{Depth, Irql, Thread, Turns, hooks};
 
 /// Eight-byte words at `gs:0` that Windows defines and a driver might read; most read as zero.
@@ -56,7 +59,7 @@ pub struct Local {
     /// The depth of its drivers in its stack.
     pub(crate) depth: Depth,
     /// Where the thread's stack begins and ends.
-    stack: Cell<(u64, u64)>,
+    stack: Cell<(Va, Va)>,
 }
 
 /// The state that a call into an image saves and restores, whatever became of the registers.
@@ -84,10 +87,10 @@ pub struct Entry {
 
 impl Entry {
     /// Where the driver goes on after the call.
-    pub fn return_address(&self) -> u64 {
+    pub fn return_address(&self) -> Va {
         // SAFETY: the entry point stored its own stack pointer, at which the call had just put the return
         // address; the call has not returned, so the slot is still that.
-        unsafe { (self.sp as *const u64).read_volatile() }
+        Va::from_bits(unsafe { Va::from_bits(self.sp).ptr::<u64>().read_volatile() })
     }
 }
 
@@ -108,7 +111,7 @@ thread_local! {
             turns: Cell::new(None),
             entry: Cell::new(ptr::null()),
             depth: Depth::new(),
-            stack: Cell::new((0, 0)),
+            stack: Cell::new((Va::NULL, Va::NULL)),
         }
     };
 }
@@ -143,8 +146,8 @@ pub(crate) fn entered<R>(function: &'static str, deeper: fn(u64), body: impl FnO
 
 /// The first argument of the call into the kernel that has just begun.
 #[inline]
-pub(crate) fn argument() -> u64 {
-    with(|local| local.caller_argument.get())
+pub(crate) fn argument() -> Va {
+    with(|local| Va::from_bits(local.caller_argument.get()))
 }
 
 /// The innermost call into the kernel that the calling thread is inside of.
@@ -170,30 +173,30 @@ pub(crate) fn entries() -> Vec<Entry> {
 }
 
 /// The eight bytes at `address`, if they lie on the calling thread's stack.
-pub fn read_stack(address: u64) -> Option<u64> {
+pub fn read_stack(address: Va) -> Option<u64> {
     let stack = with(|local| local.stack.get());
     if !address.is_multiple_of(8) || address < stack.0 || address.checked_add(8)? > stack.1 {
         return None;
     }
     // SAFETY: the address is aligned and lies on this thread's own stack, which is mapped and readable.
-    Some(unsafe { (address as *const u64).read_volatile() })
+    Some(unsafe { address.ptr::<u64>().read_volatile() })
 }
 
 /// Where the calling thread's stack begins and ends.
-fn stack_bounds() -> (u64, u64) {
+fn stack_bounds() -> (Va, Va) {
     let mut attributes = core::mem::MaybeUninit::<libc::pthread_attr_t>::uninit();
     // SAFETY: the call has no preconditions.
     let thread = unsafe { libc::pthread_self() };
     // SAFETY: the call initialises the attributes of a thread that exists, namely this one.
     if unsafe { libc::pthread_getattr_np(thread, attributes.as_mut_ptr()) } != 0 {
-        return (0, 0);
+        return (Va::NULL, Va::NULL);
     }
     let (mut low, mut size) = (ptr::null_mut(), 0);
     // SAFETY: the attributes were initialised above.
     unsafe { libc::pthread_attr_getstack(attributes.as_ptr(), &raw mut low, &raw mut size) };
     // SAFETY: the attributes were initialised above and are not used after this.
     unsafe { libc::pthread_attr_destroy(attributes.as_mut_ptr()) };
-    (low as u64, low as u64 + size as u64)
+    (Va::of(low), Va::of(low) + size)
 }
 
 /// Makes the calling thread ready to enter driver code: `gs` points to its state from now on.
@@ -203,7 +206,7 @@ pub(super) fn prepare(thread: &'static Thread) {
     with(|local| {
         local.stack.set(stack);
         thread.stack.set(stack).unwrap_or_default();
-        local.control_region[CURRENT_THREAD].set(ptr::from_ref(thread) as u64);
+        local.control_region[CURRENT_THREAD].set(Va::of(ptr::from_ref(thread)).bits());
         // SAFETY: the call changes only the base of `gs`, which nothing else in a Linux process uses,
         // and the block stays where it is for as long as the thread lives.
         let done = unsafe { libc::syscall(libc::SYS_arch_prctl, ARCH_SET_GS, ptr::from_ref(local)) };
@@ -220,11 +223,11 @@ impl Local {
     /// Returns the number of times that normal kernel APCs are held off: one for each critical region that
     /// the thread is in, and one for each mutex that it holds.
     pub(crate) fn apcs_disabled(&self) -> u32 {
-        self.critical_regions.get() + self.thread.get().map_or(0, |thread| thread.mutexes.count() as u32)
+        self.critical_regions.get() + self.thread.get().map_or(0, |thread| narrow(thread.mutexes.count()))
     }
 
     /// The spin lock that it took last.
-    pub fn last_held(&self) -> Option<usize> {
+    pub fn last_held(&self) -> Option<Va> {
         self.thread.get()?.held.last()
     }
 }

@@ -44,8 +44,9 @@ pub(crate) use processor::{start as start_processors, wake_all as wake_processor
 pub use settings::Settings;
 pub(crate) use thread::join as join_threads;
 pub use thread::{Attached, Thread, attach, block, current, for_each_thread, spawn, wake};
-pub use time::{duration, elapsed, now, system_time};
+pub use time::{duration, elapsed, now, system_time, units};
 
+use crate::address::Va;
 use crate::per_machine::PerMachine;
 
 static TURNS: PerMachine<Slot> = PerMachine::new();
@@ -82,7 +83,7 @@ pub fn processor() -> u32 {
 }
 
 /// Returns whether `address` lies on the calling thread's stack.
-pub fn on_own_stack(address: u64) -> bool {
+pub fn on_own_stack(address: Va) -> bool {
     current().is_some_and(|thread| thread.stack_contains(address))
 }
 
@@ -101,7 +102,7 @@ pub(crate) fn point_at(what: impl FnOnce() -> What) {
 }
 
 /// Passed by code of an image at `address`, before or behind an instruction that is a point.
-pub(crate) fn reached(place: Place, address: u64) {
+pub(crate) fn reached(place: Place, address: Va) {
     if let Some((turns, thread)) = turns() {
         turns.reached(thread, place, address);
     }

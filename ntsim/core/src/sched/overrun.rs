@@ -17,7 +17,7 @@ use std::thread::JoinHandle;
 
 use parking_lot::Mutex;
 
-use super::time::TICK;
+use super::time::{TICK, units};
 use super::{Thread, for_each_thread, hooks};
 use crate::bugcheck::Bugcheck;
 use crate::sched::Settings;
@@ -120,7 +120,7 @@ fn judge(
     time: Duration,
     [dpc, raised, driver]: &mut [Since; 3],
 ) -> Option<(Bugcheck, String)> {
-    let ticks = |time: Duration| time.as_nanos() as u64 / 100 / TICK;
+    let ticks = |time: Duration| units(time) / TICK;
     let in_dpc = dpc.at(stays.in_dpc.place(), time);
     if stays.in_dpc.is_inside() && in_dpc > settings.dpc_limit {
         let parameters = [0, ticks(in_dpc), ticks(settings.dpc_limit), 0];

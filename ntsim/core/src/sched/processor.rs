@@ -14,6 +14,8 @@ use parking_lot::lock_api::RawMutex as _;
 use super::dpc_queue::{DpcQueue, Importance};
 use super::local::Local;
 use super::{Irql, Thread, Wait, local};
+use crate::address::Va;
+use crate::number::{ToUsize, narrow};
 use crate::per_machine::{PerMachine, Stopping};
 use crate::sched;
 use crate::sched::Settings;
@@ -53,7 +55,7 @@ impl Processor {
     }
 
     /// Takes back the calls whose contexts lie in `range`; returns these.
-    pub fn take(&self, range: &Range<usize>) -> Vec<usize> {
+    pub fn take(&self, range: &Range<Va>) -> Vec<Va> {
         self.queue.take_within(range)
     }
 
@@ -111,7 +113,7 @@ pub fn defer(target: Option<u32>, deferred: Deferred, importance: Importance) {
     let old = sched::raise(Irql::DISPATCH);
     let own = sched::processor();
     let number = target.unwrap_or(own);
-    let processor = &all()[number as usize];
+    let processor = &all()[number.to_usize()];
     let at_once = processor.queue.push(deferred, importance, number == own);
     if number != own || !at_once {
         processor.ring();
@@ -121,7 +123,7 @@ pub fn defer(target: Option<u32>, deferred: Deferred, importance: Importance) {
 
 /// Queues `deferred` for the service thread of processor `number`, in whose clock interrupt it became due.
 pub fn post(number: u32, deferred: Deferred, importance: Importance) {
-    let processor = &all()[number as usize];
+    let processor = &all()[number.to_usize()];
     processor.queue.push_in_processing(deferred, importance);
     processor.ring();
 }
@@ -130,7 +132,7 @@ pub fn post(number: u32, deferred: Deferred, importance: Importance) {
 ///
 /// With a schedule the seed says when that is, see [`dpc_queue`](super::dpc_queue).
 pub(super) fn goes_idle(thread: &'static Thread) {
-    let processor = &all()[sched::processor() as usize];
+    let processor = &all()[sched::processor().to_usize()];
     if processor.queue.is_empty() || processor.queue.is_requested() {
         return;
     }
@@ -161,7 +163,7 @@ pub fn flush() {
 #[inline]
 pub(super) fn occupy(local: &Local) {
     let processors = all();
-    let own = local.processor.get() as usize;
+    let own = local.processor.get().to_usize();
     if processors[own].owner.try_lock() {
         return;
     }
@@ -174,7 +176,7 @@ pub(super) fn occupy(local: &Local) {
     // Each is occupied by a thread at DISPATCH_LEVEL; that does not take long.
     let mut yields = 0;
     while yields < YIELDS || local.turns.get().is_some() {
-        sched::contended(Wait::Processor(own as u32));
+        sched::contended(Wait::Processor(narrow(own)));
         if processors[own].owner.try_lock() {
             return;
         }
@@ -186,7 +188,7 @@ pub(super) fn occupy(local: &Local) {
 /// Runs what was deferred to the thread's processor, then gives the processor back and lowers to `to`.
 #[inline]
 pub(super) fn vacate(local: &Local, to: Irql) {
-    let processor = &all()[local.processor.get() as usize];
+    let processor = &all()[local.processor.get().to_usize()];
     loop {
         if !local.in_dpc.get() {
             local.in_dpc.set(true);
@@ -213,7 +215,7 @@ fn serve(number: u32, stopping: &Stopping) {
     let Some(thread) = sched::current() else { return };
     thread.set_affinity(1 << number);
     local::with(|local| local.processor.set(number));
-    let processor = &all()[number as usize];
+    let processor = &all()[number.to_usize()];
     let _ = processor.server.set(thread);
     loop {
         let left = processor.queue.due().map(|due| due.saturating_sub(sched::elapsed()));
@@ -247,7 +249,7 @@ mod tests {
             move || {
                 for _ in 0..2000 {
                     let old = sched::raise(Irql::DISPATCH);
-                    let count = &inside[sched::processor() as usize];
+                    let count = &inside[sched::processor().to_usize()];
                     assert_eq!(count.fetch_add(1, Ordering::AcqRel), 0);
                     count.fetch_sub(1, Ordering::AcqRel);
                     sched::lower(old);

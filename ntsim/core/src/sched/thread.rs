@@ -16,6 +16,8 @@ use super::hooks::Captured;
 use super::overrun::Stays;
 use super::watchdog::{self, Watch};
 use super::{HeldLocks, Wait, local, processor};
+use crate::address::Va;
+use crate::number::{ToU64, ToUsize, narrow};
 use crate::per_machine::PerMachine;
 
 /// A thread of the machine.
@@ -41,7 +43,7 @@ pub struct Thread {
     /// Its part in a schedule.
     pub(super) turn: Turn,
     /// Where its stack begins and ends.
-    pub(super) stack: OnceLock<(u64, u64)>,
+    pub(super) stack: OnceLock<(Va, Va)>,
     /// Where it is, for the watchdog.
     pub stays: Stays,
     /// The host's number of it.
@@ -118,7 +120,7 @@ impl Thread {
 
     /// The same from 0, to be used as an index.
     pub(super) fn number(&self) -> usize {
-        self.id as usize - 1
+        self.id.to_usize() - 1
     }
 
     /// Lets the thread go on from parking, if it does.
@@ -127,7 +129,7 @@ impl Thread {
     }
 
     /// Where the thread's stack begins and ends.
-    pub fn stack_bounds(&self) -> Option<(u64, u64)> {
+    pub fn stack_bounds(&self) -> Option<(Va, Va)> {
         self.stack.get().copied()
     }
 
@@ -138,7 +140,7 @@ impl Thread {
         let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
         // SAFETY: the structure is writable; a number of a clock that does not exist is refused.
         let done = unsafe { libc::clock_gettime(clock, &raw mut time) };
-        (done == 0).then(|| Duration::new(time.tv_sec as u64, time.tv_nsec as u32))
+        (done == 0).then(|| Duration::new(time.tv_sec.cast_unsigned(), narrow(time.tv_nsec)))
     }
 
     /// Sends the thread a signal of the host's.
@@ -150,7 +152,7 @@ impl Thread {
     }
 
     /// Returns whether `address` lies on the thread's stack.
-    pub(super) fn stack_contains(&self, address: u64) -> bool {
+    pub(super) fn stack_contains(&self, address: Va) -> bool {
         self.stack.get().is_some_and(|&(low, high)| (low..high).contains(&address))
     }
 
@@ -226,10 +228,10 @@ fn join_machine(name: String, of_host: bool) -> Attached {
     local::prepare(thread);
     threads.all.lock().unwrap_or_else(PoisonError::into_inner).push(thread);
     let turns = super::schedule();
-    let processors = processor::count() as u64;
+    let processors = processor::count().to_u64();
     local::with(|local| {
         assert!(local.thread.get().is_none(), "the thread is attached already");
-        local.processor.set((thread.id % processors) as u32);
+        local.processor.set(narrow(thread.id % processors));
         local.thread.set(Some(thread));
         local.turns.set(turns);
     });

@@ -75,7 +75,12 @@ pub fn is_read() {
 
 /// Time since boot, in units of 100 ns.
 pub fn now() -> u64 {
-    u64::try_from(elapsed().as_nanos() / 100).unwrap_or(u64::MAX)
+    units(elapsed())
+}
+
+/// A duration in units of 100 ns; the highest number of them where it is longer.
+pub fn units(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos() / 100).unwrap_or(u64::MAX)
 }
 
 /// Time since boot.

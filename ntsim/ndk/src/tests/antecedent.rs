@@ -1,5 +1,6 @@
 //! Antecedents and successors: which close has to wait for which.
 
+use ntsim_core::address::Va;
 use ntsim_core::subsystem::Subsystem;
 use sys::explain::*;
 use sys::ndk::*;
@@ -95,10 +96,10 @@ fn a_pending_close_says_what_holds_it() {
     let (mr, mw) = (bench.mr(pd), bench.mw(pd));
     call!(pd, NdkClosePd, Some(on_close), context(1));
     let pending = pending_closes();
-    assert_eq!((pending.len(), pending[0].kind, pending[0].handle), (1, Kind::Pd, pd.addr()));
+    assert_eq!((pending.len(), pending[0].kind, pending[0].handle), (1, Kind::Pd, Va::of(pd)));
     let holders: Vec<_> =
         pending[0].successors.iter().map(|one| (one.kind, one.handle, one.closing)).collect();
-    assert_eq!(holders, [(Kind::Mr, mr.addr(), false), (Kind::Mw, mw.addr(), false)]);
+    assert_eq!(holders, [(Kind::Mr, Va::of(mr), false), (Kind::Mw, Va::of(mw), false)]);
     let mut said = String::new();
     crate::Ndk.describe_hang(&mut said);
     assert!(

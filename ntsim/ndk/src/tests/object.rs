@@ -2,6 +2,7 @@
 
 use core::ptr;
 
+use ntsim_core::number::narrow;
 use sys::ndk::*;
 use sys::status::{NTSTATUS, STATUS_INVALID_HANDLE, STATUS_NOT_SUPPORTED, STATUS_PENDING, STATUS_SUCCESS};
 use sys::wdm::{GUID, PVOID};
@@ -322,7 +323,7 @@ fn the_adapter_s_properties_reach_the_consumer() {
     let bench = Bench::new();
     // SAFETY: zero is a valid value of every member.
     let mut info: NDK_ADAPTER_INFO = unsafe { core::mem::zeroed() };
-    let mut size = size_of::<NDK_ADAPTER_INFO>() as u32;
+    let mut size = narrow(size_of::<NDK_ADAPTER_INFO>());
     assert_eq!(call!(bench.adapter, NdkQueryAdapterInfo, &raw mut info, &raw mut size), STATUS_SUCCESS);
     assert_eq!(info.Version, NDK_VERSION_2_1);
     assert!(bench.finish().is_empty());

@@ -2,6 +2,7 @@
 
 use core::ptr;
 
+use ntsim_core::number::ToUsize;
 use sys::ndk::*;
 use sys::status::{NTSTATUS, STATUS_SUCCESS};
 use sys::wdm::ULONG;
@@ -42,7 +43,7 @@ impl Pair {
         // SAFETY: zero is a valid value of every member.
         let mut results: [NDK_RESULT_EX; 8] = unsafe { core::mem::zeroed() };
         let taken = call!(self.cq, NdkGetCqResultsEx, results.as_mut_ptr(), 8);
-        let taken = results.iter().take(taken as usize);
+        let taken = results.iter().take(taken.to_usize());
         taken.map(|one| (one.QPContext.addr(), one.RequestContext.addr(), one.Status)).collect()
     }
 

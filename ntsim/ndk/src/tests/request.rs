@@ -3,6 +3,7 @@
 use core::ptr;
 use core::sync::atomic::Ordering;
 
+use ntsim_core::address::Va;
 use ntsim_core::sched::{self, Irql};
 use sys::ndk::*;
 use sys::status::{NTSTATUS, STATUS_INSUFFICIENT_RESOURCES, STATUS_PENDING, STATUS_SUCCESS};
@@ -13,7 +14,7 @@ use super::provider::{self, At, fake};
 use crate::rules;
 
 /// The address of a spin lock.
-const LOCK: usize = 0x1000;
+const LOCK: Va = Va::new(0x1000);
 
 fn acquire() {
     assert!(sched::current().unwrap().held.add(LOCK, None));

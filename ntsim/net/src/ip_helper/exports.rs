@@ -6,7 +6,9 @@ use std::collections::HashMap;
 
 use nt::fault;
 use nt::mm::Block;
+use ntsim_core::address::Va;
 use ntsim_core::exports;
+use ntsim_core::number::narrow;
 use ntsim_core::per_machine::PerMachine;
 use ntsim_core::verifier::{self, Finding};
 use parking_lot::Mutex;
@@ -26,7 +28,7 @@ use super::{Interface, notify, present, refusal};
 /// The tables that were handed out and not returned, by address.
 #[derive(Default)]
 struct Tables {
-    live: Mutex<HashMap<usize, Block>>,
+    live: Mutex<HashMap<Va, Block>>,
 }
 
 static TABLES: PerMachine<Tables> = PerMachine::new();
@@ -119,7 +121,7 @@ exports! {
     /// Frees a table.
     #[irql(PASSIVE..=DISPATCH)]
     fn FreeMibTable(memory: *mut c_void) {
-        if tables().live.lock().remove(&(memory as usize)).is_none() && !memory.is_null() {
+        if tables().live.lock().remove(&Va::of(memory)).is_none() && !memory.is_null() {
             verifier::report(
                 Finding::new("FreeMibTable").text(format!("{memory:p} is no table, or was returned before")),
             );
@@ -144,7 +146,7 @@ exports! {
         if fault::strikes() {
             return STATUS_NO_MEMORY;
         }
-        let registered = notify::register(family, callback, context as usize, initial != 0);
+        let registered = notify::register(family, callback, Va::of(context), initial != 0);
         // SAFETY: the driver passes room for the handle.
         unsafe { handle.write(registered as HANDLE) };
         STATUS_SUCCESS
@@ -153,7 +155,7 @@ exports! {
     /// Ends a registration, after waiting for a callback that runs.
     #[irql(PASSIVE..=PASSIVE)]
     fn CancelMibChangeNotify2(handle: HANDLE) -> NTSTATUS {
-        match notify::cancel(handle as usize) {
+        match notify::cancel(handle.addr()) {
             Some(true) => STATUS_SUCCESS,
             Some(false) => {
                 verifier::report(
@@ -187,11 +189,11 @@ fn make_table(rows: &[MIB_UNICASTIPADDRESS_ROW]) -> Option<*mut MIB_UNICASTIPADD
     let block = Block::new(start + size_of_val(rows).max(size_of::<MIB_UNICASTIPADDRESS_ROW>()))?;
     let table = block.as_ptr::<MIB_UNICASTIPADDRESS_TABLE>();
     // SAFETY: the block has room for the head and the rows.
-    unsafe { (*table).NumEntries = rows.len() as u32 };
+    unsafe { (*table).NumEntries = narrow(rows.len()) };
     let first = table.wrapping_byte_add(start).cast();
     // SAFETY: as above.
     unsafe { core::ptr::copy_nonoverlapping(rows.as_ptr(), first, rows.len()) };
-    tables().live.lock().insert(table as usize, block);
+    tables().live.lock().insert(Va::of(table), block);
     Some(table)
 }
 
@@ -312,7 +314,7 @@ mod tests {
         unsafe {
             let context = (&raw const context).cast_mut().cast();
             NotifyUnicastIpAddressChange(AF_INET, Some(cancels_itself), context, 1, &mut handle);
-            send.send(handle as usize).unwrap();
+            send.send(handle.addr()).unwrap();
             assert_eq!(told.recv().unwrap(), STATUS_INVALID_PARAMETER);
             CancelMibChangeNotify2(handle);
         }

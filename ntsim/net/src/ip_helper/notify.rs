@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use nt::ex::queue_work;
+use ntsim_core::address::Va;
 use ntsim_core::boundary;
 use ntsim_core::per_machine::PerMachine;
 use ntsim_core::sched::{self, Thread};
@@ -40,7 +41,7 @@ impl Registrations {
 struct Registration {
     family: ADDRESS_FAMILY,
     callback: UNICAST_IPADDRESS_CHANGE_CALLBACK,
-    context: usize,
+    context: Va,
     state: Mutex<State>,
 }
 
@@ -67,7 +68,7 @@ fn registrations() -> &'static Registrations {
 pub(super) fn register(
     family: ADDRESS_FAMILY,
     callback: UNICAST_IPADDRESS_CHANGE_CALLBACK,
-    context: usize,
+    context: Va,
     initial: bool,
 ) -> usize {
     let registration = Arc::new(Registration { family, callback, context, state: Mutex::default() });
@@ -134,7 +135,7 @@ impl Registration {
                 state.queue.remove(0)
             };
             let row = change.row.as_ref().map_or(core::ptr::null(), core::ptr::from_ref);
-            let (callback, context) = (self.callback, self.context as *mut core::ffi::c_void);
+            let (callback, context) = (self.callback, self.context.ptr::<core::ffi::c_void>());
             // SAFETY: the callback and its context are what the driver registered; the row is ours.
             boundary::call_driver("UnicastIpAddressChange", || unsafe {
                 callback(context, row, change.kind)

@@ -2,6 +2,7 @@
 
 use core::ffi::c_void;
 
+use ntsim_core::address::Va;
 use ntsim_core::sched;
 use sys::netioapi::{MIB_NOTIFICATION_TYPE, MIB_UNICASTIPADDRESS_ROW};
 use sys::sockaddr::AF_UNSPEC;
@@ -23,7 +24,7 @@ impl AddressWatch {
     #[must_use]
     pub fn new(told: impl Fn(&MIB_UNICASTIPADDRESS_ROW) + Send + Sync + 'static) -> Self {
         let told: Box<Told> = Box::new(Box::new(told));
-        let context = core::ptr::from_ref(&*told) as usize;
+        let context = Va::of(core::ptr::from_ref(&*told));
         Self { handle: notify::register(AF_UNSPEC, changed, context, false), _told: told }
     }
 }

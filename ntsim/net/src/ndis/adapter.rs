@@ -5,6 +5,7 @@ use core::net::IpAddr;
 use core::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::Arc;
 
+use ntsim_core::address::Va;
 use parking_lot::Mutex;
 use sys::ndis::NDIS_HANDLE;
 use sys::wdm::DEVICE_OBJECT;
@@ -39,7 +40,7 @@ pub enum State {
 
 /// An adapter that a miniport driver runs.
 pub struct Adapter {
-    pub(super) handle: usize,
+    pub(super) handle: Va,
     index: u32,
     /// Its registry key, which an administrator may change at any time.
     pub(super) config: Mutex<AdapterConfig>,
@@ -67,7 +68,7 @@ unsafe impl Sync for Devices {}
 pub(super) struct Changing {
     pub(super) state: State,
     /// The driver's context, from its registration attributes.
-    pub(super) context: usize,
+    pub(super) context: Va,
     pub(super) registered: bool,
     /// Set if it is not to be paused before the machine sleeps.
     pub(super) unpaused: bool,
@@ -106,7 +107,7 @@ impl Adapter {
     pub(super) fn new(config: AdapterConfig, driver: Arc<MiniportDriver>, devices: Devices) -> Arc<Self> {
         let state = Changing {
             state: State::Initializing,
-            context: 0,
+            context: Va::NULL,
             registered: false,
             unpaused: false,
             general: None,
@@ -194,7 +195,7 @@ impl Adapter {
 
     /// The driver's own context.
     pub(super) fn context(&self) -> NDIS_HANDLE {
-        self.state.lock().context as NDIS_HANDLE
+        self.state.lock().context.ptr()
     }
 
     /// Goes to `to`, if the state is one of `from`; the state that it is in if not.
@@ -211,10 +212,10 @@ impl Adapter {
 /// The adapter that a driver means by a handle; `None`, with a finding, if there is none: it was halted,
 /// or never was.
 pub(super) fn of(handle: NDIS_HANDLE, function: &'static str) -> Option<Arc<Adapter>> {
-    let adapter = ndis().adapters.lock().get(&(handle as usize)).cloned();
+    let adapter = ndis().adapters.lock().get(&Va::of(handle)).cloned();
     if adapter.is_none() {
         let text = format!("{function} got {handle:p}, which is no adapter, or one that is halted");
-        violation("NdisHandle", [0, handle as u64, 0, 0], text);
+        violation("NdisHandle", [0, Va::of(handle).bits(), 0, 0], text);
     }
     adapter
 }

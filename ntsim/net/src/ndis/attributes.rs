@@ -2,7 +2,9 @@
 
 use core::ffi::c_void;
 
+use ntsim_core::address::Va;
 use ntsim_core::exports;
+use ntsim_core::number::ToUsize;
 use ntsim_core::sched;
 use sys::ndis::*;
 use sys::status::{
@@ -60,7 +62,7 @@ exports! {
         };
         if adapter.state() != State::Initializing {
             let text = format!("attributes are set while the adapter is {:?}", adapter.state());
-            violation("NdisMSetMiniportAttributes", [0x1F, handle as u64, 0, 0], text);
+            violation("NdisMSetMiniportAttributes", [0x1F, Va::of(handle).bits(), 0, 0], text);
             return NDIS_STATUS_INVALID_STATE;
         }
         // SAFETY: the driver passes attributes, which begin with their head.
@@ -123,7 +125,7 @@ unsafe fn registration(
     // SAFETY: the head says that the structure has this size.
     let attributes = unsafe { &*attributes };
     let mut state = adapter.state.lock();
-    state.context = attributes.MiniportAdapterContext as usize;
+    state.context = Va::of(attributes.MiniportAdapterContext);
     state.registered = true;
     state.unpaused = attributes.AttributeFlags & NDIS_MINIPORT_ATTRIBUTES_NO_PAUSE_ON_SUSPEND != 0;
     NDIS_STATUS_SUCCESS
@@ -143,9 +145,9 @@ unsafe fn general(
     let attributes = unsafe { &*attributes };
     if !adapter.state.lock().registered {
         let text = "general attributes come before the registration attributes".into();
-        violation("NdisMSetMiniportAttributes", [0, adapter.handle as u64, 0, 0], text);
+        violation("NdisMSetMiniportAttributes", [0, adapter.handle.bits(), 0, 0], text);
     }
-    let count = attributes.SupportedOidListLength as usize / size_of::<u32>();
+    let count = attributes.SupportedOidListLength.to_usize() / size_of::<u32>();
     if attributes.SupportedOidList.is_null()
         || count == 0
         || attributes.MacAddressLength != 6
@@ -154,12 +156,12 @@ unsafe fn general(
         let text =
             "general attributes without OIDs, without an MTU, or with an address that is not 6 bytes long"
                 .into();
-        violation("NdisMSetMiniportAttributes", [0, adapter.handle as u64, 0, 0], text);
+        violation("NdisMSetMiniportAttributes", [0, adapter.handle.bits(), 0, 0], text);
         return NDIS_STATUS_INVALID_PARAMETER;
     }
     // SAFETY: the driver vouches for a list of this length.
     let oids = unsafe { core::slice::from_raw_parts(attributes.SupportedOidList, count) }.to_vec();
-    check_kept(adapter, "list of OIDs", attributes.SupportedOidList as u64);
+    check_kept(adapter, "list of OIDs", Va::of(attributes.SupportedOidList));
     check_power(adapter, attributes);
     let mut mac = [0; 6];
     mac.copy_from_slice(&attributes.CurrentMacAddress[..6]);
@@ -185,21 +187,21 @@ unsafe fn ndk(adapter: &Adapter, attributes: *const NDIS_MINIPORT_ADAPTER_NDK_AT
     if info.is_null() || adapter.driver.ndk().is_none() {
         let text =
             "RDMA attributes without adapter information, or of a driver that is no RDMA provider".into();
-        violation("NdisMSetMiniportAttributes", [0, adapter.handle as u64, 0, 0], text);
+        violation("NdisMSetMiniportAttributes", [0, adapter.handle.bits(), 0, 0], text);
         return NDIS_STATUS_INVALID_PARAMETER;
     }
-    check_kept(adapter, "RDMA capabilities", attributes.NdkCapabilities as u64);
-    check_kept(adapter, "RDMA adapter information", info as u64);
+    check_kept(adapter, "RDMA capabilities", Va::of(attributes.NdkCapabilities));
+    check_kept(adapter, "RDMA adapter information", Va::of(info));
     adapter.state.lock().ndk = Some(Ndk { enabled: attributes.Enabled != 0 });
     NDIS_STATUS_SUCCESS
 }
 
 /// Checks that what attributes point to can outlive the call. No page says that NDIS copies it, let alone two
 /// levels deep.
-fn check_kept(adapter: &Adapter, what: &str, address: u64) {
+fn check_kept(adapter: &Adapter, what: &str, address: Va) {
     if sched::on_own_stack(address) {
         let text = format!("the {what} at {address:#x}, which NDIS may keep, is on the stack");
-        violation("NdisAttributesOnStack", [0, adapter.handle as u64, address, 0], text);
+        violation("NdisAttributesOnStack", [0, adapter.handle.bits(), address.bits(), 0], text);
     }
 }
 
@@ -213,6 +215,6 @@ fn check_power(adapter: &Adapter, attributes: &NDIS_MINIPORT_ADAPTER_GENERAL_ATT
     if adapter.state.lock().unpaused && !manages {
         let text =
             "NDIS_MINIPORT_ATTRIBUTES_NO_PAUSE_ON_SUSPEND without power management capabilities".into();
-        violation("NdisNoPauseOnSuspend", [0, adapter.handle as u64, 0, 0], text);
+        violation("NdisNoPauseOnSuspend", [0, adapter.handle.bits(), 0, 0], text);
     }
 }

@@ -3,7 +3,9 @@
 use core::ffi::c_void;
 use core::ptr;
 
+use ntsim_core::address::Va;
 use ntsim_core::exports;
+use ntsim_core::number::{ToUsize, narrow};
 use sys::ndis::*;
 use sys::status::{NDIS_STATUS, NDIS_STATUS_SUCCESS};
 use sys::wdm::{MDL, MDL_MAPPED_TO_SYSTEM_VA, MDL_SOURCE_IS_NONPAGED_POOL};
@@ -21,7 +23,7 @@ struct Piece {
 unsafe fn pieces(buffer: *const NET_BUFFER, offset: usize) -> impl Iterator<Item = Piece> {
     // SAFETY: the caller's contract.
     let buffer = unsafe { &*buffer };
-    let mut skip = buffer.CurrentMdlOffset as usize + offset;
+    let mut skip = buffer.CurrentMdlOffset.to_usize() + offset;
     let mut left = buffer.DataLength.saturating_sub(offset);
     let mut mdl: *const MDL = buffer.CurrentMdl;
     core::iter::from_fn(move || {
@@ -29,7 +31,7 @@ unsafe fn pieces(buffer: *const NET_BUFFER, offset: usize) -> impl Iterator<Item
             // SAFETY: the caller's contract: the chain has as many bytes as the buffer says.
             let list = unsafe { mdl.as_ref() }?;
             mdl = list.Next;
-            let count = list.ByteCount as usize;
+            let count = list.ByteCount.to_usize();
             if skip >= count {
                 skip -= count;
                 continue;
@@ -48,7 +50,7 @@ fn system_address(list: &MDL) -> *mut u8 {
     if list.MdlFlags & (MDL_MAPPED_TO_SYSTEM_VA | MDL_SOURCE_IS_NONPAGED_POOL) != 0 {
         list.MappedSystemVa.cast()
     } else {
-        list.StartVa.wrapping_byte_add(list.ByteOffset as usize).cast()
+        list.StartVa.wrapping_byte_add(list.ByteOffset.to_usize()).cast()
     }
 }
 
@@ -78,7 +80,7 @@ exports! {
         align: u32,
         align_offset: u32,
     ) -> *mut c_void {
-        let needed = needed as usize;
+        let needed = needed.to_usize();
         // SAFETY: the driver passes a valid buffer.
         if unsafe { (*buffer).DataLength } < needed {
             return ptr::null_mut();
@@ -86,9 +88,9 @@ exports! {
         // SAFETY: as above.
         let mut pieces = unsafe { pieces(buffer, 0) }.peekable();
         if let Some(first) = pieces.peek() {
-            let aligned = (first.start as usize)
-                .wrapping_sub(align_offset as usize)
-                .is_multiple_of(align.max(1) as usize);
+            let aligned = Va::of(first.start)
+                .wrapping_offset_from(Va::new(align_offset.to_usize()))
+                .is_multiple_of(align.max(1).to_usize());
             if first.length >= needed && aligned {
                 return first.start.cast();
             }
@@ -117,11 +119,11 @@ exports! {
         copied: *mut u32,
     ) -> NDIS_STATUS {
         // SAFETY: the driver passes a valid buffer.
-        let mut sources = unsafe { pieces(from, from_offset as usize) };
+        let mut sources = unsafe { pieces(from, from_offset.to_usize()) };
         // SAFETY: as above.
-        let mut targets = unsafe { pieces(to, to_offset as usize) };
+        let mut targets = unsafe { pieces(to, to_offset.to_usize()) };
         let (mut source, mut target) = (sources.next(), targets.next());
-        let mut left = length as usize;
+        let mut left = length.to_usize();
         while let (Some(s), Some(t)) = (&mut source, &mut target) {
             let step = s.length.min(t.length).min(left);
             // SAFETY: both pieces are memory of their buffers and at least this long.
@@ -134,7 +136,7 @@ exports! {
             target = t.rest(step).or_else(|| targets.next());
         }
         // SAFETY: the driver passes room for the count.
-        unsafe { copied.write(length - left as u32) };
+        unsafe { copied.write(length - narrow::<u32, _>(left)) };
         NDIS_STATUS_SUCCESS
     }
 }
@@ -156,7 +158,7 @@ mod tests {
     /// A buffer over two pieces of memory, of which the first five bytes are skipped.
     fn buffer(memory: &[Block; 2], lists: &[Block; 2]) -> NET_BUFFER {
         for (memory, list) in memory.iter().zip(lists) {
-            unsafe { describe(list.as_ptr(), Range { start: memory.as_ptr::<u8>() as usize, length: 8 }) };
+            unsafe { describe(list.as_ptr(), Range { start: Va::of(memory.as_ptr::<u8>()), length: 8 }) };
         }
         let (first, second) = (lists[0].as_ptr::<MDL>(), lists[1].as_ptr::<MDL>());
         unsafe { (*first).Next = second };
@@ -182,7 +184,7 @@ mod tests {
         unsafe {
             assert_eq!(data(&buffer), b"abcdefghi");
             let at = NdisGetDataBuffer(&mut buffer, 3, ptr::null_mut(), 1, 0);
-            assert_eq!(at as usize, memory[0].as_ptr::<u8>() as usize + 5);
+            assert_eq!(Va::of(at), Va::of(memory[0].as_ptr::<u8>()) + 5);
             assert!(NdisGetDataBuffer(&mut buffer, 4, ptr::null_mut(), 1, 0).is_null());
             assert!(NdisGetDataBuffer(&mut buffer, 10, storage.as_mut_ptr().cast(), 1, 0).is_null());
             NdisGetDataBuffer(&mut buffer, 9, storage.as_mut_ptr().cast(), 1, 0);

@@ -4,6 +4,7 @@ use core::ptr;
 
 use nt::fault;
 use nt::mm::{self, Block};
+use ntsim_core::address::Va;
 use ntsim_core::exports;
 use sys::ndis::*;
 use sys::wdm::{MDL, MDL_MAPPED_TO_SYSTEM_VA, MDL_PARTIAL, MDL_SOURCE_IS_NONPAGED_POOL};
@@ -37,7 +38,7 @@ exports! {
         let original = pool::parent(clone);
         if !original.is_some_and(pool::exists) {
             let text = format!("{clone:p} is no clone, or its original {original:?} was freed before it");
-            violation("NdisFreeCloneNetBufferList", [0x06, 0, clone as u64, 0], text);
+            violation("NdisFreeCloneNetBufferList", [0x06, 0, Va::of(clone).bits(), 0], text);
         }
         pool::free(clone);
     }
@@ -65,7 +66,7 @@ unsafe fn clone(
         link = unsafe { &raw mut (*copy).Next };
         next = buffer.Next;
     }
-    pool::make_clone(pool as usize, original, first, memory)
+    pool::make_clone(Va::of(pool), original, first, memory)
 }
 
 /// A buffer over the bytes of another one.

@@ -5,7 +5,9 @@ use std::collections::HashMap;
 
 use nt::fault;
 use nt::rtl;
+use ntsim_core::address::Va;
 use ntsim_core::exports;
+use ntsim_core::number::narrow;
 use ntsim_core::per_machine::PerMachine;
 use parking_lot::Mutex;
 use sys::ndis::*;
@@ -30,13 +32,13 @@ const FAILURE: NDIS_STATUS = STATUS_UNSUCCESSFUL;
 /// The open configurations of one machine, by handle.
 #[derive(Default)]
 struct Configurations {
-    open: Mutex<HashMap<usize, Configuration>>,
+    open: Mutex<HashMap<Va, Configuration>>,
 }
 
 static CONFIGURATIONS: PerMachine<Configurations> = PerMachine::new();
 
 struct Configuration {
-    adapter: usize,
+    adapter: Va,
     config: AdapterConfig,
     /// The values that were read, which the driver may use until it closes the configuration.
     values: Vec<Value>,
@@ -56,7 +58,7 @@ fn configurations() -> &'static Configurations {
 }
 
 /// Reports the configurations of an adapter that are open when it is gone.
-pub(super) fn check_none_left(adapter: usize, when: &str) {
+pub(super) fn check_none_left(adapter: Va, when: &str) {
     let mut open = configurations().open.lock();
     let before = open.len();
     open.retain(|_, configuration| configuration.adapter != adapter);
@@ -64,7 +66,7 @@ pub(super) fn check_none_left(adapter: usize, when: &str) {
     drop(open);
     if left > 0 {
         let text = format!("{when} and left {left} configurations open");
-        violation("NdisCloseConfiguration", [0, adapter as u64, 0, 0], text);
+        violation("NdisCloseConfiguration", [0, adapter.bits(), 0, 0], text);
     }
 }
 
@@ -94,7 +96,7 @@ exports! {
         let handle = ndis().new_handle();
         configurations().open.lock().insert(handle, configuration);
         // SAFETY: the driver passes room for the handle.
-        unsafe { out.write(handle as NDIS_HANDLE) };
+        unsafe { out.write(handle.ptr()) };
         NDIS_STATUS_SUCCESS
     }
 
@@ -154,9 +156,9 @@ exports! {
     /// Closes a configuration; what was read of it is gone.
     #[irql(PASSIVE..=PASSIVE)]
     fn NdisCloseConfiguration(handle: NDIS_HANDLE) {
-        if configurations().open.lock().remove(&(handle as usize)).is_none() {
+        if configurations().open.lock().remove(&Va::of(handle)).is_none() {
             let text = format!("{handle:p} is no open configuration");
-            violation("NdisCloseConfiguration", [0, handle as u64, 0, 0], text);
+            violation("NdisCloseConfiguration", [0, Va::of(handle).bits(), 0, 0], text);
         }
     }
 }
@@ -167,11 +169,11 @@ fn in_open<R>(
     function: &'static str,
     f: impl FnOnce(&mut Configuration) -> Option<R>,
 ) -> Option<R> {
-    if let Some(configuration) = configurations().open.lock().get_mut(&(handle as usize)) {
+    if let Some(configuration) = configurations().open.lock().get_mut(&Va::of(handle)) {
         return f(configuration);
     }
     let text = format!("{function} got {handle:p}, which is no open configuration");
-    violation("NdisReadConfiguration", [0, handle as u64, 0, 0], text);
+    violation("NdisReadConfiguration", [0, Va::of(handle).bits(), 0, 0], text);
     None
 }
 
@@ -187,7 +189,7 @@ impl Value {
                 NDIS_CONFIGURATION_PARAMETER_DATA { IntegerData: u32::from_str_radix(text, 16).ok()? }
             }
             NDIS_PARAMETER_TYPE::NdisParameterString => {
-                let bytes = (units.len() * 2) as u16;
+                let bytes = narrow(units.len() * 2);
                 let buffer = units.as_mut_ptr();
                 let string = UNICODE_STRING { Length: bytes - 2, MaximumLength: bytes, Buffer: buffer };
                 NDIS_CONFIGURATION_PARAMETER_DATA { StringData: string }

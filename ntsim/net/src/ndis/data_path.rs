@@ -9,8 +9,10 @@ use std::sync::Arc;
 use nt::ex::queue_work;
 use nt::io::Status;
 use nt::mm::{self, Block, Range};
+use ntsim_core::address::Va;
 use ntsim_core::boundary;
 use ntsim_core::exports;
+use ntsim_core::number::ToUsize;
 use ntsim_core::sched::{self, Irql};
 use parking_lot::Mutex;
 use sys::ndis::*;
@@ -40,7 +42,7 @@ const KEPT: usize = 4096;
 #[derive(Default)]
 pub(super) struct Protocol {
     /// Lists that the miniport has been given to send.
-    sending: Mutex<Vec<(usize, Arc<Answer<NDIS_STATUS>>)>>,
+    sending: Mutex<Vec<(Va, Arc<Answer<NDIS_STATUS>>)>>,
     /// The number of lists that the miniport has completed so far.
     completed: AtomicUsize,
     /// Lists of the miniport that are with the protocol.
@@ -51,11 +53,11 @@ pub(super) struct Protocol {
 
 impl Protocol {
     /// Checks that neither side has a frame of the other's.
-    pub(super) fn check_quiet(&self, handle: usize, whose: &str) {
+    pub(super) fn check_quiet(&self, handle: Va, whose: &str) {
         let (sending, received) = (self.sending.lock().len(), self.received.load(Ordering::Acquire));
         if sending + received > 0 {
             let text = format!("{whose} has {sending} sends and {received} receives outstanding");
-            violation("NdisOutstandingNbl", [0x27, 1, handle as u64, 0], text);
+            violation("NdisOutstandingNbl", [0x27, 1, handle.bits(), 0], text);
         }
     }
 }
@@ -67,7 +69,7 @@ impl Adapter {
         let set = self.set(OID_GEN_CURRENT_PACKET_FILTER, &filter.to_le_bytes());
         if let Err(status) = set {
             let text = format!("OID_GEN_CURRENT_PACKET_FILTER, which must succeed, failed: {status}");
-            violation("NdisOidMandatory", [0, self.handle as u64, 0, 0], text);
+            violation("NdisOidMandatory", [0, self.handle.bits(), 0, 0], text);
         }
     }
 
@@ -82,7 +84,7 @@ impl Adapter {
         }
         let (list, _buffers) = net_buffer_list(frame).ok_or(Status(STATUS_INSUFFICIENT_RESOURCES))?;
         let answer = Arc::new(Answer::default());
-        self.protocol.sending.lock().push((list as usize, Arc::clone(&answer)));
+        self.protocol.sending.lock().push((Va::of(list), Arc::clone(&answer)));
         pool::pass(list, MINIPORT);
         let handler = self.driver.handlers.SendNetBufferListsHandler.expect("registration checks for it");
         let context = self.context();
@@ -140,7 +142,7 @@ fn returned(list: *mut NET_BUFFER_LIST) {
     let list = unsafe { &mut *list };
     list.NblFlags = USED;
     list.Status = USED.cast_signed();
-    list.NetBufferListInfo.fill(ptr::without_provenance_mut(USED as usize));
+    list.NetBufferListInfo.fill(ptr::without_provenance_mut(USED.to_usize()));
 }
 
 /// Checks that a list which is indicated says nothing that belongs to the frame before.
@@ -150,11 +152,11 @@ fn check_fresh(handle: NDIS_HANDLE, list: *mut NET_BUFFER_LIST) {
     let stale = [
         ("NblFlags", indicated.NblFlags == USED),
         ("Status", indicated.Status == USED.cast_signed()),
-        ("NetBufferListInfo", indicated.NetBufferListInfo.iter().any(|info| info.addr() == USED as usize)),
+        ("NetBufferListInfo", indicated.NetBufferListInfo.iter().any(|info| info.addr() == USED.to_usize())),
     ];
     for (member, _) in stale.iter().filter(|(_, stale)| *stale) {
         let text = format!("{list:p} is indicated again with the {member} with which it was returned");
-        violation("NdisStaleNetBufferList", [0, handle as u64, list as u64, 0], text);
+        violation("NdisStaleNetBufferList", [0, Va::of(handle).bits(), Va::of(list).bits(), 0], text);
     }
 }
 
@@ -163,14 +165,14 @@ fn net_buffer_list(frame: &[u8]) -> Option<(*mut NET_BUFFER_LIST, [Block; 2])> {
     let memory = Block::new(frame.len().max(1))?;
     // SAFETY: the block is new and as long as the frame.
     unsafe { ptr::copy_nonoverlapping(frame.as_ptr(), memory.as_ptr(), frame.len()) };
-    let range = Range { start: memory.as_ptr::<u8>() as usize, length: frame.len() };
+    let range = Range { start: Va::of(memory.as_ptr::<u8>()), length: frame.len() };
     let mdl = Block::new(range.list_size())?;
     // SAFETY: the block has the size that the list needs.
     unsafe { mm::describe(mdl.as_ptr(), range) };
     // SAFETY: the list was just filled in.
     unsafe { mm::build_for_nonpaged(mdl.as_ptr::<MDL>()) };
     // SAFETY: the chain is the one list, which the caller keeps as long as the result.
-    let list = unsafe { pool::make(0, 0, mdl.as_ptr(), 0, frame.len()) }?;
+    let list = unsafe { pool::make(Va::NULL, 0, mdl.as_ptr(), 0, frame.len()) }?;
     Some((list, [memory, mdl]))
 }
 
@@ -214,9 +216,9 @@ exports! {
                 next = unsafe { (*next).Next };
             }
         });
-        if passed != count as usize {
+        if passed != count.to_usize() {
             let text = format!("{count} lists are indicated, but the chain has {passed}");
-            violation("NdisMIndicateReceiveNetBufferLists", [0, handle as u64, lists as u64, 0], text);
+            violation("NdisMIndicateReceiveNetBufferLists", [0, Va::of(handle).bits(), Va::of(lists).bits(), 0], text);
         }
         if flags & NDIS_RECEIVE_FLAGS_RESOURCES != 0 {
             // The miniport has its lists back as soon as this returns.
@@ -224,8 +226,8 @@ exports! {
             return;
         }
         adapter.protocol.received.fetch_add(passed, Ordering::AcqRel);
-        let lists = lists as usize;
-        queue_work(move || adapter.give_back(lists as *mut NET_BUFFER_LIST, passed));
+        let lists = Va::of(lists);
+        queue_work(move || adapter.give_back(lists.ptr::<NET_BUFFER_LIST>(), passed));
     }
 
     /// Says that frames are sent.
@@ -236,12 +238,12 @@ exports! {
         each(lists, |list| {
             adapter.protocol.completed.fetch_add(1, Ordering::AcqRel);
             let mut sending = adapter.protocol.sending.lock();
-            let at = sending.iter().position(|(sent, _)| *sent == list as usize);
+            let at = sending.iter().position(|(sent, _)| *sent == Va::of(list));
             let found = at.map(|at| sending.swap_remove(at));
             drop(sending);
             let Some((_, answer)) = found else {
                 let text = format!("{list:p} is completed, but was not given to this adapter to send");
-                violation("NdisMSendNetBufferListsComplete", [0x06, handle as u64, list as u64, 0], text);
+                violation("NdisMSendNetBufferListsComplete", [0x06, Va::of(handle).bits(), Va::of(list).bits(), 0], text);
                 return;
             };
             pool::take_back(list, MINIPORT);
@@ -252,12 +254,12 @@ exports! {
 }
 
 fn check_indication(adapter: &Adapter, flags: u32) {
-    let handle = adapter.handle as NDIS_HANDLE;
+    let handle = adapter.handle.ptr();
     check_flags(handle, flags & NDIS_RECEIVE_FLAGS_DISPATCH_LEVEL != 0);
     // A miniport that is asked to pause may still finish an indication that it is in.
     if !matches!(adapter.state(), State::Running | State::Pausing) {
         let text = format!("frames are indicated while the adapter is {:?}", adapter.state());
-        violation("NdisMIndicateReceiveNetBufferLists", [0x1F, handle as u64, 0, 0], text);
+        violation("NdisMIndicateReceiveNetBufferLists", [0x1F, Va::of(handle).bits(), 0, 0], text);
     }
 }
 
@@ -266,6 +268,6 @@ fn check_flags(handle: NDIS_HANDLE, at_dispatch: bool) {
     let irql = sched::irql();
     if at_dispatch && irql != Irql::DISPATCH {
         let text = format!("the flag for DISPATCH_LEVEL is set at {irql}");
-        violation("NdisIrqlFlag", [0, handle as u64, 0, 0], text);
+        violation("NdisIrqlFlag", [0, Va::of(handle).bits(), 0, 0], text);
     }
 }

@@ -1,10 +1,10 @@
 //! Devices of a miniport driver's own, beside its adapters.
 
-use core::ptr;
 use std::collections::HashMap;
 
 use nt::io::{self, Status};
 use nt::rtl;
+use ntsim_core::address::Va;
 use ntsim_core::exports;
 use ntsim_core::per_machine::PerMachine;
 use parking_lot::Mutex;
@@ -28,15 +28,15 @@ type Table = [Option<PDRIVER_DISPATCH>; IRP_MJ_COUNT];
 #[derive(Default)]
 struct Devices {
     /// By device; nothing for one that was deregistered, on which files may still be open.
-    tables: Mutex<HashMap<usize, Option<Table>>>,
+    tables: Mutex<HashMap<Va, Option<Table>>>,
     /// Device by handle.
-    registered: Mutex<HashMap<usize, Registered>>,
+    registered: Mutex<HashMap<Va, Registered>>,
     /// The status with which devices are refused, if a test wants that.
     refused: Mutex<Option<NDIS_STATUS>>,
 }
 
 struct Registered {
-    device: usize,
+    device: Va,
     link: String,
 }
 
@@ -51,7 +51,7 @@ impl Devices {
     fn inspect(&self) {
         for (handle, registered) in &*self.registered.lock() {
             let text = format!("the device at {:#x} was never deregistered", registered.device);
-            violation("NdisDeregisterDeviceEx", [0x0A, *handle as u64, registered.device as u64, 0], text);
+            violation("NdisDeregisterDeviceEx", [0x0A, (*handle).bits(), registered.device.bits(), 0], text);
         }
     }
 }
@@ -78,11 +78,11 @@ pub fn refuse_devices(status: Option<Status>) {
 /// it does not; a request for a file that is open then is a finding. A create may be on its way when the
 /// device goes, which is not the driver's fault.
 fn route(device: *mut DEVICE_OBJECT, major: usize) -> Option<PDRIVER_DISPATCH> {
-    let table = *devices().tables.lock().get(&(device as usize))?;
+    let table = *devices().tables.lock().get(&Va::of(device))?;
     let Some(table) = table else {
         if major != usize::from(IRP_MJ_CREATE) {
             let text = format!("major function {major:#x} comes for a device that was deregistered");
-            violation("NdisDeregisterDeviceEx", [0x0A, 0, device as u64, major as u64], text);
+            violation("NdisDeregisterDeviceEx", [0x0A, 0, Va::of(device).bits(), major as u64], text);
         }
         return None;
     };
@@ -100,9 +100,9 @@ exports! {
         out: *mut *mut DEVICE_OBJECT,
         out_handle: *mut NDIS_HANDLE,
     ) -> NDIS_STATUS {
-        let Some(driver) = ndis().drivers.lock().get(&(handle as usize)).cloned() else {
+        let Some(driver) = ndis().drivers.lock().get(&Va::of(handle)).cloned() else {
             let text = format!("NdisRegisterDeviceEx got {handle:p}, which is no driver");
-            violation("NdisHandle", [0, handle as u64, 0, 0], text);
+            violation("NdisHandle", [0, Va::of(handle).bits(), 0, 0], text);
             return NDIS_STATUS_INVALID_PARAMETER;
         };
         // SAFETY: the driver passes its attributes.
@@ -153,32 +153,32 @@ exports! {
             io::delete_device(device);
             return STATUS_INVALID_DEVICE_REQUEST;
         }
-        devices().tables.lock().insert(device as usize, Some(table));
+        devices().tables.lock().insert(Va::of(device), Some(table));
         io::set_route(device, route);
         let handle = ndis().new_handle();
-        devices().registered.lock().insert(handle, Registered { device: device as usize, link });
+        devices().registered.lock().insert(handle, Registered { device: Va::of(device), link });
         // SAFETY: the device was made just now.
         unsafe { (*device).Flags &= !DO_DEVICE_INITIALIZING };
         // SAFETY: the driver passes room for the device.
         unsafe { out.write(device) };
         // SAFETY: the driver passes room for the handle.
-        unsafe { out_handle.write(handle as NDIS_HANDLE) };
+        unsafe { out_handle.write(handle.ptr()) };
         NDIS_STATUS_SUCCESS
     }
 
     /// Deletes a device of the driver's own.
     #[irql(PASSIVE..=PASSIVE)]
     fn NdisDeregisterDeviceEx(handle: NDIS_HANDLE) {
-        let Some(registered) = devices().registered.lock().remove(&(handle as usize)) else {
+        let Some(registered) = devices().registered.lock().remove(&Va::of(handle)) else {
             let text = format!("NdisDeregisterDeviceEx got {handle:p}, which is no device");
-            violation("NdisHandle", [0, handle as u64, 0, 0], text);
+            violation("NdisHandle", [0, Va::of(handle).bits(), 0, 0], text);
             return;
         };
         if !registered.link.is_empty() {
             io::unlink(&registered.link);
         }
         devices().tables.lock().insert(registered.device, None);
-        io::delete_device(ptr::with_exposed_provenance_mut(registered.device));
+        io::delete_device(registered.device.ptr());
     }
 }
 

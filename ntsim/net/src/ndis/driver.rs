@@ -4,8 +4,10 @@ use core::ptr;
 use std::sync::Arc;
 
 use nt::fault;
+use ntsim_core::address::Va;
 use ntsim_core::boundary;
 use ntsim_core::exports;
+use ntsim_core::number::ToU64;
 use parking_lot::Mutex;
 use sys::ndis::*;
 use sys::status::{
@@ -19,8 +21,8 @@ use super::{ndis, violation};
 
 /// A registered miniport driver.
 pub(super) struct MiniportDriver {
-    pub(super) handle: usize,
-    pub(super) context: usize,
+    pub(super) handle: Va,
+    pub(super) context: Va,
     pub(super) object: *mut DRIVER_OBJECT,
     pub(super) handlers: NDIS_MINIPORT_DRIVER_CHARACTERISTICS,
     options: Mutex<Options>,
@@ -61,7 +63,7 @@ impl MiniportDriver {
     }
 
     pub(super) fn never_deregistered(&self) {
-        let parameters = [0x0A, self.handle as u64, self.object as u64, 0];
+        let parameters = [0x0A, self.handle.bits(), Va::of(self.object).bits(), 0];
         violation(
             "NdisMDeregisterMiniportDriver",
             parameters,
@@ -98,12 +100,12 @@ exports! {
         let handle = ndis().new_handle();
         let options = Mutex::default();
         let driver =
-            Arc::new(MiniportDriver { handle, context: context as usize, object, handlers, options });
+            Arc::new(MiniportDriver { handle, context: Va::of(context), object, handlers, options });
         ndis().drivers.lock().insert(handle, Arc::clone(&driver));
         // SAFETY: the driver passes its driver object.
         unsafe { (*object).DriverUnload = Some(unload) };
         // SAFETY: the driver passes room for the handle.
-        unsafe { out.write(handle as NDIS_HANDLE) };
+        unsafe { out.write(handle.ptr()) };
         let status = set_options(&driver);
         if status != NDIS_STATUS_SUCCESS {
             ndis().drivers.lock().remove(&handle);
@@ -114,16 +116,16 @@ exports! {
     /// Deregisters a miniport driver.
     #[irql(PASSIVE..=PASSIVE)]
     fn NdisMDeregisterMiniportDriver(handle: NDIS_HANDLE) {
-        let Some(driver) = ndis().drivers.lock().remove(&(handle as usize)) else {
+        let Some(driver) = ndis().drivers.lock().remove(&Va::of(handle)) else {
             let text = format!("{handle:p} is no driver, or was deregistered before");
-            violation("NdisMDeregisterMiniportDriver", [0x0A, handle as u64, 0, 0], text);
+            violation("NdisMDeregisterMiniportDriver", [0x0A, Va::of(handle).bits(), 0, 0], text);
             return;
         };
         let left =
             ndis().adapters.lock().values().filter(|adapter| Arc::ptr_eq(&adapter.driver, &driver)).count();
         if left > 0 {
             let text = format!("the driver is deregistered while {left} of its adapters are not halted");
-            let parameters = [0x0A, handle as u64, driver.object as u64, left as u64];
+            let parameters = [0x0A, Va::of(handle).bits(), Va::of(driver.object).bits(), left.to_u64()];
             violation("NdisMDeregisterMiniportDriver", parameters, text);
         }
     }
@@ -134,12 +136,12 @@ exports! {
         handle: NDIS_HANDLE,
         handlers: *const NDIS_DRIVER_OPTIONAL_HANDLERS,
     ) -> NDIS_STATUS {
-        let Some(driver) = ndis().drivers.lock().get(&(handle as usize)).cloned() else {
+        let Some(driver) = ndis().drivers.lock().get(&Va::of(handle)).cloned() else {
             return NDIS_STATUS_INVALID_PARAMETER;
         };
         if !driver.options.lock().open {
             let text = "NdisSetOptionalHandlers called outside the set-options handler".into();
-            violation("NdisSetOptionalHandlers", [0x1F, handle as u64, 0, 0], text);
+            violation("NdisSetOptionalHandlers", [0x1F, Va::of(handle).bits(), 0, 0], text);
             return NDIS_STATUS_NOT_SUPPORTED;
         }
         // SAFETY: the driver passes handlers, which begin with their head.
@@ -198,7 +200,7 @@ unsafe fn read(
     ];
     if let Some((missing, _)) = mandatory.iter().find(|(_, there)| !there) {
         let text = format!("the miniport driver has no {missing}");
-        violation("NdisMRegisterMiniportDriver", [0, 0, characteristics as u64, 0], text);
+        violation("NdisMRegisterMiniportDriver", [0, 0, Va::of(characteristics).bits(), 0], text);
         return Err(NDIS_STATUS_BAD_CHARACTERISTICS);
     }
     Ok(handlers)
@@ -207,7 +209,7 @@ unsafe fn read(
 fn set_options(driver: &MiniportDriver) -> NDIS_STATUS {
     let Some(handler) = driver.handlers.SetOptionsHandler else { return NDIS_STATUS_SUCCESS };
     driver.options.lock().open = true;
-    let (handle, context) = (driver.handle as NDIS_HANDLE, driver.context as NDIS_HANDLE);
+    let (handle, context) = (driver.handle.ptr(), driver.context.ptr());
     // SAFETY: the handler is the driver's own, with its own context.
     let status = boundary::call_driver("MiniportSetOptions", || unsafe { handler(handle, context) });
     driver.options.lock().open = false;
@@ -230,7 +232,7 @@ unsafe fn set_ndk(
         && driver.handlers.CancelDirectOidRequestHandler.is_some();
     if handlers.OpenNDKAdapterHandler.is_none() || handlers.CloseNDKAdapterHandler.is_none() || !direct {
         let text = "an RDMA provider needs open, close and direct OID request handlers".into();
-        violation("NdisSetOptionalHandlers", [0, driver.handle as u64, 0, 0], text);
+        violation("NdisSetOptionalHandlers", [0, driver.handle.bits(), 0, 0], text);
         return NDIS_STATUS_BAD_CHARACTERISTICS;
     }
     driver.options.lock().ndk = Some(handlers);

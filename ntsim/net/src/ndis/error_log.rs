@@ -3,6 +3,7 @@
 use core::ffi::c_void;
 
 use nt::variadic;
+use ntsim_core::number::{Low, ToUsize};
 use ntsim_core::sched::Irql;
 use ntsim_core::{Export, exports};
 use sys::ndis::{NDIS_ERROR_CODE, NDIS_HANDLE};
@@ -52,14 +53,14 @@ exports! {
 unsafe fn log(arguments: *const u64) -> u32 {
     // SAFETY: the caller's promise.
     let argument = |index| unsafe { arguments.wrapping_add(index).read() };
-    let (handle, code, count) = (argument(0) as NDIS_HANDLE, argument(1) as u32, argument(2) as u32);
+    let (handle, code, count) = (argument(0) as NDIS_HANDLE, argument(1).low_u32(), argument(2).low_u32());
     let Some(adapter) = adapter::of(handle.cast::<c_void>(), "NdisWriteErrorLogEntry") else { return 0 };
     if !is_listed(code) || count > MOST {
         let text = format!("NdisWriteErrorLogEntry got the code {code:#x} and {count} values");
         compliance("NdisErrorLog", 0, text);
         return 0;
     }
-    let values = (0..count as usize).map(|index| argument(3 + index) as u32).collect();
+    let values = (0..count.to_usize()).map(|index| argument(3 + index).low_u32()).collect();
     ndis().event_log.lock().push(LogEntry { if_index: adapter.index(), code, values });
     0
 }

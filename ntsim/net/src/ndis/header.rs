@@ -1,5 +1,6 @@
 //! The head that every NDIS structure begins with: its type, its revision, its size.
 
+use ntsim_core::address::Va;
 use sys::ndis::NDIS_OBJECT_HEADER;
 
 use super::violation;
@@ -33,7 +34,7 @@ pub(super) unsafe fn check(header: *const NDIS_OBJECT_HEADER, expected: &Expecte
          it should have type {:#x} and one of {:x?} (revision, size)",
         expected.name, found.Type, found.Revision, found.Size, expected.kind, expected.revisions
     );
-    violation("NdisObjectHeader", [0x21, 0, header as u64, 0], text);
+    violation("NdisObjectHeader", [0x21, 0, Va::of(header).bits(), 0], text);
     false
 }
 

@@ -4,8 +4,10 @@ use core::time::Duration;
 use std::sync::Arc;
 
 use nt::io::Status;
+use ntsim_core::address::Va;
 use ntsim_core::boundary;
 use ntsim_core::exports;
+use ntsim_core::number::narrow;
 use ntsim_core::sched;
 use sys::ndis::*;
 use sys::status::{
@@ -114,12 +116,12 @@ fn initialise(config: AdapterConfig, driver: &Arc<MiniportDriver>) -> Result<Arc
     parameters.Header = NDIS_OBJECT_HEADER {
         Type: NDIS_OBJECT_TYPE_MINIPORT_INIT_PARAMETERS,
         Revision: NDIS_MINIPORT_INIT_PARAMETERS_REVISION_1,
-        Size: size_of::<NDIS_MINIPORT_INIT_PARAMETERS>() as u16,
+        Size: narrow(size_of::<NDIS_MINIPORT_INIT_PARAMETERS>()),
     };
     parameters.IfIndex = interface.index;
     parameters.NetLuid = interface.luid();
     let handler = driver.handlers.InitializeHandlerEx.expect("registration checks for it");
-    let (handle, context) = (adapter.handle as NDIS_HANDLE, driver.context as NDIS_HANDLE);
+    let (handle, context) = (adapter.handle.ptr(), driver.context.ptr());
     // SAFETY: the handler is the driver's own; the parameters live during the call.
     let status = boundary::call_driver("MiniportInitializeEx", || unsafe {
         handler(handle, context, &raw mut parameters)
@@ -144,7 +146,7 @@ fn check_initialised(adapter: &Adapter) {
     drop(state);
     for (what, _) in missing.iter().filter(|(_, there)| !there) {
         let text = format!("MiniportInitializeEx succeeded without setting {what} attributes");
-        violation("NdisMSetMiniportAttributes", [0, adapter.handle as u64, 0, 0], text);
+        violation("NdisMSetMiniportAttributes", [0, adapter.handle.bits(), 0, 0], text);
     }
 }
 
@@ -181,7 +183,7 @@ impl Adapter {
         } else {
             NDIS_PAUSE_NDIS_INTERNAL
         };
-        let size = size_of::<NDIS_MINIPORT_PAUSE_PARAMETERS>() as u16;
+        let size = narrow(size_of::<NDIS_MINIPORT_PAUSE_PARAMETERS>());
         let header = head(NDIS_MINIPORT_PAUSE_PARAMETERS_REVISION_1, size);
         let mut parameters = NDIS_MINIPORT_PAUSE_PARAMETERS { Header: header, Flags: 0, PauseReason: reason };
         let handler = self.driver.handlers.PauseHandler.expect("registration checks for it");
@@ -192,7 +194,7 @@ impl Adapter {
         });
         if status != NDIS_STATUS_SUCCESS {
             let text = format!("MiniportPause returned {status:#010X}; it may only succeed or pend");
-            violation("MiniportPause_Return", [0x1F, self.handle as u64, 0, 0], text);
+            violation("MiniportPause_Return", [0x1F, self.handle.bits(), 0, 0], text);
         }
         self.protocol.check_quiet(self.handle, "a paused adapter");
         self.state.lock().state = State::Paused;
@@ -231,7 +233,7 @@ impl Adapter {
                 self.index(),
                 self.open_ndk_adapters()
             );
-            violation("NdkAdapterOpenAtHalt", [0, self.handle as u64, 0, 0], text);
+            violation("NdkAdapterOpenAtHalt", [0, self.handle.bits(), 0, 0], text);
         }
         let handler = self.driver.handlers.HaltHandlerEx.expect("registration checks for it");
         let context = self.context();
@@ -241,7 +243,7 @@ impl Adapter {
         if sched::elapsed().saturating_sub(start) > WATCHDOG {
             violation(
                 "NdisWatchdog",
-                [0x25, 0x22, self.handle as u64, 0],
+                [0x25, 0x22, self.handle.bits(), 0],
                 "MiniportHaltEx took too long".into(),
             );
         }
@@ -264,7 +266,7 @@ impl Adapter {
         let Some(handler) = self.driver.handlers.DevicePnPEventNotifyHandler else { return };
         // SAFETY: all zero is a valid value: integers and null pointers.
         let mut notice: NET_DEVICE_PNP_EVENT = unsafe { core::mem::MaybeUninit::zeroed().assume_init() };
-        notice.Header = head(1, size_of::<NET_DEVICE_PNP_EVENT>() as u16);
+        notice.Header = head(1, narrow(size_of::<NET_DEVICE_PNP_EVENT>()));
         notice.DevicePnPEvent = event;
         let context = self.context();
         // SAFETY: the handler is the driver's own; the notice lives during the call.
@@ -282,7 +284,7 @@ impl Adapter {
             self.state.lock().pending = None;
             return status;
         }
-        let watchdog = [0x25, if name == "MiniportPause" { 0x21 } else { 0 }, self.handle as u64, 0];
+        let watchdog = [0x25, if name == "MiniportPause" { 0x21 } else { 0 }, self.handle.bits(), 0];
         let late = || {
             violation("NdisWatchdog", watchdog, format!("{name} has not been completed in {WATCHDOG:?}"));
         };
@@ -321,6 +323,6 @@ fn complete(handle: NDIS_HANDLE, during: State, function: &'static str, status: 
         let code = if during == State::Pausing { 1 } else { 2 };
         let text =
             format!("{function} called while the adapter is {:?} and nothing is pending", adapter.state());
-        violation("NdisStateTransition", [0x1F, code, handle as u64, 0], text);
+        violation("NdisStateTransition", [0x1F, code, Va::of(handle).bits(), 0], text);
     }
 }

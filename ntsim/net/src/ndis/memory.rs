@@ -6,6 +6,7 @@ use core::time::Duration;
 
 use nt::ex::pool::{self, Kind, Request, Tag};
 use ntsim_core::exports;
+use ntsim_core::number::ToUsize;
 use ntsim_core::sched;
 use sys::ndis::{NDIS_HANDLE, signature};
 use sys::wdm::EX_POOL_PRIORITY;
@@ -27,7 +28,7 @@ exports! {
             violation("NdisHandle", [0, 0, 0, 0], "memory is allocated without a handle".into());
             return ptr::null_mut();
         }
-        pool::allocate(Request { size: length as usize, tag: Tag(tag), kind: Kind::NonPaged, zeroed: false })
+        pool::allocate(Request { size: length.to_usize(), tag: Tag(tag), kind: Kind::NonPaged, zeroed: false })
     }
 
     /// Frees memory.

@@ -35,6 +35,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use ntsim_core::Export;
+use ntsim_core::address::Va;
 use ntsim_core::bugcheck::Bugcheck;
 use ntsim_core::per_machine::PerMachine;
 use ntsim_core::subsystem::Subsystem;
@@ -89,9 +90,9 @@ impl Subsystem for NdisLibrary {
 #[derive(Default)]
 struct Ndis {
     /// By handle.
-    drivers: Mutex<HashMap<usize, Arc<MiniportDriver>>>,
+    drivers: Mutex<HashMap<Va, Arc<MiniportDriver>>>,
     /// By handle, from initialisation to the end of halting.
-    adapters: Mutex<HashMap<usize, Arc<Adapter>>>,
+    adapters: Mutex<HashMap<Va, Arc<Adapter>>>,
     /// The adapters that the machine has, bound to a driver or not.
     hardware: Mutex<Vec<AdapterConfig>>,
     last_handle: Mutex<usize>,
@@ -109,7 +110,7 @@ impl Ndis {
     fn inspect(&self) {
         for adapter in self.adapters.lock().values() {
             let text = format!("adapter {} was never halted", adapter.index());
-            violation("NdisMiniportHalt", [0x0A, adapter.handle as u64, 0, 0], text);
+            violation("NdisMiniportHalt", [0x0A, adapter.handle.bits(), 0, 0], text);
         }
         for driver in self.drivers.lock().values() {
             driver.never_deregistered();
@@ -123,10 +124,10 @@ fn ndis() -> &'static Ndis {
 
 impl Ndis {
     /// A new handle: the address of nothing, so that a driver that uses it as a pointer crashes.
-    fn new_handle(&self) -> usize {
+    fn new_handle(&self) -> Va {
         let mut last = self.last_handle.lock();
         *last += 0x10;
-        0x4E44_4953_0000_0000 + *last
+        Va::new(0x4E44_4953_0000_0000 + *last)
     }
 }
 

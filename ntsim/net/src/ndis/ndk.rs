@@ -57,7 +57,7 @@ pub(crate) fn open_ndk_adapter(if_index: u32, version: NDK_VERSION) -> Result<Op
         adapter.ndk_open.fetch_sub(1, Ordering::AcqRel);
         if status >= 0 {
             let text = format!("OpenNDKAdapterHandler returned {status:#010X} and the adapter {opened:p}");
-            violation("OpenNDKAdapterHandler", [0, adapter.handle as u64, 0, 0], text);
+            violation("OpenNDKAdapterHandler", [0, adapter.handle.bits(), 0, 0], text);
             return Err(STATUS_INTERNAL_ERROR);
         }
         return Err(status);

@@ -7,8 +7,10 @@ use std::sync::Arc;
 
 use nt::io::Status;
 use nt::mm::Block;
+use ntsim_core::address::Va;
 use ntsim_core::boundary;
 use ntsim_core::exports;
+use ntsim_core::number::{ToUsize, narrow};
 use parking_lot::Mutex;
 use sys::ndis::*;
 use sys::status::{
@@ -32,7 +34,7 @@ const SIZE: u16 = 0xF0;
 pub(super) struct Oids {
     /// Held for the time of a request that is not direct: NDIS sends one at a time.
     serial: serial::Serial,
-    pending: Mutex<HashMap<usize, Arc<Answer<NDIS_STATUS>>>>,
+    pending: Mutex<HashMap<Va, Arc<Answer<NDIS_STATUS>>>>,
 }
 
 /// A lock that a thread of the machine holds across a call into a driver.
@@ -124,7 +126,7 @@ impl Adapter {
         }
         if written > buffer.len() {
             let text = format!("OID {oid:#010X} wrote {written} bytes into {}", buffer.len());
-            violation("NdisOidInformation", [0, self.handle as u64, request as u64, 0], text);
+            violation("NdisOidInformation", [0, self.handle.bits(), Va::of(request).bits(), 0], text);
         }
         buffer.truncate(written);
         Ok(buffer)
@@ -155,12 +157,12 @@ impl Adapter {
         handler: impl FnOnce() -> NDIS_STATUS,
     ) -> NDIS_STATUS {
         let answer = Arc::new(Answer::default());
-        self.oids.pending.lock().insert(request as usize, Arc::clone(&answer));
+        self.oids.pending.lock().insert(Va::of(request), Arc::clone(&answer));
         INSIDE.with(|inside| inside.set(inside.get() + 1));
         let status = boundary::call_driver(name, handler);
         INSIDE.with(|inside| inside.set(inside.get() - 1));
         if status != NDIS_STATUS_PENDING {
-            if self.oids.pending.lock().remove(&(request as usize)).is_none() {
+            if self.oids.pending.lock().remove(&Va::of(request)).is_none() {
                 let text =
                     format!("OID {oid:#010X} was completed by a call and returned {status:#010X} as well");
                 compliance("NdisOidDoubleComplete", 0x91002, text);
@@ -169,7 +171,7 @@ impl Adapter {
         }
         if oid == OID_NDK_SET_STATE {
             let text = "OID_NDK_SET_STATE returned NDIS_STATUS_PENDING, which it must not".into();
-            violation("NdkSetStatePending", [0, self.handle as u64, request as u64, 0], text);
+            violation("NdkSetStatePending", [0, self.handle.bits(), Va::of(request).bits(), 0], text);
         }
         let late = || {
             let text = format!("OID {oid:#010X} has not been completed in {LIMIT:?}");
@@ -189,7 +191,7 @@ enum Kind {
 impl Kind {
     fn fill(self, request: &mut NDIS_OID_REQUEST, oid: u32, buffer: &mut [u8]) {
         request.Header = NDIS_OBJECT_HEADER { Type: NDIS_OBJECT_TYPE_OID_REQUEST, Revision: 1, Size: SIZE };
-        let (start, length) = (buffer.as_mut_ptr().cast(), buffer.len() as u32);
+        let (start, length) = (buffer.as_mut_ptr().cast(), narrow(buffer.len()));
         match self {
             Self::Query => {
                 request.RequestType = NDIS_REQUEST_TYPE::NdisRequestQueryInformation;
@@ -209,7 +211,7 @@ impl Kind {
     fn bytes_written(self, request: &NDIS_OID_REQUEST) -> usize {
         match self {
             // SAFETY: the request was filled as a query.
-            Self::Query => unsafe { request.DATA.QUERY_INFORMATION.BytesWritten as usize },
+            Self::Query => unsafe { request.DATA.QUERY_INFORMATION.BytesWritten.to_usize() },
             Self::Set => 0,
         }
     }
@@ -242,7 +244,7 @@ fn complete(
     function: &'static str,
 ) {
     let Some(adapter) = adapter::of(handle, function) else { return };
-    let answer = adapter.oids.pending.lock().remove(&(request as usize));
+    let answer = adapter.oids.pending.lock().remove(&Va::of(request));
     let Some(answer) = answer else {
         let text = format!("{function} got {request:p}, which is not pending");
         compliance("NdisOidComplete", 0x91001, text);

@@ -2,6 +2,7 @@
 
 use core::time::Duration;
 
+use ntsim_core::address::Va;
 use ntsim_core::exports;
 use ntsim_core::sched;
 use parking_lot::Mutex;
@@ -80,7 +81,7 @@ exports! {
             || adapter.state() == State::Halting
         {
             let text = format!("status {:#010X} without its buffer, or while halting", indication.StatusCode);
-            violation("NdisMIndicateStatusEx", [0x20, indication.StatusCode as u64, handle as u64, 0], text);
+            violation("NdisMIndicateStatusEx", [0x20, indication.StatusCode as u64, Va::of(handle).bits(), 0], text);
         }
         adapter.protocol.indicated.statuses.lock().push(indication.StatusCode);
     }
@@ -93,7 +94,7 @@ exports! {
         };
         if oid::inside_handler() {
             let text = "NdisMNetPnPEvent called from inside an OID request".into();
-            violation("NdisMNetPnPEventInOIDRequest", [0x22, handle as u64, event as u64, 0], text);
+            violation("NdisMNetPnPEventInOIDRequest", [0x22, Va::of(handle).bits(), Va::of(event).bits(), 0], text);
         }
         // SAFETY: the driver passes an event, which begins with its head.
         if !unsafe { header::check(event.cast(), &EVENT) } {

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use nt::fault;
 use nt::mm::Block;
+use ntsim_core::address::Va;
 use ntsim_core::exports;
 use ntsim_core::per_machine::PerMachine;
 use parking_lot::Mutex;
@@ -26,9 +27,9 @@ const PARAMETERS: Expected = Expected {
 #[derive(Default)]
 struct Pools {
     /// By handle.
-    pools: Mutex<HashMap<usize, Arc<Pool>>>,
+    pools: Mutex<HashMap<Va, Arc<Pool>>>,
     /// By the list's address.
-    lists: Mutex<HashMap<usize, List>>,
+    lists: Mutex<HashMap<Va, List>>,
 }
 
 static POOLS: PerMachine<Pools> = PerMachine::new();
@@ -42,14 +43,14 @@ impl Pools {
     fn inspect(&self) {
         for (handle, pool) in &*self.pools.lock() {
             let text = format!("the net buffer list pool {handle:#x}, tag {:?}, was never freed", pool.tag);
-            violation("NdisFreeNetBufferListPool", [0, *handle as u64, 0, 0], text);
+            violation("NdisFreeNetBufferListPool", [0, (*handle).bits(), 0, 0], text);
         }
     }
 }
 
 struct Pool {
     /// The adapter or driver that it belongs to; 0 for NDIS itself.
-    owner: usize,
+    owner: Va,
     tag: String,
     context_size: u16,
     allocates_buffer: bool,
@@ -57,7 +58,7 @@ struct Pool {
 
 /// A list of a pool.
 struct List {
-    pool: usize,
+    pool: Va,
     _block: Block,
     /// The buffers and MDLs of a clone.
     _cloned: Vec<Block>,
@@ -70,7 +71,7 @@ fn pools() -> &'static Pools {
 }
 
 /// Reports the pools of an adapter that are left when it is gone.
-pub(super) fn check_none_left(owner: usize, when: &str) {
+pub(super) fn check_none_left(owner: Va, when: &str) {
     let mut live = pools().pools.lock();
     let before = live.len();
     live.retain(|_, pool| pool.owner != owner);
@@ -78,23 +79,23 @@ pub(super) fn check_none_left(owner: usize, when: &str) {
     drop(live);
     if left > 0 {
         let text = format!("{when} and left {left} net buffer list pools");
-        violation("NdisFreeNetBufferListPool", [0, owner as u64, 0, 0], text);
+        violation("NdisFreeNetBufferListPool", [0, owner.bits(), 0, 0], text);
     }
 }
 
 /// Notes that a list is passed on; if it was on its way already, that is a finding, and `false`.
 pub(super) fn pass(list: *mut NET_BUFFER_LIST, to: &'static str) -> bool {
     let mut lists = pools().lists.lock();
-    let Some(known) = lists.get_mut(&(list as usize)) else {
+    let Some(known) = lists.get_mut(&Va::of(list)) else {
         drop(lists);
         let text = format!("{list:p} is no net buffer list of any pool");
-        violation("NdisNetBufferList", [0x05, 0, list as u64, 0], text);
+        violation("NdisNetBufferList", [0x05, 0, Va::of(list).bits(), 0], text);
         return false;
     };
     if let Some(before) = known.passed_to {
         drop(lists);
         let text = format!("the net buffer list {list:p} is passed to {to} while it is with {before}");
-        violation("NdisNetBufferList", [0x05, 0, list as u64, 0], text);
+        violation("NdisNetBufferList", [0x05, 0, Va::of(list).bits(), 0], text);
         return false;
     }
     known.passed_to = Some(to);
@@ -104,7 +105,7 @@ pub(super) fn pass(list: *mut NET_BUFFER_LIST, to: &'static str) -> bool {
 /// Notes that a list has come back from `from`; if it was not there, that is a finding, and `false`.
 pub(super) fn take_back(list: *mut NET_BUFFER_LIST, from: &'static str) -> bool {
     let mut lists = pools().lists.lock();
-    let was = lists.get_mut(&(list as usize)).and_then(|known| known.passed_to.take());
+    let was = lists.get_mut(&Va::of(list)).and_then(|known| known.passed_to.take());
     drop(lists);
     if was == Some(from) {
         return true;
@@ -113,7 +114,7 @@ pub(super) fn take_back(list: *mut NET_BUFFER_LIST, from: &'static str) -> bool 
         "the net buffer list {list:p} comes back from {from}, but was with {}",
         was.unwrap_or("neither side")
     );
-    violation("NdisNetBufferList", [0x06, 0, list as u64, 0], text);
+    violation("NdisNetBufferList", [0x06, 0, Va::of(list).bits(), 0], text);
     false
 }
 
@@ -122,7 +123,7 @@ pub(super) fn take_back(list: *mut NET_BUFFER_LIST, from: &'static str) -> bool 
 /// # Safety
 /// `chain` is null or a chain of lists that outlives the result, and has `offset + length` bytes.
 pub(super) unsafe fn make(
-    pool: usize,
+    pool: Va,
     context_size: u16,
     chain: *mut MDL,
     offset: u32,
@@ -138,13 +139,13 @@ pub(super) unsafe fn make(
     net_buffer.MdlChain = chain;
     net_buffer.DataOffset = offset;
     net_buffer.DataLength = length;
-    net_buffer.NdisPoolHandle = pool as NDIS_HANDLE;
+    net_buffer.NdisPoolHandle = pool.ptr();
     // SAFETY: the caller's contract.
     (net_buffer.CurrentMdl, net_buffer.CurrentMdlOffset) = unsafe { locate(chain, offset) };
     // SAFETY: the block is zeroed, which is a valid list, and has room for it.
     let net_list = unsafe { &mut *list };
     net_list.FirstNetBuffer = buffer;
-    net_list.NdisPoolHandle = pool as NDIS_HANDLE;
+    net_list.NdisPoolHandle = pool.ptr();
     if context_size > 0 {
         let at = buffer.wrapping_add(1).cast::<NET_BUFFER_LIST_CONTEXT>();
         // SAFETY: the block has room for the context after the buffer.
@@ -154,7 +155,7 @@ pub(super) unsafe fn make(
         net_list.Context = at;
     }
     let record = List { pool, _block: block, _cloned: Vec::new(), passed_to: None };
-    pools().lists.lock().insert(list as usize, record);
+    pools().lists.lock().insert(Va::of(list), record);
     Some(list)
 }
 
@@ -177,7 +178,7 @@ pub(super) unsafe fn locate(chain: *mut MDL, offset: u32) -> (*mut MDL, u32) {
 
 /// Makes a list over buffers that lie in `memory`, as a clone of `original`.
 pub(super) fn make_clone(
-    pool: usize,
+    pool: Va,
     original: *mut NET_BUFFER_LIST,
     first: *mut NET_BUFFER,
     memory: Vec<Block>,
@@ -188,15 +189,15 @@ pub(super) fn make_clone(
     let net_list = unsafe { &mut *list };
     net_list.FirstNetBuffer = first;
     net_list.ParentNetBufferList = original;
-    net_list.NdisPoolHandle = pool as NDIS_HANDLE;
+    net_list.NdisPoolHandle = pool.ptr();
     let record = List { pool, _block: block, _cloned: memory, passed_to: None };
-    pools().lists.lock().insert(list as usize, record);
+    pools().lists.lock().insert(Va::of(list), record);
     Some(list)
 }
 
 /// Returns whether a list exists.
 pub(super) fn exists(list: *mut NET_BUFFER_LIST) -> bool {
-    pools().lists.lock().contains_key(&(list as usize))
+    pools().lists.lock().contains_key(&Va::of(list))
 }
 
 /// The list that a list is a clone of.
@@ -208,7 +209,7 @@ pub(super) fn parent(list: *mut NET_BUFFER_LIST) -> Option<*mut NET_BUFFER_LIST>
 
 /// Frees a list.
 pub(super) fn free(list: *mut NET_BUFFER_LIST) {
-    match pools().lists.lock().remove(&(list as usize)) {
+    match pools().lists.lock().remove(&Va::of(list)) {
         None => misuse(list, "is no net buffer list, or was freed before"),
         Some(List { passed_to: Some(to), .. }) => {
             misuse(list, &format!("is freed while it is with {to}"));
@@ -234,31 +235,31 @@ exports! {
         let parameters = unsafe { &*parameters };
         if parameters.PoolTag == 0 {
             let text = "a net buffer list pool without a tag".into();
-            violation("NdisAllocateNetBufferListPool", [0, owner as u64, 0, 0], text);
+            violation("NdisAllocateNetBufferListPool", [0, Va::of(owner).bits(), 0, 0], text);
         }
         let pool = Pool {
-            owner: owner as usize,
+            owner: Va::of(owner),
             tag: String::from_utf8_lossy(&parameters.PoolTag.to_le_bytes()).into_owned(),
             context_size: parameters.ContextSize,
             allocates_buffer: parameters.fAllocateNetBuffer != 0,
         };
         let handle = ndis().new_handle();
         pools().pools.lock().insert(handle, Arc::new(pool));
-        handle as NDIS_HANDLE
+        handle.ptr()
     }
 
     /// Frees a pool, whose lists must have been freed.
     #[irql(PASSIVE..=DISPATCH)]
     fn NdisFreeNetBufferListPool(handle: NDIS_HANDLE) {
-        if pools().pools.lock().remove(&(handle as usize)).is_none() {
+        if pools().pools.lock().remove(&Va::of(handle)).is_none() {
             let text = format!("{handle:p} is no pool, or was freed before");
-            violation("NdisFreeNetBufferListPool", [0, handle as u64, 0, 0], text);
+            violation("NdisFreeNetBufferListPool", [0, Va::of(handle).bits(), 0, 0], text);
             return;
         }
-        let left = pools().lists.lock().values().filter(|list| list.pool == handle as usize).count();
+        let left = pools().lists.lock().values().filter(|list| list.pool == Va::of(handle)).count();
         if left > 0 {
             let text = format!("a pool is freed with {left} of its lists outstanding");
-            violation("NdisFreeNetBufferListPool", [0x27, 1, handle as u64, 0], text);
+            violation("NdisFreeNetBufferListPool", [0x27, 1, Va::of(handle).bits(), 0], text);
         }
     }
 
@@ -272,24 +273,24 @@ exports! {
         offset: u32,
         length: usize,
     ) -> *mut NET_BUFFER_LIST {
-        let Some(pool) = pools().pools.lock().get(&(handle as usize)).cloned() else {
+        let Some(pool) = pools().pools.lock().get(&Va::of(handle)).cloned() else {
             violation(
                 "NdisHandle",
-                [0, handle as u64, 0, 0],
+                [0, Va::of(handle).bits(), 0, 0],
                 format!("{handle:p} is no net buffer list pool"),
             );
             return ptr::null_mut();
         };
         if !pool.allocates_buffer {
             let text = "NdisAllocateNetBufferAndNetBufferList with a pool that was not made for it".into();
-            violation("NdisNetBufferList", [0, handle as u64, 0, 0], text);
+            violation("NdisNetBufferList", [0, Va::of(handle).bits(), 0, 0], text);
         }
         if fault::strikes() {
             return ptr::null_mut();
         }
         let context_size = context_size.max(pool.context_size);
         // SAFETY: the driver vouches for the chain.
-        unsafe { make(handle as usize, context_size, chain, offset, length) }.unwrap_or(ptr::null_mut())
+        unsafe { make(Va::of(handle), context_size, chain, offset, length) }.unwrap_or(ptr::null_mut())
     }
 
     /// Frees a list.
@@ -301,5 +302,5 @@ exports! {
 
 #[cold]
 fn misuse(list: *mut NET_BUFFER_LIST, what: &str) {
-    violation("NdisNetBufferList", [0x06, 0, list as u64, 0], format!("{list:p} {what}"));
+    violation("NdisNetBufferList", [0x06, 0, Va::of(list).bits(), 0], format!("{list:p} {what}"));
 }

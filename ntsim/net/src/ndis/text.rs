@@ -1,5 +1,6 @@
 //! Counted strings that drivers give to NDIS.
 
+use ntsim_core::address::Va;
 use sys::wdm::UNICODE_STRING;
 
 use super::violation;
@@ -23,6 +24,6 @@ pub(super) unsafe fn check(function: &'static str, string: *const UNICODE_STRING
     let ends = has_room && unsafe { string.Buffer.wrapping_byte_add(length.into()).read() } == 0;
     if !ends {
         let text = format!("{function} got a string of {length} bytes without a null character behind it");
-        violation("NdisStringTermination", [0, string.Buffer as u64, length.into(), 0], text);
+        violation("NdisStringTermination", [0, Va::of(string.Buffer).bits(), length.into(), 0], text);
     }
 }

@@ -6,6 +6,7 @@ use std::collections::HashMap;
 
 use nt::ex::queue_work;
 use nt::fault;
+use ntsim_core::address::Va;
 use ntsim_core::boundary;
 use ntsim_core::exports;
 use ntsim_core::per_machine::PerMachine;
@@ -17,7 +18,7 @@ use super::{ndis, violation};
 /// The work items of one machine, by handle.
 #[derive(Default)]
 struct Items {
-    live: Mutex<HashMap<usize, Item>>,
+    live: Mutex<HashMap<Va, Item>>,
 }
 
 static ITEMS: PerMachine<Items> = PerMachine::new();
@@ -33,7 +34,7 @@ impl Items {
             let state = if item.queued { "still queued" } else { "never freed" };
             violation(
                 "NdisIoWorkItem",
-                [0, *handle as u64, 0, 0],
+                [0, (*handle).bits(), 0, 0],
                 format!("the work item {handle:#x} is {state}"),
             );
         }
@@ -42,7 +43,7 @@ impl Items {
 
 struct Item {
     /// The adapter or driver that it belongs to.
-    owner: usize,
+    owner: Va,
     queued: bool,
 }
 
@@ -51,7 +52,7 @@ fn items() -> &'static Items {
 }
 
 /// Reports the work items of an adapter that are left when it is gone.
-pub(super) fn check_none_left(owner: usize, when: &str) {
+pub(super) fn check_none_left(owner: Va, when: &str) {
     let mut live = items().live.lock();
     let left: Vec<_> =
         live.iter().filter(|(_, item)| item.owner == owner).map(|(handle, _)| *handle).collect();
@@ -59,7 +60,7 @@ pub(super) fn check_none_left(owner: usize, when: &str) {
     drop(live);
     if !left.is_empty() {
         let text = format!("{when} and left {} work items", left.len());
-        violation("NdisIoWorkItem", [0, owner as u64, 0, 0], text);
+        violation("NdisIoWorkItem", [0, owner.bits(), 0, 0], text);
     }
 }
 
@@ -73,8 +74,8 @@ exports! {
             return ptr::null_mut();
         }
         let handle = ndis().new_handle();
-        items().live.lock().insert(handle, Item { owner: owner as usize, queued: false });
-        handle as NDIS_HANDLE
+        items().live.lock().insert(handle, Item { owner: Va::of(owner), queued: false });
+        handle.ptr()
     }
 
     /// Queues a work item.
@@ -87,20 +88,20 @@ exports! {
         let queued = items()
             .live
             .lock()
-            .get_mut(&(handle as usize))
+            .get_mut(&Va::of(handle))
             .map(|item| core::mem::replace(&mut item.queued, true));
         let (Some(false), Some(routine)) = (queued, routine) else {
             misuse(handle, "is no work item, is queued already, or has no routine");
             return;
         };
-        let (handle, context) = (handle as usize, context as usize);
+        let (handle, context) = (Va::of(handle), Va::of(context));
         queue_work(move || {
             if let Some(item) = items().live.lock().get_mut(&handle) {
                 item.queued = false;
             }
             // SAFETY: the routine and its context are what the driver queued.
             boundary::call_driver("NdisIoWorkItem", || unsafe {
-                routine(context as *mut c_void, handle as NDIS_HANDLE)
+                routine(context.ptr::<c_void>(), handle.ptr())
             });
         });
     }
@@ -108,7 +109,7 @@ exports! {
     /// Frees a work item that is not queued.
     #[irql(PASSIVE..=DISPATCH)]
     fn NdisFreeIoWorkItem(handle: NDIS_HANDLE) {
-        match items().live.lock().remove(&(handle as usize)) {
+        match items().live.lock().remove(&Va::of(handle)) {
             None => misuse(handle, "is no work item, or was freed before"),
             Some(item) if item.queued => misuse(handle, "is freed while it is queued"),
             Some(_) => {}
@@ -118,5 +119,5 @@ exports! {
 
 #[cold]
 fn misuse(handle: NDIS_HANDLE, what: &str) {
-    violation("NdisIoWorkItem", [0, handle as u64, 0, 0], format!("{handle:p} {what}"));
+    violation("NdisIoWorkItem", [0, Va::of(handle).bits(), 0, 0], format!("{handle:p} {what}"));
 }

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use nt::fault;
+use ntsim_core::address::Va;
 use ntsim_core::exports;
 use ntsim_core::per_machine::PerMachine;
 use ntsim_core::sched::{self, Irql, Thread};
@@ -28,7 +29,7 @@ const PATIENCE: Duration = Duration::from_secs(if cfg!(test) { 1 } else { 30 });
 /// The registered clients of one machine, by the address of their registration.
 #[derive(Default)]
 struct Clients {
-    live: Mutex<HashMap<usize, Arc<Client>>>,
+    live: Mutex<HashMap<Va, Arc<Client>>>,
     last: Mutex<usize>,
 }
 
@@ -56,7 +57,7 @@ impl Clients {
 /// A registered client.
 pub(super) struct Client {
     /// Its handle in the provider's functions.
-    handle: usize,
+    handle: Va,
     version: u16,
     state: Mutex<State>,
 }
@@ -84,7 +85,7 @@ pub(super) fn found(rule: &'static str, text: String) {
 impl Client {
     /// The client of a registration; a registration of none is a finding.
     fn of(registration: *mut WSK_REGISTRATION, function: &'static str) -> Option<Arc<Self>> {
-        let client = clients().live.lock().get(&(registration as usize)).cloned();
+        let client = clients().live.lock().get(&Va::of(registration)).cloned();
         if client.is_none() {
             found(function, format!("{function} got {registration:p}, which is no registration"));
         }
@@ -93,7 +94,7 @@ impl Client {
 
     /// The client that calls a function of the provider; one that does not hold the provider is a finding.
     pub(super) fn calling(handle: *mut WSK_CLIENT, function: &'static str) -> Option<Arc<Self>> {
-        let client = clients().live.lock().values().find(|client| client.handle == handle as usize).cloned();
+        let client = clients().live.lock().values().find(|client| client.handle == Va::of(handle)).cloned();
         match client {
             Some(client) if client.state.lock().captured > 0 => Some(client),
             _ => {
@@ -161,8 +162,8 @@ exports! {
             *last += 0x10;
             0x5753_4B00_0000_0000 + *last
         };
-        let client = Arc::new(Client { handle, version: dispatch.Version, state: Mutex::default() });
-        if clients().live.lock().insert(registration as usize, client).is_some() {
+        let client = Arc::new(Client { handle: Va::new(handle), version: dispatch.Version, state: Mutex::default() });
+        if clients().live.lock().insert(Va::of(registration), client).is_some() {
             found("WskRegister", format!("the registration {registration:p} is used a second time"));
         }
         STATUS_SUCCESS
@@ -177,7 +178,7 @@ exports! {
         if adapters > 0 {
             found("WskDeregister", format!("a client is deregistered with {adapters} RDMA adapters open"));
         }
-        clients().live.lock().remove(&(registration as usize));
+        clients().live.lock().remove(&Va::of(registration));
     }
 
     /// Takes hold of the provider.
@@ -202,7 +203,7 @@ exports! {
         }
         state.captured += 1;
         let held =
-            WSK_PROVIDER_NPI { Client: client.handle as *mut WSK_CLIENT, Dispatch: provider::dispatch() };
+            WSK_PROVIDER_NPI { Client: client.handle.ptr::<WSK_CLIENT>(), Dispatch: provider::dispatch() };
         // SAFETY: the driver passes room for the NPI.
         unsafe { npi.write(held) };
         STATUS_SUCCESS

@@ -1,5 +1,6 @@
 //! Registering with Winsock Kernel, and breaking its rules.
 
+use ntsim_core::address::Va;
 use ntsim_core::boot::Machine;
 use ntsim_core::{sched, verifier};
 use sys::status::*;
@@ -45,8 +46,8 @@ fn a_client_gets_the_provider_and_gives_it_back() {
 fn deregistering_waits_for_the_release() {
     let (machine, mut own) = with_client(&DISPATCH);
     assert_eq!(capture(&mut own).0, STATUS_SUCCESS);
-    let at = (&raw mut *own) as usize;
-    let waiter = sched::spawn("waiter", move || unsafe { WskDeregister(at as *mut _) }).unwrap();
+    let at = Va::of(&raw mut *own);
+    let waiter = sched::spawn("waiter", move || unsafe { WskDeregister(at.ptr::<_>()) }).unwrap();
     while !deregistering() {
         std::thread::yield_now();
     }
@@ -63,8 +64,8 @@ fn deregistering_waits_for_the_release() {
 fn a_release_that_does_not_come_is_found() {
     let (machine, mut own) = with_client(&DISPATCH);
     assert_eq!(capture(&mut own).0, STATUS_SUCCESS);
-    let at = (&raw mut *own) as usize;
-    let waiter = sched::spawn("waiter", move || unsafe { WskDeregister(at as *mut _) }).unwrap();
+    let at = Va::of(&raw mut *own);
+    let waiter = sched::spawn("waiter", move || unsafe { WskDeregister(at.ptr::<_>()) }).unwrap();
     while verifier::findings().is_empty() {
         std::thread::yield_now();
     }

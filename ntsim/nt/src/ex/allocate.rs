@@ -80,7 +80,7 @@ pub(super) fn allocate_typed(pool: POOL_TYPE, size: usize, tag: u32) -> *mut c_v
 /// Bug check 0xC4, code 0x2000: address of the caller, pool type, tag.
 #[cold]
 fn executable(pool: u64, tag: u32) {
-    let caller = local::innermost().map_or(0, |entry| entry.return_address());
+    let caller = local::innermost().map_or(0, |entry| entry.return_address().bits());
     verifier::report(
         Finding::new("ExecutablePool")
             .bugcheck(Bugcheck { code: 0xC4, parameters: [0x2000, caller, pool, u64::from(tag)] })
@@ -90,6 +90,7 @@ fn executable(pool: u64, tag: u32) {
 
 #[cfg(test)]
 mod tests {
+    use ntsim_core::address::Va;
     use ntsim_core::boot::Report;
     use ntsim_core::sched::{self, Irql};
 
@@ -139,7 +140,7 @@ mod tests {
                 (0..16).map(|n| (n, ExAllocatePool2(POOL_FLAG_PAGED, 1 + n * 700, TAG))).collect();
             for (n, block) in blocks {
                 let alignment = if n < 8 && 1 + n * 700 >= 4096 { 4096 } else { 16 };
-                assert_eq!(block as usize % alignment, 0);
+                assert!(Va::of(block).is_multiple_of(alignment));
                 ExFreePool(block);
             }
         }

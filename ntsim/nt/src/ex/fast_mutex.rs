@@ -3,6 +3,7 @@
 use core::ptr;
 use core::sync::atomic::{AtomicI32, Ordering};
 
+use ntsim_core::address::Va;
 use ntsim_core::bugcheck::Bugcheck;
 use ntsim_core::exports;
 use ntsim_core::sched::{self, Irql, local};
@@ -89,13 +90,13 @@ unsafe fn acquire(mutex: *mut FAST_MUTEX, before: Irql) {
     let owner = unsafe { owner.read_volatile() };
     if owner == this_thread() {
         found(
-            [0x1000, mutex as u64, 0, 0],
+            [0x1000, Va::of(mutex).bits(), 0, 0],
             "a fast mutex acquired by the thread that holds it already".into(),
         );
         return;
     }
     if let Some(thread) = sched::current() {
-        lock_order::acquiring(mutex as usize, thread);
+        lock_order::acquiring(Va::of(mutex), thread);
     }
     // SAFETY: the caller's promise.
     if unsafe { count(mutex) }.fetch_sub(1, Ordering::AcqRel) != 1 {
@@ -116,7 +117,7 @@ unsafe fn own(mutex: *mut FAST_MUTEX, before: Irql) {
     mutex.Owner = this_thread();
     mutex.OldIrql = u32::from(before.0);
     if let Some(thread) = sched::current() {
-        thread.mutexes.add(ptr::from_ref(mutex) as usize, None);
+        thread.mutexes.add(Va::of(ptr::from_ref(mutex)), None);
     }
 }
 
@@ -129,11 +130,11 @@ unsafe fn release(mutex: *mut FAST_MUTEX) -> Irql {
     let FAST_MUTEX { Owner: owner, OldIrql: before, .. } = unsafe { *mutex };
     if owner != this_thread() {
         let text = "a fast mutex released by a thread that does not hold it".into();
-        found([0x1004, mutex as u64, owner as u64, this_thread() as u64], text);
+        found([0x1004, Va::of(mutex).bits(), Va::of(owner).bits(), Va::of(this_thread()).bits()], text);
         return sched::irql();
     }
     if let Some(thread) = sched::current() {
-        thread.mutexes.remove(mutex as usize);
+        thread.mutexes.remove(Va::of(mutex));
     }
     // SAFETY: the mutex is this thread's.
     unsafe { (*mutex).Owner = ptr::null_mut() };
@@ -154,7 +155,7 @@ fn this_thread() -> *mut core::ffi::c_void {
 fn check_level(code: u64, mutex: *mut FAST_MUTEX, allowed: bool) {
     if !allowed {
         let irql = sched::irql();
-        found([code, u64::from(irql.0), mutex as u64, 0], format!("a fast mutex used at {irql}"));
+        found([code, u64::from(irql.0), Va::of(mutex).bits(), 0], format!("a fast mutex used at {irql}"));
     }
 }
 
@@ -164,7 +165,7 @@ fn check_unsafe(code: u64, mutex: *mut FAST_MUTEX) {
         local::with(|local| (local.irql.get(), local.critical_regions.get() + local.guarded_regions.get()));
     if irql < Irql::APC && regions == 0 {
         let text = format!("a fast mutex used at {irql} without holding APCs off");
-        found([code, u64::from(irql.0), 0, mutex as u64], text);
+        found([code, u64::from(irql.0), 0, Va::of(mutex).bits()], text);
     }
 }
 
@@ -195,13 +196,13 @@ mod tests {
     fn a_fast_mutex_excludes_and_restores_the_level() {
         let machine = crate::testing::builder().boot();
         let (mut mutex, mut counter) = (mutex(), 0_u64);
-        let (address, count) = (&raw mut *mutex as usize, &raw mut counter as usize);
+        let (address, count) = (Va::of(&raw mut *mutex), Va::of(&raw mut counter));
         let work = move || unsafe {
             for _ in 0..1000 {
-                ExAcquireFastMutex(address as *mut FAST_MUTEX);
+                ExAcquireFastMutex(address.ptr::<FAST_MUTEX>());
                 assert_eq!(sched::irql(), Irql::APC);
-                *(count as *mut u64) += 1;
-                ExReleaseFastMutex(address as *mut FAST_MUTEX);
+                *count.ptr::<u64>() += 1;
+                ExReleaseFastMutex(address.ptr::<FAST_MUTEX>());
             }
         };
         let other = sched::spawn("other", work).unwrap();

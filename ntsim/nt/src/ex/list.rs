@@ -7,7 +7,9 @@
 use core::ptr;
 use core::sync::atomic::AtomicUsize;
 
+use ntsim_core::address::Va;
 use ntsim_core::exports;
+use ntsim_core::number::Low;
 use ntsim_core::sched::{self, Irql};
 use ntsim_core::verifier::{self, Finding};
 use parking_lot::{Mutex, MutexGuard};
@@ -38,7 +40,7 @@ exports! {
         let first = list.Region as *mut SLIST_ENTRY;
         // SAFETY: what is in the list is an entry, which its owner keeps there.
         if let Some(entry) = unsafe { first.as_ref() } {
-            list.Region = entry.Next as u64;
+            list.Region = Va::of(entry.Next).bits();
             list.Alignment -= 1;
         }
         first
@@ -47,7 +49,7 @@ exports! {
     /// Puts an entry in front; the first one from before.
     #[irql(PASSIVE..=DISPATCH)]
     fn ExpInterlockedPushEntrySList(list: *mut SLIST_HEADER, entry: *mut SLIST_ENTRY) -> *mut SLIST_ENTRY {
-        if !(entry as usize).is_multiple_of(ALIGNMENT) {
+        if !(Va::of(entry)).is_multiple_of(ALIGNMENT) {
             let text = format!("the entry {entry:p} put into a list is not aligned to {ALIGNMENT} bytes");
             verifier::report(Finding::new("SListAlignment").text(text));
             return ptr::null_mut();
@@ -57,7 +59,7 @@ exports! {
         let first = list.Region as *mut SLIST_ENTRY;
         // SAFETY: the caller passes an entry of its own.
         unsafe { (*entry).Next = first };
-        list.Region = entry as u64;
+        list.Region = Va::of(entry).bits();
         list.Alignment += 1;
         first
     }
@@ -77,7 +79,7 @@ exports! {
     fn ExQueryDepthSList(list: *mut SLIST_HEADER) -> u16 {
         // SAFETY: the caller passes an initialised list.
         let (_guard, list) = unsafe { locked(list) };
-        list.Alignment as u16
+        list.Alignment.low_u16()
     }
 
     /// Puts an entry at the end of a list; the last one from before, null if there was none.
@@ -232,8 +234,8 @@ mod tests {
         let machine = crate::testing::builder().boot();
         let mut list = SLIST_HEADER { Alignment: 0, Region: 0 };
         let mut memory = [0_u64; 4];
-        let odd = memory.as_mut_ptr() as usize / 16 * 16 + 8;
-        unsafe { ExpInterlockedPushEntrySList(&mut list, odd as *mut SLIST_ENTRY) };
+        let odd = Va::of(memory.as_mut_ptr()).align_down(16) + 8;
+        unsafe { ExpInterlockedPushEntrySList(&mut list, odd.ptr::<SLIST_ENTRY>()) };
         assert_eq!(machine.shutdown().findings[0].rule, "SListAlignment");
     }
 

@@ -7,9 +7,11 @@
 use core::ffi::c_void;
 use std::collections::HashMap;
 
+use ntsim_core::address::Va;
 use ntsim_core::bugcheck::Bugcheck;
 use ntsim_core::exports;
 use ntsim_core::loader::Trace;
+use ntsim_core::number::{Low, ToU64};
 use ntsim_core::per_machine::PerMachine;
 use ntsim_core::verifier::{self, Finding};
 use parking_lot::Mutex;
@@ -29,7 +31,7 @@ const SMALLEST: usize = size_of::<SLIST_ENTRY>();
 /// The lookaside lists of one machine, by address, with who initialised them.
 #[derive(Default)]
 struct Lists {
-    known: Mutex<HashMap<usize, Trace>>,
+    known: Mutex<HashMap<Va, Trace>>,
 }
 
 static LISTS: PerMachine<Lists> = PerMachine::new();
@@ -81,7 +83,7 @@ exports! {
     /// Deletes a list.
     #[irql(PASSIVE..=DISPATCH)]
     fn ExDeleteNPagedLookasideList(list: *mut NPAGED_LOOKASIDE_LIST) {
-        delete(list as usize);
+        delete(Va::of(list));
     }
 
     /// Initialises a list of paged blocks.
@@ -103,7 +105,7 @@ exports! {
     /// Deletes a list.
     #[irql(PASSIVE..=APC)]
     fn ExDeletePagedLookasideList(list: *mut PAGED_LOOKASIDE_LIST) {
-        delete(list as usize);
+        delete(Va::of(list));
     }
 
     /// Initialises a list.
@@ -130,14 +132,14 @@ exports! {
     /// Deletes a list.
     #[irql(PASSIVE..=DISPATCH)]
     fn ExDeleteLookasideListEx(list: *mut LOOKASIDE_LIST_EX) {
-        delete(list as usize);
+        delete(Va::of(list));
     }
 
     /// Frees the blocks in a list, of which there are none.
     #[irql(PASSIVE..=DISPATCH)]
     fn ExFlushLookasideListEx(list: *mut LOOKASIDE_LIST_EX) {
-        if !lists().known.lock().contains_key(&(list as usize)) {
-            uninitialised(list as usize);
+        if !lists().known.lock().contains_key(&Va::of(list)) {
+            uninitialised(Va::of(list));
         }
     }
 }
@@ -190,12 +192,12 @@ fn plain(
 /// `list` is writable.
 unsafe fn initialise(list: *mut GENERAL_LOOKASIDE_POOL, description: Description) {
     let Description { kind, size, tag, allocate, free } = description;
-    let address = list as u64;
+    let address = Va::of(list).bits();
     if size < SMALLEST {
         let text = format!("a lookaside list of blocks of {size} bytes; {SMALLEST} are the least");
-        found([0xCD, address, size as u64, SMALLEST as u64], text);
+        found([0xCD, address, size.to_u64(), SMALLEST.to_u64()], text);
     }
-    if lists().known.lock().insert(list as usize, Trace::of_caller()).is_some() {
+    if lists().known.lock().insert(Va::of(list), Trace::of_caller()).is_some() {
         found([0xCA, address, 0, 0], format!("the lookaside list at {address:#x} was initialised again"));
     }
     // SAFETY: all-zero is a valid value: integers, null pointers and no functions.
@@ -204,24 +206,24 @@ unsafe fn initialise(list: *mut GENERAL_LOOKASIDE_POOL, description: Description
     let list = unsafe { &mut *list };
     list.Type = kind;
     list.Tag = tag;
-    list.Size = size as u32;
+    list.Size = size.low_u32();
     list.Allocate = allocate;
     list.Free = free;
 }
 
-fn delete(list: usize) {
+fn delete(list: Va) {
     if lists().known.lock().remove(&list).is_none() {
         uninitialised(list);
     }
 }
 
 #[cold]
-fn uninitialised(list: usize) {
-    found([0xCB, list as u64, 0, 0], format!("{list:#x} is no lookaside list that was initialised"));
+fn uninitialised(list: Va) {
+    found([0xCB, list.bits(), 0, 0], format!("{list:#x} is no lookaside list that was initialised"));
 }
 
 /// The lists within memory that is being freed; they are forgotten.
-pub(crate) fn take_within(range: &core::ops::Range<usize>) -> Vec<usize> {
+pub(crate) fn take_within(range: &core::ops::Range<Va>) -> Vec<Va> {
     let mut known = lists().known.lock();
     let inside: Vec<_> = known.keys().copied().filter(|address| range.contains(address)).collect();
     inside.iter().for_each(|address| _ = known.remove(address));
@@ -238,6 +240,7 @@ mod tests {
     use core::mem::MaybeUninit;
 
     use super::*;
+    use ntsim_core::number::ToUsize;
 
     const TAG: u32 = u32::from_le_bytes(*b"Look");
 
@@ -248,12 +251,17 @@ mod tests {
         let mut plain: NPAGED_LOOKASIDE_LIST = unsafe { MaybeUninit::zeroed().assume_init() };
         unsafe {
             ExInitializeLookasideListEx(&mut list, None, None, POOL_TYPE::PagedPool, 0, 64, TAG, 0);
-            let block =
-                list.L.Allocate.AllocateEx.unwrap()(list.L.Type, list.L.Size as usize, list.L.Tag, &mut list);
+            let block = list.L.Allocate.AllocateEx.unwrap()(
+                list.L.Type,
+                list.L.Size.to_usize(),
+                list.L.Tag,
+                &mut list,
+            );
             list.L.Free.FreeEx.unwrap()(block, &mut list);
             ExDeleteLookasideListEx(&mut list);
             ExInitializeNPagedLookasideList(&mut plain, None, None, 0, 64, TAG, 0);
-            let block = plain.L.Allocate.Allocate.unwrap()(plain.L.Type, plain.L.Size as usize, plain.L.Tag);
+            let block =
+                plain.L.Allocate.Allocate.unwrap()(plain.L.Type, plain.L.Size.to_usize(), plain.L.Tag);
             plain.L.Free.Free.unwrap()(block);
             ExDeleteNPagedLookasideList(&mut plain);
         }

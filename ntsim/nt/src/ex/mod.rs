@@ -13,7 +13,9 @@ mod worker;
 use core::ops::Range;
 
 use ntsim_core::Export;
+use ntsim_core::address::Va;
 use ntsim_core::bugcheck::Bugcheck;
+use ntsim_core::number::ToU64;
 use ntsim_core::subsystem::{Leak, LiveObject, Subsystem};
 
 pub use crate::fault::{Faults, inject, injected, struck};
@@ -64,19 +66,20 @@ impl Subsystem for Ex {
         unsafe { pool::clear() };
     }
 
-    fn take_live_objects(&self, range: &Range<usize>) -> Vec<LiveObject> {
+    fn take_live_objects(&self, range: &Range<Va>) -> Vec<LiveObject> {
         let lists = lookaside::take_within(range).into_iter();
         lists
             .map(|address| {
                 // Bug check 0xC4, code 0xCC: the list, the block, its size.
-                let parameters = [0xCC, address as u64, range.start as u64, range.len() as u64];
+                let parameters =
+                    [0xCC, address.bits(), range.start.bits(), (range.end - range.start).to_u64()];
                 let bugcheck = Some(Bugcheck { code: 0xC4, parameters });
                 LiveObject { what: "a lookaside list", address, bugcheck }
             })
             .collect()
     }
 
-    fn name(&self, address: u64) -> Option<String> {
+    fn name(&self, address: Va) -> Option<String> {
         pool::name(address).map(|(number, tag, offset)| format!("{tag}#{number}+{offset:#x}"))
     }
 }

@@ -3,7 +3,9 @@
 use core::sync::atomic::{AtomicUsize, Ordering};
 use std::collections::HashMap;
 
+use ntsim_core::address::Va;
 use ntsim_core::exports;
+use ntsim_core::number::ToUsize;
 use ntsim_core::per_machine::PerMachine;
 use ntsim_core::sched::{self, Thread};
 use ntsim_core::verifier::{self, Finding};
@@ -18,7 +20,7 @@ const USE: usize = 2;
 /// The waiting threads, by the address of the word.
 #[derive(Default)]
 struct Waits {
-    by_word: Mutex<HashMap<usize, &'static Thread>>,
+    by_word: Mutex<HashMap<Va, &'static Thread>>,
 }
 
 static WAITS: PerMachine<Waits> = PerMachine::new();
@@ -103,18 +105,18 @@ unsafe fn word<'a>(rundown: *mut EX_RUNDOWN_REF) -> &'a AtomicUsize {
     unsafe { AtomicUsize::from_ptr(count) }
 }
 
-fn address(word: &AtomicUsize) -> usize {
-    core::ptr::from_ref(word) as usize
+fn address(word: &AtomicUsize) -> Va {
+    Va::of(core::ptr::from_ref(word))
 }
 
 fn acquire(word: &AtomicUsize, count: u32) -> BOOLEAN {
-    let more = count as usize * USE;
+    let more = count.to_usize() * USE;
     let begin = |uses| (uses & RUNDOWN == 0).then_some(uses + more);
     if word.fetch_update(Ordering::AcqRel, Ordering::Acquire, begin).is_ok() { TRUE } else { FALSE }
 }
 
 fn release(word: &AtomicUsize, count: u32) {
-    let less = count as usize * USE;
+    let less = count.to_usize() * USE;
     let address = address(word);
     match word.fetch_update(Ordering::AcqRel, Ordering::Acquire, |uses| uses.checked_sub(less)) {
         // From here on the word may be gone: only its address is used.
@@ -150,15 +152,15 @@ mod tests {
         unsafe {
             ExInitializeRundownProtection(pointer);
             assert_eq!(ExAcquireRundownProtectionEx(pointer, 2), TRUE);
-            let address = pointer as usize;
+            let address = Va::of(pointer);
             sched::spawn("user", move || {
-                while word(address as *mut EX_RUNDOWN_REF).load(Ordering::Acquire) & RUNDOWN == 0 {
+                while word(address.ptr::<EX_RUNDOWN_REF>()).load(Ordering::Acquire) & RUNDOWN == 0 {
                     std::thread::yield_now();
                 }
-                assert_eq!(ExAcquireRundownProtection(address as *mut EX_RUNDOWN_REF), FALSE);
-                ExReleaseRundownProtection(address as *mut EX_RUNDOWN_REF);
+                assert_eq!(ExAcquireRundownProtection(address.ptr::<EX_RUNDOWN_REF>()), FALSE);
+                ExReleaseRundownProtection(address.ptr::<EX_RUNDOWN_REF>());
                 RELEASED.store(true, Ordering::Release);
-                ExReleaseRundownProtection(address as *mut EX_RUNDOWN_REF);
+                ExReleaseRundownProtection(address.ptr::<EX_RUNDOWN_REF>());
             })
             .unwrap();
             ExWaitForRundownProtectionRelease(pointer);

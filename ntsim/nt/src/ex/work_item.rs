@@ -2,6 +2,7 @@
 
 use core::ptr;
 
+use ntsim_core::address::Va;
 use ntsim_core::boundary;
 use ntsim_core::exports;
 use ntsim_core::verifier::{self, Finding};
@@ -28,13 +29,13 @@ exports! {
             return;
         };
         known.List.Flink = &raw mut known.List;
-        let (item, parameter) = (item as usize, known.Parameter as usize);
+        let (item, parameter) = (Va::of(item), Va::of(known.Parameter));
         queue_work(move || {
-            let item = item as *mut WORK_QUEUE_ITEM;
+            let item = item.ptr::<WORK_QUEUE_ITEM>();
             // SAFETY: the driver keeps a queued item; from here on it may queue it again, or free it.
             unsafe { (*item).List.Flink = ptr::null_mut() };
             // SAFETY: the driver asked for this call.
-            boundary::call_driver("WorkerRoutine", || unsafe { routine(parameter as *mut _) });
+            boundary::call_driver("WorkerRoutine", || unsafe { routine(parameter.ptr::<_>()) });
         });
     }
 }
@@ -54,7 +55,7 @@ mod tests {
 
     unsafe extern "win64" fn add(parameter: *mut c_void) {
         assert_eq!(sched::irql(), Irql::PASSIVE);
-        SUM.fetch_add(parameter as usize, Ordering::Relaxed);
+        SUM.fetch_add(parameter.addr(), Ordering::Relaxed);
     }
 
     fn item() -> WORK_QUEUE_ITEM {

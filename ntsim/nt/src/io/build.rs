@@ -4,7 +4,9 @@ use core::ffi::c_void;
 use core::ptr;
 use std::sync::Arc;
 
+use ntsim_core::address::Va;
 use ntsim_core::exports;
+use ntsim_core::number::ToUsize;
 use parking_lot::Mutex;
 use sys::status::{NTSTATUS, STATUS_SUCCESS};
 use sys::wdm::{
@@ -75,8 +77,8 @@ exports! {
         let control = Control {
             major: if internal == 0 { IRP_MJ_DEVICE_CONTROL } else { IRP_MJ_INTERNAL_DEVICE_CONTROL },
             code,
-            input: Range { start: input as usize, length: input_length as usize },
-            output: Range { start: output as usize, length: output_length as usize },
+            input: Range { start: Va::of(input), length: input_length.to_usize() },
+            output: Range { start: Va::of(output), length: output_length.to_usize() },
         };
         if fault::strikes() {
             return ptr::null_mut();

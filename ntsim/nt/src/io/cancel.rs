@@ -3,6 +3,7 @@
 use core::ptr;
 use core::sync::atomic::{AtomicPtr, AtomicU8, AtomicUsize, Ordering};
 
+use ntsim_core::address::Va;
 use ntsim_core::exports;
 use ntsim_core::per_machine::PerMachine;
 use ntsim_core::sched::{self, Irql};
@@ -32,7 +33,7 @@ impl CancelLock {
 
     /// Returns whether the calling thread has it.
     fn is_held(&self) -> bool {
-        let address = ptr::from_ref(&self.0) as usize;
+        let address = Va::of(ptr::from_ref(&self.0));
         sched::current().is_some_and(|thread| thread.held.contains(address))
     }
 }

@@ -3,6 +3,7 @@
 use core::ptr;
 use std::sync::Arc;
 
+use ntsim_core::address::Va;
 use sys::wdm::{
     FILE_OBJECT, IO_STACK_LOCATION, IO_STACK_PARAMETERS, IRP, IRP_MJ_INTERNAL_DEVICE_CONTROL, KernelMode, MDL,
 };
@@ -27,18 +28,18 @@ pub struct Sending {
 
 /// A reference to a file object, as another driver may have one: it delays the close, not the cleanup.
 #[derive(Debug)]
-pub struct Reference(usize);
+pub struct Reference(Va);
 
 impl Drop for Reference {
     fn drop(&mut self) {
-        as_thread(|| ob::dereference(self.0 as *mut _));
+        as_thread(|| ob::dereference(self.0.ptr::<_>()));
     }
 }
 
 /// A request that is filled in and not sent: what a client's event handler gives to the driver.
 #[derive(Debug)]
 pub struct Prepared {
-    irp: usize,
+    irp: Va,
     request: Option<Request>,
 }
 
@@ -49,7 +50,7 @@ impl Prepared {
     /// Never: it is given away once.
     pub fn give(mut self) -> (*mut IRP, Request) {
         let request = self.request.take().expect("it is given away once");
-        (self.irp as *mut IRP, request)
+        (self.irp.ptr::<IRP>(), request)
     }
 }
 
@@ -57,7 +58,7 @@ impl Drop for Prepared {
     fn drop(&mut self) {
         if let Some(request) = self.request.take() {
             request.never_sent();
-            irp::free(self.irp as *mut IRP);
+            irp::free(self.irp.ptr::<IRP>());
         }
     }
 }
@@ -125,7 +126,7 @@ impl File {
             })
         })
         .map_err(Status)?;
-        Ok(Prepared { irp: irp as usize, request: Some(Request::new(transfer, self.reference())) })
+        Ok(Prepared { irp: Va::of(irp), request: Some(Request::new(transfer, self.reference())) })
     }
 }
 
@@ -135,7 +136,7 @@ impl Reference {
     /// # Errors
     /// As [`File::start_internal`].
     pub fn start_internal(&self, sending: Sending) -> Result<Request, Status> {
-        let object = self.0 as *mut FILE_OBJECT;
+        let object = self.0.ptr::<FILE_OBJECT>();
         let (transfer, fill) = sending.into_transfer(object)?;
         ob::reference(object.cast());
         let own = Self(self.0);

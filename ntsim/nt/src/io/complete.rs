@@ -2,6 +2,7 @@
 
 use core::ptr;
 
+use ntsim_core::address::Va;
 use ntsim_core::boundary;
 use ntsim_core::bugcheck::Bugcheck;
 use ntsim_core::exports;
@@ -175,7 +176,7 @@ fn finish(irp: *mut IRP, packet: &Packet) {
 fn completed_twice(irp: *mut IRP) {
     verifier::report(
         Finding::new("DoubleCompletion")
-            .bugcheck(Bugcheck { code: 0x44, parameters: [irp as u64, 0, 0, 0] })
+            .bugcheck(Bugcheck { code: 0x44, parameters: [Va::of(irp).bits(), 0, 0, 0] })
             .text(format!("IofCompleteRequest got {irp:p}, which is no request or was completed before")),
     );
 }

@@ -3,6 +3,8 @@
 use core::ptr;
 use std::sync::Arc;
 
+use ntsim_core::address::Va;
+use ntsim_core::number::narrow;
 use sys::status::{NTSTATUS, STATUS_INSUFFICIENT_RESOURCES};
 use sys::wdm::{
     IO_STACK_DEVICE_CONTROL, IO_STACK_LOCATION, IRP, IRP_MJ_DEVICE_CONTROL, METHOD_BUFFERED,
@@ -62,7 +64,7 @@ impl File {
 }
 
 pub(super) fn range(bytes: &[u8]) -> Range {
-    Range { start: bytes.as_ptr() as usize, length: bytes.len() }
+    Range { start: Va::of(bytes.as_ptr()), length: bytes.len() }
 }
 
 impl Control {
@@ -71,17 +73,17 @@ impl Control {
         let Self { major, code, input, output } = self;
         irp.AssociatedIrp.SystemBuffer = buffers.system.as_ref().map_or(ptr::null_mut(), Block::as_ptr);
         irp.MdlAddress = buffers.direct.as_ref().map_or(ptr::null_mut(), Direct::list);
-        irp.UserBuffer = output.start as *mut _;
+        irp.UserBuffer = output.start.ptr::<_>();
         location.MajorFunction = major;
         location.Parameters.DeviceIoControl = IO_STACK_DEVICE_CONTROL {
-            OutputBufferLength: output.length as u32,
+            OutputBufferLength: narrow(output.length),
             Padding0: 0,
-            InputBufferLength: input.length as u32,
+            InputBufferLength: narrow(input.length),
             Padding1: 0,
             IoControlCode: code,
             Padding2: 0,
             Type3InputBuffer: match METHOD_FROM_CTL_CODE(code) {
-                METHOD_NEITHER => input.start as *mut _,
+                METHOD_NEITHER => input.start.ptr::<_>(),
                 _ => ptr::null_mut(),
             },
         };
@@ -100,7 +102,7 @@ impl Control {
         if system_length > 0 {
             let system = Block::new(system_length).ok_or(STATUS_INSUFFICIENT_RESOURCES)?;
             // SAFETY: the user's input is there, and the new system buffer is at least as long.
-            unsafe { ptr::copy_nonoverlapping(input.start as *const u8, system.as_ptr(), input.length) };
+            unsafe { ptr::copy_nonoverlapping(input.start.ptr::<u8>(), system.as_ptr(), input.length) };
             buffers.system = Some(system);
         }
         let copied = method == METHOD_BUFFERED;

@@ -5,8 +5,10 @@ use core::ptr;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use ntsim_core::address::Va;
 use ntsim_core::bugcheck::Bugcheck;
 use ntsim_core::exports;
+use ntsim_core::number::{Low, ToUsize};
 use ntsim_core::per_machine::PerMachine;
 use ntsim_core::subsystem::take_live_objects;
 use ntsim_core::verifier::{self, Finding};
@@ -30,7 +32,7 @@ const TYPE: i16 = 3;
 /// The devices of one machine, by address.
 #[derive(Default)]
 pub(super) struct Devices {
-    live: Mutex<HashMap<usize, Device>>,
+    live: Mutex<HashMap<Va, Device>>,
 }
 
 struct Device {
@@ -43,7 +45,7 @@ struct Device {
 impl Drop for Device {
     /// Checks that nothing in the device's extension, which goes now, is in use.
     fn drop(&mut self) {
-        let start = self.block.as_ptr::<u8>() as usize;
+        let start = Va::of(self.block.as_ptr::<u8>());
         for object in take_live_objects(&(start..start + self.size)) {
             let mut finding = Finding::new("DeviceLiveObject");
             finding.bugcheck = object.bugcheck;
@@ -64,29 +66,24 @@ static KIND: Kind = Kind {
     stays: false,
     last_handle: |_| (),
     last_reference: |device| {
-        devices().live.lock().remove(&(device as usize));
+        devices().live.lock().remove(&Va::of(device));
     },
 };
 
 /// Returns whether `device` is a device that exists.
 pub(super) fn is_device(device: *mut DEVICE_OBJECT) -> bool {
-    devices().live.lock().contains_key(&(device as usize))
+    devices().live.lock().contains_key(&Va::of(device))
 }
 
 /// Returns the descriptor that controls opens of a device. A device that no longer exists admits all.
 pub(super) fn security(device: *mut DEVICE_OBJECT) -> Arc<Descriptor> {
-    devices()
-        .live
-        .lock()
-        .get(&(device as usize))
-        .map(|device| Arc::clone(&device.security))
-        .unwrap_or_default()
+    devices().live.lock().get(&Va::of(device)).map(|device| Arc::clone(&device.security)).unwrap_or_default()
 }
 
 /// Changes who may open a device; `false` if it is no more.
 pub(super) fn set_security(device: *mut DEVICE_OBJECT, change: impl FnOnce(&mut Descriptor)) -> bool {
     let mut live = devices().live.lock();
-    let Some(known) = live.get_mut(&(device as usize)) else { return false };
+    let Some(known) = live.get_mut(&Va::of(device)) else { return false };
     change(Arc::make_mut(&mut known.security));
     true
 }
@@ -114,7 +111,7 @@ pub unsafe fn driver_is_unloaded(driver: *mut DRIVER_OBJECT) {
     let mut next = unsafe { (*driver).DeviceObject };
     // SAFETY: the list that begins at the driver object holds its live devices.
     while let Some(device) = unsafe { next.as_ref() } {
-        let bugcheck = Bugcheck { code: 0xCE, parameters: [ptr::from_ref(device) as u64, 0, 0, 0] };
+        let bugcheck = Bugcheck { code: 0xCE, parameters: [Va::of(ptr::from_ref(device)).bits(), 0, 0, 0] };
         verifier::report(
             Finding::new("DeleteDevice")
                 .bugcheck(bugcheck)
@@ -200,19 +197,19 @@ pub struct Made {
 /// # Errors
 /// The status for the driver.
 pub unsafe fn create(made: Made) -> Result<*mut DEVICE_OBJECT, NTSTATUS> {
-    let size = size_of::<DEVICE_OBJECT>() + made.extension as usize;
+    let size = size_of::<DEVICE_OBJECT>() + made.extension.to_usize();
     if fault::strikes() {
         return Err(STATUS_INSUFFICIENT_RESOURCES);
     }
     let block = Block::new(size).ok_or(STATUS_INSUFFICIENT_RESOURCES)?;
     let device = block.as_ptr::<DEVICE_OBJECT>();
-    if !made.name.is_empty() && !namespace().name(&made.name, device as usize) {
+    if !made.name.is_empty() && !namespace().name(&made.name, Va::of(device)) {
         return Err(STATUS_OBJECT_NAME_COLLISION);
     }
     // SAFETY: the block is zeroed, which is a valid device object, and has its size.
     let object = unsafe { &mut *device };
     object.Type = TYPE;
-    object.Size = size as u16;
+    object.Size = size.low_u16();
     object.DriverObject = made.driver;
     object.Flags = DO_DEVICE_INITIALIZING
         | if made.exclusive { DO_EXCLUSIVE } else { 0 }
@@ -229,7 +226,7 @@ pub unsafe fn create(made: Made) -> Result<*mut DEVICE_OBJECT, NTSTATUS> {
     devices()
         .live
         .lock()
-        .insert(device as usize, Device { block, size, security: Arc::new(made.security), deleted: false });
+        .insert(Va::of(device), Device { block, size, security: Arc::new(made.security), deleted: false });
     ob::create(device.cast(), &KIND);
     Ok(device)
 }
@@ -239,13 +236,13 @@ pub unsafe fn create(made: Made) -> Result<*mut DEVICE_OBJECT, NTSTATUS> {
 pub fn delete(device: *mut DEVICE_OBJECT) {
     let mut live = devices().live.lock();
     let exists =
-        live.get_mut(&(device as usize)).is_some_and(|known| !core::mem::replace(&mut known.deleted, true));
+        live.get_mut(&Va::of(device)).is_some_and(|known| !core::mem::replace(&mut known.deleted, true));
     drop(live);
     if !exists {
         deleted_twice(device);
         return;
     }
-    namespace().forget(device as usize);
+    namespace().forget(Va::of(device));
     // SAFETY: the device exists.
     unsafe { unlink(device) };
     ob::dereference(device.cast());
@@ -274,7 +271,7 @@ unsafe fn unlink(device: *mut DEVICE_OBJECT) {
 fn deleted_twice(device: *mut DEVICE_OBJECT) {
     verifier::report(
         Finding::new("DeleteDevice")
-            .bugcheck(Bugcheck { code: 0xC9, parameters: [0x240, device as u64, 0, 0] })
+            .bugcheck(Bugcheck { code: 0xC9, parameters: [0x240, Va::of(device).bits(), 0, 0] })
             .text(format!("IoDeleteDevice got {device:p}, which is no device or was deleted before")),
     );
 }

@@ -6,6 +6,7 @@
 
 use core::ptr;
 
+use ntsim_core::address::Va;
 use ntsim_core::verifier::{self, Finding};
 use sys::status::{NTSTATUS, STATUS_INSUFFICIENT_RESOURCES};
 use sys::wdm::{IRP, MDL};
@@ -19,7 +20,7 @@ pub(super) struct Direct {
     list: Block,
     buffer: Buffer,
     /// Where the caller has its bytes.
-    caller: usize,
+    caller: Va,
     /// The fingerprint of the buffer's contents, if the driver may only read it.
     read_only: Option<Fingerprint>,
 }
@@ -27,9 +28,9 @@ pub(super) struct Direct {
 impl Direct {
     /// Puts the caller's bytes into pages, and locks these; `write` if the driver may write them.
     pub(super) fn new(caller: Range, write: bool) -> Result<Self, NTSTATUS> {
-        let buffer = Buffer::new(caller.start, caller.length).ok_or(STATUS_INSUFFICIENT_RESOURCES)?;
+        let buffer = Buffer::new(caller.start.get(), caller.length).ok_or(STATUS_INSUFFICIENT_RESOURCES)?;
         // SAFETY: the caller's bytes are there, and the new buffer is as long.
-        unsafe { ptr::copy_nonoverlapping(caller.start as *const u8, buffer.as_ptr(), caller.length) };
+        unsafe { ptr::copy_nonoverlapping(caller.start.ptr::<u8>(), buffer.as_ptr(), caller.length) };
         let range = buffer.range();
         let list = Block::new(range.list_size()).ok_or(STATUS_INSUFFICIENT_RESOURCES)?;
         // SAFETY: the block has the size that the list needs.
@@ -69,7 +70,7 @@ impl Direct {
             ),
             Some(_) => {}
             // SAFETY: the caller's buffer lives until the request is over, and is as long.
-            None => unsafe { ptr::copy_nonoverlapping(start as *const u8, self.caller as *mut u8, length) },
+            None => unsafe { ptr::copy_nonoverlapping(start.ptr::<u8>(), self.caller.ptr::<u8>(), length) },
         }
     }
 }

@@ -5,6 +5,7 @@ use core::sync::atomic::{AtomicBool, Ordering};
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use ntsim_core::address::Va;
 use ntsim_core::boundary;
 use ntsim_core::bugcheck::Bugcheck;
 use ntsim_core::exports;
@@ -24,14 +25,14 @@ pub(crate) type Route = fn(device: *mut DEVICE_OBJECT, major: usize) -> Option<P
 
 /// The devices, by address, whose requests go where a route says and not to the routines of their driver object.
 #[derive(Default)]
-struct Routes(RwLock<HashMap<usize, Route>>);
+struct Routes(RwLock<HashMap<Va, Route>>);
 
 static ROUTES: PerMachine<Routes> = PerMachine::new();
 
 /// Lets `route` choose the routine for each request to `device`. On Windows, NDIS has routines of its own in a miniport
 /// driver's object, which call those of the device.
 pub fn set_route(device: *mut DEVICE_OBJECT, route: Route) {
-    ROUTES.get().0.write().insert(device as usize, route);
+    ROUTES.get().0.write().insert(Va::of(device), route);
 }
 
 exports! {
@@ -135,7 +136,7 @@ unsafe fn prepare(device: *mut DEVICE_OBJECT, irp: *mut IRP) -> Result<Call, NTS
     let driver = unsafe { (*device).DriverObject };
     // SAFETY: a device that exists has a driver object that does.
     let own = || unsafe { &(*driver).MajorFunction }.get(major).copied().flatten();
-    let route = ROUTES.get().0.read().get(&(device as usize)).copied();
+    let route = ROUTES.get().0.read().get(&Va::of(device)).copied();
     let routine = route.map_or_else(own, |route| route(device, major));
     let Some(routine) = routine else {
         // Windows fills every empty slot with a routine that does this.
@@ -161,7 +162,7 @@ unsafe fn advance<'a>(device: *mut DEVICE_OBJECT, irp: *mut IRP) -> (&'a mut IO_
     }
     request.CurrentLocation -= 1;
     if request.CurrentLocation <= 0 {
-        let bugcheck = Bugcheck { code: 0x35, parameters: [irp as u64, 0, 0, 0] };
+        let bugcheck = Bugcheck { code: 0x35, parameters: [Va::of(irp).bits(), 0, 0, 0] };
         hooks::stop(bugcheck, "a request was sent on without a stack location left");
     }
     // SAFETY: while a driver owns the request, this member of the union is in use.

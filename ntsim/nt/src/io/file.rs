@@ -6,6 +6,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use ntsim_core::Export;
+use ntsim_core::address::Va;
+use ntsim_core::number::narrow;
 use ntsim_core::per_machine::PerMachine;
 use ntsim_core::sched::{self, Irql};
 use ntsim_core::verifier::{self, Finding};
@@ -40,7 +42,7 @@ const FILE_OPEN: u32 = 1 << 24;
 /// The memory of open files, by address.
 #[derive(Default)]
 struct Files {
-    live: Mutex<HashMap<usize, (Block, Vec<u16>)>>,
+    live: Mutex<HashMap<Va, (Block, Vec<u16>)>>,
 }
 
 static FILES: PerMachine<Files> = PerMachine::new();
@@ -59,8 +61,8 @@ static KIND: Kind =
                 "the last reference to the file at {object:p} was dropped at {}",
                 sched::irql()
             )));
-            let object = object as usize;
-            queue_work(move || close(object as *mut FILE_OBJECT));
+            let object = Va::of(object);
+            queue_work(move || close(object.ptr::<FILE_OBJECT>()));
         },
     };
 
@@ -82,7 +84,7 @@ pub(crate) const DATA: &[Export] = &[Export {
 #[derive(Debug)]
 pub(super) struct Handle {
     handle: usize,
-    pub(super) object: usize,
+    pub(super) object: Va,
 }
 
 impl Drop for Handle {
@@ -105,7 +107,7 @@ impl File {
     #[must_use]
     pub fn duplicate(&self) -> Self {
         let object = self.handle.object;
-        let handle = ob::open(object as *mut _).expect("an open file can be opened again");
+        let handle = ob::open(object.ptr::<_>()).expect("an open file can be opened again");
         Self { handle: Arc::new(Handle { handle, object }) }
     }
 
@@ -115,7 +117,7 @@ impl File {
     }
 
     pub(super) fn object(&self) -> *mut FILE_OBJECT {
-        self.handle.object as *mut FILE_OBJECT
+        self.handle.object.ptr::<FILE_OBJECT>()
     }
 }
 
@@ -128,7 +130,7 @@ pub(super) fn as_thread<R>(f: impl FnOnce() -> R) -> R {
 /// Opens a device by its name or by a symbolic link.
 pub(super) fn open(name: &str, attributes: &[u8], opener: &Opener) -> Result<File, NTSTATUS> {
     let (device, below) = namespace().resolve(name).ok_or(STATUS_OBJECT_NAME_NOT_FOUND)?;
-    let device = device as *mut DEVICE_OBJECT;
+    let device = device.ptr::<DEVICE_OBJECT>();
     // The reference keeps the device while the file is open.
     ob::reference(device.cast()).ok_or(STATUS_NO_SUCH_DEVICE)?;
     create(device, &below, attributes, opener).inspect_err(|_| {
@@ -162,28 +164,28 @@ fn create(
         // No cleanup and no close follow a create that failed.
         target.ReferenceCount -= 1;
         check_failed_create(file);
-        FILES.get().live.lock().remove(&(file as usize));
+        FILES.get().live.lock().remove(&Va::of(file));
         return Err(outcome.status);
     }
     ob::create(file.cast(), &KIND);
     let handle = ob::open(file.cast()).ok_or(STATUS_INSUFFICIENT_RESOURCES)?;
     // From now on the handle is what holds the file.
     ob::dereference(file.cast());
-    Ok(File { handle: Arc::new(Handle { handle, object: file as usize }) })
+    Ok(File { handle: Arc::new(Handle { handle, object: Va::of(file) }) })
 }
 
 fn new_file_object(device: *mut DEVICE_OBJECT, below: &str) -> Result<*mut FILE_OBJECT, NTSTATUS> {
     let block = Block::new(size_of::<FILE_OBJECT>()).ok_or(STATUS_INSUFFICIENT_RESOURCES)?;
     let file = block.as_ptr::<FILE_OBJECT>();
     let mut name: Vec<u16> = below.encode_utf16().chain([0]).collect();
-    let bytes = (name.len() * 2) as u16;
+    let bytes = narrow(name.len() * 2);
     // SAFETY: the block is zeroed, which is a valid file object, and has its size.
     let object = unsafe { &mut *file };
     object.Type = TYPE;
-    object.Size = size_of::<FILE_OBJECT>() as i16;
+    object.Size = narrow(size_of::<FILE_OBJECT>());
     object.DeviceObject = device;
     object.FileName = UNICODE_STRING { Length: bytes - 2, MaximumLength: bytes, Buffer: name.as_mut_ptr() };
-    FILES.get().live.lock().insert(file as usize, (block, name));
+    FILES.get().live.lock().insert(Va::of(file), (block, name));
     Ok(file)
 }
 
@@ -204,7 +206,7 @@ fn send_create(file: *mut FILE_OBJECT, attributes: &[u8], opener: &Opener, acces
         FileAttributes: 0,
         ShareAccess: opener.shared(),
         Padding1: 0,
-        EaLength: attributes.len() as u32,
+        EaLength: narrow(attributes.len()),
         Padding2: 0,
     };
     send_and_wait(file, IRP_MJ_CREATE, buffers, |irp, location| {
@@ -250,7 +252,7 @@ fn close(file: *mut FILE_OBJECT) {
     let device = unsafe { (*file).DeviceObject };
     // SAFETY: the file holds a reference to its device until below.
     unsafe { (*device).ReferenceCount -= 1 };
-    FILES.get().live.lock().remove(&(file as usize));
+    FILES.get().live.lock().remove(&Va::of(file));
     ob::dereference(device.cast());
 }
 

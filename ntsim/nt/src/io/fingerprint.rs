@@ -36,7 +36,7 @@ fn hash(range: Range) -> u64 {
     let mut hash = 0xCBF2_9CE4_8422_2325u64;
     for offset in (0..range.length).step_by(stride) {
         let length = length.min(range.length - offset);
-        let start = (range.start + offset) as *const u8;
+        let start = (range.start + offset).ptr::<u8>();
         for at in 0..length {
             // SAFETY: the byte lies in the range, which is readable. Others may write it at any time, so it
             // is read by itself and not through a slice.
@@ -50,12 +50,13 @@ fn hash(range: Range) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use ntsim_core::address::Va;
 
     #[test]
     fn a_change_in_a_short_buffer_or_at_the_start_of_a_page_is_noticed() {
         for length in [1, 100, WHOLE, WHOLE + 1, 100 * PAGE_SIZE] {
             let mut buffer = vec![7u8; length];
-            let before = Fingerprint::of(Range { start: buffer.as_ptr() as usize, length });
+            let before = Fingerprint::of(Range { start: Va::of(buffer.as_ptr()), length });
             assert!(!before.has_changed());
             let at = (length - 1) / PAGE_SIZE * PAGE_SIZE;
             buffer[at] = 8;

@@ -6,8 +6,10 @@ use core::sync::atomic::{AtomicBool, Ordering};
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use ntsim_core::address::Va;
 use ntsim_core::bugcheck::Bugcheck;
 use ntsim_core::exports;
+use ntsim_core::number::narrow;
 use ntsim_core::per_machine::PerMachine;
 use ntsim_core::verifier::{self, Finding};
 use parking_lot::Mutex;
@@ -25,7 +27,7 @@ pub(super) const TYPE: i16 = 6;
 /// The packets of one machine, by address.
 #[derive(Default)]
 pub(super) struct Packets {
-    live: Mutex<HashMap<usize, Arc<Packet>>>,
+    live: Mutex<HashMap<Va, Arc<Packet>>>,
 }
 
 static PACKETS: PerMachine<Packets> = PerMachine::new();
@@ -103,7 +105,7 @@ pub(super) fn allocate(stack: i8, owner: Owner) -> Option<*mut IRP> {
     let block = Block::new(size)?;
     let irp = block.as_ptr::<IRP>();
     // SAFETY: the block has the packet's size.
-    unsafe { initialise(irp, size as u16, stack) };
+    unsafe { initialise(irp, narrow(size), stack) };
     register(irp, owner, Some(block));
     Some(irp)
 }
@@ -111,7 +113,7 @@ pub(super) fn allocate(stack: i8, owner: Owner) -> Option<*mut IRP> {
 fn register(irp: *mut IRP, owner: Owner, block: Option<Block>) {
     let progress = Mutex::new(Progress { block, sent: Vec::new() });
     let packets = PACKETS.get();
-    packets.live.lock().insert(irp as usize, Arc::new(Packet { owner, progress }));
+    packets.live.lock().insert(Va::of(irp), Arc::new(Packet { owner, progress }));
 }
 
 /// Bytes of a packet with `stack` locations.
@@ -150,7 +152,7 @@ pub(super) unsafe fn next_location<'a>(irp: &IRP) -> &'a mut IO_STACK_LOCATION {
 
 /// Returns the record of the packet at an address, if there is one.
 pub(super) fn find(irp: *mut IRP) -> Option<Arc<Packet>> {
-    PACKETS.get().live.lock().get(&(irp as usize)).cloned()
+    PACKETS.get().live.lock().get(&Va::of(irp)).cloned()
 }
 
 /// Returns the functions of the packets that the I/O manager sent for jobs for which `wanted` holds.
@@ -159,7 +161,7 @@ pub(super) fn functions(wanted: impl Fn(&dyn Job) -> bool) -> Vec<Function> {
     let wanted =
         live.iter().filter(|(_, packet)| matches!(&packet.owner, Owner::Manager(job) if wanted(&**job)));
     // SAFETY: a packet is taken out of the table, which is locked, before its memory goes.
-    wanted.map(|(&address, _)| function(unsafe { &*(address as *const IRP) })).collect()
+    wanted.map(|(&address, _)| function(unsafe { &*address.ptr::<IRP>() })).collect()
 }
 
 /// Returns the number of packets, among those of [`functions`], that a driver keeps after its dispatch
@@ -183,7 +185,7 @@ pub(super) fn function(irp: &IRP) -> Function {
 
 /// Frees a packet: any access to it crashes from now on.
 pub(super) fn free(irp: *mut IRP) {
-    let packet = PACKETS.get().live.lock().remove(&(irp as usize));
+    let packet = PACKETS.get().live.lock().remove(&Va::of(irp));
     if let Some(packet) = packet {
         packet.progress.lock().block = None;
     }
@@ -193,7 +195,9 @@ pub(super) fn free(irp: *mut IRP) {
 #[cold]
 pub(super) fn violation(rule: &'static str, code: u64, irp: *const IRP, text: String) {
     verifier::report(
-        Finding::new(rule).bugcheck(Bugcheck { code: 0xC9, parameters: [code, irp as u64, 0, 0] }).text(text),
+        Finding::new(rule)
+            .bugcheck(Bugcheck { code: 0xC9, parameters: [code, Va::of(irp).bits(), 0, 0] })
+            .text(text),
     );
 }
 

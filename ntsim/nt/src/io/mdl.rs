@@ -2,9 +2,11 @@
 
 use std::collections::HashMap;
 
+use ntsim_core::address::Va;
 use ntsim_core::bugcheck::Bugcheck;
 use ntsim_core::exports;
 use ntsim_core::loader::Trace;
+use ntsim_core::number::ToUsize;
 use ntsim_core::per_machine::PerMachine;
 use ntsim_core::verifier::{self, Finding};
 use parking_lot::Mutex;
@@ -16,7 +18,7 @@ use crate::mm::{self, Block, Range};
 /// The lists of one machine, by address.
 #[derive(Default)]
 struct Lists {
-    live: Mutex<HashMap<usize, (Block, Trace)>>,
+    live: Mutex<HashMap<Va, (Block, Trace)>>,
 }
 
 static LISTS: PerMachine<Lists> = PerMachine::new();
@@ -57,7 +59,7 @@ exports! {
         _quota: u8,
         irp: *mut IRP,
     ) -> *mut MDL {
-        let range = Range { start: address as usize, length: length as usize };
+        let range = Range { start: Va::of(address), length: length.to_usize() };
         if fault::strikes() {
             return core::ptr::null_mut();
         }
@@ -65,7 +67,7 @@ exports! {
         let mdl = block.as_ptr::<MDL>();
         // SAFETY: the block has the size that the list needs.
         unsafe { mm::describe(mdl, range) };
-        lists().live.lock().insert(mdl as usize, (block, Trace::of_caller()));
+        lists().live.lock().insert(Va::of(mdl), (block, Trace::of_caller()));
         if !irp.is_null() {
             // SAFETY: the driver passes its own request.
             unsafe { hang(irp, mdl, secondary != 0) };
@@ -76,7 +78,7 @@ exports! {
     /// Frees a list.
     #[irql(PASSIVE..=DISPATCH)]
     fn IoFreeMdl(mdl: *mut MDL) {
-        if lists().live.lock().get(&(mdl as usize)).is_none() {
+        if lists().live.lock().get(&Va::of(mdl)).is_none() {
             misuse(mdl, 0, "is no list, or was freed before");
             return;
         }
@@ -89,7 +91,7 @@ exports! {
         }
         // SAFETY: the list exists, and is the driver's.
         unsafe { mm::unmap_part(mdl) };
-        lists().live.lock().remove(&(mdl as usize));
+        lists().live.lock().remove(&Va::of(mdl));
     }
 }
 
@@ -113,7 +115,7 @@ fn misuse(mdl: *mut MDL, flags: i16, what: &str) {
         Finding::new("IoFreeMdl")
             .bugcheck(Bugcheck {
                 code: 0x4E,
-                parameters: [7, mdl as u64, u64::from(flags.cast_unsigned()), 0],
+                parameters: [7, Va::of(mdl).bits(), u64::from(flags.cast_unsigned()), 0],
             })
             .text(format!("IoFreeMdl got {mdl:p}, which {what}")),
     );
@@ -135,7 +137,7 @@ mod tests {
             let lists = [allocate(0, irp), allocate(1, irp), allocate(1, irp)];
             assert_eq!((*irp).MdlAddress, lists[0]);
             assert_eq!((*(*lists[0]).Next).Next, lists[2]);
-            assert_eq!(((*lists[0]).StartVa as usize, (*lists[0]).ByteOffset), (0x5000, 0x10));
+            assert_eq!((Va::of((*lists[0]).StartVa), (*lists[0]).ByteOffset), (Va::new(0x5000), 0x10));
             lists.into_iter().for_each(|list| IoFreeMdl(list));
             crate::io::irp::IoFreeIrp(irp);
         }

@@ -35,6 +35,7 @@ mod tests;
 use core::ops::Range;
 
 use ntsim_core::Export;
+use ntsim_core::address::Va;
 use ntsim_core::subsystem::{LiveObject, Subsystem};
 use sys::status::NTSTATUS;
 
@@ -89,7 +90,7 @@ impl Subsystem for Io {
         work_item::inspect();
     }
 
-    fn take_live_objects(&self, range: &Range<usize>) -> Vec<LiveObject> {
+    fn take_live_objects(&self, range: &Range<Va>) -> Vec<LiveObject> {
         let object = |what| move |address| LiveObject { what, address, bugcheck: None };
         let locks = remove_lock::take_within(range).into_iter().map(object("a remove lock that is held"));
         locks.chain(work_item::take_within(range).into_iter().map(object("a work item"))).collect()

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use ntsim_core::address::Va;
 use ntsim_core::exports;
 use ntsim_core::per_machine::PerMachine;
 use ntsim_core::verifier::{self, Finding};
@@ -23,7 +24,7 @@ pub(super) struct Namespace {
 #[derive(Clone)]
 enum Named {
     /// The address of a device object.
-    Device(usize),
+    Device(Va),
     /// Another name.
     Link(String),
 }
@@ -64,17 +65,17 @@ fn spelled(name: &str) -> String {
 
 impl Namespace {
     /// Names a device; `false` if the name is taken.
-    pub(super) fn name(&self, name: &str, device: usize) -> bool {
+    pub(super) fn name(&self, name: &str, device: Va) -> bool {
         self.add(name, Named::Device(device)) == STATUS_SUCCESS
     }
 
     /// Takes back the names of a device.
-    pub(super) fn forget(&self, device: usize) {
+    pub(super) fn forget(&self, device: Va) {
         self.names.lock().retain(|_, named| !matches!(named, Named::Device(at) if *at == device));
     }
 
     /// The device that a name leads to, and what of the name lies below the device.
-    pub(super) fn resolve(&self, name: &str) -> Option<(usize, String)> {
+    pub(super) fn resolve(&self, name: &str) -> Option<(Va, String)> {
         let names = self.names.lock();
         let mut name = spelled(name);
         // As many links in a row as Windows follows.
@@ -153,13 +154,13 @@ mod tests {
     #[test]
     fn a_link_leads_to_the_device_and_keeps_what_is_below() {
         let names = Namespace::default();
-        assert!(names.name("\\Device\\NdkHlk", 0x40));
-        assert!(!names.name("\\device\\ndkhlk", 0x80));
+        assert!(names.name("\\Device\\NdkHlk", Va::new(0x40)));
+        assert!(!names.name("\\device\\ndkhlk", Va::new(0x80)));
         let link = Named::Link("\\Device\\NdkHlk".into());
         assert_eq!(names.add("\\DosDevices\\NdkHlk", link), STATUS_SUCCESS);
-        assert_eq!(names.resolve("\\\\.\\ndkhlk\\a\\b"), Some((0x40, "\\a\\b".into())));
+        assert_eq!(names.resolve("\\\\.\\ndkhlk\\a\\b"), Some((Va::new(0x40), "\\a\\b".into())));
         assert_eq!(names.resolve("\\Device\\Other"), None);
-        names.forget(0x40);
+        names.forget(Va::new(0x40));
         assert_eq!(names.resolve("\\??\\NdkHlk"), None);
     }
 

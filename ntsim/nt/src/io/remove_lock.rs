@@ -7,6 +7,7 @@ use core::ops::Range;
 use core::sync::atomic::{AtomicI32, Ordering};
 use std::collections::BTreeMap;
 
+use ntsim_core::address::Va;
 use ntsim_core::bugcheck::Bugcheck;
 use ntsim_core::exports;
 use ntsim_core::per_machine::PerMachine;
@@ -20,7 +21,7 @@ use crate::ke::{dispatcher, object_exports};
 /// The remove locks of one machine, by address: with which tags each is held.
 #[derive(Default)]
 struct RemoveLocks {
-    tags: Mutex<BTreeMap<usize, Vec<usize>>>,
+    tags: Mutex<BTreeMap<Va, Vec<Va>>>,
 }
 
 static REMOVE_LOCKS: PerMachine<RemoveLocks> = PerMachine::new();
@@ -30,7 +31,7 @@ fn locks() -> &'static RemoveLocks {
 }
 
 /// Forgets the locks in `range`, whose memory is being freed; those that are held.
-pub(crate) fn take_within(range: &Range<usize>) -> Vec<usize> {
+pub(crate) fn take_within(range: &Range<Va>) -> Vec<Va> {
     let mut tags = locks().tags.lock();
     let inside: Vec<_> = tags.range(range.clone()).map(|(lock, _)| *lock).collect();
     inside.into_iter().filter(|lock| tags.remove(lock).is_some_and(|tags| !tags.is_empty())).collect()
@@ -48,8 +49,8 @@ exports! {
         _most: u32,
         _size: u32,
     ) {
-        if locks().tags.lock().insert(lock as usize, Vec::new()).is_some() {
-            found("RemoveLock", [0xD7, 0, lock as u64, 0], format!("{lock:p} is initialised again"));
+        if locks().tags.lock().insert(Va::of(lock), Vec::new()).is_some() {
+            found("RemoveLock", [0xD7, 0, Va::of(lock).bits(), 0], format!("{lock:p} is initialised again"));
         }
         // SAFETY: the caller passes a lock of its own.
         unsafe { (*lock).Removed = FALSE };
@@ -79,9 +80,9 @@ exports! {
             unsafe { drop_use(lock, 1) };
             return STATUS_DELETE_PENDING;
         }
-        match locks().tags.lock().get_mut(&(lock as usize)) {
-            Some(tags) => tags.push(tag as usize),
-            None => found("RemoveLock", [0, 0, lock as u64, 0], format!("{lock:p} was never initialised")),
+        match locks().tags.lock().get_mut(&Va::of(lock)) {
+            Some(tags) => tags.push(Va::of(tag)),
+            None => found("RemoveLock", [0, 0, Va::of(lock).bits(), 0], format!("{lock:p} was never initialised")),
         }
         STATUS_SUCCESS
     }
@@ -141,15 +142,15 @@ unsafe fn drop_use(lock: *mut IO_REMOVE_LOCK, uses: i32) -> i32 {
 /// Takes one use of the lock with this tag off the list; reports by `code` if there is none.
 fn held_with(code: u64, lock: *mut IO_REMOVE_LOCK, tag: PVOID) -> bool {
     let mut all = locks().tags.lock();
-    let tags = all.entry(lock as usize).or_default();
-    if let Some(at) = tags.iter().position(|held| *held == tag as usize) {
+    let tags = all.entry(Va::of(lock)).or_default();
+    if let Some(at) = tags.iter().position(|held| *held == Va::of(tag)) {
         tags.swap_remove(at);
         return true;
     }
-    let other = tags.last().copied().unwrap_or(0);
+    let other = tags.last().copied().unwrap_or(Va::NULL);
     drop(all);
     let text = format!("{lock:p} is released with tag {tag:p}, with which it is not held");
-    found("RemoveLockRelease", [code, lock as u64, tag as u64, other as u64], text);
+    found("RemoveLockRelease", [code, Va::of(lock).bits(), Va::of(tag).bits(), other.bits()], text);
     false
 }
 
@@ -185,11 +186,11 @@ mod tests {
     fn removal_waits_for_every_use_and_refuses_new_ones() {
         let machine = crate::testing::builder().boot();
         let mut lock = lock();
-        let address = &raw mut *lock as usize;
-        let pointer = address as *mut IO_REMOVE_LOCK;
+        let address = Va::of(&raw mut *lock);
+        let pointer = address.ptr::<IO_REMOVE_LOCK>();
         assert_eq!((acquire(pointer, A), acquire(pointer, B)), (STATUS_SUCCESS, STATUS_SUCCESS));
         let user = sched::spawn("user", move || unsafe {
-            let lock = address as *mut IO_REMOVE_LOCK;
+            let lock = address.ptr::<IO_REMOVE_LOCK>();
             while acquire(lock, A) == STATUS_SUCCESS {
                 IoReleaseRemoveLockEx(lock, A, 0x20);
                 std::thread::yield_now();

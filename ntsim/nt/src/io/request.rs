@@ -3,7 +3,9 @@
 use core::time::Duration;
 use std::sync::Arc;
 
+use ntsim_core::address::Va;
 use ntsim_core::bugcheck::Bugcheck;
+use ntsim_core::number::narrow;
 use ntsim_core::sched::{self, Thread};
 use ntsim_core::verifier::{self, Finding};
 use parking_lot::Mutex;
@@ -57,7 +59,7 @@ pub(super) struct Buffers {
 /// Where output goes.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Output {
-    pub(super) start: usize,
+    pub(super) start: Va,
     pub(super) length: usize,
     /// Set if the I/O manager copies it there from the system buffer.
     pub(super) copied: bool,
@@ -78,7 +80,7 @@ impl Buffers {
             if let Some(system) = &self.system {
                 // SAFETY: the system buffer has room for the output, and the user's buffer lives until
                 // the request is over.
-                unsafe { core::ptr::copy(system.as_ptr::<u8>(), output.start as *mut u8, length) };
+                unsafe { core::ptr::copy(system.as_ptr::<u8>(), output.start.ptr::<u8>(), length) };
             }
         }
         if let Some(direct) = self.direct.take() {
@@ -90,13 +92,13 @@ impl Buffers {
 
 /// One request of a user.
 pub(super) struct Transfer {
-    file: usize,
+    file: Va,
     state: Mutex<State>,
 }
 
 struct State {
     /// The packet, while there is one.
-    irp: Option<usize>,
+    irp: Option<Va>,
     buffers: Buffers,
     outcome: Option<Outcome>,
     /// The place of its completion among all of the machine's, from 0.
@@ -133,12 +135,12 @@ impl Transfer {
             sending: false,
             waiter: None,
         };
-        Arc::new(Self { file: file as usize, state: Mutex::new(state) })
+        Arc::new(Self { file: Va::of(file), state: Mutex::new(state) })
     }
 
     /// Notes which packet carries the request.
     pub(super) fn carried_by(&self, irp: *mut IRP) {
-        self.state.lock().irp = Some(irp as usize);
+        self.state.lock().irp = Some(Va::of(irp));
     }
 
     /// Cancels the request, unless it is over.
@@ -146,7 +148,7 @@ impl Transfer {
         cancel::cancel(|| {
             let state = self.state.lock();
             // SAFETY: the packet is freed only after `complete`, which needs the lock, has forgotten it.
-            state.irp.and_then(|irp| unsafe { cancel::mark(irp as *mut IRP) })
+            state.irp.and_then(|irp| unsafe { cancel::mark(irp.ptr::<IRP>()) })
         });
     }
 
@@ -203,7 +205,7 @@ impl Job for Transfer {
     }
 
     fn file(&self) -> *mut FILE_OBJECT {
-        self.file as *mut FILE_OBJECT
+        self.file.ptr::<FILE_OBJECT>()
     }
 }
 
@@ -291,12 +293,12 @@ impl Request {
     fn give_up(&self) {
         self.cancel();
         if self.transfer.wait(Some(CANCEL_LIMIT)).is_none() {
-            let irp = self.transfer.state.lock().irp.unwrap_or(0);
+            let irp = self.transfer.state.lock().irp.unwrap_or_default();
             verifier::report(
                 Finding::new("IrpCancelTimeout")
                     .bugcheck(Bugcheck {
                         code: 0xC9,
-                        parameters: [0x135, irp as u64, CANCEL_LIMIT.as_millis() as u64, 0],
+                        parameters: [0x135, irp.bits(), narrow(CANCEL_LIMIT.as_millis()), 0],
                     })
                     .text(format!("the cancelled request {irp:#x} was not completed in {CANCEL_LIMIT:?}")),
             );

@@ -22,7 +22,7 @@ exports! {
     /// other parts that matter.
     #[irql(PASSIVE..=PASSIVE)]
     fn ZwSetSecurityObject(handle: HANDLE, parts: u32, descriptor: *mut c_void) -> NTSTATUS {
-        let Some(object) = ob::by_handle(handle as usize) else { return STATUS_INVALID_HANDLE };
+        let Some(object) = ob::by_handle(handle.addr()) else { return STATUS_INVALID_HANDLE };
         let Some(given) = memory::descriptor("ZwSetSecurityObject", descriptor) else {
             return STATUS_INVALID_SECURITY_DESCR;
         };

@@ -5,9 +5,11 @@ use core::ops::Range;
 use core::ptr;
 use std::collections::HashMap;
 
+use ntsim_core::address::Va;
 use ntsim_core::boundary;
 use ntsim_core::bugcheck::Bugcheck;
 use ntsim_core::exports;
+use ntsim_core::number::ToUsize;
 use ntsim_core::per_machine::PerMachine;
 use ntsim_core::verifier::{self, Finding};
 use parking_lot::Mutex;
@@ -27,14 +29,14 @@ const SIZE: u32 = 0x58;
 /// The work items of one machine, by address.
 #[derive(Default)]
 struct Items {
-    live: Mutex<HashMap<usize, Item>>,
+    live: Mutex<HashMap<Va, Item>>,
 }
 
 struct Item {
     /// Its memory, unless it lies in the driver's.
     block: Option<Block>,
     /// The device, or the driver, on whose behalf it runs.
-    object: usize,
+    object: Va,
     queued: bool,
 }
 
@@ -51,7 +53,7 @@ impl Items {
             if item.queued {
                 verifier::report(
                     Finding::new("WorkItemQueued")
-                        .bugcheck(Bugcheck { code: 0xCE, parameters: [*address as u64, 0, 0, 0] })
+                        .bugcheck(Bugcheck { code: 0xCE, parameters: [(*address).bits(), 0, 0, 0] })
                         .text(format!("the work item at {address:#x} is still queued")),
                 );
             } else if item.block.is_some() {
@@ -69,7 +71,7 @@ fn items() -> &'static Items {
 }
 
 /// Takes the work items that lie within a range of memory out of use, and returns where they are.
-pub(crate) fn take_within(range: &Range<usize>) -> Vec<usize> {
+pub(crate) fn take_within(range: &Range<Va>) -> Vec<Va> {
     let mut live = items().live.lock();
     let within: Vec<_> = live.keys().copied().filter(|address| range.contains(address)).collect();
     within.iter().for_each(|address| drop(live.remove(address)));
@@ -92,10 +94,10 @@ exports! {
         if fault::strikes() {
             return ptr::null_mut();
         }
-        let Some(block) = Block::new(SIZE as usize) else { return ptr::null_mut() };
+        let Some(block) = Block::new(SIZE.to_usize()) else { return ptr::null_mut() };
         let item = block.as_ptr::<IO_WORKITEM>();
-        let record = Item { block: Some(block), object: device as usize, queued: false };
-        items().live.lock().insert(item as usize, record);
+        let record = Item { block: Some(block), object: Va::of(device), queued: false };
+        items().live.lock().insert(Va::of(item), record);
         item
     }
 
@@ -114,9 +116,9 @@ exports! {
     /// Makes a work item in the driver's own memory.
     #[irql(PASSIVE..=HIGH)]
     fn IoInitializeWorkItem(object: *mut c_void, item: *mut IO_WORKITEM) {
-        resident::check(0x131, "a work item", item as usize);
-        let record = Item { block: None, object: object as usize, queued: false };
-        if items().live.lock().insert(item as usize, record).is_some_and(|old| old.queued) {
+        resident::check(0x131, "a work item", Va::of(item));
+        let record = Item { block: None, object: Va::of(object), queued: false };
+        if items().live.lock().insert(Va::of(item), record).is_some_and(|old| old.queued) {
             misuse(item, "was initialised while it is queued");
         }
     }
@@ -152,7 +154,7 @@ exports! {
 
 fn queue(item: *mut IO_WORKITEM, routine: Option<Routine>, context: *mut c_void) {
     let mut live = items().live.lock();
-    let (Some(known), Some(routine)) = (live.get_mut(&(item as usize)), routine) else {
+    let (Some(known), Some(routine)) = (live.get_mut(&Va::of(item)), routine) else {
         drop(live);
         misuse(item, "is no work item, or has no routine");
         return;
@@ -165,34 +167,36 @@ fn queue(item: *mut IO_WORKITEM, routine: Option<Routine>, context: *mut c_void)
     let object = known.object;
     drop(live);
     // The device, or the driver and its image, stays as long as its work does.
-    ob::reference(object as *mut c_void);
-    let (item, context) = (item as usize, context as usize);
+    ob::reference(object.ptr::<c_void>());
+    let (item, context) = (Va::of(item), Va::of(context));
     queue_work(move || run(item, object, routine, context));
 }
 
 /// Body of the worker: the item is off the queue when its routine begins, which may free or queue it.
-fn run(item: usize, object: usize, routine: Routine, context: usize) {
+fn run(item: Va, object: Va, routine: Routine, context: Va) {
     if let Some(known) = items().live.lock().get_mut(&item) {
         known.queued = false;
     }
-    let context = context as *mut c_void;
+    let context = context.ptr::<c_void>();
     match routine {
         Routine::Plain(routine) => {
             // SAFETY: the routine and its context are what the driver queued.
-            boundary::call_driver("IoWorkItem", || unsafe { routine(object as *mut DEVICE_OBJECT, context) });
+            boundary::call_driver("IoWorkItem", || unsafe {
+                routine(object.ptr::<DEVICE_OBJECT>(), context)
+            });
         }
         Routine::Extended(routine) => {
             // SAFETY: as above.
             boundary::call_driver("IoWorkItemEx", || unsafe {
-                routine(object as *mut c_void, context, item as *mut IO_WORKITEM);
+                routine(object.ptr::<c_void>(), context, item.ptr::<IO_WORKITEM>());
             });
         }
     }
-    ob::dereference(object as *mut c_void);
+    ob::dereference(object.ptr::<c_void>());
 }
 
 fn release(item: *mut IO_WORKITEM) {
-    match items().live.lock().remove(&(item as usize)) {
+    match items().live.lock().remove(&Va::of(item)) {
         None => misuse(item, "is no work item, or was freed before"),
         Some(record) if record.queued => misuse(item, "is freed while it is queued"),
         Some(_) => {}
@@ -214,7 +218,7 @@ mod tests {
     static RUNS: AtomicUsize = AtomicUsize::new(0);
 
     unsafe extern "win64" fn count(_object: *mut c_void, context: *mut c_void, item: *mut IO_WORKITEM) {
-        RUNS.fetch_add(context as usize, Ordering::SeqCst);
+        RUNS.fetch_add(context.addr(), Ordering::SeqCst);
         unsafe { IoFreeWorkItem(item) };
     }
 
@@ -240,7 +244,7 @@ mod tests {
         unsafe {
             let item = IoAllocateWorkItem(ptr::null_mut());
             // As if no worker had come to it yet.
-            items().live.lock().get_mut(&(item as usize)).unwrap().queued = true;
+            items().live.lock().get_mut(&Va::of(item)).unwrap().queued = true;
             IoQueueWorkItem(item, Some(nothing), WORK_QUEUE_TYPE::DelayedWorkQueue, ptr::null_mut());
             IoFreeWorkItem(item);
         }
@@ -253,7 +257,7 @@ mod tests {
         let machine = crate::testing::builder().boot();
         unsafe {
             let item = IoAllocateWorkItem(ptr::null_mut());
-            items().live.lock().get_mut(&(item as usize)).unwrap().queued = true;
+            items().live.lock().get_mut(&Va::of(item)).unwrap().queued = true;
         }
         assert_eq!(machine.shutdown().findings[0].rule, "WorkItemQueued");
     }
@@ -263,7 +267,7 @@ mod tests {
         let machine = crate::testing::builder().boot();
         unsafe {
             let memory = pool::allocate(pool::Request {
-                size: SIZE as usize,
+                size: SIZE.to_usize(),
                 tag: pool::Tag(1),
                 kind: pool::Kind::NonPaged,
                 zeroed: true,

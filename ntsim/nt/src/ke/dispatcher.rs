@@ -8,6 +8,7 @@ use core::sync::atomic::{AtomicI32, Ordering};
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use ntsim_core::address::Va;
 use ntsim_core::per_machine::PerMachine;
 use ntsim_core::sched::{self, Thread};
 use parking_lot::{Mutex, MutexGuard};
@@ -142,8 +143,8 @@ impl Locked {
     }
 
     /// The addresses of the objects that threads wait for.
-    pub fn awaited(&self) -> impl Iterator<Item = usize> {
-        self.0.keys().map(|object| object.0 as usize)
+    pub fn awaited(&self) -> impl Iterator<Item = Va> {
+        self.0.keys().map(|object| Va::of(object.0))
     }
 }
 

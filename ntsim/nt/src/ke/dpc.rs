@@ -6,10 +6,12 @@ use core::sync::atomic::{AtomicPtr, Ordering};
 use core::time::Duration;
 
 use ntsim_core::Settings;
+use ntsim_core::address::Va;
 use ntsim_core::boundary;
 use ntsim_core::bugcheck::Bugcheck;
 use ntsim_core::exports;
 use ntsim_core::loader;
+use ntsim_core::number::ToUsize;
 use ntsim_core::sched::processor::{self, Deferred};
 use ntsim_core::sched::time::TICK;
 use ntsim_core::sched::{self, Importance, Irql};
@@ -99,7 +101,7 @@ exports! {
 /// # Safety
 /// `dpc` is writable.
 unsafe fn initialise(dpc: *mut KDPC, kind: u8, routine: Option<PKDEFERRED_ROUTINE>, context: *mut c_void) {
-    resident::check(0xE1, "a DPC", dpc as usize);
+    resident::check(0xE1, "a DPC", Va::of(dpc));
     // SAFETY: all-zero is a valid value: integers, null pointers and no routine.
     unsafe { dpc.write_bytes(0, 1) };
     // SAFETY: the caller's promise.
@@ -113,7 +115,7 @@ unsafe fn initialise(dpc: *mut KDPC, kind: u8, routine: Option<PKDEFERRED_ROUTIN
 /// # Safety
 /// `dpc` is an initialised DPC.
 unsafe fn direct(dpc: *mut KDPC, number: u32) {
-    if number as usize >= processor::count() {
+    if number.to_usize() >= processor::count() {
         let text = format!("a DPC directed to processor {number}, which does not exist");
         verifier::report(Finding::new("DpcTarget").text(text));
         return;
@@ -203,8 +205,8 @@ fn check_time(routine: PKDEFERRED_ROUTINE, taken: Duration) {
     if taken <= limit {
         return;
     }
-    let ticks = |time: Duration| time.as_nanos() as u64 / 100 / TICK;
-    let name = loader::name(routine as usize as u64);
+    let ticks = |time: Duration| sched::units(time) / TICK;
+    let name = loader::name(Va::of(routine as *const ()));
     let text = format!("the DPC routine {name} ran for {taken:?}; {limit:?} are allowed");
     let bugcheck = Bugcheck { code: 0x133, parameters: [0, ticks(taken), ticks(limit), 0] };
     verifier::report(Finding::new("DpcWatchdog").bugcheck(bugcheck).text(text));
@@ -222,7 +224,7 @@ mod tests {
 
     unsafe extern "win64" fn count(_: *mut KDPC, _: *mut c_void, argument: *mut c_void, _: *mut c_void) {
         assert_eq!(sched::irql(), Irql::DISPATCH);
-        RUNS.fetch_add(1 + argument as usize, Ordering::Relaxed);
+        RUNS.fetch_add(1 + argument.addr(), Ordering::Relaxed);
         LAST.store(sched::processor(), Ordering::Relaxed);
     }
 

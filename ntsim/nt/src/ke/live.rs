@@ -2,6 +2,7 @@
 
 use core::ops::Range;
 
+use ntsim_core::address::Va;
 use ntsim_core::bugcheck::Bugcheck;
 use ntsim_core::sched::{for_each_thread, processor};
 use ntsim_core::subsystem::LiveObject;
@@ -10,13 +11,13 @@ use super::{dispatcher, lock_order, timer};
 
 /// The objects in use within `range`, which is being freed. Timers and DPCs among them are taken out of
 /// their queues, so that the simulator does not touch them later.
-pub(crate) fn take_objects(range: &Range<usize>) -> Vec<LiveObject> {
+pub(crate) fn take_objects(range: &Range<Va>) -> Vec<LiveObject> {
     lock_order::forget(range.clone());
     let mut found = Vec::new();
-    let mut add = |what, address: usize, bugcheck| found.push(LiveObject { what, address, bugcheck });
+    let mut add = |what, address: Va, bugcheck| found.push(LiveObject { what, address, bugcheck });
     // Bug check 0xC7: 0 for a timer, 1 for a DPC; its address; the range.
-    let invalid = |kind, address: usize| {
-        let parameters = [kind, address as u64, range.start as u64, range.end as u64];
+    let invalid = |kind, address: Va| {
+        let parameters = [kind, address.bits(), range.start.bits(), range.end.bits()];
         Some(Bugcheck { code: 0xC7, parameters })
     };
     for address in timer::within(range) {
@@ -32,11 +33,11 @@ pub(crate) fn take_objects(range: &Range<usize>) -> Vec<LiveObject> {
     for_each_thread(|thread| {
         for address in thread.held.addresses().filter(|address| range.contains(address)) {
             // Bug check 0xC4, code 0x100B: the lock, the thread that owns it.
-            let parameters = [0x100B, address as u64, core::ptr::from_ref(*thread) as u64, 0];
+            let parameters = [0x100B, address.bits(), Va::of(core::ptr::from_ref(*thread)).bits(), 0];
             add("a spin lock that is held", address, Some(Bugcheck { code: 0xC4, parameters }));
         }
         for address in thread.mutexes.addresses().filter(|address| range.contains(address)) {
-            let parameters = [0x100B, address as u64, core::ptr::from_ref(*thread) as u64, 0];
+            let parameters = [0x100B, address.bits(), Va::of(core::ptr::from_ref(*thread)).bits(), 0];
             add("a mutex that is held", address, Some(Bugcheck { code: 0xC4, parameters }));
         }
     });

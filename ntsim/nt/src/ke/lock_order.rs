@@ -18,6 +18,7 @@ use core::ops::Range;
 use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::collections::{BTreeMap, HashMap, HashSet};
 
+use ntsim_core::address::Va;
 use ntsim_core::bugcheck::Bugcheck;
 use ntsim_core::loader::Trace;
 use ntsim_core::per_machine::PerMachine;
@@ -26,7 +27,7 @@ use ntsim_core::verifier::{self, Finding};
 use parking_lot::Mutex;
 
 /// A lock that is taken after another: where a driver first did that.
-type After = HashMap<usize, Trace>;
+type After = HashMap<Va, Trace>;
 
 /// The order of the locks of one machine.
 struct LockOrder {
@@ -40,9 +41,9 @@ struct LockOrder {
 #[derive(Default)]
 struct Graph {
     /// By the address of a lock: those taken while it was held. Every lock of the graph is a key.
-    after: BTreeMap<usize, After>,
+    after: BTreeMap<Va, After>,
     /// Pairs that close a cycle; they are reported once and stay out of the graph.
-    inverted: HashSet<(usize, usize)>,
+    inverted: HashSet<(Va, Va)>,
 }
 
 static NEXT_EPOCH: AtomicU64 = AtomicU64::new(1);
@@ -60,7 +61,7 @@ impl Default for LockOrder {
 static ORDER: PerMachine<LockOrder> = PerMachine::new();
 
 /// Forgets the locks in `range`, if a machine is running: the memory is freed, or holds new ones.
-pub(crate) fn forget(range: Range<usize>) {
+pub(crate) fn forget(range: Range<Va>) {
     if let Some(order) = ORDER.made() {
         order.forget(range);
     }
@@ -71,13 +72,13 @@ const REMEMBERED: usize = 64;
 
 thread_local! {
     /// Pairs that the graph knows, with the epoch in which it did.
-    static SEEN: [Cell<(usize, usize, u64)>; REMEMBERED] = const { [const { Cell::new((0, 0, 0)) }; REMEMBERED] };
+    static SEEN: [Cell<(Va, Va, u64)>; REMEMBERED] = const { [const { Cell::new((Va::NULL, Va::NULL, 0)) }; REMEMBERED] };
 }
 
 /// One step of a cycle.
 struct Step {
-    from: usize,
-    to: usize,
+    from: Va,
+    to: Va,
     trace: Trace,
 }
 
@@ -92,7 +93,7 @@ impl fmt::Display for Step {
 
 /// Notes that `thread`, the calling one, is about to wait for the lock at `lock`.
 #[inline]
-pub(crate) fn acquiring(lock: usize, thread: &Thread) {
+pub(crate) fn acquiring(lock: Va, thread: &Thread) {
     if thread.held.count() + thread.mutexes.count() > 0 {
         let held = thread.mutexes.addresses().chain(thread.held.addresses());
         held.filter(|held| *held != lock).for_each(|held| follows(held, lock));
@@ -101,7 +102,7 @@ pub(crate) fn acquiring(lock: usize, thread: &Thread) {
 
 /// Forgets what was known of the lock at `lock`, which is being initialised; the thread that holds it, if
 /// one does.
-pub(crate) fn initialising(lock: usize) -> Option<&'static Thread> {
+pub(crate) fn initialising(lock: Va) -> Option<&'static Thread> {
     forget(lock..lock + 1);
     let mut owner = None;
     for_each_thread(|thread| {
@@ -112,10 +113,10 @@ pub(crate) fn initialising(lock: usize) -> Option<&'static Thread> {
     owner
 }
 
-fn follows(held: usize, lock: usize) {
+fn follows(held: Va, lock: Va) {
     let order = ORDER.get();
     let pair = (held, lock, order.epoch.load(Ordering::Acquire));
-    let slot = (held >> 3 ^ lock >> 4 ^ lock >> 11) % REMEMBERED;
+    let slot = (held.get() >> 3 ^ lock.get() >> 4 ^ lock.get() >> 11) % REMEMBERED;
     SEEN.with(|seen| {
         if seen[slot].get() != pair {
             order.learn(held, lock);
@@ -126,7 +127,7 @@ fn follows(held: usize, lock: usize) {
 
 impl LockOrder {
     #[cold]
-    fn learn(&self, held: usize, lock: usize) {
+    fn learn(&self, held: Va, lock: Va) {
         let mut graph = self.graph.lock();
         if graph.after.get(&held).is_some_and(|after| after.contains_key(&lock)) {
             return;
@@ -143,7 +144,7 @@ impl LockOrder {
         }
     }
 
-    fn forget(&self, range: Range<usize>) {
+    fn forget(&self, range: Range<Va>) {
         if self.known.load(Ordering::Acquire) == 0 {
             return;
         }
@@ -161,7 +162,7 @@ impl LockOrder {
 
 impl Graph {
     /// The steps that lead from one lock to another, if any do.
-    fn path(&self, from: usize, to: usize) -> Option<Vec<Step>> {
+    fn path(&self, from: Va, to: Va) -> Option<Vec<Step>> {
         let mut came_from = HashMap::from([(from, from)]);
         let mut next = vec![from];
         while let Some(lock) = next.pop() {
@@ -178,7 +179,7 @@ impl Graph {
         None
     }
 
-    fn steps(&self, came_from: &HashMap<usize, usize>, from: usize, mut to: usize) -> Vec<Step> {
+    fn steps(&self, came_from: &HashMap<Va, Va>, from: Va, mut to: Va) -> Vec<Step> {
         let mut steps = Vec::new();
         while to != from {
             let before = came_from[&to];
@@ -191,11 +192,11 @@ impl Graph {
 }
 
 /// Bug check 0xC4, code 0x1001: the lock that closes the cycle.
-fn report(held: usize, lock: usize, path: &[Step]) {
+fn report(held: Va, lock: Va, path: &[Step]) {
     let mut text =
         format!("the lock at {lock:#x} is taken while {held:#x} is held, and the other way round:");
     path.iter().for_each(|step| text.push_str(&format!("\n    {step}")));
-    let bugcheck = Bugcheck { code: 0xC4, parameters: [0x1001, lock as u64, 0, 0] };
+    let bugcheck = Bugcheck { code: 0xC4, parameters: [0x1001, lock.bits(), 0, 0] };
     verifier::report(Finding::new("Deadlock").bugcheck(bugcheck).text(text));
 }
 
@@ -204,6 +205,7 @@ mod tests {
     use core::mem::MaybeUninit;
     use core::ptr;
 
+    use ntsim_core::address::Va;
     use ntsim_core::boot::Machine;
     use ntsim_core::sched::{self, Irql};
     use ntsim_core::verifier::Finding;
@@ -251,7 +253,7 @@ mod tests {
         }
         let found = deadlocks(machine);
         assert_eq!((found.len(), found[0].times), (1, 1));
-        assert_eq!(found[0].bugcheck.unwrap().parameters, [0x1001, a as u64, 0, 0]);
+        assert_eq!(found[0].bugcheck.unwrap().parameters, [0x1001, Va::of(a).bits(), 0, 0]);
         assert!(
             found[0].text.contains(&format!("{b:p} was taken while {a:p} was held")),
             "{}",
@@ -263,9 +265,9 @@ mod tests {
     fn a_cycle_over_three_locks_and_threads_is_found() {
         let machine = crate::testing::builder().boot();
         let mut locks: [KSPIN_LOCK; 3] = [0; 3];
-        let [a, b, c] = locks.each_mut().map(|lock| ptr::from_mut(lock) as usize);
+        let [a, b, c] = locks.each_mut().map(|lock| Va::of(ptr::from_mut(lock)));
         for pair in [[a, b], [b, c], [c, a]] {
-            let thread = sched::spawn("nests", move || nest(&pair.map(|lock| lock as *mut _))).unwrap();
+            let thread = sched::spawn("nests", move || nest(&pair.map(|lock| lock.ptr::<_>()))).unwrap();
             assert!(thread.ends_within(core::time::Duration::from_secs(60)));
         }
         let found = deadlocks(machine);
@@ -300,7 +302,7 @@ mod tests {
             nest(&[lock, other]);
             KeInitializeSpinLock(lock);
             nest(&[other, lock]);
-            let range = lock as usize..lock as usize + 8;
+            let range = Va::of(lock).to(8);
             ExFreePool(lock.cast());
             let graph = super::ORDER.get().graph.lock();
             assert_eq!(graph.after.range(range).count(), 0);
@@ -336,6 +338,6 @@ mod tests {
             ExReleaseFastMutex(a);
         }
         let locks: Vec<_> = deadlocks(machine).iter().map(|f| f.bugcheck.unwrap().parameters[1]).collect();
-        assert_eq!(locks, [ptr::from_mut(a) as u64, &raw mut mutex as u64]);
+        assert_eq!(locks, [Va::of(ptr::from_mut(a)).bits(), Va::of(&raw mut mutex).bits()]);
     }
 }

@@ -19,6 +19,7 @@ use core::ops::Range;
 
 use ntsim_core::Export;
 use ntsim_core::Settings;
+use ntsim_core::address::Va;
 use ntsim_core::subsystem::{LiveObject, Subsystem};
 
 pub use {
@@ -67,7 +68,7 @@ impl Subsystem for Ke {
         timer::stop();
     }
 
-    fn take_live_objects(&self, range: &Range<usize>) -> Vec<LiveObject> {
+    fn take_live_objects(&self, range: &Range<Va>) -> Vec<LiveObject> {
         live::take_objects(range)
     }
 }

@@ -2,8 +2,10 @@
 
 use core::ptr;
 
+use ntsim_core::address::Va;
 use ntsim_core::bugcheck::Bugcheck;
 use ntsim_core::exports;
+use ntsim_core::number::narrow;
 use ntsim_core::sched::{self, Irql};
 use ntsim_core::verifier::{self, Finding};
 use sys::wdm::{
@@ -33,7 +35,7 @@ exports! {
     fn KeSetEvent(event: *mut KEVENT, _increment: KPRIORITY, wait: BOOLEAN) -> i32 {
         let irql = sched::irql();
         if irql > Irql::DISPATCH || wait != 0 && irql > Irql::APC {
-            let parameters = [0x80, u64::from(irql.0), event as u64, 0];
+            let parameters = [0x80, u64::from(irql.0), Va::of(event).bits(), 0];
             found("IrqlKeSetEvent", parameters, format!("KeSetEvent called at {irql}, Wait = {wait}"));
         }
         // SAFETY: the caller passes an initialised event.
@@ -108,9 +110,9 @@ exports! {
     /// Initialises a mutex, free.
     #[irql(PASSIVE..=HIGH)]
     fn KeInitializeMutex(mutex: *mut KMUTANT, _level: u32) {
-        if let Some(owner) = lock_order::initialising(mutex as usize) {
+        if let Some(owner) = lock_order::initialising(Va::of(mutex)) {
             let text = format!("a mutex initialised again while {owner:?} owns it");
-            found("MutexOwner", [0x1005, mutex as u64, 0, 0], text);
+            found("MutexOwner", [0x1005, Va::of(mutex).bits(), 0, 0], text);
         }
         // SAFETY: the caller passes a mutex of its own.
         unsafe { initialise(mutex.cast(), kind::MUTANT, size_of::<KMUTANT>(), 1) };
@@ -128,19 +130,19 @@ exports! {
         // SAFETY: the caller passes an initialised mutex; the lock is held.
         let known = unsafe { &mut *mutex };
         let before = known.Header.SignalState;
-        let owner = known.OwnerThread as u64;
-        let thread = sched::current().map_or(0, |thread| ptr::from_ref(thread) as u64);
+        let owner = Va::of(known.OwnerThread).bits();
+        let thread = sched::current().map_or(0, |thread| Va::of(ptr::from_ref(thread)).bits());
         if owner != thread {
             drop(locked);
             let text = "a mutex released by a thread that does not own it".into();
-            found("MutexOwner", [0x1004, mutex as u64, owner, thread], text);
+            found("MutexOwner", [0x1004, Va::of(mutex).bits(), owner, thread], text);
             return before;
         }
         known.Header.SignalState += 1;
         if known.Header.SignalState > 0 {
             known.OwnerThread = ptr::null_mut();
             if let Some(thread) = sched::current() {
-                thread.mutexes.remove(mutex as usize);
+                thread.mutexes.remove(Va::of(mutex));
             }
             // SAFETY: the mutex begins with its header.
             unsafe { locked.signaled(mutex.cast()) };
@@ -152,13 +154,13 @@ exports! {
 /// # Safety
 /// `object` is writable memory of that size that is not in use.
 pub(crate) unsafe fn initialise(object: *mut DISPATCHER_HEADER, kind: u8, size: usize, state: i32) {
-    resident::check(0xE1, "an object to wait for", object as usize);
+    resident::check(0xE1, "an object to wait for", Va::of(object));
     // SAFETY: the caller's promise.
     let list = unsafe { &raw mut (*object).WaitListHead };
     let header = DISPATCHER_HEADER {
         Type: kind,
         Signalling: 0,
-        Size: (size / 4) as u8,
+        Size: narrow(size / 4),
         Reserved1: 0,
         SignalState: state,
         WaitListHead: LIST_ENTRY { Flink: list, Blink: list },

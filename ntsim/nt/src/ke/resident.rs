@@ -1,5 +1,6 @@
 //! Checks that objects the kernel uses at DISPATCH_LEVEL lie in memory that is resident at that level.
 
+use ntsim_core::address::Va;
 use ntsim_core::bugcheck::Bugcheck;
 use ntsim_core::pageable;
 use ntsim_core::verifier::{self, Finding};
@@ -7,9 +8,9 @@ use ntsim_core::verifier::{self, Finding};
 /// Checks where an object is that is being initialised. Bug check 0xC4: 0xE1 for one that synchronises, 0x131
 /// for a work item; its address.
 #[inline]
-pub(crate) fn check(code: u64, what: &str, object: usize) {
+pub(crate) fn check(code: u64, what: &str, object: Va) {
     if pageable::contains(object) {
-        let bugcheck = Bugcheck { code: 0xC4, parameters: [code, object as u64, 0, 0] };
+        let bugcheck = Bugcheck { code: 0xC4, parameters: [code, object.bits(), 0, 0] };
         let text = format!("{what} at {object:#x} lies in pageable memory");
         verifier::report(Finding::new("PageableObject").bugcheck(bugcheck).text(text));
     }

@@ -7,7 +7,9 @@
 
 use core::sync::atomic::{AtomicUsize, Ordering};
 
+use ntsim_core::address::Va;
 use ntsim_core::bugcheck::Bugcheck;
+use ntsim_core::number::{ToU64, ToUsize};
 use ntsim_core::sched::{self, Irql, Thread, Wait};
 use ntsim_core::verifier::{self, Finding};
 
@@ -32,7 +34,7 @@ pub(crate) unsafe fn word<'a>(lock: *mut usize) -> &'a AtomicUsize {
 pub(crate) fn acquire(word: &AtomicUsize, before: Option<Irql>) {
     let thread = this_thread();
     lock_order::acquiring(address(word), thread);
-    if word.compare_exchange(0, thread.id as usize, Ordering::Acquire, Ordering::Relaxed).is_err() {
+    if word.compare_exchange(0, thread.id.to_usize(), Ordering::Acquire, Ordering::Relaxed).is_err() {
         contend(word, thread);
     }
     thread.held.add(address(word), before);
@@ -41,7 +43,7 @@ pub(crate) fn acquire(word: &AtomicUsize, before: Option<Irql>) {
 /// Takes the lock if it is free.
 pub(super) fn try_acquire(word: &AtomicUsize) -> bool {
     let thread = this_thread();
-    let taken = word.compare_exchange(0, thread.id as usize, Ordering::Acquire, Ordering::Relaxed).is_ok();
+    let taken = word.compare_exchange(0, thread.id.to_usize(), Ordering::Acquire, Ordering::Relaxed).is_ok();
     if taken {
         thread.held.add(address(word), None);
     }
@@ -68,9 +70,9 @@ pub(crate) fn release(word: &AtomicUsize) -> Option<Irql> {
 #[inline]
 pub(super) fn check_last(lock: *const usize) {
     let held = &this_thread().held;
-    if let Some(last) = held.last().filter(|last| *last != lock as usize && held.contains(lock as usize)) {
+    if let Some(last) = held.last().filter(|last| *last != Va::of(lock) && held.contains(Va::of(lock))) {
         let text = format!("released before the one at {last:#x}, which was acquired after it");
-        found("SpinLockRelease", [0x1003, lock as u64, last as u64, 0], text);
+        found("SpinLockRelease", [0x1003, Va::of(lock).bits(), last.bits(), 0], text);
     }
 }
 
@@ -79,10 +81,10 @@ pub(super) fn check_last(lock: *const usize) {
 /// # Safety
 /// `lock` is writable, and the address of a spin lock that no other code uses.
 pub(crate) unsafe fn initialise(lock: *mut usize) {
-    resident::check(0xE1, "a spin lock", lock as usize);
-    if let Some(owner) = lock_order::initialising(lock as usize) {
+    resident::check(0xE1, "a spin lock", Va::of(lock));
+    if let Some(owner) = lock_order::initialising(Va::of(lock)) {
         let text = format!("initialised again while {owner:?} holds it");
-        found("SpinLock", [0x1005, lock as u64, 0, 0], text);
+        found("SpinLock", [0x1005, Va::of(lock).bits(), 0, 0], text);
     }
     // SAFETY: the caller's promise.
     unsafe { lock.write(0) };
@@ -92,7 +94,11 @@ pub(crate) unsafe fn initialise(lock: *mut usize) {
 #[cold]
 pub(super) fn wrong_irql(code: u64, function: &str, lock: *const usize) {
     let irql = sched::irql();
-    found("SpinLock", [code, u64::from(irql.0), lock as u64, 0], format!("{function} called at {irql}"));
+    found(
+        "SpinLock",
+        [code, u64::from(irql.0), Va::of(lock).bits(), 0],
+        format!("{function} called at {irql}"),
+    );
 }
 
 /// Checks that a release restores the level from before the acquisition.
@@ -100,7 +106,11 @@ pub(super) fn wrong_irql(code: u64, function: &str, lock: *const usize) {
 pub(super) fn check_restored(before: Option<Irql>, to: Irql, lock: *const usize) {
     if let Some(before) = before.filter(|before| *before != to) {
         let text = format!("released to {to}, but acquired at {before}");
-        found("SpinLockRelease", [0x35, u64::from(sched::irql().0), lock as u64, u64::from(to.0)], text);
+        found(
+            "SpinLockRelease",
+            [0x35, u64::from(sched::irql().0), Va::of(lock).bits(), u64::from(to.0)],
+            text,
+        );
     }
 }
 
@@ -109,25 +119,25 @@ fn this_thread() -> &'static Thread {
     sched::current().expect("a driver runs on a thread of the machine")
 }
 
-fn address(word: &AtomicUsize) -> usize {
-    core::ptr::from_ref(word) as usize
+fn address(word: &AtomicUsize) -> Va {
+    Va::of(core::ptr::from_ref(word))
 }
 
 #[cold]
 fn contend(word: &AtomicUsize, thread: &Thread) {
     let mut spins = 0;
     loop {
-        match word.compare_exchange_weak(0, thread.id as usize, Ordering::Acquire, Ordering::Relaxed) {
+        match word.compare_exchange_weak(0, thread.id.to_usize(), Ordering::Acquire, Ordering::Relaxed) {
             Ok(_) => return,
-            Err(owner) if owner == thread.id as usize => {
+            Err(owner) if owner == thread.id.to_usize() => {
                 let text = "acquired by the thread that holds it already".into();
-                found("SpinLock", [0x1000, address(word) as u64, 0, 0], text);
+                found("SpinLock", [0x1000, address(word).bits(), 0, 0], text);
                 return;
             }
-            Err(owner) if !Thread::exists(owner as u64) => {
+            Err(owner) if !Thread::exists(owner.to_u64()) => {
                 let text = format!("acquired without having been initialised: it holds {owner:#x}");
-                found("SpinLock", [0x1002, address(word) as u64, 0, 0], text);
-                word.store(thread.id as usize, Ordering::Relaxed);
+                found("SpinLock", [0x1002, address(word).bits(), 0, 0], text);
+                word.store(thread.id.to_usize(), Ordering::Relaxed);
                 return;
             }
             Err(_) => {}
@@ -143,8 +153,8 @@ fn contend(word: &AtomicUsize, thread: &Thread) {
 
 #[cold]
 fn not_held(word: &AtomicUsize, thread: &Thread) {
-    let lock = address(word) as u64;
-    match word.load(Ordering::Relaxed) as u64 {
+    let lock = address(word).bits();
+    match word.load(Ordering::Relaxed).to_u64() {
         0 => found("SpinLockRelease", [0x1007, lock, 0, 0], "released without being held".into()),
         owner => {
             let text = format!("released by thread {}, but held by thread {owner}", thread.id);

@@ -190,6 +190,7 @@ mod tests {
     use core::sync::atomic::{AtomicU64, Ordering};
     use std::sync::Arc;
 
+    use ntsim_core::address::Va;
     use ntsim_core::boundary;
 
     use super::*;
@@ -198,17 +199,17 @@ mod tests {
     fn a_lock_excludes_other_threads() {
         let machine = crate::testing::builder().boot();
         let mut lock: KSPIN_LOCK = 0;
-        let (address, mut counter) = (&raw mut lock as usize, 0_u64);
-        let count = &raw mut counter as usize;
+        let (address, mut counter) = (Va::of(&raw mut lock), 0_u64);
+        let count = Va::of(&raw mut counter);
         let done = Arc::new(AtomicU64::new(0));
         for _ in 0..4 {
             let done = Arc::clone(&done);
             sched::spawn("counter", move || {
                 for _ in 0..10_000 {
                     unsafe {
-                        let old = KeAcquireSpinLockRaiseToDpc(address as *mut usize);
-                        *(count as *mut u64) += 1;
-                        KeReleaseSpinLock(address as *mut usize, old);
+                        let old = KeAcquireSpinLockRaiseToDpc(address.ptr::<usize>());
+                        *count.ptr::<u64>() += 1;
+                        KeReleaseSpinLock(address.ptr::<usize>(), old);
                     }
                 }
                 done.fetch_add(1, Ordering::Release);
@@ -309,7 +310,7 @@ mod tests {
         sched::lower(old);
         let parameters: Vec<_> =
             machine.shutdown().findings.iter().map(|f| f.bugcheck.unwrap().parameters).collect();
-        let (first, second) = (first as u64, second as u64);
+        let (first, second) = (Va::of(first).bits(), Va::of(second).bits());
         assert_eq!(parameters, [[0x1003, first, second, 0], [0x1005, second, 0, 0]]);
     }
 

@@ -5,6 +5,7 @@ use core::ptr;
 
 use ntsim_core::bugcheck::Bugcheck;
 use ntsim_core::exports;
+use ntsim_core::number::{ToU64, narrow};
 use ntsim_core::sched::{self, hooks, processor};
 use ntsim_core::verifier::{self, Finding};
 use sys::status::{NTSTATUS, STATUS_INVALID_PARAMETER, STATUS_SUCCESS};
@@ -152,7 +153,7 @@ exports! {
     /// Stops the machine.
     #[irql(PASSIVE..=HIGH)]
     fn KeBugCheckEx(code: u32, a: usize, b: usize, c: usize, d: usize) -> ! {
-        let parameters = [a, b, c, d].map(|value| value as u64);
+        let parameters = [a, b, c, d].map(|value| value.to_u64());
         hooks::stop(Bugcheck { code, parameters }, "the driver stopped the machine")
     }
 
@@ -164,7 +165,7 @@ exports! {
 }
 
 fn count() -> u32 {
-    processor::count() as u32
+    narrow(processor::count())
 }
 
 fn affinity() -> KAFFINITY {
@@ -201,7 +202,7 @@ mod tests {
             assert_eq!(KeQueryInterruptTimePrecise(&mut counter), counter);
         }
         assert_eq!(frequency, 10_000_000);
-        assert!(sched::system_time() as i64 >= time);
+        assert!(sched::system_time().cast_signed() >= time);
         assert!(machine.shutdown().is_clean());
     }
 

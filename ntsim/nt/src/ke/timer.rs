@@ -8,6 +8,7 @@ use core::ptr;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
+use ntsim_core::address::Va;
 use ntsim_core::exports;
 use ntsim_core::per_machine::{PerMachine, Stopping};
 use ntsim_core::sched::{self, Thread, processor};
@@ -30,7 +31,7 @@ struct Set {
     /// By when they are due, and a number that makes that unique.
     due: BTreeMap<(u64, u64), Armed>,
     /// Where each is in the other map.
-    by_address: HashMap<usize, (u64, u64)>,
+    by_address: HashMap<Va, (u64, u64)>,
     next: u64,
 }
 
@@ -55,7 +56,7 @@ impl Timers {
     }
 
     /// The addresses within `range` of timers that are set.
-    fn within(&self, range: &Range<usize>) -> Vec<usize> {
+    fn within(&self, range: &Range<Va>) -> Vec<Va> {
         self.set().by_address.keys().copied().filter(|address| range.contains(address)).collect()
     }
 
@@ -71,17 +72,17 @@ impl Set {
     fn insert(&mut self, due: u64, armed: Armed) {
         self.next += 1;
         self.due.insert((due, self.next), armed);
-        self.by_address.insert(armed.timer as usize, (due, self.next));
+        self.by_address.insert(Va::of(armed.timer), (due, self.next));
     }
 
-    fn remove(&mut self, timer: usize) -> bool {
+    fn remove(&mut self, timer: Va) -> bool {
         let Some(key) = self.by_address.remove(&timer) else { return false };
         self.due.remove(&key).is_some()
     }
 }
 
 /// Takes a timer that is in memory being freed out of the set; whether it was set.
-pub(crate) fn forget(timer: usize) -> bool {
+pub(crate) fn forget(timer: Va) -> bool {
     TIMERS.get().set().remove(timer)
 }
 
@@ -97,7 +98,7 @@ pub(super) fn stop() {
 }
 
 /// The addresses within `range` of timers that are set.
-pub(super) fn within(range: &Range<usize>) -> Vec<usize> {
+pub(super) fn within(range: &Range<Va>) -> Vec<Va> {
     TIMERS.get().within(range)
 }
 
@@ -120,7 +121,7 @@ fn expire_due(set: &mut Set) -> Option<u64> {
             return Some(due);
         }
         set.due.remove(&(due, number));
-        set.by_address.remove(&(armed.timer as usize));
+        set.by_address.remove(&Va::of(armed.timer));
         if armed.period != 0 {
             set.insert(due + armed.period, armed);
         }
@@ -185,7 +186,7 @@ exports! {
     /// Cancels a timer; whether it was set.
     #[irql(PASSIVE..=DISPATCH)]
     fn KeCancelTimer(timer: *mut KTIMER) -> BOOLEAN {
-        forget(timer as usize).into()
+        forget(Va::of(timer)).into()
     }
 
     /// Returns whether a timer is signaled.
@@ -213,7 +214,7 @@ unsafe fn initialise(timer: *mut KTIMER, kind: TIMER_TYPE) {
 fn arm(timer: *mut KTIMER, due: LARGE_INTEGER, period: u32, dpc: *mut KDPC) -> BOOLEAN {
     let timers = TIMERS.get();
     let mut set = timers.set();
-    let was_set = set.remove(timer as usize);
+    let was_set = set.remove(Va::of(timer));
     // SAFETY: the caller passes an initialised timer, which begins with its header.
     unsafe { object_exports::set(timer.cast(), 0) };
     let armed = Armed { timer, dpc, processor: sched::processor(), period: u64::from(period) * 10_000 };

@@ -2,8 +2,10 @@
 
 use core::slice;
 
+use ntsim_core::address::Va;
 use ntsim_core::bugcheck::Bugcheck;
 use ntsim_core::exports;
+use ntsim_core::number::ToUsize;
 use ntsim_core::sched::{self, Irql, local};
 use ntsim_core::verifier::{self, Finding};
 use sys::status::{NTSTATUS, STATUS_INVALID_PARAMETER, STATUS_SUCCESS, STATUS_TIMEOUT, STATUS_WAIT_0};
@@ -44,14 +46,14 @@ exports! {
         blocks: *mut KWAIT_BLOCK,
     ) -> NTSTATUS {
         let most = if blocks.is_null() { THREAD_WAIT_OBJECTS } else { MAXIMUM_WAIT_OBJECTS };
-        if count as usize > most {
+        if count.to_usize() > most {
             let text = format!("a wait for {count} objects, of which {most} are allowed");
             let bugcheck = Bugcheck { code: 0xC, parameters: [0; 4] };
             verifier::report(Finding::new("WaitObjects").bugcheck(bugcheck).text(text));
             return STATUS_INVALID_PARAMETER;
         }
         // SAFETY: the caller passes an array of that many objects.
-        let objects = unsafe { slice::from_raw_parts(objects.cast(), count as usize) };
+        let objects = unsafe { slice::from_raw_parts(objects.cast(), count.to_usize()) };
         // SAFETY: the caller passes dispatcher objects, which stay so while it waits.
         unsafe { wait(objects, kind == WAIT_TYPE::WaitAll, mode, timeout) }
     }
@@ -84,9 +86,9 @@ unsafe fn wait(
     let thread = sched::current().expect("a driver runs on a thread of the machine");
     // SAFETY: the caller's promise.
     let limit = unsafe { timeout.as_ref() }.map(|time| from_now(*time));
-    let first = objects.first().map_or(0, |object| *object as u64);
-    check_level(first, timeout as u64, limit);
-    if mode == UserMode && objects.iter().any(|object| local::read_stack(*object as u64).is_some()) {
+    let first = objects.first().map_or(0, |object| Va::of(*object).bits());
+    check_level(first, Va::of(timeout).bits(), limit);
+    if mode == UserMode && objects.iter().any(|object| local::read_stack(Va::of(*object)).is_some()) {
         let text = "a wait in user mode for an object on the kernel stack, which may be swapped out".into();
         found([0x123, first, 0, 0], text);
     }
@@ -98,7 +100,7 @@ unsafe fn wait(
     // SAFETY: the caller's promise.
     match at_passive(|| unsafe { dispatcher::wait(objects, all, limit) }) {
         Some(number) => {
-            let taken = |mutex: &&usize| all || objects.get(number).is_some_and(|o| *o as usize == **mutex);
+            let taken = |mutex: &&Va| all || objects.get(number).is_some_and(|o| Va::of(*o) == **mutex);
             for mutex in mutexes.iter().filter(taken).filter(|mutex| !thread.mutexes.contains(**mutex)) {
                 thread.mutexes.add(*mutex, None);
             }
@@ -112,10 +114,10 @@ unsafe fn wait(
 ///
 /// # Safety
 /// The objects are dispatcher objects.
-unsafe fn mutexes(objects: &[*mut DISPATCHER_HEADER]) -> Vec<usize> {
+unsafe fn mutexes(objects: &[*mut DISPATCHER_HEADER]) -> Vec<Va> {
     // SAFETY: the caller's promise; an object's type does not change.
     let is_mutex = |object: &&*mut DISPATCHER_HEADER| unsafe { (***object).Type } == dispatcher::kind::MUTANT;
-    objects.iter().filter(is_mutex).map(|object| *object as usize).collect()
+    objects.iter().filter(is_mutex).map(|object| Va::of(*object)).collect()
 }
 
 /// Bug check 0xC4, codes 0x120 to 0x122: address of the level (here the level), object, time-out.
@@ -163,6 +165,7 @@ mod tests {
     use core::ptr;
     use core::sync::atomic::{AtomicUsize, Ordering};
 
+    use ntsim_core::number::narrow;
     use sys::wdm::{EVENT_TYPE, KEVENT, KMUTANT, KSEMAPHORE, KernelMode};
 
     use super::*;
@@ -183,7 +186,7 @@ mod tests {
 
     fn wait_multiple(objects: &[&KEVENT], kind: WAIT_TYPE, timeout: i64) -> NTSTATUS {
         let objects: Vec<_> = objects.iter().map(|object| ptr::from_ref(*object).cast_mut().cast()).collect();
-        let (count, array) = (objects.len() as u32, objects.as_ptr());
+        let (count, array) = (narrow(objects.len()), objects.as_ptr());
         let mut blocks = [const { MaybeUninit::<KWAIT_BLOCK>::uninit() }; MAXIMUM_WAIT_OBJECTS];
         let blocks = blocks.as_mut_ptr().cast();
         let reason = KWAIT_REASON::Executive;
@@ -210,15 +213,15 @@ mod tests {
         static WOKEN: AtomicUsize = AtomicUsize::new(0);
         let machine = crate::testing::builder().boot();
         let (go, done) = (event(EVENT_TYPE::SynchronizationEvent), event(EVENT_TYPE::NotificationEvent));
-        let addresses = (ptr::from_ref(&*go) as usize, ptr::from_ref(&*done) as usize);
+        let addresses = (Va::of(ptr::from_ref(&*go)), Va::of(ptr::from_ref(&*done)));
         WOKEN.store(0, Ordering::Relaxed);
         sched::spawn("waiter", move || unsafe {
-            assert_eq!(wait_single(&*(addresses.0 as *const KEVENT), None), STATUS_SUCCESS);
+            assert_eq!(wait_single(&*addresses.0.ptr::<KEVENT>(), None), STATUS_SUCCESS);
             WOKEN.fetch_add(1, Ordering::Relaxed);
-            KeSetEvent(addresses.1 as *mut KEVENT, 0, 0);
+            KeSetEvent(addresses.1.ptr::<KEVENT>(), 0, 0);
         })
         .unwrap();
-        unsafe { KeSetEvent(addresses.0 as *mut KEVENT, 0, 0) };
+        unsafe { KeSetEvent(addresses.0.ptr::<KEVENT>(), 0, 0) };
         assert_eq!(wait_single(&*done, None), STATUS_SUCCESS);
         assert_eq!(WOKEN.load(Ordering::Relaxed), 1);
         assert_eq!(machine.shutdown().codes(), []);

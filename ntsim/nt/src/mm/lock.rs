@@ -2,8 +2,10 @@
 
 use std::collections::HashMap;
 
+use ntsim_core::address::Va;
 use ntsim_core::bugcheck::Bugcheck;
 use ntsim_core::exports;
+use ntsim_core::number::ToU64;
 use ntsim_core::per_machine::PerMachine;
 use ntsim_core::verifier::{self, Finding};
 use parking_lot::Mutex;
@@ -18,7 +20,7 @@ use super::mdl::{Range, described, fill_frames, misuse};
 /// The locked ranges, by the address of the list that locked them.
 #[derive(Default)]
 pub(super) struct Locked {
-    lists: Mutex<HashMap<usize, Range>>,
+    lists: Mutex<HashMap<Va, Range>>,
 }
 
 static LOCKED: PerMachine<Locked> = PerMachine::new();
@@ -35,7 +37,7 @@ impl Locked {
             return;
         }
         let pages: usize = lists.values().map(|range| range.pages()).sum();
-        let bugcheck = Bugcheck { code: 0xCB, parameters: [0, 0, 0, pages as u64] };
+        let bugcheck = Bugcheck { code: 0xCB, parameters: [0, 0, 0, pages.to_u64()] };
         verifier::report(
             Finding::new("LockedPagesLeak")
                 .bugcheck(bugcheck)
@@ -88,7 +90,7 @@ unsafe fn mark_locked(mdl: *mut MDL, operation: LOCK_OPERATION) {
     if operation != LOCK_OPERATION::IoReadAccess {
         list.MdlFlags |= MDL_WRITE_OPERATION;
     }
-    LOCKED.get().lists.lock().insert(mdl as usize, described(list));
+    LOCKED.get().lists.lock().insert(Va::of(mdl), described(list));
     // SAFETY: the caller's contract.
     unsafe { fill_frames(mdl) };
 }
@@ -102,7 +104,7 @@ unsafe fn unlock(mdl: *mut MDL) {
         misuse("MmMdl", 0x7D, mdl, list.MdlFlags, "MmUnlockPages on a list over nonpaged pool");
         return;
     }
-    if LOCKED.get().lists.lock().remove(&(mdl as usize)).is_none() {
+    if LOCKED.get().lists.lock().remove(&Va::of(mdl)).is_none() {
         misuse("MmMdl", 0x7C, mdl, list.MdlFlags, "MmUnlockPages on a list whose pages are not locked");
         return;
     }
@@ -137,7 +139,7 @@ pub(crate) unsafe fn unlock_for_kernel(mdl: *mut MDL) {
 /// Windows raises STATUS_ACCESS_VIOLATION here, which a driver catches or dies of.
 #[cold]
 fn invalid_range(range: Range) {
-    let parameters = [u64::from(0xC000_0005_u32), 0, 0, range.start as u64];
+    let parameters = [u64::from(0xC000_0005_u32), 0, 0, range.start.bits()];
     verifier::report(
         Finding::new("MmProbeAndLockPages")
             .bugcheck(Bugcheck { code: 0x1E, parameters })
@@ -154,7 +156,7 @@ mod tests {
     use crate::mm::mdl::tests::list;
 
     fn over(memory: &Block) -> (Block, *mut MDL) {
-        list(Range { start: memory.as_ptr::<u8>() as usize, length: 64 })
+        list(Range { start: Va::of(memory.as_ptr::<u8>()), length: 64 })
     }
 
     #[test]
@@ -198,7 +200,7 @@ mod tests {
     #[test]
     fn locking_memory_that_is_not_there_is_found() {
         let machine = crate::testing::builder().boot();
-        let (_block, mdl) = list(Range { start: 0x10, length: 64 });
+        let (_block, mdl) = list(Range { start: Va::new(0x10), length: 64 });
         unsafe {
             MmProbeAndLockPages(mdl, KernelMode, LOCK_OPERATION::IoReadAccess);
             MmUnlockPages(mdl);

@@ -3,7 +3,9 @@
 use core::ffi::c_void;
 use std::collections::BTreeMap;
 
+use ntsim_core::address::Va;
 use ntsim_core::exports;
+use ntsim_core::number::{ToUsize, narrow};
 use ntsim_core::per_machine::PerMachine;
 use ntsim_core::verifier::{self, Finding};
 use parking_lot::Mutex;
@@ -20,7 +22,7 @@ use crate::fault;
 /// The system mappings of one machine, by where they begin.
 #[derive(Default)]
 struct Mappings {
-    live: Mutex<BTreeMap<usize, Vec<usize>>>,
+    live: Mutex<BTreeMap<Va, Vec<usize>>>,
 }
 
 static MAPPINGS: PerMachine<Mappings> = PerMachine::new();
@@ -43,8 +45,8 @@ impl Mappings {
 /// The number of the page frame that is mapped at page number `page` of the address space.
 pub(super) fn frame_at(page: usize) -> usize {
     let mappings = MAPPINGS.get().live.lock();
-    let below = mappings.range(..=page * PAGE_SIZE).next_back();
-    below.and_then(|(base, frames)| frames.get(page - base / PAGE_SIZE)).copied().unwrap_or(page)
+    let below = mappings.range(..=Va::new(page * PAGE_SIZE)).next_back();
+    below.and_then(|(base, frames)| frames.get(page - base.get() / PAGE_SIZE)).copied().unwrap_or(page)
 }
 
 /// Maps a list's pages; null if the host cannot.
@@ -67,7 +69,7 @@ unsafe fn map(mdl: *mut MDL) -> *mut c_void {
     if list.MdlFlags & MDL_PARTIAL != 0 {
         list.MdlFlags |= MDL_PARTIAL_HAS_BEEN_MAPPED;
     }
-    list.MappedSystemVa = (base + list.ByteOffset as usize) as *mut c_void;
+    list.MappedSystemVa = (base + list.ByteOffset.to_usize()).ptr();
     list.MappedSystemVa
 }
 
@@ -78,7 +80,7 @@ unsafe fn map(mdl: *mut MDL) -> *mut c_void {
 pub(super) unsafe fn unmap(mdl: *mut MDL) {
     // SAFETY: the caller's contract.
     let list = unsafe { &mut *mdl };
-    let base = list.MappedSystemVa as usize & !(PAGE_SIZE - 1);
+    let base = Va::of(list.MappedSystemVa).align_down(PAGE_SIZE);
     list.MdlFlags &= !(MDL_MAPPED_TO_SYSTEM_VA | MDL_PARTIAL_HAS_BEEN_MAPPED);
     list.MappedSystemVa = core::ptr::null_mut();
     let frames = MAPPINGS.get().live.lock().remove(&base);
@@ -174,9 +176,9 @@ exports! {
         // SAFETY: the driver passes a list that it owns.
         let from = unsafe { source.read() };
         let whole = described(&from);
-        let offset = (address as usize).wrapping_sub(whole.start);
-        let length = if length == 0 { whole.length.saturating_sub(offset) } else { length as usize };
-        let part = Range { start: address as usize, length };
+        let offset = Va::of(address).wrapping_offset_from(whole.start);
+        let length = if length == 0 { whole.length.saturating_sub(offset) } else { length.to_usize() };
+        let part = Range { start: Va::of(address), length };
         if offset > whole.length || length > whole.length - offset {
             misuse("IoBuildPartialMdl", 0, source, from.MdlFlags, "a part that reaches beyond its source");
             return;
@@ -192,7 +194,7 @@ exports! {
                 "a target that has a mapping: MmPrepareMdlForReuse was not called",
             );
         }
-        if (list.Size.cast_unsigned() as usize) < part.list_size() {
+        if (usize::from(list.Size.cast_unsigned())) < part.list_size() {
             misuse(
                 "IoBuildPartialMdl",
                 0,
@@ -204,9 +206,9 @@ exports! {
         }
         let inherited = MDL_MAPPED_TO_SYSTEM_VA | MDL_SOURCE_IS_NONPAGED_POOL | MDL_IO_PAGE_READ;
         list.MdlFlags = list.MdlFlags & MDL_ALLOCATED_FIXED_SIZE | MDL_PARTIAL | from.MdlFlags & inherited;
-        list.StartVa = (part.start & !(PAGE_SIZE - 1)) as *mut c_void;
-        list.ByteOffset = (part.start % PAGE_SIZE) as u32;
-        list.ByteCount = part.length as u32;
+        list.StartVa = part.start.align_down(PAGE_SIZE).ptr();
+        list.ByteOffset = narrow(part.start.offset_in(PAGE_SIZE));
+        list.ByteCount = narrow(part.length);
         list.Process = from.Process;
         list.MappedSystemVa = from.MappedSystemVa.wrapping_byte_add(offset);
         // SAFETY: the list was just checked to have room for the frames, and the part lies in its source.

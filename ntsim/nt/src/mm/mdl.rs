@@ -2,8 +2,10 @@
 
 use core::mem::size_of;
 
+use ntsim_core::address::Va;
 use ntsim_core::bugcheck::Bugcheck;
 use ntsim_core::exports;
+use ntsim_core::number::{Low, ToUsize, narrow};
 use ntsim_core::verifier::{self, Finding};
 use sys::wdm::{
     MDL, MDL_MAPPED_TO_SYSTEM_VA, MDL_PAGES_LOCKED, MDL_PARTIAL, MDL_SOURCE_IS_NONPAGED_POOL, PAGE_SIZE,
@@ -16,7 +18,7 @@ use super::map;
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Range {
     /// Its first address.
-    pub start: usize,
+    pub start: Va,
     /// Its length, in bytes.
     pub length: usize,
 }
@@ -24,7 +26,7 @@ pub struct Range {
 impl Range {
     /// The number of pages that it touches.
     pub(crate) fn pages(self) -> usize {
-        (self.start % PAGE_SIZE + self.length).div_ceil(PAGE_SIZE)
+        (self.start.offset_in(PAGE_SIZE) + self.length).div_ceil(PAGE_SIZE)
     }
 
     /// Bytes of a list that describes it.
@@ -43,17 +45,17 @@ impl Range {
 
     fn is_mapped(self) -> bool {
         let mut resident = vec![0u8; self.pages()];
-        let first = (self.start & !(PAGE_SIZE - 1)) as *mut _;
+        let first = self.start.align_down(PAGE_SIZE).ptr();
         // SAFETY: the host writes one byte per page into the vector, which has as many.
         unsafe { libc::mincore(first, self.pages() * PAGE_SIZE, resident.as_mut_ptr()) == 0 }
     }
 }
 
 /// Returns whether two bytes can be read, found out without touching them in this process.
-fn bytes_readable(addresses: [usize; 2]) -> bool {
+fn bytes_readable(addresses: [Va; 2]) -> bool {
     let mut read = [0u8; 2];
     let local = libc::iovec { iov_base: read.as_mut_ptr().cast(), iov_len: read.len() };
-    let remote = addresses.map(|at| libc::iovec { iov_base: at as *mut _, iov_len: 1 });
+    let remote = addresses.map(|at| libc::iovec { iov_base: at.ptr::<_>(), iov_len: 1 });
     let own = std::process::id() as libc::pid_t;
     // SAFETY: the host copies into `read` only, and reports addresses that it cannot read from.
     let done = unsafe { libc::process_vm_readv(own, &local, 1, remote.as_ptr(), 2, 0) };
@@ -62,7 +64,7 @@ fn bytes_readable(addresses: [usize; 2]) -> bool {
 
 /// The range that a list describes.
 pub fn described(mdl: &MDL) -> Range {
-    Range { start: mdl.StartVa as usize + mdl.ByteOffset as usize, length: mdl.ByteCount as usize }
+    Range { start: Va::of(mdl.StartVa) + mdl.ByteOffset.to_usize(), length: mdl.ByteCount.to_usize() }
 }
 
 /// Fills in a list for `range`, as `MmInitializeMdl` does.
@@ -72,15 +74,15 @@ pub fn described(mdl: &MDL) -> Range {
 pub unsafe fn describe(mdl: *mut MDL, range: Range) {
     let list = MDL {
         Next: core::ptr::null_mut(),
-        Size: range.list_size() as i16,
+        Size: range.list_size().low_u16().cast_signed(),
         MdlFlags: 0,
         AllocationProcessorNumber: 0,
         Reserved: 0,
         Process: core::ptr::null_mut(),
         MappedSystemVa: core::ptr::null_mut(),
-        StartVa: (range.start & !(PAGE_SIZE - 1)) as *mut _,
-        ByteCount: range.length as u32,
-        ByteOffset: (range.start % PAGE_SIZE) as u32,
+        StartVa: range.start.align_down(PAGE_SIZE).ptr(),
+        ByteCount: narrow(range.length),
+        ByteOffset: narrow(range.start.offset_in(PAGE_SIZE)),
     };
     // SAFETY: the caller's contract.
     unsafe { mdl.write(list) };
@@ -100,7 +102,7 @@ pub(super) unsafe fn fill_frames(mdl: *mut MDL) {
     // SAFETY: the caller's contract.
     let range = described(unsafe { &*mdl });
     for page in 0..range.pages() {
-        let frame = map::frame_at(range.start / PAGE_SIZE + page);
+        let frame = map::frame_at(range.start.get() / PAGE_SIZE + page);
         // SAFETY: `page` is below the number of frames that the list has room for.
         unsafe { frames_of(mdl).wrapping_add(page).write(frame) };
     }
@@ -123,11 +125,11 @@ pub(super) unsafe fn frames(mdl: *mut MDL) -> Vec<usize> {
 /// Both are lists with room for their frames; those of `source` were filled in.
 pub unsafe fn copy_frames(source: *mut MDL, target: *mut MDL) {
     // SAFETY: the caller's contract.
-    let whole = unsafe { (*source).StartVa } as usize;
+    let whole = Va::of(unsafe { (*source).StartVa });
     // SAFETY: the caller's contract.
     let part = described(unsafe { &*target });
-    let from =
-        frames_of(source).wrapping_add((part.start & !(PAGE_SIZE - 1)).wrapping_sub(whole) / PAGE_SIZE);
+    let from = frames_of(source)
+        .wrapping_add(part.start.align_down(PAGE_SIZE).wrapping_offset_from(whole) / PAGE_SIZE);
     // SAFETY: the frames of a part are among those of the whole.
     unsafe { frames_of(target).copy_from(from, part.pages()) };
 }
@@ -148,7 +150,7 @@ pub unsafe fn build_for_nonpaged(mdl: *mut MDL) {
         misuse("MmMdl", 0x7F, mdl, list.MdlFlags, "MmBuildMdlForNonPagedPool over memory that is not there");
     }
     list.MdlFlags |= MDL_SOURCE_IS_NONPAGED_POOL;
-    list.MappedSystemVa = range.start as *mut _;
+    list.MappedSystemVa = range.start.ptr::<_>();
     // SAFETY: the caller's contract.
     unsafe { fill_frames(mdl) };
 }
@@ -156,7 +158,7 @@ pub unsafe fn build_for_nonpaged(mdl: *mut MDL) {
 /// Reports a misuse of a list, bug check 0xC4.
 #[cold]
 pub(super) fn misuse(rule: &'static str, code: u64, mdl: *const MDL, flags: i16, text: &str) {
-    let parameters = [code, mdl as u64, u64::from(flags.cast_unsigned()), 0];
+    let parameters = [code, Va::of(mdl).bits(), u64::from(flags.cast_unsigned()), 0];
     verifier::report(
         Finding::new(rule)
             .bugcheck(Bugcheck { code: 0xC4, parameters })
@@ -177,19 +179,19 @@ exports! {
     /// Bytes of a list that describes a range.
     #[irql(PASSIVE..=HIGH)]
     fn MmSizeOfMdl(base: *mut core::ffi::c_void, length: usize) -> usize {
-        Range { start: base as usize, length }.list_size()
+        Range { start: Va::of(base), length }.list_size()
     }
 
     /// Returns whether an address can be read without a page fault.
     #[irql(PASSIVE..=DISPATCH)]
     fn MmIsAddressValid(address: *mut core::ffi::c_void) -> u8 {
-        u8::from(Range { start: address as usize, length: 1 }.is_readable())
+        u8::from(Range { start: Va::of(address), length: 1 }.is_readable())
     }
 
     /// The physical address of a virtual one: the same number here.
     #[irql(PASSIVE..=HIGH)]
     fn MmGetPhysicalAddress(address: *mut core::ffi::c_void) -> i64 {
-        (address as u64).cast_signed()
+        Va::of(address).bits().cast_signed()
     }
 }
 
@@ -211,13 +213,13 @@ pub(super) mod tests {
     fn a_list_over_nonpaged_memory_maps_the_memory_itself() {
         let machine = crate::testing::builder().boot();
         let memory = Block::new(3 * PAGE_SIZE).unwrap();
-        let range = Range { start: memory.as_ptr::<u8>() as usize + 100, length: 2 * PAGE_SIZE };
+        let range = Range { start: Va::of(memory.as_ptr::<u8>()) + 100, length: 2 * PAGE_SIZE };
         let (_block, mdl) = list(range);
         assert_eq!(range.pages(), 3);
         unsafe {
             MmBuildMdlForNonPagedPool(mdl);
-            assert_eq!((*mdl).MappedSystemVa as usize, range.start);
-            assert_eq!(mdl.add(1).cast::<usize>().add(2).read(), range.start / PAGE_SIZE + 2);
+            assert_eq!(Va::of((*mdl).MappedSystemVa), range.start);
+            assert_eq!(mdl.add(1).cast::<usize>().add(2).read(), range.start.get() / PAGE_SIZE + 2);
         }
         assert!(machine.shutdown().is_clean());
     }
@@ -226,7 +228,7 @@ pub(super) mod tests {
     fn building_a_list_twice_is_found() {
         let machine = crate::testing::builder().boot();
         let memory = Block::new(64).unwrap();
-        let (_block, mdl) = list(Range { start: memory.as_ptr::<u8>() as usize, length: 64 });
+        let (_block, mdl) = list(Range { start: Va::of(memory.as_ptr::<u8>()), length: 64 });
         unsafe {
             MmBuildMdlForNonPagedPool(mdl);
             MmBuildMdlForNonPagedPool(mdl);

@@ -24,10 +24,11 @@ exports! {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use ntsim_core::number::narrow;
 
     fn address(name: &str) -> *mut c_void {
         let mut text: Vec<u16> = name.encode_utf16().collect();
-        let size = size_of_val(&*text) as u16;
+        let size = narrow(size_of_val(&*text));
         let mut name = UNICODE_STRING { Length: size, MaximumLength: size, Buffer: text.as_mut_ptr() };
         unsafe { MmGetSystemRoutineAddress(&mut name) }
     }

@@ -7,14 +7,15 @@ use core::ffi::c_void;
 use core::ptr::{self, NonNull};
 use std::collections::{BTreeMap, VecDeque};
 
+use ntsim_core::address::Va;
 use parking_lot::Mutex;
 use sys::wdm::PAGE_SIZE;
 
 /// The objects of the process: their ends, by where they begin.
-static OBJECTS: Mutex<BTreeMap<usize, usize>> = Mutex::new(BTreeMap::new());
+static OBJECTS: Mutex<BTreeMap<Va, Va>> = Mutex::new(BTreeMap::new());
 
 /// Address ranges that were given up, the oldest first. All of them are inaccessible.
-static RETIRED: Mutex<VecDeque<(usize, usize, &'static str)>> = Mutex::new(VecDeque::new());
+static RETIRED: Mutex<VecDeque<(Va, usize, &'static str)>> = Mutex::new(VecDeque::new());
 
 /// Ranges that stay inaccessible after they were given up, before the oldest is returned to the host.
 const KEPT: usize = 1024;
@@ -27,25 +28,25 @@ pub fn reserve(length: usize) -> Option<NonNull<u8>> {
     if start == libc::MAP_FAILED {
         return None;
     }
-    OBJECTS.lock().insert(start as usize, start as usize + length);
+    OBJECTS.lock().insert(Va::of(start), Va::of(start) + length);
     NonNull::new(start.cast())
 }
 
 /// Forgets an object, whose memory the caller gives back to the host.
-pub fn forget(start: usize) {
+pub fn forget(start: Va) {
     OBJECTS.lock().remove(&start);
 }
 
 /// The number of pages from `address` on that lie in the object of that address; 0 if there is none.
-fn pages_of_object(address: usize) -> usize {
+fn pages_of_object(address: Va) -> usize {
     let objects = OBJECTS.lock();
     let object = objects.range(..=address).next_back().filter(|(_, end)| address < **end);
-    object.map_or(0, |(_, end)| (end - address) / PAGE_SIZE)
+    object.map_or(0, |(_, end)| (*end - address) / PAGE_SIZE)
 }
 
 /// Maps page frames one behind the other; returns the first address. `None` where a frame is of no object, or
 /// the host refuses.
-pub(super) fn map(frames: &[usize]) -> Option<usize> {
+pub(super) fn map(frames: &[usize]) -> Option<Va> {
     // The last page is a guard.
     let length = (frames.len() + 1) * PAGE_SIZE;
     let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
@@ -56,18 +57,18 @@ pub(super) fn map(frames: &[usize]) -> Option<usize> {
     }
     let mut done = 0;
     while let Some(&frame) = frames.get(done) {
-        let room = pages_of_object(frame * PAGE_SIZE);
+        let room = pages_of_object(Va::new(frame * PAGE_SIZE));
         let run =
             frames[done..].iter().zip(frame..frame + room).take_while(|(is, next)| **is == *next).count();
         let at = base.wrapping_byte_add(done * PAGE_SIZE);
         // SAFETY: the target lies in the range that was reserved above.
         if run == 0 || !unsafe { duplicate(frame * PAGE_SIZE, run * PAGE_SIZE, at) } {
-            retire(base as usize, length, "a mapping that could not be made");
+            retire(Va::of(base), length, "a mapping that could not be made");
             return None;
         }
         done += run;
     }
-    Some(base as usize)
+    Some(Va::of(base))
 }
 
 /// Maps the pages at `from` a second time, at `to`, readable and writable.
@@ -83,15 +84,15 @@ unsafe fn duplicate(from: usize, length: usize, to: *mut c_void) -> bool {
 }
 
 /// Makes a mapping of `pages` frames inaccessible.
-pub(super) fn unmap(base: usize, pages: usize) {
+pub(super) fn unmap(base: Va, pages: usize) {
     retire(base, (pages + 1) * PAGE_SIZE, "a system mapping that was undone");
 }
 
 /// Gives up a range, which nothing may access any more.
-fn retire(start: usize, length: usize, what: &'static str) {
+fn retire(start: Va, length: usize, what: &'static str) {
     let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE | libc::MAP_FIXED;
     // SAFETY: the range is one mapping of this module's, out of use.
-    unsafe { libc::mmap(start as *mut c_void, length, libc::PROT_NONE, flags, -1, 0) };
+    unsafe { libc::mmap(start.ptr::<c_void>(), length, libc::PROT_NONE, flags, -1, 0) };
     let oldest = {
         let mut retired = RETIRED.lock();
         retired.push_back((start, length, what));
@@ -99,14 +100,14 @@ fn retire(start: usize, length: usize, what: &'static str) {
     };
     if let Some((start, length, _)) = oldest {
         // SAFETY: the range was retired once, and nothing else was mapped there since.
-        unsafe { libc::munmap(start as *mut c_void, length) };
+        unsafe { libc::munmap(start.ptr::<c_void>(), length) };
     }
 }
 
 /// The former use of an inaccessible address, for a crash report.
-pub fn explain(address: usize) -> Option<&'static str> {
+pub fn explain(address: Va) -> Option<&'static str> {
     let retired = RETIRED.try_lock_for(core::time::Duration::from_secs(1))?;
-    let near = retired.iter().rev().find(|(start, length, _)| (*start..start + length).contains(&address));
+    let near = retired.iter().rev().find(|(start, length, _)| (*start..*start + *length).contains(&address));
     near.map(|(_, _, what)| *what)
 }
 
@@ -144,7 +145,7 @@ impl Buffer {
 
     /// Its address and length.
     pub(crate) fn range(&self) -> super::Range {
-        super::Range { start: self.as_ptr() as usize, length: self.length }
+        super::Range { start: Va::of(self.as_ptr()), length: self.length }
     }
 
     /// Makes it inaccessible by its own address.
@@ -166,7 +167,7 @@ impl Buffer {
 
 impl Drop for Buffer {
     fn drop(&mut self) {
-        let start = self.base.as_ptr() as usize;
+        let start = Va::of(self.base.as_ptr());
         forget(start);
         retire(
             start,
@@ -184,15 +185,15 @@ mod tests {
     #[test]
     fn a_second_mapping_shows_the_same_bytes_until_it_is_undone() {
         let buffer = Buffer::new(0x123, 3 * PAGE_SIZE).unwrap();
-        let first = buffer.as_ptr() as usize / PAGE_SIZE;
+        let first = Va::of(buffer.as_ptr()).get() / PAGE_SIZE;
         let base = map(&[first + 1, first, first + 3, first + 2]).unwrap();
-        let byte = |at: usize| at as *mut u8;
+        let byte = |at: Va| at.ptr::<u8>();
         unsafe { byte(base + PAGE_SIZE + 0x123).write(7) };
         assert_eq!(unsafe { buffer.as_ptr().read() }, 7);
         buffer.hide();
         unsafe { byte(base + 5).write(8) };
         buffer.reveal();
-        assert_eq!(unsafe { byte((first + 1) * PAGE_SIZE + 5).read() }, 8);
+        assert_eq!(unsafe { byte(Va::new((first + 1) * PAGE_SIZE + 5)).read() }, 8);
         assert!(!Range { start: base + 4 * PAGE_SIZE, length: 1 }.is_readable(), "a guard follows");
         unmap(base, 4);
         assert!(!Range { start: base, length: 1 }.is_readable());
@@ -202,7 +203,7 @@ mod tests {
     #[test]
     fn frames_of_no_object_cannot_be_mapped() {
         let here = 0_u8;
-        assert_eq!(map(&[&raw const here as usize / PAGE_SIZE]), None);
+        assert_eq!(map(&[Va::of(&raw const here).get() / PAGE_SIZE]), None);
     }
 
     #[test]
@@ -211,10 +212,10 @@ mod tests {
         let mut order: Vec<_> = buffers.iter().map(Buffer::as_ptr).collect();
         order.sort_unstable();
         order.iter().zip(1_u8..).for_each(|(at, value)| unsafe { at.write(value) });
-        let frames: Vec<_> = order.iter().map(|at| *at as usize / PAGE_SIZE).collect();
+        let frames: Vec<_> = order.iter().map(|at| Va::of(*at).get() / PAGE_SIZE).collect();
         let base = map(&frames).unwrap();
         let seen: Vec<_> =
-            (0..8).map(|page| unsafe { ((base + page * PAGE_SIZE) as *const u8).read() }).collect();
+            (0..8).map(|page| unsafe { (base + page * PAGE_SIZE).ptr::<u8>().read() }).collect();
         assert_eq!(seen, [1, 2, 3, 4, 5, 6, 7, 8]);
         unmap(base, 8);
     }

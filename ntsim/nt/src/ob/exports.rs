@@ -3,6 +3,7 @@
 use core::ffi::c_void;
 use core::ptr;
 
+use ntsim_core::address::Va;
 use ntsim_core::bugcheck::Bugcheck;
 use ntsim_core::exports;
 use ntsim_core::verifier::{self, Finding};
@@ -36,12 +37,12 @@ exports! {
                 "ObReferenceObjectByHandle got the handle {handle:p} of a program, and no type to verify it against"
             )));
         }
-        let Some(found) = ob::by_handle(handle as usize) else {
+        let Some(found) = ob::by_handle(handle.addr()) else {
             // A program may pass anything as a handle; a driver that vouches for one must not.
             if mode != KernelMode {
                 return STATUS_INVALID_HANDLE;
             }
-            wrong("ObReferenceObjectByHandle", [0x3C, handle as u64, 0, 0], "got a handle that is not open");
+            wrong("ObReferenceObjectByHandle", [0x3C, Va::of(handle).bits(), 0, 0], "got a handle that is not open");
             return STATUS_INVALID_HANDLE;
         };
         let found_kind = ob::kind(found).map_or(ptr::null(), ptr::from_ref);
@@ -67,11 +68,11 @@ exports! {
     ) -> NTSTATUS {
         if attributes & OBJ_KERNEL_HANDLE == 0 {
             // A program in whose context the driver runs could use or close it meanwhile.
-            let parameters = [0x3C, object as u64, 0, 0];
+            let parameters = [0x3C, Va::of(object).bits(), 0, 0];
             wrong("ObOpenObjectByPointer", parameters, "makes a handle that programs can use");
         }
         let Some(handle) = ob::open(object) else {
-            let parameters = [0x3F, object as u64, 1, 0];
+            let parameters = [0x3F, Va::of(object).bits(), 1, 0];
             wrong("ObOpenObjectByPointer", parameters, "got an object without references");
             return STATUS_INVALID_PARAMETER;
         };
@@ -84,7 +85,7 @@ exports! {
     #[irql(PASSIVE..=DISPATCH)]
     fn ObfReferenceObject(object: *mut c_void) -> isize {
         ob::reference(object).unwrap_or_else(|| {
-            wrong("ObfReferenceObject", [0x3F, object as u64, 1, 0], "got an object without references");
+            wrong("ObfReferenceObject", [0x3F, Va::of(object).bits(), 1, 0], "got an object without references");
             0
         })
     }
@@ -95,7 +96,7 @@ exports! {
         ob::dereference(object).unwrap_or_else(|| {
             wrong(
                 "ObfDereferenceObject",
-                [0x3F, object as u64, u64::MAX, 0],
+                [0x3F, Va::of(object).bits(), u64::MAX, 0],
                 "got an object without references",
             );
             0
@@ -105,10 +106,10 @@ exports! {
     /// Closes a handle.
     #[irql(PASSIVE..=PASSIVE)]
     fn ZwClose(handle: HANDLE) -> NTSTATUS {
-        if ob::close(handle as usize) {
+        if ob::close(handle.addr()) {
             return STATUS_SUCCESS;
         }
-        wrong("ZwClose", [0x3C, handle as u64, 0, 0], "got a handle that is not open");
+        wrong("ZwClose", [0x3C, Va::of(handle).bits(), 0, 0], "got a handle that is not open");
         STATUS_INVALID_HANDLE
     }
 }

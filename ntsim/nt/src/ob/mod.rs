@@ -9,6 +9,7 @@ use core::ffi::c_void;
 use std::collections::HashMap;
 
 use ntsim_core::Export;
+use ntsim_core::address::Va;
 use ntsim_core::per_machine::PerMachine;
 use ntsim_core::subsystem::Subsystem;
 use ntsim_core::verifier::{self, Finding};
@@ -51,14 +52,14 @@ struct Object {
 /// The objects and handles of one machine.
 #[derive(Default)]
 struct Objects {
-    live: Mutex<HashMap<usize, Object>>,
+    live: Mutex<HashMap<Va, Object>>,
     handles: Mutex<Handles>,
 }
 
 #[derive(Default)]
 struct Handles {
     /// Object by handle.
-    open: HashMap<usize, usize>,
+    open: HashMap<usize, Va>,
     last: usize,
 }
 
@@ -89,13 +90,13 @@ fn objects() -> &'static Objects {
 
 /// Registers an object, which gets one reference.
 pub fn create(object: *mut c_void, kind: &'static Kind) {
-    objects().live.lock().insert(object as usize, Object { kind, references: 1, handles: 0 });
+    objects().live.lock().insert(Va::of(object), Object { kind, references: 1, handles: 0 });
 }
 
 /// Adds a reference and returns how many there are; `None` if there is no such object.
 pub(crate) fn reference(object: *mut c_void) -> Option<isize> {
     let mut live = objects().live.lock();
-    let known = live.get_mut(&(object as usize))?;
+    let known = live.get_mut(&Va::of(object))?;
     known.references += 1;
     Some(known.references)
 }
@@ -103,14 +104,14 @@ pub(crate) fn reference(object: *mut c_void) -> Option<isize> {
 /// Drops a reference and returns how many are left; `None` if there is no such object.
 pub fn dereference(object: *mut c_void) -> Option<isize> {
     let mut live = objects().live.lock();
-    let known = live.get_mut(&(object as usize))?;
+    let known = live.get_mut(&Va::of(object))?;
     known.references -= 1;
     if known.references > 0 {
         return Some(known.references);
     }
     let kind = known.kind;
     // Out of the table before its last call, so that a reference from within that call is found.
-    live.remove(&(object as usize));
+    live.remove(&Va::of(object));
     drop(live);
     (kind.last_reference)(object);
     Some(0)
@@ -120,7 +121,7 @@ pub fn dereference(object: *mut c_void) -> Option<isize> {
 pub(crate) fn open(object: *mut c_void) -> Option<usize> {
     {
         let mut live = objects().live.lock();
-        let known = live.get_mut(&(object as usize))?;
+        let known = live.get_mut(&Va::of(object))?;
         known.references += 1;
         known.handles += 1;
     }
@@ -128,24 +129,24 @@ pub(crate) fn open(object: *mut c_void) -> Option<usize> {
     // As on Windows: multiples of four, and with the highest bit for handles of the kernel.
     handles.last += 4;
     let handle = handles.last | 1 << 63;
-    handles.open.insert(handle, object as usize);
+    handles.open.insert(handle, Va::of(object));
     Some(handle)
 }
 
 /// The type of an object; `None` if there is no such object.
 pub(crate) fn kind(object: *mut c_void) -> Option<&'static Kind> {
-    objects().live.lock().get(&(object as usize)).map(|known| known.kind)
+    objects().live.lock().get(&Va::of(object)).map(|known| known.kind)
 }
 
 /// The object behind a handle.
 pub(crate) fn by_handle(handle: usize) -> Option<*mut c_void> {
-    objects().handles.lock().open.get(&handle).map(|address| *address as *mut c_void)
+    objects().handles.lock().open.get(&handle).map(|address| (*address).ptr::<c_void>())
 }
 
 /// Closes a handle; `false` if there is no such handle.
 pub(crate) fn close(handle: usize) -> bool {
     let Some(address) = objects().handles.lock().open.remove(&handle) else { return false };
-    let object = address as *mut c_void;
+    let object = address.ptr::<c_void>();
     let last = objects().live.lock().get_mut(&address).and_then(|known| {
         known.handles -= 1;
         (known.handles == 0).then_some(known.kind.last_handle)

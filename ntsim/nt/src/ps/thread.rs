@@ -5,6 +5,7 @@ use core::ffi::c_void;
 use core::ptr;
 use core::time::Duration;
 
+use ntsim_core::address::Va;
 use ntsim_core::bugcheck::Bugcheck;
 use ntsim_core::exports;
 use ntsim_core::loader::Image;
@@ -36,7 +37,7 @@ static KIND: ob::Kind =
 /// The threads that drivers started on one machine.
 #[derive(Default)]
 struct SystemThreads {
-    started: Mutex<Vec<(usize, &'static Thread)>>,
+    started: Mutex<Vec<(Va, &'static Thread)>>,
 }
 
 static SYSTEM_THREADS: PerMachine<SystemThreads> = PerMachine::new();
@@ -67,18 +68,18 @@ exports! {
         if fault::strikes() {
             return STATUS_INSUFFICIENT_RESOURCES;
         }
-        let context = context as usize;
+        let context = Va::of(context);
         // The thread begins only when its handle exists, so that it can't end before.
         let (go, wait) = std::sync::mpsc::sync_channel(1);
         let spawned = sched::spawn("system thread", move || {
             let _ = wait.recv();
             // SAFETY: the driver asked for this call.
-            unsafe { run(routine, context as *mut c_void) };
+            unsafe { run(routine, context.ptr::<c_void>()) };
         });
         let Ok(thread) = spawned else { return STATUS_INSUFFICIENT_RESOURCES };
         let object = address(thread);
         ob::create(object, &KIND);
-        SYSTEM_THREADS.get().started.lock().push((routine as usize, thread));
+        SYSTEM_THREADS.get().started.lock().push((Va::of(routine as *const ()), thread));
         // SAFETY: the caller passes room for the handle.
         unsafe { handle.write(ob::open(object).unwrap_or_default() as HANDLE) };
         // SAFETY: the caller passes null or room for the identity.
@@ -147,7 +148,7 @@ unsafe fn run(routine: PKSTART_ROUTINE, context: *mut c_void) {
         [("SpinLock", "spin lock", thread.held.last()), ("MutexOwner", "mutex", thread.mutexes.last())];
     for (rule, what, lock) in held {
         let Some(lock) = lock else { continue };
-        let parameters = [LOCK_AT_END, address(thread) as u64, lock as u64, 0];
+        let parameters = [LOCK_AT_END, Va::of(address(thread)).bits(), lock.bits(), 0];
         let text = format!("a system thread ended with the {what} at {lock:#x} held");
         verifier::report(Finding::new(rule).bugcheck(Bugcheck { code: 0xC4, parameters }).text(text));
     }
@@ -161,7 +162,7 @@ pub fn running_in(image: &Image) -> usize {
     let threads: Vec<_> = SYSTEM_THREADS.get().started.lock().clone();
     threads
         .into_iter()
-        .filter(|(routine, _)| image.contains(*routine as u64))
+        .filter(|(routine, _)| image.contains(*routine))
         .filter(|(_, thread)| !thread.ends_within(GRACE))
         .count()
 }
@@ -180,16 +181,16 @@ mod tests {
     static STEPS: AtomicUsize = AtomicUsize::new(0);
 
     unsafe extern "win64" fn terminate(context: *mut c_void) {
-        STEPS.store(context as usize, Ordering::Relaxed);
+        STEPS.store(context.addr(), Ordering::Relaxed);
         unsafe { PsTerminateSystemThread(STATUS_SUCCESS) };
         STEPS.store(0, Ordering::Relaxed);
     }
 
     unsafe extern "win64" fn fall_off(context: *mut c_void) {
-        STEPS.store(context as usize, Ordering::Relaxed);
+        STEPS.store(context.addr(), Ordering::Relaxed);
     }
 
-    fn start(routine: PKSTART_ROUTINE, context: usize) -> HANDLE {
+    fn start(routine: PKSTART_ROUTINE, context: Va) -> HANDLE {
         let mut handle = ptr::null_mut();
         let none = ptr::null_mut;
         let status = unsafe {
@@ -200,7 +201,7 @@ mod tests {
                 none(),
                 ptr::null_mut(),
                 Some(routine),
-                context as *mut c_void,
+                context.ptr::<c_void>(),
             )
         };
         assert_eq!(status, STATUS_SUCCESS);
@@ -231,7 +232,7 @@ mod tests {
         let machine = crate::testing::builder().boot();
         let mut locks: (FAST_MUTEX, usize) = unsafe { core::mem::MaybeUninit::zeroed().assume_init() };
         locks.0.Count = 1;
-        join(start(keep_locks, &raw mut locks as usize));
+        join(start(keep_locks, Va::of(&raw mut locks)));
         let found: Vec<_> = machine
             .shutdown()
             .findings
@@ -245,7 +246,7 @@ mod tests {
     fn a_thread_is_signaled_when_it_terminates_itself_or_returns() {
         for routine in [terminate, fall_off] {
             let machine = crate::testing::builder().boot();
-            join(start(routine, 7));
+            join(start(routine, Va::new(7)));
             assert_eq!(STEPS.load(Ordering::Relaxed), 7);
             let report = machine.shutdown();
             assert!(report.is_clean(), "{report}");
@@ -272,7 +273,7 @@ mod tests {
     #[test]
     fn a_handle_that_is_not_closed_is_found() {
         let machine = crate::testing::builder().boot();
-        start(fall_off, 1);
+        start(fall_off, Va::new(1));
         assert!(!machine.shutdown().is_clean());
     }
 }

@@ -6,6 +6,8 @@
 
 use core::net::{Ipv4Addr, Ipv6Addr};
 
+use ntsim_core::number::narrow;
+
 /// An address found at the start of a text, and the number of characters it took.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Parsed<A> {
@@ -43,7 +45,7 @@ pub(super) fn parse_v4(text: &[u8], strict: bool) -> Result<Parsed<Ipv4Addr>, Ma
     }
     let (last, leading) = parts.split_last().ok_or(Malformed(at))?;
     // The last part fills every byte that the leading ones leave.
-    let room = 32 - 8 * leading.len() as u32;
+    let room = 32 - 8 * narrow::<u32, _>(leading.len());
     if u64::from(*last) >= 1 << room || leading.iter().any(|part| *part > 0xFF) {
         return Err(Malformed(at));
     }

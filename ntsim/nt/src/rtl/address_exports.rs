@@ -3,6 +3,7 @@
 use core::net::{Ipv4Addr, Ipv6Addr};
 
 use ntsim_core::exports;
+use ntsim_core::number::narrow;
 use sys::ip2string::signature;
 use sys::sockaddr::{IN_ADDR, IN6_ADDR};
 use sys::status::{NTSTATUS, STATUS_INVALID_PARAMETER, STATUS_SUCCESS};
@@ -310,7 +311,7 @@ unsafe fn write_endpoint6<C: Character>(
 /// # Safety
 /// `length` may be written, and there is room for as many characters at `to`.
 unsafe fn write_sized<C: Character>(text: &str, to: *mut C, length: *mut u32) -> NTSTATUS {
-    let needed = text.len() as u32 + 1;
+    let needed = narrow::<u32, _>(text.len()) + 1;
     // SAFETY: the caller's contract.
     let room = unsafe { length.replace(needed) };
     if room < needed || to.is_null() {

@@ -2,6 +2,7 @@
 
 use core::net::Ipv4Addr;
 
+use ntsim_core::address::Va;
 use sys::sockaddr::{IN_ADDR, IN6_ADDR};
 use sys::status::{STATUS_INVALID_PARAMETER, STATUS_SUCCESS};
 
@@ -48,6 +49,6 @@ fn the_terminator_is_where_the_address_ended() {
     let status = unsafe { RtlIpv4StringToAddressA(text.as_ptr(), 1, &mut end, &mut address) };
     assert_eq!(status, STATUS_SUCCESS);
     assert_eq!(address.to_rust(), Ipv4Addr::new(10, 0, 0, 1));
-    assert_eq!(end as usize - text.as_ptr() as usize, 8);
+    assert_eq!(Va::of(end) - Va::of(text.as_ptr()), 8);
     assert!(machine.shutdown().is_clean());
 }

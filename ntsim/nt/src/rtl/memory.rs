@@ -2,8 +2,10 @@
 
 use core::ffi::c_void;
 
+use ntsim_core::address::Va;
 use ntsim_core::bugcheck::Bugcheck;
 use ntsim_core::exports;
+use ntsim_core::number::ToU64;
 use ntsim_core::verifier::{self, Finding};
 use sys::wdm::signature;
 
@@ -15,7 +17,7 @@ exports! {
     /// Copies between ranges that must not overlap.
     #[irql(PASSIVE..=HIGH)]
     fn memcpy(to: *mut c_void, from: *const c_void, length: usize) -> *mut c_void {
-        let distance = (to as usize).abs_diff(from as usize);
+        let distance = to.addr().abs_diff(from.addr());
         if distance != 0 && distance < length {
             overlap(to, from, length);
         }
@@ -82,7 +84,7 @@ exports! {
 /// Bug check 0xC4, code 0xF0: the ranges of a `memcpy` overlap.
 #[cold]
 fn overlap(to: *mut c_void, from: *const c_void, length: usize) {
-    let parameters = [0xF0, to as u64, from as u64, length as u64];
+    let parameters = [0xF0, Va::of(to).bits(), Va::of(from).bits(), length.to_u64()];
     verifier::report(
         Finding::new("OverlappedCopy")
             .bugcheck(Bugcheck { code: 0xC4, parameters })

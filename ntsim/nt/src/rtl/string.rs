@@ -1,6 +1,7 @@
 //! Counted strings: making, copying, comparing.
 
 use ntsim_core::exports;
+use ntsim_core::number::narrow;
 use sys::status::{NTSTATUS, STATUS_BUFFER_TOO_SMALL, STATUS_SUCCESS};
 use sys::wdm::{ANSI_STRING, UNICODE_STRING, signature};
 
@@ -120,7 +121,7 @@ fn append(to: &mut UNICODE_STRING, units: &[u16]) -> NTSTATUS {
         unsafe { to.Buffer.wrapping_add(at).write_unaligned(*unit) };
     }
     let length = used + units.len();
-    to.Length = (length * 2) as u16;
+    to.Length = narrow(length * 2);
     if length < room {
         // SAFETY: the buffer has room for one unit more.
         unsafe { to.Buffer.wrapping_add(length).write_unaligned(0) };
@@ -136,7 +137,8 @@ unsafe fn compare(a: *const UNICODE_STRING, b: *const UNICODE_STRING, fold: bool
     // SAFETY: the caller's contract.
     let b = folded(unsafe { counted(b) }, fold);
     let differing = a.iter().zip(&b).find(|(a, b)| a != b);
-    differing.map_or(a.len() as i32 - b.len() as i32, |(a, b)| i32::from(*a) - i32::from(*b))
+    differing
+        .map_or(narrow::<i32, _>(a.len()) - narrow::<i32, _>(b.len()), |(a, b)| i32::from(*a) - i32::from(*b))
 }
 
 fn folded(units: &[u16], fold: bool) -> Vec<u16> {
@@ -160,8 +162,8 @@ mod tests {
 
     fn string(units: &mut [u16], length: usize) -> UNICODE_STRING {
         UNICODE_STRING {
-            Length: (length * 2) as u16,
-            MaximumLength: (units.len() * 2) as u16,
+            Length: narrow(length * 2),
+            MaximumLength: narrow(units.len() * 2),
             Buffer: units.as_mut_ptr(),
         }
     }

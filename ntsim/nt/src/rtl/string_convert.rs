@@ -170,9 +170,10 @@ fn integer(text: &str, base: u32) -> Option<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use ntsim_core::number::narrow;
 
     fn unicode(units: &mut [u16]) -> UNICODE_STRING {
-        let bytes = size_of_val(units) as u16;
+        let bytes = narrow(size_of_val(units));
         UNICODE_STRING { Length: bytes, MaximumLength: bytes, Buffer: units.as_mut_ptr() }
     }
 

@@ -3,6 +3,7 @@
 use core::mem::size_of;
 
 use ntsim_core::exports;
+use ntsim_core::number::ToUsize;
 use sys::status::{NTSTATUS, STATUS_INVALID_PARAMETER, STATUS_SUCCESS};
 use sys::wdm::{OSVERSIONINFOW, signature};
 
@@ -26,7 +27,7 @@ exports! {
     fn RtlGetVersion(to: *mut OSVERSIONINFOW) -> NTSTATUS {
         // SAFETY: the structure begins with its size, which the driver has set.
         let size = unsafe { (*to).dwOSVersionInfoSize };
-        if size as usize != size_of::<OSVERSIONINFOW>() && size as usize != EXTENDED {
+        if size.to_usize() != size_of::<OSVERSIONINFOW>() && size.to_usize() != EXTENDED {
             return STATUS_INVALID_PARAMETER;
         }
         let (major, minor, build) = VERSION;
@@ -40,7 +41,7 @@ exports! {
         };
         // SAFETY: both sizes have room for these members.
         unsafe { to.write(version) };
-        if size as usize == EXTENDED {
+        if size.to_usize() == EXTENDED {
             let (offset, server) = PRODUCT_TYPE;
             // SAFETY: the offset is within the size.
             unsafe { to.wrapping_byte_add(offset).cast::<u8>().write(server) };

@@ -8,6 +8,7 @@ use core::mem::{offset_of, size_of};
 use core::ptr;
 use std::collections::HashMap;
 
+use ntsim_core::address::Va;
 use ntsim_core::per_machine::PerMachine;
 use ntsim_core::verifier::{self, Finding};
 use parking_lot::Mutex;
@@ -20,7 +21,7 @@ use crate::mm::Block;
 /// The subjects of creates, by the address of the subject context in an access state.
 #[derive(Default)]
 struct Accesses {
-    live: Mutex<HashMap<usize, Subject>>,
+    live: Mutex<HashMap<Va, Subject>>,
 }
 
 static ACCESSES: PerMachine<Accesses> = PerMachine::new();
@@ -102,8 +103,8 @@ impl Access {
         self.block.as_ptr::<u8>().wrapping_add(offset_of!(Layout, state)).cast()
     }
 
-    fn subject_context(&self) -> usize {
-        self.state() as usize + offset_of!(ACCESS_STATE, SubjectSecurityContext)
+    fn subject_context(&self) -> Va {
+        Va::of(self.state()) + offset_of!(ACCESS_STATE, SubjectSecurityContext)
     }
 
     /// The state without the two masks between which a driver moves the rights that it grants.
@@ -127,7 +128,7 @@ impl Drop for Access {
 
 /// Returns the subject whose context the driver passed to `function`. A context of no subject is a finding.
 pub(super) fn subject(function: &str, context: *mut SECURITY_SUBJECT_CONTEXT) -> Option<Subject> {
-    let subject = accesses().live.lock().get(&(context as usize)).cloned();
+    let subject = accesses().live.lock().get(&Va::of(context)).cloned();
     if subject.is_none() {
         verifier::report(Finding::new("SubjectContext").text(format!(
             "{function} got {context:p}, which is not the subject context of a create that is under way"

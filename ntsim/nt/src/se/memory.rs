@@ -3,6 +3,7 @@
 use core::ffi::c_void;
 use core::slice;
 
+use ntsim_core::address::Va;
 use ntsim_core::verifier::{self, Finding};
 
 use super::Descriptor;
@@ -24,7 +25,7 @@ enum Wrong {
 
 /// The descriptor at `address`, which the driver passed to `function`. That there is none is a finding.
 pub(crate) fn descriptor(function: &str, address: *const c_void) -> Option<Descriptor> {
-    let wrong = match read(address as usize) {
+    let wrong = match read(Va::of(address)) {
         Ok(descriptor) => return Some(descriptor),
         Err(wrong) => wrong,
     };
@@ -32,7 +33,7 @@ pub(crate) fn descriptor(function: &str, address: *const c_void) -> Option<Descr
     None
 }
 
-fn read(address: usize) -> Result<Descriptor, Wrong> {
+fn read(address: Va) -> Result<Descriptor, Wrong> {
     let bytes = readable(address);
     if bytes.is_empty() {
         return Err(Wrong::Unreadable);
@@ -41,16 +42,16 @@ fn read(address: usize) -> Result<Descriptor, Wrong> {
 }
 
 /// Returns the bytes at `address`, up to those that can't be read. Blocks of pool end there.
-fn readable(address: usize) -> Vec<u8> {
+fn readable(address: Va) -> Vec<u8> {
     let mut bytes = Vec::new();
     let mut start = address;
     while bytes.len() < LONGEST {
-        let range = Range { start, length: PAGE - start % PAGE };
+        let range = Range { start, length: PAGE - start.offset_in(PAGE) };
         if !range.is_readable() {
             break;
         }
         // SAFETY: the range can be read; a driver that changes what it has passed breaks the copy only.
-        bytes.extend(unsafe { slice::from_raw_parts(start as *const u8, range.length) });
+        bytes.extend(unsafe { slice::from_raw_parts(start.ptr::<u8>(), range.length) });
         start += range.length;
     }
     bytes

@@ -5,6 +5,7 @@
 
 use super::descriptor::{Entry, List, Verdict};
 use super::{Descriptor, Sid};
+use ntsim_core::number::{ToUsize, narrow};
 
 /// Length of a descriptor's head.
 const HEAD: usize = 20;
@@ -59,7 +60,7 @@ pub(super) fn write(descriptor: &Descriptor) -> Vec<u8> {
     bytes[0] = REVISION;
     bytes[2..4].copy_from_slice(&control.to_le_bytes());
     for (at, offset) in [(4, owner), (8, group), (16, list)] {
-        bytes[at..at + 4].copy_from_slice(&(offset as u32).to_le_bytes());
+        bytes[at..at + 4].copy_from_slice(&narrow::<u32, _>(offset).to_le_bytes());
     }
     bytes
 }
@@ -72,15 +73,15 @@ fn append(bytes: &mut Vec<u8>, part: impl FnOnce(&mut Vec<u8>)) -> usize {
 }
 
 fn write_sid(bytes: &mut Vec<u8>, sid: &Sid) {
-    bytes.extend([REVISION, sid.parts().len() as u8]);
+    bytes.extend([REVISION, narrow(sid.parts().len())]);
     bytes.extend(&sid.authority().to_be_bytes()[2..]);
     sid.parts().iter().for_each(|part| bytes.extend(part.to_le_bytes()));
 }
 
 fn write_list(bytes: &mut Vec<u8>, entries: &[Entry]) {
     bytes.extend([LIST_REVISION, 0]);
-    bytes.extend((list_length(entries) as u16).to_le_bytes());
-    bytes.extend((entries.len() as u16).to_le_bytes());
+    bytes.extend(narrow::<u16, _>(list_length(entries)).to_le_bytes());
+    bytes.extend(narrow::<u16, _>(entries.len()).to_le_bytes());
     bytes.extend([0, 0]);
     for entry in entries {
         let kind = match entry.verdict {
@@ -88,7 +89,7 @@ fn write_list(bytes: &mut Vec<u8>, entries: &[Entry]) {
             Verdict::Deny => ACCESS_DENIED_ACE_TYPE,
         };
         bytes.extend([kind, entry.flags]);
-        bytes.extend((entry_length(entry) as u16).to_le_bytes());
+        bytes.extend(narrow::<u16, _>(entry_length(entry)).to_le_bytes());
         bytes.extend(entry.mask.to_le_bytes());
         write_sid(bytes, &entry.sid);
     }
@@ -104,7 +105,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<Descriptor, Malformed> {
     if control & SE_SELF_RELATIVE == 0 {
         return Err(Malformed("it is not self-relative"));
     }
-    let offset = |at| -> Result<_, Malformed> { Ok(u32::from_le_bytes(array(bytes, at)?) as usize) };
+    let offset = |at| -> Result<_, Malformed> { Ok(u32::from_le_bytes(array(bytes, at)?).to_usize()) };
     let part = |offset: usize| match offset {
         0 => Ok(None),
         1..HEAD => Err(Malformed("a part of it lies in its head")),

@@ -3,7 +3,9 @@
 use core::ffi::c_void;
 use core::mem::size_of;
 
+use ntsim_core::address::Va;
 use ntsim_core::exports;
+use ntsim_core::number::ToUsize;
 use sys::status::{
     NTSTATUS, STATUS_INVALID_PARAMETER, STATUS_NOT_FOUND, STATUS_OBJECT_NAME_NOT_FOUND,
     STATUS_REVISION_MISMATCH, STATUS_SUCCESS,
@@ -41,7 +43,7 @@ exports! {
         let client = Client::bind(driver, unsafe { rtl::from_counted(path) });
         // SAFETY: the driver passes the address of its table variable.
         unsafe { asked.FuncTable.write(client.table.as_ptr()) };
-        if asked.Size as usize == size_of::<WDF_BIND_INFO2>() {
+        if asked.Size.to_usize() == size_of::<WDF_BIND_INFO2>() {
             // SAFETY: the size says that the information is of this kind.
             unsafe { describe_version(info.cast()) };
         }
@@ -63,7 +65,7 @@ exports! {
             driver.delete();
         }
         object::forget(&client);
-        framework().clients.lock().remove(&(globals as usize));
+        framework().clients.lock().remove(&Va::of(globals));
         STATUS_SUCCESS
     }
 
@@ -87,7 +89,7 @@ exports! {
         _globals: *mut WDF_DRIVER_GLOBALS,
         _class: *mut c_void,
     ) {
-        violation("WdfVersionBind", 0, "WdfVersionUnbindClass without a class that was bound".into());
+        violation("WdfVersionBind", Va::NULL, "WdfVersionUnbindClass without a class that was bound".into());
     }
 
     /// Hands over an interface of the loader. A stub asks for the one to tell of a failed DriverEntry by, which
@@ -100,22 +102,26 @@ exports! {
 
 /// Checks the bind information, as the loader and the framework do before they bind a driver.
 fn check(asked: &WDF_BIND_INFO, component: &str) -> Result<(), NTSTATUS> {
-    let size = asked.Size as usize;
+    let size = asked.Size.to_usize();
     if size != size_of::<WDF_BIND_INFO>() && size != size_of::<WDF_BIND_INFO2>() {
-        violation("WdfVersionBind", 0, format!("the bind information says that it has {size} bytes"));
+        violation("WdfVersionBind", Va::NULL, format!("the bind information says that it has {size} bytes"));
         return Err(STATUS_INVALID_PARAMETER);
     }
     if component != "KmdfLibrary" || asked.Version.Major != 1 {
         let version = asked.Version;
         violation(
             "WdfVersionBind",
-            0,
+            Va::NULL,
             format!("asked for {component:?} {}.{}", version.Major, version.Minor),
         );
         return Err(STATUS_REVISION_MISMATCH);
     }
     if !RELEASED.contains(&asked.FuncCount) {
-        violation("WdfVersionBind", 0, format!("no version has a table of {} functions", asked.FuncCount));
+        violation(
+            "WdfVersionBind",
+            Va::NULL,
+            format!("no version has a table of {} functions", asked.FuncCount),
+        );
         return Err(STATUS_INVALID_PARAMETER);
     }
     Ok(())

@@ -4,6 +4,7 @@ use core::ptr;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use ntsim_core::address::Va;
 use ntsim_core::per_machine::PerMachine;
 use parking_lot::{Mutex, RwLock};
 use sys::wdf::{PFN_WDF_DRIVER_UNLOAD, WDF_DRIVER_GLOBALS, WDFFUNC};
@@ -16,11 +17,11 @@ use super::{table, violation};
 #[derive(Default)]
 pub(super) struct Framework {
     /// By the address of the globals, which is how a driver names itself.
-    pub(super) clients: Mutex<HashMap<usize, Arc<Client>>>,
+    pub(super) clients: Mutex<HashMap<Va, Arc<Client>>>,
     /// By handle.
-    pub(super) objects: RwLock<HashMap<usize, Arc<Object>>>,
+    pub(super) objects: RwLock<HashMap<Va, Arc<Object>>>,
     /// The object of each context, by the context's address.
-    pub(super) contexts: RwLock<HashMap<usize, usize>>,
+    pub(super) contexts: RwLock<HashMap<Va, Va>>,
 }
 
 static FRAMEWORK: PerMachine<Framework> = PerMachine::new();
@@ -33,7 +34,7 @@ pub(super) fn inspect() {
 impl Framework {
     fn inspect(&self) {
         for client in self.clients.lock().values() {
-            violation("WdfUnbind", 0, format!("{} was never unbound from the framework", client.name));
+            violation("WdfUnbind", Va::NULL, format!("{} was never unbound from the framework", client.name));
         }
     }
 }
@@ -83,17 +84,17 @@ impl Client {
             registry_path: registry_path.encode_utf16().chain([0]).collect(),
             unload: Mutex::new(None),
         });
-        framework().clients.lock().insert(client.globals as usize, Arc::clone(&client));
+        framework().clients.lock().insert(Va::of(client.globals), Arc::clone(&client));
         client
     }
 
     /// The driver that calls with `globals`; reports and returns `None` if there is none.
     pub(super) fn of(globals: *mut WDF_DRIVER_GLOBALS) -> Option<Arc<Self>> {
-        let client = framework().clients.lock().get(&(globals as usize)).cloned();
+        let client = framework().clients.lock().get(&Va::of(globals)).cloned();
         if client.is_none() {
             violation(
                 "WdfDriverGlobals",
-                globals as usize,
+                Va::of(globals),
                 "called with the globals of no bound driver".into(),
             );
         }
@@ -106,8 +107,8 @@ impl Client {
     }
 
     /// The handle of the driver's own object, or 0.
-    pub(super) fn driver(&self) -> usize {
+    pub(super) fn driver(&self) -> Va {
         // SAFETY: the globals are never freed.
-        unsafe { (*self.globals).Driver as usize }
+        unsafe { Va::of((*self.globals).Driver) }
     }
 }

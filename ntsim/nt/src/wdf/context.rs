@@ -2,6 +2,7 @@
 
 use core::ptr;
 
+use ntsim_core::address::Va;
 use sys::status::{NTSTATUS, STATUS_INSUFFICIENT_RESOURCES};
 use sys::wdf::{
     PFN_WDF_OBJECT_CONTEXT_CLEANUP, PFN_WDF_OBJECT_CONTEXT_DESTROY, WDF_OBJECT_ATTRIBUTES,
@@ -13,7 +14,7 @@ use crate::mm::Block;
 /// Memory of one type, with the callbacks that were set along with it.
 pub(super) struct Context {
     /// The description that stands for its type; 0 if it has none.
-    kind: usize,
+    kind: Va,
     block: Block,
     pub(super) cleanup: Option<PFN_WDF_OBJECT_CONTEXT_CLEANUP>,
     pub(super) destroy: Option<PFN_WDF_OBJECT_CONTEXT_DESTROY>,
@@ -34,7 +35,7 @@ impl Context {
         };
         Ok(Self {
             // SAFETY: the caller's contract.
-            kind: unsafe { unique(kind) } as usize,
+            kind: Va::of(unsafe { unique(kind) }),
             block: Block::new(size.max(1)).ok_or(STATUS_INSUFFICIENT_RESOURCES)?,
             cleanup: attributes.and_then(|attributes| attributes.EvtCleanupCallback),
             destroy: attributes.and_then(|attributes| attributes.EvtDestroyCallback),
@@ -42,8 +43,8 @@ impl Context {
     }
 
     /// Where the memory is.
-    pub(super) fn address(&self) -> usize {
-        self.block.as_ptr::<u8>() as usize
+    pub(super) fn address(&self) -> Va {
+        Va::of(self.block.as_ptr::<u8>())
     }
 
     /// Returns whether it is of the type that a description stands for.
@@ -52,7 +53,7 @@ impl Context {
     /// `kind` is a valid description.
     pub(super) unsafe fn is_of(&self, kind: *const WDF_OBJECT_CONTEXT_TYPE_INFO) -> bool {
         // SAFETY: the caller's contract.
-        self.kind != 0 && self.kind == unsafe { unique(kind) } as usize
+        !self.kind.is_null() && self.kind == Va::of(unsafe { unique(kind) })
     }
 }
 

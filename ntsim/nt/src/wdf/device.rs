@@ -2,6 +2,7 @@
 
 use core::ptr;
 
+use ntsim_core::address::Va;
 use ntsim_core::exports;
 use sys::status::{NTSTATUS, STATUS_INVALID_PARAMETER};
 use sys::wdf::{WDF_DRIVER_GLOBALS, WDF_OBJECT_ATTRIBUTES, WDFDEVICE, WDFDRIVER, signature};
@@ -38,10 +39,10 @@ exports! {
         out: *mut WDFDEVICE,
     ) -> NTSTATUS {
         let Some(client) = Client::of(globals) else { return STATUS_INVALID_PARAMETER };
-        if functional.is_null() || client.driver() != driver as usize {
+        if functional.is_null() || client.driver() != Va::of(driver) {
             violation(
                 "WdfDeviceMiniportCreate",
-                driver as usize,
+                Va::of(driver),
                 "called without a device or with another driver".into(),
             );
             return STATUS_INVALID_PARAMETER;
@@ -81,7 +82,7 @@ exports! {
     /// The driver of a device.
     #[irql(PASSIVE..=DISPATCH)]
     fn WdfDeviceGetDriver(_globals: *mut WDF_DRIVER_GLOBALS, device: WDFDEVICE) -> WDFDRIVER {
-        Object::of(device).map_or(ptr::null_mut(), |object| object.client.driver() as WDFDRIVER)
+        Object::of(device).map_or(ptr::null_mut(), |object| object.client.driver().ptr())
     }
 }
 

@@ -3,6 +3,7 @@
 use core::ffi::c_void;
 use core::ptr;
 
+use ntsim_core::address::Va;
 use ntsim_core::boundary;
 use ntsim_core::exports;
 use sys::status::{NTSTATUS, STATUS_INSUFFICIENT_RESOURCES, STATUS_INVALID_PARAMETER};
@@ -100,7 +101,7 @@ fn with(handle: WDFDPC, f: impl FnOnce(&Dpc) -> BOOLEAN) -> BOOLEAN {
     match Object::of(handle).as_deref().map(|object| &object.body) {
         Some(Body::Dpc(dpc)) => f(dpc),
         Some(_) => {
-            super::violation("WdfHandle", handle as usize, format!("{handle:p} is no WDFDPC"));
+            super::violation("WdfHandle", Va::of(handle), format!("{handle:p} is no WDFDPC"));
             0
         }
         None => 0,
@@ -109,7 +110,7 @@ fn with(handle: WDFDPC, f: impl FnOnce(&Dpc) -> BOOLEAN) -> BOOLEAN {
 
 /// The DPC routine that the kernel calls.
 unsafe extern "win64" fn run(_dpc: *mut KDPC, handle: *mut c_void, _: *mut c_void, _: *mut c_void) {
-    let Some(object) = Object::known(handle as usize) else { return };
+    let Some(object) = Object::known(Va::of(handle)) else { return };
     if let Body::Dpc(Dpc { routine, .. }) = &object.body {
         // SAFETY: the routine is the driver's own, called with its own object.
         boundary::call_driver("EvtDpcFunc", || unsafe { routine(handle) });

@@ -1,7 +1,9 @@
 //! The driver's own object.
 
+use ntsim_core::address::Va;
 use ntsim_core::boundary;
 use ntsim_core::exports;
+use ntsim_core::number::ToUsize;
 use sys::status::{
     NTSTATUS, STATUS_DRIVER_INTERNAL_ERROR, STATUS_INFO_LENGTH_MISMATCH, STATUS_INVALID_DEVICE_REQUEST,
     STATUS_INVALID_PARAMETER, STATUS_NOT_SUPPORTED, STATUS_SUCCESS,
@@ -37,17 +39,17 @@ exports! {
         }
         // SAFETY: the driver passes a valid configuration.
         let config = unsafe { &*config };
-        if let Err(status) = check(config, client.driver() != 0) {
+        if let Err(status) = check(config, client.driver() != Va::NULL) {
             return status;
         }
         // SAFETY: the driver passes valid attributes or null.
-        let made = match unsafe { object::create(&client, attributes, 0, Body::Driver) } {
+        let made = match unsafe { object::create(&client, attributes, Va::NULL, Body::Driver) } {
             Ok(made) => made,
             Err(status) => return status,
         };
         // SAFETY: the driver passes its globals, which are never freed.
         let known = unsafe { &mut *globals };
-        known.Driver = made.handle as WDFDRIVER;
+        known.Driver = made.handle.ptr();
         known.DriverFlags |= config.DriverInitFlags;
         known.DriverTag = tag(config.DriverPoolTag, &client.name);
         // Only says whether the entry stub puts itself before `DriverUnload`.
@@ -61,7 +63,7 @@ exports! {
         }
         if !out.is_null() {
             // SAFETY: the driver passes room for the handle.
-            unsafe { out.write(made.handle as WDFDRIVER) };
+            unsafe { out.write(made.handle.ptr()) };
         }
         STATUS_SUCCESS
     }
@@ -85,10 +87,10 @@ exports! {
     #[irql(PASSIVE..=PASSIVE)]
     fn WdfDriverMiniportUnload(globals: *mut WDF_DRIVER_GLOBALS, driver: WDFDRIVER) {
         let (Some(client), Some(object)) = (Client::of(globals), Object::of(driver)) else { return };
-        if client.driver() != driver as usize {
+        if client.driver() != Va::of(driver) {
             violation(
                 "WdfDriverMiniportUnload",
-                driver as usize,
+                Va::of(driver),
                 "called with another object than the driver".into(),
             );
             return;
@@ -105,7 +107,7 @@ exports! {
 fn check(config: &WDF_DRIVER_CONFIG, created: bool) -> Result<(), NTSTATUS> {
     let flags = config.DriverInitFlags;
     let known = WdfDriverInitNonPnpDriver | WdfDriverInitNoDispatchOverride;
-    let (what, status) = if config.Size as usize != size_of::<WDF_DRIVER_CONFIG>() {
+    let (what, status) = if config.Size.to_usize() != size_of::<WDF_DRIVER_CONFIG>() {
         ("called with a configuration of the wrong size", STATUS_INFO_LENGTH_MISMATCH)
     } else if flags & !known != 0 {
         ("called with flags that do not exist", STATUS_INVALID_PARAMETER)
@@ -124,7 +126,7 @@ fn check(config: &WDF_DRIVER_CONFIG, created: bool) -> Result<(), NTSTATUS> {
 
 #[cold]
 fn refuse(what: &str) {
-    violation("WdfDriverCreate", 0, what.into());
+    violation("WdfDriverCreate", Va::NULL, what.into());
 }
 
 /// The pool tag of what the framework allocates for a driver: the driver's own, or the beginning of its name
@@ -153,12 +155,12 @@ fn tag(own: u32, name: &str) -> u32 {
 unsafe extern "win64" fn unload(driver: *mut DRIVER_OBJECT) {
     let Some(client) = Client::of_driver_object(driver) else { return };
     let routine = client.unload.lock().take();
-    let handle = client.driver() as WDFDRIVER;
+    let handle = client.driver().ptr();
     if let Some(routine) = routine {
         // SAFETY: the routine is the driver's own, called once with its own object.
         boundary::call_driver("EvtDriverUnload", || unsafe { routine(handle) });
     }
-    if let Some(object) = Object::known(handle as usize) {
+    if let Some(object) = Object::known(Va::of(handle)) {
         object.delete();
     }
     // SAFETY: the globals are never freed.
@@ -168,7 +170,7 @@ unsafe extern "win64" fn unload(driver: *mut DRIVER_OBJECT) {
 /// The framework's dispatch routine (`FxDevice::Dispatch`), which takes the device for one of its own; there
 /// are none here.
 unsafe extern "win64" fn dispatch(device: *mut DEVICE_OBJECT, irp: *mut IRP) -> NTSTATUS {
-    violation("WdfDispatch", device as usize, format!("{device:p} is no device of the framework"));
+    violation("WdfDispatch", Va::of(device), format!("{device:p} is no device of the framework"));
     // SAFETY: the request is the dispatch routine's.
     unsafe {
         (*irp).IoStatus = IO_STATUS_BLOCK { Status: STATUS_INVALID_DEVICE_REQUEST, Information: 0 };

@@ -4,6 +4,7 @@ use core::ptr;
 use core::sync::atomic::AtomicUsize;
 use std::collections::VecDeque;
 
+use ntsim_core::address::Va;
 use ntsim_core::exports;
 use ntsim_core::sched::{self, Irql, Thread};
 use parking_lot::Mutex;
@@ -85,7 +86,7 @@ exports! {
         if timeout != Some(0) && sched::irql() > Irql::PASSIVE {
             violation(
                 "WdfWaitLock",
-                handle as usize,
+                Va::of(handle),
                 format!("a wait lock is waited for at {}", sched::irql()),
             );
         }
@@ -102,7 +103,7 @@ exports! {
 fn spin(handle: WDFOBJECT, f: impl FnOnce(&SpinLock)) {
     match Object::of(handle).as_deref().map(|object| &object.body) {
         Some(Body::SpinLock(lock)) => f(lock),
-        Some(_) => violation("WdfHandle", handle as usize, format!("{handle:p} is no spin lock")),
+        Some(_) => violation("WdfHandle", Va::of(handle), format!("{handle:p} is no spin lock")),
         None => {}
     }
 }
@@ -111,7 +112,7 @@ fn wait<R>(handle: WDFOBJECT, otherwise: R, f: impl FnOnce(&WaitLock) -> R) -> R
     match Object::of(handle).as_deref().map(|object| &object.body) {
         Some(Body::WaitLock(lock)) => f(lock),
         Some(_) => {
-            violation("WdfHandle", handle as usize, format!("{handle:p} is no wait lock"));
+            violation("WdfHandle", Va::of(handle), format!("{handle:p} is no wait lock"));
             otherwise
         }
         None => otherwise,
@@ -120,7 +121,7 @@ fn wait<R>(handle: WDFOBJECT, otherwise: R, f: impl FnOnce(&WaitLock) -> R) -> R
 
 impl Drop for SpinLock {
     fn drop(&mut self) {
-        forget(ptr::from_ref(self) as usize);
+        forget(Va::of(ptr::from_ref(self)));
     }
 }
 
@@ -131,13 +132,13 @@ impl Drop for WaitLock {
 }
 
 /// Forgets the order of a lock, whose memory may hold another one from now on.
-fn forget(address: usize) {
+fn forget(address: Va) {
     lock_order::forget(address..address + 1);
 }
 
 impl WaitLock {
-    fn address(&self) -> usize {
-        ptr::from_ref(self) as usize
+    fn address(&self) -> Va {
+        Va::of(ptr::from_ref(self))
     }
 
     /// `timeout` in units of 100 ns: negative from now on, positive by system time, `None` without end.
@@ -159,7 +160,7 @@ impl WaitLock {
                 drop(waiters);
                 violation(
                     "WdfWaitLock",
-                    handle as usize,
+                    Va::of(handle),
                     "a wait lock is taken by the thread that has it".into(),
                 );
                 return STATUS_SUCCESS;
@@ -190,7 +191,7 @@ impl WaitLock {
             drop(waiters);
             violation(
                 "WdfWaitLock",
-                handle as usize,
+                Va::of(handle),
                 "a wait lock is freed by a thread that has it not".into(),
             );
             return;

@@ -24,6 +24,7 @@ mod work_item;
 mod tests;
 
 use ntsim_core::Export;
+use ntsim_core::address::Va;
 use ntsim_core::bugcheck::Bugcheck;
 use ntsim_core::subsystem::Subsystem;
 use ntsim_core::verifier::{self, Finding};
@@ -56,10 +57,10 @@ impl Subsystem for Wdf {
 
 /// Reports a misuse of the framework, bug check 0x10D (WDF_VIOLATION).
 #[cold]
-fn violation(rule: &'static str, object: usize, text: String) {
+fn violation(rule: &'static str, object: Va, text: String) {
     verifier::report(
         Finding::new(rule)
-            .bugcheck(Bugcheck { code: 0x10D, parameters: [0, object as u64, 0, 0] })
+            .bugcheck(Bugcheck { code: 0x10D, parameters: [0, object.bits(), 0, 0] })
             .text(text),
     );
 }

@@ -7,6 +7,7 @@ use core::ffi::c_void;
 use core::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::Arc;
 
+use ntsim_core::address::Va;
 use ntsim_core::boundary;
 use parking_lot::Mutex;
 use sys::status::{NTSTATUS, STATUS_INSUFFICIENT_RESOURCES, STATUS_INVALID_PARAMETER, STATUS_SUCCESS};
@@ -58,7 +59,7 @@ impl Body {
 
 /// An object.
 pub(super) struct Object {
-    pub(super) handle: usize,
+    pub(super) handle: Va,
     pub(super) client: Arc<Client>,
     pub(super) body: Body,
     pub(super) state: Mutex<State>,
@@ -66,9 +67,9 @@ pub(super) struct Object {
 
 /// The part of an object's state that changes.
 pub(super) struct State {
-    pub(super) parent: Option<usize>,
+    pub(super) parent: Option<Va>,
     pub(super) contexts: Vec<Context>,
-    children: Vec<usize>,
+    children: Vec<Va>,
     references: usize,
     deleted: bool,
 }
@@ -79,16 +80,16 @@ static NEXT_HANDLE: AtomicUsize = AtomicUsize::new(0x57DF_0000_0000_0010);
 impl Object {
     /// The object behind a handle; reports and returns `None` if there is none.
     pub(super) fn of(handle: WDFOBJECT) -> Option<Arc<Self>> {
-        let object = framework().objects.read().get(&(handle as usize)).cloned();
+        let object = framework().objects.read().get(&Va::of(handle)).cloned();
         if object.is_none() {
-            violation("WdfHandle", handle as usize, format!("{handle:p} is no handle of the framework"));
+            violation("WdfHandle", Va::of(handle), format!("{handle:p} is no handle of the framework"));
         }
         object
     }
 
     /// Its parent's handle.
     pub(super) fn parent(&self) -> WDFOBJECT {
-        self.state.lock().parent.unwrap_or(0) as WDFOBJECT
+        self.state.lock().parent.unwrap_or_default().ptr()
     }
 
     /// Adds a reference.
@@ -155,7 +156,7 @@ impl Object {
     }
 
     /// Marks the object deleted and yields its children, the youngest first; `None` if it was before.
-    fn begin_delete(&self) -> Option<Vec<usize>> {
+    fn begin_delete(&self) -> Option<Vec<Va>> {
         let mut state = self.state.lock();
         if core::mem::replace(&mut state.deleted, true) {
             return None;
@@ -189,12 +190,12 @@ impl Object {
         let callbacks: Vec<_> = self.state.lock().contexts.iter_mut().filter_map(&mut take).collect();
         for callback in callbacks {
             // SAFETY: the callback is one that the driver set for this object.
-            boundary::call_driver(name, || unsafe { callback(self.handle as WDFOBJECT) });
+            boundary::call_driver(name, || unsafe { callback(self.handle.ptr()) });
         }
     }
 
     /// The object behind a handle, if there is one.
-    pub(super) fn known(handle: usize) -> Option<Arc<Self>> {
+    pub(super) fn known(handle: Va) -> Option<Arc<Self>> {
         framework().objects.read().get(&handle).cloned()
     }
 }
@@ -209,7 +210,7 @@ impl Object {
 pub(super) unsafe fn create(
     client: &Arc<Client>,
     attributes: *const WDF_OBJECT_ATTRIBUTES,
-    parent: usize,
+    parent: Va,
     body: Body,
 ) -> Result<Arc<Object>, NTSTATUS> {
     if fault::strikes() {
@@ -217,16 +218,16 @@ pub(super) unsafe fn create(
     }
     // SAFETY: the caller's contract.
     let attributes = unsafe { attributes.as_ref() };
-    let named = attributes.map_or(0, |attributes| attributes.ParentObject as usize);
-    let parent = if named == 0 { parent } else { named };
-    if named != 0 && Object::of(named as WDFOBJECT).is_none() {
+    let named = attributes.map_or(Va::NULL, |attributes| Va::of(attributes.ParentObject));
+    let parent = if named.is_null() { parent } else { named };
+    if named != Va::NULL && Object::of(named.ptr()).is_none() {
         return Err(STATUS_INVALID_PARAMETER);
     }
     // SAFETY: the caller's contract.
     let context = unsafe { Context::new(attributes) }?;
-    let handle = NEXT_HANDLE.fetch_add(0x10, Ordering::Relaxed);
+    let handle = Va::new(NEXT_HANDLE.fetch_add(0x10, Ordering::Relaxed));
     let state = State {
-        parent: (parent != 0).then_some(parent),
+        parent: (parent != Va::NULL).then_some(parent),
         contexts: Vec::new(),
         children: Vec::new(),
         references: 1,
@@ -262,7 +263,7 @@ pub(super) unsafe fn create_for_driver(
     match unsafe { create(&client, attributes, client.driver(), body) } {
         Ok(object) => {
             // SAFETY: the caller's contract.
-            unsafe { out.write(object.handle as *mut c_void) };
+            unsafe { out.write(object.handle.ptr::<c_void>()) };
             STATUS_SUCCESS
         }
         Err(status) => status,

@@ -3,6 +3,7 @@
 use core::ffi::c_void;
 use core::ptr;
 
+use ntsim_core::address::Va;
 use ntsim_core::exports;
 use sys::status::{NTSTATUS, STATUS_INVALID_HANDLE, STATUS_OBJECTID_EXISTS, STATUS_SUCCESS};
 use sys::wdf::{
@@ -47,7 +48,7 @@ exports! {
                 Ok(context) => {
                     let address = context.address();
                     object::attach_context(&object, context);
-                    (STATUS_SUCCESS, address as *mut c_void)
+                    (STATUS_SUCCESS, address.ptr::<c_void>())
                 }
                 Err(status) => return status,
             },
@@ -65,8 +66,8 @@ exports! {
         framework()
             .contexts
             .read()
-            .get(&(context as usize))
-            .map_or(ptr::null_mut(), |handle| *handle as WDFOBJECT)
+            .get(&Va::of(context))
+            .map_or(ptr::null_mut(), |handle| handle.ptr())
     }
 
     /// Adds a reference.
@@ -125,5 +126,5 @@ unsafe fn find(object: &Object, kind: *const WDF_OBJECT_CONTEXT_TYPE_INFO) -> Op
     let state = object.state.lock();
     // SAFETY: the caller's contract.
     let context = state.contexts.iter().find(|context| unsafe { context.is_of(kind) })?;
-    Some(context.address() as *mut c_void)
+    Some(context.address().ptr::<c_void>())
 }

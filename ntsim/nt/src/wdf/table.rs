@@ -3,6 +3,7 @@
 use core::mem::transmute;
 
 use ntsim_core::bugcheck::Bugcheck;
+use ntsim_core::number::ToU64;
 use ntsim_core::sched::hooks;
 use sys::wdf::{WDF_FUNCTION_COUNT_1_33, WDFFUNC, index};
 
@@ -17,7 +18,7 @@ pub(super) const COUNT: usize = WDF_FUNCTION_COUNT_1_33 as usize;
 /// In every slot that holds nothing better: says which function the driver wanted, and stops.
 unsafe extern "win64" fn missing<const INDEX: usize>() {
     let name = names::name(INDEX);
-    let bugcheck = Bugcheck { code: 0x10D, parameters: [0, INDEX as u64, 0, 0] };
+    let bugcheck = Bugcheck { code: 0x10D, parameters: [0, INDEX.to_u64(), 0, 0] };
     hooks::stop(bugcheck, &format!("the driver called {name} ({INDEX}), which the simulator does not have"));
 }
 

@@ -5,7 +5,9 @@ use core::mem::{MaybeUninit, size_of};
 use core::ptr;
 use std::sync::mpsc::{Receiver, Sender, channel};
 
+use ntsim_core::address::Va;
 use ntsim_core::boot::{Machine, Report};
+use ntsim_core::number::narrow;
 use ntsim_core::sched::{self, Irql};
 use parking_lot::Mutex;
 use sys::status::*;
@@ -24,14 +26,14 @@ use super::work_item::{WdfWorkItemCreate, WdfWorkItemEnqueue, WdfWorkItemFlush};
 use crate::io::{IoCreateDevice, IoDeleteDevice, Status};
 
 /// The callbacks that were called, by handle.
-static CALLED: Mutex<Option<Sender<(&'static str, usize)>>> = Mutex::new(None);
+static CALLED: Mutex<Option<Sender<(&'static str, Va)>>> = Mutex::new(None);
 
 unsafe extern "win64" fn unloads(driver: WDFDRIVER) {
     called("unload", driver);
 }
 
 fn called(what: &'static str, object: WDFOBJECT) {
-    CALLED.lock().as_ref().unwrap().send((what, object as usize)).unwrap();
+    CALLED.lock().as_ref().unwrap().send((what, Va::of(object))).unwrap();
 }
 
 unsafe extern "win64" fn cleanup(object: WDFOBJECT) {
@@ -60,7 +62,7 @@ struct Bench {
     driver_object: Box<DRIVER_OBJECT>,
     globals: *mut WDF_DRIVER_GLOBALS,
     table: *const WDFFUNC,
-    calls: Receiver<(&'static str, usize)>,
+    calls: Receiver<(&'static str, Va)>,
 }
 
 impl Bench {
@@ -77,7 +79,7 @@ impl Bench {
     fn bind(&mut self, component: &str, count: u32) -> NTSTATUS {
         let component: Vec<u16> = component.encode_utf16().collect();
         let mut info = WDF_BIND_INFO {
-            Size: size_of::<WDF_BIND_INFO>() as u32,
+            Size: narrow(size_of::<WDF_BIND_INFO>()),
             Component: component.as_ptr(),
             Version: WDF_VERSION { Major: 1, Minor: 33, Build: 0 },
             FuncCount: count,
@@ -115,7 +117,7 @@ impl Bench {
         object
     }
 
-    fn calls(&self) -> Vec<(&'static str, usize)> {
+    fn calls(&self) -> Vec<(&'static str, Va)> {
         self.calls.try_iter().collect()
     }
 
@@ -146,9 +148,9 @@ fn children_are_cleaned_up_before_their_parent_and_destroyed_with_the_last_refer
     unsafe {
         WdfObjectReferenceActual(bench.globals, child, ptr::null_mut(), 0, ptr::null());
         WdfObjectDelete(bench.globals, parent);
-        let (parent, child) = (parent as usize, child as usize);
+        let (parent, child) = (Va::of(parent), Va::of(child));
         assert_eq!(bench.calls(), [("cleanup", child), ("cleanup", parent), ("destroy", parent)]);
-        WdfObjectDereferenceActual(bench.globals, child as WDFOBJECT, ptr::null_mut(), 0, ptr::null());
+        WdfObjectDereferenceActual(bench.globals, child.ptr(), ptr::null_mut(), 0, ptr::null());
         assert_eq!(bench.calls(), [("destroy", child)]);
     }
     assert!(bench.finish().is_clean());
@@ -230,11 +232,11 @@ fn locks_exclude_and_spin_locks_raise() {
 
         assert_eq!(WdfWaitLockCreate(globals, ptr::null_mut(), &mut wait), STATUS_SUCCESS);
         assert_eq!(WdfWaitLockAcquire(globals, wait, ptr::null()), STATUS_SUCCESS);
-        let (at, lock) = (globals as usize, wait as usize);
+        let (at, lock) = (Va::of(globals), Va::of(wait));
         let try_lock = move |limit: i64| {
-            let status = WdfWaitLockAcquire(at as *mut _, lock as WDFWAITLOCK, &limit);
+            let status = WdfWaitLockAcquire(at.ptr(), lock.ptr(), &limit);
             if status == STATUS_SUCCESS {
-                WdfWaitLockRelease(at as *mut _, lock as WDFWAITLOCK);
+                WdfWaitLockRelease(at.ptr(), lock.ptr());
             }
             status
         };
@@ -282,17 +284,17 @@ fn work_items_run_at_passive_level_and_deferred_calls_at_dispatch_level() {
         assert_eq!(WdfWorkItemCreate(globals, &config, &mut attributes, &mut work), STATUS_SUCCESS);
         WdfWorkItemEnqueue(globals, work);
         WdfWorkItemFlush(globals, work);
-        assert_eq!(bench.calls(), [("at passive", work as usize)]);
+        assert_eq!(bench.calls(), [("at passive", Va::of(work))]);
 
         let config = WDF_DPC_CONFIG { Size: 0x18, EvtDpcFunc: Some(ran), ..zeroed() };
         assert_eq!(WdfDpcCreate(globals, &config, &mut attributes, &mut dpc), STATUS_SUCCESS);
         assert_eq!(WdfDpcEnqueue(globals, dpc), 1);
-        assert_eq!(bench.calls.recv().unwrap(), ("at dispatch", dpc as usize));
+        assert_eq!(bench.calls.recv().unwrap(), ("at dispatch", Va::of(dpc)));
 
         let config = WDF_TIMER_CONFIG { Size: 0x28, EvtTimerFunc: Some(ran), ..zeroed() };
         assert_eq!(WdfTimerCreate(globals, &config, &mut attributes, &mut timer), STATUS_SUCCESS);
         assert_eq!(WdfTimerStart(globals, timer, -10_000), 0);
-        assert_eq!(bench.calls.recv().unwrap(), ("at dispatch", timer as usize));
+        assert_eq!(bench.calls.recv().unwrap(), ("at dispatch", Va::of(timer)));
         assert_eq!(WdfTimerStart(globals, timer, -600_000_000), 0);
         assert_eq!(WdfTimerStop(globals, timer, 1), 1);
     }
@@ -409,7 +411,7 @@ fn overridden_dispatch_is_for_devices_of_the_framework() {
     assert!(table.iter().all(Option::is_some));
     assert!(bench.driver_object.DriverUnload.is_none());
     let mut name: Vec<u16> = "\\Device\\Own".encode_utf16().collect();
-    let bytes = (name.len() * 2) as u16;
+    let bytes = narrow(name.len() * 2);
     let name = UNICODE_STRING { Length: bytes, MaximumLength: bytes, Buffer: name.as_mut_ptr() };
     let mut device = ptr::null_mut();
     unsafe {

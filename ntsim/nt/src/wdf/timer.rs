@@ -3,6 +3,7 @@
 use core::ffi::c_void;
 use core::ptr;
 
+use ntsim_core::address::Va;
 use ntsim_core::boundary;
 use ntsim_core::exports;
 use sys::status::{NTSTATUS, STATUS_INSUFFICIENT_RESOURCES, STATUS_INVALID_PARAMETER};
@@ -68,7 +69,7 @@ exports! {
         // SAFETY: the driver passes valid attributes.
         let parent = unsafe { attributes.as_ref() }.filter(|attributes| !attributes.ParentObject.is_null());
         let (Some(routine), Some(parent)) = (config.EvtTimerFunc, parent) else {
-            violation("WdfTimerCreate", 0, "a timer needs a callback and a parent".into());
+            violation("WdfTimerCreate", Va::NULL, "a timer needs a callback and a parent".into());
             return STATUS_INVALID_PARAMETER;
         };
         let Some(block) = Block::new(size_of::<Kernel>()) else { return STATUS_INSUFFICIENT_RESOURCES };
@@ -119,7 +120,7 @@ fn with(handle: WDFTIMER, f: impl FnOnce(&Timer) -> BOOLEAN) -> BOOLEAN {
     match Object::of(handle).as_deref().map(|object| &object.body) {
         Some(Body::Timer(timer)) => f(timer),
         Some(_) => {
-            violation("WdfHandle", handle as usize, format!("{handle:p} is no WDFTIMER"));
+            violation("WdfHandle", Va::of(handle), format!("{handle:p} is no WDFTIMER"));
             0
         }
         None => 0,
@@ -128,7 +129,7 @@ fn with(handle: WDFTIMER, f: impl FnOnce(&Timer) -> BOOLEAN) -> BOOLEAN {
 
 /// The DPC routine that the kernel calls.
 unsafe extern "win64" fn fired(_dpc: *mut KDPC, handle: *mut c_void, _: *mut c_void, _: *mut c_void) {
-    let Some(object) = Object::known(handle as usize) else { return };
+    let Some(object) = Object::known(Va::of(handle)) else { return };
     let Body::Timer(timer) = &object.body else { return };
     if timer.passive {
         queue_work(move || tell(&object));
@@ -140,5 +141,5 @@ unsafe extern "win64" fn fired(_dpc: *mut KDPC, handle: *mut c_void, _: *mut c_v
 fn tell(object: &Object) {
     let Body::Timer(Timer { routine, .. }) = &object.body else { return };
     // SAFETY: the routine is the driver's own, called with its own object.
-    boundary::call_driver("EvtTimerFunc", || unsafe { routine(object.handle as WDFTIMER) });
+    boundary::call_driver("EvtTimerFunc", || unsafe { routine(object.handle.ptr()) });
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use ntsim_core::address::Va;
 use ntsim_core::boundary;
 use ntsim_core::exports;
 use ntsim_core::sched::{self, Thread};
@@ -53,7 +54,7 @@ exports! {
     fn WdfWorkItemEnqueue(_globals: *mut WDF_DRIVER_GLOBALS, handle: WDFWORKITEM) {
         let Some(object) = Object::of(handle) else { return };
         let Body::WorkItem(item) = &object.body else {
-            violation("WdfHandle", handle as usize, format!("{handle:p} is no work item"));
+            violation("WdfHandle", Va::of(handle), format!("{handle:p} is no work item"));
             return;
         };
         if !core::mem::replace(&mut item.state.lock().queued, true) {
@@ -95,7 +96,7 @@ fn run(object: &Object) {
         state.queued = false;
         state.running += 1;
     }
-    let (routine, handle) = (item.routine, object.handle as WDFWORKITEM);
+    let (routine, handle) = (item.routine, object.handle.ptr());
     // SAFETY: the routine is the driver's own, called with its own object.
     boundary::call_driver("EvtWorkItem", || unsafe { routine(handle) });
     let mut state = item.state.lock();

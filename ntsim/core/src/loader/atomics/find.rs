@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::number::{Low, ToUsize, narrow};
 use iced_x86::{Code, Decoder, DecoderOptions, FlowControl, Instruction, Mnemonic, OpKind, Register};
 use object::LittleEndian as LE;
 use object::pe;
@@ -50,7 +51,7 @@ impl<'d> Sections<'d> {
 
     fn at(&self, rva: u32) -> Option<(&Section<'d>, &'d [u8])> {
         self.all.iter().find_map(|section| {
-            let offset = rva.checked_sub(section.start)? as usize;
+            let offset = rva.checked_sub(section.start)?.to_usize();
             Some((section, section.content.get(offset..)?)).filter(|(_, rest)| !rest.is_empty())
         })
     }
@@ -65,7 +66,7 @@ impl<'d> Sections<'d> {
         executable.flat_map(|section| {
             let begins = |at: &usize| section.content[at - 1] == PADDING && section.content[*at] != PADDING;
             let places = (ALIGNMENT..section.content.len()).step_by(ALIGNMENT).filter(begins);
-            places.map(|at| section.start + at as u32)
+            places.map(|at| section.start + narrow::<u32, _>(at))
         })
     }
 
@@ -129,14 +130,14 @@ impl Functions {
             let (begin, end, unwind) = (field(0), field(4), field(8));
             let listed = begin < end && !self.covers(begin);
             let Some(code) = sections.code(begin).filter(|_| listed) else { continue };
-            let code = &code[..code.len().min((end - begin) as usize)];
+            let code = &code[..code.len().min((end - begin).to_usize())];
             // UNWIND_INFO: version and flags, size of the prologue, count of codes, frame register.
             let info = sections.word(unwind & !1).unwrap_or(0);
-            let frame = (info >> 24 & 15) as usize;
+            let frame = (info >> 24 & 15).to_usize();
             let frame = (frame != 0).then(|| Register::RAX + frame as u32);
             let handled = info >> 3 & 3 != 0;
             self.targets.insert(begin);
-            self.covered.insert(begin, begin + code.len() as u32);
+            self.covered.insert(begin, begin + narrow::<u32, _>(code.len()));
             self.add(decode(code, begin, |_, _| false), frame, handled);
         }
     }
@@ -166,7 +167,7 @@ impl Functions {
         self.covered.values().filter_map(move |&end| {
             let is_nop = |instruction: &Instruction| instruction.mnemonic() == Mnemonic::Nop;
             let instructions = decode(sections.code(end)?, end, |instruction, _| !is_nop(instruction));
-            let start = instructions.last().filter(|last| !is_nop(last))?.ip() as u32;
+            let start = instructions.last().filter(|last| !is_nop(last))?.ip().low_u32();
             (start > end && start.is_multiple_of(ALIGNMENT as u32)).then_some(start)
         })
     }
@@ -174,16 +175,17 @@ impl Functions {
     /// Adds the function that begins at `start`, if that is code which belongs to none yet.
     fn leaf(&mut self, start: u32, sections: &Sections<'_>) {
         let Some(code) = sections.code(start).filter(|_| !self.covers(start)) else { return };
-        let room = self.covered.range(start..).next().map_or(code.len(), |(next, _)| (next - start) as usize);
+        let room =
+            self.covered.range(start..).next().map_or(code.len(), |(next, _)| (next - start).to_usize());
         let code = &code[..room.min(code.len())];
         let (mut furthest, mut has_table) = (start, false);
         let instructions = decode(code, start, |instruction, next| {
             furthest = furthest.max(jump(instruction).unwrap_or(0));
             has_table |= jumps_by_table(instruction);
-            let padding = code.get((next - start) as usize) == Some(&PADDING);
+            let padding = code.get((next - start).to_usize()) == Some(&PADDING);
             ends(instruction) && next > furthest && (padding || !has_table)
         });
-        let end = instructions.last().map_or(start, |last| last.next_ip() as u32);
+        let end = instructions.last().map_or(start, |last| last.next_ip().low_u32());
         self.covered.insert(start, end);
         self.add(instructions, None, false);
     }
@@ -213,7 +215,7 @@ fn jump(instruction: &Instruction) -> Option<u32> {
 /// Where a direct branch or call leads.
 fn branch(instruction: &Instruction) -> Option<u32> {
     let near = matches!(instruction.op0_kind(), OpKind::NearBranch64);
-    near.then(|| instruction.near_branch_target() as u32)
+    near.then(|| instruction.near_branch_target().low_u32())
 }
 
 /// Returns whether an instruction may jump to other places of its function, which a table has.
@@ -243,7 +245,7 @@ fn decode(code: &[u8], rva: u32, mut last: impl FnMut(&Instruction, u32) -> bool
             break;
         }
         instructions.push(instruction);
-        if last(&instruction, decoder.ip() as u32) {
+        if last(&instruction, decoder.ip().low_u32()) {
             break;
         }
     }

@@ -19,6 +19,8 @@ use libc::ucontext_t;
 pub(super) use plan::Plan;
 pub(super) use plan::of;
 
+use crate::address::Va;
+use crate::number::ToUsize;
 use crate::sched::{self, Place};
 
 /// Bits of a thunk's argument that are the point's address in its image.
@@ -48,17 +50,17 @@ impl Kind {
 /// Called by thunks: the calling thread has reached, or just left, the instruction that `code` stands for, in
 /// the image at `base`.
 extern "win64" fn reached(code: u32, base: u64) {
-    sched::reached(Kind::place(code), base + u64::from(code & ADDRESS));
+    sched::reached(Kind::place(code), Va::from_bits(base) + (code & ADDRESS).to_usize());
 }
 
 /// Continues in a thunk where the calling thread has come to a breakpoint that leads to one; whether it has.
 pub fn trapped(context: &mut ucontext_t) -> bool {
     let ip = &mut context.uc_mcontext.gregs[libc::REG_RIP as usize];
-    let at = (*ip as u64).wrapping_sub(1);
+    let Some(at) = ip.cast_unsigned().checked_sub(1).map(Va::from_bits) else { return false };
     let Some(image) = super::image_at(at) else { return false };
-    let thunk = image.atomics.and_then(|plan| plan.thunk((at - image.base as u64) as u32));
+    let thunk = image.atomics.and_then(|plan| plan.thunk(image.rva(at)));
     if let Some(thunk) = thunk {
-        *ip = (image.base + thunk as usize) as i64;
+        *ip = image.at(thunk).bits().cast_signed();
     }
     thunk.is_some()
 }

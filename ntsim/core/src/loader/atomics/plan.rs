@@ -12,6 +12,8 @@ use parking_lot::Mutex;
 use super::find::{Function, Functions, Sections, can_move};
 use super::thunk::Area;
 use super::{KIND, Kind, reached};
+use crate::address::Va;
+use crate::number::{Low, ToU64, ToUsize, narrow};
 use crate::sched::{Atomics, Points};
 
 /// Bytes of a jump: its code and a distance.
@@ -58,7 +60,7 @@ pub(in super::super) fn of(
         return Ok(plan);
     }
     let name = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
-    let plan: &'static Plan = Box::leak(Box::new(Plan::new(name, file, data, size as u32, atomics)?));
+    let plan: &'static Plan = Box::leak(Box::new(Plan::new(name, file, data, narrow(size), atomics)?));
     known.insert(key, (data.into(), plan));
     Ok(plan)
 }
@@ -105,7 +107,7 @@ impl Plan {
 
     /// The address of the function that thunks call, which has to be written where they begin.
     pub(in super::super) fn function() -> [u8; 8] {
-        (reached as *const () as u64).to_le_bytes()
+        Va::of(reached as *const ()).bits().to_le_bytes()
     }
 
     /// Returns the image's points.
@@ -172,15 +174,15 @@ impl Writer {
     /// Leads from `moved` to a thunk, by a jump or a breakpoint.
     fn place(&mut self, moved: &[Instruction], kinds: &[Option<Kind>], jumps: bool) -> Result<(), String> {
         let (Some(first), Some(last)) = (moved.first(), moved.last()) else { return Ok(()) };
-        let (rva, thunk) = (first.ip() as u32, self.area.next());
+        let (rva, thunk) = (first.ip().low_u32(), self.area.next());
         for (instruction, kind) in moved.iter().zip(kinds) {
-            self.area.stands_for(instruction.ip() as u32);
-            let code = kind.map(|kind| (kind as u32) << KIND | instruction.ip() as u32);
+            self.area.stands_for(instruction.ip().low_u32());
+            let code = kind.map(|kind| (kind as u32) << KIND | instruction.ip().low_u32());
             if let Some(code) = code {
                 self.area.point(code);
             }
             self.area.instruction(instruction)?;
-            self.area.stands_for(instruction.next_ip() as u32);
+            self.area.stands_for(instruction.next_ip().low_u32());
             match (kind, code) {
                 (Some(Kind::Atomic), Some(code)) => {
                     self.area.point(code);
@@ -192,9 +194,9 @@ impl Writer {
             }
             self.points.breakpoints += u32::from(kind.is_some() && !jumps);
         }
-        self.area.jump(last.next_ip() as u32);
+        self.area.jump(last.next_ip().low_u32());
         let change = if jumps {
-            let mut bytes = vec![BREAKPOINT; (last.next_ip() - first.ip()) as usize];
+            let mut bytes = vec![BREAKPOINT; (last.next_ip() - first.ip()).to_usize()];
             let distance = thunk.wrapping_sub(rva + JUMP as u32).to_le_bytes();
             bytes.splice(..JUMP, [JUMP_CODE].into_iter().chain(distance));
             bytes
@@ -214,11 +216,11 @@ fn room(function: &Function, at: usize, functions: &Functions) -> Option<usize> 
     let start = instructions.first()?.ip();
     for (index, instruction) in instructions.iter().enumerate() {
         let entered = index > 0
-            && (function.has_hidden_entries || functions.targets.contains(&(instruction.ip() as u32)));
+            && (function.has_hidden_entries || functions.targets.contains(&(instruction.ip().low_u32())));
         if entered || !can_move(instruction) {
             return None;
         }
-        if instruction.next_ip() - start >= JUMP as u64 {
+        if instruction.next_ip() - start >= JUMP.to_u64() {
             return Some(index + 1);
         }
     }

@@ -12,6 +12,7 @@
 //!     jmp <the next instruction>
 //! ```
 
+use crate::number::{ToUsize, narrow};
 use iced_x86::{Encoder, FlowControl, Instruction};
 
 /// Where in the area the shared code begins; before it is the address of what is called.
@@ -72,7 +73,7 @@ impl Area {
     /// The area from the address `start` in the image on.
     pub(super) fn new(start: u32) -> Self {
         let mut area =
-            Self { start, bytes: vec![0; SHARED as usize], origins: Vec::new(), encoder: Encoder::new(64) };
+            Self { start, bytes: vec![0; SHARED.to_usize()], origins: Vec::new(), encoder: Encoder::new(64) };
         area.bytes.extend(KEEP[0]);
         area.bytes.extend([0x48, 0x8D, 0x15]); // lea rdx, [the image's base]
         area.relative(0);
@@ -84,7 +85,7 @@ impl Area {
 
     /// The address of the next thunk.
     pub(super) fn next(&self) -> u32 {
-        self.start + self.bytes.len() as u32
+        self.start + narrow::<u32, _>(self.bytes.len())
     }
 
     /// Adds a point, which tells `code`.

@@ -3,6 +3,8 @@
 use core::fmt;
 use core::str::FromStr;
 
+use crate::number::{ToU64, ToUsize};
+
 /// The strategy that chooses the next thread to run from a seed.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Strategy {
@@ -68,7 +70,7 @@ impl Strategy {
     /// The one that a seed stands for where none is named: neighbouring seeds take turns.
     #[must_use]
     pub fn of_seed(seed: u64) -> Self {
-        Self::ALL[(seed % Self::ALL.len() as u64) as usize]
+        Self::ALL[(seed % Self::ALL.len().to_u64()).to_usize()]
     }
 
     /// Its name, as [`Display`](fmt::Display) writes it and [`FromStr`] reads it.

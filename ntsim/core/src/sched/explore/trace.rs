@@ -5,13 +5,14 @@ use core::time::Duration;
 use std::collections::{HashMap, VecDeque};
 
 use super::{Digest, Points, Schedule};
+use crate::address::Va;
 use crate::sched::{self, Irql, Thread, for_each_thread, hooks, local};
 
 /// An event in a thread.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum What {
     /// A driver called the function, with this first argument.
-    Calls(&'static str, u64),
+    Calls(&'static str, Va),
     /// The kernel called the driver's callback.
     Callback(&'static str),
     /// It waits, for this.
@@ -21,7 +22,7 @@ pub enum What {
     /// It could go on, but another one does.
     Preempted,
     /// The same at the instruction at this address.
-    PreemptedAt(u64),
+    PreemptedAt(Va),
     /// It has its first turn.
     Begins,
     /// Its routine has returned.
@@ -83,7 +84,7 @@ pub(super) struct Recorder {
     /// The number of events still to be recorded; `None` while nothing has been found.
     left: Option<usize>,
     /// Objects on stacks are known by their turn: addresses are the host's.
-    known: HashMap<u64, usize>,
+    known: HashMap<Va, usize>,
 }
 
 impl Recorder {
@@ -133,8 +134,8 @@ impl Recorder {
     }
 
     /// Describes the target of `address`, in words that are the same whenever the run is repeated.
-    fn place(&mut self, address: u64) -> String {
-        if address < 0x1_0000 {
+    fn place(&mut self, address: Va) -> String {
+        if address < Va::new(0x1_0000) {
             return format!(" {address:#x}");
         }
         if let Some(place) = hooks::place(address) {

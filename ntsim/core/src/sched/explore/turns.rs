@@ -9,6 +9,7 @@ use parking_lot::{Mutex, MutexGuard};
 use super::chooser::{Chooser, Number, Place};
 use super::trace::{Played, Recorder, What};
 use super::{Atomics, Digest, Points, Schedule, Trace};
+use crate::address::Va;
 use crate::bugcheck::Bugcheck;
 use crate::sched::{Thread, for_each_thread, hooks, time, watchdog};
 
@@ -32,7 +33,7 @@ pub enum Wait {
     /// For being woken, or a time since boot.
     Wake(Option<Duration>),
     /// For the spin lock at an address.
-    SpinLock(usize),
+    SpinLock(Va),
     /// For being alone on a processor.
     Processor(u32),
     /// For the end of the thread with this number, or a time since boot.
@@ -186,7 +187,7 @@ impl Turns {
     }
 
     /// A place in the code of an image, at `address`, where another thread may go on.
-    pub(crate) fn reached(&self, own: &'static Thread, place: Place, address: u64) {
+    pub(crate) fn reached(&self, own: &'static Thread, place: Place, address: Va) {
         let mut table = self.table.lock();
         table.points_in_code += 1;
         if table.points_in_code == self.schedule.most.saturating_mul(IN_CODE) {

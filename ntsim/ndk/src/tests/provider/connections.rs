@@ -1,6 +1,7 @@
 //! Listeners and connectors.
 
 use super::*;
+use ntsim_core::address::Va;
 
 requests! {
     listen(NDK_LISTENER, *const SOCKADDR, ULONG);
@@ -85,7 +86,8 @@ macro_rules! establishing {
             context: PVOID,
         ) -> NTSTATUS {
             let fake = fake(connector);
-            fake.state().event = (event.map_or(0, |f| f as usize), event_context.expose_provenance());
+            fake.state().event =
+                (event.map_or(0, |f| Va::of(f as *const ()).get()), event_context.expose_provenance());
             answer(fake, completion, context)
         }
 

@@ -1,6 +1,7 @@
 //! The data path: posts, results, notifications.
 
 use super::*;
+use ntsim_core::number::ToUsize;
 
 /// Puts a result into a CQ and notifies if that is due.
 pub(crate) fn queue_result(cq: At, result: NDK_RESULT_EX) {
@@ -196,7 +197,7 @@ fn take<T>(cq: *mut NDK_CQ, results: *mut T, count: ULONG, form: impl Fn(NDK_RES
     while taken < count {
         let Some(result) = state.results.pop_front() else { break };
         // SAFETY: the caller passed room for `count`.
-        unsafe { results.add(taken as usize).write(form(result)) };
+        unsafe { results.add(taken.to_usize()).write(form(result)) };
         taken += 1;
     }
     taken

@@ -17,7 +17,7 @@ macro_rules! creates {
             let parent = fake(parent);
             let object = make::<$object>(parent.provider(), &parent.provider().$table, vec![parent.at()]);
             $(
-                let event = event.map_or(0, |event: $event| event as usize);
+                let event = event.map_or(0, |event: $event| ntsim_core::address::Va::of(event as *const ()).get());
                 fake(object).state().event = (event, event_context.expose_provenance());
             )?
             answer_create(parent, object, completion, context, out)

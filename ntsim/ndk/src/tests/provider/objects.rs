@@ -1,6 +1,7 @@
 //! Creates and requests.
 
 use super::*;
+use ntsim_core::number::narrow;
 
 extern "win64" fn query_info(
     adapter: *mut NDK_ADAPTER,
@@ -13,7 +14,7 @@ extern "win64" fn query_info(
     // SAFETY: the caller passed room for both.
     unsafe {
         info.write(answer);
-        size.write(size_of::<NDK_ADAPTER_INFO>() as u32);
+        size.write(narrow(size_of::<NDK_ADAPTER_INFO>()));
     }
     STATUS_SUCCESS
 }

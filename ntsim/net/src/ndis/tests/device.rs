@@ -4,6 +4,7 @@ use core::ptr;
 
 use nt::io::{IofCompleteRequest, Opener, Status};
 use nt::se::Subject;
+use ntsim_core::number::narrow;
 use sys::ndis::*;
 use sys::status::*;
 use sys::wdm::*;
@@ -36,7 +37,7 @@ fn register_cut(bench: &Bench, majors: &[u8], security: &str, cut: u16) -> Resul
     let [mut name, mut security] =
         ["\\Device\\Own", security].map(|text| text.encode_utf16().chain([0]).collect::<Vec<u16>>());
     let [name, security] = [&mut name, &mut security].map(|units| {
-        let bytes = (units.len() * 2) as u16;
+        let bytes: u16 = narrow(units.len() * 2);
         UNICODE_STRING { Length: bytes - 2, MaximumLength: bytes - cut, Buffer: units.as_mut_ptr() }
     });
     let none = UNICODE_STRING { Length: 0, MaximumLength: 0, Buffer: ptr::null_mut() };
@@ -49,7 +50,7 @@ fn register_cut(bench: &Bench, majors: &[u8], security: &str, cut: u16) -> Resul
         ..zeroed()
     };
     let (mut device, mut handle) = (ptr::null_mut(), ptr::null_mut());
-    let driver = bench.adapter().driver.handle as NDIS_HANDLE;
+    let driver = bench.adapter().driver.handle.ptr();
     let status = unsafe { NdisRegisterDeviceEx(driver, &attributes, &mut device, &mut handle) };
     if status == NDIS_STATUS_SUCCESS { Ok(handle) } else { Err(status) }
 }

@@ -4,6 +4,7 @@ use core::ptr;
 use core::sync::atomic::Ordering;
 
 use nt::mm::{self, Block, Range};
+use ntsim_core::address::Va;
 use sys::ndis::*;
 use sys::wdm::MDL;
 
@@ -27,7 +28,7 @@ struct Frame {
 impl Frame {
     fn new(bytes: &[u8]) -> Self {
         let memory = Block::new(bytes.len()).unwrap();
-        let range = Range { start: memory.as_ptr::<u8>() as usize, length: bytes.len() };
+        let range = Range { start: Va::of(memory.as_ptr::<u8>()), length: bytes.len() };
         let mdl = Block::new(range.list_size()).unwrap();
         unsafe {
             ptr::copy(bytes.as_ptr(), memory.as_ptr(), bytes.len());

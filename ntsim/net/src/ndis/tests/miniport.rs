@@ -6,7 +6,9 @@ use core::net::IpAddr;
 use core::ptr;
 use core::sync::atomic::{AtomicPtr, AtomicU8, AtomicUsize, Ordering};
 
+use ntsim_core::address::Va;
 use ntsim_core::boot::{Machine, Report};
+use ntsim_core::number::narrow;
 use ntsim_core::sched;
 use sys::ndis::*;
 use sys::ndk::{NDK_ADAPTER, NDK_ADAPTER_INFO};
@@ -108,7 +110,7 @@ pub(super) fn zeroed<T>() -> T {
 }
 
 pub(super) fn head(kind: u8, revision: u8, size: usize) -> NDIS_OBJECT_HEADER {
-    NDIS_OBJECT_HEADER { Type: kind, Revision: revision, Size: size as u16 }
+    NDIS_OBJECT_HEADER { Type: kind, Revision: revision, Size: narrow(size) }
 }
 
 fn register(driver: &mut DRIVER_OBJECT) -> NDIS_STATUS {
@@ -141,7 +143,7 @@ fn register(driver: &mut DRIVER_OBJECT) -> NDIS_STATUS {
 }
 
 unsafe extern "win64" fn set_options(handle: NDIS_HANDLE, context: NDIS_HANDLE) -> NDIS_STATUS {
-    assert_eq!(context as usize, 0x77);
+    assert_eq!(context.addr(), 0x77);
     let ndk = NDIS_NDK_PROVIDER_CHARACTERISTICS {
         Header: head(NDIS_OBJECT_TYPE_NDK_PROVIDER_CHARACTERISTICS, 1, 0x18),
         Flags: 0,
@@ -186,7 +188,7 @@ pub(super) fn set_attributes(handle: NDIS_HANDLE) {
     general.MacAddressLength = 6;
     general.CurrentMacAddress[..6].copy_from_slice(&[2, 0, 0, 0, 0, 1]);
     general.SupportedOidList = OIDS.as_ptr();
-    general.SupportedOidListLength = size_of_val(&OIDS) as u32;
+    general.SupportedOidListLength = narrow(size_of_val(&OIDS));
     let info: &NDK_ADAPTER_INFO = Box::leak(Box::new(zeroed()));
     let mut capabilities: NDIS_NDK_CAPABILITIES = zeroed();
     capabilities.Header = head(NDIS_OBJECT_TYPE_DEFAULT, 1, 0x38);
@@ -224,12 +226,12 @@ unsafe extern "win64" fn pause(
     context: NDIS_HANDLE,
     _parameters: *mut NDIS_MINIPORT_PAUSE_PARAMETERS,
 ) -> NDIS_STATUS {
-    assert!(context as usize == 0x99 || breaks(Break::LateAttributes));
+    assert!(context.addr() == 0x99 || breaks(Break::LateAttributes));
     if breaks(Break::PauseFails) {
         return NDIS_STATUS_RESOURCES;
     }
-    let handle = HANDLE.load(Ordering::SeqCst) as usize;
-    let completed = move || unsafe { NdisMPauseComplete(handle as NDIS_HANDLE) };
+    let handle = Va::of(HANDLE.load(Ordering::SeqCst));
+    let completed = move || unsafe { NdisMPauseComplete(handle.ptr()) };
     sched::spawn("pause", move || {
         hesitate("NdisWatchdog");
         completed();
@@ -265,10 +267,10 @@ unsafe extern "win64" fn oid(_context: NDIS_HANDLE, request: *mut NDIS_OID_REQUE
         OID_NDK_STATISTICS => answer(asked),
         _ => {}
     }
-    let (handle, request) = (handle as usize, request as usize);
+    let (handle, request) = (Va::of(handle), Va::of(request));
     let body = move || unsafe {
         hesitate("NdisTimedOidComplete");
-        NdisMOidRequestComplete(handle as NDIS_HANDLE, request as *mut NDIS_OID_REQUEST, NDIS_STATUS_SUCCESS);
+        NdisMOidRequestComplete(handle.ptr(), request.ptr::<NDIS_OID_REQUEST>(), NDIS_STATUS_SUCCESS);
     };
     sched::spawn("oid", body).unwrap();
     NDIS_STATUS_PENDING
@@ -300,10 +302,10 @@ unsafe extern "win64" fn send(
     _flags: u32,
 ) {
     unsafe { (*lists).Status = NDIS_STATUS_SUCCESS };
-    let (handle, lists) = (HANDLE.load(Ordering::SeqCst) as usize, lists as usize);
+    let (handle, lists) = (Va::of(HANDLE.load(Ordering::SeqCst)), Va::of(lists));
     let completed = move || unsafe {
         hesitate("NdisTimedDataSend");
-        NdisMSendNetBufferListsComplete(handle as NDIS_HANDLE, lists as *mut NET_BUFFER_LIST, 0);
+        NdisMSendNetBufferListsComplete(handle.ptr(), lists.ptr::<NET_BUFFER_LIST>(), 0);
     };
     sched::spawn("send", completed).unwrap();
 }
@@ -342,6 +344,6 @@ unsafe extern "win64" fn open_ndk(
 }
 
 unsafe extern "win64" fn close_ndk(_context: NDIS_HANDLE, adapter: *mut NDK_ADAPTER) {
-    assert_eq!(adapter as usize, 0x1000);
+    assert_eq!(adapter.addr(), 0x1000);
     CLOSED.fetch_add(1, Ordering::SeqCst);
 }

@@ -3,6 +3,7 @@
 use core::ptr;
 use core::sync::atomic::Ordering;
 
+use ntsim_core::number::narrow;
 use sys::ndis::*;
 use sys::status::*;
 use sys::wdm::UNICODE_STRING;
@@ -145,7 +146,7 @@ fn keywords_are_read_as_the_type_that_is_asked_for() {
     let found = found(Break::Nothing, |_| unsafe {
         let configuration = open_configuration();
         let mut name: Vec<u16> = "*NetworkDirectTechnology\0".encode_utf16().collect();
-        let bytes = (name.len() * 2) as u16;
+        let bytes = narrow(name.len() * 2);
         let keyword = UNICODE_STRING { Length: bytes - 2, MaximumLength: bytes, Buffer: name.as_mut_ptr() };
         let (mut status, mut value) = (0, ptr::null_mut());
         let integer = NDIS_PARAMETER_TYPE::NdisParameterInteger;
@@ -182,7 +183,7 @@ fn a_driver_must_deregister_once() {
 #[test]
 fn optional_handlers_are_set_only_in_the_set_options_handler() {
     let found = found(Break::Nothing, |bench| unsafe {
-        let driver = bench.adapter().driver.handle as NDIS_HANDLE;
+        let driver = bench.adapter().driver.handle.ptr();
         let ndk = head(NDIS_OBJECT_TYPE_NDK_PROVIDER_CHARACTERISTICS, 1, 0x18);
         assert_eq!(NdisSetOptionalHandlers(driver, (&raw const ndk).cast()), NDIS_STATUS_NOT_SUPPORTED);
     });

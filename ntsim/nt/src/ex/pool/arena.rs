@@ -3,6 +3,7 @@
 use core::ffi::c_void;
 use std::collections::{HashMap, VecDeque};
 
+use ntsim_core::address::Va;
 use parking_lot::Mutex;
 
 use crate::mm;
@@ -25,19 +26,19 @@ static IDLE: Mutex<Vec<Arena>> = Mutex::new(Vec::new());
 /// Pages for one block; an inaccessible page follows.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Place {
-    pub(super) start: usize,
+    pub(super) start: Va,
     pub(super) pages: usize,
     /// Address of the block that lay here before; 0 if none did.
-    pub(super) former: usize,
+    pub(super) former: Va,
 }
 
 impl Place {
     /// Returns whether the memory is zero when the place is taken.
     pub(super) fn is_zero(self) -> bool {
-        self.former == 0 || self.pages > KEPT
+        self.former.is_null() || self.pages > KEPT
     }
 
-    pub(super) fn end(self) -> usize {
+    pub(super) fn end(self) -> Va {
         self.start + self.pages * PAGE
     }
 }
@@ -45,7 +46,7 @@ impl Place {
 /// Hands out places.
 #[derive(Default)]
 pub(super) struct Arena {
-    start: usize,
+    start: Va,
     used: usize,
     resting: HashMap<usize, VecDeque<Place>>,
 }
@@ -53,7 +54,7 @@ pub(super) struct Arena {
 impl Arena {
     /// A place of `pages` accessible pages; `None` where the host refuses.
     pub(super) fn take(&mut self, pages: usize) -> Option<Place> {
-        if self.start == 0
+        if self.start.is_null()
             && let Some(idle) = IDLE.lock().pop()
         {
             *self = idle;
@@ -65,7 +66,7 @@ impl Arena {
         };
         // SAFETY: the place lies in this arena's reservation and belongs to no live block.
         let done = unsafe {
-            libc::mprotect(place.start as *mut c_void, pages * PAGE, libc::PROT_READ | libc::PROT_WRITE)
+            libc::mprotect(place.start.ptr::<c_void>(), pages * PAGE, libc::PROT_READ | libc::PROT_WRITE)
         };
         if done != 0 {
             self.resting.entry(pages).or_default().push_front(place);
@@ -78,31 +79,31 @@ impl Arena {
     ///
     /// # Safety
     /// The memory of no place is in use any more; `live` are those that do not rest.
-    pub(super) unsafe fn leave(mut self, live: impl Iterator<Item = (Place, usize)>) {
+    pub(super) unsafe fn leave(mut self, live: impl Iterator<Item = (Place, Va)>) {
         for (place, former) in live {
             // SAFETY: the caller's promise.
             unsafe { self.rest(place, former) };
         }
-        if self.start != 0 {
+        if !self.start.is_null() {
             IDLE.lock().push(self);
         }
     }
 
     fn extend(&mut self, pages: usize) -> Option<Place> {
-        if self.start == 0 {
+        if self.start.is_null() {
             // The first page guards the first block's front.
-            (self.start, self.used) = (mm::reserve(SPAN)?.as_ptr() as usize, PAGE);
+            (self.start, self.used) = (Va::of(mm::reserve(SPAN)?.as_ptr()), PAGE);
         }
         let length = pages.checked_add(1)?.checked_mul(PAGE)?;
         if length > SPAN - self.used {
             return None;
         }
-        let place = Place { start: self.start + self.used, pages, former: 0 };
+        let place = Place { start: self.start + self.used, pages, former: Va::NULL };
         self.used += length;
         // A guard that is unlike the places beside it is never one mapping with them while they rest, so the
         // host need not part and join mappings at each use: that is half of what a use costs it.
         // SAFETY: the page lies in this arena's reservation, and nothing is there that could be dumped.
-        unsafe { libc::madvise(place.end() as *mut c_void, PAGE, libc::MADV_DONTDUMP) };
+        unsafe { libc::madvise(place.end().ptr::<c_void>(), PAGE, libc::MADV_DONTDUMP) };
         Some(place)
     }
 
@@ -110,8 +111,8 @@ impl Arena {
     ///
     /// # Safety
     /// The memory is not in use any more.
-    pub(super) unsafe fn rest(&mut self, place: Place, former: usize) {
-        let (start, length) = (place.start as *mut c_void, place.pages * PAGE);
+    pub(super) unsafe fn rest(&mut self, place: Place, former: Va) {
+        let (start, length) = (place.start.ptr::<c_void>(), place.pages * PAGE);
         if place.pages > KEPT {
             // SAFETY: the place lies in this arena's reservation, and the caller vouches that it is unused.
             unsafe { libc::madvise(start, length, libc::MADV_REMOVE) };
@@ -124,10 +125,10 @@ impl Arena {
 
 impl Drop for Arena {
     fn drop(&mut self) {
-        if self.start != 0 {
+        if !self.start.is_null() {
             mm::forget(self.start);
             // SAFETY: this is the reservation that `extend` made; its owner vouches that it is unused.
-            unsafe { libc::munmap(self.start as *mut c_void, SPAN) };
+            unsafe { libc::munmap(self.start.ptr::<c_void>(), SPAN) };
         }
     }
 }

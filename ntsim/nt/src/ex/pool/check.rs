@@ -4,8 +4,10 @@
 
 use core::slice;
 
+use ntsim_core::address::Va;
 use ntsim_core::bugcheck::Bugcheck;
 use ntsim_core::loader::Trace;
+use ntsim_core::number::ToU64;
 use ntsim_core::sched::{self, Irql};
 use ntsim_core::subsystem;
 use ntsim_core::verifier::{self, Finding};
@@ -36,18 +38,18 @@ pub(super) fn allocation(request: Request) {
     if irql > highest(kind) {
         let code = if kind == Kind::Paged { 0x1 } else { 0x2 };
         let text = format!("an allocation of {size} bytes from {kind:?} pool at {irql}");
-        found("IrqlExAllocatePool", 0xC4, [code, level, pool, size as u64], text);
+        found("IrqlExAllocatePool", 0xC4, [code, level, pool, size.to_u64()], text);
     }
     if tag.0 == 0 || tag.0.to_le_bytes() == *b"    " {
         let text = format!("an allocation of {size} bytes without a tag");
-        found("PoolTag", 0xC2, [0x9B, pool, size as u64, 0], text);
+        found("PoolTag", 0xC2, [0x9B, pool, size.to_u64(), 0], text);
     }
 }
 
 /// A block that is being freed.
 pub(super) fn freeing(block: &Block, tag: Option<Tag>) {
     let irql = sched::irql();
-    let (address, level) = (block.address as u64, u64::from(irql.0));
+    let (address, level) = (block.address.bits(), u64::from(irql.0));
     if let Some(tag) = tag.filter(|tag| *tag != block.tag) {
         let text = format!("{}, freed with tag '{tag}'", describe(block));
         found("PoolTag", 0xC2, [0xA, address, u64::from(block.tag.0), u64::from(tag.0)], text);
@@ -65,12 +67,12 @@ pub(super) fn freeing(block: &Block, tag: Option<Tag>) {
     }
     for (start, end) in block.surroundings() {
         // SAFETY: the surroundings of a block that has not been released are readable memory.
-        let around = unsafe { slice::from_raw_parts(start as *const u8, end - start) };
+        let around = unsafe { slice::from_raw_parts(start.ptr::<u8>(), end - start) };
         if let Some(at) = first_other(around, AROUND) {
             let corrupt = start + at;
             let (code, side) = if corrupt < block.address { (0x23, "before") } else { (0x24, "behind") };
             let text = format!("{}, with bytes {side} it overwritten at {corrupt:#x}", describe(block));
-            found("SpecialPool", 0xC1, [address, corrupt as u64, 0, code], text);
+            found("SpecialPool", 0xC1, [address, corrupt.bits(), 0, code], text);
         }
     }
 }
@@ -86,8 +88,8 @@ pub(super) fn first_other(bytes: &[u8], value: u8) -> Option<usize> {
 }
 
 /// An address that is to be freed and at which no live block begins.
-pub(super) fn no_block(address: usize) {
-    let at = address as u64;
+pub(super) fn no_block(address: Va) {
+    let at = address.bits();
     match super::POOL.get().find(address) {
         Some(block) if block.address == address && block.freed.is_some() => {
             let text = format!("freed again: {}", describe(&block));
@@ -107,7 +109,7 @@ pub(super) fn no_block(address: usize) {
 /// A freed block that was written to.
 pub(super) fn written_after_free(block: &Block, offset: usize) {
     let text = format!("written to after it was freed, at offset {offset:#x}: {}", describe(block));
-    found("SpecialPool", 0xC1, [block.address as u64, (block.address + offset) as u64, 0, 0x23], text);
+    found("SpecialPool", 0xC1, [block.address.bits(), (block.address + offset).bits(), 0, 0x23], text);
 }
 
 /// A block in words, with the stacks of who allocated and who freed it.

@@ -23,6 +23,7 @@ pub use report::{explain, leaks, name};
 use table::Pool;
 pub use table::Usage;
 
+use ntsim_core::address::Va;
 use ntsim_core::loader::Trace;
 use ntsim_core::per_machine::PerMachine;
 pub use ntsim_core::subsystem::Tag;
@@ -84,8 +85,8 @@ pub fn allocate(request: Request) -> *mut c_void {
 /// If a block begins at `address`, it is not in use any more.
 pub unsafe fn free(address: *mut c_void, tag: Option<Tag>) {
     let pool = POOL.get();
-    let Some(block) = pool.take(address as usize) else {
-        check::no_block(address as usize);
+    let Some(block) = pool.take(Va::of(address)) else {
+        check::no_block(Va::of(address));
         return;
     };
     check::freeing(&block, tag);

@@ -1,6 +1,8 @@
 //! Describes accesses to pool memory after a fault.
 
+use ntsim_core::address::Va;
 use ntsim_core::loader::Image;
+use ntsim_core::number::ToU64;
 use ntsim_core::subsystem::Leak;
 
 use super::check::describe;
@@ -15,18 +17,18 @@ pub struct Explanation {
 }
 
 /// The block that an access to `address` was probably meant for.
-pub fn explain(address: u64) -> Option<Explanation> {
-    let block = super::POOL.get().find(address as usize)?;
+pub fn explain(address: Va) -> Option<Explanation> {
+    let block = super::POOL.get().find(address)?;
     let freed = block.freed.is_some();
-    let offset = (address as i64).wrapping_sub(block.address as i64);
+    let offset = address.bits().wrapping_sub(block.address.bits()).cast_signed();
     let what = if freed { "use after free" } else { "out of bounds" };
     Some(Explanation { freed, text: format!("{what}, offset {offset:#x} of {}", describe(&block)) })
 }
 
 /// The block that `address` lies in: its number, its tag, and how far it lies inside.
-pub fn name(address: u64) -> Option<(u64, Tag, u64)> {
-    let block = super::POOL.get().find(address as usize)?;
-    Some((block.number, block.tag, address.checked_sub(block.address as u64)?))
+pub fn name(address: Va) -> Option<(u64, Tag, u64)> {
+    let block = super::POOL.get().find(address)?;
+    Some((block.number, block.tag, address.checked_offset_from(block.address)?.to_u64()))
 }
 
 /// The live blocks, all or those that `image` allocated, by tag.

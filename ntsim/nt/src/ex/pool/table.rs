@@ -7,6 +7,7 @@ use core::slice;
 use std::collections::{HashMap, VecDeque};
 
 use ntsim_core::Settings;
+use ntsim_core::address::Va;
 use ntsim_core::loader::Trace;
 use ntsim_core::pageable;
 use parking_lot::Mutex;
@@ -31,7 +32,7 @@ const FILL_LIMIT: usize = 1 << 20;
 pub(super) struct Block {
     /// The number of blocks that were allocated before it.
     pub(crate) number: u64,
-    pub(crate) address: usize,
+    pub(crate) address: Va,
     pub(crate) size: usize,
     pub(crate) tag: Tag,
     pub(crate) kind: Kind,
@@ -51,7 +52,7 @@ pub(super) enum Home {
 
 impl Block {
     /// The memory around the block that must not be written to: in front of it, and behind it.
-    pub(super) fn surroundings(&self) -> [(usize, usize); 2] {
+    pub(super) fn surroundings(&self) -> [(Va, Va); 2] {
         let end = self.address + self.size;
         match self.home {
             Home::Special(place) => [(place.start, self.address), (end, place.end())],
@@ -79,9 +80,9 @@ pub struct Usage {
 struct Blocks {
     allocations: u64,
     live_bytes: usize,
-    live: HashMap<usize, Block>,
+    live: HashMap<Va, Block>,
     /// Freed blocks whose place is not in use again, by address.
-    dead: HashMap<usize, Block>,
+    dead: HashMap<Va, Block>,
     quarantine: VecDeque<Block>,
     arena: Arena,
     special: usize,
@@ -120,7 +121,7 @@ impl Pool {
 
         for (start, end) in block.surroundings() {
             // SAFETY: the surroundings of a new block are writable memory that is not in use.
-            unsafe { ptr::write_bytes(start as *mut u8, AROUND, end - start) };
+            unsafe { ptr::write_bytes(start.ptr::<u8>(), AROUND, end - start) };
         }
         let (value, length) = match (zeroed, home) {
             (true, Home::Special(place)) if place.is_zero() => (0, 0),
@@ -128,17 +129,17 @@ impl Pool {
             (false, _) => (self.fresh, size.min(FILL_LIMIT)),
         };
         // SAFETY: the block is new, writable and at least this long.
-        unsafe { ptr::write_bytes(address as *mut u8, value, length) };
+        unsafe { ptr::write_bytes(address.ptr::<u8>(), value, length) };
         if let (Kind::Paged, Home::Special(place)) = (kind, home) {
             let access = libc::PROT_READ | libc::PROT_WRITE;
             // SAFETY: the place is the pool's, and forgotten before it rests.
             unsafe { pageable::add(place.start, place.end() - place.start, access) };
         }
-        address as *mut c_void
+        address.ptr()
     }
 
     /// Takes the block that begins at `address` out of the table, to be released.
-    pub(super) fn take(&self, address: usize) -> Option<Block> {
+    pub(super) fn take(&self, address: Va) -> Option<Block> {
         let mut blocks = self.blocks.lock();
         let block = blocks.live.remove(&address)?;
         blocks.live_bytes -= block.size;
@@ -167,7 +168,7 @@ impl Pool {
             return;
         }
         // SAFETY: the block's memory is still allocated and, so its owner vouches, out of use.
-        unsafe { ptr::write_bytes(block.address as *mut u8, FREED, block.size) };
+        unsafe { ptr::write_bytes(block.address.ptr::<u8>(), FREED, block.size) };
         blocks.quarantine.push_back(block);
         if blocks.quarantine.len() > QUARANTINE
             && let Some(oldest) = blocks.quarantine.pop_front()
@@ -180,9 +181,9 @@ impl Pool {
     }
 
     /// The live block that `address` lies in or just behind or before, in the pages of the same place.
-    pub(super) fn find(&self, address: usize) -> Option<Block> {
+    pub(super) fn find(&self, address: Va) -> Option<Block> {
         let blocks = self.blocks.try_lock_for(core::time::Duration::from_secs(1))?;
-        let near = |map: &HashMap<usize, Block>| map.values().find(|block| block.is_near(address)).copied();
+        let near = |map: &HashMap<Va, Block>| map.values().find(|block| block.is_near(address)).copied();
         near(&blocks.live).or_else(|| near(&blocks.dead))
     }
 
@@ -216,7 +217,7 @@ impl Pool {
 }
 
 impl Block {
-    fn is_near(&self, address: usize) -> bool {
+    fn is_near(&self, address: Va) -> bool {
         let [(start, _), (_, end)] = self.surroundings();
         let guard = if matches!(self.home, Home::Special(_)) { PAGE } else { 0 };
         (start..end + guard).contains(&address)
@@ -226,7 +227,7 @@ impl Block {
 impl Blocks {
     /// Pages for a block: its end against the inaccessible page, as nearly as its alignment allows. One
     /// of a page or more begins on a page, as drivers may rely on.
-    fn special(&mut self, size: usize) -> Option<(usize, Home)> {
+    fn special(&mut self, size: usize) -> Option<(Va, Home)> {
         let place = self.arena.take(size.div_ceil(PAGE).max(1))?;
         let address = if size >= PAGE { place.start } else { place.end() - size.next_multiple_of(ALIGNMENT) };
         self.dead.remove(&place.former);
@@ -246,11 +247,11 @@ fn heap_layout(size: usize) -> Option<Layout> {
     Layout::from_size_align(size.checked_add(front + ALIGNMENT)?, front).ok()
 }
 
-fn heap(size: usize) -> Option<(usize, Home)> {
+fn heap(size: usize) -> Option<(Va, Home)> {
     let layout = heap_layout(size)?;
     // SAFETY: the layout's size is not zero.
     let start = unsafe { std::alloc::alloc(layout) };
-    (!start.is_null()).then_some((start as usize + front(size), Home::Heap))
+    (!start.is_null()).then_some((Va::of(start) + front(size), Home::Heap))
 }
 
 /// Checks that a freed block was not written to, then deallocates it.
@@ -259,7 +260,7 @@ fn heap(size: usize) -> Option<(usize, Home)> {
 /// As for [`deallocate`].
 unsafe fn release_heap(block: &Block) {
     // SAFETY: the block's memory is allocated until the end of this function.
-    let content = unsafe { slice::from_raw_parts(block.address as *const u8, block.size) };
+    let content = unsafe { slice::from_raw_parts(block.address.ptr::<u8>(), block.size) };
     if let Some(at) = check::first_other(content, FREED) {
         check::written_after_free(block, at);
     }
@@ -270,7 +271,7 @@ unsafe fn release_heap(block: &Block) {
 /// # Safety
 /// The block lies in the heap, is in no list any more, and is not in use.
 unsafe fn deallocate(block: &Block) {
-    let start = (block.address - front(block.size)) as *mut u8;
+    let start = (block.address - front(block.size)).ptr::<u8>();
     // SAFETY: this is where and how `heap` allocated it.
     unsafe { std::alloc::dealloc(start, block.heap_layout()) };
 }
@@ -287,7 +288,7 @@ mod tests {
         {
             let request = Request { size, tag: Tag(1), kind: Kind::NonPaged, zeroed: true };
             let block = pool::allocate(request);
-            assert!((block as usize).is_multiple_of(alignment), "{size}: {block:?}");
+            assert!(Va::of(block).is_multiple_of(alignment), "{size}: {block:?}");
             unsafe { pool::free(block, None) };
         }
         assert!(machine.shutdown().is_clean());

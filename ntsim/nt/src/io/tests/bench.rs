@@ -4,6 +4,7 @@ use core::mem::MaybeUninit;
 use core::ptr;
 
 use ntsim_core::boot::{Machine, Report};
+use ntsim_core::number::narrow;
 use sys::status::*;
 use sys::wdm::*;
 
@@ -35,7 +36,7 @@ impl Bench {
         with_name("\\Device\\Test", |name| unsafe {
             let kind = FILE_DEVICE_UNKNOWN;
             assert_eq!(
-                IoCreateDevice(&mut *driver, size_of::<KTIMER>() as u32, name, kind, 0, 0, &mut device),
+                IoCreateDevice(&mut *driver, narrow(size_of::<KTIMER>()), name, kind, 0, 0, &mut device),
                 STATUS_SUCCESS
             );
             with_name("\\DosDevices\\Test", |link| {
@@ -103,6 +104,6 @@ impl Bench {
 /// Calls `f` with a counted string.
 pub(super) fn with_name(name: &str, f: impl FnOnce(*const UNICODE_STRING)) {
     let mut units: Vec<u16> = name.encode_utf16().collect();
-    let bytes = (units.len() * 2) as u16;
+    let bytes = narrow(units.len() * 2);
     f(&UNICODE_STRING { Length: bytes, MaximumLength: bytes, Buffer: units.as_mut_ptr() });
 }

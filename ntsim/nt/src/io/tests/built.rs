@@ -3,6 +3,7 @@
 use core::mem::MaybeUninit;
 use core::ptr;
 
+use ntsim_core::number::narrow;
 use sys::status::{STATUS_OBJECT_NAME_NOT_FOUND, STATUS_PENDING, STATUS_SUCCESS};
 use sys::wdm::*;
 
@@ -40,7 +41,7 @@ impl Sender {
                 code(way, METHOD_BUFFERED),
                 device,
                 input.as_ptr().cast_mut().cast(),
-                input.len() as u32,
+                narrow(input.len()),
                 output,
                 8,
                 0,

@@ -4,6 +4,7 @@ use core::ffi::c_void;
 use core::ptr;
 use core::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, AtomicUsize, Ordering};
 
+use ntsim_core::number::ToUsize;
 use ntsim_core::sched::{self, Irql};
 use parking_lot::Mutex;
 use sys::status::*;
@@ -172,7 +173,7 @@ pub(super) unsafe extern "win64" fn dispatch(_device: *mut DEVICE_OBJECT, irp: *
         IRP_MJ_DEVICE_CONTROL => {
             let code = unsafe { location.Parameters.DeviceIoControl.IoControlCode };
             CONTROL.majors.lock().clear();
-            control(WAYS[(code >> 2 & 0xFF) as usize], irp, location)
+            control(WAYS[(code >> 2 & 0xFF).to_usize()], irp, location)
         }
         IRP_MJ_INTERNAL_DEVICE_CONTROL => {
             CONTROL.passive.fetch_add(usize::from(sched::irql() == Irql::PASSIVE), Ordering::SeqCst);
@@ -185,7 +186,7 @@ pub(super) unsafe extern "win64" fn dispatch(_device: *mut DEVICE_OBJECT, irp: *
 
 fn create(irp: *mut IRP, location: &IO_STACK_LOCATION) -> NTSTATUS {
     unsafe {
-        let length = location.Parameters.Create.EaLength as usize;
+        let length = location.Parameters.Create.EaLength.to_usize();
         if length > 0 {
             let buffer = (*irp).AssociatedIrp.SystemBuffer.cast::<u8>();
             *CONTROL.attributes.lock() = core::slice::from_raw_parts(buffer, length).to_vec();
@@ -203,7 +204,7 @@ fn create(irp: *mut IRP, location: &IO_STACK_LOCATION) -> NTSTATUS {
 fn control(way: Way, irp: *mut IRP, location: &IO_STACK_LOCATION) -> NTSTATUS {
     match way {
         Way::Reverse => reverse(irp, location),
-        Way::Length => finish(irp, STATUS_SUCCESS, unsafe { (*(*irp).MdlAddress).ByteCount as usize }),
+        Way::Length => finish(irp, STATUS_SUCCESS, unsafe { (*(*irp).MdlAddress).ByteCount.to_usize() }),
         Way::Pend => pend(irp, Some(cancelled)),
         Way::PendDeaf => pend(irp, None),
         Way::KeepsLock => pend(irp, Some(keeps_lock)),
@@ -273,7 +274,7 @@ unsafe fn map(list: *mut MDL) -> *mut c_void {
 fn reverse(irp: *mut IRP, location: &IO_STACK_LOCATION) -> NTSTATUS {
     unsafe {
         let control = location.Parameters.DeviceIoControl;
-        let length = control.InputBufferLength as usize;
+        let length = control.InputBufferLength.to_usize();
         let (from, to) = match METHOD_FROM_CTL_CODE(control.IoControlCode) {
             METHOD_BUFFERED => ((*irp).AssociatedIrp.SystemBuffer, (*irp).AssociatedIrp.SystemBuffer),
             METHOD_NEITHER => (control.Type3InputBuffer, (*irp).UserBuffer),

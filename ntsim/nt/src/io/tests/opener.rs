@@ -2,6 +2,7 @@
 
 use core::mem::MaybeUninit;
 
+use ntsim_core::address::Va;
 use ntsim_core::boot::{Machine, Report};
 use parking_lot::Mutex;
 use sys::status::*;
@@ -24,7 +25,7 @@ struct Seen {
     granted: u32,
     has_context: bool,
     has_state: bool,
-    descriptor: usize,
+    descriptor: Va,
 }
 
 static SEEN: Mutex<Option<Seen>> = Mutex::new(None);
@@ -53,7 +54,7 @@ unsafe fn seen(irp: &IRP, location: &IO_STACK_LOCATION) -> Seen {
             seen.original = state.OriginalDesiredAccess;
             seen.remaining = state.RemainingDesiredAccess;
             seen.granted = state.PreviouslyGrantedAccess;
-            seen.descriptor = state.SecurityDescriptor as usize;
+            seen.descriptor = Va::of(state.SecurityDescriptor);
             assert!(state.SubjectSecurityContext.ClientToken.is_null());
             assert!(!state.SubjectSecurityContext.PrimaryToken.is_null());
         }
@@ -176,7 +177,7 @@ fn the_descriptor_that_is_asked_for_is_in_the_access_state_until_the_create_is_o
         let file = crate::io::open_as("\\Device\\Test", &[], &opener).unwrap();
         let seen = SEEN.lock().take().unwrap();
         let start = crate::mm::Range { start: seen.descriptor, length: 1 };
-        assert!(seen.descriptor != 0 && !start.is_readable());
+        assert!(seen.descriptor != Va::NULL && !start.is_readable());
         drop(file);
     });
     assert!(report.is_clean(), "{report}");

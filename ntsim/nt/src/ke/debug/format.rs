@@ -6,6 +6,8 @@
 use core::ffi::{CStr, c_char};
 use core::slice;
 
+use ntsim_core::address::Va;
+use ntsim_core::number::{Low, ToUsize, narrow};
 use sys::wdm::{ANSI_STRING, UNICODE_STRING};
 
 /// The arguments behind a format, eight bytes each.
@@ -83,7 +85,7 @@ impl Conversion {
         }
         let mut number = |rest: &mut core::iter::Peekable<_>| {
             if rest.next_if_eq(&b'*').is_some() {
-                return arguments.next() as u32 as usize;
+                return arguments.next().low_u32().to_usize();
             }
             let mut value = 0_usize;
             while let Some(digit) = rest.next_if(u8::is_ascii_digit) {
@@ -122,14 +124,14 @@ impl Conversion {
             b'X' => self.unsigned(format!("{:X}", self.truncated(arguments.next())), "0X"),
             b'o' => self.unsigned(format!("{:o}", self.truncated(arguments.next())), "0"),
             b'p' => format!("{:016X}", arguments.next()),
-            b'c' | b'C' => char::from_u32(arguments.next() as u32 & 0xFFFF).unwrap_or('?').into(),
+            b'c' | b'C' => char::from_u32(arguments.next().low_u16().into()).unwrap_or('?').into(),
             b's' | b'S' => {
                 let wide = if kind == b's' { self.wide } else { !self.narrow };
                 // SAFETY: the caller's promise.
-                unsafe { self.string(arguments.next(), wide) }
+                unsafe { self.string(Va::from_bits(arguments.next()), wide) }
             }
             // SAFETY: the caller's promise.
-            b'Z' => unsafe { counted(arguments.next(), self.wide) },
+            b'Z' => unsafe { counted(Va::from_bits(arguments.next()), self.wide) },
             other => format!("%{}", char::from(other)),
         };
         let missing = self.width.saturating_sub(text.chars().count());
@@ -149,8 +151,8 @@ impl Conversion {
     }
 
     fn signed(&self, value: u64) -> String {
-        let unused = 64 - 8 * self.size.clamp(1, 8) as u32;
-        let value = (value as i64) << unused >> unused;
+        let unused = 64 - 8 * narrow::<u32, _>(self.size.clamp(1, 8));
+        let value = value.cast_signed() << unused >> unused;
         let sign = match value {
             ..0 => "-",
             _ if self.plus => "+",
@@ -172,19 +174,19 @@ impl Conversion {
 
     /// # Safety
     /// `address` is null or that of a string: terminated, or as long as the precision.
-    unsafe fn string(&self, address: u64, wide: bool) -> String {
-        if address == 0 {
+    unsafe fn string(&self, address: Va, wide: bool) -> String {
+        if address.is_null() {
             return "(null)".into();
         }
         let limit = self.precision.unwrap_or(usize::MAX);
         if wide {
-            let first = address as *const u16;
+            let first = address.ptr::<u16>();
             // SAFETY: the caller's promise; reading stops at the terminator or the limit.
             let units =
                 (0..limit).map(|at| unsafe { first.wrapping_add(at).read() }).take_while(|unit| *unit != 0);
             return String::from_utf16_lossy(&units.collect::<Vec<_>>());
         }
-        let first = address as *const u8;
+        let first = address.ptr::<u8>();
         // SAFETY: the caller's promise; reading stops at the terminator or the limit.
         let bytes =
             (0..limit).map(|at| unsafe { first.wrapping_add(at).read() }).take_while(|byte| *byte != 0);
@@ -194,19 +196,19 @@ impl Conversion {
 
 /// # Safety
 /// `address` is null or that of a counted string.
-unsafe fn counted(address: u64, wide: bool) -> String {
-    if address == 0 {
+unsafe fn counted(address: Va, wide: bool) -> String {
+    if address.is_null() {
         return "(null)".into();
     }
     if wide {
         // SAFETY: the caller's promise.
-        let string = unsafe { &*(address as *const UNICODE_STRING) };
+        let string = unsafe { &*address.ptr::<UNICODE_STRING>() };
         // SAFETY: as above; the length is in bytes.
         let units = unsafe { slice::from_raw_parts(string.Buffer, usize::from(string.Length / 2)) };
         return String::from_utf16_lossy(units);
     }
     // SAFETY: the caller's promise.
-    let string = unsafe { &*(address as *const ANSI_STRING) };
+    let string = unsafe { &*address.ptr::<ANSI_STRING>() };
     // SAFETY: as above.
     let bytes = unsafe { slice::from_raw_parts(string.Buffer.cast::<u8>(), usize::from(string.Length)) };
     String::from_utf8_lossy(bytes).into_owned()
@@ -223,14 +225,18 @@ mod tests {
 
     #[test]
     fn integers_have_the_size_sign_and_padding_asked_for() {
-        check(c"%d|%5d|%-5d|%05d|%+d", &[-1_i64 as u64, 42, 42, 42, 42], "-1|   42|42   |00042|+42");
+        check(
+            c"%d|%5d|%-5d|%05d|%+d",
+            &[(-1_i64).cast_unsigned(), 42, 42, 42, 42],
+            "-1|   42|42   |00042|+42",
+        );
         check(c"%x %08X %#x %hx %hhx", &[0xAB, 0xAB, 0xAB, 0x1_2345, 0x1_2345], "ab 000000AB 0xab 2345 45");
         check(
             c"%lu %llu %I64u %zu",
             &[u64::MAX; 4],
             "4294967295 18446744073709551615 18446744073709551615 18446744073709551615",
         );
-        check(c"%05d %.3u %*d", &[-42_i64 as u64, 7, 4, 7], "-0042 007    7");
+        check(c"%05d %.3u %*d", &[(-42_i64).cast_unsigned(), 7, 4, 7], "-0042 007    7");
         check(c"%p %%", &[0xDEAD], "000000000000DEAD %");
     }
 
@@ -238,8 +244,8 @@ mod tests {
     fn strings_are_narrow_wide_or_counted() {
         let mut wide: Vec<u16> = "wide\0".encode_utf16().collect();
         let counted = UNICODE_STRING { Length: 8, MaximumLength: 8, Buffer: wide.as_mut_ptr() };
-        let narrow = c"narrow".as_ptr() as u64;
-        let (wide, counted) = (wide.as_ptr() as u64, &raw const counted as u64);
+        let narrow = Va::of(c"narrow".as_ptr()).bits();
+        let (wide, counted) = (Va::of(wide.as_ptr()).bits(), Va::of(&raw const counted).bits());
         check(c"%s %ws %ls %S %wZ", &[narrow, wide, wide, wide, counted], "narrow wide wide wide wide");
         check(c"%.3s|%8s|%-8s|%s|%c", &[narrow, narrow, narrow, 0, 65], "nar|  narrow|narrow  |(null)|A");
     }

@@ -1,5 +1,6 @@
 //! Mappings and parts of lists.
 
+use ntsim_core::address::Va;
 use sys::wdm::{LOCK_OPERATION, MDL_PAGES_LOCKED};
 
 use super::*;
@@ -21,7 +22,7 @@ fn map_list(mdl: *mut MDL) -> *mut u8 {
 }
 
 fn is_readable(at: *mut u8) -> bool {
-    Range { start: at as usize, length: 1 }.is_readable()
+    Range { start: Va::of(at), length: 1 }.is_readable()
 }
 
 #[test]
@@ -33,7 +34,7 @@ fn a_locked_list_maps_elsewhere_and_unlocking_unmaps_it() {
         let at = map_list(mdl);
         assert_eq!((*mdl).MappedSystemVa.cast(), at);
         assert_ne!(at, buffer.as_ptr());
-        assert_eq!(at as usize % PAGE_SIZE, 0x40);
+        assert_eq!(Va::of(at).offset_in(PAGE_SIZE), 0x40);
         buffer.as_ptr().write(9);
         assert_eq!(at.read(), 9);
         MmUnlockPages(mdl);
@@ -153,7 +154,7 @@ fn a_list_over_a_mapping_describes_the_pages_behind_it() {
     let (_block, mdl) = locked(&buffer);
     unsafe {
         let at = map_list(mdl);
-        let (_other, other) = list(Range { start: at as usize, length: PAGE_SIZE });
+        let (_other, other) = list(Range { start: Va::of(at), length: PAGE_SIZE });
         MmBuildMdlForNonPagedPool(other);
         assert_eq!(frames(other), frames(mdl));
         MmUnlockPages(mdl);
@@ -184,7 +185,7 @@ fn building_a_part_into_a_mapped_list_is_found() {
 fn mapping_an_unlocked_list_is_found() {
     let machine = crate::testing::builder().boot();
     let memory = Block::new(64).unwrap();
-    let (_block, mdl) = list(Range { start: memory.as_ptr::<u8>() as usize, length: 64 });
+    let (_block, mdl) = list(Range { start: Va::of(memory.as_ptr::<u8>()), length: 64 });
     unsafe {
         MmMapLockedPagesSpecifyCache(
             mdl,
@@ -202,7 +203,7 @@ fn mapping_an_unlocked_list_is_found() {
 fn unmapping_another_address_is_found() {
     let machine = crate::testing::builder().boot();
     let memory = Block::new(64).unwrap();
-    let (_block, mdl) = list(Range { start: memory.as_ptr::<u8>() as usize, length: 64 });
+    let (_block, mdl) = list(Range { start: Va::of(memory.as_ptr::<u8>()), length: 64 });
     unsafe { MmUnmapLockedPages(memory.as_ptr(), mdl) };
     assert_eq!(machine.shutdown().findings[0].bugcheck.unwrap().parameters[0], 0xB8);
 }
@@ -211,13 +212,13 @@ fn unmapping_another_address_is_found() {
 fn a_part_shares_its_sources_mapping() {
     let machine = crate::testing::builder().boot();
     let memory = Block::new(0x3000).unwrap();
-    let start = memory.as_ptr::<u8>() as usize;
+    let start = Va::of(memory.as_ptr::<u8>());
     let (_source, source) = list(Range { start, length: 0x3000 });
     let (_target, target) = list(Range { start, length: 0x3000 });
     unsafe {
         MmBuildMdlForNonPagedPool(source);
-        IoBuildPartialMdl(source, target, (start + 0x1010) as *mut _, 0x20);
-        assert_eq!((*target).MappedSystemVa as usize, start + 0x1010);
+        IoBuildPartialMdl(source, target, (start + 0x1010).ptr::<_>(), 0x20);
+        assert_eq!(Va::of((*target).MappedSystemVa), start + 0x1010);
         assert_eq!((*target).ByteCount, 0x20);
     }
     assert!(machine.shutdown().is_clean());
@@ -227,12 +228,12 @@ fn a_part_shares_its_sources_mapping() {
 fn a_part_beyond_its_source_is_found() {
     let machine = crate::testing::builder().boot();
     let memory = Block::new(64).unwrap();
-    let start = memory.as_ptr::<u8>() as usize;
+    let start = Va::of(memory.as_ptr::<u8>());
     let (_source, source) = list(Range { start, length: 64 });
     let (_target, target) = list(Range { start, length: 64 });
     unsafe {
         MmBuildMdlForNonPagedPool(source);
-        IoBuildPartialMdl(source, target, (start + 60) as *mut _, 8);
+        IoBuildPartialMdl(source, target, (start + 60).ptr::<_>(), 8);
     }
     assert_eq!(machine.shutdown().findings[0].rule, "IoBuildPartialMdl");
 }

@@ -3,6 +3,7 @@
 use core::ffi::c_void;
 use core::ptr;
 
+use ntsim_core::address::Va;
 use ntsim_core::boot::Report;
 use sys::status::*;
 use sys::wdm::*;
@@ -142,7 +143,7 @@ fn a_descriptor_is_paged_pool_of_the_drivers() {
         ex::inject(Faults::Nth(1), None);
         let made = assign(ptr::null_mut(), context(&access)).unwrap();
         assert_eq!(assign(ptr::null_mut(), context(&access)), Err(STATUS_INSUFFICIENT_RESOURCES));
-        assert!(ntsim_core::pageable::contains(made as usize));
+        assert!(ntsim_core::pageable::contains(Va::of(made)));
     });
     assert!(report.findings.is_empty(), "{report}");
     assert_eq!((report.pool.len(), report.pool[0].tag.to_string()), (1, "SeSd".to_owned()));

@@ -4,6 +4,7 @@ use alloc::vec::Vec;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use core::ptr::{NonNull, null_mut};
 
+use sys::irql::PassiveLevel;
 use sys::netioapi::{
     self, MIB_NOTIFICATION_TYPE, MIB_UNICASTIPADDRESS_ROW, MIB_UNICASTIPADDRESS_TABLE, NET_LUID, NL_DAD_STATE,
 };
@@ -23,7 +24,9 @@ pub(crate) trait Watched {
     fn addresses_changed(&self);
 }
 
-/// A registration for changes of the machine's addresses; its subject is told of those of its interface.
+/// A registration for changes of the machine's addresses; its subject is told of those of its interface. It ends with
+/// [`Watch::cancel`].
+#[must_use = "it lasts until it is cancelled"]
 pub(crate) struct Watch(HANDLE);
 
 // SAFETY: the handle may be used on any thread.
@@ -32,7 +35,7 @@ unsafe impl Send for Watch {}
 unsafe impl Sync for Watch {}
 
 impl Watch {
-    /// Begins to watch; `None` if TCP/IP does not let it. PASSIVE_LEVEL.
+    /// Begins to watch; `None` if TCP/IP does not let it.
     ///
     /// # Errors
     ///
@@ -40,8 +43,11 @@ impl Watch {
     ///
     /// # Safety
     ///
-    /// The subject may be used in any thread, and stays where it is until the watch is dropped.
-    pub(crate) unsafe fn new<T: Watched>(subject: NonNull<T>) -> Result<Option<Self>, NTSTATUS> {
+    /// The subject may be used in any thread, and stays where it is until the watch is cancelled.
+    pub(crate) unsafe fn new<T: Watched>(
+        subject: NonNull<T>,
+        _: PassiveLevel,
+    ) -> Result<Option<Self>, NTSTATUS> {
         let mut handle = null_mut();
         // SAFETY: the callback gets the subject, which outlives the registration, as the caller promises.
         let status = unsafe {
@@ -55,6 +61,12 @@ impl Watch {
         };
         if nt_success(status) { Ok(Some(Self(handle))) } else { unless_short(status).map(|()| None) }
     }
+
+    /// Ends the registration, and waits for a callback that is running. The callback itself waits for nothing.
+    pub(crate) fn cancel(self, _: PassiveLevel) {
+        // SAFETY: the handle is that of a registration, which ends here.
+        let _there_is_such_a_registration = unsafe { netioapi::CancelMibChangeNotify2(self.0) };
+    }
 }
 
 /// Passes on a shortage of memory; every other failure is borne. TCP/IP may not be there, or not be bound
@@ -65,14 +77,6 @@ const fn unless_short(status: NTSTATUS) -> Result<(), NTSTATUS> {
     match status {
         STATUS_NO_MEMORY | STATUS_INSUFFICIENT_RESOURCES => Err(status),
         _ => Ok(()),
-    }
-}
-
-impl Drop for Watch {
-    fn drop(&mut self) {
-        // This waits for a callback that is running. The callback itself waits for nothing.
-        // SAFETY: the handle is that of a registration, which ends here.
-        let _there_is_such_a_registration = unsafe { netioapi::CancelMibChangeNotify2(self.0) };
     }
 }
 
@@ -91,14 +95,14 @@ unsafe extern "win64" fn changed<T: Watched>(
     }
 }
 
-/// The addresses that an interface has and may use now; none if TCP/IP does not tell. PASSIVE_LEVEL.
+/// The addresses that an interface has and may use now; none if TCP/IP does not tell.
 ///
 /// # Errors
 ///
 /// `STATUS_NO_MEMORY`, `STATUS_INSUFFICIENT_RESOURCES`.
-pub(crate) fn of(interface: NET_LUID) -> Result<Vec<IpAddr>, NTSTATUS> {
+pub(crate) fn of(interface: NET_LUID, level: PassiveLevel) -> Result<Vec<IpAddr>, NTSTATUS> {
     let mut addresses = Vec::new();
-    let Some(table) = Table::read()? else { return Ok(addresses) };
+    let Some(table) = Table::read(level)? else { return Ok(addresses) };
     let own = table.rows().iter().filter(|row| row.InterfaceLuid == interface && usable(row));
     for address in own.filter_map(|row| ip_address(&row.Address)) {
         heap::push(&mut addresses, address).ok_or(STATUS_INSUFFICIENT_RESOURCES)?;
@@ -133,7 +137,7 @@ fn ip_address(address: &SOCKADDR_INET) -> Option<IpAddr> {
 struct Table(NonNull<MIB_UNICASTIPADDRESS_TABLE>);
 
 impl Table {
-    fn read() -> Result<Option<Self>, NTSTATUS> {
+    fn read(_: PassiveLevel) -> Result<Option<Self>, NTSTATUS> {
         let mut table = null_mut();
         // SAFETY: the place for the result is a local's.
         let status = unsafe { netioapi::GetUnicastIpAddressTable(AF_UNSPEC, &raw mut table) };

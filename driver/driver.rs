@@ -1,14 +1,16 @@
 //! The driver as a whole: loading and unloading.
 
 use provider::port::Segment;
+use sys::irql::PassiveLevel;
 use sys::ndis::NDIS_MINIPORT_DRIVER_CHARACTERISTICS;
 
 use crate::failure::{Failure, Step};
 use crate::framework::Framework;
+use crate::kernel::flush_dpcs;
 use crate::registration::{self, Loaded, Registration};
 use crate::{nt, tdi};
 
-/// Loads the driver, whose handlers the characteristics name. PASSIVE_LEVEL.
+/// Loads the driver, whose handlers the characteristics name.
 ///
 /// # Errors
 ///
@@ -22,32 +24,32 @@ pub(crate) unsafe fn load(
     object: *mut nt::DRIVER_OBJECT,
     registry_path: nt::PCUNICODE_STRING,
     characteristics: &NDIS_MINIPORT_DRIVER_CHARACTERISTICS,
+    level: PassiveLevel,
 ) -> Result<(), Failure> {
     // SAFETY: as the caller promises.
-    let framework = unsafe { Framework::create(object, registry_path) };
+    let framework = unsafe { Framework::create(object, registry_path, level) };
     let framework = framework.map_err(|status| Step::Framework.failed(status))?;
     let segment = Segment::new().map_err(|_| Step::Segment.starved())?;
     // SAFETY: as the caller promises.
-    let registration = unsafe { Registration::new(object, registry_path, characteristics) };
+    let registration = unsafe { Registration::new(object, registry_path, characteristics, level) };
     let registration = registration.map_err(|status| Step::Registration.failed(status))?;
-    tdi::load(registration.handle()).map_err(|_| Step::LegacyTransport.starved())?;
+    tdi::load(registration.handle(), level).map_err(|_| Step::LegacyTransport.starved())?;
     registration::keep(Loaded { registration, segment, framework });
     Ok(())
 }
 
-/// Unloads the driver. PASSIVE_LEVEL.
+/// Unloads the driver.
 ///
 /// # Safety
 ///
 /// NDIS unloads the driver: it has no adapter left.
-pub(crate) unsafe fn unload() {
+pub(crate) unsafe fn unload(level: PassiveLevel) {
     let Some(Loaded { registration, segment, framework }) = registration::take() else { return };
-    tdi::unload();
+    tdi::unload(level);
     drop(registration);
     // What the last closes deferred has begun, but may not have returned from the driver's code yet.
-    // SAFETY: the level is PASSIVE_LEVEL.
-    unsafe { nt::KeFlushQueuedDpcs() };
+    flush_dpcs(level);
     drop(segment);
     // SAFETY: with the last adapter its device went; nothing else of the driver is left.
-    unsafe { framework.unload() };
+    unsafe { framework.unload(level) };
 }

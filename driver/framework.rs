@@ -12,6 +12,7 @@
 use core::mem::transmute_copy;
 use core::ptr::null_mut;
 
+use sys::irql::PassiveLevel;
 use sys::status::{NTSTATUS, STATUS_NOT_SUPPORTED};
 use sys::wdf::{
     WDF_DRIVER_CONFIG, WDF_DRIVER_GLOBALS, WDFDEVICE, WDFDRIVER, WdfDriverInitNoDispatchOverride, index,
@@ -47,6 +48,7 @@ impl Framework {
     pub(crate) unsafe fn create(
         object: *mut nt::DRIVER_OBJECT,
         registry_path: nt::PCUNICODE_STRING,
+        _: PassiveLevel,
     ) -> Result<Self, NTSTATUS> {
         let config = WDF_DRIVER_CONFIG {
             Size: CONFIG_SIZE,
@@ -72,7 +74,7 @@ impl Framework {
         if nt_success(status) { Ok(Self(driver)) } else { Err(status) }
     }
 
-    /// Creates the framework's device for an adapter. PASSIVE_LEVEL.
+    /// Creates the framework's device for an adapter.
     ///
     /// # Errors
     ///
@@ -81,7 +83,7 @@ impl Framework {
     /// # Safety
     ///
     /// The driver is loaded, and `stack` is that of an adapter that is being initialised.
-    pub(crate) unsafe fn device(self, stack: &Stack) -> Result<Device, NTSTATUS> {
+    pub(crate) unsafe fn device(self, stack: &Stack, _: PassiveLevel) -> Result<Device, NTSTATUS> {
         // SAFETY: this is the type of that entry.
         let create = unsafe { entry::<signature::WdfDeviceMiniportCreate>(index::WdfDeviceMiniportCreate) }?;
         let mut device = null_mut();
@@ -105,7 +107,7 @@ impl Framework {
     /// # Safety
     ///
     /// The driver is being unloaded: it has no device left and no routine of it runs but this one.
-    pub(crate) unsafe fn unload(self) {
+    pub(crate) unsafe fn unload(self, _: PassiveLevel) {
         // The table's own entry would leave the driver bound: the entry stub puts a function of its own
         // into this variable, and so the header's inline `WdfDriverMiniportUnload` calls through it.
         // SAFETY: the stub set the variable before the entry point ran, and it is not written since.
@@ -166,7 +168,7 @@ pub(crate) struct Stack {
     pub(crate) physical: *mut DEVICE_OBJECT,
 }
 
-/// The framework's device for an adapter. PASSIVE_LEVEL.
+/// The framework's device for an adapter. Dropped at PASSIVE_LEVEL.
 pub(crate) struct Device(WDFDEVICE);
 
 impl Drop for Device {

@@ -45,6 +45,7 @@ mod supported;
 mod tdi;
 mod work;
 
+use sys::irql::PassiveLevel;
 use sys::status::{NTSTATUS, STATUS_SUCCESS};
 use wdk_alloc::WdkAllocator;
 
@@ -63,8 +64,10 @@ pub unsafe extern "system" fn driver_entry(
     object: *mut nt::DRIVER_OBJECT,
     registry_path: nt::PCUNICODE_STRING,
 ) -> NTSTATUS {
+    // SAFETY: the system calls a driver's entry point at PASSIVE_LEVEL.
+    let level = unsafe { PassiveLevel::assume() };
     // SAFETY: these are the entry point's arguments, and the characteristics are complete.
-    match unsafe { driver::load(object, registry_path, &miniport::characteristics()) } {
+    match unsafe { driver::load(object, registry_path, &miniport::characteristics(), level) } {
         Ok(()) => STATUS_SUCCESS,
         Err(failure) => {
             failure.print();

@@ -4,6 +4,7 @@
 
 use core::ptr::NonNull;
 
+use sys::irql::PassiveLevel;
 use sys::ndis::{
     self, NDIS_DEVICE_PNP_EVENT, NDIS_HALT_ACTION, NDIS_HANDLE, NDIS_MINIPORT_DRIVER_CHARACTERISTICS,
     NDIS_MINIPORT_INIT_PARAMETERS, NDIS_MINIPORT_PAUSE_PARAMETERS, NDIS_MINIPORT_RESTART_PARAMETERS,
@@ -85,8 +86,10 @@ unsafe extern "win64" fn initialize(
 ) -> NDIS_STATUS {
     // SAFETY: NDIS passes parameters that are valid during the call.
     let Some(parameters) = (unsafe { parameters.as_ref() }) else { return NDIS_STATUS_INVALID_PARAMETER };
+    // SAFETY: NDIS calls MiniportInitializeEx at PASSIVE_LEVEL.
+    let level = unsafe { PassiveLevel::assume() };
     // SAFETY: the handle is that of an adapter that is being initialised.
-    match unsafe { Adapter::initialize(handle, parameters) } {
+    match unsafe { Adapter::initialize(handle, parameters, level) } {
         Ok(()) => NDIS_STATUS_SUCCESS,
         Err(failure) => {
             // SAFETY: as above.
@@ -98,13 +101,17 @@ unsafe extern "win64" fn initialize(
 
 unsafe extern "win64" fn halt(context: NDIS_HANDLE, _why: NDIS_HALT_ACTION) {
     let Some(context) = NonNull::new(context) else { return };
+    // SAFETY: NDIS calls MiniportHaltEx at PASSIVE_LEVEL.
+    let level = unsafe { PassiveLevel::assume() };
     // SAFETY: NDIS halts an adapter once, when it is paused, and does not use its context any more.
-    unsafe { Adapter::halt(context.cast()) };
+    unsafe { Adapter::halt(context.cast(), level) };
 }
 
 unsafe extern "win64" fn unload(_object: *mut DRIVER_OBJECT) {
+    // SAFETY: NDIS calls MiniportDriverUnload at PASSIVE_LEVEL.
+    let level = unsafe { PassiveLevel::assume() };
     // SAFETY: NDIS calls this when the driver's last adapter is gone.
-    unsafe { driver::unload() };
+    unsafe { driver::unload(level) };
 }
 
 unsafe extern "win64" fn pause(
@@ -154,8 +161,10 @@ unsafe extern "win64" fn oid_request(context: NDIS_HANDLE, request: *mut NDIS_OI
     let adapter = unsafe { adapter(context) };
     // SAFETY: NDIS passes a request that is the driver's until it answers.
     let Some(request) = (unsafe { request.as_mut() }) else { return NDIS_STATUS_INVALID_PARAMETER };
+    // SAFETY: NDIS calls MiniportOidRequest at PASSIVE_LEVEL.
+    let level = unsafe { PassiveLevel::assume() };
     // SAFETY: the request came from NDIS, so its buffers are as it says.
-    unsafe { oid::request(adapter, request) }
+    unsafe { oid::request(adapter, request, level) }
 }
 
 /// The direct path carries the statistics alone (NDIS-3); what answers them does not mind the level.
@@ -195,7 +204,9 @@ unsafe extern "win64" fn open_ndk_adapter(
     let Some(parameters) = (unsafe { parameters.as_ref() }) else { return NDIS_STATUS_INVALID_PARAMETER };
     // SAFETY: NDIS passes the place for the result.
     let Some(opened) = (unsafe { opened.as_mut() }) else { return NDIS_STATUS_INVALID_PARAMETER };
-    if let Err(status) = adapter.refresh_addresses() {
+    // SAFETY: NDIS calls OPEN_NDK_ADAPTER_HANDLER at PASSIVE_LEVEL.
+    let level = unsafe { PassiveLevel::assume() };
+    if let Err(status) = adapter.refresh_addresses(level) {
         return status;
     }
     match adapter.rdma().open(parameters.Version) {
@@ -209,6 +220,8 @@ unsafe extern "win64" fn open_ndk_adapter(
 
 unsafe extern "win64" fn close_ndk_adapter(_context: NDIS_HANDLE, opened: *mut NDK_ADAPTER) {
     let Some(opened) = NonNull::new(opened) else { return };
-    // SAFETY: NDIS closes what `open_ndk_adapter` opened, once, at PASSIVE_LEVEL, and does not use it again.
-    unsafe { provider::Port::<crate::kernel::Windows>::close(opened) };
+    // SAFETY: NDIS calls CLOSE_NDK_ADAPTER_HANDLER at PASSIVE_LEVEL.
+    let level = unsafe { PassiveLevel::assume() };
+    // SAFETY: NDIS closes what `open_ndk_adapter` opened, once, and does not use it again.
+    unsafe { provider::Port::<crate::kernel::Windows>::close(opened, level) };
 }

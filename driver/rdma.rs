@@ -7,6 +7,7 @@ use core::sync::atomic::{AtomicBool, Ordering};
 use lock_api::RawMutex as _;
 use provider::port::{OpenError, Statistics};
 use provider::{Kernel, Port};
+use sys::irql::PassiveLevel;
 use sys::ndis::{self, NDIS_HANDLE, NET_PNP_EVENT, NET_PNP_EVENT_CODE, NET_PNP_EVENT_NOTIFICATION};
 use sys::ndk::{NDK_ADAPTER, NDK_VERSION};
 use sys::status::{
@@ -38,7 +39,7 @@ enum Events {
 }
 
 impl Rdma {
-    /// The RDMA side of the adapter with this handle, enabled if it is allowed. PASSIVE_LEVEL.
+    /// The RDMA side of the adapter with this handle, enabled if it is allowed.
     ///
     /// # Errors
     ///
@@ -52,18 +53,21 @@ impl Rdma {
         Ok(Self { handle, wanted: AtomicBool::new(allowed), events, port, legacy })
     }
 
-    /// Lets the legacy transport run over the port if that is enabled; `refresh` reads its addresses. PASSIVE_LEVEL.
-    pub(crate) fn start(&self, refresh: tdi::Refresh) {
+    /// Lets the legacy transport run over the port if that is enabled; `refresh` reads its addresses.
+    pub(crate) fn start(&self, refresh: tdi::Refresh, level: PassiveLevel) {
         if self.port.enabled() {
-            self.begin_legacy(refresh);
+            self.begin_legacy(refresh, level);
         }
     }
 
     /// Lets the legacy transport run over the port. Without it the adapter works all the same, until the next time
-    /// that RDMA is enabled. PASSIVE_LEVEL.
-    fn begin_legacy(&self, refresh: tdi::Refresh) {
-        let port = transport_port(&self.port, refresh);
-        *self.legacy.lock() = port;
+    /// that RDMA is enabled.
+    fn begin_legacy(&self, refresh: tdi::Refresh, level: PassiveLevel) {
+        let port = transport_port(&self.port, refresh, level);
+        let previous = core::mem::replace(&mut *self.legacy.lock(), port);
+        if let Some(previous) = previous {
+            previous.remove(level);
+        }
     }
 
     /// Ends events, before all else of a halt: one that has not begun is never raised, as NDIS may keep it waiting
@@ -72,14 +76,16 @@ impl Rdma {
         *self.events.lock() = Events::Over;
     }
 
-    /// Ends what runs over the port of the legacy transport. PASSIVE_LEVEL.
-    pub(crate) fn end_legacy(&self) {
+    /// Ends what runs over the port of the legacy transport.
+    pub(crate) fn end_legacy(&self, level: PassiveLevel) {
         let port = self.legacy.lock().take();
-        drop(port);
+        if let Some(port) = port {
+            port.remove(level);
+        }
     }
 
     /// Replaces the port's addresses. If the legacy transport loses any, what is returned ends what runs over these.
-    /// PASSIVE_LEVEL.
+    /// Up to DISPATCH_LEVEL.
     ///
     /// # Errors
     ///
@@ -123,10 +129,10 @@ impl Rdma {
     }
 
     /// Makes the port as NDIS wants it, and raises the event that belongs to it, which NDIS may hold up until all
-    /// consumers have closed. PASSIVE_LEVEL, not in several threads at once. Nothing after [`Rdma::end_events`].
+    /// consumers have closed. Not in several threads at once. Nothing after [`Rdma::end_events`].
     ///
     /// The call returns before the adapter is halted, or the halt waits for it.
-    pub(crate) fn follow(&self, refresh: tdi::Refresh) {
+    pub(crate) fn follow(&self, refresh: tdi::Refresh, level: PassiveLevel) {
         if matches!(*self.events.lock(), Events::Over) {
             return;
         }
@@ -138,9 +144,9 @@ impl Rdma {
         // may open any more while those that have it open are asked to close it.
         self.port.set_enabled(wanted);
         if wanted {
-            self.begin_legacy(refresh);
+            self.begin_legacy(refresh, level);
         } else {
-            self.end_legacy();
+            self.end_legacy(level);
         }
         let event = if wanted {
             NET_PNP_EVENT_CODE::NetEventNDKEnable
@@ -179,8 +185,12 @@ impl Rdma {
 
 /// The port of the legacy transport. Without one the transport does not run over this adapter until RDMA is enabled
 /// again, which is no reason for the adapter not to start.
-fn transport_port(port: &Port<Windows>, refresh: tdi::Refresh) -> Option<tdi::TransportPort> {
-    let port = tdi::TransportPort::new(port, refresh);
+fn transport_port(
+    port: &Port<Windows>,
+    refresh: tdi::Refresh,
+    level: PassiveLevel,
+) -> Option<tdi::TransportPort> {
+    let port = tdi::TransportPort::new(port, refresh, level);
     if let Err(error) = &port {
         <Windows as Kernel>::trace(format_args!(
             "the legacy transport does not run over an adapter: {error:?}"

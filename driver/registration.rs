@@ -2,6 +2,7 @@
 
 use lock_api::RawMutex as _;
 use provider::port::Segment;
+use sys::irql::PassiveLevel;
 use sys::ndis::{self, NDIS_HANDLE, NDIS_MINIPORT_DRIVER_CHARACTERISTICS};
 use sys::status::{NDIS_STATUS, NTSTATUS, STATUS_INSUFFICIENT_RESOURCES, STATUS_SUCCESS};
 
@@ -39,7 +40,7 @@ pub(crate) fn handle() -> Option<NDIS_HANDLE> {
     LOADED.lock().as_ref().map(|driver| driver.registration.handle())
 }
 
-/// Creates the framework's device for an adapter. PASSIVE_LEVEL.
+/// Creates the framework's device for an adapter.
 ///
 /// # Errors
 ///
@@ -48,22 +49,22 @@ pub(crate) fn handle() -> Option<NDIS_HANDLE> {
 /// # Safety
 ///
 /// `stack` is that of an adapter that is being initialised.
-pub(crate) unsafe fn device(stack: &Stack) -> Result<Device, NTSTATUS> {
+pub(crate) unsafe fn device(stack: &Stack, level: PassiveLevel) -> Result<Device, NTSTATUS> {
     // The handle is copied out: the framework must not be called with a lock held.
     let framework = LOADED.lock().as_ref().map(|driver| driver.framework);
     let framework = framework.ok_or(STATUS_INSUFFICIENT_RESOURCES)?;
     // SAFETY: as the caller promises; the driver object lives as long as the driver is loaded.
-    unsafe { framework.device(stack) }
+    unsafe { framework.device(stack, level) }
 }
 
-/// The driver's registration with NDIS.
+/// The driver's registration with NDIS. Dropped at PASSIVE_LEVEL.
 pub(crate) struct Registration(NDIS_HANDLE);
 
 // SAFETY: NDIS's handles may be used on any thread.
 unsafe impl Send for Registration {}
 
 impl Registration {
-    /// Registers the driver with its handlers. Inside the call NDIS calls the set-options handler. PASSIVE_LEVEL.
+    /// Registers the driver with its handlers. Inside the call NDIS calls the set-options handler.
     ///
     /// # Errors
     ///
@@ -76,6 +77,7 @@ impl Registration {
         object: *mut nt::DRIVER_OBJECT,
         registry_path: nt::PCUNICODE_STRING,
         characteristics: &NDIS_MINIPORT_DRIVER_CHARACTERISTICS,
+        _: PassiveLevel,
     ) -> Result<Self, NDIS_STATUS> {
         let mut handle = core::ptr::null_mut();
         // SAFETY: as the caller promises.

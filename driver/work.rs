@@ -8,6 +8,7 @@ use core::time::Duration;
 use lock_api::RawMutex as _;
 use provider::Kernel;
 use provider::kernel::Event as _;
+use sys::irql::PassiveLevel;
 use sys::ndis::{self, NDIS_HANDLE};
 
 use crate::kernel::{Event, Lock, SpinLock, Windows};
@@ -19,7 +20,7 @@ const LONG: Duration = Duration::from_secs(5);
 /// often it is requested, it runs once at a time, and once more if it is requested while it runs.
 pub(crate) struct Work<T> {
     item: NDIS_HANDLE,
-    run: fn(&T),
+    run: fn(&T, PassiveLevel),
     subject: AtomicPtr<T>,
     phase: Lock<Phase>,
     /// Signalled while the work is at rest.
@@ -43,8 +44,8 @@ enum Phase {
 }
 
 impl<T> Work<T> {
-    /// Work for the adapter or driver with this handle; `None` if memory runs out. PASSIVE_LEVEL.
-    pub(crate) fn new(owner: NDIS_HANDLE, run: fn(&T)) -> Option<Self> {
+    /// Work for the adapter or driver with this handle; `None` if memory runs out.
+    pub(crate) fn new(owner: NDIS_HANDLE, run: fn(&T, PassiveLevel), _: PassiveLevel) -> Option<Self> {
         // SAFETY: the handle is an adapter's or the driver's.
         let item = unsafe { ndis::NdisAllocateIoWorkItem(owner) };
         if item.is_null() {
@@ -81,23 +82,23 @@ impl<T> Work<T> {
         unsafe { ndis::NdisQueueIoWorkItem(self.item, Some(routine::<T>), context) };
     }
 
-    /// Waits until all that was requested is done. Nothing is requested any more. PASSIVE_LEVEL.
-    pub(crate) fn finish(&self) {
-        if !self.rest.wait_for(LONG) {
+    /// Waits until all that was requested is done. Nothing is requested any more.
+    pub(crate) fn finish(&self, level: PassiveLevel) {
+        if !self.rest.wait_for(LONG, level) {
             <Windows as Kernel>::trace(format_args!("work item {:p}: still runs", self.item));
-            self.rest.wait();
+            self.rest.wait(level);
         }
         // The signal was given under the lock, which has to be free before the work may go.
         drop(self.phase.lock());
     }
 
     /// Does what was requested.
-    fn perform(&self) {
+    fn perform(&self, level: PassiveLevel) {
         let Some(subject) = NonNull::new(self.subject.load(Ordering::Acquire)) else { return };
         loop {
             *self.phase.lock() = Phase::Running { requested: false };
             // SAFETY: what the work is for waits for it in `finish` before it goes.
-            (self.run)(unsafe { subject.as_ref() });
+            (self.run)(unsafe { subject.as_ref() }, level);
             let mut phase = self.phase.lock();
             if !matches!(*phase, Phase::Running { requested: true }) {
                 *phase = Phase::Rest;
@@ -117,6 +118,8 @@ impl<T> Drop for Work<T> {
 
 /// The routine that NDIS runs at PASSIVE_LEVEL.
 unsafe extern "win64" fn routine<T>(context: *mut c_void, _item: NDIS_HANDLE) {
+    // SAFETY: NDIS runs work items at PASSIVE_LEVEL.
+    let level = unsafe { PassiveLevel::assume() };
     // SAFETY: the context is the work that queued the item, which stays until it is at rest.
-    unsafe { &*context.cast::<Work<T>>() }.perform();
+    unsafe { &*context.cast::<Work<T>>() }.perform(level);
 }

@@ -4,6 +4,7 @@ use alloc::boxed::Box;
 use core::ptr::{null, null_mut};
 
 use provider::Port;
+use sys::irql::PassiveLevel;
 use sys::ndis::{
     self, NDIS_HANDLE, NDIS_INTERFACE_TYPE, NDIS_MEDIUM, NDIS_MINIPORT_ADAPTER_GENERAL_ATTRIBUTES,
     NDIS_MINIPORT_ADAPTER_NDK_ATTRIBUTES, NDIS_MINIPORT_ADAPTER_REGISTRATION_ATTRIBUTES,
@@ -27,7 +28,7 @@ const LINK_SPEED: u64 = 10_000_000_000;
 /// The most objects of a kind. There is no limit but memory, and the structure wants a number.
 const MANY: ULONG = 1 << 16;
 
-/// Sets all attributes, in the order that NDIS wants. PASSIVE_LEVEL.
+/// Sets all attributes, in the order that NDIS wants.
 ///
 /// # Errors
 ///
@@ -36,13 +37,13 @@ const MANY: ULONG = 1 << 16;
 /// # Safety
 ///
 /// NDIS is initialising the adapter, which stays where it is until it is halted.
-pub(super) unsafe fn set(adapter: &Adapter) -> Result<(), NDIS_STATUS> {
+pub(super) unsafe fn set(adapter: &Adapter, level: PassiveLevel) -> Result<(), NDIS_STATUS> {
     // SAFETY: as the caller promises.
-    unsafe { registration(adapter) }?;
+    unsafe { registration(adapter, level) }?;
     // SAFETY: as the caller promises.
-    unsafe { general(adapter) }?;
+    unsafe { general(adapter, level) }?;
     // SAFETY: as the caller promises.
-    unsafe { ndk(adapter) }
+    unsafe { ndk(adapter, level) }
 }
 
 /// Sets one block of attributes.
@@ -50,7 +51,7 @@ pub(super) unsafe fn set(adapter: &Adapter) -> Result<(), NDIS_STATUS> {
 /// # Safety
 ///
 /// NDIS is initialising the adapter, and `T` is what the block's head says.
-unsafe fn set_block<T>(adapter: NDIS_HANDLE, block: &T) -> Result<(), NDIS_STATUS> {
+unsafe fn set_block<T>(adapter: NDIS_HANDLE, block: &T, _: PassiveLevel) -> Result<(), NDIS_STATUS> {
     // SAFETY: as the caller promises. NDIS reads as much as the head says and keeps a copy.
     let status = unsafe { ndis::NdisMSetMiniportAttributes(adapter, (&raw const *block).cast()) };
     if status == NDIS_STATUS_SUCCESS { Ok(()) } else { Err(status) }
@@ -61,7 +62,7 @@ unsafe fn set_block<T>(adapter: NDIS_HANDLE, block: &T) -> Result<(), NDIS_STATU
 /// # Safety
 ///
 /// As [`set`].
-unsafe fn registration(adapter: &Adapter) -> Result<(), NDIS_STATUS> {
+unsafe fn registration(adapter: &Adapter, level: PassiveLevel) -> Result<(), NDIS_STATUS> {
     let block = NDIS_MINIPORT_ADAPTER_REGISTRATION_ATTRIBUTES {
         Header: header(
             ndis::NDIS_OBJECT_TYPE_MINIPORT_ADAPTER_REGISTRATION_ATTRIBUTES,
@@ -76,7 +77,7 @@ unsafe fn registration(adapter: &Adapter) -> Result<(), NDIS_STATUS> {
         InterfaceType: NDIS_INTERFACE_TYPE::NdisInterfaceInternal,
     };
     // SAFETY: as the caller promises; the block is what its head says.
-    unsafe { set_block(adapter.handle, &block) }
+    unsafe { set_block(adapter.handle, &block, level) }
 }
 
 /// Says what kind of adapter it is.
@@ -84,7 +85,7 @@ unsafe fn registration(adapter: &Adapter) -> Result<(), NDIS_STATUS> {
 /// # Safety
 ///
 /// As [`set`].
-unsafe fn general(adapter: &Adapter) -> Result<(), NDIS_STATUS> {
+unsafe fn general(adapter: &Adapter, level: PassiveLevel) -> Result<(), NDIS_STATUS> {
     let block = NDIS_MINIPORT_ADAPTER_GENERAL_ATTRIBUTES {
         Header: header(
             ndis::NDIS_OBJECT_TYPE_MINIPORT_ADAPTER_GENERAL_ATTRIBUTES,
@@ -131,7 +132,7 @@ unsafe fn general(adapter: &Adapter) -> Result<(), NDIS_STATUS> {
         PowerManagementCapabilitiesEx: null(),
     };
     // SAFETY: as the caller promises; the block is what its head says.
-    unsafe { set_block(adapter.handle, &block) }
+    unsafe { set_block(adapter.handle, &block, level) }
 }
 
 /// Describes an adapter's RDMA for NDIS, in a place where both parts stay: no page says that NDIS copies what the
@@ -179,7 +180,7 @@ impl Capabilities {
 /// # Safety
 ///
 /// As [`set`].
-unsafe fn ndk(adapter: &Adapter) -> Result<(), NDIS_STATUS> {
+unsafe fn ndk(adapter: &Adapter, level: PassiveLevel) -> Result<(), NDIS_STATUS> {
     let block = NDIS_MINIPORT_ADAPTER_NDK_ATTRIBUTES {
         Header: header(
             ndis::NDIS_OBJECT_TYPE_MINIPORT_ADAPTER_NDK_ATTRIBUTES,
@@ -190,7 +191,7 @@ unsafe fn ndk(adapter: &Adapter) -> Result<(), NDIS_STATUS> {
         NdkCapabilities: &raw const adapter.capabilities.ndis,
     };
     // SAFETY: as the caller promises; the block is what its head says.
-    unsafe { set_block(adapter.handle, &block) }
+    unsafe { set_block(adapter.handle, &block, level) }
 }
 
 /// An address in the room that NDIS has for one.

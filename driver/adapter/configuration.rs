@@ -2,6 +2,7 @@
 
 use core::ptr::{NonNull, null_mut};
 
+use sys::irql::PassiveLevel;
 use sys::ndis::{self, NDIS_CONFIGURATION_OBJECT, NDIS_HANDLE, NDIS_PARAMETER_TYPE, NDIS_STRING};
 use sys::status::{NDIS_STATUS, NDIS_STATUS_SUCCESS};
 
@@ -23,7 +24,7 @@ pub(crate) struct Configuration {
 }
 
 impl Configuration {
-    /// Reads the settings; what is not there is as the INF sets it. PASSIVE_LEVEL.
+    /// Reads the settings; what is not there is as the INF sets it.
     ///
     /// # Errors
     ///
@@ -32,9 +33,9 @@ impl Configuration {
     /// # Safety
     ///
     /// NDIS is initialising the adapter with this handle.
-    pub(super) unsafe fn read(adapter: NDIS_HANDLE) -> Result<Self, NDIS_STATUS> {
+    pub(super) unsafe fn read(adapter: NDIS_HANDLE, level: PassiveLevel) -> Result<Self, NDIS_STATUS> {
         // SAFETY: as the caller promises.
-        let open = unsafe { Open::new(adapter) }?;
+        let open = unsafe { Open::new(adapter, level) }?;
         Ok(Self {
             network_direct: open.network_direct(),
             immediate_notification: open.integer(b"ImmediateNotification\0").is_some_and(|value| value == 1),
@@ -43,7 +44,7 @@ impl Configuration {
     }
 }
 
-/// Returns whether the configuration lets RDMA be enabled now. PASSIVE_LEVEL.
+/// Returns whether the configuration lets RDMA be enabled now.
 ///
 /// # Errors
 ///
@@ -52,13 +53,16 @@ impl Configuration {
 /// # Safety
 ///
 /// The handle is that of an adapter that is not halted.
-pub(super) unsafe fn may_be_enabled(adapter: NDIS_HANDLE) -> Result<bool, NDIS_STATUS> {
+pub(super) unsafe fn may_be_enabled(adapter: NDIS_HANDLE, level: PassiveLevel) -> Result<bool, NDIS_STATUS> {
     // SAFETY: as the caller promises.
-    unsafe { Open::new(adapter) }.map(|open| open.network_direct())
+    unsafe { Open::new(adapter, level) }.map(|open| open.network_direct())
 }
 
-/// An adapter's open configuration.
-struct Open(NDIS_HANDLE);
+/// An adapter's open configuration. All that can be done with it, and its close, is for PASSIVE_LEVEL, so it keeps that.
+struct Open {
+    handle: NDIS_HANDLE,
+    _level: PassiveLevel,
+}
 
 impl Open {
     /// Opens it.
@@ -70,7 +74,7 @@ impl Open {
     /// # Safety
     ///
     /// The handle is that of an adapter that is not halted.
-    unsafe fn new(adapter: NDIS_HANDLE) -> Result<Self, NDIS_STATUS> {
+    unsafe fn new(adapter: NDIS_HANDLE, level: PassiveLevel) -> Result<Self, NDIS_STATUS> {
         let object = NDIS_CONFIGURATION_OBJECT {
             Header: header(
                 ndis::NDIS_OBJECT_TYPE_CONFIGURATION_OBJECT,
@@ -83,7 +87,7 @@ impl Open {
         let mut handle = null_mut();
         // SAFETY: the handle is an adapter's, as the caller promises; the place for the result is a local.
         let status = unsafe { ndis::NdisOpenConfigurationEx(&raw const object, &raw mut handle) };
-        if status == NDIS_STATUS_SUCCESS { Ok(Self(handle)) } else { Err(status) }
+        if status == NDIS_STATUS_SUCCESS { Ok(Self { handle, _level: level }) } else { Err(status) }
     }
 
     /// Returns whether RDMA may be enabled.
@@ -104,7 +108,7 @@ impl Open {
             ndis::NdisReadConfiguration(
                 &raw mut status,
                 &raw mut value,
-                self.0,
+                self.handle,
                 &raw const keyword,
                 NDIS_PARAMETER_TYPE::NdisParameterInteger,
             );
@@ -121,7 +125,7 @@ impl Open {
         let (mut status, mut bytes, mut length) = (0, null_mut(), 0);
         // SAFETY: the handle is open; the places for the results are locals.
         unsafe {
-            ndis::NdisReadNetworkAddress(&raw mut status, &raw mut bytes, &raw mut length, self.0);
+            ndis::NdisReadNetworkAddress(&raw mut status, &raw mut bytes, &raw mut length, self.handle);
         }
         let bytes = NonNull::new(bytes).filter(|_| status == NDIS_STATUS_SUCCESS && length == 6)?;
         // SAFETY: the address has as many bytes as was said, and lives until the configuration is closed.
@@ -133,6 +137,6 @@ impl Open {
 impl Drop for Open {
     fn drop(&mut self) {
         // SAFETY: the handle is open, and no value that was read from it is used any more.
-        unsafe { ndis::NdisCloseConfiguration(self.0) };
+        unsafe { ndis::NdisCloseConfiguration(self.handle) };
     }
 }

@@ -8,6 +8,7 @@ use core::ffi::c_void;
 use core::ptr::{NonNull, null_mut};
 
 use lock_api::RawMutex as _;
+use sys::irql::PassiveLevel;
 use sys::ndis::{self, NDIS_HANDLE, NDIS_MINIPORT_INIT_PARAMETERS};
 use sys::netioapi::NET_LUID;
 use sys::status::{NDIS_STATUS, NDIS_STATUS_NOT_SUPPORTED, NTSTATUS};
@@ -18,10 +19,10 @@ use crate::ethernet::{self, VirtualPort};
 use crate::failure::{Failure, Step};
 use crate::framework::{Device, Stack};
 use crate::heap::boxed;
-use crate::kernel::{Lock, Mutex, SpinLock};
+use crate::kernel::{Lock, Mutex, SpinLock, flush_dpcs};
 use crate::rdma::Rdma;
 use crate::work::Work;
-use crate::{nt, registration, tdi};
+use crate::{registration, tdi};
 use configuration::Configuration;
 
 /// A network adapter: what lives from its initialisation to its halt.
@@ -56,7 +57,7 @@ enum Watching {
 }
 
 impl Adapter {
-    /// Initialises an adapter, which NDIS then knows by its address. PASSIVE_LEVEL.
+    /// Initialises an adapter, which NDIS then knows by its address.
     ///
     /// # Errors
     ///
@@ -69,27 +70,28 @@ impl Adapter {
     pub(crate) unsafe fn initialize(
         handle: NDIS_HANDLE,
         parameters: &NDIS_MINIPORT_INIT_PARAMETERS,
+        level: PassiveLevel,
     ) -> Result<(), Failure> {
         // SAFETY: as the caller promises.
-        let adapter = unsafe { Self::new(handle, parameters) }?;
+        let adapter = unsafe { Self::new(handle, parameters, level) }?;
         let place = NonNull::from(Box::leak(boxed(adapter).ok_or(Step::Adapter.starved())?));
         // SAFETY: the adapter is in its place, and it is not known outside yet.
-        let started = unsafe { Self::start(place) };
+        let started = unsafe { Self::start(place, level) };
         if started.is_err() {
             // SAFETY: the adapter is in a box, and NDIS does not use one whose initialisation fails.
-            unsafe { Self::halt(place) };
+            unsafe { Self::halt(place, level) };
         }
         started
     }
 
-    /// Gives an adapter up. PASSIVE_LEVEL.
+    /// Gives an adapter up.
     ///
     /// # Safety
     ///
     /// The adapter came from [`Adapter::initialize`], and NDIS does not use it any more.
-    pub(crate) unsafe fn halt(place: NonNull<Self>) {
+    pub(crate) unsafe fn halt(place: NonNull<Self>, level: PassiveLevel) {
         // SAFETY: the adapter lives; those whom `stop` stops may still use it.
-        unsafe { place.as_ref() }.stop();
+        unsafe { place.as_ref() }.stop(level);
         // SAFETY: the address is that of a box, and it is in use no more.
         drop(unsafe { Box::from_raw(place.as_ptr()) });
     }
@@ -99,31 +101,36 @@ impl Adapter {
     /// # Safety
     ///
     /// As [`Adapter::initialize`].
-    unsafe fn new(handle: NDIS_HANDLE, parameters: &NDIS_MINIPORT_INIT_PARAMETERS) -> Result<Self, Failure> {
+    unsafe fn new(
+        handle: NDIS_HANDLE,
+        parameters: &NDIS_MINIPORT_INIT_PARAMETERS,
+        level: PassiveLevel,
+    ) -> Result<Self, Failure> {
         // SAFETY: as the caller promises.
-        let stack = unsafe { stack(handle) };
+        let stack = unsafe { stack(handle, level) };
         // SAFETY: as the caller promises.
-        let device = unsafe { registration::device(&stack) }.map_err(|status| Step::Device.failed(status))?;
+        let device =
+            unsafe { registration::device(&stack, level) }.map_err(|status| Step::Device.failed(status))?;
         // SAFETY: as the caller promises.
-        let configuration = unsafe { Configuration::read(handle) };
+        let configuration = unsafe { Configuration::read(handle, level) };
         let configuration = configuration.map_err(|status| Step::Configuration.failed(status))?;
         let permanent = Address::local(index(parameters.NetLuid));
         let current = configuration.address.unwrap_or(permanent);
         let rdma = Rdma::new(handle, configuration.network_direct);
         let rdma = rdma.map_err(|status| Step::Rdma.failed(status))?;
         rdma.port().set_immediate_notifications(configuration.immediate_notification);
-        let follow = Work::new(handle, |adapter: &Self| {
-            adapter.rdma.follow(adapter.refresh());
-            adapter.readdress();
-        });
-        let follow = follow.ok_or(Step::WorkItem.starved())?;
-        let readdress = Work::new(handle, Self::readdress).ok_or(Step::WorkItem.starved())?;
+        let follow = |adapter: &Self, level| {
+            adapter.rdma.follow(adapter.refresh(), level);
+            adapter.readdress(level);
+        };
+        let follow = Work::new(handle, follow, level).ok_or(Step::WorkItem.starved())?;
+        let readdress = Work::new(handle, Self::readdress, level).ok_or(Step::WorkItem.starved())?;
         let capabilities = attributes::Capabilities::new();
         Ok(Self {
             handle,
             interface: parameters.NetLuid,
             permanent,
-            ethernet: VirtualPort::new(handle, current).ok_or(Step::VirtualPort.starved())?,
+            ethernet: VirtualPort::new(handle, current, level).ok_or(Step::VirtualPort.starved())?,
             rdma,
             follow,
             readdress,
@@ -139,7 +146,7 @@ impl Adapter {
     /// # Safety
     ///
     /// The adapter is in the place where it stays until it is stopped.
-    unsafe fn start(place: NonNull<Self>) -> Result<(), Failure> {
+    unsafe fn start(place: NonNull<Self>, level: PassiveLevel) -> Result<(), Failure> {
         // SAFETY: the adapter lives.
         let adapter = unsafe { place.as_ref() };
         // SAFETY: the adapter stays in its place, and nothing else uses it yet.
@@ -148,17 +155,17 @@ impl Adapter {
         // SAFETY: the adapter stays in its place, and `stop` ends this; what is called may be.
         unsafe { adapter.rdma.port().on_unknown_address(Some((look_up, place.as_ptr().cast()))) };
         adapter.follow.initialise(place);
-        adapter.rdma.start(adapter.refresh());
+        adapter.rdma.start(adapter.refresh(), level);
         adapter.ethernet.initialise();
         // SAFETY: NDIS is initialising the adapter.
-        unsafe { attributes::set(adapter) }.map_err(|status| Step::Attributes.failed(status))?;
+        unsafe { attributes::set(adapter, level) }.map_err(|status| Step::Attributes.failed(status))?;
         ethernet::connect(&adapter.ethernet).map_err(|status| Step::Connect.failed(status))?;
         // SAFETY: the adapter stays in its place.
-        unsafe { adapter.watch() }.map_err(|status| Step::AddressWatch.failed(status))?;
-        adapter.read_addresses().map_err(|status| Step::Addresses.failed(status))
+        unsafe { adapter.watch(level) }.map_err(|status| Step::AddressWatch.failed(status))?;
+        adapter.read_addresses(level).map_err(|status| Step::Addresses.failed(status))
     }
 
-    /// Watches the machine's addresses, if TCP/IP lets it and that is not done yet. PASSIVE_LEVEL.
+    /// Watches the machine's addresses, if TCP/IP lets it and that is not done yet.
     ///
     /// # Errors
     ///
@@ -167,12 +174,12 @@ impl Adapter {
     /// # Safety
     ///
     /// The adapter is in the place where it stays until it is stopped.
-    unsafe fn watch(&self) -> Result<(), NTSTATUS> {
+    unsafe fn watch(&self, level: PassiveLevel) -> Result<(), NTSTATUS> {
         if !matches!(*self.watch.lock(), Watching::No) {
             return Ok(());
         }
-        // SAFETY: the adapter stays where it is until `stop` has dropped the watch.
-        let made = unsafe { Watch::new(NonNull::from(self)) }?;
+        // SAFETY: the adapter stays where it is until `stop` has cancelled the watch.
+        let made = unsafe { Watch::new(NonNull::from(self), level) }?;
         let Some(watch) = made else { return Ok(()) };
         let surplus = {
             let mut watching = self.watch.lock();
@@ -184,56 +191,57 @@ impl Adapter {
                 Watching::Yes(_) | Watching::Over => Some(watch),
             }
         };
-        drop(surplus);
+        if let Some(surplus) = surplus {
+            surplus.cancel(level);
+        }
         Ok(())
     }
 
-    /// Ends whatever uses the adapter beside NDIS. PASSIVE_LEVEL.
-    fn stop(&self) {
+    /// Ends whatever uses the adapter beside NDIS.
+    fn stop(&self, level: PassiveLevel) {
         self.rdma.end_events();
         let watching = core::mem::replace(&mut *self.watch.lock(), Watching::Over);
         if let Watching::Yes(watch) = watching {
-            drop(watch);
+            watch.cancel(level);
         }
         // SAFETY: nothing is called any more.
         unsafe { self.rdma.port().on_unknown_address(None) };
         ethernet::disconnect(&self.ethernet);
         // The DPC of the port may be queued, though there is nothing left for it to do.
-        // SAFETY: the level is PASSIVE_LEVEL.
-        unsafe { nt::KeFlushQueuedDpcs() };
-        self.readdress.finish();
+        flush_dpcs(level);
+        self.readdress.finish(level);
         // What NDIS wanted last is of no use any more. An event that has begun returns, as NDIS halts an adapter after
         // its consumers have closed.
-        self.follow.finish();
-        self.rdma.end_legacy();
+        self.follow.finish(level);
+        self.rdma.end_legacy(level);
     }
 
     /// Follows a change of addresses. If that fails, the port keeps those that it had; the next change or
     /// opening tries again.
-    pub(crate) fn readdress(&self) {
-        self.rdma.port().look_up(|| self.refresh_addresses());
+    pub(crate) fn readdress(&self, level: PassiveLevel) {
+        self.rdma.port().look_up(level, |level| self.refresh_addresses(level));
     }
 
     /// Brings the port's addresses up to date for a consumer that is about to use them: it may have heard of a
-    /// change before this driver has. PASSIVE_LEVEL.
+    /// change before this driver has.
     ///
     /// # Errors
     ///
     /// `STATUS_NO_MEMORY`, `STATUS_INSUFFICIENT_RESOURCES`.
-    pub(crate) fn refresh_addresses(&self) -> Result<(), NTSTATUS> {
+    pub(crate) fn refresh_addresses(&self, level: PassiveLevel) -> Result<(), NTSTATUS> {
         // SAFETY: an adapter that consumers reach is in the place where it stays.
-        unsafe { self.watch() }?;
-        self.read_addresses()
+        unsafe { self.watch(level) }?;
+        self.read_addresses(level)
     }
 
-    /// Tells the port which IP addresses the interface has now. PASSIVE_LEVEL.
-    fn read_addresses(&self) -> Result<(), NTSTATUS> {
-        let taken = self.reading.with(|()| {
-            let addresses = addresses::of(self.interface)?;
+    /// Tells the port which IP addresses the interface has now.
+    fn read_addresses(&self, level: PassiveLevel) -> Result<(), NTSTATUS> {
+        let taken = self.reading.with(level, |()| {
+            let addresses = addresses::of(self.interface, level)?;
             self.rdma.set_addresses(&addresses)
         })?;
         if let Some(taken) = taken {
-            taken.end();
+            taken.end(level);
         }
         Ok(())
     }
@@ -241,15 +249,15 @@ impl Adapter {
     /// Takes note of whether NDIS wants RDMA enabled. It is done in a work item: NDIS may wait in the event that belongs
     /// to it until this very request has been answered (NDIS-2). Whether it may be enabled, the configuration
     /// says at this moment
-    /// (<https://learn.microsoft.com/windows-hardware/drivers/network/oid-ndk-set-state>). PASSIVE_LEVEL.
+    /// (<https://learn.microsoft.com/windows-hardware/drivers/network/oid-ndk-set-state>).
     ///
     /// # Errors
     ///
     /// `NDIS_STATUS_NOT_SUPPORTED` if it is to be enabled and the configuration forbids it; NDIS's own if the
     /// configuration can't be opened.
-    pub(crate) fn set_rdma_state(&self, enabled: bool) -> Result<(), NDIS_STATUS> {
+    pub(crate) fn set_rdma_state(&self, enabled: bool, level: PassiveLevel) -> Result<(), NDIS_STATUS> {
         // SAFETY: the handle is the adapter's, which is not halted while NDIS makes requests.
-        if enabled && !unsafe { configuration::may_be_enabled(self.handle) }? {
+        if enabled && !unsafe { configuration::may_be_enabled(self.handle, level) }? {
             return Err(NDIS_STATUS_NOT_SUPPORTED);
         }
         self.rdma.want(enabled);
@@ -291,8 +299,10 @@ impl Watched for Adapter {
 
 /// Reads the addresses of an adapter for a client of the legacy transport.
 unsafe extern "win64" fn refresh_addresses(context: *mut c_void) -> bool {
+    // SAFETY: the legacy transport calls this at PASSIVE_LEVEL.
+    let level = unsafe { PassiveLevel::assume() };
     // SAFETY: the context is the adapter whose port the legacy transport runs over, which waits for this call.
-    unsafe { &*context.cast::<Adapter>() }.refresh_addresses().is_ok()
+    unsafe { &*context.cast::<Adapter>() }.refresh_addresses(level).is_ok()
 }
 
 /// A consumer has named an address that the port does not have.
@@ -306,7 +316,7 @@ unsafe extern "win64" fn look_up(context: *mut c_void) {
 /// # Safety
 ///
 /// NDIS is initialising the adapter with this handle.
-unsafe fn stack(handle: NDIS_HANDLE) -> Stack {
+unsafe fn stack(handle: NDIS_HANDLE, _: PassiveLevel) -> Stack {
     let (mut physical, mut functional, mut next) = (null_mut(), null_mut(), null_mut());
     // SAFETY: the handle is an adapter's, as the caller promises; the places are locals.
     unsafe {

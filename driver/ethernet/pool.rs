@@ -3,6 +3,7 @@
 use alloc::boxed::Box;
 use core::ptr::NonNull;
 
+use sys::irql::PassiveLevel;
 use sys::ndis::{self, NDIS_HANDLE, NET_BUFFER_LIST};
 use sys::status::NDIS_STATUS_SUCCESS;
 use sys::wdm::MDL;
@@ -39,8 +40,8 @@ pub(crate) struct Pool {
 unsafe impl Send for Pool {}
 
 impl Pool {
-    /// A pool for an adapter. PASSIVE_LEVEL. `None` if there is not enough memory.
-    pub(crate) fn new(adapter: NDIS_HANDLE) -> Option<Self> {
+    /// A pool for an adapter. `None` if there is not enough memory.
+    pub(crate) fn new(adapter: NDIS_HANDLE, _: PassiveLevel) -> Option<Self> {
         let memory = heap::zeroed()?;
         let parameters = ndis::NET_BUFFER_LIST_POOL_PARAMETERS {
             Header: header(

@@ -5,6 +5,7 @@ use core::ptr::NonNull;
 
 use lock_api::RawMutex as _;
 use provider::kernel::Dpc as _;
+use sys::irql::{DispatchLevel, PassiveLevel};
 use sys::ndis::{self, NDIS_HANDLE, NET_BUFFER_LIST};
 use sys::status::{
     NDIS_STATUS, NDIS_STATUS_INVALID_PACKET, NDIS_STATUS_PAUSED, NDIS_STATUS_PENDING, NDIS_STATUS_SUCCESS,
@@ -36,12 +37,12 @@ struct State {
 }
 
 impl VirtualPort {
-    /// A port that is not connected, paused. PASSIVE_LEVEL. `None` if memory runs out.
-    pub(crate) fn new(adapter: NDIS_HANDLE, address: Address) -> Option<Self> {
+    /// A port that is not connected, paused. `None` if memory runs out.
+    pub(crate) fn new(adapter: NDIS_HANDLE, address: Address, level: PassiveLevel) -> Option<Self> {
         let state = State {
             path: DataPath::new(),
             filter: Filter::closed(address),
-            pool: Pool::new(adapter)?,
+            pool: Pool::new(adapter, level)?,
             waiting: Chain::new(),
         };
         Some(Self {
@@ -175,15 +176,15 @@ impl VirtualPort {
         }
     }
 
-    /// Indicates what was received. DISPATCH_LEVEL.
-    fn indicate(&self) {
+    /// Indicates what was received.
+    fn indicate(&self, _: DispatchLevel<'_>) {
         let mut state = self.state.lock();
         let lists = state.waiting.take();
         let count = lists.length();
         state.path.begin_indication(count);
         drop(state);
         if count != 0 {
-            // SAFETY: the lists are the pool's, and the protocols' until they return them.
+            // SAFETY: the lists are the pool's, and the protocols' until they return them; the level is what the flag says.
             unsafe {
                 ndis::NdisMIndicateReceiveNetBufferLists(
                     self.adapter,
@@ -223,6 +224,8 @@ impl VirtualPort {
 
 /// The DPC of a port.
 unsafe extern "win64" fn indicate(context: *mut c_void) {
+    // SAFETY: a DPC runs at DISPATCH_LEVEL.
+    let level = unsafe { DispatchLevel::assume() };
     // SAFETY: the context is the port, whose adapter flushes DPCs before it goes.
-    unsafe { &*context.cast::<VirtualPort>() }.indicate();
+    unsafe { &*context.cast::<VirtualPort>() }.indicate(level);
 }

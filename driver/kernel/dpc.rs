@@ -7,8 +7,10 @@ use core::ptr::{NonNull, null_mut, without_provenance_mut};
 
 use provider::kernel::Routine;
 use provider::processor::{Route, Topology, route};
+use sys::irql::DispatchLevel;
 use sys::wdm::{self, GROUP_AFFINITY, KAFFINITY, KDPC, PROCESSOR_NUMBER};
 
+use super::irql::RaisedIrql;
 use crate::nt;
 
 /// A deferred procedure call that runs one routine with one argument.
@@ -49,11 +51,12 @@ unsafe impl provider::kernel::Dpc for Dpc {
     /// queues the call.
     unsafe fn queue_apart(this: NonNull<Self>, affinity: Option<GROUP_AFFINITY>) -> bool {
         // SAFETY: the level is at most DISPATCH_LEVEL, as the caller promises.
-        let level = unsafe { wdm::KeRaiseIrqlToDpcLevel() };
-        let within_call = level < wdm::DISPATCH_LEVEL;
-        let (processor, relay) = match route(&Processors, affinity, within_call) {
+        let raised = unsafe { RaisedIrql::raise() };
+        let within_call = raised.previous() < wdm::DISPATCH_LEVEL;
+        let processors = Processors(raised.level());
+        let (processor, relay) = match route(&processors, affinity, within_call) {
             Route::To(processor) => (Some(processor), null_mut()),
-            Route::Through(processor) => (Some(processor), relay_to(Processors.here())),
+            Route::Through(processor) => (Some(processor), relay_to(processors.here())),
             Route::AtTick => (None, null_mut()),
         };
         if let Some(processor) = processor {
@@ -61,16 +64,14 @@ unsafe impl provider::kernel::Dpc for Dpc {
             // promises. No reference is made, as above.
             unsafe { insert(this.as_ptr().cast(), processor, relay) };
         }
-        // SAFETY: the level was raised from this one above.
-        unsafe { wdm::KeLowerIrql(level) };
         processor.is_some()
     }
 }
 
-/// The active processors.
-struct Processors;
+/// The active processors, as seen by code that stays on one of them.
+struct Processors<'a>(DispatchLevel<'a>);
 
-impl Topology for Processors {
+impl Topology for Processors<'_> {
     fn here(&self) -> PROCESSOR_NUMBER {
         let mut here = PROCESSOR_NUMBER { Group: 0, Number: 0, Reserved: 0 };
         // SAFETY: the place for the number is a local.

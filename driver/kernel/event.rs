@@ -5,6 +5,7 @@ use core::mem::MaybeUninit;
 use core::ptr::null_mut;
 use core::time::Duration;
 
+use sys::irql::PassiveLevel;
 use sys::status::STATUS_SUCCESS;
 
 use crate::nt;
@@ -19,8 +20,8 @@ unsafe impl Send for Event {}
 
 impl Event {
     /// Waits, up to a limit in units of 100 ns if it is not null; whether the event is signalled.
-    fn wait_until(&self, limit: *mut nt::LARGE_INTEGER) -> bool {
-        // SAFETY: the event is initialised, the caller at PASSIVE_LEVEL, and the limit null or a local.
+    fn wait_until(&self, limit: *mut nt::LARGE_INTEGER, _: PassiveLevel) -> bool {
+        // SAFETY: the event is initialised, the level PASSIVE_LEVEL, and the limit null or a local.
         let status = unsafe {
             nt::KeWaitForSingleObject(self.0.get().cast(), nt::Executive, nt::KERNEL_MODE, nt::FALSE, limit)
         };
@@ -49,15 +50,15 @@ impl provider::kernel::Event for Event {
         unsafe { nt::KeSetEvent(self.0.get().cast(), 0, nt::FALSE) };
     }
 
-    fn wait(&self) {
+    fn wait(&self, level: PassiveLevel) {
         // Without a limit such a wait has no other outcome: it is not alertable.
-        let _signalled = self.wait_until(null_mut());
+        let _signalled = self.wait_until(null_mut(), level);
     }
 
-    fn wait_for(&self, limit: Duration) -> bool {
+    fn wait_for(&self, limit: Duration, level: PassiveLevel) -> bool {
         let units = i64::try_from(limit.as_nanos() / 100).unwrap_or(i64::MAX);
         // Negative: from now on.
         let mut limit = nt::LARGE_INTEGER { QuadPart: units.saturating_neg() };
-        self.wait_until(&raw mut limit)
+        self.wait_until(&raw mut limit, level)
     }
 }

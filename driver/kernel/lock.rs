@@ -5,6 +5,7 @@ use core::cell::UnsafeCell;
 use lock_api::{GuardNoSend, RawMutex};
 use sys::wdm;
 
+use super::irql::RaisedIrql;
 use crate::nt;
 
 /// A spin lock that remembers the level to go back to.
@@ -39,15 +40,12 @@ unsafe impl RawMutex for SpinLock {
 
     fn try_lock(&self) -> bool {
         // SAFETY: every caller is at or below DISPATCH_LEVEL.
-        let level = unsafe { wdm::KeRaiseIrqlToDpcLevel() };
+        let raised = unsafe { RaisedIrql::raise() };
         // SAFETY: the word is a spin lock, and the level is DISPATCH_LEVEL.
         let taken = unsafe { wdm::KeTryToAcquireSpinLockAtDpcLevel(self.lock.get().cast()) } != wdm::FALSE;
         if taken {
             // SAFETY: the lock is held from here on, and only its holder touches the level.
-            unsafe { self.level.get().write(level) };
-        } else {
-            // SAFETY: this is the level that was left above.
-            unsafe { wdm::KeLowerIrql(level) };
+            unsafe { self.level.get().write(raised.keep()) };
         }
         taken
     }

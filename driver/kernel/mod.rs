@@ -2,6 +2,7 @@
 
 mod dpc;
 mod event;
+mod irql;
 mod lock;
 mod mapping;
 mod mutex;
@@ -12,6 +13,7 @@ use core::ptr::NonNull;
 
 pub(crate) use dpc::Dpc;
 pub(crate) use event::Event;
+pub(crate) use irql::flush_dpcs;
 pub(crate) use lock::SpinLock;
 pub(crate) use mapping::Mapping;
 pub(crate) use mutex::Mutex;

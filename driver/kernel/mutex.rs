@@ -4,6 +4,7 @@ use core::cell::UnsafeCell;
 use core::mem::MaybeUninit;
 use core::ptr::null_mut;
 
+use sys::irql::PassiveLevel;
 use sys::wdm::{self, EVENT_TYPE, KEVENT, TRUE};
 
 use crate::nt;
@@ -37,8 +38,8 @@ impl<T> Mutex<T> {
         unsafe { wdm::KeInitializeEvent(self.free.get().cast(), EVENT_TYPE::SynchronizationEvent, TRUE) };
     }
 
-    /// Runs `f` with the data. PASSIVE_LEVEL; the mutex is initialised.
-    pub(crate) fn with<R>(&self, f: impl FnOnce(&mut T) -> R) -> R {
+    /// Runs `f` with the data. The mutex is initialised.
+    pub(crate) fn with<R>(&self, _: PassiveLevel, f: impl FnOnce(&mut T) -> R) -> R {
         // SAFETY: the level is PASSIVE_LEVEL.
         unsafe { wdm::KeEnterCriticalRegion() };
         // SAFETY: the event is initialised. Without a limit such a wait has no other outcome than success.

@@ -8,6 +8,7 @@ mod listing;
 mod rdma;
 mod statistics;
 
+use sys::irql::PassiveLevel;
 use sys::ndis::{
     NDIS_OID, NDIS_OID_REQUEST, NDIS_REQUEST_TYPE, OID_GEN_STATISTICS, OID_GEN_SUPPORTED_LIST,
     OID_GEN_XMIT_OK, OID_NDK_CONNECTIONS, OID_NDK_LOCAL_ENDPOINTS, OID_NDK_SET_STATE, OID_NDK_STATISTICS,
@@ -18,19 +19,23 @@ use crate::adapter::Adapter;
 use crate::supported::OIDS;
 use buffer::{Answer, Refusal, Value};
 
-/// Answers or obeys a request. PASSIVE_LEVEL.
+/// Answers or obeys a request.
 ///
 /// # Safety
 ///
 /// NDIS passed the request, so the buffer in it is as long as the request says.
-pub(crate) unsafe fn request(adapter: &Adapter, request: &mut NDIS_OID_REQUEST) -> NDIS_STATUS {
+pub(crate) unsafe fn request(
+    adapter: &Adapter,
+    request: &mut NDIS_OID_REQUEST,
+    level: PassiveLevel,
+) -> NDIS_STATUS {
     match request.RequestType {
         NDIS_REQUEST_TYPE::NdisRequestQueryInformation | NDIS_REQUEST_TYPE::NdisRequestQueryStatistics => {
             // SAFETY: as the caller promises; the type says that it is a query.
             unsafe { query(request, |oid, answer| query_any(adapter, oid, answer)) }
         }
         // SAFETY: as the caller promises; the type says that it is a set.
-        NDIS_REQUEST_TYPE::NdisRequestSetInformation => unsafe { set(adapter, request) },
+        NDIS_REQUEST_TYPE::NdisRequestSetInformation => unsafe { set(adapter, request, level) },
         _ => NDIS_STATUS_NOT_SUPPORTED,
     }
 }
@@ -74,13 +79,13 @@ unsafe fn query(
 /// # Safety
 ///
 /// As [`request`], and the request is a set.
-unsafe fn set(adapter: &Adapter, request: &mut NDIS_OID_REQUEST) -> NDIS_STATUS {
+unsafe fn set(adapter: &Adapter, request: &mut NDIS_OID_REQUEST, level: PassiveLevel) -> NDIS_STATUS {
     // SAFETY: the request is a set, as the caller promises.
     let set = unsafe { &mut request.DATA.SET_INFORMATION };
     // SAFETY: the buffer is as long as the request says, and the driver's until it answers.
     let mut value = unsafe { Value::new(set.InformationBuffer, set.InformationBufferLength) };
     let result = match set.Oid {
-        OID_NDK_SET_STATE => rdma::set_state(adapter, &mut value),
+        OID_NDK_SET_STATE => rdma::set_state(adapter, &mut value, level),
         oid => ethernet::set(adapter, oid, &mut value),
     };
     set.BytesRead = value.read();

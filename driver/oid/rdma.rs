@@ -1,5 +1,6 @@
 //! The adapter's RDMA side (NDIS-2 to NDIS-4).
 
+use sys::irql::PassiveLevel;
 use sys::ndis::{
     self, NDIS_NDK_PERFORMANCE_COUNTERS, NDIS_NDK_STATISTICS_INFO, NDIS_OID, OID_NDK_CONNECTIONS,
     OID_NDK_LOCAL_ENDPOINTS, OID_NDK_STATISTICS,
@@ -22,10 +23,10 @@ pub(super) fn query(rdma: &Rdma, oid: NDIS_OID, answer: &mut Answer) -> Result<(
     }
 }
 
-/// Obeys OID_NDK_SET_STATE, whose value is a BOOLEAN. PASSIVE_LEVEL.
-pub(super) fn set_state(adapter: &Adapter, value: &mut Value) -> Result<(), Refusal> {
+/// Obeys OID_NDK_SET_STATE, whose value is a BOOLEAN.
+pub(super) fn set_state(adapter: &Adapter, value: &mut Value, level: PassiveLevel) -> Result<(), Refusal> {
     let [enabled] = value.take()?;
-    adapter.set_rdma_state(enabled != FALSE).map_err(Refusal::Status)
+    adapter.set_rdma_state(enabled != FALSE, level).map_err(Refusal::Status)
 }
 
 fn statistics(rdma: &Rdma) -> NDIS_NDK_STATISTICS_INFO {

@@ -2,6 +2,7 @@
 
 use core::ptr::{NonNull, null_mut};
 
+use sys::irql::PassiveLevel;
 use sys::status::{NTSTATUS, STATUS_INSUFFICIENT_RESOURCES};
 use sys::wdm::{
     self, ACCESS_STATE, FALSE, GENERIC_MAPPING, IO_STACK_CREATE, IO_STACK_LOCATION, IRP, KPROCESSOR_MODE,
@@ -17,6 +18,8 @@ use wdk::nt_success;
 pub(crate) struct Opener {
     state: NonNull<ACCESS_STATE>,
     mode: KPROCESSOR_MODE,
+    /// The level of the create.
+    level: PassiveLevel,
 }
 
 /// The security descriptor of an address, in paged pool.
@@ -37,7 +40,11 @@ impl Opener {
     /// # Safety
     ///
     /// `irp` is a create that is running, for as long as the value lives, and `location` is its location.
-    pub(super) unsafe fn of(irp: NonNull<IRP>, location: NonNull<IO_STACK_LOCATION>) -> Option<Self> {
+    pub(super) unsafe fn of(
+        irp: NonNull<IRP>,
+        location: NonNull<IO_STACK_LOCATION>,
+        level: PassiveLevel,
+    ) -> Option<Self> {
         // SAFETY: the request is a create.
         let parameters: IO_STACK_CREATE = unsafe { super::parameters::of(location) };
         // SAFETY: the context of a create is null or the I/O manager's.
@@ -47,7 +54,7 @@ impl Opener {
         let forced = unsafe { (*location.as_ptr()).Flags } & SL_FORCE_ACCESS_CHECK != 0;
         // SAFETY: as above.
         let mode = if forced { UserMode } else { unsafe { (*irp.as_ptr()).RequestorMode } };
-        Some(Self { state, mode })
+        Some(Self { state, mode, level })
     }
 
     /// The subject that asks.
@@ -58,8 +65,8 @@ impl Opener {
 }
 
 /// The mapping of the generic rights on files, and so on addresses.
-fn mapping() -> *mut GENERIC_MAPPING {
-    // SAFETY: creates run at PASSIVE_LEVEL.
+fn mapping(_: PassiveLevel) -> *mut GENERIC_MAPPING {
+    // SAFETY: the level is PASSIVE_LEVEL.
     unsafe { wdm::IoGetFileObjectGenericMapping() }
 }
 
@@ -78,7 +85,7 @@ impl tdi::Opener for Opener {
                 &raw mut list,
                 FALSE,
                 self.subject(),
-                mapping(),
+                mapping(self.level),
                 POOL_TYPE::PagedPool,
             )
         };
@@ -93,7 +100,7 @@ impl tdi::Opener for Opener {
         // SAFETY: the state is there, by the invariant.
         let mut desired = unsafe { (*self.state.as_ptr()).OriginalDesiredAccess };
         // SAFETY: the place is a local, the mapping the system's.
-        unsafe { wdm::RtlMapGenericMask(&raw mut desired, mapping()) };
+        unsafe { wdm::RtlMapGenericMask(&raw mut desired, mapping(self.level)) };
         let (mut granted, mut status) = (0, STATUS_INSUFFICIENT_RESOURCES);
         // SAFETY: PASSIVE_LEVEL; the descriptor is live, by its invariant, and the subject is the create's.
         let admitted = unsafe {
@@ -104,7 +111,7 @@ impl tdi::Opener for Opener {
                 desired,
                 0,
                 null_mut(),
-                mapping(),
+                mapping(self.level),
                 self.mode,
                 &raw mut granted,
                 &raw mut status,

@@ -5,6 +5,7 @@ use core::ptr::{NonNull, null_mut};
 use core::sync::atomic::{AtomicPtr, Ordering};
 
 use provider::NoMemory;
+use sys::irql::PassiveLevel;
 use sys::ndis::{self, NDIS_DEVICE_OBJECT_ATTRIBUTES, NDIS_HANDLE, NDIS_STRING};
 use sys::status::{NDIS_STATUS, NDIS_STATUS_SUCCESS, STATUS_INSUFFICIENT_RESOURCES};
 use sys::wdm::{DEVICE_OBJECT, UNICODE_STRING};
@@ -48,44 +49,45 @@ impl Device {
         self.adapters == 0 && self.files == 0
     }
 
-    /// Deregisters the device if it is not needed. PASSIVE_LEVEL.
-    fn remove_unused(&mut self) {
+    /// Deregisters the device if it is not needed.
+    fn remove_unused(&mut self, level: PassiveLevel) {
         if !self.is_unused() {
             return;
         }
         let Some(Registered { handle, .. }) = self.registered.take() else { return };
-        tick_timer::stop();
+        tick_timer::stop(level);
         // SAFETY: the handle is that of the device, on which no file is open.
         unsafe { ndis::NdisDeregisterDeviceEx(handle) };
     }
 }
 
-/// Makes ready what the device needs. PASSIVE_LEVEL, once per loading, before adapters start.
+/// Makes ready what the device needs. Once per loading, before adapters start.
 ///
 /// # Errors
 ///
 /// [`NoMemory`].
-pub(super) fn load(driver: NDIS_HANDLE) -> Result<(), NoMemory> {
+pub(super) fn load(driver: NDIS_HANDLE, level: PassiveLevel) -> Result<(), NoMemory> {
     // SAFETY: the mutex is in a static, and there are no adapters yet.
     unsafe { DEVICE.initialise() };
-    let removal = Work::new(driver, |device: &Mutex<Device>| device.with(Device::remove_unused));
+    let remove = |device: &Mutex<Device>, level| device.with(level, |device| device.remove_unused(level));
+    let removal = Work::new(driver, remove, level);
     let removal = Box::leak(boxed(removal.ok_or(NoMemory)?).ok_or(NoMemory)?);
     removal.initialise(NonNull::from(&DEVICE));
     REMOVAL.store(removal, Ordering::Release);
     Ok(())
 }
 
-/// Undoes [`load`]. PASSIVE_LEVEL, when there are neither adapters nor files.
-pub(super) fn unload() {
+/// Undoes [`load`], when there are neither adapters nor files.
+pub(super) fn unload(level: PassiveLevel) {
     let Some(removal) = NonNull::new(REMOVAL.swap(null_mut(), Ordering::AcqRel)) else { return };
     // SAFETY: the address is that of the box which `load` leaked, and is known nowhere else any more.
     let removal = unsafe { Box::from_raw(removal.as_ptr()) };
-    removal.finish();
+    removal.finish(level);
 }
 
 /// Counts a file that is being opened on a device; `false` if that device is going.
-pub(super) fn file_opens(object: *mut DEVICE_OBJECT) -> bool {
-    DEVICE.with(|device| {
+pub(super) fn file_opens(object: *mut DEVICE_OBJECT, level: PassiveLevel) -> bool {
+    DEVICE.with(level, |device| {
         let current = device.registered.as_ref().is_some_and(|registered| registered.object == object);
         let files = device.files.checked_add(1).filter(|_| current);
         device.files = files.unwrap_or(device.files);
@@ -94,8 +96,8 @@ pub(super) fn file_opens(object: *mut DEVICE_OBJECT) -> bool {
 }
 
 /// Counts a file as closed, or as not opened after all; its request must have been completed.
-pub(super) fn file_is_closed() {
-    let unused = DEVICE.with(|device| {
+pub(super) fn file_is_closed(level: PassiveLevel) {
+    let unused = DEVICE.with(level, |device| {
         device.files = device.files.saturating_sub(1);
         device.is_unused()
     });
@@ -134,7 +136,8 @@ macro_rules! utf16 {
     }};
 }
 
-/// One adapter's reference to the device, which exists while there is one. PASSIVE_LEVEL.
+/// One adapter's reference to the device, which exists while there is one.
+#[must_use = "the device stays until it is released"]
 pub(super) struct DeviceRef(());
 
 impl DeviceRef {
@@ -143,30 +146,29 @@ impl DeviceRef {
     /// # Errors
     ///
     /// NDIS's, if the device can't be made.
-    pub(super) fn new() -> Result<Self, NDIS_STATUS> {
-        DEVICE.with(|device| {
+    pub(super) fn new(level: PassiveLevel) -> Result<Self, NDIS_STATUS> {
+        DEVICE.with(level, |device| {
             let adapters = device.adapters.checked_add(1).ok_or(STATUS_INSUFFICIENT_RESOURCES)?;
             if device.registered.is_none() {
-                device.registered = Some(register()?);
-                tick_timer::start();
+                device.registered = Some(register(level)?);
+                tick_timer::start(level);
             }
             device.adapters = adapters;
             Ok(Self(()))
         })
     }
-}
 
-impl Drop for DeviceRef {
-    fn drop(&mut self) {
-        DEVICE.with(|device| {
+    /// Gives the reference back.
+    pub(super) fn release(self, level: PassiveLevel) {
+        DEVICE.with(level, |device| {
             device.adapters = device.adapters.saturating_sub(1);
-            device.remove_unused();
+            device.remove_unused(level);
         });
     }
 }
 
 /// Lets NDIS make the device.
-fn register() -> Result<Registered, NDIS_STATUS> {
+fn register(_: PassiveLevel) -> Result<Registered, NDIS_STATUS> {
     let driver = registration::handle().ok_or(STATUS_INSUFFICIENT_RESOURCES)?;
     let name: NDIS_STRING = utf16!(b"\\Device\\Softndk");
     let link: NDIS_STRING = utf16!(b"\\DosDevices\\Softndk");

@@ -2,6 +2,7 @@
 
 use core::ptr::{NonNull, null_mut};
 
+use sys::irql::PassiveLevel;
 use sys::status::{
     NTSTATUS, STATUS_INVALID_DEVICE_REQUEST, STATUS_INVALID_PARAMETER, STATUS_NO_SUCH_DEVICE,
     STATUS_OBJECT_NAME_NOT_FOUND, STATUS_SUCCESS,
@@ -105,7 +106,9 @@ unsafe fn answer(
 
 /// `IRP_MJ_CREATE`. PASSIVE_LEVEL.
 unsafe extern "win64" fn create(object: *mut DEVICE_OBJECT, irp: *mut IRP) -> NTSTATUS {
-    if !device::file_opens(object) {
+    // SAFETY: the I/O manager sends creates at PASSIVE_LEVEL.
+    let level = unsafe { PassiveLevel::assume() };
+    if !device::file_opens(object, level) {
         // SAFETY: the I/O manager passes the entry point its request.
         return unsafe { answer(irp, |_, _| Err(STATUS_NO_SUCH_DEVICE)) };
     }
@@ -129,12 +132,12 @@ unsafe extern "win64" fn create(object: *mut DEVICE_OBJECT, irp: *mut IRP) -> NT
         let shares = matches!(opening, Opening::Address(_)) && parameters.ShareAccess & SHARE != 0;
         let opener = if shares {
             // SAFETY: the request is a create, and runs until this function returns.
-            let opener = unsafe { Opener::of(entry.irp, entry.location) };
+            let opener = unsafe { Opener::of(entry.irp, entry.location, level) };
             Some(opener.ok_or(STATUS_INVALID_DEVICE_REQUEST)?)
         } else {
             None
         };
-        let id = transport.create(&opening, opener.as_ref())?;
+        let id = transport.create(&opening, opener.as_ref(), level)?;
         let kind = match opening {
             Opening::Address(_) => TDI_TRANSPORT_ADDRESS_FILE,
             Opening::Endpoint(_) => TDI_CONNECTION_FILE,
@@ -151,7 +154,7 @@ unsafe extern "win64" fn create(object: *mut DEVICE_OBJECT, irp: *mut IRP) -> NT
     // SAFETY: the I/O manager passes the entry point its request.
     let status = unsafe { answer(irp, created) };
     if status != STATUS_SUCCESS {
-        device::file_is_closed();
+        device::file_is_closed(level);
     }
     status
 }
@@ -161,9 +164,11 @@ const SHARE: u16 = 3;
 
 /// `IRP_MJ_CLEANUP`: the last handle was closed. PASSIVE_LEVEL.
 unsafe extern "win64" fn cleanup(_: *mut DEVICE_OBJECT, irp: *mut IRP) -> NTSTATUS {
+    // SAFETY: the I/O manager sends cleanups at PASSIVE_LEVEL.
+    let level = unsafe { PassiveLevel::assume() };
     let cleaned = |transport: &Transport<TdiSystem>, entry: &Entry| {
         if let Some(id) = entry.id() {
-            transport.cleanup(id);
+            transport.cleanup(id, level);
         }
         Ok(0)
     };
@@ -173,6 +178,8 @@ unsafe extern "win64" fn cleanup(_: *mut DEVICE_OBJECT, irp: *mut IRP) -> NTSTAT
 
 /// `IRP_MJ_CLOSE`: the last reference is gone. PASSIVE_LEVEL.
 unsafe extern "win64" fn close(_: *mut DEVICE_OBJECT, irp: *mut IRP) -> NTSTATUS {
+    // SAFETY: the I/O manager sends closes at PASSIVE_LEVEL.
+    let level = unsafe { PassiveLevel::assume() };
     let closed = |transport: &Transport<TdiSystem>, entry: &Entry| {
         if let Some(id) = entry.id() {
             transport.close(id);
@@ -183,6 +190,6 @@ unsafe extern "win64" fn close(_: *mut DEVICE_OBJECT, irp: *mut IRP) -> NTSTATUS
     };
     // SAFETY: the I/O manager passes the entry point its request.
     let status = unsafe { answer(irp, closed) };
-    device::file_is_closed();
+    device::file_is_closed(level);
     status
 }

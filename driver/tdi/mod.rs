@@ -29,6 +29,7 @@ use core::ptr::NonNull;
 use lock_api::RawMutex as _;
 use provider::NoMemory;
 use provider::port::{OpenError, Port};
+use sys::irql::PassiveLevel;
 use sys::ndis::NDIS_HANDLE;
 use sys::wdm;
 pub(crate) use tdi::ndk::Refresh;
@@ -63,22 +64,22 @@ impl System for TdiSystem {
     }
 }
 
-/// Makes the transport of the driver with this handle. PASSIVE_LEVEL.
+/// Makes the transport of the driver with this handle.
 ///
 /// # Errors
 ///
 /// [`NoMemory`].
-pub(crate) fn load(driver: NDIS_HANDLE) -> Result<(), NoMemory> {
+pub(crate) fn load(driver: NDIS_HANDLE, level: PassiveLevel) -> Result<(), NoMemory> {
     let transport = Transport::new(Ndk::default())?;
-    device::load(driver)?;
+    device::load(driver, level)?;
     *TRANSPORT.lock() = Some(transport);
     Ok(())
 }
 
 /// Forgets the transport: no file of it is left, as a device with open files keeps its driver.
-/// PASSIVE_LEVEL, before the driver deregisters.
-pub(crate) fn unload() {
-    device::unload();
+/// Before the driver deregisters.
+pub(crate) fn unload(level: PassiveLevel) {
+    device::unload(level);
     let transport = TRANSPORT.lock().take();
     drop(transport);
 }
@@ -88,24 +89,41 @@ fn transport() -> Option<Transport<TdiSystem>> {
     TRANSPORT.lock().clone()
 }
 
-/// An adapter as a port of the transport; dropping it ends what runs over the adapter. PASSIVE_LEVEL.
+/// An adapter as a port of the transport, until [`TransportPort::remove`].
+#[must_use = "the transport runs over it until it is removed"]
 pub(crate) struct TransportPort {
     port: PortId,
-    /// The device, after the port: it goes with the last reference.
-    _device: device::DeviceRef,
+    device: device::DeviceRef,
 }
 
 impl TransportPort {
-    /// Lets the transport run over an adapter's port, whose addresses `refresh` reads. PASSIVE_LEVEL.
+    /// Lets the transport run over an adapter's port, whose addresses `refresh` reads.
     ///
     /// # Errors
     ///
     /// Those of opening the port, and [`OpenError::NoMemory`] if there is no device to be had.
-    pub(crate) fn new(port: &Port<Windows>, refresh: Refresh) -> Result<Self, OpenError> {
+    pub(crate) fn new(
+        port: &Port<Windows>,
+        refresh: Refresh,
+        level: PassiveLevel,
+    ) -> Result<Self, OpenError> {
         let transport = transport().ok_or(OpenError::NotReady)?;
-        let device = device::DeviceRef::new().map_err(|_| OpenError::NoMemory)?;
-        let port = transport.network().add(port, refresh)?;
-        Ok(Self { port, _device: device })
+        let device = device::DeviceRef::new(level).map_err(|_| OpenError::NoMemory)?;
+        match transport.network().add(port, refresh, level) {
+            Ok(port) => Ok(Self { port, device }),
+            Err(error) => {
+                device.release(level);
+                Err(error)
+            }
+        }
+    }
+
+    /// Ends what runs over the adapter, and then the device if nothing else needs it.
+    pub(crate) fn remove(self, level: PassiveLevel) {
+        if let Some(transport) = transport() {
+            transport.network().remove(&transport, self.port, level);
+        }
+        self.device.release(level);
     }
 
     /// Names the adapter's port to [`set_addresses`].
@@ -122,9 +140,9 @@ pub(crate) struct Taken {
 }
 
 impl Taken {
-    /// Ends what runs over these. Clients are called. PASSIVE_LEVEL, with no lock held.
-    pub(crate) fn end(self) {
-        self.addresses.end(&self.transport);
+    /// Ends what runs over these. Clients are called. With no lock held.
+    pub(crate) fn end(self, level: PassiveLevel) {
+        self.addresses.end(&self.transport, level);
     }
 }
 
@@ -137,12 +155,4 @@ pub(crate) fn set_addresses(port: PortId, addresses: &[IpAddr]) -> Result<Option
     let Some(transport) = transport() else { return Ok(None) };
     let addresses = transport.network().set_addresses(port, addresses)?;
     Ok(Some(Taken { transport, addresses }))
-}
-
-impl Drop for TransportPort {
-    fn drop(&mut self) {
-        if let Some(transport) = transport() {
-            transport.network().remove(&transport, self.port);
-        }
-    }
 }

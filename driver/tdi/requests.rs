@@ -6,6 +6,7 @@
 
 use core::ptr::{NonNull, null_mut};
 
+use sys::irql::PassiveLevel;
 use sys::status::{
     NTSTATUS, STATUS_BUFFER_OVERFLOW, STATUS_INSUFFICIENT_RESOURCES, STATUS_INVALID_DEVICE_REQUEST,
     STATUS_INVALID_HANDLE, STATUS_NOT_IMPLEMENTED, STATUS_PENDING, STATUS_SUCCESS,
@@ -25,6 +26,8 @@ use super::{TdiSystem, parameters, user};
 
 /// `IRP_MJ_DEVICE_CONTROL`: a program's requests. PASSIVE_LEVEL.
 pub(super) unsafe extern "win64" fn device_control(_: *mut DEVICE_OBJECT, irp: *mut IRP) -> NTSTATUS {
+    // SAFETY: the I/O manager sends device controls at PASSIVE_LEVEL.
+    let level = unsafe { PassiveLevel::assume() };
     let asked = |entry: &Entry| {
         // SAFETY: the request is a device control, and the entry point's.
         match unsafe { user::request(entry.irp, entry.location) }? {
@@ -34,7 +37,7 @@ pub(super) unsafe extern "win64" fn device_control(_: *mut DEVICE_OBJECT, irp: *
                 Ok(Asked::Submit(command))
             }
             UserRequest::Associate(handle) => {
-                Ok(Asked::Associate(core::ptr::with_exposed_provenance_mut(handle)))
+                Ok(Asked::Associate(core::ptr::with_exposed_provenance_mut(handle), level))
             }
             UserRequest::Disassociate => Ok(Asked::Disassociate),
             UserRequest::Query(kind) => Ok(Asked::Query(kind)),
@@ -66,7 +69,7 @@ pub(super) unsafe extern "win64" fn internal_device_control(
 enum Asked {
     /// Something that may wait.
     Submit(Command),
-    Associate(wdm::HANDLE),
+    Associate(wdm::HANDLE, PassiveLevel),
     Disassociate,
     SetEvent(TDI_REQUEST_KERNEL_SET_EVENT),
     /// `TDI_QUERY_…`.
@@ -116,10 +119,10 @@ unsafe fn serve(irp: *mut IRP, asked: impl FnOnce(&Entry) -> Result<Asked, NTSTA
             let set = transport.set(id, kind, &unsafe { Irp::new(entry.irp) });
             return entry.finish(set.err().unwrap_or(STATUS_SUCCESS), set.unwrap_or(0));
         }
-        Ok(Asked::Associate(handle)) => {
+        Ok(Asked::Associate(handle, level)) => {
             // SAFETY: the request is ours.
             let mode = unsafe { (*entry.irp.as_ptr()).RequestorMode };
-            associate(&transport, id, handle, mode)
+            associate(&transport, id, handle, mode, level)
         }
         Ok(Asked::Disassociate) => transport.disassociate(id),
         Ok(Asked::SetEvent(event)) => {
@@ -154,7 +157,9 @@ unsafe fn inline(location: NonNull<IO_STACK_LOCATION>) -> Result<Asked, NTSTATUS
         TDI_ASSOCIATE_ADDRESS => {
             // SAFETY: the minor function says so.
             let request: TDI_REQUEST_KERNEL_ASSOCIATE = unsafe { parameters::of(location) };
-            Ok(Asked::Associate(request.AddressHandle))
+            // SAFETY: clients associate at PASSIVE_LEVEL, as handles are looked up there.
+            let level = unsafe { PassiveLevel::assume() };
+            Ok(Asked::Associate(request.AddressHandle, level))
         }
         TDI_DISASSOCIATE_ADDRESS => Ok(Asked::Disassociate),
         // SAFETY: the minor function says so.
@@ -191,12 +196,13 @@ unsafe fn query(transport: &Transport<TdiSystem>, id: Id, irp: NonNull<IRP>, kin
     }
 }
 
-/// Associates an endpoint with the address object behind a handle. PASSIVE_LEVEL.
+/// Associates an endpoint with the address object behind a handle.
 fn associate(
     transport: &Transport<TdiSystem>,
     id: Id,
     handle: wdm::HANDLE,
     mode: wdm::KPROCESSOR_MODE,
+    _: PassiveLevel,
 ) -> Result<(), NTSTATUS> {
     let mut object = null_mut();
     // SAFETY: the kernel sets its variable before any driver is loaded, and never again.

@@ -3,9 +3,10 @@
 use core::cell::UnsafeCell;
 use core::mem::MaybeUninit;
 
+use sys::irql::PassiveLevel;
 use sys::wdm::{self, KDPC, KTIMER, PVOID};
 
-use crate::nt;
+use crate::kernel::flush_dpcs;
 
 /// In milliseconds.
 const PERIOD: i32 = 250;
@@ -22,8 +23,8 @@ unsafe impl Sync for TickTimer {}
 static TICK_TIMER: TickTimer =
     TickTimer { timer: UnsafeCell::new(MaybeUninit::uninit()), dpc: UnsafeCell::new(MaybeUninit::uninit()) };
 
-/// Starts. PASSIVE_LEVEL.
-pub(super) fn start() {
+/// Starts.
+pub(super) fn start(_: PassiveLevel) {
     let (timer, dpc) = (TICK_TIMER.timer.get().cast::<KTIMER>(), TICK_TIMER.dpc.get().cast::<KDPC>());
     // SAFETY: the timer is not set: this is the first start, or `stop` came before it.
     unsafe { wdm::KeInitializeTimerEx(timer, wdm::TIMER_TYPE::NotificationTimer) };
@@ -35,12 +36,11 @@ pub(super) fn start() {
     unsafe { wdm::KeSetTimerEx(timer, due, PERIOD, dpc) };
 }
 
-/// Stops, and waits for a call that runs. PASSIVE_LEVEL.
-pub(super) fn stop() {
+/// Stops, and waits for a call that runs.
+pub(super) fn stop(level: PassiveLevel) {
     // SAFETY: `start` came before this.
     unsafe { wdm::KeCancelTimer(TICK_TIMER.timer.get().cast()) };
-    // SAFETY: the level is PASSIVE_LEVEL.
-    unsafe { nt::KeFlushQueuedDpcs() };
+    flush_dpcs(level);
 }
 
 unsafe extern "win64" fn tick(_: *mut KDPC, _: PVOID, _: PVOID, _: PVOID) {

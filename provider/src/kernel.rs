@@ -5,6 +5,7 @@ use core::fmt;
 use core::ptr::NonNull;
 use core::time::Duration;
 
+use sys::irql::PassiveLevel;
 use sys::wdm::{GROUP_AFFINITY, MDL};
 
 /// The kernel below the provider.
@@ -156,6 +157,19 @@ pub unsafe trait Timer: Send + Sync {
 }
 
 /// Something that one thread waits for and another signals once.
+///
+/// It can be waited for at PASSIVE_LEVEL only, with that level's token:
+///
+/// ```
+/// use provider::kernel::Event;
+/// use sys::irql::PassiveLevel;
+/// fn wait(event: &impl Event, level: PassiveLevel) { event.wait(level) }
+/// ```
+///
+/// ```compile_fail
+/// use provider::kernel::Event;
+/// fn wait(event: &impl Event) { event.wait() }
+/// ```
 pub trait Event: Send + Sync {
     /// An event that is not signalled.
     fn new() -> Self;
@@ -166,11 +180,11 @@ pub trait Event: Send + Sync {
     /// Signals the event. Up to DISPATCH_LEVEL. The event may be freed when this returns.
     fn signal(&self);
 
-    /// Waits until the event is signalled. PASSIVE_LEVEL, outside any callback.
-    fn wait(&self);
+    /// Waits until the event is signalled. Outside any callback.
+    fn wait(&self, level: PassiveLevel);
 
     /// Waits as [`Event::wait`] does, but not longer than `limit`. Returns true if the event is signalled.
-    fn wait_for(&self, limit: Duration) -> bool;
+    fn wait_for(&self, limit: Duration, level: PassiveLevel) -> bool;
 }
 
 /// A lock that owns its data.

@@ -1,5 +1,5 @@
 //! The Windows kernel interfaces that this project is built on: types, constants and function signatures,
-//! and nothing else.
+//! and nothing else but the levels at which these may be called ([`irql`]).
 //!
 //! Both ends of every test use these declarations: the driver that is built for Windows and the simulator
 //! that plays Windows. A mistake here would be invisible to both, so each structure states its size and
@@ -33,6 +33,7 @@ mod layout;
 
 pub mod explain;
 pub mod ip2string;
+pub mod irql;
 pub mod ndis;
 pub mod ndk;
 pub mod netioapi;

@@ -1,6 +1,7 @@
 //! Cleanup and close of files, and the removal of ports.
 
 use provider::kernel::Event as _;
+use sys::irql::PassiveLevel;
 use sys::status::{STATUS_ADDRESS_CLOSED, STATUS_CANCELLED, STATUS_CONNECTION_ABORTED};
 
 use crate::address_object::{self, Listener, Lost};
@@ -15,8 +16,8 @@ use crate::transport::Transport;
 
 impl<S: System<Client = Self>> Transport<S> {
     /// `IRP_MJ_CLEANUP`: ends everything in flight on the file, and returns when no request refers to it
-    /// any more and no handler runs. PASSIVE_LEVEL, outside any callback of ours.
-    pub fn cleanup(&self, id: Id) {
+    /// any more and no handler runs. Outside any callback of ours.
+    pub fn cleanup(&self, id: Id, level: PassiveLevel) {
         let Some(begun) = self.begin_cleanup(id) else { return };
         drop(begun);
         self.drive(id);
@@ -30,7 +31,7 @@ impl<S: System<Client = Self>> Transport<S> {
             })
         };
         if let Some(idle_event) = idle_event {
-            idle_event.wait();
+            idle_event.wait(level);
         }
     }
 
@@ -84,8 +85,8 @@ impl<S: System<Client = Self>> Transport<S> {
     /// Address objects that are bound to nothing else are of no use: what waits on them completes with
     /// `STATUS_ADDRESS_CLOSED`, and their clients are told so (`TDI_EVENT_ERROR`, `TDI_EVENT_ERROR_EX`). What runs over
     /// a port is known by the port, and the network is asked at the moment in which something is taken: so nothing is
-    /// missed whose address moved, and nothing is taken that was bound after its address had returned. PASSIVE_LEVEL.
-    pub fn on_adapter_removed(&self) {
+    /// missed whose address moved, and nothing is taken that was bound after its address had returned.
+    pub fn on_adapter_removed(&self, _: PassiveLevel) {
         let goes = |listener: &Listener<S>| self.has_gone(listener);
         while let Some((id, lost)) = self.lose_listener(&goes) {
             let (at, gone) = (lost.at(), lost.rest.is_some());

@@ -9,6 +9,7 @@ use core::net::{IpAddr, SocketAddr};
 use core::ops::Deref;
 
 use provider::NoMemory;
+use sys::irql::PassiveLevel;
 use sys::status::NTSTATUS;
 
 use crate::slab::Id;
@@ -48,12 +49,16 @@ pub trait Network<S: System>: Send + Sync + 'static {
     type Link: Link;
 
     /// Listens. Offers come by [`Client::offered`](crate::system::Client::offered). Port 0 picks one.
-    /// PASSIVE_LEVEL.
     ///
     /// # Errors
     ///
     /// See [`BindError`].
-    fn listen(&self, client: &S::Client, at: SocketAddr) -> Result<(Self::Listener, SocketAddr), BindError>;
+    fn listen(
+        &self,
+        client: &S::Client,
+        at: SocketAddr,
+        level: PassiveLevel,
+    ) -> Result<(Self::Listener, SocketAddr), BindError>;
 
     /// Begins to connect for an endpoint, from an address of some port if `from` is a wildcard:
     /// [`LinkEvents::CONNECTED`](crate::LinkEvents) or [`LinkEvents::LOST`](crate::LinkEvents) follows.
@@ -77,12 +82,12 @@ pub trait Network<S: System>: Send + Sync + 'static {
     fn accept(&self, client: &S::Client, endpoint: Id, offer: Self::Offer) -> Result<Self::Link, NTSTATUS>;
 
     /// Brings the addresses of all ports up to date with the host's. What runs over an address that has gone ends,
-    /// see [`Client::on_adapter_removed`](crate::system::Client::on_adapter_removed). PASSIVE_LEVEL.
+    /// see [`Client::on_adapter_removed`](crate::system::Client::on_adapter_removed).
     ///
     /// # Errors
     ///
     /// [`NoMemory`]; the addresses of some ports may be as before.
-    fn refresh_addresses(&self) -> Result<(), NoMemory>;
+    fn refresh_addresses(&self, level: PassiveLevel) -> Result<(), NoMemory>;
 
     /// The addresses that the ports of the network have, of one family.
     ///

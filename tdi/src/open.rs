@@ -6,6 +6,7 @@ use core::net::SocketAddr;
 
 use provider::kernel::Event as _;
 use provider::{NoMemory, Shared, Within as _};
+use sys::irql::PassiveLevel;
 use sys::status::{
     NTSTATUS, STATUS_INSUFFICIENT_RESOURCES, STATUS_INVALID_ADDRESS, STATUS_INVALID_PARAMETER,
     STATUS_SHARING_VIOLATION, STATUS_TOO_MANY_ADDRESSES,
@@ -61,7 +62,7 @@ enum Entry<S: System> {
 }
 
 impl<S: System<Client = Self>> Transport<S> {
-    /// Opens a file; PASSIVE_LEVEL. `sharing` is who opens it, if others may open the same address.
+    /// Opens a file. `sharing` is who opens it, if others may open the same address.
     ///
     /// TCP/IP tells clients and the driver of a change of addresses at the same time, so a client may name an address
     /// that the network does not have yet. A create is synchronous and may block
@@ -71,17 +72,22 @@ impl<S: System<Client = Self>> Transport<S> {
     /// # Errors
     ///
     /// The status for the create, after which nothing is left behind.
-    pub fn create(&self, opening: &Opening<'_>, sharing: Option<&S::Opener>) -> Result<Id, NTSTATUS> {
+    pub fn create(
+        &self,
+        opening: &Opening<'_>,
+        sharing: Option<&S::Opener>,
+        level: PassiveLevel,
+    ) -> Result<Id, NTSTATUS> {
         match opening {
             Opening::ControlChannel => self.insert(Object::ControlChannel),
             Opening::Endpoint(context) => self.insert(Object::Endpoint(Endpoint::new(*context))),
             Opening::Address(list) => {
                 let list = TransportAddresses::parse(list).ok_or(STATUS_INVALID_PARAMETER)?;
-                let read = self.network().refresh_addresses();
+                let read = self.network().refresh_addresses(level);
                 read.map_err(|NoMemory| STATUS_INSUFFICIENT_RESOURCES)?;
                 let mut outcome = Err(STATUS_INVALID_PARAMETER);
                 for local in list {
-                    match self.open_address(local, sharing) {
+                    match self.open_address(local, sharing, level) {
                         Ok(id) => return Ok(id),
                         Err(Refusal::Final(status)) => return Err(status),
                         Err(Refusal::NotLocal) => outcome = Err(STATUS_INVALID_ADDRESS),
@@ -92,13 +98,18 @@ impl<S: System<Client = Self>> Transport<S> {
         }
     }
 
-    fn open_address(&self, local: SocketAddr, opener: Option<&S::Opener>) -> Result<Id, Refusal> {
+    fn open_address(
+        &self,
+        local: SocketAddr,
+        opener: Option<&S::Opener>,
+        level: PassiveLevel,
+    ) -> Result<Id, Refusal> {
         let mut sharing = if opener.is_some() { Sharing::Wanted } else { Sharing::Exclusive };
         let id = loop {
             match (self.enter_address(local, &sharing)?, opener) {
                 (Entry::Shares(id), _) => return Ok(id),
                 (Entry::First(id), _) => break id,
-                (Entry::After(bound), _) => bound.wait(),
+                (Entry::After(bound), _) => bound.wait(level),
                 (Entry::Not(Obstacle::NoList), Some(opener)) => {
                     let list = opener.assign().map_err(Refusal::Final)?;
                     sharing = Sharing::Own(Shared::new(list)?);
@@ -110,13 +121,13 @@ impl<S: System<Client = Self>> Transport<S> {
                 (Entry::Not(_), _) => return Err(Refusal::Final(STATUS_SHARING_VIOLATION)),
             }
         };
-        let bound = self.bind(local);
+        let bound = self.bind(local, level);
         let outcome = self.settle(id, bound);
         outcome?;
         // The removal of a port, or of its address, has perhaps not seen the listener.
         let missed = self.lock().address(id).is_some_and(|address| address.state.any(|at| self.has_gone(at)));
         if missed {
-            self.on_adapter_removed();
+            self.on_adapter_removed(level);
         }
         Ok(id)
     }
@@ -168,7 +179,7 @@ impl<S: System<Client = Self>> Transport<S> {
     }
 
     /// Takes the port, on each host address that a wildcard stands for. Port 0 picks one.
-    fn bind(&self, local: SocketAddr) -> Result<(SocketAddr, Listeners<S>), Refusal> {
+    fn bind(&self, local: SocketAddr, level: PassiveLevel) -> Result<(SocketAddr, Listeners<S>), Refusal> {
         let mut hosts = Vec::new();
         if local.ip().is_unspecified() {
             hosts = self.network().hosts(local.is_ipv4())?;
@@ -180,7 +191,7 @@ impl<S: System<Client = Self>> Transport<S> {
         listeners.try_reserve_exact(hosts.len()).map_err(|_| NoMemory)?;
         let mut port = local.port();
         for host in &hosts {
-            let (listener, at) = self.network().listen(self, SocketAddr::new(*host, port))?;
+            let (listener, at) = self.network().listen(self, SocketAddr::new(*host, port), level)?;
             port = at.port();
             listeners.push_within((at, Shared::new(listener)?)).map_err(|_| NoMemory)?;
         }

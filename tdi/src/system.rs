@@ -3,6 +3,7 @@
 use core::net::SocketAddr;
 
 use provider::Kernel;
+use sys::irql::PassiveLevel;
 use sys::status::NTSTATUS;
 
 use crate::link_events::LinkEvents;
@@ -62,8 +63,8 @@ pub trait Client<S: System>: Clone + Send + Sync + 'static {
     /// A peer connects to `local`.
     fn offered(&self, local: SocketAddr, offer: <S::Network as Network<S>>::Offer);
 
-    /// A port has gone, or has lost addresses: ends what runs over these. PASSIVE_LEVEL.
-    fn on_adapter_removed(&self);
+    /// A port has gone, or has lost addresses: ends what runs over these.
+    fn on_adapter_removed(&self, level: PassiveLevel);
 
     /// Prints for the kernel debugger which endpoints are not idle. PASSIVE_LEVEL.
     fn trace_endpoints(&self);

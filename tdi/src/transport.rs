@@ -7,6 +7,7 @@ use core::ptr::NonNull;
 use lock_api::MutexGuard;
 use provider::kernel::{Dpc, Event as _, Kernel};
 use provider::{NoMemory, Shared};
+use sys::irql::PassiveLevel;
 use sys::status::{NTSTATUS, STATUS_INSUFFICIENT_RESOURCES, STATUS_INVALID_PARAMETER};
 
 use crate::datagram::Traffic;
@@ -262,8 +263,8 @@ impl<S: System<Client = Self>> Client<S> for Transport<S> {
         self.offered(local, offer);
     }
 
-    fn on_adapter_removed(&self) {
-        self.on_adapter_removed();
+    fn on_adapter_removed(&self, level: PassiveLevel) {
+        self.on_adapter_removed(level);
     }
 
     fn trace_endpoints(&self) {

@@ -185,7 +185,7 @@ impl Fixture {
         close_inline(self.cq);
         close_inline(self.pd);
         // SAFETY: the model is done with the adapter.
-        unsafe { Port::<Machine>::close(self.adapter.0.cast()) };
+        unsafe { Port::<Machine>::close(self.adapter.0.cast(), super::passive()) };
         drop(self.port);
     }
 }

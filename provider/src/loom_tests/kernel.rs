@@ -9,6 +9,7 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use loom::sync::{Condvar, Mutex, MutexGuard};
+use sys::irql::PassiveLevel;
 use sys::wdm::MDL;
 
 use crate::kernel::{Event, Kernel, Mapping, Unmapped};
@@ -118,7 +119,7 @@ impl Event for Signal {
         self.1.notify_all();
     }
 
-    fn wait(&self) {
+    fn wait(&self, _: PassiveLevel) {
         pump();
         let mut signalled = self.0.lock().unwrap();
         while !*signalled {
@@ -127,8 +128,8 @@ impl Event for Signal {
     }
 
     /// Waits without a time limit: a loom model has no clock.
-    fn wait_for(&self, _: Duration) -> bool {
-        self.wait();
+    fn wait_for(&self, _: Duration, level: PassiveLevel) -> bool {
+        self.wait(level);
         true
     }
 }

@@ -44,3 +44,9 @@ pub(crate) fn race(threads: Vec<Box<dyn FnOnce() + Send>>) {
         thread.join().unwrap();
     }
 }
+
+/// The level of a thread of a test.
+const fn passive() -> sys::irql::PassiveLevel {
+    // SAFETY: a thread in user mode runs at PASSIVE_LEVEL.
+    unsafe { sys::irql::PassiveLevel::assume() }
+}

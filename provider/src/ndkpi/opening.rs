@@ -2,6 +2,7 @@
 
 use core::ptr::NonNull;
 
+use sys::irql::PassiveLevel;
 use sys::ndk::{NDK_ADAPTER, NDK_VERSION};
 
 use super::adapter;
@@ -34,17 +35,17 @@ impl<K: Kernel> Port<K> {
     }
 
     /// Closes an opened adapter and waits until all of its descendants have gone and every callback on
-    /// them has returned (CL-10). PASSIVE_LEVEL, not inside a callback. While that takes long, it traces
+    /// them has returned (CL-10). Not inside a callback. While that takes long, it traces
     /// every few seconds which closes are pending, and why.
     ///
     /// # Safety
     ///
     /// `adapter` came from [`Port::open`] and is not used any more.
-    pub unsafe fn close(adapter: NonNull<NDK_ADAPTER>) {
+    pub unsafe fn close(adapter: NonNull<NDK_ADAPTER>, level: PassiveLevel) {
         let adapter = adapter.cast::<Object<K, Adapter<K>>>();
         // SAFETY: the adapter is open, as the caller promises.
         let port = unsafe { adapter.as_ref() }.port().clone();
         // SAFETY: as the caller promises.
-        unsafe { Object::close_and_wait(adapter, || port.objects().trace_pending()) }
+        unsafe { Object::close_and_wait(adapter, level, || port.objects().trace_pending()) }
     }
 }

@@ -3,6 +3,7 @@
 use core::ptr::NonNull;
 use core::time::Duration;
 
+use sys::irql::PassiveLevel;
 use sys::ndk::NDK_FN_CLOSE_COMPLETION;
 use sys::status::{NTSTATUS, STATUS_PENDING, STATUS_SUCCESS};
 use sys::wdm::PVOID;
@@ -72,13 +73,13 @@ impl<K: Kernel, B: ObjectType<K>> Object<K, B> {
     }
 
     /// Closes the object and waits until it and all its descendants are freed, and every callback has
-    /// returned (CL-10). PASSIVE_LEVEL, not inside a callback. Calls `still` after each [`TRACE_INTERVAL`] of
+    /// returned (CL-10). Not inside a callback. Calls `still` after each [`TRACE_INTERVAL`] of
     /// the wait.
     ///
     /// # Safety
     ///
     /// As for [`Object::close`].
-    pub(crate) unsafe fn close_and_wait(object: NonNull<Self>, mut still: impl FnMut()) {
+    pub(crate) unsafe fn close_and_wait(object: NonNull<Self>, level: PassiveLevel, mut still: impl FnMut()) {
         let event = K::Event::new();
         event.initialise();
         let waiter = Waiter(NonNull::from(&event));
@@ -86,7 +87,7 @@ impl<K: Kernel, B: ObjectType<K>> Object<K, B> {
         match unsafe { Self::begin(object, CloseRecord::Wake(waiter)) } {
             Some(CloseStatus::Closed) | None => {}
             Some(CloseStatus::Pending) => {
-                while !event.wait_for(TRACE_INTERVAL) {
+                while !event.wait_for(TRACE_INTERVAL, level) {
                     still();
                 }
             }

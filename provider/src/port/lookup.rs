@@ -13,6 +13,7 @@ use alloc::collections::VecDeque;
 use core::ffi::c_void;
 use core::net::IpAddr;
 
+use sys::irql::PassiveLevel;
 use sys::status::{NTSTATUS, STATUS_INVALID_ADDRESS};
 use sys::wdm::PVOID;
 
@@ -116,11 +117,11 @@ impl<K: Kernel> Port<K> {
     }
 
     /// Looks the addresses up by `read`, which passes them to [`Port::set_addresses`], and then tries the requests
-    /// again that waited before. May be called several times at once. PASSIVE_LEVEL.
-    pub fn look_up(&self, read: impl FnOnce() -> Result<(), NTSTATUS>) {
+    /// again that waited before. May be called several times at once.
+    pub fn look_up(&self, level: PassiveLevel, read: impl FnOnce(PassiveLevel) -> Result<(), NTSTATUS>) {
         // Those that come from now on have another look-up coming.
         let end = self.0.lookups.0.lock().next;
-        let outcome = read();
+        let outcome = read(level);
         while let Some(request) = self.take_below(end) {
             request.retry(outcome);
         }

@@ -11,6 +11,7 @@ use std::ptr::NonNull;
 use std::sync::{Condvar, Mutex};
 use std::time::Duration;
 
+use sys::irql::PassiveLevel;
 use sys::wdm::MDL;
 
 use crate::kernel::{Event, Kernel, Unmapped};
@@ -133,12 +134,12 @@ impl Event for HostEvent {
     }
 
     /// The calls that will signal may wait in this very thread.
-    fn wait(&self) {
+    fn wait(&self, _: PassiveLevel) {
         pump();
         assert!(*self.0.lock().unwrap(), "{FOR_EVER}");
     }
 
-    fn wait_for(&self, _: Duration) -> bool {
+    fn wait_for(&self, _: Duration, _: PassiveLevel) -> bool {
         pump();
         let signalled = *self.0.lock().unwrap();
         // What the test does when it has waited for long; without it nothing would ever happen.

@@ -21,3 +21,9 @@ mod shortage;
 mod srq;
 mod storm;
 mod transfer;
+
+/// The level of a thread of a test.
+pub(crate) const fn passive() -> sys::irql::PassiveLevel {
+    // SAFETY: a thread in user mode runs at PASSIVE_LEVEL.
+    unsafe { sys::irql::PassiveLevel::assume() }
+}

@@ -44,7 +44,9 @@ impl Opening {
         assert_eq!(close!(log, self.pd, NdkClosePd, "pd"), STATUS_SUCCESS);
         assert_eq!(close!(log, self.cq, NdkCloseCq, "cq"), STATUS_SUCCESS);
         // SAFETY: the test is done with the adapter.
-        unsafe { Port::<Host>::close(std::ptr::NonNull::new(self.adapter).unwrap()) };
+        unsafe {
+            Port::<Host>::close(std::ptr::NonNull::new(self.adapter).unwrap(), crate::tests::passive())
+        };
     }
 }
 
@@ -118,7 +120,7 @@ fn the_close_of_the_qps_opening_waits_for_the_connector_of_the_other() {
         close!(closing, connector, NdkCloseConnector, "connector");
     });
     // SAFETY: the test is done with the adapter.
-    unsafe { Port::<Host>::close(std::ptr::NonNull::new(far.adapter).unwrap()) };
+    unsafe { Port::<Host>::close(std::ptr::NonNull::new(far.adapter).unwrap(), crate::tests::passive()) };
     let ended = log.pump().into_iter().filter(|seen| matches!(seen, Seen::Closed(_))).count();
     assert_eq!(ended, 3, "QP, PD and CQ");
     let mut pair = pair;
@@ -156,6 +158,6 @@ fn a_qp_completes_into_the_cq_of_another_opening() {
     assert_eq!(pair.log.pump(), [Seen::Closed("cq")]);
     assert_eq!(close!(pair.log, further.pd, NdkClosePd, "pd"), STATUS_SUCCESS);
     // SAFETY: the test is done with the adapter.
-    unsafe { Port::<Host>::close(std::ptr::NonNull::new(further.adapter).unwrap()) };
+    unsafe { Port::<Host>::close(std::ptr::NonNull::new(further.adapter).unwrap(), crate::tests::passive()) };
     pair.tear_down();
 }

@@ -41,6 +41,7 @@ use alloc::vec::Vec;
 use core::net::{IpAddr, SocketAddr};
 
 use provider::NoMemory;
+use sys::irql::PassiveLevel;
 use sys::status::{
     NTSTATUS, STATUS_ADDRESS_CLOSED, STATUS_BAD_NETWORK_PATH, STATUS_CONNECTION_REFUSED,
     STATUS_HOST_UNREACHABLE, STATUS_NETWORK_UNREACHABLE, STATUS_REMOTE_NOT_LISTENING,
@@ -70,7 +71,12 @@ impl<S: System<Network = Self>> Network<S> for Ndk<S> {
     type Offer = Offer<S>;
     type Link = NdkLink<S>;
 
-    fn listen(&self, client: &S::Client, at: SocketAddr) -> Result<(Listener<S>, SocketAddr), BindError> {
+    fn listen(
+        &self,
+        client: &S::Client,
+        at: SocketAddr,
+        _: PassiveLevel,
+    ) -> Result<(Listener<S>, SocketAddr), BindError> {
         let port = self.port_of(at.ip()).ok_or(BindError::NotLocal)?;
         Listener::new(client.clone(), port, at)
     }
@@ -92,8 +98,8 @@ impl<S: System<Network = Self>> Network<S> for Ndk<S> {
         NdkLink::accept(client.clone(), endpoint, offer)
     }
 
-    fn refresh_addresses(&self) -> Result<(), NoMemory> {
-        self.refresh_all()
+    fn refresh_addresses(&self, level: PassiveLevel) -> Result<(), NoMemory> {
+        self.refresh_all(level)
     }
 
     fn hosts(&self, ipv4: bool) -> Result<Vec<IpAddr>, NoMemory> {

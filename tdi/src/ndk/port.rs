@@ -9,6 +9,7 @@ use core::time::Duration;
 use provider::kernel::{Event as _, Kernel};
 use provider::port::{OpenError, Port};
 use provider::{NoMemory, Shared, Within as _};
+use sys::irql::PassiveLevel;
 use sys::ndk::{NDK_ADAPTER, NDK_PD, NDK_VERSION_2_1};
 
 use super::call::{call, close, create, slot};
@@ -71,12 +72,17 @@ impl<S: System> Default for Ndk<S> {
 }
 
 impl<S: System> Ndk<S> {
-    /// Adds a port, without addresses, which `refresh` reads; it is opened until [`Ndk::remove`]. PASSIVE_LEVEL.
+    /// Adds a port, without addresses, which `refresh` reads; it is opened until [`Ndk::remove`].
     ///
     /// # Errors
     ///
     /// See [`OpenError`].
-    pub fn add(&self, port: &Port<S::Kernel>, refresh: Refresh) -> Result<PortId, OpenError> {
+    pub fn add(
+        &self,
+        port: &Port<S::Kernel>,
+        refresh: Refresh,
+        level: PassiveLevel,
+    ) -> Result<PortId, OpenError> {
         let unused = Shared::new(EventOf::<S>::new())?;
         unused.initialise();
         let id = self.number();
@@ -86,14 +92,14 @@ impl<S: System> Ndk<S> {
             Shared::new(Use { id, adapter, pd, token, refresh, unused })
                 .inspect_err(|_| {
                     // SAFETY: the domain is known to no other code.
-                    unsafe { close_pd::<S>(pd) };
+                    unsafe { close_pd::<S>(pd, level) };
                 })
                 .map_err(|NoMemory| OpenError::NoMemory)
         });
-        let opened = opened.and_then(|port| self.enter(port));
+        let opened = opened.and_then(|port| self.enter(port, level));
         opened.inspect_err(|_| {
             // SAFETY: the adapter was opened just now, and nothing is left of what was made of it.
-            unsafe { Port::<S::Kernel>::close(adapter) };
+            unsafe { Port::<S::Kernel>::close(adapter, level) };
         })
     }
 
@@ -113,7 +119,7 @@ impl<S: System> Ndk<S> {
         id
     }
 
-    fn enter(&self, port: Shared<Use<S>>) -> Result<PortId, OpenError> {
+    fn enter(&self, port: Shared<Use<S>>, level: PassiveLevel) -> Result<PortId, OpenError> {
         let (id, pd) = (port.id, port.pd);
         let entry = Entry { id, addresses: Vec::new(), port };
         let entered = {
@@ -126,7 +132,7 @@ impl<S: System> Ndk<S> {
         entered.map(|()| id).map_err(|entry| {
             drop(entry);
             // SAFETY: the domain is known to no other code.
-            unsafe { close_pd::<S>(pd) };
+            unsafe { close_pd::<S>(pd, level) };
             OpenError::NoMemory
         })
     }
@@ -186,25 +192,25 @@ impl<S: System> Ndk<S> {
         self.ports.lock().hosts(ipv4).next()
     }
 
-    /// Removes a port: what runs over it ends, and when this returns, nothing of it is left. PASSIVE_LEVEL.
-    pub fn remove(&self, client: &S::Client, id: PortId) {
+    /// Removes a port: what runs over it ends, and when this returns, nothing of it is left.
+    pub fn remove(&self, client: &S::Client, id: PortId, level: PassiveLevel) {
         let removed = {
             let mut ports = self.ports.lock();
             let place = ports.entries.iter().position(|entry| entry.id == id);
             place.filter(|place| *place < ports.entries.len()).map(|place| ports.entries.swap_remove(place))
         };
         let Some(Entry { port, .. }) = removed else { return };
-        client.on_adapter_removed();
+        client.on_adapter_removed(level);
         let (adapter, pd, unused) = (port.adapter, port.pd, port.unused.clone());
         drop(port);
-        while !unused.wait_for(PATIENCE) {
+        while !unused.wait_for(PATIENCE, level) {
             S::Kernel::trace(format_args!("a port of the transport that is to go is in use; not idle are"));
             client.trace_endpoints();
         }
         // SAFETY: no use of the port is left, so no call with the domain is made.
-        unsafe { close_pd::<S>(pd) };
+        unsafe { close_pd::<S>(pd, level) };
         // SAFETY: as above, with the adapter.
-        unsafe { Port::<S::Kernel>::close(adapter) };
+        unsafe { Port::<S::Kernel>::close(adapter, level) };
     }
 }
 
@@ -218,10 +224,10 @@ pub struct Taken<S: System> {
 impl<S: System> Taken<S> {
     /// Ends what runs over the lost addresses, see
     /// [`Client::on_adapter_removed`](crate::system::Client::on_adapter_removed), but for those that have returned
-    /// meanwhile: what was bound there is served as before. PASSIVE_LEVEL, with no lock held.
-    pub fn end(self, client: &S::Client) {
+    /// meanwhile: what was bound there is served as before. With no lock held.
+    pub fn end(self, client: &S::Client, level: PassiveLevel) {
         if self.any {
-            client.on_adapter_removed();
+            client.on_adapter_removed(level);
         }
     }
 }
@@ -233,12 +239,12 @@ fn token(pd: NonNull<NDK_PD>) -> u32 {
     token
 }
 
-/// Closes a domain and waits for it. PASSIVE_LEVEL.
+/// Closes a domain and waits for it.
 ///
 /// # Safety
 ///
 /// The domain is not closed, and no call with it is made any more.
-unsafe fn close_pd<S: System>(pd: NonNull<NDK_PD>) {
+unsafe fn close_pd<S: System>(pd: NonNull<NDK_PD>, level: PassiveLevel) {
     let event = EventOf::<S>::new();
     event.initialise();
     // SAFETY: as the caller promises.
@@ -246,7 +252,7 @@ unsafe fn close_pd<S: System>(pd: NonNull<NDK_PD>) {
     let context: *const EventOf<S> = &raw const event;
     // SAFETY: as the caller promises; the event outlives the callback, which is awaited below.
     unsafe { close(pd.as_ptr(), function, signal::<S>, context.cast_mut().cast::<c_void>()) };
-    event.wait();
+    event.wait(level);
 }
 
 /// The callback of [`close_pd`].

@@ -4,6 +4,7 @@ use core::ffi::c_void;
 use core::ptr::null_mut;
 
 use provider::{NoMemory, Shared};
+use sys::irql::PassiveLevel;
 
 use super::Ndk;
 use super::port::Use;
@@ -40,7 +41,7 @@ impl Refresh {
         Self { function: Some(function), context }
     }
 
-    fn call(self) -> Result<(), NoMemory> {
+    fn call(self, _: PassiveLevel) -> Result<(), NoMemory> {
         let Some(function) = self.function else { return Ok(()) };
         // SAFETY: the caller has the port in use, so that its removal has not returned.
         if unsafe { function(self.context) } { Ok(()) } else { Err(NoMemory) }
@@ -48,16 +49,16 @@ impl Refresh {
 }
 
 impl<S: System> Ndk<S> {
-    /// Reads the addresses of all ports anew. PASSIVE_LEVEL.
+    /// Reads the addresses of all ports anew.
     ///
     /// # Errors
     ///
     /// [`NoMemory`].
-    pub(super) fn refresh_all(&self) -> Result<(), NoMemory> {
+    pub(super) fn refresh_all(&self, level: PassiveLevel) -> Result<(), NoMemory> {
         let mut after = None;
         while let Some(port) = self.port_after(after) {
             after = Some(port.id);
-            port.refresh.call()?;
+            port.refresh.call(level)?;
         }
         Ok(())
     }

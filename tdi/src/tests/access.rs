@@ -71,7 +71,7 @@ mod tests {
         // The list is the address's: it outlives the file that brought it, and the second's own was never asked.
         assert_eq!(client.open_address_as(FAR, Some(&STRANGER)), Err(STATUS_ACCESS_DENIED));
         assert_eq!(lists(), (1, 1));
-        client.transport.cleanup(second);
+        client.transport.cleanup(second, crate::tests::passive());
         assert_eq!(lists(), (0, 1), "a cleanup is where a list goes, as a close need not be at its level");
         let theirs = client.open_address_as(FAR, Some(&STRANGER)).unwrap();
         assert_eq!(client.open_address_as(FAR, Some(&HOST)), Err(STATUS_ACCESS_DENIED));

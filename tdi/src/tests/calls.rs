@@ -187,7 +187,7 @@ fn at_each_point(cause: &Cause, cleaned: Pick, gives: impl Fn(&Pair) -> Option<(
         let (closer, closed) = (Rc::clone(&pair), Rc::clone(&watch));
         let work = Box::new(move || {
             closed.cleanup_begins();
-            closer.client.transport.cleanup(cleaned(&closer));
+            closer.client.transport.cleanup(cleaned(&closer), crate::tests::passive());
             closed.cleanup_has_returned();
         });
         let strike = Strike { processor: 0, point: seen.len(), work };

@@ -36,7 +36,7 @@ impl Interface {
     fn add(&self) {
         // SAFETY: the interface stays in its place until its port has been removed.
         let refresh = unsafe { Refresh::new(refresh, std::ptr::from_ref(self).cast_mut().cast()) };
-        self.id.set(self.transport.network().add(&self.port, refresh).unwrap());
+        self.id.set(self.transport.network().add(&self.port, refresh, crate::tests::passive()).unwrap());
     }
 
     /// Lets the driver read the addresses.
@@ -44,7 +44,10 @@ impl Interface {
         let addresses = self.addresses.borrow().clone();
         self.port.set_addresses(&addresses).unwrap();
         let network = self.transport.network();
-        network.set_addresses(self.id.get(), &addresses).unwrap().end(&self.transport);
+        network
+            .set_addresses(self.id.get(), &addresses)
+            .unwrap()
+            .end(&self.transport, crate::tests::passive());
     }
 }
 
@@ -99,11 +102,13 @@ impl Client {
 
     pub(crate) fn open_address_as(&self, at: &str, sharing: Option<&TestOpener>) -> Result<Id, NTSTATUS> {
         let address = TransportAddress::new(at.parse().unwrap());
-        self.transport.create(&Opening::Address(address.bytes()), sharing)
+        self.transport.create(&Opening::Address(address.bytes()), sharing, crate::tests::passive())
     }
 
     pub(crate) fn endpoint(&self, context: usize) -> Id {
-        self.transport.create(&Opening::Endpoint(ConnectionContext(context)), None).unwrap()
+        self.transport
+            .create(&Opening::Endpoint(ConnectionContext(context)), None, crate::tests::passive())
+            .unwrap()
     }
 
     /// An endpoint that is associated.
@@ -170,7 +175,7 @@ impl Client {
     pub(crate) fn tear_down(self) {
         pump();
         for interface in &self.ports {
-            self.transport.network().remove(&self.transport, interface.id.get());
+            self.transport.network().remove(&self.transport, interface.id.get(), crate::tests::passive());
         }
         pump();
         assert_eq!(self.transport.lock().files.iter().count(), 0, "a file is left");
@@ -185,7 +190,7 @@ impl Client {
 
     /// Takes a port from the transport, as `OID_NDK_SET_STATE` does that disables its adapter.
     pub(crate) fn disable(&self, index: usize) {
-        self.transport.network().remove(&self.transport, self.port(index));
+        self.transport.network().remove(&self.transport, self.port(index), crate::tests::passive());
     }
 
     /// Gives it back.
@@ -242,7 +247,7 @@ impl Client {
     /// Removes one port.
     pub(crate) fn remove_port(&mut self, index: usize) {
         let interface = self.ports.remove(index);
-        self.transport.network().remove(&self.transport, interface.id.get());
+        self.transport.network().remove(&self.transport, interface.id.get(), crate::tests::passive());
     }
 }
 

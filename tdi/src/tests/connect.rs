@@ -288,14 +288,14 @@ fn an_address_that_is_not_local_or_none_is_refused_and_the_first_local_one_is_ta
     assert_eq!(client.address("10.0.0.3:7"), Err(STATUS_INVALID_ADDRESS));
     assert_eq!(client.address("[::]:7"), Err(STATUS_INVALID_ADDRESS));
     for list in [&[][..], &[1, 0, 0, 0], &[0xFF; 40]] {
-        let refused = client.transport.create(&Opening::Address(list), None);
+        let refused = client.transport.create(&Opening::Address(list), None, crate::tests::passive());
         assert_eq!(refused, Err(STATUS_INVALID_PARAMETER));
     }
     let mut list = vec![2, 0, 0, 0];
     for address in ["10.0.0.3:7", "10.0.0.1:8"] {
         list.extend(&crate::address::TransportAddress::new(address.parse().unwrap()).bytes()[4..]);
     }
-    let second = client.transport.create(&Opening::Address(&list), None).unwrap();
+    let second = client.transport.create(&Opening::Address(&list), None, crate::tests::passive()).unwrap();
     assert_eq!(client.transport.lock().address(second).unwrap().local, "10.0.0.1:8".parse().unwrap());
     client.close(second);
     client.tear_down();

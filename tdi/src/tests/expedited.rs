@@ -223,7 +223,7 @@ fn expedited_requests_that_wait_are_cancelled_and_end_with_the_file_ahead_of_nor
     let cancelled = failed(STATUS_CANCELLED);
     assert_eq!((expedited[2].outcome(), receives[0].outcome()), (cancelled, cancelled));
     pair.client.log.take();
-    pair.client.transport.cleanup(pair.near);
+    pair.client.transport.cleanup(pair.near, crate::tests::passive());
     let rest = [&expedited[1], &expedited[3], &normal, &receives[1], &receives[2]];
     assert!(rest.iter().all(|request| request.outcome() == cancelled));
     assert_eq!(pair.client.log.take(), rest.map(|request| request.serial));

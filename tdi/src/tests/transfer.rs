@@ -88,7 +88,11 @@ fn what_is_not_served_is_refused() {
     for (command, status) in refused {
         assert_eq!(pair.client.submit(pair.near, command, vec![0; 4]).outcome(), failed(status));
     }
-    let control = pair.client.transport.create(&crate::ea::Opening::ControlChannel, None).unwrap();
+    let control = pair
+        .client
+        .transport
+        .create(&crate::ea::Opening::ControlChannel, None, crate::tests::passive())
+        .unwrap();
     for file in [control, pair.near_address] {
         let send = pair.client.send(file, b"x");
         assert_eq!(send.outcome(), failed(STATUS_INVALID_DEVICE_REQUEST));

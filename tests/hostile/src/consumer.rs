@@ -227,7 +227,7 @@ impl Consumer {
         for adapter in self.adapters {
             let adapter = NonNull::new(adapter).expect("an adapter that was opened");
             // SAFETY: the consumer uses it no more.
-            unsafe { Port::<Host>::close(adapter) };
+            unsafe { Port::<Host>::close(adapter, crate::kernel::passive()) };
         }
         self.memory.check();
         ledger::end()

@@ -9,6 +9,7 @@ use std::collections::VecDeque;
 use std::sync::Mutex;
 
 use provider::kernel::{Dpc, Event, Kernel, Mapping, Routine, Timer, Unmapped};
+use sys::irql::PassiveLevel;
 use sys::wdm::MDL;
 
 pub(crate) struct Host;
@@ -106,12 +107,12 @@ impl Event for Signal {
         *self.0.lock().unwrap() = true;
     }
 
-    fn wait(&self) {
-        assert!(self.wait_for(Duration::MAX), "a close would wait for ever");
+    fn wait(&self, level: PassiveLevel) {
+        assert!(self.wait_for(Duration::MAX, level), "a close would wait for ever");
     }
 
     /// The calls that will signal wait in this very thread; so nothing happens during a wait.
-    fn wait_for(&self, _: Duration) -> bool {
+    fn wait_for(&self, _: Duration, _: PassiveLevel) -> bool {
         pump();
         *self.0.lock().unwrap()
     }
@@ -171,4 +172,10 @@ unsafe impl Kernel for Host {
     fn trace(line: fmt::Arguments<'_>) {
         panic!("an adapter's close would wait for ever: {line}");
     }
+}
+
+/// The level of a thread of a test.
+pub(crate) const fn passive() -> sys::irql::PassiveLevel {
+    // SAFETY: a thread in user mode runs at PASSIVE_LEVEL.
+    unsafe { sys::irql::PassiveLevel::assume() }
 }

@@ -132,6 +132,8 @@ impl Side {
 
     pub(crate) fn close_adapter(&self) {
         // SAFETY: the test is done with the adapter.
-        unsafe { Port::<Host>::close(std::ptr::NonNull::new(self.adapter).unwrap()) };
+        unsafe {
+            Port::<Host>::close(std::ptr::NonNull::new(self.adapter).unwrap(), crate::tests::passive())
+        };
     }
 }

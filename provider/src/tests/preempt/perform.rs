@@ -103,14 +103,14 @@ impl World {
                 STATUS_SUCCESS
             }
             Op::Arrive(end) => {
-                self.ports[end].look_up(|| {
+                self.ports[end].look_up(crate::tests::passive(), |_| {
                     assert!(self.ports[end].set_addresses(&[address(end).ip()]).is_ok());
                     Ok(())
                 });
                 STATUS_SUCCESS
             }
             Op::LookUp(end) => {
-                self.ports[end].look_up(|| Ok(()));
+                self.ports[end].look_up(crate::tests::passive(), |_| Ok(()));
                 STATUS_SUCCESS
             }
             Op::Disable(end) => {

@@ -269,7 +269,12 @@ impl World {
         }
         for end in [NEAR, FAR] {
             // SAFETY: the consumer is done with the adapter.
-            unsafe { Port::<Host>::close(NonNull::new(self.adapters[end]).expect("it was opened")) };
+            unsafe {
+                Port::<Host>::close(
+                    NonNull::new(self.adapters[end]).expect("it was opened"),
+                    crate::tests::passive(),
+                )
+            };
         }
         if is_ticking() {
             self.fail("a timer is set".to_owned());

@@ -341,7 +341,7 @@ impl World {
             self.poll(side);
             self.close(side.cq.cast());
             // SAFETY: all that descends from the adapter is closed.
-            unsafe { Port::<Threads>::close(NonNull::new(side.adapter).unwrap()) };
+            unsafe { Port::<Threads>::close(NonNull::new(side.adapter).unwrap(), crate::tests::passive()) };
         }
     }
 }

@@ -5,6 +5,7 @@ use std::sync::mpsc::{Sender, channel};
 use std::sync::{Condvar, LazyLock, Mutex};
 use std::time::Duration;
 
+use sys::irql::PassiveLevel;
 use sys::wdm::MDL;
 
 use crate::kernel::{Event, Kernel, Unmapped};
@@ -58,12 +59,12 @@ impl Event for Signal {
         self.1.notify_all();
     }
 
-    fn wait_for(&self, limit: Duration) -> bool {
+    fn wait_for(&self, limit: Duration, _: PassiveLevel) -> bool {
         let signalled = self.0.lock().unwrap();
         *self.1.wait_timeout_while(signalled, limit, |signalled| !*signalled).unwrap().0
     }
 
-    fn wait(&self) {
+    fn wait(&self, _: PassiveLevel) {
         let mut signalled = self.0.lock().unwrap();
         while !*signalled {
             signalled = self.1.wait(signalled).unwrap();

@@ -170,7 +170,7 @@ fn no_handler_is_called_after_its_address_was_cleaned_up() {
     let ends = Ends::new();
     let seen = watch(&ends.client, ends.far);
     ends.send(b"late");
-    ends.client.transport.cleanup(ends.far);
+    ends.client.transport.cleanup(ends.far, crate::tests::passive());
     pump();
     assert!(seen.shown.is_empty());
     ends.client.transport.close(ends.far);

@@ -153,7 +153,8 @@ fn sends_that_can_not_go_are_refused() {
     assert_eq!(receive(Source::Unknown, 4, 0), failed(STATUS_INVALID_ADDRESS));
     assert_eq!(receive(Source::Any, 5, 0), failed(STATUS_INVALID_PARAMETER));
     assert_eq!(receive(Source::Any, 4, TDI_RECEIVE_EXPEDITED), failed(STATUS_INVALID_PARAMETER));
-    let control = ends.client.transport.create(&Opening::ControlChannel, None).unwrap();
+    let control =
+        ends.client.transport.create(&Opening::ControlChannel, None, crate::tests::passive()).unwrap();
     let endpoint = ends.client.endpoint(1);
     for file in [control, endpoint] {
         let wrong = failed(STATUS_INVALID_DEVICE_REQUEST);
@@ -229,7 +230,7 @@ fn receives_that_wait_are_cancelled_and_end_with_their_file_in_order() {
     // This one's cancel routine runs inside the cleanup's wait at the earliest.
     waits[2].cancel(&ends.client.transport);
     ends.client.log.take();
-    ends.client.transport.cleanup(ends.far);
+    ends.client.transport.cleanup(ends.far, crate::tests::passive());
     for wait in &waits {
         assert_eq!(wait.outcome(), failed(STATUS_CANCELLED), "a cleanup waits for all");
     }

@@ -14,6 +14,7 @@ use std::sync::Mutex;
 
 use provider::kernel::{Dpc, Event, Kernel, Mapping, Routine, Timer, Unmapped};
 use provider::number::usize_from;
+use sys::irql::PassiveLevel;
 use sys::status::NTSTATUS;
 use sys::wdm::{IRP, MDL};
 
@@ -220,7 +221,7 @@ impl Event for HostEvent {
     }
 
     /// The calls that will signal wait in this very thread, or another one of the test does it.
-    fn wait(&self) {
+    fn wait(&self, _: PassiveLevel) {
         if let Some(processors) = context().processors() {
             return processors.wait(self);
         }
@@ -229,7 +230,7 @@ impl Event for HostEvent {
     }
 
     /// The time is over when everything has been done, which no test waits for unless it says so.
-    fn wait_for(&self, _: core::time::Duration) -> bool {
+    fn wait_for(&self, _: core::time::Duration, _: PassiveLevel) -> bool {
         if let Some(processors) = context().processors() {
             processors.wait(self);
             return true;
@@ -469,6 +470,6 @@ impl Drop for Record {
 
 /// A file that is closed whole.
 pub(crate) fn close(transport: &Transport<Host>, file: Id) {
-    transport.cleanup(file);
+    transport.cleanup(file, crate::tests::passive());
     transport.close(file);
 }

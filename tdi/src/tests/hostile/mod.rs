@@ -151,7 +151,11 @@ impl Run {
     }
 
     fn open(&mut self, opening: &Opening<'_>, shared: bool) {
-        match self.client.transport.create(opening, shared.then_some(&TestOpener::ANY)) {
+        match self.client.transport.create(
+            opening,
+            shared.then_some(&TestOpener::ANY),
+            crate::tests::passive(),
+        ) {
             Ok(id) => self.files.push((id, Phase::Open)),
             Err(status) => {
                 let tabled = [
@@ -213,7 +217,7 @@ impl Run {
         if phase != Phase::Open {
             return;
         }
-        self.client.transport.cleanup(file);
+        self.client.transport.cleanup(file, crate::tests::passive());
         self.files[place].1 = Phase::CleanedUp;
         for sent in self.sent.iter().filter(|sent| sent.file == file) {
             let over = sent.pending.outcome().is_some();

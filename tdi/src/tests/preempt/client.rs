@@ -181,7 +181,7 @@ impl Clients {
     pub(super) fn clean_up(&self, which: Which) {
         let Some(file) = self.file(which).filter(|file| file.phase.get() == Phase::Open) else { return };
         file.phase.set(Phase::CleaningUp);
-        self.client.transport.cleanup(file.id);
+        self.client.transport.cleanup(file.id, crate::tests::passive());
         file.phase.set(Phase::CleanedUp);
         let left = self.sent.borrow().iter().find_map(|sent| {
             (sent.file == Some(file.id) && sent.pending.outcome().is_none()).then_some(sent.minor)

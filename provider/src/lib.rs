@@ -9,7 +9,7 @@
 //! | `consumer`, `status` | contexts and completions of a consumer; the NTSTATUS of a failure |
 //! | [`object`] | what all objects share: memory, antecedents, DPCs, close |
 //! | [`lifetime`] | when an object may go: one atomic word |
-//! | [`kernel`] | what is needed of a kernel: one trait |
+//! | [`kernel`] | the services needed of a kernel: the trait of the crate `softndk-kernel` |
 //! | `combiner`, `ring`, `rundown` | lock-free parts of the data path |
 //! | `heap` | fallible allocation, shared pointers |
 //! | `flags`, `limits`, [`number`], [`processor`], `sync` | flag words; limits of requests; conversions of integers; processor sets; atomics |
@@ -103,8 +103,6 @@ mod status;
 mod sync;
 #[cfg(all(test, not(loom)))]
 mod tests;
-#[cfg(test)]
-mod waiting;
 
 pub use heap::{NoMemory, Shared, Within};
 pub use kernel::Kernel;

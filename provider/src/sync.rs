@@ -1,13 +1,13 @@
 //! The atomics and cells of the lock-free parts, in one place, so that the model checker can stand in.
 
-#[cfg(all(test, not(loom)))]
-pub(crate) use crate::tests::host::{AtomicBool, AtomicU32, AtomicU64};
 #[cfg(not(any(test, loom)))]
 pub(crate) use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64};
 #[cfg(not(loom))]
 pub(crate) use core::sync::atomic::{Ordering, fence};
 #[cfg(loom)]
 pub(crate) use loom::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering, fence};
+#[cfg(all(test, not(loom)))]
+pub(crate) use test_kernel::{AtomicBool, AtomicU32, AtomicU64};
 
 #[cfg(loom)]
 pub(crate) use loom::cell::UnsafeCell;

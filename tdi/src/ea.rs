@@ -11,10 +11,9 @@
 //! another driver built never passes there, so nothing is taken for granted here. The value follows an odd
 //! number of bytes, so it is read byte by byte.
 
+use provider::number::usize_from;
 use sys::status::{NTSTATUS, STATUS_INVALID_PARAMETER, STATUS_NONEXISTENT_EA_ENTRY};
 use sys::tdi::{TdiConnectionContext, TdiTransportAddress};
-
-use provider::number::usize_from;
 
 /// The kind of file that a client opens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

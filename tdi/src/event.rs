@@ -8,6 +8,7 @@ use core::mem::transmute;
 use core::net::SocketAddr;
 use core::ptr::{NonNull, null, null_mut};
 
+use provider::number::usize_from;
 use sys::status::{NTSTATUS, STATUS_INVALID_PARAMETER, STATUS_MORE_PROCESSING_REQUIRED, STATUS_SUCCESS};
 use sys::tdi::{
     PTDI_IND_CONNECT, PTDI_IND_DISCONNECT, PTDI_IND_ERROR, PTDI_IND_ERROR_EX, PTDI_IND_RECEIVE,
@@ -22,7 +23,6 @@ use crate::address::TransportAddress;
 use crate::call::Call;
 use crate::ea::ConnectionContext;
 use crate::network::Urgency;
-use provider::number::usize_from;
 
 /// A client's function and its context, as `TDI_SET_EVENT_HANDLER` gave them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -179,7 +179,7 @@ mod tests {
         let datagrams = [statistics.bytes()[56], statistics.bytes()[64], statistics.bytes()[72]];
         assert_eq!(datagrams, [0; 3]);
         let sent = pair.client.send_datagram(pair.near_address, crate::tests::client::FAR, b"seven..");
-        crate::tests::host::pump();
+        test_kernel::pump();
         assert_eq!(sent.outcome(), crate::tests::client::done(7));
         let statistics = ask(pair.near, TDI_QUERY_PROVIDER_STATISTICS).unwrap();
         // Sent and received: a number and a number of bytes each.

@@ -93,7 +93,7 @@ mod tests {
     fn counters_can_be_set_on_a_control_channel_and_nothing_else_anywhere() {
         let pair = Pair::connected();
         let control =
-            pair.client.transport.create(&Opening::ControlChannel, None, crate::tests::passive()).unwrap();
+            pair.client.transport.create(&Opening::ControlChannel, None, test_kernel::passive()).unwrap();
         let set = |file, kind: u32, data: &[u8]| {
             let (request, _) = pair.client.log.request(0, data.to_vec(), 100);
             let outcome = pair.client.transport.set(file, kind.cast_signed(), &request);

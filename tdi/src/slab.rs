@@ -5,9 +5,8 @@
 
 use alloc::vec::Vec;
 
-use provider::{NoMemory, Within as _};
-
 use provider::number::usize_from;
+use provider::{NoMemory, Within as _};
 
 /// Names a file. Never zero as a raw number, so that an empty `FsContext` names none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

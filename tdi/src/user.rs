@@ -19,6 +19,7 @@
 use core::mem::offset_of;
 use core::net::SocketAddr;
 
+use provider::number::u64_from;
 use sys::status::{NTSTATUS, STATUS_INVALID_PARAMETER, STATUS_NOT_IMPLEMENTED};
 use sys::tdi::{
     IOCTL_TDI_ACCEPT, IOCTL_TDI_ACTION, IOCTL_TDI_ASSOCIATE_ADDRESS, IOCTL_TDI_CONNECT,
@@ -33,7 +34,6 @@ use sys::tdi::{
 use crate::address::TransportAddresses;
 use crate::request::Command;
 use crate::request::Source;
-use provider::number::u64_from;
 
 /// A program's request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

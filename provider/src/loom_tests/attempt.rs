@@ -9,9 +9,9 @@ use sys::status::{
     STATUS_CANCELLED, STATUS_CONNECTION_ABORTED, STATUS_CONNECTION_REFUSED, STATUS_PENDING, STATUS_SUCCESS,
 };
 use sys::wdm::PVOID;
+use test_kernel::model::{Model, pump};
 
 use super::fixture::{Ending, Fixture, Pointer, accept, close, close_inline, connect};
-use super::kernel::{Machine, pump};
 use super::{explore, race};
 use crate::connection::{ConnectError, Connector};
 
@@ -23,7 +23,7 @@ struct Offered {
 }
 
 impl Offered {
-    fn last(&self) -> Pointer<Connector<Machine>> {
+    fn last(&self) -> Pointer<Connector<Model>> {
         Pointer::offered(self.connector.load(SeqCst))
     }
 }

@@ -10,8 +10,8 @@ use sys::ndk::{
 };
 use sys::status::{NTSTATUS, STATUS_SUCCESS};
 use sys::wdm::PVOID;
+use test_kernel::model::{Model, pump};
 
-use super::kernel::{Machine, pump};
 use crate::adapter::{Adapter, Pd};
 use crate::completion::Cq;
 use crate::connection::{ConnectError, Connector, Listener, PrivateData, Source, Way};
@@ -31,29 +31,29 @@ const LIMITS: ReadLimits = ReadLimits { inbound: 1, outbound: 1 };
 static TABLE: u8 = 0;
 
 /// An object that the model has not closed.
-pub(super) struct Pointer<B: ObjectType<Machine>>(NonNull<Object<Machine, B>>);
+pub(super) struct Pointer<B: ObjectType<Model>>(NonNull<Object<Model, B>>);
 
-impl<B: ObjectType<Machine>> Clone for Pointer<B> {
+impl<B: ObjectType<Model>> Clone for Pointer<B> {
     fn clone(&self) -> Self {
         *self
     }
 }
 
-impl<B: ObjectType<Machine>> Copy for Pointer<B> {}
+impl<B: ObjectType<Model>> Copy for Pointer<B> {}
 
 // SAFETY: an object may be used by every thread.
-unsafe impl<B: ObjectType<Machine>> Send for Pointer<B> {}
+unsafe impl<B: ObjectType<Model>> Send for Pointer<B> {}
 
-impl<B: ObjectType<Machine>> Deref for Pointer<B> {
-    type Target = Object<Machine, B>;
+impl<B: ObjectType<Model>> Deref for Pointer<B> {
+    type Target = Object<Model, B>;
 
-    fn deref(&self) -> &Object<Machine, B> {
+    fn deref(&self) -> &Object<Model, B> {
         // SAFETY: the model closes objects only when it no longer uses them.
         unsafe { self.0.as_ref() }
     }
 }
 
-impl Pointer<Connector<Machine>> {
+impl Pointer<Connector<Model>> {
     /// The connector of a connect event.
     pub(super) fn offered(connector: *mut NDK_CONNECTOR) -> Self {
         Self(NonNull::new(connector.cast()).unwrap())
@@ -96,48 +96,47 @@ unsafe extern "win64" fn closed(context: PVOID) {
     unsafe { completed(context, STATUS_SUCCESS) }
 }
 
-fn object<B: ObjectType<Machine>>(body: B) -> Pointer<B> {
+fn object<B: ObjectType<Model>>(body: B) -> Pointer<B> {
     Pointer(Object::create(NDK_VERSION_2_1, &TABLE, body).unwrap())
 }
 
 /// Closes an object; its ending has a completion if that pends.
-pub(super) fn close<B: ObjectType<Machine>>(object: Pointer<B>, ending: &Ending) -> NTSTATUS {
+pub(super) fn close<B: ObjectType<Model>>(object: Pointer<B>, ending: &Ending) -> NTSTATUS {
     // SAFETY: the model closes each object once.
     unsafe { Object::close(object.0, Some(closed), ending.context()) }
 }
 
 /// Closes an object that nothing holds any more.
-pub(super) fn close_inline<B: ObjectType<Machine>>(object: Pointer<B>) {
+pub(super) fn close_inline<B: ObjectType<Model>>(object: Pointer<B>) {
     // SAFETY: as above.
     let status = unsafe { Object::close(object.0, None, null_mut()) };
     assert_eq!(status, STATUS_SUCCESS, "nothing holds it");
 }
 
 fn cq(
-    adapter: Pointer<Adapter<Machine>>,
+    adapter: Pointer<Adapter<Model>>,
     callback: Option<NDK_FN_CQ_NOTIFICATION_CALLBACK>,
     context: PVOID,
-) -> Pointer<Cq<Machine>> {
+) -> Pointer<Cq<Model>> {
     let tie = adapter.try_acquire(Kind::Successor).unwrap();
     object(Cq::new(tie, 16, callback, Opaque(context), None, cq_overflown).unwrap())
 }
 
 /// One adapter; its consumer connects it with itself.
 pub(super) struct Fixture {
-    port: Port<Machine>,
-    adapter: Pointer<Adapter<Machine>>,
-    pub(super) pd: Pointer<Pd<Machine>>,
-    pub(super) cq: Pointer<Cq<Machine>>,
+    port: Port<Model>,
+    adapter: Pointer<Adapter<Model>>,
+    pub(super) pd: Pointer<Pd<Model>>,
+    pub(super) cq: Pointer<Cq<Model>>,
 }
 
 impl Fixture {
     pub(super) fn new() -> Self {
-        let segment = Segment::<Machine>::new().unwrap();
+        let segment = Segment::<Model>::new().unwrap();
         let port = Port::new(&segment).unwrap();
         port.set_addresses(&[Self::listening().ip()]).unwrap();
         port.set_enabled(true);
-        let adapter =
-            Pointer(port.open(NDK_VERSION_2_1).unwrap().cast::<Object<Machine, Adapter<Machine>>>());
+        let adapter = Pointer(port.open(NDK_VERSION_2_1).unwrap().cast::<Object<Model, Adapter<Model>>>());
         let pd = object(Pd::new(adapter.try_acquire(Kind::Successor).unwrap()));
         let cq = cq(adapter, None, null_mut());
         Self { port, adapter, pd, cq }
@@ -148,7 +147,7 @@ impl Fixture {
         &self,
         callback: Option<NDK_FN_CQ_NOTIFICATION_CALLBACK>,
         context: PVOID,
-    ) -> Pointer<Cq<Machine>> {
+    ) -> Pointer<Cq<Model>> {
         cq(self.adapter, callback, context)
     }
 
@@ -156,14 +155,14 @@ impl Fixture {
         LISTENING.parse().unwrap()
     }
 
-    pub(super) fn qp(&self) -> Pointer<Qp<Machine>> {
+    pub(super) fn qp(&self) -> Pointer<Qp<Model>> {
         let depths = Depths { receive: DEPTH, initiator: DEPTH, receive_sge: 1, initiator_sge: 1, inline: 0 };
         let tie = self.pd.try_acquire(Kind::Successor).unwrap();
         let cq = || self.cq.try_acquire(Kind::Successor).unwrap();
         object(Qp::new(tie, cq(), cq(), None, Opaque(null_mut()), depths).unwrap())
     }
 
-    pub(super) fn connector(&self) -> Pointer<Connector<Machine>> {
+    pub(super) fn connector(&self) -> Pointer<Connector<Model>> {
         object(Connector::new(self.adapter.try_acquire(Kind::Successor).unwrap()))
     }
 
@@ -172,7 +171,7 @@ impl Fixture {
         &self,
         event: NDK_FN_CONNECT_EVENT_CALLBACK,
         context: PVOID,
-    ) -> Pointer<Listener<Machine>> {
+    ) -> Pointer<Listener<Model>> {
         let tie = self.adapter.try_acquire(Kind::Successor).unwrap();
         let listener = object(Listener::new(tie, Some(event), Opaque(context), offered_connector).unwrap());
         listener.listen(Self::listening()).unwrap();
@@ -185,15 +184,15 @@ impl Fixture {
         close_inline(self.cq);
         close_inline(self.pd);
         // SAFETY: the model is done with the adapter.
-        unsafe { Port::<Machine>::close(self.adapter.0.cast(), super::passive()) };
+        unsafe { Port::<Model>::close(self.adapter.0.cast(), test_kernel::passive()) };
         drop(self.port);
     }
 }
 
 /// Begins to connect; the error is what the call returns.
 pub(super) fn connect(
-    connector: Pointer<Connector<Machine>>,
-    qp: Pointer<Qp<Machine>>,
+    connector: Pointer<Connector<Model>>,
+    qp: Pointer<Qp<Model>>,
     ending: &Ending,
 ) -> Result<(), ConnectError> {
     let hold = connector.try_acquire(Kind::Request).unwrap();
@@ -206,8 +205,8 @@ pub(super) fn connect(
 
 /// Answers an offer; the error is what the call returns.
 pub(super) fn accept(
-    connector: Pointer<Connector<Machine>>,
-    qp: Pointer<Qp<Machine>>,
+    connector: Pointer<Connector<Model>>,
+    qp: Pointer<Qp<Model>>,
     ending: &Ending,
 ) -> Result<(), ConnectError> {
     let hold = connector.try_acquire(Kind::Request).unwrap();

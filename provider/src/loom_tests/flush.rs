@@ -7,9 +7,9 @@ use std::sync::Arc;
 use sys::ndk::NDK_CONNECTOR;
 use sys::status::{STATUS_CANCELLED, STATUS_IO_TIMEOUT, STATUS_SUCCESS};
 use sys::wdm::PVOID;
+use test_kernel::model::{Model, expire, pump};
 
 use super::fixture::{Ending, Fixture, Pointer, accept, close, close_inline, connect};
-use super::kernel::{Machine, expire, pump};
 use super::{explore, race};
 use crate::completion::Cq;
 use crate::connection::Connector;
@@ -27,18 +27,18 @@ fn context(number: usize) -> Opaque {
 }
 
 /// Posts a receive. Returns true if it was accepted.
-fn receive(qp: Pointer<Qp<Machine>>, number: usize) -> bool {
+fn receive(qp: Pointer<Qp<Model>>, number: usize) -> bool {
     qp.post_receive(context(number), empty()).is_ok()
 }
 
 /// Posts a send. Returns true if it was accepted.
-fn send(qp: Pointer<Qp<Machine>>, number: usize) -> bool {
+fn send(qp: Pointer<Qp<Model>>, number: usize) -> bool {
     let operation = Operation::Send;
     qp.post_transfer(operation, (Flags::empty(), context(number)), empty()).is_ok()
 }
 
 /// The contexts of all results that are there, with whether each was a success.
-fn results(cq: Pointer<Cq<Machine>>) -> Vec<(usize, bool)> {
+fn results(cq: Pointer<Cq<Model>>) -> Vec<(usize, bool)> {
     let all = std::iter::from_fn(|| cq.poll());
     let mut all: Vec<_> = all
         .map(|result| {
@@ -94,8 +94,8 @@ unsafe extern "win64" fn offered(context: PVOID, connector: *mut NDK_CONNECTOR) 
 /// Two queue pairs of one adapter, connected.
 struct Connection {
     fixture: Fixture,
-    qps: [Pointer<Qp<Machine>>; 2],
-    connectors: [Pointer<Connector<Machine>>; 2],
+    qps: [Pointer<Qp<Model>>; 2],
+    connectors: [Pointer<Connector<Model>>; 2],
 }
 
 impl Connection {

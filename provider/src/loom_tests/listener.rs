@@ -6,9 +6,9 @@ use std::sync::Arc;
 use sys::ndk::NDK_CONNECTOR;
 use sys::status::{STATUS_CONNECTION_REFUSED, STATUS_SUCCESS};
 use sys::wdm::PVOID;
+use test_kernel::model::pump;
 
 use super::fixture::{Ending, Fixture, Pointer, close, close_inline, connect};
-use super::kernel::pump;
 use super::{explore, race};
 use crate::connection::ConnectError;
 use crate::number::usize_from;

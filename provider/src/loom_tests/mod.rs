@@ -6,7 +6,6 @@
 mod attempt;
 mod fixture;
 mod flush;
-mod kernel;
 mod listener;
 mod moderation;
 mod object;
@@ -43,10 +42,4 @@ pub(crate) fn race(threads: Vec<Box<dyn FnOnce() + Send>>) {
     for thread in threads {
         thread.join().unwrap();
     }
-}
-
-/// The level of a thread of a test.
-const fn passive() -> sys::irql::PassiveLevel {
-    // SAFETY: a thread in user mode runs at PASSIVE_LEVEL.
-    unsafe { sys::irql::PassiveLevel::assume() }
 }

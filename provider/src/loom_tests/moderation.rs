@@ -7,9 +7,9 @@ use std::sync::Arc;
 use sys::ndk::NDK_OPERATION_TYPE;
 use sys::status::{NTSTATUS, STATUS_SUCCESS};
 use sys::wdm::{PVOID, ULONG};
+use test_kernel::model::{Model, expire, is_ticking, pump};
 
 use super::fixture::{Ending, Fixture, Pointer, close, close_inline};
-use super::kernel::{Machine, expire, is_ticking, pump};
 use super::{explore, race};
 use crate::completion::{Arm, Cq, Cqe};
 use crate::consumer::Opaque;
@@ -24,7 +24,7 @@ const BY_TWO: (ULONG, ULONG) = (1000, 2);
 /// A completion queue and what its consumer saw. Plain atomics: loom is not to explore these.
 #[derive(Clone)]
 struct Queue {
-    cq: Pointer<Cq<Machine>>,
+    cq: Pointer<Cq<Model>>,
     story: Arc<Story>,
 }
 
@@ -81,7 +81,7 @@ impl Queue {
 
 type Work = Box<dyn FnOnce() + Send>;
 
-fn push(cq: &Object<Machine, Cq<Machine>>) {
+fn push(cq: &Object<Model, Cq<Model>>) {
     let none = Opaque(null_mut());
     let result = Cqe {
         status: STATUS_SUCCESS,

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use sys::ndk::{NDK_OBJECT_TYPE, NDK_VERSION_2_1};
 use sys::status::{STATUS_PENDING, STATUS_SUCCESS};
 use sys::wdm::PVOID;
+use test_kernel::model::{Model, pump};
 
-use super::kernel::{Machine, pump};
 use super::{explore, race};
 use crate::lifetime::{Kind, Refused};
 use crate::number::u64_from;
@@ -61,23 +61,23 @@ impl Story {
 
 struct Thing {
     /// Its own, so that the lock of a common one is not explored.
-    registry: Registry<Machine>,
-    antecedent: Option<ObjectRef<Machine, Thing>>,
+    registry: Registry<Model>,
+    antecedent: Option<ObjectRef<Model, Thing>>,
     story: Arc<Story>,
 }
 
-impl ObjectType<Machine> for Thing {
+impl ObjectType<Model> for Thing {
     const TYPE: NDK_OBJECT_TYPE = NDK_OBJECT_TYPE::NdkObjectTypePd;
 
-    type Antecedents = Option<ObjectRef<Machine, Thing>>;
+    type Antecedents = Option<ObjectRef<Model, Thing>>;
 
-    fn registry(&self) -> &Registry<Machine> {
+    fn registry(&self) -> &Registry<Model> {
         &self.registry
     }
 
     fn antecedents(&self, _: &mut dyn FnMut(Id)) {}
 
-    fn start_close(object: &Object<Machine, Self>) {
+    fn start_close(object: &Object<Model, Self>) {
         object.story.pass();
     }
 
@@ -86,7 +86,7 @@ impl ObjectType<Machine> for Thing {
         self.antecedent
     }
 
-    fn deliver(object: &Object<Machine, Self>, events: u32) {
+    fn deliver(object: &Object<Model, Self>, events: u32) {
         // The consumer's, which outlives the object.
         let story = object.story.clone();
         assert_eq!(story.inside.fetch_add(1, SeqCst), 0, "callbacks of one object overlap");
@@ -101,11 +101,11 @@ impl ObjectType<Machine> for Thing {
     }
 }
 
-type Pointer = NonNull<Object<Machine, Thing>>;
+type Pointer = NonNull<Object<Model, Thing>>;
 
 static TABLE: u8 = 0;
 
-fn create(antecedent: Option<ObjectRef<Machine, Thing>>) -> (Pointer, Arc<Story>) {
+fn create(antecedent: Option<ObjectRef<Model, Thing>>) -> (Pointer, Arc<Story>) {
     let story = Arc::new(Story::default());
     if let Some(antecedent) = &antecedent {
         antecedent.story.successors.lock().unwrap().push(story.clone());
@@ -116,7 +116,7 @@ fn create(antecedent: Option<ObjectRef<Machine, Thing>>) -> (Pointer, Arc<Story>
     (object, story)
 }
 
-fn hold(object: Pointer, kind: Kind) -> Result<ObjectRef<Machine, Thing>, Refused> {
+fn hold(object: Pointer, kind: Kind) -> Result<ObjectRef<Model, Thing>, Refused> {
     // SAFETY: the model keeps the object as long as it takes holds on it.
     unsafe { object.as_ref() }.try_acquire(kind)
 }
@@ -134,7 +134,7 @@ unsafe extern "win64" fn closed(context: PVOID) {
 fn close(story: &Arc<Story>) -> i32 {
     let object = usize::try_from(story.object.load(SeqCst)).unwrap();
     let object =
-        NonNull::new(core::ptr::with_exposed_provenance_mut::<Object<Machine, Thing>>(object)).unwrap();
+        NonNull::new(core::ptr::with_exposed_provenance_mut::<Object<Model, Thing>>(object)).unwrap();
     let context = Arc::as_ptr(story).cast_mut().cast();
     // SAFETY: the model closes each object once.
     let status = unsafe { Object::close(object, Some(closed), context) };
@@ -158,7 +158,7 @@ fn closer(story: &Arc<Story>) -> Work {
 }
 
 /// A processor that completes a request.
-fn completes(request: ObjectRef<Machine, Thing>) -> Work {
+fn completes(request: ObjectRef<Model, Thing>) -> Work {
     Box::new(move || {
         drop(request);
         pump();
@@ -166,7 +166,7 @@ fn completes(request: ObjectRef<Machine, Thing>) -> Work {
 }
 
 /// A processor that causes a callback, with a request of its own.
-fn posts(request: ObjectRef<Machine, Thing>, event: u32) -> Work {
+fn posts(request: ObjectRef<Model, Thing>, event: u32) -> Work {
     Box::new(move || {
         request.post(event);
         drop(request);

@@ -200,8 +200,8 @@ impl<K: Kernel> Mr<K> {
 #[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
-    use crate::tests::host::Host;
     use proptest::prelude::*;
+    use test_kernel::Manual;
 
     fn layout(offset: usize, length: usize, base: usize) -> Layout {
         Layout { offset, length, base }
@@ -220,7 +220,7 @@ mod tests {
     #[test]
     fn a_page_that_is_not_aligned_or_missing_is_refused() {
         let fill = |pages: &[usize]| {
-            let mut list = Memory::<Host>::with_room(4).unwrap();
+            let mut list = Memory::<Manual>::with_room(4).unwrap();
             let filled = layout(0, 8192, 0).fill(&mut list, &Mappings::new().unwrap(), pages.iter().copied());
             filled.map(|()| list.segments.len())
         };
@@ -239,7 +239,7 @@ mod tests {
             cut in 0_usize..4096,
         ) {
             let length = (pages.len() * PAGE_SIZE - offset).saturating_sub(cut).max(1);
-            let mut list = Memory::<Host>::with_room(pages.len()).unwrap();
+            let mut list = Memory::<Manual>::with_room(pages.len()).unwrap();
             let addresses = pages.iter().map(|page| page * PAGE_SIZE);
             layout(offset, length, offset).fill(&mut list, &Mappings::new().unwrap(), addresses).unwrap();
             let mut next = 0;

@@ -103,7 +103,7 @@ mod tests {
 
     use super::*;
     use crate::tests::consumer::{Buffer, Pair, Side, call, close};
-    use crate::tests::host::Host;
+    use test_kernel::Manual;
 
     fn receive(side: &Side, number: usize, sge: &NDK_SGE) {
         assert_eq!(call!(side.qp, NdkReceive, without_provenance_mut(number), sge, 1), STATUS_SUCCESS);
@@ -118,7 +118,7 @@ mod tests {
         let (far_mr, far_token) = far.register(&pair.far, NDK_MR_FLAG_ALLOW_LOCAL_WRITE);
         receive(&pair.near, 1, &NDK_SGE { Length: 100, ..near.sge(near_token) });
         // SAFETY: the queue pair is open.
-        let qp = unsafe { &*pair.near.qp.cast::<Object<Host, Qp<Host>>>() };
+        let qp = unsafe { &*pair.near.qp.cast::<Object<Manual, Qp<Manual>>>() };
         assert!(qp.responder.try_lock_delivery(), "the peer is about to deliver");
         qp.flush();
         let send = near.sge(near_token);

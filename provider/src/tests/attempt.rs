@@ -7,9 +7,9 @@ use std::rc::Rc;
 use sys::ndk::*;
 use sys::sockaddr::SOCKADDR;
 use sys::status::*;
+use test_kernel::{at_atomics, at_each, pump};
 
 use super::consumer::{Pair, Seen, call, close, completed, disconnected, request, sockaddr, virtual_address};
-use super::host::{at_atomics, at_each, pump};
 
 fn accept_with(pair: &Pair, qp: *mut NDK_QP) -> NTSTATUS {
     let (event, context) = (pair.log.context("event"), pair.log.context("second accept"));

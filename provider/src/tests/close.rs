@@ -4,9 +4,9 @@ use std::ptr::{NonNull, null_mut};
 
 use sys::ndk::*;
 use sys::status::*;
+use test_kernel::{Manual, pump};
 
 use super::consumer::{Pair, Seen, call, close, request, virtual_address};
-use super::host::{Host, pump};
 use crate::port::{OpenError, Port};
 
 #[test]
@@ -223,7 +223,7 @@ fn versions_are_negotiated_and_a_disabled_port_is_not_ready() {
         assert_eq!(header.Version, version(spoken.0, spoken.1));
         assert!(header.NdkReserved.rf.iter().all(|word| word.is_null()));
         // SAFETY: the test is done with it.
-        unsafe { Port::<Host>::close(adapter, crate::tests::passive()) };
+        unsafe { Port::<Manual>::close(adapter, test_kernel::passive()) };
     }
     for asked in [(1, 3), (2, 2), (3, 0), (0, 9)] {
         assert_eq!(port.open(version(asked.0, asked.1)), Err(OpenError::Version));

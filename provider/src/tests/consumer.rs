@@ -11,12 +11,12 @@ use std::rc::Rc;
 use sys::ndk::*;
 use sys::status::*;
 use sys::wdm::PVOID;
+use test_kernel::pump;
 
 pub(crate) use self::buffer::Buffer;
 pub(crate) use self::lent::Lent;
 pub(crate) use self::pair::{Pair, sockaddr};
 pub(crate) use self::side::{DEPTH, INLINE, Side};
-use super::host::pump;
 
 /// A callback that the consumer received.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,7 +58,7 @@ pub(crate) struct Log(Rc<Record>);
 
 impl Log {
     fn record(&self, seen: Seen) {
-        assert_eq!(super::host::held(), 0, "a lock is held in {seen:?}");
+        assert_eq!(test_kernel::held(), 0, "a lock is held in {seen:?}");
         self.0.seen.borrow_mut().push(seen.clone());
         let action = self.0.action.borrow_mut().take();
         if let Some(mut action) = action {

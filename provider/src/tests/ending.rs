@@ -4,9 +4,9 @@ use std::ptr::null_mut;
 
 use sys::ndk::*;
 use sys::status::*;
+use test_kernel::Manual;
 
 use super::consumer::{Pair, Seen, call, close, request};
-use super::host::Host;
 use crate::connection::{Connection, Connector, Link, Side};
 use crate::heap::Shared;
 use crate::object::Object;
@@ -16,9 +16,9 @@ fn receive(qp: *mut NDK_QP, context: usize) {
 }
 
 /// The connection of a connector, in which a test can keep a transfer from ending.
-fn connection(connector: *mut NDK_CONNECTOR) -> Shared<Connection<Host>> {
+fn connection(connector: *mut NDK_CONNECTOR) -> Shared<Connection<Manual>> {
     // SAFETY: the connector is open.
-    let connector = unsafe { &*connector.cast::<Object<Host, Connector<Host>>>() };
+    let connector = unsafe { &*connector.cast::<Object<Manual, Connector<Manual>>>() };
     let Link::Loopback(connection, _) = connector.link().expect("it is connected");
     connection
 }

@@ -5,9 +5,9 @@ use std::ptr::{null_mut, without_provenance_mut};
 use sys::explain::*;
 use sys::ndk::*;
 use sys::status::*;
+use test_kernel::{on_trace, traced};
 
 use super::consumer::{Buffer, Pair, Seen, call, close};
-use super::host::{on_trace, traced};
 use crate::number::{u32_from, usize_from};
 use crate::object::Reason;
 

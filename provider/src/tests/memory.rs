@@ -11,10 +11,9 @@ use std::ptr::{from_mut, null_mut};
 
 use sys::ndk::*;
 use sys::status::*;
+use test_kernel::{Manual, live_mappings};
 
 use super::consumer::{Buffer, Log, Pair, Side, call, close, request, virtual_address};
-use super::host::Host;
-use super::pinned;
 use crate::adapter::{Adapter, Pd};
 use crate::memory::{Admitted, Domain, Rights, Token};
 use crate::number::{u32_from, u64_from};
@@ -51,7 +50,7 @@ impl Pages {
 }
 
 fn info() -> NDK_ADAPTER_INFO {
-    Port::<Host>::adapter_info(NDK_VERSION_2_1)
+    Port::<Manual>::adapter_info(NDK_VERSION_2_1)
 }
 
 fn create_fast(side: &Side) -> *mut NDK_MR {
@@ -88,11 +87,11 @@ fn cancelled((status, ..): &(NTSTATUS, u32, usize)) -> bool {
 }
 
 /// Uses one byte of `side`'s memory as a peer's transfer on another processor would.
-fn in_use(side: &Side, token: u32, address: usize) -> Admitted<'_, Host> {
+fn in_use(side: &Side, token: u32, address: usize) -> Admitted<'_, Manual> {
     // SAFETY: the adapter is open.
-    let adapter = unsafe { &*side.adapter.cast::<Object<Host, Adapter<Host>>>() };
+    let adapter = unsafe { &*side.adapter.cast::<Object<Manual, Adapter<Manual>>>() };
     // SAFETY: the domain is open.
-    let domain = Domain::of(unsafe { &*side.pd.cast::<Object<Host, Pd<Host>>>() });
+    let domain = Domain::of(unsafe { &*side.pd.cast::<Object<Manual, Pd<Manual>>>() });
     let admitted = adapter.table().admit(Token(token), domain, (Rights::REMOTE_READ, Lane::Far), address, 1);
     admitted.unwrap_or_else(|refusal| panic!("{refusal:?}"))
 }
@@ -149,7 +148,7 @@ fn a_chain_must_be_long_enough_and_virtually_contiguous() {
     gap.mdl.StartVa = virtual_address(end & !0xFFF);
     gap.mdl.ByteOffset = u32_from(end & 0xFFF);
     assert_eq!(register(&mut whole, 600), STATUS_INVALID_PARAMETER);
-    assert_eq!(pinned::live(), 0);
+    assert_eq!(live_mappings(), 0);
     let mut whole = Buffer::new(vec![0; 600]);
     let _second = whole.split(300);
     assert_eq!(register(&mut whole, 600), STATUS_SUCCESS);
@@ -186,16 +185,16 @@ fn a_regions_mapping_is_undone_with_its_registration_and_not_before_the_last_tra
     let pair = Pair::new();
     let mut buffer = Buffer::new(vec![0; 64]);
     let (mr, token) = buffer.register(&pair.near, 2);
-    assert_eq!(pinned::live(), 1);
+    assert_eq!(live_mappings(), 1);
     let used = in_use(&pair.near, token, buffer.address());
     assert_eq!(close!(pair.log, mr, NdkCloseMr, "mr"), STATUS_PENDING);
-    assert_eq!(pinned::live(), 1);
+    assert_eq!(live_mappings(), 1);
     drop(used);
-    assert_eq!(pinned::live(), 0);
+    assert_eq!(live_mappings(), 0);
     pair.log.pump();
     let (mr, _) = buffer.register(&pair.near, 2);
     assert_eq!(call!(mr, NdkDeregisterMr, None, null_mut()), STATUS_SUCCESS);
-    assert_eq!(pinned::live(), 0);
+    assert_eq!(live_mappings(), 0);
     assert_eq!(close!(pair.log, mr, NdkCloseMr, "mr"), STATUS_SUCCESS);
     pair.tear_down();
 }

@@ -4,9 +4,9 @@ use std::ptr::{null, null_mut};
 
 use sys::ndk::*;
 use sys::status::*;
+use test_kernel::{Manual, on_trace};
 
 use super::consumer::{Log, Pair, Seen, Side, call, close, completed, disconnected, request};
-use super::host::{Host, on_trace};
 use crate::port::Port;
 
 /// A further opening of a side's port, and what is needed there to connect.
@@ -45,7 +45,7 @@ impl Opening {
         assert_eq!(close!(log, self.cq, NdkCloseCq, "cq"), STATUS_SUCCESS);
         // SAFETY: the test is done with the adapter.
         unsafe {
-            Port::<Host>::close(std::ptr::NonNull::new(self.adapter).unwrap(), crate::tests::passive())
+            Port::<Manual>::close(std::ptr::NonNull::new(self.adapter).unwrap(), test_kernel::passive())
         };
     }
 }
@@ -120,7 +120,7 @@ fn the_close_of_the_qps_opening_waits_for_the_connector_of_the_other() {
         close!(closing, connector, NdkCloseConnector, "connector");
     });
     // SAFETY: the test is done with the adapter.
-    unsafe { Port::<Host>::close(std::ptr::NonNull::new(far.adapter).unwrap(), crate::tests::passive()) };
+    unsafe { Port::<Manual>::close(std::ptr::NonNull::new(far.adapter).unwrap(), test_kernel::passive()) };
     let ended = log.pump().into_iter().filter(|seen| matches!(seen, Seen::Closed(_))).count();
     assert_eq!(ended, 3, "QP, PD and CQ");
     let mut pair = pair;
@@ -158,6 +158,8 @@ fn a_qp_completes_into_the_cq_of_another_opening() {
     assert_eq!(pair.log.pump(), [Seen::Closed("cq")]);
     assert_eq!(close!(pair.log, further.pd, NdkClosePd, "pd"), STATUS_SUCCESS);
     // SAFETY: the test is done with the adapter.
-    unsafe { Port::<Host>::close(std::ptr::NonNull::new(further.adapter).unwrap(), crate::tests::passive()) };
+    unsafe {
+        Port::<Manual>::close(std::ptr::NonNull::new(further.adapter).unwrap(), test_kernel::passive())
+    };
     pair.tear_down();
 }

@@ -4,8 +4,8 @@ use std::ptr::null;
 
 use sys::sockaddr::SOCKADDR;
 use sys::status::*;
+use test_kernel::allocations::failing;
 
-use super::allocations::failing;
 use super::consumer::{Pair, Seen, call, completed, disconnected, sockaddr};
 
 /// Begins to connect near to far while allocation `number` of the call fails. Returns whether there was one.

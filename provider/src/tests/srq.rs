@@ -4,9 +4,9 @@ use std::ptr::{null, null_mut};
 
 use sys::ndk::*;
 use sys::status::*;
+use test_kernel::{expire, have_single_processor};
 
 use super::consumer::{Pair, Seen, call, close, notified, request};
-use super::host::{expire, have_single_processor};
 
 /// Gives the far side a queue pair with a shared receive queue of `depth`.
 fn pair_with_srq(depth: u32, threshold: u32) -> (Pair, *mut NDK_SRQ) {

@@ -26,11 +26,11 @@ use alloc::vec::Vec;
 use core::net::SocketAddr;
 
 use provider::NoMemory;
+use provider::number::u64_from;
 pub(crate) use receive::Receives;
 
 use crate::system::System;
 use crate::transport::Entered;
-use provider::number::u64_from;
 
 /// The most bytes of a datagram: as many as one of UDP over IPv4 can have.
 pub const MAX_DATAGRAM: usize = 65_507;

@@ -2,6 +2,7 @@
 
 use core::net::SocketAddr;
 
+use provider::number::usize_from;
 use sys::status::{
     NTSTATUS, STATUS_ADDRESS_CLOSED, STATUS_BUFFER_OVERFLOW, STATUS_CANCELLED, STATUS_INSUFFICIENT_RESOURCES,
     STATUS_INVALID_ADDRESS, STATUS_INVALID_DEVICE_REQUEST, STATUS_INVALID_PARAMETER, STATUS_SUCCESS,
@@ -13,7 +14,6 @@ use crate::request::{Request, RequestId, Source};
 use crate::slab::Id;
 use crate::system::System;
 use crate::transport::Transport;
-use provider::number::usize_from;
 
 /// The flags that a receive may have.
 const FLAGS: u32 = TDI_RECEIVE_NORMAL | TDI_RECEIVE_PEEK;

@@ -46,6 +46,7 @@ use send::SendState;
 use state::{Ending, State, Why};
 pub(crate) use stream::{Stream, Untaken};
 
+use provider::number::usize_from;
 use provider::{NoMemory, Within as _};
 use sys::status::{NTSTATUS, STATUS_CANCELLED};
 
@@ -57,7 +58,6 @@ use crate::queue::{Queue, Waiting};
 use crate::request::{Command, RequestId};
 use crate::slab::Id;
 use crate::system::System;
-use provider::number::usize_from;
 
 pub(crate) type LinkOf<S> = <<S as System>::Network as Network<S>>::Link;
 pub(crate) type DataOf<S> = <LinkOf<S> as Link>::Data;

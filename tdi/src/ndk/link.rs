@@ -11,6 +11,7 @@ use core::ops::Deref;
 use core::ptr::{NonNull, null_mut};
 use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, Ordering};
 
+use provider::number::{u64_from, usize_from};
 use provider::{NoMemory, Shared};
 use sys::ndk::{NDK_CONNECTOR, NDK_CQ, NDK_QP, NDK_RESULT, NDK_SGE, NDK_SGE_ADDRESS};
 use sys::status::{NT_SUCCESS, NTSTATUS, STATUS_NOT_SUPPORTED, STATUS_SUCCESS};
@@ -22,7 +23,6 @@ use super::port::Use;
 use crate::network::{Broken, Completion, Credits, Kind, Link, PortId};
 use crate::slab::Id;
 use crate::system::System;
-use provider::number::{u64_from, usize_from};
 
 /// Marks the context of a receive; the rest is the buffer's index. Sends have their number.
 const RECEIVE: usize = 1 << (usize::BITS - 1);

@@ -6,6 +6,7 @@ use core::net::SocketAddr;
 use core::ptr::{NonNull, null_mut};
 
 use provider::Shared;
+use provider::number::usize_from;
 use sys::ndk::{NDK_CONNECTOR, NDK_LISTENER};
 use sys::status::{
     NT_SUCCESS, STATUS_INVALID_ADDRESS, STATUS_NOT_SUPPORTED, STATUS_SHARING_VIOLATION,
@@ -18,7 +19,6 @@ use super::port::Use;
 use super::sockaddr::{HELLO, Raw, read_hello};
 use crate::network::{BindError, PortId};
 use crate::system::{Client as _, System};
-use provider::number::usize_from;
 
 /// The context of a listener's callbacks; the NDK listener owns it until its close has completed.
 struct State<S: System> {

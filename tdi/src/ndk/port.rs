@@ -266,7 +266,6 @@ mod tests {
     use std::net::SocketAddr;
 
     use crate::tests::client::{FAR, Pair};
-    use crate::tests::host;
 
     #[test]
     fn a_removal_that_takes_long_says_which_endpoints_are_not_idle() {
@@ -275,9 +274,9 @@ mod tests {
         let listen = pair.client.listen(listening);
         let far: SocketAddr = FAR.parse().unwrap();
         let used = pair.client.transport.network().port_of(far.ip());
-        host::when_late(move || drop(used));
+        test_kernel::on_trace(move || drop(used));
         pair.client.remove_port(1);
-        let said = host::traced();
+        let said = test_kernel::traced();
         let endpoint = format!("  endpoint {:#x}: listening, 1 requests", listening.to_raw());
         assert_eq!(said, ["a port of the transport that is to go is in use; not idle are", &endpoint]);
         pair.client.close(listening);

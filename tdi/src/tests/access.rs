@@ -1,8 +1,10 @@
 //! Access checks of shared addresses: the first opener's list decides.
 
-use sys::status::{NTSTATUS, STATUS_ACCESS_DENIED, STATUS_INSUFFICIENT_RESOURCES};
+use std::cell::Cell;
 
-use super::host::context;
+use sys::status::{NTSTATUS, STATUS_ACCESS_DENIED, STATUS_INSUFFICIENT_RESOURCES};
+use test_kernel::shared;
+
 use crate::Opener;
 
 /// An opener of addresses.
@@ -18,9 +20,17 @@ impl TestOpener {
     pub(crate) const ANY: Self = Self { who: 0, admits: &[0], memory: true };
 }
 
+/// Lists of the running test that are there now, and how many it made.
+#[derive(Default)]
+struct Lists(Cell<(usize, usize)>);
+
 /// Lists that are there now, and how many were made.
 pub(crate) fn lists() -> (usize, usize) {
-    context().lists.get()
+    shared::<Lists>().0.get()
+}
+
+fn set_lists(lists: (usize, usize)) {
+    shared::<Lists>().0.set(lists);
 }
 
 /// A list that is counted.
@@ -29,7 +39,7 @@ pub(crate) struct List(&'static [u32]);
 impl Drop for List {
     fn drop(&mut self) {
         let (live, made) = lists();
-        context().lists.set((live - 1, made));
+        set_lists((live - 1, made));
     }
 }
 
@@ -41,7 +51,7 @@ impl Opener for TestOpener {
         if !self.memory {
             return Err(STATUS_INSUFFICIENT_RESOURCES);
         }
-        context().lists.set((live + 1, made + 1));
+        set_lists((live + 1, made + 1));
         Ok(List(self.admits))
     }
 
@@ -71,7 +81,7 @@ mod tests {
         // The list is the address's: it outlives the file that brought it, and the second's own was never asked.
         assert_eq!(client.open_address_as(FAR, Some(&STRANGER)), Err(STATUS_ACCESS_DENIED));
         assert_eq!(lists(), (1, 1));
-        client.transport.cleanup(second, crate::tests::passive());
+        client.transport.cleanup(second, test_kernel::passive());
         assert_eq!(lists(), (0, 1), "a cleanup is where a list goes, as a close need not be at its level");
         let theirs = client.open_address_as(FAR, Some(&STRANGER)).unwrap();
         assert_eq!(client.open_address_as(FAR, Some(&HOST)), Err(STATUS_ACCESS_DENIED));

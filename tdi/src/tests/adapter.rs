@@ -5,10 +5,11 @@ use std::ffi::c_void;
 
 use sys::status::*;
 use sys::tdi::TDI_EVENT_ERROR;
+use test_kernel::pump;
 
 use super::access::TestOpener;
 use super::client::{Client, FAR, NEAR, Pair, done, failed};
-use super::host::{Pending, pump};
+use super::host::Pending;
 use crate::{Command, Id, Source};
 
 const CLOSED: Option<super::host::Outcome> = failed(STATUS_ADDRESS_CLOSED);
@@ -259,8 +260,8 @@ fn address_that_returned_before_its_loss_was_noticed_is_kept() {
     network
         .set_addresses(port, &[FAR.parse::<std::net::SocketAddr>().unwrap().ip()])
         .unwrap()
-        .end(&pair.client.transport, crate::tests::passive());
-    taken.end(&pair.client.transport, crate::tests::passive());
+        .end(&pair.client.transport, test_kernel::passive());
+    taken.end(&pair.client.transport, test_kernel::passive());
     let connect = pair.client.connect(pair.near, FAR);
     pump();
     assert_eq!((listen.outcome(), connect.outcome()), (done(0), done(0)));
@@ -279,7 +280,7 @@ fn adapter_goes_whose_address_moved_to_another_while_in_use() {
     let moved = network.set_addresses(pair.client.port(0), &["10.0.0.1".parse().unwrap(), far]).unwrap();
     pair.client.disable(1);
     assert_eq!((listen.outcome(), receive.outcome()), (CLOSED, failed(STATUS_CONNECTION_ABORTED)));
-    [taken, moved].into_iter().for_each(|change| change.end(&pair.client.transport, crate::tests::passive()));
+    [taken, moved].into_iter().for_each(|change| change.end(&pair.client.transport, test_kernel::passive()));
     pair.client.enable(1);
     pair.client.close(second);
     pair.tear_down();

@@ -5,9 +5,9 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 
 use sys::status::{STATUS_ADDRESS_CLOSED, STATUS_CONNECTION_ABORTED, STATUS_CONNECTION_RESET};
+use test_kernel::{Strike, preempted, pump};
 
 use super::client::{Client, FAR, Pair, failed};
-use super::host::{Strike, preempted, pump};
 
 /// Takes an adapter away at each point of something that a client does; `then` looks what has become of it.
 fn adapter_goes_at_each_point<T: 'static>(

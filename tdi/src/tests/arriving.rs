@@ -3,9 +3,9 @@
 use std::net::{IpAddr, SocketAddr};
 
 use sys::status::*;
+use test_kernel::pump;
 
 use super::client::{Client, FAR, NEAR, done};
-use super::host::pump;
 
 const NEW: &str = "10.0.0.3:139";
 const ANY: &str = "0.0.0.0:139";

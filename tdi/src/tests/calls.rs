@@ -8,9 +8,10 @@ use std::rc::Rc;
 use sys::status::*;
 use sys::tdi::*;
 use sys::wdm::IRP;
+use test_kernel::{Strike, preempted, pump};
 
 use super::client::{FAR, Pair};
-use super::host::{self, Pending, Record, Strike, give, preempted, pump};
+use super::host::{self, Pending, Record, give};
 use crate::ndk::message::WINDOW;
 use crate::{Command, HandlerIrp, Id, Request, Source};
 
@@ -187,7 +188,7 @@ fn at_each_point(cause: &Cause, cleaned: Pick, gives: impl Fn(&Pair) -> Option<(
         let (closer, closed) = (Rc::clone(&pair), Rc::clone(&watch));
         let work = Box::new(move || {
             closed.cleanup_begins();
-            closer.client.transport.cleanup(cleaned(&closer), crate::tests::passive());
+            closer.client.transport.cleanup(cleaned(&closer), test_kernel::passive());
             closed.cleanup_has_returned();
         });
         let strike = Strike { processor: 0, point: seen.len(), work };

@@ -6,10 +6,11 @@ use std::rc::Rc;
 
 use sys::status::*;
 use sys::tdi::{TDI_DISCONNECT_RELEASE, TDI_EVENT_RECEIVE};
+use test_kernel::{Strike, preempted, pump};
 
 use super::access::TestOpener;
 use super::client::{Client, FAR, NEAR, Pair, done, failed};
-use super::host::{self, Strike, preempted, pump};
+use super::host;
 use crate::ea::Opening;
 use crate::ndk::message::{PIECE, WINDOW};
 use crate::{Command, Source};
@@ -23,7 +24,7 @@ fn cleanup_completes_all_that_waits_in_its_order_before_it_returns() {
     let release = pair.client.disconnect(pair.near, TDI_DISCONNECT_RELEASE);
     pump();
     pair.client.log.take();
-    pair.client.transport.cleanup(pair.near, crate::tests::passive());
+    pair.client.transport.cleanup(pair.near, test_kernel::passive());
     let all: Vec<_> = sends.into_iter().chain(receives).chain([release]).collect();
     for request in &all {
         assert_eq!(request.outcome(), failed(STATUS_CANCELLED));
@@ -62,7 +63,7 @@ fn cleanup_waits_for_a_request_whose_cancel_routine_is_on_its_way() {
     receive.cancel(&pair.client.transport);
     send.cancel(&pair.client.transport);
     // Both routines run inside the cleanup's wait at the earliest.
-    pair.client.transport.cleanup(pair.near, crate::tests::passive());
+    pair.client.transport.cleanup(pair.near, test_kernel::passive());
     let outcomes = (receive.outcome(), send.outcome());
     assert_eq!(outcomes, (failed(STATUS_CANCELLED), failed(STATUS_CANCELLED)), "a cleanup waits for both");
     pair.tear_down();
@@ -87,8 +88,8 @@ fn the_peer_learns_of_a_cleanup_without_a_disconnect() {
 fn requests_between_cleanup_and_close_and_after_it_fail() {
     let pair = Pair::connected();
     let transport = &pair.client.transport;
-    transport.cleanup(pair.near, crate::tests::passive());
-    transport.cleanup(pair.near_address, crate::tests::passive());
+    transport.cleanup(pair.near, test_kernel::passive());
+    transport.cleanup(pair.near_address, test_kernel::passive());
     for closed in [false, true] {
         if closed {
             transport.close(pair.near);
@@ -128,7 +129,7 @@ fn requests_between_cleanup_and_close_and_after_it_fail() {
 fn close_returns_while_the_link_is_still_on_its_way_out() {
     let pair = Pair::connected();
     // No request waits, so the cleanup has nothing to wait for.
-    pair.client.transport.cleanup(pair.near, crate::tests::passive());
+    pair.client.transport.cleanup(pair.near, test_kernel::passive());
     pair.client.transport.close(pair.near);
     assert!(pair.client.transport.lock().endpoint(pair.near).is_some(), "the link still goes");
     pump();
@@ -168,7 +169,7 @@ fn a_cleanup_of_an_address_ends_its_listens_and_leaves_its_connections() {
 fn a_control_channel_goes_alone() {
     let pair = Pair::connected();
     let control =
-        pair.client.transport.create(&Opening::ControlChannel, None, crate::tests::passive()).unwrap();
+        pair.client.transport.create(&Opening::ControlChannel, None, test_kernel::passive()).unwrap();
     pair.client.close(control);
     pair.client.send(pair.near, b"ok");
     pump();
@@ -214,7 +215,7 @@ fn a_failed_create_leaves_nothing() {
         assert!(
             client
                 .transport
-                .create(&Opening::Address(b"rubbish"), Some(&TestOpener::ANY), crate::tests::passive())
+                .create(&Opening::Address(b"rubbish"), Some(&TestOpener::ANY), test_kernel::passive())
                 .is_err()
         );
     }
@@ -262,7 +263,7 @@ fn cleanup_of_endpoint_waits_for_handler_that_is_called_for_it() {
         );
         let (closer, closed) = (Rc::clone(&pair), Rc::clone(&watch));
         let work = Box::new(move || {
-            closer.client.transport.cleanup(closer.far, crate::tests::passive());
+            closer.client.transport.cleanup(closer.far, test_kernel::passive());
             closed.returned.set(true);
         });
         let points = preempted(vec![Strike { processor: 0, point, work }], || {

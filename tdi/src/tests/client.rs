@@ -7,9 +7,10 @@ use std::rc::Rc;
 
 use provider::port::{Port, Segment};
 use sys::status::{NTSTATUS, STATUS_SUCCESS};
+use test_kernel::{Manual, pump};
 
 use super::access::TestOpener;
-use super::host::{Host, Log, Outcome, Pending, Record, close, pump};
+use super::host::{Host, Log, Outcome, Pending, Record, close};
 use crate::address::TransportAddress;
 use crate::ea::{ConnectionContext, Opening};
 use crate::ndk::{Ndk, PortId, Refresh};
@@ -21,7 +22,7 @@ pub(crate) const FAR: &str = "10.0.0.2:139";
 /// An interface of the host, and the port of its adapter.
 struct Interface {
     transport: Transport<Host>,
-    port: Port<Host>,
+    port: Port<Manual>,
     id: Cell<PortId>,
     /// As TCP/IP has them, which may be ahead of the driver.
     addresses: RefCell<Vec<IpAddr>>,
@@ -36,7 +37,7 @@ impl Interface {
     fn add(&self) {
         // SAFETY: the interface stays in its place until its port has been removed.
         let refresh = unsafe { Refresh::new(refresh, std::ptr::from_ref(self).cast_mut().cast()) };
-        self.id.set(self.transport.network().add(&self.port, refresh, crate::tests::passive()).unwrap());
+        self.id.set(self.transport.network().add(&self.port, refresh, test_kernel::passive()).unwrap());
     }
 
     /// Lets the driver read the addresses.
@@ -47,7 +48,7 @@ impl Interface {
         network
             .set_addresses(self.id.get(), &addresses)
             .unwrap()
-            .end(&self.transport, crate::tests::passive());
+            .end(&self.transport, test_kernel::passive());
     }
 }
 
@@ -102,12 +103,12 @@ impl Client {
 
     pub(crate) fn open_address_as(&self, at: &str, sharing: Option<&TestOpener>) -> Result<Id, NTSTATUS> {
         let address = TransportAddress::new(at.parse().unwrap());
-        self.transport.create(&Opening::Address(address.bytes()), sharing, crate::tests::passive())
+        self.transport.create(&Opening::Address(address.bytes()), sharing, test_kernel::passive())
     }
 
     pub(crate) fn endpoint(&self, context: usize) -> Id {
         self.transport
-            .create(&Opening::Endpoint(ConnectionContext(context)), None, crate::tests::passive())
+            .create(&Opening::Endpoint(ConnectionContext(context)), None, test_kernel::passive())
             .unwrap()
     }
 
@@ -175,7 +176,7 @@ impl Client {
     pub(crate) fn tear_down(self) {
         pump();
         for interface in &self.ports {
-            self.transport.network().remove(&self.transport, interface.id.get(), crate::tests::passive());
+            self.transport.network().remove(&self.transport, interface.id.get(), test_kernel::passive());
         }
         pump();
         assert_eq!(self.transport.lock().files.iter().count(), 0, "a file is left");
@@ -190,7 +191,7 @@ impl Client {
 
     /// Takes a port from the transport, as `OID_NDK_SET_STATE` does that disables its adapter.
     pub(crate) fn disable(&self, index: usize) {
-        self.transport.network().remove(&self.transport, self.port(index), crate::tests::passive());
+        self.transport.network().remove(&self.transport, self.port(index), test_kernel::passive());
     }
 
     /// Gives it back.
@@ -247,7 +248,7 @@ impl Client {
     /// Removes one port.
     pub(crate) fn remove_port(&mut self, index: usize) {
         let interface = self.ports.remove(index);
-        self.transport.network().remove(&self.transport, interface.id.get(), crate::tests::passive());
+        self.transport.network().remove(&self.transport, interface.id.get(), test_kernel::passive());
     }
 }
 

@@ -5,9 +5,10 @@ use std::ptr::null_mut;
 
 use sys::status::*;
 use sys::tdi::{TDI_DISCONNECT_ABORT, TDI_DISCONNECT_RELEASE, TDI_EVENT_CONNECT};
+use test_kernel::pump;
 
 use super::client::{Client, FAR, NEAR, Pair, done, failed};
-use super::host::{Log, give, pass, pump};
+use super::host::{Log, give, pass};
 use crate::ea::Opening;
 use crate::{Command, HandlerIrp, Id};
 
@@ -288,14 +289,14 @@ fn an_address_that_is_not_local_or_none_is_refused_and_the_first_local_one_is_ta
     assert_eq!(client.address("10.0.0.3:7"), Err(STATUS_INVALID_ADDRESS));
     assert_eq!(client.address("[::]:7"), Err(STATUS_INVALID_ADDRESS));
     for list in [&[][..], &[1, 0, 0, 0], &[0xFF; 40]] {
-        let refused = client.transport.create(&Opening::Address(list), None, crate::tests::passive());
+        let refused = client.transport.create(&Opening::Address(list), None, test_kernel::passive());
         assert_eq!(refused, Err(STATUS_INVALID_PARAMETER));
     }
     let mut list = vec![2, 0, 0, 0];
     for address in ["10.0.0.3:7", "10.0.0.1:8"] {
         list.extend(&crate::address::TransportAddress::new(address.parse().unwrap()).bytes()[4..]);
     }
-    let second = client.transport.create(&Opening::Address(&list), None, crate::tests::passive()).unwrap();
+    let second = client.transport.create(&Opening::Address(&list), None, test_kernel::passive()).unwrap();
     assert_eq!(client.transport.lock().address(second).unwrap().local, "10.0.0.1:8".parse().unwrap());
     client.close(second);
     client.tear_down();

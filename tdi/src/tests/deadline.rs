@@ -2,9 +2,10 @@
 
 use sys::status::*;
 use sys::tdi::{TDI_DISCONNECT_RELEASE, TDI_DISCONNECT_WAIT};
+use test_kernel::pump;
 
 use super::client::{FAR, Pair, done, failed};
-use super::host::{Pending, pass, pump};
+use super::host::{Pending, pass};
 use crate::{Command, Id};
 
 /// Sends a request that was cancelled before the transport sees it.

@@ -5,10 +5,11 @@ use sys::tdi::{
     TDI_DISCONNECT_RELEASE, TDI_RECEIVE_EXPEDITED, TDI_RECEIVE_NORMAL, TDI_RECEIVE_PEEK,
     TDI_SEND_AND_DISCONNECT, TDI_SEND_EXPEDITED, TDI_SEND_NON_BLOCKING,
 };
+use test_kernel::pump;
 
 use super::client::{Pair, done, failed};
 use super::handler::{EXPEDITED, NORMAL, watched};
-use super::host::{Pending, pump};
+use super::host::Pending;
 use crate::Command;
 use crate::ndk::message::{PIECE, WINDOW};
 
@@ -223,7 +224,7 @@ fn expedited_requests_that_wait_are_cancelled_and_end_with_the_file_ahead_of_nor
     let cancelled = failed(STATUS_CANCELLED);
     assert_eq!((expedited[2].outcome(), receives[0].outcome()), (cancelled, cancelled));
     pair.client.log.take();
-    pair.client.transport.cleanup(pair.near, crate::tests::passive());
+    pair.client.transport.cleanup(pair.near, test_kernel::passive());
     let rest = [&expedited[1], &expedited[3], &normal, &receives[1], &receives[2]];
     assert!(rest.iter().all(|request| request.outcome() == cancelled));
     assert_eq!(pair.client.log.take(), rest.map(|request| request.serial));

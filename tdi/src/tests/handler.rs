@@ -2,6 +2,7 @@
 
 use std::ffi::c_void;
 
+use provider::number::usize_from;
 use sys::status::*;
 use sys::tdi::{
     TDI_EVENT_DISCONNECT, TDI_EVENT_RECEIVE, TDI_EVENT_RECEIVE_EXPEDITED, TDI_RECEIVE_COPY_LOOKAHEAD,
@@ -11,7 +12,6 @@ use sys::tdi::{
 use super::client::Pair;
 use super::host::{Log, give};
 use crate::{Command, HandlerIrp, Id};
-use provider::number::usize_from;
 
 /// The flags with which normal data is shown.
 pub(super) const NORMAL: u32 = TDI_RECEIVE_NORMAL | TDI_RECEIVE_COPY_LOOKAHEAD;

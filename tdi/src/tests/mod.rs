@@ -39,9 +39,3 @@ mod preempt;
 mod random;
 #[cfg(test)]
 mod transfer;
-
-/// The level of a thread of a test.
-pub(crate) const fn passive() -> sys::irql::PassiveLevel {
-    // SAFETY: a thread in user mode runs at PASSIVE_LEVEL.
-    unsafe { sys::irql::PassiveLevel::assume() }
-}

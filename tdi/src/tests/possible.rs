@@ -2,14 +2,15 @@
 
 use std::ffi::c_void;
 
+use provider::number::usize_from;
 use sys::status::*;
 use sys::tdi::{TDI_EVENT_SEND_POSSIBLE, TDI_RECEIVE_NORMAL, TDI_SEND_EXPEDITED, TDI_SEND_NON_BLOCKING};
 
 use super::client::{Pair, done, failed};
-use super::host::{Pending, pump};
+use super::host::Pending;
 use crate::Command;
 use crate::ndk::message::{PIECE, WINDOW};
-use provider::number::usize_from;
+use test_kernel::pump;
 
 /// More than the peer has room for.
 const STUCK: usize = PIECE * (WINDOW + 1);

@@ -5,9 +5,10 @@ use std::collections::{HashMap, HashSet};
 use proptest::prelude::*;
 use sys::status::{STATUS_CANCELLED, STATUS_SUCCESS};
 use sys::tdi::{TDI_RECEIVE_EXPEDITED, TDI_RECEIVE_NORMAL, TDI_SEND_EXPEDITED};
+use test_kernel::{pump, pump_once};
 
 use super::client::{Client, FAR, NEAR};
-use super::host::{Pending, pass, pump, pump_once};
+use super::host::{Pending, pass};
 use crate::{Command, Id};
 
 #[derive(Clone, Debug)]

@@ -5,10 +5,11 @@ use sys::tdi::{
     TDI_DISCONNECT_ABORT, TDI_DISCONNECT_RELEASE, TDI_DISCONNECT_WAIT, TDI_RECEIVE_PEEK,
     TDI_SEND_AND_DISCONNECT, TDI_SEND_NON_BLOCKING,
 };
+use test_kernel::pump;
 
 use super::client::{Pair, done, failed};
 use super::handler::{NORMAL, watched};
-use super::host::{pass, pump};
+use super::host::pass;
 use crate::Command;
 use crate::ndk::message::{PIECE, WINDOW};
 
@@ -91,7 +92,7 @@ fn what_is_not_served_is_refused() {
     let control = pair
         .client
         .transport
-        .create(&crate::ea::Opening::ControlChannel, None, crate::tests::passive())
+        .create(&crate::ea::Opening::ControlChannel, None, test_kernel::passive())
         .unwrap();
     for file in [control, pair.near_address] {
         let send = pair.client.send(file, b"x");

@@ -8,9 +8,9 @@ use core::ptr::NonNull;
 use provider::Port;
 use provider::port::Segment;
 use sys::ndk::*;
+use test_kernel::{Manual, pump};
 
 use crate::calls::{Call, Kind, Length, REGION, Which};
-use crate::kernel::{Host, pump};
 use crate::ledger::{self, Queue, Tally, closed};
 use crate::memory::Memory;
 
@@ -68,7 +68,7 @@ pub(crate) struct Qp {
 /// The consumer.
 pub(crate) struct Consumer {
     /// The opened adapters; they stay.
-    _ports: [Port<Host>; 2],
+    _ports: [Port<Manual>; 2],
     pub(crate) adapters: [*mut NDK_ADAPTER; 2],
     pub(crate) memory: Memory,
     pub(crate) cqs: Vec<Cq>,
@@ -227,7 +227,7 @@ impl Consumer {
         for adapter in self.adapters {
             let adapter = NonNull::new(adapter).expect("an adapter that was opened");
             // SAFETY: the consumer uses it no more.
-            unsafe { Port::<Host>::close(adapter, crate::kernel::passive()) };
+            unsafe { Port::<Manual>::close(adapter, test_kernel::passive()) };
         }
         self.memory.check();
         ledger::end()

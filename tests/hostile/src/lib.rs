@@ -27,7 +27,6 @@
 
 mod calls;
 mod consumer;
-mod kernel;
 mod ledger;
 mod memory;
 mod post;

@@ -7,11 +7,11 @@ use std::rc::Rc;
 use sys::ndk::*;
 use sys::sockaddr::SOCKADDR;
 use sys::status::*;
+use test_kernel::Manual;
 
 use super::{Lent, Log, Seen, Side, call, close, completed, disconnected, virtual_address};
 use crate::number::usize_from;
 use crate::port::Segment;
-use crate::tests::host::Host;
 
 /// An address as the interface takes it, with its length.
 pub(crate) fn sockaddr(address: SocketAddr) -> (Lent<u8>, u32) {
@@ -25,7 +25,7 @@ pub(crate) fn sockaddr(address: SocketAddr) -> (Lent<u8>, u32) {
 /// Two ports, each opened once.
 pub(crate) struct Pair {
     pub(crate) log: Log,
-    pub(crate) segment: Segment<Host>,
+    pub(crate) segment: Segment<Manual>,
     pub(crate) near: Side,
     pub(crate) far: Side,
     pub(crate) listener: *mut NDK_LISTENER,

@@ -6,11 +6,11 @@ use std::ptr::null_mut;
 use sys::ndk::*;
 use sys::status::*;
 use sys::wdm::PVOID;
+use test_kernel::Manual;
 
 use super::{Log, call, notified, offered, request};
 use crate::number::usize_from;
 use crate::port::{Port, Segment};
-use crate::tests::host::Host;
 
 unsafe extern "win64" fn never_created(_: PVOID, _: NTSTATUS, _: *mut NDK_OBJECT_HEADER) {
     panic!("no create of this provider pends");
@@ -24,7 +24,7 @@ fn create<T>(create: impl FnOnce(*mut *mut T) -> NTSTATUS) -> *mut T {
 
 /// One side of a pair.
 pub(crate) struct Side {
-    pub(crate) port: Port<Host>,
+    pub(crate) port: Port<Manual>,
     pub(crate) address: SocketAddr,
     pub(crate) adapter: *mut NDK_ADAPTER,
     pub(crate) cq: *mut NDK_CQ,
@@ -38,7 +38,7 @@ pub(crate) const DEPTH: u32 = 4;
 pub(crate) const INLINE: u32 = 16;
 
 impl Side {
-    pub(super) fn new(segment: &Segment<Host>, address: &str, log: &Log) -> Self {
+    pub(super) fn new(segment: &Segment<Manual>, address: &str, log: &Log) -> Self {
         let address: SocketAddr = address.parse().unwrap();
         let port = Port::new(segment).unwrap();
         port.set_addresses(&[address.ip()]).unwrap();
@@ -133,7 +133,7 @@ impl Side {
     pub(crate) fn close_adapter(&self) {
         // SAFETY: the test is done with the adapter.
         unsafe {
-            Port::<Host>::close(std::ptr::NonNull::new(self.adapter).unwrap(), crate::tests::passive())
+            Port::<Manual>::close(std::ptr::NonNull::new(self.adapter).unwrap(), test_kernel::passive())
         };
     }
 }

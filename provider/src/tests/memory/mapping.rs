@@ -5,12 +5,12 @@ use std::ptr::{from_mut, null_mut};
 use sys::ndk::*;
 use sys::status::*;
 use sys::wdm::MDL;
+use test_kernel::live_mappings;
 
 use super::{create_fast, fast_register, initialise, invalidate};
 use crate::number::{u32_from, u64_from, usize_from};
 use crate::object::Reason;
 use crate::tests::consumer::{Buffer, Pair, Seen, Side, call, close, virtual_address};
-use crate::tests::pinned;
 
 const PAGE: usize = 4096;
 
@@ -187,7 +187,7 @@ fn a_mapping_is_undone_by_its_release_and_a_registration_over_it_keeps_it() {
     let (mut buffer, mut mapping) = (Buffer::new(vec![3; 2 * PAGE]), Mapping::new());
     let mdl = from_mut(&mut *buffer.mdl);
     let (status, _, fbo) = build(&pair.far, mdl, 2 * PAGE, &mut mapping, 256);
-    assert_eq!((status, pinned::live()), (STATUS_SUCCESS, 1));
+    assert_eq!((status, live_mappings()), (STATUS_SUCCESS, 1));
     let mr = create_fast(&pair.far);
     assert_eq!(initialise(mr, 4, true), STATUS_SUCCESS);
     let pages = mapping.pages();
@@ -197,16 +197,16 @@ fn a_mapping_is_undone_by_its_release_and_a_registration_over_it_keeps_it() {
     assert_eq!(fast_register(&pair.far, mr, 1, &pages, layout, flags), STATUS_SUCCESS);
     assert_eq!(pair.far.results(), [(STATUS_SUCCESS, 0, 1)]);
     call!(pair.far.adapter, NdkReleaseLAM, mapping.pointer());
-    assert_eq!(pinned::live(), 1, "the registration keeps it");
+    assert_eq!(live_mappings(), 1, "the registration keeps it");
     assert_eq!(invalidate(&pair.far, 2, mr), STATUS_SUCCESS);
-    assert_eq!((pair.far.results(), pinned::live()), (vec![(STATUS_SUCCESS, 0, 2)], 0));
+    assert_eq!((pair.far.results(), live_mappings()), (vec![(STATUS_SUCCESS, 0, 2)], 0));
 
     assert_eq!(build(&pair.far, mdl, 2 * PAGE, &mut mapping, 256).0, STATUS_SUCCESS);
     assert_eq!(fast_register(&pair.far, mr, 1, &mapping.pages(), layout, flags), STATUS_SUCCESS);
     call!(pair.far.adapter, NdkReleaseLAM, mapping.pointer());
-    assert_eq!(pinned::live(), 1);
+    assert_eq!(live_mappings(), 1);
     assert_eq!(close!(pair.log, mr, NdkCloseMr, "mr"), STATUS_SUCCESS);
-    assert_eq!(pinned::live(), 0);
+    assert_eq!(live_mappings(), 0);
     assert_eq!(pair.far.results(), [(STATUS_SUCCESS, 0, 1)]);
     pair.tear_down();
 }
@@ -229,11 +229,11 @@ fn many_mappings_are_found_by_their_pages_and_none_is_left() {
         let mdl = from_mut(&mut *buffer.mdl);
         assert_eq!(build(&pair.near, mdl, PAGE, mapping, 256).0, STATUS_SUCCESS);
     }
-    assert_eq!(pinned::live(), 100);
+    assert_eq!(live_mappings(), 100);
     let half = all.split_off(50);
     for (_, mut mapping) in half.into_iter().chain(all) {
         call!(pair.near.adapter, NdkReleaseLAM, mapping.pointer());
     }
-    assert_eq!(pinned::live(), 0);
+    assert_eq!(live_mappings(), 0);
     pair.tear_down();
 }

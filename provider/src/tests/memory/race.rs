@@ -2,10 +2,10 @@
 
 use sys::ndk::*;
 use sys::status::*;
+use test_kernel::pump;
 
 use super::{PAGE, Pages, Remote, create_fast, fast_register, initialise, invalidate};
 use crate::tests::consumer::{Log, Pair, Side, call, close};
-use crate::tests::host::pump;
 
 const BASE: usize = 0x7000_0000;
 

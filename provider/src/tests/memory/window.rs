@@ -215,7 +215,7 @@ fn a_window_in_use_closes_when_the_transfer_has_ended_and_then_its_region() {
     assert_eq!(rig.pair.log.pump(), []);
     rig.pair.log.inside(|seen| {
         if *seen == Seen::Closed("mw") {
-            assert_eq!(crate::tests::host::pump(), 0, "the region waits for this to return");
+            assert_eq!(test_kernel::pump(), 0, "the region waits for this to return");
         }
     });
     drop(used);

@@ -9,7 +9,6 @@ use super::stage::address;
 use super::thing::{Request, Role, State, What};
 use super::world::{Context, Event, World, on_close, on_completion};
 use crate::tests::consumer::{Lent, call, sockaddr, virtual_address};
-use crate::tests::host;
 
 /// An address that is lent for a call.
 pub(super) fn lend_address(end: End) -> (Lent<u8>, u32) {
@@ -85,12 +84,12 @@ impl World {
                 for end in [NEAR, FAR] {
                     self.disturb(end);
                 }
-                host::ring();
+                test_kernel::expire_timers();
                 STATUS_SUCCESS
             }
             Op::Dpc => {
                 let paused = self.paused_at_start.get();
-                host::pump();
+                test_kernel::pump();
                 self.paused_at_start.set(paused);
                 STATUS_SUCCESS
             }
@@ -103,14 +102,14 @@ impl World {
                 STATUS_SUCCESS
             }
             Op::Arrive(end) => {
-                self.ports[end].look_up(crate::tests::passive(), |_| {
+                self.ports[end].look_up(test_kernel::passive(), |_| {
                     assert!(self.ports[end].set_addresses(&[address(end).ip()]).is_ok());
                     Ok(())
                 });
                 STATUS_SUCCESS
             }
             Op::LookUp(end) => {
-                self.ports[end].look_up(crate::tests::passive(), |_| Ok(()));
+                self.ports[end].look_up(test_kernel::passive(), |_| Ok(()));
                 STATUS_SUCCESS
             }
             Op::Disable(end) => {

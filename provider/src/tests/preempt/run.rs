@@ -5,6 +5,7 @@ use std::ptr::NonNull;
 use std::rc::Rc;
 
 use sys::status::*;
+use test_kernel::allocations;
 
 use super::case::{Case, Ending};
 use super::crash;
@@ -14,8 +15,7 @@ use super::thing::{Role, State};
 use super::world::{World, enter};
 use crate::connection::Endpoint;
 use crate::port::Port;
-use crate::tests::allocations;
-use crate::tests::host::{self, Host, at_atomics, at_each, forget_queues, is_ticking, nested};
+use test_kernel::{Manual, at_atomics, at_each, free_queues, is_ticking, nested};
 
 /// Outcome of a run.
 pub(super) struct Outcome {
@@ -53,7 +53,7 @@ impl Case {
             at_each(None);
             at_atomics(false);
             enter(None);
-            host::abandon();
+            test_kernel::forget();
             let text = panic.downcast_ref::<String>().cloned();
             let text = text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
             let failures = vec![format!("a panic: {}", text.unwrap_or_default())];
@@ -87,11 +87,11 @@ impl Case {
         at_each(None);
         enter(None);
         if failures.is_empty() {
-            forget_queues();
+            free_queues();
             assert!(Rc::into_inner(world).is_some(), "nothing else has the world");
         } else {
             // Objects may be left; nothing calls them any more.
-            host::abandon();
+            test_kernel::forget();
         }
         Outcome { points, legal, failures, trail }
     }
@@ -270,9 +270,9 @@ impl World {
         for end in [NEAR, FAR] {
             // SAFETY: the consumer is done with the adapter.
             unsafe {
-                Port::<Host>::close(
+                Port::<Manual>::close(
                     NonNull::new(self.adapters[end]).expect("it was opened"),
-                    crate::tests::passive(),
+                    test_kernel::passive(),
                 )
             };
         }

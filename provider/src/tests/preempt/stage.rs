@@ -10,6 +10,7 @@ use sys::ndk::*;
 use sys::sockaddr::SOCKADDR;
 use sys::status::*;
 use sys::wdm::PVOID;
+use test_kernel::at_each;
 
 use super::op::{End, FAR, NEAR, Op};
 use super::perform::lend_address;
@@ -17,7 +18,6 @@ use super::thing::Role;
 use super::world::{Context, World, enter, on_connect, on_notification};
 use crate::port::{Port, Segment};
 use crate::tests::consumer::{Lent, call};
-use crate::tests::host::at_each;
 
 /// Stage of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -7,12 +7,12 @@ use std::rc::Rc;
 use sys::ndk::*;
 use sys::status::*;
 use sys::wdm::PVOID;
+use test_kernel::{Manual, Point, held, reach};
 
 use super::op::{End, Op};
 use super::thing::{Connection, Post, Registered, Request, Role, State, Thing, What};
 use crate::port::Port;
 use crate::tests::consumer::{Lent, request, virtual_address};
-use crate::tests::host::{Host, Point, held, reach};
 
 /// A logical address mapping, and the memory that it is of.
 type Mapping = (Lent<u64>, Registered);
@@ -41,7 +41,7 @@ pub(super) struct Interruption {
 
 /// See the module's head.
 pub(super) struct World {
-    pub(super) ports: [Port<Host>; 2],
+    pub(super) ports: [Port<Manual>; 2],
     pub(super) adapters: [*mut NDK_ADAPTER; 2],
     pub(super) things: RefCell<Vec<Thing>>,
     pub(super) requests: RefCell<Vec<Request>>,

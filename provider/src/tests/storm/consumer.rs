@@ -10,8 +10,8 @@ use sys::ndk::*;
 use sys::sockaddr::SOCKADDR;
 use sys::status::*;
 use sys::wdm::PVOID;
+use test_kernel::Threaded;
 
-use super::threads::Threads;
 use crate::number::usize_from;
 use crate::port::{Port, Segment};
 use crate::tests::consumer::{call, sockaddr};
@@ -40,7 +40,7 @@ pub(super) struct World {
     near: Side,
     far: Side,
     listener: AtomicPtr<NDK_LISTENER>,
-    _ports: [Port<Threads>; 2],
+    _ports: [Port<Threaded>; 2],
     pub(super) closes: Mutex<Vec<&'static Close>>,
     pub(super) posts: AtomicUsize,
     pub(super) results: AtomicUsize,
@@ -69,7 +69,7 @@ fn leak<T>(value: T) -> &'static T {
 }
 
 impl Side {
-    fn open(port: &Port<Threads>) -> Self {
+    fn open(port: &Port<Threaded>) -> Self {
         let adapter = port.open(NDK_VERSION_2_1).unwrap().as_ptr();
         let (mut cq, mut pd, none) = (null_mut(), null_mut(), null_mut());
         let status = call!(adapter, NdkCreateCq, 1 << 17, None, none, null_mut(), None, none, &mut cq);
@@ -341,7 +341,7 @@ impl World {
             self.poll(side);
             self.close(side.cq.cast());
             // SAFETY: all that descends from the adapter is closed.
-            unsafe { Port::<Threads>::close(NonNull::new(side.adapter).unwrap(), crate::tests::passive()) };
+            unsafe { Port::<Threaded>::close(NonNull::new(side.adapter).unwrap(), test_kernel::passive()) };
         }
     }
 }

@@ -1,7 +1,6 @@
 //! Connections by the hundred on real threads, closed at any moment from either side: nothing is lost.
 
 mod consumer;
-mod threads;
 
 use std::sync::atomic::Ordering;
 

@@ -8,10 +8,10 @@ use std::time::Duration;
 use sys::ndk::*;
 use sys::status::*;
 use sys::wdm::ULONG;
+use test_kernel::{at_atomics, at_each, expire, is_ticking};
 
 use super::{receive, send};
 use crate::tests::consumer::{Pair, Seen, Side, call, close};
-use crate::tests::host::{at_atomics, at_each, expire, is_ticking};
 
 const NOTIFIED: Seen = Seen::Notified("cq", STATUS_SUCCESS);
 

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use sys::ndk::*;
 use sys::status::*;
+use test_kernel::{expire, is_ticking};
 
 use super::{Rig, receive, send};
 use crate::tests::consumer::{Pair, Seen};
-use crate::tests::host::{expire, is_ticking};
 
 const SECOND: [Duration; 1] = [Duration::from_secs(1)];
 

@@ -3,6 +3,7 @@
 use std::ffi::c_void;
 use std::net::SocketAddr;
 
+use provider::number::usize_from;
 use sys::status::*;
 use sys::tdi::{
     TDI_EVENT_ERROR, TDI_EVENT_ERROR_EX, TDI_EVENT_RECEIVE_DATAGRAM, TDI_RECEIVE_COPY_LOOKAHEAD,
@@ -11,12 +12,12 @@ use sys::tdi::{
 use sys::wdm::IRP;
 
 use super::super::client::{Client, FAR, failed};
-use super::super::host::{Host, Log, Outcome, Pending, give, pump, pump_once};
+use super::super::host::{Host, Log, Outcome, Pending, give};
 use super::{Ends, HERE, brought};
 use crate::address::{TransportAddress, TransportAddresses};
 use crate::datagram::MAX_UNDER_WAY;
 use crate::{Command, HandlerIrp, Id, Source, Transport};
-use provider::number::usize_from;
+use test_kernel::{pump, pump_once};
 
 /// The calls of a handler, and its answer.
 #[derive(Default)]
@@ -170,7 +171,7 @@ fn no_handler_is_called_after_its_address_was_cleaned_up() {
     let ends = Ends::new();
     let seen = watch(&ends.client, ends.far);
     ends.send(b"late");
-    ends.client.transport.cleanup(ends.far, crate::tests::passive());
+    ends.client.transport.cleanup(ends.far, test_kernel::passive());
     pump();
     assert!(seen.shown.is_empty());
     ends.client.transport.close(ends.far);

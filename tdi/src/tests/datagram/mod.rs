@@ -6,9 +6,10 @@ use std::net::SocketAddr;
 
 use sys::status::*;
 use sys::tdi::{TDI_RECEIVE_EXPEDITED, TDI_RECEIVE_NORMAL, TDI_RECEIVE_PEEK};
+use test_kernel::pump;
 
 use super::client::{Client, FAR, NEAR, done, failed};
-use super::host::{Outcome, Pending, pump};
+use super::host::{Outcome, Pending};
 use crate::datagram::MAX_UNDER_WAY;
 use crate::ea::Opening;
 use crate::{Command, Id, MAX_DATAGRAM, Source};
@@ -154,7 +155,7 @@ fn sends_that_can_not_go_are_refused() {
     assert_eq!(receive(Source::Any, 5, 0), failed(STATUS_INVALID_PARAMETER));
     assert_eq!(receive(Source::Any, 4, TDI_RECEIVE_EXPEDITED), failed(STATUS_INVALID_PARAMETER));
     let control =
-        ends.client.transport.create(&Opening::ControlChannel, None, crate::tests::passive()).unwrap();
+        ends.client.transport.create(&Opening::ControlChannel, None, test_kernel::passive()).unwrap();
     let endpoint = ends.client.endpoint(1);
     for file in [control, endpoint] {
         let wrong = failed(STATUS_INVALID_DEVICE_REQUEST);
@@ -230,7 +231,7 @@ fn receives_that_wait_are_cancelled_and_end_with_their_file_in_order() {
     // This one's cancel routine runs inside the cleanup's wait at the earliest.
     waits[2].cancel(&ends.client.transport);
     ends.client.log.take();
-    ends.client.transport.cleanup(ends.far, crate::tests::passive());
+    ends.client.transport.cleanup(ends.far, test_kernel::passive());
     for wait in &waits {
         assert_eq!(wait.outcome(), failed(STATUS_CANCELLED), "a cleanup waits for all");
     }

@@ -20,10 +20,11 @@ use sys::status::*;
 use sys::tdi::{
     TDI_ASSOCIATE_ADDRESS, TDI_DISASSOCIATE_ADDRESS, TDI_QUERY_INFORMATION, TDI_SET_EVENT_HANDLER,
 };
+use test_kernel::{pump, pump_once};
 
 use super::access::TestOpener;
 use super::client::{Client, FAR, NEAR};
-use super::host::{self, Pending, pass, pump, pump_once};
+use super::host::{Pending, pass};
 use crate::address::TransportAddress;
 use crate::ea::{ConnectionContext, Opening};
 use crate::{Id, completion_status};
@@ -73,7 +74,7 @@ struct Run {
 ///
 /// If a rule is broken.
 pub fn run(bytes: &[u8]) -> Tally {
-    host::forget();
+    test_kernel::forget();
     let mut input = Unstructured::new(bytes);
     let mut run = Run::with_a_connection();
     for _ in 0..MOST {
@@ -154,7 +155,7 @@ impl Run {
         match self.client.transport.create(
             opening,
             shared.then_some(&TestOpener::ANY),
-            crate::tests::passive(),
+            test_kernel::passive(),
         ) {
             Ok(id) => self.files.push((id, Phase::Open)),
             Err(status) => {
@@ -217,7 +218,7 @@ impl Run {
         if phase != Phase::Open {
             return;
         }
-        self.client.transport.cleanup(file, crate::tests::passive());
+        self.client.transport.cleanup(file, test_kernel::passive());
         self.files[place].1 = Phase::CleanedUp;
         for sent in self.sent.iter().filter(|sent| sent.file == file) {
             let over = sent.pending.outcome().is_some();

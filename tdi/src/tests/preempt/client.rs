@@ -17,10 +17,11 @@ use std::ptr::null_mut;
 use std::rc::Rc;
 
 use sys::status::{NTSTATUS, STATUS_FILE_CLOSED};
+use test_kernel::pump;
 
 use super::super::access::TestOpener;
 use super::super::client::{Client, FAR, NEAR};
-use super::super::host::{Pending, pump};
+use super::super::host::Pending;
 use crate::address_object::State;
 use crate::{Command, Id, completion_status};
 
@@ -181,7 +182,7 @@ impl Clients {
     pub(super) fn clean_up(&self, which: Which) {
         let Some(file) = self.file(which).filter(|file| file.phase.get() == Phase::Open) else { return };
         file.phase.set(Phase::CleaningUp);
-        self.client.transport.cleanup(file.id, crate::tests::passive());
+        self.client.transport.cleanup(file.id, test_kernel::passive());
         file.phase.set(Phase::CleanedUp);
         let left = self.sent.borrow().iter().find_map(|sent| {
             (sent.file == Some(file.id) && sent.pending.outcome().is_none()).then_some(sent.minor)

@@ -29,12 +29,13 @@ use std::rc::Rc;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use provider::number::u64_from;
+
 use client::Clients;
 use operation::Operation;
 use stage::Stage;
 
-use super::host::{self, Strike, preempted};
-use provider::number::u64_from;
+use test_kernel::{Strike, preempted};
 
 /// The seconds for which pairs and triples run together, unless the environment says otherwise.
 const SECONDS: u64 = 6;
@@ -75,7 +76,7 @@ impl Run {
 
     /// Runs it; returns how many points the first operation had.
     fn play(&self) -> usize {
-        host::forget();
+        test_kernel::forget();
         let clients = Rc::new(Clients::new());
         self.stage.reach(&clients);
         let strikes = self.strikes.iter().map(|(processor, point, operation)| {

@@ -1,9 +1,10 @@
 //! The operations: what a client, the network, the clock and the plug and play manager do.
 
 use sys::tdi::*;
+use test_kernel::{pump, pump_once};
 
 use super::super::client::FAR;
-use super::super::host::{pass, pump, pump_once};
+use super::super::host::pass;
 use super::client::{Clients, Which};
 use super::handler;
 use crate::ndk::message::{PIECE, WINDOW};
@@ -113,7 +114,9 @@ operations! {
     DeferredCall => |_| {
         pump_once();
     };
-    DeferredCalls => |_| pump();
+    DeferredCalls => |_| {
+        pump();
+    };
     TimePasses => |c| {
         pass(LATER);
         c.client.transport.tick();

@@ -1,6 +1,7 @@
 //! The stages: how far the clients are when the operations begin.
 
-use super::super::host::pump;
+use test_kernel::pump;
+
 use super::client::Clients;
 use super::operation::Operation::{self, *};
 

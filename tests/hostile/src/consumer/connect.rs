@@ -6,10 +6,10 @@ use core::ptr::null_mut;
 use sys::ndk::*;
 use sys::sockaddr::{AF_INET, IN_ADDR, SOCKADDR, SOCKADDR_IN};
 use sys::wdm::PVOID;
+use test_kernel::{expire_timers, pump, pump_once};
 
 use super::{Consumer, MOST, call, pick};
 use crate::calls::{Call, Kind, Which};
-use crate::kernel::{expire, pump, pump_one};
 use crate::ledger::{self, completed};
 
 unsafe extern "win64" fn disconnected(_: PVOID) {}
@@ -125,9 +125,13 @@ impl Consumer {
                 ledger::request(|context| call!(connector, NdkDisconnect, request, context));
             }
             Call::Establish { port } => return self.establish(port),
-            Call::Pump => pump(),
-            Call::PumpOne => pump_one(),
-            Call::Expire => expire(),
+            Call::Pump => {
+                pump();
+            }
+            Call::PumpOne => {
+                pump_once();
+            }
+            Call::Expire => drop(expire_timers()),
             _ => {}
         }
         Some(())

@@ -7,12 +7,11 @@ use core::time::Duration;
 use std::ffi::c_void;
 use std::sync::Mutex;
 
+use softndk_kernel::{Dpc, Routine, Timer};
 use sys::wdm::GROUP_AFFINITY;
 
-use crate::kernel::{Dpc, Routine, Timer};
-
 /// DPC and timer queues of a test kernel.
-pub(crate) trait Processors: Sized + 'static {
+pub(crate) trait Queues: Sized + 'static {
     /// Queues a DPC, to be run once by a thread of this kernel.
     fn push(call: Call<Self>);
 
@@ -56,8 +55,8 @@ struct State {
     waits: bool,
 }
 
-/// A DPC or a timer of a kernel whose processors are `P`.
-pub(crate) struct Waiting<P>(Mutex<State>, PhantomData<fn() -> P>);
+/// A DPC or a timer of a kernel whose queues are `P`.
+pub struct Waiting<P>(Mutex<State>, PhantomData<fn() -> P>);
 
 impl<P> Waiting<P> {
     const fn idle() -> Self {
@@ -84,7 +83,7 @@ impl<P> Waiting<P> {
 }
 
 // SAFETY: each queueing leads to one call, which does not touch the object once its routine has begun.
-unsafe impl<P: Processors> Dpc for Waiting<P> {
+unsafe impl<P: Queues> Dpc for Waiting<P> {
     fn new() -> Self {
         Self::idle()
     }
@@ -111,7 +110,7 @@ unsafe impl<P: Processors> Dpc for Waiting<P> {
 }
 
 // SAFETY: each setting leads to one call, unless it is taken back before that is made.
-unsafe impl<P: Processors> Timer for Waiting<P> {
+unsafe impl<P: Queues> Timer for Waiting<P> {
     fn new() -> Self {
         Self::idle()
     }

@@ -1,6 +1,6 @@
 //! Processors: threads of which one runs at a time, each with its own stack.
 //!
-//! The thread of a test is the first processor. Just before some lock acquisition of one processor, another one
+//! The thread of a test is the first processor. At some point of one processor, another one
 //! starts and runs until it has done its work, or has to wait; then a processor that was preempted goes on. One that
 //! waits goes on when what it waits for has come about and the others have stopped. When all of them wait, the
 //! DPCs are made; when there is none, they would wait for ever.
@@ -13,19 +13,27 @@ use std::rc::Rc;
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread::{self, JoinHandle};
 
-use super::{Context, HostEvent, Movable, context, install, pump_once};
+use crate::manual::{ManualEvent, State, install, pump_once, state};
+use crate::points::{self, Point, at_each};
 
 /// The code that a processor runs.
-pub(crate) type Work = Box<dyn FnOnce()>;
+pub type Work = Box<dyn FnOnce()>;
 
-/// Some work, and the lock acquisition before which it preempts.
-pub(crate) struct Strike {
+/// Some work, and the point at which it preempts.
+pub struct Strike {
     /// The processor that is preempted; the first is 0, and the others are numbered as they start.
-    pub(crate) processor: usize,
-    /// The number of the acquisition, from 0, of those with no lock held.
-    pub(crate) point: usize,
-    pub(crate) work: Work,
+    pub processor: usize,
+    /// The number of the point, from 0.
+    pub point: usize,
+    /// The work, on a processor of its own.
+    pub work: Work,
 }
+
+/// A value that one thread of a test gives to another, of which one runs at a time.
+struct Movable<T>(T);
+
+// SAFETY: the threads of a test run in turn.
+unsafe impl<T> Send for Movable<T> {}
 
 /// The running processor. Shared by the threads themselves, and all else only by the one that runs.
 #[derive(Default)]
@@ -50,7 +58,7 @@ impl Baton {
 enum Doing {
     Ready,
     /// Waits until the event is signalled.
-    Waits(*const HostEvent),
+    Waits(*const ManualEvent),
     Over,
 }
 
@@ -61,31 +69,26 @@ pub(crate) struct Processors {
     all: RefCell<Vec<Doing>>,
     points: RefCell<Vec<usize>>,
     strikes: RefCell<Vec<Strike>>,
-    held: Cell<usize>,
     threads: RefCell<Vec<JoinHandle<()>>>,
     /// A panic of a processor other than the first.
     failure: RefCell<Option<Box<dyn std::any::Any + Send>>>,
 }
 
 impl Processors {
-    pub(super) fn new(strikes: Vec<Strike>) -> Self {
+    fn new(strikes: Vec<Strike>) -> Self {
         Self {
             baton: Arc::default(),
             current: Cell::new(0),
             all: RefCell::new(vec![Doing::Ready]),
             points: RefCell::new(vec![0]),
             strikes: RefCell::new(strikes),
-            held: Cell::new(0),
             threads: RefCell::default(),
             failure: RefCell::default(),
         }
     }
 
-    /// A lock is about to be taken.
-    pub(super) fn point(&self) {
-        if self.held.get() != 0 {
-            return;
-        }
+    /// A point is reached, with no lock held.
+    fn point(&self) {
         let current = self.current.get();
         let point = {
             let mut points = self.points.borrow_mut();
@@ -102,32 +105,19 @@ impl Processors {
         }
     }
 
-    /// A client is called.
-    pub(super) fn point_of_client(&self) {
-        assert_eq!(self.held.get(), 0, "a client is called with a lock held");
-        self.point();
-    }
-
-    pub(super) fn locked(&self) {
-        self.held.set(self.held.get() + 1);
-    }
-
-    pub(super) fn unlocked(&self) {
-        self.held.set(self.held.get() - 1);
-    }
-
     /// Starts another processor, and waits until this one is to go on.
     fn start(&self, work: Work) {
         let number = self.all.borrow().len();
         self.all.borrow_mut().push(Doing::Ready);
         self.points.borrow_mut().push(0);
         let baton = Arc::clone(&self.baton);
-        let moved = Movable((context(), work));
+        let moved = Movable((state(), work));
         let thread = thread::Builder::new().stack_size(1 << 20).spawn(move || {
             let moved = moved;
-            let Movable((context, work)) = moved;
+            let Movable((state, work)) = moved;
             baton.await_turn(number);
-            install(context);
+            install(state);
+            hook();
             run_alone(number, work);
         });
         self.threads.borrow_mut().push(thread.unwrap());
@@ -167,8 +157,8 @@ impl Processors {
     }
 
     /// Waits for an event.
-    pub(super) fn wait(&self, event: &HostEvent) {
-        assert_eq!(self.held.get(), 0, "a processor waits with a lock held");
+    pub(crate) fn wait(&self, event: &ManualEvent) {
+        assert_eq!(points::held(), 0, "a processor waits with a lock held");
         let own = self.current.get();
         while !event.is_signalled() {
             self.all.borrow_mut()[own] = Doing::Waits(event);
@@ -198,10 +188,22 @@ impl Processors {
     }
 }
 
+/// Makes the points of the calling thread those of its processor. The start of a DPC is none: a processor makes
+/// DPCs only when all others wait.
+fn hook() {
+    at_each(Some(Rc::new(|point| {
+        if point != Point::Dpc
+            && let Some(processors) = state().processors()
+        {
+            processors.point();
+        }
+    })));
+}
+
 /// The life of a processor other than the first.
 fn run_alone(number: usize, work: Work) {
     let outcome = catch_unwind(AssertUnwindSafe(work));
-    let processors = context().processors().unwrap();
+    let processors = state().processors().unwrap();
     let failed = outcome.is_err();
     if let Err(failure) = outcome {
         *processors.failure.borrow_mut() = Some(failure);
@@ -212,18 +214,21 @@ fn run_alone(number: usize, work: Work) {
     processors.current.set(next);
     let baton = Arc::clone(&processors.baton);
     drop(processors);
-    install(Rc::new(Context::default()));
+    at_each(None);
+    install(Rc::new(State::default()));
     baton.give(next);
 }
 
 /// Does some work on the first processor, while others preempt it; returns how many points it had.
-pub(crate) fn preempted(strikes: Vec<Strike>, work: impl FnOnce()) -> usize {
+pub fn preempted(strikes: Vec<Strike>, work: impl FnOnce()) -> usize {
     let processors = Rc::new(Processors::new(strikes));
-    context().set_processors(Some(Rc::clone(&processors)));
+    state().set_processors(Some(Rc::clone(&processors)));
+    hook();
     work();
     let points = processors.points.borrow()[0];
     processors.finish();
     processors.fail_with_others();
-    context().set_processors(None);
+    at_each(None);
+    state().set_processors(None);
     points
 }

@@ -1,22 +1,24 @@
-//! A kernel for storms: DPCs are made at once, by threads of their own.
+//! A kernel for stress tests: DPCs are made at once, by threads of their own.
 
 use std::ptr::NonNull;
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Condvar, LazyLock, Mutex};
 use std::time::Duration;
 
+use softndk_kernel::{Event, Kernel, Unmapped};
 use sys::irql::PassiveLevel;
 use sys::wdm::MDL;
 
-use crate::kernel::{Event, Kernel, Unmapped};
-use crate::tests::pinned::Pinned;
-use crate::waiting::{Call, Processors, Waiting};
+use crate::call::{Call, Queues, Waiting};
+use crate::mapping::Pinned;
 
-pub(super) struct Threads;
+/// A kernel whose DPCs run at once, on threads of their own.
+#[derive(Debug)]
+pub struct Threaded;
 
 /// Three processors that make DPCs.
-static PROCESSORS: LazyLock<Mutex<Sender<Call<Threads>>>> = LazyLock::new(|| {
-    let (sender, receiver) = channel::<Call<Threads>>();
+static PROCESSORS: LazyLock<Mutex<Sender<Call<Threaded>>>> = LazyLock::new(|| {
+    let (sender, receiver) = channel::<Call<Threaded>>();
     let receiver = std::sync::Arc::new(Mutex::new(receiver));
     for _ in 0..3 {
         let receiver = receiver.clone();
@@ -31,7 +33,7 @@ static PROCESSORS: LazyLock<Mutex<Sender<Call<Threads>>>> = LazyLock::new(|| {
 });
 
 /// Time stands still: what is set goes by being cancelled.
-impl Processors for Threads {
+impl Queues for Threaded {
     fn push(call: Call<Self>) {
         PROCESSORS.lock().unwrap().send(call).unwrap();
     }
@@ -43,7 +45,9 @@ impl Processors for Threads {
     }
 }
 
-pub(super) struct Signal(Mutex<bool>, Condvar);
+/// An event that a thread waits for.
+#[derive(Debug)]
+pub struct Signal(Mutex<bool>, Condvar);
 
 impl Event for Signal {
     fn new() -> Self {
@@ -73,7 +77,7 @@ impl Event for Signal {
 }
 
 // SAFETY: the locks are parking_lot's; a mapping is what `MappedSystemVa` says.
-unsafe impl Kernel for Threads {
+unsafe impl Kernel for Threaded {
     type Lock = parking_lot::RawMutex;
     type Dpc = Waiting<Self>;
     type Timer = Waiting<Self>;

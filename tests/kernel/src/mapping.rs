@@ -1,24 +1,23 @@
-//! Mappings of the host.
+//! Mappings of memory in the test's own process.
 
 use std::cell::Cell;
 use std::ptr::NonNull;
 
+use softndk_kernel::{Mapping, Unmapped};
 use sys::wdm::MDL;
-
-use crate::kernel::{Mapping, Unmapped};
-use crate::number::usize_from;
 
 thread_local! {
     static LIVE: Cell<isize> = const { Cell::new(0) };
 }
 
 /// Mappings that this thread made and that were not dropped, on this thread, since.
-pub(crate) fn live() -> isize {
+#[must_use]
+pub fn live_mappings() -> isize {
     LIVE.get()
 }
 
 /// A mapping of memory at the address that its lists have already.
-pub(crate) struct Pinned(NonNull<u8>);
+pub struct Pinned(NonNull<u8>);
 
 // SAFETY: the pointer is to memory that every thread may access as raw bytes.
 unsafe impl Send for Pinned {}
@@ -28,9 +27,13 @@ unsafe impl Sync for Pinned {}
 impl Pinned {
     /// Maps the first `length` bytes of a chain, whose lists must be contiguous by their system addresses, too.
     ///
+    /// # Errors
+    ///
+    /// [`Unmapped::Scattered`] if they are not, or fewer than `length` bytes.
+    ///
     /// # Safety
     ///
-    /// As for [`Kernel::map`](crate::kernel::Kernel::map).
+    /// As for [`Kernel::map`](softndk_kernel::Kernel::map).
     pub(crate) unsafe fn new(mdl: NonNull<MDL>, length: usize) -> Result<Self, Unmapped> {
         // SAFETY: the caller passes a live list.
         let first: *mut u8 = unsafe { mdl.as_ref() }.MappedSystemVa.cast();
@@ -41,7 +44,7 @@ impl Pinned {
             if list.ByteCount != 0 && list.MappedSystemVa.cast() != first.wrapping_add(offset) {
                 return Err(Unmapped::Scattered);
             }
-            (next, offset) = (NonNull::new(list.Next), offset + usize_from(list.ByteCount));
+            (next, offset) = (NonNull::new(list.Next), offset + usize::try_from(list.ByteCount).unwrap());
         }
         let start = NonNull::new(first).ok_or(Unmapped::Resources)?;
         LIVE.set(LIVE.get() + 1);

@@ -2,16 +2,17 @@
 
 use std::sync::atomic::Ordering;
 
-use super::points::{Point, atomic};
+use crate::points::{Point, atomic};
 
 macro_rules! atomics {
     ($($name:ident: $value:ty),*) => {$(
+        #[doc = concat!("`core::sync::atomic::", stringify!($name), "`, each access of which is a point on demand.")]
         #[derive(Debug, Default)]
-        pub(crate) struct $name(std::sync::atomic::$name);
+        pub struct $name(std::sync::atomic::$name);
 
-        #[allow(dead_code, reason = "each type has what the others have")]
+        #[expect(missing_docs, reason = "the operations are those of core's type")]
         impl $name {
-            pub(crate) const fn new(value: $value) -> Self {
+            pub const fn new(value: $value) -> Self {
                 Self(std::sync::atomic::$name::new(value))
             }
 
@@ -20,19 +21,19 @@ macro_rules! atomics {
                 &self.0
             }
 
-            pub(crate) fn load(&self, order: Ordering) -> $value {
+            pub fn load(&self, order: Ordering) -> $value {
                 self.at().load(order)
             }
 
-            pub(crate) fn store(&self, value: $value, order: Ordering) {
+            pub fn store(&self, value: $value, order: Ordering) {
                 self.at().store(value, order);
             }
 
-            pub(crate) fn swap(&self, value: $value, order: Ordering) -> $value {
+            pub fn swap(&self, value: $value, order: Ordering) -> $value {
                 self.at().swap(value, order)
             }
 
-            pub(crate) fn compare_exchange(
+            pub fn compare_exchange(
                 &self,
                 present: $value,
                 next: $value,
@@ -42,7 +43,7 @@ macro_rules! atomics {
                 self.at().compare_exchange(present, next, success, failure)
             }
 
-            pub(crate) fn compare_exchange_weak(
+            pub fn compare_exchange_weak(
                 &self,
                 present: $value,
                 next: $value,
@@ -59,16 +60,18 @@ atomics!(AtomicBool: bool, AtomicU32: u32, AtomicU64: u64);
 
 macro_rules! arithmetic {
     ($($name:ident: $value:ty { $($operation:ident),* }),*) => {$(
+        #[expect(missing_docs, reason = "the operations are those of core's type")]
         impl $name {
-            $(pub(crate) fn $operation(&self, value: $value, order: Ordering) -> $value {
+            $(pub fn $operation(&self, value: $value, order: Ordering) -> $value {
                 self.at().$operation(value, order)
             })*
         }
     )*};
 }
 
+#[expect(missing_docs, reason = "the operation is that of core's type")]
 impl AtomicU32 {
-    pub(crate) fn fetch_update(
+    pub fn fetch_update(
         &self,
         set: Ordering,
         fetch: Ordering,

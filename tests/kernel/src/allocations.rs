@@ -5,7 +5,9 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::ptr::null_mut;
 
-struct Counting;
+/// The system's allocator, with a count. A test crate makes it its `#[global_allocator]`.
+#[derive(Debug)]
+pub struct CountingAllocator;
 
 thread_local! {
     static LIVE: Cell<isize> = const { Cell::new(0) };
@@ -18,19 +20,21 @@ fn count(change: isize) {
 }
 
 /// The bytes that this thread allocated, less those that it freed.
-pub(crate) fn live() -> isize {
+#[must_use]
+pub fn live() -> isize {
     LIVE.get()
 }
 
-/// Does `work`, in which allocation number `number` of this thread fails. Returns whether there was one.
-pub(crate) fn failing<R>(number: usize, work: impl FnOnce() -> R) -> (R, bool) {
+/// Does `work`, in which allocation number `number` of this thread fails. Returns true beside its result if there was
+/// one.
+pub fn failing<R>(number: usize, work: impl FnOnce() -> R) -> (R, bool) {
     LEFT.set(Some(number));
     let result = work();
     (result, LEFT.take().is_none())
 }
 
 /// Does `work` of the test's own, in which no allocation fails.
-pub(crate) fn spared<R>(work: impl FnOnce() -> R) -> R {
+pub fn spared<R>(work: impl FnOnce() -> R) -> R {
     let left = LEFT.take();
     let result = work();
     LEFT.set(left);
@@ -49,7 +53,7 @@ fn fails() -> bool {
 }
 
 // SAFETY: the system's allocator, with a count.
-unsafe impl GlobalAlloc for Counting {
+unsafe impl GlobalAlloc for CountingAllocator {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         if fails() {
             return null_mut();
@@ -65,6 +69,3 @@ unsafe impl GlobalAlloc for Counting {
         unsafe { System.dealloc(block, layout) }
     }
 }
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;

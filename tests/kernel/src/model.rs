@@ -9,21 +9,23 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use loom::sync::{Condvar, Mutex, MutexGuard};
+use softndk_kernel::{Event, Kernel, Mapping, Unmapped};
 use sys::irql::PassiveLevel;
 use sys::wdm::MDL;
 
-use crate::kernel::{Event, Kernel, Mapping, Unmapped};
-use crate::waiting::{Call, Processors, Waiting};
+use crate::call::{Call, Queues, Waiting};
 
-pub(super) struct Machine;
+/// The kernel of a model.
+#[derive(Debug)]
+pub struct Model;
 
 loom::lazy_static! {
-    static ref QUEUE: Mutex<VecDeque<Call<Machine>>> = Mutex::new(VecDeque::new());
-    static ref TIMERS: Mutex<Vec<Call<Machine>>> = Mutex::new(Vec::new());
+    static ref QUEUE: Mutex<VecDeque<Call<Model>>> = Mutex::new(VecDeque::new());
+    static ref TIMERS: Mutex<Vec<Call<Model>>> = Mutex::new(Vec::new());
 }
 
 /// Makes the DPCs that wait, and those that they queue.
-pub(super) fn pump() {
+pub fn pump() {
     loop {
         let next = QUEUE.lock().unwrap().pop_front();
         let Some(call) = next else { return };
@@ -32,18 +34,18 @@ pub(super) fn pump() {
 }
 
 /// The time of every timer that is set has come: makes their calls, as a processor.
-pub(super) fn expire() {
+pub fn expire() {
     let expired = std::mem::take(&mut *TIMERS.lock().unwrap());
     expired.into_iter().for_each(Call::make);
     pump();
 }
 
 /// Returns true if a timer is set.
-pub(super) fn is_ticking() -> bool {
+pub fn is_ticking() -> bool {
     !TIMERS.lock().unwrap().is_empty()
 }
 
-impl Processors for Machine {
+impl Queues for Model {
     fn push(call: Call<Self>) {
         QUEUE.lock().unwrap().push_back(call);
     }
@@ -61,7 +63,7 @@ impl Processors for Machine {
 }
 
 /// A lock of loom's, made when it is first taken, as loom's can't be made by a constant.
-pub(super) struct Raw {
+pub struct Raw {
     mutex: OnceLock<Box<Mutex<()>>>,
     guard: UnsafeCell<Option<MutexGuard<'static, ()>>>,
 }
@@ -105,7 +107,9 @@ unsafe impl lock_api::RawMutex for Raw {
     }
 }
 
-pub(super) struct Signal(Mutex<bool>, Condvar);
+/// An event that a thread of the model waits for.
+#[derive(Debug)]
+pub struct Signal(Mutex<bool>, Condvar);
 
 impl Event for Signal {
     fn new() -> Self {
@@ -135,7 +139,7 @@ impl Event for Signal {
 }
 
 /// The mapping that there is none of.
-pub(super) enum Never {}
+pub enum Never {}
 
 // SAFETY: there is no value of the type.
 unsafe impl Mapping for Never {
@@ -145,7 +149,7 @@ unsafe impl Mapping for Never {
 }
 
 // SAFETY: the locks are loom's; nothing is ever mapped.
-unsafe impl Kernel for Machine {
+unsafe impl Kernel for Model {
     type Lock = Raw;
     type Dpc = Waiting<Self>;
     type Timer = Waiting<Self>;

@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 /// Where the provider is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Point {
+pub enum Point {
     /// About to take a lock, with none held.
     Lock,
     /// About to start a DPC.
@@ -23,39 +23,43 @@ thread_local! {
     static HELD: Cell<usize> = const { Cell::new(0) };
     static NESTED: Cell<usize> = const { Cell::new(0) };
     static AT_ATOMICS: Cell<bool> = const { Cell::new(false) };
+    static WATCHED: Cell<Option<*const ManualLock>> = const { Cell::new(None) };
+    static UNDER: Cell<usize> = const { Cell::new(0) };
+    static IS_UNDER: Cell<bool> = const { Cell::new(false) };
     static HOOK: RefCell<Option<Hook>> = const { RefCell::new(None) };
 }
 
 /// Has `hook` called at every point that this thread reaches from now on, or at none.
-pub(crate) fn at_each(hook: Option<Hook>) {
+pub fn at_each(hook: Option<Hook>) {
     let earlier = HOOK.replace(hook);
     drop(earlier);
 }
 
 /// Sets whether accesses to atomics are preemption points from now on.
-pub(crate) fn at_atomics(at_atomics: bool) {
+pub fn at_atomics(at_atomics: bool) {
     AT_ATOMICS.set(at_atomics);
 }
 
 /// Reaches a point that an atomic is.
-pub(super) fn atomic(point: Point) {
+pub(crate) fn atomic(point: Point) {
     if AT_ATOMICS.get() {
         reach(point);
     }
 }
 
 /// The number of locks that this thread holds.
-pub(crate) fn held() -> usize {
+#[must_use]
+pub fn held() -> usize {
     HELD.get()
 }
 
 /// The number of locks that this thread took while it held another one, since the last call.
-pub(crate) fn nested() -> usize {
+pub fn nested() -> usize {
     NESTED.take()
 }
 
 /// Tells the test that this thread has come to a point.
-pub(crate) fn reach(point: Point) {
+pub fn reach(point: Point) {
     if HELD.get() != 0 {
         return;
     }
@@ -65,32 +69,72 @@ pub(crate) fn reach(point: Point) {
     }
 }
 
+/// Returns true if a hook is called at each point.
+fn is_hooked() -> bool {
+    HOOK.with_borrow(Option::is_some)
+}
+
+/// Does `work`. Returns the number of locks that this thread took meanwhile while it held `outer`.
+pub fn taken_under(outer: *const ManualLock, work: impl FnOnce()) -> usize {
+    WATCHED.set(Some(outer));
+    work();
+    WATCHED.set(None);
+    UNDER.take()
+}
+
 /// A lock that is a point, and is counted while it is held.
-pub(crate) struct HostLock(parking_lot::RawMutex);
+pub struct ManualLock(parking_lot::RawMutex);
+
+impl ManualLock {
+    /// Counts the lock as taken.
+    fn enter(&self) {
+        if HELD.get() != 0 {
+            NESTED.set(NESTED.get() + 1);
+        }
+        HELD.set(HELD.get() + 1);
+        if IS_UNDER.get() {
+            UNDER.set(UNDER.get() + 1);
+        }
+        if WATCHED.get().is_some_and(|outer| std::ptr::eq(outer, self)) {
+            IS_UNDER.set(true);
+        }
+    }
+
+    /// Counts the lock as released.
+    fn leave(&self) {
+        HELD.set(HELD.get() - 1);
+        if WATCHED.get().is_some_and(|outer| std::ptr::eq(outer, self)) {
+            IS_UNDER.set(false);
+        }
+    }
+}
 
 // SAFETY: the lock below excludes; what is done before and after it changes thread-local counts alone.
-unsafe impl lock_api::RawMutex for HostLock {
+unsafe impl lock_api::RawMutex for ManualLock {
+    #[allow(clippy::declare_interior_mutable_const, reason = "the trait has it so")]
     const INIT: Self = Self(<parking_lot::RawMutex as lock_api::RawMutex>::INIT);
 
     type GuardMarker = lock_api::GuardNoSend;
 
     fn lock(&self) {
         reach(Point::Lock);
-        if HELD.get() != 0 {
-            NESTED.set(NESTED.get() + 1);
+        if !self.0.try_lock() {
+            assert!(!is_hooked(), "a lock is taken that is held: no processor is preempted that holds one");
+            self.0.lock();
         }
-        self.0.lock();
-        HELD.set(HELD.get() + 1);
+        self.enter();
     }
 
     fn try_lock(&self) -> bool {
         let locked = self.0.try_lock();
-        HELD.set(HELD.get() + usize::from(locked));
+        if locked {
+            self.enter();
+        }
         locked
     }
 
     unsafe fn unlock(&self) {
-        HELD.set(HELD.get() - 1);
+        self.leave();
         // SAFETY: the caller holds the lock.
         unsafe { self.0.unlock() }
     }

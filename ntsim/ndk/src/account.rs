@@ -15,7 +15,7 @@ use sys::status::NT_SUCCESS;
 
 use super::bracket;
 use super::kind::Kind;
-use super::shadow::{Shadow, Stage};
+use super::tracked::{Stage, TrackedObject};
 
 /// The most reasons that are asked for.
 const MOST: usize = 64;
@@ -42,9 +42,9 @@ pub enum Reason {
     Callbacks(u32),
 }
 
-/// Returns the provider's account of `shadow`; `None` if it can't be asked or does not know.
-pub(super) fn of(shadow: &Arc<Shadow>) -> Option<Vec<Reason>> {
-    let adapter = shadow.adapter();
+/// Returns the provider's account of `tracked`; `None` if it can't be asked or does not know.
+pub(super) fn of(tracked: &Arc<TrackedObject>) -> Option<Vec<Reason>> {
+    let adapter = tracked.adapter();
     if adapter.stage() == Stage::Closed {
         return None;
     }
@@ -56,13 +56,13 @@ pub(super) fn of(shadow: &Arc<Shadow>) -> Option<Vec<Reason>> {
     let room = reasons.as_mut_ptr();
     // SAFETY: the adapter has not gone, and there is room for as many reasons as are asked for.
     let status = bracket::into_provider("Explain", || unsafe {
-        explain(object, shadow.handle.get(), room, narrow(MOST), &raw mut count)
+        explain(object, tracked.handle.get(), room, narrow(MOST), &raw mut count)
     });
     NT_SUCCESS(status).then(|| reasons.iter().take(count.to_usize()).filter_map(reason).collect())
 }
 
 /// The extension's function.
-fn function(adapter: &Arc<Shadow>) -> Option<FN_EXPLAIN> {
+fn function(adapter: &Arc<TrackedObject>) -> Option<FN_EXPLAIN> {
     let query = adapter.extension_query()?;
     // A driver that was unloaded with an adapter open answers nothing any more.
     if image_at(Va::of(query as *const ())).is_some_and(|image| !image.is_loaded()) {

@@ -10,7 +10,7 @@ use sys::ndk::*;
 
 use super::call::{self};
 use super::part::Part;
-use super::shadow::{Prospect, Shadow, Stage};
+use super::tracked::{Prospect, Stage, TrackedObject};
 use super::{Checks, bracket, close, found, layer, rules};
 
 /// The interface's name of the function that closes an adapter.
@@ -27,7 +27,7 @@ pub struct Opened {
     pub close: CloseHandler,
 }
 
-/// The part of an adapter's shadow.
+/// The part of an adapter's tracked.
 pub(super) struct Adapter {
     /// Callbacks of every descendant that have not returned.
     pub(super) callbacks: AtomicU32,
@@ -55,19 +55,19 @@ pub fn open_adapter(requested: NDK_VERSION, opened: Opened) -> Option<*mut NDK_A
         close: Mutex::new(None),
     });
     let prospect = Prospect::new(part, Vec::new());
-    let Some(shadow) = Shadow::adopt(adapter, prospect, None, checks) else {
+    let Some(tracked) = TrackedObject::adopt(adapter, prospect, None, checks) else {
         bracket::into_provider(CLOSE, || close(adapter));
         return None;
     };
-    if let Part::Adapter(part) = &shadow.part {
+    if let Part::Adapter(part) = &tracked.part {
         *part.close.lock() = Some(close);
     }
-    let NDK_VERSION { Major, Minor } = shadow.version;
+    let NDK_VERSION { Major, Minor } = tracked.version;
     if Major != requested.Major || Minor < requested.Minor {
         found(
             rules::OBJECT_HEADER,
             format!(
-                "{shadow} was opened as version {}.{} and says {Major}.{Minor}",
+                "{tracked} was opened as version {}.{} and says {Major}.{Minor}",
                 requested.Major, requested.Minor
             ),
         );
@@ -82,37 +82,37 @@ pub fn close_adapter(adapter: *mut NDK_ADAPTER) {
         close(adapter);
         return;
     }
-    let Some(shadow) = call::open(adapter, CLOSE) else { return };
+    let Some(tracked) = call::open(adapter, CLOSE) else { return };
     if bracket::in_callback() {
-        found(rules::ADAPTER_CLOSE_IN_CALLBACK, format!("{shadow} was closed from inside a callback"));
+        found(rules::ADAPTER_CLOSE_IN_CALLBACK, format!("{tracked} was closed from inside a callback"));
         return;
     }
-    shadow.check_header();
-    let Part::Adapter(part) = &shadow.part else { return };
+    tracked.check_header();
+    let Part::Adapter(part) = &tracked.part else { return };
     let close = part.close.lock().take();
-    let (Some(close), true) = (close, shadow.begin_close()) else { return };
+    let (Some(close), true) = (close, tracked.begin_close()) else { return };
     bracket::into_provider(CLOSE, || close(adapter));
-    layer().statistics.closed(shadow.kind, false);
-    check_closed(&shadow, part);
-    close::completed(&shadow);
-    layer().contexts.end_events(&shadow);
-    layer().objects.remove(&shadow);
+    layer().statistics.closed(tracked.kind, false);
+    check_closed(&tracked, part);
+    close::completed(&tracked);
+    layer().contexts.end_events(&tracked);
+    layer().objects.remove(&tracked);
 }
 
 /// Checks that nothing is left of an adapter whose close has returned.
-fn check_closed(shadow: &Arc<Shadow>, part: &Adapter) {
+fn check_closed(tracked: &Arc<TrackedObject>, part: &Adapter) {
     let callbacks = part.callbacks.load(Ordering::Acquire);
     if callbacks != 0 {
         found(
             rules::ADAPTER_CLOSE_BEFORE_CALLBACK,
-            format!("the close of {shadow} returned with {callbacks} callbacks in progress"),
+            format!("the close of {tracked} returned with {callbacks} callbacks in progress"),
         );
     }
-    let requests = shadow.requests.load(Ordering::Acquire);
+    let requests = tracked.requests.load(Ordering::Acquire);
     if requests != 0 {
         found(
             rules::CLOSE_BEFORE_REQUEST,
-            format!("the close of {shadow} returned with {requests} requests outstanding"),
+            format!("the close of {tracked} returned with {requests} requests outstanding"),
         );
     }
     for mapping in part.mappings.lock().drain() {
@@ -120,13 +120,13 @@ fn check_closed(shadow: &Arc<Shadow>, part: &Adapter) {
     }
     let descendants = layer().objects.all();
     let descendants =
-        descendants.iter().filter(|one| one.kind != shadow.kind && Arc::ptr_eq(one.adapter(), shadow));
+        descendants.iter().filter(|one| one.kind != tracked.kind && Arc::ptr_eq(one.adapter(), tracked));
     for descendant in descendants {
         let stage = descendant.stage();
         if stage == Stage::Open {
             found(
                 rules::ADAPTER_CLOSE_BEFORE_OBJECT,
-                format!("the close of {shadow} returned while {descendant} is open"),
+                format!("the close of {tracked} returned while {descendant} is open"),
             );
         }
         // One whose close function is still to return on another thread may be over when it does.

@@ -17,7 +17,7 @@ use super::cq::Cq;
 use super::listener::Listener;
 use super::part::Part;
 use super::request::{self, CreateArguments};
-use super::shadow::Prospect;
+use super::tracked::Prospect;
 use super::{found, rules};
 
 exports! {
@@ -74,7 +74,7 @@ exports! {
         out: *mut *mut NDK_PD,
     ) -> NTSTATUS {
         let (call, create) = enter!(adapter, NdkCreatePd);
-        let prospect = Prospect::new(Part::Plain, vec![Arc::clone(&call.shadow)]);
+        let prospect = Prospect::new(Part::Plain, vec![Arc::clone(&call.tracked)]);
         let provider = |CreateArguments { completion, context, out }| {
             // SAFETY: the consumer's arguments, and the layer's completion and out-parameter.
             unsafe { create(adapter, completion, context, out) }
@@ -94,13 +94,13 @@ exports! {
         out: *mut *mut NDK_SHARED_ENDPOINT,
     ) -> NTSTATUS {
         let (call, create) = enter!(adapter, NdkCreateSharedEndpoint);
-        let prospect = Prospect::new(Part::Plain, vec![Arc::clone(&call.shadow)]);
+        let prospect = Prospect::new(Part::Plain, vec![Arc::clone(&call.tracked)]);
         let provider = |CreateArguments { completion, context, out }| {
             // SAFETY: the consumer's arguments, and the layer's completion and out-parameter.
             unsafe { create(adapter, address, length, completion, context, out) }
         };
         // SAFETY: the address is the consumer's.
-        let taken = unsafe { Address::read(&call.shadow, address, length) };
+        let taken = unsafe { Address::read(&call.tracked, address, length) };
         let prospect = Prospect { takes: taken, ..prospect };
         // SAFETY: the out-parameter is the consumer's.
         unsafe { request::create(&call, prospect, completion, context, out, provider) }
@@ -115,7 +115,7 @@ exports! {
         out: *mut *mut NDK_CONNECTOR,
     ) -> NTSTATUS {
         let (call, create) = enter!(adapter, NdkCreateConnector);
-        let prospect = Prospect::new(Part::Connector(Connector::default()), vec![Arc::clone(&call.shadow)]);
+        let prospect = Prospect::new(Part::Connector(Connector::default()), vec![Arc::clone(&call.tracked)]);
         let provider = |CreateArguments { completion, context, out }| {
             // SAFETY: the consumer's arguments, and the layer's completion and out-parameter.
             unsafe { create(adapter, completion, context, out) }
@@ -161,9 +161,9 @@ exports! {
         offset: *mut ULONG,
     ) -> NTSTATUS {
         let (call, build) = enter!(adapter, NdkBuildLAM);
-        let (shadow, at) = (Arc::clone(&call.shadow), Va::of(mapping));
+        let (tracked, at) = (Arc::clone(&call.tracked), Va::of(mapping));
         let then = Box::new(move |status| {
-            if let (true, Part::Adapter(part)) = (NT_SUCCESS(status), &shadow.part) {
+            if let (true, Part::Adapter(part)) = (NT_SUCCESS(status), &tracked.part) {
                 part.mappings.lock().insert(at);
             }
         });
@@ -182,7 +182,7 @@ exports! {
     #[irql(PASSIVE..=DISPATCH)]
     fn NdkReleaseLAM(adapter: *mut NDK_ADAPTER, mapping: *mut NDK_LOGICAL_ADDRESS_MAPPING) {
         let (call, release) = enter!(adapter, NdkReleaseLAM, else return);
-        let Part::Adapter(part) = &call.shadow.part else { return };
+        let Part::Adapter(part) = &call.tracked.part else { return };
         if !part.mappings.lock().remove(&Va::of(mapping)) {
             found(rules::HANDLE_INVALID, format!("{} was given {mapping:p}, which is no mapping", call.name));
             return;

@@ -15,7 +15,7 @@ use sys::sockaddr::{ADDRESS_FAMILY, AF_INET, AF_INET6, SOCKADDR, SOCKADDR_IN, SO
 use sys::wdm::ULONG;
 
 use super::kind::Kind;
-use super::shadow::{Shadow, Stage};
+use super::tracked::{Stage, TrackedObject};
 use super::{found, layer, rules};
 
 /// A local address and port.
@@ -32,7 +32,7 @@ impl Address {
     ///
     /// # Safety
     /// `at` is null or points to `length` bytes.
-    pub(super) unsafe fn read(shadow: &Shadow, at: *const SOCKADDR, length: ULONG) -> Option<Self> {
+    pub(super) unsafe fn read(tracked: &TrackedObject, at: *const SOCKADDR, length: ULONG) -> Option<Self> {
         let length = length.to_usize();
         if at.is_null() || length < size_of::<SOCKADDR>() {
             return None;
@@ -55,14 +55,14 @@ impl Address {
             }
             _ => return None,
         };
-        let adapter = (address == [0; 16]).then(|| shadow.adapter_serial());
+        let adapter = (address == [0; 16]).then(|| tracked.adapter_serial());
         (port != 0).then_some(Self { adapter, port, address })
     }
 }
 
 struct Holding {
     address: Address,
-    holder: Weak<Shadow>,
+    holder: Weak<TrackedObject>,
     serial: u32,
 }
 
@@ -72,13 +72,13 @@ pub(super) struct Endpoints(Mutex<Vec<Holding>>);
 
 impl Endpoints {
     /// The provider gave `holder` the endpoint.
-    pub(super) fn taken(&self, holder: &Arc<Shadow>, address: Address) {
+    pub(super) fn taken(&self, holder: &Arc<TrackedObject>, address: Address) {
         let mut holdings = self.0.lock();
         let known = holdings.iter().any(|one| one.serial == holder.serial && one.address == address);
         if known {
             return;
         }
-        let shares = |one: &Shadow| one.kind == Kind::Connector && holder.kind == Kind::Connector;
+        let shares = |one: &TrackedObject| one.kind == Kind::Connector && holder.kind == Kind::Connector;
         let other = holdings
             .iter()
             .filter(|one| one.address == address && one.serial != holder.serial)
@@ -101,7 +101,7 @@ impl Endpoints {
     }
 
     /// `heir` holds what `holder` does.
-    pub(super) fn inherited(&self, heir: &Arc<Shadow>, holder: &Shadow) {
+    pub(super) fn inherited(&self, heir: &Arc<TrackedObject>, holder: &TrackedObject) {
         let mut holdings = self.0.lock();
         let addresses: Vec<_> =
             holdings.iter().filter(|one| one.serial == holder.serial).map(|one| one.address).collect();
@@ -114,6 +114,6 @@ impl Endpoints {
 }
 
 /// An object is closed, and holds nothing.
-pub(super) fn released(shadow: &Shadow) {
-    layer().endpoints.0.lock().retain(|one| one.serial != shadow.serial);
+pub(super) fn released(tracked: &TrackedObject) {
+    layer().endpoints.0.lock().retain(|one| one.serial != tracked.serial);
 }

@@ -6,12 +6,12 @@ use std::sync::Arc;
 use ntsim_core::address::Va;
 
 use super::kind::Object;
-use super::shadow::{Shadow, Stage};
+use super::tracked::{Stage, TrackedObject};
 use super::{bracket, found, layer, rules};
 
 /// A call of the function called `name` on an open object.
 pub(super) struct Call<T: Object> {
-    pub(super) shadow: Arc<Shadow>,
+    pub(super) tracked: Arc<TrackedObject>,
     pub(super) name: &'static str,
     object: PhantomData<*mut T>,
 }
@@ -20,23 +20,23 @@ impl<T: Object> Call<T> {
     /// A call that may go on to the provider; `None`, with a finding, if it must not.
     pub(super) fn begin(object: *mut T, name: &'static str) -> Option<Self> {
         bracket::entered_by_consumer(name);
-        let shadow = open(object, name)?;
-        shadow.check_header();
-        Some(Self { shadow, name, object: PhantomData })
+        let tracked = open(object, name)?;
+        tracked.check_header();
+        Some(Self { tracked, name, object: PhantomData })
     }
 
     /// The provider's table.
     pub(super) fn dispatch(&self) -> *const T::Dispatch {
-        self.shadow.dispatch::<T>()
+        self.tracked.dispatch::<T>()
     }
 
     /// Returns whether the object's version has the function, which came with `major`.`minor`; a finding if not.
     pub(super) fn since(&self, major: u16, minor: u16) -> bool {
-        let has = (self.shadow.version.Major, self.shadow.version.Minor) >= (major, minor);
+        let has = (self.tracked.version.Major, self.tracked.version.Minor) >= (major, minor);
         if !has {
             found(
                 rules::FUNCTION_NOT_IN_VERSION,
-                format!("{} of {}: the function came with version {major}.{minor}", self.name, self.shadow),
+                format!("{} of {}: the function came with version {major}.{minor}", self.name, self.tracked),
             );
         }
         has
@@ -45,7 +45,7 @@ impl<T: Object> Call<T> {
     /// Reports that the consumer passed no callback where one must be.
     #[cold]
     pub(super) fn misses_callback(&self) {
-        found(rules::CALLBACK_MISSING, format!("{} of {} got no callback", self.name, self.shadow));
+        found(rules::CALLBACK_MISSING, format!("{} of {} got no callback", self.name, self.tracked));
     }
 
     /// Goes to the provider and back.
@@ -56,24 +56,27 @@ impl<T: Object> Call<T> {
 }
 
 /// The open object that a consumer means by `object`; `None`, with a finding, if there is none.
-pub(super) fn open<T: Object>(object: *mut T, name: &'static str) -> Option<Arc<Shadow>> {
-    let Some(shadow) = layer().objects.find(Va::of(object)) else {
+pub(super) fn open<T: Object>(object: *mut T, name: &'static str) -> Option<Arc<TrackedObject>> {
+    let Some(tracked) = layer().objects.find(Va::of(object)) else {
         found(rules::HANDLE_INVALID, format!("{name} was given {object:p}, which is no object"));
         return None;
     };
-    if shadow.kind != T::KIND {
-        found(rules::HANDLE_INVALID, format!("{name} was given {shadow} in place of a {}", T::KIND));
+    if tracked.kind != T::KIND {
+        found(rules::HANDLE_INVALID, format!("{name} was given {tracked} in place of a {}", T::KIND));
         return None;
     }
-    if shadow.stage() != Stage::Open {
-        found(rules::USE_AFTER_CLOSE, format!("{name} was given {shadow}, which the consumer has closed"));
+    if tracked.stage() != Stage::Open {
+        found(rules::USE_AFTER_CLOSE, format!("{name} was given {tracked}, which the consumer has closed"));
         return None;
     }
-    Some(shadow)
+    Some(tracked)
 }
 
 /// As [`open`], for an argument; a null one is the provider's to refuse.
-pub(super) fn argument<T: Object>(object: *mut T, name: &'static str) -> Result<Option<Arc<Shadow>>, ()> {
+pub(super) fn argument<T: Object>(
+    object: *mut T,
+    name: &'static str,
+) -> Result<Option<Arc<TrackedObject>>, ()> {
     if object.is_null() { Ok(None) } else { open(object, name).map(Some).ok_or(()) }
 }
 

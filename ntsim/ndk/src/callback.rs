@@ -16,7 +16,7 @@ use sys::wdm::{PVOID, ULONG};
 use super::context::Context;
 use super::part::Part;
 use super::request::{self, Adopt};
-use super::shadow::{Prospect, Shadow};
+use super::tracked::{Prospect, TrackedObject};
 use super::{bracket, close, connection, found, layer, rules};
 
 /// The callback and context that the consumer passed.
@@ -95,7 +95,7 @@ impl Address {
 }
 
 /// Runs a callback of the consumer's for `subject`, counting it as in progress meanwhile.
-fn deliver(subject: &Arc<Shadow>, name: &'static str, call: impl FnOnce()) {
+fn deliver(subject: &Arc<TrackedObject>, name: &'static str, call: impl FnOnce()) {
     layer().statistics.callback(name);
     let Part::Adapter(adapter) = &subject.adapter().part else { return };
     adapter.callbacks.fetch_add(1, Ordering::AcqRel);
@@ -104,14 +104,14 @@ fn deliver(subject: &Arc<Shadow>, name: &'static str, call: impl FnOnce()) {
 }
 
 /// As [`deliver`], for the callbacks that an object's close has to wait for.
-fn deliver_before_close(subject: &Arc<Shadow>, name: &'static str, call: impl FnOnce()) {
+fn deliver_before_close(subject: &Arc<TrackedObject>, name: &'static str, call: impl FnOnce()) {
     subject.callbacks.fetch_add(1, Ordering::AcqRel);
     deliver(subject, name, call);
     subject.callbacks.fetch_sub(1, Ordering::AcqRel);
 }
 
 /// An event's context and the object that it is for.
-fn event(context: PVOID, name: &'static str) -> Option<(Arc<Context>, Arc<Shadow>)> {
+fn event(context: PVOID, name: &'static str) -> Option<(Arc<Context>, Arc<TrackedObject>)> {
     let context = layer().contexts.find(context, name)?;
     let Some(subject) = context.subject().cloned() else {
         found(rules::CALLBACK_CONTEXT, format!("{name} came before the object that it is for"));

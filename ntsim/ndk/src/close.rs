@@ -17,8 +17,8 @@ use super::callback::{Consumer, NdkCloseCompletion};
 use super::context::Returned;
 use super::kind::Object;
 use super::part::Part;
-use super::shadow::{Shadow, Stage};
 use super::ties::Ties;
+use super::tracked::{Stage, TrackedObject};
 use super::{found, layer, rules};
 
 macro_rules! closes {
@@ -64,76 +64,79 @@ fn close_object<T: Object>(
     context: PVOID,
     provider: impl FnOnce(Option<NDK_FN_CLOSE_COMPLETION>, PVOID) -> NTSTATUS,
 ) -> NTSTATUS {
-    let shadow = &call.shadow;
+    let tracked = &call.tracked;
     if callback.is_none() {
         call.misses_callback();
     }
-    if !shadow.begin_close() {
-        found(rules::USE_AFTER_CLOSE, format!("{} of {shadow} on two threads at once", call.name));
+    if !tracked.begin_close() {
+        found(rules::USE_AFTER_CLOSE, format!("{} of {tracked} on two threads at once", call.name));
         return STATUS_INVALID_HANDLE;
     }
-    Part::closing(shadow);
-    let request =
-        layer().contexts.make(call.name, Some(shadow), Consumer::Close { callback, context: context.into() });
+    Part::closing(tracked);
+    let request = layer().contexts.make(
+        call.name,
+        Some(tracked),
+        Consumer::Close { callback, context: context.into() },
+    );
     let status = call.run(|| provider(Some(NdkCloseCompletion), request.pointer()));
-    layer().statistics.closed(shadow.kind, status == STATUS_PENDING);
+    layer().statistics.closed(tracked.kind, status == STATUS_PENDING);
     if status != STATUS_PENDING && status != STATUS_SUCCESS {
-        found(rules::CLOSE_STATUS, format!("{} of {shadow} returned {status:#010x}", call.name));
+        found(rules::CLOSE_STATUS, format!("{} of {tracked} returned {status:#010x}", call.name));
     }
     match request.returned(status == STATUS_PENDING) {
         Returned::Final => {
-            completing(shadow);
-            completed(shadow);
+            completing(tracked);
+            completed(tracked);
         }
-        Returned::CompletionCame => shadow.ties.report_overtaken(),
+        Returned::CompletionCame => tracked.ties.report_overtaken(),
         Returned::CompletionFollows => {
-            shadow.advance(Stage::CloseCalled, Stage::ClosePending);
-            if let Part::Listener(listener) = &shadow.part {
+            tracked.advance(Stage::CloseCalled, Stage::ClosePending);
+            if let Part::Listener(listener) = &tracked.part {
                 listener.refuses_from_now();
             }
-            shadow.ties.report_overtaken();
+            tracked.ties.report_overtaken();
         }
     }
     status
 }
 
 /// Checks that nothing holds an object whose close is completing; from here on it gets no callback.
-pub(super) fn completing(shadow: &Arc<Shadow>) {
-    let requests = shadow.requests.load(Ordering::Acquire);
+pub(super) fn completing(tracked: &Arc<TrackedObject>) {
+    let requests = tracked.requests.load(Ordering::Acquire);
     if requests != 0 {
         found(
             rules::CLOSE_BEFORE_REQUEST,
-            format!("the close of {shadow} completed with {requests} requests outstanding"),
+            format!("the close of {tracked} completed with {requests} requests outstanding"),
         );
     }
-    let callbacks = shadow.callbacks.load(Ordering::Acquire);
+    let callbacks = tracked.callbacks.load(Ordering::Acquire);
     if callbacks != 0 {
         found(
             rules::CLOSE_BEFORE_CALLBACK,
-            format!("the close of {shadow} completed with {callbacks} callbacks in progress"),
+            format!("the close of {tracked} completed with {callbacks} callbacks in progress"),
         );
     }
-    Ties::check_no_successor(shadow);
-    layer().contexts.end_events(shadow);
-    layer().objects.remove(shadow);
-    shadow.become_stage(Stage::Completing);
-    Part::closed(shadow);
+    Ties::check_no_successor(tracked);
+    layer().contexts.end_events(tracked);
+    layer().objects.remove(tracked);
+    tracked.become_stage(Stage::Completing);
+    Part::closed(tracked);
 }
 
 /// Notes that a close is over: its completion, if it had one, has returned.
-pub(super) fn completed(shadow: &Shadow) {
-    shadow.become_stage(Stage::Closed);
-    Ties::release(shadow);
+pub(super) fn completed(tracked: &TrackedObject) {
+    tracked.become_stage(Stage::Closed);
+    Ties::release(tracked);
 }
 
 /// Reports an object that is left although nothing can close it any more, and forgets it.
-pub(super) fn abandoned(shadow: &Arc<Shadow>) {
-    if shadow.stage() == Stage::Open {
-        found(rules::OBJECT_LEAKED, format!("{shadow} was never closed"));
+pub(super) fn abandoned(tracked: &Arc<TrackedObject>) {
+    if tracked.stage() == Stage::Open {
+        found(rules::OBJECT_LEAKED, format!("{tracked} was never closed"));
     } else {
-        found(rules::CLOSE_NOT_COMPLETED, format!("the close of {shadow} never completed"));
+        found(rules::CLOSE_NOT_COMPLETED, format!("the close of {tracked} never completed"));
     }
-    layer().contexts.end_events(shadow);
-    layer().objects.remove(shadow);
-    Part::closed(shadow);
+    layer().contexts.end_events(tracked);
+    layer().objects.remove(tracked);
+    Part::closed(tracked);
 }

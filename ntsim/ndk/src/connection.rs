@@ -13,11 +13,11 @@ use super::call::Call;
 use super::callback::{Consumer, Then};
 use super::context::Context;
 use super::part::Part;
-use super::shadow::{Prospect, Shadow};
 use super::ties::Ties;
+use super::tracked::{Prospect, TrackedObject};
 use super::{found, layer, rules};
 
-/// The part of a connector's shadow.
+/// The part of a connector's tracked.
 #[derive(Default)]
 pub(super) struct Connector {
     disconnected: AtomicBool,
@@ -31,7 +31,7 @@ impl Connector {
 }
 
 /// Takes over the connector of a connect event, before the consumer gets it.
-pub(super) fn offered(listener: &Arc<Shadow>, connector: *mut NDK_CONNECTOR) {
+pub(super) fn offered(listener: &Arc<TrackedObject>, connector: *mut NDK_CONNECTOR) {
     if let Part::Listener(part) = &listener.part
         && let Some(rule) = part.broken_by_event()
     {
@@ -39,14 +39,14 @@ pub(super) fn offered(listener: &Arc<Shadow>, connector: *mut NDK_CONNECTOR) {
     }
     let antecedents = vec![Arc::clone(listener.adapter()), Arc::clone(listener)];
     let prospect = Prospect::new(Part::Connector(Connector::default()), antecedents);
-    let offered = Shadow::adopt(connector, prospect, Some(listener.adapter()), listener.checks);
+    let offered = TrackedObject::adopt(connector, prospect, Some(listener.adapter()), listener.checks);
     if let Some(connector) = offered {
         layer().endpoints.inherited(&connector, listener);
     }
 }
 
 /// Checks a disconnect event that begins.
-pub(super) fn disconnected(connector: &Shadow) {
+pub(super) fn disconnected(connector: &TrackedObject) {
     if let Part::Connector(part) = &connector.part
         && part.tells_again()
     {
@@ -56,8 +56,8 @@ pub(super) fn disconnected(connector: &Shadow) {
 
 /// Ties a connector to what it connects with, for as long as the request may still succeed or has.
 pub(super) fn tied(
-    connector: &Arc<Shadow>,
-    antecedents: Vec<Arc<Shadow>>,
+    connector: &Arc<TrackedObject>,
+    antecedents: Vec<Arc<TrackedObject>>,
     event: Option<Arc<Context>>,
 ) -> Option<Then> {
     for antecedent in &antecedents {
@@ -77,7 +77,11 @@ pub(super) fn tied(
 }
 
 /// As `then`; and a connector that connects from a port of its own choice holds it.
-pub(super) fn taking(connector: &Arc<Shadow>, address: Option<Address>, then: Option<Then>) -> Option<Then> {
+pub(super) fn taking(
+    connector: &Arc<TrackedObject>,
+    address: Option<Address>,
+    then: Option<Then>,
+) -> Option<Then> {
     let connector = Arc::clone(connector);
     Some(Box::new(move |status| {
         if let (true, Some(address)) = (NT_SUCCESS(status), address) {
@@ -93,7 +97,7 @@ pub(super) fn taking(connector: &Arc<Shadow>, address: Option<Address>, then: Op
 pub(super) fn register(call: &Call<NDK_CONNECTOR>, event: Option<Consumer>) -> (Option<Arc<Context>>, PVOID) {
     let event = event.map(|consumer| layer().contexts.make(call.name, None, consumer));
     if let Some(event) = &event {
-        event.belongs_to(&call.shadow);
+        event.belongs_to(&call.tracked);
     }
     let pointer = event.as_ref().map_or_else(ptr::null_mut, |event| event.pointer());
     (event, pointer)

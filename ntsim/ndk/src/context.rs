@@ -14,7 +14,7 @@ use parking_lot::Mutex;
 use sys::wdm::PVOID;
 
 use super::callback::{Broken, Consumer};
-use super::shadow::{Shadow, Stage};
+use super::tracked::{Stage, TrackedObject};
 use super::{found, layer, rules};
 
 /// Contexts are numbered from here: no address on x86-64, so that using one as such faults.
@@ -33,7 +33,7 @@ pub(super) struct Context {
     /// The interface's name of the function that was given the callback.
     pub(super) function: &'static str,
     pub(super) consumer: Consumer,
-    subject: OnceLock<Arc<Shadow>>,
+    subject: OnceLock<Arc<TrackedObject>>,
     answer: AtomicU8,
 }
 
@@ -41,7 +41,7 @@ pub(super) struct Context {
 struct Ended {
     rule: &'static str,
     text: String,
-    adapter: Arc<Shadow>,
+    adapter: Arc<TrackedObject>,
 }
 
 /// Every context of a machine.
@@ -61,7 +61,7 @@ impl Contexts {
     pub(super) fn make(
         &self,
         function: &'static str,
-        subject: Option<&Arc<Shadow>>,
+        subject: Option<&Arc<TrackedObject>>,
         consumer: Consumer,
     ) -> Arc<Context> {
         let id = FIRST + self.last.fetch_add(1, Ordering::Relaxed);
@@ -129,7 +129,7 @@ impl Contexts {
     }
 
     /// Ends the event contexts of an object that is closed.
-    pub(super) fn end_events(&self, subject: &Shadow) {
+    pub(super) fn end_events(&self, subject: &TrackedObject) {
         let events = core::mem::take(&mut *subject.events.lock());
         for id in events {
             let context = self.shard(id).lock().get(&id).cloned();
@@ -153,7 +153,7 @@ impl Context {
     }
 
     /// The object whose callback it is. For an event that is registered by a create: once that is done.
-    pub(super) fn subject(&self) -> Option<&Arc<Shadow>> {
+    pub(super) fn subject(&self) -> Option<&Arc<TrackedObject>> {
         self.subject.get()
     }
 
@@ -176,7 +176,7 @@ impl Context {
     }
 
     /// Ties an event to the object that it was registered for: it ends with it.
-    pub(super) fn belongs_to(&self, subject: &Arc<Shadow>) {
+    pub(super) fn belongs_to(&self, subject: &Arc<TrackedObject>) {
         let _ = self.subject.set(Arc::clone(subject));
         subject.events.lock().push(self.id);
     }

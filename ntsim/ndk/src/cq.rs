@@ -17,18 +17,18 @@ use super::call::{Call, enter};
 use super::part::Part;
 use super::request;
 use super::result::{self, Entry};
-use super::shadow::{Shadow, Stage};
+use super::tracked::{Stage, TrackedObject};
 use super::turn::{Caller, Turn};
 use super::{found, layer, rules};
 
-/// The part of a CQ's shadow.
+/// The part of a CQ's tracked.
 #[derive(Default)]
 pub(super) struct Cq {
     pub(super) arm: Arm,
     turn: Turn,
     /// The QPs and SRQs whose requests complete here, by serial number. A QP stays when it is closed,
     /// until the queue has been found empty: its results may still be in it.
-    sources: Mutex<HashMap<u32, Arc<Shadow>>>,
+    sources: Mutex<HashMap<u32, Arc<TrackedObject>>>,
     /// The least depth that the consumer has asked for.
     depth: AtomicU32,
     /// Results taken since the queue was last found empty.
@@ -48,7 +48,7 @@ impl Cq {
     }
 
     /// Requests of `source` complete here.
-    pub(super) fn serves(&self, source: &Arc<Shadow>) {
+    pub(super) fn serves(&self, source: &Arc<TrackedObject>) {
         self.sources.lock().insert(source.serial, Arc::clone(source));
     }
 
@@ -58,21 +58,21 @@ impl Cq {
     }
 
     /// The QP or SRQ of a serial number.
-    pub(super) fn source(&self, serial: u32) -> Option<Arc<Shadow>> {
+    pub(super) fn source(&self, serial: u32) -> Option<Arc<TrackedObject>> {
         self.sources.lock().get(&serial).cloned()
     }
 
-    fn closed_sources(&self) -> Vec<Arc<Shadow>> {
+    fn closed_sources(&self) -> Vec<Arc<TrackedObject>> {
         self.sources.lock().values().filter(|source| source.stage() == Stage::Closed).cloned().collect()
     }
 }
 
 /// Reports a notification that has been owed for too long.
-pub(super) fn check_overdue(shadow: &Shadow, cq: &Cq) {
+pub(super) fn check_overdue(tracked: &TrackedObject, cq: &Cq) {
     if cq.arm.overdue(sched::now, layer().notification_limit()) {
         found(
             rules::CQ_NOTIFICATION_MISSING,
-            format!("{shadow} was armed, a result came, and no notification did"),
+            format!("{tracked} was armed, a result came, and no notification did"),
         );
     }
 }
@@ -87,23 +87,23 @@ unsafe fn poll<R: Entry>(
     count: ULONG,
     provider: impl FnOnce() -> ULONG,
 ) -> ULONG {
-    let Part::Cq(cq) = &call.shadow.part else { return 0 };
+    let Part::Cq(cq) = &call.tracked.part else { return 0 };
     let inside = serialized(call, cq);
-    check_overdue(&call.shadow, cq);
+    check_overdue(&call.tracked, cq);
     let closed = cq.closed_sources();
     let taken = call.run(provider);
     if taken > count {
-        found(rules::RESULT_COUNT, format!("{} of {} returned {taken} of {count}", call.name, call.shadow));
+        found(rules::RESULT_COUNT, format!("{} of {} returned {taken} of {count}", call.name, call.tracked));
         return 0;
     }
     if taken == 0 && count != 0 {
-        found_empty(&call.shadow, cq, &closed);
+        found_empty(&call.tracked, cq, &closed);
     } else if taken != 0 {
         cq.taken.fetch_add(taken, Ordering::Relaxed);
         // SAFETY: the provider says that it filled so many, and there is room for them.
         let results = unsafe { core::slice::from_raw_parts_mut(results, taken.to_usize()) };
         cq.arm.took(results.iter().map(Entry::status), sched::now);
-        results.iter_mut().for_each(|result| result::take(&call.shadow, cq, result));
+        results.iter_mut().for_each(|result| result::take(&call.tracked, cq, result));
     }
     drop(inside);
     taken
@@ -112,27 +112,27 @@ unsafe fn poll<R: Entry>(
 fn serialized<'a>(call: &Call<NDK_CQ>, cq: &'a Cq) -> Option<super::turn::Inside<'a>> {
     let inside = cq.turn.enter(Caller::Thread);
     if inside.is_none() {
-        found(rules::CQ_NOT_SERIALIZED, format!("{} of {} on two threads at once", call.name, call.shadow));
+        found(rules::CQ_NOT_SERIALIZED, format!("{} of {} on two threads at once", call.name, call.tracked));
     }
     inside
 }
 
-fn found_empty(shadow: &Shadow, cq: &Cq, closed: &[Arc<Shadow>]) {
+fn found_empty(tracked: &TrackedObject, cq: &Cq, closed: &[Arc<TrackedObject>]) {
     if cq.arm.found_empty() {
         found(
             rules::CQ_NOTIFICATION_SPURIOUS,
-            format!("{shadow} gave a notification and then no result for it"),
+            format!("{tracked} gave a notification and then no result for it"),
         );
     }
     let overflown = cq.may_have_overflown();
     for source in closed {
         cq.sources.lock().remove(&source.serial);
         let Part::Qp(qp) = &source.part else { continue };
-        let missing = qp.outstanding(shadow.serial);
+        let missing = qp.outstanding(tracked.serial);
         if missing != 0 && !overflown {
             found(
                 rules::RESULT_MISSING,
-                format!("{source} is closed, {shadow} is empty, and {missing} requests had no result"),
+                format!("{source} is closed, {tracked} is empty, and {missing} requests had no result"),
             );
         }
     }
@@ -150,7 +150,7 @@ exports! {
         context: PVOID,
     ) -> NTSTATUS {
         let (call, resize) = enter!(cq, NdkResizeCq);
-        if let Part::Cq(part) = &call.shadow.part {
+        if let Part::Cq(part) = &call.tracked.part {
             part.depth.fetch_min(depth, Ordering::Relaxed);
         }
         // SAFETY: the consumer's arguments, and the layer's completion.
@@ -163,9 +163,9 @@ exports! {
     #[irql(PASSIVE..=DISPATCH)]
     fn NdkArmCq(cq: *mut NDK_CQ, notify: ULONG) {
         let (call, arm) = enter!(cq, NdkArmCq, else return);
-        let Part::Cq(part) = &call.shadow.part else { return };
+        let Part::Cq(part) = &call.tracked.part else { return };
         let inside = serialized(&call, part);
-        check_overdue(&call.shadow, part);
+        check_overdue(&call.tracked, part);
         part.arm.armed(Notify::of(notify));
         // SAFETY: the consumer's arguments.
         call.run(|| unsafe { arm(cq, notify) });
@@ -198,7 +198,7 @@ exports! {
         let (call, control) = enter!(cq, NdkControlCqInterruptModeration);
         // SAFETY: the consumer's arguments.
         let status = call.run(|| unsafe { control(cq, interval, count) });
-        if let Part::Cq(part) = &call.shadow.part
+        if let Part::Cq(part) = &call.tracked.part
             && status == STATUS_SUCCESS
         {
             part.arm.moderated(interval);

@@ -10,7 +10,7 @@ macro_rules! direct {
         /// The provider's own.
         pub(super) unsafe extern "win64" fn $name($object: *mut $type $(, $argument: $kind)*) -> $result {
             // SAFETY: the consumer passes an open object, in whose header the layer noted the table.
-            let table = unsafe { (*$object).Header.NdkReserved.rf[super::shadow::TABLE_WORD] };
+            let table = unsafe { (*$object).Header.NdkReserved.rf[super::tracked::TABLE_WORD] };
             // SAFETY: the provider's table lives as long as its objects, and is of a version that has the slot.
             let function = unsafe { (*table.cast::<$table>()).$slot };
             let Some(function) = function else { return $otherwise };

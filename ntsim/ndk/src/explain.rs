@@ -10,8 +10,8 @@ use ntsim_core::sched;
 
 use super::account::{self, Reason};
 use super::kind::Kind;
-use super::shadow::{Shadow, Stage};
 use super::statistics::Statistics;
+use super::tracked::{Stage, TrackedObject};
 use super::{layer, statistics};
 
 /// An object whose close has been called and is not over, and what still holds it.
@@ -56,7 +56,7 @@ pub struct Summary {
 /// Every close that is pending now, in the order in which the objects were made.
 pub(crate) fn pending_closes() -> Vec<PendingClose> {
     let objects = layer().objects.all();
-    objects.iter().filter(|shadow| shadow.stage() != Stage::Open).map(explain).collect()
+    objects.iter().filter(|tracked| tracked.stage() != Stage::Open).map(explain).collect()
 }
 
 /// The layer's part of the machine's report.
@@ -64,23 +64,23 @@ pub fn summary() -> Summary {
     Summary { statistics: statistics(), pending: pending_closes() }
 }
 
-fn explain(shadow: &Arc<Shadow>) -> PendingClose {
-    let mut successors = shadow.ties.live_successors();
+fn explain(tracked: &Arc<TrackedObject>) -> PendingClose {
+    let mut successors = tracked.ties.live_successors();
     successors.sort_by_key(|successor| successor.serial);
     let successors = successors.iter().map(|successor| Successor {
         kind: successor.kind,
         handle: successor.handle,
         closing: successor.stage() != Stage::Open,
     });
-    let since = shadow.closing_since.load(Ordering::Relaxed);
+    let since = tracked.closing_since.load(Ordering::Relaxed);
     PendingClose {
-        kind: shadow.kind,
-        handle: shadow.handle,
+        kind: tracked.kind,
+        handle: tracked.handle,
         since: sched::duration(sched::now().saturating_sub(since)),
         successors: successors.collect(),
-        requests: shadow.requests.load(Ordering::Relaxed),
-        callbacks: shadow.callbacks.load(Ordering::Relaxed),
-        account: account::of(shadow),
+        requests: tracked.requests.load(Ordering::Relaxed),
+        callbacks: tracked.callbacks.load(Ordering::Relaxed),
+        account: account::of(tracked),
     }
 }
 

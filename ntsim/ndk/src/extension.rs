@@ -11,7 +11,7 @@ use sys::status::{NT_SUCCESS, NTSTATUS, STATUS_INVALID_HANDLE, STATUS_NOT_SUPPOR
 use sys::wdm::GUID;
 
 use super::part::Part;
-use super::shadow::{Shadow, Stage};
+use super::tracked::{Stage, TrackedObject};
 use super::{Checks, bracket, found, layer, rules};
 
 /// An identifier that stands for nothing.
@@ -23,24 +23,24 @@ static UNKNOWN: GUID = GUID {
 };
 
 /// Asks an object for an extension that there is not, once per adapter and kind of object.
-pub(super) fn probe(shadow: &Arc<Shadow>) {
-    let Part::Adapter(adapter) = &shadow.adapter().part else { return };
-    let bit = 1 << shadow.kind as u32;
-    let (Some(query), true) = (shadow.extension_query(), shadow.checks == Checks::Full) else { return };
+pub(super) fn probe(tracked: &Arc<TrackedObject>) {
+    let Part::Adapter(adapter) = &tracked.adapter().part else { return };
+    let bit = 1 << tracked.kind as u32;
+    let (Some(query), true) = (tracked.extension_query(), tracked.checks == Checks::Full) else { return };
     if adapter.queried.fetch_or(bit, Ordering::Relaxed) & bit != 0 {
         return;
     }
-    let object = shadow.handle.ptr();
+    let object = tracked.handle.ptr();
     let mut interface = NDK_EXTENSION_INTERFACE { Dispatch: ptr::null() };
     let interface = &raw mut interface;
     // SAFETY: the object is open; the identifier and the interface live during the call.
     let status = bracket::into_provider("NdkQueryExtension", || unsafe {
-        query(object, &raw const UNKNOWN, shadow.version, interface)
+        query(object, &raw const UNKNOWN, tracked.version, interface)
     });
     if NT_SUCCESS(status) {
         found(
             rules::EXTENSION_UNKNOWN,
-            format!("the extension query of {shadow} for an unknown identifier returned {status:#010x}"),
+            format!("the extension query of {tracked} for an unknown identifier returned {status:#010x}"),
         );
     }
 }
@@ -58,16 +58,16 @@ exports! {
     ) -> NTSTATUS {
         const NAME: &str = "NdkQueryExtension";
         bracket::entered_by_consumer(NAME);
-        let Some(shadow) = layer().objects.find(Va::of(object)) else {
+        let Some(tracked) = layer().objects.find(Va::of(object)) else {
             found(rules::HANDLE_INVALID, format!("{NAME} was given {object:p}, which is no object"));
             return STATUS_INVALID_HANDLE;
         };
-        if shadow.stage() != Stage::Open {
-            found(rules::USE_AFTER_CLOSE, format!("{NAME} was given {shadow}, which the consumer has closed"));
+        if tracked.stage() != Stage::Open {
+            found(rules::USE_AFTER_CLOSE, format!("{NAME} was given {tracked}, which the consumer has closed"));
             return STATUS_INVALID_HANDLE;
         }
-        shadow.check_header();
-        let Some(query) = shadow.extension_query() else { return STATUS_NOT_SUPPORTED };
+        tracked.check_header();
+        let Some(query) = tracked.extension_query() else { return STATUS_NOT_SUPPORTED };
         layer().statistics.call(NAME);
         // SAFETY: the arguments are those of the consumer, for its object.
         bracket::into_provider(NAME, || unsafe { query(object, identifier, version, interface) })

@@ -8,14 +8,14 @@ use sys::ndk::{NDK_OBJECT_HEADER, NDK_VERSION};
 use sys::wdm::PVOID;
 
 use super::kind::Object;
-use super::shadow::Shadow;
+use super::tracked::TrackedObject;
 use super::{found, rules};
 
 /// Checks what a create promises of its object; `None` if the object can't be worked with.
 pub(super) fn check_new<T: Object>(
     head: &NDK_OBJECT_HEADER,
     handle: Va,
-    adapter: Option<&Arc<Shadow>>,
+    adapter: Option<&Arc<TrackedObject>>,
     dispatch: Va,
 ) -> Option<()> {
     let kind = T::KIND;

@@ -9,11 +9,11 @@
 //! ```text
 //! consumer ─▶ layer's table ─▶ call ─▶ provider
 //!                               │          │
-//!                    shadow ◀───┤          ▼
+//!                    tracked ◀───┤          ▼
 //!                               └── layer's callback ─▶ consumer
 //! ```
 //!
-//! - `shadow`: what is known about one object; `ties`: which must outlive which;
+//! - `tracked`: an object as the layer tracks it; `ties`: which must outlive which;
 //! - `context`, `callback`, `request`, `close`: what goes to the provider in place of the
 //!   consumer's callbacks, and what may come back;
 //! - `explain`: what still holds a close;
@@ -80,13 +80,13 @@ mod qp;
 mod request;
 mod result;
 pub mod rules;
-mod shadow;
 mod srq;
 mod statistics;
 mod tables;
 mod ticket;
 mod ties;
 mod token;
+mod tracked;
 mod turn;
 mod work;
 

@@ -13,10 +13,10 @@ use sys::wdm::{BOOLEAN, FALSE, PVOID, ULONG};
 use super::address::Address;
 use super::call::enter;
 use super::part::Part;
-use super::shadow::Shadow;
+use super::tracked::TrackedObject;
 use super::{layer, request, rules};
 
-/// The part of a listener's shadow.
+/// The part of a listener's tracked.
 ///
 /// An event that is already on its way on another processor may arrive a little after the call that
 /// forbids it, and is no mistake. One that begins later on the very thread that made the call is.
@@ -50,15 +50,15 @@ impl Listener {
 ///
 /// # Safety
 /// `address` and `length` are the out-parameters of that call, which succeeded.
-unsafe fn learn(shadow: &Arc<Shadow>, address: *const SOCKADDR, length: *const ULONG) {
+unsafe fn learn(tracked: &Arc<TrackedObject>, address: *const SOCKADDR, length: *const ULONG) {
     if length.is_null() {
         return;
     }
     // SAFETY: the caller vouches for it.
     let length = unsafe { length.read() };
     // SAFETY: as above; the provider wrote that many bytes.
-    if let Some(address) = unsafe { Address::read(shadow, address, length) } {
-        layer().endpoints.taken(shadow, address);
+    if let Some(address) = unsafe { Address::read(tracked, address, length) } {
+        layer().endpoints.taken(tracked, address);
     }
 }
 
@@ -75,12 +75,12 @@ exports! {
         context: PVOID,
     ) -> NTSTATUS {
         let (call, listen) = enter!(listener, NdkListen);
-        let shadow = Arc::clone(&call.shadow);
+        let tracked = Arc::clone(&call.tracked);
         // SAFETY: the address is the consumer's.
-        let taken = unsafe { Address::read(&shadow, address, length) };
+        let taken = unsafe { Address::read(&tracked, address, length) };
         let then = Box::new(move |status| {
             if let (true, Some(address)) = (NT_SUCCESS(status), taken) {
-                layer().endpoints.taken(&shadow, address);
+                layer().endpoints.taken(&tracked, address);
             }
         });
         // SAFETY: the consumer's arguments, and the layer's completion.
@@ -93,7 +93,7 @@ exports! {
     #[irql(PASSIVE..=DISPATCH)]
     fn NdkControlConnectEvents(listener: *mut NDK_LISTENER, pause: BOOLEAN) {
         let (call, control) = enter!(listener, NdkControlConnectEvents, else return);
-        let Part::Listener(part) = &call.shadow.part else { return };
+        let Part::Listener(part) = &call.tracked.part else { return };
         part.paused_by.store(0, Ordering::Relaxed);
         // SAFETY: the consumer's arguments.
         call.run(|| unsafe { control(listener, pause) });
@@ -114,7 +114,7 @@ exports! {
         let status = call.run(|| unsafe { local_address(listener, address, length) });
         if NT_SUCCESS(status) {
             // SAFETY: the call succeeded with these.
-            unsafe { learn(&call.shadow, address, length) };
+            unsafe { learn(&call.tracked, address, length) };
         }
         status
     }
@@ -131,7 +131,7 @@ exports! {
         let status = call.run(|| unsafe { local_address(endpoint, address, length) });
         if NT_SUCCESS(status) {
             // SAFETY: the call succeeded with these.
-            unsafe { learn(&call.shadow, address, length) };
+            unsafe { learn(&call.tracked, address, length) };
         }
         status
     }

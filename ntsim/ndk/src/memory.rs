@@ -13,11 +13,11 @@ use super::call::{Call, enter};
 use super::kind::Object;
 use super::part::Part;
 use super::request;
-use super::shadow::{Shadow, Stage};
 use super::ties::Ties;
+use super::tracked::{Stage, TrackedObject};
 use super::{bracket, found, layer, rules};
 
-/// The part of a region's or window's shadow.
+/// The part of a region's or window's tracked.
 #[derive(Default)]
 pub(super) struct Memory {
     /// Set if its tokens mean anything.
@@ -26,20 +26,23 @@ pub(super) struct Memory {
     /// Counts what makes it valid again: posts of fast registrations and binds.
     generation: AtomicU32,
     /// The region that a window is bound to.
-    bound_to: Mutex<Option<Arc<Shadow>>>,
+    bound_to: Mutex<Option<Arc<TrackedObject>>>,
 }
 
 /// The effect that the success of a work request has on memory.
 pub(super) enum Effect {
     /// A window is bound to a region.
-    Bound { region: Arc<Shadow>, window: Arc<Shadow>, generation: u32 },
+    Bound { region: Arc<TrackedObject>, window: Arc<TrackedObject>, generation: u32 },
     /// A region or window is invalidated, unless it was made valid again later.
-    Invalidated { memory: Arc<Shadow>, generation: u32 },
+    Invalidated { memory: Arc<TrackedObject>, generation: u32 },
 }
 
 impl Effect {
     /// The effect of binding `window` to `region` by a request that is being posted.
-    pub(super) fn bind(region: Option<Arc<Shadow>>, window: Option<Arc<Shadow>>) -> Option<Self> {
+    pub(super) fn bind(
+        region: Option<Arc<TrackedObject>>,
+        window: Option<Arc<TrackedObject>>,
+    ) -> Option<Self> {
         let (region, window) = (region?, window?);
         unbind(&window);
         let memory = part(&window)?;
@@ -50,7 +53,7 @@ impl Effect {
     }
 
     /// The effect of invalidating `memory` by a request that is being posted.
-    pub(super) fn invalidate(memory: &Arc<Shadow>) -> Option<Self> {
+    pub(super) fn invalidate(memory: &Arc<TrackedObject>) -> Option<Self> {
         unbind(memory);
         let generation = part(memory)?.generation.load(Ordering::Relaxed);
         Some(Self::Invalidated { memory: Arc::clone(memory), generation })
@@ -79,15 +82,15 @@ impl Effect {
     }
 }
 
-fn part(shadow: &Shadow) -> Option<&Memory> {
-    match &shadow.part {
+fn part(tracked: &TrackedObject) -> Option<&Memory> {
+    match &tracked.part {
         Part::Memory(memory) => Some(memory),
         _ => None,
     }
 }
 
 /// Ends the tie of a window that may no longer be bound: the provider ends it when it gets to the request.
-pub(super) fn unbind(window: &Arc<Shadow>) {
+pub(super) fn unbind(window: &Arc<TrackedObject>) {
     let Some(memory) = part(window) else { return };
     memory.generation.fetch_add(1, Ordering::Relaxed);
     let region = memory.bound_to.lock().take();
@@ -97,63 +100,64 @@ pub(super) fn unbind(window: &Arc<Shadow>) {
 }
 
 /// A fast registration of `region` is being posted: its tokens become good.
-pub(super) fn fast_registering(region: &Shadow) {
+pub(super) fn fast_registering(region: &TrackedObject) {
     let Some(memory) = part(region) else { return };
     memory.generation.fetch_add(1, Ordering::Relaxed);
     layer().tokens.revived(region.serial, &memory.tokens.lock());
 }
 
 /// A region or window is closed. Its tie to a region is not ended here but when its completion returns.
-pub(super) fn closed(shadow: &Shadow) {
-    expire(shadow);
-    if let Some(memory) = part(shadow) {
+pub(super) fn closed(tracked: &TrackedObject) {
+    expire(tracked);
+    if let Some(memory) = part(tracked) {
         memory.bound_to.lock().take();
     }
 }
 
 /// Returns whether a region's or window's tokens are its own: it is open, and not being deregistered.
-pub(super) fn is_usable(shadow: &Shadow) -> bool {
-    shadow.stage() == Stage::Open && part(shadow).is_some_and(|memory| memory.usable.load(Ordering::Relaxed))
+pub(super) fn is_usable(tracked: &TrackedObject) -> bool {
+    tracked.stage() == Stage::Open
+        && part(tracked).is_some_and(|memory| memory.usable.load(Ordering::Relaxed))
 }
 
-fn set_usable(shadow: &Shadow, usable: bool) {
-    if let Some(memory) = part(shadow) {
+fn set_usable(tracked: &TrackedObject, usable: bool) {
+    if let Some(memory) = part(tracked) {
         memory.usable.store(usable, Ordering::Relaxed);
     }
 }
 
 /// Nothing of a region or window is good any more.
-fn expire(shadow: &Shadow) {
-    let Some(memory) = part(shadow) else { return };
+fn expire(tracked: &TrackedObject) {
+    let Some(memory) = part(tracked) else { return };
     memory.usable.store(false, Ordering::Relaxed);
-    layer().tokens.expired(shadow.serial, &core::mem::take(&mut *memory.tokens.lock()));
+    layer().tokens.expired(tracked.serial, &core::mem::take(&mut *memory.tokens.lock()));
 }
 
 /// Notes a token that the provider gave for an object.
-fn token_of(shadow: &Arc<Shadow>, token: UINT32) {
-    let Some(memory) = part(shadow) else { return };
+fn token_of(tracked: &Arc<TrackedObject>, token: UINT32) {
+    let Some(memory) = part(tracked) else { return };
     let mut tokens = memory.tokens.lock();
     if !memory.usable.load(Ordering::Relaxed) || tokens.contains(&token) {
         return;
     }
     tokens.push(token);
-    if let Some(other) = layer().tokens.issued(shadow, token) {
-        found(rules::TOKEN_SHARED, format!("{shadow} and {other} both have the token {token:#x}"));
+    if let Some(other) = layer().tokens.issued(tracked, token) {
+        found(rules::TOKEN_SHARED, format!("{tracked} and {other} both have the token {token:#x}"));
     }
 }
 
 /// Makes a region usable, and learns its tokens: one of them may have been another's before.
 fn usable(call: &Call<NDK_MR>, region: *mut NDK_MR, remote: bool) -> Option<super::callback::Then> {
-    let shadow = Arc::clone(&call.shadow);
+    let tracked = Arc::clone(&call.tracked);
     let table = At(call.dispatch().expose_provenance());
     let region = At(region.expose_provenance());
     Some(Box::new(move |status| {
-        let Some(memory) = part(&shadow) else { return };
+        let Some(memory) = part(&tracked) else { return };
         if !NT_SUCCESS(status) {
             return;
         }
         memory.usable.store(true, Ordering::Relaxed);
-        if shadow.stage() != Stage::Open {
+        if tracked.stage() != Stage::Open {
             return;
         }
         let region = region.pointer::<NDK_MR>();
@@ -167,7 +171,7 @@ fn usable(call: &Call<NDK_MR>, region: *mut NDK_MR, remote: bool) -> Option<supe
             let Some(function) = function else { continue };
             // SAFETY: the region is open, and its request is not over for the consumer yet.
             let token = bracket::into_provider(name, || unsafe { function(region) });
-            token_of(&shadow, token);
+            token_of(&tracked, token);
         }
     }))
 }
@@ -185,7 +189,7 @@ impl At {
 /// Calls a function that returns a token, and notes the token.
 fn token<T: Object>(call: &Call<T>, provider: impl FnOnce() -> UINT32) -> UINT32 {
     let token = call.run(provider);
-    token_of(&call.shadow, token);
+    token_of(&call.tracked, token);
     token
 }
 
@@ -219,10 +223,10 @@ exports! {
         context: PVOID,
     ) -> NTSTATUS {
         let (call, deregister) = enter!(mr, NdkDeregisterMr);
-        set_usable(&call.shadow, false);
-        let shadow = Arc::clone(&call.shadow);
+        set_usable(&call.tracked, false);
+        let tracked = Arc::clone(&call.tracked);
         let then = Box::new(move |status| {
-            if NT_SUCCESS(status) { expire(&shadow) } else { set_usable(&shadow, true) }
+            if NT_SUCCESS(status) { expire(&tracked) } else { set_usable(&tracked, true) }
         });
         // SAFETY: the consumer's arguments, and the layer's completion.
         request::run(&call, completion, context, |completion, context| unsafe {

@@ -8,11 +8,11 @@ use super::cq::Cq;
 use super::listener::Listener;
 use super::memory::{self, Memory};
 use super::qp::Qp;
-use super::shadow::Shadow;
 use super::srq::Srq;
+use super::tracked::TrackedObject;
 use super::{address, cq};
 
-/// The part of a shadow that depends on its kind.
+/// The part of a tracked object that depends on its kind.
 pub(super) enum Part {
     /// An adapter's.
     Adapter(Adapter),
@@ -34,25 +34,25 @@ pub(super) enum Part {
 
 impl Part {
     /// The object has been handed out.
-    pub(super) fn adopted(shadow: &Arc<Shadow>) {
-        if let Self::Qp(qp) = &shadow.part {
-            qp.enter_queues(shadow);
+    pub(super) fn adopted(tracked: &Arc<TrackedObject>) {
+        if let Self::Qp(qp) = &tracked.part {
+            qp.enter_queues(tracked);
         }
     }
 
     /// The consumer closes the object.
-    pub(super) fn closing(shadow: &Shadow) {
-        if let Self::Cq(cq) = &shadow.part {
-            cq::check_overdue(shadow, cq);
+    pub(super) fn closing(tracked: &TrackedObject) {
+        if let Self::Cq(cq) = &tracked.part {
+            cq::check_overdue(tracked, cq);
         }
     }
 
     /// The object's close is over but for the completion.
-    pub(super) fn closed(shadow: &Shadow) {
-        match &shadow.part {
+    pub(super) fn closed(tracked: &TrackedObject) {
+        match &tracked.part {
             Self::Cq(cq) => cq.closed(),
-            Self::Memory(_) => memory::closed(shadow),
-            Self::Listener(_) | Self::Connector(_) | Self::Plain => address::released(shadow),
+            Self::Memory(_) => memory::closed(tracked),
+            Self::Listener(_) | Self::Connector(_) | Self::Plain => address::released(tracked),
             Self::Adapter(_) | Self::Qp(_) | Self::Srq(_) => {}
         }
     }

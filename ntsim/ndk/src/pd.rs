@@ -15,18 +15,18 @@ use super::memory::Memory;
 use super::part::Part;
 use super::qp::Qp;
 use super::request::{self, CreateArguments};
-use super::shadow::{Prospect, Shadow};
 use super::srq::Srq;
+use super::tracked::{Prospect, TrackedObject};
 use super::{Checks, layer};
 
 /// Returns the prospect of a QP, and the QP context that the provider gets: the QP's serial number, so that a
 /// result says which QP it is of. Where the data path goes straight to the provider, the consumer's own.
 fn qp_prospect(
     call: &Call<NDK_PD>,
-    [receive_cq, initiator_cq, srq]: [Option<Arc<Shadow>>; 3],
+    [receive_cq, initiator_cq, srq]: [Option<Arc<TrackedObject>>; 3],
     context: PVOID,
 ) -> (Prospect, PVOID) {
-    let pd = Some(&call.shadow);
+    let pd = Some(&call.tracked);
     let antecedents = [pd, receive_cq.as_ref(), initiator_cq.as_ref(), srq.as_ref()];
     let antecedents = antecedents.into_iter().flatten().cloned().collect();
     let part = Qp {
@@ -38,7 +38,7 @@ fn qp_prospect(
         turns: Default::default(),
     };
     let prospect = Prospect::new(Part::Qp(part), antecedents);
-    let context = match call.shadow.checks {
+    let context = match call.tracked.checks {
         Checks::Full => ptr::without_provenance_mut(prospect.serial.to_usize()),
         Checks::Lifetimes | Checks::None => context,
     };
@@ -58,7 +58,7 @@ exports! {
         out: *mut *mut NDK_MR,
     ) -> NTSTATUS {
         let (call, create) = enter!(pd, NdkCreateMr);
-        let prospect = Prospect::new(Part::Memory(Memory::default()), vec![Arc::clone(&call.shadow)]);
+        let prospect = Prospect::new(Part::Memory(Memory::default()), vec![Arc::clone(&call.tracked)]);
         let provider = |CreateArguments { completion, context, out }| {
             // SAFETY: the consumer's arguments, and the layer's completion and out-parameter.
             unsafe { create(pd, fast, completion, context, out) }
@@ -76,7 +76,7 @@ exports! {
         out: *mut *mut NDK_MW,
     ) -> NTSTATUS {
         let (call, create) = enter!(pd, NdkCreateMw);
-        let prospect = Prospect::new(Part::Memory(Memory::default()), vec![Arc::clone(&call.shadow)]);
+        let prospect = Prospect::new(Part::Memory(Memory::default()), vec![Arc::clone(&call.tracked)]);
         let provider = |CreateArguments { completion, context, out }| {
             // SAFETY: the consumer's arguments, and the layer's completion and out-parameter.
             unsafe { create(pd, completion, context, out) }
@@ -188,6 +188,6 @@ exports! {
         // SAFETY: the consumer's arguments.
         call.run(|| unsafe { privileged(pd, token) });
         // SAFETY: the provider has written it.
-        layer().tokens.privileged(&call.shadow, unsafe { token.read() });
+        layer().tokens.privileged(&call.tracked, unsafe { token.read() });
     }
 }

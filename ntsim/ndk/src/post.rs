@@ -7,8 +7,8 @@ use sys::wdm::{PVOID, ULONG};
 
 use super::call::Call;
 use super::kind::Object;
-use super::shadow::Shadow;
 use super::ticket::{Side, Ticket};
+use super::tracked::TrackedObject;
 use super::turn::{Caller, Turn};
 use super::work::{Queue, Request};
 use super::{found, layer, rules};
@@ -29,7 +29,7 @@ pub(super) fn request(context: PVOID, operation: NDK_OPERATION_TYPE, flags: ULON
 /// # Safety
 /// `sgl` points to `count` entries.
 pub(super) unsafe fn hopeless(
-    shadow: &Shadow,
+    tracked: &TrackedObject,
     sgl: *const NDK_SGE,
     count: ULONG,
     flags: ULONG,
@@ -39,7 +39,7 @@ pub(super) unsafe fn hopeless(
     }
     // SAFETY: the caller vouches for it.
     let sgl = unsafe { core::slice::from_raw_parts(sgl, count.to_usize()) };
-    let adapter = shadow.adapter_serial();
+    let adapter = tracked.adapter_serial();
     sgl.iter()
         .any(|entry| entry.Length != 0 && layer().tokens.is_stale(adapter, entry.MemoryRegionToken))
         .then_some(rules::TOKEN_STALE)
@@ -52,24 +52,24 @@ pub(super) fn post<T: Object>(
     request: Request,
     provider: impl FnOnce(PVOID) -> NTSTATUS,
 ) -> NTSTATUS {
-    let shadow = &call.shadow;
+    let tracked = &call.tracked;
     let inside = turn.enter(Caller::Context);
     if inside.is_none() {
         found(
             rules::POST_NOT_SERIALIZED,
-            format!("{} of {shadow}, while another post to the queue runs", call.name),
+            format!("{} of {tracked}, while another post to the queue runs", call.name),
         );
     }
     let number = queue.post(request);
-    let ticket = Ticket { object: shadow.serial, side, number };
+    let ticket = Ticket { object: tracked.serial, side, number };
     let status = call.run(|| provider(ticket.pointer()));
     if status == STATUS_PENDING {
-        found(rules::POST_STATUS, format!("{} of {shadow} returned STATUS_PENDING", call.name));
+        found(rules::POST_STATUS, format!("{} of {tracked} returned STATUS_PENDING", call.name));
     }
     if let Some(rule) = queue.answered(number, NT_SUCCESS(status)) {
         found(
             rule,
-            format!("{} of {shadow} returned {status:#010x}, and the request had a result", call.name),
+            format!("{} of {tracked} returned {status:#010x}, and the request had a result", call.name),
         );
     }
     drop(inside);

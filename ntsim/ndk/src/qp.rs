@@ -12,19 +12,19 @@ use super::call::{Call, argument, enter};
 use super::memory::{self, Effect};
 use super::part::Part;
 use super::post::{hopeless, post, request};
-use super::shadow::{Shadow, Stage};
 use super::ticket::Side;
+use super::tracked::{Stage, TrackedObject};
 use super::turn::Turn;
 use super::work::{Queue, Request};
 use super::{found, layer, rules};
 
-/// The part of a QP's shadow.
+/// The part of a QP's tracked.
 pub(super) struct Qp {
     /// The consumer's QP context.
     pub(super) context: usize,
-    pub(super) receive_cq: Option<Arc<Shadow>>,
-    pub(super) initiator_cq: Option<Arc<Shadow>>,
-    pub(super) srq: Option<Arc<Shadow>>,
+    pub(super) receive_cq: Option<Arc<TrackedObject>>,
+    pub(super) initiator_cq: Option<Arc<TrackedObject>>,
+    pub(super) srq: Option<Arc<TrackedObject>>,
     pub(super) queues: [Queue; 2],
     pub(super) turns: [Turn; 2],
 }
@@ -34,7 +34,7 @@ impl Qp {
         &self.queues[side as usize]
     }
 
-    fn cq(&self, side: Side) -> Option<&Arc<Shadow>> {
+    fn cq(&self, side: Side) -> Option<&Arc<TrackedObject>> {
         match side {
             Side::Initiator => self.initiator_cq.as_ref(),
             Side::Receive => self.receive_cq.as_ref(),
@@ -47,7 +47,7 @@ impl Qp {
     }
 
     /// Returns whether `source`'s receives are this QP's.
-    pub(super) fn receives_through(&self, source: &Arc<Shadow>, side: Side) -> bool {
+    pub(super) fn receives_through(&self, source: &Arc<TrackedObject>, side: Side) -> bool {
         side == Side::Receive && self.srq.as_ref().is_some_and(|srq| Arc::ptr_eq(srq, source))
     }
 
@@ -58,10 +58,10 @@ impl Qp {
     }
 
     /// Makes the QP known to the CQs that its requests complete in.
-    pub(super) fn enter_queues(&self, shadow: &Arc<Shadow>) {
+    pub(super) fn enter_queues(&self, tracked: &Arc<TrackedObject>) {
         for cq in [&self.receive_cq, &self.initiator_cq].into_iter().flatten() {
             let Part::Cq(part) = &cq.part else { continue };
-            part.serves(shadow);
+            part.serves(tracked);
             if let Some(srq) = &self.srq {
                 part.serves(srq);
             }
@@ -76,7 +76,7 @@ fn post_to(
     request: Request,
     provider: impl FnOnce(PVOID) -> NTSTATUS,
 ) -> NTSTATUS {
-    let Part::Qp(qp) = &call.shadow.part else { return STATUS_INVALID_HANDLE };
+    let Part::Qp(qp) = &call.tracked.part else { return STATUS_INVALID_HANDLE };
     post(call, (qp.queue(side), &qp.turns[side as usize], side), request, provider)
 }
 
@@ -92,7 +92,7 @@ unsafe fn moving(
     flags: ULONG,
 ) -> Request {
     // SAFETY: the caller vouches for the list.
-    let hopeless = unsafe { hopeless(&call.shadow, sgl, count, flags) };
+    let hopeless = unsafe { hopeless(&call.tracked, sgl, count, flags) };
     Request { hopeless, ..request(context, operation, flags) }
 }
 

@@ -19,14 +19,18 @@ use super::callback::{Consumer, NdkCreateCompletion, NdkRequestCompletion, Then}
 use super::context::{Context, Returned};
 use super::kind::Object;
 use super::part::Part;
-use super::shadow::{Prospect, Shadow};
+use super::tracked::{Prospect, TrackedObject};
 use super::{found, layer, rules};
 
-/// [`Shadow::adopt`] for the type that a create makes.
-pub(super) type Adopt = fn(PVOID, Prospect, &Arc<Shadow>) -> Option<Arc<Shadow>>;
+/// [`TrackedObject::adopt`] for the type that a create makes.
+pub(super) type Adopt = fn(PVOID, Prospect, &Arc<TrackedObject>) -> Option<Arc<TrackedObject>>;
 
-fn adopt<T: Object>(object: PVOID, prospect: Prospect, parent: &Arc<Shadow>) -> Option<Arc<Shadow>> {
-    Shadow::adopt(object.cast::<T>(), prospect, Some(parent.adapter()), parent.checks)
+fn adopt<T: Object>(
+    object: PVOID,
+    prospect: Prospect,
+    parent: &Arc<TrackedObject>,
+) -> Option<Arc<TrackedObject>> {
+    TrackedObject::adopt(object.cast::<T>(), prospect, Some(parent.adapter()), parent.checks)
 }
 
 /// The out-parameter that the provider gets from a create; holds its own address until it is written.
@@ -61,7 +65,7 @@ pub(super) struct CreateArguments<T> {
 pub(super) fn with_event<P: Object>(call: &Call<P>, part: Part, event: Consumer) -> (Prospect, PVOID) {
     let event = layer().contexts.make(call.name, None, event);
     let pointer = event.pointer();
-    let mut prospect = Prospect::new(part, vec![Arc::clone(&call.shadow)]);
+    let mut prospect = Prospect::new(part, vec![Arc::clone(&call.tracked)]);
     prospect.event = Some(event);
     (prospect, pointer)
 }
@@ -78,7 +82,7 @@ pub(crate) unsafe fn create<P: Object, T: Object>(
     out: *mut *mut T,
     provider: impl FnOnce(CreateArguments<T>) -> NTSTATUS,
 ) -> NTSTATUS {
-    let parent = &call.shadow;
+    let parent = &call.tracked;
     if callback.is_none() {
         call.misses_callback();
     }
@@ -180,7 +184,7 @@ pub(super) fn run_optional<T: Object>(
     provider: impl FnOnce(Option<NDK_FN_REQUEST_COMPLETION>, PVOID) -> NTSTATUS,
     then: Option<Then>,
 ) -> NTSTATUS {
-    let subject = &call.shadow;
+    let subject = &call.tracked;
     let request = layer().contexts.make(
         call.name,
         Some(subject),

@@ -12,8 +12,8 @@ use sys::wdm::PVOID;
 use super::cq::Cq;
 use super::memory::Effect;
 use super::part::Part;
-use super::shadow::Shadow;
 use super::ticket::{Side, Ticket};
+use super::tracked::TrackedObject;
 use super::work::Outcome;
 use super::{found, layer, rules};
 
@@ -73,13 +73,13 @@ impl Entry for NDK_RESULT_EX {
 }
 
 /// Checks a result that a poll has taken, and gives it the consumer's contexts.
-pub(super) fn take<R: Entry>(shadow: &Shadow, cq: &Cq, result: &mut R) {
+pub(super) fn take<R: Entry>(tracked: &TrackedObject, cq: &Cq, result: &mut R) {
     let ticket = Ticket::of(*result.request_context());
     let Some(source) = cq.source(ticket.object) else {
         let context = *result.request_context();
         return found(
             rules::RESULT_UNKNOWN,
-            format!("a result of {shadow} has the request context {context:p}"),
+            format!("a result of {tracked} has the request context {context:p}"),
         );
     };
     let (status, operation) = (result.status(), result.operation());
@@ -93,15 +93,15 @@ pub(super) fn take<R: Entry>(shadow: &Shadow, cq: &Cq, result: &mut R) {
     for rule in broken {
         found(
             rule,
-            format!("{shadow} has a result with status {status:#010x} of request {number} of {source}"),
+            format!("{tracked} has a result with status {status:#010x} of request {number} of {source}"),
         );
     }
     if let Some(context) = context {
         *result.request_context() = ptr::with_exposed_provenance_mut(context);
     }
-    take_qp(shadow, cq, &source, ticket.side, result);
+    take_qp(tracked, cq, &source, ticket.side, result);
     effects.into_iter().for_each(Effect::apply);
-    let adapter = shadow.adapter_serial();
+    let adapter = tracked.adapter_serial();
     let invalidated = result.invalidated().map(|token| layer().tokens.owners(Some(adapter), token));
     for memory in invalidated.into_iter().flatten() {
         if let Some(effect) = Effect::invalidate(&memory) {
@@ -111,18 +111,24 @@ pub(super) fn take<R: Entry>(shadow: &Shadow, cq: &Cq, result: &mut R) {
 }
 
 /// Checks which QP a result names, and gives it the consumer's context.
-fn take_qp<R: Entry>(shadow: &Shadow, cq: &Cq, source: &Arc<Shadow>, side: Side, result: &mut R) {
+fn take_qp<R: Entry>(
+    tracked: &TrackedObject,
+    cq: &Cq,
+    source: &Arc<TrackedObject>,
+    side: Side,
+    result: &mut R,
+) {
     let context = *result.qp_context();
     let named = u32::try_from(context.addr()).ok().and_then(|serial| cq.source(serial));
     let named = named.as_ref().map(|named| (named, &named.part));
     let Some((named, Part::Qp(qp))) = named else {
-        return found(rules::RESULT_QP, format!("a result of {shadow} has the QP context {context:p}"));
+        return found(rules::RESULT_QP, format!("a result of {tracked} has the QP context {context:p}"));
     };
     *result.qp_context() = ptr::with_exposed_provenance_mut(qp.context);
     if !qp.receives_through(source, side) && !Arc::ptr_eq(named, source) {
-        found(rules::RESULT_QP, format!("{shadow} has a result of {source} that names {named}"));
+        found(rules::RESULT_QP, format!("{tracked} has a result of {source} that names {named}"));
     }
-    if !qp.completes_in(side, shadow.serial) {
-        found(rules::RESULT_QP, format!("{shadow} has a result of {named} that belongs in another CQ"));
+    if !qp.completes_in(side, tracked.serial) {
+        found(rules::RESULT_QP, format!("{tracked} has a result of {named} that belongs in another CQ"));
     }
 }

@@ -12,7 +12,7 @@ use super::turn::Turn;
 use super::work::Queue;
 use super::{post, request};
 
-/// The part of an SRQ's shadow.
+/// The part of an SRQ's tracked.
 pub(super) struct Srq {
     pub(super) queue: Queue,
     turn: Turn,
@@ -48,7 +48,7 @@ exports! {
     #[irql(PASSIVE..=DISPATCH)]
     fn NdkSrqReceive(srq: *mut NDK_SRQ, context: PVOID, sgl: *const NDK_SGE, count: ULONG) -> NTSTATUS {
         let (call, receive) = enter!(srq, NdkSrqReceive);
-        let Part::Srq(part) = &call.shadow.part else { return STATUS_INVALID_HANDLE };
+        let Part::Srq(part) = &call.tracked.part else { return STATUS_INVALID_HANDLE };
         let request = post::request(context, NDK_OPERATION_TYPE::NdkOperationTypeReceive, 0);
         let queue = (&part.queue, &part.turn, Side::Receive);
         // SAFETY: the consumer's arguments, and the layer's context.

@@ -9,14 +9,14 @@ use std::sync::{Arc, Weak};
 
 use parking_lot::Mutex;
 
-use super::shadow::{Shadow, Stage};
+use super::tracked::{Stage, TrackedObject};
 use super::{found, rules};
 
 /// One object's ties, both ways.
 #[derive(Default)]
 pub(super) struct Ties {
-    antecedents: Mutex<Vec<Arc<Shadow>>>,
-    successors: Mutex<HashMap<u32, Weak<Shadow>>>,
+    antecedents: Mutex<Vec<Arc<TrackedObject>>>,
+    successors: Mutex<HashMap<u32, Weak<TrackedObject>>>,
     /// Antecedents whose close completed while this one's close function had not yet returned. That is
     /// right if it then returns STATUS_SUCCESS, for there is no completion to wait for, else wrong.
     overtaken_by: Mutex<Vec<String>>,
@@ -24,13 +24,13 @@ pub(super) struct Ties {
 
 impl Ties {
     /// From now on `antecedent` must outlive `successor`.
-    pub(super) fn tie(antecedent: &Arc<Shadow>, successor: &Arc<Shadow>) {
+    pub(super) fn tie(antecedent: &Arc<TrackedObject>, successor: &Arc<TrackedObject>) {
         successor.ties.antecedents.lock().push(Arc::clone(antecedent));
         antecedent.ties.successors.lock().insert(successor.serial, Arc::downgrade(successor));
     }
 
     /// `antecedent` need no longer outlive `successor`.
-    pub(super) fn untie(antecedent: &Arc<Shadow>, successor: &Arc<Shadow>) {
+    pub(super) fn untie(antecedent: &Arc<TrackedObject>, successor: &Arc<TrackedObject>) {
         let mut antecedents = successor.ties.antecedents.lock();
         if let Some(at) = antecedents.iter().position(|one| Arc::ptr_eq(one, antecedent)) {
             antecedents.swap_remove(at);
@@ -41,7 +41,7 @@ impl Ties {
     }
 
     /// The successors that are not closed.
-    pub(super) fn live_successors(&self) -> Vec<Arc<Shadow>> {
+    pub(super) fn live_successors(&self) -> Vec<Arc<TrackedObject>> {
         self.successors
             .lock()
             .values()
@@ -51,7 +51,7 @@ impl Ties {
     }
 
     /// Checks, as `antecedent`'s close completes, that no successor is left.
-    pub(super) fn check_no_successor(antecedent: &Shadow) {
+    pub(super) fn check_no_successor(antecedent: &TrackedObject) {
         for successor in antecedent.ties.live_successors() {
             let text = format!("the close of {antecedent} completed before that of {successor} had");
             let mut overtaken = successor.ties.overtaken_by.lock();
@@ -73,7 +73,7 @@ impl Ties {
     }
 
     /// Releases the antecedents of an object that is closed.
-    pub(super) fn release(successor: &Shadow) {
+    pub(super) fn release(successor: &TrackedObject) {
         let antecedents = core::mem::take(&mut *successor.ties.antecedents.lock());
         for antecedent in antecedents {
             antecedent.ties.successors.lock().remove(&successor.serial);

@@ -12,7 +12,7 @@ use std::sync::{Arc, Weak};
 
 use parking_lot::RwLock;
 
-use super::shadow::Shadow;
+use super::tracked::TrackedObject;
 use super::{memory, rules};
 
 /// The number of invalid tokens that are remembered.
@@ -28,7 +28,7 @@ enum State {
 
 struct Issue {
     adapter: u32,
-    owner: Weak<Shadow>,
+    owner: Weak<TrackedObject>,
     serial: u32,
     state: State,
 }
@@ -46,7 +46,7 @@ pub(super) struct Tokens(RwLock<Table>);
 
 impl Tokens {
     /// `owner`, a region or window, has `token`; the other that has it, if one does.
-    pub(super) fn issued(&self, owner: &Arc<Shadow>, token: u32) -> Option<Arc<Shadow>> {
+    pub(super) fn issued(&self, owner: &Arc<TrackedObject>, token: u32) -> Option<Arc<TrackedObject>> {
         let adapter = owner.adapter().serial;
         let mut table = self.0.write();
         let issues = table.issues.entry(token).or_default();
@@ -68,7 +68,7 @@ impl Tokens {
     }
 
     /// `pd`'s privileged token is `token`.
-    pub(super) fn privileged(&self, pd: &Arc<Shadow>, token: u32) {
+    pub(super) fn privileged(&self, pd: &Arc<TrackedObject>, token: u32) {
         let adapter = pd.adapter().serial;
         let mut table = self.0.write();
         let issues = table.issues.entry(token).or_default();
@@ -141,7 +141,7 @@ impl Tokens {
     }
 
     /// Those that have `token`, on one adapter or on all.
-    pub(super) fn owners(&self, adapter: Option<u32>, token: u32) -> Vec<Arc<Shadow>> {
+    pub(super) fn owners(&self, adapter: Option<u32>, token: u32) -> Vec<Arc<TrackedObject>> {
         let table = self.0.read();
         let issues = table.issues.get(&token).into_iter().flatten();
         issues

@@ -2,10 +2,10 @@
 //!
 //! The object itself is the provider's, and so is its address, which consumers use as they got it. The
 //! layer takes two things in it: the dispatch pointer, which it points to a table of its own, and the
-//! header's four reserved words, in which it notes which shadow belongs to the object and where the
+//! header's four reserved words, in which it notes which tracked object belongs to the object and where the
 //! provider's table is, each with its complement, so that a change shows.
 //!
-//! A shadow lives from the moment the object is handed to the consumer until its close has completed and
+//! A tracked object lives from the moment the object is handed to the consumer until its close has completed and
 //! the completion has returned. Nothing in the object is touched once the provider's close was called.
 
 use core::ptr;
@@ -54,7 +54,7 @@ impl Stage {
 }
 
 /// One object.
-pub(super) struct Shadow {
+pub(super) struct TrackedObject {
     pub(super) kind: Kind,
     /// Number of the object, from 1; never reused.
     pub(super) serial: u32,
@@ -88,7 +88,7 @@ pub(super) struct Prospect {
     pub(super) serial: u32,
     pub(super) part: Part,
     /// The objects that it depends on from its creation.
-    pub(super) antecedents: Vec<Arc<Shadow>>,
+    pub(super) antecedents: Vec<Arc<TrackedObject>>,
     /// The local address that it holds from its creation.
     pub(super) takes: Option<Address>,
     /// The event that the create registers.
@@ -97,7 +97,7 @@ pub(super) struct Prospect {
 
 impl Prospect {
     /// An object with these antecedents and no event.
-    pub(super) fn new(part: Part, antecedents: Vec<Arc<Shadow>>) -> Self {
+    pub(super) fn new(part: Part, antecedents: Vec<Arc<TrackedObject>>) -> Self {
         Self { serial: layer().next_serial(), part, antecedents, takes: None, event: None }
     }
 
@@ -109,7 +109,7 @@ impl Prospect {
     }
 }
 
-impl Shadow {
+impl TrackedObject {
     /// Puts the layer between the consumer and an object that the provider has just made.
     ///
     /// `None` if what the provider handed out can't be used as an object.
@@ -136,7 +136,7 @@ impl Shadow {
         let dispatch = dispatch_of(object);
         check_new::<T>(&head, Va::of(object), adapter, dispatch)?;
 
-        let shadow = Arc::new(Self {
+        let tracked = Arc::new(Self {
             kind: T::KIND,
             serial: prospect.serial,
             handle: Va::of(object),
@@ -154,26 +154,26 @@ impl Shadow {
             part: prospect.part,
         });
         for antecedent in &prospect.antecedents {
-            Ties::tie(antecedent, &shadow);
+            Ties::tie(antecedent, &tracked);
         }
         if let Some(event) = prospect.event {
-            event.belongs_to(&shadow);
+            event.belongs_to(&tracked);
         }
-        layer().objects.insert(&shadow);
+        layer().objects.insert(&tracked);
         // SAFETY: the words are the layer's, and the consumer does not have the object yet.
-        unsafe { words_at(object).write(shadow.words()) };
-        set_dispatch(object, shadow.table);
-        Part::adopted(&shadow);
+        unsafe { words_at(object).write(tracked.words()) };
+        set_dispatch(object, tracked.table);
+        Part::adopted(&tracked);
         if let Some(address) = prospect.takes {
-            layer().endpoints.taken(&shadow, address);
+            layer().endpoints.taken(&tracked, address);
         }
-        extension::probe(&shadow);
-        Some(shadow)
+        extension::probe(&tracked);
+        Some(tracked)
     }
 
     /// The provider's table for this object.
     pub(super) fn dispatch<T: Object>(&self) -> *const T::Dispatch {
-        assert_eq!(self.kind, T::KIND, "a shadow's kind is that of its handle's type");
+        assert_eq!(self.kind, T::KIND, "a tracked object's kind is that of its handle's type");
         self.dispatch.ptr()
     }
 
@@ -236,18 +236,21 @@ impl Shadow {
 }
 
 #[cold]
-fn header_changed(shadow: &Shadow, object: *mut sys::ndk::NDK_MR, words: [PVOID; 4]) {
+fn header_changed(tracked: &TrackedObject, object: *mut sys::ndk::NDK_MR, words: [PVOID; 4]) {
     found(
         rules::HEADER_CHANGED,
-        format!("{shadow}: reserved words are {words:?}, the dispatch pointer is {:#x}", dispatch_of(object)),
+        format!(
+            "{tracked}: reserved words are {words:?}, the dispatch pointer is {:#x}",
+            dispatch_of(object)
+        ),
     );
     // So that the same change is not found again at each call.
     // SAFETY: as in `check_header`; the words are the layer's.
-    unsafe { words_at(object).write(shadow.words()) };
-    set_dispatch(object, shadow.table);
+    unsafe { words_at(object).write(tracked.words()) };
+    set_dispatch(object, tracked.table);
 }
 
-impl core::fmt::Display for Shadow {
+impl core::fmt::Display for TrackedObject {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         write!(f, "{} {:#x}", self.kind, self.handle)
     }

@@ -27,7 +27,7 @@ pub struct Opened {
     pub close: CloseHandler,
 }
 
-/// The part of an adapter's tracked.
+/// The state that the layer keeps of an adapter.
 pub(super) struct Adapter {
     /// Callbacks of every descendant that have not returned.
     pub(super) callbacks: AtomicU32,

@@ -15,9 +15,9 @@ use sys::wdm::PVOID;
 use super::call::Call;
 use super::callback::{Consumer, NdkCloseCompletion};
 use super::context::Returned;
+use super::dependencies::Dependencies;
 use super::kind::Object;
 use super::part::Part;
-use super::ties::Ties;
 use super::tracked::{Stage, TrackedObject};
 use super::{found, layer, rules};
 
@@ -88,13 +88,13 @@ fn close_object<T: Object>(
             completing(tracked);
             completed(tracked);
         }
-        Returned::CompletionCame => tracked.ties.report_overtaken(),
+        Returned::CompletionCame => tracked.dependencies.report_overtaken(),
         Returned::CompletionFollows => {
             tracked.advance(Stage::CloseCalled, Stage::ClosePending);
             if let Part::Listener(listener) = &tracked.part {
                 listener.refuses_from_now();
             }
-            tracked.ties.report_overtaken();
+            tracked.dependencies.report_overtaken();
         }
     }
     status
@@ -116,7 +116,7 @@ pub(super) fn completing(tracked: &Arc<TrackedObject>) {
             format!("the close of {tracked} completed with {callbacks} callbacks in progress"),
         );
     }
-    Ties::check_no_successor(tracked);
+    Dependencies::check_no_successor(tracked);
     layer().contexts.end_events(tracked);
     layer().objects.remove(tracked);
     tracked.become_stage(Stage::Completing);
@@ -126,7 +126,7 @@ pub(super) fn completing(tracked: &Arc<TrackedObject>) {
 /// Notes that a close is over: its completion, if it had one, has returned.
 pub(super) fn completed(tracked: &TrackedObject) {
     tracked.become_stage(Stage::Closed);
-    Ties::release(tracked);
+    Dependencies::release(tracked);
 }
 
 /// Reports an object that is left although nothing can close it any more, and forgets it.

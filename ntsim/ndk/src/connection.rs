@@ -12,12 +12,12 @@ use super::address::Address;
 use super::call::Call;
 use super::callback::{Consumer, Then};
 use super::context::Context;
+use super::dependencies::Dependencies;
 use super::part::Part;
-use super::ties::Ties;
 use super::tracked::{Prospect, TrackedObject};
 use super::{found, layer, rules};
 
-/// The part of a connector's tracked.
+/// The state that the layer keeps of a connector.
 #[derive(Default)]
 pub(super) struct Connector {
     disconnected: AtomicBool,
@@ -54,20 +54,20 @@ pub(super) fn disconnected(connector: &TrackedObject) {
     }
 }
 
-/// Ties a connector to what it connects with, for as long as the request may still succeed or has.
-pub(super) fn tied(
+/// Dependencies a connector to what it connects with, for as long as the request may still succeed or has.
+pub(super) fn depending(
     connector: &Arc<TrackedObject>,
     antecedents: Vec<Arc<TrackedObject>>,
     event: Option<Arc<Context>>,
 ) -> Option<Then> {
     for antecedent in &antecedents {
-        Ties::tie(antecedent, connector);
+        Dependencies::add(antecedent, connector);
     }
     let connector = Arc::clone(connector);
     Some(Box::new(move |status| {
         if !NT_SUCCESS(status) {
             for antecedent in &antecedents {
-                Ties::untie(antecedent, &connector);
+                Dependencies::remove(antecedent, &connector);
             }
             if let Some(event) = event {
                 layer().contexts.end(&event, rules::CALLBACK_CONTEXT);

@@ -9,7 +9,7 @@ use sys::wdm::{PVOID, ULONG, VOID};
 use super::address::Address;
 use super::call::{argument, enter};
 use super::callback::{NdkDisconnectEventCallback, NdkDisconnectEventCallbackEx};
-use super::connection::{extended, plain, register, taking, tied};
+use super::connection::{depending, extended, plain, register, taking};
 use super::request;
 
 exports! {
@@ -35,8 +35,8 @@ exports! {
         let Ok(used) = argument(qp, call.name) else { return STATUS_INVALID_HANDLE };
         // SAFETY: the address is the consumer's.
         let taken = unsafe { Address::read(&call.tracked, source, source_length) };
-        let tied = tied(&call.tracked, Vec::from_iter(used), None);
-        let then = taking(&call.tracked, taken, tied);
+        let depending = depending(&call.tracked, Vec::from_iter(used), None);
+        let then = taking(&call.tracked, taken, depending);
         // SAFETY: the consumer's arguments, and the layer's completion.
         request::run(&call, completion, context, |completion, context| unsafe {
             connect(
@@ -64,7 +64,7 @@ exports! {
         let (call, connect) = enter!(connector, NdkConnectWithSharedEndpoint);
         let Ok(used) = argument(qp, call.name) else { return STATUS_INVALID_HANDLE };
         let Ok(shared) = argument(endpoint, call.name) else { return STATUS_INVALID_HANDLE };
-        let then = tied(&call.tracked, used.into_iter().chain(shared).collect(), None);
+        let then = depending(&call.tracked, used.into_iter().chain(shared).collect(), None);
         // SAFETY: the consumer's arguments, and the layer's completion.
         request::run(&call, completion, context, |completion, context| unsafe {
             connect(
@@ -86,7 +86,7 @@ exports! {
         let (call, complete) = enter!(connector, NdkCompleteConnect);
         let (event, pointer) = register(&call, plain(event, event_context));
         let callback = event.as_ref().map(|_| NdkDisconnectEventCallback as NDK_FN_DISCONNECT_EVENT_CALLBACK);
-        let then = tied(&call.tracked, Vec::new(), event);
+        let then = depending(&call.tracked, Vec::new(), event);
         // SAFETY: the consumer's arguments, and the layer's completion and event.
         request::run(&call, completion, context, |completion, context| unsafe {
             complete(connector, callback, pointer, completion, context)
@@ -106,7 +106,7 @@ exports! {
         let (event, pointer) = register(&call, extended(event, event_context));
         let callback =
             event.as_ref().map(|_| NdkDisconnectEventCallbackEx as NDK_FN_DISCONNECT_EVENT_CALLBACK_EX);
-        let then = tied(&call.tracked, Vec::new(), event);
+        let then = depending(&call.tracked, Vec::new(), event);
         // SAFETY: the consumer's arguments, and the layer's completion and event.
         request::run(&call, completion, context, |completion, context| unsafe {
             complete(connector, callback, pointer, completion, context)
@@ -131,7 +131,7 @@ exports! {
         let Ok(used) = argument(qp, call.name) else { return STATUS_INVALID_HANDLE };
         let (event, pointer) = register(&call, plain(event, event_context));
         let callback = event.as_ref().map(|_| NdkDisconnectEventCallback as NDK_FN_DISCONNECT_EVENT_CALLBACK);
-        let then = tied(&call.tracked, Vec::from_iter(used), event);
+        let then = depending(&call.tracked, Vec::from_iter(used), event);
         // SAFETY: the consumer's arguments, and the layer's completion and event.
         request::run(&call, completion, context, |completion, context| unsafe {
             accept(
@@ -159,7 +159,7 @@ exports! {
         let (event, pointer) = register(&call, extended(event, event_context));
         let callback =
             event.as_ref().map(|_| NdkDisconnectEventCallbackEx as NDK_FN_DISCONNECT_EVENT_CALLBACK_EX);
-        let then = tied(&call.tracked, Vec::from_iter(used), event);
+        let then = depending(&call.tracked, Vec::from_iter(used), event);
         // SAFETY: the consumer's arguments, and the layer's completion and event.
         request::run(&call, completion, context, |completion, context| unsafe {
             accept(

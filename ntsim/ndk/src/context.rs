@@ -175,7 +175,7 @@ impl Context {
         !late
     }
 
-    /// Ties an event to the object that it was registered for: it ends with it.
+    /// Dependencies an event to the object that it was registered for: it ends with it.
     pub(super) fn belongs_to(&self, subject: &Arc<TrackedObject>) {
         let _ = self.subject.set(Arc::clone(subject));
         subject.events.lock().push(self.id);

@@ -21,7 +21,7 @@ use super::tracked::{Stage, TrackedObject};
 use super::turn::{Caller, Turn};
 use super::{found, layer, rules};
 
-/// The part of a CQ's tracked.
+/// The state that the layer keeps of a CQ.
 #[derive(Default)]
 pub(super) struct Cq {
     pub(super) arm: Arm,

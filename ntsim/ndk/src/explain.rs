@@ -65,7 +65,7 @@ pub fn summary() -> Summary {
 }
 
 fn explain(tracked: &Arc<TrackedObject>) -> PendingClose {
-    let mut successors = tracked.ties.live_successors();
+    let mut successors = tracked.dependencies.live_successors();
     successors.sort_by_key(|successor| successor.serial);
     let successors = successors.iter().map(|successor| Successor {
         kind: successor.kind,

@@ -9,11 +9,11 @@
 //! ```text
 //! consumer ─▶ layer's table ─▶ call ─▶ provider
 //!                               │          │
-//!                    tracked ◀───┤          ▼
+//!                    tracked ◀──┤          ▼
 //!                               └── layer's callback ─▶ consumer
 //! ```
 //!
-//! - `tracked`: an object as the layer tracks it; `ties`: which must outlive which;
+//! - `tracked`: an object as the layer tracks it; `dependencies`: which must outlive which;
 //! - `context`, `callback`, `request`, `close`: what goes to the provider in place of the
 //!   consumer's callbacks, and what may come back;
 //! - `explain`: what still holds a close;
@@ -65,6 +65,7 @@ mod connection;
 mod connector_exports;
 mod context;
 mod cq;
+mod dependencies;
 mod direct;
 mod explain;
 mod extension;
@@ -84,7 +85,6 @@ mod srq;
 mod statistics;
 mod tables;
 mod ticket;
-mod ties;
 mod token;
 mod tracked;
 mod turn;

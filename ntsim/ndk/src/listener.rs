@@ -16,7 +16,7 @@ use super::part::Part;
 use super::tracked::TrackedObject;
 use super::{layer, request, rules};
 
-/// The part of a listener's tracked.
+/// The state that the layer keeps of a listener.
 ///
 /// An event that is already on its way on another processor may arrive a little after the call that
 /// forbids it, and is no mistake. One that begins later on the very thread that made the call is.

@@ -10,14 +10,14 @@ use sys::status::{NT_SUCCESS, NTSTATUS};
 use sys::wdm::{BOOLEAN, FALSE, MDL, PVOID, SIZE_T, UINT32, ULONG};
 
 use super::call::{Call, enter};
+use super::dependencies::Dependencies;
 use super::kind::Object;
 use super::part::Part;
 use super::request;
-use super::ties::Ties;
 use super::tracked::{Stage, TrackedObject};
 use super::{bracket, found, layer, rules};
 
-/// The part of a region's or window's tracked.
+/// The state that the layer keeps of a region or window.
 #[derive(Default)]
 pub(super) struct Memory {
     /// Set if its tokens mean anything.
@@ -68,7 +68,7 @@ impl Effect {
                 let current = memory.generation.load(Ordering::Relaxed) == generation;
                 let open = region.stage() == Stage::Open && window.stage() == Stage::Open;
                 if current && open && bound_to.is_none() {
-                    Ties::tie(&region, &window);
+                    Dependencies::add(&region, &window);
                     *bound_to = Some(region);
                 }
             }
@@ -89,13 +89,13 @@ fn part(tracked: &TrackedObject) -> Option<&Memory> {
     }
 }
 
-/// Ends the tie of a window that may no longer be bound: the provider ends it when it gets to the request.
+/// Ends the dependency of a window that may no longer be bound: the provider ends it when it gets to the request.
 pub(super) fn unbind(window: &Arc<TrackedObject>) {
     let Some(memory) = part(window) else { return };
     memory.generation.fetch_add(1, Ordering::Relaxed);
     let region = memory.bound_to.lock().take();
     if let Some(region) = region {
-        Ties::untie(&region, window);
+        Dependencies::remove(&region, window);
     }
 }
 
@@ -106,7 +106,7 @@ pub(super) fn fast_registering(region: &TrackedObject) {
     layer().tokens.revived(region.serial, &memory.tokens.lock());
 }
 
-/// A region or window is closed. Its tie to a region is not ended here but when its completion returns.
+/// A region or window is closed. Its dependency on a region is not ended here but when its completion returns.
 pub(super) fn closed(tracked: &TrackedObject) {
     expire(tracked);
     if let Some(memory) = part(tracked) {

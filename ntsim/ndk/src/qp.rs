@@ -18,7 +18,7 @@ use super::turn::Turn;
 use super::work::{Queue, Request};
 use super::{found, layer, rules};
 
-/// The part of a QP's tracked.
+/// The state that the layer keeps of a QP.
 pub(super) struct Qp {
     /// The consumer's QP context.
     pub(super) context: usize,

@@ -12,7 +12,7 @@ use super::turn::Turn;
 use super::work::Queue;
 use super::{post, request};
 
-/// The part of an SRQ's tracked.
+/// The state that the layer keeps of an SRQ.
 pub(super) struct Srq {
     pub(super) queue: Queue,
     turn: Turn,

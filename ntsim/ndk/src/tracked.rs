@@ -20,10 +20,10 @@ use sys::ndk::{NDK_FN_QUERY_EXTENSION_INTERFACE, NDK_OBJECT_HEADER, NDK_VERSION}
 use sys::wdm::PVOID;
 
 use super::address::Address;
+use super::dependencies::Dependencies;
 use super::header::{check_new, dispatch_of, set_dispatch, words_at};
 use super::kind::{Kind, Object};
 use super::part::Part;
-use super::ties::Ties;
 use super::{Checks, extension, found, layer, rules, tables};
 
 /// The reserved word of the header that holds the address of the provider's table.
@@ -76,7 +76,7 @@ pub(super) struct TrackedObject {
     pub(super) requests: AtomicU32,
     /// Callbacks that have not returned.
     pub(super) callbacks: AtomicU32,
-    pub(super) ties: Ties,
+    pub(super) dependencies: Dependencies,
     /// Events that were registered for it and end with it.
     pub(super) events: Mutex<Vec<u64>>,
     pub(super) part: Part,
@@ -149,12 +149,12 @@ impl TrackedObject {
             closing_since: AtomicU64::new(0),
             requests: AtomicU32::new(0),
             callbacks: AtomicU32::new(0),
-            ties: Ties::default(),
+            dependencies: Dependencies::default(),
             events: Mutex::default(),
             part: prospect.part,
         });
         for antecedent in &prospect.antecedents {
-            Ties::tie(antecedent, &tracked);
+            Dependencies::add(antecedent, &tracked);
         }
         if let Some(event) = prospect.event {
             event.belongs_to(&tracked);

@@ -12,9 +12,9 @@ use parking_lot::Mutex;
 use super::tracked::{Stage, TrackedObject};
 use super::{found, rules};
 
-/// One object's ties, both ways.
+/// One object's dependencies, both ways.
 #[derive(Default)]
-pub(super) struct Ties {
+pub(super) struct Dependencies {
     antecedents: Mutex<Vec<Arc<TrackedObject>>>,
     successors: Mutex<HashMap<u32, Weak<TrackedObject>>>,
     /// Antecedents whose close completed while this one's close function had not yet returned. That is
@@ -22,21 +22,21 @@ pub(super) struct Ties {
     overtaken_by: Mutex<Vec<String>>,
 }
 
-impl Ties {
+impl Dependencies {
     /// From now on `antecedent` must outlive `successor`.
-    pub(super) fn tie(antecedent: &Arc<TrackedObject>, successor: &Arc<TrackedObject>) {
-        successor.ties.antecedents.lock().push(Arc::clone(antecedent));
-        antecedent.ties.successors.lock().insert(successor.serial, Arc::downgrade(successor));
+    pub(super) fn add(antecedent: &Arc<TrackedObject>, successor: &Arc<TrackedObject>) {
+        successor.dependencies.antecedents.lock().push(Arc::clone(antecedent));
+        antecedent.dependencies.successors.lock().insert(successor.serial, Arc::downgrade(successor));
     }
 
     /// `antecedent` need no longer outlive `successor`.
-    pub(super) fn untie(antecedent: &Arc<TrackedObject>, successor: &Arc<TrackedObject>) {
-        let mut antecedents = successor.ties.antecedents.lock();
+    pub(super) fn remove(antecedent: &Arc<TrackedObject>, successor: &Arc<TrackedObject>) {
+        let mut antecedents = successor.dependencies.antecedents.lock();
         if let Some(at) = antecedents.iter().position(|one| Arc::ptr_eq(one, antecedent)) {
             antecedents.swap_remove(at);
         }
         if !antecedents.iter().any(|one| Arc::ptr_eq(one, antecedent)) {
-            antecedent.ties.successors.lock().remove(&successor.serial);
+            antecedent.dependencies.successors.lock().remove(&successor.serial);
         }
     }
 
@@ -52,9 +52,9 @@ impl Ties {
 
     /// Checks, as `antecedent`'s close completes, that no successor is left.
     pub(super) fn check_no_successor(antecedent: &TrackedObject) {
-        for successor in antecedent.ties.live_successors() {
+        for successor in antecedent.dependencies.live_successors() {
             let text = format!("the close of {antecedent} completed before that of {successor} had");
-            let mut overtaken = successor.ties.overtaken_by.lock();
+            let mut overtaken = successor.dependencies.overtaken_by.lock();
             if successor.stage() == Stage::CloseCalled {
                 overtaken.push(text);
             } else {
@@ -74,9 +74,9 @@ impl Ties {
 
     /// Releases the antecedents of an object that is closed.
     pub(super) fn release(successor: &TrackedObject) {
-        let antecedents = core::mem::take(&mut *successor.ties.antecedents.lock());
+        let antecedents = core::mem::take(&mut *successor.dependencies.antecedents.lock());
         for antecedent in antecedents {
-            antecedent.ties.successors.lock().remove(&successor.serial);
+            antecedent.dependencies.successors.lock().remove(&successor.serial);
         }
     }
 }

@@ -13,7 +13,7 @@ use sys::explain::{
 use sys::ndk::{NDK_ADAPTER, NDK_EXTENSION_INTERFACE};
 use sys::status::NT_SUCCESS;
 
-use super::bracket;
+use super::boundary;
 use super::kind::Kind;
 use super::tracked::{Stage, TrackedObject};
 
@@ -55,7 +55,7 @@ pub(super) fn of(tracked: &Arc<TrackedObject>) -> Option<Vec<Reason>> {
     let object = adapter.handle.ptr::<NDK_ADAPTER>();
     let room = reasons.as_mut_ptr();
     // SAFETY: the adapter has not gone, and there is room for as many reasons as are asked for.
-    let status = bracket::into_provider("Explain", || unsafe {
+    let status = boundary::into_provider("Explain", || unsafe {
         explain(object, tracked.handle.get(), room, narrow(MOST), &raw mut count)
     });
     NT_SUCCESS(status).then(|| reasons.iter().take(count.to_usize()).filter_map(reason).collect())
@@ -72,7 +72,7 @@ fn function(adapter: &Arc<TrackedObject>) -> Option<FN_EXPLAIN> {
     let mut interface = NDK_EXTENSION_INTERFACE { Dispatch: ptr::null() };
     let place = &raw mut interface;
     // SAFETY: the adapter has not gone; the identifier and the interface live during the call.
-    let status = bracket::into_provider("NdkQueryExtension", || unsafe {
+    let status = boundary::into_provider("NdkQueryExtension", || unsafe {
         query(object, &EXPLAIN_EXTENSION, EXPLAIN_VERSION, place)
     });
     let table = interface.Dispatch.cast::<EXPLAIN_DISPATCH>();

@@ -11,7 +11,7 @@ use sys::ndk::*;
 use super::call::{self};
 use super::part::Part;
 use super::tracked::{Prospect, Stage, TrackedObject};
-use super::{Checks, bracket, close, found, layer, rules};
+use super::{Checks, boundary, close, found, layer, rules};
 
 /// The interface's name of the function that closes an adapter.
 const CLOSE: &str = "CloseNDKAdapterHandler";
@@ -56,7 +56,7 @@ pub fn open_adapter(requested: NDK_VERSION, opened: Opened) -> Option<*mut NDK_A
     });
     let prospect = Prospect::new(part, Vec::new());
     let Some(tracked) = TrackedObject::adopt(adapter, prospect, None, checks) else {
-        bracket::into_provider(CLOSE, || close(adapter));
+        boundary::into_provider(CLOSE, || close(adapter));
         return None;
     };
     if let Part::Adapter(part) = &tracked.part {
@@ -83,7 +83,7 @@ pub fn close_adapter(adapter: *mut NDK_ADAPTER) {
         return;
     }
     let Some(tracked) = call::open(adapter, CLOSE) else { return };
-    if bracket::in_callback() {
+    if boundary::in_callback() {
         found(rules::ADAPTER_CLOSE_IN_CALLBACK, format!("{tracked} was closed from inside a callback"));
         return;
     }
@@ -91,7 +91,7 @@ pub fn close_adapter(adapter: *mut NDK_ADAPTER) {
     let Part::Adapter(part) = &tracked.part else { return };
     let close = part.close.lock().take();
     let (Some(close), true) = (close, tracked.begin_close()) else { return };
-    bracket::into_provider(CLOSE, || close(adapter));
+    boundary::into_provider(CLOSE, || close(adapter));
     layer().statistics.closed(tracked.kind, false);
     check_closed(&tracked, part);
     close::completed(&tracked);

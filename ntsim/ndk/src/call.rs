@@ -7,7 +7,7 @@ use ntsim_core::address::Va;
 
 use super::kind::Object;
 use super::tracked::{Stage, TrackedObject};
-use super::{bracket, found, layer, rules};
+use super::{boundary, found, layer, rules};
 
 /// A call of the function called `name` on an open object.
 pub(super) struct Call<T: Object> {
@@ -19,7 +19,7 @@ pub(super) struct Call<T: Object> {
 impl<T: Object> Call<T> {
     /// A call that may go on to the provider; `None`, with a finding, if it must not.
     pub(super) fn begin(object: *mut T, name: &'static str) -> Option<Self> {
-        bracket::entered_by_consumer(name);
+        boundary::entered_by_consumer(name);
         let tracked = open(object, name)?;
         tracked.check_header();
         Some(Self { tracked, name, object: PhantomData })
@@ -51,7 +51,7 @@ impl<T: Object> Call<T> {
     /// Goes to the provider and back.
     pub(super) fn run<R: 'static>(&self, provider: impl FnOnce() -> R) -> R {
         layer().statistics.call(self.name);
-        bracket::into_provider(self.name, provider)
+        boundary::into_provider(self.name, provider)
     }
 }
 

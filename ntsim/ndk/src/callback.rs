@@ -17,7 +17,7 @@ use super::context::Context;
 use super::part::Part;
 use super::request::{self, Adopt};
 use super::tracked::{Prospect, TrackedObject};
-use super::{bracket, close, connection, found, layer, rules};
+use super::{boundary, close, connection, found, layer, rules};
 
 /// The callback and context that the consumer passed.
 pub(super) enum Consumer {
@@ -99,7 +99,7 @@ fn deliver(subject: &Arc<TrackedObject>, name: &'static str, call: impl FnOnce()
     layer().statistics.callback(name);
     let Part::Adapter(adapter) = &subject.adapter().part else { return };
     adapter.callbacks.fetch_add(1, Ordering::AcqRel);
-    bracket::into_consumer(name, call);
+    boundary::into_consumer(name, call);
     adapter.callbacks.fetch_sub(1, Ordering::AcqRel);
 }
 

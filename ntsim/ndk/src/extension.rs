@@ -12,7 +12,7 @@ use sys::wdm::GUID;
 
 use super::part::Part;
 use super::tracked::{Stage, TrackedObject};
-use super::{Checks, bracket, found, layer, rules};
+use super::{Checks, boundary, found, layer, rules};
 
 /// An identifier that stands for nothing.
 static UNKNOWN: GUID = GUID {
@@ -34,7 +34,7 @@ pub(super) fn probe(tracked: &Arc<TrackedObject>) {
     let mut interface = NDK_EXTENSION_INTERFACE { Dispatch: ptr::null() };
     let interface = &raw mut interface;
     // SAFETY: the object is open; the identifier and the interface live during the call.
-    let status = bracket::into_provider("NdkQueryExtension", || unsafe {
+    let status = boundary::into_provider("NdkQueryExtension", || unsafe {
         query(object, &raw const UNKNOWN, tracked.version, interface)
     });
     if NT_SUCCESS(status) {
@@ -57,7 +57,7 @@ exports! {
         interface: *mut NDK_EXTENSION_INTERFACE,
     ) -> NTSTATUS {
         const NAME: &str = "NdkQueryExtension";
-        bracket::entered_by_consumer(NAME);
+        boundary::entered_by_consumer(NAME);
         let Some(tracked) = layer().objects.find(Va::of(object)) else {
             found(rules::HANDLE_INVALID, format!("{NAME} was given {object:p}, which is no object"));
             return STATUS_INVALID_HANDLE;
@@ -70,6 +70,6 @@ exports! {
         let Some(query) = tracked.extension_query() else { return STATUS_NOT_SUPPORTED };
         layer().statistics.call(NAME);
         // SAFETY: the arguments are those of the consumer, for its object.
-        bracket::into_provider(NAME, || unsafe { query(object, identifier, version, interface) })
+        boundary::into_provider(NAME, || unsafe { query(object, identifier, version, interface) })
     }
 }

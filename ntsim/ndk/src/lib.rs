@@ -17,7 +17,7 @@
 //! - `context`, `callback`, `request`, `close`: what goes to the provider in place of the
 //!   consumer's callbacks, and what may come back;
 //! - `explain`: what still holds a close;
-//! - `bracket`: which side a thread is on;
+//! - `boundary`: which side a thread is on;
 //! - `work`, `arm`, `token`, `address`: models of what the provider may do on the data path, with
 //!   memory, and with local addresses;
 //! - the rest: one file per object;
@@ -57,7 +57,7 @@ mod adapter;
 mod adapter_exports;
 mod address;
 mod arm;
-mod bracket;
+mod boundary;
 mod call;
 mod callback;
 mod close;

@@ -15,7 +15,7 @@ use super::kind::Object;
 use super::part::Part;
 use super::request;
 use super::tracked::{Stage, TrackedObject};
-use super::{bracket, found, layer, rules};
+use super::{boundary, found, layer, rules};
 
 /// The state that the layer keeps of a region or window.
 #[derive(Default)]
@@ -170,7 +170,7 @@ fn usable(call: &Call<NDK_MR>, region: *mut NDK_MR, remote: bool) -> Option<supe
         for (name, function) in [("NdkGetLocalTokenFromMr", local), ("NdkGetRemoteTokenFromMr", other)] {
             let Some(function) = function else { continue };
             // SAFETY: the region is open, and its request is not over for the consumer yet.
-            let token = bracket::into_provider(name, || unsafe { function(region) });
+            let token = boundary::into_provider(name, || unsafe { function(region) });
             token_of(&tracked, token);
         }
     }))

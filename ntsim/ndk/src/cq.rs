@@ -17,15 +17,15 @@ use super::call::{Call, enter};
 use super::part::Part;
 use super::request;
 use super::result::{self, Entry};
+use super::serialization::{Caller, Serialization};
 use super::tracked::{Stage, TrackedObject};
-use super::turn::{Caller, Turn};
 use super::{found, layer, rules};
 
 /// The state that the layer keeps of a CQ.
 #[derive(Default)]
 pub(super) struct Cq {
     pub(super) arm: Arm,
-    turn: Turn,
+    serialization: Serialization,
     /// The QPs and SRQs whose requests complete here, by serial number. A QP stays when it is closed,
     /// until the queue has been found empty: its results may still be in it.
     sources: Mutex<HashMap<u32, Arc<TrackedObject>>>,
@@ -109,8 +109,8 @@ unsafe fn poll<R: Entry>(
     taken
 }
 
-fn serialized<'a>(call: &Call<NDK_CQ>, cq: &'a Cq) -> Option<super::turn::Inside<'a>> {
-    let inside = cq.turn.enter(Caller::Thread);
+fn serialized<'a>(call: &Call<NDK_CQ>, cq: &'a Cq) -> Option<super::serialization::Entered<'a>> {
+    let inside = cq.serialization.enter(Caller::Thread);
     if inside.is_none() {
         found(rules::CQ_NOT_SERIALIZED, format!("{} of {} on two threads at once", call.name, call.tracked));
     }

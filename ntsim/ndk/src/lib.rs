@@ -79,15 +79,15 @@ mod pd;
 mod post;
 mod qp;
 mod request;
+mod request_id;
 mod result;
 pub mod rules;
+mod serialization;
 mod srq;
 mod statistics;
 mod tables;
-mod ticket;
 mod token;
 mod tracked;
-mod turn;
 mod work;
 
 #[cfg(test)]

@@ -35,7 +35,7 @@ fn qp_prospect(
         initiator_cq,
         srq,
         queues: Default::default(),
-        turns: Default::default(),
+        serializations: Default::default(),
     };
     let prospect = Prospect::new(Part::Qp(part), antecedents);
     let context = match call.tracked.checks {

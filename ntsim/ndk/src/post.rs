@@ -7,9 +7,9 @@ use sys::wdm::{PVOID, ULONG};
 
 use super::call::Call;
 use super::kind::Object;
-use super::ticket::{Side, Ticket};
+use super::request_id::{RequestId, Side};
+use super::serialization::{Caller, Serialization};
 use super::tracked::TrackedObject;
-use super::turn::{Caller, Turn};
 use super::work::{Queue, Request};
 use super::{found, layer, rules};
 
@@ -48,12 +48,12 @@ pub(super) unsafe fn hopeless(
 /// Posts a request; `provider` gets the context to pass in place of the consumer's.
 pub(super) fn post<T: Object>(
     call: &Call<T>,
-    (queue, turn, side): (&Queue, &Turn, Side),
+    (queue, serialization, side): (&Queue, &Serialization, Side),
     request: Request,
     provider: impl FnOnce(PVOID) -> NTSTATUS,
 ) -> NTSTATUS {
     let tracked = &call.tracked;
-    let inside = turn.enter(Caller::Context);
+    let inside = serialization.enter(Caller::Context);
     if inside.is_none() {
         found(
             rules::POST_NOT_SERIALIZED,
@@ -61,8 +61,8 @@ pub(super) fn post<T: Object>(
         );
     }
     let number = queue.post(request);
-    let ticket = Ticket { object: tracked.serial, side, number };
-    let status = call.run(|| provider(ticket.pointer()));
+    let id = RequestId { object: tracked.serial, side, number };
+    let status = call.run(|| provider(id.pointer()));
     if status == STATUS_PENDING {
         found(rules::POST_STATUS, format!("{} of {tracked} returned STATUS_PENDING", call.name));
     }

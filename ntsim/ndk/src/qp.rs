@@ -12,9 +12,9 @@ use super::call::{Call, argument, enter};
 use super::memory::{self, Effect};
 use super::part::Part;
 use super::post::{hopeless, post, request};
-use super::ticket::Side;
+use super::request_id::Side;
+use super::serialization::Serialization;
 use super::tracked::{Stage, TrackedObject};
-use super::turn::Turn;
 use super::work::{Queue, Request};
 use super::{found, layer, rules};
 
@@ -26,7 +26,7 @@ pub(super) struct Qp {
     pub(super) initiator_cq: Option<Arc<TrackedObject>>,
     pub(super) srq: Option<Arc<TrackedObject>>,
     pub(super) queues: [Queue; 2],
-    pub(super) turns: [Turn; 2],
+    pub(super) serializations: [Serialization; 2],
 }
 
 impl Qp {
@@ -77,7 +77,7 @@ fn post_to(
     provider: impl FnOnce(PVOID) -> NTSTATUS,
 ) -> NTSTATUS {
     let Part::Qp(qp) = &call.tracked.part else { return STATUS_INVALID_HANDLE };
-    post(call, (qp.queue(side), &qp.turns[side as usize], side), request, provider)
+    post(call, (qp.queue(side), &qp.serializations[side as usize], side), request, provider)
 }
 
 /// A request that moves bytes from or to these buffers.

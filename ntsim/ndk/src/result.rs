@@ -12,7 +12,7 @@ use sys::wdm::PVOID;
 use super::cq::Cq;
 use super::memory::Effect;
 use super::part::Part;
-use super::ticket::{Side, Ticket};
+use super::request_id::{RequestId, Side};
 use super::tracked::TrackedObject;
 use super::work::Outcome;
 use super::{found, layer, rules};
@@ -74,8 +74,8 @@ impl Entry for NDK_RESULT_EX {
 
 /// Checks a result that a poll has taken, and gives it the consumer's contexts.
 pub(super) fn take<R: Entry>(tracked: &TrackedObject, cq: &Cq, result: &mut R) {
-    let ticket = Ticket::of(*result.request_context());
-    let Some(source) = cq.source(ticket.object) else {
+    let id = RequestId::of(*result.request_context());
+    let Some(source) = cq.source(id.object) else {
         let context = *result.request_context();
         return found(
             rules::RESULT_UNKNOWN,
@@ -85,11 +85,11 @@ pub(super) fn take<R: Entry>(tracked: &TrackedObject, cq: &Cq, result: &mut R) {
     let (status, operation) = (result.status(), result.operation());
     sched::answered("NDK_RESULT", &status);
     let Outcome { context, broken, effects } = match &source.part {
-        Part::Qp(qp) => qp.queue(ticket.side).completed(ticket.number, status, operation),
-        Part::Srq(srq) => srq.queue.completed(ticket.number, status, operation),
+        Part::Qp(qp) => qp.queue(id.side).completed(id.number, status, operation),
+        Part::Srq(srq) => srq.queue.completed(id.number, status, operation),
         _ => return,
     };
-    let number = ticket.number;
+    let number = id.number;
     for rule in broken {
         found(
             rule,
@@ -99,7 +99,7 @@ pub(super) fn take<R: Entry>(tracked: &TrackedObject, cq: &Cq, result: &mut R) {
     if let Some(context) = context {
         *result.request_context() = ptr::with_exposed_provenance_mut(context);
     }
-    take_qp(tracked, cq, &source, ticket.side, result);
+    take_qp(tracked, cq, &source, id.side, result);
     effects.into_iter().for_each(Effect::apply);
     let adapter = tracked.adapter_serial();
     let invalidated = result.invalidated().map(|token| layer().tokens.owners(Some(adapter), token));

@@ -7,21 +7,21 @@ use sys::wdm::{PVOID, ULONG};
 
 use super::call::enter;
 use super::part::Part;
-use super::ticket::Side;
-use super::turn::Turn;
+use super::request_id::Side;
+use super::serialization::Serialization;
 use super::work::Queue;
 use super::{post, request};
 
 /// The state that the layer keeps of an SRQ.
 pub(super) struct Srq {
     pub(super) queue: Queue,
-    turn: Turn,
+    serialization: Serialization,
 }
 
 impl Srq {
     /// An empty one.
     pub(super) fn new() -> Self {
-        Self { queue: Queue::unordered(), turn: Turn::default() }
+        Self { queue: Queue::unordered(), serialization: Serialization::default() }
     }
 }
 
@@ -50,7 +50,7 @@ exports! {
         let (call, receive) = enter!(srq, NdkSrqReceive);
         let Part::Srq(part) = &call.tracked.part else { return STATUS_INVALID_HANDLE };
         let request = post::request(context, NDK_OPERATION_TYPE::NdkOperationTypeReceive, 0);
-        let queue = (&part.queue, &part.turn, Side::Receive);
+        let queue = (&part.queue, &part.serialization, Side::Receive);
         // SAFETY: the consumer's arguments, and the layer's context.
         post::post(&call, queue, request, |context| unsafe { receive(srq, context, sgl, count) })
     }

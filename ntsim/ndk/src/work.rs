@@ -1,7 +1,7 @@
 //! The model of a queue of work requests: each that was accepted has one result, in order, and each that
 //! was refused has none.
 //!
-//! The provider gets a [`Ticket`](super::ticket::Ticket) as request context, so that a result says exactly which
+//! The provider gets a [`RequestId`](super::request_id::RequestId) as request context, so that a result says exactly which
 //! request it is for. A request with silent success is over when a later one of its queue has completed.
 
 use std::collections::VecDeque;
@@ -12,8 +12,8 @@ use sys::ndk::NDK_OPERATION_TYPE;
 use sys::status::{NT_SUCCESS, NTSTATUS};
 
 use super::memory::Effect;
+use super::request_id::NUMBERS;
 use super::rules;
-use super::ticket::NUMBERS;
 
 /// A request as the consumer posted it.
 pub(super) struct Request {

@@ -6,7 +6,7 @@ use ntsim_core::sched::{self, local};
 
 /// The caller that is in a function which only one may be in at a time; 0 if there is none.
 #[derive(Default)]
-pub(super) struct Turn(AtomicU64);
+pub(super) struct Serialization(AtomicU64);
 
 /// The identity of a caller, which may call again from inside the call.
 #[derive(Clone, Copy)]
@@ -19,25 +19,25 @@ pub(super) enum Caller {
 }
 
 /// Being in; ends when dropped.
-pub(super) struct Inside<'a>(Option<&'a AtomicU64>);
+pub(super) struct Entered<'a>(Option<&'a AtomicU64>);
 
-impl Turn {
+impl Serialization {
     /// Enters; `None` if another caller is in.
-    pub(super) fn enter(&self, caller: Caller) -> Option<Inside<'_>> {
+    pub(super) fn enter(&self, caller: Caller) -> Option<Entered<'_>> {
         let thread = sched::current().map_or(u64::MAX >> 1, |thread| thread.id);
         let dpc = matches!(caller, Caller::Context) && local::with(|local| local.in_dpc.get());
         let me = (thread << 1) | u64::from(dpc);
         match self.0.compare_exchange(0, me, Ordering::Acquire, Ordering::Relaxed) {
-            Ok(_) => Some(Inside(Some(&self.0))),
-            Err(other) => (other == me).then_some(Inside(None)),
+            Ok(_) => Some(Entered(Some(&self.0))),
+            Err(other) => (other == me).then_some(Entered(None)),
         }
     }
 }
 
-impl Drop for Inside<'_> {
+impl Drop for Entered<'_> {
     fn drop(&mut self) {
-        if let Some(turn) = self.0 {
-            turn.store(0, Ordering::Release);
+        if let Some(serialization) = self.0 {
+            serialization.store(0, Ordering::Release);
         }
     }
 }
@@ -48,12 +48,12 @@ mod tests {
 
     #[test]
     fn one_at_a_time_but_the_same_caller_again() {
-        let turn = Turn::default();
-        let first = turn.enter(Caller::Thread);
-        assert!(first.is_some() && turn.enter(Caller::Thread).is_some());
-        turn.0.store(1 << 20, Ordering::Relaxed);
-        assert!(turn.enter(Caller::Thread).is_none());
+        let serialization = Serialization::default();
+        let first = serialization.enter(Caller::Thread);
+        assert!(first.is_some() && serialization.enter(Caller::Thread).is_some());
+        serialization.0.store(1 << 20, Ordering::Relaxed);
+        assert!(serialization.enter(Caller::Thread).is_none());
         drop(first);
-        assert!(turn.enter(Caller::Thread).is_some());
+        assert!(serialization.enter(Caller::Thread).is_some());
     }
 }

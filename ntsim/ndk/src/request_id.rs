@@ -14,7 +14,7 @@ pub(super) enum Side {
 
 /// Names one request: the object that it was posted to, the queue, and its number there.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) struct Ticket {
+pub(super) struct RequestId {
     /// The object's serial number.
     pub(super) object: u32,
     pub(super) side: Side,
@@ -25,7 +25,7 @@ pub(super) struct Ticket {
 /// Numbers of requests go round below this.
 pub(super) const NUMBERS: u32 = 1 << 31;
 
-impl Ticket {
+impl RequestId {
     /// The request context that the provider gets.
     pub(super) fn pointer(self) -> PVOID {
         let side = if self.side == Side::Receive { NUMBERS } else { 0 };
@@ -33,7 +33,7 @@ impl Ticket {
         ptr::without_provenance_mut(((u64::from(self.object) << 32) | low).to_usize())
     }
 
-    /// The ticket that a result's request context is, if it is one.
+    /// The id that a result's request context is, if it is one.
     pub(super) fn of(context: PVOID) -> Self {
         let bits = context.addr().to_u64();
         let side = if bits.low_u32() & NUMBERS == 0 { Side::Initiator } else { Side::Receive };
@@ -46,10 +46,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_ticket_survives_the_way_through_the_provider() {
+    fn request_id_survives_the_provider() {
         for side in [Side::Initiator, Side::Receive] {
-            let ticket = Ticket { object: 0x1234_5678, side, number: NUMBERS - 1 };
-            assert_eq!(Ticket::of(ticket.pointer()), ticket);
+            let id = RequestId { object: 0x1234_5678, side, number: NUMBERS - 1 };
+            assert_eq!(RequestId::of(id.pointer()), id);
         }
     }
 }

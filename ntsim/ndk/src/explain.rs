@@ -8,8 +8,8 @@ use std::sync::Arc;
 use ntsim_core::address::Va;
 use ntsim_core::sched;
 
-use super::account::{self, Reason};
 use super::kind::Kind;
+use super::provider_report::{self, Reason};
 use super::statistics::Statistics;
 use super::tracked::{Stage, TrackedObject};
 use super::{layer, statistics};
@@ -29,8 +29,8 @@ pub struct PendingClose {
     pub requests: u32,
     /// Callbacks that have not returned.
     pub callbacks: u32,
-    /// The provider's own account of it, if it gives one.
-    pub account: Option<Vec<Reason>>,
+    /// The provider's own report about it, if it gives one.
+    pub provider_report: Option<Vec<Reason>>,
 }
 
 /// An object that holds another one's close.
@@ -80,13 +80,13 @@ fn explain(tracked: &Arc<TrackedObject>) -> PendingClose {
         successors: successors.collect(),
         requests: tracked.requests.load(Ordering::Relaxed),
         callbacks: tracked.callbacks.load(Ordering::Relaxed),
-        account: account::of(tracked),
+        provider_report: provider_report::of(tracked),
     }
 }
 
 impl fmt::Display for PendingClose {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { kind, handle, since, successors, requests, callbacks, account } = self;
+        let Self { kind, handle, since, successors, requests, callbacks, provider_report } = self;
         write!(f, "the close of {kind} {handle:#x} is pending for {since:.1?}, held by ")?;
         let mut holders: Vec<_> = successors.iter().map(ToString::to_string).collect();
         let mut count = |count: u32, what| {
@@ -101,8 +101,8 @@ impl fmt::Display for PendingClose {
         } else {
             f.write_str(&holders.join(", "))?;
         }
-        let Some(account) = account else { return Ok(()) };
-        let reasons: Vec<_> = account.iter().map(ToString::to_string).collect();
+        let Some(report) = provider_report else { return Ok(()) };
+        let reasons: Vec<_> = report.iter().map(ToString::to_string).collect();
         let reasons = if reasons.is_empty() { "nothing".to_owned() } else { reasons.join(", ") };
         write!(f, "; by its provider's account, by {reasons}")
     }

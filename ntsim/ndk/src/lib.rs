@@ -52,7 +52,6 @@
     )
 )]
 
-mod account;
 mod adapter;
 mod adapter_exports;
 mod address;
@@ -77,6 +76,7 @@ mod objects;
 mod part;
 mod pd;
 mod post;
+mod provider_report;
 mod qp;
 mod request;
 mod request_id;
@@ -99,11 +99,11 @@ use core::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use core::time::Duration;
 use std::collections::HashMap;
 
-pub use account::Reason;
 pub use adapter::{Opened, close_adapter, open_adapter};
 use explain::pending_closes;
 pub use explain::{PendingClose, Successor, Summary, summary};
 pub use kind::Kind;
+pub use provider_report::Reason;
 pub use statistics::{Closes, Statistics};
 
 use ntsim_core::Export;

@@ -117,13 +117,13 @@ fn a_pending_close_says_what_holds_it() {
     assert!(bench.finish().is_empty());
 }
 
-unsafe extern "win64" fn query_account(
+unsafe extern "win64" fn query_report(
     _: *mut NDK_OBJECT_HEADER,
     identifier: *const GUID,
     version: NDK_VERSION,
     interface: *mut NDK_EXTENSION_INTERFACE,
 ) -> NTSTATUS {
-    static TABLE: EXPLAIN_DISPATCH = EXPLAIN_DISPATCH { Explain: Some(account) };
+    static TABLE: EXPLAIN_DISPATCH = EXPLAIN_DISPATCH { Explain: Some(report) };
     if unsafe { *identifier } != EXPLAIN_EXTENSION || version != EXPLAIN_VERSION {
         return STATUS_NOT_SUPPORTED;
     }
@@ -132,7 +132,7 @@ unsafe extern "win64" fn query_account(
 }
 
 /// Says that the object is held by an MR at 0x40, which is closing, and by two callbacks.
-unsafe extern "win64" fn account(
+unsafe extern "win64" fn report(
     _: *mut NDK_ADAPTER,
     _: usize,
     reasons: *mut EXPLAIN_REASON,
@@ -153,8 +153,8 @@ unsafe extern "win64" fn account(
 }
 
 #[test]
-fn a_provider_that_gives_an_account_of_a_pending_close_is_quoted() {
-    let bench = Bench::with(|provider| provider.adapter.NdkQueryExtension = Some(query_account));
+fn provider_report_of_a_pending_close_is_quoted() {
+    let bench = Bench::with(|provider| provider.adapter.NdkQueryExtension = Some(query_report));
     let pd = bench.pd();
     let mr = bench.mr(pd);
     call!(pd, NdkClosePd, Some(on_close), context(1));

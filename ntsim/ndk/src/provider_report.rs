@@ -1,4 +1,4 @@
-//! The provider's own account of an object that it is closing, if it has the extension for that.
+//! The provider's own report about an object that it is closing, if it has the extension for that.
 
 use core::fmt;
 use core::ptr;
@@ -42,7 +42,7 @@ pub enum Reason {
     Callbacks(u32),
 }
 
-/// Returns the provider's account of `tracked`; `None` if it can't be asked or does not know.
+/// Returns the provider's report about `tracked`; `None` if it can't be asked or does not know.
 pub(super) fn of(tracked: &Arc<TrackedObject>) -> Option<Vec<Reason>> {
     let adapter = tracked.adapter();
     if adapter.stage() == Stage::Closed {

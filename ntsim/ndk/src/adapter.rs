@@ -9,8 +9,8 @@ use parking_lot::Mutex;
 use sys::ndk::*;
 
 use super::call::{self};
-use super::part::Part;
 use super::tracked::{Prospect, Stage, TrackedObject};
+use super::type_state::TypeState;
 use super::{Checks, boundary, close, found, layer, rules};
 
 /// The interface's name of the function that closes an adapter.
@@ -48,7 +48,7 @@ pub fn open_adapter(requested: NDK_VERSION, opened: Opened) -> Option<*mut NDK_A
         layer().unchecked.lock().insert(Va::of(adapter), close);
         return Some(adapter);
     }
-    let part = Part::Adapter(Adapter {
+    let part = TypeState::Adapter(Adapter {
         callbacks: AtomicU32::new(0),
         queried: AtomicU32::new(0),
         mappings: Mutex::default(),
@@ -59,7 +59,7 @@ pub fn open_adapter(requested: NDK_VERSION, opened: Opened) -> Option<*mut NDK_A
         boundary::into_provider(CLOSE, || close(adapter));
         return None;
     };
-    if let Part::Adapter(part) = &tracked.part {
+    if let TypeState::Adapter(part) = &tracked.type_state {
         *part.close.lock() = Some(close);
     }
     let NDK_VERSION { Major, Minor } = tracked.version;
@@ -88,7 +88,7 @@ pub fn close_adapter(adapter: *mut NDK_ADAPTER) {
         return;
     }
     tracked.check_header();
-    let Part::Adapter(part) = &tracked.part else { return };
+    let TypeState::Adapter(part) = &tracked.type_state else { return };
     let close = part.close.lock().take();
     let (Some(close), true) = (close, tracked.begin_close()) else { return };
     boundary::into_provider(CLOSE, || close(adapter));

@@ -15,9 +15,9 @@ use super::callback::{Consumer, NdkConnectEventCallback, NdkCqNotificationCallba
 use super::connection::Connector;
 use super::cq::Cq;
 use super::listener::Listener;
-use super::part::Part;
 use super::request::{self, CreateArguments};
 use super::tracked::Prospect;
+use super::type_state::TypeState;
 use super::{found, rules};
 
 exports! {
@@ -52,7 +52,7 @@ exports! {
             call.misses_callback();
         }
         let event = Consumer::CqNotification { callback: notification, context: notification_context.into() };
-        let (prospect, event) = request::with_event(&call, Part::Cq(Cq::new(depth)), event);
+        let (prospect, event) = request::with_event(&call, TypeState::Cq(Cq::new(depth)), event);
         let provider = |CreateArguments { completion, context, out }| {
             // SAFETY: the consumer's arguments, and the layer's event, completion and out-parameter.
             unsafe {
@@ -74,7 +74,7 @@ exports! {
         out: *mut *mut NDK_PD,
     ) -> NTSTATUS {
         let (call, create) = enter!(adapter, NdkCreatePd);
-        let prospect = Prospect::new(Part::Plain, vec![Arc::clone(&call.tracked)]);
+        let prospect = Prospect::new(TypeState::Plain, vec![Arc::clone(&call.tracked)]);
         let provider = |CreateArguments { completion, context, out }| {
             // SAFETY: the consumer's arguments, and the layer's completion and out-parameter.
             unsafe { create(adapter, completion, context, out) }
@@ -94,7 +94,7 @@ exports! {
         out: *mut *mut NDK_SHARED_ENDPOINT,
     ) -> NTSTATUS {
         let (call, create) = enter!(adapter, NdkCreateSharedEndpoint);
-        let prospect = Prospect::new(Part::Plain, vec![Arc::clone(&call.tracked)]);
+        let prospect = Prospect::new(TypeState::Plain, vec![Arc::clone(&call.tracked)]);
         let provider = |CreateArguments { completion, context, out }| {
             // SAFETY: the consumer's arguments, and the layer's completion and out-parameter.
             unsafe { create(adapter, address, length, completion, context, out) }
@@ -115,7 +115,7 @@ exports! {
         out: *mut *mut NDK_CONNECTOR,
     ) -> NTSTATUS {
         let (call, create) = enter!(adapter, NdkCreateConnector);
-        let prospect = Prospect::new(Part::Connector(Connector::default()), vec![Arc::clone(&call.tracked)]);
+        let prospect = Prospect::new(TypeState::Connector(Connector::default()), vec![Arc::clone(&call.tracked)]);
         let provider = |CreateArguments { completion, context, out }| {
             // SAFETY: the consumer's arguments, and the layer's completion and out-parameter.
             unsafe { create(adapter, completion, context, out) }
@@ -139,7 +139,7 @@ exports! {
             call.misses_callback();
         }
         let event = Consumer::ConnectEvent { callback: event, context: event_context.into() };
-        let (prospect, event) = request::with_event(&call, Part::Listener(Listener::default()), event);
+        let (prospect, event) = request::with_event(&call, TypeState::Listener(Listener::default()), event);
         let provider = |CreateArguments { completion, context, out }| {
             // SAFETY: the consumer's arguments, and the layer's event, completion and out-parameter.
             unsafe { create(adapter, Some(NdkConnectEventCallback), event, completion, context, out) }
@@ -163,7 +163,7 @@ exports! {
         let (call, build) = enter!(adapter, NdkBuildLAM);
         let (tracked, at) = (Arc::clone(&call.tracked), Va::of(mapping));
         let then = Box::new(move |status| {
-            if let (true, Part::Adapter(part)) = (NT_SUCCESS(status), &tracked.part) {
+            if let (true, TypeState::Adapter(part)) = (NT_SUCCESS(status), &tracked.type_state) {
                 part.mappings.lock().insert(at);
             }
         });
@@ -182,7 +182,7 @@ exports! {
     #[irql(PASSIVE..=DISPATCH)]
     fn NdkReleaseLAM(adapter: *mut NDK_ADAPTER, mapping: *mut NDK_LOGICAL_ADDRESS_MAPPING) {
         let (call, release) = enter!(adapter, NdkReleaseLAM, else return);
-        let Part::Adapter(part) = &call.tracked.part else { return };
+        let TypeState::Adapter(part) = &call.tracked.type_state else { return };
         if !part.mappings.lock().remove(&Va::of(mapping)) {
             found(rules::HANDLE_INVALID, format!("{} was given {mapping:p}, which is no mapping", call.name));
             return;

@@ -14,9 +14,9 @@ use sys::status::NTSTATUS;
 use sys::wdm::{PVOID, ULONG};
 
 use super::context::Context;
-use super::part::Part;
 use super::request::{self, Adopt};
 use super::tracked::{Prospect, TrackedObject};
+use super::type_state::TypeState;
 use super::{boundary, close, connection, found, layer, rules};
 
 /// The callback and context that the consumer passed.
@@ -97,7 +97,7 @@ impl Address {
 /// Runs a callback of the consumer's for `subject`, counting it as in progress meanwhile.
 fn deliver(subject: &Arc<TrackedObject>, name: &'static str, call: impl FnOnce()) {
     layer().statistics.callback(name);
-    let Part::Adapter(adapter) = &subject.adapter().part else { return };
+    let TypeState::Adapter(adapter) = &subject.adapter().type_state else { return };
     adapter.callbacks.fetch_add(1, Ordering::AcqRel);
     boundary::into_consumer(name, call);
     adapter.callbacks.fetch_sub(1, Ordering::AcqRel);
@@ -200,7 +200,7 @@ exports! {
         let Consumer::CqNotification { callback, context } = &event.consumer else {
             return wrong_callback(NAME, &event);
         };
-        let Part::Cq(cq) = &subject.part else { return };
+        let TypeState::Cq(cq) = &subject.type_state else { return };
         sched::answered(NAME, &status);
         for rule in cq.arm.notified(status) {
             found(rule, format!("{NAME} of {subject} with status {status:#010x}"));

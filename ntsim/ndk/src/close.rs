@@ -17,8 +17,8 @@ use super::callback::{Consumer, NdkCloseCompletion};
 use super::context::Returned;
 use super::dependencies::Dependencies;
 use super::kind::Object;
-use super::part::Part;
 use super::tracked::{Stage, TrackedObject};
+use super::type_state::TypeState;
 use super::{found, layer, rules};
 
 macro_rules! closes {
@@ -72,7 +72,7 @@ fn close_object<T: Object>(
         found(rules::USE_AFTER_CLOSE, format!("{} of {tracked} on two threads at once", call.name));
         return STATUS_INVALID_HANDLE;
     }
-    Part::closing(tracked);
+    TypeState::closing(tracked);
     let request = layer().contexts.make(
         call.name,
         Some(tracked),
@@ -91,7 +91,7 @@ fn close_object<T: Object>(
         Returned::CompletionCame => tracked.dependencies.report_overtaken(),
         Returned::CompletionFollows => {
             tracked.advance(Stage::CloseCalled, Stage::ClosePending);
-            if let Part::Listener(listener) = &tracked.part {
+            if let TypeState::Listener(listener) = &tracked.type_state {
                 listener.refuses_from_now();
             }
             tracked.dependencies.report_overtaken();
@@ -120,7 +120,7 @@ pub(super) fn completing(tracked: &Arc<TrackedObject>) {
     layer().contexts.end_events(tracked);
     layer().objects.remove(tracked);
     tracked.become_stage(Stage::Completing);
-    Part::closed(tracked);
+    TypeState::closed(tracked);
 }
 
 /// Notes that a close is over: its completion, if it had one, has returned.
@@ -138,5 +138,5 @@ pub(super) fn abandoned(tracked: &Arc<TrackedObject>) {
     }
     layer().contexts.end_events(tracked);
     layer().objects.remove(tracked);
-    Part::closed(tracked);
+    TypeState::closed(tracked);
 }

@@ -13,8 +13,8 @@ use super::call::Call;
 use super::callback::{Consumer, Then};
 use super::context::Context;
 use super::dependencies::Dependencies;
-use super::part::Part;
 use super::tracked::{Prospect, TrackedObject};
+use super::type_state::TypeState;
 use super::{found, layer, rules};
 
 /// The state that the layer keeps of a connector.
@@ -32,13 +32,13 @@ impl Connector {
 
 /// Takes over the connector of a connect event, before the consumer gets it.
 pub(super) fn offered(listener: &Arc<TrackedObject>, connector: *mut NDK_CONNECTOR) {
-    if let Part::Listener(part) = &listener.part
+    if let TypeState::Listener(part) = &listener.type_state
         && let Some(rule) = part.broken_by_event()
     {
         found(rule, format!("{listener} offers {connector:p}"));
     }
     let antecedents = vec![Arc::clone(listener.adapter()), Arc::clone(listener)];
-    let prospect = Prospect::new(Part::Connector(Connector::default()), antecedents);
+    let prospect = Prospect::new(TypeState::Connector(Connector::default()), antecedents);
     let offered = TrackedObject::adopt(connector, prospect, Some(listener.adapter()), listener.checks);
     if let Some(connector) = offered {
         layer().endpoints.inherited(&connector, listener);
@@ -47,7 +47,7 @@ pub(super) fn offered(listener: &Arc<TrackedObject>, connector: *mut NDK_CONNECT
 
 /// Checks a disconnect event that begins.
 pub(super) fn disconnected(connector: &TrackedObject) {
-    if let Part::Connector(part) = &connector.part
+    if let TypeState::Connector(part) = &connector.type_state
         && part.tells_again()
     {
         found(rules::DISCONNECT_EVENT_TWICE, format!("{connector} tells again that the peer has gone"));

@@ -14,11 +14,11 @@ use sys::wdm::{PVOID, ULONG};
 
 use super::arm::{Arm, Notify};
 use super::call::{Call, enter};
-use super::part::Part;
 use super::request;
 use super::result::{self, Entry};
 use super::serialization::{Caller, Serialization};
 use super::tracked::{Stage, TrackedObject};
+use super::type_state::TypeState;
 use super::{found, layer, rules};
 
 /// The state that the layer keeps of a CQ.
@@ -87,7 +87,7 @@ unsafe fn poll<R: Entry>(
     count: ULONG,
     provider: impl FnOnce() -> ULONG,
 ) -> ULONG {
-    let Part::Cq(cq) = &call.tracked.part else { return 0 };
+    let TypeState::Cq(cq) = &call.tracked.type_state else { return 0 };
     let inside = serialized(call, cq);
     check_overdue(&call.tracked, cq);
     let closed = cq.closed_sources();
@@ -127,7 +127,7 @@ fn found_empty(tracked: &TrackedObject, cq: &Cq, closed: &[Arc<TrackedObject>]) 
     let overflown = cq.may_have_overflown();
     for source in closed {
         cq.sources.lock().remove(&source.serial);
-        let Part::Qp(qp) = &source.part else { continue };
+        let TypeState::Qp(qp) = &source.type_state else { continue };
         let missing = qp.outstanding(tracked.serial);
         if missing != 0 && !overflown {
             found(
@@ -150,7 +150,7 @@ exports! {
         context: PVOID,
     ) -> NTSTATUS {
         let (call, resize) = enter!(cq, NdkResizeCq);
-        if let Part::Cq(part) = &call.tracked.part {
+        if let TypeState::Cq(part) = &call.tracked.type_state {
             part.depth.fetch_min(depth, Ordering::Relaxed);
         }
         // SAFETY: the consumer's arguments, and the layer's completion.
@@ -163,7 +163,7 @@ exports! {
     #[irql(PASSIVE..=DISPATCH)]
     fn NdkArmCq(cq: *mut NDK_CQ, notify: ULONG) {
         let (call, arm) = enter!(cq, NdkArmCq, else return);
-        let Part::Cq(part) = &call.tracked.part else { return };
+        let TypeState::Cq(part) = &call.tracked.type_state else { return };
         let inside = serialized(&call, part);
         check_overdue(&call.tracked, part);
         part.arm.armed(Notify::of(notify));
@@ -198,7 +198,7 @@ exports! {
         let (call, control) = enter!(cq, NdkControlCqInterruptModeration);
         // SAFETY: the consumer's arguments.
         let status = call.run(|| unsafe { control(cq, interval, count) });
-        if let Part::Cq(part) = &call.tracked.part
+        if let TypeState::Cq(part) = &call.tracked.type_state
             && status == STATUS_SUCCESS
         {
             part.arm.moderated(interval);

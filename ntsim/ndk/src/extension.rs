@@ -10,8 +10,8 @@ use sys::ndk::{NDK_EXTENSION_INTERFACE, NDK_OBJECT_HEADER, NDK_VERSION};
 use sys::status::{NT_SUCCESS, NTSTATUS, STATUS_INVALID_HANDLE, STATUS_NOT_SUPPORTED};
 use sys::wdm::GUID;
 
-use super::part::Part;
 use super::tracked::{Stage, TrackedObject};
+use super::type_state::TypeState;
 use super::{Checks, boundary, found, layer, rules};
 
 /// An identifier that stands for nothing.
@@ -24,7 +24,7 @@ static UNKNOWN: GUID = GUID {
 
 /// Asks an object for an extension that there is not, once per adapter and kind of object.
 pub(super) fn probe(tracked: &Arc<TrackedObject>) {
-    let Part::Adapter(adapter) = &tracked.adapter().part else { return };
+    let TypeState::Adapter(adapter) = &tracked.adapter().type_state else { return };
     let bit = 1 << tracked.kind as u32;
     let (Some(query), true) = (tracked.extension_query(), tracked.checks == Checks::Full) else { return };
     if adapter.queried.fetch_or(bit, Ordering::Relaxed) & bit != 0 {

@@ -73,7 +73,6 @@ mod kind;
 mod listener;
 mod memory;
 mod objects;
-mod part;
 mod pd;
 mod post;
 mod provider_report;
@@ -88,6 +87,7 @@ mod statistics;
 mod tables;
 mod token;
 mod tracked;
+mod type_state;
 mod work;
 
 #[cfg(test)]

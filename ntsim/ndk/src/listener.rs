@@ -12,8 +12,8 @@ use sys::wdm::{BOOLEAN, FALSE, PVOID, ULONG};
 
 use super::address::Address;
 use super::call::enter;
-use super::part::Part;
 use super::tracked::TrackedObject;
+use super::type_state::TypeState;
 use super::{layer, request, rules};
 
 /// The state that the layer keeps of a listener.
@@ -93,7 +93,7 @@ exports! {
     #[irql(PASSIVE..=DISPATCH)]
     fn NdkControlConnectEvents(listener: *mut NDK_LISTENER, pause: BOOLEAN) {
         let (call, control) = enter!(listener, NdkControlConnectEvents, else return);
-        let Part::Listener(part) = &call.tracked.part else { return };
+        let TypeState::Listener(part) = &call.tracked.type_state else { return };
         part.paused_by.store(0, Ordering::Relaxed);
         // SAFETY: the consumer's arguments.
         call.run(|| unsafe { control(listener, pause) });

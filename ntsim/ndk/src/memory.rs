@@ -12,9 +12,9 @@ use sys::wdm::{BOOLEAN, FALSE, MDL, PVOID, SIZE_T, UINT32, ULONG};
 use super::call::{Call, enter};
 use super::dependencies::Dependencies;
 use super::kind::Object;
-use super::part::Part;
 use super::request;
 use super::tracked::{Stage, TrackedObject};
+use super::type_state::TypeState;
 use super::{boundary, found, layer, rules};
 
 /// The state that the layer keeps of a region or window.
@@ -83,8 +83,8 @@ impl Effect {
 }
 
 fn part(tracked: &TrackedObject) -> Option<&Memory> {
-    match &tracked.part {
-        Part::Memory(memory) => Some(memory),
+    match &tracked.type_state {
+        TypeState::Memory(memory) => Some(memory),
         _ => None,
     }
 }

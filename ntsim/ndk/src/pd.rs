@@ -12,11 +12,11 @@ use sys::wdm::{BOOLEAN, GROUP_AFFINITY, PVOID, UINT32, ULONG};
 use super::call::{Call, argument, enter};
 use super::callback::{Consumer, NdkSrqNotificationCallback};
 use super::memory::Memory;
-use super::part::Part;
 use super::qp::Qp;
 use super::request::{self, CreateArguments};
 use super::srq::Srq;
 use super::tracked::{Prospect, TrackedObject};
+use super::type_state::TypeState;
 use super::{Checks, layer};
 
 /// Returns the prospect of a QP, and the QP context that the provider gets: the QP's serial number, so that a
@@ -37,7 +37,7 @@ fn qp_prospect(
         queues: Default::default(),
         serializations: Default::default(),
     };
-    let prospect = Prospect::new(Part::Qp(part), antecedents);
+    let prospect = Prospect::new(TypeState::Qp(part), antecedents);
     let context = match call.tracked.checks {
         Checks::Full => ptr::without_provenance_mut(prospect.serial.to_usize()),
         Checks::Lifetimes | Checks::None => context,
@@ -58,7 +58,7 @@ exports! {
         out: *mut *mut NDK_MR,
     ) -> NTSTATUS {
         let (call, create) = enter!(pd, NdkCreateMr);
-        let prospect = Prospect::new(Part::Memory(Memory::default()), vec![Arc::clone(&call.tracked)]);
+        let prospect = Prospect::new(TypeState::Memory(Memory::default()), vec![Arc::clone(&call.tracked)]);
         let provider = |CreateArguments { completion, context, out }| {
             // SAFETY: the consumer's arguments, and the layer's completion and out-parameter.
             unsafe { create(pd, fast, completion, context, out) }
@@ -76,7 +76,7 @@ exports! {
         out: *mut *mut NDK_MW,
     ) -> NTSTATUS {
         let (call, create) = enter!(pd, NdkCreateMw);
-        let prospect = Prospect::new(Part::Memory(Memory::default()), vec![Arc::clone(&call.tracked)]);
+        let prospect = Prospect::new(TypeState::Memory(Memory::default()), vec![Arc::clone(&call.tracked)]);
         let provider = |CreateArguments { completion, context, out }| {
             // SAFETY: the consumer's arguments, and the layer's completion and out-parameter.
             unsafe { create(pd, completion, context, out) }
@@ -102,7 +102,7 @@ exports! {
         let (call, create) = enter!(pd, NdkCreateSrq);
         let callback = notification.map(|_| NdkSrqNotificationCallback as NDK_FN_SRQ_NOTIFICATION_CALLBACK);
         let event = Consumer::SrqNotification { callback: notification, context: notification_context.into() };
-        let (prospect, event) = request::with_event(&call, Part::Srq(Srq::new()), event);
+        let (prospect, event) = request::with_event(&call, TypeState::Srq(Srq::new()), event);
         let provider = |CreateArguments { completion, context, out }| {
             // SAFETY: the consumer's arguments, and the layer's event, completion and out-parameter.
             unsafe {

@@ -10,11 +10,11 @@ use sys::wdm::{PVOID, SIZE_T, UINT32, UINT64, ULONG};
 
 use super::call::{Call, argument, enter};
 use super::memory::{self, Effect};
-use super::part::Part;
 use super::post::{hopeless, post, request};
 use super::request_id::Side;
 use super::serialization::Serialization;
 use super::tracked::{Stage, TrackedObject};
+use super::type_state::TypeState;
 use super::work::{Queue, Request};
 use super::{found, layer, rules};
 
@@ -60,7 +60,7 @@ impl Qp {
     /// Makes the QP known to the CQs that its requests complete in.
     pub(super) fn enter_queues(&self, tracked: &Arc<TrackedObject>) {
         for cq in [&self.receive_cq, &self.initiator_cq].into_iter().flatten() {
-            let Part::Cq(part) = &cq.part else { continue };
+            let TypeState::Cq(part) = &cq.type_state else { continue };
             part.serves(tracked);
             if let Some(srq) = &self.srq {
                 part.serves(srq);
@@ -76,7 +76,7 @@ fn post_to(
     request: Request,
     provider: impl FnOnce(PVOID) -> NTSTATUS,
 ) -> NTSTATUS {
-    let Part::Qp(qp) = &call.tracked.part else { return STATUS_INVALID_HANDLE };
+    let TypeState::Qp(qp) = &call.tracked.type_state else { return STATUS_INVALID_HANDLE };
     post(call, (qp.queue(side), &qp.serializations[side as usize], side), request, provider)
 }
 

@@ -18,8 +18,8 @@ use super::call::Call;
 use super::callback::{Consumer, NdkCreateCompletion, NdkRequestCompletion, Then};
 use super::context::{Context, Returned};
 use super::kind::Object;
-use super::part::Part;
 use super::tracked::{Prospect, TrackedObject};
+use super::type_state::TypeState;
 use super::{found, layer, rules};
 
 /// [`TrackedObject::adopt`] for the type that a create makes.
@@ -62,10 +62,14 @@ pub(super) struct CreateArguments<T> {
 }
 
 /// Returns the prospect of a create that registers an event, and the provider's context for the event.
-pub(super) fn with_event<P: Object>(call: &Call<P>, part: Part, event: Consumer) -> (Prospect, PVOID) {
+pub(super) fn with_event<P: Object>(
+    call: &Call<P>,
+    type_state: TypeState,
+    event: Consumer,
+) -> (Prospect, PVOID) {
     let event = layer().contexts.make(call.name, None, event);
     let pointer = event.pointer();
-    let mut prospect = Prospect::new(part, vec![Arc::clone(&call.tracked)]);
+    let mut prospect = Prospect::new(type_state, vec![Arc::clone(&call.tracked)]);
     prospect.event = Some(event);
     (prospect, pointer)
 }

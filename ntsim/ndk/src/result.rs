@@ -11,9 +11,9 @@ use sys::wdm::PVOID;
 
 use super::cq::Cq;
 use super::memory::Effect;
-use super::part::Part;
 use super::request_id::{RequestId, Side};
 use super::tracked::TrackedObject;
+use super::type_state::TypeState;
 use super::work::Outcome;
 use super::{found, layer, rules};
 
@@ -84,9 +84,9 @@ pub(super) fn take<R: Entry>(tracked: &TrackedObject, cq: &Cq, result: &mut R) {
     };
     let (status, operation) = (result.status(), result.operation());
     sched::answered("NDK_RESULT", &status);
-    let Outcome { context, broken, effects } = match &source.part {
-        Part::Qp(qp) => qp.queue(id.side).completed(id.number, status, operation),
-        Part::Srq(srq) => srq.queue.completed(id.number, status, operation),
+    let Outcome { context, broken, effects } = match &source.type_state {
+        TypeState::Qp(qp) => qp.queue(id.side).completed(id.number, status, operation),
+        TypeState::Srq(srq) => srq.queue.completed(id.number, status, operation),
         _ => return,
     };
     let number = id.number;
@@ -120,8 +120,8 @@ fn take_qp<R: Entry>(
 ) {
     let context = *result.qp_context();
     let named = u32::try_from(context.addr()).ok().and_then(|serial| cq.source(serial));
-    let named = named.as_ref().map(|named| (named, &named.part));
-    let Some((named, Part::Qp(qp))) = named else {
+    let named = named.as_ref().map(|named| (named, &named.type_state));
+    let Some((named, TypeState::Qp(qp))) = named else {
         return found(rules::RESULT_QP, format!("a result of {tracked} has the QP context {context:p}"));
     };
     *result.qp_context() = ptr::with_exposed_provenance_mut(qp.context);

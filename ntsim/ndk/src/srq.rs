@@ -6,9 +6,9 @@ use sys::status::{NTSTATUS, STATUS_INVALID_HANDLE};
 use sys::wdm::{PVOID, ULONG};
 
 use super::call::enter;
-use super::part::Part;
 use super::request_id::Side;
 use super::serialization::Serialization;
+use super::type_state::TypeState;
 use super::work::Queue;
 use super::{post, request};
 
@@ -48,7 +48,7 @@ exports! {
     #[irql(PASSIVE..=DISPATCH)]
     fn NdkSrqReceive(srq: *mut NDK_SRQ, context: PVOID, sgl: *const NDK_SGE, count: ULONG) -> NTSTATUS {
         let (call, receive) = enter!(srq, NdkSrqReceive);
-        let Part::Srq(part) = &call.tracked.part else { return STATUS_INVALID_HANDLE };
+        let TypeState::Srq(part) = &call.tracked.type_state else { return STATUS_INVALID_HANDLE };
         let request = post::request(context, NDK_OPERATION_TYPE::NdkOperationTypeReceive, 0);
         let queue = (&part.queue, &part.serialization, Side::Receive);
         // SAFETY: the consumer's arguments, and the layer's context.

@@ -23,7 +23,7 @@ use super::address::Address;
 use super::dependencies::Dependencies;
 use super::header::{check_new, dispatch_of, set_dispatch, words_at};
 use super::kind::{Kind, Object};
-use super::part::Part;
+use super::type_state::TypeState;
 use super::{Checks, extension, found, layer, rules, tables};
 
 /// The reserved word of the header that holds the address of the provider's table.
@@ -79,14 +79,14 @@ pub(super) struct TrackedObject {
     pub(super) dependencies: Dependencies,
     /// Events that were registered for it and end with it.
     pub(super) events: Mutex<Vec<u64>>,
-    pub(super) part: Part,
+    pub(super) type_state: TypeState,
 }
 
 /// The object that a create is going to make.
 pub(super) struct Prospect {
     /// The serial number it will have.
     pub(super) serial: u32,
-    pub(super) part: Part,
+    pub(super) type_state: TypeState,
     /// The objects that it depends on from its creation.
     pub(super) antecedents: Vec<Arc<TrackedObject>>,
     /// The local address that it holds from its creation.
@@ -97,8 +97,8 @@ pub(super) struct Prospect {
 
 impl Prospect {
     /// An object with these antecedents and no event.
-    pub(super) fn new(part: Part, antecedents: Vec<Arc<TrackedObject>>) -> Self {
-        Self { serial: layer().next_serial(), part, antecedents, takes: None, event: None }
+    pub(super) fn new(type_state: TypeState, antecedents: Vec<Arc<TrackedObject>>) -> Self {
+        Self { serial: layer().next_serial(), type_state, antecedents, takes: None, event: None }
     }
 
     /// Nothing is made after all.
@@ -151,7 +151,7 @@ impl TrackedObject {
             callbacks: AtomicU32::new(0),
             dependencies: Dependencies::default(),
             events: Mutex::default(),
-            part: prospect.part,
+            type_state: prospect.type_state,
         });
         for antecedent in &prospect.antecedents {
             Dependencies::add(antecedent, &tracked);
@@ -163,7 +163,7 @@ impl TrackedObject {
         // SAFETY: the words are the layer's, and the consumer does not have the object yet.
         unsafe { words_at(object).write(tracked.words()) };
         set_dispatch(object, tracked.table);
-        Part::adopted(&tracked);
+        TypeState::adopted(&tracked);
         if let Some(address) = prospect.takes {
             layer().endpoints.taken(&tracked, address);
         }

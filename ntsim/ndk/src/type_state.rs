@@ -12,8 +12,8 @@ use super::srq::Srq;
 use super::tracked::TrackedObject;
 use super::{address, cq};
 
-/// The part of a tracked object that depends on its kind.
-pub(super) enum Part {
+/// The state of an object that depends on its kind.
+pub(super) enum TypeState {
     /// An adapter's.
     Adapter(Adapter),
     /// A CQ's.
@@ -32,24 +32,24 @@ pub(super) enum Part {
     Plain,
 }
 
-impl Part {
+impl TypeState {
     /// The object has been handed out.
     pub(super) fn adopted(tracked: &Arc<TrackedObject>) {
-        if let Self::Qp(qp) = &tracked.part {
+        if let Self::Qp(qp) = &tracked.type_state {
             qp.enter_queues(tracked);
         }
     }
 
     /// The consumer closes the object.
     pub(super) fn closing(tracked: &TrackedObject) {
-        if let Self::Cq(cq) = &tracked.part {
+        if let Self::Cq(cq) = &tracked.type_state {
             cq::check_overdue(tracked, cq);
         }
     }
 
     /// The object's close is over but for the completion.
     pub(super) fn closed(tracked: &TrackedObject) {
-        match &tracked.part {
+        match &tracked.type_state {
             Self::Cq(cq) => cq.closed(),
             Self::Memory(_) => memory::closed(tracked),
             Self::Listener(_) | Self::Connector(_) | Self::Plain => address::released(tracked),

@@ -12,7 +12,7 @@ use sys::ndk::*;
 use sys::status::{NTSTATUS, STATUS_SUCCESS};
 use sys::wdm::{PVOID, ULONG};
 
-use super::arm::{Arm, Notify};
+use super::arm_model::{ArmModel, Notify};
 use super::call::{Call, enter};
 use super::request;
 use super::result::{self, Entry};
@@ -24,7 +24,7 @@ use super::{found, layer, rules};
 /// The state that the layer keeps of a CQ.
 #[derive(Default)]
 pub(super) struct Cq {
-    pub(super) arm: Arm,
+    pub(super) arm: ArmModel,
     serialization: Serialization,
     /// The QPs and SRQs whose requests complete here, by serial number. A QP stays when it is closed,
     /// until the queue has been found empty: its results may still be in it.

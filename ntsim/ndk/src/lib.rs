@@ -18,7 +18,7 @@
 //!   consumer's callbacks, and what may come back;
 //! - `explain`: what still holds a close;
 //! - `boundary`: which side a thread is on;
-//! - `work`, `arm`, `token`, `address`: models of what the provider may do on the data path, with
+//! - `work`, `arm_model`, `token`, `address`: models of what the provider may do on the data path, with
 //!   memory, and with local addresses;
 //! - the rest: one file per object;
 //! - [`rules`]: what is watched.
@@ -55,7 +55,7 @@
 mod adapter;
 mod adapter_exports;
 mod address;
-mod arm;
+mod arm_model;
 mod boundary;
 mod call;
 mod callback;

@@ -90,9 +90,9 @@ struct State {
 
 /// The notification of one CQ.
 #[derive(Default)]
-pub(super) struct Arm(Mutex<State>);
+pub(super) struct ArmModel(Mutex<State>);
 
-impl Arm {
+impl ArmModel {
     /// The consumer arms.
     pub(super) fn armed(&self, notify: Notify) {
         let mut state = self.0.lock();
@@ -201,7 +201,7 @@ mod tests {
 
     #[test]
     fn one_notification_for_one_arm_with_a_result_breaks_nothing() {
-        let arm = Arm::default();
+        let arm = ArmModel::default();
         arm.armed(Notify::Any);
         assert!(arm.notified(STATUS_SUCCESS).is_empty());
         arm.took([STATUS_SUCCESS].into_iter(), || 0);
@@ -212,7 +212,7 @@ mod tests {
 
     #[test]
     fn a_second_notification_needs_a_second_arm() {
-        let arm = Arm::default();
+        let arm = ArmModel::default();
         arm.armed(Notify::Any);
         assert!(arm.notified(STATUS_SUCCESS).is_empty());
         arm.returned();
@@ -221,7 +221,7 @@ mod tests {
 
     #[test]
     fn a_notification_inside_another_is_concurrent() {
-        let arm = Arm::default();
+        let arm = ArmModel::default();
         arm.armed(Notify::Any);
         arm.notified(STATUS_SUCCESS);
         arm.armed(Notify::Any);
@@ -230,7 +230,7 @@ mod tests {
 
     #[test]
     fn a_failure_needs_no_arm_and_is_the_last_notification() {
-        let arm = Arm::default();
+        let arm = ArmModel::default();
         assert!(arm.notified(STATUS_BUFFER_OVERFLOW).is_empty());
         arm.returned();
         arm.armed(Notify::Any);
@@ -239,7 +239,7 @@ mod tests {
 
     #[test]
     fn a_notification_after_which_the_queue_is_empty_had_no_cause() {
-        let arm = Arm::default();
+        let arm = ArmModel::default();
         arm.armed(Notify::Solicited);
         arm.notified(STATUS_SUCCESS);
         assert!(arm.found_empty());
@@ -247,7 +247,7 @@ mod tests {
 
     #[test]
     fn a_result_taken_before_the_notification_began_is_its_cause() {
-        let arm = Arm::default();
+        let arm = ArmModel::default();
         arm.armed(Notify::Any);
         arm.took([STATUS_SUCCESS].into_iter(), || 0);
         arm.notified(STATUS_SUCCESS);
@@ -256,7 +256,7 @@ mod tests {
 
     #[test]
     fn a_success_is_no_cause_where_only_errors_were_asked_for() {
-        let arm = Arm::default();
+        let arm = ArmModel::default();
         arm.armed(Notify::Errors);
         arm.notified(STATUS_SUCCESS);
         arm.took([STATUS_SUCCESS].into_iter(), || 0);
@@ -269,7 +269,7 @@ mod tests {
 
     #[test]
     fn a_result_that_came_after_the_arm_is_owed_a_notification_in_time() {
-        let arm = Arm::default();
+        let arm = ArmModel::default();
         arm.found_empty();
         arm.armed(Notify::Any);
         arm.took([STATUS_SUCCESS].into_iter(), || 5);
@@ -280,7 +280,7 @@ mod tests {
     #[test]
     fn a_moderated_notification_may_come_later_by_the_interval() {
         for (microseconds, longest) in [(2, 35), (ULONG::MAX, u64::MAX)] {
-            let arm = Arm::default();
+            let arm = ArmModel::default();
             arm.moderated(microseconds);
             arm.found_empty();
             arm.armed(Notify::Any);
@@ -293,7 +293,7 @@ mod tests {
 
     #[test]
     fn a_leftover_owes_no_notification() {
-        let arm = Arm::default();
+        let arm = ArmModel::default();
         arm.armed(Notify::Any);
         arm.notified(STATUS_SUCCESS);
         arm.returned();

@@ -1,6 +1,6 @@
 //! The driver as a whole: loading and unloading.
 
-use provider::port::Segment;
+use provider::rnic::Fabric;
 use sys::irql::PassiveLevel;
 use sys::ndis::NDIS_MINIPORT_DRIVER_CHARACTERISTICS;
 
@@ -29,12 +29,12 @@ pub(crate) unsafe fn load(
     // SAFETY: as the caller promises.
     let framework = unsafe { Framework::create(object, registry_path, level) };
     let framework = framework.map_err(|status| Step::Framework.failed(status))?;
-    let segment = Segment::new().map_err(|_| Step::Segment.starved())?;
+    let fabric = Fabric::new().map_err(|_| Step::Fabric.starved())?;
     // SAFETY: as the caller promises.
     let registration = unsafe { Registration::new(object, registry_path, characteristics, level) };
     let registration = registration.map_err(|status| Step::Registration.failed(status))?;
     tdi::load(registration.handle(), level).map_err(|_| Step::LegacyTransport.starved())?;
-    registration::keep(Loaded { registration, segment, framework });
+    registration::keep(Loaded { registration, fabric, framework });
     Ok(())
 }
 
@@ -44,12 +44,12 @@ pub(crate) unsafe fn load(
 ///
 /// NDIS unloads the driver: it has no adapter left.
 pub(crate) unsafe fn unload(level: PassiveLevel) {
-    let Some(Loaded { registration, segment, framework }) = registration::take() else { return };
+    let Some(Loaded { registration, fabric, framework }) = registration::take() else { return };
     tdi::unload(level);
     drop(registration);
     // What the last closes deferred has begun, but may not have returned from the driver's code yet.
     flush_dpcs(level);
-    drop(segment);
+    drop(fabric);
     // SAFETY: with the last adapter its device went; nothing else of the driver is left.
     unsafe { framework.unload(level) };
 }

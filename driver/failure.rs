@@ -11,7 +11,7 @@ use sys::wdm::{self, ULONG};
 #[derive(Clone, Copy)]
 pub(crate) enum Step {
     Framework,
-    Segment,
+    Fabric,
     Registration,
     LegacyTransport,
     Device = 16,
@@ -42,7 +42,7 @@ impl Step {
     const fn name(self) -> &'static CStr {
         match self {
             Self::Framework => c"DriverEntry, framework driver",
-            Self::Segment => c"DriverEntry, segment",
+            Self::Fabric => c"DriverEntry, fabric",
             Self::Registration => c"DriverEntry, NdisMRegisterMiniportDriver",
             Self::LegacyTransport => c"DriverEntry, legacy transport",
             Self::Device => c"MiniportInitializeEx, framework device",

@@ -223,5 +223,5 @@ unsafe extern "win64" fn close_ndk_adapter(_context: NDIS_HANDLE, opened: *mut N
     // SAFETY: NDIS calls CLOSE_NDK_ADAPTER_HANDLER at PASSIVE_LEVEL.
     let level = unsafe { PassiveLevel::assume() };
     // SAFETY: NDIS closes what `open_ndk_adapter` opened, once, and does not use it again.
-    unsafe { provider::Port::<crate::kernel::Windows>::close(opened, level) };
+    unsafe { provider::Rnic::<crate::kernel::Windows>::close(opened, level) };
 }

@@ -5,8 +5,8 @@ use core::ptr::NonNull;
 use core::sync::atomic::{AtomicBool, Ordering};
 
 use lock_api::RawMutex as _;
-use provider::port::{OpenError, Statistics};
-use provider::{Kernel, Port};
+use provider::rnic::{OpenError, Statistics};
+use provider::{Kernel, Rnic};
 use sys::irql::PassiveLevel;
 use sys::ndis::{self, NDIS_HANDLE, NET_PNP_EVENT, NET_PNP_EVENT_CODE, NET_PNP_EVENT_NOTIFICATION};
 use sys::ndk::{NDK_ADAPTER, NDK_VERSION};
@@ -21,10 +21,10 @@ use crate::{registration, tdi};
 /// An adapter's RDMA side.
 pub(crate) struct Rdma {
     handle: NDIS_HANDLE,
-    /// The state that NDIS wants; [`Rdma::follow`] gives it to the port.
+    /// The state that NDIS wants; [`Rdma::follow`] gives it to the RNIC.
     wanted: AtomicBool,
     events: Lock<Events>,
-    port: Port<Windows>,
+    rnic: Rnic<Windows>,
     /// The legacy transport's, while the port is enabled.
     legacy: Lock<Option<tdi::TransportPort>>,
 }
@@ -45,17 +45,17 @@ impl Rdma {
     ///
     /// `NDIS_STATUS_RESOURCES`.
     pub(crate) fn new(handle: NDIS_HANDLE, allowed: bool) -> Result<Self, NDIS_STATUS> {
-        let segment = registration::segment().ok_or(NDIS_STATUS_RESOURCES)?;
-        let port = Port::new(&segment).map_err(|_| NDIS_STATUS_RESOURCES)?;
-        port.set_enabled(allowed);
+        let fabric = registration::fabric().ok_or(NDIS_STATUS_RESOURCES)?;
+        let rnic = Rnic::new(&fabric).map_err(|_| NDIS_STATUS_RESOURCES)?;
+        rnic.set_enabled(allowed);
         let legacy = Lock::const_new(SpinLock::INIT, None);
         let events = Lock::const_new(SpinLock::INIT, Events::Allowed);
-        Ok(Self { handle, wanted: AtomicBool::new(allowed), events, port, legacy })
+        Ok(Self { handle, wanted: AtomicBool::new(allowed), events, rnic, legacy })
     }
 
     /// Lets the legacy transport run over the port if that is enabled; `refresh` reads its addresses.
     pub(crate) fn start(&self, refresh: tdi::Refresh, level: PassiveLevel) {
-        if self.port.enabled() {
+        if self.rnic.enabled() {
             self.begin_legacy(refresh, level);
         }
     }
@@ -63,7 +63,7 @@ impl Rdma {
     /// Lets the legacy transport run over the port. Without it the adapter works all the same, until the next time
     /// that RDMA is enabled.
     fn begin_legacy(&self, refresh: tdi::Refresh, level: PassiveLevel) {
-        let port = transport_port(&self.port, refresh, level);
+        let port = transport_port(&self.rnic, refresh, level);
         let previous = core::mem::replace(&mut *self.legacy.lock(), port);
         if let Some(previous) = previous {
             previous.remove(level);
@@ -91,7 +91,7 @@ impl Rdma {
     ///
     /// `NDIS_STATUS_RESOURCES`.
     pub(crate) fn set_addresses(&self, addresses: &[IpAddr]) -> Result<Option<tdi::Taken>, NDIS_STATUS> {
-        self.port.set_addresses(addresses).map_err(|_| NDIS_STATUS_RESOURCES)?;
+        self.rnic.set_addresses(addresses).map_err(|_| NDIS_STATUS_RESOURCES)?;
         let legacy = self.legacy.lock().as_ref().map(tdi::TransportPort::port);
         match legacy {
             Some(port) => tdi::set_addresses(port, addresses).map_err(|_| NDIS_STATUS_RESOURCES),
@@ -99,14 +99,14 @@ impl Rdma {
         }
     }
 
-    /// The port behind.
-    pub(crate) const fn port(&self) -> &Port<Windows> {
-        &self.port
+    /// The RNIC behind.
+    pub(crate) const fn rnic(&self) -> &Rnic<Windows> {
+        &self.rnic
     }
 
     /// Its counters.
     pub(crate) fn statistics(&self) -> Statistics {
-        self.port.statistics()
+        self.rnic.statistics()
     }
 
     /// Opens it.
@@ -116,7 +116,7 @@ impl Rdma {
     /// `NDIS_STATUS_BAD_VERSION`, `NDIS_STATUS_ADAPTER_NOT_READY` while it is disabled,
     /// `NDIS_STATUS_RESOURCES` (VER-2).
     pub(crate) fn open(&self, version: NDK_VERSION) -> Result<NonNull<NDK_ADAPTER>, NDIS_STATUS> {
-        self.port.open(version).map_err(|error| match error {
+        self.rnic.open(version).map_err(|error| match error {
             OpenError::Version => NDIS_STATUS_BAD_VERSION,
             OpenError::NotReady => NDIS_STATUS_ADAPTER_NOT_READY,
             OpenError::NoMemory => NDIS_STATUS_RESOURCES,
@@ -137,12 +137,12 @@ impl Rdma {
             return;
         }
         let wanted = self.wanted.load(Ordering::Acquire);
-        if wanted == self.port.enabled() {
+        if wanted == self.rnic.enabled() {
             return;
         }
         // Before the event in both directions: consumers open when they hear that it is enabled, and none
         // may open any more while those that have it open are asked to close it.
-        self.port.set_enabled(wanted);
+        self.rnic.set_enabled(wanted);
         if wanted {
             self.begin_legacy(refresh, level);
         } else {
@@ -186,11 +186,11 @@ impl Rdma {
 /// The port of the legacy transport. Without one the transport does not run over this adapter until RDMA is enabled
 /// again, which is no reason for the adapter not to start.
 fn transport_port(
-    port: &Port<Windows>,
+    rnic: &Rnic<Windows>,
     refresh: tdi::Refresh,
     level: PassiveLevel,
 ) -> Option<tdi::TransportPort> {
-    let port = tdi::TransportPort::new(port, refresh, level);
+    let port = tdi::TransportPort::new(rnic, refresh, level);
     if let Err(error) = &port {
         <Windows as Kernel>::trace(format_args!(
             "the legacy transport does not run over an adapter: {error:?}"

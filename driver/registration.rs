@@ -1,7 +1,7 @@
-//! The driver's registrations: with the framework and NDIS, and the segment of its adapters.
+//! The driver's registrations: with the framework and NDIS, and the fabric of its adapters.
 
 use lock_api::RawMutex as _;
-use provider::port::Segment;
+use provider::rnic::Fabric;
 use sys::irql::PassiveLevel;
 use sys::ndis::{self, NDIS_HANDLE, NDIS_MINIPORT_DRIVER_CHARACTERISTICS};
 use sys::status::{NDIS_STATUS, NTSTATUS, STATUS_INSUFFICIENT_RESOURCES, STATUS_SUCCESS};
@@ -16,7 +16,7 @@ static LOADED: Lock<Option<Loaded>> = Lock::const_new(SpinLock::INIT, None);
 /// The parts of a loaded driver.
 pub(crate) struct Loaded {
     pub(crate) registration: Registration,
-    pub(crate) segment: Segment<Windows>,
+    pub(crate) fabric: Fabric<Windows>,
     pub(crate) framework: Framework,
 }
 
@@ -30,9 +30,9 @@ pub(crate) fn take() -> Option<Loaded> {
     LOADED.lock().take()
 }
 
-/// The segment that connects the RDMA sides of the driver's adapters; `None` if the driver is not loaded.
-pub(crate) fn segment() -> Option<Segment<Windows>> {
-    LOADED.lock().as_ref().map(|driver| driver.segment.clone())
+/// The fabric that connects the RDMA sides of the driver's adapters; `None` if the driver is not loaded.
+pub(crate) fn fabric() -> Option<Fabric<Windows>> {
+    LOADED.lock().as_ref().map(|driver| driver.fabric.clone())
 }
 
 /// NDIS's handle of the driver; `None` if the driver is not loaded.

@@ -3,7 +3,7 @@
 use alloc::boxed::Box;
 use core::ptr::{null, null_mut};
 
-use provider::Port;
+use provider::Rnic;
 use sys::irql::PassiveLevel;
 use sys::ndis::{
     self, NDIS_HANDLE, NDIS_INTERFACE_TYPE, NDIS_MEDIUM, NDIS_MINIPORT_ADAPTER_GENERAL_ATTRIBUTES,
@@ -149,7 +149,7 @@ impl Capabilities {
     ///
     /// `NDIS_STATUS_RESOURCES`.
     pub(super) fn new() -> Result<Box<Self>, NDIS_STATUS> {
-        let info = Port::<Windows>::adapter_info(NDK_VERSION_2_1);
+        let info = Rnic::<Windows>::adapter_info(NDK_VERSION_2_1);
         let ndis = NDIS_NDK_CAPABILITIES {
             Header: header(
                 ndis::NDIS_OBJECT_TYPE_DEFAULT,
@@ -187,7 +187,7 @@ unsafe fn ndk(adapter: &Adapter, level: PassiveLevel) -> Result<(), NDIS_STATUS>
             ndis::NDIS_MINIPORT_ADAPTER_NDK_ATTRIBUTES_REVISION_1,
             ndis::NDIS_SIZEOF_MINIPORT_ADAPTER_NDK_ATTRIBUTES_REVISION_1,
         ),
-        Enabled: adapter.rdma.port().enabled().into(),
+        Enabled: adapter.rdma.rnic().enabled().into(),
         NdkCapabilities: &raw const adapter.capabilities.ndis,
     };
     // SAFETY: as the caller promises; the block is what its head says.

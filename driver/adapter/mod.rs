@@ -118,7 +118,7 @@ impl Adapter {
         let current = configuration.address.unwrap_or(permanent);
         let rdma = Rdma::new(handle, configuration.network_direct);
         let rdma = rdma.map_err(|status| Step::Rdma.failed(status))?;
-        rdma.port().set_immediate_notifications(configuration.immediate_notification);
+        rdma.rnic().set_immediate_notifications(configuration.immediate_notification);
         let follow = |adapter: &Self, level| {
             adapter.rdma.follow(adapter.refresh(), level);
             adapter.readdress(level);
@@ -153,7 +153,7 @@ impl Adapter {
         unsafe { adapter.reading.initialise() };
         adapter.readdress.initialise(place);
         // SAFETY: the adapter stays in its place, and `stop` ends this; what is called may be.
-        unsafe { adapter.rdma.port().on_unknown_address(Some((look_up, place.as_ptr().cast()))) };
+        unsafe { adapter.rdma.rnic().on_unknown_address(Some((look_up, place.as_ptr().cast()))) };
         adapter.follow.initialise(place);
         adapter.rdma.start(adapter.refresh(), level);
         adapter.ethernet.initialise();
@@ -205,7 +205,7 @@ impl Adapter {
             watch.cancel(level);
         }
         // SAFETY: nothing is called any more.
-        unsafe { self.rdma.port().on_unknown_address(None) };
+        unsafe { self.rdma.rnic().on_unknown_address(None) };
         ethernet::disconnect(&self.ethernet);
         // The DPC of the port may be queued, though there is nothing left for it to do.
         flush_dpcs(level);
@@ -219,7 +219,7 @@ impl Adapter {
     /// Follows a change of addresses. If that fails, the port keeps those that it had; the next change or
     /// opening tries again.
     pub(crate) fn readdress(&self, level: PassiveLevel) {
-        self.rdma.port().look_up(level, |level| self.refresh_addresses(level));
+        self.rdma.rnic().look_up(level, |level| self.refresh_addresses(level));
     }
 
     /// Brings the port's addresses up to date for a consumer that is about to use them: it may have heard of a

@@ -31,7 +31,7 @@ const _: () = assert!(
 /// Answers OID_NDK_CONNECTIONS. All consumers are in the kernel, so no connection has a process.
 pub(super) fn connections(rdma: &Rdma, answer: &mut Answer) -> Result<(), Refusal> {
     let mut list = List::new(answer);
-    rdma.port().connections(|local, remote| {
+    rdma.rnic().connections(|local, remote| {
         let mut entry = [0; size_of::<NDIS_NDK_CONNECTION_ENTRY>()];
         put(&mut entry, offset_of!(NDIS_NDK_CONNECTION_ENTRY, Local), &inet(local));
         put(&mut entry, offset_of!(NDIS_NDK_CONNECTION_ENTRY, Remote), &inet(remote));
@@ -43,7 +43,7 @@ pub(super) fn connections(rdma: &Rdma, answer: &mut Answer) -> Result<(), Refusa
 /// Answers OID_NDK_LOCAL_ENDPOINTS.
 pub(super) fn endpoints(rdma: &Rdma, answer: &mut Answer) -> Result<(), Refusal> {
     let mut list = List::new(answer);
-    rdma.port().endpoints(|local, listens| {
+    rdma.rnic().endpoints(|local, listens| {
         let mut entry = [0; size_of::<NDIS_NDK_LOCAL_ENDPOINT_ENTRY>()];
         put(&mut entry, offset_of!(NDIS_NDK_LOCAL_ENDPOINT_ENTRY, Local), &inet(local));
         if listens {

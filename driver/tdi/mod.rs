@@ -28,7 +28,7 @@ use core::ptr::NonNull;
 
 use lock_api::RawMutex as _;
 use provider::NoMemory;
-use provider::port::{OpenError, Port};
+use provider::rnic::{OpenError, Rnic};
 use sys::irql::PassiveLevel;
 use sys::ndis::NDIS_HANDLE;
 use sys::wdm;
@@ -97,19 +97,19 @@ pub(crate) struct TransportPort {
 }
 
 impl TransportPort {
-    /// Lets the transport run over an adapter's port, whose addresses `refresh` reads.
+    /// Lets the transport run over an adapter's RNIC, whose addresses `refresh` reads.
     ///
     /// # Errors
     ///
-    /// Those of opening the port, and [`OpenError::NoMemory`] if there is no device to be had.
+    /// Those of opening the RNIC, and [`OpenError::NoMemory`] if there is no device to be had.
     pub(crate) fn new(
-        port: &Port<Windows>,
+        rnic: &Rnic<Windows>,
         refresh: Refresh,
         level: PassiveLevel,
     ) -> Result<Self, OpenError> {
         let transport = transport().ok_or(OpenError::NotReady)?;
         let device = device::DeviceRef::new(level).map_err(|_| OpenError::NoMemory)?;
-        match transport.network().add(port, refresh, level) {
+        match transport.network().add(rnic, refresh, level) {
             Ok(port) => Ok(Self { port, device }),
             Err(error) => {
                 device.release(level);

@@ -6,25 +6,25 @@ use crate::heap::{NoMemory, Shared};
 use crate::kernel::Kernel;
 use crate::memory::Table;
 use crate::object::{Id, Object, ObjectRef, ObjectType, Registry};
-use crate::port::PortState;
+use crate::rnic::RnicState;
 
-/// One opening of a port. Several may exist at a time (VER-2); each has a token table of its own.
+/// One opening of an RNIC. Several may exist at a time (VER-2); each has a token table of its own.
 pub(crate) struct Adapter<K: Kernel> {
-    port: Shared<PortState<K>>,
+    rnic: Shared<RnicState<K>>,
     table: Table<K>,
-    /// True if a CQ notification may be called inside the call that causes it, as the port had it at the opening.
+    /// True if a CQ notification may be called inside the call that causes it, as the RNIC had it at the opening.
     immediate: bool,
 }
 
 impl<K: Kernel> Adapter<K> {
-    /// An opening of `port`.
+    /// An opening of `rnic`.
     ///
     /// # Errors
     ///
     /// [`NoMemory`].
-    pub(crate) fn new(port: Shared<PortState<K>>) -> Result<Self, NoMemory> {
-        let immediate = port.notifies_immediately();
-        Ok(Self { port, table: Table::new()?, immediate })
+    pub(crate) fn new(rnic: Shared<RnicState<K>>) -> Result<Self, NoMemory> {
+        let immediate = rnic.notifies_immediately();
+        Ok(Self { rnic, table: Table::new()?, immediate })
     }
 
     /// Returns true if a CQ notification may be called inside the call that causes it.
@@ -32,9 +32,9 @@ impl<K: Kernel> Adapter<K> {
         self.immediate
     }
 
-    /// The port below.
-    pub(crate) fn port(&self) -> &Shared<PortState<K>> {
-        &self.port
+    /// The RNIC below.
+    pub(crate) fn rnic(&self) -> &Shared<RnicState<K>> {
+        &self.rnic
     }
 
     /// The tokens of this opening.
@@ -49,7 +49,7 @@ impl<K: Kernel> ObjectType<K> for Adapter<K> {
     type Antecedents = ();
 
     fn registry(&self) -> &Registry<K> {
-        self.port.objects()
+        self.rnic.objects()
     }
 
     fn antecedents(&self, _: &mut dyn FnMut(Id)) {}

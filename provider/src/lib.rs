@@ -5,7 +5,7 @@
 //! | module | contents |
 //! |---|---|
 //! | [`ndkpi`] | C: the dispatch tables; raw arguments in, references out, results into NTSTATUS |
-//! | `adapter` ⇄ [`port`] ⇄ `connection` ⇄ `queue_pair` ⇄ `memory` ⇄ `completion` | the objects, and the port whose tables name them: they hold each other |
+//! | `adapter` ⇄ [`rnic`] ⇄ `connection` ⇄ `queue_pair` ⇄ `memory` ⇄ `completion` | the objects, and the RNIC whose tables name them: they hold each other |
 //! | `consumer`, `status` | contexts and completions of a consumer; the NTSTATUS of a failure |
 //! | [`object`] | what all objects share: memory, antecedents, DPCs, close |
 //! | [`lifetime`] | when an object may go: one atomic word |
@@ -36,15 +36,15 @@
 //!
 //! | lock | guards | taken while holding |
 //! |---|---|---|
-//! | `SegmentState::endpoints` | addresses and ports in use, and the listeners there | nothing |
+//! | `FabricState::endpoints` | addresses and ports in use, and the listeners there | nothing |
 //! | `Outlet::taken` | the destinations of the connections from one shared endpoint | nothing |
 //! | `Listener::state` | the binding and the offers of one listener | nothing |
-//! | `Lookups` | requests that wait for an address of the port | nothing |
+//! | `Lookups` | requests that wait for an address of the RNIC | nothing |
 //! | `Attachment::bound` | the connection attempt of one QP | nothing |
 //! | `Srq::state` | the receives of one SRQ, and the QPs that wait for one | nothing |
 //! | `RegistrationState::state` | the registration of one MR or MW | nothing |
 //! | `Mr::fast` | the prepared fast registrations of one MR | nothing |
-//! | `Mappings::all` | the mappings of a port | nothing |
+//! | `Mappings::all` | the mappings of an RNIC | nothing |
 //! | `Table::free` | unused memory tokens | nothing |
 //! | `Core::close` | the completion of a pending close | nothing |
 //! | `Registry` | which objects exist | nothing |
@@ -94,10 +94,10 @@ mod memory;
 pub mod ndkpi;
 pub mod number;
 pub mod object;
-pub mod port;
 pub mod processor;
 mod queue_pair;
 mod ring;
+pub mod rnic;
 mod rundown;
 mod status;
 mod sync;
@@ -106,4 +106,4 @@ mod tests;
 
 pub use heap::{NoMemory, Shared, Within};
 pub use kernel::Kernel;
-pub use port::Port;
+pub use rnic::Rnic;

@@ -189,7 +189,7 @@ impl<K: Kernel> Object<K, Cq<K>> {
     fn overflow(&self) {
         self.entries.end();
         if !self.overflown.swap(true, Ordering::SeqCst) {
-            self.adapter.port().counters().cq_error();
+            self.adapter.rnic().counters().cq_error();
             self.post(OVERFLOWN);
         }
     }

@@ -31,8 +31,8 @@ use crate::lifetime::{Kind, Refused};
 use crate::limits::{READ_LIMITS, ReadLimits};
 use crate::object::{Id, Object, ObjectRef, ObjectType, Registry};
 
-use crate::port::PortState;
 use crate::queue_pair::Qp;
+use crate::rnic::RnicState;
 
 /// Event bit: the connection owes callbacks.
 const OWED: u32 = 1;
@@ -91,9 +91,9 @@ impl<K: Kernel> Connector<K> {
         Self { adapter, role: Role::Active(Lock::<K, _>::new(Attempts::default())) }
     }
 
-    /// The port of the adapter that it belongs to.
-    pub(crate) fn port(&self) -> &Shared<PortState<K>> {
-        self.adapter.port()
+    /// The RNIC of the adapter that it belongs to.
+    pub(crate) fn rnic(&self) -> &Shared<RnicState<K>> {
+        self.adapter.rnic()
     }
 
     /// The connector that a listener indicates for a peer's attempt.
@@ -134,10 +134,10 @@ impl<K: Kernel> Connector<K> {
         Some(self.link()?.peer_data(READ_LIMITS))
     }
 
-    /// Returns true if the queue pair is of the same port. It may be of another NDK adapter object of that
-    /// port: no page asks for more.
+    /// Returns true if the queue pair is of the same RNIC. It may be of another NDK adapter object of that
+    /// RNIC: no page asks for more.
     fn shares_port_with(&self, qp: &Object<K, Qp<K>>) -> bool {
-        self.adapter.port().same(qp.pd().adapter().port())
+        self.adapter.rnic().same(qp.pd().adapter().rnic())
     }
 }
 

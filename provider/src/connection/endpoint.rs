@@ -29,16 +29,16 @@ unsafe impl<K: Kernel> Send for Entry<K> {}
 struct Endpoints<K: Kernel> {
     /// Sorted by address.
     entries: Vec<Entry<K>>,
-    /// Addresses of the machine's ports, with the port's number.
+    /// Addresses of the machine's RNICs, with the RNIC's number.
     hosts: Vec<(IpAddr, u64)>,
     /// Where the search for a dynamic port goes on.
     next_dynamic: u16,
-    /// Numbers the next port.
+    /// Numbers the next RNIC.
     next_host: u64,
 }
 
-/// All ports of the driver: who is where, who listens. Two of its ports reach each other.
-pub(crate) struct SegmentState<K: Kernel> {
+/// All RNICs of the driver: who is where, who listens. Two of its RNICs reach each other.
+pub(crate) struct FabricState<K: Kernel> {
     endpoints: Lock<K, Endpoints<K>>,
 }
 
@@ -63,15 +63,15 @@ impl From<NoMemory> for BindError {
 pub(crate) enum Found<K: Kernel> {
     /// A listener.
     Listener(ObjectRef<K, Listener<K>>),
-    /// An address of one of our ports, without a listener.
+    /// An address of one of our RNICs, without a listener.
     NoListener,
-    /// No port of ours.
+    /// No RNIC of ours.
     NoHost,
 }
 
 /// An address and port that is in use until the last owner drops it.
 pub(crate) struct Endpoint<K: Kernel> {
-    segment: Shared<SegmentState<K>>,
+    fabric: Shared<FabricState<K>>,
     address: SocketAddr,
 }
 
@@ -84,7 +84,7 @@ impl<K: Kernel> Endpoint<K> {
 
 impl<K: Kernel> Drop for Endpoint<K> {
     fn drop(&mut self) {
-        let mut endpoints = self.segment.endpoints.lock();
+        let mut endpoints = self.fabric.endpoints.lock();
         if let Ok(place) = endpoints.find(&self.address)
             && let Some(mut moved) = endpoints.entries.pop()
         {
@@ -126,7 +126,7 @@ impl<K: Kernel> Endpoints<K> {
     }
 }
 
-impl<K: Kernel> SegmentState<K> {
+impl<K: Kernel> FabricState<K> {
     pub(crate) fn new() -> Self {
         Self {
             endpoints: Lock::<K, _>::new(Endpoints {
@@ -138,7 +138,7 @@ impl<K: Kernel> SegmentState<K> {
         }
     }
 
-    /// A number for a new port.
+    /// A number for a new RNIC.
     pub(crate) fn number(&self) -> u64 {
         let mut endpoints = self.endpoints.lock();
         let number = endpoints.next_host;
@@ -146,7 +146,7 @@ impl<K: Kernel> SegmentState<K> {
         number
     }
 
-    /// Replaces the addresses of a port.
+    /// Replaces the addresses of an RNIC.
     ///
     /// # Errors
     ///
@@ -159,13 +159,13 @@ impl<K: Kernel> SegmentState<K> {
         added.try_for_each(|host| endpoints.hosts.push_within(host)).map_err(|_| NoMemory)
     }
 
-    /// Returns true if `address` is one of the port's.
+    /// Returns true if `address` is one of the RNIC's.
     pub(crate) fn is_local(&self, number: u64, address: IpAddr) -> bool {
         self.endpoints.lock().hosts.contains(&(address, number))
     }
 
-    /// Looks up the destination of a connect to `address`. A listener is found while its port has the address
-    /// and is enabled: a port that was removed takes no connects, although its listener is not closed yet.
+    /// Looks up the destination of a connect to `address`. A listener is found while its RNIC has the address
+    /// and is enabled: an RNIC that was removed takes no connects, although its listener is not closed yet.
     pub(crate) fn find(&self, address: &SocketAddr) -> Found<K> {
         let (listener, known) = {
             let endpoints = self.endpoints.lock();
@@ -177,7 +177,7 @@ impl<K: Kernel> SegmentState<K> {
                 // SAFETY: a listener is taken out of the table under this lock before its close is decided.
                 .and_then(|listener| unsafe { listener.as_ref() }.try_acquire(Kind::Successor).ok())
                 .map(|listener| {
-                    let owner = (address.ip(), listener.adapter().port().number());
+                    let owner = (address.ip(), listener.adapter().rnic().number());
                     let at_home = endpoints.hosts.contains(&owner);
                     (listener, at_home)
                 });
@@ -185,7 +185,7 @@ impl<K: Kernel> SegmentState<K> {
         };
         match (listener, known) {
             (_, false) => Found::NoHost,
-            (Some((listener, true)), true) if listener.adapter().port().is_enabled() => {
+            (Some((listener, true)), true) if listener.adapter().rnic().is_enabled() => {
                 Found::Listener(listener)
             }
             (Some(_) | None, true) => Found::NoListener,
@@ -200,11 +200,11 @@ impl<K: Kernel> Endpoint<K> {
     ///
     /// See [`BindError`].
     pub(crate) fn bind(
-        segment: &Shared<SegmentState<K>>,
+        fabric: &Shared<FabricState<K>>,
         address: SocketAddr,
     ) -> Result<Shared<Self>, BindError> {
         let bound = {
-            let mut endpoints = segment.endpoints.lock();
+            let mut endpoints = fabric.endpoints.lock();
             if address.port() == 0 {
                 endpoints.insert_dynamic(address)?
             } else {
@@ -212,7 +212,7 @@ impl<K: Kernel> Endpoint<K> {
                 address
             }
         };
-        Ok(Shared::new(Self { segment: segment.clone(), address: bound })?)
+        Ok(Shared::new(Self { fabric: fabric.clone(), address: bound })?)
     }
 
     /// From now on connections to this endpoint meet `listener`.
@@ -226,7 +226,7 @@ impl<K: Kernel> Endpoint<K> {
     }
 
     fn replace_listener(&self, listener: Option<NonNull<Object<K, Listener<K>>>>) {
-        let mut endpoints = self.segment.endpoints.lock();
+        let mut endpoints = self.fabric.endpoints.lock();
         if let Ok(place) = endpoints.find(&self.address)
             && let Some(entry) = endpoints.entries.get_mut(place)
         {

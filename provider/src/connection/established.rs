@@ -22,8 +22,8 @@ impl<K: Kernel> Established<K> {
         mut passive: Claim<K>,
         connection: &Shared<Connection<K>>,
     ) -> Self {
-        let number = active.pd().adapter().port().counters().connected();
-        passive.pd().adapter().port().counters().accepted();
+        let number = active.pd().adapter().rnic().counters().connected();
+        passive.pd().adapter().rnic().counters().accepted();
         active.keep_for_good();
         passive.keep_for_good();
         active.join(connection.clone(), Side::Active, number);
@@ -44,7 +44,7 @@ impl<K: Kernel> Drain for Established<K> {
     fn drained(self) {
         let flush = self.connection.drained();
         for (qp, flush) in [&self.active, &self.passive].into_iter().zip(flush) {
-            qp.pd().adapter().port().counters().disconnected();
+            qp.pd().adapter().rnic().counters().disconnected();
             if flush {
                 qp.kill();
             }

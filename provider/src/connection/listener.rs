@@ -14,7 +14,7 @@ use crate::consumer::Opaque;
 use crate::heap::{NoMemory, Shared, Within as _};
 use crate::kernel::{Kernel, Lock};
 use crate::object::{Id, Object, ObjectRef, ObjectType, Registry};
-use crate::port::PortState;
+use crate::rnic::RnicState;
 
 /// Event bit: offers wait.
 const OFFER: u32 = 1;
@@ -121,9 +121,9 @@ impl<K: Kernel> Listener<K> {
         &self.adapter
     }
 
-    /// The port of the adapter that it belongs to.
-    pub(crate) fn port(&self) -> &Shared<PortState<K>> {
-        self.adapter.port()
+    /// The RNIC of the adapter that it belongs to.
+    pub(crate) fn rnic(&self) -> &Shared<RnicState<K>> {
+        self.adapter.rnic()
     }
 
     /// The endpoint, which its connectors inherit (CL-12).
@@ -197,18 +197,18 @@ impl<K: Kernel> Object<K, Listener<K>> {
         (self.make)(self.version(), connector).map(|made| unsafe { Offer::of(made) })
     }
 
-    /// NdkListen, with the addresses that the port has. A close may come during it.
+    /// NdkListen, with the addresses that the RNIC has. A close may come during it.
     ///
     /// # Errors
     ///
     /// See [`ListenError`].
     pub(crate) fn listen(&self, address: SocketAddr) -> Result<(), ListenError> {
-        let port = self.adapter.port();
-        if !port.is_local(address.ip()) {
+        let rnic = self.adapter.rnic();
+        if !rnic.is_local(address.ip()) {
             return Err(ListenError::NotLocal);
         }
         self.claim_binding()?;
-        let bound = Endpoint::bind(port.segment(), address);
+        let bound = Endpoint::bind(rnic.fabric(), address);
         let endpoint = {
             let mut state = self.state.lock();
             match bound {
@@ -285,12 +285,12 @@ impl<K: Kernel> ObjectType<K> for Listener<K> {
         self.adapter
     }
 
-    /// Indicates the queued offers, each unless the listener was paused or closed since it came, or the port
+    /// Indicates the queued offers, each unless the listener was paused or closed since it came, or the RNIC
     /// was removed or disabled.
     fn deliver(object: &Object<K, Self>, _: u32) {
         while let Some(offer) = object.next_offer() {
             match object.callback {
-                Some(callback) if object.adapter.port().is_enabled() => {
+                Some(callback) if object.adapter.rnic().is_enabled() => {
                     // SAFETY: the consumer gave this function and context at creation; the connector is
                     // its own from here on, to accept, reject and close.
                     unsafe { callback(object.context.0, offer.show().as_ptr().cast::<NDK_CONNECTOR>()) }

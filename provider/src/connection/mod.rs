@@ -21,7 +21,7 @@ mod state;
 
 pub(crate) use connector::{ConnectError, Connector, Origin, Source, Turn, Way};
 pub(crate) use end::DisconnectEvent;
-pub(crate) use endpoint::{BindError, Endpoint, SegmentState};
+pub(crate) use endpoint::{BindError, Endpoint, FabricState};
 pub(crate) use established::Established;
 pub(crate) use link::Link;
 pub(crate) use listener::{ListenError, Listener};

@@ -20,8 +20,8 @@ use crate::lifetime::Kind;
 use crate::limits::ReadLimits;
 use crate::ndkpi::offered_connector;
 use crate::object::{Object, ObjectType};
-use crate::port::{Port, Segment};
 use crate::queue_pair::{Depths, Qp, cq_overflown};
+use crate::rnic::{Fabric, Rnic};
 
 /// The address of the adapter, and the port that is listened on.
 const LISTENING: &str = "10.0.0.1:445";
@@ -124,7 +124,7 @@ fn cq(
 
 /// One adapter; its consumer connects it with itself.
 pub(super) struct Fixture {
-    port: Port<Model>,
+    rnic: Rnic<Model>,
     adapter: Pointer<Adapter<Model>>,
     pub(super) pd: Pointer<Pd<Model>>,
     pub(super) cq: Pointer<Cq<Model>>,
@@ -132,14 +132,14 @@ pub(super) struct Fixture {
 
 impl Fixture {
     pub(super) fn new() -> Self {
-        let segment = Segment::<Model>::new().unwrap();
-        let port = Port::new(&segment).unwrap();
-        port.set_addresses(&[Self::listening().ip()]).unwrap();
-        port.set_enabled(true);
-        let adapter = Pointer(port.open(NDK_VERSION_2_1).unwrap().cast::<Object<Model, Adapter<Model>>>());
+        let fabric = Fabric::<Model>::new().unwrap();
+        let rnic = Rnic::new(&fabric).unwrap();
+        rnic.set_addresses(&[Self::listening().ip()]).unwrap();
+        rnic.set_enabled(true);
+        let adapter = Pointer(rnic.open(NDK_VERSION_2_1).unwrap().cast::<Object<Model, Adapter<Model>>>());
         let pd = object(Pd::new(adapter.try_acquire(Kind::Successor).unwrap()));
         let cq = cq(adapter, None, null_mut());
-        Self { port, adapter, pd, cq }
+        Self { rnic, adapter, pd, cq }
     }
 
     /// A queue of its own, which notifies.
@@ -184,8 +184,8 @@ impl Fixture {
         close_inline(self.cq);
         close_inline(self.pd);
         // SAFETY: the model is done with the adapter.
-        unsafe { Port::<Model>::close(self.adapter.0.cast(), test_kernel::passive()) };
-        drop(self.port);
+        unsafe { Rnic::<Model>::close(self.adapter.0.cast(), test_kernel::passive()) };
+        drop(self.rnic);
     }
 }
 

@@ -159,7 +159,7 @@ impl<K: Kernel> Object<K, Mr<K>> {
             let owner = self.try_acquire(Kind::Request)?;
             Ok((RegionOrWindow::Region(owner.acquire(Kind::Request)?), RegionOrWindow::Region(owner)))
         };
-        let mappings = self.registration_state().pd().adapter().port().mappings();
+        let mappings = self.registration_state().pd().adapter().rnic().mappings();
         let filled = layout.fill(&mut memory, mappings, pages);
         let owners =
             filled.and_then(|()| owners().map_err(|_: crate::lifetime::Refused| RegisterError::State));

@@ -1,7 +1,7 @@
 //! Logical address mappings: by which addresses the adapter knows a consumer's pages.
 //!
 //! A software provider chooses its own logical addresses. They are the addresses of the mapping's own, so that
-//! neither the privileged token nor a fast registration needs a translation. A port knows its mappings by their
+//! neither the privileged token nor a fast registration needs a translation. An RNIC knows its mappings by their
 //! addresses: a fast registration keeps those whose pages it covers, also when they are released before it ends.
 
 use alloc::vec::Vec;
@@ -50,7 +50,7 @@ const ROOM: usize = 64;
 /// The addresses of a mapping's pages, and its memory.
 type Entry<K> = (Range<usize>, Shared<<K as Kernel>::Mapping>);
 
-/// The mappings of a port that were not released yet.
+/// The mappings of an RNIC that were not released yet.
 pub(crate) struct Mappings<K: Kernel> {
     /// By their first address. Those over nonpaged pool may overlap; they need not be found.
     all: Lock<K, Vec<Entry<K>>>,

@@ -28,8 +28,8 @@ use crate::kernel::Kernel;
 use crate::lifetime::Kind;
 use crate::limits::MAX_CQ_DEPTH;
 use crate::object::Object;
-use crate::port::lookup::{CreateShared, MakeShared, Waiting};
 use crate::queue_pair;
+use crate::rnic::lookup::{CreateShared, MakeShared, Waiting};
 use crate::status::Failure;
 
 /// The functions of an adapter.
@@ -168,14 +168,14 @@ fn make_shared<K: Kernel>(
     local: SocketAddr,
 ) -> Result<NonNull<Object<K, SharedEndpoint<K>>>, Failure> {
     let tie = adapter.try_acquire(Kind::Successor)?;
-    if !adapter.port().is_local(local.ip()) {
+    if !adapter.rnic().is_local(local.ip()) {
         return Err(Failure(STATUS_INVALID_ADDRESS));
     }
-    let endpoint = Endpoint::bind(adapter.port().segment(), local)?;
+    let endpoint = Endpoint::bind(adapter.rnic().fabric(), local)?;
     create(adapter.version(), shared_endpoint::table::<K>(), SharedEndpoint::new(tie, endpoint))
 }
 
-/// NdkCreateSharedEndpoint: inline, unless the address is one that the port does not have, which is looked up first.
+/// NdkCreateSharedEndpoint: inline, unless the address is one that the RNIC does not have, which is looked up first.
 unsafe extern "win64" fn create_shared_endpoint<K: Kernel>(
     adapter: *mut NDK_ADAPTER,
     at: *const SOCKADDR,
@@ -191,14 +191,14 @@ unsafe extern "win64" fn create_shared_endpoint<K: Kernel>(
         let local = unsafe { address::read(at, length) }?;
         if let Some(completion) = completion
             && !out.is_null()
-            && adapter.port().is_to_be_looked_up(local.ip())
+            && adapter.rnic().is_to_be_looked_up(local.ip())
         {
             // The request may be completed, and the adapter closed, before this returns.
             let (_call, hold) = (adapter.try_acquire(Kind::Request)?, adapter.try_acquire(Kind::Request)?);
             let make: MakeShared<K> = make_shared;
             let context = Opaque(context);
             let request = CreateShared { adapter: hold, at: local, make, completion, context };
-            adapter.port().wait_for_addresses(Waiting::CreateShared(request))?;
+            adapter.rnic().wait_for_addresses(Waiting::CreateShared(request))?;
             return Ok(STATUS_PENDING);
         }
         // SAFETY: the consumer passes a place for the pointer.

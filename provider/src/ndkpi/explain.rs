@@ -52,7 +52,7 @@ unsafe extern "win64" fn explain<K: Kernel>(
         return STATUS_INVALID_PARAMETER;
     }
     // SAFETY: the caller sees to it that the adapter has not gone.
-    let objects = unsafe { adapter.as_ref() }.port().objects();
+    let objects = unsafe { adapter.as_ref() }.rnic().objects();
     let mut told: ULONG = 0;
     let outcome = objects.explain(core::ptr::without_provenance::<c_void>(handle), |reason| {
         if told < capacity {

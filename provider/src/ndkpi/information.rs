@@ -14,9 +14,9 @@ use crate::limits::{
     MAX_CQ_DEPTH, MAX_INLINE_DATA, MAX_QUEUE_DEPTH, MAX_REGISTRATION, MAX_TRANSFER_LENGTH, READ_LIMITS,
 };
 use crate::memory::{MAX_PAGES, MAX_SGE};
-use crate::port::Port;
+use crate::rnic::Rnic;
 
-impl<K: Kernel> Port<K> {
+impl<K: Kernel> Rnic<K> {
     /// Returns the NDK_ADAPTER_INFO of an adapter of this version.
     #[must_use]
     pub fn adapter_info(version: NDK_VERSION) -> NDK_ADAPTER_INFO {
@@ -24,7 +24,7 @@ impl<K: Kernel> Port<K> {
     }
 }
 
-/// See [`Port::adapter_info`].
+/// See [`Rnic::adapter_info`].
 pub(super) fn adapter_info(version: NDK_VERSION) -> NDK_ADAPTER_INFO {
     let sge = ulong(MAX_SGE);
     NDK_ADAPTER_INFO {

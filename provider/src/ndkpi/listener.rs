@@ -10,7 +10,7 @@ use crate::connection::Listener;
 use crate::consumer::Completion;
 use crate::kernel::Kernel;
 use crate::lifetime::Kind;
-use crate::port::lookup::{Listen, Waiting};
+use crate::rnic::lookup::{Listen, Waiting};
 use crate::status::Failure;
 
 /// The functions of a listener.
@@ -26,7 +26,7 @@ pub(super) fn table<K: Kernel>() -> &'static NDK_LISTENER_DISPATCH {
     }
 }
 
-/// NdkListen: inline, unless the address is one that the port does not have, which is looked up first.
+/// NdkListen: inline, unless the address is one that the RNIC does not have, which is looked up first.
 unsafe extern "win64" fn listen<K: Kernel>(
     listener: *mut NDK_LISTENER,
     at: *const SOCKADDR,
@@ -39,14 +39,14 @@ unsafe extern "win64" fn listen<K: Kernel>(
         let listener = unsafe { object::<K, Listener<K>, _>(listener) }?;
         // SAFETY: the consumer passes as many bytes as it says.
         let at = unsafe { address::read(at, length) }?;
-        let port = listener.port();
+        let rnic = listener.rnic();
         let new = listener.local_address().is_none();
-        if new && completion.is_some() && port.is_to_be_looked_up(at.ip()) {
+        if new && completion.is_some() && rnic.is_to_be_looked_up(at.ip()) {
             // The request may be completed, and the listener closed, before this returns.
             let _call = listener.try_acquire(Kind::Request)?;
             let (completion, hold) =
                 (Completion::new(completion, context), listener.try_acquire(Kind::Request)?);
-            port.wait_for_addresses(Waiting::Listen(Listen { listener: hold, at, completion }))?;
+            rnic.wait_for_addresses(Waiting::Listen(Listen { listener: hold, at, completion }))?;
             return Ok(STATUS_PENDING);
         }
         listener.listen(at)?;

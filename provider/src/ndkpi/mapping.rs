@@ -60,7 +60,7 @@ pub(super) unsafe extern "win64" fn build<K: Kernel>(
         }
         let own = adapter.try_acquire(Kind::Successor)?;
         // SAFETY: the consumer passes a chain of lists over pages that stay locked until the mapping is released.
-        let mapped = unsafe { adapter.port().mappings().build(mdl, length) }?;
+        let mapped = unsafe { adapter.rnic().mappings().build(mdl, length) }?;
         let addresses = mapped.pages();
         let held = Held { mapped, adapter: own };
         let context = match Shared::new(held) {
@@ -112,6 +112,6 @@ pub(super) unsafe extern "win64" fn release<K: Kernel>(
 
 impl<K: Kernel> Drop for Held<K> {
     fn drop(&mut self) {
-        self.adapter.port().mappings().release(&self.mapped);
+        self.adapter.rnic().mappings().release(&self.mapped);
     }
 }

@@ -1,4 +1,4 @@
-//! Opening and closing: how a consumer gets its adapter from a port, and gives it back.
+//! Opening and closing: how a consumer gets its adapter from an RNIC, and gives it back.
 
 use core::ptr::NonNull;
 
@@ -9,14 +9,14 @@ use super::adapter;
 use crate::adapter::Adapter;
 use crate::kernel::Kernel;
 use crate::object::Object;
-use crate::port::{OpenError, Port};
+use crate::rnic::{OpenError, Rnic};
 
 /// The newest minor version of each major version that is spoken (VER-1, VER-2).
 const VERSIONS: [NDK_VERSION; 2] = [sys::ndk::NDK_VERSION_1_2, sys::ndk::NDK_VERSION_2_1];
 
-impl<K: Kernel> Port<K> {
-    /// Opens the port for a consumer that asks for `version` (VER-2). The caller owns the adapter until
-    /// [`Port::close`].
+impl<K: Kernel> Rnic<K> {
+    /// Opens the RNIC for a consumer that asks for `version` (VER-2). The caller owns the adapter until
+    /// [`Rnic::close`].
     ///
     /// # Errors
     ///
@@ -40,12 +40,12 @@ impl<K: Kernel> Port<K> {
     ///
     /// # Safety
     ///
-    /// `adapter` came from [`Port::open`] and is not used any more.
+    /// `adapter` came from [`Rnic::open`] and is not used any more.
     pub unsafe fn close(adapter: NonNull<NDK_ADAPTER>, level: PassiveLevel) {
         let adapter = adapter.cast::<Object<K, Adapter<K>>>();
         // SAFETY: the adapter is open, as the caller promises.
-        let port = unsafe { adapter.as_ref() }.port().clone();
+        let rnic = unsafe { adapter.as_ref() }.rnic().clone();
         // SAFETY: as the caller promises.
-        unsafe { Object::close_and_wait(adapter, level, || port.objects().trace_pending()) }
+        unsafe { Object::close_and_wait(adapter, level, || rnic.objects().trace_pending()) }
     }
 }

@@ -88,9 +88,9 @@ impl NewQp {
             // SAFETY: as above.
             let srq = srq.map(|srq| unsafe { object::<K, Srq<K>, _>(srq) }).transpose()?;
             let depths = self.depths;
-            // Of whichever opening, but of one port.
-            let port = pd.adapter().port();
-            let together = [receive_cq, initiator_cq].into_iter().all(|cq| port.same(cq.adapter().port()));
+            // Of whichever opening, but of one RNIC.
+            let rnic = pd.adapter().rnic();
+            let together = [receive_cq, initiator_cq].into_iter().all(|cq| rnic.same(cq.adapter().rnic()));
             let within = together
                 && depths.receive.max(depths.initiator) <= MAX_QUEUE_DEPTH
                 && usize_from(depths.receive_sge.max(depths.initiator_sge)) <= MAX_SGE

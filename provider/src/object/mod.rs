@@ -51,7 +51,7 @@ pub trait ObjectType<K: Kernel>: Sized + Send + Sync + 'static {
     /// The antecedent references, which are kept until the close completion has returned.
     type Antecedents: Send;
 
-    /// Where the object is entered while it exists: its port's registry.
+    /// Where the object is entered while it exists: its RNIC's registry.
     fn registry(&self) -> &Registry<K>;
 
     /// Names the antecedents: the objects on which this one has a hold as their successor, each as often as

@@ -1,4 +1,4 @@
-//! Registry of the objects of a port, and the reasons for which a close is pending.
+//! Registry of the objects of an RNIC, and the reasons for which a close is pending.
 
 use core::cell::UnsafeCell;
 use core::ffi::c_void;
@@ -14,7 +14,7 @@ use crate::lifetime::Kind;
 /// The most closes, and the most reasons of each, that a trace lists.
 const TRACED: usize = 16;
 
-/// The objects of a port that exist: a list through the objects themselves, so that being on it needs no
+/// The objects of an RNIC that exist: a list through the objects themselves, so that being on it needs no
 /// memory.
 pub struct Registry<K: Kernel>(Lock<K, First<K>>);
 
@@ -177,7 +177,7 @@ impl<K: Kernel> Registry<K> {
     /// Calls `each` for every reason for which the close of the object at `handle` would be pending now; no
     /// call means that the object can be freed. Up to DISPATCH_LEVEL.
     ///
-    /// The handle may be stale. The list is walked under its lock, so this takes as long as the port has
+    /// The handle may be stale. The list is walked under its lock, so this takes as long as the RNIC has
     /// objects: it is for reports and debuggers, not for a data path.
     ///
     /// # Errors

@@ -88,7 +88,7 @@ impl<K: Kernel> Object<K, Qp<K>> {
     /// Ends the connection; when the transfers that still run have drained, both ends are flushed.
     pub(super) fn break_connection(&self) {
         if self.attachment.is_joined() {
-            self.pd.adapter().port().counters().connection_error();
+            self.pd.adapter().rnic().counters().connection_error();
             self.attachment.fail();
         }
     }

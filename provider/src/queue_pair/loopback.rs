@@ -192,7 +192,7 @@ impl<'c, K: Kernel> Loopback<'c, K> {
     /// Counts the bytes that a request of this side has moved.
     fn count(&self, from: &Object<K, Qp<K>>, to: &Object<K, Qp<K>>, bytes: usize) {
         let stripe = usize::try_from(self.stripe).unwrap_or(0);
-        from.pd.adapter().port().counters().sent(stripe, u64_from(bytes));
-        to.pd.adapter().port().counters().received(stripe, u64_from(bytes));
+        from.pd.adapter().rnic().counters().sent(stripe, u64_from(bytes));
+        to.pd.adapter().rnic().counters().received(stripe, u64_from(bytes));
     }
 }

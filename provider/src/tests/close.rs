@@ -7,7 +7,7 @@ use sys::status::*;
 use test_kernel::{Manual, pump};
 
 use super::consumer::{Pair, Seen, call, close, request, virtual_address};
-use crate::port::{OpenError, Port};
+use crate::rnic::{OpenError, Rnic};
 
 #[test]
 fn every_object_without_successors_closes_inline() {
@@ -214,22 +214,22 @@ fn a_second_close_of_a_pending_one_changes_nothing_and_is_not_completed() {
 #[test]
 fn versions_are_negotiated_and_a_disabled_port_is_not_ready() {
     let pair = Pair::new();
-    let port = &pair.near.port;
+    let rnic = &pair.near.rnic;
     let version = |major, minor| NDK_VERSION { Major: major, Minor: minor };
     for (asked, spoken) in [((1, 1), (1, 2)), ((1, 2), (1, 2)), ((2, 0), (2, 1)), ((2, 1), (2, 1))] {
-        let adapter = port.open(version(asked.0, asked.1)).unwrap();
+        let adapter = rnic.open(version(asked.0, asked.1)).unwrap();
         // SAFETY: the adapter was opened just now.
         let header = unsafe { adapter.as_ref() }.Header;
         assert_eq!(header.Version, version(spoken.0, spoken.1));
         assert!(header.NdkReserved.rf.iter().all(|word| word.is_null()));
         // SAFETY: the test is done with it.
-        unsafe { Port::<Manual>::close(adapter, test_kernel::passive()) };
+        unsafe { Rnic::<Manual>::close(adapter, test_kernel::passive()) };
     }
     for asked in [(1, 3), (2, 2), (3, 0), (0, 9)] {
-        assert_eq!(port.open(version(asked.0, asked.1)), Err(OpenError::Version));
+        assert_eq!(rnic.open(version(asked.0, asked.1)), Err(OpenError::Version));
     }
-    port.set_enabled(false);
-    assert_eq!(port.open(NDK_VERSION_2_1), Err(OpenError::NotReady));
+    rnic.set_enabled(false);
+    assert_eq!(rnic.open(NDK_VERSION_2_1), Err(OpenError::NotReady));
     pair.tear_down();
 }
 

@@ -275,12 +275,12 @@ fn what_is_not_connected_or_is_being_closed_is_not_listed() {
     let mut pair = Pair::new();
     let connections = |pair: &Pair| {
         let mut listed = Vec::new();
-        pair.near.port.connections(|local, remote| listed.push((local, remote)));
+        pair.near.rnic.connections(|local, remote| listed.push((local, remote)));
         listed
     };
     let endpoints = |pair: &Pair| {
         let mut listed = Vec::new();
-        pair.far.port.endpoints(|address, listens| listed.push((address, listens)));
+        pair.far.rnic.endpoints(|address, listens| listed.push((address, listens)));
         listed
     };
     assert!(connections(&pair).is_empty() && endpoints(&pair).is_empty());

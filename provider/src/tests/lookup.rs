@@ -1,4 +1,4 @@
-//! Requests that name an address which the port does not have yet (NdkListen, NdkConnect).
+//! Requests that name an address which the RNIC does not have yet (NdkListen, NdkConnect).
 
 use std::ffi::c_void;
 use std::ptr::null_mut;
@@ -11,23 +11,23 @@ use sys::status::*;
 use super::consumer::{Pair, Seen, Side, call, close, completed, sockaddr, virtual_address};
 
 unsafe extern "win64" fn count(context: *mut c_void) {
-    // SAFETY: the context is the counter of the test, which outlives the port.
+    // SAFETY: the context is the counter of the test, which outlives the RNIC.
     unsafe { &*context.cast::<AtomicU32>() }.fetch_add(1, Ordering::Relaxed);
 }
 
 /// Takes a side's address away and lets it be looked up; what counts the look-ups.
 fn without_address(side: &Side) -> &'static AtomicU32 {
     let counter: &'static AtomicU32 = Box::leak(Box::default());
-    side.port.set_addresses(&[]).unwrap();
+    side.rnic.set_addresses(&[]).unwrap();
     // SAFETY: the counter is never freed.
-    unsafe { side.port.on_unknown_address(Some((count, std::ptr::from_ref(counter).cast_mut().cast()))) };
+    unsafe { side.rnic.on_unknown_address(Some((count, std::ptr::from_ref(counter).cast_mut().cast()))) };
     counter
 }
 
 /// Looks a side's addresses up, after its address has arrived.
 fn arrive(side: &Side) {
-    side.port.look_up(test_kernel::passive(), |_| {
-        side.port.set_addresses(&[side.address.ip()]).unwrap();
+    side.rnic.look_up(test_kernel::passive(), |_| {
+        side.rnic.set_addresses(&[side.address.ip()]).unwrap();
         Ok(())
     });
 }
@@ -53,10 +53,10 @@ fn listen_on_an_unknown_address_is_refused_after_a_look_up() {
     let pair = Pair::new();
     without_address(&pair.far);
     assert_eq!(listen(&pair), STATUS_PENDING);
-    pair.far.port.look_up(test_kernel::passive(), |_| Ok(()));
+    pair.far.rnic.look_up(test_kernel::passive(), |_| Ok(()));
     assert_eq!(pair.log.pump(), [Seen::Cqe("listen", STATUS_INVALID_ADDRESS)]);
     assert_eq!(listen(&pair), STATUS_PENDING);
-    pair.far.port.look_up(test_kernel::passive(), |_| Err(STATUS_NO_MEMORY));
+    pair.far.rnic.look_up(test_kernel::passive(), |_| Err(STATUS_NO_MEMORY));
     assert_eq!(pair.log.pump(), [Seen::Cqe("listen", STATUS_INSUFFICIENT_RESOURCES)]);
     // Without a completion it can't pend.
     assert_eq!(pair.listen(), STATUS_INVALID_ADDRESS);
@@ -79,7 +79,7 @@ fn listener_closed_during_a_look_up_closes_after_its_request() {
 fn request_that_comes_during_a_look_up_waits_for_the_next() {
     let pair = Pair::new();
     without_address(&pair.far);
-    pair.far.port.look_up(test_kernel::passive(), |_| {
+    pair.far.rnic.look_up(test_kernel::passive(), |_| {
         assert_eq!(listen(&pair), STATUS_PENDING);
         Ok(())
     });
@@ -110,11 +110,11 @@ fn connect_from_an_unknown_address_is_refused_after_a_look_up() {
     let mut pair = Pair::new();
     without_address(&pair.near);
     assert_eq!(pair.connect(b""), STATUS_PENDING);
-    pair.near.port.look_up(test_kernel::passive(), |_| Ok(()));
+    pair.near.rnic.look_up(test_kernel::passive(), |_| Ok(()));
     assert_eq!(pair.log.pump(), [Seen::Cqe("connect", STATUS_INVALID_ADDRESS)]);
     let none = null_mut();
     // SAFETY: this ends what `without_address` began.
-    unsafe { pair.near.port.on_unknown_address(None) };
+    unsafe { pair.near.rnic.on_unknown_address(None) };
     assert_eq!(pair.connect_again(b""), STATUS_INVALID_ADDRESS);
     assert_ne!(pair.near.connector, none);
     pair.tear_down();
@@ -144,7 +144,7 @@ fn second_connect_during_a_look_up_is_refused_and_leaves_the_first() {
     without_address(&pair.near);
     assert_eq!(pair.connect(b""), STATUS_PENDING);
     assert_eq!(pair.connect_again(b""), STATUS_CONNECTION_ACTIVE);
-    pair.near.port.look_up(test_kernel::passive(), |_| Ok(()));
+    pair.near.rnic.look_up(test_kernel::passive(), |_| Ok(()));
     assert_eq!(pair.log.pump(), [Seen::Cqe("connect", STATUS_INVALID_ADDRESS)]);
     assert_eq!(pair.connect_again(b""), STATUS_PENDING, "the turn is free again");
     arrive(&pair.near);
@@ -201,10 +201,10 @@ fn shared_endpoint_of_an_unknown_address_is_refused_after_a_look_up() {
     let pair = Pair::new();
     without_address(&pair.near);
     assert_eq!(create_shared(&pair), STATUS_PENDING);
-    pair.near.port.look_up(test_kernel::passive(), |_| Ok(()));
+    pair.near.rnic.look_up(test_kernel::passive(), |_| Ok(()));
     assert_eq!(CREATED.take(), Some((STATUS_INVALID_ADDRESS, 0)));
     assert_eq!(create_shared(&pair), STATUS_PENDING);
-    pair.near.port.look_up(test_kernel::passive(), |_| Err(STATUS_NO_MEMORY));
+    pair.near.rnic.look_up(test_kernel::passive(), |_| Err(STATUS_NO_MEMORY));
     assert_eq!(CREATED.take(), Some((STATUS_INSUFFICIENT_RESOURCES, 0)));
     pair.tear_down();
 }

@@ -18,7 +18,7 @@ use crate::adapter::{Adapter, Pd};
 use crate::memory::{Admitted, Domain, Rights, Token};
 use crate::number::{u32_from, u64_from};
 use crate::object::Object;
-use crate::port::Port;
+use crate::rnic::Rnic;
 use crate::rundown::Lane;
 
 const PAGE: usize = 4096;
@@ -50,7 +50,7 @@ impl Pages {
 }
 
 fn info() -> NDK_ADAPTER_INFO {
-    Port::<Manual>::adapter_info(NDK_VERSION_2_1)
+    Rnic::<Manual>::adapter_info(NDK_VERSION_2_1)
 }
 
 fn create_fast(side: &Side) -> *mut NDK_MR {

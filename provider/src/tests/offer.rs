@@ -1,11 +1,11 @@
-//! Offers that no consumer has been shown, at a listener that pauses and at a port that goes (CM-5, CL-7).
+//! Offers that no consumer has been shown, at a listener that pauses and at an RNIC that goes (CM-5, CL-7).
 
 use std::ptr::null;
 
 use sys::status::*;
 
 use super::consumer::{Pair, Seen, call, virtual_address};
-use crate::port::Port;
+use crate::rnic::Rnic;
 
 #[test]
 fn a_listener_that_pauses_refuses_the_offers_that_wait() {
@@ -46,14 +46,14 @@ fn a_listener_that_pauses_and_goes_on_refuses_only_the_offers_from_before() {
 fn a_connect_to_a_port_that_is_disabled_is_refused() {
     let mut pair = Pair::new();
     pair.listen();
-    pair.far.port.set_enabled(false);
+    pair.far.rnic.set_enabled(false);
     assert_eq!(pair.connect(b""), STATUS_CONNECTION_REFUSED);
-    pair.far.port.set_enabled(true);
+    pair.far.rnic.set_enabled(true);
     assert_eq!(pair.connect_again(b""), STATUS_PENDING);
     pair.take_offer();
     assert_eq!(call!(pair.far.connector, NdkReject, null(), 0), STATUS_SUCCESS);
     pair.log.pump();
-    pair.near.port.set_enabled(false);
+    pair.near.rnic.set_enabled(false);
     assert_eq!(pair.connect_again(b""), STATUS_INVALID_ADDRESS, "nor does it connect");
     pair.tear_down();
 }
@@ -62,12 +62,12 @@ fn a_connect_to_a_port_that_is_disabled_is_refused() {
 fn a_connect_to_a_port_that_has_gone_does_not_reach_its_listener() {
     let mut pair = Pair::new();
     pair.listen();
-    let another = Port::new(&pair.segment).unwrap();
-    drop(std::mem::replace(&mut pair.far.port, another));
+    let another = Rnic::new(&pair.fabric).unwrap();
+    drop(std::mem::replace(&mut pair.far.rnic, another));
     assert_eq!(pair.connect(b""), STATUS_HOST_UNREACHABLE);
-    // Another port has the address now, and no listener.
-    pair.far.port.set_addresses(&[pair.far.address.ip()]).unwrap();
-    pair.far.port.set_enabled(true);
+    // Another RNIC has the address now, and no listener.
+    pair.far.rnic.set_addresses(&[pair.far.address.ip()]).unwrap();
+    pair.far.rnic.set_enabled(true);
     assert_eq!(pair.connect_again(b""), STATUS_CONNECTION_REFUSED);
     pair.tear_down();
 }
@@ -77,7 +77,7 @@ fn a_port_that_is_disabled_refuses_the_offers_that_wait() {
     let mut pair = Pair::new();
     pair.listen();
     assert_eq!(pair.connect(b""), STATUS_PENDING);
-    pair.far.port.set_enabled(false);
+    pair.far.rnic.set_enabled(false);
     assert_eq!(pair.log.pump(), [Seen::Cqe("connect", STATUS_CONNECTION_REFUSED)]);
     pair.tear_down();
 }
@@ -87,14 +87,14 @@ fn connect_to_an_address_that_moved_to_another_port_is_refused() {
     let mut pair = Pair::new();
     pair.listen();
     let address = [pair.far.address.ip()];
-    pair.far.port.set_addresses(&[]).unwrap();
+    pair.far.rnic.set_addresses(&[]).unwrap();
     assert_eq!(pair.connect(b""), STATUS_HOST_UNREACHABLE);
-    let another = Port::new(&pair.segment).unwrap();
+    let another = Rnic::new(&pair.fabric).unwrap();
     another.set_addresses(&address).unwrap();
     another.set_enabled(true);
-    assert_eq!(pair.connect_again(b""), STATUS_CONNECTION_REFUSED, "the listener is at the port that had it");
+    assert_eq!(pair.connect_again(b""), STATUS_CONNECTION_REFUSED, "the listener is at the RNIC that had it");
     another.set_addresses(&[]).unwrap();
-    pair.far.port.set_addresses(&address).unwrap();
+    pair.far.rnic.set_addresses(&address).unwrap();
     assert_eq!(pair.connect_again(b""), STATUS_PENDING);
     pair.take_offer();
     pair.tear_down();

@@ -7,9 +7,9 @@ use sys::status::*;
 use test_kernel::{Manual, on_trace};
 
 use super::consumer::{Log, Pair, Seen, Side, call, close, completed, disconnected, request};
-use crate::port::Port;
+use crate::rnic::Rnic;
 
-/// A further opening of a side's port, and what is needed there to connect.
+/// A further opening of a side's RNIC, and what is needed there to connect.
 struct Opening {
     adapter: *mut NDK_ADAPTER,
     cq: *mut NDK_CQ,
@@ -26,7 +26,7 @@ fn create_qp(pd: *mut NDK_PD, cq: *mut NDK_CQ) -> (NTSTATUS, *mut NDK_QP) {
 
 impl Opening {
     fn of(side: &Side, log: &Log) -> Self {
-        let adapter = side.port.open(NDK_VERSION_2_1).unwrap().as_ptr();
+        let adapter = side.rnic.open(NDK_VERSION_2_1).unwrap().as_ptr();
         let cq = Side::create_cq(adapter, log);
         let mut pd = null_mut();
         assert_eq!(call!(adapter, NdkCreatePd, None, null_mut(), &mut pd), STATUS_SUCCESS);
@@ -45,7 +45,7 @@ impl Opening {
         assert_eq!(close!(log, self.cq, NdkCloseCq, "cq"), STATUS_SUCCESS);
         // SAFETY: the test is done with the adapter.
         unsafe {
-            Port::<Manual>::close(std::ptr::NonNull::new(self.adapter).unwrap(), test_kernel::passive())
+            Rnic::<Manual>::close(std::ptr::NonNull::new(self.adapter).unwrap(), test_kernel::passive())
         };
     }
 }
@@ -120,7 +120,7 @@ fn the_close_of_the_qps_opening_waits_for_the_connector_of_the_other() {
         close!(closing, connector, NdkCloseConnector, "connector");
     });
     // SAFETY: the test is done with the adapter.
-    unsafe { Port::<Manual>::close(std::ptr::NonNull::new(far.adapter).unwrap(), test_kernel::passive()) };
+    unsafe { Rnic::<Manual>::close(std::ptr::NonNull::new(far.adapter).unwrap(), test_kernel::passive()) };
     let ended = log.pump().into_iter().filter(|seen| matches!(seen, Seen::Closed(_))).count();
     assert_eq!(ended, 3, "QP, PD and CQ");
     let mut pair = pair;
@@ -159,7 +159,7 @@ fn a_qp_completes_into_the_cq_of_another_opening() {
     assert_eq!(close!(pair.log, further.pd, NdkClosePd, "pd"), STATUS_SUCCESS);
     // SAFETY: the test is done with the adapter.
     unsafe {
-        Port::<Manual>::close(std::ptr::NonNull::new(further.adapter).unwrap(), test_kernel::passive())
+        Rnic::<Manual>::close(std::ptr::NonNull::new(further.adapter).unwrap(), test_kernel::passive())
     };
     pair.tear_down();
 }

@@ -107,7 +107,7 @@ fn write_and_read_move_the_bytes() {
     assert_eq!(rig.pair.near.results(), [(STATUS_SUCCESS, 5000, 2)]);
     assert_eq!(*rig.near.bytes, [9; 5000]);
     assert_eq!(rig.pair.far.results(), []);
-    let statistics = (rig.pair.near.port.statistics(), rig.pair.far.port.statistics());
+    let statistics = (rig.pair.near.rnic.statistics(), rig.pair.far.rnic.statistics());
     assert_eq!((statistics.0.out_octets, statistics.0.in_octets), (5000, 5000));
     assert_eq!((statistics.1.out_octets, statistics.1.in_octets), (5000, 5000));
     rig.tear_down();

@@ -7,7 +7,7 @@ use core::ptr::{NonNull, null_mut};
 use core::time::Duration;
 
 use provider::kernel::{Event as _, Kernel};
-use provider::port::{OpenError, Port};
+use provider::rnic::{OpenError, Rnic};
 use provider::{NoMemory, Shared, Within as _};
 use sys::irql::PassiveLevel;
 use sys::ndk::{NDK_ADAPTER, NDK_PD, NDK_VERSION_2_1};
@@ -79,14 +79,14 @@ impl<S: System> Ndk<S> {
     /// See [`OpenError`].
     pub fn add(
         &self,
-        port: &Port<S::Kernel>,
+        rnic: &Rnic<S::Kernel>,
         refresh: Refresh,
         level: PassiveLevel,
     ) -> Result<PortId, OpenError> {
         let unused = Shared::new(EventOf::<S>::new())?;
         unused.initialise();
         let id = self.number();
-        let adapter = port.open(NDK_VERSION_2_1)?;
+        let adapter = rnic.open(NDK_VERSION_2_1)?;
         let opened = Self::pd(adapter).and_then(|pd| {
             let token = token(pd);
             Shared::new(Use { id, adapter, pd, token, refresh, unused })
@@ -99,7 +99,7 @@ impl<S: System> Ndk<S> {
         let opened = opened.and_then(|port| self.enter(port, level));
         opened.inspect_err(|_| {
             // SAFETY: the adapter was opened just now, and nothing is left of what was made of it.
-            unsafe { Port::<S::Kernel>::close(adapter, level) };
+            unsafe { Rnic::<S::Kernel>::close(adapter, level) };
         })
     }
 
@@ -210,7 +210,7 @@ impl<S: System> Ndk<S> {
         // SAFETY: no use of the port is left, so no call with the domain is made.
         unsafe { close_pd::<S>(pd, level) };
         // SAFETY: as above, with the adapter.
-        unsafe { Port::<S::Kernel>::close(adapter, level) };
+        unsafe { Rnic::<S::Kernel>::close(adapter, level) };
     }
 }
 

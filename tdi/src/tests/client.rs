@@ -5,7 +5,7 @@ use std::ffi::c_void;
 use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 
-use provider::port::{Port, Segment};
+use provider::rnic::{Fabric, Rnic};
 use sys::status::{NTSTATUS, STATUS_SUCCESS};
 use test_kernel::{Manual, pump};
 
@@ -19,10 +19,10 @@ use crate::{Command, Id, Source, Transport};
 pub(crate) const NEAR: &str = "10.0.0.1:0";
 pub(crate) const FAR: &str = "10.0.0.2:139";
 
-/// An interface of the host, and the port of its adapter.
+/// An interface of the host, and the RNIC of its adapter.
 struct Interface {
     transport: Transport<Host>,
-    port: Port<Manual>,
+    rnic: Rnic<Manual>,
     id: Cell<PortId>,
     /// As TCP/IP has them, which may be ahead of the driver.
     addresses: RefCell<Vec<IpAddr>>,
@@ -37,13 +37,13 @@ impl Interface {
     fn add(&self) {
         // SAFETY: the interface stays in its place until its port has been removed.
         let refresh = unsafe { Refresh::new(refresh, std::ptr::from_ref(self).cast_mut().cast()) };
-        self.id.set(self.transport.network().add(&self.port, refresh, test_kernel::passive()).unwrap());
+        self.id.set(self.transport.network().add(&self.rnic, refresh, test_kernel::passive()).unwrap());
     }
 
     /// Lets the driver read the addresses.
     fn read(&self) {
         let addresses = self.addresses.borrow().clone();
-        self.port.set_addresses(&addresses).unwrap();
+        self.rnic.set_addresses(&addresses).unwrap();
         let network = self.transport.network();
         network
             .set_addresses(self.id.get(), &addresses)
@@ -73,14 +73,14 @@ pub(crate) struct Client {
 impl Client {
     pub(crate) fn new() -> Self {
         let transport: Transport<Host> = Transport::new(Ndk::default()).unwrap();
-        let segment = Segment::new().unwrap();
+        let fabric = Fabric::new().unwrap();
         let ports = [NEAR, FAR].map(|address| {
             let ip = address.parse::<SocketAddr>().unwrap().ip();
-            let port = Port::new(&segment).unwrap();
-            port.set_enabled(true);
+            let rnic = Rnic::new(&fabric).unwrap();
+            rnic.set_enabled(true);
             let interface = Rc::new(Interface {
                 transport: transport.clone(),
-                port,
+                rnic,
                 id: Cell::new(PortId(0)),
                 addresses: RefCell::new(vec![ip]),
                 refreshed: Cell::new(0),

@@ -5,8 +5,8 @@ mod create;
 
 use core::ptr::NonNull;
 
-use provider::Port;
-use provider::port::Segment;
+use provider::Rnic;
+use provider::rnic::Fabric;
 use sys::ndk::*;
 use test_kernel::{Manual, pump};
 
@@ -68,7 +68,7 @@ pub(crate) struct Qp {
 /// The consumer.
 pub(crate) struct Consumer {
     /// The opened adapters; they stay.
-    _ports: [Port<Manual>; 2],
+    _rnics: [Rnic<Manual>; 2],
     pub(crate) adapters: [*mut NDK_ADAPTER; 2],
     pub(crate) memory: Memory,
     pub(crate) cqs: Vec<Cq>,
@@ -96,16 +96,16 @@ pub(crate) fn pick<T>(all: &[T], which: Which) -> Option<&T> {
 impl Consumer {
     pub(crate) fn new() -> Self {
         ledger::begin();
-        let segment = Segment::new().unwrap();
-        let ports = ["10.0.0.1", "10.0.0.2"].map(|address| {
-            let port = Port::new(&segment).unwrap();
-            port.set_addresses(&[address.parse().unwrap()]).unwrap();
-            port.set_enabled(true);
-            port
+        let fabric = Fabric::new().unwrap();
+        let rnics = ["10.0.0.1", "10.0.0.2"].map(|address| {
+            let rnic = Rnic::new(&fabric).unwrap();
+            rnic.set_addresses(&[address.parse().unwrap()]).unwrap();
+            rnic.set_enabled(true);
+            rnic
         });
-        let adapters = [&ports[0], &ports[1]].map(|port| port.open(NDK_VERSION_2_1).unwrap().as_ptr());
+        let adapters = [&rnics[0], &rnics[1]].map(|rnic| rnic.open(NDK_VERSION_2_1).unwrap().as_ptr());
         Self {
-            _ports: ports,
+            _rnics: rnics,
             adapters,
             memory: Memory::new(),
             cqs: Vec::new(),
@@ -227,7 +227,7 @@ impl Consumer {
         for adapter in self.adapters {
             let adapter = NonNull::new(adapter).expect("an adapter that was opened");
             // SAFETY: the consumer uses it no more.
-            unsafe { Port::<Manual>::close(adapter, test_kernel::passive()) };
+            unsafe { Rnic::<Manual>::close(adapter, test_kernel::passive()) };
         }
         self.memory.check();
         ledger::end()

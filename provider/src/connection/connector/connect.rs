@@ -105,7 +105,7 @@ impl<K: Kernel> Object<K, Connector<K>> {
         data: PrivateData,
         request: Request<K, Connector<K>>,
     ) -> Result<(), ConnectError> {
-        let turn = self.take_turn().inspect_err(|_| self.adapter.port().counters().connect_failure())?;
+        let turn = self.take_turn().inspect_err(|_| self.adapter.rnic().counters().connect_failure())?;
         self.connect_in_turn(turn, qp, way, limits, data, request)
     }
 
@@ -125,7 +125,7 @@ impl<K: Kernel> Object<K, Connector<K>> {
     ) -> Result<(), ConnectError> {
         let outcome = self.try_connect(turn, qp, way, limits, data, request);
         if outcome.is_err() {
-            self.adapter.port().counters().connect_failure();
+            self.adapter.rnic().counters().connect_failure();
         }
         outcome
     }
@@ -139,9 +139,9 @@ impl<K: Kernel> Object<K, Connector<K>> {
         data: PrivateData,
         request: Request<K, Connector<K>>,
     ) -> Result<(), ConnectError> {
-        let port = self.adapter.port();
+        let rnic = self.adapter.rnic();
         let local = way.source.address();
-        if local.is_ipv4() != way.remote.is_ipv4() || !port.is_local(local.ip()) {
+        if local.is_ipv4() != way.remote.is_ipv4() || !rnic.is_local(local.ip()) {
             return Err(ConnectError(STATUS_INVALID_ADDRESS));
         }
         let Role::Active(attempts) = &self.role else { return Err(ConnectError(STATUS_CONNECTION_ACTIVE)) };
@@ -176,14 +176,14 @@ impl<K: Kernel> Object<K, Connector<K>> {
         data: PrivateData,
         request: Request<K, Connector<K>>,
     ) -> Result<Prepared<K>, ConnectError> {
-        let segment = self.adapter.port().segment();
-        let listener = match segment.find(&way.remote) {
+        let fabric = self.adapter.rnic().fabric();
+        let listener = match fabric.find(&way.remote) {
             Found::Listener(listener) => listener,
             Found::NoListener => return Err(ConnectError(STATUS_CONNECTION_REFUSED)),
             Found::NoHost => return Err(ConnectError(STATUS_HOST_UNREACHABLE)),
         };
         let (departure, shared) = match way.source {
-            Source::Address(address) => (Departure::Own(Endpoint::bind(segment, address)?), None),
+            Source::Address(address) => (Departure::Own(Endpoint::bind(fabric, address)?), None),
             Source::Shared(shared) => {
                 let tie = shared.try_acquire(Kind::Successor)?;
                 (Departure::Shared(Destination::take(shared.outlet(), way.remote)?), Some(tie))

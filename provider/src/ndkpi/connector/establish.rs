@@ -16,8 +16,8 @@ use crate::lifetime::Kind;
 use crate::limits::{READ_LIMITS, ReadLimits};
 use crate::ndkpi::{address, object, request, status};
 
-use crate::port::lookup::{Connect, Waiting};
 use crate::queue_pair::Qp;
+use crate::rnic::lookup::{Connect, Waiting};
 use crate::status::Failure;
 
 /// Caps what the consumer asks for to what the adapter has (CM-6).
@@ -59,8 +59,8 @@ unsafe fn connect_from<'a, K: Kernel>(
         let remote = unsafe { address::read(destination, destination_length) }?;
         // SAFETY: as above.
         let data = unsafe { private_data(data, data_length) }?;
-        let (port, local) = (connector.port(), source.address());
-        if completion.is_some() && local.is_ipv4() == remote.is_ipv4() && port.is_to_be_looked_up(local.ip())
+        let (rnic, local) = (connector.rnic(), source.address());
+        if completion.is_some() && local.is_ipv4() == remote.is_ipv4() && rnic.is_to_be_looked_up(local.ip())
         {
             // The request may be completed, and the connector closed, before this returns.
             let _call = connector.try_acquire(Kind::Request)?;
@@ -68,7 +68,7 @@ unsafe fn connect_from<'a, K: Kernel>(
             let (connector, qp) = (connector.try_acquire(Kind::Request)?, qp.try_acquire(Kind::Request)?);
             let completion = Completion::new(completion, context);
             let connect = Connect { turn, connector, qp, origin, remote, limits, data, completion };
-            port.wait_for_addresses(Waiting::Connect(connect))?;
+            rnic.wait_for_addresses(Waiting::Connect(connect))?;
             return Ok(STATUS_PENDING);
         }
         let request = request(connector, completion, context)?;

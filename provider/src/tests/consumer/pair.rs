@@ -11,7 +11,7 @@ use test_kernel::Manual;
 
 use super::{Lent, Log, Seen, Side, call, close, completed, disconnected, virtual_address};
 use crate::number::usize_from;
-use crate::port::Segment;
+use crate::rnic::Fabric;
 
 /// An address as the interface takes it, with its length.
 pub(crate) fn sockaddr(address: SocketAddr) -> (Lent<u8>, u32) {
@@ -22,10 +22,10 @@ pub(crate) fn sockaddr(address: SocketAddr) -> (Lent<u8>, u32) {
     (Lent::new(&buffer[..usize_from(length)]), length)
 }
 
-/// Two ports, each opened once.
+/// Two RNICs, each opened once.
 pub(crate) struct Pair {
     pub(crate) log: Log,
-    pub(crate) segment: Segment<Manual>,
+    pub(crate) fabric: Fabric<Manual>,
     pub(crate) near: Side,
     pub(crate) far: Side,
     pub(crate) listener: *mut NDK_LISTENER,
@@ -38,10 +38,10 @@ impl Pair {
 
     pub(crate) fn between(near: &str, far: &str) -> Self {
         let log = Log(Rc::default());
-        let segment = Segment::new().unwrap();
-        let (near, far) = (Side::new(&segment, near, &log), Side::new(&segment, far, &log));
+        let fabric = Fabric::new().unwrap();
+        let (near, far) = (Side::new(&fabric, near, &log), Side::new(&fabric, far, &log));
         let listener = far.create_listener(&log);
-        Self { log, segment, near, far, listener }
+        Self { log, fabric, near, far, listener }
     }
 
     pub(crate) fn listen(&self) -> NTSTATUS {
@@ -108,7 +108,7 @@ impl Pair {
         call!(self.near.connector, NdkCompleteConnect, Some(disconnected), event, Some(completed), context)
     }
 
-    /// Two ports with an established connection.
+    /// Two RNICs with an established connection.
     pub(crate) fn connected() -> Self {
         let mut pair = Self::new();
         pair.establish();

@@ -10,7 +10,7 @@ use test_kernel::Manual;
 
 use super::{Log, call, notified, offered, request};
 use crate::number::usize_from;
-use crate::port::{Port, Segment};
+use crate::rnic::{Fabric, Rnic};
 
 unsafe extern "win64" fn never_created(_: PVOID, _: NTSTATUS, _: *mut NDK_OBJECT_HEADER) {
     panic!("no create of this provider pends");
@@ -24,7 +24,7 @@ fn create<T>(create: impl FnOnce(*mut *mut T) -> NTSTATUS) -> *mut T {
 
 /// One side of a pair.
 pub(crate) struct Side {
-    pub(crate) port: Port<Manual>,
+    pub(crate) rnic: Rnic<Manual>,
     pub(crate) address: SocketAddr,
     pub(crate) adapter: *mut NDK_ADAPTER,
     pub(crate) cq: *mut NDK_CQ,
@@ -38,15 +38,15 @@ pub(crate) const DEPTH: u32 = 4;
 pub(crate) const INLINE: u32 = 16;
 
 impl Side {
-    pub(super) fn new(segment: &Segment<Manual>, address: &str, log: &Log) -> Self {
+    pub(super) fn new(fabric: &Fabric<Manual>, address: &str, log: &Log) -> Self {
         let address: SocketAddr = address.parse().unwrap();
-        let port = Port::new(segment).unwrap();
-        port.set_addresses(&[address.ip()]).unwrap();
-        port.set_enabled(true);
-        let adapter = port.open(NDK_VERSION_2_1).unwrap().as_ptr();
+        let rnic = Rnic::new(fabric).unwrap();
+        rnic.set_addresses(&[address.ip()]).unwrap();
+        rnic.set_enabled(true);
+        let adapter = rnic.open(NDK_VERSION_2_1).unwrap().as_ptr();
         let cq = Self::create_cq(adapter, log);
         let pd = create(|out| call!(adapter, NdkCreatePd, Some(never_created), null_mut(), out));
-        let mut side = Self { port, address, adapter, cq, pd, qp: null_mut(), connector: null_mut() };
+        let mut side = Self { rnic, address, adapter, cq, pd, qp: null_mut(), connector: null_mut() };
         side.qp = side.create_qp();
         side
     }
@@ -133,7 +133,7 @@ impl Side {
     pub(crate) fn close_adapter(&self) {
         // SAFETY: the test is done with the adapter.
         unsafe {
-            Port::<Manual>::close(std::ptr::NonNull::new(self.adapter).unwrap(), test_kernel::passive())
+            Rnic::<Manual>::close(std::ptr::NonNull::new(self.adapter).unwrap(), test_kernel::passive())
         };
     }
 }

@@ -170,7 +170,7 @@ fn release_on_another_adapter_leaves_the_mapping_alone() {
     let mdl = from_mut(&mut *buffer.mdl);
     assert_eq!(build(&pair.near, mdl, 64, &mut mapping, 256).0, STATUS_SUCCESS);
     call!(pair.far.adapter, NdkReleaseLAM, mapping.pointer());
-    let objects = pair.near.port.state().objects();
+    let objects = pair.near.rnic.state().objects();
     let mut nameless = 0;
     let handle = pair.near.adapter.cast_const().cast();
     let counted =

@@ -157,7 +157,7 @@ impl World {
         // Offers that wait at a listener have its endpoint, and nothing is known of them here.
         let hidden = role == Role::Connector && end == FAR;
         let watch = self.watch.take();
-        let bound = Endpoint::bind(self.ports[end].state().segment(), place);
+        let bound = Endpoint::bind(self.rnics[end].state().fabric(), place);
         if bound.is_err() && !hidden {
             self.fail(format!("{place} is in use when {role:?} of end {end} is closed"));
         }

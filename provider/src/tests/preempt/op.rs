@@ -56,11 +56,11 @@ pub(super) enum Op {
     Timers,
     /// The DPCs that are queued are made.
     Dpc,
-    /// The port's owner asks which connections and endpoints there are, and what holds the QP.
+    /// The RNIC's owner asks which connections and endpoints there are, and what holds the QP.
     Explain(End),
-    /// The port's addresses go.
+    /// The RNIC's addresses go.
     RemoveAddress(End),
-    /// The driver's work item looks the addresses up: the port's address has come.
+    /// The driver's work item looks the addresses up: the RNIC's address has come.
     Arrive(End),
     /// Likewise, and nothing has changed.
     LookUp(End),
@@ -83,8 +83,8 @@ pub(super) enum Serial {
     Mapping(End),
     /// Time passes once.
     Clock,
-    /// The owner of a port configures it in one thread.
-    Port(End),
+    /// The owner of an RNIC configures it in one thread.
+    Rnic(End),
 }
 
 const ENDS: [End; 2] = [NEAR, FAR];
@@ -169,7 +169,7 @@ impl Op {
             Moderate(end) | Unmoderate(end) | Resize(end) => vec![Serial::Settings(end)],
             Register(end) | Deregister(end) | InitialiseFast(end) => vec![Serial::Registration(end)],
             BuildMapping(end) | ReleaseMapping(end) => vec![Serial::Mapping(end)],
-            RemoveAddress(end) | Arrive(end) | Disable(end) => vec![Serial::Port(end)],
+            RemoveAddress(end) | Arrive(end) | Disable(end) => vec![Serial::Rnic(end)],
             Timers => vec![Serial::Clock],
             _ => vec![],
         }

@@ -98,22 +98,22 @@ impl World {
                 STATUS_SUCCESS
             }
             Op::RemoveAddress(end) => {
-                assert!(self.ports[end].set_addresses(&[]).is_ok());
+                assert!(self.rnics[end].set_addresses(&[]).is_ok());
                 STATUS_SUCCESS
             }
             Op::Arrive(end) => {
-                self.ports[end].look_up(test_kernel::passive(), |_| {
-                    assert!(self.ports[end].set_addresses(&[address(end).ip()]).is_ok());
+                self.rnics[end].look_up(test_kernel::passive(), |_| {
+                    assert!(self.rnics[end].set_addresses(&[address(end).ip()]).is_ok());
                     Ok(())
                 });
                 STATUS_SUCCESS
             }
             Op::LookUp(end) => {
-                self.ports[end].look_up(test_kernel::passive(), |_| Ok(()));
+                self.rnics[end].look_up(test_kernel::passive(), |_| Ok(()));
                 STATUS_SUCCESS
             }
             Op::Disable(end) => {
-                self.ports[end].set_enabled(false);
+                self.rnics[end].set_enabled(false);
                 STATUS_SUCCESS
             }
             _ => self.do_post(op),
@@ -231,13 +231,13 @@ impl World {
     fn explain(&self, end: End) {
         let at = |thing: &super::thing::Thing| (thing.end == end).then_some(virtual_address(thing.pointer));
         let handles: Vec<_> = self.things.borrow().iter().filter_map(at).collect();
-        let port = &self.ports[end];
+        let rnic = &self.rnics[end];
         for handle in handles {
             // What is gone is not found, or another object has its place.
-            let _found = port.state().objects().explain(handle.cast_const().cast(), |_| {});
+            let _found = rnic.state().objects().explain(handle.cast_const().cast(), |_| {});
         }
-        port.connections(|_, _| {});
-        port.endpoints(|_, _| {});
+        rnic.connections(|_, _| {});
+        rnic.endpoints(|_, _| {});
     }
 
     /// A deregistration.

@@ -14,7 +14,7 @@ use super::stage::address;
 use super::thing::{Role, State};
 use super::world::{World, enter};
 use crate::connection::Endpoint;
-use crate::port::Port;
+use crate::rnic::Rnic;
 use test_kernel::{Manual, at_atomics, at_each, free_queues, is_ticking, nested};
 
 /// Outcome of a run.
@@ -150,9 +150,9 @@ impl World {
 
     /// The consumer tries to have an established connection.
     fn go_on(&self) {
-        for (end, port) in self.ports.iter().enumerate() {
-            assert!(port.set_addresses(&[address(end).ip()]).is_ok());
-            port.set_enabled(true);
+        for (end, rnic) in self.rnics.iter().enumerate() {
+            assert!(rnic.set_addresses(&[address(end).ip()]).is_ok());
+            rnic.set_enabled(true);
         }
         self.deliver();
         let way =
@@ -261,7 +261,7 @@ impl World {
         for end in [NEAR, FAR] {
             let handle = self.adapters[end];
             let mut reasons = Vec::new();
-            let objects = self.ports[end].state().objects();
+            let objects = self.rnics[end].state().objects();
             let known = objects.explain(handle.cast_const().cast(), |reason| reasons.push(reason));
             if known.is_err() || !reasons.is_empty() {
                 return self.fail(format!("adapter {end} is held by {reasons:?}"));
@@ -270,7 +270,7 @@ impl World {
         for end in [NEAR, FAR] {
             // SAFETY: the consumer is done with the adapter.
             unsafe {
-                Port::<Manual>::close(
+                Rnic::<Manual>::close(
                     NonNull::new(self.adapters[end]).expect("it was opened"),
                     test_kernel::passive(),
                 )
@@ -281,7 +281,7 @@ impl World {
         }
         let shared = (address(NEAR).ip(), super::stage::SHARED_PORT).into();
         for place in [address(NEAR), shared, address(FAR)] {
-            if Endpoint::bind(self.ports[NEAR].state().segment(), place).is_err() {
+            if Endpoint::bind(self.rnics[NEAR].state().fabric(), place).is_err() {
                 self.fail(format!("{place} is in use after all closes"));
             }
         }

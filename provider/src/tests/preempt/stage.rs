@@ -16,7 +16,7 @@ use super::op::{End, FAR, NEAR, Op};
 use super::perform::lend_address;
 use super::thing::Role;
 use super::world::{Context, World, enter, on_connect, on_notification};
-use crate::port::{Port, Segment};
+use crate::rnic::{Fabric, Rnic};
 use crate::tests::consumer::{Lent, call};
 
 /// Stage of a connection.
@@ -170,18 +170,18 @@ fn create<T>(create: impl FnOnce(*mut *mut T) -> NTSTATUS) -> PVOID {
 
 impl World {
     fn new(shares_receives: bool, listens: bool) -> Self {
-        let segment = Segment::new().unwrap();
-        let ports = [NEAR, FAR].map(|end| {
-            let port = Port::new(&segment).unwrap();
-            port.set_addresses(&[address(end).ip()]).unwrap();
-            port.set_enabled(true);
+        let fabric = Fabric::new().unwrap();
+        let rnics = [NEAR, FAR].map(|end| {
+            let rnic = Rnic::new(&fabric).unwrap();
+            rnic.set_addresses(&[address(end).ip()]).unwrap();
+            rnic.set_enabled(true);
             // SAFETY: the function uses no context.
-            unsafe { port.on_unknown_address(Some((is_to_look_up, null_mut()))) };
-            port
+            unsafe { rnic.on_unknown_address(Some((is_to_look_up, null_mut()))) };
+            rnic
         });
-        let adapters = [0, 1].map(|end: usize| ports[end].open(NDK_VERSION_2_1).unwrap().as_ptr());
+        let adapters = [0, 1].map(|end: usize| rnics[end].open(NDK_VERSION_2_1).unwrap().as_ptr());
         let world = Self {
-            ports,
+            rnics,
             adapters,
             things: RefCell::new(Vec::with_capacity(24)),
             requests: RefCell::default(),

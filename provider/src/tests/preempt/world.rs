@@ -11,7 +11,7 @@ use test_kernel::{Manual, Point, held, reach};
 
 use super::op::{End, Op};
 use super::thing::{Connection, Post, Registered, Request, Role, State, Thing, What};
-use crate::port::Port;
+use crate::rnic::Rnic;
 use crate::tests::consumer::{Lent, request, virtual_address};
 
 /// A logical address mapping, and the memory that it is of.
@@ -41,7 +41,7 @@ pub(super) struct Interruption {
 
 /// See the module's head.
 pub(super) struct World {
-    pub(super) ports: [Port<Manual>; 2],
+    pub(super) rnics: [Rnic<Manual>; 2],
     pub(super) adapters: [*mut NDK_ADAPTER; 2],
     pub(super) things: RefCell<Vec<Thing>>,
     pub(super) requests: RefCell<Vec<Request>>,

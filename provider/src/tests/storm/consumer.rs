@@ -13,7 +13,7 @@ use sys::wdm::PVOID;
 use test_kernel::Threaded;
 
 use crate::number::usize_from;
-use crate::port::{Port, Segment};
+use crate::rnic::{Fabric, Rnic};
 use crate::tests::consumer::{call, sockaddr};
 
 /// Record of one close: its inline status, and the calls of its completion.
@@ -40,7 +40,7 @@ pub(super) struct World {
     near: Side,
     far: Side,
     listener: AtomicPtr<NDK_LISTENER>,
-    _ports: [Port<Threaded>; 2],
+    _rnics: [Rnic<Threaded>; 2],
     pub(super) closes: Mutex<Vec<&'static Close>>,
     pub(super) posts: AtomicUsize,
     pub(super) results: AtomicUsize,
@@ -69,8 +69,8 @@ fn leak<T>(value: T) -> &'static T {
 }
 
 impl Side {
-    fn open(port: &Port<Threaded>) -> Self {
-        let adapter = port.open(NDK_VERSION_2_1).unwrap().as_ptr();
+    fn open(rnic: &Rnic<Threaded>) -> Self {
+        let adapter = rnic.open(NDK_VERSION_2_1).unwrap().as_ptr();
         let (mut cq, mut pd, none) = (null_mut(), null_mut(), null_mut());
         let status = call!(adapter, NdkCreateCq, 1 << 17, None, none, null_mut(), None, none, &mut cq);
         assert_eq!(status, STATUS_SUCCESS);
@@ -220,18 +220,18 @@ unsafe extern "win64" fn offered(context: PVOID, connector: *mut NDK_CONNECTOR) 
 
 impl World {
     pub(super) fn leak() -> &'static Self {
-        let segment = Segment::new().unwrap();
-        let ports = [NEAR, FAR].map(|(ip, _)| {
-            let port = Port::new(&segment).unwrap();
-            port.set_addresses(&[ip.into()]).unwrap();
-            port.set_enabled(true);
-            port
+        let fabric = Fabric::new().unwrap();
+        let rnics = [NEAR, FAR].map(|(ip, _)| {
+            let rnic = Rnic::new(&fabric).unwrap();
+            rnic.set_addresses(&[ip.into()]).unwrap();
+            rnic.set_enabled(true);
+            rnic
         });
         let world = leak(Self {
-            near: Side::open(&ports[0]),
-            far: Side::open(&ports[1]),
+            near: Side::open(&rnics[0]),
+            far: Side::open(&rnics[1]),
             listener: AtomicPtr::default(),
-            _ports: ports,
+            _rnics: rnics,
             closes: Mutex::default(),
             posts: AtomicUsize::new(0),
             results: AtomicUsize::new(0),
@@ -341,7 +341,7 @@ impl World {
             self.poll(side);
             self.close(side.cq.cast());
             // SAFETY: all that descends from the adapter is closed.
-            unsafe { Port::<Threaded>::close(NonNull::new(side.adapter).unwrap(), test_kernel::passive()) };
+            unsafe { Rnic::<Threaded>::close(NonNull::new(side.adapter).unwrap(), test_kernel::passive()) };
         }
     }
 }

@@ -8,7 +8,7 @@ use test_kernel::Manual;
 
 use super::{receive, send};
 use crate::number::{u32_from, usize_from};
-use crate::port::Port;
+use crate::rnic::Rnic;
 use crate::tests::consumer::{Buffer, DEPTH, INLINE, Pair, call, close, request};
 
 /// An entry without a token that means anything.
@@ -81,7 +81,7 @@ fn only_sends_carry_inline_data() {
 #[test]
 fn a_queue_pair_has_as_much_inline_data_as_the_adapter_says_and_no_more() {
     let pair = Pair::new();
-    let most = Port::<Manual>::adapter_info(NDK_VERSION_2_1).MaxInlineDataSize;
+    let most = Rnic::<Manual>::adapter_info(NDK_VERSION_2_1).MaxInlineDataSize;
     let create = |inline| {
         let (cq, mut qp) = (pair.near.cq, null_mut());
         let none = null_mut();

@@ -29,7 +29,7 @@ fn a_send_that_no_receive_awaits_times_out_and_breaks_the_connection() {
     assert_eq!(pair.near.results(), [(STATUS_IO_TIMEOUT, 0, 1), (STATUS_CANCELLED, 0, 2)]);
     assert_eq!(pair.log.pump(), [Seen::Disconnected("near"), Seen::Disconnected("far")]);
     assert_eq!(send(&pair.near, 3, &[], 0), STATUS_CONNECTION_INVALID);
-    assert_eq!(pair.near.port.statistics().connection_error, 1);
+    assert_eq!(pair.near.rnic.statistics().connection_error, 1);
     assert!(!is_ticking());
     pair.tear_down();
 }

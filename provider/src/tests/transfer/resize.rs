@@ -36,7 +36,7 @@ fn a_resized_queue_keeps_its_results_and_takes_as_many_as_it_says() {
 #[test]
 fn depths_up_to_the_maximum_are_possible() {
     let pair = Pair::new();
-    let info = crate::port::Port::<test_kernel::Manual>::adapter_info(NDK_VERSION_2_1);
+    let info = crate::rnic::Rnic::<test_kernel::Manual>::adapter_info(NDK_VERSION_2_1);
     assert_ne!(info.AdapterFlags & NDK_ADAPTER_FLAG_CQ_RESIZE_SUPPORTED, 0);
     assert_eq!(resize(&pair, info.MaxCqDepth), STATUS_SUCCESS);
     assert_eq!(resize(&pair, info.MaxCqDepth + 1), STATUS_INVALID_PARAMETER);

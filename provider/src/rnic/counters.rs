@@ -1,8 +1,8 @@
-//! Performance counters of a port (NDIS-4).
+//! Performance counters of an RNIC (NDIS-4).
 
 use crate::sync::{AtomicU64, Line, Ordering};
 
-/// The counters of a port at one moment, named as in NDIS_NDK_PERFORMANCE_COUNTERS.
+/// The counters of an RNIC at one moment, named as in NDIS_NDK_PERFORMANCE_COUNTERS.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Statistics {
     /// Connections established by connecting.
@@ -17,20 +17,20 @@ pub struct Statistics {
     pub active_connection: u64,
     /// Completion queues that overflowed.
     pub cq_error: u64,
-    /// Bytes received by this port.
+    /// Bytes received by this RNIC.
     pub in_octets: u64,
-    /// Bytes sent by this port.
+    /// Bytes sent by this RNIC.
     pub out_octets: u64,
-    /// Messages received by this port.
+    /// Messages received by this RNIC.
     pub in_frames: u64,
-    /// Messages sent by this port.
+    /// Messages sent by this RNIC.
     pub out_frames: u64,
 }
 
 /// Number of stripes of the traffic counters.
 const STRIPES: usize = 8;
 
-/// Counters of messages. One direction of a connection counts in one stripe of either port, and the other
+/// Counters of messages. One direction of a connection counts in one stripe of either RNIC, and the other
 /// direction in the next, so that two processors at the ends of a connection do not share a cache line for
 /// them.
 #[derive(Debug, Default)]
@@ -74,7 +74,7 @@ impl Counters {
         }
     }
 
-    /// Says which connection it is, in the order of all that this port made.
+    /// Says which connection it is, in the order of all that this RNIC made.
     pub(crate) fn connected(&self) -> u64 {
         self.active_connection.fetch_add(1, Ordering::Relaxed);
         self.connect.fetch_add(1, Ordering::Relaxed)

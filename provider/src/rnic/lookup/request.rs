@@ -73,7 +73,7 @@ const fn failed(Failure(status): Failure) -> NTSTATUS {
 }
 
 impl<K: Kernel> Waiting<K> {
-    /// Tries the request again with the addresses that the port has now, unless they could not be read. Completes it,
+    /// Tries the request again with the addresses that the RNIC has now, unless they could not be read. Completes it,
     /// but for a connect that goes on.
     pub(super) fn retry(self, outcome: Result<(), NTSTATUS>) {
         let outcome = outcome.map_err(|_| Failure(STATUS_INSUFFICIENT_RESOURCES));

@@ -1,6 +1,6 @@
-//! Requests that wait until the port's addresses are looked up again.
+//! Requests that wait until the RNIC's addresses are looked up again.
 //!
-//! TCP/IP tells consumers and the driver of a new address at the same time, so a consumer may name it before the port
+//! TCP/IP tells consumers and the driver of a new address at the same time, so a consumer may name it before the RNIC
 //! has it. NdkListen, NdkConnect and NdkCreateSharedEndpoint may pend, so such a request does, and is tried again once
 //! the driver has looked the addresses up. Nothing else ends a wait: a close waits for the look-up, which has begun
 //! when the request waits, and the request then completes as cancelled (CL-3, CL-4).
@@ -17,7 +17,7 @@ use sys::irql::PassiveLevel;
 use sys::status::{NTSTATUS, STATUS_INVALID_ADDRESS};
 use sys::wdm::PVOID;
 
-use super::{Port, PortState};
+use super::{Rnic, RnicState};
 use crate::consumer::Opaque;
 use crate::heap::{NoMemory, Within as _};
 use crate::kernel::{Kernel, Lock};
@@ -26,10 +26,10 @@ use crate::status::Failure;
 /// Requests that may wait at a time; more are refused as those that name an unknown address.
 const ROOM: usize = 64;
 
-/// Has the driver look the port's addresses up, by [`Port::look_up`]. Up to DISPATCH_LEVEL, with no lock held.
+/// Has the driver look the RNIC's addresses up, by [`Rnic::look_up`]. Up to DISPATCH_LEVEL, with no lock held.
 pub type LookUp = unsafe extern "win64" fn(context: *mut c_void);
 
-/// The pending requests of a port.
+/// The pending requests of an RNIC.
 pub(crate) struct Lookups<K: Kernel>(Lock<K, State<K>>);
 
 struct State<K: Kernel> {
@@ -81,8 +81,8 @@ impl<K: Kernel> Lookups<K> {
     }
 }
 
-impl<K: Kernel> PortState<K> {
-    /// Returns true if a request that names this address is to wait: the port does not have it, and a driver
+impl<K: Kernel> RnicState<K> {
+    /// Returns true if a request that names this address is to wait: the RNIC does not have it, and a driver
     /// looks it up.
     pub(crate) fn is_to_be_looked_up(&self, address: IpAddr) -> bool {
         self.is_enabled() && !self.is_local(address) && self.lookups.is_possible()
@@ -97,14 +97,14 @@ impl<K: Kernel> PortState<K> {
     pub(crate) fn wait_for_addresses(&self, request: Waiting<K>) -> Result<(), Failure> {
         let (look_up, context) =
             self.lookups.put(request).map_err(|_dropped_without_lock| Failure(STATUS_INVALID_ADDRESS))?;
-        // SAFETY: the driver passed this function and context, which it keeps while consumers have the port open.
+        // SAFETY: the driver passed this function and context, which it keeps while consumers have the RNIC open.
         unsafe { look_up(context.0) };
         Ok(())
     }
 }
 
-impl<K: Kernel> Port<K> {
-    /// Lets requests that name an address which the port does not have wait until the driver has looked the addresses
+impl<K: Kernel> Rnic<K> {
+    /// Lets requests that name an address which the RNIC does not have wait until the driver has looked the addresses
     /// up; `None` ends that. Up to DISPATCH_LEVEL.
     ///
     /// # Safety
@@ -116,7 +116,7 @@ impl<K: Kernel> Port<K> {
         self.0.lookups.0.lock().look_up = look_up;
     }
 
-    /// Looks the addresses up by `read`, which passes them to [`Port::set_addresses`], and then tries the requests
+    /// Looks the addresses up by `read`, which passes them to [`Rnic::set_addresses`], and then tries the requests
     /// again that waited before. May be called several times at once.
     pub fn look_up(&self, level: PassiveLevel, read: impl FnOnce(PassiveLevel) -> Result<(), NTSTATUS>) {
         // Those that come from now on have another look-up coming.

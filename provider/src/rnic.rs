@@ -1,4 +1,4 @@
-//! A port: what one network adapter of the machine offers to NDK consumers.
+//! An RNIC: what one network adapter of the machine offers to NDK consumers.
 
 mod counters;
 pub(crate) mod lookup;
@@ -11,36 +11,36 @@ use core::net::{IpAddr, SocketAddr};
 
 use lookup::Lookups;
 
-use crate::connection::{Connector, Listener, SegmentState, SharedEndpoint};
+use crate::connection::{Connector, FabricState, Listener, SharedEndpoint};
 use crate::heap::{NoMemory, Shared};
 use crate::kernel::Kernel;
 use crate::memory::Mappings;
 use crate::object::{Object, Registry};
 use crate::sync::{AtomicBool, Ordering};
 
-/// All ports of a driver. Two ports of one segment reach each other.
-pub struct Segment<K: Kernel>(Shared<SegmentState<K>>);
+/// All RNICs of a driver. Two RNICs of one fabric reach each other.
+pub struct Fabric<K: Kernel>(Shared<FabricState<K>>);
 
-impl<K: Kernel> Clone for Segment<K> {
+impl<K: Kernel> Clone for Fabric<K> {
     fn clone(&self) -> Self {
         Self(self.0.clone())
     }
 }
 
-impl<K: Kernel> Segment<K> {
-    /// A segment without ports. Up to DISPATCH_LEVEL.
+impl<K: Kernel> Fabric<K> {
+    /// A fabric without RNICs. Up to DISPATCH_LEVEL.
     ///
     /// # Errors
     ///
     /// [`NoMemory`].
     pub fn new() -> Result<Self, NoMemory> {
-        Ok(Self(Shared::new(SegmentState::new())?))
+        Ok(Self(Shared::new(FabricState::new())?))
     }
 }
 
-/// State of a port that its objects share.
-pub struct PortState<K: Kernel> {
-    segment: Shared<SegmentState<K>>,
+/// State of an RNIC that its objects share.
+pub struct RnicState<K: Kernel> {
+    fabric: Shared<FabricState<K>>,
     number: u64,
     enabled: AtomicBool,
     /// True if a CQ notification may be called inside the call that causes it.
@@ -51,7 +51,7 @@ pub struct PortState<K: Kernel> {
     lookups: Lookups<K>,
 }
 
-impl<K: Kernel> PortState<K> {
+impl<K: Kernel> RnicState<K> {
     /// The objects that exist, of all openings.
     pub(crate) fn objects(&self) -> &Registry<K> {
         &self.objects
@@ -62,22 +62,22 @@ impl<K: Kernel> PortState<K> {
         &self.mappings
     }
 
-    pub(crate) fn segment(&self) -> &Shared<SegmentState<K>> {
-        &self.segment
+    pub(crate) fn fabric(&self) -> &Shared<FabricState<K>> {
+        &self.fabric
     }
 
-    /// Returns true if consumers may listen on this address and connect from it: it is one of the port's, and
-    /// the port is enabled.
+    /// Returns true if consumers may listen on this address and connect from it: it is one of the RNIC's, and
+    /// the RNIC is enabled.
     pub(crate) fn is_local(&self, address: IpAddr) -> bool {
-        self.is_enabled() && self.segment.is_local(self.number, address)
+        self.is_enabled() && self.fabric.is_local(self.number, address)
     }
 
-    /// Returns true if the port is present, and NDK enabled.
+    /// Returns true if the RNIC is present, and NDK enabled.
     pub(crate) fn is_enabled(&self) -> bool {
         self.enabled.load(Ordering::Acquire)
     }
 
-    /// The number of the port in its segment.
+    /// The number of the RNIC in its fabric.
     pub(crate) const fn number(&self) -> u64 {
         self.number
     }
@@ -92,7 +92,7 @@ impl<K: Kernel> PortState<K> {
     }
 }
 
-/// Why a port could not be opened.
+/// Why an RNIC could not be opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OpenError {
     /// The version is not spoken; becomes NDIS_STATUS_BAD_VERSION.
@@ -109,37 +109,37 @@ impl From<NoMemory> for OpenError {
     }
 }
 
-/// A port. Opened adapters keep what they need of it, so it may be dropped before them.
-pub struct Port<K: Kernel>(Shared<PortState<K>>);
+/// An RNIC. Opened adapters keep what they need of it, so it may be dropped before them.
+pub struct Rnic<K: Kernel>(Shared<RnicState<K>>);
 
-impl<K: Kernel> Port<K> {
-    /// A port without addresses, disabled. Up to DISPATCH_LEVEL.
+impl<K: Kernel> Rnic<K> {
+    /// An RNIC without addresses, disabled. Up to DISPATCH_LEVEL.
     ///
     /// # Errors
     ///
     /// [`NoMemory`].
-    pub fn new(segment: &Segment<K>) -> Result<Self, NoMemory> {
-        let segment = segment.0.clone();
-        let number = segment.number();
+    pub fn new(fabric: &Fabric<K>) -> Result<Self, NoMemory> {
+        let fabric = fabric.0.clone();
+        let number = fabric.number();
         let (enabled, immediate) = (AtomicBool::new(false), AtomicBool::new(false));
         let (counters, objects, mappings) = (Counters::default(), Registry::new(), Mappings::new()?);
         let lookups = Lookups::new()?;
-        let state = PortState { segment, number, enabled, immediate, counters, objects, mappings, lookups };
+        let state = RnicState { fabric, number, enabled, immediate, counters, objects, mappings, lookups };
         Ok(Self(Shared::new(state)?))
     }
 
-    /// Replaces the port's addresses: those that consumers may listen on and connect from. Endpoints in
+    /// Replaces the RNIC's addresses: those that consumers may listen on and connect from. Endpoints in
     /// use stay. Up to DISPATCH_LEVEL.
     ///
     /// # Errors
     ///
     /// [`NoMemory`], and the addresses are as before.
     pub fn set_addresses(&self, addresses: &[IpAddr]) -> Result<(), NoMemory> {
-        self.0.segment.set_hosts(self.0.number, addresses)
+        self.0.fabric.set_hosts(self.0.number, addresses)
     }
 
     /// The state that its objects share.
-    pub(crate) fn state(&self) -> &Shared<PortState<K>> {
+    pub(crate) fn state(&self) -> &Shared<RnicState<K>> {
         &self.0
     }
 
@@ -151,7 +151,7 @@ impl<K: Kernel> Port<K> {
     }
 
     /// Enables or disables NDK. What is open stays open: it is for NDIS to have it closed (NDIS-2). While it is
-    /// disabled nothing new begins: no open, listen or connect from here, nor a connect to a listener of the port.
+    /// disabled nothing new begins: no open, listen or connect from here, nor a connect to a listener of the RNIC.
     pub fn set_enabled(&self, enabled: bool) {
         self.0.enabled.store(enabled, Ordering::Release);
     }
@@ -162,13 +162,13 @@ impl<K: Kernel> Port<K> {
         self.0.is_enabled()
     }
 
-    /// Returns the performance counters of the port.
+    /// Returns the performance counters of the RNIC.
     #[must_use]
     pub fn statistics(&self) -> Statistics {
         self.0.counters.read()
     }
 
-    /// Calls `each` with the local and the remote address of every established connection of the port. Up to
+    /// Calls `each` with the local and the remote address of every established connection of the RNIC. Up to
     /// DISPATCH_LEVEL.
     pub fn connections(&self, mut each: impl FnMut(SocketAddr, SocketAddr)) {
         self.0.objects.for_each(|connector: &Object<K, Connector<K>>| {
@@ -178,7 +178,7 @@ impl<K: Kernel> Port<K> {
         });
     }
 
-    /// Calls `each` with the address of every listener on the port, and of every shared endpoint; the flag is
+    /// Calls `each` with the address of every listener on the RNIC, and of every shared endpoint; the flag is
     /// set for a listener. Up to DISPATCH_LEVEL.
     pub fn endpoints(&self, mut each: impl FnMut(SocketAddr, bool)) {
         self.0.objects.for_each(|listener: &Object<K, Listener<K>>| {
@@ -192,11 +192,11 @@ impl<K: Kernel> Port<K> {
     }
 }
 
-impl<K: Kernel> Drop for Port<K> {
+impl<K: Kernel> Drop for Rnic<K> {
     fn drop(&mut self) {
         self.set_enabled(false);
         // Without addresses nothing new can begin here; removing them needs no memory.
-        let removed = self.0.segment.set_hosts(self.0.number, &[]);
+        let removed = self.0.fabric.set_hosts(self.0.number, &[]);
         debug_assert!(removed.is_ok(), "an empty list fits");
     }
 }

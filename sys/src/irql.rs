@@ -51,7 +51,7 @@ impl PassiveLevel {
 
 /// DISPATCH_LEVEL: the code stays on its processor for the lifetime `'a`, and must not wait.
 ///
-/// What waits does not take it:
+/// A function that waits does not take it:
 ///
 /// ```compile_fail
 /// use softndk_sys::irql::{DispatchLevel, PassiveLevel};

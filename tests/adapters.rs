@@ -497,7 +497,7 @@ fn failed_driver_entry_names_its_step_to_debugger() {
 /// Shows NDIS-5 at PASSIVE_LEVEL.
 #[test]
 fn inf_offers_every_keyword_the_driver_reads() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("inf/softndk.inx");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("softndk.inx");
     let inf = std::fs::read_to_string(path).expect("the INF is text");
     let entries: Vec<String> = inf.lines().map(|line| line.split_whitespace().collect()).collect();
     for entry in [

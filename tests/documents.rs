@@ -80,7 +80,7 @@ fn glossary_is_linked_from_the_entry_pages() {
 
 /// The texts that say which systems are supported.
 const SUPPORT: [&str; 5] =
-    ["README.md", "Cargo.toml", "inf/softndk.inx", "docs/windows.md", "tests/hlk/README.md"];
+    ["README.md", "Cargo.toml", "softndk.inx", "docs/windows.md", "tests/hlk/README.md"];
 
 /// The text that follows each occurrence of `before`, up to the end of its word.
 fn after<'a>(text: &'a str, before: &'a str) -> impl Iterator<Item = &'a str> {
@@ -109,7 +109,7 @@ fn supported_systems_match_in_every_text() {
     for line in ["kmdf-version-major = 1", "target-kmdf-version-minor = 33"] {
         assert!(manifest.contains(line), "wdk-build reads {line}");
     }
-    assert!(text("inf/softndk.inx").contains(".20348"), "the INF asks for the build of Windows Server 2022");
+    assert!(text("softndk.inx").contains(".20348"), "the INF asks for the build of Windows Server 2022");
 }
 
 /// The files that git tracks.

@@ -14,7 +14,7 @@ use packager::{
     catalog::{self, Member},
     identity::Identity,
     image::Image,
-    inf::{self, Expected},
+    inf::{self, Expected, Kind},
     kmdf,
     stamp::Stamp,
     time::Timestamp,
@@ -106,7 +106,7 @@ impl Package<'_> {
 
     /// The INF of the INX, for the framework that the image binds to.
     fn inf(&self, framework: Option<&str>) -> Result<String, Failure> {
-        let path = root().join("inf/softndk.inx");
+        let path = root().join("softndk.inx");
         let inx = fs::read_to_string(&path).map_err(|error| Failure::file(&path, &error))?;
         let version = concat!(env!("CARGO_PKG_VERSION"), ".0");
         let stamp = Stamp {
@@ -130,7 +130,7 @@ impl Package<'_> {
             files: &files,
             now: self.time,
             kmdf_version: framework,
-            hardware_ids: &[HARDWARE_ID],
+            kind: Kind::Device(&[HARDWARE_ID]),
             network_direct: true,
         };
         let violations =

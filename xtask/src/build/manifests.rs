@@ -15,6 +15,10 @@ fn manifest(folder: &str) -> Table {
     std::fs::read_to_string(&path).unwrap().parse().unwrap()
 }
 
+fn table(file: &str) -> Table {
+    std::fs::read_to_string(root().join(file)).unwrap().parse().unwrap()
+}
+
 fn at<'a>(manifest: &'a Table, path: &[&str]) -> Option<&'a Value> {
     let (first, rest) = path.split_first()?;
     rest.iter().try_fold(manifest.get(*first)?, |value, key| value.get(key))
@@ -60,16 +64,55 @@ fn lints_and_profiles_are_those_of_the_root_workspace() {
 #[test]
 fn drivers_are_optimised_alike_for_windows_and_in_the_kit() {
     let kit = manifest("kit");
-    let makefile: Table = std::fs::read_to_string(root().join("Makefile.toml")).unwrap().parse().unwrap();
-    for (key, variable) in [
-        ("lto", "CARGO_PROFILE_RELEASE_LTO"),
-        ("codegen-units", "CARGO_PROFILE_RELEASE_CODEGEN_UNITS"),
-        ("debug", "CARGO_PROFILE_RELEASE_DEBUG"),
-    ] {
-        let profile = at(&kit, &["profile", "release", key]).unwrap().to_string();
-        let windows = at(&makefile, &["tasks", "build", "windows", "env", variable]).unwrap();
-        assert_eq!(windows.as_str().unwrap(), profile.trim_matches('"'));
+    let drivers = table(".cargo/drivers.toml");
+    for key in ["lto", "codegen-units", "debug"] {
+        let path = ["profile", "release", key];
+        assert!(at(&kit, &path).is_some(), "{key}");
+        assert_eq!(at(&drivers, &path), at(&kit, &path), "{key}");
     }
+}
+
+/// wdk-build 0.6 hands the variable on by a line `NAME=VALUE`, which it splits at every `=`.
+#[test]
+fn makefile_builds_a_release_with_those_settings() {
+    let makefile = table("Makefile.toml");
+    let flags = at(&makefile, &["env", "CARGO_MAKE_CARGO_BUILD_TEST_FLAGS"]).unwrap().as_str().unwrap();
+    assert_eq!(flags, "--package softndk --config .cargo/drivers.toml");
+    assert!(!flags.contains('='));
+    let before = at(&makefile, &["tasks", "build", "windows", "dependencies"]).unwrap().as_array().unwrap();
+    assert_eq!(before, &[Value::from("require-release")]);
+    assert!(at(&makefile, &["tasks", "require-release", "script"]).is_some());
+}
+
+/// cargo make and cargo wdk look for the INX of a driver beside its manifest, by the name of its package.
+#[test]
+fn each_driver_has_its_inx_beside_its_manifest() {
+    for (real, _) in DRIVERS {
+        let name = at(&manifest(real), &["package", "name"]).unwrap().as_str().unwrap().to_owned();
+        assert!(root().join(real).join(format!("{name}.inx")).is_file(), "{name}");
+    }
+}
+
+/// cargo wdk builds every member on Windows, and a plain build the default ones: what needs Linux has to be absent there.
+#[test]
+fn member_that_needs_linux_leaves_itself_out_on_windows() {
+    let workspace = manifest("");
+    let members = at(&workspace, &["workspace", "members"]).unwrap().as_array().unwrap();
+    let mut absent = 0;
+    for member in members.iter().map(|member| member.as_str().unwrap()) {
+        let manifest = manifest(member);
+        let plain = at(&manifest, &["dependencies"]).and_then(Value::as_table);
+        assert!(plain.is_none_or(|plain| !plain.contains_key("libc")), "{member} needs libc on Windows");
+        if member.ends_with("fuzz") {
+            let targets = at(&manifest, &["bin"]).unwrap().as_array().unwrap();
+            assert!(targets.iter().all(|target| target.get("required-features").is_some()), "{member}");
+        } else if at(&manifest, &["target", "cfg(not(windows))", "dependencies"]).is_some() {
+            let library = std::fs::read_to_string(root().join(member).join("src/lib.rs")).unwrap();
+            assert!(library.contains("[cfg(not(windows))]\n"), "{member}");
+            absent += 1;
+        }
+    }
+    assert!(absent >= 8, "{absent} members");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Models, install sections, services, registry entries and the framework.
 
-use super::{Entry, Expected, Inf, Report, Rule, Section};
+use super::{Entry, Expected, Inf, Kind, Report, Rule, Section};
 
 /// `SERVICE_KERNEL_DRIVER`.
 const KERNEL_DRIVER: &str = "1";
@@ -12,6 +12,9 @@ const ERROR_NORMAL: &str = "1";
 const ASSOCIATED: u32 = 2;
 /// Where the driver store keeps the package.
 const DRIVER_STORE: &str = "%13%\\";
+
+/// The install sections of a primitive driver.
+const PRIMITIVE: &[&str] = &["DefaultInstall.NTamd64", "DefaultInstall.NTarm64"];
 
 /// The models sections that Manufacturer names, by their decorated names.
 pub(super) fn models(inf: &Inf) -> Vec<Named> {
@@ -36,9 +39,17 @@ pub(super) struct Named {
     pub(super) line: usize,
 }
 
-/// The install sections that models name, each with the line that names it.
+/// The install sections: those that models name, each with the line that names it, and those of a primitive driver.
 pub(super) fn sections(inf: &Inf) -> Vec<(String, usize)> {
-    entries_of_models(inf).map(|entry| (entry.field(0).to_owned(), entry.line)).collect()
+    let named = entries_of_models(inf).map(|entry| (entry.field(0).to_owned(), entry.line));
+    let primitive = inf.sections().iter().filter(|section| is_primitive(&section.name));
+    named.chain(primitive.map(|section| (section.name.clone(), section.line))).collect()
+}
+
+/// `DefaultInstall.NTamd64` or `DefaultInstall.NTarm64`, which take no version of the system.
+/// ([INF DefaultInstall section](https://learn.microsoft.com/windows-hardware/drivers/install/inf-defaultinstall-section).)
+fn is_primitive(section: &str) -> bool {
+    PRIMITIVE.iter().any(|name| name.eq_ignore_ascii_case(section))
 }
 
 fn entries_of_models(inf: &Inf) -> impl Iterator<Item = &Entry> {
@@ -46,10 +57,13 @@ fn entries_of_models(inf: &Inf) -> impl Iterator<Item = &Entry> {
 }
 
 pub(super) fn check(inf: &Inf, expected: &Expected<'_>, report: &mut Report) {
-    manufacturers(inf, expected, report);
+    match expected.kind {
+        Kind::Device(hardware_ids) => manufacturers(inf, hardware_ids, report),
+        Kind::Primitive => primitive(inf, report),
+    }
     for section in inf.sections() {
         for entry in section.all("AddService") {
-            service(inf, entry, report);
+            service(inf, entry, expected.kind, report);
         }
         for entry in section.all("KmdfService") {
             framework(inf, entry, expected, report);
@@ -64,12 +78,31 @@ pub(super) fn check(inf: &Inf, expected: &Expected<'_>, report: &mut Report) {
         }
     }
     let has_framework = inf.sections().iter().any(|section| section.entry("KmdfService").is_some());
-    if expected.kmdf_version.is_some() && !has_framework {
+    let has_device = matches!(expected.kind, Kind::Device(_));
+    if has_device && expected.kmdf_version.is_some() && !has_framework {
         report.add(Rule::Framework, 0, "the image is a KMDF driver, and there is no KmdfService");
     }
 }
 
-fn manufacturers(inf: &Inf, expected: &Expected<'_>, report: &mut Report) {
+/// The install section of a driver without a device.
+fn primitive(inf: &Inf, report: &mut Report) {
+    if let Some(manufacturer) = inf.section("Manufacturer") {
+        report.add(Rule::Primitive, manufacturer.line, "a driver without a device has no [Manufacturer]");
+    }
+    if !inf.sections().iter().any(|section| is_primitive(&section.name)) {
+        report.add(Rule::Primitive, 0, "there is no [DefaultInstall.NTamd64] or [DefaultInstall.NTarm64]");
+    }
+    for section in inf.sections() {
+        let name = section.name.to_ascii_lowercase();
+        let undecorated = name == "defaultinstall" || name == "defaultinstall.services";
+        if undecorated || name.starts_with("defaultuninstall") {
+            let text = format!("[{}] may not be there", section.name);
+            report.add(Rule::Primitive, section.line, text);
+        }
+    }
+}
+
+fn manufacturers(inf: &Inf, hardware_ids: &[&str], report: &mut Report) {
     let Some(manufacturer) = inf.section("Manufacturer") else {
         report.add(Rule::MissingSection, 0, "there is no [Manufacturer]");
         return;
@@ -89,12 +122,12 @@ fn manufacturers(inf: &Inf, expected: &Expected<'_>, report: &mut Report) {
     for entry in entries_of_models(inf) {
         for id in entry.values.get(1..).unwrap_or_default() {
             found.push(id.to_ascii_lowercase());
-            if !expected.hardware_ids.iter().any(|known| known.eq_ignore_ascii_case(id)) {
+            if !hardware_ids.iter().any(|known| known.eq_ignore_ascii_case(id)) {
                 report.add(Rule::HardwareId, entry.line, format!("no tool or page knows {id}"));
             }
         }
     }
-    for id in expected.hardware_ids {
+    for id in hardware_ids {
         if !found.contains(&id.to_ascii_lowercase()) {
             report.add(Rule::HardwareId, manufacturer.line, format!("no model is for {id}"));
         }
@@ -111,9 +144,20 @@ fn is_decoration(text: &str) -> bool {
 }
 
 /// [INF AddService directive](https://learn.microsoft.com/windows-hardware/drivers/install/inf-addservice-directive).
-fn service(inf: &Inf, entry: &Entry, report: &mut Report) {
-    if number(entry.field(1)).is_none_or(|flags| flags & ASSOCIATED == 0) {
-        report.add(Rule::Service, entry.line, "the service is not associated with the device (flag 0x2)");
+fn service(inf: &Inf, entry: &Entry, kind: Kind<'_>, report: &mut Report) {
+    let flags = if entry.field(1).is_empty() { Some(0) } else { number(entry.field(1)) };
+    match kind {
+        Kind::Device(_) if flags.is_none_or(|flags| flags & ASSOCIATED == 0) => {
+            report.add(Rule::Service, entry.line, "the service is not associated with the device (flag 0x2)");
+        }
+        Kind::Primitive if flags.is_none_or(|flags| flags & ASSOCIATED != 0) => {
+            report.add(
+                Rule::Service,
+                entry.line,
+                "there is no device to associate the service with (flag 0x2)",
+            );
+        }
+        Kind::Device(_) | Kind::Primitive => {}
     }
     // That the section exists is another rule.
     let Some(service) = inf.section(entry.field(2)) else { return };

@@ -28,10 +28,19 @@ pub struct Expected<'a> {
     pub now: Timestamp,
     /// The KMDF version that the image binds to, if it is a KMDF driver.
     pub kmdf_version: Option<&'a str>,
-    /// The hardware identifiers that tools and documentation use.
-    pub hardware_ids: &'a [&'a str],
+    /// What the driver is for.
+    pub kind: Kind<'a>,
     /// Set if the INF is that of an NDK provider, whose keywords are then checked.
     pub network_direct: bool,
+}
+
+/// What a driver is for.
+#[derive(Clone, Copy, Debug)]
+pub enum Kind<'a> {
+    /// Devices, by the hardware identifiers that tools and documentation use.
+    Device(&'a [&'a str]),
+    /// No device: a [primitive driver](https://learn.microsoft.com/windows-hardware/drivers/develop/creating-a-primitive-driver).
+    Primitive,
 }
 
 /// A broken rule.
@@ -96,6 +105,8 @@ rules! {
     Decoration,
     /// The hardware identifiers are those that tools and documentation use.
     HardwareId,
+    /// A driver without a device has no manufacturer, and an install section for an architecture instead of models.
+    Primitive,
     /// Every file that is copied is listed in `SourceDisksFiles`, and every one that is listed is copied.
     CopiedFile,
     /// Every source file is in the package.

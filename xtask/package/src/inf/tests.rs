@@ -6,12 +6,18 @@ use super::*;
 use crate::stamp::Stamp;
 
 /// The driver's own INX.
-const INX: &str = include_str!("../../../../inf/softndk.inx");
+const INX: &str = include_str!("../../../../softndk.inx");
+/// That of the harness driver.
+const PRIMITIVE: &str = include_str!("../../../../tests/hlk/driver/ndkhlk.inx");
 const NOW: u64 = 1_700_000_000;
 
-fn inf() -> String {
+fn stamped(inx: &str) -> String {
     let time = Timestamp::from_unix(NOW).unwrap();
-    Stamp { time, version: "0.1.0.0", architecture: "amd64", kmdf_version: "1.33" }.apply(INX).unwrap()
+    Stamp { time, version: "0.1.0.0", architecture: "amd64", kmdf_version: "1.33" }.apply(inx).unwrap()
+}
+
+fn inf() -> String {
+    stamped(INX)
 }
 
 fn broken(text: &str) -> Vec<Rule> {
@@ -19,10 +25,25 @@ fn broken(text: &str) -> Vec<Rule> {
         files: &["softndk.inf", "softndk.sys", "softndk.cat"],
         now: Timestamp::from_unix(NOW).unwrap(),
         kmdf_version: Some("1.33"),
-        hardware_ids: &["Root\\softndk"],
+        kind: Kind::Device(&["Root\\softndk"]),
         network_direct: true,
     };
-    let violations = check(text, &expected).unwrap();
+    rules(text, &expected)
+}
+
+fn broken_primitive(text: &str) -> Vec<Rule> {
+    let expected = Expected {
+        files: &["ndkhlk.inf", "ndkhlk.sys", "ndkhlk.cat"],
+        now: Timestamp::from_unix(NOW).unwrap(),
+        kmdf_version: Some("1.33"),
+        kind: Kind::Primitive,
+        network_direct: false,
+    };
+    rules(text, &expected)
+}
+
+fn rules(text: &str, expected: &Expected<'_>) -> Vec<Rule> {
+    let violations = check(text, expected).unwrap();
     assert!(violations.iter().all(|violation| !violation.to_string().is_empty()));
     let rules: BTreeSet<Rule> = violations.iter().map(|violation| violation.rule).collect();
     rules.into_iter().collect()
@@ -69,9 +90,45 @@ const MISTAKES: &[(Rule, &str, &str)] = &[
     ),
 ];
 
+/// The same for the INF of a driver without a device.
+const PRIMITIVE_MISTAKES: &[(Rule, &str, &str)] = &[
+    (
+        Rule::Primitive,
+        "[DestinationDirs]",
+        "[Manufacturer]\r\n%Provider% = x, NTamd64.10.0\r\n[DestinationDirs]",
+    ),
+    (
+        Rule::Primitive,
+        "[DestinationDirs]",
+        "[DefaultUninstall.NTamd64]\r\nLegacyUninstall = 1\r\n[DestinationDirs]",
+    ),
+    (Rule::Service, "ndkhlk, 0x0,", "ndkhlk, 0x2,"),
+    (Rule::Service, "StartType     = 3", "StartType     = 2"),
+    (Rule::CopiedFile, "CopyFiles = ndkhlk.Files", "CopyFiles = @ndkhlk.pdb, ndkhlk.Files"),
+    (Rule::DriverStore, "%13%\\ndkhlk.sys", "%12%\\ndkhlk.sys"),
+    (Rule::Class, "Class       = System", "Class       = Net"),
+];
+
 #[test]
 fn own_inf_breaks_no_rule() {
     assert_eq!(broken(&inf()), []);
+    assert_eq!(broken_primitive(&stamped(PRIMITIVE)), []);
+}
+
+#[test]
+fn inf_of_other_kind_breaks_rules() {
+    assert!(broken(&stamped(PRIMITIVE)).contains(&Rule::MissingSection));
+    assert!(broken_primitive(&inf()).contains(&Rule::Primitive));
+}
+
+#[test]
+fn each_mistake_without_a_device_breaks_its_rule() {
+    for (rule, right, wrong) in PRIMITIVE_MISTAKES {
+        let right_inf = stamped(PRIMITIVE);
+        assert!(right_inf.contains(right), "{rule:?}: the INF has no {right:?}");
+        let found = broken_primitive(&right_inf.replace(right, wrong));
+        assert!(found.contains(rule), "{right:?} -> {wrong:?}: {found:?}");
+    }
 }
 
 #[test]
@@ -86,7 +143,8 @@ fn each_mistake_breaks_its_rule_and_no_other() {
 
 #[test]
 fn each_rule_has_a_mistake() {
-    let shown: BTreeSet<Rule> = MISTAKES.iter().map(|(rule, ..)| *rule).collect();
+    let mistakes = MISTAKES.iter().chain(PRIMITIVE_MISTAKES);
+    let shown: BTreeSet<Rule> = mistakes.map(|(rule, ..)| *rule).collect();
     assert_eq!(shown, Rule::ALL.iter().copied().collect());
 }
 

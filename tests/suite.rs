@@ -1,4 +1,4 @@
-//! What `ndkhlk.exe run` does, on the simulated machine: all of it but the Win32 calls.
+//! The behaviour of `ndkhlk.exe run` on the simulated machine: all of it but the Win32 calls.
 
 #![cfg(not(windows))]
 #![allow(clippy::panic, clippy::unwrap_used, reason = "a test ends when what it needs is not there")]

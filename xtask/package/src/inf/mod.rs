@@ -28,13 +28,13 @@ pub struct Expected<'a> {
     pub now: Timestamp,
     /// The KMDF version that the image binds to, if it is a KMDF driver.
     pub kmdf_version: Option<&'a str>,
-    /// What the driver is for.
+    /// The kind of driver.
     pub kind: Kind<'a>,
     /// Set if the INF is that of an NDK provider, whose keywords are then checked.
     pub network_direct: bool,
 }
 
-/// What a driver is for.
+/// The kinds of drivers, by what they are for.
 #[derive(Clone, Copy, Debug)]
 pub enum Kind<'a> {
     /// Devices, by the hardware identifiers that tools and documentation use.

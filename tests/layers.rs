@@ -232,7 +232,7 @@ fn hold(folder: &str) {
 }
 
 /// The crates with a table: the root package's, then those of the workspace's members in their order.
-const LAYERED: [&str; 9] = [
+const LAYERED: [&str; 10] = [
     "driver",
     "provider",
     "tdi",
@@ -240,6 +240,7 @@ const LAYERED: [&str; 9] = [
     "ntsim",
     "ntsim/core",
     "ntsim/nt",
+    "ntsim/ndk",
     "ntsim/net",
     "tests/hlk/driver",
 ];

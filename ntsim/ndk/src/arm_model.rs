@@ -18,11 +18,11 @@ use sys::ndk::{NDK_CQ_NOTIFY_ERRORS, NDK_CQ_NOTIFY_SOLICITED};
 use sys::status::{NT_SUCCESS, NTSTATUS, STATUS_SUCCESS};
 use sys::wdm::ULONG;
 
-use super::rules;
+use crate::rules;
 
 /// The results that an arm asks to be told about.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Notify {
+pub(crate) enum Notify {
     Errors,
     Solicited,
     Any,
@@ -30,7 +30,7 @@ pub(super) enum Notify {
 
 impl Notify {
     /// The arm type of that number; other than those it is `NDK_CQ_NOTIFY_ANY`.
-    pub(super) fn of(number: ULONG) -> Self {
+    pub(crate) fn of(number: ULONG) -> Self {
         match number {
             NDK_CQ_NOTIFY_ERRORS => Self::Errors,
             NDK_CQ_NOTIFY_SOLICITED => Self::Solicited,
@@ -90,11 +90,11 @@ struct State {
 
 /// The notification of one CQ.
 #[derive(Default)]
-pub(super) struct ArmModel(Mutex<State>);
+pub(crate) struct ArmModel(Mutex<State>);
 
 impl ArmModel {
     /// The consumer arms.
-    pub(super) fn armed(&self, notify: Notify) {
+    pub(crate) fn armed(&self, notify: Notify) {
         let mut state = self.0.lock();
         if state.arms == 0 {
             state.seen = Seen::default();
@@ -107,13 +107,13 @@ impl ArmModel {
 
     /// The consumer lets notifications be held back, from now on and by so many microseconds at most; the
     /// greatest number stands for no limit but that of a count.
-    pub(super) fn moderated(&self, microseconds: ULONG) {
+    pub(crate) fn moderated(&self, microseconds: ULONG) {
         let for_ever = microseconds == ULONG::MAX;
         self.0.lock().moderated = if for_ever { u64::MAX } else { u64::from(microseconds) * 10 };
     }
 
     /// A notification begins; the rules that it breaks.
-    pub(super) fn notified(&self, status: NTSTATUS) -> Vec<&'static str> {
+    pub(crate) fn notified(&self, status: NTSTATUS) -> Vec<&'static str> {
         let mut state = self.0.lock();
         let mut broken = Vec::new();
         if state.running != 0 {
@@ -134,12 +134,12 @@ impl ArmModel {
     }
 
     /// The notification has returned.
-    pub(super) fn returned(&self) {
+    pub(crate) fn returned(&self) {
         self.0.lock().running -= 1;
     }
 
     /// Results were taken. `now` reads the time, in units of 100 ns; it is not cheap.
-    pub(super) fn took(&self, statuses: impl Iterator<Item = NTSTATUS>, now: impl Fn() -> u64) {
+    pub(crate) fn took(&self, statuses: impl Iterator<Item = NTSTATUS>, now: impl Fn() -> u64) {
         let mut state = self.0.lock();
         for status in statuses {
             let seen = |mut seen: Seen| {
@@ -159,7 +159,7 @@ impl ArmModel {
     }
 
     /// The queue was found empty; whether the last notification had no cause.
-    pub(super) fn found_empty(&self) -> bool {
+    pub(crate) fn found_empty(&self) -> bool {
         let mut state = self.0.lock();
         state.found_empty = true;
         state.unexplained.take().is_some_and(
@@ -170,7 +170,7 @@ impl ArmModel {
     }
 
     /// Returns whether a notification has been owed for longer than `limit`; said once.
-    pub(super) fn overdue(&self, now: impl Fn() -> u64, limit: u64) -> bool {
+    pub(crate) fn overdue(&self, now: impl Fn() -> u64, limit: u64) -> bool {
         let mut state = self.0.lock();
         let limit = limit.saturating_add(state.moderated);
         let overdue = state.owed_since.is_some_and(|since| now().saturating_sub(since) > limit);

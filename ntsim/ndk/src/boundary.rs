@@ -10,7 +10,7 @@ use core::cell::RefCell;
 use ntsim_core::boundary::call_driver;
 use ntsim_core::sched::local;
 
-use super::{found, rules};
+use crate::rules::{self, found};
 
 #[derive(Clone, Copy, Eq, PartialEq)]
 enum Side {
@@ -38,7 +38,7 @@ fn innermost() -> Option<Frame> {
 }
 
 /// Returns whether the calling thread is inside a consumer's callback.
-pub(super) fn in_callback() -> bool {
+pub(crate) fn in_callback() -> bool {
     let in_dpc = local::with(|local| local.in_dpc.get());
     FRAMES.with_borrow(|frames| {
         frames.iter().any(|frame| frame.in_dpc == in_dpc && frame.side == Side::Consumer)
@@ -54,12 +54,12 @@ fn within<R: 'static>(side: Side, name: &'static str, call: impl FnOnce() -> R) 
 }
 
 /// Calls the provider: the function called `name`, for a consumer.
-pub(super) fn into_provider<R: 'static>(name: &'static str, call: impl FnOnce() -> R) -> R {
+pub(crate) fn into_provider<R: 'static>(name: &'static str, call: impl FnOnce() -> R) -> R {
     within(Side::Provider, name, call)
 }
 
 /// Calls the consumer: the callback called `name`, for the provider.
-pub(super) fn into_consumer<R: 'static>(name: &'static str, call: impl FnOnce() -> R) -> R {
+pub(crate) fn into_consumer<R: 'static>(name: &'static str, call: impl FnOnce() -> R) -> R {
     let outer = innermost().map_or(0, |frame| frame.locks);
     let (held, last) = local::with(|local| (local.held(), local.last_held()));
     if held > outer {
@@ -72,7 +72,7 @@ pub(super) fn into_consumer<R: 'static>(name: &'static str, call: impl FnOnce() 
 }
 
 /// Checks that it is not the provider that calls the layer's function `name`.
-pub(super) fn entered_by_consumer(name: &'static str) {
+pub(crate) fn entered_by_consumer(name: &'static str) {
     if let Some(Frame { side: Side::Provider, name: outer, .. }) = innermost() {
         found(
             rules::DISPATCH_READ_BACK,

@@ -5,20 +5,22 @@ use std::sync::Arc;
 
 use ntsim_core::address::Va;
 
-use super::kind::Object;
-use super::tracked::{Stage, TrackedObject};
-use super::{boundary, found, layer, rules};
+use crate::boundary;
+use crate::kind::Object;
+use crate::layer::layer;
+use crate::object::{Stage, TrackedObject};
+use crate::rules::{self, found};
 
 /// A call of the function called `name` on an open object.
-pub(super) struct Call<T: Object> {
-    pub(super) tracked: Arc<TrackedObject>,
-    pub(super) name: &'static str,
+pub(crate) struct Call<T: Object> {
+    pub(crate) tracked: Arc<TrackedObject>,
+    pub(crate) name: &'static str,
     object: PhantomData<*mut T>,
 }
 
 impl<T: Object> Call<T> {
     /// A call that may go on to the provider; `None`, with a finding, if it must not.
-    pub(super) fn begin(object: *mut T, name: &'static str) -> Option<Self> {
+    pub(crate) fn begin(object: *mut T, name: &'static str) -> Option<Self> {
         boundary::entered_by_consumer(name);
         let tracked = open(object, name)?;
         tracked.check_header();
@@ -26,12 +28,12 @@ impl<T: Object> Call<T> {
     }
 
     /// The provider's table.
-    pub(super) fn dispatch(&self) -> *const T::Dispatch {
+    pub(crate) fn dispatch(&self) -> *const T::Dispatch {
         self.tracked.dispatch::<T>()
     }
 
     /// Returns whether the object's version has the function, which came with `major`.`minor`; a finding if not.
-    pub(super) fn since(&self, major: u16, minor: u16) -> bool {
+    pub(crate) fn since(&self, major: u16, minor: u16) -> bool {
         let has = (self.tracked.version.Major, self.tracked.version.Minor) >= (major, minor);
         if !has {
             found(
@@ -44,19 +46,19 @@ impl<T: Object> Call<T> {
 
     /// Reports that the consumer passed no callback where one must be.
     #[cold]
-    pub(super) fn misses_callback(&self) {
+    pub(crate) fn misses_callback(&self) {
         found(rules::CALLBACK_MISSING, format!("{} of {} got no callback", self.name, self.tracked));
     }
 
     /// Goes to the provider and back.
-    pub(super) fn run<R: 'static>(&self, provider: impl FnOnce() -> R) -> R {
+    pub(crate) fn run<R: 'static>(&self, provider: impl FnOnce() -> R) -> R {
         layer().statistics.call(self.name);
         boundary::into_provider(self.name, provider)
     }
 }
 
 /// The open object that a consumer means by `object`; `None`, with a finding, if there is none.
-pub(super) fn open<T: Object>(object: *mut T, name: &'static str) -> Option<Arc<TrackedObject>> {
+pub(crate) fn open<T: Object>(object: *mut T, name: &'static str) -> Option<Arc<TrackedObject>> {
     let Some(tracked) = layer().objects.find(Va::of(object)) else {
         found(rules::HANDLE_INVALID, format!("{name} was given {object:p}, which is no object"));
         return None;
@@ -73,7 +75,7 @@ pub(super) fn open<T: Object>(object: *mut T, name: &'static str) -> Option<Arc<
 }
 
 /// As [`open`], for an argument; a null one is the provider's to refuse.
-pub(super) fn argument<T: Object>(
+pub(crate) fn argument<T: Object>(
     object: *mut T,
     name: &'static str,
 ) -> Result<Option<Arc<TrackedObject>>, ()> {
@@ -109,4 +111,4 @@ macro_rules! enter {
         }
     }};
 }
-pub(super) use enter;
+pub(crate) use enter;

@@ -8,91 +8,16 @@ use std::sync::Arc;
 
 use ntsim_core::exports;
 use ntsim_core::sched;
-use parking_lot::Mutex;
 use sys::ndk::*;
 use sys::status::NTSTATUS;
 use sys::wdm::{PVOID, ULONG};
 
-use super::context::Context;
-use super::request::{self, Adopt};
-use super::tracked::{Prospect, TrackedObject};
-use super::type_state::TypeState;
-use super::{boundary, close, connection, found, layer, rules};
-
-/// The callback and context that the consumer passed.
-pub(super) enum Consumer {
-    /// To a create.
-    Create {
-        callback: Option<NDK_FN_CREATE_COMPLETION>,
-        context: Address,
-        adopt: Adopt,
-        prospect: Mutex<Option<Box<Prospect>>>,
-        /// The provider's out-parameter.
-        out: request::Out,
-    },
-    /// To a request.
-    Request {
-        callback: Option<NDK_FN_REQUEST_COMPLETION>,
-        context: Address,
-        /// The layer's reaction to its final status.
-        then: Mutex<Option<Then>>,
-    },
-    /// To a close.
-    Close { callback: Option<NDK_FN_CLOSE_COMPLETION>, context: Address },
-    /// To the create of a CQ.
-    CqNotification { callback: Option<NDK_FN_CQ_NOTIFICATION_CALLBACK>, context: Address },
-    /// To the create of an SRQ.
-    SrqNotification { callback: Option<NDK_FN_SRQ_NOTIFICATION_CALLBACK>, context: Address },
-    /// To the create of a listener.
-    ConnectEvent { callback: Option<NDK_FN_CONNECT_EVENT_CALLBACK>, context: Address },
-    /// To accept or complete-connect.
-    DisconnectEvent { callback: Option<NDK_FN_DISCONNECT_EVENT_CALLBACK>, context: Address },
-    /// To the extended forms of these.
-    DisconnectEventEx { callback: Option<NDK_FN_DISCONNECT_EVENT_CALLBACK_EX>, context: Address },
-}
-
-/// The layer's reaction to a request's final status, before the consumer learns it.
-pub(super) type Then = Box<dyn FnOnce(NTSTATUS) + Send>;
-
-/// The rules that a completion breaks which must not come.
-pub(super) struct Broken {
-    /// It came before.
-    pub(super) twice: &'static str,
-    /// The function did not return STATUS_PENDING.
-    pub(super) after_final: &'static str,
-}
-
-impl Consumer {
-    /// Returns the rules that a superfluous completion breaks.
-    pub(super) fn broken_by_completion(&self) -> Broken {
-        if let Self::Close { .. } = self {
-            Broken { twice: rules::CLOSE_COMPLETED_TWICE, after_final: rules::CLOSE_COMPLETION_AFTER_SUCCESS }
-        } else {
-            Broken { twice: rules::COMPLETION_TWICE, after_final: rules::COMPLETION_AFTER_INLINE }
-        }
-    }
-}
-
-/// A context of the consumer's, which the layer hands back and never looks into.
-#[derive(Clone, Copy)]
-pub(super) struct Address(PVOID);
-
-// SAFETY: the pointer is only handed back to the consumer that passed it; any thread may do that.
-unsafe impl Send for Address {}
-// SAFETY: as above.
-unsafe impl Sync for Address {}
-
-impl From<PVOID> for Address {
-    fn from(pointer: PVOID) -> Self {
-        Self(pointer)
-    }
-}
-
-impl Address {
-    pub(super) fn pointer(self) -> PVOID {
-        self.0
-    }
-}
+use crate::completion::{create_completed, final_status};
+use crate::context::{Consumer, Context};
+use crate::layer::layer;
+use crate::object::{TrackedObject, TypeState};
+use crate::rules::{self, found};
+use crate::{boundary, close, connection};
 
 /// Runs a callback of the consumer's for `subject`, counting it as in progress meanwhile.
 fn deliver(subject: &Arc<TrackedObject>, name: &'static str, call: impl FnOnce()) {
@@ -138,11 +63,11 @@ exports! {
         let Consumer::Create { callback, context, .. } = &request.consumer else {
             return wrong_callback(NAME, &request);
         };
-        if !request.called(NAME) {
+        if !layer().contexts.called(&request, NAME) {
             return;
         }
-        let status = request::final_status(NAME, &request, status);
-        request::create_completed(&request, status, object);
+        let status = final_status(NAME, &request, status);
+        create_completed(&request, status, object);
         if let Some(callback) = *callback {
             // SAFETY: the consumer passed the callback for this, with this context.
             deliver_before_close(&subject, NAME, || unsafe { callback(context.pointer(), status, object) });
@@ -158,10 +83,10 @@ exports! {
         let Consumer::Request { callback, context, then } = &request.consumer else {
             return wrong_callback(NAME, &request);
         };
-        if !request.called(NAME) {
+        if !layer().contexts.called(&request, NAME) {
             return;
         }
-        let status = request::final_status(NAME, &request, status);
+        let status = final_status(NAME, &request, status);
         let then = then.lock().take();
         if let Some(then) = then {
             then(status);
@@ -181,7 +106,7 @@ exports! {
         let Consumer::Close { callback, context } = &request.consumer else {
             return wrong_callback(NAME, &request);
         };
-        if !request.called(NAME) {
+        if !layer().contexts.called(&request, NAME) {
             return;
         }
         close::completing(&subject);

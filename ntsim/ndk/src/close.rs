@@ -1,107 +1,18 @@
-//! Closing.
+//! The end of a close.
 //!
-//! A close either is over when the function returns STATUS_SUCCESS, or returns STATUS_PENDING and is over
-//! when the completion has returned. At that moment nothing may be left that could still call back: no
-//! request, no callback in progress, no successor.
+//! At that moment nothing may be left that could still call back: no request, no callback in progress, no
+//! successor.
 
 use core::sync::atomic::Ordering;
 use std::sync::Arc;
 
-use ntsim_core::exports;
-use sys::ndk::*;
-use sys::status::{NTSTATUS, STATUS_INVALID_HANDLE, STATUS_PENDING, STATUS_SUCCESS};
-use sys::wdm::PVOID;
-
-use super::call::Call;
-use super::callback::{Consumer, NdkCloseCompletion};
-use super::context::Returned;
-use super::dependencies::Dependencies;
-use super::kind::Object;
-use super::tracked::{Stage, TrackedObject};
-use super::type_state::TypeState;
-use super::{found, layer, rules};
-
-macro_rules! closes {
-    ($( $name:ident, $object:ident; )*) => { exports! {
-        "(ndk)";
-        $(
-            /// Closes an object.
-            #[irql(PASSIVE..=DISPATCH)]
-            fn $name(
-                object: *mut NDK_OBJECT_HEADER,
-                completion: Option<NDK_FN_CLOSE_COMPLETION>,
-                context: PVOID,
-            ) -> NTSTATUS {
-                let Some(call) = Call::<$object>::begin(object.cast(), stringify!($name)) else {
-                    return STATUS_INVALID_HANDLE;
-                };
-                // SAFETY: every table has one; the first slot of each is the close function.
-                let close = unsafe { (*call.dispatch()).$name };
-                // SAFETY: the arguments are what the function takes: the object, a completion, its context.
-                close_object(&call, completion, context, |completion, context| unsafe {
-                    close.map_or(STATUS_INVALID_HANDLE, |close| close(object, completion, context))
-                })
-            }
-        )*
-    }};
-}
-
-closes! {
-    NdkCloseQp, NDK_QP;
-    NdkCloseCq, NDK_CQ;
-    NdkCloseMr, NDK_MR;
-    NdkCloseMw, NDK_MW;
-    NdkClosePd, NDK_PD;
-    NdkCloseSharedEndpoint, NDK_SHARED_ENDPOINT;
-    NdkCloseConnector, NDK_CONNECTOR;
-    NdkCloseListener, NDK_LISTENER;
-    NdkCloseSrq, NDK_SRQ;
-}
-
-fn close_object<T: Object>(
-    call: &Call<T>,
-    callback: Option<NDK_FN_CLOSE_COMPLETION>,
-    context: PVOID,
-    provider: impl FnOnce(Option<NDK_FN_CLOSE_COMPLETION>, PVOID) -> NTSTATUS,
-) -> NTSTATUS {
-    let tracked = &call.tracked;
-    if callback.is_none() {
-        call.misses_callback();
-    }
-    if !tracked.begin_close() {
-        found(rules::USE_AFTER_CLOSE, format!("{} of {tracked} on two threads at once", call.name));
-        return STATUS_INVALID_HANDLE;
-    }
-    TypeState::closing(tracked);
-    let request = layer().contexts.make(
-        call.name,
-        Some(tracked),
-        Consumer::Close { callback, context: context.into() },
-    );
-    let status = call.run(|| provider(Some(NdkCloseCompletion), request.pointer()));
-    layer().statistics.closed(tracked.kind, status == STATUS_PENDING);
-    if status != STATUS_PENDING && status != STATUS_SUCCESS {
-        found(rules::CLOSE_STATUS, format!("{} of {tracked} returned {status:#010x}", call.name));
-    }
-    match request.returned(status == STATUS_PENDING) {
-        Returned::Final => {
-            completing(tracked);
-            completed(tracked);
-        }
-        Returned::CompletionCame => tracked.dependencies.report_overtaken(),
-        Returned::CompletionFollows => {
-            tracked.advance(Stage::CloseCalled, Stage::ClosePending);
-            if let TypeState::Listener(listener) = &tracked.type_state {
-                listener.refuses_from_now();
-            }
-            tracked.dependencies.report_overtaken();
-        }
-    }
-    status
-}
+use crate::layer::layer;
+use crate::memory;
+use crate::object::{Dependencies, Stage, TrackedObject, TypeState};
+use crate::rules::{self, found};
 
 /// Checks that nothing holds an object whose close is completing; from here on it gets no callback.
-pub(super) fn completing(tracked: &Arc<TrackedObject>) {
+pub(crate) fn completing(tracked: &Arc<TrackedObject>) {
     let requests = tracked.requests.load(Ordering::Acquire);
     if requests != 0 {
         found(
@@ -120,17 +31,17 @@ pub(super) fn completing(tracked: &Arc<TrackedObject>) {
     layer().contexts.end_events(tracked);
     layer().objects.remove(tracked);
     tracked.become_stage(Stage::Completing);
-    TypeState::closed(tracked);
+    ended(tracked);
 }
 
 /// Notes that a close is over: its completion, if it had one, has returned.
-pub(super) fn completed(tracked: &TrackedObject) {
+pub(crate) fn completed(tracked: &TrackedObject) {
     tracked.become_stage(Stage::Closed);
     Dependencies::release(tracked);
 }
 
 /// Reports an object that is left although nothing can close it any more, and forgets it.
-pub(super) fn abandoned(tracked: &Arc<TrackedObject>) {
+pub(crate) fn abandoned(tracked: &Arc<TrackedObject>) {
     if tracked.stage() == Stage::Open {
         found(rules::OBJECT_LEAKED, format!("{tracked} was never closed"));
     } else {
@@ -138,5 +49,17 @@ pub(super) fn abandoned(tracked: &Arc<TrackedObject>) {
     }
     layer().contexts.end_events(tracked);
     layer().objects.remove(tracked);
-    TypeState::closed(tracked);
+    ended(tracked);
+}
+
+/// Ends what the layer knows of an object whose close is over but for the completion.
+fn ended(tracked: &TrackedObject) {
+    match &tracked.type_state {
+        TypeState::Cq(cq) => cq.closed(),
+        TypeState::Memory(_) => memory::closed(tracked),
+        TypeState::Listener(_) | TypeState::Connector(_) | TypeState::Plain => {
+            layer().endpoints.released(tracked)
+        }
+        TypeState::Adapter(_) | TypeState::Qp(_) | TypeState::Srq(_) => {}
+    }
 }

@@ -1,61 +1,46 @@
 //! The objects that a connector depends on, and the effects of its events.
 
 use core::ptr;
-use core::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Arc;
 
 use sys::ndk::*;
 use sys::status::NT_SUCCESS;
 use sys::wdm::PVOID;
 
-use super::address::Address;
-use super::call::Call;
-use super::callback::{Consumer, Then};
-use super::context::Context;
-use super::dependencies::Dependencies;
-use super::tracked::{Prospect, TrackedObject};
-use super::type_state::TypeState;
-use super::{found, layer, rules};
-
-/// The state that the layer keeps of a connector.
-#[derive(Default)]
-pub(super) struct Connector {
-    disconnected: AtomicBool,
-}
-
-impl Connector {
-    /// Returns whether the peer's disconnect has been told before; it is being told now.
-    fn tells_again(&self) -> bool {
-        self.disconnected.swap(true, Ordering::Relaxed)
-    }
-}
+use crate::call::Call;
+use crate::context::{Consumer, Context, Then};
+use crate::endpoints::Address;
+use crate::layer::layer;
+use crate::object::{Connector, Dependencies, TrackedObject, TypeState};
+use crate::rules::{self, found};
+use crate::track::track;
 
 /// Takes over the connector of a connect event, before the consumer gets it.
-pub(super) fn offered(listener: &Arc<TrackedObject>, connector: *mut NDK_CONNECTOR) {
-    if let TypeState::Listener(part) = &listener.type_state
-        && let Some(rule) = part.broken_by_event()
+pub(crate) fn offered(listener: &Arc<TrackedObject>, connector: *mut NDK_CONNECTOR) {
+    if let TypeState::Listener(state) = &listener.type_state
+        && let Some(rule) = state.broken_by_event()
     {
         found(rule, format!("{listener} offers {connector:p}"));
     }
     let antecedents = vec![Arc::clone(listener.adapter()), Arc::clone(listener)];
-    let prospect = Prospect::new(TypeState::Connector(Connector::default()), antecedents);
-    let offered = TrackedObject::adopt(connector, prospect, Some(listener.adapter()), listener.checks);
+    let prospect = layer().prospect(TypeState::Connector(Connector::default()), antecedents);
+    let offered = track(connector, prospect, Some(listener.adapter()), listener.checks);
     if let Some(connector) = offered {
         layer().endpoints.inherited(&connector, listener);
     }
 }
 
 /// Checks a disconnect event that begins.
-pub(super) fn disconnected(connector: &TrackedObject) {
-    if let TypeState::Connector(part) = &connector.type_state
-        && part.tells_again()
+pub(crate) fn disconnected(connector: &TrackedObject) {
+    if let TypeState::Connector(state) = &connector.type_state
+        && state.tells_again()
     {
         found(rules::DISCONNECT_EVENT_TWICE, format!("{connector} tells again that the peer has gone"));
     }
 }
 
 /// Dependencies a connector to what it connects with, for as long as the request may still succeed or has.
-pub(super) fn depending(
+pub(crate) fn depending(
     connector: &Arc<TrackedObject>,
     antecedents: Vec<Arc<TrackedObject>>,
     event: Option<Arc<Context>>,
@@ -77,7 +62,7 @@ pub(super) fn depending(
 }
 
 /// As `then`; and a connector that connects from a port of its own choice holds it.
-pub(super) fn taking(
+pub(crate) fn taking(
     connector: &Arc<TrackedObject>,
     address: Option<Address>,
     then: Option<Then>,
@@ -94,7 +79,7 @@ pub(super) fn taking(
 }
 
 /// Registers a disconnect event for the connector.
-pub(super) fn register(call: &Call<NDK_CONNECTOR>, event: Option<Consumer>) -> (Option<Arc<Context>>, PVOID) {
+pub(crate) fn register(call: &Call<NDK_CONNECTOR>, event: Option<Consumer>) -> (Option<Arc<Context>>, PVOID) {
     let event = event.map(|consumer| layer().contexts.make(call.name, None, consumer));
     if let Some(event) = &event {
         event.belongs_to(&call.tracked);
@@ -103,11 +88,11 @@ pub(super) fn register(call: &Call<NDK_CONNECTOR>, event: Option<Consumer>) -> (
     (event, pointer)
 }
 
-pub(super) fn plain(callback: Option<NDK_FN_DISCONNECT_EVENT_CALLBACK>, context: PVOID) -> Option<Consumer> {
+pub(crate) fn plain(callback: Option<NDK_FN_DISCONNECT_EVENT_CALLBACK>, context: PVOID) -> Option<Consumer> {
     callback.is_some().then(|| Consumer::DisconnectEvent { callback, context: context.into() })
 }
 
-pub(super) fn extended(
+pub(crate) fn extended(
     callback: Option<NDK_FN_DISCONNECT_EVENT_CALLBACK_EX>,
     context: PVOID,
 ) -> Option<Consumer> {

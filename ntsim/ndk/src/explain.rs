@@ -8,11 +8,12 @@ use std::sync::Arc;
 use ntsim_core::address::Va;
 use ntsim_core::sched;
 
-use super::kind::Kind;
-use super::provider_report::{self, Reason};
-use super::statistics::Statistics;
-use super::tracked::{Stage, TrackedObject};
-use super::{layer, statistics};
+use crate::kind::Kind;
+use crate::layer::layer;
+use crate::object::{Stage, TrackedObject};
+use crate::provider_report::{self, Reason};
+use crate::statistics;
+use crate::statistics::Statistics;
 
 /// An object whose close has been called and is not over, and what still holds it.
 #[derive(Clone, Debug, Eq, PartialEq)]

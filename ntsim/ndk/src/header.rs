@@ -1,21 +1,19 @@
 //! The part of an object that provider and layer share: header, dispatch pointer, dispatch table.
 
 use core::mem::offset_of;
-use std::sync::Arc;
 
 use ntsim_core::address::Va;
 use sys::ndk::{NDK_OBJECT_HEADER, NDK_VERSION};
 use sys::wdm::PVOID;
 
-use super::kind::Object;
-use super::tracked::TrackedObject;
-use super::{found, rules};
+use crate::kind::Object;
+use crate::rules::{self, found};
 
-/// Checks what a create promises of its object; `None` if the object can't be worked with.
-pub(super) fn check_new<T: Object>(
+/// Checks what a create promises of its object, on an adapter of this version; `None` if the object can't be worked with.
+pub(crate) fn check_new<T: Object>(
     head: &NDK_OBJECT_HEADER,
     handle: Va,
-    adapter: Option<&Arc<TrackedObject>>,
+    adapter: Option<NDK_VERSION>,
     dispatch: Va,
 ) -> Option<()> {
     let kind = T::KIND;
@@ -26,7 +24,7 @@ pub(super) fn check_new<T: Object>(
         );
     }
     if let Some(adapter) = adapter
-        && head.Version != adapter.version
+        && head.Version != adapter
     {
         let NDK_VERSION { Major, Minor } = head.Version;
         found(
@@ -61,19 +59,19 @@ pub(super) fn check_new<T: Object>(
 }
 
 /// Where an object's reserved words are.
-pub(super) fn words_at<T: Object>(object: *mut T) -> *mut [PVOID; 4] {
+pub(crate) fn words_at<T: Object>(object: *mut T) -> *mut [PVOID; 4] {
     object.wrapping_byte_add(offset_of!(NDK_OBJECT_HEADER, NdkReserved)).cast()
 }
 
 /// An object's dispatch pointer.
-pub(super) fn dispatch_of<T: Object>(object: *mut T) -> Va {
+pub(crate) fn dispatch_of<T: Object>(object: *mut T) -> Va {
     let at = object.wrapping_byte_add(size_of::<NDK_OBJECT_HEADER>());
     // SAFETY: the caller has a live object; by the contract of `Object` the pointer follows the header.
     Va::new(unsafe { at.cast::<usize>().read() })
 }
 
 /// Points an object to another table.
-pub(super) fn set_dispatch<T: Object>(object: *mut T, table: Va) {
+pub(crate) fn set_dispatch<T: Object>(object: *mut T, table: Va) {
     let at = object.wrapping_byte_add(size_of::<NDK_OBJECT_HEADER>());
     // SAFETY: the caller has a live object; by the contract of `Object` the pointer follows the header,
     // and the interface lets the layer set it.

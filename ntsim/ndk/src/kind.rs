@@ -45,7 +45,7 @@ impl Kind {
     ];
 
     /// Returns the type that the header of such an object states.
-    pub(super) fn object_type(self) -> NDK_OBJECT_TYPE {
+    pub(crate) fn object_type(self) -> NDK_OBJECT_TYPE {
         match self {
             Self::Adapter => NDK_OBJECT_TYPE::NdkObjectTypeAdapter,
             Self::Qp => NDK_OBJECT_TYPE::NdkObjectTypeQp,
@@ -63,7 +63,7 @@ impl Kind {
     /// Returns the number of functions that the table of such an object has in `version`.
     ///
     /// Version 1.2 appended one to the tables of QP and CQ, version 2.1 two to that of the connector.
-    pub(super) fn slots(self, version: NDK_VERSION) -> usize {
+    pub(crate) fn slots(self, version: NDK_VERSION) -> usize {
         let since = |major, minor| (version.Major, version.Minor) >= (major, minor);
         match self {
             Self::Adapter => slots::<NDK_ADAPTER_DISPATCH>(),
@@ -107,7 +107,7 @@ impl fmt::Display for Kind {
 /// # Safety
 /// The type is `repr(C)` and begins with an [`NDK_OBJECT_HEADER`], directly followed by a pointer to a
 /// `Dispatch`, which holds nothing but function pointers.
-pub(super) unsafe trait Object: Sized + 'static {
+pub(crate) unsafe trait Object: Sized + 'static {
     /// The table of its functions.
     type Dispatch: 'static;
     /// Its kind.

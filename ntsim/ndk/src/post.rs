@@ -5,16 +5,17 @@ use sys::ndk::*;
 use sys::status::{NT_SUCCESS, NTSTATUS, STATUS_PENDING};
 use sys::wdm::{PVOID, ULONG};
 
-use super::call::Call;
-use super::kind::Object;
-use super::request_id::{RequestId, Side};
-use super::serialization::{Caller, Serialization};
-use super::tracked::TrackedObject;
-use super::work::{Queue, Request};
-use super::{found, layer, rules};
+use crate::call::Call;
+use crate::kind::Object;
+use crate::layer::layer;
+use crate::object::{Effect, TrackedObject};
+use crate::request_id::{RequestId, Side};
+use crate::rules::{self, found};
+use crate::serialization::{Caller, Serialization};
+use crate::work::{Queue, Request};
 
 /// A request whose success changes nothing.
-pub(super) fn request(context: PVOID, operation: NDK_OPERATION_TYPE, flags: ULONG) -> Request {
+pub(crate) fn request(context: PVOID, operation: NDK_OPERATION_TYPE, flags: ULONG) -> Request<Effect> {
     Request {
         context: context.expose_provenance(),
         operation,
@@ -28,7 +29,7 @@ pub(super) fn request(context: PVOID, operation: NDK_OPERATION_TYPE, flags: ULON
 ///
 /// # Safety
 /// `sgl` points to `count` entries.
-pub(super) unsafe fn hopeless(
+pub(crate) unsafe fn hopeless(
     tracked: &TrackedObject,
     sgl: *const NDK_SGE,
     count: ULONG,
@@ -46,10 +47,10 @@ pub(super) unsafe fn hopeless(
 }
 
 /// Posts a request; `provider` gets the context to pass in place of the consumer's.
-pub(super) fn post<T: Object>(
+pub(crate) fn post<T: Object>(
     call: &Call<T>,
-    (queue, serialization, side): (&Queue, &Serialization, Side),
-    request: Request,
+    (queue, serialization, side): (&Queue<Effect>, &Serialization, Side),
+    request: Request<Effect>,
     provider: impl FnOnce(PVOID) -> NTSTATUS,
 ) -> NTSTATUS {
     let tracked = &call.tracked;

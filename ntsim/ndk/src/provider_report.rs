@@ -13,9 +13,9 @@ use sys::explain::{
 use sys::ndk::{NDK_ADAPTER, NDK_EXTENSION_INTERFACE};
 use sys::status::NT_SUCCESS;
 
-use super::boundary;
-use super::kind::Kind;
-use super::tracked::{Stage, TrackedObject};
+use crate::boundary;
+use crate::kind::Kind;
+use crate::object::{Stage, TrackedObject};
 
 /// The most reasons that are asked for.
 const MOST: usize = 64;
@@ -43,7 +43,7 @@ pub enum Reason {
 }
 
 /// Returns the provider's report about `tracked`; `None` if it can't be asked or does not know.
-pub(super) fn of(tracked: &Arc<TrackedObject>) -> Option<Vec<Reason>> {
+pub(crate) fn of(tracked: &Arc<TrackedObject>) -> Option<Vec<Reason>> {
     let adapter = tracked.adapter();
     if adapter.stage() == Stage::Closed {
         return None;

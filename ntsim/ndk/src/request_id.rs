@@ -7,34 +7,34 @@ use sys::wdm::PVOID;
 
 /// The queue of a QP, or of an SRQ, that a request stands in.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Side {
+pub(crate) enum Side {
     Initiator,
     Receive,
 }
 
 /// Names one request: the object that it was posted to, the queue, and its number there.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) struct RequestId {
+pub(crate) struct RequestId {
     /// The object's serial number.
-    pub(super) object: u32,
-    pub(super) side: Side,
+    pub(crate) object: u32,
+    pub(crate) side: Side,
     /// 31 bits, going round.
-    pub(super) number: u32,
+    pub(crate) number: u32,
 }
 
 /// Numbers of requests go round below this.
-pub(super) const NUMBERS: u32 = 1 << 31;
+pub(crate) const NUMBERS: u32 = 1 << 31;
 
 impl RequestId {
     /// The request context that the provider gets.
-    pub(super) fn pointer(self) -> PVOID {
+    pub(crate) fn pointer(self) -> PVOID {
         let side = if self.side == Side::Receive { NUMBERS } else { 0 };
         let low = u64::from((self.number % NUMBERS) | side);
         ptr::without_provenance_mut(((u64::from(self.object) << 32) | low).to_usize())
     }
 
     /// The id that a result's request context is, if it is one.
-    pub(super) fn of(context: PVOID) -> Self {
+    pub(crate) fn of(context: PVOID) -> Self {
         let bits = context.addr().to_u64();
         let side = if bits.low_u32() & NUMBERS == 0 { Side::Initiator } else { Side::Receive };
         Self { object: narrow(bits >> 32), side, number: bits.low_u32() % NUMBERS }

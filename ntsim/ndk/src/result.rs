@@ -9,16 +9,14 @@ use sys::ndk::*;
 use sys::status::NTSTATUS;
 use sys::wdm::PVOID;
 
-use super::cq::Cq;
-use super::memory::Effect;
-use super::request_id::{RequestId, Side};
-use super::tracked::TrackedObject;
-use super::type_state::TypeState;
-use super::work::Outcome;
-use super::{found, layer, rules};
+use crate::layer::layer;
+use crate::object::{Cq, Effect, TrackedObject, TypeState};
+use crate::request_id::{RequestId, Side};
+use crate::rules::{self, found};
+use crate::work::Outcome;
 
 /// A result in either form.
-pub(super) trait Entry {
+pub(crate) trait Entry {
     fn status(&self) -> NTSTATUS;
     fn qp_context(&mut self) -> &mut PVOID;
     fn request_context(&mut self) -> &mut PVOID;
@@ -73,7 +71,7 @@ impl Entry for NDK_RESULT_EX {
 }
 
 /// Checks a result that a poll has taken, and gives it the consumer's contexts.
-pub(super) fn take<R: Entry>(tracked: &TrackedObject, cq: &Cq, result: &mut R) {
+pub(crate) fn take<R: Entry>(tracked: &TrackedObject, cq: &Cq, result: &mut R) {
     let id = RequestId::of(*result.request_context());
     let Some(source) = cq.source(id.object) else {
         let context = *result.request_context();

@@ -5,6 +5,14 @@
 //! Posting Requirements", "NDKPI Listeners, Connectors, and Endpoints" and "NDKPI Deferred Processing
 //! Scheme", and the pages of the functions.
 
+use ntsim_core::verifier::{self, Finding};
+
+/// Reports that a rule was broken.
+#[cold]
+pub(crate) fn found(rule: &'static str, text: String) {
+    verifier::report(Finding::new(rule).text(text));
+}
+
 macro_rules! rules {
     ($( $(#[doc = $doc:literal])* $name:ident = $text:literal; )*) => {
         $( $(#[doc = $doc])* pub const $name: &str = $text; )*

@@ -6,11 +6,11 @@ use ntsim_core::sched::{self, local};
 
 /// The caller that is in a function which only one may be in at a time; 0 if there is none.
 #[derive(Default)]
-pub(super) struct Serialization(AtomicU64);
+pub(crate) struct Serialization(AtomicU64);
 
 /// The identity of a caller, which may call again from inside the call.
 #[derive(Clone, Copy)]
-pub(super) enum Caller {
+pub(crate) enum Caller {
     /// The thread, with the DPCs that happen to run on it: an arm may be answered, and the CQ polled in
     /// the callback, before the arm has returned.
     Thread,
@@ -19,11 +19,11 @@ pub(super) enum Caller {
 }
 
 /// Being in; ends when dropped.
-pub(super) struct Entered<'a>(Option<&'a AtomicU64>);
+pub(crate) struct Entered<'a>(Option<&'a AtomicU64>);
 
 impl Serialization {
     /// Enters; `None` if another caller is in.
-    pub(super) fn enter(&self, caller: Caller) -> Option<Entered<'_>> {
+    pub(crate) fn enter(&self, caller: Caller) -> Option<Entered<'_>> {
         let thread = sched::current().map_or(u64::MAX >> 1, |thread| thread.id);
         let dpc = matches!(caller, Caller::Context) && local::with(|local| local.in_dpc.get());
         let me = (thread << 1) | u64::from(dpc);

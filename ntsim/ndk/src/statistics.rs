@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use ntsim_core::sched::{self, Irql};
 use parking_lot::RwLock;
 
-use super::kind::Kind;
+use crate::kind::Kind;
 
 /// The outcomes of the closes of one kind of object.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -24,7 +24,7 @@ pub struct Statistics {
     pub closes: BTreeMap<Kind, Closes>,
     /// Callbacks to consumers, by the interface's name.
     pub callbacks: BTreeMap<&'static str, u64>,
-    /// Calls of consumers, by the interface's name; without those that [`Checks`](super::Checks) leaves
+    /// Calls of consumers, by the interface's name; without those that [`Checks`](crate::Checks) leaves
     /// alone.
     pub calls: BTreeMap<&'static str, u64>,
     /// Those of them that came from DISPATCH_LEVEL.
@@ -33,7 +33,7 @@ pub struct Statistics {
 
 /// Counters that stay out of each other's way.
 #[derive(Default)]
-pub(super) struct Counters {
+pub(crate) struct Counters {
     inline: [AtomicU64; Kind::ALL.len()],
     pending: [AtomicU64; Kind::ALL.len()],
     callbacks: Named,
@@ -61,18 +61,18 @@ impl Named {
 
 impl Counters {
     /// Counts a close function's return.
-    pub(super) fn closed(&self, kind: Kind, pending: bool) {
+    pub(crate) fn closed(&self, kind: Kind, pending: bool) {
         let counters = if pending { &self.pending } else { &self.inline };
         counters[kind as usize].fetch_add(1, Ordering::Relaxed);
     }
 
     /// Counts a callback.
-    pub(super) fn callback(&self, name: &'static str) {
+    pub(crate) fn callback(&self, name: &'static str) {
         self.callbacks.count(name);
     }
 
     /// Counts a call.
-    pub(super) fn call(&self, name: &'static str) {
+    pub(crate) fn call(&self, name: &'static str) {
         self.calls.count(name);
         if sched::irql() == Irql::DISPATCH {
             self.dispatch_calls.count(name);

@@ -6,12 +6,13 @@
 
 use sys::ndk::*;
 
-use super::extension::NdkQueryExtension;
-use super::kind::Kind;
-use super::{Checks, adapter_exports, close, connector_exports, cq, direct, listener, memory, pd, qp, srq};
+use crate::checks::Checks;
+use crate::exports::extension::NdkQueryExtension;
+use crate::exports::{adapter, close, connector, cq, direct, listener, memory, pd, qp, srq};
+use crate::kind::Kind;
 
 /// The layer's table for objects of a kind.
-pub(super) fn of(kind: Kind, checks: Checks) -> *const () {
+pub(crate) fn of(kind: Kind, checks: Checks) -> *const () {
     let direct = checks == Checks::Lifetimes;
     match kind {
         Kind::Adapter => (&raw const ADAPTER).cast(),
@@ -32,14 +33,14 @@ pub(super) fn of(kind: Kind, checks: Checks) -> *const () {
 
 static ADAPTER: NDK_ADAPTER_DISPATCH = NDK_ADAPTER_DISPATCH {
     NdkQueryExtension: Some(NdkQueryExtension),
-    NdkQueryAdapterInfo: Some(adapter_exports::NdkQueryAdapterInfo),
-    NdkCreateCq: Some(adapter_exports::NdkCreateCq),
-    NdkCreatePd: Some(adapter_exports::NdkCreatePd),
-    NdkCreateSharedEndpoint: Some(adapter_exports::NdkCreateSharedEndpoint),
-    NdkCreateConnector: Some(adapter_exports::NdkCreateConnector),
-    NdkCreateListener: Some(adapter_exports::NdkCreateListener),
-    NdkBuildLAM: Some(adapter_exports::NdkBuildLAM),
-    NdkReleaseLAM: Some(adapter_exports::NdkReleaseLAM),
+    NdkQueryAdapterInfo: Some(adapter::NdkQueryAdapterInfo),
+    NdkCreateCq: Some(adapter::NdkCreateCq),
+    NdkCreatePd: Some(adapter::NdkCreatePd),
+    NdkCreateSharedEndpoint: Some(adapter::NdkCreateSharedEndpoint),
+    NdkCreateConnector: Some(adapter::NdkCreateConnector),
+    NdkCreateListener: Some(adapter::NdkCreateListener),
+    NdkBuildLAM: Some(adapter::NdkBuildLAM),
+    NdkReleaseLAM: Some(adapter::NdkReleaseLAM),
 };
 
 static QP: NDK_QP_DISPATCH = NDK_QP_DISPATCH {
@@ -120,17 +121,17 @@ static SHARED_ENDPOINT: NDK_SHARED_ENDPOINT_DISPATCH = NDK_SHARED_ENDPOINT_DISPA
 static CONNECTOR: NDK_CONNECTOR_DISPATCH = NDK_CONNECTOR_DISPATCH {
     NdkCloseConnector: Some(close::NdkCloseConnector),
     NdkQueryExtension: Some(NdkQueryExtension),
-    NdkConnect: Some(connector_exports::NdkConnect),
-    NdkConnectWithSharedEndpoint: Some(connector_exports::NdkConnectWithSharedEndpoint),
-    NdkCompleteConnect: Some(connector_exports::NdkCompleteConnect),
-    NdkAccept: Some(connector_exports::NdkAccept),
-    NdkReject: Some(connector_exports::NdkReject),
-    NdkGetConnectionData: Some(connector_exports::NdkGetConnectionData),
-    NdkGetLocalAddress: Some(connector_exports::NdkGetLocalAddress),
-    NdkGetPeerAddress: Some(connector_exports::NdkGetPeerAddress),
-    NdkDisconnect: Some(connector_exports::NdkDisconnect),
-    NdkCompleteConnectEx: Some(connector_exports::NdkCompleteConnectEx),
-    NdkAcceptEx: Some(connector_exports::NdkAcceptEx),
+    NdkConnect: Some(connector::NdkConnect),
+    NdkConnectWithSharedEndpoint: Some(connector::NdkConnectWithSharedEndpoint),
+    NdkCompleteConnect: Some(connector::NdkCompleteConnect),
+    NdkAccept: Some(connector::NdkAccept),
+    NdkReject: Some(connector::NdkReject),
+    NdkGetConnectionData: Some(connector::NdkGetConnectionData),
+    NdkGetLocalAddress: Some(connector::NdkGetLocalAddress),
+    NdkGetPeerAddress: Some(connector::NdkGetPeerAddress),
+    NdkDisconnect: Some(connector::NdkDisconnect),
+    NdkCompleteConnectEx: Some(connector::NdkCompleteConnectEx),
+    NdkAcceptEx: Some(connector::NdkAcceptEx),
 };
 
 static LISTENER: NDK_LISTENER_DISPATCH = NDK_LISTENER_DISPATCH {

@@ -1,7 +1,7 @@
 //! The model of a queue of work requests: each that was accepted has one result, in order, and each that
 //! was refused has none.
 //!
-//! The provider gets a [`RequestId`](super::request_id::RequestId) as request context, so that a result says exactly which
+//! The provider gets a [`RequestId`](crate::request_id::RequestId) as request context, so that a result says exactly which
 //! request it is for. A request with silent success is over when a later one of its queue has completed.
 
 use std::collections::VecDeque;
@@ -11,20 +11,19 @@ use parking_lot::Mutex;
 use sys::ndk::NDK_OPERATION_TYPE;
 use sys::status::{NT_SUCCESS, NTSTATUS};
 
-use super::memory::Effect;
-use super::request_id::NUMBERS;
-use super::rules;
+use crate::request_id::NUMBERS;
+use crate::rules;
 
-/// A request as the consumer posted it.
-pub(super) struct Request {
-    pub(super) context: usize,
-    pub(super) operation: NDK_OPERATION_TYPE,
+/// A request as the consumer posted it, with the effect that its success has.
+pub(crate) struct Request<Effect> {
+    pub(crate) context: usize,
+    pub(crate) operation: NDK_OPERATION_TYPE,
     /// Success makes no result.
-    pub(super) silent: bool,
+    pub(crate) silent: bool,
     /// The effect of success on memory.
-    pub(super) effect: Option<Effect>,
+    pub(crate) effect: Option<Effect>,
     /// The rule that success breaks: it was posted with what must be refused.
-    pub(super) hopeless: Option<&'static str>,
+    pub(crate) hopeless: Option<&'static str>,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -37,47 +36,50 @@ enum Stage {
     Completed,
 }
 
-#[derive(Default)]
-struct State {
+struct State<Effect> {
     /// Number of the first entry.
     first: u32,
-    entries: VecDeque<(Request, Stage)>,
+    entries: VecDeque<(Request<Effect>, Stage)>,
 }
 
 /// A queue of work requests.
-#[derive(Default)]
-pub(super) struct Queue {
-    state: Mutex<State>,
+pub(crate) struct Queue<Effect> {
+    state: Mutex<State<Effect>>,
     /// Set if results may come in any order, as those of an SRQ do.
     unordered: bool,
 }
 
-/// The interpretation of a result.
-#[derive(Default)]
-pub(super) struct Outcome {
-    /// The consumer's context.
-    pub(super) context: Option<usize>,
-    /// The rules that the result breaks.
-    pub(super) broken: Vec<&'static str>,
-    /// The effects of the requests that have succeeded.
-    pub(super) effects: Vec<Effect>,
+impl<Effect> Default for Queue<Effect> {
+    fn default() -> Self {
+        Self { state: Mutex::new(State { first: 0, entries: VecDeque::new() }), unordered: false }
+    }
 }
 
-impl Queue {
+/// The interpretation of a result.
+pub(crate) struct Outcome<Effect> {
+    /// The consumer's context.
+    pub(crate) context: Option<usize>,
+    /// The rules that the result breaks.
+    pub(crate) broken: Vec<&'static str>,
+    /// The effects of the requests that have succeeded.
+    pub(crate) effects: Vec<Effect>,
+}
+
+impl<Effect> Queue<Effect> {
     /// The queue of an SRQ.
-    pub(super) fn unordered() -> Self {
+    pub(crate) fn unordered() -> Self {
         Self { unordered: true, ..Self::default() }
     }
 
     /// A request is posted; its number.
-    pub(super) fn post(&self, request: Request) -> u32 {
+    pub(crate) fn post(&self, request: Request<Effect>) -> u32 {
         let mut state = self.state.lock();
         state.entries.push_back((request, Stage::Posting));
         state.first.wrapping_add(narrow::<u32, _>(state.entries.len()) - 1) % NUMBERS
     }
 
     /// The provider accepted or refused a request; the rule that broke.
-    pub(super) fn answered(&self, number: u32, accepted: bool) -> Option<&'static str> {
+    pub(crate) fn answered(&self, number: u32, accepted: bool) -> Option<&'static str> {
         let mut state = self.state.lock();
         let at = state.index(number)?;
         let stage = &mut state.entries.get_mut(at)?.1;
@@ -94,14 +96,14 @@ impl Queue {
     }
 
     /// A request has a result. `operation` is its type, if the result says one.
-    pub(super) fn completed(
+    pub(crate) fn completed(
         &self,
         number: u32,
         status: NTSTATUS,
         operation: Option<NDK_OPERATION_TYPE>,
-    ) -> Outcome {
+    ) -> Outcome<Effect> {
         let mut state = self.state.lock();
-        let mut outcome = Outcome::default();
+        let mut outcome = Outcome { context: None, broken: Vec::new(), effects: Vec::new() };
         let Some(at) = state.index(number) else {
             outcome.broken.push(rules::RESULT_TWICE);
             return outcome;
@@ -139,13 +141,13 @@ impl Queue {
     }
 
     /// Returns the number of accepted requests that have no result, and need one.
-    pub(super) fn outstanding(&self) -> usize {
+    pub(crate) fn outstanding(&self) -> usize {
         let state = self.state.lock();
         state.entries.iter().filter(|(request, stage)| *stage == Stage::Accepted && !request.silent).count()
     }
 }
 
-impl State {
+impl<Effect> State<Effect> {
     /// Where the request of that number is, if it is not over yet.
     fn index(&self, number: u32) -> Option<usize> {
         let at = (number.wrapping_sub(self.first) % NUMBERS).to_usize();
@@ -153,7 +155,7 @@ impl State {
     }
 
     /// Everything before entry `at`, which has completed, must have completed or be silent.
-    fn pass(&mut self, at: usize, outcome: &mut Outcome) {
+    fn pass(&mut self, at: usize, outcome: &mut Outcome<Effect>) {
         for (request, stage) in self.entries.iter_mut().take(at) {
             match (*stage, request.silent) {
                 (Stage::Early | Stage::Completed | Stage::Refused, _) => {}
@@ -185,6 +187,10 @@ impl State {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// The effect of a request, of which these tests have none.
+    type Request = super::Request<()>;
+    type Queue = super::Queue<()>;
     use sys::status::{STATUS_CANCELLED, STATUS_SUCCESS};
 
     fn send(context: usize) -> Request {

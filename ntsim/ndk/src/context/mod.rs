@@ -3,6 +3,14 @@
 //! The context that the provider sees is a number, not an address: a callback that comes after its object
 //! has gone, or with a context that was never passed, finds nothing, and the finding can say what the number
 //! once stood for.
+//!
+//! | module | contents |
+//! |---|---|
+//! | `consumer` | what the consumer passed: its callback and its context |
+//! | `prospect` | the object that a create is going to make |
+
+mod consumer;
+mod prospect;
 
 use core::ptr;
 use core::sync::atomic::{AtomicU8, AtomicU64, Ordering};
@@ -13,9 +21,10 @@ use ntsim_core::number::{ToU64, ToUsize};
 use parking_lot::Mutex;
 use sys::wdm::PVOID;
 
-use super::callback::{Broken, Consumer};
-use super::tracked::{Stage, TrackedObject};
-use super::{found, layer, rules};
+pub(crate) use self::consumer::{Broken, Consumer, Out, Then};
+pub(crate) use self::prospect::Prospect;
+use crate::object::{Stage, TrackedObject};
+use crate::rules::{self, found};
 
 /// Contexts are numbered from here: no address on x86-64, so that using one as such faults.
 const FIRST: u64 = 0x4E44_4B00_0000_0000;
@@ -28,11 +37,11 @@ const RETURNED_FINAL: u8 = 2;
 const CALLED: u8 = 4;
 
 /// A callback that the provider may make.
-pub(super) struct Context {
+pub(crate) struct Context {
     id: u64,
     /// The interface's name of the function that was given the callback.
-    pub(super) function: &'static str,
-    pub(super) consumer: Consumer,
+    pub(crate) function: &'static str,
+    pub(crate) consumer: Consumer,
     subject: OnceLock<Arc<TrackedObject>>,
     answer: AtomicU8,
 }
@@ -46,7 +55,7 @@ struct Ended {
 
 /// Every context of a machine.
 #[derive(Default)]
-pub(super) struct Contexts {
+pub(crate) struct Contexts {
     last: AtomicU64,
     live: [Mutex<HashMap<u64, Arc<Context>>>; 16],
     ended: Mutex<(VecDeque<u64>, HashMap<u64, Ended>)>,
@@ -58,7 +67,7 @@ impl Contexts {
     }
 
     /// A context for a callback of `subject`, or of an object that does not exist yet.
-    pub(super) fn make(
+    pub(crate) fn make(
         &self,
         function: &'static str,
         subject: Option<&Arc<TrackedObject>>,
@@ -79,7 +88,7 @@ impl Contexts {
     /// The context that the provider handed back to the callback called `callback`.
     ///
     /// `None`, with a finding, if there is none: the callback must not reach the consumer.
-    pub(super) fn find(&self, context: PVOID, callback: &'static str) -> Option<Arc<Context>> {
+    pub(crate) fn find(&self, context: PVOID, callback: &'static str) -> Option<Arc<Context>> {
         let id = context.addr().to_u64();
         let live = self.shard(id).lock().get(&id).cloned();
         let Some(live) = live else {
@@ -108,7 +117,7 @@ impl Contexts {
     }
 
     /// Ends a context: another callback with it breaks `rule`.
-    pub(super) fn end(&self, context: &Context, rule: &'static str) {
+    pub(crate) fn end(&self, context: &Context, rule: &'static str) {
         if self.shard(context.id).lock().remove(&context.id).is_none() {
             return;
         }
@@ -128,8 +137,58 @@ impl Contexts {
         }
     }
 
+    /// Notes whether the function returned STATUS_PENDING; says what that means for its request.
+    pub(crate) fn returned(&self, context: &Context, pending: bool) -> Returned {
+        let Broken { twice, after_final } = context.consumer.broken_by_completion();
+        let bit = if pending { RETURNED_PENDING } else { RETURNED_FINAL };
+        let called = context.answer.fetch_or(bit, Ordering::AcqRel) & CALLED != 0;
+        match (pending, called) {
+            (true, false) => Returned::CompletionFollows,
+            (true, true) => {
+                self.end(context, twice);
+                Returned::CompletionCame
+            }
+            (false, false) => {
+                self.end(context, after_final);
+                Returned::Final
+            }
+            (false, true) => {
+                self.end(context, after_final);
+                if let Some(subject) = context.subject.get() {
+                    found(
+                        after_final,
+                        format!(
+                            "{} of {subject} called the completion and did not return STATUS_PENDING",
+                            context.function
+                        ),
+                    );
+                }
+                Returned::CompletionCame
+            }
+        }
+    }
+
+    /// Notes that the completion is called; `false`, with a finding, if it must not have been.
+    pub(crate) fn called(&self, context: &Context, callback: &'static str) -> bool {
+        let Broken { twice, after_final } = context.consumer.broken_by_completion();
+        let before = context.answer.fetch_or(CALLED, Ordering::AcqRel);
+        let subject = context.subject.get().map_or_else(String::new, ToString::to_string);
+        if before & CALLED != 0 {
+            found(twice, format!("{callback} for {} of {subject}", context.function));
+            return false;
+        }
+        if before & RETURNED_FINAL != 0 {
+            found(after_final, format!("{callback} for {} of {subject}", context.function));
+            return false;
+        }
+        if before & RETURNED_PENDING != 0 {
+            self.end(context, twice);
+        }
+        true
+    }
+
     /// Ends the event contexts of an object that is closed.
-    pub(super) fn end_events(&self, subject: &TrackedObject) {
+    pub(crate) fn end_events(&self, subject: &TrackedObject) {
         let events = core::mem::take(&mut *subject.events.lock());
         for id in events {
             let context = self.shard(id).lock().get(&id).cloned();
@@ -140,7 +199,7 @@ impl Contexts {
     }
 
     /// Forgets everything; nothing calls back any more.
-    pub(super) fn clear(&self) {
+    pub(crate) fn clear(&self) {
         self.live.iter().for_each(|shard| shard.lock().clear());
         *self.ended.lock() = Default::default();
     }
@@ -148,12 +207,12 @@ impl Contexts {
 
 impl Context {
     /// Returns the context that the provider gets in place of the consumer's.
-    pub(super) fn pointer(&self) -> PVOID {
+    pub(crate) fn pointer(&self) -> PVOID {
         ptr::without_provenance_mut(self.id.to_usize())
     }
 
     /// The object whose callback it is. For an event that is registered by a create: once that is done.
-    pub(super) fn subject(&self) -> Option<&Arc<TrackedObject>> {
+    pub(crate) fn subject(&self) -> Option<&Arc<TrackedObject>> {
         self.subject.get()
     }
 
@@ -176,66 +235,16 @@ impl Context {
     }
 
     /// Dependencies an event to the object that it was registered for: it ends with it.
-    pub(super) fn belongs_to(&self, subject: &Arc<TrackedObject>) {
+    pub(crate) fn belongs_to(&self, subject: &Arc<TrackedObject>) {
         let _ = self.subject.set(Arc::clone(subject));
         subject.events.lock().push(self.id);
-    }
-
-    /// Notes whether the function returned STATUS_PENDING; says what that means for its request.
-    pub(super) fn returned(&self, pending: bool) -> Returned {
-        let Broken { twice, after_final } = self.consumer.broken_by_completion();
-        let bit = if pending { RETURNED_PENDING } else { RETURNED_FINAL };
-        let called = self.answer.fetch_or(bit, Ordering::AcqRel) & CALLED != 0;
-        match (pending, called) {
-            (true, false) => Returned::CompletionFollows,
-            (true, true) => {
-                layer().contexts.end(self, twice);
-                Returned::CompletionCame
-            }
-            (false, false) => {
-                layer().contexts.end(self, after_final);
-                Returned::Final
-            }
-            (false, true) => {
-                layer().contexts.end(self, after_final);
-                if let Some(subject) = self.subject.get() {
-                    found(
-                        after_final,
-                        format!(
-                            "{} of {subject} called the completion and did not return STATUS_PENDING",
-                            self.function
-                        ),
-                    );
-                }
-                Returned::CompletionCame
-            }
-        }
-    }
-
-    /// Notes that the completion is called; `false`, with a finding, if it must not have been.
-    pub(super) fn called(&self, callback: &'static str) -> bool {
-        let Broken { twice, after_final } = self.consumer.broken_by_completion();
-        let before = self.answer.fetch_or(CALLED, Ordering::AcqRel);
-        let subject = self.subject.get().map_or_else(String::new, ToString::to_string);
-        if before & CALLED != 0 {
-            found(twice, format!("{callback} for {} of {subject}", self.function));
-            return false;
-        }
-        if before & RETURNED_FINAL != 0 {
-            found(after_final, format!("{callback} for {} of {subject}", self.function));
-            return false;
-        }
-        if before & RETURNED_PENDING != 0 {
-            layer().contexts.end(self, twice);
-        }
-        true
     }
 }
 
 /// The consequence of a function's return for its request.
 #[must_use]
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Returned {
+pub(crate) enum Returned {
     /// The request is over; there was and will be no completion.
     Final,
     /// The completion has been called already.

@@ -12,8 +12,8 @@ use std::sync::{Arc, Weak};
 
 use parking_lot::RwLock;
 
-use super::tracked::TrackedObject;
-use super::{memory, rules};
+use crate::object::TrackedObject;
+use crate::rules;
 
 /// The number of invalid tokens that are remembered.
 const REMEMBERED: usize = 1 << 16;
@@ -42,11 +42,11 @@ struct Table {
 
 /// Every token that was handed out.
 #[derive(Default)]
-pub(super) struct Tokens(RwLock<Table>);
+pub(crate) struct Tokens(RwLock<Table>);
 
 impl Tokens {
     /// `owner`, a region or window, has `token`; the other that has it, if one does.
-    pub(super) fn issued(&self, owner: &Arc<TrackedObject>, token: u32) -> Option<Arc<TrackedObject>> {
+    pub(crate) fn issued(&self, owner: &Arc<TrackedObject>, token: u32) -> Option<Arc<TrackedObject>> {
         let adapter = owner.adapter().serial;
         let mut table = self.0.write();
         let issues = table.issues.entry(token).or_default();
@@ -55,7 +55,7 @@ impl Tokens {
             .filter(|one| one.adapter == adapter && one.state == State::Live && one.serial != owner.serial)
             .filter_map(|one| one.owner.upgrade())
             // The provider may give a token to the next before it says that the last has let go of it.
-            .find(|other| memory::is_usable(other));
+            .find(|other| other.is_usable());
         issues
             .retain(|one| one.adapter != adapter || (one.state == State::Live && one.serial != owner.serial));
         issues.push(Issue {
@@ -68,7 +68,7 @@ impl Tokens {
     }
 
     /// `pd`'s privileged token is `token`.
-    pub(super) fn privileged(&self, pd: &Arc<TrackedObject>, token: u32) {
+    pub(crate) fn privileged(&self, pd: &Arc<TrackedObject>, token: u32) {
         let adapter = pd.adapter().serial;
         let mut table = self.0.write();
         let issues = table.issues.entry(token).or_default();
@@ -78,7 +78,7 @@ impl Tokens {
     }
 
     /// `owner`'s `tokens` are no longer good.
-    pub(super) fn expired(&self, owner: u32, tokens: &[u32]) {
+    pub(crate) fn expired(&self, owner: u32, tokens: &[u32]) {
         self.set(owner, tokens, State::Live, State::Stale);
         let table = &mut *self.0.write();
         table.stale.extend(tokens.iter().map(|&token| (token, owner)));
@@ -91,12 +91,12 @@ impl Tokens {
     }
 
     /// `owner`'s `tokens` may be good again.
-    pub(super) fn revived(&self, owner: u32, tokens: &[u32]) {
+    pub(crate) fn revived(&self, owner: u32, tokens: &[u32]) {
         self.set(owner, tokens, State::Stale, State::Live);
     }
 
     /// Nothing is known about `owner`'s `tokens` any more.
-    pub(super) fn forgotten(&self, owner: u32, tokens: &[u32]) {
+    pub(crate) fn forgotten(&self, owner: u32, tokens: &[u32]) {
         let mut table = self.0.write();
         for token in tokens {
             if let Some(issues) = table.issues.get_mut(token) {
@@ -117,12 +117,12 @@ impl Tokens {
     }
 
     /// Forgets everything.
-    pub(super) fn clear(&self) {
+    pub(crate) fn clear(&self) {
         *self.0.write() = Table::default();
     }
 
     /// Returns whether a local request on `adapter` can't be admitted by `token`.
-    pub(super) fn is_stale(&self, adapter: u32, token: u32) -> bool {
+    pub(crate) fn is_stale(&self, adapter: u32, token: u32) -> bool {
         let table = self.0.read();
         let mut issues =
             table.issues.get(&token).into_iter().flatten().filter(|one| one.adapter == adapter).peekable();
@@ -130,7 +130,7 @@ impl Tokens {
     }
 
     /// The rule that a peer breaks which admits `token` from afar.
-    pub(super) fn must_refuse(&self, token: u32) -> Option<&'static str> {
+    pub(crate) fn must_refuse(&self, token: u32) -> Option<&'static str> {
         let table = self.0.read();
         let issues = table.issues.get(&token)?;
         if issues.is_empty() || issues.iter().any(|one| one.state == State::Live) {
@@ -141,7 +141,7 @@ impl Tokens {
     }
 
     /// Those that have `token`, on one adapter or on all.
-    pub(super) fn owners(&self, adapter: Option<u32>, token: u32) -> Vec<Arc<TrackedObject>> {
+    pub(crate) fn owners(&self, adapter: Option<u32>, token: u32) -> Vec<Arc<TrackedObject>> {
         let table = self.0.read();
         let issues = table.issues.get(&token).into_iter().flatten();
         issues

@@ -1,83 +1,29 @@
 //! The queue pair.
 
-use std::sync::Arc;
-
 use ntsim_core::address::Va;
 use ntsim_core::exports;
 use sys::ndk::*;
 use sys::status::{NTSTATUS, STATUS_INVALID_HANDLE};
 use sys::wdm::{PVOID, SIZE_T, UINT32, UINT64, ULONG};
 
-use super::call::{Call, argument, enter};
-use super::memory::{self, Effect};
-use super::post::{hopeless, post, request};
-use super::request_id::Side;
-use super::serialization::Serialization;
-use super::tracked::{Stage, TrackedObject};
-use super::type_state::TypeState;
-use super::work::{Queue, Request};
-use super::{found, layer, rules};
-
-/// The state that the layer keeps of a QP.
-pub(super) struct Qp {
-    /// The consumer's QP context.
-    pub(super) context: usize,
-    pub(super) receive_cq: Option<Arc<TrackedObject>>,
-    pub(super) initiator_cq: Option<Arc<TrackedObject>>,
-    pub(super) srq: Option<Arc<TrackedObject>>,
-    pub(super) queues: [Queue; 2],
-    pub(super) serializations: [Serialization; 2],
-}
-
-impl Qp {
-    pub(super) fn queue(&self, side: Side) -> &Queue {
-        &self.queues[side as usize]
-    }
-
-    fn cq(&self, side: Side) -> Option<&Arc<TrackedObject>> {
-        match side {
-            Side::Initiator => self.initiator_cq.as_ref(),
-            Side::Receive => self.receive_cq.as_ref(),
-        }
-    }
-
-    /// Returns whether results of that queue belong in the CQ of that serial number.
-    pub(super) fn completes_in(&self, side: Side, cq: u32) -> bool {
-        self.cq(side).is_some_and(|one| one.serial == cq)
-    }
-
-    /// Returns whether `source`'s receives are this QP's.
-    pub(super) fn receives_through(&self, source: &Arc<TrackedObject>, side: Side) -> bool {
-        side == Side::Receive && self.srq.as_ref().is_some_and(|srq| Arc::ptr_eq(srq, source))
-    }
-
-    /// Returns the number of requests that still need a result in the CQ of that serial number.
-    pub(super) fn outstanding(&self, cq: u32) -> usize {
-        let sides = [Side::Initiator, Side::Receive].into_iter().filter(|&side| self.completes_in(side, cq));
-        sides.map(|side| self.queue(side).outstanding()).sum()
-    }
-
-    /// Makes the QP known to the CQs that its requests complete in.
-    pub(super) fn enter_queues(&self, tracked: &Arc<TrackedObject>) {
-        for cq in [&self.receive_cq, &self.initiator_cq].into_iter().flatten() {
-            let TypeState::Cq(part) = &cq.type_state else { continue };
-            part.serves(tracked);
-            if let Some(srq) = &self.srq {
-                part.serves(srq);
-            }
-        }
-    }
-}
+use crate::call::{Call, argument, enter};
+use crate::layer::layer;
+use crate::memory;
+use crate::object::{Effect, Stage, TypeState};
+use crate::post::{hopeless, post, request};
+use crate::request_id::Side;
+use crate::rules::{self, found};
+use crate::work::Request;
 
 /// Posts to one of the queues of a QP.
 fn post_to(
     call: &Call<NDK_QP>,
     side: Side,
-    request: Request,
+    request: Request<Effect>,
     provider: impl FnOnce(PVOID) -> NTSTATUS,
 ) -> NTSTATUS {
     let TypeState::Qp(qp) = &call.tracked.type_state else { return STATUS_INVALID_HANDLE };
-    post(call, (qp.queue(side), &qp.serializations[side as usize], side), request, provider)
+    post(call, (qp.queue(side), qp.serialization(side), side), request, provider)
 }
 
 /// A request that moves bytes from or to these buffers.
@@ -90,7 +36,7 @@ unsafe fn moving(
     operation: NDK_OPERATION_TYPE,
     (sgl, count): (*const NDK_SGE, ULONG),
     flags: ULONG,
-) -> Request {
+) -> Request<Effect> {
     // SAFETY: the caller vouches for the list.
     let hopeless = unsafe { hopeless(&call.tracked, sgl, count, flags) };
     Request { hopeless, ..request(context, operation, flags) }

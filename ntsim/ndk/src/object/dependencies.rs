@@ -9,12 +9,12 @@ use std::sync::{Arc, Weak};
 
 use parking_lot::Mutex;
 
-use super::tracked::{Stage, TrackedObject};
-use super::{found, rules};
+use super::{Stage, TrackedObject};
+use crate::rules::{self, found};
 
 /// One object's dependencies, both ways.
 #[derive(Default)]
-pub(super) struct Dependencies {
+pub(crate) struct Dependencies {
     antecedents: Mutex<Vec<Arc<TrackedObject>>>,
     successors: Mutex<HashMap<u32, Weak<TrackedObject>>>,
     /// Antecedents whose close completed while this one's close function had not yet returned. That is
@@ -24,13 +24,13 @@ pub(super) struct Dependencies {
 
 impl Dependencies {
     /// From now on `antecedent` must outlive `successor`.
-    pub(super) fn add(antecedent: &Arc<TrackedObject>, successor: &Arc<TrackedObject>) {
+    pub(crate) fn add(antecedent: &Arc<TrackedObject>, successor: &Arc<TrackedObject>) {
         successor.dependencies.antecedents.lock().push(Arc::clone(antecedent));
         antecedent.dependencies.successors.lock().insert(successor.serial, Arc::downgrade(successor));
     }
 
     /// `antecedent` need no longer outlive `successor`.
-    pub(super) fn remove(antecedent: &Arc<TrackedObject>, successor: &Arc<TrackedObject>) {
+    pub(crate) fn remove(antecedent: &Arc<TrackedObject>, successor: &Arc<TrackedObject>) {
         let mut antecedents = successor.dependencies.antecedents.lock();
         if let Some(at) = antecedents.iter().position(|one| Arc::ptr_eq(one, antecedent)) {
             antecedents.swap_remove(at);
@@ -41,7 +41,7 @@ impl Dependencies {
     }
 
     /// The successors that are not closed.
-    pub(super) fn live_successors(&self) -> Vec<Arc<TrackedObject>> {
+    pub(crate) fn live_successors(&self) -> Vec<Arc<TrackedObject>> {
         self.successors
             .lock()
             .values()
@@ -51,7 +51,7 @@ impl Dependencies {
     }
 
     /// Checks, as `antecedent`'s close completes, that no successor is left.
-    pub(super) fn check_no_successor(antecedent: &TrackedObject) {
+    pub(crate) fn check_no_successor(antecedent: &TrackedObject) {
         for successor in antecedent.dependencies.live_successors() {
             let text = format!("the close of {antecedent} completed before that of {successor} had");
             let mut overtaken = successor.dependencies.overtaken_by.lock();
@@ -65,7 +65,7 @@ impl Dependencies {
     }
 
     /// Reports the antecedents that should have waited for this object, as its close turns out pending.
-    pub(super) fn report_overtaken(&self) {
+    pub(crate) fn report_overtaken(&self) {
         let overtaken = core::mem::take(&mut *self.overtaken_by.lock());
         for text in overtaken {
             found(rules::CLOSE_BEFORE_SUCCESSOR, text);
@@ -73,7 +73,7 @@ impl Dependencies {
     }
 
     /// Releases the antecedents of an object that is closed.
-    pub(super) fn release(successor: &TrackedObject) {
+    pub(crate) fn release(successor: &TrackedObject) {
         let antecedents = core::mem::take(&mut *successor.dependencies.antecedents.lock());
         for antecedent in antecedents {
             antecedent.dependencies.successors.lock().remove(&successor.serial);

@@ -9,16 +9,14 @@ use sys::sockaddr::SOCKADDR;
 use sys::status::{NT_SUCCESS, NTSTATUS, STATUS_PENDING};
 use sys::wdm::{GROUP_AFFINITY, MDL, PVOID, SIZE_T, ULONG};
 
-use super::address::Address;
-use super::call::enter;
-use super::callback::{Consumer, NdkConnectEventCallback, NdkCqNotificationCallback};
-use super::connection::Connector;
-use super::cq::Cq;
-use super::listener::Listener;
-use super::request::{self, CreateArguments};
-use super::tracked::Prospect;
-use super::type_state::TypeState;
-use super::{found, rules};
+use crate::call::enter;
+use crate::callback::{NdkConnectEventCallback, NdkCqNotificationCallback};
+use crate::context::{Consumer, Prospect};
+use crate::endpoints::Address;
+use crate::layer::layer;
+use crate::object::{Connector, Cq, Listener, TypeState};
+use crate::request::{self, CreateArguments};
+use crate::rules::{self, found};
 
 exports! {
     "(ndk)";
@@ -74,7 +72,7 @@ exports! {
         out: *mut *mut NDK_PD,
     ) -> NTSTATUS {
         let (call, create) = enter!(adapter, NdkCreatePd);
-        let prospect = Prospect::new(TypeState::Plain, vec![Arc::clone(&call.tracked)]);
+        let prospect = layer().prospect(TypeState::Plain, vec![Arc::clone(&call.tracked)]);
         let provider = |CreateArguments { completion, context, out }| {
             // SAFETY: the consumer's arguments, and the layer's completion and out-parameter.
             unsafe { create(adapter, completion, context, out) }
@@ -94,7 +92,7 @@ exports! {
         out: *mut *mut NDK_SHARED_ENDPOINT,
     ) -> NTSTATUS {
         let (call, create) = enter!(adapter, NdkCreateSharedEndpoint);
-        let prospect = Prospect::new(TypeState::Plain, vec![Arc::clone(&call.tracked)]);
+        let prospect = layer().prospect(TypeState::Plain, vec![Arc::clone(&call.tracked)]);
         let provider = |CreateArguments { completion, context, out }| {
             // SAFETY: the consumer's arguments, and the layer's completion and out-parameter.
             unsafe { create(adapter, address, length, completion, context, out) }
@@ -115,7 +113,7 @@ exports! {
         out: *mut *mut NDK_CONNECTOR,
     ) -> NTSTATUS {
         let (call, create) = enter!(adapter, NdkCreateConnector);
-        let prospect = Prospect::new(TypeState::Connector(Connector::default()), vec![Arc::clone(&call.tracked)]);
+        let prospect = layer().prospect(TypeState::Connector(Connector::default()), vec![Arc::clone(&call.tracked)]);
         let provider = |CreateArguments { completion, context, out }| {
             // SAFETY: the consumer's arguments, and the layer's completion and out-parameter.
             unsafe { create(adapter, completion, context, out) }
@@ -163,8 +161,8 @@ exports! {
         let (call, build) = enter!(adapter, NdkBuildLAM);
         let (tracked, at) = (Arc::clone(&call.tracked), Va::of(mapping));
         let then = Box::new(move |status| {
-            if let (true, TypeState::Adapter(part)) = (NT_SUCCESS(status), &tracked.type_state) {
-                part.mappings.lock().insert(at);
+            if let (true, TypeState::Adapter(state)) = (NT_SUCCESS(status), &tracked.type_state) {
+                state.mappings.lock().insert(at);
             }
         });
         let optional = completion.is_none();
@@ -182,8 +180,8 @@ exports! {
     #[irql(PASSIVE..=DISPATCH)]
     fn NdkReleaseLAM(adapter: *mut NDK_ADAPTER, mapping: *mut NDK_LOGICAL_ADDRESS_MAPPING) {
         let (call, release) = enter!(adapter, NdkReleaseLAM, else return);
-        let TypeState::Adapter(part) = &call.tracked.type_state else { return };
-        if !part.mappings.lock().remove(&Va::of(mapping)) {
+        let TypeState::Adapter(state) = &call.tracked.type_state else { return };
+        if !state.mappings.lock().remove(&Va::of(mapping)) {
             found(rules::HANDLE_INVALID, format!("{} was given {mapping:p}, which is no mapping", call.name));
             return;
         }

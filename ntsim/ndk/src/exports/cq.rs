@@ -1,81 +1,23 @@
 //! The completion queue.
 
-use core::sync::atomic::{AtomicU32, Ordering};
-use std::collections::HashMap;
+use core::sync::atomic::Ordering;
 use std::sync::Arc;
 
 use ntsim_core::exports;
 use ntsim_core::number::ToUsize;
 use ntsim_core::sched;
-use parking_lot::Mutex;
 use sys::ndk::*;
 use sys::status::{NTSTATUS, STATUS_SUCCESS};
 use sys::wdm::{PVOID, ULONG};
 
-use super::arm_model::{ArmModel, Notify};
-use super::call::{Call, enter};
-use super::request;
-use super::result::{self, Entry};
-use super::serialization::{Caller, Serialization};
-use super::tracked::{Stage, TrackedObject};
-use super::type_state::TypeState;
-use super::{found, layer, rules};
-
-/// The state that the layer keeps of a CQ.
-#[derive(Default)]
-pub(super) struct Cq {
-    pub(super) arm: ArmModel,
-    serialization: Serialization,
-    /// The QPs and SRQs whose requests complete here, by serial number. A QP stays when it is closed,
-    /// until the queue has been found empty: its results may still be in it.
-    sources: Mutex<HashMap<u32, Arc<TrackedObject>>>,
-    /// The least depth that the consumer has asked for.
-    depth: AtomicU32,
-    /// Results taken since the queue was last found empty.
-    taken: AtomicU32,
-}
-
-impl Cq {
-    /// A queue that was asked to be so deep.
-    pub(super) fn new(depth: u32) -> Self {
-        Self { depth: AtomicU32::new(depth), ..Self::default() }
-    }
-
-    /// Returns whether the queue may have been full since it was last found empty, and have lost results: then
-    /// it is the consumer who posted too much.
-    fn may_have_overflown(&self) -> bool {
-        self.taken.swap(0, Ordering::Relaxed) >= self.depth.load(Ordering::Relaxed)
-    }
-
-    /// Requests of `source` complete here.
-    pub(super) fn serves(&self, source: &Arc<TrackedObject>) {
-        self.sources.lock().insert(source.serial, Arc::clone(source));
-    }
-
-    /// The queue is closed.
-    pub(super) fn closed(&self) {
-        self.sources.lock().clear();
-    }
-
-    /// The QP or SRQ of a serial number.
-    pub(super) fn source(&self, serial: u32) -> Option<Arc<TrackedObject>> {
-        self.sources.lock().get(&serial).cloned()
-    }
-
-    fn closed_sources(&self) -> Vec<Arc<TrackedObject>> {
-        self.sources.lock().values().filter(|source| source.stage() == Stage::Closed).cloned().collect()
-    }
-}
-
-/// Reports a notification that has been owed for too long.
-pub(super) fn check_overdue(tracked: &TrackedObject, cq: &Cq) {
-    if cq.arm.overdue(sched::now, layer().notification_limit()) {
-        found(
-            rules::CQ_NOTIFICATION_MISSING,
-            format!("{tracked} was armed, a result came, and no notification did"),
-        );
-    }
-}
+use crate::arm_model::Notify;
+use crate::call::{Call, enter};
+use crate::notification::check_overdue;
+use crate::object::{Cq, TrackedObject, TypeState};
+use crate::request;
+use crate::result::{self, Entry};
+use crate::rules::{self, found};
+use crate::serialization::{Caller, Entered};
 
 /// Polls, checks what comes and gives it the consumer's contexts.
 ///
@@ -109,7 +51,7 @@ unsafe fn poll<R: Entry>(
     taken
 }
 
-fn serialized<'a>(call: &Call<NDK_CQ>, cq: &'a Cq) -> Option<super::serialization::Entered<'a>> {
+fn serialized<'a>(call: &Call<NDK_CQ>, cq: &'a Cq) -> Option<Entered<'a>> {
     let inside = cq.serialization.enter(Caller::Thread);
     if inside.is_none() {
         found(rules::CQ_NOT_SERIALIZED, format!("{} of {} on two threads at once", call.name, call.tracked));
@@ -150,8 +92,8 @@ exports! {
         context: PVOID,
     ) -> NTSTATUS {
         let (call, resize) = enter!(cq, NdkResizeCq);
-        if let TypeState::Cq(part) = &call.tracked.type_state {
-            part.depth.fetch_min(depth, Ordering::Relaxed);
+        if let TypeState::Cq(state) = &call.tracked.type_state {
+            state.depth.fetch_min(depth, Ordering::Relaxed);
         }
         // SAFETY: the consumer's arguments, and the layer's completion.
         request::run(&call, completion, context, |completion, context| unsafe {
@@ -163,10 +105,10 @@ exports! {
     #[irql(PASSIVE..=DISPATCH)]
     fn NdkArmCq(cq: *mut NDK_CQ, notify: ULONG) {
         let (call, arm) = enter!(cq, NdkArmCq, else return);
-        let TypeState::Cq(part) = &call.tracked.type_state else { return };
-        let inside = serialized(&call, part);
-        check_overdue(&call.tracked, part);
-        part.arm.armed(Notify::of(notify));
+        let TypeState::Cq(state) = &call.tracked.type_state else { return };
+        let inside = serialized(&call, state);
+        check_overdue(&call.tracked, state);
+        state.arm.armed(Notify::of(notify));
         // SAFETY: the consumer's arguments.
         call.run(|| unsafe { arm(cq, notify) });
         drop(inside);
@@ -198,10 +140,10 @@ exports! {
         let (call, control) = enter!(cq, NdkControlCqInterruptModeration);
         // SAFETY: the consumer's arguments.
         let status = call.run(|| unsafe { control(cq, interval, count) });
-        if let TypeState::Cq(part) = &call.tracked.type_state
+        if let TypeState::Cq(state) = &call.tracked.type_state
             && status == STATUS_SUCCESS
         {
-            part.arm.moderated(interval);
+            state.arm.moderated(interval);
         }
         status
     }

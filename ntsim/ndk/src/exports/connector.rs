@@ -6,11 +6,11 @@ use sys::sockaddr::SOCKADDR;
 use sys::status::{NTSTATUS, STATUS_INVALID_HANDLE};
 use sys::wdm::{PVOID, ULONG, VOID};
 
-use super::address::Address;
-use super::call::{argument, enter};
-use super::callback::{NdkDisconnectEventCallback, NdkDisconnectEventCallbackEx};
-use super::connection::{depending, extended, plain, register, taking};
-use super::request;
+use crate::call::{argument, enter};
+use crate::callback::{NdkDisconnectEventCallback, NdkDisconnectEventCallbackEx};
+use crate::connection::{depending, extended, plain, register, taking};
+use crate::endpoints::Address;
+use crate::request;
 
 exports! {
     "(ndk)";

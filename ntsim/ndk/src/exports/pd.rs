@@ -9,15 +9,13 @@ use sys::ndk::*;
 use sys::status::{NTSTATUS, STATUS_INVALID_HANDLE};
 use sys::wdm::{BOOLEAN, GROUP_AFFINITY, PVOID, UINT32, ULONG};
 
-use super::call::{Call, argument, enter};
-use super::callback::{Consumer, NdkSrqNotificationCallback};
-use super::memory::Memory;
-use super::qp::Qp;
-use super::request::{self, CreateArguments};
-use super::srq::Srq;
-use super::tracked::{Prospect, TrackedObject};
-use super::type_state::TypeState;
-use super::{Checks, layer};
+use crate::call::{Call, argument, enter};
+use crate::callback::NdkSrqNotificationCallback;
+use crate::checks::Checks;
+use crate::context::{Consumer, Prospect};
+use crate::layer::layer;
+use crate::object::{Memory, Qp, Srq, TrackedObject, TypeState};
+use crate::request::{self, CreateArguments};
 
 /// Returns the prospect of a QP, and the QP context that the provider gets: the QP's serial number, so that a
 /// result says which QP it is of. Where the data path goes straight to the provider, the consumer's own.
@@ -29,7 +27,7 @@ fn qp_prospect(
     let pd = Some(&call.tracked);
     let antecedents = [pd, receive_cq.as_ref(), initiator_cq.as_ref(), srq.as_ref()];
     let antecedents = antecedents.into_iter().flatten().cloned().collect();
-    let part = Qp {
+    let state = Qp {
         context: context.expose_provenance(),
         receive_cq,
         initiator_cq,
@@ -37,7 +35,7 @@ fn qp_prospect(
         queues: Default::default(),
         serializations: Default::default(),
     };
-    let prospect = Prospect::new(TypeState::Qp(part), antecedents);
+    let prospect = layer().prospect(TypeState::Qp(state), antecedents);
     let context = match call.tracked.checks {
         Checks::Full => ptr::without_provenance_mut(prospect.serial.to_usize()),
         Checks::Lifetimes | Checks::None => context,
@@ -58,7 +56,7 @@ exports! {
         out: *mut *mut NDK_MR,
     ) -> NTSTATUS {
         let (call, create) = enter!(pd, NdkCreateMr);
-        let prospect = Prospect::new(TypeState::Memory(Memory::default()), vec![Arc::clone(&call.tracked)]);
+        let prospect = layer().prospect(TypeState::Memory(Memory::default()), vec![Arc::clone(&call.tracked)]);
         let provider = |CreateArguments { completion, context, out }| {
             // SAFETY: the consumer's arguments, and the layer's completion and out-parameter.
             unsafe { create(pd, fast, completion, context, out) }
@@ -76,7 +74,7 @@ exports! {
         out: *mut *mut NDK_MW,
     ) -> NTSTATUS {
         let (call, create) = enter!(pd, NdkCreateMw);
-        let prospect = Prospect::new(TypeState::Memory(Memory::default()), vec![Arc::clone(&call.tracked)]);
+        let prospect = layer().prospect(TypeState::Memory(Memory::default()), vec![Arc::clone(&call.tracked)]);
         let provider = |CreateArguments { completion, context, out }| {
             // SAFETY: the consumer's arguments, and the layer's completion and out-parameter.
             unsafe { create(pd, completion, context, out) }

@@ -7,6 +7,22 @@
 //!
 //! A tracked object lives from the moment the object is handed to the consumer until its close has completed and
 //! the completion has returned. Nothing in the object is touched once the provider's close was called.
+//!
+//! | module | contents |
+//! |---|---|
+//! | `dependencies` | antecedents and successors |
+//! | `type_state` | the state of an object that depends on its kind, as one type |
+//! | the rest | that state, a file for each kind that has some |
+
+mod adapter;
+mod connector;
+mod cq;
+mod dependencies;
+mod listener;
+mod memory;
+mod qp;
+mod srq;
+mod type_state;
 
 use core::ptr;
 use core::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
@@ -16,22 +32,29 @@ use ntsim_core::address::Va;
 use ntsim_core::number::ToUsize;
 use ntsim_core::sched;
 use parking_lot::Mutex;
-use sys::ndk::{NDK_FN_QUERY_EXTENSION_INTERFACE, NDK_OBJECT_HEADER, NDK_VERSION};
+use sys::ndk::{NDK_FN_QUERY_EXTENSION_INTERFACE, NDK_VERSION};
 use sys::wdm::PVOID;
 
-use super::address::Address;
-use super::dependencies::Dependencies;
-use super::header::{check_new, dispatch_of, set_dispatch, words_at};
-use super::kind::{Kind, Object};
-use super::type_state::TypeState;
-use super::{Checks, extension, found, layer, rules, tables};
+pub(crate) use self::adapter::{Adapter, CloseHandler};
+pub(crate) use self::connector::Connector;
+pub(crate) use self::cq::Cq;
+pub(crate) use self::dependencies::Dependencies;
+pub(crate) use self::listener::Listener;
+pub(crate) use self::memory::{Effect, Memory};
+pub(crate) use self::qp::Qp;
+pub(crate) use self::srq::Srq;
+pub(crate) use self::type_state::TypeState;
+use crate::checks::Checks;
+use crate::header::{dispatch_of, set_dispatch, words_at};
+use crate::kind::{Kind, Object};
+use crate::rules::{self, found};
 
 /// The reserved word of the header that holds the address of the provider's table.
-pub(super) const TABLE_WORD: usize = 2;
+pub(crate) const TABLE_WORD: usize = 2;
 
 /// The stage of an object's life. It only moves on.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub(super) enum Stage {
+pub(crate) enum Stage {
     /// The consumer may use it.
     Open,
     /// The consumer's call of the close function has not returned.
@@ -54,15 +77,15 @@ impl Stage {
 }
 
 /// One object.
-pub(super) struct TrackedObject {
-    pub(super) kind: Kind,
+pub(crate) struct TrackedObject {
+    pub(crate) kind: Kind,
     /// Number of the object, from 1; never reused.
-    pub(super) serial: u32,
+    pub(crate) serial: u32,
     /// The consumer's handle: the address of the provider's object.
-    pub(super) handle: Va,
+    pub(crate) handle: Va,
     /// The version that the object's header states.
-    pub(super) version: NDK_VERSION,
-    pub(super) checks: Checks,
+    pub(crate) version: NDK_VERSION,
+    pub(crate) checks: Checks,
     /// The provider's table.
     dispatch: Va,
     /// The layer's table.
@@ -71,114 +94,73 @@ pub(super) struct TrackedObject {
     adapter: Option<Arc<Self>>,
     stage: AtomicU8,
     /// When its close was called.
-    pub(super) closing_since: AtomicU64,
+    pub(crate) closing_since: AtomicU64,
     /// Requests whose completion has not returned.
-    pub(super) requests: AtomicU32,
+    pub(crate) requests: AtomicU32,
     /// Callbacks that have not returned.
-    pub(super) callbacks: AtomicU32,
-    pub(super) dependencies: Dependencies,
+    pub(crate) callbacks: AtomicU32,
+    pub(crate) dependencies: Dependencies,
     /// Events that were registered for it and end with it.
-    pub(super) events: Mutex<Vec<u64>>,
-    pub(super) type_state: TypeState,
+    pub(crate) events: Mutex<Vec<u64>>,
+    pub(crate) type_state: TypeState,
 }
 
-/// The object that a create is going to make.
-pub(super) struct Prospect {
-    /// The serial number it will have.
-    pub(super) serial: u32,
-    pub(super) type_state: TypeState,
-    /// The objects that it depends on from its creation.
-    pub(super) antecedents: Vec<Arc<TrackedObject>>,
-    /// The local address that it holds from its creation.
-    pub(super) takes: Option<Address>,
-    /// The event that the create registers.
-    pub(super) event: Option<Arc<super::context::Context>>,
-}
-
-impl Prospect {
-    /// An object with these antecedents and no event.
-    pub(super) fn new(type_state: TypeState, antecedents: Vec<Arc<TrackedObject>>) -> Self {
-        Self { serial: layer().next_serial(), type_state, antecedents, takes: None, event: None }
-    }
-
-    /// Nothing is made after all.
-    pub(super) fn abandon(self) {
-        if let Some(event) = self.event {
-            layer().contexts.end(&event, rules::CALLBACK_CONTEXT);
-        }
-    }
+/// The facts about an object that the provider has just made.
+pub(crate) struct Facts {
+    pub(crate) kind: Kind,
+    pub(crate) serial: u32,
+    pub(crate) handle: Va,
+    pub(crate) version: NDK_VERSION,
+    pub(crate) checks: Checks,
+    /// The provider's table.
+    pub(crate) dispatch: Va,
+    /// The layer's table.
+    pub(crate) table: Va,
+    /// The adapter that it descends from, unless it is one.
+    pub(crate) adapter: Option<Arc<TrackedObject>>,
+    pub(crate) type_state: TypeState,
 }
 
 impl TrackedObject {
-    /// Puts the layer between the consumer and an object that the provider has just made.
-    ///
-    /// `None` if what the provider handed out can't be used as an object.
-    pub(super) fn adopt<T: Object>(
-        object: *mut T,
-        prospect: Prospect,
-        adapter: Option<&Arc<Self>>,
-        checks: Checks,
-    ) -> Option<Arc<Self>> {
-        let header = object.cast::<NDK_OBJECT_HEADER>();
-        if object.is_null() || !header.is_aligned() {
-            found(rules::OBJECT_HEADER, format!("a new {} has the handle {object:p}", T::KIND));
-            return None;
-        }
-        if layer().objects.is_open(Va::of(object)) {
-            found(
-                rules::OBJECT_HEADER,
-                format!("a new {} has the handle {object:p} of one still open", T::KIND),
-            );
-            return None;
-        }
-        // SAFETY: the provider says that this is an object of the type, whose first member is its header.
-        let head = unsafe { header.read() };
-        let dispatch = dispatch_of(object);
-        check_new::<T>(&head, Va::of(object), adapter, dispatch)?;
-
-        let tracked = Arc::new(Self {
-            kind: T::KIND,
-            serial: prospect.serial,
-            handle: Va::of(object),
-            version: head.Version,
-            checks,
-            dispatch,
-            table: Va::of(tables::of(T::KIND, checks)),
-            adapter: adapter.cloned(),
+    /// An object that the consumer may use.
+    pub(crate) fn new(facts: Facts) -> Self {
+        Self {
+            kind: facts.kind,
+            serial: facts.serial,
+            handle: facts.handle,
+            version: facts.version,
+            checks: facts.checks,
+            dispatch: facts.dispatch,
+            table: facts.table,
+            adapter: facts.adapter,
             stage: AtomicU8::new(0),
             closing_since: AtomicU64::new(0),
             requests: AtomicU32::new(0),
             callbacks: AtomicU32::new(0),
             dependencies: Dependencies::default(),
             events: Mutex::default(),
-            type_state: prospect.type_state,
-        });
-        for antecedent in &prospect.antecedents {
-            Dependencies::add(antecedent, &tracked);
+            type_state: facts.type_state,
         }
-        if let Some(event) = prospect.event {
-            event.belongs_to(&tracked);
-        }
-        layer().objects.insert(&tracked);
-        // SAFETY: the words are the layer's, and the consumer does not have the object yet.
-        unsafe { words_at(object).write(tracked.words()) };
-        set_dispatch(object, tracked.table);
-        TypeState::adopted(&tracked);
-        if let Some(address) = prospect.takes {
-            layer().endpoints.taken(&tracked, address);
-        }
-        extension::probe(&tracked);
-        Some(tracked)
+    }
+
+    /// Writes the layer's part of the object's header.
+    ///
+    /// # Safety
+    /// `object` is this object, and its consumer does not have it yet.
+    pub(crate) unsafe fn mark<T: Object>(&self, object: *mut T) {
+        // SAFETY: the words are the layer's, and the caller vouches for the object.
+        unsafe { words_at(object).write(self.words()) };
+        set_dispatch(object, self.table);
     }
 
     /// The provider's table for this object.
-    pub(super) fn dispatch<T: Object>(&self) -> *const T::Dispatch {
+    pub(crate) fn dispatch<T: Object>(&self) -> *const T::Dispatch {
         assert_eq!(self.kind, T::KIND, "a tracked object's kind is that of its handle's type");
         self.dispatch.ptr()
     }
 
     /// The provider's extension query: the first function of an adapter, the second of everything else.
-    pub(super) fn extension_query(&self) -> Option<NDK_FN_QUERY_EXTENSION_INTERFACE> {
+    pub(crate) fn extension_query(&self) -> Option<NDK_FN_QUERY_EXTENSION_INTERFACE> {
         let slot = usize::from(self.kind != Kind::Adapter);
         let table = self.dispatch.ptr::<Option<NDK_FN_QUERY_EXTENSION_INTERFACE>>();
         // SAFETY: every table has at least these two, and an extension query in this one.
@@ -186,26 +168,26 @@ impl TrackedObject {
     }
 
     /// The adapter that it descends from, or is.
-    pub(super) fn adapter(self: &Arc<Self>) -> &Arc<Self> {
+    pub(crate) fn adapter(self: &Arc<Self>) -> &Arc<Self> {
         self.adapter.as_ref().unwrap_or(self)
     }
 
     /// The serial number of the adapter that it descends from, or is.
-    pub(super) fn adapter_serial(&self) -> u32 {
+    pub(crate) fn adapter_serial(&self) -> u32 {
         self.adapter.as_ref().map_or(self.serial, |adapter| adapter.serial)
     }
 
-    pub(super) fn stage(&self) -> Stage {
+    pub(crate) fn stage(&self) -> Stage {
         Stage::of(self.stage.load(Ordering::Acquire))
     }
 
     /// Moves from `from` to `to`; `false` if it was elsewhere already.
-    pub(super) fn advance(&self, from: Stage, to: Stage) -> bool {
+    pub(crate) fn advance(&self, from: Stage, to: Stage) -> bool {
         self.stage.compare_exchange(from as u8, to as u8, Ordering::AcqRel, Ordering::Acquire).is_ok()
     }
 
     /// The consumer's close begins; `false` if it did before.
-    pub(super) fn begin_close(&self) -> bool {
+    pub(crate) fn begin_close(&self) -> bool {
         let first = self.advance(Stage::Open, Stage::CloseCalled);
         if first {
             self.closing_since.store(sched::now(), Ordering::Relaxed);
@@ -214,7 +196,7 @@ impl TrackedObject {
     }
 
     /// Moves on to `to` from wherever it is.
-    pub(super) fn become_stage(&self, to: Stage) {
+    pub(crate) fn become_stage(&self, to: Stage) {
         self.stage.store(to as u8, Ordering::Release);
     }
 
@@ -225,7 +207,7 @@ impl TrackedObject {
     }
 
     /// Checks that the provider left the layer's part of the object alone. The object must be open.
-    pub(super) fn check_header(&self) {
+    pub(crate) fn check_header(&self) {
         let object = self.handle.ptr::<sys::ndk::NDK_MR>();
         // SAFETY: the object is open, so its memory is the provider's to keep; all types begin alike.
         let words = unsafe { words_at(object).read() };

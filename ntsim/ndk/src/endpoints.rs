@@ -14,13 +14,13 @@ use parking_lot::Mutex;
 use sys::sockaddr::{ADDRESS_FAMILY, AF_INET, AF_INET6, SOCKADDR, SOCKADDR_IN, SOCKADDR_IN6};
 use sys::wdm::ULONG;
 
-use super::kind::Kind;
-use super::tracked::{Stage, TrackedObject};
-use super::{found, layer, rules};
+use crate::kind::Kind;
+use crate::object::{Stage, TrackedObject};
+use crate::rules::{self, found};
 
 /// A local address and port.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) struct Address {
+pub(crate) struct Address {
     /// The unspecified address means another on each adapter.
     adapter: Option<u32>,
     port: u16,
@@ -32,7 +32,7 @@ impl Address {
     ///
     /// # Safety
     /// `at` is null or points to `length` bytes.
-    pub(super) unsafe fn read(tracked: &TrackedObject, at: *const SOCKADDR, length: ULONG) -> Option<Self> {
+    pub(crate) unsafe fn read(tracked: &TrackedObject, at: *const SOCKADDR, length: ULONG) -> Option<Self> {
         let length = length.to_usize();
         if at.is_null() || length < size_of::<SOCKADDR>() {
             return None;
@@ -68,11 +68,11 @@ struct Holding {
 
 /// Every endpoint that is taken.
 #[derive(Default)]
-pub(super) struct Endpoints(Mutex<Vec<Holding>>);
+pub(crate) struct Endpoints(Mutex<Vec<Holding>>);
 
 impl Endpoints {
     /// The provider gave `holder` the endpoint.
-    pub(super) fn taken(&self, holder: &Arc<TrackedObject>, address: Address) {
+    pub(crate) fn taken(&self, holder: &Arc<TrackedObject>, address: Address) {
         let mut holdings = self.0.lock();
         let known = holdings.iter().any(|one| one.serial == holder.serial && one.address == address);
         if known {
@@ -95,13 +95,18 @@ impl Endpoints {
         }
     }
 
+    /// An object is closed, and holds nothing.
+    pub(crate) fn released(&self, holder: &TrackedObject) {
+        self.0.lock().retain(|one| one.serial != holder.serial);
+    }
+
     /// Forgets everything.
-    pub(super) fn clear(&self) {
+    pub(crate) fn clear(&self) {
         self.0.lock().clear();
     }
 
     /// `heir` holds what `holder` does.
-    pub(super) fn inherited(&self, heir: &Arc<TrackedObject>, holder: &TrackedObject) {
+    pub(crate) fn inherited(&self, heir: &Arc<TrackedObject>, holder: &TrackedObject) {
         let mut holdings = self.0.lock();
         let addresses: Vec<_> =
             holdings.iter().filter(|one| one.serial == holder.serial).map(|one| one.address).collect();
@@ -111,9 +116,4 @@ impl Endpoints {
             serial: heir.serial,
         }));
     }
-}
-
-/// An object is closed, and holds nothing.
-pub(super) fn released(tracked: &TrackedObject) {
-    layer().endpoints.0.lock().retain(|one| one.serial != tracked.serial);
 }

@@ -1,4 +1,4 @@
-//! The data path as [`Checks::Lifetimes`](super::Checks::Lifetimes) leaves it: each function jumps to the
+//! The data path as [`Checks::Lifetimes`](crate::Checks::Lifetimes) leaves it: each function jumps to the
 //! provider's, which it finds through the header's reserved words.
 
 use sys::ndk::*;
@@ -8,9 +8,9 @@ use sys::wdm::{PVOID, SIZE_T, UINT32, UINT64, ULONG};
 macro_rules! direct {
     ($( $name:ident = $slot:ident($object:ident: *mut $type:ty as $table:ty $(, $argument:ident: $kind:ty)*) -> $result:ty, or $otherwise:expr; )*) => {$(
         /// The provider's own.
-        pub(super) unsafe extern "win64" fn $name($object: *mut $type $(, $argument: $kind)*) -> $result {
+        pub(crate) unsafe extern "win64" fn $name($object: *mut $type $(, $argument: $kind)*) -> $result {
             // SAFETY: the consumer passes an open object, in whose header the layer noted the table.
-            let table = unsafe { (*$object).Header.NdkReserved.rf[super::tracked::TABLE_WORD] };
+            let table = unsafe { (*$object).Header.NdkReserved.rf[crate::object::TABLE_WORD] };
             // SAFETY: the provider's table lives as long as its objects, and is of a version that has the slot.
             let function = unsafe { (*table.cast::<$table>()).$slot };
             let Some(function) = function else { return $otherwise };

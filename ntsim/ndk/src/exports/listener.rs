@@ -1,50 +1,18 @@
 //! The listener and the shared endpoint: objects that hold a local address.
 
-use core::sync::atomic::{AtomicU64, Ordering};
 use std::sync::Arc;
 
 use ntsim_core::exports;
-use ntsim_core::sched;
 use sys::ndk::*;
 use sys::sockaddr::SOCKADDR;
 use sys::status::{NT_SUCCESS, NTSTATUS};
 use sys::wdm::{BOOLEAN, FALSE, PVOID, ULONG};
 
-use super::address::Address;
-use super::call::enter;
-use super::tracked::TrackedObject;
-use super::type_state::TypeState;
-use super::{layer, request, rules};
-
-/// The state that the layer keeps of a listener.
-///
-/// An event that is already on its way on another processor may arrive a little after the call that
-/// forbids it, and is no mistake. One that begins later on the very thread that made the call is.
-#[derive(Default)]
-pub(super) struct Listener {
-    closed_by: AtomicU64,
-    paused_by: AtomicU64,
-}
-
-fn thread() -> u64 {
-    sched::current().map_or(0, |thread| thread.id)
-}
-
-impl Listener {
-    /// The listener's close has returned STATUS_PENDING.
-    pub(super) fn refuses_from_now(&self) {
-        self.closed_by.store(thread(), Ordering::Relaxed);
-    }
-
-    /// The rule that an event breaks which begins now.
-    pub(super) fn broken_by_event(&self) -> Option<&'static str> {
-        let by_this_thread = |by: &AtomicU64| by.load(Ordering::Relaxed) == thread() && thread() != 0;
-        if by_this_thread(&self.closed_by) {
-            return Some(rules::CONNECT_EVENT_AFTER_CLOSE);
-        }
-        by_this_thread(&self.paused_by).then_some(rules::CONNECT_EVENT_PAUSED)
-    }
-}
+use crate::call::enter;
+use crate::endpoints::Address;
+use crate::layer::layer;
+use crate::object::{TrackedObject, TypeState};
+use crate::request;
 
 /// Notes the address that a call of the provider's gave.
 ///
@@ -93,12 +61,12 @@ exports! {
     #[irql(PASSIVE..=DISPATCH)]
     fn NdkControlConnectEvents(listener: *mut NDK_LISTENER, pause: BOOLEAN) {
         let (call, control) = enter!(listener, NdkControlConnectEvents, else return);
-        let TypeState::Listener(part) = &call.tracked.type_state else { return };
-        part.paused_by.store(0, Ordering::Relaxed);
+        let TypeState::Listener(state) = &call.tracked.type_state else { return };
+        state.resumed();
         // SAFETY: the consumer's arguments.
         call.run(|| unsafe { control(listener, pause) });
         if pause != FALSE {
-            part.paused_by.store(thread(), Ordering::Relaxed);
+            state.paused();
         }
     }
 

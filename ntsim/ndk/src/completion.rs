@@ -1,0 +1,49 @@
+//! Completions of creates and requests, as the provider calls them.
+
+use ntsim_core::sched;
+use sys::ndk::NDK_OBJECT_HEADER;
+use sys::status::{NT_SUCCESS, NTSTATUS, STATUS_PENDING};
+
+use crate::context::{Consumer, Context, Out};
+use crate::layer::layer;
+use crate::rules::{self, found};
+
+/// Checks that a create which made nothing left its out-parameter alone.
+pub(crate) fn check_out_untouched(request: &Context, slot: &Out) {
+    if let Some(value) = slot.written() {
+        let subject = request.subject().map_or_else(String::new, ToString::to_string);
+        found(
+            rules::OUT_PARAMETER,
+            format!(
+                "{} of {subject} wrote {value:p} to its out-parameter and did not return success",
+                request.function
+            ),
+        );
+    }
+}
+
+/// Takes over the object of a create that completed.
+pub(crate) fn create_completed(request: &Context, status: NTSTATUS, object: *mut NDK_OBJECT_HEADER) {
+    let Consumer::Create { track, prospect, out, .. } = &request.consumer else { return };
+    check_out_untouched(request, out);
+    let prospect = prospect.lock().take();
+    match (prospect, request.subject()) {
+        (Some(prospect), Some(parent)) if NT_SUCCESS(status) => {
+            track(object.cast(), *prospect, parent);
+        }
+        (Some(prospect), _) => prospect.abandon(&layer().contexts),
+        (None, _) => {}
+    }
+}
+
+/// Checks the status that a completion carries.
+pub(crate) fn final_status(callback: &'static str, request: &Context, status: NTSTATUS) -> NTSTATUS {
+    sched::answered(callback, &status);
+    if status == STATUS_PENDING {
+        found(
+            rules::COMPLETION_STATUS,
+            format!("{callback} for {} carries STATUS_PENDING", request.function),
+        );
+    }
+    status
+}

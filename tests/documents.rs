@@ -25,9 +25,8 @@ fn cells(row: &str) -> Vec<&str> {
     row.trim().trim_matches('|').split('|').map(str::trim).collect()
 }
 
-#[test]
-fn assumptions_row_has_text_in_each_cell() {
-    let page = text("docs/assumptions.md");
+/// The rows of a page's tables; each has to have text in every cell, and those of one table as many cells.
+fn full_rows(page: &str) -> usize {
     let mut width = None;
     let mut rows = 0;
     for line in page.lines() {
@@ -40,7 +39,44 @@ fn assumptions_row_has_text_in_each_cell() {
         assert_eq!(*width.get_or_insert(row.len()), row.len(), "the columns of: {line}");
         rows += 1;
     }
+    rows
+}
+
+#[test]
+fn assumptions_row_has_text_in_each_cell() {
+    let rows = full_rows(&text("docs/assumptions.md"));
     assert!(rows > 20, "{rows} rows are not the page's");
+}
+
+#[test]
+fn windows_page_has_text_in_each_cell_and_says_that_it_is_untried() {
+    let page = text("docs/windows.md");
+    let rows = full_rows(&page);
+    assert!(rows > 80, "{rows} rows are not the page's");
+    assert!(page.contains("**Nothing on this page has been tried on a Windows machine yet.**"));
+    // A page for people names the scripts and workflows by their places.
+    for word in page.split('`').skip(1).step_by(2) {
+        let file = word.split_whitespace().next().unwrap_or_default();
+        let is_file = [".github/", ".cargo/", "xtask/"].iter().any(|folder| file.starts_with(folder));
+        assert!(!is_file || root().join(file).exists(), "there is no {file}");
+    }
+}
+
+/// A link in a page to one of its own headings.
+#[test]
+fn link_within_windows_page_has_its_heading() {
+    let page = text("docs/windows.md");
+    let kept = |c: &char| c.is_alphanumeric() || matches!(c, ' ' | '-');
+    let anchor = |heading: &str| -> String {
+        heading.to_lowercase().chars().filter(kept).map(|c| if c == ' ' { '-' } else { c }).collect()
+    };
+    let headings: Vec<String> =
+        page.lines().filter_map(|line| line.strip_prefix("## ")).map(anchor).collect();
+    let links: Vec<&str> = page.split("](#").skip(1).filter_map(|rest| rest.split(')').next()).collect();
+    assert!(links.len() > 5, "{links:?}");
+    for link in links {
+        assert!(headings.iter().any(|heading| heading == link), "no heading of {link}: {headings:?}");
+    }
 }
 
 /// Terms that a reader from the field searches for.

@@ -15,13 +15,23 @@ pub(super) fn text(time: Timestamp) -> String {
          softndk.pdb                             symbols for WinDbg\n\
          ndkhlk\\ndkhlk.sys, ndkhlk.pdb           the kernel-mode NDK consumer that tests it\n\
          \n\
-         As administrator, then restart:\n\
+         As administrator, with Secure Boot off, then restart:\n\
          \n\
          \x20   bcdedit /set testsigning on\n\
          \x20   certutil -addstore Root softndk-test.cer\n\
          \x20   certutil -addstore TrustedPublisher softndk-test.cer\n\
          \n\
-         What follows, and what to do when it does not work, stands in docs/windows.md of the repository.\n",
+         Then, in the folder ndkhlk:\n\
+         \n\
+         \x20   ndkhlk.exe install     makes two adapters, with addresses of this machine's own\n\
+         \x20   ndkhlk.exe diagnose    says why RDMA is not operational, if it is not\n\
+         \x20   ndkhlk.exe run         N passed, 0 failed\n\
+         \x20   ndkhlk.exe collect     ndkhlk-report.zip: please send it, whatever it says\n\
+         \x20   ndkhlk.exe remove\n\
+         \n\
+         Exit codes: 0 all is well, 1 something was found, 2 it could not be run.\n\
+         What to see at each step, and what to do when something else is seen, stands in docs/windows.md of the\n\
+         repository.\n",
         version = env!("CARGO_PKG_VERSION"),
         date = time.driver_date(),
     );

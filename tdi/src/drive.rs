@@ -7,11 +7,11 @@ use sys::status::{
 
 use crate::call::Call;
 use crate::ea::ConnectionContext;
-use crate::endpoint::{self, Action, LinkOf, OfferOf, Stream};
+use crate::endpoint::{self, Action, ConnectRequestOf, LinkOf, Stream};
 use crate::event::Connect;
 use crate::handler_irp::Given;
 use crate::link_events::LinkEvents;
-use crate::listen::Taker;
+use crate::listen::ConnectTarget;
 use crate::network::{Broken, Link, Network};
 use crate::request::{Command, Request};
 use crate::slab::Id;
@@ -32,8 +32,8 @@ impl<S: System<Client = Self>> Transport<S> {
     }
 
     /// Returns the next action, or ends the drive loop if there is none.
-    // A frame of its own, which has gone when the action is performed: that may lead to the drive loop of another
-    // endpoint, and further.
+    // A frame of its own, which has gone when the action is performed: that may lead to the drive loop of
+    // another endpoint, and further.
     #[inline(never)]
     fn next(&self, id: Id) -> Option<(Action<S>, Option<Call<ConnectionContext>>)> {
         let mut locked = self.lock();
@@ -54,15 +54,15 @@ impl<S: System<Client = Self>> Transport<S> {
                 let link = self.network().connect(self, id, from, to);
                 self.linked(id, link);
             }
-            Action::Accept(offer) => {
-                let link = self.network().accept(self, id, offer);
+            Action::Accept(connect_request) => {
+                let link = self.network().accept(self, id, connect_request);
                 self.linked(id, link);
             }
-            Action::PassOn(offer) => {
-                let local = <S::Network as Network<S>>::local(&offer);
-                self.offered(local, offer);
+            Action::PassOn(connect_request) => {
+                let local = <S::Network as Network<S>>::local(&connect_request);
+                self.connect_event(local, connect_request);
             }
-            Action::Refuse(offer) => drop(offer),
+            Action::Refuse(connect_request) => drop(connect_request),
             Action::Open(link) => self.open(id, link),
             Action::Next(link) => {
                 let completion = link.next();
@@ -144,25 +144,25 @@ impl<S: System<Client = Self>> Transport<S> {
     }
 
     /// Takes a connect request for `local`. Up to DISPATCH_LEVEL, with no lock held.
-    pub fn offered(&self, local: core::net::SocketAddr, offer: OfferOf<S>) {
-        let taker = self.lock().taker(local, offer);
-        match taker {
-            Taker::Endpoint(id) => self.drive(id),
-            Taker::Client { address, handler, call, offer } => {
-                self.ask(address, handler, &call, offer);
+    pub fn connect_event(&self, local: core::net::SocketAddr, connect_request: ConnectRequestOf<S>) {
+        let connect_target = self.lock().connect_target(local, connect_request);
+        match connect_target {
+            ConnectTarget::Endpoint(id) => self.drive(id),
+            ConnectTarget::Client { address, handler, call, connect_request } => {
+                self.ask(address, handler, &call, connect_request);
                 self.over(call);
             }
-            Taker::None(offer) => drop(offer),
+            ConnectTarget::None(connect_request) => drop(connect_request),
         }
     }
 
     /// Asks a client whether it accepts.
-    fn ask(&self, address: Id, handler: Connect, call: &Call<()>, offer: OfferOf<S>) {
-        let peer = <S::Network as Network<S>>::peer(&offer);
+    fn ask(&self, address: Id, handler: Connect, call: &Call<()>, connect_request: ConnectRequestOf<S>) {
+        let peer = <S::Network as Network<S>>::peer(&connect_request);
         let Some(irp) = handler.call(call, peer) else { return };
         // SAFETY: the client's handler returned it as a request that it gives away.
         let given = unsafe { self.take_over(irp, STATUS_INVALID_CONNECTION) };
-        self.put_given(given, Some(offer), |_, endpoint, command| {
+        self.put_given(given, Some(connect_request), |_, endpoint, command| {
             endpoint.address == Some(address) && *command == Command::Accept
         });
     }
@@ -171,12 +171,12 @@ impl<S: System<Client = Self>> Transport<S> {
     fn put_given(
         &self,
         given: Option<Given<S>>,
-        offer: Option<OfferOf<S>>,
+        connect_request: Option<ConnectRequestOf<S>>,
         admits: impl FnOnce(Id, &endpoint::Endpoint<S>, &Command) -> bool,
     ) {
         let Some(Given { request, command, file }) = given else { return };
         let put = match &file {
-            Err(status) => Err((request, offer, *status)),
+            Err(status) => Err((request, connect_request, *status)),
             Ok(entered) => {
                 let id = entered.file();
                 let mut locked = self.lock();
@@ -186,8 +186,8 @@ impl<S: System<Client = Self>> Transport<S> {
                     endpoint.map(drop).ok_or(STATUS_INVALID_CONNECTION)
                 });
                 match admitted {
-                    Ok(()) => locked.put(id, command, request, offer).map(|()| id),
-                    Err(status) => Err((request, offer, status)),
+                    Ok(()) => locked.put(id, command, request, connect_request).map(|()| id),
+                    Err(status) => Err((request, connect_request, status)),
                 }
             }
         };
@@ -196,8 +196,8 @@ impl<S: System<Client = Self>> Transport<S> {
                 drop(file);
                 self.drive(id);
             }
-            Err((request, offer, status)) => {
-                drop(offer);
+            Err((request, connect_request, status)) => {
+                drop(connect_request);
                 request.complete(status, 0);
                 // Its file's cleanup waited until here.
                 drop(file);

@@ -5,25 +5,26 @@ use core::net::SocketAddr;
 use provider::Within as _;
 
 use crate::call::Call;
-use crate::endpoint::OfferOf;
+use crate::endpoint::ConnectRequestOf;
 use crate::event::Connect;
 use crate::slab::Id;
 use crate::state::{Object, TransportState};
 use crate::system::System;
 
-/// To whom an offer goes.
-pub(crate) enum Taker<S: System> {
+/// The target of a connect request.
+pub(crate) enum ConnectTarget<S: System> {
     /// The endpoint that listens has it.
     Endpoint(Id),
     /// The client of an address is to be asked.
-    Client { address: Id, handler: Connect, call: Call<()>, offer: OfferOf<S> },
+    Client { address: Id, handler: Connect, call: Call<()>, connect_request: ConnectRequestOf<S> },
     /// No endpoint and no handler.
-    None(OfferOf<S>),
+    None(ConnectRequestOf<S>),
 }
 
 impl<S: System> TransportState<S> {
-    /// Puts an endpoint at the end of its address's list of listens if it listens and is not there, and takes it
-    /// off the list if it does not listen. Called in each section of the lock that changes whether it listens.
+    /// Puts an endpoint at the end of its address's list of listens if it listens and is not there, and takes
+    /// it off the list if it does not listen. Called in each section of the lock that changes whether it
+    /// listens.
     pub(crate) fn relist(&mut self, id: Id) {
         let Some(endpoint) = self.endpoint(id) else { return };
         let (listed, listens) = (endpoint.listed, endpoint.is_listening());
@@ -61,23 +62,29 @@ impl<S: System> TransportState<S> {
         }
     }
 
-    /// Finds out to whom an offer at an address goes: to the first that listens, or else to the first
+    /// Finds the target of a connect request at an address: the first that listens, or else to the first
     /// client that has a handler.
-    pub(crate) fn taker(&mut self, local: SocketAddr, offer: OfferOf<S>) -> Taker<S> {
+    pub(crate) fn connect_target(
+        &mut self,
+        local: SocketAddr,
+        connect_request: ConnectRequestOf<S>,
+    ) -> ConnectTarget<S> {
         if let Some(id) = self.first_listen(local)
             && let Some(endpoint) = self.endpoint(id)
         {
             endpoint.listed = false;
-            endpoint.offer = Some(offer);
-            return Taker::Endpoint(id);
+            endpoint.connect_request = Some(connect_request);
+            return ConnectTarget::Endpoint(id);
         }
         let asked = self.files.iter().find_map(|(id, file)| match &file.object {
             Object::Address(address) if address.covers(local) => Some((id, address.handlers.connect()?)),
             _ => None,
         });
         match asked.and_then(|(address, handler)| Some((address, handler, self.call(address)?))) {
-            Some((address, handler, call)) => Taker::Client { address, handler, call, offer },
-            None => Taker::None(offer),
+            Some((address, handler, call)) => {
+                ConnectTarget::Client { address, handler, call, connect_request }
+            }
+            None => ConnectTarget::None(connect_request),
         }
     }
 

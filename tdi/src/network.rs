@@ -38,17 +38,18 @@ impl From<NoMemory> for BindError {
     }
 }
 
-/// See the module's head. All functions are called up to DISPATCH_LEVEL and, unless they say otherwise, with no
-/// lock held.
+/// See the module's head. All functions are called up to DISPATCH_LEVEL and, unless they say otherwise, with
+/// no lock held.
 pub trait Network<S: System>: Send + Sync + 'static {
     /// Takes connections at an address; dropping it ends that.
     type Listener: Send + Sync;
     /// A connect request of a peer; dropping it refuses it.
-    type Offer: Send;
+    type ConnectRequest: Send;
     /// See [`Link`].
     type Link: Link;
 
-    /// Listens. Offers come by [`Client::offered`](crate::system::Client::offered). Port 0 picks one.
+    /// Listens. Connect requests come by [`Client::connect_event`](crate::system::Client::connect_event).
+    /// Port 0 picks one.
     ///
     /// # Errors
     ///
@@ -79,10 +80,15 @@ pub trait Network<S: System>: Send + Sync + 'static {
     /// # Errors
     ///
     /// The status for the client.
-    fn accept(&self, client: &S::Client, endpoint: Id, offer: Self::Offer) -> Result<Self::Link, NTSTATUS>;
+    fn accept(
+        &self,
+        client: &S::Client,
+        endpoint: Id,
+        connect_request: Self::ConnectRequest,
+    ) -> Result<Self::Link, NTSTATUS>;
 
-    /// Brings the addresses of all ports up to date with the host's. What runs over an address that has gone ends,
-    /// see [`Client::on_adapter_removed`](crate::system::Client::on_adapter_removed).
+    /// Brings the addresses of all ports up to date with the host's. What runs over an address that has gone
+    /// ends, see [`Client::on_adapter_removed`](crate::system::Client::on_adapter_removed).
     ///
     /// # Errors
     ///
@@ -99,8 +105,8 @@ pub trait Network<S: System>: Send + Sync + 'static {
     /// Some address that a port of the network has, of one family.
     fn host(&self, ipv4: bool) -> Option<IpAddr>;
 
-    /// Returns whether the network has a port of this name, and that port has the address; either may go at any time.
-    /// The transport's lock may be held.
+    /// Returns whether the network has a port of this name, and that port has the address; either may go at
+    /// any time. The transport's lock may be held.
     fn serves(&self, port: PortId, address: IpAddr) -> bool;
 
     /// Returns whether some port of the network has the address.
@@ -110,13 +116,13 @@ pub trait Network<S: System>: Send + Sync + 'static {
     fn port(listener: &Self::Listener) -> PortId;
 
     /// The port over which a connection is offered. The transport's lock may be held.
-    fn offered_over(offer: &Self::Offer) -> PortId;
+    fn requested_over(connect_request: &Self::ConnectRequest) -> PortId;
 
     /// The address of the peer.
-    fn peer(offer: &Self::Offer) -> SocketAddr;
+    fn peer(connect_request: &Self::ConnectRequest) -> SocketAddr;
 
     /// Where.
-    fn local(offer: &Self::Offer) -> SocketAddr;
+    fn local(connect_request: &Self::ConnectRequest) -> SocketAddr;
 }
 
 /// In which of a connection's two streams data flows.
@@ -204,8 +210,8 @@ pub enum Completion<D> {
     Nonsense,
 }
 
-/// One connection. It is closed by [`Link::close`] once, after which [`LinkEvents::GONE`](crate::LinkEvents) follows
-/// and nothing else does.
+/// One connection. It is closed by [`Link::close`] once, after which [`LinkEvents::GONE`](crate::LinkEvents)
+/// follows and nothing else does.
 ///
 /// Messages arrive in their order, and each needs room at the other side. So that neither side's client, by
 /// not taking its data, can hold up a message of another kind, a side sends no more data than the other one

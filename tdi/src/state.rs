@@ -12,7 +12,7 @@ use crate::address_object::{self, Address};
 use crate::call::Call;
 use crate::datagram::Traffic;
 use crate::ea::ConnectionContext;
-use crate::endpoint::{Action, Endpoint, IndicateReceive, LinkOf, OfferOf, View};
+use crate::endpoint::{Action, ConnectRequestOf, Endpoint, IndicateReceive, LinkOf, View};
 use crate::request::Command;
 use crate::slab::{Id, Slab};
 use crate::system::{EventOf, System};
@@ -122,13 +122,13 @@ impl<S: System> TransportState<S> {
     ///
     /// # Errors
     ///
-    /// Request and offer are given back, with the status for the request.
+    /// Request and connect request are given back, with the status for the request.
     pub(crate) fn put(
         &mut self,
         id: Id,
         command: Command,
         request: S::Request,
-        offer: Option<OfferOf<S>>,
+        connect_request: Option<ConnectRequestOf<S>>,
     ) -> Result<(), Unwanted<S>> {
         let room = self.open_file(id).and_then(|file| {
             let outstanding = file.outstanding;
@@ -139,12 +139,12 @@ impl<S: System> TransportState<S> {
         });
         match (room, self.endpoint(id)) {
             (Ok(()), Some(endpoint)) => {
-                endpoint.put(command, request, offer);
+                endpoint.put(command, request, connect_request);
                 self.relist(id);
                 Ok(())
             }
-            (Ok(()), None) => Err((request, offer, STATUS_INVALID_DEVICE_REQUEST)),
-            (Err(status), _) => Err((request, offer, status)),
+            (Ok(()), None) => Err((request, connect_request, STATUS_INVALID_DEVICE_REQUEST)),
+            (Err(status), _) => Err((request, connect_request, status)),
         }
     }
 
@@ -156,11 +156,12 @@ impl<S: System> TransportState<S> {
         (file.outstanding == 0 && file.has_waiter).then(|| file.idle_event.clone())
     }
 
-    /// Returns the next action of the endpoint's drive loop, with the call of a handler if that is part of it.
+    /// Returns the next action of the endpoint's drive loop, with the call of a handler if that is part of
+    /// it.
     pub(crate) fn step(&mut self, id: Id) -> Option<(Action<S>, Option<Call<ConnectionContext>>)> {
         let endpoint = self.endpoint(id)?;
-        let (address, offered) = (endpoint.address, endpoint.offered_at());
-        let view = address.and_then(|address| self.view(address, offered));
+        let (address, requested_at) = (endpoint.address, endpoint.requested_at());
+        let view = address.and_then(|address| self.view(address, requested_at));
         let action = self.endpoint(id)?.step(id, S::now(), view.as_ref());
         self.relist(id);
         let action = action?;
@@ -173,12 +174,12 @@ impl<S: System> TransportState<S> {
         Some((action, call))
     }
 
-    /// An address for its endpoint, to which a connection at `offered` is offered.
-    fn view(&mut self, id: Id, offered: Option<SocketAddr>) -> Option<View> {
+    /// An address for its endpoint, to which a connection at `requested_at` is offered.
+    fn view(&mut self, id: Id, requested_at: Option<SocketAddr>) -> Option<View> {
         let address = self.address(id)?;
-        let takes_offer = offered.is_some_and(|at| address.covers(at));
+        let takes_connect_request = requested_at.is_some_and(|at| address.covers(at));
         let (local, live, handlers) = (address.local, address.state.is_live(), address.handlers);
-        Some(View { id, local, live, takes_offer, handlers })
+        Some(View { id, local, live, takes_connect_request, handlers })
     }
 
     /// An endpoint has a link now, or has none. Returns whether the adapter of its address is gone.
@@ -193,8 +194,8 @@ impl<S: System> TransportState<S> {
     ///
     /// # Errors
     ///
-    /// `STATUS_INVALID_HANDLE` if it is none; `STATUS_CONNECTION_ACTIVE` or `STATUS_INVALID_CONNECTION` if the
-    /// endpoint is associated already, connected or not.
+    /// `STATUS_INVALID_HANDLE` if it is none; `STATUS_CONNECTION_ACTIVE` or `STATUS_INVALID_CONNECTION` if
+    /// the endpoint is associated already, connected or not.
     pub(crate) fn associate(&mut self, endpoint: Id, address: Id) -> Result<(), NTSTATUS> {
         let file = self.open_file(endpoint)?.endpoint_mut().ok_or(STATUS_INVALID_DEVICE_REQUEST)?;
         if file.address.is_some() {
@@ -250,5 +251,5 @@ impl<S: System> TransportState<S> {
     }
 }
 
-/// A request and an offer that were not put, and the status for the request.
-pub(crate) type Unwanted<S> = (<S as System>::Request, Option<OfferOf<S>>, NTSTATUS);
+/// A request and a connect request that were not put, and the status for the request.
+pub(crate) type Unwanted<S> = (<S as System>::Request, Option<ConnectRequestOf<S>>, NTSTATUS);

@@ -50,7 +50,7 @@ pub struct HandlerIrp<R> {
 pub(crate) type EventOf<S> = <<S as System>::Kernel as Kernel>::Event;
 
 /// A connect request of the system's network.
-pub(crate) type OfferOf<S> = <<S as System>::Network as Network<S>>::Offer;
+pub(crate) type ConnectRequestOf<S> = <<S as System>::Network as Network<S>>::ConnectRequest;
 
 /// The user of a network, by its callbacks. They are called up to DISPATCH_LEVEL, with no lock held.
 pub trait Client<S: System>: Clone + Send + Sync + 'static {
@@ -61,7 +61,7 @@ pub trait Client<S: System>: Clone + Send + Sync + 'static {
     fn lost(&self, endpoint: Id, status: NTSTATUS);
 
     /// A peer connects to `local`.
-    fn offered(&self, local: SocketAddr, offer: <S::Network as Network<S>>::Offer);
+    fn connect_event(&self, local: SocketAddr, connect_request: <S::Network as Network<S>>::ConnectRequest);
 
     /// A port has gone, or has lost addresses: ends what runs over these.
     fn on_adapter_removed(&self, level: PassiveLevel);
@@ -70,7 +70,8 @@ pub trait Client<S: System>: Clone + Send + Sync + 'static {
     fn trace_endpoints(&self);
 }
 
-/// The opener of an address that is to be shared. Its functions are called at PASSIVE_LEVEL, with no lock held.
+/// The opener of an address that is to be shared. Its functions are called at PASSIVE_LEVEL, with no lock
+/// held.
 pub trait Opener {
     /// An access list. Dropped at PASSIVE_LEVEL, with no lock held.
     type List: Send + Sync + 'static;

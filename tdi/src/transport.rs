@@ -16,7 +16,7 @@ use crate::link_events::LinkEvents;
 use crate::request::{Command, Request as _, RequestId};
 use crate::slab::{Id, Slab};
 use crate::state::{Phase, TransportState};
-use crate::system::{Client, OfferOf, System};
+use crate::system::{Client, ConnectRequestOf, System};
 
 type Lock<S, T> = lock_api::Mutex<<<S as System>::Kernel as Kernel>::Lock, T>;
 type Guard<'a, S> = MutexGuard<'a, <<S as System>::Kernel as Kernel>::Lock, TransportState<S>>;
@@ -156,8 +156,8 @@ impl<S: System<Client = Self>> Transport<S> {
     ///
     /// # Errors
     ///
-    /// `STATUS_INVALID_HANDLE` if `address` is none; `STATUS_CONNECTION_ACTIVE` or `STATUS_INVALID_CONNECTION` if
-    /// the endpoint is associated already, connected or not.
+    /// `STATUS_INVALID_HANDLE` if `address` is none; `STATUS_CONNECTION_ACTIVE` or
+    /// `STATUS_INVALID_CONNECTION` if the endpoint is associated already, connected or not.
     pub fn associate(&self, endpoint: Id, address: Id) -> Result<(), NTSTATUS> {
         self.lock().associate(endpoint, address)
     }
@@ -172,8 +172,8 @@ impl<S: System<Client = Self>> Transport<S> {
         parted.map(drop)
     }
 
-    /// Registers an event handler of an address object, or takes it back if `function` is null. What has arrived
-    /// before is shown to a new handler at once, perhaps before this returns. Up to DISPATCH_LEVEL.
+    /// Registers an event handler of an address object, or takes it back if `function` is null. What has
+    /// arrived before is shown to a new handler at once, perhaps before this returns. Up to DISPATCH_LEVEL.
     ///
     /// # Errors
     ///
@@ -259,8 +259,8 @@ impl<S: System<Client = Self>> Client<S> for Transport<S> {
         self.lost(endpoint, status);
     }
 
-    fn offered(&self, local: SocketAddr, offer: OfferOf<S>) {
-        self.offered(local, offer);
+    fn connect_event(&self, local: SocketAddr, connect_request: ConnectRequestOf<S>) {
+        self.connect_event(local, connect_request);
     }
 
     fn on_adapter_removed(&self, level: PassiveLevel) {

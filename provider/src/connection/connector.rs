@@ -97,7 +97,7 @@ impl<K: Kernel> Connector<K> {
     }
 
     /// The connector that a listener indicates for a peer's attempt.
-    fn offered(
+    fn requested(
         adapter: ObjectRef<K, Adapter<K>>,
         listener: ObjectRef<K, Listener<K>>,
         link: Link<K>,
@@ -158,14 +158,14 @@ impl<K: Kernel> Object<K, Connector<K>> {
         Ok((Claim::take(qp)?, qp.try_acquire(Kind::Successor)?))
     }
 
-    /// NdkAccept. On success the request is pending until the peer completes its connect, or goes, possibly before
-    /// this returns. An accept that fails has taken nothing: the queue pair is as it was.
+    /// NdkAccept. On success the request is pending until the peer completes its connect, or goes, possibly
+    /// before this returns. An accept that fails has taken nothing: the queue pair is as it was.
     ///
     /// # Errors
     ///
-    /// The request is answered inline with this status: STATUS_CONNECTION_INVALID if the connector was not offered,
-    /// STATUS_CONNECTION_ABORTED if its offer does not stand (any more), STATUS_CONNECTION_ACTIVE if the queue pair
-    /// is taken.
+    /// The request is answered inline with this status: STATUS_CONNECTION_INVALID if the connector was not
+    /// offered, STATUS_CONNECTION_ABORTED if its connect request does not stand (any more),
+    /// STATUS_CONNECTION_ACTIVE if the queue pair is taken.
     pub(crate) fn accept(
         &self,
         qp: &Object<K, Qp<K>>,
@@ -213,7 +213,8 @@ impl<K: Kernel> Object<K, Connector<K>> {
     /// # Errors
     ///
     /// STATUS_CONNECTION_INVALID if the connection was never established, or an earlier disconnect of this
-    /// connector is pending: it is disconnected already, and that request is what tells when. Answered inline.
+    /// connector is pending: it is disconnected already, and that request is what tells when. Answered
+    /// inline.
     pub(crate) fn disconnect(&self, request: Request<K, Connector<K>>) -> Result<Disconnected, ConnectError> {
         let Some(link) = self.link() else {
             request.answered_inline();
@@ -232,8 +233,8 @@ impl<K: Kernel> ObjectType<K> for Connector<K> {
         self.adapter.registry()
     }
 
-    /// Takes the lock of the connection with that of the attempts held: the latter keeps the link, which must not be
-    /// dropped here.
+    /// Takes the lock of the connection with that of the attempts held: the latter keeps the link, which must
+    /// not be dropped here.
     fn antecedents(&self, name: &mut dyn FnMut(Id)) {
         name(Id::of(&self.adapter));
         match &self.role {
@@ -271,9 +272,9 @@ impl<K: Kernel> ObjectType<K> for Connector<K> {
         (listener, ties, self.adapter)
     }
 
-    /// An event names no attempt. It needs none: only the last attempt can owe anything, as a connector connects
-    /// again when its consumer has been told of all that came of the attempt before; and what is delivered is what
-    /// the connection owes, by its own state.
+    /// An event names no attempt. It needs none: only the last attempt can owe anything, as a connector
+    /// connects again when its consumer has been told of all that came of the attempt before; and what is
+    /// delivered is what the connection owes, by its own state.
     fn deliver(object: &Object<K, Self>, _: u32) {
         if let Some(link) = object.link() {
             link.deliver();

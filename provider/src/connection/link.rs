@@ -71,22 +71,23 @@ impl<K: Kernel> Link<K> {
         }
     }
 
-    /// Names the antecedents that the connector of this side has by the attempt. Also with the lock of the connector's
-    /// attempts held.
+    /// Names the antecedents that the connector of this side has by the attempt. Also with the lock of the
+    /// connector's attempts held.
     pub(super) fn name_antecedents(&self, name: &mut dyn FnMut(Id)) {
         match self {
             Self::Loopback(connection, side) => connection.name_antecedents(*side, name),
         }
     }
 
-    /// The offer was taken, and NdkConnect answers STATUS_PENDING.
+    /// The connect request was taken, and NdkConnect answers STATUS_PENDING.
     pub(super) fn stands(&self) {
         match self {
             Self::Loopback(connection, _) => connection.stands(),
         }
     }
 
-    /// The offer was not taken: takes the attempt back, and with it the request, which is answered inline.
+    /// The connect request was not taken: takes the attempt back, and with it the request, which is answered
+    /// inline.
     pub(super) fn withdraw(&self) -> Option<Request<K, Connector<K>>> {
         match self {
             Self::Loopback(connection, _) => connection.withdraw(),
@@ -97,7 +98,7 @@ impl<K: Kernel> Link<K> {
     ///
     /// # Errors
     ///
-    /// [`Invalid`] if the offer does not stand (any more).
+    /// [`Invalid`] if the connect request does not stand (any more).
     pub(super) fn accept(&self, accept: Accept<K>) -> Result<(), Invalid> {
         match self {
             Self::Loopback(connection, _) => connection.accept(accept),

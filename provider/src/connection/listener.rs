@@ -6,9 +6,9 @@ use core::ptr::NonNull;
 
 use sys::ndk::{NDK_CONNECTOR, NDK_FN_CONNECT_EVENT_CALLBACK, NDK_OBJECT_TYPE, NDK_VERSION};
 
+use super::connect_request::ConnectRequest;
 use super::connector::Connector;
 use super::endpoint::{BindError, Endpoint};
-use super::offer::Offer;
 use crate::adapter::Adapter;
 use crate::consumer::Opaque;
 use crate::heap::{NoMemory, Shared, Within as _};
@@ -16,14 +16,14 @@ use crate::kernel::{Kernel, Lock};
 use crate::object::{Id, Object, ObjectRef, ObjectType, Registry};
 use crate::rnic::RnicState;
 
-/// Event bit: offers wait.
-const OFFER: u32 = 1;
+/// Event bit: connect requests wait.
+const CONNECT_REQUEST: u32 = 1;
 
-/// Offers that may wait for the consumer's connect event; more are refused.
+/// Connect requests that may wait for the consumer's connect event; more are refused.
 const BACKLOG: usize = 1024;
 
-/// Makes an object, of this version of the interface, of a connector that is offered: the edge knows with which
-/// table.
+/// Makes an object, of this version of the interface, of a connector that is offered: the edge knows with
+/// which table.
 type Make<K> = fn(NDK_VERSION, Connector<K>) -> Result<NonNull<Object<K, Connector<K>>>, NoMemory>;
 
 /// Admission of connect requests that arrive.
@@ -49,7 +49,7 @@ enum Binding<K: Kernel> {
 struct State<K: Kernel> {
     binding: Binding<K>,
     /// Connectors that were not indicated yet, each with the value of `shut` at its arrival.
-    offers: VecDeque<(u64, Offer<K>)>,
+    connect_requests: VecDeque<(u64, ConnectRequest<K>)>,
     doors: Doors,
     /// Number of times that the listener was paused or closed.
     shut: u64,
@@ -69,10 +69,12 @@ impl<K: Kernel> State<K> {
         }
     }
 
-    /// Takes the oldest offer, if it came before the last pause or close.
-    fn next_stale(&mut self) -> Option<Offer<K>> {
+    /// Takes the oldest connect request, if it came before the last pause or close.
+    fn next_stale(&mut self) -> Option<ConnectRequest<K>> {
         let shut = self.shut;
-        self.offers.pop_front_if(|(came, _)| *came != shut).map(|(_, offer)| offer)
+        self.connect_requests
+            .pop_front_if(|(came, _)| *came != shut)
+            .map(|(_, connect_request)| connect_request)
     }
 }
 
@@ -110,9 +112,9 @@ impl<K: Kernel> Listener<K> {
         context: Opaque,
         make: Make<K>,
     ) -> Result<Self, NoMemory> {
-        let mut offers = VecDeque::new();
-        offers.try_reserve_exact(BACKLOG).map_err(|_| NoMemory)?;
-        let state = State { binding: Binding::Unbound, offers, doors: Doors::Open, shut: 0 };
+        let mut connect_requests = VecDeque::new();
+        connect_requests.try_reserve_exact(BACKLOG).map_err(|_| NoMemory)?;
+        let state = State { binding: Binding::Unbound, connect_requests, doors: Doors::Open, shut: 0 };
         Ok(Self { adapter, callback, context, make, state: Lock::<K, _>::new(state) })
     }
 
@@ -136,8 +138,9 @@ impl<K: Kernel> Listener<K> {
         self.endpoint().map(|endpoint| endpoint.address())
     }
 
-    /// NdkControlConnectEvents. Pausing refuses the offers that were not indicated yet too: to their peers it
-    /// looks as though there were no listener (CM-5). A connect event that has begun completes.
+    /// NdkControlConnectEvents. Pausing refuses the connect requests that were not indicated yet too: to
+    /// their peers it looks as though there were no listener (CM-5). A connect event that has begun
+    /// completes.
     pub(crate) fn pause(&self, paused: bool) {
         {
             let mut state = self.state.lock();
@@ -166,23 +169,26 @@ impl<K: Kernel> Listener<K> {
         }
     }
 
-    /// Refuses the offers that came before the last pause or close.
+    /// Refuses the connect requests that came before the last pause or close.
     fn refuse_stale(&self) {
-        while let Some(offer) = self.next_stale() {
-            drop(offer);
+        while let Some(connect_request) = self.next_stale() {
+            drop(connect_request);
         }
     }
 
-    fn next_stale(&self) -> Option<Offer<K>> {
+    fn next_stale(&self) -> Option<ConnectRequest<K>> {
         self.state.lock().next_stale()
     }
 
-    /// Takes the oldest offer that may be indicated.
-    fn next_offer(&self) -> Option<Offer<K>> {
+    /// Takes the oldest connect request that may be indicated.
+    fn next_connect_request(&self) -> Option<ConnectRequest<K>> {
         self.refuse_stale();
         let mut state = self.state.lock();
         let shut = state.shut;
-        state.offers.pop_front_if(|(came, _)| *came == shut).map(|(_, offer)| offer)
+        state
+            .connect_requests
+            .pop_front_if(|(came, _)| *came == shut)
+            .map(|(_, connect_request)| connect_request)
     }
 }
 
@@ -192,9 +198,9 @@ impl<K: Kernel> Object<K, Listener<K>> {
     /// # Errors
     ///
     /// [`NoMemory`].
-    pub(super) fn offer_of(&self, connector: Connector<K>) -> Result<Offer<K>, NoMemory> {
-        // SAFETY: it is created just now, and the pointer is kept by the offer only.
-        (self.make)(self.version(), connector).map(|made| unsafe { Offer::of(made) })
+    pub(super) fn connect_request_of(&self, connector: Connector<K>) -> Result<ConnectRequest<K>, NoMemory> {
+        // SAFETY: it is created just now, and the pointer is kept by the connect request only.
+        (self.make)(self.version(), connector).map(|made| unsafe { ConnectRequest::of(made) })
     }
 
     /// NdkListen, with the addresses that the RNIC has. A close may come during it.
@@ -238,16 +244,19 @@ impl<K: Kernel> Object<K, Listener<K>> {
     /// # Errors
     ///
     /// Gives it back if the listener is closing or paused, or the backlog is full.
-    pub(super) fn offer(&self, offer: Offer<K>) -> Result<(), Offer<K>> {
+    pub(super) fn enqueue(&self, connect_request: ConnectRequest<K>) -> Result<(), ConnectRequest<K>> {
         {
             let mut state = self.state.lock();
-            if state.doors != Doors::Open || state.offers.len() >= BACKLOG {
-                return Err(offer);
+            if state.doors != Doors::Open || state.connect_requests.len() >= BACKLOG {
+                return Err(connect_request);
             }
             let came = state.shut;
-            state.offers.push_within((came, offer)).map_err(|(_, offer)| offer)?;
+            state
+                .connect_requests
+                .push_within((came, connect_request))
+                .map_err(|(_, connect_request)| connect_request)?;
         }
-        self.post(OFFER);
+        self.post(CONNECT_REQUEST);
         Ok(())
     }
 }
@@ -285,17 +294,19 @@ impl<K: Kernel> ObjectType<K> for Listener<K> {
         self.adapter
     }
 
-    /// Indicates the queued offers, each unless the listener was paused or closed since it came, or the RNIC
-    /// was removed or disabled.
+    /// Indicates the queued connect requests, each unless the listener was paused or closed since it came, or
+    /// the RNIC was removed or disabled.
     fn deliver(object: &Object<K, Self>, _: u32) {
-        while let Some(offer) = object.next_offer() {
+        while let Some(connect_request) = object.next_connect_request() {
             match object.callback {
                 Some(callback) if object.adapter.rnic().is_enabled() => {
                     // SAFETY: the consumer gave this function and context at creation; the connector is
                     // its own from here on, to accept, reject and close.
-                    unsafe { callback(object.context.0, offer.show().as_ptr().cast::<NDK_CONNECTOR>()) }
+                    unsafe {
+                        callback(object.context.0, connect_request.show().as_ptr().cast::<NDK_CONNECTOR>())
+                    }
                 }
-                Some(_) | None => drop(offer),
+                Some(_) | None => drop(connect_request),
             }
         }
     }

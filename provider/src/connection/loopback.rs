@@ -32,8 +32,8 @@ pub(crate) struct Connect<K: Kernel> {
     pub(super) request: Request<K, Connector<K>>,
 }
 
-/// One connection attempt, and the connection that comes of it. A connector that connects again gets another one:
-/// so whatever acts on a connection acts on the attempt that it was meant for.
+/// One connection attempt, and the connection that comes of it. A connector that connects again gets another
+/// one: so whatever acts on a connection acts on the attempt that it was meant for.
 pub(crate) struct Connection<K: Kernel> {
     state: Lock<K, State<K>>,
     established: Rundown<Established<K>>,
@@ -60,12 +60,13 @@ impl<K: Kernel> Connection<K> {
             data,
             ..End::new()
         };
-        let state = State::offered(active, claim, departure);
+        let state = State::requested(active, claim, departure);
         let (state, established) = (Lock::<K, _>::new(state), Rundown::new());
         Shared::new(Self { state, established, source, destination: remote })
     }
 
-    /// The offer stands, and NdkConnect answers STATUS_PENDING: what ends the attempt completes the request.
+    /// The connect request stands, and NdkConnect answers STATUS_PENDING: what ends the attempt completes the
+    /// request.
     pub(super) fn stands(&self) {
         self.step(|state, next| *next = state.stands());
     }
@@ -115,8 +116,8 @@ impl<K: Kernel> Connection<K> {
         drop(self.step(|state, _| state.attach(passive)));
     }
 
-    /// The listener did not take the offer, which no consumer has seen: nothing of the attempt is left, and its
-    /// request is answered inline.
+    /// The listener did not take the connect request, which no consumer has seen: nothing of the attempt is
+    /// left, and its request is answered inline.
     pub(super) fn withdraw(&self) -> Option<Request<K, Connector<K>>> {
         let Withdrawn { request, connectors, ties } = self.step(State::withdraw);
         drop((connectors, ties));
@@ -150,12 +151,13 @@ impl<K: Kernel> Connection<K> {
         }
     }
 
-    /// NdkAccept: the active side's connect completes, the request stays pending until it answers. The QP of the
-    /// claim is bound to this connection.
+    /// NdkAccept: the active side's connect completes, the request stays pending until it answers. The QP of
+    /// the claim is bound to this connection.
     ///
     /// # Errors
     ///
-    /// [`Invalid`] if the offer no longer stands; all that was passed is given back, the request uncalled.
+    /// [`Invalid`] if the connect request no longer stands; all that was passed is given back, the request
+    /// uncalled.
     pub(super) fn accept(&self, accept: Accept<K>) -> Result<(), Invalid> {
         let mut accept = Some(accept);
         let outcome = self.step(|state, next| {
@@ -201,8 +203,8 @@ impl<K: Kernel> Connection<K> {
     ///
     /// # Errors
     ///
-    /// [`Invalid`] if the connection was never established, or the disconnect of this side is pending; the request
-    /// is dropped uncalled.
+    /// [`Invalid`] if the connection was never established, or the disconnect of this side is pending; the
+    /// request is dropped uncalled.
     pub(super) fn disconnect(
         &self,
         side: Side,

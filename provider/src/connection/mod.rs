@@ -1,10 +1,13 @@
 //! Connections: endpoints, listeners, connectors, and the connection between two QPs.
 //!
-//! A connector and a QP have one side of a connection, as a [`Link`]. The active side connected; the passive side's
-//! connector was made here and indicated by a listener. Where both sides live in this driver, the link leads to a
-//! [`Connection`]: what would be messages are transitions of one state machine (`state`), made under one lock.
+//! A connector and a QP have one side of a connection, as a [`Link`]. The active side connected; the passive
+//! side's connector was made here and indicated by a listener. Where both sides live in this driver, the link
+//! leads to a
+//! [`Connection`]: what would be messages are transitions of one state machine (`state`), made under one
+//! lock.
 
 mod claim;
+mod connect_request;
 mod connector;
 mod departure;
 mod end;
@@ -13,7 +16,6 @@ mod established;
 mod link;
 mod listener;
 mod loopback;
-mod offer;
 mod private_data;
 mod shared_endpoint;
 mod slot;

@@ -1,8 +1,8 @@
 //! The state machine of a connection: data and transitions, without lock or callback.
 //!
-//! A connection attempt is one [`State`], for good: another attempt of the same connector has another one. What
-//! an attempt takes (address and port, a destination, queue pairs) is owned here, by the phase in which it is
-//! taken, and goes when the attempt ends.
+//! A connection attempt is one [`State`], for good: another attempt of the same connector has another one.
+//! What an attempt takes (address and port, a destination, queue pairs) is owned here, by the phase in which
+//! it is taken, and goes when the attempt ends.
 
 use sys::status::{
     NTSTATUS, STATUS_CANCELLED, STATUS_CONNECTION_ABORTED, STATUS_CONNECTION_INVALID,
@@ -52,9 +52,9 @@ impl Side {
 
 /// Where a connection is, with what it owns there only.
 pub(super) enum Phase<K: Kernel> {
-    /// Connect was called; the passive side has not answered. During the call itself (`in_call`) the request may
-    /// be answered inline yet.
-    Offered { active: Claim<K>, departure: Departure<K>, in_call: bool },
+    /// Connect was called; the passive side has not answered. During the call itself (`in_call`) the request
+    /// may be answered inline yet.
+    Requested { active: Claim<K>, departure: Departure<K>, in_call: bool },
     /// The passive side accepted; the active side has not completed the connect.
     Accepted { active: Claim<K>, passive: Claim<K>, departure: Departure<K> },
     /// Transfers run. They own the claims, see [`Established`](super::established::Established).
@@ -132,10 +132,10 @@ impl<K: Kernel> Transition<K> {
 }
 
 impl<K: Kernel> State<K> {
-    /// An offer, during the call of NdkConnect.
+    /// A connect request, during the call of NdkConnect.
     #[inline(always)]
-    pub(super) const fn offered(active: End<K>, claim: Claim<K>, departure: Departure<K>) -> Self {
-        let phase = Phase::Offered { active: claim, departure, in_call: true };
+    pub(super) const fn requested(active: End<K>, claim: Claim<K>, departure: Departure<K>) -> Self {
+        let phase = Phase::Requested { active: claim, departure, in_call: true };
         Self { phase, active, passive: End::new() }
     }
 
@@ -156,7 +156,7 @@ impl<K: Kernel> State<K> {
     /// Returns true if the connection still occupies the active side's local address.
     pub(super) const fn has_departure(&self) -> bool {
         match &self.phase {
-            Phase::Offered { .. }
+            Phase::Requested { .. }
             | Phase::Accepted { .. }
             | Phase::Established { .. }
             | Phase::Ending { .. }
@@ -200,7 +200,7 @@ impl<K: Kernel> State<K> {
     pub(super) fn release_connector(&mut self, side: Side) -> Option<ObjectRef<K, Connector<K>>> {
         match self.phase {
             Phase::Disconnected { .. } | Phase::Refused => self.end(side).connector.take(),
-            Phase::Offered { .. }
+            Phase::Requested { .. }
             | Phase::Accepted { .. }
             | Phase::Established { .. }
             | Phase::Ending { .. } => None,
@@ -213,7 +213,7 @@ impl<K: Kernel> State<K> {
             (Phase::Disconnected { departure }, Side::Active) => departure.take(),
             // Before, the connection holds the connector; after, there is none.
             (
-                Phase::Offered { .. }
+                Phase::Requested { .. }
                 | Phase::Accepted { .. }
                 | Phase::Established { .. }
                 | Phase::Ending { .. }
@@ -244,7 +244,8 @@ impl<K: Kernel> State<K> {
         Transition { wake_active: true, wake_passive: true, released, ..Transition::default() }
     }
 
-    /// The attempt ends without a word: the listener did not take the offer, and the call answers inline.
+    /// The attempt ends without a word: the listener did not take the connect request, and the call answers
+    /// inline.
     pub(super) fn withdraw(&mut self, next: &mut Transition<K>) -> Withdrawn<K> {
         next.released = Some(core::mem::replace(&mut self.phase, Phase::Refused));
         Withdrawn {
@@ -254,19 +255,19 @@ impl<K: Kernel> State<K> {
         }
     }
 
-    /// NdkAccept: the active side's connect completes, the request stays pending until that side answers. Takes what
-    /// is offered.
+    /// NdkAccept: the active side's connect completes, the request stays pending until that side answers.
+    /// Takes what is offered.
     ///
     /// # Errors
     ///
     /// [`Invalid`] if the connection is not offered (any more); nothing has changed, and nothing was taken.
     pub(super) fn accept(&mut self, accept: &mut Option<Accept<K>>) -> Result<Transition<K>, Invalid> {
         match (core::mem::replace(&mut self.phase, Phase::Refused), accept.take()) {
-            (Phase::Offered { active, departure, .. }, Some(taken)) => {
+            (Phase::Requested { active, departure, .. }, Some(taken)) => {
                 let Accept { claim, tie, limits, data, event, request } = taken;
                 self.phase = Phase::Accepted { active, passive: claim, departure };
                 let end = &mut self.passive;
-                // The end has called nothing before: an offer is accepted once.
+                // The end has called nothing before: a connect request is accepted once.
                 end.establish = Slot::Pending(request);
                 end.ties.qp = Some(tie);
                 end.limits = Some(limits);
@@ -285,14 +286,14 @@ impl<K: Kernel> State<K> {
         }
     }
 
-    /// NdkCompleteConnect: has `open` open the transfers between the claimed QPs, and the passive side's accept
-    /// completes.
+    /// NdkCompleteConnect: has `open` open the transfers between the claimed QPs, and the passive side's
+    /// accept completes.
     ///
     /// # Errors
     ///
-    /// STATUS_CONNECTION_ABORTED if the attempt has ended without this consumer's doing; STATUS_CONNECTION_INVALID
-    /// before the peer accepted, when the connect was completed or rejected by this consumer
-    /// ([page](https://learn.microsoft.com/windows-hardware/drivers/ddi/ndkpi/nc-ndkpi-ndk_fn_complete_connect)).
+    /// STATUS_CONNECTION_ABORTED if the attempt has ended without this consumer's doing;
+    /// STATUS_CONNECTION_INVALID before the peer accepted, when the connect was completed or rejected by this
+    /// consumer ([page](https://learn.microsoft.com/windows-hardware/drivers/ddi/ndkpi/nc-ndkpi-ndk_fn_complete_connect)).
     pub(super) fn complete_connect(
         &mut self,
         next: &mut Transition<K>,
@@ -317,7 +318,7 @@ impl<K: Kernel> State<K> {
                 self.phase = phase;
                 match self.phase {
                     Phase::Refused if !self.active.local_close => Err(STATUS_CONNECTION_ABORTED),
-                    Phase::Offered { .. }
+                    Phase::Requested { .. }
                     | Phase::Accepted { .. }
                     | Phase::Established { .. }
                     | Phase::Ending { .. }
@@ -328,22 +329,22 @@ impl<K: Kernel> State<K> {
         }
     }
 
-    /// The offer was taken, and the request is pending from here on.
+    /// The connect request was taken, and the request is pending from here on.
     pub(super) fn stands(&mut self) -> Transition<K> {
-        if let Phase::Offered { in_call, .. } = &mut self.phase {
+        if let Phase::Requested { in_call, .. } = &mut self.phase {
             *in_call = false;
         }
         self.abandon().unwrap_or_default()
     }
 
     /// Ends an attempt of which a QP is dead: the request of its own side is cancelled (CL-4), and the peer's
-    /// consumer learns what it learns of a connector that is closed. `None` if both QPs live, or the connection is
-    /// past its attempt.
+    /// consumer learns what it learns of a connector that is closed. `None` if both QPs live, or the
+    /// connection is past its attempt.
     pub(super) fn abandon(&mut self) -> Option<Transition<K>> {
         let dead = match &self.phase {
-            Phase::Offered { active, in_call: false, .. } => (active.is_dead(), false),
+            Phase::Requested { active, in_call: false, .. } => (active.is_dead(), false),
             Phase::Accepted { active, passive, .. } => (active.is_dead(), passive.is_dead()),
-            Phase::Offered { in_call: true, .. }
+            Phase::Requested { in_call: true, .. }
             | Phase::Established { .. }
             | Phase::Ending { .. }
             | Phase::Disconnected { .. }
@@ -361,7 +362,7 @@ impl<K: Kernel> State<K> {
     /// A QP of this connection is dead.
     pub(super) fn qp_died(&mut self) -> Transition<K> {
         match self.phase {
-            Phase::Offered { .. } | Phase::Accepted { .. } => self.abandon().unwrap_or_default(),
+            Phase::Requested { .. } | Phase::Accepted { .. } => self.abandon().unwrap_or_default(),
             Phase::Established { .. } => self.fail(),
             // Everything of it is flushed by its own death, and the peer has been told.
             Phase::Ending { .. } | Phase::Disconnected { .. } | Phase::Refused => Transition::default(),
@@ -371,13 +372,13 @@ impl<K: Kernel> State<K> {
     /// NdkReject by `side`, with its private data.
     pub(super) fn reject(&mut self, side: Side, data: PrivateData) -> Result<Transition<K>, Invalid> {
         match (&self.phase, side) {
-            (Phase::Offered { .. }, Side::Passive) | (Phase::Accepted { .. }, Side::Active) => {
+            (Phase::Requested { .. }, Side::Passive) | (Phase::Accepted { .. }, Side::Active) => {
                 let end = self.end(side);
                 end.data = data;
                 end.local_close = true;
                 Ok(self.refuse(STATUS_CONNECTION_REFUSED, STATUS_CONNECTION_ABORTED))
             }
-            (Phase::Offered { .. }, Side::Active)
+            (Phase::Requested { .. }, Side::Active)
             | (Phase::Accepted { .. }, Side::Passive)
             | (
                 Phase::Established { .. }
@@ -389,12 +390,12 @@ impl<K: Kernel> State<K> {
         }
     }
 
-    /// The consumer closes the connector of `side`: its own request is cancelled, the peer learns of it, and the
-    /// queue pair of an established connection is flushed, whichever side ended it.
+    /// The consumer closes the connector of `side`: its own request is cancelled, the peer learns of it, and
+    /// the queue pair of an established connection is flushed, whichever side ended it.
     pub(super) fn local_close(&mut self, side: Side) -> Transition<K> {
         self.end(side).local_close = true;
         match self.phase {
-            Phase::Offered { .. } | Phase::Accepted { .. } => {
+            Phase::Requested { .. } | Phase::Accepted { .. } => {
                 let (active, passive) = match side {
                     Side::Active => (STATUS_CANCELLED, STATUS_CONNECTION_ABORTED),
                     Side::Passive => (STATUS_CONNECTION_REFUSED, STATUS_CANCELLED),
@@ -411,9 +412,10 @@ impl<K: Kernel> State<K> {
         }
     }
 
-    /// NdkDisconnect by `side`. The request is taken, and stays pending, until transfers have drained; if they have
-    /// already, it is left to the caller to answer. The peer's provider answers at once, as there is no half-closed
-    /// connection (CM-3); its consumer gets the event, and its queue pair is not flushed (WR-7).
+    /// NdkDisconnect by `side`. The request is taken, and stays pending, until transfers have drained; if
+    /// they have already, it is left to the caller to answer. The peer's provider answers at once, as there
+    /// is no half-closed connection (CM-3); its consumer gets the event, and its queue pair is not flushed
+    /// (WR-7).
     ///
     /// # Errors
     ///
@@ -440,7 +442,7 @@ impl<K: Kernel> State<K> {
                 end.local_close = true;
                 Ok((Disconnected::Done, self.flush_now(side)))
             }
-            Phase::Offered { .. } | Phase::Accepted { .. } | Phase::Refused => Err(Invalid),
+            Phase::Requested { .. } | Phase::Accepted { .. } | Phase::Refused => Err(Invalid),
         }
     }
 

@@ -33,8 +33,8 @@
 //!
 //! "All counts zero and CLOSING set and CLOSE CALL clear" is one value of one word: `FREE`. Every
 //! transition is one read-modify-write, so in the total order of the word's modifications the value
-//! appears at most once: it has no hold left to release, `try_acquire` refuses under CLOSING, `acquire` needs a
-//! hold, and `close` refuses under CLOSING. Exactly one call makes that transition, and its outcome alone
+//! appears at most once: it has no hold left to release, `try_acquire` refuses under CLOSING, `acquire` needs
+//! a hold, and `close` refuses under CLOSING. Exactly one call makes that transition, and its outcome alone
 //! says so:
 //!
 //! - *close against the last completion*: if the release comes first, `finish_close` makes the word free and
@@ -51,8 +51,9 @@
 //! - *create against the parent's close*: `try_acquire` for the successor either comes before CLOSING, and
 //!   then the parent waits for it, or is refused.
 //! - *a listener's close against a connection that arrives*: the connect takes a hold as a successor does. It
-//!   is refused, or it is counted, and then its offer finds the listener's own state closing and is given
-//!   back, or is taken off the queue by the close, or was shown: in each case the hold goes with the connector.
+//!   is refused, or it is counted, and then its connect request finds the listener's own state closing and is
+//!   given back, or is taken off the queue by the close, or was shown: in each case the hold goes with the
+//!   connector.
 //! - *flush against posts*: not the word's business. A post and a flush each hold the queue pair as a
 //!   request; the combiner makes one of them see the other's work.
 //! - *the consumer acts inside the completion*: the completion follows from the release that returned `Last`,
@@ -77,8 +78,8 @@ const CLOSE_CALL: u64 = 1 << 62;
 /// The value at which an object may go.
 const FREE: u64 = CLOSING;
 
-/// Why an object must stay. As wide as half a pointer: in the holes that a byte would leave, what lies over it in a
-/// work request is copied in overlapping pieces, each of which waits for the one before.
+/// Why an object must stay. As wide as half a pointer: in the holes that a byte would leave, what lies over
+/// it in a work request is copied in overlapping pieces, each of which waits for the one before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
 pub enum Kind {
@@ -227,8 +228,8 @@ impl Lifetime {
         if word.wrapping_sub(kind.one()) == FREE { Released::Last } else { Released::Held }
     }
 
-    /// Begins to close. From here on [`Lifetime::try_acquire`] refuses; the close call itself holds the object
-    /// until [`Lifetime::finish_close`].
+    /// Begins to close. From here on [`Lifetime::try_acquire`] refuses; the close call itself holds the
+    /// object until [`Lifetime::finish_close`].
     ///
     /// # Errors
     ///

@@ -17,20 +17,20 @@ use crate::connection::{ConnectError, Connector};
 
 /// The last connector that the listener indicated.
 #[derive(Default)]
-struct Offered {
+struct Requested {
     connector: AtomicPtr<NDK_CONNECTOR>,
     count: AtomicU32,
 }
 
-impl Offered {
+impl Requested {
     fn last(&self) -> Pointer<Connector<Model>> {
-        Pointer::offered(self.connector.load(SeqCst))
+        Pointer::requested(self.connector.load(SeqCst))
     }
 }
 
-unsafe extern "win64" fn offered(context: PVOID, connector: *mut NDK_CONNECTOR) {
+unsafe extern "win64" fn connect_event(context: PVOID, connector: *mut NDK_CONNECTOR) {
     // SAFETY: the context is the record, which the model keeps.
-    let record = unsafe { &*context.cast::<Offered>() };
+    let record = unsafe { &*context.cast::<Requested>() };
     record.connector.store(connector, SeqCst);
     record.count.fetch_add(1, SeqCst);
 }
@@ -47,8 +47,8 @@ enum First {
 fn again_against_the_dpc_of(first: First) {
     explore(Some(2), move || {
         let fixture = Fixture::new();
-        let record = Arc::new(Offered::default());
-        let listener = fixture.listener(offered, Arc::as_ptr(&record).cast_mut().cast());
+        let record = Arc::new(Requested::default());
+        let listener = fixture.listener(connect_event, Arc::as_ptr(&record).cast_mut().cast());
         let (connector, qp, far) = (fixture.connector(), fixture.qp(), fixture.qp());
         let endings = Arc::new([(); 4].map(|()| Ending::default()));
         let [one, two, accepting, closing] = &*endings;

@@ -18,7 +18,7 @@ use crate::connection::{ConnectError, Connector, Listener, PrivateData, Source, 
 use crate::consumer::{Completion, Opaque, Request};
 use crate::lifetime::Kind;
 use crate::limits::ReadLimits;
-use crate::ndkpi::offered_connector;
+use crate::ndkpi::requested_connector;
 use crate::object::{Object, ObjectType};
 use crate::queue_pair::{Depths, Qp, cq_overflown};
 use crate::rnic::{Fabric, Rnic};
@@ -55,7 +55,7 @@ impl<B: ObjectType<Model>> Deref for Pointer<B> {
 
 impl Pointer<Connector<Model>> {
     /// The connector of a connect event.
-    pub(super) fn offered(connector: *mut NDK_CONNECTOR) -> Self {
+    pub(super) fn requested(connector: *mut NDK_CONNECTOR) -> Self {
         Self(NonNull::new(connector.cast()).unwrap())
     }
 }
@@ -173,7 +173,7 @@ impl Fixture {
         context: PVOID,
     ) -> Pointer<Listener<Model>> {
         let tie = self.adapter.try_acquire(Kind::Successor).unwrap();
-        let listener = object(Listener::new(tie, Some(event), Opaque(context), offered_connector).unwrap());
+        let listener = object(Listener::new(tie, Some(event), Opaque(context), requested_connector).unwrap());
         listener.listen(Self::listening()).unwrap();
         listener
     }
@@ -203,7 +203,7 @@ pub(super) fn connect(
     connector.connect(&qp, way, LIMITS, PrivateData::empty(), request)
 }
 
-/// Answers an offer; the error is what the call returns.
+/// Answers a connect request; the error is what the call returns.
 pub(super) fn accept(
     connector: Pointer<Connector<Model>>,
     qp: Pointer<Qp<Model>>,

@@ -86,7 +86,7 @@ fn the_end_of_a_queue_pair_against_a_receive_that_is_posted() {
 }
 
 /// The connect event: keeps the connector.
-unsafe extern "win64" fn offered(context: PVOID, connector: *mut NDK_CONNECTOR) {
+unsafe extern "win64" fn connect_event(context: PVOID, connector: *mut NDK_CONNECTOR) {
     // SAFETY: the context is the place, which the model keeps.
     unsafe { &*context.cast::<AtomicPtr<NDK_CONNECTOR>>() }.store(connector, SeqCst);
 }
@@ -102,12 +102,12 @@ impl Connection {
     fn new() -> Self {
         let fixture = Fixture::new();
         let place = AtomicPtr::new(null_mut());
-        let listener = fixture.listener(offered, std::ptr::from_ref(&place).cast_mut().cast());
+        let listener = fixture.listener(connect_event, std::ptr::from_ref(&place).cast_mut().cast());
         let (near, qps) = (fixture.connector(), [fixture.qp(), fixture.qp()]);
         let (connecting, accepting, closing) = (Ending::default(), Ending::default(), Ending::default());
         assert!(connect(near, qps[0], &connecting).is_ok());
         pump();
-        let far = Pointer::offered(place.load(SeqCst));
+        let far = Pointer::requested(place.load(SeqCst));
         assert!(accept(far, qps[1], &accepting).is_ok());
         pump();
         assert!(near.complete_connect(None).is_ok());

@@ -15,7 +15,7 @@ use crate::number::usize_from;
 
 /// Connect events that the listener's consumer received.
 #[derive(Default)]
-struct Offers {
+struct ConnectRequests {
     seen: AtomicU32,
     /// The close of the listener, and those of the connectors that it showed.
     listener: Ending,
@@ -23,12 +23,16 @@ struct Offers {
 }
 
 /// The connect event: the consumer closes what it is shown at once, which is a refusal.
-unsafe extern "win64" fn offered(context: PVOID, connector: *mut NDK_CONNECTOR) {
+unsafe extern "win64" fn connect_event(context: PVOID, connector: *mut NDK_CONNECTOR) {
     // SAFETY: the context is the record, which the model keeps.
-    let offers = unsafe { &*context.cast::<Offers>() };
-    assert_eq!(offers.listener.calls.load(SeqCst), 0, "an offer after the listener's close");
-    let ending = &offers.connectors[usize_from(offers.seen.fetch_add(1, SeqCst))];
-    if close(Pointer::offered(connector), ending) == STATUS_SUCCESS {
+    let connect_requests = unsafe { &*context.cast::<ConnectRequests>() };
+    assert_eq!(
+        connect_requests.listener.calls.load(SeqCst),
+        0,
+        "a connect request after the listener's close"
+    );
+    let ending = &connect_requests.connectors[usize_from(connect_requests.seen.fetch_add(1, SeqCst))];
+    if close(Pointer::requested(connector), ending) == STATUS_SUCCESS {
         ending.ended(STATUS_SUCCESS);
     }
 }
@@ -37,8 +41,8 @@ unsafe extern "win64" fn offered(context: PVOID, connector: *mut NDK_CONNECTOR) 
 fn connects_against_the_close(connects: usize, bound: usize) {
     explore(Some(bound), move || {
         let fixture = Fixture::new();
-        let offers = Arc::new(Offers::default());
-        let listener = fixture.listener(offered, Arc::as_ptr(&offers).cast_mut().cast());
+        let connect_requests = Arc::new(ConnectRequests::default());
+        let listener = fixture.listener(connect_event, Arc::as_ptr(&connect_requests).cast_mut().cast());
         let active: Vec<_> =
             (0..connects).map(|_| (fixture.connector(), fixture.qp(), Arc::new(Ending::default()))).collect();
         let mut threads: Vec<Box<dyn FnOnce() + Send>> = Vec::new();
@@ -51,7 +55,7 @@ fn connects_against_the_close(connects: usize, bound: usize) {
                 pump();
             }));
         }
-        let closing = offers.clone();
+        let closing = connect_requests.clone();
         threads.push(Box::new(move || {
             if close(listener, &closing.listener) == STATUS_SUCCESS {
                 closing.listener.ended(STATUS_SUCCESS);
@@ -64,8 +68,8 @@ fn connects_against_the_close(connects: usize, bound: usize) {
         }
         race(threads);
         pump();
-        assert_eq!(offers.listener.status(), STATUS_SUCCESS);
-        for ending in &offers.connectors[..usize_from(offers.seen.load(SeqCst))] {
+        assert_eq!(connect_requests.listener.status(), STATUS_SUCCESS);
+        for ending in &connect_requests.connectors[..usize_from(connect_requests.seen.load(SeqCst))] {
             assert_eq!(ending.status(), STATUS_SUCCESS);
         }
         for (connector, qp, ending) in active {

@@ -155,7 +155,7 @@ unsafe extern "win64" fn create_listener<K: Kernel>(
         // SAFETY: the consumer passes an adapter that it has open.
         let adapter = unsafe { object::<K, Adapter<K>, _>(adapter) }?;
         let tie = adapter.try_acquire(Kind::Successor)?;
-        let listener = Listener::new(tie, event, Opaque(event_context), connector::offered);
+        let listener = Listener::new(tie, event, Opaque(event_context), connector::requested);
         create(adapter.version(), listener::table::<K>(), listener)
     };
     // SAFETY: the consumer passes a place for the pointer.
@@ -175,7 +175,8 @@ fn make_shared<K: Kernel>(
     create(adapter.version(), shared_endpoint::table::<K>(), SharedEndpoint::new(tie, endpoint))
 }
 
-/// NdkCreateSharedEndpoint: inline, unless the address is one that the RNIC does not have, which is looked up first.
+/// NdkCreateSharedEndpoint: inline, unless the address is one that the RNIC does not have, which is looked up
+/// first.
 unsafe extern "win64" fn create_shared_endpoint<K: Kernel>(
     adapter: *mut NDK_ADAPTER,
     at: *const SOCKADDR,

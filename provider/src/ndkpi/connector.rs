@@ -49,7 +49,7 @@ pub(super) fn table<K: Kernel>() -> &'static NDK_CONNECTOR_DISPATCH {
 /// # Errors
 ///
 /// [`NoMemory`].
-pub(crate) fn offered<K: Kernel>(
+pub(crate) fn requested<K: Kernel>(
     version: NDK_VERSION,
     body: Connector<K>,
 ) -> Result<NonNull<Object<K, Connector<K>>>, NoMemory> {

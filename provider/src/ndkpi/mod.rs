@@ -29,7 +29,7 @@ mod status;
 #[cfg(all(test, not(loom)))]
 pub(crate) use address::write as write_address;
 #[cfg(all(test, loom))]
-pub(crate) use connector::offered as offered_connector;
+pub(crate) use connector::requested as requested_connector;
 
 use core::ptr::NonNull;
 
@@ -62,8 +62,8 @@ unsafe fn object<'a, K: Kernel, B: ObjectType<K>, P>(pointer: *mut P) -> Result<
     unsafe { pointer.cast::<Object<K, B>>().as_ref() }.ok_or(Failure::PARAMETER)
 }
 
-/// Hands a new object to the consumer, inline (RQ-1): no create pends but that of a shared endpoint, which may have to
-/// wait for its address.
+/// Hands a new object to the consumer, inline (RQ-1): no create pends but that of a shared endpoint, which
+/// may have to wait for its address.
 ///
 /// # Safety
 ///

@@ -21,7 +21,7 @@ fn receive(qp: *mut NDK_QP, context: usize) {
     assert_eq!(call!(qp, NdkReceive, request(context), null(), 0), STATUS_SUCCESS);
 }
 
-/// An offer that was rejected, with a receive that waits at either side.
+/// A connect request that was rejected, with a receive that waits at either side.
 fn rejected() -> Pair {
     let mut pair = Pair::new();
     pair.listen();
@@ -29,7 +29,7 @@ fn rejected() -> Pair {
         receive(side.qp, 7);
     }
     assert_eq!(pair.connect(b""), STATUS_PENDING);
-    pair.take_offer();
+    pair.take_connect_request();
     assert_eq!(call!(pair.far.connector, NdkReject, null(), 0), STATUS_SUCCESS);
     assert_eq!(pair.log.pump(), [Seen::Cqe("connect", STATUS_CONNECTION_REFUSED)]);
     pair
@@ -62,7 +62,7 @@ fn accept_refused_while_first_is_pending_keeps_first_qp() {
     let mut pair = Pair::new();
     pair.listen();
     pair.connect(b"");
-    pair.take_offer();
+    pair.take_connect_request();
     let second = pair.far.create_qp();
     assert_eq!(pair.accept(b""), STATUS_PENDING);
     assert_eq!(accept_with(&pair, second), STATUS_CONNECTION_ABORTED);
@@ -74,11 +74,11 @@ fn accept_refused_while_first_is_pending_keeps_first_qp() {
 }
 
 #[test]
-fn accept_of_an_offer_whose_peer_has_left_ties_nothing() {
+fn accept_after_the_peer_has_left_keeps_no_reference() {
     let mut pair = Pair::new();
     pair.listen();
     pair.connect(b"");
-    pair.take_offer();
+    pair.take_connect_request();
     close!(pair.log, pair.near.connector, NdkCloseConnector, "near");
     pair.near.connector = null_mut();
     pair.log.pump();
@@ -98,7 +98,7 @@ fn disconnect_of_a_rejected_connect_is_invalid_and_leaves_the_qp() {
     // The QP connects after all.
     let earlier = pair.far.connector;
     assert_eq!(pair.connect_again(b""), STATUS_PENDING);
-    pair.take_offer();
+    pair.take_connect_request();
     assert_eq!(pair.accept(b""), STATUS_PENDING);
     assert_eq!(pair.log.pump(), [Seen::Cqe("connect", STATUS_SUCCESS)]);
     assert_eq!(pair.complete_connect(), STATUS_SUCCESS);
@@ -108,12 +108,12 @@ fn disconnect_of_a_rejected_connect_is_invalid_and_leaves_the_qp() {
 }
 
 #[test]
-fn disconnect_of_an_offer_whose_peer_has_left_is_invalid() {
+fn disconnect_after_the_peer_has_left_an_unanswered_connect_is_invalid() {
     let mut pair = Pair::new();
     pair.listen();
     receive(pair.far.qp, 7);
     pair.connect(b"");
-    pair.take_offer();
+    pair.take_connect_request();
     assert_eq!(pair.accept(b""), STATUS_PENDING);
     close!(pair.log, pair.near.connector, NdkCloseConnector, "near");
     pair.near.connector = null_mut();
@@ -129,7 +129,7 @@ fn disconnect_of_a_pending_connect_or_accept_is_invalid_and_changes_nothing() {
     pair.listen();
     pair.connect(b"");
     assert_eq!(pair.disconnect(pair.near.connector, "near"), STATUS_CONNECTION_INVALID);
-    pair.take_offer();
+    pair.take_connect_request();
     assert_eq!(pair.disconnect(pair.far.connector, "far"), STATUS_CONNECTION_INVALID);
     assert_eq!(pair.accept(b""), STATUS_PENDING);
     for side in [&pair.near, &pair.far] {
@@ -142,7 +142,7 @@ fn disconnect_of_a_pending_connect_or_accept_is_invalid_and_changes_nothing() {
 }
 
 #[test]
-fn an_offered_connector_whose_offer_has_ended_does_not_connect() {
+fn incoming_connector_whose_request_has_ended_does_not_connect() {
     let pair = rejected();
     let (local, local_length) = sockaddr("10.0.0.2:0".parse().unwrap());
     let (remote, length) = sockaddr(pair.far.address);
@@ -194,7 +194,7 @@ fn complete_connect_of_own_rejected_or_ended_connect_is_invalid() {
     let mut pair = Pair::new();
     pair.listen();
     pair.connect(b"");
-    pair.take_offer();
+    pair.take_connect_request();
     assert_eq!(pair.accept(b""), STATUS_PENDING);
     pair.log.pump();
     assert_eq!(call!(pair.near.connector, NdkReject, null(), 0), STATUS_SUCCESS);
@@ -214,7 +214,7 @@ fn a_connect_refused_inline_leaves_nothing_and_keeps_the_earlier_refusal() {
     let mut pair = Pair::new();
     pair.listen();
     pair.connect(b"");
-    pair.take_offer();
+    pair.take_connect_request();
     assert_eq!(call!(pair.far.connector, NdkReject, b"no".as_ptr().cast(), 2), STATUS_SUCCESS);
     pair.log.pump();
     call!(pair.listener, NdkControlConnectEvents, 1);
@@ -238,7 +238,7 @@ fn a_connect_refused_inline_and_tried_again_keeps_its_address() {
     assert_eq!(pair.connect(b""), STATUS_CONNECTION_REFUSED);
     call!(pair.listener, NdkControlConnectEvents, 0);
     assert_eq!(pair.connect_again(b""), STATUS_PENDING);
-    pair.take_offer();
+    pair.take_connect_request();
     let (mut buffer, mut length) = ([0_u8; 64], 64);
     let at = buffer.as_mut_ptr().cast::<SOCKADDR>();
     assert_eq!(call!(pair.near.connector, NdkGetLocalAddress, at, &mut length), STATUS_SUCCESS);
@@ -267,7 +267,7 @@ fn connect_again_inside_its_refusal_has_the_qp() {
         let pair = Rc::new(RefCell::new(Pair::new()));
         pair.borrow().listen();
         assert_eq!(pair.borrow_mut().connect(b""), STATUS_PENDING);
-        pair.borrow_mut().take_offer();
+        pair.borrow_mut().take_connect_request();
         let (log, first) = (pair.borrow().log.clone(), pair.borrow().far.connector);
         let (again, outcome) = (pair.clone(), Rc::new(Cell::new(None)));
         let answer = outcome.clone();
@@ -286,8 +286,8 @@ fn connect_again_inside_its_refusal_has_the_qp() {
         let mut seen = log.pump();
         assert_eq!(outcome.get(), Some(STATUS_PENDING), "the QP was given back before: {seen:?}");
         log.inside(|_| {});
-        seen.retain(|seen| matches!(seen, Seen::Offered(..)));
-        let [Seen::Offered(_, connector)] = seen[..] else { panic!("{seen:?}") };
+        seen.retain(|seen| matches!(seen, Seen::Requested(..)));
+        let [Seen::Requested(_, connector)] = seen[..] else { panic!("{seen:?}") };
         if !closes {
             assert_eq!(close!(log, first, NdkCloseConnector, "first"), STATUS_SUCCESS);
         }

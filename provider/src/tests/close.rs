@@ -75,7 +75,7 @@ fn a_connector_can_be_closed_inside_its_own_completion() {
     let mut pair = Pair::new();
     pair.listen();
     pair.connect(b"");
-    pair.take_offer();
+    pair.take_connect_request();
     let (log, near) = (pair.log.clone(), pair.near.connector);
     pair.log.inside(move |seen| {
         if let Seen::Cqe("connect", _) = seen {
@@ -91,12 +91,12 @@ fn a_connector_can_be_closed_inside_its_own_completion() {
 }
 
 #[test]
-fn an_offered_connector_can_be_closed_inside_the_connect_event() {
+fn incoming_connector_closed_inside_the_connect_event_refuses_the_connect() {
     let mut pair = Pair::new();
     pair.listen();
     let log = pair.log.clone();
     pair.log.inside(move |seen| {
-        if let Seen::Offered(_, connector) = seen {
+        if let Seen::Requested(_, connector) = seen {
             let connector = virtual_address(*connector).cast::<NDK_CONNECTOR>();
             assert_eq!(close!(log, connector, NdkCloseConnector, "offered"), STATUS_PENDING);
         }

@@ -104,13 +104,13 @@ fn a_refused_connect_can_be_tried_again() {
     assert_eq!(pair.connect(b""), STATUS_CONNECTION_REFUSED);
     assert_eq!(pair.listen(), STATUS_SUCCESS);
     assert_eq!(pair.connect_again(b"more"), STATUS_PENDING);
-    pair.take_offer();
+    pair.take_connect_request();
     assert_eq!(call!(pair.far.connector, NdkReject, b"no".as_ptr().cast(), 2), STATUS_SUCCESS);
     assert_eq!(pair.log.pump(), [Seen::Cqe("connect", STATUS_CONNECTION_REFUSED)]);
     assert_eq!(data_of(pair.near.connector, 2).3, b"no");
     assert_eq!(pair.connect_again(b""), STATUS_PENDING);
     let rejected = pair.far.connector;
-    pair.take_offer();
+    pair.take_connect_request();
     assert_eq!(close!(pair.log, rejected, NdkCloseConnector, "rejected"), STATUS_SUCCESS);
     pair.tear_down();
 }
@@ -120,7 +120,7 @@ fn a_connect_is_not_tried_again_before_the_consumer_was_told_of_its_refusal() {
     let mut pair = Pair::new();
     pair.listen();
     pair.connect(b"");
-    pair.take_offer();
+    pair.take_connect_request();
     assert_eq!(call!(pair.far.connector, NdkReject, std::ptr::null(), 0), STATUS_SUCCESS);
     assert_eq!(pair.connect_again(b""), STATUS_CONNECTION_ACTIVE);
     assert_eq!(pair.log.pump(), [Seen::Cqe("connect", STATUS_CONNECTION_REFUSED)]);
@@ -141,11 +141,11 @@ fn a_connector_closes_after_a_refusal_and_a_second_try() {
 }
 
 #[test]
-fn closing_an_offered_connector_in_place_of_an_answer_refuses_the_connect() {
+fn incoming_connector_closed_in_place_of_an_answer_refuses_the_connect() {
     let mut pair = Pair::new();
     pair.listen();
     pair.connect(b"");
-    pair.take_offer();
+    pair.take_connect_request();
     assert_eq!(close!(pair.log, pair.far.connector, NdkCloseConnector, "offered"), STATUS_PENDING);
     let mut seen = pair.log.pump();
     seen.sort_by_key(|seen| matches!(seen, Seen::Closed(_)));
@@ -159,7 +159,7 @@ fn a_connect_that_nobody_answers_is_cancelled_by_closing_its_connector() {
     let mut pair = Pair::new();
     pair.listen();
     pair.connect(b"");
-    pair.take_offer();
+    pair.take_connect_request();
     assert_eq!(close!(pair.log, pair.near.connector, NdkCloseConnector, "near"), STATUS_PENDING);
     assert_eq!(pair.log.pump(), [Seen::Cqe("connect", STATUS_CANCELLED), Seen::Closed("near")]);
     assert_eq!(pair.accept(b""), STATUS_CONNECTION_ABORTED);
@@ -172,7 +172,7 @@ fn an_accept_is_aborted_when_the_client_rejects_in_place_of_completing() {
     let mut pair = Pair::new();
     pair.listen();
     pair.connect(b"");
-    pair.take_offer();
+    pair.take_connect_request();
     assert_eq!(pair.accept(b""), STATUS_PENDING);
     assert_eq!(call!(pair.near.connector, NdkReject, std::ptr::null(), 0), STATUS_SUCCESS);
     assert_eq!(
@@ -238,7 +238,7 @@ fn a_paused_listener_looks_as_though_nobody_listened() {
     assert_eq!(pair.connect(b""), STATUS_CONNECTION_REFUSED);
     call!(pair.listener, NdkControlConnectEvents, 0);
     assert_eq!(pair.connect_again(b""), STATUS_PENDING);
-    pair.take_offer();
+    pair.take_connect_request();
     pair.tear_down();
 }
 
@@ -265,7 +265,7 @@ fn private_data_beyond_the_maximum_is_refused() {
     pair.listen();
     assert_eq!(pair.connect(&[1; 509]), STATUS_INVALID_PARAMETER);
     assert_eq!(pair.connect_again(&[1; 508]), STATUS_PENDING);
-    pair.take_offer();
+    pair.take_connect_request();
     assert_eq!(data_of(pair.far.connector, 508).3, [1; 508]);
     pair.tear_down();
 }
@@ -288,7 +288,7 @@ fn what_is_not_connected_or_is_being_closed_is_not_listed() {
     assert_eq!(endpoints(&pair), [(pair.far.address, true)]);
     pair.connect(b"");
     assert!(connections(&pair).is_empty(), "it is only offered");
-    pair.take_offer();
+    pair.take_connect_request();
     pair.accept(b"");
     pair.log.pump();
     pair.complete_connect();

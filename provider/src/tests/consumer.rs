@@ -23,7 +23,7 @@ pub(crate) use self::side::{DEPTH, INLINE, Side};
 pub(crate) enum Seen {
     Cqe(&'static str, NTSTATUS),
     Closed(&'static str),
-    Offered(&'static str, usize),
+    Requested(&'static str, usize),
     Disconnected(&'static str),
     Notified(&'static str, NTSTATUS),
 }
@@ -103,8 +103,8 @@ pub(crate) unsafe extern "win64" fn closed(context: PVOID) {
     seen(context, Seen::Closed);
 }
 
-pub(crate) unsafe extern "win64" fn offered(context: PVOID, connector: *mut NDK_CONNECTOR) {
-    seen(context, |name| Seen::Offered(name, connector.expose_provenance()));
+pub(crate) unsafe extern "win64" fn connect_event(context: PVOID, connector: *mut NDK_CONNECTOR) {
+    seen(context, |name| Seen::Requested(name, connector.expose_provenance()));
 }
 
 pub(crate) unsafe extern "win64" fn disconnected(context: PVOID) {

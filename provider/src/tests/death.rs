@@ -12,17 +12,17 @@ fn receive(qp: *mut NDK_QP, context: usize) -> NTSTATUS {
 }
 
 /// An attempt to connect that the far side has been shown.
-fn offered() -> Pair {
+fn requested() -> Pair {
     let mut pair = Pair::new();
     pair.listen();
     assert_eq!(pair.connect(b""), STATUS_PENDING);
-    pair.take_offer();
+    pair.take_connect_request();
     pair
 }
 
 /// An attempt that the far side has accepted, and the near side been told of.
 fn accepted() -> Pair {
-    let pair = offered();
+    let pair = requested();
     assert_eq!(pair.accept(b""), STATUS_PENDING);
     assert_eq!(pair.log.pump(), [Seen::Cqe("connect", STATUS_SUCCESS)]);
     pair
@@ -52,8 +52,8 @@ fn overflow(qp: *mut NDK_QP) {
 }
 
 #[test]
-fn qp_closed_while_connect_is_pending_cancels_connect_and_offer() {
-    let mut pair = offered();
+fn qp_closed_while_connect_is_pending_cancels_the_connect_on_both_sides() {
+    let mut pair = requested();
     assert_eq!(close!(pair.log, pair.near.qp, NdkCloseQp, "qp"), STATUS_PENDING);
     assert_eq!(pair.log.pump(), [Seen::Cqe("connect", STATUS_CANCELLED)]);
     assert_eq!(pair.accept(b""), STATUS_CONNECTION_ABORTED);
@@ -90,7 +90,7 @@ fn qp_of_an_attempt_that_ended_connects_again_and_its_close_ends_that() {
     assert_eq!(pair.log.pump(), [Seen::Cqe("accept", STATUS_CANCELLED)]);
     close_far_connector(&mut pair);
     assert_eq!(pair.connect_again(b""), STATUS_PENDING);
-    pair.take_offer();
+    pair.take_connect_request();
     assert_eq!(pair.accept(b""), STATUS_PENDING);
     assert_eq!(pair.log.pump(), [Seen::Cqe("connect", STATUS_SUCCESS)]);
     assert_eq!(pair.complete_connect(), STATUS_SUCCESS);
@@ -142,7 +142,7 @@ fn cq_that_overflows_ends_the_attempts_of_its_qps() {
 
 #[test]
 fn qp_of_a_cq_that_has_overflown_is_not_accepted_with() {
-    let pair = offered();
+    let pair = requested();
     let one = pair.far.create_qp();
     overflow(one);
     pair.log.pump();

@@ -97,7 +97,7 @@ fn connect_from_an_arriving_address_pends_and_connects() {
     assert_eq!(pair.connect(b"hello"), STATUS_PENDING);
     assert_eq!(pair.log.pump(), []);
     arrive(&pair.near);
-    pair.take_offer();
+    pair.take_connect_request();
     assert_eq!(pair.accept(b"welcome"), STATUS_PENDING);
     assert_eq!(pair.log.pump(), [Seen::Cqe("connect", STATUS_SUCCESS)]);
     assert_eq!(pair.complete_connect(), STATUS_SUCCESS);
@@ -148,7 +148,7 @@ fn second_connect_during_a_look_up_is_refused_and_leaves_the_first() {
     assert_eq!(pair.log.pump(), [Seen::Cqe("connect", STATUS_INVALID_ADDRESS)]);
     assert_eq!(pair.connect_again(b""), STATUS_PENDING, "the turn is free again");
     arrive(&pair.near);
-    pair.take_offer();
+    pair.take_connect_request();
     pair.tear_down();
 }
 

@@ -3,6 +3,7 @@
 mod attempt;
 mod close;
 mod connect;
+mod connect_request;
 pub(crate) mod consumer;
 mod death;
 mod ending;
@@ -10,7 +11,6 @@ mod explain;
 mod lookup;
 mod memory;
 mod model;
-mod offer;
 mod openings;
 mod preempt;
 mod shared_endpoint;

@@ -65,7 +65,7 @@ fn connected() -> (Pair, Opening, Opening) {
     let own = std::mem::replace(&mut pair.near.qp, near.qp);
     assert_eq!(pair.connect(b""), STATUS_PENDING);
     pair.near.qp = own;
-    pair.take_offer();
+    pair.take_connect_request();
     assert_eq!(accept(&pair, far.qp), STATUS_PENDING);
     assert_eq!(pair.log.pump(), [Seen::Cqe("connect", STATUS_SUCCESS)]);
     assert_eq!(pair.complete_connect(), STATUS_SUCCESS);
@@ -141,7 +141,7 @@ fn a_qp_of_another_port_is_refused_and_so_is_a_cq() {
     assert_eq!(pair.connect(b""), STATUS_INVALID_PARAMETER);
     pair.near.qp = own;
     assert_eq!(pair.connect_again(b""), STATUS_PENDING);
-    pair.take_offer();
+    pair.take_connect_request();
     assert_eq!(accept(&pair, pair.near.qp), STATUS_INVALID_PARAMETER);
     pair.tear_down();
 }

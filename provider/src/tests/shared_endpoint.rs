@@ -51,7 +51,7 @@ fn a_shared_endpoint_takes_its_port_until_its_last_connector_is_closed() {
     assert_eq!(endpoint(&pair, "10.0.0.2:5000").0, STATUS_INVALID_ADDRESS);
     pair.near.connector = pair.near.create_connector();
     assert_eq!(connect(&pair, (pair.near.connector, pair.near.qp), shared), STATUS_PENDING);
-    pair.take_offer();
+    pair.take_connect_request();
     // The antecedent first: it waits for the connector, and the port with it.
     assert_eq!(close!(pair.log, shared, NdkCloseSharedEndpoint, "shared"), STATUS_PENDING);
     assert_eq!(endpoint(&pair, "10.0.0.1:5000").0, STATUS_SHARING_VIOLATION);
@@ -77,13 +77,13 @@ fn one_destination_is_connected_once_over_a_shared_endpoint() {
     let second = pair.near.create_connector();
     let qp = pair.near.create_qp();
     assert_eq!(connect(&pair, (second, qp), shared), STATUS_ADDRESS_ALREADY_EXISTS);
-    pair.take_offer();
+    pair.take_connect_request();
     assert_eq!(call!(pair.far.connector, NdkReject, null(), 0), STATUS_SUCCESS);
     assert_eq!(pair.log.pump(), [Seen::Cqe("connect", STATUS_CONNECTION_REFUSED)]);
     // The refused connection no longer takes the destination up.
     assert_eq!(close!(pair.log, pair.far.connector, NdkCloseConnector, "far"), STATUS_SUCCESS);
     assert_eq!(connect(&pair, (second, qp), shared), STATUS_PENDING);
-    pair.take_offer();
+    pair.take_connect_request();
     close!(pair.log, second, NdkCloseConnector, "second");
     pair.log.pump();
     assert_eq!(close!(pair.log, qp, NdkCloseQp, "qp"), STATUS_SUCCESS);

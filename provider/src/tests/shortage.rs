@@ -51,8 +51,8 @@ fn complete_failing(pair: &Pair, number: usize) -> (NTSTATUS, bool) {
     })
 }
 
-/// Calls with each allocation failing in turn until none does: each failure is answered inline, and the call may be
-/// made again with the same QP. Returns how many allocations there were, and the status in the end.
+/// Calls with each allocation failing in turn until none does: each failure is answered inline, and the call
+/// may be made again with the same QP. Returns how many allocations there were, and the status in the end.
 fn each_in_turn(pair: &Pair, call: fn(&Pair, usize) -> (NTSTATUS, bool)) -> (usize, NTSTATUS) {
     let mut number = 0;
     loop {
@@ -75,7 +75,7 @@ fn connect_without_memory_takes_neither_qp_nor_address() {
     let (allocations, status) = each_in_turn(&pair, connect_failing);
     assert_eq!(status, STATUS_PENDING, "the QP can be connected after connects that ran out of memory");
     assert!(allocations > 2, "{allocations}");
-    pair.take_offer();
+    pair.take_connect_request();
     assert_eq!(each_in_turn(&pair, accept_failing).1, STATUS_PENDING);
     assert_eq!(pair.log.pump(), [Seen::Cqe("connect", STATUS_SUCCESS)]);
     assert_eq!(each_in_turn(&pair, complete_failing).1, STATUS_SUCCESS);

@@ -19,7 +19,7 @@ use crate::system::System;
 use crate::transport::Transport;
 
 /// The next receiver of a datagram at an address object, which is held meanwhile.
-enum Taker<S: System> {
+enum DatagramTarget<S: System> {
     Receive(Waiting<S::Request, Wanted>),
     Client(ReceiveDatagram, Call<()>),
 }
@@ -99,14 +99,14 @@ impl<S: System<Client = Self>> Transport<S> {
     }
 
     fn deliver_to(&self, id: Id, before: u64, from: SocketAddr, bytes: &[u8]) {
-        while let Some(taker) = self.datagram_taker(id, before, from) {
-            let more = match taker {
-                Taker::Receive(Waiting { request, what, .. }) => {
+        while let Some(connect_target) = self.datagram_target(id, before, from) {
+            let more = match connect_target {
+                DatagramTarget::Receive(Waiting { request, what, .. }) => {
                     super::receive::complete(request, what.length, from, bytes);
                     self.release(id);
                     what.peek
                 }
-                Taker::Client(handler, call) => {
+                DatagramTarget::Client(handler, call) => {
                     self.show_datagram(id, handler, &call, from, bytes);
                     self.over(call);
                     false
@@ -119,15 +119,15 @@ impl<S: System<Client = Self>> Transport<S> {
     }
 
     /// A receive counts already, a handler from here on.
-    fn datagram_taker(&self, id: Id, before: u64, from: SocketAddr) -> Option<Taker<S>> {
+    fn datagram_target(&self, id: Id, before: u64, from: SocketAddr) -> Option<DatagramTarget<S>> {
         let mut locked = self.lock();
         let file = locked.open_file(id).ok()?;
         let address = file.address_mut()?;
         if let Some(waiting) = address.receives.take(from, before) {
-            return Some(Taker::Receive(waiting));
+            return Some(DatagramTarget::Receive(waiting));
         }
         let handler = address.handlers.receive_datagram()?;
-        Some(Taker::Client(handler, locked.call(id)?))
+        Some(DatagramTarget::Client(handler, locked.call(id)?))
     }
 
     /// Shows a datagram to a client, and gives the rest to the receive that it makes.

@@ -6,7 +6,7 @@ use core::ptr::NonNull;
 use sys::status::NTSTATUS;
 
 use super::receive::Lent;
-use super::{LinkOf, OfferOf, Untaken};
+use super::{ConnectRequestOf, LinkOf, Untaken};
 use crate::event;
 use crate::network::Kind;
 use crate::slab::Id;
@@ -18,12 +18,12 @@ pub(crate) enum Action<S: System> {
     Complete { request: S::Request, status: NTSTATUS, information: usize },
     /// Make a link.
     Connect { from: SocketAddr, to: SocketAddr },
-    /// Make a link from an offer.
-    Accept(OfferOf<S>),
-    /// Pass an offer on to another taker.
-    PassOn(OfferOf<S>),
-    /// Refuse an offer.
-    Refuse(OfferOf<S>),
+    /// Make a link from a connect request.
+    Accept(ConnectRequestOf<S>),
+    /// Pass a connect request on to another taker.
+    PassOn(ConnectRequestOf<S>),
+    /// Refuse a connect request.
+    Refuse(ConnectRequestOf<S>),
     /// Make a connected link ready to receive.
     Open(LinkOf<S>),
     /// Ask what has happened on the link.

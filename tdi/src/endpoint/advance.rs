@@ -17,16 +17,16 @@ use crate::queue::{self, Waiting};
 use crate::request::Request as _;
 use crate::system::System;
 
-/// The time in which a client has to accept what completed its listen: 1 s in units of 100 ns, as the text has
-/// "under a second".
+/// The time in which a client has to accept what completed its listen: 1 s in units of 100 ns, as the text
+/// has "under a second".
 const ACCEPT_LIMIT: u64 = 10_000_000;
 
 impl<S: System> Endpoint<S> {
     pub(super) fn advance(&mut self, now: u64, view: Option<&View>) -> Step<S> {
-        if !self.wants_offer()
-            && let Some(offer) = self.offer.take()
+        if !self.wants_connect_request()
+            && let Some(connect_request) = self.connect_request.take()
         {
-            return Step::Do(Action::PassOn(offer));
+            return Step::Do(Action::PassOn(connect_request));
         }
         match &self.state {
             State::Idle => Step::Idle,
@@ -41,7 +41,7 @@ impl<S: System> Endpoint<S> {
                 let query = *query;
                 self.listening(query, now, view)
             }
-            State::Offered { until, .. } => {
+            State::Requested { until, .. } => {
                 let late = until.is_past(now);
                 if self.link_events.take(LinkEvents::FORCED) {
                     return self.failed(STATUS_CONNECTION_ABORTED);
@@ -49,7 +49,7 @@ impl<S: System> Endpoint<S> {
                 if late { self.failed(STATUS_IO_TIMEOUT) } else { Step::Idle }
             }
             State::Accepting { .. } => match core::mem::replace(&mut self.state, State::Idle) {
-                State::Accepting { offer } => Step::Do(Action::Accept(offer)),
+                State::Accepting { connect_request } => Step::Do(Action::Accept(connect_request)),
                 other => {
                     self.state = other;
                     Step::Again
@@ -71,25 +71,26 @@ impl<S: System> Endpoint<S> {
         let Some(view) = view.filter(|view| view.live) else {
             return self.failed(STATUS_ADDRESS_CLOSED);
         };
-        let Some(offer) = self.offer.take() else { return Step::Idle };
-        if !view.takes_offer {
+        let Some(connect_request) = self.connect_request.take() else { return Step::Idle };
+        if !view.takes_connect_request {
             // It came in over an adapter that is gone; the listen goes on over the others.
-            self.refuse = Some(offer);
+            self.refuse = Some(connect_request);
             return Step::Again;
         }
         if !query {
-            self.state = State::Accepting { offer };
+            self.state = State::Accepting { connect_request };
             return Step::Again;
         }
         match queue::claim(&mut self.control) {
             None => {
                 // Its cancel routine is on its way, and nothing else is to be offered to it.
-                self.offer = Some(offer);
+                self.connect_request = Some(connect_request);
                 self.failed(STATUS_CANCELLED)
             }
             Some(Waiting { mut request, .. }) => {
-                request.return_peer(<S::Network as Network<S>>::peer(&offer));
-                self.state = State::Offered { offer, until: Deadline::after(now, Some(ACCEPT_LIMIT)) };
+                request.return_peer(<S::Network as Network<S>>::peer(&connect_request));
+                self.state =
+                    State::Requested { connect_request, until: Deadline::after(now, Some(ACCEPT_LIMIT)) };
                 Step::Do(complete(request, STATUS_SUCCESS))
             }
         }
@@ -187,8 +188,8 @@ impl<S: System> Endpoint<S> {
         }
     }
 
-    /// The connection has come to its end. A client may use the endpoint again in the completion routine of the last
-    /// request, so this comes before that completes.
+    /// The connection has come to its end. A client may use the endpoint again in the completion routine of
+    /// the last request, so this comes before that completes.
     pub(super) fn become_idle(&mut self) {
         self.state = State::Idle;
         // The link is gone, so what events there are belong to the past.
@@ -214,16 +215,16 @@ impl<S: System> Endpoint<S> {
     }
 
     /// Where a connection came in that is offered to the listen.
-    pub(crate) fn offered_at(&self) -> Option<SocketAddr> {
-        self.offer.as_ref().map(<S::Network as Network<S>>::local)
+    pub(crate) fn requested_at(&self) -> Option<SocketAddr> {
+        self.connect_request.as_ref().map(<S::Network as Network<S>>::local)
     }
 
     /// Over which port and from where the connection is, or would be if the client accepted it.
     pub(crate) fn place(&self) -> Option<(PortId, SocketAddr)> {
         match &self.state {
-            State::Offered { offer, .. } => {
-                let local = <S::Network as Network<S>>::local(offer);
-                Some((<S::Network as Network<S>>::offered_over(offer), local))
+            State::Requested { connect_request, .. } => {
+                let local = <S::Network as Network<S>>::local(connect_request);
+                Some((<S::Network as Network<S>>::requested_over(connect_request), local))
             }
             _ => self.link().map(|link| (link.port(), link.local())),
         }

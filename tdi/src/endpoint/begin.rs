@@ -44,20 +44,20 @@ impl<S: System> Endpoint<S> {
         view: Option<&View>,
         arrived: Arrived<S>,
     ) -> Option<Action<S>> {
-        let Arrived { command, request, offer } = arrived;
+        let Arrived { command, request, connect_request } = arrived;
         match command {
             Command::SendDatagram { .. } | Command::ReceiveDatagram { .. } => {
                 Some(complete(request, STATUS_INVALID_DEVICE_REQUEST))
             }
             _ if self.closing => {
-                self.refuse = offer;
+                self.refuse = connect_request;
                 Some(complete(request, STATUS_CANCELLED))
             }
             Command::Connect { to, limit } => {
                 self.connect(id, view, to, Deadline::after(now, limit), request)
             }
             Command::Listen { query } => self.listen(id, view, query, request),
-            Command::Accept => self.accept(id, view, offer, request),
+            Command::Accept => self.accept(id, view, connect_request, request),
             Command::Disconnect { flags: NO_FLAGS | TDI_DISCONNECT_ABORT, .. } => self.abort(request),
             Command::Disconnect { flags: TDI_DISCONNECT_RELEASE, limit } => {
                 self.release(id, Deadline::after(now, limit), request)
@@ -98,10 +98,11 @@ impl<S: System> Endpoint<S> {
                 None
             }
             Err(request) => {
-                if let State::Accepting { offer } = state {
-                    self.refuse = Some(offer);
+                if let State::Accepting { connect_request } = state {
+                    self.refuse = Some(connect_request);
                 }
-                // An offer that ends so may have had events, which are not to end the next connection.
+                // A connect request that ends so may have had events, which are not to end the next
+                // connection.
                 self.become_idle();
                 Some(complete(request, STATUS_CANCELLED))
             }
@@ -130,27 +131,27 @@ impl<S: System> Endpoint<S> {
         self.wait(id, request, Deadline::NONE, State::Listening { query })
     }
 
-    /// Accepts the offer that completed a listen, or the one that the client's connect handler was asked
-    /// about.
+    /// Accepts the connect request that completed a listen, or the one that the client's connect handler was
+    /// asked about.
     fn accept(
         &mut self,
         id: Id,
         view: Option<&View>,
-        offer: Option<super::OfferOf<S>>,
+        connect_request: Option<super::ConnectRequestOf<S>>,
         request: S::Request,
     ) -> Option<Action<S>> {
-        if let Some(offer) = offer {
+        if let Some(connect_request) = connect_request {
             return match self.ready(view) {
-                Ok(()) => self.wait(id, request, Deadline::NONE, State::Accepting { offer }),
+                Ok(()) => self.wait(id, request, Deadline::NONE, State::Accepting { connect_request }),
                 Err(status) => {
-                    self.refuse = Some(offer);
+                    self.refuse = Some(connect_request);
                     Some(complete(request, status))
                 }
             };
         }
         match core::mem::replace(&mut self.state, State::Idle) {
-            State::Offered { offer, .. } => {
-                self.wait(id, request, Deadline::NONE, State::Accepting { offer })
+            State::Requested { connect_request, .. } => {
+                self.wait(id, request, Deadline::NONE, State::Accepting { connect_request })
             }
             other => {
                 self.state = other;
@@ -171,7 +172,7 @@ impl<S: System> Endpoint<S> {
 
     /// Ends the stream to the peer after what was sent; completes with the peer's own end.
     fn release(&mut self, id: Id, deadline: Deadline, request: S::Request) -> Option<Action<S>> {
-        if matches!(self.state, State::Offered { .. }) {
+        if matches!(self.state, State::Requested { .. }) {
             return self.abort(request);
         }
         let request_id = self.request_id(id);

@@ -3,12 +3,12 @@
 //! | limit of | lives in |
 //! |---|---|
 //! | a connect | [`Endpoint::control`], with the request |
-//! | an offer that the client does not answer | `State::Offered` |
+//! | a connect request that the client does not answer | `State::Requested` |
 //! | a release | [`Endpoint::release`], with the request |
 //! | a disconnect that waits for the peer's | [`Endpoint::watches`], with each request |
 //!
-//! So a limit goes with its request, however that completes, and none can strike what comes later. That one has
-//! passed is not noted anywhere: the clock makes the drive loop look, and the drive loop compares.
+//! So a limit goes with its request, however that completes, and none can strike what comes later. That one
+//! has passed is not noted anywhere: the clock makes the drive loop look, and the drive loop compares.
 
 use sys::status::{STATUS_CONNECTION_ABORTED, STATUS_IO_TIMEOUT};
 use sys::tdi::TDI_DISCONNECT_ABORT;
@@ -40,7 +40,7 @@ impl<S: System> Endpoint<S> {
     /// Returns whether a limit has passed on which the drive loop has to act.
     pub(crate) fn is_late(&self, now: u64) -> bool {
         match &self.state {
-            State::Offered { until, .. } => until.is_past(now),
+            State::Requested { until, .. } => until.is_past(now),
             State::Connecting { .. } | State::Linking { .. } => self.connect_is_late(now),
             State::Connected(_) => {
                 let release = self.release.as_ref().is_some_and(|release| release.what.is_past(now));
@@ -55,9 +55,9 @@ impl<S: System> Endpoint<S> {
         self.control.as_ref().is_some_and(|control| control.what.is_past(now))
     }
 
-    /// Acts on limits of disconnects: a release that is late aborts the connection, and one that waits for the
-    /// peer's changes nothing. A request whose cancel routine is on its way is left to that, and so is the
-    /// connection.
+    /// Acts on limits of disconnects: a release that is late aborts the connection, and one that waits for
+    /// the peer's changes nothing. A request whose cancel routine is on its way is left to that, and so is
+    /// the connection.
     pub(super) fn end_late_disconnect(&mut self, now: u64) -> Option<Action<S>> {
         if let Some(watch) = self.watches.claim_first(|watch| watch.is_past(now)) {
             return Some(complete(watch.request, STATUS_IO_TIMEOUT));

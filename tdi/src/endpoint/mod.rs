@@ -1,8 +1,8 @@
 //! Connection endpoints: the state machine.
 //!
 //! ```text
-//!            listen             offer            offer, query-accept
-//!        ┌───────────▶ Listening ───▶ Accepting ◀──── Offered ◀─ Listening
+//!            listen            request          request, query-accept
+//!        ┌───────────▶ Listening ───▶ Accepting ◀─── Requested ◀─ Listening
 //!        │                               │    accept
 //!      Idle ──────────▶ Connecting ──▶ Linking ──▶ Connected
 //!        ▲   connect                     │             │
@@ -11,8 +11,8 @@
 //!
 //! One thread at a time, the *drive loop*, works for an endpoint: it asks [`Endpoint::step`] under the
 //! transport's lock what to do next, does it without the lock, and brings the result back. All others only
-//! leave something for it: requests in the inbox, marks on cancelled requests, [`LinkEvents`] of the link, the
-//! wish to close. So no state changes while something is being done for it, requests complete in their
+//! leave something for it: requests in the inbox, marks on cancelled requests, [`LinkEvents`] of the link,
+//! the wish to close. So no state changes while something is being done for it, requests complete in their
 //! order, and no handler of one connection runs twice at a time.
 //!
 //! Whatever ends a connection goes through [`Endpoint::end`], and the way out of `Ending` is one: the link
@@ -61,14 +61,14 @@ use crate::system::System;
 
 pub(crate) type LinkOf<S> = <<S as System>::Network as Network<S>>::Link;
 pub(crate) type DataOf<S> = <LinkOf<S> as Link>::Data;
-pub(crate) type OfferOf<S> = <<S as System>::Network as Network<S>>::Offer;
+pub(crate) type ConnectRequestOf<S> = <<S as System>::Network as Network<S>>::ConnectRequest;
 
 /// A request that was not looked at yet.
 struct Arrived<S: System> {
     command: Command,
     request: S::Request,
     /// For an accept that the client's connect handler made: what it accepts.
-    offer: Option<OfferOf<S>>,
+    connect_request: Option<ConnectRequestOf<S>>,
 }
 
 /// The address with which an endpoint is associated, as the endpoint sees it.
@@ -79,7 +79,7 @@ pub(crate) struct View {
     /// Connections can be made over it.
     pub(crate) live: bool,
     /// It is still bound where the connection that is offered to the endpoint came in.
-    pub(crate) takes_offer: bool,
+    pub(crate) takes_connect_request: bool,
     pub(crate) handlers: Handlers,
 }
 
@@ -95,7 +95,7 @@ pub(crate) struct Endpoint<S: System> {
     /// It waits in its address's list of listens.
     pub(crate) listed: bool,
     /// A connection that is offered to the listen.
-    pub(crate) offer: Option<OfferOf<S>>,
+    pub(crate) connect_request: Option<ConnectRequestOf<S>>,
     pub(crate) link_events: LinkEvents,
     /// Why [`LinkEvents::LOST`].
     pub(crate) lost: NTSTATUS,
@@ -111,8 +111,8 @@ pub(crate) struct Endpoint<S: System> {
     watches: Queue<S::Request, Deadline>,
     /// The disconnect that waits for the end, not cancellable, as the end is near.
     abort: Option<S::Request>,
-    /// An offer that is to be refused.
-    refuse: Option<OfferOf<S>>,
+    /// A connect request that is to be refused.
+    refuse: Option<ConnectRequestOf<S>>,
     /// Requests were cancelled since the last look.
     cancels: bool,
     next_number: u64,
@@ -126,7 +126,7 @@ impl<S: System> Endpoint<S> {
             driving: false,
             closing: false,
             listed: false,
-            offer: None,
+            connect_request: None,
             link_events: LinkEvents::default(),
             lost: STATUS_CANCELLED,
             state: State::Idle,
@@ -155,13 +155,18 @@ impl<S: System> Endpoint<S> {
     }
 
     /// Leaves a request for the drive loop; there is room for it.
-    pub(crate) fn put(&mut self, command: Command, request: S::Request, offer: Option<OfferOf<S>>) {
-        let left = self.inbox.push_within(Arrived { command, request, offer });
+    pub(crate) fn put(
+        &mut self,
+        command: Command,
+        request: S::Request,
+        connect_request: Option<ConnectRequestOf<S>>,
+    ) {
+        let left = self.inbox.push_within(Arrived { command, request, connect_request });
         debug_assert!(left.is_ok(), "there is room for it");
     }
 
-    /// Returns whether there is no connection, and none is about to come about. While a request that says so completes,
-    /// this is the case, although the drive loop still has to come to rest.
+    /// Returns whether there is no connection, and none is about to come about. While a request that says so
+    /// completes, this is the case, although the drive loop still has to come to rest.
     pub(crate) fn is_inactive(&self) -> bool {
         matches!(self.state, State::Idle)
             && self.inbox.is_empty()
@@ -185,11 +190,11 @@ impl<S: System> Endpoint<S> {
 
     /// Returns whether a listen waits here, or was sent, and has not been offered a connection.
     pub(crate) fn is_listening(&self) -> bool {
-        self.wants_offer() && self.offer.is_none() && !self.closing
+        self.wants_connect_request() && self.connect_request.is_none() && !self.closing
     }
 
-    /// Returns whether an offer is for a listen that waits here or was sent.
-    fn wants_offer(&self) -> bool {
+    /// Returns whether a connect request is for a listen that waits here or was sent.
+    fn wants_connect_request(&self) -> bool {
         matches!(self.state, State::Listening { .. })
             || self.inbox.iter().any(|arrived| matches!(arrived.command, Command::Listen { .. }))
     }
@@ -214,7 +219,7 @@ impl<S: System> Endpoint<S> {
             State::Idle => "idle",
             State::Connecting { .. } => "connecting",
             State::Listening { .. } => "listening",
-            State::Offered { .. } => "was offered a connection",
+            State::Requested { .. } => "was offered a connection",
             State::Accepting { .. } => "accepting",
             State::Linking { .. } => "a link is being established",
             State::Connected(_) => "connected",
@@ -230,7 +235,7 @@ impl<S: System> Endpoint<S> {
             State::Idle
             | State::Connecting { .. }
             | State::Listening { .. }
-            | State::Offered { .. }
+            | State::Requested { .. }
             | State::Accepting { .. }
             | State::Ending(_) => None,
         }
@@ -242,8 +247,8 @@ impl<S: System> Endpoint<S> {
             if self.closing && !matches!(self.state, State::Idle | State::Ending(_)) {
                 self.end(Why::all(STATUS_CANCELLED));
             }
-            if let Some(offer) = self.refuse.take() {
-                return Some(Action::Refuse(offer));
+            if let Some(connect_request) = self.refuse.take() {
+                return Some(Action::Refuse(connect_request));
             }
             if let Some(action) = self.take_cancelled() {
                 return Some(action);
@@ -278,8 +283,8 @@ impl<S: System> Endpoint<S> {
                 return;
             }
             State::Connecting { .. } | State::Listening { .. } => None,
-            State::Offered { offer, .. } | State::Accepting { offer } => {
-                self.refuse = Some(offer);
+            State::Requested { connect_request, .. } | State::Accepting { connect_request } => {
+                self.refuse = Some(connect_request);
                 None
             }
             State::Linking { link } => Some((link, ByUrgency::default())),

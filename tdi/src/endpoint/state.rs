@@ -5,7 +5,7 @@ use core::net::SocketAddr;
 use sys::status::NTSTATUS;
 
 use super::deadline::Deadline;
-use super::{LinkOf, OfferOf, Stream, Untaken};
+use super::{ConnectRequestOf, LinkOf, Stream, Untaken};
 use crate::system::System;
 
 /// Where an endpoint is.
@@ -14,12 +14,12 @@ pub(super) enum State<S: System> {
     Idle,
     /// The link is to be made.
     Connecting { to: SocketAddr },
-    /// A listen waits for an offer.
+    /// A listen waits for a connect request.
     Listening { query: bool },
-    /// A listen was completed by an offer, which the client is to accept.
-    Offered { offer: OfferOf<S>, until: Deadline },
-    /// The offer is to be accepted.
-    Accepting { offer: OfferOf<S> },
+    /// A listen was completed by a connect request, which the client is to accept.
+    Requested { connect_request: ConnectRequestOf<S>, until: Deadline },
+    /// The connect request is to be accepted.
+    Accepting { connect_request: ConnectRequestOf<S> },
     /// The link is made; the other side has not answered.
     Linking { link: LinkOf<S> },
     /// Data flows.

@@ -12,7 +12,7 @@ use super::call::{call, create, ulong};
 use super::callback::{completed, connected, disconnected};
 use super::link::{NdkLink, State, buffers, posted, started};
 use super::message::{BUFFERS, SENDS};
-use super::passive::Offer;
+use super::passive::ConnectRequest;
 use super::port::Use;
 use super::sockaddr::{HELLO, Raw, hello};
 use crate::network::Broken;
@@ -131,15 +131,19 @@ impl<S: System> NdkLink<S> {
         started(status)
     }
 
-    /// Accepts an offer; `CONNECTED` or `LOST` follows.
+    /// Accepts a connect request; `CONNECTED` or `LOST` follows.
     ///
     /// # Errors
     ///
-    /// The provider's; the offer is refused.
-    pub(super) fn accept(client: S::Client, endpoint: Id, offer: Offer<S>) -> Result<Self, NTSTATUS> {
-        let (port, ends) = (offer.port(), (offer.local(), offer.peer()));
+    /// The provider's; the connect request is refused.
+    pub(super) fn accept(
+        client: S::Client,
+        endpoint: Id,
+        connect_request: ConnectRequest<S>,
+    ) -> Result<Self, NTSTATUS> {
+        let (port, ends) = (connect_request.port(), (connect_request.local(), connect_request.peer()));
         let link = Self::new(client, endpoint, port, false, ends)?;
-        let connector = offer.into_connector();
+        let connector = connect_request.into_connector();
         link.own(&link.0.connector, connector);
         // SAFETY: connector and queue pair are not closed; the contexts live until the connector's close
         // has completed.

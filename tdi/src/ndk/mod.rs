@@ -2,9 +2,9 @@
 //!
 //! A connection is a queue pair with a completion queue of its own. Its messages (`message`) are sends of one
 //! byte and up to 16 KiB of a stream, straight from the client's memory. The other side has a few buffers
-//! posted, and is sent no more data than it has room for; so what waits in the provider waits for a buffer that
-//! the other side's drive loop is about to post, and never for a client. Memory is named by the privileged token, as
-//! it is the kernel's own.
+//! posted, and is sent no more data than it has room for; so what waits in the provider waits for a buffer
+//! that the other side's drive loop is about to post, and never for a client. Memory is named by the
+//! privileged token, as it is the kernel's own.
 //!
 //! # Names
 //!
@@ -24,7 +24,7 @@
 //! | holder | holds |
 //! |---|---|
 //! | each NDK object of a link, until its close has completed | the link's state, as the context of its callbacks |
-//! | a link's state, a listener's, an offer | its port's use |
+//! | a link's state, a listener's, a connect request | its port's use |
 //! | the use of a port | that the port's removal waits |
 
 mod call;
@@ -48,7 +48,7 @@ use sys::status::{
 };
 
 pub use link::{Data, NdkLink};
-pub use passive::{Listener, Offer};
+pub use passive::{ConnectRequest, Listener};
 pub use port::{Ndk, Taken};
 pub use refresh::{Refresh, RefreshFunction};
 
@@ -68,7 +68,7 @@ pub(crate) const fn connect_status(status: NTSTATUS) -> NTSTATUS {
 
 impl<S: System<Network = Self>> Network<S> for Ndk<S> {
     type Listener = Listener<S>;
-    type Offer = Offer<S>;
+    type ConnectRequest = ConnectRequest<S>;
     type Link = NdkLink<S>;
 
     fn listen(
@@ -94,8 +94,13 @@ impl<S: System<Network = Self>> Network<S> for Ndk<S> {
         NdkLink::connect(client.clone(), endpoint, port, from, to).map_err(connect_status)
     }
 
-    fn accept(&self, client: &S::Client, endpoint: Id, offer: Offer<S>) -> Result<NdkLink<S>, NTSTATUS> {
-        NdkLink::accept(client.clone(), endpoint, offer)
+    fn accept(
+        &self,
+        client: &S::Client,
+        endpoint: Id,
+        connect_request: ConnectRequest<S>,
+    ) -> Result<NdkLink<S>, NTSTATUS> {
+        NdkLink::accept(client.clone(), endpoint, connect_request)
     }
 
     fn refresh_addresses(&self, level: PassiveLevel) -> Result<(), NoMemory> {
@@ -122,15 +127,15 @@ impl<S: System<Network = Self>> Network<S> for Ndk<S> {
         listener.port()
     }
 
-    fn offered_over(offer: &Offer<S>) -> PortId {
-        offer.port().id
+    fn requested_over(connect_request: &ConnectRequest<S>) -> PortId {
+        connect_request.port().id
     }
 
-    fn peer(offer: &Offer<S>) -> SocketAddr {
-        offer.peer()
+    fn peer(connect_request: &ConnectRequest<S>) -> SocketAddr {
+        connect_request.peer()
     }
 
-    fn local(offer: &Offer<S>) -> SocketAddr {
-        offer.local()
+    fn local(connect_request: &ConnectRequest<S>) -> SocketAddr {
+        connect_request.local()
     }
 }

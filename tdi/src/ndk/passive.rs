@@ -49,7 +49,7 @@ impl<S: System<Network = Ndk<S>>> Listener<S> {
         let (adapter, id) = (port.adapter.as_ptr(), port.id);
         let context = Shared::new(State { client, port })?.into_raw();
         let made = create(|out| {
-            let event: sys::ndk::NDK_FN_CONNECT_EVENT_CALLBACK = offered::<S>;
+            let event: sys::ndk::NDK_FN_CONNECT_EVENT_CALLBACK = connect_event::<S>;
             let none = null_mut();
             // SAFETY: the adapter is open; the context lives until the listener's close has completed.
             unsafe { call!(adapter, NdkCreateListener, Some(event), context.as_ptr(), None, none, out) }
@@ -107,7 +107,7 @@ unsafe extern "win64" fn forget<T>(context: *mut c_void) {
 }
 
 /// A connector that a listener offers; dropping it refuses the connection.
-pub struct Offer<S: System> {
+pub struct ConnectRequest<S: System> {
     connector: NonNull<NDK_CONNECTOR>,
     port: Shared<Use<S>>,
     local: SocketAddr,
@@ -115,9 +115,9 @@ pub struct Offer<S: System> {
 }
 
 // SAFETY: NDK objects may be used on any thread.
-unsafe impl<S: System> Send for Offer<S> {}
+unsafe impl<S: System> Send for ConnectRequest<S> {}
 
-impl<S: System> Offer<S> {
+impl<S: System> ConnectRequest<S> {
     pub(super) fn peer(&self) -> SocketAddr {
         self.peer
     }
@@ -132,17 +132,17 @@ impl<S: System> Offer<S> {
 
     /// The connector, which the caller owns from now on.
     pub(super) fn into_connector(self) -> NonNull<NDK_CONNECTOR> {
-        let mut offer = ManuallyDrop::new(self);
-        let connector = offer.connector;
-        // SAFETY: the offer is not dropped, so this is the one drop of its port's use.
-        unsafe { core::ptr::drop_in_place(&raw mut offer.port) };
+        let mut connect_request = ManuallyDrop::new(self);
+        let connector = connect_request.connector;
+        // SAFETY: the connect request is not dropped, so this is the one drop of its port's use.
+        unsafe { core::ptr::drop_in_place(&raw mut connect_request.port) };
         connector
     }
 }
 
-impl<S: System> Drop for Offer<S> {
+impl<S: System> Drop for ConnectRequest<S> {
     fn drop(&mut self) {
-        // SAFETY: an offer's connector is not closed before this.
+        // SAFETY: a connect request's connector is not closed before this.
         unsafe { refuse(self.connector, self.port.clone()) };
     }
 }
@@ -161,7 +161,7 @@ unsafe fn refuse<S: System>(connector: NonNull<NDK_CONNECTOR>, port: Shared<Use<
 }
 
 /// Takes a connect request of a peer.
-unsafe extern "win64" fn offered<S: System<Network = Ndk<S>>>(
+unsafe extern "win64" fn connect_event<S: System<Network = Ndk<S>>>(
     context: *mut c_void,
     connector: *mut NDK_CONNECTOR,
 ) {
@@ -172,15 +172,15 @@ unsafe extern "win64" fn offered<S: System<Network = Ndk<S>>>(
     // SAFETY: the connector is ours from now on.
     match unsafe { describe(connector) } {
         Some((local, peer)) => {
-            let offer = Offer { connector, port, local, peer };
-            state.client.offered(local, offer);
+            let connect_request = ConnectRequest { connector, port, local, peer };
+            state.client.connect_event(local, connect_request);
         }
         // SAFETY: as above.
         None => unsafe { refuse(connector, port) },
     }
 }
 
-/// The two ends of an offered connection; `None` if the peer is no client.
+/// The two ends of an incoming connection; `None` if the peer is no client.
 ///
 /// # Safety
 ///

@@ -20,7 +20,7 @@ use crate::system::{Client as _, EventOf, System};
 /// The time after which the removal of a port traces what it waits for, and then each time again.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// A port that links, listeners and offers use.
+/// A port that links, listeners and connect requests use.
 pub(super) struct Use<S: System> {
     pub(super) id: PortId,
     pub(super) adapter: NonNull<NDK_ADAPTER>,
@@ -223,8 +223,8 @@ pub struct Taken<S: System> {
 
 impl<S: System> Taken<S> {
     /// Ends what runs over the lost addresses, see
-    /// [`Client::on_adapter_removed`](crate::system::Client::on_adapter_removed), but for those that have returned
-    /// meanwhile: what was bound there is served as before. With no lock held.
+    /// [`Client::on_adapter_removed`](crate::system::Client::on_adapter_removed), but for those that have
+    /// returned meanwhile: what was bound there is served as before. With no lock held.
     pub fn end(self, client: &S::Client, level: PassiveLevel) {
         if self.any {
             client.on_adapter_removed(level);

@@ -194,7 +194,7 @@ fn the_last_ports_removal_ends_connections_and_leaves_files_to_their_owners() {
 }
 
 #[test]
-fn the_removal_of_a_port_refuses_an_offer_that_its_client_has_not_answered() {
+fn removed_adapter_refuses_an_unanswered_connect_request() {
     let mut pair = Pair::new();
     let listen = pair.client.submit(pair.far, Command::Listen { query: true }, Vec::new());
     let connect = pair.client.connect(pair.near, FAR);

@@ -130,12 +130,16 @@ fn connect_in_completion_routine_of_cancelled_one_finds_endpoint_idle() {
     pump();
     assert_eq!(connect.outcome(), failed(STATUS_CANCELLED));
     let status = second.outcome().map(|outcome| outcome.status);
-    assert_eq!(status, Some(STATUS_REMOTE_NOT_LISTENING), "the far end still holds the first offer");
+    assert_eq!(
+        status,
+        Some(STATUS_REMOTE_NOT_LISTENING),
+        "the far end still holds the first connect request"
+    );
     pair.tear_down();
 }
 
 #[test]
-fn a_query_accept_listen_completes_on_the_offer_and_accept_makes_the_connection() {
+fn query_accept_listen_completes_on_a_connect_request_and_accept_connects() {
     let pair = Pair::new();
     let accept = pair.client.submit(pair.far, Command::Accept, Vec::new());
     assert_eq!(accept.outcome(), failed(STATUS_INVALID_CONNECTION));
@@ -150,7 +154,7 @@ fn a_query_accept_listen_completes_on_the_offer_and_accept_makes_the_connection(
 }
 
 #[test]
-fn an_offer_that_is_not_accepted_in_a_second_is_refused() {
+fn connect_request_not_accepted_in_a_second_is_refused() {
     let pair = Pair::new();
     let listen = pair.client.submit(pair.far, Command::Listen { query: true }, Vec::new());
     let connect = pair.client.connect(pair.near, FAR);
@@ -170,7 +174,7 @@ fn an_offer_that_is_not_accepted_in_a_second_is_refused() {
 }
 
 #[test]
-fn an_offer_is_refused_by_a_disconnect() {
+fn connect_request_is_refused_by_a_disconnect() {
     for flags in [0, TDI_DISCONNECT_ABORT, TDI_DISCONNECT_RELEASE] {
         let pair = Pair::new();
         pair.client.submit(pair.far, Command::Listen { query: true }, Vec::new());
@@ -215,7 +219,7 @@ fn a_pending_connect_or_listen_is_ended_by_abort_and_by_cancel() {
     connect.cancel(&pair.client.transport);
     pump();
     assert_eq!(connect.outcome(), failed(STATUS_CANCELLED));
-    // The offer's peer has gone, so it can't be accepted any more.
+    // The connect request's peer has gone, so it can't be accepted any more.
     let accept = pair.client.submit(pair.far, Command::Accept, Vec::new());
     pump();
     assert_eq!(accept.outcome().unwrap().status, STATUS_CONNECTION_ABORTED);
@@ -436,7 +440,8 @@ fn listen_sent_while_drive_loop_works_is_offered_connection() {
     let both = std::rc::Rc::new(std::cell::RefCell::new(Vec::new()));
     let (inside, results) = (std::rc::Rc::clone(&pair), std::rc::Rc::clone(&both));
     first.when_complete(move || {
-        // The drive loop of the endpoint is below this routine, and has not seen the listen when the offer comes.
+        // The drive loop of the endpoint is below this routine, and has not seen the listen when the connect
+        // request comes.
         let listen = inside.client.listen(inside.far);
         let connect = inside.client.connect(inside.near, FAR);
         pump();
@@ -496,7 +501,7 @@ fn listen_that_waits_for_last_connection_to_end_counts_for_connects() {
 }
 
 #[test]
-fn accept_cancelled_before_it_was_seen_leaves_nothing_of_an_offer_whose_adapter_went() {
+fn accept_cancelled_before_it_was_seen_drops_the_connect_request_of_a_removed_adapter() {
     let pair = Pair::new();
     let listen = pair.client.submit(pair.far, Command::Listen { query: true }, Vec::new());
     let connect = pair.client.connect(pair.near, FAR);
@@ -526,7 +531,7 @@ fn accept_cancelled_before_it_was_seen_leaves_nothing_of_an_offer_whose_adapter_
 }
 
 #[test]
-fn accept_cancelled_before_it_arrives_refuses_its_offer_without_the_lock() {
+fn accept_cancelled_before_it_arrives_refuses_its_connect_request_without_the_lock() {
     let pair = Pair::new();
     let listen = pair.client.submit(pair.far, Command::Listen { query: true }, Vec::new());
     let connect = pair.client.connect(pair.near, FAR);

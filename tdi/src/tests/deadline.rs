@@ -128,7 +128,7 @@ fn limit_of_refused_second_release_spares_connection() {
 }
 
 #[test]
-fn limit_of_offer_goes_with_its_disconnect_and_its_accept() {
+fn limit_of_connect_request_goes_with_its_disconnect_and_its_accept() {
     for accepts in [false, true] {
         let pair = Pair::new();
         pair.client.submit(pair.far, Command::Listen { query: true }, Vec::new());

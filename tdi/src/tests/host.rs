@@ -21,8 +21,8 @@ pub(crate) fn point() {
     reach(Point::Callback);
 }
 
-/// Does something; returns how many locks were taken under the transport's own one. What is called out under that
-/// lock, a refused offer too, takes locks of its own.
+/// Does something; returns how many locks were taken under the transport's own one. What is called out under
+/// that lock, a refused connect request too, takes locks of its own.
 #[cfg(test)]
 pub(crate) fn locks_under_lock_of(transport: &Transport<Host>, does: impl FnOnce()) -> usize {
     let locked = transport.lock();
@@ -136,7 +136,8 @@ impl Pending {
         self.state.borrow().data.clone()
     }
 
-    /// Cancels the request: its cancel routine, if it has one, is on its way until [`pump`](test_kernel::pump).
+    /// Cancels the request: its cancel routine, if it has one, is on its way until
+    /// [`pump`](test_kernel::pump).
     pub(crate) fn cancel(&self, transport: &Transport<Host>) {
         let mut state = self.state.borrow_mut();
         state.cancelled = true;
@@ -147,8 +148,8 @@ impl Pending {
     }
 }
 
-// SAFETY: the cancel routine is called once per `arm`, unless `disarm` took the request ID back first; the buffer
-// is neither moved nor changed but by `fill`.
+// SAFETY: the cancel routine is called once per `arm`, unless `disarm` took the request ID back first; the
+// buffer is neither moved nor changed but by `fill`.
 unsafe impl Request for Record {
     fn arm(&mut self, request_id: RequestId) -> bool {
         let mut state = self.0.state.borrow_mut();

@@ -1,4 +1,4 @@
-//! Connecting: from a local address or a shared endpoint to an offer at the peer's listener.
+//! Connecting: from a local address or a shared endpoint to a connect request at the peer's listener.
 
 use core::net::SocketAddr;
 
@@ -8,13 +8,13 @@ use sys::status::{
 
 use super::attempts::Turn;
 use super::{ConnectError, Connector, Role};
+use crate::connection::connect_request::ConnectRequest;
 use crate::connection::departure::{Departure, Destination};
 use crate::connection::end::AntecedentRefs;
 use crate::connection::endpoint::{Endpoint, Found};
 use crate::connection::link::Link;
 use crate::connection::listener::Listener;
 use crate::connection::loopback::{Connect, Connection};
-use crate::connection::offer::Offer;
 use crate::connection::private_data::PrivateData;
 use crate::connection::shared_endpoint::SharedEndpoint;
 use crate::connection::state::Side;
@@ -82,16 +82,17 @@ impl<K: Kernel> Origin<K> {
     }
 }
 
-/// An attempt that has all it needs, and the offer of it.
+/// An attempt that has all it needs, and the connect request of it.
 struct Prepared<K: Kernel> {
     link: Link<K>,
     listener: ObjectRef<K, Listener<K>>,
-    offer: Offer<K>,
+    connect_request: ConnectRequest<K>,
 }
 
 impl<K: Kernel> Object<K, Connector<K>> {
     /// NdkConnect. On success the request is pending: it completes when the peer accepts, rejects or goes,
-    /// possibly before this returns. A connect that fails inline has taken nothing, and the connector is as it was.
+    /// possibly before this returns. A connect that fails inline has taken nothing, and the connector is as
+    /// it was.
     ///
     /// # Errors
     ///
@@ -145,17 +146,19 @@ impl<K: Kernel> Object<K, Connector<K>> {
             return Err(ConnectError(STATUS_INVALID_ADDRESS));
         }
         let Role::Active(attempts) = &self.role else { return Err(ConnectError(STATUS_CONNECTION_ACTIVE)) };
-        let Prepared { link, listener, offer } = self.prepare(qp, way, limits, data, request)?;
+        let Prepared { link, listener, connect_request } = self.prepare(qp, way, limits, data, request)?;
         let replaced = attempts.lock().last.replace(link.clone());
         if let Some(replaced) = &replaced {
             replaced.forget_connector();
         }
-        // The consumer may connect again inside the completion, which may come as soon as the peer has the offer.
+        // The consumer may connect again inside the completion, which may come as soon as the peer has the
+        // connect request.
         drop(turn);
-        if let Err(offer) = listener.offer(offer) {
-            // No consumer has seen the offer: the attempt is taken back, and the connector is as it was.
+        if let Err(connect_request) = listener.enqueue(connect_request) {
+            // No consumer has seen the connect request: the attempt is taken back, and the connector is as it
+            // was.
             let withdrawn = core::mem::replace(&mut attempts.lock().last, replaced);
-            drop((link.withdraw(), withdrawn, offer));
+            drop((link.withdraw(), withdrawn, connect_request));
             return Err(ConnectError(STATUS_CONNECTION_REFUSED));
         }
         // From here on the consumer may close the connector: `self` is not used any more.
@@ -197,30 +200,31 @@ impl<K: Kernel> Object<K, Connector<K>> {
             Connection::new(Connect { connector, ties, claim, departure, remote, limits, data, request })?;
         let link = Link::Loopback(connection.clone(), Side::Active);
         qp.bind(link.clone());
-        let offer = self.offer_of(&listener, &connection).inspect_err(|_| drop(link.withdraw()))?;
-        Ok(Prepared { link, listener, offer })
+        let connect_request =
+            self.connect_request_of(&listener, &connection).inspect_err(|_| drop(link.withdraw()))?;
+        Ok(Prepared { link, listener, connect_request })
     }
 
-    fn offer_of(
+    fn connect_request_of(
         &self,
         listener: &ObjectRef<K, Listener<K>>,
         connection: &Shared<Connection<K>>,
-    ) -> Result<Offer<K>, ConnectError> {
+    ) -> Result<ConnectRequest<K>, ConnectError> {
         let adapter = listener.adapter().try_acquire(Kind::Successor)?;
         let tie = listener.acquire(Kind::Successor)?;
-        let offer = listener.offer_of(Connector::offered(
+        let connect_request = listener.connect_request_of(Connector::requested(
             adapter,
             tie,
             Link::Loopback(connection.clone(), Side::Passive),
         ))?;
-        match offer.connector().try_acquire(Kind::Request) {
+        match connect_request.connector().try_acquire(Kind::Request) {
             Ok(passive) => connection.attach(passive),
             Err(refused) => {
-                // Before the offer goes, which would complete the request.
+                // Before the connect request goes, which would complete the request.
                 drop(connection.withdraw());
                 return Err(refused.into());
             }
         }
-        Ok(offer)
+        Ok(connect_request)
     }
 }

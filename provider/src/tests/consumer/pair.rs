@@ -79,9 +79,9 @@ impl Pair {
     }
 
     /// Takes the connector that the listener indicates.
-    pub(crate) fn take_offer(&mut self) {
+    pub(crate) fn take_connect_request(&mut self) {
         let seen = self.log.pump();
-        let [Seen::Offered(_, connector)] = seen[..] else { panic!("no single offer: {seen:?}") };
+        let [Seen::Requested(_, connector)] = seen[..] else { panic!("no single connect request: {seen:?}") };
         self.far.connector = virtual_address(connector).cast();
     }
 
@@ -118,7 +118,7 @@ impl Pair {
     pub(crate) fn establish(&mut self) {
         assert_eq!(self.listen(), STATUS_SUCCESS);
         assert_eq!(self.connect(b"hello"), STATUS_PENDING);
-        self.take_offer();
+        self.take_connect_request();
         assert_eq!(self.accept(b"welcome"), STATUS_PENDING);
         assert_eq!(self.log.pump(), [Seen::Cqe("connect", STATUS_SUCCESS)]);
         assert_eq!(self.complete_connect(), STATUS_SUCCESS);

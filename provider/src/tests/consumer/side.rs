@@ -8,7 +8,7 @@ use sys::status::*;
 use sys::wdm::PVOID;
 use test_kernel::Manual;
 
-use super::{Log, call, notified, offered, request};
+use super::{Log, call, connect_event, notified, request};
 use crate::number::usize_from;
 use crate::rnic::{Fabric, Rnic};
 
@@ -103,7 +103,7 @@ impl Side {
             call!(
                 self.adapter,
                 NdkCreateListener,
-                Some(offered),
+                Some(connect_event),
                 context,
                 Some(never_created),
                 null_mut(),

@@ -43,7 +43,7 @@ pub(crate) struct Node {
     pub(crate) results: usize,
     pub(crate) armed: bool,
     pub(crate) owed: usize,
-    /// Of a listener: it takes no offers.
+    /// Of a listener: it takes no connect requests.
     pub(crate) paused: bool,
     /// Its DPC is queued, as far as is known.
     pub(crate) called: bool,
@@ -61,7 +61,7 @@ pub(crate) enum Held {
 /// Where a connection is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Phase {
-    Offered,
+    Requested,
     Accepted,
     Established,
     Ended,
@@ -267,7 +267,7 @@ impl Tree {
         let Some((id, side)) = self.side(connector) else { return };
         self.sessions[id].left[side] = true;
         match self.sessions[id].phase {
-            Phase::Offered | Phase::Accepted => {
+            Phase::Requested | Phase::Accepted => {
                 let statuses = match side {
                     0 => [STATUS_CANCELLED, STATUS_CONNECTION_ABORTED],
                     _ => [STATUS_CONNECTION_REFUSED, STATUS_CANCELLED],

@@ -82,7 +82,7 @@ struct World {
     /// The port that each listener listens on.
     listening: Vec<(usize, u16)>,
     /// Sessions whose passive connector the consumer has not been shown yet, with their listener.
-    offers: Vec<(usize, usize)>,
+    connect_requests: Vec<(usize, usize)>,
     /// The connector whose last call failed, or is pending.
     last: Option<usize>,
     /// Steps to take inside callbacks.
@@ -105,7 +105,7 @@ impl World {
             names: Vec::new(),
             ports: 1000,
             listening: Vec::new(),
-            offers: Vec::new(),
+            connect_requests: Vec::new(),
             last: None,
             planned: VecDeque::new(),
             failed: None,
@@ -238,7 +238,7 @@ impl World {
     fn observe(&mut self, seen: &Seen) -> bool {
         let (Seen::Cqe(name, _)
         | Seen::Closed(name)
-        | Seen::Offered(name, _)
+        | Seen::Requested(name, _)
         | Seen::Disconnected(name)
         | Seen::Notified(name, _)) = seen;
         let id = name.parse().expect("the model's objects are numbered");
@@ -246,7 +246,7 @@ impl World {
             Seen::Cqe(_, status) => self.tree.completed(id, *status),
             Seen::Disconnected(_) => self.tree.disconnected(id),
             Seen::Notified(_, status) => *status == STATUS_SUCCESS && self.tree.notified(id),
-            Seen::Offered(_, connector) => self.offered(id, virtual_address(*connector)),
+            Seen::Requested(_, connector) => self.connect_event(id, virtual_address(*connector)),
             Seen::Closed(_) => return self.tree.closed(id),
         };
         self.tree.inside = Some(id);
@@ -259,7 +259,11 @@ impl World {
             resume_unwind(failed);
         }
         let mut left = self.tree.settle();
-        left.extend(self.offers.iter().map(|offer| format!("offer {offer:?}")));
+        left.extend(
+            self.connect_requests
+                .iter()
+                .map(|connect_request| format!("connect request {connect_request:?}")),
+        );
         assert!(left.is_empty(), "never came: {left:?}\n{:#?}", self.tree);
     }
 

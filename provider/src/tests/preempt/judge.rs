@@ -110,8 +110,8 @@ impl World {
         }
     }
 
-    /// The connect that is called for a connector and would tie others than `id`. If it is accepted, the connector
-    /// may have given up the QP of its last attempt already.
+    /// The connect that is called for a connector and would tie others than `id`. If it is accepted, the
+    /// connector may have given up the QP of its last attempt already.
     fn connect_underway(&self, connector: &Thing, id: usize) -> Option<usize> {
         if connector.antecedents.contains(&id) {
             return None;
@@ -154,7 +154,7 @@ impl World {
             Role::Shared => (address(end).ip(), SHARED_PORT).into(),
             _ => return,
         };
-        // Offers that wait at a listener have its endpoint, and nothing is known of them here.
+        // Connect requests that wait at a listener have its endpoint, and nothing is known of them here.
         let hidden = role == Role::Connector && end == FAR;
         let watch = self.watch.take();
         let bound = Endpoint::bind(self.rnics[end].state().fabric(), place);
@@ -188,8 +188,8 @@ impl World {
         }
     }
 
-    /// No connect or accept pends whose QP, or whose peer's QP, is closed: nothing waits for the peer's consumer
-    /// (CL-4). The DPCs have been made.
+    /// No connect or accept pends whose QP, or whose peer's QP, is closed: nothing waits for the peer's
+    /// consumer (CL-4). The DPCs have been made.
     pub(super) fn judge_attempts(&self) {
         let (requests, things) = (self.requests.borrow(), self.things.borrow());
         let pends =

@@ -27,7 +27,7 @@ pub(super) enum Stage {
     /// A connect request is queued at the listener, and not shown yet.
     Queued,
     /// The listener has indicated it.
-    Offered,
+    Requested,
     /// The far end has rejected it; the near end was not told yet.
     Rejected,
     /// The near end was told.
@@ -64,7 +64,7 @@ impl Stage {
     pub(super) const ALL: [Self; 18] = [
         Self::Idle,
         Self::Queued,
-        Self::Offered,
+        Self::Requested,
         Self::Rejected,
         Self::Refused,
         Self::Accepted,
@@ -91,17 +91,17 @@ impl Stage {
     fn way(self) -> Vec<Op> {
         use Op::*;
         let connect = Connect(Role::Qp);
-        let offer = vec![connect, Dpc];
-        let accept = [offer.clone(), vec![Accept(Role::Qp)]].concat();
+        let connect_request = vec![connect, Dpc];
+        let accept = [connect_request.clone(), vec![Accept(Role::Qp)]].concat();
         let established = [accept.clone(), vec![Dpc, CompleteConnect, Dpc]].concat();
         let then = |way: &[Op], more: &[Op]| [way, more].concat();
         let receives = [Receive(NEAR), Receive(FAR), Receive(FAR)];
         match self {
             Self::Idle => vec![],
             Self::Queued => vec![connect],
-            Self::Offered => offer,
-            Self::Rejected => then(&offer, &[Reject(FAR)]),
-            Self::Refused => then(&offer, &[Reject(FAR), Dpc]),
+            Self::Requested => connect_request,
+            Self::Rejected => then(&connect_request, &[Reject(FAR)]),
+            Self::Refused => then(&connect_request, &[Reject(FAR), Dpc]),
             Self::Accepted => accept,
             Self::Completing => then(&accept, &[Dpc]),
             Self::Established => established,
@@ -124,7 +124,7 @@ impl Stage {
             Self::ArrivingShared => {
                 vec![RemoveAddress(NEAR), RemoveAddress(FAR), Listen, ConnectShared]
             }
-            Self::Abandoned => then(&offer, &[Close(NEAR, Role::Connector), Dpc]),
+            Self::Abandoned => then(&connect_request, &[Close(NEAR, Role::Connector), Dpc]),
         }
     }
 

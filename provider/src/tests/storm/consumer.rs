@@ -184,7 +184,7 @@ unsafe extern "win64" fn disconnected(context: PVOID) {
     }
 }
 
-unsafe extern "win64" fn offered(context: PVOID, connector: *mut NDK_CONNECTOR) {
+unsafe extern "win64" fn connect_event(context: PVOID, connector: *mut NDK_CONNECTOR) {
     // SAFETY: the context is the world, which stays.
     let world = unsafe { &*context.cast::<World>() };
     let end = End::new(world, true, connector, connector.addr() >> 4);
@@ -240,8 +240,15 @@ impl World {
         let mut listener = null_mut();
         let context = std::ptr::from_ref(world).cast_mut().cast();
         let none = null_mut();
-        let status =
-            call!(world.far.adapter, NdkCreateListener, Some(offered), context, None, none, &mut listener);
+        let status = call!(
+            world.far.adapter,
+            NdkCreateListener,
+            Some(connect_event),
+            context,
+            None,
+            none,
+            &mut listener
+        );
         assert_eq!(status, STATUS_SUCCESS);
         let (address, length) = sockaddr(SocketAddr::from(FAR));
         let at = address.as_ptr().cast::<SOCKADDR>();

@@ -32,7 +32,8 @@ macro_rules! operations {
     };
 }
 
-/// Longer than a limit of the operations, in units of 100 ns; two of these are longer than an offer may wait.
+/// Longer than a limit of the operations, in units of 100 ns; two of these are longer than a connect request
+/// may wait.
 const LATER: u64 = 6_000_000;
 const LIMIT: Option<u64> = Some(1000);
 

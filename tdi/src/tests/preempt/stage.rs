@@ -33,7 +33,7 @@ stages! {
     ListeningTwice: [FarListens, SpareListens, OpensThird];
     Asking: [FarListensAndAsks];
     Connecting: [FarListens, NearConnectsWithin];
-    Offered: [FarListensAndAsks, NearConnectsWithin, DeferredCalls];
+    Requested: [FarListensAndAsks, NearConnectsWithin, DeferredCalls];
     Accepted: [FarListensAndAsks, NearConnects, DeferredCalls, FarAccepts];
     Connected: [FarListens, NearConnects, DeferredCalls];
     ConnectedAndHandled: [SetsHandlers, FarListens, NearConnects, DeferredCalls];

@@ -1,4 +1,4 @@
-//! Steps that connect and disconnect, and the offers between.
+//! Steps that connect and disconnect, and the connect requests between.
 
 use std::ptr::{null, null_mut};
 
@@ -53,12 +53,12 @@ impl World {
         assert_eq!(status, expected, "connect");
         self.remember(connector, status);
         if status == STATUS_PENDING {
-            self.offer(connector, qp, listener);
+            self.request_connect(connector, qp, listener);
         }
         Some(())
     }
 
-    fn offer(&mut self, connector: usize, qp: usize, listener: usize) {
+    fn request_connect(&mut self, connector: usize, qp: usize, listener: usize) {
         let session = self.tree.sessions.len();
         // The passive connector is there from now on; the consumer learns of it at the next pump.
         let far = self.tree.nodes[listener].far;
@@ -68,7 +68,7 @@ impl World {
         self.objects.push(null_mut());
         self.names.push(Box::leak(passive.to_string().into_boxed_str()));
         self.tree.sessions.push(Session {
-            phase: Phase::Offered,
+            phase: Phase::Requested,
             was_established: false,
             ends: [connector, passive],
             qps: [Some(qp), None],
@@ -83,7 +83,7 @@ impl World {
             self.tree.nodes[end].informed = false;
         }
         self.tie(connector, qp);
-        self.offers.push((session, listener));
+        self.connect_requests.push((session, listener));
     }
 
     /// The connector's queue pair; an earlier one is let go.
@@ -115,7 +115,7 @@ impl World {
         let expected = match self.tree.side(connector) {
             None | Some((_, 0)) => STATUS_CONNECTION_INVALID,
             Some(_) if self.tree.nodes[qp].claimed => STATUS_CONNECTION_ACTIVE,
-            Some((session, _)) if self.tree.sessions[session].phase != Phase::Offered => {
+            Some((session, _)) if self.tree.sessions[session].phase != Phase::Requested => {
                 STATUS_CONNECTION_ABORTED
             }
             Some((session, _)) => {
@@ -139,7 +139,7 @@ impl World {
         let expected = match self.tree.side(connector) {
             None => STATUS_CONNECTION_INVALID,
             Some((session, side)) => match (self.tree.sessions[session].phase, side) {
-                (Phase::Offered, 1) | (Phase::Accepted, 0) => {
+                (Phase::Requested, 1) | (Phase::Accepted, 0) => {
                     self.tree.sessions[session].left[side] = true;
                     self.tree.end(session, [STATUS_CONNECTION_REFUSED, STATUS_CONNECTION_ABORTED]);
                     STATUS_SUCCESS
@@ -166,7 +166,7 @@ impl World {
         let expected = match self.tree.side(connector) {
             None | Some((_, 1)) => STATUS_CONNECTION_INVALID,
             Some((id, _)) => match self.tree.sessions[id].phase {
-                Phase::Offered | Phase::Established => STATUS_CONNECTION_INVALID,
+                Phase::Requested | Phase::Established => STATUS_CONNECTION_INVALID,
                 Phase::Ended if self.tree.sessions[id].was_established => STATUS_CONNECTION_INVALID,
                 Phase::Ended if self.tree.sessions[id].left[0] => STATUS_CONNECTION_INVALID,
                 Phase::Ended => STATUS_CONNECTION_ABORTED,
@@ -192,7 +192,7 @@ impl World {
         let expected = match self.tree.side(connector) {
             None => STATUS_CONNECTION_INVALID,
             Some((id, side)) => match self.tree.sessions[id].phase {
-                Phase::Offered | Phase::Accepted => STATUS_CONNECTION_INVALID,
+                Phase::Requested | Phase::Accepted => STATUS_CONNECTION_INVALID,
                 Phase::Established => {
                     let session = &mut self.tree.sessions[id];
                     session.left[side] = true;
@@ -258,12 +258,13 @@ impl World {
         Some(())
     }
 
-    /// A listener closes or pauses: offers that were not indicated yet are refused, and their connectors go without
-    /// a word.
+    /// A listener closes or pauses: connect requests that were not indicated yet are refused, and their
+    /// connectors go without a word.
     pub(super) fn withdraw(&mut self, listener: usize) {
-        let (withdrawn, kept) =
-            std::mem::take(&mut self.offers).into_iter().partition(|offer| offer.1 == listener);
-        self.offers = kept;
+        let (withdrawn, kept) = std::mem::take(&mut self.connect_requests)
+            .into_iter()
+            .partition(|connect_request| connect_request.1 == listener);
+        self.connect_requests = kept;
         let withdrawn: Vec<(usize, usize)> = withdrawn;
         for (session, _) in withdrawn {
             let passive = self.tree.sessions[session].ends[1];
@@ -274,10 +275,14 @@ impl World {
         }
     }
 
-    /// A listener shows its offers in their order.
-    pub(super) fn offered(&mut self, listener: usize, connector: PVOID) -> bool {
-        let Some(place) = self.offers.iter().position(|offer| offer.1 == listener) else { return false };
-        let (session, _) = self.offers.remove(place);
+    /// A listener shows its connect requests in their order.
+    pub(super) fn connect_event(&mut self, listener: usize, connector: PVOID) -> bool {
+        let Some(place) =
+            self.connect_requests.iter().position(|connect_request| connect_request.1 == listener)
+        else {
+            return false;
+        };
+        let (session, _) = self.connect_requests.remove(place);
         let passive = self.tree.sessions[session].ends[1];
         self.objects[passive] = connector;
         self.tree.nodes[passive].hidden = false;

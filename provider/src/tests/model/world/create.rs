@@ -9,7 +9,7 @@ use sys::wdm::PVOID;
 
 use super::{CQ_DEPTH, DEPTH, World, pick};
 use crate::number::u32_from;
-use crate::tests::consumer::{call, notified, offered, sockaddr};
+use crate::tests::consumer::{call, connect_event, notified, sockaddr};
 use crate::tests::model::tree::Kind;
 
 impl World {
@@ -129,8 +129,15 @@ impl World {
         let id = self.add(Kind::Listener, far, vec![], |world, context| {
             let mut listener = null_mut();
             let adapter = world.adapter(far);
-            let status =
-                call!(adapter, NdkCreateListener, Some(offered), context, None, null_mut(), &mut listener);
+            let status = call!(
+                adapter,
+                NdkCreateListener,
+                Some(connect_event),
+                context,
+                None,
+                null_mut(),
+                &mut listener
+            );
             assert_eq!(status, STATUS_SUCCESS);
             let (address, length) = sockaddr(world.address(far, port));
             let at = address.as_ptr().cast::<SOCKADDR>();

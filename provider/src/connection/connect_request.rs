@@ -1,4 +1,4 @@
-//! An offer: the connector of a connect event, before the consumer has seen it.
+//! A connect request: the connector of a connect event, before the consumer has seen it.
 
 use core::mem::ManuallyDrop;
 use core::ptr::NonNull;
@@ -7,15 +7,15 @@ use super::connector::Connector;
 use crate::kernel::Kernel;
 use crate::object::Object;
 
-/// A connector that only the provider knows. Dropped, it is closed, and the peer's connect refused; may be dropped
-/// up to DISPATCH_LEVEL, with no lock held.
-pub(super) struct Offer<K: Kernel>(NonNull<Object<K, Connector<K>>>);
+/// A connector that only the provider knows. Dropped, it is closed, and the peer's connect refused; may be
+/// dropped up to DISPATCH_LEVEL, with no lock held.
+pub(super) struct ConnectRequest<K: Kernel>(NonNull<Object<K, Connector<K>>>);
 
-// SAFETY: an object is Send, and the offer is the only one to know it.
-unsafe impl<K: Kernel> Send for Offer<K> {}
+// SAFETY: an object is Send, and the connect request is the only one to know it.
+unsafe impl<K: Kernel> Send for ConnectRequest<K> {}
 
-impl<K: Kernel> Offer<K> {
-    /// An offer of a connector.
+impl<K: Kernel> ConnectRequest<K> {
+    /// A connect request of a connector.
     ///
     /// # Safety
     ///
@@ -36,9 +36,9 @@ impl<K: Kernel> Offer<K> {
     }
 }
 
-impl<K: Kernel> Drop for Offer<K> {
+impl<K: Kernel> Drop for ConnectRequest<K> {
     fn drop(&mut self) {
-        // SAFETY: no consumer has it, so it is the offer's to close.
+        // SAFETY: no consumer has it, so it is the connect request's to close.
         unsafe { Object::close(self.0, None, core::ptr::null_mut()) };
     }
 }

@@ -1,4 +1,5 @@
-//! Offers that no consumer has been shown, at a listener that pauses and at an RNIC that goes (CM-5, CL-7).
+//! Connect requests that no consumer has been shown, at a listener that pauses and at an RNIC that goes
+//! (CM-5, CL-7).
 
 use std::ptr::null;
 
@@ -8,7 +9,7 @@ use super::consumer::{Pair, Seen, call, virtual_address};
 use crate::rnic::Rnic;
 
 #[test]
-fn a_listener_that_pauses_refuses_the_offers_that_wait() {
+fn paused_listener_refuses_pending_connect_requests() {
     let mut pair = Pair::new();
     pair.listen();
     assert_eq!(pair.connect(b""), STATUS_PENDING);
@@ -17,12 +18,12 @@ fn a_listener_that_pauses_refuses_the_offers_that_wait() {
     call!(pair.listener, NdkControlConnectEvents, 0);
     assert_eq!(pair.log.pump(), [], "nor when it goes on");
     assert_eq!(pair.connect_again(b""), STATUS_PENDING);
-    pair.take_offer();
+    pair.take_connect_request();
     pair.tear_down();
 }
 
 #[test]
-fn a_listener_that_pauses_and_goes_on_refuses_only_the_offers_from_before() {
+fn listener_paused_and_resumed_refuses_earlier_connect_requests_only() {
     let mut pair = Pair::new();
     pair.listen();
     assert_eq!(pair.connect(b""), STATUS_PENDING);
@@ -32,8 +33,8 @@ fn a_listener_that_pauses_and_goes_on_refuses_only_the_offers_from_before() {
     pair.near.qp = pair.near.create_qp();
     assert_eq!(pair.connect(b""), STATUS_PENDING);
     let mut seen = pair.log.pump();
-    seen.sort_by_key(|seen| matches!(seen, Seen::Offered(..)));
-    let [Seen::Cqe("connect", STATUS_CONNECTION_REFUSED), Seen::Offered(_, connector)] = seen[..] else {
+    seen.sort_by_key(|seen| matches!(seen, Seen::Requested(..)));
+    let [Seen::Cqe("connect", STATUS_CONNECTION_REFUSED), Seen::Requested(_, connector)] = seen[..] else {
         panic!("{seen:?}")
     };
     pair.far.connector = virtual_address(connector).cast();
@@ -50,7 +51,7 @@ fn a_connect_to_a_port_that_is_disabled_is_refused() {
     assert_eq!(pair.connect(b""), STATUS_CONNECTION_REFUSED);
     pair.far.rnic.set_enabled(true);
     assert_eq!(pair.connect_again(b""), STATUS_PENDING);
-    pair.take_offer();
+    pair.take_connect_request();
     assert_eq!(call!(pair.far.connector, NdkReject, null(), 0), STATUS_SUCCESS);
     pair.log.pump();
     pair.near.rnic.set_enabled(false);
@@ -73,7 +74,7 @@ fn a_connect_to_a_port_that_has_gone_does_not_reach_its_listener() {
 }
 
 #[test]
-fn a_port_that_is_disabled_refuses_the_offers_that_wait() {
+fn disabled_rnic_refuses_pending_connect_requests() {
     let mut pair = Pair::new();
     pair.listen();
     assert_eq!(pair.connect(b""), STATUS_PENDING);
@@ -96,6 +97,6 @@ fn connect_to_an_address_that_moved_to_another_port_is_refused() {
     another.set_addresses(&[]).unwrap();
     pair.far.rnic.set_addresses(&address).unwrap();
     assert_eq!(pair.connect_again(b""), STATUS_PENDING);
-    pair.take_offer();
+    pair.take_connect_request();
     pair.tear_down();
 }

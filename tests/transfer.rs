@@ -1,18 +1,26 @@
 //! Data moved by the built driver arrives as it was sent, whatever its length and the way it takes.
 
 #![cfg(not(windows))]
-#![allow(clippy::expect_used, clippy::panic, reason = "a test ends when what it needs is not there")]
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::std_instead_of_alloc,
+    reason = "a test ends when what it needs is not there"
+)]
 
 mod common;
 
+use std::sync::Arc;
 use std::thread;
 
 use common::{IPV4, IPV6, Network};
 use ntsim::ex::{Faults, inject, injected};
+use ntsim::io::Opener;
+use ntsim::se::Subject;
 use protocol::{Level, Operation, SessionCounters, Tally};
 use runner::{Client, Error, transfer};
 use sys::ndis::{NDIS_NDK_STATISTICS_INFO, OID_NDK_STATISTICS};
-use sys::status::{STATUS_CANCELLED, STATUS_INVALID_PARAMETER};
+use sys::status::{STATUS_CANCELLED, STATUS_INVALID_PARAMETER, STATUS_IO_TIMEOUT};
 
 /// Bytes that are moved at once: small, so that a few make a long transfer.
 const CHUNK: u32 = 64 << 10;
@@ -152,6 +160,25 @@ fn a_chunk_that_fails_on_its_way_ends_the_session_and_leaves_nothing_registered(
         let broken = common::broken(&session.close(level).expect("it closes"));
         assert!(broken.is_empty(), "{way:?}: {broken}");
     }
+    let found = fixture.shut_down();
+    assert!(found.is_clean(), "{found}");
+}
+
+/// A runner that opens the driver by a synchronous handle: one of the two requests of a chunk waits for the other, which
+/// waits for it in the driver. The driver's time limit ends that, and the runner says which request it was.
+#[test]
+fn transfer_over_synchronous_handle_ends_with_the_status_of_the_time_limit() {
+    let fixture = common::boot(IPV4);
+    let [near, far] = IPV4.ends();
+    let opener = Opener::new(Subject::system()).synchronous();
+    let file = fixture.machine().open_as(protocol::LINK_NAME, &[], &opener).expect("it opens");
+    let session = Client::on(Arc::new(file)).open_session(near, far, CHUNK).expect("a session opens");
+    let moved = transfer::run(&session, Operation::Copy, &[1; 1000][..], 1000, |_| ());
+    let error = moved.expect_err("neither side can go on");
+    let message = error.to_string();
+    assert_eq!(status(error), STATUS_IO_TIMEOUT, "{message}");
+    assert!(message.starts_with("transmit: ") || message.starts_with("collect: "), "{message}");
+    session.close(Level::Passive).expect("it closes");
     let found = fixture.shut_down();
     assert!(found.is_clean(), "{found}");
 }

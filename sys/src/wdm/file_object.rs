@@ -95,3 +95,10 @@ layout! {
         0x14 => Inserted: BOOLEAN,
     }
 }
+
+constants! { ULONG:
+    /// A file is opened for synchronous I/O, whose waits no alert ends. (Compiled from mingw-w64.)
+    FILE_SYNCHRONOUS_IO_NONALERT = 0x0000_0020;
+    /// A file object was opened for synchronous I/O: the I/O manager serialises its requests. (Compiled from mingw-w64.)
+    FO_SYNCHRONOUS_IO = 0x0000_0002;
+}

@@ -13,6 +13,7 @@ use sys::wdm::{
 
 use super::direct::Direct;
 use super::file::{File, as_thread, start};
+use super::file_lock::FileLock;
 use super::request::{Buffers, Outcome, Output, Request, Transfer};
 use crate::mm::{Block, Range};
 
@@ -32,6 +33,8 @@ impl File {
         let major = IRP_MJ_DEVICE_CONTROL;
         let control = Control { major, code, input: range(input), output: range(output) };
         as_thread(|| {
+            let lock = self.lock();
+            let _turn = lock.as_deref().map(FileLock::acquire);
             // The buffers are borrowed until this returns, and it returns after the request is over.
             match self.send(control, None) {
                 Err(status) => Outcome { status, information: 0 },
@@ -40,16 +43,25 @@ impl File {
         })
     }
 
-    /// Sends a device control and returns at once; the request owns its buffers until it is over.
+    /// Sends a device control and returns at once; the request owns its buffers until it is over. On a file for
+    /// synchronous I/O, it is over when this returns.
     ///
     /// # Errors
     /// STATUS_INSUFFICIENT_RESOURCES, if there is no memory for it.
     pub fn start_ioctl(&self, code: u32, input: Vec<u8>, output: Vec<u8>) -> Result<Request, super::Status> {
         let major = IRP_MJ_DEVICE_CONTROL;
         let control = Control { major, code, input: range(&input), output: range(&output) };
-        as_thread(|| self.send(control, Some((input, output))))
-            .map(|transfer| Request::new(transfer, Arc::clone(&self.handle)))
-            .map_err(super::Status)
+        as_thread(|| {
+            let lock = self.lock();
+            let turn = lock.as_deref().map(FileLock::acquire);
+            let transfer = self.send(control, Some((input, output)))?;
+            if turn.is_some() {
+                transfer.wait(None);
+            }
+            Ok(transfer)
+        })
+        .map(|transfer| Request::new(transfer, Arc::clone(&self.handle)))
+        .map_err(super::Status)
     }
 
     fn send(&self, control: Control, owned: Option<(Vec<u8>, Vec<u8>)>) -> Result<Arc<Transfer>, NTSTATUS> {

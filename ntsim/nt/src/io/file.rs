@@ -1,5 +1,6 @@
 //! Open files: what user mode has a handle to.
 
+use core::fmt::Write as _;
 use core::mem::size_of;
 use core::ptr;
 use std::collections::HashMap;
@@ -18,12 +19,13 @@ use sys::status::{
 };
 use sys::wdm::{
     DEVICE_OBJECT, DO_DEVICE_INITIALIZING, DO_EXCLUSIVE, FILE_DEVICE_SECURE_OPEN, FILE_OBJECT,
-    IO_STACK_CREATE, IO_STACK_LOCATION, IRP, IRP_MJ_CLEANUP, IRP_MJ_CLOSE, IRP_MJ_CREATE, UNICODE_STRING,
-    UserMode, signature,
+    FILE_SYNCHRONOUS_IO_NONALERT, FO_SYNCHRONOUS_IO, IO_STACK_CREATE, IO_STACK_LOCATION, IRP, IRP_MJ_CLEANUP,
+    IRP_MJ_CLOSE, IRP_MJ_CREATE, UNICODE_STRING, UserMode, signature,
 };
 
 use super::device::security;
 use super::dispatch;
+use super::file_lock::FileLock;
 use super::irp::{self, Owner};
 use super::namespace::namespace;
 use super::opener::Opener;
@@ -39,10 +41,18 @@ const TYPE: i16 = 5;
 /// `FILE_OPEN` as the disposition in the highest byte of a create's options.
 const FILE_OPEN: u32 = 1 << 24;
 
+/// What belongs to an open file.
+struct Memory {
+    _object: Block,
+    _name: Vec<u16>,
+    /// Of a file for synchronous I/O.
+    lock: Option<Arc<FileLock>>,
+}
+
 /// The memory of open files, by address.
 #[derive(Default)]
 struct Files {
-    live: Mutex<HashMap<Va, (Block, Vec<u16>)>>,
+    live: Mutex<HashMap<Va, Memory>>,
 }
 
 static FILES: PerMachine<Files> = PerMachine::new();
@@ -116,6 +126,11 @@ impl File {
         self.handle.handle
     }
 
+    /// The lock that serialises the requests, if the file was opened for synchronous I/O.
+    pub(super) fn lock(&self) -> Option<Arc<FileLock>> {
+        lock(self.object())
+    }
+
     pub(super) fn object(&self) -> *mut FILE_OBJECT {
         self.handle.object.ptr::<FILE_OBJECT>()
     }
@@ -155,10 +170,11 @@ fn create(
     // Names below a device are its driver's business, unless it says otherwise (the page "Controlling Device
     // Namespace Access").
     let checked = below.is_empty() || target.Characteristics & FILE_DEVICE_SECURE_OPEN != 0;
+    let options = opener.options()?;
     let access = opener.ask(checked.then(|| security(device)).as_deref())?;
-    let file = new_file_object(device, below)?;
+    let file = new_file_object(device, below, options)?;
     target.ReferenceCount += 1;
-    let outcome = send_create(file, attributes, opener, &access);
+    let outcome = send_create(file, attributes, options, opener, &access);
     drop(access);
     if !NT_SUCCESS(outcome.status) {
         // No cleanup and no close follow a create that failed.
@@ -174,7 +190,11 @@ fn create(
     Ok(File { handle: Arc::new(Handle { handle, object: Va::of(file) }) })
 }
 
-fn new_file_object(device: *mut DEVICE_OBJECT, below: &str) -> Result<*mut FILE_OBJECT, NTSTATUS> {
+fn new_file_object(
+    device: *mut DEVICE_OBJECT,
+    below: &str,
+    options: u32,
+) -> Result<*mut FILE_OBJECT, NTSTATUS> {
     let block = Block::new(size_of::<FILE_OBJECT>()).ok_or(STATUS_INSUFFICIENT_RESOURCES)?;
     let file = block.as_ptr::<FILE_OBJECT>();
     let mut name: Vec<u16> = below.encode_utf16().chain([0]).collect();
@@ -185,11 +205,21 @@ fn new_file_object(device: *mut DEVICE_OBJECT, below: &str) -> Result<*mut FILE_
     object.Size = narrow(size_of::<FILE_OBJECT>());
     object.DeviceObject = device;
     object.FileName = UNICODE_STRING { Length: bytes - 2, MaximumLength: bytes, Buffer: name.as_mut_ptr() };
-    FILES.get().live.lock().insert(Va::of(file), (block, name));
+    let lock = (options & FILE_SYNCHRONOUS_IO_NONALERT != 0).then(Arc::default);
+    if lock.is_some() {
+        object.Flags |= FO_SYNCHRONOUS_IO;
+    }
+    FILES.get().live.lock().insert(Va::of(file), Memory { _object: block, _name: name, lock });
     Ok(file)
 }
 
-fn send_create(file: *mut FILE_OBJECT, attributes: &[u8], opener: &Opener, access: &Access) -> Outcome {
+fn send_create(
+    file: *mut FILE_OBJECT,
+    attributes: &[u8],
+    options: u32,
+    opener: &Opener,
+    access: &Access,
+) -> Outcome {
     let mut buffers = Buffers::default();
     if !attributes.is_empty() {
         let Some(system) = Block::new(attributes.len()) else {
@@ -201,7 +231,7 @@ fn send_create(file: *mut FILE_OBJECT, attributes: &[u8], opener: &Opener, acces
     }
     let create = IO_STACK_CREATE {
         SecurityContext: opener.context(access),
-        Options: FILE_OPEN,
+        Options: FILE_OPEN | options,
         Padding0: 0,
         FileAttributes: 0,
         ShareAccess: opener.shared(),
@@ -230,6 +260,8 @@ fn check_failed_create(file: *mut FILE_OBJECT) {
 /// The last handle is gone: the driver ends what is under way on the file.
 fn cleanup(file: *mut FILE_OBJECT) {
     counters().in_flight(outstanding(file).into_iter());
+    let lock = lock(file);
+    let _turn = lock.as_deref().map(FileLock::acquire);
     send_and_wait(file, IRP_MJ_CLEANUP, Buffers::default(), |_, _| ());
     let left = kept(file);
     if left > 0 {
@@ -237,6 +269,23 @@ fn cleanup(file: *mut FILE_OBJECT) {
             Finding::new("CleanupPostcondition")
                 .text(format!("{left} requests of the file are outstanding after its cleanup was completed")),
         );
+    }
+}
+
+fn lock(file: *mut FILE_OBJECT) -> Option<Arc<FileLock>> {
+    FILES.get().live.lock().get(&Va::of(file)).and_then(|memory| memory.lock.clone())
+}
+
+/// Adds a line for each file with requests that wait for its lock.
+pub(super) fn describe_waits(report: &mut String) {
+    for (file, memory) in FILES.get().live.lock().iter() {
+        let waiting = memory.lock.as_ref().map_or(0, |lock| lock.waiting());
+        if waiting > 0 {
+            let _ = write!(
+                report,
+                "\n  {waiting} requests for the file at {file:#x} wait for the one before: its handle is synchronous"
+            );
+        }
     }
 }
 

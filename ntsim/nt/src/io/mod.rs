@@ -15,6 +15,7 @@ mod device;
 mod direct;
 mod dispatch;
 mod file;
+mod file_lock;
 mod fingerprint;
 mod force_pending;
 mod generic_mapping;
@@ -88,6 +89,10 @@ impl Subsystem for Io {
         irp::inspect();
         mdl::inspect();
         work_item::inspect();
+    }
+
+    fn describe_hang(&self, report: &mut String) {
+        file::describe_waits(report);
     }
 
     fn take_live_objects(&self, range: &Range<Va>) -> Vec<LiveObject> {

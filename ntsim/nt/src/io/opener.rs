@@ -3,8 +3,11 @@
 use core::ptr;
 use std::sync::Arc;
 
-use sys::status::{NTSTATUS, STATUS_INSUFFICIENT_RESOURCES};
-use sys::wdm::{IO_SECURITY_CONTEXT, KPROCESSOR_MODE, KernelMode, SL_FORCE_ACCESS_CHECK, UserMode};
+use sys::status::{NTSTATUS, STATUS_INSUFFICIENT_RESOURCES, STATUS_INVALID_PARAMETER};
+use sys::wdm::{
+    FILE_SYNCHRONOUS_IO_NONALERT, IO_SECURITY_CONTEXT, KPROCESSOR_MODE, KernelMode, SL_FORCE_ACCESS_CHECK,
+    SYNCHRONIZE, UserMode,
+};
 
 use crate::se::{Access, Descriptor, Subject};
 
@@ -20,6 +23,7 @@ const READ_WRITE: u32 = 0x0010_0003;
 pub struct Opener {
     subject: Subject,
     share: u16,
+    synchronous: bool,
     access: u32,
     /// Of the descriptor that is asked for; nothing if none is.
     descriptor: Arc<[u8]>,
@@ -44,11 +48,13 @@ enum Told {
 }
 
 impl Opener {
-    /// A program of `subject`, which wants to read and write and lets others do so.
+    /// A program of `subject`, which wants to read and write and lets others do so, by an asynchronous handle: in
+    /// CreateFile's terms, `FILE_FLAG_OVERLAPPED`.
     pub fn new(subject: Subject) -> Self {
         Self {
             subject,
             share: FILE_SHARE_READ | FILE_SHARE_WRITE,
+            synchronous: false,
             access: READ_WRITE,
             descriptor: Arc::default(),
             requestor: Requestor::User,
@@ -60,6 +66,14 @@ impl Opener {
     #[must_use]
     pub fn share(mut self, share: u16) -> Self {
         self.share = share;
+        self
+    }
+
+    /// Opens the file for synchronous I/O (`FILE_SYNCHRONOUS_IO_NONALERT`), as CreateFile does without
+    /// `FILE_FLAG_OVERLAPPED`: its requests are sent one at a time.
+    #[must_use]
+    pub fn synchronous(mut self) -> Self {
+        self.synchronous = true;
         self
     }
 
@@ -127,6 +141,19 @@ impl Opener {
     /// The security context of the create.
     pub(super) fn context(&self, access: &Access) -> *mut IO_SECURITY_CONTEXT {
         if self.told == Told::NoSecurityContext { ptr::null_mut() } else { access.context() }
+    }
+
+    /// The options of the create (`FILE_…`).
+    ///
+    /// # Errors
+    /// STATUS_INVALID_PARAMETER for synchronous I/O without the right to wait: "The DesiredAccess parameter must include
+    /// SYNCHRONIZE" (windows-driver-docs-ddi, nf-ntifs-ntcreatefile, CreateOptions).
+    pub(super) fn options(&self) -> Result<u32, NTSTATUS> {
+        match self.synchronous {
+            true if self.access & SYNCHRONIZE == 0 => Err(STATUS_INVALID_PARAMETER),
+            true => Ok(FILE_SYNCHRONOUS_IO_NONALERT),
+            false => Ok(0),
+        }
     }
 
     /// Returns the access that it shares (`FILE_SHARE_…`).

@@ -149,6 +149,10 @@ impl Control {
     }
 
     /// Completes the request that pends; takes its cancel routine off first, as a driver must.
+    pub(super) fn has_pending(&self) -> bool {
+        !self.pending.load(Ordering::SeqCst).is_null()
+    }
+
     pub(super) fn complete_pending(&self, status: NTSTATUS) {
         let irp = self.pending.swap(ptr::null_mut(), Ordering::SeqCst);
         assert!(!irp.is_null());

@@ -6,6 +6,7 @@ mod driver;
 mod opener;
 mod relay;
 mod rules;
+mod synchronous;
 
 use sys::status::{STATUS_CANCELLED, STATUS_SUCCESS};
 

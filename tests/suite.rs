@@ -77,3 +77,17 @@ fn adapter_comes_back_from_each_control() {
     let found = fixture.shut_down();
     assert!(found.is_clean(), "{found}");
 }
+
+#[test]
+fn commands_of_the_runner_work_on_the_simulated_machine() {
+    let fixture = common::boot(IPV4);
+    let mut output = Vec::new();
+    let tdi = command::tdi(&fixture, &mut output).unwrap();
+    let adapters = command::adapters(&fixture, &mut output).unwrap();
+    let found = fixture.shut_down();
+    let text = String::from_utf8(output).unwrap();
+    assert_eq!((tdi, adapters), (Exit::Passed, Exit::Passed), "{text}");
+    assert!(text.starts_with("  ok     1048576 bytes each way, intact\n"), "{text}");
+    assert!(text.contains("12  Ethernet 12     RDMA operational      10.0.0.1\n"), "{text}");
+    assert!(found.is_clean(), "{found}");
+}

@@ -1,4 +1,4 @@
-//! An open handle to the harness driver.
+//! An open handle to a device.
 
 use core::fmt::Debug;
 
@@ -11,7 +11,7 @@ pub struct Completion {
     pub information: usize,
 }
 
-/// An open handle to the harness driver, closed with its last owner.
+/// An open handle to a device, the harness driver's mostly; closed with its last owner.
 ///
 /// The handle is asynchronous (`FILE_FLAG_OVERLAPPED`): requests of several threads are under way at the same time.
 /// On a synchronous one the I/O manager lets one request through at a time, and a collect would keep the transmit that
@@ -20,4 +20,7 @@ pub trait Device: Debug + Send + Sync {
     /// Sends a control request, and returns when it is over. How the buffers reach the driver follows from the method
     /// in `code`.
     fn control(&self, code: u32, input: &[u8], output: &mut [u8]) -> Completion;
+
+    /// The value of the handle, which a driver may get as a part of a request.
+    fn raw(&self) -> usize;
 }

@@ -43,6 +43,13 @@ pub trait Host {
     /// The status of the open.
     fn open(&self) -> Result<Arc<dyn Device>, Error>;
 
+    /// Opens a file of the legacy transport ([`TRANSPORT`](crate::TRANSPORT)), with a list of
+    /// `FILE_FULL_EA_INFORMATION`.
+    ///
+    /// # Errors
+    /// The status of the open.
+    fn open_transport(&self, attributes: &[u8]) -> Result<Arc<dyn Device>, Error>;
+
     /// The provider's adapters that run, by interface index.
     ///
     /// # Errors

@@ -26,6 +26,7 @@
     reason = "a tool in user mode: a panic ends the tool and nothing else"
 )]
 
+pub mod archive;
 mod client;
 pub mod command;
 mod device;
@@ -33,15 +34,18 @@ mod error;
 mod exit;
 mod host;
 mod measure;
+mod own_addresses;
 mod pair;
 pub mod report;
 mod selection;
+pub mod shell;
 #[cfg(not(windows))]
 mod simulator;
 mod status;
 pub mod storm;
 pub mod suite;
 pub mod transfer;
+mod transport;
 
 pub use client::{Client, Session};
 pub use device::{Completion, Device};
@@ -49,7 +53,10 @@ pub use error::Error;
 pub use exit::Exit;
 pub use host::{Adapter, Control, Host, Shortage};
 pub use measure::{Measuring, Samples, Series};
+pub use own_addresses::{PREFIX, Taken, own_addresses};
 pub use pair::{NoPair, PORT, Pair};
 pub use selection::{Selection, Unknown, level_name, name};
+pub use transport::TRANSPORT;
+
 #[cfg(not(windows))]
 pub use simulator::{Fixture, Images, Place, explore};

@@ -137,6 +137,10 @@ mod tests {
             output.copy_from_slice(self.report.as_bytes());
             self.completion
         }
+
+        fn raw(&self) -> usize {
+            0
+        }
     }
 
     fn play(completion: Completion, report: ScenarioReport) -> Result<Run, Error> {

@@ -5,10 +5,11 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::{fs, time::Instant};
 
+use crate::command::pair;
 use crate::report::{Live, Tap, Text, json, junit};
 use crate::storm::{self, Ending, Plan};
 use crate::suite::{self, Case};
-use crate::{Client, Error, Exit, Host, Pair, Selection};
+use crate::{Client, Error, Exit, Host, Selection};
 
 /// The format of what is printed.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -82,11 +83,6 @@ pub fn run(host: &mut impl Host, asked: &Run, output: &mut impl Write) -> io::Re
 
 fn write(path: &Path, text: &str) -> Result<(), String> {
     fs::write(path, text).map_err(|error| format!("{}: {error}", path.display()))
-}
-
-fn pair(host: &impl Host) -> Result<Pair, Error> {
-    Pair::among(&host.adapters()?)
-        .map_err(|none| Error::Host { what: "choose the adapters", why: none.to_string() })
 }
 
 fn scenarios(

@@ -8,7 +8,7 @@ use ntsim::{ndis, sched};
 use sys::ndis::OID_NDK_SET_STATE;
 
 use super::Fixture;
-use crate::{Adapter, Completion, Control, Device, Error, Host, Shortage};
+use crate::{Adapter, Completion, Control, Device, Error, Host, Shortage, TRANSPORT};
 
 /// The image whose allocations fail.
 const UNDER_TEST: &str = "softndk.sys";
@@ -18,12 +18,21 @@ impl Device for File {
         let outcome = self.ioctl(code, input, output);
         Completion { status: outcome.status, information: outcome.information }
     }
+
+    fn raw(&self) -> usize {
+        Self::raw(self)
+    }
 }
 
 impl Host for Fixture {
     fn open(&self) -> Result<Arc<dyn Device>, Error> {
         let file =
             self.machine().open(protocol::LINK_NAME, &[]).map_err(failed("open the harness driver"))?;
+        Ok(Arc::new(file))
+    }
+
+    fn open_transport(&self, attributes: &[u8]) -> Result<Arc<dyn Device>, Error> {
+        let file = self.machine().open(TRANSPORT, attributes).map_err(failed("open the transport"))?;
         Ok(Arc::new(file))
     }
 

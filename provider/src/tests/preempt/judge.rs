@@ -55,16 +55,21 @@ impl World {
 
     /// Updates the consumer's state by the outcome of a request, inline or not.
     pub(super) fn settle_request(&self, number: usize, status: NTSTATUS) {
-        let (what, thing, ties, connection) = {
-            let Request { what, thing, ties, connection, .. } = &self.requests.borrow()[number];
-            (*what, *thing, ties.clone(), *connection)
+        let (what, thing, ties, connection, is_completed) = {
+            let Request { what, thing, ties, connection, completions, .. } = &self.requests.borrow()[number];
+            (*what, *thing, ties.clone(), *connection, !completions.is_empty())
         };
         match what {
             What::Connect | What::Accept => {
                 let tied = if matches!(status, STATUS_PENDING | STATUS_SUCCESS) { ties } else { Vec::new() };
                 let thing = &mut self.things.borrow_mut()[thing];
-                // A connect that fails says nothing of another.
-                if !tied.is_empty() || connection.is_none_or(|number| thing.connection == Some(number)) {
+                // A connect that fails says nothing of another, but one that is completed, maybe before its call has
+                // returned, was accepted, and has ended those before it.
+                let concerns = connection.is_none_or(|number| {
+                    let is_newer = thing.connection.is_none_or(|other| other < number);
+                    thing.connection == Some(number) || (is_completed && is_newer)
+                });
+                if !tied.is_empty() || concerns {
                     thing.tied = tied;
                     thing.connection = connection.or(thing.connection);
                 }

@@ -14,7 +14,7 @@ use sys::status::{
 
 use self::attempts::Attempts;
 pub(crate) use self::attempts::Turn;
-pub(crate) use self::connect::{Origin, Source, Way};
+pub(crate) use self::connect::{AddressPair, Origin, Source};
 
 use super::claim::Claim;
 use super::end::{AntecedentRefs, DisconnectEvent};

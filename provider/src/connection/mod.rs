@@ -21,7 +21,7 @@ mod shared_endpoint;
 mod slot;
 mod state;
 
-pub(crate) use connector::{ConnectError, Connector, Origin, Source, Turn, Way};
+pub(crate) use connector::{AddressPair, ConnectError, Connector, Origin, Source, Turn};
 pub(crate) use end::DisconnectEvent;
 pub(crate) use endpoint::{BindError, Endpoint, FabricState};
 pub(crate) use established::Established;

@@ -14,7 +14,7 @@ use test_kernel::model::{Model, pump};
 
 use crate::adapter::{Adapter, Pd};
 use crate::completion::Cq;
-use crate::connection::{ConnectError, Connector, Listener, PrivateData, Source, Way};
+use crate::connection::{AddressPair, ConnectError, Connector, Listener, PrivateData, Source};
 use crate::consumer::{Completion, Opaque, Request};
 use crate::lifetime::Kind;
 use crate::limits::ReadLimits;
@@ -199,8 +199,8 @@ pub(super) fn connect(
     let request = Request::new(Completion::new(Some(completed), ending.context()), hold);
     let mut local = Fixture::listening();
     local.set_port(0);
-    let way = Way { source: Source::Address(local), remote: Fixture::listening() };
-    connector.connect(&qp, way, LIMITS, PrivateData::empty(), request)
+    let addresses = AddressPair { source: Source::Address(local), remote: Fixture::listening() };
+    connector.connect(&qp, addresses, LIMITS, PrivateData::empty(), request)
 }
 
 /// Answers a connect request; the error is what the call returns.

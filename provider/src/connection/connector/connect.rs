@@ -57,9 +57,9 @@ impl<K: Kernel> Source<'_, K> {
     }
 }
 
-/// From where, and where to.
+/// The two addresses of an attempt: its source and its destination.
 #[derive(Clone, Copy)]
-pub(crate) struct Way<'a, K: Kernel> {
+pub(crate) struct AddressPair<'a, K: Kernel> {
     pub(crate) source: Source<'a, K>,
     pub(crate) remote: SocketAddr,
 }
@@ -101,13 +101,13 @@ impl<K: Kernel> Object<K, Connector<K>> {
     pub(crate) fn connect(
         &self,
         qp: &Object<K, Qp<K>>,
-        way: Way<'_, K>,
+        addresses: AddressPair<'_, K>,
         limits: ReadLimits,
         data: PrivateData,
         request: Request<K, Connector<K>>,
     ) -> Result<(), ConnectError> {
         let turn = self.take_turn().inspect_err(|_| self.adapter.rnic().counters().connect_failure())?;
-        self.connect_in_turn(turn, qp, way, limits, data, request)
+        self.connect_in_turn(turn, qp, addresses, limits, data, request)
     }
 
     /// The same for a connect that has its turn already.
@@ -119,12 +119,12 @@ impl<K: Kernel> Object<K, Connector<K>> {
         &self,
         turn: Turn<K>,
         qp: &Object<K, Qp<K>>,
-        way: Way<'_, K>,
+        addresses: AddressPair<'_, K>,
         limits: ReadLimits,
         data: PrivateData,
         request: Request<K, Connector<K>>,
     ) -> Result<(), ConnectError> {
-        let outcome = self.try_connect(turn, qp, way, limits, data, request);
+        let outcome = self.try_connect(turn, qp, addresses, limits, data, request);
         if outcome.is_err() {
             self.adapter.rnic().counters().connect_failure();
         }
@@ -135,18 +135,19 @@ impl<K: Kernel> Object<K, Connector<K>> {
         &self,
         turn: Turn<K>,
         qp: &Object<K, Qp<K>>,
-        way: Way<'_, K>,
+        addresses: AddressPair<'_, K>,
         limits: ReadLimits,
         data: PrivateData,
         request: Request<K, Connector<K>>,
     ) -> Result<(), ConnectError> {
         let rnic = self.adapter.rnic();
-        let local = way.source.address();
-        if local.is_ipv4() != way.remote.is_ipv4() || !rnic.is_local(local.ip()) {
+        let local = addresses.source.address();
+        if local.is_ipv4() != addresses.remote.is_ipv4() || !rnic.is_local(local.ip()) {
             return Err(ConnectError(STATUS_INVALID_ADDRESS));
         }
         let Role::Active(attempts) = &self.role else { return Err(ConnectError(STATUS_CONNECTION_ACTIVE)) };
-        let Prepared { link, listener, connect_request } = self.prepare(qp, way, limits, data, request)?;
+        let Prepared { link, listener, connect_request } =
+            self.prepare(qp, addresses, limits, data, request)?;
         let replaced = attempts.lock().last.replace(link.clone());
         if let Some(replaced) = &replaced {
             replaced.forget_connector();
@@ -174,28 +175,28 @@ impl<K: Kernel> Object<K, Connector<K>> {
     fn prepare(
         &self,
         qp: &Object<K, Qp<K>>,
-        way: Way<'_, K>,
+        addresses: AddressPair<'_, K>,
         limits: ReadLimits,
         data: PrivateData,
         request: Request<K, Connector<K>>,
     ) -> Result<Prepared<K>, ConnectError> {
         let fabric = self.adapter.rnic().fabric();
-        let listener = match fabric.find(&way.remote) {
+        let listener = match fabric.find(&addresses.remote) {
             Found::Listener(listener) => listener,
             Found::NoListener => return Err(ConnectError(STATUS_CONNECTION_REFUSED)),
             Found::NoHost => return Err(ConnectError(STATUS_HOST_UNREACHABLE)),
         };
-        let (departure, shared) = match way.source {
+        let (departure, shared) = match addresses.source {
             Source::Address(address) => (Departure::Own(Endpoint::bind(fabric, address)?), None),
             Source::Shared(shared) => {
                 let tie = shared.try_acquire(Kind::Successor)?;
-                (Departure::Shared(Destination::take(shared.outlet(), way.remote)?), Some(tie))
+                (Departure::Shared(Destination::take(shared.outlet(), addresses.remote)?), Some(tie))
             }
         };
         let connector = self.try_acquire(Kind::Request)?;
         let (claim, tie) = self.claim(qp)?;
         let ties = AntecedentRefs { shared, qp: Some(tie) };
-        let remote = way.remote;
+        let remote = addresses.remote;
         let connection =
             Connection::new(Connect { connector, ties, claim, departure, remote, limits, data, request })?;
         let link = Link::Loopback(connection.clone(), Side::Active);

@@ -9,7 +9,7 @@ use sys::status::{NTSTATUS, STATUS_PENDING, STATUS_SUCCESS};
 use sys::wdm::{PVOID, ULONG, VOID};
 
 use super::private_data;
-use crate::connection::{Connector, DisconnectEvent, SharedEndpoint, Source, Way};
+use crate::connection::{AddressPair, Connector, DisconnectEvent, SharedEndpoint, Source};
 use crate::consumer::{Completion, Opaque};
 use crate::kernel::Kernel;
 use crate::lifetime::Kind;
@@ -72,7 +72,7 @@ unsafe fn connect_from<'a, K: Kernel>(
             return Ok(STATUS_PENDING);
         }
         let request = request(connector, completion, context)?;
-        connector.connect(qp, Way { source, remote }, limits, data, request)?;
+        connector.connect(qp, AddressPair { source, remote }, limits, data, request)?;
         Ok(STATUS_PENDING)
     };
     status(connecting())

@@ -9,7 +9,7 @@ use sys::status::{
 };
 
 use crate::adapter::Adapter;
-use crate::connection::{Connector, Listener, Origin, PrivateData, SharedEndpoint, Turn, Way};
+use crate::connection::{AddressPair, Connector, Listener, Origin, PrivateData, SharedEndpoint, Turn};
 use crate::consumer::{Completion, Opaque, Request};
 use crate::kernel::Kernel;
 use crate::lifetime::Kind;
@@ -103,8 +103,8 @@ impl<K: Kernel> Connect<K> {
         // The turn ends in here in any case: the consumer may connect again inside the completion.
         let connecting = outcome.and_then(|()| {
             let request = Request::new(completion, connector.try_acquire(Kind::Request)?);
-            let way = Way { source: origin.source(), remote };
-            Ok(connector.connect_in_turn(turn, &qp, way, limits, data, request)?)
+            let addresses = AddressPair { source: origin.source(), remote };
+            Ok(connector.connect_in_turn(turn, &qp, addresses, limits, data, request)?)
         });
         // On success the completion comes from the connection. Its QP and endpoint outlive the one that comes from
         // here.

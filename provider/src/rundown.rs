@@ -1,7 +1,7 @@
 //! Rundown protection of a value, a registration or a connection: it is in use until it is closed and
 //! unpinned.
 //!
-//! Its users come from two sides, each of which counts in a lane of its own, so that two processors which use
+//! Its users come from two sides, each of which counts in a shard of its own, so that two processors which use
 //! the same value all the time do not hand each other a cache line for it:
 //!
 //! ```text
@@ -10,8 +10,8 @@
 //! ```
 //!
 //! A pin is taken only while OPEN is set; closing clears it. "Not open and no pins" therefore comes about
-//! once per lane and value, in one read-modify-write, whose thread counts the lane as over. The thread that
-//! counts the last lane takes the value out: the closer, or the last pin, which passes it to
+//! once per shard and value, in one read-modify-write, whose thread counts the shard as over. The thread that
+//! counts the last shard takes the value out: the closer, or the last pin, which passes it to
 //! [`Drain::drained`].
 
 use core::ops::Deref;
@@ -20,7 +20,7 @@ use crate::sync::{AtomicU32, AtomicU64, Line, Ordering, UnsafeCell};
 
 const OPEN: u64 = 1 << 63;
 const PINS: u64 = OPEN.wrapping_sub(1);
-const LANES: u32 = 2;
+const SHARDS: u32 = 2;
 
 /// Disposal of a value after its rundown.
 pub(crate) trait Drain {
@@ -30,22 +30,24 @@ pub(crate) trait Drain {
 
 /// From which side a user comes. It decides nothing but which cache line is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Lane {
-    Near,
-    Far,
+pub(crate) enum Shard {
+    /// The side that begins a transfer, and the owner of the value.
+    Initiator,
+    /// The side whose memory or queue a transfer names.
+    Target,
 }
 
 /// See the module's head.
 pub(crate) struct Rundown<T: Drain> {
-    near: Line<AtomicU64>,
-    far: Line<AtomicU64>,
-    /// Lanes that are open or have pins.
-    lanes: AtomicU32,
+    initiator: Line<AtomicU64>,
+    target: Line<AtomicU64>,
+    /// Shards that are open or have pins.
+    shards: AtomicU32,
     value: UnsafeCell<Option<T>>,
 }
 
 // SAFETY: the value is written before OPEN is set, read under pins, and taken out by the one thread that
-// brought about "not open and no pins" in the last lane.
+// brought about "not open and no pins" in the last shard.
 unsafe impl<T: Drain + Send + Sync> Send for Rundown<T> {}
 // SAFETY: as above.
 unsafe impl<T: Drain + Send + Sync> Sync for Rundown<T> {}
@@ -60,8 +62,8 @@ pub(crate) struct Pin<'r, T: Drain> {
 impl<T: Drain> Rundown<T> {
     /// Without a value.
     pub(crate) fn new() -> Self {
-        let [near, far] = [0, 0].map(|word| Line(AtomicU64::new(word)));
-        Self { near, far, lanes: AtomicU32::new(0), value: UnsafeCell::new(None) }
+        let [initiator, target] = [0, 0].map(|word| Line(AtomicU64::new(word)));
+        Self { initiator, target, shards: AtomicU32::new(0), value: UnsafeCell::new(None) }
     }
 
     /// Opens with `value`.
@@ -75,37 +77,37 @@ impl<T: Drain> Rundown<T> {
             // SAFETY: neither open nor pinned, so there is no reader; and the caller is the only writer.
             unsafe { *cell = Some(value) };
         });
-        self.lanes.store(LANES, Ordering::Relaxed);
-        for word in [&self.far, &self.near] {
+        self.shards.store(SHARDS, Ordering::Relaxed);
+        for word in [&self.target, &self.initiator] {
             word.fetch_or(OPEN, Ordering::AcqRel);
         }
     }
 
     /// Returns true if the value is open: a pin would succeed now.
     pub(crate) fn is_open(&self) -> bool {
-        self.near.load(Ordering::Acquire) & OPEN != 0
+        self.initiator.load(Ordering::Acquire) & OPEN != 0
     }
 
     /// Uses the value, if it is open.
-    pub(crate) fn pin(&self, lane: Lane) -> Option<Pin<'_, T>> {
-        let lane: &AtomicU64 = match lane {
-            Lane::Near => &self.near,
-            Lane::Far => &self.far,
+    pub(crate) fn pin(&self, shard: Shard) -> Option<Pin<'_, T>> {
+        let shard: &AtomicU64 = match shard {
+            Shard::Initiator => &self.initiator,
+            Shard::Target => &self.target,
         };
-        let mut word = lane.load(Ordering::Relaxed);
+        let mut word = shard.load(Ordering::Relaxed);
         loop {
             if word & OPEN == 0 || word & PINS == PINS {
                 return None;
             }
             let pinned = word.wrapping_add(1);
-            match lane.compare_exchange_weak(word, pinned, Ordering::AcqRel, Ordering::Relaxed) {
+            match shard.compare_exchange_weak(word, pinned, Ordering::AcqRel, Ordering::Relaxed) {
                 Ok(_) => break,
                 Err(now) => word = now,
             }
         }
         // SAFETY: pinned, so there is no writer until the pin is released.
         let value = self.value.with(|cell| unsafe { (*cell).as_ref() });
-        value.map(|value| Pin { rundown: self, word: lane, value })
+        value.map(|value| Pin { rundown: self, word: shard, value })
     }
 
     /// Refuses new pins. Returns the value if it is not pinned: the caller then calls [`Drain::drained`] or
@@ -113,21 +115,21 @@ impl<T: Drain> Rundown<T> {
     #[must_use]
     pub(crate) fn close(&self) -> Option<T> {
         let mut value = None;
-        for word in [&self.near, &self.far] {
+        for word in [&self.initiator, &self.target] {
             if word.fetch_and(!OPEN, Ordering::AcqRel) == OPEN {
-                value = self.end_lane().or(value);
+                value = self.end_shard().or(value);
             }
         }
         value
     }
 
-    /// A lane is neither open nor pinned any more. Gives out the value with the last one.
-    fn end_lane(&self) -> Option<T> {
-        if self.lanes.fetch_sub(1, Ordering::AcqRel) != 1 {
+    /// A shard is neither open nor pinned any more. Gives out the value with the last one.
+    fn end_shard(&self) -> Option<T> {
+        if self.shards.fetch_sub(1, Ordering::AcqRel) != 1 {
             return None;
         }
         self.value.with_mut(|cell| {
-            // SAFETY: this thread brought about "not open and no pins" in the last lane, which happens once.
+            // SAFETY: this thread brought about "not open and no pins" in the last shard, which happens once.
             unsafe { (*cell).take() }
         })
     }
@@ -145,7 +147,7 @@ impl<T: Drain> Drop for Pin<'_, T> {
     fn drop(&mut self) {
         let word = self.word.fetch_sub(1, Ordering::AcqRel);
         if word == 1
-            && let Some(value) = self.rundown.end_lane()
+            && let Some(value) = self.rundown.end_shard()
         {
             value.drained();
         }
@@ -179,19 +181,22 @@ mod tests {
     fn the_closer_gets_a_value_that_nobody_uses() {
         let (rundown, drained) = opened();
         assert!(rundown.close().is_some());
-        assert!(rundown.pin(Lane::Near).is_none() && rundown.pin(Lane::Far).is_none());
+        assert!(rundown.pin(Shard::Initiator).is_none() && rundown.pin(Shard::Target).is_none());
         assert!(rundown.close().is_none());
         assert_eq!(drained.load(std::sync::atomic::Ordering::SeqCst), 0);
     }
 
     #[test]
-    fn the_last_pin_drains_a_closed_value_whatever_its_lane() {
-        use Lane::{Far, Near};
-        for lanes in [[Near, Near], [Near, Far], [Far, Near], [Far, Far]] {
+    fn the_last_pin_drains_a_closed_value_whatever_its_shard() {
+        use Shard::{Initiator, Target};
+        for shards in [[Initiator, Initiator], [Initiator, Target], [Target, Initiator], [Target, Target]] {
             let (rundown, drained) = opened();
-            let [a, b] = lanes.map(|lane| rundown.pin(lane).unwrap());
+            let [a, b] = shards.map(|shard| rundown.pin(shard).unwrap());
             assert!(rundown.close().is_none());
-            assert!(lanes.iter().all(|lane| rundown.pin(*lane).is_none()), "in use, and closed all the same");
+            assert!(
+                shards.iter().all(|shard| rundown.pin(*shard).is_none()),
+                "in use, and closed all the same"
+            );
             drop(a);
             assert_eq!(drained.load(std::sync::atomic::Ordering::SeqCst), 0);
             drop(b);
@@ -202,11 +207,11 @@ mod tests {
     #[test]
     fn no_more_pins_are_given_than_can_be_counted() {
         let (rundown, _) = opened();
-        rundown.far.store(OPEN | (PINS - 1), Ordering::Relaxed);
-        let last = rundown.pin(Lane::Far);
-        assert!(last.is_some() && rundown.pin(Lane::Far).is_none());
+        rundown.target.store(OPEN | (PINS - 1), Ordering::Relaxed);
+        let last = rundown.pin(Shard::Target);
+        assert!(last.is_some() && rundown.pin(Shard::Target).is_none());
         drop(last);
-        rundown.far.store(OPEN, Ordering::Relaxed);
+        rundown.target.store(OPEN, Ordering::Relaxed);
     }
 
     #[test]
@@ -216,7 +221,7 @@ mod tests {
         // SAFETY: not shared with another thread, and the value was taken out.
         unsafe { rundown.open(Probe(drained)) };
         assert!(rundown.is_open());
-        assert!(rundown.pin(Lane::Near).is_some() && rundown.pin(Lane::Far).is_some());
+        assert!(rundown.pin(Shard::Initiator).is_some() && rundown.pin(Shard::Target).is_some());
     }
 }
 
@@ -228,15 +233,15 @@ mod model {
     use std::sync::Arc;
     use std::sync::atomic::{AtomicUsize, Ordering as O};
 
-    fn close_against_two_users(lanes: [Lane; 2]) {
+    fn close_against_two_users(shards: [Shard; 2]) {
         explore(None, move || {
             let drained = Arc::new(AtomicUsize::new(0));
             let rundown = loom::sync::Arc::new(Rundown::new());
             // SAFETY: not shared with another thread yet.
             unsafe { rundown.open(Probe(drained.clone())) };
-            let users = lanes.map(|lane| {
+            let users = shards.map(|shard| {
                 let rundown = rundown.clone();
-                thread::spawn(move || drop(rundown.pin(lane)))
+                thread::spawn(move || drop(rundown.pin(shard)))
             });
             if let Some(value) = rundown.close() {
                 value.drained();
@@ -249,13 +254,13 @@ mod model {
     }
 
     #[test]
-    fn close_against_two_users_of_one_lane_takes_the_value_out_once() {
-        close_against_two_users([Lane::Near; 2]);
+    fn close_against_two_users_of_one_shard_takes_the_value_out_once() {
+        close_against_two_users([Shard::Initiator; 2]);
     }
 
     #[test]
-    fn close_against_users_of_both_lanes_takes_the_value_out_once() {
-        close_against_two_users([Lane::Near, Lane::Far]);
+    fn close_against_users_of_both_shards_takes_the_value_out_once() {
+        close_against_two_users([Shard::Initiator, Shard::Target]);
     }
 
     #[test]
@@ -272,7 +277,7 @@ mod model {
             };
             let user = {
                 let rundown = rundown.clone();
-                thread::spawn(move || drop(rundown.pin(Lane::Far)))
+                thread::spawn(move || drop(rundown.pin(Shard::Target)))
             };
             close(&rundown);
             for thread in [other, user] {

@@ -262,7 +262,7 @@ impl<K: Kernel> Connection<K> {
 
     /// Begins a transfer that `side` initiates, if the connection is established.
     pub(crate) fn transfer(&self, side: Side) -> Option<Pin<'_, Established<K>>> {
-        self.established.pin(side.lane())
+        self.established.pin(side.shard())
     }
 
     /// Returns true if transfers may begin.

@@ -21,7 +21,7 @@ use crate::lifetime::Kind;
 use crate::limits::ReadLimits;
 use crate::object::ObjectRef;
 use crate::queue_pair::Qp;
-use crate::rundown::Lane;
+use crate::rundown::Shard;
 
 /// One end of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,11 +41,11 @@ impl Side {
         }
     }
 
-    /// The lane in which the transfers that this side initiates are counted.
-    pub(crate) fn lane(self) -> Lane {
+    /// The shard in which the transfers that this side initiates are counted.
+    pub(crate) fn shard(self) -> Shard {
         match self {
-            Self::Active => Lane::Near,
-            Self::Passive => Lane::Far,
+            Self::Active => Shard::Initiator,
+            Self::Passive => Shard::Target,
         }
     }
 }

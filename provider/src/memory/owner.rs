@@ -7,7 +7,7 @@ use crate::kernel::Kernel;
 use crate::lifetime::{Kind, Refused};
 use crate::object::{Object, ObjectRef};
 use crate::queue_pair::Qp;
-use crate::rundown::{Drain, Lane};
+use crate::rundown::{Drain, Shard};
 
 /// Event bit of regions and windows: a registration has drained, and has a waiter.
 const DRAINED: u32 = 1;
@@ -172,7 +172,7 @@ impl<K: Kernel> PendingRegistration<K> {
             let (base, length) = (registration.base, registration.length);
             let table = registration_state.pd().adapter().table();
             let admitted = table
-                .admit(parent.token, registration.domain, (behind, Lane::Near), base, length)
+                .admit(parent.token, registration.domain, (behind, Shard::Initiator), base, length)
                 .map_err(RegistrationError::Refused)?;
             parent.generation = admitted.generation;
         }

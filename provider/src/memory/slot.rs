@@ -7,7 +7,7 @@ use super::{Domain, Key, Mr, Rights, Token};
 use crate::heap::{NoMemory, Shared};
 use crate::kernel::Kernel;
 use crate::object::{Id, ObjectRef};
-use crate::rundown::{Lane, Pin, Rundown};
+use crate::rundown::{Pin, Rundown, Shard};
 use crate::sync::{AtomicU32, Ordering};
 
 /// A part of a region that is contiguous in system memory.
@@ -152,13 +152,13 @@ impl<K: Kernel> Slot<K> {
 
     /// The region that a window is bound to.
     pub(super) fn parent(&self) -> Option<Id> {
-        let registration = self.registration.pin(Lane::Near)?;
+        let registration = self.registration.pin(Shard::Initiator)?;
         registration.parent.as_ref().map(|parent| Id::of(&parent.region))
     }
 
     /// Keeps the registration with this key for a transfer: a near one of its side's own queue pairs, a far one
     /// of their peers.
-    pub(super) fn pin(&self, key: Key, by: Lane) -> Option<Pin<'_, Registration<K>>> {
+    pub(super) fn pin(&self, key: Key, by: Shard) -> Option<Pin<'_, Registration<K>>> {
         self.registration.pin(by).filter(|registration| registration.key == key)
     }
 }

@@ -13,7 +13,7 @@ use super::{Domain, Refusal, Rights, Token};
 use crate::heap::{self, NoMemory, Slice};
 use crate::kernel::{Kernel, Lock};
 use crate::number::usize_from;
-use crate::rundown::{Lane, Pin};
+use crate::rundown::{Pin, Shard};
 use crate::sync::Ordering;
 
 const CHUNK: u32 = 256;
@@ -136,7 +136,7 @@ impl<K: Kernel> Table<K> {
         &self,
         token: Token,
         domain: Domain,
-        (needed, by): (Rights, Lane),
+        (needed, by): (Rights, Shard),
         address: usize,
         length: usize,
     ) -> Result<Admitted<'_, K>, Refusal> {
@@ -167,7 +167,7 @@ impl<K: Kernel> Table<K> {
         domain: Domain,
         by_peer: bool,
     ) -> Result<(RegionOrWindow<K>, Generation), Refusal> {
-        let named = self.named(token, domain, Lane::Near)?;
+        let named = self.named(token, domain, Shard::Initiator)?;
         if !named.owner.can_be_invalidated() || (by_peer && !named.rights.is_remote()) {
             return Err(Refusal::Rights);
         }
@@ -175,7 +175,7 @@ impl<K: Kernel> Table<K> {
         Ok((owner, named.generation))
     }
 
-    fn named(&self, token: Token, domain: Domain, by: Lane) -> Result<Pin<'_, Registration<K>>, Refusal> {
+    fn named(&self, token: Token, domain: Domain, by: Shard) -> Result<Pin<'_, Registration<K>>, Refusal> {
         let slot = self.slot(token.index()).ok_or(Refusal::Token)?;
         let registration = slot.pin(token.key(), by).ok_or(Refusal::Token)?;
         if registration.domain == domain { Ok(registration) } else { Err(Refusal::Domain) }

@@ -7,7 +7,7 @@ use super::table::{Admitted, Table};
 use super::{Domain, MAX_SGE, Refusal, Rights, Token};
 use crate::kernel::Kernel;
 use crate::number::usize_from;
-use crate::rundown::Lane;
+use crate::rundown::Shard;
 
 /// One scatter/gather entry, copied from the consumer's list.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -46,7 +46,7 @@ impl<'t, K: Kernel> PinnedSgl<'t, K> {
         &mut self,
         table: &'t Table<K>,
         domain: Domain,
-        (needed, by): (Rights, Lane),
+        (needed, by): (Rights, Shard),
         list: &[Sge],
     ) -> Result<(), Refusal> {
         self.gather(list, |sge| {
@@ -73,7 +73,7 @@ impl<'t, K: Kernel> PinnedSgl<'t, K> {
     ) -> Result<(), Refusal> {
         self.gather(&[sge], |sge| {
             table
-                .admit(Token(sge.token), domain, (needed, Lane::Far), sge.address, usize_from(sge.length))
+                .admit(Token(sge.token), domain, (needed, Shard::Target), sge.address, usize_from(sge.length))
                 .map(Part::Registered)
         })
     }

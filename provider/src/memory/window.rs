@@ -10,7 +10,7 @@ use crate::adapter::Pd;
 use crate::kernel::{Kernel, Lock};
 use crate::lifetime::{Kind, Refused};
 use crate::object::{Id, Object, ObjectRef, ObjectType, Registry};
-use crate::rundown::Lane;
+use crate::rundown::Shard;
 
 /// Type-specific state of a memory window.
 pub(crate) struct Mw<K: Kernel> {
@@ -86,7 +86,7 @@ impl<K: Kernel> Object<K, Mw<K>> {
         }
         if !region.is_fast() {
             let table = self.registration_state.pd().adapter().table();
-            drop(table.admit(token, domain, (rights.behind_window(), Lane::Near), address, length)?);
+            drop(table.admit(token, domain, (rights.behind_window(), Shard::Initiator), address, length)?);
         }
         let own = self.try_acquire(Kind::Request)?;
         let owner = RegionOrWindow::Window(own.acquire(Kind::Request)?);

@@ -21,7 +21,7 @@ use crate::kernel::Kernel;
 use crate::memory::{Invalidated, PinnedSgl, Refusal, Rights, Sge, copy};
 use crate::number::u64_from;
 use crate::object::{Object, ObjectRef};
-use crate::rundown::{Lane, Pin};
+use crate::rundown::{Pin, Shard};
 
 /// See the module's head.
 pub(super) struct Loopback<'c, K: Kernel> {
@@ -128,10 +128,11 @@ impl<'c, K: Kernel> Loopback<'c, K> {
     ) -> Result<Option<Arrival>, Refusal> {
         peer.responder.expect_delivery();
         let (mut source, mut sink) = (PinnedSgl::new(), PinnedSgl::new());
-        Self::gather(qp, &mut source, data, (Rights::LOCAL_READ, Lane::Near))?;
+        Self::gather(qp, &mut source, data, (Rights::LOCAL_READ, Shard::Initiator))?;
         let mut receive = Sgl::new();
         let Some(context) = peer.next_receive(&mut receive) else { return Ok(None) };
-        let moved = if Self::gather(peer, &mut sink, &receive, (Rights::LOCAL_WRITE, Lane::Far)).is_err() {
+        let moved = if Self::gather(peer, &mut sink, &receive, (Rights::LOCAL_WRITE, Shard::Target)).is_err()
+        {
             Err(STATUS_ACCESS_VIOLATION)
         } else if source.length() > sink.length() {
             Err(STATUS_BUFFER_OVERFLOW)
@@ -147,7 +148,7 @@ impl<'c, K: Kernel> Loopback<'c, K> {
     pub(super) fn write(&self, qp: &Object<K, Qp<K>>, data: &Sgl, to: RemoteMemory) -> Result<Step, Step> {
         let peer = self.peer();
         let (mut source, mut sink) = (PinnedSgl::new(), PinnedSgl::new());
-        Self::gather(qp, &mut source, data, (Rights::LOCAL_READ, Lane::Near))?;
+        Self::gather(qp, &mut source, data, (Rights::LOCAL_READ, Shard::Initiator))?;
         Self::gather_named(peer, &mut sink, source.length(), Rights::REMOTE_WRITE, to)?;
         copy(&source, &sink, source.length());
         self.count(qp, peer, source.length());
@@ -159,7 +160,7 @@ impl<'c, K: Kernel> Loopback<'c, K> {
     pub(super) fn read(&self, qp: &Object<K, Qp<K>>, list: &Sgl, from: RemoteMemory) -> Result<Step, Step> {
         let peer = self.peer();
         let (mut source, mut sink) = (PinnedSgl::new(), PinnedSgl::new());
-        Self::gather(qp, &mut sink, list, (Rights::LOCAL_WRITE, Lane::Near))?;
+        Self::gather(qp, &mut sink, list, (Rights::LOCAL_WRITE, Shard::Initiator))?;
         Self::gather_named(peer, &mut source, sink.length(), Rights::REMOTE_READ, from)?;
         copy(&source, &sink, sink.length());
         self.count(peer, qp, sink.length());
@@ -171,7 +172,7 @@ impl<'c, K: Kernel> Loopback<'c, K> {
         qp: &'t Object<K, Qp<K>>,
         gathered: &mut PinnedSgl<'t, K>,
         list: &Sgl,
-        needed: (Rights, Lane),
+        needed: (Rights, Shard),
     ) -> Result<(), Refusal> {
         gathered.local(qp.pd.adapter().table(), qp.domain(), needed, list)
     }

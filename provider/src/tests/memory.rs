@@ -19,7 +19,7 @@ use crate::memory::{Admitted, Domain, Rights, Token};
 use crate::number::{u32_from, u64_from};
 use crate::object::Object;
 use crate::rnic::Rnic;
-use crate::rundown::Lane;
+use crate::rundown::Shard;
 
 const PAGE: usize = 4096;
 
@@ -92,7 +92,8 @@ fn in_use(side: &Side, token: u32, address: usize) -> Admitted<'_, Manual> {
     let adapter = unsafe { &*side.adapter.cast::<Object<Manual, Adapter<Manual>>>() };
     // SAFETY: the domain is open.
     let domain = Domain::of(unsafe { &*side.pd.cast::<Object<Manual, Pd<Manual>>>() });
-    let admitted = adapter.table().admit(Token(token), domain, (Rights::REMOTE_READ, Lane::Far), address, 1);
+    let admitted =
+        adapter.table().admit(Token(token), domain, (Rights::REMOTE_READ, Shard::Target), address, 1);
     admitted.unwrap_or_else(|refusal| panic!("{refusal:?}"))
 }
 

@@ -9,7 +9,7 @@ use sys::status::{
 
 use super::begin::complete;
 use super::deadline::Deadline;
-use super::{Action, Endpoint, LinkOf, State, Step, Stream, Untaken, View, Why};
+use super::{Action, Endpoint, LinkOf, LinkTeardown, State, Step, Stream, Untaken, View, Why};
 use crate::event::Indication;
 use crate::link_events::LinkEvents;
 use crate::network::{Link, Network, PortId};
@@ -119,8 +119,7 @@ impl<S: System> Endpoint<S> {
             Ok(link) => self.state = State::Linking { link },
             Err(status) => {
                 // The state that the accept left behind has nothing to end; what waits for it has.
-                self.state =
-                    State::Ending(super::Ending { close: None, awaited: false, why: Why::all(status) });
+                self.state = State::Ending(super::Ending { link: LinkTeardown::Gone, why: Why::all(status) });
             }
         }
     }
@@ -152,15 +151,16 @@ impl<S: System> Endpoint<S> {
     /// The way out, see the head of [`endpoint`](super).
     fn ending(&mut self, view: Option<&View>) -> Step<S> {
         let State::Ending(ending) = &mut self.state else { return Step::Idle };
-        if let Some((link, untaken)) = ending.close.take() {
-            ending.awaited = true;
-            return Step::Do(Action::Close { link, untaken });
-        }
-        if ending.awaited {
-            if !self.link_events.take(LinkEvents::GONE) {
+        match core::mem::replace(&mut ending.link, LinkTeardown::Gone) {
+            LinkTeardown::ToClose(link, untaken) => {
+                ending.link = LinkTeardown::Closing;
+                return Step::Do(Action::Close { link, untaken });
+            }
+            LinkTeardown::Closing if !self.link_events.take(LinkEvents::GONE) => {
+                ending.link = LinkTeardown::Closing;
                 return Step::Idle;
             }
-            ending.awaited = false;
+            LinkTeardown::Closing | LinkTeardown::Gone => {}
         }
         let why = ending.why;
         let ended = self.end_waiting(why);

@@ -43,7 +43,7 @@ pub(crate) use action::{Action, CopyToIrp, IndicateReceive};
 use deadline::Deadline;
 use receive::ReceiveState;
 use send::SendState;
-use state::{Ending, State, Why};
+use state::{Ending, LinkTeardown, State, Why};
 pub(crate) use stream::{Stream, Untaken};
 
 use provider::number::usize_from;
@@ -276,21 +276,24 @@ impl<S: System> Endpoint<S> {
 
     /// Ends whatever is there. See the module's head.
     fn end(&mut self, why: Why) {
-        let close = match core::mem::replace(&mut self.state, State::Idle) {
+        let link = match core::mem::replace(&mut self.state, State::Idle) {
             State::Idle => return,
             State::Ending(ending) => {
                 self.state = State::Ending(ending);
                 return;
             }
-            State::Connecting { .. } | State::Listening { .. } => None,
+            State::Connecting { .. } | State::Listening { .. } => LinkTeardown::Gone,
             State::Requested { connect_request, .. } | State::Accepting { connect_request } => {
                 self.refuse = Some(connect_request);
-                None
+                LinkTeardown::Gone
             }
-            State::Linking { link } => Some((link, ByUrgency::default())),
-            State::Connected(stream) => Some(stream.into_parts()),
+            State::Linking { link } => LinkTeardown::ToClose(link, ByUrgency::default()),
+            State::Connected(stream) => {
+                let (link, untaken) = stream.into_parts();
+                LinkTeardown::ToClose(link, untaken)
+            }
         };
-        self.state = State::Ending(Ending { close, awaited: false, why });
+        self.state = State::Ending(Ending { link, why });
     }
 }
 

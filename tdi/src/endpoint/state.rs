@@ -30,11 +30,18 @@ pub(super) enum State<S: System> {
 
 /// A connection on its way out.
 pub(super) struct Ending<S: System> {
-    /// To be closed, with data that is not taken any more.
-    pub(super) close: Option<(LinkOf<S>, Untaken<LinkOf<S>>)>,
-    /// Closed and not gone yet.
-    pub(super) awaited: bool,
+    pub(super) link: LinkTeardown<S>,
     pub(super) why: Why,
+}
+
+/// The link of a connection on its way out.
+pub(super) enum LinkTeardown<S: System> {
+    /// To be closed, with data that is not taken any more.
+    ToClose(LinkOf<S>, Untaken<LinkOf<S>>),
+    /// Closed; [`LinkEvents::GONE`](crate::LinkEvents) has not come yet.
+    Closing,
+    /// There is none, or it is gone.
+    Gone,
 }
 
 /// Why a connection ends.

@@ -90,7 +90,10 @@ impl Rdma {
     /// # Errors
     ///
     /// `NDIS_STATUS_RESOURCES`.
-    pub(crate) fn set_addresses(&self, addresses: &[IpAddr]) -> Result<Option<tdi::Taken>, NDIS_STATUS> {
+    pub(crate) fn set_addresses(
+        &self,
+        addresses: &[IpAddr],
+    ) -> Result<Option<tdi::LostAddresses>, NDIS_STATUS> {
         self.rnic.set_addresses(addresses).map_err(|_| NDIS_STATUS_RESOURCES)?;
         let legacy = self.legacy.lock().as_ref().map(tdi::TransportPort::port);
         match legacy {

@@ -134,12 +134,12 @@ impl TransportPort {
 
 /// The loss of addresses of a port of the transport, if any.
 #[must_use = "what runs over lost addresses is to end"]
-pub(crate) struct Taken {
+pub(crate) struct LostAddresses {
     transport: Transport<TdiSystem>,
-    addresses: tdi::ndk::Taken<TdiSystem>,
+    addresses: tdi::ndk::LostAddresses<TdiSystem>,
 }
 
-impl Taken {
+impl LostAddresses {
     /// Ends what runs over these. Clients are called. With no lock held.
     pub(crate) fn end(self, level: PassiveLevel) {
         self.addresses.end(&self.transport, level);
@@ -151,8 +151,8 @@ impl Taken {
 /// # Errors
 ///
 /// [`NoMemory`], and they are as before.
-pub(crate) fn set_addresses(port: PortId, addresses: &[IpAddr]) -> Result<Option<Taken>, NoMemory> {
+pub(crate) fn set_addresses(port: PortId, addresses: &[IpAddr]) -> Result<Option<LostAddresses>, NoMemory> {
     let Some(transport) = transport() else { return Ok(None) };
     let addresses = transport.network().set_addresses(port, addresses)?;
-    Ok(Some(Taken { transport, addresses }))
+    Ok(Some(LostAddresses { transport, addresses }))
 }

@@ -161,9 +161,9 @@ pub(crate) struct Receive {
     flag: u32,
 }
 
-/// The answer of a client's receive handler.
+/// The result of a receive indication, as the client's handler returned it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Taken {
+pub(crate) struct IndicationResult {
     /// Bytes that it took.
     pub(crate) bytes: usize,
     /// A receive request for more.
@@ -171,9 +171,9 @@ pub(crate) struct Taken {
 }
 
 // SAFETY: the pointer is a request that the client gave away.
-unsafe impl Send for Taken {}
+unsafe impl Send for IndicationResult {}
 
-impl Taken {
+impl IndicationResult {
     /// Reads a handler's answer for `shown` bytes.
     fn new(status: NTSTATUS, taken: u32, irp: *mut IRP, shown: usize) -> Self {
         let bytes = match status {
@@ -191,7 +191,12 @@ fn count(bytes: usize) -> u32 {
 
 impl Receive {
     /// Shows the client data; `available` counts what follows `data` too.
-    pub(crate) fn call(self, call: &Call<ConnectionContext>, data: &[u8], available: usize) -> Taken {
+    pub(crate) fn call(
+        self,
+        call: &Call<ConnectionContext>,
+        data: &[u8],
+        available: usize,
+    ) -> IndicationResult {
         // SAFETY: the client registered the function for one of two events, which have this type.
         let function: PTDI_IND_RECEIVE = unsafe { transmute(self.handler.function.as_ptr()) };
         let connection = core::ptr::with_exposed_provenance_mut(call.context().0);
@@ -210,7 +215,7 @@ impl Receive {
                 &raw mut irp,
             )
         };
-        Taken::new(status, taken, irp, data.len())
+        IndicationResult::new(status, taken, irp, data.len())
     }
 }
 
@@ -220,7 +225,7 @@ pub(crate) struct ReceiveDatagram(Handler);
 
 impl ReceiveDatagram {
     /// Shows the client a whole datagram.
-    pub(crate) fn call(self, _call: &Call<()>, from: SocketAddr, data: &[u8]) -> Taken {
+    pub(crate) fn call(self, _call: &Call<()>, from: SocketAddr, data: &[u8]) -> IndicationResult {
         // SAFETY: the client registered the function for this event, so it has this type.
         let function: PTDI_IND_RECEIVE_DATAGRAM = unsafe { transmute(self.0.function.as_ptr()) };
         let address = TransportAddress::new(from);
@@ -242,7 +247,7 @@ impl ReceiveDatagram {
                 &raw mut irp,
             )
         };
-        Taken::new(status, taken, irp, data.len())
+        IndicationResult::new(status, taken, irp, data.len())
     }
 }
 

@@ -10,7 +10,7 @@ use sys::status::STATUS_INVALID_ADDRESS;
 use super::receive::Wanted;
 use super::{Datagram, MAX_UNDER_WAY};
 use crate::call::Call;
-use crate::event::{ReceiveDatagram, Taken};
+use crate::event::{IndicationResult, ReceiveDatagram};
 use crate::handler_irp::Given;
 use crate::queue::Waiting;
 use crate::request::{Command, Request as _};
@@ -139,7 +139,7 @@ impl<S: System<Client = Self>> Transport<S> {
         from: SocketAddr,
         bytes: &[u8],
     ) {
-        let Taken { bytes: taken, irp } = handler.call(call, from, bytes);
+        let IndicationResult { bytes: taken, irp } = handler.call(call, from, bytes);
         let Some(irp) = irp else { return };
         // SAFETY: the client's handler returned it as a request that it gives away.
         let given = unsafe { self.take_over(irp, STATUS_INVALID_ADDRESS) };

@@ -16,7 +16,7 @@ use super::stream::Chunks;
 use super::{Action, Endpoint, LinkOf, State, Stream, View};
 use crate::call::Call;
 use crate::ea::ConnectionContext;
-use crate::event::{self, Taken};
+use crate::event::{self, IndicationResult};
 use crate::network::{ByUrgency, Link, Urgency};
 use crate::request::Request;
 use crate::system::System;
@@ -177,7 +177,11 @@ impl<L: Link> Lent<L> {
     }
 
     /// Shows the client the data.
-    pub(crate) fn show(&mut self, handler: event::Receive, call: &Call<ConnectionContext>) -> Taken {
+    pub(crate) fn show(
+        &mut self,
+        handler: event::Receive,
+        call: &Call<ConnectionContext>,
+    ) -> IndicationResult {
         let available = self.chunks.iter().map(|chunk| chunk.len()).fold(0, usize::saturating_add);
         let front = self.chunks.front().and_then(|chunk| chunk.get(self.consumed..)).unwrap_or_default();
         let taken = handler.call(call, front, available.saturating_sub(self.consumed));

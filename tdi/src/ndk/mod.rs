@@ -49,7 +49,7 @@ use sys::status::{
 
 pub use link::{Data, NdkLink};
 pub use passive::{ConnectRequest, Listener};
-pub use port::{Ndk, Taken};
+pub use port::{LostAddresses, Ndk};
 pub use refresh::{Refresh, RefreshFunction};
 
 pub use crate::network::PortId;

@@ -18,7 +18,7 @@ use crate::network::PortId;
 use crate::system::{Client as _, EventOf, System};
 
 /// The time after which the removal of a port traces what it waits for, and then each time again.
-const PATIENCE: Duration = Duration::from_secs(5);
+const TRACE_INTERVAL: Duration = Duration::from_secs(5);
 
 /// A port that links, listeners and connect requests use.
 pub(super) struct Use<S: System> {
@@ -143,7 +143,7 @@ impl<S: System> Ndk<S> {
     /// # Errors
     ///
     /// [`NoMemory`], and they are as before.
-    pub fn set_addresses(&self, id: PortId, addresses: &[IpAddr]) -> Result<Taken<S>, NoMemory> {
+    pub fn set_addresses(&self, id: PortId, addresses: &[IpAddr]) -> Result<LostAddresses<S>, NoMemory> {
         let mut copy = Vec::new();
         copy.try_reserve_exact(addresses.len()).map_err(|_| NoMemory)?;
         addresses.iter().try_for_each(|address| copy.push_within(*address)).map_err(|_| NoMemory)?;
@@ -154,7 +154,7 @@ impl<S: System> Ndk<S> {
         }
         drop(ports);
         let any = copy.iter().any(|address| !addresses.contains(address));
-        Ok(Taken { any, system: core::marker::PhantomData })
+        Ok(LostAddresses { any, system: core::marker::PhantomData })
     }
 
     /// The port that has an address.
@@ -203,7 +203,7 @@ impl<S: System> Ndk<S> {
         client.on_adapter_removed(level);
         let (adapter, pd, unused) = (port.adapter, port.pd, port.unused.clone());
         drop(port);
-        while !unused.wait_for(PATIENCE, level) {
+        while !unused.wait_for(TRACE_INTERVAL, level) {
             S::Kernel::trace(format_args!("a port of the transport that is to go is in use; not idle are"));
             client.trace_endpoints();
         }
@@ -214,14 +214,14 @@ impl<S: System> Ndk<S> {
     }
 }
 
-/// Set if a port has lost addresses.
+/// The addresses that a port has lost, if any.
 #[must_use = "what runs over lost addresses is to end"]
-pub struct Taken<S: System> {
+pub struct LostAddresses<S: System> {
     any: bool,
     system: core::marker::PhantomData<fn() -> S>,
 }
 
-impl<S: System> Taken<S> {
+impl<S: System> LostAddresses<S> {
     /// Ends what runs over the lost addresses, see
     /// [`Client::on_adapter_removed`](crate::system::Client::on_adapter_removed), but for those that have
     /// returned meanwhile: what was bound there is served as before. With no lock held.

@@ -33,7 +33,7 @@ use sys::irql::PassiveLevel;
 use sys::ndis::NDIS_HANDLE;
 use sys::wdm;
 pub(crate) use tdi::ndk::Refresh;
-use tdi::ndk::{Ndk, PortId};
+use tdi::ndk::{Ndk, RnicId};
 use tdi::{HandlerIrp, System, Transport};
 
 use crate::kernel::{Lock, SpinLock, Windows};
@@ -92,7 +92,7 @@ fn transport() -> Option<Transport<TdiSystem>> {
 /// An adapter as a port of the transport, until [`TransportPort::remove`].
 #[must_use = "the transport runs over it until it is removed"]
 pub(crate) struct TransportPort {
-    port: PortId,
+    port: RnicId,
     device: device::DeviceRef,
 }
 
@@ -127,7 +127,7 @@ impl TransportPort {
     }
 
     /// Names the adapter's port to [`set_addresses`].
-    pub(crate) const fn port(&self) -> PortId {
+    pub(crate) const fn port(&self) -> RnicId {
         self.port
     }
 }
@@ -151,7 +151,7 @@ impl LostAddresses {
 /// # Errors
 ///
 /// [`NoMemory`], and they are as before.
-pub(crate) fn set_addresses(port: PortId, addresses: &[IpAddr]) -> Result<Option<LostAddresses>, NoMemory> {
+pub(crate) fn set_addresses(port: RnicId, addresses: &[IpAddr]) -> Result<Option<LostAddresses>, NoMemory> {
     let Some(transport) = transport() else { return Ok(None) };
     let addresses = transport.network().set_addresses(port, addresses)?;
     Ok(Some(LostAddresses { transport, addresses }))

@@ -1,4 +1,4 @@
-//! Cleanup and close of files, and the removal of ports.
+//! Cleanup and close of files, and the removal of RNICs.
 
 use provider::kernel::Event as _;
 use sys::irql::PassiveLevel;
@@ -81,10 +81,10 @@ impl<S: System<Client = Self>> Transport<S> {
         drop(over);
     }
 
-    /// A port has gone, or has lost addresses: everything ends that runs over what the network does not have any more.
+    /// An RNIC has gone, or has lost addresses: everything ends that runs over what the network does not have any more.
     /// Address objects that are bound to nothing else are of no use: what waits on them completes with
     /// `STATUS_ADDRESS_CLOSED`, and their clients are told so (`TDI_EVENT_ERROR`, `TDI_EVENT_ERROR_EX`). What runs over
-    /// a port is known by the port, and the network is asked at the moment in which something is taken: so nothing is
+    /// an RNIC is known by the RNIC, and the network is asked at the moment in which something is taken: so nothing is
     /// missed whose address moved, and nothing is taken that was bound after its address had returned.
     pub fn on_adapter_removed(&self, _: PassiveLevel) {
         let goes = |listener: &Listener<S>| self.has_gone(listener);
@@ -102,14 +102,14 @@ impl<S: System<Client = Self>> Transport<S> {
             });
         }
         self.abort_connections(|endpoint| {
-            endpoint.place().is_some_and(|(port, local)| !self.network().serves(port, local.ip()))
+            endpoint.place().is_some_and(|(rnic, local)| !self.network().serves(rnic, local.ip()))
         });
         while self.tell_error() {}
     }
 
-    /// Returns whether a listener's port has gone, or has lost the listener's address.
+    /// Returns whether a listener's RNIC has gone, or has lost the listener's address.
     pub(crate) fn has_gone(&self, (at, listener): &Listener<S>) -> bool {
-        !self.network().serves(<S::Network as Network<S>>::port(listener), at.ip())
+        !self.network().serves(<S::Network as Network<S>>::rnic(listener), at.ip())
     }
 
     /// Ends the connection of each endpoint for which `affected` holds.

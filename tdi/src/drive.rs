@@ -92,10 +92,10 @@ impl<S: System<Client = Self>> Transport<S> {
     }
 
     fn linked(&self, id: Id, link: Result<LinkOf<S>, NTSTATUS>) {
-        let place = link.as_ref().ok().map(|link| (link.port(), link.local()));
+        let place = link.as_ref().ok().map(|link| (link.rnic(), link.local()));
         let gone = self.lock().linked(id, link);
-        // The removal of a port, or of the address's last one, has perhaps not seen the link.
-        if place.is_some_and(|(port, local)| gone || !self.network().serves(port, local.ip())) {
+        // The removal of an RNIC, or of the address's last one, has perhaps not seen the link.
+        if place.is_some_and(|(rnic, local)| gone || !self.network().serves(rnic, local.ip())) {
             self.with_endpoint(id, |endpoint| endpoint.link_events.add(LinkEvents::FORCED));
         }
     }

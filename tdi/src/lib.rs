@@ -45,7 +45,7 @@
 //! | lock | guards | taken while holding |
 //! |---|---|---|
 //! | `Inner::state` | all files, the `TransportState` | nothing |
-//! | `Ndk::ports` | the ports of the network, and their addresses | nothing; `Inner::state`, to look for an address |
+//! | `Ndk::rnics` | the RNICs of the network, and their addresses | nothing; `Inner::state`, to look for an address |
 //!
 //! `tests/locks.rs` of the driver's package holds the names to the code. Nothing is called out of this crate under a
 //! lock but [`Request::arm`], [`Request::disarm`] and [`Request::run`], which call nothing.

@@ -13,7 +13,7 @@ impl LinkEvents {
     pub const GONE: Self = Self(4);
     /// The connection did not come about, or has broken.
     pub(crate) const LOST: Self = Self(8);
-    /// The link has to go, as its port does.
+    /// The link has to go, as its RNIC does.
     pub(crate) const FORCED: Self = Self(16);
 
     pub(crate) fn add(&mut self, events: Self) {

@@ -15,14 +15,14 @@ use sys::status::NTSTATUS;
 use crate::slab::Id;
 use crate::system::System;
 
-/// Names a port of the network.
+/// Names an RNIC of the network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct PortId(pub(crate) u64);
+pub struct RnicId(pub(crate) u64);
 
 /// Why an address can't be had.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BindError {
-    /// No port of the network has the address.
+    /// No RNIC of the network has the address.
     NotLocal,
     /// Another listener has it.
     InUse,
@@ -61,7 +61,7 @@ pub trait Network<S: System>: Send + Sync + 'static {
         level: PassiveLevel,
     ) -> Result<(Self::Listener, SocketAddr), BindError>;
 
-    /// Begins to connect for an endpoint, from an address of some port if `from` is a wildcard:
+    /// Begins to connect for an endpoint, from an address of some RNIC if `from` is a wildcard:
     /// [`LinkEvents::CONNECTED`](crate::LinkEvents) or [`LinkEvents::LOST`](crate::LinkEvents) follows.
     ///
     /// # Errors
@@ -87,36 +87,36 @@ pub trait Network<S: System>: Send + Sync + 'static {
         connect_request: Self::ConnectRequest,
     ) -> Result<Self::Link, NTSTATUS>;
 
-    /// Brings the addresses of all ports up to date with the host's. What runs over an address that has gone
+    /// Brings the addresses of all RNICs up to date with the host's. What runs over an address that has gone
     /// ends, see [`Client::on_adapter_removed`](crate::system::Client::on_adapter_removed).
     ///
     /// # Errors
     ///
-    /// [`NoMemory`]; the addresses of some ports may be as before.
+    /// [`NoMemory`]; the addresses of some RNICs may be as before.
     fn refresh_addresses(&self, level: PassiveLevel) -> Result<(), NoMemory>;
 
-    /// The addresses that the ports of the network have, of one family.
+    /// The addresses that the RNICs of the network have, of one family.
     ///
     /// # Errors
     ///
     /// [`NoMemory`].
     fn hosts(&self, ipv4: bool) -> Result<Vec<IpAddr>, NoMemory>;
 
-    /// Some address that a port of the network has, of one family.
+    /// Some address that an RNIC of the network has, of one family.
     fn host(&self, ipv4: bool) -> Option<IpAddr>;
 
-    /// Returns whether the network has a port of this name, and that port has the address; either may go at
+    /// Returns whether the network has an RNIC of this name, and that RNIC has the address; either may go at
     /// any time. The transport's lock may be held.
-    fn serves(&self, port: PortId, address: IpAddr) -> bool;
+    fn serves(&self, rnic: RnicId, address: IpAddr) -> bool;
 
-    /// Returns whether some port of the network has the address.
+    /// Returns whether some RNIC of the network has the address.
     fn is_local(&self, address: IpAddr) -> bool;
 
-    /// The port on which a listener is. The transport's lock may be held.
-    fn port(listener: &Self::Listener) -> PortId;
+    /// The RNIC on which a listener is. The transport's lock may be held.
+    fn rnic(listener: &Self::Listener) -> RnicId;
 
-    /// The port over which a connection is offered. The transport's lock may be held.
-    fn requested_over(connect_request: &Self::ConnectRequest) -> PortId;
+    /// The RNIC over which a connection is offered. The transport's lock may be held.
+    fn requested_over(connect_request: &Self::ConnectRequest) -> RnicId;
 
     /// The address of the peer.
     fn peer(connect_request: &Self::ConnectRequest) -> SocketAddr;
@@ -262,8 +262,8 @@ pub trait Link: Clone + Send + Sync + 'static {
     /// The address of the other end.
     fn peer(&self) -> SocketAddr;
 
-    /// The port over which it runs.
-    fn port(&self) -> PortId;
+    /// The RNIC over which it runs.
+    fn rnic(&self) -> RnicId;
 
     /// The local address.
     fn local(&self) -> SocketAddr;

@@ -1,4 +1,4 @@
-//! Trace of the connections that a port's removal waits for.
+//! Trace of the connections that an RNIC's removal waits for.
 
 use provider::Kernel;
 

@@ -12,7 +12,7 @@ use super::deadline::Deadline;
 use super::{Action, Endpoint, LinkOf, LinkTeardown, State, Step, Stream, Untaken, View, Why};
 use crate::event::Indication;
 use crate::link_events::LinkEvents;
-use crate::network::{Link, Network, PortId};
+use crate::network::{Link, Network, RnicId};
 use crate::queue::{self, Waiting};
 use crate::request::Request as _;
 use crate::system::System;
@@ -219,14 +219,14 @@ impl<S: System> Endpoint<S> {
         self.connect_request.as_ref().map(<S::Network as Network<S>>::local)
     }
 
-    /// Over which port and from where the connection is, or would be if the client accepted it.
-    pub(crate) fn place(&self) -> Option<(PortId, SocketAddr)> {
+    /// Over which RNIC and from where the connection is, or would be if the client accepted it.
+    pub(crate) fn place(&self) -> Option<(RnicId, SocketAddr)> {
         match &self.state {
             State::Requested { connect_request, .. } => {
                 let local = <S::Network as Network<S>>::local(connect_request);
                 Some((<S::Network as Network<S>>::requested_over(connect_request), local))
             }
-            _ => self.link().map(|link| (link.port(), link.local())),
+            _ => self.link().map(|link| (link.rnic(), link.local())),
         }
     }
 }

@@ -237,8 +237,8 @@ mod tests {
             self.peer()
         }
 
-        fn port(&self) -> crate::network::PortId {
-            crate::network::PortId(0)
+        fn rnic(&self) -> crate::network::RnicId {
+            crate::network::RnicId(0)
         }
     }
 

@@ -13,7 +13,7 @@ use super::callback::{completed, connected, disconnected};
 use super::link::{NdkLink, State, buffers, posted, started};
 use super::message::{BUFFERS, SENDS};
 use super::passive::ConnectRequest;
-use super::port::Use;
+use super::rnic::Use;
 use super::sockaddr::{HELLO, Raw, hello};
 use crate::network::Broken;
 use crate::slab::Id;
@@ -24,7 +24,7 @@ impl<S: System> NdkLink<S> {
     fn new(
         client: S::Client,
         endpoint: Id,
-        port: Shared<Use<S>>,
+        rnic: Shared<Use<S>>,
         active: bool,
         (local, peer): (SocketAddr, SocketAddr),
     ) -> Result<Self, NTSTATUS> {
@@ -32,7 +32,7 @@ impl<S: System> NdkLink<S> {
         let state = State {
             client,
             endpoint,
-            port,
+            rnic,
             local,
             peer,
             active,
@@ -49,7 +49,7 @@ impl<S: System> NdkLink<S> {
     }
 
     fn make_queues(&self) -> Result<(), NTSTATUS> {
-        let (adapter, pd) = (self.0.port.adapter.as_ptr(), self.0.port.pd.as_ptr());
+        let (adapter, pd) = (self.0.rnic.adapter.as_ptr(), self.0.rnic.pd.as_ptr());
         let context = self.borrowed();
         let (receives, sends) = (ulong(BUFFERS), ulong(SENDS));
         // All of both queues, so that it can't overflow.
@@ -90,21 +90,21 @@ impl<S: System> NdkLink<S> {
     pub(super) fn connect(
         client: S::Client,
         endpoint: Id,
-        port: Shared<Use<S>>,
+        rnic: Shared<Use<S>>,
         from: SocketAddr,
         to: SocketAddr,
     ) -> Result<Self, NTSTATUS> {
-        let link = Self::new(client, endpoint, port, true, (from, to))?;
+        let link = Self::new(client, endpoint, rnic, true, (from, to))?;
         link.start_connect(from, to).inspect_err(|_| link.discard())?;
         Ok(link)
     }
 
     fn start_connect(&self, from: SocketAddr, to: SocketAddr) -> Result<(), NTSTATUS> {
-        let adapter = self.0.port.adapter.as_ptr();
+        let adapter = self.0.rnic.adapter.as_ptr();
         // SAFETY: the adapter is open.
         let connector = create(|out| unsafe { call!(adapter, NdkCreateConnector, None, null_mut(), out) })?;
         self.own(&self.0.connector, connector);
-        // The address object's listener has the port itself; see the head of `ndk`.
+        // The address object's listener has the RNIC itself; see the head of `ndk`.
         let (source, destination) = (Raw::new(SocketAddr::new(from.ip(), 0)), Raw::new(to));
         let ((source, source_length), (destination, destination_length)) =
             (source.parts(), destination.parts());
@@ -141,8 +141,8 @@ impl<S: System> NdkLink<S> {
         endpoint: Id,
         connect_request: ConnectRequest<S>,
     ) -> Result<Self, NTSTATUS> {
-        let (port, ends) = (connect_request.port(), (connect_request.local(), connect_request.peer()));
-        let link = Self::new(client, endpoint, port, false, ends)?;
+        let (rnic, ends) = (connect_request.rnic(), (connect_request.local(), connect_request.peer()));
+        let link = Self::new(client, endpoint, rnic, false, ends)?;
         let connector = connect_request.into_connector();
         link.own(&link.0.connector, connector);
         // SAFETY: connector and queue pair are not closed; the contexts live until the connector's close

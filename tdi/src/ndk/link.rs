@@ -19,8 +19,8 @@ use sys::status::{NT_SUCCESS, NTSTATUS, STATUS_NOT_SUPPORTED, STATUS_SUCCESS};
 use super::call::{call, close, slot, ulong};
 use super::callback::closed;
 use super::message::{self, BUFFER, BUFFERS, first_byte};
-use super::port::Use;
-use crate::network::{Broken, Completion, Credits, Kind, Link, PortId};
+use super::rnic::Use;
+use crate::network::{Broken, Completion, Credits, Kind, Link, RnicId};
 use crate::slab::Id;
 use crate::system::System;
 
@@ -31,7 +31,7 @@ const RECEIVE: usize = 1 << (usize::BITS - 1);
 pub(super) struct State<S: System> {
     pub(super) client: S::Client,
     pub(super) endpoint: Id,
-    pub(super) port: Shared<Use<S>>,
+    pub(super) rnic: Shared<Use<S>>,
     pub(super) local: SocketAddr,
     pub(super) peer: SocketAddr,
     /// This side connected.
@@ -137,7 +137,7 @@ impl<S: System> NdkLink<S> {
         NDK_SGE {
             Address: NDK_SGE_ADDRESS { VirtualAddress: address.cast_mut().cast() },
             Length: ulong(length),
-            MemoryRegionToken: self.0.port.token,
+            MemoryRegionToken: self.0.rnic.token,
         }
     }
 
@@ -255,8 +255,8 @@ impl<S: System> Link for NdkLink<S> {
         self.0.local
     }
 
-    fn port(&self) -> PortId {
-        self.0.port.id
+    fn rnic(&self) -> RnicId {
+        self.0.rnic.id
     }
 }
 

@@ -8,13 +8,13 @@
 //!
 //! # Names
 //!
-//! An address object has its port by a listener, so it conflicts with NDK consumers as they do with each
-//! other. A connection that goes out has a port of its own below; which address object it comes from stands
-//! in its private data, of which the peer believes the port and not the host:
+//! An address object has its RNIC by a listener, so it conflicts with NDK consumers as they do with each
+//! other. A connection that goes out has an RNIC of its own below; which address object it comes from stands
+//! in its private data, of which the peer believes the RNIC and not the host:
 //!
 //! ```text
 //! 0 1 2 3  4        5 6
-//! T D I    version  port, in network byte order
+//! T D I    version  RNIC, in network byte order
 //! ```
 //!
 //! A peer without that is no client, and is refused.
@@ -24,8 +24,8 @@
 //! | holder | holds |
 //! |---|---|
 //! | each NDK object of a link, until its close has completed | the link's state, as the context of its callbacks |
-//! | a link's state, a listener's, a connect request | its port's use |
-//! | the use of a port | that the port's removal waits |
+//! | a link's state, a listener's, a connect request | its RNIC's use |
+//! | the use of an RNIC | that the RNIC's removal waits |
 
 mod call;
 mod callback;
@@ -33,8 +33,8 @@ mod establish;
 mod link;
 pub(crate) mod message;
 mod passive;
-mod port;
 mod refresh;
+mod rnic;
 mod sockaddr;
 
 use alloc::vec::Vec;
@@ -49,10 +49,10 @@ use sys::status::{
 
 pub use link::{Data, NdkLink};
 pub use passive::{ConnectRequest, Listener};
-pub use port::{LostAddresses, Ndk};
 pub use refresh::{Refresh, RefreshFunction};
+pub use rnic::{LostAddresses, Ndk};
 
-pub use crate::network::PortId;
+pub use crate::network::RnicId;
 use crate::network::{BindError, Network};
 use crate::slab::Id;
 use crate::system::System;
@@ -77,8 +77,8 @@ impl<S: System<Network = Self>> Network<S> for Ndk<S> {
         at: SocketAddr,
         _: PassiveLevel,
     ) -> Result<(Listener<S>, SocketAddr), BindError> {
-        let port = self.port_of(at.ip()).ok_or(BindError::NotLocal)?;
-        Listener::new(client.clone(), port, at)
+        let rnic = self.rnic_of(at.ip()).ok_or(BindError::NotLocal)?;
+        Listener::new(client.clone(), rnic, at)
     }
 
     fn connect(
@@ -90,8 +90,8 @@ impl<S: System<Network = Self>> Network<S> for Ndk<S> {
     ) -> Result<NdkLink<S>, NTSTATUS> {
         let host = if from.ip().is_unspecified() { self.host(to.is_ipv4()) } else { Some(from.ip()) };
         let from = SocketAddr::new(host.ok_or(STATUS_ADDRESS_CLOSED)?, from.port());
-        let port = self.port_of(from.ip()).ok_or(STATUS_ADDRESS_CLOSED)?;
-        NdkLink::connect(client.clone(), endpoint, port, from, to).map_err(connect_status)
+        let rnic = self.rnic_of(from.ip()).ok_or(STATUS_ADDRESS_CLOSED)?;
+        NdkLink::connect(client.clone(), endpoint, rnic, from, to).map_err(connect_status)
     }
 
     fn accept(
@@ -116,19 +116,19 @@ impl<S: System<Network = Self>> Network<S> for Ndk<S> {
     }
 
     fn is_local(&self, address: IpAddr) -> bool {
-        self.port_of(address).is_some()
+        self.rnic_of(address).is_some()
     }
 
-    fn serves(&self, port: PortId, address: IpAddr) -> bool {
-        self.has(port, address)
+    fn serves(&self, rnic: RnicId, address: IpAddr) -> bool {
+        self.has(rnic, address)
     }
 
-    fn port(listener: &Listener<S>) -> PortId {
-        listener.port()
+    fn rnic(listener: &Listener<S>) -> RnicId {
+        listener.rnic()
     }
 
-    fn requested_over(connect_request: &ConnectRequest<S>) -> PortId {
-        connect_request.port().id
+    fn requested_over(connect_request: &ConnectRequest<S>) -> RnicId {
+        connect_request.rnic().id
     }
 
     fn peer(connect_request: &ConnectRequest<S>) -> SocketAddr {

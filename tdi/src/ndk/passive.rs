@@ -15,21 +15,21 @@ use sys::status::{
 
 use super::Ndk;
 use super::call::{call, close, create, slot, ulong};
-use super::port::Use;
+use super::rnic::Use;
 use super::sockaddr::{HELLO, Raw, read_hello};
-use crate::network::{BindError, PortId};
+use crate::network::{BindError, RnicId};
 use crate::system::{Client as _, System};
 
 /// The context of a listener's callbacks; the NDK listener owns it until its close has completed.
 struct State<S: System> {
     client: S::Client,
-    port: Shared<Use<S>>,
+    rnic: Shared<Use<S>>,
 }
 
 /// A listener; dropping it ends it.
 pub struct Listener<S: System> {
     object: NonNull<NDK_LISTENER>,
-    port: PortId,
+    rnic: RnicId,
     context: NonNull<c_void>,
     system: core::marker::PhantomData<S>,
 }
@@ -40,14 +40,14 @@ unsafe impl<S: System> Send for Listener<S> {}
 unsafe impl<S: System> Sync for Listener<S> {}
 
 impl<S: System<Network = Ndk<S>>> Listener<S> {
-    /// Listens at an address of the port.
+    /// Listens at an address of the RNIC.
     pub(super) fn new(
         client: S::Client,
-        port: Shared<Use<S>>,
+        rnic: Shared<Use<S>>,
         at: SocketAddr,
     ) -> Result<(Self, SocketAddr), BindError> {
-        let (adapter, id) = (port.adapter.as_ptr(), port.id);
-        let context = Shared::new(State { client, port })?.into_raw();
+        let (adapter, id) = (rnic.adapter.as_ptr(), rnic.id);
+        let context = Shared::new(State { client, rnic })?.into_raw();
         let made = create(|out| {
             let event: sys::ndk::NDK_FN_CONNECT_EVENT_CALLBACK = connect_event::<S>;
             let none = null_mut();
@@ -60,7 +60,7 @@ impl<S: System<Network = Ndk<S>>> Listener<S> {
             BindError::NoMemory
         })?;
         // Closed when it is dropped, from here on.
-        let listener = Self { object, port: id, context, system: core::marker::PhantomData };
+        let listener = Self { object, rnic: id, context, system: core::marker::PhantomData };
         let raw = Raw::new(at);
         let (address, length) = raw.parts();
         // SAFETY: the listener is not closed, and the address a local of that length.
@@ -77,8 +77,8 @@ impl<S: System<Network = Ndk<S>>> Listener<S> {
         }
     }
 
-    pub(super) const fn port(&self) -> PortId {
-        self.port
+    pub(super) const fn rnic(&self) -> RnicId {
+        self.rnic
     }
 
     fn local(&self) -> Option<SocketAddr> {
@@ -109,7 +109,7 @@ unsafe extern "win64" fn forget<T>(context: *mut c_void) {
 /// A connector that a listener offers; dropping it refuses the connection.
 pub struct ConnectRequest<S: System> {
     connector: NonNull<NDK_CONNECTOR>,
-    port: Shared<Use<S>>,
+    rnic: Shared<Use<S>>,
     local: SocketAddr,
     peer: SocketAddr,
 }
@@ -126,16 +126,16 @@ impl<S: System> ConnectRequest<S> {
         self.local
     }
 
-    pub(super) fn port(&self) -> Shared<Use<S>> {
-        self.port.clone()
+    pub(super) fn rnic(&self) -> Shared<Use<S>> {
+        self.rnic.clone()
     }
 
     /// The connector, which the caller owns from now on.
     pub(super) fn into_connector(self) -> NonNull<NDK_CONNECTOR> {
         let mut connect_request = ManuallyDrop::new(self);
         let connector = connect_request.connector;
-        // SAFETY: the connect request is not dropped, so this is the one drop of its port's use.
-        unsafe { core::ptr::drop_in_place(&raw mut connect_request.port) };
+        // SAFETY: the connect request is not dropped, so this is the one drop of its RNIC's use.
+        unsafe { core::ptr::drop_in_place(&raw mut connect_request.rnic) };
         connector
     }
 }
@@ -143,19 +143,19 @@ impl<S: System> ConnectRequest<S> {
 impl<S: System> Drop for ConnectRequest<S> {
     fn drop(&mut self) {
         // SAFETY: a connect request's connector is not closed before this.
-        unsafe { refuse(self.connector, self.port.clone()) };
+        unsafe { refuse(self.connector, self.rnic.clone()) };
     }
 }
 
-/// Closes a connector, by which the peer's connect is refused. The port stays in use until that is done.
+/// Closes a connector, by which the peer's connect is refused. The RNIC stays in use until that is done.
 ///
 /// # Safety
 ///
 /// The connector is not closed, and no other thread uses it.
-unsafe fn refuse<S: System>(connector: NonNull<NDK_CONNECTOR>, port: Shared<Use<S>>) {
+unsafe fn refuse<S: System>(connector: NonNull<NDK_CONNECTOR>, rnic: Shared<Use<S>>) {
     // SAFETY: as the caller promises.
     let function = unsafe { slot!(connector.as_ptr(), NdkCloseConnector) };
-    let context = port.into_raw().as_ptr();
+    let context = rnic.into_raw().as_ptr();
     // SAFETY: as the caller promises; `forget` takes the context over.
     unsafe { close(connector.as_ptr(), function, forget::<Use<S>>, context) };
 }
@@ -168,15 +168,15 @@ unsafe extern "win64" fn connect_event<S: System<Network = Ndk<S>>>(
     let (Some(raw), Some(connector)) = (NonNull::new(context), NonNull::new(connector)) else { return };
     // SAFETY: the listener that owns the context has not completed its close.
     let state = unsafe { Shared::<State<S>>::from_borrowed(raw) };
-    let port = state.port.clone();
+    let rnic = state.rnic.clone();
     // SAFETY: the connector is ours from now on.
     match unsafe { describe(connector) } {
         Some((local, peer)) => {
-            let connect_request = ConnectRequest { connector, port, local, peer };
+            let connect_request = ConnectRequest { connector, rnic, local, peer };
             state.client.connect_event(local, connect_request);
         }
         // SAFETY: as above.
-        None => unsafe { refuse(connector, port) },
+        None => unsafe { refuse(connector, rnic) },
     }
 }
 

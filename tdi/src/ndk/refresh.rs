@@ -1,4 +1,4 @@
-//! Reading a port's addresses anew, for a client that may have heard of a change before the driver has.
+//! Reading an RNIC's addresses anew, for a client that may have heard of a change before the driver has.
 
 use core::ffi::c_void;
 use core::ptr::null_mut;
@@ -7,11 +7,11 @@ use provider::{NoMemory, Shared};
 use sys::irql::PassiveLevel;
 
 use super::Ndk;
-use super::port::Use;
-use crate::network::PortId;
+use super::rnic::Use;
+use crate::network::RnicId;
 use crate::system::System;
 
-/// Reads the addresses that TCP/IP has on a port's interface, and passes them to
+/// Reads the addresses that TCP/IP has on an RNIC's interface, and passes them to
 /// [`Ndk::set_addresses`]. PASSIVE_LEVEL, with no lock held. `false` if there is no memory for that.
 pub type RefreshFunction = unsafe extern "win64" fn(context: *mut c_void) -> bool;
 
@@ -36,35 +36,35 @@ impl Refresh {
     /// # Safety
     ///
     /// The function may be called with the context at PASSIVE_LEVEL in any thread, also in several at once, until
-    /// [`Ndk::remove`] has returned for each port that it was given for.
+    /// [`Ndk::remove`] has returned for each RNIC that it was given for.
     pub const unsafe fn new(function: RefreshFunction, context: *mut c_void) -> Self {
         Self { function: Some(function), context }
     }
 
     fn call(self, _: PassiveLevel) -> Result<(), NoMemory> {
         let Some(function) = self.function else { return Ok(()) };
-        // SAFETY: the caller has the port in use, so that its removal has not returned.
+        // SAFETY: the caller has the RNIC in use, so that its removal has not returned.
         if unsafe { function(self.context) } { Ok(()) } else { Err(NoMemory) }
     }
 }
 
 impl<S: System> Ndk<S> {
-    /// Reads the addresses of all ports anew.
+    /// Reads the addresses of all RNICs anew.
     ///
     /// # Errors
     ///
     /// [`NoMemory`].
     pub(super) fn refresh_all(&self, level: PassiveLevel) -> Result<(), NoMemory> {
         let mut after = None;
-        while let Some(port) = self.port_after(after) {
-            after = Some(port.id);
-            port.refresh.call(level)?;
+        while let Some(rnic) = self.rnic_after(after) {
+            after = Some(rnic.id);
+            rnic.refresh.call(level)?;
         }
         Ok(())
     }
 
-    /// The port with the next name.
-    fn port_after(&self, after: Option<PortId>) -> Option<Shared<Use<S>>> {
-        self.find_port(|id| after.is_none_or(|after| id > after))
+    /// The RNIC with the next name.
+    fn rnic_after(&self, after: Option<RnicId>) -> Option<Shared<Use<S>>> {
+        self.find_rnic(|id| after.is_none_or(|after| id > after))
     }
 }

@@ -255,7 +255,7 @@ fn connection_over_address_that_is_taken_is_aborted() {
 fn address_that_returned_before_its_loss_was_noticed_is_kept() {
     let pair = Pair::new();
     let listen = pair.client.listen(pair.far);
-    let (network, port) = (pair.client.transport.network(), pair.client.port(1));
+    let (network, port) = (pair.client.transport.network(), pair.client.rnic(1));
     let taken = network.set_addresses(port, &[]).unwrap();
     network
         .set_addresses(port, &[FAR.parse::<std::net::SocketAddr>().unwrap().ip()])
@@ -276,8 +276,8 @@ fn adapter_goes_whose_address_moved_to_another_while_in_use() {
     let network = pair.client.transport.network();
     let far = FAR.parse::<std::net::SocketAddr>().unwrap().ip();
     // The client hears of it when the network's owner comes to that; the adapter may go before.
-    let taken = network.set_addresses(pair.client.port(1), &[]).unwrap();
-    let moved = network.set_addresses(pair.client.port(0), &["10.0.0.1".parse().unwrap(), far]).unwrap();
+    let taken = network.set_addresses(pair.client.rnic(1), &[]).unwrap();
+    let moved = network.set_addresses(pair.client.rnic(0), &["10.0.0.1".parse().unwrap(), far]).unwrap();
     pair.client.disable(1);
     assert_eq!((listen.outcome(), receive.outcome()), (CLOSED, failed(STATUS_CONNECTION_ABORTED)));
     [taken, moved].into_iter().for_each(|change| change.end(&pair.client.transport, test_kernel::passive()));

@@ -181,10 +181,10 @@ fn a_control_channel_goes_alone() {
 fn the_last_ports_removal_ends_connections_and_leaves_files_to_their_owners() {
     let mut pair = Pair::connected();
     let receives = [pair.client.receive(pair.near, 3), pair.client.receive(pair.far, 3)];
-    pair.client.remove_port(1);
+    pair.client.remove_rnic(1);
     assert_eq!(receives[1].outcome(), failed(STATUS_CONNECTION_ABORTED));
     assert_eq!(receives[0].outcome(), failed(STATUS_CONNECTION_RESET));
-    pair.client.remove_port(0);
+    pair.client.remove_rnic(0);
     let (near, far) = (pair.client.connect(pair.near, FAR), pair.client.listen(pair.far));
     pump();
     let closed = failed(STATUS_ADDRESS_CLOSED);
@@ -200,7 +200,7 @@ fn removed_adapter_refuses_an_unanswered_connect_request() {
     let connect = pair.client.connect(pair.near, FAR);
     pump();
     assert_eq!((listen.outcome(), connect.outcome()), (done(0), None));
-    pair.client.remove_port(1);
+    pair.client.remove_rnic(1);
     assert_eq!(connect.outcome(), failed(STATUS_REMOTE_NOT_LISTENING));
     let late = pair.client.submit(pair.far, Command::Accept, Vec::new());
     assert_eq!(late.outcome(), failed(STATUS_INVALID_CONNECTION));

@@ -1,4 +1,4 @@
-//! A client: files on two ports, and requests with the least ceremony.
+//! A client: files on two RNICs, and requests with the least ceremony.
 
 use std::cell::{Cell, RefCell};
 use std::ffi::c_void;
@@ -13,7 +13,7 @@ use super::access::TestOpener;
 use super::host::{Host, Log, Outcome, Pending, Record, close};
 use crate::address::TransportAddress;
 use crate::ea::{ConnectionContext, Opening};
-use crate::ndk::{Ndk, PortId, Refresh};
+use crate::ndk::{Ndk, Refresh, RnicId};
 use crate::{Command, Id, Source, Transport};
 
 pub(crate) const NEAR: &str = "10.0.0.1:0";
@@ -23,7 +23,7 @@ pub(crate) const FAR: &str = "10.0.0.2:139";
 struct Interface {
     transport: Transport<Host>,
     rnic: Rnic<Manual>,
-    id: Cell<PortId>,
+    id: Cell<RnicId>,
     /// As TCP/IP has them, which may be ahead of the driver.
     addresses: RefCell<Vec<IpAddr>>,
     /// The number of times that a create read them.
@@ -33,9 +33,9 @@ struct Interface {
 }
 
 impl Interface {
-    /// Adds the port to the transport, without addresses.
+    /// Adds the RNIC to the transport, without addresses.
     fn add(&self) {
-        // SAFETY: the interface stays in its place until its port has been removed.
+        // SAFETY: the interface stays in its place until its RNIC has been removed.
         let refresh = unsafe { Refresh::new(refresh, std::ptr::from_ref(self).cast_mut().cast()) };
         self.id.set(self.transport.network().add(&self.rnic, refresh, test_kernel::passive()).unwrap());
     }
@@ -66,7 +66,7 @@ unsafe extern "win64" fn refresh(context: *mut c_void) -> bool {
 pub(crate) struct Client {
     pub(crate) transport: Transport<Host>,
     pub(crate) log: Log,
-    ports: Vec<Rc<Interface>>,
+    rnics: Vec<Rc<Interface>>,
     serial: Cell<u32>,
 }
 
@@ -74,14 +74,14 @@ impl Client {
     pub(crate) fn new() -> Self {
         let transport: Transport<Host> = Transport::new(Ndk::default()).unwrap();
         let fabric = Fabric::new().unwrap();
-        let ports = [NEAR, FAR].map(|address| {
+        let rnics = [NEAR, FAR].map(|address| {
             let ip = address.parse::<SocketAddr>().unwrap().ip();
             let rnic = Rnic::new(&fabric).unwrap();
             rnic.set_enabled(true);
             let interface = Rc::new(Interface {
                 transport: transport.clone(),
                 rnic,
-                id: Cell::new(PortId(0)),
+                id: Cell::new(RnicId(0)),
                 addresses: RefCell::new(vec![ip]),
                 refreshed: Cell::new(0),
                 starved: Cell::new(false),
@@ -90,7 +90,7 @@ impl Client {
             interface.read();
             interface
         });
-        Self { transport, log: Log::default(), ports: ports.into(), serial: Cell::new(0) }
+        Self { transport, log: Log::default(), rnics: rnics.into(), serial: Cell::new(0) }
     }
 
     pub(crate) fn address(&self, at: &str) -> Result<Id, NTSTATUS> {
@@ -172,40 +172,40 @@ impl Client {
         close(&self.transport, file);
     }
 
-    /// Removes the ports: what would be left of anything makes that wait for ever, which is a failure.
+    /// Removes the RNICs: what would be left of anything makes that wait for ever, which is a failure.
     pub(crate) fn tear_down(self) {
         pump();
-        for interface in &self.ports {
+        for interface in &self.rnics {
             self.transport.network().remove(&self.transport, interface.id.get(), test_kernel::passive());
         }
         pump();
         assert_eq!(self.transport.lock().files.iter().count(), 0, "a file is left");
     }
 
-    /// Removes the last of the ports that there are.
-    pub(crate) fn remove_last_port(&mut self) {
-        if let Some(last) = self.ports.len().checked_sub(1) {
-            self.remove_port(last);
+    /// Removes the last of the RNICs that there are.
+    pub(crate) fn remove_last_rnic(&mut self) {
+        if let Some(last) = self.rnics.len().checked_sub(1) {
+            self.remove_rnic(last);
         }
     }
 
-    /// Takes a port from the transport, as `OID_NDK_SET_STATE` does that disables its adapter.
+    /// Takes an RNIC from the transport, as `OID_NDK_SET_STATE` does that disables its adapter.
     pub(crate) fn disable(&self, index: usize) {
-        self.transport.network().remove(&self.transport, self.port(index), test_kernel::passive());
+        self.transport.network().remove(&self.transport, self.rnic(index), test_kernel::passive());
     }
 
     /// Gives it back.
     pub(crate) fn enable(&self, index: usize) {
-        self.ports[index].add();
+        self.rnics[index].add();
         self.return_address(index);
     }
 
-    /// A port's number in the transport's network.
-    pub(crate) fn port(&self, index: usize) -> PortId {
-        self.ports[index].id.get()
+    /// An RNIC's number in the transport's network.
+    pub(crate) fn rnic(&self, index: usize) -> RnicId {
+        self.rnics[index].id.get()
     }
 
-    /// Takes the address from a port that is there, as the adapter does whose interface has lost it.
+    /// Takes the address from an RNIC that is there, as the adapter does whose interface has lost it.
     pub(crate) fn take_address(&self, index: usize) {
         self.set_addresses(index, &[]);
     }
@@ -217,37 +217,37 @@ impl Client {
 
     fn set_addresses(&self, index: usize, addresses: &[IpAddr]) {
         self.change_addresses(index, addresses);
-        self.ports[index].read();
+        self.rnics[index].read();
     }
 
-    /// Changes the addresses of a port's interface; the driver has not heard of it yet.
+    /// Changes the addresses of an RNIC's interface; the driver has not heard of it yet.
     pub(crate) fn change_addresses(&self, index: usize, addresses: &[IpAddr]) {
-        *self.ports[index].addresses.borrow_mut() = addresses.to_vec();
+        *self.rnics[index].addresses.borrow_mut() = addresses.to_vec();
     }
 
-    /// Lets no memory be left to read the addresses of a port, or some again.
+    /// Lets no memory be left to read the addresses of an RNIC, or some again.
     #[cfg_attr(not(test), allow(dead_code, reason = "the fuzz target has memory"))]
     pub(crate) fn starve(&self, index: usize, starved: bool) {
-        self.ports[index].starved.set(starved);
+        self.rnics[index].starved.set(starved);
     }
 
-    /// The number of times that creates had the addresses of each port read.
+    /// The number of times that creates had the addresses of each RNIC read.
     #[cfg_attr(not(test), allow(dead_code, reason = "the fuzz target does not look"))]
     pub(crate) fn refreshed(&self) -> Vec<u32> {
-        self.ports.iter().map(|interface| interface.refreshed.get()).collect()
+        self.rnics.iter().map(|interface| interface.refreshed.get()).collect()
     }
 
-    /// Takes a port from the transport, if it was not removed, and gives it back.
+    /// Takes an RNIC from the transport, if it was not removed, and gives it back.
     pub(crate) fn leave_briefly(&self, index: usize) {
-        if index < self.ports.len() {
+        if index < self.rnics.len() {
             self.disable(index);
             self.enable(index);
         }
     }
 
-    /// Removes one port.
-    pub(crate) fn remove_port(&mut self, index: usize) {
-        let interface = self.ports.remove(index);
+    /// Removes one RNIC.
+    pub(crate) fn remove_rnic(&mut self, index: usize) {
+        let interface = self.rnics.remove(index);
         self.transport.network().remove(&self.transport, interface.id.get(), test_kernel::passive());
     }
 }
@@ -290,7 +290,7 @@ impl Pair {
         assert_eq!((listen.outcome(), connect.outcome()), (done(0), done(0)));
     }
 
-    /// Closes all four files and removes the ports.
+    /// Closes all four files and removes the RNICs.
     pub(crate) fn tear_down(self) {
         for file in [self.near, self.far, self.near_address, self.far_address] {
             self.client.close(file);

@@ -185,7 +185,7 @@ fn the_client_is_told_when_the_port_of_its_address_goes() {
     let mut ends = Ends::new();
     let (near, far) = (watch(&ends.client, ends.near), watch(&ends.client, ends.far));
     let waits = ends.receive(9);
-    ends.client.remove_port(1);
+    ends.client.remove_rnic(1);
     assert_eq!((&near.errors[..], &far.errors[..]), (&[][..], &[STATUS_ADDRESS_CLOSED][..]));
     assert_eq!((&near.extended[..], &far.extended[..]), (&[][..], &[FAR.parse().unwrap()][..]));
     assert_eq!(ends.send(b"x").outcome(), failed(STATUS_HOST_UNREACHABLE));

@@ -141,7 +141,7 @@ impl Run {
             }
             Step::Cleanup { file } => self.cleanup(self.file(file).1),
             Step::Close { file } => self.close(self.file(file).1),
-            Step::RemovePort => self.client.remove_last_port(),
+            Step::RemoveRnic => self.client.remove_last_rnic(),
             Step::LeaveBriefly { far } => self.client.leave_briefly(far.into()),
             Step::Dpc { calls } => drop((0..calls).take_while(|_| pump_once()).count()),
             Step::Tick { time } => {

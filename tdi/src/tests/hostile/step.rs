@@ -51,7 +51,7 @@ pub(super) enum Step {
     Close {
         file: u8,
     },
-    RemovePort,
+    RemoveRnic,
     /// An adapter goes, and returns at once.
     LeaveBriefly {
         far: bool,
@@ -83,7 +83,7 @@ impl<'a> Arbitrary<'a> for Step {
             44..=47 => Self::Cancel { back: input.int_in_range(0..=20)? },
             48 => Self::Cleanup { file },
             49 => Self::Close { file },
-            50 if file == 0 => Self::RemovePort,
+            50 if file == 0 => Self::RemoveRnic,
             50 if file < 32 => Self::LeaveBriefly { far: input.arbitrary()? },
             50..=60 => Self::Dpc { calls: input.int_in_range(1..=20)? },
             _ => Self::Tick { time: input.arbitrary()? },

@@ -1,4 +1,4 @@
-//! The ports over which the transport runs: each opened as NDK consumers open them.
+//! The RNICs over which the transport runs: each opened as NDK consumers open them.
 
 use alloc::vec::Vec;
 use core::ffi::c_void;
@@ -14,15 +14,15 @@ use sys::ndk::{NDK_ADAPTER, NDK_PD, NDK_VERSION_2_1};
 
 use super::call::{call, close, create, slot};
 use super::refresh::Refresh;
-use crate::network::PortId;
+use crate::network::RnicId;
 use crate::system::{Client as _, EventOf, System};
 
-/// The time after which the removal of a port traces what it waits for, and then each time again.
+/// The time after which the removal of an RNIC traces what it waits for, and then each time again.
 const TRACE_INTERVAL: Duration = Duration::from_secs(5);
 
-/// A port that links, listeners and connect requests use.
+/// An RNIC that links, listeners and connect requests use.
 pub(super) struct Use<S: System> {
-    pub(super) id: PortId,
+    pub(super) id: RnicId,
     pub(super) adapter: NonNull<NDK_ADAPTER>,
     pub(super) pd: NonNull<NDK_PD>,
     /// Names all memory of the kernel.
@@ -43,17 +43,17 @@ impl<S: System> Drop for Use<S> {
 }
 
 struct Entry<S: System> {
-    id: PortId,
+    id: RnicId,
     addresses: Vec<IpAddr>,
-    port: Shared<Use<S>>,
+    rnic: Shared<Use<S>>,
 }
 
-struct Ports<S: System> {
+struct Rnics<S: System> {
     entries: Vec<Entry<S>>,
     next: u64,
 }
 
-impl<S: System> Ports<S> {
+impl<S: System> Rnics<S> {
     fn hosts(&self, ipv4: bool) -> impl Iterator<Item = IpAddr> {
         let all = self.entries.iter().flat_map(|entry| entry.addresses.iter().copied());
         all.filter(move |host| host.is_ipv4() == ipv4)
@@ -62,17 +62,17 @@ impl<S: System> Ports<S> {
 
 /// The network over the provider. See the head of [`ndk`](super).
 pub struct Ndk<S: System> {
-    ports: lock_api::Mutex<<S::Kernel as Kernel>::Lock, Ports<S>>,
+    rnics: lock_api::Mutex<<S::Kernel as Kernel>::Lock, Rnics<S>>,
 }
 
 impl<S: System> Default for Ndk<S> {
     fn default() -> Self {
-        Self { ports: lock_api::Mutex::new(Ports { entries: Vec::new(), next: 0 }) }
+        Self { rnics: lock_api::Mutex::new(Rnics { entries: Vec::new(), next: 0 }) }
     }
 }
 
 impl<S: System> Ndk<S> {
-    /// Adds a port, without addresses, which `refresh` reads; it is opened until [`Ndk::remove`].
+    /// Adds an RNIC, without addresses, which `refresh` reads; it is opened until [`Ndk::remove`].
     ///
     /// # Errors
     ///
@@ -82,7 +82,7 @@ impl<S: System> Ndk<S> {
         rnic: &Rnic<S::Kernel>,
         refresh: Refresh,
         level: PassiveLevel,
-    ) -> Result<PortId, OpenError> {
+    ) -> Result<RnicId, OpenError> {
         let unused = Shared::new(EventOf::<S>::new())?;
         unused.initialise();
         let id = self.number();
@@ -96,7 +96,7 @@ impl<S: System> Ndk<S> {
                 })
                 .map_err(|NoMemory| OpenError::NoMemory)
         });
-        let opened = opened.and_then(|port| self.enter(port, level));
+        let opened = opened.and_then(|rnic| self.enter(rnic, level));
         opened.inspect_err(|_| {
             // SAFETY: the adapter was opened just now, and nothing is left of what was made of it.
             unsafe { Rnic::<S::Kernel>::close(adapter, level) };
@@ -111,21 +111,21 @@ impl<S: System> Ndk<S> {
         .map_err(|_| OpenError::NoMemory)
     }
 
-    /// A name that no port had before.
-    fn number(&self) -> PortId {
-        let mut ports = self.ports.lock();
-        let id = PortId(ports.next);
-        ports.next = ports.next.wrapping_add(1);
+    /// A name that no RNIC had before.
+    fn number(&self) -> RnicId {
+        let mut rnics = self.rnics.lock();
+        let id = RnicId(rnics.next);
+        rnics.next = rnics.next.wrapping_add(1);
         id
     }
 
-    fn enter(&self, port: Shared<Use<S>>, level: PassiveLevel) -> Result<PortId, OpenError> {
-        let (id, pd) = (port.id, port.pd);
-        let entry = Entry { id, addresses: Vec::new(), port };
+    fn enter(&self, rnic: Shared<Use<S>>, level: PassiveLevel) -> Result<RnicId, OpenError> {
+        let (id, pd) = (rnic.id, rnic.pd);
+        let entry = Entry { id, addresses: Vec::new(), rnic };
         let entered = {
-            let mut ports = self.ports.lock();
-            match ports.entries.try_reserve(1) {
-                Ok(()) => ports.entries.push_within(entry),
+            let mut rnics = self.rnics.lock();
+            match rnics.entries.try_reserve(1) {
+                Ok(()) => rnics.entries.push_within(entry),
                 Err(_) => Err(entry),
             }
         };
@@ -137,50 +137,50 @@ impl<S: System> Ndk<S> {
         })
     }
 
-    /// Replaces the addresses of a port. If it loses any, what is returned ends what runs over these. Up to
+    /// Replaces the addresses of an RNIC. If it loses any, what is returned ends what runs over these. Up to
     /// DISPATCH_LEVEL.
     ///
     /// # Errors
     ///
     /// [`NoMemory`], and they are as before.
-    pub fn set_addresses(&self, id: PortId, addresses: &[IpAddr]) -> Result<LostAddresses<S>, NoMemory> {
+    pub fn set_addresses(&self, id: RnicId, addresses: &[IpAddr]) -> Result<LostAddresses<S>, NoMemory> {
         let mut copy = Vec::new();
         copy.try_reserve_exact(addresses.len()).map_err(|_| NoMemory)?;
         addresses.iter().try_for_each(|address| copy.push_within(*address)).map_err(|_| NoMemory)?;
-        let mut ports = self.ports.lock();
-        match ports.entries.iter_mut().find(|entry| entry.id == id) {
+        let mut rnics = self.rnics.lock();
+        match rnics.entries.iter_mut().find(|entry| entry.id == id) {
             Some(entry) => core::mem::swap(&mut entry.addresses, &mut copy),
             None => copy.clear(),
         }
-        drop(ports);
+        drop(rnics);
         let any = copy.iter().any(|address| !addresses.contains(address));
         Ok(LostAddresses { any, system: core::marker::PhantomData })
     }
 
-    /// The port that has an address.
-    pub(super) fn port_of(&self, address: IpAddr) -> Option<Shared<Use<S>>> {
-        let ports = self.ports.lock();
-        ports.entries.iter().find(|entry| entry.addresses.contains(&address)).map(|entry| entry.port.clone())
+    /// The RNIC that has an address.
+    pub(super) fn rnic_of(&self, address: IpAddr) -> Option<Shared<Use<S>>> {
+        let rnics = self.rnics.lock();
+        rnics.entries.iter().find(|entry| entry.addresses.contains(&address)).map(|entry| entry.rnic.clone())
     }
 
-    /// The port with the lowest name of those that are wanted.
-    pub(super) fn find_port(&self, wanted: impl Fn(PortId) -> bool) -> Option<Shared<Use<S>>> {
-        let ports = self.ports.lock();
-        let all = ports.entries.iter().filter(|entry| wanted(entry.id));
-        all.min_by_key(|entry| entry.id).map(|entry| entry.port.clone())
+    /// The RNIC with the lowest name of those that are wanted.
+    pub(super) fn find_rnic(&self, wanted: impl Fn(RnicId) -> bool) -> Option<Shared<Use<S>>> {
+        let rnics = self.rnics.lock();
+        let all = rnics.entries.iter().filter(|entry| wanted(entry.id));
+        all.min_by_key(|entry| entry.id).map(|entry| entry.rnic.clone())
     }
 
-    /// Returns whether a port that is there has an address.
-    pub(super) fn has(&self, id: PortId, address: IpAddr) -> bool {
-        let ports = self.ports.lock();
-        ports.entries.iter().any(|entry| entry.id == id && entry.addresses.contains(&address))
+    /// Returns whether an RNIC that is there has an address.
+    pub(super) fn has(&self, id: RnicId, address: IpAddr) -> bool {
+        let rnics = self.rnics.lock();
+        rnics.entries.iter().any(|entry| entry.id == id && entry.addresses.contains(&address))
     }
 
-    /// The addresses of all ports, of one family.
+    /// The addresses of all RNICs, of one family.
     pub(super) fn all_hosts(&self, ipv4: bool) -> Result<Vec<IpAddr>, NoMemory> {
         let mut hosts = Vec::new();
-        let ports = self.ports.lock();
-        for host in ports.hosts(ipv4) {
+        let rnics = self.rnics.lock();
+        for host in rnics.hosts(ipv4) {
             hosts.try_reserve(1).map_err(|_| NoMemory)?;
             hosts.push_within(host).map_err(|_| NoMemory)?;
         }
@@ -189,32 +189,32 @@ impl<S: System> Ndk<S> {
 
     /// Some address of a family.
     pub(super) fn any_host(&self, ipv4: bool) -> Option<IpAddr> {
-        self.ports.lock().hosts(ipv4).next()
+        self.rnics.lock().hosts(ipv4).next()
     }
 
-    /// Removes a port: what runs over it ends, and when this returns, nothing of it is left.
-    pub fn remove(&self, client: &S::Client, id: PortId, level: PassiveLevel) {
+    /// Removes an RNIC: what runs over it ends, and when this returns, nothing of it is left.
+    pub fn remove(&self, client: &S::Client, id: RnicId, level: PassiveLevel) {
         let removed = {
-            let mut ports = self.ports.lock();
-            let place = ports.entries.iter().position(|entry| entry.id == id);
-            place.filter(|place| *place < ports.entries.len()).map(|place| ports.entries.swap_remove(place))
+            let mut rnics = self.rnics.lock();
+            let place = rnics.entries.iter().position(|entry| entry.id == id);
+            place.filter(|place| *place < rnics.entries.len()).map(|place| rnics.entries.swap_remove(place))
         };
-        let Some(Entry { port, .. }) = removed else { return };
+        let Some(Entry { rnic, .. }) = removed else { return };
         client.on_adapter_removed(level);
-        let (adapter, pd, unused) = (port.adapter, port.pd, port.unused.clone());
-        drop(port);
+        let (adapter, pd, unused) = (rnic.adapter, rnic.pd, rnic.unused.clone());
+        drop(rnic);
         while !unused.wait_for(TRACE_INTERVAL, level) {
-            S::Kernel::trace(format_args!("a port of the transport that is to go is in use; not idle are"));
+            S::Kernel::trace(format_args!("an RNIC of the transport that is to go is in use; not idle are"));
             client.trace_endpoints();
         }
-        // SAFETY: no use of the port is left, so no call with the domain is made.
+        // SAFETY: no use of the RNIC is left, so no call with the domain is made.
         unsafe { close_pd::<S>(pd, level) };
         // SAFETY: as above, with the adapter.
         unsafe { Rnic::<S::Kernel>::close(adapter, level) };
     }
 }
 
-/// The addresses that a port has lost, if any.
+/// The addresses that an RNIC has lost, if any.
 #[must_use = "what runs over lost addresses is to end"]
 pub struct LostAddresses<S: System> {
     any: bool,
@@ -273,12 +273,12 @@ mod tests {
         let listening = pair.client.associated(pair.near_address);
         let listen = pair.client.listen(listening);
         let far: SocketAddr = FAR.parse().unwrap();
-        let used = pair.client.transport.network().port_of(far.ip());
+        let used = pair.client.transport.network().rnic_of(far.ip());
         test_kernel::on_trace(move || drop(used));
-        pair.client.remove_port(1);
+        pair.client.remove_rnic(1);
         let said = test_kernel::traced();
         let endpoint = format!("  endpoint {:#x}: listening, 1 requests", listening.to_raw());
-        assert_eq!(said, ["a port of the transport that is to go is in use; not idle are", &endpoint]);
+        assert_eq!(said, ["an RNIC of the transport that is to go is in use; not idle are", &endpoint]);
         pair.client.close(listening);
         assert!(listen.outcome().is_some());
         pair.tear_down();

@@ -41,7 +41,7 @@ const TYPE: i16 = 5;
 /// `FILE_OPEN` as the disposition in the highest byte of a create's options.
 const FILE_OPEN: u32 = 1 << 24;
 
-/// What belongs to an open file.
+/// The state that belongs to an open file.
 struct Memory {
     _object: Block,
     _name: Vec<u16>,

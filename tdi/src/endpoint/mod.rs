@@ -19,7 +19,8 @@
 //! is closed and gone, so that nothing refers to a request's memory any more; then the requests that
 //! wait are completed in their order; then the client is told. A connect, listen or accept that comes
 //! meanwhile stays in the inbox until then, with all that comes behind it: the client may have learnt that
-//! the connection is over from a request that was refused on the way.
+//! the connection is over from a request that was refused on the way. After a cleanup all that is in the inbox
+//! stays there until then: it was sent before, so it ends behind the requests that wait.
 //!
 //! A listen counts from the moment in which it is sent. The client relies on it once it is pending, and
 //! can't tell that the drive loop has not looked at it yet. So [`Endpoint::is_listening`] is about the inbox,
@@ -201,11 +202,13 @@ impl<S: System> Endpoint<S> {
 
     /// Takes the next request that can begin now. See the module's head.
     fn next_arrived(&mut self) -> Option<Arrived<S>> {
-        let ending = matches!(self.state, State::Ending(_)) && !self.closing;
-        let begins = |arrived: &Arrived<S>| {
-            matches!(arrived.command, Command::Connect { .. } | Command::Listen { .. } | Command::Accept)
+        let ending = matches!(self.state, State::Ending(_));
+        let stays = |arrived: &Arrived<S>| {
+            let begins =
+                matches!(arrived.command, Command::Connect { .. } | Command::Listen { .. } | Command::Accept);
+            begins || self.closing
         };
-        if ending && self.inbox.front().is_some_and(begins) { None } else { self.inbox.pop_front() }
+        if ending && self.inbox.front().is_some_and(stays) { None } else { self.inbox.pop_front() }
     }
 
     /// Returns whether data flows.

@@ -35,6 +35,40 @@ fn cleanup_completes_all_that_waits_in_its_order_before_it_returns() {
 }
 
 #[test]
+fn cleanup_that_overtakes_request_in_inbox_ends_it_behind_those_that_wait() {
+    let (mut point, mut overtaken) = (0, 0);
+    loop {
+        let pair = Rc::new(Pair::connected());
+        let first = pair.client.receive(pair.near, 5);
+        pump();
+        pair.client.log.take();
+        let closer = Rc::clone(&pair);
+        let work = Box::new(move || closer.client.transport.cleanup(closer.near, test_kernel::passive()));
+        let mut second = None;
+        let points = preempted(vec![Strike { processor: 0, point, work }], || {
+            second = Some(pair.client.receive(pair.near, 5));
+        });
+        if point >= points {
+            pair.client.transport.cleanup(pair.near, test_kernel::passive());
+        }
+        let second = second.unwrap();
+        // One that comes after the cleanup began is refused at once.
+        if second.outcome() != failed(STATUS_FILE_CLOSED) {
+            assert_eq!(second.outcome(), failed(STATUS_CANCELLED), "at point {point}");
+            let order = [first.serial, second.serial];
+            assert_eq!(pair.client.log.take(), order, "at point {point}");
+            overtaken += 1;
+        }
+        Rc::into_inner(pair).unwrap().tear_down();
+        if point >= points {
+            break;
+        }
+        point += 1;
+    }
+    assert!(overtaken > 1, "the cleanup never came between");
+}
+
+#[test]
 fn cleanup_ends_a_connect_and_a_listen_that_wait() {
     let pair = Pair::new();
     let listen = pair.client.submit(pair.far, Command::Listen { query: true }, Vec::new());

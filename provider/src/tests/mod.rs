@@ -16,7 +16,7 @@ mod preempt;
 mod shared_endpoint;
 mod shortage;
 mod srq;
-mod storm;
+mod stress;
 mod transfer;
 
 #[global_allocator]

@@ -35,7 +35,7 @@ struct Side {
     polling: Mutex<()>,
 }
 
-/// All that the storm uses; it stays for the rest of the process, as callbacks point to it.
+/// All that the stress test uses; it stays for the rest of the process, as callbacks point to it.
 pub(super) struct World {
     near: Side,
     far: Side,

@@ -8,23 +8,23 @@ use sys::status::*;
 use sys::tdi::{TdiConnectionContext, TdiTransportAddress};
 use sys::wdm::{FILE_READ_DATA, FILE_WRITE_DATA, GENERIC_ALL, MAXIMUM_ALLOWED};
 use tdi::address::TransportAddress;
-use tdi_client::{Bed, DEVICE, attribute};
+use tdi_client::{DEVICE, Fixture, attribute};
 
-use super::{FAR, bed, end_clean};
+use super::{FAR, end_clean, fixture};
 
 /// Another administrator than the first.
 fn second() -> Subject {
     Subject::user(1001).member_of(Sid::ADMINISTRATORS)
 }
 
-fn address(bed: &Bed, at: SocketAddr, opener: &Opener) -> Result<File, Status> {
+fn address(fixture: &Fixture, at: SocketAddr, opener: &Opener) -> Result<File, Status> {
     let attributes = attribute(TdiTransportAddress, TransportAddress::new(at).bytes());
-    bed.machine.open_as(DEVICE, &attributes, opener)
+    fixture.machine.open_as(DEVICE, &attributes, opener)
 }
 
 #[track_caller]
-fn refused(bed: &Bed, opener: &Opener, status: NTSTATUS) {
-    assert_eq!(address(bed, FAR, opener).expect_err("it is refused").0, status);
+fn refused(fixture: &Fixture, opener: &Opener, status: NTSTATUS) {
+    assert_eq!(address(fixture, FAR, opener).expect_err("it is refused").0, status);
 }
 
 /// One who shares the address with whom `list` admits.
@@ -34,97 +34,103 @@ fn sharing(subject: Subject, list: &str) -> Opener {
 
 #[test]
 fn only_the_system_and_administrators_open_the_device() {
-    let bed = bed();
+    let fixture = fixture();
     for subject in [Subject::system(), Subject::administrator(), second()] {
-        drop(address(&bed, FAR, &Opener::new(subject)).expect("it is admitted"));
+        drop(address(&fixture, FAR, &Opener::new(subject)).expect("it is admitted"));
     }
-    refused(&bed, &Opener::new(Subject::user(1000)), STATUS_ACCESS_DENIED);
-    refused(&bed, &Opener::new(Subject::user(1000)).forced(), STATUS_ACCESS_DENIED);
-    drop(address(&bed, FAR, &Opener::new(Subject::user(1000)).kernel()).expect("a driver is not checked"));
-    end_clean(bed);
+    refused(&fixture, &Opener::new(Subject::user(1000)), STATUS_ACCESS_DENIED);
+    refused(&fixture, &Opener::new(Subject::user(1000)).forced(), STATUS_ACCESS_DENIED);
+    drop(
+        address(&fixture, FAR, &Opener::new(Subject::user(1000)).kernel()).expect("a driver is not checked"),
+    );
+    end_clean(fixture);
 }
 
 #[test]
 fn name_below_the_device_is_refused() {
-    let bed = bed();
+    let fixture = fixture();
     for subject in [Subject::user(1000), Subject::system()] {
         for name in ["\\", "\\x", "\\x\\y"] {
-            let opened = bed.machine.open_as(&format!("{DEVICE}{name}"), &[], &Opener::new(subject.clone()));
+            let opened =
+                fixture.machine.open_as(&format!("{DEVICE}{name}"), &[], &Opener::new(subject.clone()));
             assert_eq!(opened.expect_err("there are no such names").0, STATUS_OBJECT_NAME_NOT_FOUND);
         }
     }
-    end_clean(bed);
+    end_clean(fixture);
 }
 
 #[test]
 fn first_openers_descriptor_controls_sharing() {
-    let bed = bed();
+    let fixture = fixture();
     let host = sharing(Subject::administrator(), "D:(A;;GA;;;SY)(A;;GR;;;S-1-5-21-1-2-3-1001)");
-    let first = address(&bed, FAR, &host).expect("the address is free");
+    let first = address(&fixture, FAR, &host).expect("the address is free");
     // Its maker has no right that the list does not give, and what the device has granted does not count.
-    refused(&bed, &host, STATUS_ACCESS_DENIED);
-    refused(&bed, &Opener::new(second()), STATUS_ACCESS_DENIED);
-    refused(&bed, &Opener::new(second()).access(GENERIC_ALL), STATUS_ACCESS_DENIED);
+    refused(&fixture, &host, STATUS_ACCESS_DENIED);
+    refused(&fixture, &Opener::new(second()), STATUS_ACCESS_DENIED);
+    refused(&fixture, &Opener::new(second()).access(GENERIC_ALL), STATUS_ACCESS_DENIED);
     let reads = Opener::new(second()).access(FILE_READ_DATA);
     let more = [
-        address(&bed, FAR, &reads).expect("the list lets it read"),
-        address(&bed, FAR, &reads.clone().access(MAXIMUM_ALLOWED)).expect("it gets what there is"),
-        address(&bed, FAR, &Opener::new(Subject::system())).expect("the list admits the system"),
+        address(&fixture, FAR, &reads).expect("the list lets it read"),
+        address(&fixture, FAR, &reads.clone().access(MAXIMUM_ALLOWED)).expect("it gets what there is"),
+        address(&fixture, FAR, &Opener::new(Subject::system())).expect("the list admits the system"),
     ];
     // The list is the address's, not the first opener's.
     drop(first);
-    refused(&bed, &reads.clone().access(FILE_WRITE_DATA), STATUS_ACCESS_DENIED);
+    refused(&fixture, &reads.clone().access(FILE_WRITE_DATA), STATUS_ACCESS_DENIED);
     drop(more);
-    drop(address(&bed, FAR, &reads.access(FILE_WRITE_DATA)).expect("the address is free"));
-    end_clean(bed);
+    drop(address(&fixture, FAR, &reads.access(FILE_WRITE_DATA)).expect("the address is free"));
+    end_clean(fixture);
 }
 
 #[test]
 fn shared_address_without_descriptor_takes_the_tokens_default() {
-    let bed = bed();
-    let first = address(&bed, FAR, &Opener::new(Subject::administrator())).expect("the address is free");
-    refused(&bed, &Opener::new(second()), STATUS_ACCESS_DENIED);
+    let fixture = fixture();
+    let first = address(&fixture, FAR, &Opener::new(Subject::administrator())).expect("the address is free");
+    refused(&fixture, &Opener::new(second()), STATUS_ACCESS_DENIED);
     for subject in [Subject::administrator(), Subject::system()] {
-        drop(address(&bed, FAR, &Opener::new(subject)).expect("such a list admits its user and the system"));
+        drop(
+            address(&fixture, FAR, &Opener::new(subject))
+                .expect("such a list admits its user and the system"),
+        );
     }
     drop(first);
-    end_clean(bed);
+    end_clean(fixture);
 }
 
 #[test]
 fn kernel_opener_is_checked_only_when_forced() {
-    let bed = bed();
-    let first = address(&bed, FAR, &sharing(Subject::system(), "D:(A;;GA;;;SY)")).expect("it is free");
-    drop(address(&bed, FAR, &Opener::new(second()).kernel()).expect("a driver is not checked"));
-    refused(&bed, &Opener::new(second()).forced(), STATUS_ACCESS_DENIED);
+    let fixture = fixture();
+    let first = address(&fixture, FAR, &sharing(Subject::system(), "D:(A;;GA;;;SY)")).expect("it is free");
+    drop(address(&fixture, FAR, &Opener::new(second()).kernel()).expect("a driver is not checked"));
+    refused(&fixture, &Opener::new(second()).forced(), STATUS_ACCESS_DENIED);
     drop(first);
-    end_clean(bed);
+    end_clean(fixture);
 }
 
 #[test]
 fn exclusive_address_refuses_every_opener() {
-    let bed = bed();
+    let fixture = fixture();
     let alone = Opener::new(second()).share(0);
-    let first = address(&bed, FAR, &alone).expect("the address is free");
+    let first = address(&fixture, FAR, &alone).expect("the address is free");
     for opener in [alone, Opener::new(Subject::system()), Opener::new(second())] {
-        refused(&bed, &opener, STATUS_SHARING_VIOLATION);
+        refused(&fixture, &opener, STATUS_SHARING_VIOLATION);
     }
     drop(first);
-    end_clean(bed);
+    end_clean(fixture);
 }
 
 #[test]
 fn shared_open_without_access_state_is_refused() {
-    let bed = bed();
+    let fixture = fixture();
     let unknown = Opener::new(Subject::system());
     for opener in [unknown.clone().without_access_state(), unknown.without_security_context()] {
-        refused(&bed, &opener, STATUS_INVALID_DEVICE_REQUEST);
+        refused(&fixture, &opener, STATUS_INVALID_DEVICE_REQUEST);
         // All others may.
-        drop(address(&bed, FAR, &opener.clone().share(0)).expect("no list, and no check"));
+        drop(address(&fixture, FAR, &opener.clone().share(0)).expect("no list, and no check"));
         let endpoint = attribute(TdiConnectionContext, &[7; 8]);
         for attributes in [&endpoint[..], &[]] {
-            drop(bed.machine.open_as(DEVICE, attributes, &opener).expect("it is no address"));
+            drop(fixture.machine.open_as(DEVICE, attributes, &opener).expect("it is no address"));
         }
     }
-    end_clean(bed);
+    end_clean(fixture);
 }

@@ -13,9 +13,9 @@ use sys::status::*;
 use sys::tdi::TdiTransportAddress;
 use tdi::address::TransportAddress;
 use tdi_client::request::{connect, listen};
-use tdi_client::{Bed, DEVICE, attribute};
+use tdi_client::{DEVICE, Fixture, attribute};
 
-use super::{FAR, NEAR, bed, end_clean, images};
+use super::{FAR, NEAR, end_clean, fixture, images};
 
 /// An address that the far adapter gets later.
 const NEW: SocketAddr = SocketAddr::new(IpAddr::V4(core::net::Ipv4Addr::new(10, 0, 0, 99)), 139);
@@ -29,9 +29,9 @@ fn open(at: SocketAddr) -> Result<File, Status> {
 }
 
 /// A connection from the near adapter to the address that has arrived.
-fn is_reached(bed: &Bed, address: &File) -> Result<(), Status> {
-    let near_address = bed.address(NEAR)?;
-    let (near, far) = (bed.associated(&near_address, 0xA)?, bed.associated(address, 0xB)?);
+fn is_reached(fixture: &Fixture, address: &File) -> Result<(), Status> {
+    let near_address = fixture.address(NEAR)?;
+    let (near, far) = (fixture.associated(&near_address, 0xA)?, fixture.associated(address, 0xB)?);
     let listened = listen(&far, 0);
     for request in [connect(&near, NEW), listened] {
         match request.status() {
@@ -45,11 +45,11 @@ fn is_reached(bed: &Bed, address: &File) -> Result<(), Status> {
 /// Plays one schedule: the client opens `at` in the notification that [`NEW`] is usable, and is connected to there.
 fn played(seed: u64, at: SocketAddr) -> Result<(), String> {
     let schedule = Schedule::seeded(seed, Strategy::of_seed(seed));
-    let bed = Bed::boot(Machine::builder().schedule(schedule), &images(), [NEAR.ip(), FAR.ip()]);
-    let bed = bed.expect("the driver starts");
+    let fixture = Fixture::boot(Machine::builder().schedule(schedule), &images(), [NEAR.ip(), FAR.ip()]);
+    let fixture = fixture.expect("the driver starts");
     let opened: Arc<Mutex<Option<Result<File, Status>>>> = Arc::default();
     let place = Arc::clone(&opened);
-    let watch = bed.machine.watch_addresses(move |row| {
+    let watch = fixture.machine.watch_addresses(move |row| {
         // SAFETY: the family is that of IPv4, which all addresses of the test have.
         let address = unsafe { row.Address.Ipv4 }.sin_addr.S_addr;
         let is_new = IpAddr::from(address.to_ne_bytes()) == NEW.ip();
@@ -57,12 +57,12 @@ fn played(seed: u64, at: SocketAddr) -> Result<(), String> {
             *place.lock().expect("no test has failed") = Some(open(at));
         }
     });
-    bed.adapter(1).expect("it runs").add_address(NEW.ip());
-    bed.machine.settle();
+    fixture.adapter(1).expect("it runs").add_address(NEW.ip());
+    fixture.machine.settle();
     let opened = opened.lock().expect("no test has failed").take().expect("the client is told");
-    let outcome = opened.and_then(|address| is_reached(&bed, &address));
+    let outcome = opened.and_then(|address| is_reached(&fixture, &address));
     drop(watch);
-    let report = bed.end();
+    let report = fixture.end();
     outcome.map_err(|status| format!("seed {seed}: {status}"))?;
     if report.is_clean() { Ok(()) } else { Err(format!("seed {seed}: {report}")) }
 }
@@ -88,19 +88,19 @@ fn wildcard_created_in_the_notification_of_an_address_covers_it() {
 /// wait for the seconds that takes.
 #[test]
 fn create_of_a_tentative_address_is_refused_until_it_is_preferred() {
-    let bed = bed();
-    let adapter = bed.adapter(1).expect("it runs");
+    let fixture = fixture();
+    let adapter = fixture.adapter(1).expect("it runs");
     adapter.add_tentative_address(NEW.ip());
     for _ in 0..2 {
-        assert_eq!(bed.address(NEW).expect_err("it is tentative").0, STATUS_INVALID_ADDRESS);
-        bed.machine.settle();
+        assert_eq!(fixture.address(NEW).expect_err("it is tentative").0, STATUS_INVALID_ADDRESS);
+        fixture.machine.settle();
     }
     adapter.prefer_address(NEW.ip());
-    let address = bed.address(NEW).expect("it is usable");
-    is_reached(&bed, &address).expect("a connection comes about");
+    let address = fixture.address(NEW).expect("it is usable");
+    is_reached(&fixture, &address).expect("a connection comes about");
     drop(address);
     adapter.remove_address(NEW.ip());
-    bed.machine.settle();
-    assert_eq!(bed.address(NEW).expect_err("it has gone").0, STATUS_INVALID_ADDRESS);
-    end_clean(bed);
+    fixture.machine.settle();
+    assert_eq!(fixture.address(NEW).expect_err("it has gone").0, STATUS_INVALID_ADDRESS);
+    end_clean(fixture);
 }

@@ -5,13 +5,13 @@ use core::time::Duration;
 use sys::status::*;
 use tdi_client::request::{connect, listen, receive, send};
 
-use super::{FAR, LEVELS, at, bed, end_clean, is_one_of, pair};
+use super::{FAR, LEVELS, at, end_clean, fixture, is_one_of, pair};
 
 #[test]
 fn requests_that_wait_can_be_cancelled() {
-    let bed = bed();
-    let pair = pair(&bed);
-    let lone = bed.associated(&pair.far_address, 0xC).expect("an endpoint opens");
+    let fixture = fixture();
+    let pair = pair(&fixture);
+    let lone = fixture.associated(&pair.far_address, 0xC).expect("an endpoint opens");
     for level in LEVELS {
         let receives = [receive(&pair.near, 10), receive(&pair.near, 10)];
         for request in receives.into_iter().chain([listen(&lone, 0)]) {
@@ -25,7 +25,7 @@ fn requests_that_wait_can_be_cancelled() {
     stuck.cancel();
     assert_eq!(stuck.status(), STATUS_CANCELLED);
     drop((pair, lone));
-    end_clean(bed);
+    end_clean(fixture);
 }
 
 /// Longer than the completion of a cancelled request takes.
@@ -33,9 +33,9 @@ const LONG: Duration = Duration::from_secs(5);
 
 #[test]
 fn request_cancelled_before_driver_sees_it_completes() {
-    let bed = bed();
-    let pair = pair(&bed);
-    let lone = bed.associated(&pair.far_address, 0xC).expect("an endpoint opens");
+    let fixture = fixture();
+    let pair = pair(&fixture);
+    let lone = fixture.associated(&pair.far_address, 0xC).expect("an endpoint opens");
     // A request that is forced to pend reaches the driver later; seeds differ in which ones are.
     for seed in 0..8 {
         ntsim::io::force_pending(Some(seed));
@@ -52,15 +52,15 @@ fn request_cancelled_before_driver_sees_it_completes() {
         }
     }
     drop((pair, lone));
-    end_clean(bed);
+    end_clean(fixture);
 }
 
 #[test]
 fn connect_with_unanswered_offer_is_cancelled() {
-    let bed = bed();
-    let pair = pair(&bed);
-    let asking = bed.associated(&pair.far_address, 0xC).expect("an endpoint opens");
-    let connecting = bed.associated(&pair.near_address, 0xD).expect("an endpoint opens");
+    let fixture = fixture();
+    let pair = pair(&fixture);
+    let asking = fixture.associated(&pair.far_address, 0xC).expect("an endpoint opens");
+    let connecting = fixture.associated(&pair.near_address, 0xD).expect("an endpoint opens");
     for level in LEVELS {
         let offered = listen(&asking, sys::tdi::TDI_QUERY_ACCEPT);
         let connected = connect(&connecting, FAR);
@@ -72,5 +72,5 @@ fn connect_with_unanswered_offer_is_cancelled() {
         is_one_of(late, &[STATUS_CONNECTION_ABORTED, STATUS_INVALID_CONNECTION, STATUS_CONNECTION_RESET]);
     }
     drop((pair, asking, connecting));
-    end_clean(bed);
+    end_clean(fixture);
 }

@@ -11,12 +11,12 @@ use tdi_client::event::{Taken, on_disconnect, on_receive};
 use tdi_client::request::{self, connect, listen, receive, send, send_request};
 use tdi_client::{Pair, Request, flight};
 
-use super::{FAR, LEVELS, at, await_free, bed, end_clean, pair};
+use super::{FAR, LEVELS, at, await_free, end_clean, fixture, pair};
 
 #[test]
 fn a_cleanup_without_a_disconnect_tells_the_peer_and_frees_the_port() {
-    let bed = bed();
-    let pair = pair(&bed);
+    let fixture = fixture();
+    let pair = pair(&fixture);
     let (tell, told) = std::sync::mpsc::channel();
     let tell = std::sync::Mutex::new(tell);
     let handler = Box::leak(Box::new(move |context, flags| {
@@ -27,19 +27,19 @@ fn a_cleanup_without_a_disconnect_tells_the_peer_and_frees_the_port() {
     assert_eq!(told.recv_timeout(Duration::from_secs(60)), Ok((0xB, TDI_DISCONNECT_ABORT)));
     assert_eq!(send(&pair.far, vec![0]).status(), STATUS_INVALID_CONNECTION);
     // The endpoint and its address can be used again.
-    let again = bed.associated(&pair.near_address, 0xA).expect("an endpoint opens");
+    let again = fixture.associated(&pair.near_address, 0xA).expect("an endpoint opens");
     let listen = listen(&pair.far, 0);
     assert_eq!([connect(&again, FAR), listen].map(Request::status), [STATUS_SUCCESS; 2]);
     drop((again, pair.far, pair.near_address, pair.far_address));
-    await_free(&bed);
-    end_clean(bed);
+    await_free(&fixture);
+    end_clean(fixture);
 }
 
 #[test]
 fn every_request_between_cleanup_and_close_fails_and_completes() {
-    let bed = bed();
-    let Pair { near, far, near_address, far_address } = pair(&bed);
-    let control = bed.open(&[]).expect("a control channel opens");
+    let fixture = fixture();
+    let Pair { near, far, near_address, far_address } = pair(&fixture);
+    let control = fixture.open(&[]).expect("a control channel opens");
     let references = [&near, &near_address, &control].map(ntsim::io::File::reference);
     drop((near, near_address, control));
     for reference in &references {
@@ -53,15 +53,15 @@ fn every_request_between_cleanup_and_close_fails_and_completes() {
         assert_eq!(request::associate(reference, &far_address), STATUS_FILE_CLOSED);
     }
     drop((references, far, far_address));
-    end_clean(bed);
+    end_clean(fixture);
 }
 
 #[test]
 fn a_cleanup_of_an_address_ends_its_listens() {
-    let bed = bed();
-    let address = bed.address(FAR).expect("the address opens");
+    let fixture = fixture();
+    let address = fixture.address(FAR).expect("the address opens");
     let endpoints: Vec<_> =
-        (0..3).map(|index| bed.associated(&address, index).expect("an endpoint opens")).collect();
+        (0..3).map(|index| fixture.associated(&address, index).expect("an endpoint opens")).collect();
     let listens: Vec<_> = endpoints.iter().map(|endpoint| listen(endpoint, 0)).collect();
     drop(address);
     let order: Vec<_> = listens.iter().map(Request::sequence).collect();
@@ -71,15 +71,15 @@ fn a_cleanup_of_an_address_ends_its_listens() {
     }
     assert_eq!(listen(&endpoints[0], 0).status(), STATUS_ADDRESS_CLOSED);
     drop(endpoints);
-    end_clean(bed);
+    end_clean(fixture);
 }
 
 #[test]
 fn a_cleanup_waits_for_a_request_that_a_worker_has_in_hand() {
     static ENTERED: AtomicBool = AtomicBool::new(false);
     static LEAVE: AtomicBool = AtomicBool::new(false);
-    let bed = bed();
-    let Pair { near, far, near_address, far_address } = pair(&bed);
+    let fixture = fixture();
+    let Pair { near, far, near_address, far_address } = pair(&fixture);
     // The thread that drives the endpoint stays in the handler; later data is left for it.
     on_receive(&far_address, &|data: &[u8], _| {
         ENTERED.store(true, Ordering::SeqCst);
@@ -107,16 +107,16 @@ fn a_cleanup_waits_for_a_request_that_a_worker_has_in_hand() {
     }
     let (_, near) = sent.join().expect("the sender ends");
     drop((near, near_address, far_address));
-    end_clean(bed);
+    end_clean(fixture);
 }
 
 #[test]
 fn cleanup_and_close_need_no_memory() {
-    let bed = bed();
-    let flight = flight::launch(&bed, pair(&bed), FAR).expect("everything is in flight");
+    let fixture = fixture();
+    let flight = flight::launch(&fixture, pair(&fixture), FAR).expect("everything is in flight");
     inject(Faults::Random { probability: 1.0, seed: 0 }, Some("softndk.sys"));
     let landed = flight.land();
     inject(Faults::None, None);
     landed.expect("the files go");
-    end_clean(bed);
+    end_clean(fixture);
 }

@@ -9,9 +9,9 @@ use runner::Images;
 use sys::status::*;
 use sys::tdi::{TdiConnectionContext, TdiTransportAddress};
 use tdi::address::TransportAddress;
-use tdi_client::{Bed, DEVICE, attribute, request};
+use tdi_client::{DEVICE, Fixture, attribute, request};
 
-use super::{FAR, NEAR, bed, end_clean};
+use super::{FAR, NEAR, end_clean, fixture};
 
 /// Attributes one behind the other, as a list.
 fn list(entries: &[Vec<u8>]) -> Vec<u8> {
@@ -29,8 +29,8 @@ fn list(entries: &[Vec<u8>]) -> Vec<u8> {
 }
 
 #[track_caller]
-fn refused(bed: &Bed, attributes: &[u8], status: NTSTATUS) {
-    let refused = bed.open(attributes).expect_err("the list is refused").0;
+fn refused(fixture: &Fixture, attributes: &[u8], status: NTSTATUS) {
+    let refused = fixture.open(attributes).expect_err("the list is refused").0;
     assert_eq!(refused, status, "{refused:#010X} for {attributes:?}");
 }
 
@@ -43,162 +43,162 @@ fn addresses(list: &[SocketAddr]) -> Vec<u8> {
 
 #[test]
 fn each_name_opens_its_kind_of_file_and_no_list_a_control_channel() {
-    let bed = bed();
+    let fixture = fixture();
     let files = [
-        bed.open(&[]).expect("a control channel"),
-        bed.address(FAR).expect("an address"),
-        bed.endpoint(usize::MAX).expect("an endpoint"),
+        fixture.open(&[]).expect("a control channel"),
+        fixture.address(FAR).expect("an address"),
+        fixture.endpoint(usize::MAX).expect("an endpoint"),
     ];
     drop(files);
-    end_clean(bed);
+    end_clean(fixture);
 }
 
 #[test]
 fn a_list_of_both_names_or_an_unknown_one_is_refused() {
-    let bed = bed();
+    let fixture = fixture();
     let (address, context) =
         (attribute(TdiTransportAddress, &addresses(&[FAR])), attribute(TdiConnectionContext, &[7; 8]));
     for both in [[address.clone(), context.clone()], [context.clone(), address.clone()]] {
-        refused(&bed, &list(&both), STATUS_INVALID_PARAMETER);
+        refused(&fixture, &list(&both), STATUS_INVALID_PARAMETER);
     }
     for name in [&b"Unknown"[..], b"", b"ConnectionContex", &[b'T'; 255]] {
-        refused(&bed, &attribute(name, &[0; 8]), STATUS_NONEXISTENT_EA_ENTRY);
+        refused(&fixture, &attribute(name, &[0; 8]), STATUS_NONEXISTENT_EA_ENTRY);
         let second = list(&[context.clone(), attribute(name, &[0; 8])]);
-        refused(&bed, &second, STATUS_NONEXISTENT_EA_ENTRY);
+        refused(&fixture, &second, STATUS_NONEXISTENT_EA_ENTRY);
     }
-    end_clean(bed);
+    end_clean(fixture);
 }
 
 #[test]
 fn a_list_truncated_at_any_byte_is_refused() {
-    let bed = bed();
+    let fixture = fixture();
     for whole in
         [attribute(TdiTransportAddress, &addresses(&[FAR])), attribute(TdiConnectionContext, &[7; 8])]
     {
         for length in 1..whole.len() {
-            let refused = bed.open(&whole[..length]).expect_err("a truncated list is refused");
+            let refused = fixture.open(&whole[..length]).expect_err("a truncated list is refused");
             assert!(
                 [STATUS_INVALID_PARAMETER, STATUS_NONEXISTENT_EA_ENTRY].contains(&refused.0),
                 "{length} bytes: {refused}"
             );
         }
     }
-    end_clean(bed);
+    end_clean(fixture);
 }
 
 #[test]
 fn false_lengths_and_offsets_are_refused() {
-    let bed = bed();
+    let fixture = fixture();
     let whole = attribute(TdiConnectionContext, &[7; 8]);
     let mut unterminated = whole.clone();
     unterminated[8 + TdiConnectionContext.len()] = b'!';
-    refused(&bed, &unterminated, STATUS_INVALID_PARAMETER);
+    refused(&fixture, &unterminated, STATUS_INVALID_PARAMETER);
     for name in [0_u8, 1, 16, 18, 255] {
         let mut lies = whole.clone();
         lies[5] = name;
-        bed.open(&lies).expect_err("a name of another length is refused");
+        fixture.open(&lies).expect_err("a name of another length is refused");
     }
     for value in [0_u16, 7, 9, 0x7FFF, u16::MAX] {
         let mut lies = whole.clone();
         lies[6..8].copy_from_slice(&value.to_le_bytes());
-        refused(&bed, &lies, STATUS_NONEXISTENT_EA_ENTRY);
+        refused(&fixture, &lies, STATUS_NONEXISTENT_EA_ENTRY);
     }
     for next in [1_u32, 4, 8, 33, 34, 36, 0x7FFF_FFFC, u32::MAX] {
         let mut lies = whole.clone();
         lies[..4].copy_from_slice(&next.to_le_bytes());
-        refused(&bed, &lies, STATUS_INVALID_PARAMETER);
+        refused(&fixture, &lies, STATUS_INVALID_PARAMETER);
     }
-    end_clean(bed);
+    end_clean(fixture);
 }
 
 #[test]
 fn the_first_usable_address_of_a_list_is_opened() {
-    let bed = bed();
+    let fixture = fixture();
     let elsewhere = "192.168.7.7:1".parse().expect("an address");
-    let open = |list: &[SocketAddr]| bed.open(&attribute(TdiTransportAddress, &addresses(list)));
+    let open = |list: &[SocketAddr]| fixture.open(&attribute(TdiTransportAddress, &addresses(list)));
     assert_eq!(open(&[]).expect_err("no address").0, STATUS_INVALID_PARAMETER);
     assert_eq!(open(&[elsewhere]).expect_err("not local").0, STATUS_INVALID_ADDRESS);
     let second = open(&[elsewhere, FAR]).expect("the second is local");
-    assert_eq!(bed.exclusive(FAR).expect_err("it is open").0, STATUS_SHARING_VIOLATION);
+    assert_eq!(fixture.exclusive(FAR).expect_err("it is open").0, STATUS_SHARING_VIOLATION);
     drop(second);
     // A family that is none of this transport's.
     refused(
-        &bed,
+        &fixture,
         &attribute(TdiTransportAddress, &[1, 0, 0, 0, 2, 0, 17, 0, 9, 9]),
         STATUS_INVALID_PARAMETER,
     );
-    end_clean(bed);
+    end_clean(fixture);
 }
 
 #[test]
 fn an_address_is_shared_only_if_all_who_open_it_share_it() {
-    let bed = bed();
-    let first = bed.address(FAR).expect("the address is free");
-    let second = bed.address(FAR).expect("both share it");
-    assert_eq!(bed.exclusive(FAR).expect_err("others have it").0, STATUS_SHARING_VIOLATION);
+    let fixture = fixture();
+    let first = fixture.address(FAR).expect("the address is free");
+    let second = fixture.address(FAR).expect("both share it");
+    assert_eq!(fixture.exclusive(FAR).expect_err("others have it").0, STATUS_SHARING_VIOLATION);
     drop(first);
-    assert_eq!(bed.exclusive(FAR).expect_err("another has it").0, STATUS_SHARING_VIOLATION);
+    assert_eq!(fixture.exclusive(FAR).expect_err("another has it").0, STATUS_SHARING_VIOLATION);
     drop(second);
-    let alone = bed.exclusive(FAR).expect("it is free");
-    assert_eq!(bed.address(FAR).expect_err("it is not shared").0, STATUS_SHARING_VIOLATION);
+    let alone = fixture.exclusive(FAR).expect("it is free");
+    assert_eq!(fixture.address(FAR).expect_err("it is not shared").0, STATUS_SHARING_VIOLATION);
     drop(alone);
-    let picked = [bed.exclusive(NEAR), bed.exclusive(NEAR)];
+    let picked = [fixture.exclusive(NEAR), fixture.exclusive(NEAR)];
     assert!(picked.iter().all(Result::is_ok), "port 0 picks another each time");
     drop(picked);
-    end_clean(bed);
+    end_clean(fixture);
 }
 
 #[test]
 fn creates_that_share_an_address_may_race() {
-    let bed = bed();
-    let (machine, attributes) = (&bed.machine, attribute(TdiTransportAddress, &addresses(&[FAR])));
+    let fixture = fixture();
+    let (machine, attributes) = (&fixture.machine, attribute(TdiTransportAddress, &addresses(&[FAR])));
     for _ in 0..50 {
         let opened = thread::scope(|scope| {
             let threads = [(); 3].map(|()| scope.spawn(|| machine.open(DEVICE, &attributes)));
             threads.map(|thread| thread.join().expect("the thread ends"))
         });
         drop(opened.map(|opened| opened.expect("all share it")));
-        super::await_free(&bed);
+        super::await_free(&fixture);
     }
-    end_clean(bed);
+    end_clean(fixture);
 }
 
 #[test]
 fn a_wildcard_takes_connections_at_either_adapter() {
-    let bed = bed();
-    let any = bed.address("0.0.0.0:139".parse().expect("an address")).expect("the port is free");
-    assert_eq!(bed.exclusive(FAR).expect_err("it is taken").0, STATUS_SHARING_VIOLATION);
-    let near_address = bed.address(NEAR).expect("the near address opens");
+    let fixture = fixture();
+    let any = fixture.address("0.0.0.0:139".parse().expect("an address")).expect("the port is free");
+    assert_eq!(fixture.exclusive(FAR).expect_err("it is taken").0, STATUS_SHARING_VIOLATION);
+    let near_address = fixture.address(NEAR).expect("the near address opens");
     for at in [FAR, SocketAddr::new(NEAR.ip(), 139)] {
-        let near = bed.associated(&near_address, 0xA).expect("an endpoint opens");
-        let far = bed.associated(&any, 0xB).expect("an endpoint opens");
+        let near = fixture.associated(&near_address, 0xA).expect("an endpoint opens");
+        let far = fixture.associated(&any, 0xB).expect("an endpoint opens");
         let listen = request::listen(&far, 0);
         assert_eq!(request::connect(&near, at).status(), STATUS_SUCCESS);
         assert_eq!(listen.status(), STATUS_SUCCESS);
     }
     drop((any, near_address));
-    end_clean(bed);
+    end_clean(fixture);
 }
 
 #[test]
 fn addresses_may_be_those_of_ipv6() {
     let images = Images::built(Path::new(env!("CARGO_MANIFEST_DIR"))).expect("the images are built");
     let ips = [1, 2].map(|last| Ipv6Addr::new(0xFD00, 0, 0, 0, 0, 0, 0, last).into());
-    let bed = Bed::boot(Machine::builder(), &images, ips).expect("the driver starts");
+    let fixture = Fixture::boot(Machine::builder(), &images, ips).expect("the driver starts");
     let [near, far] = [SocketAddr::new(ips[0], 0), SocketAddr::new(ips[1], 139)];
-    let pair = bed.pair(near, far).expect("a connection comes about");
+    let pair = fixture.pair(near, far).expect("a connection comes about");
     let received = request::receive(&pair.far, 2);
     assert_eq!(request::send(&pair.near, b"ok".to_vec()).status(), STATUS_SUCCESS);
     assert_eq!(received.wait().data, b"ok");
     drop(pair);
-    end_clean(bed);
+    end_clean(fixture);
 }
 
 #[test]
 fn an_address_is_free_again_when_its_file_is_closed() {
-    let bed = bed();
+    let fixture = fixture();
     for _ in 0..3 {
-        drop(bed.exclusive(FAR).expect("the address is free"));
+        drop(fixture.exclusive(FAR).expect("the address is free"));
     }
-    end_clean(bed);
+    end_clean(fixture);
 }

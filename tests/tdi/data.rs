@@ -10,7 +10,7 @@ use tdi_client::event::on_send_possible;
 use tdi_client::request::{disconnect, receive, receive_with, send, send_with};
 use tdi_client::transfer::{self, Way};
 
-use super::{LEVELS, at, bed, end_clean, pair};
+use super::{LEVELS, at, end_clean, fixture, pair};
 
 /// Longer than any handler takes to be called.
 const LONG: Duration = Duration::from_secs(60);
@@ -24,8 +24,8 @@ fn bytes(length: usize) -> Vec<u8> {
 
 #[test]
 fn a_stream_arrives_as_it_was_sent_whatever_its_length_and_however_it_is_taken() {
-    let bed = bed();
-    let pair = pair(&bed);
+    let fixture = fixture();
+    let pair = pair(&fixture);
     for length in [0, 1, 16 << 10, (16 << 10) + 1, 1_000_003] {
         let data = bytes(length);
         for way in [Way::Requests, Way::Events] {
@@ -35,13 +35,13 @@ fn a_stream_arrives_as_it_was_sent_whatever_its_length_and_however_it_is_taken()
     }
     pair.release().expect("both streams end");
     drop(pair);
-    end_clean(bed);
+    end_clean(fixture);
 }
 
 #[test]
 fn data_may_be_sent_and_received_at_any_level() {
-    let bed = bed();
-    let pair = pair(&bed);
+    let fixture = fixture();
+    let pair = pair(&fixture);
     for level in LEVELS {
         let peeked = at(level, || receive_with(&pair.far, vec![0; 9], TDI_RECEIVE_PEEK));
         let received = at(level, || receive(&pair.far, 9));
@@ -54,15 +54,15 @@ fn data_may_be_sent_and_received_at_any_level() {
         [&pair.near, &pair.far].map(|file| at(LEVELS[1], || disconnect(file, TDI_DISCONNECT_RELEASE)));
     assert_eq!(releases.map(tdi_client::Request::status), [STATUS_SUCCESS; 2]);
     drop(pair);
-    end_clean(bed);
+    end_clean(fixture);
 }
 
 #[test]
 fn a_client_whose_send_was_refused_is_told_when_sends_are_possible_again() {
     /// More than fits into the other side's room.
     const STUCK: usize = 1 << 20;
-    let bed = bed();
-    let pair = pair(&bed);
+    let fixture = fixture();
+    let pair = pair(&fixture);
     let (tell, told) = channel();
     let tell = Mutex::new(tell);
     let handler = Box::leak(Box::new(move |room: usize| {
@@ -86,5 +86,5 @@ fn a_client_whose_send_was_refused_is_told_when_sends_are_possible_again() {
         assert!(told.try_recv().is_err(), "it is called once");
     }
     drop(pair);
-    end_clean(bed);
+    end_clean(fixture);
 }

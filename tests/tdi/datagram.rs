@@ -14,9 +14,9 @@ use tdi_client::datagram::{
     prepared_receive_datagram, receive_datagram, receive_datagram_with, send_datagram,
 };
 use tdi_client::event::{Taken, on_datagram, on_error, on_error_ex};
-use tdi_client::{Bed, Request};
+use tdi_client::{Fixture, Request};
 
-use super::{FAR, LEVELS, NEAR, at, bed, end_clean, is_one_of, succeeds};
+use super::{FAR, LEVELS, NEAR, at, end_clean, fixture, is_one_of, succeeds};
 
 /// A port that is named, on the near side.
 const HERE: SocketAddr = SocketAddr::new(NEAR.ip(), 7000);
@@ -24,14 +24,17 @@ const HERE: SocketAddr = SocketAddr::new(NEAR.ip(), 7000);
 const LONG: Duration = Duration::from_secs(60);
 
 /// Two address objects, at `HERE` and at `FAR`.
-fn ends(bed: &Bed) -> (File, File) {
-    (bed.address(HERE).expect("the near address opens"), bed.address(FAR).expect("the far address opens"))
+fn ends(fixture: &Fixture) -> (File, File) {
+    (
+        fixture.address(HERE).expect("the near address opens"),
+        fixture.address(FAR).expect("the far address opens"),
+    )
 }
 
 #[test]
 fn datagrams_arrive_whole_at_any_level_and_say_from_whom() {
-    let bed = bed();
-    let (near, far) = ends(&bed);
+    let fixture = fixture();
+    let (near, far) = ends(&fixture);
     for level in LEVELS {
         for length in [0, 1, 1500, 65_507] {
             let mut data = vec![0; length];
@@ -45,13 +48,13 @@ fn datagrams_arrive_whole_at_any_level_and_say_from_whom() {
         }
     }
     drop((near, far));
-    end_clean(bed);
+    end_clean(fixture);
 }
 
 #[test]
 fn a_datagram_is_cut_to_the_buffer_and_one_that_is_too_long_refused() {
-    let bed = bed();
-    let (near, far) = ends(&bed);
+    let fixture = fixture();
+    let (near, far) = ends(&fixture);
     let peeked = receive_datagram_with(&far, None, 2, TDI_RECEIVE_PEEK);
     let received = receive_datagram(&far, None, 4);
     succeeds(send_datagram(&near, FAR, b"too long".to_vec()).status());
@@ -61,17 +64,17 @@ fn a_datagram_is_cut_to_the_buffer_and_one_that_is_too_long_refused() {
     assert_eq!(send_datagram(&near, FAR, vec![0; 65_508]).status(), STATUS_INVALID_BUFFER_SIZE);
     let nowhere = SocketAddr::new([10, 0, 0, 99].into(), 1);
     assert_eq!(send_datagram(&near, nowhere, vec![0]).status(), STATUS_HOST_UNREACHABLE);
-    let endpoint = bed.endpoint(1).expect("an endpoint opens");
+    let endpoint = fixture.endpoint(1).expect("an endpoint opens");
     assert_eq!(send_datagram(&endpoint, FAR, vec![0]).status(), STATUS_INVALID_DEVICE_REQUEST);
     assert_eq!(receive_datagram(&endpoint, None, 1).status(), STATUS_INVALID_DEVICE_REQUEST);
     drop((near, far, endpoint));
-    end_clean(bed);
+    end_clean(fixture);
 }
 
 #[test]
 fn a_handler_is_shown_a_datagram_and_takes_the_rest_by_a_request_of_its_own() {
-    let bed = bed();
-    let (near, far) = ends(&bed);
+    let fixture = fixture();
+    let (near, far) = ends(&fixture);
     let prepared = Mutex::new(Some(prepared_receive_datagram(&far, 9)));
     let (give, given) = channel();
     let give = Mutex::new(give);
@@ -90,14 +93,14 @@ fn a_handler_is_shown_a_datagram_and_takes_the_rest_by_a_request_of_its_own() {
     assert_eq!((rest.status, &rest.data[..rest.information]), (STATUS_SUCCESS, &b"gram"[..]));
     assert_eq!(rest.peer, Some(HERE));
     drop((near, far));
-    end_clean(bed);
+    end_clean(fixture);
 }
 
 #[test]
 fn handlers_answer_each_other_as_often_as_they_like() {
     const ROUNDS: usize = 2000;
-    let bed = bed();
-    let (near, far) = ends(&bed);
+    let fixture = fixture();
+    let (near, far) = ends(&fixture);
     let (tell, told) = channel();
     let tell = Mutex::new(tell);
     let rounds = AtomicUsize::new(0);
@@ -130,13 +133,13 @@ fn handlers_answer_each_other_as_often_as_they_like() {
     told.recv_timeout(LONG).expect("the conversation comes to its end");
     files.iter().for_each(|file| drop(file.lock().expect("not poisoned").take()));
     drop((near, far));
-    end_clean(bed);
+    end_clean(fixture);
 }
 
 #[test]
 fn receives_that_wait_are_cancelled_one_by_one_and_by_the_cleanup_in_order() {
-    let bed = bed();
-    let (near, far) = ends(&bed);
+    let fixture = fixture();
+    let (near, far) = ends(&fixture);
     for level in LEVELS {
         let waits: Vec<_> = (0..3).map(|_| at(level, || receive_datagram(&far, None, 10))).collect();
         at(level, || waits[1].cancel());
@@ -152,14 +155,14 @@ fn receives_that_wait_are_cancelled_one_by_one_and_by_the_cleanup_in_order() {
     assert!(order.is_sorted(), "they completed in the order {order:?}");
     assert!(waits.into_iter().map(Request::status).all(|status| status == STATUS_CANCELLED));
     drop(near);
-    end_clean(bed);
+    end_clean(fixture);
 }
 
 #[test]
 fn cancels_and_datagrams_race_cleanups_and_each_request_completes_once() {
-    let bed = bed();
+    let fixture = fixture();
     for round in 0..40_u64 {
-        let (near, far) = ends(&bed);
+        let (near, far) = ends(&fixture);
         let seen = Box::leak(Box::new(|_: Option<SocketAddr>, data: &[u8]| Taken::bytes(data.len())));
         on_datagram(&far, seen).expect("a handler is registered");
         let waits: Vec<_> = (0..6).map(|_| receive_datagram(&far, None, 100)).collect();
@@ -185,13 +188,13 @@ fn cancels_and_datagrams_race_cleanups_and_each_request_completes_once() {
         }
         drop(sender.join().expect("the sender ends"));
     }
-    end_clean(bed);
+    end_clean(fixture);
 }
 
 #[test]
 fn the_client_is_told_when_the_adapter_of_its_address_goes() {
-    let bed = bed();
-    let (near, far) = ends(&bed);
+    let fixture = fixture();
+    let (near, far) = ends(&fixture);
     let (tell, told) = channel();
     let tell = Mutex::new(tell);
     let handler = Box::leak(Box::new(move |status| {
@@ -205,12 +208,12 @@ fn the_client_is_told_when_the_adapter_of_its_address_goes() {
     }));
     on_error_ex(&far, handler).expect("a handler is registered");
     let waits = receive_datagram(&far, None, 9);
-    bed.halt(1);
+    fixture.halt(1);
     assert_eq!(told.try_recv(), Ok(STATUS_ADDRESS_CLOSED));
     assert_eq!(told_more.try_recv(), Ok((STATUS_ADDRESS_CLOSED, Some(FAR))));
     assert_eq!(send_datagram(&near, FAR, vec![0]).status(), STATUS_HOST_UNREACHABLE);
     assert_eq!(waits.status(), STATUS_ADDRESS_CLOSED);
     assert_eq!(receive_datagram(&far, None, 9).status(), STATUS_ADDRESS_CLOSED);
     drop((near, far));
-    end_clean(bed);
+    end_clean(fixture);
 }

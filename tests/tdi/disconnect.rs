@@ -6,12 +6,12 @@ use sys::status::*;
 use sys::tdi::*;
 use tdi_client::request::{disconnect, disconnect_within, receive, send, send_with};
 
-use super::{FAR, LEVELS, at, bed, end_clean, is_one_of, pair, succeeds};
+use super::{FAR, LEVELS, at, end_clean, fixture, is_one_of, pair, succeeds};
 
 #[test]
 fn unanswered_release_ends_at_its_time_limit() {
-    let bed = bed();
-    let pair = pair(&bed);
+    let fixture = fixture();
+    let pair = pair(&fixture);
     let limit = Duration::from_millis(50);
     let release = disconnect_within(&pair.near, TDI_DISCONNECT_RELEASE, limit);
     assert_eq!(release.status(), STATUS_IO_TIMEOUT);
@@ -19,13 +19,13 @@ fn unanswered_release_ends_at_its_time_limit() {
     let late = receive(&pair.far, 1).status();
     is_one_of(late, &[STATUS_GRACEFUL_DISCONNECT, STATUS_CONNECTION_RESET, STATUS_INVALID_CONNECTION]);
     drop(pair);
-    end_clean(bed);
+    end_clean(fixture);
 }
 
 #[test]
 fn a_release_without_a_limit_waits_for_the_peers() {
-    let bed = bed();
-    let pair = pair(&bed);
+    let fixture = fixture();
+    let pair = pair(&fixture);
     let release = disconnect(&pair.near, TDI_DISCONNECT_RELEASE);
     assert!(release.wait_for(Duration::from_millis(600)).is_none(), "two ticks of the driver's clock");
     assert_eq!(receive(&pair.far, 1).status(), STATUS_GRACEFUL_DISCONNECT);
@@ -36,13 +36,13 @@ fn a_release_without_a_limit_waits_for_the_peers() {
     succeeds(disconnect(&pair.far, TDI_DISCONNECT_RELEASE).status());
     succeeds(release.status());
     drop(pair);
-    end_clean(bed);
+    end_clean(fixture);
 }
 
 #[test]
 fn several_options_at_once_leave_the_connection_alone() {
-    let bed = bed();
-    let pair = pair(&bed);
+    let fixture = fixture();
+    let pair = pair(&fixture);
     for flags in [TDI_DISCONNECT_ABORT | TDI_DISCONNECT_RELEASE, 0x8000_0000] {
         assert_eq!(disconnect(&pair.near, flags).status(), STATUS_INVALID_PARAMETER);
     }
@@ -50,13 +50,13 @@ fn several_options_at_once_leave_the_connection_alone() {
     succeeds(send(&pair.near, b"ok".to_vec()).status());
     assert_eq!(received.wait().data, b"ok");
     drop(pair);
-    end_clean(bed);
+    end_clean(fixture);
 }
 
 #[test]
 fn a_disconnect_may_wait_for_the_peers_and_a_send_may_be_the_last() {
-    let bed = bed();
-    let pair = pair(&bed);
+    let fixture = fixture();
+    let pair = pair(&fixture);
     for level in LEVELS {
         let waits = at(level, || disconnect(&pair.far, TDI_DISCONNECT_WAIT));
         let sent = at(level, || send_with(&pair.near, b"last".to_vec(), TDI_SEND_AND_DISCONNECT));
@@ -72,5 +72,5 @@ fn a_disconnect_may_wait_for_the_peers_and_a_send_may_be_the_last() {
         }
     }
     drop(pair);
-    end_clean(bed);
+    end_clean(fixture);
 }

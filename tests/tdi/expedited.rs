@@ -10,7 +10,7 @@ use tdi_client::Request;
 use tdi_client::event::{Taken, on_expedited};
 use tdi_client::request::{prepared_receive, receive_with, send, send_with};
 
-use super::{LEVELS, at, bed, end_clean, pair, succeeds};
+use super::{LEVELS, at, end_clean, fixture, pair, succeeds};
 
 /// Longer than anything here takes.
 const LONG: Duration = Duration::from_secs(60);
@@ -19,8 +19,8 @@ const STUCK: usize = 300_000;
 
 #[test]
 fn expedited_data_overtakes_an_unread_stream() {
-    let bed = bed();
-    let pair = pair(&bed);
+    let fixture = fixture();
+    let pair = pair(&fixture);
     let stuck = send(&pair.near, vec![b'n'; STUCK]);
     for level in LEVELS {
         let received = at(level, || receive_with(&pair.far, vec![0; 9], TDI_RECEIVE_EXPEDITED));
@@ -43,13 +43,13 @@ fn expedited_data_overtakes_an_unread_stream() {
     succeeds(stuck.status());
     pair.release().expect("both streams end");
     drop(pair);
-    end_clean(bed);
+    end_clean(fixture);
 }
 
 #[test]
 fn an_expedited_handler_is_called_while_normal_requests_wait_and_gives_a_receive_of_its_own() {
-    let bed = bed();
-    let pair = pair(&bed);
+    let fixture = fixture();
+    let pair = pair(&fixture);
     let waits = receive_with(&pair.far, vec![0; 9], TDI_RECEIVE_NORMAL);
     let prepared = Mutex::new(Some(prepared_receive(&pair.far, 9, TDI_RECEIVE_EXPEDITED)));
     let (give, given) = channel();
@@ -71,13 +71,13 @@ fn an_expedited_handler_is_called_while_normal_requests_wait_and_gives_a_receive
     succeeds(send(&pair.near, b"normal".to_vec()).status());
     assert_eq!(waits.wait().information, 6);
     drop(pair);
-    end_clean(bed);
+    end_clean(fixture);
 }
 
 #[test]
 fn expedited_requests_that_wait_are_cancelled_one_by_one_and_by_the_cleanup() {
-    let bed = bed();
-    let pair = pair(&bed);
+    let fixture = fixture();
+    let pair = pair(&fixture);
     // One fills the other side's room for expedited data.
     succeeds(send_with(&pair.near, vec![0; 9], TDI_SEND_EXPEDITED).status());
     let load = || {
@@ -99,5 +99,5 @@ fn expedited_requests_that_wait_are_cancelled_one_by_one_and_by_the_cleanup() {
     assert!(order.is_sorted(), "they completed in the order {order:?}");
     assert!(all.into_iter().map(Request::status).all(|status| status == STATUS_CANCELLED));
     drop((pair.far, pair.near_address, pair.far_address));
-    end_clean(bed);
+    end_clean(fixture);
 }

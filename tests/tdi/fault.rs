@@ -8,9 +8,9 @@ use sys::status::*;
 use sys::tdi::{TDI_DISCONNECT_RELEASE, TDI_EVENT_RECEIVE, TDI_QUERY_ACCEPT};
 use tdi_client::datagram::{receive_datagram, send_datagram};
 use tdi_client::request::{self, accept, associate, connect, disconnect, listen, receive, send};
-use tdi_client::{Bed, Request};
+use tdi_client::{Fixture, Request};
 
-use super::{FAR, NEAR, await_free, bed, end_clean, is_one_of, pair, succeeds};
+use super::{FAR, NEAR, await_free, end_clean, fixture, is_one_of, pair, succeeds};
 
 /// The outcome of a create.
 type Opened = Result<File, Status>;
@@ -41,42 +41,42 @@ fn with_each_failing(mut attempt: impl FnMut(&mut dyn FnMut() -> bool)) {
 
 #[test]
 fn a_create_without_memory_fails_and_leaves_nothing() {
-    let bed = bed();
-    let open: [fn(&Bed) -> Opened; 4] = [
-        |bed| bed.open(&[]),
-        |bed| bed.endpoint(1),
-        |bed| bed.exclusive(FAR),
-        |bed| bed.exclusive("0.0.0.0:445".parse().expect("an address")),
+    let fixture = fixture();
+    let open: [fn(&Fixture) -> Opened; 4] = [
+        |fixture| fixture.open(&[]),
+        |fixture| fixture.endpoint(1),
+        |fixture| fixture.exclusive(FAR),
+        |fixture| fixture.exclusive("0.0.0.0:445".parse().expect("an address")),
     ];
     for open in open {
         with_each_failing(|struck| {
-            let opened = open(&bed);
+            let opened = open(&fixture);
             if struck() {
                 assert_eq!(opened.expect_err("there was no memory").0, STATUS_INSUFFICIENT_RESOURCES);
             } else {
                 drop(opened.expect("there was memory"));
             }
         });
-        await_free(&bed);
+        await_free(&fixture);
     }
     // A second one that shares an address allocates, too.
-    let first = bed.address(FAR).expect("the address is free");
+    let first = fixture.address(FAR).expect("the address is free");
     with_each_failing(|struck| {
-        let second = bed.address(FAR);
+        let second = fixture.address(FAR);
         if struck() {
             assert_eq!(second.expect_err("there was no memory").0, STATUS_INSUFFICIENT_RESOURCES);
         }
     });
     drop(first);
-    end_clean(bed);
+    end_clean(fixture);
 }
 
 #[test]
 fn an_associate_without_memory_fails_and_leaves_the_endpoint_as_it_was() {
-    let bed = bed();
+    let fixture = fixture();
     with_each_failing(|struck| {
-        let address = bed.address(FAR);
-        let endpoint = bed.endpoint(1);
+        let address = fixture.address(FAR);
+        let endpoint = fixture.endpoint(1);
         let (Ok(address), Ok(endpoint)) = (address, endpoint) else {
             assert!(struck(), "both open if there is memory");
             return;
@@ -88,7 +88,7 @@ fn an_associate_without_memory_fails_and_leaves_the_endpoint_as_it_was() {
             succeeds(associated);
         }
     });
-    end_clean(bed);
+    end_clean(fixture);
 }
 
 /// The statuses that either end may get of a connection that did not come about.
@@ -111,11 +111,11 @@ fn settled(request: Request, hopeless: bool) -> NTSTATUS {
 #[test]
 fn a_connection_without_memory_does_not_come_about_and_the_next_one_does() {
     for flags in [0, TDI_QUERY_ACCEPT] {
-        let bed = bed();
-        let near_address = bed.address(NEAR).expect("the near address opens");
-        let far_address = bed.address(FAR).expect("the far address opens");
-        let near = bed.associated(&near_address, 0xA).expect("an endpoint opens");
-        let far = bed.associated(&far_address, 0xB).expect("an endpoint opens");
+        let fixture = fixture();
+        let near_address = fixture.address(NEAR).expect("the near address opens");
+        let far_address = fixture.address(FAR).expect("the far address opens");
+        let near = fixture.associated(&near_address, 0xA).expect("an endpoint opens");
+        let far = fixture.associated(&far_address, 0xB).expect("an endpoint opens");
         let mut failures = 0;
         with_each_failing(|struck| {
             let listened = listen(&far, flags);
@@ -146,16 +146,16 @@ fn a_connection_without_memory_does_not_come_about_and_the_next_one_does() {
         });
         assert!(failures > 0, "no connect failed for want of memory");
         drop((near, far, near_address, far_address));
-        end_clean(bed);
+        end_clean(fixture);
     }
 }
 
 #[test]
 fn a_request_that_there_is_no_room_for_is_refused_and_the_others_go_on() {
-    let bed = bed();
+    let fixture = fixture();
     let mut refused = 0;
     for nth in 0..MANY {
-        let pair = pair(&bed);
+        let pair = pair(&fixture);
         inject(Faults::Nth(nth), Some("softndk.sys"));
         let receives: Vec<_> = (0..12).map(|_| receive(&pair.far, 100)).collect();
         let sends: Vec<_> = (0..12).map(|_| send(&pair.near, vec![1; 100])).collect();
@@ -170,23 +170,23 @@ fn a_request_that_there_is_no_room_for_is_refused_and_the_others_go_on() {
             }
         }
         drop(pair);
-        await_free(&bed);
+        await_free(&fixture);
         if !struck {
             break;
         }
     }
     assert!(refused > 0, "nothing was allocated");
-    end_clean(bed);
+    end_clean(fixture);
 }
 
 #[test]
 fn a_datagram_that_there_is_no_room_for_is_refused_and_delivering_needs_none() {
-    let bed = bed();
-    let near = bed.address(NEAR).expect("the near address opens");
+    let fixture = fixture();
+    let near = fixture.address(NEAR).expect("the near address opens");
     let mut refused = 0;
     with_each_failing(|struck| {
         // A file that was not used before has no room for requests that wait.
-        let Ok(far) = bed.address(FAR) else {
+        let Ok(far) = fixture.address(FAR) else {
             assert!(struck(), "it opens if there is memory");
             return;
         };
@@ -204,7 +204,7 @@ fn a_datagram_that_there_is_no_room_for_is_refused_and_delivering_needs_none() {
         }
     });
     assert!(refused > 1, "both need memory");
-    let far = bed.address(FAR).expect("the far address opens");
+    let far = fixture.address(FAR).expect("the far address opens");
     let [received, cancelled, waits] = [(); 3].map(|()| receive_datagram(&far, None, 9));
     let sent = send_datagram(&near, FAR, b"datagram".to_vec());
     inject(Faults::Random { probability: 1.0, seed: 0 }, Some("softndk.sys"));
@@ -215,14 +215,14 @@ fn a_datagram_that_there_is_no_room_for_is_refused_and_delivering_needs_none() {
     succeeds(sent.status());
     assert_eq!([cancelled, waits].map(Request::status), [STATUS_CANCELLED; 2]);
     drop(near);
-    end_clean(bed);
+    end_clean(fixture);
 }
 
 #[test]
 fn requests_without_data_need_no_memory_and_data_is_refused_without_any() {
-    let bed = bed();
-    let pair = pair(&bed);
-    let control = bed.open(&[]).expect("a control channel opens");
+    let fixture = fixture();
+    let pair = pair(&fixture);
+    let control = fixture.open(&[]).expect("a control channel opens");
     let parameters = sys::tdi::TDI_REQUEST_KERNEL_QUERY_INFORMATION {
         QueryType: 2,
         RequestConnectionInformation: core::ptr::null_mut(),
@@ -241,5 +241,5 @@ fn requests_without_data_need_no_memory_and_data_is_refused_without_any() {
     // A buffer of a client's has to be mapped.
     assert_eq!([query, data[0], data[1]], [STATUS_INSUFFICIENT_RESOURCES; 3]);
     drop((pair, control));
-    end_clean(bed);
+    end_clean(fixture);
 }

@@ -8,18 +8,18 @@ use sys::status::*;
 use tdi_client::event::{Taken, on_connect, on_receive};
 use tdi_client::request::{connect, prepared_accept, prepared_receive, receive, send};
 
-use super::{FAR, NEAR, bed, end_clean, pair, succeeds};
+use super::{FAR, NEAR, end_clean, fixture, pair, succeeds};
 
 /// Longer than anything here takes.
 const LONG: Duration = Duration::from_secs(60);
 
 #[test]
 fn a_connect_handler_accepts_by_a_request_of_its_own_or_refuses() {
-    let bed = bed();
-    let near_address = bed.address(NEAR).expect("the near address opens");
-    let far_address = bed.address(FAR).expect("the far address opens");
-    let near = bed.associated(&near_address, 0xA).expect("an endpoint opens");
-    let far = bed.associated(&far_address, 0xB).expect("an endpoint opens");
+    let fixture = fixture();
+    let near_address = fixture.address(NEAR).expect("the near address opens");
+    let far_address = fixture.address(FAR).expect("the far address opens");
+    let near = fixture.associated(&near_address, 0xA).expect("an endpoint opens");
+    let far = fixture.associated(&far_address, 0xB).expect("an endpoint opens");
     let prepared = Mutex::new(Some(prepared_accept(&far)));
     let (give, given) = channel();
     let give = Mutex::new(give);
@@ -39,16 +39,16 @@ fn a_connect_handler_accepts_by_a_request_of_its_own_or_refuses() {
     let received = receive(&far, 2);
     succeeds(send(&near, b"ok".to_vec()).status());
     assert_eq!(received.wait().data, b"ok");
-    let second = bed.associated(&near_address, 0xC).expect("an endpoint opens");
+    let second = fixture.associated(&near_address, 0xC).expect("an endpoint opens");
     assert_eq!(connect(&second, FAR).status(), STATUS_REMOTE_NOT_LISTENING, "the handler has no more");
     drop((near, far, second, near_address, far_address));
-    end_clean(bed);
+    end_clean(fixture);
 }
 
 #[test]
 fn a_receive_handler_takes_the_rest_by_a_request_of_its_own() {
-    let bed = bed();
-    let pair = pair(&bed);
+    let fixture = fixture();
+    let pair = pair(&fixture);
     let prepared = Mutex::new(Some(prepared_receive(&pair.far, 8, 0)));
     let (give, given) = channel();
     let give = Mutex::new(give);
@@ -68,14 +68,14 @@ fn a_receive_handler_takes_the_rest_by_a_request_of_its_own() {
     let rest = given.recv_timeout(LONG).expect("the handler was called").wait();
     assert_eq!((rest.status, rest.data), (STATUS_SUCCESS, b"23456789".to_vec()));
     drop(pair);
-    end_clean(bed);
+    end_clean(fixture);
 }
 
 #[test]
 fn a_request_that_a_handler_never_gives_goes_with_its_owner() {
-    let bed = bed();
-    let pair = pair(&bed);
+    let fixture = fixture();
+    let pair = pair(&fixture);
     drop((prepared_accept(&pair.far), prepared_receive(&pair.far, 8, 0)));
     drop(pair);
-    end_clean(bed);
+    end_clean(fixture);
 }

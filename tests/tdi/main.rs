@@ -37,7 +37,7 @@ use ntsim::sched::Irql;
 use runner::Images;
 use sys::status::{NTSTATUS, STATUS_SUCCESS};
 use tdi_client::scenario::{self, FAR, NEAR, at};
-use tdi_client::{Bed, Pair};
+use tdi_client::{Fixture, Pair};
 
 /// The levels at which a client may send requests.
 const LEVELS: [Irql; 2] = [Irql::PASSIVE, Irql::DISPATCH];
@@ -47,27 +47,27 @@ fn images() -> Images {
 }
 
 /// A machine with the driver and two adapters.
-fn bed() -> Bed {
-    Bed::boot(Machine::builder(), &images(), [NEAR.ip(), FAR.ip()]).expect("the driver starts")
+fn fixture() -> Fixture {
+    Fixture::boot(Machine::builder(), &images(), [NEAR.ip(), FAR.ip()]).expect("the driver starts")
 }
 
 /// A connection.
 #[track_caller]
-fn pair(bed: &Bed) -> Pair {
-    bed.pair(NEAR, FAR).expect("a connection comes about")
+fn pair(fixture: &Fixture) -> Pair {
+    fixture.pair(NEAR, FAR).expect("a connection comes about")
 }
 
 /// Stops everything, which must leave nothing behind.
 #[track_caller]
-fn end_clean(bed: Bed) {
-    let found = bed.end();
+fn end_clean(fixture: Fixture) {
+    let found = fixture.end();
     assert!(found.is_clean(), "{found}");
 }
 
 /// Waits until the far port is free.
 #[track_caller]
-fn await_free(bed: &Bed) {
-    scenario::await_free(bed).unwrap_or_else(|wrong| panic!("{wrong}"));
+fn await_free(fixture: &Fixture) {
+    scenario::await_free(fixture).unwrap_or_else(|wrong| panic!("{wrong}"));
 }
 
 #[track_caller]

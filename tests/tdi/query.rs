@@ -8,7 +8,7 @@ use sys::tdi::*;
 use tdi_client::datagram::{receive_datagram, send_datagram};
 use tdi_client::request::{self, receive, send, send_request};
 
-use super::{FAR, NEAR, bed, end_clean, pair};
+use super::{FAR, NEAR, end_clean, fixture, pair};
 
 fn query(file: &File, kind: u32, room: usize) -> (NTSTATUS, usize) {
     let parameters = TDI_REQUEST_KERNEL_QUERY_INFORMATION {
@@ -25,9 +25,9 @@ fn bare(file: &File, minor: u8) -> NTSTATUS {
 
 #[test]
 fn a_control_channel_answers_queries_and_leaves_connections_alone() {
-    let bed = bed();
-    let pair = pair(&bed);
-    let control = bed.open(&[]).expect("a control channel opens");
+    let fixture = fixture();
+    let pair = pair(&fixture);
+    let control = fixture.open(&[]).expect("a control channel opens");
     let whole = size_of::<TDI_PROVIDER_INFO>();
     assert_eq!(query(&control, TDI_QUERY_PROVIDER_INFO, whole), (STATUS_SUCCESS, whole));
     assert_eq!(query(&control, TDI_QUERY_PROVIDER_INFO, 7), (STATUS_BUFFER_OVERFLOW, 7));
@@ -39,7 +39,7 @@ fn a_control_channel_answers_queries_and_leaves_connections_alone() {
     assert_eq!(send(&pair.near, b"ping".to_vec()).wait().information, 4);
     assert_eq!(received.wait().data, b"ping");
     drop(pair);
-    end_clean(bed);
+    end_clean(fixture);
 }
 
 /// Sets what a query of a kind gives.
@@ -54,9 +54,9 @@ fn set(file: &File, kind: u32, data: Vec<u8>) -> (NTSTATUS, usize) {
 
 #[test]
 fn statistics_of_datagrams_begin_anew_when_they_are_set() {
-    let bed = bed();
-    let control = bed.open(&[]).expect("a control channel opens");
-    let (near, far) = (bed.address(NEAR), bed.address(FAR));
+    let fixture = fixture();
+    let control = fixture.open(&[]).expect("a control channel opens");
+    let (near, far) = (fixture.address(NEAR), fixture.address(FAR));
     let (near, far) = (near.expect("the near address opens"), far.expect("the far address opens"));
     let received = receive_datagram(&far, None, 9);
     assert_eq!(send_datagram(&near, FAR, vec![0; 9]).status(), STATUS_SUCCESS);
@@ -86,15 +86,15 @@ fn statistics_of_datagrams_begin_anew_when_they_are_set() {
     assert_eq!(set(&control, TDI_QUERY_PROVIDER_STATISTICS, zeros), whole);
     assert_eq!(counters(), [0; 4]);
     drop((control, near, far));
-    end_clean(bed);
+    end_clean(fixture);
 }
 
 #[test]
 fn each_request_is_refused_on_the_wrong_kind_of_file() {
-    let bed = bed();
-    let control = bed.open(&[]).expect("a control channel opens");
-    let address = bed.address(FAR).expect("the address opens");
-    let endpoint = bed.endpoint(1).expect("an endpoint opens");
+    let fixture = fixture();
+    let control = fixture.open(&[]).expect("a control channel opens");
+    let address = fixture.address(FAR).expect("the address opens");
+    let endpoint = fixture.endpoint(1).expect("an endpoint opens");
     for file in [&control, &address] {
         for minor in [TDI_CONNECT, TDI_LISTEN, TDI_ACCEPT, TDI_DISCONNECT, TDI_SEND, TDI_RECEIVE] {
             assert_eq!(bare(file, minor), STATUS_INVALID_DEVICE_REQUEST, "minor {minor}");
@@ -117,5 +117,5 @@ fn each_request_is_refused_on_the_wrong_kind_of_file() {
         }
     }
     drop((control, address, endpoint));
-    end_clean(bed);
+    end_clean(fixture);
 }

@@ -6,13 +6,13 @@ use tdi_client::Request;
 use tdi_client::datagram::{receive_datagram, send_datagram};
 use tdi_client::request::{connect, disconnect, listen, with_return_room};
 
-use super::{FAR, NEAR, bed, end_clean, pair, succeeds};
+use super::{FAR, NEAR, end_clean, fixture, pair, succeeds};
 
 /// [`Request::wait`] sees what is written past the room.
 #[test]
 fn return_address_is_written_whole_or_not_at_all() {
-    let bed = bed();
-    let pair = pair(&bed);
+    let fixture = fixture();
+    let pair = pair(&fixture);
     let whole = TransportAddress::new(FAR).bytes().len();
     for room in 0..=MAX_LENGTH {
         succeeds(disconnect(&pair.near, 0).status());
@@ -37,5 +37,5 @@ fn return_address_is_written_whole_or_not_at_all() {
         }
     }
     drop(pair);
-    end_clean(bed);
+    end_clean(fixture);
 }

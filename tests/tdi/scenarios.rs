@@ -2,9 +2,9 @@
 
 use runner::explore::Play;
 use tdi_client::explore;
-use tdi_client::scenario::{Scenario, Scene};
+use tdi_client::scenario::{Scenario, ScenarioContext};
 
-use super::{LEVELS, bed, end_clean, images};
+use super::{LEVELS, end_clean, fixture, images};
 
 /// The number of times that each scenario is played from each level by threads of the host, which differ each time.
 const ROUNDS: u64 = 4;
@@ -13,9 +13,9 @@ const ROUNDS: u64 = 4;
 #[track_caller]
 fn play(scenario: Scenario) {
     for (seed, level) in (0..ROUNDS).flat_map(|seed| LEVELS.map(|level| (seed, level))) {
-        let bed = bed();
-        let played = scenario.play(&Scene { bed: &bed, level, seed });
-        end_clean(bed);
+        let fixture = fixture();
+        let played = scenario.play(&ScenarioContext { fixture: &fixture, level, seed });
+        end_clean(fixture);
         played.unwrap_or_else(|wrong| panic!("{scenario:?}, seed {seed} at {level}: {wrong}"));
     }
 }
@@ -79,8 +79,8 @@ scenarios! {
 
 #[test]
 fn a_thousand_connections_killed_at_random_leave_nothing() {
-    let bed = bed();
-    let played = Scenario::Thousand.play(&Scene { bed: &bed, level: LEVELS[0], seed: 1 });
-    end_clean(bed);
+    let fixture = fixture();
+    let played = Scenario::Thousand.play(&ScenarioContext { fixture: &fixture, level: LEVELS[0], seed: 1 });
+    end_clean(fixture);
     played.expect("the storm passes");
 }

@@ -7,31 +7,31 @@ use sys::status::*;
 use sys::tdi::{TDI_DISCONNECT_RELEASE, TDI_QUERY_ACCEPT};
 use tdi_client::request::{accept, connect, connect_within, disconnect_within, listen, receive, send};
 
-use super::{FAR, NEAR, bed, end_clean, pair, succeeds};
+use super::{FAR, NEAR, end_clean, fixture, pair, succeeds};
 
 #[test]
 fn unanswered_connect_ends_at_its_time_limit() {
-    let bed = bed();
-    let near_address = bed.address(NEAR).expect("the near address opens");
-    let far_address = bed.address(FAR).expect("the far address opens");
-    let near = bed.associated(&near_address, 0xA).expect("an endpoint opens");
+    let fixture = fixture();
+    let near_address = fixture.address(NEAR).expect("the near address opens");
+    let far_address = fixture.address(FAR).expect("the far address opens");
+    let near = fixture.associated(&near_address, 0xA).expect("an endpoint opens");
     assert_eq!(connect(&near, FAR).status(), STATUS_REMOTE_NOT_LISTENING);
-    let far = bed.associated(&far_address, 0xB).expect("an endpoint opens");
+    let far = fixture.associated(&far_address, 0xB).expect("an endpoint opens");
     let offered = listen(&far, TDI_QUERY_ACCEPT);
     let connected = connect_within(&near, FAR, Duration::from_millis(50));
     succeeds(offered.status());
     assert_eq!(connected.status(), STATUS_IO_TIMEOUT);
     drop((near, far, near_address, far_address));
-    end_clean(bed);
+    end_clean(fixture);
 }
 
 #[test]
 fn an_offer_that_is_not_accepted_in_time_is_rejected() {
-    let bed = bed();
-    let near_address = bed.address(NEAR).expect("the near address opens");
-    let far_address = bed.address(FAR).expect("the far address opens");
-    let near = bed.associated(&near_address, 0xA).expect("an endpoint opens");
-    let far = bed.associated(&far_address, 0xB).expect("an endpoint opens");
+    let fixture = fixture();
+    let near_address = fixture.address(NEAR).expect("the near address opens");
+    let far_address = fixture.address(FAR).expect("the far address opens");
+    let near = fixture.associated(&near_address, 0xA).expect("an endpoint opens");
+    let far = fixture.associated(&far_address, 0xB).expect("an endpoint opens");
     let offered = listen(&far, TDI_QUERY_ACCEPT);
     let connected = connect(&near, FAR);
     let offer = offered.wait();
@@ -46,7 +46,7 @@ fn an_offer_that_is_not_accepted_in_time_is_rejected() {
     succeeds(accept(&far).status());
     succeeds(connected.status());
     drop((near, far, near_address, far_address));
-    end_clean(bed);
+    end_clean(fixture);
 }
 
 /// More than one period of the driver's clock, and longer than any limit of the tests below.
@@ -55,11 +55,11 @@ const SHORT: Duration = Duration::from_millis(1);
 
 #[test]
 fn limit_of_connect_cancelled_before_driver_sees_it_spares_next_connection() {
-    let bed = bed();
-    let near_address = bed.address(NEAR).expect("the near address opens");
-    let far_address = bed.address(FAR).expect("the far address opens");
-    let near = bed.associated(&near_address, 0xA).expect("an endpoint opens");
-    let far = bed.associated(&far_address, 0xB).expect("an endpoint opens");
+    let fixture = fixture();
+    let near_address = fixture.address(NEAR).expect("the near address opens");
+    let far_address = fixture.address(FAR).expect("the far address opens");
+    let near = fixture.associated(&near_address, 0xA).expect("an endpoint opens");
+    let far = fixture.associated(&far_address, 0xB).expect("an endpoint opens");
     // A request that is forced to pend reaches the driver later; seeds differ in whether it is.
     for seed in 0..8 {
         ntsim::io::force_pending(Some(seed));
@@ -80,13 +80,13 @@ fn limit_of_connect_cancelled_before_driver_sees_it_spares_next_connection() {
         while tdi_client::request::disconnect(&far, 0).wait().status == STATUS_SUCCESS {}
     }
     drop((near, far, near_address, far_address));
-    end_clean(bed);
+    end_clean(fixture);
 }
 
 #[test]
 fn limit_of_cancelled_release_spares_connection_that_carries_data() {
-    let bed = bed();
-    let pair = pair(&bed);
+    let fixture = fixture();
+    let pair = pair(&fixture);
     let release = disconnect_within(&pair.near, TDI_DISCONNECT_RELEASE, Duration::from_millis(200));
     release.cancel();
     assert_eq!(release.status(), STATUS_CANCELLED);
@@ -96,5 +96,5 @@ fn limit_of_cancelled_release_spares_connection_that_carries_data() {
     succeeds(send(&pair.far, b"data".to_vec()).status());
     assert_eq!(received.wait().data, b"data");
     drop(pair);
-    end_clean(bed);
+    end_clean(fixture);
 }

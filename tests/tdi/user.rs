@@ -9,7 +9,7 @@ use sys::tdi::*;
 use tdi::address::TransportAddress;
 use tdi_client::request;
 
-use super::{FAR, NEAR, bed, end_clean, succeeds};
+use super::{FAR, NEAR, end_clean, fixture, succeeds};
 
 /// An input buffer of so many bytes, with these at an offset.
 fn input(length: usize, at: usize, bytes: &[u8]) -> Vec<u8> {
@@ -58,10 +58,10 @@ fn associate(endpoint: &File, handle: usize) -> NTSTATUS {
 
 #[test]
 fn a_program_connects_sends_receives_and_disconnects() {
-    let bed = bed();
-    let near_address = bed.address(NEAR).expect("the near address opens");
-    let far_address = bed.address(FAR).expect("the far address opens");
-    let [near, far] = [0xA, 0xB].map(|context| bed.endpoint(context).expect("an endpoint opens"));
+    let fixture = fixture();
+    let near_address = fixture.address(NEAR).expect("the near address opens");
+    let far_address = fixture.address(FAR).expect("the far address opens");
+    let [near, far] = [0xA, 0xB].map(|context| fixture.endpoint(context).expect("an endpoint opens"));
     succeeds(associate(&near, near_address.raw()));
     succeeds(associate(&far, far_address.raw()));
     let listen = far.start_ioctl(IOCTL_TDI_LISTEN, vec![0; 56], Vec::new()).expect("there is memory");
@@ -80,14 +80,14 @@ fn a_program_connects_sends_receives_and_disconnects() {
     succeeds(ask(&near, IOCTL_TDI_DISCONNECT, &[0; 40]));
     succeeds(ask(&near, IOCTL_TDI_DISASSOCIATE_ADDRESS, &[]));
     drop((near, far, near_address, far_address));
-    end_clean(bed);
+    end_clean(fixture);
 }
 
 #[test]
 fn a_program_sends_and_receives_datagrams() {
-    let bed = bed();
-    let near = bed.address(NEAR).expect("the near address opens");
-    let far = bed.address(FAR).expect("the far address opens");
+    let fixture = fixture();
+    let near = fixture.address(NEAR).expect("the near address opens");
+    let far = fixture.address(FAR).expect("the far address opens");
     let receive =
         || far.start_ioctl(IOCTL_TDI_RECEIVE_DATAGRAM, vec![0; 56], vec![0; 9]).expect("there is memory");
     let (received, cancelled) = (receive(), receive());
@@ -100,13 +100,13 @@ fn a_program_sends_and_receives_datagrams() {
     cancelled.cancel();
     assert_eq!(cancelled.wait().0.status, STATUS_CANCELLED);
     drop((near, far));
-    end_clean(bed);
+    end_clean(fixture);
 }
 
 #[test]
 fn refused_program_request_has_its_documented_status() {
-    let bed = bed();
-    let endpoint = bed.endpoint(0xA).expect("an endpoint opens");
+    let fixture = fixture();
+    let endpoint = fixture.endpoint(0xA).expect("an endpoint opens");
     assert_eq!(associate(&endpoint, 0x7777), STATUS_INVALID_HANDLE);
     for (code, status) in [
         (IOCTL_TDI_SET_EVENT_HANDLER, STATUS_INVALID_PARAMETER),
@@ -130,13 +130,13 @@ fn refused_program_request_has_its_documented_status() {
     drop(endpoint);
     assert_eq!(request::receive(&reference, 1).status(), STATUS_FILE_CLOSED);
     drop(reference);
-    end_clean(bed);
+    end_clean(fixture);
 }
 
 #[test]
 fn a_programs_requests_end_when_it_cancels_them_and_with_its_handle() {
-    let bed = bed();
-    let pair = super::pair(&bed);
+    let fixture = fixture();
+    let pair = super::pair(&fixture);
     let start =
         || pair.near.start_ioctl(IOCTL_TDI_RECEIVE, vec![0; 40], vec![0; 9]).expect("there is memory");
     let cancelled = start();
@@ -144,5 +144,5 @@ fn a_programs_requests_end_when_it_cancels_them_and_with_its_handle() {
     assert_eq!(cancelled.wait().0.status, STATUS_CANCELLED);
     drop(start());
     drop(pair);
-    end_clean(bed);
+    end_clean(fixture);
 }

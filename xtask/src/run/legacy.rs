@@ -8,7 +8,7 @@ use std::time::Instant;
 use ntsim::Machine;
 use runner::{Error, Images};
 use tdi_client::transfer::{self, Way};
-use tdi_client::{Bed, Pair, flight};
+use tdi_client::{Fixture, Pair, flight};
 
 use self::report::Report;
 use super::options::{Route, Source};
@@ -22,12 +22,12 @@ const WAYS: [Way; 2] = [Way::Requests, Way::Events];
 pub(super) fn run(json: bool, route: Route, source: &Source, images: &Images) -> Result<(), Failure> {
     let mut report = Report::new(source, route, json);
     let booted = Instant::now();
-    let bed = Bed::boot(Machine::builder(), images, [route.near, route.far])
+    let fixture = Fixture::boot(Machine::builder(), images, [route.near, route.far])
         .map_err(|error| Failure::work(error.to_string()))?;
     report.phase("boot", booted.elapsed());
-    let outcome = cross(&bed, route, source, &mut report);
+    let outcome = cross(&fixture, route, source, &mut report);
     let stopping = Instant::now();
-    let found = bed.end();
+    let found = fixture.end();
     report.phase("halt, unload", stopping.elapsed());
     report.found(&found);
     report.run.peak_resident_bytes = memory::peak();
@@ -40,10 +40,10 @@ pub(super) fn run(json: bool, route: Route, source: &Source, images: &Images) ->
 
 /// Connects, moves the file across in every way, disconnects, connects again, and goes with everything in
 /// flight.
-fn cross(bed: &Bed, route: Route, source: &Source, report: &mut Report) -> Result<(), Error> {
+fn cross(fixture: &Fixture, route: Route, source: &Source, report: &mut Report) -> Result<(), Error> {
     let far = SocketAddr::new(route.far, route.port);
     let opening = Instant::now();
-    let pair = bed.pair(SocketAddr::new(route.near, 0), far).map_err(status("connect"))?;
+    let pair = fixture.pair(SocketAddr::new(route.near, 0), far).map_err(status("connect"))?;
     report.phase("open, connect", opening.elapsed());
     for way in WAYS {
         let bar = progress::bar(report::name(way), source.length);
@@ -55,15 +55,15 @@ fn cross(bed: &Bed, route: Route, source: &Source, report: &mut Report) -> Resul
     pair.release().map_err(status("disconnect"))?;
     report.phase("release", releasing.elapsed());
     let leaving = Instant::now();
-    abandon(bed, pair, far)?;
+    abandon(fixture, pair, far)?;
     report.phase("cleanup, close", leaving.elapsed());
     Ok(())
 }
 
 /// Connects again, and closes everything with requests of all kinds in flight.
-fn abandon(bed: &Bed, pair: Pair, far: SocketAddr) -> Result<(), Error> {
+fn abandon(fixture: &Fixture, pair: Pair, far: SocketAddr) -> Result<(), Error> {
     pair.establish(far).map_err(status("connect again"))?;
-    flight::launch(bed, pair, far)?.land()
+    flight::launch(fixture, pair, far)?.land()
 }
 
 fn status(what: &'static str) -> impl Fn(ntsim::io::Status) -> Error {

@@ -5,8 +5,8 @@ use protocol::Level;
 use runner::explore::{Outcome, Play};
 use runner::{Error, Images};
 
-use crate::Bed;
-use crate::scenario::{FAR, NEAR, Scenario, Scene};
+use crate::Fixture;
+use crate::scenario::{FAR, NEAR, Scenario, ScenarioContext};
 
 /// Points after which a play with a thousand connections is taken for one that never ends.
 const LONG: u64 = 20_000_000;
@@ -23,12 +23,12 @@ pub fn run(play: Play<Scenario>, images: &Images, traced: usize) -> Result<Outco
     if play.scenario == Scenario::Thousand {
         schedule = schedule.at_most(LONG);
     }
-    let bed = Bed::boot(play.machine(schedule), images, [NEAR.ip(), FAR.ip()])?;
+    let fixture = Fixture::boot(play.machine(schedule), images, [NEAR.ip(), FAR.ip()])?;
     let level = match play.level() {
         Level::Passive => Irql::PASSIVE,
         Level::Dispatch => Irql::DISPATCH,
     };
-    let played = play.scenario.play(&Scene { bed: &bed, level, seed: play.seed });
+    let played = play.scenario.play(&ScenarioContext { fixture: &fixture, level, seed: play.seed });
     let consumer = played.err().map(|wrong| wrong.to_string()).into_iter().collect();
-    Ok(Outcome { consumer, report: bed.end() })
+    Ok(Outcome { consumer, report: fixture.end() })
 }

@@ -7,10 +7,10 @@ use runner::Error;
 use sys::status::{STATUS_CANCELLED, STATUS_PENDING};
 use sys::tdi::{TDI_DISCONNECT_RELEASE, TDI_QUERY_ACCEPT};
 
-use crate::bed::failed;
 use crate::datagram::receive_datagram;
+use crate::fixture::failed;
 use crate::request::{Request, connect, disconnect, listen, receive, send};
-use crate::{Bed, Pair};
+use crate::{Fixture, Pair};
 
 /// More than the peer's buffers hold, so that a send of it waits for receives.
 const LONG: usize = 300_000;
@@ -45,7 +45,7 @@ impl core::fmt::Debug for Flight {
 /// # Errors
 ///
 /// The status of what has to succeed before.
-pub fn launch(bed: &Bed, pair: Pair, far_at: SocketAddr) -> Result<Flight, Error> {
+pub fn launch(fixture: &Fixture, pair: Pair, far_at: SocketAddr) -> Result<Flight, Error> {
     let opened = |status: Status| failed("open an endpoint", status.0);
     let Pair { near, far, near_address, far_address } = pair;
     let mut requests: Vec<Request> = Vec::new();
@@ -59,15 +59,15 @@ pub fn launch(bed: &Bed, pair: Pair, far_at: SocketAddr) -> Result<Flight, Error
     let near = Loaded { file: near, requests };
     let far = Loaded { file: far, requests: Vec::new() };
 
-    let asking = bed.associated(&far_address, 0xC).map_err(opened)?;
+    let asking = fixture.associated(&far_address, 0xC).map_err(opened)?;
     let offer = listen(&asking, TDI_QUERY_ACCEPT);
-    let connecting = bed.associated(&near_address, 0xD).map_err(opened)?;
+    let connecting = fixture.associated(&near_address, 0xD).map_err(opened)?;
     let connected = connect(&connecting, far_at);
     let status = offer.status();
     if status != 0 {
         return Err(failed("listen", status));
     }
-    let listening = bed.associated(&far_address, 0xE).map_err(opened)?;
+    let listening = fixture.associated(&far_address, 0xE).map_err(opened)?;
     let listens = listen(&listening, 0);
     // The one that connects goes before the one that could accept, so that nothing but its cleanup ends it.
     let endpoints = vec![

@@ -3,7 +3,7 @@
 //!
 //! `cargo xtask run --tdi` and the integration tests share it, so that what a user sees is what is tested:
 //!
-//! - [`Bed`]: a machine with the driver and two adapters, and the files that clients open there;
+//! - [`Fixture`]: a machine with the driver and two adapters, and the files that clients open there;
 //! - [`request`]: the requests, each with what its parameters lead to;
 //! - [`datagram`]: those about datagrams;
 //! - [`event`]: a client's event handlers;
@@ -24,10 +24,10 @@
 )]
 
 mod any;
-mod bed;
 pub mod datagram;
 pub mod event;
 pub mod explore;
+mod fixture;
 pub mod flight;
 pub mod request;
 pub mod scenario;
@@ -36,6 +36,6 @@ mod together;
 pub mod transfer;
 mod violation;
 
-pub use bed::{Bed, DEVICE, Pair, attribute};
+pub use fixture::{DEVICE, Fixture, Pair, attribute};
 pub use request::{Completed, Request};
 pub use violation::Violation;

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use ntsim::io::{File, Reference, Status};
 
-use crate::Bed;
+use crate::Fixture;
 use crate::any::any;
 use crate::event::{self, Taken};
 use crate::request::{self, Request};
@@ -62,8 +62,8 @@ struct Clients {
 /// # Panics
 ///
 /// If the host has no more threads.
-pub fn pass(bed: &Bed, near: SocketAddr, far: SocketAddr, plan: Plan) -> Result<(), Violation> {
-    let clients = Arc::new(connect(bed, near, far, plan)?);
+pub fn pass(fixture: &Fixture, near: SocketAddr, far: SocketAddr, plan: Plan) -> Result<(), Violation> {
+    let clients = Arc::new(connect(fixture, near, far, plan)?);
     let bodies = (0..plan.threads).map(|number| -> Body<()> {
         let (clients, mut random) = (Arc::clone(&clients), fastrand::Rng::with_seed(plan.seed));
         // Threads of one seed differ, too.
@@ -76,14 +76,14 @@ pub fn pass(bed: &Bed, near: SocketAddr, far: SocketAddr, plan: Plan) -> Result<
     clients.end(plan)
 }
 
-fn connect(bed: &Bed, near: SocketAddr, far: SocketAddr, plan: Plan) -> Result<Clients, Violation> {
-    let (near_address, far_address) = (bed.address(near)?, bed.address(far)?);
+fn connect(fixture: &Fixture, near: SocketAddr, far: SocketAddr, plan: Plan) -> Result<Clients, Violation> {
+    let (near_address, far_address) = (fixture.address(near)?, fixture.address(far)?);
     watch(&near_address).and_then(|()| watch(&far_address))?;
     let mut ends = Vec::new();
     let mut making = Vec::new();
     for context in 0..plan.connections {
-        let far_end = bed.associated(&far_address, context)?;
-        let near_end = bed.associated(&near_address, context)?;
+        let far_end = fixture.associated(&far_address, context)?;
+        let near_end = fixture.associated(&near_address, context)?;
         making.push(request::listen(&far_end, 0));
         making.push(request::connect(&near_end, far));
         for file in [near_end, far_end] {

@@ -15,8 +15,8 @@ use sha2::{Digest, Sha256};
 use sys::status::STATUS_SUCCESS;
 use sys::tdi::TDI_EVENT_RECEIVE;
 
-use crate::bed::failed;
 use crate::event::Taken;
+use crate::fixture::failed;
 use crate::request::{Request, receive, send};
 use crate::{Pair, event};
 

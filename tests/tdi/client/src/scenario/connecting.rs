@@ -3,20 +3,20 @@
 use ntsim::io::File;
 use sys::tdi::TDI_QUERY_ACCEPT;
 
-use super::{FAR, NEAR, Scene, at};
+use super::{FAR, NEAR, ScenarioContext, at};
 use crate::Request;
 use crate::request::{accept, connect, listen};
 use crate::together::{Body, together};
 use crate::violation::{Violation, over};
 
 /// See [`super::Scenario::ConnectRaces`].
-pub(super) fn races(scene: &Scene<'_>) -> Result<(), Violation> {
-    let (bed, level, mut random) = (scene.bed, scene.level, scene.random());
-    let (near_address, far_address) = (bed.address(NEAR)?, bed.address(FAR)?);
-    let (near, far) = (bed.associated(&near_address, 0xA)?, bed.associated(&far_address, 0xB)?);
+pub(super) fn races(context: &ScenarioContext<'_>) -> Result<(), Violation> {
+    let (fixture, level, mut random) = (context.fixture, context.level, context.random());
+    let (near_address, far_address) = (fixture.address(NEAR)?, fixture.address(FAR)?);
+    let (near, far) = (fixture.associated(&near_address, 0xA)?, fixture.associated(&far_address, 0xB)?);
     let flags = if random.bool() { TDI_QUERY_ACCEPT } else { 0 };
     let (near_does, far_does, address_stays) = (random.u8(..3), random.u8(..4), random.bool());
-    let first = scene.send(|| listen(&far, flags));
+    let first = context.send(|| listen(&far, flags));
     let active: Body<(Vec<Request>, Vec<File>)> = Box::new(move || {
         let connects = at(level, || connect(&near, FAR));
         match near_does {

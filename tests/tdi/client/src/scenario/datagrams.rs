@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use ntsim::io::File;
 
-use super::{FAR, NEAR, Scene, at};
+use super::{FAR, NEAR, ScenarioContext, at};
 use crate::Request;
 use crate::datagram::{receive_datagram, send_datagram};
 use crate::event::{Taken, on_datagram};
@@ -16,19 +16,19 @@ use crate::violation::{Violation, ensure, over};
 const EACH: usize = 6;
 
 /// See [`super::Scenario::DatagramsRaceCleanup`].
-pub(super) fn cleanup(scene: &Scene<'_>) -> Result<(), Violation> {
-    let (near, far) = (scene.bed.address(NEAR)?, scene.bed.address(FAR)?);
+pub(super) fn cleanup(context: &ScenarioContext<'_>) -> Result<(), Violation> {
+    let (near, far) = (context.fixture.address(NEAR)?, context.fixture.address(FAR)?);
     let [gone, late] = [(); 2].map(|()| Arc::new(AtomicBool::new(false)));
     watch(&far, &gone, &late)?;
-    let waits: Vec<_> = scene.send(|| (0..3).map(|_| receive_datagram(&far, None, 100)).collect());
-    let level = scene.level;
+    let waits: Vec<_> = context.send(|| (0..3).map(|_| receive_datagram(&far, None, 100)).collect());
+    let level = context.level;
     let sender = |file: &File, random: &mut fastrand::Rng| -> Body<Vec<Request>> {
         let (from, lengths) = (file.reference(), [(); EACH].map(|()| random.usize(..300)));
         Box::new(move || {
             at(level, || lengths.map(|length| send_datagram(&from, FAR, vec![8; length])).into())
         })
     };
-    let mut random = scene.random();
+    let mut random = context.random();
     let mut bodies = vec![sender(&near, &mut random), sender(&far, &mut random)];
     bodies.push(Box::new(move || {
         waits.iter().skip(1).for_each(|request| at(level, || request.cancel()));

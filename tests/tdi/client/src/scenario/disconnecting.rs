@@ -9,7 +9,7 @@ use sys::status::{
 };
 use sys::tdi::{TDI_DISCONNECT_ABORT, TDI_DISCONNECT_RELEASE, TDI_DISCONNECT_WAIT};
 
-use super::{FAR, Scene, at};
+use super::{FAR, ScenarioContext, at};
 use crate::request::{disconnect, disconnect_within, receive, send};
 use crate::together::{Body, together};
 use crate::violation::{Violation, one_of, over};
@@ -19,10 +19,10 @@ use crate::{Pair, Request};
 const LONG: usize = 300_000;
 
 /// See [`super::Scenario::DisconnectRaces`].
-pub(super) fn races(scene: &Scene<'_>) -> Result<(), Violation> {
-    let Pair { near, far, near_address, far_address } = scene.pair()?;
-    let mut random = scene.random();
-    let level = scene.level;
+pub(super) fn races(context: &ScenarioContext<'_>) -> Result<(), Violation> {
+    let Pair { near, far, near_address, far_address } = context.pair()?;
+    let mut random = context.random();
+    let level = context.level;
     let mut end = |file: File| -> Body<(Vec<Request>, File)> {
         let mut random = random.fork();
         Box::new(move || {
@@ -44,7 +44,7 @@ pub(super) fn races(scene: &Scene<'_>) -> Result<(), Violation> {
         })
     };
     let (requests, files): (Vec<_>, Vec<_>) = together("end", vec![end(near), end(far)]).into_iter().unzip();
-    if scene.random().bool() {
+    if context.random().bool() {
         // All that has a time limit is over by then.
         sched::block(Some(Duration::from_secs(1)));
     }
@@ -54,12 +54,12 @@ pub(super) fn races(scene: &Scene<'_>) -> Result<(), Violation> {
 }
 
 /// See [`super::Scenario::DisconnectOvertakes`].
-pub(super) fn overtakes(scene: &Scene<'_>) -> Result<(), Violation> {
-    let pair = scene.pair()?;
+pub(super) fn overtakes(context: &ScenarioContext<'_>) -> Result<(), Violation> {
+    let pair = context.pair()?;
     // The peer has no room for all of it, so the release waits behind it.
     let sent = send(&pair.near, vec![1; LONG]);
-    let release = scene.send(|| disconnect(&pair.near, TDI_DISCONNECT_RELEASE));
-    let abort = scene.send(|| disconnect(&pair.near, TDI_DISCONNECT_ABORT));
+    let release = context.send(|| disconnect(&pair.near, TDI_DISCONNECT_RELEASE));
+    let abort = context.send(|| disconnect(&pair.near, TDI_DISCONNECT_ABORT));
     one_of("the send", sent.status(), &[STATUS_CONNECTION_ABORTED])?;
     one_of("the release", release.status(), &[STATUS_CONNECTION_ABORTED])?;
     one_of("the abort", abort.status(), &[STATUS_SUCCESS])?;

@@ -11,7 +11,7 @@ use sys::status::{
 };
 use sys::wdm::IRP_MJ_CLOSE;
 
-use super::{FAR, Scene, at, await_free};
+use super::{FAR, ScenarioContext, at, await_free};
 use crate::any::any;
 use crate::request::{listen, receive, send};
 use crate::together::{Body, together};
@@ -22,14 +22,14 @@ use crate::{Pair, Request};
 const LONG: usize = 300_000;
 
 /// See [`super::Scenario::CleanupInOrder`].
-pub(super) fn in_order(scene: &Scene<'_>) -> Result<(), Violation> {
-    let Pair { near, far, near_address, far_address } = scene.pair()?;
-    let mut all: Vec<_> = (0..3).map(|_| scene.send(|| send(&near, vec![1; LONG]))).collect();
-    all.extend((0..3).map(|_| scene.send(|| receive(&near, 100))));
+pub(super) fn in_order(context: &ScenarioContext<'_>) -> Result<(), Violation> {
+    let Pair { near, far, near_address, far_address } = context.pair()?;
+    let mut all: Vec<_> = (0..3).map(|_| context.send(|| send(&near, vec![1; LONG]))).collect();
+    all.extend((0..3).map(|_| context.send(|| receive(&near, 100))));
     // What has arrived does not end with the connection.
     succeeds("a receive of what was sent", receive(&far, 1))?;
-    let listening = scene.bed.associated(&far_address, 0xC)?;
-    all.push(scene.send(|| listen(&listening, 0)));
+    let listening = context.fixture.associated(&far_address, 0xC)?;
+    all.push(context.send(|| listen(&listening, 0)));
     drop((near, listening));
     over(&all)?;
     let order: Vec<_> = all.iter().map(Request::sequence).collect();
@@ -42,16 +42,16 @@ pub(super) fn in_order(scene: &Scene<'_>) -> Result<(), Violation> {
 }
 
 /// See [`super::Scenario::CleanupOfTheLast`].
-pub(super) fn the_last(scene: &Scene<'_>) -> Result<(), Violation> {
-    let pair = scene.pair()?;
+pub(super) fn the_last(context: &ScenarioContext<'_>) -> Result<(), Violation> {
+    let pair = context.pair()?;
     let second = pair.near.duplicate();
     drop(pair.near);
     let received = receive(&pair.far, 2);
-    succeeds("a send by the second handle", scene.send(|| send(&second, b"ok".to_vec())))?;
+    succeeds("a send by the second handle", context.send(|| send(&second, b"ok".to_vec())))?;
     ensure(received.wait().data == b"ok", || "something else was received than was sent".into())?;
-    let waits = scene.send(|| receive(&second, 1));
+    let waits = context.send(|| receive(&second, 1));
     let reference = second.reference();
-    let closed = || scene.bed.machine.requests().completed(IRP_MJ_CLOSE);
+    let closed = || context.fixture.machine.requests().completed(IRP_MJ_CLOSE);
     let before = closed();
     drop(second);
     over([&waits])?;
@@ -64,19 +64,19 @@ pub(super) fn the_last(scene: &Scene<'_>) -> Result<(), Violation> {
 }
 
 /// See [`super::Scenario::CleanupOfAddresses`].
-pub(super) fn addresses(scene: &Scene<'_>) -> Result<(), Violation> {
-    let mut random = scene.random();
-    let Pair { near, far, near_address, far_address } = scene.pair()?;
-    let listening = scene.bed.associated(&far_address, 0xC)?;
+pub(super) fn addresses(context: &ScenarioContext<'_>) -> Result<(), Violation> {
+    let mut random = context.random();
+    let Pair { near, far, near_address, far_address } = context.pair()?;
+    let listening = context.fixture.associated(&far_address, 0xC)?;
     let listens = listen(&listening, 0);
-    let waits = scene.send(|| receive(&far, 8));
+    let waits = context.send(|| receive(&far, 8));
     let mut addresses = vec![near_address, far_address];
     random.shuffle(&mut addresses);
     let close: Body<Vec<Request>> = Box::new(move || {
         drop(addresses);
         Vec::new()
     });
-    let level = scene.level;
+    let level = context.level;
     let work: Body<Vec<Request>> = Box::new(move || {
         let mut requests = vec![waits, at(level, || send(&near, vec![2; 8]))];
         if random.bool() {
@@ -87,7 +87,7 @@ pub(super) fn addresses(scene: &Scene<'_>) -> Result<(), Violation> {
     });
     let mut bodies = vec![close, work];
     // Before the other one, after it, or meanwhile.
-    match scene.random().u8(..3) {
+    match context.random().u8(..3) {
         0 => bodies.reverse(),
         1 => drop(together("client", bodies.split_off(1))),
         _ => {}
@@ -98,13 +98,13 @@ pub(super) fn addresses(scene: &Scene<'_>) -> Result<(), Violation> {
 }
 
 /// See [`super::Scenario::ExitingProcess`].
-pub(super) fn exit(scene: &Scene<'_>) -> Result<(), Violation> {
-    let Pair { near, far, near_address, far_address } = scene.pair()?;
+pub(super) fn exit(context: &ScenarioContext<'_>) -> Result<(), Violation> {
+    let Pair { near, far, near_address, far_address } = context.pair()?;
     let three = || [receive(&near, 8), send(&near, vec![1; LONG]), receive(&far, 8)];
-    let requests: Vec<_> = (0..3).flat_map(|_| scene.send(three)).collect();
+    let requests: Vec<_> = (0..3).flat_map(|_| context.send(three)).collect();
     // Its peer is in another process, which goes on for a while.
     let peer: Body<Vec<Request>> = {
-        let (mut random, level, far) = (scene.random(), scene.level, far.duplicate());
+        let (mut random, level, far) = (context.random(), context.level, far.duplicate());
         Box::new(move || {
             let send = |_| at(level, || any(&far, FAR, 1000, &mut random));
             let requests = (0..4).map(send).collect();
@@ -122,24 +122,24 @@ pub(super) fn exit(scene: &Scene<'_>) -> Result<(), Violation> {
         }
         requests
     });
-    let probability = [0.0, 0.3, 1.0][usize::from(scene.random().u8(..3))];
-    inject(Faults::Random { probability, seed: scene.seed }, Some("softndk.sys"));
+    let probability = [0.0, 0.3, 1.0][usize::from(context.random().u8(..3))];
+    inject(Faults::Random { probability, seed: context.seed }, Some("softndk.sys"));
     let requests = together("process", vec![peer, reaper]);
     inject(Faults::None, None);
     over(requests.iter().flatten())
 }
 
 /// See [`super::Scenario::CloseWhileLinkGoes`].
-pub(super) fn link_goes(scene: &Scene<'_>) -> Result<(), Violation> {
-    let mut random = scene.random();
+pub(super) fn link_goes(context: &ScenarioContext<'_>) -> Result<(), Violation> {
+    let mut random = context.random();
     for _ in 0..2 {
-        let Pair { near, far, near_address, far_address } = scene.pair()?;
-        let sent = scene.send(|| send(&near, vec![3; LONG]));
-        let received = scene.send(|| receive(&far, 100));
+        let Pair { near, far, near_address, far_address } = context.pair()?;
+        let sent = context.send(|| send(&near, vec![3; LONG]));
+        let received = context.send(|| receive(&far, 100));
         // Cleanup and close, at once; the far end hears of it when the link is gone.
         drop((near, near_address));
         over([&sent])?;
-        let late = scene.send(|| send(&far, vec![0]));
+        let late = context.send(|| send(&far, vec![0]));
         let heard = [STATUS_SUCCESS, STATUS_INVALID_CONNECTION, STATUS_CONNECTION_RESET];
         one_of("a receive of what had arrived", received.status(), &heard)?;
         if random.bool() {
@@ -149,23 +149,23 @@ pub(super) fn link_goes(scene: &Scene<'_>) -> Result<(), Violation> {
             drop((far, far_address));
             over([&late])?;
         }
-        await_free(scene.bed)?;
+        await_free(context.fixture)?;
     }
     Ok(())
 }
 
 /// See [`super::Scenario::AdapterGoes`].
-pub(super) fn adapter_goes(scene: &Scene<'_>) -> Result<(), Violation> {
-    let Pair { near, far, near_address, far_address } = scene.pair()?;
-    let waits = scene.send(|| [receive(&near, 9), receive(&far, 9), receive(&far, 9)]);
-    let first = usize::from(scene.random().bool());
-    scene.bed.halt(first);
-    scene.bed.halt(1 - first);
+pub(super) fn adapter_goes(context: &ScenarioContext<'_>) -> Result<(), Violation> {
+    let Pair { near, far, near_address, far_address } = context.pair()?;
+    let waits = context.send(|| [receive(&near, 9), receive(&far, 9), receive(&far, 9)]);
+    let first = usize::from(context.random().bool());
+    context.fixture.halt(first);
+    context.fixture.halt(1 - first);
     for request in waits {
         let ended = [STATUS_CONNECTION_ABORTED, STATUS_CONNECTION_RESET];
         one_of("a receive on an adapter that is gone", request.status(), &ended)?;
     }
-    let late = scene.send(|| send(&near, vec![0])).status();
+    let late = context.send(|| send(&near, vec![0])).status();
     one_of("a send on an adapter that is gone", late, &[STATUS_INVALID_CONNECTION])?;
     let files: Vec<File> = vec![near, far, near_address, far_address];
     drop(files);

@@ -8,7 +8,7 @@ use ntsim::sched::{self, Irql};
 use sys::status::{STATUS_INVALID_CONNECTION, STATUS_SUCCESS};
 use sys::tdi::{TDI_DISCONNECT_ABORT, TDI_DISCONNECT_RELEASE};
 
-use super::{FAR, Scene, at};
+use super::{FAR, ScenarioContext, at};
 use crate::event::{Taken, on_disconnect, on_receive};
 use crate::request::{disconnect, receive, send};
 use crate::together::{Body, together};
@@ -37,12 +37,12 @@ impl Seen {
 }
 
 /// See [`super::Scenario::HandlerRacesCleanup`].
-pub(super) fn cleanup(scene: &Scene<'_>) -> Result<(), Violation> {
-    let Pair { near, far, near_address, far_address } = scene.pair()?;
+pub(super) fn cleanup(context: &ScenarioContext<'_>) -> Result<(), Violation> {
+    let Pair { near, far, near_address, far_address } = context.pair()?;
     let seen: &'static Seen = Box::leak(Box::default());
     on_receive(&far_address, Box::leak(Box::new(|data: &[u8], _| seen.call(data.len()))))?;
     succeeds("a send", send(&near, vec![3; 100]))?;
-    let level = scene.level;
+    let level = context.level;
     let sender: Body<Result<Vec<Request>, Violation>> = Box::new(move || {
         let requests = (0..5).map(|_| at(level, || send(&near, vec![3; 100]))).collect();
         drop(near);
@@ -75,8 +75,8 @@ pub(super) fn cleanup(scene: &Scene<'_>) -> Result<(), Violation> {
 type Told = Mutex<Option<(u32, File, Request)>>;
 
 /// See [`super::Scenario::HandlerDisconnects`].
-pub(super) fn disconnect_inside(scene: &Scene<'_>) -> Result<(), Violation> {
-    let pair = scene.pair()?;
+pub(super) fn disconnect_inside(context: &ScenarioContext<'_>) -> Result<(), Violation> {
+    let pair = context.pair()?;
     // For the first disconnect; the handler lives longer than the file.
     let far = Mutex::new(Some(pair.far.clone()));
     let told: &'static Told = Box::leak(Box::default());
@@ -92,8 +92,8 @@ pub(super) fn disconnect_inside(scene: &Scene<'_>) -> Result<(), Violation> {
             }
         })),
     )?;
-    let flags = if scene.random().bool() { 0 } else { TDI_DISCONNECT_RELEASE };
-    let near = scene.send(|| disconnect(&pair.near, flags));
+    let flags = if context.random().bool() { 0 } else { TDI_DISCONNECT_RELEASE };
+    let near = context.send(|| disconnect(&pair.near, flags));
     let (how, far, own) = loop {
         if let Some(told) = told.lock().unwrap_or_else(PoisonError::into_inner).take() {
             break told;

@@ -22,7 +22,7 @@ use ntsim::sched::{self, Irql};
 use sys::status::STATUS_SHARING_VIOLATION;
 
 use crate::violation::{Violation, one_of};
-use crate::{Bed, Pair};
+use crate::{Fixture, Pair};
 
 /// The address that connects; the port is picked.
 pub const NEAR: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(10, 0, 0, 12)), 0);
@@ -30,7 +30,7 @@ pub const NEAR: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(10, 0, 0, 
 pub const FAR: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(10, 0, 0, 13)), 139);
 
 /// The body of a scenario.
-type Body = fn(&Scene<'_>) -> Result<(), Violation>;
+type Body = fn(&ScenarioContext<'_>) -> Result<(), Violation>;
 
 macro_rules! scenarios {
     ($($(#[$about:meta])+ $name:ident: $body:path;)+) => {
@@ -104,35 +104,35 @@ impl Scenario {
     /// # Errors
     ///
     /// The violation.
-    pub fn play(self, scene: &Scene<'_>) -> Result<(), Violation> {
-        self.body()(scene)?;
+    pub fn play(self, context: &ScenarioContext<'_>) -> Result<(), Violation> {
+        self.body()(context)?;
         // With the last adapter the device goes.
-        if self == Self::AdapterGoes { Ok(()) } else { await_free(scene.bed) }
+        if self == Self::AdapterGoes { Ok(()) } else { await_free(context.fixture) }
     }
 }
 
-/// Where a scenario is played.
+/// The machine, the level and the seed of one run of a scenario.
 #[derive(Debug)]
-pub struct Scene<'b> {
+pub struct ScenarioContext<'b> {
     /// The machine.
-    pub bed: &'b Bed,
+    pub fixture: &'b Fixture,
     /// The level that requests are sent from.
     pub level: Irql,
     /// The seed of random choices.
     pub seed: u64,
 }
 
-impl Scene<'_> {
+impl ScenarioContext<'_> {
     /// A connection between [`NEAR`] and [`FAR`].
     fn pair(&self) -> Result<Pair, Violation> {
-        Ok(self.bed.pair(NEAR, FAR)?)
+        Ok(self.fixture.pair(NEAR, FAR)?)
     }
 
     fn random(&self) -> fastrand::Rng {
         fastrand::Rng::with_seed(self.seed)
     }
 
-    /// Sends requests, in any case from the scene's level.
+    /// Sends requests, in any case from the context's level.
     fn send<R>(&self, requests: impl FnOnce() -> R) -> R {
         at(self.level, requests)
     }
@@ -144,8 +144,8 @@ impl Scene<'_> {
 /// # Errors
 ///
 /// If the port can't be had for another reason.
-pub fn await_free(bed: &Bed) -> Result<(), Violation> {
-    while let Err(status) = bed.exclusive(FAR) {
+pub fn await_free(fixture: &Fixture) -> Result<(), Violation> {
+    while let Err(status) = fixture.exclusive(FAR) {
         one_of("opening the address", status.0, &[STATUS_SHARING_VIOLATION])?;
         sched::block(Some(Duration::from_millis(1)));
     }

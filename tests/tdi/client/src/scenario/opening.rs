@@ -8,7 +8,7 @@ use sys::status::{STATUS_ACCESS_DENIED, STATUS_SHARING_VIOLATION};
 use sys::tdi::TdiTransportAddress;
 use tdi::address::TransportAddress;
 
-use super::{FAR, Scene};
+use super::{FAR, ScenarioContext};
 use crate::together::{Body, together};
 use crate::violation::{Violation, ensure};
 use crate::{DEVICE, attribute};
@@ -60,7 +60,7 @@ fn come_and_go(which: usize, opener: &Opener, holders: &Holders) -> Result<(), V
 }
 
 /// See [`super::Scenario::OpensRace`].
-pub(super) fn races(_: &Scene<'_>) -> Result<(), Violation> {
+pub(super) fn races(_: &ScenarioContext<'_>) -> Result<(), Violation> {
     let holders = Arc::new(Holders::default());
     let bodies = CLIENTS.into_iter().enumerate().map(|(which, about)| -> Result<Body<_>, Violation> {
         let (opener, holders) = (client(about)?, Arc::clone(&holders));

@@ -3,7 +3,7 @@
 use ntsim::io::File;
 use sys::status::{STATUS_CANCELLED, STATUS_CONNECTION_ABORTED, STATUS_SUCCESS};
 
-use super::{FAR, Scene, at};
+use super::{FAR, ScenarioContext, at};
 use crate::any::any;
 use crate::request::{receive, send};
 use crate::together::{Body, together};
@@ -21,12 +21,12 @@ fn waiting(near: &File, far: &File) -> Vec<Request> {
 }
 
 /// See [`super::Scenario::CleanupRacesRequests`].
-pub(super) fn requests(scene: &Scene<'_>) -> Result<(), Violation> {
-    let Pair { near, far, near_address, far_address } = scene.pair()?;
-    let control = scene.bed.open(&[])?;
+pub(super) fn requests(context: &ScenarioContext<'_>) -> Result<(), Violation> {
+    let Pair { near, far, near_address, far_address } = context.pair()?;
+    let control = context.fixture.open(&[])?;
     let mut files = vec![near, far, near_address, far_address, control];
     let references: Vec<_> = files.iter().map(File::reference).collect();
-    let (level, mut random) = (scene.level, scene.random());
+    let (level, mut random) = (context.level, context.random());
     random.shuffle(&mut files);
     let sender: Body<Vec<Request>> = Box::new(move || {
         let send = |_| {
@@ -44,11 +44,11 @@ pub(super) fn requests(scene: &Scene<'_>) -> Result<(), Violation> {
 }
 
 /// See [`super::Scenario::CleanupRacesCancels`].
-pub(super) fn cancels(scene: &Scene<'_>) -> Result<(), Violation> {
-    let Pair { near, far, near_address, far_address } = scene.pair()?;
+pub(super) fn cancels(context: &ScenarioContext<'_>) -> Result<(), Violation> {
+    let Pair { near, far, near_address, far_address } = context.pair()?;
     let two = || [receive(&near, 100), send(&near, vec![4; LONGEST])];
-    let requests: Vec<_> = (0..4).flat_map(|_| scene.send(two)).collect();
-    let level = scene.level;
+    let requests: Vec<_> = (0..4).flat_map(|_| context.send(two)).collect();
+    let level = context.level;
     let canceller: Body<Vec<Request>> = Box::new(move || {
         requests.iter().for_each(|request| at(level, || request.cancel()));
         requests
@@ -69,9 +69,9 @@ pub(super) fn cancels(scene: &Scene<'_>) -> Result<(), Violation> {
 }
 
 /// See [`super::Scenario::CleanupOfBothEnds`].
-pub(super) fn both_ends(scene: &Scene<'_>) -> Result<(), Violation> {
-    let Pair { near, far, near_address, far_address } = scene.pair()?;
-    let requests = scene.send(|| waiting(&near, &far));
+pub(super) fn both_ends(context: &ScenarioContext<'_>) -> Result<(), Violation> {
+    let Pair { near, far, near_address, far_address } = context.pair()?;
+    let requests = context.send(|| waiting(&near, &far));
     let ends: Vec<Body<()>> =
         vec![Box::new(move || drop((near, near_address))), Box::new(move || drop((far, far_address)))];
     together("end", ends);
@@ -79,10 +79,10 @@ pub(super) fn both_ends(scene: &Scene<'_>) -> Result<(), Violation> {
 }
 
 /// See [`super::Scenario::CleanupRacesHandles`].
-pub(super) fn handles(scene: &Scene<'_>) -> Result<(), Violation> {
-    let Pair { near, far, near_address, far_address } = scene.pair()?;
-    let (second, level) = (near.duplicate(), scene.level);
-    let waits = scene.send(|| waiting(&near, &far));
+pub(super) fn handles(context: &ScenarioContext<'_>) -> Result<(), Violation> {
+    let Pair { near, far, near_address, far_address } = context.pair()?;
+    let (second, level) = (near.duplicate(), context.level);
+    let waits = context.send(|| waiting(&near, &far));
     let holder = move |file: File| -> Body<Vec<Request>> {
         Box::new(move || {
             let requests = at(level, || vec![receive(&file, 1), send(&file, vec![6; 100])]);

@@ -11,11 +11,11 @@ use sys::status::{
 };
 use sys::tdi::{TDI_DISCONNECT_ABORT, TDI_QUERY_ACCEPT};
 
-use super::{FAR, NEAR, Scene, at};
+use super::{FAR, NEAR, ScenarioContext, at};
 use crate::Request;
 use crate::any::any;
-use crate::bed::set_rdma;
 use crate::datagram::receive_datagram;
+use crate::fixture::set_rdma;
 use crate::request::{accept, associate, connect, disassociate, disconnect, listen};
 use crate::together::{Body, together};
 use crate::violation::{Violation, ensure, one_of, over};
@@ -25,9 +25,9 @@ const ABORT_TIMEOUT: u32 = 10_000;
 
 /// Opens the far address when it is there again, and those that had it have let it go. A create reads the addresses,
 /// so one that TCP/IP has again is usable then, whether the driver had noticed or not that it was away.
-fn reopened(scene: &Scene<'_>) -> Result<File, Violation> {
+fn reopened(context: &ScenarioContext<'_>) -> Result<File, Violation> {
     loop {
-        match scene.bed.address(FAR) {
+        match context.fixture.address(FAR) {
             Ok(file) => return Ok(file),
             Err(status) => {
                 one_of("a create", status.0, &[STATUS_INVALID_ADDRESS, STATUS_SHARING_VIOLATION])?;
@@ -57,10 +57,10 @@ fn associate_anew(endpoint: &File, address: &File) -> Result<(), Violation> {
 }
 
 /// See [`super::Scenario::AdapterReturns`].
-pub(super) fn adapter(scene: &Scene<'_>) -> Result<(), Violation> {
-    let (bed, level, mut random) = (scene.bed, scene.level, scene.random());
-    let (near_address, far_address) = (bed.address(NEAR)?, bed.address(FAR)?);
-    let (near, far) = (bed.associated(&near_address, 0xA)?, bed.associated(&far_address, 0xB)?);
+pub(super) fn adapter(context: &ScenarioContext<'_>) -> Result<(), Violation> {
+    let (fixture, level, mut random) = (context.fixture, context.level, context.random());
+    let (near_address, far_address) = (fixture.address(NEAR)?, fixture.address(FAR)?);
+    let (near, far) = (fixture.associated(&near_address, 0xA)?, fixture.associated(&far_address, 0xB)?);
     let whole = random.bool();
     let waits = [listen(&far, 0), receive_datagram(&far_address, None, 9)];
     let mut active_random = random.fork();
@@ -95,7 +95,7 @@ pub(super) fn adapter(scene: &Scene<'_>) -> Result<(), Violation> {
             requests
         })
     };
-    let adapter = bed.adapter(1).ok_or_else(|| Violation("the adapter has gone".into()))?;
+    let adapter = fixture.adapter(1).ok_or_else(|| Violation("the adapter has gone".into()))?;
     let refused = Arc::new(OnceLock::new());
     let refusal = refused.clone();
     let manager: Body<Vec<Request>> = Box::new(move || {
@@ -119,11 +119,11 @@ pub(super) fn adapter(scene: &Scene<'_>) -> Result<(), Violation> {
         let received = waits[1].outcome().map(|outcome| outcome.status);
         ensure(received == Some(STATUS_ADDRESS_CLOSED), || format!("the receive ended with {received:X?}"))?;
     }
-    let new = reopened(scene)?;
+    let new = reopened(context)?;
     associate_anew(&near, &near_address)?;
     associate_anew(&far, &new)?;
-    let listened = scene.send(|| listen(&far, 0));
-    let connected = scene.send(|| connect(&near, FAR));
+    let listened = context.send(|| listen(&far, 0));
+    let connected = context.send(|| connect(&near, FAR));
     for request in [connected, listened] {
         one_of("a connection over the address that returned", request.status(), &[STATUS_SUCCESS])?;
     }

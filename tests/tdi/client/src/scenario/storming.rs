@@ -1,17 +1,17 @@
 //! Storms.
 
-use super::{FAR, NEAR, Scene};
+use super::{FAR, NEAR, ScenarioContext};
 use crate::storm::{self, Plan};
 use crate::violation::Violation;
 
 /// A few connections, of which most survive for a while.
-pub(super) fn few(scene: &Scene<'_>) -> Result<(), Violation> {
-    storm::pass(scene.bed, NEAR, FAR, plan(2, 25, scene.seed))
+pub(super) fn few(context: &ScenarioContext<'_>) -> Result<(), Violation> {
+    storm::pass(context.fixture, NEAR, FAR, plan(2, 25, context.seed))
 }
 
 /// A thousand connections of either client.
-pub(super) fn thousand(scene: &Scene<'_>) -> Result<(), Violation> {
-    storm::pass(scene.bed, NEAR, FAR, plan(1000, 1000, scene.seed))
+pub(super) fn thousand(context: &ScenarioContext<'_>) -> Result<(), Violation> {
+    storm::pass(context.fixture, NEAR, FAR, plan(1000, 1000, context.seed))
 }
 
 /// In every second storm requests are forced to pend.

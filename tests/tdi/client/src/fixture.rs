@@ -26,13 +26,13 @@ const ADAPTERS: [u32; 2] = [12, 13];
 
 /// A machine with the driver and two adapters.
 #[derive(Debug)]
-pub struct Bed {
+pub struct Fixture {
     driver: Driver,
     /// The machine.
     pub machine: Machine,
 }
 
-impl Bed {
+impl Fixture {
     /// Boots a machine, loads the driver and starts two adapters with these addresses.
     ///
     /// # Errors
@@ -151,7 +151,7 @@ impl Bed {
     }
 }
 
-/// See [`Bed::set_rdma`].
+/// See [`Fixture::set_rdma`].
 pub(crate) fn set_rdma(adapter: &Adapter, enabled: bool) -> Result<(), Status> {
     adapter.set(OID_NDK_SET_STATE, &[enabled.into()])?;
     while adapter.is_ndk_enabled() != enabled {

@@ -93,8 +93,8 @@ impl<M: From<Machine>> Builder<M> {
     /// With a report and the end of the process after this long if a thread of the host waits for
     /// something in the machine and nothing there moves.
     #[must_use]
-    pub fn patience(mut self, limit: Duration) -> Self {
-        self.settings.patience = limit;
+    pub fn hang_timeout(mut self, limit: Duration) -> Self {
+        self.settings.hang_timeout = limit;
         self
     }
 

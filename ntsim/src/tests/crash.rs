@@ -41,17 +41,18 @@ pub(super) fn crash(
     crash_within(test, Duration::from_secs(2), irql, imports, functions)
 }
 
-/// Does so on a machine of that patience.
+/// Does so on a machine with that hang timeout.
 pub(super) fn crash_within(
     test: &str,
-    patience: Duration,
+    hang_timeout: Duration,
     irql: Irql,
     imports: Imports<'_>,
     functions: &[&dyn Fn(&mut Function)],
 ) -> String {
     in_child(test, |folder| {
         let path = write(folder, &format!("{}.sys", name(test)), imports, functions);
-        let machine = Machine::builder().patience(patience).dpc_limit(Duration::from_millis(100)).boot();
+        let machine =
+            Machine::builder().hang_timeout(hang_timeout).dpc_limit(Duration::from_millis(100)).boot();
         let old = sched::raise(irql);
         let driver = machine.load(path);
         sched::lower(old);

@@ -69,10 +69,10 @@ fn loop_at_passive_level_ends_as_an_operator_ends_it() {
 }
 
 #[test]
-fn spin_at_dispatch_level_stops_with_the_watchdog_period_before_patience_ends() {
+fn spin_at_dispatch_level_stops_with_the_watchdog_period_before_hang_timeout_ends() {
     let imports = [("ntoskrnl.exe", "KeRaiseIrqlToDpcLevel")];
     let report = crash_within(
-        "overrun::spin_at_dispatch_level_stops_with_the_watchdog_period_before_patience_ends",
+        "overrun::spin_at_dispatch_level_stops_with_the_watchdog_period_before_hang_timeout_ends",
         Duration::from_millis(200),
         Irql::PASSIVE,
         &imports,
@@ -85,8 +85,10 @@ fn spin_at_dispatch_level_stops_with_the_watchdog_period_before_patience_ends() 
 fn spin_at_dispatch_level_that_a_thread_waits_for_is_no_hang() {
     let name = "overrun::spin_at_dispatch_level_that_a_thread_waits_for_is_no_hang";
     let report = in_child(name, |_| {
-        let _machine =
-            Machine::builder().patience(Duration::from_secs(1)).dpc_limit(Duration::from_millis(500)).boot();
+        let _machine = Machine::builder()
+            .hang_timeout(Duration::from_secs(1))
+            .dpc_limit(Duration::from_millis(500))
+            .boot();
         let spin = || {
             sched::raise(Irql::DISPATCH);
             loop {
@@ -103,7 +105,7 @@ fn spin_at_dispatch_level_that_a_thread_waits_for_is_no_hang() {
 #[test]
 fn wait_at_dispatch_level_is_hang() {
     let report = in_child("overrun::wait_at_dispatch_level_is_hang", |_| {
-        let _machine = Machine::builder().patience(Duration::from_secs(1)).boot();
+        let _machine = Machine::builder().hang_timeout(Duration::from_secs(1)).boot();
         sched::raise(Irql::DISPATCH);
         sched::block(None);
     });

@@ -150,7 +150,7 @@ fn in_child(path: &std::path::Path, said: &File) -> ! {
     }
     // SAFETY: the file is open; both streams share its place, which is set back to the beginning.
     unsafe { libc::lseek(2, 0, libc::SEEK_SET) };
-    let machine = Machine::builder().patience(STILL).dpc_limit(DPC).boot();
+    let machine = Machine::builder().hang_timeout(STILL).dpc_limit(DPC).boot();
     let code = match machine.load(path) {
         Ok(driver) => {
             driver.unload();

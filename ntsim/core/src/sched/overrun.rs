@@ -88,7 +88,7 @@ impl Since {
 }
 
 fn watch(settings: &Settings, over: &AtomicBool) {
-    let step = (settings.dpc_limit.min(settings.patience) / 4)
+    let step = (settings.dpc_limit.min(settings.hang_timeout) / 4)
         .clamp(Duration::from_millis(10), Duration::from_secs(1));
     let mut seen: HashMap<u64, [Since; 3]> = HashMap::new();
     loop {
@@ -135,7 +135,7 @@ fn judge(
     }
     let place = stays.in_driver.place().wrapping_add(stays.raised.place()).wrapping_add(moves);
     let alone = driver.at(place, time);
-    if stays.in_driver.is_inside() && !stays.has_processor() && alone > settings.patience {
+    if stays.in_driver.is_inside() && !stays.has_processor() && alone > settings.hang_timeout {
         let text = format!("in a driver for {alone:?} of processor time, without a call: the machine hangs");
         return Some((Bugcheck { code: 0xE2, parameters: [0; 4] }, text));
     }
@@ -216,8 +216,8 @@ mod tests {
 
     /// Judges, each second, a thread that stays at these places for ever; returns when it is stopped, and with which bug
     /// check and first parameter.
-    fn judged(patience: Duration, places: &[fn(&Stays) -> &Stay]) -> (Duration, [u64; 2]) {
-        let settings = Settings { patience, ..Settings::default() };
+    fn judged(hang_timeout: Duration, places: &[fn(&Stays) -> &Stay]) -> (Duration, [u64; 2]) {
+        let settings = Settings { hang_timeout, ..Settings::default() };
         let stays = Stays::default();
         places.iter().for_each(|place| place(&stays).enter());
         let mut since = Default::default();
@@ -228,17 +228,17 @@ mod tests {
     }
 
     #[test]
-    fn thread_at_dispatch_level_is_judged_by_its_own_limits_whatever_the_patience() {
+    fn thread_at_dispatch_level_is_judged_by_its_own_limits_whatever_the_hang_timeout() {
         let [in_driver, raised, in_dpc]: [fn(&Stays) -> &Stay; 3] =
             [|stays| &stays.in_driver, |stays| &stays.raised, |stays| &stays.in_dpc];
         let default = Settings::default();
-        for patience in [default.patience, Duration::from_secs(1), Duration::from_secs(3600)] {
+        for hang_timeout in [default.hang_timeout, Duration::from_secs(1), Duration::from_secs(3600)] {
             let second = Duration::from_secs(1);
-            assert_eq!(judged(patience, &[in_driver]), (patience + second, [0xE2, 0]));
+            assert_eq!(judged(hang_timeout, &[in_driver]), (hang_timeout + second, [0xE2, 0]));
             let period = default.dpc_limit * PERIOD + second;
-            assert_eq!(judged(patience, &[in_driver, raised]), (period, [0x133, 1]));
+            assert_eq!(judged(hang_timeout, &[in_driver, raised]), (period, [0x133, 1]));
             let limit = default.dpc_limit + second;
-            assert_eq!(judged(patience, &[in_driver, raised, in_dpc]), (limit, [0x133, 0]));
+            assert_eq!(judged(hang_timeout, &[in_driver, raised, in_dpc]), (limit, [0x133, 0]));
         }
     }
 }

@@ -21,7 +21,7 @@ pub struct Settings {
     /// Set if text for the debugger also goes to standard error.
     pub echo: bool,
     /// The longest time without progress while a thread of the host waits.
-    pub patience: Duration,
+    pub hang_timeout: Duration,
     /// The time of one DPC.
     pub dpc_limit: Duration,
     /// The order in which threads run; `None` leaves it to the host.
@@ -37,7 +37,7 @@ impl Default for Settings {
             force_irql: false,
             force_pending: None,
             echo: false,
-            patience: Duration::from_secs(60),
+            hang_timeout: Duration::from_secs(60),
             dpc_limit: Duration::from_secs(20),
             schedule: None,
         }

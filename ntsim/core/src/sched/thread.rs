@@ -68,7 +68,7 @@ impl fmt::Debug for Thread {
 const THREAD_OBJECT: u8 = 6;
 
 /// The time that a machine that shuts down waits for each of its threads.
-const PATIENCE: Duration = Duration::from_secs(5);
+const END_TIMEOUT: Duration = Duration::from_secs(5);
 
 impl Thread {
     fn new(id: u64, name: String, of_host: bool) -> &'static Self {
@@ -283,7 +283,7 @@ pub(crate) fn join() -> Vec<&'static Thread> {
     loop {
         let next = THREADS.get().running.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let Some((thread, handle)) = next else { return stuck };
-        if thread.ends_within(PATIENCE) {
+        if thread.ends_within(END_TIMEOUT) {
             let _ = handle.join();
         } else {
             stuck.push(thread);

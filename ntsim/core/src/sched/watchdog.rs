@@ -51,7 +51,7 @@ impl Watch {
             return;
         }
         self.still += STEP;
-        if self.still >= Settings::current().patience {
+        if self.still >= Settings::current().hang_timeout {
             hangs(self.still);
         }
     }

@@ -24,7 +24,7 @@ use super::provider;
 pub(super) const VERSION: u16 = MAKE_WSK_VERSION(1, 0);
 
 /// The longest wait of a deregistration for the client before it counts as hung; tests are less patient.
-const PATIENCE: Duration = Duration::from_secs(if cfg!(test) { 1 } else { 30 });
+const DEREGISTER_TIMEOUT: Duration = Duration::from_secs(if cfg!(test) { 1 } else { 30 });
 
 /// The registered clients of one machine, by the address of their registration.
 #[derive(Default)]
@@ -115,7 +115,7 @@ impl Client {
 
     /// Waits until the client has let go of the provider.
     fn wait_until_released(&self) {
-        let mut patience = Some(PATIENCE);
+        let mut timeout = Some(DEREGISTER_TIMEOUT);
         loop {
             {
                 let mut state = self.state.lock();
@@ -125,7 +125,7 @@ impl Client {
                 }
                 state.waiting = sched::current();
             }
-            if !sched::block(patience) && patience.take().is_some() {
+            if !sched::block(timeout) && timeout.take().is_some() {
                 let held = self.state.lock().captured;
                 let text =
                     format!("WskDeregister waits for {held} calls of WskReleaseProviderNPI that do not come");

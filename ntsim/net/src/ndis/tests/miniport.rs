@@ -318,7 +318,7 @@ unsafe extern "win64" fn returned(_context: NDIS_HANDLE, lists: *mut NET_BUFFER_
     }
 }
 
-/// Waits until NDIS has lost patience by `rule`, if that is what is to be seen.
+/// Waits until NDIS has given up by `rule`, if that is what is to be seen.
 fn hesitate(rule: &str) {
     let lost = || ntsim_core::verifier::findings().iter().any(|finding| finding.rule == rule);
     while breaks(Break::AnswersLate) && !lost() {

@@ -92,7 +92,7 @@ impl Machine {
     pub fn shutdown(mut self) -> Report {
         self.inner.settle();
         let ndk = ndk::summary();
-        let boot::Report { findings, pool, deepest_stack, schedule } = self.inner.stop();
+        let boot::ShutdownReport { findings, pool, deepest_stack, schedule } = self.inner.stop();
         Report { findings, pool, deepest_stack, ndk, io: io::snapshot(), schedule }
     }
 }

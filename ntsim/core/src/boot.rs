@@ -165,7 +165,7 @@ impl fmt::Debug for Machine {
 
 impl Machine {
     /// Shuts the machine down and says what was found since it was booted.
-    pub fn shutdown(mut self) -> Report {
+    pub fn shutdown(mut self) -> ShutdownReport {
         self.settle();
         self.stop()
     }
@@ -179,8 +179,8 @@ impl Machine {
 
     /// Inspects and stops a machine that has [settled](Self::settle). State per machine can be read until this is
     /// dropped.
-    pub fn stop(&mut self) -> Report {
-        let Some(attached) = self.attached.take() else { return Report::default() };
+    pub fn stop(&mut self) -> ShutdownReport {
+        let Some(attached) = self.attached.take() else { return ShutdownReport::default() };
         let parts = subsystem::all();
         parts.clone().for_each(|part| part.inspect());
         Stopping::current().set();
@@ -200,7 +200,7 @@ impl Machine {
             // SAFETY: as above.
             unsafe { loader::release_images() };
         }
-        let report = Report {
+        let report = ShutdownReport {
             findings: verifier::findings(),
             pool,
             deepest_stack: deepest_stack(),
@@ -223,7 +223,7 @@ impl Drop for Machine {
 
 /// The findings of a machine, and what it left.
 #[derive(Clone, Debug, Default)]
-pub struct Report {
+pub struct ShutdownReport {
     /// The rules that drivers broke, in the order in which they were first broken.
     pub findings: Vec<Finding>,
     /// Pool memory that was never freed, by tag.
@@ -234,7 +234,7 @@ pub struct Report {
     pub schedule: Option<Played>,
 }
 
-impl Report {
+impl ShutdownReport {
     /// The rules that were broken, in the order of the findings.
     pub fn rules(&self) -> Vec<&'static str> {
         self.findings.iter().map(|finding| finding.rule).collect()
@@ -255,7 +255,7 @@ impl Report {
     }
 }
 
-impl fmt::Display for Report {
+impl fmt::Display for ShutdownReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.is_clean() {
             return write!(f, "nothing found");

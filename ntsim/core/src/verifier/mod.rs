@@ -1,7 +1,7 @@
 //! Findings: what the driver did wrong.
 //!
 //! A check calls [`report`] and goes on; findings are collected and stand in the machine's
-//! [`Report`](crate::boot::Report). Where Windows has a bug check for the mistake, the finding carries its code
+//! [`ShutdownReport`](crate::boot::ShutdownReport). Where Windows has a bug check for the mistake, the finding carries its code
 //! and parameters, so that it reads the same on both sides.
 
 mod finding;

@@ -91,7 +91,7 @@ fn executable(pool: u64, tag: u32) {
 #[cfg(test)]
 mod tests {
     use ntsim_core::address::Va;
-    use ntsim_core::boot::Report;
+    use ntsim_core::boot::ShutdownReport;
     use ntsim_core::sched::{self, Irql};
 
     use super::*;
@@ -102,7 +102,7 @@ mod tests {
 
     const TAG: u32 = u32::from_le_bytes(*b"Test");
 
-    fn codes(report: &Report) -> Vec<(u32, u64)> {
+    fn codes(report: &ShutdownReport) -> Vec<(u32, u64)> {
         report.findings.iter().filter_map(|f| f.bugcheck).map(|b| (b.code, b.parameters[0])).collect()
     }
 

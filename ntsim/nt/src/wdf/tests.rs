@@ -6,7 +6,7 @@ use core::ptr;
 use std::sync::mpsc::{Receiver, Sender, channel};
 
 use ntsim_core::address::Va;
-use ntsim_core::boot::{Machine, Report};
+use ntsim_core::boot::{Machine, ShutdownReport};
 use ntsim_core::number::narrow;
 use ntsim_core::sched::{self, Irql};
 use parking_lot::Mutex;
@@ -121,7 +121,7 @@ impl Bench {
         self.calls.try_iter().collect()
     }
 
-    fn finish(self) -> Report {
+    fn finish(self) -> ShutdownReport {
         unsafe { WdfVersionUnbind(ptr::null_mut(), ptr::null_mut(), self.globals) };
         self.machine.shutdown()
     }

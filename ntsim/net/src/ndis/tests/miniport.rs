@@ -7,7 +7,7 @@ use core::ptr;
 use core::sync::atomic::{AtomicPtr, AtomicU8, AtomicUsize, Ordering};
 
 use ntsim_core::address::Va;
-use ntsim_core::boot::{Machine, Report};
+use ntsim_core::boot::{Machine, ShutdownReport};
 use ntsim_core::number::narrow;
 use ntsim_core::sched;
 use sys::ndis::*;
@@ -93,7 +93,7 @@ impl Bench {
     }
 
     /// Halts the adapter, unloads the driver and shuts down.
-    pub(super) fn finish(self) -> Report {
+    pub(super) fn finish(self) -> ShutdownReport {
         if let Some(adapter) = crate::ndis::adapter(12) {
             adapter.halt().unwrap();
         }

@@ -3,7 +3,7 @@
 use core::mem::MaybeUninit;
 use core::ptr;
 
-use ntsim_core::boot::{Machine, Report};
+use ntsim_core::boot::{Machine, ShutdownReport};
 use ntsim_core::number::narrow;
 use sys::status::*;
 use sys::wdm::*;
@@ -77,18 +77,18 @@ impl Bench {
         self.device
     }
 
-    pub(super) fn finish(self) -> Report {
+    pub(super) fn finish(self) -> ShutdownReport {
         self.finish_after(|| ())
     }
 
     /// As a driver without an unload routine: the device stays.
-    pub(super) fn abandon(mut self) -> Report {
+    pub(super) fn abandon(mut self) -> ShutdownReport {
         unsafe { driver_is_unloaded(&mut *self.driver) };
         self.machine.shutdown()
     }
 
     /// Finishes after `last`, which runs when the device is deleted.
-    pub(super) fn finish_after(mut self, last: impl FnOnce()) -> Report {
+    pub(super) fn finish_after(mut self, last: impl FnOnce()) -> ShutdownReport {
         with_name("\\DosDevices\\Test", |link| unsafe {
             assert_eq!(IoDeleteSymbolicLink(link), STATUS_SUCCESS);
         });

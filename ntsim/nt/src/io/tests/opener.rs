@@ -3,7 +3,7 @@
 use core::mem::MaybeUninit;
 
 use ntsim_core::address::Va;
-use ntsim_core::boot::{Machine, Report};
+use ntsim_core::boot::{Machine, ShutdownReport};
 use parking_lot::Mutex;
 use sys::status::*;
 use sys::wdm::*;
@@ -75,7 +75,7 @@ fn opens(security: &str, opener: &Opener) -> Result<Seen, Status> {
     outcome
 }
 
-fn on_machine<R>(security: &str, f: impl FnOnce(&Machine, &mut DEVICE_OBJECT) -> R) -> (R, Report) {
+fn on_machine<R>(security: &str, f: impl FnOnce(&Machine, &mut DEVICE_OBJECT) -> R) -> (R, ShutdownReport) {
     let machine = crate::testing::builder().boot();
     let mut driver: Box<DRIVER_OBJECT> = unsafe { Box::new(MaybeUninit::zeroed().assume_init()) };
     driver.MajorFunction = [Some(dispatch as PDRIVER_DISPATCH); 28];

@@ -1,6 +1,6 @@
 //! Each rule of the I/O manager, broken once.
 
-use ntsim_core::boot::Report;
+use ntsim_core::boot::ShutdownReport;
 use ntsim_core::sched::{self, Irql};
 use sys::status::{STATUS_CANCELLED, STATUS_PENDING, STATUS_SUCCESS};
 use sys::wdm::{IRP_MJ_CLOSE, METHOD_BUFFERED, METHOD_IN_DIRECT, METHOD_OUT_DIRECT};
@@ -17,7 +17,7 @@ use crate::io::namespace::IoDeleteSymbolicLink;
 use crate::ke::{KeInitializeTimer, KeSetTimer};
 
 /// Rule and first parameter of each finding.
-fn found(report: &Report) -> Vec<(&'static str, u64)> {
+fn found(report: &ShutdownReport) -> Vec<(&'static str, u64)> {
     let parameter = |bugcheck: ntsim_core::bugcheck::Bugcheck| bugcheck.parameters[0];
     report.findings.iter().map(|finding| (finding.rule, finding.bugcheck.map_or(0, parameter))).collect()
 }

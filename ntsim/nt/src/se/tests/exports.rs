@@ -4,7 +4,7 @@ use core::ffi::c_void;
 use core::ptr;
 
 use ntsim_core::address::Va;
-use ntsim_core::boot::Report;
+use ntsim_core::boot::ShutdownReport;
 use sys::status::*;
 use sys::wdm::*;
 
@@ -62,7 +62,7 @@ fn checks(
     (allowed, granted, status)
 }
 
-fn found(f: impl FnOnce()) -> Report {
+fn found(f: impl FnOnce()) -> ShutdownReport {
     let machine = crate::testing::builder().boot();
     f();
     machine.shutdown()

@@ -7,43 +7,43 @@ use sys::ndk::*;
 use sys::status::{NTSTATUS, STATUS_NOT_SUPPORTED, STATUS_PENDING, STATUS_SUCCESS};
 use sys::wdm::{GUID, PVOID};
 
-use super::bench::{Bench, call, context, on_close};
+use super::fixture::{Fixture, call, context, on_close};
 use super::provider::{self, At, fake};
 use crate::{Closes, Kind, pending_closes, rules};
 
 #[test]
 fn objects_that_are_closed_antecedents_first_complete_when_the_last_successor_has() {
-    let bench = Bench::new();
-    let (cq, pd) = (bench.cq(), bench.pd());
-    let qp = bench.qp(pd, cq);
+    let fixture = Fixture::new();
+    let (cq, pd) = (fixture.cq(), fixture.pd());
+    let qp = fixture.qp(pd, cq);
     assert_eq!(call!(cq, NdkCloseCq, Some(on_close), context(1)), STATUS_PENDING);
     assert_eq!(call!(pd, NdkClosePd, Some(on_close), context(2)), STATUS_PENDING);
-    assert!(bench.log().is_empty());
+    assert!(fixture.log().is_empty());
     assert_eq!(call!(qp, NdkCloseQp, Some(on_close), context(3)), STATUS_SUCCESS);
-    let closed: Vec<_> = bench.log().iter().map(|got| got.1).collect();
+    let closed: Vec<_> = fixture.log().iter().map(|got| got.1).collect();
     assert_eq!(closed, [2, 1, 1][..2]);
-    assert!(bench.finish().is_empty());
+    assert!(fixture.finish().is_empty());
 }
 
 /// Closes a PD and then its region with a provider that closes regions as `close` does.
 fn closed_with(close: NDK_FN_CLOSE_OBJECT) -> Vec<&'static str> {
-    let bench = Bench::with(|provider| provider.mr.NdkCloseMr = Some(close));
-    let pd = bench.pd();
-    let mr = bench.mr(pd);
+    let fixture = Fixture::with(|provider| provider.mr.NdkCloseMr = Some(close));
+    let pd = fixture.pd();
+    let mr = fixture.mr(pd);
     call!(pd, NdkClosePd, Some(on_close), context(1));
     call!(mr, NdkCloseMr, Some(on_close), context(2));
-    bench.provider.run();
-    bench.finish()
+    fixture.provider.run();
+    fixture.finish()
 }
 
 #[test]
 fn an_antecedent_that_closes_before_its_successor_is_found() {
-    let bench = Bench::with(|provider| provider.pd.NdkClosePd = Some(provider::close_carelessly));
-    let pd = bench.pd();
-    let mr = bench.mr(pd);
+    let fixture = Fixture::with(|provider| provider.pd.NdkClosePd = Some(provider::close_carelessly));
+    let pd = fixture.pd();
+    let mr = fixture.mr(pd);
     call!(pd, NdkClosePd, Some(on_close), context(1));
     call!(mr, NdkCloseMr, Some(on_close), context(2));
-    assert_eq!(bench.finish(), [rules::CLOSE_BEFORE_SUCCESSOR]);
+    assert_eq!(fixture.finish(), [rules::CLOSE_BEFORE_SUCCESSOR]);
 }
 
 #[test]
@@ -67,13 +67,13 @@ fn an_antecedent_that_closes_while_its_successor_s_completion_runs_is_found() {
 
 #[test]
 fn an_antecedent_may_complete_inside_the_close_of_its_last_successor_if_that_succeeds_inline() {
-    let bench = Bench::new();
-    let pd = bench.pd();
-    let mr = bench.mr(pd);
+    let fixture = Fixture::new();
+    let pd = fixture.pd();
+    let mr = fixture.mr(pd);
     call!(pd, NdkClosePd, Some(on_close), context(1));
     assert_eq!(call!(mr, NdkCloseMr, Some(on_close), context(2)), STATUS_SUCCESS);
-    assert_eq!(bench.log().len(), 1);
-    assert!(bench.finish().is_empty());
+    assert_eq!(fixture.log().len(), 1);
+    assert!(fixture.finish().is_empty());
 }
 
 #[test]
@@ -91,9 +91,9 @@ fn an_antecedent_that_completes_inside_a_close_which_then_pends_is_found() {
 
 #[test]
 fn a_pending_close_says_what_holds_it() {
-    let bench = Bench::new();
-    let pd = bench.pd();
-    let (mr, mw) = (bench.mr(pd), bench.mw(pd));
+    let fixture = Fixture::new();
+    let pd = fixture.pd();
+    let (mr, mw) = (fixture.mr(pd), fixture.mw(pd));
     call!(pd, NdkClosePd, Some(on_close), context(1));
     let pending = pending_closes();
     assert_eq!((pending.len(), pending[0].kind, pending[0].handle), (1, Kind::Pd, Va::of(pd)));
@@ -114,7 +114,7 @@ fn a_pending_close_says_what_holds_it() {
     assert_eq!(statistics.closes[&Kind::Mr], Closes { inline: 1, pending: 0 });
     assert_eq!(statistics.callbacks["NdkCloseCompletion"], 1);
     assert_eq!(statistics.calls["NdkClosePd"], 1);
-    assert!(bench.finish().is_empty());
+    assert!(fixture.finish().is_empty());
 }
 
 unsafe extern "win64" fn query_report(
@@ -154,9 +154,9 @@ unsafe extern "win64" fn report(
 
 #[test]
 fn provider_report_of_a_pending_close_is_quoted() {
-    let bench = Bench::with(|provider| provider.adapter.NdkQueryExtension = Some(query_report));
-    let pd = bench.pd();
-    let mr = bench.mr(pd);
+    let fixture = Fixture::with(|provider| provider.adapter.NdkQueryExtension = Some(query_report));
+    let pd = fixture.pd();
+    let mr = fixture.mr(pd);
     call!(pd, NdkClosePd, Some(on_close), context(1));
     let said = pending_closes()[0].to_string();
     assert!(
@@ -164,5 +164,5 @@ fn provider_report_of_a_pending_close_is_quoted() {
         "{said}"
     );
     call!(mr, NdkCloseMr, Some(on_close), context(2));
-    assert!(bench.finish().is_empty());
+    assert!(fixture.finish().is_empty());
 }

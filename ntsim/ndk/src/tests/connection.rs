@@ -7,7 +7,7 @@ use sys::sockaddr::{AF_INET, IN_ADDR, SOCKADDR_IN};
 use sys::status::{NTSTATUS, STATUS_PENDING, STATUS_SUCCESS};
 use sys::wdm::{FALSE, PVOID, TRUE};
 
-use super::bench::{Bench, Got, call, context, on_close, on_disconnect, on_disconnect_ex, on_request};
+use super::fixture::{Fixture, Got, call, context, on_close, on_disconnect, on_disconnect_ex, on_request};
 use super::provider::{At, fake, offer, peer_disconnects};
 use crate::rules;
 
@@ -34,7 +34,7 @@ fn connect(connector: *mut NDK_CONNECTOR, qp: *mut NDK_QP, port: u16) -> NTSTATU
 
 /// A QP, with what it needs.
 struct Side {
-    bench: Bench,
+    fixture: Fixture,
     cq: *mut NDK_CQ,
     pd: *mut NDK_PD,
     qp: *mut NDK_QP,
@@ -42,10 +42,10 @@ struct Side {
 
 impl Side {
     fn new() -> Self {
-        let bench = Bench::new();
-        let (cq, pd) = (bench.cq(), bench.pd());
-        let qp = bench.qp(pd, cq);
-        Self { bench, cq, pd, qp }
+        let fixture = Fixture::new();
+        let (cq, pd) = (fixture.cq(), fixture.pd());
+        let qp = fixture.qp(pd, cq);
+        Self { fixture, cq, pd, qp }
     }
 
     fn accept(&self, connector: *mut NDK_CONNECTOR) {
@@ -65,21 +65,21 @@ impl Side {
     fn finish_without_qp(self) -> Vec<&'static str> {
         call!(self.pd, NdkClosePd, Some(on_close), context(1));
         call!(self.cq, NdkCloseCq, Some(on_close), context(1));
-        self.bench.finish()
+        self.fixture.finish()
     }
 }
 
 #[test]
 fn an_offered_connection_is_accepted_told_of_the_peer_s_end_and_closed() {
     let side = Side::new();
-    let listener = side.bench.listener();
+    let listener = side.fixture.listener();
     assert_eq!(listen(listener, 4000), STATUS_SUCCESS);
     offer(listener);
-    let connector = side.bench.created::<NDK_CONNECTOR>();
+    let connector = side.fixture.created::<NDK_CONNECTOR>();
     side.accept(connector);
     peer_disconnects(connector);
     assert_eq!(
-        side.bench.log(),
+        side.fixture.log(),
         [Got("connect", 0x11, STATUS_SUCCESS), Got("disconnect", 0xD, STATUS_SUCCESS)]
     );
     assert_eq!(call!(listener, NdkCloseListener, Some(on_close), context(1)), STATUS_PENDING);
@@ -92,16 +92,16 @@ fn an_offered_connection_is_accepted_told_of_the_peer_s_end_and_closed() {
 #[test]
 fn the_forms_of_2_1_reach_the_provider() {
     let side = Side::new();
-    let connector = side.bench.connector();
+    let connector = side.fixture.connector();
     assert_eq!(connect(connector, side.qp, 0), STATUS_SUCCESS);
     let event = Some(on_disconnect_ex as NDK_FN_DISCONNECT_EVENT_CALLBACK_EX);
     let done = Some(on_request as NDK_FN_REQUEST_COMPLETION);
     let status = call!(connector, NdkCompleteConnectEx, event, context(2), done, context(3));
     assert_eq!(status, STATUS_SUCCESS);
     call!(connector, NdkCloseConnector, Some(on_close), context(1));
-    let listener = side.bench.listener();
+    let listener = side.fixture.listener();
     offer(listener);
-    let connector = side.bench.created::<NDK_CONNECTOR>();
+    let connector = side.fixture.created::<NDK_CONNECTOR>();
     let none = ptr::null();
     let status = call!(connector, NdkAcceptEx, side.qp, 0, 0, none, 0, event, context(2), done, context(3));
     assert_eq!(status, STATUS_SUCCESS);
@@ -126,7 +126,7 @@ fn found_if_forgotten<T>(
 #[test]
 fn a_qp_that_closes_before_its_connector_is_found() {
     let side = Side::new();
-    let connector = side.bench.connector();
+    let connector = side.fixture.connector();
     assert_eq!(connect(connector, side.qp, 0), STATUS_SUCCESS);
     let qp = side.qp;
     let close = || assert_eq!(call!(qp, NdkCloseQp, Some(on_close), context(1)), STATUS_SUCCESS);
@@ -137,9 +137,9 @@ fn a_qp_that_closes_before_its_connector_is_found() {
 fn a_listener_that_closes_before_the_connector_it_offered_is_found() {
     let side = Side::new();
     call!(side.qp, NdkCloseQp, Some(on_close), context(1));
-    let listener = side.bench.listener();
+    let listener = side.fixture.listener();
     offer(listener);
-    let connector = side.bench.created::<NDK_CONNECTOR>();
+    let connector = side.fixture.created::<NDK_CONNECTOR>();
     let close = || assert_eq!(call!(listener, NdkCloseListener, Some(on_close), context(1)), STATUS_SUCCESS);
     assert_eq!(found_if_forgotten(side, connector, listener, close), [rules::CLOSE_BEFORE_SUCCESSOR]);
 }
@@ -147,8 +147,8 @@ fn a_listener_that_closes_before_the_connector_it_offered_is_found() {
 #[test]
 fn a_shared_endpoint_that_closes_before_the_connector_that_uses_it_is_found() {
     let side = Side::new();
-    let endpoint = side.bench.shared_endpoint(&address(4000));
-    let connector = side.bench.connector();
+    let endpoint = side.fixture.shared_endpoint(&address(4000));
+    let connector = side.fixture.connector();
     let destination = address(5000);
     let destination = (&raw const destination).cast();
     let done = Some(on_request as NDK_FN_REQUEST_COMPLETION);
@@ -187,23 +187,23 @@ fn a_connect_that_fails_ties_nothing() {
     ) -> NTSTATUS {
         sys::status::STATUS_CONNECTION_INVALID
     }
-    let bench = Bench::with(|provider| provider.connector.NdkCompleteConnect = Some(refuse));
-    let connector = bench.connector();
+    let fixture = Fixture::with(|provider| provider.connector.NdkCompleteConnect = Some(refuse));
+    let connector = fixture.connector();
     let event = Some(on_disconnect as NDK_FN_DISCONNECT_EVENT_CALLBACK);
     call!(connector, NdkCompleteConnect, event, context(1), Some(on_request), context(1));
     call!(connector, NdkCloseConnector, Some(on_close), context(1));
-    assert!(bench.finish().is_empty());
+    assert!(fixture.finish().is_empty());
 }
 
 #[test]
 fn an_offer_after_the_listener_s_close_was_called_is_found() {
     let side = Side::new();
-    let listener = side.bench.listener();
+    let listener = side.fixture.listener();
     offer(listener);
-    let first = side.bench.created::<NDK_CONNECTOR>();
+    let first = side.fixture.created::<NDK_CONNECTOR>();
     assert_eq!(call!(listener, NdkCloseListener, Some(on_close), context(1)), STATUS_PENDING);
     offer(listener);
-    let second = side.bench.created::<NDK_CONNECTOR>();
+    let second = side.fixture.created::<NDK_CONNECTOR>();
     for connector in [first, second] {
         call!(connector, NdkCloseConnector, Some(on_close), context(1));
     }
@@ -213,10 +213,10 @@ fn an_offer_after_the_listener_s_close_was_called_is_found() {
 #[test]
 fn an_offer_while_events_are_paused_is_found_and_one_after_is_not() {
     let side = Side::new();
-    let listener = side.bench.listener();
+    let listener = side.fixture.listener();
     let take = || {
         offer(listener);
-        let connector = side.bench.created::<NDK_CONNECTOR>();
+        let connector = side.fixture.created::<NDK_CONNECTOR>();
         call!(connector, NdkCloseConnector, Some(on_close), context(1));
     };
     call!(listener, NdkControlConnectEvents, TRUE);
@@ -230,9 +230,9 @@ fn an_offer_while_events_are_paused_is_found_and_one_after_is_not() {
 #[test]
 fn a_second_disconnect_event_is_found() {
     let side = Side::new();
-    let listener = side.bench.listener();
+    let listener = side.fixture.listener();
     offer(listener);
-    let connector = side.bench.created::<NDK_CONNECTOR>();
+    let connector = side.fixture.created::<NDK_CONNECTOR>();
     side.accept(connector);
     peer_disconnects(connector);
     peer_disconnects(connector);
@@ -243,37 +243,37 @@ fn a_second_disconnect_event_is_found() {
 
 #[test]
 fn two_listeners_on_one_address_are_found() {
-    let bench = Bench::new();
-    let listeners = [bench.listener(), bench.listener()];
+    let fixture = Fixture::new();
+    let listeners = [fixture.listener(), fixture.listener()];
     for listener in listeners {
         assert_eq!(listen(listener, 4000), STATUS_SUCCESS);
     }
     for listener in listeners {
         call!(listener, NdkCloseListener, Some(on_close), context(1));
     }
-    assert_eq!(bench.finish(), [rules::ENDPOINT_REUSED]);
+    assert_eq!(fixture.finish(), [rules::ENDPOINT_REUSED]);
 }
 
 #[test]
 fn a_listener_s_address_is_free_when_it_is_closed() {
-    let bench = Bench::new();
+    let fixture = Fixture::new();
     for _ in 0..2 {
-        let listener = bench.listener();
+        let listener = fixture.listener();
         assert_eq!(listen(listener, 4000), STATUS_SUCCESS);
         call!(listener, NdkCloseListener, Some(on_close), context(1));
     }
-    assert!(bench.finish().is_empty());
+    assert!(fixture.finish().is_empty());
 }
 
 #[test]
 fn an_address_that_an_accepted_connector_still_holds_given_again_is_found() {
     let side = Side::new();
-    let listener = side.bench.listener();
+    let listener = side.fixture.listener();
     assert_eq!(listen(listener, 4000), STATUS_SUCCESS);
     offer(listener);
-    let connector = side.bench.created::<NDK_CONNECTOR>();
+    let connector = side.fixture.created::<NDK_CONNECTOR>();
     assert_eq!(call!(listener, NdkCloseListener, Some(on_close), context(1)), STATUS_PENDING);
-    let again = side.bench.listener();
+    let again = side.fixture.listener();
     assert_eq!(listen(again, 4000), STATUS_SUCCESS);
     call!(again, NdkCloseListener, Some(on_close), context(1));
     call!(connector, NdkCloseConnector, Some(on_close), context(1));
@@ -283,9 +283,9 @@ fn an_address_that_an_accepted_connector_still_holds_given_again_is_found() {
 #[test]
 fn a_connect_from_a_listener_s_address_is_found() {
     let side = Side::new();
-    let listener = side.bench.listener();
+    let listener = side.fixture.listener();
     assert_eq!(listen(listener, 4000), STATUS_SUCCESS);
-    let connector = side.bench.connector();
+    let connector = side.fixture.connector();
     assert_eq!(connect(connector, side.qp, 4000), STATUS_SUCCESS);
     call!(connector, NdkCloseConnector, Some(on_close), context(1));
     call!(listener, NdkCloseListener, Some(on_close), context(1));
@@ -294,8 +294,8 @@ fn a_connect_from_a_listener_s_address_is_found() {
 
 #[test]
 fn the_rest_of_a_connector_s_functions_reach_the_provider() {
-    let bench = Bench::new();
-    let connector = bench.connector();
+    let fixture = Fixture::new();
+    let connector = fixture.connector();
     let (mut length, none) = (0, ptr::null_mut());
     let length = &raw mut length;
     assert_eq!(call!(connector, NdkReject, ptr::null(), 0), STATUS_SUCCESS);
@@ -307,5 +307,5 @@ fn the_rest_of_a_connector_s_functions_reach_the_provider() {
     ];
     assert_eq!(refused, [sys::status::STATUS_BUFFER_TOO_SMALL; 2]);
     call!(connector, NdkCloseConnector, Some(on_close), context(1));
-    assert!(bench.finish().is_empty());
+    assert!(fixture.finish().is_empty());
 }

@@ -6,13 +6,13 @@ use core::sync::atomic::Ordering;
 use sys::ndk::*;
 use sys::status::{STATUS_PENDING, STATUS_SUCCESS};
 
-use super::bench::{Bench, call, context, on_close, on_request};
+use super::fixture::{Fixture, call, context, on_close, on_request};
 use super::provider::{At, fake};
 use crate::rules;
 
 /// A QP, with what it needs, and two regions.
 struct Memory {
-    bench: Bench,
+    fixture: Fixture,
     cq: *mut NDK_CQ,
     pd: *mut NDK_PD,
     qp: *mut NDK_QP,
@@ -21,10 +21,10 @@ struct Memory {
 
 impl Memory {
     fn new() -> Self {
-        let bench = Bench::new();
-        let (cq, pd) = (bench.cq(), bench.pd());
-        let (qp, regions) = (bench.qp(pd, cq), [bench.mr(pd), bench.mr(pd)]);
-        Self { bench, cq, pd, qp, regions }
+        let fixture = Fixture::new();
+        let (cq, pd) = (fixture.cq(), fixture.pd());
+        let (qp, regions) = (fixture.qp(pd, cq), [fixture.mr(pd), fixture.mr(pd)]);
+        Self { fixture, cq, pd, qp, regions }
     }
 
     fn register(&self, region: *mut NDK_MR) -> u32 {
@@ -66,7 +66,7 @@ impl Memory {
         call!(self.qp, NdkCloseQp, Some(on_close), context(1));
         call!(self.pd, NdkClosePd, Some(on_close), context(1));
         call!(self.cq, NdkCloseCq, Some(on_close), context(1));
-        self.bench.finish()
+        self.fixture.finish()
     }
 }
 
@@ -169,35 +169,35 @@ fn the_privileged_token_admits_locally_and_is_found_to_admit_a_peer() {
 #[test]
 fn a_region_closes_only_after_the_window_that_is_bound_to_it() {
     let memory = Memory::new();
-    let window = memory.bench.mw(memory.pd);
+    let window = memory.fixture.mw(memory.pd);
     let region = memory.regions[0];
     let status = call!(memory.qp, NdkBind, context(1), region, window, ptr::null_mut(), 0, 0);
     assert_eq!(status, STATUS_SUCCESS);
     memory.drain();
     assert_eq!(call!(region, NdkCloseMr, Some(on_close), context(1)), STATUS_PENDING);
     assert_eq!(call!(window, NdkCloseMw, Some(on_close), context(1)), STATUS_SUCCESS);
-    let rest = Memory { regions: [memory.regions[1], memory.bench.mr(memory.pd)], ..memory };
+    let rest = Memory { regions: [memory.regions[1], memory.fixture.mr(memory.pd)], ..memory };
     assert!(rest.finish().is_empty());
 }
 
 #[test]
 fn a_region_that_closes_before_the_window_that_is_bound_to_it_is_found() {
     let memory = Memory::new();
-    let window = memory.bench.mw(memory.pd);
+    let window = memory.fixture.mw(memory.pd);
     let region = memory.regions[0];
     call!(memory.qp, NdkBind, context(1), region, window, ptr::null_mut(), 0, 0);
     memory.drain();
     fake(window).forget_parent(At::of(region));
     assert_eq!(call!(region, NdkCloseMr, Some(on_close), context(1)), STATUS_SUCCESS);
     call!(window, NdkCloseMw, Some(on_close), context(1));
-    let rest = Memory { regions: [memory.regions[1], memory.bench.mr(memory.pd)], ..memory };
+    let rest = Memory { regions: [memory.regions[1], memory.fixture.mr(memory.pd)], ..memory };
     assert_eq!(rest.finish(), [rules::CLOSE_BEFORE_SUCCESSOR]);
 }
 
 #[test]
 fn a_region_may_close_once_the_window_is_invalidated() {
     let memory = Memory::new();
-    let window = memory.bench.mw(memory.pd);
+    let window = memory.fixture.mw(memory.pd);
     let region = memory.regions[0];
     call!(memory.qp, NdkBind, context(1), region, window, ptr::null_mut(), 0, 0);
     memory.drain();
@@ -206,6 +206,6 @@ fn a_region_may_close_once_the_window_is_invalidated() {
     assert_eq!(call!(region, NdkCloseMr, Some(on_close), context(1)), STATUS_SUCCESS);
     memory.drain();
     call!(window, NdkCloseMw, Some(on_close), context(1));
-    let rest = Memory { regions: [memory.regions[1], memory.bench.mr(memory.pd)], ..memory };
+    let rest = Memory { regions: [memory.regions[1], memory.fixture.mr(memory.pd)], ..memory };
     assert!(rest.finish().is_empty());
 }

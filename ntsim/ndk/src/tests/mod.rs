@@ -4,9 +4,9 @@
 //! provider's tables by one that breaks it, and sees the finding; so each check is one that can fail.
 
 mod antecedent;
-mod bench;
 mod close;
 mod connection;
+mod fixture;
 mod memory;
 mod notification;
 mod object;

@@ -23,9 +23,9 @@ fn a_notification_inside_another_is_found() {
     pair.arm();
     pair.arm();
     let at = provider::At::of(pair.cq);
-    pair.bench.during_next_callback(move || notify(at.fake(), STATUS_SUCCESS));
+    pair.fixture.during_next_callback(move || notify(at.fake(), STATUS_SUCCESS));
     pair.send(1, 0);
-    pair.bench.provider.run();
+    pair.fixture.provider.run();
     assert_eq!(pair.finish(), [rules::CQ_NOTIFICATION_CONCURRENT]);
 }
 

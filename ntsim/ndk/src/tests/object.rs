@@ -7,7 +7,7 @@ use sys::ndk::*;
 use sys::status::{NTSTATUS, STATUS_INVALID_HANDLE, STATUS_NOT_SUPPORTED, STATUS_PENDING, STATUS_SUCCESS};
 use sys::wdm::{GUID, PVOID};
 
-use super::bench::{Bench, call, context, on_close, on_create, on_request};
+use super::fixture::{Fixture, call, context, on_close, on_create, on_request};
 use super::provider::{self, At, fake};
 use crate::rules;
 
@@ -26,14 +26,14 @@ fn pd_with_header(change: extern "win64" fn(*mut NDK_ADAPTER, *mut *mut NDK_PD))
         change.unwrap()(adapter, out);
         status
     }
-    let bench = Bench::with(|provider| provider.adapter.NdkCreatePd = Some(create));
+    let fixture = Fixture::with(|provider| provider.adapter.NdkCreatePd = Some(create));
     *CHANGE.lock() = Some(change);
     let mut pd = ptr::null_mut();
-    call!(bench.adapter, NdkCreatePd, Some(on_create), context(1), &raw mut pd);
+    call!(fixture.adapter, NdkCreatePd, Some(on_create), context(1), &raw mut pd);
     if !pd.is_null() {
         call!(pd, NdkClosePd, Some(on_close), context(2));
     }
-    bench.finish()
+    fixture.finish()
 }
 
 fn header(out: *mut *mut NDK_PD) -> *mut NDK_OBJECT_HEADER {
@@ -92,36 +92,36 @@ fn a_header_that_the_provider_changes_is_found() {
         unsafe { (*fake(mr).header()).NdkReserved.rf[0] = context(1) };
         STATUS_NOT_SUPPORTED
     }
-    let bench = Bench::with(|provider| provider.mr.NdkRegisterMr = Some(register));
-    let pd = bench.pd();
-    let mr = bench.mr(pd);
+    let fixture = Fixture::with(|provider| provider.mr.NdkRegisterMr = Some(register));
+    let pd = fixture.pd();
+    let mr = fixture.mr(pd);
     call!(mr, NdkRegisterMr, ptr::null_mut(), 0, 0, Some(on_request), context(1));
     call!(mr, NdkCloseMr, Some(on_close), context(1));
     call!(pd, NdkClosePd, Some(on_close), context(1));
-    assert_eq!(bench.finish(), [rules::HEADER_CHANGED]);
+    assert_eq!(fixture.finish(), [rules::HEADER_CHANGED]);
 }
 
 #[test]
 fn a_dispatch_pointer_that_the_provider_sets_back_is_found() {
-    let bench = Bench::new();
-    let pd = bench.pd();
-    let table = &raw const bench.provider.pd;
+    let fixture = Fixture::new();
+    let pd = fixture.pd();
+    let table = &raw const fixture.provider.pd;
     // SAFETY: the object is the test provider's.
     let swapped = unsafe { core::mem::replace(&mut (*pd).Dispatch, table) };
     // SAFETY: the layer's table.
     unsafe { (*swapped).NdkClosePd.unwrap()(pd.cast(), Some(on_close), context(1)) };
-    assert_eq!(bench.finish(), [rules::HEADER_CHANGED]);
+    assert_eq!(fixture.finish(), [rules::HEADER_CHANGED]);
 }
 
 #[test]
 fn an_empty_slot_is_found_and_its_function_refused() {
-    let bench = Bench::with(|provider| provider.pd.NdkCreateMw = None);
-    let pd = bench.pd();
+    let fixture = Fixture::with(|provider| provider.pd.NdkCreateMw = None);
+    let pd = fixture.pd();
     let mut mw = ptr::null_mut();
     let status = call!(pd, NdkCreateMw, Some(on_create), context(1), &raw mut mw);
     assert_eq!(status, STATUS_NOT_SUPPORTED);
     call!(pd, NdkClosePd, Some(on_close), context(1));
-    assert_eq!(bench.finish(), [rules::DISPATCH_INCOMPLETE]);
+    assert_eq!(fixture.finish(), [rules::DISPATCH_INCOMPLETE]);
 }
 
 #[test]
@@ -134,13 +134,13 @@ fn a_provider_that_calls_through_its_object_s_dispatch_pointer_is_found() {
         call!(object.cast::<NDK_QP>(), NdkFlush);
         provider::close(object, completion, context)
     }
-    let bench = Bench::with(|provider| provider.qp.NdkCloseQp = Some(close));
-    let (cq, pd) = (bench.cq(), bench.pd());
-    let qp = bench.qp(pd, cq);
+    let fixture = Fixture::with(|provider| provider.qp.NdkCloseQp = Some(close));
+    let (cq, pd) = (fixture.cq(), fixture.pd());
+    let qp = fixture.qp(pd, cq);
     call!(qp, NdkCloseQp, Some(on_close), context(1));
     call!(pd, NdkClosePd, Some(on_close), context(1));
     call!(cq, NdkCloseCq, Some(on_close), context(1));
-    assert!(bench.finish().contains(&rules::DISPATCH_READ_BACK));
+    assert!(fixture.finish().contains(&rules::DISPATCH_READ_BACK));
 }
 
 #[test]
@@ -153,27 +153,27 @@ fn an_extension_for_an_unknown_identifier_is_found() {
     ) -> NTSTATUS {
         STATUS_SUCCESS
     }
-    let bench = Bench::with(|provider| provider.pd.NdkQueryExtension = Some(any));
-    call!(bench.pd(), NdkClosePd, Some(on_close), context(1));
-    assert_eq!(bench.finish(), [rules::EXTENSION_UNKNOWN]);
+    let fixture = Fixture::with(|provider| provider.pd.NdkQueryExtension = Some(any));
+    call!(fixture.pd(), NdkClosePd, Some(on_close), context(1));
+    assert_eq!(fixture.finish(), [rules::EXTENSION_UNKNOWN]);
 }
 
 #[test]
 fn extension_queries_reach_the_provider() {
-    let bench = Bench::new();
+    let fixture = Fixture::new();
     let mut interface = NDK_EXTENSION_INTERFACE { Dispatch: ptr::null() };
     let identifier = GUID { Data1: 1, Data2: 2, Data3: 3, Data4: [4; 8] };
-    let adapter = bench.adapter;
+    let adapter = fixture.adapter;
     let status =
         call!(adapter, NdkQueryExtension, &raw const identifier, NDK_VERSION_2_1, &raw mut interface);
     assert_eq!(status, STATUS_NOT_SUPPORTED);
-    assert!(bench.finish().is_empty());
+    assert!(fixture.finish().is_empty());
 }
 
 #[test]
 fn a_handle_that_is_no_object_or_another_kind_of_object_is_found_and_does_not_reach_the_provider() {
-    let bench = Bench::new();
-    let (cq, pd) = (bench.cq(), bench.pd());
+    let fixture = Fixture::new();
+    let (cq, pd) = (fixture.cq(), fixture.pd());
     let mut qp = ptr::null_mut();
     let wrong = pd.cast::<NDK_CQ>();
     let status = call!(
@@ -194,56 +194,56 @@ fn a_handle_that_is_no_object_or_another_kind_of_object_is_found_and_does_not_re
     assert_eq!(status, STATUS_INVALID_HANDLE);
     call!(pd, NdkClosePd, Some(on_close), context(1));
     call!(cq, NdkCloseCq, Some(on_close), context(1));
-    assert_eq!(bench.finish(), [rules::HANDLE_INVALID]);
+    assert_eq!(fixture.finish(), [rules::HANDLE_INVALID]);
 }
 
 #[test]
 fn a_call_on_an_object_whose_close_is_pending_is_found_and_does_not_reach_the_provider() {
-    let bench = Bench::new();
-    let pd = bench.pd();
-    let mr = bench.mr(pd);
+    let fixture = Fixture::new();
+    let pd = fixture.pd();
+    let mr = fixture.mr(pd);
     assert_eq!(call!(pd, NdkClosePd, Some(on_close), context(1)), STATUS_PENDING);
     let mut mw = ptr::null_mut();
     let status = call!(pd, NdkCreateMw, Some(on_create), context(1), &raw mut mw);
     assert_eq!(status, STATUS_INVALID_HANDLE);
     assert_eq!(call!(pd, NdkClosePd, Some(on_close), context(2)), STATUS_INVALID_HANDLE);
     call!(mr, NdkCloseMr, Some(on_close), context(3));
-    assert_eq!(bench.log().len(), 1);
-    assert_eq!(bench.finish(), [rules::USE_AFTER_CLOSE]);
+    assert_eq!(fixture.log().len(), 1);
+    assert_eq!(fixture.finish(), [rules::USE_AFTER_CLOSE]);
 }
 
 #[test]
 fn a_missing_callback_is_found() {
-    let bench = Bench::new();
+    let fixture = Fixture::new();
     let mut cq = ptr::null_mut();
     let none = ptr::null_mut();
-    call!(bench.adapter, NdkCreateCq, 1, None, none, ptr::null_mut(), Some(on_create), none, &raw mut cq);
+    call!(fixture.adapter, NdkCreateCq, 1, None, none, ptr::null_mut(), Some(on_create), none, &raw mut cq);
     call!(cq, NdkCloseCq, None, context(1));
-    assert_eq!(bench.finish(), [rules::CALLBACK_MISSING]);
+    assert_eq!(fixture.finish(), [rules::CALLBACK_MISSING]);
 }
 
 #[test]
 fn a_null_close_completion_is_found_and_does_no_harm() {
-    let bench = Bench::with(|provider| provider.cq.NdkCloseCq = Some(provider::close_later));
-    call!(bench.cq(), NdkCloseCq, None, context(1));
-    bench.provider.run();
-    assert_eq!(bench.finish(), [rules::CALLBACK_MISSING]);
+    let fixture = Fixture::with(|provider| provider.cq.NdkCloseCq = Some(provider::close_later));
+    call!(fixture.cq(), NdkCloseCq, None, context(1));
+    fixture.provider.run();
+    assert_eq!(fixture.finish(), [rules::CALLBACK_MISSING]);
 }
 
 #[test]
 fn a_function_that_the_version_lacks_is_found_and_does_not_reach_the_provider() {
-    let bench = Bench::with(|provider| provider.version = NDK_VERSION_1_1);
-    let cq = bench.cq();
+    let fixture = Fixture::with(|provider| provider.version = NDK_VERSION_1_1);
+    let cq = fixture.cq();
     let taken = call!(cq, NdkGetCqResultsEx, ptr::null_mut(), 0);
     assert_eq!(taken, 0);
     call!(cq, NdkCloseCq, Some(on_close), context(1));
-    assert_eq!(bench.finish(), [rules::FUNCTION_NOT_IN_VERSION]);
+    assert_eq!(fixture.finish(), [rules::FUNCTION_NOT_IN_VERSION]);
 }
 
 #[test]
 fn a_mapping_that_is_not_released_is_found() {
-    let bench = Bench::new();
-    let adapter = bench.adapter;
+    let fixture = Fixture::new();
+    let adapter = fixture.adapter;
     let (mut size, mut offset) = (0, 0);
     for number in [0x1000, 0x2000] {
         let mapping = ptr::without_provenance_mut(number);
@@ -261,16 +261,16 @@ fn a_mapping_that_is_not_released_is_found() {
         assert_eq!(status, STATUS_SUCCESS);
     }
     call!(adapter, NdkReleaseLAM, ptr::without_provenance_mut(0x1000));
-    assert_eq!(bench.finish(), [rules::OBJECT_LEAKED]);
+    assert_eq!(fixture.finish(), [rules::OBJECT_LEAKED]);
 }
 
 #[test]
 fn mapping_built_inline_needs_no_completion() {
-    let bench = Bench::new();
+    let fixture = Fixture::new();
     let (mut size, mut offset) = (0, 0);
     let mapping = ptr::without_provenance_mut(0x1000);
     let status = call!(
-        bench.adapter,
+        fixture.adapter,
         NdkBuildLAM,
         ptr::null_mut(),
         0,
@@ -281,26 +281,26 @@ fn mapping_built_inline_needs_no_completion() {
         &raw mut offset
     );
     assert_eq!(status, STATUS_SUCCESS);
-    call!(bench.adapter, NdkReleaseLAM, mapping);
-    assert!(bench.finish().is_empty());
+    call!(fixture.adapter, NdkReleaseLAM, mapping);
+    assert!(fixture.finish().is_empty());
 }
 
 #[test]
 fn an_adapter_closed_inside_a_callback_is_found_and_stays_open() {
-    let bench = Bench::new();
-    let listener = bench.listener();
-    let adapter = At::of(bench.adapter);
-    bench.during_next_callback(move || crate::close_adapter(adapter.pointer()));
+    let fixture = Fixture::new();
+    let listener = fixture.listener();
+    let adapter = At::of(fixture.adapter);
+    fixture.during_next_callback(move || crate::close_adapter(adapter.pointer()));
     provider::offer(listener);
-    call!(bench.created::<NDK_CONNECTOR>(), NdkCloseConnector, Some(on_close), context(1));
+    call!(fixture.created::<NDK_CONNECTOR>(), NdkCloseConnector, Some(on_close), context(1));
     call!(listener, NdkCloseListener, Some(on_close), context(1));
-    assert_eq!(bench.finish(), [rules::ADAPTER_CLOSE_IN_CALLBACK]);
+    assert_eq!(fixture.finish(), [rules::ADAPTER_CLOSE_IN_CALLBACK]);
 }
 
 #[test]
 fn an_adapter_opened_as_an_older_version_than_asked_for_is_found() {
-    let bench = Bench::opened_as(NDK_VERSION { Major: 2, Minor: 2 });
-    assert_eq!(bench.finish(), [rules::OBJECT_HEADER]);
+    let fixture = Fixture::opened_as(NDK_VERSION { Major: 2, Minor: 2 });
+    assert_eq!(fixture.finish(), [rules::OBJECT_HEADER]);
 }
 
 #[test]
@@ -320,11 +320,11 @@ fn an_adapter_without_a_table_is_found_and_closed_again() {
 
 #[test]
 fn the_adapter_s_properties_reach_the_consumer() {
-    let bench = Bench::new();
+    let fixture = Fixture::new();
     // SAFETY: zero is a valid value of every member.
     let mut info: NDK_ADAPTER_INFO = unsafe { core::mem::zeroed() };
     let mut size = narrow(size_of::<NDK_ADAPTER_INFO>());
-    assert_eq!(call!(bench.adapter, NdkQueryAdapterInfo, &raw mut info, &raw mut size), STATUS_SUCCESS);
+    assert_eq!(call!(fixture.adapter, NdkQueryAdapterInfo, &raw mut info, &raw mut size), STATUS_SUCCESS);
     assert_eq!(info.Version, NDK_VERSION_2_1);
-    assert!(bench.finish().is_empty());
+    assert!(fixture.finish().is_empty());
 }

@@ -7,12 +7,12 @@ use sys::ndk::*;
 use sys::status::{NTSTATUS, STATUS_SUCCESS};
 use sys::wdm::ULONG;
 
-use super::bench::{Bench, call, context, on_close};
+use super::fixture::{Fixture, call, context, on_close};
 use super::provider;
 
 /// A QP with its PD and its CQ.
 pub(super) struct Pair {
-    pub(super) bench: Bench,
+    pub(super) fixture: Fixture,
     pub(super) cq: *mut NDK_CQ,
     pub(super) pd: *mut NDK_PD,
     pub(super) qp: *mut NDK_QP,
@@ -20,10 +20,10 @@ pub(super) struct Pair {
 
 impl Pair {
     pub(super) fn with(change: impl FnOnce(&mut provider::Provider)) -> Self {
-        let bench = Bench::with(change);
-        let (cq, pd) = (bench.cq(), bench.pd());
-        let qp = bench.qp(pd, cq);
-        Self { bench, cq, pd, qp }
+        let fixture = Fixture::with(change);
+        let (cq, pd) = (fixture.cq(), fixture.pd());
+        let qp = fixture.qp(pd, cq);
+        Self { fixture, cq, pd, qp }
     }
 
     pub(super) fn send(&self, number: usize, flags: ULONG) -> NTSTATUS {
@@ -52,6 +52,6 @@ impl Pair {
         call!(self.pd, NdkClosePd, Some(on_close), context(1));
         while !self.poll().is_empty() {}
         call!(self.cq, NdkCloseCq, Some(on_close), context(1));
-        self.bench.finish()
+        self.fixture.finish()
     }
 }

@@ -6,7 +6,7 @@ use sys::ndk::*;
 use sys::status::{NTSTATUS, STATUS_CANCELLED, STATUS_CONNECTION_INVALID, STATUS_PENDING, STATUS_SUCCESS};
 use sys::wdm::{PVOID, ULONG};
 
-use super::bench::{Bench, Got, call, context, on_close};
+use super::fixture::{Fixture, Got, call, context, on_close};
 use super::pair::Pair;
 use super::provider::{complete, deliver, fake};
 use crate::{Checks, rules};
@@ -33,8 +33,8 @@ fn results_carry_the_consumer_s_contexts_and_notifications_its_own() {
     pair.receive(7);
     assert_eq!(pair.send(8, 0), STATUS_SUCCESS);
     deliver(pair.qp, STATUS_SUCCESS);
-    pair.bench.provider.run();
-    assert_eq!(pair.bench.log(), [Got("notification", 0xC0, STATUS_SUCCESS)]);
+    pair.fixture.provider.run();
+    assert_eq!(pair.fixture.log(), [Got("notification", 0xC0, STATUS_SUCCESS)]);
     assert_eq!(pair.poll(), [(0x99, 8, STATUS_SUCCESS), (0x99, 7, STATUS_SUCCESS)]);
     pair.receive(9);
     call!(pair.qp, NdkFlush);
@@ -55,10 +55,10 @@ fn the_plain_poll_takes_results_as_well() {
 
 #[test]
 fn where_only_lifetimes_are_checked_the_data_path_is_the_provider_s() {
-    let bench = Bench::with_checks(Checks::Lifetimes);
-    let (cq, pd) = (bench.cq(), bench.pd());
-    let qp = bench.qp(pd, cq);
-    let pair = Pair { bench, cq, pd, qp };
+    let fixture = Fixture::with_checks(Checks::Lifetimes);
+    let (cq, pd) = (fixture.cq(), fixture.pd());
+    let qp = fixture.qp(pd, cq);
+    let pair = Pair { fixture, cq, pd, qp };
     pair.send(8, 0);
     let raw = fake(cq).state().results.front().copied().unwrap();
     assert_eq!((raw.QPContext.addr(), raw.RequestContext.addr()), (0x99, 8));
@@ -68,18 +68,18 @@ fn where_only_lifetimes_are_checked_the_data_path_is_the_provider_s() {
 
 #[test]
 fn where_nothing_is_checked_the_consumer_has_the_provider_s_tables() {
-    let bench = Bench::with_checks(Checks::None);
+    let fixture = Fixture::with_checks(Checks::None);
     // SAFETY: the adapter is open.
-    let dispatch = unsafe { (*bench.adapter).Dispatch };
-    assert!(core::ptr::eq(dispatch, &raw const bench.provider.adapter));
-    assert!(bench.finish().is_empty());
+    let dispatch = unsafe { (*fixture.adapter).Dispatch };
+    assert!(core::ptr::eq(dispatch, &raw const fixture.provider.adapter));
+    assert!(fixture.finish().is_empty());
 }
 
 #[test]
 fn an_unchecked_adapter_that_stays_open_is_found() {
-    let mut bench = Bench::with_checks(Checks::None);
-    bench.adapter = core::ptr::null_mut();
-    assert_eq!(bench.finish(), [rules::OBJECT_LEAKED]);
+    let mut fixture = Fixture::with_checks(Checks::None);
+    fixture.adapter = core::ptr::null_mut();
+    assert_eq!(fixture.finish(), [rules::OBJECT_LEAKED]);
 }
 
 #[test]
@@ -126,14 +126,14 @@ fn a_result_that_names_another_qp_is_found() {
 #[test]
 fn a_result_in_another_cq_is_found() {
     let pair = Pair::with(|_| {});
-    let cq = pair.bench.cq();
-    let other = pair.bench.qp(pair.pd, cq);
+    let cq = pair.fixture.cq();
+    let other = pair.fixture.qp(pair.pd, cq);
     let wrong = fake(pair.qp).state().initiator_cq;
     // A QP of both CQs, so that both know it.
     call!(other, NdkCloseQp, Some(on_close), context(1));
     let mut both = ptr::null_mut();
     let none = ptr::null_mut();
-    let create = Some(super::bench::on_create as NDK_FN_CREATE_COMPLETION);
+    let create = Some(super::fixture::on_create as NDK_FN_CREATE_COMPLETION);
     call!(pair.pd, NdkCreateQp, pair.cq, cq, none, 1, 1, 1, 1, 0, create, none, &raw mut both);
     fake::<NDK_QP>(both).state().initiator_cq = wrong;
     call!(both, NdkSend, context(1), ptr::null(), 0, 0);
@@ -224,18 +224,18 @@ fn a_deferred_request_that_is_not_started_when_a_later_one_is_refused_is_found()
 
 #[test]
 fn receives_of_an_srq_complete_through_its_qps_in_any_order() {
-    let bench = Bench::new();
-    let (cq, pd) = (bench.cq(), bench.pd());
-    let srq = bench.srq(pd);
+    let fixture = Fixture::new();
+    let (cq, pd) = (fixture.cq(), fixture.pd());
+    let srq = fixture.srq(pd);
     let mut qp = ptr::null_mut();
-    let create = Some(super::bench::on_create as NDK_FN_CREATE_COMPLETION);
+    let create = Some(super::fixture::on_create as NDK_FN_CREATE_COMPLETION);
     let status =
         call!(pd, NdkCreateQpWithSrq, cq, cq, srq, context(0x99), 8, 1, 0, create, context(1), &raw mut qp);
     assert_eq!(status, STATUS_SUCCESS);
     for number in [1, 2] {
         assert_eq!(call!(srq, NdkSrqReceive, context(number), ptr::null(), 0), STATUS_SUCCESS);
     }
-    let pair = Pair { bench, cq, pd, qp };
+    let pair = Pair { fixture, cq, pd, qp };
     let receives: Vec<_> = fake(srq).state().receives.iter().copied().collect();
     fake(qp).state().receives.extend(receives.into_iter().rev());
     deliver(qp, STATUS_SUCCESS);

@@ -9,7 +9,7 @@ use sys::ndk::*;
 use sys::status::{NTSTATUS, STATUS_INSUFFICIENT_RESOURCES, STATUS_PENDING, STATUS_SUCCESS};
 use sys::wdm::{PVOID, ULONG};
 
-use super::bench::{Bench, Got, call, context, on_close, on_create, on_request};
+use super::fixture::{Fixture, Got, call, context, on_close, on_create, on_request};
 use super::provider::{self, At, fake};
 use crate::rules;
 
@@ -28,12 +28,12 @@ type Resize = NDK_FN_RESIZE_CQ;
 
 /// Resizes a CQ of a provider that resizes as `resize` does, and runs what that deferred.
 fn resized(resize: Resize) -> (Vec<Got>, Vec<&'static str>) {
-    let bench = Bench::with(|provider| provider.cq.NdkResizeCq = Some(resize));
-    let cq = bench.cq();
+    let fixture = Fixture::with(|provider| provider.cq.NdkResizeCq = Some(resize));
+    let cq = fixture.cq();
     call!(cq, NdkResizeCq, 32, Some(on_request), context(1));
-    bench.provider.run();
+    fixture.provider.run();
     call!(cq, NdkCloseCq, Some(on_close), context(2));
-    (bench.log(), bench.finish())
+    (fixture.log(), fixture.finish())
 }
 
 /// A resize that does this with the CQ, the completion and its context.
@@ -131,13 +131,13 @@ fn a_consumer_that_calls_with_a_lock_of_its_own_held_may_be_called_back() {
         complete(completion, context, STATUS_SUCCESS);
         STATUS_PENDING
     });
-    let bench = Bench::with(|provider| provider.cq.NdkResizeCq = Some(resize));
-    let cq = bench.cq();
+    let fixture = Fixture::with(|provider| provider.cq.NdkResizeCq = Some(resize));
+    let cq = fixture.cq();
     acquire();
     call!(cq, NdkResizeCq, 32, Some(on_request), context(1));
     release();
     call!(cq, NdkCloseCq, Some(on_close), context(2));
-    assert!(bench.finish().is_empty());
+    assert!(fixture.finish().is_empty());
 }
 
 #[test]
@@ -162,33 +162,33 @@ fn a_callback_above_dispatch_level_is_found() {
 
 #[test]
 fn everything_may_be_called_at_dispatch_level_but_the_adapter_s_properties() {
-    let bench = Bench::new();
+    let fixture = Fixture::new();
     let old = sched::raise(Irql::DISPATCH);
-    let cq = bench.cq();
+    let cq = fixture.cq();
     call!(cq, NdkCloseCq, Some(on_close), context(1));
     sched::lower(old);
     let (mut size, info) = (0x68, &mut [0_u8; 0x68]);
-    let adapter = bench.adapter;
+    let adapter = fixture.adapter;
     let old = sched::raise(Irql::DISPATCH);
     call!(adapter, NdkQueryAdapterInfo, info.as_mut_ptr().cast(), &raw mut size);
     sched::lower(old);
-    assert_eq!(bench.finish(), ["Irql"]);
+    assert_eq!(fixture.finish(), ["Irql"]);
 }
 
 /// Creates a PD with a provider that creates as `create` does.
 fn created(create: NDK_FN_CREATE_PD) -> Vec<&'static str> {
-    let bench = Bench::with(|provider| provider.adapter.NdkCreatePd = Some(create));
+    let fixture = Fixture::with(|provider| provider.adapter.NdkCreatePd = Some(create));
     let mut pd = ptr::null_mut();
-    let status = call!(bench.adapter, NdkCreatePd, Some(on_create), context(1), &raw mut pd);
+    let status = call!(fixture.adapter, NdkCreatePd, Some(on_create), context(1), &raw mut pd);
     assert_eq!(status == STATUS_SUCCESS, !pd.is_null());
-    bench.provider.run();
+    fixture.provider.run();
     if status == STATUS_PENDING {
-        pd = bench.created();
+        pd = fixture.created();
     }
     if !pd.is_null() {
         call!(pd, NdkClosePd, Some(on_close), context(2));
     }
-    bench.finish()
+    fixture.finish()
 }
 
 #[test]
@@ -233,11 +233,11 @@ fn an_out_parameter_not_written_by_a_create_that_succeeds_is_found() {
     ) -> NTSTATUS {
         STATUS_SUCCESS
     }
-    let bench = Bench::with(|provider| provider.adapter.NdkCreatePd = Some(create));
+    let fixture = Fixture::with(|provider| provider.adapter.NdkCreatePd = Some(create));
     let mut pd = ptr::null_mut();
-    call!(bench.adapter, NdkCreatePd, Some(on_create), context(1), &raw mut pd);
+    call!(fixture.adapter, NdkCreatePd, Some(on_create), context(1), &raw mut pd);
     assert!(pd.is_null());
-    assert_eq!(bench.finish(), [rules::OUT_PARAMETER]);
+    assert_eq!(fixture.finish(), [rules::OUT_PARAMETER]);
 }
 
 #[test]
@@ -254,14 +254,14 @@ fn a_create_that_fails_leaves_nothing_behind() {
     ) -> NTSTATUS {
         STATUS_INSUFFICIENT_RESOURCES
     }
-    let bench = Bench::with(|provider| provider.adapter.NdkCreateCq = Some(create));
+    let fixture = Fixture::with(|provider| provider.adapter.NdkCreateCq = Some(create));
     let mut cq = ptr::null_mut();
     let none = ptr::null_mut();
     let status = call!(
-        bench.adapter,
+        fixture.adapter,
         NdkCreateCq,
         1,
-        Some(super::bench::on_notification),
+        Some(super::fixture::on_notification),
         none,
         ptr::null_mut(),
         Some(on_create),
@@ -270,5 +270,5 @@ fn a_create_that_fails_leaves_nothing_behind() {
     );
     assert_eq!(status, STATUS_INSUFFICIENT_RESOURCES);
     assert!(cq.is_null());
-    assert!(bench.finish().is_empty());
+    assert!(fixture.finish().is_empty());
 }

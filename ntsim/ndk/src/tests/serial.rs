@@ -7,7 +7,7 @@ use sys::ndk::*;
 use sys::status::{NTSTATUS, STATUS_CANCELLED};
 use sys::wdm::{PVOID, ULONG};
 
-use super::bench::call;
+use super::fixture::call;
 use super::pair::Pair;
 use super::provider::{self, complete};
 use crate::rules;
@@ -33,7 +33,7 @@ fn two_posts_to_one_queue_at_once_are_found() {
         let at = provider::At::of(qp);
         if flags == 0 {
             from_another_thread(move || {
-                let context = super::bench::context(2);
+                let context = super::fixture::context(2);
                 call!(at.pointer::<NDK_QP>(), NdkSend, context, ptr::null(), 0, NDK_OP_FLAG_INLINE);
             });
         }

@@ -57,7 +57,7 @@ fn context_type() -> WDF_OBJECT_CONTEXT_TYPE_INFO {
     WDF_OBJECT_CONTEXT_TYPE_INFO { Size: 0x28, ContextSize: 24, ..zeroed() }
 }
 
-struct Bench {
+struct Fixture {
     machine: Machine,
     driver_object: Box<DRIVER_OBJECT>,
     globals: *mut WDF_DRIVER_GLOBALS,
@@ -65,15 +65,15 @@ struct Bench {
     calls: Receiver<(&'static str, Va)>,
 }
 
-impl Bench {
+impl Fixture {
     fn boot() -> Self {
         let machine = crate::testing::builder().boot();
         let (send, calls) = channel();
         *CALLED.lock() = Some(send);
         let (driver_object, globals, table) = (Box::new(zeroed()), ptr::null_mut(), ptr::null());
-        let mut bench = Self { machine, driver_object, globals, table, calls };
-        assert_eq!(bench.bind("KmdfLibrary\0", WDF_FUNCTION_COUNT_1_33), STATUS_SUCCESS);
-        bench
+        let mut fixture = Self { machine, driver_object, globals, table, calls };
+        assert_eq!(fixture.bind("KmdfLibrary\0", WDF_FUNCTION_COUNT_1_33), STATUS_SUCCESS);
+        fixture
     }
 
     fn bind(&mut self, component: &str, count: u32) -> NTSTATUS {
@@ -129,100 +129,100 @@ impl Bench {
 
 #[test]
 fn a_driver_binds_to_a_version_that_there_is() {
-    let mut bench = Bench::boot();
-    assert!(unsafe { bench.table.add(457).read() }.is_some());
-    let mut other = Bench { globals: ptr::null_mut(), table: ptr::null(), ..bench };
+    let mut fixture = Fixture::boot();
+    assert!(unsafe { fixture.table.add(457).read() }.is_some());
+    let mut other = Fixture { globals: ptr::null_mut(), table: ptr::null(), ..fixture };
     assert_eq!(other.bind("UmdfLibrary\0", 458), STATUS_REVISION_MISMATCH);
     assert_eq!(other.bind("KmdfLibrary\0", 457), STATUS_INVALID_PARAMETER);
-    bench = other;
-    let rules: Vec<_> = bench.machine.shutdown().rules();
+    fixture = other;
+    let rules: Vec<_> = fixture.machine.shutdown().rules();
     assert_eq!(rules, ["WdfVersionBind", "WdfVersionBind", "WdfUnbind"]);
 }
 
 #[test]
 fn children_are_cleaned_up_before_their_parent_and_destroyed_with_the_last_reference() {
-    let mut bench = Bench::boot();
-    bench.create_driver();
-    let parent = bench.object(ptr::null_mut());
-    let child = bench.object(parent);
+    let mut fixture = Fixture::boot();
+    fixture.create_driver();
+    let parent = fixture.object(ptr::null_mut());
+    let child = fixture.object(parent);
     unsafe {
-        WdfObjectReferenceActual(bench.globals, child, ptr::null_mut(), 0, ptr::null());
-        WdfObjectDelete(bench.globals, parent);
+        WdfObjectReferenceActual(fixture.globals, child, ptr::null_mut(), 0, ptr::null());
+        WdfObjectDelete(fixture.globals, parent);
         let (parent, child) = (Va::of(parent), Va::of(child));
-        assert_eq!(bench.calls(), [("cleanup", child), ("cleanup", parent), ("destroy", parent)]);
-        WdfObjectDereferenceActual(bench.globals, child.ptr(), ptr::null_mut(), 0, ptr::null());
-        assert_eq!(bench.calls(), [("destroy", child)]);
+        assert_eq!(fixture.calls(), [("cleanup", child), ("cleanup", parent), ("destroy", parent)]);
+        WdfObjectDereferenceActual(fixture.globals, child.ptr(), ptr::null_mut(), 0, ptr::null());
+        assert_eq!(fixture.calls(), [("destroy", child)]);
     }
-    assert!(bench.finish().is_clean());
+    assert!(fixture.finish().is_clean());
 }
 
 #[test]
 fn contexts_are_found_by_their_type() {
-    let mut bench = Bench::boot();
-    let driver = bench.create_driver();
+    let mut fixture = Fixture::boot();
+    let driver = fixture.create_driver();
     let (first, second) = (context_type(), context_type());
-    let object = bench.object(ptr::null_mut());
+    let object = fixture.object(ptr::null_mut());
     unsafe {
-        assert!(WdfObjectGetTypedContextWorker(bench.globals, object, &first).is_null());
+        assert!(WdfObjectGetTypedContextWorker(fixture.globals, object, &first).is_null());
         let mut attributes = WDF_OBJECT_ATTRIBUTES { Size: 0x38, ContextTypeInfo: &first, ..zeroed() };
         let mut context = ptr::null_mut();
-        let status = WdfObjectAllocateContext(bench.globals, object, &mut attributes, &mut context);
+        let status = WdfObjectAllocateContext(fixture.globals, object, &mut attributes, &mut context);
         assert_eq!(status, STATUS_SUCCESS);
         assert_eq!(core::slice::from_raw_parts(context.cast::<u8>(), 24), [0; 24]);
-        assert_eq!(WdfObjectGetTypedContextWorker(bench.globals, object, &first), context);
-        assert!(WdfObjectGetTypedContextWorker(bench.globals, object, &second).is_null());
-        assert_eq!(WdfObjectContextGetObject(bench.globals, context), object);
-        let again = WdfObjectAllocateContext(bench.globals, object, &mut attributes, &mut context);
+        assert_eq!(WdfObjectGetTypedContextWorker(fixture.globals, object, &first), context);
+        assert!(WdfObjectGetTypedContextWorker(fixture.globals, object, &second).is_null());
+        assert_eq!(WdfObjectContextGetObject(fixture.globals, context), object);
+        let again = WdfObjectAllocateContext(fixture.globals, object, &mut attributes, &mut context);
         assert_eq!(again, STATUS_OBJECTID_EXISTS);
-        WdfDriverMiniportUnload(bench.globals, driver);
+        WdfDriverMiniportUnload(fixture.globals, driver);
     }
-    assert!(bench.finish().is_clean());
+    assert!(fixture.finish().is_clean());
 }
 
 #[test]
 fn an_object_that_keeps_a_reference_at_unbind_is_a_leak() {
-    let mut bench = Bench::boot();
-    bench.create_driver();
-    let object = bench.object(ptr::null_mut());
-    unsafe { WdfObjectReferenceActual(bench.globals, object, ptr::null_mut(), 0, ptr::null()) };
-    assert_eq!(bench.finish().findings[0].rule, "WdfObjectLeak");
+    let mut fixture = Fixture::boot();
+    fixture.create_driver();
+    let object = fixture.object(ptr::null_mut());
+    unsafe { WdfObjectReferenceActual(fixture.globals, object, ptr::null_mut(), 0, ptr::null()) };
+    assert_eq!(fixture.finish().findings[0].rule, "WdfObjectLeak");
 }
 
 #[test]
 fn deleting_twice_and_dropping_the_frameworks_reference_are_found() {
-    let mut bench = Bench::boot();
-    bench.create_driver();
-    let object = bench.object(ptr::null_mut());
+    let mut fixture = Fixture::boot();
+    fixture.create_driver();
+    let object = fixture.object(ptr::null_mut());
     unsafe {
-        WdfObjectDereferenceActual(bench.globals, object, ptr::null_mut(), 0, ptr::null());
-        WdfObjectDelete(bench.globals, object);
-        WdfObjectDelete(bench.globals, object);
+        WdfObjectDereferenceActual(fixture.globals, object, ptr::null_mut(), 0, ptr::null());
+        WdfObjectDelete(fixture.globals, object);
+        WdfObjectDelete(fixture.globals, object);
     }
-    let rules = bench.finish().rules();
+    let rules = fixture.finish().rules();
     assert_eq!(rules, ["WdfReference", "WdfHandle"]);
 }
 
 #[test]
 fn an_object_that_a_reference_keeps_is_deleted_once_all_the_same() {
-    let mut bench = Bench::boot();
-    bench.create_driver();
-    let object = bench.object(ptr::null_mut());
+    let mut fixture = Fixture::boot();
+    fixture.create_driver();
+    let object = fixture.object(ptr::null_mut());
     unsafe {
-        WdfObjectReferenceActual(bench.globals, object, ptr::null_mut(), 0, ptr::null());
-        WdfObjectDelete(bench.globals, object);
-        WdfObjectDelete(bench.globals, object);
-        WdfObjectDereferenceActual(bench.globals, object, ptr::null_mut(), 0, ptr::null());
+        WdfObjectReferenceActual(fixture.globals, object, ptr::null_mut(), 0, ptr::null());
+        WdfObjectDelete(fixture.globals, object);
+        WdfObjectDelete(fixture.globals, object);
+        WdfObjectDereferenceActual(fixture.globals, object, ptr::null_mut(), 0, ptr::null());
     }
-    let rules = bench.finish().rules();
+    let rules = fixture.finish().rules();
     assert_eq!(rules, ["WdfObjectDelete"]);
 }
 
 #[test]
 fn locks_exclude_and_spin_locks_raise() {
-    let mut bench = Bench::boot();
-    bench.create_driver();
+    let mut fixture = Fixture::boot();
+    fixture.create_driver();
     let (mut spin, mut wait) = (ptr::null_mut(), ptr::null_mut());
-    let globals = bench.globals;
+    let globals = fixture.globals;
     unsafe {
         assert_eq!(WdfSpinLockCreate(globals, ptr::null_mut(), &mut spin), STATUS_SUCCESS);
         WdfSpinLockAcquire(globals, spin);
@@ -251,87 +251,87 @@ fn locks_exclude_and_spin_locks_raise() {
         WdfWaitLockRelease(globals, wait);
         assert_eq!(statuses.recv(), Ok(STATUS_SUCCESS));
     }
-    assert!(bench.finish().is_clean());
+    assert!(fixture.finish().is_clean());
 }
 
 #[test]
 fn locks_that_are_not_held_and_waits_at_dispatch_are_found() {
-    let mut bench = Bench::boot();
-    bench.create_driver();
+    let mut fixture = Fixture::boot();
+    fixture.create_driver();
     let mut wait = ptr::null_mut();
     unsafe {
-        WdfWaitLockCreate(bench.globals, ptr::null_mut(), &mut wait);
-        WdfWaitLockRelease(bench.globals, wait);
+        WdfWaitLockCreate(fixture.globals, ptr::null_mut(), &mut wait);
+        WdfWaitLockRelease(fixture.globals, wait);
         let old = sched::raise(Irql::DISPATCH);
-        WdfWaitLockAcquire(bench.globals, wait, ptr::null());
-        WdfWaitLockRelease(bench.globals, wait);
+        WdfWaitLockAcquire(fixture.globals, wait, ptr::null());
+        WdfWaitLockRelease(fixture.globals, wait);
         sched::lower(old);
-        WdfSpinLockRelease(bench.globals, wait);
+        WdfSpinLockRelease(fixture.globals, wait);
     }
-    let rules = bench.finish().rules();
+    let rules = fixture.finish().rules();
     assert_eq!(rules, ["WdfWaitLock", "WdfWaitLock", "Irql", "WdfHandle"]);
 }
 
 #[test]
 fn work_items_run_at_passive_level_and_deferred_calls_at_dispatch_level() {
-    let mut bench = Bench::boot();
-    let driver = bench.create_driver();
+    let mut fixture = Fixture::boot();
+    let driver = fixture.create_driver();
     let mut attributes = WDF_OBJECT_ATTRIBUTES { Size: 0x38, ParentObject: driver, ..zeroed() };
     let (mut work, mut dpc, mut timer) = (ptr::null_mut(), ptr::null_mut(), ptr::null_mut());
-    let globals = bench.globals;
+    let globals = fixture.globals;
     unsafe {
         let config = WDF_WORKITEM_CONFIG { Size: 0x18, EvtWorkItemFunc: Some(ran), ..zeroed() };
         assert_eq!(WdfWorkItemCreate(globals, &config, &mut attributes, &mut work), STATUS_SUCCESS);
         WdfWorkItemEnqueue(globals, work);
         WdfWorkItemFlush(globals, work);
-        assert_eq!(bench.calls(), [("at passive", Va::of(work))]);
+        assert_eq!(fixture.calls(), [("at passive", Va::of(work))]);
 
         let config = WDF_DPC_CONFIG { Size: 0x18, EvtDpcFunc: Some(ran), ..zeroed() };
         assert_eq!(WdfDpcCreate(globals, &config, &mut attributes, &mut dpc), STATUS_SUCCESS);
         assert_eq!(WdfDpcEnqueue(globals, dpc), 1);
-        assert_eq!(bench.calls.recv().unwrap(), ("at dispatch", Va::of(dpc)));
+        assert_eq!(fixture.calls.recv().unwrap(), ("at dispatch", Va::of(dpc)));
 
         let config = WDF_TIMER_CONFIG { Size: 0x28, EvtTimerFunc: Some(ran), ..zeroed() };
         assert_eq!(WdfTimerCreate(globals, &config, &mut attributes, &mut timer), STATUS_SUCCESS);
         assert_eq!(WdfTimerStart(globals, timer, -10_000), 0);
-        assert_eq!(bench.calls.recv().unwrap(), ("at dispatch", Va::of(timer)));
+        assert_eq!(fixture.calls.recv().unwrap(), ("at dispatch", Va::of(timer)));
         assert_eq!(WdfTimerStart(globals, timer, -600_000_000), 0);
         assert_eq!(WdfTimerStop(globals, timer, 1), 1);
     }
-    assert!(bench.finish().is_clean());
+    assert!(fixture.finish().is_clean());
 }
 
 #[test]
 fn a_buffer_has_its_size_and_goes_with_its_object() {
-    let mut bench = Bench::boot();
-    bench.create_driver();
+    let mut fixture = Fixture::boot();
+    fixture.create_driver();
     let (mut memory, mut buffer, mut size) = (ptr::null_mut(), ptr::null_mut::<c_void>(), 0);
     unsafe {
         let pool = POOL_TYPE::NonPagedPoolNx;
         let none = ptr::null_mut();
-        let status = WdfMemoryCreate(bench.globals, none, pool, 0, 100, &mut memory, &mut buffer);
+        let status = WdfMemoryCreate(fixture.globals, none, pool, 0, 100, &mut memory, &mut buffer);
         assert_eq!(status, STATUS_SUCCESS);
-        assert_eq!(WdfMemoryGetBuffer(bench.globals, memory, &mut size), buffer);
+        assert_eq!(WdfMemoryGetBuffer(fixture.globals, memory, &mut size), buffer);
         assert_eq!(size, 100);
-        WdfObjectDelete(bench.globals, memory);
-        assert!(WdfMemoryGetBuffer(bench.globals, memory, &mut size).is_null());
+        WdfObjectDelete(fixture.globals, memory);
+        assert!(WdfMemoryGetBuffer(fixture.globals, memory, &mut size).is_null());
     }
-    assert_eq!(bench.finish().findings[0].rule, "WdfHandle");
+    assert_eq!(fixture.finish().findings[0].rule, "WdfHandle");
 }
 
 #[test]
 fn a_driver_uses_what_is_its_own() {
-    let mut bench = Bench::boot();
-    let driver = bench.create_driver();
-    let object = bench.object(ptr::null_mut());
+    let mut fixture = Fixture::boot();
+    let driver = fixture.create_driver();
+    let object = fixture.object(ptr::null_mut());
     let none: *mut c_void = ptr::null_mut();
     let (mut out, mut attributes) = (ptr::null_mut(), WDF_OBJECT_ATTRIBUTES { Size: 0x38, ..zeroed() });
     unsafe {
         let config = WDF_DRIVER_CONFIG { Size: 0x20, DriverInitFlags: 2, ..zeroed() };
-        assert_eq!(bench.create_with(&config, &mut out), STATUS_DRIVER_INTERNAL_ERROR);
-        WdfDriverMiniportUnload(bench.globals, object);
+        assert_eq!(fixture.create_with(&config, &mut out), STATUS_DRIVER_INTERNAL_ERROR);
+        WdfDriverMiniportUnload(fixture.globals, object);
         let status = WdfDeviceMiniportCreate(
-            bench.globals,
+            fixture.globals,
             driver,
             none.cast(),
             none.cast(),
@@ -341,10 +341,10 @@ fn a_driver_uses_what_is_its_own() {
         );
         assert_eq!(status, STATUS_INVALID_PARAMETER);
         let config = WDF_TIMER_CONFIG { Size: 0x28, EvtTimerFunc: Some(ran), ..zeroed() };
-        WdfTimerCreate(bench.globals, &config, &mut attributes, &mut out);
+        WdfTimerCreate(fixture.globals, &config, &mut attributes, &mut out);
         assert_eq!(WdfObjectCreate(0x1000 as *mut _, &mut attributes, &mut out), STATUS_INVALID_PARAMETER);
     }
-    let rules = bench.finish().rules();
+    let rules = fixture.finish().rules();
     assert_eq!(
         rules,
         [
@@ -360,18 +360,18 @@ fn a_driver_uses_what_is_its_own() {
 /// Creates a driver with these flags and an `EvtDriverUnload`, and calls what is in `DriverUnload` then; what
 /// was called.
 fn unloaded(flags: u32) -> Vec<&'static str> {
-    let mut bench = Bench::boot();
+    let mut fixture = Fixture::boot();
     let config =
         WDF_DRIVER_CONFIG { Size: 0x20, EvtDriverUnload: Some(unloads), DriverInitFlags: flags, ..zeroed() };
     let mut driver = ptr::null_mut();
-    assert_eq!(bench.create_with(&config, &mut driver), STATUS_SUCCESS);
-    assert_eq!(unsafe { (*bench.globals).DisplaceDriverUnload }, 1);
-    if let Some(unload) = bench.driver_object.DriverUnload {
-        unsafe { unload(&mut *bench.driver_object) };
-        assert!(unsafe { (*bench.globals).Driver }.is_null());
+    assert_eq!(fixture.create_with(&config, &mut driver), STATUS_SUCCESS);
+    assert_eq!(unsafe { (*fixture.globals).DisplaceDriverUnload }, 1);
+    if let Some(unload) = fixture.driver_object.DriverUnload {
+        unsafe { unload(&mut *fixture.driver_object) };
+        assert!(unsafe { (*fixture.globals).Driver }.is_null());
     }
-    let calls = bench.calls().into_iter().map(|(what, _)| what).collect();
-    assert!(bench.finish().is_clean());
+    let calls = fixture.calls().into_iter().map(|(what, _)| what).collect();
+    assert!(fixture.finish().is_clean());
     calls
 }
 
@@ -387,7 +387,7 @@ unsafe extern "win64" fn adds(_driver: WDFDRIVER, _init: *mut WDFDEVICE_INIT) ->
 
 #[test]
 fn driver_configurations_are_refused_with_the_frameworks_statuses() {
-    let mut bench = Bench::boot();
+    let mut fixture = Fixture::boot();
     let right = || WDF_DRIVER_CONFIG { Size: 0x20, DriverInitFlags: WdfDriverInitNonPnpDriver, ..zeroed() };
     let refused = [
         (WDF_DRIVER_CONFIG { Size: 0x18, ..right() }, STATUS_INFO_LENGTH_MISMATCH),
@@ -396,27 +396,27 @@ fn driver_configurations_are_refused_with_the_frameworks_statuses() {
     ];
     let mut driver = ptr::null_mut();
     for (config, status) in &refused {
-        assert_eq!(bench.create_with(config, &mut driver), *status);
+        assert_eq!(fixture.create_with(config, &mut driver), *status);
     }
-    assert_eq!(bench.finish().rules(), ["WdfDriverCreate"; 3]);
+    assert_eq!(fixture.finish().rules(), ["WdfDriverCreate"; 3]);
 }
 
 #[test]
 fn overridden_dispatch_is_for_devices_of_the_framework() {
-    let mut bench = Bench::boot();
+    let mut fixture = Fixture::boot();
     let config = WDF_DRIVER_CONFIG { Size: 0x20, DriverInitFlags: WdfDriverInitNonPnpDriver, ..zeroed() };
     let mut driver = ptr::null_mut();
-    assert_eq!(bench.create_with(&config, &mut driver), STATUS_SUCCESS);
-    let table = &bench.driver_object.MajorFunction;
+    assert_eq!(fixture.create_with(&config, &mut driver), STATUS_SUCCESS);
+    let table = &fixture.driver_object.MajorFunction;
     assert!(table.iter().all(Option::is_some));
-    assert!(bench.driver_object.DriverUnload.is_none());
+    assert!(fixture.driver_object.DriverUnload.is_none());
     let mut name: Vec<u16> = "\\Device\\Own".encode_utf16().collect();
     let bytes = narrow(name.len() * 2);
     let name = UNICODE_STRING { Length: bytes, MaximumLength: bytes, Buffer: name.as_mut_ptr() };
     let mut device = ptr::null_mut();
     unsafe {
         assert_eq!(
-            IoCreateDevice(&mut *bench.driver_object, 0, &name, 0x22, 0, 0, &mut device),
+            IoCreateDevice(&mut *fixture.driver_object, 0, &name, 0x22, 0, 0, &mut device),
             STATUS_SUCCESS
         );
         (*device).Flags &= !DO_DEVICE_INITIALIZING;
@@ -424,5 +424,5 @@ fn overridden_dispatch_is_for_devices_of_the_framework() {
     let opened = crate::io::open("\\Device\\Own", &[]).map(|_| ());
     assert_eq!(opened, Err(Status(STATUS_INVALID_DEVICE_REQUEST)));
     unsafe { IoDeleteDevice(device) };
-    assert_eq!(bench.finish().rules(), ["WdfDispatch"]);
+    assert_eq!(fixture.finish().rules(), ["WdfDispatch"]);
 }

@@ -9,7 +9,7 @@ use sys::ndis::*;
 use sys::status::*;
 use sys::wdm::*;
 
-use super::miniport::{Bench, Break, head, zeroed};
+use super::miniport::{Break, Fixture, head, zeroed};
 use crate::ndis::device::{NdisDeregisterDeviceEx, NdisRegisterDeviceEx};
 
 unsafe extern "win64" fn dispatch(_device: *mut DEVICE_OBJECT, irp: *mut IRP) -> NTSTATUS {
@@ -21,17 +21,22 @@ unsafe extern "win64" fn dispatch(_device: *mut DEVICE_OBJECT, irp: *mut IRP) ->
 }
 
 /// Registers a device that dispatches these requests and that all users may open; its handle.
-fn register(bench: &Bench, majors: &[u8]) -> NDIS_HANDLE {
-    register_for(bench, majors, "").unwrap()
+fn register(fixture: &Fixture, majors: &[u8]) -> NDIS_HANDLE {
+    register_for(fixture, majors, "").unwrap()
 }
 
 /// Registers a device that dispatches these requests, for those whom the definition of a descriptor admits.
-fn register_for(bench: &Bench, majors: &[u8], security: &str) -> Result<NDIS_HANDLE, NDIS_STATUS> {
-    register_cut(bench, majors, security, 0)
+fn register_for(fixture: &Fixture, majors: &[u8], security: &str) -> Result<NDIS_HANDLE, NDIS_STATUS> {
+    register_cut(fixture, majors, security, 0)
 }
 
 /// As [`register_for`], with strings whose maximal length is shorter by `cut` bytes.
-fn register_cut(bench: &Bench, majors: &[u8], security: &str, cut: u16) -> Result<NDIS_HANDLE, NDIS_STATUS> {
+fn register_cut(
+    fixture: &Fixture,
+    majors: &[u8],
+    security: &str,
+    cut: u16,
+) -> Result<NDIS_HANDLE, NDIS_STATUS> {
     let mut table: [Option<PDRIVER_DISPATCH>; IRP_MJ_COUNT] = [None; IRP_MJ_COUNT];
     majors.iter().for_each(|major| table[usize::from(*major)] = Some(dispatch as PDRIVER_DISPATCH));
     let [mut name, mut security] =
@@ -50,32 +55,32 @@ fn register_cut(bench: &Bench, majors: &[u8], security: &str, cut: u16) -> Resul
         ..zeroed()
     };
     let (mut device, mut handle) = (ptr::null_mut(), ptr::null_mut());
-    let driver = bench.adapter().driver.handle.ptr();
+    let driver = fixture.adapter().driver.handle.ptr();
     let status = unsafe { NdisRegisterDeviceEx(driver, &attributes, &mut device, &mut handle) };
     if status == NDIS_STATUS_SUCCESS { Ok(handle) } else { Err(status) }
 }
 
-fn found(f: impl FnOnce(&Bench)) -> Vec<&'static str> {
-    let bench = Bench::boot(Break::Nothing);
-    f(&bench);
-    bench.finish().rules()
+fn found(f: impl FnOnce(&Fixture)) -> Vec<&'static str> {
+    let fixture = Fixture::boot(Break::Nothing);
+    f(&fixture);
+    fixture.finish().rules()
 }
 
 #[test]
 fn a_device_that_opens_must_close() {
     let deregister = |handle| unsafe { NdisDeregisterDeviceEx(handle) };
     let whole = [IRP_MJ_CREATE, IRP_MJ_CLEANUP, IRP_MJ_CLOSE];
-    assert_eq!(found(|bench| deregister(register(bench, &whole))), [""; 0]);
-    assert_eq!(found(|bench| deregister(register(bench, &whole[..1]))), ["NdisRegisterDeviceEx"]);
-    assert_eq!(found(|bench| deregister(register(bench, &[]))), [""; 0]);
+    assert_eq!(found(|fixture| deregister(register(fixture, &whole))), [""; 0]);
+    assert_eq!(found(|fixture| deregister(register(fixture, &whole[..1]))), ["NdisRegisterDeviceEx"]);
+    assert_eq!(found(|fixture| deregister(register(fixture, &[]))), [""; 0]);
 }
 
 #[test]
 fn a_device_is_deregistered_once() {
-    let never = found(|bench| _ = register(bench, &[]));
+    let never = found(|fixture| _ = register(fixture, &[]));
     assert!(never.contains(&"NdisDeregisterDeviceEx"), "{never:?}");
-    let twice = found(|bench| {
-        let handle = register(bench, &[]);
+    let twice = found(|fixture| {
+        let handle = register(fixture, &[]);
         unsafe {
             NdisDeregisterDeviceEx(handle);
             NdisDeregisterDeviceEx(handle);
@@ -86,9 +91,9 @@ fn a_device_is_deregistered_once() {
 
 #[test]
 fn a_device_admits_whom_its_definition_admits() {
-    let rules = found(|bench| {
+    let rules = found(|fixture| {
         let whole = [IRP_MJ_CREATE, IRP_MJ_CLEANUP, IRP_MJ_CLOSE];
-        let handle = register_for(bench, &whole, "D:P(A;;GA;;;SY)(A;;GA;;;BA)").unwrap();
+        let handle = register_for(fixture, &whole, "D:P(A;;GA;;;SY)(A;;GA;;;BA)").unwrap();
         let opens = |subject| nt::io::open_as("\\Device\\Own", &[], &Opener::new(subject)).map(|_| ());
         assert_eq!(opens(Subject::system()), Ok(()));
         assert_eq!(opens(Subject::administrator()), Ok(()));
@@ -100,8 +105,8 @@ fn a_device_admits_whom_its_definition_admits() {
 
 #[test]
 fn who_may_open_a_device_is_said_in_the_definition_language() {
-    let rules = found(|bench| {
-        let refused = register_for(bench, &[], "D:P(A;;GA;;;UNKNOWN)");
+    let rules = found(|fixture| {
+        let refused = register_for(fixture, &[], "D:P(A;;GA;;;UNKNOWN)");
         assert_eq!(refused, Err(NDIS_STATUS_INVALID_PARAMETER));
     });
     assert_eq!(rules, ["NdisRegisterDeviceEx"]);
@@ -109,8 +114,8 @@ fn who_may_open_a_device_is_said_in_the_definition_language() {
 
 #[test]
 fn strings_of_a_device_end_with_a_null_character() {
-    let rules = found(|bench| {
-        let handle = register_cut(bench, &[], "D:P(A;;GA;;;SY)", 2).unwrap();
+    let rules = found(|fixture| {
+        let handle = register_cut(fixture, &[], "D:P(A;;GA;;;SY)", 2).unwrap();
         unsafe { NdisDeregisterDeviceEx(handle) };
     });
     assert_eq!(rules, ["NdisStringTermination"; 2]);
@@ -118,8 +123,8 @@ fn strings_of_a_device_end_with_a_null_character() {
 
 #[test]
 fn requests_do_not_reach_a_driver_whose_device_is_deregistered() {
-    let rules = found(|bench| {
-        let handle = register(bench, &[IRP_MJ_CREATE, IRP_MJ_CLEANUP, IRP_MJ_CLOSE]);
+    let rules = found(|fixture| {
+        let handle = register(fixture, &[IRP_MJ_CREATE, IRP_MJ_CLEANUP, IRP_MJ_CLOSE]);
         let file = nt::io::open("\\Device\\Own", &[]).unwrap();
         unsafe { NdisDeregisterDeviceEx(handle) };
         drop(file);
@@ -129,11 +134,11 @@ fn requests_do_not_reach_a_driver_whose_device_is_deregistered() {
 
 #[test]
 fn devices_are_refused_while_a_test_wants_that() {
-    let rules = found(|bench| {
+    let rules = found(|fixture| {
         crate::ndis::refuse_devices(Some(Status(STATUS_INSUFFICIENT_RESOURCES)));
-        assert_eq!(register_for(bench, &[], ""), Err(STATUS_INSUFFICIENT_RESOURCES));
+        assert_eq!(register_for(fixture, &[], ""), Err(STATUS_INSUFFICIENT_RESOURCES));
         crate::ndis::refuse_devices(None);
-        unsafe { NdisDeregisterDeviceEx(register(bench, &[])) };
+        unsafe { NdisDeregisterDeviceEx(register(fixture, &[])) };
     });
     assert_eq!(rules, [""; 0]);
 }

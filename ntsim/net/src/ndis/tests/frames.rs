@@ -8,7 +8,7 @@ use ntsim_core::address::Va;
 use sys::ndis::*;
 use sys::wdm::MDL;
 
-use super::miniport::{Bench, Break, HANDLE, RETURNED};
+use super::miniport::{Break, Fixture, HANDLE, RETURNED};
 use super::rules::pool;
 use crate::ndis::buffer::data;
 use crate::ndis::clone::{NdisAllocateCloneNetBufferList, NdisFreeCloneNetBufferList};
@@ -69,81 +69,81 @@ fn wait_for_return() {
     }
 }
 
-fn rules(bench: Bench) -> Vec<&'static str> {
-    bench.finish().rules()
+fn rules(fixture: Fixture) -> Vec<&'static str> {
+    fixture.finish().rules()
 }
 
 #[test]
 fn a_frame_is_sent_and_another_received() {
-    let bench = Bench::boot(Break::Nothing);
-    bench.adapter().send(b"frame").unwrap();
+    let fixture = Fixture::boot(Break::Nothing);
+    fixture.adapter().send(b"frame").unwrap();
     let frame = Frame::new(b"another");
     frame.indicate(1, 0);
-    assert_eq!(bench.adapter().take_received(), [b"another"]);
+    assert_eq!(fixture.adapter().take_received(), [b"another"]);
     wait_for_return();
     frame.reset();
     frame.indicate(1, NDIS_RECEIVE_FLAGS_RESOURCES);
     assert_eq!(RETURNED.load(Ordering::SeqCst), 1);
     frame.free();
-    bench.adapter().pause().unwrap();
-    assert!(bench.adapter().send(b"late").is_err());
-    assert_eq!(rules(bench), [""; 0]);
+    fixture.adapter().pause().unwrap();
+    assert!(fixture.adapter().send(b"late").is_err());
+    assert_eq!(rules(fixture), [""; 0]);
 }
 
 #[test]
 fn a_chain_has_as_many_lists_as_are_claimed() {
-    let bench = Bench::boot(Break::Nothing);
+    let fixture = Fixture::boot(Break::Nothing);
     let frame = Frame::new(b"one");
     frame.indicate(2, NDIS_RECEIVE_FLAGS_RESOURCES);
     frame.free();
-    assert_eq!(rules(bench), ["NdisMIndicateReceiveNetBufferLists"]);
+    assert_eq!(rules(fixture), ["NdisMIndicateReceiveNetBufferLists"]);
 }
 
 #[test]
 fn a_list_is_with_one_side_at_a_time() {
-    let bench = Bench::boot(Break::Nothing);
+    let fixture = Fixture::boot(Break::Nothing);
     let frame = Frame::new(b"one");
     assert!(crate::ndis::pool::pass(frame.list, "a protocol"));
     frame.indicate(1, 0);
     wait_for_return();
     frame.free();
-    assert_eq!(rules(bench)[0], "NdisNetBufferList");
+    assert_eq!(rules(fixture)[0], "NdisNetBufferList");
 }
 
 #[test]
 fn frames_flow_only_while_the_adapter_runs_and_with_true_flags() {
-    let bench = Bench::boot(Break::Nothing);
+    let fixture = Fixture::boot(Break::Nothing);
     let frame = Frame::new(b"one");
     frame.indicate(1, NDIS_RECEIVE_FLAGS_RESOURCES | NDIS_RECEIVE_FLAGS_DISPATCH_LEVEL);
-    bench.adapter().pause().unwrap();
+    fixture.adapter().pause().unwrap();
     frame.reset();
     frame.indicate(1, NDIS_RECEIVE_FLAGS_RESOURCES);
     frame.free();
-    assert_eq!(rules(bench), ["NdisIrqlFlag", "NdisMIndicateReceiveNetBufferLists"]);
+    assert_eq!(rules(fixture), ["NdisIrqlFlag", "NdisMIndicateReceiveNetBufferLists"]);
 }
 
 #[test]
 fn only_what_was_given_to_send_is_completed() {
-    let bench = Bench::boot(Break::Nothing);
+    let fixture = Fixture::boot(Break::Nothing);
     let frame = Frame::new(b"one");
     unsafe { NdisMSendNetBufferListsComplete(handle(), frame.list, 0) };
     frame.free();
-    assert_eq!(rules(bench), ["NdisMSendNetBufferListsComplete"]);
+    assert_eq!(rules(fixture), ["NdisMSendNetBufferListsComplete"]);
 }
 
 #[test]
 fn an_adapter_pauses_with_nothing_on_its_way() {
-    let bench = Bench::boot(Break::Nothing);
+    let fixture = Fixture::boot(Break::Nothing);
     // As if the miniport paused while the protocol had a list of its.
-    bench.adapter().protocol.received.fetch_add(1, Ordering::SeqCst);
-    bench.adapter().pause().unwrap();
-    bench.adapter().protocol.received.fetch_sub(1, Ordering::SeqCst);
-    assert_eq!(rules(bench), ["NdisOutstandingNbl"]);
+    fixture.adapter().protocol.received.fetch_add(1, Ordering::SeqCst);
+    fixture.adapter().pause().unwrap();
+    fixture.adapter().protocol.received.fetch_sub(1, Ordering::SeqCst);
+    assert_eq!(rules(fixture), ["NdisOutstandingNbl"]);
 }
 
 #[test]
 fn a_clone_has_the_bytes_of_its_original_and_goes_before_it() {
-    let bench = Bench::boot(Break::Nothing);
+    let fixture = Fixture::boot(Break::Nothing);
     let frame = Frame::new(b"bytes");
     unsafe {
         for flags in [0, 2] {
@@ -158,27 +158,27 @@ fn a_clone_has_the_bytes_of_its_original_and_goes_before_it() {
         NdisFreeCloneNetBufferList(late, 0);
         NdisFreeNetBufferListPool(frame.pool);
     }
-    assert_eq!(rules(bench), ["NdisFreeCloneNetBufferList"]);
+    assert_eq!(rules(fixture), ["NdisFreeCloneNetBufferList"]);
 }
 
 #[test]
 fn a_pool_is_freed_after_its_lists() {
-    let bench = Bench::boot(Break::Nothing);
+    let fixture = Fixture::boot(Break::Nothing);
     let frame = Frame::new(b"one");
     unsafe {
         NdisFreeNetBufferListPool(frame.pool);
         NdisFreeNetBufferList(frame.list);
         NdisFreeNetBufferList(frame.list);
     }
-    assert_eq!(rules(bench), ["NdisFreeNetBufferListPool", "NdisNetBufferList"]);
+    assert_eq!(rules(fixture), ["NdisFreeNetBufferListPool", "NdisNetBufferList"]);
 }
 
 #[test]
 fn a_list_that_tells_of_the_frame_before_is_found() {
-    let bench = Bench::boot(Break::Nothing);
+    let fixture = Fixture::boot(Break::Nothing);
     let frame = Frame::new(b"one");
     frame.indicate(1, NDIS_RECEIVE_FLAGS_RESOURCES);
     frame.indicate(1, NDIS_RECEIVE_FLAGS_RESOURCES);
     frame.free();
-    assert_eq!(rules(bench), ["NdisStaleNetBufferList"; 3]);
+    assert_eq!(rules(fixture), ["NdisStaleNetBufferList"; 3]);
 }

@@ -65,14 +65,14 @@ fn breaks(rule: Break) -> bool {
 }
 
 /// A machine with the driver, its adapter running unless the rule to break prevents it.
-pub(super) struct Bench {
+pub(super) struct Fixture {
     pub(super) machine: Machine,
     pub(super) registered: NDIS_STATUS,
     pub(super) started: Result<(), nt::io::Status>,
     driver: Box<DRIVER_OBJECT>,
 }
 
-impl Bench {
+impl Fixture {
     pub(super) fn boot(rule: Break) -> Self {
         let machine = crate::testing::builder().boot();
         BREAK.store(rule as u8, Ordering::SeqCst);

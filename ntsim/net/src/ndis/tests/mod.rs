@@ -13,15 +13,15 @@ use sys::status::*;
 
 use super::open_ndk_adapter;
 use crate::ndis::State;
-use miniport::{Bench, Break, CLOSED, raise};
+use miniport::{Break, CLOSED, Fixture, raise};
 
 const VERSION: NDK_VERSION = NDK_VERSION { Major: 2, Minor: 0 };
 
 #[test]
 fn an_adapter_goes_through_its_states() {
-    let bench = Bench::boot(Break::Nothing);
-    assert_eq!((bench.registered, bench.started), (NDIS_STATUS_SUCCESS, Ok(())));
-    let adapter = bench.adapter();
+    let fixture = Fixture::boot(Break::Nothing);
+    assert_eq!((fixture.registered, fixture.started), (NDIS_STATUS_SUCCESS, Ok(())));
+    let adapter = fixture.adapter();
     assert_eq!(
         (adapter.state(), adapter.mtu(), adapter.mac_address()),
         (State::Running, 1500, [2, 0, 0, 0, 0, 1])
@@ -34,24 +34,24 @@ fn an_adapter_goes_through_its_states() {
     assert_eq!(adapter.state(), State::Halted);
     assert!(crate::ndis::adapter(12).is_none());
     drop(adapter);
-    assert!(bench.finish().is_clean());
+    assert!(fixture.finish().is_clean());
 }
 
 #[test]
 fn a_request_is_answered_later_or_at_once() {
-    let bench = Bench::boot(Break::Nothing);
-    let adapter = bench.adapter();
+    let fixture = Fixture::boot(Break::Nothing);
+    let adapter = fixture.adapter();
     assert_eq!(adapter.query(OID_NDK_STATISTICS, 8), Ok(0x1234_u32.to_le_bytes().to_vec()));
     assert_eq!(adapter.query_direct(OID_NDK_STATISTICS, 4), Ok(0x1234_u32.to_le_bytes().to_vec()));
     assert_eq!(adapter.set(OID_NDK_SET_STATE, &[1]), Ok(()));
     drop(adapter);
-    assert!(bench.finish().is_clean());
+    assert!(fixture.finish().is_clean());
 }
 
 #[test]
 fn rdma_opens_only_while_it_is_enabled() {
-    let bench = Bench::boot(Break::Nothing);
-    let adapter = bench.adapter();
+    let fixture = Fixture::boot(Break::Nothing);
+    let adapter = fixture.adapter();
     let opened = open_ndk_adapter(12, VERSION).ok().unwrap();
     assert_eq!(adapter.open_ndk_adapters(), 1);
     assert_eq!(open_ndk_adapter(13, VERSION).err(), Some(STATUS_NOT_FOUND));
@@ -72,13 +72,13 @@ fn rdma_opens_only_while_it_is_enabled() {
     assert_eq!(raise(NET_PNP_EVENT_CODE::NetEventNDKEnable), NDIS_STATUS_SUCCESS);
     assert!(adapter.is_ndk_enabled());
     drop(adapter);
-    assert!(bench.finish().is_clean());
+    assert!(fixture.finish().is_clean());
 }
 
 #[test]
 fn an_adapter_that_can_not_be_initialised_leaves_nothing() {
-    let bench = Bench::boot(Break::InitializeFails);
-    assert_eq!(bench.started, Err(nt::io::Status(STATUS_INSUFFICIENT_RESOURCES)));
+    let fixture = Fixture::boot(Break::InitializeFails);
+    assert_eq!(fixture.started, Err(nt::io::Status(STATUS_INSUFFICIENT_RESOURCES)));
     assert!(crate::ndis::adapter(12).is_none());
-    assert!(bench.finish().is_clean());
+    assert!(fixture.finish().is_clean());
 }

@@ -9,7 +9,7 @@ use sys::status::*;
 use sys::wdm::UNICODE_STRING;
 
 use super::VERSION;
-use super::miniport::{Bench, Break, HANDLE, head, set_attributes, zeroed};
+use super::miniport::{Break, Fixture, HANDLE, head, set_attributes, zeroed};
 use crate::ndis::configuration::{NdisCloseConfiguration, NdisOpenConfigurationEx, NdisReadConfiguration};
 use crate::ndis::driver::{NdisMDeregisterMiniportDriver, NdisSetOptionalHandlers};
 use crate::ndis::error_log::NdisWriteErrorLogEntry;
@@ -21,10 +21,10 @@ use crate::ndis::pool::{NdisAllocateNetBufferListPool, NdisFreeNetBufferListPool
 use crate::ndis::work_item::{NdisAllocateIoWorkItem, NdisFreeIoWorkItem, NdisQueueIoWorkItem};
 
 /// The rules that were found broken after `f`.
-fn found(rule: Break, f: impl FnOnce(&Bench)) -> Vec<&'static str> {
-    let bench = Bench::boot(rule);
-    f(&bench);
-    bench.finish().rules()
+fn found(rule: Break, f: impl FnOnce(&Fixture)) -> Vec<&'static str> {
+    let fixture = Fixture::boot(rule);
+    f(&fixture);
+    fixture.finish().rules()
 }
 
 fn handle() -> NDIS_HANDLE {
@@ -33,15 +33,16 @@ fn handle() -> NDIS_HANDLE {
 
 #[test]
 fn a_driver_without_a_mandatory_handler_is_refused() {
-    let found =
-        found(Break::NoPauseHandler, |bench| assert_eq!(bench.registered, NDIS_STATUS_BAD_CHARACTERISTICS));
+    let found = found(Break::NoPauseHandler, |fixture| {
+        assert_eq!(fixture.registered, NDIS_STATUS_BAD_CHARACTERISTICS)
+    });
     assert_eq!(found, ["NdisMRegisterMiniportDriver"]);
 }
 
 #[test]
 fn a_head_with_the_wrong_size_is_refused() {
     let found =
-        found(Break::WrongHeader, |bench| assert_eq!(bench.registered, NDIS_STATUS_BAD_CHARACTERISTICS));
+        found(Break::WrongHeader, |fixture| assert_eq!(fixture.registered, NDIS_STATUS_BAD_CHARACTERISTICS));
     assert_eq!(found, ["NdisObjectHeader"]);
 }
 
@@ -60,8 +61,8 @@ fn a_pause_must_not_fail() {
 
 #[test]
 fn what_is_not_pending_must_not_be_completed() {
-    let twice = found(Break::PauseCompletesTwice, |bench| {
-        bench.adapter().pause().unwrap();
+    let twice = found(Break::PauseCompletesTwice, |fixture| {
+        fixture.adapter().pause().unwrap();
         while ntsim_core::verifier::findings().is_empty() {
             std::thread::yield_now();
         }
@@ -85,14 +86,15 @@ fn an_event_must_not_be_raised_inside_a_request() {
 
 #[test]
 fn setting_the_rdma_state_must_not_pend() {
-    let found = found(Break::SetStatePends, |bench| bench.adapter().set(OID_NDK_SET_STATE, &[1]).unwrap());
+    let found =
+        found(Break::SetStatePends, |fixture| fixture.adapter().set(OID_NDK_SET_STATE, &[1]).unwrap());
     assert_eq!(found, ["NdkSetStatePending"]);
 }
 
 #[test]
 fn an_answer_fits_its_buffer_and_mandatory_ones_are_given() {
-    let found_in_query = found(Break::WritesTooMuch, |bench| {
-        assert_eq!(bench.adapter().query_direct(OID_NDK_STATISTICS, 4).unwrap().len(), 4);
+    let found_in_query = found(Break::WritesTooMuch, |fixture| {
+        assert_eq!(fixture.adapter().query_direct(OID_NDK_STATISTICS, 4).unwrap().len(), 4);
     });
     assert_eq!(found_in_query, ["NdisOidInformation"]);
     assert_eq!(found(Break::RefusesFilter, |_| ()), ["NdisOidMandatory"]);
@@ -100,8 +102,8 @@ fn an_answer_fits_its_buffer_and_mandatory_ones_are_given() {
 
 #[test]
 fn an_adapter_that_is_never_halted_is_found() {
-    let bench = Bench::boot(Break::Nothing);
-    let report = bench.machine.shutdown();
+    let fixture = Fixture::boot(Break::Nothing);
+    let report = fixture.machine.shutdown();
     let has = |rule| report.findings.iter().any(|finding| finding.rule == rule);
     assert!(has("NdisMiniportHalt") && has("NdisMDeregisterMiniportDriver"), "{report}");
 }
@@ -166,9 +168,9 @@ fn keywords_are_read_as_the_type_that_is_asked_for() {
 
 #[test]
 fn late_answers_are_found() {
-    let found = found(Break::AnswersLate, |bench| {
-        bench.adapter().send(b"frame").unwrap();
-        bench.adapter().pause().unwrap();
+    let found = found(Break::AnswersLate, |fixture| {
+        fixture.adapter().send(b"frame").unwrap();
+        fixture.adapter().pause().unwrap();
     });
     assert_eq!(found, ["NdisTimedOidComplete", "NdisTimedDataHang", "NdisTimedDataSend", "NdisWatchdog"]);
 }
@@ -182,8 +184,8 @@ fn a_driver_must_deregister_once() {
 
 #[test]
 fn optional_handlers_are_set_only_in_the_set_options_handler() {
-    let found = found(Break::Nothing, |bench| unsafe {
-        let driver = bench.adapter().driver.handle.ptr();
+    let found = found(Break::Nothing, |fixture| unsafe {
+        let driver = fixture.adapter().driver.handle.ptr();
         let ndk = head(NDIS_OBJECT_TYPE_NDK_PROVIDER_CHARACTERISTICS, 1, 0x18);
         assert_eq!(NdisSetOptionalHandlers(driver, (&raw const ndk).cast()), NDIS_STATUS_NOT_SUPPORTED);
     });
@@ -237,15 +239,15 @@ fn work_items_and_configurations_are_used_as_what_they_are() {
 
 #[test]
 fn a_status_must_have_its_buffer_and_a_live_adapter() {
-    let found = found(Break::Nothing, |bench| unsafe {
+    let found = found(Break::Nothing, |fixture| unsafe {
         let mut indication: NDIS_STATUS_INDICATION = zeroed();
         indication.Header = head(NDIS_OBJECT_TYPE_STATUS_INDICATION, 1, 0x70);
         indication.StatusCode = NDIS_STATUS_LINK_STATE;
         NdisMIndicateStatusEx(handle(), &indication);
-        assert_eq!(bench.adapter().take_indicated_statuses(), [NDIS_STATUS_LINK_STATE]);
+        assert_eq!(fixture.adapter().take_indicated_statuses(), [NDIS_STATUS_LINK_STATE]);
         indication.StatusBufferSize = 4;
         NdisMIndicateStatusEx(handle(), &indication);
-        bench.adapter().halt().unwrap();
+        fixture.adapter().halt().unwrap();
         NdisMIndicateStatusEx(handle(), &indication);
     });
     assert_eq!(found, ["NdisMIndicateStatusEx", "NdisHandle"]);

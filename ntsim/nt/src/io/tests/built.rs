@@ -7,8 +7,8 @@ use ntsim_core::number::narrow;
 use sys::status::{STATUS_OBJECT_NAME_NOT_FOUND, STATUS_PENDING, STATUS_SUCCESS};
 use sys::wdm::*;
 
-use super::bench::{Bench, with_name};
 use super::driver::{CONTROL, Way, code};
+use super::fixture::{Fixture, with_name};
 use crate::io::build::{IoBuildDeviceIoControlRequest, IoGetDeviceObjectPointer};
 use crate::io::dispatch::IofCallDriver;
 use crate::ke::object_exports::{KeInitializeEvent, KeReadStateEvent};
@@ -61,32 +61,32 @@ impl Sender {
 
 #[test]
 fn a_request_that_is_completed_at_once_yields_its_output() {
-    let bench = Bench::boot();
+    let fixture = Fixture::boot();
     let mut sender = Sender::new();
     assert_eq!(sender.send(Way::Reverse, b"ndk"), STATUS_SUCCESS);
     assert_eq!((&sender.output[..3], sender.status.Information), (&b"kdn"[..], 3));
     assert!(sender.signalled());
-    assert!(bench.finish().is_clean());
+    assert!(fixture.finish().is_clean());
 }
 
 #[test]
 fn a_request_that_pends_signals_when_it_is_complete() {
-    let bench = Bench::boot();
+    let fixture = Fixture::boot();
     let mut sender = Sender::new();
     assert_eq!(sender.send(Way::Pend, b""), STATUS_PENDING);
     assert!(!sender.signalled());
     CONTROL.complete_pending(STATUS_SUCCESS);
     assert!(sender.signalled());
-    assert!(bench.finish().is_clean());
+    assert!(fixture.finish().is_clean());
 }
 
 #[test]
 fn a_name_of_no_device_opens_nothing() {
-    let bench = Bench::boot();
+    let fixture = Fixture::boot();
     let (mut file, mut device) = (ptr::null_mut(), ptr::null_mut());
     with_name("\\Device\\None", |name| unsafe {
         let status = IoGetDeviceObjectPointer(name, 0, &mut file, &mut device);
         assert_eq!(status, STATUS_OBJECT_NAME_NOT_FOUND);
     });
-    assert!(bench.finish().is_clean());
+    assert!(fixture.finish().is_clean());
 }

@@ -1,8 +1,8 @@
 //! The I/O manager against a pretended driver, which keeps and breaks its rules.
 
-mod bench;
 mod built;
 mod driver;
+mod fixture;
 mod opener;
 mod relay;
 mod rules;
@@ -11,14 +11,14 @@ mod synchronous;
 use sys::status::{STATUS_CANCELLED, STATUS_SUCCESS};
 
 use crate::io::Status;
-use bench::Bench;
 use driver::{CONTROL, Way, code};
+use fixture::Fixture;
 use sys::wdm::{METHOD_BUFFERED, METHOD_IN_DIRECT, METHOD_NEITHER, METHOD_OUT_DIRECT};
 
 #[test]
 fn output_comes_back_whatever_the_method() {
-    let bench = Bench::boot();
-    let file = bench.open();
+    let fixture = Fixture::boot();
+    let file = fixture.open();
     for method in [METHOD_BUFFERED, METHOD_OUT_DIRECT, METHOD_NEITHER] {
         let mut output = [0; 16];
         let outcome = file.ioctl(code(Way::Reverse, method), b"network", &mut output);
@@ -26,77 +26,77 @@ fn output_comes_back_whatever_the_method() {
         assert_eq!(&output[..7], b"krowten");
     }
     drop(file);
-    assert!(bench.finish().is_clean());
+    assert!(fixture.finish().is_clean());
 }
 
 #[test]
 fn a_direct_input_buffer_reaches_the_driver_and_is_unlocked() {
-    let bench = Bench::boot();
-    let file = bench.open();
+    let fixture = Fixture::boot();
+    let file = fixture.open();
     let mut data = *b"direct";
     let outcome = file.ioctl(code(Way::Length, METHOD_IN_DIRECT), b"", &mut data);
     assert_eq!((outcome.status, outcome.information), (STATUS_SUCCESS, 6));
     drop(file);
-    assert!(bench.finish().is_clean());
+    assert!(fixture.finish().is_clean());
 }
 
 #[test]
 fn create_cleanup_and_close_come_in_this_order_and_cleanup_with_the_last_handle() {
-    let bench = Bench::boot();
-    let file = bench.open();
+    let fixture = Fixture::boot();
+    let file = fixture.open();
     let second = file.duplicate();
     drop(file);
     assert_eq!(CONTROL.take_majors(), [0x00]);
     drop(second);
     assert_eq!(CONTROL.take_majors(), [0x12, 0x02]);
-    assert!(bench.finish().is_clean());
+    assert!(fixture.finish().is_clean());
 }
 
 #[test]
 fn a_create_that_fails_is_followed_by_nothing() {
-    let bench = Bench::boot();
+    let fixture = Fixture::boot();
     CONTROL.fail_creates(STATUS_CANCELLED);
     assert_eq!(crate::io::open("\\\\.\\Test", &[]).unwrap_err(), Status(STATUS_CANCELLED));
     assert_eq!(CONTROL.take_majors(), [0x00]);
-    assert!(bench.finish().is_clean());
+    assert!(fixture.finish().is_clean());
 }
 
 #[test]
 fn extended_attributes_reach_the_create() {
-    let bench = Bench::boot();
+    let fixture = Fixture::boot();
     let file = crate::io::open("\\Device\\Test\\below", b"attributes").unwrap();
     assert_eq!(CONTROL.take_attributes(), b"attributes");
     assert_eq!(CONTROL.take_name(), "\\below");
     drop(file);
-    assert!(bench.finish().is_clean());
+    assert!(fixture.finish().is_clean());
 }
 
 #[test]
 fn a_pending_request_can_be_cancelled() {
-    let bench = Bench::boot();
-    let file = bench.open();
+    let fixture = Fixture::boot();
+    let file = fixture.open();
     let request = file.start_ioctl(code(Way::Pend, METHOD_BUFFERED), vec![], vec![0; 8]).unwrap();
     assert_eq!(request.outcome(), None);
     request.cancel();
     let (outcome, _, output) = request.wait();
     assert_eq!((outcome.status, output.len()), (STATUS_CANCELLED, 8));
     drop(file);
-    assert!(bench.finish().is_clean());
+    assert!(fixture.finish().is_clean());
 }
 
 #[test]
 fn a_request_that_is_dropped_is_cancelled_first() {
-    let bench = Bench::boot();
-    let file = bench.open();
+    let fixture = Fixture::boot();
+    let file = fixture.open();
     drop(file.start_ioctl(code(Way::Pend, METHOD_BUFFERED), vec![], vec![]).unwrap());
     drop(file);
-    assert!(bench.finish().is_clean());
+    assert!(fixture.finish().is_clean());
 }
 
 #[test]
 fn a_pending_request_is_completed_by_another_thread() {
-    let bench = Bench::boot();
-    let file = bench.open();
+    let fixture = Fixture::boot();
+    let file = fixture.open();
     let request = file.start_ioctl(code(Way::Pend, METHOD_BUFFERED), vec![], vec![0; 4]).unwrap();
     std::thread::scope(|scope| {
         scope.spawn(|| {
@@ -106,13 +106,13 @@ fn a_pending_request_is_completed_by_another_thread() {
     });
     assert_eq!(request.wait().0.status, STATUS_SUCCESS);
     drop(file);
-    assert!(bench.finish().is_clean());
+    assert!(fixture.finish().is_clean());
 }
 
 #[test]
 fn any_thread_of_the_host_may_wait_for_a_request_and_drop_one() {
-    let bench = Bench::boot();
-    let file = bench.open();
+    let fixture = Fixture::boot();
+    let file = fixture.open();
     let start = || file.start_ioctl(code(Way::Pend, METHOD_BUFFERED), vec![], vec![]).unwrap();
     let (waits, dropped) = (start(), start());
     std::thread::scope(|scope| {
@@ -120,26 +120,26 @@ fn any_thread_of_the_host_may_wait_for_a_request_and_drop_one() {
         scope.spawn(|| drop(dropped));
     });
     drop((waits, file));
-    assert!(bench.finish().is_clean());
+    assert!(fixture.finish().is_clean());
 }
 
 #[test]
 fn a_completion_routine_may_take_the_request_back() {
-    let bench = Bench::boot();
-    assert_eq!(bench.forward_and_take_back(), STATUS_SUCCESS);
-    assert!(bench.finish().is_clean());
+    let fixture = Fixture::boot();
+    assert_eq!(fixture.forward_and_take_back(), STATUS_SUCCESS);
+    assert!(fixture.finish().is_clean());
 }
 
 #[test]
 fn requests_and_cancels_are_counted() {
-    let bench = Bench::boot();
-    let file = bench.open();
+    let fixture = Fixture::boot();
+    let file = fixture.open();
     let mut output = [0; 16];
     file.ioctl(code(Way::Reverse, METHOD_BUFFERED), b"once", &mut output);
     drop(file.start_ioctl(code(Way::Pend, METHOD_BUFFERED), Vec::new(), Vec::new()).unwrap());
     drop(file);
     let mut found = None;
-    bench.finish_after(|| found = Some(crate::io::snapshot()));
+    fixture.finish_after(|| found = Some(crate::io::snapshot()));
     let found = found.unwrap();
     let controls = found.requests[&(0x0E, 0)];
     assert_eq!((controls.succeeded, controls.cancelled, controls.completed()), (1, 1, 2));

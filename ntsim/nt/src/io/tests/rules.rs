@@ -5,8 +5,8 @@ use ntsim_core::sched::{self, Irql};
 use sys::status::{STATUS_CANCELLED, STATUS_PENDING, STATUS_SUCCESS};
 use sys::wdm::{IRP_MJ_CLOSE, METHOD_BUFFERED, METHOD_IN_DIRECT, METHOD_OUT_DIRECT};
 
-use super::bench::{Bench, with_name};
 use super::driver::{CONTROL, Way, code};
+use super::fixture::{Fixture, with_name};
 use super::relay::relay;
 use crate::io::Sending;
 use crate::io::device::IoDeleteDevice;
@@ -24,22 +24,22 @@ fn found(report: &ShutdownReport) -> Vec<(&'static str, u64)> {
 
 /// Returns the findings when the driver goes a way and completes the request at once.
 fn completed_at_once(way: Way) -> Vec<(&'static str, u64)> {
-    let bench = Bench::boot();
-    let file = bench.open();
+    let fixture = Fixture::boot();
+    let file = fixture.open();
     file.ioctl(code(way, METHOD_BUFFERED), b"", &mut [0; 4]);
     drop(file);
-    found(&bench.finish())
+    found(&fixture.finish())
 }
 
 /// Returns the findings when the driver goes a way and the request is completed later.
 fn completed_later(way: Way) -> Vec<(&'static str, u64)> {
-    let bench = Bench::boot();
-    let file = bench.open();
+    let fixture = Fixture::boot();
+    let file = fixture.open();
     let request = file.start_ioctl(code(way, METHOD_BUFFERED), vec![], vec![]).unwrap();
     CONTROL.complete_pending(STATUS_SUCCESS);
     drop(request);
     drop(file);
-    found(&bench.finish())
+    found(&fixture.finish())
 }
 
 #[test]
@@ -100,41 +100,41 @@ fn returning_at_another_level_is_found() {
 
 #[test]
 fn deleting_a_device_with_a_timer_set_in_its_extension_is_found() {
-    let bench = Bench::boot();
+    let fixture = Fixture::boot();
     unsafe {
-        let timer = (*bench.device()).DeviceExtension.cast();
+        let timer = (*fixture.device()).DeviceExtension.cast();
         KeInitializeTimer(timer);
         KeSetTimer(timer, -6_000_000_000, core::ptr::null_mut());
     }
-    let report = bench.finish();
+    let report = fixture.finish();
     assert_eq!(found(&report), [("DeviceLiveObject", 0)]);
     assert_eq!(report.findings[0].bugcheck.unwrap().code, 0xC7);
 }
 
 #[test]
 fn a_driver_that_waits_lives_with_requests_that_are_forced_to_pend() {
-    let bench = Bench::on(crate::testing::builder().force_pending(1).boot());
+    let fixture = Fixture::on(crate::testing::builder().force_pending(1).boot());
     let (pending, at_once): (Vec<_>, Vec<_>) =
-        (0..32).map(|_| relay(bench.device())).partition(|status| *status == STATUS_PENDING);
+        (0..32).map(|_| relay(fixture.device())).partition(|status| *status == STATUS_PENDING);
     assert!(pending.len() > 4 && at_once.len() > 4, "{} pended", pending.len());
     assert!(at_once.iter().all(|status| *status == STATUS_SUCCESS));
-    assert_eq!(found(&bench.finish()), []);
+    assert_eq!(found(&fixture.finish()), []);
 }
 
 #[test]
 fn a_driver_that_does_not_expect_its_request_to_pend_is_found_where_that_is_forced() {
     let pends = (0..).find(|seed| fastrand::Rng::with_seed(*seed).bool()).unwrap();
-    let bench = Bench::on(crate::testing::builder().force_pending(pends).boot());
-    let file = bench.open();
+    let fixture = Fixture::on(crate::testing::builder().force_pending(pends).boot());
+    let file = fixture.open();
     file.ioctl(code(Way::Relays, METHOD_BUFFERED), b"", &mut []);
     drop(file);
-    assert_eq!(found(&bench.finish())[0], ("CompleteRequest", 0x6));
+    assert_eq!(found(&fixture.finish())[0], ("CompleteRequest", 0x6));
 }
 
 #[test]
 fn a_clients_request_that_is_forced_to_pend_comes_late_and_is_over_when_the_call_has_returned() {
-    let bench = Bench::on(crate::testing::builder().force_pending(1).boot());
-    let file = bench.open();
+    let fixture = Fixture::on(crate::testing::builder().force_pending(1).boot());
+    let file = fixture.open();
     CONTROL.take_majors();
     CONTROL.take_passive();
     let ask = || Sending { minor: 0, parameters: [0; 32], data: Vec::new() };
@@ -152,13 +152,13 @@ fn a_clients_request_that_is_forced_to_pend_comes_late_and_is_over_when_the_call
     // Those that pend are the work of another thread.
     let late = CONTROL.take_passive();
     assert!((4..28).contains(&late), "{late} came late");
-    assert_eq!(found(&bench.finish()), []);
+    assert_eq!(found(&fixture.finish()), []);
 }
 
 #[test]
 fn a_request_that_outlives_the_cleanup_is_found() {
-    let bench = Bench::boot();
-    let file = bench.open();
+    let fixture = Fixture::boot();
+    let file = fixture.open();
     let request = file.start_ioctl(code(Way::Pend, METHOD_BUFFERED), vec![], vec![]).unwrap();
     // The program's last handle goes while its request is with the driver.
     crate::ob::close(file.raw());
@@ -166,45 +166,45 @@ fn a_request_that_outlives_the_cleanup_is_found() {
     drop(request);
     core::mem::forget(file);
     let mut counted = None;
-    let report = bench.finish_after(|| counted = Some(crate::io::snapshot()));
+    let report = fixture.finish_after(|| counted = Some(crate::io::snapshot()));
     assert_eq!(found(&report)[0].0, "CleanupPostcondition");
     assert_eq!(counted.unwrap().in_flight_at_cleanup, [((0x0E, 0), 1)].into());
 }
 
 #[test]
 fn a_request_that_is_never_freed_and_one_that_is_freed_twice_are_found() {
-    let bench = Bench::boot();
+    let fixture = Fixture::boot();
     unsafe {
         IoAllocateIrp(1, 0);
         let irp = IoAllocateIrp(1, 0);
         IoFreeIrp(irp);
         IoFreeIrp(irp);
     }
-    assert_eq!(found(&bench.finish()), [("IoFreeIrp", 0x1), ("IrpLeak", 0)]);
+    assert_eq!(found(&fixture.finish()), [("IoFreeIrp", 0x1), ("IrpLeak", 0)]);
 }
 
 #[test]
 fn a_device_that_is_deleted_twice_is_found() {
-    let bench = Bench::boot();
-    let device = bench.device();
-    let report = bench.finish_after(|| unsafe { IoDeleteDevice(device) });
+    let fixture = Fixture::boot();
+    let device = fixture.device();
+    let report = fixture.finish_after(|| unsafe { IoDeleteDevice(device) });
     assert_eq!(found(&report), [("DeleteDevice", 0x240)]);
 }
 
 #[test]
 fn a_device_that_is_left_at_unload_is_found() {
-    let bench = Bench::boot();
+    let fixture = Fixture::boot();
     with_name("\\DosDevices\\Test", |link| unsafe {
         IoDeleteSymbolicLink(link);
     });
-    let rules: Vec<_> = found(&bench.abandon()).iter().map(|(rule, _)| *rule).collect();
+    let rules: Vec<_> = found(&fixture.abandon()).iter().map(|(rule, _)| *rule).collect();
     assert_eq!(rules, ["DeleteDevice", "ObjectLeak"]);
 }
 
 #[test]
 fn a_cancelled_request_that_is_not_completed_is_found() {
-    let bench = Bench::boot();
-    let file = bench.open();
+    let fixture = Fixture::boot();
+    let file = fixture.open();
     let request = file.start_ioctl(code(Way::PendDeaf, METHOD_BUFFERED), vec![], vec![]).unwrap();
     std::thread::scope(|scope| {
         scope.spawn(|| {
@@ -217,17 +217,17 @@ fn a_cancelled_request_that_is_not_completed_is_found() {
         drop(request);
     });
     drop(file);
-    assert_eq!(found(&bench.finish()), [("IrpCancelTimeout", 0x135)]);
+    assert_eq!(found(&fixture.finish()), [("IrpCancelTimeout", 0x135)]);
 }
 
 #[test]
 fn a_cancel_routine_must_free_the_lock_to_the_level_before() {
     let cancelled = |way| {
-        let bench = Bench::boot();
-        let file = bench.open();
+        let fixture = Fixture::boot();
+        let file = fixture.open();
         drop(file.start_ioctl(code(way, METHOD_BUFFERED), vec![], vec![]).unwrap());
         drop(file);
-        found(&bench.finish())
+        found(&fixture.finish())
     };
     assert_eq!(cancelled(Way::KeepsLock), [("SpinLock", 0), ("CancelSpinLock", 0)]);
     let wrong_level = cancelled(Way::FreesToDispatch);
@@ -236,36 +236,36 @@ fn a_cancel_routine_must_free_the_lock_to_the_level_before() {
 
 #[test]
 fn only_requests_are_sent_and_only_to_devices() {
-    let bench = Bench::boot();
+    let fixture = Fixture::boot();
     unsafe {
         let irp = IoAllocateIrp(1, 0);
         IofCallDriver(0x1000 as *mut _, irp);
         IoFreeIrp(irp);
-        IofCallDriver(bench.device(), irp);
+        IofCallDriver(fixture.device(), irp);
     }
-    assert_eq!(found(&bench.finish()), [("IofCallDriver", 0x4), ("IofCallDriver", 0x3)]);
+    assert_eq!(found(&fixture.finish()), [("IofCallDriver", 0x4), ("IofCallDriver", 0x3)]);
 }
 
 #[test]
 fn a_request_of_ones_own_must_be_taken_back_and_not_carry_a_cancel_routine() {
-    let bench = Bench::boot();
-    bench.forward(None, true);
-    let found = found(&bench.finish());
+    let fixture = Fixture::boot();
+    fixture.forward(None, true);
+    let found = found(&fixture.finish());
     assert_eq!(found, [("IrpCancelField", 0x203), ("IrpCancelField", 0x7), ("CompleteRequest", 0x2)]);
 }
 
 #[test]
 fn a_close_must_succeed() {
-    let bench = Bench::boot();
-    let file = bench.open();
+    let fixture = Fixture::boot();
+    let file = fixture.open();
     CONTROL.fail_closes(STATUS_CANCELLED);
     drop(file);
-    assert_eq!(found(&bench.finish()), [("CloseStatus", 0)]);
+    assert_eq!(found(&fixture.finish()), [("CloseStatus", 0)]);
 }
 
 #[test]
 fn a_request_is_made_again_only_by_whoever_has_it_and_has_room() {
-    let bench = Bench::boot();
+    let fixture = Fixture::boot();
     unsafe {
         let irp = IoAllocateIrp(1, 0);
         IoReuseIrp(irp, STATUS_SUCCESS);
@@ -277,37 +277,37 @@ fn a_request_is_made_again_only_by_whoever_has_it_and_has_room() {
         IoInitializeIrp(own.as_mut_ptr().cast(), 512, 5);
     }
     assert_eq!(
-        found(&bench.finish()),
+        found(&fixture.finish()),
         [("IoInitializeIrp", 0x20D), ("IoReuseIrp", 0x20B), ("IoInitializeIrp", 0x208)]
     );
 }
 
 #[test]
 fn a_failed_create_must_leave_no_context() {
-    let bench = Bench::boot();
+    let fixture = Fixture::boot();
     CONTROL.fail_creates(STATUS_CANCELLED);
     CONTROL.leave_context();
     assert!(crate::io::open("\\\\.\\Test", &[]).is_err());
-    assert_eq!(found(&bench.finish()), [("FailedCreate", 0)]);
+    assert_eq!(found(&fixture.finish()), [("FailedCreate", 0)]);
 }
 
 #[test]
 fn a_request_must_come_back_with_its_list() {
-    let bench = Bench::boot();
-    let file = bench.open();
+    let fixture = Fixture::boot();
+    let file = fixture.open();
     file.ioctl(code(Way::LosesList, METHOD_OUT_DIRECT), b"", &mut [0; 8]);
     drop(file);
-    assert_eq!(found(&bench.finish()), [("IrpMdlAddress", 0)]);
+    assert_eq!(found(&fixture.finish()), [("IrpMdlAddress", 0)]);
 }
 
 #[test]
 fn a_buffer_to_be_read_must_not_be_written() {
     let written = |method| {
-        let bench = Bench::boot();
-        let file = bench.open();
+        let fixture = Fixture::boot();
+        let file = fixture.open();
         file.ioctl(code(Way::Writes, method), b"", &mut [0; 8]);
         drop(file);
-        found(&bench.finish())
+        found(&fixture.finish())
     };
     assert_eq!(written(METHOD_IN_DIRECT), [("ReadOnlyMdl", 0)]);
     assert_eq!(written(METHOD_OUT_DIRECT), []);
@@ -315,8 +315,8 @@ fn a_buffer_to_be_read_must_not_be_written() {
 
 #[test]
 fn the_last_reference_to_a_file_is_dropped_at_passive_level() {
-    let bench = Bench::boot();
-    let file = bench.open();
+    let fixture = Fixture::boot();
+    let file = fixture.open();
     let object = file.object().cast();
     crate::ob::reference(object);
     drop(file);
@@ -326,5 +326,5 @@ fn the_last_reference_to_a_file_is_dropped_at_passive_level() {
     while CONTROL.majors().last() != Some(&IRP_MJ_CLOSE) {
         std::thread::yield_now();
     }
-    assert_eq!(found(&bench.finish()), [("ObDereferenceObject", 0)]);
+    assert_eq!(found(&fixture.finish()), [("ObDereferenceObject", 0)]);
 }

@@ -16,13 +16,13 @@ use crate::io::namespace::{IoCreateSymbolicLink, IoDeleteSymbolicLink};
 use crate::io::{File, driver_is_ready, driver_is_unloaded};
 
 /// A machine with the driver's device.
-pub(super) struct Bench {
+pub(super) struct Fixture {
     machine: Machine,
     driver: Box<DRIVER_OBJECT>,
     device: *mut DEVICE_OBJECT,
 }
 
-impl Bench {
+impl Fixture {
     pub(super) fn boot() -> Self {
         Self::on(crate::testing::builder().boot())
     }

@@ -70,13 +70,13 @@ pub(super) extern "win64" fn on_disconnect_ex(context: PVOID, _reason: ULONG) {
 }
 
 /// The machine, the provider, and an open adapter.
-pub(super) struct Bench {
+pub(super) struct Fixture {
     machine: Machine,
     pub(super) provider: &'static Provider,
     pub(super) adapter: *mut NDK_ADAPTER,
 }
 
-impl Bench {
+impl Fixture {
     /// With a provider that keeps the rules.
     pub(super) fn new() -> Self {
         Self::with(|_| {})

@@ -17,7 +17,7 @@ pub(super) struct Parsed<A> {
 
 /// The position of the character at which a text stopped being an address.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Malformed(pub(super) usize);
+pub(super) struct AddressError(pub(super) usize);
 
 /// Scope and port that may follow an IPv6 address; both in host byte order here.
 #[derive(Debug, PartialEq, Eq)]
@@ -28,14 +28,14 @@ pub(super) struct Endpoint6 {
 }
 
 /// Reads an IPv4 address: four decimal parts if `strict`, else one to four parts in any C notation.
-pub(super) fn parse_v4(text: &[u8], strict: bool) -> Result<Parsed<Ipv4Addr>, Malformed> {
+pub(super) fn parse_v4(text: &[u8], strict: bool) -> Result<Parsed<Ipv4Addr>, AddressError> {
     if strict {
         return longest_prefix(text, |c| c.is_ascii_digit() || c == b'.');
     }
     let mut parts = Vec::with_capacity(4);
     let mut at = 0;
     loop {
-        let (value, length) = c_number(&text[at..]).ok_or(Malformed(at))?;
+        let (value, length) = c_number(&text[at..]).ok_or(AddressError(at))?;
         parts.push(value);
         at += length;
         if parts.len() == 4 || text.get(at) != Some(&b'.') {
@@ -43,33 +43,33 @@ pub(super) fn parse_v4(text: &[u8], strict: bool) -> Result<Parsed<Ipv4Addr>, Ma
         }
         at += 1;
     }
-    let (last, leading) = parts.split_last().ok_or(Malformed(at))?;
+    let (last, leading) = parts.split_last().ok_or(AddressError(at))?;
     // The last part fills every byte that the leading ones leave.
     let room = 32 - 8 * narrow::<u32, _>(leading.len());
     if u64::from(*last) >= 1 << room || leading.iter().any(|part| *part > 0xFF) {
-        return Err(Malformed(at));
+        return Err(AddressError(at));
     }
     let high = leading.iter().enumerate().fold(0, |sum, (i, part)| sum | part << (24 - 8 * i));
     Ok(Parsed { address: Ipv4Addr::from(high | last), length: at })
 }
 
 /// Reads an IPv6 address in any of its usual notations.
-pub(super) fn parse_v6(text: &[u8]) -> Result<Parsed<Ipv6Addr>, Malformed> {
+pub(super) fn parse_v6(text: &[u8]) -> Result<Parsed<Ipv6Addr>, AddressError> {
     longest_prefix(text, |c| c.is_ascii_hexdigit() || c == b':' || c == b'.')
 }
 
 /// Reads `address` or `address:port`, which must take up the whole text.
-pub(super) fn parse_v4_endpoint(text: &[u8], strict: bool) -> Result<(Ipv4Addr, u16), Malformed> {
+pub(super) fn parse_v4_endpoint(text: &[u8], strict: bool) -> Result<(Ipv4Addr, u16), AddressError> {
     let Parsed { address, length } = parse_v4(text, strict)?;
     match &text[length..] {
         [] => Ok((address, 0)),
-        [b':', digits @ ..] => Ok((address, whole_port(digits).ok_or(Malformed(length))?)),
-        _ => Err(Malformed(length)),
+        [b':', digits @ ..] => Ok((address, whole_port(digits).ok_or(AddressError(length))?)),
+        _ => Err(AddressError(length)),
     }
 }
 
 /// Reads `address`, `address%scope` or either in brackets with `:port`, which must take up the whole text.
-pub(super) fn parse_v6_endpoint(text: &[u8]) -> Result<Endpoint6, Malformed> {
+pub(super) fn parse_v6_endpoint(text: &[u8]) -> Result<Endpoint6, AddressError> {
     let bracketed = text.first() == Some(&b'[');
     let start = usize::from(bracketed);
     let Parsed { address, length } = parse_v6(&text[start..])?;
@@ -77,13 +77,13 @@ pub(super) fn parse_v6_endpoint(text: &[u8]) -> Result<Endpoint6, Malformed> {
     let mut scope = 0;
     if text.get(at) == Some(&b'%') {
         let digits = text[at + 1..].iter().take_while(|c| c.is_ascii_digit()).count();
-        scope = decimal(&text[at + 1..at + 1 + digits]).ok_or(Malformed(at))?;
+        scope = decimal(&text[at + 1..at + 1 + digits]).ok_or(AddressError(at))?;
         at += 1 + digits;
     }
     let port = match (bracketed, &text[at..]) {
         (false, []) | (true, [b']']) => 0,
-        (true, [b']', b':', digits @ ..]) => whole_port(digits).ok_or(Malformed(at))?,
-        _ => return Err(Malformed(at)),
+        (true, [b']', b':', digits @ ..]) => whole_port(digits).ok_or(AddressError(at))?,
+        _ => return Err(AddressError(at)),
     };
     Ok(Endpoint6 { address, scope, port })
 }
@@ -112,7 +112,7 @@ pub(super) fn format_v6_endpoint(endpoint: &Endpoint6) -> String {
 fn longest_prefix<A: core::str::FromStr>(
     text: &[u8],
     allowed: impl Fn(u8) -> bool,
-) -> Result<Parsed<A>, Malformed> {
+) -> Result<Parsed<A>, AddressError> {
     let end = text.iter().take_while(|c| allowed(**c)).count();
     (1..=end)
         .rev()
@@ -120,7 +120,7 @@ fn longest_prefix<A: core::str::FromStr>(
             let address = core::str::from_utf8(&text[..length]).ok()?.parse().ok()?;
             Some(Parsed { address, length })
         })
-        .ok_or(Malformed(end))
+        .ok_or(AddressError(end))
 }
 
 /// A number in decimal, octal (leading 0) or hexadecimal (leading 0x) notation, with its length.
@@ -165,9 +165,9 @@ mod tests {
         assert_eq!(address(b"0x7f.0x000001"), Ok(Ipv4Addr::LOCALHOST));
         assert_eq!(address(b"010.0.0.1"), Ok(Ipv4Addr::new(8, 0, 0, 1)));
         assert_eq!(address(b"4294967295"), Ok(Ipv4Addr::BROADCAST));
-        assert_eq!(address(b"1.2.3.256"), Err(Malformed(9)));
-        assert_eq!(address(b"300.1"), Err(Malformed(5)));
-        assert_eq!(address(b""), Err(Malformed(0)));
+        assert_eq!(address(b"1.2.3.256"), Err(AddressError(9)));
+        assert_eq!(address(b"300.1"), Err(AddressError(5)));
+        assert_eq!(address(b""), Err(AddressError(0)));
     }
 
     #[test]

@@ -8,7 +8,7 @@ use sys::ip2string::signature;
 use sys::sockaddr::{IN_ADDR, IN6_ADDR};
 use sys::status::{NTSTATUS, STATUS_INVALID_PARAMETER, STATUS_SUCCESS};
 
-use super::address::{self, Endpoint6, Malformed, Parsed};
+use super::address::{self, AddressError, Endpoint6, Parsed};
 use super::character::{Character, read_text, write_text};
 
 exports! {
@@ -202,7 +202,7 @@ impl Address for IN6_ADDR {
 /// `text` is NUL-terminated; `end` and `out` may be written.
 unsafe fn read<C: Character, A: Address>(
     text: *const C,
-    parse: impl FnOnce(&[u8]) -> Result<Parsed<A::Rust>, Malformed>,
+    parse: impl FnOnce(&[u8]) -> Result<Parsed<A::Rust>, AddressError>,
     end: *mut *const C,
     out: *mut A,
 ) -> NTSTATUS {
@@ -214,7 +214,7 @@ unsafe fn read<C: Character, A: Address>(
             unsafe { out.write_unaligned(A::from_rust(address)) };
             (STATUS_SUCCESS, length)
         }
-        Err(Malformed(length)) => (STATUS_INVALID_PARAMETER, length),
+        Err(AddressError(length)) => (STATUS_INVALID_PARAMETER, length),
     };
     // SAFETY: the parser looked at no more than the text, so this is within it or at its NUL.
     unsafe { end.write_unaligned(text.wrapping_add(length)) };

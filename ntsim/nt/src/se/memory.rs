@@ -7,7 +7,7 @@ use ntsim_core::address::Va;
 use ntsim_core::verifier::{self, Finding};
 
 use super::Descriptor;
-use super::wire::{self, Malformed};
+use super::wire::{self, DescriptorError};
 use crate::mm::Range;
 
 /// Bytes that a descriptor may have: its head, two identifiers and two lists of 64 KiB.
@@ -16,11 +16,11 @@ const PAGE: usize = sys::wdm::PAGE_SIZE;
 
 /// The reason why a pointer to a descriptor is refused.
 #[derive(Clone, Copy, Debug, thiserror::Error)]
-enum Wrong {
+enum PointerError {
     #[error("which cannot be read")]
     Unreadable,
     #[error("which is no security descriptor: {0}")]
-    Malformed(#[from] Malformed),
+    Malformed(#[from] DescriptorError),
 }
 
 /// The descriptor at `address`, which the driver passed to `function`. That there is none is a finding.
@@ -33,10 +33,10 @@ pub(crate) fn descriptor(function: &str, address: *const c_void) -> Option<Descr
     None
 }
 
-fn read(address: Va) -> Result<Descriptor, Wrong> {
+fn read(address: Va) -> Result<Descriptor, PointerError> {
     let bytes = readable(address);
     if bytes.is_empty() {
-        return Err(Wrong::Unreadable);
+        return Err(PointerError::Unreadable);
     }
     Ok(wire::read(&bytes)?)
 }

@@ -31,7 +31,7 @@ const ACCESS_DENIED_ACE_TYPE: u8 = 1;
 /// Why bytes are no security descriptor.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("{0}")]
-pub(super) struct Malformed(&'static str);
+pub(super) struct DescriptorError(&'static str);
 
 /// Bytes of a list that is written.
 pub(super) fn list_length(entries: &[Entry]) -> usize {
@@ -96,20 +96,20 @@ fn write_list(bytes: &mut Vec<u8>, entries: &[Entry]) {
 }
 
 /// Reads the descriptor at the beginning of `bytes`; what is behind it does not matter.
-pub(super) fn read(bytes: &[u8]) -> Result<Descriptor, Malformed> {
+pub(super) fn read(bytes: &[u8]) -> Result<Descriptor, DescriptorError> {
     let [revision, _] = array(bytes, 0)?;
     if revision != REVISION {
-        return Err(Malformed("its revision is not 1"));
+        return Err(DescriptorError("its revision is not 1"));
     }
     let control = u16::from_le_bytes(array(bytes, 2)?);
     if control & SE_SELF_RELATIVE == 0 {
-        return Err(Malformed("it is not self-relative"));
+        return Err(DescriptorError("it is not self-relative"));
     }
-    let offset = |at| -> Result<_, Malformed> { Ok(u32::from_le_bytes(array(bytes, at)?).to_usize()) };
+    let offset = |at| -> Result<_, DescriptorError> { Ok(u32::from_le_bytes(array(bytes, at)?).to_usize()) };
     let part = |offset: usize| match offset {
         0 => Ok(None),
-        1..HEAD => Err(Malformed("a part of it lies in its head")),
-        _ => bytes.get(offset..).map(Some).ok_or(Malformed("a part of it lies behind its end")),
+        1..HEAD => Err(DescriptorError("a part of it lies in its head")),
+        _ => bytes.get(offset..).map(Some).ok_or(DescriptorError("a part of it lies behind its end")),
     };
     let list = part(offset(16)?)?;
     Ok(Descriptor {
@@ -124,51 +124,52 @@ pub(super) fn read(bytes: &[u8]) -> Result<Descriptor, Malformed> {
     })
 }
 
-fn array<const N: usize>(bytes: &[u8], at: usize) -> Result<[u8; N], Malformed> {
-    bytes.get(at..).and_then(<[u8]>::first_chunk).copied().ok_or(Malformed("it is cut short"))
+fn array<const N: usize>(bytes: &[u8], at: usize) -> Result<[u8; N], DescriptorError> {
+    bytes.get(at..).and_then(<[u8]>::first_chunk).copied().ok_or(DescriptorError("it is cut short"))
 }
 
 /// Reads the identifier at the beginning of `bytes`.
-fn read_sid(bytes: &[u8]) -> Result<Sid, Malformed> {
+fn read_sid(bytes: &[u8]) -> Result<Sid, DescriptorError> {
     let [revision, count] = array(bytes, 0)?;
     if revision != REVISION {
-        return Err(Malformed("the revision of an identifier is not 1"));
+        return Err(DescriptorError("the revision of an identifier is not 1"));
     }
     let mut authority = [0; 8];
     authority[2..].copy_from_slice(&array::<6>(bytes, 2)?);
     let parts = (0..usize::from(count)).map(|n| array(bytes, sid_length(n)).map(u32::from_le_bytes));
     Sid::with(u64::from_be_bytes(authority), &parts.collect::<Result<Vec<_>, _>>()?)
-        .ok_or(Malformed("an identifier has more than 15 subauthorities"))
+        .ok_or(DescriptorError("an identifier has more than 15 subauthorities"))
 }
 
-fn read_list(bytes: &[u8]) -> Result<Vec<Entry>, Malformed> {
+fn read_list(bytes: &[u8]) -> Result<Vec<Entry>, DescriptorError> {
     let [revision, _] = array(bytes, 0)?;
     if !(LIST_REVISION..=LIST_REVISION_DS).contains(&revision) {
-        return Err(Malformed("the revision of its list is neither 2 nor 4"));
+        return Err(DescriptorError("the revision of its list is neither 2 nor 4"));
     }
     let size = usize::from(u16::from_le_bytes(array(bytes, 2)?));
     let count = u16::from_le_bytes(array(bytes, 4)?);
-    let bytes = bytes.get(..size).ok_or(Malformed("its list is cut short"))?;
-    let mut rest = bytes.get(LIST_HEAD..).ok_or(Malformed("its list is shorter than the head of one"))?;
+    let bytes = bytes.get(..size).ok_or(DescriptorError("its list is cut short"))?;
+    let mut rest =
+        bytes.get(LIST_HEAD..).ok_or(DescriptorError("its list is shorter than the head of one"))?;
     (0..count)
         .map(|_| {
             let size = usize::from(u16::from_le_bytes(array(rest, 2)?));
             let (entry, behind) =
-                rest.split_at_checked(size).ok_or(Malformed("an entry goes beyond its list"))?;
+                rest.split_at_checked(size).ok_or(DescriptorError("an entry goes beyond its list"))?;
             rest = behind;
             read_entry(entry)
         })
         .collect()
 }
 
-fn read_entry(bytes: &[u8]) -> Result<Entry, Malformed> {
+fn read_entry(bytes: &[u8]) -> Result<Entry, DescriptorError> {
     let [kind, flags] = array(bytes, 0)?;
     let verdict = match kind {
         ACCESS_ALLOWED_ACE_TYPE => Verdict::Allow,
         ACCESS_DENIED_ACE_TYPE => Verdict::Deny,
-        _ => return Err(Malformed("an entry neither allows nor denies")),
+        _ => return Err(DescriptorError("an entry neither allows nor denies")),
     };
     let mask = u32::from_le_bytes(array(bytes, 4)?);
-    let sid = read_sid(bytes.get(ENTRY_HEAD..).ok_or(Malformed("an entry is cut short"))?)?;
+    let sid = read_sid(bytes.get(ENTRY_HEAD..).ok_or(DescriptorError("an entry is cut short"))?)?;
     Ok(Entry { verdict, flags, mask, sid })
 }

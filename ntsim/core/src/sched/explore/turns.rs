@@ -68,15 +68,15 @@ enum State {
     Ended,
 }
 
-/// Why a run can't go on.
-enum Stuck {
+/// The reason for which a run can't go on.
+enum StallError {
     /// Every thread waits for another one.
     Deadlock,
     /// This thread waits, and will for ever: all that happens is that timers expire.
     Hang(&'static Thread),
 }
 
-impl fmt::Display for Stuck {
+impl fmt::Display for StallError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Deadlock => f.write_str("no thread can run, and none waits for a time:"),
@@ -293,7 +293,7 @@ impl Turns {
     }
 
     /// Ends a run that is stuck.
-    fn end_stuck(&self, mut table: MutexGuard<'_, Table>, own: &'static Thread, stuck: Stuck) -> ! {
+    fn end_stuck(&self, mut table: MutexGuard<'_, Table>, own: &'static Thread, stuck: StallError) -> ! {
         table.asks = Some(own);
         let waiting: Vec<_> = table
             .threads
@@ -342,7 +342,7 @@ impl Table {
     }
 
     /// The thread that has the turn next.
-    fn next(&mut self) -> Result<Number, Stuck> {
+    fn next(&mut self) -> Result<Number, StallError> {
         loop {
             let ready = self.others(None);
             let chosen = self.chooser.choose(&ready);
@@ -354,9 +354,9 @@ impl Table {
                 State::Waits(wait) => wait.deadline(),
                 State::Ready | State::Ended => None,
             });
-            let now = deadlines.min().ok_or(Stuck::Deadlock)?;
+            let now = deadlines.min().ok_or(StallError::Deadlock)?;
             if let Some(thread) = self.hangs(now) {
-                return Err(Stuck::Hang(thread));
+                return Err(StallError::Hang(thread));
             }
             time::advance_to(now);
             self.release(|wait| wait.deadline().is_some_and(|deadline| deadline <= now));

@@ -10,8 +10,8 @@ use provider::rnic::Fabric;
 use sys::ndk::*;
 use test_kernel::{Manual, pump};
 
+use crate::call_log::{self, Queue, Tally, closed};
 use crate::calls::{Call, Kind, Length, REGION, Which};
-use crate::ledger::{self, Queue, Tally, closed};
 use crate::memory::Memory;
 
 /// Calls a slot of an object's table.
@@ -29,7 +29,7 @@ pub(crate) use call;
 macro_rules! close {
     ($object:expr, $slot:ident) => {{
         let object = $object;
-        ledger::close(|context| {
+        call_log::close(|context| {
             // SAFETY: the consumer has the object open, and uses it no more.
             unsafe {
                 ((*(*object).Dispatch).$slot.expect("no slot is empty"))(object.cast(), Some(closed), context)
@@ -95,7 +95,7 @@ pub(crate) fn pick<T>(all: &[T], which: Which) -> Option<&T> {
 
 impl Consumer {
     pub(crate) fn new() -> Self {
-        ledger::begin();
+        call_log::begin();
         let fabric = Fabric::new().unwrap();
         let rnics = ["10.0.0.1", "10.0.0.2"].map(|address| {
             let rnic = Rnic::new(&fabric).unwrap();
@@ -145,7 +145,7 @@ impl Consumer {
         self.create(&call);
         self.connect(&call);
         self.transfer(call);
-        self.connectors.extend(ledger::offers().into_iter().map(core::ptr::with_exposed_provenance_mut));
+        self.connectors.extend(call_log::offers().into_iter().map(core::ptr::with_exposed_provenance_mut));
     }
 
     /// The CQ of a queue, while it is open.
@@ -161,7 +161,7 @@ impl Consumer {
                 cq.overflown |= cq.outstanding > cq.depth;
             }
             // No call will ever take it.
-            None => ledger::forgive(queue),
+            None => call_log::forgive(queue),
         }
     }
 
@@ -172,7 +172,7 @@ impl Consumer {
         match kind {
             Kind::Cq => {
                 if let Some(cq) = take(&mut self.cqs, which) {
-                    ledger::forgive(cq.queue);
+                    call_log::forgive(cq.queue);
                     close!(cq.object, NdkCloseCq);
                 }
             }
@@ -208,15 +208,15 @@ impl Consumer {
         self.close_all(Kind::Qp, |all| !all.qps.is_empty());
         self.close_all(Kind::Listener, |all| !all.listeners.is_empty());
         pump();
-        self.connectors.extend(ledger::offers().into_iter().map(core::ptr::with_exposed_provenance_mut));
+        self.connectors.extend(call_log::offers().into_iter().map(core::ptr::with_exposed_provenance_mut));
         self.close_all(Kind::Connector, |all| !all.connectors.is_empty());
         pump();
         for cq in &self.cqs {
             while crate::post::poll(cq, 16) != 0 {}
             if !cq.overflown {
-                ledger::queue_is_done(cq.queue);
+                call_log::queue_is_done(cq.queue);
             }
-            ledger::forgive(cq.queue);
+            call_log::forgive(cq.queue);
         }
         self.close_all(Kind::Cq, |all| !all.cqs.is_empty());
         self.close_all(Kind::Mw, |all| !all.mws.is_empty());
@@ -230,6 +230,6 @@ impl Consumer {
             unsafe { Rnic::<Manual>::close(adapter, test_kernel::passive()) };
         }
         self.memory.check();
-        ledger::end()
+        call_log::end()
     }
 }

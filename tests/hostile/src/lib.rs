@@ -8,9 +8,9 @@
 //!
 //! | rule | checked by |
 //! |---|---|
-//! | exactly one result per accepted request, none per refused one (WR-2, WR-6) | `ledger` |
-//! | a request completes once if it pended, never if it did not (RQ-1, RQ-2) | `ledger` |
-//! | a close pends or not, and completes accordingly, after everything else of its object (CL-1 to CL-3) | `ledger` |
+//! | exactly one result per accepted request, none per refused one (WR-2, WR-6) | `call_log` |
+//! | a request completes once if it pended, never if it did not (RQ-1, RQ-2) | `call_log` |
+//! | a close pends or not, and completes accordingly, after everything else of its object (CL-1 to CL-3) | `call_log` |
 //! | no byte changes without a granted right to write it | `memory` |
 //! | nothing touches memory that is not there | the sanitizer of the fuzzer |
 
@@ -25,17 +25,17 @@
     reason = "a test tool, where a panic is the finding"
 )]
 
+mod call_log;
 mod calls;
 mod consumer;
-mod ledger;
 mod memory;
 mod post;
 
 use arbitrary::Unstructured;
 
+pub use call_log::Tally;
 use calls::Step;
 use consumer::Consumer;
-pub use ledger::Tally;
 
 /// The most calls that one input leads to.
 const MOST: usize = 400;

@@ -6,9 +6,9 @@ use sys::ndk::*;
 use sys::status::{NT_SUCCESS, NTSTATUS};
 use sys::wdm::PVOID;
 
+use crate::call_log::{self, Owed, completed};
 use crate::calls::{Call, Flags, Place, Sge, Token, Which, Work};
 use crate::consumer::{Consumer, Cq, Qp, call, pick};
-use crate::ledger::{self, Owed, completed};
 use crate::memory::{Memory, SIZE};
 
 /// The flags that every work request may get: of the last three, deferring is the only one for all.
@@ -28,7 +28,9 @@ pub(crate) fn poll(cq: &Cq, room: usize) -> usize {
         NDK_RESULT { Status: 0, BytesTransferred: 0, QPContext: null_mut(), RequestContext: null_mut() };
     let mut results = vec![none; room];
     let count = call!(cq.object, NdkGetCqResults, results.as_mut_ptr(), room as u32) as usize;
-    results[..count].iter().for_each(|result| ledger::result(cq.queue, result.RequestContext, result.Status));
+    results[..count]
+        .iter()
+        .for_each(|result| call_log::result(cq.queue, result.RequestContext, result.Status));
     count
 }
 
@@ -44,7 +46,9 @@ fn poll_ex(cq: &Cq, room: usize) -> usize {
     };
     let mut results = vec![none; room];
     let count = call!(cq.object, NdkGetCqResultsEx, results.as_mut_ptr(), room as u32) as usize;
-    results[..count].iter().for_each(|result| ledger::result(cq.queue, result.RequestContext, result.Status));
+    results[..count]
+        .iter()
+        .for_each(|result| call_log::result(cq.queue, result.RequestContext, result.Status));
     count
 }
 
@@ -56,8 +60,9 @@ impl Consumer {
                 let (mr, flags) = (*pick(&self.mrs, mr)?, u32::from(flags & 15));
                 // A list that ends before its length is the consumer's mistake, and to be refused.
                 let (mdl, length) = (self.memory.mdl(block.into()), usize::from(length) % (SIZE + 500));
-                let status =
-                    ledger::request(|context| call!(mr, NdkRegisterMr, mdl, length, flags, request, context));
+                let status = call_log::request(|context| {
+                    call!(mr, NdkRegisterMr, mdl, length, flags, request, context)
+                });
                 if NT_SUCCESS(status) && flags & NDK_MR_FLAG_ALLOW_LOCAL_WRITE != 0 {
                     self.memory.give(block.into(), 0, length);
                 }
@@ -65,14 +70,14 @@ impl Consumer {
             }
             Call::InitializeFast { mr, pages, remote } => {
                 let mr = *pick(&self.mrs, mr)?;
-                ledger::request(|context| {
+                call_log::request(|context| {
                     call!(mr, NdkInitializeFastRegisterMr, pages.into(), remote.into(), request, context)
                 });
                 self.note_tokens(mr);
             }
             Call::Deregister { mr } => {
                 let mr = *pick(&self.mrs, mr)?;
-                ledger::request(|context| call!(mr, NdkDeregisterMr, request, context));
+                call_log::request(|context| call!(mr, NdkDeregisterMr, request, context));
             }
             Call::Post { qp, work } => {
                 let qp = *pick(&self.qps, qp)?;
@@ -80,13 +85,13 @@ impl Consumer {
             }
             Call::SrqReceive { srq, sges } => {
                 let (srq, sges) = (*pick(&self.srqs, srq)?, self.sges(&sges, true));
-                ledger::post(Owed::Somewhere, |context| {
+                call_log::post(Owed::Somewhere, |context| {
                     call!(srq, NdkSrqReceive, context, sges.as_ptr(), sges.len() as u32)
                 });
             }
             Call::ModifySrq { srq, depth, threshold } => {
                 let srq = *pick(&self.srqs, srq)?;
-                ledger::request(|context| {
+                call_log::request(|context| {
                     call!(srq, NdkModifySrq, depth.into(), threshold.into(), request, context)
                 });
             }
@@ -98,7 +103,7 @@ impl Consumer {
             }
             Call::Resize { cq, depth } => {
                 let cq = pick(&self.cqs, cq)?.object;
-                ledger::request(|context| call!(cq, NdkResizeCq, depth.bytes(), request, context));
+                call_log::request(|context| call!(cq, NdkResizeCq, depth.bytes(), request, context));
             }
             Call::Poll { cq, room } => self.take(cq, room, poll)?,
             Call::PollEx { cq, room } => self.take(cq, room, poll_ex)?,
@@ -186,7 +191,7 @@ impl Consumer {
         }
         if let Work::Receive(sges) = work {
             let sges = self.sges(&sges, true);
-            if ledger::post(Owed::To(qp.receive), |context| {
+            if call_log::post(Owed::To(qp.receive), |context| {
                 call!(object, NdkReceive, context, sges.as_ptr(), sges.len() as u32)
             }) {
                 self.expect_result(qp.receive);
@@ -309,5 +314,5 @@ impl Consumer {
 fn offer(qp: Qp, flags: u32, call: impl FnOnce(PVOID) -> NTSTATUS) -> bool {
     let silent = flags & NDK_OP_FLAG_SILENT_SUCCESS != 0;
     let owed = if silent { Owed::Failure(qp.initiator) } else { Owed::To(qp.initiator) };
-    ledger::post(owed, call)
+    call_log::post(owed, call)
 }

@@ -9,8 +9,8 @@ use sys::wdm::PVOID;
 use test_kernel::{expire_timers, pump, pump_once};
 
 use super::{Consumer, MOST, call, pick};
+use crate::call_log::{self, completed};
 use crate::calls::{Call, Kind, Which};
-use crate::ledger::{self, completed};
 
 unsafe extern "win64" fn disconnected(_: PVOID) {}
 
@@ -45,7 +45,7 @@ impl Consumer {
         match *call {
             Call::Listen { listener: which, adapter, port } => {
                 let (listener, own) = (listener(which)?, address(adapter, port));
-                ledger::request(|context| {
+                call_log::request(|context| {
                     call!(listener, NdkListen, name(&own), ADDRESS_LENGTH, request, context)
                 });
             }
@@ -55,7 +55,7 @@ impl Consumer {
             Call::Connect { connector: which, qp: with, to, port, data: length } => {
                 let (from, to) = (address(!to, 0), address(to, port));
                 let (connector, qp) = (connector(which)?, qp(with)?);
-                ledger::request(|context| {
+                call_log::request(|context| {
                     call!(
                         connector,
                         NdkConnect,
@@ -76,7 +76,7 @@ impl Consumer {
             Call::ConnectShared { connector: which, qp: with, endpoint, to, port } => {
                 let (connector, qp, to) = (connector(which)?, qp(with)?, address(to, port));
                 let endpoint = *pick(&self.endpoints, endpoint)?;
-                ledger::request(|context| {
+                call_log::request(|context| {
                     call!(
                         connector,
                         NdkConnectWithSharedEndpoint,
@@ -95,7 +95,7 @@ impl Consumer {
             }
             Call::Accept { connector: which, qp: with, data: length } => {
                 let (connector, qp) = (connector(which)?, qp(with)?);
-                ledger::request(|context| {
+                call_log::request(|context| {
                     call!(
                         connector,
                         NdkAccept,
@@ -113,7 +113,7 @@ impl Consumer {
             }
             Call::CompleteConnect { connector: which } => {
                 let connector = connector(which)?;
-                ledger::request(|context| {
+                call_log::request(|context| {
                     call!(connector, NdkCompleteConnect, Some(disconnected), null_mut(), request, context)
                 });
             }
@@ -122,7 +122,7 @@ impl Consumer {
             }
             Call::Disconnect { connector: which } => {
                 let connector = connector(which)?;
-                ledger::request(|context| call!(connector, NdkDisconnect, request, context));
+                call_log::request(|context| call!(connector, NdkDisconnect, request, context));
             }
             Call::Establish { port } => return self.establish(port),
             Call::Pump => {
@@ -149,7 +149,7 @@ impl Consumer {
         let connector = last(self.connectors.len());
         self.connect(&Call::Connect { connector, qp: from, to: true, port, data: 3 });
         pump();
-        let offers = ledger::offers();
+        let offers = call_log::offers();
         self.connectors.extend(offers.into_iter().map(core::ptr::with_exposed_provenance_mut));
         let offered = last(self.connectors.len());
         self.connect(&Call::Accept { connector: offered, qp: to, data: 1 });

@@ -8,15 +8,15 @@ use sys::wdm::PVOID;
 
 use super::connect::{ADDRESS_LENGTH, address, name};
 use super::{Consumer, Cq, MOST, Pd, Qp, call, pick};
+use crate::call_log;
 use crate::calls::Call;
-use crate::ledger;
 
 unsafe extern "win64" fn notified(_: PVOID, status: NTSTATUS) {
     assert!(NT_SUCCESS(status) || status == STATUS_BUFFER_OVERFLOW, "a notification of {status:#010x}");
 }
 
 unsafe extern "win64" fn offered(_: PVOID, connector: *mut NDK_CONNECTOR) {
-    ledger::offer(connector.expose_provenance());
+    call_log::offer(connector.expose_provenance());
 }
 
 unsafe extern "win64" fn created(_: PVOID, _: NTSTATUS, _: *mut NDK_OBJECT_HEADER) {

@@ -56,7 +56,7 @@ pub struct Tally {
 }
 
 #[derive(Default)]
-struct Ledger {
+struct CallLog {
     tally: Tally,
     last: Ticket,
     calls: HashMap<Ticket, Call>,
@@ -66,22 +66,22 @@ struct Ledger {
 }
 
 thread_local! {
-    static LEDGER: RefCell<Ledger> = RefCell::default();
+    static CALL_LOG: RefCell<CallLog> = RefCell::default();
 }
 
-fn with<R>(f: impl FnOnce(&mut Ledger) -> R) -> R {
-    LEDGER.with_borrow_mut(f)
+fn with<R>(f: impl FnOnce(&mut CallLog) -> R) -> R {
+    CALL_LOG.with_borrow_mut(f)
 }
 
 /// Forgets everything.
 pub(crate) fn begin() {
-    with(|ledger| *ledger = Ledger::default());
+    with(|call_log| *call_log = CallLog::default());
 }
 
 fn ticket() -> Ticket {
-    with(|ledger| {
-        ledger.last += 1;
-        ledger.last
+    with(|call_log| {
+        call_log.last += 1;
+        call_log.last
     })
 }
 
@@ -92,13 +92,13 @@ fn number(context: PVOID) -> Ticket {
 /// Makes a call that takes a completion; `call` gets the context.
 pub(crate) fn request(call: impl FnOnce(PVOID) -> NTSTATUS) -> NTSTATUS {
     let ticket = ticket();
-    with(|ledger| ledger.calls.insert(ticket, Call::Running));
+    with(|call_log| call_log.calls.insert(ticket, Call::Running));
     let status = call(core::ptr::without_provenance_mut(ticket));
-    with(|ledger| {
-        let before = ledger.calls.remove(&ticket);
+    with(|call_log| {
+        let before = call_log.calls.remove(&ticket);
         match (status, before) {
             (STATUS_PENDING, Some(Call::Running)) => {
-                ledger.calls.insert(ticket, Call::Pending);
+                call_log.calls.insert(ticket, Call::Pending);
             }
             (STATUS_PENDING, Some(Call::Overtaken)) | (_, Some(Call::Running)) => {}
             (_, before) => panic!("a call returned {status:#010x} and was {before:?}"),
@@ -120,10 +120,10 @@ pub(crate) unsafe extern "win64" fn closed(context: PVOID) {
 
 fn settle(context: PVOID) {
     let ticket = number(context);
-    with(|ledger| match ledger.calls.insert(ticket, Call::Overtaken) {
+    with(|call_log| match call_log.calls.insert(ticket, Call::Overtaken) {
         Some(Call::Running) => {}
         Some(Call::Pending) => {
-            ledger.calls.remove(&ticket);
+            call_log.calls.remove(&ticket);
         }
         before => panic!("completion {ticket} was called, and its call was {before:?}"),
     });
@@ -138,11 +138,11 @@ pub(crate) fn close(call: impl FnOnce(PVOID) -> NTSTATUS) {
 /// Posts a work request; whether it was accepted.
 pub(crate) fn post(owed: Owed, call: impl FnOnce(PVOID) -> NTSTATUS) -> bool {
     let ticket = ticket();
-    with(|ledger| ledger.work.insert(ticket, owed));
+    with(|call_log| call_log.work.insert(ticket, owed));
     let status = call(core::ptr::without_provenance_mut(ticket));
     assert_ne!(status, STATUS_PENDING, "a work request does not pend");
     if !NT_SUCCESS(status) {
-        let known = with(|ledger| ledger.work.remove(&ticket));
+        let known = with(|call_log| call_log.work.remove(&ticket));
         assert!(known.is_some(), "a work request that was refused had a result");
     }
     count(status, |tally| &mut tally.accepted, |tally| &mut tally.refused);
@@ -151,14 +151,14 @@ pub(crate) fn post(owed: Owed, call: impl FnOnce(PVOID) -> NTSTATUS) -> bool {
 
 fn count(status: NTSTATUS, good: fn(&mut Tally) -> &mut usize, bad: fn(&mut Tally) -> &mut usize) {
     let place = if NT_SUCCESS(status) { good } else { bad };
-    with(|ledger| *place(&mut ledger.tally) += 1);
+    with(|call_log| *place(&mut call_log.tally) += 1);
 }
 
 /// A result was taken from `queue`.
 pub(crate) fn result(queue: Queue, context: PVOID, status: NTSTATUS) {
     count(status, |tally| &mut tally.succeeded, |tally| &mut tally.failed);
     let ticket = number(context);
-    match with(|ledger| ledger.work.remove(&ticket)) {
+    match with(|call_log| call_log.work.remove(&ticket)) {
         Some(Owed::Somewhere) => {}
         Some(Owed::Failure(of)) if NT_SUCCESS(status) => {
             panic!("work request {ticket} of queue {of} was to be silent, and has a result")
@@ -172,32 +172,33 @@ pub(crate) fn result(queue: Queue, context: PVOID, status: NTSTATUS) {
 
 /// `queue` is empty and nothing can come into it any more: every request had its result.
 pub(crate) fn queue_is_done(queue: Queue) {
-    let left = with(|ledger| ledger.work.iter().find(|(_, owed)| **owed == Owed::To(queue)).map(|(t, _)| *t));
+    let left =
+        with(|call_log| call_log.work.iter().find(|(_, owed)| **owed == Owed::To(queue)).map(|(t, _)| *t));
     assert_eq!(left, None, "a work request had no result");
     forgive(queue);
 }
 
 /// The results of a queue can't be waited for: it is closed, or it has overflown.
 pub(crate) fn forgive(queue: Queue) {
-    with(|ledger| ledger.work.retain(|_, owed| owed.queue() != Some(queue)));
+    with(|call_log| call_log.work.retain(|_, owed| owed.queue() != Some(queue)));
 }
 
 /// Notes a connector that a listener offers.
 pub(crate) fn offer(connector: usize) {
-    with(|ledger| ledger.offers.push(connector));
+    with(|call_log| call_log.offers.push(connector));
 }
 
 /// The connectors that were offered since the last call.
 pub(crate) fn offers() -> Vec<usize> {
-    with(|ledger| core::mem::take(&mut ledger.offers))
+    with(|call_log| core::mem::take(&mut call_log.offers))
 }
 
 /// Everything has been paid; returns what came of it.
 pub(crate) fn end() -> Tally {
-    with(|ledger| {
-        assert!(ledger.calls.is_empty(), "calls were never completed: {:?}", ledger.calls);
-        let owed = ledger.work.values().find(|owed| owed.queue().is_some());
+    with(|call_log| {
+        assert!(call_log.calls.is_empty(), "calls were never completed: {:?}", call_log.calls);
+        let owed = call_log.work.values().find(|owed| owed.queue().is_some());
         assert_eq!(owed, None, "a work request had no result");
-        ledger.tally
+        call_log.tally
     })
 }

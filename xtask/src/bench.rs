@@ -16,7 +16,7 @@ use protocol::Endpoint;
 use runner::{Error, Fixture, Images, Measuring, Place};
 
 use self::report::Report;
-use crate::{build, failure::Failure};
+use crate::{build, failure::CommandError};
 
 /// Interface index, address and port: of the adapter that connects, and of the one that listens.
 const ADAPTERS: [(u32, IpAddr, u16); 2] =
@@ -78,7 +78,7 @@ impl Plan {
 }
 
 /// Builds the drivers and measures.
-pub(crate) fn bench(options: &Options) -> Result<(), Failure> {
+pub(crate) fn bench(options: &Options) -> Result<(), CommandError> {
     let images = build::build()?;
     let report = measure(&images, if options.quick { &Plan::QUICK } else { &Plan::FULL })?;
     report.print(options.json)?;
@@ -86,14 +86,14 @@ pub(crate) fn bench(options: &Options) -> Result<(), Failure> {
 }
 
 /// A quick run, of which only the counts matter: every message arrived, nothing was allocated for it.
-pub(crate) fn smoke(images: &build::Images) -> Result<(), Failure> {
+pub(crate) fn smoke(images: &build::Images) -> Result<(), CommandError> {
     let step = crate::step::Step::start("measure, quickly");
     let report = measure(images, &Plan::QUICK)?;
     step.done();
     report.verdict()
 }
 
-fn measure(images: &build::Images, plan: &Plan) -> Result<Report, Failure> {
+fn measure(images: &build::Images, plan: &Plan) -> Result<Report, CommandError> {
     let images = Images { softndk: images.image("softndk"), ndkhlk: images.image("ndkhlk") };
     // Pages of their own for blocks are there to find mistakes, and cost more than what is measured.
     let machine = Machine::builder().special_pool(0).boot();
@@ -111,8 +111,8 @@ fn measure(images: &build::Images, plan: &Plan) -> Result<Report, Failure> {
     Ok(report)
 }
 
-fn failed(error: &Error) -> Failure {
-    Failure::work(error.to_string())
+fn failed(error: &Error) -> CommandError {
+    CommandError::work(error.to_string())
 }
 
 fn series(fixture: &Fixture, plan: &Plan) -> Result<Report, Error> {

@@ -12,7 +12,7 @@ use std::{
 };
 
 use crate::{
-    failure::Failure,
+    failure::CommandError,
     image::{self, Exports},
     packages::{self, Use},
     root,
@@ -57,7 +57,7 @@ impl Images {
 }
 
 /// Does what the options say.
-pub(crate) fn run(options: &Options) -> Result<(), Failure> {
+pub(crate) fn run(options: &Options) -> Result<(), CommandError> {
     let images = match &options.wdk {
         None => build()?,
         Some(content) => build_with(content)?,
@@ -67,7 +67,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
 }
 
 /// Builds the drivers with the headers below a WDK's content root.
-fn build_with(content: &Path) -> Result<Images, Failure> {
+fn build_with(content: &Path) -> Result<Images, CommandError> {
     let headers = wdk::Headers::find(content)?;
     let compiler = provide()?;
     let target = root().join("target/kit-wdk");
@@ -78,12 +78,12 @@ fn build_with(content: &Path) -> Result<Images, Failure> {
 }
 
 /// Installs what is missing, builds the drivers and checks their images.
-pub(crate) fn build() -> Result<Images, Failure> {
+pub(crate) fn build() -> Result<Images, CommandError> {
     images(provide()?)
 }
 
 /// Installs what is missing to build drivers with the compiler that there is.
-pub(crate) fn provide() -> Result<Compiler, Failure> {
+pub(crate) fn provide() -> Result<Compiler, CommandError> {
     let compiler = Compiler::find();
     packages::provide(|need| match need {
         Use::Drivers | Use::Llvm => true,
@@ -94,14 +94,14 @@ pub(crate) fn provide() -> Result<Compiler, Failure> {
 }
 
 /// Builds the drivers and checks their images.
-pub(crate) fn images(compiler: Compiler) -> Result<Images, Failure> {
+pub(crate) fn images(compiler: Compiler) -> Result<Images, CommandError> {
     let images = root().join("target/softndk");
     Site { tree: root().to_owned(), target: kit_target(), images, wdk: None }.build(compiler)
 }
 
 impl Site {
     /// Compiles the drivers, checks their images and puts them where they go.
-    fn build(&self, compiler: Compiler) -> Result<Images, Failure> {
+    fn build(&self, compiler: Compiler) -> Result<Images, CommandError> {
         if !self.built().exists() {
             eprintln!(
                 "The first build of the drivers takes about three minutes on two cores; later ones half a minute."
@@ -111,7 +111,7 @@ impl Site {
         if let Err(output) = self.compile(compiler, &step)? {
             drop(step);
             eprintln!("{}", output.trim_end());
-            return Err(Failure::work(explain(&output)));
+            return Err(CommandError::work(explain(&output)));
         }
         step.done();
         let step = Step::start("check images");
@@ -126,7 +126,11 @@ impl Site {
     }
 
     /// Compiles the drivers as a part of `step`. If that fails, what the tools wrote is given back.
-    pub(crate) fn compile(&self, compiler: Compiler, step: &Step) -> Result<Result<(), String>, Failure> {
+    pub(crate) fn compile(
+        &self,
+        compiler: Compiler,
+        step: &Step,
+    ) -> Result<Result<(), String>, CommandError> {
         cache::refresh(&self.target, &self.tree)?;
         let mut command = compiler.build(&self.tree, &self.target);
         if let Some(overlay) = &self.wdk {
@@ -139,9 +143,9 @@ impl Site {
     }
 
     /// Checks the images of drivers that were compiled, and puts them where they go.
-    pub(crate) fn deliver(&self, compiler: Compiler) -> Result<Images, Failure> {
+    pub(crate) fn deliver(&self, compiler: Compiler) -> Result<Images, CommandError> {
         let images = Images { folder: self.images.clone() };
-        fs::create_dir_all(&images.folder).map_err(|error| Failure::file(&images.folder, &error))?;
+        fs::create_dir_all(&images.folder).map_err(|error| CommandError::file(&images.folder, &error))?;
         let exports = Exports::read(&self.tree.join("kit/lib"))?;
         let folders = compiler.folders(&self.tree, &self.target);
         let folders: Vec<PathBuf> = folders.into_iter().map(|(folder, _)| folder).collect();
@@ -183,17 +187,18 @@ fn deliver(
     images: &Images,
     exports: &Exports,
     folders: &[PathBuf],
-) -> Result<(), Failure> {
-    let read = |path: &Path| fs::read(path).map_err(|error| Failure::file(path, &error));
+) -> Result<(), CommandError> {
+    let read = |path: &Path| fs::read(path).map_err(|error| CommandError::file(path, &error));
     let mut image = read(&built.join(format!("{driver}.dll")))?;
     let mut pdb = read(&built.join(format!("{driver}.pdb")))?;
     let map = built.join(format!("deps/{driver}.map"));
-    identity::settle(&mut image, &mut pdb).map_err(|reason| Failure::work(format!("{driver}: {reason}")))?;
+    identity::settle(&mut image, &mut pdb)
+        .map_err(|reason| CommandError::work(format!("{driver}: {reason}")))?;
     let expected = image::Expected { driver, folders, map: (driver == PRODUCT).then_some(map.as_path()) };
     image::check(&image, exports, &expected)?;
     for (kind, bytes) in [("sys", image), ("pdb", pdb), ("map", read(&map)?)] {
         let path = images.folder.join(format!("{driver}.{kind}"));
-        fs::write(&path, bytes).map_err(|error| Failure::file(&path, &error))?;
+        fs::write(&path, bytes).map_err(|error| CommandError::file(&path, &error))?;
     }
     Ok(())
 }

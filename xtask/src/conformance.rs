@@ -1,9 +1,9 @@
 //! `cargo xtask conformance`: the table of what is shown, and by which test.
 
-use crate::{failure::Failure, root, step::Step, toolchain::cargo};
+use crate::{failure::CommandError, root, step::Step, toolchain::cargo};
 
 /// Has `tests/conformance.rs` write the table.
-pub(crate) fn write() -> Result<(), Failure> {
+pub(crate) fn write() -> Result<(), CommandError> {
     let step = Step::start("docs/conformance.md");
     let mut test = cargo();
     test.args(["test", "--release", "--package", "softndk", "--test", "conformance"]);

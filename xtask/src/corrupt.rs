@@ -16,7 +16,7 @@ use std::path::PathBuf;
 use self::play::Outcome;
 use self::report::Report;
 pub(crate) use self::worker::work;
-use crate::{build, failure::Failure, root, step::Step};
+use crate::{build, failure::CommandError, root, step::Step};
 
 /// The number of images that the tests play.
 const SMOKE: u64 = 400;
@@ -53,7 +53,7 @@ pub(crate) struct WorkerOptions {
 }
 
 /// Builds the drivers, damages and loads their images.
-pub(crate) fn run(options: &Options) -> Result<(), Failure> {
+pub(crate) fn run(options: &Options) -> Result<(), CommandError> {
     let images = build::build()?;
     if let Some(number) = options.replay {
         return replay(&images, options.seed, number);
@@ -63,11 +63,11 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
 }
 
 /// Plays a few images; the tests do.
-pub(crate) fn smoke(images: &build::Images) -> Result<(), Failure> {
+pub(crate) fn smoke(images: &build::Images) -> Result<(), CommandError> {
     play_all(images, 1, SMOKE)?.verdict()
 }
 
-fn play_all(images: &build::Images, seed: u64, count: u64) -> Result<Report, Failure> {
+fn play_all(images: &build::Images, seed: u64, count: u64) -> Result<Report, CommandError> {
     let step = Step::start("damaged images");
     let mut report = Report::new(seed, count);
     worker::play_all(images, &folder(), seed, count, |played| report.add(played))?;
@@ -76,15 +76,15 @@ fn play_all(images: &build::Images, seed: u64, count: u64) -> Result<Report, Fai
 }
 
 /// Plays one image and shows all of it.
-fn replay(images: &build::Images, seed: u64, number: u64) -> Result<(), Failure> {
+fn replay(images: &build::Images, seed: u64, number: u64) -> Result<(), CommandError> {
     let folder = folder().join("replay");
-    fs::create_dir_all(&folder).map_err(|error| Failure::file(&folder, &error))?;
+    fs::create_dir_all(&folder).map_err(|error| CommandError::file(&folder, &error))?;
     let mut player = play::Player::new(images, folder)?;
     let played = player.play(seed, number)?;
     println!("{}: {}", player.path(&played.driver).display(), played.damage.join("; "));
     print!("{}", player.said());
     match played.outcome {
-        Outcome::Failed(what) => Err(Failure::work(what)),
+        Outcome::Failed(what) => Err(CommandError::work(what)),
         outcome => {
             println!("{outcome:?}");
             Ok(())

@@ -21,7 +21,7 @@ pub(crate) use self::options::{Options, WorkerOptions, fresh};
 use self::report::Report;
 pub(crate) use self::worker::work;
 use self::workers::{Task, play_all};
-use crate::{build, failure::Failure};
+use crate::{build, failure::CommandError};
 
 /// Events of a trace that are kept when a seed is played again.
 const TRACED: usize = 20_000;
@@ -36,7 +36,7 @@ pub(crate) fn is_scenario(name: &str) -> bool {
 }
 
 /// Builds the drivers, plays, and prints what was found.
-pub(crate) fn run(options: &Options) -> Result<(), Failure> {
+pub(crate) fn run(options: &Options) -> Result<(), CommandError> {
     let scenarios = selection::select(&options.scenario)?;
     let images = match &options.images {
         Some(folder) => Images { softndk: folder.join("softndk.sys"), ndkhlk: folder.join("ndkhlk.sys") },
@@ -72,7 +72,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
         report.replayed(play_all(&images, &[task], 1, |_| {})?);
     }
     report.print()?;
-    if report.is_clean() { Ok(()) } else { Err(Failure::work("the exploration found something")) }
+    if report.is_clean() { Ok(()) } else { Err(CommandError::work("the exploration found something")) }
 }
 
 /// Shows how many plays are over; drawn only on a terminal.

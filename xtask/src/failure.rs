@@ -6,7 +6,7 @@ use thiserror::Error;
 
 /// An error that ends a command early, in words for its user.
 #[derive(Debug, Error)]
-pub(crate) enum Failure {
+pub(crate) enum CommandError {
     /// The caller has to act: other arguments, or rights that this process does not have.
     #[error("{0}")]
     Usage(String),
@@ -15,7 +15,7 @@ pub(crate) enum Failure {
     Work(String),
 }
 
-impl Failure {
+impl CommandError {
     /// The work failed.
     pub(crate) fn work(message: impl Into<String>) -> Self {
         Self::Work(message.into())

@@ -21,7 +21,7 @@ use self::{
 };
 
 use crate::{
-    failure::Failure,
+    failure::CommandError,
     packages::{self, Use},
     root,
     step::Step,
@@ -50,7 +50,7 @@ pub(crate) struct Options {
 }
 
 /// Builds the targets that are asked for and runs each for its time. Succeeds if none finds anything.
-pub(crate) fn run(options: &Options) -> Result<(), Failure> {
+pub(crate) fn run(options: &Options) -> Result<(), CommandError> {
     let targets = target::chosen(target::all()?, &options.targets)?;
     if let Some(input) = &options.replay {
         return replay(&targets, input);
@@ -67,14 +67,14 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
 }
 
 /// Builds all targets, and runs each often enough to see that it works.
-pub(crate) fn smoke() -> Result<(), Failure> {
+pub(crate) fn smoke() -> Result<(), CommandError> {
     let programs = build()?;
     let step = Step::start("fuzz targets, briefly");
     for target in target::all()? {
         let place = folder().join("smoke").join(&target.name);
         let outcome = TargetRun::anew(&target, &programs, place)?.run(SMOKE, &step)?;
         if let Some(finding) = outcome.finding {
-            return Err(Failure::work(finding.line(&target.name)));
+            return Err(CommandError::work(finding.line(&target.name)));
         }
     }
     step.done();
@@ -82,23 +82,25 @@ pub(crate) fn smoke() -> Result<(), Failure> {
 }
 
 /// Runs one input through one target, whose own words are the result.
-fn replay(targets: &[Target], input: &Path) -> Result<(), Failure> {
+fn replay(targets: &[Target], input: &Path) -> Result<(), CommandError> {
     let [target] = targets else {
-        return Err(Failure::Usage("--replay needs one target, the one that the input is for".to_owned()));
+        return Err(CommandError::Usage(
+            "--replay needs one target, the one that the input is for".to_owned(),
+        ));
     };
     let input =
-        input.canonicalize().map_err(|error| Failure::Usage(format!("{}: {error}", input.display())))?;
+        input.canonicalize().map_err(|error| CommandError::Usage(format!("{}: {error}", input.display())))?;
     let mut program = build()?.command(target);
     let status = program.arg(&input).env("RUST_BACKTRACE", "1").status();
     match status {
         Ok(status) if status.success() => Ok(()),
-        Ok(status) => Err(Failure::work(format!("{}: {status}, see above", target.name))),
-        Err(error) => Err(Failure::work(format!("{}: {error}", target.name))),
+        Ok(status) => Err(CommandError::work(format!("{}: {status}, see above", target.name))),
+        Err(error) => Err(CommandError::work(format!("{}: {error}", target.name))),
     }
 }
 
 /// Installs what is missing to fuzz, and builds the targets.
-fn build() -> Result<Programs, Failure> {
+fn build() -> Result<Programs, CommandError> {
     packages::provide(|need| matches!(need, Use::Fuzz | Use::Llvm))?;
     Programs::build(folder().join("build"))
 }

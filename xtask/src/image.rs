@@ -23,7 +23,7 @@ use object::read::pe::PeFile64;
 use thiserror::Error;
 
 pub(crate) use self::{checksum::of as checksum, exports::Exports};
-use crate::failure::Failure;
+use crate::failure::CommandError;
 
 /// A violated requirement.
 #[derive(Debug, Error, PartialEq)]
@@ -71,7 +71,7 @@ pub(crate) struct Expected<'a> {
 }
 
 /// Checks an image against all the rules; every fault is named.
-pub(crate) fn check(bytes: &[u8], exports: &Exports, expected: &Expected<'_>) -> Result<(), Failure> {
+pub(crate) fn check(bytes: &[u8], exports: &Exports, expected: &Expected<'_>) -> Result<(), CommandError> {
     let mut faults = faults(bytes, exports);
     if let Ok(image) = PeFile64::parse(bytes) {
         version::check(&image, expected.driver, &mut faults);
@@ -84,7 +84,7 @@ pub(crate) fn check(bytes: &[u8], exports: &Exports, expected: &Expected<'_>) ->
         return Ok(());
     }
     let list: String = faults.iter().map(|fault| format!("\n  {fault}")).collect();
-    Err(Failure::work(format!("{}.sys would not serve on Windows:{list}", expected.driver)))
+    Err(CommandError::work(format!("{}.sys would not serve on Windows:{list}", expected.driver)))
 }
 
 /// All faults of the image `bytes`.

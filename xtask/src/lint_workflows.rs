@@ -12,7 +12,7 @@ use std::{
 };
 
 use crate::{
-    failure::Failure,
+    failure::CommandError,
     packages::{self, Use},
     python, root,
     step::Step,
@@ -49,7 +49,7 @@ struct Linter {
 }
 
 /// Lints the workflows.
-pub(crate) fn run() -> Result<(), Failure> {
+pub(crate) fn run() -> Result<(), CommandError> {
     packages::provide(|need| matches!(need, Use::Python))?;
     let step = Step::start("install linters");
     let requirements: Vec<&str> = LINTERS.iter().map(|linter| linter.requirement).collect();
@@ -64,7 +64,7 @@ pub(crate) fn run() -> Result<(), Failure> {
         };
         for file in &workflows {
             judge(file).map_err(|output| {
-                Failure::work(format!("{} refuses {}:\n{output}", linter.program, file.display()))
+                CommandError::work(format!("{} refuses {}:\n{output}", linter.program, file.display()))
             })?;
         }
         let refused = refusals(linter, &workflows, &judge)?;
@@ -79,33 +79,34 @@ fn refusals(
     linter: &Linter,
     workflows: &[PathBuf],
     judge: &impl Fn(&Path) -> Result<String, String>,
-) -> Result<usize, Failure> {
+) -> Result<usize, CommandError> {
     let scratch = root().join("target/softndk/workflows/.github/workflows");
-    fs::create_dir_all(&scratch).map_err(|error| Failure::file(&scratch, &error))?;
+    fs::create_dir_all(&scratch).map_err(|error| CommandError::file(&scratch, &error))?;
     let copy = scratch.join("broken.yml");
     for (right, wrong) in linter.mistakes {
         let texts = workflows.iter().filter_map(|file| fs::read_to_string(file).ok());
         let text = texts.into_iter().find(|text| text.contains(right));
-        let text = text.ok_or_else(|| Failure::work(format!("no workflow has {right:?}")))?;
-        fs::write(&copy, text.replacen(right, wrong, 1)).map_err(|error| Failure::file(&copy, &error))?;
+        let text = text.ok_or_else(|| CommandError::work(format!("no workflow has {right:?}")))?;
+        fs::write(&copy, text.replacen(right, wrong, 1))
+            .map_err(|error| CommandError::file(&copy, &error))?;
         if judge(&copy).is_ok() {
-            return Err(Failure::work(format!("{} accepts {wrong:?}", linter.program)));
+            return Err(CommandError::work(format!("{} accepts {wrong:?}", linter.program)));
         }
     }
     Ok(linter.mistakes.len())
 }
 
 /// The workflow files.
-fn workflows() -> Result<Vec<PathBuf>, Failure> {
+fn workflows() -> Result<Vec<PathBuf>, CommandError> {
     let folder = root().join(".github/workflows");
-    let entries = fs::read_dir(&folder).map_err(|error| Failure::file(&folder, &error))?;
+    let entries = fs::read_dir(&folder).map_err(|error| CommandError::file(&folder, &error))?;
     let mut files: Vec<PathBuf> = entries
         .filter_map(|entry| entry.ok().map(|entry| entry.path()))
         .filter(|path| path.extension().is_some_and(|extension| extension == "yml"))
         .collect();
     files.sort();
     if files.is_empty() {
-        return Err(Failure::work(format!("{} has no workflow", folder.display())));
+        return Err(CommandError::work(format!("{} has no workflow", folder.display())));
     }
     Ok(files)
 }

@@ -20,7 +20,7 @@ use self::{
     report::{MutantResult, Report, Row},
     tree::Tree,
 };
-use crate::{build, failure::Failure, step::Step};
+use crate::{build, failure::CommandError, step::Step};
 
 /// Where the patches are, from the root.
 const FOLDER: &str = "tests/mutants";
@@ -42,7 +42,7 @@ pub(crate) struct Options {
 }
 
 /// Plants each mistake that is asked for. Succeeds if all of them are caught.
-pub(crate) fn run(options: &Options) -> Result<(), Failure> {
+pub(crate) fn run(options: &Options) -> Result<(), CommandError> {
     if options.all {
         return every::run(options.shard);
     }
@@ -65,26 +65,26 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
 }
 
 /// The mutants whose names begin with one of `names`.
-fn chosen(mutants: Vec<Mutant>, names: &[String]) -> Result<Vec<Mutant>, Failure> {
+fn chosen(mutants: Vec<Mutant>, names: &[String]) -> Result<Vec<Mutant>, CommandError> {
     if let Some(unknown) =
         names.iter().find(|name| !mutants.iter().any(|mutant| mutant.name.starts_with(*name)))
     {
-        return Err(Failure::Usage(format!("{unknown}: no such mutant in {FOLDER}")));
+        return Err(CommandError::Usage(format!("{unknown}: no such mutant in {FOLDER}")));
     }
     let wanted = |mutant: &Mutant| names.is_empty() || names.iter().any(|name| mutant.name.starts_with(name));
     Ok(mutants.into_iter().filter(wanted).collect())
 }
 
 /// Every check passes as long as nothing is planted.
-fn baseline(runner: &CheckRunner<'_>, mutants: &[Mutant]) -> Result<(), Failure> {
+fn baseline(runner: &CheckRunner<'_>, mutants: &[Mutant]) -> Result<(), CommandError> {
     let step = Step::start("without a mutant");
     let checks: BTreeSet<&Check> = mutants.iter().flat_map(|mutant| &mutant.checks).collect();
-    runner.build(&step, checks.iter().copied())?.map_err(Failure::Work)?;
+    runner.build(&step, checks.iter().copied())?.map_err(CommandError::Work)?;
     for check in checks {
         let verdict = runner.run(&step, check)?;
         if verdict != Verdict::Passed {
             let said = verdict.text();
-            return Err(Failure::work(format!("without a mutant, {check} does not pass: {said}")));
+            return Err(CommandError::work(format!("without a mutant, {check} does not pass: {said}")));
         }
     }
     step.done();
@@ -92,7 +92,7 @@ fn baseline(runner: &CheckRunner<'_>, mutants: &[Mutant]) -> Result<(), Failure>
 }
 
 /// Plants one mistake and runs its checks.
-fn plant(tree: &Tree, runner: &CheckRunner<'_>, mutant: &Mutant) -> Result<Row, Failure> {
+fn plant(tree: &Tree, runner: &CheckRunner<'_>, mutant: &Mutant) -> Result<Row, CommandError> {
     let step = Step::start(mutant.name.clone());
     tree.refresh()?;
     let result = match tree.apply(&mutant.path) {
@@ -102,7 +102,7 @@ fn plant(tree: &Tree, runner: &CheckRunner<'_>, mutant: &Mutant) -> Result<Row, 
             Ok(()) => {
                 let ran =
                     mutant.checks.iter().map(|check| Ok((check.to_string(), runner.run(&step, check)?)));
-                MutantResult::Checked(ran.collect::<Result<_, Failure>>()?)
+                MutantResult::Checked(ran.collect::<Result<_, CommandError>>()?)
             }
         },
     };
@@ -161,6 +161,6 @@ mod tests {
         assert_eq!(chosen(mutants(), &[]).unwrap().len(), all);
         let one = chosen(mutants(), &["01".to_owned()]).unwrap();
         assert!(!one.is_empty() && one.iter().all(|mutant| mutant.behaviour == 1));
-        assert!(matches!(chosen(mutants(), &["no such".to_owned()]), Err(Failure::Usage(_))));
+        assert!(matches!(chosen(mutants(), &["no such".to_owned()]), Err(CommandError::Usage(_))));
     }
 }

@@ -22,7 +22,7 @@ use packager::{
 
 use crate::{
     build::{self, Images},
-    failure::Failure,
+    failure::CommandError,
     root,
     step::Step,
 };
@@ -47,7 +47,7 @@ pub(crate) struct Options {
 }
 
 /// Makes the package.
-pub(crate) fn run(options: &Options) -> Result<(), Failure> {
+pub(crate) fn run(options: &Options) -> Result<(), CommandError> {
     let out = options.out.clone().unwrap_or_else(|| root().join("target/softndk/package"));
     let key = match &options.key {
         Some(key) => key.clone(),
@@ -75,12 +75,12 @@ struct Package<'a> {
 }
 
 impl Package<'_> {
-    fn write(&self) -> Result<(), Failure> {
+    fn write(&self) -> Result<(), CommandError> {
         if self.out.exists() {
-            fs::remove_dir_all(self.out).map_err(|error| Failure::file(self.out, &error))?;
+            fs::remove_dir_all(self.out).map_err(|error| CommandError::file(self.out, &error))?;
         }
         let harness = self.out.join("ndkhlk");
-        fs::create_dir_all(&harness).map_err(|error| Failure::file(&harness, &error))?;
+        fs::create_dir_all(&harness).map_err(|error| CommandError::file(&harness, &error))?;
 
         let linked = read(&self.images.image("softndk"))?;
         let framework = kmdf::bound_version(&linked);
@@ -105,26 +105,26 @@ impl Package<'_> {
     }
 
     /// The INF of the INX, for the framework that the image binds to.
-    fn inf(&self, framework: Option<&str>) -> Result<String, Failure> {
+    fn inf(&self, framework: Option<&str>) -> Result<String, CommandError> {
         let path = root().join("softndk.inx");
-        let inx = fs::read_to_string(&path).map_err(|error| Failure::file(&path, &error))?;
+        let inx = fs::read_to_string(&path).map_err(|error| CommandError::file(&path, &error))?;
         let version = concat!(env!("CARGO_PKG_VERSION"), ".0");
         let stamp = Stamp {
             time: self.time,
             version,
             architecture: "amd64",
-            kmdf_version: framework.ok_or_else(|| Failure::work("softndk.sys binds to no framework"))?,
+            kmdf_version: framework.ok_or_else(|| CommandError::work("softndk.sys binds to no framework"))?,
         };
-        stamp.apply(&inx).map_err(|error| Failure::work(format!("{}: {error}", path.display())))
+        stamp.apply(&inx).map_err(|error| CommandError::work(format!("{}: {error}", path.display())))
     }
 
     /// Holds the INF against its rules and against what the package has.
-    fn check(&self, inf: &str, framework: Option<&str>) -> Result<(), Failure> {
+    fn check(&self, inf: &str, framework: Option<&str>) -> Result<(), CommandError> {
         let names: Vec<String> = fs::read_dir(self.out)
             .and_then(|folder| {
                 folder.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned())).collect()
             })
-            .map_err(|error| Failure::file(self.out, &error))?;
+            .map_err(|error| CommandError::file(self.out, &error))?;
         let files: Vec<&str> = names.iter().map(String::as_str).collect();
         let expected = Expected {
             files: &files,
@@ -133,65 +133,65 @@ impl Package<'_> {
             kind: Kind::Device(&[HARDWARE_ID]),
             network_direct: true,
         };
-        let violations =
-            inf::check(inf, &expected).map_err(|error| Failure::work(format!("softndk.inf: {error}")))?;
+        let violations = inf::check(inf, &expected)
+            .map_err(|error| CommandError::work(format!("softndk.inf: {error}")))?;
         if violations.is_empty() {
             return Ok(());
         }
         let lines: Vec<String> = violations.iter().map(|violation| format!("  {violation}")).collect();
-        Err(Failure::work(format!("softndk.inf breaks rules:\n{}", lines.join("\n"))))
+        Err(CommandError::work(format!("softndk.inf breaks rules:\n{}", lines.join("\n"))))
     }
 
-    fn sign(&self, name: &str, image: Image) -> Result<Vec<u8>, Failure> {
-        image.sign(&self.identity, self.time).map_err(|error| Failure::work(format!("{name}: {error}")))
+    fn sign(&self, name: &str, image: Image) -> Result<Vec<u8>, CommandError> {
+        image.sign(&self.identity, self.time).map_err(|error| CommandError::work(format!("{name}: {error}")))
     }
 
-    fn put(&self, name: &str, content: &[u8]) -> Result<(), Failure> {
+    fn put(&self, name: &str, content: &[u8]) -> Result<(), CommandError> {
         let path = self.out.join(name);
-        fs::write(&path, content).map_err(|error| Failure::file(&path, &error))
+        fs::write(&path, content).map_err(|error| CommandError::file(&path, &error))
     }
 }
 
-fn read(path: &Path) -> Result<Vec<u8>, Failure> {
-    fs::read(path).map_err(|error| Failure::file(path, &error))
+fn read(path: &Path) -> Result<Vec<u8>, CommandError> {
+    fs::read(path).map_err(|error| CommandError::file(path, &error))
 }
 
-fn image(name: &str, bytes: Vec<u8>) -> Result<Image, Failure> {
-    Image::parse(bytes).map_err(|error| Failure::work(format!("{name}: {error}")))
+fn image(name: &str, bytes: Vec<u8>) -> Result<Image, CommandError> {
+    Image::parse(bytes).map_err(|error| CommandError::work(format!("{name}: {error}")))
 }
 
-fn identity(key: &Path) -> Result<Identity, Failure> {
-    Identity::load_or_create(key).map_err(|error| Failure::Usage(error.to_string()))
+fn identity(key: &Path) -> Result<Identity, CommandError> {
+    Identity::load_or_create(key).map_err(|error| CommandError::Usage(error.to_string()))
 }
 
 /// Where the key is, if the caller does not say: with the user's data, outside the repository.
-fn default_key() -> Result<PathBuf, Failure> {
+fn default_key() -> Result<PathBuf, CommandError> {
     let data = env::var_os("XDG_DATA_HOME").map(PathBuf::from).filter(|folder| folder.is_absolute());
     let home = || env::var_os("HOME").map(|home| PathBuf::from(home).join(".local/share"));
     let data = data
         .or_else(home)
-        .ok_or_else(|| Failure::Usage("no HOME: say where the key is with --key".to_owned()))?;
+        .ok_or_else(|| CommandError::Usage("no HOME: say where the key is with --key".to_owned()))?;
     Ok(data.join("softndk/test-signing.key"))
 }
 
 /// The time of the package: that of SOURCE_DATE_EPOCH, or else of the commit, so that it does not change from run to
 /// run.
-fn time() -> Result<Timestamp, Failure> {
+fn time() -> Result<Timestamp, CommandError> {
     let seconds = match env::var("SOURCE_DATE_EPOCH") {
         Ok(seconds) => seconds,
         Err(_) => commit_time()?,
     };
     let time = seconds.trim().parse().ok().and_then(Timestamp::from_unix);
-    time.ok_or_else(|| Failure::Usage(format!("SOURCE_DATE_EPOCH: {seconds:?} is no time in seconds")))
+    time.ok_or_else(|| CommandError::Usage(format!("SOURCE_DATE_EPOCH: {seconds:?} is no time in seconds")))
 }
 
-fn commit_time() -> Result<String, Failure> {
+fn commit_time() -> Result<String, CommandError> {
     let output = Command::new("git")
         .args(["log", "-1", "--format=%ct"])
         .current_dir(root())
         .output()
         .ok()
         .filter(|output| output.status.success())
-        .ok_or_else(|| Failure::Usage("not a git checkout: set SOURCE_DATE_EPOCH".to_owned()))?;
+        .ok_or_else(|| CommandError::Usage("not a git checkout: set SOURCE_DATE_EPOCH".to_owned()))?;
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }

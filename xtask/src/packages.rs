@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use crate::{failure::Failure, step::Step};
+use crate::{failure::CommandError, step::Step};
 
 /// The use of a package.
 #[derive(Clone, Copy)]
@@ -89,7 +89,7 @@ const PACKAGES: &[Package] = &[
 /// # Errors
 ///
 /// This process is not root, or the packages cannot be had.
-pub(crate) fn provide(needed: impl Fn(Use) -> bool) -> Result<(), Failure> {
+pub(crate) fn provide(needed: impl Fn(Use) -> bool) -> Result<(), CommandError> {
     let wanted = || PACKAGES.iter().filter(|package| needed(package.used_for));
     let absent = missing(wanted())?;
     if absent.is_empty() {
@@ -101,7 +101,7 @@ pub(crate) fn provide(needed: impl Fn(Use) -> bool) -> Result<(), Failure> {
     }
     let names: Vec<&str> = absent.iter().map(|package| package.name).collect();
     if !is_root() {
-        return Err(Failure::Usage(format!(
+        return Err(CommandError::Usage(format!(
             "not root; run: sudo apt-get update && sudo apt-get install -y {}",
             names.join(" ")
         )));
@@ -111,15 +111,15 @@ pub(crate) fn provide(needed: impl Fn(Use) -> bool) -> Result<(), Failure> {
     let installed = apt_get(&step, &install_arguments(&names)).is_ok() && missing(wanted())?.is_empty();
     if !installed {
         apt_get(&step, &["update"])
-            .map_err(|output| Failure::work(format!("apt-get update failed:\n{output}")))?;
+            .map_err(|output| CommandError::work(format!("apt-get update failed:\n{output}")))?;
         apt_get(&step, &install_arguments(&names))
-            .map_err(|output| Failure::work(format!("apt-get install failed:\n{output}")))?;
+            .map_err(|output| CommandError::work(format!("apt-get install failed:\n{output}")))?;
     }
     step.done();
     let absent = missing(wanted())?;
     match absent.first() {
         None => Ok(()),
-        Some(package) => Err(Failure::work(format!(
+        Some(package) => Err(CommandError::work(format!(
             "Debian's archive has no {} {}",
             package.name,
             package.at_least.unwrap_or_default()
@@ -128,13 +128,13 @@ pub(crate) fn provide(needed: impl Fn(Use) -> bool) -> Result<(), Failure> {
 }
 
 /// Those of `packages` that are not installed, or too old.
-fn missing<'a>(packages: impl Iterator<Item = &'a Package>) -> Result<Vec<&'a Package>, Failure> {
+fn missing<'a>(packages: impl Iterator<Item = &'a Package>) -> Result<Vec<&'a Package>, CommandError> {
     let mut absent = Vec::new();
     for package in packages {
         let query = Command::new("dpkg-query")
             .args(["--show", "--showformat=${db:Status-Status} ${Version}", package.name])
             .output()
-            .map_err(|error| Failure::Usage(format!("dpkg-query: {error}; this needs Debian 12")))?;
+            .map_err(|error| CommandError::Usage(format!("dpkg-query: {error}; this needs Debian 12")))?;
         let answer = String::from_utf8_lossy(&query.stdout).into_owned();
         if !package.is_met_by(&answer) {
             absent.push(package);

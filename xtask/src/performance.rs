@@ -8,13 +8,13 @@ use std::{
     process::{Command, Stdio},
 };
 
-use crate::{failure::Failure, root, step::Step};
+use crate::{failure::CommandError, root, step::Step};
 
 /// Bytes of the file that is moved.
 const LENGTH: u64 = 1 << 30;
 
 /// Runs the commands and writes the page.
-pub(crate) fn write() -> Result<(), Failure> {
+pub(crate) fn write() -> Result<(), CommandError> {
     let page = root().join("docs/performance.md");
     let file = random_file()?;
     let name = file.to_string_lossy().into_owned();
@@ -39,32 +39,32 @@ pub(crate) fn write() -> Result<(), Failure> {
             trimmed(&output)
         ));
     }
-    fs::remove_file(&file).map_err(|error| Failure::file(&file, &error))?;
-    fs::write(&page, text).map_err(|error| Failure::file(&page, &error))?;
+    fs::remove_file(&file).map_err(|error| CommandError::file(&file, &error))?;
+    fs::write(&page, text).map_err(|error| CommandError::file(&page, &error))?;
     println!("{}", page.display());
     Ok(())
 }
 
 /// A file of random bytes, which no cache or compressor makes faster.
-fn random_file() -> Result<PathBuf, Failure> {
+fn random_file() -> Result<PathBuf, CommandError> {
     let path = root().join("target/random.bin");
     let copy = |path: &Path| -> io::Result<u64> {
         let mut random = File::open("/dev/urandom")?.take(LENGTH);
         io::copy(&mut random, &mut File::create(path)?)
     };
-    copy(&path).map_err(|error| Failure::file(&path, &error))?;
+    copy(&path).map_err(|error| CommandError::file(&path, &error))?;
     Ok(path)
 }
 
 /// Standard output of a command of this program.
-fn printed(arguments: &[&str]) -> Result<String, Failure> {
-    let own = env::current_exe().map_err(|error| Failure::work(error.to_string()))?;
+fn printed(arguments: &[&str]) -> Result<String, CommandError> {
+    let own = env::current_exe().map_err(|error| CommandError::work(error.to_string()))?;
     let output = Command::new(own).args(arguments).stderr(Stdio::inherit()).output();
-    let output = output.map_err(|error| Failure::work(error.to_string()))?;
+    let output = output.map_err(|error| CommandError::work(error.to_string()))?;
     if output.status.success() {
         Ok(String::from_utf8_lossy(&output.stdout).into_owned())
     } else {
-        Err(Failure::work(format!("cargo xtask {} failed, see above", arguments.join(" "))))
+        Err(CommandError::work(format!("cargo xtask {} failed, see above", arguments.join(" "))))
     }
 }
 

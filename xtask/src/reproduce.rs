@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 
 use crate::{
     build::{DRIVERS, Site, provide},
-    failure::Failure,
+    failure::CommandError,
     root,
     step::Step,
     toolchain::Compiler,
@@ -16,9 +16,10 @@ use crate::{
 const FOLDERS: [&str; 2] = ["a", "another/folder/of softndk"];
 
 /// Builds twice and compares.
-pub(crate) fn run() -> Result<(), Failure> {
+pub(crate) fn run() -> Result<(), CommandError> {
     let compiler = provide()?;
-    let place = tempfile::tempdir().map_err(|error| Failure::work(format!("temporary folder: {error}")))?;
+    let place =
+        tempfile::tempdir().map_err(|error| CommandError::work(format!("temporary folder: {error}")))?;
     let sites = FOLDERS.map(|folder| site(&place.path().join(folder)));
     eprintln!("Two clean builds of the drivers take about three minutes on two cores each.");
     for (site, folder) in sites.iter().zip(FOLDERS) {
@@ -35,7 +36,7 @@ pub(crate) fn run() -> Result<(), Failure> {
         let [first, second] = &images;
         different.extend(difference(first, second).map(|text| format!("{driver}.sys: {text}")));
     }
-    if different.is_empty() { Ok(()) } else { Err(Failure::work(different.join("\n"))) }
+    if different.is_empty() { Ok(()) } else { Err(CommandError::work(different.join("\n"))) }
 }
 
 /// A clone, its build and its images below a folder.
@@ -45,7 +46,7 @@ fn site(folder: &Path) -> Site {
 }
 
 /// Clones the last commit and builds its drivers.
-fn build(site: &Site, folder: &str, compiler: Compiler) -> Result<(), Failure> {
+fn build(site: &Site, folder: &str, compiler: Compiler) -> Result<(), CommandError> {
     let step = Step::start(format!("clone into {folder:?}"));
     step.run(Command::new("git").args(["clone", "--quiet"]).arg(root()).arg(&site.tree))?;
     step.done();
@@ -54,16 +55,16 @@ fn build(site: &Site, folder: &str, compiler: Compiler) -> Result<(), Failure> {
         drop(step);
         let last: Vec<&str> = output.trim_end().lines().rev().take(40).collect();
         last.iter().rev().for_each(|line| eprintln!("{line}"));
-        return Err(Failure::work("The drivers of the last commit do not build, see above."));
+        return Err(CommandError::work("The drivers of the last commit do not build, see above."));
     }
     site.deliver(compiler)?;
     step.done();
     Ok(())
 }
 
-fn read(site: &Site, driver: &str) -> Result<Vec<u8>, Failure> {
+fn read(site: &Site, driver: &str) -> Result<Vec<u8>, CommandError> {
     let path = site.images.join(format!("{driver}.sys"));
-    fs::read(&path).map_err(|error| Failure::file(&path, &error))
+    fs::read(&path).map_err(|error| CommandError::file(&path, &error))
 }
 
 /// Where two images differ first, and in how many bytes.

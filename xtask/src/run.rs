@@ -21,7 +21,7 @@ use runner::{Client, Error, Fixture, Images, Place, Session};
 pub(crate) use self::options::Options;
 use self::options::{Route, Source};
 use self::report::{Crossing, Report};
-use crate::{build, failure::Failure};
+use crate::{build, failure::CommandError};
 
 /// The interface indices of the two adapters.
 const NEAR_INDEX: u32 = 12;
@@ -36,7 +36,7 @@ const WAYS: [Operation; 5] =
     [Operation::Copy, Operation::Send, Operation::Write, Operation::Read, Operation::SmbDirect];
 
 /// Builds the drivers and moves the file.
-pub(crate) fn run(options: &Options) -> Result<(), Failure> {
+pub(crate) fn run(options: &Options) -> Result<(), CommandError> {
     let route = options.route()?;
     let given = options.file.as_deref().map(Source::open).transpose()?;
     let images = build::build()?;
@@ -53,11 +53,11 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
 }
 
 /// Moves the file through NDKPI.
-fn rdma(options: &Options, route: Route, source: &Source, images: &Images) -> Result<(), Failure> {
+fn rdma(options: &Options, route: Route, source: &Source, images: &Images) -> Result<(), CommandError> {
     let mut report = Report::new(source, route, options.json);
     let booted = Instant::now();
     let places = [Place::new(NEAR_INDEX, route.near), Place::new(FAR_INDEX, route.far)];
-    let fixture = Fixture::boot(images, &places).map_err(|error| Failure::work(error.to_string()))?;
+    let fixture = Fixture::boot(images, &places).map_err(|error| CommandError::work(error.to_string()))?;
     report.phase("boot", booted.elapsed());
 
     let outcome = cross(&fixture, options, source, &mut report);
@@ -71,7 +71,7 @@ fn rdma(options: &Options, route: Route, source: &Source, images: &Images) -> Re
         report.failed(&error);
     }
     report.print()?;
-    if report.passed() { Ok(()) } else { Err(Failure::work("the run failed")) }
+    if report.passed() { Ok(()) } else { Err(CommandError::work("the run failed")) }
 }
 
 /// Opens a session, moves the file across in every way, and closes the session.

@@ -8,7 +8,7 @@ use std::{
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::failure::Failure;
+use crate::failure::CommandError;
 
 /// The interval at which the spinner of a running step moves.
 const TICK: Duration = Duration::from_millis(120);
@@ -53,11 +53,11 @@ impl Step {
     /// Runs `command` as this step and shows the last line that it writes. Returns its standard output.
     ///
     /// Its output is printed only when it fails.
-    pub(crate) fn run(&self, command: &mut Command) -> Result<String, Failure> {
+    pub(crate) fn run(&self, command: &mut Command) -> Result<String, CommandError> {
         self.attempt(command).map_err(|output| {
             self.spinner.finish_and_clear();
             eprintln!("{}", output.trim_end());
-            Failure::work(format!("{}: failed, see above", self.name))
+            CommandError::work(format!("{}: failed, see above", self.name))
         })
     }
 

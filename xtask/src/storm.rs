@@ -11,7 +11,7 @@ use runner::storm::{self, Ending, Plan};
 use runner::{Fixture, Images, Place};
 
 use self::report::Report;
-use crate::{build, failure::Failure};
+use crate::{build, failure::CommandError};
 
 /// The two adapters: interface index and address.
 const NEAR: (u32, IpAddr) = (12, IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1)));
@@ -43,7 +43,7 @@ pub(crate) struct Options {
 }
 
 /// Builds the drivers and storms.
-pub(crate) fn storm(options: &Options) -> Result<(), Failure> {
+pub(crate) fn storm(options: &Options) -> Result<(), CommandError> {
     let images = build::build()?;
     let images = Images { softndk: images.image("softndk"), ndkhlk: images.image("ndkhlk") };
     let mut report = Report::new(options);
@@ -62,7 +62,7 @@ pub(crate) fn storm(options: &Options) -> Result<(), Failure> {
     }
     bar.finish_and_clear();
     report.print(began.elapsed())?;
-    if report.is_clean() { Ok(()) } else { Err(Failure::work("the storm left something behind")) }
+    if report.is_clean() { Ok(()) } else { Err(CommandError::work("the storm left something behind")) }
 }
 
 /// Plays every ending from either level on one machine, as long as `goes_on` says so.
@@ -73,9 +73,10 @@ fn turn(
     seed: &mut u32,
     report: &mut Report,
     goes_on: impl Fn(usize) -> bool,
-) -> Result<(), Failure> {
+) -> Result<(), CommandError> {
     let places = [NEAR, FAR].map(|(index, address)| Place::new(index, address));
-    let mut fixture = Fixture::boot(images, &places).map_err(|error| Failure::work(error.to_string()))?;
+    let mut fixture =
+        Fixture::boot(images, &places).map_err(|error| CommandError::work(error.to_string()))?;
     let ends = [Endpoint::new(NEAR.0, NEAR.1, 0), Endpoint::new(FAR.0, FAR.1, PORT)];
     let plan = Plan {
         groups: GROUPS,

@@ -6,7 +6,7 @@ use crate::{
     bench,
     build::{self, DRIVERS},
     corrupt, explore,
-    failure::Failure,
+    failure::CommandError,
     fuzz,
     packages::{self, Use},
     root,
@@ -22,7 +22,7 @@ const SHARE: u64 = 1920;
 const FIXED: u64 = 1;
 
 /// Runs every check in turn and stops at the first that fails.
-pub(crate) fn test() -> Result<(), Failure> {
+pub(crate) fn test() -> Result<(), CommandError> {
     let started = Instant::now();
     let (compiler, linters) = (Compiler::find(), Linters::find());
     packages::provide(|need| match need {
@@ -44,7 +44,7 @@ pub(crate) fn test() -> Result<(), Failure> {
     bench::smoke(&images)?;
     for (share, from) in [("fixed", FIXED), ("fresh", explore::fresh())] {
         let mut command =
-            Command::new(std::env::current_exe().map_err(|error| Failure::work(error.to_string()))?);
+            Command::new(std::env::current_exe().map_err(|error| CommandError::work(error.to_string()))?);
         command.args(["explore", "--explain", "--seeds", &SHARE.to_string(), "--from", &from.to_string()]);
         step(&format!("schedules, {SHARE} {share} seeds from {from}"), &mut command)?;
     }
@@ -92,7 +92,7 @@ fn source_checks(compiler: Compiler, linters: Linters) -> Vec<(&'static str, Com
 
 /// Runs every pair of the legacy transport's operations with one preempting the other, at one point each, and says how
 /// many runs that were: an unoptimised build, as that of the unit tests, comes to a part of the pairs.
-fn preemption() -> Result<(), Failure> {
+fn preemption() -> Result<(), CommandError> {
     let mut command = cargo();
     command
         .args(["test", "--release", "--package", "softndk-tdi", "--lib", "preempted_operations"])
@@ -104,7 +104,7 @@ fn preemption() -> Result<(), Failure> {
     step.done();
     let said = output.lines().find_map(preempted);
     let Some((runs, passes)) = said.filter(|(_, passes)| *passes > 0) else {
-        return Err(Failure::work("preempted operations: not every pair was run"));
+        return Err(CommandError::work("preempted operations: not every pair was run"));
     };
     eprintln!("    {runs} runs, every pair {passes} times at least");
     Ok(())
@@ -118,7 +118,7 @@ fn preempted(line: &str) -> Option<(u64, u64)> {
 }
 
 /// Explores the models of the provider, and says how many executions they have: none would be no check.
-fn loom() -> Result<(), Failure> {
+fn loom() -> Result<(), CommandError> {
     let mut command = cargo();
     command
         .args(["test", "--release", "--package", "softndk-provider", "--lib", "--target-dir"])
@@ -130,7 +130,7 @@ fn loom() -> Result<(), Failure> {
     step.done();
     let (models, executions) = explored(&output);
     if models == 0 {
-        return Err(Failure::work("loom: no model was explored"));
+        return Err(CommandError::work("loom: no model was explored"));
     }
     eprintln!("    {executions} executions of {models} models");
     Ok(())
@@ -145,7 +145,7 @@ fn explored(output: &str) -> (usize, u64) {
     counts.fold((0, 0), |(models, all), count| (models + 1, all + count))
 }
 
-fn step(name: &str, command: &mut Command) -> Result<(), Failure> {
+fn step(name: &str, command: &mut Command) -> Result<(), CommandError> {
     let step = Step::start(name);
     step.run(command)?;
     step.done();

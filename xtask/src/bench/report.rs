@@ -8,7 +8,7 @@ use super::objects::Objects;
 use super::statistics::Spread;
 use super::threads::Threads;
 use super::transfers::Transfer;
-use crate::failure::Failure;
+use crate::failure::CommandError;
 
 /// The layers between the consumer and the provider.
 const BETWEEN: &str = "nothing: the consumer in ndkhlk.sys calls the provider's own dispatch tables";
@@ -31,21 +31,23 @@ impl Report {
     /// # Errors
     /// If something was allocated on the data path, or found. That every message arrived, the driver has
     /// checked; it fails otherwise.
-    pub(super) fn verdict(&self) -> Result<(), Failure> {
+    pub(super) fn verdict(&self) -> Result<(), CommandError> {
         if self.allocations != 0 {
-            return Err(Failure::work(format!("{} allocations on the data path", self.allocations)));
+            return Err(CommandError::work(format!("{} allocations on the data path", self.allocations)));
         }
         match self.findings.first() {
             None => Ok(()),
-            Some(first) => Err(Failure::work(format!("{} findings, first: {first}", self.findings.len()))),
+            Some(first) => {
+                Err(CommandError::work(format!("{} findings, first: {first}", self.findings.len())))
+            }
         }
     }
 
     /// Prints the whole as JSON, or as tables.
-    pub(super) fn print(&self, json: bool) -> Result<(), Failure> {
+    pub(super) fn print(&self, json: bool) -> Result<(), CommandError> {
         if json {
             let text =
-                serde_json::to_string_pretty(self).map_err(|error| Failure::work(error.to_string()))?;
+                serde_json::to_string_pretty(self).map_err(|error| CommandError::work(error.to_string()))?;
             println!("{text}");
             return Ok(());
         }

@@ -10,18 +10,18 @@ use std::{
 
 use sha2::{Digest, Sha256};
 
-use crate::failure::Failure;
+use crate::failure::CommandError;
 
 /// The sources of the prototypes: headers, how they are read, and the version of wdk-sys.
 const SOURCES: &[&str] = &["kit/include", "kit/wdk-build/src", "kit/Cargo.lock"];
 
 /// Removes the cache in `target` where it was made from other sources than the present ones of the tree at
 /// `root`.
-pub(crate) fn refresh(target: &Path, root: &Path) -> Result<(), Failure> {
+pub(crate) fn refresh(target: &Path, root: &Path) -> Result<(), CommandError> {
     let mut digest = Sha256::new();
     for source in SOURCES {
         let path = root.join(source);
-        add(&mut digest, &path).map_err(|error| Failure::file(&path, &error))?;
+        add(&mut digest, &path).map_err(|error| CommandError::file(&path, &error))?;
     }
     let present: String = digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
     let stamp = target.join("headers.sha256");
@@ -29,11 +29,11 @@ pub(crate) fn refresh(target: &Path, root: &Path) -> Result<(), Failure> {
         return Ok(());
     }
     for cache in caches(target) {
-        fs::remove_dir_all(&cache).map_err(|error| Failure::file(&cache, &error))?;
+        fs::remove_dir_all(&cache).map_err(|error| CommandError::file(&cache, &error))?;
     }
     fs::create_dir_all(target)
         .and_then(|()| fs::write(&stamp, present))
-        .map_err(|error| Failure::file(&stamp, &error))
+        .map_err(|error| CommandError::file(&stamp, &error))
 }
 
 /// Adds the names and contents of everything at `path` to `digest`, in a fixed order.

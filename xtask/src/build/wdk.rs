@@ -12,7 +12,7 @@ use std::{
 
 use serde_json::{Value, json};
 
-use crate::failure::Failure;
+use crate::failure::CommandError;
 
 /// The variable that tells the kit's wdk-build of the overlay's folder.
 const VARIABLE: &str = "SOFTNDK_WDK";
@@ -35,9 +35,9 @@ impl Headers {
     ///
     /// # Errors
     /// One line that says what the folder does not have.
-    pub(crate) fn find(root: &Path) -> Result<Self, Failure> {
+    pub(crate) fn find(root: &Path) -> Result<Self, CommandError> {
         let missing = |what: String| {
-            Failure::Usage(format!(
+            CommandError::Usage(format!(
                 "{} is no content root of a WDK (as C:\\Program Files (x86)\\Windows Kits\\10 is): it has no {what}",
                 root.display()
             ))
@@ -61,14 +61,14 @@ impl Headers {
     }
 
     /// Writes the overlay into `folder`.
-    pub(crate) fn write(&self, folder: &Path) -> Result<(), Failure> {
+    pub(crate) fn write(&self, folder: &Path) -> Result<(), CommandError> {
         let roots: Vec<Value> =
             self.folders.iter().map(|(name, path)| root(&folder.join(name), path)).collect();
         let overlay = json!({ "version": 0, "case-sensitive": false, "roots": roots });
         let file = overlay_of(folder);
         fs::create_dir_all(folder)
             .and_then(|()| fs::write(&file, overlay.to_string()))
-            .map_err(|error| Failure::file(&file, &error))
+            .map_err(|error| CommandError::file(&file, &error))
     }
 }
 
@@ -156,7 +156,7 @@ mod tests {
             let root = folder(&left);
             let error = Headers::find(root.path()).unwrap_err();
             let said = error.to_string();
-            assert!(matches!(error, Failure::Usage(_)) && said.contains(named), "{said}");
+            assert!(matches!(error, CommandError::Usage(_)) && said.contains(named), "{said}");
             assert_eq!(said.lines().count(), 1, "{said}");
         }
     }

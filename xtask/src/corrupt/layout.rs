@@ -6,7 +6,7 @@ use object::LittleEndian as LE;
 use object::pe;
 use object::read::pe::PeFile64;
 
-use crate::failure::Failure;
+use crate::failure::CommandError;
 
 /// Where the parts of an intact image are in its file.
 pub(super) struct Layout {
@@ -31,8 +31,8 @@ pub(super) struct Layout {
 }
 
 impl Layout {
-    pub(super) fn of(data: &[u8]) -> Result<Self, Failure> {
-        let broken = |error: object::Error| Failure::work(format!("an image that was built: {error}"));
+    pub(super) fn of(data: &[u8]) -> Result<Self, CommandError> {
+        let broken = |error: object::Error| CommandError::work(format!("an image that was built: {error}"));
         let file = PeFile64::parse(data).map_err(broken)?;
         let start = file.dos_header().nt_headers_offset() as usize;
         let optional = start + 24;

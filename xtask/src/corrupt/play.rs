@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::damage::damage;
 use super::layout::Layout;
-use crate::{build, failure::Failure};
+use crate::{build, failure::CommandError};
 
 /// The time limit of a process.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -66,22 +66,22 @@ pub(super) struct Player {
 
 impl Player {
     /// A player of the drivers' images with a folder for itself.
-    pub(super) fn new(images: &build::Images, folder: PathBuf) -> Result<Self, Failure> {
-        fs::create_dir_all(&folder).map_err(|error| Failure::file(&folder, &error))?;
+    pub(super) fn new(images: &build::Images, folder: PathBuf) -> Result<Self, CommandError> {
+        fs::create_dir_all(&folder).map_err(|error| CommandError::file(&folder, &error))?;
         let mut intact = Vec::new();
         for &driver in build::DRIVERS {
             let path = images.image(driver);
-            let bytes = fs::read(&path).map_err(|error| Failure::file(&path, &error))?;
+            let bytes = fs::read(&path).map_err(|error| CommandError::file(&path, &error))?;
             // Stacks are told by the names of functions, as ever.
             let symbols = folder.join(format!("{driver}.pdb"));
             let _ = fs::remove_file(&symbols);
             std::os::unix::fs::symlink(path.with_extension("pdb"), &symbols)
-                .map_err(|error| Failure::file(&symbols, &error))?;
+                .map_err(|error| CommandError::file(&symbols, &error))?;
             intact.push(Intact { driver, layout: Layout::of(&bytes)?, bytes });
         }
         let path = folder.join("said");
         let said = File::options().read(true).write(true).create(true).truncate(true).open(&path);
-        let player = Self { intact, folder, said: said.map_err(|error| Failure::file(&path, &error))? };
+        let player = Self { intact, folder, said: said.map_err(|error| CommandError::file(&path, &error))? };
         player.read_symbols()?;
         Ok(player)
     }
@@ -92,25 +92,25 @@ impl Player {
     }
 
     /// Reads the symbols once, for all the processes that are made from this one.
-    fn read_symbols(&self) -> Result<(), Failure> {
+    fn read_symbols(&self) -> Result<(), CommandError> {
         for Intact { driver, bytes, .. } in &self.intact {
             let path = self.path(driver);
-            fs::write(&path, bytes).map_err(|error| Failure::file(&path, &error))?;
+            fs::write(&path, bytes).map_err(|error| CommandError::file(&path, &error))?;
             let machine = Machine::builder().boot();
-            machine.load(&path).map_err(|error| Failure::work(error.to_string()))?.unload();
+            machine.load(&path).map_err(|error| CommandError::work(error.to_string()))?.unload();
             machine.shutdown();
         }
         Ok(())
     }
 
     /// Makes and plays the image with this number.
-    pub(super) fn play(&mut self, seed: u64, number: u64) -> Result<Played, Failure> {
+    pub(super) fn play(&mut self, seed: u64, number: u64) -> Result<Played, CommandError> {
         let mut random = Rng::with_seed(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ number);
         let Intact { driver, bytes, layout } = &self.intact[random.usize(..self.intact.len())];
         let (image, damage) = damage(bytes, layout, &mut random);
         let path = self.path(driver);
-        fs::write(&path, image).map_err(|error| Failure::file(&path, &error))?;
-        let status = self.load(&path).map_err(|error| Failure::work(format!("a process: {error}")))?;
+        fs::write(&path, image).map_err(|error| CommandError::file(&path, &error))?;
+        let status = self.load(&path).map_err(|error| CommandError::work(format!("a process: {error}")))?;
         Ok(Played { number, driver: (*driver).to_owned(), damage, outcome: judge(status, &self.said()) })
     }
 

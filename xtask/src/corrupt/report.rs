@@ -5,7 +5,7 @@ use core::time::Duration;
 use serde::Serialize;
 
 use super::play::{Outcome, Played};
-use crate::failure::Failure;
+use crate::failure::CommandError;
 
 /// Failures that are told in full.
 const TOLD: usize = 10;
@@ -48,11 +48,11 @@ impl Report {
     }
 
     /// Prints the report, and fails if an image did.
-    pub(super) fn print(mut self, json: bool) -> Result<(), Failure> {
+    pub(super) fn print(mut self, json: bool) -> Result<(), CommandError> {
         self.failed.sort_by_key(|played| played.number);
         if json {
             let text = serde_json::to_string_pretty(&self);
-            println!("{}", text.map_err(|error| Failure::work(error.to_string()))?);
+            println!("{}", text.map_err(|error| CommandError::work(error.to_string()))?);
         } else {
             let Self { seed, count, .. } = self;
             println!("\n{count} damaged images, seed {seed}, {:.1} s\n", self.seconds);
@@ -73,10 +73,10 @@ impl Report {
     }
 
     /// Fails if an image did.
-    pub(super) fn verdict(&self) -> Result<(), Failure> {
+    pub(super) fn verdict(&self) -> Result<(), CommandError> {
         match self.failed.first() {
             None => Ok(()),
-            Some(first) => Err(Failure::work(format!(
+            Some(first) => Err(CommandError::work(format!(
                 "{} of {} damaged images ended without a sentence or a report; see \
                  cargo xtask corrupt --seed {} --replay {}",
                 self.failed.len(),

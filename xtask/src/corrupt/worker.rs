@@ -8,10 +8,10 @@ use std::{env, fs, thread};
 
 use super::WorkerOptions;
 use super::play::{Outcome, Played, Player};
-use crate::{build, failure::Failure};
+use crate::{build, failure::CommandError};
 
 /// Plays the images with the numbers that are asked for, and writes a line of JSON for each.
-pub(crate) fn work(options: &WorkerOptions) -> Result<(), Failure> {
+pub(crate) fn work(options: &WorkerOptions) -> Result<(), CommandError> {
     let folder = options.softndk.parent().map(Path::to_owned).unwrap_or_default();
     let mut player = Player::new(&build::Images { folder }, options.folder.clone())?;
     let mut output = std::io::stdout().lock();
@@ -19,11 +19,12 @@ pub(crate) fn work(options: &WorkerOptions) -> Result<(), Failure> {
         let played = player.play(options.seed, number)?;
         if matches!(played.outcome, Outcome::Failed(_)) {
             let kept = options.folder.join(format!("{number}-{}.sys", played.driver));
-            fs::copy(player.path(&played.driver), &kept).map_err(|error| Failure::file(&kept, &error))?;
+            fs::copy(player.path(&played.driver), &kept)
+                .map_err(|error| CommandError::file(&kept, &error))?;
         }
-        let line =
-            serde_json::to_string(&played).map_err(|error| Failure::work(format!("a worker: {error}")))?;
-        writeln!(output, "{line}").map_err(|error| Failure::work(format!("a worker: {error}")))?;
+        let line = serde_json::to_string(&played)
+            .map_err(|error| CommandError::work(format!("a worker: {error}")))?;
+        writeln!(output, "{line}").map_err(|error| CommandError::work(format!("a worker: {error}")))?;
     }
     Ok(())
 }
@@ -35,8 +36,8 @@ pub(super) fn play_all(
     seed: u64,
     count: u64,
     mut seen: impl FnMut(Played),
-) -> Result<(), Failure> {
-    let failed = |error: &dyn core::fmt::Display| Failure::work(format!("a worker: {error}"));
+) -> Result<(), CommandError> {
+    let failed = |error: &dyn core::fmt::Display| CommandError::work(format!("a worker: {error}"));
     let workers = thread::available_parallelism().map_or(1, |number| number.get() as u64).min(count);
     let (sender, answers) = mpsc::channel();
     let mut children: Vec<Child> = Vec::new();

@@ -12,7 +12,7 @@ use super::options::Options;
 use super::selection::Scenario;
 use super::worker::{Asked, Image};
 use super::workers::Answer;
-use crate::failure::Failure;
+use crate::failure::CommandError;
 
 /// Events of a trace that are shown before its end.
 const SHOWN: usize = 400;
@@ -172,10 +172,10 @@ impl Report {
     }
 
     /// Prints the report on standard output.
-    pub(super) fn print(&self) -> Result<(), Failure> {
+    pub(super) fn print(&self) -> Result<(), CommandError> {
         if self.json {
             let text =
-                serde_json::to_string_pretty(self).map_err(|error| Failure::work(error.to_string()))?;
+                serde_json::to_string_pretty(self).map_err(|error| CommandError::work(error.to_string()))?;
             println!("{text}");
             return Ok(());
         }

@@ -3,7 +3,7 @@
 use protocol::Scenario as Ndk;
 use tdi_client::scenario::Scenario as Tdi;
 
-use crate::failure::Failure;
+use crate::failure::CommandError;
 
 /// A scenario of NDK or TDI.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -65,7 +65,7 @@ fn kebab(words: &str) -> String {
 }
 
 /// The scenarios that any of `wanted` stands for, each once, in their own order.
-pub(super) fn select(wanted: &[String]) -> Result<Vec<Scenario>, Failure> {
+pub(super) fn select(wanted: &[String]) -> Result<Vec<Scenario>, CommandError> {
     let mut selected = Vec::new();
     for one in wanted {
         if let Some(alone) = Scenario::named(one).filter(|scenario| ALONE.contains(scenario)) {
@@ -74,7 +74,7 @@ pub(super) fn select(wanted: &[String]) -> Result<Vec<Scenario>, Failure> {
         let matching: Vec<_> = all().filter(|scenario| scenario.is_meant(one)).collect();
         if matching.is_empty() {
             let names: Vec<_> = all().map(Scenario::name).collect();
-            return Err(Failure::Usage(format!(
+            return Err(CommandError::Usage(format!(
                 "{one}: no such scenario; there are the groups close, race, tdi and all, and {}",
                 names.join(", ")
             )));
@@ -131,7 +131,7 @@ mod tests {
 
     #[test]
     fn a_name_that_means_nothing_is_told_with_those_that_do() {
-        let Err(Failure::Usage(text)) = select(&["clos".into()]) else { panic!("a usage error") };
+        let Err(CommandError::Usage(text)) = select(&["clos".into()]) else { panic!("a usage error") };
         assert!(text.starts_with("clos: no such scenario") && text.contains("antecedents-first"), "{text}");
     }
 }

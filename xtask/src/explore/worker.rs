@@ -13,7 +13,7 @@ use sys::wdm::IRP_MJ_INTERNAL_DEVICE_CONTROL;
 
 use super::WorkerOptions;
 use super::selection::Scenario;
-use crate::failure::Failure;
+use crate::failure::CommandError;
 
 /// A task as it is sent.
 #[derive(Debug, Deserialize, Serialize)]
@@ -121,9 +121,10 @@ impl Request {
 }
 
 /// Plays what standard input asks for until it ends.
-pub(crate) fn work(options: &WorkerOptions) -> Result<(), Failure> {
+pub(crate) fn work(options: &WorkerOptions) -> Result<(), CommandError> {
     let images = Images { softndk: options.softndk.clone(), ndkhlk: options.ndkhlk.clone() };
-    let broken = |error: &dyn core::fmt::Display| Failure::work(format!("between the processes: {error}"));
+    let broken =
+        |error: &dyn core::fmt::Display| CommandError::work(format!("between the processes: {error}"));
     let mut answers = std::io::stdout().lock();
     for line in std::io::stdin().lock().lines() {
         let line = line.map_err(|error| broken(&error))?;

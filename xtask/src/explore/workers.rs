@@ -14,7 +14,7 @@ use runner::explore::Play;
 
 use super::selection::Scenario;
 use super::worker::{Outcome, Request};
-use crate::failure::Failure;
+use crate::failure::CommandError;
 
 /// The time limit of a play: a thousand times what it usually takes.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -50,7 +50,7 @@ pub(super) fn play_all(
     tasks: &[Task],
     enough: usize,
     seen: impl Fn(&Answer) + Sync,
-) -> Result<Vec<Answer>, Failure> {
+) -> Result<Vec<Answer>, CommandError> {
     let (next, failed) = (AtomicUsize::new(0), AtomicUsize::new(0));
     let answers: Mutex<Vec<(usize, Answer)>> = Mutex::default();
     let work = || -> io::Result<()> {
@@ -85,7 +85,7 @@ pub(super) fn play_all(
             .map(|worker| worker.join().unwrap_or_else(|_| Err(io::Error::other("a worker's thread ended"))));
         ends.collect::<Vec<_>>().into_iter().collect::<io::Result<()>>()
     })
-    .map_err(|error| Failure::work(format!("a worker: {error}")))?;
+    .map_err(|error| CommandError::work(format!("a worker: {error}")))?;
     let mut answers = answers.into_inner().unwrap_or_else(PoisonError::into_inner);
     answers.sort_by_key(|(number, _)| *number);
     Ok(answers.into_iter().map(|(_, answer)| answer).collect())

@@ -7,7 +7,7 @@ use std::{
 
 use super::target::{PACKAGES, Target};
 use crate::{
-    failure::Failure,
+    failure::CommandError,
     step::Step,
     toolchain::{cargo, libraries},
 };
@@ -34,7 +34,7 @@ pub(super) struct Programs {
 
 impl Programs {
     /// Builds the targets in `folder`.
-    pub(super) fn build(folder: PathBuf) -> Result<Self, Failure> {
+    pub(super) fn build(folder: PathBuf) -> Result<Self, CommandError> {
         let sanitized = libraries(HOST).iter().any(|library| library.ends_with("_rt.asan.a"));
         let step = Step::start("build fuzz targets");
         step.run(&mut compilation(&folder, sanitized))?;

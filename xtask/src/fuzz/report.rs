@@ -5,7 +5,7 @@ use std::{fmt::Write, path::PathBuf, time::Duration};
 use serde::Serialize;
 
 use super::{target::Target, target_run::Outcome};
-use crate::failure::Failure;
+use crate::failure::CommandError;
 
 /// Everything that the runs have to tell.
 #[derive(Serialize)]
@@ -65,14 +65,14 @@ impl Report {
     }
 
     /// Prints the whole. Anything that was found is a failure.
-    pub(super) fn print(&self, json: bool) -> Result<(), Failure> {
+    pub(super) fn print(&self, json: bool) -> Result<(), CommandError> {
         if json {
             let text = serde_json::to_string_pretty(self);
-            println!("{}", text.map_err(|error| Failure::work(error.to_string()))?);
+            println!("{}", text.map_err(|error| CommandError::work(error.to_string()))?);
         } else {
             print!("{}", self.table());
         }
-        if self.clean { Ok(()) } else { Err(Failure::work("fuzzing found something")) }
+        if self.clean { Ok(()) } else { Err(CommandError::work("fuzzing found something")) }
     }
 
     fn table(&self) -> String {
@@ -137,7 +137,7 @@ mod tests {
             table.lines().last(),
             Some("requests: a leak: cargo xtask fuzz requests --replay /x/leak-1")
         );
-        assert!(matches!(report.print(true), Err(Failure::Work(_))));
+        assert!(matches!(report.print(true), Err(CommandError::Work(_))));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::{
     process::Command,
 };
 
-use crate::{failure::Failure, root};
+use crate::{failure::CommandError, root};
 
 /// The packages of fuzz targets, and their folders.
 pub(super) const PACKAGES: &[(&str, &str)] = &[
@@ -29,12 +29,12 @@ pub(super) struct Target {
 }
 
 /// Every target: one for each source in the packages' folders of targets.
-pub(super) fn all() -> Result<Vec<Target>, Failure> {
+pub(super) fn all() -> Result<Vec<Target>, CommandError> {
     let mut targets = Vec::new();
     for (_, folder) in PACKAGES {
         let folder = root().join(folder);
         let sources = folder.join("fuzz_targets");
-        let entries = fs::read_dir(&sources).map_err(|error| Failure::file(&sources, &error))?;
+        let entries = fs::read_dir(&sources).map_err(|error| CommandError::file(&sources, &error))?;
         let mut names: Vec<String> = entries.flatten().filter_map(|entry| name_of(&entry.path())).collect();
         names.sort();
         targets.extend(names.into_iter().map(|name| {
@@ -52,10 +52,10 @@ fn name_of(source: &Path) -> Option<String> {
 }
 
 /// The targets with these names, or all if there is none.
-pub(super) fn chosen(targets: Vec<Target>, names: &[String]) -> Result<Vec<Target>, Failure> {
+pub(super) fn chosen(targets: Vec<Target>, names: &[String]) -> Result<Vec<Target>, CommandError> {
     if let Some(unknown) = names.iter().find(|name| !targets.iter().any(|target| target.name == **name)) {
         let known: Vec<&str> = targets.iter().map(|target| target.name.as_str()).collect();
-        return Err(Failure::Usage(format!(
+        return Err(CommandError::Usage(format!(
             "{unknown}: no such fuzz target; there are {}",
             known.join(", ")
         )));
@@ -105,7 +105,7 @@ mod tests {
 
     #[test]
     fn a_name_that_no_target_has_is_told_with_those_that_there_are() {
-        let Err(Failure::Usage(text)) = chosen(all().unwrap(), &["request".to_owned()]) else {
+        let Err(CommandError::Usage(text)) = chosen(all().unwrap(), &["request".to_owned()]) else {
             panic!("a usage error")
         };
         assert!(text.starts_with("request: no such fuzz target") && text.contains("consumer"), "{text}");

@@ -11,7 +11,7 @@ use super::{
     statistics::{Finding, Statistics},
     target::Target,
 };
-use crate::{failure::Failure, step::Step};
+use crate::{failure::CommandError, step::Step};
 
 /// The longest input that is tried.
 const LONGEST: usize = 4096;
@@ -53,18 +53,22 @@ impl<'a> TargetRun<'a> {
     }
 
     /// One that begins anew.
-    pub(super) fn anew(target: &'a Target, programs: &'a Programs, folder: PathBuf) -> Result<Self, Failure> {
+    pub(super) fn anew(
+        target: &'a Target,
+        programs: &'a Programs,
+        folder: PathBuf,
+    ) -> Result<Self, CommandError> {
         match fs::remove_dir_all(&folder) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(Failure::file(&folder, &error)),
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(CommandError::file(&folder, &error)),
             _ => Ok(Self::new(target, programs, folder)),
         }
     }
 
     /// Runs the target until the limit is reached or it finds something.
-    pub(super) fn run(&self, limit: Limit, step: &Step) -> Result<Outcome, Failure> {
+    pub(super) fn run(&self, limit: Limit, step: &Step) -> Result<Outcome, CommandError> {
         let [corpus, findings] = ["corpus", "findings"].map(|name| self.folder.join(name));
         for folder in [&corpus, &findings] {
-            fs::create_dir_all(folder).map_err(|error| Failure::file(folder, &error))?;
+            fs::create_dir_all(folder).map_err(|error| CommandError::file(folder, &error))?;
         }
         let seeds = match &self.target.corpus {
             Some(seeds) => seeds.clone(),
@@ -78,11 +82,11 @@ impl<'a> TargetRun<'a> {
         command.arg(&corpus).arg(&seeds);
         let ended = step
             .watch(&mut command)
-            .map_err(|error| Failure::work(format!("{}: {error}", self.target.name)))?;
+            .map_err(|error| CommandError::work(format!("{}: {error}", self.target.name)))?;
         let finding = if ended.status.success() { None } else { Some(Finding::read(&ended.errors)) };
         if let Some(finding) = finding.as_ref().filter(|finding| finding.file.is_none()) {
             eprintln!("{}", ended.errors.trim_end());
-            return Err(Failure::work(format!("{}: {}, see above", self.target.name, finding.what)));
+            return Err(CommandError::work(format!("{}: {}, see above", self.target.name, finding.what)));
         }
         let new_inputs = count(&corpus)?.saturating_sub(before);
         Ok(Outcome { statistics: Statistics::read(&ended.errors), new_inputs, finding })
@@ -107,19 +111,19 @@ impl Limit {
 
 /// Writes inputs of every length to `folder`, each time the same. Where bytes are read as calls, any do; what
 /// libFuzzer would begin with is too short to get anywhere.
-fn made_up(folder: PathBuf) -> Result<PathBuf, Failure> {
-    fs::create_dir_all(&folder).map_err(|error| Failure::file(&folder, &error))?;
+fn made_up(folder: PathBuf) -> Result<PathBuf, CommandError> {
+    fs::create_dir_all(&folder).map_err(|error| CommandError::file(&folder, &error))?;
     let mut random = fastrand::Rng::with_seed(1);
     for number in 1..=SEEDS {
         let mut input = vec![0; LONGEST * number / SEEDS];
         random.fill(&mut input);
         let path = folder.join(format!("{number:02}"));
-        fs::write(&path, input).map_err(|error| Failure::file(&path, &error))?;
+        fs::write(&path, input).map_err(|error| CommandError::file(&path, &error))?;
     }
     Ok(folder)
 }
 
 /// The number of files in a folder.
-fn count(folder: &Path) -> Result<usize, Failure> {
-    fs::read_dir(folder).map(Iterator::count).map_err(|error| Failure::file(folder, &error))
+fn count(folder: &Path) -> Result<usize, CommandError> {
+    fs::read_dir(folder).map(Iterator::count).map_err(|error| CommandError::file(folder, &error))
 }

@@ -9,7 +9,7 @@ use std::{
 
 use object::read::archive::ArchiveFile;
 
-use crate::failure::Failure;
+use crate::failure::CommandError;
 
 /// Where Debian's mingw-w64-x86-64-dev puts its import libraries.
 const MINGW: &str = "/usr/x86_64-w64-mingw32/lib";
@@ -24,16 +24,16 @@ impl Exports {
     /// # Errors
     ///
     /// An entry has neither an import library that knows it nor a page.
-    pub(crate) fn read(folder: &Path) -> Result<Self, Failure> {
+    pub(crate) fn read(folder: &Path) -> Result<Self, CommandError> {
         let mut exports = Self::default();
-        let entries = fs::read_dir(folder).map_err(|error| Failure::file(folder, &error))?;
+        let entries = fs::read_dir(folder).map_err(|error| CommandError::file(folder, &error))?;
         for path in entries.flatten().map(|entry| entry.path()) {
-            let text = fs::read_to_string(&path).map_err(|error| Failure::file(&path, &error))?;
+            let text = fs::read_to_string(&path).map_err(|error| CommandError::file(&path, &error))?;
             let stem = path.file_stem().unwrap_or_default().to_string_lossy();
             let known = library(&Path::new(MINGW).join(format!("lib{stem}.a")))?;
             exports
                 .add(&text, &known)
-                .map_err(|reason| Failure::work(format!("{}: {reason}", path.display())))?;
+                .map_err(|reason| CommandError::work(format!("{}: {reason}", path.display())))?;
         }
         Ok(exports)
     }
@@ -81,9 +81,9 @@ impl Exports {
 }
 
 /// The symbols of an import library; none where there is no such library.
-fn library(path: &Path) -> Result<BTreeSet<String>, Failure> {
+fn library(path: &Path) -> Result<BTreeSet<String>, CommandError> {
     let Ok(bytes) = fs::read(path) else { return Ok(BTreeSet::new()) };
-    let broken = |error| Failure::work(format!("{}: {error}", path.display()));
+    let broken = |error| CommandError::work(format!("{}: {error}", path.display()));
     let archive = ArchiveFile::parse(&*bytes).map_err(broken)?;
     let symbols = archive.symbols().map_err(broken)?;
     Ok(symbols

@@ -7,7 +7,7 @@ use std::fs;
 use std::path::Path;
 
 use super::Fault;
-use crate::failure::Failure;
+use crate::failure::CommandError;
 
 /// Where a symbol of the library's that only panics has its name, as it is mangled: each path segment behind
 /// its length. (All end in `core::panicking`; the others are found too, to name what called it.)
@@ -28,8 +28,8 @@ const ENTRIES: &[&str] = &[
 /// # Errors
 ///
 /// The map can't be read.
-pub(super) fn check(path: &Path, faults: &mut Vec<Fault>) -> Result<(), Failure> {
-    let map = fs::read_to_string(path).map_err(|error| Failure::file(path, &error))?;
+pub(super) fn check(path: &Path, faults: &mut Vec<Fault>) -> Result<(), CommandError> {
+    let map = fs::read_to_string(path).map_err(|error| CommandError::file(path, &error))?;
     faults.extend(entries(&map).map(|symbol| Fault::Panic(symbol.to_owned())));
     Ok(())
 }

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     build::Site,
-    failure::Failure,
+    failure::CommandError,
     root,
     step::Step,
     toolchain::{Compiler, cargo},
@@ -66,7 +66,7 @@ impl<'t> CheckRunner<'t> {
         &self,
         step: &Step,
         checks: impl IntoIterator<Item = &'c Check>,
-    ) -> Result<Result<(), String>, Failure> {
+    ) -> Result<Result<(), String>, CommandError> {
         let checks: Vec<&Check> = checks.into_iter().collect();
         if checks.iter().any(|check| matches!(check.layer, Layer::Image { .. } | Layer::Explore { .. })) {
             if let Err(output) = self.drivers.compile(self.compiler, step)? {
@@ -83,11 +83,11 @@ impl<'t> CheckRunner<'t> {
     }
 
     /// Runs a check, which was built.
-    pub(super) fn run(&self, step: &Step, check: &Check) -> Result<Verdict, Failure> {
+    pub(super) fn run(&self, step: &Step, check: &Check) -> Result<Verdict, CommandError> {
         if let Layer::Explore { seeds } = check.layer {
             return self.explore(&check.test, seeds, &check.finding);
         }
-        let program = self.program(step, check)?.map_err(Failure::Work)?;
+        let program = self.program(step, check)?.map_err(CommandError::Work)?;
         let mut command = Command::new(program);
         command.args(["--exact", &check.test, "--test-threads=1", "--nocapture"]);
         command.current_dir(self.tree.root()).env("SOFTNDK_IMAGES", &self.drivers.images);
@@ -98,12 +98,12 @@ impl<'t> CheckRunner<'t> {
         if output.contains("test result: ok. 1 passed") {
             return Ok(Verdict::Passed);
         }
-        Err(Failure::work(format!("{check}: there is no such test")))
+        Err(CommandError::work(format!("{check}: there is no such test")))
     }
 
     /// Plays seeds of a scenario with the arguments that explore has by default.
-    fn explore(&self, scenario: &str, seeds: u64, finding: &str) -> Result<Verdict, Failure> {
-        let tool = std::env::current_exe().map_err(|error| Failure::work(error.to_string()))?;
+    fn explore(&self, scenario: &str, seeds: u64, finding: &str) -> Result<Verdict, CommandError> {
+        let tool = std::env::current_exe().map_err(|error| CommandError::work(error.to_string()))?;
         let mut command = Command::new(tool);
         command.args(["explore", "--from", "1", "--scenario", scenario, "--seeds", &seeds.to_string()]);
         command.arg("--images").arg(&self.drivers.images);
@@ -112,7 +112,7 @@ impl<'t> CheckRunner<'t> {
     }
 
     /// The test program of a check, up to date. The inner error is what the compiler says.
-    fn program(&self, step: &Step, check: &Check) -> Result<Result<PathBuf, String>, Failure> {
+    fn program(&self, step: &Step, check: &Check) -> Result<Result<PathBuf, String>, CommandError> {
         let mut command = cargo();
         command.args(["test", "--no-run", "--message-format=json-render-diagnostics"]);
         match &check.layer {
@@ -140,7 +140,7 @@ impl<'t> CheckRunner<'t> {
             Err(output) => Ok(Err(output)),
             Ok(messages) => executable(&messages)
                 .map(Ok)
-                .ok_or_else(|| Failure::work(format!("{check}: cargo names no test program"))),
+                .ok_or_else(|| CommandError::work(format!("{check}: cargo names no test program"))),
         }
     }
 }
@@ -169,8 +169,8 @@ fn does_not_compile(output: &str) -> String {
 }
 
 /// Runs a program, but not for longer than `patience`. Whether it succeeded, and all that it wrote.
-fn within(patience: Duration, command: &mut Command) -> Result<(bool, String), Failure> {
-    let failed = |error: std::io::Error| Failure::work(format!("a check can't be run: {error}"));
+fn within(patience: Duration, command: &mut Command) -> Result<(bool, String), CommandError> {
+    let failed = |error: std::io::Error| CommandError::work(format!("a check can't be run: {error}"));
     let mut child =
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().map_err(failed)?;
     let readers = [read(child.stdout.take()), read(child.stderr.take())];

@@ -5,7 +5,7 @@
 
 use std::{fs, process::Command, str::FromStr};
 
-use crate::{failure::Failure, root, toolchain::cargo};
+use crate::{failure::CommandError, root, toolchain::cargo};
 
 /// A part of all changes: the `number`th of `count`, from 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,16 +27,16 @@ impl FromStr for Shard {
 }
 
 /// Tries the changes of one shard, or all. Succeeds if each is noticed.
-pub(super) fn run(shard: Option<Shard>) -> Result<(), Failure> {
+pub(super) fn run(shard: Option<Shard>) -> Result<(), CommandError> {
     if !Command::new("cargo-mutants").arg("--version").output().is_ok_and(|output| output.status.success()) {
-        return Err(Failure::Usage(
+        return Err(CommandError::Usage(
             "cargo-mutants is missing; run: cargo install cargo-mutants --locked".to_owned(),
         ));
     }
     let name =
         shard.map_or_else(|| "whole".to_owned(), |shard| format!("{}-of-{}", shard.number, shard.count));
     let results = root().join("target/mutants-all").join(name);
-    fs::create_dir_all(&results).map_err(|error| Failure::file(&results, &error))?;
+    fs::create_dir_all(&results).map_err(|error| CommandError::file(&results, &error))?;
     let mut command = cargo();
     command.args([
         "mutants",
@@ -51,12 +51,12 @@ pub(super) fn run(shard: Option<Shard>) -> Result<(), Failure> {
     if let Some(Shard { number, count }) = shard {
         command.arg("--shard").arg(format!("{number}/{count}"));
     }
-    let status = command.status().map_err(|error| Failure::work(format!("cargo mutants: {error}")))?;
+    let status = command.status().map_err(|error| CommandError::work(format!("cargo mutants: {error}")))?;
     println!("{}", results.join("mutants.out").display());
     if status.success() {
         Ok(())
     } else {
-        Err(Failure::work("changes were not noticed; mutants.out/missed.txt lists them"))
+        Err(CommandError::work("changes were not noticed; mutants.out/missed.txt lists them"))
     }
 }
 

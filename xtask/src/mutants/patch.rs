@@ -23,7 +23,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::failure::Failure;
+use crate::failure::CommandError;
 
 /// A mistake, and what must catch it.
 #[derive(Debug)]
@@ -86,8 +86,8 @@ impl Check {
 
 impl Mutant {
     /// All patches of a folder, by name.
-    pub(super) fn all(folder: &Path) -> Result<Vec<Self>, Failure> {
-        let failed = |error: std::io::Error| Failure::file(folder, &error);
+    pub(super) fn all(folder: &Path) -> Result<Vec<Self>, CommandError> {
+        let failed = |error: std::io::Error| CommandError::file(folder, &error);
         let entries = fs::read_dir(folder).map_err(failed)?;
         let mut paths: Vec<PathBuf> =
             entries.map(|entry| entry.map(|entry| entry.path())).collect::<Result<_, _>>().map_err(failed)?;
@@ -96,14 +96,14 @@ impl Mutant {
         paths.into_iter().map(Self::read).collect()
     }
 
-    fn read(path: PathBuf) -> Result<Self, Failure> {
-        let text = fs::read_to_string(&path).map_err(|error| Failure::file(&path, &error))?;
+    fn read(path: PathBuf) -> Result<Self, CommandError> {
+        let text = fs::read_to_string(&path).map_err(|error| CommandError::file(&path, &error))?;
         let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         Self::parse(&text, name, path)
     }
 
-    fn parse(text: &str, name: String, path: PathBuf) -> Result<Self, Failure> {
-        let wrong = |what: &str| Failure::work(format!("{}: {what}", path.display()));
+    fn parse(text: &str, name: String, path: PathBuf) -> Result<Self, CommandError> {
+        let wrong = |what: &str| CommandError::work(format!("{}: {what}", path.display()));
         let (header, rest) = text.split_once("\n\n").ok_or_else(|| wrong("no header"))?;
         let (reason, _) = rest
             .split_once("\ndiff --git ")

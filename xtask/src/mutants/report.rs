@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::{check::Verdict, patch::Mutant};
-use crate::failure::Failure;
+use crate::failure::CommandError;
 
 /// The outcome of one mutant.
 pub(super) enum MutantResult {
@@ -82,11 +82,11 @@ impl Report {
     }
 
     /// Prints the report. An error if a mutant was not caught.
-    pub(super) fn print(mut self, took: Duration, json: bool) -> Result<(), Failure> {
+    pub(super) fn print(mut self, took: Duration, json: bool) -> Result<(), CommandError> {
         self.seconds = took.as_secs_f64();
         if json {
             let text = serde_json::to_string_pretty(&self);
-            println!("{}", text.map_err(|error| Failure::work(error.to_string()))?);
+            println!("{}", text.map_err(|error| CommandError::work(error.to_string()))?);
         } else {
             print!("{}", self.table());
         }
@@ -94,7 +94,7 @@ impl Report {
         if caught == all {
             Ok(())
         } else {
-            Err(Failure::work(format!("{} of {all} mutants were not caught", all - caught)))
+            Err(CommandError::work(format!("{} of {all} mutants were not caught", all - caught)))
         }
     }
 

@@ -6,7 +6,7 @@ use std::{
     process::Command,
 };
 
-use crate::{failure::Failure, root};
+use crate::{failure::CommandError, root};
 
 /// A copy of the tracked files.
 pub(super) struct Tree {
@@ -33,16 +33,16 @@ impl Tree {
 
     /// Makes it what the repository's tree is now. What is the same already is not touched, so that it is not
     /// built again.
-    pub(super) fn refresh(&self) -> Result<(), Failure> {
+    pub(super) fn refresh(&self) -> Result<(), CommandError> {
         let tracked = tracked(root())?;
         for file in &tracked {
             let (from, to) = (root().join(file), self.root.join(file));
-            copy(&from, &to).map_err(|error| Failure::file(&from, &error))?;
+            copy(&from, &to).map_err(|error| CommandError::file(&from, &error))?;
         }
-        for path in files(&self.root).map_err(|error| Failure::file(&self.root, &error))? {
+        for path in files(&self.root).map_err(|error| CommandError::file(&self.root, &error))? {
             let known = path.strip_prefix(&self.root).is_ok_and(|file| tracked.iter().any(|one| one == file));
             if !known {
-                fs::remove_file(&path).map_err(|error| Failure::file(&path, &error))?;
+                fs::remove_file(&path).map_err(|error| CommandError::file(&path, &error))?;
             }
         }
         Ok(())
@@ -77,14 +77,14 @@ impl Tree {
 }
 
 /// The files that git tracks and that are there.
-fn tracked(repository: &Path) -> Result<Vec<PathBuf>, Failure> {
+fn tracked(repository: &Path) -> Result<Vec<PathBuf>, CommandError> {
     let output = Command::new("git")
         .args(["ls-files", "-z"])
         .current_dir(repository)
         .output()
-        .map_err(|error| Failure::work(format!("git: {error}")))?;
+        .map_err(|error| CommandError::work(format!("git: {error}")))?;
     if !output.status.success() {
-        return Err(Failure::work(String::from_utf8_lossy(&output.stderr).trim()));
+        return Err(CommandError::work(String::from_utf8_lossy(&output.stderr).trim()));
     }
     let names = String::from_utf8_lossy(&output.stdout).into_owned();
     let files = names.split_terminator('\0').map(PathBuf::from);

@@ -9,7 +9,7 @@ use std::{fs, path::Path, process::Command};
 
 use crate::{
     build::Images,
-    failure::Failure,
+    failure::CommandError,
     packages::{self, Use},
     python, root,
     step::Step,
@@ -19,7 +19,7 @@ use crate::{
 const SIGNIFY: &str = "signify==0.9.3";
 
 /// Has the package in `folder` verified.
-pub(super) fn run(folder: &Path, images: &Images) -> Result<(), Failure> {
+pub(super) fn run(folder: &Path, images: &Images) -> Result<(), CommandError> {
     packages::provide(|need| matches!(need, Use::Verify | Use::Python))?;
     let step = Step::start("verify by osslsigncode");
     let accepted = osslsigncode(&step, folder)?;
@@ -45,9 +45,9 @@ const IMAGES: &[Tampered] = &[
     Tampered { file: "ndkhlk/ndkhlk.sys", by_catalog: false, places: &[40, 99] },
 ];
 
-fn osslsigncode(step: &Step, folder: &Path) -> Result<String, Failure> {
+fn osslsigncode(step: &Step, folder: &Path) -> Result<String, CommandError> {
     let scratch = root().join("target/softndk/verify");
-    fs::create_dir_all(&scratch).map_err(|error| Failure::file(&scratch, &error))?;
+    fs::create_dir_all(&scratch).map_err(|error| CommandError::file(&scratch, &error))?;
     let authority = scratch.join("softndk-test.pem");
     let mut convert = Command::new("openssl");
     convert
@@ -70,8 +70,9 @@ fn osslsigncode(step: &Step, folder: &Path) -> Result<String, Failure> {
     for tampered in IMAGES {
         let file = folder.join(tampered.file);
         let catalog = tampered.by_catalog.then_some(catalog.as_path());
-        verify(&file, catalog)
-            .map_err(|output| Failure::work(format!("osslsigncode refuses {}:\n{output}", file.display())))?;
+        verify(&file, catalog).map_err(|output| {
+            CommandError::work(format!("osslsigncode refuses {}:\n{output}", file.display()))
+        })?;
         accepted += 1;
         let bytes = super::read(&file)?;
         for place in tampered.places {
@@ -79,10 +80,10 @@ fn osslsigncode(step: &Step, folder: &Path) -> Result<String, Failure> {
             let mut bytes = bytes.clone();
             let offset = bytes.len() * place / 100;
             bytes[offset] ^= 1;
-            fs::write(&copy, bytes).map_err(|error| Failure::file(&copy, &error))?;
+            fs::write(&copy, bytes).map_err(|error| CommandError::file(&copy, &error))?;
             if verify(&copy, catalog).is_ok() {
                 let text = format!("osslsigncode accepts {} with byte {offset:#x} changed", tampered.file);
-                return Err(Failure::work(text));
+                return Err(CommandError::work(text));
             }
             refused += 1;
         }
@@ -90,7 +91,7 @@ fn osslsigncode(step: &Step, folder: &Path) -> Result<String, Failure> {
     Ok(format!("accepted {accepted}, refused {refused} tampered"))
 }
 
-fn signify(step: &Step, folder: &Path, images: &Images) -> Result<String, Failure> {
+fn signify(step: &Step, folder: &Path, images: &Images) -> Result<String, CommandError> {
     let tools = python::provide(step, "signify", &[SIGNIFY])?;
     let mut judge = Command::new(tools.join("python3"));
     judge.arg(root().join("xtask/src/package/signify_verify.py")).arg(folder).arg(images.image("softndk"));

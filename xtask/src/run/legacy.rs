@@ -13,17 +13,17 @@ use tdi_client::{Fixture, Pair, flight};
 use self::report::Report;
 use super::options::{Route, Source};
 use super::{memory, progress, reopen};
-use crate::failure::Failure;
+use crate::failure::CommandError;
 
 /// The ways in which the far client takes the file.
 const WAYS: [Way; 2] = [Way::Requests, Way::Events];
 
 /// Moves the file.
-pub(super) fn run(json: bool, route: Route, source: &Source, images: &Images) -> Result<(), Failure> {
+pub(super) fn run(json: bool, route: Route, source: &Source, images: &Images) -> Result<(), CommandError> {
     let mut report = Report::new(source, route, json);
     let booted = Instant::now();
     let fixture = Fixture::boot(Machine::builder(), images, [route.near, route.far])
-        .map_err(|error| Failure::work(error.to_string()))?;
+        .map_err(|error| CommandError::work(error.to_string()))?;
     report.phase("boot", booted.elapsed());
     let outcome = cross(&fixture, route, source, &mut report);
     let stopping = Instant::now();
@@ -35,7 +35,7 @@ pub(super) fn run(json: bool, route: Route, source: &Source, images: &Images) ->
         report.run.error = Some(error.to_string());
     }
     report.print()?;
-    if report.passed() { Ok(()) } else { Err(Failure::work("the run failed")) }
+    if report.passed() { Ok(()) } else { Err(CommandError::work("the run failed")) }
 }
 
 /// Connects, moves the file across in every way, disconnects, connects again, and goes with everything in

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use protocol::Endpoint;
 
-use crate::failure::Failure;
+use crate::failure::CommandError;
 
 /// The file to move, and the addresses between which it moves.
 #[derive(clap::Args)]
@@ -40,18 +40,20 @@ pub(super) struct Route {
 
 impl Options {
     /// The route, if there can be a connection over it.
-    pub(super) fn route(&self) -> Result<Route, Failure> {
+    pub(super) fn route(&self) -> Result<Route, CommandError> {
         let Self { near, far, port, .. } = *self;
         for address in [near, far] {
             if address.is_unspecified() || address.is_multicast() || address.is_loopback() {
-                return Err(Failure::Usage(format!("{address}: not an address that an adapter can have")));
+                return Err(CommandError::Usage(format!(
+                    "{address}: not an address that an adapter can have"
+                )));
             }
         }
         if near.is_ipv4() != far.is_ipv4() {
-            return Err(Failure::Usage(format!("{near} and {far}: one is IPv4, the other IPv6")));
+            return Err(CommandError::Usage(format!("{near} and {far}: one is IPv4, the other IPv6")));
         }
         if near == far {
-            return Err(Failure::Usage(format!("{near}: the two adapters need different addresses")));
+            return Err(CommandError::Usage(format!("{near}: the two adapters need different addresses")));
         }
         Ok(Route { near, far, port })
     }
@@ -70,8 +72,9 @@ pub(super) struct Source {
 
 impl Source {
     /// Checks that `path` names such a file.
-    pub(super) fn open(path: &Path) -> Result<Self, Failure> {
-        let usage = |error: &dyn core::fmt::Display| Failure::Usage(format!("{}: {error}", path.display()));
+    pub(super) fn open(path: &Path) -> Result<Self, CommandError> {
+        let usage =
+            |error: &dyn core::fmt::Display| CommandError::Usage(format!("{}: {error}", path.display()));
         // Asked before it is opened: opening a pipe would wait for a writer.
         let metadata = fs::metadata(path).map_err(|error| usage(&error))?;
         if !metadata.is_file() {
@@ -99,16 +102,16 @@ mod tests {
 
     #[test]
     fn no_connection_is_possible_between_families_or_from_an_address_to_itself() {
-        assert!(matches!(options("10.0.0.1", "fd00::2").route(), Err(Failure::Usage(_))));
-        assert!(matches!(options("10.0.0.1", "10.0.0.1").route(), Err(Failure::Usage(_))));
-        assert!(matches!(options("0.0.0.0", "10.0.0.1").route(), Err(Failure::Usage(_))));
+        assert!(matches!(options("10.0.0.1", "fd00::2").route(), Err(CommandError::Usage(_))));
+        assert!(matches!(options("10.0.0.1", "10.0.0.1").route(), Err(CommandError::Usage(_))));
+        assert!(matches!(options("0.0.0.0", "10.0.0.1").route(), Err(CommandError::Usage(_))));
     }
 
     #[test]
     fn only_a_regular_file_that_is_there_can_be_moved() {
-        assert!(matches!(Source::open(Path::new("/nonexistent")), Err(Failure::Usage(_))));
-        assert!(matches!(Source::open(Path::new("/dev/null")), Err(Failure::Usage(_))));
-        assert!(matches!(Source::open(Path::new("/")), Err(Failure::Usage(_))));
+        assert!(matches!(Source::open(Path::new("/nonexistent")), Err(CommandError::Usage(_))));
+        assert!(matches!(Source::open(Path::new("/dev/null")), Err(CommandError::Usage(_))));
+        assert!(matches!(Source::open(Path::new("/")), Err(CommandError::Usage(_))));
         assert!(Source::open(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"))).is_ok());
     }
 }

@@ -11,7 +11,7 @@ use serde::Serialize;
 use super::format::{line, list, rate, speed};
 use super::options::{Route, Source};
 use super::run_report::{Pass, RunReport, print_json};
-use crate::failure::Failure;
+use crate::failure::CommandError;
 
 /// The name of an operation.
 pub(super) const fn name(operation: Operation) -> &'static str {
@@ -176,7 +176,7 @@ impl Report {
     }
 
     /// Prints the whole as JSON, or for people what is not on the screen yet.
-    pub(super) fn print(&mut self) -> Result<(), Failure> {
+    pub(super) fn print(&mut self) -> Result<(), CommandError> {
         self.run.conclude(self.passed());
         if self.run.json {
             return print_json(self);

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::format::{Phase, PoolLeft, hex, line, list, rate, speed};
 use super::options::{Route, Source};
-use crate::failure::Failure;
+use crate::failure::CommandError;
 
 /// The report of a run, common to both paths of the file.
 #[derive(Serialize)]
@@ -142,8 +142,8 @@ impl Pass {
 }
 
 /// Prints a report as JSON.
-pub(super) fn print_json(report: &impl Serialize) -> Result<(), Failure> {
-    let text = serde_json::to_string_pretty(report).map_err(|error| Failure::work(error.to_string()))?;
+pub(super) fn print_json(report: &impl Serialize) -> Result<(), CommandError> {
+    let text = serde_json::to_string_pretty(report).map_err(|error| CommandError::work(error.to_string()))?;
     println!("{text}");
     Ok(())
 }

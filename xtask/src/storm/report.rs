@@ -8,7 +8,7 @@ use runner::storm::{Ending, Plan, Round};
 use serde::Serialize;
 
 use super::Options;
-use crate::failure::Failure;
+use crate::failure::CommandError;
 
 /// Everything that a storm has to tell.
 #[derive(Serialize)]
@@ -116,7 +116,7 @@ impl Report {
     }
 
     /// Prints the whole.
-    pub(super) fn print(&mut self, took: Duration) -> Result<(), Failure> {
+    pub(super) fn print(&mut self, took: Duration) -> Result<(), CommandError> {
         self.seconds = took.as_secs_f64();
         self.clean = self.is_clean();
         for line in &mut self.endings {
@@ -125,7 +125,7 @@ impl Report {
         }
         if self.json {
             let text =
-                serde_json::to_string_pretty(self).map_err(|error| Failure::work(error.to_string()))?;
+                serde_json::to_string_pretty(self).map_err(|error| CommandError::work(error.to_string()))?;
             println!("{text}");
         } else {
             self.print_table();

@@ -14,7 +14,7 @@ use tdi_client::transfer::Way;
 use super::super::format::line;
 use super::super::options::{Route, Source};
 use super::super::run_report::{Pass, RunReport, print_json};
-use crate::failure::Failure;
+use crate::failure::CommandError;
 
 /// The name of a way across.
 pub(super) const fn name(way: Way) -> &'static str {
@@ -126,7 +126,7 @@ impl Report {
     }
 
     /// Prints the whole as JSON, or for people what is not on the screen yet.
-    pub(super) fn print(&mut self) -> Result<(), Failure> {
+    pub(super) fn print(&mut self) -> Result<(), CommandError> {
         self.run.conclude(self.passed());
         if self.run.json {
             return print_json(self);

@@ -27,7 +27,7 @@ use crate::failure::CommandError;
 
 /// A violated requirement.
 #[derive(Debug, Error, PartialEq)]
-enum Fault {
+enum Violation {
     #[error("it is not an image for x86-64: {0}")]
     Format(String),
     #[error("its subsystem is {0}, not native (1)")]
@@ -88,10 +88,10 @@ pub(crate) fn check(bytes: &[u8], exports: &Exports, expected: &Expected<'_>) ->
 }
 
 /// All faults of the image `bytes`.
-fn faults(bytes: &[u8], exports: &Exports) -> Vec<Fault> {
+fn faults(bytes: &[u8], exports: &Exports) -> Vec<Violation> {
     let image = match PeFile64::parse(bytes) {
         Ok(image) => image,
-        Err(error) => return vec![Fault::Format(error.to_string())],
+        Err(error) => return vec![Violation::Format(error.to_string())],
     };
     let mut faults = Vec::new();
     headers::check(&image, &mut faults);

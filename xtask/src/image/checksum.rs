@@ -2,17 +2,17 @@
 
 use object::{LittleEndian as LE, read::pe::PeFile64};
 
-use super::Fault;
+use super::Violation;
 
 /// Where the checksum stands in the optional header.
 pub(super) const FIELD: usize = 64;
 
-pub(super) fn check(image: &PeFile64<'_>, faults: &mut Vec<Fault>) {
+pub(super) fn check(image: &PeFile64<'_>, faults: &mut Vec<Violation>) {
     let found = image.nt_headers().optional_header.check_sum.get(LE);
     let field = optional_header(image) + FIELD;
     let right = of(image.data(), field);
     if found != right {
-        faults.push(Fault::Checksum { found, right });
+        faults.push(Violation::Checksum { found, right });
     }
 }
 
@@ -46,7 +46,7 @@ mod tests {
         let last = sample.bytes.len() - 1;
         sample.bytes[last] ^= 1;
         let faults = faults(&sample.bytes, &Sample::exports());
-        assert!(matches!(faults[..], [Fault::Checksum { .. }]), "{faults:?}");
+        assert!(matches!(faults[..], [Violation::Checksum { .. }]), "{faults:?}");
     }
 
     #[test]

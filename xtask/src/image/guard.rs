@@ -11,7 +11,7 @@ use object::{
     read::pe::PeFile64,
 };
 
-use super::{Fault, tables::directory};
+use super::{Violation, tables::directory};
 
 const CONFIGURATION: &str = "load configuration";
 const TARGETS: &str = "table of call targets";
@@ -19,42 +19,42 @@ const TARGETS: &str = "table of call targets";
 /// The part of the structure that an image with Control Flow Guard needs: up to the guard flags.
 const LEAST: usize = 0x94;
 
-pub(super) fn check(image: &PeFile64<'_>, faults: &mut Vec<Fault>) {
+pub(super) fn check(image: &PeFile64<'_>, faults: &mut Vec<Violation>) {
     faults.extend(guard(image).err());
 }
 
-fn guard(image: &PeFile64<'_>) -> Result<(), Fault> {
-    let data = directory(image, IMAGE_DIRECTORY_ENTRY_LOAD_CONFIG).ok_or(Fault::Absent(CONFIGURATION))?;
+fn guard(image: &PeFile64<'_>) -> Result<(), Violation> {
+    let data = directory(image, IMAGE_DIRECTORY_ENTRY_LOAD_CONFIG).ok_or(Violation::Absent(CONFIGURATION))?;
     if data.len() < LEAST {
-        return Err(Fault::Absent(CONFIGURATION));
+        return Err(Violation::Absent(CONFIGURATION));
     }
     // Images carry as much of the structure as their linker knew; what is missing counts as zero.
     let mut whole = [0; size_of::<ImageLoadConfigDirectory64>()];
     let known = data.len().min(whole.len());
     whole[..known].copy_from_slice(&data[..known]);
     let (config, _) = object::from_bytes::<ImageLoadConfigDirectory64>(&whole)
-        .map_err(|()| Fault::Absent(CONFIGURATION))?;
+        .map_err(|()| Violation::Absent(CONFIGURATION))?;
     let flags = config.guard_flags.get(LE);
     let promised = IMAGE_GUARD_CF_INSTRUMENTED | IMAGE_GUARD_CF_FUNCTION_TABLE_PRESENT;
     if flags & promised != promised {
-        return Err(Fault::GuardFlags(flags));
+        return Err(Violation::GuardFlags(flags));
     }
     for pointer in [config.guard_cf_check_function_pointer, config.guard_cf_dispatch_function_pointer] {
-        at(image, pointer.get(LE)).ok_or(Fault::Absent("pointer through which calls are checked"))?;
+        at(image, pointer.get(LE)).ok_or(Violation::Absent("pointer through which calls are checked"))?;
     }
-    let table = at(image, config.guard_cf_function_table.get(LE)).ok_or(Fault::Absent(TARGETS))?;
+    let table = at(image, config.guard_cf_function_table.get(LE)).ok_or(Violation::Absent(TARGETS))?;
     let stride = 4 + (flags >> IMAGE_GUARD_CF_FUNCTION_TABLE_SIZE_SHIFT) as usize;
     targets(image, table, stride, config.guard_cf_function_count.get(LE) as usize)
 }
 
 /// Checks that the `count` call targets in `table` are in order and in code.
-fn targets(image: &PeFile64<'_>, table: &[u8], stride: usize, count: usize) -> Result<(), Fault> {
+fn targets(image: &PeFile64<'_>, table: &[u8], stride: usize, count: usize) -> Result<(), Violation> {
     if count == 0 {
-        return Err(Fault::Absent(TARGETS));
+        return Err(Violation::Absent(TARGETS));
     }
     let mut last = 0;
     for entry in 0..count {
-        let damaged = Fault::Damaged { table: TARGETS, entry };
+        let damaged = Violation::Damaged { table: TARGETS, entry };
         let Some(bytes) = table.get(entry * stride..entry * stride + 4) else { return Err(damaged) };
         let target = u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]);
         if target <= last || !is_code(image, target) {
@@ -87,36 +87,36 @@ mod tests {
     fn an_image_without_load_configuration_is_refused() {
         let faults =
             faults_after(|sample| sample.put_u32(sample.directory(IMAGE_DIRECTORY_ENTRY_LOAD_CONFIG), 0));
-        assert_eq!(faults, [Fault::Absent(CONFIGURATION)]);
+        assert_eq!(faults, [Violation::Absent(CONFIGURATION)]);
     }
 
     #[test]
     fn guard_flags_without_a_table_are_refused() {
         let faults = faults_after(|sample| sample.put_u32(sample.contents(RDATA) + CONFIG + 0x90, 0x100));
-        assert_eq!(faults, [Fault::GuardFlags(0x100)]);
+        assert_eq!(faults, [Violation::GuardFlags(0x100)]);
     }
 
     #[test]
     fn a_missing_check_pointer_is_noticed() {
         let faults = faults_after(|sample| sample.put_u32(sample.contents(RDATA) + CONFIG + 0x70, 0));
-        assert_eq!(faults, [Fault::Absent("pointer through which calls are checked")]);
+        assert_eq!(faults, [Violation::Absent("pointer through which calls are checked")]);
     }
 
     #[test]
     fn an_empty_table_is_refused() {
         let faults = faults_after(|sample| sample.put_u32(sample.contents(RDATA) + CONFIG + 0x88, 0));
-        assert_eq!(faults, [Fault::Absent(TARGETS)]);
+        assert_eq!(faults, [Violation::Absent(TARGETS)]);
     }
 
     #[test]
     fn a_target_outside_code_is_refused() {
         let faults = faults_after(|sample| sample.put_u32(sample.contents(RDATA) + GUARD_TABLE + 4, 0x3000));
-        assert_eq!(faults, [Fault::Damaged { table: TARGETS, entry: 1 }]);
+        assert_eq!(faults, [Violation::Damaged { table: TARGETS, entry: 1 }]);
     }
 
     #[test]
     fn targets_out_of_order_are_refused() {
         let faults = faults_after(|sample| sample.put_u32(sample.contents(RDATA) + GUARD_TABLE + 4, 0x1000));
-        assert_eq!(faults, [Fault::Damaged { table: TARGETS, entry: 1 }]);
+        assert_eq!(faults, [Violation::Damaged { table: TARGETS, entry: 1 }]);
     }
 }

@@ -10,7 +10,7 @@ use object::{
     read::pe::PeFile64,
 };
 
-use super::Fault;
+use super::Violation;
 
 /// The flags of every driver's header. High entropy costs a 64-bit image nothing: its addresses are wide anyway.
 const PROMISES: &[(u16, &str)] = &[
@@ -20,22 +20,22 @@ const PROMISES: &[(u16, &str)] = &[
     (IMAGE_DLLCHARACTERISTICS_GUARD_CF, "GUARD_CF"),
 ];
 
-pub(super) fn check(image: &PeFile64<'_>, faults: &mut Vec<Fault>) {
+pub(super) fn check(image: &PeFile64<'_>, faults: &mut Vec<Violation>) {
     let headers = image.nt_headers();
     let machine = headers.file_header.machine.get(LE);
     if machine != IMAGE_FILE_MACHINE_AMD64 {
-        faults.push(Fault::Format(format!("its machine is {machine:#x}")));
+        faults.push(Violation::Format(format!("its machine is {machine:#x}")));
     }
     let subsystem = headers.optional_header.subsystem.get(LE);
     if subsystem != IMAGE_SUBSYSTEM_NATIVE {
-        faults.push(Fault::Subsystem(subsystem));
+        faults.push(Violation::Subsystem(subsystem));
     }
     let characteristics = headers.optional_header.dll_characteristics.get(LE);
     faults.extend(
         PROMISES
             .iter()
             .filter(|(bit, _)| characteristics & bit == 0)
-            .map(|(_, name)| Fault::Characteristic(name)),
+            .map(|(_, name)| Violation::Characteristic(name)),
     );
 }
 
@@ -47,13 +47,13 @@ mod tests {
     #[test]
     fn an_image_for_another_machine_is_refused() {
         let faults = faults_after(|sample: &mut Sample| sample.put_u16(sample.file_header(), 0x14c));
-        assert!(matches!(faults[..], [Fault::Format(_)]), "{faults:?}");
+        assert!(matches!(faults[..], [Violation::Format(_)]), "{faults:?}");
     }
 
     #[test]
     fn a_subsystem_other_than_native_is_refused() {
         let faults = faults_after(|sample| sample.put_u16(sample.optional_header() + 68, 3));
-        assert_eq!(faults, [Fault::Subsystem(3)]);
+        assert_eq!(faults, [Violation::Subsystem(3)]);
     }
 
     #[test]
@@ -64,7 +64,7 @@ mod tests {
                 let value = sample.u16(field);
                 sample.put_u16(field, value & !bit);
             });
-            assert_eq!(faults, [Fault::Characteristic(name)]);
+            assert_eq!(faults, [Violation::Characteristic(name)]);
         }
     }
 }

@@ -6,21 +6,21 @@ use object::{
     read::pe::{Import, ImportTable, PeFile64},
 };
 
-use super::{Exports, Fault};
+use super::{Exports, Violation};
 
-pub(super) fn check(image: &PeFile64<'_>, exports: &Exports, faults: &mut Vec<Fault>) {
+pub(super) fn check(image: &PeFile64<'_>, exports: &Exports, faults: &mut Vec<Violation>) {
     let found = image.import_table().and_then(|table| match table {
         Some(table) => unknown(&table, exports),
-        None => Ok(vec![Fault::Absent("imports")]),
+        None => Ok(vec![Violation::Absent("imports")]),
     });
     match found {
         Ok(unknown) => faults.extend(unknown),
-        Err(error) => faults.push(Fault::Format(format!("its imports cannot be read: {error}"))),
+        Err(error) => faults.push(Violation::Format(format!("its imports cannot be read: {error}"))),
     }
 }
 
 /// The imports that no module is known to export.
-fn unknown(table: &ImportTable<'_>, exports: &Exports) -> object::Result<Vec<Fault>> {
+fn unknown(table: &ImportTable<'_>, exports: &Exports) -> object::Result<Vec<Violation>> {
     let mut faults = Vec::new();
     let mut descriptors = table.descriptors()?;
     while let Some(descriptor) = descriptors.next()? {
@@ -28,11 +28,11 @@ fn unknown(table: &ImportTable<'_>, exports: &Exports) -> object::Result<Vec<Fau
         let mut thunks = table.thunks(descriptor.original_first_thunk.get(LE))?;
         while let Some(thunk) = thunks.next::<ImageNtHeaders64>()? {
             match table.import::<ImageNtHeaders64>(thunk)? {
-                Import::Ordinal(ordinal) => faults.push(Fault::Ordinal(format!("{module}#{ordinal}"))),
+                Import::Ordinal(ordinal) => faults.push(Violation::Ordinal(format!("{module}#{ordinal}"))),
                 Import::Name(_, function) => {
                     let function = String::from_utf8_lossy(function).into_owned();
                     if !exports.has(&module, &function) {
-                        faults.push(Fault::Import { module: module.clone(), function });
+                        faults.push(Violation::Import { module: module.clone(), function });
                     }
                 }
             }
@@ -52,7 +52,8 @@ mod tests {
             let name = sample.contents(RDATA) + FUNCTION_NAME;
             sample.bytes[name] = b'X';
         });
-        let expected = Fault::Import { module: "ntoskrnl.exe".to_owned(), function: "XbgPrint".to_owned() };
+        let expected =
+            Violation::Import { module: "ntoskrnl.exe".to_owned(), function: "XbgPrint".to_owned() };
         assert_eq!(faults, [expected]);
     }
 
@@ -62,7 +63,8 @@ mod tests {
             let name = sample.contents(RDATA) + MODULE_NAME;
             sample.bytes[name] = b'X';
         });
-        let expected = Fault::Import { module: "Xtoskrnl.exe".to_owned(), function: "DbgPrint".to_owned() };
+        let expected =
+            Violation::Import { module: "Xtoskrnl.exe".to_owned(), function: "DbgPrint".to_owned() };
         assert_eq!(faults, [expected]);
     }
 
@@ -73,6 +75,6 @@ mod tests {
             sample.put_u32(thunk, 7);
             sample.put_u32(thunk + 4, 0x8000_0000);
         });
-        assert_eq!(faults, [Fault::Ordinal("ntoskrnl.exe#7".to_owned())]);
+        assert_eq!(faults, [Violation::Ordinal("ntoskrnl.exe#7".to_owned())]);
     }
 }

@@ -6,7 +6,7 @@
 use std::fs;
 use std::path::Path;
 
-use super::Fault;
+use super::Violation;
 use crate::failure::CommandError;
 
 /// Where a symbol of the library's that only panics has its name, as it is mangled: each path segment behind
@@ -28,9 +28,9 @@ const ENTRIES: &[&str] = &[
 /// # Errors
 ///
 /// The map can't be read.
-pub(super) fn check(path: &Path, faults: &mut Vec<Fault>) -> Result<(), CommandError> {
+pub(super) fn check(path: &Path, faults: &mut Vec<Violation>) -> Result<(), CommandError> {
     let map = fs::read_to_string(path).map_err(|error| CommandError::file(path, &error))?;
-    faults.extend(entries(&map).map(|symbol| Fault::Panic(symbol.to_owned())));
+    faults.extend(entries(&map).map(|symbol| Violation::Panic(symbol.to_owned())));
     Ok(())
 }
 

@@ -2,20 +2,20 @@
 
 use std::path::PathBuf;
 
-use super::Fault;
+use super::Violation;
 
 /// Folders that sources, tools or homes lie in on a Linux host.
 const COMMON: &[&str] = &["/home/", "/root/", "/tmp/", "/usr/"];
 
 /// Checks that neither `folders` nor [`COMMON`] ones are named in an image.
-pub(super) fn check(bytes: &[u8], folders: &[PathBuf], faults: &mut Vec<Fault>) {
+pub(super) fn check(bytes: &[u8], folders: &[PathBuf], faults: &mut Vec<Violation>) {
     let own = folders.iter().map(|folder| format!("{}/", folder.display()));
     for folder in own.chain(COMMON.iter().map(|&folder| folder.to_owned())) {
         let Some(at) = bytes.windows(folder.len()).position(|window| window == folder.as_bytes()) else {
             continue;
         };
         let path = bytes[at..].iter().take(100).take_while(|byte| byte.is_ascii_graphic());
-        faults.push(Fault::Path(path.map(|&byte| char::from(byte)).collect()));
+        faults.push(Violation::Path(path.map(|&byte| char::from(byte)).collect()));
     }
 }
 
@@ -32,7 +32,7 @@ mod tests {
             faults
         };
         assert_eq!(found(b"\0/softndk/driver/lib.rs\0/some/trees\0"), []);
-        assert_eq!(found(b"\0/some/tree/a.rs\0"), [Fault::Path("/some/tree/a.rs".to_owned())]);
-        assert_eq!(found(b"1/usr/lib/x.rs"), [Fault::Path("/usr/lib/x.rs".to_owned())]);
+        assert_eq!(found(b"\0/some/tree/a.rs\0"), [Violation::Path("/some/tree/a.rs".to_owned())]);
+        assert_eq!(found(b"1/usr/lib/x.rs"), [Violation::Path("/usr/lib/x.rs".to_owned())]);
     }
 }

@@ -11,7 +11,7 @@ use object::{
     write::pe::{NtHeaders, Writer},
 };
 
-use super::{Exports, Fault, checksum, faults};
+use super::{Exports, Violation, checksum, faults};
 
 // The sections, by their place in the section table.
 pub(super) const TEXT: usize = 0;
@@ -36,7 +36,7 @@ const TEXT_ADDRESS: u32 = 0x1000;
 const RDATA_ADDRESS: u32 = 0x2000;
 
 /// The faults of the sample once `change` has been made to it and its checksum put right.
-pub(super) fn faults_after(change: impl FnOnce(&mut Sample)) -> Vec<Fault> {
+pub(super) fn faults_after(change: impl FnOnce(&mut Sample)) -> Vec<Violation> {
     let mut sample = Sample::good();
     change(&mut sample);
     sample.put_checksum();

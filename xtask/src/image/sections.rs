@@ -6,23 +6,23 @@ use object::{
     read::pe::PeFile64,
 };
 
-use super::Fault;
+use super::Violation;
 
 /// The protection of memory is set by the page.
 const PAGE: u32 = 4096;
 
-pub(super) fn check(image: &PeFile64<'_>, faults: &mut Vec<Fault>) {
+pub(super) fn check(image: &PeFile64<'_>, faults: &mut Vec<Violation>) {
     let header = &image.nt_headers().optional_header;
     let mut free = header.size_of_headers.get(LE);
     for section in image.section_table().iter() {
         let (start, size) = (section.virtual_address.get(LE), section.virtual_size.get(LE));
         if start % PAGE != 0 || start < free {
-            faults.push(Fault::Alignment(name(section)));
+            faults.push(Violation::Alignment(name(section)));
         }
         free = start.saturating_add(size);
         let characteristics = section.characteristics.get(LE);
         if characteristics & IMAGE_SCN_MEM_WRITE != 0 && characteristics & IMAGE_SCN_MEM_EXECUTE != 0 {
-            faults.push(Fault::WritableCode(name(section)));
+            faults.push(Violation::WritableCode(name(section)));
         }
     }
     let entry = header.address_of_entry_point.get(LE);
@@ -31,7 +31,7 @@ pub(super) fn check(image: &PeFile64<'_>, faults: &mut Vec<Fault>) {
         .section_containing(entry)
         .is_some_and(|section| section.characteristics.get(LE) & IMAGE_SCN_MEM_EXECUTE != 0);
     if !in_code {
-        faults.push(Fault::Entry(entry));
+        faults.push(Violation::Entry(entry));
     }
 }
 
@@ -51,13 +51,13 @@ mod tests {
             let value = sample.u32(start);
             sample.put_u32(start, value + 0x200);
         });
-        assert!(faults.contains(&Fault::Alignment(".data".to_owned())), "{faults:?}");
+        assert!(faults.contains(&Violation::Alignment(".data".to_owned())), "{faults:?}");
     }
 
     #[test]
     fn a_section_that_reaches_into_the_next_is_refused() {
         let faults = faults_after(|sample| sample.put_u32(sample.section(TEXT) + 8, 0x1001));
-        assert_eq!(faults, [Fault::Alignment(".rdata".to_owned())]);
+        assert_eq!(faults, [Violation::Alignment(".rdata".to_owned())]);
     }
 
     #[test]
@@ -67,7 +67,7 @@ mod tests {
             let value = sample.u32(field);
             sample.put_u32(field, value | IMAGE_SCN_MEM_WRITE);
         });
-        assert_eq!(faults, [Fault::WritableCode(".text".to_owned())]);
+        assert_eq!(faults, [Violation::WritableCode(".text".to_owned())]);
     }
 
     #[test]
@@ -76,6 +76,6 @@ mod tests {
             let data = sample.u32(sample.section(DATA) + 12);
             sample.put_u32(sample.optional_header() + 16, data);
         });
-        assert_eq!(faults[..1], [Fault::Entry(0x3000)]);
+        assert_eq!(faults[..1], [Violation::Entry(0x3000)]);
     }
 }

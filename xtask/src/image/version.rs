@@ -7,7 +7,7 @@ use object::{
     read::pe::{PeFile64, ResourceDirectory, ResourceDirectoryEntryData},
 };
 
-use super::Fault;
+use super::Violation;
 
 const RESOURCE: &str = "version resource";
 /// RT_VERSION.
@@ -16,8 +16,8 @@ const SIGNATURE: u32 = 0xFEEF_04BD;
 const VFT_DRV: u32 = 3;
 
 /// Checks that the image of `driver` says its version, which is this workspace's, its name and that it is a driver.
-pub(super) fn check(image: &PeFile64<'_>, driver: &str, faults: &mut Vec<Fault>) {
-    let absent = [Fault::Absent(RESOURCE)];
+pub(super) fn check(image: &PeFile64<'_>, driver: &str, faults: &mut Vec<Violation>) {
+    let absent = [Violation::Absent(RESOURCE)];
     match resource(image) {
         Some(info) => faults.extend(wrong(info, driver).unwrap_or_else(|| absent.into())),
         None => faults.extend(absent),
@@ -41,7 +41,7 @@ fn resource<'data>(image: &PeFile64<'data>) -> Option<&'data [u8]> {
 }
 
 /// The faults of a VS_VERSIONINFO; `None` if it is none.
-fn wrong(info: &[u8], driver: &str) -> Option<Vec<Fault>> {
+fn wrong(info: &[u8], driver: &str) -> Option<Vec<Violation>> {
     let (root, _) = Node::first(info)?;
     let field = |index: usize| {
         let bytes = root.value.get(index * 4..index * 4 + 4)?;
@@ -64,13 +64,13 @@ fn wrong(info: &[u8], driver: &str) -> Option<Vec<Fault>> {
         ("ProductName", text("ProductName"), "softndk".to_owned()),
     ];
     let told = ["FileDescription", "LegalCopyright"].map(|key| (key, text(key)));
-    let mut faults: Vec<Fault> = said
+    let mut faults: Vec<Violation> = said
         .into_iter()
         .filter(|(_, found, right)| found != right)
-        .map(|(what, found, _)| Fault::Version { what, found })
+        .map(|(what, found, _)| Violation::Version { what, found })
         .collect();
     let empty = told.into_iter().filter(|(_, text)| text.is_empty());
-    faults.extend(empty.map(|(what, found)| Fault::Version { what, found }));
+    faults.extend(empty.map(|(what, found)| Violation::Version { what, found }));
     Some(faults)
 }
 
@@ -146,7 +146,7 @@ mod tests {
         let sample = Sample::good();
         let mut faults = Vec::new();
         check(&PeFile64::parse(&*sample.bytes).unwrap(), "softndk", &mut faults);
-        assert_eq!(faults, [Fault::Absent(RESOURCE)]);
+        assert_eq!(faults, [Violation::Absent(RESOURCE)]);
     }
 
     #[test]
@@ -159,13 +159,13 @@ mod tests {
         let mut version = written();
         version.numbers[2] += 1;
         let faults = wrong(&version.info().unwrap(), "softndk").unwrap();
-        let whats: Vec<_> = faults.iter().map(|fault| matches!(fault, Fault::Version { .. })).collect();
+        let whats: Vec<_> = faults.iter().map(|fault| matches!(fault, Violation::Version { .. })).collect();
         assert_eq!(whats, [true; 3], "{faults:?}");
     }
 
     #[test]
     fn resource_of_another_file_or_without_description_is_refused() {
-        let fault = |what, found: &str| Fault::Version { what, found: found.to_owned() };
+        let fault = |what, found: &str| Violation::Version { what, found: found.to_owned() };
         let mut version = written();
         assert_eq!(
             wrong(&version.info().unwrap(), "ndkhlk").unwrap(),

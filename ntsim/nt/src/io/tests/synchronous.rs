@@ -8,8 +8,8 @@ use ntsim_core::subsystem::Subsystem;
 use sys::status::{STATUS_INVALID_PARAMETER, STATUS_SUCCESS};
 use sys::wdm::METHOD_BUFFERED;
 
-use super::bench::Bench;
 use super::driver::{CONTROL, Way, code};
+use super::fixture::Fixture;
 use crate::io::{File, Io, Opener, Status, open_as};
 use crate::se::Subject;
 
@@ -54,7 +54,7 @@ fn second_overtakes_first(file: &File) -> (bool, String) {
 
 #[test]
 fn request_on_synchronous_file_waits_for_the_one_before() {
-    let bench = Bench::boot();
+    let fixture = Fixture::boot();
     let file = open_as("\\\\.\\Test", &[], &synchronous()).unwrap();
     let (overtook, report) = second_overtakes_first(&file);
     assert!(!overtook);
@@ -63,33 +63,33 @@ fn request_on_synchronous_file_waits_for_the_one_before() {
     let second = file.duplicate();
     assert_eq!(reverse(&second), STATUS_SUCCESS);
     drop((file, second));
-    assert!(bench.finish().is_clean());
+    assert!(fixture.finish().is_clean());
 }
 
 #[test]
 fn request_on_asynchronous_file_does_not_wait() {
-    let bench = Bench::boot();
-    let file = bench.open();
+    let fixture = Fixture::boot();
+    let file = fixture.open();
     assert_eq!(second_overtakes_first(&file), (true, String::new()));
     drop(file);
-    assert!(bench.finish().is_clean());
+    assert!(fixture.finish().is_clean());
 }
 
 #[test]
 fn request_that_is_started_on_synchronous_file_is_over_at_once() {
-    let bench = Bench::boot();
+    let fixture = Fixture::boot();
     let file = open_as("\\\\.\\Test", &[], &synchronous()).unwrap();
     let request = file.start_ioctl(code(Way::Reverse, METHOD_BUFFERED), b"net".to_vec(), vec![0; 3]).unwrap();
     assert!(request.outcome().is_some());
     drop(request);
     drop(file);
-    assert!(bench.finish().is_clean());
+    assert!(fixture.finish().is_clean());
 }
 
 #[test]
 fn synchronous_open_without_the_right_to_wait_is_refused() {
-    let bench = Bench::boot();
+    let fixture = Fixture::boot();
     let refused = open_as("\\\\.\\Test", &[], &synchronous().access(0x3)).unwrap_err();
     assert_eq!(refused, Status(STATUS_INVALID_PARAMETER));
-    assert!(bench.finish().is_clean());
+    assert!(fixture.finish().is_clean());
 }

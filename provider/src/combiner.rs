@@ -65,7 +65,7 @@ mod tests {
     use std::sync::atomic::{AtomicU64, Ordering as O};
 
     #[test]
-    fn work_that_calls_for_more_work_is_not_entered_twice() {
+    fn work_requested_inside_the_work_is_not_reentered() {
         let combiner = Combiner::new(0);
         let calls = AtomicU64::new(0);
         combiner.run(|value| {
@@ -80,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn every_note_is_answered() {
+    fn run_requested_during_a_run_is_followed_by_another() {
         let (combiner, posted) = (Combiner::new(0), AtomicU64::new(0));
         std::thread::scope(|scope| {
             for _ in 0..4 {

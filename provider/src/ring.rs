@@ -232,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn a_full_ring_gives_the_value_back() {
+    fn push_to_a_full_ring_returns_the_value() {
         let ring = Ring::new(2).unwrap();
         ring.push('a').unwrap();
         ring.push('b').unwrap();
@@ -273,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn what_many_threads_push_many_threads_pop_once() {
+    fn values_pushed_by_many_threads_are_popped_once() {
         let ring = Ring::new(8).unwrap();
         let (sum, left) = (Sum::new(0), Sum::new(4000));
         std::thread::scope(|scope| {

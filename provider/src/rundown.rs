@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn the_closer_gets_a_value_that_nobody_uses() {
+    fn close_of_an_unpinned_rundown_returns_the_value() {
         let (rundown, drained) = opened();
         assert!(rundown.close().is_some());
         assert!(rundown.pin(Shard::Initiator).is_none() && rundown.pin(Shard::Target).is_none());
@@ -187,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_pin_drains_a_closed_value_whatever_its_shard() {
+    fn last_pin_of_either_shard_drains_a_closed_rundown() {
         use Shard::{Initiator, Target};
         for shards in [[Initiator, Initiator], [Initiator, Target], [Target, Initiator], [Target, Target]] {
             let (rundown, drained) = opened();
@@ -205,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn no_more_pins_are_given_than_can_be_counted() {
+    fn pin_beyond_the_count_is_refused() {
         let (rundown, _) = opened();
         rundown.target.store(OPEN | (PINS - 1), Ordering::Relaxed);
         let last = rundown.pin(Shard::Target);

@@ -148,7 +148,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_stands_on_the_page_is_tabled_and_nothing_else() {
+    fn only_documented_completion_statuses_are_permitted() {
         for (minor, status, tabled) in [
             (TDI_CONNECT, STATUS_REMOTE_NOT_LISTENING, true),
             (TDI_CONNECT, STATUS_CANCELLED, true),

@@ -232,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn flags_and_numbers_stand_behind_the_head() {
+    fn user_request_flags_follow_the_header() {
         let mut input = vec![0; 56];
         input[32] = 7;
         let parse = |code| UserRequest::parse(code, &input, 99).unwrap();
@@ -247,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_mapped_has_the_status_of_the_page() {
+    fn device_control_that_is_no_request_has_the_documented_status() {
         let parse = |code| UserRequest::parse(code, &[0; 64], 0).unwrap_err();
         assert_eq!(parse(IOCTL_TDI_SET_EVENT_HANDLER), STATUS_INVALID_PARAMETER);
         assert_eq!(parse(IOCTL_TDI_ACTION), STATUS_NOT_IMPLEMENTED);

@@ -161,7 +161,7 @@ mod tests {
     const ARMS: [Arm; 3] = [Arm::Any, Arm::Errors, Arm::Solicited];
 
     #[test]
-    fn a_second_arm_merges_as_the_documentation_tables() {
+    fn second_arm_merges_as_documented() {
         use Arm::{Any, Errors, Solicited};
         let table = [[Any, Any, Any], [Any, Errors, Solicited], [Any, Solicited, Solicited]];
         for (row, first) in table.iter().zip(ARMS) {
@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn an_arm_is_satisfied_once() {
+    fn arm_is_satisfied_once() {
         let word = ArmWord::new();
         word.arm(Arm::Any, 0);
         assert_eq!(word.satisfy(Class::Plain, 0, || false), Answer::Notify);
@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn a_result_that_was_taken_before_the_arm_does_not_satisfy_it() {
+    fn completion_polled_before_the_arm_does_not_satisfy_it() {
         let word = ArmWord::new();
         word.arm(Arm::Any, 5);
         assert_eq!(word.satisfy(Class::Error, 4, || false), Answer::Nothing);

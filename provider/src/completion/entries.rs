@@ -195,7 +195,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_queue_that_grows_loses_nothing_and_keeps_the_order(
+        fn entries_grown_under_load_keep_all_completions_in_order(
             depth in 1_u32..5,
             steps in prop::collection::vec(prop_oneof![
                 4 => Just(None),

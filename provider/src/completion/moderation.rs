@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn no_interval_or_a_count_of_one_moderates_nothing() {
+    fn moderation_without_interval_or_with_count_one_is_off() {
         for (interval, count) in
             [(0, 4), (0, UNLIMITED), (1000, 0), (1000, 1), (UNLIMITED, 0), (UNLIMITED, 1)]
         {
@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn neither_limit_is_contradictory() {
+    fn moderation_without_interval_and_count_is_refused() {
         assert_eq!(moderation(UNLIMITED, UNLIMITED), Err(Contradictory));
         assert_eq!(moderation(UNLIMITED, 9), Err(Contradictory));
         assert!(moderation(UNLIMITED, 8).is_ok());

@@ -28,7 +28,7 @@ mod sequence {
     }
 
     #[test]
-    fn a_release_before_the_verdict_leaves_the_object_to_the_closer() {
+    fn last_release_before_the_close_decides_leaves_the_object_to_the_closer() {
         let word = Lifetime::new();
         word.try_acquire(Kind::Request).unwrap();
         word.close().unwrap();
@@ -37,7 +37,7 @@ mod sequence {
     }
 
     #[test]
-    fn nothing_new_is_held_once_closing_but_an_owner_may_keep() {
+    fn closing_object_refuses_try_acquire_and_admits_acquire() {
         let word = Lifetime::new();
         word.try_acquire(Kind::Request).unwrap();
         word.close().unwrap();
@@ -82,7 +82,7 @@ mod sequence {
     }
 
     #[test]
-    fn the_word_says_what_holds_the_object() {
+    fn holds_are_counted_by_kind() {
         let word = Lifetime::new();
         word.try_acquire(Kind::Successor).unwrap();
         word.try_acquire(Kind::Successor).unwrap();

@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn too_small_a_buffer_is_told_how_much_it_takes() {
+    fn address_written_to_a_short_buffer_returns_the_needed_length() {
         let mut buffer = [0_u8; 15];
         let mut length = 15;
         let address = SocketAddr::from(([10, 0, 0, 1], 80));

@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn a_flush_of_receives_that_came_late_leaves_the_list_of_a_waiting_send_alone() {
+    fn flush_of_late_receives_keeps_the_sgl_of_a_waiting_send() {
         let pair = Pair::connected();
         let mut buffers = [Buffer::new(vec![7; 5000]), Buffer::new(vec![0; 5000])];
         let [near, far] = &mut buffers;

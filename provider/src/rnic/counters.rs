@@ -124,7 +124,7 @@ mod tests {
     use crate::number::u64_from;
 
     #[test]
-    fn what_any_direction_counted_is_in_the_sums() {
+    fn counters_of_all_stripes_are_summed() {
         let counters = Counters::default();
         for stripe in 0..2 * STRIPES {
             counters.sent(stripe, 1 << stripe);

@@ -169,7 +169,7 @@ fn no_notification_begins_once_the_queue_is_being_closed() {
 }
 
 #[test]
-fn a_second_close_is_answered_without_harm() {
+fn second_close_of_a_pending_object_returns_pending() {
     let pair = Pair::connected();
     assert_eq!(close!(pair.log, pair.near.pd, NdkClosePd, "first"), STATUS_PENDING);
     assert_eq!(close!(pair.log, pair.near.pd, NdkClosePd, "second"), STATUS_PENDING);
@@ -189,7 +189,7 @@ fn nothing_is_created_under_a_closing_antecedent() {
 }
 
 #[test]
-fn a_null_close_completion_is_survived() {
+fn close_pending_without_a_completion_function_completes() {
     let pair = Pair::new();
     // SAFETY: the test hands the object over.
     let close = unsafe { (*(*pair.near.pd).Dispatch).NdkClosePd.unwrap() };
@@ -212,7 +212,7 @@ fn a_second_close_of_a_pending_one_changes_nothing_and_is_not_completed() {
 }
 
 #[test]
-fn versions_are_negotiated_and_a_disabled_port_is_not_ready() {
+fn open_negotiates_the_version_and_fails_on_a_disabled_rnic() {
     let pair = Pair::new();
     let rnic = &pair.near.rnic;
     let version = |major, minor| NDK_VERSION { Major: major, Minor: minor };
@@ -251,7 +251,7 @@ fn an_adapters_close_waits_for_the_completions_of_its_descendants() {
 }
 
 #[test]
-fn the_layer_above_may_swap_the_table_and_use_its_words() {
+fn dispatch_table_swapped_by_the_ndk_layer_is_not_read_back() {
     let pair = Pair::new();
     let swapped = NDK_PD_DISPATCH { NdkCreateMr: None, ..table_of(pair.near.pd) };
     // SAFETY: the words and the table's pointer belong to the layer above, which is the test.

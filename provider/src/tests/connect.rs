@@ -74,7 +74,7 @@ fn addresses_are_those_of_both_ends_and_the_dynamic_port_is_in_its_range() {
 }
 
 #[test]
-fn connect_is_refused_where_nobody_listens_and_unreachable_where_nobody_is() {
+fn connect_without_a_listener_is_refused_and_to_a_foreign_address_unreachable() {
     let mut pair = Pair::new();
     assert_eq!(pair.connect(b""), STATUS_CONNECTION_REFUSED);
     let (local, local_length) = sockaddr(pair.near.address);
@@ -155,7 +155,7 @@ fn incoming_connector_closed_in_place_of_an_answer_refuses_the_connect() {
 }
 
 #[test]
-fn a_connect_that_nobody_answers_is_cancelled_by_closing_its_connector() {
+fn unanswered_connect_is_cancelled_by_its_connectors_close() {
     let mut pair = Pair::new();
     pair.listen();
     pair.connect(b"");
@@ -231,7 +231,7 @@ fn a_queue_pair_and_a_connector_connect_once() {
 }
 
 #[test]
-fn a_paused_listener_looks_as_though_nobody_listened() {
+fn connect_to_a_paused_listener_is_refused() {
     let mut pair = Pair::new();
     pair.listen();
     call!(pair.listener, NdkControlConnectEvents, 1);
@@ -271,7 +271,7 @@ fn private_data_beyond_the_maximum_is_refused() {
 }
 
 #[test]
-fn what_is_not_connected_or_is_being_closed_is_not_listed() {
+fn listing_leaves_out_unconnected_and_closing_connectors() {
     let mut pair = Pair::new();
     let connections = |pair: &Pair| {
         let mut listed = Vec::new();

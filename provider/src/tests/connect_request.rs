@@ -44,7 +44,7 @@ fn listener_paused_and_resumed_refuses_earlier_connect_requests_only() {
 }
 
 #[test]
-fn a_connect_to_a_port_that_is_disabled_is_refused() {
+fn connect_to_a_disabled_rnic_is_refused() {
     let mut pair = Pair::new();
     pair.listen();
     pair.far.rnic.set_enabled(false);
@@ -60,7 +60,7 @@ fn a_connect_to_a_port_that_is_disabled_is_refused() {
 }
 
 #[test]
-fn a_connect_to_a_port_that_has_gone_does_not_reach_its_listener() {
+fn connect_to_a_removed_rnic_does_not_reach_its_listener() {
     let mut pair = Pair::new();
     pair.listen();
     let another = Rnic::new(&pair.fabric).unwrap();
@@ -84,7 +84,7 @@ fn disabled_rnic_refuses_pending_connect_requests() {
 }
 
 #[test]
-fn connect_to_an_address_that_moved_to_another_port_is_refused() {
+fn connect_to_an_address_that_moved_to_another_rnic_is_refused() {
     let mut pair = Pair::new();
     pair.listen();
     let address = [pair.far.address.ip()];

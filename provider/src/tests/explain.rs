@@ -193,7 +193,7 @@ fn a_trace_lists_sixteen_reasons_and_counts_the_rest() {
 }
 
 #[test]
-fn each_kind_is_called_by_its_name() {
+fn trace_names_each_object_type() {
     let names = (1..=10).map(|kind| {
         let kind = NDK_OBJECT_TYPE(kind);
         Reason::Successor { kind, handle: 0x10, closing: false }.to_string()

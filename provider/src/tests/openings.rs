@@ -133,7 +133,7 @@ fn the_close_of_the_qps_opening_waits_for_the_connector_of_the_other() {
 }
 
 #[test]
-fn a_qp_of_another_port_is_refused_and_so_is_a_cq() {
+fn qp_and_cq_of_another_rnic_are_refused() {
     let mut pair = Pair::new();
     pair.listen();
     assert_eq!(create_qp(pair.near.pd, pair.far.cq).0, STATUS_INVALID_PARAMETER);

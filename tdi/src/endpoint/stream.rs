@@ -247,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn a_peer_may_not_send_more_than_it_was_told_room_for() {
+    fn data_beyond_the_granted_credits_breaks_the_connection() {
         let mut stream = stream();
         for (urgency, limit) in [(Urgency::Normal, 2), (Urgency::Expedited, 1)] {
             let received = stream.received.of_mut(urgency);
@@ -259,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn a_peer_may_not_claim_more_room_than_it_ever_had() {
+    fn credits_beyond_the_window_break_the_connection() {
         let more = |normal, expedited| Credits { normal, expedited };
         for (used, told, added) in [
             (more(2, 1), more(2, 1), true),

@@ -268,7 +268,7 @@ mod tests {
     use crate::tests::client::{FAR, Pair};
 
     #[test]
-    fn a_removal_that_takes_long_says_which_endpoints_are_not_idle() {
+    fn removal_that_takes_long_traces_the_endpoints_that_are_not_idle() {
         let mut pair = Pair::connected();
         let listening = pair.client.associated(pair.near_address);
         let listen = pair.client.listen(listening);

@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn a_peer_that_is_no_transport_is_told_apart() {
+    fn hello_of_another_protocol_is_rejected() {
         assert_eq!(read_hello(&hello(0x1234)), Some(0x1234));
         for stranger in
             [&b""[..], b"TDI\x02\x12", b"TDI\x01\x12\x34", b"TDI\x02\x12\x34\x56", b"SMB\x02\x12\x34"]

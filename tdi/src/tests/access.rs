@@ -72,7 +72,7 @@ mod tests {
     const STRANGER: TestOpener = TestOpener { who: 3, admits: &[3], memory: true };
 
     #[test]
-    fn the_first_openers_list_says_who_shares_until_the_last_is_cleaned_up() {
+    fn access_list_of_the_first_opener_governs_sharing_until_the_last_cleanup() {
         let client = Client::new();
         let first = client.open_address_as(FAR, Some(&HOST)).unwrap();
         let second = client.open_address_as(FAR, Some(&FRIEND)).unwrap();
@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn an_exclusive_address_has_no_list_and_says_so_before_any_list_is_asked() {
+    fn exclusive_address_refuses_sharing_before_any_access_check() {
         let client = Client::new();
         let alone = client.open_address_as(FAR, None).unwrap();
         assert_eq!(client.open_address_as(FAR, Some(&STRANGER)), Err(STATUS_SHARING_VIOLATION));

@@ -212,7 +212,7 @@ fn a_control_channel_goes_alone() {
 }
 
 #[test]
-fn the_last_ports_removal_ends_connections_and_leaves_files_to_their_owners() {
+fn removal_of_the_last_rnic_ends_connections_and_keeps_files() {
     let mut pair = Pair::connected();
     let receives = [pair.client.receive(pair.near, 3), pair.client.receive(pair.far, 3)];
     pair.client.remove_rnic(1);

@@ -66,7 +66,7 @@ fn listens_are_served_in_their_order() {
 }
 
 #[test]
-fn a_connect_to_nobody_fails_and_may_be_tried_again() {
+fn connect_without_a_listener_fails_and_can_be_retried() {
     let pair = Pair::new();
     for (to, status) in [
         (FAR, STATUS_REMOTE_NOT_LISTENING),

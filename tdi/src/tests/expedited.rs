@@ -36,7 +36,7 @@ fn brought(receive: &Pending) -> Vec<u8> {
 }
 
 #[test]
-fn expedited_data_overtakes_normal_data_that_nobody_reads() {
+fn expedited_data_overtakes_unread_normal_data() {
     let pair = Pair::connected();
     let stuck = pair.client.send(pair.near, &vec![b'n'; STUCK]);
     pump();
@@ -147,7 +147,7 @@ fn a_handler_is_shown_expedited_data_while_a_receive_for_normal_data_waits() {
 }
 
 #[test]
-fn what_a_handler_does_not_want_of_one_kind_holds_the_other_up_in_nothing() {
+fn data_declined_by_a_handler_does_not_hold_up_the_other_kind() {
     let pair = Pair::connected();
     let mut seen = watched(&pair);
     expedite(&pair, b"unwanted");

@@ -62,7 +62,7 @@ fn refuse(pair: &Pair) {
 }
 
 #[test]
-fn a_refused_client_is_told_once_when_its_peer_has_room_again() {
+fn refused_send_gets_one_send_possible_event_when_credits_return() {
     let pair = Pair::connected();
     let told = watch(&pair);
     refuse(&pair);
@@ -76,7 +76,7 @@ fn a_refused_client_is_told_once_when_its_peer_has_room_again() {
 }
 
 #[test]
-fn a_client_that_was_not_refused_is_told_nothing() {
+fn client_without_a_refused_send_gets_no_send_possible_event() {
     let pair = Pair::connected();
     let told = watch(&pair);
     pair.client.send(pair.near, &vec![0; STUCK]);
@@ -88,7 +88,7 @@ fn a_client_that_was_not_refused_is_told_nothing() {
 }
 
 #[test]
-fn a_connection_that_ends_takes_the_wish_with_it() {
+fn ended_connection_drops_its_send_possible_event() {
     let pair = Pair::connected();
     let told = watch(&pair);
     refuse(&pair);

@@ -73,7 +73,7 @@ fn a_peek_leaves_the_data() {
 }
 
 #[test]
-fn what_is_not_served_is_refused() {
+fn unsupported_requests_are_refused() {
     let pair = Pair::connected();
     let refused = [
         (Command::Send { length: 4, flags: 0x400 }, STATUS_INVALID_PARAMETER),
@@ -285,7 +285,7 @@ fn a_handler_takes_the_rest_by_a_receive_of_its_own() {
 }
 
 #[test]
-fn the_client_is_told_once_how_the_peer_went() {
+fn disconnect_handler_is_called_once_with_the_peers_way_of_ending() {
     for (flags, told) in [(0, TDI_DISCONNECT_ABORT), (TDI_DISCONNECT_RELEASE, TDI_DISCONNECT_RELEASE)] {
         let pair = Pair::connected();
         let seen = watched(&pair);

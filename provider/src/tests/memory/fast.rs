@@ -119,7 +119,7 @@ fn a_region_can_be_initialised_anew_while_nothing_is_registered() {
 }
 
 #[test]
-fn what_is_not_as_documented_is_refused_inline_without_a_result() {
+fn fast_registration_with_undocumented_arguments_is_refused_inline() {
     let pair = Pair::connected();
     let (mr, pages) = (create_fast(&pair.far), Pages::new());
     let page = pages.at(0);

@@ -70,7 +70,7 @@ fn a_send_invalidates_the_receivers_token_and_its_result_says_which() {
 }
 
 #[test]
-fn the_plain_poll_returns_such_a_receive_too_and_a_later_invalidation_fails() {
+fn receive_and_invalidate_is_polled_by_get_cq_results_and_a_second_invalidation_fails() {
     let rig = Rig::new(NDK_OP_FLAG_ALLOW_REMOTE_WRITE);
     rig.receive(2);
     assert_eq!(rig.send(3, rig.token), STATUS_SUCCESS);
@@ -116,7 +116,7 @@ fn a_token_that_can_not_be_invalidated_breaks_the_connection() {
 }
 
 #[test]
-fn such_a_receive_completes_when_no_other_transfer_uses_the_memory() {
+fn receive_and_invalidate_completes_when_no_transfer_uses_the_memory() {
     let rig = Rig::new(NDK_OP_FLAG_ALLOW_REMOTE_READ);
     let used = in_use(&rig.pair.far, rig.token, BASE);
     rig.receive(2);

@@ -54,7 +54,7 @@ impl Rig {
 }
 
 #[test]
-fn a_window_admits_its_part_of_the_region_and_nothing_around_it() {
+fn window_admits_its_range_of_the_region_only() {
     for (from, length, status) in [
         (100, 50, STATUS_SUCCESS),
         (149, 1, STATUS_SUCCESS),

@@ -123,7 +123,7 @@ fn settings_that_contradict_each_other_are_refused_and_change_nothing() {
 }
 
 #[test]
-fn a_queue_that_has_failed_says_so_at_once() {
+fn failed_cq_notifies_at_once() {
     let pair = Pair::connected();
     assert_eq!(moderate(&pair, 1000, ULONG::MAX), STATUS_SUCCESS);
     for _ in 0..65 {
@@ -162,7 +162,7 @@ fn queue_that_a_resize_makes_full_notifies_at_once() {
 }
 
 #[test]
-fn a_close_waits_for_no_interval() {
+fn cq_close_does_not_wait_for_the_moderation_interval() {
     let pair = moderated(ULONG::MAX - 1, ULONG::MAX);
     message(&pair);
     assert!(is_ticking());

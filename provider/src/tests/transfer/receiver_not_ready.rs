@@ -20,7 +20,7 @@ fn wait(pair: &Pair, seconds: usize) {
 }
 
 #[test]
-fn a_send_that_no_receive_awaits_times_out_and_breaks_the_connection() {
+fn send_without_a_receive_times_out_and_breaks_the_connection() {
     let pair = Pair::connected();
     assert_eq!(send(&pair.near, 1, &[], NDK_OP_FLAG_SILENT_SUCCESS), STATUS_SUCCESS);
     assert_eq!(send(&pair.near, 2, &[], 0), STATUS_SUCCESS);
@@ -35,7 +35,7 @@ fn a_send_that_no_receive_awaits_times_out_and_breaks_the_connection() {
 }
 
 #[test]
-fn a_receive_that_comes_in_time_ends_the_waiting() {
+fn receive_posted_before_the_rnr_timeout_completes_the_send() {
     let pair = Pair::connected();
     assert_eq!(send(&pair.near, 1, &[], 0), STATUS_SUCCESS);
     wait(&pair, 3);
@@ -47,7 +47,7 @@ fn a_receive_that_comes_in_time_ends_the_waiting() {
 }
 
 #[test]
-fn each_send_has_its_own_time() {
+fn each_send_has_its_own_rnr_timeout() {
     let pair = Pair::connected();
     assert_eq!(send(&pair.near, 1, &[], 0), STATUS_SUCCESS);
     wait(&pair, 3);
@@ -62,7 +62,7 @@ fn each_send_has_its_own_time() {
 }
 
 #[test]
-fn what_needs_no_receive_does_not_wait_for_one() {
+fn writes_and_reads_do_not_wait_for_a_receive() {
     let rig = Rig::new(NDK_MR_FLAG_ALLOW_LOCAL_WRITE, NDK_MR_FLAG_ALLOW_REMOTE_WRITE);
     assert_eq!(rig.write(1, 0), STATUS_SUCCESS);
     assert!(!is_ticking());
@@ -70,7 +70,7 @@ fn what_needs_no_receive_does_not_wait_for_one() {
 }
 
 #[test]
-fn a_close_waits_for_no_receive() {
+fn qp_close_does_not_wait_for_a_receive() {
     let pair = Pair::connected();
     assert_eq!(send(&pair.near, 1, &[], 0), STATUS_SUCCESS);
     assert!(is_ticking());

@@ -181,7 +181,7 @@ fn no_handler_is_called_after_its_address_was_cleaned_up() {
 }
 
 #[test]
-fn the_client_is_told_when_the_port_of_its_address_goes() {
+fn removal_of_an_addresses_rnic_calls_the_error_handler() {
     let mut ends = Ends::new();
     let (near, far) = (watch(&ends.client, ends.near), watch(&ends.client, ends.far));
     let waits = ends.receive(9);

@@ -121,7 +121,7 @@ fn a_peek_leaves_the_datagram_to_the_next() {
 }
 
 #[test]
-fn what_nobody_waits_for_is_lost_and_no_error() {
+fn datagram_without_a_receive_or_handler_is_dropped() {
     let ends = Ends::new();
     assert_eq!(ends.send(b"lost").outcome(), done(4));
     assert_eq!(ends.client.send_datagram(ends.near, "10.0.0.2:9", b"absent").outcome(), done(6));
@@ -186,7 +186,7 @@ fn a_datagram_for_an_endpoint_is_refused_also_if_that_is_cleaned_up_meanwhile() 
 }
 
 #[test]
-fn only_so_many_are_under_way() {
+fn datagrams_beyond_the_limit_are_refused() {
     let ends = Ends::new();
     for _ in 0..MAX_UNDER_WAY {
         assert_eq!(ends.send(b"x").outcome(), done(1));

@@ -275,14 +275,14 @@ mod tests {
 
     proptest! {
         #[test]
-        fn whatever_clients_do_each_request_completes_once_as_tabled(bytes in inputs()) {
+        fn random_client_calls_complete_each_request_once_with_a_permitted_status(bytes in inputs()) {
             super::run(&bytes);
         }
     }
 
     /// Bytes that only lead to refusals would test little.
     #[test]
-    fn some_of_what_they_do_is_right() {
+    fn random_client_calls_include_accepted_ones() {
         let mut runner = TestRunner::deterministic();
         let mut all = super::Tally::default();
         for _ in 0..100 {

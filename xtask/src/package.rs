@@ -1,6 +1,7 @@
 //! `cargo xtask package`: what is copied to a Windows machine, stamped, signed and checked, under
 //! target/softndk/package.
 
+mod program;
 mod readme;
 mod verify;
 
@@ -54,8 +55,10 @@ pub(crate) fn run(options: &Options) -> Result<(), CommandError> {
         None => default_key()?,
     };
     let images = build::build()?;
+    let program = program::build()?;
     let step = Step::start("package");
-    let package = Package { images: &images, out: &out, time: time()?, identity: identity(&key)? };
+    let package =
+        Package { images: &images, program: &program, out: &out, time: time()?, identity: identity(&key)? };
     package.write()?;
     step.done();
     println!("{}", out.display());
@@ -69,6 +72,8 @@ pub(crate) fn run(options: &Options) -> Result<(), CommandError> {
 /// A package that is being made.
 struct Package<'a> {
     images: &'a Images,
+    /// ndkhlk.exe
+    program: &'a [u8],
     out: &'a Path,
     time: Timestamp,
     identity: Identity,
@@ -95,6 +100,7 @@ impl Package<'_> {
         self.check(&inf, framework.as_deref())?;
 
         let consumer = image("ndkhlk.sys", read(&self.images.image("ndkhlk"))?)?;
+        self.put("ndkhlk/ndkhlk.exe", self.program)?;
         self.put("ndkhlk/ndkhlk.sys", &self.sign("ndkhlk.sys", consumer)?)?;
         for driver in ["softndk", "ndkhlk"] {
             let symbols = read(&self.images.folder.join(format!("{driver}.pdb")))?;

@@ -19,6 +19,8 @@ pub(crate) enum Use {
     Lints,
     /// Checking the format of sources, where the active toolchain has no linters.
     Format,
+    /// Building a program for Windows.
+    Program,
     /// Verifying a package by tools that did not make it.
     Verify,
     /// Tools from PyPI, in an environment of their own.
@@ -68,7 +70,7 @@ const RUST: &str = "1.96";
 const PACKAGES: &[Package] = &[
     Package::new("rustc-web", Use::Compiler, "a compiler whose library sources Debian has too")
         .at_least(RUST),
-    Package::new("rust-web-src", Use::Compiler, "those sources: core and alloc for the Windows target")
+    Package::new("rust-web-src", Use::Compiler, "those sources: the standard library for Windows targets")
         .at_least(RUST),
     Package::new("rust-web-clippy", Use::Lints, "lints the drivers with that compiler").at_least(RUST),
     Package::new("rustfmt-web", Use::Format, "checks formatting").at_least(RUST),
@@ -79,6 +81,11 @@ const PACKAGES: &[Package] = &[
     Package::new("libclang1-22", Use::Drivers, "bindgen reads the DDK headers with it"),
     Package::new("mingw-w64-common", Use::Drivers, "the DDK headers"),
     Package::new("mingw-w64-x86-64-dev", Use::Drivers, "the kernel's export lists, to check imports against"),
+    Package::new(
+        "gcc-mingw-w64-x86-64-win32",
+        Use::Program,
+        "links ndkhlk.exe, with the C runtime of Windows",
+    ),
     Package::new("osslsigncode", Use::Verify, "verifies the signatures of a package"),
     Package::new("openssl", Use::Verify, "converts the certificate for osslsigncode"),
     Package::new("python3-venv", Use::Python, "a place for verifiers and linters from PyPI"),

@@ -11,6 +11,9 @@ use crate::root;
 /// The drivers' target triple.
 pub(crate) const TARGET: &str = "x86_64-pc-windows-msvc";
 
+/// The target triple of programs for Windows: its C runtime and linker are in Debian.
+pub(crate) const PROGRAM_TARGET: &str = "x86_64-pc-windows-gnu";
+
 /// Where Debian puts the tools of its rustc-web.
 const DEBIAN: &str = "/usr/bin";
 
@@ -31,9 +34,14 @@ pub(crate) enum Compiler {
 }
 
 impl Compiler {
-    /// The active compiler where it has the target, else Debian's.
+    /// For drivers: the active compiler where it has the target, else Debian's.
     pub(crate) fn find() -> Self {
-        let has_core = libraries(TARGET).iter().any(|library| library.starts_with("libcore-"));
+        Self::for_target(TARGET)
+    }
+
+    /// The active compiler where it has the target, else Debian's.
+    pub(crate) fn for_target(target: &str) -> Self {
+        let has_core = libraries(target).iter().any(|library| library.starts_with("libcore-"));
         if has_core { Self::Active } else { Self::Debian }
     }
 
@@ -51,6 +59,37 @@ impl Compiler {
         self.kit(command, "clippy", root(), &kit_target())
     }
 
+    /// A release build or lint of a program for Windows, in the workspace at the root.
+    pub(crate) fn program(self, subcommand: &str) -> Command {
+        let mut command = match (self, subcommand) {
+            (Self::Debian, "clippy") => debian("clippy"),
+            _ => Command::new(active()),
+        };
+        command.current_dir(root()).arg(subcommand);
+        command.env_remove("RUSTFLAGS").env_remove("CARGO_ENCODED_RUSTFLAGS");
+        if self == Self::Debian {
+            command.env("RUSTC", format!("{DEBIAN}/rustc")).env("RUSTC_BOOTSTRAP", "1");
+            command.arg("-Zbuild-std=std,panic_abort");
+        }
+        command.args(["--release", "--target", PROGRAM_TARGET]);
+        // Neither the time nor a folder of this machine gets into the program.
+        let flags =
+            ["-Clink-arg=-Wl,--no-insert-timestamp", "-Cstrip=symbols"].map(|flag| format!("'{flag}'"));
+        let mut flags = flags.to_vec();
+        flags.extend(self.remapped(root(), &root().join("target")));
+        command.arg("--config").arg(format!("target.{PROGRAM_TARGET}.rustflags=[{}]", flags.join(",")));
+        command.arg("--config").arg(format!("target.{PROGRAM_TARGET}.linker='x86_64-w64-mingw32-gcc'"));
+        command
+    }
+
+    /// The options, each in quotes, that give the folders of this machine their names.
+    fn remapped(self, tree: &Path, target: &Path) -> Vec<String> {
+        let folders = self.folders(tree, target);
+        let remap =
+            |(folder, name): &(PathBuf, &str)| format!("'--remap-path-prefix={}={name}'", folder.display());
+        folders.iter().map(remap).collect()
+    }
+
     /// A release build of some kind in the kit's workspace of a tree.
     fn kit(self, mut command: Command, subcommand: &str, tree: &Path, target: &Path) -> Command {
         command.current_dir(tree.join("kit")).arg(subcommand);
@@ -63,11 +102,7 @@ impl Compiler {
         }
         command.args(["--release", "--target-dir"]).arg(target);
         // An option of the command line is added to those of the workspace's configuration.
-        let flags: Vec<String> = self
-            .folders(tree, target)
-            .iter()
-            .map(|(folder, name)| format!("'--remap-path-prefix={}={name}'", folder.display()))
-            .collect();
+        let flags = self.remapped(tree, target);
         command.arg("--config").arg(format!("target.{TARGET}.rustflags=[{}]", flags.join(",")));
         command
     }

@@ -14,6 +14,7 @@ pub(super) fn text(time: Timestamp) -> String {
          softndk-test.cer                        the certificate that signed it\n\
          softndk.pdb                             symbols for WinDbg\n\
          ndkhlk\\ndkhlk.sys, ndkhlk.pdb           the kernel-mode NDK consumer that tests it\n\
+         ndkhlk\\ndkhlk.exe                       installs, runs and removes both\n\
          \n\
          As administrator, with Secure Boot off, then restart:\n\
          \n\

@@ -1,0 +1,52 @@
+//! The Windows side: the host behind the runner's traits, and the commands that only Windows has.
+
+mod adapters;
+mod addresses;
+mod collect;
+mod handle;
+mod install;
+mod machine;
+mod power_shell;
+mod remove;
+mod service;
+mod setup;
+mod text;
+
+use std::io::{self, Write};
+
+use runner::{Error, Exit, command};
+
+use self::machine::Machine;
+use self::power_shell::PowerShell;
+use crate::options::Command;
+
+/// Does what is asked for; what goes wrong is printed, and in the exit code.
+pub(crate) fn run(command: Command) -> Exit {
+    match perform(command, &mut io::stdout().lock()) {
+        Ok(exit) => exit,
+        Err(error) => {
+            eprintln!("not run: {error}");
+            Exit::NotRun
+        }
+    }
+}
+
+fn perform(command: Command, output: &mut impl Write) -> Result<Exit, Error> {
+    let mut machine = Machine::default();
+    match command {
+        Command::Install(addresses) => install::install(addresses.given(), output),
+        Command::List => {
+            command::scenarios(output)?;
+            Ok(command::adapters(&machine, output)?)
+        }
+        Command::Run(options) => match options.run() {
+            Ok(asked) => Ok(command::run(&mut machine, &asked, output)?),
+            Err(unknown) => Err(Error::Host { what: "run", why: unknown.to_string() }),
+        },
+        Command::Bench => Ok(command::bench(&machine, output)?),
+        Command::Tdi => Ok(command::tdi(&machine, output)?),
+        Command::Diagnose => Ok(command::diagnose(&PowerShell, output)?),
+        Command::Collect { archive } => collect::collect(&archive, output),
+        Command::Remove => remove::remove(output),
+    }
+}

@@ -7,13 +7,13 @@ mod common;
 
 use common::{IPV4, IPV6};
 use core::time::Duration;
-use protocol::Level;
+use protocol::{Endpoint, Level};
 use runner::command::{self, Format, Run};
 use runner::{Exit, Fixture, Host, Selection};
 
 fn asked(names: &[&str], level: Option<Level>) -> Run {
     let selection = Selection::new(names, level).unwrap();
-    Run { selection, stress: None, format: Format::Tap, junit: None, json: None }
+    Run { selection, ends: None, stress: None, format: Format::Tap, junit: None, json: None }
 }
 
 fn play(mut fixture: Fixture, asked: &Run) -> (Exit, String) {
@@ -57,6 +57,17 @@ fn run_without_rdma_on_two_adapters_is_not_run() {
     let (exit, text) = play(fixture, &asked(&["Flush"], None));
     let why = "choose the adapters: RDMA is operational on 1 of 2 adapters, and on two it has to be: see `diagnose`";
     assert_eq!((exit, text), (Exit::NotRun, format!("TAP version 13\nBail out! {why}\n")));
+}
+
+#[test]
+fn run_between_ends_that_are_given_asks_for_no_adapters() {
+    // A far end that is no adapter's: the scenario says so.
+    let [near, _] = IPV4.ends();
+    let none = Endpoint::new(99, [10, 0, 0, 9].into(), 5445);
+    let run = Run { ends: Some([near, none]), ..asked(&["Flush"], Some(Level::Passive)) };
+    let (exit, text) = play(common::boot(IPV4), &run);
+    assert_eq!(exit, Exit::Failed, "{text}");
+    assert!(text.contains("not ok 1 - Flush at PASSIVE_LEVEL\n"), "{text}");
 }
 
 #[test]

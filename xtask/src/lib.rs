@@ -36,6 +36,7 @@ mod step;
 mod storm;
 mod test;
 mod toolchain;
+mod wine;
 
 use std::{path::Path, process::ExitCode};
 
@@ -75,6 +76,8 @@ enum Command {
     Package(package::Options),
     /// Have linters judge the workflow files of the hosted machines, and refuse broken ones.
     LintWorkflows,
+    /// Build ndkhlk.exe and ndkhlk.sys and see both work on Wine's I/O manager, where there is no NDK.
+    Wine,
     /// Measure on this machine and write docs/performance.md anew.
     Performance,
     /// Plant each known mistake of tests/mutants in turn, and check that it is caught.
@@ -102,6 +105,7 @@ pub fn main() -> ExitCode {
         Command::Test => test::test(),
         Command::Package(options) => package::run(&options),
         Command::LintWorkflows => lint_workflows::run(),
+        Command::Wine => wine::run(),
         Command::Performance => performance::write(),
         Command::Mutants(options) => mutants::run(&options),
     };

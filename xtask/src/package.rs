@@ -21,6 +21,7 @@ use packager::{
     time::Timestamp,
 };
 
+pub(crate) use self::program::build as program;
 use crate::{
     build::{self, Images},
     failure::CommandError,
@@ -55,7 +56,7 @@ pub(crate) fn run(options: &Options) -> Result<(), CommandError> {
         None => default_key()?,
     };
     let images = build::build()?;
-    let program = program::build()?;
+    let program = program()?;
     let step = Step::start("package");
     let package =
         Package { images: &images, program: &program, out: &out, time: time()?, identity: identity(&key)? };

@@ -21,6 +21,8 @@ pub(crate) enum Use {
     Format,
     /// Building a program for Windows.
     Program,
+    /// Running a program for Windows.
+    Wine,
     /// Verifying a package by tools that did not make it.
     Verify,
     /// Tools from PyPI, in an environment of their own.
@@ -86,6 +88,7 @@ const PACKAGES: &[Package] = &[
         Use::Program,
         "links ndkhlk.exe, with the C runtime of Windows",
     ),
+    Package::new("wine64", Use::Wine, "runs ndkhlk.exe and ndkhlk.sys"),
     Package::new("osslsigncode", Use::Verify, "verifies the signatures of a package"),
     Package::new("openssl", Use::Verify, "converts the certificate for osslsigncode"),
     Package::new("python3-venv", Use::Python, "a place for verifiers and linters from PyPI"),

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use object::Object;
 
 use crate::{
-    failure::Failure,
+    failure::CommandError,
     packages::{self, Use},
     root,
     step::Step,
@@ -33,7 +33,7 @@ const MODULES: &[&str] = &[
 ];
 
 /// Installs what is missing to build the program.
-pub(super) fn provide() -> Result<Compiler, Failure> {
+fn provide() -> Result<Compiler, CommandError> {
     let compiler = Compiler::for_target(PROGRAM_TARGET);
     packages::provide(|need| match need {
         Use::Program => true,
@@ -44,7 +44,7 @@ pub(super) fn provide() -> Result<Compiler, Failure> {
 }
 
 /// Builds the program, and returns its bytes.
-pub(super) fn build() -> Result<Vec<u8>, Failure> {
+pub(crate) fn build() -> Result<Vec<u8>, CommandError> {
     let compiler = provide()?;
     let step = Step::start("build ndkhlk.exe");
     step.run(compiler.program("build").args(["--package", PACKAGE]))?;
@@ -59,14 +59,14 @@ fn path() -> PathBuf {
 }
 
 /// Sees that the program needs nothing but Windows: no library of the compiler's, no module of the kernel.
-fn check(program: &[u8]) -> Result<(), Failure> {
-    let failed = |error: object::Error| Failure::work(format!("{PROGRAM}: {error}"));
+fn check(program: &[u8]) -> Result<(), CommandError> {
+    let failed = |error: object::Error| CommandError::work(format!("{PROGRAM}: {error}"));
     let image = object::File::parse(program).map_err(failed)?;
     for import in image.imports().map_err(failed)? {
         let module = String::from_utf8_lossy(import.library()).to_ascii_lowercase();
         if !MODULES.contains(&module.as_str()) {
             let function = String::from_utf8_lossy(import.name());
-            return Err(Failure::work(format!("{PROGRAM} imports {function} of {module}")));
+            return Err(CommandError::work(format!("{PROGRAM} imports {function} of {module}")));
         }
     }
     Ok(())

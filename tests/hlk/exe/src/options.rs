@@ -1,12 +1,13 @@
 //! The command line.
 
-use core::net::Ipv4Addr;
+use core::net::{IpAddr, Ipv4Addr};
 use core::time::Duration;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, ValueEnum};
+use protocol::Endpoint;
 use runner::command::{Format, Run};
-use runner::{Selection, Unknown};
+use runner::{PORT, Selection, Unknown};
 
 /// Install the RDMA adapters and the harness, run it, and remove both. As administrator.
 #[derive(Debug, Parser)]
@@ -64,11 +65,25 @@ enum Level {
     Dispatch,
 }
 
+/// Reads an interface index and an address on it.
+fn end(text: &str) -> Result<(u32, IpAddr), String> {
+    let (index, address) =
+        text.split_once('/').ok_or("an interface index, a slash and an address are needed")?;
+    let index = index.parse().map_err(|error| format!("{index}: {error}"))?;
+    Ok((index, address.parse().map_err(|error| format!("{address}: {error}"))?))
+}
+
 /// The selection and the reports of a run.
 #[derive(Args, Debug)]
 pub(crate) struct RunOptions {
     /// Scenarios, and rules that scenarios put to the test.
     names: Vec<String>,
+    /// The end that connects, as INDEX/ADDRESS of an adapter of any NDKPI provider; without one, an adapter of softndk.
+    #[arg(long, value_name = "INDEX/ADDRESS", requires = "far", value_parser = end)]
+    near: Option<(u32, IpAddr)>,
+    /// The end that listens.
+    #[arg(long, value_name = "INDEX/ADDRESS", requires = "near", value_parser = end)]
+    far: Option<(u32, IpAddr)>,
     /// The level that the consumer calls from; without one, both in turn.
     #[arg(long)]
     level: Option<Level>,
@@ -97,7 +112,12 @@ impl RunOptions {
             Level::Passive => protocol::Level::Passive,
             Level::Dispatch => protocol::Level::Dispatch,
         });
+        let ends = self
+            .near
+            .zip(self.far)
+            .map(|(near, far)| [Endpoint::new(near.0, near.1, 0), Endpoint::new(far.0, far.1, PORT)]);
         Ok(Run {
+            ends,
             selection: Selection::new(&self.names, level)?,
             stress: self.stress.map(Duration::from_secs),
             format: if self.tap { Format::Tap } else { Format::Text },
@@ -140,6 +160,17 @@ mod tests {
         assert!(run.selection.cases().any(|(scenario, _)| scenario == Scenario::Flush));
         assert_eq!((run.stress, run.format), (Some(Duration::from_secs(60)), Format::Tap));
         assert_eq!(run.json, Some("x.json".into()));
+    }
+
+    #[test]
+    fn run_is_between_the_ends_that_are_given() {
+        let run = run("ndkhlk run --near 12/10.0.0.1 --far 15/fd00::2").unwrap();
+        let ends =
+            [Endpoint::new(12, [10, 0, 0, 1].into(), 0), Endpoint::new(15, "fd00::2".parse().unwrap(), PORT)];
+        assert_eq!(run.ends, Some(ends));
+        for line in ["--near 12/10.0.0.1", "--near 12 --far 13/::1", "--near x/::1 --far 13/::1"] {
+            assert!(parse(&format!("ndkhlk run {line}")).is_err(), "{line}");
+        }
     }
 
     #[test]

@@ -22,7 +22,7 @@ pub(super) fn own(interfaces: &[Interface]) -> Result<[Ipv4Addr; 2], Error> {
     })
 }
 
-/// What tells this machine from others. A clone has the same installation, but firmware tables and a name of its own.
+/// The marks of this machine among others. A clone has the same installation, but firmware tables and a name of its own.
 fn identity() -> Vec<u8> {
     let installation =
         registry_text(HKEY_LOCAL_MACHINE, Some(r"SOFTWARE\Microsoft\Cryptography"), "MachineGuid");

@@ -5,6 +5,8 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::{fs, time::Instant};
 
+use protocol::Endpoint;
+
 use crate::command::pair;
 use crate::report::{Live, Tap, Text, json, junit};
 use crate::storm::{self, Ending, Plan};
@@ -26,6 +28,8 @@ pub enum Format {
 pub struct Run {
     /// The scenarios and levels.
     pub selection: Selection,
+    /// The ends of the connections; those of the first pair of adapters if none are given. Any NDKPI provider's serve.
+    pub ends: Option<[Endpoint; 2]>,
     /// The time for which connections are stressed after the scenarios; the round that is running then is played to
     /// its end.
     pub stress: Option<Duration>,
@@ -67,7 +71,7 @@ pub fn run(host: &mut impl Host, asked: &Run, output: &mut impl Write) -> io::Re
     };
     let mut played = scenarios(host, asked, &mut done, &mut ended);
     if let (Ok(()), Some(time)) = (&played, asked.stress) {
-        played = stress(host, time, &mut done, &mut ended);
+        played = stress(host, asked, time, &mut done, &mut ended);
     }
     printed?;
     let written = [(&asked.junit, junit(&done)), (&asked.json, json(&done))]
@@ -85,6 +89,10 @@ fn write(path: &Path, text: &str) -> Result<(), String> {
     fs::write(path, text).map_err(|error| format!("{}: {error}", path.display()))
 }
 
+fn ends(host: &impl Host, asked: &Run) -> Result<[Endpoint; 2], Error> {
+    asked.ends.map_or_else(|| Ok(pair(host)?.ends()), Ok)
+}
+
 fn scenarios(
     host: &impl Host,
     asked: &Run,
@@ -92,13 +100,14 @@ fn scenarios(
     ended: impl FnMut(&Case),
 ) -> Result<(), Error> {
     let client = Client::open(host)?;
-    suite::run(&client, pair(host)?.ends(), &asked.selection, run, ended)
+    suite::run(&client, ends(host, asked)?, &asked.selection, run, ended)
 }
 
 /// Plays rounds with every ending until the time is over. The ends are chosen anew for each: an adapter that was taken
 /// away may come back by another interface index.
 fn stress(
     host: &mut impl Host,
+    asked: &Run,
     time: Duration,
     run: &mut suite::Run,
     mut ended: impl FnMut(&Case),
@@ -108,7 +117,7 @@ fn stress(
         if began.elapsed() >= time {
             break;
         }
-        let ends = pair(host)?.ends();
+        let ends = ends(host, asked)?;
         let started = Instant::now();
         let findings = match storm::round(host, ends, &Plan { seed, ..plan }) {
             Ok(round) => round.findings(),

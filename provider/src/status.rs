@@ -3,7 +3,7 @@
 use sys::status::{NTSTATUS, STATUS_DELETE_PENDING, STATUS_INSUFFICIENT_RESOURCES, STATUS_INVALID_PARAMETER};
 
 use crate::heap::NoMemory;
-use crate::lifetime::Refused;
+use crate::lifetime::AcquireError;
 
 /// An NTSTATUS that is not a success.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,11 +20,11 @@ impl From<NoMemory> for Failure {
     }
 }
 
-impl From<Refused> for Failure {
-    fn from(refused: Refused) -> Self {
+impl From<AcquireError> for Failure {
+    fn from(refused: AcquireError) -> Self {
         match refused {
-            Refused::Closing => Self(STATUS_DELETE_PENDING),
-            Refused::Full => Self(STATUS_INSUFFICIENT_RESOURCES),
+            AcquireError::Closing => Self(STATUS_DELETE_PENDING),
+            AcquireError::Full => Self(STATUS_INSUFFICIENT_RESOURCES),
         }
     }
 }

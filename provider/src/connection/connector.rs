@@ -27,7 +27,7 @@ use crate::adapter::Adapter;
 use crate::consumer::Request;
 use crate::heap::{NoMemory, Shared};
 use crate::kernel::{Kernel, Lock};
-use crate::lifetime::{Kind, Refused};
+use crate::lifetime::{AcquireError, Kind};
 use crate::limits::{READ_LIMITS, ReadLimits};
 use crate::object::{Id, Object, ObjectRef, ObjectType, Registry};
 
@@ -47,11 +47,11 @@ impl From<NoMemory> for ConnectError {
     }
 }
 
-impl From<Refused> for ConnectError {
-    fn from(refused: Refused) -> Self {
+impl From<AcquireError> for ConnectError {
+    fn from(refused: AcquireError) -> Self {
         match refused {
-            Refused::Closing => Self(STATUS_DELETE_PENDING),
-            Refused::Full => Self(STATUS_INSUFFICIENT_RESOURCES),
+            AcquireError::Closing => Self(STATUS_DELETE_PENDING),
+            AcquireError::Full => Self(STATUS_INSUFFICIENT_RESOURCES),
         }
     }
 }

@@ -10,7 +10,7 @@ use super::departure::Departure;
 use super::end::{AntecedentRefs, DisconnectEvent};
 use super::loopback::Connection;
 use super::private_data::PrivateData;
-use super::state::{Accept, Disconnected, Invalid, Side};
+use super::state::{Accept, Disconnected, Side, StateError};
 use crate::consumer::Request;
 use crate::heap::Shared;
 use crate::kernel::Kernel;
@@ -98,8 +98,8 @@ impl<K: Kernel> Link<K> {
     ///
     /// # Errors
     ///
-    /// [`Invalid`] if the connect request does not stand (any more).
-    pub(super) fn accept(&self, accept: Accept<K>) -> Result<(), Invalid> {
+    /// [`StateError`] if the connect request does not stand (any more).
+    pub(super) fn accept(&self, accept: Accept<K>) -> Result<(), StateError> {
         match self {
             Self::Loopback(connection, _) => connection.accept(accept),
         }
@@ -109,8 +109,8 @@ impl<K: Kernel> Link<K> {
     ///
     /// # Errors
     ///
-    /// [`Invalid`] if there is nothing to reject.
-    pub(super) fn reject(&self, data: PrivateData) -> Result<(), Invalid> {
+    /// [`StateError`] if there is nothing to reject.
+    pub(super) fn reject(&self, data: PrivateData) -> Result<(), StateError> {
         match self {
             Self::Loopback(connection, side) => connection.reject(*side, data),
         }
@@ -131,8 +131,8 @@ impl<K: Kernel> Link<K> {
     ///
     /// # Errors
     ///
-    /// [`Invalid`] if the connection was never established, or the disconnect of this side is pending.
-    pub(super) fn disconnect(&self, request: Request<K, Connector<K>>) -> Result<Disconnected, Invalid> {
+    /// [`StateError`] if the connection was never established, or the disconnect of this side is pending.
+    pub(super) fn disconnect(&self, request: Request<K, Connector<K>>) -> Result<Disconnected, StateError> {
         match self {
             Self::Loopback(connection, side) => connection.disconnect(*side, request),
         }

@@ -11,7 +11,7 @@ use super::end::{AntecedentRefs, DisconnectEvent, End};
 use super::established::Established;
 use super::private_data::PrivateData;
 use super::slot::Slot;
-use super::state::{Accept, Disconnected, Invalid, Side, State, Transition, Withdrawn};
+use super::state::{Accept, Disconnected, Side, State, StateError, Transition, Withdrawn};
 use crate::consumer::Request;
 use crate::heap::{NoMemory, Shared};
 use crate::kernel::{Kernel, Lock};
@@ -156,9 +156,9 @@ impl<K: Kernel> Connection<K> {
     ///
     /// # Errors
     ///
-    /// [`Invalid`] if the connect request no longer stands; all that was passed is given back, the request
+    /// [`StateError`] if the connect request no longer stands; all that was passed is given back, the request
     /// uncalled.
-    pub(super) fn accept(&self, accept: Accept<K>) -> Result<(), Invalid> {
+    pub(super) fn accept(&self, accept: Accept<K>) -> Result<(), StateError> {
         let mut accept = Some(accept);
         let outcome = self.step(|state, next| {
             *next = state.accept(&mut accept)?;
@@ -174,8 +174,8 @@ impl<K: Kernel> Connection<K> {
     ///
     /// # Errors
     ///
-    /// [`Invalid`] if there is nothing to reject.
-    pub(super) fn reject(&self, side: Side, data: PrivateData) -> Result<(), Invalid> {
+    /// [`StateError`] if there is nothing to reject.
+    pub(super) fn reject(&self, side: Side, data: PrivateData) -> Result<(), StateError> {
         self.step(|state, next| {
             *next = state.reject(side, data)?;
             Ok(())
@@ -203,13 +203,13 @@ impl<K: Kernel> Connection<K> {
     ///
     /// # Errors
     ///
-    /// [`Invalid`] if the connection was never established, or the disconnect of this side is pending; the
+    /// [`StateError`] if the connection was never established, or the disconnect of this side is pending; the
     /// request is dropped uncalled.
     pub(super) fn disconnect(
         &self,
         side: Side,
         request: Request<K, Connector<K>>,
-    ) -> Result<Disconnected, Invalid> {
+    ) -> Result<Disconnected, StateError> {
         let mut request = Some(request);
         let outcome = self.step(|state, next| {
             let (disconnected, transition) = state.disconnect(side, &mut request)?;

@@ -69,7 +69,7 @@ pub(super) enum Phase<K: Kernel> {
 
 /// The call does not fit the state of the connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Invalid;
+pub(crate) struct StateError;
 
 /// Parameters of NdkAccept. None is used before the connection has admitted the accept.
 pub(crate) struct Accept<K: Kernel> {
@@ -260,8 +260,8 @@ impl<K: Kernel> State<K> {
     ///
     /// # Errors
     ///
-    /// [`Invalid`] if the connection is not offered (any more); nothing has changed, and nothing was taken.
-    pub(super) fn accept(&mut self, accept: &mut Option<Accept<K>>) -> Result<Transition<K>, Invalid> {
+    /// [`StateError`] if the connection is not offered (any more); nothing has changed, and nothing was taken.
+    pub(super) fn accept(&mut self, accept: &mut Option<Accept<K>>) -> Result<Transition<K>, StateError> {
         match (core::mem::replace(&mut self.phase, Phase::Refused), accept.take()) {
             (Phase::Requested { active, departure, .. }, Some(taken)) => {
                 let Accept { claim, tie, limits, data, event, request } = taken;
@@ -281,7 +281,7 @@ impl<K: Kernel> State<K> {
             (phase, taken) => {
                 self.phase = phase;
                 *accept = taken;
-                Err(Invalid)
+                Err(StateError)
             }
         }
     }
@@ -370,7 +370,7 @@ impl<K: Kernel> State<K> {
     }
 
     /// NdkReject by `side`, with its private data.
-    pub(super) fn reject(&mut self, side: Side, data: PrivateData) -> Result<Transition<K>, Invalid> {
+    pub(super) fn reject(&mut self, side: Side, data: PrivateData) -> Result<Transition<K>, StateError> {
         match (&self.phase, side) {
             (Phase::Requested { .. }, Side::Passive) | (Phase::Accepted { .. }, Side::Active) => {
                 let end = self.end(side);
@@ -386,7 +386,7 @@ impl<K: Kernel> State<K> {
                 | Phase::Disconnected { .. }
                 | Phase::Refused,
                 _,
-            ) => Err(Invalid),
+            ) => Err(StateError),
         }
     }
 
@@ -419,17 +419,17 @@ impl<K: Kernel> State<K> {
     ///
     /// # Errors
     ///
-    /// [`Invalid`] if the connection was never established, or this side's disconnect is pending; nothing has
+    /// [`StateError`] if the connection was never established, or this side's disconnect is pending; nothing has
     /// changed.
     pub(super) fn disconnect(
         &mut self,
         side: Side,
         request: &mut Option<Request<K, Connector<K>>>,
-    ) -> Result<(Disconnected, Transition<K>), Invalid> {
+    ) -> Result<(Disconnected, Transition<K>), StateError> {
         match self.phase {
             Phase::Established { .. } | Phase::Ending { .. } => {
                 let end = self.end(side);
-                end.disconnect.put(request).map_err(|Full| Invalid)?;
+                end.disconnect.put(request).map_err(|Full| StateError)?;
                 end.local_close = true;
                 end.flush = true;
                 Ok((Disconnected::Pending, self.begin_to_end(side)))
@@ -437,12 +437,12 @@ impl<K: Kernel> State<K> {
             Phase::Disconnected { .. } => {
                 let end = self.end(side);
                 if end.disconnect.owes() {
-                    return Err(Invalid);
+                    return Err(StateError);
                 }
                 end.local_close = true;
                 Ok((Disconnected::Done, self.flush_now(side)))
             }
-            Phase::Requested { .. } | Phase::Accepted { .. } | Phase::Refused => Err(Invalid),
+            Phase::Requested { .. } | Phase::Accepted { .. } | Phase::Refused => Err(StateError),
         }
     }
 

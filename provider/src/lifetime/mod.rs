@@ -123,7 +123,7 @@ impl Kind {
 
 /// A hold was not given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refused {
+pub enum AcquireError {
     /// Closing has begun: nothing new may start on the object.
     Closing,
     /// As many holds of this kind exist as the word can count.
@@ -190,8 +190,8 @@ impl Lifetime {
     ///
     /// # Errors
     ///
-    /// [`Refused::Closing`] once [`Lifetime::close`] was called; [`Refused::Full`] at the count's limit.
-    pub fn try_acquire(&self, kind: Kind) -> Result<(), Refused> {
+    /// [`AcquireError::Closing`] once [`Lifetime::close`] was called; [`AcquireError::Full`] at the count's limit.
+    pub fn try_acquire(&self, kind: Kind) -> Result<(), AcquireError> {
         self.add(kind, CLOSING)
     }
 
@@ -199,19 +199,19 @@ impl Lifetime {
     ///
     /// # Errors
     ///
-    /// [`Refused::Full`] at the count's limit.
-    pub fn acquire(&self, kind: Kind) -> Result<(), Refused> {
+    /// [`AcquireError::Full`] at the count's limit.
+    pub fn acquire(&self, kind: Kind) -> Result<(), AcquireError> {
         self.add(kind, 0)
     }
 
-    fn add(&self, kind: Kind, refuse: u64) -> Result<(), Refused> {
+    fn add(&self, kind: Kind, refuse: u64) -> Result<(), AcquireError> {
         let mut word = self.0.load(Ordering::Relaxed);
         loop {
             if word & refuse != 0 {
-                return Err(Refused::Closing);
+                return Err(AcquireError::Closing);
             }
             if kind.count(word) == kind.limit() {
-                return Err(Refused::Full);
+                return Err(AcquireError::Full);
             }
             let held = word.wrapping_add(kind.one());
             match self.0.compare_exchange_weak(word, held, Ordering::AcqRel, Ordering::Relaxed) {

@@ -5,7 +5,7 @@ use super::{CloseStatus, Kind, Lifetime, Released};
 #[cfg(not(loom))]
 mod sequence {
     use super::*;
-    use crate::lifetime::Refused;
+    use crate::lifetime::AcquireError;
 
     const KINDS: [Kind; 3] = [Kind::Successor, Kind::Request, Kind::Callback];
 
@@ -41,7 +41,7 @@ mod sequence {
         let word = Lifetime::new();
         word.try_acquire(Kind::Request).unwrap();
         word.close().unwrap();
-        assert_eq!(word.try_acquire(Kind::Callback), Err(Refused::Closing));
+        assert_eq!(word.try_acquire(Kind::Callback), Err(AcquireError::Closing));
         word.acquire(Kind::Callback).unwrap();
         assert_eq!(word.finish_close(), CloseStatus::Pending);
         assert_eq!(word.release(Kind::Request), Released::Held);
@@ -75,8 +75,8 @@ mod sequence {
                 word.try_acquire(kind).unwrap();
             }
             let before = word.holds();
-            assert_eq!(word.try_acquire(kind), Err(Refused::Full));
-            assert_eq!(word.acquire(kind), Err(Refused::Full));
+            assert_eq!(word.try_acquire(kind), Err(AcquireError::Full));
+            assert_eq!(word.acquire(kind), Err(AcquireError::Full));
             assert_eq!(word.holds(), before);
         }
     }

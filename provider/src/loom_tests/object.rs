@@ -10,7 +10,7 @@ use sys::wdm::PVOID;
 use test_kernel::model::{Model, pump};
 
 use super::{explore, race};
-use crate::lifetime::{Kind, Refused};
+use crate::lifetime::{AcquireError, Kind};
 use crate::number::u64_from;
 use crate::object::{Id, Object, ObjectRef, ObjectType, Registry};
 
@@ -116,7 +116,7 @@ fn create(antecedent: Option<ObjectRef<Model, Thing>>) -> (Pointer, Arc<Story>) 
     (object, story)
 }
 
-fn hold(object: Pointer, kind: Kind) -> Result<ObjectRef<Model, Thing>, Refused> {
+fn hold(object: Pointer, kind: Kind) -> Result<ObjectRef<Model, Thing>, AcquireError> {
     // SAFETY: the model keeps the object as long as it takes holds on it.
     unsafe { object.as_ref() }.try_acquire(kind)
 }
@@ -208,7 +208,7 @@ fn close_inside_a_callback() {
         let beginning: Work = Box::new(move || {
             match begins.try_acquire(Kind::Request) {
                 Ok(request) => request.post(EVENT),
-                Err(refused) => assert_eq!(refused, Refused::Closing),
+                Err(refused) => assert_eq!(refused, AcquireError::Closing),
             }
             drop(begins);
             pump();
@@ -256,7 +256,7 @@ fn creates_against_the_close_of_the_parent() {
                         assert_eq!(close(&child), STATUS_SUCCESS, "nothing holds the child");
                         child.check_end();
                     }
-                    Err(refused) => assert_eq!(refused, Refused::Closing),
+                    Err(refused) => assert_eq!(refused, AcquireError::Closing),
                 }
                 drop(call);
                 pump();

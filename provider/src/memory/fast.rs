@@ -162,7 +162,7 @@ impl<K: Kernel> Object<K, Mr<K>> {
         let mappings = self.registration_state().pd().adapter().rnic().mappings();
         let filled = layout.fill(&mut memory, mappings, pages);
         let owners =
-            filled.and_then(|()| owners().map_err(|_: crate::lifetime::Refused| RegisterError::State));
+            filled.and_then(|()| owners().map_err(|_: crate::lifetime::AcquireError| RegisterError::State));
         match owners {
             Ok((owner, own)) => {
                 let registration = Registration {

@@ -33,7 +33,7 @@ pub(crate) use slot::Generation;
 pub(crate) use table::Admitted;
 pub(crate) use table::Table;
 pub(crate) use transfer::{PinnedSgl, Sge, copy};
-pub(crate) use window::{BindRefusal, Mw};
+pub(crate) use window::{Mw, WindowError};
 
 /// The most scatter/gather entries of one request.
 pub(crate) const MAX_SGE: usize = 16;
@@ -92,7 +92,7 @@ impl Token {
 /// Why an access may not happen. In the order in which it is checked; each becomes
 /// STATUS_ACCESS_VIOLATION for the consumer (WR-7).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Refusal {
+pub(crate) enum AccessError {
     /// No region has this token (any more).
     Token,
     /// The region belongs to another protection domain.

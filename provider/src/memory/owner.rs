@@ -2,9 +2,9 @@
 
 use super::registration_state::{Deregister, RegistrationState, Waiter};
 use super::slot::{Generation, Memory, Parent, Registration};
-use super::{Key, Mr, Mw, Refusal};
+use super::{AccessError, Key, Mr, Mw};
 use crate::kernel::Kernel;
-use crate::lifetime::{Kind, Refused};
+use crate::lifetime::{AcquireError, Kind};
 use crate::object::{Object, ObjectRef};
 use crate::queue_pair::Qp;
 use crate::rundown::{Drain, Shard};
@@ -41,8 +41,8 @@ impl<K: Kernel> RegionOrWindow<K> {
     ///
     /// # Errors
     ///
-    /// [`Refused::Full`] only.
-    pub(crate) fn acquire(&self) -> Result<Self, Refused> {
+    /// [`AcquireError::Full`] only.
+    pub(crate) fn acquire(&self) -> Result<Self, AcquireError> {
         Ok(match self {
             Self::Region(region) => Self::Region(region.acquire(Kind::Request)?),
             Self::Window(window) => Self::Window(window.acquire(Kind::Request)?),
@@ -126,7 +126,7 @@ pub(crate) struct PendingRegistration<K: Kernel> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum RegistrationError {
     /// The region, to which the window was to be bound, does not admit it (any more).
-    Refused(Refusal),
+    Refused(AccessError),
     /// The earlier registration is still valid, or the owner is being closed.
     State,
 }

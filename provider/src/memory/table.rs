@@ -9,7 +9,7 @@ use core::sync::atomic::AtomicPtr;
 
 use super::owner::RegionOrWindow;
 use super::slot::{Generation, Registration, Slot};
-use super::{Domain, Refusal, Rights, Token};
+use super::{AccessError, Domain, Rights, Token};
 use crate::heap::{self, NoMemory, Slice};
 use crate::kernel::{Kernel, Lock};
 use crate::number::usize_from;
@@ -131,7 +131,7 @@ impl<K: Kernel> Table<K> {
     ///
     /// # Errors
     ///
-    /// A [`Refusal`] that says which check failed.
+    /// A [`AccessError`] that says which check failed.
     pub(crate) fn admit(
         &self,
         token: Token,
@@ -139,7 +139,7 @@ impl<K: Kernel> Table<K> {
         (needed, by): (Rights, Shard),
         address: usize,
         length: usize,
-    ) -> Result<Admitted<'_, K>, Refusal> {
+    ) -> Result<Admitted<'_, K>, AccessError> {
         let named = self.named(token, domain, by)?;
         named.covers(needed, address, length)?;
         let Some((parent, generation)) =
@@ -149,7 +149,7 @@ impl<K: Kernel> Table<K> {
         };
         let memory = self.named(parent, domain, by)?;
         if memory.generation != generation {
-            return Err(Refusal::Token);
+            return Err(AccessError::Token);
         }
         memory.covers(needed.behind_window(), address, length)?;
         Ok(Admitted { memory, window: Some(named) })
@@ -160,25 +160,30 @@ impl<K: Kernel> Table<K> {
     ///
     /// # Errors
     ///
-    /// [`Refusal::Token`], [`Refusal::Domain`] or [`Refusal::Rights`].
+    /// [`AccessError::Token`], [`AccessError::Domain`] or [`AccessError::Rights`].
     pub(crate) fn invalidatable(
         &self,
         token: Token,
         domain: Domain,
         by_peer: bool,
-    ) -> Result<(RegionOrWindow<K>, Generation), Refusal> {
+    ) -> Result<(RegionOrWindow<K>, Generation), AccessError> {
         let named = self.named(token, domain, Shard::Initiator)?;
         if !named.owner.can_be_invalidated() || (by_peer && !named.rights.is_remote()) {
-            return Err(Refusal::Rights);
+            return Err(AccessError::Rights);
         }
-        let owner = named.owner.acquire().map_err(|_| Refusal::Token)?;
+        let owner = named.owner.acquire().map_err(|_| AccessError::Token)?;
         Ok((owner, named.generation))
     }
 
-    fn named(&self, token: Token, domain: Domain, by: Shard) -> Result<Pin<'_, Registration<K>>, Refusal> {
-        let slot = self.slot(token.index()).ok_or(Refusal::Token)?;
-        let registration = slot.pin(token.key(), by).ok_or(Refusal::Token)?;
-        if registration.domain == domain { Ok(registration) } else { Err(Refusal::Domain) }
+    fn named(
+        &self,
+        token: Token,
+        domain: Domain,
+        by: Shard,
+    ) -> Result<Pin<'_, Registration<K>>, AccessError> {
+        let slot = self.slot(token.index()).ok_or(AccessError::Token)?;
+        let registration = slot.pin(token.key(), by).ok_or(AccessError::Token)?;
+        if registration.domain == domain { Ok(registration) } else { Err(AccessError::Domain) }
     }
 }
 
@@ -200,13 +205,13 @@ impl<K: Kernel> Deref for Admitted<'_, K> {
 }
 
 impl<K: Kernel> Registration<K> {
-    fn covers(&self, needed: Rights, address: usize, length: usize) -> Result<(), Refusal> {
+    fn covers(&self, needed: Rights, address: usize, length: usize) -> Result<(), AccessError> {
         if !self.rights.contains(needed) {
-            return Err(Refusal::Rights);
+            return Err(AccessError::Rights);
         }
-        let offset = address.checked_sub(self.base).ok_or(Refusal::Bounds)?;
-        let end = offset.checked_add(length).ok_or(Refusal::Bounds)?;
-        if end > self.length { Err(Refusal::Bounds) } else { Ok(()) }
+        let offset = address.checked_sub(self.base).ok_or(AccessError::Bounds)?;
+        let end = offset.checked_add(length).ok_or(AccessError::Bounds)?;
+        if end > self.length { Err(AccessError::Bounds) } else { Ok(()) }
     }
 }
 

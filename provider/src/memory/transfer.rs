@@ -4,7 +4,7 @@ use arrayvec::ArrayVec;
 
 use super::slot::Segment;
 use super::table::{Admitted, Table};
-use super::{Domain, MAX_SGE, Refusal, Rights, Token};
+use super::{AccessError, Domain, MAX_SGE, Rights, Token};
 use crate::kernel::Kernel;
 use crate::number::usize_from;
 use crate::rundown::Shard;
@@ -41,14 +41,14 @@ impl<'t, K: Kernel> PinnedSgl<'t, K> {
     ///
     /// # Errors
     ///
-    /// The first [`Refusal`].
+    /// The first [`AccessError`].
     pub(crate) fn local(
         &mut self,
         table: &'t Table<K>,
         domain: Domain,
         (needed, by): (Rights, Shard),
         list: &[Sge],
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), AccessError> {
         self.gather(list, |sge| {
             if Token(sge.token) == Token::PRIVILEGED {
                 return Ok(Part::Direct);
@@ -63,14 +63,14 @@ impl<'t, K: Kernel> PinnedSgl<'t, K> {
     ///
     /// # Errors
     ///
-    /// The [`Refusal`].
+    /// The [`AccessError`].
     pub(crate) fn remote(
         &mut self,
         table: &'t Table<K>,
         domain: Domain,
         needed: Rights,
         sge: Sge,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), AccessError> {
         self.gather(&[sge], |sge| {
             table
                 .admit(Token(sge.token), domain, (needed, Shard::Target), sge.address, usize_from(sge.length))
@@ -81,13 +81,13 @@ impl<'t, K: Kernel> PinnedSgl<'t, K> {
     fn gather(
         &mut self,
         list: &[Sge],
-        admit: impl Fn(&Sge) -> Result<Part<'t, K>, Refusal>,
-    ) -> Result<(), Refusal> {
+        admit: impl Fn(&Sge) -> Result<Part<'t, K>, AccessError>,
+    ) -> Result<(), AccessError> {
         // An entry of no bytes touches nothing, so its token does not matter (RFC 5040, section 5.4).
         for sge in list.iter().filter(|sge| sge.length != 0) {
             let part = admit(sge)?;
             // There is room: no list has more entries.
-            self.parts.try_push((*sge, part)).map_err(|_| Refusal::Bounds)?;
+            self.parts.try_push((*sge, part)).map_err(|_| AccessError::Bounds)?;
             self.length = self.length.saturating_add(usize_from(sge.length));
         }
         Ok(())

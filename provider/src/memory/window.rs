@@ -5,10 +5,10 @@ use sys::ndk::NDK_OBJECT_TYPE;
 use super::owner::{PendingRegistration, RegionOrWindow};
 use super::registration_state::{RegistrationState, Tokens};
 use super::slot::{Generation, Memory, Parent, Registration};
-use super::{Domain, Key, Mr, Refusal, Rights};
+use super::{AccessError, Domain, Key, Mr, Rights};
 use crate::adapter::Pd;
 use crate::kernel::{Kernel, Lock};
-use crate::lifetime::{Kind, Refused};
+use crate::lifetime::{AcquireError, Kind};
 use crate::object::{Id, Object, ObjectRef, ObjectType, Registry};
 use crate::rundown::Shard;
 
@@ -21,21 +21,21 @@ pub(crate) struct Mw<K: Kernel> {
 
 /// Why a bind was refused inline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum BindRefusal {
+pub(crate) enum WindowError {
     /// The region does not admit it.
-    Region(Refusal),
+    Region(AccessError),
     /// The region or the window is being closed.
-    Object(Refused),
+    Object(AcquireError),
 }
 
-impl From<Refusal> for BindRefusal {
-    fn from(refusal: Refusal) -> Self {
+impl From<AccessError> for WindowError {
+    fn from(refusal: AccessError) -> Self {
         Self::Region(refusal)
     }
 }
 
-impl From<Refused> for BindRefusal {
-    fn from(refused: Refused) -> Self {
+impl From<AcquireError> for WindowError {
+    fn from(refused: AcquireError) -> Self {
         Self::Object(refused)
     }
 }
@@ -72,17 +72,17 @@ impl<K: Kernel> Object<K, Mw<K>> {
     ///
     /// # Errors
     ///
-    /// See [`BindRefusal`].
+    /// See [`WindowError`].
     pub(crate) fn bind(
         &self,
         region: &Object<K, Mr<K>>,
         (address, length): (usize, usize),
         rights: Rights,
-    ) -> Result<PendingRegistration<K>, BindRefusal> {
+    ) -> Result<PendingRegistration<K>, WindowError> {
         let (domain, token) = (self.registration_state.domain(), region.registration_state().token());
         let tie = region.try_acquire(Kind::Successor)?;
         if region.registration_state().domain() != domain {
-            return Err(Refusal::Domain.into());
+            return Err(AccessError::Domain.into());
         }
         if !region.is_fast() {
             let table = self.registration_state.pd().adapter().table();

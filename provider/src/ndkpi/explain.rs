@@ -13,7 +13,7 @@ use sys::wdm::{GUID, ULONG};
 use crate::adapter::Adapter;
 use crate::kernel::Kernel;
 use crate::number::usize_from;
-use crate::object::{Gone, Object, Reason};
+use crate::object::{Object, Reason, UnknownHandle};
 
 fn table<K: Kernel>() -> &'static EXPLAIN_DISPATCH {
     const { &EXPLAIN_DISPATCH { Explain: Some(explain::<K>) } }
@@ -67,7 +67,7 @@ unsafe extern "win64" fn explain<K: Kernel>(
             unsafe { count.write(told) };
             STATUS_SUCCESS
         }
-        Err(Gone) => STATUS_INVALID_HANDLE,
+        Err(UnknownHandle) => STATUS_INVALID_HANDLE,
     }
 }
 

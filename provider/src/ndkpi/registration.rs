@@ -14,7 +14,7 @@ use super::qp::{TRANSFER, flags, post};
 use crate::consumer::Opaque;
 use crate::kernel::Kernel;
 use crate::lifetime::Kind;
-use crate::memory::{Domain, Layout, Mr, Mw, Refusal, RegionOrWindow, Rights};
+use crate::memory::{AccessError, Domain, Layout, Mr, Mw, RegionOrWindow, Rights};
 use crate::number::usize_from;
 use crate::object::Object;
 use crate::queue_pair::{Operation, Qp};
@@ -41,7 +41,7 @@ const BIND: &[ULONG] = &[
 
 /// A region or window can be used on the queue pairs of its own protection domain only.
 fn same_domain<K: Kernel>(qp: &Object<K, Qp<K>>, domain: Domain) -> Result<(), Failure> {
-    if qp.domain() == domain { Ok(()) } else { Err(Refusal::Domain.into()) }
+    if qp.domain() == domain { Ok(()) } else { Err(AccessError::Domain.into()) }
 }
 
 /// NdkFastRegister. The array is copied, so it may go when this returns; the token is known by then. The

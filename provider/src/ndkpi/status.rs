@@ -10,7 +10,7 @@ use sys::status::{
 
 use crate::completion::Contradictory;
 use crate::connection::{BindError, ConnectError, ListenError};
-use crate::memory::{BindRefusal, Refusal, RegisterError};
+use crate::memory::{AccessError, RegisterError, WindowError};
 use crate::queue_pair::PostError;
 use crate::status::Failure;
 
@@ -59,17 +59,17 @@ impl From<RegisterError> for Failure {
     }
 }
 
-impl From<Refusal> for Failure {
-    fn from(_: Refusal) -> Self {
+impl From<AccessError> for Failure {
+    fn from(_: AccessError) -> Self {
         Self(STATUS_ACCESS_VIOLATION)
     }
 }
 
-impl From<BindRefusal> for Failure {
-    fn from(refusal: BindRefusal) -> Self {
+impl From<WindowError> for Failure {
+    fn from(refusal: WindowError) -> Self {
         match refusal {
-            BindRefusal::Region(refusal) => refusal.into(),
-            BindRefusal::Object(refused) => refused.into(),
+            WindowError::Region(refusal) => refusal.into(),
+            WindowError::Object(refused) => refused.into(),
         }
     }
 }

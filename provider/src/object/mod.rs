@@ -25,7 +25,7 @@ mod vector;
 
 pub use close::Waiter;
 pub use object_ref::ObjectRef;
-pub use registry::{Gone, Id, Reason, Registry};
+pub use registry::{Id, Reason, Registry, UnknownHandle};
 pub use timer::ObjectTimer;
 pub use vector::Vector;
 
@@ -40,7 +40,7 @@ use sys::ndk::{NDK_OBJECT_HEADER, NDK_OBJECT_HEADER_RESERVED_BLOCK, NDK_OBJECT_T
 
 use crate::heap::{self, NoMemory};
 use crate::kernel::{Dpc, Kernel, Lock};
-use crate::lifetime::{Holds, Kind, Lifetime, Refused};
+use crate::lifetime::{AcquireError, Holds, Kind, Lifetime};
 use crate::sync::AtomicU32;
 
 /// Type-specific part of an object.
@@ -181,8 +181,8 @@ impl<K: Kernel, B: ObjectType<K>> Object<K, B> {
     ///
     /// # Errors
     ///
-    /// [`Refused::Closing`] once the consumer has closed the object.
-    pub fn try_acquire(&self, kind: Kind) -> Result<ObjectRef<K, B>, Refused> {
+    /// [`AcquireError::Closing`] once the consumer has closed the object.
+    pub fn try_acquire(&self, kind: Kind) -> Result<ObjectRef<K, B>, AcquireError> {
         self.core.lifetime.try_acquire(kind)?;
         // SAFETY: the hold was taken just now and is given to the value alone.
         Ok(unsafe { ObjectRef::adopt(NonNull::from(self), kind) })

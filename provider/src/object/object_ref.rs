@@ -5,7 +5,7 @@ use core::ptr::NonNull;
 
 use super::{Core, Object, ObjectType, close};
 use crate::kernel::Kernel;
-use crate::lifetime::{Kind, Refused, Released};
+use crate::lifetime::{AcquireError, Kind, Released};
 
 /// Keeps an object alive. Dropping the last one completes a pending close, from a DPC; so a
 /// hold may be dropped anywhere up to DISPATCH_LEVEL, but not with a lock held.
@@ -33,8 +33,8 @@ impl<K: Kernel, B: ObjectType<K>> ObjectRef<K, B> {
     ///
     /// # Errors
     ///
-    /// [`Refused::Full`] only.
-    pub fn acquire(&self, kind: Kind) -> Result<Self, Refused> {
+    /// [`AcquireError::Full`] only.
+    pub fn acquire(&self, kind: Kind) -> Result<Self, AcquireError> {
         self.core.lifetime.acquire(kind)?;
         Ok(Self { object: self.object, kind })
     }

@@ -63,7 +63,7 @@ pub enum Reason {
 
 /// The object does not exist, or no longer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Gone;
+pub struct UnknownHandle;
 
 impl<K: Kernel> Registry<K> {
     /// Without objects.
@@ -182,10 +182,15 @@ impl<K: Kernel> Registry<K> {
     ///
     /// # Errors
     ///
-    /// [`Gone`].
-    pub(crate) fn explain(&self, handle: *const c_void, mut each: impl FnMut(Reason)) -> Result<(), Gone> {
+    /// [`UnknownHandle`].
+    pub(crate) fn explain(
+        &self,
+        handle: *const c_void,
+        mut each: impl FnMut(Reason),
+    ) -> Result<(), UnknownHandle> {
         let first = self.0.lock();
-        let object = walk(&first).find(|core| core.as_ptr().cast_const().cast() == handle).ok_or(Gone)?;
+        let object =
+            walk(&first).find(|core| core.as_ptr().cast_const().cast() == handle).ok_or(UnknownHandle)?;
         // SAFETY: what is in the list exists while the lock is held.
         let holds = unsafe { object.as_ref() }.lifetime.holds();
         if holds.close_call {

@@ -16,8 +16,8 @@ use super::sgl::Sgl;
 use super::work::{Operation, WorkRequest};
 use super::{DEAD, FLUSH, FLUSH_RECEIVES, Qp, TIMER_EXPIRED};
 use crate::kernel::Kernel;
-use crate::lifetime::Refused;
-use crate::memory::{Invalidated, PendingRegistration, Refusal, RegistrationError, Token};
+use crate::lifetime::AcquireError;
+use crate::memory::{AccessError, Invalidated, PendingRegistration, RegistrationError, Token};
 use crate::object::Object;
 use crate::sync::Ordering;
 
@@ -37,8 +37,8 @@ pub(super) enum Step {
     NoConnection,
 }
 
-impl From<Refusal> for Step {
-    fn from(_: Refusal) -> Self {
+impl From<AccessError> for Step {
+    fn from(_: AccessError) -> Self {
         Self::Failed(STATUS_ACCESS_VIOLATION)
     }
 }
@@ -52,9 +52,9 @@ impl From<RegistrationError> for Step {
     }
 }
 
-impl From<Refused> for Step {
+impl From<AcquireError> for Step {
     /// A queue pair that is being closed, or can't be held once more, does nothing new.
-    fn from(_: Refused) -> Self {
+    fn from(_: AcquireError) -> Self {
         Self::NoConnection
     }
 }

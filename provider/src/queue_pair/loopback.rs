@@ -18,7 +18,7 @@ use super::work::Flags;
 use crate::connection::{Established, Side};
 use crate::consumer::Opaque;
 use crate::kernel::Kernel;
-use crate::memory::{Invalidated, PinnedSgl, Refusal, Rights, Sge, copy};
+use crate::memory::{AccessError, Invalidated, PinnedSgl, Rights, Sge, copy};
 use crate::number::u64_from;
 use crate::object::{Object, ObjectRef};
 use crate::rundown::{Pin, Shard};
@@ -125,7 +125,7 @@ impl<'c, K: Kernel> Loopback<'c, K> {
         qp: &Object<K, Qp<K>>,
         data: &Sgl,
         peer: &Object<K, Qp<K>>,
-    ) -> Result<Option<Arrival>, Refusal> {
+    ) -> Result<Option<Arrival>, AccessError> {
         peer.responder.expect_delivery();
         let (mut source, mut sink) = (PinnedSgl::new(), PinnedSgl::new());
         Self::gather(qp, &mut source, data, (Rights::LOCAL_READ, Shard::Initiator))?;
@@ -173,7 +173,7 @@ impl<'c, K: Kernel> Loopback<'c, K> {
         gathered: &mut PinnedSgl<'t, K>,
         list: &Sgl,
         needed: (Rights, Shard),
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), AccessError> {
         gathered.local(qp.pd.adapter().table(), qp.domain(), needed, list)
     }
 
@@ -184,8 +184,8 @@ impl<'c, K: Kernel> Loopback<'c, K> {
         length: usize,
         needed: Rights,
         RemoteMemory { address, token }: RemoteMemory,
-    ) -> Result<(), Refusal> {
-        let length = u32::try_from(length).map_err(|_| Refusal::Bounds)?;
+    ) -> Result<(), AccessError> {
+        let length = u32::try_from(length).map_err(|_| AccessError::Bounds)?;
         let named = Sge { address, length, token: token.0 };
         gathered.remote(qp.pd.adapter().table(), qp.domain(), needed, named)
     }

@@ -8,7 +8,7 @@ use super::work::{Operation, WorkRequest};
 use crate::kernel::Kernel;
 use crate::lifetime::Kind;
 use crate::memory::{
-    Generation, Invalidated, PendingRegistration, Refusal, RegionOrWindow, RegistrationError, Token,
+    AccessError, Generation, Invalidated, PendingRegistration, RegionOrWindow, RegistrationError, Token,
 };
 use crate::object::Object;
 
@@ -72,7 +72,7 @@ impl<K: Kernel> Object<K, Qp<K>> {
         match outcome {
             Invalidated::Now => Ok(Step::Done),
             Invalidated::Later => Ok(Step::AwaitingDrain),
-            Invalidated::NotValid => Err(Refusal::Token.into()),
+            Invalidated::NotValid => Err(AccessError::Token.into()),
         }
     }
 

@@ -21,7 +21,7 @@ use crate::connection::state::Side;
 use crate::consumer::Request;
 use crate::heap::Shared;
 use crate::kernel::Kernel;
-use crate::lifetime::{Kind, Refused};
+use crate::lifetime::{AcquireError, Kind};
 use crate::limits::ReadLimits;
 use crate::object::{Object, ObjectRef};
 use crate::queue_pair::Qp;
@@ -49,7 +49,7 @@ impl<K: Kernel> Source<'_, K> {
     /// # Errors
     ///
     /// Those of the hold on the endpoint.
-    pub(crate) fn keep(&self) -> Result<Origin<K>, Refused> {
+    pub(crate) fn keep(&self) -> Result<Origin<K>, AcquireError> {
         Ok(match self {
             Self::Address(address) => Origin::Address(*address),
             Self::Shared(shared) => Origin::Shared(shared.try_acquire(Kind::Request)?),

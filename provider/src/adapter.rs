@@ -2,6 +2,7 @@
 
 use sys::ndk::NDK_OBJECT_TYPE;
 
+use crate::completion::{CompletionQueue, CqAdapter};
 use crate::heap::{NoMemory, Shared};
 use crate::kernel::Kernel;
 use crate::memory::Table;
@@ -62,6 +63,19 @@ impl<K: Kernel> ObjectType<K> for Adapter<K> {
     /// An adapter has no callbacks.
     fn deliver(_: &Object<K, Self>, _: u32) {}
 }
+
+impl<K: Kernel> CqAdapter<K> for Adapter<K> {
+    fn notifies_immediately(&self) -> bool {
+        self.immediate
+    }
+
+    fn count_cq_error(&self) {
+        self.rnic.counters().cq_error();
+    }
+}
+
+/// A completion queue of an adapter.
+pub(crate) type Cq<K> = CompletionQueue<K, Adapter<K>>;
 
 /// A protection domain: what may be used together.
 pub(crate) struct Pd<K: Kernel> {

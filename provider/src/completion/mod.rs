@@ -15,7 +15,6 @@ use sys::ndk::{NDK_FN_CQ_NOTIFICATION_CALLBACK, NDK_OBJECT_TYPE, NDK_OPERATION_T
 use sys::status::{NTSTATUS, STATUS_BUFFER_OVERFLOW, STATUS_SUCCESS};
 use sys::wdm::{GROUP_AFFINITY, ULONG};
 
-use crate::adapter::Adapter;
 use crate::consumer::Opaque;
 use crate::heap::NoMemory;
 use crate::kernel::{Kernel, Timer as _};
@@ -44,9 +43,18 @@ pub(crate) struct Cqe {
     pub(crate) invalidated: u32,
 }
 
-/// Type-specific state of a completion queue.
-pub(crate) struct Cq<K: Kernel> {
-    adapter: ObjectRef<K, Adapter<K>>,
+/// The adapter that a CQ belongs to. Its module stands above this one, as it knows its RNIC and the connections.
+pub(crate) trait CqAdapter<K: Kernel>: ObjectType<K> {
+    /// Returns true if a CQ notification may be called inside the call that causes it.
+    fn notifies_immediately(&self) -> bool;
+
+    /// Counts a CQ that has overflowed. Up to DISPATCH_LEVEL.
+    fn count_cq_error(&self);
+}
+
+/// Type-specific state of a completion queue: [`Cq`](crate::adapter::Cq), of an adapter.
+pub(crate) struct CompletionQueue<K: Kernel, A: CqAdapter<K>> {
+    adapter: ObjectRef<K, A>,
     entries: Entries,
     /// One past the position of the newest result that was solicited, or failed.
     newest_solicited: AtomicU64,
@@ -64,29 +72,29 @@ pub(crate) struct Cq<K: Kernel> {
     callback: Option<NDK_FN_CQ_NOTIFICATION_CALLBACK>,
     context: Opaque,
     vector: Vector<K>,
-    on_overflow: OnOverflow<K>,
+    on_overflow: OnOverflow<K, A>,
 }
 
 /// Called once, in the queue's DPC, when a result has found no room.
-pub(crate) type OnOverflow<K> = fn(&Object<K, Cq<K>>);
+pub(crate) type OnOverflow<K, A> = fn(&Object<K, CompletionQueue<K, A>>);
 
 /// A result found no room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Overflow;
 
-impl<K: Kernel> Cq<K> {
+impl<K: Kernel, A: CqAdapter<K>> CompletionQueue<K, A> {
     /// A queue for at least `depth` results, whose notifications run on the processors of `affinity`, if possible.
     ///
     /// # Errors
     ///
     /// [`NoMemory`].
     pub(crate) fn new(
-        adapter: ObjectRef<K, Adapter<K>>,
+        adapter: ObjectRef<K, A>,
         depth: u32,
         callback: Option<NDK_FN_CQ_NOTIFICATION_CALLBACK>,
         context: Opaque,
         affinity: Option<GROUP_AFFINITY>,
-        on_overflow: OnOverflow<K>,
+        on_overflow: OnOverflow<K, A>,
     ) -> Result<Self, NoMemory> {
         let vector = Vector::new(affinity, adapter.notifies_immediately());
         Ok(Self {
@@ -108,7 +116,7 @@ impl<K: Kernel> Cq<K> {
     }
 
     /// The adapter that it belongs to.
-    pub(crate) fn adapter(&self) -> &Object<K, Adapter<K>> {
+    pub(crate) fn adapter(&self) -> &Object<K, A> {
         &self.adapter
     }
 
@@ -140,7 +148,7 @@ impl<K: Kernel> Cq<K> {
     }
 }
 
-impl<K: Kernel> Cq<K> {
+impl<K: Kernel, A: CqAdapter<K>> CompletionQueue<K, A> {
     /// Returns true if a coalesced notification is due, by the number of results in the queue.
     fn is_due(&self, moderation: Moderation) -> bool {
         // Where a resize is under way the difference is too large, and the notification early.
@@ -150,7 +158,7 @@ impl<K: Kernel> Cq<K> {
     }
 }
 
-impl<K: Kernel> Object<K, Cq<K>> {
+impl<K: Kernel, A: CqAdapter<K>> Object<K, CompletionQueue<K, A>> {
     /// Appends a result and makes the notification that it satisfies. Any processor, up to
     /// DISPATCH_LEVEL; the caller holds the queue.
     ///
@@ -189,7 +197,7 @@ impl<K: Kernel> Object<K, Cq<K>> {
     fn overflow(&self) {
         self.entries.end();
         if !self.overflown.swap(true, Ordering::SeqCst) {
-            self.adapter.rnic().counters().cq_error();
+            self.adapter.count_cq_error();
             self.post(OVERFLOWN);
         }
     }
@@ -300,10 +308,10 @@ impl<K: Kernel> Object<K, Cq<K>> {
     }
 }
 
-impl<K: Kernel> ObjectType<K> for Cq<K> {
+impl<K: Kernel, A: CqAdapter<K>> ObjectType<K> for CompletionQueue<K, A> {
     const TYPE: NDK_OBJECT_TYPE = NDK_OBJECT_TYPE::NdkObjectTypeCq;
 
-    type Antecedents = ObjectRef<K, Adapter<K>>;
+    type Antecedents = ObjectRef<K, A>;
 
     fn registry(&self) -> &Registry<K> {
         self.adapter.registry()

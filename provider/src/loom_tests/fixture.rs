@@ -12,8 +12,7 @@ use sys::status::{NTSTATUS, STATUS_SUCCESS};
 use sys::wdm::PVOID;
 use test_kernel::model::{Model, pump};
 
-use crate::adapter::{Adapter, Pd};
-use crate::completion::Cq;
+use crate::adapter::{Adapter, Cq, Pd};
 use crate::connection::{AddressPair, ConnectError, Connector, Listener, PrivateData, Source};
 use crate::consumer::{Completion, Opaque, Request};
 use crate::lifetime::Kind;

@@ -11,7 +11,7 @@ use test_kernel::model::{Model, expire, pump};
 
 use super::fixture::{Ending, Fixture, Pointer, accept, close, close_inline, connect};
 use super::{explore, race};
-use crate::completion::Cq;
+use crate::adapter::Cq;
 use crate::connection::Connector;
 use crate::consumer::Opaque;
 use crate::memory::Sge;

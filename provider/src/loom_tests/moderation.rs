@@ -11,7 +11,8 @@ use test_kernel::model::{Model, expire, is_ticking, pump};
 
 use super::fixture::{Ending, Fixture, Pointer, close, close_inline};
 use super::{explore, race};
-use crate::completion::{Arm, Cq, Cqe};
+use crate::adapter::Cq;
+use crate::completion::{Arm, Cqe};
 use crate::consumer::Opaque;
 use crate::lifetime::Kind;
 use crate::object::Object;

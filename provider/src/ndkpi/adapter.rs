@@ -20,8 +20,7 @@ use super::{
     address, connector, cq, create, explain, hand_out, listener, mapping, object, pd, shared_endpoint,
     status, ulong,
 };
-use crate::adapter::{Adapter, Pd};
-use crate::completion::Cq;
+use crate::adapter::{Adapter, Cq, Pd};
 use crate::connection::{Connector, Endpoint, Listener, SharedEndpoint};
 use crate::consumer::Opaque;
 use crate::kernel::Kernel;

@@ -5,7 +5,8 @@ use sys::status::{NTSTATUS, STATUS_SUCCESS};
 use sys::wdm::{PVOID, ULONG};
 
 use super::{close, object, query_extension, status};
-use crate::completion::{Arm, Cq, Cqe};
+use crate::adapter::Cq;
+use crate::completion::{Arm, Cqe};
 use crate::kernel::Kernel;
 use crate::lifetime::Kind;
 use crate::limits::MAX_CQ_DEPTH;

@@ -8,8 +8,7 @@ use sys::status::{NTSTATUS, STATUS_INSUFFICIENT_RESOURCES};
 use sys::wdm::{BOOLEAN, GROUP_AFFINITY, PVOID, UINT32, ULONG};
 
 use super::{close, create, hand_out, mr, mw, object, qp, query_extension, srq};
-use crate::adapter::Pd;
-use crate::completion::Cq;
+use crate::adapter::{Cq, Pd};
 use crate::consumer::Opaque;
 use crate::kernel::Kernel;
 use crate::lifetime::Kind;

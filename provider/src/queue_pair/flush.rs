@@ -6,7 +6,7 @@ use super::initiator::InFlight;
 use super::responder::Message;
 use super::sgl::Sgl;
 use super::{DEAD, FLUSH, FLUSH_RECEIVES, Qp};
-use crate::completion::Cq;
+use crate::adapter::Cq;
 use crate::kernel::Kernel;
 use crate::object::{Object, ObjectType as _};
 use crate::sync::{Ordering, fence};

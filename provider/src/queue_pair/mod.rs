@@ -34,8 +34,7 @@ pub(crate) use work::{Flags, Operation};
 use sys::ndk::NDK_OBJECT_TYPE;
 use sys::status::NTSTATUS;
 
-use crate::adapter::Pd;
-use crate::completion::Cq;
+use crate::adapter::{Cq, Pd};
 use crate::connection::{Connection, Link, Side};
 use crate::consumer::Opaque;
 use crate::heap::{NoMemory, Shared};

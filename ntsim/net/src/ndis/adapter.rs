@@ -3,6 +3,7 @@
 use core::fmt;
 use core::net::IpAddr;
 use core::sync::atomic::{AtomicUsize, Ordering};
+use core::time::Duration;
 use std::sync::Arc;
 
 use ntsim_core::address::Va;
@@ -78,6 +79,8 @@ pub(super) struct Changing {
     pub(super) pending: Option<Arc<Answer<i32>>>,
     /// Set by a surprise removal.
     pub(super) removed: bool,
+    /// The machine's time at which the halt handler was called.
+    pub(super) halting_since: Option<Duration>,
 }
 
 /// The general attributes that NDIS needs.
@@ -114,6 +117,7 @@ impl Adapter {
             ndk: None,
             pending: None,
             removed: false,
+            halting_since: None,
         };
         Arc::new(Self {
             handle: ndis().new_handle(),

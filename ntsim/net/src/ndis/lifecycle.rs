@@ -238,6 +238,7 @@ impl Adapter {
         let handler = self.driver.handlers.HaltHandlerEx.expect("registration checks for it");
         let context = self.context();
         let start = sched::elapsed();
+        self.state.lock().halting_since = Some(start);
         // SAFETY: the handler is the driver's own, with its own context.
         boundary::call_driver("MiniportHaltEx", || unsafe { handler(context, action) });
         if sched::elapsed().saturating_sub(start) > WATCHDOG {

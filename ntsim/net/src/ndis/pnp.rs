@@ -30,6 +30,9 @@ const EVENT: Expected = Expected {
     ],
 };
 
+/// The time that a driver has, after its halt handler was called, for the call of an event that it has decided on.
+const DECIDED: Duration = Duration::from_millis(if cfg!(test) { 100 } else { 1000 });
+
 /// The interval at which the wait for the last RDMA adapter looks again.
 const LOOK: Duration = Duration::from_millis(1);
 
@@ -55,6 +58,11 @@ impl Adapter {
         {
             sched::block(Some(LOOK));
         }
+    }
+
+    fn halts_for_longer_than(&self, limit: Duration) -> bool {
+        let since = self.state.lock().halting_since;
+        since.is_some_and(|since| sched::elapsed().saturating_sub(since) > limit)
     }
 
     fn set_ndk(&self, enabled: bool) {
@@ -95,6 +103,10 @@ exports! {
         if oid::inside_handler() {
             let text = "NdisMNetPnPEvent called from inside an OID request".into();
             violation("NdisMNetPnPEventInOIDRequest", [0x22, Va::of(handle).bits(), Va::of(event).bits(), 0], text);
+        }
+        if adapter.halts_for_longer_than(DECIDED) {
+            let text = format!("an event of adapter {} begins while it is halted", adapter.index());
+            violation("NdisMNetPnPEventAtHalt", [0x22, Va::of(handle).bits(), Va::of(event).bits(), 0], text);
         }
         // SAFETY: the driver passes an event, which begins with its head.
         if !unsafe { header::check(event.cast(), &EVENT) } {

@@ -19,7 +19,7 @@ use ntsim_core::number::ToU64;
 use ntsim_core::subsystem::{Leak, LiveObject, Subsystem};
 
 pub use crate::fault::{Faults, inject, injected, struck};
-pub use worker::{queue_work, settle};
+pub use worker::{HeldWork, hold_work, queue_work, settle};
 pub use {
     allocate::{ExAllocatePool2, ExFreePool},
     fast_mutex::{ExAcquireFastMutex, ExReleaseFastMutex},

@@ -31,6 +31,8 @@ struct State {
     /// The thread that waits until there is neither work nor a piece of it running.
     settling: Option<&'static Thread>,
     closing: bool,
+    /// Work that no worker takes up, while there is any [`HeldWork`].
+    held: Option<Vec<Work>>,
 }
 
 impl State {
@@ -55,6 +57,10 @@ fn workers() -> &'static Workers {
 /// Lets a worker thread run `work`.
 pub fn queue_work(work: impl FnOnce() + Send + 'static) {
     let mut state = workers().state.lock();
+    if let Some(held) = &mut state.held {
+        held.push(Box::new(work));
+        return;
+    }
     state.queue.push_back(Box::new(work));
     if let Some(idle) = state.idle.pop() {
         sched::wake(idle);
@@ -62,6 +68,24 @@ pub fn queue_work(work: impl FnOnce() + Send + 'static) {
     }
     drop(state);
     sched::spawn("worker", serve).expect("the host has threads for the machine's workers");
+}
+
+/// Keeps workers from work that is queued from now on, as a busy machine may for any time, until it is dropped.
+#[must_use]
+#[derive(Debug)]
+pub struct HeldWork(());
+
+/// Holds back work that is queued from now on. One hold at a time.
+pub fn hold_work() -> HeldWork {
+    workers().state.lock().held.get_or_insert_default();
+    HeldWork(())
+}
+
+impl Drop for HeldWork {
+    fn drop(&mut self) {
+        let held = workers().state.lock().held.take();
+        held.into_iter().flatten().for_each(queue_work);
+    }
 }
 
 /// Lets what is queued end before the machine is inspected: a close that a worker still carries out is not a
@@ -142,6 +166,20 @@ mod tests {
             sched::block(Some(Duration::from_millis(20)));
             DONE.store(true, Ordering::Release);
         });
+        settle();
+        assert!(DONE.load(Ordering::Acquire));
+        assert!(machine.shutdown().is_clean());
+    }
+
+    #[test]
+    fn held_work_begins_when_its_hold_is_dropped() {
+        static DONE: AtomicBool = AtomicBool::new(false);
+        let machine = crate::testing::builder().boot();
+        let held = hold_work();
+        queue_work(|| DONE.store(true, Ordering::Release));
+        sched::block(Some(Duration::from_millis(20)));
+        assert!(!DONE.load(Ordering::Acquire));
+        drop(held);
         settle();
         assert!(DONE.load(Ordering::Acquire));
         assert!(machine.shutdown().is_clean());

@@ -40,6 +40,7 @@ pub(super) enum Break {
     PauseCompletesTwice,
     OidCompletesTwice,
     EventInsideOid,
+    EventAtHalt,
     SetStatePends,
     NeverDeregisters,
     OpensNothing,
@@ -214,7 +215,12 @@ pub(super) fn set_attributes(handle: NDIS_HANDLE) {
     }
 }
 
-unsafe extern "win64" fn halt(_context: NDIS_HANDLE, _action: NDIS_HALT_ACTION) {}
+unsafe extern "win64" fn halt(_context: NDIS_HANDLE, _action: NDIS_HALT_ACTION) {
+    if breaks(Break::EventAtHalt) {
+        sched::block(Some(core::time::Duration::from_millis(200)));
+        raise(NET_PNP_EVENT_CODE::NetEventNDKEnable);
+    }
+}
 
 unsafe extern "win64" fn unload(_object: *mut DRIVER_OBJECT) {
     if !breaks(Break::NeverDeregisters) {

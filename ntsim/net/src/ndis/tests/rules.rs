@@ -85,6 +85,11 @@ fn an_event_must_not_be_raised_inside_a_request() {
 }
 
 #[test]
+fn an_event_must_not_begin_while_its_adapter_is_halted() {
+    assert_eq!(found(Break::EventAtHalt, |_| ()), ["NdisMNetPnPEventAtHalt"]);
+}
+
+#[test]
 fn setting_the_rdma_state_must_not_pend() {
     let found =
         found(Break::SetStatePends, |fixture| fixture.adapter().set(OID_NDK_SET_STATE, &[1]).unwrap());

@@ -121,6 +121,15 @@ imports! {
     /// Returns the memory of a table.
     fn FreeMibTable(Memory: PVOID);
 
+    /// Fills a row with the defaults of a new address. Its prefix length is none that is valid.
+    fn InitializeUnicastIpAddressEntry(Row: *mut MIB_UNICASTIPADDRESS_ROW);
+
+    /// Gives an interface an address, which may be used once it is preferred.
+    fn CreateUnicastIpAddressEntry(Row: *const MIB_UNICASTIPADDRESS_ROW) -> NTSTATUS;
+
+    /// Takes an address, which the row names with its interface, away from that.
+    fn DeleteUnicastIpAddressEntry(Row: *const MIB_UNICASTIPADDRESS_ROW) -> NTSTATUS;
+
     /// Asks to be told of changes to unicast addresses.
     fn NotifyUnicastIpAddressChange(
         Family: ADDRESS_FAMILY,

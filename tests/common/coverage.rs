@@ -77,6 +77,7 @@ macro_rules! with_coverage {
             closing_after_the_peers_disconnect_flushes: CloseAfterDisconnect;
             a_listener_that_pauses_refuses_what_waits: PauseWithOffers;
             qps_of_another_opening_connect_and_accept: Openings;
+            address_is_used_as_soon_as_it_arrives: ArrivedAddress;
             qp_closed_while_its_connect_completes_ends_the_connection: RaceComplete;
             request_posted_on_a_result_finds_room: RaceRoom;
             error_that_meets_an_arm_is_notified_once: RaceArm;

@@ -13,7 +13,7 @@
 //! | `measure`, `scenario`, `session`, `storm` | what the harness does to a provider |
 //! | `pair` | connected sides |
 //! | `test_context` | open adapters |
-//! | `work`, `wsk` | work requests; WSK functions, as methods |
+//! | `arrival`, `work`, `wsk` | an address that arrives; work requests; WSK functions, as methods |
 //! | `ndk` | NDK functions, as methods |
 //! | `buffer`, `call_log` | memory of transfers; everything that was asked for and everything that was called back |
 //! | `heap`, `interface`, `kernel`, `security`, `slot` | memory; dispatch tables; events, threads, IRQL, time; the device's access list; an object that is opened once |
@@ -29,6 +29,7 @@
 extern crate alloc;
 extern crate wdk_panic as _;
 
+mod arrival;
 mod buffer;
 mod call_log;
 mod client;

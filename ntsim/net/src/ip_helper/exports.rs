@@ -23,7 +23,7 @@ use sys::status::{
 };
 use sys::wdm::HANDLE;
 
-use super::{Interface, notify, present, refusal};
+use super::{Interface, entry, notify, present, refusal};
 
 /// The tables that were handed out and not returned, by address.
 #[derive(Default)]
@@ -126,6 +126,27 @@ exports! {
                 Finding::new("FreeMibTable").text(format!("{memory:p} is no table, or was returned before")),
             );
         }
+    }
+
+    /// Fills a row with the defaults of a new address.
+    #[irql(PASSIVE..=PASSIVE)]
+    fn InitializeUnicastIpAddressEntry(row: *mut MIB_UNICASTIPADDRESS_ROW) {
+        // SAFETY: the driver passes room for a row.
+        unsafe { row.write(entry::blank()) };
+    }
+
+    /// Gives an interface an address.
+    #[irql(PASSIVE..=PASSIVE)]
+    fn CreateUnicastIpAddressEntry(row: *const MIB_UNICASTIPADDRESS_ROW) -> NTSTATUS {
+        // SAFETY: the driver passes a row or null.
+        unsafe { row.as_ref() }.map_or(STATUS_INVALID_PARAMETER, entry::create)
+    }
+
+    /// Takes an address away from an interface.
+    #[irql(PASSIVE..=PASSIVE)]
+    fn DeleteUnicastIpAddressEntry(row: *const MIB_UNICASTIPADDRESS_ROW) -> NTSTATUS {
+        // SAFETY: the driver passes a row or null.
+        unsafe { row.as_ref() }.map_or(STATUS_INVALID_PARAMETER, entry::delete)
     }
 
     /// Asks to be told of changes to unicast addresses.

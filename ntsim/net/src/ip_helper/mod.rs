@@ -4,6 +4,7 @@
 //! come once TCP/IP has bound to it. Drivers ask through the IP Helper functions of `netio.sys`, and are told of
 //! changes if they wish.
 
+mod entry;
 mod exports;
 mod notify;
 mod watch;

@@ -5,6 +5,7 @@
 //! and every close of it.
 
 mod access;
+mod arriving;
 mod attempting;
 mod boundaries;
 mod close_in_callback;
@@ -125,5 +126,6 @@ fn play(scenario: Scenario, test: &TestContext<'_>) -> Result<(), NTSTATUS> {
         Scenario::CloseAfterDisconnect => attempting::close_after_disconnect(test),
         Scenario::PauseWithOffers => attempting::pause_with_offers(test),
         Scenario::Openings => attempting::openings(test),
+        Scenario::ArrivedAddress => arriving::arrived(test),
     }
 }

@@ -265,6 +265,10 @@ scenarios! {
     /// Connectors connect and accept with QPs of another opening of the same adapter.
     Openings = 67, "OBJ-2 CL-5 VER-2",
         "connector.NdkConnect connector.NdkAccept QP.NdkCloseQp";
+    /// An address is listened on, connected from and shared as soon as TCP/IP tells of it, and a listener is closed
+    /// while its listen waits for that.
+    ArrivedAddress = 68, "CM-4 CL-3 CL-4 RQ-1",
+        "listener.NdkListen listener.NdkCloseListener connector.NdkConnect adapter.NdkCreateSharedEndpoint";
     /// A QP is closed while its connect is completed.
     RaceComplete = 80, "CL-4 CM-2",
         "connector.NdkCompleteConnect QP.NdkCloseQp";

@@ -47,6 +47,14 @@ impl Endpoint {
         self
     }
 
+    /// The same end at the address whose last byte is `host`.
+    #[must_use]
+    pub fn with_host(mut self, host: u8) -> Self {
+        let last = if self.address_length == 16 { 7 } else { 23 };
+        fill(&mut self.address, last, &[host]);
+        self
+    }
+
     /// The port.
     #[must_use]
     pub fn port(&self) -> u16 {
@@ -215,6 +223,14 @@ mod tests {
         assert_eq!(end.address_length, 28);
         assert_eq!(end.address[..10], [23, 0, 0x15, 0x45, 0, 0, 0, 0, 0xfd, 0]);
         assert_eq!(end.address[23], 2);
+    }
+
+    #[test]
+    fn changing_the_host_changes_the_last_byte_of_the_address() {
+        for (one, other) in [("10.0.0.1", "10.0.0.101"), ("fd00::1", "fd00::65")] {
+            let [one, other] = [one, other].map(|text| Endpoint::new(12, text.parse().unwrap(), 445));
+            assert_eq!(one.with_host(101).address, other.address);
+        }
     }
 
     #[test]

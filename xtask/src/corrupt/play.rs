@@ -14,8 +14,14 @@ use super::damage::damage;
 use super::layout::Layout;
 use crate::{build, failure::CommandError};
 
-/// The time limit of a process.
+/// The time after which a process that is idle has no end. One that gets some of a busy host's processors goes on.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The number of times that a busy process is waited for.
+const WAITS: u32 = 20;
+
+/// The part of the time that a process which is not idle has of a processor, at least.
+const BUSY: u32 = 500;
 
 /// The limit of its processor time, in seconds; a report follows.
 const PROCESSOR_TIME: u64 = 10;
@@ -130,7 +136,7 @@ impl Player {
         match child {
             -1 => Err(io::Error::last_os_error()),
             0 => in_child(path, &self.said),
-            child => wait(child),
+            child => wait(child, PATIENCE),
         }
     }
 }
@@ -171,8 +177,8 @@ fn in_child(path: &std::path::Path, said: &File) -> ! {
     unsafe { libc::_exit(code) }
 }
 
-/// Waits for the end of a process, and brings it about if it does not come.
-fn wait(child: libc::pid_t) -> io::Result<Option<i32>> {
+/// Waits for the end of a process. One that is idle for as long as `patience`, or goes on for too long, is killed.
+fn wait(child: libc::pid_t, patience: Duration) -> io::Result<Option<i32>> {
     // SAFETY: the call has no preconditions.
     let handle = unsafe { libc::syscall(libc::SYS_pidfd_open, child, 0) };
     if handle < 0 {
@@ -180,9 +186,16 @@ fn wait(child: libc::pid_t) -> io::Result<Option<i32>> {
     }
     // SAFETY: the descriptor is new, and nothing else has it.
     let handle = unsafe { OwnedFd::from_raw_fd(handle as i32) };
-    let mut event = libc::pollfd { fd: handle.as_raw_fd(), events: libc::POLLIN, revents: 0 };
-    // SAFETY: the structure is valid.
-    let ended = unsafe { libc::poll(&raw mut event, 1, PATIENCE.as_millis() as i32) } > 0;
+    let (mut ended, mut used) = (false, processor_time(child));
+    for _ in 0..WAITS {
+        let mut event = libc::pollfd { fd: handle.as_raw_fd(), events: libc::POLLIN, revents: 0 };
+        // SAFETY: the structure is valid.
+        ended = unsafe { libc::poll(&raw mut event, 1, patience.as_millis() as i32) } > 0;
+        let before = core::mem::replace(&mut used, processor_time(child));
+        if ended || used.saturating_sub(before) < patience / BUSY {
+            break;
+        }
+    }
     if !ended {
         // SAFETY: the process is a child of this one that was not waited for yet.
         unsafe { libc::kill(child, libc::SIGKILL) };
@@ -191,6 +204,18 @@ fn wait(child: libc::pid_t) -> io::Result<Option<i32>> {
     // SAFETY: the status may be written to.
     unsafe { libc::waitpid(child, &raw mut status, 0) };
     Ok(ended.then_some(status))
+}
+
+/// The processor time that a child that was not waited for has used.
+fn processor_time(child: libc::pid_t) -> Duration {
+    let mut clock = 0;
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: the place may be written to.
+    if unsafe { libc::clock_getcpuclockid(child, &raw mut clock) } == 0 {
+        // SAFETY: as above.
+        unsafe { libc::clock_gettime(clock, &raw mut time) };
+    }
+    Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
 }
 
 /// The outcome of a process, by its status and its output.
@@ -215,6 +240,31 @@ fn judge(status: Option<i32>, said: &str) -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Waits for a process that does `body`, and would end then.
+    fn waited(body: fn()) -> Option<i32> {
+        // SAFETY: the copy calls nothing that another thread of this process may be in.
+        match unsafe { libc::fork() } {
+            0 => {
+                body();
+                // SAFETY: the process is a copy, in which nothing is to be done at the end.
+                unsafe { libc::_exit(7) }
+            }
+            child => wait(child, Duration::from_millis(500)).unwrap(),
+        }
+    }
+
+    #[test]
+    fn process_that_is_busy_is_waited_for_and_idle_one_is_killed() {
+        let busy = waited(|| {
+            let limit = Duration::from_millis(1200);
+            // SAFETY: the call has no preconditions.
+            while processor_time(unsafe { libc::getpid() }) < limit {}
+        });
+        assert_eq!(busy, Some(7 << 8));
+        // SAFETY: the call has no preconditions.
+        assert_eq!(waited(|| unsafe { while libc::pause() == -1 {} }), None);
+    }
 
     #[test]
     fn only_a_sentence_or_a_report_is_a_good_end() {

@@ -7,9 +7,10 @@ use sys::sockaddr::SOCKADDR;
 use sys::status::*;
 
 use super::op::{End, FAR, NEAR};
-use super::perform::lend_address;
-use super::thing::{Connection, Role, What};
-use super::world::{Context, World, on_completion, on_disconnect};
+use super::perform::{lend_address, lend_near};
+use super::stage::CREATED_PORT;
+use super::thing::{ADAPTER, Connection, Role, What};
+use super::world::{Context, World, on_completion, on_create, on_disconnect};
 use crate::tests::consumer::{Lent, call};
 
 impl World {
@@ -57,6 +58,26 @@ impl World {
             Some(on_completion),
             Context::Request(request).pointer()
         );
+        self.end(request, status)
+    }
+
+    /// A shared endpoint, which is there when this returns, or when the request is completed.
+    pub(super) fn create_shared(&self) -> NTSTATUS {
+        let request = self.begin(What::CreateShared, ADAPTER, Vec::new());
+        let (at, length) = lend_near(CREATED_PORT);
+        let out = Lent::new(&[null_mut::<NDK_SHARED_ENDPOINT>()]);
+        let status = call!(
+            self.adapters[NEAR],
+            NdkCreateSharedEndpoint,
+            at.pointer().cast::<SOCKADDR>(),
+            length,
+            Some(on_create),
+            Context::Request(request).pointer(),
+            out.pointer()
+        );
+        if status == STATUS_SUCCESS {
+            self.add(NEAR, Role::Created, out.get(0).cast(), Vec::new());
+        }
         self.end(request, status)
     }
 

@@ -4,7 +4,7 @@ use sys::ndk::NDK_CQ_NOTIFY_ANY;
 use sys::status::*;
 
 use super::op::{End, FAR, NEAR, Op};
-use super::stage::{SHARED_PORT, address};
+use super::stage::{CREATED_PORT, SHARED_PORT, address};
 use super::thing::{Request, Role, State, Thing, What};
 use super::world::World;
 use crate::connection::Endpoint;
@@ -21,7 +21,7 @@ impl World {
             self.fail(format!("{what:?}, which answered {status:x?}, is completed with {completions:x?}"));
         }
         let status = completions[completions.len() - 1];
-        let closed = self.things.borrow()[thing].state != State::Open;
+        let closed = self.things.borrow().get(thing).is_some_and(|thing| thing.state != State::Open);
         let permitted = match what {
             What::Listen => {
                 matches!(status, STATUS_SUCCESS | STATUS_ADDRESS_ALREADY_ASSOCIATED | STATUS_INVALID_ADDRESS)
@@ -36,6 +36,13 @@ impl World {
             ),
             What::Accept => matches!(status, STATUS_SUCCESS | STATUS_CONNECTION_ABORTED),
             What::Disconnect | What::Deregister => status == STATUS_SUCCESS,
+            What::CreateShared => matches!(
+                status,
+                STATUS_SUCCESS
+                    | STATUS_INVALID_ADDRESS
+                    | STATUS_SHARING_VIOLATION
+                    | STATUS_ADDRESS_ALREADY_EXISTS
+            ),
         };
         let cancelled = status == STATUS_CANCELLED && (closed || self.has_closed_a_tie(number));
         if !(permitted || cancelled) {
@@ -79,7 +86,7 @@ impl World {
                 let back = self.memory.borrow_mut()[end].take();
                 drop(back);
             }
-            What::Listen | What::Disconnect | What::Deregister => {}
+            What::Listen | What::Disconnect | What::Deregister | What::CreateShared => {}
         }
     }
 
@@ -144,9 +151,11 @@ impl World {
     pub(super) fn judge_endpoint(&self, id: usize) {
         let (end, role) = {
             let things = self.things.borrow();
-            let owns = |role| matches!(role, Role::Connector | Role::Listener);
+            let owns = |role| matches!(role, Role::Connector | Role::Listener | Role::Created);
             let other = |(other, thing): (usize, &Thing)| {
-                let same = thing.end == things[id].end && owns(thing.role) && owns(things[id].role);
+                let created = [thing, &things[id]].map(|thing| thing.role == Role::Created);
+                let both = owns(thing.role) && owns(things[id].role) && created[0] == created[1];
+                let same = thing.end == things[id].end && both;
                 other != id && same && thing.state != State::Gone
             };
             if things.iter().enumerate().any(other) {
@@ -157,6 +166,7 @@ impl World {
         let place = match role {
             Role::Connector | Role::Listener => address(end),
             Role::Shared => (address(end).ip(), SHARED_PORT).into(),
+            Role::Created if !self.is_creating() => (address(end).ip(), CREATED_PORT).into(),
             _ => return,
         };
         // Connect requests that wait at a listener have its endpoint, and nothing is known of them here.
@@ -168,6 +178,15 @@ impl World {
         }
         drop(bound);
         self.watch.set(watch);
+    }
+
+    /// Returns true if a create of a shared endpoint may have its address already.
+    fn is_creating(&self) -> bool {
+        let pends = |request: &Request| {
+            let accepted = matches!(request.status, None | Some(STATUS_PENDING));
+            request.what == What::CreateShared && accepted && request.completions.is_empty()
+        };
+        self.requests.borrow().iter().any(pends)
     }
 
     /// An end whose peer has closed its QP or connector, or disconnected, was told.
@@ -203,7 +222,8 @@ impl World {
             let is_qp = |id: &&usize| matches!(things[**id].role, Role::Qp | Role::Spare);
             request.ties.iter().filter(is_qp).any(|id| things[*id].state != State::Open)
         };
-        for request in requests.iter().filter(|request| pends(request)) {
+        let attempts = |request: &&Request| matches!(request.what, What::Connect | What::Accept);
+        for request in requests.iter().filter(attempts).filter(|request| pends(request)) {
             let peers = requests.iter().filter(|peer| {
                 let connection = things[request.thing].connection;
                 let is_peer = peer.what == What::Connect && peer.connection == connection;
@@ -211,8 +231,7 @@ impl World {
                 request.what == What::Accept && is_peer && peer.status == Some(STATUS_PENDING)
             });
             let peer_is_lost = peers.filter(|peer| peer.connection.is_some()).any(has_lost_qp);
-            let attempts = matches!(request.what, What::Connect | What::Accept);
-            if attempts && (has_lost_qp(request) || peer_is_lost) {
+            if has_lost_qp(request) || peer_is_lost {
                 self.fail(format!("{:?} pends though a QP of the attempt is closed", request.what));
             }
         }
@@ -273,6 +292,13 @@ impl World {
             Op::Listen => {
                 &[STATUS_SUCCESS, STATUS_PENDING, STATUS_ADDRESS_ALREADY_ASSOCIATED, STATUS_INVALID_ADDRESS]
             }
+            Op::CreateShared => &[
+                STATUS_SUCCESS,
+                STATUS_PENDING,
+                STATUS_INVALID_ADDRESS,
+                STATUS_SHARING_VIOLATION,
+                STATUS_ADDRESS_ALREADY_EXISTS,
+            ],
             Op::Close(..) => &[STATUS_SUCCESS, STATUS_PENDING],
             Op::Send(_) | Op::PollAndSend(_) | Op::SendAndInvalidate(_) | Op::Write(_) | Op::Read(_) => {
                 &[STATUS_SUCCESS, STATUS_CONNECTION_INVALID, STATUS_INSUFFICIENT_RESOURCES]

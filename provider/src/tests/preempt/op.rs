@@ -65,6 +65,8 @@ pub(super) enum Op {
     /// Likewise, and nothing has changed.
     LookUp(End),
     Disable(End),
+    /// NdkCreateSharedEndpoint of the near end's address, which pends while that is away.
+    CreateShared,
 }
 
 /// Serialisation class: calls that the documentation has the consumer make one at a time.
@@ -108,6 +110,7 @@ impl Op {
             ReceiveShared,
             Timers,
             Dpc,
+            CreateShared,
         ];
         for end in ENDS {
             let closes = Role::of(end).iter().map(|role| Close(end, *role));
@@ -149,7 +152,7 @@ impl Op {
             Register(end) | Deregister(end) => vec![(end, Role::Mr)],
             InitialiseFast(end) => vec![(end, Role::Fast)],
             BuildMapping(_) | ReleaseMapping(_) | Timers | Dpc | Explain(_) | RemoveAddress(_)
-            | Arrive(_) | LookUp(_) | Disable(_) => vec![],
+            | Arrive(_) | LookUp(_) | Disable(_) | CreateShared => vec![],
         }
     }
 

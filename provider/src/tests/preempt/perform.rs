@@ -15,6 +15,11 @@ pub(super) fn lend_address(end: End) -> (Lent<u8>, u32) {
     sockaddr(address(end))
 }
 
+/// The near end's address with another port, lent for a call.
+pub(super) fn lend_near(port: u16) -> (Lent<u8>, u32) {
+    sockaddr((address(NEAR).ip(), port).into())
+}
+
 impl World {
     /// Returns true if the consumer may do `op` now.
     pub(super) fn may(&self, op: Op) -> bool {
@@ -51,6 +56,7 @@ impl World {
         match op {
             Op::Connect(qp) => self.connect(qp),
             Op::ConnectShared => self.connect_shared(),
+            Op::CreateShared => self.create_shared(),
             Op::ConnectIndicated => self.connect_indicated(),
             Op::Accept(qp) => self.accept(qp),
             Op::Reject(end) => {

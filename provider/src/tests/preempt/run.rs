@@ -10,7 +10,7 @@ use test_kernel::allocations;
 use super::case::{Case, Ending};
 use super::crash;
 use super::op::{End, FAR, NEAR, Op};
-use super::stage::address;
+use super::stage::{CREATED_PORT, SHARED_PORT, address};
 use super::thing::{Role, State};
 use super::world::{World, enter};
 use crate::connection::Endpoint;
@@ -242,8 +242,17 @@ impl World {
         self.perform(Op::Dpc);
         self.poll_all();
         self.judge_posts("QP closed", polled);
-        let rest =
-            [Role::Mw, Role::Mr, Role::Fast, Role::Srq, Role::Pd, Role::Cq, Role::Listener, Role::Shared];
+        let rest = [
+            Role::Mw,
+            Role::Mr,
+            Role::Fast,
+            Role::Srq,
+            Role::Pd,
+            Role::Cq,
+            Role::Listener,
+            Role::Shared,
+            Role::Created,
+        ];
         self.close_all(&rest, &rest);
     }
 
@@ -279,8 +288,8 @@ impl World {
         if is_ticking() {
             self.fail("a timer is set".to_owned());
         }
-        let shared = (address(NEAR).ip(), super::stage::SHARED_PORT).into();
-        for place in [address(NEAR), shared, address(FAR)] {
+        let [shared, created] = [SHARED_PORT, CREATED_PORT].map(|port| (address(NEAR).ip(), port).into());
+        for place in [address(NEAR), shared, created, address(FAR)] {
             if Endpoint::bind(self.rnics[NEAR].state().fabric(), place).is_err() {
                 self.fail(format!("{place} is in use after all closes"));
             }

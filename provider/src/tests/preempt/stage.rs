@@ -13,7 +13,7 @@ use sys::wdm::PVOID;
 use test_kernel::at_each;
 
 use super::op::{End, FAR, NEAR, Op};
-use super::perform::lend_address;
+use super::perform::lend_near;
 use super::thing::Role;
 use super::world::{Context, World, enter, on_connect, on_notification};
 use crate::rnic::{Fabric, Rnic};
@@ -53,7 +53,7 @@ pub(super) enum Stage {
     Disconnecting,
     /// The near end has closed its connector before the far end answered.
     Abandoned,
-    /// Both ends wait for their addresses: NdkListen and NdkConnect pend.
+    /// Both ends wait for their addresses: NdkListen, NdkConnect and NdkCreateSharedEndpoint pend.
     Arriving,
     /// Likewise, from a shared endpoint.
     ArrivingShared,
@@ -106,7 +106,7 @@ impl Stage {
             Self::Completing => then(&accept, &[Dpc]),
             Self::Established => established,
             Self::Shared => {
-                vec![ConnectShared, Dpc, Accept(Role::Qp), Dpc, CompleteConnect, Dpc]
+                vec![ConnectShared, Dpc, Accept(Role::Qp), Dpc, CompleteConnect, Dpc, CreateShared]
             }
             Self::Waiting => then(
                 &established,
@@ -120,9 +120,9 @@ impl Stage {
             }
             Self::PeerGone => [&established[..], &receives[..], &[Disconnect(NEAR), Dpc]].concat(),
             Self::Disconnecting => [&established[..], &receives[..], &[Disconnect(NEAR)]].concat(),
-            Self::Arriving => vec![RemoveAddress(NEAR), RemoveAddress(FAR), Listen, connect],
+            Self::Arriving => vec![RemoveAddress(NEAR), RemoveAddress(FAR), Listen, CreateShared, connect],
             Self::ArrivingShared => {
-                vec![RemoveAddress(NEAR), RemoveAddress(FAR), Listen, ConnectShared]
+                vec![RemoveAddress(NEAR), RemoveAddress(FAR), Listen, CreateShared, ConnectShared]
             }
             Self::Abandoned => then(&connect_request, &[Close(NEAR, Role::Connector), Dpc]),
         }
@@ -158,6 +158,9 @@ pub(super) fn address(end: End) -> SocketAddr {
 
 /// The shared endpoint's port.
 pub(super) const SHARED_PORT: u16 = 6000;
+
+/// The port of the shared endpoint that an operation makes.
+pub(super) const CREATED_PORT: u16 = 6001;
 
 /// The driver's work item is [`Op::Arrive`] and [`Op::LookUp`], which come at any time.
 unsafe extern "win64" fn is_to_look_up(_: PVOID) {}
@@ -268,9 +271,7 @@ impl World {
         if end == NEAR {
             let connector = create(|out| call!(adapter, NdkCreateConnector, None, null_mut(), out));
             self.add(end, Role::Connector, connector, vec![]);
-            let (at, length) = lend_address(NEAR);
-            // SAFETY: the port stands at the third byte of an address, which has more than four.
-            unsafe { at.pointer().add(2).cast::<[u8; 2]>().write(SHARED_PORT.to_be_bytes()) };
+            let (at, length) = lend_near(SHARED_PORT);
             let at = at.pointer().cast::<SOCKADDR>();
             let shared =
                 create(|out| call!(adapter, NdkCreateSharedEndpoint, at, length, None, null_mut(), out));

@@ -21,6 +21,8 @@ pub(super) enum Role {
     Connector,
     Listener,
     Shared,
+    /// A shared endpoint that an operation has made.
+    Created,
 }
 
 impl Role {
@@ -28,7 +30,7 @@ impl Role {
     pub(super) fn of(end: End) -> &'static [Self] {
         use Role::*;
         match end {
-            0 => &[Cq, Pd, Qp, Spare, Mr, Fast, Mw, Connector, Shared],
+            0 => &[Cq, Pd, Qp, Spare, Mr, Fast, Mw, Connector, Shared, Created],
             _ => &[Cq, Pd, Srq, Qp, Spare, Mr, Fast, Mw, Connector, Listener],
         }
     }
@@ -65,10 +67,14 @@ pub(super) struct Thing {
     pub(super) disconnected: usize,
 }
 
+/// The object of a request that is made to an adapter.
+pub(super) const ADAPTER: usize = usize::MAX;
+
 /// One request that may pend.
 #[derive(Debug)]
 pub(super) struct Request {
     pub(super) what: What,
+    /// The number of its object, or [`ADAPTER`].
     pub(super) thing: usize,
     /// The objects that the connection ties if the request is accepted.
     pub(super) ties: Vec<usize>,
@@ -87,6 +93,7 @@ pub(super) enum What {
     Accept,
     Disconnect,
     Deregister,
+    CreateShared,
 }
 
 /// The queue of a QP that a request is posted to.

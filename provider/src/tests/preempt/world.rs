@@ -9,7 +9,7 @@ use sys::status::*;
 use sys::wdm::PVOID;
 use test_kernel::{Manual, Point, held, reach};
 
-use super::op::{End, Op};
+use super::op::{End, NEAR, Op};
 use super::thing::{Connection, Post, Registered, Request, Role, State, Thing, What};
 use crate::rnic::Rnic;
 use crate::tests::consumer::{Lent, request, virtual_address};
@@ -200,6 +200,28 @@ impl World {
         self.requests.borrow_mut()[number].returned += 1;
     }
 
+    /// A create is completed: with the object, or without.
+    fn created(&self, number: usize, status: NTSTATUS, object: PVOID) {
+        let what = {
+            let mut requests = self.requests.borrow_mut();
+            requests[number].completions.push(status);
+            requests[number].what
+        };
+        self.note(Event::Cqe(what, status));
+        if held() != 0 {
+            self.fail("a lock is held in the completion of a create".to_owned());
+        }
+        if object.is_null() == (status == STATUS_SUCCESS) {
+            self.fail(format!("a create is completed with {status:#010x} and {object:p}"));
+        }
+        self.judge_completion(number);
+        if status == STATUS_SUCCESS {
+            self.add(NEAR, Role::Created, object, Vec::new());
+        }
+        reach(Point::Callback);
+        self.requests.borrow_mut()[number].returned += 1;
+    }
+
     fn closed(&self, id: usize) {
         let (end, role) = {
             let mut things = self.things.borrow_mut();
@@ -307,6 +329,14 @@ impl World {
 
 pub(super) unsafe extern "win64" fn on_completion(context: PVOID, status: NTSTATUS) {
     world().completed(Context::number(context, 1), status);
+}
+
+pub(super) unsafe extern "win64" fn on_create(
+    context: PVOID,
+    status: NTSTATUS,
+    object: *mut NDK_OBJECT_HEADER,
+) {
+    world().created(Context::number(context, 1), status, object.cast());
 }
 
 pub(super) unsafe extern "win64" fn on_close(context: PVOID) {

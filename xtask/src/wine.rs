@@ -1,4 +1,5 @@
-//! `cargo xtask wine`: ndkhlk.exe and the real ndkhlk.sys on the I/O manager of Wine, which nobody here wrote.
+//! `cargo xtask wine`: ndkhlk.exe and the real ndkhlk.sys on the I/O manager of Wine, an implementation that is not this
+//! project's.
 //!
 //! Wine has no NDIS 6 and no NDK, so every scenario is refused there, and the program has to say so: what is shown is that
 //! the program starts, loads the driver, opens it, gets a status and a report through it, and writes its reports. Wine has

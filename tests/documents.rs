@@ -62,6 +62,45 @@ fn windows_page_has_text_in_each_cell_and_says_that_it_is_untried() {
     }
 }
 
+/// The names of the program's commands, from the variants of its command line.
+fn commands_of_program() -> BTreeSet<String> {
+    let options = text("tests/hlk/exe/src/options.rs");
+    let body = options.split("enum Command {").nth(1).and_then(|rest| rest.split("\n}").next());
+    let lines = body.expect("the command line is there").lines();
+    // A variant stands at the first level of the enum.
+    let variants = lines
+        .filter_map(|line| line.strip_prefix("    "))
+        .filter(|line| line.starts_with(char::is_uppercase));
+    variants.map(|line| line.chars().take_while(|c| is_part(*c)).collect::<String>().to_lowercase()).collect()
+}
+
+#[test]
+fn commands_of_program_in_texts_exist() {
+    let commands = commands_of_program();
+    assert!(commands.len() > 5 && commands.contains("install"), "{commands:?}");
+    for file in [
+        "docs/windows.md",
+        "xtask/src/package/readme.rs",
+        ".github/workflows/windows.yml",
+        "tests/hlk/README.md",
+    ] {
+        let page = text(file);
+        for rest in page.split("ndkhlk.exe ").skip(1) {
+            let name: String = rest.chars().take_while(|c| is_part(*c)).collect();
+            // In prose another word may follow.
+            let is_command = commands.contains(&name) || name.is_empty();
+            let is_prose = ["creates", "and", "is"].contains(&name.as_str());
+            assert!(is_command || is_prose, "{file}: ndkhlk.exe {name}");
+        }
+    }
+    for command in &commands {
+        assert!(
+            text("docs/windows.md").contains(&format!("ndkhlk.exe {command}")),
+            "no {command} on the page"
+        );
+    }
+}
+
 /// A link in a page to one of its own headings.
 #[test]
 fn link_within_windows_page_has_its_heading() {

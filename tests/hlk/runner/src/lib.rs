@@ -30,6 +30,7 @@ pub mod archive;
 mod client;
 pub mod command;
 mod device;
+mod driver_package;
 mod error;
 mod exit;
 mod host;
@@ -49,6 +50,7 @@ mod transport;
 
 pub use client::{Client, Session};
 pub use device::{Completion, Device};
+pub use driver_package::is_driver_package;
 pub use error::Error;
 pub use exit::Exit;
 pub use host::{Adapter, Control, Host, Shortage};

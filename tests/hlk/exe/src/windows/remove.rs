@@ -5,16 +5,13 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
-use runner::{Error, Exit};
+use runner::{Error, Exit, is_driver_package};
 use windows_sys::Win32::Devices::DeviceAndDriverInstallation::{SUOI_FORCEDELETE, SetupUninstallOEMInfW};
 
 use super::install::HARNESS;
 use super::service;
 use super::setup::Devices;
 use super::text::{last_error, wide};
-
-/// The text by which the INF is known among those that Windows has named anew.
-const KNOWN_BY: &str = "CatalogFile = softndk.cat";
 
 /// Unloads the harness driver first, so that nothing uses the adapters.
 pub(super) fn remove(output: &mut impl Write) -> Result<Exit, Error> {
@@ -48,10 +45,7 @@ fn packages() -> Result<Vec<PathBuf>, Error> {
         let path = entry?.path();
         let name = path.file_name().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
         if name.starts_with("oem") && name.ends_with(".inf") {
-            let text = fs::read(&path)?;
-            let known =
-                |bytes: &[u8]| bytes.windows(KNOWN_BY.len()).any(|window| window == KNOWN_BY.as_bytes());
-            if known(&text) {
+            if is_driver_package(&fs::read(&path)?) {
                 found.push(path);
             }
         }

@@ -67,10 +67,17 @@ exports! {
             return;
         }
         let status = final_status(NAME, &request, status);
-        create_completed(&request, status, object);
+        let made = create_completed(&request, status, object);
         if let Some(callback) = *callback {
+            // The consumer may close the object in here, and that close waits for this, too.
+            if let Some(made) = &made {
+                made.callbacks.fetch_add(1, Ordering::AcqRel);
+            }
             // SAFETY: the consumer passed the callback for this, with this context.
             deliver_before_close(&subject, NAME, || unsafe { callback(context.pointer(), status, object) });
+            if let Some(made) = &made {
+                made.callbacks.fetch_sub(1, Ordering::AcqRel);
+            }
         }
         subject.requests.fetch_sub(1, Ordering::AcqRel);
     }

@@ -1,11 +1,14 @@
 //! Completions of creates and requests, as the provider calls them.
 
+use std::sync::Arc;
+
 use ntsim_core::sched;
 use sys::ndk::NDK_OBJECT_HEADER;
 use sys::status::{NT_SUCCESS, NTSTATUS, STATUS_PENDING};
 
 use crate::context::{Consumer, Context, Out};
 use crate::layer::layer;
+use crate::object::TrackedObject;
 use crate::rules::{self, found};
 
 /// Checks that a create which made nothing left its out-parameter alone.
@@ -22,17 +25,21 @@ pub(crate) fn check_out_untouched(request: &Context, slot: &Out) {
     }
 }
 
-/// Takes over the object of a create that completed.
-pub(crate) fn create_completed(request: &Context, status: NTSTATUS, object: *mut NDK_OBJECT_HEADER) {
-    let Consumer::Create { track, prospect, out, .. } = &request.consumer else { return };
+/// Takes over the object of a create that completed; returns it.
+pub(crate) fn create_completed(
+    request: &Context,
+    status: NTSTATUS,
+    object: *mut NDK_OBJECT_HEADER,
+) -> Option<Arc<TrackedObject>> {
+    let Consumer::Create { track, prospect, out, .. } = &request.consumer else { return None };
     check_out_untouched(request, out);
-    let prospect = prospect.lock().take();
-    match (prospect, request.subject()) {
-        (Some(prospect), Some(parent)) if NT_SUCCESS(status) => {
-            track(object.cast(), *prospect, parent);
+    let prospect = prospect.lock().take()?;
+    match request.subject() {
+        Some(parent) if NT_SUCCESS(status) => track(object.cast(), *prospect, parent),
+        _ => {
+            prospect.abandon(&layer().contexts);
+            None
         }
-        (Some(prospect), _) => prospect.abandon(&layer().contexts),
-        (None, _) => {}
     }
 }
 

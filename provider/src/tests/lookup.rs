@@ -8,7 +8,7 @@ use sys::ndk::*;
 use sys::sockaddr::SOCKADDR;
 use sys::status::*;
 
-use super::consumer::{Pair, Seen, Side, call, close, completed, sockaddr, virtual_address};
+use super::consumer::{Log, Pair, Seen, Side, call, close, completed, sockaddr, virtual_address};
 
 unsafe extern "win64" fn count(context: *mut c_void) {
     // SAFETY: the context is the counter of the test, which outlives the RNIC.
@@ -161,11 +161,15 @@ unsafe extern "win64" fn created(_: *mut c_void, status: NTSTATUS, object: *mut 
 }
 
 fn create_shared(pair: &Pair) -> NTSTATUS {
+    create_shared_with(pair, created, null_mut())
+}
+
+fn create_shared_with(pair: &Pair, completion: NDK_FN_CREATE_COMPLETION, context: *mut c_void) -> NTSTATUS {
     let (address, length) = sockaddr("10.0.0.1:5000".parse().unwrap());
     let at = address.as_ptr().cast::<SOCKADDR>();
     let mut out = null_mut();
     let status =
-        call!(pair.near.adapter, NdkCreateSharedEndpoint, at, length, Some(created), null_mut(), &mut out);
+        call!(pair.near.adapter, NdkCreateSharedEndpoint, at, length, Some(completion), context, &mut out);
     assert!(out.is_null(), "a create that does not succeed inline hands nothing out");
     status
 }
@@ -193,6 +197,37 @@ fn shared_endpoint_of_an_arriving_address_pends_and_connects_after_the_address_w
     assert_eq!(close!(pair.log, shared, NdkCloseSharedEndpoint, "shared"), STATUS_PENDING);
     arrive(&pair.near);
     assert_eq!(pair.log.pump(), [Seen::Cqe("connect", STATUS_CANCELLED), Seen::Closed("shared")]);
+    pair.tear_down();
+}
+
+thread_local! {
+    static CLOSED: std::cell::Cell<Option<(NTSTATUS, usize)>> = const { std::cell::Cell::new(None) };
+}
+
+/// Closes the new object, and notes the status and how many callbacks came inside the close.
+unsafe extern "win64" fn created_and_closed(
+    context: *mut c_void,
+    status: NTSTATUS,
+    object: *mut NDK_OBJECT_HEADER,
+) {
+    assert_eq!(status, STATUS_SUCCESS);
+    // SAFETY: the test passes its log, which outlives the create.
+    let log = unsafe { &*context.cast::<Log>() };
+    let shared: *mut NDK_SHARED_ENDPOINT = object.cast();
+    let before = log.count();
+    let status = close!(log, shared, NdkCloseSharedEndpoint, "shared");
+    CLOSED.set(Some((status, log.count() - before)));
+}
+
+#[test]
+fn shared_endpoint_closed_in_its_create_completion_closes_once_that_has_returned() {
+    let pair = Pair::new();
+    without_address(&pair.near);
+    let log = std::ptr::from_ref(&pair.log).cast_mut().cast();
+    assert_eq!(create_shared_with(&pair, created_and_closed, log), STATUS_PENDING);
+    arrive(&pair.near);
+    assert_eq!(CLOSED.take(), Some((STATUS_PENDING, 0)), "no callback comes after a close");
+    assert_eq!(pair.log.pump(), [Seen::Closed("shared")]);
     pair.tear_down();
 }
 

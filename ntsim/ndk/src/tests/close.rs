@@ -6,7 +6,7 @@ use sys::ndk::*;
 use sys::status::{NTSTATUS, STATUS_PENDING, STATUS_SUCCESS, STATUS_UNSUCCESSFUL};
 use sys::wdm::PVOID;
 
-use super::fixture::{Fixture, Got, call, context, on_close, on_create, on_request};
+use super::fixture::{Fixture, Got, call, context, created, on_close, on_create, on_request};
 use super::provider::{self, At, fake};
 use crate::rules;
 
@@ -168,6 +168,18 @@ fn a_close_that_completes_inside_the_object_s_callback_is_found() {
     call!(fixture.created::<NDK_CONNECTOR>(), NdkCloseConnector, Some(on_close), context(2));
     let found = fixture.finish();
     assert!(found.contains(&rules::CLOSE_BEFORE_CALLBACK), "{found:?}");
+}
+
+#[test]
+fn close_that_completes_inside_the_create_completion_is_found() {
+    let fixture = Fixture::with(|provider| provider.asynchronous = true.into());
+    let mut unwritten = ptr::null_mut::<NDK_PD>();
+    call!(fixture.adapter, NdkCreatePd, Some(on_create), context(1), &raw mut unwritten);
+    fixture.during_next_callback(|| {
+        call!(created::<NDK_PD>(), NdkClosePd, Some(on_close), context(2));
+    });
+    fixture.provider.run();
+    assert_eq!(fixture.finish(), [rules::CLOSE_BEFORE_CALLBACK]);
 }
 
 #[test]

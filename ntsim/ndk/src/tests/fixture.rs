@@ -44,6 +44,11 @@ pub(super) extern "win64" fn on_create(context: PVOID, status: NTSTATUS, object:
     log("create", context, status);
 }
 
+/// See [`Fixture::created`]; for use inside a callback.
+pub(super) fn created<T>() -> *mut T {
+    ptr::with_exposed_provenance_mut(*CREATED.lock())
+}
+
 pub(super) extern "win64" fn on_request(context: PVOID, status: NTSTATUS) {
     log("request", context, status);
 }
@@ -133,7 +138,7 @@ impl Fixture {
 
     /// The object that the last create completion or connect event brought.
     pub(super) fn created<T>(&self) -> *mut T {
-        ptr::with_exposed_provenance_mut(*CREATED.lock())
+        created()
     }
 
     pub(super) fn cq(&self) -> *mut NDK_CQ {

@@ -119,12 +119,17 @@ impl<K: Kernel> CreateShared<K> {
     fn retry(self, outcome: Result<(), Failure>) {
         let Self { adapter, at, make, completion, context } = self;
         let made = outcome.and_then(|()| make(&adapter, at));
+        // The consumer may close the object inside the completion: the close waits until that has returned (CL-3).
+        // SAFETY: the object is new, and the consumer does not know it yet.
+        let hold =
+            made.as_ref().ok().and_then(|object| unsafe { object.as_ref() }.try_acquire(Kind::Request).ok());
         let (status, object) = match made {
             Ok(object) => (STATUS_SUCCESS, object.as_ptr().cast()),
             Err(failure) => (failed(failure), null_mut()),
         };
         // SAFETY: the consumer passed this function and context for exactly this call.
         unsafe { completion(context.0, status, object) };
+        drop(hold);
         drop(adapter);
     }
 }

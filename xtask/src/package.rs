@@ -34,6 +34,9 @@ const HARDWARE_ID: &str = "Root\\softndk";
 /// The name of the certificate in the package.
 const CERTIFICATE: &str = "softndk-test.cer";
 
+/// The scripts of the hosted machines that serve on any.
+const SCRIPTS: &[&str] = &["machine.ps1", "trust.ps1", "verifier.ps1", "left.ps1"];
+
 /// Where the package goes, and who signs it.
 #[derive(clap::Args)]
 pub(crate) struct Options {
@@ -107,6 +110,12 @@ impl Package<'_> {
             let symbols = read(&self.images.folder.join(format!("{driver}.pdb")))?;
             let place = if driver == "softndk" { "softndk.pdb" } else { "ndkhlk/ndkhlk.pdb" };
             self.put(place, &symbols)?;
+        }
+        let scripts = self.out.join("powershell");
+        fs::create_dir_all(&scripts).map_err(|error| CommandError::file(&scripts, &error))?;
+        for name in SCRIPTS {
+            let script = read(&root().join(".github/scripts").join(name))?;
+            self.put(&format!("powershell/{name}"), &script)?;
         }
         self.put("README.txt", readme::text(self.time).as_bytes())
     }

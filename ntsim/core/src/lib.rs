@@ -5,6 +5,42 @@
 //! [`Subsystem`](subsystem::Subsystem) (the head of [`boundary::export`] says how a function is declared) and boot a
 //! machine with it, [`Builder::new`](boot::Builder::new).
 //!
+//! # Example
+//!
+//! A machine with one function of the kernel, which a driver would import from `ntoskrnl.exe`:
+//!
+//! ```
+//! use softndk_ntsim_core::boot::{Builder, Machine};
+//! use softndk_ntsim_core::subsystem::Subsystem;
+//! use softndk_ntsim_core::{Export, exports};
+//!
+//! exports! {
+//!     "ntoskrnl.exe";
+//!
+//!     /// Adds two numbers.
+//!     #[irql(PASSIVE..=DISPATCH)]
+//!     fn KeAddNumbers(a: u32, b: u32) -> u32 {
+//!         a + b
+//!     }
+//! }
+//!
+//! struct Numbers;
+//!
+//! impl Subsystem for Numbers {
+//!     fn exports(&self) -> &'static [&'static [Export]] {
+//!         &[EXPORTS]
+//!     }
+//! }
+//!
+//! fn main() {
+//!     let machine: Machine = Builder::new(&[&[&Numbers]]).processors(2).boot();
+//!     // `loader::load` maps an image and binds it to the function; a test may call it as a driver does.
+//!     // SAFETY: the function may be called with any numbers.
+//!     assert_eq!(unsafe { KeAddNumbers(2, 3) }, 5);
+//!     assert!(machine.shutdown().is_clean());
+//! }
+//! ```
+//!
 //! # Layers
 //!
 //! A module uses those below it only.

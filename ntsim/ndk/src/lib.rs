@@ -38,6 +38,21 @@
 //! For the author of a driver that is a provider or a consumer: the layer needs no other part of the simulator. Open an
 //! adapter with [`open_adapter`] by the provider's handlers; use what it returns as a consumer of Windows does.
 //!
+//! ```
+//! use ntsim_core::boot::{Builder, Machine};
+//! use softndk_ntsim_ndk::{Checks, Opened, SUBSYSTEMS, open_adapter, rules, set_checks};
+//! use sys::ndk::NDK_VERSION;
+//!
+//! let machine: Machine = Builder::new(&[SUBSYSTEMS]).boot();
+//! set_checks(Checks::Full);
+//! // In place of these: what the provider's handlers returned, and a call of the one that closes.
+//! let opened = Opened { adapter: core::ptr::null_mut(), close: Box::new(|_adapter| {}) };
+//! let consumers = open_adapter(NDK_VERSION { Major: 2, Minor: 0 }, opened);
+//! // A null pointer is no adapter: the layer says so, and the consumer gets none.
+//! assert!(consumers.is_none());
+//! assert_eq!(machine.shutdown().rules(), [rules::OBJECT_HEADER]);
+//! ```
+//!
 //! A mistake of the provider's is a finding, and a completion or an event that must not have come does not
 //! reach the consumer. A mistake of the consumer's is a finding too, and a call that must not have been made
 //! does not reach the provider.

@@ -4,6 +4,21 @@
 //! For the author of an NDIS miniport driver: boot a machine with the parts of `nt`, `ndk` and [`SUBSYSTEMS`]; add
 //! adapters and start them with [`ndis::add_adapters`] and [`ndis::start_adapters`].
 //!
+//! # Example
+//!
+//! ```
+//! use ntsim_core::boot::{Builder, Machine};
+//! use softndk_ntsim_net::{SUBSYSTEMS, ndis};
+//!
+//! let machine: Machine = Builder::new(&[nt::SUBSYSTEMS, ndk::SUBSYSTEMS, SUBSYSTEMS]).boot();
+//! ndis::add_adapters([ndis::AdapterConfig::new(7, ["10.0.0.7".parse().unwrap()])]);
+//! // In place of the null pointer: the driver object of a miniport driver, which has registered in its DriverEntry.
+//! // Its adapters are initialised and restarted when this returns.
+//! assert!(ndis::start_adapters(core::ptr::null_mut()).is_err());
+//! assert!(ndis::adapter(7).is_none(), "no driver runs it");
+//! assert!(machine.shutdown().is_clean());
+//! ```
+//!
 //! # Layers
 //!
 //! A module uses those below it only.

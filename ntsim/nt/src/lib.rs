@@ -4,6 +4,24 @@
 //! For the author of a WDM or KMDF driver: this crate and the core are all that such a driver needs. Boot a machine
 //! with [`SUBSYSTEMS`]; open devices and send requests with [`io`]; let allocations fail with [`ex::inject`].
 //!
+//! # Example
+//!
+//! A leak of pool, as a driver would make it:
+//!
+//! ```
+//! use ntsim_core::boot::{Builder, Machine};
+//! use softndk_ntsim_nt::{SUBSYSTEMS, ex};
+//!
+//! let machine: Machine = Builder::new(&[SUBSYSTEMS]).force_irql().boot();
+//! let (nonpaged, tag) = (0x40, u32::from_le_bytes(*b"Mine"));
+//! // SAFETY: the calls have no preconditions but the level, which is PASSIVE_LEVEL.
+//! let blocks = unsafe { [ex::ExAllocatePool2(nonpaged, 100, tag), ex::ExAllocatePool2(nonpaged, 8, tag)] };
+//! // SAFETY: the block is this code's own.
+//! unsafe { ex::ExFreePool(blocks[0]) };
+//! let report = machine.shutdown();
+//! assert_eq!((report.findings.len(), report.pool.len()), (0, 1), "{report}");
+//! ```
+//!
 //! # Layers
 //!
 //! A module uses those below it only.

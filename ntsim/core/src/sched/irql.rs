@@ -47,7 +47,7 @@ pub fn raise(to: Irql) -> Irql {
     local::with(|local| {
         let old = local.irql.get();
         if to >= Irql::DISPATCH && old < Irql::DISPATCH {
-            processor::occupy(local);
+            processor::acquire_cpu(local);
             local.thread.get().inspect(|thread| thread.stays.raised.enter());
             pageable::page_out();
         }
@@ -68,7 +68,7 @@ pub fn lower(to: Irql) {
         let old = local.irql.get();
         if old >= Irql::DISPATCH && to < Irql::DISPATCH {
             local.irql.set(Irql::DISPATCH);
-            processor::vacate(local, to);
+            processor::release_cpu(local, to);
             local.thread.get().inspect(|thread| thread.stays.raised.leave());
         } else if to < old {
             local.irql.set(to);

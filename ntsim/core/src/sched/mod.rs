@@ -2,7 +2,7 @@
 //!
 //! Everything that may switch threads goes through here, so that a scheduler which chooses the next
 //! thread itself needs one seam: [`point`], passed at every entry into the kernel; [`block`] and [`wake`],
-//! through which every wait goes, those of the simulator's own threads too; and `contended`, passed by a
+//! through which every wait goes, those of the simulator's own threads too; and `spin_wait`, passed by a
 //! thread that spins for a lock or a processor.
 //!
 //! For the layers above, of which it knows none (they install [`hooks`]):
@@ -126,7 +126,7 @@ pub(crate) fn note(what: impl FnOnce() -> What) {
 }
 
 /// Passed again and again by a thread that spins for `what` while another one has it: lets that one run.
-pub fn contended(what: Wait) {
+pub fn spin_wait(what: Wait) {
     match turns() {
         Some((turns, thread)) => turns.wait(thread, what),
         None => std::thread::yield_now(),
@@ -135,7 +135,7 @@ pub fn contended(what: Wait) {
 
 /// Says that `what` threads may spin for was given back.
 #[inline]
-pub fn given_back(what: Wait) {
+pub fn released(what: Wait) {
     if let Some((turns, _)) = turns() {
         turns.release(what);
     }

@@ -147,13 +147,13 @@ pub fn flush() {
     let own = sched::processor();
     for (number, processor) in (0..).zip(all()) {
         while !processor.owner.try_lock() {
-            sched::contended(Wait::Processor(number));
+            sched::spin_wait(Wait::Processor(number));
         }
         local::with(|local| {
             local.processor.set(number);
             processor.queue.request();
             let old = local.irql.replace(Irql::DISPATCH);
-            vacate(local, old);
+            release_cpu(local, old);
         });
     }
     local::with(|local| local.processor.set(own));
@@ -161,7 +161,7 @@ pub fn flush() {
 
 /// Takes the processor of the calling thread, or another that is free, and notes it as the thread's.
 #[inline]
-pub(super) fn occupy(local: &Local) {
+pub(super) fn acquire_cpu(local: &Local) {
     let processors = all();
     let own = local.processor.get().to_usize();
     if processors[own].owner.try_lock() {
@@ -176,7 +176,7 @@ pub(super) fn occupy(local: &Local) {
     // Each is occupied by a thread at DISPATCH_LEVEL; that does not take long.
     let mut yields = 0;
     while yields < YIELDS || local.turns.get().is_some() {
-        sched::contended(Wait::Processor(narrow(own)));
+        sched::spin_wait(Wait::Processor(narrow(own)));
         if processors[own].owner.try_lock() {
             return;
         }
@@ -187,7 +187,7 @@ pub(super) fn occupy(local: &Local) {
 
 /// Runs what was deferred to the thread's processor, then gives the processor back and lowers to `to`.
 #[inline]
-pub(super) fn vacate(local: &Local, to: Irql) {
+pub(super) fn release_cpu(local: &Local, to: Irql) {
     let processor = &all()[local.processor.get().to_usize()];
     loop {
         if !local.in_dpc.get() {
@@ -199,9 +199,9 @@ pub(super) fn vacate(local: &Local, to: Irql) {
             local.in_dpc.set(false);
         }
         local.irql.set(to);
-        // SAFETY: this thread took the lock in `occupy` when it came to DISPATCH_LEVEL.
+        // SAFETY: this thread took the lock in `acquire_cpu` when it came to DISPATCH_LEVEL.
         unsafe { processor.owner.unlock() };
-        sched::given_back(Wait::Processor(local.processor.get()));
+        sched::released(Wait::Processor(local.processor.get()));
         // A call that was queued by another thread after the last look must not wait for the next raise.
         if !processor.queue.is_requested() || local.in_dpc.get() || !processor.owner.try_lock() {
             return;

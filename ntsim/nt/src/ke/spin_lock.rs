@@ -60,7 +60,7 @@ pub(crate) fn release(word: &AtomicUsize) -> Option<Irql> {
     };
     if !thread.held.contains(address(word)) {
         word.store(0, Ordering::Release);
-        sched::given_back(Wait::SpinLock(address(word)));
+        sched::released(Wait::SpinLock(address(word)));
     }
     before
 }
@@ -146,7 +146,7 @@ fn contend(word: &AtomicUsize, thread: &Thread) {
         if spins < SPINS {
             core::hint::spin_loop();
         } else {
-            sched::contended(Wait::SpinLock(address(word)));
+            sched::spin_wait(Wait::SpinLock(address(word)));
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The framework against a pretended driver.
+//! The framework against a fake driver.
 
 use core::ffi::c_void;
 use core::mem::{MaybeUninit, size_of};

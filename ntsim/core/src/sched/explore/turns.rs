@@ -223,8 +223,8 @@ impl Turns {
     }
 
     /// Lets those go on who wait for what has just been given back.
-    pub(crate) fn release(&self, given_back: Wait) {
-        self.table.lock().release(|wait| wait == given_back);
+    pub(crate) fn release(&self, released: Wait) {
+        self.table.lock().release(|wait| wait == released);
     }
 
     /// Adds to the trace.

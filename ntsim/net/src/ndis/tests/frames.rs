@@ -1,4 +1,4 @@
-//! Frames between the protocol and a pretended miniport.
+//! Frames between the protocol and a fake miniport.
 
 use core::ptr;
 use core::sync::atomic::Ordering;

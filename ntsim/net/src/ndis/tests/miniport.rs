@@ -1,4 +1,4 @@
-//! A pretended miniport driver, which keeps the rules unless it is told to break one.
+//! A fake miniport driver, which keeps the rules unless it is told to break one.
 
 use core::ffi::c_void;
 use core::mem::MaybeUninit;

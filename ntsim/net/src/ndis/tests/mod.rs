@@ -1,4 +1,4 @@
-//! NDIS against a pretended miniport driver, which keeps and breaks its rules.
+//! NDIS against a fake miniport driver, which keeps and breaks its rules.
 
 mod device;
 mod frames;

@@ -1,4 +1,4 @@
-//! The pretended driver.
+//! The fake driver.
 
 use core::ffi::c_void;
 use core::ptr;

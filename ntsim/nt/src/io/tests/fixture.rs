@@ -1,4 +1,4 @@
-//! A machine with the pretended driver.
+//! A machine with the fake driver.
 
 use core::mem::MaybeUninit;
 use core::ptr;

@@ -1,4 +1,4 @@
-//! The I/O manager against a pretended driver, which keeps and breaks its rules.
+//! The I/O manager against a fake driver, which keeps and breaks its rules.
 
 mod built;
 mod driver;

@@ -1,4 +1,4 @@
-//! A request of the pretended driver's own, sent and waited for.
+//! A request of the fake driver's own, sent and waited for.
 
 use core::ffi::c_void;
 use core::mem::MaybeUninit;

@@ -44,6 +44,8 @@ pub(super) fn run(shard: Option<Shard>) -> Result<(), CommandError> {
         "softndk-provider",
         "--package",
         "softndk-tdi",
+        "--package",
+        "softndk-vswitch",
         "--iterate",
         "--output",
     ]);

@@ -9,13 +9,14 @@ use std::path::Path;
 
 use runner::Error;
 use windows_sys::Win32::Devices::DeviceAndDriverInstallation::{
-    CM_Disable_DevNode, CM_Enable_DevNode, CR_SUCCESS, DICD_GENERATE_ID, DICS_FLAG_GLOBAL,
-    DIF_REGISTERDEVICE, DIGCF_PRESENT, DIREG_DRV, DiUninstallDevice, GUID_DEVCLASS_NET, HDEVINFO,
-    INSTALLFLAG_FORCE, SP_DEVINFO_DATA, SPDRP_HARDWAREID, SetupDiCallClassInstaller,
+    CM_Disable_DevNode, CM_Enable_DevNode, CR_SUCCESS, DI_NEEDREBOOT, DI_NEEDRESTART, DI_REMOVEDEVICE_GLOBAL,
+    DICD_GENERATE_ID, DICS_FLAG_GLOBAL, DIF_REGISTERDEVICE, DIF_REMOVE, DIGCF_PRESENT, DIREG_DRV,
+    GUID_DEVCLASS_NET, HDEVINFO, INSTALLFLAG_FORCE, SP_CLASSINSTALL_HEADER, SP_DEVINFO_DATA,
+    SP_DEVINSTALL_PARAMS_W, SP_REMOVEDEVICE_PARAMS, SPDRP_HARDWAREID, SetupDiCallClassInstaller,
     SetupDiCreateDeviceInfoList, SetupDiCreateDeviceInfoW, SetupDiDestroyDeviceInfoList,
-    SetupDiEnumDeviceInfo, SetupDiGetClassDevsW, SetupDiGetDeviceInstanceIdW,
-    SetupDiGetDeviceRegistryPropertyW, SetupDiOpenDevRegKey, SetupDiSetDeviceRegistryPropertyW,
-    UpdateDriverForPlugAndPlayDevicesW,
+    SetupDiEnumDeviceInfo, SetupDiGetClassDevsW, SetupDiGetDeviceInstallParamsW, SetupDiGetDeviceInstanceIdW,
+    SetupDiGetDeviceRegistryPropertyW, SetupDiOpenDevRegKey, SetupDiSetClassInstallParamsW,
+    SetupDiSetDeviceRegistryPropertyW, UpdateDriverForPlugAndPlayDevicesW,
 };
 use windows_sys::Win32::System::Registry::{HKEY, KEY_READ, RRF_RT_REG_SZ, RegCloseKey, RegGetValueW};
 
@@ -141,16 +142,38 @@ impl Device<'_> {
         configured("enable the device", unsafe { CM_Enable_DevNode(self.data.DevInst, 0) })
     }
 
-    /// Removes the device.
+    /// Removes the device: DIF_REMOVE, as devcon does.
     pub(super) fn remove(&self) -> Result<(), Error> {
-        let mut restart = 0;
-        // SAFETY: the device is of the set.
-        let removed = unsafe { DiUninstallDevice(null_mut(), self.set.0, &self.data, 0, &raw mut restart) };
-        match (removed, restart) {
-            (0, _) => Err(last_error("remove the device")),
-            (_, 0) => Ok(()),
-            _ => Err(failed("remove the device", "Windows wants a restart: something still uses it")),
+        let (set, data) = (self.set.0, &raw const self.data);
+        let parameters = SP_REMOVEDEVICE_PARAMS {
+            ClassInstallHeader: SP_CLASSINSTALL_HEADER {
+                cbSize: size_of::<SP_CLASSINSTALL_HEADER>() as u32,
+                InstallFunction: DIF_REMOVE,
+            },
+            Scope: DI_REMOVEDEVICE_GLOBAL,
+            HwProfile: 0,
+        };
+        let length = size_of::<SP_REMOVEDEVICE_PARAMS>() as u32;
+        // SAFETY: the device is of the set, and the parameters have the header that says what they are for.
+        let told =
+            unsafe { SetupDiSetClassInstallParamsW(set, data, (&raw const parameters).cast(), length) };
+        if told == 0 {
+            return Err(last_error("say how to remove the device"));
         }
+        // SAFETY: the device is of the set.
+        if unsafe { SetupDiCallClassInstaller(DIF_REMOVE, set, data) } == 0 {
+            return Err(last_error("remove the device"));
+        }
+        let mut outcome = SP_DEVINSTALL_PARAMS_W {
+            cbSize: size_of::<SP_DEVINSTALL_PARAMS_W>() as u32,
+            ..Default::default()
+        };
+        // SAFETY: the device is of the set, and the structure says its size.
+        let asked = unsafe { SetupDiGetDeviceInstallParamsW(set, data, &raw mut outcome) };
+        if asked != 0 && outcome.Flags & (DI_NEEDREBOOT | DI_NEEDRESTART) != 0 {
+            return Err(failed("remove the device", "Windows wants a restart: something still uses it"));
+        }
+        Ok(())
     }
 }
 

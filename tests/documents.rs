@@ -37,7 +37,7 @@ fn full_rows(page: &str) -> usize {
         let row = cells(line);
         assert!(row.iter().all(|cell| !cell.is_empty()) && line.ends_with('|'), "an empty cell: {line}");
         assert_eq!(*width.get_or_insert(row.len()), row.len(), "the columns of: {line}");
-        rows += 1;
+        rows = usize::saturating_add(rows, 1);
     }
     rows
 }

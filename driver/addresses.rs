@@ -4,6 +4,7 @@ use alloc::vec::Vec;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use core::ptr::{NonNull, null_mut};
 
+use provider::number::usize_from;
 use sys::irql::PassiveLevel;
 use sys::netioapi::{
     self, MIB_NOTIFICATION_TYPE, MIB_UNICASTIPADDRESS_ROW, MIB_UNICASTIPADDRESS_TABLE, NET_LUID, NL_DAD_STATE,
@@ -153,7 +154,7 @@ impl Table {
         // SAFETY: as above. No reference is made: it would end with the one row that the type has.
         let first = unsafe { &raw const (*self.0.as_ptr()).Table };
         // SAFETY: as many rows as the table says follow each other from the first on.
-        unsafe { core::slice::from_raw_parts(first.cast(), count as usize) }
+        unsafe { core::slice::from_raw_parts(first.cast(), usize_from(count)) }
     }
 }
 

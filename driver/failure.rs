@@ -38,6 +38,12 @@ impl Step {
         self.failed(NDIS_STATUS_RESOURCES)
     }
 
+    /// The number for the event log.
+    #[expect(clippy::as_conversions, reason = "the number of a step is its discriminant")]
+    const fn number(self) -> ULONG {
+        self as ULONG
+    }
+
     /// The name for the debugger.
     const fn name(self) -> &'static CStr {
         match self {
@@ -92,7 +98,7 @@ impl Failure {
             NDIS_STATUS_RESOURCES | STATUS_NO_MEMORY => ndis::NDIS_ERROR_CODE_OUT_OF_RESOURCES,
             _ => ndis::NDIS_ERROR_CODE_DRIVER_FAILURE,
         };
-        let (step, status): (ULONG, ULONG) = (self.step as ULONG, self.status.cast_unsigned());
+        let (step, status) = (self.step.number(), self.status.cast_unsigned());
         // SAFETY: the handle is an adapter's, as the caller promises, and as many values follow as the count says.
         unsafe { ndis::NdisWriteErrorLogEntry(adapter, code, 2, step, status) };
     }

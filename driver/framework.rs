@@ -24,7 +24,7 @@ use wdk::nt_success;
 use crate::identity::POOL_TAG;
 use crate::nt;
 
-#[expect(clippy::cast_possible_truncation, reason = "the structure has 32 bytes")]
+#[expect(clippy::as_conversions, clippy::cast_possible_truncation, reason = "the structure has 32 bytes")]
 const CONFIG_SIZE: ULONG = size_of::<WDF_DRIVER_CONFIG>() as ULONG;
 
 /// The framework's driver object.

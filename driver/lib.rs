@@ -23,6 +23,7 @@
 
 #![cfg(windows)]
 #![no_std]
+#![deny(clippy::as_conversions)]
 
 extern crate alloc;
 extern crate wdk_panic as _;

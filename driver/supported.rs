@@ -50,7 +50,7 @@ pub(crate) const OIDS: &[NDIS_OID] = &[
 ];
 
 /// Length of that list, in bytes.
-#[expect(clippy::cast_possible_truncation, reason = "the list is short")]
+#[expect(clippy::as_conversions, clippy::cast_possible_truncation, reason = "the list is short")]
 pub(crate) const OIDS_LENGTH: u32 = size_of_val(OIDS) as u32;
 
 /// The members of `NDIS_STATISTICS_INFO` that are kept: all of them.

@@ -3,6 +3,7 @@
 use alloc::boxed::Box;
 use core::ptr::NonNull;
 
+use provider::number::usize_from;
 use sys::irql::PassiveLevel;
 use sys::ndis::{self, NDIS_HANDLE, NET_BUFFER_LIST};
 use sys::status::NDIS_STATUS_SUCCESS;
@@ -19,10 +20,10 @@ use crate::nt;
 pub(crate) const BUFFERS: u32 = 128;
 
 /// Room for one frame, rounded up so that each buffer begins on a cache line.
-const ROOM: usize = (LONGEST as usize).next_multiple_of(64);
+const ROOM: usize = usize_from(LONGEST).next_multiple_of(64);
 
 /// Room for all of them.
-const SIZE: usize = ROOM.strict_mul(BUFFERS as usize);
+const SIZE: usize = ROOM.strict_mul(usize_from(BUFFERS));
 
 /// Buffers with their net buffer lists, which are all made in advance: receiving allocates nothing.
 ///
@@ -135,7 +136,7 @@ unsafe fn fill(list: NonNull<NET_BUFFER_LIST>, frame: &Frame) -> Option<()> {
     // SAFETY: the net buffer has one memory list, over a buffer of the pool.
     let memory = unsafe { buffer.MdlChain.as_mut() }?;
     let address = NonNull::new(memory.MappedSystemVa.cast::<u8>())?;
-    let room = NonNull::slice_from_raw_parts(address, frame.length() as usize);
+    let room = NonNull::slice_from_raw_parts(address, usize_from(frame.length()));
     // SAFETY: the buffer has room for the longest frame, is initialised, and is not in use.
     frame.copy(unsafe { { room }.as_mut() })?;
     // SAFETY: the caller owns the list.
@@ -144,7 +145,7 @@ unsafe fn fill(list: NonNull<NET_BUFFER_LIST>, frame: &Frame) -> Option<()> {
     buffer.CurrentMdl = buffer.MdlChain;
     buffer.CurrentMdlOffset = 0;
     buffer.DataOffset = 0;
-    buffer.DataLength = frame.length() as usize;
+    buffer.DataLength = usize_from(frame.length());
     memory.ByteCount = frame.length();
     Some(())
 }

@@ -9,6 +9,7 @@ use core::ffi::c_void;
 use core::ptr::{NonNull, null_mut};
 
 use provider::kernel::Unmapped;
+use provider::number::usize_from;
 use sys::wdm::{self, MDL, PAGE_SIZE};
 
 use crate::nt;
@@ -69,7 +70,7 @@ unsafe fn parts(chain: NonNull<MDL>, length: usize) -> impl Iterator<Item = (Non
         let list = next?;
         // SAFETY: as the caller promises.
         let described = unsafe { list.as_ref() };
-        let (before, bytes) = (offset, (described.ByteCount as usize).min(left));
+        let (before, bytes) = (offset, usize_from(described.ByteCount).min(left));
         next = NonNull::new(described.Next);
         offset = offset.saturating_add(bytes);
         Some((list, before, bytes))
@@ -106,7 +107,7 @@ impl List {
     unsafe fn over(chain: NonNull<MDL>, length: usize) -> Result<Self, Unmapped> {
         // SAFETY: the caller passes a live list.
         let first = unsafe { chain.as_ref() };
-        let (page, within) = (first.StartVa, first.ByteOffset as usize);
+        let (page, within) = (first.StartVa, usize_from(first.ByteOffset));
         let address: *mut c_void = page.wrapping_byte_add(within);
         let bytes = u32::try_from(length).map_err(|_| Unmapped::Resources)?;
         // SAFETY: the list is not part of a request; its address is only computed with.

@@ -2,6 +2,7 @@
 
 use core::ffi::c_void;
 
+use provider::number::usize_from;
 use sys::status::{
     NDIS_STATUS, NDIS_STATUS_BUFFER_TOO_SHORT, NDIS_STATUS_INVALID_DATA, NDIS_STATUS_INVALID_LENGTH,
     NDIS_STATUS_MULTICAST_FULL, NDIS_STATUS_NOT_SUPPORTED,
@@ -98,7 +99,7 @@ impl Answer {
 
     /// Puts a part of an answer in its place, if there is room; [`Answer::end`] says whether there was.
     pub(super) fn place(&mut self, offset: usize, part: &[u8]) {
-        let room = (self.length as usize).checked_sub(offset);
+        let room = usize_from(self.length).checked_sub(offset);
         if room.is_some_and(|room| part.len() <= room) {
             // SAFETY: the buffer has so many bytes from the offset on, as just compared.
             unsafe { self.buffer.wrapping_add(offset).copy_from_nonoverlapping(part.as_ptr(), part.len()) };
@@ -180,6 +181,6 @@ impl Value {
             return &[];
         }
         // SAFETY: the buffer is not null, and may be read as far as its length says.
-        unsafe { core::slice::from_raw_parts(self.buffer, self.length as usize) }
+        unsafe { core::slice::from_raw_parts(self.buffer, usize_from(self.length)) }
     }
 }

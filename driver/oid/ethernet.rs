@@ -1,5 +1,6 @@
 //! The adapter as a network adapter: general and Ethernet identifiers.
 
+use provider::number::usize_from;
 use sys::ndis::{self, NDIS_INTERRUPT_MODERATION, NDIS_INTERRUPT_MODERATION_PARAMETERS, NDIS_OID};
 use vswitch::{Address, LONGEST, MULTICAST_ADDRESSES};
 
@@ -73,7 +74,7 @@ fn set_multicast_list(adapter: &Adapter, value: &mut Value) -> Result<(), Refusa
     if !rest.is_empty() {
         return Err(Refusal::Length);
     }
-    let mut groups = [Address([0; 6]); MULTICAST_ADDRESSES as usize];
+    let mut groups = [Address([0; 6]); usize_from(MULTICAST_ADDRESSES)];
     let groups = groups.get_mut(..addresses.len()).ok_or(Refusal::MulticastFull)?;
     for (group, address) in groups.iter_mut().zip(addresses) {
         *group = Address(*address);

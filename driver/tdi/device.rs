@@ -117,7 +117,7 @@ macro_rules! utf16 {
             while index < TEXT.len() {
                 #[allow(clippy::indexing_slicing, reason = "evaluated by the compiler")]
                 {
-                    units[index] = TEXT[index] as u16;
+                    units[index] = u16::from_le_bytes([TEXT[index], 0]);
                 }
                 index = index.wrapping_add(1);
             }

@@ -2,6 +2,7 @@
 
 use core::ptr::{NonNull, null_mut};
 
+use provider::number::{u64_from, usize_from};
 use sys::irql::PassiveLevel;
 use sys::status::{
     NTSTATUS, STATUS_INVALID_DEVICE_REQUEST, STATUS_INVALID_PARAMETER, STATUS_NO_SUCH_DEVICE,
@@ -23,8 +24,8 @@ use super::{TdiSystem, device, parameters};
 /// The device's dispatch table.
 pub(super) fn table() -> [Option<PDRIVER_DISPATCH>; IRP_MJ_COUNT] {
     let mut table: [Option<PDRIVER_DISPATCH>; IRP_MJ_COUNT] = [None; IRP_MJ_COUNT];
-    let served = [
-        (IRP_MJ_CREATE, create as PDRIVER_DISPATCH),
+    let served: [(_, PDRIVER_DISPATCH); 5] = [
+        (IRP_MJ_CREATE, create),
         (IRP_MJ_CLEANUP, cleanup),
         (IRP_MJ_CLOSE, close),
         (IRP_MJ_DEVICE_CONTROL, device_control),
@@ -65,7 +66,7 @@ impl Entry {
     pub(super) fn id(&self) -> Option<Id> {
         // SAFETY: the request keeps the file object.
         let raw = unsafe { (*self.file.as_ptr()).FsContext };
-        Id::from_raw(raw.addr() as u64)
+        Id::from_raw(u64_from(raw.addr()))
     }
 
     /// Returns whether a create names a file below the device. The device's security descriptor does not stand before
@@ -122,7 +123,7 @@ unsafe extern "win64" fn create(object: *mut DEVICE_OBJECT, irp: *mut IRP) -> NT
         let place = unsafe { &raw const (*entry.irp.as_ptr()).AssociatedIrp.SystemBuffer };
         // SAFETY: this member of the union is in use for buffered requests.
         let list = unsafe { place.read() };
-        let list = match (NonNull::new(list.cast::<u8>()), parameters.EaLength as usize) {
+        let list = match (NonNull::new(list.cast::<u8>()), usize_from(parameters.EaLength)) {
             (_, 0) => &[],
             (None, _) => return Err(STATUS_INVALID_PARAMETER),
             // SAFETY: the system buffer has so many bytes, and is the request's.

@@ -4,6 +4,7 @@ use core::net::SocketAddr;
 use core::ptr::{self, NonNull, null_mut};
 use core::sync::atomic::{AtomicPtr, AtomicU8, Ordering};
 
+use provider::number::usize_from;
 use sys::status::NTSTATUS;
 use sys::wdm::{self, DEVICE_OBJECT, IO_STACK_LOCATION, IRP, MDL};
 use tdi::address::TransportAddress;
@@ -67,7 +68,7 @@ impl Irp {
         let next = |list: &NonNull<MDL>| NonNull::new(unsafe { (*list.as_ptr()).Next });
         core::iter::successors(first, next).map(|list| {
             // SAFETY: as above.
-            (list, unsafe { (*list.as_ptr()).ByteCount } as usize)
+            (list, usize_from(unsafe { (*list.as_ptr()).ByteCount }))
         })
     }
 
@@ -103,7 +104,9 @@ unsafe impl Request for Irp {
         let notes = unsafe { &raw mut (*self.0.as_ptr()).Tail.Overlay.DriverContext.DriverContext };
         // SAFETY: the words of the IRP's owner, of which these are the first two.
         unsafe { notes.cast::<[u64; 2]>().write(words) };
-        self.cancel_routine().store(cancel as *mut (), Ordering::SeqCst);
+        #[expect(clippy::as_conversions, reason = "the place holds the address of the routine")]
+        let routine = cancel as *mut ();
+        self.cancel_routine().store(routine, Ordering::SeqCst);
         // A canceller before this has found no routine.
         !(self.is_cancelled() && self.disarm())
     }

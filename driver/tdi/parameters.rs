@@ -8,6 +8,7 @@ use core::ptr::NonNull;
 use ::tdi::address::TransportAddresses;
 use ::tdi::user::time_limit;
 use ::tdi::{Command, Source};
+use provider::number::usize_from;
 use sys::tdi::{self, TDI_CONNECTION_INFORMATION, TDI_QUERY_ACCEPT};
 use sys::wdm::IO_STACK_LOCATION;
 
@@ -62,26 +63,26 @@ pub(super) unsafe fn command(location: NonNull<IO_STACK_LOCATION>) -> Option<Com
         tdi::TDI_SEND => {
             // SAFETY: the minor function says so.
             let send: tdi::TDI_REQUEST_KERNEL_SEND = unsafe { of(location) };
-            Command::Send { length: send.SendLength as usize, flags: send.SendFlags }
+            Command::Send { length: usize_from(send.SendLength), flags: send.SendFlags }
         }
         tdi::TDI_RECEIVE => {
             // SAFETY: the minor function says so.
             let receive: tdi::TDI_REQUEST_KERNEL_RECEIVE = unsafe { of(location) };
-            Command::Receive { length: receive.ReceiveLength as usize, flags: receive.ReceiveFlags }
+            Command::Receive { length: usize_from(receive.ReceiveLength), flags: receive.ReceiveFlags }
         }
         tdi::TDI_SEND_DATAGRAM => {
             // SAFETY: the minor function says so.
             let send: tdi::TDI_REQUEST_KERNEL_SENDDG = unsafe { of(location) };
             // SAFETY: the client's pointer is null or valid.
             let to = unsafe { remote(send.SendDatagramInformation) };
-            Command::SendDatagram { to, length: send.SendLength as usize }
+            Command::SendDatagram { to, length: usize_from(send.SendLength) }
         }
         tdi::TDI_RECEIVE_DATAGRAM => {
             // SAFETY: the minor function says so.
             let receive: tdi::TDI_REQUEST_KERNEL_RECEIVEDG = unsafe { of(location) };
             // SAFETY: the client's pointer is null or valid.
             let from = unsafe { source(receive.ReceiveDatagramInformation) };
-            let length = receive.ReceiveLength as usize;
+            let length = usize_from(receive.ReceiveLength);
             Command::ReceiveDatagram { from, length, flags: receive.ReceiveFlags }
         }
         _ => return None,

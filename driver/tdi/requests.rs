@@ -6,6 +6,7 @@
 
 use core::ptr::{NonNull, null_mut};
 
+use provider::number::u64_from;
 use sys::irql::PassiveLevel;
 use sys::status::{
     NTSTATUS, STATUS_BUFFER_OVERFLOW, STATUS_INSUFFICIENT_RESOURCES, STATUS_INVALID_DEVICE_REQUEST,
@@ -243,7 +244,7 @@ pub(super) unsafe fn accept_irp(irp: NonNull<IRP>) -> Option<HandlerIrp<Irp>> {
     // SAFETY: the location is the request's, and keeps its file object.
     let file = NonNull::new(unsafe { (*location.as_ptr()).FileObject });
     // SAFETY: as above.
-    let number = file.map_or(0, |file| unsafe { (*file.as_ptr()).FsContext }.addr() as u64);
+    let number = file.map_or(0, |file| u64_from(unsafe { (*file.as_ptr()).FsContext }.addr()));
     match command {
         Some(_) if !request.map() => {
             request.complete(STATUS_INSUFFICIENT_RESOURCES, 0);

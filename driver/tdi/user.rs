@@ -2,6 +2,7 @@
 
 use core::ptr::NonNull;
 
+use provider::number::usize_from;
 use sys::status::NTSTATUS;
 use sys::tdi::{
     TDI_ACCEPT, TDI_CONNECT, TDI_DISCONNECT, TDI_LISTEN, TDI_RECEIVE, TDI_RECEIVE_DATAGRAM,
@@ -34,13 +35,13 @@ pub(super) unsafe fn request(
     // other codes the pointer is passed on and not followed.
     let input = NonNull::new(unsafe { place.read() }.cast::<u8>());
     let length = match input {
-        Some(_) if buffered_input(control.IoControlCode) => control.InputBufferLength as usize,
+        Some(_) if buffered_input(control.IoControlCode) => usize_from(control.InputBufferLength),
         _ => 0,
     };
     let input = input.unwrap_or(NonNull::dangling());
     // SAFETY: the system buffer has so many bytes, which no other code changes.
     let input = unsafe { core::slice::from_raw_parts(input.as_ptr(), length) };
-    UserRequest::parse(control.IoControlCode, input, control.OutputBufferLength as usize)
+    UserRequest::parse(control.IoControlCode, input, usize_from(control.OutputBufferLength))
 }
 
 /// Returns whether the I/O manager copies the input of a control code to a system buffer.

@@ -19,6 +19,7 @@
 //! Left out is everything that neither the driver, nor the simulator, nor the test consumers use.
 
 #![no_std]
+#![deny(clippy::as_conversions)]
 #![allow(
     non_camel_case_types,
     non_snake_case,

@@ -219,11 +219,11 @@ mod tests {
         const STEPS: [Step; 6] =
             [Step::Restart, Step::Pause, Step::Remove, Step::Send, Step::Indicate, Step::Return];
         let mut played = 0_u32;
-        for mut number in 0..6_u32.pow(8) {
+        for mut number in 0..6_usize.pow(8) {
             let mut path = DataPath::new();
             let (mut paused, mut pending, mut outstanding, mut removed) = (true, false, 0_u32, false);
             for _ in 0..8 {
-                let step = STEPS[(number % 6) as usize];
+                let step = STEPS[number % 6];
                 number /= 6;
                 match step {
                     Step::Restart if paused && !pending && !removed => {

@@ -15,25 +15,24 @@ pub const SUPPORTED: u32 = ndis::NDIS_PACKET_TYPE_DIRECTED
     | ndis::NDIS_PACKET_TYPE_BROADCAST
     | ndis::NDIS_PACKET_TYPE_PROMISCUOUS;
 
+/// The length of a multicast list.
+#[expect(clippy::as_conversions, reason = "From is not const, and the number is small")]
+const GROUPS: usize = MULTICAST_ADDRESSES as usize;
+
 /// A port's packet filter and multicast list.
 pub struct Filter {
     /// The port's own address.
     address: Address,
     /// `NDIS_PACKET_TYPE_…`.
     types: u32,
-    groups: [Address; MULTICAST_ADDRESSES as usize],
+    groups: [Address; GROUPS],
     group_count: usize,
 }
 
 impl Filter {
     /// The filter of a port with this address, which accepts no frame.
     pub const fn closed(address: Address) -> Self {
-        Self {
-            address,
-            types: 0,
-            groups: [Address([0; LENGTH]); MULTICAST_ADDRESSES as usize],
-            group_count: 0,
-        }
+        Self { address, types: 0, groups: [Address([0; LENGTH]); GROUPS], group_count: 0 }
     }
 
     /// The `NDIS_PACKET_TYPE_…` that are accepted.
@@ -126,7 +125,7 @@ mod tests {
     #[test]
     fn multicast_list_that_is_too_long_leaves_the_one_before() {
         let mut filter = Filter::closed(OWN);
-        let room = MULTICAST_ADDRESSES as usize;
+        let room = GROUPS;
         assert!(filter.set_groups(&std::vec![GROUP; room]));
         assert!(!filter.set_groups(&std::vec![UNLISTED; room.saturating_add(1)]));
         assert_eq!(filter.groups(), std::vec![GROUP; room]);

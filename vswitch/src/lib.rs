@@ -16,6 +16,7 @@
 
 #![no_std]
 #![forbid(unsafe_code)]
+#![deny(clippy::as_conversions)]
 #![cfg_attr(
     test,
     allow(

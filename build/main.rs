@@ -3,6 +3,8 @@
 //! A driver is built on Windows with the WDK, or on Linux through the kit, whose packages name this script
 //! too. On Linux the root package itself only serves the integration tests, which need no driver's linker.
 
+#![forbid(unsafe_code)]
+
 #[cfg(any(windows, feature = "kit"))]
 mod version;
 

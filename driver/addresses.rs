@@ -1,5 +1,7 @@
 //! The IP addresses of an adapter, as TCP/IP sees them.
 
+#![expect(unsafe_code, reason = "TCP/IP is called, and calls back with an address")]
+
 use alloc::vec::Vec;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use core::ptr::{NonNull, null_mut};

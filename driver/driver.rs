@@ -1,5 +1,10 @@
 //! The driver as a whole: loading and unloading.
 
+#![expect(
+    unsafe_code,
+    reason = "the functions of loading and unloading demand that the system loads and unloads"
+)]
+
 use provider::rnic::Fabric;
 use sys::irql::PassiveLevel;
 use sys::ndis::NDIS_MINIPORT_DRIVER_CHARACTERISTICS;

@@ -1,5 +1,7 @@
 //! The steps of an initialisation, and how one that fails is told.
 
+#![expect(unsafe_code, reason = "the debugger and the event log are written to")]
+
 use core::ffi::CStr;
 
 use sys::ndis::{self, NDIS_HANDLE};

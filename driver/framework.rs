@@ -9,6 +9,8 @@
 //! stub got when it bound the driver. The macro of `wdk-sys` for that knows the functions of `wdf.h` alone,
 //! which does not include the header of miniport mode, and it checks the place at run time with a panic.
 
+#![expect(unsafe_code, reason = "functions of the framework are called by their place in a table")]
+
 use core::mem::transmute_copy;
 use core::ptr::null_mut;
 

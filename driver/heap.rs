@@ -1,6 +1,8 @@
 //! Memory that may run out. `alloc`'s own ways of growing end in a bugcheck then, so they are not used: what
 //! is here does not even contain a call of them.
 
+#![expect(unsafe_code, reason = "the allocator is called")]
+
 use alloc::alloc::{alloc, alloc_zeroed};
 use alloc::boxed::Box;
 use alloc::vec::Vec;

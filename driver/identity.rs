@@ -1,5 +1,7 @@
 //! Constants by which NDIS and the kernel know the driver, and the header of structures for NDIS.
 
+#![forbid(unsafe_code)]
+
 use sys::ndis::NDIS_OBJECT_HEADER;
 
 /// The version of NDIS that the driver is written for: 6.50.

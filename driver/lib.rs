@@ -59,6 +59,7 @@ static ALLOCATOR: WdkAllocator = WdkAllocator;
 /// # Safety
 ///
 /// The arguments are those that the system passes to a driver's entry point.
+#[expect(unsafe_code, reason = "the system calls this function with addresses")]
 // SAFETY: the framework's stub names this symbol, and no other crate defines it.
 #[unsafe(export_name = "DriverEntry")]
 pub unsafe extern "system" fn driver_entry(

@@ -2,6 +2,8 @@
 //!
 //! Each turns its raw arguments into references, calls a safe function and returns what that says.
 
+#![expect(unsafe_code, reason = "NDIS calls these functions with addresses")]
+
 use core::ptr::NonNull;
 
 use sys::irql::PassiveLevel;

@@ -4,6 +4,8 @@
 //! Structures of these types are only passed on and never looked into: where the published headers and
 //! others name their members differently, nothing here notices.
 
+#![forbid(unsafe_code)]
+
 pub(crate) use wdk_sys::ntddk::{
     DbgPrint, IoAllocateMdl, IoFreeMdl, KeAcquireSpinLockRaiseToDpc, KeClearEvent, KeFlushQueuedDpcs,
     KeInitializeDpc, KeInitializeEvent, KeInsertQueueDpc, KeReleaseSpinLock, KeSetEvent,

@@ -1,5 +1,7 @@
 //! An adapter's RDMA side: enabled or not, opened and closed.
 
+#![expect(unsafe_code, reason = "NDIS is called")]
+
 use core::net::IpAddr;
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicBool, Ordering};

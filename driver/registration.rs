@@ -1,5 +1,7 @@
 //! The driver's registrations: with the framework and NDIS, and the fabric of its adapters.
 
+#![expect(unsafe_code, reason = "NDIS is called")]
+
 use lock_api::RawMutex as _;
 use provider::rnic::Fabric;
 use sys::irql::PassiveLevel;

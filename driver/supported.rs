@@ -1,5 +1,7 @@
 //! The OIDs and statistics that an adapter supports: what it declares to NDIS, and answers.
 
+#![forbid(unsafe_code)]
+
 use sys::ndis::{
     self, NDIS_OID, OID_802_3_CURRENT_ADDRESS, OID_802_3_MAXIMUM_LIST_SIZE, OID_802_3_MULTICAST_LIST,
     OID_802_3_PERMANENT_ADDRESS, OID_802_3_RCV_ERROR_ALIGNMENT, OID_802_3_XMIT_MORE_COLLISIONS,

@@ -1,5 +1,7 @@
 //! Work that has to be done at PASSIVE_LEVEL and cannot be done where it arises.
 
+#![expect(unsafe_code, reason = "NDIS is called, and calls back with an address")]
+
 use core::ffi::c_void;
 use core::ptr::{NonNull, null_mut};
 use core::sync::atomic::{AtomicPtr, Ordering};

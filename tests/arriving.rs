@@ -1,6 +1,7 @@
 //! A consumer that uses an address as soon as TCP/IP tells of it, against the built driver, which is told later.
 
 #![cfg(not(windows))]
+#![expect(unsafe_code, reason = "the test calls the provider as a consumer does")]
 #![allow(clippy::expect_used, reason = "a test ends when what it needs is not there")]
 #![allow(clippy::std_instead_of_alloc, reason = "the rest comes from std too")]
 

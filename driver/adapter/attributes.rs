@@ -1,5 +1,7 @@
 //! The attributes of an adapter, set while it is initialised.
 
+#![expect(unsafe_code, reason = "NDIS is called")]
+
 use alloc::boxed::Box;
 use core::ptr::{null, null_mut};
 

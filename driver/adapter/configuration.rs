@@ -1,5 +1,7 @@
 //! The configuration of an adapter, as an administrator has set it (NDIS-5).
 
+#![expect(unsafe_code, reason = "NDIS is called")]
+
 use core::ptr::{NonNull, null_mut};
 
 use sys::irql::PassiveLevel;

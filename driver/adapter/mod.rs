@@ -1,5 +1,7 @@
 //! One network adapter.
 
+#![expect(unsafe_code, reason = "NDIS is called")]
+
 mod attributes;
 mod configuration;
 

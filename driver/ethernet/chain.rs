@@ -3,6 +3,8 @@
 //! Members are reached one by one and never through a reference to the whole: how long a list is depends on
 //! the Windows that allocates it.
 
+#![expect(unsafe_code, reason = "net buffer lists are linked by their addresses")]
+
 use core::ptr::{NonNull, null_mut};
 
 use sys::ndis::NET_BUFFER_LIST;

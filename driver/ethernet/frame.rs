@@ -1,5 +1,7 @@
 //! A frame that a protocol sends, where it lies in the protocol's memory.
 
+#![expect(unsafe_code, reason = "a frame lies in the memory of its sender")]
+
 use core::cmp::min;
 use core::ptr::NonNull;
 

@@ -1,5 +1,7 @@
 //! The buffers into which a port receives.
 
+#![expect(unsafe_code, reason = "NDIS is called, and passes addresses")]
+
 use alloc::boxed::Box;
 use core::ptr::NonNull;
 

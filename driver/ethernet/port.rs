@@ -1,5 +1,7 @@
 //! One adapter's port of the switch.
 
+#![expect(unsafe_code, reason = "NDIS is called, and passes addresses")]
+
 use core::ffi::c_void;
 use core::ptr::NonNull;
 

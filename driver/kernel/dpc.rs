@@ -1,5 +1,7 @@
 //! Deferred procedure calls, embedded in the objects that they are for.
 
+#![expect(unsafe_code, reason = "the kernel is called")]
+
 use core::cell::UnsafeCell;
 use core::ffi::c_void;
 use core::mem::MaybeUninit;

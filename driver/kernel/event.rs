@@ -1,5 +1,7 @@
 //! Events.
 
+#![expect(unsafe_code, reason = "the kernel is called")]
+
 use core::cell::UnsafeCell;
 use core::mem::MaybeUninit;
 use core::ptr::null_mut;

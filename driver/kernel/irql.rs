@@ -1,5 +1,7 @@
 //! Raising the IRQL, and what may be called at one level only.
 
+#![expect(unsafe_code, reason = "the kernel is called")]
+
 use core::marker::PhantomData;
 
 use sys::irql::{DispatchLevel, PassiveLevel};

@@ -1,5 +1,7 @@
 //! Spin locks.
 
+#![expect(unsafe_code, reason = "the kernel is called")]
+
 use core::cell::UnsafeCell;
 
 use lock_api::{GuardNoSend, RawMutex};

@@ -5,6 +5,8 @@
 //! is made for a list goes when its owner unlocks, frees or reuses it. All functions here are callable up to
 //! DISPATCH_LEVEL for mappings into system space.
 
+#![expect(unsafe_code, reason = "the kernel is called")]
+
 use core::ffi::c_void;
 use core::ptr::{NonNull, null_mut};
 

@@ -1,5 +1,7 @@
 //! The kernel behind the provider's trait.
 
+#![expect(unsafe_code, reason = "the kernel is called")]
+
 mod dpc;
 mod event;
 mod irql;

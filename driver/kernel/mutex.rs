@@ -1,5 +1,7 @@
 //! Locks for what has to stay at PASSIVE_LEVEL while it excludes others.
 
+#![expect(unsafe_code, reason = "the kernel is called")]
+
 use core::cell::UnsafeCell;
 use core::mem::MaybeUninit;
 use core::ptr::null_mut;

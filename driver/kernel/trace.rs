@@ -2,6 +2,8 @@
 //!
 //! (`wdk::println!` formats into a buffer of its own that it indexes, and so can panic.)
 
+#![expect(unsafe_code, reason = "the kernel is called")]
+
 use core::ffi::c_int;
 use core::fmt::{self, Write};
 

@@ -1,5 +1,7 @@
 //! The buffers of requests.
 
+#![expect(unsafe_code, reason = "the buffers of requests are addresses")]
+
 use core::ffi::c_void;
 
 use provider::number::usize_from;

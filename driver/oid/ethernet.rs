@@ -1,5 +1,7 @@
 //! The adapter as a network adapter: general and Ethernet identifiers.
 
+#![forbid(unsafe_code)]
+
 use provider::number::usize_from;
 use sys::ndis::{self, NDIS_INTERRUPT_MODERATION, NDIS_INTERRUPT_MODERATION_PARAMETERS, NDIS_OID};
 use vswitch::{Address, LONGEST, MULTICAST_ADDRESSES};

@@ -6,6 +6,8 @@
 //!
 //! Entries are made as bytes, so that what lies between their members is zero and nothing of ours.
 
+#![forbid(unsafe_code)]
+
 use core::mem::offset_of;
 use core::net::{IpAddr, SocketAddr};
 

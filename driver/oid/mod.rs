@@ -2,6 +2,8 @@
 //!
 //! No request is ever left pending.
 
+#![expect(unsafe_code, reason = "requests have unions and addresses")]
+
 mod buffer;
 mod ethernet;
 mod listing;

@@ -1,5 +1,7 @@
 //! The adapter's RDMA side (NDIS-2 to NDIS-4).
 
+#![forbid(unsafe_code)]
+
 use sys::irql::PassiveLevel;
 use sys::ndis::{
     self, NDIS_NDK_PERFORMANCE_COUNTERS, NDIS_NDK_STATISTICS_INFO, NDIS_OID, OID_NDK_CONNECTIONS,

@@ -1,5 +1,7 @@
 //! The statistics of an adapter's Ethernet side.
 
+#![forbid(unsafe_code)]
+
 use sys::ndis::{self, NDIS_OID, NDIS_STATISTICS_INFO};
 
 use super::buffer::{Answer, Refusal};

@@ -1,5 +1,7 @@
 //! The opener of a shared address, and the access list that the first of them sets.
 
+#![expect(unsafe_code, reason = "the security reference monitor is called")]
+
 use core::ptr::{NonNull, null_mut};
 
 use sys::irql::PassiveLevel;

@@ -1,5 +1,7 @@
 //! The device that clients open.
 
+#![expect(unsafe_code, reason = "NDIS is called")]
+
 use alloc::boxed::Box;
 use core::ptr::{NonNull, null_mut};
 use core::sync::atomic::{AtomicPtr, Ordering};

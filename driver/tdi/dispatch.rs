@@ -1,5 +1,7 @@
 //! The entry points that the I/O manager calls for the device: the table, and those that open and close files.
 
+#![expect(unsafe_code, reason = "the I/O manager calls these functions with addresses")]
+
 use core::ptr::{NonNull, null_mut};
 
 use provider::number::{u64_from, usize_from};

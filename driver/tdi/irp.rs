@@ -1,5 +1,7 @@
 //! A request of the transport's: an IRP that it owns.
 
+#![expect(unsafe_code, reason = "an IRP is a structure of the I/O manager's, by its address")]
+
 use core::net::SocketAddr;
 use core::ptr::{self, NonNull, null_mut};
 use core::sync::atomic::{AtomicPtr, AtomicU8, Ordering};

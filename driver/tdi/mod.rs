@@ -14,6 +14,8 @@
 //! The transport itself lives from loading to unloading: clients may hold files when the last adapter goes,
 //! and their requests are completed and their closes honoured all the same.
 
+#![expect(unsafe_code, reason = "clients give away IRPs by their addresses")]
+
 mod access;
 mod device;
 mod dispatch;

@@ -1,6 +1,8 @@
 //! Parameters of a client's stack location. Its clients are drivers: their pointers are valid, their addresses
 //! need not be.
 
+#![expect(unsafe_code, reason = "clients pass addresses in unions")]
+
 use core::mem::MaybeUninit;
 use core::net::SocketAddr;
 use core::ptr::NonNull;

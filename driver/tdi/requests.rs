@@ -4,6 +4,8 @@
 //! transport from then on; everything else is answered inline. What programs send by device controls is turned into the
 //! same.
 
+#![expect(unsafe_code, reason = "the I/O manager calls these functions with addresses")]
+
 use core::ptr::{NonNull, null_mut};
 
 use provider::number::u64_from;

@@ -1,5 +1,7 @@
 //! The clock of the transport's time limits: a DPC, four times a second, while there is a device.
 
+#![expect(unsafe_code, reason = "the kernel is called")]
+
 use core::cell::UnsafeCell;
 use core::mem::MaybeUninit;
 

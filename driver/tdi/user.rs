@@ -1,5 +1,7 @@
 //! Requests of programs: read from their buffers, and turned into those that a driver would send.
 
+#![expect(unsafe_code, reason = "the I/O manager passes addresses in unions")]
+
 use core::ptr::NonNull;
 
 use provider::number::usize_from;

@@ -104,16 +104,22 @@
     )
 )]
 
+#[expect(unsafe_code, reason = "signals and system calls are those of the host")]
 mod crash;
+#[expect(unsafe_code, reason = "drivers are called by addresses")]
 mod driver;
 mod emulate;
+#[expect(unsafe_code, reason = "signals and system calls are those of the host")]
 mod last_words;
 pub mod machine;
 mod network;
 mod report;
+#[expect(unsafe_code, reason = "signals and system calls are those of the host")]
 mod signals;
+#[expect(unsafe_code, reason = "signals and system calls are those of the host")]
 mod system_call;
 #[cfg(test)]
+#[allow(unsafe_code, reason = "tests call exports as drivers do")]
 mod tests;
 
 pub use ::ndk;

@@ -10,6 +10,8 @@
 //! | BUSY | one thread holds it |
 //! | AGAIN | one thread holds it, and must run once more before it leaves |
 
+#![expect(unsafe_code, reason = "the winner of an atomic owns what it guards")]
+
 use crate::sync::{AtomicU32, Ordering, UnsafeCell};
 
 const IDLE: u32 = 0;

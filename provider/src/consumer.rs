@@ -1,5 +1,7 @@
 //! The consumer's contexts and completion callbacks.
 
+#![expect(unsafe_code, reason = "contexts of consumers are used in any thread")]
+
 use sys::ndk::NDK_FN_REQUEST_COMPLETION;
 use sys::status::NTSTATUS;
 use sys::wdm::PVOID;

@@ -1,5 +1,7 @@
 //! Flag parameters: which of them a call admits.
 
+#![forbid(unsafe_code)]
+
 use sys::wdm::ULONG;
 
 /// Returns true if `given` is an OR of values of `listed`, the flags on a function's page. A listed value may

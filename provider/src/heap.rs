@@ -2,6 +2,8 @@
 //!
 //! `alloc`'s own containers abort when memory runs out; in a kernel that is a bugcheck.
 
+#![expect(unsafe_code, reason = "the allocator is called")]
+
 mod block;
 mod slice;
 mod within;

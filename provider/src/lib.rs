@@ -90,6 +90,7 @@ pub mod kernel;
 pub mod lifetime;
 mod limits;
 #[cfg(all(test, loom))]
+#[allow(unsafe_code, reason = "tests call the provider as consumers do")]
 mod loom_tests;
 mod memory;
 pub mod ndkpi;
@@ -103,6 +104,7 @@ mod rundown;
 mod status;
 mod sync;
 #[cfg(all(test, not(loom)))]
+#[allow(unsafe_code, reason = "tests call the provider as consumers do")]
 mod tests;
 
 pub use heap::{NoMemory, Shared, Within};

@@ -1,5 +1,7 @@
 //! The limits that the adapter reports, and within which requests are accepted.
 
+#![forbid(unsafe_code)]
+
 /// The most bytes of one request. A copy runs at the poster's level, which may be DISPATCH_LEVEL, so it is
 /// bounded by what can be copied in about a millisecond.
 pub(crate) const MAX_TRANSFER_LENGTH: u32 = 8 << 20;

@@ -1,6 +1,8 @@
 //! Conversions of integers that lose nothing on the machines that the provider is built for. The other crates of the
 //! driver use these too, so that each `as` stands here, with its reason.
 
+#![forbid(unsafe_code)]
+
 /// Returns a number of 32 bits as a length or an index.
 #[must_use]
 #[expect(clippy::as_conversions, reason = "From is not const, and usize has no From<u32>")]

@@ -6,6 +6,8 @@
 //! before the post returns, if the thread is below DISPATCH_LEVEL
 //! ([Organization of DPC Queues](https://learn.microsoft.com/windows-hardware/drivers/kernel/organization-of-dpc-queues)).
 
+#![forbid(unsafe_code)]
+
 use sys::wdm::{GROUP_AFFINITY, KAFFINITY, PROCESSOR_NUMBER};
 
 /// Target processor of a notification's DPC.

@@ -15,6 +15,8 @@
 //! Pushes and pops are inlined into the code that makes or uses the value: passed through memory, a small
 //! value is read back in wider pieces than it was written in, and each such read waits for the writes.
 
+#![expect(unsafe_code, reason = "the slots of a ring are written and read by their place")]
+
 use crate::heap::{NoMemory, Slice};
 use crate::number::u64_from;
 use crate::sync::{AtomicU64, Line, Ordering, UnsafeCell, expect_to_write};

@@ -14,6 +14,8 @@
 //! counts the last shard takes the value out: the closer, or the last pin, which passes it to
 //! [`Drain::drained`].
 
+#![expect(unsafe_code, reason = "a slot is freed when no thread is in it")]
+
 use core::ops::Deref;
 
 use crate::sync::{AtomicU32, AtomicU64, Line, Ordering, UnsafeCell};

@@ -1,5 +1,7 @@
 //! The NTSTATUS of a call that failed.
 
+#![forbid(unsafe_code)]
+
 use sys::status::{NTSTATUS, STATUS_DELETE_PENDING, STATUS_INSUFFICIENT_RESOURCES, STATUS_INVALID_PARAMETER};
 
 use crate::heap::NoMemory;

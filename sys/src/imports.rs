@@ -24,6 +24,7 @@ macro_rules! imports {
     ) => {
         #[cfg(windows)]
         #[link(name = $library)]
+        #[expect(unsafe_code, reason = "the functions are those of the module")]
         unsafe extern "win64" {
             $( $(#[$note])* pub fn $name($($argument: $type),*) $(-> $result)?; )*
             $($(

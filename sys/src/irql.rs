@@ -8,6 +8,8 @@
 //! A token does not see a spin lock that is taken while it exists: that no call is made with one held is checked at
 //! run time, by Driver Verifier and by the simulator.
 
+#![expect(unsafe_code, reason = "the caller knows the level")]
+
 use core::marker::PhantomData;
 
 /// PASSIVE_LEVEL: the thread may wait.

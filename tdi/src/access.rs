@@ -4,6 +4,8 @@
 //! compared with it (the page of TdiDispatchCreate, `SecurityContext->AccessState`). The list is the address's
 //! until the last file that shares it is cleaned up. What a list says, and of whom, is the kernel's business.
 
+#![forbid(unsafe_code)]
+
 use provider::Shared;
 
 use crate::system::{Opener, System};

@@ -1,5 +1,7 @@
 //! Transport addresses: a count, and so many of length, family and bytes, which need not be aligned.
 
+#![forbid(unsafe_code)]
+
 use core::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
 
 use sys::tdi::{TDI_ADDRESS_TYPE_IP, TDI_ADDRESS_TYPE_IP6};

@@ -1,5 +1,7 @@
 //! Permitted completion statuses of each request: the table of docs/tdi.md, for the tests.
 
+#![forbid(unsafe_code)]
+
 use sys::status::*;
 use sys::tdi::*;
 

@@ -11,6 +11,8 @@
 //! another driver built never passes there, so nothing is taken for granted here. The value follows an odd
 //! number of bytes, so it is read byte by byte.
 
+#![forbid(unsafe_code)]
+
 use provider::number::usize_from;
 use sys::status::{NTSTATUS, STATUS_INVALID_PARAMETER, STATUS_NONEXISTENT_EA_ENTRY};
 use sys::tdi::{TdiConnectionContext, TdiTransportAddress};

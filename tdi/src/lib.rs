@@ -53,7 +53,6 @@
 //! docs/tdi.md has the statuses that were chosen where the sources disagree, and the list of what is not supported.
 
 #![cfg_attr(not(any(test, feature = "fuzz")), no_std)]
-#![cfg_attr(not(any(test, feature = "fuzz")), deny(unsafe_code))]
 #![deny(clippy::as_conversions)]
 #![cfg_attr(
     any(test, feature = "fuzz"),
@@ -108,6 +107,7 @@ mod state;
 pub mod system;
 #[cfg(any(test, feature = "fuzz"))]
 #[cfg_attr(not(test), allow(dead_code, reason = "the fuzz target needs a part of what tests do"))]
+#[allow(unsafe_code, reason = "tests call the transport as drivers do")]
 mod tests;
 mod trace;
 #[expect(unsafe_code, reason = "a DPC has the transport as its context")]

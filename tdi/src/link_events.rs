@@ -1,5 +1,7 @@
 //! Events of a link, as its endpoint's drive loop is told of them.
 
+#![forbid(unsafe_code)]
+
 /// The events of a link, as bits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct LinkEvents(u8);

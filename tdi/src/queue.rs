@@ -1,5 +1,7 @@
 //! Requests that wait, and who may complete them.
 
+#![forbid(unsafe_code)]
+
 use alloc::collections::VecDeque;
 
 use provider::{NoMemory, Within as _};

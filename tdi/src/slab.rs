@@ -3,6 +3,8 @@
 //! A number has a generation, so that a request on a file that is gone finds nothing, whatever has taken
 //! its place; nothing that a client does with a stale file object can reach freed memory.
 
+#![forbid(unsafe_code)]
+
 use alloc::vec::Vec;
 
 use provider::number::usize_from;

@@ -1,5 +1,7 @@
 //! All files of the transport: what stands under its one lock.
 
+#![forbid(unsafe_code)]
+
 use core::net::SocketAddr;
 
 use provider::{NoMemory, Shared};

@@ -16,6 +16,8 @@
 //!
 //! A program that receives a datagram is not told from whom it is: there is no way back to its buffer.
 
+#![forbid(unsafe_code)]
+
 use core::mem::offset_of;
 use core::net::SocketAddr;
 

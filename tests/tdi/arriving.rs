@@ -1,5 +1,7 @@
 //! Addresses that arrive: a client opens one as soon as TCP/IP tells of it, and the driver is told later.
 
+#![expect(unsafe_code, reason = "the family says which member of a union is in use")]
+
 use alloc::sync::Arc;
 use core::net::{IpAddr, SocketAddr};
 use std::sync::Mutex;

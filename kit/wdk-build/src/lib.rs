@@ -7,6 +7,8 @@
 //!
 //! One driver model, KMDF on x86-64, is what it knows.
 
+#![forbid(unsafe_code)]
+
 mod bindings;
 mod config;
 mod error;

@@ -202,6 +202,7 @@ impl fmt::LowerHex for Va {
 }
 
 #[cfg(test)]
+#[expect(unsafe_code, reason = "the test reads memory at an address")]
 mod tests {
     use std::panic;
 

@@ -82,17 +82,25 @@
 )]
 
 pub mod address;
+#[expect(unsafe_code, reason = "exports are functions of any type, by their address")]
 pub mod boot;
+#[expect(unsafe_code, reason = "drivers are called by addresses, and call by them")]
 pub mod boundary;
 pub mod bugcheck;
+#[expect(unsafe_code, reason = "images are mapped and run")]
 pub mod loader;
 pub mod number;
+#[expect(unsafe_code, reason = "pages of images are protected")]
 pub mod pageable;
+#[expect(unsafe_code, reason = "the state of a machine is shared by its address")]
 pub mod per_machine;
+#[expect(unsafe_code, reason = "threads switch stacks and processors")]
 pub mod sched;
+#[expect(unsafe_code, reason = "exports are functions of any type, by their address")]
 pub mod subsystem;
 #[cfg(test)]
 #[allow(dead_code, reason = "the table of the one function is not registered")]
+#[expect(unsafe_code, reason = "exports take addresses, as those of the kernel do")]
 pub mod testing;
 pub mod verifier;
 

@@ -83,24 +83,34 @@ mod adapter;
 mod arm_model;
 mod boundary;
 mod call;
+#[expect(unsafe_code, reason = "calls between consumers and providers pass addresses")]
 mod callback;
 mod checks;
 mod close;
 mod completion;
 mod connection;
+#[expect(unsafe_code, reason = "calls between consumers and providers pass addresses")]
 mod context;
+#[expect(unsafe_code, reason = "calls between consumers and providers pass addresses")]
 mod endpoints;
 mod explain;
+#[expect(unsafe_code, reason = "calls between consumers and providers pass addresses")]
 mod exports;
+#[expect(unsafe_code, reason = "calls between consumers and providers pass addresses")]
 mod header;
+#[expect(unsafe_code, reason = "calls between consumers and providers pass addresses")]
 mod kind;
 mod layer;
 mod memory;
 mod notification;
+#[expect(unsafe_code, reason = "calls between consumers and providers pass addresses")]
 mod object;
+#[expect(unsafe_code, reason = "calls between consumers and providers pass addresses")]
 mod post;
+#[expect(unsafe_code, reason = "calls between consumers and providers pass addresses")]
 mod provider_report;
 mod registry;
+#[expect(unsafe_code, reason = "calls between consumers and providers pass addresses")]
 mod request;
 mod request_id;
 mod result;
@@ -109,12 +119,14 @@ mod serialization;
 mod statistics;
 mod tables;
 mod tokens;
+#[expect(unsafe_code, reason = "calls between consumers and providers pass addresses")]
 mod track;
 mod work;
 
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
+#[allow(unsafe_code, reason = "tests call the interface as consumers do")]
 mod tests;
 
 use core::time::Duration;

@@ -51,10 +51,13 @@
     )
 )]
 
+#[expect(unsafe_code, reason = "exports take addresses, as those of Windows do")]
 pub mod ip_helper;
+#[expect(unsafe_code, reason = "exports take addresses, as those of Windows do")]
 pub mod ndis;
 #[cfg(test)]
 mod testing;
+#[expect(unsafe_code, reason = "exports take addresses, as those of Windows do")]
 pub mod wsk;
 
 use ntsim_core::subsystem::Subsystem;

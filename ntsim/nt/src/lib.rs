@@ -62,18 +62,28 @@
     )
 )]
 
+#[expect(unsafe_code, reason = "exports take addresses, as those of the kernel do")]
 mod counted;
+#[expect(unsafe_code, reason = "exports take addresses, as those of the kernel do")]
 pub mod ex;
 pub mod fault;
+#[expect(unsafe_code, reason = "exports take addresses, as those of the kernel do")]
 pub mod io;
+#[expect(unsafe_code, reason = "exports take addresses, as those of the kernel do")]
 pub mod ke;
+#[expect(unsafe_code, reason = "exports take addresses, as those of the kernel do")]
 pub mod mm;
+#[expect(unsafe_code, reason = "exports take addresses, as those of the kernel do")]
 pub mod ob;
+#[expect(unsafe_code, reason = "exports take addresses, as those of the kernel do")]
 pub mod ps;
+#[expect(unsafe_code, reason = "exports take addresses, as those of the kernel do")]
 pub mod rtl;
+#[expect(unsafe_code, reason = "exports take addresses, as those of the kernel do")]
 pub mod se;
 #[cfg(test)]
 mod testing;
+#[expect(unsafe_code, reason = "exports take addresses, as those of the kernel do")]
 pub mod wdf;
 
 use ntsim_core::subsystem::Subsystem;

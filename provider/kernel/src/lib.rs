@@ -3,6 +3,7 @@
 //! A crate of its own, so that the provider, the driver and the test kernel have one and the same trait: the
 //! provider's unit tests are built with a second copy of the provider, whose traits would not be these.
 
+#![expect(unsafe_code, reason = "an implementation of the kernel makes promises")]
 #![no_std]
 
 use core::ffi::c_void;

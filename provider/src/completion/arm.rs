@@ -16,6 +16,8 @@
 //! then reads the word; the consumer writes the word, then reads the results. The side that sees both takes
 //! the arm out of the word by compare-and-swap, in which only one of them succeeds.
 
+#![forbid(unsafe_code)]
+
 use sys::ndk::{NDK_CQ_NOTIFY_ERRORS, NDK_CQ_NOTIFY_SOLICITED};
 use sys::wdm::ULONG;
 

@@ -4,6 +4,8 @@
 //! (CQ-1). Notifications are made from the queue's DPC, one after another. Neither side takes a
 //! lock. A moderated queue holds notifications back until enough results are in it, or its timer expires.
 
+#![expect(unsafe_code, reason = "the notification callback of a consumer is called")]
+
 mod arm;
 mod entries;
 mod moderation;

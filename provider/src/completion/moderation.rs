@@ -4,6 +4,8 @@
 //! earlier, and does: when a timer expires that was set for an earlier one; when the settings change; when
 //! the queue overflows.
 
+#![forbid(unsafe_code)]
+
 use core::time::Duration;
 
 use sys::wdm::ULONG;

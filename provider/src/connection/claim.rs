@@ -1,5 +1,7 @@
 //! A queue pair that a connection attempt has taken.
 
+#![forbid(unsafe_code)]
+
 use core::ops::Deref;
 
 use sys::status::{STATUS_CONNECTION_ABORTED, STATUS_CONNECTION_ACTIVE};

@@ -1,5 +1,7 @@
 //! A connect request: the connector of a connect event, before the consumer has seen it.
 
+#![expect(unsafe_code, reason = "consumers are called back")]
+
 use core::mem::ManuallyDrop;
 use core::ptr::NonNull;
 

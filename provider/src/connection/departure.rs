@@ -1,5 +1,7 @@
 //! The local endpoint of an outgoing connection, and its ownership.
 
+#![forbid(unsafe_code)]
+
 use alloc::vec::Vec;
 use core::net::SocketAddr;
 

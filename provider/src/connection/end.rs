@@ -1,5 +1,7 @@
 //! One end of a connection: what its connector has brought along, and what is owed to it.
 
+#![expect(unsafe_code, reason = "consumers are called back")]
+
 use sys::ndk::{NDK_FN_DISCONNECT_EVENT_CALLBACK, NDK_FN_DISCONNECT_EVENT_CALLBACK_EX};
 use sys::status::NTSTATUS;
 

@@ -4,6 +4,8 @@
 //! one, a connector that connected has its own. When the last owner lets go, address and port are free
 //! (CL-12).
 
+#![expect(unsafe_code, reason = "consumers are called back")]
+
 use alloc::vec::Vec;
 use core::net::{IpAddr, SocketAddr};
 use core::ptr::NonNull;

@@ -1,5 +1,7 @@
 //! The part of an established connection that transfers use.
 
+#![forbid(unsafe_code)]
+
 use super::claim::Claim;
 use super::loopback::Connection;
 use super::state::Side;

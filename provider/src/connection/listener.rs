@@ -1,5 +1,7 @@
 //! Listeners: who takes the connections that arrive at an endpoint.
 
+#![expect(unsafe_code, reason = "consumers are called back")]
+
 use alloc::collections::VecDeque;
 use core::net::SocketAddr;
 use core::ptr::NonNull;

@@ -1,5 +1,7 @@
 //! A connection with its lock: makes the transitions of [`State`] and does what they ask for.
 
+#![expect(unsafe_code, reason = "consumers are called back")]
+
 use core::net::SocketAddr;
 
 use sys::status::NTSTATUS;

@@ -1,5 +1,7 @@
 //! The place of one request of a connector on a connection: filled once, answered once.
 
+#![forbid(unsafe_code)]
+
 use sys::status::NTSTATUS;
 
 use super::connector::Connector;

@@ -4,6 +4,8 @@
 //! What an attempt takes (address and port, a destination, queue pairs) is owned here, by the phase in which
 //! it is taken, and goes when the attempt ends.
 
+#![forbid(unsafe_code)]
+
 use sys::status::{
     NTSTATUS, STATUS_CANCELLED, STATUS_CONNECTION_ABORTED, STATUS_CONNECTION_INVALID,
     STATUS_CONNECTION_REFUSED, STATUS_SUCCESS,

@@ -4,6 +4,8 @@
 //! `wdk-alloc` passes it no alignment. What wants more, such as a [`Line`](crate::sync::Line), gets a block with
 //! room to move in, and in front of what it gets stands where that block begins.
 
+#![expect(unsafe_code, reason = "memory is owned by its address")]
+
 use alloc::alloc::{alloc, dealloc};
 use core::alloc::Layout;
 use core::ptr::NonNull;

@@ -1,5 +1,7 @@
 //! A slice of its own, which does not grow.
 
+#![expect(unsafe_code, reason = "memory is owned by its address")]
+
 use core::alloc::Layout;
 use core::mem::ManuallyDrop;
 use core::ops::Deref;

@@ -67,6 +67,8 @@
 //!
 //! An overflow of one count into its neighbour is impossible: a full count refuses (`Full`).
 
+#![forbid(unsafe_code)]
+
 #[cfg(test)]
 mod tests;
 

@@ -1,5 +1,7 @@
 //! Chains of memory descriptor lists, as consumers describe their buffers.
 
+#![expect(unsafe_code, reason = "memory of consumers is named by its address")]
+
 use core::ptr::NonNull;
 
 use sys::wdm::MDL;

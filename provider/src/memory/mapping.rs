@@ -4,6 +4,8 @@
 //! neither the privileged token nor a fast registration needs a translation. An RNIC knows its mappings by their
 //! addresses: a fast registration keeps those whose pages it covers, also when they are released before it ends.
 
+#![expect(unsafe_code, reason = "memory of consumers is named by its address")]
+
 use alloc::vec::Vec;
 use core::ops::Range;
 use core::ptr::NonNull;

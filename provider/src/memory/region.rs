@@ -1,5 +1,7 @@
 //! Memory regions: registering, deregistering, and waiting for the transfers that use them.
 
+#![expect(unsafe_code, reason = "memory of consumers is named by its address")]
+
 use core::ptr::NonNull;
 
 use sys::ndk::NDK_OBJECT_TYPE;

@@ -19,6 +19,8 @@
 //! reservation or the retirement, the earlier of the two, moves on to the next key, so no key serves twice in
 //! a row.
 
+#![expect(unsafe_code, reason = "memory of consumers is named by its address")]
+
 use super::slot::{Generation, Registration, Slot};
 use super::{Domain, Key, Mr, Token};
 use crate::adapter::Pd;

@@ -1,5 +1,7 @@
 //! Access rights of a registration.
 
+#![forbid(unsafe_code)]
+
 use sys::ndk::{
     NDK_MR_FLAG_ALLOW_LOCAL_WRITE, NDK_MR_FLAG_ALLOW_REMOTE_READ, NDK_MR_FLAG_ALLOW_REMOTE_WRITE,
     NDK_MR_FLAG_RDMA_READ_SINK, NDK_OP_FLAG_ALLOW_LOCAL_WRITE, NDK_OP_FLAG_ALLOW_REMOTE_READ,

@@ -1,5 +1,7 @@
 //! One entry of the token table, and what a valid token stands for.
 
+#![expect(unsafe_code, reason = "memory of consumers is named by its address")]
+
 use alloc::vec::Vec;
 
 use super::owner::RegionOrWindow;

@@ -3,6 +3,8 @@
 //! Looking up takes no lock: slots stay where they are while the adapter is open, in chunks that are
 //! allocated as regions are created.
 
+#![expect(unsafe_code, reason = "memory of consumers is named by its address")]
+
 use core::ops::Deref;
 use core::ptr::NonNull;
 use core::sync::atomic::AtomicPtr;

@@ -1,5 +1,7 @@
 //! The copy: from the memory that one list names to the memory that another names, once.
 
+#![expect(unsafe_code, reason = "memory of consumers is named by its address")]
+
 use arrayvec::ArrayVec;
 
 use super::slot::Segment;

@@ -1,5 +1,7 @@
 //! The adapter's table.
 
+#![expect(unsafe_code, reason = "consumers call these functions with addresses, and are called back")]
+
 use core::net::SocketAddr;
 use core::ptr::NonNull;
 

@@ -1,5 +1,7 @@
 //! Socket addresses in and out.
 
+#![expect(unsafe_code, reason = "consumers call these functions with addresses, and are called back")]
+
 use core::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
 
 use sys::sockaddr::{AF_INET, AF_INET6, IN_ADDR, IN6_ADDR, SOCKADDR, SOCKADDR_IN, SOCKADDR_IN6};

@@ -1,5 +1,7 @@
 //! The connector's table.
 
+#![expect(unsafe_code, reason = "consumers call these functions with addresses, and are called back")]
+
 mod establish;
 
 use core::net::SocketAddr;

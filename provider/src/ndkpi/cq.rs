@@ -1,5 +1,7 @@
 //! The completion queue's table.
 
+#![expect(unsafe_code, reason = "consumers call these functions with addresses, and are called back")]
+
 use sys::ndk::{NDK_CQ, NDK_CQ_DISPATCH, NDK_FN_REQUEST_COMPLETION, NDK_RESULT, NDK_RESULT_EX};
 use sys::status::{NTSTATUS, STATUS_SUCCESS};
 use sys::wdm::{PVOID, ULONG};

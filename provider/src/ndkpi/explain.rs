@@ -1,5 +1,7 @@
 //! The private extension that says why a close is pending.
 
+#![expect(unsafe_code, reason = "consumers call these functions with addresses, and are called back")]
+
 use core::ffi::c_void;
 use core::ptr::NonNull;
 

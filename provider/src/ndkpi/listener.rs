@@ -1,5 +1,7 @@
 //! The listener's table.
 
+#![expect(unsafe_code, reason = "consumers call these functions with addresses, and are called back")]
+
 use sys::ndk::{NDK_FN_REQUEST_COMPLETION, NDK_LISTENER, NDK_LISTENER_DISPATCH};
 use sys::sockaddr::{PSOCKADDR, SOCKADDR};
 use sys::status::{NTSTATUS, STATUS_INVALID_DEVICE_STATE, STATUS_PENDING, STATUS_SUCCESS};

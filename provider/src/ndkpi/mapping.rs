@@ -1,5 +1,7 @@
 //! Logical address mappings: NdkBuildLAM and NdkReleaseLAM of the adapter's table.
 
+#![expect(unsafe_code, reason = "consumers call these functions with addresses, and are called back")]
+
 use core::mem::offset_of;
 use core::ptr::NonNull;
 

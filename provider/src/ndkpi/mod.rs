@@ -8,6 +8,8 @@
 //! All functions may be called up to DISPATCH_LEVEL, but for `NdkQueryAdapterInfo` (OBJ-7). No slot of any
 //! table is empty (OBJ-5).
 
+#![expect(unsafe_code, reason = "consumers call these functions with addresses, and are called back")]
+
 mod adapter;
 mod address;
 mod connector;

@@ -1,5 +1,7 @@
 //! The memory region's table.
 
+#![expect(unsafe_code, reason = "consumers call these functions with addresses, and are called back")]
+
 use core::ptr::NonNull;
 
 use sys::ndk::{NDK_FN_REQUEST_COMPLETION, NDK_MR, NDK_MR_DISPATCH};

@@ -1,5 +1,7 @@
 //! The memory window's table.
 
+#![expect(unsafe_code, reason = "consumers call these functions with addresses, and are called back")]
+
 use sys::ndk::{NDK_MW, NDK_MW_DISPATCH};
 use sys::wdm::UINT32;
 

@@ -1,5 +1,7 @@
 //! Opening and closing: how a consumer gets its adapter from an RNIC, and gives it back.
 
+#![expect(unsafe_code, reason = "consumers call these functions with addresses, and are called back")]
+
 use core::ptr::NonNull;
 
 use sys::irql::PassiveLevel;

@@ -1,5 +1,7 @@
 //! The protection domain's table.
 
+#![expect(unsafe_code, reason = "consumers call these functions with addresses, and are called back")]
+
 use sys::ndk::{
     NDK_CQ, NDK_FN_CREATE_COMPLETION, NDK_FN_SRQ_NOTIFICATION_CALLBACK, NDK_MR, NDK_MW, NDK_PD,
     NDK_PD_DISPATCH, NDK_QP, NDK_SRQ,

@@ -1,6 +1,8 @@
 //! Work requests that change what memory a peer may reach: NdkFastRegister, NdkBind and NdkInvalidate of the
 //! queue pair's table.
 
+#![expect(unsafe_code, reason = "consumers call these functions with addresses, and are called back")]
+
 use sys::ndk::{
     NDK_LOGICAL_ADDRESS, NDK_MR, NDK_MW, NDK_OBJECT_HEADER, NDK_OBJECT_TYPE, NDK_OP_FLAG_ALLOW_LOCAL_WRITE,
     NDK_OP_FLAG_ALLOW_REMOTE_READ, NDK_OP_FLAG_ALLOW_REMOTE_WRITE, NDK_OP_FLAG_DEFER,

@@ -1,5 +1,7 @@
 //! The shared endpoint's table.
 
+#![expect(unsafe_code, reason = "consumers call these functions with addresses, and are called back")]
+
 use sys::ndk::{NDK_SHARED_ENDPOINT, NDK_SHARED_ENDPOINT_DISPATCH};
 use sys::sockaddr::PSOCKADDR;
 use sys::status::NTSTATUS;

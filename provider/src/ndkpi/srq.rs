@@ -1,5 +1,7 @@
 //! The shared receive queue's table.
 
+#![expect(unsafe_code, reason = "consumers call these functions with addresses, and are called back")]
+
 use sys::ndk::{NDK_FN_REQUEST_COMPLETION, NDK_SGE, NDK_SRQ, NDK_SRQ_DISPATCH};
 use sys::status::{NTSTATUS, STATUS_SUCCESS};
 use sys::wdm::{PVOID, ULONG};

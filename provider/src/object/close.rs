@@ -1,5 +1,7 @@
 //! Close of an object: close status, teardown and close completion.
 
+#![expect(unsafe_code, reason = "objects are known and freed by their address")]
+
 use core::ptr::NonNull;
 use core::time::Duration;
 

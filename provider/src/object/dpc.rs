@@ -11,6 +11,8 @@
 //! One call at a time per object: so callbacks of one object never overlap (CQ-1), and the DPC
 //! is never queued twice.
 
+#![expect(unsafe_code, reason = "objects are known and freed by their address")]
+
 use core::ffi::c_void;
 use core::ptr::NonNull;
 

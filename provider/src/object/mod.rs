@@ -16,6 +16,8 @@
 //! a hold may be dropped anywhere up to DISPATCH_LEVEL, and the stack stays shallow however many
 //! antecedents follow.
 
+#![expect(unsafe_code, reason = "objects are known and freed by their address")]
+
 mod close;
 mod dpc;
 mod object_ref;

@@ -1,5 +1,7 @@
 //! A hold on an object, released when it is dropped.
 
+#![expect(unsafe_code, reason = "objects are known and freed by their address")]
+
 use core::ops::Deref;
 use core::ptr::NonNull;
 

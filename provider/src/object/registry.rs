@@ -1,5 +1,7 @@
 //! Registry of the objects of an RNIC, and the reasons for which a close is pending.
 
+#![expect(unsafe_code, reason = "objects are known and freed by their address")]
+
 use core::cell::UnsafeCell;
 use core::ffi::c_void;
 use core::fmt;

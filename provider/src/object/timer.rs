@@ -10,6 +10,8 @@
 //! | after CLOSING | | is refused the hold |
 //! | and its routine is on its way | finds nothing to cancel | the hold counts like that of any DPC |
 
+#![expect(unsafe_code, reason = "objects are known and freed by their address")]
+
 use core::ffi::c_void;
 use core::ptr::NonNull;
 use core::time::Duration;

@@ -5,6 +5,8 @@
 //! post. All other DPCs are queued directly: the end of a close, a request's completion or a connect event is no
 //! part of a data path, and the interface has them run at any time, before the function returns that caused them too.
 
+#![expect(unsafe_code, reason = "objects are known and freed by their address")]
+
 use core::ffi::c_void;
 use core::ptr::NonNull;
 use core::time::Duration;

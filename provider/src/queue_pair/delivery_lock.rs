@@ -6,6 +6,8 @@
 //! [`Combiner`](crate::combiner::Combiner); the holder finds that when it unlocks, and resumes the other's
 //! work.
 
+#![forbid(unsafe_code)]
+
 use crate::sync::{AtomicU32, Ordering};
 
 const FREE: u32 = 0;

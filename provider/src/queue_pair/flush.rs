@@ -95,6 +95,7 @@ impl<K: Kernel> Object<K, Qp<K>> {
 }
 
 #[cfg(all(test, not(loom)))]
+#[expect(unsafe_code, reason = "tests call the provider as consumers do")]
 mod tests {
     use core::ptr::without_provenance_mut;
 

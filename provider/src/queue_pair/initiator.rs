@@ -1,5 +1,7 @@
 //! The initiator of a QP: its send queue, what goes with the requests in it, and the request in flight.
 
+#![expect(unsafe_code, reason = "work requests name memory by its address")]
+
 use sys::status::{NTSTATUS, STATUS_SUCCESS};
 
 use super::Depths;

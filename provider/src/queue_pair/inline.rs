@@ -1,6 +1,8 @@
 //! Inline data (WR-5): what a send carries is copied when it is posted, so the consumer may reuse its
 //! buffers at once, and they need not be registered.
 
+#![expect(unsafe_code, reason = "inline data is copied from the memory of the consumer")]
+
 use core::cell::UnsafeCell;
 use core::num::NonZero;
 

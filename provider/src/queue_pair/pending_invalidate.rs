@@ -1,5 +1,7 @@
 //! Requests that invalidate: once nothing new can use the memory, they wait for the transfers that do.
 
+#![forbid(unsafe_code)]
+
 use super::Qp;
 use super::engine::Step;
 use super::loopback::Delivered;

@@ -1,5 +1,7 @@
 //! Posting: what is accepted has one result, what is refused has none (WR-2).
 
+#![expect(unsafe_code, reason = "work requests name memory by its address")]
+
 use super::Qp;
 use super::initiator::Initiator;
 use super::work::{Flags, Operation, QueueFull, WorkRequest};

@@ -3,6 +3,8 @@
 //! Unlike the queues of a queue pair this one has a lock: its takers are not serialised by the consumer.
 //! Under it a queue pair either gets a receive or joins those that wait, so no wake-up is lost.
 
+#![expect(unsafe_code, reason = "work requests name memory by its address")]
+
 use alloc::collections::VecDeque;
 
 use sys::ndk::{NDK_FN_SRQ_NOTIFICATION_CALLBACK, NDK_OBJECT_TYPE};

@@ -5,6 +5,8 @@
 //! the driver has looked the addresses up. Nothing else ends a wait: a close waits for the look-up, which has begun
 //! when the request waits, and the request then completes as cancelled (CL-3, CL-4).
 
+#![expect(unsafe_code, reason = "the driver is called back")]
+
 mod request;
 
 pub(crate) use request::{Connect, CreateShared, Listen, MakeShared, Waiting};

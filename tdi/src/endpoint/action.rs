@@ -1,5 +1,7 @@
 //! Actions of the drive loop for an endpoint, without the lock.
 
+#![forbid(unsafe_code)]
+
 use core::net::SocketAddr;
 use core::ptr::NonNull;
 

@@ -1,5 +1,7 @@
 //! The next action in each state.
 
+#![forbid(unsafe_code)]
+
 use core::net::SocketAddr;
 
 use sys::status::{

@@ -1,5 +1,7 @@
 //! The beginning of each request, when the drive loop takes it from the inbox.
 
+#![forbid(unsafe_code)]
+
 use core::net::SocketAddr;
 
 use sys::status::{

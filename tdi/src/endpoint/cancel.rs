@@ -1,5 +1,7 @@
 //! Cancelling: a mark from the cancel routine, and what the drive loop makes of it.
 
+#![forbid(unsafe_code)]
+
 use sys::status::{STATUS_CANCELLED, STATUS_CONNECTION_ABORTED};
 use sys::tdi::TDI_DISCONNECT_ABORT;
 

@@ -10,6 +10,8 @@
 //! So a limit goes with its request, however that completes, and none can strike what comes later. That one
 //! has passed is not noted anywhere: the clock makes the drive loop look, and the drive loop compares.
 
+#![forbid(unsafe_code)]
+
 use sys::status::{STATUS_CONNECTION_ABORTED, STATUS_IO_TIMEOUT};
 use sys::tdi::TDI_DISCONNECT_ABORT;
 

@@ -3,6 +3,8 @@
 //! A receive asks for normal data, for expedited data, or for whichever comes. What a client hears of one kind
 //! does not depend on requests for the other kind only: such a request keeps no handler from being called.
 
+#![forbid(unsafe_code)]
+
 use alloc::collections::VecDeque;
 use core::ops::Deref;
 

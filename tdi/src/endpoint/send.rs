@@ -1,5 +1,7 @@
 //! The send path: messages of a client's sends, as far as credits go, and control messages.
 
+#![forbid(unsafe_code)]
+
 use core::ptr::NonNull;
 
 use sys::status::{STATUS_CANCELLED, STATUS_INSUFFICIENT_RESOURCES, STATUS_SUCCESS};

@@ -1,5 +1,7 @@
 //! The states of an endpoint; how they follow each other is drawn in the head of [`endpoint`](super).
 
+#![forbid(unsafe_code)]
+
 use core::net::SocketAddr;
 
 use sys::status::NTSTATUS;

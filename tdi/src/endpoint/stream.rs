@@ -194,6 +194,7 @@ impl<S: System> Endpoint<S> {
 }
 
 #[cfg(test)]
+#[expect(unsafe_code, reason = "the requests of the test have bytes by their address")]
 mod tests {
     use std::net::SocketAddr;
 

@@ -1,5 +1,7 @@
 //! Nonpaged memory with an MDL: what a consumer registers.
 
+#![expect(unsafe_code, reason = "memory is given to the provider by its address")]
+
 use alloc::alloc::{alloc_zeroed, dealloc};
 use alloc::vec::Vec;
 use core::alloc::Layout;

@@ -1,5 +1,7 @@
 //! The control codes, from raw buffers to calls and back.
 
+#![expect(unsafe_code, reason = "the buffers of requests are addresses")]
+
 use protocol::control::{
     BREAK_STORM, CLOSE_ADAPTER, CLOSE_MEASURING, CLOSE_SESSION, CLOSE_STORM, COLLECT, CONNECT_GROUP,
     DRIVE_GROUP, MEASURE, OPEN_MEASURING, OPEN_SESSION, OPEN_STORM, QUERY_SESSION, QUERY_STORM, RUN_SCENARIO,

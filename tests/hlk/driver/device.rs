@@ -1,5 +1,7 @@
 //! The device, its handles and its dispatch routines.
 
+#![expect(unsafe_code, reason = "the I/O manager calls these functions with addresses")]
+
 use core::ffi::c_void;
 use core::ptr::null_mut;
 use core::sync::atomic::{AtomicPtr, Ordering};

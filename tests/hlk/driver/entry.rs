@@ -8,6 +8,8 @@
 //! that is given only lets the entry stub put itself before the driver's own `DriverUnload`, so that it unbinds
 //! the framework after that.
 
+#![expect(unsafe_code, reason = "the system calls these functions with addresses")]
+
 use wdk_sys::{
     DRIVER_OBJECT, NTSTATUS, PCUNICODE_STRING, PDRIVER_OBJECT, ULONG, WDF_DRIVER_CONFIG,
     WDF_NO_OBJECT_ATTRIBUTES, WDFDRIVER, call_unsafe_wdf_function_binding,

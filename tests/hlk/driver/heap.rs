@@ -1,5 +1,7 @@
 //! Fallible allocation, and the list in which the harness keeps its records.
 
+#![expect(unsafe_code, reason = "the allocator is called")]
+
 use alloc::alloc::alloc;
 use alloc::boxed::Box;
 use core::alloc::Layout;

@@ -1,5 +1,7 @@
 //! The interface of each kind of NDK object: its dispatch table and its close function.
 
+#![expect(unsafe_code, reason = "functions of the provider are called with addresses")]
+
 use protocol::Kind;
 use sys::ndk::{
     NDK_ADAPTER, NDK_ADAPTER_DISPATCH, NDK_CONNECTOR, NDK_CONNECTOR_DISPATCH, NDK_CQ, NDK_CQ_DISPATCH,

@@ -1,6 +1,8 @@
 //! The kernel as the harness needs it: events, IRQL, time, IRPs and MDLs. The only module, with
 //! [`entry`](crate::entry), that calls what wdk-sys binds.
 
+#![expect(unsafe_code, reason = "the kernel is called")]
+
 mod mdl;
 mod thread;
 

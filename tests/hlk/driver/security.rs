@@ -6,6 +6,8 @@
 //! [MS-DTYP] 2.4.6, and is set through a handle to the device. No file can be opened before: the I/O manager
 //! refuses that while `DO_DEVICE_INITIALIZING` is set, and clears it after DriverEntry.
 
+#![expect(unsafe_code, reason = "the kernel is called")]
+
 use core::ptr::null_mut;
 
 use sys::status::{NTSTATUS, STATUS_SUCCESS};

@@ -1,5 +1,7 @@
 //! Places that every handle to the device has: for a session, for a storm, and for what is measured on.
 
+#![expect(unsafe_code, reason = "a slot owns its value by an address")]
+
 use alloc::boxed::Box;
 use core::ptr::null_mut;
 use core::sync::atomic::{AtomicPtr, AtomicU32, Ordering};

@@ -1,5 +1,7 @@
 //! Work requests and their results.
 
+#![expect(unsafe_code, reason = "functions of the provider are called with addresses")]
+
 use core::ffi::c_void;
 use core::ptr;
 use core::sync::atomic::{AtomicI32, AtomicU32, AtomicU64, Ordering};

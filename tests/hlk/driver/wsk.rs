@@ -1,5 +1,7 @@
 //! The way to an NDK adapter: WSK, its control code 'NDKD', and `WskOpenNdkAdapter` by interface index.
 
+#![expect(unsafe_code, reason = "functions of WSK are called")]
+
 use core::cell::UnsafeCell;
 use core::mem::MaybeUninit;
 use core::ptr::null_mut;

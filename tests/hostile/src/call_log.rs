@@ -1,5 +1,7 @@
 //! The results and completions that the provider owes, each exactly once.
 
+#![expect(unsafe_code, reason = "a consumer passes addresses to the provider")]
+
 use core::cell::RefCell;
 use std::collections::HashMap;
 

@@ -1,5 +1,7 @@
 //! The consumer: what it has, and how it closes that.
 
+#![expect(unsafe_code, reason = "a consumer passes addresses to the provider")]
+
 mod connect;
 mod create;
 

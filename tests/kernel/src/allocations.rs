@@ -1,6 +1,8 @@
 //! Test allocator: counts the bytes that each thread has allocated and not freed, and fails allocations on
 //! demand.
 
+#![expect(unsafe_code, reason = "an implementation of the kernel makes promises")]
+
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::ptr::null_mut;

@@ -1,6 +1,8 @@
 //! Pending DPC and timer calls of the test kernels, which differ in the queue of a call and in the thread
 //! that makes it.
 
+#![expect(unsafe_code, reason = "calls that wait are known by their address")]
+
 use core::marker::PhantomData;
 use core::ptr::NonNull;
 use core::time::Duration;

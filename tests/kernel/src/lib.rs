@@ -26,6 +26,7 @@
 
 /// The level of a thread of a test.
 #[must_use]
+#[expect(unsafe_code, reason = "a test runs in user mode")]
 pub const fn passive() -> sys::irql::PassiveLevel {
     // SAFETY: a thread in user mode runs at PASSIVE_LEVEL.
     unsafe { sys::irql::PassiveLevel::assume() }

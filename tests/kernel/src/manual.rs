@@ -4,6 +4,8 @@
 //! Its state is a thread's own, so that tests run beside each other. The processors of [`preempted`](crate::preempted)
 //! share that of the thread that started them.
 
+#![expect(unsafe_code, reason = "an implementation of the kernel makes promises")]
+
 use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;

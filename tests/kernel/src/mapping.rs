@@ -1,5 +1,7 @@
 //! Mappings of memory in the test's own process.
 
+#![expect(unsafe_code, reason = "an implementation of the kernel makes promises")]
+
 use std::cell::Cell;
 use std::ptr::NonNull;
 

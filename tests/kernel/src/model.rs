@@ -1,6 +1,8 @@
 //! A kernel of loom's parts. Each thread is a processor: when it has done its work, it makes the deferred
 //! calls that wait, its own and others'. Time passes when a thread lets it.
 
+#![expect(unsafe_code, reason = "an implementation of the kernel makes promises")]
+
 use std::cell::UnsafeCell;
 use std::collections::VecDeque;
 use std::fmt;

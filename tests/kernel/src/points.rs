@@ -1,6 +1,8 @@
 //! Points at which a test may preempt the provider as another processor would: just before a lock is taken, before
 //! a DPC starts, and inside a callback. Also keeps count of the locks that this thread holds.
 
+#![expect(unsafe_code, reason = "an implementation of the kernel makes promises")]
+
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 

@@ -7,6 +7,8 @@
 //!
 //! A processor that holds a lock is not preempted: the other one would only spin until it was released.
 
+#![expect(unsafe_code, reason = "an implementation of the kernel makes promises")]
+
 use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::rc::Rc;

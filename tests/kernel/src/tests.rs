@@ -1,5 +1,7 @@
 //! The order of calls, and virtual time.
 
+#![expect(unsafe_code, reason = "an implementation of the kernel makes promises")]
+
 use core::ffi::c_void;
 use core::pin::Pin;
 use core::ptr::{NonNull, null_mut};

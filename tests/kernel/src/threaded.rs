@@ -1,5 +1,7 @@
 //! A kernel for stress tests: DPCs are made at once, by threads of their own.
 
+#![expect(unsafe_code, reason = "an implementation of the kernel makes promises")]
+
 use std::ptr::NonNull;
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Condvar, LazyLock, Mutex};

@@ -3,6 +3,7 @@
 //! xtask has the simulator in it, so that its first build takes minutes. `cargo run` would either be silent
 //! about them or, where it is not, add words of its own to every error of the tool.
 
+#![forbid(unsafe_code)]
 #![allow(clippy::std_instead_of_core, reason = "a tool in user mode")]
 
 use std::{

@@ -1,5 +1,7 @@
 //! One damaged image in a process of its own.
 
+#![expect(unsafe_code, reason = "limits, signals and processes are those of the host")]
+
 use core::time::Duration;
 use std::fs::{self, File};
 use std::io::{self, Read, Seek};

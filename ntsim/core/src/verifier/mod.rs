@@ -45,6 +45,7 @@ pub fn findings() -> Vec<Finding> {
 }
 
 #[cfg(test)]
+#[expect(unsafe_code, reason = "the test calls an export as drivers do")]
 mod tests {
     use super::*;
     use crate::sched::{self, Irql};

@@ -1,5 +1,7 @@
 //! The requests that may wait, and how each is tried again.
 
+#![expect(unsafe_code, reason = "the driver is called back")]
+
 use core::net::SocketAddr;
 use core::ptr::{NonNull, null_mut};
 

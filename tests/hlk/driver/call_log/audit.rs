@@ -1,5 +1,7 @@
 //! The audit of the stamps, once the adapters are closed.
 
+#![expect(unsafe_code, reason = "the provider calls back with addresses")]
+
 use core::sync::atomic::Ordering;
 
 use protocol::{Kind, Outcome, Violation};

@@ -1,5 +1,7 @@
 //! One call of a create or request function, and its completion.
 
+#![expect(unsafe_code, reason = "the provider calls back with addresses")]
+
 use core::ffi::c_void;
 use core::ptr::{self, null_mut};
 use core::sync::atomic::{AtomicI32, AtomicPtr, AtomicU32, Ordering};

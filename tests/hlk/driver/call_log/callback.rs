@@ -1,6 +1,8 @@
 //! The callbacks that the provider calls. Each stamps its begin and its end, and does in between as the test
 //! told it to.
 
+#![expect(unsafe_code, reason = "the provider calls back with addresses")]
+
 use core::ffi::c_void;
 use core::sync::atomic::Ordering;
 

@@ -1,5 +1,7 @@
 //! One NDK object, its callbacks and its close.
 
+#![expect(unsafe_code, reason = "the provider calls back with addresses")]
+
 use core::ptr::{self, null_mut};
 use core::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, AtomicU32, AtomicU64, Ordering};
 

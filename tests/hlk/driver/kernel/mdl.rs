@@ -1,5 +1,7 @@
 //! Memory descriptor lists, and their mappings.
 
+#![expect(unsafe_code, reason = "the kernel is called")]
+
 use core::ptr::{NonNull, null_mut};
 
 use sys::status::{NTSTATUS, STATUS_INSUFFICIENT_RESOURCES};

@@ -1,5 +1,7 @@
 //! A second thread.
 
+#![expect(unsafe_code, reason = "the kernel is called")]
+
 use core::ffi::c_void;
 use core::ptr::null_mut;
 

@@ -1,5 +1,7 @@
 //! Many objects of one kind, created and closed.
 
+#![expect(unsafe_code, reason = "functions of the provider are called with addresses")]
+
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::ffi::c_void;

@@ -1,5 +1,7 @@
 //! The clock of the samples: the processor's own, as the system's has a resolution of 100 ns.
 
+#![expect(unsafe_code, reason = "functions of the provider are called with addresses")]
+
 use core::arch::x86_64::{_mm_lfence, _rdtsc};
 
 use crate::kernel;

@@ -3,6 +3,8 @@
 //! Nothing here keeps records of calls, as the call log does for what is verified. What is allocated is
 //! allocated before the clock runs, so that a count of allocations around a measure is the provider's.
 
+#![expect(unsafe_code, reason = "functions of the provider are called with addresses")]
+
 mod bulk;
 mod clock;
 mod ping_pong;

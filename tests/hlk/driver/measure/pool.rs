@@ -1,5 +1,7 @@
 //! Pool, which creates and closes contain.
 
+#![expect(unsafe_code, reason = "functions of the provider are called with addresses")]
+
 use alloc::alloc::{alloc, dealloc};
 use core::alloc::Layout;
 

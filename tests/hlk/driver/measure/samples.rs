@@ -1,5 +1,7 @@
 //! Where samples go: the runner's buffer.
 
+#![expect(unsafe_code, reason = "functions of the provider are called with addresses")]
+
 use sys::status::{NTSTATUS, STATUS_BUFFER_TOO_SMALL};
 
 use super::clock::cycles;

@@ -1,5 +1,7 @@
 //! A connection, and moving data over it from one thread that drives both ends.
 
+#![expect(unsafe_code, reason = "functions of the provider are called with addresses")]
+
 use core::ptr::null_mut;
 
 use protocol::{MEASURE_DEPTH, MEASURE_LENGTH, Measure};

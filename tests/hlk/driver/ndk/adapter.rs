@@ -1,5 +1,7 @@
 //! Functions of an adapter and of a PD that create objects.
 
+#![expect(unsafe_code, reason = "functions of the provider are called with addresses")]
+
 use core::ptr::null_mut;
 
 use protocol::AdapterLimits;

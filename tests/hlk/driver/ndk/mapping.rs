@@ -1,5 +1,7 @@
 //! Logical address mappings.
 
+#![expect(unsafe_code, reason = "functions of the provider are called with addresses")]
+
 use core::mem::offset_of;
 
 use sys::ndk::{NDK_ADAPTER, NDK_LOGICAL_ADDRESS, NDK_LOGICAL_ADDRESS_MAPPING};

@@ -4,6 +4,8 @@
 //! dispatch table is fetched anew for every call, as a filter between consumer and provider may
 //! swap it (OBJ-4), and a missing slot shows as `STATUS_PROCEDURE_NOT_FOUND`, which no rule allows.
 
+#![expect(unsafe_code, reason = "functions of the provider are called with addresses")]
+
 mod adapter;
 mod connection;
 mod mapping;

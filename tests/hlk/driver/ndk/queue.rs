@@ -1,5 +1,7 @@
 //! Posting to a QP and polling a CQ.
 
+#![expect(unsafe_code, reason = "functions of the provider are called with addresses")]
+
 use core::ffi::c_void;
 
 use sys::ndk::{NDK_CQ, NDK_QP, NDK_RESULT, NDK_RESULT_EX, NDK_SGE, NDK_SGE_ADDRESS, NDK_SRQ};

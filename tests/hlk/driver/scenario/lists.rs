@@ -1,5 +1,7 @@
 //! The lists of a registration and a mapping, which are the consumer's own again when the request has completed.
 
+#![expect(unsafe_code, reason = "functions of the provider are called with addresses")]
+
 use sys::ndk::{
     NDK_MR_FLAG_ALLOW_LOCAL_WRITE, NDK_MR_FLAG_ALLOW_REMOTE_WRITE, NDK_OP_FLAG_ALLOW_REMOTE_WRITE,
 };

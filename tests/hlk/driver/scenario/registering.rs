@@ -1,5 +1,7 @@
 //! A peer's access to memory, changed by work requests: windows, fast registration, invalidation.
 
+#![expect(unsafe_code, reason = "functions of the provider are called with addresses")]
+
 use sys::ndk::{
     NDK_ADAPTER_FLAG_RDMA_READ_LOCAL_INVALIDATE_SUPPORTED, NDK_CQ_NOTIFY_ANY, NDK_MR,
     NDK_OP_FLAG_ALLOW_LOCAL_WRITE, NDK_OP_FLAG_ALLOW_REMOTE_READ, NDK_OP_FLAG_ALLOW_REMOTE_WRITE,

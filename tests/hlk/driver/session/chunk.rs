@@ -1,5 +1,7 @@
 //! Moving one chunk, seen from either side.
 
+#![expect(unsafe_code, reason = "functions of the provider are called with addresses")]
+
 use core::sync::atomic::Ordering;
 
 use protocol::{Operation, Side};

@@ -1,5 +1,7 @@
 //! The lists by which a chunk is handed to a provider, which is done with them when its request completes.
 
+#![expect(unsafe_code, reason = "functions of the provider are called with addresses")]
+
 use protocol::Operation;
 use sys::status::NTSTATUS;
 use sys::wdm::MDL;

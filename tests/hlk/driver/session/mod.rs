@@ -26,6 +26,8 @@
 //!              │   the token is invalid
 //! ```
 
+#![expect(unsafe_code, reason = "functions of the provider are called with addresses")]
+
 mod chunk;
 mod control_message;
 mod direct;

@@ -5,6 +5,8 @@
 //! When the storm breaks on a side, its threads close what they drove with all of that in flight. The other side may
 //! go on, and sees its connections break.
 
+#![expect(unsafe_code, reason = "functions of the provider are called with addresses")]
+
 mod endpoint;
 mod group;
 mod side;

@@ -9,6 +9,8 @@
 //!
 //! A control request that reaches NDK succeeds as a request whatever NDK says: the report carries the
 //! status, because the I/O manager would not copy a report back beside an error.
+
+#![forbid(unsafe_code)]
 #![no_std]
 
 pub mod control;

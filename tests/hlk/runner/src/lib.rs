@@ -17,6 +17,7 @@
 //! - `Fixture`: a machine with both drivers and two adapters, and how it is shut down;
 //! - `explore`: a scenario under a schedule that is chosen from a seed.
 
+#![forbid(unsafe_code)]
 #![allow(
     clippy::arithmetic_side_effects,
     clippy::cast_possible_truncation,

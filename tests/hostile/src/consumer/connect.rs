@@ -1,5 +1,7 @@
 //! The calls that connect and disconnect.
 
+#![expect(unsafe_code, reason = "a consumer passes addresses to the provider")]
+
 use core::mem::MaybeUninit;
 use core::ptr::null_mut;
 

@@ -1,5 +1,7 @@
 //! The calls that create.
 
+#![expect(unsafe_code, reason = "a consumer passes addresses to the provider")]
+
 use core::ptr::null_mut;
 
 use sys::ndk::*;

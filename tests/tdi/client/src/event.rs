@@ -3,6 +3,8 @@
 //! The driver does not wait when a registration is taken back, but only when the address is cleaned up; so a
 //! handler has to live for ever.
 
+#![expect(unsafe_code, reason = "a client passes addresses to the transport")]
+
 use core::ffi::c_void;
 use core::ptr::{from_ref, null_mut};
 use core::slice;

@@ -1,5 +1,7 @@
 //! The requests of a client.
 
+#![expect(unsafe_code, reason = "a client passes addresses to the transport")]
+
 use core::cell::{Cell, UnsafeCell};
 use core::mem::offset_of;
 use core::ptr::null_mut;

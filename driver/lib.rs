@@ -12,7 +12,7 @@
 //! | `adapter` | one network adapter: initialisation, attributes, halt |
 //! | `rdma` | an adapter's RDMA side: enabled or not, opened and closed |
 //! | `addresses`, `ethernet`, `tdi` | the IP addresses of an interface; the ports of the Ethernet switch, which is `vswitch`, on NDIS; the legacy transport's device |
-//! | `failure`, `registration`, `supported`, `work` | steps of an initialisation that can fail; the loaded driver; supported OIDs and statistics; work items |
+//! | `failure`, `registration`, `supported`, `work_item` | steps of an initialisation that can fail; the loaded driver; supported OIDs and statistics; work items |
 //! | `framework`, `kernel` | KMDF; the kernel that the provider asks for |
 //! | `heap`, `identity`, `nt` | memory; versions, pool tag and header; the functions of `wdk-sys` in use |
 //!
@@ -44,7 +44,7 @@ mod rdma;
 mod registration;
 mod supported;
 mod tdi;
-mod work;
+mod work_item;
 
 use sys::irql::PassiveLevel;
 use sys::status::{NTSTATUS, STATUS_SUCCESS};

@@ -23,7 +23,7 @@ use crate::framework::{Device, Stack};
 use crate::heap::boxed;
 use crate::kernel::{Lock, Mutex, SpinLock, flush_dpcs};
 use crate::rdma::Rdma;
-use crate::work::Work;
+use crate::work_item::WorkItem;
 use crate::{registration, tdi};
 use configuration::Configuration;
 
@@ -36,9 +36,9 @@ pub(crate) struct Adapter {
     ethernet: VirtualPort,
     rdma: Rdma,
     /// Enables or disables RDMA as NDIS wants it, and reads the addresses then.
-    follow: Work<Self>,
+    follow: WorkItem<Self>,
     /// Tells the port which IP addresses the interface has now.
-    readdress: Work<Self>,
+    readdress: WorkItem<Self>,
     /// Held from the look at the interface's addresses until the port has them, so that no older look replaces a
     /// newer one: an address that were missing for a moment would be lost to the clients of the legacy transport.
     reading: Mutex<()>,
@@ -125,8 +125,8 @@ impl Adapter {
             adapter.rdma.follow(adapter.refresh(), level);
             adapter.readdress(level);
         };
-        let follow = Work::new(handle, follow, level).ok_or(Step::WorkItem.starved())?;
-        let readdress = Work::new(handle, Self::readdress, level).ok_or(Step::WorkItem.starved())?;
+        let follow = WorkItem::new(handle, follow, level).ok_or(Step::WorkItem.starved())?;
+        let readdress = WorkItem::new(handle, Self::readdress, level).ok_or(Step::WorkItem.starved())?;
         let capabilities = attributes::Capabilities::new();
         Ok(Self {
             handle,

@@ -17,7 +17,7 @@ use crate::heap::boxed;
 use crate::identity::header;
 use crate::kernel::Mutex;
 use crate::registration;
-use crate::work::Work;
+use crate::work_item::WorkItem;
 
 /// The device, and what keeps it. Adapters start and halt, and files are opened and closed, at the same time in
 /// several threads; the lock is held while NDIS makes or deletes the device, as in Microsoft's sample
@@ -26,7 +26,7 @@ static DEVICE: Mutex<Device> = Mutex::new(Device { adapters: 0, files: 0, regist
 
 /// Removes the device after the last close: NDIS may be in that request still, and no page says that the device
 /// may go below it.
-static REMOVAL: AtomicPtr<Work<Mutex<Device>>> = AtomicPtr::new(null_mut());
+static REMOVAL: AtomicPtr<WorkItem<Mutex<Device>>> = AtomicPtr::new(null_mut());
 
 /// The references that keep the device: it is deregistered when neither an adapter nor a file needs it any more. No
 /// page says that NDIS dispatches the requests of open files after that.
@@ -72,7 +72,7 @@ pub(super) fn load(driver: NDIS_HANDLE, level: PassiveLevel) -> Result<(), NoMem
     // SAFETY: the mutex is in a static, and there are no adapters yet.
     unsafe { DEVICE.initialise() };
     let remove = |device: &Mutex<Device>, level| device.with(level, |device| device.remove_unused(level));
-    let removal = Work::new(driver, remove, level);
+    let removal = WorkItem::new(driver, remove, level);
     let removal = Box::leak(boxed(removal.ok_or(NoMemory)?).ok_or(NoMemory)?);
     removal.initialise(NonNull::from(&DEVICE));
     REMOVAL.store(removal, Ordering::Release);

@@ -20,7 +20,7 @@ const LONG: Duration = Duration::from_secs(5);
 
 /// One kind of work for one adapter, or for the driver: a function that brings something up to date. However
 /// often it is requested, it runs once at a time, and once more if it is requested while it runs.
-pub(crate) struct Work<T> {
+pub(crate) struct WorkItem<T> {
     item: NDIS_HANDLE,
     run: fn(&T, PassiveLevel),
     subject: AtomicPtr<T>,
@@ -30,9 +30,9 @@ pub(crate) struct Work<T> {
 }
 
 // SAFETY: the handle may be used on any thread; the rest is made for it.
-unsafe impl<T: Sync> Send for Work<T> {}
+unsafe impl<T: Sync> Send for WorkItem<T> {}
 // SAFETY: as above.
-unsafe impl<T: Sync> Sync for Work<T> {}
+unsafe impl<T: Sync> Sync for WorkItem<T> {}
 
 #[derive(Clone, Copy)]
 enum Phase {
@@ -45,7 +45,7 @@ enum Phase {
     },
 }
 
-impl<T> Work<T> {
+impl<T> WorkItem<T> {
     /// Work for the adapter or driver with this handle; `None` if memory runs out.
     pub(crate) fn new(owner: NDIS_HANDLE, run: fn(&T, PassiveLevel), _: PassiveLevel) -> Option<Self> {
         // SAFETY: the handle is an adapter's or the driver's.
@@ -111,7 +111,7 @@ impl<T> Work<T> {
     }
 }
 
-impl<T> Drop for Work<T> {
+impl<T> Drop for WorkItem<T> {
     fn drop(&mut self) {
         // SAFETY: the item was allocated for this work, and is not queued: the work is at rest.
         unsafe { ndis::NdisFreeIoWorkItem(self.item) };
@@ -123,5 +123,5 @@ unsafe extern "win64" fn routine<T>(context: *mut c_void, _item: NDIS_HANDLE) {
     // SAFETY: NDIS runs work items at PASSIVE_LEVEL.
     let level = unsafe { PassiveLevel::assume() };
     // SAFETY: the context is the work that queued the item, which stays until it is at rest.
-    unsafe { &*context.cast::<Work<T>>() }.perform(level);
+    unsafe { &*context.cast::<WorkItem<T>>() }.perform(level);
 }

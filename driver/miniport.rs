@@ -192,7 +192,7 @@ unsafe extern "win64" fn device_pnp_event(context: NDIS_HANDLE, event: *mut NET_
     }
 }
 
-/// There is no hardware to bring to rest.
+/// There is no hardware to stop.
 unsafe extern "win64" fn shutdown(_context: NDIS_HANDLE, _why: NDIS_SHUTDOWN_ACTION) {}
 
 unsafe extern "win64" fn open_ndk_adapter(

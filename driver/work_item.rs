@@ -16,7 +16,7 @@ use sys::ndis::{self, NDIS_HANDLE};
 use crate::kernel::{Event, Lock, SpinLock, Windows};
 
 /// The time after which a wait for the end of work is traced.
-const LONG: Duration = Duration::from_secs(5);
+const TRACE_AFTER: Duration = Duration::from_secs(5);
 
 /// One kind of work for one adapter, or for the driver: a function that brings something up to date. However
 /// often it is requested, it runs once at a time, and once more if it is requested while it runs.
@@ -25,8 +25,8 @@ pub(crate) struct WorkItem<T> {
     run: fn(&T, PassiveLevel),
     subject: AtomicPtr<T>,
     phase: Lock<Phase>,
-    /// Signalled while the work is at rest.
-    rest: Event,
+    /// Signalled while it is idle.
+    idle: Event,
 }
 
 // SAFETY: the handle may be used on any thread; the rest is made for it.
@@ -36,7 +36,7 @@ unsafe impl<T: Sync> Sync for WorkItem<T> {}
 
 #[derive(Clone, Copy)]
 enum Phase {
-    Rest,
+    Idle,
     /// The item is queued, and will do all that was requested so far.
     Queued,
     /// The function runs, and has perhaps missed the latest request if there was one.
@@ -53,14 +53,14 @@ impl<T> WorkItem<T> {
         if item.is_null() {
             return None;
         }
-        let (phase, rest) = (Lock::const_new(SpinLock::INIT, Phase::Rest), Event::new());
-        Some(Self { item, run, subject: AtomicPtr::new(null_mut()), phase, rest })
+        let (phase, idle) = (Lock::const_new(SpinLock::INIT, Phase::Idle), Event::new());
+        Some(Self { item, run, subject: AtomicPtr::new(null_mut()), phase, idle })
     }
 
     /// Makes the work ready, in the place where it stays, which is in `subject` if that may go.
     pub(crate) fn initialise(&self, subject: NonNull<T>) {
-        self.rest.initialise();
-        self.rest.signal();
+        self.idle.initialise();
+        self.idle.signal();
         self.subject.store(subject.as_ptr(), Ordering::Release);
     }
 
@@ -73,22 +73,22 @@ impl<T> WorkItem<T> {
                 *phase = Phase::Running { requested: true };
                 return;
             }
-            Phase::Rest => {
-                self.rest.clear();
+            Phase::Idle => {
+                self.idle.clear();
                 *phase = Phase::Queued;
             }
         }
         drop(phase);
         let context = (&raw const *self).cast_mut().cast();
-        // SAFETY: the item is not queued. The work stays where it is until it is at rest.
+        // SAFETY: the item is not queued. The work stays where it is until it is idle.
         unsafe { ndis::NdisQueueIoWorkItem(self.item, Some(routine::<T>), context) };
     }
 
     /// Waits until all that was requested is done. Nothing is requested any more.
     pub(crate) fn finish(&self, level: PassiveLevel) {
-        if !self.rest.wait_for(LONG, level) {
+        if !self.idle.wait_for(TRACE_AFTER, level) {
             <Windows as Kernel>::trace(format_args!("work item {:p}: still runs", self.item));
-            self.rest.wait(level);
+            self.idle.wait(level);
         }
         // The signal was given under the lock, which has to be free before the work may go.
         drop(self.phase.lock());
@@ -103,8 +103,8 @@ impl<T> WorkItem<T> {
             (self.run)(unsafe { subject.as_ref() }, level);
             let mut phase = self.phase.lock();
             if !matches!(*phase, Phase::Running { requested: true }) {
-                *phase = Phase::Rest;
-                self.rest.signal();
+                *phase = Phase::Idle;
+                self.idle.signal();
                 return;
             }
         }
@@ -113,7 +113,7 @@ impl<T> WorkItem<T> {
 
 impl<T> Drop for WorkItem<T> {
     fn drop(&mut self) {
-        // SAFETY: the item was allocated for this work, and is not queued: the work is at rest.
+        // SAFETY: the item was allocated for this work, and is not queued: it is idle.
         unsafe { ndis::NdisFreeIoWorkItem(self.item) };
     }
 }
@@ -122,6 +122,6 @@ impl<T> Drop for WorkItem<T> {
 unsafe extern "win64" fn routine<T>(context: *mut c_void, _item: NDIS_HANDLE) {
     // SAFETY: NDIS runs work items at PASSIVE_LEVEL.
     let level = unsafe { PassiveLevel::assume() };
-    // SAFETY: the context is the work that queued the item, which stays until it is at rest.
+    // SAFETY: the context is the work that queued the item, which stays until it is idle.
     unsafe { &*context.cast::<WorkItem<T>>() }.perform(level);
 }

@@ -23,7 +23,7 @@ use crate::{registration, tdi};
 /// An adapter's RDMA side.
 pub(crate) struct Rdma {
     handle: NDIS_HANDLE,
-    /// The state that NDIS wants; [`Rdma::follow`] gives it to the RNIC.
+    /// The state that NDIS wants; [`Rdma::apply_state`] gives it to the RNIC.
     wanted: AtomicBool,
     events: Lock<Events>,
     rnic: Rnic<Windows>,
@@ -34,7 +34,7 @@ pub(crate) struct Rdma {
 /// The state of events to NDIS. Decided under one lock: each event has begun before the halt, or never begins.
 enum Events {
     Allowed,
-    /// [`Rdma::follow`] raises one.
+    /// [`Rdma::apply_state`] raises one.
     Raised,
     /// The adapter is being halted, and NDIS is not to be called about it any more.
     Over,
@@ -128,7 +128,7 @@ impl Rdma {
         })
     }
 
-    /// Takes note of what NDIS wants, which [`Rdma::follow`] brings about. Up to DISPATCH_LEVEL.
+    /// Takes note of what NDIS wants, which [`Rdma::apply_state`] brings about. Up to DISPATCH_LEVEL.
     pub(crate) fn want(&self, enabled: bool) {
         self.wanted.store(enabled, Ordering::Release);
     }
@@ -137,7 +137,7 @@ impl Rdma {
     /// consumers have closed. Not in several threads at once. Nothing after [`Rdma::end_events`].
     ///
     /// The call returns before the adapter is halted, or the halt waits for it.
-    pub(crate) fn follow(&self, refresh: tdi::Refresh, level: PassiveLevel) {
+    pub(crate) fn apply_state(&self, refresh: tdi::Refresh, level: PassiveLevel) {
         if matches!(*self.events.lock(), Events::Over) {
             return;
         }

@@ -36,7 +36,7 @@ pub(crate) struct Adapter {
     ethernet: VirtualPort,
     rdma: Rdma,
     /// Enables or disables RDMA as NDIS wants it, and reads the addresses then.
-    follow: WorkItem<Self>,
+    apply_state: WorkItem<Self>,
     /// Tells the port which IP addresses the interface has now.
     readdress: WorkItem<Self>,
     /// Held from the look at the interface's addresses until the port has them, so that no older look replaces a
@@ -121,11 +121,11 @@ impl Adapter {
         let rdma = Rdma::new(handle, configuration.network_direct);
         let rdma = rdma.map_err(|status| Step::Rdma.failed(status))?;
         rdma.rnic().set_immediate_notifications(configuration.immediate_notification);
-        let follow = |adapter: &Self, level| {
-            adapter.rdma.follow(adapter.refresh(), level);
+        let apply_state = |adapter: &Self, level| {
+            adapter.rdma.apply_state(adapter.refresh(), level);
             adapter.readdress(level);
         };
-        let follow = WorkItem::new(handle, follow, level).ok_or(Step::WorkItem.starved())?;
+        let apply_state = WorkItem::new(handle, apply_state, level).ok_or(Step::WorkItem.starved())?;
         let readdress = WorkItem::new(handle, Self::readdress, level).ok_or(Step::WorkItem.starved())?;
         let capabilities = attributes::Capabilities::new();
         Ok(Self {
@@ -134,7 +134,7 @@ impl Adapter {
             permanent,
             ethernet: VirtualPort::new(handle, current, level).ok_or(Step::VirtualPort.starved())?,
             rdma,
-            follow,
+            apply_state,
             readdress,
             reading: Mutex::new(()),
             watch: Lock::const_new(SpinLock::INIT, Watching::No),
@@ -156,7 +156,7 @@ impl Adapter {
         adapter.readdress.initialise(place);
         // SAFETY: the adapter stays in its place, and `stop` ends this; what is called may be.
         unsafe { adapter.rdma.rnic().on_unknown_address(Some((look_up, place.as_ptr().cast()))) };
-        adapter.follow.initialise(place);
+        adapter.apply_state.initialise(place);
         adapter.rdma.start(adapter.refresh(), level);
         adapter.ethernet.initialise();
         // SAFETY: NDIS is initialising the adapter.
@@ -214,11 +214,11 @@ impl Adapter {
         self.readdress.finish(level);
         // What NDIS wanted last is of no use any more. An event that has begun returns, as NDIS halts an adapter after
         // its consumers have closed.
-        self.follow.finish(level);
+        self.apply_state.finish(level);
         self.rdma.end_legacy(level);
     }
 
-    /// Follows a change of addresses. If that fails, the port keeps those that it had; the next change or
+    /// Brings the port's addresses up to date, and tries the requests again that wait for them. If that fails, the port keeps those that it had; the next change or
     /// opening tries again.
     pub(crate) fn readdress(&self, level: PassiveLevel) {
         self.rdma.rnic().look_up(level, |level| self.refresh_addresses(level));
@@ -263,7 +263,7 @@ impl Adapter {
             return Err(NDIS_STATUS_NOT_SUPPORTED);
         }
         self.rdma.want(enabled);
-        self.follow.request();
+        self.apply_state.request();
         Ok(())
     }
 

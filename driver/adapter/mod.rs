@@ -38,7 +38,7 @@ pub(crate) struct Adapter {
     /// Enables or disables RDMA as NDIS wants it, and reads the addresses then.
     apply_state: WorkItem<Self>,
     /// Tells the port which IP addresses the interface has now.
-    readdress: WorkItem<Self>,
+    address_refresh: WorkItem<Self>,
     /// Held from the look at the interface's addresses until the port has them, so that no older look replaces a
     /// newer one: an address that were missing for a moment would be lost to the clients of the legacy transport.
     reading: Mutex<()>,
@@ -123,10 +123,11 @@ impl Adapter {
         rdma.rnic().set_immediate_notifications(configuration.immediate_notification);
         let apply_state = |adapter: &Self, level| {
             adapter.rdma.apply_state(adapter.refresh(), level);
-            adapter.readdress(level);
+            adapter.refresh_and_retry(level);
         };
         let apply_state = WorkItem::new(handle, apply_state, level).ok_or(Step::WorkItem.starved())?;
-        let readdress = WorkItem::new(handle, Self::readdress, level).ok_or(Step::WorkItem.starved())?;
+        let address_refresh =
+            WorkItem::new(handle, Self::refresh_and_retry, level).ok_or(Step::WorkItem.starved())?;
         let capabilities = attributes::Capabilities::new();
         Ok(Self {
             handle,
@@ -135,7 +136,7 @@ impl Adapter {
             ethernet: VirtualPort::new(handle, current, level).ok_or(Step::VirtualPort.starved())?,
             rdma,
             apply_state,
-            readdress,
+            address_refresh,
             reading: Mutex::new(()),
             watch: Lock::const_new(SpinLock::INIT, Watching::No),
             capabilities: capabilities.map_err(|status| Step::Capabilities.failed(status))?,
@@ -153,7 +154,7 @@ impl Adapter {
         let adapter = unsafe { place.as_ref() };
         // SAFETY: the adapter stays in its place, and nothing else uses it yet.
         unsafe { adapter.reading.initialise() };
-        adapter.readdress.initialise(place);
+        adapter.address_refresh.initialise(place);
         // SAFETY: the adapter stays in its place, and `stop` ends this; what is called may be.
         unsafe { adapter.rdma.rnic().on_unknown_address(Some((look_up, place.as_ptr().cast()))) };
         adapter.apply_state.initialise(place);
@@ -211,7 +212,7 @@ impl Adapter {
         ethernet::disconnect(&self.ethernet);
         // The DPC of the port may be queued, though there is nothing left for it to do.
         flush_dpcs(level);
-        self.readdress.finish(level);
+        self.address_refresh.finish(level);
         // What NDIS wanted last is of no use any more. An event that has begun returns, as NDIS halts an adapter after
         // its consumers have closed.
         self.apply_state.finish(level);
@@ -220,7 +221,7 @@ impl Adapter {
 
     /// Brings the port's addresses up to date, and tries the requests again that wait for them. If that fails, the port keeps those that it had; the next change or
     /// opening tries again.
-    pub(crate) fn readdress(&self, level: PassiveLevel) {
+    pub(crate) fn refresh_and_retry(&self, level: PassiveLevel) {
         self.rdma.rnic().look_up(level, |level| self.refresh_addresses(level));
     }
 
@@ -295,7 +296,7 @@ impl Watched for Adapter {
     }
 
     fn addresses_changed(&self) {
-        self.readdress.request();
+        self.address_refresh.request();
     }
 }
 

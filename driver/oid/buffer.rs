@@ -10,9 +10,9 @@ use sys::status::{
     NDIS_STATUS_MULTICAST_FULL, NDIS_STATUS_NOT_SUPPORTED,
 };
 
-/// Why a request is refused.
+/// The error of a request.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Refusal {
+pub(super) enum OidError {
     /// The identifier is not known, or what it asks for is not supported.
     NotSupported,
     /// The buffer cannot hold the answer.
@@ -27,7 +27,7 @@ pub(super) enum Refusal {
     Status(NDIS_STATUS),
 }
 
-impl Refusal {
+impl OidError {
     /// The status for NDIS.
     pub(super) const fn into_status(self) -> NDIS_STATUS {
         match self {
@@ -75,17 +75,17 @@ impl Answer {
     }
 
     /// Answers with one value.
-    pub(super) fn put<T: Copy>(&mut self, value: &T) -> Result<(), Refusal> {
+    pub(super) fn put<T: Copy>(&mut self, value: &T) -> Result<(), OidError> {
         self.put_all(core::slice::from_ref(value))
     }
 
     /// Answers with several values.
-    pub(super) fn put_all<T: Copy>(&mut self, values: &[T]) -> Result<(), Refusal> {
+    pub(super) fn put_all<T: Copy>(&mut self, values: &[T]) -> Result<(), OidError> {
         let size = size_of_val(values);
-        let wanted = u32::try_from(size).map_err(|_| Refusal::TooShort)?;
+        let wanted = u32::try_from(size).map_err(|_| OidError::TooShort)?;
         if wanted > self.length {
             self.needed = wanted;
-            return Err(Refusal::TooShort);
+            return Err(OidError::TooShort);
         }
         // SAFETY: the buffer is long enough, as just compared. Bytes are copied one by one, so neither
         // alignment nor padding matters.
@@ -109,11 +109,11 @@ impl Answer {
     }
 
     /// Ends an answer of `size` bytes, whose parts were put in their places.
-    pub(super) fn end(&mut self, size: usize) -> Result<(), Refusal> {
-        let size = u32::try_from(size).map_err(|_| Refusal::TooShort)?;
+    pub(super) fn end(&mut self, size: usize) -> Result<(), OidError> {
+        let size = u32::try_from(size).map_err(|_| OidError::TooShort)?;
         if size > self.length {
             self.needed = size;
-            return Err(Refusal::TooShort);
+            return Err(OidError::TooShort);
         }
         self.written = size;
         Ok(())
@@ -121,7 +121,7 @@ impl Answer {
 
     /// Answers with a counter: 64 bits, or 32 if there is room for no more.
     /// (<https://learn.microsoft.com/windows-hardware/drivers/network/oid-gen-xmit-ok>)
-    pub(super) fn put_counter(&mut self, value: u64) -> Result<(), Refusal> {
+    pub(super) fn put_counter(&mut self, value: u64) -> Result<(), OidError> {
         let whole = self.put(&value);
         if whole.is_ok() {
             return whole;
@@ -165,11 +165,11 @@ impl Value {
     }
 
     /// The first bytes.
-    pub(super) fn take<const N: usize>(&mut self) -> Result<[u8; N], Refusal> {
-        let wanted = u32::try_from(N).map_err(|_| Refusal::Length)?;
+    pub(super) fn take<const N: usize>(&mut self) -> Result<[u8; N], OidError> {
+        let wanted = u32::try_from(N).map_err(|_| OidError::Length)?;
         if self.length < wanted {
             self.needed = wanted;
-            return Err(Refusal::Length);
+            return Err(OidError::Length);
         }
         self.read = wanted;
         // SAFETY: the buffer is long enough, as just compared; an array of bytes needs no alignment.

@@ -6,7 +6,7 @@ use provider::number::usize_from;
 use sys::ndis::{self, NDIS_INTERRUPT_MODERATION, NDIS_INTERRUPT_MODERATION_PARAMETERS, NDIS_OID};
 use vswitch::{Address, LONGEST, MULTICAST_ADDRESSES};
 
-use super::buffer::{Answer, Refusal, Value};
+use super::buffer::{Answer, OidError, Value};
 use crate::adapter::Adapter;
 use crate::ethernet::BUFFERS;
 use crate::identity::{DRIVER_VERSION, header};
@@ -21,7 +21,7 @@ const VENDOR: u32 = 0x00FF_FFFF;
 const DESCRIPTION: &[u8] = b"softndk software RDMA adapter\0";
 
 /// Answers a query.
-pub(super) fn query(adapter: &Adapter, oid: NDIS_OID, answer: &mut Answer) -> Result<(), Refusal> {
+pub(super) fn query(adapter: &Adapter, oid: NDIS_OID, answer: &mut Answer) -> Result<(), OidError> {
     let port = adapter.ethernet();
     match oid {
         ndis::OID_GEN_HARDWARE_STATUS => answer.put(&READY),
@@ -50,42 +50,42 @@ pub(super) fn query(adapter: &Adapter, oid: NDIS_OID, answer: &mut Answer) -> Re
         ndis::OID_802_3_RCV_ERROR_ALIGNMENT
         | ndis::OID_802_3_XMIT_ONE_COLLISION
         | ndis::OID_802_3_XMIT_MORE_COLLISIONS => answer.put(&0u32),
-        _ => Err(Refusal::NotSupported),
+        _ => Err(OidError::NotSupported),
     }
 }
 
 /// Obeys a set.
-pub(super) fn set(adapter: &Adapter, oid: NDIS_OID, value: &mut Value) -> Result<(), Refusal> {
+pub(super) fn set(adapter: &Adapter, oid: NDIS_OID, value: &mut Value) -> Result<(), OidError> {
     match oid {
         ndis::OID_GEN_CURRENT_PACKET_FILTER => {
             let types = u32::from_ne_bytes(value.take()?);
             let supported = adapter.ethernet().filter(|filter| filter.set_types(types));
-            supported.then_some(()).ok_or(Refusal::NotSupported)
+            supported.then_some(()).ok_or(OidError::NotSupported)
         }
         ndis::OID_802_3_MULTICAST_LIST => set_multicast_list(adapter, value),
         // A wish that need not be granted: frames are always indicated whole.
         ndis::OID_GEN_CURRENT_LOOKAHEAD => value.take::<4>().map(drop),
         // Among the others are OID_GEN_LINK_PARAMETERS and OID_GEN_INTERRUPT_MODERATION: there is no link
         // whose speed or direction could be chosen, nor an interrupt to hold back.
-        _ => Err(Refusal::NotSupported),
+        _ => Err(OidError::NotSupported),
     }
 }
 
-fn set_multicast_list(adapter: &Adapter, value: &mut Value) -> Result<(), Refusal> {
+fn set_multicast_list(adapter: &Adapter, value: &mut Value) -> Result<(), OidError> {
     let (addresses, rest) = value.bytes().as_chunks();
     if !rest.is_empty() {
-        return Err(Refusal::Length);
+        return Err(OidError::Length);
     }
     let mut groups = [Address([0; 6]); usize_from(MULTICAST_ADDRESSES)];
-    let groups = groups.get_mut(..addresses.len()).ok_or(Refusal::MulticastFull)?;
+    let groups = groups.get_mut(..addresses.len()).ok_or(OidError::MulticastFull)?;
     for (group, address) in groups.iter_mut().zip(addresses) {
         *group = Address(*address);
         if !group.is_group() {
-            return Err(Refusal::Data);
+            return Err(OidError::Data);
         }
     }
     let listed = adapter.ethernet().filter(|filter| filter.set_groups(groups));
-    listed.then_some(()).ok_or(Refusal::MulticastFull)
+    listed.then_some(()).ok_or(OidError::MulticastFull)
 }
 
 /// Interrupts cannot be moderated: there are none.

@@ -18,7 +18,7 @@ use sys::ndis::{
 use sys::sockaddr::{AF_INET, AF_INET6, SOCKADDR_IN, SOCKADDR_IN6, SOCKADDR_INET};
 use sys::wdm::{TRUE, UCHAR, USHORT};
 
-use super::buffer::{Answer, Refusal};
+use super::buffer::{Answer, OidError};
 use crate::rdma::Rdma;
 
 /// Bytes before the entries, the same in both lists.
@@ -31,7 +31,7 @@ const _: () = assert!(
 );
 
 /// Answers OID_NDK_CONNECTIONS. All consumers are in the kernel, so no connection has a process.
-pub(super) fn connections(rdma: &Rdma, answer: &mut Answer) -> Result<(), Refusal> {
+pub(super) fn connections(rdma: &Rdma, answer: &mut Answer) -> Result<(), OidError> {
     let mut list = List::new(answer);
     rdma.rnic().connections(|local, remote| {
         let mut entry = [0; size_of::<NDIS_NDK_CONNECTION_ENTRY>()];
@@ -43,7 +43,7 @@ pub(super) fn connections(rdma: &Rdma, answer: &mut Answer) -> Result<(), Refusa
 }
 
 /// Answers OID_NDK_LOCAL_ENDPOINTS.
-pub(super) fn endpoints(rdma: &Rdma, answer: &mut Answer) -> Result<(), Refusal> {
+pub(super) fn endpoints(rdma: &Rdma, answer: &mut Answer) -> Result<(), OidError> {
     let mut list = List::new(answer);
     rdma.rnic().endpoints(|local, listens| {
         let mut entry = [0; size_of::<NDIS_NDK_LOCAL_ENDPOINT_ENTRY>()];
@@ -75,7 +75,7 @@ impl<'a> List<'a> {
     }
 
     /// Puts the head before the entries. Its size is cut to what 16 bits hold, as the pages have it.
-    fn end(self, revision: UCHAR) -> Result<(), Refusal> {
+    fn end(self, revision: UCHAR) -> Result<(), OidError> {
         let size = USHORT::try_from(self.size).unwrap_or(USHORT::MAX);
         let mut head = [0; HEAD];
         put(&mut head, 0, &[ndis::NDIS_OBJECT_TYPE_DEFAULT, revision]);

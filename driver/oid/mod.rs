@@ -19,7 +19,7 @@ use sys::status::{NDIS_STATUS, NDIS_STATUS_NOT_SUPPORTED, NDIS_STATUS_SUCCESS};
 
 use crate::adapter::Adapter;
 use crate::supported::OIDS;
-use buffer::{Answer, Refusal, Value};
+use buffer::{Answer, OidError, Value};
 
 /// Answers or obeys a request.
 ///
@@ -64,7 +64,7 @@ pub(crate) unsafe fn direct_request(adapter: &Adapter, request: &mut NDIS_OID_RE
 /// As [`request`], and the request is a query.
 unsafe fn query(
     request: &mut NDIS_OID_REQUEST,
-    find: impl FnOnce(NDIS_OID, &mut Answer) -> Result<(), Refusal>,
+    find: impl FnOnce(NDIS_OID, &mut Answer) -> Result<(), OidError>,
 ) -> NDIS_STATUS {
     // SAFETY: the request is a query, as the caller promises.
     let query = unsafe { &mut request.DATA.QUERY_INFORMATION };
@@ -73,7 +73,7 @@ unsafe fn query(
     let result = find(query.Oid, &mut answer);
     query.BytesWritten = answer.written();
     query.BytesNeeded = answer.needed();
-    result.map_or_else(Refusal::into_status, |()| NDIS_STATUS_SUCCESS)
+    result.map_or_else(OidError::into_status, |()| NDIS_STATUS_SUCCESS)
 }
 
 /// Obeys a set.
@@ -92,11 +92,11 @@ unsafe fn set(adapter: &Adapter, request: &mut NDIS_OID_REQUEST, level: PassiveL
     };
     set.BytesRead = value.read();
     set.BytesNeeded = value.needed();
-    result.map_or_else(Refusal::into_status, |()| NDIS_STATUS_SUCCESS)
+    result.map_or_else(OidError::into_status, |()| NDIS_STATUS_SUCCESS)
 }
 
 /// Dispatches a query to the module that has the answer.
-fn query_any(adapter: &Adapter, oid: NDIS_OID, answer: &mut Answer) -> Result<(), Refusal> {
+fn query_any(adapter: &Adapter, oid: NDIS_OID, answer: &mut Answer) -> Result<(), OidError> {
     match oid {
         OID_GEN_SUPPORTED_LIST => answer.put_all(OIDS),
         OID_NDK_STATISTICS | OID_NDK_CONNECTIONS | OID_NDK_LOCAL_ENDPOINTS => {

@@ -9,26 +9,26 @@ use sys::ndis::{
 };
 use sys::wdm::FALSE;
 
-use super::buffer::{Answer, Refusal, Value};
+use super::buffer::{Answer, OidError, Value};
 use super::listing;
 use crate::adapter::Adapter;
 use crate::identity::header;
 use crate::rdma::Rdma;
 
 /// Answers a query. Up to DISPATCH_LEVEL.
-pub(super) fn query(rdma: &Rdma, oid: NDIS_OID, answer: &mut Answer) -> Result<(), Refusal> {
+pub(super) fn query(rdma: &Rdma, oid: NDIS_OID, answer: &mut Answer) -> Result<(), OidError> {
     match oid {
         OID_NDK_STATISTICS => answer.put(&statistics(rdma)),
         OID_NDK_CONNECTIONS => listing::connections(rdma, answer),
         OID_NDK_LOCAL_ENDPOINTS => listing::endpoints(rdma, answer),
-        _ => Err(Refusal::NotSupported),
+        _ => Err(OidError::NotSupported),
     }
 }
 
 /// Obeys OID_NDK_SET_STATE, whose value is a BOOLEAN.
-pub(super) fn set_state(adapter: &Adapter, value: &mut Value, level: PassiveLevel) -> Result<(), Refusal> {
+pub(super) fn set_state(adapter: &Adapter, value: &mut Value, level: PassiveLevel) -> Result<(), OidError> {
     let [enabled] = value.take()?;
-    adapter.set_rdma_state(enabled != FALSE, level).map_err(Refusal::Status)
+    adapter.set_rdma_state(enabled != FALSE, level).map_err(OidError::Status)
 }
 
 fn statistics(rdma: &Rdma) -> NDIS_NDK_STATISTICS_INFO {

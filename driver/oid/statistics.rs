@@ -4,13 +4,13 @@
 
 use sys::ndis::{self, NDIS_OID, NDIS_STATISTICS_INFO};
 
-use super::buffer::{Answer, Refusal};
+use super::buffer::{Answer, OidError};
 use crate::ethernet::VirtualPort;
 use crate::identity::header;
 use crate::supported::STATISTICS;
 
 /// Answers a query of statistics.
-pub(super) fn query(port: &VirtualPort, oid: NDIS_OID, answer: &mut Answer) -> Result<(), Refusal> {
+pub(super) fn query(port: &VirtualPort, oid: NDIS_OID, answer: &mut Answer) -> Result<(), OidError> {
     match oid {
         ndis::OID_GEN_XMIT_OK => answer.put_counter(port.sent().frames()),
         ndis::OID_GEN_RCV_OK => answer.put_counter(port.received().frames()),
@@ -18,7 +18,7 @@ pub(super) fn query(port: &VirtualPort, oid: NDIS_OID, answer: &mut Answer) -> R
         ndis::OID_GEN_RCV_ERROR => answer.put_counter(port.received().errors()),
         ndis::OID_GEN_RCV_NO_BUFFER => answer.put_counter(port.received().discards()),
         ndis::OID_GEN_STATISTICS => answer.put(&all(port)),
-        _ => Err(Refusal::NotSupported),
+        _ => Err(OidError::NotSupported),
     }
 }
 

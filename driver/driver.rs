@@ -9,10 +9,10 @@ use provider::rnic::Fabric;
 use sys::irql::PassiveLevel;
 use sys::ndis::NDIS_MINIPORT_DRIVER_CHARACTERISTICS;
 
-use crate::failure::{Failure, Step};
 use crate::framework::Framework;
 use crate::kernel::flush_dpcs;
 use crate::registration::{self, Loaded, Registration};
+use crate::step::{Step, StepError};
 use crate::{nt, tdi};
 
 /// Loads the driver, whose handlers the characteristics name.
@@ -30,15 +30,15 @@ pub(crate) unsafe fn load(
     registry_path: nt::PCUNICODE_STRING,
     characteristics: &NDIS_MINIPORT_DRIVER_CHARACTERISTICS,
     level: PassiveLevel,
-) -> Result<(), Failure> {
+) -> Result<(), StepError> {
     // SAFETY: as the caller promises.
     let framework = unsafe { Framework::create(object, registry_path, level) };
     let framework = framework.map_err(|status| Step::Framework.failed(status))?;
-    let fabric = Fabric::new().map_err(|_| Step::Fabric.starved())?;
+    let fabric = Fabric::new().map_err(|_| Step::Fabric.out_of_memory())?;
     // SAFETY: as the caller promises.
     let registration = unsafe { Registration::new(object, registry_path, characteristics, level) };
     let registration = registration.map_err(|status| Step::Registration.failed(status))?;
-    tdi::load(registration.handle(), level).map_err(|_| Step::LegacyTransport.starved())?;
+    tdi::load(registration.handle(), level).map_err(|_| Step::LegacyTransport.out_of_memory())?;
     registration::keep(Loaded { registration, fabric, framework });
     Ok(())
 }

@@ -12,7 +12,7 @@
 //! | `adapter` | one network adapter: initialisation, attributes, halt |
 //! | `rdma` | an adapter's RDMA side: enabled or not, opened and closed |
 //! | `addresses`, `ethernet`, `tdi` | the IP addresses of an interface; the ports of the Ethernet switch, which is `vswitch`, on NDIS; the legacy transport's device |
-//! | `failure`, `registration`, `supported`, `work_item` | steps of an initialisation that can fail; the loaded driver; supported OIDs and statistics; work items |
+//! | `registration`, `step`, `supported`, `work_item` | the loaded driver; steps of an initialisation that can fail; supported OIDs and statistics; work items |
 //! | `framework`, `kernel` | KMDF; the kernel that the provider asks for |
 //! | `heap`, `identity`, `nt` | memory; versions, pool tag and header; the functions of `wdk-sys` in use |
 //!
@@ -32,7 +32,6 @@ mod adapter;
 mod addresses;
 mod driver;
 mod ethernet;
-mod failure;
 mod framework;
 mod heap;
 mod identity;
@@ -42,6 +41,7 @@ mod nt;
 mod oid;
 mod rdma;
 mod registration;
+mod step;
 mod supported;
 mod tdi;
 mod work_item;
@@ -71,9 +71,9 @@ pub unsafe extern "system" fn driver_entry(
     // SAFETY: these are the entry point's arguments, and the characteristics are complete.
     match unsafe { driver::load(object, registry_path, &miniport::characteristics(), level) } {
         Ok(()) => STATUS_SUCCESS,
-        Err(failure) => {
-            failure.print();
-            failure.status
+        Err(error) => {
+            error.print();
+            error.status
         }
     }
 }

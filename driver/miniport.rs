@@ -93,10 +93,10 @@ unsafe extern "win64" fn initialize(
     // SAFETY: the handle is that of an adapter that is being initialised.
     match unsafe { Adapter::initialize(handle, parameters, level) } {
         Ok(()) => NDIS_STATUS_SUCCESS,
-        Err(failure) => {
+        Err(error) => {
             // SAFETY: as above.
-            unsafe { failure.log(handle) };
-            failure.status
+            unsafe { error.log(handle) };
+            error.status
         }
     }
 }

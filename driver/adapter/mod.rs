@@ -18,11 +18,11 @@ use vswitch::Address;
 
 use crate::addresses::{self, Watch, Watched};
 use crate::ethernet::{self, VirtualPort};
-use crate::failure::{Failure, Step};
 use crate::framework::{Device, Stack};
 use crate::heap::boxed;
 use crate::kernel::{Lock, Mutex, SpinLock, flush_dpcs};
 use crate::rdma::Rdma;
+use crate::step::{Step, StepError};
 use crate::work_item::WorkItem;
 use crate::{registration, tdi};
 use configuration::Configuration;
@@ -73,10 +73,10 @@ impl Adapter {
         handle: NDIS_HANDLE,
         parameters: &NDIS_MINIPORT_INIT_PARAMETERS,
         level: PassiveLevel,
-    ) -> Result<(), Failure> {
+    ) -> Result<(), StepError> {
         // SAFETY: as the caller promises.
         let adapter = unsafe { Self::new(handle, parameters, level) }?;
-        let place = NonNull::from(Box::leak(boxed(adapter).ok_or(Step::Adapter.starved())?));
+        let place = NonNull::from(Box::leak(boxed(adapter).ok_or(Step::Adapter.out_of_memory())?));
         // SAFETY: the adapter is in its place, and it is not known outside yet.
         let started = unsafe { Self::start(place, level) };
         if started.is_err() {
@@ -107,7 +107,7 @@ impl Adapter {
         handle: NDIS_HANDLE,
         parameters: &NDIS_MINIPORT_INIT_PARAMETERS,
         level: PassiveLevel,
-    ) -> Result<Self, Failure> {
+    ) -> Result<Self, StepError> {
         // SAFETY: as the caller promises.
         let stack = unsafe { stack(handle, level) };
         // SAFETY: as the caller promises.
@@ -125,15 +125,15 @@ impl Adapter {
             adapter.rdma.apply_state(adapter.refresh(), level);
             adapter.refresh_and_retry(level);
         };
-        let apply_state = WorkItem::new(handle, apply_state, level).ok_or(Step::WorkItem.starved())?;
+        let apply_state = WorkItem::new(handle, apply_state, level).ok_or(Step::WorkItem.out_of_memory())?;
         let address_refresh =
-            WorkItem::new(handle, Self::refresh_and_retry, level).ok_or(Step::WorkItem.starved())?;
+            WorkItem::new(handle, Self::refresh_and_retry, level).ok_or(Step::WorkItem.out_of_memory())?;
         let capabilities = attributes::Capabilities::new();
         Ok(Self {
             handle,
             interface: parameters.NetLuid,
             permanent,
-            ethernet: VirtualPort::new(handle, current, level).ok_or(Step::VirtualPort.starved())?,
+            ethernet: VirtualPort::new(handle, current, level).ok_or(Step::VirtualPort.out_of_memory())?,
             rdma,
             apply_state,
             address_refresh,
@@ -149,7 +149,7 @@ impl Adapter {
     /// # Safety
     ///
     /// The adapter is in the place where it stays until it is stopped.
-    unsafe fn start(place: NonNull<Self>, level: PassiveLevel) -> Result<(), Failure> {
+    unsafe fn start(place: NonNull<Self>, level: PassiveLevel) -> Result<(), StepError> {
         // SAFETY: the adapter lives.
         let adapter = unsafe { place.as_ref() };
         // SAFETY: the adapter stays in its place, and nothing else uses it yet.
@@ -219,8 +219,8 @@ impl Adapter {
         self.rdma.end_legacy(level);
     }
 
-    /// Brings the port's addresses up to date, and tries the requests again that wait for them. If that fails, the port keeps those that it had; the next change or
-    /// opening tries again.
+    /// Brings the RNIC's addresses up to date, and tries the requests again that wait for them. If that fails, the RNIC
+    /// keeps the addresses that it had; the next change or opening tries again.
     pub(crate) fn refresh_and_retry(&self, level: PassiveLevel) {
         self.rdma.rnic().look_up(level, |level| self.refresh_addresses(level));
     }

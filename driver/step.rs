@@ -30,13 +30,13 @@ pub(crate) enum Step {
 }
 
 impl Step {
-    /// The failure of this step with a status.
-    pub(crate) const fn failed(self, status: NTSTATUS) -> Failure {
-        Failure { step: self, status }
+    /// The error of this step with a status.
+    pub(crate) const fn failed(self, status: NTSTATUS) -> StepError {
+        StepError { step: self, status }
     }
 
-    /// The failure of this step for want of memory.
-    pub(crate) const fn starved(self) -> Failure {
+    /// The error of this step for want of memory.
+    pub(crate) const fn out_of_memory(self) -> StepError {
         self.failed(NDIS_STATUS_RESOURCES)
     }
 
@@ -70,13 +70,13 @@ impl Step {
 
 /// The step at which an initialisation has failed, and its status.
 #[derive(Clone, Copy)]
-pub(crate) struct Failure {
+pub(crate) struct StepError {
     step: Step,
     /// The status for the caller of the entry point.
     pub(crate) status: NTSTATUS,
 }
 
-impl Failure {
+impl StepError {
     /// Prints a line that a kernel debugger shows without a filter being set: its level is that of errors
     /// (<https://learn.microsoft.com/windows-hardware/drivers/devtest/reading-and-filtering-debugging-messages>).
     /// Any level.

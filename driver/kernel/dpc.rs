@@ -1,4 +1,4 @@
-//! Deferred procedure calls, embedded in the objects that they are for.
+//! DPCs, embedded in the objects that they are for.
 
 #![expect(unsafe_code, reason = "the kernel is called")]
 
@@ -15,7 +15,7 @@ use sys::wdm::{self, GROUP_AFFINITY, KAFFINITY, KDPC, PROCESSOR_NUMBER};
 use super::irql::RaisedIrql;
 use crate::nt;
 
-/// A deferred procedure call that runs one routine with one argument.
+/// A DPC that runs one routine with one argument.
 #[repr(C)]
 pub(crate) struct Dpc {
     dpc: UnsafeCell<MaybeUninit<nt::KDPC>>,
@@ -36,11 +36,11 @@ unsafe impl provider::kernel::Dpc for Dpc {
 
     unsafe fn initialise(this: NonNull<Self>, routine: Routine, context: *mut c_void) {
         // SAFETY: the object is not in use before it is initialised.
-        let deferred = unsafe { this.as_ref() };
+        let this = unsafe { this.as_ref() };
         // SAFETY: as above.
-        unsafe { deferred.routine.get().write(Some(routine)) };
+        unsafe { this.routine.get().write(Some(routine)) };
         // SAFETY: the object has its place, as the caller promises.
-        unsafe { nt::KeInitializeDpc(deferred.dpc.get().cast(), Some(call), context) };
+        unsafe { nt::KeInitializeDpc(this.dpc.get().cast(), Some(call), context) };
     }
 
     unsafe fn queue(this: NonNull<Self>) {
@@ -129,9 +129,9 @@ unsafe extern "C" fn call(dpc: *mut nt::KDPC, context: *mut c_void, relay: *mut 
         return unsafe { insert(dpc.cast(), processor, null_mut()) };
     }
     // SAFETY: the call is the first member of a `Dpc`, which outlives the beginning of its routine.
-    let deferred = unsafe { &*dpc.cast::<Dpc>() };
+    let this = unsafe { &*dpc.cast::<Dpc>() };
     // SAFETY: the routine was stored before the call could be queued, and it is not stored again.
-    let routine = unsafe { deferred.routine.get().read() };
+    let routine = unsafe { this.routine.get().read() };
     if let Some(routine) = routine {
         // SAFETY: this is the one call that follows a `queue`, with what `initialise` was given.
         unsafe { routine(context) };

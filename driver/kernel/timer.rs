@@ -13,11 +13,11 @@ use sys::wdm::{self, KDPC, KTIMER};
 
 use super::Dpc;
 
-/// A kernel timer, and the deferred procedure call that it queues.
+/// A kernel timer, and the DPC that it queues.
 #[repr(C)]
 pub(crate) struct Timer {
     timer: UnsafeCell<MaybeUninit<KTIMER>>,
-    deferred: Dpc,
+    dpc: Dpc,
 }
 
 // SAFETY: the kernel synchronises the use of timers.
@@ -30,7 +30,7 @@ unsafe impl Send for Timer {}
 // kernel unlinks the call before its routine begins.
 unsafe impl provider::kernel::Timer for Timer {
     fn new() -> Self {
-        Self { timer: UnsafeCell::new(MaybeUninit::uninit()), deferred: Dpc::new() }
+        Self { timer: UnsafeCell::new(MaybeUninit::uninit()), dpc: Dpc::new() }
     }
 
     unsafe fn initialise(this: NonNull<Self>, routine: Routine, context: *mut c_void) {
@@ -39,18 +39,18 @@ unsafe impl provider::kernel::Timer for Timer {
         // SAFETY: the timer has its place, as the caller promises.
         unsafe { wdm::KeInitializeTimerEx(timer.timer.get().cast(), wdm::TIMER_TYPE::NotificationTimer) };
         // SAFETY: the member has its place too, and is initialised here only.
-        unsafe { Dpc::initialise(NonNull::from(&timer.deferred), routine, context) };
+        unsafe { Dpc::initialise(NonNull::from(&timer.dpc), routine, context) };
     }
 
     unsafe fn set(this: NonNull<Self>, after: Duration) {
         let units = i64::try_from(after.as_nanos() / 100).unwrap_or(i64::MAX);
         // SAFETY: both members lie within the object; no reference is made, which would outlive an object that
         // the routine frees at once.
-        let deferred = unsafe { this.byte_add(core::mem::offset_of!(Self, deferred)) };
+        let dpc = unsafe { this.byte_add(core::mem::offset_of!(Self, dpc)) };
         // SAFETY: the timer is the first member and not set, its call not queued, as the caller promises; a
         // DPC begins with the kernel's object. Negative: from now on.
         unsafe {
-            wdm::KeSetTimer(this.as_ptr().cast(), units.saturating_neg(), deferred.as_ptr().cast::<KDPC>())
+            wdm::KeSetTimer(this.as_ptr().cast(), units.saturating_neg(), dpc.as_ptr().cast::<KDPC>())
         };
     }
 

@@ -49,9 +49,7 @@ unsafe impl provider::kernel::Timer for Timer {
         let dpc = unsafe { this.byte_add(core::mem::offset_of!(Self, dpc)) };
         // SAFETY: the timer is the first member and not set, its call not queued, as the caller promises; a
         // DPC begins with the kernel's object. Negative: from now on.
-        unsafe {
-            wdm::KeSetTimer(this.as_ptr().cast(), units.saturating_neg(), dpc.as_ptr().cast::<KDPC>())
-        };
+        unsafe { wdm::KeSetTimer(this.as_ptr().cast(), units.saturating_neg(), dpc.as_ptr().cast::<KDPC>()) };
     }
 
     unsafe fn cancel(this: NonNull<Self>) -> bool {

@@ -31,24 +31,24 @@ use super::{TdiSystem, parameters, user};
 pub(super) unsafe extern "win64" fn device_control(_: *mut DEVICE_OBJECT, irp: *mut IRP) -> NTSTATUS {
     // SAFETY: the I/O manager sends device controls at PASSIVE_LEVEL.
     let level = unsafe { PassiveLevel::assume() };
-    let asked = |entry: &Entry| {
+    let parse = |entry: &Entry| {
         // SAFETY: the request is a device control, and the entry point's.
         match unsafe { user::request(entry.irp, entry.location) }? {
             UserRequest::Submit(command) => {
                 // SAFETY: as above.
                 unsafe { user::convert(entry.location, &command) };
-                Ok(Asked::Submit(command))
+                Ok(FileRequest::Submit(command))
             }
             UserRequest::Associate(handle) => {
-                Ok(Asked::Associate(core::ptr::with_exposed_provenance_mut(handle), level))
+                Ok(FileRequest::Associate(core::ptr::with_exposed_provenance_mut(handle), level))
             }
-            UserRequest::Disassociate => Ok(Asked::Disassociate),
-            UserRequest::Query(kind) => Ok(Asked::Query(kind)),
-            UserRequest::Set(kind) => Ok(Asked::Set(kind)),
+            UserRequest::Disassociate => Ok(FileRequest::Disassociate),
+            UserRequest::Query(kind) => Ok(FileRequest::Query(kind)),
+            UserRequest::Set(kind) => Ok(FileRequest::Set(kind)),
         }
     };
     // SAFETY: the I/O manager passes the entry point its request.
-    unsafe { serve(irp, asked) }
+    unsafe { serve(irp, parse) }
 }
 
 /// `IRP_MJ_INTERNAL_DEVICE_CONTROL`: a driver's requests. Up to DISPATCH_LEVEL.
@@ -56,20 +56,20 @@ pub(super) unsafe extern "win64" fn internal_device_control(
     _: *mut DEVICE_OBJECT,
     irp: *mut IRP,
 ) -> NTSTATUS {
-    let asked = |entry: &Entry| {
+    let parse = |entry: &Entry| {
         // SAFETY: the location is that of a client's request.
         match unsafe { parameters::command(entry.location) } {
-            Some(command) => Ok(Asked::Submit(command)),
+            Some(command) => Ok(FileRequest::Submit(command)),
             // SAFETY: as above.
             None => unsafe { inline(entry.location) },
         }
     };
     // SAFETY: the I/O manager passes the entry point its request.
-    unsafe { serve(irp, asked) }
+    unsafe { serve(irp, parse) }
 }
 
 /// A request for an open file.
-enum Asked {
+enum FileRequest {
     /// Something that may wait.
     Submit(Command),
     Associate(wdm::HANDLE, PassiveLevel),
@@ -86,7 +86,7 @@ enum Asked {
 /// # Safety
 ///
 /// `irp` is the request of an entry point that is running, which owns it.
-unsafe fn serve(irp: *mut IRP, asked: impl FnOnce(&Entry) -> Result<Asked, NTSTATUS>) -> NTSTATUS {
+unsafe fn serve(irp: *mut IRP, parse: impl FnOnce(&Entry) -> Result<FileRequest, NTSTATUS>) -> NTSTATUS {
     // SAFETY: as the caller promises.
     let Some(entry) = (unsafe { Entry::new(irp) }) else { return STATUS_INVALID_DEVICE_REQUEST };
     let (Some(transport), Some(id)) = (super::transport(), entry.id()) else {
@@ -97,38 +97,38 @@ unsafe fn serve(irp: *mut IRP, asked: impl FnOnce(&Entry) -> Result<Asked, NTSTA
         Ok(entered) => entered,
         Err(status) => return entry.finish(status, 0),
     };
-    let asked = asked(&entry);
-    if let Ok(Asked::Submit(_) | Asked::Query(_) | Asked::Set(_)) = &asked {
+    let request = parse(&entry);
+    if let Ok(FileRequest::Submit(_) | FileRequest::Query(_) | FileRequest::Set(_)) = &request {
         // SAFETY: the request is ours, and stays so.
         let data = unsafe { Irp::new(entry.irp) };
         if !data.map() {
             return entry.finish(STATUS_INSUFFICIENT_RESOURCES, 0);
         }
     }
-    let done = match asked {
-        Ok(Asked::Submit(command)) => {
+    let done = match request {
+        Ok(FileRequest::Submit(command)) => {
             // SAFETY: the request is ours.
             let request = unsafe { pend(entry.irp, entry.location) };
             transport.submit(id, command, request);
             return STATUS_PENDING;
         }
-        Ok(Asked::Query(kind)) => {
+        Ok(FileRequest::Query(kind)) => {
             // SAFETY: the request is ours.
             let (status, information) = unsafe { query(&transport, id, entry.irp, kind) };
             return entry.finish(status, information);
         }
-        Ok(Asked::Set(kind)) => {
+        Ok(FileRequest::Set(kind)) => {
             // SAFETY: the request is ours, and stays so.
             let set = transport.set(id, kind, &unsafe { Irp::new(entry.irp) });
             return entry.finish(set.err().unwrap_or(STATUS_SUCCESS), set.unwrap_or(0));
         }
-        Ok(Asked::Associate(handle, level)) => {
+        Ok(FileRequest::Associate(handle, level)) => {
             // SAFETY: the request is ours.
             let mode = unsafe { (*entry.irp.as_ptr()).RequestorMode };
             associate(&transport, id, handle, mode, level)
         }
-        Ok(Asked::Disassociate) => transport.disassociate(id),
-        Ok(Asked::SetEvent(event)) => {
+        Ok(FileRequest::Disassociate) => transport.disassociate(id),
+        Ok(FileRequest::SetEvent(event)) => {
             let (handler, context) = (event.EventHandler, event.EventContext);
             transport.set_event(id, event.EventType, handler.cast(), context.cast())
         }
@@ -154,7 +154,7 @@ unsafe fn pend(irp: NonNull<IRP>, location: NonNull<IO_STACK_LOCATION>) -> Irp {
 /// # Safety
 ///
 /// The location is that of a client's request.
-unsafe fn inline(location: NonNull<IO_STACK_LOCATION>) -> Result<Asked, NTSTATUS> {
+unsafe fn inline(location: NonNull<IO_STACK_LOCATION>) -> Result<FileRequest, NTSTATUS> {
     // SAFETY: the location is the request's.
     match unsafe { (*location.as_ptr()).MinorFunction } {
         TDI_ASSOCIATE_ADDRESS => {
@@ -162,20 +162,20 @@ unsafe fn inline(location: NonNull<IO_STACK_LOCATION>) -> Result<Asked, NTSTATUS
             let request: TDI_REQUEST_KERNEL_ASSOCIATE = unsafe { parameters::of(location) };
             // SAFETY: clients associate at PASSIVE_LEVEL, as handles are looked up there.
             let level = unsafe { PassiveLevel::assume() };
-            Ok(Asked::Associate(request.AddressHandle, level))
+            Ok(FileRequest::Associate(request.AddressHandle, level))
         }
-        TDI_DISASSOCIATE_ADDRESS => Ok(Asked::Disassociate),
+        TDI_DISASSOCIATE_ADDRESS => Ok(FileRequest::Disassociate),
         // SAFETY: the minor function says so.
-        TDI_SET_EVENT_HANDLER => Ok(Asked::SetEvent(unsafe { parameters::of(location) })),
+        TDI_SET_EVENT_HANDLER => Ok(FileRequest::SetEvent(unsafe { parameters::of(location) })),
         TDI_QUERY_INFORMATION => {
             // SAFETY: the minor function says so.
             let request: TDI_REQUEST_KERNEL_QUERY_INFORMATION = unsafe { parameters::of(location) };
-            Ok(Asked::Query(request.QueryType))
+            Ok(FileRequest::Query(request.QueryType))
         }
         TDI_SET_INFORMATION => {
             // SAFETY: the minor function says so.
             let request: TDI_REQUEST_KERNEL_SET_INFORMATION = unsafe { parameters::of(location) };
-            Ok(Asked::Set(request.SetType))
+            Ok(FileRequest::Set(request.SetType))
         }
         TDI_ACTION => Err(STATUS_NOT_IMPLEMENTED),
         _ => Err(STATUS_INVALID_DEVICE_REQUEST),

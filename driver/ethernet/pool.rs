@@ -21,11 +21,11 @@ use crate::nt;
 /// The number of frames that a port can hold until the protocols above have dealt with them.
 pub(crate) const BUFFERS: u32 = 128;
 
-/// Room for one frame, rounded up so that each buffer begins on a cache line.
-const ROOM: usize = usize_from(LONGEST).next_multiple_of(64);
+/// The length of a buffer: that of the longest frame, rounded up so that each buffer begins on a cache line.
+const BUFFER_LENGTH: usize = usize_from(LONGEST).next_multiple_of(64);
 
-/// Room for all of them.
-const SIZE: usize = ROOM.strict_mul(usize_from(BUFFERS));
+/// The length of all buffers.
+const POOL_LENGTH: usize = BUFFER_LENGTH.strict_mul(usize_from(BUFFERS));
 
 /// Buffers with their net buffer lists, which are all made in advance: receiving allocates nothing.
 ///
@@ -34,7 +34,7 @@ const SIZE: usize = ROOM.strict_mul(usize_from(BUFFERS));
 /// The memory does not move while lists describe it.
 pub(crate) struct Pool {
     handle: NDIS_HANDLE,
-    memory: Box<[u8; SIZE]>,
+    memory: Box<[u8; POOL_LENGTH]>,
     /// The lists that are not in use. All of them are back when the pool goes.
     free: Chain,
 }
@@ -70,7 +70,7 @@ impl Pool {
 
     /// Makes a list for each buffer.
     fn fill(&mut self, adapter: NDIS_HANDLE) -> Option<()> {
-        for buffer in self.memory.chunks_exact_mut(ROOM) {
+        for buffer in self.memory.chunks_exact_mut(BUFFER_LENGTH) {
             let mdl = describe(buffer)?;
             // SAFETY: the pool gives out net buffers with its lists.
             let list =
@@ -100,8 +100,8 @@ impl Pool {
         filled.map(|()| list)
     }
 
-    /// Takes lists back.
-    pub(crate) fn give_back(&mut self, lists: Chain) {
+    /// Takes lists back that are not in use any more.
+    pub(crate) fn return_nbls(&mut self, lists: Chain) {
         self.free.append(lists);
     }
 }

@@ -93,7 +93,7 @@ impl VirtualPort {
     pub(crate) fn pause(&self) -> NDIS_STATUS {
         let mut state = self.state.lock();
         let waiting = state.waiting.take();
-        state.pool.give_back(waiting);
+        state.pool.return_nbls(waiting);
         match state.path.pause() {
             Pause::Complete => NDIS_STATUS_SUCCESS,
             Pause::Pending => NDIS_STATUS_PENDING,
@@ -213,7 +213,7 @@ impl VirtualPort {
     /// Counts NBLs that are with their owners again; those that were received go to the pool.
     fn finish_nbls(&self, count: u32, received: Chain) {
         let mut state = self.state.lock();
-        state.pool.give_back(received);
+        state.pool.return_nbls(received);
         let paused = state.path.return_nbls(count);
         drop(state);
         if paused {

@@ -1,5 +1,7 @@
 //! The network interfaces of this machine.
 
+#![expect(unsafe_code, reason = "functions of Windows are called")]
+
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use core::ptr::null;
 

@@ -1,5 +1,7 @@
 //! The addresses that the adapters get.
 
+#![expect(unsafe_code, reason = "functions of Windows are called")]
+
 use core::net::Ipv4Addr;
 use std::env;
 use std::process::Command;

@@ -1,5 +1,7 @@
 //! An asynchronous handle to a device.
 
+#![expect(unsafe_code, reason = "functions of Windows are called")]
+
 use core::ptr::{null, null_mut};
 
 use runner::{Completion, Device, Error};

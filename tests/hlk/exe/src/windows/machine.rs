@@ -1,5 +1,7 @@
 //! This machine behind the traits of the runner.
 
+#![expect(unsafe_code, reason = "functions of Windows are called")]
+
 use core::ptr::{null, null_mut};
 use core::time::Duration;
 use std::collections::HashMap;

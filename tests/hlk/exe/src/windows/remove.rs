@@ -1,5 +1,7 @@
 //! `remove`: nothing of both drivers is left.
 
+#![expect(unsafe_code, reason = "functions of Windows are called")]
+
 use core::ptr::null;
 use std::io::Write;
 use std::path::{Path, PathBuf};

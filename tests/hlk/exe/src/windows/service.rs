@@ -1,5 +1,7 @@
 //! Services of drivers.
 
+#![expect(unsafe_code, reason = "functions of Windows are called")]
+
 use core::ptr::{null, null_mut};
 use core::time::Duration;
 use std::path::Path;

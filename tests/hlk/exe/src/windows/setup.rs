@@ -4,6 +4,8 @@
 //! UpdateDriverForPlugAndPlayDevices, which finds and installs the driver ("UpdateDriverForPlugAndPlayDevicesW",
 //! learn.microsoft.com/windows/win32/api/newdev). It is what devcon does.
 
+#![expect(unsafe_code, reason = "functions of Windows are called")]
+
 use core::ptr::{null, null_mut};
 use std::path::Path;
 

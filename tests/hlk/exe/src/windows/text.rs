@@ -1,5 +1,7 @@
 //! Text of Windows, and its errors.
 
+#![expect(unsafe_code, reason = "functions of Windows are called")]
+
 use std::ffi::OsStr;
 use std::os::windows::ffi::OsStrExt;
 

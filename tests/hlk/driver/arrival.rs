@@ -1,5 +1,7 @@
 //! An address that arrives while a test runs.
 
+#![expect(unsafe_code, reason = "functions of Windows and of the provider are called with addresses")]
+
 use alloc::boxed::Box;
 use core::ffi::c_void;
 use core::mem::MaybeUninit;

@@ -2,7 +2,6 @@
 
 #![expect(unsafe_code, reason = "functions of Windows and of the provider are called with addresses")]
 
-use alloc::boxed::Box;
 use core::ffi::c_void;
 use core::mem::MaybeUninit;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -88,7 +87,7 @@ impl Drop for Arrival {
 struct Watch(HANDLE);
 
 impl Watch {
-    fn new(expected: &Box<Expected>) -> Result<Self, NTSTATUS> {
+    fn new(expected: &Expected) -> Result<Self, NTSTATUS> {
         let context = core::ptr::from_ref::<Expected>(expected).cast_mut().cast();
         let mut handle = null_mut();
         // SAFETY: the callback gets the box, which outlives the registration.

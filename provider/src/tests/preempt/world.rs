@@ -215,10 +215,14 @@ impl World {
             self.fail(format!("a create is completed with {status:#010x} and {object:p}"));
         }
         self.judge_completion(number);
-        if status == STATUS_SUCCESS {
-            self.add(NEAR, Role::Created, object, Vec::new());
+        let made = (status == STATUS_SUCCESS).then(|| self.add(NEAR, Role::Created, object, Vec::new()));
+        if let Some(id) = made {
+            self.things.borrow_mut()[id].inside += 1;
         }
         reach(Point::Callback);
+        if let Some(id) = made {
+            self.things.borrow_mut()[id].inside -= 1;
+        }
         self.requests.borrow_mut()[number].returned += 1;
     }
 

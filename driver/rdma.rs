@@ -27,7 +27,7 @@ pub(crate) struct Rdma {
     wanted: AtomicBool,
     events: Lock<Events>,
     rnic: Rnic<Windows>,
-    /// The legacy transport's, while the port is enabled.
+    /// The legacy transport's, while the RNIC is enabled.
     legacy: Lock<Option<tdi::TransportPort>>,
 }
 
@@ -55,15 +55,15 @@ impl Rdma {
         Ok(Self { handle, wanted: AtomicBool::new(allowed), events, rnic, legacy })
     }
 
-    /// Lets the legacy transport run over the port if that is enabled; `refresh` reads its addresses.
+    /// Lets the legacy transport run over the RNIC if that is enabled; `refresh` reads its addresses.
     pub(crate) fn start(&self, refresh: tdi::Refresh, level: PassiveLevel) {
         if self.rnic.enabled() {
             self.begin_legacy(refresh, level);
         }
     }
 
-    /// Lets the legacy transport run over the port. Without it the adapter works all the same, until the next time
-    /// that RDMA is enabled.
+    /// Lets the legacy transport run over the RNIC. Without it the adapter works all the same, until the next
+    /// time that RDMA is enabled.
     fn begin_legacy(&self, refresh: tdi::Refresh, level: PassiveLevel) {
         let port = transport_port(&self.rnic, refresh, level);
         let previous = core::mem::replace(&mut *self.legacy.lock(), port);
@@ -78,7 +78,7 @@ impl Rdma {
         *self.events.lock() = Events::Over;
     }
 
-    /// Ends what runs over the port of the legacy transport.
+    /// Ends what the legacy transport runs over the RNIC.
     pub(crate) fn end_legacy(&self, level: PassiveLevel) {
         let port = self.legacy.lock().take();
         if let Some(port) = port {
@@ -86,8 +86,8 @@ impl Rdma {
         }
     }
 
-    /// Replaces the port's addresses. If the legacy transport loses any, what is returned ends what runs over these.
-    /// Up to DISPATCH_LEVEL.
+    /// Replaces the RNIC's addresses. If the legacy transport loses any, what is returned ends what runs over
+    /// these. Up to DISPATCH_LEVEL.
     ///
     /// # Errors
     ///
@@ -133,8 +133,8 @@ impl Rdma {
         self.wanted.store(enabled, Ordering::Release);
     }
 
-    /// Makes the port as NDIS wants it, and raises the event that belongs to it, which NDIS may hold up until all
-    /// consumers have closed. Not in several threads at once. Nothing after [`Rdma::end_events`].
+    /// Makes the RNIC as NDIS wants it, and raises the event that belongs to it, which NDIS may hold up until
+    /// all consumers have closed. Not in several threads at once. Nothing after [`Rdma::end_events`].
     ///
     /// The call returns before the adapter is halted, or the halt waits for it.
     pub(crate) fn apply_state(&self, refresh: tdi::Refresh, level: PassiveLevel) {
@@ -188,8 +188,8 @@ impl Rdma {
     }
 }
 
-/// The port of the legacy transport. Without one the transport does not run over this adapter until RDMA is enabled
-/// again, which is no reason for the adapter not to start.
+/// The RNIC as the legacy transport has it. Without it the transport does not run over this adapter until
+/// RDMA is enabled again, which is no reason for the adapter not to start.
 fn transport_port(
     rnic: &Rnic<Windows>,
     refresh: tdi::Refresh,

@@ -37,10 +37,11 @@ pub(crate) struct Adapter {
     rdma: Rdma,
     /// Enables or disables RDMA as NDIS wants it, and reads the addresses then.
     apply_state: WorkItem<Self>,
-    /// Tells the port which IP addresses the interface has now.
+    /// Tells the RNIC which IP addresses the interface has now.
     address_refresh: WorkItem<Self>,
-    /// Held from the look at the interface's addresses until the port has them, so that no older look replaces a
-    /// newer one: an address that were missing for a moment would be lost to the clients of the legacy transport.
+    /// Held from the look at the interface's addresses until the RNIC has them, so that no older look
+    /// replaces a newer one: an address that were missing for a moment would be lost to the clients of the
+    /// legacy transport.
     reading: Mutex<()>,
     watch: Lock<Watching>,
     /// As NDIS knows it.
@@ -225,8 +226,8 @@ impl Adapter {
         self.rdma.rnic().look_up(level, |level| self.refresh_addresses(level));
     }
 
-    /// Brings the port's addresses up to date for a consumer that is about to use them: it may have heard of a
-    /// change before this driver has.
+    /// Brings the RNIC's addresses up to date for a consumer that is about to use them: it may have heard of
+    /// a change before this driver has.
     ///
     /// # Errors
     ///
@@ -237,7 +238,7 @@ impl Adapter {
         self.read_addresses(level)
     }
 
-    /// Tells the port which IP addresses the interface has now.
+    /// Tells the RNIC which IP addresses the interface has now.
     fn read_addresses(&self, level: PassiveLevel) -> Result<(), NTSTATUS> {
         let taken = self.reading.with(level, |()| {
             let addresses = addresses::of(self.interface, level)?;
@@ -270,7 +271,7 @@ impl Adapter {
 
     /// The function by which the legacy transport has the addresses read.
     fn refresh(&self) -> tdi::Refresh {
-        // SAFETY: the adapter stays in its place until it has been halted, which removes the port.
+        // SAFETY: the adapter stays in its place until it has been halted, which removes the RNIC.
         unsafe { tdi::Refresh::new(refresh_addresses, (&raw const *self).cast_mut().cast()) }
     }
 
@@ -304,11 +305,12 @@ impl Watched for Adapter {
 unsafe extern "win64" fn refresh_addresses(context: *mut c_void) -> bool {
     // SAFETY: the legacy transport calls this at PASSIVE_LEVEL.
     let level = unsafe { PassiveLevel::assume() };
-    // SAFETY: the context is the adapter whose port the legacy transport runs over, which waits for this call.
+    // SAFETY: the context is the adapter whose RNIC the legacy transport runs over, which waits for this
+    // call.
     unsafe { &*context.cast::<Adapter>() }.refresh_addresses(level).is_ok()
 }
 
-/// A consumer has named an address that the port does not have.
+/// A consumer has named an address that the RNIC does not have.
 unsafe extern "win64" fn look_up(context: *mut c_void) {
     // SAFETY: the context is the adapter that the function was set for, which has consumers.
     unsafe { &*context.cast::<Adapter>() }.addresses_changed();

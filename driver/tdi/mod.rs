@@ -91,7 +91,7 @@ fn transport() -> Option<Transport<TdiSystem>> {
     TRANSPORT.lock().clone()
 }
 
-/// An adapter as a port of the transport, until [`TransportPort::remove`].
+/// An adapter as an RNIC of the transport, until [`TransportPort::remove`].
 #[must_use = "the transport runs over it until it is removed"]
 pub(crate) struct TransportPort {
     port: RnicId,
@@ -128,13 +128,13 @@ impl TransportPort {
         self.device.release(level);
     }
 
-    /// Names the adapter's port to [`set_addresses`].
+    /// Names the adapter's RNIC to [`set_addresses`].
     pub(crate) const fn port(&self) -> RnicId {
         self.port
     }
 }
 
-/// The loss of addresses of a port of the transport, if any.
+/// The loss of addresses of an RNIC of the transport, if any.
 #[must_use = "what runs over lost addresses is to end"]
 pub(crate) struct LostAddresses {
     transport: Transport<TdiSystem>,
@@ -148,7 +148,7 @@ impl LostAddresses {
     }
 }
 
-/// Replaces the addresses of a port. If it loses any, what is returned ends what runs over these.
+/// Replaces the addresses of an RNIC. If it loses any, what is returned ends what runs over these.
 ///
 /// # Errors
 ///

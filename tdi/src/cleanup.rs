@@ -81,11 +81,12 @@ impl<S: System<Client = Self>> Transport<S> {
         drop(over);
     }
 
-    /// An RNIC has gone, or has lost addresses: everything ends that runs over what the network does not have any more.
-    /// Address objects that are bound to nothing else are of no use: what waits on them completes with
-    /// `STATUS_ADDRESS_CLOSED`, and their clients are told so (`TDI_EVENT_ERROR`, `TDI_EVENT_ERROR_EX`). What runs over
-    /// an RNIC is known by the RNIC, and the network is asked at the moment in which something is taken: so nothing is
-    /// missed whose address moved, and nothing is taken that was bound after its address had returned.
+    /// An RNIC has gone, or has lost addresses: everything ends that runs over what the network does not have
+    /// any more. Address objects that are bound to nothing else are of no use: what waits on them completes
+    /// with `STATUS_ADDRESS_CLOSED`, and their clients are told so (`TDI_EVENT_ERROR`, `TDI_EVENT_ERROR_EX`).
+    /// Listeners and connections name their RNIC, and the network is asked at the moment in which one is
+    /// ended: so none is missed whose address moved, and none is ended that was bound after its address had
+    /// returned.
     pub fn on_adapter_removed(&self, _: PassiveLevel) {
         let goes = |listener: &Listener<S>| self.has_gone(listener);
         while let Some((id, lost)) = self.lose_listener(&goes) {

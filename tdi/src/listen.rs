@@ -62,7 +62,7 @@ impl<S: System> TransportState<S> {
         }
     }
 
-    /// Finds the target of a connect request at an address: the first that listens, or else to the first
+    /// Finds the target of a connect request at an address: the first that listens, or else the first
     /// client that has a handler.
     pub(crate) fn connect_target(
         &mut self,

@@ -124,7 +124,7 @@ impl<S: System<Client = Self>> Transport<S> {
         let bound = self.bind(local, level);
         let outcome = self.settle(id, bound);
         outcome?;
-        // The removal of a port, or of its address, has perhaps not seen the listener.
+        // The removal of an RNIC, or of its address, has perhaps not seen the listener.
         let missed = self.lock().address(id).is_some_and(|address| address.state.any(|at| self.has_gone(at)));
         if missed {
             self.on_adapter_removed(level);

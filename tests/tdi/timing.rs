@@ -1,4 +1,4 @@
-//! Time limits of connects and offers.
+//! Time limits of connects and of connect requests.
 
 use core::time::Duration;
 use std::thread;
@@ -39,7 +39,7 @@ fn an_offer_that_is_not_accepted_in_time_is_rejected() {
     assert_eq!(offer.peer.map(|peer| peer.ip()), Some(NEAR.ip()));
     assert_eq!(connected.status(), STATUS_REMOTE_NOT_LISTENING, "the transport rejects it after a second");
     assert_eq!(accept(&far).status(), STATUS_INVALID_CONNECTION);
-    // An offer that is accepted in time becomes a connection.
+    // A connect request that is accepted in time becomes a connection.
     let offered = listen(&far, TDI_QUERY_ACCEPT);
     let connected = connect(&near, FAR);
     succeeds(offered.status());

@@ -39,7 +39,7 @@ pub(crate) fn disconnected(connector: &TrackedObject) {
     }
 }
 
-/// Dependencies a connector to what it connects with, for as long as the request may still succeed or has.
+/// Makes a connector depend on what it connects with, for as long as the request may still succeed or has.
 pub(crate) fn depending(
     connector: &Arc<TrackedObject>,
     antecedents: Vec<Arc<TrackedObject>>,

@@ -39,7 +39,8 @@ struct Endpoints<K: Kernel> {
     next_host: u64,
 }
 
-/// All RNICs of the driver: who is where, who listens. Two of its RNICs reach each other.
+/// The addresses of all RNICs of the driver, and the listeners there. Any two of these RNICs reach each
+/// other.
 pub(crate) struct FabricState<K: Kernel> {
     endpoints: Lock<K, Endpoints<K>>,
 }

@@ -46,7 +46,7 @@ pub(crate) struct Connection<K: Kernel> {
 }
 
 impl<K: Kernel> Connection<K> {
-    /// A connection that is offered; the connect request is pending.
+    /// A connection that is offered; the request of NdkConnect is pending.
     ///
     /// # Errors
     ///

@@ -161,7 +161,7 @@ impl<K: Kernel> RegistrationState<K> {
         }
     }
 
-    /// Makes a registration valid, with the key that was claimed for it or else a new one. If it can't be,
+    /// Makes a registration valid, with the key that was reserved for it or else a new one. If it can't be,
     /// it is given back, as it must not be dropped under the lock.
     #[expect(
         clippy::result_large_err,

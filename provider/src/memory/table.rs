@@ -133,7 +133,7 @@ impl<K: Kernel> Table<K> {
     ///
     /// # Errors
     ///
-    /// A [`AccessError`] that says which check failed.
+    /// An [`AccessError`] that says which check failed.
     pub(crate) fn admit(
         &self,
         token: Token,

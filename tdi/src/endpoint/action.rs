@@ -22,7 +22,7 @@ pub(crate) enum Action<S: System> {
     Connect { from: SocketAddr, to: SocketAddr },
     /// Make a link from a connect request.
     Accept(ConnectRequestOf<S>),
-    /// Pass a connect request on to another taker.
+    /// Pass a connect request on to another target.
     PassOn(ConnectRequestOf<S>),
     /// Refuse a connect request.
     Refuse(ConnectRequestOf<S>),

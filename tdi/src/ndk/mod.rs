@@ -8,13 +8,13 @@
 //!
 //! # Names
 //!
-//! An address object has its RNIC by a listener, so it conflicts with NDK consumers as they do with each
-//! other. A connection that goes out has an RNIC of its own below; which address object it comes from stands
-//! in its private data, of which the peer believes the RNIC and not the host:
+//! An address object has its port by a listener, so it conflicts with NDK consumers as they do with each
+//! other. A connection that goes out has a port of its own below; which address object it comes from stands
+//! in its private data, of which the peer believes the port and not the host:
 //!
 //! ```text
 //! 0 1 2 3  4        5 6
-//! T D I    version  RNIC, in network byte order
+//! T D I    version  port, in network byte order
 //! ```
 //!
 //! A peer without that is no client, and is refused.

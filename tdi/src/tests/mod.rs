@@ -1,4 +1,4 @@
-//! The transport over the real provider, on the host: each test is a client with two ports.
+//! The transport over the real provider, on the host: each test is a client with two RNICs.
 
 /// The address of a handler, as a client registers it: a function becomes one by a cast alone.
 macro_rules! code_address {

@@ -234,7 +234,7 @@ impl Context {
         !late
     }
 
-    /// Dependencies an event to the object that it was registered for: it ends with it.
+    /// Assigns an event to the object that it was registered for: it ends with it.
     pub(crate) fn belongs_to(&self, subject: &Arc<TrackedObject>) {
         let _ = self.subject.set(Arc::clone(subject));
         subject.events.lock().push(self.id);

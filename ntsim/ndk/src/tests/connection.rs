@@ -1,4 +1,4 @@
-//! Connections: dependencies to QPs, listeners and shared endpoints, events, local addresses.
+//! Connections: dependencies on QPs, listeners and shared endpoints, events, local addresses.
 
 use core::ptr;
 

@@ -73,7 +73,7 @@ pub(super) fn connect(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
     Ok(())
 }
 
-/// CL-7, CL-8: an offer that is closed in the connect event is a refusal.
+/// CL-7, CL-8: a connector that is closed in its connect event refuses the connect request.
 pub(super) fn connect_event(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
     let listener = pair::listen(test)?;
     listener.object().react(Reaction::Close);

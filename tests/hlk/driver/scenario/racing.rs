@@ -126,7 +126,7 @@ pub(super) fn traffic(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
     Ok(())
 }
 
-/// CL-7: a listener is closed while a peer connects, who is refused or gets an offer that is closed.
+/// CL-7: a listener is closed while a peer connects: the connect is refused, or its connector here is closed.
 pub(super) fn listener(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
     let call_log = test.call_log();
     let listener = pair::listen(test)?;

@@ -14,7 +14,9 @@ use sys::ndis::{
     NDIS_SHUTDOWN_ACTION, NET_BUFFER_LIST, NET_DEVICE_PNP_EVENT,
 };
 use sys::ndk::NDK_ADAPTER;
-use sys::status::{NDIS_STATUS, NDIS_STATUS_INVALID_PARAMETER, NDIS_STATUS_SUCCESS};
+use sys::status::{
+    NDIS_STATUS, NDIS_STATUS_INVALID_PARAMETER, NDIS_STATUS_NOT_ACCEPTED, NDIS_STATUS_SUCCESS,
+};
 use sys::wdm::{DRIVER_OBJECT, PVOID, ULONG};
 
 use crate::adapter::Adapter;
@@ -163,6 +165,9 @@ unsafe extern "win64" fn oid_request(context: NDIS_HANDLE, request: *mut NDIS_OI
     let adapter = unsafe { adapter(context) };
     // SAFETY: NDIS passes a request that is the driver's until it answers.
     let Some(request) = (unsafe { request.as_mut() }) else { return NDIS_STATUS_INVALID_PARAMETER };
+    if adapter.is_removed() {
+        return NDIS_STATUS_NOT_ACCEPTED;
+    }
     // SAFETY: NDIS calls MiniportOidRequest at PASSIVE_LEVEL.
     let level = unsafe { PassiveLevel::assume() };
     // SAFETY: the request came from NDIS, so its buffers are as it says.
@@ -178,6 +183,9 @@ unsafe extern "win64" fn direct_oid_request(
     let adapter = unsafe { adapter(context) };
     // SAFETY: NDIS passes a request that is the driver's until it answers.
     let Some(request) = (unsafe { request.as_mut() }) else { return NDIS_STATUS_INVALID_PARAMETER };
+    if adapter.is_removed() {
+        return NDIS_STATUS_NOT_ACCEPTED;
+    }
     // SAFETY: the request came from NDIS, so its buffers are as it says.
     unsafe { oid::direct_request(adapter, request) }
 }
@@ -188,7 +196,7 @@ unsafe extern "win64" fn device_pnp_event(context: NDIS_HANDLE, event: *mut NET_
     // SAFETY: NDIS passes an event that is valid during the call.
     let Some(event) = (unsafe { event.as_ref() }) else { return };
     if event.DevicePnPEvent == NDIS_DEVICE_PNP_EVENT::NdisDevicePnPEventSurpriseRemoved {
-        adapter.ethernet().surprise_remove();
+        adapter.surprise_remove();
     }
 }
 

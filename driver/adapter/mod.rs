@@ -8,6 +8,7 @@ mod configuration;
 use alloc::boxed::Box;
 use core::ffi::c_void;
 use core::ptr::{NonNull, null_mut};
+use core::sync::atomic::{AtomicBool, Ordering};
 
 use lock_api::RawMutex as _;
 use sys::irql::PassiveLevel;
@@ -46,6 +47,8 @@ pub(crate) struct Adapter {
     watch: Lock<Watching>,
     /// As NDIS knows it.
     capabilities: Box<attributes::Capabilities>,
+    /// Set once NDIS has told that the device is gone.
+    removed: AtomicBool,
     /// The framework's view of the adapter, kept until the adapter goes.
     _device: Device,
 }
@@ -141,6 +144,7 @@ impl Adapter {
             reading: Mutex::new(()),
             watch: Lock::const_new(SpinLock::INIT, Watching::No),
             capabilities: capabilities.map_err(|status| Step::Capabilities.failed(status))?,
+            removed: AtomicBool::new(false),
             _device: device,
         })
     }
@@ -218,6 +222,17 @@ impl Adapter {
         // its consumers have closed.
         self.apply_state.finish(level);
         self.rdma.end_legacy(level);
+    }
+
+    /// Notes that the device is gone: what comes until NDIS halts the adapter is not accepted.
+    pub(crate) fn surprise_remove(&self) {
+        self.removed.store(true, Ordering::Release);
+        self.ethernet.surprise_remove();
+    }
+
+    /// Returns whether the device is gone.
+    pub(crate) fn is_removed(&self) -> bool {
+        self.removed.load(Ordering::Acquire)
     }
 
     /// Brings the RNIC's addresses up to date, and tries the requests again that wait for them. If that fails, the RNIC

@@ -10,7 +10,8 @@ use provider::kernel::Dpc as _;
 use sys::irql::{DispatchLevel, PassiveLevel};
 use sys::ndis::{self, NDIS_HANDLE, NET_BUFFER_LIST};
 use sys::status::{
-    NDIS_STATUS, NDIS_STATUS_INVALID_PACKET, NDIS_STATUS_PAUSED, NDIS_STATUS_PENDING, NDIS_STATUS_SUCCESS,
+    NDIS_STATUS, NDIS_STATUS_INVALID_PACKET, NDIS_STATUS_NOT_ACCEPTED, NDIS_STATUS_PAUSED,
+    NDIS_STATUS_PENDING, NDIS_STATUS_SUCCESS,
 };
 use vswitch::{Address, DataPath, Disposition, Filter, FrameCounters, Pause};
 
@@ -118,7 +119,7 @@ impl VirtualPort {
             let status = match disposition {
                 // SAFETY: the list is the driver's.
                 Disposition::Deliver => unsafe { self.transmit(list) },
-                Disposition::Discard => NDIS_STATUS_SUCCESS,
+                Disposition::RefuseRemoved => NDIS_STATUS_NOT_ACCEPTED,
                 Disposition::Refuse => NDIS_STATUS_PAUSED,
             };
             // SAFETY: the list is the driver's.

@@ -57,7 +57,7 @@ unsafe impl provider::kernel::Timer for Timer {
         unsafe { wdm::KeCancelTimer(this.as_ptr().cast()) != wdm::FALSE }
     }
 
-    /// A timer expires in the first tick of the clock that finds it due.
+    /// A timer is due a while after the last tick of the clock, and expires in the first tick that finds it due.
     fn lateness() -> Duration {
         // SAFETY: callable at any level.
         let tick = unsafe { wdm::KeQueryTimeIncrement() };

@@ -25,7 +25,7 @@ enum Mode {
     Running,
     /// As paused, with NBLs outstanding: the pause is completed when the last is back.
     Pausing,
-    /// The device is gone: nothing is received, and what is sent is lost. NDIS pauses the adapter next.
+    /// The device is gone: nothing is received, and nothing accepted. NDIS pauses the adapter next.
     SurpriseRemoved,
 }
 
@@ -34,8 +34,9 @@ enum Mode {
 pub enum Disposition {
     /// The other ports get them.
     Deliver,
-    /// They are lost, and the send succeeds: the device is gone.
-    Discard,
+    /// The send is completed with NDIS_STATUS_NOT_ACCEPTED: the device is gone
+    /// (<https://learn.microsoft.com/windows-hardware/drivers/ddi/ndis/nc-ndis-miniport_device_pnp_event_notify>).
+    RefuseRemoved,
     /// The send is completed with NDIS_STATUS_PAUSED.
     Refuse,
 }
@@ -83,7 +84,7 @@ impl DataPath {
         self.outstanding_nbls = self.outstanding_nbls.saturating_add(nbls);
         match self.mode {
             Mode::Running => Disposition::Deliver,
-            Mode::SurpriseRemoved => Disposition::Discard,
+            Mode::SurpriseRemoved => Disposition::RefuseRemoved,
             Mode::Paused | Mode::Pausing => Disposition::Refuse,
         }
     }
@@ -177,7 +178,7 @@ mod tests {
         let mut path = running();
         path.surprise_remove();
         assert!(!path.receives());
-        assert_eq!(path.begin_send(1), Disposition::Discard);
+        assert_eq!(path.begin_send(1), Disposition::RefuseRemoved);
         assert_eq!(path.pause(), Pause::Pending);
         assert!(path.return_nbls(1));
         assert_eq!(path.begin_send(1), Disposition::Refuse);
@@ -242,7 +243,7 @@ mod tests {
                     Step::Send => {
                         let expected = match (paused, removed) {
                             (true, _) => Disposition::Refuse,
-                            (false, true) => Disposition::Discard,
+                            (false, true) => Disposition::RefuseRemoved,
                             (false, false) => Disposition::Deliver,
                         };
                         assert_eq!(path.begin_send(1), expected);

@@ -128,6 +128,19 @@ fn frame_reaches_only_its_destination() {
 }
 
 #[test]
+fn chain_of_lists_is_delivered_in_order() {
+    let network = Network::new();
+    let [a, b, _] = &*network.adapters else { panic!("there are three adapters") };
+    let frames: Vec<_> = [46, 300, 1500, 47, 700].map(|size| frame(address(b), address(a), size)).into();
+    let [first, second, third, fourth, fifth] = &*frames else { panic!("there are five frames") };
+    for _ in 0..20 {
+        a.send_all(&[&[first, second], &[third], &[fourth, fifth]]).expect("all are sent");
+        assert_eq!(received(b, 5), frames);
+    }
+    network.end_clean();
+}
+
+#[test]
 fn broadcast_reaches_all_but_its_sender() {
     let network = Network::new();
     let [a, b, c] = &*network.adapters else { panic!("there are three adapters") };

@@ -184,6 +184,11 @@ impl DpcQueue {
         taken
     }
 
+    /// Returns whether a call with this context is queued.
+    pub(super) fn has(&self, context: *mut c_void) -> bool {
+        self.lock().calls.iter().any(|call| call.context == context)
+    }
+
     /// Takes back the calls with this context; returns how many there were.
     pub(super) fn cancel(&self, context: *mut c_void) -> usize {
         self.take(|other| other == Va::of(context)).len()

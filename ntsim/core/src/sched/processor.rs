@@ -54,6 +54,11 @@ impl Processor {
         self.queue.cancel(context)
     }
 
+    /// Returns whether a call with this context is queued.
+    pub fn has_queued(&self, context: *mut c_void) -> bool {
+        self.queue.has(context)
+    }
+
     /// Takes back the calls whose contexts lie in `range`; returns these.
     pub fn take(&self, range: &Range<Va>) -> Vec<Va> {
         self.queue.take_within(range)

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use ntsim_core::address::Va;
 use parking_lot::Mutex;
 use sys::ndis::NDIS_HANDLE;
+use sys::status::{NDIS_STATUS, NDIS_STATUS_NOT_ACCEPTED};
 use sys::wdm::DEVICE_OBJECT;
 
 use super::data_path::Protocol;
@@ -81,6 +82,8 @@ pub(super) struct Changing {
     pub(super) removed: bool,
     /// The machine's time at which the halt handler was called.
     pub(super) halting_since: Option<Duration>,
+    /// Set once the driver has been told of that.
+    pub(super) gone: bool,
 }
 
 /// The general attributes that NDIS needs.
@@ -118,6 +121,7 @@ impl Adapter {
             pending: None,
             removed: false,
             halting_since: None,
+            gone: false,
         };
         Arc::new(Self {
             handle: ndis().new_handle(),
@@ -195,6 +199,22 @@ impl Adapter {
     /// Returns the number of RDMA adapters that are open on it.
     pub(super) fn open_ndk_adapters(&self) -> usize {
         self.ndk_open.load(Ordering::Acquire)
+    }
+
+    /// Returns whether the driver has been told that the device is gone.
+    pub(super) fn is_gone(&self) -> bool {
+        self.state.lock().gone
+    }
+
+    /// Checks the status of what was asked after the driver has been told that the device is gone: "it should immediately
+    /// complete such requests with a status value of NDIS_STATUS_NOT_ACCEPTED"
+    /// (<https://learn.microsoft.com/windows-hardware/drivers/ddi/ndis/nc-ndis-miniport_device_pnp_event_notify>).
+    pub(super) fn check_refused(&self, what: &str, status: NDIS_STATUS) {
+        if status != NDIS_STATUS_NOT_ACCEPTED {
+            let text =
+                format!("{what} after the surprise removal of its adapter was answered {status:#010X}");
+            violation("NdisSurpriseRemoval", [0, self.handle.bits(), 0, 0], text);
+        }
     }
 
     /// The driver's own context.

@@ -3,12 +3,16 @@
 use core::ffi::c_void;
 use core::ptr;
 
+use nt::mm::MmMapLockedPagesSpecifyCache;
 use ntsim_core::address::Va;
 use ntsim_core::exports;
 use ntsim_core::number::{ToUsize, narrow};
 use sys::ndis::*;
 use sys::status::{NDIS_STATUS, NDIS_STATUS_SUCCESS};
-use sys::wdm::{MDL, MDL_MAPPED_TO_SYSTEM_VA, MDL_SOURCE_IS_NONPAGED_POOL};
+use sys::wdm::{KernelMode, MDL, MDL_MAPPED_TO_SYSTEM_VA, MDL_SOURCE_IS_NONPAGED_POOL, MEMORY_CACHING_TYPE};
+
+/// `NormalPagePriority | MdlMappingNoExecute` of wdm.h.
+const PRIORITY: u32 = 16 | 0x4000_0000;
 
 /// A run of bytes of a net buffer that lies in one piece.
 struct Piece {
@@ -25,19 +29,23 @@ unsafe fn pieces(buffer: *const NET_BUFFER, offset: usize) -> impl Iterator<Item
     let buffer = unsafe { &*buffer };
     let mut skip = buffer.CurrentMdlOffset.to_usize() + offset;
     let mut left = buffer.DataLength.saturating_sub(offset);
-    let mut mdl: *const MDL = buffer.CurrentMdl;
+    let mut mdl: *mut MDL = buffer.CurrentMdl;
     core::iter::from_fn(move || {
         while left > 0 {
             // SAFETY: the caller's contract: the chain has as many bytes as the buffer says.
             let list = unsafe { mdl.as_ref() }?;
-            mdl = list.Next;
+            let this = core::mem::replace(&mut mdl, list.Next);
             let count = list.ByteCount.to_usize();
             if skip >= count {
                 skip -= count;
                 continue;
             }
             let length = (count - skip).min(left);
-            let start = system_address(list).wrapping_add(skip);
+            let mapped = system_address(this);
+            if mapped.is_null() {
+                return None;
+            }
+            let start = mapped.wrapping_add(skip);
             (skip, left) = (0, left - length);
             return Some(Piece { start, length });
         }
@@ -45,13 +53,17 @@ unsafe fn pieces(buffer: *const NET_BUFFER, offset: usize) -> impl Iterator<Item
     })
 }
 
-/// Where a list's memory is mapped.
-fn system_address(list: &MDL) -> *mut u8 {
+/// Where a list's memory is mapped; it is mapped if it is not yet, as NdisGetDataBuffer does, until its owner unlocks
+/// it.
+fn system_address(mdl: *mut MDL) -> *mut u8 {
+    // SAFETY: the caller's list is valid.
+    let list = unsafe { &*mdl };
     if list.MdlFlags & (MDL_MAPPED_TO_SYSTEM_VA | MDL_SOURCE_IS_NONPAGED_POOL) != 0 {
-        list.MappedSystemVa.cast()
-    } else {
-        list.StartVa.wrapping_byte_add(list.ByteOffset.to_usize()).cast()
+        return list.MappedSystemVa.cast();
     }
+    let (none, cached) = (ptr::null_mut(), MEMORY_CACHING_TYPE::MmCached);
+    // SAFETY: the pages of a net buffer's lists are locked.
+    unsafe { MmMapLockedPagesSpecifyCache(mdl, KernelMode, cached, none, 0, PRIORITY) }.cast()
 }
 
 /// Copies a net buffer's data.
@@ -105,6 +117,9 @@ exports! {
             unsafe { ptr::copy_nonoverlapping(piece.start, storage.cast::<u8>().wrapping_add(done), length) };
             done += length;
         }
+        if done < needed {
+            return ptr::null_mut();
+        }
         storage
     }
 
@@ -151,7 +166,7 @@ impl Piece {
 
 #[cfg(test)]
 mod tests {
-    use nt::mm::{Block, Range, describe};
+    use nt::mm::{Block, Range, build_for_nonpaged, describe};
 
     use super::*;
 
@@ -159,6 +174,7 @@ mod tests {
     fn buffer(memory: &[Block; 2], lists: &[Block; 2]) -> NET_BUFFER {
         for (memory, list) in memory.iter().zip(lists) {
             unsafe { describe(list.as_ptr(), Range { start: Va::of(memory.as_ptr::<u8>()), length: 8 }) };
+            unsafe { build_for_nonpaged(list.as_ptr()) };
         }
         let (first, second) = (lists[0].as_ptr::<MDL>(), lists[1].as_ptr::<MDL>());
         unsafe { (*first).Next = second };

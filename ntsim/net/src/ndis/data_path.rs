@@ -2,13 +2,10 @@
 
 use core::ptr;
 use core::sync::atomic::{AtomicUsize, Ordering};
-use core::time::Duration;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
 use nt::ex::queue_work;
-use nt::io::Status;
-use nt::mm::{self, Block, Range};
 use ntsim_core::address::Va;
 use ntsim_core::boundary;
 use ntsim_core::exports;
@@ -16,23 +13,15 @@ use ntsim_core::number::ToUsize;
 use ntsim_core::sched::{self, Irql};
 use parking_lot::Mutex;
 use sys::ndis::*;
-use sys::status::{NDIS_STATUS, NDIS_STATUS_SUCCESS, STATUS_DEVICE_NOT_READY, STATUS_INSUFFICIENT_RESOURCES};
-use sys::wdm::MDL;
+use sys::status::NDIS_STATUS;
 
 use super::adapter::{self, Adapter, State};
 use super::pnp::Indicated;
 use super::wait::Answer;
-use super::{buffer, compliance, pool, violation};
-
-/// The longest time that a miniport may keep a frame to be sent, by Driver Verifier's rule NdisTimedDataSend;
-/// tests are less patient.
-const LIMIT: Duration = Duration::from_secs(if cfg!(test) { 2 } else { 30 });
-
-/// The longest time that it may complete none at all while it has some, by the rule NdisTimedDataHang.
-const HANG: Duration = Duration::from_secs(if cfg!(test) { 1 } else { 22 });
+use super::{buffer, pool, variation, violation};
 
 /// The owners of net buffer lists.
-const MINIPORT: &str = "the miniport";
+pub(super) const MINIPORT: &str = "the miniport";
 const PROTOCOL: &str = "the protocol";
 
 /// The number of frames that are kept until they are asked for.
@@ -42,11 +31,13 @@ const KEPT: usize = 4096;
 #[derive(Default)]
 pub(super) struct Protocol {
     /// Lists that the miniport has been given to send.
-    sending: Mutex<Vec<(Va, Arc<Answer<NDIS_STATUS>>)>>,
+    pub(super) sending: Mutex<Vec<(Va, Arc<Answer<NDIS_STATUS>>)>>,
     /// The number of lists that the miniport has completed so far.
-    completed: AtomicUsize,
+    pub(super) completed: AtomicUsize,
     /// Lists of the miniport that are with the protocol.
     pub(super) received: AtomicUsize,
+    /// Received lists that the protocol is done with.
+    to_return: Mutex<Vec<Va>>,
     frames: Mutex<VecDeque<Vec<u8>>>,
     pub(super) indicated: Indicated,
 }
@@ -73,40 +64,6 @@ impl Adapter {
         }
     }
 
-    /// Sends a frame, from the destination's address to the end of the payload, and waits until the
-    /// miniport is done with it.
-    ///
-    /// # Errors
-    /// STATUS_DEVICE_NOT_READY if the adapter does not run, or the status of the miniport.
-    pub fn send(&self, frame: &[u8]) -> Result<(), Status> {
-        if self.state() != State::Running {
-            return Err(Status(STATUS_DEVICE_NOT_READY));
-        }
-        let (list, _buffers) = net_buffer_list(frame).ok_or(Status(STATUS_INSUFFICIENT_RESOURCES))?;
-        let answer = Arc::new(Answer::default());
-        self.protocol.sending.lock().push((Va::of(list), Arc::clone(&answer)));
-        pool::pass(list, MINIPORT);
-        let handler = self.driver.handlers.SendNetBufferListsHandler.expect("registration checks for it");
-        let context = self.context();
-        // SAFETY: the handler is the driver's own; the list is the driver's until it completes it.
-        boundary::call_driver("MiniportSendNetBufferLists", || unsafe {
-            handler(context, list, NDIS_DEFAULT_PORT_NUMBER, 0);
-        });
-        let completed = self.protocol.completed.load(Ordering::Acquire);
-        let hangs = || {
-            if self.protocol.completed.load(Ordering::Acquire) == completed {
-                let text = format!("frames are to be sent, and none has been in {HANG:?}");
-                compliance("NdisTimedDataHang", 0x9200F, text);
-            }
-        };
-        let late = || {
-            compliance("NdisTimedDataSend", 0x9200D, format!("a frame has not been sent in {LIMIT:?}"));
-        };
-        let status = answer.wait(&[(HANG, &hangs), (LIMIT, &late)]);
-        pool::free(list);
-        if status == NDIS_STATUS_SUCCESS { Ok(()) } else { Err(Status(status)) }
-    }
-
     /// The frames that have come in since they were asked for last, oldest first.
     pub fn take_received(&self) -> Vec<Vec<u8>> {
         self.protocol.frames.lock().drain(..).collect()
@@ -120,14 +77,41 @@ impl Adapter {
         frames.push_back(frame);
     }
 
-    /// Gives lists back to the miniport.
-    fn give_back(&self, lists: *mut NET_BUFFER_LIST, count: usize) {
+    /// Gives the miniport the lists back that the protocol is done with: those of several indications in one chain,
+    /// or each of one indication alone, in any order, up to DISPATCH_LEVEL, from inside the indication too
+    /// (<https://learn.microsoft.com/windows-hardware/drivers/ddi/ndis/nc-ndis-miniport_return_net_buffer_lists>).
+    fn give_back(&self) {
+        let mut lists = core::mem::take(&mut *self.protocol.to_return.lock());
+        if variation::choose(2) == 1 {
+            lists.reverse();
+        }
+        let at_once = if variation::choose(3) == 0 { 1 } else { lists.len().max(1) };
+        for chain in lists.chunks(at_once) {
+            self.give_back_chain(chain);
+        }
+    }
+
+    fn give_back_chain(&self, lists: &[Va]) {
         let handler = self.driver.handlers.ReturnNetBufferListsHandler.expect("registration checks for it");
         let context = self.context();
-        each(lists, returned);
+        let mut head: *mut NET_BUFFER_LIST = ptr::null_mut();
+        for list in lists.iter().rev().map(|list| list.ptr::<NET_BUFFER_LIST>()) {
+            returned(list);
+            // SAFETY: the list is valid, and the protocol's until the handler is called.
+            unsafe { (*list).Next = head };
+            head = list;
+        }
+        let before = sched::irql();
+        if variation::choose(2) == 1 && before < Irql::DISPATCH {
+            sched::raise(Irql::DISPATCH);
+        }
+        let flags = if sched::irql() == Irql::DISPATCH { NDIS_RETURN_FLAGS_DISPATCH_LEVEL } else { 0 };
         // SAFETY: the handler is the driver's own, and the lists are the ones that it indicated.
-        boundary::call_driver("MiniportReturnNetBufferLists", || unsafe { handler(context, lists, 0) });
-        self.protocol.received.fetch_sub(count, Ordering::AcqRel);
+        boundary::call_driver("MiniportReturnNetBufferLists", || unsafe { handler(context, head, flags) });
+        if before < Irql::DISPATCH && sched::irql() == Irql::DISPATCH {
+            sched::lower(before);
+        }
+        self.protocol.received.fetch_sub(lists.len(), Ordering::AcqRel);
     }
 }
 
@@ -160,24 +144,21 @@ fn check_fresh(handle: NDIS_HANDLE, list: *mut NET_BUFFER_LIST) {
     }
 }
 
-/// A list over a copy of a frame, with the memory that it describes.
-fn net_buffer_list(frame: &[u8]) -> Option<(*mut NET_BUFFER_LIST, [Block; 2])> {
-    let memory = Block::new(frame.len().max(1))?;
-    // SAFETY: the block is new and as long as the frame.
-    unsafe { ptr::copy_nonoverlapping(frame.as_ptr(), memory.as_ptr(), frame.len()) };
-    let range = Range { start: Va::of(memory.as_ptr::<u8>()), length: frame.len() };
-    let mdl = Block::new(range.list_size())?;
-    // SAFETY: the block has the size that the list needs.
-    unsafe { mm::describe(mdl.as_ptr(), range) };
-    // SAFETY: the list was just filled in.
-    unsafe { mm::build_for_nonpaged(mdl.as_ptr::<MDL>()) };
-    // SAFETY: the chain is the one list, which the caller keeps as long as the result.
-    let list = unsafe { pool::make(Va::NULL, 0, mdl.as_ptr(), 0, frame.len()) }?;
-    Some((list, [memory, mdl]))
+/// Checks the member by which NDIS finds the miniport that a list is to be returned to: "Miniport drivers must set the
+/// SourceHandle member of each NET_BUFFER_LIST structure to the same value as the MiniportAdapterHandle parameter"
+/// (<https://learn.microsoft.com/windows-hardware/drivers/ddi/ndis/nf-ndis-ndismindicatereceivenetbufferlists>).
+fn check_source(handle: NDIS_HANDLE, list: *mut NET_BUFFER_LIST) {
+    // SAFETY: a list that the driver indicates is valid.
+    let source = unsafe { (*list).SourceHandle };
+    if source != handle {
+        let text =
+            format!("{list:p} is indicated with the SourceHandle {source:p} by the adapter {handle:p}");
+        violation("NdisSourceHandle", [0, Va::of(handle).bits(), Va::of(list).bits(), 0], text);
+    }
 }
 
 /// Calls `f` with each list of a chain; how many there are.
-fn each(head: *mut NET_BUFFER_LIST, mut f: impl FnMut(*mut NET_BUFFER_LIST)) -> usize {
+pub(super) fn each(head: *mut NET_BUFFER_LIST, mut f: impl FnMut(*mut NET_BUFFER_LIST)) -> usize {
     let mut count = 0;
     let mut next = head;
     while !next.is_null() {
@@ -207,6 +188,7 @@ exports! {
         let passed = each(lists, |list| {
             pool::pass(list, PROTOCOL);
             check_fresh(handle, list);
+            check_source(handle, list);
             // SAFETY: a list that the driver indicates is valid.
             let mut next = unsafe { (*list).FirstNetBuffer };
             while !next.is_null() {
@@ -226,30 +208,12 @@ exports! {
             return;
         }
         adapter.protocol.received.fetch_add(passed, Ordering::AcqRel);
-        let lists = Va::of(lists);
-        queue_work(move || adapter.give_back(lists.ptr::<NET_BUFFER_LIST>(), passed));
-    }
-
-    /// Says that frames are sent.
-    #[irql(PASSIVE..=DISPATCH)]
-    fn NdisMSendNetBufferListsComplete(handle: NDIS_HANDLE, lists: *mut NET_BUFFER_LIST, flags: u32) {
-        let Some(adapter) = adapter::of(handle, "NdisMSendNetBufferListsComplete") else { return };
-        check_flags(handle, flags & NDIS_SEND_COMPLETE_FLAGS_DISPATCH_LEVEL != 0);
-        each(lists, |list| {
-            adapter.protocol.completed.fetch_add(1, Ordering::AcqRel);
-            let mut sending = adapter.protocol.sending.lock();
-            let at = sending.iter().position(|(sent, _)| *sent == Va::of(list));
-            let found = at.map(|at| sending.swap_remove(at));
-            drop(sending);
-            let Some((_, answer)) = found else {
-                let text = format!("{list:p} is completed, but was not given to this adapter to send");
-                violation("NdisMSendNetBufferListsComplete", [0x06, Va::of(handle).bits(), Va::of(list).bits(), 0], text);
-                return;
-            };
-            pool::take_back(list, MINIPORT);
-            // SAFETY: the list is the protocol's own, which frees it only after the answer.
-            answer.set(unsafe { (*list).Status });
-        });
+        each(lists, |list| adapter.protocol.to_return.lock().push(Va::of(list)));
+        if variation::choose(3) == 0 {
+            adapter.give_back();
+        } else {
+            queue_work(move || adapter.give_back());
+        }
     }
 }
 
@@ -264,7 +228,7 @@ fn check_indication(adapter: &Adapter, flags: u32) {
 }
 
 /// Checks that a driver that says it is at DISPATCH_LEVEL is, and the other way round.
-fn check_flags(handle: NDIS_HANDLE, at_dispatch: bool) {
+pub(super) fn check_flags(handle: NDIS_HANDLE, at_dispatch: bool) {
     let irql = sched::irql();
     if at_dispatch && irql != Irql::DISPATCH {
         let text = format!("the flag for DISPATCH_LEVEL is set at {irql}");

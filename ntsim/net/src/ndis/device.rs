@@ -89,6 +89,11 @@ fn route(device: *mut DEVICE_OBJECT, major: usize) -> Option<PDRIVER_DISPATCH> {
     table.get(major).copied().flatten()
 }
 
+/// Returns whether a device has this handle.
+pub(super) fn is_registered(handle: Va) -> bool {
+    devices().registered.lock().contains_key(&handle)
+}
+
 exports! {
     "ndis.sys", signature;
 

@@ -132,6 +132,10 @@ fn initialise(config: AdapterConfig, driver: &Arc<MiniportDriver>) -> Result<Arc
     }
     check_initialised(&adapter);
     adapter.state.lock().state = State::Paused;
+    // "Driver initialization is complete" is the first of the reasons for this event
+    // (<https://learn.microsoft.com/windows-hardware/drivers/ddi/ndis/nc-ndis-miniport_device_pnp_event_notify>); only
+    // the other one is said to bring information.
+    adapter.device_event(NDIS_DEVICE_PNP_EVENT::NdisDevicePnPEventPowerProfileChanged);
     Ok(adapter)
 }
 
@@ -217,6 +221,9 @@ impl Adapter {
     pub fn surprise_remove(&self) -> Result<(), Status> {
         self.state.lock().removed = true;
         self.device_event(NDIS_DEVICE_PNP_EVENT::NdisDevicePnPEventSurpriseRemoved);
+        self.state.lock().gone = true;
+        // What protocols have begun before they hear of it comes now.
+        let (_checked, _checked_too) = (self.query(OID_GEN_STATISTICS, 0x98), self.send(&[0xFF; 60]));
         self.halt_because(NDIS_HALT_ACTION::NdisHaltDeviceSurpriseRemoved)
     }
 

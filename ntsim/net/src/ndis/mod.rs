@@ -22,9 +22,12 @@ mod lifecycle;
 mod memory;
 mod ndk;
 mod oid;
+mod outgoing;
 mod pnp;
 mod pool;
+mod send;
 mod text;
+mod variation;
 mod wait;
 mod work_item;
 
@@ -41,6 +44,7 @@ use ntsim_core::per_machine::PerMachine;
 use ntsim_core::subsystem::Subsystem;
 use ntsim_core::verifier::{self, Finding};
 use parking_lot::Mutex;
+use sys::ndis::NDIS_HANDLE;
 
 pub use adapter::{Adapter, State};
 pub use config::AdapterConfig;
@@ -67,6 +71,7 @@ const EXPORTS: &[&[Export]] = &[
     oid::EXPORTS,
     pnp::EXPORTS,
     pool::EXPORTS,
+    send::EXPORTS,
     work_item::EXPORTS,
 ];
 
@@ -128,6 +133,19 @@ impl Ndis {
         let mut last = self.last_handle.lock();
         *last += 0x10;
         Va::new(0x4E44_4953_0000_0000 + *last)
+    }
+}
+
+/// Checks a handle that stands for an adapter, a miniport driver or a device of its own, as the functions want it that
+/// allocate something for one.
+fn check_owner(handle: NDIS_HANDLE, function: &'static str) {
+    let handle = Va::of(handle);
+    let known = ndis().adapters.lock().contains_key(&handle)
+        || ndis().drivers.lock().contains_key(&handle)
+        || device::is_registered(handle);
+    if !known {
+        let text = format!("{function} got {handle}, which is no adapter, driver or device");
+        violation("NdisHandle", [0, handle.bits(), 0, 0], text);
     }
 }
 

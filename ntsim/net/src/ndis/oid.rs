@@ -11,6 +11,7 @@ use ntsim_core::address::Va;
 use ntsim_core::boundary;
 use ntsim_core::exports;
 use ntsim_core::number::{ToUsize, narrow};
+use ntsim_core::sched::{self, Irql};
 use parking_lot::Mutex;
 use sys::ndis::*;
 use sys::status::{
@@ -20,7 +21,7 @@ use sys::status::{
 
 use super::adapter::{self, Adapter, State};
 use super::wait::Answer;
-use super::{compliance, violation};
+use super::{compliance, variation, violation};
 
 /// The longest time that a miniport may take for a request, by Driver Verifier's rule NdisTimedOidComplete;
 /// tests are less patient.
@@ -114,11 +115,15 @@ impl Adapter {
         let request = block.as_ptr::<NDIS_OID_REQUEST>();
         // SAFETY: the block is zeroed, which is a valid request, and has its size.
         kind.fill(unsafe { &mut *request }, oid, &mut buffer);
+        let gone = self.is_gone();
         let status = if direct {
             self.send_direct(request, oid)
         } else {
             self.oids.serial.run(|| self.send_serial(request, oid))
         };
+        if gone {
+            self.check_refused("an OID request", status);
+        }
         // SAFETY: the request is over, and its memory still there.
         let written = kind.bytes_written(unsafe { &*request });
         if status != NDIS_STATUS_SUCCESS {
@@ -144,8 +149,14 @@ impl Adapter {
             return sys::status::NDIS_STATUS_NOT_SUPPORTED;
         };
         let context = self.context();
-        // SAFETY: as in `send_serial`.
-        self.answered(request, oid, "MiniportDirectOidRequest", || unsafe { handler(context, request) })
+        self.answered(request, oid, "MiniportDirectOidRequest", || {
+            // "NDIS calls MiniportDirectOidRequest at IRQL <= DISPATCH_LEVEL."
+            let before = (variation::choose(2) == 1).then(|| sched::raise(Irql::DISPATCH));
+            // SAFETY: as in `send_serial`.
+            let status = unsafe { handler(context, request) };
+            before.into_iter().for_each(sched::lower);
+            status
+        })
     }
 
     /// Calls a handler and waits for its answer, if that comes later.

@@ -9,19 +9,23 @@ use nt::fault;
 use nt::mm::Block;
 use ntsim_core::address::Va;
 use ntsim_core::exports;
+use ntsim_core::number::u64_of;
 use ntsim_core::per_machine::PerMachine;
 use parking_lot::Mutex;
 use sys::ndis::*;
 use sys::wdm::MDL;
 
 use super::header::{self, Expected};
-use super::{ndis, violation};
+use super::{check_owner, ndis, violation};
 
 const PARAMETERS: Expected = Expected {
     name: "NET_BUFFER_LIST_POOL_PARAMETERS",
     kind: NDIS_OBJECT_TYPE_DEFAULT,
     revisions: &[(1, NDIS_SIZEOF_NET_BUFFER_LIST_POOL_PARAMETERS_REVISION_1)],
 };
+
+/// `MEMORY_ALLOCATION_ALIGNMENT` of ntdef.h, in bytes.
+const MEMORY_ALLOCATION_ALIGNMENT: usize = 16;
 
 /// The pools and lists of one machine.
 #[derive(Default)]
@@ -60,8 +64,8 @@ struct Pool {
 struct List {
     pool: Va,
     _block: Block,
-    /// The buffers and MDLs of a clone.
-    _cloned: Vec<Block>,
+    /// Further buffers; those and MDLs of a clone.
+    more: Vec<Block>,
     /// Whose it is at the moment, if it is on its way.
     passed_to: Option<&'static str>,
 }
@@ -154,9 +158,39 @@ pub(super) unsafe fn make(
         context.Offset = 0;
         net_list.Context = at;
     }
-    let record = List { pool, _block: block, _cloned: Vec::new(), passed_to: None };
+    let record = List { pool, _block: block, more: Vec::new(), passed_to: None };
     pools().lists.lock().insert(Va::of(list), record);
     Some(list)
+}
+
+/// Adds a buffer at the end of a list that [`make`] has made.
+///
+/// # Safety
+/// As for [`make`]; the list exists, and no driver has it.
+pub(super) unsafe fn add_buffer(
+    list: *mut NET_BUFFER_LIST,
+    chain: *mut MDL,
+    offset: u32,
+    length: usize,
+) -> Option<()> {
+    let block = Block::new(size_of::<NET_BUFFER>())?;
+    let buffer = block.as_ptr::<NET_BUFFER>();
+    // SAFETY: the block is zeroed, which is a valid buffer, and has room for it.
+    let net_buffer = unsafe { &mut *buffer };
+    (net_buffer.MdlChain, net_buffer.DataOffset, net_buffer.DataLength) = (chain, offset, length);
+    // SAFETY: the caller's contract.
+    (net_buffer.CurrentMdl, net_buffer.CurrentMdlOffset) = unsafe { locate(chain, offset) };
+    let mut lists = pools().lists.lock();
+    lists.get_mut(&Va::of(list))?.more.push(block);
+    // SAFETY: the caller's contract.
+    let mut last = unsafe { (*list).FirstNetBuffer };
+    // SAFETY: the buffers of a list that exists are valid.
+    while let Some(next) = unsafe { last.as_ref() }.map(|last| last.Next).filter(|next| !next.is_null()) {
+        last = next;
+    }
+    // SAFETY: a list that was made has a buffer.
+    unsafe { (*last).Next = buffer };
+    Some(())
 }
 
 /// The MDL in which an offset lies, and where in it.
@@ -190,7 +224,7 @@ pub(super) fn make_clone(
     net_list.FirstNetBuffer = first;
     net_list.ParentNetBufferList = original;
     net_list.NdisPoolHandle = pool.ptr();
-    let record = List { pool, _block: block, _cloned: memory, passed_to: None };
+    let record = List { pool, _block: block, more: memory, passed_to: None };
     pools().lists.lock().insert(Va::of(list), record);
     Some(list)
 }
@@ -237,6 +271,11 @@ exports! {
             let text = "a net buffer list pool without a tag".into();
             violation("NdisAllocateNetBufferListPool", [0, Va::of(owner).bits(), 0, 0], text);
         }
+        // The handle is optional, the page says.
+        if !owner.is_null() {
+            check_owner(owner, "NdisAllocateNetBufferListPool");
+        }
+        check_context(usize::from(parameters.ContextSize));
         let pool = Pool {
             owner: Va::of(owner),
             tag: String::from_utf8_lossy(&parameters.PoolTag.to_le_bytes()).into_owned(),
@@ -268,7 +307,7 @@ exports! {
     fn NdisAllocateNetBufferAndNetBufferList(
         handle: NDIS_HANDLE,
         context_size: u16,
-        _back_fill: u16,
+        back_fill: u16,
         chain: *mut MDL,
         offset: u32,
         length: usize,
@@ -285,6 +324,12 @@ exports! {
             let text = "NdisAllocateNetBufferAndNetBufferList with a pool that was not made for it".into();
             violation("NdisNetBufferList", [0, Va::of(handle).bits(), 0, 0], text);
         }
+        check_context(usize::from(context_size));
+        check_context(usize::from(back_fill));
+        if chain.is_null() && (offset != 0 || length != 0) {
+            let text = "a net buffer with data, but without an MDL".into();
+            violation("NdisNetBufferList", [0, Va::of(handle).bits(), 0, 0], text);
+        }
         if fault::strikes() {
             return ptr::null_mut();
         }
@@ -297,6 +342,15 @@ exports! {
     #[irql(PASSIVE..=DISPATCH)]
     fn NdisFreeNetBufferList(list: *mut NET_BUFFER_LIST) {
         free(list);
+    }
+}
+
+/// Checks a size of context, which "must be a multiple of the value that is defined by MEMORY_ALLOCATION_ALIGNMENT"
+/// (<https://learn.microsoft.com/windows-hardware/drivers/ddi/nblapi/ns-nblapi-net_buffer_list_pool_parameters>).
+fn check_context(size: usize) {
+    if !size.is_multiple_of(MEMORY_ALLOCATION_ALIGNMENT) {
+        let text = format!("{size} bytes of context are no multiple of {MEMORY_ALLOCATION_ALIGNMENT}");
+        violation("NdisContextSize", [0, u64_of(size), 0, 0], text);
     }
 }
 

@@ -13,7 +13,7 @@ use ntsim_core::per_machine::PerMachine;
 use parking_lot::Mutex;
 use sys::ndis::{NDIS_HANDLE, NDIS_IO_WORKITEM_ROUTINE, signature};
 
-use super::{ndis, violation};
+use super::{check_owner, ndis, violation};
 
 /// The work items of one machine, by handle.
 #[derive(Default)]
@@ -70,6 +70,7 @@ exports! {
     /// Makes a work item.
     #[irql(PASSIVE..=DISPATCH)]
     fn NdisAllocateIoWorkItem(owner: NDIS_HANDLE) -> NDIS_HANDLE {
+        check_owner(owner, "NdisAllocateIoWorkItem");
         if fault::strikes() {
             return ptr::null_mut();
         }

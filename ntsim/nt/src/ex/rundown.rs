@@ -29,14 +29,14 @@ exports! {
     "ntoskrnl.exe", signature;
 
     /// Initialises rundown protection.
-    #[irql(PASSIVE..=DISPATCH)]
+    #[irql(PASSIVE..=APC)]
     fn ExInitializeRundownProtection(rundown: *mut EX_RUNDOWN_REF) {
         // SAFETY: the caller passes rundown protection of its own.
         unsafe { word(rundown) }.store(0, Ordering::Release);
     }
 
     /// Makes rundown protection usable again.
-    #[irql(PASSIVE..=DISPATCH)]
+    #[irql(PASSIVE..=APC)]
     fn ExReInitializeRundownProtection(rundown: *mut EX_RUNDOWN_REF) {
         // SAFETY: the caller passes initialised rundown protection.
         let before = unsafe { word(rundown) }.swap(0, Ordering::AcqRel);
@@ -89,7 +89,7 @@ exports! {
     }
 
     /// Says that the rundown is complete: what was protected is gone.
-    #[irql(PASSIVE..=DISPATCH)]
+    #[irql(PASSIVE..=APC)]
     fn ExRundownCompleted(rundown: *mut EX_RUNDOWN_REF) {
         // SAFETY: the caller passes initialised rundown protection.
         unsafe { word(rundown) }.store(RUNDOWN, Ordering::Release);

@@ -20,6 +20,7 @@ pub(crate) mod kind {
     pub(crate) const SYNCHRONIZATION_EVENT: u8 = 1;
     pub(in crate::ke) const MUTANT: u8 = 2;
     pub(in crate::ke) const SEMAPHORE: u8 = 5;
+    pub(in crate::ke) const THREAD: u8 = 6;
     pub(in crate::ke) const NOTIFICATION_TIMER: u8 = 8;
     pub(in crate::ke) const SYNCHRONIZATION_TIMER: u8 = 9;
 }
@@ -140,6 +141,11 @@ impl Locked {
                 }
             }
         }
+    }
+
+    /// Returns whether a thread waits for an object.
+    pub(super) fn is_awaited(&self, object: *mut DISPATCHER_HEADER) -> bool {
+        self.0.contains_key(&Object(object))
     }
 
     /// The addresses of the objects that threads wait for.

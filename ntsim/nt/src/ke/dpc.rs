@@ -19,7 +19,7 @@ use ntsim_core::verifier::{self, Finding};
 use sys::status::{NTSTATUS, STATUS_INVALID_PARAMETER, STATUS_SUCCESS};
 use sys::wdm::{BOOLEAN, KDPC, KDPC_IMPORTANCE, PKDEFERRED_ROUTINE, PROCESSOR_NUMBER, signature};
 
-use super::resident;
+use super::{object_state, resident};
 
 /// `Type` of a DPC object, as `KOBJECTS` in the public symbol files numbers it.
 const DPC_OBJECT: u8 = 19;
@@ -64,8 +64,9 @@ exports! {
         (removed > 0).into()
     }
 
-    /// Waits until every DPC that is queued now has run.
-    #[irql(PASSIVE..=APC)]
+    /// Waits until every DPC that is queued now has run. `wdm.h` allows APC_LEVEL, the page does not:
+    /// <https://learn.microsoft.com/windows-hardware/drivers/ddi/wdm/nf-wdm-keflushqueueddpcs>.
+    #[irql(PASSIVE..=PASSIVE)]
     fn KeFlushQueuedDpcs() {
         processor::flush();
     }
@@ -102,6 +103,9 @@ exports! {
 /// `dpc` is writable.
 unsafe fn initialise(dpc: *mut KDPC, kind: u8, routine: Option<PKDEFERRED_ROUTINE>, context: *mut c_void) {
     resident::check(0xE1, "a DPC", Va::of(dpc));
+    if processor::all().iter().any(|processor| processor.has_queued(dpc.cast())) {
+        object_state::found("a DPC that is queued", Va::of(dpc));
+    }
     // SAFETY: all-zero is a valid value: integers, null pointers and no routine.
     unsafe { dpc.write_bytes(0, 1) };
     // SAFETY: the caller's promise.
@@ -145,6 +149,13 @@ pub(super) unsafe fn insert(
     argument2: *mut c_void,
     defer: impl FnOnce(Option<u32>, Deferred, Importance),
 ) -> bool {
+    // SAFETY: the caller's promise.
+    let kind = unsafe { (*dpc).Type };
+    if ![DPC_OBJECT, THREADED_DPC_OBJECT].contains(&kind) {
+        let text = format!("the DPC at {dpc:p} was not initialised");
+        verifier::report(Finding::new("ObjectNotInitialised").text(text));
+        return false;
+    }
     // SAFETY: the caller's promise.
     let claimed = unsafe { queued(dpc) };
     if claimed.compare_exchange(ptr::null_mut(), dpc.cast(), Ordering::AcqRel, Ordering::Relaxed).is_err() {

@@ -25,6 +25,11 @@ pub(crate) fn take_objects(range: &Range<Va>) -> Vec<LiveObject> {
             add("an active timer", address, invalid(0, address));
         }
     }
+    for timer in timer::with_dpc_in(range) {
+        if timer::forget(timer) {
+            add("the DPC of an active timer", timer, invalid(1, timer));
+        }
+    }
     for processor in processor::all() {
         for address in processor.take(range) {
             add("a queued DPC", address, invalid(1, address));

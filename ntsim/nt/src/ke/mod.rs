@@ -8,11 +8,13 @@ mod irql;
 mod live;
 pub(crate) mod lock_order;
 pub mod object_exports;
+mod object_state;
 pub(crate) mod resident;
 pub(crate) mod spin_lock;
 mod spin_lock_exports;
 mod system;
 pub(crate) mod timer;
+mod timer_accuracy;
 mod wait_exports;
 
 use core::ops::Range;

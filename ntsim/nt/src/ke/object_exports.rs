@@ -13,8 +13,7 @@ use sys::wdm::{
 };
 
 use super::dispatcher::{self, kind};
-use super::lock_order;
-use super::resident;
+use super::{lock_order, object_state, resident};
 
 exports! {
     "ntoskrnl.exe", signature;
@@ -81,6 +80,8 @@ exports! {
         adjustment: i32,
         _wait: BOOLEAN,
     ) -> i32 {
+        // SAFETY: the caller passes a semaphore.
+        unsafe { object_state::check_initialised(semaphore.cast()) };
         let mut locked = dispatcher::lock();
         // SAFETY: the caller passes an initialised semaphore; the lock is held.
         let known = unsafe { &mut *semaphore };
@@ -126,6 +127,8 @@ exports! {
     /// Gives a mutex back, once; its state before.
     #[irql(PASSIVE..=DISPATCH)]
     fn KeReleaseMutex(mutex: *mut KMUTANT, _wait: BOOLEAN) -> i32 {
+        // SAFETY: the caller passes a mutex.
+        unsafe { object_state::check_initialised(mutex.cast()) };
         let mut locked = dispatcher::lock();
         // SAFETY: the caller passes an initialised mutex; the lock is held.
         let known = unsafe { &mut *mutex };
@@ -155,6 +158,7 @@ exports! {
 /// `object` is writable memory of that size that is not in use.
 pub(crate) unsafe fn initialise(object: *mut DISPATCHER_HEADER, kind: u8, size: usize, state: i32) {
     resident::check(0xE1, "an object to wait for", Va::of(object));
+    object_state::check_unawaited(object);
     // SAFETY: the caller's promise.
     let list = unsafe { &raw mut (*object).WaitListHead };
     let header = DISPATCHER_HEADER {
@@ -174,6 +178,8 @@ pub(crate) unsafe fn initialise(object: *mut DISPATCHER_HEADER, kind: u8, size: 
 /// # Safety
 /// `object` is a dispatcher object.
 pub(crate) unsafe fn set(object: *mut DISPATCHER_HEADER, state: i32) -> i32 {
+    // SAFETY: the caller's promise.
+    unsafe { object_state::check_initialised(object) };
     let mut locked = dispatcher::lock();
     // SAFETY: the caller's promise; the lock is held.
     let before = unsafe { core::mem::replace(&mut (*object).SignalState, state) };

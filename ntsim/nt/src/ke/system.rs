@@ -98,10 +98,8 @@ exports! {
     fn KeQueryInterruptTimePrecise(counter: *mut u64) -> u64 {
         sched::time::is_read();
         let now = sched::now();
-        // SAFETY: the caller passes null or room for the count.
-        if let Some(counter) = unsafe { counter.as_mut() } {
-            *counter = now;
-        }
+        // SAFETY: the caller passes room for the count, which is not optional.
+        unsafe { counter.write(now) };
         now
     }
 
@@ -145,7 +143,7 @@ exports! {
     }
 
     /// Sets a thread's priority, of which the simulator makes no use.
-    #[irql(PASSIVE..=DISPATCH)]
+    #[irql(PASSIVE..=PASSIVE)]
     fn KeSetPriorityThread(_thread: *mut c_void, _priority: KPRIORITY) -> KPRIORITY {
         PRIORITY
     }

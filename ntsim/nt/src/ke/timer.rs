@@ -16,7 +16,7 @@ use sys::wdm::{BOOLEAN, KDPC, KTIMER, LARGE_INTEGER, TIMER_TYPE, signature};
 
 use super::dispatcher::kind;
 use super::wait_exports::from_now;
-use super::{dpc, object_exports};
+use super::{dpc, object_exports, object_state, timer_accuracy};
 
 /// The timers of one machine that are set.
 #[derive(Default)]
@@ -84,6 +84,14 @@ impl Set {
 /// Takes a timer that is in memory being freed out of the set; whether it was set.
 pub(crate) fn forget(timer: Va) -> bool {
     TIMERS.get().set().remove(timer)
+}
+
+/// The timers that are set and whose DPCs lie in `range`, which is being freed.
+pub(super) fn with_dpc_in(range: &Range<Va>) -> Vec<Va> {
+    let timers = TIMERS.get();
+    let set = timers.set();
+    let dpcs = set.due.values().filter(|armed| range.contains(&Va::of(armed.dpc)));
+    dpcs.map(|armed| Va::of(armed.timer)).collect()
 }
 
 /// Starts the thread that waits for timers.
@@ -204,6 +212,9 @@ unsafe fn initialise(timer: *mut KTIMER, kind: TIMER_TYPE) {
         TIMER_TYPE::SynchronizationTimer => kind::SYNCHRONIZATION_TIMER,
         _ => kind::NOTIFICATION_TIMER,
     };
+    if TIMERS.get().set().by_address.contains_key(&Va::of(timer)) {
+        object_state::found("a timer that is set", Va::of(timer));
+    }
     // SAFETY: all-zero is a valid value: integers and null pointers.
     unsafe { timer.write_bytes(0, 1) };
     // SAFETY: the caller's promise; a timer begins with its header.
@@ -218,7 +229,9 @@ fn arm(timer: *mut KTIMER, due: LARGE_INTEGER, period: u32, dpc: *mut KDPC) -> B
     // SAFETY: the caller passes an initialised timer, which begins with its header.
     unsafe { object_exports::set(timer.cast(), 0) };
     let armed = Armed { timer, dpc, processor: sched::processor(), period: u64::from(period) * 10_000 };
-    set.insert(sched::now() + from_now(due), armed);
+    let interval = from_now(due);
+    let left = if due < 0 { timer_accuracy::by_ticks(interval) } else { interval };
+    set.insert(sched::now() + left, armed);
     let is_next = set.due.first_key_value().is_some_and(|(_, next)| next.timer == timer);
     drop(set);
     if is_next {
@@ -234,6 +247,7 @@ mod tests {
     use core::sync::atomic::{AtomicU32, Ordering};
 
     use ntsim_core::sched::Irql;
+    use ntsim_core::sched::time::TICK;
     use sys::wdm::{KWAIT_REASON, KernelMode};
 
     use super::*;
@@ -270,10 +284,10 @@ mod tests {
         let machine = crate::testing::builder().boot();
         let mut timer = timer(TIMER_TYPE::NotificationTimer);
         let before = sched::now();
-        assert_eq!(unsafe { KeSetTimer(&mut *timer, -50_000, ptr::null_mut()) }, 0);
+        assert_eq!(unsafe { KeSetTimer(&mut *timer, -500_000, ptr::null_mut()) }, 0);
         assert_eq!(wait(&mut timer, 0), 0x102);
         assert_eq!(wait(&mut timer, -10_000_000), 0);
-        assert!(sched::now() - before >= 50_000);
+        assert!(sched::now() - before >= 500_000 - TICK);
         assert_eq!(unsafe { KeReadStateTimer(&mut *timer) }, 1);
         assert!(machine.shutdown().is_clean());
     }
@@ -283,7 +297,7 @@ mod tests {
         let machine = crate::testing::builder().boot();
         let mut timer = timer(TIMER_TYPE::NotificationTimer);
         unsafe {
-            KeSetTimer(&mut *timer, -20_000, ptr::null_mut());
+            KeSetTimer(&mut *timer, -1_000_000, ptr::null_mut());
             assert_eq!((KeCancelTimer(&mut *timer), KeCancelTimer(&mut *timer)), (1, 0));
         }
         assert_eq!(wait(&mut timer, -60_000), 0x102);

@@ -14,8 +14,7 @@ use sys::wdm::{
     MAXIMUM_WAIT_OBJECTS, THREAD_WAIT_OBJECTS, UserMode, WAIT_TYPE, signature,
 };
 
-use super::dispatcher;
-use super::lock_order;
+use super::{dispatcher, lock_order, object_state, timer_accuracy};
 
 exports! {
     "ntoskrnl.exe", signature;
@@ -86,11 +85,21 @@ unsafe fn wait(
     let thread = sched::current().expect("a driver runs on a thread of the machine");
     // SAFETY: the caller's promise.
     let limit = unsafe { timeout.as_ref() }.map(|time| from_now(*time));
+    // Windows 8 and later measure the interval of KeDelayExecutionThread from the precise time, that of waits by ticks.
+    let limit_by_ticks = limit.map(|limit| {
+        // SAFETY: the caller's promise.
+        let relative = unsafe { timeout.as_ref() }.is_some_and(|time| *time < 0);
+        if relative { timer_accuracy::by_ticks(limit) } else { limit }
+    });
     let first = objects.first().map_or(0, |object| Va::of(*object).bits());
     check_level(first, Va::of(timeout).bits(), limit);
     if mode == UserMode && objects.iter().any(|object| local::read_stack(Va::of(*object)).is_some()) {
         let text = "a wait in user mode for an object on the kernel stack, which may be swapped out".into();
         found([0x123, first, 0, 0], text);
+    }
+    for object in objects {
+        // SAFETY: the caller's promise.
+        unsafe { object_state::check_initialised(*object) };
     }
     // SAFETY: the caller's promise.
     let mutexes = unsafe { mutexes(objects) };
@@ -98,7 +107,7 @@ unsafe fn wait(
         mutexes.iter().for_each(|mutex| lock_order::acquiring(*mutex, thread));
     }
     // SAFETY: the caller's promise.
-    match at_passive(|| unsafe { dispatcher::wait(objects, all, limit) }) {
+    match at_passive(|| unsafe { dispatcher::wait(objects, all, limit_by_ticks) }) {
         Some(number) => {
             let taken = |mutex: &&Va| all || objects.get(number).is_some_and(|o| Va::of(*o) == **mutex);
             for mutex in mutexes.iter().filter(taken).filter(|mutex| !thread.mutexes.contains(**mutex)) {

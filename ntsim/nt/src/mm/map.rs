@@ -4,6 +4,7 @@ use core::ffi::c_void;
 use std::collections::BTreeMap;
 
 use ntsim_core::address::Va;
+use ntsim_core::bugcheck::Bugcheck;
 use ntsim_core::exports;
 use ntsim_core::number::{ToUsize, narrow};
 use ntsim_core::per_machine::PerMachine;
@@ -18,6 +19,9 @@ use sys::wdm::{
 use super::mdl::{Range, copy_frames, described, frames, misuse};
 use super::shared;
 use crate::fault;
+
+/// `MdlMappingNoExecute` of wdm.h.
+const MDL_MAPPING_NO_EXECUTE: u32 = 0x4000_0000;
 
 /// The system mappings of one machine, by where they begin.
 #[derive(Default)]
@@ -113,7 +117,7 @@ exports! {
         _cache: MEMORY_CACHING_TYPE,
         _requested: *mut c_void,
         bugcheck: u32,
-        _priority: u32,
+        priority: u32,
     ) -> *mut c_void {
         // SAFETY: the driver passes a list that it owns.
         let list = unsafe { &mut *mdl };
@@ -125,6 +129,11 @@ exports! {
                 list.MdlFlags,
                 "MmMapLockedPagesSpecifyCache told to bug check on failure",
             );
+        }
+        if mode == KernelMode && priority & MDL_MAPPING_NO_EXECUTE == 0 {
+            let text = format!("a mapping of the list at {mdl:p} that can be executed");
+            let bugcheck = Bugcheck { code: 0xC4, parameters: [0x2002, 0, u64::from(priority), 0] };
+            verifier::report(Finding::new("ExecutableMapping").bugcheck(bugcheck).text(text));
         }
         if list.MdlFlags & (MDL_MAPPED_TO_SYSTEM_VA | MDL_SOURCE_IS_NONPAGED_POOL) != 0 {
             misuse(

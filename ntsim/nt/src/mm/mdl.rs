@@ -6,6 +6,8 @@ use ntsim_core::address::Va;
 use ntsim_core::bugcheck::Bugcheck;
 use ntsim_core::exports;
 use ntsim_core::number::{Low, ToUsize, narrow};
+use ntsim_core::pageable;
+use ntsim_core::sched;
 use ntsim_core::verifier::{self, Finding};
 use sys::wdm::{
     MDL, MDL_MAPPED_TO_SYSTEM_VA, MDL_PAGES_LOCKED, MDL_PARTIAL, MDL_SOURCE_IS_NONPAGED_POOL, PAGE_SIZE,
@@ -148,6 +150,12 @@ pub unsafe fn build_for_nonpaged(mdl: *mut MDL) {
     let range = described(list);
     if !range.is_readable() {
         misuse("MmMdl", 0x7F, mdl, list.MdlFlags, "MmBuildMdlForNonPagedPool over memory that is not there");
+    }
+    if pageable::contains(range.start) {
+        misuse("MmMdl", 0x7F, mdl, list.MdlFlags, "MmBuildMdlForNonPagedPool over paged pool");
+    } else if sched::on_own_stack(range.start) {
+        // "This is because kernel stack pages can be traded unless they are probe-and-locked."
+        misuse("MmMdl", 0x140, mdl, list.MdlFlags, "MmBuildMdlForNonPagedPool over a kernel stack");
     }
     list.MdlFlags |= MDL_SOURCE_IS_NONPAGED_POOL;
     list.MappedSystemVa = range.start.ptr::<_>();

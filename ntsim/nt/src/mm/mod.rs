@@ -5,6 +5,7 @@
 
 mod block;
 mod lock;
+mod locked;
 mod map;
 mod mdl;
 mod routine;
@@ -15,6 +16,7 @@ use ntsim_core::subsystem::Subsystem;
 
 pub use block::Block;
 pub(crate) use lock::{lock_for_kernel, unlock_for_kernel};
+pub use locked::Locked;
 pub use map::MmMapLockedPagesSpecifyCache;
 pub(crate) use map::unmap_part;
 pub use mdl::{Range, build_for_nonpaged, copy_frames, describe, described};

@@ -152,6 +152,12 @@ unsafe fn run(routine: PKSTART_ROUTINE, context: *mut c_void) {
         let text = format!("a system thread ended with the {what} at {lock:#x} held");
         verifier::report(Finding::new(rule).bugcheck(Bugcheck { code: 0xC4, parameters }).text(text));
     }
+    let regions = local::with(|local| local.critical_regions.replace(0) + local.guarded_regions.replace(0));
+    if regions != 0 {
+        let text = format!("a system thread ended in {regions} critical or guarded regions");
+        let bugcheck = Bugcheck { code: 0x20, parameters: [0, u64::from(regions), 0, 0] };
+        verifier::report(Finding::new("ThreadEndsInRegion").bugcheck(bugcheck).text(text));
+    }
     ob::dereference(address(thread));
     // SAFETY: the header is a dispatcher object's, and lives as long as the process.
     unsafe { object_exports::set(thread.header(), 1) };
@@ -251,6 +257,20 @@ mod tests {
             let report = machine.shutdown();
             assert!(report.is_clean(), "{report}");
         }
+    }
+
+    unsafe extern "win64" fn stay_in_region(_: *mut c_void) {
+        unsafe { crate::ke::KeEnterCriticalRegion() };
+        unsafe { PsTerminateSystemThread(STATUS_SUCCESS) };
+    }
+
+    #[test]
+    fn thread_that_ends_in_critical_region_is_found() {
+        let machine = crate::testing::builder().boot();
+        join(start(stay_in_region, Va::NULL));
+        let report = machine.shutdown();
+        assert_eq!(report.rules(), ["ThreadEndsInRegion"]);
+        assert_eq!(report.findings[0].bugcheck.unwrap().code, 0x20);
     }
 
     #[test]

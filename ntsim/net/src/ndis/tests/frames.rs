@@ -12,11 +12,12 @@ use super::miniport::{Break, Fixture, HANDLE, RETURNED};
 use super::rules::pool;
 use crate::ndis::buffer::data;
 use crate::ndis::clone::{NdisAllocateCloneNetBufferList, NdisFreeCloneNetBufferList};
-use crate::ndis::data_path::{NdisMIndicateReceiveNetBufferLists, NdisMSendNetBufferListsComplete};
+use crate::ndis::data_path::NdisMIndicateReceiveNetBufferLists;
 use crate::ndis::pool::{
     NdisAllocateNetBufferAndNetBufferList, NdisAllocateNetBufferListPool, NdisFreeNetBufferList,
     NdisFreeNetBufferListPool,
 };
+use crate::ndis::send::NdisMSendNetBufferListsComplete;
 
 /// A miniport's list over a frame, with what it lies in.
 struct Frame {
@@ -36,6 +37,7 @@ impl Frame {
             mm::build_for_nonpaged(mdl.as_ptr::<MDL>());
             let pool = NdisAllocateNetBufferListPool(handle(), &pool());
             let list = NdisAllocateNetBufferAndNetBufferList(pool, 0, 0, mdl.as_ptr(), 0, bytes.len());
+            (*list).SourceHandle = handle();
             Self { list, pool, _memory: [memory, mdl] }
         }
     }
@@ -181,4 +183,43 @@ fn a_list_that_tells_of_the_frame_before_is_found() {
     frame.indicate(1, NDIS_RECEIVE_FLAGS_RESOURCES);
     frame.free();
     assert_eq!(rules(fixture), ["NdisStaleNetBufferList"; 3]);
+}
+
+#[test]
+fn list_indicated_without_its_source_is_found() {
+    let fixture = Fixture::boot(Break::Nothing);
+    let frame = Frame::new(b"one");
+    unsafe { (*frame.list).SourceHandle = ptr::null_mut() };
+    frame.indicate(1, NDIS_RECEIVE_FLAGS_RESOURCES);
+    frame.free();
+    assert_eq!(rules(fixture), ["NdisSourceHandle"]);
+}
+
+#[test]
+fn returned_lists_come_in_every_way_that_the_page_allows() {
+    let fixture = Fixture::boot(Break::Nothing);
+    let frames: Vec<_> = (0..40).map(|_| Frame::new(b"one")).collect();
+    frames.iter().for_each(|frame| frame.indicate(1, 0));
+    while RETURNED.load(Ordering::SeqCst) < frames.len() {
+        std::thread::yield_now();
+    }
+    let seen: Vec<_> = super::miniport::RETURNS.lock().clone();
+    assert!([0, NDIS_RETURN_FLAGS_DISPATCH_LEVEL].iter().all(|flags| seen.contains(flags)));
+    frames.into_iter().for_each(Frame::free);
+    assert_eq!(rules(fixture), [""; 0]);
+}
+
+#[test]
+fn chain_to_send_has_its_frames_in_pieces_of_memory() {
+    let fixture = Fixture::boot(Break::Nothing);
+    let (one, two) = ([1_u8; 60], [2_u8; 1514]);
+    for _ in 0..16 {
+        fixture.adapter().send_all(&[&[&one, &two], &[&two]]).unwrap();
+    }
+    let sent = super::miniport::SENT.lock().clone();
+    assert_eq!(sent.len(), 48);
+    for frames in sent.chunks(3) {
+        assert_eq!(frames, [&one[..], &two, &two]);
+    }
+    assert_eq!(rules(fixture), [""; 0]);
 }

@@ -4,25 +4,27 @@ use core::ffi::c_void;
 use core::mem::MaybeUninit;
 use core::net::IpAddr;
 use core::ptr;
-use core::sync::atomic::{AtomicPtr, AtomicU8, AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU8, AtomicUsize, Ordering};
 
 use ntsim_core::address::Va;
 use ntsim_core::boot::{Machine, ShutdownReport};
 use ntsim_core::number::narrow;
 use ntsim_core::sched;
+use parking_lot::Mutex;
 use sys::ndis::*;
 use sys::ndk::{NDK_ADAPTER, NDK_ADAPTER_INFO};
 use sys::status::*;
 use sys::wdm::DRIVER_OBJECT;
 
 use crate::ndis::attributes::NdisMSetMiniportAttributes;
-use crate::ndis::data_path::NdisMSendNetBufferListsComplete;
+use crate::ndis::buffer::data;
 use crate::ndis::driver::{
     NdisMDeregisterMiniportDriver, NdisMRegisterMiniportDriver, NdisSetOptionalHandlers, of_object,
 };
 use crate::ndis::lifecycle::{NdisMPauseComplete, start};
 use crate::ndis::oid::NdisMOidRequestComplete;
 use crate::ndis::pnp::NdisMNetPnPEvent;
+use crate::ndis::send::NdisMSendNetBufferListsComplete;
 use crate::ndis::{Adapter, AdapterConfig};
 
 /// The rule to break.
@@ -49,6 +51,7 @@ pub(super) enum Break {
     RefusesFilter,
     CapabilitiesOnStack,
     NeverPausesToSleep,
+    OutlivesDevice,
 }
 
 static BREAK: AtomicU8 = AtomicU8::new(0);
@@ -58,6 +61,12 @@ pub(super) static HANDLE: AtomicPtr<c_void> = AtomicPtr::new(ptr::null_mut());
 static DRIVER: AtomicPtr<c_void> = AtomicPtr::new(ptr::null_mut());
 /// Lists that were returned.
 pub(super) static RETURNED: AtomicUsize = AtomicUsize::new(0);
+/// The flags of each return.
+pub(super) static RETURNS: Mutex<Vec<u32>> = Mutex::new(Vec::new());
+/// The frames that were sent.
+pub(super) static SENT: Mutex<Vec<Vec<u8>>> = Mutex::new(Vec::new());
+/// Set once the device is gone.
+static GONE: AtomicBool = AtomicBool::new(false);
 /// RDMA adapters that were closed.
 pub(super) static CLOSED: AtomicUsize = AtomicUsize::new(0);
 
@@ -79,6 +88,9 @@ impl Fixture {
         BREAK.store(rule as u8, Ordering::SeqCst);
         RETURNED.store(0, Ordering::SeqCst);
         CLOSED.store(0, Ordering::SeqCst);
+        GONE.store(false, Ordering::SeqCst);
+        RETURNS.lock().clear();
+        SENT.lock().clear();
         let mut driver: Box<DRIVER_OBJECT> = Box::new(zeroed());
         let registered = register(&mut driver);
         crate::ndis::add_adapters([AdapterConfig::new(12, ["10.0.0.1".parse::<IpAddr>().unwrap()])]);
@@ -260,6 +272,9 @@ unsafe extern "win64" fn oid(_context: NDIS_HANDLE, request: *mut NDIS_OID_REQUE
     let handle = HANDLE.load(Ordering::SeqCst);
     let asked = unsafe { &mut *request };
     let oid = unsafe { asked.DATA.QUERY_INFORMATION.Oid };
+    if GONE.load(Ordering::SeqCst) && !breaks(Break::OutlivesDevice) {
+        return NDIS_STATUS_NOT_ACCEPTED;
+    }
     if breaks(Break::OidCompletesTwice) {
         unsafe { NdisMOidRequestComplete(handle, request, NDIS_STATUS_SUCCESS) };
         return NDIS_STATUS_SUCCESS;
@@ -307,7 +322,17 @@ unsafe extern "win64" fn send(
     _port: NDIS_PORT_NUMBER,
     _flags: u32,
 ) {
-    unsafe { (*lists).Status = NDIS_STATUS_SUCCESS };
+    let gone = GONE.load(Ordering::SeqCst) && !breaks(Break::OutlivesDevice);
+    let mut next = lists;
+    while let Some(list) = unsafe { next.as_mut() } {
+        list.Status = if gone { NDIS_STATUS_NOT_ACCEPTED } else { NDIS_STATUS_SUCCESS };
+        let mut buffer = list.FirstNetBuffer;
+        while !buffer.is_null() {
+            SENT.lock().push(unsafe { data(buffer) });
+            buffer = unsafe { (*buffer).Next };
+        }
+        next = list.Next;
+    }
     let (handle, lists) = (Va::of(HANDLE.load(Ordering::SeqCst)), Va::of(lists));
     let completed = move || unsafe {
         hesitate("NdisTimedDataSend");
@@ -316,12 +341,15 @@ unsafe extern "win64" fn send(
     sched::spawn("send", completed).unwrap();
 }
 
-unsafe extern "win64" fn returned(_context: NDIS_HANDLE, lists: *mut NET_BUFFER_LIST, _flags: u32) {
+unsafe extern "win64" fn returned(_context: NDIS_HANDLE, lists: *mut NET_BUFFER_LIST, flags: u32) {
     let mut next = lists;
+    let mut count = 0;
+    RETURNS.lock().push(flags);
     while !next.is_null() {
-        RETURNED.fetch_add(1, Ordering::SeqCst);
+        count += 1;
         next = unsafe { (*next).Next };
     }
+    RETURNED.fetch_add(count, Ordering::SeqCst);
 }
 
 /// Waits until NDIS has given up by `rule`, if that is what is to be seen.
@@ -334,7 +362,10 @@ fn hesitate(rule: &str) {
 
 unsafe extern "win64" fn cancel(_context: NDIS_HANDLE, _id: *mut c_void) {}
 
-unsafe extern "win64" fn event(_context: NDIS_HANDLE, _event: *mut NET_DEVICE_PNP_EVENT) {}
+unsafe extern "win64" fn event(_context: NDIS_HANDLE, event: *mut NET_DEVICE_PNP_EVENT) {
+    let removed = NDIS_DEVICE_PNP_EVENT::NdisDevicePnPEventSurpriseRemoved;
+    GONE.fetch_or(unsafe { (*event).DevicePnPEvent } == removed, Ordering::SeqCst);
+}
 
 unsafe extern "win64" fn shutdown(_context: NDIS_HANDLE, _action: NDIS_SHUTDOWN_ACTION) {}
 

@@ -290,3 +290,22 @@ fn entry_of_event_log_has_listed_code_and_fits() {
     });
     assert_eq!(found, ["NdisErrorLog", "NdisErrorLog", "NdisHandle"]);
 }
+
+#[test]
+fn device_that_answers_after_its_removal_is_found() {
+    let found = found(Break::OutlivesDevice, |fixture| fixture.adapter().surprise_remove().unwrap());
+    assert_eq!(found, ["NdisSurpriseRemoval"; 2]);
+}
+
+#[test]
+fn allocations_for_no_adapter_and_odd_contexts_are_found() {
+    let found = found(Break::Nothing, |_| unsafe {
+        NdisFreeIoWorkItem(NdisAllocateIoWorkItem(0x10 as NDIS_HANDLE));
+        let mut parameters = pool();
+        NdisFreeNetBufferListPool(NdisAllocateNetBufferListPool(0x10 as NDIS_HANDLE, &parameters));
+        NdisFreeNetBufferListPool(NdisAllocateNetBufferListPool(ptr::null_mut(), &parameters));
+        parameters.ContextSize = 8;
+        NdisFreeNetBufferListPool(NdisAllocateNetBufferListPool(handle(), &parameters));
+    });
+    assert_eq!(found, ["NdisHandle", "NdisHandle", "NdisContextSize"]);
+}

@@ -22,8 +22,9 @@ struct Sender {
 }
 
 impl Sender {
-    fn new() -> Self {
-        let mut sender: Self = unsafe { MaybeUninit::zeroed().assume_init() };
+    /// A sender in the place where it stays, as its event does.
+    fn new() -> Box<Self> {
+        let mut sender: Box<Self> = Box::new(unsafe { MaybeUninit::zeroed().assume_init() });
         unsafe { KeInitializeEvent(&mut sender.event, EVENT_TYPE::NotificationEvent, 0) };
         sender
     }

@@ -271,7 +271,7 @@ fn under_lock(irp: *mut IRP) -> NTSTATUS {
 /// Where a list's pages appear in system space.
 unsafe fn map(list: *mut MDL) -> *mut c_void {
     let cached = MEMORY_CACHING_TYPE::MmCached;
-    unsafe { MmMapLockedPagesSpecifyCache(list, KernelMode, cached, ptr::null_mut(), 0, 16) }
+    unsafe { MmMapLockedPagesSpecifyCache(list, KernelMode, cached, ptr::null_mut(), 0, 16 | 0x4000_0000) }
 }
 
 /// Writes the input backwards to where the method says.

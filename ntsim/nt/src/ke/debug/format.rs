@@ -8,6 +8,8 @@ use core::slice;
 
 use ntsim_core::address::Va;
 use ntsim_core::number::{Low, ToUsize, narrow};
+use ntsim_core::sched::{self, Irql};
+use ntsim_core::verifier::{self, Finding};
 use sys::wdm::{ANSI_STRING, UNICODE_STRING};
 
 /// The arguments behind a format, eight bytes each.
@@ -62,10 +64,22 @@ pub(super) unsafe fn format(format: *const c_char, mut arguments: Arguments) -> 
         }
         let conversion = Conversion::parse(&mut rest, &mut arguments);
         let Some(kind) = rest.next() else { break };
+        check_level(kind, conversion.wide);
         // SAFETY: the caller's promise.
         unsafe { conversion.apply(kind, &mut arguments, &mut output) };
     }
     output
+}
+
+/// Checks the level for a conversion of Unicode: "the Unicode format codes (%C, %S, %lc, %ls, %wc, %ws, and %wZ) can only
+/// be used with IRQL = PASSIVE_LEVEL" (<https://learn.microsoft.com/windows-hardware/drivers/ddi/wdm/nf-wdm-dbgprint>).
+fn check_level(kind: u8, wide: bool) {
+    let unicode = b"CS".contains(&kind) || wide && b"csZ".contains(&kind);
+    let irql = sched::irql();
+    if unicode && irql != Irql::PASSIVE {
+        let text = format!("a Unicode string is printed at {irql}");
+        verifier::report(Finding::new("IrqlDbgPrint").text(text));
+    }
 }
 
 impl Conversion {
@@ -238,6 +252,20 @@ mod tests {
         );
         check(c"%05d %.3u %*d", &[(-42_i64).cast_unsigned(), 7, 4, 7], "-0042 007    7");
         check(c"%p %%", &[0xDEAD], "000000000000DEAD %");
+    }
+
+    #[test]
+    fn unicode_printed_at_dispatch_level_is_found() {
+        let machine = crate::testing::builder().boot();
+        let wide: Vec<u16> = "wide\0".encode_utf16().collect();
+        let address = wide.as_ptr() as u64;
+        check(c"%ws", &[address], "wide");
+        let old = sched::raise(Irql::DISPATCH);
+        check(c"%ws %s", &[address, c"narrow".as_ptr() as u64], "wide narrow");
+        check(c"%S", &[address], "wide");
+        sched::lower(old);
+        let rules = machine.shutdown().rules();
+        assert!(!rules.is_empty() && rules.iter().all(|rule| *rule == "IrqlDbgPrint"), "{rules:?}");
     }
 
     #[test]

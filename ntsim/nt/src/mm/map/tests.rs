@@ -10,6 +10,9 @@ use crate::mm::mdl::MmBuildMdlForNonPagedPool;
 use crate::mm::mdl::tests::list;
 use crate::mm::{Block, Buffer};
 
+/// `NormalPagePriority | MdlMappingNoExecute` of wdm.h.
+const PRIORITY: u32 = 16 | MDL_MAPPING_NO_EXECUTE;
+
 fn locked(buffer: &Buffer) -> (Block, *mut MDL) {
     let (block, mdl) = list(buffer.range());
     unsafe { MmProbeAndLockPages(mdl, KernelMode, LOCK_OPERATION::IoWriteAccess) };
@@ -18,7 +21,8 @@ fn locked(buffer: &Buffer) -> (Block, *mut MDL) {
 
 fn map_list(mdl: *mut MDL) -> *mut u8 {
     let cached = MEMORY_CACHING_TYPE::MmCached;
-    unsafe { MmMapLockedPagesSpecifyCache(mdl, KernelMode, cached, core::ptr::null_mut(), 0, 16) }.cast()
+    unsafe { MmMapLockedPagesSpecifyCache(mdl, KernelMode, cached, core::ptr::null_mut(), 0, PRIORITY) }
+        .cast()
 }
 
 fn is_readable(at: *mut u8) -> bool {
@@ -193,7 +197,7 @@ fn mapping_an_unlocked_list_is_found() {
             MEMORY_CACHING_TYPE::MmCached,
             core::ptr::null_mut(),
             0,
-            16,
+            PRIORITY,
         )
     };
     assert_eq!(machine.shutdown().findings[0].bugcheck.unwrap().parameters[0], 0xB4);
@@ -236,4 +240,33 @@ fn a_part_beyond_its_source_is_found() {
         IoBuildPartialMdl(source, target, (start + 60).ptr::<_>(), 8);
     }
     assert_eq!(machine.shutdown().findings[0].rule, "IoBuildPartialMdl");
+}
+
+#[test]
+fn mapping_that_can_be_executed_is_found() {
+    let machine = crate::testing::builder().boot();
+    let buffer = Buffer::new(0, 64).unwrap();
+    let (_block, mdl) = locked(&buffer);
+    let cached = MEMORY_CACHING_TYPE::MmCached;
+    unsafe { MmMapLockedPagesSpecifyCache(mdl, KernelMode, cached, core::ptr::null_mut(), 0, 16) };
+    unsafe { MmUnlockPages(mdl) };
+    let report = machine.shutdown();
+    assert_eq!((report.rules(), report.codes()), (vec!["ExecutableMapping"], vec![0x2002]));
+}
+
+#[test]
+fn building_a_list_over_paged_pool_or_a_stack_is_found() {
+    let machine = crate::testing::builder().boot();
+    let on_stack = [0_u8; 64];
+    unsafe {
+        let paged = crate::ex::ExAllocatePool2(0x100, 64, 0x3130_3030);
+        let stack = (&raw const on_stack).cast_mut().cast();
+        for memory in [paged, stack] {
+            let mdl = IoAllocateMdl(memory, 64, 0, 0, core::ptr::null_mut());
+            MmBuildMdlForNonPagedPool(mdl);
+            IoFreeMdl(mdl);
+        }
+        crate::ex::ExFreePool(paged);
+    }
+    assert_eq!(machine.shutdown().codes(), [0x7F, 0x140]);
 }

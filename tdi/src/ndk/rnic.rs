@@ -204,7 +204,9 @@ impl<S: System> Ndk<S> {
         let (adapter, pd, unused) = (rnic.adapter, rnic.pd, rnic.unused.clone());
         drop(rnic);
         while !unused.wait_for(TRACE_INTERVAL, level) {
-            S::Kernel::trace(format_args!("an RNIC of the transport that is to go is in use; not idle are"));
+            S::Kernel::trace(format_args!(
+                "an RNIC that is being removed from the transport is in use; not idle are"
+            ));
             client.trace_endpoints();
         }
         // SAFETY: no use of the RNIC is left, so no call with the domain is made.
@@ -278,7 +280,10 @@ mod tests {
         pair.client.remove_rnic(1);
         let said = test_kernel::traced();
         let endpoint = format!("  endpoint {:#x}: listening, 1 requests", listening.to_raw());
-        assert_eq!(said, ["an RNIC of the transport that is to go is in use; not idle are", &endpoint]);
+        assert_eq!(
+            said,
+            ["an RNIC that is being removed from the transport is in use; not idle are", &endpoint]
+        );
         pair.client.close(listening);
         assert!(listen.outcome().is_some());
         pair.tear_down();

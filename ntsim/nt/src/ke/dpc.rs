@@ -64,9 +64,9 @@ exports! {
         (removed > 0).into()
     }
 
-    /// Waits until every DPC that is queued now has run. `wdm.h` allows APC_LEVEL, the page does not:
-    /// <https://learn.microsoft.com/windows-hardware/drivers/ddi/wdm/nf-wdm-keflushqueueddpcs>.
-    #[irql(PASSIVE..=PASSIVE)]
+    /// Waits until every DPC that is queued now has run. `wdm.h` of 10.0.26100 settles the level, the page has a lower
+    /// one: <https://learn.microsoft.com/windows-hardware/drivers/ddi/wdm/nf-wdm-keflushqueueddpcs>.
+    #[irql(PASSIVE..=APC)]
     fn KeFlushQueuedDpcs() {
         processor::flush();
     }

@@ -143,7 +143,7 @@ exports! {
     }
 
     /// Sets a thread's priority, of which the simulator makes no use.
-    #[irql(PASSIVE..=PASSIVE)]
+    #[irql(PASSIVE..=DISPATCH)]
     fn KeSetPriorityThread(_thread: *mut c_void, _priority: KPRIORITY) -> KPRIORITY {
         PRIORITY
     }

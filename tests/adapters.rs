@@ -589,13 +589,14 @@ fn raised(seed: u64) -> Result<(), String> {
     let ended = halting.ends_within(Duration::from_secs(60));
     let report = network.end();
     // That NDIS halts an adapter with a consumer is not the driver's fault.
-    let found: Vec<&str> = report.findings.iter().map(|finding| &*finding.rule).collect();
+    let found: Vec<&str> = report.findings.iter().map(|finding| finding.rule).collect();
     if ended && found == ["NdkAdapterOpenAtHalt"] { Ok(()) } else { Err(format!("seed {seed}: {report}")) }
 }
 
 #[test]
 fn halt_during_a_change_of_state_waits_for_its_event() {
-    let plays: [(fn(u64) -> Result<(), String>, u64); 3] = [(halted, 200), (overtaken, 40), (raised, 40)];
+    type Play = fn(u64) -> Result<(), String>;
+    let plays: [(Play, u64); 3] = [(halted, 200), (overtaken, 40), (raised, 40)];
     for (play, seeds) in plays {
         let wrong: Vec<String> = (0..seeds).filter_map(|seed| play(seed).err()).collect();
         assert!(wrong.is_empty(), "{} of {seeds}:\n{}", wrong.len(), wrong.join("\n"));

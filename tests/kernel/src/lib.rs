@@ -7,7 +7,7 @@
 //! | [`Manual`] with [`at_each`] | likewise | likewise | preemption on the same stack: the hook does at a point what another processor would |
 //! | [`Manual`] with [`preempted`] | likewise, by the processor that finds all others waiting | likewise | preemption by processors with stacks of their own, of which one runs at a time |
 //! | [`Threaded`] | DPCs run at once on three threads; no timer expires | stands still | stress tests |
-//! | [`Model`](model::Model), built with `--cfg loom` | wait until [`model::pump`] and [`model::expire`] | none | loom models |
+//! | `model::Model`, built with `--cfg loom` | wait until `model::pump` and `model::expire` | none | loom models |
 //!
 //! All of them map memory at its own address ([`Pinned`]) but the model, which maps none.
 

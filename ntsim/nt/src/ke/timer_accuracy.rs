@@ -39,19 +39,23 @@ mod tests {
             KeInitializeEvent(&mut event, EVENT_TYPE::NotificationEvent, 0);
             KeInitializeTimer(&mut timer);
             // Two thirds of a tick after one.
-            KeDelayExecutionThread(KernelMode, 0, &-((TICK - sched::now() % TICK + TICK * 2 / 3) as i64));
+            KeDelayExecutionThread(
+                KernelMode,
+                0,
+                &-(TICK - sched::now() % TICK + TICK * 2 / 3).cast_signed(),
+            );
             let begin = sched::now();
             let object = (&raw mut event).cast();
-            let status = KeWaitForSingleObject(object, reason, KernelMode, 0, &-(TICK as i64));
+            let status = KeWaitForSingleObject(object, reason, KernelMode, 0, &-TICK.cast_signed());
             assert_eq!(status, STATUS_TIMEOUT);
             assert!((TICK / 4..TICK / 2).contains(&(sched::now() - begin)), "{}", sched::now() - begin);
-            KeDelayExecutionThread(KernelMode, 0, &-((TICK * 2 / 3) as i64));
+            KeDelayExecutionThread(KernelMode, 0, &-(TICK * 2 / 3).cast_signed());
             let begin = sched::now();
             KeWaitForSingleObject(object, reason, KernelMode, 0, &-1);
             assert!((TICK / 4..TICK / 2).contains(&(sched::now() - begin)), "{}", sched::now() - begin);
-            KeDelayExecutionThread(KernelMode, 0, &-((TICK * 2 / 3) as i64));
+            KeDelayExecutionThread(KernelMode, 0, &-(TICK * 2 / 3).cast_signed());
             let begin = sched::now();
-            KeSetTimer(&mut timer, -(TICK as i64), ptr::null_mut());
+            KeSetTimer(&mut timer, -TICK.cast_signed(), ptr::null_mut());
             let object = (&raw mut timer).cast();
             KeWaitForSingleObject(object, reason, KernelMode, 0, ptr::null());
             assert!((TICK / 4..TICK / 2).contains(&(sched::now() - begin)), "{}", sched::now() - begin);

@@ -258,10 +258,10 @@ mod tests {
     fn unicode_printed_at_dispatch_level_is_found() {
         let machine = crate::testing::builder().boot();
         let wide: Vec<u16> = "wide\0".encode_utf16().collect();
-        let address = wide.as_ptr() as u64;
+        let address = Va::of(wide.as_ptr()).bits();
         check(c"%ws", &[address], "wide");
         let old = sched::raise(Irql::DISPATCH);
-        check(c"%ws %s", &[address, c"narrow".as_ptr() as u64], "wide narrow");
+        check(c"%ws %s", &[address, Va::of(c"narrow".as_ptr()).bits()], "wide narrow");
         check(c"%S", &[address], "wide");
         sched::lower(old);
         let rules = machine.shutdown().rules();

@@ -42,5 +42,5 @@ fn static_of_loaded_driver_is_in_pdb() {
             names.push(data.name.to_string().into_owned());
         }
     }
-    assert!(names.iter().any(|name| name == "softndk::driver::LOADED"), "{names:?}");
+    assert!(names.iter().any(|name| name == "softndk::registration::LOADED"), "{names:?}");
 }

@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use ntsim::ex::{Faults, inject, injected};
+use ntsim::ex::{Faults, inject, injected, settle};
 use ntsim::io::{File, Status};
 use sys::status::*;
 use sys::tdi::{TDI_DISCONNECT_RELEASE, TDI_EVENT_RECEIVE, TDI_QUERY_ACCEPT};
@@ -23,6 +23,8 @@ const MANY: u64 = 200;
 #[track_caller]
 fn with_each_failing(mut attempt: impl FnMut(&mut dyn FnMut() -> bool)) {
     for nth in 0..MANY {
+        // A notification of addresses may still be on its way, and allocates on a thread of its own.
+        settle();
         inject(Faults::Nth(nth), Some("softndk.sys"));
         let mut struck = false;
         attempt(&mut || {

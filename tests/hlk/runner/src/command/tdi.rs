@@ -4,6 +4,7 @@ use core::net::{IpAddr, SocketAddrV4};
 use std::io::{self, Write};
 use std::sync::Arc;
 use std::thread;
+use std::time::{Duration, Instant};
 
 use crate::command::pair;
 use crate::transport::{
@@ -13,6 +14,10 @@ use crate::{Device, Error, Exit, Host};
 
 /// The port that is listened on.
 const PORT: u16 = 5000;
+
+/// The time for which a connect is tried again, and that between two attempts.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+const CONNECT_INTERVAL: Duration = Duration::from_millis(10);
 
 /// Bytes that are sent at once, and how often.
 const CHUNK: usize = 64 << 10;
@@ -49,11 +54,28 @@ fn play(host: &impl Host) -> Result<usize, Error> {
     associate(&*near, &*near_address)?;
     associate(&*far, &*far_address)?;
     let [_, to] = ends;
-    together(|| listen(&*far), || connect(&*near, to))?;
+    establish(&near, &far, to)?;
     let there = cross(&near, &far)?;
     let back = cross(&far, &near)?;
     disconnect(&*near)?;
     Ok(there + back)
+}
+
+/// Listens at one end and connects the other.
+///
+/// The connect may come to the driver before the listen, and is refused then: it is tried again for a while. If it
+/// fails for good, the listen is left to go with its file.
+fn establish(near: &Arc<dyn Device>, far: &Arc<dyn Device>, to: SocketAddrV4) -> Result<(), Error> {
+    let listening = Arc::clone(far);
+    let listener = thread::spawn(move || listen(&*listening));
+    let begin = Instant::now();
+    while let Err(error) = connect(&**near, to) {
+        if listener.is_finished() || begin.elapsed() > CONNECT_TIMEOUT {
+            return Err(error);
+        }
+        thread::sleep(CONNECT_INTERVAL);
+    }
+    listener.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
 /// Sends from one end and receives at the other; the number of bytes that differ.

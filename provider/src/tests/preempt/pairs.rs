@@ -110,6 +110,8 @@ fn results() -> Vec<(Stage, Vec<Op>, Op)> {
         (Stage::ArrivingShared, vec![Op::Arrive(FAR), Op::Arrive(NEAR)], Op::Connect(Role::Spare)),
         (Stage::Arriving, vec![Op::Arrive(FAR)], Op::Listen),
         (Stage::ArrivingShared, vec![Op::Arrive(FAR)], Op::Listen),
+        // A shared endpoint whose create pended is closed inside its create's completion, or meanwhile.
+        (Stage::Arriving, vec![Op::CreateShared, Op::Arrive(NEAR)], Op::Close(NEAR, Role::Created)),
         // A connect that is refused before its call has returned has ended the attempt before it.
         (Stage::Completing, vec![Op::Close(FAR, Role::Qp), Op::Connect(Role::Spare)], Op::Pause),
     ]

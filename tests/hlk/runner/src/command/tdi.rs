@@ -102,7 +102,7 @@ fn cross(from: &Arc<dyn Device>, to: &Arc<dyn Device>) -> Result<usize, Error> {
     Ok(arrived.iter().enumerate().filter(|(at, seen)| **seen != byte(*at)).count())
 }
 
-/// What one end does.
+/// The work of one end.
 type Task<'a> = Box<dyn FnOnce() -> Result<(), Error> + Send + 'a>;
 
 /// Does both at once; the first failure. The other one may wait for what failed, so `endpoint` is disconnected then,

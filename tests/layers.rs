@@ -232,11 +232,12 @@ fn hold(folder: &str) {
 }
 
 /// The crates with a table: the root package's, then those of the workspace's members in their order.
-const LAYERED: [&str; 10] = [
+const LAYERED: [&str; 11] = [
     "driver",
     "provider",
     "tdi",
     "vswitch",
+    "iwarp",
     "ntsim",
     "ntsim/core",
     "ntsim/nt",

@@ -26,6 +26,8 @@ pub enum Fault {
 pub enum PeerFault {
     /// The first frame is none that this side goes on with.
     Startup(StartupError),
+    /// The initiator demands markers.
+    MarkersDemanded,
     /// The initiator sent more before the reply.
     EarlyBytes,
     /// The sum of an FPDU is wrong.
@@ -115,6 +117,8 @@ pub enum Overdue {
 pub enum Conclusion {
     /// A Terminate, where this side may send one; then the end of the stream.
     Terminate(Code),
+    /// A reply that rejects.
+    Reject,
     /// The end of the connection, without a word.
     Abort,
 }
@@ -149,6 +153,7 @@ impl PeerFault {
             Self::Startup(StartupError::Frame(_) | StartupError::Markers) | Self::EarlyBytes => {
                 return Conclusion::Abort;
             }
+            Self::MarkersDemanded => return Conclusion::Reject,
             Self::Crc => Code::new(2, 0, 2),
             Self::Framing => Code::new(2, 0, 3),
             Self::TaggedVersion => Code::new(1, 1, 4),
@@ -189,7 +194,7 @@ mod tests {
     fn code(fault: Fault) -> (u8, u8, u8) {
         match fault.conclusion() {
             Conclusion::Terminate(code) => (code.layer, code.kind, code.code),
-            Conclusion::Abort => panic!("{fault:?} has no Terminate"),
+            Conclusion::Reject | Conclusion::Abort => panic!("{fault:?} has no Terminate"),
         }
     }
 
@@ -224,6 +229,7 @@ mod tests {
             assert_eq!(Fault::Peer(fault).conclusion(), Conclusion::Abort);
         }
         assert_eq!(Fault::Peer(PeerFault::Startup(StartupError::Markers)).conclusion(), Conclusion::Abort);
+        assert_eq!(Fault::Peer(PeerFault::MarkersDemanded).conclusion(), Conclusion::Reject);
         assert_eq!(Fault::Peer(PeerFault::EarlyBytes).conclusion(), Conclusion::Abort);
         assert_eq!(code(Fault::Peer(PeerFault::Startup(StartupError::InsufficientIrd))), (2, 0, 6));
         assert_eq!(code(Fault::Peer(PeerFault::Startup(StartupError::NoRtr))), (2, 0, 7));

@@ -9,12 +9,15 @@
 //!
 //! | module | knows |
 //! |---|---|
+//! | `stream` | a connection: the one door |
+//! | `send`, `receive` | messages cut into FPDUs; segments in their order |
+//! | `reads` | the reads that are outstanding |
 //! | `fault` | the ways in which a stream ends before its time, and the answer to each |
 //! | `mpa` | the start of a connection: request, reply, agreement |
 //! | `fpdu` | frames in a stream: length, padding, sum |
 //! | `rdmap` | operations, Read Requests, Terminates |
 //! | `ddp` | headers of segments, tagged and untagged |
-//! | `crc`, `bytes` | CRC32C; short runs of bytes |
+//! | `crc`, `bytes`, `ring`, `timer` | CRC32C; short runs of bytes; bounded queues; times |
 //!
 //! # Left out
 //!
@@ -33,7 +36,7 @@
     )
 )]
 
-#[cfg(test)]
+#[cfg(any(test, feature = "fuzz"))]
 extern crate alloc;
 #[cfg(test)]
 extern crate std;
@@ -43,7 +46,20 @@ pub mod crc;
 pub mod ddp;
 pub mod fault;
 pub mod fpdu;
+#[cfg(any(test, feature = "fuzz"))]
+mod harness;
 pub mod mpa;
 pub mod rdmap;
+mod reads;
+mod receive;
+mod ring;
+mod send;
+mod stream;
+mod timer;
 
 pub use bytes::Bytes;
+pub use reads::MOST as MOST_READS;
+pub use receive::{Segment, SegmentEnd};
+pub use send::{Cut, HEADER, Origin};
+pub use stream::{Message, PostError, State, StateError, Step, Stream, Transition};
+pub use timer::{Deadline, KEEPALIVE, Timer};

@@ -1,0 +1,6 @@
+//! Two engines, and the bytes between them.
+
+mod hostile;
+mod pipe;
+mod startup;
+mod timers;
